@@ -113,7 +113,7 @@ function seeded(seed: number): () => number {
 }
 
 if (import.meta.main) {
-  console.log("nodes  shards  rows           ideal     takes     overhead  restarts  asked twice");
+  console.log("nodes  shards  rows           ideal     takes     overhead  restarts  sent twice");
   for (const nodes of [10, 100, 1_000]) {
     for (const perNode of [1, 4, 16]) {
       const rows = nodes * 1_000_000, shards = nodes * perNode;

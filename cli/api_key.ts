@@ -92,7 +92,7 @@ function checked(key: string, where: string): string {
   );
 }
 
-/** Stands in messages instead of what the user typed. */
+/** Shown in messages instead of what the user typed. */
 export const NOT_SHOWN = "What was given is not shown, for it may be the secret itself";
 
 /** Words that occur in names of variables, but not in keys. */

@@ -81,8 +81,8 @@ const TABLE = {
     usage: ["export RESULTS… -o FILE --format NAME [flags]"],
     summary: "Write a training set from results, in input order",
     about: [
-      "The ending of FILE says how it is written: .jsonl, .json, .csv or .parquet,",
-      "with .gz or .zst after it to compress it. --format dataset writes a folder.",
+      "The extension of FILE sets its type: .jsonl, .json, .csv or .parquet; add .gz",
+      "or .zst to compress it (not Parquet). --format dataset writes a folder.",
     ],
     examples: [
       "export out/prompts.jsonl -o train.jsonl --format messages",
@@ -108,8 +108,8 @@ const TABLE = {
     summary: "Show answers and failures in a browser",
     about: [
       "PATH is a results or failures file, compressed or not, complete or growing, or a",
-      "folder of them. The page filters, searches and flags rows of any number, and",
-      "writes the commands that use them. Ctrl-C ends it.",
+      "folder of them. The page filters, searches and flags any number of rows, and",
+      "gives the commands to export or retry them. Ctrl-C ends it.",
     ],
     examples: ["view out/ --open", "view out/a.jsonl out/b.jsonl --port 8080"],
     load: async () => (await import("./view_command.ts")).viewCommand,
@@ -133,9 +133,9 @@ const TABLE = {
     usage: ["merge OUT… -o FILE.jsonl [flags]"],
     summary: "Merge the outputs of shards or runs into one, with proof",
     about: [
-      "OUT is the folder or results path of the shards. Rows come in",
-      "input order. Exit code 3: rows are missing or have failed; nothing is written",
-      "where rows are missing, unless --partial is given.",
+      "OUT is the -o of the shards or runs. Rows are in input order.",
+      "Exit code 3: rows are missing or have failed. If rows are missing, nothing is",
+      "written without --partial.",
     ],
     examples: ["merge out/ -o all/prompts.jsonl", "merge a/ b/ -o all.jsonl --partial"],
     load: async () => (await import("./merge_command.ts")).mergeCommand,
@@ -146,7 +146,7 @@ const TABLE = {
       "submit status|cancel OUT",
     ],
     summary: "Print a job that runs INPUT in shards and merges them",
-    about: ["Takes the flags of a run too. Pipe it into sbatch or kubectl, or send it."],
+    about: ["Takes the flags of a run too. Pipe it into sbatch or kubectl, or add --send."],
     examples: [
       "submit slurm in.jsonl -o out/ --shards 64 --time 12h -m qwen3",
       "submit status out/",
@@ -155,7 +155,7 @@ const TABLE = {
   },
   monitor: {
     usage: ["monitor OUT [--port N] [flags]"],
-    summary: "Show all runs in OUT in a browser, on all machines",
+    summary: "Show all runs of a folder, on any machines, in a browser",
     about: ["Reads the status files that runs write every 5 s. Ctrl-C ends it, not the runs."],
     examples: ["monitor out/", "monitor out/prompts.jsonl --port 8123 --open"],
     load: async () => (await import("./monitor_command.ts")).monitorCommand,
@@ -186,7 +186,7 @@ const TABLE = {
   },
   help: {
     usage: ["help [COMMAND]"],
-    summary: "Show how a command is used",
+    summary: "Show the help of a command",
     examples: ["help export"],
     load: async () => (await import("./help.ts")).helpCommand,
   },

@@ -49,7 +49,7 @@ export interface PageRequest {
 export interface RunMonitor {
   /** The page's controls of the run; undefined without a page. */
   readonly monitor: Monitor | undefined;
-  /** Tells pages that the run has ended and writes the report; the page stays. Resolves to false if a requested
+  /** Notifies pages that the run has ended and writes the report; the page stays. Resolves to false if a requested
    * report could not be written, after printing the reason. Never throws. */
   end(): Promise<boolean>;
   /** Waits until the page is no longer needed after the run. */

@@ -1,5 +1,5 @@
 /**
- * Tells a second signal from the same one that arrives twice.
+ * Distinguishes a second signal from one signal that arrives twice.
  *
  * @module
  */

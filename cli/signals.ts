@@ -118,8 +118,8 @@ class Stopping {
 function drainMessage(signal: StopSignal, left: number, graceMs: number): string {
   const calls = `${formatCount(left)} paid ${left === 1 ? "call" : "calls"}`;
   return signal === "SIGINT"
-    ? `Waiting for ${calls} under way; press Ctrl-C again to end at once`
-    : `Waiting for ${calls} under way, ${graceMs / 1_000} s at most`;
+    ? `Waiting for ${calls} in flight; press Ctrl-C again to end at once`
+    : `Waiting for ${calls} in flight, ${graceMs / 1_000} s at most`;
 }
 
 const POLL_MS = 1_000;

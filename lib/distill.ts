@@ -35,7 +35,7 @@ export type DistillOptions<Row = unknown> = SharedOptions & {
  * A string is one user message; any other row is read as a row of a file is (`prompt`, `messages`, …).
  * Every row yields `samples` outcomes, also if it equals another row. A row that cannot be sent yields
  * failures of the type `bad_row`. Rows are read no faster than outcomes are taken: at most `concurrency` are
- * under way.
+ * in flight.
  *
  * An early `break`, `return()` or `await using` aborts the calls in flight. The teacher stays open.
  *

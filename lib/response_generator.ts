@@ -1,5 +1,5 @@
 /**
- * `ResponseGenerator`: the class behind `run()` and `generate()`, with control over a run that is under way.
+ * `ResponseGenerator`: the class behind `run()` and `generate()`, with control over a run that is active.
  *
  * @module
  */
@@ -68,7 +68,7 @@ export class ResponseGenerator {
     this.#maxCostUsd = this.#options.maxCostUsd ?? null;
   }
 
-  /** What the run is doing: "preparing" before the first row can be sent, "done" when nothing is under way. */
+  /** What the run is doing: "preparing" before the first row can be sent, "done" when nothing is in flight. */
   get state(): RunState {
     return this.#activity?.state ?? "done";
   }
@@ -101,7 +101,7 @@ export class ResponseGenerator {
     this.#activity?.progress.notice(level, message);
   }
 
-  /** The state of the run, or undefined when none is under way. */
+  /** The state of the run, or undefined when none is active. */
   snapshot(): RunSnapshot | undefined {
     const snapshot = this.#activity?.progress.snapshot();
     return snapshot && resultOf(snapshot);

@@ -267,7 +267,7 @@ Deno.test("imports go down the layers, never up or sideways", () => {
   }
 });
 
-Deno.test("files that are shared use one another only, and nothing stands above the top", () => {
+Deno.test("files that are shared use one another only, and nothing is above the top", () => {
   const shared = LIB.filter(({ path }) => SHARED.includes(path));
   assertEquals(shared.length, SHARED.length);
   assertNone(

@@ -43,7 +43,7 @@ Deno.test("systemReason() knows what Deno says of a missing file and of a folder
 const TASK_PERMISSIONS = ["--allow-net", "--allow-read", "--allow-write", "--allow-env"];
 
 Deno.test({
-  name: "no command tells the user to give up Deno's sandbox",
+  name: "no command advises to give up Deno's sandbox",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await using dir = await tempDir();

@@ -63,8 +63,8 @@ export function isOwnPage(headers: Headers): boolean {
 }
 
 /**
- * Whether a GET comes from the monitor's own page or from a user who typed the address, as far as
- * the browser tells. Tools do not tell, and are let through.
+ * Whether a GET comes from the monitor's own page or from a user who typed the address, as far as the
+ * browser says. Tools that send no such header field are let through.
  */
 export function isOwnRead(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");

@@ -11,7 +11,7 @@ import type { ControlName } from "./protocol.ts";
 export interface ControlTarget {
   /** The run. */
   readonly run: MonitoredRun;
-  /** The plan for its end: whether failed rows are asked again. */
+  /** The plan for its end: whether failed rows are retried. */
   readonly plan: { retryWhenDone: boolean };
 }
 

@@ -51,7 +51,7 @@ export interface HubOptions extends RunRecordOptions {
   every: (intervalMs: number, callback: () => void) => () => void;
 }
 
-/** Follows one generator and tells its pages. */
+/** Follows one generator and notifies its pages. */
 export class Hub {
   readonly #run: MonitoredRun;
   readonly #record: RunRecord;
@@ -99,7 +99,7 @@ export class Hub {
     return this.#faults;
   }
 
-  /** Whether failed rows are asked again when the run is done. */
+  /** Whether failed rows are retried when the run is done. */
   get retryWhenDone(): boolean {
     return this.#retryWhenDone;
   }
@@ -133,17 +133,17 @@ export class Hub {
       [...this.#pages].some(({ heardAt }) => now - heardAt < LOST_AFTER_MS);
   }
 
-  /** Tells pages that the run has ended. They stay open, and new ones are accepted. */
+  /** Notifies pages that the run has ended. They stay open, and new ones are accepted. */
   finish(): void {
     this.#guarded(() => {
       this.#tellAll();
       if (this.#record.ended) return;
       this.#record.end(null);
-      this.#tell({ type: "end", summary: null, about: this.#record.about });
+      this.#notify({ type: "end", summary: null, about: this.#record.about });
     });
   }
 
-  /** Tells pages that the run has ended, closes all sockets and stops following the run. */
+  /** Notifies pages that the run has ended, closes all sockets and stops following the run. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -163,17 +163,17 @@ export class Hub {
 
   #hear(event: RunEvent): void {
     const marks = this.#record.add(event);
-    if (marks.length > 0) this.#tell({ type: "marks", marks });
+    if (marks.length > 0) this.#notify({ type: "marks", marks });
     if (event.type === "snapshot") {
       this.#isNew = true;
     } else if (event.type === "notice") {
-      this.#tell({ type: "notice", notice: this.#record.notices.at(-1) as Notice });
+      this.#notify({ type: "notice", notice: this.#record.notices.at(-1) as Notice });
     } else if (event.type === "run-start") {
       for (const page of this.#pages) page.needsHello = true;
     } else {
       // The process may end before the next beat.
       this.#tellAll();
-      this.#tell({ type: "end", summary: event, about: this.#record.about });
+      this.#notify({ type: "end", summary: event, about: this.#record.about });
     }
   }
 
@@ -274,7 +274,7 @@ export class Hub {
     }
   }
 
-  #tell(message: ServerMessage): void {
+  #notify(message: ServerMessage): void {
     const text = JSON.stringify(message);
     for (const page of this.#pages) this.#send(page, text);
   }

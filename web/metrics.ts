@@ -95,10 +95,10 @@ function attemptMetrics(snapshot: Snapshot): Metric[] {
     },
     gauge(
       "in_flight",
-      "Attempts under way, and answers that are being checked.",
+      "Attempts in flight, and answers that are being checked.",
       snapshot.in_flight,
     ),
-    gauge("limit", "Attempts that may be under way: the adaptive limit.", snapshot.limit),
+    gauge("limit", "Attempts that may be in flight: the adaptive limit.", snapshot.limit),
     gauge("concurrency", "The requested concurrency.", snapshot.concurrency),
     {
       name: "latency_quantile_seconds",

@@ -52,7 +52,7 @@ export interface MonitorState {
   samples: Samples;
   /** The latest notices, oldest first, 100 at most. Controls are among them. */
   notices: Notice[];
-  /** Whether failed rows are asked again when the run is done. */
+  /** Whether failed rows are retried when the run is done. */
   retry_when_done: boolean;
   /** How the run ended, or null where it has not, or ended with an error. */
   summary: Summary | null;
@@ -91,7 +91,7 @@ export interface SnapshotMessage {
   answers: AnswerFigures;
   /** The figures of each teacher, in the order of the snapshot. */
   teacher_figures: TeacherFigures[];
-  /** Whether failed rows are asked again when the run is done. */
+  /** Whether failed rows are retried when the run is done. */
   retry_when_done: boolean;
 }
 
@@ -151,7 +151,7 @@ export interface WireSnapshot extends Omit<Snapshot, "type"> {
 
 /** The names of the history's columns, in their order. */
 export const HISTORY_COLUMNS = [
-  /** Seconds since the run could send its first row: the end of the time that the point stands for. */
+  /** Seconds since the run could send its first row: the end of the interval that the point covers. */
   "elapsed_s",
   /** Rows per second that were answered. */
   "succeeded_per_s",
@@ -165,9 +165,9 @@ export const HISTORY_COLUMNS = [
   "p99_ms",
   /** Completion tokens per second. */
   "tokens_per_s",
-  /** Attempts under way, on average. */
+  /** Attempts in flight, on average. */
   "in_flight",
-  /** Attempts that may be under way (the adaptive limit), on average. */
+  /** Attempts that may be in flight (the adaptive limit), on average. */
   "limit",
   /** The concurrency that was asked for. */
   "concurrency",
@@ -186,7 +186,7 @@ export type HistoryColumn = typeof HISTORY_COLUMNS[number];
 
 /** The run in at most 1,000 points, column by column, oldest first. */
 export interface History {
-  /** Seconds that a point stands for; doubles whenever the history is thinned. */
+  /** Seconds that a point covers; doubles whenever the history is thinned. */
   point_s: number;
   /** One array for each name, all of one length. */
   columns: Record<HistoryColumn, (number | null)[]>;
@@ -309,7 +309,7 @@ export interface ControlBodies {
   concurrency: { concurrency: number };
   /** Sets the budget of the run in US dollars, or null for no limit. */
   budget: { max_cost_usd: number | null };
-  /** Whether failed rows are asked again when the run is done. */
+  /** Whether failed rows are retried when the run is done. */
   retry: { retry_when_done: boolean };
   /** Finishes what is in flight and starts nothing more. */
   stop: Record<string, never>;

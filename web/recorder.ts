@@ -1,6 +1,6 @@
 /**
  * Records a run for its report, without a page: no server is loaded, and the files of the page only once the run is
- * under way.
+ * active.
  *
  * @module
  */

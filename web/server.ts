@@ -90,7 +90,7 @@ export interface Monitor extends Disposable {
    * shared by all ports of a host, and two runs may be open in one browser.
    */
   readonly cookieName: string;
-  /** Whether a user asked for the failed rows to be asked again when the run is done. The code
+  /** Whether a user requested a retry of failed rows when the run is done. The code
    * that starts the retry resets it. */
   retryWhenDone: boolean;
   /**
@@ -102,9 +102,9 @@ export interface Monitor extends Disposable {
   state(): MonitorState;
   /** The run as one HTML file that needs no server. */
   report(): string;
-  /** Tells pages that the run has ended, and keeps them. */
+  /** Notifies pages that the run has ended, and keeps them. */
   finish(): void;
-  /** Tells pages that the run has ended, and stops following it. */
+  /** Notifies pages that the run has ended, and stops following it. */
   close(): void;
 }
 
@@ -123,7 +123,7 @@ export interface ServedMonitor extends AsyncDisposable {
   /** The monitor. */
   readonly monitor: Monitor;
   /**
-   * Tells pages that the run has ended, closes their sockets and the port. It does not wait for
+   * Notifies pages that the run has ended, closes their sockets and the port. It does not wait for
    * pages, but the runtime stays alive while a page that has stopped reading keeps its connection.
    */
   close(): Promise<void>;

@@ -2,9 +2,9 @@
 
 import { appendFile, readFile } from "node:fs/promises";
 
-/** What a peer was told: `deno run PEER.js INPUT OUTPUT BASE_URL CONCURRENCY`. */
+/** The arguments of a peer: `deno run PEER.js INPUT OUTPUT BASE_URL CONCURRENCY`. */
 export const [INPUT, OUTPUT, BASE_URL] = Deno.args;
-/** How many rows are asked at once. */
+/** How many rows are sent at once. */
 export const CONCURRENCY = Number(Deno.args[3]);
 
 /** The rows of the input. */

@@ -9,7 +9,7 @@ import { RESERVED_FIELDS } from "../row.ts";
 
 /**
  * The states of a row: it has a result, has failed, or has an answer that was not accepted and is
- * to be asked again.
+ * to be sent again.
  */
 export const STATUSES = ["answered", "failed", "pending"] as const;
 

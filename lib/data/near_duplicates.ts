@@ -239,9 +239,9 @@ export class NearSearch {
     };
   }
 
-  /** Ends the search that is under way. */
+  /** Ends the search in progress. */
   cancel(): NearStatus | null {
-    if (this.#status?.state === "running") this.#tell({ state: "cancelled" });
+    if (this.#status?.state === "running") this.#notify({ state: "cancelled" });
     return this.#status;
   }
 
@@ -251,7 +251,7 @@ export class NearSearch {
     return this.#status?.state === "running";
   }
 
-  #tell(changes: Partial<NearStatus>): void {
+  #notify(changes: Partial<NearStatus>): void {
     if (this.#status !== null) this.#status = { ...this.#status, ...changes };
   }
 
@@ -262,19 +262,19 @@ export class NearSearch {
     for (const row of rows) {
       near.add(textAt(row));
       if (near.added % STEP_ROWS !== 0) continue;
-      this.#tell({ done: Math.round(near.added * READING_SHARE) });
+      this.#notify({ done: Math.round(near.added * READING_SHARE) });
       yield;
     }
     for (const share of near.compare()) {
       const done = READING_SHARE + share * (1 - READING_SHARE);
-      this.#tell({ done: Math.round(rows.length * done) });
+      this.#notify({ done: Math.round(rows.length * done) });
       yield;
     }
     const copies = near.copies();
     table.nearOf = copies;
     this.#index.version++;
     const groups = new Set(copies.values()).size;
-    this.#tell({ done: rows.length, state: "done", groups, copies: copies.size });
+    this.#notify({ done: rows.length, state: "done", groups, copies: copies.size });
   }
 
   #textAt(of: "prompt" | "response", row: number): string {

@@ -1,16 +1,16 @@
 /**
- * Tells whether an answer is written in another script than its prompt.
+ * Whether an answer is written in another script than its prompt.
  *
  * @module
  */
 
-/** Scripts that are told apart; Latin is the first. Han and the Japanese syllables are one. */
+/** Scripts that are distinguished; Latin is the first. Han and the Japanese syllables are one. */
 const SCRIPTS = 9;
 const LATIN = 1;
 const GREEK = 3;
 /** The number of characters that are sampled from each text. */
 const SAMPLE_CHARS = 96;
-/** Fewer letters are not enough to tell. */
+/** Fewer letters are not enough to decide. */
 const FEW_LETTERS = 12;
 
 const promptCounts = new Uint16Array(SCRIPTS + 1);

@@ -36,7 +36,7 @@ export class Names {
     this.#codes = new Map(names.map((name, code) => [name, code]));
   }
 
-  /** The code of a name. The last code stands for all names that do not fit. */
+  /** The code of a name. All names that do not fit share the last code. */
   codeOf(name: string): number {
     let code = this.#codes.get(name);
     if (code !== undefined) return code;

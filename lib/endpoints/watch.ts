@@ -40,7 +40,7 @@ export class EndpointWatch {
     this.#stop = (options.every ?? everyMs)(LOOK_MS, () => this.look());
   }
 
-  /** Reads the list once, unless that is under way. */
+  /** Reads the list once, unless that is in progress. */
   async look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;

@@ -89,7 +89,7 @@ export class Attempts {
     this.#waits = new RowWaits(options);
   }
 
-  /** Attempts under way, and answers that are being checked. */
+  /** Attempts in flight, and answers that are being checked. */
   get inFlight(): number {
     return this.#inFlight + this.#answers.inCheck;
   }

@@ -108,12 +108,12 @@ export class Engine {
     return this.#state.value;
   }
 
-  /** Attempts under way. */
+  /** Attempts in flight. */
   get inFlight(): number {
     return this.#attempts.inFlight;
   }
 
-  /** Rows whose attempt is under way, or whose answer the sink has not taken yet. */
+  /** Rows whose attempt is in flight, or whose answer the sink has not taken yet. */
   get unwritten(): number {
     return this.#held;
   }
@@ -128,7 +128,7 @@ export class Engine {
     return this.#queue.waiting;
   }
 
-  /** The most attempts that may be under way now. */
+  /** The most attempts that may be in flight now. */
   get limit(): number {
     return Math.min(this.#lanes.target, this.#pool.limit);
   }

@@ -47,7 +47,7 @@ export interface EngineOptions {
   listener: EngineListener;
   /** The run's parameters. */
   params: Params;
-  /** The JSON Schema that teachers are told to follow. @default any text will do */
+  /** The JSON Schema that requests ask for. @default any text will do */
   askedSchema?: AskedSchema;
   /** The number of lanes: 1 to 100,000. */
   concurrency: number;

@@ -91,7 +91,7 @@ export class EngineState {
     return queue.isExhausted && finished === queue.taken;
   }
 
-  /** Tells the listener if the state has changed. */
+  /** Notifies the listener if the state has changed. */
   note(): void {
     const state = this.value;
     if (state === this.#last) return;

@@ -87,7 +87,7 @@ function lengthOf({ response, reasoning }: Completion): number {
 type Decision = Rejection | undefined;
 type Decided = Decision | Promise<Decision>;
 
-/** The checks under way. */
+/** The checks in flight. */
 class PendingChecks {
   readonly #signal: AbortSignal;
   readonly #open = new Set<() => void>();

@@ -81,7 +81,7 @@ export class RetryPolicy {
    * The wait before the next attempt in milliseconds, or undefined when the row has failed permanently.
    * Full jitter: uniform between 0 and the exponential bound (Brooker, "Exponential Backoff And
    * Jitter", AWS Architecture Blog, 2015), on top of what the teacher asked for, so that rows that
-   * were told the same time do not come back in one burst.
+   * got the same time do not come back in one burst.
    *
    * @param classification What the error means.
    * @param error The error, for the wait that its teacher asks for.

@@ -124,7 +124,7 @@ export function send(work: Work, endpoint: Endpoint): void {
   work.state = { kind: "sent", endpoint, ticket, startedAt: endpoint.now, heldBack };
 }
 
-/** The attempt at a row that is under way or has just ended. */
+/** The attempt at a row that is in flight or has just ended. */
 export function sentOf({ state, row }: Work): SentRow {
   if (state.kind !== "sent") throw new Error(`The row ${row.uid} was not sent`);
   return state;

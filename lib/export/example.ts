@@ -165,7 +165,7 @@ export class ExampleReader {
       return { messages: fields.final_messages.slice(0, -1), params, uid };
     }
     throw new UsageError(
-      `the messages that uid "${fields.uid}" was asked with cannot be restored from its row: ` +
+      `the messages that uid "${fields.uid}" was sent with cannot be restored from its row: ` +
         (row instanceof ParsedRow
           ? "the prompt_hash differs. Use the system, template and prompt field of its run"
           : row.problem),

@@ -83,7 +83,7 @@ export interface ExportOptions extends WriteOptions {
 /** The options of a conversion. */
 export interface ConvertOptions extends WriteOptions {
   /**
-   * One or more files, whose rows are concatenated. Folders and patterns stand for the files in
+   * One or more files, whose rows are concatenated. Folders and patterns are replaced by the files in
    * them.
    */
   input: PathLike | readonly PathLike[];

@@ -107,7 +107,7 @@ function llamaFactory(
   };
 }
 
-/** LLaMA-Factory tells the format by the last extension, and reads every CSV cell as text. */
+/** LLaMA-Factory takes the format from the last extension, and reads every CSV cell as text. */
 function isReadByLlamaFactory(path: string, columns: readonly string[]): boolean {
   if (/\.(jsonl|json|parquet)$/.test(path)) return true;
   return path.endsWith(".csv") && !columns.includes("conversations") &&

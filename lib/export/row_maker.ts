@@ -180,7 +180,7 @@ export class RowMaker {
       ...count(missing, "row", "without log probabilities: run with --keep logprobs"),
       ...count(different, "row", "whose tokens are not the text of the answer"),
       ...count(single, "row", "with one answer: a pair needs two"),
-      ...count(tied, "row", "whose answers --prefer does not tell apart"),
+      ...count(tied, "row", "whose answers --prefer ranks as equal"),
       ...count(unscored, "answer", "without a number in the field of --prefer"),
     ];
   }

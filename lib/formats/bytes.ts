@@ -146,7 +146,7 @@ export function foreignFormatError(name: string, { what, advice }: ForeignFormat
   return new SourceError(`Cannot read "${name}": it is ${what}${formats}. ${way}`, { path: name });
 }
 
-/** The first bytes of a file, decompressed: enough to tell its format. */
+/** The first bytes of a file, decompressed: enough to recognise its format. */
 export async function firstBytes(path: string, name: string): Promise<Uint8Array> {
   for await (const chunk of openBytes(path, name)) return chunk.slice();
   return new Uint8Array();

@@ -1,5 +1,5 @@
 /**
- * Recognises files in other formats by their content: the user should be told what the file is and
+ * Recognises files in other formats by their content: the message should say what the file is and
  * how to convert it, not that each of its lines is invalid JSON.
  *
  * @module

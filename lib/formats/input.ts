@@ -15,7 +15,7 @@ import { type Line, NUL_BYTES, readLines } from "./lines.ts";
 /** A format of inputs. `json` is one array of objects. */
 export type InputFormat = "jsonl" | "json" | "csv" | "tsv" | "parquet" | "txt";
 
-/** The extensions that stand for each format. */
+/** The extensions of each format. */
 const EXTENSIONS: Readonly<Record<InputFormat, readonly string[]>> = {
   jsonl: ["jsonl", "ndjson"],
   json: ["json"],
@@ -134,7 +134,7 @@ async function* bytesOf(
 const ARRAY_START = new TextEncoder().encode("[");
 const ARRAY_END = new TextEncoder().encode("]");
 
-/** The format that an extension stands for; undefined where it is unknown. */
+/** The format of an extension; undefined if it is unknown. */
 export function formatOfName(name: string): InputFormat | undefined {
   const extension = extensionOf(name);
   return INPUT_FORMATS.find((format) => EXTENSIONS[format].includes(extension));

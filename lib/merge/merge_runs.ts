@@ -120,7 +120,7 @@ async function realFolderOf(path: string): Promise<string> {
   return await Deno.realPath(dirname(path)).catch(() => dirname(path));
 }
 
-/** Checks that all runs have one identity, and that their rows can be told apart. */
+/** Checks that all runs have one identity, and that their rows can be distinguished. */
 function checkComparable(runs: readonly MergeRun[]): void {
   const [first, ...others] = runs.filter(({ run }) => run !== undefined);
   if (first === undefined) return;

@@ -93,7 +93,7 @@ export function estimate(options: EstimateOptions): Estimate {
 
 /**
  * A sentence for the start of a run, and a warning if the budget is below the range. Nothing if no
- * rows are to be asked, or no price is known.
+ * rows are to be sent, or no price is known.
  */
 export function describeEstimate(
   { answers, promptTokens, completionTokens: [fewest, most], isMean, isAssumed, costUsd }: Estimate,

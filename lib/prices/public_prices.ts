@@ -218,7 +218,7 @@ interface Provider {
   readonly region?: "eu" | "us";
 }
 
-/** Complete hosts. A name that begins with a dot stands for its subdomains. */
+/** Complete hosts. A name that begins with a dot means its subdomains. */
 const HOSTS: readonly (readonly [id: string, ...hosts: string[]])[] = [
   ["openai", "api.openai.com", "eu.api.openai.com", "us.api.openai.com"],
   ["anthropic", "api.anthropic.com"],

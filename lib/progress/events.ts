@@ -6,7 +6,7 @@
  */
 
 /**
- * What a run is doing. `backing_off`: nothing is sent until a teacher may be asked again, or a row
+ * What a run is doing. `backing_off`: nothing is sent until a teacher takes requests again, or a row
  * is due. `disk_full`: nothing is sent until there is room on the disk. `halted`: it has ended with
  * rows left.
  */
@@ -45,7 +45,7 @@ export interface ErrorGroup {
   message: string;
   /** The number of such attempts. */
   count: number;
-  /** What was done about the last one: the row was asked again, it failed, or the run was halted. */
+  /** What was done about the last one: the row was sent again, it failed, or the run was halted. */
   action: FailureAction;
   /** The number of attempts by action; their sum is `count`. */
   actions: Record<FailureAction, number>;
@@ -67,19 +67,19 @@ export type FailureAction = "retried" | "failed" | "halted";
 export interface TeacherStatus {
   /** Its address, without credentials. */
   address: string;
-  /** The model that it is asked for. */
+  /** The model that is requested of it. */
   model: string;
   /** Whether it takes requests: `up`, `cooling_down` (it asked to be left alone), `down` (it cannot be
    * reached or refuses everything; it is probed), `leaving` (it has left the list of teachers, and finishes
-   * what is under way), or `halted` (it will not be asked again). */
+   * calls in flight), or `halted` (it gets no more requests). */
   state: "up" | "cooling_down" | "down" | "leaving" | "halted";
-  /** When it may be asked again, ISO 8601, or null. */
+  /** When it takes requests again, ISO 8601, or null. */
   until: string | null;
   /** Why it is not `up`, in words, or null. */
   reason: string | null;
   /** Its share of the load, relative to the other teachers. */
   weight: number;
-  /** Attempts under way. */
+  /** Attempts in flight. */
   in_flight: number;
   /** The adaptive limit on attempts in flight. */
   limit: number;
@@ -105,7 +105,7 @@ export interface Snapshot {
   succeeded: number;
   /** Rows of this run whose failure is on disk. */
   failed: number;
-  /** Attempts under way. */
+  /** Attempts in flight. */
   in_flight: number;
   /** Rows in the retry queue, between two attempts. */
   waiting: number;
@@ -179,7 +179,7 @@ export interface RunStart {
   type: "run-start";
   /** When: ISO 8601. */
   time: string;
-  /** The model that is asked. */
+  /** The model that is requested. */
   model: string;
   /** The teacher's address, without credentials. */
   teacher: string;
@@ -270,7 +270,7 @@ export interface Summary {
   /**
    * The maximum number of calls that were in flight when the last run over this output crashed, or
    * whose answers it could not write; 0 if it ended in order. They may have been billed, and their
-   * rows were asked again.
+   * rows were sent again.
    */
   crashed_in_flight: number;
   /** Attempts beyond the first of their row. */

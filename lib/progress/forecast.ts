@@ -149,7 +149,7 @@ const WINDOW_S = 30;
 
 /** Counts per second over the last 30 s. */
 export class RateWindow {
-  /** The counts of the last 30 whole seconds and the one under way. */
+  /** The counts of the last 30 whole seconds and the current one. */
   readonly #counts = new Float64Array(WINDOW_S + 1);
   readonly #startMs: number;
   #second = 0;

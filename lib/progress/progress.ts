@@ -40,7 +40,7 @@ const LONGEST_SILENCE_MS = 1000 - BEAT_MS / 2;
 
 export type { Gauges, ProgressOptions, SummaryParts } from "./progress_options.ts";
 
-/** Counts what happens in a run and tells its listeners. One run has one. */
+/** Counts what happens in a run and notifies its listeners. One run has one. */
 export class Progress {
   readonly #options: Required<ProgressOptions>;
   readonly #counters = new Counters();

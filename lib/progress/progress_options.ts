@@ -12,7 +12,7 @@ import type { RunState, Summary, TeacherStatus } from "./events.ts";
 export interface Gauges {
   /** What the run is doing. */
   readonly state: RunState;
-  /** Attempts under way. */
+  /** Attempts in flight. */
   readonly inFlight: number;
   /** Rows in the retry queue. */
   readonly waiting: number;

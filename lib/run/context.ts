@@ -76,7 +76,7 @@ export class RunNotices {
     this.#progress = progress;
   }
 
-  /** Tells the user something. */
+  /** Shows the user a notice. */
   add(level: "info" | "warning", message: string): void {
     if (this.#early === undefined) this.#progress.notice(level, message);
     else this.#early.push([level, message]);

@@ -4,7 +4,7 @@
  * A row may have two valid lines: one that says it has failed, and a later one of an unfinished retry. The second
  * does not revoke the first: the row has failed until it has a result.
  *
- * Lines are identified by their numbers. Uids are kept only of rows under way, and of rows that were between two
+ * Lines are identified by their numbers. Uids are kept only of rows in flight, and of rows that were between two
  * answers when a run ended.
  *
  * @module
@@ -49,7 +49,7 @@ export class FailureLedger {
   readonly #dropped = new LineSet();
   /** Bad rows of earlier runs that this run has not found again yet, with the numbers of their lines. */
   readonly #badRows = new Map<string, number>();
-  /** Rows under way that have failed before, with the numbers of their lines. */
+  /** Rows in flight that have failed before, with the numbers of their lines. */
   readonly #askedAgain = new Map<string, number>();
   /** Rows without a newer outcome than an answer that was not accepted. */
   readonly #pending = new Map<string, PendingLine>();

@@ -24,7 +24,7 @@ import { GIVEN_SOURCE, Handoff, type Publisher } from "./outcomes.ts";
 export interface StreamOptions<T> {
   /** The generator's options. */
   readonly generator: ResolvedOptions;
-  /** The work under way. The caller ends it. */
+  /** The work in progress. The caller ends it. */
   readonly activity: ActiveRun;
   /** The number of lanes. */
   readonly concurrency: number;

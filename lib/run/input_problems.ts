@@ -125,7 +125,7 @@ function changedProblem(found: readonly Found[]): string[] {
   return [
     [
       `Cannot continue: ${[...edited, ...resent].join(", and ")}. ` +
-      "Add --changed reask to ask again, or --changed keep to keep the old answers",
+      "Add --changed reask to send these rows again, or --changed keep to keep the old answers",
       ...lines,
     ].join("\n"),
   ];

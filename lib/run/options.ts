@@ -116,7 +116,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
   maxTokensCap?: number;
   /**
    * Finish reasons of complete answers, in addition to the known ones (`stop`, `tool_calls`, `end_turn`, …);
-   * `none` stands for a missing finish reason. Case does not matter. Rows whose answers end differently are sent
+   * `none` means a missing finish reason. Case does not matter. Rows whose answers end differently are sent
    * again, and a teacher whose answers all end so is halted.
    *
    * @default []

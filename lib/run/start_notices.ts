@@ -69,7 +69,7 @@ function reaskedNotes(
     `${formatCount(left)} chosen ${
       left === 1 ? "row has a result and is" : "rows have results and are"
     } ` +
-    "left alone: --reask-answered with --uids asks them again",
+    "left alone: --reask-answered with --uids sends them again",
   ];
   if (count === 0) return kept;
   const { costUsd } = estimateOf(context, found);
@@ -79,7 +79,7 @@ function reaskedNotes(
   return [
     `${formatCount(count)} answered ${
       count === 1 ? "row is" : "rows are"
-    } asked and paid for again; ` +
+    } sent and paid for again; ` +
     `old answers are moved to .outdated.jsonl; ${cost}`,
   ];
 }

@@ -29,7 +29,7 @@ export interface StatusTeacher {
   readonly address: string;
   /** Whether it takes requests: see `TeacherStatus`. */
   readonly state: string;
-  /** Attempts under way. */
+  /** Attempts in flight. */
   readonly in_flight: number;
   /** Attempts that it answered. */
   readonly answered: number;
@@ -63,7 +63,7 @@ export interface RunStatus {
   readonly succeeded: number;
   /** Rows that failed. */
   readonly failed: number;
-  /** Attempts under way. */
+  /** Attempts in flight. */
   readonly in_flight: number;
   /** Attempts made. */
   readonly attempts: number;
@@ -181,7 +181,7 @@ export class StatusFile {
     return isBeat;
   }
 
-  /** Writes it now, unless that is under way. */
+  /** Writes it now, unless that is in progress. */
   write(): Promise<void> {
     this.#write();
     return this.#writing ?? Promise.resolve();

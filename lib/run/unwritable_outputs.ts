@@ -61,7 +61,7 @@ export class OutputWatch {
     this.#hasContent = hasContent;
   }
 
-  /** Checks the files, unless that is under way. To be called about once a second. */
+  /** Checks the files, unless that is in progress. To be called about once a second. */
   tick(): void {
     if (this.#isOver) return;
     this.#checking ??= this.#check().finally(() => this.#checking = undefined);

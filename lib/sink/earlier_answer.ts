@@ -144,7 +144,7 @@ export interface RestoredRow {
 
 /**
  * Returns the row of a failures line as it was: without our members, and with the row's own members of the
- * same names restored at the end. (In a results line, a row's own `uid` that equals ours cannot be told from
+ * same names restored at the end. (In a results line, a row's own `uid` that equals ours cannot be distinguished from
  * none, and is not restored.)
  *
  * @throws {SinkError} when the line is not a JSON object with a `uid`

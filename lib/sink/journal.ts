@@ -6,7 +6,7 @@
  * ```
  * append ──> open batch ──write──> written ──fdatasync──> durable
  *            (grows while a         (promise               (onDurable)
- *             write is under way)    resolves)
+ *             write is in progress)    resolves)
  * ```
  *
  * The writer takes everything that has come during its last call, so the size of batches adapts: one line on

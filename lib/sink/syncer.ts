@@ -113,7 +113,7 @@ export class Syncer<T> {
     this.#hurry?.();
   }
 
-  /** Resolves when no call is under way any more. */
+  /** Resolves when no call is in flight any more. */
   async idle(): Promise<void> {
     await this.#running;
   }

@@ -1,5 +1,5 @@
 /**
- * The fields of a chat completions request, by which a raw request body is told from a row of a
+ * The fields of a chat completions request, by which a raw request body is distinguished from a row of a
  * dataset, and the parameters that a row sets for itself.
  *
  * @module

@@ -13,7 +13,7 @@ import { NO_IMAGES, type RowImages, unreadableImage } from "./parsed_row.ts";
 
 /** The largest image that is sent, in bytes: 20 MiB, the limit of many providers. */
 const MAX_BYTES = 20 * 2 ** 20;
-/** The first bytes, which tell the type. */
+/** The first bytes, which identify the type. */
 const HEAD_BYTES = 16;
 
 /** The media type of an image by its first bytes; undefined for types that teachers do not read. */

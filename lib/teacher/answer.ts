@@ -35,7 +35,7 @@ export interface AnswerContext {
   readonly format?: ApiFormat;
 }
 
-/** Stands for the JSON text of an answer that was translated from another endpoint's format: it has none. */
+/** Takes the place of the JSON text of an answer that was translated from another endpoint's format: it has none. */
 export const TRANSLATED = "";
 
 /** The parts of an answer, streamed or not. */

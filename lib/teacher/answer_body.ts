@@ -1,6 +1,6 @@
 /**
  * Finds the completion in the body of an answer: as the body itself, inside of what a gateway has put around it, or
- * before what follows it. If there is none, tells whether it is an answer of another API.
+ * before what follows it. If there is none, recognises answers of other APIs.
  *
  * @module
  */
@@ -97,7 +97,7 @@ export function areChunkLines(bytes: Uint8Array): boolean {
 export interface OtherAnswer {
   /** Whose it is, and where that server has the API that is spoken here. */
   readonly words: string;
-  /** What was answered, as far as it can be told. */
+  /** What was answered, as far as it is known. */
   readonly content: string;
 }
 

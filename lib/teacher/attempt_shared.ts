@@ -71,7 +71,7 @@ const DRAIN_MS = 2_000;
 /** The longest time between two sweeps, in milliseconds: an attempt may end this much late. */
 const LONGEST_INTERVAL_MS = 500;
 
-/** The attempts under way, with one timer for all of their deadlines. */
+/** The attempts in flight, with one timer for all of their deadlines. */
 export class Deadlines {
   readonly #options: DeadlinesOptions;
   readonly #intervalMs: number;
@@ -86,7 +86,7 @@ export class Deadlines {
     this.#intervalMs = Math.min(LONGEST_INTERVAL_MS, Math.max(20, shortestMs / 10));
   }
 
-  /** How many attempts are under way. */
+  /** How many attempts are in flight. */
   get size(): number {
     return this.#attempts.size;
   }

@@ -66,8 +66,7 @@ export const COMPLETIONS: ApiFormat = {
 };
 
 /** The default of both vLLM and OpenAI. */
-const SHORT_ANSWERS =
-  "Most servers end a completion after 16 tokens unless they are told otherwise: " +
+const SHORT_ANSWERS = "Most servers end a completion after 16 tokens by default: " +
   "add --max-tokens N";
 
 function problem(messages: readonly Message[], params: Params): string | undefined {

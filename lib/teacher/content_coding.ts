@@ -1,5 +1,5 @@
 /**
- * Decodes the bytes of a body and tells event streams from documents. Retort requests no compression, but some
+ * Decodes the bytes of a body and distinguishes event streams from documents. Retort requests no compression, but some
  * gateways compress anyway (gzip, deflate, Brotli, Zstandard, also nested), and labels are wrong so often that
  * the first bytes decide.
  *
@@ -194,7 +194,7 @@ const LONGEST_FIELD = 6;
 const BRACE = 0x7b;
 const SPACE = 0x20;
 
-/** The kind of a body that begins with these bytes, or undefined while they are too few to tell. */
+/** The kind of a body that begins with these bytes, or undefined while they are too few to decide. */
 export function kindOf(start: Uint8Array): BodyKind | undefined {
   if (start[0] === BRACE) return "document";
   const text = beginning(withoutSpace(start));

@@ -176,7 +176,7 @@ export function noticesOf(
   ];
   const isPlain = address.startsWith("http:");
   if (isPlain && (ca !== undefined || clientCert !== undefined || insecureTls === true)) {
-    notices.push(`${address} is asked without TLS (http://): certificates have no effect there`);
+    notices.push(`${address} is called without TLS (http://): certificates have no effect there`);
   } else if (insecureTls === true) {
     notices.push(
       `The certificate of ${address} is not checked (--insecure-tls): ` +

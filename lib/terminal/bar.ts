@@ -138,7 +138,7 @@ const MAX_BAR_CELLS = 100;
 /** The narrowest bar that shows anything. */
 const MIN_BAR_CELLS = 4;
 
-/** Different shapes, so that they can be told apart without colours. */
+/** Different shapes, so that they can be distinguished without colours. */
 const SHAPES = { skipped: "▒", succeeded: "█", failed: "▚", left: "░" };
 
 /** What the lines are made with. */

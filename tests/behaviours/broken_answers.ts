@@ -4,7 +4,7 @@ import type { Reply } from "../support/scripted_server.ts";
 import type { ServerCase, ServerGroup } from "./case.ts";
 import { answer, delta, DONE, events, finish, json } from "./replies.ts";
 
-/** Something broken, then an answer: the row is asked again. */
+/** Something broken, then an answer: the row is sent again. */
 function passing(who: string, sends: string, reply: Reply, flags: string[] = []): ServerCase {
   return {
     who,
@@ -200,7 +200,7 @@ export const BROKEN_ANSWERS: ServerGroup = {
       "JSON that is not a completion",
       json({ status: "ok" }),
       /not an OpenAI-compatible endpoint/,
-      // A fourth row has its turn before the third is asked again.
+      // A fourth row has its turn before the third is sent again.
       7,
       ["--max-attempts", "2"],
     ),

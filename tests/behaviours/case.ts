@@ -7,7 +7,7 @@
 
 import type { Script } from "../support/scripted_server.ts";
 
-/** What a JSON object must hold; a regular expression stands for a text that it matches, undefined for
+/** What a JSON object must hold; a regular expression is a text that it matches, undefined for
  * a member that is not there. Lists must match as a whole. */
 export type Part = { readonly [name: string]: unknown };
 

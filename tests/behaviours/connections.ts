@@ -36,7 +36,7 @@ export const CONNECTIONS: ServerGroup = {
     },
     {
       who: "some gateways",
-      sends: "`100 Continue` although no request has asked for it",
+      sends: "`100 Continue` although no request asked for it",
       script: [{ ...answer("42"), interim: "HTTP/1.1 100 Continue\r\n\r\n" }],
       flags: ["-c", "1"],
       rows: 5,

@@ -36,14 +36,14 @@ function broken(who: string, reason: string): ServerCase {
 
 const ONE_AT_A_TIME = ["-c", "1"];
 
-/** A teacher that never proves an answer whole: three rows, each asked twice, and it is halted. */
+/** A teacher that never proves an answer whole: three rows, each sent twice, and it is halted. */
 function unproven(
   who: string,
   sends: string,
   reply: Reply,
   says: RegExp,
   flags: string[] = [],
-  /** Rows that had their turn before the third has been asked twice. */
+  /** Rows that had their turn before the third has been sent twice. */
   asked = 3,
 ) {
   const expected: Expected = {
@@ -304,7 +304,7 @@ export const ENDINGS: ServerGroup = {
     ),
     {
       who: "a server with words of its own",
-      sends: "`natural_end`, for every row, and a row may be asked once only",
+      sends: "`natural_end`, for every row, and a row may be sent only once",
       script: [ended({ finish_reason: "natural_end" })],
       rows: 4,
       flags: [...ONE_AT_A_TIME, "--max-attempts", "1"],

@@ -100,7 +100,7 @@ export const ENDPOINTS: ServerGroup = {
       flags: ["--endpoint", "completions"],
       expected: {
         failure: { error: { type: "truncated" }, partial: { response: " a" } },
-        says: /16 tokens unless they are told otherwise: add --max-tokens N/,
+        says: /16 tokens by default: add --max-tokens N/,
       },
     },
     {
@@ -287,7 +287,7 @@ export const ENDPOINTS: ServerGroup = {
     },
     {
       who: "OpenAI: `/responses`, account not verified",
-      sends: "400 for `reasoning.summary`, which was asked for unasked",
+      sends: "400 for `reasoning.summary`, which Retort requests by itself",
       script: [
         json({
           error: {
@@ -309,7 +309,7 @@ export const ENDPOINTS: ServerGroup = {
     },
     {
       who: "OpenAI: `/responses`",
-      sends: "JSON of the schema that it is asked for",
+      sends: "JSON of the schema that was requested",
       script: [json(response([said('{"a":1}')]))],
       files: { "answer.json": { type: "object", required: ["a"] } },
       flags: [...RESPONSES, "--json-schema", "answer.json"],

@@ -24,7 +24,7 @@ function refused(who: string, sends: string, reply: Reply, message: RegExp): Ser
   return { who, sends, script: [reply], flags: flagsFor(reply), expected };
 }
 
-/** The row is asked again. */
+/** The row is sent again. */
 function passing(who: string, sends: string, reply: Reply): ServerCase {
   return {
     who,
@@ -161,7 +161,7 @@ export const MORE_QUIRKS: ServerGroup = {
     ),
     passing(
       "gateways that quote the request",
-      "an error beside a text that holds other choices",
+      "an error next to a text that holds other choices",
       json({ error: { message: "overloaded" }, request: '{"choices":[{"text":"A"}]}' }),
     ),
     whole(

@@ -1,4 +1,4 @@
-/** What users have reported of servers and gateways, each with the thread that tells it. @module */
+/** What users have reported of servers and gateways, each with its thread. @module */
 
 import type { Reply } from "../support/scripted_server.ts";
 import type { Expected, Part, ServerCase, ServerGroup } from "./case.ts";
@@ -19,7 +19,7 @@ function whole(who: string, sends: string, reply: Reply, result: Part = {}): Ser
   };
 }
 
-/** Something that passes: the row is asked again. */
+/** Something that passes: the row is sent again. */
 function passing(who: string, sends: string, reply: Reply): ServerCase {
   return {
     who,

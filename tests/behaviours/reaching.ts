@@ -1,4 +1,4 @@
-/** How a teacher is reached: addresses, keys, header fields, and what is asked for unasked. @module */
+/** How a teacher is reached: addresses, keys, header fields, and what Retort requests by itself. @module */
 
 import type { ServerGroup } from "./case.ts";
 import { answer, delta, DONE, events, finish, json } from "./replies.ts";
@@ -12,7 +12,7 @@ function refusal(status: number, message: string, type = "invalid_request_error"
   return json({ error: { message, type, param: null, code: String(status) } }, { status });
 }
 
-/** How a teacher is reached: addresses, keys, header fields, and what is asked for unasked. */
+/** How a teacher is reached: addresses, keys, header fields, and what Retort requests by itself. */
 export const REACHING: ServerGroup = {
   title: "Addresses, headers and response formats",
   cases: [
@@ -88,7 +88,7 @@ export const REACHING: ServerGroup = {
     },
     {
       who: "vLLM, SGLang, llama.cpp, OpenAI",
-      sends: "JSON of the schema that it is asked for",
+      sends: "JSON of the schema that was requested",
       script: [GOOD],
       files: FILES,
       flags: ["--json-schema", "answer.json"],
@@ -117,7 +117,7 @@ export const REACHING: ServerGroup = {
     },
     {
       who: "any server",
-      sends: "JSON; nothing is to be asked for",
+      sends: "JSON; no schema is to be requested",
       script: [GOOD],
       files: FILES,
       flags: ["--json-schema", "answer.json", "--no-response-format"],

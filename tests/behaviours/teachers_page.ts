@@ -42,9 +42,9 @@ function sends({ sends, flags = [] }: ServerCase): string {
 function follows(expected: Expected): string {
   const { sent, sentLast, head, result, failure, kept, counts, posts = 1, exit, says } = expected;
   const parts: string[] = [];
-  if (sent !== undefined) parts.push(`asked with ${code(show(sent))}`);
-  if (head !== undefined) parts.push(`asked with ${head.map(code).join(" and ")}`);
-  if (sentLast !== undefined) parts.push(`asked again with ${code(show(sentLast))}`);
+  if (sent !== undefined) parts.push(`sent with ${code(show(sent))}`);
+  if (head !== undefined) parts.push(`sent with ${head.map(code).join(" and ")}`);
+  if (sentLast !== undefined) parts.push(`sent again with ${code(show(sentLast))}`);
   if (result !== undefined) parts.push(`a result: ${code(show(result))}`);
   if (failure !== undefined) parts.push(`a failure: ${code(show(failure))}`);
   if (counts !== undefined && counts[2] > 0) {

@@ -52,7 +52,7 @@ Deno.test("renderTable() aligns its columns and marks missed targets", () => {
   const figures: Figure[] = [
     { name: "speed", retort: "9", baseline: "10", ratios: [0.9], target: atLeast(0.9, 0.85) },
     { name: "a cost", retort: "4", baseline: "2", ratios: [2, 1, 3], target: atMost(2, 1.3) },
-    { name: "no target", retort: "1", baseline: "", ratios: [], note: "only told" },
+    { name: "no target", retort: "1", baseline: "", ratios: [], note: "for information" },
   ];
   assertEquals(
     renderTable(figures),
@@ -62,6 +62,6 @@ Deno.test("renderTable() aligns its columns and marks missed targets", () => {
 | a cost    | 4      | 2        | 2.000 (1.000–3.000) | ≤ 1.3  | missed |
 | no target | 1      |          |                     |        |        |
 
-- no target: only told`,
+- no target: for information`,
   );
 });

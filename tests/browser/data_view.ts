@@ -285,7 +285,7 @@ Deno.test("data page: gives commands for a filter and for selected rows, with th
   assert(filtered[0].endsWith(`--where 'lang == '\\''de'\\'''`), filtered[0]);
 });
 
-Deno.test("data page: follows a file that grows, and tells of damaged and removed ones", async () => {
+Deno.test("data page: follows a file that grows, and reports damaged and removed ones", async () => {
   await using scene = await openView({
     "x.jsonl": resultLine({ uid: "first" }),
   });

@@ -92,7 +92,7 @@ function every(ms: number, callback: () => void): () => void {
   return () => clearInterval(id);
 }
 
-/** A run under way. When the block ends, so does the run. */
+/** An active run. When the block ends, so does the run. */
 export interface Job extends AsyncDisposable {
   readonly generator: ResponseGenerator;
   readonly teacher: HeldTeacher;

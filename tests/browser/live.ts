@@ -74,7 +74,7 @@ Deno.test("page: one that loses its run turns grey, shows its age, and recovers 
   await tileShows(page, "Done", "30");
 });
 
-/** What is grey has a filter, or is not opaque, itself or in what it stands in. */
+/** What is grey has a filter, or is not opaque, itself or through a parent. */
 async function filterOf(locator: Locator): Promise<string> {
   return await locator.evaluate((element) => {
     const looks: string[] = [];

@@ -65,7 +65,7 @@ async function openBoxes(page: Page): Promise<void> {
     .click();
 }
 
-/** Width, theme: all widths and the extremes in both themes for a run under way, the extremes for the others. */
+/** Width, theme: all widths and the extremes in both themes for an active run, the extremes for the others. */
 const LOOKS: Readonly<
   Record<typeof LIVES[number], readonly [number, "light" | "dark"][]>
 > = {

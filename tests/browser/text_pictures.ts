@@ -58,7 +58,7 @@ export async function takeTerminal(
   await take(browser, shown, path);
 }
 
-/** Takes a picture of a results line, with its keys told apart from the row's own. */
+/** Takes a picture of a results line, with its keys in another colour than the row's own. */
 export async function takeRow(
   browser: Browser,
   line: string,

@@ -1,5 +1,5 @@
 /**
- * What may stand between a browser and the monitor: a tunnel with a port of its own, as `ssh -L` makes
+ * What may be between a browser and the monitor: a tunnel with a port of its own, as `ssh -L` makes
  * it, or a proxy that takes a path prefix away.
  *
  * @module

@@ -23,7 +23,7 @@ function listedIn(text: string): string[] {
 }
 
 for (const command of COMMANDS) {
-  Deno.test(`the help of ${command} fits one screen and tells what it is for`, () => {
+  Deno.test(`the help of ${command} fits one screen and says what it is for`, () => {
     const { summary, about = [], usage, examples } = entryOf(command);
     const text = commandHelp(command);
     assertFits(text, 34);

@@ -85,7 +85,7 @@ async function processOf({ dir }: Cluster, task: number): Promise<number> {
 }
 
 Deno.test({
-  name: "on Slurm every row is answered, and at most what was in flight at a kill is asked twice",
+  name: "on Slurm every row is answered, and at most what was in flight at a kill is sent twice",
   ignore: !await hasSlurm(),
   sanitizeOps: false,
   sanitizeResources: false,
@@ -135,9 +135,9 @@ Deno.test({
       console.log(
         `${ROWS} rows in ${SHARDS} shards, ${PARALLEL} at a time: ${
           Math.round((performance.now() - started) / 1_000)
-        } s, ${repeats} calls asked twice (${inFlight} in flight at the kill)`,
+        } s, ${repeats} calls sent twice (${inFlight} in flight at the kill)`,
       );
-      assert(repeats <= inFlight, `${repeats} calls were asked twice`);
+      assert(repeats <= inFlight, `${repeats} calls were sent twice`);
     } finally {
       await call("scancel", job, merge).catch(() => {});
     }

@@ -27,7 +27,7 @@ Deno.test("finalAnswerOf() reads boxes and numbers, however they are written", (
   for (const [text, final] of cases) assertEquals(finalAnswerOf(text), final, text);
 });
 
-Deno.test("compareRuns() pairs rows by uid, and tells how their answers agree", async () => {
+Deno.test("compareRuns() pairs rows by uid, and says how their answers agree", async () => {
   await using dir = await tempDir();
   const answers = (texts: Record<string, string>, tokens: number, cost?: number) =>
     Object.entries(texts).map(([uid, response]) =>

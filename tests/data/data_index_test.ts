@@ -174,7 +174,7 @@ Deno.test("index: follows files that grow, are replaced, cut or removed", async 
   index.close();
 });
 
-Deno.test("index: tells of damaged and foreign lines, and shows the rest", async () => {
+Deno.test("index: reports damaged and foreign lines, and shows the rest", async () => {
   await using dir = await tempDir();
   const bytes = new TextEncoder().encode(resultLine({ uid: "latin" }));
   bytes[20] = 0xff;

@@ -88,7 +88,7 @@ Deno.test("--samples requests several answers, later the missing ones, and verif
   assertStringIncludes(more.stdout, "3  pending");
 });
 
-Deno.test("-c auto tells at the end what it has found", async () => {
+Deno.test("-c auto says at the end what it has found", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(3));

@@ -130,7 +130,7 @@ Deno.test("deadlineMs ends a run with rows left, once what is in flight has been
   await assertContinues(dir, server, summary);
 });
 
-Deno.test("setMaxCost() holds for the run that is under way", async () => {
+Deno.test("setMaxCost() holds for the run that is active", async () => {
   await using dir = await tempDir();
   let generator: ResponseGenerator | undefined;
   await using server = serveCents(({ n }) => {
@@ -143,7 +143,7 @@ Deno.test("setMaxCost() holds for the run that is under way", async () => {
   await assertContinues(dir, server, summary);
 });
 
-Deno.test("maxCostUsd without a price stops before the first call and tells what to add", async () => {
+Deno.test("maxCostUsd without a price stops before the first call and says what to add", async () => {
   await using dir = await tempDir();
   await using server = serveCents();
   const error = await assertRejects(() => run(dir, server, { maxCostUsd: 1 }), UsageError);

@@ -172,7 +172,7 @@ for (const [name, maxTokensCap, needs, limits] of LIMITS) {
   });
 }
 
-Deno.test("escalate stops at 8 times the limit, and tells that the reasoning has used it up", async () => {
+Deno.test("escalate stops at 8 times the limit, and says that the reasoning has used it up", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(reasoner(1_000));
   const params = { max_tokens: 100 };

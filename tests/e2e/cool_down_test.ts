@@ -65,7 +65,7 @@ for (const [name, refusals] of RESTS) {
       const { later, snapshots } = await runPast(status, refusals);
       const laterMs = later.map(({ ms }) => ms);
       const waitMs = 2_000;
-      // Calls that were under way at the refusal, each from a lane of its own.
+      // Calls that were in flight at the refusal, each from a lane of its own.
       const under = laterMs.filter((ms) => ms < waitMs - 100);
       assertLessOrEqual(under.length, CONCURRENCY);
       assertLess(Math.max(0, ...under), waitMs / 2);

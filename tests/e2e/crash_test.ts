@@ -31,7 +31,7 @@ Deno.test("10 × kill -9 at random moments lose no row, double none, and repeat 
   for (let kill = 0; kill < KILLS; kill++) {
     const before = server.posts;
     await using child = await startDistill(server, args);
-    // Now and then so early that it still reads its files, most often while calls are under way.
+    // Now and then so early that it still reads its files, most often while calls are in flight.
     const moment = kill % 5 === 0
       ? delay(random() * 250)
       : server.untilPosts(before + 1 + Math.floor(random() * 60)).then(() => delay(random() * 10));

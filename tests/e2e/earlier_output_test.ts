@@ -70,7 +70,7 @@ Deno.test("a row that differs only in null keys keeps its answer", async () => {
   assertEquals(messages[0], { role: "user", content: "hi", name: null, tool_calls: null });
 });
 
-Deno.test("the message tells what is sent differently, and both solutions work", async () => {
+Deno.test("the message says what is sent differently, and both solutions work", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const args = await writeOutput(dir, [NULLS, SYSTEM, RAW]);
@@ -80,7 +80,7 @@ Deno.test("the message tells what is sent differently, and both solutions work",
   assertStringIncludes(
     refused.stderr,
     "Cannot continue: what this version sends for rows differs from what an earlier version sent. " +
-      "Add --changed reask to ask again, or --changed keep to keep the old answers\n" +
+      "Add --changed reask to send these rows again, or --changed keep to keep the old answers\n" +
       "  1 row: now the system message is sent\n" +
       '  1 row: now "model", "temperature" are sent\n',
   );

@@ -49,7 +49,7 @@ async function run(command: string, ...args: string[]): Promise<void> {
   assertEquals(success, true, `${command} ${args.join(" ")}`);
 }
 
-/** Uids that stand in a file of the output. */
+/** Uids in a file of the output. */
 async function uidsIn(dir: TempDir, name: string): Promise<string[]> {
   if (!(await dir.exists(name))) return [];
   return linesOf(await dir.read(name)).map((line) => JSON.parse(line).uid);

@@ -72,7 +72,7 @@ const FOREIGN: [name: string, content: string | Uint8Array, what: string, advice
   ["z.jsonl", `["prompt"]\n["a"]\n`, "a JSON array", "jq"],
 ];
 
-Deno.test("a file of another format is named, with the way out, and nothing is asked", async () => {
+Deno.test("a file of another format is named, with the way out, and nothing is sent", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const inputs: string[] = [];
@@ -100,7 +100,7 @@ Deno.test("a file of another format is named, with the way out, and nothing is a
   assertEquals(server.posts, 0);
 });
 
-Deno.test("bad rows, mixed shapes and other formats are told in one round, grouped", async () => {
+Deno.test("bad rows, mixed shapes and other formats are reported in one round, grouped", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const lines = [

@@ -37,7 +37,7 @@ Deno.test("--dry-run shows one request of each shape, what is not sent, and toke
   assertMatch(url, /^data:image.*1\.png/);
 });
 
-Deno.test("the start line tells how many rows set a model of their own", async () => {
+Deno.test("the start line says how many rows set a model of their own", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const messages = [{ role: "user", content: "hi" }];

@@ -33,7 +33,7 @@ function answerTo(request: TeacherRequest): Completion {
   return { response, finishReason: "stop", usage: null, model: "in-process" };
 }
 
-/** A teacher that counts and answers at the next turn of the event loop, unless told otherwise. */
+/** A teacher that counts and answers at the next turn of the event loop, by default. */
 class CountingTeacher implements Teacher {
   readonly model = "in-process";
   asked = 0;
@@ -175,7 +175,7 @@ Deno.test("an early break aborts the calls, closes the rows, and leaves the gene
     break;
   }
   assertEquals([teacher.inFlight, generator.state], [0, "done"]);
-  // A pull that is under way is not waited for by the run: it closes the rows when it comes to its end.
+  // The run does not wait for a pull in progress, which closes the rows when it ends.
   await closed.promise;
   assertGreaterOrEqual(teacher.aborted, 7);
   const asked = teacher.asked;

@@ -18,7 +18,7 @@ Deno.test({
     await using dir = await tempDir();
     const killed = Promise.withResolvers<void>();
     await using server = serveLedger(async ({ n }) => {
-      // The first run is killed while these are under way.
+      // The first run is killed while these are in flight.
       if (n > FILES) await killed.promise;
       return undefined;
     }, { keep: false });

@@ -333,7 +333,7 @@ Deno.test("--open hands the address to the default browser", {
   const result = await distill(server, args, { env, ownProcess: true });
   assertExit(result, 0);
   assertStringIncludes(result.stderr, `Monitor: ${await dir.read("opened")}\n`);
-  // One that fails is told, and no error.
+  // One that fails is a notice, not an error.
   await dir.write("bin/xdg-open", "#!/bin/sh\nexit 3\n");
   const { handler, open } = holding();
   await using patient = serveLedger(handler);

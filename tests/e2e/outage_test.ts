@@ -72,7 +72,7 @@ Deno.test("a server that is gone for 6 s: no row fails, one probe a second at mo
   assertAccounts(run, server.ledger.length);
 
   const resting = snapshots.filter(({ state }) => state === "backing_off");
-  // The listener is told at least once a second.
+  // The listener is called at least once a second.
   assertGreaterOrEqual(resting.length, 5);
   for (const { backing_off_until, reason, teachers } of resting) {
     assert(Date.parse(backing_off_until!) > 0, `until ${backing_off_until}`);

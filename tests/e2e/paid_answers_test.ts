@@ -104,7 +104,7 @@ function assertAllOpen(
   assertLessOrEqual(open.symmetricDifference(new Set(left.keys())).size, inFlight);
 }
 
-Deno.test("kill -9 loses no truncated answer but those in flight, and longer ones are asked for", async () => {
+Deno.test("kill -9 loses no truncated answer but those in flight, and longer ones are requested", async () => {
   await using dir = await tempDir();
   await using paid = servePaid(({ body }) =>
     body.max_tokens < 400 ? { text: "half", finishReason: "length" } : {}
@@ -194,7 +194,7 @@ interface OrderlyEnd {
   readonly flags?: readonly string[];
   /** What comes of asking for more than 100 tokens. */
   readonly second: (signal: AbortSignal) => PaidAnswer | Response | Promise<Response>;
-  /** Ends the run; called when a second attempt is under way. */
+  /** Ends the run; called when a second attempt is in flight. */
   readonly end?: (child: CliProcess, dir: TempDir) => Promise<void>;
   /** @default 200 */
   readonly rows?: number;
@@ -219,7 +219,7 @@ const ORDERLY_ENDS: readonly OrderlyEnd[] = [
       child.kill("SIGINT");
     },
     code: 130,
-    stderr: /Waiting for \d+ paid calls under way/,
+    stderr: /Waiting for \d+ paid calls in flight/,
   },
   {
     name: "SIGTERM with --grace over",
@@ -227,14 +227,14 @@ const ORDERLY_ENDS: readonly OrderlyEnd[] = [
     second: hanging,
     end: (child) => Promise.resolve(child.kill("SIGTERM")),
     code: 143,
-    stderr: /Waiting for \d+ paid calls under way, 1 s at most/,
+    stderr: /Waiting for \d+ paid calls in flight, 1 s at most/,
   },
   {
     name: "one Ctrl-C and then a 500 on the second attempt",
     second: () => after(1_000).then(() => errorAnswer(500)),
     end: (child) => Promise.resolve(child.kill("SIGINT")),
     code: 130,
-    stderr: /Waiting for \d+ paid calls under way/,
+    stderr: /Waiting for \d+ paid calls in flight/,
   },
   {
     name: "a halt by 402",

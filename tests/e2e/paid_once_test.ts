@@ -32,7 +32,7 @@ Deno.test("a server that closes reused connections has as many POSTs as there ar
   assertEquals(new Set(settled.map(({ uid }) => uid)).size, 300);
 });
 
-Deno.test("each row is sent as often as its line tells, whatever the server does", async () => {
+Deno.test("each row is sent as often as its line says, whatever the server does", async () => {
   await using dir = await tempDir();
   await using server = serveRaw(({ n, asked, onConnection }) => {
     if (asked === 1 && n % 4 === 0) return "half";

@@ -1,4 +1,4 @@
-/** The schema that answers are checked by is asked for, too. @module */
+/** The schema that answers are checked against is requested, too. @module */
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { openaiCompatible, ResponseGenerator } from "../../mod.ts";

@@ -108,7 +108,7 @@ Deno.test("--no-resume starts over, but throws nothing away without --overwrite"
   await assertVerified(dir, "in.jsonl", "out/");
 });
 
-Deno.test("rows that were edited since they were answered are refused, asked again or kept", async () => {
+Deno.test("rows that were edited since they were answered are refused, sent again or kept", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(3));
@@ -169,7 +169,7 @@ Deno.test("a run over edited rows that was halted continues with the command tha
     "1",
   ]);
   assertExit(halted, 5);
-  // Edited rows that have failed are still to be asked.
+  // Edited rows that have failed are still to be sent.
   let next = halted;
   for (let i = 0; i < 2; i++) next = await runCli(argsToContinue(next));
   assertExit(next, 0);
@@ -177,7 +177,7 @@ Deno.test("a run over edited rows that was halted continues with the command tha
   await assertVerified(dir, "in.jsonl", "out/");
 });
 
-Deno.test("a retry that was halted continues with the command that it names, rows that were never asked left alone", async () => {
+Deno.test("a retry that was halted continues with the command that it names, and leaves rows alone that were never sent", async () => {
   await using dir = await tempDir();
   const refused = new Set(["prompt 1", "prompt 2"]);
   await using server = serveLedger(({ prompt }) =>
@@ -226,7 +226,7 @@ Deno.test("identical rows are one row, or as many as there are with --duplicates
   await assertVerified(dir, "in.jsonl", "kept/");
 });
 
-Deno.test("a line that was torn at the end is repaired or asked again, and kept next to the file", async () => {
+Deno.test("a line that was torn at the end is repaired or sent again, and kept next to the file", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(5));

@@ -166,12 +166,12 @@ Deno.test("a retry that names no number of samples asks for those of the run bef
   const retried = await runOn(server, dir, { params: { seed: 1 } }, { retry: true });
   assertEquals([retried.total, retried.succeeded, server.posts], [12, 8, 20]);
   assertEquals(await uidsIn(dir, "out.jsonl"), uidsOf(rows, 3));
-  // It is remembered as it was, and a run that is no retry still goes by what it is told.
+  // It is remembered as it was, and a run that is no retry still uses the given value.
   assertEquals((await verifyIn(dir)).samples, 3);
   assertEquals((await runOn(server, dir, { params: { seed: 1 } })).total, 4);
 });
 
-Deno.test("an edited row is asked again for all of its samples", async () => {
+Deno.test("an edited row is sent again for all of its samples", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const rows = numberedRows(3);

@@ -132,7 +132,7 @@ const ignore = !(await hasPseudoTerminal());
 
 Deno.test({
   name:
-    "one Ctrl-C through deno task in a terminal waits for the calls under way, and the run can continue",
+    "one Ctrl-C through deno task in a terminal waits for the calls in flight, and the run can continue",
   ignore,
   async fn() {
     await using dir = await tempDir();
@@ -143,7 +143,7 @@ Deno.test({
     await using terminal = new Terminal(argsFor(server, args), dir.root);
     await server.untilPosts(8);
     await terminal.press(CTRL_C);
-    await terminal.until(/Waiting for 4 paid calls under way; press Ctrl-C again/);
+    await terminal.until(/Waiting for 4 paid calls in flight; press Ctrl-C again/);
     release();
     assertEquals(await terminal.code(), 130, terminal.text);
     assertEquals(server.posts, 8);
@@ -222,7 +222,7 @@ Deno.test("SIGTERM waits as long as --grace says, and no longer", POSIX, async (
   await server.untilPosts(4);
   const sentAt = performance.now();
   child.kill("SIGTERM");
-  await child.untilStderr(/Waiting for 2 paid calls under way, 1 s at most/);
+  await child.untilStderr(/Waiting for 2 paid calls in flight, 1 s at most/);
   const result = await child.output();
   const tookMs = performance.now() - sentAt;
   assertExit(result, 143);

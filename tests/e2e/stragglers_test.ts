@@ -28,7 +28,7 @@ function isLost(prompt: string): boolean {
   return Number(/\d+/.exec(prompt)![0]) % (ROWS / CONCURRENCY) === 3;
 }
 
-/** Proves that the lost attempts ended in time, and that their rows were asked again. On a busy machine an attempt that
+/** Proves that the lost attempts ended in time, and that their rows were sent again. On a busy machine an attempt that
  * is answered may be out of time as well. */
 function assertGivenBack({ summary, attempts }: LibraryRun): void {
   assertEquals([summary.state, summary.succeeded, summary.failed], ["done", ROWS, 0]);

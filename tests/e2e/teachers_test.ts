@@ -93,7 +93,7 @@ Deno.test("a teacher that is killed costs no row, is left alone, and rejoins whe
   });
   await fate;
   assertEquals([run.summary.state, run.summary.succeeded, run.summary.failed], ["done", rows, 0]);
-  // While it was gone: what was under way as it went, then a probe a second.
+  // While it was gone: what was in flight when it went down, then a probe a second.
   const lost = run.attempts.filter(({ server, startedAt }) =>
     server === 1 && startedAt > killedAt && startedAt < revivedAt
   );

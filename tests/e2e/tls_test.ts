@@ -1,4 +1,4 @@
-/** Teachers that are asked over TLS: real certificates, real handshakes. @module */
+/** Teachers reached over TLS: real certificates, real handshakes. @module */
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { type Certificates, makeCertificates } from "../support/certificates.ts";
@@ -71,7 +71,7 @@ Deno.test(
     ];
     assertExit(await run(dir, server, [...flags, "-c", "3"]), 0);
     assertEquals(server.clients, ["client", "client", "client"]);
-    // As curl has it, both may stand in one file.
+    // As curl has it, both may be in one file.
     const again = [
       "--ca-file",
       "ca.pem",

@@ -37,7 +37,7 @@ for (
     ["ht", "line 1"],
   ]
 ) {
-  Deno.test(`a list with ${JSON.stringify(text)} is refused, and no secret is told`, async () => {
+  Deno.test(`a list with ${JSON.stringify(text)} is refused, and no secret is shown`, async () => {
     const { message } = await assertRejects(() => parseEndpoints(text, false), SyntaxError, words);
     assertEquals(message.includes("secret"), false);
   });
@@ -88,7 +88,7 @@ Deno.test("a file is watched; one that is gone, empty, damaged or half written c
   assertEquals(changes[1], [[], ["http://c/v1"]]);
 });
 
-Deno.test("a name stands for all of its addresses; one that cannot be resolved changes nothing", async () => {
+Deno.test("a name means all of its addresses; one that cannot be resolved changes nothing", async () => {
   let four: string[] | Error = ["10.0.0.2", "10.0.0.1"];
   let six: string[] | Error = new Deno.errors.NotFound("no record");
   const source = sourceOf("dns+http://vllm:8000/v1", (name, type) => {

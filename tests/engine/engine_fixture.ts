@@ -96,7 +96,7 @@ export class FakeTeacher implements Teacher {
   /** The call in flight for a row. */
   call(uid: string): Call {
     const found = this.open.find(({ request }) => request.uid === uid);
-    if (found === undefined) throw new Error(`No call is under way for ${uid}`);
+    if (found === undefined) throw new Error(`No call is in flight for ${uid}`);
     return found;
   }
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { RowClock } from "../../lib/engine/retry_policy.ts";
 
-Deno.test("RowClock stands still while nothing can be sent", () => {
+Deno.test("RowClock stops while nothing can be sent", () => {
   let now = 1_000;
   const clock = new RowClock(() => now);
   assertEquals(clock.now(), 1_000);

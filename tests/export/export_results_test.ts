@@ -243,7 +243,7 @@ Deno.test("exportResults() refuses what cannot be exported, before it writes", a
   assertEquals(await dir.exists("train.jsonl"), false);
 });
 
-Deno.test("exportResults() creates the folder of its output, or tells why it cannot", async () => {
+Deno.test("exportResults() creates the folder of its output, or says why it cannot", async () => {
   await using dir = await tempDir();
   await dir.write("out.jsonl", resultLineOf({ prompt: "hi" }) + "\n");
   await exportFrom(dir, { output: dir.path("new/deep/train.jsonl") });

@@ -55,7 +55,7 @@ Deno.test("chat completions of OpenAI and vLLM: tokens, logprobs and alternative
   });
 });
 
-Deno.test("llama.cpp tells ids, vLLM may name tokens by ids, completions have lists", async () => {
+Deno.test("llama.cpp reports ids, vLLM may name tokens by ids, completions have lists", async () => {
   await using dir = await tempDir();
   const llama = {
     id: 7,

@@ -119,7 +119,7 @@ Deno.test("preference pairs the best with the worst answer, and counts rows that
   }]);
   assertEquals(report.notes, [
     "Left out 1 row with one answer: a pair needs two",
-    "Left out 1 row whose answers --prefer does not tell apart",
+    "Left out 1 row whose answers --prefer ranks as equal",
   ]);
   await exportFrom(dir, { format, prefer: "longest" });
   assertEquals((await dir.rows("train.jsonl"))[0].chosen[0].content, "long answer");

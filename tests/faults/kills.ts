@@ -235,7 +235,7 @@ class KillTrial implements AsyncDisposable {
   }
 }
 
-/** Tells that a process has ended. */
+/** Whether a process has ended. */
 class Over implements Disposable {
   readonly #controller = new AbortController();
   readonly signal = this.#controller.signal;

@@ -37,7 +37,7 @@ export async function startTeacher(): Promise<LedgerTeacher> {
   let said = "";
   while (!said.endsWith("\n")) {
     const { value, done } = await reader.read();
-    if (done) throw new Error("The teacher ended before it told its address");
+    if (done) throw new Error("The teacher ended before it printed its address");
     said += value;
   }
   const address = said.trim();

@@ -2,7 +2,7 @@
  * The teacher of the fault trials, in a process of its own: a server that keeps a ledger of what it
  * was asked and what it delivered whole, and that follows the script of each trial.
  *
- * One process serves any number of trials; the first part of the path tells them apart. Its address is
+ * One process serves any number of trials; the first part of the path identifies them. Its address is
  * the only line that it prints, and it ends when its standard input does.
  *
  * @module

@@ -199,7 +199,7 @@ Deno.test("openLines() reports a damaged .gz with its path", async () => {
   }
 });
 
-Deno.test("openLines() tells when there is no such file, or when it is a folder", async () => {
+Deno.test("openLines() says when there is no such file, or when it is a folder", async () => {
   await using dir = await tempDir();
   const missing = dir.path("x.jsonl");
   const error = await assertRejects(() => collect(openLines(missing)), SourceError);
@@ -213,7 +213,7 @@ Deno.test("openLines() tells when there is no such file, or when it is a folder"
   }
 });
 
-/** The number of this process's descriptors of a file; 0 where the system does not tell. */
+/** The number of this process's descriptors of a file; 0 where the system does not say. */
 async function openHandles(path: string): Promise<number> {
   if (Deno.build.os !== "linux") return 0;
   const real = await Deno.realPath(path);

@@ -125,9 +125,9 @@ function fill(table: IdTable, count: number, uidOf: (number: number) => string):
   return performance.now() - startedAt;
 }
 
-// Ids that the user made up: the digits that differ stand in one place, which may be any.
+// Ids that the user made up: the digits that differ are in one place, which may be any.
 for (let digits = 4; digits <= 32; digits += 4) {
-  Deno.test(`IdTable tells 60,000 hex ids apart that differ in the digits up to ${digits}`, () => {
+  Deno.test(`IdTable distinguishes 60,000 hex ids that differ in the digits up to ${digits}`, () => {
     const table = new IdTable();
     const hex = (number: number) =>
       number.toString(16).padStart(digits, "0").slice(-digits).padEnd(32, "0");

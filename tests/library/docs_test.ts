@@ -1,5 +1,5 @@
 /**
- * The TypeScript of README and docs, and the scripts in examples/, run as they stand. Their types are checked where
+ * The TypeScript of README and docs, and the scripts in examples/, run unchanged. Their types are checked where
  * they are imported from an address: tests/e2e/url_import_test.ts.
  *
  * @module

@@ -31,7 +31,7 @@ declare const rows: MyRow[];
 declare const teacher: Teacher;
 declare const signal: AbortSignal;
 
-/** What functions tell of a run has the fields of its events in camelCase, and the earlier names. */
+/** What functions return about a run has the fields of its events in camelCase, and the earlier names. */
 function _results(summary: Summary, snapshot: RunSnapshot) {
   is<Same<typeof summary.costUsd, number | null>>();
   is<Same<typeof summary.wastedByReason, Summary["wasted_by_reason"]>>();

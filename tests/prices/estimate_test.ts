@@ -54,7 +54,7 @@ Deno.test("estimate() goes from the cheapest to the dearest teacher, and guesses
   assertEquals(estimate({ ...KNOWN, rates: [] }).costUsd, null);
 });
 
-Deno.test("describeEstimate() tells its assumptions, and whether a budget is below it", () => {
+Deno.test("describeEstimate() states its assumptions, and whether a budget is below it", () => {
   const say = (maxCostUsd: number | null, more = {}) =>
     describeEstimate(estimate({ ...KNOWN, ...more }), maxCostUsd);
   assertEquals(say(null), {

@@ -39,7 +39,7 @@ Deno.test("pricesOf() takes the prices that are given, for every teacher", async
   const { priceOf, unpriced, notes } = await pricesOf([LOCAL, OPENAI], { priceIn: 1, priceOut: 4 });
   assertEquals([unpriced, notes], [[], []]);
   for (const teacher of [LOCAL, OPENAI]) {
-    // Cached and reasoning tokens are not told apart.
+    // Cached and reasoning tokens are not distinguished.
     assertEquals(priceOf!(answer({ ...MILLIONS, reasoningTokens: 1e6 }), teacher), 14);
     assertEquals(priceOf!(answer(null), teacher), undefined);
   }
@@ -47,7 +47,7 @@ Deno.test("pricesOf() takes the prices that are given, for every teacher", async
   assertEquals(free.priceOf!(answer(MILLIONS), LOCAL), 0);
 });
 
-Deno.test("pricesOf() takes public prices where none are given, and tells so", async () => {
+Deno.test("pricesOf() takes public prices where none are given, and says so", async () => {
   const { priceOf, unpriced, notes } = await pricesOf([OPENAI], { now: () => NOON });
   assertEquals(unpriced, []);
   assertAlmostEquals(priceOf!(answer(MILLIONS), OPENAI)!, 0.25 + 0.025 + 3 * 2, 1e-9);

@@ -110,7 +110,7 @@ Deno.test("ErrorGroups shows the first message of a group as it is", () => {
   ]);
 });
 
-Deno.test("ErrorGroups tells the same message apart by type and status", () => {
+Deno.test("ErrorGroups distinguishes the same message by type and status", () => {
   const groups = new FailureGroups();
   groups.addFailure({ type: "server", status: 500, message: "Oops" }, 0);
   groups.addFailure({ type: "server", status: 502, message: "Oops" }, 0);

@@ -52,7 +52,7 @@ Deno.test("Progress takes at most ten snapshots a second however fast it goes", 
   bench.progress.stop();
 });
 
-Deno.test("Progress tells of a change of state within a tenth of a second, and of the last one", () => {
+Deno.test("Progress reports a change of state within a tenth of a second, and of the last one", () => {
   const bench = new Bench();
   bench.listen();
   bench.gauges.state = "preparing";
@@ -166,7 +166,7 @@ Deno.test("Progress ignores listeners that throw or reject", async () => {
   assertEquals(bench.snapshots.length, 3);
 });
 
-Deno.test("Progress forgets a listener that is taken away, even while it is told", () => {
+Deno.test("Progress forgets a listener that is taken away, even while it is being called", () => {
   const { progress } = new Bench();
   const heard: string[] = [];
   const removeFirst = progress.on(() => {

@@ -156,7 +156,7 @@ Deno.test("Progress counts tokens when an attempt is answered, kept or not, and 
   assertEquals(progress.summary(PARTS).wasted_by_reason, { truncated: 305, rejected: 40 });
 });
 
-Deno.test("Progress tells the reason of a delay, without control characters", () => {
+Deno.test("Progress gives the reason of a delay, without control characters", () => {
   const bench = new Bench();
   const reason = "429: tokens\x1b[2J\nper min";
   Object.assign(bench.gauges, { state: "backing_off", limit: 7, backingOffUntil: START, reason });

@@ -27,7 +27,7 @@ for (
   });
 }
 
-Deno.test("estimateRows() assumes 1,000 rows if the start of a file tells nothing", async () => {
+Deno.test("estimateRows() assumes 1,000 rows if the start of a file holds no row", async () => {
   await using dir = await tempDir();
   for (const content of ["", "x".repeat(200_000)]) {
     assertEquals(await rowsIn(await dir.write("a.jsonl", content)), DEFAULT_ROWS);

@@ -2,7 +2,7 @@ import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { Handoff } from "../../lib/run/outcomes.ts";
 import { settled } from "../support/fake_clock.ts";
 
-/** Tells whether a promise has settled without waiting for it. */
+/** Whether a promise has settled, without waiting for it. */
 function watched(promise: Promise<unknown>): { isDone: boolean } {
   const state = { isDone: false };
   promise.then(() => state.isDone = true);

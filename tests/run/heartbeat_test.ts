@@ -44,7 +44,7 @@ Deno.test("Heartbeat records what may be in flight if that is less than twice as
   const run = new TestRun(20);
   run.startUpTo(20);
   assertEquals(run.notes.at(-1)!.in_flight, 20);
-  run.startUpTo(25); // the ceiling was lowered under way
+  run.startUpTo(25); // the ceiling was lowered during the run
   assertEquals(run.notes.at(-1)!.in_flight, 25);
   run.heartbeat.stop();
 });

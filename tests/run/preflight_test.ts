@@ -136,7 +136,7 @@ Deno.test("preflight() limits rows, and counts bad lines and copies by the line"
   assertEquals([known.bad.count, known.plan.bad], [1, 0]);
 });
 
-Deno.test("preflight() tells whether any row has one of the --uid-field fields", async () => {
+Deno.test("preflight() says whether any row has one of the --uid-field fields", async () => {
   await using dir = await tempDir();
   const uidFields = ["sku", "ean"];
   const unmet = async (...rows: unknown[]) => {

@@ -99,7 +99,7 @@ Deno.test("checkInput() reports rows that are sent differently than by an earlie
   const { message } = assertThrows(() => check(), UsageError);
   assertEquals(message.split("\n"), [
     "Cannot continue: what this version sends for rows differs from what an earlier version sent. " +
-    "Add --changed reask to ask again, or --changed keep to keep the old answers",
+    "Add --changed reask to send these rows again, or --changed keep to keep the old answers",
     "  1,200 rows: now the system message is sent",
     '  1 row: now "temperature" is sent',
   ]);

@@ -24,7 +24,7 @@ Deno.test("UidSelection knows which ids it has not seen", () => {
   assertEquals(new UidSelection().has("x"), true);
 });
 
-Deno.test("a retry sends the chosen rows only, and answered ones if told to", async () => {
+Deno.test("a retry sends the chosen rows only, and answered ones on request", async () => {
   await using dir = await tempDir();
   const asked: string[] = [];
   let fails = true;
@@ -66,7 +66,7 @@ Deno.test("a retry sends the chosen rows only, and answered ones if told to", as
   const again = await run({ retry: true, uids: ["r1", "r5", "r9"], reaskAnswered: true });
   assertEquals(again.asked, ["p1", "p5"]);
   assert(
-    /1 answered row is asked and paid for again; .* price is not known/.test(again.notices),
+    /1 answered row is sent and paid for again; .* price is not known/.test(again.notices),
     again.notices,
   );
   assert(/1 id of --uids belong to no row: "r9"/.test(again.notices), again.notices);

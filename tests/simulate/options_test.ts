@@ -34,7 +34,7 @@ Deno.test("parseSimulateOptions() names the bad option and the nearest right one
   assertThrows(() => parseSimulateOptions("__proto__=5"), TypeError, "there is no such option");
 });
 
-Deno.test("parseSimulateOptions() tells what a value must be", () => {
+Deno.test("parseSimulateOptions() says what a value must be", () => {
   assertThrows(
     () => parseSimulateOptions("errors=2"),
     RangeError,

@@ -169,7 +169,7 @@ Deno.test("serveSimulatedTeacher() takes the latency that a prompt was given", a
   }
 });
 
-Deno.test("serveSimulatedTeacher() tells the problem of an invalid body", async () => {
+Deno.test("serveSimulatedTeacher() names the problem of an invalid body", async () => {
   await using teacher = serve();
   const refused: [unknown, string][] = [
     ["{", "Cannot parse the body of the request: it must be JSON"],
@@ -223,7 +223,7 @@ Deno.test("serveSimulatedTeacher() refuses options that it does not know", () =>
   assertThrows(() => serve({ latenci: 1 } as SimulatedTeacherOptions), TypeError, "latency");
 });
 
-Deno.test("serveSimulatedTeacher() tells when its port is taken", async () => {
+Deno.test("serveSimulatedTeacher() says when its port is taken", async () => {
   await using teacher = serve();
   const message = `Cannot listen on port ${teacher.port}: another program does`;
   assertThrows(() => serve({ port: teacher.port }), UsageError, message);

@@ -55,7 +55,7 @@ Deno.test("Replacement never writes to an existing file or through an existing l
 });
 
 Deno.test({
-  name: "Replacement keeps the permissions of a file, and gives a new one those it is told",
+  name: "Replacement keeps the permissions of a file, and gives a new one the given ones",
   ignore: Deno.build.os === "windows",
   async fn() {
     await using dir = await tempDir();
@@ -101,7 +101,7 @@ Deno.test("syncFolderOf() skips folders that cannot be opened", async () => {
   await assertRejects(() => syncFolderOf("/no such folder/x", "linux"), Deno.errors.NotFound);
 });
 
-Deno.test("writeFileDurably() replaces a link instead of its target if told so", async () => {
+Deno.test("writeFileDurably() replaces a link instead of its target if requested", async () => {
   await using dir = await tempDir();
   const path = dir.path("status.json");
   await Deno.symlink(await dir.write("mine", "precious"), path);

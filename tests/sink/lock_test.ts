@@ -274,7 +274,7 @@ Deno.test("SharedLock names the folder that it cannot make", async () => {
   assertStringIncludes(error.message, `Cannot make the folder "${dir.path(".retort")}"`);
 });
 
-Deno.test("a shared lock tells the next holder of each output what was in flight at a crash, until that sends", async () => {
+Deno.test("a shared lock gives the next holder of each output the calls in flight at a crash, until that sends", async () => {
   await using dir = await tempDir();
   const path = dir.path("a.lock");
   const crashed = await SharedLock.acquire([path]);

@@ -50,7 +50,7 @@ Deno.test("parse() derives a uid only from the row", () => {
   ) assertEquals(good(text, options).uid, uid);
 });
 
-Deno.test("parse() tells rows of one given uid apart by contentHash", () => {
+Deno.test("parse() distinguishes rows with the same uid by contentHash", () => {
   const row = good('{"id":1,"prompt":"p","n":1.0}');
   assertEquals(row.uid, "1");
   assertEquals(row.contentHash, xxHash64Hex('{"id":1,"n":1.0,"prompt":"p"}'));
@@ -104,7 +104,7 @@ Deno.test("parse() names the fields that Retort writes, too", () => {
   assert(Object.isFrozen(good('{"prompt":"p"}').clashes));
 });
 
-Deno.test("parse() tells why a line is not a row", () => {
+Deno.test("parse() says why a line is not a row", () => {
   assertEquals(
     problemOf('{"prompt" "p"}'),
     "not JSON: Expected ':' after property name in JSON at position 10",

@@ -45,7 +45,7 @@ export interface RawServer extends AsyncDisposable {
   readonly posts: number;
   /** How many connections were made. */
   readonly connections: number;
-  /** How many times each prompt was asked. */
+  /** How many times each prompt was sent. */
   readonly prompts: ReadonlyMap<string, number>;
   /** Cuts all connections and ends. */
   close(): Promise<void>;

@@ -77,7 +77,7 @@ export interface SimulatedServer {
   finish(now: number): SimulatedAttempt;
 }
 
-/** The interval at which the gate is told that time has passed, in ms. */
+/** The interval at which time passes for the gate, in ms. */
 const TICK_MS = 100;
 /** How long a refusal takes, in ms. */
 const REFUSAL_MS = 20;
@@ -101,7 +101,7 @@ export class SimulatedLoad {
   readonly #refusals: { at: number; attempt: SimulatedAttempt }[] = [];
   #tickAt: number;
   #sent = 0;
-  /** Attempts under way. */
+  /** Attempts in flight. */
   inFlight = 0;
 
   /** `tokens` is asked for the length of each answer. */

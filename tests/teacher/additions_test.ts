@@ -152,6 +152,6 @@ Deno.test("notices() reports what would be missing and what is dangerous", async
   ]);
   await using plain = pair(undefined, { insecureTls: true });
   assertEquals(plain.teacher.notices({}), [
-    `${plain.server.url} is asked without TLS (http://): certificates have no effect there`,
+    `${plain.server.url} is called without TLS (http://): certificates have no effect there`,
   ]);
 });

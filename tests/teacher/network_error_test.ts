@@ -6,7 +6,7 @@ function broken(code: string, stage: Stage, message = "it broke") {
   return networkError(Object.assign(new Error(message), { code }), "h:443", stage, undefined);
 }
 
-Deno.test("networkError() tells whether anything was sent", () => {
+Deno.test("networkError() says whether anything was sent", () => {
   for (const code of ["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "UND_ERR_CONNECT_TIMEOUT"]) {
     const { type, isUnreachable } = broken(code, "connecting");
     assertEquals([type, isUnreachable], ["network", true], code);

@@ -87,7 +87,7 @@ Deno.test("createPlain() projects no end of a run that has ended", () => {
   }
 });
 
-Deno.test("createPlain() tells why a run was halted", () => {
+Deno.test("createPlain() says why a run was halted", () => {
   const { lines, plain } = setUp();
   plain(makeSnapshot({ state: "halted", reason: "The key\x1b[2J was refused (401)" }));
   assert(lines[0].startsWith("[10 s] halted (The key was refused (401)): 500/1,000 rows · "));

@@ -110,7 +110,7 @@ const COSTS: readonly [name: string, changes: Partial<Snapshot>, expected: strin
 ];
 
 for (const [name, changes, expected] of COSTS) {
-  Deno.test(`mainSegments() tells ${name}`, () => {
+  Deno.test(`mainSegments() shows ${name}`, () => {
     const texts = mainSegments(makeSnapshot(changes)).map(({ text }) => text);
     assertEquals(texts.find((text) => text.includes("$")), expected);
   });

@@ -116,7 +116,7 @@ Interrupted after 35 s: 200 rows still to do
   assertLessOrEqual(text.split("\n").length - 1, 33);
 });
 
-Deno.test("summaryText() tells the concurrency that auto found, if any", () => {
+Deno.test("summaryText() shows the concurrency that auto found, if any", () => {
   const auto = { concurrency_is_auto: true, limit: 256, succeeded_attempts: 9 };
   const text = (changes: Partial<Summary>) =>
     summaryText(makeSummary({ ...auto, ...changes }), { color: false });
@@ -176,7 +176,7 @@ Deno.test("summaryText() gives the command that continues after any interruption
   assertEquals(text.includes("Rows"), false);
 });
 
-Deno.test("summaryText() tells failures of earlier runs from those of this one", () => {
+Deno.test("summaryText() distinguishes failures of earlier runs from those of this one", () => {
   const text = summaryText(makeSummary({ failures_on_disk: 30 }), { color: false });
   assert(text.includes("  Failed     30 before this run\n"));
 });

@@ -63,7 +63,7 @@ Deno.test("the plan for the end of the run can be read, and undone", async () =>
   }
 });
 
-Deno.test("a control with an invalid body does nothing and tells the valid ones", async () => {
+Deno.test("a control with an invalid body does nothing and names the valid values", async () => {
   const { run, monitor } = stage();
   const nonsense: [string, unknown][] = [
     ["pause", "{"],

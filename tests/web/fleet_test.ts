@@ -66,7 +66,7 @@ Deno.test("shards that have not begun wait, with the rows that they will have", 
   assertEquals([states, total, rows[0].total], [{ waiting: 3 }, 3_000, 1_000]);
 });
 
-Deno.test("a run's name does not stand for runs whose names begin with it", async () => {
+Deno.test("a run's name does not match runs whose names only begin with it", async () => {
   await using dir = await tempDir();
   const names = ["in", nameOf(0), "in2", "in-hard", nameOf(1).replace("in", "in2")];
   for (const name of names) await writeStatus(dir, statusOf(0, { name }));

@@ -10,7 +10,7 @@ import {
 import { makeSnapshot, makeSummary, ManualClock } from "../progress/fixtures.ts";
 import { FakeRun, FakeSocket, makeAnswer } from "./fake_run.ts";
 
-/** A run, a hub that follows it, and a clock that stands still. */
+/** A run, a hub that follows it, and a stopped clock. */
 class Stage {
   readonly clock = new ManualClock();
   readonly run = new FakeRun();
@@ -67,7 +67,7 @@ Deno.test("Hub.join() sends a page the whole state at once, however late it join
   assertEquals([hello.ended, hello.summary, hello.retry_when_done], [false, null, false]);
 });
 
-Deno.test("Hub.join() shows the snapshot of a run that was under way before the hub", () => {
+Deno.test("Hub.join() shows the snapshot of a run that was active before the hub", () => {
   const [hello] = new Stage(makeSnapshot({ state: "paused" })).open().socket.messages;
   assertEquals((hello as HelloMessage).snapshot?.state, "paused");
 });
@@ -103,7 +103,7 @@ Deno.test("Hub sends a snapshot every 2 s while nothing changes, and none when t
   assertEquals(socket.taken(), []);
 });
 
-Deno.test("Hub tells a page every 2 s that there is no snapshot yet", () => {
+Deno.test("Hub notifies a page every 2 s that there is no snapshot yet", () => {
   const stage = new Stage();
   const { socket } = stage.open();
   socket.taken();
@@ -315,7 +315,7 @@ Deno.test("Hub sends the last snapshot, the samples and the summary when the run
   assertEquals([late[0].ended, late[0].summary?.state], [true, "done"]);
 });
 
-Deno.test("Hub.close() tells pages, closes all sockets with 1001 and stops following the run", () => {
+Deno.test("Hub.close() notifies pages, closes all sockets with 1001 and stops following the run", () => {
   const stage = new Stage();
   const { socket } = stage.open();
   socket.taken();
@@ -392,7 +392,7 @@ Deno.test("a run counts as watched for 3 minutes after a page's last message, an
   assertEquals(stage.hub.isWatched, false);
 });
 
-Deno.test("Hub.finish() tells pages of the end, keeps them, and accepts new ones", () => {
+Deno.test("Hub.finish() notifies pages of the end, keeps them, and accepts new ones", () => {
   const stage = new Stage();
   const { socket } = stage.open();
   stage.hub.finish();

@@ -101,7 +101,7 @@ Deno.test("a page sends a heartbeat for as long as it is connected", async () =>
   assertEquals(sockets[0].sent, ['{"visible":true}', '{"visible":true}']);
 });
 
-Deno.test("a page tells when it is hidden and when it is shown, also after it has reconnected", async () => {
+Deno.test("a page reports when it is hidden and when it is shown, also after it has reconnected", async () => {
   using clock = new FakeClock();
   const { link, sockets } = follow();
   sockets[0].onopen?.();

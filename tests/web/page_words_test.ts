@@ -113,7 +113,7 @@ Deno.test("each kind of end has its text: done, stopped, halted, or with an erro
   assertMatch(endOf(null), /^Ended with an error/);
 });
 
-Deno.test("a run that is done with failures tells them, and is green only without any", () => {
+Deno.test("a run that is done with failures counts them, and is green only without any", () => {
   const endOf = (parts: Partial<Summary>) => {
     const summary = makeSummary({ state: "done", elapsed_ms: 60_000, total: 90, ...parts });
     const { word, tone, icon, detail } = stateWords(storeOf({}, { ended: true, summary }), NOW_MS);
@@ -146,7 +146,7 @@ Deno.test("a lost connection is never shown as Running, and has the time of its 
   ]);
 });
 
-Deno.test("a list of samples that holds a part of the rows tells the total", () => {
+Deno.test("a list of samples that holds a part of the rows shows the total", () => {
   const store = storeOf({ failed: 333, succeeded: 2 });
   store.lists = {
     latest: [1, 2],

@@ -255,7 +255,7 @@ Deno.test("serveMonitor() serves two runs at once to one browser", async () => {
   await assertRejects(() => crossed.until("hello"), Error, "closed with");
 });
 
-Deno.test("ServedMonitor.close() tells pages that the run has ended and does not wait for them", async () => {
+Deno.test("ServedMonitor.close() notifies pages that the run has ended and does not wait for them", async () => {
   const run = new FakeRun();
   const served = serveMonitor(run);
   const page = new TestPage(served);
@@ -286,7 +286,7 @@ Deno.test("ServedMonitor.close() does not wait for a request that does not end",
   assertEquals(await connection.read(new Uint8Array(1)), null);
 });
 
-Deno.test("serveMonitor() tells what to do when the port is taken", async () => {
+Deno.test("serveMonitor() says what to do when the port is taken", async () => {
   await using served = serveMonitor(new FakeRun());
   const run = new FakeRun();
   const error = assertThrows(() => serveMonitor(run, { port: served.port }), UsageError);

@@ -56,7 +56,7 @@ Deno.test("parseWhere() evaluates the condition", () => {
   }
 });
 
-Deno.test("parseWhere() tells the position of a syntax error", () => {
+Deno.test("parseWhere() gives the position of a syntax error", () => {
   const cases: [condition: string, problem: string][] = [
     ["", "at character 1: a field, a text"],
     ["id ==", "at character 6: a field"],

@@ -35,7 +35,7 @@ export interface FleetRow {
   readonly done: number;
   /** Rows that have failed. */
   readonly failed: number;
-  /** Attempts under way. */
+  /** Attempts in flight. */
   readonly in_flight: number;
   /** Rows a second. */
   readonly rate_per_s: number;
@@ -61,7 +61,7 @@ export interface FleetView {
   readonly done: number;
   /** Rows that have failed. */
   readonly failed: number;
-  /** Attempts under way. */
+  /** Attempts in flight. */
   readonly in_flight: number;
   /** Rows a second. */
   readonly rate_per_s: number;

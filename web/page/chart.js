@@ -19,7 +19,7 @@ import { evenly, roundScale, TIME_AXIS_SPACE, TIME_AXIS_STEPS } from "./scale.js
 
 /**
  * A line: its column of the history, its name, its colour (a custom property of the style), and how it is
- * drawn, so that lines can be told apart without colours.
+ * drawn, so that lines can be distinguished without colours.
  *
  * @typedef {object} Series
  * @property {HistoryColumn} column

@@ -111,7 +111,7 @@ export class Link {
   }
 
   /**
-   * Tells the server whether the page is visible; a visible page connects at once.
+   * Informs the server whether the page is visible; a visible page connects at once.
    *
    * @param {boolean} isVisible
    */

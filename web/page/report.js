@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Makes the report in the browser, at any time: while the run is under way, and when its process is
+ * Makes the report in the browser, at any time: while the run is active, and when its process is
  * gone. The server sends an empty report once, with the hashes of its scripts: a browser cannot
  * compute hashes where the page is not secure, as on a network address.
  *

@@ -18,7 +18,7 @@ import {
 /** @import { RunStore, SampleList } from "./store.js" */
 
 /**
- * The state of a run: `tone` is its colour, `icon` and `word` tell the same without colours.
+ * The state of a run: `tone` is its colour, `icon` and `word` say the same without colours.
  *
  * @typedef {object} StateWords
  * @property {"good" | "calm" | "wait" | "bad"} tone
@@ -200,7 +200,7 @@ function drainingDetail({ snapshot }) {
 }
 
 /**
- * When the last result was written to disk: the time, and its age while the run is under way.
+ * When the last result was written to disk: the time, and its age while the run is active.
  *
  * @param {RunStore} store
  * @param {number} nowMs
@@ -214,7 +214,7 @@ export function durableWords(store, nowMs) {
 }
 
 /**
- * Why fewer attempts are under way than allowed: only throttled ones are limited by the teacher.
+ * Why fewer attempts are in flight than allowed: only throttled ones are limited by the teacher.
  * @param {RunStore} store
  */
 export function limitWords({ snapshot, run }) {

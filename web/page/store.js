@@ -157,7 +157,7 @@ export class RunStore {
     this.byId.clear();
     this.#takeSamples(state.samples);
     const lastS = state.history.columns.elapsed_s.at(-1) ?? 0;
-    // The state of an ended run may arrive much later: its end tells the time of its clock.
+    // The state of an ended run may arrive much later: its end says when its clock stopped.
     const endMs = this.localTime(state.summary?.ended ?? "");
     const lastMs = Number.isNaN(endMs) ? nowMs : endMs;
     this.zeroMs = lastMs - Math.max(lastS * 1000, state.snapshot?.elapsed_ms ?? 0);

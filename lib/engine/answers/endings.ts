@@ -56,7 +56,7 @@ const ENDINGS: ReadonlyMap<string, Ending> = new Map(
   ),
 );
 
-/** Tells how answers ended. */
+/** Classifies how answers ended. */
 export class Endings {
   readonly #accepted: ReadonlySet<string>;
 

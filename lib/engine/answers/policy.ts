@@ -87,7 +87,7 @@ export class AnswerPolicy {
    * Decides whether an answer is kept (undefined). Returns a promise only if a check takes time.
    *
    * @param completion The answer.
-   * @param row The row that was asked.
+   * @param row The row that was sent.
    * @param params The parameters of the attempt.
    * @param resamples How often another answer was requested already because one was not kept.
    * @param ending How it ended.

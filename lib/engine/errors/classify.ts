@@ -43,7 +43,7 @@ export type FailureReaction = "retry" | "fail" | "halt";
  * - `load`: the teacher has too much to do (429, 503, 529)
  * - `unreachable`: no connection could be made, nothing was sent
  * - `timeout`: a deadline passed
- * - `adjusted`: the teacher refused a field that was added for the user, and is asked without it from now on
+ * - `adjusted`: the teacher refused a field that was added for the user, and requests leave it out from now on
  * - `fault`: something broke (500, 502, 504, 408, 409, cut connections, half answers)
  * - `ending`: there is an answer, but nothing says that the teacher finished it
  */

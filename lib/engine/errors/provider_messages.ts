@@ -1,5 +1,5 @@
 /**
- * The codes and messages by which teachers say what no status tells: that the account has no money left, that
+ * The codes and messages by which teachers say what no status says: that the account has no money left, that
  * there is no such model, that one prompt was filtered, that a request can never fit.
  *
  * They come from the documentation of providers and from reports of their users; most

@@ -2,7 +2,7 @@
  * Whether sending less lowers the share of throttled attempts.
  *
  * Some teachers throttle a share of whatever is sent: a faulty gateway, a router with a dead replica.
- * Others throttle what exceeds their capacity. A trial tells them apart: for a while no more is in
+ * Others throttle what exceeds their capacity. A trial distinguishes them: for a while no more is in
  * flight, and no more is sent a second, than was accepted before. A teacher at its capacity throttles hardly
  * anything then, the others throttle the same share. Both bounds are needed: where throttled attempts come
  * back at once, a few lanes send more than many teachers accept; and what is in flight for minutes follows a

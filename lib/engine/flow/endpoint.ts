@@ -1,5 +1,5 @@
 /**
- * One teacher as the engine sees it: how many attempts may be under way, when the next one may be made, and
+ * One teacher as the engine sees it: how many attempts may be in flight, when the next one may be made, and
  * whether it is up.
  *
  * @module
@@ -67,7 +67,7 @@ export class Endpoint {
   readonly weight: number;
   /** A 32-bit hash of its address. */
   readonly id: number;
-  /** Attempts under way. */
+  /** Attempts in flight. */
   inFlight = 0;
   /** Attempts made. */
   attempts = 0;
@@ -102,7 +102,7 @@ export class Endpoint {
     return this.#context.now();
   }
 
-  /** How many attempts may be under way. */
+  /** How many attempts may be in flight. */
   get limit(): number {
     return this.#load.limit;
   }
@@ -147,7 +147,7 @@ export class Endpoint {
   }
 
   /** 0 when an attempt may be made now, else milliseconds until time alone allows one; Infinity when
-   * one under way has to end first. */
+   * one in flight has to end first. */
   delayMs(now: number): number {
     if (this.#haltReason !== undefined || this.#isLeaving) return Infinity;
     const restsUntil = this.restsUntil(now);

@@ -87,7 +87,7 @@ export class LoadControl {
     this.#rate.setShare(share);
   }
 
-  /** The most attempts that may be under way. */
+  /** The most attempts that may be in flight. */
   get limit(): number {
     if (this.closedUntil !== undefined) return 1;
     return Math.min(this.#limit.value, this.#tolerance.trial?.cap ?? Infinity);

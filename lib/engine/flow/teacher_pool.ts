@@ -60,7 +60,7 @@ export class TeacherPool {
     this.#endpoints = options.teachers.map((teacher) => new Endpoint(teacher, options));
   }
 
-  /** The most attempts that may be under way, all teachers together. */
+  /** The most attempts that may be in flight, all teachers together. */
   get limit(): number {
     return this.#endpoints.reduce((sum, one) => isOut(one) ? sum : sum + one.limit, 0);
   }
@@ -220,7 +220,7 @@ export class TeacherPool {
     this.#options.onTick();
   }
 
-  /** Forgets teachers that have left, once nothing is under way there. */
+  /** Forgets teachers that have left, once nothing is in flight there. */
   #forget(): void {
     this.#endpoints = this.#endpoints.filter((one) => !one.isLeaving || one.inFlight > 0);
     this.#areLeaving = this.#endpoints.some((one) => one.isLeaving);

@@ -100,7 +100,7 @@ export class ThrottleTolerance {
   readonly #numbers = new Float64Array(RECENT).fill(NONE);
   #isRun = false;
 
-  /** The trial under way. */
+  /** The current trial. */
   get trial(): DecreaseTrial | undefined {
     return this.#trial;
   }

@@ -9,7 +9,7 @@
 export interface RowCase {
   /** Whose rows look like this, or what is special about them. */
   readonly what: string;
-  /** The lines of the input, as they stand there. */
+  /** The lines of the input, unchanged. */
   readonly rows: readonly string[];
   /** The flags of the run; `-o`, `-c 1`, `-m test-model` and `--base-url` are there already. @default [] */
   readonly flags?: readonly string[];

@@ -1,4 +1,4 @@
-/** Rows that users have met in data sets, each with where that is told. @module */
+/** Rows that users have met in data sets, each with its source. @module */
 
 import type { RowCase, RowGroup } from "./case.ts";
 

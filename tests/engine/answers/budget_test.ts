@@ -71,7 +71,7 @@ for (
     [2.000_000_000_1, 2, "$2.00 of at most $2.00 "],
   ] as const
 ) {
-  Deno.test(`Budget.exhausted tells ${costUsd} from ${maxCostUsd}`, () => {
+  Deno.test(`Budget.exhausted distinguishes ${costUsd} from ${maxCostUsd}`, () => {
     const budget = new Budget({ priceOf: () => costUsd, maxCostUsd });
     budget.add(answer({}), TEACHER);
     assertStringIncludes(budget.exhausted!, words);

@@ -180,7 +180,7 @@ function minimax(code: number, message: string) {
   return { id: "1", choices: null, base_resp: { status_code: code, status_msg: message } };
 }
 
-/** … what it hands on from a provider, whose body stands in it as text. */
+/** … what it hands on from a provider, whose body is inside as text. */
 function relayed(code: number, raw: unknown, more: Record<string, unknown> = {}) {
   const text = typeof raw === "string" ? raw : JSON.stringify(raw);
   return openrouter(code, RELAYED, { raw: text, provider_name: "Chutes", ...more });

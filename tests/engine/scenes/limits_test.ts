@@ -1,6 +1,6 @@
 /**
  * A teacher with limits of requests and tokens: those that the user names, those that refusals show, and those that
- * the teacher tells in its headers.
+ * the teacher states in its headers.
  *
  * @module
  */

@@ -27,7 +27,7 @@ import { countWords, nothingWords, scanWords } from "./words.js";
 /** @import { DataState, Overview, RowPage } from "../../../lib/data/protocol.ts" */
 /** @typedef {DataState & { program: string, hasRun: boolean, flags: { name: string, title: string, help: string }[] }} PageState */
 
-/** The interval of requests for progress while something is under way. */
+/** The interval of requests for progress while something is in progress. */
 const BUSY_MS = 250;
 const CALM_MS = 2_000;
 

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /**
  * Which rows of a table are in sight, however many it has: where the scroll bar would have to be longer than browsers
- * can have it, pixels stand for more than their rows.
+ * can have it, each pixel covers more rows.
  *
  * @module
  */
@@ -88,7 +88,7 @@ export class RowWindow {
     return this.total * ROW_PX > MAX_PX;
   }
 
-  /** Pixels that can be scrolled, and rows that this stands for. */
+  /** Pixels that can be scrolled, and the rows that this covers. */
   get #range() {
     return {
       px: Math.max(1, this.heightPx - this.#scroller.clientHeight),
