@@ -35,7 +35,7 @@ export const SUBMIT: readonly FlagEntry[] = [
   {
     name: "time",
     value: "TIME",
-    help: "Slurm: time limit of a shard, as in 12h or 1-12:00:00",
+    help: "Slurm: time limit of a shard: 12h or 1-12:00:00",
     commands: ["submit"],
     isCommon: true,
   },
