@@ -238,3 +238,36 @@ export async function pathProblem(
 
 /** The problem of a file that is the same but has lost bytes. */
 export const WAS_CUT = "it was cut";
+
+/** Reads until `bytes` is full or the file ends; returns the number of bytes. */
+export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<number> {
+  let filled = 0;
+  while (filled < bytes.length) {
+    const count = await file.read(bytes.subarray(filled));
+    if (count === null) break;
+    filled += count;
+  }
+  return filled;
+}
+
+/**
+ * The same, at once: a promise for each small read from the page cache would cost more than the read.
+ *
+ * @param offset Where to read. @default the position of the file
+ */
+export function readFullySync(file: Deno.FsFile, bytes: Uint8Array, offset?: number): number {
+  if (offset !== undefined) file.seekSync(offset, Deno.SeekMode.Start);
+  let filled = 0;
+  while (filled < bytes.length) {
+    const count = file.readSync(bytes.subarray(filled));
+    if (count === null) break;
+    filled += count;
+  }
+  return filled;
+}
+
+/** Writes all of `bytes`, in several writes if necessary. */
+export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  let written = 0;
+  while (written < bytes.length) written += await file.write(bytes.subarray(written));
+}

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { readFully } from "../lib/files.ts";
+
 /** Is in every report, near its start. */
 export const REPORT_MARKER = '<meta name="generator" content="Retort">';
 
@@ -36,11 +38,5 @@ export async function startedOf(path: string): Promise<string | undefined> {
 async function startOf(path: string): Promise<string> {
   using file = await Deno.open(path);
   const bytes = new Uint8Array(START_BYTES);
-  let length = 0;
-  while (length < START_BYTES) {
-    const count = await file.read(bytes.subarray(length));
-    if (count === null) break;
-    length += count;
-  }
-  return new TextDecoder().decode(bytes.subarray(0, length));
+  return new TextDecoder().decode(bytes.subarray(0, await readFully(file, bytes)));
 }

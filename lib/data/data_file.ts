@@ -6,19 +6,11 @@
  */
 
 import { isBlankLine } from "../line_blocks.ts";
-import { systemReason } from "../files.ts";
+import { readFullySync, systemReason } from "../files.ts";
 import { DamagedLine, factsOf, type LineFacts, type RunHints } from "./line_facts.ts";
 import type { LinePlace } from "./table.ts";
 import { readHints } from "./find_files.ts";
-import {
-  bytesText,
-  type FileMark,
-  hashOf,
-  isUnchanged,
-  MARK_BYTES,
-  newMark,
-  readFully,
-} from "./file_mark.ts";
+import { bytesText, type FileMark, hashOf, isUnchanged, MARK_BYTES, newMark } from "./file_mark.ts";
 
 /** How far a file was read. */
 export type FileState =
@@ -118,8 +110,7 @@ export class DataFile {
   lineAt(offset: number, bytes: number): Uint8Array {
     const file = this.#file ??= Deno.openSync(this.readPath);
     const line = new Uint8Array(bytes);
-    file.seekSync(offset, Deno.SeekMode.Start);
-    return line.subarray(0, readFully(file, line));
+    return line.subarray(0, readFullySync(file, line, offset));
   }
 
   /** Closes it. */
@@ -148,8 +139,7 @@ export class DataFile {
     let needed = BLOCK_BYTES;
     while (true) {
       if (this.#buffer.length < needed) this.#buffer = new Uint8Array(needed);
-      file.seekSync(mark.end, Deno.SeekMode.Start);
-      const count = readFully(file, this.#buffer);
+      const count = readFullySync(file, this.#buffer, mark.end);
       const bytes = this.#buffer.subarray(0, count);
       const isEnd = count < this.#buffer.length;
       const last = bytes.lastIndexOf(NEWLINE);

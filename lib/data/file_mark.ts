@@ -5,6 +5,7 @@
  */
 
 import { xxHash64Hex } from "../hash.ts";
+import { readFullySync } from "../files.ts";
 
 /** A line that cannot be shown as a row. */
 export interface LineDamage {
@@ -51,27 +52,15 @@ export function newMark(path: string): FileMark {
   };
 }
 
-/** Reads until the buffer is full or the file ends; returns the number of bytes. */
-export function readFully(file: Deno.FsFile, buffer: Uint8Array): number {
-  let done = 0;
-  while (done < buffer.length) {
-    const count = file.readSync(buffer.subarray(done));
-    if (count === null) break;
-    done += count;
-  }
-  return done;
-}
-
 /** Whether the first and the last block that were read of a file are unchanged. */
 export function isUnchanged(path: string, mark: FileMark, lastLength: number): boolean {
   try {
     using file = Deno.openSync(path);
     const first = new Uint8Array(MARK_BYTES);
-    const count = readFully(file, first);
+    const count = readFullySync(file, first);
     const length = Math.min(lastLength, mark.end);
     const last = new Uint8Array(length);
-    file.seekSync(mark.end - length, Deno.SeekMode.Start);
-    const lastCount = readFully(file, last);
+    const lastCount = readFullySync(file, last, mark.end - length);
     const isFirst = mark.end < MARK_BYTES || mark.end < count ||
       hashOf(first.subarray(0, count)) === mark.first;
     return isFirst && hashOf(last.subarray(0, lastCount)) === mark.last;

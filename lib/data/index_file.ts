@@ -5,7 +5,7 @@
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
-import { systemReason } from "../files.ts";
+import { readFullySync, systemReason } from "../files.ts";
 import {
   COLUMN_NAMES,
   type ColumnArrays,
@@ -166,11 +166,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Arra
 }
 
 function readInto(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) {
-    const count = file.readSync(bytes.subarray(done));
-    if (count === null) throw new Error("The index is truncated");
-    done += count;
-  }
+  if (readFullySync(file, bytes) < bytes.length) throw new Error("The index is truncated");
 }
 
 function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {

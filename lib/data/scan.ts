@@ -11,6 +11,7 @@ import { flagNames } from "./flags.ts";
 import { DamagedLine, factsOf, type RunHints } from "./line_facts.ts";
 import { BlockText, MemberFinder, type Prefilter, prefilterOf } from "./line_text.ts";
 import { placesOf } from "./derived.ts";
+import { readFullySync } from "../files.ts";
 
 /** What a scan looks for, and where: plain data that threads share. */
 export interface ScanJob {
@@ -142,14 +143,8 @@ export class Scan implements Disposable {
     try {
       const file = this.#files[number] ??= Deno.openSync(this.#job.files[number].path);
       if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
-      file.seekSync(offset, Deno.SeekMode.Start);
-      let done = 0;
-      while (done < length) {
-        const count = file.readSync(this.#buffer.subarray(done, length));
-        if (count === null) return undefined;
-        done += count;
-      }
-      return this.#buffer.subarray(0, length);
+      const bytes = this.#buffer.subarray(0, length);
+      return readFullySync(file, bytes, offset) < length ? undefined : bytes;
     } catch {
       return undefined;
     }

@@ -12,13 +12,13 @@ import {
   ifThere,
   removeIfThere,
   removeLeftovers,
-  systemReason,
   type TemporaryFile,
+  writeAll,
 } from "../files.ts";
 import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
 import { CARD_MARK, cardOf, DatasetFacts, licenceOf } from "./dataset_card.ts";
 import type { ResolvedExport } from "./export_options.ts";
-import type { OutputGuard } from "./output.ts";
+import { infoOf, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 import type { TargetContext, Targets } from "./targets.ts";
 
@@ -218,7 +218,7 @@ class Shards {
       write: async (bytes) => {
         this.#bytes += bytes.length;
         try {
-          for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+          await writeAll(file, bytes);
         } catch (cause) {
           throw cannotWrite(path, cause);
         }
@@ -261,11 +261,4 @@ class Shards {
   #pathOf(index: number): string {
     return `${this.#folder}/${this.#split}-${index}.tmp`;
   }
-}
-
-async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
-  return await ifThere(
-    Deno.stat(path),
-    (cause) => new UsageError(`Cannot write "${path}": ${systemReason(cause)}`, { cause }),
-  );
 }

@@ -130,14 +130,7 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
   else if (options.prefer !== undefined) {
     throw new UsageError("Cannot use prefer without the format preference or preference-sharegpt");
   }
-  return {
-    ...options,
-    ...resolveWrite(options, format, think),
-    format,
-    think,
-    paths,
-    isOfResults: true,
-  };
+  return { ...options, ...resolveWrite(options, { format, think, paths, isOfResults: true }) };
 }
 
 /**
@@ -154,26 +147,16 @@ export function resolveConvert(options: ConvertOptions): ResolvedExport {
   if (think !== undefined) checkChoice("Cannot convert with think", think, THINK_STYLES);
   const paths = pathsOf(input);
   if (paths.length === 0) throw new UsageError("Cannot convert without an input: name a file");
-  return {
-    ...options,
-    ...resolveWrite(options, format, think),
-    format,
-    think,
-    paths,
-    isOfResults: false,
-  };
+  return { ...options, ...resolveWrite(options, { format, think, paths, isOfResults: false }) };
 }
 
 const THINK_STYLES: readonly ThinkStyle[] = ["wrap", "field", "drop"];
 
 function resolveWrite(
   options: WriteOptions,
-  format: ExportFormat,
-  think: ThinkStyle | undefined,
-): Pick<
-  ResolvedExport,
-  "output" | "table" | "reasoningField" | "toolArguments" | "validation" | "maxRows"
-> {
+  chosen: Pick<ResolvedExport, "format" | "think" | "paths" | "isOfResults">,
+): ResolvedExport {
+  const { format, think } = chosen;
   const { validation = 0, maxRows = Infinity, shuffle, reasoningField = REASONING } = options;
   const output = options.output instanceof URL ? pathOf(options.output) : options.output;
   checkReasoning(format, think, reasoningField);
@@ -201,7 +184,7 @@ function resolveWrite(
       "Cannot write validation rows without a file name: theirs is derived from it",
     );
   }
-  return { output, table, reasoningField, toolArguments, validation, maxRows };
+  return { ...chosen, output, table, reasoningField, toolArguments, validation, maxRows };
 }
 
 function checkReasoning(

@@ -18,7 +18,7 @@ import {
 import { sha256Hex } from "../hash.ts";
 import { isObject, isTooDeep } from "../json.ts";
 import { stampOf } from "../run/mod.ts";
-import { jsonOf } from "../sink/mod.ts";
+import { jsonOf, LineSet } from "../sink/mod.ts";
 import type { ExactColumn } from "../tables/mod.ts";
 import { ConversationReader, NoConversation } from "./conversation.ts";
 import type { Example, ExampleSource } from "./example.ts";
@@ -43,7 +43,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly #reader: ConversationReader;
   readonly #files: readonly string[];
   readonly #inputs: { input: Input; stamp: string }[] = [];
-  readonly #taken = new Bits();
+  readonly #taken = new LineSet();
   /** Whether the second pass needs no more of a row than its text. */
   readonly #isAsText: boolean;
   #spool: RowSpool | undefined;
@@ -68,6 +68,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       this.#spool = await RowSpool.open(typeof output === "string" ? dirname(output) : undefined);
     }
     const bad = new BadRows();
+    let index = 0;
     for (const file of this.#files) {
       const stamp = await stampOf(file);
       const input = await openInput(file, file, this.#options);
@@ -83,8 +84,11 @@ export class InputSource implements ExampleSource, AsyncDisposable {
           rows++;
           if (rows === 1) start = text;
           const isTaken = this.#judge(read, placeOf(file, input.format, number), bad, takes);
-          this.#taken.push(isTaken);
-          if (isTaken) this.#spool?.add(text!, file, number);
+          if (isTaken) {
+            this.#taken.add(index);
+            this.#spool?.add(text!, file, number);
+          }
+          index++;
         }
         await this.#spool?.flush();
       }
@@ -253,25 +257,5 @@ class BadRows {
     throw new SourceError(
       `Cannot convert ${rows} of the input; nothing was written\n${this.#lines.join("\n")}`,
     );
-  }
-}
-
-/** A list of booleans, a bit each. */
-class Bits {
-  #bytes = new Uint8Array(1 << 12);
-  #length = 0;
-
-  push(value: boolean): void {
-    const index = this.#length++;
-    if (index >> 3 >= this.#bytes.length) {
-      const grown = new Uint8Array(this.#bytes.length * 2);
-      grown.set(this.#bytes);
-      this.#bytes = grown;
-    }
-    if (value) this.#bytes[index >> 3] |= 1 << (index & 7);
-  }
-
-  has(index: number): boolean {
-    return index < this.#length && (this.#bytes[index >> 3] & (1 << (index & 7))) !== 0;
   }
 }

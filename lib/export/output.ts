@@ -167,11 +167,11 @@ export async function checkOutput(output: string, guard: OutputGuard): Promise<s
 
 /** Which file of a run this is, in words; undefined for any other file. */
 async function ownerOf(path: string): Promise<string | undefined> {
-  const isBeside = async (ending: RegExp) =>
+  const hasRunFile = async (ending: RegExp) =>
     ending.test(path) && await infoOf(path.replace(ending, ".run.json")) !== undefined;
   if (/\.run\.json$/.test(path)) return "the run file of a run";
-  if (await isBeside(/_error\.jsonl$/)) return "the failures file of a run";
-  if (await isBeside(/\.(jsonl|ndjson)$/)) return "the results file of a run";
+  if (await hasRunFile(/_error\.jsonl$/)) return "the failures file of a run";
+  if (await hasRunFile(/\.(jsonl|ndjson)$/)) return "the results file of a run";
   return await holdsResults(path) ? "a results file of Retort" : undefined;
 }
 
@@ -197,7 +197,8 @@ async function isSameFile(path: string, info: Deno.FileInfo): Promise<boolean> {
   return other !== undefined && other.dev === info.dev && other.ino === info.ino;
 }
 
-async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
+/** The file or folder at a path that is written to; undefined if there is none. */
+export async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
   const errorOf = (cause: unknown) =>
     new UsageError(`Cannot write "${path}": ${systemReason(cause)}`, { cause });
   return await ifThere(Deno.stat(path), errorOf);

@@ -13,6 +13,7 @@ import { DamagedLine, type Example, ExampleReader, type ExampleSource } from "./
 import type { ResolvedExport } from "./export_options.ts";
 import { randomOf, RowOrder, shuffleIn } from "./row_order.ts";
 import { NoPlace } from "./training_row.ts";
+import { readFullySync } from "../files.ts";
 
 /** One or more results files, one after the other. */
 export class ResultsSource implements ExampleSource, Disposable {
@@ -202,15 +203,8 @@ class ResultsFile implements Disposable {
     if (this.#buffer.length < byteLength) this.#buffer = new Uint8Array(byteLength * 2);
     const bytes = this.#buffer.subarray(0, byteLength);
     const file = this.#file ??= Deno.openSync(this.path);
-    // Synchronous: rows are small and in the page cache, and a promise for each would cost more
-    // than the read.
-    file.seekSync(offset, Deno.SeekMode.Start);
-    for (let done = 0; done < byteLength;) {
-      const count = file.readSync(bytes.subarray(done));
-      if (count === null) {
-        throw this.#damage(`"${this.path}"`, "the file was truncated while it was read");
-      }
-      done += count;
+    if (readFullySync(file, bytes, offset) < byteLength) {
+      throw this.#damage(`"${this.path}"`, "the file was truncated while it was read");
     }
     return this.#read(bytes, `"${this.path}" a line`, false);
   }

@@ -6,7 +6,7 @@
 
 import type { AsyncBuffer } from "../deps/hyparquet.ts";
 import { SourceError } from "../errors.ts";
-import { systemReason } from "../files.ts";
+import { readFully, systemReason } from "../files.ts";
 import type { Line } from "./lines.ts";
 import { type ChunkBytes, LeafColumn, type RowNote } from "./parquet_leaf.ts";
 import { columnTextOf } from "./parquet_columns.ts";
@@ -168,10 +168,8 @@ async function bufferOf(file: Deno.FsFile): Promise<AsyncBuffer> {
     slice: async (start, end = size) => {
       const bytes = new Uint8Array(Math.max(0, Math.min(end, size) - start));
       await file.seek(start, Deno.SeekMode.Start);
-      for (let at = 0; at < bytes.length;) {
-        const count = await file.read(bytes.subarray(at));
-        if (count === null) throw new Error("the file is shorter than its footer says");
-        at += count;
+      if (await readFully(file, bytes) < bytes.length) {
+        throw new Error("the file is shorter than its footer says");
       }
       return bytes.buffer;
     },

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { cannotRead } from "../files.ts";
+import { cannotRead, readFullySync } from "../files.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, readIndex, SEEN } from "../index/mod.ts";
 import { type OutputFiles, parseSampleUid } from "../run/mod.ts";
 import { isPendingLine, PENDING_MARKS } from "../sink/mod.ts";
@@ -195,14 +195,7 @@ class LineFile {
   #read(offset: number, bytes: Uint8Array): number {
     try {
       this.#file ??= Deno.openSync(this.#path);
-      this.#file.seekSync(offset, Deno.SeekMode.Start);
-      let length = 0;
-      while (length < bytes.length) {
-        const count = this.#file.readSync(bytes.subarray(length));
-        if (count === null) break;
-        length += count;
-      }
-      return length;
+      return readFullySync(this.#file, bytes, offset);
     } catch (cause) {
       throw cannotRead(this.#path, cause);
     }

@@ -8,7 +8,7 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { LockedError, SourceError, UsageError } from "../errors.ts";
 import { formatCount, sumOf } from "../figures.ts";
-import { cannotRead, makeFolder } from "../files.ts";
+import { cannotRead, makeFolder, writeAll } from "../files.ts";
 import { type InputOptions, type InputPiece, START } from "../formats/mod.ts";
 import { OWN_FOLDER, splitPath } from "../paths.ts";
 import { acquireLock, cannotWrite, type Lock } from "../sink/mod.ts";
@@ -257,7 +257,7 @@ async function write(path: string, plan: ShardPlan): Promise<void> {
   try {
     await Deno.remove(path).catch(() => {});
     using file = await Deno.open(path, { write: true, createNew: true });
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    await writeAll(file, bytes);
     await file.syncData();
   } catch (cause) {
     throw cannotWrite(path, cause);

@@ -7,7 +7,7 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { SinkError } from "../errors.ts";
-import { createTemporary, ifThere, removeLeftovers, systemReason } from "../files.ts";
+import { createTemporary, ifThere, removeLeftovers, systemReason, writeAll } from "../files.ts";
 import { delay } from "../timer.ts";
 
 /** How a new version is written. */
@@ -159,12 +159,6 @@ export async function replaceFile(
 function isInUse(error: unknown): boolean {
   return error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.Busy ||
     /\(os error (5|32|33)\)/.test(String(error));
-}
-
-/** Writes all of `bytes`, in several writes if necessary. */
-export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  let written = 0;
-  while (written < bytes.length) written += await file.write(bytes.subarray(written));
 }
 
 /**

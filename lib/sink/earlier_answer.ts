@@ -14,7 +14,7 @@ import {
   type Row,
 } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { cannotRead } from "../files.ts";
+import { cannotRead, readFullySync } from "../files.ts";
 import { SinkError } from "../errors.ts";
 import { topLevelMembers, withoutMembers } from "./json_text.ts";
 import { insideOf } from "./line.ts";
@@ -75,17 +75,12 @@ function parsed(text: string, path: string): PendingLine {
   }
 }
 
-/** Synchronous: lines are small and in the page cache, and a promise for each would cost more than the read. */
 function textAt(path: string, { offset, byteLength }: LinePlace): string {
   try {
     using file = Deno.openSync(path, { read: true });
-    file.seekSync(offset, Deno.SeekMode.Start);
     const bytes = new Uint8Array(byteLength);
-    for (let filled = 0; filled < byteLength;) {
-      const count = file.readSync(bytes.subarray(filled));
-      if (count === null) throw new Error("it was cut while the run read it");
-      filled += count;
-    }
+    const count = readFullySync(file, bytes, offset);
+    if (count < byteLength) throw new Error("it was cut while the run read it");
     return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
   } catch (cause) {
     throw cannotRead(path, cause);

@@ -14,9 +14,9 @@ import {
   linesOf,
   readLineBlocks,
 } from "../line_blocks.ts";
-import { removeIfThere } from "../files.ts";
+import { removeIfThere, writeAll } from "../files.ts";
 import { sha256Start } from "../hash.ts";
-import { cannotWrite, syncFolderOf, writeAll } from "./durable_file.ts";
+import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { uidOfLine } from "./rewrite.ts";
 import { repairTail } from "./tail.ts";
 

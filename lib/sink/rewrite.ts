@@ -8,8 +8,9 @@
 import { DamagedFileError } from "../errors.ts";
 import { isJson } from "../json.ts";
 import { checkOwnFile, isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
-import { cannotWrite, Replacement, syncFolderOf, writeAll } from "./durable_file.ts";
+import { cannotWrite, Replacement, syncFolderOf } from "./durable_file.ts";
 import { repairTail } from "./tail.ts";
+import { writeAll } from "../files.ts";
 
 const NEWLINE = 10;
 
@@ -131,17 +132,17 @@ function wholeLineIn(text: string): string | undefined {
   }
 }
 
-/** A set of line numbers, from 1. */
+/** A set of numbers, such as those of lines, a bit each. */
 export class LineSet {
   #bits = new Uint8Array(64);
   #size = 0;
 
-  /** The number of lines in it. */
+  /** How many numbers are in it. */
   get size(): number {
     return this.#size;
   }
 
-  /** Adds a line. */
+  /** Adds a number. */
   add(line: number): void {
     if (this.has(line)) return;
     const index = Math.floor(line / 8);
@@ -154,7 +155,7 @@ export class LineSet {
     this.#size++;
   }
 
-  /** Whether a line is in it. */
+  /** Whether a number is in it. */
   has(line: number): boolean {
     return (this.#bits[Math.floor(line / 8)] & (1 << line % 8)) !== 0;
   }

@@ -6,8 +6,8 @@
  */
 
 import { SinkError } from "../errors.ts";
-import { ifThere } from "../files.ts";
-import { cannotWrite, syncFolderOf, writeAll } from "./durable_file.ts";
+import { ifThere, readFully, writeAll } from "../files.ts";
+import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 
 /** What was done with the end of a file. */
 export interface TailRepair {
@@ -118,13 +118,7 @@ function lengthWithoutNuls(part: Uint8Array): number {
 async function readAt(file: Deno.FsFile, start: number, end: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(end - start);
   await file.seek(start, Deno.SeekMode.Start);
-  let filled = 0;
-  while (filled < bytes.length) {
-    const count = await file.read(bytes.subarray(filled));
-    if (count === null) break;
-    filled += count;
-  }
-  return bytes.subarray(0, filled);
+  return bytes.subarray(0, await readFully(file, bytes));
 }
 
 async function isWholeObject(file: Deno.FsFile, start: number, end: number): Promise<boolean> {

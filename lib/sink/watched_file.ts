@@ -12,7 +12,6 @@
  */
 
 import type { JournalFile } from "./appender.ts";
-import { writeAll } from "./durable_file.ts";
 import {
   type FileIdentity,
   identityOf,
@@ -20,6 +19,7 @@ import {
   removeIfThere,
   statOf,
   WAS_CUT,
+  writeAll,
 } from "../files.ts";
 import { holdAlone } from "./lock_file.ts";
 import { takeGluedLines } from "./rewrite.ts";
