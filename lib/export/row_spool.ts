@@ -6,7 +6,7 @@
 
 import { Buffer } from "node:buffer";
 import { SinkError } from "../errors.ts";
-import { systemReason } from "../files.ts";
+import { readFullySync, systemReason, writeAll } from "../files.ts";
 import { Numbers, randomOf, shuffleIn } from "./row_order.ts";
 
 /** How many rows share the place from which the lengths of those before them are counted. */
@@ -68,7 +68,7 @@ export class RowSpool implements AsyncDisposable {
     const bytes = this.#encoder.encode(this.#waiting.join(""));
     this.#waiting = [];
     try {
-      for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
+      await writeAll(this.#file, bytes);
     } catch (cause) {
       throw new SinkError(`Cannot write "${this.#path}": ${systemReason(cause)}`, {
         path: this.#path,
@@ -104,12 +104,8 @@ export class RowSpool implements AsyncDisposable {
     const length = this.#lengths.at(place);
     if (this.#buffer.length < length) this.#buffer = new Uint8Array(length * 2);
     const bytes = this.#buffer.subarray(0, length);
-    // Synchronous, as in a results file: a promise for each row would cost more than the read.
-    this.#file.seekSync(start, Deno.SeekMode.Start);
-    for (let at = 0; at < length;) {
-      const count = this.#file.readSync(bytes.subarray(at));
-      if (count === null) throw new SinkError(`Cannot read "${this.#path}": it was truncated`);
-      at += count;
+    if (readFullySync(this.#file, bytes, start) < length) {
+      throw new SinkError(`Cannot read "${this.#path}": it was truncated`);
     }
     return this.#decoder.decode(bytes);
   }
