@@ -39,13 +39,11 @@ export interface AttemptsOptions extends
   readonly now: () => number;
   /** The same without the time in which nothing could be sent. */
   readonly rowNow: () => number;
-  /** Ends the calls. */
   readonly signal: AbortSignal;
-  /** An attempt is about to be made. On the hot path. */
+  /** On the hot path. */
   readonly onAttempt?: () => void;
   /** An attempt has ended, so its teacher may have capacity. */
   readonly onEnd: () => void;
-  /** The run has to be halted. */
   readonly onHalt: (reason: string) => void;
   /** A teacher was halted: nothing more is sent to it. */
   readonly onEndpointHalt: (reason: string) => void;
@@ -140,8 +138,7 @@ export class Attempts {
     return result;
   }
 
-  /** The result of a row without a call: its time ran out in the queue, while teachers were busy with other
-   * rows, or this run accepts the answer of an earlier one. */
+  /** The result of a row without a call: its time ran out in the queue, or an earlier run left an undecided answer. */
   #withoutCall(
     work: Work,
     timeoutMs: number | undefined,
@@ -151,9 +148,13 @@ export class Attempts {
     }
     const { earlier } = work.row;
     if (work.attempts > 0 || earlier === undefined) return undefined;
-    return this.#answers.acceptedNow(work, earlier).then((outcome) =>
-      outcome && { kind: "answered", outcome, others: NO_OTHERS }
-    );
+    return this.#answers.decideEarlier(work, earlier).then((decided) => {
+      if (decided === undefined) return undefined;
+      const { completion, rejection } = decided;
+      if (rejection !== undefined) return this.#rejected(work, completion, rejection);
+      const outcome = outcomeOf(work, 0, completion, undefined);
+      return { kind: "answered", outcome, others: NO_OTHERS };
+    });
   }
 
   #end(work: Work): void {

@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { EarlierAnswer, Failure, Outcome } from "../row.ts";
+import type { EarlierAnswer, Failure } from "../row.ts";
 import type { Completion, Params } from "../teacher/mod.ts";
 import type { AnswerPolicy, Budget, Ending, Rejection } from "./answers/mod.ts";
-import { outcomeOf, sentOf, type Work } from "./work.ts";
+import { sentOf, type Work } from "./work.ts";
 
 /** Dependencies of `PaidAnswers`. */
 export interface PaidAnswersOptions {
@@ -50,23 +50,26 @@ export class PaidAnswers {
   decide(work: Work, completion: Completion, ending: Ending): Decided {
     const { row, params, resamples } = work;
     const decided = this.#options.policy.decide(completion, row, params, resamples, ending, work);
-    return decided instanceof Promise ? this.#checks.wait(decided, params) : decided;
+    if (!(decided instanceof Promise)) return decided;
+    const message = completion.kept === undefined ? UNCHECKED : UNCHECKED_WITH_FIELDS;
+    return this.#checks.wait(decided, unchecked(message, params));
   }
 
-  /** The outcome of a row whose answer an earlier run rejected as unfinished, if this run accepts its ending
-   * (`acceptEndings`): it was paid for, and is not requested again. */
-  async acceptedNow(
+  /** Decides on the answer of an earlier run where that run did not: it ended before the check, or this one accepts
+   * an ending that it did not accept (`acceptEndings`). The answer was paid for, and is not requested again. */
+  async decideEarlier(
     work: Work,
     { rejected, isSame }: EarlierAnswer,
-  ): Promise<Outcome | undefined> {
-    if (rejected === undefined || !isSame) return undefined;
+  ): Promise<EarlierDecision | undefined> {
+    // This run may have decided on it already.
+    if (rejected === undefined || work.rejected !== rejected || !isSame) return undefined;
     const { completion, failure } = rejected;
-    const { policy } = this.#options;
-    if (failure.type !== "unfinished" || policy.ending(completion, work.params) !== "whole") {
-      return undefined;
-    }
-    if (await this.decide(work, completion, "whole") !== undefined) return undefined;
-    return outcomeOf(work, 0, completion, undefined);
+    const isUnchecked = failure.message === UNCHECKED;
+    if (!isUnchecked && failure.type !== "unfinished") return undefined;
+    const ending = this.#options.policy.ending(completion, work.params);
+    if (ending !== "whole") return undefined;
+    const rejection = await this.decide(work, completion, ending);
+    return rejection === undefined || isUnchecked ? { completion, rejection } : undefined;
   }
 
   /** Pays for the part of an answer that came before it failed. The longest part of a row is kept with its
@@ -82,6 +85,13 @@ export class PaidAnswers {
 
 function lengthOf({ response, reasoning }: Completion): number {
   return (response?.length ?? 0) + (reasoning?.length ?? 0);
+}
+
+/** What becomes of an answer of an earlier run. */
+interface EarlierDecision {
+  readonly completion: Completion;
+  /** Why it is not accepted. @default it is */
+  readonly rejection: Rejection | undefined;
 }
 
 type Decision = Rejection | undefined;
@@ -106,21 +116,25 @@ class PendingChecks {
   }
 
   /** Waits for a decision, unless the run is aborted first: the row then stays pending with its answer. */
-  wait(decision: Promise<Decision>, params: Params): Promise<Decision> {
-    if (this.#signal.aborted) return Promise.resolve(unchecked(params));
+  wait(decision: Promise<Decision>, unchecked: Rejection): Promise<Decision> {
+    if (this.#signal.aborted) return Promise.resolve(unchecked);
     return new Promise((resolve) => {
       const settle = (decided: Decision) => {
         this.#open.delete(giveUp);
         resolve(decided);
       };
-      const giveUp = () => settle(unchecked(params));
+      const giveUp = () => settle(unchecked);
       this.#open.add(giveUp);
       void decision.then(settle);
     });
   }
 }
 
-function unchecked(params: Params): Rejection {
-  const message = "The run was ended before the answer was checked";
+/** The next run reads this in the failures line, and checks the answer. */
+const UNCHECKED = "The run was ended before the answer was checked";
+/** A failures line does not hold the further fields of an answer (`keep`), so it is requested again. */
+const UNCHECKED_WITH_FIELDS = "The run was ended before the answer and its fields were checked";
+
+function unchecked(message: string, params: Params): Rejection {
   return { failure: { type: "rejected", message, status: null }, follow: "repeat", params };
 }

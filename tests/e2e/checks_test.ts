@@ -214,3 +214,28 @@ Deno.test("the reasons of wasted answers are counted separately: truncated, filt
   assertEquals(types, { long: "truncated", filtered: "filtered", blank: "empty", bad: "rejected" });
   for (const { partial } of failures) assertNotEquals(partial, undefined);
 });
+
+Deno.test("an answer that was not checked when its run ended is checked by the next one, and not paid for again", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger(({ prompt, n }) =>
+    Response.json(chatAnswer(n > 2 ? "good" : prompt))
+  );
+  const rows = [{ id: "a", prompt: "good" }, { id: "b", prompt: "bad" }];
+  const options = { rows, resample: 1, carefulStart: false };
+  let abort = () => {}, checks = 0;
+  const stopped = await runLibrary(dir, [server], {
+    ...options,
+    onStart: (generator) => abort = () => generator.abort(),
+    validate() {
+      if (++checks === rows.length) abort();
+      return new Promise(() => {});
+    },
+  });
+  assertEquals([stopped.summary.succeeded, server.posts], [0, 2]);
+  const { summary } = await runLibrary(dir, [server], {
+    ...options,
+    validate: ({ response }) => response === "good",
+  });
+  assertEquals([summary.succeeded, summary.failed, server.posts], [2, 0, 3]);
+  assertEquals((await dir.rows("out/in.jsonl")).map(({ uid }) => uid).toSorted(), ["a", "b"]);
+});
