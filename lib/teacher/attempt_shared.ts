@@ -71,12 +71,17 @@ const DRAIN_MS = 2_000;
 /** The longest time between two sweeps, in milliseconds: an attempt may end this much late. */
 const LONGEST_INTERVAL_MS = 500;
 
+/** A sweep that is this much late, in milliseconds, is not about the teacher. */
+const PAUSE_MS = 1_000;
+
 /** The attempts in flight, with one timer for all of their deadlines. */
 export class Deadlines {
   readonly #options: DeadlinesOptions;
   readonly #intervalMs: number;
   readonly #attempts = new Set<Timed>();
   #timer: ReturnType<typeof setInterval> | undefined;
+  #sweptAt = 0;
+  #wasLate = false;
 
   /** There are no attempts and no timer yet. */
   constructor(options: DeadlinesOptions) {
@@ -94,7 +99,9 @@ export class Deadlines {
   /** Watches the deadlines of an attempt. */
   add(attempt: Timed): void {
     this.#attempts.add(attempt);
-    this.#timer ??= setInterval(() => this.#sweep(), this.#intervalMs);
+    if (this.#timer !== undefined) return;
+    this.#sweptAt = this.#options.now();
+    this.#timer = setInterval(() => this.#sweep(), this.#intervalMs);
   }
 
   /** Forgets an attempt; the timer stops with the last one. */
@@ -107,6 +114,7 @@ export class Deadlines {
   #sweep(): void {
     const { connectTimeoutMs, streamIdleTimeoutMs, now } = this.#options;
     const time = now();
+    if (this.#isLate(time)) return;
     // Members may be deleted from a set during its iteration.
     for (const attempt of this.#attempts) {
       const { startedAt, lastTokenAt, completeAt } = attempt;
@@ -121,6 +129,14 @@ export class Deadlines {
         attempt.expire("silence");
       }
     }
+  }
+
+  /** Whether the process did not run for a while (SIGSTOP, a suspended machine). Timers fire before sockets are read, so
+   * answers that have come meanwhile are read until the next sweep. */
+  #isLate(time: number): boolean {
+    const isLate = time - this.#sweptAt >= this.#intervalMs + PAUSE_MS;
+    this.#sweptAt = time;
+    return this.#wasLate = isLate && !this.#wasLate;
   }
 }
 

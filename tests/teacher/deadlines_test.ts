@@ -1,6 +1,7 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { type Deadline, Deadlines, type Timed } from "../../lib/teacher/attempt_shared.ts";
 import { lateness } from "../../lib/teacher/attempt_error.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 
 class Probe implements Timed {
   readonly expired: Promise<Deadline>;
@@ -52,6 +53,29 @@ Deno.test("Deadlines end exactly those attempts whose time is up", async () => {
   for (const probe of [...over, ...fine]) deadlines.delete(probe);
   // The sanitizers would find a timer that is left.
   assertEquals(deadlines.size, 0);
+});
+
+Deno.test("Deadlines first let answers be read that came while the process was stopped", async () => {
+  using clock = new FakeClock();
+  const deadlines = new Deadlines({
+    timeoutMs: 50_000,
+    connectTimeoutMs: 50_000,
+    streamIdleTimeoutMs: 50_000,
+    now: clock.now,
+  });
+  const answered = new Probe(clock.now()), silent = new Probe(clock.now());
+  const ended: Probe[] = [];
+  for (const probe of [answered, silent]) {
+    deadlines.add(probe);
+    probe.expire = () => ended.push(probe);
+  }
+  await clock.sleep(120_000);
+  assertEquals(ended, []);
+  // Its answer is read after the timers of the first turn.
+  deadlines.delete(answered);
+  await clock.advance(500);
+  assertEquals(ended, [silent]);
+  deadlines.delete(silent);
 });
 
 Deno.test("lateness() says which limit was exceeded", () => {
