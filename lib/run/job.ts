@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SourceError } from "../errors.ts";
+import { SinkError, SourceError } from "../errors.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
 import type { SummaryFile } from "../progress/mod.ts";
@@ -265,11 +265,14 @@ export class Job {
     const { failureLines } = this.sink;
     await this.sink.close();
     this.#sink = undefined;
-    if (await this.#ledger.tidy(failureLines, this.#lock?.token)) return;
-    this.#context.notice(
-      "warning",
-      `"${this.files.failures}" was changed while the run added to it: outdated lines stay in it`,
+    const { failures } = this.files;
+    const problem = await this.#ledger.tidy(failureLines, this.#lock?.token).then(
+      (isDone) => isDone ? undefined : `"${failures}" was changed while the run added to it`,
+      // Nothing is lost: the last line of a row counts, and a result counts more.
+      (error) => error instanceof SinkError ? error.message : Promise.reject(error),
     );
+    if (problem === undefined) return;
+    this.#context.notice("warning", `${problem}: outdated lines stay in it until the next run`);
   }
 
   /** Closes the files, whatever has happened. With `abandon` a full disk is not waited for. */

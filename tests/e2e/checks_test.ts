@@ -239,3 +239,34 @@ Deno.test("an answer that was not checked when its run ended is checked by the n
   assertEquals([summary.succeeded, summary.failed, server.posts], [2, 0, 3]);
   assertEquals((await dir.rows("out/in.jsonl")).map(({ uid }) => uid).toSorted(), ["a", "b"]);
 });
+
+Deno.test("a run that cannot tidy its failures has answered every row, says so, and leaves that to the next one", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger(({ asked }) => Response.json(chatAnswer(`answer ${asked}`)));
+  const options: LibraryRunOptions = {
+    rows: 3,
+    resample: 1,
+    validate: ({ response }) => response === "answer 2",
+  };
+  const warnings: string[] = [];
+  const { rename } = Deno;
+  Deno.rename = (from, to) =>
+    String(to).endsWith("in_error.jsonl")
+      ? Promise.reject(new Deno.errors.PermissionDenied("no"))
+      : rename(from, to);
+  try {
+    const { summary } = await runLibrary(dir, [server], {
+      ...options,
+      onStart: (generator) =>
+        generator.on((event) => event.type === "notice" && warnings.push(event.message)),
+    });
+    assertEquals([summary.state, summary.succeeded, summary.failed], ["done", 3, 0]);
+  } finally {
+    Deno.rename = rename;
+  }
+  assertStringIncludes(warnings.join("\n"), "permission denied: outdated lines stay in it");
+  assertEquals((await dir.rows("out/in_error.jsonl")).length, 3);
+  await runLibrary(dir, [server], options);
+  assertEquals(server.posts, 6);
+  assertEquals(await dir.rows("out/in_error.jsonl"), []);
+});
