@@ -69,7 +69,9 @@ function denoIo(stdout: Output, stderr: Output, folders: { user: string; start: 
     writeOut: (text) => stdout.write(text),
     writeErr: (text) => stderr.write(text),
     env: (name) => Deno.env.get(name),
-    stdin: Deno.stdin.readable,
+    get stdin() {
+      return Deno.stdin.readable;
+    },
     isTerminal: Deno.stderr.isTerminal(),
     askSecret: Deno.stdin.isTerminal() && Deno.stderr.isTerminal() ? askSecret : undefined,
     columns: () => consoleColumns(),

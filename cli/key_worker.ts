@@ -5,7 +5,7 @@
  * @module
  */
 
-import { promptSecret } from "../lib/deps/std_cli.ts";
+import { promptSecret } from "../lib/deps/std_prompt_secret.ts";
 
 const scope = globalThis as unknown as { postMessage(key: string | null): void };
 // With an empty mask nothing is shown; only a space and a line break go to standard output.

@@ -17,7 +17,6 @@ import { readParams } from "./params.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { PROGRESS_STYLES, type ProgressStyle } from "./screen.ts";
 import { Settings } from "./settings.ts";
-import { readShard } from "./shard.ts";
 
 const DEFAULT_GRACE_MS = 20_000;
 
@@ -74,7 +73,9 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
     run: {
       ...readRunOptions(settings),
       ...await readUids(settings),
-      shard: readShard(settings, io),
+      shard: settings.text("shard") === undefined
+        ? undefined
+        : (await import("./shard.ts")).readShard(settings, io),
       retry,
       input: inputs,
       output: settings.required("output", "an output: add -o out/"),

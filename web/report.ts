@@ -53,17 +53,12 @@ export function reportShell(): string {
 
 function render(json: string, markers: string): string {
   const data = `<script type="application/json" id="report-state">${json}</script>`;
-  let html = PAGE_HTML;
-  for (const [link, style] of STYLES) html = replaced(html, link, `<style>${style}</style>`);
-  for (const [link, type, script] of SCRIPTS) {
-    html = replaced(html, link, `<script${type}>${script}</script>`);
-  }
-  html = replaced(
-    html,
-    '<meta charset="utf-8">',
-    `<meta charset="utf-8">\n    ${markers}\n    ${policy()}`,
-  );
-  return replaced(html, "</body>", `${data}\n  </body>`);
+  return withParts(PAGE_HTML, [
+    ['<meta charset="utf-8">', `<meta charset="utf-8">\n    ${markers}\n    ${policy()}`],
+    ...STYLES.map(([link, style]) => [link, `<style>${style}</style>`] as const),
+    ...SCRIPTS.map(([link, type, script]) => [link, `<script${type}>${script}</script>`] as const),
+    ["</body>", `${data}\n  </body>`],
+  ]);
 }
 
 function markersOf({ run }: MonitorState): string {
@@ -93,8 +88,16 @@ function embeddable(state: MonitorState): string {
   );
 }
 
-/** Replaces the last `old` with a text as it is: `$` has no meaning. */
-function replaced(html: string, old: string, text: string): string {
-  const place = html.lastIndexOf(old);
-  return html.slice(0, place) + text + html.slice(place + old.length);
+/** The page with each link, from its top to its end, replaced by a text as it is: `$` has no meaning. */
+function withParts(
+  html: string,
+  parts: readonly (readonly [link: string, text: string])[],
+): string {
+  let whole = "", from = 0;
+  for (const [link, text] of parts) {
+    const place = html.indexOf(link, from);
+    whole += html.slice(from, place) + text;
+    from = place + link.length;
+  }
+  return whole + html.slice(from);
 }

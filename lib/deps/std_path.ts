@@ -1,16 +1,44 @@
-/** Paths of the system that this runs on, from the standard library. @module */
+// deno-lint-ignore-file no-import-prefix -- this is where packages enter
+/**
+ * Paths of the system that this runs on, from the standard library. Not its own choice of them: that loads both
+ * kinds, and all of `node:process` to find out which system this is.
+ *
+ * @module
+ */
 
 // @ts-types="./types/std_path.d.ts"
-export { basename } from "npm:deno-std@1.4.0/path/basename.js";
+import { basename as posixBasename } from "npm:deno-std@1.4.0/path/posix/basename.js";
 // @ts-types="./types/std_path.d.ts"
-export { DELIMITER, SEPARATOR_PATTERN } from "npm:deno-std@1.4.0/path/constants.js";
+import * as constants from "npm:deno-std@1.4.0/path/posix/constants.js";
 // @ts-types="./types/std_path.d.ts"
-export { dirname } from "npm:deno-std@1.4.0/path/dirname.js";
+import { dirname as posixDirname } from "npm:deno-std@1.4.0/path/posix/dirname.js";
 // @ts-types="./types/std_path.d.ts"
-export { isAbsolute } from "npm:deno-std@1.4.0/path/is_absolute.js";
+import { isAbsolute as isPosixAbsolute } from "npm:deno-std@1.4.0/path/posix/is_absolute.js";
 // @ts-types="./types/std_path.d.ts"
-export { join } from "npm:deno-std@1.4.0/path/join.js";
+import { join as posixJoin } from "npm:deno-std@1.4.0/path/posix/join.js";
 // @ts-types="./types/std_path.d.ts"
-export { relative } from "npm:deno-std@1.4.0/path/relative.js";
+import { relative as posixRelative } from "npm:deno-std@1.4.0/path/posix/relative.js";
 // @ts-types="./types/std_path.d.ts"
-export { resolve } from "npm:deno-std@1.4.0/path/resolve.js";
+import { resolve as posixResolve } from "npm:deno-std@1.4.0/path/posix/resolve.js";
+
+const isWindows = /^win/i.test(globalThis.navigator?.platform ?? "");
+const {
+  basename,
+  DELIMITER,
+  dirname,
+  isAbsolute,
+  join,
+  relative,
+  resolve,
+  SEPARATOR_PATTERN,
+} = isWindows ? await import("./std_path_windows.ts") : {
+  ...constants,
+  basename: posixBasename,
+  dirname: posixDirname,
+  isAbsolute: isPosixAbsolute,
+  join: posixJoin,
+  relative: posixRelative,
+  resolve: posixResolve,
+};
+
+export { basename, DELIMITER, dirname, isAbsolute, join, relative, resolve, SEPARATOR_PATTERN };
