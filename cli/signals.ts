@@ -43,8 +43,7 @@ export function listenForSignals(
     say("The process that started this run has ended, so the run ends too");
     stopping.handle("SIGTERM");
   });
-  let guard: Disposable | undefined;
-  const unguarded = after(GUARDED_AFTER_MS, () => guard = io.guardSignals?.());
+  const guard = guardLater(io.guardSignals);
   return {
     get received() {
       return stopping.received;
@@ -52,9 +51,20 @@ export function listenForSignals(
     [Symbol.dispose]() {
       stopping[Symbol.dispose]();
       parent[Symbol.dispose]();
-      unguarded();
-      guard?.[Symbol.dispose]();
+      guard[Symbol.dispose]();
       for (const stop of leave) stop();
+    },
+  };
+}
+
+function guardLater(start: Io["guardSignals"]): Disposable {
+  if (start === undefined) return { [Symbol.dispose]() {} };
+  let guard: Disposable | undefined;
+  const cancel = after(GUARDED_AFTER_MS, () => guard = start());
+  return {
+    [Symbol.dispose]() {
+      cancel();
+      guard?.[Symbol.dispose]();
     },
   };
 }
