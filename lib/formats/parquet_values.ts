@@ -17,14 +17,22 @@ export type ValueWriter = (value: unknown) => string | undefined;
 export type ExactType =
   | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
   | { readonly kind: "instant" | "time"; readonly unit: TimeUnit; readonly isUtc: boolean }
-  | { readonly kind: "date" | "double" }
+  | { readonly kind: "date" | "double" | "uint64" }
+  | { readonly kind: "map"; readonly of: ValueType }
   | { readonly kind: "list"; readonly of: ExactType }
   | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ExactType>> };
+
+/** The whole type of the values of a map: their keys are data, so rows do not tell it. */
+export type ValueType =
+  | { readonly kind: "string" | "boolean" | "int64" | "json" }
+  | Exclude<ExactType, { readonly kind: "list" | "struct" }>
+  | { readonly kind: "list"; readonly of: ValueType }
+  | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ValueType>> };
 
 /** The unit of a time. */
 export type TimeUnit = "MILLIS" | "MICROS" | "NANOS";
 
-/** The exact type of a column; undefined where nothing in it has one. Keys of maps are no fields. */
+/** The exact type of a column; undefined where nothing in it has one. */
 export function exactTypeOf(node: SchemaNode): ExactType | undefined {
   switch (node.kind) {
     case "leaf":
@@ -42,11 +50,38 @@ export function exactTypeOf(node: SchemaNode): ExactType | undefined {
       return Object.keys(fields).length === 0 ? undefined : { kind: "struct", fields };
     }
     case "map":
-      return undefined;
+      return { kind: "map", of: node.value === undefined ? JSON_VALUE : valueTypeOf(node.value) };
   }
 }
 
-type ExactLeafType = Exclude<ExactType, { readonly kind: "list" | "struct" }>;
+const JSON_VALUE = { kind: "json" } as const;
+
+function valueTypeOf(node: SchemaNode): ValueType {
+  switch (node.kind) {
+    case "leaf":
+      return exactLeafTypeOf(node.elements.at(-1)!) ?? plainTypeOf(node.elements.at(-1)!);
+    case "list":
+      return { kind: "list", of: valueTypeOf(node.element) };
+    case "struct": {
+      const fields = node.fields.map(({ name, node: field }) => [name, valueTypeOf(field)]);
+      return fields.length === 0
+        ? JSON_VALUE
+        : { kind: "struct", fields: Object.fromEntries(fields) };
+    }
+    case "map":
+      return exactTypeOf(node) as ValueType;
+  }
+}
+
+function plainTypeOf(
+  { type, converted_type: converted, logical_type: logical }: SchemaElement,
+): ValueType {
+  if (type === "BOOLEAN") return { kind: "boolean" };
+  if (type === "INT32" || type === "INT64") return { kind: "int64" };
+  return converted === "JSON" || logical?.type === "JSON" ? JSON_VALUE : { kind: "string" };
+}
+
+type ExactLeafType = Exclude<ExactType, { readonly kind: "list" | "struct" | "map" }>;
 
 function exactLeafTypeOf(element: SchemaElement): ExactLeafType | undefined {
   const { type, converted_type: converted, logical_type: logical } = element;
@@ -60,6 +95,7 @@ function exactLeafTypeOf(element: SchemaElement): ExactLeafType | undefined {
   if (type === "DOUBLE" || type === "FLOAT" || logical?.type === "FLOAT16") {
     return { kind: "double" };
   }
+  if (isUnsigned(element, 64)) return { kind: "uint64" };
   if (type === "INT96") return { kind: "instant", unit: "NANOS", isUtc: true };
   const [, kind, older] = /^(TIME|TIMESTAMP)_(\w+)$/.exec(converted ?? "") ?? [];
   const named = logical as
@@ -108,18 +144,24 @@ export function valueWriterOf(leaf: LeafNode): ValueWriter {
     : integerWriter(element);
 }
 
-function integerWriter({ converted_type: converted, logical_type: logical }: SchemaElement) {
+function integerWriter(element: SchemaElement) {
+  if (isUnsigned(element, 64)) {
+    return (value: unknown) => BigInt.asUintN(64, value as bigint).toString();
+  }
+  if (isUnsigned(element, 32)) return (value: unknown) => String((value as number) >>> 0);
+  return String;
+}
+
+function isUnsigned(
+  { converted_type: converted, logical_type: logical }: SchemaElement,
+  bits: number,
+): boolean {
+  if (converted === `UINT_${bits}`) return true;
   const { bitWidth, isSigned = true } = (logical ?? {}) as {
     bitWidth?: number;
     isSigned?: boolean;
   };
-  if (converted === "UINT_64" || (bitWidth === 64 && !isSigned)) {
-    return (value: unknown) => BigInt.asUintN(64, value as bigint).toString();
-  }
-  if (converted === "UINT_32" || (bitWidth === 32 && !isSigned)) {
-    return (value: unknown) => String((value as number) >>> 0);
-  }
-  return String;
+  return bitWidth === bits && !isSigned;
 }
 
 /** JSON has no word for the other numbers. */

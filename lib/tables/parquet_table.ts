@@ -93,6 +93,11 @@ export class ParquetTable implements TableWriter {
     switch (type.kind) {
       case "list":
         return (value as unknown[]).map((one) => this.#converted(one, type.of));
+      case "map":
+        return Object.entries(value).map(([key, one]) => {
+          this.#chars += key.length;
+          return { key: key.toWellFormed(), value: this.#converted(one, type.of) };
+        });
       case "struct": {
         if (type.fields.size === 0) return this.#encoder.encode(jsonOf(value));
         const fields: Record<string, unknown> = {};
@@ -110,6 +115,7 @@ export class ParquetTable implements TableWriter {
         return this.#encoder.encode(text);
       }
       case "int64":
+      case "uint64":
         this.#chars += 8;
         return BigInt(isRawJson(value) ? value.rawJSON : value as number);
       case "double":
@@ -140,6 +146,13 @@ function elementsOf(name: string, type: ColumnType): SchemaElement[] {
         { name: "list", repetition_type: "REPEATED", num_children: 1 },
         ...elementsOf("element", type.of),
       ];
+    case "map":
+      return [
+        { ...element, converted_type: "MAP", logical_type: { type: "MAP" }, num_children: 1 },
+        { name: "key_value", repetition_type: "REPEATED", num_children: 2 },
+        { ...elementsOf("key", { kind: "string" })[0], repetition_type: "REQUIRED" },
+        ...elementsOf("value", type.of),
+      ];
     case "struct":
       if (type.fields.size === 0) {
         return [{ ...element, type: "BYTE_ARRAY", logical_type: { type: "JSON" } }];
@@ -167,6 +180,8 @@ const VALUE_ELEMENTS = {
   boolean: { type: "BOOLEAN" },
   int64: { type: "INT64" },
   double: { type: "DOUBLE" },
+  // By the older name alone: hyparquet-writer gives the other one a width that pyarrow cannot read.
+  uint64: { type: "INT64", converted_type: "UINT_64" },
   json: { type: "BYTE_ARRAY", logical_type: { type: "JSON" } },
   timestamp: {
     type: "INT64",
@@ -177,12 +192,14 @@ const VALUE_ELEMENTS = {
   null: TEXT,
 } as const;
 
+/** Types whose values are made of the digits of a text. */
+type DigitType = Exclude<ExactType, { readonly kind: "uint64" }>;
 /** The most digits that always fit into 64 bits. */
 const INT64_DIGITS = 18;
 const DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;
 
 /** The element of a column of decimals, times or dates. */
-function exactElementOf(element: SchemaElement, type: ExactType): SchemaElement {
+function exactElementOf(element: SchemaElement, type: DigitType): SchemaElement {
   switch (type.kind) {
     case "decimal": {
       const { precision, scale } = type;
@@ -217,7 +234,7 @@ function exactElementOf(element: SchemaElement, type: ExactType): SchemaElement 
 }
 
 /** A value as such a column stores it. */
-function exactValueOf(value: unknown, type: ExactType): bigint | number {
+function exactValueOf(value: unknown, type: DigitType): bigint | number {
   const text = isRawJson(value) ? value.rawJSON : String(value);
   switch (type.kind) {
     case "decimal":

@@ -11,7 +11,7 @@ import { isRawJson } from "../source/mod.ts";
 export type ColumnType =
   | { readonly kind: "null" | "boolean" | "int64" | "double" | "string" | "timestamp" | "json" }
   | ExactType
-  | { readonly kind: "list"; of: ColumnType }
+  | { readonly kind: "list" | "map"; of: ColumnType }
   | { readonly kind: "struct"; readonly fields: Map<string, ColumnType> };
 
 /** A type whose values rows hold as text or digits. */
@@ -22,14 +22,23 @@ export type ExactType =
     readonly unit: "MILLIS" | "MICROS" | "NANOS";
     readonly isUtc: boolean;
   }
-  | { readonly kind: "date" };
+  | { readonly kind: "date" }
+  | { readonly kind: "uint64" };
 
 /** What is known of the values of a column, an element or a field before they are read. */
 export type ExactColumn =
   | ExactType
   | { readonly kind: "double" }
+  | { readonly kind: "map"; readonly of: ValueType }
   | { readonly kind: "list"; readonly of: ExactColumn }
   | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ExactColumn>> };
+
+/** The whole type of the values of a map, whose keys are no fields. */
+type ValueType =
+  | ExactType
+  | { readonly kind: "string" | "boolean" | "int64" | "double" | "json" }
+  | { readonly kind: "list" | "map"; readonly of: ValueType }
+  | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ValueType>> };
 
 /** Deeper structs become text: readers limit the depth. */
 const MAX_DEPTH = 12;
@@ -77,8 +86,26 @@ function refined(type: ColumnType, exact: ExactColumn): ColumnType {
       });
       return { kind: "struct", fields: new Map(fields) };
     }
+    case "map":
+      return KINDS_OF_EXACT.map.has(type.kind) ? { kind: "map", of: columnTypeOf(exact.of) } : type;
     default:
       return KINDS_OF_EXACT[exact.kind].has(type.kind) ? exact : type;
+  }
+}
+
+function columnTypeOf(type: ValueType): ColumnType {
+  switch (type.kind) {
+    case "list":
+    case "map":
+      return { kind: type.kind, of: columnTypeOf(type.of) };
+    case "struct": {
+      const fields = Object.entries(type.fields).map(([name, field]) =>
+        [name, columnTypeOf(field)] as const
+      );
+      return { kind: "struct", fields: new Map(fields) };
+    }
+    default:
+      return type;
   }
 }
 
@@ -87,7 +114,13 @@ const TEXT: ReadonlySet<string> = new Set(["string", "null"]);
 const NUMBER: ReadonlySet<string> = new Set(["int64", "double", "null"]);
 const KINDS_OF_EXACT = {
   ...{ instant: TEXT, time: TEXT, date: TEXT },
-  ...{ double: NUMBER, decimal: new Set([...NUMBER, "json"]) },
+  ...{
+    double: NUMBER,
+    decimal: new Set([...NUMBER, "json"]),
+    uint64: new Set([...NUMBER, "json"]),
+  },
+  // With too many keys for a struct, they have become JSON.
+  map: new Set(["struct", "json", "null"]),
 };
 
 function widened(type: ColumnType, value: unknown, depth: number): ColumnType {

@@ -13,8 +13,8 @@ if ("problem" in python) {
 
 const BINARY = ["v", "binary", "fixed", "large_binary", "binary_list"];
 
-/** Kinds that are written as structs: a map with a null for the keys of other rows. */
-const REWRITTEN = /map|json/;
+/** Kinds whose JSON text is written without its white space. */
+const REWRITTEN = /json/;
 
 /** The rows of a file as JSON Lines, or why they cannot be read. */
 async function textOf(path: string): Promise<string> {
