@@ -209,7 +209,8 @@ export class ResponseGenerator {
       prepared,
       progress: activity.progress,
       signal: activity.preparing.signal,
-      onSettled: (outcomes) => activity.settled(outcomes),
+      onSettled: (rows) => activity.settled(rows),
+      keepsOutcomes: () => activity.keepsOutcomes,
       shareMaxCost: (share, spentBefore) => activity.shareMaxCost(share, spentBefore),
       onEngine: (engine) => activity.attach(engine),
     };

@@ -113,6 +113,38 @@ export interface Outcome {
   readonly costUsd: number;
 }
 
+/** What a finished row adds to the counters. */
+export type RowFigures = Pick<
+  Outcome,
+  "sequence" | "attempts" | "busyMs" | "latencyMs" | "failure" | "costUsd"
+>;
+
+/**
+ * A finished row whose line is written but may not be on disk yet. The garbage collector copies what outlives V8's
+ * young generation: with their texts and answers, rows that wait for the disk took a fifth of the engine's time.
+ */
+export interface FinishedRow extends RowFigures {
+  /** The id of the row. */
+  readonly uid: string;
+  /** The outcome, where a listener takes it. */
+  readonly outcome: Outcome | undefined;
+}
+
+/** The finished row of an outcome; it holds the outcome itself only if `keepsOutcome`. */
+export function finishedRow(outcome: Outcome, keepsOutcome: boolean): FinishedRow {
+  const { row: { uid }, sequence, attempts, busyMs, latencyMs, failure, costUsd } = outcome;
+  return {
+    uid,
+    sequence,
+    attempts,
+    busyMs,
+    latencyMs,
+    failure,
+    costUsd,
+    outcome: keepsOutcome ? outcome : undefined,
+  };
+}
+
 /** Names that Retort writes: a row's own fields with these names are moved to `distill.replaced`. */
 export const RESERVED_FIELDS = [
   "uid",

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Failure, Outcome } from "../row.ts";
+import type { Failure, RowFigures } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import type { ErrorGroup, FailureAction, Percentiles } from "./events.ts";
 import { createHistogram } from "node:perf_hooks";
@@ -93,11 +93,11 @@ export class Counters {
   }
 
   /** Adds a finished row. */
-  addRow(outcome: Outcome): void {
-    if (outcome.attempts > 1) this.retries += outcome.attempts - 1;
-    if (outcome.failure === undefined) {
+  addRow({ attempts, failure, latencyMs }: RowFigures): void {
+    if (attempts > 1) this.retries += attempts - 1;
+    if (failure === undefined) {
       this.succeeded++;
-      this.latency.record(outcome.latencyMs);
+      this.latency.record(latencyMs);
     } else {
       this.failed++;
     }

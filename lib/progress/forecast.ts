@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { Outcome } from "../row.ts";
+import type { RowFigures } from "../row.ts";
 import type { Snapshot } from "./events.ts";
 import type { Gauges } from "./progress_options.ts";
 import { Projection } from "./projection.ts";
@@ -63,7 +63,7 @@ export class Forecast {
   }
 
   /** A row has finished. */
-  settled({ sequence, busyMs, costUsd }: Outcome): void {
+  settled({ sequence, busyMs, costUsd }: RowFigures): void {
     this.#projection.settled(sequence, busyMs, costUsd);
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Outcome } from "../row.ts";
+import type { RowFigures } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import {
   Counters,
@@ -100,12 +100,12 @@ export class Progress {
   }
 
   /** Counts finished rows, whose lines are on disk. */
-  settled(outcomes: readonly Outcome[]): void {
-    for (let i = 0; i < outcomes.length; i++) {
-      this.#counters.addRow(outcomes[i]);
-      this.#forecast.settled(outcomes[i]);
+  settled(rows: readonly RowFigures[]): void {
+    for (let i = 0; i < rows.length; i++) {
+      this.#counters.addRow(rows[i]);
+      this.#forecast.settled(rows[i]);
     }
-    if (outcomes.length > 0) this.#lastDurable = this.#options.wallClock();
+    if (rows.length > 0) this.#lastDurable = this.#options.wallClock();
   }
 
   /** The state in the gauges has changed: listeners get a snapshot within a tenth of a second. */

@@ -13,7 +13,7 @@ import {
   type RunListener,
   type RunState,
 } from "../progress/mod.ts";
-import type { Outcome } from "../row.ts";
+import type { FinishedRow, Outcome } from "../row.ts";
 import { prepare, type Prepared } from "./context.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 import type { Run } from "./run.ts";
@@ -109,10 +109,17 @@ export class ActiveRun {
     }, notice);
   }
 
+  /** Whether a listener takes the outcomes of rows that are finished from now on. */
+  get keepsOutcomes(): boolean {
+    return this.#outcomeListeners.count > 0;
+  }
+
   /** Rows are finished. */
-  settled(outcomes: readonly Outcome[]): void {
-    this.progress.settled(outcomes);
-    this.#outcomeListeners.emit(outcomes);
+  settled(rows: readonly FinishedRow[]): void {
+    this.progress.settled(rows);
+    if (!this.keepsOutcomes) return;
+    const outcomes = rows.map(({ outcome }) => outcome).filter((one) => one !== undefined);
+    if (outcomes.length > 0) this.#outcomeListeners.emit(outcomes);
   }
 
   /** Starts no attempt until `resume()`. */

@@ -12,7 +12,7 @@ import { UsageError } from "../errors.ts";
 import type { InputOptions } from "../formats/mod.ts";
 import { type Prices, pricesOf } from "../prices/mod.ts";
 import type { Progress } from "../progress/mod.ts";
-import type { Outcome } from "../row.ts";
+import type { FinishedRow } from "../row.ts";
 import type { LineFormat } from "../sink/mod.ts";
 import type { RowParser } from "../source/mod.ts";
 import type { RunOptions } from "./options.ts";
@@ -27,8 +27,10 @@ export interface RunContext {
   readonly prepared: Prepared;
   /** Counts, and informs the listeners. */
   readonly progress: Progress;
-  /** Called with outcomes once they are on disk. */
-  readonly onSettled: (outcomes: readonly Outcome[]) => void;
+  /** Called with rows once their lines are on disk. */
+  readonly onSettled: (rows: readonly FinishedRow[]) => void;
+  /** Whether these rows have to hold their outcomes. */
+  readonly keepsOutcomes: () => boolean;
   /** Limits the run to a share of the cost limit, for a shard whose earlier runs have spent a part of it. */
   readonly shareMaxCost: (share: number, spentBefore: number) => void;
   /** Gives the engine to the code that controls the run. */

@@ -19,7 +19,7 @@ import {
   type IndexedLine,
   readIndex,
 } from "../index/mod.ts";
-import type { EarlierAnswer, Outcome, Row } from "../row.ts";
+import type { EarlierAnswer, Row } from "../row.ts";
 import {
   BAD_ROW_PREFIX,
   badRowUid,
@@ -106,8 +106,8 @@ export class FailureLedger {
     this.#setPending(uid, { number: this.#lines + count });
   }
 
-  /** Notes an outcome that is on disk; returns whether its row had failed before. */
-  settle({ row: { uid } }: Outcome): boolean {
+  /** Notes a row whose line is on disk; returns whether it had failed before. */
+  settle(uid: string): boolean {
     this.#dropPending(uid);
     const number = this.#askedAgain.size === 0 ? undefined : this.#askedAgain.get(uid);
     if (number === undefined) return false;

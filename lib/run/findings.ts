@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import { tokenLimitOf } from "../engine/answers/mod.ts";
 import { addOwnLimit, type OwnLimits } from "../prices/mod.ts";
 import type { SummaryFile } from "../progress/mod.ts";
-import type { Outcome } from "../row.ts";
+import type { RowFigures } from "../row.ts";
 import type { ParsedRow } from "../source/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import { BadLines } from "./input_problems.ts";
@@ -180,8 +180,8 @@ export class JobCounts {
   #failed = 0;
   #recovered = 0;
 
-  /** Counts an outcome that is on disk. */
-  add({ failure }: Outcome, hadFailed: boolean): void {
+  /** Counts a row whose line is on disk. */
+  add({ failure }: RowFigures, hadFailed: boolean): void {
     this.#settled++;
     if (failure === undefined) {
       this.#succeeded++;

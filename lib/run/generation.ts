@@ -8,7 +8,7 @@
 import { Engine } from "../engine/mod.ts";
 import { HaltedError } from "../errors.ts";
 import { IdTable } from "../index/mod.ts";
-import type { GivenRow, Outcome, Row } from "../row.ts";
+import { type FinishedRow, finishedRow, type GivenRow, type Outcome, type Row } from "../row.ts";
 import type { RowImages, RowParser } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import { LONGEST_TURN_MS } from "../timer.ts";
@@ -74,7 +74,7 @@ export async function* streamOutcomes<T>(
     samples: generator.samples,
     params: generator.params,
     publisher,
-    onSettled: (outcomes) => activity.settled(outcomes),
+    onSettled: (rows) => activity.settled(rows),
   });
   const engine = new Engine({
     ...engineOptions({ generator, prepared, progress }),
@@ -130,8 +130,8 @@ export interface GenerationOptions<T> {
   readonly params?: Params;
   /** Makes what the consumer is given. */
   readonly publisher: Publisher<T>;
-  /** Called with outcomes once the consumer has taken them. */
-  readonly onSettled: (outcomes: readonly Outcome[]) => void;
+  /** Called with rows once the consumer has taken their outcomes. */
+  readonly onSettled: (rows: readonly FinishedRow[]) => void;
 }
 
 /** Source and sink of one run over an iterable. */
@@ -153,7 +153,7 @@ export class Generation<T> {
   async put(outcome: Outcome): Promise<void> {
     await this.#handoff.put(this.#options.publisher.outcome(outcome));
     // A pending row does not count as finished.
-    if (outcome.next === undefined) this.#options.onSettled([outcome]);
+    if (outcome.next === undefined) this.#options.onSettled([finishedRow(outcome, true)]);
   }
 
   /** Reads rows one by one, only when a lane needs one, and yields all answers of a row in sequence. A value

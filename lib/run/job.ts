@@ -8,7 +8,7 @@ import { SinkError, SourceError } from "../errors.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
 import type { SummaryFile } from "../progress/mod.ts";
-import type { Outcome, Row } from "../row.ts";
+import type { FinishedRow, Outcome, Row } from "../row.ts";
 import {
   type Lock,
   type OpenFiles,
@@ -255,9 +255,9 @@ export class Job {
     return this.#counts.leftOf(this.found);
   }
 
-  /** Counts outcomes that are on disk. */
-  settled(outcomes: readonly Outcome[]): void {
-    for (const outcome of outcomes) this.#counts.add(outcome, this.#ledger.settle(outcome));
+  /** Counts rows whose lines are on disk. */
+  settled(rows: readonly FinishedRow[]): void {
+    for (const row of rows) this.#counts.add(row, this.#ledger.settle(row.uid));
   }
 
   /** Closes the output, and rewrites the failures file to hold exactly what failed and what is pending. */

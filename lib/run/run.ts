@@ -142,7 +142,7 @@ export class Run {
 
   /** Opens the outputs. */
   async #openJobs(): Promise<void> {
-    const { generator, onSettled } = this.#context;
+    const { generator, onSettled, keepsOutcomes } = this.#context;
     const isPriced = this.#context.prepared.budget.costUsd !== null;
     const format = { ...lineFormat(generator, this.#options), isPriced };
     await this.#jobs.each(async (job) => {
@@ -153,9 +153,10 @@ export class Run {
       format,
       concurrency: this.#concurrency,
       fsync: this.#options.fsync ?? "always",
-      onDurable: (outcomes) => {
-        job.settled(outcomes);
-        onSettled(outcomes);
+      keepsOutcomes,
+      onDurable: (rows) => {
+        job.settled(rows);
+        onSettled(rows);
       },
       onStall: (error) => this.#stalled.add(index, job, error),
       onRecover: () => this.#stalled.remove(index),

@@ -6,7 +6,7 @@
  */
 
 import type { SinkError } from "../errors.ts";
-import type { Outcome } from "../row.ts";
+import { type FinishedRow, finishedRow, type Outcome } from "../row.ts";
 import { cannotWrite } from "./durable_file.ts";
 import type { JournalFile } from "./appender.ts";
 import { Journal } from "./journal.ts";
@@ -28,8 +28,10 @@ export interface SinkOptions {
   readonly format: LineFormat;
   /** The number of lanes that hand over outcomes; it determines how many rows may be written but not synced. */
   readonly concurrency: number;
-  /** Receives outcomes that are durable, failures included; in order within each file. */
-  readonly onDurable?: (outcomes: readonly Outcome[]) => void;
+  /** Receives rows whose lines are durable, failures included; in order within each file. */
+  readonly onDurable?: (rows: readonly FinishedRow[]) => void;
+  /** Whether these rows hold their outcomes; asked for each row. @default they do not */
+  readonly keepsOutcomes?: () => boolean;
   /** The disk takes no more bytes; writing is tried again until it does, and `put` waits. */
   readonly onStall?: (error: SinkError) => void;
   /** The disk accepts bytes again, for both files. */
@@ -52,16 +54,18 @@ export interface SinkOptions {
 /** Writes outcomes to the two files of an output. `Sink.open` creates it; it has to be closed. */
 export class Sink implements AsyncDisposable {
   readonly #format: LineFormat;
-  readonly #results: JournalLike<Outcome>;
-  /** Bad rows and pending rows are no outcomes, so they have no record. */
-  readonly #failures: JournalLike<Outcome | undefined>;
+  readonly #keepsOutcomes: () => boolean;
+  readonly #results: JournalLike<FinishedRow>;
+  /** Bad rows and pending rows are not finished, so they have no record. */
+  readonly #failures: JournalLike<FinishedRow | undefined>;
 
   private constructor(
-    format: LineFormat,
-    results: JournalLike<Outcome>,
-    failures: JournalLike<Outcome | undefined>,
+    { format, keepsOutcomes = () => false }: SinkOptions,
+    results: JournalLike<FinishedRow>,
+    failures: JournalLike<FinishedRow | undefined>,
   ) {
     this.#format = format;
+    this.#keepsOutcomes = keepsOutcomes;
     this.#results = results;
     this.#failures = failures;
   }
@@ -74,10 +78,10 @@ export class Sink implements AsyncDisposable {
    */
   static async open(files: SinkFiles, options: SinkOptions): Promise<Sink> {
     const { forResults, forFailures } = journalOptions(options);
-    const results = await Journal.open<Outcome>(files.results, forResults);
+    const results = await Journal.open<FinishedRow>(files.results, forResults);
     try {
-      const failures = await Journal.open<Outcome | undefined>(files.failures, forFailures);
-      return new Sink(options.format, results, failures);
+      const failures = await Journal.open<FinishedRow | undefined>(files.failures, forFailures);
+      return new Sink(options, results, failures);
     } catch (error) {
       await results.close();
       throw error;
@@ -104,7 +108,7 @@ export class Sink implements AsyncDisposable {
     }
     const { forResults, forFailures } = journalOptions(options);
     return new Sink(
-      options.format,
+      options,
       new ParkedJournal(files.results, forResults, openFiles),
       new ParkedJournal(files.failures, forFailures, openFiles),
     );
@@ -115,7 +119,7 @@ export class Sink implements AsyncDisposable {
   put(outcome: Outcome): Promise<void> {
     const written = outcomeLine(outcome, this.#format);
     const journal = written.outcome.failure === undefined ? this.#results : this.#failures;
-    return journal.append(written.line, written.outcome);
+    return journal.append(written.line, finishedRow(written.outcome, this.#keepsOutcomes()));
   }
 
   /** Takes an answer that was not accepted, of a row that is sent again. Resolves once its line is written,
@@ -194,7 +198,7 @@ function journalOptions(options: SinkOptions) {
     forResults: { ...shared, onDurable },
     forFailures: {
       ...shared,
-      onDurable: (records: readonly (Outcome | undefined)[]) =>
+      onDurable: (records: readonly (FinishedRow | undefined)[]) =>
         onDurable?.(records.filter((record) => record !== undefined)),
     },
   };

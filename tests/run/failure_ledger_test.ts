@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { DamagedFileError } from "../../lib/errors.ts";
 import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, IdTable } from "../../lib/index/id_table.ts";
-import type { Outcome, Row } from "../../lib/row.ts";
+import type { Row } from "../../lib/row.ts";
 import { FailureLedger, type RetryFilter } from "../../lib/run/failure_ledger.ts";
 import { badRowLine, failureLine } from "../../lib/sink/line.ts";
 import { completionOf, failureOf, FORMAT, rowOf } from "../sink/outcomes.ts";
@@ -9,7 +9,6 @@ import { type TempDir, tempDir } from "../support/temp.ts";
 
 const row = (uid: string, text = "{}", promptHash = "0123456789abcdef"): Row =>
   rowOf(text, { uid, promptHash });
-const outcome = (uid: string): Outcome => failureOf(row(uid));
 const failed = (uid: string, status = 400) =>
   failureLine(
     failureOf(row(uid), { failure: { type: "request", message: "No", status } }),
@@ -133,9 +132,9 @@ Deno.test("FailureLedger drops the lines of a row that the run finished, and kee
   ledger.keep("f", 3);
   ledger.keep("f", 4);
   ledger.keep("g", 5);
-  assertEquals(ledger.settle(outcome("a")), true);
-  assertEquals(ledger.settle(outcome("d")), false);
-  assertEquals(ledger.settle(outcome("g")), false);
+  assertEquals(ledger.settle("a"), true);
+  assertEquals(ledger.settle("d"), false);
+  assertEquals(ledger.settle("g"), false);
   const added = [pending("a", 2), pending("b", 2), pending("f"), pending("f", 2), pending("g")];
   assertEquals(await tidied([...added, failed("a", 422), failed("g")]), [3, 5, 7, 9, 11, 12]);
 });

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
-import type { Outcome } from "../../lib/row.ts";
+import type { FinishedRow } from "../../lib/row.ts";
 import { Sink } from "../../lib/sink/sink.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { diskError, FaultyDisk, ManualDelay } from "./faulty_disk.ts";
@@ -14,17 +14,19 @@ const BAD_ROW = { file: "in", line: 3, problem: "it is not JSON", text: "{" };
 
 Deno.test("Sink writes results, failures and bad rows to the right files", async () => {
   await using dir = await tempDir();
-  const durable: Outcome[] = [];
+  const durable: FinishedRow[] = [];
   const sink = await Sink.open(filesIn(dir), {
     format: FORMAT,
     concurrency: 4,
-    onDurable: (outcomes) => durable.push(...outcomes),
+    keepsOutcomes: () => true,
+    onDurable: (rows) => durable.push(...rows),
   });
   const success = successOf(rowOf('{"a":1}', { uid: "good" }));
   const failure = failureOf(rowOf('{"a":2}', { uid: "failed" }));
   await Promise.all([sink.put(success), sink.put(failure), sink.putBadRow(BAD_ROW)]);
   await sink.flush();
-  assertEquals(new Set(durable), new Set([success, failure]));
+  assertEquals(durable.map(({ uid }) => uid).toSorted(), ["failed", "good"]);
+  assertEquals(new Set(durable.map(({ outcome }) => outcome)), new Set([success, failure]));
   await sink.close();
   assertEquals((await dir.rows("x.jsonl")).map(({ uid, a }) => [uid, a]), [["good", 1]]);
   const failures = await dir.rows("x_error.jsonl");
@@ -140,11 +142,11 @@ Deno.test("Sink.open() frees the results file when the failures file cannot be o
 
 Deno.test("Sink writes a failure for an answer that cannot be written", async () => {
   await using dir = await tempDir();
-  const durable: Outcome[] = [];
+  const durable: FinishedRow[] = [];
   const sink = await Sink.open(filesIn(dir), {
     format: FORMAT,
     concurrency: 1,
-    onDurable: (outcomes) => durable.push(...outcomes),
+    onDurable: (rows) => durable.push(...rows),
   });
   const completion = completionOf({ toolCalls: [{ id: 1n }] });
   await sink.put(successOf(rowOf('{"a":1}', { uid: "u" }), { completion }));
@@ -153,5 +155,6 @@ Deno.test("Sink writes a failure for an answer that cannot be written", async ()
   const [{ uid, error }] = await dir.rows("x_error.jsonl");
   assertEquals(uid, "u");
   assertEquals((error as { type: string }).type, "response");
-  assertEquals(durable.map(({ failure }) => failure?.type), ["response"]);
+  const finished = durable.map(({ failure, outcome }) => [failure?.type, outcome]);
+  assertEquals(finished, [["response", undefined]]);
 });
