@@ -55,7 +55,7 @@ function outputOf(items: unknown): Output {
   const texts: string[] = [], refusals: string[] = [], thoughts: string[] = [];
   const summaries: string[] = [], toolCalls: ToolCall[] = [], logprobs: unknown[] = [];
   for (const item of asList(items)) {
-    if (item.type === "function_call") toolCalls.push(toolCallOf(item));
+    if (isCall(item)) toolCalls.push(toolCallOf(item));
     else if (item.type === "reasoning") {
       thoughts.push(...textsOf(item.content));
       summaries.push(...textsOf(item.summary));
@@ -77,8 +77,15 @@ function outputOf(items: unknown): Output {
   };
 }
 
-/** A call of a function in the form of chat completions. */
-function toolCallOf({ call_id: callId, id, name, arguments: args }: JsonObject): ToolCall {
+function isCall({ type }: JsonObject): boolean {
+  return type === "function_call" || type === "custom_tool_call";
+}
+
+/** A call of a function in the form of chat completions. The input of a custom tool, a free text, stands for its
+ * arguments. */
+function toolCallOf(
+  { call_id: callId, id, name, input, arguments: args = input }: JsonObject,
+): ToolCall {
   const text = typeof args === "string" ? args : args === undefined ? "" : JSON.stringify(args);
   return {
     id: asText(callId) || asText(id),
@@ -190,7 +197,7 @@ export class ResponsesEvents implements EventReader {
 
   /** A call begins, or is complete. */
   #item(item: JsonObject): JsonObject | undefined {
-    if (item.type !== "function_call") return undefined;
+    if (!isCall(item)) return undefined;
     const call = toolCallOf(item);
     const told = this.#calls.find(({ id, itemId }) =>
       id === call.id || (itemId !== undefined && itemId === item.id)

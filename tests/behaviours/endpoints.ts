@@ -220,6 +220,17 @@ export const ENDPOINTS: ServerGroup = {
     },
     {
       who: "OpenAI: `/responses`",
+      sends: "a call of a custom tool, whose input is a text",
+      script: [
+        json(response([{ ...CALL, type: "custom_tool_call", arguments: undefined, input: "abc" }])),
+      ],
+      flags: RESPONSES,
+      expected: {
+        result: { tool_calls: [{ id: "call_1", function: { name: "look", arguments: "abc" } }] },
+      },
+    },
+    {
+      who: "OpenAI: `/responses`",
       sends: "`status: incomplete` for `max_output_tokens`",
       script: [
         json(response([said("4")], {

@@ -206,7 +206,7 @@ export function isFiltered(message: string, code = ""): boolean {
   return says(
     message,
     /(?:input|prompt|content|request|messages?) (?:was|were|has been|is) (?:flagged|blocked|filtered)/i,
-    /requires moderation|blocked by (?:\S+ )?guardrail|content management policy|usage polic(?:y|ies)/i,
+    /requires moderation|blocked by (?:\S+ )?guardrail|content management policy|usage (?:polic(?:y|ies)|guidelines)/i,
   );
 }
 

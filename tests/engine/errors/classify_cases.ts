@@ -382,6 +382,15 @@ export const GROUPS: readonly CaseGroup[] = [
       { "retry-after": "3" },
     ),
     on(
+      "xAI: one prompt that its rules forbid",
+      403,
+      {
+        code: "The caller does not have permission to execute the specified operation",
+        error: "Content violates usage guidelines. Team: 1, Failed check: SAFETY_CHECK_TYPE_BIO",
+      },
+      FAIL,
+    ),
+    on(
       "xAI: no credit",
       429,
       {
