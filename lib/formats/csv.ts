@@ -197,12 +197,16 @@ async function* records(
       number++;
       const last = cells.length - 1;
       if (cells[last].endsWith("\r")) cells[last] = cells[last].slice(0, -1);
-      if (last === 0 && cells[0].trim() === "") continue;
+      if (isEmptyRow(cells)) continue;
       yield { cells, number };
       if (isHeader && numberBefore !== undefined) number = numberBefore;
       isHeader = false;
     }
   }
+}
+
+function isEmptyRow(cells: readonly string[]): boolean {
+  return cells.length === 1 && cells[0].trim() === "";
 }
 
 function tooLong(name: string, row: number): SourceError {
@@ -280,7 +284,8 @@ export async function delimiterIn(
 function delimiterOf(start: string): string {
   const found = DELIMITERS.map((delimiter) => {
     const parser = new Papa.Parser({ delimiter, newline: "\n", preview: SAMPLE_ROWS });
-    const [header = [], ...rows] = parser.parse(start, 0, start.includes("\n")).data;
+    const { data } = parser.parse(start, 0, start.includes("\n"));
+    const [header = [], ...rows] = data.filter((cells) => !isEmptyRow(cells));
     const alike = rows.filter((cells) => cells.length === header.length).length;
     return { delimiter, cells: header.length, share: rows.length === 0 ? 1 : alike / rows.length };
   });

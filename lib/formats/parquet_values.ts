@@ -164,8 +164,9 @@ function isUnsigned(
   return bitWidth === bits && !isSigned;
 }
 
-/** JSON has no word for the other numbers. */
+/** JSON has no word for the other numbers, and `String` no sign for a zero. */
 function finite(value: number): string {
+  if (value === 0) return Object.is(value, -0) ? "-0" : "0";
   return Number.isFinite(value) ? String(value) : "null";
 }
 

@@ -243,7 +243,7 @@ const ODD: readonly [name: string, content: string | Uint8Array, prompts: number
   ["bare.tsv", 'prompt\tid\nsay "hi" now\t1\n', 1],
   ["pipe.csv", "prompt|id\na|1\n", 1],
   ["names.csv", "prompt,from (a|b|c)\na,b\n", 1],
-  ["semicolons.csv", '"prompt";one, two, or three\na;1,5\n"b\nc";2\n', 2],
+  ["semicolons.csv", '\n\n"prompt";one, two, or three\na;1,5\n"b\nc";2\n', 2],
   ["index.csv", ",prompt\n0,a\n1,b\n", 2],
   ["ORC.txt", "ORC’s readers\nORCи\n", 2],
   ["GGUF.txt", "GGUF or GPTQ?\n", 1],
