@@ -9,7 +9,7 @@
  *            | operand [ ("==" | "!=" | "<" | "<=" | ">" | ">=" | "contains" | "icontains") operand ]
  *            | operand "matches" text
  *            | operand [ "not" ] "in" ( "(" | "[" ) operand { "," operand } ( ")" | "]" )
- * operand    = path | text | number | true | false | null
+ * operand    = path | text | number | true | false | null; an odd name in a path stands in backquotes
  * ```
  *
  * @module
@@ -186,12 +186,16 @@ class Parser {
       this.expect(")", 'a ")" is missing');
       return condition;
     }
+    const { at } = this.#tokens[this.#next];
     const left = this.#operand();
     const kind = this.#operator();
     if (Object.hasOwn(COMPARISONS, kind)) {
       this.#next++;
       const compare = COMPARISONS[kind];
       const right = this.#operand();
+      if (typeof left.constant === "string" && right.path === undefined) {
+        throw whereError(this.#text, at, "neither side is a field: no quotes, or `backquotes`");
+      }
       const condition: Condition = (lookup) => compare(left(lookup), right(lookup));
       return Object.assign(condition, {
         needle: needleOf(kind, left, right),

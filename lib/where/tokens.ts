@@ -27,7 +27,8 @@ const CONSTANTS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
 const SPACE = /\s*/y;
 const NUMBER = /-?(?:\d[\d_]*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])/y;
 const TEXT = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/ys;
-const PATH = /[\p{L}_$][\p{L}\p{N}_$-]*(?:\.[\p{L}\p{N}_$-]+|\[\d+\]|\["(?:[^"\\]|\\.)*"\])*/uy;
+const PATH =
+  /(?:[\p{L}_$][\p{L}\p{N}_$-]*|`[^`]+`)(?:\.[\p{L}\p{N}_$-]+|\.`[^`]+`|\[\d+\]|\["(?:[^"\\]|\\.)*"\])*/uy;
 const OPERATOR = /==|!=|<=|>=|<|>|\(|\)|\[|\]|,|=|&&|\|\||!/y;
 const SYNONYMS: Readonly<Record<string, string>> = {
   "=": "==",
@@ -63,7 +64,11 @@ export function tokensOf(text: string): Token[] {
       tokens.push(wordToken(found, start));
     } else if ((found = match(OPERATOR)) !== undefined) {
       tokens.push({ kind: SYNONYMS[found] ?? found, at: start });
-    } else throw whereError(text, start, `"${text[at]}" has no meaning here`);
+    } else {
+      const isQuote = /["'`]/.test(text[at]);
+      const problem = isQuote ? "is never closed" : "has no meaning here";
+      throw whereError(text, start, `${isQuote ? text[at] : `"${text[at]}"`} ${problem}`);
+    }
   }
   tokens.push({ kind: "end", at: text.length });
   return tokens;
@@ -80,8 +85,9 @@ function wordToken(word: string, at: number): Token {
   const lower = word.toLowerCase();
   if (KEYWORDS.includes(lower)) return { kind: lower, at };
   if (CONSTANTS.has(word)) return { kind: "value", at, value: CONSTANTS.get(word) };
-  const path = [...word.matchAll(/\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.[\]]+)/g)].map(
-    ([, quoted, index, name]) => quoted !== undefined ? JSON.parse(`"${quoted}"`) : index ?? name,
+  const path = [...word.matchAll(/`([^`]+)`|\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.[\]]+)/g)].map(
+    ([, odd, quoted, index, name]) =>
+      quoted !== undefined ? JSON.parse(`"${quoted}"`) : odd ?? index ?? name,
   );
   return { kind: "path", at, path };
 }
@@ -101,7 +107,7 @@ function unquoted(quoted: string, text: string, at: number): string {
 export type Field = (row: object, ...others: readonly (object | undefined)[]) => unknown;
 
 /**
- * Parses the name of one field: `completion_tokens`, `meta.score`, `meta["odd name"]`.
+ * Parses the name of one field: `completion_tokens`, `meta.score`, `meta["odd name"]`, or an odd one in backquotes.
  *
  * @throws {UsageError} where it is anything else
  */

@@ -13,6 +13,8 @@ const ROW = {
   text: 'He said "no"',
   empty: "",
   nothing: null,
+  "a.b": 1,
+  "ünï 😀": { c: 2 },
 };
 const DISTILL = { completion_tokens: 3999, finish_reason: "stop", id: 8 };
 
@@ -33,6 +35,7 @@ Deno.test("parseWhere() evaluates the condition", () => {
     ["text contains 'yes'", false],
     ["meta.score > 0.25 and meta.score < 1e0", true],
     ['meta["odd name"] == "x"', true],
+    ['meta.`odd name` == "x" and `a.b` == 1 and `ünï 😀`.c == 2', true],
     ["tags[1] == 'b'", true],
     ["tags.1 == 'b'", true],
     ["missing == null and nothing == null", true],
@@ -64,7 +67,9 @@ Deno.test("parseWhere() gives the position of a syntax error", () => {
     ["(id == 7", 'at character 9: a ")" is missing'],
     ["id in 7", 'at character 7: "in" needs a list'],
     ["id # 7", 'at character 4: "#" has no meaning here'],
-    ['lang == "en', "at character 9"],
+    ['lang == "en', 'at character 9: " is never closed'],
+    ['"lang" == "en"', "at character 1: neither side is a field"],
+    ["id == 7 and 'a' contains 'b'", "at character 13: neither side is a field"],
     ["(".repeat(10_000), "it is nested too deeply"],
     ["id == 7abc", "at character 7"],
     ["text matches 7", 'at character 14: "matches" needs a regular expression in quotes'],
