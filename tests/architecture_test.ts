@@ -187,7 +187,7 @@ function assertNone(broken: readonly Import[]): void {
   assertEquals(broken.map(describe), []);
 }
 
-Deno.test("the scan sees the imports that it judges", () => {
+Deno.test("the scan finds the imports that it checks", () => {
   const seen = new Set(IMPORTS.map(describe));
   assert(seen.has("lib/engine/lanes.ts imports ../deps/std_async.ts"));
   assert(seen.has("lib/engine/attempts.ts imports types of ../teacher/mod.ts"));
@@ -222,7 +222,7 @@ Deno.test("third-party code enters through the seam only, with exact versions", 
   }
 });
 
-Deno.test("nothing in lib/ knows the doors: cli, web, tests, bench or mod.ts", () => {
+Deno.test("nothing in lib/ imports the entry points: cli, web, tests, bench or mod.ts", () => {
   const isOutside = ({ to, specifier }: Import) =>
     specifier.startsWith(".") && !to.startsWith("lib/");
   assertNone(LIB.flatMap(({ imports }) => imports).filter(isOutside));
@@ -280,7 +280,7 @@ Deno.test("files that are shared use one another only, and nothing is above the 
   assertEquals(topLevel.sort(), [...SHARED, ...TOP].sort(), "a new file of lib/ needs a place");
 });
 
-Deno.test("no file imports itself by a detour", () => {
+Deno.test("no file imports itself through others", () => {
   const next = Map.groupBy(
     LIB.flatMap(({ imports }) => imports).filter(({ isTypeOnly }) => !isTypeOnly),
     ({ from }) => from,
@@ -366,7 +366,7 @@ async function loadedBy(entry: string): Promise<{ files: string[]; packages: str
   };
 }
 
-Deno.test("importing mod.ts loads little, and a known set of packages", async () => {
+Deno.test("importing mod.ts loads few modules, and a fixed list of packages", async () => {
   const { files, packages } = await loadedBy("mod.ts");
   assertEquals(packages, MAIN_PACKAGES);
   assert(files.length > 100 && files.length <= 190, `${files.length} modules`);
@@ -381,13 +381,13 @@ Deno.test("undici's HTTP/2 client waits for its first use", () => {
   assertEquals([typeof connect, connect.name], ["function", "deferred"]);
 });
 
-Deno.test("starting cli.ts loads no command, so that --help and its like are quick", async () => {
+Deno.test("starting cli.ts loads no command, so that --help is quick", async () => {
   const { files, packages } = await loadedBy("cli.ts");
   assertEquals(packages, ["deno-std"]);
   assert(files.length >= 10 && files.length <= 30, `${files.length} modules`);
 });
 
-Deno.test("what lib/deps gives is never any to its user", async () => {
+Deno.test("nothing from lib/deps has the type any", async () => {
   await using dir = await tempDir();
   const deps = LIB.filter(({ path }) => /^lib\/deps\/\w+\.ts$/.test(path));
   // `any`, and the type of what could not be resolved, can be assigned to this; nothing else can.

@@ -8,7 +8,7 @@ const config = JSON.parse(await Deno.readTextFile(`${REPOSITORY}/deno.json`));
 const FLAGS: readonly string[] = config.tasks.distill.command.split(" ")
   .filter((word: string) => /^--(v8-flags|allow-)/.test(word));
 
-Deno.test("JSR gets the library, the monitor and the command line, and nothing that only we need", async () => {
+Deno.test("JSR gets the library, the monitor and the command line, and nothing for development", async () => {
   assertEquals(Object.keys(config.exports), [".", "./monitor", "./cli"]);
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["publish", "--dry-run", "--allow-dirty", "--no-check"],

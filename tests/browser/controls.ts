@@ -40,7 +40,7 @@ Deno.test("page: controls change together with the rest of the page, and do not 
   assertEquals(await page.getByRole("spinbutton", { name: "Concurrency" }).inputValue(), "7");
 });
 
-Deno.test("page: another concurrency, which must be valid", async () => {
+Deno.test("page: sets another concurrency, which must be valid", async () => {
   await using job = await startJob(50);
   await using visited = await visit(job.served.url);
   const { page } = visited;
@@ -87,7 +87,7 @@ Deno.test("page: text that is typed while an answer is on its way is not overwri
   assertEquals(job.generator.concurrency, 5);
 });
 
-Deno.test("page: another budget, and none", async () => {
+Deno.test("page: sets another budget, or none", async () => {
   await using job = await startJob(50);
   await using visited = await visit(job.served.url);
   const { page } = visited;
@@ -137,7 +137,7 @@ Deno.test("page: failed rows are retried at the end of the run, or not", async (
   assertEquals([monitor.retryWhenDone, await toggle.isChecked()], [false, false]);
 });
 
-Deno.test("page: drain and stop, after a second thought", async () => {
+Deno.test("page: drain and stop, after a confirmation", async () => {
   await using job = await startJob(50);
   await using visited = await visit(job.served.url);
   const { page } = visited;

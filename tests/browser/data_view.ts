@@ -398,7 +398,7 @@ Deno.test("data page: texts of rows stay texts, wherever they are shown", async 
   );
 });
 
-Deno.test("data page: compares two runs, and lays out a very long answer only when asked to", async () => {
+Deno.test("data page: compares two runs, and lays out a very long answer only on request", async () => {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await tempDir());
   const answer = (uid: string, response: string) => resultLine({ uid, response });

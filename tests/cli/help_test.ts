@@ -36,7 +36,7 @@ for (const command of COMMANDS) {
     }
   });
 
-  Deno.test(`the help of ${command} lists every flag when all are asked for, and no other`, () => {
+  Deno.test(`the help of ${command} lists every flag when all are requested, and no other`, () => {
     const text = commandHelp(command, "retort", true);
     const known = flagsOf(command).map((flag) => flag.isNegated ? `no-${flag.name}` : flag.name);
     assertEquals(listedIn(text).toSorted(), known.toSorted());
@@ -60,7 +60,7 @@ Deno.test("the main help names the commands first, then the flags that most runs
   assertEquals(listedIn(text), common);
 });
 
-Deno.test("the main help lists every flag of every command when all are asked for", () => {
+Deno.test("the main help lists every flag of every command when all are requested", () => {
   const listed = listedIn(mainHelp("retort", true));
   const known = FLAGS.map((flag) => flag.isNegated ? `no-${flag.name}` : flag.name);
   assertEquals(listed.toSorted(), known.toSorted());

@@ -182,7 +182,7 @@ for (
 }
 
 for (const name of ["resume", "lock"]) {
-  Deno.test(`parseCommandLine() says that --${name} goes without saying`, () => {
+  Deno.test(`parseCommandLine() says that --${name} is the default`, () => {
     assertStringIncludes(refusal("a.jsonl", `--${name}`), `--no-${name}`);
     assertStringIncludes(refusal("a.jsonl", `--${name}=false`), `--no-${name}`);
     assertEquals(refusal("a.jsonl", `--${name}`).includes("belongs to"), false);

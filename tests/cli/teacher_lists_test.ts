@@ -42,7 +42,7 @@ async function opened(texts: readonly string[]) {
 
 const A = "http://a/v1", B = "http://b/v1";
 
-Deno.test("an address whose teacher cannot be created is tried again, and the reason is told once", async () => {
+Deno.test("an address whose teacher cannot be created is tried again, and the reason is shown once", async () => {
   await using lists = await opened([`${A}\n`]);
   lists.refused.add(B);
   await lists.write(0, `${A}\n${B}\n`);

@@ -102,7 +102,7 @@ const NONSENSE = [
   "Wed, 21 Oct 2015 07:28:00 GMT",
   "Fri, 21 Oct 2095 07:28:00 GMT",
 ];
-Deno.test("a senseless Retry-After neither spins nor sleeps for ever", async () => {
+Deno.test("a nonsensical Retry-After causes neither a busy loop nor an endless wait", async () => {
   const rows = 20, refusingMs = 1_500;
   const cases = [429, 503].flatMap((status) => NONSENSE.map((after) => ({ status, after })));
   await Promise.all(cases.map(async ({ status, after }) => {

@@ -183,7 +183,7 @@ Deno.test("an early break aborts the calls, closes the rows, and leaves the gene
   assertEquals(teacher.asked, asked + 1);
 });
 
-Deno.test("rows that never come hold up neither a break nor an abort", async () => {
+Deno.test("rows that never arrive hold up neither a break nor an abort", async () => {
   async function* rows() {
     yield { prompt: "one" };
     await new Promise(() => {});

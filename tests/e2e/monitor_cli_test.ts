@@ -316,7 +316,7 @@ Deno.test("an impossible monitor or report is exit 2, and nothing is sent", asyn
   ]);
 });
 
-Deno.test("--open hands the address to the default browser", {
+Deno.test("--open passes the address to the default browser", {
   ignore: Deno.build.os !== "linux",
 }, async () => {
   await using dir = await tempDir();
@@ -356,7 +356,7 @@ Deno.test("a browser that cannot be opened is no error", async () => {
   assertMatch(result.stderr, /^Cannot open a browser: .+\. Open the address above$/m);
 });
 
-Deno.test("web/ and its framework are loaded only when they are asked for", async () => {
+Deno.test("web/ and its framework are loaded only when they are used", async () => {
   await using dir = await tempDir();
   // A copy that has neither of them to load.
   await linkAll(`${REPOSITORY}/cli`, dir.path("cli"), []);

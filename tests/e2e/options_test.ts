@@ -255,7 +255,7 @@ Deno.test("--progress json writes events on standard output, the totals last, an
   for (const text of written) assert(!text.includes("sk-secret"));
 });
 
-Deno.test("--config sets the same options as flags, and flags win", async () => {
+Deno.test("--config sets the same options as flags, which take precedence", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(1));

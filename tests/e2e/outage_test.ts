@@ -52,7 +52,7 @@ function assertAccounts(run: LibraryRun, posts: number): void {
   );
 }
 
-Deno.test("a server that is gone for 6 s: no row fails, one probe a second at most, and it continues by itself", async () => {
+Deno.test("a server that is down for 6 s: no row fails, one probe a second at most, and it continues by itself", async () => {
   await using dir = await tempDir();
   await using server = serveLimited({ latencyMs: 50 });
   let goneAt = 0, backAt = 0;

@@ -10,7 +10,7 @@ const answer = () => Response.json(chatAnswer("42"));
 const refuse = () => Response.json({ error: { message: "no" } }, { status: 400 });
 const modeOf = async (path: string) => (await Deno.stat(path)).mode! & 0o777;
 
-Deno.test("standard input leaves a file alone that is called as its copy was once", async () => {
+Deno.test("standard input leaves a file alone that has the old name of its copy", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(answer);
   await dir.write("data.input", "the user's own\n");

@@ -90,7 +90,7 @@ Deno.test("--retry may change parameters, and each line names its own set", asyn
   assertExit(await distill(server, [...args, "--max-tokens", "9"]), 2);
 });
 
-Deno.test("--no-resume starts over, but throws nothing away without --overwrite", async () => {
+Deno.test("--no-resume starts over, but deletes nothing without --overwrite", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(3));
@@ -226,7 +226,7 @@ Deno.test("identical rows are one row, or as many as there are with --duplicates
   await assertVerified(dir, "in.jsonl", "kept/");
 });
 
-Deno.test("a line that was torn at the end is repaired or sent again, and kept next to the file", async () => {
+Deno.test("a truncated last line is repaired or its row sent again, and kept next to the file", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(5));
@@ -250,7 +250,7 @@ Deno.test("a line that was torn at the end is repaired or sent again, and kept n
   await assertVerified(dir, "in.jsonl", "out/");
 });
 
-Deno.test("damage in the middle is named with its line and refused", async () => {
+Deno.test("damage before the last line is refused, with its line", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(5));
@@ -268,7 +268,7 @@ Deno.test("damage in the middle is named with its line and refused", async () =>
   assertEquals([server.posts, await dir.read("out/in.jsonl")], [5, damaged]);
 });
 
-Deno.test("verify finds a uid that is there twice, and what a fast look at the ends of lines cannot", async () => {
+Deno.test("verify finds duplicate uids, and damage that reading only the ends of lines cannot find", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(3));
@@ -286,7 +286,7 @@ Deno.test("verify finds a uid that is there twice, and what a fast look at the e
   assertStringIncludes(inside.stdout, "out/in.jsonl:2: it is not JSON");
 });
 
-Deno.test("results that another tool has written anew are continued", async () => {
+Deno.test("results that another tool has rewritten are continued", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(4));

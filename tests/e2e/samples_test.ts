@@ -86,7 +86,7 @@ Deno.test("three samples of 20 rows are 60 posts, each with a uid and a seed of 
   assertEquals([found.changed, found.surplus, found.strangers, found.damageCount], [0, 0, 0, 0]);
 });
 
-Deno.test("raising the samples asks for the missing ones only, and lowering them for nothing", async () => {
+Deno.test("more samples request the missing ones only, and fewer request none", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const rows = numberedRows(20);
@@ -110,7 +110,7 @@ Deno.test("raising the samples asks for the missing ones only, and lowering them
   assertEquals([fewer.total, fewer.surplus, fewer.strangers], [19, 38, 3]);
 });
 
-Deno.test("a row with the uid of another one's sample stops the run before the first post", async () => {
+Deno.test("a row whose uid is that of another row's sample stops the run before the first post", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   await dir.write("in.jsonl", [...numberedRows(2), { id: "row-1#2", prompt: "mine" }]);
@@ -152,7 +152,7 @@ Deno.test("a sample that fails is kept and retried under its own uid", async () 
   assertEquals(await uidsIn(dir, "out_error.jsonl"), []);
 });
 
-Deno.test("a retry that names no number of samples asks for those of the run before", async () => {
+Deno.test("a retry without --samples uses the number of the run before", async () => {
   await using dir = await tempDir();
   let isBroken = true;
   await using server = serveLedger(({ body }) =>
@@ -186,7 +186,7 @@ Deno.test("an edited row is sent again for all of its samples", async () => {
   assertEquals(await uidsIn(dir, "out.outdated.jsonl"), ["row-1", "row-1#1"]);
 });
 
-Deno.test("a training set has the samples of a row behind each other, in input order", async () => {
+Deno.test("a training set has the samples of a row one after the other, in input order", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(({ body, prompt }) =>
     Response.json(chatAnswer(`${prompt} seed ${body.seed}`))

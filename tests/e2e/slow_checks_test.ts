@@ -39,7 +39,7 @@ const SLOW: readonly [name: string, prompts: readonly string[], flags: readonly 
 ];
 
 for (const [name, prompts, flags] of SLOW) {
-  Deno.test(`${name} that takes too long for an answer fails that row alone, and asks no second time`, async () => {
+  Deno.test(`${name} that takes too long for an answer fails that row alone, and is not run again`, async () => {
     await using dir = await tempDir();
     await using server = serveEcho();
     const input = await dir.write("in.jsonl", rowsOf(prompts));
@@ -85,7 +85,7 @@ Deno.test("three answers in a row that cannot be checked halt the run, and what 
   await assertVerified(dir, "in.jsonl", "out/");
 });
 
-Deno.test("two signals end a run in the middle of a check, and the answer is kept", async () => {
+Deno.test("two signals end a run during a check, and the answer is kept", async () => {
   await using dir = await tempDir();
   await using server = serveEcho();
   const input = await dir.write("in.jsonl", rowsOf(["bad", "bad"]));
@@ -122,7 +122,7 @@ Deno.test("an answer that was being checked when the run was killed is counted b
   assertMatch(result.stderr, /1 call/);
 });
 
-Deno.test("a script ends by itself after an answer that could not be checked, and leaves no core busy", async () => {
+Deno.test("a script ends by itself after an answer that could not be checked, and its worker ends too", async () => {
   await using dir = await tempDir();
   const script = await dir.write(
     "script.ts",

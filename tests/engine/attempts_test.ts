@@ -115,7 +115,7 @@ Deno.test("Attempts.make() reports nothing for an aborted attempt", async () => 
   assertEquals(told.filter((word) => word !== "end"), ["attempt"]);
 });
 
-Deno.test("Attempts counts refusals for load and faults apart, and neither halts nor connections", async () => {
+Deno.test("Attempts counts throttled attempts and faults separately, and neither halts nor connections", async () => {
   const { attempts, teacher, endpoint, workOf } = attemptsOf();
   const work = workOf("a");
   endpoint.abandoned();

@@ -7,7 +7,7 @@ const broken = (retryAfterMs?: number) => new TeacherError("Broken", { status: 5
 const timeout = () => new TeacherError("Too slow", { type: "timeout", retryable: true });
 const later = (retryAfterMs: number) => new TeacherError("Later", { status: 429, retryAfterMs });
 
-Deno.test("Engine.run() tries a row again while it may, then fails it", async () => {
+Deno.test("Engine.run() retries a row while attempts are left, then fails it", async () => {
   const fixture = new Fixture({ rows: rowsOf(1), maxAttempts: 3 });
   await fixture.start();
   for (let attempt = 1; attempt <= 3; attempt++) {

@@ -59,7 +59,7 @@ Deno.test("RetryPolicy gives no second attempt if the limit is one", () => {
   assertEquals(delay(fault, { faults: 1 }, { maxAttempts: 1 }), undefined);
 });
 
-Deno.test("RetryPolicy tolerates 20 refusals for load, or maxAttempts if that is more", () => {
+Deno.test("RetryPolicy tolerates 20 throttled attempts, or maxAttempts if that is more", () => {
   assertEquals(delay(busy, { loads: 19, faults: 4 }), 0);
   assertEquals(delay(busy, { loads: 20 }), undefined);
   assertEquals(delay(busy, { loads: 1 }, { maxAttempts: 1 }), 0);
@@ -67,7 +67,7 @@ Deno.test("RetryPolicy tolerates 20 refusals for load, or maxAttempts if that is
   assertEquals(delay(busy, { loads: 30 }, { maxAttempts: 30 }), undefined);
 });
 
-Deno.test("RetryPolicy counts refusals for load and faults separately", () => {
+Deno.test("RetryPolicy counts throttled attempts and faults separately", () => {
   assertEquals(delay(fault, { faults: 1, loads: 19 }), 0);
   assertEquals(delay(busy, { loads: 1, faults: 4 }), 0);
 });
@@ -96,7 +96,7 @@ Deno.test("RetryPolicy retries only once after a timeout, with other failures in
   assertEquals(delay(fault, { faults: 3, timeouts: 1 }, options), 0);
 });
 
-Deno.test("RetryPolicy goes by the judgement, not by the status", () => {
+Deno.test("RetryPolicy follows the classification, not the status", () => {
   const stubborn = new TeacherError("No", { status: 503, retryable: false });
   const willing = new TeacherError("Odd", { status: 400, retryable: true });
   assertEquals(delay(stubborn, { loads: 1 }), undefined);

@@ -11,7 +11,7 @@ function pulled(intake: RowBuffer<number>): Promise<unknown> {
   return new Promise((resolve) => intake.pull(resolve));
 }
 
-Deno.test("Intake returns the rows of a batch, then pulls the next", async () => {
+Deno.test("RowBuffer returns the rows of a batch, then pulls the next", async () => {
   const intake = new RowBuffer(batches([1, 2], [3]));
   assertEquals(intake.take(), undefined);
   assertEquals(intake.exhausted, false);
@@ -25,13 +25,13 @@ Deno.test("Intake returns the rows of a batch, then pulls the next", async () =>
   assertEquals(intake.take(), undefined);
 });
 
-Deno.test("Intake returns falsy rows too", async () => {
+Deno.test("RowBuffer returns falsy rows too", async () => {
   const intake = new RowBuffer(batches([0, 0]));
   await pulled(intake);
   assertEquals([intake.take(), intake.take(), intake.take()], [0, 0, undefined]);
 });
 
-Deno.test("Intake has at most one pull in progress", async () => {
+Deno.test("RowBuffer has at most one pull in progress", async () => {
   let pulls = 0;
   const intake = new RowBuffer<number>({
     [Symbol.asyncIterator]: () => ({
@@ -44,7 +44,7 @@ Deno.test("Intake has at most one pull in progress", async () => {
   assertEquals({ pulls, calls }, { pulls: 1, calls: 1 });
 });
 
-Deno.test("Intake pulls nothing by itself, and nothing after the end", async () => {
+Deno.test("RowBuffer pulls nothing by itself, and nothing after the end", async () => {
   let pulls = 0;
   const intake = new RowBuffer<number>({
     [Symbol.asyncIterator]: () => ({
@@ -61,7 +61,7 @@ Deno.test("Intake pulls nothing by itself, and nothing after the end", async () 
   assertEquals(pulls, 1);
 });
 
-Deno.test("Intake reports what the source throws, and is then exhausted", async () => {
+Deno.test("RowBuffer reports what the source throws, and is then exhausted", async () => {
   const failure = new Error("Broken");
   const intake = new RowBuffer<number>({
     [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(failure) }),
@@ -70,7 +70,7 @@ Deno.test("Intake reports what the source throws, and is then exhausted", async 
   assertEquals(intake.exhausted, true);
 });
 
-Deno.test("Intake.close() lets the source free what it holds", async () => {
+Deno.test("RowBuffer.close() lets the source free what it holds", async () => {
   let isFreed = false;
   async function* source() {
     try {
@@ -87,7 +87,7 @@ Deno.test("Intake.close() lets the source free what it holds", async () => {
   assertEquals(intake.exhausted, true);
 });
 
-Deno.test("Intake.close() rejects with what the source throws while it is closed", async () => {
+Deno.test("RowBuffer.close() rejects with what the source throws while it is closed", async () => {
   const intake = new RowBuffer<number>({
     [Symbol.asyncIterator]: () => ({
       next: () => Promise.resolve({ value: [1], done: false as const }),
@@ -98,7 +98,7 @@ Deno.test("Intake.close() rejects with what the source throws while it is closed
   await assertRejects(() => intake.close(), Error, "Cannot close");
 });
 
-Deno.test("Intake.pull() pulls nothing while the current batch is not used up", async () => {
+Deno.test("RowBuffer.pull() pulls nothing while the current batch is not used up", async () => {
   let asked = 0;
   async function* source() {
     for (const batch of [[1, 2], [3]]) {
@@ -115,7 +115,7 @@ Deno.test("Intake.pull() pulls nothing while the current batch is not used up", 
   await intake.close();
 });
 
-Deno.test("Intake.close() does not wait for a pull in progress", async () => {
+Deno.test("RowBuffer.close() does not wait for a pull in progress", async () => {
   const silence = Promise.withResolvers<void>();
   async function* source() {
     yield [1];

@@ -19,7 +19,7 @@ Deno.test("kill -9 loses no acknowledged row, and of paid answers only those in 
   }
 });
 
-Deno.test("output files that were cut at some byte cost the rows whose lines are not whole", async () => {
+Deno.test("output files truncated at any byte lose only the rows whose lines are incomplete", async () => {
   assertGreater(await cutTrial(131), 10);
 });
 

@@ -203,7 +203,7 @@ Deno.test("IdTable.count() counts ids that have some flags and lack others", () 
   assertEquals(table.count(0, SEEN), 8);
 });
 
-Deno.test("IdTable takes at most 40 bytes a row, however far it has grown", () => {
+Deno.test("IdTable takes at most 40 bytes a row at every size", () => {
   const table = new IdTable();
   for (let rows = 1; rows <= 90_000; rows++) {
     table.insert(String(rows));

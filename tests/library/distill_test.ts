@@ -151,7 +151,7 @@ Deno.test("every row yields `samples` outcomes, equal rows and bad rows included
   assertStrictEquals(failed.input, bad);
 });
 
-Deno.test("what is no row is a bad_row outcome", async () => {
+Deno.test("a value that is not a row is a bad_row outcome", async () => {
   const circle: Record<string, unknown> = { prompt: "p" };
   circle.self = circle;
   const rows: unknown[] = [null, undefined, 3, circle, { prompt: 1n }, [], "", () => {}];

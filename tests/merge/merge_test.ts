@@ -107,7 +107,7 @@ Deno.test("of identical rows the answer is kept, also where the first has failed
   assertEquals((await dir.rows("all.jsonl")).length, 19);
 });
 
-Deno.test("orphans, repeated and damaged lines are reported, and nothing is written", async () => {
+Deno.test("orphaned, repeated and damaged lines are reported, and nothing is written", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 20));
   await runShards(input, dir.path("out/"), 2);

@@ -43,7 +43,7 @@ Deno.test("estimate() takes rows by the limits that they set themselves", () => 
   );
 });
 
-Deno.test("estimate() goes from the cheapest to the dearest teacher, and guesses no price", () => {
+Deno.test("estimate() goes from the cheapest to the most expensive teacher, and guesses no price", () => {
   const dear = { usdIn: 2.5, usdOut: 20 };
   const both = estimate({ ...KNOWN, rates: [GPT_5_MINI, dear] }).costUsd!;
   const [cheap, expensive] = [GPT_5_MINI, dear].map((rate) =>

@@ -82,7 +82,7 @@ Deno.test("Progress builds no snapshot without listeners", () => {
   assertEquals(built, 0);
 });
 
-Deno.test("Progress adds to counters only when a row is done: it asks for nothing", () => {
+Deno.test("Progress adds to counters only when a row is done: it requests no snapshot", () => {
   const bench = new Bench();
   bench.listen();
   bench.progress.start({ total: 1000, skipped: 0 });

@@ -2,7 +2,7 @@ import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { ResponseGenerator } from "../../lib/response_generator.ts";
 import type { Teacher } from "../../lib/teacher/teacher.ts";
 
-Deno.test("Activity applies a cost limit that is set while the run is prepared", async () => {
+Deno.test("ActiveRun applies a cost limit that is set while the run is prepared", async () => {
   const usage = { promptTokens: 1e6, completionTokens: 1e6 };
   const teacher: Teacher = {
     complete: () => Promise.resolve({ response: "42", finishReason: "stop", usage, model: "m" }),
@@ -21,7 +21,7 @@ Deno.test("Activity applies a cost limit that is set while the run is prepared",
   assertEquals([answers, message], [2, "The run has cost $4.00 of at most $4.00 (--max-cost)"]);
 });
 
-Deno.test("Activity survives listeners that throw or reject, and calls the others", async () => {
+Deno.test("ActiveRun survives listeners that throw or reject, and calls the others", async () => {
   const teacher: Teacher = {
     complete: () =>
       Promise.resolve({ response: "42", finishReason: "stop", usage: null, model: "m" }),

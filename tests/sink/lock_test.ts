@@ -79,7 +79,7 @@ Deno.test("acquireLock() recognizes a held lock even if it keeps other processes
   assertStringIncludes(error.message, "held by another process");
 });
 
-Deno.test("acquireLock() takes a lock again once it was released, and leaves the file", async () => {
+Deno.test("acquireLock() takes a lock again after it was released, and leaves the file", async () => {
   await using dir = await tempDir();
   const path = await dir.write("x.lock", "999999999999\n");
   const inode = (await Deno.stat(path)).ino;

@@ -253,7 +253,7 @@ for (
   ] as const
 ) {
   for (const stream of [false, true]) {
-    Deno.test(`after ${what} 100 Continue that no one asked for the next attempts are answered, ${stream ? "streamed" : "plain"}`, async () => {
+    Deno.test(`after ${what} unsolicited 100 Continue the next attempts are answered, ${stream ? "streamed" : "plain"}`, async () => {
       await using server = serveScript(() => ({ ...(stream ? STREAMED : PLAIN), interim }));
       const teacher = openaiCompatible({ model: "m", baseUrl: server.url, stream });
       const error = await ask(teacher, "first").catch((error) => error);

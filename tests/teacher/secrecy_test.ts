@@ -11,7 +11,7 @@ import { ask, failure, pair, stream } from "./pair.ts";
 const KEY = "sk-very-secret-0123456789";
 const raw = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
 
-Deno.test("the key is shown nowhere, not even where the teacher quotes it", async () => {
+Deno.test("the key is shown nowhere, even if the teacher quotes it", async () => {
   const quotes: LedgerHandler[] = [
     () => errorAnswer(401, `Incorrect API key provided: ${KEY}`),
     () => new Response("x".repeat(285) + KEY, { status: 500 }),

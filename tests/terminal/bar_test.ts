@@ -73,7 +73,7 @@ Deno.test("createBar() shows a snapshot in four lines", () => {
   ]);
 });
 
-Deno.test("createBar() shows the process when asked to, and no line of more than 120 columns", () => {
+Deno.test("createBar() shows the process on request, and no line of more than 120 columns", () => {
   const { bar, screen } = setUp(300, { isVerbose: true });
   bar(makeSnapshot({ ...TROUBLE, reason: "x".repeat(300) }));
   assertEquals(screen.lines[3], " lag 1.2 ms · CPU 12% · 85 MB");

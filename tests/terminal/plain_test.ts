@@ -12,7 +12,7 @@ function setUp() {
 
 const LOSING = [makeErrorGroup({ actions: { retried: 9, failed: 3, halted: 0 } })];
 
-Deno.test("createPlain() writes a snapshot as one line, and the work and the process when asked to", () => {
+Deno.test("createPlain() writes a snapshot as one line, and the work and the process on request", () => {
   const { lines, plain } = setUp();
   plain(makeSnapshot({ errors: LOSING }));
   const line = "[10 s] running: 500/1,000 rows · 50.0% · 38.3 rows/s · ETA 13 s (11 – 16 s) · " +

@@ -123,7 +123,7 @@ Deno.test("mainSegments() marks a cost that is going to exceed what is allowed",
   assertEquals([colour(19), colour(21)], [undefined, "yellow"]);
 });
 
-Deno.test("troubleTexts() names teachers that are not up, and the error that most rows were lost to", () => {
+Deno.test("troubleTexts() names teachers that are not up, and the error that most rows failed with", () => {
   const teachers = [makeTeacher(), makeTeacher({ address: "http://gpu2:8000/v1", state: "down" })];
   const actions = (failed: number) => ({ retried: 12 - failed, failed, halted: 0 });
   const errors = [

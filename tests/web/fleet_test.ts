@@ -80,7 +80,7 @@ Deno.test("a run's name does not match runs whose names only begin with it", asy
   assertEquals(await seen("i"), []);
 });
 
-Deno.test("the app gives nothing without the token, and 200 runs unless all are asked for", async () => {
+Deno.test("the app gives nothing without the token, and 200 runs unless all are requested", async () => {
   await using dir = await tempDir();
   await Promise.all(Array.from({ length: 300 }, (_, i) => writeStatus(dir, statusOf(i))));
   const watch = new FleetWatch(dir.path("out"));

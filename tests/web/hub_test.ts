@@ -199,7 +199,7 @@ Deno.test("Hub sends new samples every 2 s, each once, and none without changes"
   assertEquals(samplesOf(socket), []);
 });
 
-Deno.test("Hub gives a page that reads slowly its samples when it has caught up", () => {
+Deno.test("Hub sends a page that reads slowly its samples once it has caught up", () => {
   const stage = new Stage(makeSnapshot());
   const slow = stage.open().socket, quick = stage.open().socket;
   slow.taken();

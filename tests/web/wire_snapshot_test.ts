@@ -65,7 +65,7 @@ Deno.test("encodeSnapshot() stays below 8 KB however many errors there are and h
   }
 });
 
-Deno.test("cut() never cuts through a character, and gives no more than it was asked for", () => {
+Deno.test("cut() never splits a character, and returns at most the given length", () => {
   assertEquals(cut("abcdef", 6), "abcdef");
   assertEquals(cut("abcdef", 4), "abc…");
   assertEquals(cut("a𝄞𝄞", 4), "a𝄞…");

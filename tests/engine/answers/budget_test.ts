@@ -27,7 +27,7 @@ function answer(usage: Partial<Usage> | null): Completion {
   };
 }
 
-Deno.test("Spending.add() returns the cost of an answer and adds it up", () => {
+Deno.test("Budget.add() returns the cost of an answer and adds it up", () => {
   const budget = new Budget({ priceOf });
   assertEquals(budget.costUsd, 0);
   assertEquals(budget.add(answer({ completionTokens: 150 }), TEACHER), 1.5);
@@ -36,14 +36,14 @@ Deno.test("Spending.add() returns the cost of an answer and adds it up", () => {
   assertEquals(budget.exhausted, undefined);
 });
 
-Deno.test("Spending.add() asks for the price at the teacher that answered", () => {
+Deno.test("Budget.add() asks for the price at the teacher that answered", () => {
   const other = { ...TEACHER, model: "free" };
   const budget = new Budget({ priceOf: (_, teacher) => teacher === other ? 0 : 3 });
   const given = [TEACHER, other].map((one) => budget.add(answer({ completionTokens: 1 }), one));
   assertEquals([...given, budget.costUsd], [3, 0, 3]);
 });
 
-Deno.test("Spending without prices knows no cost", () => {
+Deno.test("Budget without prices knows no cost", () => {
   const budget = new Budget();
   assertEquals(budget.add(answer({ completionTokens: 150 }), TEACHER), 0);
   assertEquals([budget.costUsd, budget.maxCostUsd, budget.exhausted], [
@@ -53,7 +53,7 @@ Deno.test("Spending without prices knows no cost", () => {
   ]);
 });
 
-Deno.test("Spending.exhausted names what was spent as soon as the limit is reached", () => {
+Deno.test("Budget.exhausted names what was spent as soon as the limit is reached", () => {
   const budget = new Budget({ priceOf, maxCostUsd: 10 });
   budget.add(answer({ completionTokens: 999 }), TEACHER);
   assertEquals(budget.exhausted, undefined);
@@ -78,13 +78,13 @@ for (
   });
 }
 
-Deno.test("Spending.exhausted shows amounts under a cent", () => {
+Deno.test("Budget.exhausted shows amounts under a cent", () => {
   const budget = new Budget({ priceOf: () => 0.0001234, maxCostUsd: 0.0001 });
   budget.add(answer({}), TEACHER);
   assertStringIncludes(budget.exhausted!, "has cost $0.000123 of at most $0.0001 ");
 });
 
-Deno.test("Spending counts completion tokens, with prices or without", () => {
+Deno.test("Budget counts completion tokens, with prices or without", () => {
   const budget = new Budget({ maxCompletionTokens: 1_000_000 });
   budget.add(answer({ promptTokens: 5_000_000, completionTokens: 999_999 }), TEACHER);
   assertEquals(budget.exhausted, undefined);
@@ -96,7 +96,7 @@ Deno.test("Spending counts completion tokens, with prices or without", () => {
   );
 });
 
-Deno.test("Spending.setMaxCost() applies from then on, and null removes the limit", () => {
+Deno.test("Budget.setMaxCost() applies from then on, and null removes the limit", () => {
   const budget = new Budget({ priceOf });
   budget.add(answer({ completionTokens: 500 }), TEACHER);
   budget.setMaxCost(4);

@@ -243,7 +243,7 @@ const WINDOWS: readonly [name: string, Scene, leastS: number][] = [
   ],
 ];
 for (const [name, scene, leastS] of WINDOWS) {
-  Deno.test(`a teacher that answers ${name}, without a word when to come back, is asked when it will answer`, async () => {
+  Deno.test(`a teacher that answers ${name}, without a time to come back, gets requests when it answers again`, async () => {
     const { wallMs, failed, refused, reasons } = await play(scene);
     assertEquals(failed, 0);
     assertLessOrEqual(wallMs / 1_000, 1.03 * leastS + 4);
