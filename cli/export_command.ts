@@ -12,7 +12,7 @@ import {
   type ExportReport,
   exportResults,
 } from "../lib/export/mod.ts";
-import { formatCount } from "../lib/figures.ts";
+import { formatCount, formatCountOf } from "../lib/figures.ts";
 import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
@@ -75,7 +75,7 @@ function report(
   settings: Settings,
   io: Io,
 ): number {
-  const count = `${formatCount(rows)} ${rows === 1 ? "row" : "rows"}`;
+  const count = formatCountOf(rows, "row");
   for (const note of notes) io.writeErr(`Note: ${printableLines(note)}\n`);
   if (settings.isOn("quiet")) return 0;
   for (const { place, text } of hints) io.writeErr(`For ${place}:\n${printableJson(text)}\n`);

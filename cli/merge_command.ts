@@ -11,6 +11,7 @@ import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
+import { formatCount } from "../lib/figures.ts";
 
 /** Limit of the runs that are listed. */
 const MOST_NAMED = 20;
@@ -99,7 +100,7 @@ function describe(report: MergeReport): string {
     ...movedTo === null ? [] : [`Shards     ${printable(movedTo)}`],
   ];
   const lines = counts.filter(([count], i) => i < 3 || count > 0)
-    .map(([count, words]) => `${count.toLocaleString("en-US").padStart(12)}  ${words}`);
+    .map(([count, words]) => `${formatCount(count).padStart(12)}  ${words}`);
   return `Merged ${report.runs === 1 ? "1 run" : `${report.runs} runs`}\n${
     [...lines, ...files].join("\n")
   }\n`;

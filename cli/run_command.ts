@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatCount } from "../lib/figures.ts";
+import { formatCount, formatCountOf } from "../lib/figures.ts";
 import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import { eventOf, type Summary } from "../lib/progress/mod.ts";
 import { ResponseGenerator } from "../lib/response_generator.ts";
@@ -122,13 +122,11 @@ function sayEnd(
     io.writeErr(`${printable(summary.reason ?? "The run was halted")}\n${next}`);
   } else if (isQuiet) {
     for (const { failed, failures } of summary.files) {
-      if (failed > 0) io.writeErr(`${rowCount(failed)} failed: see ${printable(failures)}\n`);
+      if (failed > 0) {
+        io.writeErr(`${formatCountOf(failed, "row")} failed: see ${printable(failures)}\n`);
+      }
     }
   }
-}
-
-function rowCount(rows: number): string {
-  return `${formatCount(rows)} ${rows === 1 ? "row" : "rows"}`;
 }
 
 async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io): Promise<number> {
@@ -149,7 +147,9 @@ function headingOf({ toAsk, promptTokens, requests }: Preview): string {
     : "the first request";
   if (toAsk === 0) return `No rows to send; ${first} would look like this:`;
   const tokens = formatCount(promptTokens);
-  return `${rowCount(toAsk)} to send, about ${tokens} prompt tokens; ${first} would be:`;
+  return `${
+    formatCountOf(toAsk, "row")
+  } to send, about ${tokens} prompt tokens; ${first} would be:`;
 }
 
 /** Options of `runToEnd`. */

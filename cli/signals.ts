@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatCount } from "../lib/figures.ts";
+import { formatCountOf } from "../lib/figures.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
 import { after, MAX_TIMER_MS } from "../lib/timer.ts";
 import { SIGNAL_NUMBERS } from "./exit_codes.ts";
@@ -126,7 +126,7 @@ class Stopping {
 }
 
 function drainMessage(signal: StopSignal, left: number, graceMs: number): string {
-  const calls = `${formatCount(left)} paid ${left === 1 ? "call" : "calls"}`;
+  const calls = formatCountOf(left, "paid call");
   return signal === "SIGINT"
     ? `Waiting for ${calls} in flight; press Ctrl-C again to end at once`
     : `Waiting for ${calls} in flight, ${graceMs / 1_000} s at most`;

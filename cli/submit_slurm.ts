@@ -20,6 +20,7 @@ import type { Settings } from "./settings.ts";
 import { shellWord } from "./shell.ts";
 import type { PreparedJob } from "./submit_command.ts";
 import { tryTool, useTool } from "./submit_tool.ts";
+import { formatCount } from "../lib/figures.ts";
 
 /** Prints the script, or submits all arrays and the merge after them. */
 export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io): Promise<void> {
@@ -49,7 +50,7 @@ function print(job: PreparedJob, options: SlurmOptions, io: Io): void {
   if (arrays.length > 1) {
     throw new UsageError(
       `Cannot print ${job.shards} shards as one array: Slurm takes ${
-        MAX_ARRAY_SIZE.toLocaleString("en-US")
+        formatCount(MAX_ARRAY_SIZE)
       } ` +
         "tasks. Use deno task submit, which submits several arrays, or use fewer shards",
     );

@@ -16,6 +16,7 @@ import { cancelledPathOf } from "../lib/shards/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
 import { tryTool } from "./submit_tool.ts";
+import { formatCount } from "../lib/figures.ts";
 
 const MOST_NAMED = 20;
 const MOST_NAME_CHARS = 30;
@@ -43,12 +44,10 @@ export async function statusCommand(outputs: readonly string[], io: Io): Promise
     done += (run.run?.summary?.total ?? 0) - (run.run?.summary?.pending ?? 0);
     if (why !== "" && lines.length <= MOST_NAMED) lines.push(`  ${run.name}: ${state}${why}`);
   }
-  const counts = [...states].map(([state, count]) => `${count.toLocaleString("en-US")} ${state}`);
-  io.writeOut(`${runs.length.toLocaleString("en-US")} shards: ${counts.join(", ")}\n`);
+  const counts = [...states].map(([state, count]) => `${formatCount(count)} ${state}`);
+  io.writeOut(`${formatCount(runs.length)} shards: ${counts.join(", ")}\n`);
   io.writeOut(
-    `${done.toLocaleString("en-US")} of ${
-      rows.toLocaleString("en-US")
-    } rows of the shards that have ended ` +
+    `${formatCount(done)} of ${formatCount(rows)} rows of the shards that have ended ` +
       "are finished\n",
   );
   for (const line of lines.slice(0, MOST_NAMED)) io.writeOut(`${printable(line.trim())}\n`);
@@ -63,9 +62,7 @@ function stateOf({ run, pieces }: MergeRun): { state: string; why: string } {
   if (run.summary === null) return { state: "running or killed", why: "" };
   const { state, pending, reason } = run.summary;
   if (state === "done" && pending === 0) return { state: "done", why: "" };
-  const why = `, ${pending.toLocaleString("en-US")} pending${
-    reason === null ? "" : ` (${reason})`
-  }`;
+  const why = `, ${formatCount(pending)} pending${reason === null ? "" : ` (${reason})`}`;
   return { state: state === "done" ? "unfinished" : state, why };
 }
 

@@ -8,6 +8,7 @@
 import { endsWithin } from "../interruptible.ts";
 import { Scan, SCAN_ROWS, type ScanJob } from "./scan.ts";
 import { READY, type ScanReport, type ScanStart } from "./worker_protocol.ts";
+import { formatCount } from "../figures.ts";
 
 /** A worker takes 25 MB, and two are as fast as most disks. */
 const MAX_WORKERS = 2;
@@ -183,7 +184,7 @@ export class Scanner {
   }
 
   #endSlow(place: number): void {
-    const [row, all] = [place, this.total].map((count) => count.toLocaleString("en-US"));
+    const [row, all] = [place, this.total].map(formatCount);
     this.#end(
       `The search was stopped at row ${row} of ${all}: 256 KB of lines took more than ${
         MAX_MS / 1_000

@@ -6,6 +6,7 @@
  */
 
 import type { EndpointEntry, ListSource } from "./source.ts";
+import { formatCount } from "../figures.ts";
 
 /** How a list is followed. */
 export interface WatchOptions {
@@ -81,7 +82,7 @@ export class EndpointWatch {
       ...left.length > 0 ? [`${named(left)} left`] : [],
     ];
     if (parts.length === 0) return;
-    this.#say("info", `${parts.join(", ")}; ${now.size.toLocaleString("en-US")} teachers now`);
+    this.#say("info", `${parts.join(", ")}; ${formatCount(now.size)} teachers now`);
   }
 
   #say(level: "info" | "warning", what: string): void {

@@ -6,7 +6,7 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { SourceError } from "../errors.ts";
-import { formatCount } from "../figures.ts";
+import { formatCount, formatCountOf } from "../figures.ts";
 import {
   foreignFormatError,
   foreignText,
@@ -253,7 +253,7 @@ class BadRows {
     if (this.count === 0) return;
     const more = this.count - this.#lines.length;
     if (more > 0) this.#lines.push(`  … and ${formatCount(more)} more`);
-    const rows = `${formatCount(this.count)} ${this.count === 1 ? "row" : "rows"}`;
+    const rows = formatCountOf(this.count, "row");
     throw new SourceError(
       `Cannot convert ${rows} of the input; nothing was written\n${this.#lines.join("\n")}`,
     );

@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { formatCount } from "../figures.ts";
+import { formatCountOf } from "../figures.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { isObject } from "../json.ts";
 import { jsonOf } from "../sink/mod.ts";
@@ -169,9 +169,7 @@ export class RowMaker {
   notes(): string[] {
     const { single, tied, unscored } = this.#leftOut;
     const count = (number: number, one: string, what: string) =>
-      number === 0
-        ? []
-        : [`Left out ${formatCount(number)} ${one}${number === 1 ? "" : "s"} ${what}`];
+      number === 0 ? [] : [`Left out ${formatCountOf(number, one)} ${what}`];
     const { missing, different } = this.#withoutTokens;
     return [
       ...this.#trainerNotes.notes(),

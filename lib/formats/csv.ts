@@ -9,6 +9,7 @@ import { Papa } from "../deps/papaparse.ts";
 import { SourceError } from "../errors.ts";
 import { firstBytes } from "./bytes.ts";
 import { type Line, NUL_BYTES } from "./lines.ts";
+import { formatCountOf } from "../figures.ts";
 
 /** How a CSV file is read. */
 export interface CsvOptions {
@@ -134,7 +135,7 @@ class Header {
 
   row(cells: readonly string[], number: number): Line {
     if (cells.length !== this.#names.length) {
-      const count = `${cells.length} ${cells.length === 1 ? "cell" : "cells"}`;
+      const count = formatCountOf(cells.length, "cell");
       return badRow(number, cells, `has ${count} where the header has ${this.#names.length}`);
     }
     if (cells.some((cell) => cell.includes("\0"))) {

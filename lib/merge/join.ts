@@ -12,7 +12,7 @@ import { HAS_FAILURE, HAS_RESULT, IdTable } from "../index/mod.ts";
 import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import type { OutputFiles } from "../run/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
-import type { Clash, MergeReport } from "./options.ts";
+import type { Clash, MergeReport } from "./merge.ts";
 import { type MergedOutput, openOutput } from "./output.ts";
 
 const MAX_TOLD = 20;

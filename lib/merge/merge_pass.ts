@@ -13,9 +13,10 @@ import { InputSequence, rowOptionsOf, sampleUid } from "../run/mod.ts";
 import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
 import { type ParsedRow, RowParser } from "../source/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
-import type { Clash, MergeProblem } from "./options.ts";
+import type { Clash, MergeProblem } from "./merge.ts";
 import type { MergedOutput } from "./output.ts";
 import { RunLines } from "./run_lines.ts";
+import { formatCount, formatCountOf } from "../figures.ts";
 
 /** The number of clashes that are reported in detail. */
 const MAX_TOLD = 20;
@@ -244,11 +245,11 @@ export class MergePass {
     }
     const orphans = isWhole ? lines.orphans : 0;
     if (orphans > 0) {
-      const what = orphans === 1 ? "1 result" : `${orphans.toLocaleString("en-US")} results`;
+      const what = formatCountOf(orphans, "result");
       add("damaged", `"${run.files.results}" has ${what} of rows that are not in its input`);
     }
     if (pending === 0) return;
-    const rows = pending === 1 ? "1 row is" : `${pending.toLocaleString("en-US")} rows are`;
+    const rows = pending === 1 ? "1 row is" : `${formatCount(pending)} rows are`;
     add("unfinished", `${rows} pending${stateOf(run)}`);
   }
 }

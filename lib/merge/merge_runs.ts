@@ -7,7 +7,15 @@
 import { dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { exists, hasContent } from "../files.ts";
-import { checkOptions } from "../options.ts";
+import {
+  checkOptions,
+  flag,
+  type OptionRules,
+  path,
+  paths,
+  signal,
+  wholeFrom,
+} from "../options.ts";
 import { OWN_FOLDER, pathOf, pathsOf } from "../paths.ts";
 import {
   checkOutputs,
@@ -23,7 +31,7 @@ import { acquireLock, dropLines, LineSet } from "../sink/mod.ts";
 import { findRuns, type MergeRun, tidyUp } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
-import { MERGE_RULES, type MergeOptions, type MergeProblem, type MergeReport } from "./options.ts";
+import type { MergeOptions, MergeProblem, MergeReport } from "./merge.ts";
 import { openOutput } from "./output.ts";
 import { delay } from "../timer.ts";
 import { sumOf } from "../figures.ts";
@@ -265,3 +273,17 @@ async function writeMergedRunFile(files: OutputFiles, runs: readonly MergeRun[])
     summary: null,
   });
 }
+
+/** The rule for each option. */
+const MERGE_RULES: OptionRules<MergeOptions> = {
+  outputs: paths,
+  output: path,
+  partial: flag,
+  waitMs: { what: "a number, 0 or more", isType: (value) => Number(value) >= 0 },
+  tidy: flag,
+  proof: flag,
+  replace: flag,
+  limit: wholeFrom(1),
+  shards: wholeFrom(1),
+  signal,
+};

@@ -9,5 +9,11 @@
  */
 
 export type { MergeRun } from "./find_runs.ts";
-export { findRuns, mergeRuns } from "./merge.ts";
-export type { Clash, MergeOptions, MergeProblem, MergeReport } from "./options.ts";
+export {
+  type Clash,
+  findRuns,
+  type MergeOptions,
+  type MergeProblem,
+  type MergeReport,
+  mergeRuns,
+} from "./merge.ts";

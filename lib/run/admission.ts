@@ -11,6 +11,7 @@ import type { Row } from "../row.ts";
 import { MOST_SAMPLES, reseeded } from "../seed.ts";
 import { NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
+import { formatCountOf } from "../figures.ts";
 
 /** What determines the ids. */
 export interface AdmissionOptions {
@@ -226,7 +227,7 @@ export function parseUids(text: string): string[] {
 /** The notice about ids of a list that belong to no row. */
 export function unmetUidsWords(unmet: readonly string[]): string {
   const shown = unmet.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
-  return `${unmet.length.toLocaleString("en-US")} ${
-    unmet.length === 1 ? "id" : "ids"
-  } of --uids belong to no row: ${shown}${unmet.length > 3 ? ", …" : ""}`;
+  return `${formatCountOf(unmet.length, "id")} of --uids belong to no row: ${shown}${
+    unmet.length > 3 ? ", …" : ""
+  }`;
 }

@@ -8,6 +8,7 @@
 import {
   formatBytes,
   formatCount,
+  formatCountOf,
   formatDuration,
   formatDurationRange,
   formatLatency,
@@ -195,9 +196,7 @@ export function troubleTexts({ teachers, errors }: Snapshot): string[] {
 /** The first line of a run. */
 export function startText(event: RunStart): string {
   const { pending, skipped, concurrency } = event;
-  const rows = pending === null
-    ? "Rows"
-    : `${formatCount(pending)} ${pending === 1 ? "row" : "rows"}`;
+  const rows = pending === null ? "Rows" : formatCountOf(pending, "row");
   const before = skipped > 0 ? ` (${formatCount(skipped)} done before)` : "";
   const model = event.model === "" ? "the teacher" : event.model;
   const teacher = event.teacher === "" ? "" : ` at ${event.teacher}`;

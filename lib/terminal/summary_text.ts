@@ -8,6 +8,7 @@ import type { ErrorGroup, Summary } from "../progress/mod.ts";
 import {
   formatBytes,
   formatCount,
+  formatCountOf,
   formatDuration,
   formatLatency,
   formatRate,
@@ -238,7 +239,7 @@ function fileLines({ files, bad_rows }: Summary): Line[] {
   }
   const rest = files.length - MAX_FILES;
   if (rest > 0) {
-    lines.push(["", `and those of ${formatCount(rest)} more ${rest === 1 ? "input" : "inputs"}`]);
+    lines.push(["", `and those of ${formatCountOf(rest, "more input")}`]);
   }
   return lines;
 }
