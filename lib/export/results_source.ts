@@ -105,15 +105,13 @@ function originOf({ input, params, retort, summary }: RunFile): string[] {
     `Prompts: \`${basename(input)}\`, answered with Retort ${retort}.`,
     `Parameters: ${sets.join(", ") || "those of the teacher"}.`,
     ...summary === null ? [] : [
-      `Rows of the run: ${count(summary.total)}; ${count(summary.failures_on_disk)} failed, ` +
-      `${count(summary.pending)} pending.`,
+      `Rows of the run: ${formatCount(summary.total)}; ${
+        formatCount(summary.failures_on_disk)
+      } failed, ` +
+      `${formatCount(summary.pending)} pending.`,
       `Cost of its last part: ${typeof cost === "number" ? `$${cost.toFixed(2)}` : "not known"}.`,
     ],
   ];
-}
-
-function count(value: number): string {
-  return formatCount(value);
 }
 
 function noPlaceError(format: string, place: string, { problem }: NoPlace): UsageError {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatCount, formatRoughUsd } from "../figures.ts";
+import { formatCount, formatCountOf, formatRoughUsd } from "../figures.ts";
 import type { PlainRates } from "./prices.ts";
 
 /** What is known before a run. */
@@ -104,9 +104,9 @@ export function describeEstimate(
   const range = `${formatRoughUsd(least)} to ${formatRoughUsd(dearest)}`;
   const assumed = isMean ? "rows without max_tokens are an assumption" : NO_LIMIT;
   const why = isAssumed ? assumed : "max_tokens is the upper limit";
-  const info = `Estimated cost of ${count(answers)} ${answers === 1 ? "answer" : "answers"}: ` +
-    `${range} (about ${count(promptTokens)} prompt tokens in all, ` +
-    `${count(fewest)} to ${count(most)} completion tokens an answer${
+  const info = `Estimated cost of ${formatCountOf(answers, "answer")}: ` +
+    `${range} (about ${formatCount(promptTokens)} prompt tokens in all, ` +
+    `${formatCount(fewest)} to ${formatCount(most)} completion tokens an answer${
       isMean ? " on average" : ""
     }, ${why})`;
   return { info: [info], warnings: budgetWarnings(costUsd, maxCostUsd) };
@@ -122,8 +122,4 @@ function budgetWarnings([least, most]: Range, maxCostUsd: number | null): string
       : `--max-cost ${budget} is below the highest estimate (${formatRoughUsd(most)}): ` +
         "it may end before all rows are answered",
   ];
-}
-
-function count(number: number): string {
-  return formatCount(number);
 }

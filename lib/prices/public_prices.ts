@@ -114,7 +114,6 @@ type Rate = number | TieredPrices;
 
 /** Some prices change with the hour, or on a known date. */
 const REFRESH_MS = 60_000;
-const MILLION = 1e6;
 
 /**
  * The price of a model at an address.
@@ -152,14 +151,10 @@ export function genaiPrice(
 
 /** The package's `calcPrice` gives the same result in 4 to 36 µs; this takes less than one. */
 function costAt(rates: GenaiRates, usage: Usage): number {
-  const { promptTokens, completionTokens } = usage;
-  const cached = Math.min(usage.cachedTokens ?? 0, promptTokens);
-  const reasoning = Math.min(usage.reasoningTokens ?? 0, completionTokens);
-  const millionths = (promptTokens - cached) * rateFor(promptTokens, rates.prompt) +
-    cached * rateFor(promptTokens, rates.cached) +
-    (completionTokens - reasoning) * rateFor(promptTokens, rates.completion) +
-    reasoning * rateFor(promptTokens, rates.reasoning);
-  return millionths / MILLION + rates.request;
+  const at = (rate: Rate) => rateFor(usage.promptTokens, rate);
+  const prompt = at(rates.prompt), cached = at(rates.cached);
+  const completion = at(rates.completion), reasoning = at(rates.reasoning);
+  return costOf({ prompt, cached, written: prompt, completion, reasoning }, usage) + rates.request;
 }
 
 /** Long prompts raise the price of all tokens of a request, those of the answer too. */
