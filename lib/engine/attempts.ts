@@ -294,7 +294,7 @@ export class Attempts {
 
 /** A row that names its own model fails alone when there is no such model. */
 function classifyFor(work: Work, error: TeacherError): Classification {
-  const classification = classify(error);
+  const classification = classify(error, sentOf(work).endpoint.hasAnswered);
   const isOwnModel = classification.isAboutModel && work.row.params?.model !== undefined;
   return isOwnModel ? { action: "fail", cause: "request" } : classification;
 }

@@ -16,6 +16,11 @@ const MINUTE_MS = 60_000;
 const broken = () => new TeacherError("Broken", { status: 500 });
 const gone = () =>
   new TeacherError("Cannot connect to teacher.example", { type: "network", isUnreachable: true });
+const untrusted = () =>
+  new TeacherError("Cannot connect to teacher.example: its certificate has expired", {
+    type: "network",
+    code: "certificate",
+  });
 
 /** A run at concurrency 20 against a teacher that takes a second, which can be taken down. */
 class Bench {
@@ -60,7 +65,13 @@ class Bench {
   }
 }
 
-for (const [name, error] of [["breaks", broken], ["cannot be reached", gone]] as const) {
+const OUTAGES = {
+  "breaks": broken,
+  "cannot be reached": gone,
+  "shows a certificate that is not trusted": untrusted,
+};
+
+for (const [name, error] of Object.entries(OUTAGES)) {
   Deno.test(`Engine probes a teacher that ${name} once a second at most, and continues by itself`, async () => {
     using clock = new FakeClock();
     const bench = new Bench(clock, { source: endlessRows() });

@@ -155,13 +155,13 @@ const NO_HTTP: Classification = { ...FAULT, isOtherServer: "certainly" };
 const UNKNOWN_WORDS: Classification = { ...FAULT, isOtherServer: "probably" };
 
 /**
- * Classifies an error. What its thrower says explicitly (`error.retryable`, the header `x-should-retry`) is
- * obeyed, as the OpenAI SDKs do, unless another attempt is useless: what the user has to fix halts anyway,
- * except for a 429 that is said to pass.
+ * Classifies an error. What its thrower says explicitly (`error.retryable`, the header `x-should-retry`) is obeyed, as
+ * the OpenAI SDKs do, unless another attempt is useless: what the user has to fix halts anyway, except for a 429 that
+ * is said to pass. A teacher that `hasAnswered` is waited for while its certificate is renewed.
  */
-export function classify(error: TeacherError): Classification {
+export function classify(error: TeacherError, hasAnswered = false): Classification {
   if (error.isAdjusted) return ADJUSTED;
-  const verdict = classifyByContent(error);
+  const verdict = classifyByContent(error, hasAnswered);
   if (error.retryable === undefined) {
     // A teacher that rejects a row sends no part of an answer: something broke.
     const hasBroken = verdict.action === "fail" && error.partial !== undefined;
@@ -184,8 +184,8 @@ export function isAboutRow({ message, code }: TeacherError): boolean {
   return codeCause(code) === "request" || isFiltered(message, code) || neverFits(message);
 }
 
-function classifyByContent(error: TeacherError): Classification {
-  if (error.isUnreachable) return UNREACHABLE;
+function classifyByContent(error: TeacherError, hasAnswered: boolean): Classification {
+  if (error.isUnreachable || hasAnswered && error.code === "certificate") return UNREACHABLE;
   if (error.type === "timeout") return TIMEOUT;
   if (error.type === "network") return ofConnection(error.code);
   if (error.type === "unfinished") return error.code === "broken_off" ? FAULT : UNPROVEN;
