@@ -34,6 +34,7 @@ import notices from "./page/notices.js" with { type: "text" };
 import notify from "./page/notify.js" with { type: "text" };
 import overview from "./page/overview.js" with { type: "text" };
 import overviewStyle from "./page/overview.css" with { type: "text" };
+import problems from "./page/problems.js" with { type: "text" };
 import printStyle from "./page/print.css" with { type: "text" };
 import report from "./page/report.js" with { type: "text" };
 import runState from "./page/run_state.js" with { type: "text" };
@@ -45,6 +46,7 @@ import tableStyle from "./page/tables.css" with { type: "text" };
 import tables from "./page/tables.js" with { type: "text" };
 import text from "./page/text.js" with { type: "text" };
 import textStyle from "./page/text.css" with { type: "text" };
+import tiles from "./page/tiles.js" with { type: "text" };
 import theme from "./page/theme.js" with { type: "text" };
 
 /**
@@ -59,10 +61,12 @@ export const COMMON_STYLES: readonly string[] = [base, controlStyle, textStyle];
 const MODULES = [
   ...COMMON_MODULES,
   store,
+  problems,
   runState,
   link,
   about,
   announcer,
+  tiles,
   overview,
   frames,
   scale,

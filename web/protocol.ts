@@ -115,8 +115,6 @@ export interface TeacherFigures {
   rows_per_s: number;
   /** Median latency of the last 30 s in milliseconds, or null without answers. */
   p50_ms: number | null;
-  /** What its answers have cost in US dollars; 0 where no price is known. */
-  cost_usd: number;
 }
 
 /** An event, at its position in the charts. */

@@ -1,6 +1,6 @@
 /**
- * Figures from outcomes that a snapshot does not have: how answers ended, and the rate and cost of
- * each teacher.
+ * Figures from outcomes that a snapshot does not have: how answers ended, and the rate and
+ * latency of each teacher.
  *
  * @module
  */
@@ -74,11 +74,10 @@ export class RunFigures {
     const counts = [...this.#teachers.values()];
     return all.map(({ address, model }) => {
       const count = counts.find((one) => one.address === address && one.model === model);
-      if (count === undefined) return { rows_per_s: 0, p50_ms: null, cost_usd: 0 };
+      if (count === undefined) return { rows_per_s: 0, p50_ms: null };
       return {
         rows_per_s: Number(count.rate(nowMs).toPrecision(3)),
         p50_ms: count.latency.window().p50,
-        cost_usd: Number(count.costUsd.toPrecision(6)),
       };
     });
   }
@@ -90,7 +89,7 @@ export class RunFigures {
     if (isTruncated || CUT_OFF.has(reason)) this.#truncated++;
   }
 
-  #countTeacher({ teacher, latencyMs, costUsd }: Outcome): void {
+  #countTeacher({ teacher, latencyMs }: Outcome): void {
     if (teacher === undefined) return;
     let count = this.#teachers.get(teacher);
     if (count === undefined) {
@@ -98,7 +97,6 @@ export class RunFigures {
       this.#teachers.set(teacher, count);
     }
     count.rows++;
-    count.costUsd += costUsd;
     count.latency.add(latencyMs);
   }
 }
@@ -107,7 +105,6 @@ export class RunFigures {
 class TeacherCount {
   readonly latency: Latency;
   rows = 0;
-  costUsd = 0;
   /** Looks at `rows` over the last 30 s. */
   readonly #looks: { ms: number; rows: number }[] = [];
 

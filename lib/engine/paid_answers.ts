@@ -41,7 +41,10 @@ export class PaidAnswers {
   /** Counts the cost of an answer; halts the run when the budget is used up. */
   pay(work: Work, completion: Completion): void {
     const { budget, onHalt } = this.#options;
-    work.costUsd += budget.add(completion, sentOf(work).endpoint.teacher);
+    const { endpoint } = sentOf(work);
+    const costUsd = budget.add(completion, endpoint.teacher);
+    work.costUsd += costUsd;
+    endpoint.paid(costUsd);
     const reason = budget.exhausted;
     if (reason !== undefined) onHalt(reason);
   }

@@ -89,6 +89,8 @@ export interface TeacherStatus {
   failed: number;
   /** Completion tokens that it generated. */
   completion_tokens: number;
+  /** What they cost in US dollars, as far as prices are known. Over all teachers the sum is `cost_usd` of the run. */
+  cost_usd: number;
 }
 
 /** The state of a run at one moment. */

@@ -15,7 +15,8 @@
  *   in flight over time.
  *
  * Until the finished cohorts make up half of the rows that were sent, the projection is a lower
- * bound: the rows not sent yet, at the floor, over the lanes. From then on it is one of two:
+ * bound: the rows not sent yet, at the floor, over the lanes, or at the rate of the last 30 s where
+ * that takes longer (a teacher that throttles). From then on it is one of two:
  *
  * - Rows in the queue × mean / lanes, and then the last wave: when the queue is empty, the run
  *   continues until the longest of the rows in flight is done. A row in flight is more likely a
@@ -177,7 +178,9 @@ export class Projection {
     const finishedRows = this.#finishedRows;
     if (finishedRows * 2 < this.#sent) {
       const leftMs = Math.max(0, position.rows - this.#sent) * floorMs / lanes;
-      return leftMs > 0 ? { seconds: leftMs / 1000, isLowerBound: true } : UNKNOWN_TIME;
+      // A teacher that throttles makes the lanes too many.
+      const boundMs = this.#correctByRate(leftMs, floorMs, position);
+      return leftMs > 0 ? { seconds: boundMs / 1000, isLowerBound: true } : UNKNOWN_TIME;
     }
     const meanMs = Math.max(floorMs, this.#finishedBusyMs / finishedRows);
     const queued = Math.max(0, rowsLeft - this.#observedInFlight);

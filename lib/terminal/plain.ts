@@ -40,7 +40,7 @@ const MIN_BETWEEN_WAITS_MS = 10_000;
 /** A longer reason would leave no room for figures. */
 const MAX_REASON_CELLS = 40;
 
-/** Less room is not enough for a problem. */
+/** Less room is not enough for a problem: then estimates have no ranges. */
 const MIN_TROUBLE_CELLS = 16;
 
 const PLAIN = createPaint(false);
@@ -73,18 +73,16 @@ function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const time = formatDuration(snapshot.elapsed_ms);
   const beginning = `[${time}] ${stateText(snapshot, MAX_REASON_CELLS)}`;
   if (snapshot.state === "preparing") return `${beginning}\n`;
-  const [rows, ...others] = [
-    rowsSegment(snapshot),
-    ...shareSegments(snapshot),
-    ...mainSegments(snapshot),
-  ];
-  const line = joinSegments(
-    [{ text: `${beginning}: ${rows.text}` }, ...others],
-    MOST_COLUMNS,
-    PLAIN,
-  );
-  const room = MOST_COLUMNS - stringWidth(line) - 3;
   const trouble = troubleTexts(snapshot).join(" · ");
+  const lineOf = (isBrief: boolean) => {
+    const rows = { text: `${beginning}: ${rowsSegment(snapshot).text}` };
+    const others = [...shareSegments(snapshot), ...mainSegments(snapshot, isBrief)];
+    return joinSegments([rows, ...others], MOST_COLUMNS, PLAIN);
+  };
+  const roomOf = (line: string) => MOST_COLUMNS - stringWidth(line) - 3;
+  const whole = lineOf(false);
+  const line = trouble === "" || roomOf(whole) >= MIN_TROUBLE_CELLS ? whole : lineOf(true);
+  const room = roomOf(line);
   const end = trouble === "" || room < MIN_TROUBLE_CELLS ? "" : ` · ${clip(trouble, room)}`;
   const more = [...processSegments(snapshot), ...workSegments(snapshot)];
   return `${line}${end}\n${isVerbose ? `  ${joinSegments(more, MOST_COLUMNS - 2, PLAIN)}\n` : ""}`;

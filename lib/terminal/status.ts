@@ -86,13 +86,17 @@ export function shareSegments(snapshot: Snapshot): Segment[] {
   return total === null ? [] : [{ text: formatPercent(doneRows(snapshot), total) }];
 }
 
-/** What users ask first: the speed, the end, the cost, and how many rows failed. */
-export function mainSegments(snapshot: Snapshot): Segment[] {
+/** What users ask first: the speed, the end, the cost, and how many rows failed. `isBrief` leaves out the ranges
+ * of estimates. */
+export function mainSegments(snapshot: Snapshot, isBrief = false): Segment[] {
   const { failed, rate_per_s } = snapshot;
+  const shown = isBrief
+    ? { ...snapshot, eta_range_s: null, projected_cost_range_usd: null }
+    : snapshot;
   return [
     { text: formatRate(rate_per_s, "rows") },
-    ...etaSegments(snapshot),
-    ...costSegments(snapshot),
+    ...etaSegments(shown),
+    ...costSegments(shown),
     ...failed > 0 ? [{ text: `${formatCount(failed)} failed`, colour: "red" as const }] : [],
   ];
 }
@@ -211,12 +215,13 @@ export function noticeSegment({ level, message }: Notice): Segment {
   return level === "warning" ? { text: `Warning: ${text}`, colour: "yellow" } : { text };
 }
 
-const TEACHER_STATE_WORDS: Readonly<Record<TeacherStatus["state"], string>> = {
-  up: "up",
-  cooling_down: "cooling down",
-  down: "down",
-  leaving: "leaving",
-  halted: "halted",
+/** The states of a teacher, and what the time in `until` means; "" where it means nothing. */
+const TEACHER_STATES: Readonly<Record<TeacherStatus["state"], { word: string; until: string }>> = {
+  up: { word: "up", until: "" },
+  cooling_down: { word: "cooling down", until: " until" },
+  down: { word: "down", until: ", next check at" },
+  leaving: { word: "leaving", until: "" },
+  halted: { word: "halted", until: "" },
 };
 
 /** The maximum number of lines for teachers. */
@@ -238,7 +243,7 @@ export function troubleText(teachers: readonly TeacherStatus[]): string | undefi
   }`;
 }
 
-/** A line for each teacher, in columns: `http://gpu1:8000/v1  qwen3  600 answered · 3 failed`. */
+/** A line for each teacher, in columns: `http://gpu1:8000/v1  qwen3  600 answered · 3 not answered`. */
 export function teacherLines(teachers: readonly TeacherStatus[]): string[] {
   const shown = teachers.length > MAX_LINES ? teachers.slice(0, MAX_LINES - 1) : teachers;
   const addresses = column(shown.map(({ address }) => address));
@@ -246,7 +251,7 @@ export function teacherLines(teachers: readonly TeacherStatus[]): string[] {
   const answered = shown.map((one) => formatCount(one.answered));
   const widest = Math.max(...answered.map((figure) => figure.length));
   const lines = shown.map((one, index) => {
-    const failed = one.failed === 0 ? "" : ` · ${formatCount(one.failed)} failed`;
+    const failed = one.failed === 0 ? "" : ` · ${formatCount(one.failed)} not answered`;
     const state = one.state === "up" ? "" : ` · ${teacherStateText(one)}`;
     const count = `${answered[index].padStart(widest)} answered`;
     return addresses[index] + models[index] + count + failed + state;
@@ -265,10 +270,12 @@ function column(texts: readonly string[]): string[] {
 }
 
 /** `cooling down until 12:03:07 (429: tokens per min)`. */
-function teacherStateText({ state, until, reason }: TeacherStatus): string {
-  const time = until === null || state === "halted" ? "" : ` until ${formatTime(until)}`;
-  const why = shortReason(reason, MAX_REASON_CELLS);
-  return `${TEACHER_STATE_WORDS[state]}${time}${why === "" ? "" : ` (${why})`}`;
+function teacherStateText(teacher: TeacherStatus): string {
+  const { word, until } = TEACHER_STATES[teacher.state];
+  const isTimed = teacher.until !== null && until !== "";
+  const time = isTimed ? `${until} ${formatTime(teacher.until!)}` : "";
+  const why = shortReason(teacher.reason, MAX_REASON_CELLS);
+  return `${word}${time}${why === "" ? "" : ` (${why})`}`;
 }
 
 function hostOf({ address }: TeacherStatus): string {

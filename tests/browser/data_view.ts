@@ -122,8 +122,8 @@ Deno.test("data page: facets, flags, ranges and conditions narrow the rows, and 
   await refusals.check();
   await shows(page, "6 of 304 rows");
   await refusals.uncheck();
-  await page.getByRole("button", { name: "Not Refusal" }).click();
-  await page.getByRole("button", { name: "Not Repetition loop" }).click();
+  await page.getByRole("button", { name: "Exclude Refusal" }).click();
+  await page.getByRole("button", { name: "Exclude Repetition loop" }).click();
   await page.getByRole("checkbox", { name: /^de/ }).check();
   await shows(page, "96 of 304 rows");
   await page.getByRole("spinbutton", { name: "Answer tokens from" }).fill(

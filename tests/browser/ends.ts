@@ -63,7 +63,7 @@ Deno.test("page: a halt is a red banner with the command to copy, notified, and 
   stage.run.emit(makeSummary({ state: "halted", reason, pending: 900 }));
   for (let visits = 0; visits < 2; visits++) {
     await stateWord(page, "Halted").waitFor();
-    const banner = page.locator("#halt");
+    const banner = page.locator("#next");
     await banner.getByText(reason).waitFor();
     await banner.getByText(RETRY, { exact: true }).waitFor();
     const colour = await banner.evaluate((one) => getComputedStyle(one).color);

@@ -37,16 +37,23 @@ const REQUEST = makeErrorGroup({
 
 const ENDED = {
   ended: new Date().toISOString(),
-  elapsed_ms: 60_000,
   total: 200_000,
   skipped: 1_000,
 };
 
+/** Ends a run: the last snapshot and the summary have the same counts. */
 function end(stage: StagedRun, changes: Partial<Summary>, state: "done" | "halted" = "done"): void {
   const last = stage.run.now ?? makeSnapshot();
-  const { errors } = changes;
-  stage.run.emit({ ...last, state, in_flight: 0, waiting: 0, ...errors && { errors } });
-  stage.run.emit(makeSummary({ ...ENDED, ...changes }));
+  const { succeeded = 0, failed = 0, errors = [] } = changes;
+  const completion_tokens = succeeded * 400, cost_usd = succeeded * 0.0004;
+  const elapsed_ms = state === "done" ? 5_400_000 : last.elapsed_ms;
+  const answered = { answered: succeeded, failed: 0, in_flight: 0 };
+  const teachers = [makeTeacher({ ...answered, completion_tokens, cost_usd })];
+  const counts = { succeeded, failed, elapsed_ms, completion_tokens, cost_usd, teachers, errors };
+  const attempts = succeeded + failed, failed_attempts = failed;
+  const over = { state, in_flight: 0, waiting: 0, attempts, failed_attempts, refused_for_load: 0 };
+  stage.run.emit({ ...last, ...counts, ...over });
+  stage.run.emit(makeSummary({ ...ENDED, ...counts, ...changes, failures_on_disk: failed }));
 }
 
 const SCENES: readonly Scene[] = [
@@ -58,9 +65,16 @@ const SCENES: readonly Scene[] = [
       end(stage, {
         state: "halted",
         reason: "The teacher at http://gpu1:8000/v1 refuses all rows (401): Incorrect API key",
-        pending: 198_000,
+        pending: 198_280,
         succeeded: 720,
-        errors: [makeErrorGroup({ type: "account", status: 401, message: "Incorrect API key" })],
+        errors: [makeErrorGroup({
+          type: "account",
+          status: 401,
+          message: "Incorrect API key",
+          count: 64,
+          actions: { retried: 0, failed: 0, halted: 64 },
+          uids: ["row-721"],
+        })],
       }, "halted");
     },
   },
@@ -68,7 +82,7 @@ const SCENES: readonly Scene[] = [
     name: "failed",
     play(stage) {
       stage.play(60);
-      end(stage, { succeeded: 1_080, failed: 312, failures_on_disk: 312, errors: [REQUEST] });
+      end(stage, { succeeded: 198_688, failed: 312, errors: [REQUEST] });
     },
   },
   {
@@ -132,11 +146,16 @@ const ABOUT = {
       { name: "Output", text: "out/" },
       { name: "Parameters", text: '{"temperature":0.7,"max_tokens":4096}' },
     ],
-    commands: summary === null ? [] : [
-      {
-        name: "Retry",
-        command: "deno task distill retry prompts.jsonl -o out/ -m qwen3-235b-a22b",
-      },
-    ],
+    commands: summary === null ? [] : [commandAfter(summary)],
   }),
 };
+
+function commandAfter({ state, failures_on_disk }: Summary): { name: string; command: string } {
+  const options = "prompts.jsonl -o out/ -m qwen3-235b-a22b -c 64";
+  if (state === "halted") return { name: "Continue", command: `deno task distill ${options}` };
+  if (failures_on_disk > 0) {
+    return { name: "Retry", command: `deno task distill retry ${options}` };
+  }
+  const exported = "out/prompts.jsonl -o train.jsonl --format messages";
+  return { name: "Export", command: `deno task distill export ${exported}` };
+}

@@ -47,7 +47,7 @@ async function takeScreenshots(
   });
   await page.goto(served.url);
   await page.locator("html[data-ready]").waitFor({ state: "attached" });
-  await page.getByRole("button", { name: "Not Refusal" }).click();
+  await page.getByRole("button", { name: "Exclude Refusal" }).click();
   await page.waitForTimeout(1_000);
   await page.screenshot({ path: `${folder}/view-table${suffix}.png` });
   await page.getByRole("spinbutton", { name: "Answer tokens from" }).fill("40");

@@ -41,6 +41,8 @@ Deno.test("Engine resends a row whose answer was rejected, with another seed", a
   assertEquals(seeds, [7, 1_007, 2_007]);
   const [{ completion, failure, attempts, costUsd }] = fixture.outcomes;
   assertEquals([completion?.response, failure, attempts, costUsd], ["yes", undefined, 3, 33]);
+  // A teacher has cost what all its answers have, those included that were not kept.
+  assertEquals(fixture.engine.teacherStatuses().map(({ cost_usd }) => cost_usd), [33]);
   assertEquals(
     fixture.failed.map(({ action, failure, completion, isLoad }) => [
       action,

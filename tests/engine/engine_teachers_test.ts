@@ -256,7 +256,7 @@ Deno.test("Engine.teacherStatuses() returns the status of each teacher", async (
   const at = (ms: number) => new Date(ms).toISOString();
   assertEquals(status(), {
     ...{ address: "http://one/v1", model: "m", weight: 3, state: "up", until: null, reason: null },
-    ...{ in_flight: 0, limit: 100, answered: 0, failed: 0, completion_tokens: 0 },
+    ...{ in_flight: 0, limit: 100, answered: 0, failed: 0, completion_tokens: 0, cost_usd: 0 },
   });
   await fixture.start();
   await teacher.open[0].answer({ usage: { promptTokens: 5, completionTokens: 7 } });

@@ -112,6 +112,7 @@ export function makeTeacher(changes: Partial<TeacherStatus> = {}): TeacherStatus
     answered: 411,
     failed: 12,
     completion_tokens: 12_400,
+    cost_usd: 0,
     ...changes,
   };
 }

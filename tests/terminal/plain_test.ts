@@ -27,6 +27,21 @@ Deno.test("createPlain() writes a snapshot as one line, and the work and the pro
   ]);
 });
 
+Deno.test("createPlain() keeps the number of failed rows and their cause rather than the ranges of estimates", () => {
+  const { lines, plain } = setUp();
+  plain(makeSnapshot({
+    cost_usd: 0.027,
+    projected_cost_usd: 0.14,
+    projected_cost_is_lower_bound: false,
+    projected_cost_range_usd: [0.13, 0.15],
+    errors: LOSING,
+  }));
+  assertEquals(lines, [
+    "[10 s] running: 500/1,000 rows · 50.0% · 38.3 rows/s · ETA 13 s · $0.0270 of ~$0.14 · " +
+    "20 failed · top error: 3 × rate_l…\n",
+  ]);
+});
+
 Deno.test("createPlain() writes no line of more than 120 columns", () => {
   const { clock, lines, plain } = setUp();
   const long = "天地玄黃".repeat(50);

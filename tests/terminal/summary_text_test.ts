@@ -97,9 +97,9 @@ Interrupted after 35 s: 200 rows still to do
                1,000 succeeded · 100 failed (12 throttled) · 3 unanswered, may be billed
   Crashed      20 calls at most were in flight when the last run crashed, may be billed twice
   Process      2.4 s of CPU · 85 MB of memory
-  Teachers     http://gpu1:8000/v1  qwen3  411 answered · 12 failed
-               http://gpu1:8000/v1  qwen3  411 answered · 12 failed
-               http://gpu1:8000/v1  qwen3  411 answered · 12 failed
+  Teachers     http://gpu1:8000/v1  qwen3  411 answered · 12 not answered
+               http://gpu1:8000/v1  qwen3  411 answered · 12 not answered
+               http://gpu1:8000/v1  qwen3  411 answered · 12 not answered
                and 6 more
   Errors       60 × rate_limit 429: cause 0 · 3 retried
                59 × rate_limit: cause 1 · 3 retried

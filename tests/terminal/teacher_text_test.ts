@@ -26,12 +26,19 @@ Deno.test("teacherLines() gives each teacher a line, in columns", () => {
   const teachers = [
     makeTeacher({ answered: 12_600, failed: 0 }),
     makeTeacher({ address: "http://天地:80/v1", model: "qwen3-32b", answered: 400, failed: 1200 }),
-    makeTeacher({ address: "", model: "", answered: 0, state: "down", reason: "refused" }),
+    makeTeacher({
+      address: "",
+      model: "",
+      answered: 0,
+      state: "down",
+      until: UNTIL,
+      reason: "refused",
+    }),
   ];
   assertEquals(teacherLines(teachers), [
     "http://gpu1:8000/v1  qwen3      12,600 answered",
-    "http://天地:80/v1    qwen3-32b     400 answered · 1,200 failed",
-    "                                     0 answered · 12 failed · down (refused)",
+    "http://天地:80/v1    qwen3-32b     400 answered · 1,200 not answered",
+    "                                     0 answered · 12 not answered · down, next check at 12:03:07 (refused)",
   ]);
 });
 

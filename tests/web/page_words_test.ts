@@ -27,11 +27,13 @@ import {
   stateWords,
   unsureWords,
 } from "../../web/page/run_state.js";
+import { nextStep } from "../../web/page/problems.js";
+import { endingWords } from "../../web/page/tiles.js";
 import { RunStore } from "../../web/page/store.js";
 import * as terminal from "../../lib/figures.ts";
 import type { Summary } from "../../lib/progress/mod.ts";
 import type { MonitorState, WireSnapshot } from "../../web/protocol.ts";
-import { makeSummary, makeTeacher } from "../progress/fixtures.ts";
+import { makeErrorGroup, makeSummary, makeTeacher } from "../progress/fixtures.ts";
 import { makeSnapshotMessage, makeState, makeWireSnapshot } from "./page_fixture.ts";
 
 const NOW_MS = 1_000_000;
@@ -57,10 +59,20 @@ Deno.test("each state has a word, an icon and a colour of its own meaning", () =
   assertEquals(wordOf("done"), ["Done", "check", "good"]);
 });
 
-Deno.test("a run with many failing rows is not shown as plain Running", () => {
+Deno.test("a run with many failing rows is not shown as plain Running, and says why they fail", () => {
+  const retried = { retried: 900, failed: 0, halted: 0 };
+  const errors = [
+    makeErrorGroup({ actions: retried }),
+    makeErrorGroup({
+      type: "request",
+      status: 400,
+      message: "Too long",
+      actions: { ...retried, failed: 794 },
+    }),
+  ];
   const words = (failed: number, succeeded: number) => {
     const { word, tone, detail } = stateWords(
-      storeOf({ state: "running", failed, succeeded }),
+      storeOf({ state: "running", failed, succeeded, errors }),
       NOW_MS,
     );
     return [word, tone, detail.includes("fail") ? detail : ""];
@@ -68,7 +80,7 @@ Deno.test("a run with many failing rows is not shown as plain Running", () => {
   assertEquals(words(794, 1_747), [
     "Running",
     "wait",
-    "31.2% of the rows fail: Errors says why",
+    "31.2% of the rows fail, mostly request 400: Too long",
   ]);
   assertEquals([words(19, 0), words(30, 970)], [["Running", "good", ""], ["Running", "good", ""]]);
 });
@@ -267,4 +279,39 @@ Deno.test("an invalid time is a dash", () => {
   const store = storeOf({ state: "backing_off", backing_off_until: "", last_durable: "soon" });
   assertMatch(stateWords(store, NOW_MS).detail, /^waiting to try again/);
   assertEquals(durableWords(store, NOW_MS).age, "none yet");
+});
+
+Deno.test("an ended run names its next step: continue, retry with advice, or export", () => {
+  const stepOf = (changes: Partial<Summary>, commands = [{ name: "Next", command: "next" }]) => {
+    const step = nextStep(storeOf({
+      errors: [
+        makeErrorGroup({ type: "truncated", actions: { retried: 0, failed: 30, halted: 0 } }),
+      ],
+    }, { ended: true, summary: makeSummary(changes), about: { facts: [], commands } }));
+    return step && [step.tone, step.words, step.command];
+  };
+  assertEquals(stepOf({}), ["good", "To make a training set", "next"]);
+  assertEquals(stepOf({}, []), null);
+  assertEquals(stepOf({ state: "halted", reason: "Key refused" }, []), ["bad", "Key refused", ""]);
+  assertEquals(stepOf({ state: "interrupted", pending: 1, failures_on_disk: 30 }), [
+    "wait",
+    "1 row without an answer. To continue",
+    "next",
+  ]);
+  const retry = stepOf({ failures_on_disk: 30 });
+  assertEquals([retry?.[0], retry?.[2]], ["wait", "next"]);
+  assertMatch(String(retry?.[1]), /^30 rows failed\. Raise --max-tokens.*\. To retry$/);
+  assertEquals(stepOf({ failures_on_disk: 1319 })?.[0], "bad");
+});
+
+Deno.test("the endings of answers are in words, and those of all APIs count together", () => {
+  const reasons = [["stop", 80], ["end_turn", 10], ["length", 8], ["none", 1], [
+    "abort",
+    1,
+  ]] as const;
+  assertEquals(
+    endingWords(reasons, 100),
+    "90.0% finished · 8.0% cut off at the token limit · 1.0% without a finish reason · " +
+      "1.0% with finish reason abort",
+  );
 });

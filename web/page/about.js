@@ -1,12 +1,13 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The description of the run, the commands that follow, and the banner of a halted run.
+ * The description of the run, the commands that follow, and the banner with the next step.
  *
  * @module
  */
 
-import { byId, make, setShown, setText } from "./dom.js";
+import { byId, make, setAttribute, setIcon, setShown, setText, setWords } from "./dom.js";
+import { nextStep } from "./problems.js";
 
 /** @import { RunStore } from "./store.js" */
 
@@ -14,17 +15,13 @@ import { byId, make, setShown, setText } from "./dom.js";
 export class AboutView {
   #section = byId("about", HTMLElement);
   #facts = byId("about-facts", HTMLElement);
-  #halt = byId("halt", HTMLElement);
+  #banner = byId("next", HTMLElement);
   #text = "";
 
   /** Updates what has changed. @param {RunStore} store */
-  update({ about, summary }) {
-    const next = about?.commands[0];
-    const isHalted = summary?.state === "halted";
-    setShown(this.#halt, isHalted);
-    setText(byId("halt-reason", HTMLElement), summary?.reason ?? "The run was halted");
-    setShown(byId("halt-next", HTMLElement), next !== undefined);
-    setCommand(byId("halt-command", HTMLElement), next?.command ?? "");
+  update(store) {
+    const { about } = store;
+    this.#showNext(nextStep(store));
     setShown(this.#section, about !== null);
     setShown(byId("over-commands", HTMLElement), about !== null);
     const text = JSON.stringify(about);
@@ -33,11 +30,23 @@ export class AboutView {
     this.#facts.replaceChildren(
       ...about.commands.map(({ name, command }) => {
         const line = make("pre");
-        setCommand(line, command);
+        setWords(line, command);
         return factOf(name, line);
       }),
       ...about.facts.map(({ name, text }) => factOf(name, make("pre", {}, text))),
     );
+  }
+
+  /** @param {ReturnType<typeof nextStep>} step */
+  #showNext(step) {
+    setShown(this.#banner, step !== null);
+    if (step === null) return;
+    const { tone, icon, words, command } = step;
+    setAttribute(this.#banner, "data-tone", tone);
+    setIcon(byId("next-icon", SVGElement), icon);
+    setWords(byId("next-words", HTMLElement), command === "" ? words : `${words}:`);
+    setShown(byId("next-command", HTMLElement), command !== "");
+    setWords(byId("next-code", HTMLElement), command);
   }
 }
 
@@ -46,23 +55,13 @@ function factOf(name, text) {
   return make("div", {}, make("dt", {}, name), make("dd", {}, text));
 }
 
-/** Browsers end a line behind any hyphen, that of `-o` too: the words of a command are kept whole. @param {HTMLElement} element @param {string} command */
-function setCommand(element, command) {
-  if (element.textContent === command) return;
-  element.replaceChildren(
-    ...command.split(/(\s+)/).map((part, place) =>
-      place % 2 === 0 ? make("span", { class: "word" }, part) : part
-    ),
-  );
-}
-
 /** Copies the command of the banner; selects it instead where the context is not secure. */
 export function startCopying() {
-  byId("halt-copy", HTMLButtonElement).addEventListener("click", async () => {
-    const command = byId("halt-command", HTMLElement);
+  byId("next-copy", HTMLButtonElement).addEventListener("click", async () => {
+    const command = byId("next-code", HTMLElement);
     try {
       await navigator.clipboard.writeText(command.textContent ?? "");
-      setText(byId("halt-copy", HTMLButtonElement), "Copied");
+      setText(byId("next-copy", HTMLButtonElement), "Copied");
     } catch {
       getSelection()?.selectAllChildren(command);
     }

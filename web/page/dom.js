@@ -75,6 +75,23 @@ export function setText(element, text) {
 }
 
 /**
+ * The same for a text with commands or flags, whose words are kept whole: browsers end a line
+ * behind any hyphen, that of `-o` too.
+ *
+ * @param {Element} element
+ * @param {string} text
+ */
+export function setWords(element, text) {
+  if (element.textContent === text) return;
+  if (!text.includes("-")) return setText(element, text);
+  element.replaceChildren(
+    ...text.split(/(\s+)/).map((part, place) =>
+      place % 2 === 0 ? make("span", { class: "word" }, part) : part
+    ),
+  );
+}
+
+/**
  * Sets or removes an attribute where that changes something.
  *
  * @param {Element} element

@@ -14,6 +14,8 @@ import {
   formatShare,
 } from "./figures.js";
 
+import { mainReason } from "./problems.js";
+
 /** @import { Summary } from "../../lib/progress/events.ts" */
 /** @import { RunStore, SampleList } from "./store.js" */
 
@@ -146,7 +148,9 @@ function runningWords({ snapshot }) {
     formatCount(snapshot.teachers_total)
   } teachers not up`;
   if (lost === undefined) return { tone: "good", icon: "play", word, detail: counts };
-  const why = lost.reason === null ? "" : `: ${lost.reason}`;
+  // The host is named already.
+  const cause = lost.reason?.replace(/^Cannot connect to .+: ([^:]+)$/, "$1") ?? "";
+  const why = cause === "" ? "" : `: ${cause}`;
   return {
     tone: "wait",
     icon: "alert",
@@ -168,7 +172,8 @@ function failingDetail(snapshot) {
   const { failed = 0, succeeded = 0 } = snapshot ?? {};
   const finished = failed + succeeded;
   if (failed < FEW_FAILURES || failed < SMALL_SHARE * finished) return "";
-  return `${formatShare(failed, finished)} of the rows fail: Errors says why`;
+  const why = mainReason(snapshot?.errors ?? []);
+  return `${formatShare(failed, finished)} of the rows fail${why === "" ? "" : `, mostly ${why}`}`;
 }
 
 /** @param {string} address */
@@ -208,7 +213,7 @@ function drainingDetail({ snapshot }) {
 export function durableWords(store, nowMs) {
   const { snapshot, ended } = store;
   const timeMs = store.localTime(snapshot?.last_durable ?? "");
-  if (Number.isNaN(timeMs)) return { time: "", age: "none yet" };
+  if (Number.isNaN(timeMs)) return { time: "", age: ended ? "none" : "none yet" };
   if (nowMs - timeMs > 86_400_000) return { time: formatMoment(timeMs, nowMs), age: "" };
   return { time: formatClock(timeMs), age: ended ? "" : `${formatAge(nowMs - timeMs)} ago` };
 }

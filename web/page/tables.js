@@ -7,7 +7,17 @@
  * @module
  */
 
-import { byId, fillRows, icon, make, setAttribute, setIcon, setShown, setText } from "./dom.js";
+import {
+  byId,
+  fillRows,
+  icon,
+  make,
+  setAttribute,
+  setIcon,
+  setShown,
+  setText,
+  setWords,
+} from "./dom.js";
 import {
   formatClock,
   formatCompact,
@@ -18,6 +28,7 @@ import {
   formatUsd,
   UNKNOWN,
 } from "./figures.js";
+import { adviceFor, worstFirst } from "./problems.js";
 
 /** @import { ErrorGroup, FailureAction, TeacherStatus } from "../../lib/progress/events.ts" */
 /** @import { RunStore } from "./store.js" */
@@ -27,13 +38,13 @@ const FIRST_ERRORS = 5;
 
 /** A row and its cells. @typedef {{ element: HTMLElement, cells: Record<string, HTMLElement>, mark: Element }} Row */
 
-/** @type {Record<TeacherStatus["state"], { word: string, icon: string, tone: string }>} */
+/** @type {Record<TeacherStatus["state"], { word: string, until: string, icon: string, tone: string }>} */
 const TEACHER_STATES = {
-  up: { word: "up", icon: "check", tone: "good" },
-  cooling_down: { word: "cooling down", icon: "clock", tone: "wait" },
-  down: { word: "down", icon: "alert", tone: "bad" },
-  leaving: { word: "leaving", icon: "clock", tone: "wait" },
-  halted: { word: "halted", icon: "stop", tone: "bad" },
+  up: { word: "up", until: "", icon: "check", tone: "good" },
+  cooling_down: { word: "cooling down", until: "until", icon: "clock", tone: "wait" },
+  down: { word: "down", until: "next check at", icon: "alert", tone: "bad" },
+  leaving: { word: "leaving", until: "", icon: "clock", tone: "wait" },
+  halted: { word: "halted", until: "", icon: "stop", tone: "bad" },
 };
 
 /**
@@ -55,7 +66,7 @@ const TEACHER_COLUMNS = [
   ["rate", "Rows/s"],
   ["p50", "p50"],
   ["answered", "Answered"],
-  ["failed", "Failed"],
+  ["failed", "Not answered"],
   ["tokens", "Output tokens"],
   ["cost", "Cost"],
 ];
@@ -70,29 +81,9 @@ const ERROR_COLUMNS = [
   ["show", ""],
 ];
 
-/** Advice for each kind of error. @type {Record<string, string>} */
-const ADVICE = {
-  bad_row: "Fix these lines of the input",
-  network: "The rows are retried. Check that the teacher is up, and its address",
-  timeout: "Answers take longer than --timeout: raise it, or lower the concurrency",
-  rate_limit:
-    "The rows are retried at the rate that the teacher accepts; --rpm or --tpm sets a lower one",
-  server: "The rows are retried. Look at the teacher's log",
-  account: "Check the key and its account, then run the command again",
-  request: "The teacher refuses these rows, and says why: change them, then retry",
-  response: "The teacher's answers cannot be read: check that the address is that of its API",
-  unfinished: "The answers have an unknown finish reason: accept it with --accept-ending",
-  truncated: "Raise --max-tokens, or use --on-truncated escalate. A retry sends these rows alone",
-  filtered:
-    "The teacher's filter has stopped these answers: change the prompts, or use another teacher",
-  empty: "The answers are empty: raise --max-tokens where reasoning uses all of them",
-  refused: "The teacher declines to answer: change the prompts, or use another teacher",
-  rejected: "Your checks reject these answers: look at the rows",
-  teacher: "The teacher has failed: see the message",
-};
-
 /** Teachers: always shown, since the page must not jump whenever one is in trouble. */
 export class TeacherTable {
+  #table = byId("teacher-table", HTMLElement);
   #body = makeTable("teacher-table", TEACHER_COLUMNS);
   #more = byId("teachers-more", HTMLElement);
   /** @type {Row[]} */
@@ -108,9 +99,10 @@ export class TeacherTable {
       setText(row.cells.rate, figures === undefined ? UNKNOWN : formatRate(figures.rows_per_s));
       const p50 = figures?.p50_ms ?? null;
       setText(row.cells.p50, p50 === null ? UNKNOWN : formatLatency(p50));
-      const cost = figures?.cost_usd ?? 0;
-      setText(row.cells.cost, cost > 0 ? formatUsd(cost) : UNKNOWN);
     });
+    // Equal weights say nothing, and take the room of addresses.
+    const isWeighted = teachers.some(({ weight }) => weight !== teachers[0].weight);
+    setAttribute(this.#table, "data-weighted", isWeighted);
     const missing = total - teachers.length;
     setText(this.#more, missing > 0 ? `and ${formatCount(missing)} more` : "");
   }
@@ -146,9 +138,7 @@ export class ErrorTable {
   update(store, nowMs) {
     this.#store = store;
     this.#nowMs = nowMs;
-    const all = (store.snapshot?.errors ?? []).toSorted((a, b) =>
-      (b.actions?.failed ?? 0) - (a.actions?.failed ?? 0)
-    );
+    const all = worstFirst(store.snapshot?.errors ?? []);
     const errors = this.#isWhole ? all : all.slice(0, FIRST_ERRORS);
     this.#groups = errors;
     setShown(this.#all, !this.#isWhole && all.length > errors.length);
@@ -224,6 +214,8 @@ function makeRow(columns) {
 function makeTeacherRow() {
   const row = makeRow(TEACHER_COLUMNS);
   row.cells.state.before(row.mark);
+  row.cells.until = make("span", { class: "note" });
+  row.cells.state.after(row.cells.until);
   row.cells.reason = make("span", { class: "note" });
   row.cells.teacher.after(row.cells.reason);
   return row;
@@ -231,14 +223,13 @@ function makeTeacherRow() {
 
 /** @param {Row} row @param {TeacherStatus} teacher @param {RunStore} store */
 function fillTeacher({ element, cells, mark }, teacher, store) {
-  const { word, icon: name, tone } = TEACHER_STATES[teacher.state];
-  const until = teacher.until === null
-    ? ""
-    : ` until ${formatClock(store.localTime(teacher.until))}`;
+  const { word, until, icon: name, tone } = TEACHER_STATES[teacher.state];
+  const time = formatClock(store.localTime(teacher.until ?? ""));
   const others = [teacher.model, teacher.reason ?? ""].filter((text) => text !== "");
   setAttribute(element, "data-tone", tone);
   setIcon(mark, name);
-  setText(cells.state, word + until);
+  setText(cells.state, word);
+  setText(cells.until, teacher.until === null || until === "" ? "" : `${until} ${time}`);
   setText(cells.teacher, teacher.address);
   setText(cells.reason, others.join(" · "));
   setText(cells.weight, formatCount(teacher.weight));
@@ -246,6 +237,9 @@ function fillTeacher({ element, cells, mark }, teacher, store) {
   setText(cells.answered, formatCount(teacher.answered));
   setText(cells.failed, formatCount(teacher.failed));
   setText(cells.tokens, formatCompact(teacher.completion_tokens));
+  // A report of an earlier version has no costs of teachers.
+  const cost = teacher.cost_usd ?? 0;
+  setText(cells.cost, cost > 0 ? formatUsd(cost) : UNKNOWN);
 }
 
 function makeErrorRow() {
@@ -273,12 +267,26 @@ function fillError({ element, cells, mark }, group, store, nowMs) {
   setText(cells.type, group.type);
   setText(cells.status, group.status === null ? "" : `HTTP ${group.status}`);
   setText(cells.message, group.message || UNKNOWN);
-  setText(cells.uids, group.uids.length === 0 ? "" : `For example in ${group.uids.join(", ")}`);
+  setText(cells.uids, exampleWords(group.uids));
   setText(cells.count, formatCount(group.count));
   setText(cells.action, taken.map(({ count, word }) => `${formatCount(count)} ${word}`).join(", "));
-  setText(cells.advice, ADVICE[group.type] ?? "");
+  setWords(cells.advice, adviceFor(group.type));
   setText(cells.of, ` that failed with ${group.type} ${group.status ?? ""}`);
   setShown(cells.show, (group.actions.failed ?? 0) > 0);
   setText(cells.first, formatMoment(store.localTime(group.first_seen), nowMs));
   setText(cells.last, formatMoment(store.localTime(group.last_seen), nowMs));
+}
+
+/** Cells of a line for examples; ids by hash are long, and one is enough to look at. */
+const MOST_UID_CHARS = 56;
+
+/** @param {readonly string[]} uids */
+function exampleWords([first, ...others]) {
+  if (first === undefined) return "";
+  let words = `For example row ${first}`;
+  for (const uid of others) {
+    if (words.length + uid.length > MOST_UID_CHARS) break;
+    words += `, ${uid}`;
+  }
+  return words;
 }

@@ -80,6 +80,7 @@ export class Endpoint {
   #answered = 0;
   #failed = 0;
   #completionTokens = 0;
+  #costUsd = 0;
   #reason = "";
   #haltReason: string | undefined;
   #isLeaving = false;
@@ -174,6 +175,11 @@ export class Endpoint {
     this.#completionTokens += completion.usage?.completionTokens ?? 0;
     this.#isThere(sent);
     this.#load.answered(sent, inFlight, completion);
+  }
+
+  /** An answer of it was paid for, whole or in part, kept or not. */
+  paid(costUsd: number): void {
+    this.#costUsd += costUsd;
   }
 
   /** It did not answer. `isFirst`: nothing has counted against the row until now. */
@@ -286,6 +292,7 @@ export class Endpoint {
       answered: this.#answered,
       failed: this.#failed,
       completion_tokens: this.#completionTokens,
+      cost_usd: this.#costUsd,
     };
   }
 

@@ -28,7 +28,7 @@ const AGREEMENT_WORDS = {
 };
 
 /** @typedef {{ element: HTMLElement, count: HTMLElement, box: HTMLInputElement, not: HTMLButtonElement }} ValueRow */
-/** @typedef {{ element: HTMLElement, list: HTMLElement, more: HTMLButtonElement, rows: Map<string, ValueRow>, isOpen: boolean }} FacetBox */
+/** @typedef {{ element: HTMLElement, list: HTMLElement, more: HTMLButtonElement, rows: Map<string, ValueRow>, shown: HTMLElement[], isOpen: boolean }} FacetBox */
 
 /** The list of facets. */
 export class FacetList {
@@ -54,43 +54,40 @@ export class FacetList {
   update(all, shown, filter) {
     const boxes = [];
     for (const facet of all) {
-      const { field, values } = facet;
-      const choice = filter.choiceOf(field);
-      // A facet with one value is of no use, unless the value is selected.
-      if (
-        values.length < 2 && field !== "flags" &&
-        choice.only.length + choice.not.length === 0
-      ) {
-        continue;
-      }
-      const box = this.#boxes.get(field) ?? this.#makeBox(facet);
+      const choice = filter.choiceOf(facet.field);
+      const chosen = [...choice.only, ...choice.not];
+      // A flag that no row has is of no use, unless it is selected.
+      const values = facet.values.filter(({ value, count }) =>
+        count > 0 || chosen.includes(value ?? null)
+      );
+      // Nor is a facet with one value.
+      const least = facet.field === "flags" ? 1 : 2;
+      if (values.length < least && chosen.length === 0) continue;
+      const box = this.#boxes.get(facet.field) ?? this.#makeBox(facet);
       boxes.push(box.element);
-      const counts = new Map(
-        shown.find((one) => one.field === field)?.values.map((
-          { value, count },
-        ) => [value ?? null, count]),
-      );
-      const rows = values.map(({ value: given }) => {
-        const value = given ?? null;
-        const key = JSON.stringify(value);
-        const row = box.rows.get(key) ?? this.#makeRow(box, field, value);
-        setText(row.count, formatCount(counts.get(value) ?? 0));
-        row.box.checked = choice.only.includes(value);
-        setAttribute(
-          row.not,
-          "aria-pressed",
-          String(choice.not.includes(value)),
-        );
-        return row.element;
-      });
-      setChildren(box.list, box.isOpen ? rows : rows.slice(0, FEW_VALUES));
-      setShown(box.more, rows.length > FEW_VALUES);
-      setText(
-        box.more,
-        box.isOpen ? "Fewer" : `${formatCount(rows.length - FEW_VALUES)} more`,
-      );
+      const counts = shown.find(({ field }) => field === facet.field)?.values ?? [];
+      this.#fillBox(box, { ...facet, values }, counts, choice);
     }
     setChildren(this.#list, boxes);
+  }
+
+  /**
+   * @param {FacetBox} box
+   * @param {Facet} facet
+   * @param {Facet["values"]} shown
+   * @param {ReturnType<Filter["choiceOf"]>} choice
+   */
+  #fillBox(box, { field, values }, shown, choice) {
+    const counts = new Map(shown.map(({ value, count }) => [value ?? null, count]));
+    box.shown = values.map(({ value: given }) => {
+      const value = given ?? null;
+      const row = box.rows.get(JSON.stringify(value)) ?? this.#makeRow(box, field, value);
+      setText(row.count, formatCount(counts.get(value) ?? 0));
+      row.box.checked = choice.only.includes(value);
+      setAttribute(row.not, "aria-pressed", String(choice.not.includes(value)));
+      return row.element;
+    });
+    showValues(box);
   }
 
   /** @param {Facet} facet @returns {FacetBox} */
@@ -106,20 +103,11 @@ export class FacetList {
       list,
       more,
     );
-    const box = { element, list, more, rows: new Map(), isOpen: false };
+    /** @type {FacetBox} */
+    const box = { element, list, more, rows: new Map(), shown: [], isOpen: false };
     more.addEventListener("click", () => {
       box.isOpen = !box.isOpen;
-      setChildren(
-        list,
-        [...box.rows.values()].map((row) => row.element).slice(
-          0,
-          box.isOpen ? undefined : FEW_VALUES,
-        ),
-      );
-      setText(
-        more,
-        box.isOpen ? "Fewer" : `${formatCount(box.rows.size - FEW_VALUES)} more`,
-      );
+      showValues(box);
     });
     this.#boxes.set(field, box);
     return box;
@@ -127,48 +115,47 @@ export class FacetList {
 
   /** @param {FacetBox} facet @param {string} field @param {FilterValue} value @returns {ValueRow} */
   #makeRow(facet, field, value) {
-    const words = field === "flags"
-      ? this.#words[String(value)]
-      : field === "run_agreement"
-      ? AGREEMENT_WORDS[String(value)]
-      : undefined;
-    const name = words?.title ??
-      (value === "" || value === null ? "(none)" : String(value));
+    const { name, help } = this.#wordsOf(field, value);
     const box = make("input", { type: "checkbox" });
     const count = make("span", { class: "count" }, "");
-    const label = make(
-      "label",
-      { title: words?.help ?? name },
-      box,
-      make("span", { class: "line", dir: "auto" }, name),
-      count,
-    );
-    const not = make(
-      "button",
-      {
-        type: "button",
-        class: "small not",
-        "aria-pressed": "false",
-        title: "Exclude these rows",
-      },
-      "Not",
-    );
+    const text = make("span", { class: "line", dir: "auto" }, name);
+    const label = make("label", { title: help }, box, text, count);
+    const not = make("button", {
+      type: "button",
+      class: "small not",
+      "aria-pressed": "false",
+      title: `Exclude the rows with ${name}`,
+    }, "Exclude");
     not.append(make("span", { class: "unseen" }, ` ${name}`));
     box.addEventListener(
       "change",
       () => this.#onChange(field, value, box.checked ? "only" : undefined),
     );
-    not.addEventListener(
-      "click",
-      () =>
-        this.#onChange(
-          field,
-          value,
-          not.getAttribute("aria-pressed") === "true" ? undefined : "not",
-        ),
-    );
+    not.addEventListener("click", () => {
+      const isExcluded = not.getAttribute("aria-pressed") === "true";
+      this.#onChange(field, value, isExcluded ? undefined : "not");
+    });
     const row = { element: make("li", {}, label, not), count, box, not };
     facet.rows.set(JSON.stringify(value), row);
     return row;
   }
+
+  /** @param {string} field @param {FilterValue} value */
+  #wordsOf(field, value) {
+    const known = field === "flags"
+      ? this.#words
+      : field === "run_agreement"
+      ? AGREEMENT_WORDS
+      : {};
+    const words = known[String(value)];
+    const name = words?.title ?? (value === "" || value === null ? "(none)" : String(value));
+    return { name, help: words?.help ?? name };
+  }
+}
+
+/** Shows the first values, or all. @param {FacetBox} box */
+function showValues({ list, more, shown, isOpen }) {
+  setChildren(list, isOpen ? shown : shown.slice(0, FEW_VALUES));
+  setShown(more, shown.length > FEW_VALUES);
+  setText(more, isOpen ? "Fewer" : `${formatCount(shown.length - FEW_VALUES)} more`);
 }

@@ -1,0 +1,93 @@
+// @ts-check
+/**
+ * What went wrong, why, and what to do about it.
+ *
+ * @module
+ */
+
+import { formatCount } from "./figures.js";
+
+/** @import { ErrorGroup } from "../../lib/progress/events.ts" */
+/** @import { RunStore } from "./store.js" */
+
+/** Advice for each kind of error. @type {Record<string, string>} */
+const ADVICE = {
+  bad_row: "Fix these lines of the input",
+  network: "The rows are retried. Check that the teacher is up, and its address",
+  timeout: "Answers take longer than --timeout: raise it, or lower the concurrency",
+  rate_limit:
+    "The rows are retried at the rate that the teacher accepts; --rpm or --tpm sets a lower one",
+  server: "The rows are retried. Look at the teacher's log",
+  account: "Check the key and its account, then run the command again",
+  request: "The teacher refuses these rows and says why: change them",
+  response: "The teacher's answers cannot be read: check that the address is that of its API",
+  unfinished: "The answers have an unknown finish reason: accept it with --accept-ending",
+  truncated: "Raise --max-tokens, or use --on-truncated escalate; a retry sends only these rows",
+  filtered:
+    "The teacher's filter has stopped these answers: change the prompts, or use another teacher",
+  empty: "The answers are empty: raise --max-tokens where reasoning uses all of them",
+  refused: "The teacher declines to answer: change the prompts, or use another teacher",
+  rejected: "Your checks reject these answers: look at the rows",
+  teacher: "The teacher has failed: see the message",
+};
+
+/** What to do about a kind of error. @param {string} type */
+export function adviceFor(type) {
+  return ADVICE[type] ?? "";
+}
+
+/** Kinds of errors, those that made the most rows fail first. @param {readonly ErrorGroup[]} errors */
+export function worstFirst(errors) {
+  return errors.toSorted((a, b) => (b.actions?.failed ?? 0) - (a.actions?.failed ?? 0));
+}
+
+/** Why most of the failed rows failed, in a few words. @param {readonly ErrorGroup[]} errors */
+export function mainReason(errors) {
+  const [worst] = worstFirst(errors);
+  if (worst === undefined || !worst.actions?.failed) return "";
+  const status = worst.status === null ? "" : ` ${worst.status}`;
+  return `${worst.type}${status}: ${worst.message}`;
+}
+
+/**
+ * What the user can do once the run has ended.
+ *
+ * @typedef {object} NextStep
+ * @property {"good" | "wait" | "bad"} tone
+ * @property {string} icon
+ * @property {string} words
+ * @property {string} command "" where none is known
+ */
+
+/**
+ * The next step of an ended run: continue, retry, or export.
+ *
+ * @param {Pick<RunStore, "about" | "summary" | "snapshot">} store
+ * @returns {NextStep | null}
+ */
+export function nextStep({ about, summary, snapshot }) {
+  const command = about?.commands[0]?.command ?? "";
+  if (summary === null) return null;
+  if (summary.state === "halted") {
+    const reason = summary.reason ?? "The run was halted";
+    const words = command === "" ? reason : `${reason}. To continue after that`;
+    return { tone: "bad", icon: "stop", words, command };
+  }
+  if (command === "") return null;
+  const { failures_on_disk: failed, pending } = summary;
+  if (summary.state === "interrupted" || pending > 0) {
+    const words = `${rowsOf(pending)} without an answer. To continue`;
+    return { tone: "wait", icon: "info", words, command };
+  }
+  if (failed === 0) {
+    return { tone: "good", icon: "check", words: "To make a training set", command };
+  }
+  const advice = adviceFor(worstFirst(snapshot?.errors ?? [])[0]?.type ?? "");
+  const words = `${rowsOf(failed)} failed. ${advice === "" ? "" : `${advice}. `}To retry`;
+  return { tone: failed >= summary.total ? "bad" : "wait", icon: "alert", words, command };
+}
+
+/** @param {number} rows */
+function rowsOf(rows) {
+  return `${formatCount(rows)} ${rows === 1 ? "row" : "rows"}`;
+}
