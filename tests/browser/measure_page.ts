@@ -28,7 +28,7 @@ interface Meter {
 }
 
 /** Frames in which all charts of a snapshot are drawn. */
-const FRAMES = 9;
+const FRAMES = 14;
 
 /** High enough for all charts. */
 const VIEW = { width: 1440, height: 2400 };

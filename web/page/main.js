@@ -109,35 +109,49 @@ class Page {
     inOwnFrame(() => {
       const changed = [...this.#changed];
       this.#changed.clear();
-      this.#draw(changed);
+      // The layout of all sections at once takes longer than a frame may.
+      const [first, ...others] = this.#sections(changed);
+      for (const draw of others) inOwnFrame(draw);
+      first();
     });
   }
 
   /** @param {readonly Part[]} parts */
   #draw(parts) {
+    for (const draw of this.#sections(parts)) draw();
+  }
+
+  /** The drawing of each section that these parts change. @param {readonly Part[]} parts @returns {(() => void)[]} */
+  #sections(parts) {
     const store = this.#store;
     const link = this.#link;
     // The moment that the page shows: a report has only one.
     const nowMs = link === undefined ? store.time : Date.now();
-    /** @type {[Part, () => void][]} */
-    const views = [
-      ["run", () => this.#overview.updateRun(store)],
-      ["run", () => this.#about.update(store)],
-      ["snapshot", () => this.#overview.update(store, nowMs)],
-      ["snapshot", () => link && this.#controls.update(store, link.status.isOpen)],
-      ["snapshot", () => this.#latency.update(store)],
-      ["snapshot", () => this.#teachers.update(store)],
-      ["snapshot", () => this.#errors.update(store, nowMs)],
-      ["snapshot", () => this.#announcer.update(store, nowMs)],
-      ["run", () => this.#notifier.update(store, nowMs)],
-      ["history", () => this.#charts.update(store, nowMs)],
-      ["samples", () => this.#samples.update(store)],
-      ["notices", () => this.#notices.update(store, nowMs)],
+    /** @type {[Part, () => void][][]} */
+    const sections = [
+      [
+        ["run", () => this.#overview.updateRun(store)],
+        ["run", () => this.#about.update(store)],
+        ["snapshot", () => this.#overview.update(store, nowMs)],
+        ["snapshot", () => link && this.#controls.update(store, link.status.isOpen)],
+        ["snapshot", () => this.#announcer.update(store, nowMs)],
+        ["run", () => this.#notifier.update(store, nowMs)],
+      ],
+      [["snapshot", () => this.#errors.update(store, nowMs)]],
+      [["snapshot", () => this.#teachers.update(store)]],
+      [["snapshot", () => this.#latency.update(store)]],
+      [
+        ["history", () => this.#charts.update(store, nowMs)],
+        ["notices", () => this.#notices.update(store, nowMs)],
+      ],
+      [["samples", () => this.#samples.update(store)]],
     ];
-    for (const [part, update] of views) {
-      if (parts.includes(part)) guarded(update);
-    }
-    setAttribute(document.documentElement, "data-loading", false);
+    const changed = sections.map((views) => views.filter(([part]) => parts.includes(part)))
+      .filter((views) => views.length > 0);
+    const drawings = changed.map((views) => () => {
+      for (const [, update] of views) guarded(update);
+    });
+    return [...drawings, () => setAttribute(document.documentElement, "data-loading", false)];
   }
 
   /** Updates ages and waits, which grow without messages, too. @param {Link} link */
