@@ -21,7 +21,7 @@ import {
   silence,
   type Stage,
 } from "./attempt_error.ts";
-import { rateLimitOf } from "./rate_headers.ts";
+import { rateLimitOf, statesRateLimit } from "./rate_headers.ts";
 import { StreamReader } from "./stream.ts";
 import type { Completion } from "./teacher.ts";
 
@@ -45,7 +45,9 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   #settled = false;
   #released = false;
   #status = 0;
-  #headAt = 0;
+  #isAnswer = false;
+  /** When the head of an answer with rate limits came, or -1. */
+  #headAt = -1;
   #headers: AnswerHeaders = {};
   #stream: StreamReader | undefined;
   #firstTokenAt = -1;
@@ -64,7 +66,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     this.#signal = signal;
     this.startedAt = shared.now();
     this.timeoutMs = Math.min(shared.timeoutMs, timeoutMs);
-    this.#connection = shared.connections.take();
+    this.#connection = shared.connections.take(this.startedAt);
   }
 
   /** Whether the request was written to a connection. */
@@ -118,9 +120,10 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     if (status < 200) return;
     this.#connection.onHead(headers["keep-alive"]);
     this.#status = status;
+    this.#isAnswer = status < 300;
     this.#headers = headers;
     this.#body.start(this.#isAnswer, headers);
-    if (this.#isAnswer) this.#headAt = this.#shared.now();
+    if (this.#isAnswer && statesRateLimit(headers)) this.#headAt = this.#shared.now();
   }
 
   /** undici: a part of the body has arrived. */
@@ -185,10 +188,6 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     }
   }
 
-  get #isAnswer(): boolean {
-    return this.#status >= 200 && this.#status < 300;
-  }
-
   #dispatch(): void {
     if (this.#released) return;
     const { address: { origin, path }, headers } = this.#shared;
@@ -198,9 +197,8 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
 
   /** No byte was handed to the closed connection, so the request is still sent only once. */
   #dispatchElsewhere(): void {
-    const { connections } = this.#shared;
-    const closed = this.#connection;
-    this.#connection = connections.take();
+    const { connections, now } = this.#shared, closed = this.#connection;
+    this.#connection = connections.take(now());
     connections.give(closed);
     this.#dispatch();
   }
@@ -218,7 +216,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     if (!this.#isAnswer) return this.#fail(this.#refusal());
     const stream = this.#stream;
     if (stream === undefined) {
-      return this.#answer(readAnswer(this.#body.text(), this.#status, this.#context), 0);
+      return this.#answer(readAnswer(this.#body.text(), this.#status, this.#context));
     }
     stream.end();
     if (stream.error !== undefined) this.#fail(stream.error);
@@ -226,8 +224,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   }
 
   #succeed(stream: StreamReader): void {
-    if (this.#settled) return;
-    this.#answer(this.#completionOf(stream), this.#shared.now() - this.#headAt);
+    if (!this.#settled) this.#answer(this.#completionOf(stream));
   }
 
   #completionOf(stream: StreamReader): Completion {
@@ -235,10 +232,13 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     return stream.completion(ttftMs, this.#shared.deadlines.size > 1);
   }
 
-  #answer(completion: Completion, headAgeMs: number): void {
+  #answer(completion: Completion): void {
     this.#settled = true;
     this.#body.drop();
-    const rateLimit = rateLimitOf(this.#headers, this.#shared.now(), headAgeMs);
+    if (this.#headAt < 0) return this.#outcome.resolve(completion);
+    // A document comes with its head, a stream after it.
+    const now = this.#shared.now(), ageMs = this.#stream === undefined ? 0 : now - this.#headAt;
+    const rateLimit = rateLimitOf(this.#headers, now, ageMs);
     this.#outcome.resolve(rateLimit === undefined ? completion : { ...completion, rateLimit });
   }
 

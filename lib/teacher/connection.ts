@@ -34,6 +34,8 @@ export interface ConnectionShared {
   readonly tls: TlsSettings;
   /** Creates sockets. Shared, so that they share their TLS sessions. */
   readonly connect: Connect;
+  /** The clock, in milliseconds. */
+  readonly now: () => number;
   /** Learns from how the teacher handles its connections. */
   readonly reuse: Reuse;
   /** Whether the teacher sends heads that undici rejects. */
@@ -77,7 +79,7 @@ export class Connection {
   isOpen = false;
   /** Whether it can no longer be used. */
   isDropped = false;
-  /** When its last answer ended, on the clock of `performance.now()`. */
+  /** When its last answer ended, on the clock. */
   idleSince = 0;
 
   readonly #shared: ConnectionShared;
@@ -158,7 +160,7 @@ export class Connection {
 
   /** The response has ended, and the socket is free. */
   onEnd(): void {
-    this.idleSince = performance.now();
+    this.idleSince = this.#shared.now();
     if (++this.#answers > 1) this.#shared.reuse.reused();
   }
 
@@ -237,7 +239,7 @@ export class Connection {
 
   /** The server closed a socket on which it had answered. */
   #learn(): void {
-    const now = performance.now();
+    const now = this.#shared.now();
     const isIdle = this.#takenAt < 0;
     // A socket that breaks during a response, or long after the request was sent, was not an idle one.
     if (!isIdle && (this.#hasHead || now - this.#takenAt > RIGHT_BEHIND_MS)) return;

@@ -18,6 +18,8 @@ export interface ConnectionsOptions
   readonly tls?: TlsSettings;
   /** Creates sockets. @default undici's connector */
   readonly connect?: Connect;
+  /** The clock, in milliseconds. @default performance.now */
+  readonly now?: () => number;
 }
 
 /** The most used-up connections that wait for their server to close them: the side that closes first keeps the
@@ -31,6 +33,7 @@ export class Connections implements ConnectionShared {
   readonly connectTimeoutMs: number;
   readonly tls: TlsSettings;
   readonly connect: Connect;
+  readonly now: () => number;
   readonly listening = new Listening();
   readonly reuse = new Reuse(() => this.listening.end());
   filtersHeads = false;
@@ -46,11 +49,13 @@ export class Connections implements ConnectionShared {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** There is no connection yet. */
-  constructor({ origin, proxy, connectTimeoutMs, tls = {}, connect }: ConnectionsOptions) {
+  constructor(options: ConnectionsOptions) {
+    const { origin, proxy, connectTimeoutMs, tls = {}, connect, now } = options;
     this.origin = origin;
     this.proxy = proxy;
     this.connectTimeoutMs = connectTimeoutMs;
     this.tls = tls;
+    this.now = now ?? (() => performance.now());
     // undici would load it for the first connection, in the middle of a run: Deno 2.9 panics where an `import()`
     // falls into that.
     if ([origin, proxy].some((address) => address?.startsWith("https:"))) {
@@ -66,9 +71,9 @@ export class Connections implements ConnectionShared {
     return this.#all.size;
   }
 
-  /** A connection that no attempt uses: the one that was given back last, or a new one. */
-  take(): Connection {
-    const now = performance.now();
+  /** A connection that no attempt uses: the one that was given back last, or a new one. `now`: a reading of its
+   * clock, which each attempt reads once. */
+  take(now: number): Connection {
     this.reuse.attempted();
     const connection = this.#takeFree(now) ?? this.#closed.pop() ?? this.#make();
     connection.taken(now);
@@ -128,7 +133,7 @@ export class Connections implements ConnectionShared {
   #useUp(connection: Connection): void {
     this.#usedUp.add(connection);
     if (this.reuse.isOnce) this.#watched ??= connection;
-    if (this.#usedUp.size > MOST_USED_UP) this.#hangUp(performance.now());
+    if (this.#usedUp.size > MOST_USED_UP) this.#hangUp(this.now());
     else this.#timer ??= this.#later();
   }
 
@@ -136,7 +141,7 @@ export class Connections implements ConnectionShared {
   #later(): ReturnType<typeof setTimeout> {
     return setTimeout(() => {
       this.#timer = undefined;
-      this.#hangUp(performance.now());
+      this.#hangUp(this.now());
     }, RIGHT_BEHIND_MS);
   }
 

@@ -56,7 +56,7 @@ export function decoderFor(
   first: Uint8Array,
   sink: ByteSink,
 ): ByteDecoder | undefined {
-  const named = label === undefined ? [] : codingsOf(String(label));
+  const named = label === undefined ? NO_CODINGS : codingsOf(String(label));
   const codings = named.length === 0 ? unlabelled(first) : named;
   if (codings.length === 0) return undefined;
   // The last coding in the label was applied last, so it is undone first.
@@ -77,10 +77,14 @@ function codingsOf(label: string): Coding[] {
   return names.map((name) => CODINGS.get(name)).filter((coding) => coding !== undefined);
 }
 
-function unlabelled([a, b, c, d]: Uint8Array): Coding[] {
-  if (a === 0x1f && b === 0x8b) return ["gzip"];
-  return a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd ? ["zstd"] : [];
+/** On the hot path: destructuring the bytes would create an iterator. */
+function unlabelled(start: Uint8Array): readonly Coding[] {
+  if (start[0] === 0x1f && start[1] === 0x8b) return ["gzip"];
+  const isZstd = start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd;
+  return isZstd ? ["zstd"] : NO_CODINGS;
 }
+
+const NO_CODINGS: readonly Coding[] = [];
 
 /** Undoes one coding. */
 class Step implements ByteSink {

@@ -100,6 +100,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
         connectTimeoutMs,
         proxy: proxy?.href,
         tls: tlsSettings(options),
+        now,
       }),
       deadlines: new Deadlines({ timeoutMs, connectTimeoutMs, streamIdleTimeoutMs, now }),
       aborts: new Aborts(),

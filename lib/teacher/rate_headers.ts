@@ -39,28 +39,37 @@ export function rateLimitOf(
   now: number,
   ageMs: number = 0,
 ): RateLimit | undefined {
-  // Most responses have none of these fields: the look-ups are all that they cost.
-  if (
-    headers["x-ratelimit-remaining-requests"] !== undefined ||
-    headers["x-ratelimit-remaining-tokens"] !== undefined
-  ) {
+  if (hasOpenAis(headers)) {
     const time = serverNow(headers, now, ageMs);
     return together(
       openAiBudget(headers, "requests", time, ageMs),
       openAiBudget(headers, "tokens", time, ageMs),
     );
   }
-  if (
-    headers["anthropic-ratelimit-requests-remaining"] !== undefined ||
-    headers["anthropic-ratelimit-tokens-remaining"] !== undefined ||
-    headers["anthropic-ratelimit-output-tokens-remaining"] !== undefined
-  ) {
+  if (hasAnthropics(headers)) {
     const time = serverNow(headers, now, ageMs);
     const tokens = ["tokens", "input-tokens", "output-tokens"]
       .map((thing) => anthropicBudget(headers, thing, time, ageMs));
     return together(anthropicBudget(headers, "requests", time, ageMs), tokens.reduce(tighter));
   }
   return undefined;
+}
+
+/** Whether the header fields may state limits that `rateLimitOf` reads. Most have none: these look-ups are all that
+ * they cost, and no clock is read. */
+export function statesRateLimit(headers: HeaderFields): boolean {
+  return hasOpenAis(headers) || hasAnthropics(headers);
+}
+
+function hasOpenAis(headers: HeaderFields): boolean {
+  return headers["x-ratelimit-remaining-requests"] !== undefined ||
+    headers["x-ratelimit-remaining-tokens"] !== undefined;
+}
+
+function hasAnthropics(headers: HeaderFields): boolean {
+  return headers["anthropic-ratelimit-requests-remaining"] !== undefined ||
+    headers["anthropic-ratelimit-tokens-remaining"] !== undefined ||
+    headers["anthropic-ratelimit-output-tokens-remaining"] !== undefined;
 }
 
 /** The names of fields that say how much is left, from any sender: `x-ratelimit-remaining-requests`,

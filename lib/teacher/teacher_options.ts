@@ -112,6 +112,9 @@ const RULES: OptionRules<OpenAICompatibleOptions> = {
   now: callback,
 };
 
+// Reading it takes longer than the clock.
+const PROCESS_START_MS = performance.timeOrigin;
+
 const DEFAULTS = {
   baseUrl: "https://api.openai.com/v1",
   endpoint: "chat" as EndpointName,
@@ -123,7 +126,7 @@ const DEFAULTS = {
   secrets: [],
   keep: [],
   // Unix time that is not affected by changes of the system clock: deadlines are measured with it.
-  now: () => performance.timeOrigin + performance.now(),
+  now: () => PROCESS_START_MS + performance.now(),
 } satisfies Partial<OpenAICompatibleOptions>;
 
 /** The options with all defaults. */

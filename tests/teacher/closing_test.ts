@@ -210,6 +210,7 @@ Deno.test("a connection that was reset before a byte was written costs no attemp
       queueMicrotask(() => callback(null, socket as unknown as Socket));
       return socket;
     },
+    now: Date.now,
   });
   const shared = {
     address: teacher,
