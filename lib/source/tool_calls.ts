@@ -222,6 +222,11 @@ const TYPES: ReadonlyMap<string, string> = new Map([
 /** Makes a JSON schema of parameters that are listed by name with Python types, as xLAM and APIGen have them:
  * `{"x":{"type":"int, optional","description":…}}`. */
 function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
+  // Anthropic's name for it.
+  if (isObject(tool.input_schema) && !has(tool.parameters)) {
+    const { input_schema: parameters, ...rest } = tool;
+    return { ...rest, parameters };
+  }
   const { parameters } = tool;
   if (!isObject(parameters)) return tool;
   if (parameters.type === "dict") return { ...tool, parameters: withJsonTypes(parameters) };

@@ -7,8 +7,8 @@
  * So this also learns from what the server does.
  *
  * Whether it sends heads that undici rejects and other clients read: `100 Continue` that no request asked for, which
- * RFC 9110 (15.2) requires clients to skip; one `Content-Length` stated twice (8.6); and lines that end in LF alone
- * (RFC 9112, 2.2).
+ * RFC 9110 (15.2) requires clients to skip; one `Content-Length` stated twice (8.6), or beside chunks (RFC 9112, 6.3);
+ * and lines that end in LF alone (2.2).
  *
  * @module
  */
@@ -198,7 +198,9 @@ export function oddityOf(error: unknown): string | undefined {
   if (error instanceof errors.SocketError && error.message === "bad response") {
     return '"100 Continue" unasked';
   }
-  if (error instanceof errors.ResponseContentLengthMismatchError) return '"Content-Length" twice';
+  if (error instanceof errors.ResponseContentLengthMismatchError) {
+    return "the length of its body twice";
+  }
   const isLine = error instanceof errors.HTTPParserError &&
     /expected (?:CR|LF)\b/.test(error.message);
   return isLine ? "lines that end in LF alone" : undefined;
@@ -257,14 +259,17 @@ export class HeadFilter {
 const PROTOCOL = "HTTP/1.";
 const CONTINUE = /^HTTP\/1\.[01] 100[ \r\n]/;
 
-/** A head whose lines end in CR LF, with one length. Two lengths that differ stay: the body cannot be told. */
+/** A head whose lines end in CR LF, with one length, or none where the body comes in chunks. Two lengths that differ
+ * stay: the body cannot be told. */
 function readable(head: string): string {
   const lines = head.split(/\r?\n/);
   const lengths = lines.filter((line) => LENGTH.test(line));
-  const isSame = new Set(lengths.map((line) => line.replace(LENGTH, "").trim())).size === 1;
-  const first = lines.findIndex((line) => LENGTH.test(line));
-  const kept = isSame ? lines.filter((line, i) => i <= first || !LENGTH.test(line)) : lines;
-  return kept.join("\r\n");
+  const isChunked = lines.some((line) => CHUNKED.test(line));
+  const isOne = new Set(lengths.map((line) => line.replace(LENGTH, "").trim())).size === 1;
+  if (!isChunked && !isOne) return lines.join("\r\n");
+  const first = isChunked ? -1 : lines.indexOf(lengths[0]);
+  return lines.filter((line, i) => i === first || !LENGTH.test(line)).join("\r\n");
 }
 
 const LENGTH = /^content-length:/i;
+const CHUNKED = /^transfer-encoding:.*\bchunked\s*$/i;

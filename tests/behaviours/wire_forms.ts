@@ -180,9 +180,9 @@ function spliced(text: string, bytes: readonly number[]): Uint8Array {
   return new Uint8Array([...latin1(text)].flatMap((one) => one === 0x40 ? bytes : [one]));
 }
 
-function oddHead(fields: string): Reply {
+function oddHead(fields: string, end = ""): Reply {
   const line = fields.includes("\r") ? "\r\n" : "\n";
-  return { body: "", raw: `HTTP/1.1 200 OK${line}${fields}${TEXT}` };
+  return { body: "", raw: `HTTP/1.1 200 OK${line}${fields}${TEXT}${end}` };
 }
 
 /** The first such head costs an attempt, no other one does. */
@@ -245,6 +245,17 @@ const BYTES: readonly ServerCase[] = [
     who: "proxies that add what is there",
     sends: "`Content-Length` twice, with the same value",
     script: [oddHead(`content-length: ${TEXT.length}\r\nContent-Length: ${TEXT.length}\r\n\r\n`)],
+    ...ODD_HEADS,
+  },
+  {
+    who: "proxies that add what is there",
+    sends: "`Content-Length` beside chunks",
+    script: [
+      oddHead(
+        `content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n${TEXT.length.toString(16)}\r\n`,
+        "\r\n0\r\n\r\n",
+      ),
+    ],
     ...ODD_HEADS,
   },
   {

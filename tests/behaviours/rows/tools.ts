@@ -38,6 +38,15 @@ export const TOOLS: RowGroup = {
       sent: [`"messages":[${USER}],"tools":[{"type":"function","function":${BARE}}]`],
     },
     {
+      what: "tools as Anthropic's API has them",
+      rows: [
+        '{"prompt":"hi","tools":[{"name":"f","description":"d","input_schema":{"type":"object"}}]}',
+      ],
+      sent: [
+        '"messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}}]',
+      ],
+    },
+    {
       what: "types of Python in a schema (BFCL)",
       rows: [
         '{"prompt":"hi","tools":[{"name":"f","parameters":{"type":"dict","properties":{"x":{"type":"float","default":1.0}}}}]}',
