@@ -51,7 +51,7 @@ export class Marks {
     };
     if (snapshot.state !== before.state) {
       if (snapshot.state === "paused" && !this.#wasControl(atS)) add("hold", "paused", "Paused");
-      if (snapshot.state === "disk_full") add("hold", "disk", "Disk full");
+      if (snapshot.state === "disk_full") add("hold", "disk", "Cannot write");
     }
     if (snapshot.refused_for_load - before.refused_for_load >= BURST) {
       add("throttled", "429", "Throttled");

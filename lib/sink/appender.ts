@@ -104,7 +104,7 @@ export class Appender {
     try {
       if (this.#isTorn) await this.#trim();
       while (written < lines.length) {
-        const count = await this.#take(written === 0 ? lines : lines.subarray(written));
+        const count = await this.#takeUninterrupted(lines, written);
         if (count === 0) throw new Error("the disk took 0 bytes");
         written += count;
       }
@@ -117,6 +117,17 @@ export class Appender {
       // If this fails too, the next attempt begins with it.
       await this.#trim().catch(() => {});
       return { kept, problem: this.#problemOf(cause) };
+    }
+  }
+
+  /** A signal may interrupt a write to a network filesystem before it has begun: that says nothing about the disk. */
+  async #takeUninterrupted(lines: Uint8Array, written: number): Promise<number> {
+    while (true) {
+      try {
+        return await this.#take(written === 0 ? lines : lines.subarray(written));
+      } catch (error) {
+        if (!(error instanceof Deno.errors.Interrupted)) throw error;
+      }
     }
   }
 

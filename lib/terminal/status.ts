@@ -34,7 +34,7 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
   running: "running",
   backing_off: "backing off",
   paused: "paused",
-  disk_full: "disk full, waiting for room",
+  disk_full: "cannot write, waiting for the disk",
   draining: "finishing calls in flight",
   done: "done",
   halted: "ended early",

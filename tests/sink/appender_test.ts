@@ -95,3 +95,12 @@ Deno.test("Appender continues after a short or failed synchronous write", async 
   await appender.append(bytesOf("ijkl\n"));
   assertEquals(file.text, "abcd\nefgh\nijkl\n");
 });
+
+Deno.test("Appender repeats an interrupted write at once, and does not report the disk", async () => {
+  const file = new MemoryFile();
+  let stalls = 0;
+  const appender = new Appender("a.jsonl", file, 0, { onStall: () => stalls++ });
+  file.error = new Deno.errors.Interrupted("Interrupted system call (os error 4)");
+  await appender.append(bytesOf("abcd\n"));
+  assertEquals([file.text, stalls], ["abcd\n", 0]);
+});

@@ -17,10 +17,10 @@ const STATES: readonly [changes: Partial<Snapshot>, expected: string][] = [
     { state: "backing_off", backing_off_until: UNTIL, reason: "429: tokens per min" },
     "backing off until 12:03:07 (429: tokens per min)",
   ],
-  [{ state: "disk_full" }, "disk full, waiting for room"],
+  [{ state: "disk_full" }, "cannot write, waiting for the disk"],
   [
     { state: "disk_full", reason: "No space left on device" },
-    "disk full, waiting for room (No space left on device)",
+    "cannot write, waiting for the disk (No space left on device)",
   ],
   [
     { state: "draining", reason: "the budget of $20 is spent" },

@@ -53,7 +53,7 @@ Deno.test("each state has a word, an icon and a colour of its own meaning", () =
   assertEquals(wordOf("running"), ["Running", "play", "good"]);
   assertEquals(wordOf("backing_off"), ["Backing off", "clock", "wait"]);
   assertEquals(wordOf("paused"), ["Paused", "pause", "wait"]);
-  assertEquals(wordOf("disk_full"), ["Disk full", "alert", "bad"]);
+  assertEquals(wordOf("disk_full"), ["Cannot write", "alert", "bad"]);
   assertEquals(wordOf("draining"), ["Draining", "drain", "calm"]);
   assertEquals(wordOf("halted"), ["Halted", "stop", "bad"]);
   assertEquals(wordOf("done"), ["Done", "check", "good"]);

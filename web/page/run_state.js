@@ -66,8 +66,8 @@ export function stateWords(store, nowMs) {
       return {
         tone: "bad",
         icon: "alert",
-        word: "Disk full",
-        detail: why || "nothing is sent until there is room",
+        word: "Cannot write",
+        detail: why || "nothing is sent until the disk takes lines again",
       };
     case "draining":
       return { tone: "calm", icon: "drain", word: "Draining", detail: drainingDetail(store) };
