@@ -34,6 +34,24 @@ for (const concurrency of [2, 10, 50]) {
   });
 }
 
+Deno.test("Engine sends a slow teacher what it can take, and keeps all lanes busy", async () => {
+  using clock = new FakeClock();
+  const [quick, slow] = [20, 200].map((ms) => new TimedTeacher(clock, { latencyMs: () => ms }));
+  const fixture = new Fixture({
+    source: endlessRows(),
+    concurrency: 20,
+    teachers: [endpointOf(quick), endpointOf(slow)],
+    now: clock.now,
+  });
+  await fixture.start();
+  await clock.advance(10_000);
+  assertAlmostEquals(quick.answered / slow.answered, 10, 0.5);
+  assertAlmostEquals(quick.answered + slow.answered, 10 * (500 + 50), 55);
+  fixture.engine.abort();
+  await clock.advance(1_000);
+  await fixture.ended;
+});
+
 Deno.test("Engine picks the teacher with the fewest calls in flight", async () => {
   const [a, b, c] = [new FakeTeacher(), new FakeTeacher(), new FakeTeacher()];
   const fixture = new Fixture({
