@@ -9,7 +9,7 @@ import { formatCount } from "../lib/figures.ts";
 import { systemReason } from "../lib/files.ts";
 import { redactAddress } from "../lib/teacher/mod.ts";
 
-/** Far above any configuration: a device or a data set that is given by mistake is not read to its end. */
+/** Far above any configuration: a device or a data set given by mistake is not read to its end. */
 const MOST_BYTES = 1_000_000;
 
 /** Limit of all values, each counted once per reference. */

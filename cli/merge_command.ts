@@ -88,7 +88,7 @@ function describe(report: MergeReport): string {
     [report.duplicatesOfRuns, "identical rows in several runs: the first answer was kept"],
     [
       report.surplus,
-      "results beyond the samples of their row, kept behind the others of their run",
+      "results beyond the samples of their row, kept after the others of their run",
     ],
   ];
   const files = [

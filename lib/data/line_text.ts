@@ -147,7 +147,7 @@ export class Prefilter {
   }
 }
 
-/** Whether letters or digits are escaped, which JSON allows but hardly any writer does. */
+/** Whether letters or digits are escaped, which JSON allows but few writers do. */
 function holdsEscapedLetters({ text }: BlockText): boolean {
   return text.includes("\\u00") && /\\u00(?:3\d|[46][1-9a-f]|[57][\da])/i.test(text);
 }

@@ -157,7 +157,7 @@ export class Scanner {
     this.isDone = true;
     this.problem = problem;
     clearInterval(this.#timer);
-    // A worker that is ended searches on, up to the end of its loop: nothing is left for it.
+    // A terminated worker continues to the end of its loop; nothing is left for it.
     Atomics.store(this.#next, 0, Math.ceil(this.total / SCAN_ROWS));
     for (const worker of this.#workers) worker.terminate();
     working -= this.#workers.length;

@@ -27,7 +27,7 @@ export class HashSet {
 
 /** The hashes that end in the same digits. */
 class Segment {
-  /** The halves of each hash, one behind the other. */
+  /** The halves of each hash, one after the other. */
   #slots = new Uint32Array(2 * START_SLOTS);
   #size = 0;
 

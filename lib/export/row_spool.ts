@@ -9,7 +9,7 @@ import { SinkError } from "../errors.ts";
 import { readFullySync, systemReason, writeAll } from "../files.ts";
 import { Numbers, randomOf, shuffleIn } from "./row_order.ts";
 
-/** How many rows share the place from which the lengths of those before them are counted. */
+/** Rows for each stored offset; the others are found by adding up lengths. */
 const ROWS_PER_BASE = 64;
 
 /** Takes rows in their order and gives them back shuffled. A row takes 8 bytes of memory. */
@@ -19,7 +19,7 @@ export class RowSpool implements AsyncDisposable {
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
   readonly #files: string[] = [];
-  /** The bytes of each row; its line stands before its text. */
+  /** The bytes of each row, its line number before its text. */
   readonly #lengths = new Numbers(Uint32Array);
   /** Where every 64th row begins. */
   readonly #bases = new Numbers(Float64Array);
@@ -34,10 +34,7 @@ export class RowSpool implements AsyncDisposable {
     this.#file = file;
   }
 
-  /**
-   * Creates an empty one in a folder. @param folder where; by default the folder for temporary
-   * files
-   */
+  /** Creates an empty one in a folder, by default in the folder for temporary files. */
   static async open(folder?: string): Promise<RowSpool> {
     try {
       const path = await Deno.makeTempFile({ dir: folder, prefix: ".retort-shuffle-" });

@@ -64,7 +64,7 @@ export const NEEDS_DICTIONARY: ForeignFormat = {
   advice: unpackedWith("zstd -dc -D DICTIONARY"),
 };
 
-/** Text may begin with these letters, but has no control characters behind them. The bytes from 0x80 to 0x9f occur in
+/** Text may begin with these letters, but has no control characters after them. The bytes from 0x80 to 0x9f occur in
  * UTF-8, as in ORC’s. */
 const ORC = /^ORC[^]{0,12}[^\P{Cc}\t\r\n\x80-\x9f]/u;
 

@@ -47,7 +47,7 @@ export function cannotRead(name: string, problem: string, cause?: unknown): Sour
 
 const HEAD_BYTES = 512;
 const MARK = "PAR1", ENCRYPTED_MARK = "PARE";
-/** The length of the footer and the mark behind it. */
+/** The length of the footer and the mark after it. */
 const TAIL_BYTES = 8;
 
 /** A row group. */

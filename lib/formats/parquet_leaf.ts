@@ -162,7 +162,7 @@ export class LeafColumn {
 const HEADER_BYTES = 1 << 10;
 const MAX_HEADER_BYTES = 1 << 24;
 
-/** Pages of a chunk, one behind the other. */
+/** Pages of a chunk, one after the other. */
 class ChunkReader {
   readonly #bytes: ChunkBytes;
   #window = new Uint8Array();

@@ -147,7 +147,7 @@ export function valueAtOf({ items, bytes }: Values, index: number): unknown {
 
 const LENGTH_BYTES = 4;
 
-/** Where texts begin, and where one behind the last would. */
+/** Where texts begin, and where one after the last would. */
 function startsOf(bytes: Uint8Array, count: number): Uint32Array {
   const { view } = readerOf(bytes);
   const starts = new Uint32Array(count + 1);

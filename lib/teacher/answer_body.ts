@@ -67,7 +67,7 @@ function holdsChoices({ choices }: JsonObject): boolean {
     (first !== undefined && ("message" in first || "delta" in first || "finish_reason" in first));
 }
 
-/** A whole answer that something follows: gateways that fail late write an error behind it, and others the same
+/** A whole answer that something follows: gateways that fail late write an error after it, and others the same
  * once more. */
 function leadingAnswer(text: string): AnswerBody | undefined {
   const object = asObject(parseJson(text));

@@ -51,7 +51,7 @@ export interface RefusalOptions {
 const TEXT_LENGTH = 300;
 /** The most characters that are shown of an error message. */
 const WORDS_LENGTH = 1_000;
-/** A limit that is reset tomorrow is tried before that: it may be freed earlier. */
+/** A limit that resets tomorrow is tried earlier: it may be lifted before. */
 const RESET_CAP_MS = 60_000;
 
 /** The error for an answer with a status that is not 2xx. */
@@ -104,7 +104,7 @@ function plausible(ms: number): number | undefined {
   return ms >= 0 && ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
-/** The explicit answer of the teacher, which OpenAI and Anthropic give to their own clients. */
+/** Whether the teacher itself says to retry (`x-should-retry`), as OpenAI and Anthropic do for their clients. */
 function shouldRetry(headers: AnswerHeaders): boolean | undefined {
   const word = textOf(headers["x-should-retry"]).toLowerCase();
   return word === "true" ? true : word === "false" ? false : undefined;
@@ -134,7 +134,7 @@ function messageOf(
       "redirects are not followed, give the final address as the base URL";
   }
   const words = wordsOf(body) ?? redact(text).trim().slice(0, TEXT_LENGTH);
-  const message = words === "" ? `The teacher answered ${status} without a word` : words;
+  const message = words === "" ? `The teacher answered ${status} without a message` : words;
   if (status !== 404 || versioned) return message;
   const wanted = /\.azure\./.test(address)
     ? "Azure wants /openai/v1, or /openai/deployments/NAME and ?api-version=2024-10-21"
@@ -157,10 +157,10 @@ const REASONS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "host unreachable",
   ENETUNREACH: "network unreachable",
   ETIMEDOUT: "timed out",
-  EPIPE: "the other side hung up",
+  EPIPE: "the other side closed the connection",
   EMFILE: "too many open files",
   EADDRNOTAVAIL: "no free port on this machine",
-  UND_ERR_SOCKET: "the other side hung up",
+  UND_ERR_SOCKET: "the other side closed the connection",
   UND_ERR_HEADERS_OVERFLOW: `its header fields are longer than ${MOST_HEAD_BYTES / 1024} KiB`,
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "its header fields give the body two lengths",
 };
@@ -185,7 +185,7 @@ export function networkError(
   }
   const place = through === undefined ? host : `${host} through the proxy ${through}`;
   if (isProxyRefusal(message)) {
-    return new TeacherError(`Cannot reach ${place}: it asks for other credentials (407)`, {
+    return new TeacherError(`Cannot reach ${place}: it requires other credentials (407)`, {
       type: "request",
       status: 407,
     });
@@ -229,8 +229,8 @@ function tlsTrouble(
   return /WRONG_VERSION_NUMBER|InvalidContentType/.test(words) ? "no_tls" : undefined;
 }
 
-/** What does not get better either where it is the first that ever came: an answer that is not HTTP/1.1, of a server of
- * another kind, or one that wants TLS. */
+/** What a retry does not fix if it is the first answer of a server: it is not HTTP/1.1 but another protocol,
+ * or the server requires TLS. */
 function protocolTrouble(error: unknown, stage: Stage): "no_http" | "wants_tls" | undefined {
   if (stage !== "sent") return undefined;
   if (error instanceof errors.HTTPParserError) {

@@ -40,7 +40,7 @@ const MIN_BETWEEN_WAITS_MS = 10_000;
 /** A longer reason would leave no room for figures. */
 const MAX_REASON_CELLS = 40;
 
-/** Less room is not enough for a problem: then estimates have no ranges. */
+/** With less room, no problem is shown: then estimates have no ranges. */
 const MIN_TROUBLE_CELLS = 16;
 
 const PLAIN = createPaint(false);

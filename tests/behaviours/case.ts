@@ -33,7 +33,7 @@ export interface ServerCase {
   readonly expected: Expected;
 }
 
-/** What a run must come to. */
+/** The expected outcome of a run. */
 export interface Expected {
   /** A part of the body of the first POST. */
   readonly sent?: Part;

@@ -12,7 +12,7 @@ import { serveScript } from "../support/scripted_server.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import type { Part, ServerCase } from "./case.ts";
 
-/** Runs it, and fails where it comes to something else than expected. */
+/** Runs it, and fails if the outcome differs from the expected one. */
 export async function runCase(one: ServerCase): Promise<void> {
   const { script, flags = [], rows, expected, files = {}, path = "/v1" } = one;
   await using dir = await tempDir();

@@ -38,7 +38,7 @@ Deno.test("stats: counts rows, flags and own fields, and says what is left out",
   assert(/ {2}refusal +1 +33\.3% {2}Refusal\n/.test(out), out);
   assert(/lang\n {2}en +1 /.test(out), out);
   assert(out.includes("Cost                 $0.50 (2 rows not known)"), out);
-  assert(!out.includes("\x1b"), "nothing steers the terminal");
+  assert(!out.includes("\x1b"), "no escape sequence reaches the terminal");
   assert(/other\.jsonl" is left out: it holds no results or failures of Retort/.test(err), err);
   assert(/x\.jsonl" ends with a line that is not complete/.test(err), err);
 

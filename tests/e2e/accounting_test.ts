@@ -73,7 +73,7 @@ Deno.test("an aborted run counts the calls that it cancelled separately", async 
       void server.untilPosts(ROWS / 2).then(() => generator.abort(new Error("enough"))),
   });
   assertEquals(summary.state, "interrupted");
-  // Of the calls that were given up, some may not have come to the server yet.
+  // Of the calls that were given up, some may not have reached the server yet.
   assertLessOrEqual(server.ledger.length, summary.attempts);
   assertGreaterOrEqual(server.ledger.length, summary.attempts - summary.unknown_attempts);
   assertGreater(summary.unknown_attempts, 0);

@@ -1,4 +1,4 @@
-/** Checks that never come to an end: a regular expression that takes exponential time. @module */
+/** Checks that never end: a regular expression that takes exponential time. @module */
 
 import {
   assert,

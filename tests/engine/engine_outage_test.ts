@@ -213,7 +213,7 @@ for (
     ["timeouts", () => new TeacherError("Too slow", { type: "timeout" })],
   ] as const
 ) {
-  Deno.test(`Engine comes to an end where every tenth row always gets ${name}`, async () => {
+  Deno.test(`Engine ends if every tenth row always gets ${name}`, async () => {
     using clock = new FakeClock();
     const bench = new Bench(clock, { rows: rowsOf(400) });
     bench.refuse = (uid) => Number(uid) % 10 === 0 ? error() : undefined;

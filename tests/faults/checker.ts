@@ -60,7 +60,7 @@ export class Checker {
   /**
    * Compares everything once a run has ended.
    *
-   * @throws {Error} with every promise that was broken
+   * @throws {Error} with each broken promise
    */
   async check(end: RunEnd): Promise<Found> {
     this.#problems = [];

@@ -1,6 +1,6 @@
 /**
- * Runs that are killed (SIGKILL) in every phase and with every option that sends a row more than
- * once, and then run to their end.
+ * Kills runs (SIGKILL) in every phase and with every option that sends a row more than
+ * once, and then lets them finish.
  *
  * @module
  */
@@ -90,7 +90,7 @@ export const KILL_SCENARIOS: readonly KillScenario[] = [
   },
 ];
 
-/** The first runs go over a part of the rows, so that there is more to read at each start. */
+/** The first runs get only part of the rows, so that there is more to read at each start. */
 function fewRows(run: number): string[] {
   return run === Infinity ? [] : ["--limit", String(30 * (run + 1))];
 }
@@ -118,10 +118,10 @@ function rowsOf(count: number, prompt = (i: number) => `prompt ${i}`) {
 }
 
 /**
- * Kills one run after the other over the same files, checks everything after each, and then lets a last
- * one come to its end.
+ * Kills one run after the other over the same files, checks everything after each, and then lets the last
+ * one finish.
  *
- * @throws {Error} with every promise that was broken
+ * @throws {Error} with each broken promise
  */
 export async function killTrial(
   teacher: LedgerTeacher,
@@ -176,7 +176,7 @@ class KillTrial implements AsyncDisposable {
     if (run > 0) await this.#scenario.before?.(this.#dir, run, this.#rows);
     const before = this.figures.posts;
     await using child = await this.#start(run);
-    // It may be over before its moment has come.
+    // It may have ended before that moment.
     await within(HANG_MS, this.#moment(child, before));
     child.kill("SIGKILL");
     const { signal } = await child.output();
@@ -186,7 +186,7 @@ class KillTrial implements AsyncDisposable {
     if (this.figures.posts === before) this.figures.early++;
   }
 
-  /** The last runs come to their end, over a teacher that has recovered. */
+  /** Lets the last runs finish, with a teacher that has recovered. */
   async finished(): Promise<void> {
     const { script, samples, isRetry } = this.#scenario;
     await this.#teacher.follow({ ...script, faults: 0, refused: 0 });

@@ -68,7 +68,7 @@ Deno.test("OutputWatch moves at once what it finds after the first loss, also at
   assertEquals(job.problem, undefined);
 });
 
-Deno.test("OutputWatch names no file that holds nothing, and one that lines have come to later", async () => {
+Deno.test("OutputWatch names no file that holds nothing, nor one that got lines later", async () => {
   const { job, lost, empty, watch, second } = setUp();
   empty.add("x.rescued-1.jsonl");
   job.problem = "it was cut";

@@ -22,7 +22,7 @@ export class RequestReader {
     this.#connection = connection;
   }
 
-  /** The body of the next request, or undefined when the other side hung up. */
+  /** The body of the next request, or undefined when the other side closed the connection. */
   async next(): Promise<string | undefined> {
     let head = "";
     while (!head.endsWith("\r\n\r\n")) {

@@ -46,7 +46,7 @@ Deno.test("networkError() says so when it is the proxy that refuses, or the requ
   assertEquals([proxied.type, proxied.status, proxied.isUnreachable], ["request", 407, false]);
   assertEquals(
     proxied.message,
-    "Cannot reach h:443 through the proxy p:3128: it asks for other credentials (407)",
+    "Cannot reach h:443 through the proxy p:3128: it requires other credentials (407)",
   );
   const invalid = new errors.InvalidArgumentError("invalid header");
   const unsent = networkError(invalid, "h:443", "connecting", undefined);

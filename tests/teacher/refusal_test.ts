@@ -27,7 +27,7 @@ Deno.test("refusal() quotes the teacher's message", () => {
     assertEquals(refused(400, JSON.stringify(body)).message, words);
   }
   assertEquals(refused(502, `<html>${"x".repeat(500)}`).message.length, 300);
-  assertEquals(refused(503, "").message, "The teacher answered 503 without a word");
+  assertEquals(refused(503, "").message, "The teacher answered 503 without a message");
 });
 
 Deno.test("refusal() derives the type from the status", () => {

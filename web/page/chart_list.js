@@ -79,7 +79,7 @@ export const CHARTS = [
     series: [
       { column: "in_flight", label: "in flight", colour: "first", line: "solid", isFilled: true },
       { column: "limit", label: "limit", colour: "wait", line: "dashed" },
-      { column: "concurrency", label: "wanted", colour: "muted", line: "dotted" },
+      { column: "concurrency", label: "requested", colour: "muted", line: "dotted" },
       { column: "refused_for_load", label: "throttled", colour: "bad", line: "marks" },
     ],
   },

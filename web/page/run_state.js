@@ -229,7 +229,7 @@ export function limitWords({ snapshot, run }) {
   if (limit >= concurrency) return `concurrency ${wanted}`;
   if (run?.concurrency_is_auto) return `found by auto, up to ${wanted}`;
   if (teachers.some(({ state }) => state !== "up")) return `of ${wanted}: not all teachers are up`;
-  if (refused_for_load > 0) return `limited by the teacher, ${wanted} wanted`;
+  if (refused_for_load > 0) return `limited by the teacher, ${wanted} requested`;
   return `ramping up to ${wanted}`;
 }
 

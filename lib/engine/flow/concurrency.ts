@@ -72,7 +72,7 @@ const GENTLE_START: StartGrowth = { factor: 2, below: 16 };
 const QUIET_MS = 10_000;
 /** The share of the limit that has to be in flight for the limit to count as used. */
 const USED_SHARE = 0.8;
-/** Answers that come together see fewer and fewer in flight, so the limit counts as used for this long after it
+/** Answers that arrive together see fewer and fewer in flight, so the limit counts as used for this long after it
  * was. */
 const USED_FOR_MS = 1_000;
 /** Longer gaps between two calls do not count as time. While attempts are in flight there are ten calls a

@@ -189,7 +189,7 @@ class Window {
   }
 
   /** Counts an answer. Returns the goodput when the window ends. It ends after whole turnovers only: answers to
-   * requests that were sent together come together, and half of them would mislead. */
+   * requests that were sent together arrive together, and half of them would mislead. */
   answered(now: number, tokens: number): Goodput | undefined {
     this.#answers++;
     if (this.#startedAt === undefined) {

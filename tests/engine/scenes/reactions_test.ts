@@ -1,6 +1,6 @@
 /**
- * What the reactions of a run to its teacher are worth, in simulated time: goodput, posts and refusals, whatever
- * the constants behind them are. `docs/flow.md` gives the reasons.
+ * What the reactions of a run to its teacher are worth, in simulated time: goodput, posts and refusals, independent of
+ * the constants. `docs/flow.md` gives the reasons.
  *
  * @module
  */
@@ -25,7 +25,7 @@ function during(fromS: number, untilS: number, error: () => TeacherError): Scene
   return ({ seconds }) => seconds >= fromS && seconds < untilS ? error() : undefined;
 }
 
-Deno.test("a careful start risks one attempt, and costs a run of 20 s a tenth", async () => {
+Deno.test("a careful start risks one attempt, and makes a run of 20 s at most a tenth longer", async () => {
   const { byCalls, postsPerSecond, failed } = await play({
     ...{ ...LANES, rows: 4_000, spread: 0 },
     refuse: () => undefined,
@@ -68,7 +68,7 @@ const OUTAGES: readonly [
   ["answers 429 to everything", () => tooMany(), 0.7],
 ];
 for (const [name, error, share] of OUTAGES) {
-  Deno.test(`a teacher that ${name} for ten minutes is probed, no row fails, and it is used at once after`, async () => {
+  Deno.test(`a teacher that ${name} for ten minutes is probed, no row fails, and it is used at once afterwards`, async () => {
     const result = await play({
       ...{ ...LANES, rows: 10_000, isCareful: false, refusalMs: 200 },
       refuse: during(5, 605, error),
