@@ -184,7 +184,7 @@ export function errorText({ type, status, message, count }: ErrorGroup): string 
 }
 
 /**
- * Problems: teachers that are not up, and the error that most rows failed from. Repeated attempts
+ * Problems: teachers that are not up, and the error that most rows failed with. Repeated attempts
  * need no action.
  */
 export function troubleTexts({ teachers, errors }: Snapshot): string[] {

@@ -203,7 +203,7 @@ function teachersLines({ teachers }: Summary): Line[] {
 }
 
 /**
- * The errors that rows failed from come first.
+ * Errors that rows failed with come first.
  * `408 × rate_limit 429: Slow down · 407 retried, 1 failed`.
  */
 function errorLines({ errors }: Summary): Line[] {

@@ -23,13 +23,13 @@ const TIMEOUT_MS = 1_500;
 /** The longest time after the deadline until a lane is free, on a busy machine. */
 const GRACE_MS = 5_000;
 
-/** As many rows get lost as there are lanes: were one not given back, the run would not end. */
+/** As many calls are lost as there are lanes: if one lane were not freed, the run would not end. */
 function isLost(prompt: string): boolean {
   return Number(/\d+/.exec(prompt)![0]) % (ROWS / CONCURRENCY) === 3;
 }
 
 /** Proves that the lost attempts ended in time, and that their rows were sent again. On a busy machine an attempt that
- * is answered may be out of time as well. */
+ * is answered may time out as well. */
 function assertGivenBack({ summary, attempts }: LibraryRun): void {
   assertEquals([summary.state, summary.succeeded, summary.failed], ["done", ROWS, 0]);
   const ended = attempts.filter(({ error }) => error !== undefined);

@@ -117,7 +117,7 @@ Deno.test("IdTable distinguishes hex ids of another case or length from ids of 3
   assertEquals(table.size, 5);
 });
 
-/** Inserts ids and finds them again; gives how long that took, in ms. */
+/** Inserts ids and finds them again; returns the duration in ms. */
 function fill(table: IdTable, count: number, uidOf: (number: number) => string): number {
   const startedAt = performance.now();
   for (let i = 0; i < count; i++) table.insert(uidOf(i));
@@ -136,7 +136,7 @@ for (let digits = 4; digits <= 32; digits += 4) {
       plainMs = fill(new IdTable(), plain, (number) => `row ${number} of prompts`);
     const tookMs = fill(table, count, hex);
     assertEquals(table.size, count);
-    // Ids that crowd together would need a look at 30,000 slots each: hundreds of times as long.
+    // If ids clustered, each would probe 30,000 slots: hundreds of times as long.
     assertLessOrEqual(tookMs, 20 * plainMs * count / plain);
   });
 }
@@ -207,7 +207,7 @@ Deno.test("IdTable takes at most 40 bytes a row at every size", () => {
   const table = new IdTable();
   for (let rows = 1; rows <= 90_000; rows++) {
     table.insert(String(rows));
-    // Entries are made room for by the block, of 100 KB.
+    // Room for entries is allocated in blocks of 100 KB.
     if (rows > 20_000) assertLessOrEqual(table.byteLength / rows, 40);
   }
   const made = new IdTable(90_000);

@@ -242,7 +242,7 @@ Deno.test("a wait is shown once it lasts, and so is the reason for fewer attempt
     limitWords(storeOf({ limit: 7, concurrency: 64, refused_for_load: 0, ...changes }));
   assertEquals(limit({ limit: 64 }), "concurrency 64");
   assertEquals(limit({}), "ramping up to 64");
-  assertEquals(limit({ refused_for_load: 3 }), "limited by the teacher, 64 wanted");
+  assertEquals(limit({ refused_for_load: 3 }), "limited by the teacher, 64 requested");
   const unsure = (changes: Partial<WireSnapshot>) => unsureWords(makeWireSnapshot(changes));
   assertEquals(unsure({ refused_for_load: 0, eta_s: 130 }), "ramping up, ");
   assertEquals(unsure({ refused_for_load: 3, eta_s: 130 }), "over 2m 10s left, ");

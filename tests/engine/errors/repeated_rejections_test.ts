@@ -22,7 +22,7 @@ function uids(outcomes: readonly Outcome[]): string[] {
   return outcomes.map(({ row }) => row.uid);
 }
 
-/** Adds `count` rejections with the same message; returns what was settled meanwhile. */
+/** Adds `count` rejections with the same message; returns what was decided meanwhile. */
 function addAll(rejections: RepeatedRejections, count: number, from = 0): Outcome[] {
   return Array.from({ length: count }, (_, i) => rejections.add(refused(String(from + i)))).flat();
 }
