@@ -50,16 +50,11 @@ export interface FleetOutcome {
 /** Simulates a job. */
 export function simulateFleet(job: FleetJob, random: () => number): FleetOutcome {
   const { nodes, shards, rows, rowsPerSecond, unevenness, inFlight } = job;
-  const speeds = Array.from(
-    { length: nodes },
-    () => rowsPerSecond * Math.max(0.2, 1 + unevenness * normal(random)),
-  );
+  const speedOf = () => rowsPerSecond * Math.max(0.2, 1 + unevenness * normal(random));
+  const speeds = Array.from({ length: nodes }, speedOf);
   // Each node's time; the next shard goes to the node that is free first.
   const free = new Float64Array(nodes);
-  const queue: { left: number; readyAt: number }[] = Array.from(
-    { length: shards },
-    () => ({ left: rows / shards, readyAt: 0 }),
-  );
+  const queue = Array.from({ length: shards }, () => ({ left: rows / shards, readyAt: 0 }));
   let repeated = 0, restarts = 0, end = 0;
   while (queue.length > 0) {
     let node = 0;
@@ -80,10 +75,8 @@ export function simulateFleet(job: FleetJob, random: () => number): FleetOutcome
     const lost = stop === kill ? Math.min(inFlight, stop * speeds[node]) : 0;
     repeated += lost;
     free[node] = start + stop;
-    queue.push({
-      left: shard.left - stop * speeds[node] + lost,
-      readyAt: start + stop + REQUEUE_S,
-    });
+    const left = shard.left - stop * speeds[node] + lost;
+    queue.push({ left, readyAt: start + stop + REQUEUE_S });
   }
   const ideal = rows / speeds.reduce((sum, speed) => sum + speed, 0);
   return {

@@ -19,22 +19,16 @@ export async function startHelper<Report>(
   script: string,
   options: object,
 ): Promise<Helper<Report>> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--allow-all", script, JSON.stringify(options)],
-    cwd: import.meta.dirname,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
+  const child = spawned(script, options);
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
-  async function read(isEnough: () => boolean): Promise<void> {
-    while (!isEnough()) {
-      const { value, done } = await reader.read();
-      if (done) return;
+  const read = async (isEnough: () => boolean) => {
+    for (let end = false; !end && !isEnough();) {
+      const { value = "", done } = await reader.read();
       text += value;
+      end = done;
     }
-  }
+  };
   async function end(): Promise<Report> {
     // A helper that has ended by itself has already closed its side.
     await child.stdin.close().catch(() => {});
@@ -51,13 +45,22 @@ export async function startHelper<Report>(
     await end().catch(() => {});
     throw new Error(`Cannot measure with "${script}": it has not started`);
   }
+  const endOnce = () => ended ??= end();
   return {
     greeting,
-    end: () => ended ??= end(),
-    async [Symbol.asyncDispose]() {
-      await (ended ??= end()).catch(() => {});
-    },
+    end: endOnce,
+    [Symbol.asyncDispose]: () => endOnce().then(() => {}, () => {}),
   };
+}
+
+function spawned(script: string, options: object): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--allow-all", script, JSON.stringify(options)],
+    cwd: import.meta.dirname,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
 }
 
 /** Resolves when the parent process wants this one to end. */

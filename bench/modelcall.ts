@@ -34,11 +34,16 @@ export async function modelcallScenario(bench: Bench): Promise<Figure[]> {
     jobOf(true),
     inChild("bareLanes", { rows, concurrency: CONCURRENCY, latencyMs: LATENCY_MS }),
   ]);
+  return figuresOf(rows, report, careful, bareMs);
+}
+
+type Report = Awaited<ReturnType<typeof inChild<"job">>>;
+
+function figuresOf(rows: number, report: Report, careful: Report, bareMs: number): Figure[] {
   const waves = Math.ceil(rows / CONCURRENCY);
   const idealMs = waves * LATENCY_MS;
   const ideal = `${seconds(idealMs)} ideal (ModelCall ${seconds(idealMs * 253.1 / 250)})`;
   const ratio = report.elapsedMs / idealMs;
-  const cpu = report.cpuSeconds / report.elapsedMs * 1e5;
   const name = `ModelCall scenario, ${rows.toLocaleString("en")} rows`;
   return [
     {
@@ -63,20 +68,25 @@ export async function modelcallScenario(bench: Bench): Promise<Figure[]> {
       baseline: ideal,
       ratios: [report.wholeMs / idealMs],
     },
-    {
-      name: `${name}: CPU`,
-      retort: `${figure(cpu)} % of a core`,
-      baseline: "8 % (ModelCall, published)",
-      ratios: [cpu / 8],
-      target: atMost(cpu, 1, " %"),
-      note: `${figure(report.cpuSeconds)} s of CPU, the bar included; ` +
-        `${figure(report.wholeCpuSeconds)} s with the check of the input`,
-    },
+    cpuFigure(`${name}: CPU`, report),
   ];
 
   function perWave(elapsedMs: number): string {
     return `${figure((elapsedMs - idealMs) / waves)} ms`;
   }
+}
+
+function cpuFigure(name: string, { cpuSeconds, elapsedMs, wholeCpuSeconds }: Report): Figure {
+  const cpu = cpuSeconds / elapsedMs * 1e5;
+  return {
+    name,
+    retort: `${figure(cpu)} % of a core`,
+    baseline: "8 % (ModelCall, published)",
+    ratios: [cpu / 8],
+    target: atMost(cpu, 1, " %"),
+    note: `${figure(cpuSeconds)} s of CPU, the bar included; ` +
+      `${figure(wholeCpuSeconds)} s with the check of the input`,
+  };
 }
 
 function seconds(ms: number): string {

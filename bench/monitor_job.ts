@@ -118,13 +118,9 @@ export async function startRun(answerTime: () => Promise<unknown>): Promise<Moni
     await sleep(seconds * 1_000);
     clearInterval(timer);
     const settled = rows - rowsBefore, elapsedMs = performance.now() - startedMs;
-    const micros = cpuMicros() - cpuBefore;
-    return {
-      rowsPerS: 1_000 * settled / elapsedMs,
-      cpuMicrosPerRow: micros / settled,
-      cores: micros / elapsedMs / 1_000,
-      peakRssBytes,
-    };
+    const micros = cpuMicros() - cpuBefore, cores = micros / elapsedMs / 1_000;
+    const rowsPerS = 1_000 * settled / elapsedMs, cpuMicrosPerRow = micros / settled;
+    return { rowsPerS, cpuMicrosPerRow, cores, peakRssBytes };
   }
   const running = consume();
   await sleep(WARM_UP_MS);

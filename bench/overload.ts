@@ -77,32 +77,22 @@ export async function queueing(bench: Bench): Promise<Figure[]> {
   const auto: number[] = [], best: number[] = [], notes: string[] = [];
   for (let round = 0; round < bench.rounds(1); round++) {
     await using server = await startBusyServer({ latencyMs, spread: 0.5, slots });
-    const output = `${bench.dir}/queueing_${round}_`;
+    const files = { input, output: `${bench.dir}/queueing_${round}_` };
+    const searching = { concurrencies: ["auto"] as const, carefulStart: true, settleS, measureS };
+    const still = { settleS: 1, measureS: Math.max(1, measureS / 2) };
     const [[found], others] = await Promise.all([
+      inChild("goodputs", { ...files, ...searching, baseUrl: server.baseUrl("auto") }),
       inChild("goodputs", {
-        input,
-        output,
-        concurrencies: ["auto"],
-        carefulStart: true,
-        baseUrl: server.baseUrl("auto"),
-        settleS,
-        measureS,
-      }),
-      inChild("goodputs", {
-        input,
-        output,
+        ...files,
+        ...still,
         concurrencies: fixed,
         carefulStart: false,
         baseUrl: server.baseUrl("fixed"),
-        settleS: 1,
-        measureS: Math.max(1, measureS / 2),
       }),
     ]);
     auto.push(found.tokensPerS);
     best.push(Math.max(...others.map(({ tokensPerS }) => tokensPerS)));
-    const each = others.map(({ concurrency, tokensPerS }) =>
-      `${concurrency}: ${figure(tokensPerS)}`
-    );
+    const each = others.map((one) => `${one.concurrency}: ${figure(one.tokensPerS)}`);
     notes.push(`"auto" was at ${found.limit}; tokens/s at ${each.join(", ")}`);
   }
   const ratios = ratiosOf(auto, best);

@@ -19,9 +19,7 @@ export async function shardCosts(bench: Bench): Promise<Figure[]> {
   const input = `${bench.dir}/shards.jsonl`;
   await writeLines(input, rows, (i) => rowText(i, `"id":"row-${i}",${PADDING}`));
   const { size } = await Deno.stat(input);
-  const scanned = performance.now();
-  await divide([input], 64);
-  const scanS = (performance.now() - scanned) / 1_000;
+  const scanS = await scanSeconds(input);
   const stem = `${bench.dir}/shards/in`;
   const plan = await pinnedPlan(stem, [input], 64);
   const before = bytesRead();
@@ -54,6 +52,12 @@ export async function shardCosts(bench: Bench): Promise<Figure[]> {
     },
     ...merged,
   ];
+}
+
+async function scanSeconds(input: string): Promise<number> {
+  const started = performance.now();
+  await divide([input], 64);
+  return (performance.now() - started) / 1_000;
 }
 
 /** Reads one shard, and returns the time to its first rows in ms. */

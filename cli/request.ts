@@ -17,6 +17,7 @@ import { readParams } from "./params.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { PROGRESS_STYLES, type ProgressStyle } from "./screen.ts";
 import { Settings } from "./settings.ts";
+import type { Shard } from "../lib/shards/mod.ts";
 
 const DEFAULT_GRACE_MS = 20_000;
 
@@ -73,9 +74,7 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
     run: {
       ...readRunOptions(settings),
       ...await readUids(settings),
-      shard: settings.text("shard") === undefined
-        ? undefined
-        : (await import("./shard.ts")).readShard(settings, io),
+      shard: await shardOf(settings, io),
       retry,
       input: inputs,
       output: settings.required("output", "an output: add -o out/"),
@@ -87,6 +86,12 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
     allowance: allowance === undefined ? undefined : parseAllowance(allowance),
     graceMs: settings.milliseconds("grace") ?? DEFAULT_GRACE_MS,
   };
+}
+
+async function shardOf(settings: Settings, io: Io): Promise<Shard | undefined> {
+  if (settings.text("shard") === undefined) return undefined;
+  const { readShard } = await import("./shard.ts");
+  return readShard(settings, io);
 }
 
 function checkStart(

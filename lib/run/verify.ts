@@ -122,12 +122,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   const rows = rowOptionsOf(run, options);
   const samples = options.samples ?? run?.rows.samples ?? 1;
   const audit = await auditOf(files);
-  const { input: name, pieces = [{ path: name, name }] } = files;
-  const input = new InputSequence(
-    pieces.map((piece) => ({ options: rows, ...piece })),
-    options.imagesRoot,
-  );
-  const found = await preflight(input, {
+  const found = await preflight(inputOf(files, rows, options), {
     parser: new RowParser({
       ...rows,
       runParams: run?.identity.params,
@@ -157,6 +152,14 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
     damage: audit.damage,
     damageCount: audit.damageCount,
   };
+}
+
+function inputOf(
+  { input: name, pieces = [{ path: name, name }] }: OutputFiles,
+  rows: RowOptions,
+  { imagesRoot }: VerifyOptions,
+): InputSequence {
+  return new InputSequence(pieces.map((piece) => ({ options: rows, ...piece })), imagesRoot);
 }
 
 /** Reads all output, including lines that were kept next to the files. */

@@ -114,21 +114,13 @@ export class ParquetTable implements TableWriter {
         this.#chars += text.length;
         return this.#encoder.encode(text);
       }
-      case "int64":
-      case "uint64":
-        this.#chars += 8;
-        return BigInt(isRawJson(value) ? value.rawJSON : value as number);
-      case "double":
-        this.#chars += 8;
-        return Number(isRawJson(value) ? value.rawJSON : value);
-      case "decimal":
-      case "instant":
-      case "time":
-      case "date":
-        this.#chars += 8;
-        return exactValueOf(value, type);
-      default:
+      case "null":
+      case "boolean":
+      case "timestamp":
         return value;
+      default:
+        this.#chars += 8;
+        return numberOf(value, type);
     }
   }
 }
@@ -230,6 +222,18 @@ function exactElementOf(element: SchemaElement, type: DigitType): SchemaElement 
         logical_type: { type: name, isAdjustedToUTC, unit },
       };
     }
+  }
+}
+
+function numberOf(value: unknown, type: ColumnType): unknown {
+  switch (type.kind) {
+    case "int64":
+    case "uint64":
+      return BigInt(isRawJson(value) ? value.rawJSON : value as number);
+    case "double":
+      return Number(isRawJson(value) ? value.rawJSON : value);
+    default:
+      return exactValueOf(value, type as DigitType);
   }
 }
 
