@@ -238,23 +238,31 @@ const TICKS_PER_USD = 1e10;
 export function readUsage(value: unknown, model = ""): Usage | null {
   const usage = asObject(value);
   if (usage === undefined) return null;
-  // `input_tokens`, `output_tokens`: mlx-vlm, and gateways to APIs that count in these.
-  const promptTokens = countOf(usage.prompt_tokens) ?? countOf(usage.input_tokens);
-  const completionTokens = countOf(usage.completion_tokens) ?? countOf(usage.output_tokens);
+  // `input_tokens`, `output_tokens`: mlx-vlm, and gateways to APIs that count in these; `inputTokens`: Bedrock's.
+  const promptTokens = countOf(usage.prompt_tokens) ?? countOf(usage.input_tokens) ??
+    countOf(usage.inputTokens) ?? countOf(usage.promptTokens);
+  const completionTokens = countOf(usage.completion_tokens) ?? countOf(usage.output_tokens) ??
+    countOf(usage.outputTokens) ?? countOf(usage.completionTokens);
   if (promptTokens === undefined && completionTokens === undefined) return null;
-  const completion = asObject(usage.completion_tokens_details);
+  const completion = asObject(usage.completion_tokens_details) ??
+    asObject(usage.output_tokens_details);
   const prompt = asObject(usage.prompt_tokens_details);
+  // Anthropic's names: gateways write them beside OpenAI's, whose prompt holds them; it counts them apart itself.
+  const read = asCount(usage.cache_read_input_tokens);
+  const made = asCount(usage.cache_creation_input_tokens);
+  const isApart = usage.prompt_tokens === undefined && usage.input_tokens !== undefined;
   const cachedTokens = asCount(prompt?.cached_tokens) ?? asCount(usage.prompt_cache_hit_tokens) ??
-    asCount(usage.cached_tokens) ?? 0;
+    asCount(usage.cached_tokens) ?? read ?? 0;
   const reasoning = asCount(completion?.reasoning_tokens) ?? asCount(usage.reasoning_tokens);
   const rest = (asCount(usage.total_tokens) ?? 0) - (promptTokens ?? 0) - (completionTokens ?? 0);
   // Gemini counts thoughts in the total only, and bills them like the answer; so do gateways to it.
   const isUncounted = rest > 0 && (rest === reasoning || /gemini/i.test(model));
   const thoughts = isUncounted ? rest : 0;
-  const written = asCount(prompt?.cache_write_tokens) ?? asCount(prompt?.cache_creation_tokens);
+  const written = asCount(prompt?.cache_write_tokens) ?? asCount(prompt?.cache_creation_tokens) ??
+    made;
   const costUsd = statedCost(usage);
   const counts = {
-    promptTokens: promptTokens ?? 0,
+    promptTokens: (promptTokens ?? 0) + (isApart ? (read ?? 0) + (made ?? 0) : 0),
     completionTokens: (completionTokens ?? 0) + thoughts,
     reasoningTokens: reasoning ?? thoughts,
     cachedTokens,

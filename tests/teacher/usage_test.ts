@@ -34,6 +34,22 @@ Deno.test("readUsage() recognizes servers' names for caches", () => {
     [7, 3],
   );
   assertEquals(cached({ prompt_tokens_details: { cache_creation_tokens: 3 } }), [0, 3]);
+  const ofAnthropic = { cache_read_input_tokens: 7, cache_creation_input_tokens: 3 };
+  assertEquals(cached(ofAnthropic), [7, 3]);
+  assertEquals(readUsage({ ...COUNTS, ...ofAnthropic })?.promptTokens, 20);
+  // Anthropic itself counts them apart.
+  assertEquals(readUsage({ input_tokens: 20, output_tokens: 1, ...ofAnthropic })?.promptTokens, 30);
+});
+
+Deno.test("readUsage() recognizes other names of the counts", () => {
+  const counted = (usage: object) => {
+    const { promptTokens, completionTokens, reasoningTokens } = readUsage(usage)!;
+    return [promptTokens, completionTokens, reasoningTokens];
+  };
+  assertEquals(counted({ inputTokens: 7, outputTokens: 11 }), [7, 11, 0]);
+  assertEquals(counted({ promptTokens: 7, completionTokens: 11 }), [7, 11, 0]);
+  const details = { output_tokens_details: { reasoning_tokens: 4 } };
+  assertEquals(counted({ ...COUNTS, ...details }), [20, 198, 4]);
 });
 
 Deno.test("readUsage() reads what an answer costs, as each API says it", () => {
