@@ -16,7 +16,7 @@ const LAST_MS = 1_500;
 
 /** When the thread that guards signals is started. The main thread waits for its start, 15 to 40 ms, which short
  * runs need not spend. */
-const GUARDED_AFTER_MS = 1_000;
+const GUARDED_AFTER_MS = 2_000;
 
 /** Listens for signals until disposed of. */
 export interface Signals extends Disposable {
