@@ -52,7 +52,6 @@ const SHARED = [
 const MAIN_PACKAGES = [
   "deno-std",
   "eventsource-parser",
-  "hash-wasm",
   "undici",
   "xxhash-wasm",
 ];
