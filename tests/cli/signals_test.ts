@@ -199,9 +199,9 @@ Deno.test("listenForSignals() ignores signals and leaves no timer once disposed 
   assertEquals(scene.listeners, 0);
 });
 
-Deno.test("listenForSignals() starts the thread that guards signals where a run lasts a second", async () => {
+Deno.test("listenForSignals() starts the thread that guards signals where a run lasts two seconds", async () => {
   using scene = new Scene({ isGuarded: true });
-  await scene.clock.advance(999);
+  await scene.clock.advance(1_999);
   assertEquals(scene.did, []);
   await scene.clock.advance(1);
   assertEquals(scene.did, ["guard"]);
