@@ -78,9 +78,14 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
         ...six.status === "fulfilled" ? six.value.map((address) => `[${address}]`) : [],
       ];
       if (hosts.length === 0) {
-        const failed = [four, six].find((one) => one.status === "rejected");
+        // A name without addresses is `NotFound`, like a file that is not there.
+        const failed = [four, six].find((one) =>
+          one.status === "rejected" && !(one.reason instanceof Deno.errors.NotFound)
+        ) as PromiseRejectedResult | undefined;
         throw new Error(
-          failed === undefined ? "the name has no address" : systemReason(failed.reason),
+          failed === undefined
+            ? "the name has no address"
+            : `the name cannot be looked up: ${systemReason(failed.reason)}`,
         );
       }
       // The lookup of one kind of addresses may fail for a moment although there are some.

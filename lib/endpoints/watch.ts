@@ -6,7 +6,7 @@
  */
 
 import type { EndpointEntry, ListSource } from "./source.ts";
-import { formatCount } from "../figures.ts";
+import { formatCountOf } from "../figures.ts";
 
 /** How a list is followed. */
 export interface WatchOptions {
@@ -82,7 +82,7 @@ export class EndpointWatch {
       ...left.length > 0 ? [`${named(left)} left`] : [],
     ];
     if (parts.length === 0) return;
-    this.#say("info", `${parts.join(", ")}; ${formatCount(now.size)} teachers now`);
+    this.#say("info", `${parts.join(", ")}; ${formatCountOf(now.size, "teacher")} now`);
   }
 
   #say(level: "info" | "warning", what: string): void {

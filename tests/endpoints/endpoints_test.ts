@@ -1,6 +1,11 @@
 /** Tests of lib/endpoints/: lists of teachers, and how they are followed. @module */
 
-import { assertEquals, assertRejects, assertThrows } from "../../lib/deps/std_assert.ts";
+import {
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "../../lib/deps/std_assert.ts";
 import {
   type EndpointEntry,
   EndpointWatch,
@@ -101,7 +106,10 @@ Deno.test("a name means all of its addresses; one that cannot be resolved change
     "http://10.0.0.1:8000/v1",
     "http://10.0.0.2:8000/v1",
   ]);
-  const { watch, changes } = watched(source, entries);
+  const { watch, changes, notices } = watched(source, entries);
+  four = six;
+  await watch.look();
+  assertStringIncludes(notices[0], "the name has no address");
   four = new Error("the server does not answer");
   await watch.look();
   six = ["fd00::1"];
