@@ -90,7 +90,8 @@ export class RowMaker {
 
   /** Records the columns of a row. Returns what the format has no place for, if anything. */
   add(example: Example): NoPlace | undefined {
-    if (!this.#parts && hasParts(example)) {
+    // Rows that stay as they are keep their text in other messages.
+    if (this.#options.format !== "raw" && !this.#parts && hasParts(example)) {
       this.#parts = true;
       for (const name of MESSAGE_COLUMNS) withPartsIn(this.schema.columns.get(name));
     }

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { DamagedFileError, SinkError, UsageError } from "../../lib/errors.ts";
-import type { ExportOptions } from "../../lib/export/mod.ts";
+import { convertFiles, type ExportOptions } from "../../lib/export/mod.ts";
 import { tempDir } from "../support/temp.ts";
 import { exportFrom, resultLineOf, runFile } from "./results.ts";
 
@@ -340,6 +340,19 @@ Deno.test("exportResults() makes content lists of parts in every message where o
   const [first] = await dir.rows("train.jsonl");
   assertEquals(first.messages[0].content, [{ type: "text", text: "one" }]);
   assertEquals(first.messages[1].content, [{ type: "text", text: "an answer" }]);
+});
+
+Deno.test("exportResults() writes raw rows with text and images as Parquet", async () => {
+  await using dir = await tempDir();
+  const image = { type: "image_url", image_url: { url: "https://x/y.png" } };
+  const lines = [[{ role: "user", content: "t" }], [{ role: "user", content: [image] }]].map(
+    (messages, index) => resultLineOf({ messages }, { source: `p.jsonl:${index + 1}` }),
+  );
+  await dir.write("out.jsonl", lines.join("\n") + "\n");
+  await exportFrom(dir, { format: "raw", output: dir.path("train.parquet") });
+  await convertFiles({ input: dir.path("train.parquet"), output: dir.path("back.jsonl") });
+  const back = await dir.rows("back.jsonl");
+  assertEquals(back.map(({ messages }) => messages[0].content), ["t", [image]]);
 });
 
 Deno.test("exportResults() gives the entry that LLaMA-Factory reads, with the columns that are there", async () => {
