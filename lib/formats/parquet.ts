@@ -106,6 +106,7 @@ async function* readGroup(
     for (const leaf of leaves) leaf.took(ready);
     yield lines;
   }
+  for (const leaf of leaves) leaf.close();
 }
 
 /** How many rows are ready in all columns, one at least. */

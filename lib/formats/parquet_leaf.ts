@@ -14,6 +14,7 @@ import {
   type Page,
   PageDecoder,
   type PageHeader,
+  release,
   valueAtOf,
 } from "./parquet_pages.ts";
 import type { LeafNode } from "./parquet_schema.ts";
@@ -134,8 +135,15 @@ export class LeafColumn {
     this.rowsReady -= rows;
   }
 
+  /** Frees the memory that it uses, once all of its rows were taken. */
+  close(): void {
+    release(this.#page);
+    release(this.#dictionary);
+  }
+
   #current(): Page {
     if (this.#at < this.#page.count || this.#pages.length === 0) return this.#page;
+    release(this.#page);
     this.#page = this.#pages.shift()!;
     this.#at = this.#valueAt = 0;
     return this.#page;

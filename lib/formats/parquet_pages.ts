@@ -30,6 +30,8 @@ export interface Values {
   readonly items: DecodedArray;
   /** The bytes of texts. */
   readonly bytes: Uint8Array | undefined;
+  /** The memory that nothing else uses. */
+  readonly memory?: ArrayBuffer;
 }
 
 /** What is decoded of a page. */
@@ -75,7 +77,8 @@ export class PageDecoder {
   /** Decodes the page of a dictionary. */
   dictionary(header: PageHeader, bytes: Uint8Array): Values {
     const page = this.#decompressed(bytes, header.uncompressed_page_size);
-    return this.#plain(page, header.dictionary_page_header!.num_values);
+    const values = this.#plain(page, header.dictionary_page_header!.num_values);
+    return { ...values, memory: memoryOf(page, bytes) };
   }
 
   /** Decodes a page of values. */
@@ -85,11 +88,12 @@ export class PageDecoder {
     const definition = this.#definition, repetition = this.#repetition;
     if (v1 !== undefined) {
       const page = this.#decompressed(bytes, header.uncompressed_page_size);
+      const memory = memoryOf(page, bytes);
       const reader = readerOf(page);
       const repetitions = levelsOf(reader, repetition, count);
       const definitions = levelsOf(reader, definition, count);
       const levels = { count, repetitions, definitions: this.#definitionsOf(definitions) };
-      return this.#withValues(page.subarray(reader.offset), encoding, levels);
+      return { ...this.#withValues(page.subarray(reader.offset), encoding, levels), memory };
     }
     const { repetition_levels_byte_length: middle, definition_levels_byte_length: length } = v2!;
     const end = middle + length;
@@ -98,7 +102,8 @@ export class PageDecoder {
     const levels = { count, repetitions, definitions: this.#definitionsOf(definitions) };
     const values = bytes.subarray(end), size = header.uncompressed_page_size - end;
     const isPlain = v2!.is_compressed === false || size === 0;
-    return this.#withValues(isPlain ? values : this.#decompressed(values, size), encoding, levels);
+    const page = isPlain ? values : this.#decompressed(values, size);
+    return { ...this.#withValues(page, encoding, levels), memory: memoryOf(page, bytes) };
   }
 
   #definitionsOf(definitions: Uint8Array): Uint8Array {
@@ -135,6 +140,20 @@ export class PageDecoder {
     const { codec, compressors } = this.#decoder;
     return decompressPage(bytes, size, codec, compressors);
   }
+}
+
+/** The memory of a page that was decompressed; undefined where it may be that of other bytes, too. */
+function memoryOf({ buffer, byteLength }: Uint8Array, packed: Uint8Array): ArrayBuffer | undefined {
+  const isOwn = buffer !== packed.buffer && byteLength === buffer.byteLength;
+  return isOwn && buffer instanceof ArrayBuffer ? buffer : undefined;
+}
+
+/**
+ * Frees the memory of values that were all written: the garbage collector lets 20 MB of pages wait, because
+ * they are no part of its heap.
+ */
+export function release({ memory }: Values): void {
+  memory?.transfer(0);
 }
 
 type Encoding = NonNullable<PageHeader["data_page_header"]>["encoding"];
