@@ -57,6 +57,7 @@ export async function writeSet(
     if (targets.rows >= maxRows) break;
   }
   await write(maker.lastRows());
+  if (targets.rows === 0 && source.rowCount > 0 && !options.allowEmpty) throw noPairs(options);
   await targets.finish();
   const { rows, validationRows } = targets;
   const isPath = typeof output === "string" && (format === "dataset" || /\.\w+$/.test(output));
@@ -75,6 +76,15 @@ function refuseEmpty(
     (where !== undefined && lineCount > 0 ? `no ${what} meets --where` : `there is no ${what}`);
   throw new UsageError(
     `Cannot ${verb} "${paths.join('", "')}": ${problem}. Add --allow-empty if that is meant`,
+  );
+}
+
+/** Only pairs are made of several rows, and so may be none although rows were selected. */
+function noPairs({ paths, prefer }: ResolvedExport): UsageError {
+  const names = paths.join('", "');
+  return new UsageError(
+    `Cannot export "${names}": no row has two answers that --prefer ${prefer} ranks differently. ` +
+      "Run with --samples 2 or more, or add --allow-empty if that is meant",
   );
 }
 

@@ -122,6 +122,19 @@ Deno.test("preference pairs the best with the worst answer, and counts rows that
     "Left out 1 row whose answers --prefer ranks as equal",
   ]);
   await exportFrom(dir, { format, prefer: "longest" });
+  const none = {
+    format,
+    prefer: "shortest",
+    where: "id != 1",
+    output: dir.path("none.jsonl"),
+  } as const;
+  await assertRejects(
+    () => exportFrom(dir, none),
+    UsageError,
+    "no row has two answers that --prefer shortest ranks differently. Run with --samples 2",
+  );
+  assertEquals(await dir.exists("none.jsonl"), false);
+  assertEquals((await exportFrom(dir, { ...none, allowEmpty: true })).rows, 0);
   assertEquals((await dir.rows("train.jsonl"))[0].chosen[0].content, "long answer");
   await exportFrom(dir, { format, prefer: "completion_tokens" });
   assertEquals((await dir.rows("train.jsonl"))[0].chosen[0].content, "s");
