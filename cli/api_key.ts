@@ -93,7 +93,7 @@ function checked(key: string, where: string): string {
 }
 
 /** Shown in messages instead of what the user typed. */
-export const NOT_SHOWN = "What was given is not shown, for it may be the secret itself";
+export const NOT_SHOWN = "The given value is not shown, because it may be the secret itself";
 
 /** Words that occur in names of variables, but not in keys. */
 const USUAL_WORD = /(?:^|_)(?:API|APIKEY|AUTH|BASE|CRED|KEY|PASS|PASSWORD|SECRET|TOKEN|URL)(?:_|$)/;

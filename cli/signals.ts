@@ -40,7 +40,7 @@ export function listenForSignals(
     io.onSignal(signal, () => stopping.handle(signal))
   );
   const parent = watchParent(io, () => {
-    say("The process that started this run has ended, so the run ends too");
+    say("The process that started this run has ended, so the run stops");
     stopping.handle("SIGTERM");
   });
   const guard = guardLater(io.guardSignals);

@@ -58,8 +58,8 @@ function print(job: PreparedJob, options: SlurmOptions, io: Io): void {
   io.writeOut(slurmScript(job, arrays[0], options));
   const merge = [...options.program, ...job.merge].map((word) => shellWord(word)).join(" ");
   io.writeErr(
-    "Pipe this into sbatch --parsable, which prints the number of the job. Then, for the merge:\n" +
-      `sbatch --dependency=afterany:NUMBER --wrap ${shellWord(merge)}\n`,
+    "Pipe this into sbatch --parsable, which prints the ID of the job. Then, for the merge:\n" +
+      `sbatch --dependency=afterany:JOB_ID --wrap ${shellWord(merge)}\n`,
   );
 }
 

@@ -24,7 +24,7 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {
     throw new UsageError(
-      "Cannot open a view of nothing: name results, failures or a folder, as in out/",
+      "Cannot view without a path: name results, failures or a folder, as in out/",
     );
   }
   const hostname = settings.text("monitor-host") || undefined;

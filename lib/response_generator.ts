@@ -227,7 +227,7 @@ export class ResponseGenerator {
 
   #begin(): ActiveRun {
     if (this.#activity !== undefined) {
-      throw new TypeError("Cannot start: this generator is at work already. Make another one");
+      throw new TypeError("Cannot start: this generator is already running. Create another one");
     }
     const activity = new ActiveRun(this.#options, {
       concurrency: this.#concurrency,

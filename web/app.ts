@@ -111,7 +111,9 @@ export function createApp(options: AppOptions): Hono {
  */
 function upgrade(c: Context, hub: Hub): Response {
   const { raw } = c.req;
-  if (!isOwnPage(raw.headers)) return c.text("Cannot connect: another page has asked", 403);
+  if (!isOwnPage(raw.headers)) {
+    return c.text("Cannot connect: the request is from another page", 403);
+  }
   if (raw.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return c.text("Cannot connect: this address is for WebSockets", 426);
   }
@@ -140,7 +142,7 @@ function upgradeOf(request: Request): Deno.WebSocketUpgrade | undefined {
 
 async function control(c: Context, name: string, { run, hub }: AppOptions): Promise<Response> {
   const { headers } = c.req.raw;
-  if (!isOwnPage(headers)) return refuse(c, 403, "another page has asked");
+  if (!isOwnPage(headers)) return refuse(c, 403, "the request is from another page");
   if (!/^application\/json(;|$)/i.test(headers.get("content-type") ?? "")) {
     return refuse(c, 415, "the body must be application/json");
   }

@@ -82,7 +82,7 @@ export function guardedApp(options: GuardOptions): Hono {
 
   app.use("/*", async (c, next) => {
     if (c.req.method !== "POST" && !isOwnRead(c.req.raw.headers)) {
-      return c.text("Cannot answer: another page has asked", 403);
+      return c.text("Cannot answer: the request is from another page", 403);
     }
     const isScraper = c.req.path === scraped && c.req.method === "GET" &&
       isSameSecret(bearerToken(c.req.raw.headers), token);

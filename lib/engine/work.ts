@@ -178,7 +178,7 @@ export function outcomeOf(
 export function asTeacherError(thrown: unknown): TeacherError {
   if (thrown instanceof TeacherError) return thrown;
   if (thrown === undefined) {
-    return new TeacherError("The teacher gave something that is no completion", {
+    return new TeacherError("The teacher returned something that is not a completion", {
       type: "response",
     });
   }

@@ -32,7 +32,7 @@ const SHARD_BYTES = 256 * 2 ** 20;
  * @throws {UsageError} for any other folder
  */
 export async function checkFolder(path: string, { replace }: OutputGuard): Promise<void> {
-  if (path === "") throw new UsageError("Cannot write to nowhere: name a folder");
+  if (path === "") throw new UsageError("Cannot write to an empty path: name a folder");
   const refuse = (problem: string): never => {
     throw new UsageError(`Cannot write the dataset "${path}": ${problem}`);
   };

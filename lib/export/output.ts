@@ -145,7 +145,7 @@ export function standardStreamOf(path: string): "stdout" | "stderr" | undefined 
  * @throws {UsageError} when it is a folder, a source, a file of a run, or a file that is not to be replaced
  */
 export async function checkOutput(output: string, guard: OutputGuard): Promise<string> {
-  if (output === "") throw new UsageError("Cannot write to nowhere: name a file");
+  if (output === "") throw new UsageError("Cannot write to an empty path: name a file");
   if (standardStreamOf(output) !== undefined) return output;
   const refuse = (problem: string): never => {
     throw new UsageError(`Cannot write "${output}": ${problem}`);
@@ -160,7 +160,7 @@ export async function checkOutput(output: string, guard: OutputGuard): Promise<s
   const owner = await ownerOf(output);
   if (owner !== undefined) refuse(`it is ${owner}. Name another output`);
   if (info.size > 0 && !guard.replace) {
-    refuse("it holds something already. Add --replace to replace it, or name another output");
+    refuse("it is not empty. Add --replace to replace it, or name another output");
   }
   return await Deno.realPath(output);
 }

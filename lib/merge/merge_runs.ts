@@ -56,7 +56,7 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   }
   const outputs = pathsOf(options.outputs);
   if (outputs.length === 0) {
-    throw new UsageError("Cannot merge nothing: name the output of the runs");
+    throw new UsageError("Cannot merge without outputs: name those of the runs");
   }
   const files = outputFiles(pathOf(options.output));
   const runs = await readyRuns(outputs, files, options);
@@ -68,7 +68,7 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   using _lock = await acquireLock(files.lock);
   if (!options.replace && await hasContent(files.results)) {
     throw new UsageError(
-      `Cannot write "${files.results}": it holds something already. Add --replace to replace it, or name ` +
+      `Cannot write "${files.results}": it is not empty. Add --replace to replace it, or name ` +
         "another output",
     );
   }

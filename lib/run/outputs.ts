@@ -111,7 +111,9 @@ export async function stemOf(output: string, name: string): Promise<string> {
  * @throws {UsageError} when it can be neither
  */
 async function namesFile(output: string): Promise<boolean> {
-  if (output === "") throw new UsageError("Cannot write results to nowhere: name a file or folder");
+  if (output === "") {
+    throw new UsageError("Cannot write results to an empty path: name a file or folder");
+  }
   if (output === "-") {
     throw new UsageError(
       "Cannot write results to standard output, where a run could not read them back: name a file " +

@@ -84,7 +84,7 @@ export class Run {
   async preview(): Promise<Preview> {
     this.#jobs = await this.#makeJobs({ writes: false });
     if (this.#options.input.includes("-")) {
-      throw new UsageError("Cannot try out standard input: name a file");
+      throw new UsageError("Cannot preview standard input: name a file");
     }
     await this.#jobs.each(async (job) => {
       await job.checkInput();

@@ -202,7 +202,7 @@ export class StalledOutputs {
   remove(index: number): void {
     this.#stalled.delete(index);
     if (this.#stalled.size === 0) {
-      this.#notices.add("info", "The disk takes lines again: continuing");
+      this.#notices.add("info", "The disk accepts writes again: continuing");
     }
     this.#engine()?.openGate(`disk ${index}`);
   }

@@ -262,7 +262,7 @@ export class Journal<T> implements AsyncDisposable {
     this.#isSyncBroken = what === "sync";
     const error = new SinkError(
       `Cannot ${what} "${this.#path}": ${systemReason(cause)}. The last rows may not be on disk; ` +
-        "look after the disk, then run the same command again",
+        "check the disk, then run the same command again",
       { path: this.#path, cause },
     );
     this.#stop(error);

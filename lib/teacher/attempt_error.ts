@@ -195,7 +195,7 @@ export function networkError(
     return new TeacherError(message, { type: "network" });
   }
   if (/^Requires net access/.test(message)) {
-    const reason = "Retort was started without the permission for it (--allow-net)";
+    const reason = "Retort was started without the permission (--allow-net)";
     return new TeacherError(`${WHAT[stage](place)}: ${reason}`, {
       type: "network",
       code: "no_permission",
@@ -203,7 +203,7 @@ export function networkError(
     });
   }
   const reason = code === "UND_ERR_CONNECT_TIMEOUT"
-    ? "no connection within the time for it"
+    ? "no connection within the time limit"
     : REASONS[code] ?? message;
   const trouble = tlsTrouble(code, message, stage) ?? protocolTrouble(error, stage);
   return new TeacherError(`${WHAT[stage](place)}: ${reason}`, {

@@ -111,14 +111,14 @@ export function proxyUrl(proxy: string | undefined): URL | undefined {
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`);
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new TypeError(
-      "Cannot use the proxy that was given: " +
+      "Cannot use the given proxy: " +
         'it must be an address such as "http://proxy.example:3128"' +
         (url === null ? "" : `: its scheme is ${JSON.stringify(url.protocol)}`),
     );
   }
   if (!isDecodable(url.username) || !isDecodable(url.password)) {
     throw new TypeError(
-      "Cannot use the proxy that was given: its user name and password must be percent-encoded, " +
+      "Cannot use the given proxy: its user name and password must be percent-encoded, " +
         'with "%25" instead of each "%"',
     );
   }

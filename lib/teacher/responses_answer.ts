@@ -120,7 +120,7 @@ function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
 /** The error of a failed answer; undefined if a part of the answer exists, which counts instead. */
 function errorOf({ status, error }: JsonObject, hasContent: boolean): unknown {
   if (status !== "failed") return error;
-  return hasContent ? undefined : error ?? "The teacher says that it has failed, and not why";
+  return hasContent ? undefined : error ?? "The teacher reports a failure without a reason";
 }
 
 function textsOf(parts: unknown): string[] {

@@ -401,6 +401,6 @@ Deno.test("misuse throws at once", async () => {
   const generator = new ResponseGenerator({ teacher });
   const first = generator.generate([{ prompt: "p" }]);
   await first.next();
-  await assertRejects(() => generator.generate([]).next(), TypeError, "at work already");
+  await assertRejects(() => generator.generate([]).next(), TypeError, "already running");
   await first.return();
 });

@@ -33,7 +33,7 @@ Deno.test("asTeacherError() gives anything thrown a type and a message", () => {
   assertEquals(told, [
     ["teacher", "TypeError: x is not a function"],
     ["teacher", "no"],
-    ["response", "The teacher gave something that is no completion"],
+    ["response", "The teacher returned something that is not a completion"],
     ["teacher", "[object Object]"],
   ]);
 });

@@ -30,7 +30,7 @@ Deno.test("an export replaces a file that is not empty only with permission", as
   await assertRejects(
     () => exportTo(dir, "train.jsonl"),
     UsageError,
-    `Cannot write "${dir.path("train.jsonl")}": it holds something already. ` +
+    `Cannot write "${dir.path("train.jsonl")}": it is not empty. ` +
       "Add --replace to replace it, or name another output",
   );
   assertEquals(await dir.read("train.jsonl"), "mine\n");

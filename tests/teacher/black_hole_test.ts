@@ -61,7 +61,7 @@ Deno.test("a connection that is never established frees its lane", async () => {
   }));
   for (const error of errors) {
     assertEquals(classify(error).cause, "unreachable");
-    assertStringIncludes(error.message, "no connection within the time for it");
+    assertStringIncludes(error.message, "no connection within the time limit");
   }
 });
 

@@ -114,7 +114,7 @@ export function addDataRoutes(
 async function select(c: Context, open: OpenData): Promise<Response> {
   const { headers } = c.req.raw;
   if (!isOwnPage(headers)) {
-    return c.json({ error: "Cannot save: another page has asked" }, 403);
+    return c.json({ error: "Cannot save: the request is from another page" }, 403);
   }
   if (!/^application\/json(;|$)/i.test(headers.get("content-type") ?? "")) {
     return c.json(
