@@ -29,7 +29,7 @@ export async function rateLimited(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(800, 1_500);
   const perSecond = 100, burst = 10, concurrency = 200;
   const idealMs = 1_000 * Math.max(0, rows - burst) / perSecond + LATENCY_MS;
-  const { ours, theirs } = await besideLoops(bench, {
+  const { ours, theirs } = await againstLoops(bench, {
     server: { latencyMs: LATENCY_MS, perSecond, burst },
     rows,
     loopRows: rows,
@@ -54,7 +54,7 @@ export async function rateLimited(bench: Bench): Promise<Figure[]> {
 export async function failingOnce(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(1_600, 10_000);
   const failing = 0.4, concurrency = 20;
-  const { ours, theirs } = await besideLoops(bench, {
+  const { ours, theirs } = await againstLoops(bench, {
     server: { latencyMs: LATENCY_MS, failing },
     rows,
     // They take four times as long per row.
@@ -138,7 +138,7 @@ export async function weighted(bench: Bench): Promise<Figure[]> {
 }
 
 /** Runs Retort and the loops at the same time, each with a teacher of its own. */
-interface BesideLoops {
+interface AgainstLoops {
   readonly server: Parameters<typeof startBusyServer>[0];
   readonly rows: number;
   readonly loopRows: number;
@@ -146,9 +146,9 @@ interface BesideLoops {
   readonly idealMs: (ledger: Ledger) => number;
 }
 
-async function besideLoops(
+async function againstLoops(
   bench: Bench,
-  { server: options, rows, loopRows, concurrency, idealMs }: BesideLoops,
+  { server: options, rows, loopRows, concurrency, idealMs }: AgainstLoops,
 ): Promise<{ ours: Taken[]; theirs: Taken[] }> {
   const input = `${bench.dir}/overload.jsonl`;
   await writeRows(input, rows);

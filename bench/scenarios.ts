@@ -251,4 +251,4 @@ export async function parseEveryLine(
   if (found !== rows) throw new Error(`The file has ${found} ids instead of ${rows}`);
   return performance.now() - startedMs;
 }
-export { flagCosts, viewBesideRun, viewFile } from "./view_scenario.ts";
+export { flagCosts, viewDuringRun, viewFile } from "./view_scenario.ts";

@@ -37,7 +37,7 @@ export async function viewRows(bench: Bench): Promise<Figure[]> {
     rounds.push(await inChild("viewFile", { path }));
   }
   // During a run it has a ninth of its speed: it takes longer than the windows.
-  const during = await inChild("viewBesideRun", {
+  const during = await inChild("viewDuringRun", {
     path,
     rounds: bench.rounds(5),
     windowS: bench.full ? 8 : 2,

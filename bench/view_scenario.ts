@@ -83,7 +83,7 @@ export async function flagCosts({ path, rows }: { path: string; rows: number }):
  * A run at full speed, alternately with and without the indexing of a growing file at the same
  * time.
  */
-export async function viewBesideRun(
+export async function viewDuringRun(
   { path, rounds, windowS }: { path: string; rounds: number; windowS: number },
 ): Promise<Rounds<number, number>> {
   // Not at the top: the memory of the page must not include a run.

@@ -70,8 +70,10 @@ export function cardOf(content: CardContent): string {
   const { folder, licence, origin, rows, validationRows } = content;
   const name = basename(folder).replaceAll(/[\r\n]+/g, " ");
   const splits = validationRows > 0
-    ? `${number(rows - validationRows)} rows for training, ${number(validationRows)} for validation`
-    : `${number(rows)} rows`;
+    ? `${formatCount(rows - validationRows)} rows for training, ${
+      formatCount(validationRows)
+    } for validation`
+    : `${formatCount(rows)} rows`;
   return `${yamlOf(content, name)}
 
 ${CARD_MARK}
@@ -169,10 +171,12 @@ function factsOf({ facts }: CardContent): string[] {
   if (models.length === 0) return [];
   const { prompt, completion, reasoning } = facts.tokens;
   return [
-    `Teacher: ${models.map(([name, count]) => `\`${name}\` (${number(count)} rows)`).join(", ")}.`,
+    `Teacher: ${
+      models.map(([name, count]) => `\`${name}\` (${formatCount(count)} rows)`).join(", ")
+    }.`,
     `Answered between ${facts.first.slice(0, 10)} and ${facts.last.slice(0, 10)}.`,
-    `Tokens: ${number(prompt)} of prompts, ${number(completion)} of answers` +
-    `${reasoning > 0 ? `, ${number(reasoning)} of these for reasoning` : ""}.`,
+    `Tokens: ${formatCount(prompt)} of prompts, ${formatCount(completion)} of answers` +
+    `${reasoning > 0 ? `, ${formatCount(reasoning)} of these for reasoning` : ""}.`,
   ];
 }
 
@@ -182,7 +186,7 @@ function choicesOf({ options }: CardContent): string[] {
     where === undefined ? "" : `rows that meet \`${where}\``,
     dedupe ? "duplicates left out" : "",
     shuffle === undefined ? "" : `shuffled with the seed ${shuffle}`,
-    maxRows === Infinity ? "" : `at most ${number(maxRows)} rows`,
+    maxRows === Infinity ? "" : `at most ${formatCount(maxRows)} rows`,
     validation > 0
       ? `${Number((validation * 100).toFixed(4))} % for validation, by the uid of the row`
       : "",
@@ -193,8 +197,4 @@ function choicesOf({ options }: CardContent): string[] {
     ...choices.length > 0 ? [`Export: ${choices.join("; ")}.`] : [],
     `Written on ${date} by Retort ${VERSION}.`,
   ];
-}
-
-function number(value: number): string {
-  return formatCount(value);
 }

@@ -60,7 +60,7 @@ export class DatasetFolder implements Targets {
   validationRows = 0;
   readonly #path: string;
   readonly #staging: string;
-  /** A file beside the staging folder, locked while that is in use. */
+  /** A file next to the staging folder, locked while that is in use. */
   readonly #mark: TemporaryFile;
   readonly #options: ResolvedExport;
   readonly #context: TargetContext;

@@ -86,7 +86,7 @@ function functionCall(text: string, calls: readonly unknown[]): string {
 const THOUGHT = /^<think>\n.*<\/think>\n\n/s;
 
 /** Whether a message has text in addition to its calls, for which ShareGPT has no place. */
-export function hasTextBesideCalls(message: Message): boolean {
+export function hasTextWithCalls(message: Message): boolean {
   const { tool_calls: calls } = message;
   if (!Array.isArray(calls) || calls.length === 0) return false;
   return (textOf(message) ?? "").replace(THOUGHT, "").trim() !== "";

@@ -16,7 +16,7 @@ import type { ThinkStyle } from "../think.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import type { ExportFormat } from "./format_names.ts";
-import { hasTextBesideCalls, isAlternating } from "./llama_factory.ts";
+import { hasTextWithCalls, isAlternating } from "./llama_factory.ts";
 import { argumentsOf, type ToolArguments, type TrainingRow } from "./training_row.ts";
 import { jsonOf } from "../sink/mod.ts";
 import type { MadeRow } from "./row_maker.ts";
@@ -38,7 +38,7 @@ export class TrainerNotes {
   #rowsWithReasoning = 0;
   #callsOfText = 0;
   #rowsOutOfTurn = 0;
-  #textsBesideCalls = 0;
+  #textsWithCalls = 0;
   /** Each argument, and its first type. */
   readonly #types = new Map<string, string>();
   #firstKeys: string | undefined;
@@ -64,7 +64,7 @@ export class TrainerNotes {
       const answer = example.answer ??
         { role: "assistant", content: response, tool_calls: toolCalls };
       for (const message of [...example.messages, answer]) {
-        if (hasTextBesideCalls(message)) this.#textsBesideCalls++;
+        if (hasTextWithCalls(message)) this.#textsWithCalls++;
       }
     }
     let hasCalls = false;
@@ -151,9 +151,9 @@ export class TrainerNotes {
           "assistant: LLaMA-Factory drops them. For TRL and Axolotl use --format messages",
       );
     }
-    if (this.#textsBesideCalls > 0) {
+    if (this.#textsWithCalls > 0) {
       notes.push(
-        `Left out ${formatCountOf(this.#textsBesideCalls, "text")} that came with tool calls: ` +
+        `Left out ${formatCountOf(this.#textsWithCalls, "text")} that came with tool calls: ` +
           "sharegpt has no place for them. Use --format messages",
       );
     }

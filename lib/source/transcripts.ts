@@ -98,7 +98,7 @@ function lastLabel(text: string, label: string): number {
 
 /** Labels of plain letters: anything else is a template's mark. */
 const MAY_BE_MENTIONED = /^[A-Z]/;
-/** What stands before a label that is mentioned: a quote, or a word that ends no turn. */
+/** What precedes a label that is mentioned: a quote, or a word that ends no turn. */
 const MENTIONS =
   /(?:["'`“‘«「(]|\b(?:an?|the|and|or|of|with|does|is|are|like|as|than|says?|writes?|called|named|labels?|markers?|prefix(?:es)?|keywords?|strings?|tokens?|tags?|words?|terms?|texts?)\s+)$/i;
 const LONGEST_WORD = 16;

@@ -256,9 +256,9 @@ const utf8 = new TextDecoder();
 const latin1 = new TextDecoder("windows-1252");
 const REPLACEMENT = "\ufffd";
 
-/** Whether bytes that are not UTF-8 are Latin-1, which servers in front of older systems send without a label: there is
- * no character of UTF-8 among them, and letters beyond ASCII stand alone. The half of a character that a model has left
- * at the end of its answer is no letter of Latin-1. */
+/** Whether bytes that are not UTF-8 are Latin-1, which servers in front of older systems send without a label:
+ * there is no character of UTF-8 among them, and letters beyond ASCII are apart. The half of a character that a
+ * model has left at the end of its answer is no letter of Latin-1. */
 function isLatin1(bytes: Uint8Array, text: string): boolean {
   if (/[^\p{ASCII}\ufffd]/u.test(text)) return false;
   let letters = 0, inRow = 0, inside = 0;

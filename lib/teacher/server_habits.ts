@@ -7,7 +7,7 @@
  * So this also learns from what the server does.
  *
  * Whether it sends heads that undici rejects and other clients read: `100 Continue` that no request asked for, which
- * RFC 9110 (15.2) requires clients to skip; one `Content-Length` stated twice (8.6), or beside chunks (RFC 9112, 6.3);
+ * RFC 9110 (15.2) requires clients to skip; one `Content-Length` stated twice (8.6), or next to chunks (RFC 9112, 6.3);
  * and lines that end in LF alone (2.2).
  *
  * @module

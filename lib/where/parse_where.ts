@@ -9,7 +9,7 @@
  *            | operand [ ("==" | "!=" | "<" | "<=" | ">" | ">=" | "contains" | "icontains") operand ]
  *            | operand "matches" text
  *            | operand [ "not" ] "in" ( "(" | "[" ) operand { "," operand } ( ")" | "]" )
- * operand    = path | text | number | true | false | null; an odd name in a path stands in backquotes
+ * operand    = path | text | number | true | false | null; an odd name in a path is in backquotes
  * ```
  *
  * @module

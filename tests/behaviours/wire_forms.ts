@@ -249,7 +249,7 @@ const BYTES: readonly ServerCase[] = [
   },
   {
     who: "proxies that add what is there",
-    sends: "`Content-Length` beside chunks",
+    sends: "`Content-Length` next to chunks",
     script: [
       oddHead(
         `content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n${TEXT.length.toString(16)}\r\n`,

@@ -20,7 +20,7 @@ import { type CliProcess, runCli } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { assertExit, assertVerified, distill, numberedRows, startDistill } from "./fixture.ts";
 
-/** The arguments of a run over `in.jsonl`, besides its server. */
+/** The arguments of a run over `in.jsonl`, other than its server. */
 async function argsOf(dir: TempDir, rows: number, ...flags: string[]): Promise<string[]> {
   const input = await dir.write("in.jsonl", numberedRows(rows));
   return [input, "-o", dir.path("out/"), "--progress", "none", ...flags];

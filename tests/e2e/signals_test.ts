@@ -295,7 +295,7 @@ Deno.test(
     const { server, release } = serveHolding(2);
     await using _server = server;
     const input = await dir.write("in.jsonl", numberedRows(9));
-    // Once two rows are on disk, and the thread beside it was started, nothing else happens on the main thread.
+    // Once two rows are on disk, and the second thread was started, nothing else happens on the main thread.
     const freeze = await dir.write(
       "freeze.ts",
       `const results = ${JSON.stringify(dir.path("out/in.jsonl"))};

@@ -35,7 +35,7 @@ export interface SimulatedAttempt {
 
 /** Decides when attempts may be sent. */
 export interface SimulatedGate {
-  /** Whether an attempt may be sent now, besides those in flight. */
+  /** Whether an attempt may be sent now, in addition to those in flight. */
   mayStart(inFlight: number): boolean;
   /** An attempt was sent. */
   started?(attempt: SimulatedAttempt): void;

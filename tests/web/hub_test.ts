@@ -132,7 +132,7 @@ Deno.test("Hub sends pages the whole state again when the history was thinned", 
     stage.step();
     const types = socket.taken();
     if (types.includes("hello")) hellos++;
-    assertLessOrEqual(types.length, 1, "a page that is told everything needs no snapshot besides");
+    assertLessOrEqual(types.length, 1, "a page that is told everything needs no snapshot as well");
   }
   assertEquals(hellos, 2, "at 500 s and at 1,000 s");
 });
