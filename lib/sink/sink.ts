@@ -204,9 +204,10 @@ function journalOptions(options: SinkOptions) {
   };
 }
 
-/** The limit of each file. */
+/** The limit of each file. Rows beyond it wait for fdatasync: with 1,024, a teacher that answers at once was idle half of
+ * the time. */
 function maxUnsyncedRows(concurrency: number): number {
-  return Math.max(1_024, 4 * concurrency);
+  return Math.max(8_192, 4 * concurrency);
 }
 
 /** A full disk stops both files, but is reported once. */

@@ -120,12 +120,12 @@ Deno.test("Sink limits unsynced rows by the concurrency, also when that changes"
   });
   const outcome = successOf(rowOf("{}"));
   const rows = () => disk.writes.join("").split("\n").length - 1;
-  const puts = Array.from({ length: 2_000 }, () => sink.put(outcome));
+  const puts = Array.from({ length: 10_000 }, () => sink.put(outcome));
   await puts[0];
-  assertEquals(rows(), 1_024);
-  sink.setConcurrency(500);
-  await puts[1_999];
-  assertEquals(rows(), 2_000);
+  assertEquals(rows(), 8_192);
+  sink.setConcurrency(2_500);
+  await puts[9_999];
+  assertEquals(rows(), 10_000);
   gate.resolve();
   await sink.close();
 });
