@@ -183,11 +183,11 @@ const NOTHING = new Uint8Array(0);
 /** The charset that a body's byte order mark names, else its label (the field `content-type`). `first`: its first
  * bytes. */
 function charsetOf(
-  [a, b]: Uint8Array,
+  first: Uint8Array,
   label: string | readonly string[] | undefined,
 ): string | undefined {
-  if (a === 0xff && b === 0xfe) return "utf-16le";
-  if (a === 0xfe && b === 0xff) return "utf-16be";
+  if (first[0] === 0xff && first[1] === 0xfe) return "utf-16le";
+  if (first[0] === 0xfe && first[1] === 0xff) return "utf-16be";
   return /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(String(label ?? ""))?.[1];
 }
 
