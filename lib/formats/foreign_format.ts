@@ -116,7 +116,7 @@ export function foreignText(
   if (/^(\/\/|\/\*)/.test(line)) {
     return { what: "JSON with comments", advice: () => "Remove the comments" };
   }
-  if (isOnlyLine && BY_COLUMNS.test(line)) {
+  if (isOnlyLine && isOfColumns(line)) {
     return { what: "a table by columns", advice: fromColumns };
   }
   if (/^<(!doctype|html|\?xml|head|body)\b/i.test(line)) {
@@ -146,6 +146,18 @@ export function foreignText(
 
 /** Columns are lists of values, or objects by index as pandas writes them. */
 const BY_COLUMNS = /^\{\s*"[^"]*"\s*:\s*(\{\s*"0"|\[\s*(["\d-]|true|false|null))/;
+
+/** Whether a line is such a table. A row whose first field is a list has other fields that are none. */
+function isOfColumns(line: string): boolean {
+  if (!BY_COLUMNS.test(line)) return false;
+  try {
+    return Object.values(JSON.parse(line)).every((column) => typeof column === "object");
+  } catch {
+    // Of a long line only the beginning is known.
+    return true;
+  }
+}
+
 const ROWS_OF_COLUMNS =
   "'. as $t | .[keys_unsorted[0]] | keys_unsorted[] as $i | $t | map_values(.[$i])'";
 

@@ -156,6 +156,7 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
   ["remark.jsonc", '// a\n[{"prompt":"a"}]', /it is JSON with comments/],
   ["remarks.json", '/* a */ [{"prompt":"a"}]', /it is JSON with comments/],
   ["columns.json", '{"prompt":["a","b"],"id":[1,2]}', /it is a table by columns.*jq -c/],
+  ["list.jsonl", '{"id":[1],"prompt":"hi"}', /"id" must be a string or a number/],
   ["pandas.json", '{"prompt":{"0":"a","1":"b"}}', /it is a table by columns.*jq -c/],
   ["data.json", '{"data":[{"prompt":"a"}]}', /the rows are in "data".*jq -c|"data"/],
   ["pretty.json", '{\n  "prompt": "a"\n}\n', /JSON over several lines.*jq -c \./],
