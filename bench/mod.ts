@@ -12,6 +12,7 @@ import { httpRows } from "./http.ts";
 import type { Bench, Figure, Measure } from "./measure.ts";
 import { modelcallScenario } from "./modelcall.ts";
 import { monitorCosts, monitorSpeed } from "./monitor.ts";
+import { monitorFrames } from "./monitor_frames.ts";
 import { failingOnce, queueing, rateLimited, weighted } from "./overload.ts";
 import { peers } from "./peers.ts";
 import { progressOnOff, progressPerRow } from "./progress.ts";
@@ -40,6 +41,7 @@ const MEASURES: readonly Measure[] = [
   { name: "progress on and off", run: progressOnOff },
   { name: "monitor: speed", run: monitorSpeed },
   { name: "monitor: costs", run: monitorCosts },
+  { name: "monitor: frames", run: monitorFrames },
   { name: "overload: rate", run: rateLimited },
   { name: "overload: faults", run: failingOnce },
   { name: "overload: queue", run: queueing },

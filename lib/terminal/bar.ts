@@ -18,6 +18,7 @@ import {
   joinSegments,
   type Paint,
   type Segment,
+  segmentCells,
   stringWidth,
 } from "./columns.ts";
 import {
@@ -167,10 +168,13 @@ function renderBar(snapshot: Snapshot, view: BarView): string[] {
     return [" " + joinSegments([...name, { text: words }], width, paint)];
   }
   const state: Segment[] = snapshot.state === "running" ? [] : [{ text: words, colour: "yellow" }];
+  const figures = [...state, rowsSegment(snapshot), ...mainSegments(snapshot)];
+  const brief = [...state, rowsSegment(snapshot), ...mainSegments(snapshot, true)];
   const process = view.isVerbose ? processSegments(snapshot) : [];
   const lines = [
     barLine(snapshot, view, width),
-    joinSegments([...state, rowsSegment(snapshot), ...mainSegments(snapshot)], width, paint),
+    // Ranges of estimates make room for the number of failed rows.
+    joinSegments(segmentCells(figures) <= width ? figures : brief, width, paint),
     joinSegments(workSegments(snapshot), width, paint),
     joinSegments(process, width, paint),
     paint(clip(troubleTexts(snapshot).join(" · "), width), "red"),

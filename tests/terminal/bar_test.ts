@@ -73,6 +73,12 @@ Deno.test("createBar() shows a snapshot in four lines", () => {
   ]);
 });
 
+Deno.test("createBar() leaves out the ranges of estimates where the failed rows need their room", () => {
+  const { bar, screen } = setUp(66);
+  bar(makeSnapshot({ cost_usd: 1.2, errors: LOSING }));
+  assertEquals(screen.lines[1], " 500/1,000 rows · 38.3 rows/s · ETA 13 s · $1.20 · 20 failed");
+});
+
 Deno.test("createBar() shows the process on request, and no line of more than 120 columns", () => {
   const { bar, screen } = setUp(300, { isVerbose: true });
   bar(makeSnapshot({ ...TROUBLE, reason: "x".repeat(300) }));

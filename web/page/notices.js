@@ -23,6 +23,7 @@ export class NoticesView {
   /** Updates what has changed. @param {RunStore} store @param {number} nowMs */
   update(store, nowMs) {
     setShown(this.#none, store.notices.length === 0);
+    setText(this.#none, store.ended ? "No events" : "No events yet");
     fillRows(this.#list, this.#rows, store.notices.toReversed(), makeNotice, (row, notice) => {
       const isWarning = notice.level === "warning";
       setAttribute(row.element, "data-tone", isWarning ? "wait" : "calm");

@@ -283,7 +283,7 @@ const MOST_UID_CHARS = 56;
 /** @param {readonly string[]} uids */
 function exampleWords([first, ...others]) {
   if (first === undefined) return "";
-  let words = `For example row ${first}`;
+  let words = `For example: ${first}`;
   for (const uid of others) {
     if (words.length + uid.length > MOST_UID_CHARS) break;
     words += `, ${uid}`;
