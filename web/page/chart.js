@@ -159,14 +159,10 @@ export class Chart {
 
   /** @returns {UPlot.Options} */
   #options() {
-    const { series, mark } = this.#definition;
-    const font = `11px ${getComputedStyle(document.body).fontFamily}`;
-    const axis = {
-      font,
-      stroke: () => themeColour("muted"),
-      ticks: { show: false },
-      grid: { stroke: () => themeColour("line"), width: 1 },
-    };
+    const shown = this.#definition.series.map((one, i) => ({
+      ...seriesOptions(one),
+      show: this.#isShown[i],
+    }));
     return {
       width: this.#width,
       height: this.#height,
@@ -182,35 +178,8 @@ export class Chart {
         x: { time: true, range: () => this.#group.range() },
         y: { range: (_plot, _min, max) => [0, this.#scale(max).top] },
       },
-      series: [
-        {},
-        ...series.map((one, i) => ({ ...seriesOptions(one), show: this.#isShown[i] })),
-      ],
-      axes: [
-        {
-          ...axis,
-          grid: { show: false },
-          size: 24,
-          gap: 6,
-          space: TIME_AXIS_SPACE,
-          incrs: TIME_AXIS_STEPS,
-          values: (_plot, splits) => {
-            const stepMs = ((splits[1] ?? 0) - splits[0]) * 1000;
-            return splits.map((split) => formatAxisTime(split * 1000, stepMs));
-          },
-        },
-        {
-          ...axis,
-          size: (_plot, values) =>
-            AXIS_PX + LETTER_PX * Math.max(4, ...(values ?? []).map(({ length }) => length)),
-          gap: 8,
-          splits: (_plot, _axis, _min, max) => {
-            const { step } = this.#scale(max);
-            return Array.from({ length: Math.round(max / step) + 1 }, (_, i) => i * step);
-          },
-          values: (_plot, splits) => splits.map((value) => mark(value)),
-        },
-      ],
+      series: [{}, ...shown],
+      axes: this.#axes(),
       hooks: {
         setCursor: [(plot) => this.#group.showCursor(plot.cursor.idx ?? null)],
         setSelect: [(plot) => this.#zoom(plot)],
@@ -220,6 +189,41 @@ export class Chart {
         ],
       },
     };
+  }
+
+  /** @returns {UPlot.Axis[]} */
+  #axes() {
+    const axis = {
+      font: `11px ${getComputedStyle(document.body).fontFamily}`,
+      stroke: () => themeColour("muted"),
+      ticks: { show: false },
+      grid: { stroke: () => themeColour("line"), width: 1 },
+    };
+    return [
+      {
+        ...axis,
+        grid: { show: false },
+        size: 24,
+        gap: 6,
+        space: TIME_AXIS_SPACE,
+        incrs: TIME_AXIS_STEPS,
+        values: (_plot, splits) => {
+          const stepMs = ((splits[1] ?? 0) - splits[0]) * 1000;
+          return splits.map((split) => formatAxisTime(split * 1000, stepMs));
+        },
+      },
+      {
+        ...axis,
+        size: (_plot, values) =>
+          AXIS_PX + LETTER_PX * Math.max(4, ...(values ?? []).map(({ length }) => length)),
+        gap: 8,
+        splits: (_plot, _axis, _min, max) => {
+          const { step } = this.#scale(max);
+          return Array.from({ length: Math.round(max / step) + 1 }, (_, i) => i * step);
+        },
+        values: (_plot, splits) => splits.map((value) => this.#definition.mark(value)),
+      },
+    ];
   }
 
   /** @param {number | null} most */

@@ -53,6 +53,24 @@ export class Controls {
       const words = `Concurrency is ${formatCount(concurrency)}`;
       this.#send("concurrency", { concurrency }, words, () => this.#concurrency.release(value));
     });
+    this.#prepareBudget();
+    this.#retry.addEventListener("change", () => {
+      const { checked } = this.#retry;
+      this.#retryWanted = checked;
+      const words = checked ? "Failed rows will be retried" : "Failed rows are left as they are";
+      this.#send("retry", { retry_when_done: checked }, words);
+    });
+    this.#prepareDialog("stop", () => this.#send("stop", {}, "Draining"));
+    this.#prepareDialog("abort", () => {
+      this.#send("abort", { confirm: ABORT_WORD }, "Aborting");
+    });
+    this.#confirm.addEventListener("input", () => {
+      byId("abort-do", HTMLButtonElement).disabled = !this.#isConfirmed;
+    });
+  }
+
+  /** A budget below what is spent ends the run, so it is asked about first. */
+  #prepareBudget() {
     onSubmit("budget-form", () => {
       const { value } = this.#budget;
       if (value === "" || Number(value) > this.#spentUsd) return this.#setBudget();
@@ -70,19 +88,6 @@ export class Controls {
     onSubmit("budget-confirm-form", () => {
       byId("budget-dialog", HTMLDialogElement).close();
       this.#setBudget();
-    });
-    this.#retry.addEventListener("change", () => {
-      const { checked } = this.#retry;
-      this.#retryWanted = checked;
-      const words = checked ? "Failed rows will be retried" : "Failed rows are left as they are";
-      this.#send("retry", { retry_when_done: checked }, words);
-    });
-    this.#prepareDialog("stop", () => this.#send("stop", {}, "Draining"));
-    this.#prepareDialog("abort", () => {
-      this.#send("abort", { confirm: ABORT_WORD }, "Aborting");
-    });
-    this.#confirm.addEventListener("input", () => {
-      byId("abort-do", HTMLButtonElement).disabled = !this.#isConfirmed;
     });
   }
 

@@ -65,65 +65,21 @@ export class Detail {
 
   /** @param {RowDetail} row @returns {Node[]} */
   #parts(row) {
-    const parts = [];
-    if (row.error !== null) {
-      parts.push(
-        makeText(
-          "Failure",
-          `${row.error.type}${
-            row.error.status === null ? "" : ` ${row.error.status}`
-          }: ${row.error.message}`,
-        ),
-      );
-    }
-    if (row.flags.length > 0) parts.push(this.#flags(row));
-    for (const { role, text, toolCalls } of row.turns) {
-      parts.push(makeText(ROLES[role] ?? role, text));
-      if (toolCalls !== undefined) {
-        parts.push(makeText("Tool calls of this turn", toolCalls));
-      }
-    }
-    if (row.reasoning !== "") {
-      parts.push(
-        makeFoldedText(
-          "Reasoning",
-          row.reasoning_tokens > 0 ? ` (${formatCount(row.reasoning_tokens)} tokens)` : "",
-          row.reasoning,
-        ),
-      );
-    }
-    if (
-      row.response !== "" ||
-      (row.status === "answered" && row.tool_calls === "")
-    ) {
-      parts.push(
-        makeText(
-          row.status === "answered" ? "Answer" : "Answer that was not kept",
-          row.response,
-        ),
-      );
-    }
-    if (row.tool_calls !== "") {
-      parts.push(makeText("Tool calls", row.tool_calls));
-    }
-    if (row.samples.length > 1) parts.push(makeSamples(row));
-    parts.push(makeFacts(factsOf(row)));
-    for (const [name, text] of Object.entries(row.own)) {
-      if (!SHOWN_AS_TURNS.has(name) && text !== "") {
-        parts.push(makeFoldedText(`Your field: ${name}`, "", text));
-      }
-    }
-    parts.push(makeFoldedText("Raw JSON", "", row.raw));
-    if (row.is_cut) {
-      parts.push(
-        make(
-          "p",
-          { class: "note" },
-          "Long texts are cut here; the file has them whole.",
-        ),
-      );
-    }
-    return parts;
+    const own = Object.entries(row.own).filter(([name, text]) =>
+      !SHOWN_AS_TURNS.has(name) && text !== ""
+    );
+    const note = "Long texts are cut here; the file has them whole.";
+    return [
+      ...row.error === null ? [] : [makeText("Failure", failureWords(row.error))],
+      ...row.flags.length > 0 ? [this.#flags(row)] : [],
+      ...row.turns.flatMap(turnParts),
+      ...answerParts(row),
+      ...row.samples.length > 1 ? [makeSamples(row)] : [],
+      makeFacts(factsOf(row)),
+      ...own.map(([name, text]) => makeFoldedText(`Your field: ${name}`, "", text)),
+      makeFoldedText("Raw JSON", "", row.raw),
+      ...row.is_cut ? [make("p", { class: "note" }, note)] : [],
+    ];
   }
 
   /** @param {RowDetail} row */
@@ -241,4 +197,30 @@ function makeChoice(side, samples) {
     select.append(make("option", {}, names.filter((name) => name !== "").join(" · ")));
   }
   return select;
+}
+
+/** @param {NonNullable<RowDetail["error"]>} error */
+function failureWords({ type, status, message }) {
+  return `${type}${status === null ? "" : ` ${status}`}: ${message}`;
+}
+
+/** @param {RowDetail["turns"][number]} turn */
+function turnParts({ role, text, toolCalls }) {
+  const calls = toolCalls === undefined ? [] : [makeText("Tool calls of this turn", toolCalls)];
+  return [makeText(ROLES[role] ?? role, text), ...calls];
+}
+
+/** Reasoning, answer and calls. @param {RowDetail} row */
+function answerParts({ reasoning, reasoning_tokens, response, status, tool_calls }) {
+  const parts = [];
+  if (reasoning !== "") {
+    const tokens = reasoning_tokens > 0 ? ` (${formatCount(reasoning_tokens)} tokens)` : "";
+    parts.push(makeFoldedText("Reasoning", tokens, reasoning));
+  }
+  const isAnswered = status === "answered";
+  if (response !== "" || (isAnswered && tool_calls === "")) {
+    parts.push(makeText(isAnswered ? "Answer" : "Answer that was not kept", response));
+  }
+  if (tool_calls !== "") parts.push(makeText("Tool calls", tool_calls));
+  return parts;
 }

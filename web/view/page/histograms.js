@@ -16,7 +16,10 @@ import { byId, make, setAttribute, setChildren, setShown, setText } from "../../
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 48;
 
-/** @typedef {{ element: HTMLElement, bars: SVGElement, ends: HTMLElement, min: HTMLInputElement, max: HTMLInputElement, bins: Histogram["bins"], limit: HTMLElement }} Plot */
+/** @typedef {{ element: HTMLElement, bars: SVGElement, allBars: SVGElement, shownBars: SVGElement, lines: SVGElement, ends: HTMLElement, min: HTMLInputElement, max: HTMLInputElement, bins: Histogram["bins"], limit: HTMLElement }} Plot */
+
+/** @typedef {Histogram["bins"][number]} Bin */
+/** @typedef {{ min: number | null, max: number | null }} Range */
 
 /** The histograms. */
 export class HistogramList {
@@ -43,120 +46,38 @@ export class HistogramList {
       filter.ranges.some((range) => range.field === field)
     );
     const elements = several.map((histogram) => {
-      const plot = this.#plots.get(histogram.field) ??
-        this.#makePlot(histogram);
-      const of = new Map(
-        shown.find(({ field }) => field === histogram.field)?.bins.map((
-          { from, count },
-        ) => [from, count]),
-      );
-      const first = Math.max(
-        0,
-        histogram.bins.findIndex(({ count }) => count > 0),
-      );
-      plot.bins = histogram.bins.slice(first);
-      const range = filter.ranges.find(({ field }) => field === histogram.field);
-      this.#drawBars(
-        plot,
-        of,
-        histogram.field === "prompt_tokens" ? [] : limits,
-        range?.min ?? null,
-        range?.max ?? null,
-      );
-      setText(
-        plot.ends,
-        `${formatCount(plot.bins[0]?.from ?? 0)} – ${formatCount(histogram.most)}`,
-      );
-      if (document.activeElement !== plot.min) {
-        plot.min.value = String(range?.min ?? "");
-      }
-      if (document.activeElement !== plot.max) {
-        plot.max.value = String(range?.max ?? "");
-      }
+      const plot = this.#plots.get(histogram.field) ?? this.#makePlot(histogram);
+      const counts = shown.find(({ field }) => field === histogram.field)?.bins ?? [];
+      const range = filter.ranges.find(({ field }) => field === histogram.field) ??
+        { min: null, max: null };
+      this.#fill(plot, histogram, counts, range);
+      showLimits(plot, histogram.field === "prompt_tokens" ? [] : limits);
       return plot.element;
     });
     setChildren(this.#list, elements);
   }
 
-  /** @param {Plot} plot @param {Map<number, number>} of @param {readonly number[]} limits @param {number | null} min @param {number | null} max */
-  #drawBars(plot, of, limits, min, max) {
-    const { bins, bars } = plot;
-    const most = Math.max(1, ...bins.map(({ count }) => count));
-    setAttribute(
-      bars,
-      "viewBox",
-      `0 0 ${Math.max(1, bins.length) * 4} ${HEIGHT}`,
-    );
-    const rect = (
-      /** @type {number} */ at,
-      /** @type {number} */ count,
-      /** @type {string} */ name,
-    ) => {
-      const height = count === 0 ? 0 : Math.max(1, count / most * HEIGHT);
-      const element = document.createElementNS(SVG, "rect");
-      const attributes = {
-        class: name,
-        x: at * 4,
-        y: HEIGHT - height,
-        width: 3,
-        height,
-      };
-      for (const [key, value] of Object.entries(attributes)) {
-        element.setAttribute(key, String(value));
-      }
-      return element;
-    };
-    const children = bins.flatMap(({ from, to, count }, at) => {
-      const isIn = (min === null || to >= min) && (max === null || from <= max);
-      return [
-        rect(at, count, "all"),
-        rect(at, isIn ? of.get(from) ?? 0 : 0, "shown"),
-      ];
-    });
-    for (const limit of limits) {
-      // A limit that no answer has reached is at the edge.
-      const found = bins.findIndex(({ to }) => to >= limit);
-      const at = found === -1 ? bins.length - 1 : found;
-      const line = document.createElementNS(SVG, "line");
-      const x = String(at * 4 + 1.5);
-      for (
-        const [key, value] of [["x1", x], ["x2", x], ["y1", "0"], [
-          "y2",
-          String(HEIGHT),
-        ], [
-          "class",
-          "limit",
-        ]]
-      ) {
-        line.setAttribute(key, value);
-      }
-      children.push(/** @type {any} */ (line));
-    }
-    bars.replaceChildren(...children);
-    setShown(plot.limit, limits.length > 0);
-    const isBeyond = limits.every((limit) => bins.every(({ to }) => to < limit));
-    setText(
-      plot.limit,
-      `Line: max_tokens ${limits.map(formatCount).join(", ")}${isBeyond ? ", not reached" : ""}`,
-    );
+  /** @param {Plot} plot @param {Histogram} histogram @param {Histogram["bins"]} shown @param {Range} range */
+  #fill(plot, { bins, most }, shown, { min, max }) {
+    const first = Math.max(0, bins.findIndex(({ count }) => count > 0));
+    plot.bins = bins.slice(first);
+    const counts = new Map(shown.map(({ from, count }) => [from, count]));
+    const isIn = (/** @type {Bin} */ { from, to }) =>
+      (min === null || to >= min) && (max === null || from <= max);
+    const values = plot.bins.map((bin) => isIn(bin) ? counts.get(bin.from) ?? 0 : 0);
+    drawBars(plot, values);
+    setText(plot.ends, `${formatCount(plot.bins[0]?.from ?? 0)} – ${formatCount(most)}`);
+    if (document.activeElement !== plot.min) plot.min.value = String(min ?? "");
+    if (document.activeElement !== plot.max) plot.max.value = String(max ?? "");
   }
 
   /** @param {Histogram} histogram @returns {Plot} */
   #makePlot({ field, title }) {
-    const bars = document.createElementNS(SVG, "svg");
-    for (
-      const [key, value] of [
-        ["class", "bars"],
-        ["preserveAspectRatio", "none"],
-        ["role", "img"],
-        [
-          "aria-label",
-          `How ${title.toLowerCase()} spread`,
-        ],
-      ]
-    ) {
-      bars.setAttribute(key, value);
-    }
+    const allBars = svg("g"), shownBars = svg("g"), lines = svg("g");
+    const label = `How ${title.toLowerCase()} spread`;
+    const look = { class: "bars", preserveAspectRatio: "none", role: "img", "aria-label": label };
+    const bars = svg("svg", look);
+    bars.append(allBars, shownBars, lines);
     const ends = make("p", { class: "note" });
     const limit = make("p", { class: "note limit-note" });
     const [min, max] = ["from", "to"].map((name) =>
@@ -168,24 +89,11 @@ export class HistogramList {
         "aria-label": `${title} ${name}`,
       })
     );
-    const inputs = make(
-      "div",
-      { class: "range" },
-      min,
-      make("span", {}, "–"),
-      max,
-    );
-    const element = make(
-      "fieldset",
-      { class: "facet" },
-      make("legend", {}, title),
-      bars,
-      ends,
-      limit,
-      inputs,
-    );
+    const inputs = make("div", { class: "range" }, min, make("span", {}, "–"), max);
+    const legend = make("legend", {}, title);
+    const element = make("fieldset", { class: "facet" }, legend, bars, ends, limit, inputs);
     /** @type {Plot} */
-    const plot = { element, bars, ends, min, max, bins: [], limit };
+    const plot = { element, bars, allBars, shownBars, lines, ends, min, max, bins: [], limit };
     const apply = () => this.#onChange(field, numberOf(min), numberOf(max));
     min.addEventListener("change", apply);
     max.addEventListener("change", apply);
@@ -227,4 +135,47 @@ function numberOf(input) {
   return input.value.trim() === "" || !Number.isFinite(input.valueAsNumber)
     ? null
     : Math.floor(input.valueAsNumber);
+}
+
+/** The bars of all rows, and in front of them those of the shown rows. @param {Plot} plot @param {readonly number[]} shown */
+function drawBars({ bins, bars, allBars, shownBars }, shown) {
+  const counts = bins.map(({ count }) => count);
+  const most = Math.max(1, ...counts);
+  setAttribute(bars, "viewBox", `0 0 ${Math.max(1, bins.length) * 4} ${HEIGHT}`);
+  fillBars(allBars, "all", counts, most);
+  fillBars(shownBars, "shown", shown, most);
+}
+
+/** Changes only the bars that differ. @param {SVGElement} group @param {string} name @param {readonly number[]} counts @param {number} most */
+function fillBars(group, name, counts, most) {
+  while (group.childElementCount > counts.length) group.lastElementChild?.remove();
+  while (group.childElementCount < counts.length) {
+    group.append(svg("rect", { class: name, width: "3", x: String(group.childElementCount * 4) }));
+  }
+  counts.forEach((count, at) => {
+    const height = count === 0 ? 0 : Math.max(1, count / most * HEIGHT);
+    setAttribute(group.children[at], "y", String(HEIGHT - height));
+    setAttribute(group.children[at], "height", String(height));
+  });
+}
+
+/** @param {Plot} plot @param {readonly number[]} limits */
+function showLimits({ bins, lines, limit }, limits) {
+  lines.replaceChildren(...limits.map((one) => {
+    // A limit that no answer has reached is at the edge.
+    const found = bins.findIndex(({ to }) => to >= one);
+    const x = String((found === -1 ? bins.length - 1 : found) * 4 + 1.5);
+    return svg("line", { x1: x, x2: x, y1: "0", y2: String(HEIGHT), class: "limit" });
+  }));
+  setShown(limit, limits.length > 0);
+  const isBeyond = limits.every((one) => bins.every(({ to }) => to < one));
+  const end = isBeyond ? ", not reached" : "";
+  setText(limit, `Line: max_tokens ${limits.map(formatCount).join(", ")}${end}`);
+}
+
+/** @param {string} name @param {Record<string, string>} [attributes] @returns {SVGElement} */
+function svg(name, attributes = {}) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return /** @type {SVGElement} */ (element);
 }

@@ -182,43 +182,40 @@ class ViewPage {
       return;
     }
     this.#isAsking = true;
-    let isBusy = true;
+    let isBusy = false;
     const condition = this.#condition;
     try {
-      /** @type {PageState} */
-      const state = await ask("state");
-      this.#showState(state);
-      const { version } = state.index;
-      /** @type {Overview} */
-      const shown = await ask("overview", this.#query);
-      // While files are read, counts of all rows are outdated immediately.
-      if (
-        this.#all === undefined ||
-        (this.#allVersion !== version &&
-          (state.index.isCurrent || condition === ""))
-      ) {
-        this.#all = condition === "" ? shown : await ask("overview");
-        // The server may return a recent count again.
-        this.#allVersion = this.#all?.version ?? -1;
-      }
-      setText(byId("problem", HTMLElement), shown.scan?.problem ?? "");
-      if (condition === this.#condition) this.#showRows(shown, state);
-      isBusy = !state.index.isCurrent || shown.scan?.isDone === false ||
-        state.near?.state === "running";
+      isBusy = await this.#refresh(condition);
       setShown(byId("lost", HTMLElement), false);
       setAttribute(document.documentElement, "data-ready", !isBusy);
     } catch (error) {
       this.#showProblem(error);
-      isBusy = false;
     } finally {
       this.#isAsking = false;
       clearTimeout(this.#timer);
       const isSame = condition === this.#condition;
-      this.#timer = setTimeout(
-        () => this.#poll(),
-        !isSame ? 0 : isBusy ? BUSY_MS : CALM_MS,
-      );
+      this.#timer = setTimeout(() => this.#poll(), !isSame ? 0 : isBusy ? BUSY_MS : CALM_MS);
     }
+  }
+
+  /** Shows the state of now; returns whether the server is at work. @param {string} condition */
+  async #refresh(condition) {
+    /** @type {PageState} */
+    const state = await ask("state");
+    this.#showState(state);
+    const { index: { version, isCurrent }, near } = state;
+    /** @type {Overview} */
+    const shown = await ask("overview", this.#query);
+    // While files are read, counts of all rows are outdated immediately.
+    const isOld = this.#allVersion !== version && (isCurrent || condition === "");
+    if (this.#all === undefined || isOld) {
+      this.#all = condition === "" ? shown : await ask("overview");
+      // The server may return a recent count again.
+      this.#allVersion = this.#all?.version ?? -1;
+    }
+    setText(byId("problem", HTMLElement), shown.scan?.problem ?? "");
+    if (condition === this.#condition) this.#showRows(shown, state);
+    return !isCurrent || shown.scan?.isDone === false || near?.state === "running";
   }
 
   /** @param {unknown} error */
