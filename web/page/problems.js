@@ -82,9 +82,19 @@ export function nextStep({ about, summary, snapshot }) {
   if (failed === 0) {
     return { tone: "good", icon: "check", words: "To make a training set", command };
   }
-  const advice = adviceFor(worstFirst(snapshot?.errors ?? [])[0]?.type ?? "");
-  const words = `${rowsOf(failed)} failed. ${advice === "" ? "" : `${advice}. `}To retry`;
+  const words = `${failureWords(failed, snapshot?.errors ?? [])}. To retry`;
   return { tone: failed >= summary.total ? "bad" : "wait", icon: "alert", words, command };
+}
+
+/** The failed rows, and what to do about most of them. @param {number} failed @param {readonly ErrorGroup[]} errors */
+function failureWords(failed, errors) {
+  const [worst] = worstFirst(errors);
+  const advice = adviceFor(worst?.type ?? "");
+  if (advice === "") return `${rowsOf(failed)} failed`;
+  const ofKind = errors.filter(({ type }) => type === worst.type)
+    .reduce((sum, { actions }) => sum + (actions?.failed ?? 0), 0);
+  if (ofKind >= failed) return `${rowsOf(failed)} failed. ${advice}`;
+  return `${rowsOf(failed)} failed, ${formatCount(ofKind)} of them ${worst.type}. ${advice}`;
 }
 
 /** @param {number} rows */
