@@ -235,7 +235,7 @@ Deno.test("exportResults() refuses what cannot be exported, before it writes", a
     [{ results: dir.root }, "it is a folder: name a results file in it"],
     [{ output: dir.root }, "it is a folder: name a file in it"],
     [{ output: dir.path("out.jsonl") }, "it is a results file that is exported"],
-    [{ output: "" }, "Cannot write to nowhere"],
+    [{ output: "" }, "Cannot write to an empty path"],
   ];
   for (const [options, message] of refused) {
     await assertRejects(() => exportFrom(dir, options), UsageError, message);
