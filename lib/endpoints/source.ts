@@ -65,40 +65,45 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
       "it must be dns+http://NAME:PORT/v1; with https the certificates name hosts, not addresses",
     );
   }
-  const { hostname, port, pathname } = url;
+  const where = url.port === "" ? "" : `:${url.port}`;
   return {
     name: text,
     async read() {
-      const [four, six] = await Promise.allSettled([
-        resolve(hostname, "A"),
-        resolve(hostname, "AAAA"),
-      ]);
-      const hosts = [
-        ...four.status === "fulfilled" ? four.value : [],
-        ...six.status === "fulfilled" ? six.value.map((address) => `[${address}]`) : [],
-      ];
-      if (hosts.length === 0) {
-        // A name without addresses is `NotFound`, like a file that is not there.
-        const failed = [four, six].find((one) =>
-          one.status === "rejected" && !(one.reason instanceof Deno.errors.NotFound)
-        ) as PromiseRejectedResult | undefined;
-        throw new Error(
-          failed === undefined
-            ? "the name has no address"
-            : `the name cannot be looked up: ${systemReason(failed.reason)}`,
-        );
-      }
-      // The lookup of one kind of addresses may fail for a moment although there are some.
-      const isWhole = [four, six].every((one) =>
-        one.status === "fulfilled" || one.reason instanceof Deno.errors.NotFound
-      );
-      const where = port === "" ? "" : `:${port}`;
-      const entries = hosts.toSorted().map((host) => ({
-        url: `http://${host}${where}${pathname}`,
-      }));
-      return { entries, isWhole };
+      const { hosts, isWhole } = await hostsOf(url.hostname, resolve);
+      const addresses = hosts.toSorted().map((host) => `http://${host}${where}${url.pathname}`);
+      return { entries: addresses.map((address) => ({ url: address })), isWhole };
     },
   };
+}
+
+async function hostsOf(
+  hostname: string,
+  resolve: Resolve,
+): Promise<{ hosts: string[]; isWhole: boolean }> {
+  const [four, six] = await Promise.allSettled([
+    resolve(hostname, "A"),
+    resolve(hostname, "AAAA"),
+  ]);
+  const hosts = [
+    ...four.status === "fulfilled" ? four.value : [],
+    ...six.status === "fulfilled" ? six.value.map((address) => `[${address}]`) : [],
+  ];
+  if (hosts.length === 0) {
+    // A name without addresses is `NotFound`, like a file that is not there.
+    const failed = [four, six].find((one) =>
+      one.status === "rejected" && !(one.reason instanceof Deno.errors.NotFound)
+    ) as PromiseRejectedResult | undefined;
+    throw new Error(
+      failed === undefined
+        ? "the name has no address"
+        : `the name cannot be looked up: ${systemReason(failed.reason)}`,
+    );
+  }
+  // The lookup of one kind of addresses may fail for a moment although there are some.
+  const isWhole = [four, six].every((one) =>
+    one.status === "fulfilled" || one.reason instanceof Deno.errors.NotFound
+  );
+  return { hosts, isWhole };
 }
 
 /** One address. */
