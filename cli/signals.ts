@@ -6,17 +6,13 @@
 
 import { formatCountOf } from "../lib/figures.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
-import { after, MAX_TIMER_MS } from "../lib/timer.ts";
+import { MAX_TIMER_MS } from "../lib/timer.ts";
 import { SIGNAL_NUMBERS } from "./exit_codes.ts";
 import type { Io, StopSignal } from "./io.ts";
 import { SignalCount } from "./second_signal.ts";
 
 /** How long a run may take to end after the second signal; then its process is ended. */
 const LAST_MS = 1_500;
-
-/** When the thread that guards signals is started. The main thread waits for its start, 15 to 40 ms, which short
- * runs need not spend. */
-const GUARDED_AFTER_MS = 2_000;
 
 /** Listens for signals until disposed of. */
 export interface Signals extends Disposable {
@@ -43,7 +39,7 @@ export function listenForSignals(
     say("The process that started this run has ended, so the run stops");
     stopping.handle("SIGTERM");
   });
-  const guard = guardLater(io.guardSignals);
+  const guard = io.guardSignals?.();
   return {
     get received() {
       return stopping.received;
@@ -51,20 +47,8 @@ export function listenForSignals(
     [Symbol.dispose]() {
       stopping[Symbol.dispose]();
       parent[Symbol.dispose]();
-      guard[Symbol.dispose]();
-      for (const stop of leave) stop();
-    },
-  };
-}
-
-function guardLater(start: Io["guardSignals"]): Disposable {
-  if (start === undefined) return { [Symbol.dispose]() {} };
-  let guard: Disposable | undefined;
-  const cancel = after(GUARDED_AFTER_MS, () => guard = start());
-  return {
-    [Symbol.dispose]() {
-      cancel();
       guard?.[Symbol.dispose]();
+      for (const stop of leave) stop();
     },
   };
 }

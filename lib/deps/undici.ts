@@ -8,7 +8,6 @@
  * @module
  */
 
-import "./undici_http2.ts";
 import type * as undici from "npm:undici@8.12.4";
 // @ts-types="./types/untyped_module.d.ts"
 import connect from "npm:undici@8.12.4/lib/api/api-connect.js";

@@ -9,7 +9,6 @@ import { buildConnector } from "../deps/undici.ts";
 import { type Connect, Connection, type ConnectionShared, PROTOCOL } from "./connection.ts";
 import { Listening, Reuse, RIGHT_BEHIND_MS, WATCH_MS } from "./server_habits.ts";
 import type { TlsSettings } from "./network_options.ts";
-import process from "node:process";
 
 /** Settings of {@linkcode Connections}. */
 export interface ConnectionsOptions
@@ -56,11 +55,6 @@ export class Connections implements ConnectionShared {
     this.connectTimeoutMs = connectTimeoutMs;
     this.tls = tls;
     this.now = now ?? (() => performance.now());
-    // undici would load it for the first connection, in the middle of a run: Deno 2.9 panics where an `import()`
-    // falls into that.
-    if ([origin, proxy].some((address) => address?.startsWith("https:"))) {
-      process.getBuiltinModule("node:tls");
-    }
     // `Deadlines` has the timeouts: a timer of undici's would outlive the last connection.
     this.connect = connect ??
       buildConnector({ ...PROTOCOL, ...tls, timeout: 0 }) as unknown as Connect;

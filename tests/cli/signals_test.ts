@@ -17,9 +17,7 @@ class Scene implements Disposable {
   abortReason: unknown;
   parentPid = 77;
 
-  constructor(
-    { inFlight = 3, graceMs = 20_000, env = {} as Record<string, string>, isGuarded = false } = {},
-  ) {
+  constructor({ inFlight = 3, graceMs = 20_000, env = {} as Record<string, string> } = {}) {
     const generator = {
       stop: () => this.did.push("stop"),
       abort: (reason: unknown) => {
@@ -36,7 +34,6 @@ class Scene implements Disposable {
       },
       env: (name: string) => env[name],
       exit: (code: number) => this.exits.push(code),
-      guardSignals: isGuarded ? () => this.#guard() : undefined,
       parentPid: () => this.parentPid,
     } as unknown as Io;
     this.signals = listenForSignals(generator, io, (message) => this.said.push(message), graceMs);
@@ -44,11 +41,6 @@ class Scene implements Disposable {
 
   send(signal: StopSignal): void {
     for (const handler of this.#handlers.get(signal) ?? []) handler();
-  }
-
-  #guard(): Disposable {
-    this.did.push("guard");
-    return { [Symbol.dispose]: () => this.did.push("unguard") };
   }
 
   get listeners(): number {
@@ -191,27 +183,9 @@ Deno.test("listenForSignals() does not end the run at once when the grace fits n
 Deno.test("listenForSignals() ignores signals and leaves no timer once disposed of", () => {
   using scene = new Scene();
   assertEquals(scene.listeners, 3);
-  const timers = scene.clock.pendingTimers;
   scene.send("SIGTERM");
-  assertEquals(scene.clock.pendingTimers, timers + 1);
+  assertEquals(scene.clock.pendingTimers, 1);
   scene.signals[Symbol.dispose]();
   assertEquals(scene.clock.pendingTimers, 0);
   assertEquals(scene.listeners, 0);
-});
-
-Deno.test("listenForSignals() starts the thread that guards signals where a run lasts two seconds", async () => {
-  using scene = new Scene({ isGuarded: true });
-  await scene.clock.advance(1_999);
-  assertEquals(scene.did, []);
-  await scene.clock.advance(1);
-  assertEquals(scene.did, ["guard"]);
-  scene.signals[Symbol.dispose]();
-  assertEquals(scene.did, ["guard", "unguard"]);
-});
-
-Deno.test("listenForSignals() starts no thread for a shorter run", async () => {
-  using scene = new Scene({ isGuarded: true });
-  scene.signals[Symbol.dispose]();
-  await scene.clock.advance(60_000);
-  assertEquals([scene.did, scene.clock.pendingTimers], [[], 0]);
 });
