@@ -14,7 +14,7 @@ import type { ByteSink, TableWriter } from "./open_table.ts";
 import type { ColumnType, ExactType, Schema } from "./schema.ts";
 
 /** Bounds of a row group, which is held in memory, as values and as bytes. */
-const GROUP_CHARS = 16 << 20;
+const GROUP_CHARS = 8 << 20;
 const GROUP_ROWS = 50_000;
 
 /** One Parquet file. */
