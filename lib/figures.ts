@@ -49,9 +49,9 @@ export function formatRate(perSecond: number, unit: string): string {
   return `${perSecond < 99.95 ? perSecond.toFixed(1) : formatCount(perSecond)} ${unit}/s`;
 }
 
-/** A share: `62.4%`. Rounded down, so that only the whole is 100.0%. */
+/** A share: `62.4%`. Only the whole is 100.0%. */
 export function formatPercent(part: number, whole: number): string {
-  const permille = whole > 0 ? Math.floor(part / whole * 1000) : 1000;
+  const permille = part < whole ? Math.min(999, Math.round(part / whole * 1000)) : 1000;
   return `${(permille / 10).toFixed(1)}%`;
 }
 

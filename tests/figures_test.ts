@@ -64,7 +64,10 @@ check(
 check(
   "formatPercent() is 100.0% only for all",
   ([part, whole]: readonly [number, number]) => formatPercent(part, whole),
-  [[[0, 7], "0.0%"], [[999_999, 1_000_000], "99.9%"], [[7, 7], "100.0%"], [[0, 0], "100.0%"]],
+  [[[0, 7], "0.0%"], [[999_999, 1_000_000], "99.9%"], [[758, 10_000], "7.6%"], [[7, 7], "100.0%"], [
+    [0, 0],
+    "100.0%",
+  ]],
 );
 
 check("formatBytes() is short", formatBytes, [

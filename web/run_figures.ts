@@ -44,13 +44,13 @@ export class RunFigures {
   add(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
       const { failure, completion } = outcome;
+      this.#countTeacher(outcome);
       if (completion === undefined) continue;
       this.#countReason(completion.finishReason || "none", failure?.type === "truncated");
       if (failure !== undefined) continue;
       this.#answered++;
       this.#completionTokens += completion.usage?.completionTokens ?? 0;
       this.#reasoningTokens += completion.usage?.reasoningTokens ?? 0;
-      this.#countTeacher(outcome);
     }
   }
 
@@ -89,7 +89,8 @@ export class RunFigures {
     if (isTruncated || CUT_OFF.has(reason)) this.#truncated++;
   }
 
-  #countTeacher({ teacher, latencyMs }: Outcome): void {
+  /** A row that failed is finished, too; its latency counts if it was answered. */
+  #countTeacher({ teacher, completion, latencyMs }: Outcome): void {
     if (teacher === undefined) return;
     let count = this.#teachers.get(teacher);
     if (count === undefined) {
@@ -97,7 +98,7 @@ export class RunFigures {
       this.#teachers.set(teacher, count);
     }
     count.rows++;
-    count.latency.add(latencyMs);
+    if (completion !== undefined) count.latency.add(latencyMs);
   }
 }
 

@@ -194,5 +194,7 @@ Deno.test("the state counts how answers ended, kept or not, and has the figures 
   assertEquals(teacher_figures.length, 2);
   assertEquals(second, { rows_per_s: 0, p50_ms: null });
   assert(first.p50_ms !== null && Math.abs(first.p50_ms - 100) < 3, `${first.p50_ms}`);
+  // The row that failed is finished, too.
+  assertEquals(first.rows_per_s, 0.4);
   monitor.close();
 });

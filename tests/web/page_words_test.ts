@@ -101,7 +101,10 @@ Deno.test("backing off has its end, its duration and the reason", () => {
 Deno.test("a running run names teachers that are not up", () => {
   const teachers = [makeTeacher(), makeTeacher({ state: "down" })];
   const { detail, tone } = stateWords(storeOf({ state: "running", teachers }), NOW_MS);
-  assertEquals([detail, tone], ["1 of 2 teachers not up. gpu1:8000 is down", "wait"]);
+  assertEquals([detail, tone], [
+    "1 of 2 teachers not up. gpu1:8000 is down; its rows go to the other",
+    "wait",
+  ]);
 });
 
 Deno.test("each kind of end has its text: done, stopped, halted, or with an error", () => {
@@ -256,6 +259,7 @@ Deno.test("money, rates and shares have the digits that matter", () => {
   assertEquals([14.2, 1.2].map(formatRoughUsd), ["$14", "$1.20"]);
   assertEquals([40, 25.5].map(formatCapUsd), ["$40", "$25.50"]);
   assertEquals([formatShare(999_999, 1_000_000), formatShare(0, 0)], ["99.9%", "100.0%"]);
+  assertEquals([formatShare(758, 10_000), formatShare(7, 7)], ["7.6%", "100.0%"]);
 });
 
 Deno.test("a time axis has seconds, minutes or days, depending on the distance of its labels", () => {
@@ -304,6 +308,18 @@ Deno.test("an ended run names its next step: continue, retry with advice, or exp
   const mixed = stepOf({ failures_on_disk: 1319 });
   assertEquals(mixed?.[0], "bad");
   assertMatch(String(mixed?.[1]), /^1,319 rows failed, 30 of them truncated\. Raise/);
+});
+
+Deno.test("a run in which many rows fail says why, and how to stop it without losing an answer", () => {
+  const stepOf = (failed: number) => {
+    const actions = { retried: 0, failed, halted: 0 };
+    const errors = [makeErrorGroup({ type: "truncated", actions })];
+    return nextStep(storeOf({ state: "running", failed, succeeded: 170, errors }));
+  };
+  assertEquals([stepOf(18), stepOf(19)], [null, null]);
+  const step = stepOf(30);
+  assertEquals([step?.tone, step?.command], ["wait", ""]);
+  assertMatch(String(step?.words), /^30 rows failed\. Raise --max-tokens.*press Ctrl-C.*is kept/);
 });
 
 Deno.test("the endings of answers are in words, and those of all APIs count together", () => {

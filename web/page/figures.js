@@ -86,13 +86,13 @@ export function formatRate(value) {
 }
 
 /**
- * A share: `62.4%`. Rounded down, so that 100.0% means all.
+ * A share: `62.4%`. Only all of it is 100.0%.
  *
  * @param {number} part
  * @param {number} whole
  */
 export function formatShare(part, whole) {
-  return SHARE.format(whole > 0 ? Math.floor(part / whole * 1000) / 1000 : 1);
+  return SHARE.format(part < whole ? Math.min(999, Math.round(part / whole * 1000)) / 1000 : 1);
 }
 
 /** Percent of one core: `42%`. @param {number} value */

@@ -15,11 +15,10 @@ const ADVICE = {
   bad_row: "Fix these lines of the input",
   network: "The rows are retried. Check that the teacher is up, and its address",
   timeout: "Answers take longer than --timeout: raise it, or lower the concurrency",
-  rate_limit:
-    "The rows are retried at the rate that the teacher accepts; --rpm or --tpm sets a lower one",
+  rate_limit: "Nothing to do: the rows are retried at the rate that the teacher accepts",
   server: "The rows are retried. Look at the teacher's log",
   account: "Check the key and its account, then run the command again",
-  request: "The teacher refuses these rows and says why: change them",
+  request: "The teacher refuses these rows: change what its message names",
   response: "The teacher's answers cannot be read: check that the address is that of its API",
   unfinished: "The answers have an unknown finish reason: accept it with --accept-ending",
   truncated: "Raise --max-tokens, or use --on-truncated escalate; a retry sends only these rows",
@@ -60,14 +59,14 @@ export function mainReason(errors) {
  */
 
 /**
- * The next step of an ended run: continue, retry, or export.
+ * The next step: stop a run in which many rows fail; continue, retry or export one that has ended.
  *
  * @param {Pick<RunStore, "about" | "summary" | "snapshot">} store
  * @returns {NextStep | null}
  */
 export function nextStep({ about, summary, snapshot }) {
   const command = about?.commands[0]?.command ?? "";
-  if (summary === null) return null;
+  if (summary === null) return stopStep(snapshot);
   if (summary.state === "halted") {
     const reason = summary.reason ?? "The run was halted";
     const words = command === "" ? reason : `${reason}. To continue after that`;
@@ -84,6 +83,25 @@ export function nextStep({ about, summary, snapshot }) {
   }
   const words = `${failureWords(failed, snapshot?.errors ?? [])}. To retry`;
   return { tone: failed >= summary.total ? "bad" : "wait", icon: "alert", words, command };
+}
+
+/** Fewer failures, or a smaller share of rows, are usual. */
+const FEW_FAILURES = 20;
+const SMALL_SHARE = 0.1;
+
+/** Whether so many rows fail that the user should know. @param {RunStore["snapshot"]} snapshot */
+export function isFailing(snapshot) {
+  const { failed = 0, succeeded = 0 } = snapshot ?? {};
+  return failed >= FEW_FAILURES && failed >= SMALL_SHARE * (failed + succeeded);
+}
+
+/** @param {RunStore["snapshot"]} snapshot @returns {NextStep | null} */
+function stopStep(snapshot) {
+  if (snapshot?.state !== "running" || !isFailing(snapshot)) return null;
+  const words =
+    `${failureWords(snapshot.failed, snapshot.errors)}. To stop now, press Ctrl-C in the ` +
+    "terminal: every answer is kept, and the command to retry is printed";
+  return { tone: "wait", icon: "alert", words, command: "" };
 }
 
 /** The failed rows, and what to do about most of them. @param {number} failed @param {readonly ErrorGroup[]} errors */

@@ -14,7 +14,7 @@ import {
   formatShare,
 } from "./figures.js";
 
-import { mainReason } from "./problems.js";
+import { isFailing, mainReason } from "./problems.js";
 
 /** @import { Summary } from "../../lib/progress/events.ts" */
 /** @import { RunStore, SampleList } from "./store.js" */
@@ -138,9 +138,9 @@ function runningWords({ snapshot }) {
     const isLimited = snapshot !== null && snapshot.limit < snapshot.concurrency &&
       snapshot.refused_for_load > 0;
     const detail = isLimited
-      ? `limited by the teacher: ${formatCount(snapshot.limit)} of ${
+      ? `limited by the teacher to ${formatCount(snapshot.limit)} of ${
         formatCount(snapshot.concurrency)
-      } at once`
+      } calls at once, which needs no action`
       : `for ${formatDuration(snapshot?.elapsed_ms ?? 0)}`;
     return { tone: "good", icon: "play", word, detail };
   }
@@ -151,17 +151,15 @@ function runningWords({ snapshot }) {
   // The host is named already.
   const cause = lost.reason?.replace(/^Cannot connect to .+: ([^:]+)$/, "$1") ?? "";
   const why = cause === "" ? "" : `: ${cause}`;
+  const up = snapshot.teachers_total - troubled.length;
+  const others = up === 0 ? "" : `; its rows go to the other${up === 1 ? "" : "s"}`;
   return {
     tone: "wait",
     icon: "alert",
     word,
-    detail: `${counts}. ${hostOf(lost.address)} is ${lost.state}${why}`,
+    detail: `${counts}. ${hostOf(lost.address)} is ${lost.state}${why}${others}`,
   };
 }
-
-/** Fewer failures, or a smaller share of rows, are usual. */
-const FEW_FAILURES = 20;
-const SMALL_SHARE = 0.1;
 
 /**
  * The text next to the state where many rows fail; "" where few do.
@@ -169,11 +167,12 @@ const SMALL_SHARE = 0.1;
  * @param {RunStore["snapshot"]} snapshot
  */
 function failingDetail(snapshot) {
-  const { failed = 0, succeeded = 0 } = snapshot ?? {};
-  const finished = failed + succeeded;
-  if (failed < FEW_FAILURES || failed < SMALL_SHARE * finished) return "";
-  const why = mainReason(snapshot?.errors ?? []);
-  return `${formatShare(failed, finished)} of the rows fail${why === "" ? "" : `, mostly ${why}`}`;
+  if (snapshot === null || !isFailing(snapshot)) return "";
+  const { failed, succeeded, errors } = snapshot;
+  const why = mainReason(errors);
+  return `${formatShare(failed, failed + succeeded)} of the rows fail${
+    why === "" ? "" : `, mostly ${why}`
+  }`;
 }
 
 /** @param {string} address */
