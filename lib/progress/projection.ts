@@ -233,6 +233,7 @@ export class Projection {
   #correctByRate(byLanesMs: number, meanMs: number, position: RunPosition): number {
     const { rows, recentRows, recentRate, elapsedMs } = position;
     if (elapsedMs < Math.max(MIN_RATE_MS, MIN_RATE_WAVES * meanMs)) return byLanesMs;
+    if (this.#settled === 0) return byLanesMs;
     const isRecent = recentRows >= MIN_RATE_ROWS;
     const countedRows = isRecent ? recentRows : this.#settled;
     const msPerRow = isRecent ? 1000 / recentRate : elapsedMs / this.#settled;

@@ -174,6 +174,15 @@ Deno.test("Projection uses the rate where lanes are empty", () => {
   assertAlmostEquals(tooEarly.seconds!, 80, 1);
 });
 
+Deno.test("Projection uses no rate while no row is finished", () => {
+  const projection = new Projection(10, 1000, 0);
+  projection.observe(50_000, 0, 20);
+  projection.observe(60_000, 1, 20);
+  const position = { rows: 1000, concurrency: 10, recentRows: 0, recentRate: 0, elapsedMs: 60_000 };
+  const { seconds, isLowerBound } = projection.project(position);
+  assert(Number.isFinite(seconds) && isLowerBound, `${seconds}`);
+});
+
 Deno.test("Projection follows a change of concurrency", () => {
   const projection = new Projection(10, 1000, 0);
   for (let sequence = 0; sequence < 200; sequence++) projection.settled(sequence, 1000, 0);
