@@ -202,7 +202,8 @@ export class Attempts {
     const { failure, follow, params, halt } = rejection;
     if (halt !== undefined) this.#options.onHalt(halt);
     const action = params === undefined ? "failed" : this.#again;
-    this.#note(work, { failure, action, isLoad: false, completion });
+    // An answer of an earlier run is no attempt of this one, and its tokens were counted.
+    if (work.attempts > 0) this.#note(work, { failure, action, isLoad: false, completion });
     if (params === undefined) {
       return failedWith(outcomeOf(work, work.latencyMs, completion, failure));
     }

@@ -237,6 +237,8 @@ Deno.test("an answer that was not checked when its run ended is checked by the n
     validate: ({ response }) => response === "good",
   });
   assertEquals([summary.succeeded, summary.failed, server.posts], [2, 0, 3]);
+  const { attempts, failedAttempts, unknownAttempts } = summary;
+  assertEquals([attempts, failedAttempts, unknownAttempts], [1, 0, 0]);
   assertEquals((await dir.rows("out/in.jsonl")).map(({ uid }) => uid).toSorted(), ["a", "b"]);
 });
 
