@@ -89,7 +89,8 @@ export interface TeacherStatus {
   failed: number;
   /** Completion tokens that it generated. */
   completion_tokens: number;
-  /** What they cost in US dollars, as far as prices are known. Over all teachers the sum is `cost_usd` of the run. */
+  /** What its answers cost in US dollars, as far as prices are known. Over all teachers the sum is `cost_usd` of the
+   * run, unless one has left the list of teachers. */
   cost_usd: number;
 }
 
