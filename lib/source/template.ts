@@ -172,9 +172,11 @@ function promptHint(row: Fields): string {
   return named === "" ? header : `${named}, or ${header}`;
 }
 
-/** Whether the name of a field is rather a value, as where a table has no header. */
+/** Whether the name of a field is rather a value, as where a table has no header: a sentence, or six words. It may be
+ * as long as a document. */
 function isNoName(name: string): boolean {
-  return /\s.*[.?!]["')]*\s*$|(?:\S+\s+){5}\S/.test(name);
+  const words = name.trim().split(/\s+/, 6);
+  return words.length === 6 || (words.length > 1 && /[.?!]["')]*$/.test(words.at(-1)!));
 }
 
 /** Advice for rows that hold a conversation in an object, a list of texts, or one message of a tree. */

@@ -5,6 +5,7 @@
  */
 
 import type { Message } from "../teacher/mod.ts";
+import { isBlank } from "./json_values.ts";
 import { RowProblem } from "./problem.ts";
 
 const SPEAKER = /(?:^|\n\n)(Human|Assistant):[ \n]?/;
@@ -24,17 +25,22 @@ export function turnsOfTranscript(text: string): unknown[] | undefined {
 const TURN_MARK = "<extra_id_1>";
 const TURN = /\n?<extra_id_1>(User|Assistant)\n/;
 
+const SYSTEM = /^<extra_id_0>System\n/;
+
 /** The turns of a prompt of HelpSteer, whose first one, the user's, has no mark, up to the last one of the user;
- * undefined for any other text. */
+ * undefined for any other text. SteerLM begins the same format with a system message, or with a mark. */
 export function turnsOfHelpSteer(text: string): Message[] | undefined {
   if (!text.includes(TURN_MARK)) return undefined;
   const [first, ...parts] = text.split(TURN);
-  const turns: Message[] = [{ role: "user", content: first }];
+  if (parts.length === 0) return undefined;
+  const content = first.replace(SYSTEM, "");
+  const role = content === first ? "user" : "system";
+  const turns: Message[] = isBlank(content) ? [] : [{ role, content }];
   for (let i = 0; i < parts.length; i += 2) {
     turns.push({ role: parts[i].toLowerCase(), content: parts[i + 1] });
   }
   while (turns.at(-1)?.role === "assistant") turns.pop();
-  return turns.length === 1 && parts.length === 0 ? undefined : turns;
+  return turns.some(({ role }) => role === "user") ? turns : undefined;
 }
 
 /** Chat templates and the like: how their texts begin, what precedes an answer, and what precedes another turn. */

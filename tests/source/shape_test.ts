@@ -1,4 +1,4 @@
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
 import { RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
 
 /** The shape and messages of a row, or its problem. */
@@ -326,6 +326,19 @@ Deno.test("a table without a header is advised to get one", () => {
   );
   assertEquals(hintOf({ "What is 2+2?": "5+6", "4": "6" }), header);
   assertEquals(hintOf({ "text of it": "a b" }), "use --prompt-field 'text of it'");
+  const startedAt = performance.now();
+  const document = "x".repeat(100_000);
+  assertEquals(hintOf({ [document]: "a b" }), `use --prompt-field ${document}`);
+  assertLess(performance.now() - startedAt, 5_000);
+});
+
+Deno.test("parse() reads the system message and the first mark of SteerLM's prompts", () => {
+  const marked = "<extra_id_1>User\nq\n<extra_id_1>Assistant\n";
+  assertEquals(read({ prompt: marked }), ["prompt", [user("q")]]);
+  const both = [system("s"), user("q")];
+  assertEquals(read({ prompt: `<extra_id_0>System\ns\n${marked}` }), ["prompt", both]);
+  const only = "<extra_id_1>Assistant\nold";
+  assertEquals(read({ prompt: only }), ["prompt", [user(only)]]);
 });
 
 Deno.test("parse() names the fields of a row without a prompt", () => {
