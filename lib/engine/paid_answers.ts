@@ -7,7 +7,13 @@
 
 import type { EarlierAnswer, Failure } from "../row.ts";
 import type { Completion, Params } from "../teacher/mod.ts";
-import type { AnswerPolicy, Budget, Ending, Rejection } from "./answers/mod.ts";
+import {
+  type AnswerPolicy,
+  type Budget,
+  type Ending,
+  type Rejection,
+  unfinished,
+} from "./answers/mod.ts";
 import { sentOf, type Work } from "./work.ts";
 
 /** Dependencies of `PaidAnswers`. */
@@ -70,7 +76,9 @@ export class PaidAnswers {
     const isUnchecked = failure.message === UNCHECKED;
     if (!isUnchecked && failure.type !== "unfinished") return undefined;
     const ending = this.#options.policy.ending(completion, work.params);
-    if (ending !== "whole") return undefined;
+    // One that was cut off may have waited for its check, too (`onTruncated: "keep"`).
+    const isEnded = isUnchecked ? unfinished(completion, ending) === undefined : ending === "whole";
+    if (!isEnded) return undefined;
     const rejection = await this.decide(work, completion, ending);
     return rejection === undefined || isUnchecked ? { completion, rejection } : undefined;
   }

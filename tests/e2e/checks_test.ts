@@ -272,3 +272,22 @@ Deno.test("a run that cannot tidy its failures has answered every row, says so, 
   assertEquals(server.posts, 6);
   assertEquals(await dir.rows("out/in_error.jsonl"), []);
 });
+
+Deno.test("an answer that was cut off, is kept, and was not checked is not paid for again either", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger(() =>
+    Response.json(chatAnswer("half", { finish_reason: "length" }))
+  );
+  const options = { rows: 1, onTruncated: "keep", carefulStart: false } as const;
+  let abort = () => {};
+  await runLibrary(dir, [server], {
+    ...options,
+    onStart: (generator) => abort = () => generator.abort(),
+    validate() {
+      abort();
+      return new Promise(() => {});
+    },
+  });
+  const { summary } = await runLibrary(dir, [server], { ...options, validate: () => true });
+  assertEquals([summary.succeeded, server.posts], [1, 1]);
+});
