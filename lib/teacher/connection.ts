@@ -166,7 +166,7 @@ export class Connection {
 
   /** The error of a response, in words of its own where another attempt can read what undici could not. */
   understood(error: Error): Error {
-    const oddity = this.#isFiltered ? undefined : oddityOf(error);
+    const oddity = this.#isFiltered ? undefined : oddityOf(error, this.#hasHead);
     if (oddity === undefined) return error;
     this.#shared.filterHeads();
     return new OddHead(oddity);

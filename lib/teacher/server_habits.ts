@@ -193,15 +193,16 @@ export interface ReadableSocket {
 /** A head that undici has rejected, and that will be read from now on. Its message says what is odd about it. */
 export class OddHead extends Error {}
 
-/** What is odd about a head that undici has rejected, if {@linkcode HeadFilter} makes it readable. */
-export function oddityOf(error: unknown): string | undefined {
+/** What is odd about a head that undici has rejected, if {@linkcode HeadFilter} makes it readable. `hasHead`: undici has
+ * read the head, so the lines that it rejects are those of chunks. */
+export function oddityOf(error: unknown, hasHead: boolean): string | undefined {
   if (error instanceof errors.SocketError && error.message === "bad response") {
     return '"100 Continue" unasked';
   }
   if (error instanceof errors.ResponseContentLengthMismatchError) {
     return "the length of its body twice";
   }
-  const isLine = error instanceof errors.HTTPParserError &&
+  const isLine = !hasHead && error instanceof errors.HTTPParserError &&
     /expected (?:CR|LF)\b/.test(error.message);
   return isLine ? "lines that end in LF alone" : undefined;
 }

@@ -286,3 +286,12 @@ Deno.test("an answer after 100 Continue is read as it is, even one that begins a
   for (let n = 0; n < 6; n++) assertEquals((await ask(teacher, `${n}`)).response, content);
   await teacher.close?.();
 });
+
+Deno.test("chunks whose lines end in LF alone are no odd head: nothing is said to be accepted from now on", async () => {
+  const raw = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\n{}\n0\n\n";
+  await using server = serveScript(() => ({ body: "", raw }));
+  const teacher = openaiCompatible({ model: "m", baseUrl: server.url });
+  const error = await ask(teacher, "first").catch((error) => error);
+  assertEquals(/broke in the middle of the answer: /.test(error.message), true, error.message);
+  await teacher.close?.();
+});
