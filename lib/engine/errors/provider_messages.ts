@@ -203,12 +203,17 @@ export function aboutFile(message: string): boolean {
 /** That a filter withheld this prompt, and no other. */
 export function isFiltered(message: string, code = ""): boolean {
   if (/moderation|content_?(?:filter|policy)|safety|guardrail/i.test(code)) return true;
+  // An account that is suspended for breaking the rules: no other row will be answered either.
+  if (BLOCKED_ACCOUNT.test(message)) return false;
   return says(
     message,
     /(?:input|prompt|content|request|messages?) (?:was|were|has been|is) (?:flagged|blocked|filtered)/i,
     /requires moderation|blocked by (?:\S+ )?guardrail|content management policy|usage (?:polic(?:y|ies)|guidelines)/i,
   );
 }
+
+const BLOCKED_ACCOUNT =
+  /\b(?:account|organi[sz]ation|team|key|access)\b[^.]{0,40}\b(?:is|was|been) (?:suspended|disabled|banned|blocked|deactivated|terminated|revoked)/i;
 
 /** That one request is larger than what the account may send in a minute: waiting does not help. */
 export function neverFits(message: string): boolean {

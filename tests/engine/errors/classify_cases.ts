@@ -391,6 +391,12 @@ export const GROUPS: readonly CaseGroup[] = [
       FAIL,
     ),
     on(
+      "an account that broke such rules too often",
+      403,
+      openai("Your account has been suspended for violating our usage policies", "forbidden"),
+      PERMISSION,
+    ),
+    on(
       "xAI: no credit",
       429,
       {
