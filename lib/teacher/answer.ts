@@ -247,10 +247,12 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   const completion = asObject(usage.completion_tokens_details) ??
     asObject(usage.output_tokens_details);
   const prompt = asObject(usage.prompt_tokens_details);
-  // Anthropic's names: gateways write them beside OpenAI's, whose prompt holds them; it counts them apart itself.
-  const read = asCount(usage.cache_read_input_tokens);
-  const made = asCount(usage.cache_creation_input_tokens);
-  const isApart = usage.prompt_tokens === undefined && usage.input_tokens !== undefined;
+  // Names of Anthropic and Bedrock, which do not count them as part of the prompt; gateways that write them next to
+  // OpenAI's names do.
+  const read = asCount(usage.cache_read_input_tokens) ?? asCount(usage.cacheReadInputTokens);
+  const made = asCount(usage.cache_creation_input_tokens) ?? asCount(usage.cacheWriteInputTokens);
+  const isApart = countOf(usage.prompt_tokens) === undefined &&
+    (countOf(usage.input_tokens) ?? countOf(usage.inputTokens)) !== undefined;
   const cachedTokens = asCount(prompt?.cached_tokens) ?? asCount(usage.prompt_cache_hit_tokens) ??
     asCount(usage.cached_tokens) ?? read ?? 0;
   const reasoning = asCount(completion?.reasoning_tokens) ?? asCount(usage.reasoning_tokens);

@@ -48,6 +48,10 @@ Deno.test("readUsage() recognizes other names of the counts", () => {
   };
   assertEquals(counted({ inputTokens: 7, outputTokens: 11 }), [7, 11, 0]);
   assertEquals(counted({ promptTokens: 7, completionTokens: 11 }), [7, 11, 0]);
+  const cached = { cacheReadInputTokens: 90, cacheWriteInputTokens: 3 };
+  assertEquals(counted({ inputTokens: 7, outputTokens: 11, ...cached }), [100, 11, 0]);
+  const read = { prompt_tokens: null, input_tokens: 10, cache_read_input_tokens: 90 };
+  assertEquals(counted({ ...read, output_tokens: 1 }), [100, 1, 0]);
   const details = { output_tokens_details: { reasoning_tokens: 4 } };
   assertEquals(counted({ ...COUNTS, ...details }), [20, 198, 4]);
 });
