@@ -29,7 +29,7 @@ for (const [charset, encoding] of Object.entries(CHARSETS)) {
     const bytes = Buffer.from(JSON.stringify(chatAnswer("Über")), encoding);
     const body = () => new ReadableStream({ start: (controller) => controller.enqueue(bytes) });
     const headers = { "content-type": `application/json; charset=${charset}` };
-    await using scene = pair(() => new Response(body(), { headers }), { timeoutMs: 300 });
+    await using scene = pair(() => new Response(body(), { headers }), { timeoutMs: 1_500 });
     assertEquals((await ask(scene.teacher)).response, "Über");
   });
 }
