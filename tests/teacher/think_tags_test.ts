@@ -1,5 +1,15 @@
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { splitThinkTags, THINK_TAGS, withoutTags } from "../../lib/teacher/think_tags.ts";
+import { REPOSITORY } from "../support/process.ts";
+
+Deno.test("docs/teachers.md lists the tags of each model", async () => {
+  const page = await Deno.readTextFile(`${REPOSITORY}/docs/teachers.md`);
+  const rules = page.slice(0, page.indexOf("<!-- cases -->")).replaceAll("\\|", "|");
+  for (const tags of THINK_TAGS) {
+    const [open, close] = tags.map((tag) => tag.trim());
+    assertStringIncludes(rules, `| \`${open}…${close}\` `);
+  }
+});
 
 Deno.test("splitThinkTags() extracts a block at the start between any of the tags", () => {
   for (const [open, close] of THINK_TAGS) {
