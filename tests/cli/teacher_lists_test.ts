@@ -94,3 +94,19 @@ Deno.test("an address that leaves while it joins is gone", async () => {
   await lists.look();
   assertEquals(lists.current(), [A]);
 });
+
+Deno.test("an address that joins two lists at the same time is one teacher", async () => {
+  await using lists = await opened([`${A}\n`, `${A}\n`]);
+  const creating = Promise.withResolvers<void>();
+  lists.made.until = creating.promise;
+  const begun = new Promise<void>((resolve) => lists.made.begin = resolve);
+  for (const list of [0, 1]) await lists.write(list, `${A}\n${B}\n`);
+  const joining = lists.look();
+  await begun;
+  creating.resolve();
+  await joining;
+  assertEquals(lists.current(), [A, B]);
+  for (const list of [0, 1]) await lists.write(list, `${A}\n`);
+  await lists.look();
+  assertEquals(lists.current(), [A]);
+});
