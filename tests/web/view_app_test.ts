@@ -153,10 +153,14 @@ Deno.test("view: a damaged file hides no other new ones, and is shown once it is
     const { rows } = await service.ask("rows", query);
     return rows.map(({ uid }) => uid).toSorted();
   };
-  while ((await uids()).length < 2);
+  const untilShown = async (count: number) => {
+    const end = performance.now() + 20_000;
+    while ((await uids()).length < count) assert(performance.now() < end, `${count} rows`);
+  };
+  await untilShown(2);
   assertEquals(await uids(), ["a", "b"]);
   await dir.write("out/b.jsonl.gz", packed);
-  while ((await uids()).length < 3);
+  await untilShown(3);
   assertEquals(await uids(), ["a", "b", "c"]);
 });
 
