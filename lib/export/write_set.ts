@@ -84,7 +84,7 @@ function noPairs({ paths, prefer }: ResolvedExport): UsageError {
   const names = paths.join('", "');
   return new UsageError(
     `Cannot export "${names}": no row has two answers that --prefer ${prefer} ranks differently. ` +
-      "Run with --samples 2 or more, or add --allow-empty if that is meant",
+      "It takes a run with --samples 2 or more. Add --allow-empty if no pair is meant",
   );
 }
 

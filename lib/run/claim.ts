@@ -110,7 +110,7 @@ async function checkOverwrite(
   const holder = rescued ?? results;
   if (!(await hasContent(holder)) && !(await hasContent(failures))) return;
   throw new UsageError(
-    `Cannot start over: "${holder}" holds answers. Add --overwrite to throw them away, ` +
+    `Cannot start over: "${holder}" holds answers. Add --overwrite to delete them, ` +
       "or name another output",
   );
 }
