@@ -82,13 +82,13 @@ export class Footer {
    */
   static async read(buffer: AsyncBuffer, name: string): Promise<Footer> {
     await checkMarks(buffer, name);
-    const footer = await reading(name, "its footer is damaged", async () => {
+    return await reading(name, "its footer is damaged", async () => {
       const bytes = await footerBytesOf(buffer);
       const groups = findGroups(bytes);
-      return new Footer(bytes, groups, fileSchemaOf(schemaIn(bytes, groups)));
+      const footer = new Footer(bytes, groups, fileSchemaOf(schemaIn(bytes, groups)));
+      footer.#check(name);
+      return footer;
     });
-    footer.#check(name);
-    return footer;
   }
 
   /** Its row groups, in their order. */
@@ -211,7 +211,13 @@ interface GroupList {
 
 /** The field of the row groups, and the types of the Thrift compact protocol that need more than a few bytes. */
 const GROUPS_FIELD = 4;
-const BOOLEANS = [1, 2], BYTE = 3, DOUBLE = 7, BINARY = 8, LIST = 9, STRUCT = 12;
+const BOOLEANS = [1, 2],
+  BYTE = 3,
+  INTEGERS = [4, 5, 6],
+  DOUBLE = 7,
+  BINARY = 8,
+  LIST = 9,
+  STRUCT = 12;
 
 function findGroups(bytes: Uint8Array): GroupList {
   const reader = readerOf(bytes);
@@ -225,6 +231,7 @@ function findGroups(bytes: Uint8Array): GroupList {
     }
     const header = reader.offset;
     const { count, type } = listHeaderOf(reader);
+    if (count !== 0 && type !== STRUCT) throw new Error("its row groups are not structs");
     const start = reader.offset;
     for (let i = 0; i < count; i++) skip(reader, type);
     return { header, start, end: reader.offset, count };
@@ -251,7 +258,14 @@ function readerOf({ buffer, byteOffset, byteLength }: Uint8Array): Reader {
 
 function listHeaderOf(reader: Reader): { count: number; type: number } {
   const byte = reader.view.getUint8(reader.offset++);
-  return { count: byte >> 4 === 15 ? readVarInt(reader) : byte >> 4, type: byte & 15 };
+  return { count: byte >> 4 === 15 ? lengthOf(reader) : byte >> 4, type: byte & 15 };
+}
+
+/** A length or count; every element of a list takes a byte at least. */
+function lengthOf(reader: Reader): number {
+  const length = readVarInt(reader);
+  if (length < 0 || length > reader.view.byteLength) throw new Error("a length is beyond its end");
+  return length;
 }
 
 function skip(reader: Reader, type: number): void {
@@ -264,7 +278,7 @@ function skip(reader: Reader, type: number): void {
       reader.offset += 8;
       return;
     case BINARY: {
-      const length = readVarInt(reader);
+      const length = lengthOf(reader);
       reader.offset += length;
       return;
     }
@@ -282,7 +296,8 @@ function skip(reader: Reader, type: number): void {
         skip(reader, byte & 15);
       }
     default:
-      if (!BOOLEANS.includes(type)) readVarInt(reader);
+      if (INTEGERS.includes(type)) readVarInt(reader);
+      else if (!BOOLEANS.includes(type)) throw new Error(`it has a value of unknown type ${type}`);
   }
 }
 

@@ -78,6 +78,25 @@ Deno.test("a Parquet file that was cut is reported as such", async () => {
   }
 });
 
+Deno.test("a Parquet file with a damaged footer is reported as such, wherever that is damaged", async () => {
+  await using dir = await tempDir();
+  const bytes = await Deno.readFile(here("values.parquet"));
+  const start = bytes.length - 8 - new DataView(bytes.buffer).getUint32(bytes.length - 8, true);
+  const path = dir.path("damaged.parquet");
+  const isRead = async (damage: readonly number[], at: number) => {
+    const damaged = bytes.slice();
+    damaged.set(damage, at);
+    await Deno.writeFile(path, damaged);
+    return await texts(path).then(() => true, (error) => error instanceof SourceError);
+  };
+  // A length of a text that is negative, as a number of 32 bits: its end is before its beginning.
+  const negative = [0xe0, 0xff, 0xff, 0xff, 0x0f];
+  for (let at = start; at < bytes.length - 13; at += 11) {
+    assertEquals(await isRead([0xff], at), true, `byte ${at}`);
+    assertEquals(await isRead(negative, at), true, `length ${at}`);
+  }
+});
+
 Deno.test("pages of several frames are decompressed whole", () => {
   const frames = ["one, ", "two"].map((text) => zstdCompressSync(new TextEncoder().encode(text)));
   const packed = new Uint8Array(Buffer.concat(frames));
