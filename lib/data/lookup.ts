@@ -112,7 +112,8 @@ function oursOf(table: Table, path: readonly string[]): Getter | undefined {
     };
   }
   if (Object.hasOwn(DERIVED_FIELDS, name)) {
-    return { isNumber: false, ...DERIVED_FIELDS[name](table) };
+    const getter = DERIVED_FIELDS[name](table);
+    return getter === NOTHING ? NOTHING : { isNumber: false, ...getter };
   }
   return name === "error" || IN_LINES.has(path[0]) ? undefined : NOTHING;
 }

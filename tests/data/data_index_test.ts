@@ -31,11 +31,14 @@ Deno.test("index: conditions are answered by columns and by lines alike", async 
   await using dir = await tempDir();
   const results = await dir.write(
     "x.jsonl",
-    resultLine({ uid: "a", own: { lang: "en", meta: { score: 1.5 }, tags: ["x"] } }) +
+    resultLine({
+      uid: "a",
+      own: { lang: "en", meta: { score: 1.5 }, tags: ["x"], compared_run: 2 },
+    }) +
       resultLine({
         uid: "b",
         response: "",
-        own: { lang: "de", meta: { score: -2 } },
+        own: { lang: "de", meta: { score: -2 }, compared_run: 1 },
         distill: { finish_reason: "length" },
       }) +
       resultLine({
@@ -85,6 +88,8 @@ Deno.test("index: conditions are answered by columns and by lines alike", async 
   assertEquals([...sorted], [0, 1, 2, 3, 4]);
   assertEquals([...sortRows(index.table, all, ["meta", "score"], false)!], [1, 0, 2, 3, 4]);
   assertEquals(sortRows(index.table, all, ["lang"], false), undefined);
+  // A field of the user's: no runs are compared.
+  assertEquals([...sortRows(index.table, all, ["compared_run"], false)!].slice(0, 2), [1, 0]);
   const { rows, flags, cost_unknown_rows: unknown, completion_tokens: tokens } = statisticsOf(
     index.table,
     all,
