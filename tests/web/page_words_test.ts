@@ -302,6 +302,11 @@ Deno.test("an ended run names its next step: continue, retry with advice, or exp
     "1 row without an answer. To continue",
     "next",
   ]);
+  assertEquals(stepOf({ state: "interrupted", pending: 0, failures_on_disk: 30 }), [
+    "wait",
+    "30 rows without a result. To continue",
+    "next",
+  ]);
   const retry = stepOf({ failures_on_disk: 30 });
   assertEquals([retry?.[0], retry?.[2]], ["wait", "next"]);
   assertMatch(String(retry?.[1]), /^30 rows failed\. Raise --max-tokens.*\. To retry$/);

@@ -75,8 +75,13 @@ export function nextStep({ about, summary, snapshot }) {
   if (command === "") return null;
   const { failures_on_disk: failed, pending } = summary;
   if (summary.state === "interrupted" || pending > 0) {
-    const words = `${rowsOf(pending)} without an answer. To continue`;
-    return { tone: "wait", icon: "info", words, command };
+    // Rows that a stopped retry did not reach are not pending but failures.
+    const left = pending > 0
+      ? `${rowsOf(pending)} without an answer`
+      : failed > 0
+      ? `${rowsOf(failed)} without a result`
+      : "The run was stopped";
+    return { tone: "wait", icon: "info", words: `${left}. To continue`, command };
   }
   if (failed === 0) {
     return { tone: "good", icon: "check", words: "To make a training set", command };
