@@ -29,6 +29,8 @@ export interface DataServiceOptions {
   readonly findMs?: number;
 }
 
+const COMPRESSED_NAME = /\.(?:gz|zst)$/;
+
 /** Answers questions about data. */
 export class DataService implements AsyncDisposable {
   readonly paths: readonly string[];
@@ -148,6 +150,8 @@ export class DataService implements AsyncDisposable {
     const info = await statOf(path);
     const mark = `${info?.size} ${info?.mtime?.getTime()}`;
     if (this.#refused.get(path) === mark || this.#closing.signal.aborted) return [];
+    // Its first bytes, which are not there yet, say how it is compressed.
+    if (info?.size === 0 && COMPRESSED_NAME.test(path)) return [];
     try {
       const { files } = this.#open.use(
         await unpackFiles(new Map([[path, run]]), this.#closing.signal),

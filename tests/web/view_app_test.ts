@@ -5,6 +5,7 @@ import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.t
 import { DataService } from "../../lib/data/mod.ts";
 import { createMonitor } from "../../web/server.ts";
 import { createViewApp } from "../../web/view/server.ts";
+import { delay } from "../../lib/timer.ts";
 import { failureLine, resultLine } from "../data/lines.ts";
 import { FakeRun } from "./fake_run.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -159,9 +160,14 @@ Deno.test("view: a damaged file hides no other new ones, and is shown once it is
   };
   await untilShown(2);
   assertEquals(await uids(), ["a", "b"]);
+  // A compressor has created it, but has not written anything yet.
+  await dir.write("out/z.jsonl.gz", "");
   await dir.write("out/b.jsonl.gz", packed);
   await untilShown(3);
   assertEquals(await uids(), ["a", "b", "c"]);
+  await dir.write("out/z.jsonl.gz", gzipSync(resultLine({ uid: "d" })));
+  await untilShown(4);
+  assertEquals(await uids(), ["a", "b", "c", "d"]);
 });
 
 Deno.test("view: an interruption does not wait for compressed files, and leaves no copies", async () => {
