@@ -143,25 +143,22 @@ export class DatasetFolder implements Targets {
       this.#isFinished = true;
       await writeFileDurably(`${this.#path}/README.md`, card);
       if (hadData) await Deno.remove(old, { recursive: true });
-      await this.#removeMark();
+      await removeIfThere(this.#mark.path);
     } catch (cause) {
       throw cause instanceof SinkError ? cause : cannotWrite(this.#path, cause);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // Where the end of `finish` failed, the next export finds the mark unlocked, and removes what is left.
+    using _mark = this.#mark.file;
     if (this.#isFinished) return;
     this.#train.abandon();
     this.#validation.abandon();
     // Only the error that led here matters.
     await Deno.remove(this.#staging, { recursive: true }).catch(() => {});
-    await this.#removeMark().catch(() => {});
+    await removeIfThere(this.#mark.path).catch(() => {});
     if (this.#isNew) await Deno.remove(this.#path).catch(() => {});
-  }
-
-  async #removeMark(): Promise<void> {
-    await removeIfThere(this.#mark.path);
-    this.#mark.file.close();
   }
 }
 

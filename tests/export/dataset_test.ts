@@ -102,6 +102,22 @@ Deno.test("a dataset that cannot be written leaves nothing behind", async () => 
   assertEquals(await dir.names(), ["a.jsonl"]);
 });
 
+Deno.test("what a dataset leaves whose card cannot be written is removed by the next export", async () => {
+  await using dir = await tempDir();
+  await writeResults(dir);
+  await exportDataset(dir);
+  const { rename } = Deno;
+  Deno.rename = (from, to) =>
+    String(to).endsWith("README.md") ? Promise.reject(new Error("No space")) : rename(from, to);
+  try {
+    await assertRejects(() => exportDataset(dir, { replace: true }), SinkError, "No space");
+  } finally {
+    Deno.rename = rename;
+  }
+  await exportDataset(dir, { replace: true });
+  assertEquals((await dir.names("set")).toSorted(), ["README.md", "data"]);
+});
+
 Deno.test("a dataset is cleared of what exports that were killed have left, and of nothing else", async () => {
   await using dir = await tempDir();
   await writeResults(dir, 3);
