@@ -203,7 +203,7 @@ class ChunkReader {
   async take(length: number): Promise<Uint8Array> {
     await this.#fill(length);
     const taken = this.#window.subarray(this.#at, this.#at + length);
-    if (taken.length < length) throw new Error("it ends in the middle of a page");
+    if (length < 0 || taken.length < length) throw new Error("it ends in the middle of a page");
     this.#at += length;
     return taken;
   }

@@ -97,6 +97,21 @@ Deno.test("a Parquet file with a damaged footer is reported as such, wherever th
   }
 });
 
+Deno.test("a page of a negative size does not lead back to its own header", async () => {
+  await using dir = await tempDir();
+  const bytes = await Deno.readFile(here("values.parquet"));
+  // The sizes of the first page are the second and third field of its header: a type and a number each.
+  assertEquals([bytes[4], bytes[6], bytes[8]], [0x15, 0x15, 0x15]);
+  const path = dir.path("negative.parquet");
+  // An index page, which is skipped. Odd numbers are negative.
+  bytes[5] = 2;
+  for (let size = 1; size < 128; size += 2) {
+    bytes[9] = size;
+    await Deno.writeFile(path, bytes);
+    await assertRejects(() => texts(path), SourceError, "damaged");
+  }
+});
+
 Deno.test("pages of several frames are decompressed whole", () => {
   const frames = ["one, ", "two"].map((text) => zstdCompressSync(new TextEncoder().encode(text)));
   const packed = new Uint8Array(Buffer.concat(frames));
