@@ -5,7 +5,6 @@ import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.t
 import { DataService } from "../../lib/data/mod.ts";
 import { createMonitor } from "../../web/server.ts";
 import { createViewApp } from "../../web/view/server.ts";
-import { delay } from "../../lib/timer.ts";
 import { failureLine, resultLine } from "../data/lines.ts";
 import { FakeRun } from "./fake_run.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
