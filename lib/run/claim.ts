@@ -19,7 +19,7 @@ import {
   type SharedLock,
   targetOf,
 } from "../sink/mod.ts";
-import { hasContent, removeIfThere } from "../files.ts";
+import { hasContent, removeIfThere, statOf } from "../files.ts";
 import { readRunFile } from "./run_file.ts";
 import type { RunOptions } from "./options.ts";
 import { type OutputFiles, temporaryFilesOf } from "./outputs.ts";
@@ -49,7 +49,7 @@ export interface Claim {
  * @throws {UsageError} when Retort did not write a file there, or a file holds answers that must not be lost
  */
 export async function claimOutput(files: OutputFiles, options: ClaimOptions): Promise<Claim> {
-  const mode = files.input === "-" ? undefined : await modeMadeFrom([files.input]);
+  const mode = files.input === "-" ? undefined : await modeMadeFrom(await readPathsOf(files));
   const lock = await acquireLock(files.lock, {
     required: options.options.lock ?? true,
     mode,
@@ -68,6 +68,13 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
     lock.release();
     throw error;
   }
+}
+
+/** What the rows are read from. Where there are pieces, the input may be several names or a folder. */
+async function readPathsOf({ input, pieces }: OutputFiles): Promise<string[]> {
+  if (pieces === undefined) return [input];
+  const named = await statOf(input) === undefined ? [] : [input];
+  return [...named, ...pieces.map(({ path }) => path)];
 }
 
 /** Removes what the run will replace: everything where it starts over, else the answers of edited rows. */

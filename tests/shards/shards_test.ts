@@ -160,6 +160,24 @@ Deno.test("an input that is not there is refused in the words of a run without s
   assertEquals(await dir.exists("out"), false);
 });
 
+Deno.test({
+  name: "no one reads in a shard what he may not read in its inputs, whose names may be long",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempDir();
+    const input: string[] = [];
+    for (const letter of ["a", "b"]) {
+      // With a comma and a space it is longer than a name may be.
+      const path = await dir.write(`${letter.repeat(249)}.jsonl`, [{ prompt: letter }]);
+      await Deno.chmod(path, 0o600);
+      input.push(path);
+    }
+    await runShard(input, dir.path("out.jsonl"), { shard: { index: 0, count: 2 } });
+    const { mode } = await Deno.stat(dir.path("out-00000-of-00002.jsonl"));
+    assertEquals(mode! & 0o777, 0o600);
+  },
+});
+
 Deno.test("--max-cost is divided by rows, and what a shard has spent counts in its next run", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 100));
