@@ -73,7 +73,8 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
   const files = { ...filesOf(inputs[0], output.replace(RESULTS_NAME, "")), results: output };
   if (inputs.length === 1) return files;
   const merged = await readRunFile(files.runJson);
-  if (merged === undefined || inputs.includes(merged.input) || inputs.includes("-")) {
+  // A merge writes the names of all inputs there, a run that of its only one.
+  if (merged === undefined || !merged.input.includes(", ") || inputs.includes("-")) {
     throw new UsageError(
       `Cannot write ${inputs.length} inputs to the one file "${output}": name a folder, as in "out/"`,
     );

@@ -80,6 +80,16 @@ Deno.test("the run of a partial merge of several files continues with all of the
   assertEquals([proof.succeeded, proof.pending, proof.strangers], [60, 0, 0]);
 });
 
+Deno.test("several inputs are not added to the results of a run over another one", async () => {
+  await using dir = await tempDir();
+  const [a, b, c] = await Promise.all(
+    ["a", "b", "c"].map((name) => dir.write(`${name}.jsonl`, [{ prompt: name }])),
+  );
+  const output = dir.path("all.jsonl");
+  await runShard(a, output, {});
+  await assertRejects(() => runShard([b, c], output, {}), UsageError, "to the one file");
+});
+
 Deno.test("one uid with two contents is reported with both places, and the later answer is set aside", async () => {
   await using dir = await tempDir();
   const rows = prompts(0, 40).map((row, i) => ({ id: `${i % 39}`, ...row }));
