@@ -151,9 +151,11 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
         throw error;
       }
     }
-    const count = paths.length;
-    await this.#journal?.moveAway(paths);
-    if (paths.length === count) return;
+    // Others may add to `paths`, or empty it, meanwhile.
+    const moved: string[] = [];
+    await this.#journal?.moveAway(moved);
+    if (moved.length === 0) return;
+    paths.push(...moved);
     this.#isMoved = true;
     this.#files.release(this);
   }

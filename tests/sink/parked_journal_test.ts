@@ -114,6 +114,27 @@ Deno.test("ParkedJournal: files that were replaced use no slot", async () => {
   assertEquals(await dir.read("2.jsonl"), "x\n");
 });
 
+Deno.test("ParkedJournal: files that others add to the list meanwhile are not taken for its own", async () => {
+  await using dir = await tempDir();
+  const { journals: [first] } = journalsIn(dir, 1, 1);
+  await first.append("1", 1);
+  assertEquals(await first.check(), undefined);
+  const paths: string[] = [];
+  const moving = first.moveAway(paths);
+  paths.push("of another file");
+  await moving;
+  assert(first.isIdle);
+  await Deno.remove(dir.path("0.jsonl"));
+  while (await first.check() === undefined);
+  const moved = first.moveAway(paths);
+  paths.length = 0;
+  await moved;
+  assertEquals(paths, [dir.path("0.rescued-1.jsonl")]);
+  assertEquals(await first.check(), undefined);
+  assert(!first.isIdle);
+  await first.close();
+});
+
 Deno.test("ParkedJournal: a line is saved that comes between the reading and the renaming of sed -i", async () => {
   await using dir = await tempDir();
   const { openFiles, journals: [first, second] } = journalsIn(dir, 2, 1);
