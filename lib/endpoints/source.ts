@@ -70,7 +70,9 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
     name: text,
     async read() {
       const { hosts, isWhole } = await hostsOf(url.hostname, resolve);
-      const addresses = hosts.toSorted().map((host) => `http://${host}${where}${url.pathname}`);
+      const addresses = [...new Set(hosts)].sort().map((host) =>
+        `http://${host}${where}${url.pathname}`
+      );
       return { entries: addresses.map((address) => ({ url: address })), isWhole };
     },
   };

@@ -71,10 +71,18 @@ export class EndpointWatch {
   async #take(entries: readonly EndpointEntry[]): Promise<void> {
     const now = byKey(entries);
     const added = [...now].filter(([key]) => !this.#known.has(key)).map(([, entry]) => entry);
-    const left = [...this.#known].filter(([key]) => !now.has(key)).map(([, entry]) => entry);
+    let left = [...this.#known].filter(([key]) => !now.has(key)).map(([, entry]) => entry);
     if (added.length + left.length === 0) return;
     const refused = new Set(await this.#options.onChange(added, left));
-    for (const entry of refused) now.delete(keyOf(entry));
+    if (this.#stop === undefined) return;
+    for (const entry of refused) {
+      now.delete(keyOf(entry));
+      // The one with its former weight or limit stays, and may leave later.
+      const stays = left.find(({ url }) => url === entry.url);
+      if (stays === undefined) continue;
+      now.set(keyOf(stays), stays);
+      left = left.filter((one) => one !== stays);
+    }
     this.#known = now;
     const joined = added.filter((entry) => !refused.has(entry));
     const parts = [

@@ -68,6 +68,16 @@ Deno.test("a teacher stays if the one with its new weight cannot be created", as
   assertEquals(lists.current(), [B]);
 });
 
+Deno.test("a teacher whose new weight was refused leaves with its address", async () => {
+  await using lists = await opened([`${A}\n`]);
+  lists.refused.add(A);
+  await lists.write(0, `${A} weight=2\n`);
+  await lists.look();
+  await lists.write(0, `${B}\n`);
+  await lists.look();
+  assertEquals(lists.current(), [B]);
+});
+
 Deno.test("an address of two lists is one teacher, which leaves with the last of them", async () => {
   await using lists = await opened([`${A}\n${B}\n`, `${B}\n`]);
   assertEquals(lists.current(), [A, B]);

@@ -94,7 +94,7 @@ Deno.test("a file is watched; one that is gone, empty, damaged or half written c
 });
 
 Deno.test("a name means all of its addresses; one that cannot be resolved changes nothing", async () => {
-  let four: string[] | Error = ["10.0.0.2", "10.0.0.1"];
+  let four: string[] | Error = ["10.0.0.2", "10.0.0.1", "10.0.0.2"];
   let six: string[] | Error = new Deno.errors.NotFound("no record");
   const source = sourceOf("dns+http://vllm:8000/v1", (name, type) => {
     assertEquals(name, "vllm");
