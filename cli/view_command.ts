@@ -10,9 +10,11 @@ import { systemReason } from "../lib/files.ts";
 import { printable } from "../lib/printable.ts";
 import { delay } from "../lib/timer.ts";
 import { serveView } from "../web/view/server.ts";
+import { SIGNAL_NUMBERS } from "./exit_codes.ts";
 import { openBrowser } from "./keep_page.ts";
 import type { Io, StopSignal } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
+import { SignalCount } from "./second_signal.ts";
 import { Settings } from "./settings.ts";
 
 const MOST_PORT = 65_535;
@@ -87,10 +89,17 @@ function serve(service: DataService, options: Parameters<typeof serveView>[1]) {
   }
 }
 
-/** The first signal that asks the process to end. */
+/** How long an interrupted view may take to end; then its process is ended. */
+const LAST_MS = 3_000;
+
+/** The first signal that asks the process to end. If the process has not ended 3 s later, as where opening a file waits
+ * for a FIFO or a file server, or when a second signal comes, it is ended at once. */
 class Interruption implements Disposable {
   readonly #controller = new AbortController();
+  readonly #signals = new SignalCount();
+  readonly #exit: Io["exit"];
   readonly #stops: readonly (() => void)[];
+  #timer: ReturnType<typeof setTimeout> | undefined;
   /** Aborted by it. */
   readonly signal = this.#controller.signal;
   /** Resolves with it. */
@@ -99,10 +108,21 @@ class Interruption implements Disposable {
   );
 
   constructor(io: Io) {
-    this.#stops = SIGNALS.map((signal) => io.onSignal(signal, () => this.#controller.abort()));
+    this.#exit = io.exit;
+    this.#stops = SIGNALS.map((signal) => io.onSignal(signal, () => this.#handle(signal)));
+  }
+
+  #handle(signal: StopSignal): void {
+    const count = this.#signals.add();
+    if (count === undefined) return;
+    this.#controller.abort();
+    const exit = () => this.#exit?.(128 + SIGNAL_NUMBERS[signal]);
+    if (count > 1) exit();
+    else this.#timer = setTimeout(exit, LAST_MS);
   }
 
   [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
     for (const stop of this.#stops) stop();
   }
 }
