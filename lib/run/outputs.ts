@@ -73,13 +73,20 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
   const files = { ...filesOf(inputs[0], output.replace(RESULTS_NAME, "")), results: output };
   if (inputs.length === 1) return files;
   const merged = await readRunFile(files.runJson);
-  // A merge writes the names of all inputs there, a run that of its only one.
-  if (merged === undefined || !merged.input.includes(", ") || inputs.includes("-")) {
+  if (merged === undefined || inputs.includes("-") || !(await isOfSeveral(merged.input))) {
     throw new UsageError(
       `Cannot write ${inputs.length} inputs to the one file "${output}": name a folder, as in "out/"`,
     );
   }
   return { ...files, input: merged.input, pieces: inputs.map((path) => ({ path, name: path })) };
+}
+
+/** Whether the input of an output is several files. A merge writes their names there, or that of their folder or
+ * pattern, and a run the name of its one file. */
+async function isOfSeveral(input: string): Promise<boolean> {
+  const info = await statOf(input);
+  if (info?.isFile) return false;
+  return info?.isDirectory || input.includes(", ") || PATTERN.test(input);
 }
 
 /** The files with a stem such as `out/x`. */

@@ -61,24 +61,25 @@ Deno.test("a merge names missing and unfinished shards and writes nothing; --par
   assertEquals(asked.toSorted(), prompts(80, 100).map(({ prompt }) => prompt).toSorted());
 });
 
-Deno.test("the run of a partial merge of several files continues with all of them, and verify reads them", async () => {
-  await using dir = await tempDir();
-  const input = [
-    await dir.write("a.jsonl", prompts(0, 30)),
-    await dir.write("b.json", `[${prompts(30, 60).map((row) => JSON.stringify(row)).join(",\n")}]`),
-  ];
-  await runShard(input, dir.path("out/"), { shard: { index: 1, count: 3 } });
-  const output = dir.path("all.jsonl");
-  await assertRejects(() => runShard(input, output, {}), UsageError, "to the one file");
-  const partial = await mergeRuns({ outputs: dir.path("out"), output, partial: true });
-  assertEquals([partial.succeeded, partial.pending], [20, 40]);
-  const merged = new Set((await dir.rows("all.jsonl")).map(({ prompt }) => prompt));
-  const { asked } = await runShard(input, output, {});
-  const missing = prompts(0, 60).map(({ prompt }) => prompt).filter((one) => !merged.has(one));
-  assertEquals(asked.toSorted(), missing.toSorted());
-  const [proof] = await verify({ input, output });
-  assertEquals([proof.succeeded, proof.pending, proof.strangers], [60, 0, 0]);
-});
+for (const names of [["in/a.jsonl", "in/b.json"], ["in"], ["in/*"]]) {
+  Deno.test(`a run continues the partial merge of ${names.join(" and ")}, and verify reads it`, async () => {
+    await using dir = await tempDir();
+    await dir.write("in/a.jsonl", prompts(0, 30));
+    await dir.write("in/b.json", JSON.stringify(prompts(30, 60)));
+    const input = names.map((name) => dir.path(name));
+    await runShard(input, dir.path("out/"), { shard: { index: 1, count: 3 } });
+    const output = dir.path("all.jsonl");
+    await assertRejects(() => runShard(input, output, {}), UsageError, "to the one file");
+    const partial = await mergeRuns({ outputs: dir.path("out"), output, partial: true });
+    assertEquals(partial.succeeded + partial.pending, 60);
+    const merged = new Set((await dir.rows("all.jsonl")).map(({ prompt }) => prompt));
+    const { asked } = await runShard(input, output, {});
+    const missing = prompts(0, 60).map(({ prompt }) => prompt).filter((one) => !merged.has(one));
+    assertEquals(asked.toSorted(), missing.toSorted());
+    const [proof] = await verify({ input, output });
+    assertEquals([proof.succeeded, proof.pending, proof.strangers], [60, 0, 0]);
+  });
+}
 
 Deno.test("several inputs are not added to the results of a run over another one", async () => {
   await using dir = await tempDir();

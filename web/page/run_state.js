@@ -67,7 +67,7 @@ export function stateWords(store, nowMs) {
         tone: "bad",
         icon: "alert",
         word: "Cannot write",
-        detail: why || "nothing is sent until the disk takes lines again",
+        detail: why || "nothing is sent until the disk accepts writes again",
       };
     case "draining":
       return { tone: "calm", icon: "drain", word: "Draining", detail: drainingDetail(store) };
