@@ -34,7 +34,7 @@ Deno.test("stats: counts rows, flags and own fields, and says what is left out",
   await dir.write("out/x_error.jsonl", failureLine("c"));
   await dir.write("out/other.jsonl", [{ a: 1 }]);
   const { out, err } = await stats(dir.path("out"));
-  assert(/Rows +3\n {2}answered +2 +66\.6%\n {2}failed +1 +33\.3%\n/.test(out), out);
+  assert(/Rows +3\n {2}answered +2 +66\.7%\n {2}failed +1 +33\.3%\n/.test(out), out);
   assert(/ {2}refusal +1 +33\.3% {2}Refusal\n/.test(out), out);
   assert(/lang\n {2}en +1 /.test(out), out);
   assert(out.includes("Cost                 $0.50 (2 rows not known)"), out);
