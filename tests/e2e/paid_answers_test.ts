@@ -198,6 +198,8 @@ interface OrderlyEnd {
   readonly end?: (child: CliProcess, dir: TempDir) => Promise<void>;
   /** @default 200 */
   readonly rows?: number;
+  /** How long an answer to a first attempt takes. @default 0 */
+  readonly firstMs?: number;
   readonly code: number;
   readonly stderr: RegExp;
 }
@@ -252,6 +254,8 @@ const ORDERLY_ENDS: readonly OrderlyEnd[] = [
     name: "an input that shrinks",
     // More than is read ahead.
     rows: 2_500,
+    // Of 20 calls in flight at the end, some are first attempts then.
+    firstMs: 50,
     second: () => ({}),
     async end(_, dir) {
       const { size } = await Deno.stat(dir.path("in.jsonl"));
@@ -262,13 +266,18 @@ const ORDERLY_ENDS: readonly OrderlyEnd[] = [
   },
 ];
 
-for (const { name, flags = [], rows = 200, second, end, code, stderr } of ORDERLY_ENDS) {
+for (
+  const { name, flags = [], rows = 200, firstMs = 0, second, end, code, stderr } of ORDERLY_ENDS
+) {
   Deno.test(`after ${name} every paid answer is kept, and its row continues`, async () => {
     await using dir = await tempDir();
     const isSecond = Promise.withResolvers<void>();
     let hasRecovered = false;
     await using paid = servePaid(async ({ body, signal }) => {
-      if (body.max_tokens === 100) return { text: "half", finishReason: "length" };
+      if (body.max_tokens === 100) {
+        if (firstMs > 0 && !hasRecovered) await after(firstMs);
+        return { text: "half", finishReason: "length" };
+      }
       if (hasRecovered) return {};
       isSecond.resolve();
       return await second(signal);
