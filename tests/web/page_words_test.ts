@@ -334,7 +334,7 @@ Deno.test("the endings of answers are in words, and those of all APIs count toge
   ]] as const;
   assertEquals(
     endingWords(reasons, 100),
-    "90.0% finished · 8.0% cut off at the token limit · 1.0% without a finish reason · " +
+    "90.0% complete · 8.0% cut off at the token limit · 1.0% without a finish reason · " +
       "1.0% with finish reason abort",
   );
 });

@@ -121,7 +121,7 @@ function loadTiles(store, { in_flight, limit, waiting, refused_for_load }) {
 
 /** What the finish reasons of the usual APIs mean. */
 const FINISH_WORDS = [
-  { words: "finished", reasons: /^(stop|end_?turn|eos|eos_token|completed?|stop_sequence)$/i },
+  { words: "complete", reasons: /^(stop|end_?turn|eos|eos_token|completed?|stop_sequence)$/i },
   {
     words: "cut off at the token limit",
     reasons: /^(length|max_tokens|max_output_tokens|model_length)$/i,
@@ -132,7 +132,7 @@ const FINISH_WORDS = [
 ];
 
 /**
- * How answers ended, in words: `92.0% finished · 8.0% cut off at the token limit`.
+ * How answers ended, in words: `92.0% complete · 8.0% cut off at the token limit`.
  *
  * @param {readonly (readonly [string, number])[]} reasons
  * @param {number} all
