@@ -102,7 +102,7 @@ Deno.test("a running run names teachers that are not up", () => {
   const teachers = [makeTeacher(), makeTeacher({ state: "down" })];
   const { detail, tone } = stateWords(storeOf({ state: "running", teachers }), NOW_MS);
   assertEquals([detail, tone], [
-    "1 of 2 teachers not up. gpu1:8000 is down; its rows go to the other",
+    "gpu1:8000 is down; its rows go to the other",
     "wait",
   ]);
 });

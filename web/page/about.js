@@ -21,7 +21,6 @@ export class AboutView {
   /** Updates what has changed. @param {RunStore} store */
   update(store) {
     const { about } = store;
-    this.#showNext(nextStep(store));
     setShown(this.#section, about !== null);
     setShown(byId("over-commands", HTMLElement), about !== null);
     const text = JSON.stringify(about);
@@ -37,8 +36,9 @@ export class AboutView {
     );
   }
 
-  /** @param {ReturnType<typeof nextStep>} step */
-  #showNext(step) {
+  /** Updates the banner. @param {RunStore} store */
+  updateNext(store) {
+    const step = nextStep(store);
     setShown(this.#banner, step !== null);
     if (step === null) return;
     const { tone, icon, words, command } = step;

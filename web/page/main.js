@@ -132,6 +132,8 @@ class Page {
       [
         ["run", () => this.#overview.updateRun(store)],
         ["run", () => this.#about.update(store)],
+        ["run", () => this.#about.updateNext(store)],
+        ["snapshot", () => this.#about.updateNext(store)],
         ["snapshot", () => this.#overview.update(store, nowMs)],
         ["snapshot", () => link && this.#controls.update(store, link.status.isOpen)],
         ["snapshot", () => this.#announcer.update(store, nowMs)],

@@ -157,7 +157,9 @@ function runningWords({ snapshot }) {
     tone: "wait",
     icon: "alert",
     word,
-    detail: `${counts}. ${hostOf(lost.address)} is ${lost.state}${why}${others}`,
+    detail: `${troubled.length === 1 ? "" : `${counts}. `}${
+      hostOf(lost.address)
+    } is ${lost.state}${why}${others}`,
   };
 }
 
