@@ -61,12 +61,12 @@ export function mainReason(errors) {
 /**
  * The next step: stop a run in which many rows fail; continue, retry or export one that has ended.
  *
- * @param {Pick<RunStore, "about" | "summary" | "snapshot">} store
+ * @param {Pick<RunStore, "about" | "ended" | "summary" | "snapshot">} store
  * @returns {NextStep | null}
  */
-export function nextStep({ about, summary, snapshot }) {
+export function nextStep({ about, ended, summary, snapshot }) {
   const command = about?.commands[0]?.command ?? "";
-  if (summary === null) return stopStep(snapshot);
+  if (summary === null) return ended ? null : stopStep(snapshot);
   if (summary.state === "halted") {
     const reason = summary.reason ?? "The run was halted";
     const words = command === "" ? reason : `${reason}. To continue after that`;
@@ -102,7 +102,8 @@ export function isFailing(snapshot) {
 
 /** @param {RunStore["snapshot"]} snapshot @returns {NextStep | null} */
 function stopStep(snapshot) {
-  if (snapshot?.state !== "running" || !isFailing(snapshot)) return null;
+  // In every state: it must not come and go with the pauses of a teacher.
+  if (snapshot === null || !isFailing(snapshot)) return null;
   const words =
     `${failureWords(snapshot.failed, snapshot.errors)}. To stop now, press Ctrl-C in the ` +
     "terminal: every answer is kept, and the command to retry is printed";
