@@ -16,6 +16,7 @@ import {
 import { SourceError } from "../errors.ts";
 import { foreignFormatError } from "./bytes.ts";
 import { foreignBytes } from "./foreign_format.ts";
+import { sumOf } from "../figures.ts";
 import type { ChunkLayout } from "./parquet_leaf.ts";
 import { CODECS } from "./parquet_pages.ts";
 import { type FileSchema, fileSchemaOf } from "./parquet_schema.ts";
@@ -95,7 +96,7 @@ export class Footer {
   *groups(): Generator<RowGroup> {
     for (const group of this.#thriftGroups()) {
       const columns = group.field_1.map(({ field_3: meta }) => layoutOf(meta!));
-      const bytes = columns.reduce((sum, { start, end }) => sum + end - start, 0);
+      const bytes = sumOf(columns, ({ start, end }) => end - start);
       yield { rows: Number(group.field_3), bytes: bytes || Number(group.field_2), columns };
     }
   }

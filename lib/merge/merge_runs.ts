@@ -8,6 +8,7 @@ import { dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { exists, hasContent } from "../files.ts";
 import {
+  amount,
   checkOptions,
   flag,
   type OptionRules,
@@ -279,7 +280,8 @@ const MERGE_RULES: OptionRules<MergeOptions> = {
   outputs: paths,
   output: path,
   partial: flag,
-  waitMs: { what: "a number, 0 or more", isType: (value) => Number(value) >= 0 },
+  // Infinity, too, which `amount` refuses.
+  waitMs: { ...amount, isInRange: (value: number) => value >= 0 },
   tidy: flag,
   proof: flag,
   replace: flag,

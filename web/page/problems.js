@@ -18,7 +18,7 @@ const ADVICE = {
   rate_limit: "Nothing to do: the rows are retried at the rate that the teacher accepts",
   server: "The rows are retried. Look at the teacher's log",
   account: "Check the key and its account, then run the command again",
-  request: "The teacher refuses these rows: change what its message names",
+  request: "The teacher refuses these rows: change them as its message says",
   response: "The teacher's answers cannot be read: check that the address is that of its API",
   unfinished: "The answers have an unknown finish reason: accept it with --accept-ending",
   truncated: "Raise --max-tokens, or use --on-truncated escalate; a retry sends only these rows",
@@ -90,19 +90,20 @@ export function nextStep({ about, ended, summary, snapshot }) {
   return { tone: failed >= summary.total ? "bad" : "wait", icon: "alert", words, command };
 }
 
-/** Fewer failures, or a smaller share of rows, are usual. */
-const FEW_FAILURES = 20;
-const SMALL_SHARE = 0.1;
+/** The minimum number of failed rows for a warning. */
+const MIN_FAILED_ROWS = 20;
+/** The minimum share of finished rows that failed. */
+const MIN_FAILED_SHARE = 0.1;
 
-/** Whether so many rows fail that the user should know. @param {RunStore["snapshot"]} snapshot */
+/** Whether enough rows have failed to warn the user. @param {RunStore["snapshot"]} snapshot */
 export function isFailing(snapshot) {
   const { failed = 0, succeeded = 0 } = snapshot ?? {};
-  return failed >= FEW_FAILURES && failed >= SMALL_SHARE * (failed + succeeded);
+  return failed >= MIN_FAILED_ROWS && failed >= MIN_FAILED_SHARE * (failed + succeeded);
 }
 
 /** @param {RunStore["snapshot"]} snapshot @returns {NextStep | null} */
 function stopStep(snapshot) {
-  // In every state: it must not come and go with the pauses of a teacher.
+  // Shown in every state, so that it does not come and go while a teacher pauses.
   if (snapshot === null || !isFailing(snapshot)) return null;
   const words =
     `${failureWords(snapshot.failed, snapshot.errors)}. To stop now, press Ctrl-C in the ` +
