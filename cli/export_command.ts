@@ -1,5 +1,5 @@
 /**
- * `distill export` and `distill convert`.
+ * `retort export` and `retort convert`.
  *
  * @module
  */

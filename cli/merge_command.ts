@@ -1,5 +1,5 @@
 /**
- * `distill merge`.
+ * `retort merge`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `distill monitor`.
+ * `retort monitor`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `distill [run]` and `distill retry`.
+ * `retort [run]` and `retort retry`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `distill simulate`.
+ * `retort simulate`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `distill submit`: prints a job, or submits it.
+ * `retort submit`: prints a job, or submits it.
  *
  * @module
  */

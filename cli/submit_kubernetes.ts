@@ -1,5 +1,5 @@
 /**
- * `distill submit kubernetes`.
+ * `retort submit kubernetes`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `distill submit slurm`.
+ * `retort submit slurm`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `distill submit status` and `distill submit cancel`: use the files of the shards, and the scheduler if it
+ * `retort submit status` and `retort submit cancel`: use the files of the shards, and the scheduler if it
  * can be called.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * `distill verify`.
+ * `retort verify`.
  *
  * @module
  */
