@@ -11,7 +11,7 @@ import { ResponseGenerator } from "../lib/response_generator.ts";
 import type { Preview, ResolvedRunOptions } from "../lib/run/mod.ts";
 import { summaryText } from "../lib/terminal/mod.ts";
 import { VERSION } from "../lib/version.ts";
-import type { RunAbout } from "../web/protocol.ts";
+import type { RunAbout } from "../web/monitor_state.ts";
 import type { Monitor } from "../web/server.ts";
 import { exportCommand, nextCommand, sameCommand } from "./continue.ts";
 import { EXIT_DISK, EXIT_DONE, exitCodeOf } from "./exit_codes.ts";

@@ -4,7 +4,11 @@
  * @module
  */
 
-import { type History as WireHistory, HISTORY_COLUMNS, type HistoryColumn } from "./protocol.ts";
+import {
+  type History as WireHistory,
+  HISTORY_COLUMNS,
+  type HistoryColumn,
+} from "./monitor_state.ts";
 
 /** The maximum number of points. */
 export const MAX_POINTS = 1_000;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LatencyHistogram } from "./protocol.ts";
+import type { LatencyHistogram } from "./monitor_state.ts";
 
 /** Buckets per doubling: each is 2.2 % wider than the one before. */
 const PER_OCTAVE = 32;

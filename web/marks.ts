@@ -7,7 +7,7 @@
 
 import type { Notice, Snapshot } from "../lib/progress/mod.ts";
 import { cut } from "./cut.ts";
-import type { ChartMark } from "./protocol.ts";
+import type { ChartMark } from "./monitor_state.ts";
 
 /** The maximum number of marks. */
 const MAX_MARKS = 60;

@@ -8,7 +8,7 @@
 import { after, every } from "../lib/timer.ts";
 import { Hub } from "./hub.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
-import type { MonitorState } from "./protocol.ts";
+import type { MonitorState } from "./monitor_state.ts";
 import type { RunRecordOptions } from "./run_record.ts";
 
 /** The record of a run, from which its report is made. */

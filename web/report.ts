@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { MARKDOWN_JS, PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
 import type { Hub } from "./hub.ts";
 import { REPORT_MARKER, startedMarker } from "./report_marker.ts";
-import type { MonitorState } from "./protocol.ts";
+import type { MonitorState } from "./monitor_state.ts";
 
 /** The parts of a report that replace the page's links, in the order of the page. */
 const STYLES = [

@@ -8,7 +8,7 @@
 import type { TeacherStatus } from "../lib/progress/mod.ts";
 import type { Outcome } from "../lib/row.ts";
 import { Latency } from "./latency.ts";
-import type { AnswerFigures, TeacherFigures } from "./protocol.ts";
+import type { AnswerFigures, TeacherFigures } from "./monitor_state.ts";
 
 /** The maximum number of finish reasons, more than providers have; the rest counts as "other". */
 const MAX_REASONS = 8;

@@ -16,7 +16,7 @@ import type {
   MonitorState,
   RunAbout,
   TeacherFigures,
-} from "./protocol.ts";
+} from "./monitor_state.ts";
 import { RunFigures } from "./run_figures.ts";
 import { fitted, Samples } from "./samples.ts";
 import { wireSnapshot } from "./wire_snapshot.ts";

@@ -6,7 +6,7 @@
 
 import type { Outcome, Row } from "../lib/row.ts";
 import { cut } from "./cut.ts";
-import type { Sample } from "./protocol.ts";
+import type { Sample } from "./monitor_state.ts";
 
 /** The maximum length of a text in lists, in UTF-16 units. */
 export const MAX_TEXT = 4_000;

@@ -6,7 +6,7 @@
 
 import type { Outcome } from "../lib/row.ts";
 import { byteLength } from "./cut.ts";
-import type { Sample, Samples as WireSamples } from "./protocol.ts";
+import type { Sample, Samples as WireSamples } from "./monitor_state.ts";
 import { MAX_TEXT, sampleOf, shortened, weightOf } from "./sample.ts";
 
 /** The number of samples of each kind. */

@@ -26,7 +26,7 @@ import { bracketed, createToken } from "./access.ts";
 import { createApp } from "./app.ts";
 import { Hub } from "./hub.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
-import type { MonitorState, RunAbout } from "./protocol.ts";
+import type { MonitorState, RunAbout } from "./monitor_state.ts";
 import { RunData, type RunDataOptions } from "./view/run_data.ts";
 import { reportOf } from "./report.ts";
 

@@ -6,7 +6,8 @@
 
 import type { ErrorGroup, Snapshot, TeacherStatus } from "../lib/progress/mod.ts";
 import { byteLength, cut } from "./cut.ts";
-import type { SnapshotMessage, WireSnapshot } from "./protocol.ts";
+import type { SnapshotMessage } from "./protocol.ts";
+import type { WireSnapshot } from "./monitor_state.ts";
 
 /** The maximum size of a snapshot message in bytes. */
 export const MAX_SNAPSHOT_BYTES = 8 * 1024;

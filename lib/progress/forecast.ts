@@ -10,7 +10,7 @@
  */
 
 import type { RowFigures } from "../row.ts";
-import type { Snapshot } from "./events.ts";
+import type { Snapshot } from "./snapshot.ts";
 import type { Gauges } from "./progress_options.ts";
 import { Projection } from "./projection.ts";
 

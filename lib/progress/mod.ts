@@ -7,22 +7,17 @@
  * @module
  */
 
+export type { Notice, RunEvent, RunListener, RunStart, Summary, SummaryFile } from "./events.ts";
 export type {
   ErrorGroup,
   FailureAction,
-  Notice,
   Percentiles,
-  RunEvent,
-  RunListener,
-  RunStart,
   RunState,
   Snapshot,
-  Summary,
-  SummaryFile,
   TeacherStatus,
-} from "./events.ts";
+} from "./snapshot.ts";
 export { type Gauges, Listeners, type SummaryParts } from "./progress_options.ts";
-export type { FailedAttempt, ReleasedRow } from "./counters.ts";
+export type { FailedAttempt, ReleasedRow } from "./error_groups.ts";
 export { Progress } from "./progress.ts";
 export {
   type CamelCase,

@@ -7,21 +7,10 @@
 
 import type { RowFigures } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import {
-  Counters,
-  DurationHistogram,
-  ErrorGroups,
-  type FailedAttempt,
-  type ReleasedRow,
-} from "./counters.ts";
-import type {
-  Percentiles,
-  RunEvent,
-  RunListener,
-  Snapshot,
-  Summary,
-  TeacherStatus,
-} from "./events.ts";
+import { Counters, DurationHistogram } from "./counters.ts";
+import { ErrorGroups, type FailedAttempt, type ReleasedRow } from "./error_groups.ts";
+import type { RunEvent, RunListener, Summary } from "./events.ts";
+import type { Percentiles, Snapshot, TeacherStatus } from "./snapshot.ts";
 import { Forecast } from "./forecast.ts";
 import {
   type Gauges,

@@ -6,7 +6,8 @@
 
 import process from "node:process";
 import { every } from "../timer.ts";
-import type { RunState, Summary, TeacherStatus } from "./events.ts";
+import type { Summary } from "./events.ts";
+import type { RunState, TeacherStatus } from "./snapshot.ts";
 
 /** What the engine is doing at the moment. */
 export interface Gauges {

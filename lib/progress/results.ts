@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { Snapshot, Summary } from "./events.ts";
+import type { Summary } from "./events.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /** A name in camelCase: `costUsd` for `cost_usd`. */
 export type CamelCase<Name> = Name extends `${infer Head}_${infer Next}${infer Rest}`

@@ -10,7 +10,8 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
-import type { HelloMessage, MonitorState } from "../../web/protocol.ts";
+import type { HelloMessage } from "../../web/protocol.ts";
+import type { MonitorState } from "../../web/monitor_state.ts";
 import {
   chatAnswer,
   errorAnswer,

@@ -1,5 +1,9 @@
 import { assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
-import { ErrorGroups, type FailedAttempt, normaliseMessage } from "../../lib/progress/counters.ts";
+import {
+  ErrorGroups,
+  type FailedAttempt,
+  normaliseMessage,
+} from "../../lib/progress/error_groups.ts";
 import type { Failure } from "../../lib/row.ts";
 import { makeFailedAttempt } from "./fixtures.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Snapshot, TeacherStatus } from "../../lib/progress/events.ts";
+import type { Snapshot, TeacherStatus } from "../../lib/progress/snapshot.ts";
 import type { ProcessMeter } from "../../lib/progress/progress_options.ts";
 import { type Gauges, Progress } from "../../lib/progress/progress.ts";
 import { makeGauges, makeOutcome, makeTeacher, ManualClock } from "./fixtures.ts";

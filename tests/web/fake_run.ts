@@ -5,7 +5,8 @@
  */
 
 import { UsageError } from "../../lib/errors.ts";
-import type { RunEvent, RunListener, Snapshot } from "../../lib/progress/events.ts";
+import type { RunEvent, RunListener } from "../../lib/progress/events.ts";
+import type { Snapshot } from "../../lib/progress/snapshot.ts";
 import { makeOutcome } from "../progress/fixtures.ts";
 import type { Outcome } from "../../lib/row.ts";
 import type { MonitoredRun, OutcomesListener } from "../../web/monitored_run.ts";

@@ -5,7 +5,7 @@ import {
   assertLessOrEqual,
 } from "../../lib/deps/std_assert.ts";
 import { History, MAX_POINTS, type Reading } from "../../web/history.ts";
-import type { HistoryColumn } from "../../web/protocol.ts";
+import type { HistoryColumn } from "../../web/monitor_state.ts";
 
 function reading(elapsedS: number, changes: Partial<Reading> = {}): Reading {
   return {

@@ -1,12 +1,8 @@
 import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
 import { BEAT_MS, Hub, MAX_PAGES, type PageEvents } from "../../web/hub.ts";
 import { MAX_BACKLOG_BYTES } from "../../web/page_link.ts";
-import {
-  type HelloMessage,
-  HISTORY_COLUMNS,
-  type SamplesMessage,
-  type SnapshotMessage,
-} from "../../web/protocol.ts";
+import type { HelloMessage, SamplesMessage, SnapshotMessage } from "../../web/protocol.ts";
+import { HISTORY_COLUMNS } from "../../web/monitor_state.ts";
 import { makeSnapshot, makeSummary, ManualClock } from "../progress/fixtures.ts";
 import { FakeRun, FakeSocket, makeAnswer } from "./fake_run.ts";
 

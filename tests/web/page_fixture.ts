@@ -1,12 +1,12 @@
 /** Messages of a server to a page. @module */
 
+import type { ServerMessage } from "../../web/protocol.ts";
 import {
   HISTORY_COLUMNS,
   type MonitorState,
   type Sample,
-  type ServerMessage,
   type WireSnapshot,
-} from "../../web/protocol.ts";
+} from "../../web/monitor_state.ts";
 import { makeSnapshot } from "../progress/fixtures.ts";
 
 /** A snapshot as it goes over the wire. */

@@ -32,7 +32,7 @@ import { endingWords } from "../../web/page/tiles.js";
 import { RunStore } from "../../web/page/store.js";
 import * as terminal from "../../lib/figures.ts";
 import type { Summary } from "../../lib/progress/mod.ts";
-import type { MonitorState, WireSnapshot } from "../../web/protocol.ts";
+import type { MonitorState, WireSnapshot } from "../../web/monitor_state.ts";
 import { makeErrorGroup, makeSummary, makeTeacher } from "../progress/fixtures.ts";
 import { makeSnapshotMessage, makeState, makeWireSnapshot } from "./page_fixture.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
-import type { Snapshot } from "../../lib/progress/events.ts";
+import type { Snapshot } from "../../lib/progress/snapshot.ts";
 import { byteLength, cut } from "../../web/cut.ts";
 import type { SnapshotMessage } from "../../web/protocol.ts";
 import { encodeSnapshot, MAX_SNAPSHOT_BYTES } from "../../web/wire_snapshot.ts";

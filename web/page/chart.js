@@ -14,7 +14,7 @@ import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
 import { evenly, roundScale, TIME_AXIS_SPACE, TIME_AXIS_STEPS } from "./scale.js";
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
-/** @import { HistoryColumn } from "../protocol.ts" */
+/** @import { HistoryColumn } from "../monitor_state.ts" */
 /** @import { ChartGroup } from "./charts.js" */
 
 /**

@@ -7,7 +7,7 @@
  */
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
-/** @import { ChartMark } from "../protocol.ts" */
+/** @import { ChartMark } from "../monitor_state.ts" */
 
 /** Pixels of the page between the names of two marks. */
 const MARK_SPACE = 90;

@@ -15,7 +15,7 @@ import { inOwnFrame } from "./frames.js";
 import { trailingMeans } from "./scale.js";
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
-/** @import { ChartMark, HistoryColumn } from "../protocol.ts" */
+/** @import { ChartMark, HistoryColumn } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
 /**

@@ -10,8 +10,8 @@
 import { byId, fillRows, make, setAttribute, setShown, setText } from "./dom.js";
 import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js";
 
-/** @import { Percentiles } from "../../lib/progress/events.ts" */
-/** @import { LatencyHistogram } from "../protocol.ts" */
+/** @import { Percentiles } from "../../lib/progress/snapshot.ts" */
+/** @import { LatencyHistogram } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
 /** The maximum number of labels under the bars. */

@@ -5,7 +5,8 @@
  * @module
  */
 
-/** @import { PageMessage, Sample, Samples, ServerMessage } from "../protocol.ts" */
+/** @import { PageMessage, ServerMessage } from "../protocol.ts" */
+/** @import { Sample, Samples } from "../monitor_state.ts" */
 
 /** The first wait before a retry; doubled with each failure. */
 const FIRST_DELAY_MS = 500;

@@ -24,7 +24,7 @@ import { ALL_PARTS, RunStore } from "./store.js";
 import { ErrorTable, TeacherTable } from "./tables.js";
 import { startTheme } from "./theme.js";
 
-/** @import { MonitorState } from "../protocol.ts" */
+/** @import { MonitorState } from "../monitor_state.ts" */
 /** @import { Part } from "./store.js" */
 
 /** The time without a snapshot after which the page counts as stale. */

@@ -7,7 +7,7 @@
 
 import { formatCount } from "./figures.js";
 
-/** @import { ErrorGroup } from "../../lib/progress/events.ts" */
+/** @import { ErrorGroup } from "../../lib/progress/snapshot.ts" */
 /** @import { RunStore } from "./store.js" */
 
 /** Advice for each kind of error. @type {Record<string, string>} */

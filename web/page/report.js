@@ -10,7 +10,7 @@
 
 import { byId, setAttribute, setText } from "./dom.js";
 
-/** @import { MonitorState } from "../protocol.ts" */
+/** @import { MonitorState } from "../monitor_state.ts" */
 
 /** The run of a report comes after this, at its last occurrence in the file. */
 const BEFORE_STATE = 'id="report-state">';

@@ -13,7 +13,7 @@ import { countWords } from "./run_state.js";
 import { formatCount, formatLatency, formatMoment, formatUsd } from "./figures.js";
 import { makeFacts, makeFoldedText, makeText } from "./text.js";
 
-/** @import { Sample } from "../protocol.ts" */
+/** @import { Sample } from "../monitor_state.ts" */
 /** @import { RunStore, SampleList } from "./store.js" */
 
 /** The length of a text in a closed card. */

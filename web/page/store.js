@@ -6,7 +6,8 @@
  */
 
 /** @import { Notice, RunStart, Summary } from "../../lib/progress/events.ts" */
-/** @import { AnswerFigures, ChartMark, History, LatencyHistogram, MonitorState, RunAbout, Sample, Samples, ServerMessage, SnapshotMessage, TeacherFigures, WireSnapshot } from "../protocol.ts" */
+/** @import { ServerMessage, SnapshotMessage } from "../protocol.ts" */
+/** @import { AnswerFigures, ChartMark, History, LatencyHistogram, MonitorState, RunAbout, Sample, Samples, TeacherFigures, WireSnapshot } from "../monitor_state.ts" */
 
 /** The number of notices, as on the server. */
 const MAX_NOTICES = 100;

@@ -30,7 +30,7 @@ import {
 } from "./figures.js";
 import { adviceFor, worstFirst } from "./problems.js";
 
-/** @import { ErrorGroup, FailureAction, TeacherStatus } from "../../lib/progress/events.ts" */
+/** @import { ErrorGroup, FailureAction, TeacherStatus } from "../../lib/progress/snapshot.ts" */
 /** @import { RunStore } from "./store.js" */
 
 /** The number of kinds of errors that are shown at first. */

@@ -23,7 +23,7 @@ import {
 } from "./figures.js";
 import { limitWords, unsureWords } from "./run_state.js";
 
-/** @import { WireSnapshot } from "../protocol.ts" */
+/** @import { WireSnapshot } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
 /**

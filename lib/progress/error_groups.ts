@@ -1,0 +1,175 @@
+/**
+ * Failed attempts by cause, in bounded memory.
+ *
+ * @module
+ */
+
+import { LONG_ID, printable } from "../printable.ts";
+import type { Failure } from "../row.ts";
+import type { Completion } from "../teacher/mod.ts";
+import type { ErrorGroup, FailureAction } from "./snapshot.ts";
+
+/** An attempt that failed, or whose answer was not kept. */
+export interface FailedAttempt {
+  /** The row. */
+  readonly uid: string;
+  /** Why. */
+  readonly failure: Failure;
+  /** What happens to the row. */
+  readonly action: FailureAction;
+  /** Whether the teacher was overloaded or throttled the attempt. */
+  readonly isLoad: boolean;
+  /** The answer that was paid for and not kept. */
+  readonly completion?: Completion;
+}
+
+/** A row of a failed attempt that has not failed after all. */
+export interface ReleasedRow {
+  /** Why its attempt has failed. */
+  readonly failure: Failure;
+  /** What follows instead. */
+  readonly action: FailureAction;
+}
+
+/** The maximum number of distinct causes; further ones count as "other". */
+const MAX_GROUPS = 50;
+
+/** The longest message of a group, in UTF-16 units. */
+const MAX_MESSAGE_CHARS = 200;
+
+/** The number of rows that a group names. */
+const MAX_UIDS = 3;
+
+/** The longest uid of a group, in UTF-16 units. */
+const MAX_UID_CHARS = 100;
+
+/**
+ * The number of characters of a message that are read: some teachers answer with whole HTML pages.
+ */
+const MAX_RAW_CHARS = 1000;
+
+interface Group {
+  readonly type: string;
+  readonly status: number | null;
+  readonly uids: string[];
+  readonly firstSeen: number;
+  readonly message: string;
+  count: number;
+  action: FailureAction;
+  readonly actions: Record<FailureAction, number>;
+  lastSeen: number;
+}
+
+/** Counts failed attempts by type, status and normalised message. */
+export class ErrorGroups {
+  readonly #groups = new Map<string, Group>();
+  #other: Group | undefined;
+  /** The last failure and its group: the same cause usually comes many times in a row. */
+  #lastFailure: Failure | undefined;
+  #lastGroup: Group | undefined;
+  #list: readonly ErrorGroup[] | undefined = Object.freeze([]);
+
+  /** Counts one failed attempt, seen at `nowMs` (Unix milliseconds). */
+  add({ uid, failure, action }: FailedAttempt, nowMs: number): void {
+    const last = this.#lastFailure;
+    const isLast = last !== undefined && last.message === failure.message &&
+      last.type === failure.type && last.status === failure.status;
+    const group = isLast ? this.#lastGroup! : this.#find(failure, nowMs);
+    group.count++;
+    group.action = action;
+    group.actions[action]++;
+    group.lastSeen = nowMs;
+    if (group.uids.length < MAX_UIDS) addUid(group.uids, uid);
+    this.#lastFailure = failure;
+    this.#lastGroup = group;
+    this.#list = undefined;
+  }
+
+  /** Of the attempts of a group that were counted as `failed`, one is followed by something else. */
+  release({ failure, action }: ReleasedRow, nowMs: number): void {
+    const group = this.#find(failure, nowMs);
+    if (group.actions.failed > 0) group.actions.failed--;
+    group.actions[action]++;
+    group.action = action;
+    this.#list = undefined;
+  }
+
+  /** The groups, most frequent first, "other" last; the same frozen list until one is added. */
+  list(): readonly ErrorGroup[] {
+    return this.#list ??= this.#build();
+  }
+
+  #find(failure: Failure, nowMs: number): Group {
+    const { type, status } = failure;
+    const key = `${type} ${status} ${normaliseMessage(failure.message)}`;
+    let group = this.#groups.get(key);
+    if (group !== undefined) return group;
+    if (this.#groups.size === MAX_GROUPS) {
+      return this.#other ??= newGroup("other", null, "other causes", nowMs);
+    }
+    group = newGroup(type, status, oneLine(failure.message), nowMs);
+    this.#groups.set(key, group);
+    return group;
+  }
+
+  #build(): readonly ErrorGroup[] {
+    const groups = [...this.#groups.values()].sort((a, b) => b.count - a.count);
+    if (this.#other !== undefined) groups.push(this.#other);
+    return Object.freeze(groups.map((group) =>
+      Object.freeze<ErrorGroup>({
+        type: group.type,
+        status: group.status,
+        message: group.message,
+        count: group.count,
+        action: group.action,
+        actions: { ...group.actions },
+        uids: [...group.uids],
+        first_seen: new Date(group.firstSeen).toISOString(),
+        last_seen: new Date(group.lastSeen).toISOString(),
+      })
+    ));
+  }
+}
+
+function newGroup(type: string, status: number | null, message: string, nowMs: number): Group {
+  const seen = { firstSeen: nowMs, lastSeen: nowMs };
+  const actions = { retried: 0, failed: 0, halted: 0 };
+  return { type, status, message, uids: [], count: 0, action: "retried", actions, ...seen };
+}
+
+function addUid(uids: string[], uid: string): void {
+  // A uid may be very long: no more is read than is shown.
+  const shown = shortened(printable(uid.slice(0, MAX_RAW_CHARS)), MAX_UID_CHARS);
+  if (!uids.includes(shown)) uids.push(shown);
+}
+
+const UUID = /\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi;
+/** `0x1f`, or 8 or more hex digits with at least one decimal digit, so that words do not match. */
+const HEX = /\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b/gi;
+/** A quoted word with a digit in it: `"row-17"`, `'prompt_3'`. */
+const QUOTED_ID = /(["'`])(?=[^"'`\s]*\d)[^"'`\s]{1,200}\1/g;
+const NUMBER = /\d+(?:[.,:]\d+)*/g;
+
+/**
+ * Replaces ids by `<id>` and numbers by `#`, so that equal causes have equal messages. The result
+ * is one line of at most 200 characters that is safe for a terminal.
+ */
+export function normaliseMessage(message: string): string {
+  const text = printable(message.slice(0, MAX_RAW_CHARS))
+    .replace(UUID, "<id>")
+    .replace(QUOTED_ID, "$1<id>$1")
+    .replace(HEX, "<id>")
+    .replace(LONG_ID, "<id>")
+    .replace(NUMBER, "#");
+  return shortened(text);
+}
+
+/** The first message of a group, on one line, with its ids and numbers. */
+function oneLine(message: string): string {
+  return shortened(printable(message.slice(0, MAX_RAW_CHARS)));
+}
+
+function shortened(text: string, mostChars = MAX_MESSAGE_CHARS): string {
+  if (text.length <= mostChars) return text;
+  return text.slice(0, mostChars - 1).toWellFormed().replace(/\ufffd$/, "") + "…";
+}
