@@ -1,6 +1,6 @@
 /**
- * API keys and other secrets: users name a variable or a file that holds them, and never write them into a
- * command or a configuration.
+ * API keys and other secrets. Users name a variable or a file that holds them, and never write them
+ * into a command or a configuration.
  *
  * @module
  */
@@ -11,23 +11,24 @@ import type { Io } from "./io.ts";
 
 /** Where a key is. If both are given, the file is read. */
 export interface KeyPlace {
-  /** File that holds only the key. */
+  /** Path of a file that holds only the key. */
   readonly file?: string;
-  /** Environment variable. */
+  /** Name of an environment variable. @default OPENAI_API_KEY */
   readonly variable?: string;
 }
 
-/** Variable that is read by default. */
 export const DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY";
 
 /** What to do if a key is missing: throw, prompt the user for it, or (if nothing is sent) warn. */
 export type OnMissingKey = "refuse" | "ask" | "warn";
 
-/** Reads API keys. */
 export class Keys {
   readonly #io: Io;
   readonly #onMissing: OnMissingKey;
-  /** Keys that the user typed, by the place that was empty: teachers with the same place share the key. */
+  /**
+   * Keys that the user typed, by the file or variable that was empty: teachers that name the same
+   * one share the key.
+   */
   readonly #typed = new Map<string, string>();
 
   /** `onMissing`: the user is prompted only if standard input and standard error are terminals. */
@@ -37,9 +38,10 @@ export class Keys {
   }
 
   /**
-   * Reads the key for the teacher at `host`; undefined if no place is named for it and the key is optional.
+   * Reads the key for the teacher at `host`. Returns undefined if no place is named and `missing`
+   * is absent, or after a warning.
    *
-   * @param missing What is wrong when no place is named and there is no key. @default it may be missing
+   * @param missing The error if no place is named and there is no key. @default the key is optional
    * @throws {UsageError} If a place that is named is empty, or a key cannot be sent.
    */
   async read(place: KeyPlace, host: string, missing?: string): Promise<string | undefined> {
@@ -98,7 +100,9 @@ export const NOT_SHOWN = "The given value is not shown, because it may be the se
 /** Words that occur in names of variables, but not in keys. */
 const USUAL_WORD = /(?:^|_)(?:API|APIKEY|AUTH|BASE|CRED|KEY|PASS|PASSWORD|SECRET|TOKEN|URL)(?:_|$)/;
 
-/** A longer name without one of these words may be a key. */
+/**
+ * Longest name that messages show although it has none of these words: a longer one may be a key.
+ */
 const LONGEST_WORD = 15;
 
 /** Reads an environment variable. Also undefined for a text that cannot be a name. */
@@ -126,7 +130,9 @@ function isUsualName(name: string): boolean {
   return USUAL_WORD.test(name) || (name.length <= LONGEST_WORD && !/\d/.test(name));
 }
 
-/** The address: from a variable if one is named (`@env:NAME`), or the text itself. */
+/**
+ * Reads an address: the contents of a variable if `text` is `@env:NAME`, otherwise `text` itself.
+ */
 export function addressOf(text: string, io: Pick<Io, "env">): string {
   const variable = /^@env:(.*)$/s.exec(text)?.[1];
   if (variable === undefined) return text;

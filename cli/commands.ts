@@ -1,10 +1,10 @@
 /**
  * The commands: purpose, usage, and the module that implements each.
  *
- * To add a command, add an entry to `TABLE` and a module with its runner, and name the command in the
- * `commands` of each flag that it takes (`flags.ts`). Parsing, `--help`, `--help-all` and suggestions for
- * mistyped words follow from that. The module is loaded only when the command is used, so that `--help`
- * stays quick: import nothing from it here except by `import()`.
+ * To add a command, add an entry to `TABLE` and a module with its runner, and name the command in
+ * the `commands` of each flag that it takes (`flags/`). Parsing, `--help`, `--help-all` and
+ * suggestions for mistyped words follow from that. The module is loaded only when the command is
+ * used, so that `--help` stays quick: import it only by `import()`.
  *
  * @module
  */
@@ -15,27 +15,26 @@ import type { ParsedArgs } from "./parse.ts";
 /** Runs a command and returns the exit code. */
 export type Runner = (args: ParsedArgs, io: Io) => number | Promise<number>;
 
-/** Values that a command takes in addition to its flags, for its help. */
+/** Values that a command takes in addition to its flags, as its help lists them. */
 export interface HelpSection {
-  /** Its heading, without the colon. */
+  /** Heading, without the colon. */
   readonly title: string;
   /** Name of each value, and its meaning with unit and default. */
   readonly rows: readonly (readonly [name: string, text: string])[];
 }
 
-/** One command. */
 export interface CommandEntry {
-  /** Usage, without the name of the program; one line for each way to call it. */
+  /** Arguments after the name of the program, one line for each way to call the command. */
   readonly usage: readonly string[];
-  /** Its line in the list of commands. */
+  /** Purpose, for the list of commands. */
   readonly summary: string;
-  /** More about it for its own help: lines of at most 80 characters. */
+  /** Further lines for the command's own help, each of at most 80 characters. */
   readonly about?: readonly string[];
   /** Values that it takes in addition to its flags. */
   readonly sections?: readonly HelpSection[];
   /** Example command lines, without the name of the program. */
   readonly examples: readonly string[];
-  /** Loads its implementation. */
+  /** Imports the module of the command and returns its runner. */
   readonly load: () => Promise<Runner>;
 }
 
@@ -198,13 +197,11 @@ const TABLE = {
   },
 } satisfies Record<string, CommandEntry>;
 
-/** A command. */
 export type Command = keyof typeof TABLE;
 
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = Object.keys(TABLE) as Command[];
 
-/** The entry of a command. */
 export function entryOf(command: Command): CommandEntry {
   return TABLE[command];
 }

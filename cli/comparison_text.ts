@@ -10,7 +10,10 @@ import { formatCount, formatLatency, formatPercent, formatUsd } from "../lib/fig
 const LEFT = 24;
 const COLUMN = 16;
 
-/** Formats a comparison. Counts are of rows that both runs have answered, unless stated otherwise. */
+/**
+ * Formats a comparison. Counts are of rows that both runs have answered, except "Answered here
+ * only".
+ */
 export function comparisonText(
   { both, agreement, without_final_answer, runs }: RunComparison,
 ): string {

@@ -1,6 +1,6 @@
 /**
- * The YAML file of `--config`: flags by their names, several teachers, and the two blocks of a ModelCall
- * configuration.
+ * The YAML file of `--config`: flags by their names, several teachers, and the two blocks of a
+ * ModelCall configuration.
  *
  * @module
  */
@@ -13,15 +13,15 @@ import { isHeaders, readTeachers, type TeacherSpec } from "./config_teachers.ts"
 import { FLAGS } from "./flags.ts";
 import type { FlagValue } from "./parse.ts";
 
-/** Contents of a configuration file. */
+/** Contents of a configuration file: empty collections for what it does not set. */
 export interface Config {
-  /** Inputs, if it names any. */
+  /** Paths, as written. */
   readonly inputs: string[];
   /** Flags by their long names. */
   readonly flags: Map<string, FlagValue>;
-  /** Sampling parameters. */
+  /** Sampling parameters, from `params` and `chat_config`. */
   readonly params: Record<string, unknown>;
-  /** Teachers, if it names several. */
+  /** The list `teachers`. */
   readonly teachers: TeacherSpec[];
 }
 

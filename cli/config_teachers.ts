@@ -1,5 +1,5 @@
 /**
- * The block `teachers` of a configuration file: several teachers that share the rows.
+ * The list `teachers` of a configuration file: several teachers that share the rows.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { type EndpointName, ENDPOINTS } from "../lib/teacher/mod.ts";
 import { type Block, blockOf, type Fail, isKeyName, refuseKey, shownValue } from "./config_yaml.ts";
 import { parseThinkTags, THINK_TAGS_RULE } from "./settings.ts";
 
-/** Validation of a value. */
+/** What a field takes, in the words of the error, and the check. */
 interface Rule {
   readonly what: string;
   readonly takes: (value: unknown) => boolean;
@@ -107,35 +107,33 @@ export function isHeaders(value: unknown): value is Readonly<Record<string, Head
 
 /** One of several teachers: the settings in which it differs from the common ones. */
 export interface TeacherSpec {
-  /** Its address. */
+  /** Address up to `/v1`, or `@env:NAME`. @default `--base-url` */
   readonly baseUrl?: string;
-  /** The model. */
   readonly model?: string;
-  /** Variable that holds its key. */
+  /** Environment variable that holds the key. */
   readonly apiKeyEnv?: string;
-  /** File that holds its key. */
+  /** File that holds the key. */
   readonly apiKeyFile?: string;
-  /** Its relative share of the load. */
+  /** Share of the load, relative to the other teachers. */
   readonly weight?: number;
-  /** Limit of attempts in flight. */
+  /** Most attempts in flight. */
   readonly maxConcurrency?: number;
   /** Requests per minute. */
   readonly rpm?: number;
   /** Tokens per minute. */
   readonly tpm?: number;
-  /** API endpoint. */
   readonly endpoint?: EndpointName;
-  /** Header fields, in addition to the common ones. */
+  /** Header fields, in addition to those of `--header`. */
   readonly headers?: Readonly<Record<string, HeaderValue>>;
-  /** File of the trusted certificate authorities. */
+  /** PEM file of the only certificate authorities that are trusted. */
   readonly caFile?: string;
-  /** File of the client certificate. */
+  /** PEM file. */
   readonly clientCert?: string;
-  /** File of the certificate's private key. */
+  /** PEM file of the certificate's private key. */
   readonly clientKey?: string;
   /** Whether any certificate is accepted. */
   readonly insecureTls?: boolean;
-  /** The tags around its reasoning: `OPEN,CLOSE`. */
+  /** Tags around the reasoning: `OPEN,CLOSE`. */
   readonly thinkTags?: string;
 }
 

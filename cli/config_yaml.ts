@@ -1,5 +1,6 @@
 /**
- * Reads the YAML of a configuration file into blocks of names and values. No message shows a value that may be a key.
+ * Reads the YAML of a configuration file into blocks of names and values. No message shows a value
+ * that may be a key.
  *
  * @module
  */
@@ -9,23 +10,28 @@ import { formatCount } from "../lib/figures.ts";
 import { systemReason } from "../lib/files.ts";
 import { redactAddress } from "../lib/teacher/mod.ts";
 
-/** Far above any configuration: a device or a data set given by mistake is not read to its end. */
+/**
+ * Far above any configuration: reading stops here if a device or a data set was given by mistake.
+ */
 const MOST_BYTES = 1_000_000;
 
-/** Limit of all values, each counted once per reference. */
+/** Limit of all values, nested ones included. A value counts once for each reference to it. */
 const MOST_VALUES = 100_000;
 
 /** Limit of nesting; schemas in parameters are nested less deeply. */
 const MOST_LEVELS = 64;
 
-/** Limit of references times UTF-16 units if keys are merged (`<<`): the parser copies every key for each
- * reference, which took 23 s for 1,000 references to 20,000 keys. */
+/**
+ * Limit of references times UTF-16 units if keys are merged (`<<`). The parser copies every key for
+ * each reference, which took 23 s for 1,000 references to 20,000 keys.
+ */
 const MOST_MERGING = 20_000_000;
 
 /**
- * Reads the value of a YAML file; null if it is empty.
+ * Reads the value of a YAML file; null if it is empty. Errors quote no text of the file: an address
+ * in it may hold a password.
  *
- * @param fail Throws. No text of the file is quoted: an address in it may hold a password.
+ * @throws what `fail` throws
  */
 export async function readYaml(path: string, fail: Fail): Promise<unknown> {
   const text = await readText(path, fail);
@@ -77,7 +83,7 @@ function parsed(text: string, fail: Fail): unknown {
   }
 }
 
-/** Counts the values in a value, each once per reference. */
+/** Counts values, nested ones included, and stops at the limit. */
 class ValueCounter {
   #count = 0;
 
@@ -91,7 +97,7 @@ class ValueCounter {
 /** Names and values, as YAML gives them. */
 export type Block = Record<string, unknown>;
 
-/** Throws with a problem, prefixed with the name of the file. */
+/** Throws an error about the file; `what` is the problem. */
 export type Fail = (what: string) => never;
 
 /** Returns a value that must be a block; `key` names it in the error. */
@@ -115,7 +121,6 @@ export function isKeyName(name: string): boolean {
   return /^(api_)?key$/.test(name);
 }
 
-/** Throws because the file holds a key. */
 export function refuseKey(key: string, fail: Fail): never {
   return fail(
     `${key} holds the key itself, and files are shared and committed. Remove it and put the key ` +

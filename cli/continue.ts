@@ -17,10 +17,15 @@ import { shellWord } from "./shell.ts";
 /** Flags that would delete answers if they were repeated. */
 const NOT_AGAIN = ["resume", "overwrite"];
 
-/** Flags that a simulated teacher does not need. They were not validated: one may be the key itself. */
+/**
+ * Flags that a simulated teacher does not need. They were not validated: one may be the key itself.
+ */
 const UNREAD_BY_SIMULATION = ["api-key-env", "api-key-file", "header"];
 
-/** How values that may hold a secret are shown. The first value of a flag has index 0. */
+/**
+ * Flags whose values may hold a secret, and how to show them. The first value of a flag has index
+ * 0.
+ */
 const SHOWN: Partial<
   Record<string, (value: string, index: number, io: Pick<Io, "env">) => string>
 > = {
@@ -28,8 +33,10 @@ const SHOWN: Partial<
   header: shownHeader,
 };
 
-/** The command that continues an interrupted or halted run or retry, sends the pending rows, or retries the
- * failed ones; undefined if nothing is left to do. */
+/**
+ * Returns the command that continues an interrupted or halted run or retry, sends the pending rows,
+ * or retries the failed ones; undefined if nothing is left to do.
+ */
 export function nextCommand(
   args: ParsedArgs,
   summary: Summary,
@@ -40,12 +47,14 @@ export function nextCommand(
     commandLineOf(args, { program, env }, command, dropped);
   const isCut = summary.state !== "done";
   const isRetry = args.command === "retry" || args.flags.has("retry");
-  // Old answers are deleted just before the first row is sent.
+  // The old answers are deleted just before the first row is sent: from then on, `--overwrite`
+  // would delete those of this run.
   const dropped = summary.elapsed_ms > 0 ? [...NOT_AGAIN] : [];
   if (args.flags.has("simulate")) dropped.push(...UNREAD_BY_SIMULATION);
   if (isCut && isRetry) {
-    // What is left of a retry is among the failed rows of the requested types. Rows that were never sent come
-    // after it: a retry may have other parameters, which must not be used for them.
+    // What is left of a retry is among the failed rows of the requested types. Rows that were never
+    // sent wait until it is complete: a retry may have other parameters, which must not be used for
+    // them.
     return commandLine(args.command === "retry" ? ["retry"] : [], dropped);
   }
   dropped.push("retry");
@@ -54,13 +63,13 @@ export function nextCommand(
   return undefined;
 }
 
-/** The command of this run, so that it can be repeated. */
+/** Returns the command that repeats this run. */
 export function sameCommand(args: ParsedArgs, io: Pick<Io, "program" | "env">): string {
   const unread = args.flags.has("simulate") ? UNREAD_BY_SIMULATION : [];
   return commandLineOf(args, io, args.command === "retry" ? ["retry"] : [], unread);
 }
 
-/** The command that exports the results as a training set; undefined if there are none. */
+/** Returns the command that exports the results as a training set; undefined if there are none. */
 export function exportCommand(
   { files }: Pick<Summary, "files">,
   program: string,
@@ -107,8 +116,10 @@ function withValue(flag: Flag, written: string, value: string): string[] {
   return /^-\D/.test(value) ? [shellWord(`--${flag.name}=${value}`)] : [written, shellWord(value)];
 }
 
-/** An address that holds a secret is shown as a variable: the default one for addresses, unless that holds
- * another address. */
+/**
+ * Shows an address that holds a secret as a variable: the default one for addresses, unless that
+ * holds another address.
+ */
 function shownAddress(url: string, index: number, { env }: Pick<Io, "env">): string {
   if (!holdsSecret(url)) return url;
   const isFree = index === 0 && [undefined, "", url].includes(env("OPENAI_BASE_URL"));

@@ -16,15 +16,15 @@ import type { StopSignal } from "./io.ts";
 
 /** Every row has a result, or failures are within `--allow-failures`. */
 export const EXIT_DONE = 0;
-/** A bug in Retort. */
+/** An error that none of the other codes describes: a bug in Retort. */
 export const EXIT_INTERNAL = 1;
-/** Wrong usage or bad input. */
+/** Wrong usage, bad input, a damaged file, or a missing permission. */
 export const EXIT_USAGE = 2;
-/** Finished, but some rows have no result. */
+/** The run has finished, but some rows have no result. */
 export const EXIT_FAILED_ROWS = 3;
 /** Another run writes to the same output. */
 export const EXIT_LOCKED = 4;
-/** Halted because of the teacher or a budget. */
+/** The teacher or a budget halted the run. */
 export const EXIT_HALTED = 5;
 /** The disk failed or is full. */
 export const EXIT_DISK = 6;
@@ -32,11 +32,10 @@ export const EXIT_DISK = 6;
 /** Signal numbers. The exit code after a signal is 128 + its number. */
 export const SIGNAL_NUMBERS: Record<StopSignal, number> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
 
-/** How many failed rows still count as success: a number of rows, or a share of all. */
+/** How many failed rows still count as success. */
 export interface Allowance {
-  /** The number. */
+  /** Rows, or per cent of all rows. */
   readonly value: number;
-  /** Whether it is per cent. */
   readonly isPercent: boolean;
 }
 
@@ -54,7 +53,7 @@ export function parseAllowance(text: string): Allowance {
   return { value: Number(match[1]), isPercent: match[2] === "%" };
 }
 
-/** The exit code of a run that ended with a summary. */
+/** Returns the exit code of a run that ended with a summary. */
 export function exitCodeOf(
   summary: Summary,
   options: { signal?: StopSignal; allowance?: Allowance } = {},
@@ -69,7 +68,7 @@ export function exitCodeOf(
   return summary.pending === 0 && isAllowed ? EXIT_DONE : EXIT_FAILED_ROWS;
 }
 
-/** The exit code of a run that ended with an error. */
+/** Returns the exit code of a run that ended with an error. */
 export function exitCodeOfError(error: unknown): number {
   if (error instanceof UsageError || error instanceof SourceError) return EXIT_USAGE;
   if (error instanceof DamagedFileError || error instanceof Deno.errors.NotCapable) {

@@ -86,7 +86,7 @@ function report(
   return 0;
 }
 
-/** A share as in `1%` or `0.01`. */
+/** Reads a share, as in `1%` or `0.01`. */
 function shareOf(settings: Settings, name: string): number | undefined {
   const value = settings.text(name);
   if (value === undefined) return undefined;

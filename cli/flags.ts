@@ -1,6 +1,6 @@
 /**
- * All flags. Parsing, `--help`, `--config` and suggestions for mistyped flags use this table. Its parts are in
- * `flags/`.
+ * All flags. Parsing, `--help`, `--config` and suggestions for mistyped flags use this table. Its
+ * parts are in `flags/`.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { SUBMIT } from "./flags/submit.ts";
 import { ANSWERS, BUDGETS, PARAMETERS, RESUME, SPEED, TEACHER } from "./flags/teacher.ts";
 import { HELP, MONITOR, PROGRESS } from "./flags/watching.ts";
 
-/** The commands of a flag that does not list any. */
+/** Commands of flags that do not list any. */
 const RUN = ["run", "retry"] as const;
 
 const GROUPS: Readonly<Record<string, readonly FlagEntry[]>> = {
@@ -35,8 +35,10 @@ export const FLAGS: readonly Flag[] = Object.entries(GROUPS).flatMap(([group, en
   entries.map((entry) => ({ commands: RUN, ...entry, group }))
 );
 
-/** Flags of a run that `submit` does not take: they make no sense for one of many runs, or the scheduler would
- * repeat them. */
+/**
+ * Flags of a run that `submit` does not take: they make no sense for one of many runs, or the
+ * scheduler would repeat them.
+ */
 const NOT_SUBMITTED: ReadonlySet<string> = new Set([
   ...[
     "shard",

@@ -1,6 +1,6 @@
 /**
- * Detects outputs of versions in which `deno task distill` resolved relative paths against the project's
- * folder.
+ * Detects outputs of versions in which `deno task distill` resolved relative paths against the
+ * project's folder.
  *
  * @module
  */
@@ -11,17 +11,16 @@ import { findInputs, outputFilesOf } from "../lib/run/mod.ts";
 import type { Io } from "./io.ts";
 import { shellWord } from "./shell.ts";
 
-/** Inputs and output of a run. */
 export interface Place {
-  /** Inputs, as the user named them. */
+  /** As the user named them. */
   readonly input: readonly string[];
-  /** Output, as the user named it. */
+  /** As the user named it. */
   readonly output: string;
 }
 
 /**
- * Throws if the project's folder holds a run of this name and the user's working directory holds none: its
- * answers would be paid for twice.
+ * Throws if the project's folder holds a run of this name and the user's working directory holds
+ * none: a new run would pay for its answers again.
  *
  * @throws {UsageError} with both places and what to do
  */
@@ -45,7 +44,7 @@ export async function refuseFormerFolder(
   }
 }
 
-/** Problems with inputs and output are left to the run to report. */
+/** Returns the paths of the results; none if inputs or output are wrong, which the run reports. */
 async function resultsOf({ input, output }: Place): Promise<string[]> {
   try {
     const { files } = await findInputs(input);
@@ -55,7 +54,7 @@ async function resultsOf({ input, output }: Place): Promise<string[]> {
   }
 }
 
-/** Whether there is a run file, or results of a version without run files. */
+/** Whether there is a run file, or results of a version that wrote no run files. */
 async function hasRun(results: string): Promise<boolean> {
   const paths = [results.replace(/\.(jsonl|ndjson)$/, ".run.json"), results];
   const found = await Promise.all(

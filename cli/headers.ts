@@ -1,5 +1,6 @@
 /**
- * Connection settings of teachers: endpoint, header fields and certificates, of one teacher or of all.
+ * Connection settings of teachers: endpoint, header fields and certificates, of one teacher or of
+ * all.
  *
  * @module
  */
@@ -12,17 +13,22 @@ import type { TeacherSpec } from "./config_teachers.ts";
 import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
 
-/** Header fields, and which values must not be shown. */
+/** Header fields of requests to one teacher. */
 export interface HeaderFields {
-  /** Values by name. */
   readonly headers: Record<string, string>;
-  /** Values that come from the environment. */
+  /**
+   * Values from environment variables, which must not be shown: alone, and with a scheme before
+   * them.
+   */
   readonly secrets: string[];
 }
 
 /** `NAME=VALUE`, or `NAME: VALUE` as for curl. */
 const FIELD = /^([\w!#$%&'*+.^`|~-]+)\s*[=:]\s*(.*)$/s;
-/** A variable, alone or after a scheme such as `Bearer`. A text that cannot be a name may be the secret itself. */
+/**
+ * A variable, alone or after a scheme such as `Bearer`. It need not be a valid name: it may be the
+ * secret itself.
+ */
 const VARIABLE = /^(\w+ )?@env:(.*)$/s;
 /** Fields that hold a key. If one of them is set, the default key is not sent. */
 const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-subscription-key)$/i;
@@ -30,7 +36,7 @@ const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-sub
 /**
  * Reads header fields. A later field replaces an earlier one of the same name.
  *
- * @throws {UsageError} when one is not a field, or names a variable that is not set
+ * @throws {UsageError} if a text is no field, or names a variable that is not set
  */
 function readHeaders(fields: readonly string[], io: Pick<Io, "env">): HeaderFields {
   const headers: Record<string, string> = {};
@@ -57,27 +63,26 @@ function readHeaders(fields: readonly string[], io: Pick<Io, "env">): HeaderFiel
   return { headers, secrets };
 }
 
-/** Whether one of them holds a key. */
+/** Whether one of the fields holds a key. */
 export function holdsKey(headers: Readonly<Record<string, string>>): boolean {
   return Object.keys(headers).some((name) => KEY_FIELD.test(name));
 }
 
-/** A `--header` as it may be shown: a typed secret is replaced by a variable. */
+/** Returns a `--header` as it may be shown: a typed secret is replaced by a variable. */
 export function shownHeader(text: string): string {
   const [, name, value] = FIELD.exec(text) ?? [];
   if (name === undefined || VARIABLE.test(value) || !isSecretHeader(name)) return text;
   return `${name}=@env:${name.toUpperCase().replaceAll(/\W/g, "_")}`;
 }
 
-/** Connection settings of a teacher. */
 export type ReachOptions =
   & Pick<OpenAICompatibleOptions, "endpoint" | "ca" | "clientCert" | "clientKey" | "insecureTls">
   & Required<Pick<OpenAICompatibleOptions, "headers" | "secrets">>;
 
 /**
- * Reads the connection settings: those of the teacher in the configuration, then the common ones.
+ * Reads the connection settings of a teacher. Its own, from the configuration, take precedence.
  *
- * @throws {UsageError} when a file or a variable is missing
+ * @throws {UsageError} if a file or a variable is missing
  */
 export async function readReach(
   own: TeacherSpec,

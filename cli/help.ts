@@ -1,5 +1,6 @@
 /**
- * What `--help` says: the commands and the flags that most runs need, or one command with its own flags.
+ * Texts of `--help`: the commands and the flags that most runs need, or one command with its own
+ * flags.
  *
  * @module
  */
@@ -13,32 +14,33 @@ import type { ParsedArgs } from "./parse.ts";
 import { PROGRAM_NAME } from "./program.ts";
 import { helpTopic } from "./words.ts";
 
-/** Its name in help and version, however it was started. */
+/** Help and version use this name, however the program was started. */
 const NAME = PROGRAM_NAME;
 
-/** Width of the left column, before the help of a flag or a command. */
+/** Width of the left column in lists of flags. */
 const LEFT_COLUMNS = 28;
 
-/** The same where names are short: commands, and the values that one takes. */
+/** Width of the left column in lists of commands, and of values that a command takes. */
 const NARROW = 15;
 
-/** A command with more of them shows its common ones, and all of them only when asked. */
+/** Commands with more flags than this show only the common ones, unless `--help-all` is given. */
 const MOST_FLAGS = 20;
 
-/** `help` and `help COMMAND`. */
+/** `help`, or `help COMMAND`. */
 export function helpCommand({ inputs }: ParsedArgs, io: Io): number {
   const topic = helpTopic(inputs);
   io.writeOut(topic === undefined ? mainHelp(io.program) : commandHelp(topic, io.program));
   return 0;
 }
 
-/** `version`. */
 export function versionCommand(_args: ParsedArgs, io: Pick<Io, "writeOut">): number {
   io.writeOut(`${NAME} ${VERSION}\n`);
   return 0;
 }
 
-/** The help without a command: all commands, and the flags that most runs need or, with `all`, every flag. */
+/**
+ * Help without a command: all commands, and the common flags of a run or, with `all`, every flag.
+ */
 export function mainHelp(program = NAME, all = false): string {
   const commands = COMMANDS.map((name) => twoColumns(`  ${name}`, entryOf(name).summary, NARROW));
   const common = flagsOf("run").filter((flag) => flag.isCommon);
@@ -59,7 +61,7 @@ export function mainHelp(program = NAME, all = false): string {
   ]);
 }
 
-/** The flags of a run by group, then those that only other commands have. */
+/** Flags of a run by group, then those that only other commands have. */
 function everyFlag(): string[] {
   const ofRuns = flagsOf("run");
   const shown = new Set(ofRuns.map(({ name }) => name));
@@ -73,7 +75,7 @@ function everyFlag(): string[] {
   return lines;
 }
 
-/** The help of a command: its common flags, or all of them by group. */
+/** Help of a command: its common flags or, with `all`, every flag by group. */
 export function commandHelp(command: Command, program = NAME, all = false): string {
   const entry = entryOf(command);
   const flags = flagsOf(command);
@@ -107,7 +109,10 @@ function exampleLines({ examples }: CommandEntry): string[] {
   return ["Examples:", ...examples.map((example) => `  ${NAME} ${example}`)];
 }
 
-/** The examples name the program as it is installed; this line says what to type otherwise. */
+/**
+ * The examples use the installed name of the program; this line says what to type instead if it was
+ * started otherwise.
+ */
 function startedAs(program: string): string[] {
   return program === NAME ? [] : [`Here "${NAME}" is: ${program}`];
 }
@@ -130,7 +135,7 @@ function flagLine(flag: Flag, command: Command = "run"): string {
   return twoColumns(`  ${short} --${name}${value}`, flag.helpFor?.[command] ?? flag.help);
 }
 
-/** What is too long for the left column has a line of its own. */
+/** Pads the left column. If `left` is too long, `right` goes to the next line. */
 function twoColumns(left: string, right: string, columns = LEFT_COLUMNS): string {
   const gap = left.length > columns ? `\n${" ".repeat(columns)}` : "";
   return `${left.padEnd(columns)}${gap} ${right}`;

@@ -7,8 +7,11 @@
 /** A signal that ends a run. */
 export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
-/** The system's signals for a stop signal. Ctrl-Break of Windows is a Ctrl-C that no program can turn off;
- * SIGTERM cannot be sent there, and Deno before 2.7.6 throws when a listener for it is added. */
+/**
+ * The system's signals for a stop signal. Windows sends SIGBREAK for Ctrl-Break, which unlike
+ * Ctrl-C no program can turn off. SIGTERM cannot be sent there, and Deno before 2.7.6 throws when a
+ * listener for it is added.
+ */
 export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly Deno.Signal[] {
   if (os !== "windows") return [signal];
   return {
@@ -18,34 +21,34 @@ export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly 
   }[signal];
 }
 
-/** Access to the system. */
 export interface Io {
-  /** Writes to standard output. */
   writeOut(text: string): void;
-  /** Writes to standard error. */
   writeErr(text: string): void;
-  /** Reads an environment variable. */
   env(name: string): string | undefined;
   /** Standard input. */
   readonly stdin: ReadableStream<Uint8Array>;
   /** Whether standard error is a terminal. */
   readonly isTerminal: boolean;
-  /** Prompts for a line that is not shown while it is typed. @default there is no terminal to ask on */
+  /** Prompts for a line that is not shown while it is typed. @default there is no terminal */
   readonly askSecret?: (question: string) => Promise<string | null>;
-  /** The width of the terminal. */
+  /** Width of the terminal, in columns. */
   columns(): number;
   /** Calls the handler for each such signal, until the returned function is called. */
   onSignal(signal: StopSignal, handler: () => void): () => void;
-  /** Also listens for signals on a separate thread until disposed of, and ends the process at the second one in
-   * any case. @default no such thread */
+  /**
+   * Listens for signals on a separate thread until disposed of, and ends the process after the
+   * second one even if the main thread is frozen. @default no such thread
+   */
   readonly guardSignals?: () => Disposable;
   /** Ends the process at once. @default it ends when `main` has returned */
   readonly exit?: (code: number) => void;
-  /** Id of the parent process. @default not known */
+  /** Returns the id of the parent process. @default unknown */
   readonly parentPid?: () => number;
-  /** The words with which the user started this program: `retort`, `deno task distill`. */
+  /** The words with which the user started the program: `retort`, `deno task distill`. */
   readonly program: string;
-  /** The user's working directory, and that of the process: under `deno task` the folder of `deno.json`.
-   * @default the same */
+  /**
+   * The user's working directory, and that of the process. Under `deno task` the latter is the
+   * folder of `deno.json`. @default they are the same
+   */
   readonly folders?: { readonly user: string; readonly start: string };
 }

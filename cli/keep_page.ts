@@ -1,5 +1,5 @@
 /**
- * The page of a run: opening it in the user's browser, and keeping it after the run while it is open there.
+ * Opens the page of a run in the user's browser, and keeps it after the run while it is open there.
  *
  * @module
  */
@@ -10,11 +10,16 @@ import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
 import { watchParent } from "./signals.ts";
 
-/** How long the page stays after the run: while a browser shows it, or for a number of milliseconds; `Infinity`
- * means until the process is interrupted. */
+/**
+ * How long the page stays after the run: while a browser shows it, or for a number of milliseconds;
+ * `Infinity` means until the process is interrupted.
+ */
 export type PageKeep = "watched" | number;
 
-/** Limit without a terminal: a script may be waiting for the process, and its user may have forgotten the page. */
+/**
+ * Limit for `"watched"` without a terminal: a script may be waiting for the process, and its user
+ * may have forgotten the page.
+ */
 const MOST_UNATTENDED_MS = 600_000;
 
 const POLL_MS = 250;
@@ -33,18 +38,17 @@ export function readPageKeep(settings: Settings): PageKeep {
   }
 }
 
-/** Options of `keepPage`. */
 export interface KeepPageOptions {
-  /** How long the page stays. */
   readonly keep: PageKeep;
-  /** Prints a message for the user. */
   readonly say: (message: string) => void;
-  /** Monotonic clock, in milliseconds. @default performance.now */
+  /** A monotonic clock, in milliseconds. @default performance.now */
   readonly now?: () => number;
 }
 
-/** Resolves when the page of an ended run is no longer needed: at once if no browser shows it, on a signal, or
- * when the parent process is gone. */
+/**
+ * Waits until the page of an ended run is no longer needed: `keep` is over (at once if no browser
+ * shows the page), a signal arrives, or the parent process ends.
+ */
 export async function keepPage(
   monitor: Pick<Monitor, "isWatched">,
   io: Io,
@@ -81,17 +85,17 @@ function durationOf(ms: number): string {
   return ms >= 60_000 ? `${Math.round(ms / 60_000)} min` : `${ms / 1_000} s`;
 }
 
-/** The command that opens a URL, by system. */
+/** Commands that open a URL. Other systems have `xdg-open`. */
 const OPENERS: Partial<Record<typeof Deno.build.os, readonly [string, ...string[]]>> = {
   darwin: ["open"],
   windows: ["rundll32", "url.dll,FileProtocolHandler"],
 };
 
 /**
- * Opens a URL. Resolves when the command that does so has ended, which may be when the browser is closed: do
- * not wait for it. Needs the permission to run that command.
+ * Opens a URL. Resolves when the command that opens it has ended, which may be when the browser is
+ * closed: do not wait for it. Needs the permission to run that command.
  *
- * @throws {Error} when there is no such command, when it may not be run, or when it fails
+ * @throws {Error} if there is no such command, if it may not be run, or if it fails
  */
 export async function openBrowser(url: string): Promise<void> {
   const [command, ...args] = OPENERS[Deno.build.os] ?? ["xdg-open"];
@@ -101,7 +105,10 @@ export async function openBrowser(url: string): Promise<void> {
   if (code !== 0) throw new Error(`${command} ended with code ${code}`);
 }
 
-/** Deno's own message is "Failed to spawn 'xdg-open': entity not found". */
+/**
+ * Starts a command. If it is missing, Deno's own message is "Failed to spawn 'xdg-open': entity not
+ * found".
+ */
 function started(command: string, args: readonly string[]): Deno.ChildProcess {
   const options = { stdin: "null", stdout: "null", stderr: "null" } as const;
   try {

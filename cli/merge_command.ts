@@ -13,7 +13,7 @@ import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 import { formatCount } from "../lib/figures.ts";
 
-/** Limit of the runs that are listed. */
+/** Most incomplete runs that are listed. */
 const MOST_NAMED = 20;
 
 /** Merges the outputs of runs, prints a report and returns the exit code. */

@@ -19,38 +19,41 @@ import {
 } from "./report_file.ts";
 import type { Settings } from "./settings.ts";
 
-/** What the user requested. */
 export interface MonitorRequest {
-  /** Where the page is served; undefined without `--monitor`. */
+  /** Undefined without `--monitor`. */
   readonly page: PageRequest | undefined;
-  /** Where the report is written: to a given file, or next to the results if anything was sent. */
   readonly report: ReportRequest;
 }
 
-/** Where a report is written. */
+/**
+ * Where a report is written. The default is next to the results, if any request was sent; `isSaid`
+ * prints the path.
+ */
 export type ReportRequest =
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "default"; readonly isSaid: boolean }
   | { readonly kind: "none" };
 
-/** Where the page is served. */
+/** How the page is served. */
 export interface PageRequest {
-  /** The port; 0 for any free one. */
+  /** 0 for any free port. */
   readonly port: number;
-  /** Address that the server listens on; undefined for this machine only. */
+  /** Address that the server listens on; undefined for 127.0.0.1. */
   readonly hostname: string | undefined;
-  /** Whether to open it in the default browser. */
+  /** Whether to open the page in the default browser. */
   readonly isOpened: boolean;
-  /** How long it stays after the run. */
+  /** How long the page stays after the run. */
   readonly keep: PageKeep;
 }
 
-/** The monitor of a run. */
+/** Page and report of a run. */
 export interface RunMonitor {
-  /** The page's controls of the run; undefined without a page. */
+  /** Undefined without a page. */
   readonly monitor: Monitor | undefined;
-  /** Notifies pages that the run has ended and writes the report; the page stays. Resolves to false if a requested
-   * report could not be written, after printing the reason. Never throws. */
+  /**
+   * Notifies pages that the run has ended and writes the report; the page stays. Resolves to false
+   * if a requested report could not be written, after printing the reason. Never throws.
+   */
   end(): Promise<boolean>;
   /** Waits until the page is no longer needed after the run. */
   keep(io: Io): Promise<void>;
@@ -63,7 +66,6 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 const EVERYWHERE = /^(0\.0\.0\.0|\[?::\]?)$/;
 const REPORT_NAME = /\.html?$/i;
 
-/** Reads the flags of page and report. */
 export function readMonitor(settings: Settings): MonitorRequest {
   return { page: readPage(settings), report: readReport(settings) };
 }
@@ -107,9 +109,9 @@ function readPage(settings: Settings): PageRequest | undefined {
 }
 
 /**
- * Serves the page of a run before it starts, and makes sure that its report can be written.
+ * Serves the page of a run before it starts, and checks that its report can be written.
  *
- * @throws {UsageError | SinkError} when one of them cannot be done
+ * @throws {UsageError | SinkError} if the page cannot be served or the report cannot be written
  */
 export async function openMonitor(
   generator: ResponseGenerator,
@@ -170,7 +172,7 @@ async function writeReport(
   if (await keepEarlierReport(path, say)) {
     await writeReportFile(path, await record.report(), input, tell);
   }
-  // The user did not request it, so a failure to write it does not matter.
+  // The user did not request this report, so a failure to write it does not count.
   return true;
 }
 
@@ -188,7 +190,7 @@ function show({ hostname, isOpened }: PageRequest, url: string, say: (text: stri
   );
 }
 
-/** Other machines reach this one at an address that it does not know itself. */
+/** Replaces the host: other machines reach this one at an address that it does not know itself. */
 function addressElsewhere(url: string): string {
   const { port, pathname, search } = new URL(url);
   return `http://ADDRESS-OF-THIS-MACHINE:${port}${pathname}${search}`;

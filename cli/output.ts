@@ -1,23 +1,25 @@
 /**
- * Non-blocking writer for stdout and stderr. A pipe without a reader, a terminal that is held with Ctrl-S or
- * was closed, and a log on a full disk must neither stop nor end a run that costs money.
+ * Non-blocking writer for stdout and stderr. A pipe without a reader, a terminal that is held with
+ * Ctrl-S or was closed, and a log on a full disk must neither stop nor end a run that costs money.
  *
  * @module
  */
 
-/** Where the text goes, for example `Deno.stderr`. */
+/** For example `Deno.stderr`. */
 export interface OutputStream {
   /** Writes some of the bytes and returns how many. */
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** Limit of buffered text, in UTF-16 units; beyond it the oldest is dropped. */
+/** Limit of text that waits to be written, in UTF-16 units; beyond it the oldest is dropped. */
 const MOST_WAITING = 1 << 20;
 
-/** Delay before writing again to a non-blocking pipe, which another program that shares it may have set. */
+/**
+ * Delay before the next write to a full pipe. The pipe is non-blocking only if another program that
+ * shares it made it so.
+ */
 const TRY_AGAIN_MS = 20;
 
-/** Writes text to a stream, in order. */
 export class Output {
   readonly #stream: OutputStream;
   readonly #encoder = new TextEncoder();
@@ -26,13 +28,14 @@ export class Output {
   #writing: Promise<void> | undefined;
   #isGone = false;
 
-  /** Creates a writer. */
   constructor(stream: OutputStream) {
     this.#stream = stream;
   }
 
-  /** Adds text, preferably whole lines: it is dropped as a whole if the reader is too far behind. Never waits
-   * and never throws. */
+  /**
+   * Adds text, preferably whole lines: a text is dropped entirely if the reader is too far behind.
+   * Never waits and never throws.
+   */
   write(text: string): void {
     if (this.#isGone || text === "") return;
     this.#waiting.push(text);

@@ -1,5 +1,5 @@
 /**
- * The sampling parameters, from any of four sources.
+ * Sampling parameters, from four sources.
  *
  * @module
  */
@@ -10,9 +10,10 @@ import type { Params } from "../lib/teacher/mod.ts";
 import type { Settings } from "./settings.ts";
 
 /**
- * Merges the parameters. Later ones take precedence: configuration, `--params`, the short flags, `-p`.
+ * Merges the parameters. Later ones take precedence: configuration, `--params`, the short flags,
+ * `-p`.
  *
- * @throws {UsageError} when one cannot be read, or must not be sent
+ * @throws {UsageError} if one cannot be read, or must not be sent
  */
 export async function readParams(settings: Settings, config: Params): Promise<Params> {
   const params: Record<string, unknown> = { ...config };

@@ -14,13 +14,12 @@ import { nearest } from "./words.ts";
 /** Value of a flag: `true` for a switch, `""` for an optional value that was left out. */
 export type FlagValue = string | boolean | string[];
 
-/** Parsed arguments. */
 export interface ParsedArgs {
-  /** The command; `run` by default. */
+  /** The first argument if it names a command, otherwise `run`. */
   readonly command: Command;
-  /** All arguments that are not flags. */
+  /** All arguments that are not flags, without the command. */
   readonly inputs: string[];
-  /** Flags by their long names. */
+  /** By long name; only flags that were given. */
   readonly flags: ReadonlyMap<string, FlagValue>;
 }
 
@@ -34,13 +33,15 @@ const OTHER_PROGRAMS: ReadonlyMap<string, string> = new Map([
   ["--yes", "No command asks anything"],
 ]);
 
-/** Limit of changes, in addition to half of its letters, at which a word counts as mistyped. */
+/**
+ * Most edits between a typed flag and the one that is suggested; half of the typed letters at most.
+ */
 const MAX_TYPOS = 3;
 
 /**
  * Parses the arguments.
  *
- * @throws {UsageError} for flags that the command does not know, and for values that are missing
+ * @throws {UsageError} for flags that the command does not take, and for values that are missing
  */
 export function parseCommandLine(args: readonly string[]): ParsedArgs {
   const [word, ...others] = args;
@@ -73,9 +74,9 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
 }
 
 /**
- * Normalizes arguments: each flag and its value in one word, as in `--name=value`, and inputs after `--`.
- * `parseArgs` alone takes the value of `-pb=2` for `2`, `-1` for a flag, and the input `true` for the value of
- * a switch.
+ * Rewrites arguments for `parseArgs`: each flag with its value in one word, as in `--name=value`,
+ * and inputs after `--`. `parseArgs` alone takes the value of `-pb=2` for `2`, `-1` for a flag, and
+ * the input `true` for the value of a switch.
  */
 class OneWordEach {
   readonly words: string[] = [];
@@ -106,7 +107,7 @@ class OneWordEach {
     else throw new UsageError(`Cannot give --${name} a value: it is a switch`);
   }
 
-  /** One flag, several switches (`-hV`), or a flag with its value (`-c20`, `-c=20`). */
+  /** Reads one flag, several switches (`-hV`), or a flag with its value (`-c20`, `-c=20`). */
   #readShort(word: string): void {
     this.#refuseSingleDash(word);
     for (let i = 1; i < word.length; i++) {
@@ -120,7 +121,9 @@ class OneWordEach {
     }
   }
 
-  /** `-model x` would be read as `-m odel` with an input "x". */
+  /**
+   * Throws for a long flag with one dash: `-model x` would be read as `-m odel` with an input "x".
+   */
   #refuseSingleDash(word: string): void {
     const name = /^-([a-z][a-z-]+)(=|$)/.exec(word)?.[1];
     if (name === undefined || !this.#known.some((flag) => spelled(flag) === name)) return;
@@ -133,7 +136,7 @@ class OneWordEach {
     this.words.push(`--${flag.name}=${value}`);
   }
 
-  /** Takes the next word if it can be the value of the flag. */
+  /** Takes the next argument as the value of the flag, if it can be one. */
   #takeValue(flag: Flag, typed: string): string {
     const next = this.#args[this.#at];
     if (flag.isValueOptional) {
@@ -166,8 +169,10 @@ function doubtfulValue({ name, value, mayBeSecret }: Flag, typed: string, next: 
   );
 }
 
-/** Whether a word can only be the value of this flag: no file of prompts is called `timeout,429`,
- * `latency=500`, `8123` or `10m`. */
+/**
+ * Whether a word after a flag with an optional value is that value rather than an input: no file of
+ * prompts is called `timeout,429`, `latency=500`, `8123` or `10m`.
+ */
 function canOnlyBeValue(name: string, text: string): boolean {
   if (name === "wait") return /^\d+(?:\.\d+)?(?:ms|s|m|h)?$/.test(text);
   if (name === "monitor") return /^\d+$/.test(text);
@@ -179,7 +184,7 @@ function canOnlyBeValue(name: string, text: string): boolean {
 }
 
 function unknownFlag(name: string, word: string, command: Command): UsageError {
-  // Several switches in one word are reported one by one.
+  // `parseArgs` passes the whole word; `-abc` is reported by the letter that is wrong.
   const rawName = word.startsWith("--") ? word : `-${name}`;
   if (/^(api[-_]?)?key$|^token$/.test(name)) {
     return new UsageError(
@@ -205,7 +210,7 @@ function unknownFlag(name: string, word: string, command: Command): UsageError {
   return new UsageError(`Cannot use ${rawName}: there is no such flag. ${hint}`);
 }
 
-/** The name as users write it. */
+/** The name as users type it. */
 function spelled(flag: Flag): string {
   return flag.isNegated ? `no-${flag.name}` : flag.name;
 }

@@ -1,5 +1,5 @@
 /**
- * The words with which the user started this program, for commands that can be pasted.
+ * Finds the words with which the user started this program, for commands that can be pasted.
  *
  * @module
  */
@@ -7,36 +7,36 @@
 import { basename, dirname, isAbsolute, join, relative, resolve } from "../lib/deps/std_path.ts";
 import { shellWord } from "./shell.ts";
 
-/** Set by the tasks of `deno.json`: the user's working directory. */
+/** Variable with the user's working directory, set by the tasks of `deno.json`. */
 export const FOLDER_VARIABLE = "RETORT_CWD";
 
-/** The name under which the program is installed. */
+/** Name of the installed program. */
 export const PROGRAM_NAME = "retort";
 
-/** The permissions that `deno run` may have. */
+/** Permissions that a printed `deno run` repeats one by one. */
 const PERMISSIONS = ["net", "read", "write", "env", "run", "import"] as const;
 
-/** How this process was started. */
 export interface Start {
-  /** Whether it is the standalone executable. */
+  /** Whether the process is the standalone executable. */
   readonly isStandalone: boolean;
-  /** Path of the running program: Deno, or the executable. */
+  /** Path of Deno, or of the executable. */
   readonly execPath: string;
-  /** The URL of `cli.ts`. */
+  /** URL of `cli.ts`. */
   readonly mainModule: string;
-  /** The version of Deno. */
   readonly denoVersion: string;
   /** The user's working directory. */
   readonly folder: string;
-  /** The working directory of the process: under `deno task` the folder of `deno.json`. */
+  /** Working directory of the process: under `deno task` the folder of `deno.json`. */
   readonly startFolder: string;
-  /** Reads an environment variable. */
   env(name: string): string | undefined;
   /** Whether a permission is granted without restriction. */
   isGranted(permission: typeof PERMISSIONS[number] | "sys" | "ffi"): boolean;
 }
 
-/** The words: `retort`, `deno task distill`, `npx -y deno@2.9.6 task distill`, `deno run -A cli.ts`, … */
+/**
+ * Returns the words: `retort`, `deno task distill`, `npx -y deno@2.9.6 task distill`, `deno run -A
+ * cli.ts`, …
+ */
 export function programOf(start: Start): string {
   if (start.isStandalone) return executableOf(start);
   if (start.env(FOLDER_VARIABLE) !== undefined) return taskOf(start);
@@ -44,7 +44,7 @@ export function programOf(start: Start): string {
   return `${denoOf(start)} run${permissionsOf(start)} ${scriptOf(start)}`;
 }
 
-/** The name of the executable if PATH finds it, else its path. */
+/** Returns the name of the executable if PATH finds it, otherwise its path. */
 function executableOf(start: Start): string {
   const { execPath, folder } = start;
   const name = basename(execPath);
@@ -53,7 +53,7 @@ function executableOf(start: Start): string {
   return shellWord(fromHere(execPath, folder));
 }
 
-/** `deno task`, as it works from the user's directory. */
+/** Returns `deno task` so that it works in the user's directory. */
 function taskOf(start: Start): string {
   const { folder, startFolder } = start;
   const config = configAbove(folder) === startFolder
@@ -62,7 +62,7 @@ function taskOf(start: Start): string {
   return `${denoOf(start)} task${config} distill`;
 }
 
-/** The folder whose configuration `deno task` uses. */
+/** Returns the folder whose configuration `deno task` uses. */
 function configAbove(folder: string): string | undefined {
   for (let here = folder;; here = dirname(here)) {
     if (["deno.json", "deno.jsonc", "package.json"].some((name) => isFile(join(here, name)))) {
@@ -72,7 +72,10 @@ function configAbove(folder: string): string | undefined {
   }
 }
 
-/** `deno install` writes a script of a few lines, which names the program by its URL. */
+/**
+ * Whether the first `retort` in PATH starts this program. `deno install` writes a script of a few
+ * lines that holds the program's URL.
+ */
 function isInstalled(start: Start): boolean {
   const { mainModule } = start;
   const jsrPackage = /^https:\/\/jsr\.io\/(@[^/]+\/[^/]+)\//.exec(mainModule)?.[1];
@@ -91,15 +94,17 @@ function denoOf(start: Start): string {
   return foundIn(start, ["deno", "deno.exe"]).length > 0 ? "deno" : shellWord(start.execPath);
 }
 
-/** npx and similar tools keep Deno to themselves, outside the user's PATH. */
+/** Returns the tool that brought Deno: npx and similar tools keep it outside the user's PATH. */
 function runnerOf({ env, execPath }: Start): string | undefined {
   if (env("npm_command") === "exec" && env("npm_lifecycle_event") === "npx") return "npx -y";
   if (/[\\/]dlx[-\\/]/.test(execPath)) return "pnpm dlx";
   return /[\\/]bunx-/.test(execPath) ? "bunx" : undefined;
 }
 
-/** The flags of the permissions that are granted without restriction. Partial ones cannot be queried: Deno will
- * ask again. */
+/**
+ * Returns the flags of the permissions that are granted without restriction. Partial ones cannot be
+ * queried: Deno will ask for them again.
+ */
 function permissionsOf({ isGranted }: Start): string {
   if (([...PERMISSIONS, "sys", "ffi"] as const).every(isGranted)) return " -A";
   return PERMISSIONS.filter(isGranted).map((name) => ` --allow-${name}`).join("");
@@ -110,7 +115,7 @@ function scriptOf({ mainModule, folder }: Start): string {
   return shellWord(fromHere(pathOfUrl(mainModule), folder));
 }
 
-/** A path below the folder is made relative, with a leading `./`. */
+/** Makes a path below the folder relative, with a leading `./`. */
 function fromHere(path: string, folder: string): string {
   const near = relative(folder, path);
   if (near.startsWith("..") || isAbsolute(near)) return path;
@@ -122,7 +127,10 @@ function pathOfUrl(url: string): string {
   return resolve(/^\/[a-z]:/i.test(path) ? path.slice(1) : path);
 }
 
-/** Files with these names in the folders of PATH, in their order; none without read permission. */
+/**
+ * Finds files with these names in the folders of PATH, in their order; none without read
+ * permission.
+ */
 function foundIn({ env, isGranted }: Start, names: readonly string[]): string[] {
   if (!isGranted("read")) return [];
   const separator = Deno.build.os === "windows" ? ";" : ":";
@@ -146,7 +154,7 @@ function realPath(path: string): string {
   }
 }
 
-/** More than the size of a script of `deno install`. */
+/** More than a script of `deno install` has. */
 const SCRIPT_BYTES = 4_096;
 
 function beginningOf(path: string): string {

@@ -14,11 +14,11 @@ import { cannotWrite, modeMadeFrom, writeFileDurably } from "../lib/sink/mod.ts"
 const REPORT_ENDING = ".report.html";
 
 /**
- * Makes sure that a report can be written: at the end of a run, which may take days, it is too late to find
- * out. Creates the folder.
+ * Checks that a report can be written, because the end of a run, which may take days, is too late
+ * to find out. Creates the folder.
  *
- * @throws {UsageError} when the file is an input, or a folder
- * @throws {SinkError} when nothing can be written there
+ * @throws {UsageError} if the path is an input, a folder, or a file that is not a report
+ * @throws {SinkError} if nothing can be written there
  */
 export async function prepareReportFile(
   path: string,
@@ -49,7 +49,10 @@ export async function prepareReportFile(
   }
 }
 
-/** Writes a report atomically. Prints where it is, or why it could not be written, and returns whether it was. */
+/**
+ * Writes a report atomically. Prints where it is, or why it could not be written. Returns whether
+ * it was written.
+ */
 export async function writeReportFile(
   path: string,
   html: string,
@@ -68,14 +71,19 @@ export async function writeReportFile(
   }
 }
 
-/** Default path of a report: `out/.retort/<name>.report.html`, which loaders skip. */
+/**
+ * Default path of a report: `out/.retort/<name>.report.html`, in a folder that loaders of datasets
+ * skip.
+ */
 export function besideResults(results: string): string {
   const name = basename(results).replace(/\.(jsonl|ndjson)$/, "");
   return join(dirname(results), ".retort", `${name}${REPORT_ENDING}`);
 }
 
-/** Renames an earlier report: the start of its run is added to its name. If no report can be written, prints
- * the reason and returns false. */
+/**
+ * Renames an earlier report: adds the start of its run to the name. If no report can be written,
+ * prints the reason and returns false.
+ */
 export async function keepEarlierReport(
   path: string,
   say: (message: string) => void,
@@ -97,7 +105,7 @@ export async function keepEarlierReport(
   }
 }
 
-/** Throws if the file is not a report: other files are never replaced. */
+/** Throws if a file is there that is not a report: other files are never replaced. */
 async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Promise<void> {
   if (info === undefined) return;
   // Opening a FIFO would wait for a writer.

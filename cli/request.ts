@@ -21,30 +21,25 @@ import type { Shard } from "../lib/shards/mod.ts";
 
 const DEFAULT_GRACE_MS = 20_000;
 
-/** The settings of a run. */
 export interface RunRequest {
-  /** All settings by name. */
+  /** For flags that other parts of the command read by name. */
   readonly settings: Settings;
-  /** The teachers of the configuration. */
+  /** The list `teachers` of the configuration; empty without one. */
   readonly teachers: readonly TeacherSpec[];
-  /** Options of the generator. */
   readonly generator: Omit<ResponseGeneratorOptions, "teacher" | "teachers">;
-  /** Options of the run over files. */
   readonly run: ResolvedRunOptions;
-  /** How progress is shown. */
   readonly progress: ProgressStyle;
   /** Whether only problems are printed. */
   readonly isQuiet: boolean;
-  /** The page and the report. */
   readonly monitor: MonitorRequest;
-  /** How many failed rows still count as success. */
+  /** How many failed rows still count as success; undefined for none. */
   readonly allowance: Allowance | undefined;
-  /** How long an interrupted run waits for its calls, in milliseconds. */
+  /** How long a run waits for its calls in flight after SIGTERM or SIGHUP, in milliseconds. */
   readonly graceMs: number;
 }
 
 /**
- * Reads the settings.
+ * Reads and validates all settings.
  *
  * @throws {UsageError} with the flag, its value and what to do
  */
@@ -113,7 +108,7 @@ function checkStart(
   }
 }
 
-/** Selection of rows for a retry or an export. */
+/** Reads which rows a retry or an export takes. */
 export async function readUids(settings: Settings) {
   return {
     uids: await uidsOf(settings, "uids"),
@@ -137,7 +132,7 @@ async function uidsOf(settings: Settings, name: string): Promise<string[] | unde
   }
 }
 
-/** How rows are read; `verify` and `export` use the same options. */
+/** Reads the options of how rows are read, for `verify` and `export` too. */
 export async function readRowOptions(settings: Settings) {
   return {
     system: await settings.textOrFile("system"),
@@ -153,7 +148,7 @@ export async function readRowOptions(settings: Settings) {
   };
 }
 
-/** Answers per row; `verify` uses it as well. */
+/** Reads the number of answers per row, for `verify` too. */
 export function readSamples(settings: Settings): number | undefined {
   return settings.integer("samples", 1, MOST_SAMPLES);
 }
@@ -172,7 +167,7 @@ function readSpeed(settings: Settings) {
   };
 }
 
-/** Which answers are kept, and how many of them. */
+/** Reads which answers are kept, and how many per row. */
 async function readAcceptance(settings: Settings) {
   const onTruncated = settings.choice("on-truncated", ["error", "keep", "escalate"]);
   const maxTokensCap = settings.integer("max-tokens-cap", 1);

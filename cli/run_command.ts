@@ -25,7 +25,6 @@ import { asUsage } from "./settings.ts";
 import { listenForSignals } from "./signals.ts";
 import { openTeachers } from "./teachers.ts";
 
-/** Runs and returns the exit code. */
 export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   const request = await readRequest(args, io);
   const { settings, progress, isQuiet } = request;
@@ -65,7 +64,6 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-/** Dependencies of `runAndReport`. */
 interface Stage {
   readonly args: ParsedArgs;
   readonly io: Io;
@@ -73,7 +71,9 @@ interface Stage {
   readonly page: RunMonitor;
 }
 
-/** Runs and prints the end. When this resolves, results, lock, summary and report are final. */
+/**
+ * Runs, and prints the summary. When this resolves, results, lock, summary and report are final.
+ */
 async function runAndReport(
   generator: ResponseGenerator,
   request: RunRequest,
@@ -99,10 +99,13 @@ async function runAndReport(
   return { code, isInterrupted: isInterrupted() };
 }
 
-/** Maximum number of results files in the printed command, which must stay readable. */
+/** Most results files in the printed export command, which must stay readable. */
 const MOST_EXPORTED = 8;
 
-/** The reason of a halt is printed like an error, even if no progress is shown. */
+/**
+ * Prints the summary. With `--quiet` or `--progress json`, prints only why a run was halted or, if
+ * quiet, how many rows failed.
+ */
 function sayEnd(
   summary: Summary,
   continueCommand: string | undefined,
@@ -152,27 +155,24 @@ function headingOf({ toAsk, promptTokens, requests }: Preview): string {
   } to send, about ${tokens} prompt tokens; ${first} would be:`;
 }
 
-/** Options of `runToEnd`. */
 export interface RunToEndOptions {
-  /** The page, where a user may request a retry. */
+  /** The page, on which the user may request a retry; undefined without one. */
   readonly monitor: Monitor | undefined;
   /** Whether a signal has interrupted the run. */
   readonly isInterrupted: () => boolean;
-  /** Prints a message for the user. */
   readonly say: (message: string) => void;
 }
 
-/** How it ended. */
 export interface RunEnd {
-  /** The summary of the last run. */
+  /** Summary of the last run. */
   readonly summary: Summary;
-  /** Whether that was a retry requested on the page. */
+  /** Whether the last run was a retry requested on the page. */
   readonly isRetry: boolean;
 }
 
 /**
- * Runs. When the run is done and a user has requested it on the page, failed rows are retried in a separate
- * run, once per request. All of them together respect the cost limit of the first.
+ * Runs, and then retries failed rows in a further run for each time that the user requests it on
+ * the page. The cost limit applies to all these runs together.
  */
 export async function runToEnd(
   generator: ResponseGenerator,
@@ -194,7 +194,7 @@ export async function runToEnd(
     }
     if (left !== null) generator.setMaxCost(left);
     say(`Retrying ${countOf(summary.failures_on_disk)}, as requested on the page`);
-    // Old answers were already deleted: now only those of this run would be.
+    // The old answers are already deleted; `overwrite` would now delete those of this run.
     const retry = { ...run, retry: true, resume: true, overwrite: false };
     summary = eventOf(await generator.run(retry));
     isRetry = true;
@@ -202,12 +202,14 @@ export async function runToEnd(
   return { summary, isRetry };
 }
 
-/** Whether a run is done and has failures. A stopped or halted run has pending rows, which come first. */
+/**
+ * Whether failed rows may be retried. A stopped or halted run has pending rows, which come first.
+ */
 function isDoneWithFailures({ state, failures_on_disk }: Summary): boolean {
   return state === "done" && failures_on_disk > 0;
 }
 
-/** In US dollars, or null for no limit. */
+/** Returns US dollars, or null for no limit. */
 function budgetLeft(monitor: Monitor, { cost_usd }: Summary): number | null {
   const most = monitor.state().snapshot?.max_cost_usd ?? null;
   return most === null ? null : most - (cost_usd ?? 0);
@@ -217,10 +219,13 @@ function countOf(rows: number): string {
   return rows === 1 ? "the failed row" : `${formatCount(rows)} failed rows`;
 }
 
-/** Limit of a text in a report, in UTF-16 units. */
+/** Longest text in a report, in UTF-16 units. */
 const MOST_CHARS = 20_000;
 
-/** Describes the run and, once it has a summary, the commands to continue with. */
+/**
+ * Returns what page and report say about the run: its settings and, once it has a summary, the
+ * commands to continue, retry and export.
+ */
 export function aboutRun(
   args: ParsedArgs,
   { run, generator }: Pick<RunRequest, "run" | "generator">,

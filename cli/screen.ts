@@ -13,20 +13,16 @@ import type { Io } from "./io.ts";
 /** Values of `--progress`. */
 export const PROGRESS_STYLES = ["auto", "bar", "plain", "json", "none"] as const;
 
-/** A value of `--progress`. */
 export type ProgressStyle = typeof PROGRESS_STYLES[number];
 
-/** Displays a run. */
 export interface Screen {
-  /** Listener for the events of the run. */
   readonly listener: RunListener;
   /** Prints a message without breaking the display. */
   readonly say: (message: string) => void;
-  /** Ends the display; its last state stays. */
+  /** Ends the display; its last state stays visible. */
   readonly close: () => void;
 }
 
-/** Opens a screen. */
 export function openScreen(style: ProgressStyle, io: Io, isVerbose = false): Screen {
   const writeLine = (message: string) => io.writeErr(`${printableLines(message)}\n`);
   const isBar = style === "bar" || (style === "auto" && showsBar(io));
@@ -63,15 +59,17 @@ function showsBar(io: Io): boolean {
   return io.isTerminal && io.env("TERM") !== "dumb" && !io.env("CI");
 }
 
-/** Whether the terminal may show colors. */
 export function usesColor(io: Io): boolean {
   return io.isTerminal && !io.env("NO_COLOR") && io.env("TERM") !== "dumb";
 }
 
-/** Least time left for the hint: shorter runs are over before it helps. */
+/**
+ * Shortest time left, in seconds, for which the hint is shown: shorter runs are over before it
+ * helps.
+ */
 const LEAST_SECONDS = 300;
 
-/** Errors that show that the teacher limits the run. */
+/** Types of errors that show that the teacher, not the concurrency, limits the run. */
 const TEACHER_LIMITS = ["rate_limit", "server", "timeout", "network"];
 
 /** Suggests a higher concurrency, once, when the time left is known. */

@@ -4,18 +4,23 @@
  * @module
  */
 
-/** `deno task` forwards one Ctrl-C twice, 0.3 ms apart; users do not press it twice so soon. */
+/**
+ * `deno task` forwards one Ctrl-C twice, 0.3 ms apart; users do not press it twice within half a
+ * second.
+ */
 const SAME_SIGNAL_MS = 500;
 
-/** How long the main thread may take to end the process after the second signal; it does so after 1.5 s. */
+/**
+ * How long the main thread may take to end the process after the second signal; it normally does so
+ * after 1.5 s.
+ */
 const PATIENCE_MS = 1_900;
 
-/** Counts signals; those that arrive within half a second are one. */
 export class SignalCount {
   #lastMs = -Infinity;
   #count = 0;
 
-  /** Counts a signal. Returns how many there have been, or undefined for the same one again. */
+  /** Counts a signal. Returns the number so far, or undefined if it is the last one again. */
   add(): number | undefined {
     const nowMs = performance.now();
     if (nowMs - this.#lastMs < SAME_SIGNAL_MS) return undefined;
@@ -24,7 +29,7 @@ export class SignalCount {
   }
 }
 
-/** Returns the handler of signals that calls `end` some time after the second one. */
+/** Returns a signal handler that calls `end` 1.9 s after the second signal. */
 export function endAfterSecond(end: () => void): () => void {
   const signals = new SignalCount();
   return () => {

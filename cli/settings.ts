@@ -19,12 +19,11 @@ export function asUsage<T>(make: () => T): T {
   }
 }
 
-/** The user's settings; flags take precedence over the configuration. */
+/** The user's settings by name; flags take precedence over the configuration. */
 export class Settings {
   readonly #flags: ReadonlyMap<string, FlagValue>;
   readonly #config: ReadonlyMap<string, FlagValue>;
 
-  /** `config` is used for settings without a flag. */
   constructor(args: ParsedArgs, config: ReadonlyMap<string, FlagValue> = new Map()) {
     this.#flags = args.flags;
     this.#config = config;
@@ -36,7 +35,7 @@ export class Settings {
     return typeof value === "string" ? value : undefined;
   }
 
-  /** Text of a setting that is required. */
+  /** Text of a setting. Throws if it is missing; `example` says what to add. */
   required(name: string, example: string): string {
     const value = this.text(name);
     if (value === undefined || value === "") {
@@ -51,7 +50,11 @@ export class Settings {
     return value?.startsWith("@") ? await readFileOf(name, value.slice(1)) : value;
   }
 
-  /** Contents of the file at `own`, else of the file that the setting names; undefined without either. */
+  /**
+   * Contents of the file at `own`, or else of the file that the setting names; undefined without
+   * either. If `isOwn`, the setting is ignored even without `own`: a teacher's own certificate is
+   * not combined with the common key.
+   */
   async fileOr(
     name: string,
     own: string | undefined,
@@ -76,18 +79,20 @@ export class Settings {
     }
   }
 
-  /** Flag and value as the user gave them, for errors; with the configuration file if they are from there. */
+  /**
+   * Flag and value as the user gave them, for errors. Names the configuration file if they come
+   * from there.
+   */
   given(name: string, value: string): string {
     const text = `--${name} ${JSON.stringify(value)}`;
     return this.#flags.has(name) ? text : `${text} of "${this.#flags.get("config")}"`;
   }
 
-  /** Whether it was given as a flag, regardless of the configuration. */
+  /** Whether a setting was given as a flag, regardless of the configuration. */
   isTyped(name: string): boolean {
     return this.#flags.has(name);
   }
 
-  /** Whether a switch is on. */
   isOn(name: string): boolean {
     return this.#value(name) === true;
   }
@@ -124,7 +129,7 @@ export class Settings {
     return this.#integer(name, least, most, "");
   }
 
-  /** A whole number, or `word`. */
+  /** A whole number from `least` to `most`, or `word`, or undefined. */
   integerOr<T extends string>(
     word: T,
     name: string,
@@ -146,7 +151,10 @@ export class Settings {
     );
   }
 
-  /** A time in milliseconds, or undefined: given in seconds, or with a unit (`500ms`, `90s`, `20m`, `1h`). */
+  /**
+   * A duration in milliseconds, or undefined. Users give seconds, or a unit (`500ms`, `90s`, `20m`,
+   * `1h`).
+   */
   milliseconds(name: string): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
@@ -193,7 +201,7 @@ async function readFileOf(name: string, path: string): Promise<string> {
 
 const UNITS_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** Describes the required form of `think_tags`. */
+/** Form of `think_tags`, in the words of the error. */
 export const THINK_TAGS_RULE = "an opening and a closing tag, as in <reason>,</reason>";
 
 /** Parses the two tags; undefined if the text is not such a pair. */

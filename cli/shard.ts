@@ -11,7 +11,7 @@ import type { Settings } from "./settings.ts";
 
 const RULE = "it must be I/N with I from 0 to N-1, as in 3/16, auto, or auto/N";
 
-/** Reads the flag; undefined if the run has the whole input. */
+/** Reads `--shard`; undefined without the flag: the run has the whole input. */
 export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | undefined {
   const text = settings.text("shard");
   if (text === undefined) return undefined;
@@ -39,8 +39,8 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
 type Wrong = (what: string) => UsageError;
 
 /**
- * Shard from the variables of the scheduler. The size of a Slurm array is wrong if a part of it is submitted
- * again: `sbatch --array=3` has a COUNT of 1, and would pay for the whole input.
+ * Reads the shard from the variables of the scheduler. The size of a Slurm array is wrong if a part
+ * of it is submitted again: `sbatch --array=3` has a COUNT of 1, and would pay for the whole input.
  */
 function schedulerShard(
   named: number | undefined,

@@ -9,8 +9,10 @@ import { withEscapes } from "../lib/printable.ts";
 /** Operating system, as Deno names it. */
 export type System = typeof Deno.build.os;
 
-/** Quotes a word for a POSIX shell or, on Windows, for PowerShell and mostly cmd.exe. Characters that a
- * terminal would interpret are escaped. */
+/**
+ * Quotes a word for a POSIX shell or, on Windows, for PowerShell and mostly cmd.exe. Characters
+ * that a terminal would interpret are escaped.
+ */
 export function shellWord(word: string, os: System = Deno.build.os): string {
   return os === "windows" ? windowsWord(word) : posixWord(word);
 }
@@ -29,7 +31,10 @@ function octal(character: string): string {
   return bytes.map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
 }
 
-/** Both shells take double quotes; if PowerShell would expand them, its single quotes are used. */
+/**
+ * Quotes a word with double quotes, which both shells take, or with single ones if PowerShell would
+ * expand something in it.
+ */
 function windowsWord(word: string): string {
   const shown = withEscapes(word, () => "\ufffd");
   if (/^[\w+=:./\\-]+$/.test(shown)) return shown;

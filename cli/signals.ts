@@ -11,19 +11,19 @@ import { SIGNAL_NUMBERS } from "./exit_codes.ts";
 import type { Io, StopSignal } from "./io.ts";
 import { SignalCount } from "./second_signal.ts";
 
-/** How long a run may take to end after the second signal; then its process is ended. */
+/** How long a run may take to end after the second signal, before its process is ended. */
 const LAST_MS = 1_500;
 
 /** Listens for signals until disposed of. */
 export interface Signals extends Disposable {
-  /** The first signal received. */
+  /** The first signal received; undefined before. */
   readonly received: StopSignal | undefined;
 }
 
 /**
- * The first signal drains the run; the second ends the run and, within two seconds, the process. After SIGTERM
- * and SIGHUP the run is ended in any case after `graceMs`. If npm, npx or `deno task` started the run and is
- * gone, that counts as SIGTERM.
+ * Listens for signals. The first one drains the run; the second ends the run and, within two
+ * seconds, the process. SIGTERM and SIGHUP also end the run after `graceMs`. If npm, npx or `deno
+ * task` started the process and has ended, that counts as SIGTERM.
  */
 export function listenForSignals(
   generator: ResponseGenerator,
@@ -53,7 +53,7 @@ export function listenForSignals(
   };
 }
 
-/** State of a run that signals stop. */
+/** Counts the signals and stops the run accordingly. */
 class Stopping {
   readonly #generator: ResponseGenerator;
   readonly #io: Io;
@@ -61,7 +61,6 @@ class Stopping {
   readonly #graceMs: number;
   readonly #signals = new SignalCount();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The first signal received. */
   received: StopSignal | undefined;
 
   constructor(
@@ -93,7 +92,7 @@ class Stopping {
 
   #endNow(first: StopSignal): void {
     this.#say("Ending now: the rows of calls in flight will be sent again");
-    // Not cleared with the others: the process may hang after the run.
+    // Not cleared on disposal: the process may hang after the run.
     const code = 128 + SIGNAL_NUMBERS[first];
     const { exit } = this.#io;
     if (exit !== undefined) setTimeout(() => exit(code), LAST_MS);
@@ -119,9 +118,9 @@ function drainMessage(signal: StopSignal, left: number, graceMs: number): string
 const POLL_MS = 1_000;
 
 /**
- * Calls `onGone` when the parent process has ended, if that was npm, npx or `deno task`: they may be killed
- * without forwarding the signal, and the run would keep spending unseen. Other parents may end at will: that
- * is how a run is put into the background.
+ * Calls `onGone` when the parent process has ended, if that was npm, npx or `deno task`: they may
+ * be killed without forwarding the signal, and the run would keep spending unseen. Other parents
+ * may end while the run continues: that is how users put a run into the background.
  */
 export function watchParent(io: Io, onGone: () => void): Disposable {
   const { parentPid } = io;

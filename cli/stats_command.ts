@@ -26,7 +26,6 @@ import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 
-/** Prints statistics of results and failures. */
 export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {
@@ -94,7 +93,7 @@ function refuseNothing(paths: readonly string[], { files }: IndexStatus): void {
   );
 }
 
-/** Notes on what is not counted, and why. */
+/** Formats what is not counted, and why. */
 function notesOf({ files }: IndexStatus): string[] {
   return files.flatMap(({ path, problem, damage, damageCount, read, size }) => {
     const notes = problem === null ? [] : [`"${path}" is left out: ${problem}`];
@@ -200,7 +199,7 @@ function costText(
 
 const BARS = " ▁▂▃▄▅▆▇█";
 
-/** A histogram on one line, with its bounds below. */
+/** Formats a histogram: a line of bars, and a line with its bounds. */
 function sparkline({ title, bins, most }: Histogram): string[] {
   const first = bins.findIndex(({ count }) => count > 0);
   const shown = bins.slice(Math.max(0, first));

@@ -20,10 +20,10 @@ import { refuseSecrets } from "./submit_secrets.ts";
 import { jobNameOf } from "./submit_status.ts";
 
 const DEFAULT_LEAD_MS = 120_000;
-/** What a shard needs to shut down after the grace period for its calls. */
+/** Shortest `--lead`. A shard needs it to shut down after the grace period for its calls. */
 const LEAST_LEAD_MS = 15_000;
 
-/** Prints or submits a job, or shows or cancels one. */
+/** Prints or submits a job, or shows the state of one, or cancels it. */
 export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
   const [what, ...inputs] = args.inputs;
   const settings = new Settings(args);
@@ -55,13 +55,13 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-/** A job, and where its output is. */
+/** A job and the path of its output. */
 export interface PreparedJob extends ShardJob {
-  /** Prefix of its files: `out/x`. */
+  /** Path of the output without `.jsonl`: `out/x`. */
   readonly stem: string;
 }
 
-/** Reads the job, and pins the shard boundaries if the input can be read from here. */
+/** Reads the job. Pins the shard boundaries if this machine can read the input. */
 async function prepare(
   scheduler: "slurm" | "kubernetes",
   inputs: readonly string[],
@@ -119,7 +119,7 @@ function readDivision(settings: Settings): { shards: number; parallel: number; l
   return { shards, parallel, leadMs };
 }
 
-/** The flags of the runs, each as one argument. */
+/** Returns the flags of the shards, each as one argument. */
 function runFlags({ flags }: ParsedArgs): string[] {
   const known = flagsOf("run");
   const submitted = new Set(flagsOf("submit").map(({ name }) => name));

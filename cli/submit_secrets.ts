@@ -1,5 +1,6 @@
 /**
- * Refuses keys that would end up in a job: in its script, or in the environment that Slurm saves with it.
+ * Refuses keys that would be stored in a job: in its script, or in the environment that Slurm saves
+ * with it.
  *
  * @module
  */

@@ -22,7 +22,7 @@ import type { PreparedJob } from "./submit_command.ts";
 import { tryTool, useTool } from "./submit_tool.ts";
 import { formatCount } from "../lib/figures.ts";
 
-/** Prints the script, or submits all arrays and the merge after them. */
+/** Prints the script of the array, or submits all arrays and the merge that depends on them. */
 export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io): Promise<void> {
   const logs = resolve(dirname(job.stem), OWN_FOLDER, "logs");
   await Deno.mkdir(logs, { recursive: true });
@@ -85,7 +85,7 @@ function optionsOf(job: PreparedJob, logs: string, settings: Settings): SlurmOpt
   };
 }
 
-/** A value that is used in a directive. */
+/** Reads a value for an `#SBATCH` line of the script. */
 function directive(settings: Settings, name: string): string | undefined {
   const value = settings.text(name);
   if (value === undefined || /^[\w.,:+-]+$/.test(value)) return value;
@@ -94,7 +94,10 @@ function directive(settings: Settings, name: string): string | undefined {
   );
 }
 
-/** The forms in which Slurm itself takes a time limit, except whole minutes, which would be seconds here. */
+/**
+ * The forms in which Slurm takes a time limit, except whole minutes: `--time` reads a number as
+ * seconds.
+ */
 const SLURM_TIME = /^(\d+-\d+(:\d\d){0,2}|\d+(:\d\d){1,2})$/;
 
 function timeLimit(settings: Settings): string | undefined {
@@ -113,7 +116,10 @@ function slurmTime(ms: number): string {
 
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
 
-/** The executable, or Deno with its flags: a node must not have to download anything. */
+/**
+ * The executable, or Deno with its flags. `--cached-only`: a node must not have to download
+ * anything.
+ */
 function programOnNodes(): string[] {
   if (Deno.build.standalone) return [Deno.execPath()];
   const main = new URL(Deno.mainModule);

@@ -1,6 +1,6 @@
 /**
- * `retort submit status` and `retort submit cancel`: use the files of the shards, and the scheduler if it
- * can be called.
+ * `retort submit status` and `retort submit cancel`: use the files of the shards, and the scheduler
+ * if it can be called.
  *
  * @module
  */
@@ -21,7 +21,9 @@ import { formatCount } from "../lib/figures.ts";
 const MOST_NAMED = 20;
 const MOST_NAME_CHARS = 30;
 
-/** The name of an output's job, the same on every machine. */
+/**
+ * Returns the name of an output's job, the same on every machine that has the output at this path.
+ */
 export async function jobNameOf(stem: string): Promise<string> {
   const { start, name: written } = splitPath(stem);
   const name = written.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")
@@ -31,7 +33,6 @@ export async function jobNameOf(stem: string): Promise<string> {
   return `retort-${name || "job"}-${sha256Hex(`${place}/${name}`).slice(0, 8)}`;
 }
 
-/** Prints the state of an output's shards. */
 export async function statusCommand(outputs: readonly string[], io: Io): Promise<number> {
   const { runs, stem } = await shardsOf(outputs, "status");
   const states = new Map<string, number>();
@@ -66,7 +67,9 @@ function stateOf({ run, pieces }: MergeRun): { state: string; why: string } {
   return { state: state === "done" ? "unfinished" : state, why };
 }
 
-/** The state of the queue, which is queried by the job's name: that needs no accounting. */
+/**
+ * Returns the state of the queue. It is queried by the job's name, which needs no Slurm accounting.
+ */
 async function schedulerSays(name: string): Promise<string> {
   const slurm = await tryTool("squeue", [
     "--noheader",
@@ -85,7 +88,7 @@ async function schedulerSays(name: string): Promise<string> {
   return "The scheduler was not queried: deno task submit status queries Slurm and Kubernetes\n";
 }
 
-/** Removes an output's job from the queue; answers stay. */
+/** Removes an output's job from the queue. Its files stay. */
 export async function cancelCommand(outputs: readonly string[], io: Io): Promise<number> {
   const { stem } = await shardsOf(outputs, "cancel");
   const marker = cancelledPathOf(stem);

@@ -6,10 +6,12 @@
 
 import { SinkError, UsageError } from "../lib/errors.ts";
 
-/** The programs that are called. Each needs the permission to be run. */
+/** Each needs the permission to be run. */
 export type Tool = "sbatch" | "squeue" | "scancel" | "scontrol" | "kubectl";
 
-/** Calls a program and returns its output; undefined if it is missing, may not be called or fails. */
+/**
+ * Calls a program and returns its stdout; undefined if it is missing, may not be called, or fails.
+ */
 export async function tryTool(tool: Tool, args: readonly string[]): Promise<string | undefined> {
   if (!mayRun(tool)) return undefined;
   try {
@@ -21,10 +23,10 @@ export async function tryTool(tool: Tool, args: readonly string[]): Promise<stri
 }
 
 /**
- * Calls a program and returns its output.
+ * Calls a program with `input` as its stdin, and returns its stdout.
  *
- * @throws {UsageError} when it is missing or may not be called
- * @throws {SinkError} when it fails
+ * @throws {UsageError} if it is missing or may not be called
+ * @throws {SinkError} if it fails
  */
 export async function useTool(tool: Tool, args: readonly string[], input: string): Promise<string> {
   if (!mayRun(tool)) {

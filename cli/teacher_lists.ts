@@ -1,5 +1,6 @@
 /**
- * Teachers of `--base-url @endpoints.txt` and `--base-url dns+http://name:port/v1`, which join and leave.
+ * Teachers of `--base-url @endpoints.txt` and `--base-url dns+http://name:port/v1`, which join and
+ * leave.
  *
  * @module
  */
@@ -16,20 +17,19 @@ import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
 import type { Teacher } from "../lib/teacher/mod.ts";
 import { delay } from "../lib/timer.ts";
 
-/** Creates a teacher for an address. */
+/** Creates the teacher at an address. */
 export type MakeTeacher = (entry: EndpointEntry) => Promise<TeacherPlace> | TeacherPlace;
 
-/** A list as the user named it. */
+/** A list of teachers, as the user named it. */
 export interface NamedList {
   /** `@FILE` or `dns+http://…`. */
   readonly text: string;
-  /** Creates its teachers. */
+  /** Creates a teacher of the list, with the list's settings. */
   readonly make: MakeTeacher;
 }
 
-/** Opened lists of teachers. */
 export interface OpenLists {
-  /** The current teachers. */
+  /** Teachers that the lists name at the start. */
   readonly places: readonly TeacherPlace[];
   /** Reports teachers that join and leave. */
   readonly list: TeacherList;
@@ -38,11 +38,12 @@ export interface OpenLists {
 const AGAIN_MS = 2_000;
 
 /**
- * Reads the lists for the first time. If a name has no address yet, waits for it: its pods may still be
- * starting.
+ * Reads the lists for the first time. If a DNS name has no address yet, waits for one: its pods may
+ * still be starting.
  *
+ * @param waitMs How long to wait for each name.
  * @param every See `WatchOptions`.
- * @throws {UsageError} when one cannot be used
+ * @throws {UsageError} if a list cannot be used
  */
 export async function openLists(
   lists: readonly NamedList[],
@@ -65,7 +66,7 @@ export async function openLists(
   return { places, list: teacherListOf(opened, teachers, every) };
 }
 
-/** A list as it was when it was read for the first time. */
+/** A list with the entries of its first reading. */
 interface OpenList extends Pick<NamedList, "make"> {
   readonly source: ListSource;
   readonly entries: readonly EndpointEntry[];
@@ -106,15 +107,23 @@ interface Listed {
   readonly lists: Set<OpenList>;
 }
 
-/** The current teachers of all lists. An address of several lists is one teacher with the settings of the list that
- * named it first, until the last of them drops it. */
+/**
+ * The current teachers of all lists. An address on several lists is one teacher with the settings
+ * of the list that named it first, until the last of these lists drops it.
+ */
 class ListedTeachers {
   readonly #byUrl = new Map<string, Listed>();
-  /** Why an address cannot join: it is tried again and again, and each reason is told once. */
+  /**
+   * Last reason why an address could not join. The next readings try it again; only a new reason is
+   * reported.
+   */
   readonly #problems = new Map<string, string>();
   #changing: Promise<unknown> = Promise.resolve();
 
-  /** Adds an entry of a list. Gives its place if its address is new, or was this list's alone. */
+  /**
+   * Adds an entry of a list. Returns the teacher to add if the address is new, or if only this list
+   * has it: then its weight or limit has changed.
+   */
   async join(list: OpenList, entry: EndpointEntry): Promise<TeacherPlace | undefined> {
     const listed = this.#byUrl.get(entry.url);
     if (listed !== undefined && !isOnlyIn(list, listed)) {
@@ -123,12 +132,15 @@ class ListedTeachers {
     }
     const place = await list.make(entry);
     this.#byUrl.set(entry.url, { teacher: place.teacher, lists: new Set([list]) });
-    // What the entry leaves open is taken from the settings of the list.
+    // The entry takes precedence over the settings of the list.
     const { weight = place.weight, max = place.maxConcurrency } = entry;
     return { ...place, weight, maxConcurrency: max };
   }
 
-  /** A list has changed. Changes wait for one another: an address may leave while it joins. */
+  /**
+   * Applies a change of a list, after all earlier changes: an address may leave while it still
+   * joins.
+   */
   change(list: OpenList, joined: readonly EndpointEntry[], left: readonly EndpointEntry[]) {
     const changed = this.#changing.then(() => this.#change(list, joined, left));
     this.#changing = changed;
@@ -149,7 +161,7 @@ class ListedTeachers {
         this.#problems.delete(entry.url);
         if (place === undefined) continue;
         places.push(place);
-        // Its weight or limit was changed.
+        // The entry has another weight or limit: a new teacher replaces the old one.
         if (before !== undefined) leaving.push(before);
       } catch (error) {
         refused.push(entry);
@@ -165,7 +177,7 @@ class ListedTeachers {
     return { change: { joined: places, left: leaving }, refused, problems };
   }
 
-  /** Takes an address out of a list. Gives its teacher if no other list names it. */
+  /** Removes an address from a list. Returns its teacher if no other list names it. */
   #leave(list: OpenList, url: string): Teacher[] {
     this.#problems.delete(url);
     const listed = this.#byUrl.get(url);

@@ -14,23 +14,21 @@ import { holdsKey, readReach } from "./headers.ts";
 import type { Io } from "./io.ts";
 import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./settings.ts";
 
-/** Opened teachers, with all resources that were started for them. */
 export interface OpenTeachers extends AsyncDisposable {
-  /** One or more. */
+  /** Teachers at the start, including those of lists. */
   readonly teachers: readonly TeacherPlace[];
-  /** Reports teachers that join and leave. @default none do */
+  /** Undefined without lists of teachers. */
   readonly teacherList?: TeacherList;
 }
 
 const OPENAI_URL = "https://api.openai.com/v1";
 
 /**
- * Creates the teachers, or starts the simulated one. Nothing is sent. If one of them fails, the others are
- * closed.
+ * Creates the teachers, or starts the simulated one. Nothing is sent. If one of them cannot be
+ * created, the others are closed.
  *
- * @param specs Those of the configuration; without any, each `--base-url` is a teacher.
- * @param onMissingKey What to do if a key is missing.
- * @throws {UsageError} when the settings of a teacher are wrong
+ * @param specs Teachers of the configuration; without any, each `--base-url` is a teacher.
+ * @throws {UsageError} if the settings of a teacher are wrong
  */
 export async function openTeachers(
   settings: Settings,
@@ -54,7 +52,7 @@ export async function openTeachers(
     ? {}
     : await openListsOf(lists, makeOne, settings);
   const open = opened.move();
-  // Teachers that join later are closed together with the others.
+  // Teachers that join later go onto the same stack, so that they are closed with the others.
   opened = open;
   return {
     teachers: [...teachers, ...places],
@@ -63,7 +61,7 @@ export async function openTeachers(
   };
 }
 
-/** The code for lists of teachers is loaded only if there is one. */
+/** Loads the code for lists of teachers, which other runs do not need. */
 async function openListsOf(
   lists: readonly NamedTeacher[],
   make: (one: NamedTeacher) => Promise<TeacherPlace>,
@@ -82,10 +80,12 @@ async function openListsOf(
 
 const DEFAULT_WAIT_MS = 60_000;
 
-/** A teacher with its address. */
 type NamedTeacher = TeacherSpec & { readonly baseUrl: string };
 
-/** Flags that apply to teachers of the configuration without a value of their own. */
+/**
+ * Flags that apply to teachers of the configuration, and the fields of a teacher that replace the
+ * flag.
+ */
 const LEFT_TO_FLAGS: readonly (readonly [flag: string, ...own: (keyof TeacherSpec)[]])[] = [
   ["base-url", "baseUrl"],
   ["model", "model"],
@@ -162,7 +162,10 @@ async function openReal(
   return teachers;
 }
 
-/** The teacher's own key, the common one, or the default variable. */
+/**
+ * Reads the teacher's own key, the common one, or the default variable. Undefined if no key is to
+ * be sent, or a header field holds it.
+ */
 async function keyFor(
   { baseUrl, apiKeyFile, apiKeyEnv }: NamedTeacher,
   named: readonly NamedTeacher[],
@@ -176,7 +179,7 @@ async function keyFor(
     : { file: settings.text("api-key-file"), variable: settings.text("api-key-env") };
   const isNamed = place.file !== undefined || place.variable !== undefined;
   if (!isNamed && isInHeaders) return undefined;
-  // If OpenAI is one of the teachers, the others do not get its key by default.
+  // Unless a key is named, only OpenAI gets its key if other teachers run beside it.
   if (!isNamed && !isOpenAI(baseUrl) && named.some((one) => isOpenAI(one.baseUrl))) {
     return undefined;
   }
@@ -191,7 +194,7 @@ function isOpenAI(baseUrl: string): boolean {
   return URL.parse(baseUrl)?.hostname === new URL(OPENAI_URL).hostname;
 }
 
-/** Starts a simulated teacher. No key is read: it must never get one. */
+/** Starts a simulated teacher. It must never get a key, so none is read. */
 async function openSimulated(
   simulation: string,
   settings: Settings,
@@ -243,7 +246,10 @@ function readThinkTags(settings: Settings): readonly [string, string] | undefine
   );
 }
 
-/** The proxy from the usual variables, in upper or lower case; `NO_PROXY` names exceptions. */
+/**
+ * Returns the proxy from `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, in lower or upper case;
+ * `NO_PROXY` names exceptions.
+ */
 function proxyOf(baseUrl: string, io: Io): string | undefined {
   const read = (name: string) => io.env(name.toLowerCase()) || io.env(name) || undefined;
   const { protocol, hostname } = URL.parse(baseUrl) ?? { protocol: "", hostname: "" };

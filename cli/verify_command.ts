@@ -17,7 +17,6 @@ import { readRowOptions, readSamples } from "./request.ts";
 import { Settings } from "./settings.ts";
 import { readShard } from "./shard.ts";
 
-/** Verifies an output, prints the counts and returns the exit code. */
 export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {
@@ -40,7 +39,7 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (found.some(({ damageCount }) => damageCount > 0)) return EXIT_USAGE;
   const isEmpty = settings.text("shard") === undefined &&
     found.every(({ rows, badRows }) => rows + badRows === 0);
-  // An input that was emptied by accident would count as done.
+  // An input that was emptied by accident must not count as complete.
   if (isEmpty && !settings.isOn("allow-empty")) {
     throw new UsageError(emptyMessage("verify", args.inputs));
   }
@@ -78,7 +77,7 @@ function describe(found: Verification): string {
   return lines.map((line) => `${printableLines(line)}\n`).join("");
 }
 
-/** As in a run, each sample of a row counts as a row. */
+/** In counts, each sample of a row is a row, as in a run. */
 function samplesText({ rows, samples }: Verification): string {
   return `rows: ${samples} samples of ${formatCount(rows)} in the input`;
 }

@@ -21,7 +21,6 @@ const MOST_PORT = 65_535;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 const SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
-/** Serves the page until interrupted. */
 export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {
@@ -56,7 +55,7 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
   return 0;
 }
 
-/** A folder may get its files later, but a file of another kind is refused. */
+/** Throws if no file can be shown. An empty folder is accepted: its files may come later. */
 async function refuseNothing(
   service: DataService,
   paths: readonly string[],
@@ -89,20 +88,23 @@ function serve(service: DataService, options: Parameters<typeof serveView>[1]) {
   }
 }
 
-/** How long an interrupted view may take to end; then its process is ended. */
+/** How long an interrupted view may take to end, before its process is ended. */
 const LAST_MS = 3_000;
 
-/** The first signal that asks the process to end. If the process has not ended 3 s later, as where opening a file waits
- * for a FIFO or a file server, or when a second signal comes, it is ended at once. */
+/**
+ * Waits for the first signal that asks the process to end. If the process has not ended 3 s later
+ * (opening a file may wait for a FIFO or a file server), or a second signal arrives, ends it at
+ * once.
+ */
 class Interruption implements Disposable {
   readonly #controller = new AbortController();
   readonly #signals = new SignalCount();
   readonly #exit: Io["exit"];
   readonly #stops: readonly (() => void)[];
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Aborted by it. */
+  /** Aborted by the first signal. */
   readonly signal = this.#controller.signal;
-  /** Resolves with it. */
+  /** Resolves on the first signal. */
   readonly ended = new Promise<void>((resolve) =>
     this.signal.addEventListener("abort", () => resolve(), { once: true })
   );

@@ -1,6 +1,6 @@
 /**
- * Handles words typed instead of a command or a flag: aliases are accepted, and a mistyped command is reported
- * before it is taken for an input file.
+ * Handles words that users type instead of a command or a flag: accepts aliases, and reports a
+ * mistyped command before it is taken for an input file.
  *
  * @module
  */
@@ -9,14 +9,13 @@ import { closestString, levenshteinDistance } from "../lib/deps/std_text.ts";
 import { UsageError } from "../lib/errors.ts";
 import { type Command, COMMANDS, isCommand } from "./commands.ts";
 
-/** Other programs' flags for help and version. */
 const ALIASES: Readonly<Record<string, string>> = {
   "-help": "--help",
   "-?": "--help",
   "-version": "--version",
 };
 
-/** Commands of other programs, and their equivalents. */
+/** Commands of other programs, and what Retort has instead. */
 const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ["resume", "Run the same command again: a run continues by itself"],
   ["continue", "Run the same command again: a run continues by itself"],
@@ -32,26 +31,26 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ["redo", 'Use "retry"'],
 ]);
 
-/** Limit of changes; two swapped letters are two. */
+/** Most edits between a typed word and the suggestion. Swapping two letters takes two edits. */
 const MAX_TYPOS = 2;
 
 /** Replaces other programs' flags for help and version with Retort's own. */
 export function withoutAliases(args: readonly string[]): string[] {
-  // With other arguments it may mean "verbose".
+  // With other arguments, `-v` is `--verbose`.
   if (args.length === 1 && args[0] === "-v") return ["--version"];
   if (args.length === 2 && isCommand(args[0]) && args[1] === "help") return [args[0], "--help"];
   const end = args.indexOf("--");
   return args.map((arg, i) => end === -1 || i < end ? ALIASES[arg] ?? arg : arg);
 }
 
-/** The nearest of some words, or undefined if none is near enough. */
+/** Returns the nearest of some words, or undefined if none is near enough. */
 export function nearest(
   word: string,
   words: readonly string[],
   maxTypos = MAX_TYPOS,
 ): string | undefined {
   if (words.length === 0) return undefined;
-  // Swapped letters are one typo, although two edits.
+  // Swapped letters are two edits, but count as one typo.
   const closest = words.find((one) => lettersOf(one) === lettersOf(word)) ??
     closestString(word, words);
   const most = Math.min(maxTypos, Math.ceil(word.length / 2));
@@ -69,7 +68,7 @@ function lettersOf(word: string): string {
  */
 export function refuseMistypedCommand(args: readonly string[]): void {
   const [word] = args;
-  // A word that looks like a path is taken for one.
+  // Words with a dot, a slash or a digit are paths.
   if (word === undefined || !/^[a-z]{3,}$/i.test(word)) return;
   if (isCommand(word) || exists(word)) return;
   const meant = nearest(word, COMMANDS);
@@ -81,7 +80,7 @@ export function refuseMistypedCommand(args: readonly string[]): void {
 /**
  * Throws if an input is a command in the wrong place.
  *
- * @throws {UsageError} with the place where it belongs
+ * @throws {UsageError} that says where the command belongs
  */
 export function refuseLateCommand(inputs: readonly string[]): void {
   const late = inputs.find((input) => isCommand(input) && !exists(input));
@@ -92,9 +91,9 @@ export function refuseLateCommand(inputs: readonly string[]): void {
 }
 
 /**
- * The command of `help COMMAND`; undefined for `help` alone.
+ * Returns the command of `help COMMAND`; undefined for `help` alone.
  *
- * @throws {UsageError} when there is no such command
+ * @throws {UsageError} if there is no such command
  */
 export function helpTopic(words: readonly string[]): Command | undefined {
   const [word, ...others] = words;

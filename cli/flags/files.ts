@@ -5,7 +5,6 @@ import type { FlagEntry } from "./flag.ts";
 const ROW_COMMANDS = ["run", "retry", "verify", "export", "convert"] as const;
 const WRITES = ["export", "convert"] as const;
 
-/** Input and output. */
 export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   {
     name: "output",

@@ -1,8 +1,11 @@
-/** The flags of `submit`. @module */
+/**
+ * Flags of `submit`, which runs an input as a job on Slurm or Kubernetes.
+ *
+ * @module
+ */
 
 import type { FlagEntry } from "./flag.ts";
 
-/** Jobs on Slurm and Kubernetes. */
 export const SUBMIT: readonly FlagEntry[] = [
   {
     name: "parallel",

@@ -2,7 +2,7 @@
 
 import type { FlagEntry } from "./flag.ts";
 
-/** The teacher, and how to connect to it. */
+/** How to find the teacher and connect to it. */
 export const TEACHER: readonly FlagEntry[] = [
   { name: "model", short: "m", value: "NAME", help: "model name", isCommon: true },
   {
