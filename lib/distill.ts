@@ -1,5 +1,5 @@
 /**
- * Rows of any iterable in, typed outcomes out.
+ * `distill()`: takes rows from any iterable and yields a typed outcome for each.
  *
  * @module
  */
@@ -22,29 +22,31 @@ import {
 } from "./run/mod.ts";
 import { imagesIn, type RowImages } from "./source/mod.ts";
 
-/** Options of {@linkcode distill}: those of a `ResponseGenerator`, with a `validate` that gets the typed
- * answer, and with `duplicates` set to `keep` by default. */
+/** Options of {@linkcode distill}: those of a `ResponseGenerator`, with a `validate` that gets the
+ * typed answer, and with `duplicates` set to `keep` by default. */
 export type DistillOptions<Row = unknown> = SharedOptions & {
-  /** Keeps only answers for which this gives `true` or nothing; a text is the reason for rejecting. */
+  /** Keeps an answer if this returns `true` or nothing. A returned string is the reason for
+   * rejecting it; `false` rejects without one. */
   validate?: (a: Answer<Row>) => boolean | string | void | Promise<boolean | string | void>;
 };
 
 /**
- * Sends each row to the teacher and yields the outcomes as they come, in no particular order.
+ * Sends each row to the teacher and yields outcomes as they arrive, in no particular order.
  *
- * A string is one user message; any other row is read as a row of a file is (`prompt`, `messages`, …).
- * Every row yields `samples` outcomes, also if it equals another row. A row that cannot be sent yields
- * failures of the type `bad_row`. Rows are read no faster than outcomes are taken: at most `concurrency` are
- * in flight.
+ * A string is one user message; any other row is read as a row of a file is (`prompt`, `messages`,
+ * …). Every row yields `samples` outcomes, also if it equals another row. A row that cannot be sent
+ * yields failures of the type `bad_row`. Rows are read no faster than outcomes are taken: at most
+ * `concurrency` are in flight.
  *
  * An early `break`, `return()` or `await using` aborts the calls in flight. The teacher stays open.
  *
  * @typeParam Row The type of a row; the `input` of each outcome is the same value that was given.
- * @param rows The rows.
- * @param options The teacher, and settings of the run.
- * @returns The outcomes. Iterating throws the reason of `signal` when it is aborted, a `HaltedError` when a
- * teacher, a budget or a deadline ends the run, and what `rows` throws.
- * @throws {TypeError} If `rows` is a string or not iterable, or an option is unknown or of a wrong type.
+ * @param rows Prompts, or objects as in an input file.
+ * @param options `teacher` or `teachers` is required.
+ * @returns The outcomes. Iterating throws the reason of `signal` when it is aborted, a
+ * `HaltedError` when a teacher, a budget or a deadline ends the run, and what `rows` throws.
+ * @throws {TypeError} If `rows` is a string or not iterable, or an option is unknown or of a wrong
+ * type.
  * @throws {RangeError} If an option is out of range.
  *
  * @example
@@ -67,15 +69,15 @@ export function distill<Row>(
   return distillation(rows, options, { imagesIn });
 }
 
-/** What differs between the runtimes. */
+/** What differs between Deno and other runtimes. */
 export interface Surroundings {
-  /** Reads the images of a folder, if one is named. */
+  /** Returns the reader of local images below `root`, or of none where `root` is undefined. */
   readonly imagesIn: (root: string | undefined) => RowImages;
-  /** Checks patterns and schemas in this thread. @default in a worker */
+  /** Whether patterns and schemas are checked on this thread. @default false: in a worker */
   readonly isWithoutWorker?: boolean;
 }
 
-/** Checks everything that can be checked at the call, and creates the generator of outcomes. */
+/** `distill()` for any runtime. Invalid options throw here, not at the first iteration. */
 export function distillation<Row>(
   rows: Iterable<Row> | AsyncIterable<Row>,
   options: DistillOptions<Row>,
@@ -89,7 +91,6 @@ export function distillation<Row>(
   return new Distillation<Row>({ ...resolved, isWithoutWorker }, validate, images).outcomes(rows);
 }
 
-/** One `distill()`. */
 class Distillation<Row> {
   readonly #generator: ResolvedOptions;
   readonly #publisher: RowOutcomes<Row>;

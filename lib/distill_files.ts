@@ -1,5 +1,5 @@
 /**
- * Turns files of rows into files of results, in one call.
+ * `distillFiles()`: turns files of rows into files of results in one call.
  *
  * @module
  */
@@ -17,8 +17,8 @@ import {
   type SharedOptions,
 } from "./run/mod.ts";
 
-/** Options of {@linkcode distillFiles}: those of a `ResponseGenerator` without `validate`, and those of its
- * `run()`. */
+/** Options of {@linkcode distillFiles}: those of a `ResponseGenerator` without `validate`, and
+ * those of its `run()`. */
 export type DistillFilesOptions = SharedOptions & Omit<RunOptions, "input" | "output">;
 
 const { input: _input, output: _output, ...RUN_ONLY_RULES } = RUN_RULES;
@@ -26,15 +26,16 @@ const { validate: _validate, ...SHARED_RULES } = GENERATOR_RULES;
 const RULES = { ...SHARED_RULES, ...RUN_ONLY_RULES };
 
 /**
- * Turns files of rows into files of results: continues an earlier run, sends the rows that are missing, and
- * resolves when everything is on disk. The teacher stays open.
+ * Turns files of rows into files of results: continues an earlier run, sends the rows that are
+ * missing, and resolves when everything is on disk. The teacher stays open.
  *
  * @param input A file or several, as paths or `file:` URLs.
  * @param output A folder (ends in `/`, or is one already), or the one results file (`.jsonl`).
- * @param options The teacher, and settings of the run and of its files.
+ * @param options `teacher` or `teachers` is required.
  * @returns The summary of the run. Failed rows are counted, not thrown.
- * @throws the reason of `signal` when it is aborted; what was answered until then is on disk
- * @throws {HaltedError} If a teacher, a budget or a deadline ended the run; what was answered is on disk.
+ * @throws The reason of `signal` once it is aborted; answers received until then are on disk.
+ * @throws {HaltedError} If a teacher, a budget or a deadline ended the run; answers received until
+ * then are on disk.
  * @throws {TypeError} If an option is unknown or of a wrong type.
  * @throws {RangeError} If an option is out of range.
  * @throws {UsageError | SourceError} If the run cannot start with these options; nothing was sent.

@@ -7,30 +7,30 @@
 
 import type { Completion } from "./teacher/mod.ts";
 
-/** The root of everything that Retort throws while it runs. */
+/** The base of all errors that Retort throws while it runs. */
 export class RetortError extends Error {
-  /** The name of the class, for logs. */
+  /** Printed before the message instead of "Error". */
   override name = "RetortError";
 }
 
-/** The place of the error in the input. */
+/** The file and line of a {@linkcode SourceError}. */
 export interface SourceErrorOptions extends ErrorOptions {
-  /** The input file. */
+  /** The input file. @default none: the error is not about one file */
   path?: string;
-  /** The line in it, from 1. */
+  /** The line in `path`, from 1. @default none */
   line?: number;
 }
 
 /** The input cannot be read, or holds rows that cannot be sent. */
 export class SourceError extends RetortError {
-  /** The name of the class, for logs. */
+  /** Printed before the message instead of "Error". */
   override name = "SourceError";
-  /** The input file, if the error is in one. */
+  /** The input file; undefined if the error is not about one file. */
   readonly path: string | undefined;
-  /** The line in it, from 1, if the error is in one. */
+  /** The line in `path`, from 1; undefined if the error is about no line. */
   readonly line: number | undefined;
 
-  /** Creates the error, with its place in the input. */
+  /** Creates an error about the input. */
   constructor(message: string, options: SourceErrorOptions = {}) {
     super(message, options);
     this.path = options.path;
@@ -44,21 +44,21 @@ export type FailureType =
   | "bad_row"
   /** The connection was refused, broken or never made. */
   | "network"
-  /** A deadline passed. */
+  /** The deadline of the attempt or of the row passed. */
   | "timeout"
   /** The teacher answered 429. */
   | "rate_limit"
   /** The teacher answered 408, 409 or 5xx. */
   | "server"
-  /** The teacher refuses all rows: the key, the bill, the model or the address. It halts the teacher and fails
-   * no row. */
+  /** The teacher rejects all rows because of the key, the bill, the model or the address. Halts the
+   * teacher and fails no row. */
   | "account"
-  /** The teacher refused the request with another status. */
+  /** The teacher rejected the request with another status. */
   | "request"
   /** The teacher answered 2xx with something other than a completion. */
   | "response"
-  /** The answer ended in a way that does not prove it complete: `finish_reason` `abort`, `error` and the like,
-   * an unknown one, or none. */
+  /** The answer ended in a way that does not prove it complete: `finish_reason` `abort`, `error`
+   * and the like, an unknown one, or none. */
   | "unfinished"
   /** The answer stopped at the token limit (`finish_reason` `length`). */
   | "truncated"
@@ -70,10 +70,9 @@ export type FailureType =
   | "refused"
   /** The answer did not pass a check (`requireJson`, `jsonSchema`, `rejectPattern`, `validate`). */
   | "rejected"
-  /** A custom teacher threw something else. */
+  /** A custom teacher threw an error that is not a `TeacherError`. */
   | "teacher";
 
-/** All failure types, for messages and for the validation of options. */
 export const FAILURE_TYPES: readonly FailureType[] = [
   "bad_row",
   "network",
@@ -92,81 +91,80 @@ export const FAILURE_TYPES: readonly FailureType[] = [
   "teacher",
 ];
 
-/** Details of a failed attempt. */
+/** Details of a {@linkcode TeacherError}. */
 export interface TeacherErrorOptions extends ErrorOptions {
-  /** The kind of failure. @default derived from `status`, or "teacher" */
+  /** The kind of failure. @default derived from `status`, or `teacher` without one */
   type?: FailureType;
-  /** The HTTP status, if there was one. */
+  /** The HTTP status. @default none: no response arrived */
   status?: number;
   /**
-   * The teacher's own code or type of the error, such as `insufficient_quota`. For connections it is the
-   * system's code (`ECONNREFUSED`), `certificate`, `client_certificate`, `no_tls`, `wants_tls` or `no_http`.
+   * The teacher's own code or type of the error, such as `insufficient_quota`. For connections it
+   * is the system's code (`ECONNREFUSED`), `certificate`, `client_certificate`, `no_tls`,
+   * `wants_tls` or `no_http`.
    * @default none
    */
   code?: string;
-  /**
-   * Whether another attempt may succeed, if the server says so (the header `x-should-retry`), or a custom
-   * teacher. @default undefined: type, status and code decide
-   */
+  /** Whether another attempt may succeed, if the server (`x-should-retry`) or a custom teacher says
+   * so explicitly. @default undefined: type, status and code decide */
   retryable?: boolean;
-  /** The shortest time to wait before the next attempt, in milliseconds. */
+  /** The shortest time to wait before the next attempt, in milliseconds. @default none */
   retryAfterMs?: number;
-  /**
-   * Whether the teacher says that one of its limits is used up, so that it would throttle all other rows too
-   * until `retryAfterMs` is over. @default false
-   */
+  /** Whether a limit of the teacher is used up, so that other rows would be throttled too until
+   * `retryAfterMs` is over. @default false */
   isExhausted?: boolean;
   /**
-   * Whether a router passes on the error of a provider behind it (OpenRouter's "Provider returned error") that
-   * it uses with its own key. The row is the cause only if the message says so: another attempt may reach
-   * another provider.
+   * Whether a router with its own key relays the error of a provider (OpenRouter's "Provider
+   * returned error"). Another attempt may reach another provider, so the row is blamed only if the
+   * message does.
    * @default false
    */
   isRelayed?: boolean;
   /** Whether no connection could be made, so that nothing was sent. @default false */
   isUnreachable?: boolean;
-  /** Whether the teacher leaves out a field from now on, so that the row is sent again at once and the attempt
+  /** Whether the teacher omits a field from now on: the row is sent again at once, and this attempt
    * does not count. @default false */
   isAdjusted?: boolean;
-  /** What the user should know about it; given once. @default nothing */
+  /** A message for the user; the run shows it once. @default none */
   notice?: string;
-  /** The part of the answer that came before the attempt failed: it may have been billed.
-   * @default nothing */
+  /**
+   * The part of the answer that arrived before the failure; it may have been billed.
+   * @default none
+   */
   partial?: Completion;
 }
 
-/**
- * One attempt at one row failed. A `Teacher` throws it; the engine decides whether to try again
- * (`lib/engine/errors/classify.ts`).
- */
+/** A failed attempt at a row. A `Teacher` throws it; the engine decides whether to try again
+ * (`lib/engine/errors/classify.ts`). */
 export class TeacherError extends RetortError {
-  /** The name of the class, for logs. */
+  /** Printed before the message instead of "Error". */
   override name = "TeacherError";
-  /** The kind of failure. */
+  /** Decides, with status and code, whether the row is sent again. */
   readonly type: FailureType;
-  /** The HTTP status, if there was one. */
+  /** The HTTP status; undefined if no response arrived. */
   readonly status: number | undefined;
-  /** The teacher's own code or type of the error, or the system's code for a connection; undefined if there
-   * is none. */
+  /** The teacher's own code or type of the error, or the system's code for a connection; undefined
+   * if there is none. */
   readonly code: string | undefined;
-  /** Whether another attempt may succeed, if the thrower says so explicitly; else undefined. */
+  /** Whether another attempt may succeed, if the server or a custom teacher said so; else
+   * undefined. */
   readonly retryable: boolean | undefined;
-  /** The shortest time to wait before the next attempt, in milliseconds. */
+  /** The shortest time to wait before the next attempt, in milliseconds; undefined if none was
+   * given. */
   readonly retryAfterMs: number | undefined;
-  /** Whether the teacher says that one of its limits is used up. */
+  /** Whether a limit of the teacher is used up, so that other rows would be throttled too. */
   readonly isExhausted: boolean;
-  /** Whether a router passes on the error of a provider behind it. */
+  /** Whether a router with its own key relays the error of a provider. */
   readonly isRelayed: boolean;
   /** Whether no connection could be made, so that nothing was sent. */
   readonly isUnreachable: boolean;
-  /** Whether the teacher leaves out a field from now on, so that this attempt does not count. */
+  /** Whether the teacher omits a field from now on, so that this attempt does not count. */
   readonly isAdjusted: boolean;
-  /** What the user should know about it; given once. */
+  /** A message for the user, shown once; undefined if there is none. */
   readonly notice: string | undefined;
-  /** The part of the answer that came before the attempt failed; undefined if there is none. */
+  /** The part of the answer that arrived before the failure; undefined if there is none. */
   readonly partial: Completion | undefined;
 
-  /** Creates the error; the type is derived from the status where none is given. */
+  /** Creates the error. Without `type`, the status decides it. */
   constructor(message: string, options: TeacherErrorOptions = {}) {
     super(message, options);
     this.status = options.status;
@@ -183,7 +181,6 @@ export class TeacherError extends RetortError {
   }
 }
 
-/** A copy of the error with some details changed. */
 export function changedError(error: TeacherError, changes: TeacherErrorOptions): TeacherError {
   const { cause } = error;
   return new TeacherError(error.message, { ...error, cause, ...changes });
@@ -196,20 +193,20 @@ function typeOfStatus(status: number | undefined): FailureType {
   return "request";
 }
 
-/** The place of the error on disk. */
+/** The file of a {@linkcode SinkError}. */
 export interface SinkErrorOptions extends ErrorOptions {
-  /** The file. */
+  /** The output file. @default none */
   path?: string;
 }
 
 /** An output file cannot be written, or is damaged. */
 export class SinkError extends RetortError {
-  /** The name of the class, for logs. */
+  /** Printed before the message instead of "Error". */
   override name = "SinkError";
-  /** The file. */
+  /** The output file; undefined if the error is not about one. */
   readonly path: string | undefined;
 
-  /** Creates the error, with its file. */
+  /** Creates an error about an output file. */
   constructor(message: string, options: SinkErrorOptions = {}) {
     super(message, options);
     this.path = options.path;
@@ -218,24 +215,24 @@ export class SinkError extends RetortError {
 
 /** Another run holds the lock of an output file. */
 export class LockedError extends SinkError {
-  /** The name of the class, for logs. */
+  /** Printed before the message instead of "Error". */
   override name = "LockedError";
 }
 
 /** An output file holds something that Retort did not write. */
 export class DamagedFileError extends SinkError {
-  /** The name of the class, for logs. */
+  /** Printed before the message instead of "Error". */
   override name = "DamagedFileError";
 }
 
 /** The run cannot be started with these options; nothing was sent or written. */
 export class UsageError extends RetortError {
-  /** The name of the class, for logs. */
+  /** Printed before the message instead of "Error". */
   override name = "UsageError";
 }
 
-/** A teacher, a budget or a deadline has ended the work; the rest stays pending. */
+/** A teacher, a budget or a deadline ended the run; the remaining rows stay pending. */
 export class HaltedError extends RetortError {
-  /** The name of the class, for logs. */
+  /** Printed before the message instead of "Error". */
   override name = "HaltedError";
 }

@@ -1,17 +1,17 @@
 /**
- * Figures: summed, and in the form that users read.
+ * Figures in the form that users read, and sums of them.
  *
  * @module
  */
 
 import { formatBytes as formatStdBytes } from "./deps/std_fmt.ts";
 
-/** A whole number: `1,319`. */
+/** A rounded number with separators: `1,319`. */
 export function formatCount(count: number): string {
   return String(Math.round(count)).replace(/\B(?=(?:\d{3})+$)/g, ",");
 }
 
-/** A number of things: `1 row`, `1,319 rows`. */
+/** A count with its noun: `1 row`, `1,319 rows`. */
 export function formatCountOf(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
@@ -28,7 +28,7 @@ export function formatDuration(durationMs: number): string {
   return pair(Math.round(seconds / 3600), 24, "d", "h");
 }
 
-/** A range of durations: */
+/** A range of durations: `3.0 – 9.5 s`, `41 s – 2m 05s`. One duration if both look the same. */
 export function formatDurationRange(leastMs: number, mostMs: number): string {
   const [least, most] = [formatDuration(leastMs), formatDuration(mostMs)];
   if (least === most) return most;
@@ -49,7 +49,7 @@ export function formatRate(perSecond: number, unit: string): string {
   return `${perSecond < 99.95 ? perSecond.toFixed(1) : formatCount(perSecond)} ${unit}/s`;
 }
 
-/** A share: `62.4%`. Only the whole is 100.0%. */
+/** A share: `62.4%`. Never rounded up to 100.0%. */
 export function formatPercent(part: number, whole: number): string {
   const permille = part < whole ? Math.min(999, Math.round(part / whole * 1000)) : 1000;
   return `${(permille / 10).toFixed(1)}%`;
@@ -67,7 +67,7 @@ export function formatUsd(usd: number): string {
   return `$${formatCount(Number(dollars))}.${cents}`;
 }
 
-/** US dollars that are a guess: `$14`, `$1.20`. */
+/** An estimate in US dollars, without cents from $10 up: `$14`, `$1.20`. */
 export function formatRoughUsd(usd: number): string {
   return usd < 9.995 ? formatUsd(usd) : `$${formatCount(usd)}`;
 }
@@ -81,7 +81,6 @@ function pair(value: number, base: number, big: string, small: string): string {
   return `${Math.floor(value / base)}${big} ${String(value % base).padStart(2, "0")}${small}`;
 }
 
-/** The sum of a figure over several items. */
 export function sumOf<T>(items: Iterable<T>, figureOf: (item: T) => number): number {
   let sum = 0;
   for (const item of items) sum += figureOf(item);

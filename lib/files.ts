@@ -1,6 +1,6 @@
 /**
- * Files that may be missing, temporary files, the identity of files, and clear reasons for errors of the operating
- * system and of Deno.
+ * File operations: files that may be missing, temporary files, file identity, and reasons of system
+ * errors in words for users.
  *
  * @module
  */
@@ -8,8 +8,8 @@
 import { SinkError, UsageError } from "./errors.ts";
 import { inFolder } from "./paths.ts";
 
-/** Names of Deno's error classes, and what each of them means to a user. The classes themselves would bind this
- * file to Deno. */
+/** Deno's error classes, by name, in words for users. By name, because the bundle for Node has no
+ * `Deno`. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["NotFound", "no such file"],
   ["PermissionDenied", "permission denied"],
@@ -19,10 +19,9 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["FilesystemLoop", "its links lead in a circle"],
 ]);
 
-/** Folders that `deno task distill` cannot use, whatever its permissions to read and write. */
+/** Deno allows these only with `--allow-all`, which `deno task distill` does not use. */
 const SYSTEM_FOLDERS = "/proc, /sys and most of /dev";
 
-/** Each call in flight needs a connection, and up to 300 output files are open. */
 const TOO_MANY_FILES =
   "too many open files: each call in flight needs a connection, and outputs up to 300 files. Raise " +
   "the limit with ulimit -n 65536, or lower --concurrency";
@@ -47,8 +46,8 @@ export function cannotRead(path: string, cause: unknown): SinkError {
   return new SinkError(`Cannot read "${path}": ${systemReason(cause)}`, { path, cause });
 }
 
-/** Deno's own text tells the user to disable the sandbox: `Requires all access to "/proc/x", run again with the
- * --allow-all flag`. */
+/** Deno's own text tells the user to disable the sandbox: `Requires all access to "/proc/x", run
+ * again with the --allow-all flag`. */
 function permissionReason(message: string): string {
   const kind = /^Requires (\w+) access/.exec(message)?.[1];
   if (kind === "all") return `programs have no access to ${SYSTEM_FOLDERS}: name another place`;
@@ -56,7 +55,7 @@ function permissionReason(message: string): string {
 }
 
 /**
- * The result of an operation on a file; undefined if there is no such file.
+ * The result of a file operation; undefined if the file does not exist.
  *
  * @param errorOf Creates the error for any other failure. @default the failure itself
  */
@@ -72,23 +71,23 @@ export async function ifThere<T>(
   }
 }
 
-/** The file or folder at a path; undefined if that cannot be read. */
+/** The metadata of the file or folder at a path; undefined if it cannot be read. */
 export async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
   return await Deno.stat(path).catch(() => undefined);
 }
 
-/** Whether there is such a file. */
+/** Whether a file or folder exists at this path. */
 export async function exists(path: string): Promise<boolean> {
   return await ifThere(Deno.stat(path), (cause) => cannotRead(path, cause)) !== undefined;
 }
 
-/** Whether there is such a file and it is not empty. */
+/** Whether the file exists and is not empty. */
 export async function hasContent(path: string): Promise<boolean> {
   const info = await ifThere(Deno.stat(path), (cause) => cannotRead(path, cause));
   return info !== undefined && info.size > 0;
 }
 
-/** Removes a file that may not be there. */
+/** Removes a file if it exists. */
 export async function removeIfThere(path: string): Promise<void> {
   await ifThere(Deno.remove(path));
 }
@@ -96,8 +95,8 @@ export async function removeIfThere(path: string): Promise<void> {
 /**
  * Creates a folder and its parents.
  *
- * @throws {UsageError} when there is a file of that name
- * @throws {SinkError} when it cannot be created
+ * @throws {UsageError} if a file has this name
+ * @throws {SinkError} if it cannot be created
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
@@ -111,26 +110,27 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** A random name of 16 hex digits. */
+/** 64 random bits as 16 hex digits. */
 export function randomToken(): string {
   return crypto.getRandomValues(new Uint8Array(8)).toHex();
 }
 
-/** How a temporary file is created. */
 export interface TemporaryOptions {
-  /** Part of its name. @default 64 random bits */
+  /** The unique part of the name. @default 64 random bits */
   readonly token?: string;
-  /** Its permissions. @default 0o666 */
+  /** The file mode. @default 0o666 */
   readonly mode?: number;
 }
 
-/** A temporary file, open for writing and locked. */
+/** An open temporary file. It is locked, so that `removeLeftovers` of other processes leaves it
+ * alone. */
 export interface TemporaryFile {
   readonly path: string;
   readonly file: Deno.FsFile;
 }
 
-/** Creates a temporary file: it is locked while it is in use, unless the filesystem has no locks. */
+/** Creates a temporary file and locks it, unless the filesystem has no locks. If the name is taken
+ * away by a cleanup, tries another token. */
 export async function createTemporary(
   pathOf: (token: string) => string,
   { token = randomToken(), mode }: TemporaryOptions = {},
@@ -139,7 +139,7 @@ export async function createTemporary(
     const path = pathOf(token);
     const file = await Deno.open(path, { write: true, createNew: true, mode });
     try {
-      // Before it was locked, another process may have removed it as a leftover.
+      // Before the lock was taken, another process may have removed the file as a leftover.
       if (await isLocked(file) && await ifThere(Deno.lstat(path)) !== undefined) {
         return { path, file };
       }
@@ -156,16 +156,16 @@ async function isLocked(file: Deno.FsFile): Promise<boolean> {
   try {
     return await file.tryLock(true);
   } catch {
-    return true; // There are no locks.
+    return true; // The filesystem has no locks.
   }
 }
 
 /**
- * Removes the temporary files that processes that were killed have left. Where the filesystem has no locks, none is
- * taken for one.
+ * Removes temporary files of killed processes: those that match and are not locked. Removes none
+ * where the filesystem has no locks.
  *
- * @param pattern Their names: what it captures is the token.
- * @param remove Called for each of them, which nothing else removes meanwhile. @default removes it
+ * @param pattern Matches the file name; its first group captures the token.
+ * @param remove Called for each file while it is locked. @default `Deno.remove`
  */
 export async function removeLeftovers(
   folder: string,
@@ -182,15 +182,15 @@ export async function removeLeftovers(
   }
 }
 
-/** Identifies a file on its machine; the inode is 0 if the filesystem has no comparable numbers. */
+/** Identifies a file on this machine while it exists. */
 export interface FileIdentity {
-  /** The filesystem. */
+  /** The number of the filesystem. */
   readonly device: number;
-  /** The file on it. */
+  /** The number of the file on it; 0 if the filesystem reports inconsistent ones. */
   readonly inode: number;
 }
 
-/** The identity of an open file. */
+/** The identity of an open file, from its `stat()` and its path. */
 export async function identityOf(path: string, info: Deno.FileInfo): Promise<FileIdentity> {
   const named = await Deno.stat(path).catch(() => undefined);
   // Some network and overlay filesystems report different numbers for a path and for its handle.
@@ -198,7 +198,9 @@ export async function identityOf(path: string, info: Deno.FileInfo): Promise<Fil
   return { device: info.dev, inode: isOdd ? 0 : info.ino ?? 0 };
 }
 
-/** Whether the file at a path has this number when it is opened, although the path has another one. */
+/**
+ * Whether opening `path` yields the file of `info`, although `stat(path)` reports another number.
+ */
 async function isOpenedAs(
   path: string,
   named: Deno.FileInfo,
@@ -214,9 +216,10 @@ function isSame(one: Deno.FileInfo, other: Deno.FileInfo): boolean {
 }
 
 /**
- * What happened to the file at a path, for messages; undefined if it is still the same.
+ * What happened to the file at a path, in words for messages; undefined if it is still the same
+ * file.
  *
- * @param minBytes A smaller file was truncated.
+ * @param minBytes The file's expected size: a smaller one was truncated.
  */
 export async function pathProblem(
   path: string,
@@ -227,7 +230,7 @@ export async function pathProblem(
   try {
     info = await Deno.stat(path);
   } catch (error) {
-    // Any other error says nothing about the file.
+    // Any other error does not show that the file changed.
     return error instanceof Deno.errors.NotFound ? "it was removed or renamed" : undefined;
   }
   if (inode !== 0 && info.ino && (info.ino !== inode || info.dev !== device)) {
@@ -236,10 +239,10 @@ export async function pathProblem(
   return info.size < minBytes ? WAS_CUT : undefined;
 }
 
-/** The problem of a file that is the same but has lost bytes. */
+/** The problem of a file that is shorter than it was. */
 export const WAS_CUT = "it was cut";
 
-/** Reads until `bytes` is full or the file ends; returns the number of bytes. */
+/** Reads until `bytes` is full or the file ends; returns the number of bytes read. */
 export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<number> {
   let filled = 0;
   while (filled < bytes.length) {
@@ -251,9 +254,10 @@ export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<n
 }
 
 /**
- * The same, at once: a promise for each small read from the page cache would cost more than the read.
+ * `readFully` without promises: one for each small read from the page cache would cost more than
+ * the read.
  *
- * @param offset Where to read. @default the position of the file
+ * @param offset The position in the file. @default the current one
  */
 export function readFullySync(file: Deno.FsFile, bytes: Uint8Array, offset?: number): number {
   if (offset !== undefined) file.seekSync(offset, Deno.SeekMode.Start);
@@ -266,7 +270,7 @@ export function readFullySync(file: Deno.FsFile, bytes: Uint8Array, offset?: num
   return filled;
 }
 
-/** Writes all of `bytes`, in several writes if necessary. */
+/** Writes all of `bytes`. */
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   let written = 0;
   while (written < bytes.length) written += await file.write(bytes.subarray(written));

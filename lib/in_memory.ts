@@ -1,10 +1,10 @@
 /**
- * Rows in memory to outcomes, for Node 24, Bun and Deno: the engine and the teacher without a file and without
- * `Deno`. A bundle of this module (`deno bundle --platform deno lib/in_memory.ts -o retort.mjs`) is all that a
- * program on Node needs.
+ * `distill()` for Node 24, Bun and Deno: the engine and the teacher without files and without
+ * `Deno`. A bundle of this module (`deno bundle --platform deno lib/in_memory.ts -o retort.mjs`) is
+ * all that a program on Node needs.
  *
- * A `rejectPattern` or `jsonSchema` is checked in the same thread, where nothing can end a pattern that takes
- * exponential time, as `(a+)+$` may.
+ * A `rejectPattern` or `jsonSchema` is checked on the calling thread, where nothing can stop a
+ * pattern that takes exponential time, such as `(a+)+$`.
  *
  * @example
  * ```ts
@@ -58,13 +58,14 @@ export {
 export { VERSION } from "./version.ts";
 
 /**
- * The `distill()` of `mod.ts`, which reads no files: rows with images name them by `https:` or `data:` URLs.
+ * `distill()` without files: rows name images by `https:` or `data:` URLs.
  *
  * @typeParam Row The type of a row; the `input` of each outcome is the same value that was given.
- * @param rows The rows.
- * @param options The teacher, and settings of the run. `imagesRoot` is rejected: nothing is read from disk.
- * @returns The outcomes, in the order in which they are ready.
- * @throws {TypeError} If `rows` is a string or not iterable, or an option is unknown or of a wrong type.
+ * @param rows Prompts, or objects as in an input file.
+ * @param options `teacher` or `teachers` is required; `imagesRoot` is rejected.
+ * @returns The outcomes, as they arrive, in no particular order.
+ * @throws {TypeError} If `rows` is a string or not iterable, or an option is unknown or of a wrong
+ * type.
  * @throws {RangeError} If an option is out of range.
  */
 export function distill<Row>(

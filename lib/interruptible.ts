@@ -1,9 +1,9 @@
 /**
- * Runs code in a worker with a time limit that also stops code that never returns.
+ * Limits the time of code in a worker, even if that code never returns.
  *
- * `Worker.terminate()` does not stop JavaScript that is running (denoland/deno#35657): a regular expression that takes
- * exponential time would keep a core busy, and the process from ending, long after its worker was given up. The
- * watchdog of `node:vm` stops it from inside.
+ * `Worker.terminate()` does not stop JavaScript that is running (denoland/deno#35657): a regular
+ * expression that takes exponential time would occupy a core and keep the process alive long after
+ * its worker was terminated. The watchdog of `node:vm` stops it from inside.
  *
  * @module
  */
@@ -11,13 +11,11 @@
 import { Script } from "node:vm";
 
 const HOOK = "retortInterruptibleWork";
-/** Compiled once: a search calls it for each of thousands of blocks. */
+/** Compiled once, because a search runs it for each of thousands of blocks. */
 const SCRIPT = new Script(`${HOOK}()`);
 
-/**
- * Calls `work` and returns whether it ended within `mostMs`; otherwise it is stopped wherever it is. A call costs
- * 12 µs. Only for workers, which run one thing at a time.
- */
+/** Calls `work`, stops it after `mostMs` wherever it is, and returns whether it ended by itself.
+ * Costs 12 µs a call. Only for workers: `work` is kept in a global variable, one at a time. */
 export function endsWithin(mostMs: number, work: () => void): boolean {
   Object.assign(globalThis, { [HOOK]: work });
   try {

@@ -1,16 +1,16 @@
 /**
- * JSON: objects, exact numbers, the places of values in a text, and how deeply they may be nested. `JSON.parse`
- * takes any depth; Python's `json` gives up near 1,000 levels, `JSON.stringify` at some thousands.
+ * JSON: type checks, exact numbers, positions of values in a text, and limits of nesting.
+ * `JSON.parse` takes any depth; Python's `json` fails near 1,000 levels, `JSON.stringify` at some
+ * thousands.
  *
  * @module
  */
 
-/** Whether a value is an object, and not an array. */
+/** Whether a value is an object, excluding arrays and null. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Whether a text is JSON. */
 export function isJson(text: string): boolean {
   try {
     JSON.parse(text);
@@ -20,7 +20,7 @@ export function isJson(text: string): boolean {
   }
 }
 
-/** `JSON` with source text access (ECMA-262, 2026), which TypeScript's own library lacks. */
+/** `JSON` with source text access (ECMA-262, 2026), which TypeScript's library lacks. */
 export const exactJson = JSON as unknown as {
   parse(
     text: string,
@@ -30,16 +30,18 @@ export const exactJson = JSON as unknown as {
   isRawJSON(value: unknown): value is RawJson;
 };
 
-/** A value that is written as this text, for numbers that JavaScript would write differently. */
+/** A value that `JSON.stringify` writes as the given text, for numbers that JavaScript would
+ * change. */
 export interface RawJson {
-  /** The text. */
   readonly rawJSON: string;
 }
 
-/** The deepest nesting at which a value is written as it is; deeper values become text. */
+/**
+ * The deepest nesting at which values are written unchanged; deeper ones are written as JSON text.
+ */
 export const MOST_LEVELS = 64;
 
-/** Whether a value from `JSON.parse` is nested too deeply. */
+/** Whether a value from `JSON.parse` has more than `levels` levels of arrays and objects. */
 export function isTooDeep(value: unknown, levels: number = MOST_LEVELS): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (levels === 0) return true;
@@ -66,13 +68,13 @@ const OPENING_BRACE = 123;
 const CLOSING_BRACE = 125;
 const SPACE = 32;
 
-/** The position of the next character that is no white space, from `at`. */
+/** The position of the next character from `at` that is not white space. */
 export function skipSpace(text: string, at: number): number {
   while (text.charCodeAt(at) <= SPACE) at++;
   return at;
 }
 
-/** The end (exclusive) of the value at `start`. The text must be JSON. */
+/** The end (exclusive) of the value at `start` in a valid JSON text. */
 export function endOfValue(text: string, start: number): number {
   const first = text.charCodeAt(start);
   if (first === QUOTE) return endOfString(text, start);
@@ -103,7 +105,7 @@ function endOfNested(text: string, start: number): number {
   return at;
 }
 
-/** The end (exclusive) of the string that starts with a quote at `start`. */
+/** The end (exclusive) of the string whose opening quote is at `start`. */
 export function endOfString(text: string, start: number): number {
   let quote = start;
   while (true) {

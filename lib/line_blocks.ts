@@ -1,5 +1,5 @@
 /**
- * Reads files of lines in blocks, and recognises lines that Retort has written.
+ * Reads line-based files in blocks, and recognizes lines that Retort has written.
  *
  * @module
  */
@@ -11,21 +11,22 @@ const BLOCK_BYTES = 1 << 20;
 const LEAST_BYTES = 4_096;
 const NEWLINE = 10;
 
-/** Some lines of a file. Its memory is reused for the next block. */
+/** Consecutive lines of a file. The next block reuses the memory of `bytes`. */
 export interface LineBlock {
-  /** Whole lines, each with its line feed; half a line only if `isTail` is set. */
+  /** Complete lines with their line feeds; an incomplete one only if `isTail` is set. */
   readonly bytes: Uint8Array;
-  /** Where it begins in the file, in bytes. */
+  /** The position of `bytes` in the file. */
   readonly offset: number;
-  /** Whether this is the rest after the last line feed of the file. */
+  /** Whether this is the rest of the file after its last line feed. */
   readonly isTail: boolean;
 }
 
-/** Reads a file from its start, without its byte order mark. A file that does not exist holds nothing. */
+/** Reads a file from its start, without its byte order mark. Yields nothing if the file does not
+ * exist. */
 export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
   using file = await ifThere(Deno.open(path), (cause) => cannotRead(path, cause));
   if (file === undefined) return;
-  // A run may read thousands of small files: a block for each would be gigabytes to collect.
+  // Small files get small buffers: a run may read thousands of them.
   const { size } = await file.stat();
   let buffer = new Uint8Array(Math.min(BLOCK_BYTES, Math.max(LEAST_BYTES, size + 1)));
   let filled = 0, offset = 0, isStart = true;
@@ -33,7 +34,7 @@ export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
     if (filled === buffer.length) buffer = enlarged(buffer);
     const count = await readInto(file, buffer.subarray(filled), path);
     if (count === null) break;
-    // Earlier bytes hold no line feed, so a very long line is not searched again and again.
+    // Searches only the new bytes: earlier ones hold no line feed, however long the line.
     const lastNewline = buffer.subarray(filled, filled + count).lastIndexOf(NEWLINE);
     const end = lastNewline === -1 ? 0 : filled + lastNewline + 1;
     filled += count;
@@ -51,19 +52,18 @@ export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
   }
 }
 
-/** The length of a byte order mark, which editors put at the start of a file. */
+/** The length of a UTF-8 byte order mark at the start of a file: 3 or 0. */
 function markLength(bytes: Uint8Array): number {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
 }
 
-/** Whether a line holds nothing but spaces, tabs and carriage returns. */
 export function isBlankLine(line: Uint8Array): boolean {
-  // Most lines are decided by their first byte.
+  // Ends at the first byte of most lines.
   for (const byte of line) if (byte !== 32 && byte !== 9 && byte !== 13) return false;
   return true;
 }
 
-/** The lines of a block, without their line feeds. */
+/** The lines of a block without their line feeds. */
 export function* linesOf(block: LineBlock): Generator<Uint8Array> {
   const { bytes } = block;
   let start = 0;
@@ -87,20 +87,20 @@ async function readInto(
   }
 }
 
-/** Twice the size, so that one very long line takes linear time. */
+/** Doubles the buffer, so that reading one very long line takes linear time. */
 function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
   const larger = new Uint8Array(buffer.length * 2);
   larger.set(buffer);
   return larger;
 }
 
-/** The output file of a line. */
+/** Which output file a line belongs to. */
 export type LineKind = "results" | "failures";
 
-/** The beginning of every line that Retort writes. */
+/** How every line that Retort writes begins. */
 const HEAD = '{"uid":"';
 
-/** Why a value is not a line of such a file; undefined if it is one. */
+/** Why a parsed line is not one of a results or failures file; undefined if it is one. */
 export function foreignLineProblem(value: unknown, kind: LineKind): string | undefined {
   if (typeof value !== "object" || value === null || !("uid" in value)) return 'it has no "uid"';
   if (typeof value.uid !== "string") return 'its "uid" is not a string';
@@ -113,10 +113,10 @@ export function foreignLineProblem(value: unknown, kind: LineKind): string | und
 }
 
 /**
- * Makes sure that Retort wrote a file that is about to be changed. A missing or empty file passes, and so does
- * one that holds only the beginning of a line, or what a power cut left of it.
+ * Throws unless a file that is about to be changed was written by Retort. Missing and empty files
+ * pass, and so do files that hold only the beginning of a line, or zeros after a power cut.
  *
- * @throws {UsageError} when Retort did not write its first line
+ * @throws {UsageError} if Retort did not write the first line
  */
 export async function checkOwnFile(path: string, kind: LineKind): Promise<void> {
   const problem = await firstLineProblem(path, kind);
@@ -127,7 +127,7 @@ export async function checkOwnFile(path: string, kind: LineKind): Promise<void> 
   );
 }
 
-/** Whether a file holds lines that Retort wrote. */
+/** Whether Retort wrote a file, judged by its first line that is not blank. */
 export async function holdsOwnLines(path: string, kind: LineKind): Promise<boolean> {
   for await (const block of readLineBlocks(path)) {
     for (const line of linesOf(block)) {
@@ -158,7 +158,7 @@ function lineProblem(line: Uint8Array, kind: LineKind): string | undefined {
   return foreignLineProblem(value, kind);
 }
 
-/** Whether a truncated line may be the beginning of one that Retort wrote. */
+/** Whether a truncated line may be the beginning of a line that Retort wrote. */
 function isBeginning(line: Uint8Array): boolean {
   const start = new TextDecoder().decode(line.subarray(0, HEAD.length));
   return HEAD.startsWith(start.replaceAll("\0", ""));

@@ -1,5 +1,6 @@
 /**
- * Validation of function options for callers without types: unknown names, wrong types, wrong values.
+ * Validates the options of functions for callers without types: unknown names, wrong types, wrong
+ * values.
  *
  * @module
  */
@@ -9,66 +10,57 @@ import { isObject } from "./json.ts";
 
 /** The valid values of an option. */
 export interface OptionRule {
-  /** What it must be, as it follows `it must be `. */
+  /** The valid values, in words that follow "it must be ". */
   readonly what: string;
   /** Whether the value is of the right type. */
   readonly isType: (value: unknown) => boolean;
-  /** Whether a message must not quote it. @default false */
+  /** Whether messages must not quote the value. @default false */
   readonly isSecret?: boolean;
-  /** Whether a value of the right type is within its range. @default every one is */
+  /** Whether a value of the right type is in range. @default all are */
   readonly isInRange?: (value: never) => boolean;
 }
 
-/** The rule for each option of `T`. */
 export type OptionRules<T> = { readonly [Name in keyof Required<T>]: OptionRule };
 
-/** Any value. Something else checks it. */
+/** For values that are checked elsewhere. */
 export const anything: OptionRule = { what: "any value", isType: () => true };
-/** A text. */
 export const text: OptionRule = { what: "a string", isType: (value) => typeof value === "string" };
-/** `true` or `false`. */
 export const flag: OptionRule = {
   what: "true or false",
   isType: (value) => typeof value === "boolean",
 };
-/** A function. */
 export const callback: OptionRule = {
   what: "a function",
   isType: (value) => typeof value === "function",
 };
-/** An object with names and values. */
 export const record: OptionRule = { what: "an object", isType: isObject };
-/** An array of strings. */
 export const texts: OptionRule = {
   what: "an array of strings",
   isType: (value) => Array.isArray(value) && value.every((one) => typeof one === "string"),
 };
-/** A JSON Schema, which may be a boolean. Whether it is a valid one is checked before the first call. */
+/** A JSON Schema, which may be a boolean. The run compiles it, and so validates it, before the
+ * first call. */
 export const schema: OptionRule = {
   what: "a JSON Schema: an object, true or false",
   isType: (value) => typeof value === "boolean" || isObject(value),
 };
-/** A number, 0 or more. */
 export const amount: OptionRule = {
   what: "a number, 0 or more",
   isType: (value) => typeof value === "number",
   isInRange: (value: number) => value >= 0 && value < Infinity,
 };
-/** A path as a string, or a `file:` URL. */
 export const path: OptionRule = { what: "a path or a file: URL", isType: isPath };
-/** A path or a `file:` URL, or an array of them. */
 export const paths: OptionRule = {
   what: "a path or a file: URL, or an array of them",
   isType: (value) => isPath(value) || (Array.isArray(value) && value.every(isPath)),
 };
-/** An `AbortSignal`. */
+/** Any object with the members of an `AbortSignal`, because polyfills are not instances of it. */
 export const signal: OptionRule = {
   what: "an AbortSignal",
   isType: (value) =>
     value instanceof EventTarget && "aborted" in value && "throwIfAborted" in value,
 };
 
-/** A whole number of `least` or more. */
 export function wholeFrom(least: number): OptionRule {
   return {
     what: `a whole number, ${least} or more`,
@@ -77,7 +69,6 @@ export function wholeFrom(least: number): OptionRule {
   };
 }
 
-/** One of these strings. */
 export function oneOf(values: readonly string[]): OptionRule {
   return {
     what: values.map((value) => `"${value}"`).join(" or "),
@@ -86,10 +77,11 @@ export function oneOf(values: readonly string[]): OptionRule {
 }
 
 /**
- * Checks options against their rules. One that is `undefined` means its default.
+ * Checks options against their rules. `undefined` stands for the default.
  *
- * @param place The name of the options in messages, if they are part of others: `teachers[0]`.
- * @throws {TypeError} If the options are no object, a name is unknown, or a value is of a wrong type.
+ * @param place The name of the options in messages, if they are nested: `teachers[0]`.
+ * @throws {TypeError} If the options are not an object, a name is unknown, or a value has the wrong
+ * type.
  * @throws {RangeError} If a number is out of range.
  */
 export function checkOptions(
@@ -117,7 +109,7 @@ export function checkOptions(
 /**
  * Checks that required options are given.
  *
- * @param what What they are required for, as it follows `Cannot `.
+ * @param what The operation that requires them, in words that follow "Cannot ".
  * @throws {TypeError} If one is missing.
  */
 export function requireOptions<Name extends string>(
@@ -141,14 +133,15 @@ function unknownOption(name: string, known: readonly string[]): string {
 }
 
 function hintFor(name: string, meant: string, isNear: boolean, known: readonly string[]): string {
-  // Servers write their parameters with underscores; no option has one.
+  // Parameters of servers have underscores; no option has one.
   const isParam = known.includes("params") && (name.includes("_") || !isNear);
   if (!isParam) return isNear ? `. Did you mean "${meant}"?` : `. The nearest is "${meant}"`;
   return `. The nearest is "${meant}"; parameters of the request belong in "params", as in ` +
     `{ params: { ${name}: … } }`;
 }
 
-/** A value as messages show it. Objects may hold secrets: only their type is shown. */
+/** A value as messages show it. Objects and long strings may hold secrets: only their type is
+ * shown. */
 function shown(value: unknown): string {
   if (value === null) return "null";
   if (typeof value === "string") return value.length > 60 ? "(a long string)" : `"${value}"`;

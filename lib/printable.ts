@@ -1,31 +1,33 @@
 /**
- * Text from a teacher or a file, made safe to show in a terminal.
+ * Makes text from a teacher or a file safe to show in a terminal.
  *
  * @module
  */
 
 /**
- * Escape sequences as terminals read them: strings (OSC, DCS, SOS, PM, APC) up to their end, control
- * sequences (CSI), and the short ones. A string that never ends takes the rest of the text with it,
- * as it would in the terminal.
+ * Escape sequences as terminals read them: strings (OSC, DCS, SOS, PM, APC) up to their end,
+ * control sequences (CSI), and short ones. An unterminated string extends to the end of the text,
+ * as it does in a terminal.
  */
 const ESCAPE_SEQUENCES =
   // deno-lint-ignore no-control-regex
   /(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?/g;
 
-/** Ids in messages: words of 12 characters and more with a digit in them, such as `req_011CabcXYZ`. */
+/**
+ * Ids in messages: words of 12 characters and more with a digit in them, such as `req_011CabcXYZ`.
+ */
 export const LONG_ID = /\b(?=[a-z_-]*\d)\w[\w-]{11,}/gi;
 
-/** White space of any kind and control characters become one space. */
+/** Replaced by one space. */
 // deno-lint-ignore no-control-regex
 const BLANKS = /[\s\x00-\x1f\x7f-\x9f]+/g;
 
-/** Invisible characters, which may change the direction of the text after them or hide in it. */
+/** Characters without width. Some change the direction of the text after them. */
 const INVISIBLE = /[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
 /**
- * Turns `text` into one line that only fills cells of a terminal: escape sequences and invisible characters are
- * dropped, line breaks and control characters become a space, lone surrogates become U+FFFD.
+ * Makes one printable line of a text: drops escape sequences and invisible characters, replaces
+ * line breaks and control characters by a space, and lone surrogates by U+FFFD.
  *
  * @example
  * ```ts
@@ -50,7 +52,8 @@ const UNPRINTABLE =
 // deno-lint-ignore no-control-regex
 const CONTROLS = /[\t\v\f\r\x00-\x1f\x7f-\x9f]+/g;
 
-/** The same for text of several lines: line breaks, indents and columns stay. */
+/** `printable` for text of several lines. Line breaks and spaces stay; tabs and control characters
+ * become one space. */
 export function printableLines(text: string): string {
   return text.split("\n").map((line) =>
     line.replace(ESCAPE_SEQUENCES, "").replace(CONTROLS, " ").replace(INVISIBLE, "").toWellFormed()
@@ -58,12 +61,12 @@ export function printableLines(text: string): string {
   ).join("\n");
 }
 
-/** Escapes each character that a terminal may act on or hide. Nothing is lost. */
+/** Escapes each character that a terminal may act on or hide. Line breaks and tabs stay. */
 export function withEscapes(text: string, escape: (character: string) => string): string {
   return text.replace(UNPRINTABLE, escape);
 }
 
-/** Equivalent JSON that a terminal only displays. */
+/** Equivalent JSON without characters that a terminal may act on or hide. */
 export function printableJson(json: string): string {
   return withEscapes(
     json,

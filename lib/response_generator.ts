@@ -1,5 +1,5 @@
 /**
- * `ResponseGenerator`: the class behind `run()` and `generate()`, with control over a run that is active.
+ * `ResponseGenerator`: the class behind `distillFiles()`, with control over the active run.
  *
  * @module
  */
@@ -35,7 +35,8 @@ import type { Outcome } from "./row.ts";
 import { imagesIn } from "./source/mod.ts";
 
 /**
- * Turns prompts into answers from a teacher.
+ * Sends rows to teachers and collects the answers; one run at a time, which can be observed, paused
+ * and stopped.
  *
  * @example From a file to a file
  * ```ts
@@ -58,9 +59,9 @@ export class ResponseGenerator {
   #activity: ActiveRun | undefined;
 
   /**
-   * Checks the options; nothing is sent.
+   * Checks the options and sends nothing.
    *
-   * @throws {TypeError | RangeError} when an option is out of range
+   * @throws {TypeError | RangeError} if an option is unknown, of a wrong type or out of range
    */
   constructor(options: ResponseGeneratorOptions) {
     this.#options = resolveOptions(options);
@@ -68,17 +69,19 @@ export class ResponseGenerator {
     this.#maxCostUsd = this.#options.maxCostUsd ?? null;
   }
 
-  /** What the run is doing: "preparing" before the first row can be sent, "done" when nothing is in flight. */
+  /** What the active run is doing: "preparing" until its first row can be sent, "done" if no run is
+   * active. */
   get state(): RunState {
     return this.#activity?.state ?? "done";
   }
 
-  /** The target number of lanes. */
+  /** The most rows in flight at once. */
   get concurrency(): number {
     return this.#concurrency;
   }
 
-  /** Calls `listener` with every event of this generator's runs, until the returned function is called. */
+  /** Calls `listener` with every event of this generator's runs until the returned function is
+   * called. */
   on(listener: RunListener): () => void {
     checkListener(listener);
     this.#listeners.add(listener);
@@ -89,19 +92,22 @@ export class ResponseGenerator {
     };
   }
 
-  /** Calls `listener` with outcomes, in batches, once they are on disk or taken by the consumer, until the
-   * returned function is called. It should only take them and return. */
+  /**
+   * Calls `listener` with batches of outcomes once they are on disk or taken by the consumer, until
+   * the returned function is called. Listeners run on the path of every row: they should return at
+   * once.
+   */
   onOutcomes(listener: OutcomeListener): () => void {
     checkListener(listener);
     return this.#outcomeListeners.add(listener);
   }
 
-  /** Emits a notice to all listeners. */
+  /** Reports a notice to all listeners of the active run; without one it is dropped. */
   notice(level: "info" | "warning", message: string): void {
     this.#activity?.progress.notice(level, message);
   }
 
-  /** The state of the run, or undefined when none is active. */
+  /** The progress of the active run; undefined if none is active. */
   snapshot(): RunSnapshot | undefined {
     const snapshot = this.#activity?.progress.snapshot();
     return snapshot && resultOf(snapshot);
@@ -117,37 +123,38 @@ export class ResponseGenerator {
     this.#activity?.resume();
   }
 
-  /** Changes the number of rows in flight at once: 1 to 100,000. */
+  /** Changes the most rows in flight at once: 1 to 100,000. Also for later runs. */
   setConcurrency(concurrency: number): void {
     this.#concurrency = checkConcurrency(concurrency);
     this.#activity?.setConcurrency(concurrency);
   }
 
-  /** Sets the cost limit of a run in US dollars; null removes it. A run that has already cost this much is
-   * halted. */
+  /** Changes the cost limit of a run in US dollars; null removes it. Halts the active run if that
+   * has already cost this much. Also for later runs. */
   setMaxCost(usd: number | null): void {
     checkLimits({ maxCostUsd: usd ?? undefined });
     this.#activity?.setMaxCost(usd);
     this.#maxCostUsd = usd;
   }
 
-  /** Finishes what is in flight and starts nothing more; the rest stays pending. */
+  /** Finishes the calls in flight and starts none; the other rows stay pending. */
   stop(): void {
     this.#activity?.stop();
   }
 
-  /** Stops, and aborts the calls in flight; their rows stay pending. */
+  /** Stops, and aborts the calls in flight, whose rows stay pending. */
   abort(reason?: unknown): void {
     this.#activity?.abort(reason);
   }
 
   /**
-   * Turns files of rows into files of results: resumes an earlier run, sends pending rows, and resolves when
-   * everything is on disk. A run that was stopped or aborted resolves too, with `state: "interrupted"`.
+   * Turns files of rows into files of results: resumes an earlier run, sends pending rows, and
+   * resolves when everything is on disk. A run that was stopped or aborted resolves too, with
+   * `state: "interrupted"`.
    *
-   * @throws {UsageError | SourceError} before the first call, when the run cannot start with these options
-   * @throws {LockedError} when another run writes to the same output
-   * @throws {SinkError} when the output cannot be written
+   * @throws {UsageError | SourceError} if the run cannot start with these options; nothing was sent
+   * @throws {LockedError} if another run writes to the same output
+   * @throws {SinkError} if the output cannot be written
    */
   async run(options: RunOptions): Promise<RunSummary> {
     return await this.#during(async (activity) => {
@@ -157,18 +164,18 @@ export class ResponseGenerator {
     });
   }
 
-  /** What `run()` would do and what it would send first. Makes no call and writes nothing. */
+  /** What `run()` would do and send first. Makes no call and writes nothing. */
   async preview(options: RunOptions): Promise<Preview> {
     return await this.#during(async (activity) => (await this.#runOf(activity, options)).preview());
   }
 
   /**
-   * Sends rows of any shape to the teacher and yields each outcome as it comes. Never runs ahead of its
-   * consumer by more than the concurrency. An early `break` aborts the calls in flight and leaves nothing
-   * running. An error in `rows` is thrown here, after the outcomes of the calls that were in flight.
+   * Sends rows of any shape to the teacher and yields outcomes as they arrive. Reads at most
+   * `concurrency` rows ahead of its consumer. An early `break` aborts the calls in flight. If
+   * `rows` throws, the generator throws that error after the outcomes of the calls in flight.
    *
-   * @throws the reason of `signal` when it is aborted
-   * @throws {TypeError} at the call, when `rows` is a string or not iterable
+   * @throws The reason of `signal` once it is aborted.
+   * @throws {TypeError} At the call, if `rows` is a string or not iterable.
    */
   generate(
     rows: Iterable<unknown> | AsyncIterable<unknown>,
@@ -184,7 +191,7 @@ export class ResponseGenerator {
           concurrency: this.#concurrency,
           publisher: new LineOutcomes({
             ...lineFormat(this.#options, {}),
-            // Prices are only known once the work has begun.
+            // Prices are loaded once the run has begun.
             get isPriced() {
               return activity?.isPriced ?? false;
             },

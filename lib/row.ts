@@ -1,5 +1,5 @@
 /**
- * The data that flows through Retort: a row on its way in, and its outcome on its way out.
+ * A row on its way in, and its outcome on its way out.
  *
  * @module
  */
@@ -7,17 +7,17 @@
 import type { FailureType } from "./errors.ts";
 import type { Completion, Message, Params, Teacher } from "./teacher/mod.ts";
 
-/** A value that a caller gave as a row. */
+/** A row that a caller passed to `distill()` or `generate()`. */
 export interface GivenRow {
-  /** The value itself. */
+  /** What the caller's iterable yielded. */
   readonly value: unknown;
-  /** Its place among all that were given, from 0. */
+  /** Its position in the iterable, from 0. */
   readonly index: number;
 }
 
 /** One input row, ready to be sent. */
 export interface Row {
-  /** Its identity in the results file. */
+  /** The identity of the row in the results file. */
   readonly uid: string;
   /** 16 hex digits of xxHash64 over the messages and row-level parameters as sent. */
   readonly promptHash: string;
@@ -25,112 +25,115 @@ export interface Row {
   readonly messages: Message[];
   /** The row's own parameters; they override those of the run. */
   readonly params: Params | undefined;
-  /** The row's own JSON object as it is in the input, without the line ending. A bare array of messages becomes
-   * `{"messages":[…]}`. */
+  /** The JSON object of the row as it is in the input, without the line ending. A bare array of
+   * messages becomes `{"messages":[…]}`. */
   readonly text: string;
-  /** Names in `text` that Retort writes too; empty for nearly every row. See `lib/sink/line.ts`. */
+  /** Names in `text` that are also names of ours (`RESERVED_FIELDS`); nearly always empty. */
   readonly clashes: readonly string[];
-  /** Which input of the run it comes from, from 0. */
+  /** The index of its input file among those of the run, from 0. */
   readonly input: number;
-  /** Where it comes from: `file:line`. */
+  /** Where it comes from, for messages and `distill.source`: `file:line`. */
   readonly source: string;
-  /** The number of the answer to its input row: 0 for the first or only one. */
+  /** Which answer to the input row this is, with `samples`: 0 for the first or only one. */
   readonly sample: number;
-  /** What the caller gave, where rows do not come from files. */
+  /** What the caller passed; undefined for rows from files. */
   readonly given?: GivenRow;
-  /** Where an earlier run left it, if that run got an answer that was not accepted. */
+  /** What an earlier run left, if it got an answer that was not accepted. */
   readonly earlier?: EarlierAnswer;
   /**
-   * Returns the messages with the content of the files that they name. Files are read for each attempt and not
-   * kept in memory. Rejects with a `TeacherError` when one can no longer be read.
+   * Returns the messages with the content of the files that they name. Files are read for each
+   * attempt and not kept in memory. Rejects with a `TeacherError` if one can no longer be read.
    *
-   * @default the messages name none
+   * @default none: the messages name no files
    */
   readonly readFiles?: () => Promise<readonly Message[]>;
 }
 
-/** How a row is sent again after its answer was not accepted. */
+/** How a row continues after an answer that was not accepted. */
 export interface NextAttempt {
-  /** How often another answer will have been requested because one was empty or failed a check. */
+  /** Answers requested so far in place of an empty one or one that failed a check, the next one
+   * included. */
   readonly resample: number;
-  /** The token limit, or undefined if the parameters set none. */
+  /** The token limit of the next attempt; undefined if the parameters set none. */
   readonly maxTokens: number | undefined;
 }
 
-/** An answer that was paid for and not accepted, and why. */
+/** An answer that was paid for but not accepted. */
 export interface RejectedAnswer {
-  /** The answer. */
+  /** The rejected answer. */
   readonly completion: Completion;
   /** Why it was not accepted. */
   readonly failure: Failure;
 }
 
-/** The state in which an earlier run left a row that it could not finish. */
+/** What an earlier run left of a row: an answer that was not accepted. */
 export interface EarlierAnswer {
-  /** Whether its parameters were those of this run. */
+  /** Whether that run used the same parameters. */
   readonly isSame: boolean;
-  /** Where the row continues, or undefined if it starts over: its parameters have changed. */
+  /** How the row continues; undefined if it starts over, because the parameters changed or the
+   * failures line does not say. */
   readonly next: NextAttempt | undefined;
-  /** The last answer, or undefined if its line does not hold it. */
+  /** The last answer; undefined if the failures line does not hold one. */
   readonly rejected: RejectedAnswer | undefined;
 }
 
 /** The failure of a row, as in the `error` of a failures line. */
 export interface Failure {
-  /** The kind of failure. */
+  /** The `error.type` of the failures line. */
   readonly type: FailureType;
-  /** The message for the user. */
+  /** What went wrong, for the user. */
   readonly message: string;
-  /** The HTTP status, or null. */
+  /** The HTTP status; null if no response arrived. */
   readonly status: number | null;
 }
 
-/** The outcome of a row. A failed row is data, never an exception. */
+/** The outcome of a row, answered, failed or pending. A failed row is data, never an exception. */
 export interface Outcome {
-  /** The row. */
+  /** What was sent. */
   readonly row: Row;
-  /** The number of the row in the order in which rows were first sent, from 0. */
+  /** The position of the row in the order in which rows were first sent, from 0. */
   readonly sequence: number;
-  /** How many attempts were made; each is one POST at most. */
+  /** Attempts so far; each is one POST at most. */
   readonly attempts: number;
-  /** How long lanes were busy with it, all attempts together, in milliseconds. */
+  /** The time in flight over all attempts, in milliseconds. */
   readonly busyMs: number;
-  /** How long the last attempt took, in milliseconds. */
+  /** The time in flight of the last attempt, in milliseconds. */
   readonly latencyMs: number;
-  /** When the first attempt failed (Unix milliseconds), or undefined when none did. */
+  /** When the first attempt failed, in Unix milliseconds; undefined if none did. */
   readonly firstFailedAt: number | undefined;
-  /** When it was finished, or its answer not accepted (Unix milliseconds). */
+  /** When the outcome was decided, in Unix milliseconds. */
   readonly settledAt: number;
-  /** The answer; with a failure, an answer that was paid for but not accepted. */
+  /** The answer. With a `failure`, one that was paid for but not accepted; undefined if there is
+   * none. */
   readonly completion: Completion | undefined;
-  /** Why the row failed, or why its answer was not accepted; undefined when it succeeded. */
+  /** Why the row failed, or why its answer was not accepted; undefined if it succeeded. */
   readonly failure: Failure | undefined;
-  /** How the row is sent next: it has not failed, it is pending. Undefined once it is finished. */
+  /** For a pending row: how it is sent again. Undefined once the row is answered or failed. */
   readonly next?: NextAttempt;
-  /** The teacher of the last attempt; undefined before there was one. */
+  /** The teacher of the last attempt; undefined if there was no attempt. */
   readonly teacher: Teacher | undefined;
-  /** The cost of all attempts in US dollars; 0 if no price is known. */
+  /** US dollars for all attempts; 0 if no price is known. */
   readonly costUsd: number;
 }
 
-/** What a finished row adds to the counters. */
+/** The fields of an outcome that the counters of a run need. */
 export type RowFigures = Pick<
   Outcome,
   "sequence" | "attempts" | "busyMs" | "latencyMs" | "failure" | "costUsd"
 >;
 
 /**
- * A finished row whose line is written but may not be on disk yet. The garbage collector copies what outlives V8's
- * young generation: with their texts and answers, rows that wait for the disk took a fifth of the engine's time.
+ * A finished row whose line is written but may not be on disk yet. It holds no texts: V8 copies
+ * what outlives its young generation, and rows that waited for the disk with their texts and
+ * answers took a fifth of the engine's time.
  */
 export interface FinishedRow extends RowFigures {
-  /** The id of the row. */
   readonly uid: string;
-  /** The outcome, where a listener takes it. */
+  /** The full outcome, if a listener takes outcomes. */
   readonly outcome: Outcome | undefined;
 }
 
-/** The finished row of an outcome; it holds the outcome itself only if `keepsOutcome`. */
+/** Reduces an outcome to its figures; keeps the outcome itself only if `keepsOutcome`. */
 export function finishedRow(outcome: Outcome, keepsOutcome: boolean): FinishedRow {
   const { row: { uid }, sequence, attempts, busyMs, latencyMs, failure, costUsd } = outcome;
   return {
@@ -145,7 +148,8 @@ export function finishedRow(outcome: Outcome, keepsOutcome: boolean): FinishedRo
   };
 }
 
-/** Names that Retort writes: a row's own fields with these names are moved to `distill.replaced`. */
+/** Names of the fields that Retort adds to a row. The row's own fields with these names move to
+ * `distill.replaced`. */
 export const RESERVED_FIELDS = [
   "uid",
   "prompt_hash",

@@ -1,16 +1,16 @@
 /**
- * Which names say that their value is a secret.
+ * Recognizes the names of headers and parameters whose values are secrets.
  *
  * @module
  */
 
-/** Whether a header of this name holds something that must not be shown. */
+/** Whether the value of this header must not be shown. Errs on the side of hiding. */
 export function isSecretHeader(name: string): boolean {
   return /auth|key|token|secret|cookie|pass|cred/i.test(name);
 }
 
-/** Parameters that hold a credential: `api_key`, `OPENAI_API_KEY`, `access-token`, … `max_tokens` and
- * `prompt_cache_key` are not. */
+/** Names of parameters that hold a credential: `api_key`, `OPENAI_API_KEY`, `access-token`.
+ * Excludes `max_tokens` and `prompt_cache_key`. */
 const SECRET_PARAM = new RegExp(
   "^(?:(?:\\w+[_-])?api[_-]?key|key|(?:proxy[_-])?authorization|bearer|" +
     "(?:(?:access|api|auth|bearer|id|refresh|secret|session)[_-]?)?token|" +
@@ -19,13 +19,15 @@ const SECRET_PARAM = new RegExp(
   "i",
 );
 
-/** Header fields and URL parameters of the Python client, which servers do not read from a body. */
+/**
+ * `extra_headers`, `extra_query`, … of OpenAI's Python client, which no server reads from a body.
+ */
 const HEADER_BLOCK = /^(?:(?:extra|default)[_-])?(?:headers|query)$/i;
 
 /**
- * The path of a parameter that holds a credential, or undefined: parameters are written to files. Blocks of
- * header fields and `extra_body` are searched; schemas of tools, where anything may be named `password`, are
- * not.
+ * The path of a parameter that holds a credential, which must not be written to files; undefined if
+ * there is none. Searches `extra_body` and blocks of headers, but not schemas of tools, where any
+ * property may be called `password`.
  */
 export function secretParam(params: Readonly<Record<string, unknown>>): string | undefined {
   for (const name in params) {

@@ -1,5 +1,5 @@
 /**
- * The seed for another answer to the same prompt: with the same seed, a teacher would give the same answer.
+ * Seeds for further answers to a prompt: with the same seed, a teacher would repeat its answer.
  *
  * @module
  */
@@ -7,28 +7,28 @@
 import { exactJson } from "./json.ts";
 import type { Params } from "./teacher/mod.ts";
 
-/** Names of the seed: that of OpenAI, vLLM, SGLang and nearly all others, and that of Mistral. */
+/** OpenAI's name, which nearly all servers use, and Mistral's. */
 const NAMES: readonly string[] = ["seed", "random_seed"];
-/** The most answers that a row may have. */
+/** The highest number of `samples`. */
 export const MOST_SAMPLES = 1_000;
 const MAX_INT64 = 2n ** 63n - 1n;
 
 /**
- * Parameters for another answer to the same prompt.
+ * Parameters for a further answer to the same prompt.
  *
- * An integer seed is raised by exactly `by`, also where it has 19 digits and is held as `JSON.rawJSON`. Where
- * that would exceed the 64 bits that servers read, it is lowered instead, so that different values of `by`
- * always give different seeds.
+ * An integer seed is raised by exactly `by`, even one of 19 digits that is held as `JSON.rawJSON`.
+ * If the result would exceed the 64 bits that servers read, the seed is lowered instead, so that
+ * different values of `by` always give different seeds.
  *
- * @param params The parameters of the first answer; they stay as they are.
- * @param by The number of the further answer: a whole number, 1 for the second answer.
- * @returns New parameters, or `params` itself where they hold no integer seed or `by` is 0.
+ * @param params The parameters of the first answer; not changed.
+ * @param by Which further answer, a whole number: 1 for the second answer.
+ * @returns New parameters, or `params` itself if they hold no integer seed or `by` is 0.
  */
 export function reseeded(params: Params, by: number): Params {
   if (by === 0) return params;
   let changed: Record<string, unknown> | undefined;
   for (const name of NAMES) {
-    // Parameters are read from rows, where every name is possible: only own ones count.
+    // Rows may hold any name: inherited properties must not count.
     if (!Object.hasOwn(params, name)) continue;
     const seed = integerOf(params[name]);
     if (seed === undefined) continue;
@@ -38,15 +38,13 @@ export function reseeded(params: Params, by: number): Params {
   return changed ?? params;
 }
 
-/**
- * Parameters for another answer after one was rejected: `reseeded` by 1,000. A row has at most that many
- * samples, with consecutive seeds, so that no two of them ever have the same seed.
- */
+/** Parameters for a new answer in place of a rejected one: the seed is raised by 1,000. A row has
+ * at most 1,000 samples with consecutive seeds, so that all seeds differ. */
 export function resampled(params: Params): Params {
   return resampledTimes(params, 1);
 }
 
-/** The same after several rejected answers, that of `params` included. */
+/** `resampled`, applied `times` times. */
 export function resampledTimes(params: Params, times: number): Params {
   return reseeded(params, times * MOST_SAMPLES);
 }

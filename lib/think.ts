@@ -1,22 +1,24 @@
 /**
- * Combines reasoning and answer into an assistant message.
+ * Puts reasoning and answer into an assistant message.
  *
  * @module
  */
 
 import type { Message } from "./teacher/mod.ts";
 
-/** How reasoning is put into an assistant message. */
+/** Where reasoning goes: before the answer in `<think>` tags (`wrap`), to `reasoning_content`
+ * (`field`), or nowhere (`drop`). */
 export type ThinkStyle = "wrap" | "field" | "drop";
 
-/** The answer after its reasoning in `<think>` tags; only the answer where there is no reasoning. */
+/** The answer after its reasoning in `<think>` tags; without reasoning, only the answer. */
 export function wrapThink(response: string, reasoning: string): string {
   return reasoning === "" ? response : `<think>\n${reasoning}\n</think>\n\n${response}`;
 }
 
 /**
- * The assistant's turn. With the style `field`, reasoning goes to `reasoning_content`, the name that chat
- * templates read. `content` is always a string, also with tool calls: templates print a null as text.
+ * The assistant's turn. With the style `field`, reasoning goes to `reasoning_content`, the name
+ * that chat templates read. `content` is a string even beside tool calls: templates print null as
+ * text.
  */
 export function assistantMessage(
   response: string,

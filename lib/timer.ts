@@ -4,18 +4,17 @@
  * @module
  */
 
-/** A day, in milliseconds. */
 export const DAY_MS = 86_400_000;
 
-/** Above this, `setTimeout` fires at once: it takes a signed 32-bit number of milliseconds. */
+/** `setTimeout` takes a signed 32-bit number of milliseconds and fires at once above that. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** The longest time, in milliseconds, for which code that never has to wait may keep the event loop from its
- * timers and sockets. */
+/** How long, in milliseconds, code that never awaits may keep the event loop from timers and
+ * sockets. */
 export const LONGEST_TURN_MS = 20;
 
-/** Calls back after `ms` milliseconds, however many, unless the returned function is called first. Does not
- * keep the process alive. */
+/** Calls back once after `ms` milliseconds, which may exceed `MAX_TIMER_MS`, unless the returned
+ * function is called first. */
 export function after(ms: number, callback: () => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const arm = (leftMs: number) => {
@@ -27,20 +26,19 @@ export function after(ms: number, callback: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** Resolves after `ms` milliseconds, and keeps the process alive until then. */
+/** Resolves after `ms` milliseconds. Keeps the process alive until then. */
 export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Calls back every `intervalMs` until the returned function is called. Does not keep the process alive: a run
- * has sockets that do. */
+/** Calls back every `intervalMs` until the returned function is called. */
 export function every(intervalMs: number, callback: () => void): () => void {
   const timer = setInterval(callback, intervalMs);
   unref(timer);
   return () => clearInterval(timer);
 }
 
-/** Timers of Deno, Node and Bun are objects with this method; web types say a number. */
+/** Types say that timers are numbers, as in browsers; in Deno, Node and Bun they are objects. */
 function unref(timer: unknown): void {
   (timer as { unref?(): void }).unref?.();
 }

@@ -1,4 +1,4 @@
-/** The version of Retort, as in `deno.json` and the changelog. @module */
+/** The version of Retort. @module */
 
-/** Semantic version. */
+/** As in `deno.json` and the changelog. */
 export const VERSION = "0.1.0";

@@ -1,43 +1,42 @@
 /**
- * The source of a list of addresses: `@endpoints.txt`, or `dns+http://name:port/v1`.
+ * Reads a list of addresses: `@endpoints.txt`, or `dns+http://name:port/v1`.
  *
  * @module
  */
 
 import { systemReason } from "../files.ts";
 
-/** A list that can be read again and again. */
+/** A list of addresses that is read repeatedly. */
 export interface ListSource {
-  /** Its name in messages. */
+  /** The file in quotes or the `dns+` address, for messages. */
   readonly name: string;
   /**
-   * Reads the list. `isWhole` is false if it may be incomplete, such as a file that is being written.
+   * Reads the current entries. `isWhole` is false if some may be missing, as in a file that is
+   * being written.
    *
-   * @throws {Error} when it cannot be used, with the reason
+   * @throws {Error} with the reason, if the list cannot be used
    */
   read(): Promise<{ entries: EndpointEntry[]; isWhole: boolean }>;
 }
 
-/** Looks up the addresses of a DNS name. */
+/** As `Deno.resolveDns`. */
 export type Resolve = (name: string, type: "A" | "AAAA") => Promise<string[]>;
 
-/** Whether an address names a list, and not one teacher or a variable. */
+/**
+ * Whether an address names a list, as opposed to one teacher or an environment variable (`@env:`).
+ */
 export function isList(text: string): boolean {
   return /^dns\+/.test(text) || (text.startsWith("@") && !text.startsWith("@env:"));
 }
 
-/**
- * The list that an address names.
- *
- * @throws {SyntaxError} when it is not a list
- */
+/** @throws {SyntaxError} if the address does not name a list */
 export function sourceOf(text: string, resolve: Resolve = resolveDns): ListSource {
   return text.startsWith("@") ? fileSource(text.slice(1)) : dnsSource(text, resolve);
 }
 
 const resolveDns: Resolve = (name, type) => Deno.resolveDns(name, type);
 
-/** Read periodically: network file systems have no file events. */
+/** The run reads the file periodically: network file systems have no file events. */
 function fileSource(path: string): ListSource {
   let before: string | undefined;
   return {
@@ -91,7 +90,7 @@ async function hostsOf(
     ...six.status === "fulfilled" ? six.value.map((address) => `[${address}]`) : [],
   ];
   if (hosts.length === 0) {
-    // A name without addresses is `NotFound`, like a file that is not there.
+    // Deno throws `NotFound` for a name without addresses too.
     const failed = [four, six].find((one) =>
       one.status === "rejected" && !(one.reason instanceof Deno.errors.NotFound)
     ) as PromiseRejectedResult | undefined;
@@ -101,28 +100,28 @@ async function hostsOf(
         : `the name cannot be looked up: ${systemReason(failed.reason)}`,
     );
   }
-  // The lookup of one kind of addresses may fail for a moment although there are some.
+  // A lookup of A or AAAA records may fail temporarily although there are some.
   const isWhole = [four, six].every((one) =>
     one.status === "fulfilled" || one.reason instanceof Deno.errors.NotFound
   );
   return { hosts, isWhole };
 }
 
-/** One address. */
+/** One teacher of a list. */
 export interface EndpointEntry {
-  /** The address, up to `/v1`. */
+  /** The base URL, up to `/v1`. */
   readonly url: string;
-  /** Its share of the load. @default 1 */
+  /** The share of the load, relative to other entries. @default 1 */
   readonly weight?: number;
-  /** The most attempts in flight there. @default that of the run */
+  /** The most attempts in flight at this address. @default that of the run */
   readonly max?: number;
 }
 
 /**
- * Parses a list: lines of `URL [weight=2] [max=64]`, without blank lines and `#` comments, or YAML: a list of
- * addresses or of blocks with `url`, `weight` and `max`.
+ * Parses the text of a list: lines of `URL [weight=2] [max=64]`, with blank lines and `#` comments,
+ * or YAML: a list of addresses or of blocks with `url`, `weight` and `max`.
  *
- * @throws {SyntaxError} with the line or entry that is wrong
+ * @throws {SyntaxError} naming the line or entry that is wrong
  */
 export async function parseEndpoints(text: string, isYaml: boolean): Promise<EndpointEntry[]> {
   const entries = isYaml || /^\s*(-|\[)/.test(text) ? await yamlEntries(text) : lineEntries(text);

@@ -1,6 +1,6 @@
 /**
- * Follows a list: reports which addresses join and leave. A list that cannot be read, is half written or empty
- * changes nothing.
+ * Follows a list of addresses and reports which join and leave. A list that is unreadable,
+ * incomplete or empty changes nothing.
  *
  * @module
  */
@@ -8,15 +8,15 @@
 import type { EndpointEntry, ListSource } from "./source.ts";
 import { formatCountOf } from "../figures.ts";
 
-/** How a list is followed. */
 export interface WatchOptions {
-  /** Called with what has joined and left. An entry whose weight or limit was changed leaves and joins. Resolves to
-   * the entries that could not join: the next look reports them again. */
+  /** Called with the entries that joined and left; one whose weight or limit changed does both.
+   * Resolves to the entries that could not join: the next read reports them again. */
   readonly onChange: (
     joined: readonly EndpointEntry[],
     left: readonly EndpointEntry[],
   ) => Promise<readonly EndpointEntry[]>;
-  /** Receives why the list cannot be used, once for each reason, and that it can be used again. */
+  /** Called with the reason once the list cannot be used, once for each reason, and when it can be
+   * used again. */
   readonly onNotice: (level: "info" | "warning", message: string) => void;
   /** Calls back every `ms` until the returned function is called. @default setInterval */
   readonly every?: (ms: number, callback: () => Promise<void>) => () => void;
@@ -24,7 +24,6 @@ export interface WatchOptions {
 
 const LOOK_MS = 5_000;
 
-/** A list that is followed. */
 export class EndpointWatch {
   readonly #source: ListSource;
   readonly #options: WatchOptions;
@@ -33,7 +32,11 @@ export class EndpointWatch {
   #isLooking = false;
   #stop: (() => void) | undefined;
 
-  /** Starts to read the list every 5 s; `entries` are those that the run started with. */
+  /**
+   * Starts to read the list every 5 s.
+   *
+   * @param entries Those that the run started with.
+   */
   constructor(source: ListSource, entries: readonly EndpointEntry[], options: WatchOptions) {
     this.#source = source;
     this.#options = options;
@@ -41,7 +44,7 @@ export class EndpointWatch {
     this.#stop = (options.every ?? everyMs)(LOOK_MS, () => this.look());
   }
 
-  /** Reads the list once, unless that is in progress. */
+  /** Reads the list now, unless a read is in progress. */
   async look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
@@ -62,7 +65,6 @@ export class EndpointWatch {
     }
   }
 
-  /** Stops reading. */
   stop(): void {
     this.#stop?.();
     this.#stop = undefined;
@@ -77,7 +79,7 @@ export class EndpointWatch {
     if (this.#stop === undefined) return;
     for (const entry of refused) {
       now.delete(keyOf(entry));
-      // The one with its former weight or limit stays, and may leave later.
+      // The entry with the former weight or limit stays.
       const stays = left.find(({ url }) => url === entry.url);
       if (stays === undefined) continue;
       now.set(keyOf(stays), stays);

@@ -1,5 +1,5 @@
 /**
- * Estimates the cost of a run as a range, because the length of answers is not known beforehand.
+ * Estimates the cost of a run as a range, because answer lengths are not known beforehand.
  *
  * @module
  */
@@ -7,63 +7,61 @@
 import { formatCount, formatCountOf, formatRoughUsd } from "../figures.ts";
 import type { PlainRates } from "./prices.ts";
 
-/** What is known before a run. */
 export interface EstimateOptions {
   /** The number of answers to request. */
   readonly answers: number;
-  /** The estimated number of all prompt tokens. */
+  /** Estimated prompt tokens of all answers together. */
   readonly promptTokens: number;
-  /** The token limit of an answer; undefined if the parameters set none. */
+  /** The token limit of each answer; undefined if the parameters set none. */
   readonly maxTokens: number | undefined;
-  /** The answers whose rows set their own limit. @default none */
+  /** Answers to rows with a token limit of their own. @default none */
   readonly ownLimits?: OwnLimits;
-  /** The price of each teacher; undefined where it is not known. */
+  /** The price of each teacher; undefined if unknown. */
   readonly rates: readonly (PlainRates | undefined)[];
 }
 
-/** Answers whose rows set their own limit, with the range of all their completion tokens. */
+/** Answers to rows with a token limit of their own: how many, and the fewest and most tokens these
+ * can take together. */
 export interface OwnLimits {
   answers: number;
   fewest: number;
   most: number;
 }
 
-/** Adds `answers` answers to a row that limits each to `maxTokens`. */
+/** Counts `answers` answers to a row that limits each to `maxTokens` tokens. */
 export function addOwnLimit(limits: OwnLimits, answers: number, maxTokens: number): void {
   limits.answers += answers;
   limits.fewest += answers * Math.min(SHORT_ANSWER_TOKENS, maxTokens);
   limits.most += answers * maxTokens;
 }
 
-/** From the least to the most. */
 export type Range = readonly [least: number, most: number];
 
-/** An estimate of a run. */
 export interface Estimate {
   /** The number of answers to request. */
   readonly answers: number;
-  /** Tokens of the prompts. */
+  /** Prompt tokens of all answers together. */
   readonly promptTokens: number;
-  /** Completion tokens of one answer; a mean if rows set their own limits. */
+  /** Completion tokens of one answer; on average if rows have their own limits. */
   readonly completionTokens: Range;
-  /** Whether rows set their own limits. */
+  /** Whether `completionTokens` is an average, because rows have their own limits. */
   readonly isMean: boolean;
-  /** Whether there are answers without a limit, so that the upper end is an assumption. */
+  /** Whether some answers have no token limit, so that the upper bound is an assumption. */
   readonly isAssumed: boolean;
-  /** US dollars for all answers; null where the price of a teacher is not known. */
+  /** US dollars for all answers; null if the price of a teacher is unknown. */
   readonly costUsd: Range | null;
 }
 
-/** A short answer: a choice with its reason. */
+/** Completion tokens of a short answer: a choice with its reason. */
 const SHORT_ANSWER_TOKENS = 100;
-/** A long answer: the solution of a problem, with its reasoning. */
+/** Completion tokens of a long answer: the solution of a problem with its reasoning. */
 const LONG_ANSWER_TOKENS = 4_000;
-/** Prompt tokens are estimated from the length of the text. */
+/** The relative error of prompt tokens, which are estimated from the length of the text. */
 const PROMPT_UNCERTAINTY = 0.25;
 const MILLION = 1e6;
 const NO_LIMIT = "an assumption: no max_tokens is set";
 
-/** Estimates a run. Failed attempts and repeated answers come on top. */
+/** Estimates a run without failed attempts and repeated answers, which cost more. */
 export function estimate(options: EstimateOptions): Estimate {
   const { answers, promptTokens, maxTokens, rates } = options;
   const limits = { answers: 0, fewest: 0, most: 0, ...options.ownLimits };
@@ -91,10 +89,8 @@ export function estimate(options: EstimateOptions): Estimate {
   };
 }
 
-/**
- * A sentence for the start of a run, and a warning if the budget is below the range. Nothing if no
- * rows are to be sent, or no price is known.
- */
+/** A sentence for the start of a run, and a warning if the budget may not suffice. Both are empty
+ * if no rows are to be sent, or the cost is unknown. */
 export function describeEstimate(
   { answers, promptTokens, completionTokens: [fewest, most], isMean, isAssumed, costUsd }: Estimate,
   maxCostUsd: number | null,

@@ -1,7 +1,7 @@
 /**
- * Prices of tokens, and the cost of answers.
+ * Prices of tokens and costs of answers.
  *
- * In: a model, its address, its usage. Out: US dollars, or nothing if no price is known. It never
+ * In: a model, its address, its usage. Out: US dollars, or undefined if no price is known. Never
  * guesses a price.
  *
  * @module

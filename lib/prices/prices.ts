@@ -1,6 +1,6 @@
 /**
- * The cost of an answer: by the user's prices, else as the teacher's answer states it, else by a
- * list of public prices.
+ * The cost of an answer: by the user's prices, else as the answer states it, else by a list of
+ * public prices.
  *
  * @module
  */
@@ -10,47 +10,41 @@ import type { PublicPrice } from "./rates.ts";
 
 /** Prices that the user sets. */
 export interface PriceOptions {
-  /** US dollars for a million prompt tokens. @default the listed price */
+  /** US dollars per million prompt tokens. @default the listed price */
   priceIn?: number;
-  /**
-   * US dollars for a million prompt tokens from the cache. @default `priceIn`, or the listed price
-   */
+  /** US dollars per million prompt tokens read from the cache. @default `priceIn`, or the listed
+   * price */
   priceCached?: number;
-  /** US dollars for a million completion tokens. @default the listed price */
+  /** US dollars per million completion tokens. @default the listed price */
   priceOut?: number;
 }
 
-/** The prices of a run's teachers. */
 export interface Prices {
-  /** US dollars for a million prompt and completion tokens of a teacher, for an estimate; undefined where
-   * they are not known. */
+  /** Prices of a teacher for an estimate; undefined if unknown. */
   readonly ratesOf: (teacher: Teacher) => PlainRates | undefined;
-  /** What an answer of a teacher costs in US dollars; undefined where the teacher did not count its
-   * tokens. Undefined itself unless the price of every teacher is known: a sum that leaves some out
-   * would be taken for the bill. */
+  /**
+   * US dollars for an answer of a teacher; undefined if the answer has no token counts. Is itself
+   * undefined unless the price of every teacher is known: an incomplete sum would be mistaken for
+   * the bill.
+   */
   readonly priceOf: ((completion: Completion, teacher: Teacher) => number | undefined) | undefined;
-  /** Teachers whose price is not known. */
+  /** The teachers without a known price. */
   readonly unpriced: readonly Teacher[];
-  /** Where prices come from, if not from the user: one sentence for each model. */
+  /** For each model, a sentence that says where its price comes from; empty if the user set the
+   * prices. */
   readonly notes: readonly string[];
 }
 
-/** US dollars for a million tokens. */
+/** US dollars per million tokens. */
 export interface PlainRates {
-  /** Prompt tokens that are not from the cache. */
   readonly usdIn: number;
-  /** Completion tokens. */
   readonly usdOut: number;
 }
 
-/** The cost of an answer at one teacher. */
+/** US dollars for an answer of one teacher; undefined if unknown. */
 type CostOf = (completion: Completion) => number | undefined;
 
-/**
- * Checks the user's prices.
- *
- * @throws {RangeError} when one is not an amount of money, or one is given without the other
- */
+/** @throws {RangeError} if a price is not an amount of money, or one is given without the other */
 export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): void {
   for (
     const [name, flag, usd] of [
@@ -79,17 +73,17 @@ export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): v
   );
 }
 
-/** Prices, and what else decides the cost. */
+/** Prices of the user, and what else the cost depends on. */
 export interface PricedRun extends PriceOptions {
-  /** The parameters of the run, for `service_tier`. */
+  /** The parameters of the run, read for `service_tier`. */
   readonly params?: Params;
-  /** Unix milliseconds, for prices that change with the time of day. @default Date.now */
+  /** Unix time in milliseconds, for prices that depend on the time of day. @default Date.now */
   readonly now?: () => number;
 }
 
 /**
- * Finds the prices of teachers. The user's prices hold for all of them. It makes no call; the lists
- * are loaded when a teacher is at a public address and the user gives no price.
+ * Finds the prices of teachers; those of the user apply to all. Makes no call. Loads the lists only
+ * if a teacher is at a public address and the user gave no price.
  *
  * @throws {RangeError} as `checkPrices` does
  */
@@ -123,7 +117,7 @@ export async function pricesOf(
   };
 }
 
-/** What is known of one teacher. */
+/** What is known of a teacher's prices. */
 interface Known {
   readonly costOf: CostOf;
   readonly rates: PlainRates | undefined;
@@ -155,7 +149,7 @@ async function knownOf(
   };
 }
 
-/** APIs whose answers state their cost, discounts and tools included. */
+/** Their answers state the cost, with discounts and tools. */
 const STATE_COST = ["openrouter.ai", "api.x.ai", "api.deepinfra.com", "api.perplexity.ai"];
 
 function statesItsCost(address: string): boolean {
@@ -175,15 +169,13 @@ function plainCost(usage: Usage, priceIn: number, priceCached: number, priceOut:
     1e6;
 }
 
-/** Whether the list has to be loaded: public APIs have https addresses. */
+/** Whether the lists are worth loading: public APIs have https addresses. */
 function mayBePublic({ address, model }: Teacher): boolean {
   return Boolean(model) && address !== undefined && address.startsWith("https://");
 }
 
-/**
- * Rows may name another model. One without a price is counted at the price of the teacher's own
- * model: a budget would not hold if it counted as free.
- */
+/** The cost of answers, including those of rows that name another model. A model without a price
+ * counts at the price of the teacher's own: if it counted as free, budgets would not hold. */
 function costOfModels(
   own: PublicPrice,
   priceAt: (model: string) => PublicPrice | undefined,

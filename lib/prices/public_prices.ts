@@ -1,12 +1,12 @@
 /**
  * Public prices, first from our own list (`public_prices.json`: the facts of LiteLLM's table in our
  * own format, written by `tools/update_prices.ts`), then from Pydantic's, for APIs and models that
- * ours lacks: OpenRouter, Hugging Face, models by a pattern of their names. Pydantic's list has no
- * service tiers; it is 0.8 MB and takes 35 ms to load, so this file is imported only when a price
+ * ours lacks: OpenRouter, Hugging Face, models matched by name patterns. Pydantic's list has no
+ * service tiers. It is 0.8 MB and takes 35 ms to load, so this module is imported only if a price
  * is needed.
  *
- * They hold for public APIs at their own hosts. Your own server or a gateway may use the name of
- * any model, and charge a different price or nothing.
+ * Prices apply only to the hosts of public APIs: a private server or gateway may use any model's
+ * name and charge something else.
  *
  * @module
  */
@@ -30,10 +30,10 @@ import {
 } from "./rates.ts";
 
 /**
- * The price of a model at an address.
+ * The price of a model at an address; undefined if that is not a public API, or no list has the
+ * model.
  *
- * @param now Unix milliseconds.
- * @returns undefined if the address is not that of a public API, or no list has the model.
+ * @param now Unix time in milliseconds. @default Date.now
  */
 export function publicPrice(
   model: string,
@@ -45,13 +45,13 @@ export function publicPrice(
 
 const MODELS: Readonly<Record<string, Readonly<Record<string, string>>>> = list.models;
 
-/** The source and the date of the prices. */
+/** The name of our list, with its date. */
 export const LIST_NAME = `${list.source} of ${list.date}`;
 
-/** Providers some of whose models are listed under another provider. */
+/** Providers some of whose models are listed under another one. */
 const OTHER_LISTS: Readonly<Record<string, string>> = { azure_ai: "azure" };
 
-/** The price of a model at an address; undefined if the list lacks either. */
+/** The price of a model in our list; undefined if that lacks the address or the model. */
 export function listedPrice(
   model: string,
   address: string,
@@ -85,41 +85,38 @@ function hasTier({ tiers }: Rates, tier: string): boolean {
 function find(provider: string | undefined, model: string): string | undefined {
   const models = MODELS[provider ?? ""];
   if (models === undefined) return undefined;
-  // A fine-tuned model is billed like its base: ft:gpt-4o-mini-2024-07-18:acme::abc.
+  // Fine-tuned models are billed like their base: ft:gpt-4o-mini-2024-07-18:acme::abc.
   const name = model.startsWith("ft:") ? model.split(":").slice(0, 2).join(":") : model;
   return Object.hasOwn(models, name) ? models[name] : undefined;
 }
 
-/** Removes rounding errors of a multiplication. */
+/** Removes the rounding errors of a multiplication. */
 function rounded(usd: number): number {
   return Number(usd.toPrecision(10));
 }
 
-/** The prices of one model at one moment, in US dollars. */
+/** The prices of one model in Pydantic's list at one moment, in US dollars: per million tokens, and
+ * per request. */
 interface GenaiRates {
-  /** For a million prompt tokens. */
   readonly prompt: Rate;
-  /** For a million prompt tokens from the cache. */
+  /** Prompt tokens read from the cache. */
   readonly cached: Rate;
-  /** For a million completion tokens. */
+  /** Completion tokens without reasoning. */
   readonly completion: Rate;
-  /** For a million reasoning tokens. */
   readonly reasoning: Rate;
-  /** For a request. */
   readonly request: number;
 }
 
-/** A price, or one that depends on the length of the prompt. */
+/** Fixed, or by the length of the prompt. */
 type Rate = number | TieredPrices;
 
-/** Some prices change with the hour, or on a known date. */
+/** How long prices are kept: some change with the hour, or on a known date. */
 const REFRESH_MS = 60_000;
 
 /**
- * The price of a model at an address.
+ * The price of a model in Pydantic's list; undefined if that lacks the address or the model.
  *
- * @param now Unix milliseconds.
- * @returns undefined if the address is not that of a public API, or the list lacks the model.
+ * @param now Unix time in milliseconds.
  */
 export function genaiPrice(
   model: string,
@@ -149,7 +146,7 @@ export function genaiPrice(
   };
 }
 
-/** The package's `calcPrice` gives the same result in 4 to 36 µs; this takes less than one. */
+/** Takes less than 1 µs; the package's `calcPrice` takes 4 to 36 µs for the same result. */
 function costAt(rates: GenaiRates, usage: Usage): number {
   const at = (rate: Rate) => rateFor(usage.promptTokens, rate);
   const prompt = at(rates.prompt), cached = at(rates.cached);
@@ -157,7 +154,7 @@ function costAt(rates: GenaiRates, usage: Usage): number {
   return costOf({ prompt, cached, written: prompt, completion, reasoning }, usage) + rates.request;
 }
 
-/** Long prompts raise the price of all tokens of a request, those of the answer too. */
+/** A long prompt raises the price of all tokens of a request, completion tokens included. */
 function rateFor(promptTokens: number, rate: Rate): number {
   if (typeof rate === "number") return rate;
   let price = rate.base;
@@ -172,7 +169,7 @@ function ratesOf(model: string, providerId: string, atMs: number): GenaiRates | 
 
 function ratesIn(listed: ModelPrice): GenaiRates | undefined {
   const { input_mtok: prompt, output_mtok: completion, requests_kcount: requests } = listed;
-  // The model is billed by image or by hour.
+  // Billed by image or by hour.
   if (prompt === undefined || completion === undefined) return undefined;
   return {
     prompt,
@@ -193,9 +190,9 @@ function genaiProviderAt(address: string): string | undefined {
 }
 
 /**
- * Whether a pattern of the list has matched the complete host. Patterns are anchored only at the
- * start, so `https://api\.openai\.com` also matches `https://api.openai.com.corp.example`; some
- * begin with `.*`, which may run into the path; and one ends before the top-level domain.
+ * Whether the pattern matches the complete host. Patterns are anchored only at the start, so
+ * `https://api\.openai\.com` also matches `https://api.openai.com.corp.example`; some begin with
+ * `.*`, which may match into the path; and one ends before the top-level domain.
  */
 function isDecidedByHost(pattern: string, host: string, path: string): boolean {
   const expression = new RegExp(`^(?:${pattern})`);
@@ -205,15 +202,15 @@ function isDecidedByHost(pattern: string, host: string, path: string): boolean {
   return rest === "" || (matched.endsWith(".") && !rest.includes("."));
 }
 
-/** A public API. */
+/** The public API at an address. */
 interface Provider {
-  /** Its name in the list. */
+  /** The key of its models in the list. */
   readonly id: string;
-  /** A region with a surcharge for some models, such as the EU. @default none */
+  /** The region, if some models cost more there. @default none */
   readonly region?: "eu" | "us";
 }
 
-/** Complete hosts. A name that begins with a dot means its subdomains. */
+/** Complete host names. A leading dot stands for any subdomain. */
 const HOSTS: readonly (readonly [id: string, ...hosts: string[]])[] = [
   ["openai", "api.openai.com", "eu.api.openai.com", "us.api.openai.com"],
   ["anthropic", "api.anthropic.com"],
@@ -250,12 +247,11 @@ const HOSTS: readonly (readonly [id: string, ...hosts: string[]])[] = [
   ["azure_ai", ".services.ai.azure.com"],
 ];
 
-/** The providers in the list. */
 export const PROVIDER_IDS: readonly string[] = HOSTS.map(([id]) => id);
 
 const BY_HOST = new Map(HOSTS.flatMap(([id, ...hosts]) => hosts.map((host) => [host, id])));
 
-/** The provider of an address; undefined if it is not a public API in the list. */
+/** The public API at an address; undefined if our list has none there. */
 export function providerAt(address: string): Provider | undefined {
   const url = URL.parse(address);
   if (url === null || url.protocol !== "https:" || url.port !== "") return undefined;

@@ -1,16 +1,16 @@
 /**
- * The prices of one model, in the format of the list: clauses separated by semicolons, all prices
- * in US dollars for a million tokens.
+ * The prices of one model, in the format of `public_prices.json`: clauses separated by semicolons,
+ * all prices in US dollars for a million tokens.
  *
  * ```text
  * 1.25 10 cached 0.125; >200000 2.5 15 cached 0.25; flex 0.625 5; at +8 1-5 00:00-08:30 0.6 5; region eu 1.1
  * ```
  *
- * A clause has the price of prompt tokens and that of completion tokens, then those of `cached`
- * prompt tokens, of tokens `written` to the cache and of `reasoning` tokens, where they differ. It
- * holds for standard service, for the tier that it begins with, for prompts longer than the number
- * after `>`, or `at` the given times (days from Monday, 1; hours in UTC; `+8` where the days are
- * those of another time zone).
+ * A clause has the prices of prompt and of completion tokens, then those of `cached` prompt tokens,
+ * of tokens `written` to the cache and of `reasoning` tokens, if they differ. It holds for standard
+ * service, for the tier that it begins with, for prompts longer than the number after `>`, or `at`
+ * the given times (days from Monday, 1; hours in UTC; `+8` where the days are those of another time
+ * zone).
  *
  * @module
  */
@@ -19,33 +19,31 @@ import type { Usage } from "../teacher/mod.ts";
 
 /** US dollars for a million tokens. */
 export interface Prices {
-  /** Prompt tokens. */
   readonly prompt: number;
-  /** Prompt tokens from the cache. */
+  /** Prompt tokens read from the cache. */
   readonly cached: number;
-  /** Prompt tokens that were written to the cache. */
+  /** Prompt tokens written to the cache. */
   readonly written: number;
-  /** Completion tokens. */
+  /** Completion tokens without reasoning. */
   readonly completion: number;
-  /** Reasoning tokens. */
   readonly reasoning: number;
 }
 
-/** Prices by the length of the prompt: the last step whose bound it exceeds counts. */
+/** Prices by prompt length, ascending: the last step whose `above` is exceeded applies. */
 export type Steps = readonly { readonly above: number; readonly prices: Prices }[];
 
-/** Times of the week, as spans of minutes since Monday, 00:00 UTC. */
+/** Spans of the week, in minutes since Monday, 00:00 UTC. */
 export type Times = readonly (readonly [fromMinute: number, toMinute: number])[];
 
-/** All prices of a model. */
+/** All prices of a model in the list. */
 export interface Rates {
-  /** By service tier; "" is standard. */
+  /** By service tier; "" is the standard tier. */
   readonly tiers: ReadonlyMap<string, Steps>;
-  /** Lower prices at some times, for standard service. */
+  /** The standard tier at other prices during these times. */
   readonly offPeak: { readonly times: Times; readonly steps: Steps } | undefined;
-  /** US dollars for a request. */
+  /** US dollars per request, in addition to its tokens. */
   readonly request: number;
-  /** The factor on all prices in a region. */
+  /** By region, the factor on all token prices. */
   readonly regions: ReadonlyMap<string, number>;
 }
 
@@ -53,7 +51,7 @@ const MILLION = 1e6;
 const DAY_MINUTES = 24 * 60;
 const WEEK_MINUTES = 7 * DAY_MINUTES;
 
-/** Parses the text of one model. */
+/** Parses the prices of one model, in the format above. */
 export function parseRates(text: string): Rates {
   const tiers = new Map<string, { above: number; prices: Prices }[]>();
   const regions = new Map<string, number>();
@@ -77,7 +75,9 @@ export function parseRates(text: string): Rates {
   return { tiers, offPeak, request, regions };
 }
 
-/** The prices for a prompt of this length; the tier's, if it has its own. */
+/**
+ * The prices for a prompt of this length, of its tier or, if that has none, of the standard tier.
+ */
 export function pricesFor(
   { tiers, offPeak }: Rates,
   promptTokens: number,
@@ -96,7 +96,8 @@ function standardSteps(tiers: Rates["tiers"], offPeak: Rates["offPeak"], atMs: n
   return tiers.get("")!;
 }
 
-/** The cost of an answer in US dollars. A count is bounded by the count that it is part of. */
+/** US dollars for an answer. Cached, written and reasoning tokens are capped at the counts that
+ * include them. */
 export function costOf(prices: Prices, usage: Usage): number {
   const { promptTokens, completionTokens } = usage;
   const cached = Math.min(usage.cachedTokens ?? 0, promptTokens);
@@ -108,7 +109,6 @@ export function costOf(prices: Prices, usage: Usage): number {
   return millionths / MILLION;
 }
 
-/** Whether a moment is in one of the spans. */
 export function isWithin(times: Times, atMs: number): boolean {
   const minute = minuteOfWeek(atMs);
   return times.some(([from, to]) => minute >= from && minute < to);
@@ -134,7 +134,9 @@ function readPrices(words: readonly string[]): Prices {
   };
 }
 
-/** `+8 1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`, and what follows. */
+/**
+ * Reads `+8 1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`. Returns the remaining words as `rest`.
+ */
 function readTimes(words: readonly string[]): { times: Times; rest: readonly string[] } {
   const times: [number, number][] = [];
   let at = 0;
@@ -149,9 +151,8 @@ function readTimes(words: readonly string[]): { times: Times; rest: readonly str
   return { times, rest: words.slice(at) };
 }
 
-/**
- * Adds the part of a span that is on a day. Hours are UTC, but the day is that of the time zone.
- */
+/** Adds the part of a span that falls on `day`. The span is in UTC, the day in the time zone of
+ * `offset` minutes. */
 function addSpan(times: [number, number][], day: number, from: number, to: number, offset: number) {
   for (let utcDay = day - 1; utcDay <= day + 1; utcDay++) {
     const dayStart = (day - 1) * DAY_MINUTES - offset;
@@ -159,7 +160,7 @@ function addSpan(times: [number, number][], day: number, from: number, to: numbe
     const start = Math.max(utcStart + from, dayStart);
     const end = Math.min(utcStart + to, dayStart + DAY_MINUTES);
     if (start >= end) continue;
-    // A span may begin in the week before, or end in the one after.
+    // The span may begin in the previous week or end in the next.
     const shifted = (start + WEEK_MINUTES) % WEEK_MINUTES;
     times.push([shifted, Math.min(shifted + end - start, WEEK_MINUTES)]);
     const over = shifted + end - start - WEEK_MINUTES;
@@ -172,26 +173,26 @@ function minutesOf(clock: string): number {
   return hours * 60 + minutes;
 }
 
-/** A public price. */
+/** The list price of a model. */
 export interface PublicPrice {
-  /** The list that it comes from. */
+  /** The name of the list, with its date if it has one. */
   readonly source: string;
-  /** The cost of an answer in US dollars. `tier` is the service tier as the API names it. */
+  /** US dollars for an answer. `tier` is the service tier as the API names it. */
   costOf(usage: Usage, tier?: string): number;
-  /** Whether the list has separate prices for a service tier. */
+  /** Whether the list has separate prices for this service tier. */
   knowsTier(tier: string): boolean;
-  /** US dollars for a million prompt tokens now, for short prompts that are not cached. */
+  /** US dollars per million prompt tokens now, for short prompts that are not cached. */
   usdIn(tier?: string): number;
-  /** US dollars for a million prompt tokens from the cache. */
+  /** US dollars per million prompt tokens read from the cache. */
   usdCached(tier?: string): number;
-  /** US dollars for a million completion tokens, after short prompts. */
+  /** US dollars per million completion tokens after short prompts. */
   usdOut(tier?: string): number;
 }
 
-/** Names for standard service. */
+/** Names that APIs have for the standard tier. */
 const STANDARD = ["", "auto", "default", "standard", "standard_only", "on_demand", "scale"];
 
-/** The lists' name for a service tier; "" is standard. */
+/** The tier's name in the lists; "" is the standard tier. */
 export function tierNamed(tier: string | undefined): string {
   const name = tier?.toLowerCase() ?? "";
   if (STANDARD.includes(name)) return "";

@@ -1,9 +1,9 @@
 /**
- * The chat completions API of a simulated teacher: it reads requests, and writes answers as JSON,
- * as server-sent events, or as errors.
+ * The chat completions API of a simulated teacher: reads requests; writes answers as JSON or as
+ * server-sent events, and errors.
  *
- * An answer follows completely from the seed and the prompt, so that a run can be repeated, and
- * every result can be matched with its own row.
+ * The seed and the prompt determine an answer completely, so that a run can be repeated and each
+ * result be matched with its row.
  *
  * @module
  */
@@ -11,23 +11,22 @@
 import { isObject } from "../json.ts";
 import type { ResolvedSimulateOptions } from "./options.ts";
 
-/** The parts of a request that an answer depends on. */
+/** What an answer depends on. */
 interface ChatRequest {
-  /** The requested model, which the answer repeats. */
+  /** Repeated in the answer. */
   readonly model: string;
-  /** The text of all messages. */
+  /** All messages with their roles, as from `promptText`. */
   readonly prompt: string;
-  /** The text of the last user message. */
+  /** Quoted in the answer. */
   readonly lastUserText: string;
-  /** The token limit of the answer, or `Infinity`. */
+  /** `Infinity` if the request sets no limit. */
   readonly maxTokens: number;
-  /** Whether the answer is sent as server-sent events. */
   readonly stream: boolean;
-  /** Whether the stream reports the usage. */
+  /** Whether a stream ends with the token counts. */
   readonly includeUsage: boolean;
 }
 
-/** Reads a request body; returns a text if something is wrong with it. */
+/** Reads the body of a request; returns a message if it is invalid. */
 export function readChatRequest(text: string): ChatRequest | string {
   let body: unknown;
   try {
@@ -55,7 +54,7 @@ export function readChatRequest(text: string): ChatRequest | string {
   return { model, prompt: promptText(messages), lastUserText, maxTokens, stream, includeUsage };
 }
 
-/** The text of all messages with their roles, which identifies a prompt. */
+/** All messages with their roles as one text, which identifies the prompt. */
 export function promptText(messages: readonly Record<string, unknown>[]): string {
   let text = "";
   for (const { role, content } of messages) {
@@ -87,11 +86,11 @@ const EVENTS_INIT = {
   headers: { "content-type": "text/event-stream", "cache-control": "no-cache" },
 };
 
-/** The tokens in one event of a stream, as long as there are at most `MAX_PIECES` events. */
+/** Tokens in one event of a stream; more once a stream has `MAX_PIECES` of them. */
 const TOKENS_PER_PIECE = 20;
 const MAX_PIECES = 32;
 
-/** The answer as JSON. */
+/** A complete answer as JSON. */
 export function wholeResponse(request: ChatRequest, plan: Plan): Response {
   const { reasoningTokens } = plan;
   const content = answerText(plan, request.lastUserText);
@@ -106,7 +105,7 @@ export function wholeResponse(request: ChatRequest, plan: Plan): Response {
   return new Response(JSON.stringify(body), JSON_INIT);
 }
 
-/** The answer as server-sent events, each a text that ends in an empty line. */
+/** An answer as server-sent events; each text ends in an empty line. */
 export function eventsOf(request: ChatRequest, plan: Plan): string[] {
   const start = head(request, plan, "chat.completion.chunk");
   const event = (fields: object) => `data: ${JSON.stringify({ ...start, ...fields })}\n\n`;
@@ -125,17 +124,15 @@ export function eventsOf(request: ChatRequest, plan: Plan): string[] {
   return events;
 }
 
-/** A response of server-sent events. */
 export function eventsResponse(body: string | ReadableStream<Uint8Array<ArrayBuffer>>): Response {
   return new Response(body, EVENTS_INIT);
 }
 
-/** Status 200 without an answer, as gateways send when their upstream has failed. */
+/** Status 200 without an answer, as gateways respond if their upstream fails. */
 export function emptyResponse(): Response {
   return Response.json({ object: "chat.completion", choices: [] });
 }
 
-/** An error in OpenAI's format. */
 export function errorResponse(
   status: number,
   message: string,
@@ -150,7 +147,7 @@ export function errorResponse(
   return Response.json({ error: { message, type, param: null, code } }, { status, headers });
 }
 
-/** The list with the only model. */
+/** The response to `GET /v1/models`. */
 export function modelsResponse(): Response {
   const model = { id: "simulated", object: "model", created: 0, owned_by: "retort" };
   return Response.json({ object: "list", data: [model] });
@@ -177,7 +174,7 @@ function pieces(text: string, tokens: number): string[] {
   const length = Math.ceil(text.length / count);
   const result: string[] = [];
   for (let at = 0; at < text.length;) {
-    // Does not split a surrogate pair: neither half would survive UTF-8.
+    // Keeps surrogate pairs together: a half would not survive UTF-8.
     const wide = (text.codePointAt(at + length - 1) ?? 0) > 0xffff;
     const end = at + length + (wide ? 1 : 0);
     result.push(text.slice(at, end));
@@ -186,31 +183,31 @@ function pieces(text: string, tokens: number): string[] {
   return result;
 }
 
-/** The answer that a prompt gets, each time it is sent. */
+/** What a prompt gets, each time it is sent. */
 export interface Plan {
-  /** A hash of the prompt and the seed, 53 bits. */
+  /** A 53-bit hash of the prompt and the seed. */
   readonly hash: number;
-  /** Whether it is always refused with 400. */
+  /** Whether all requests with this prompt get status 400. */
   readonly refused: boolean;
-  /** Milliseconds until the answer is complete. */
+  /** Time until the answer is complete, in milliseconds. */
   readonly latencyMs: number;
-  /** Tokens of the reasoning. */
   readonly reasoningTokens: number;
-  /** Tokens of the answer without the reasoning. */
+  /** Tokens of the answer without reasoning. */
   readonly answerTokens: number;
-  /** `length` if the answer is truncated. */
+  /** `length` if the answer is truncated, `abort` if it ends half-way. */
   readonly finishReason: "stop" | "length" | "abort";
-  /** Tokens of the prompt. */
   readonly promptTokens: number;
 }
 
-/** Characters per token; the rule of thumb for English text. */
+/** A rule of thumb for English text. */
 const CHARS_PER_TOKEN = 4;
 
-/** The number of characters of the prompt that an answer quotes. */
+/** How much of the last user message an answer quotes. */
 const QUOTED_CHARS = 60;
 
-/** A 53-bit hash of a text, after bryc's cyrb53 (public domain); a nanosecond a character. */
+/**
+ * A 53-bit hash of a text, after bryc's cyrb53 (public domain). Takes a nanosecond per character.
+ */
 export function hashText(text: string, seed: number): number {
   let high = 0xdeadbeef ^ seed, low = 0x41c6ce57 ^ seed;
   for (let i = 0; i < text.length; i++) {
@@ -223,7 +220,7 @@ export function hashText(text: string, seed: number): number {
   return 4294967296 * (2097151 & low) + (high >>> 0);
 }
 
-/** A pseudo-random number in [0, 1) from a hash; each purpose has its own `salt`. */
+/** A pseudo-random number in [0, 1) from a hash. Each purpose has its own `salt`. */
 export function draw(hash: number, salt: number): number {
   let bits = (hash % 4294967296) ^ Math.imul(salt, 0x9e3779b9) ^ (hash / 4294967296);
   bits = Math.imul(bits ^ (bits >>> 16), 0x21f0aaad);
@@ -232,8 +229,7 @@ export function draw(hash: number, salt: number): number {
 }
 
 /**
- * Plans the answer to a prompt, the text of all its messages (see `promptText`).
- *
+ * @param prompt All messages with their roles, as from `promptText`.
  * @param maxTokens The request's `max_tokens`, or `Infinity`.
  */
 export function planAnswer(
@@ -258,18 +254,19 @@ export function planAnswer(
   };
 }
 
-/** The digest by which an answer names its prompt: 14 hex digits. */
+/** The 14 hex digits that identify a prompt in its answer. */
 export function digestOf(hash: number): string {
   return hash.toString(16).padStart(14, "0");
 }
 
-/** The text of an answer, `answerTokens` long: it names the prompt by its digest and quotes it. */
+/** The text of an answer, exactly `answerTokens` long: the digest of the prompt, a quotation from
+ * it, filler. */
 export function answerText(plan: Plan, lastUserText: string): string {
   const quoted = lastUserText.slice(0, QUOTED_CHARS).toWellFormed();
   return cutTo(`[${digestOf(plan.hash)}] You asked: "${quoted}". `, plan.answerTokens);
 }
 
-/** The text of the reasoning, `reasoningTokens` long. */
+/** The text of the reasoning, exactly `reasoningTokens` long. */
 function reasoningText(plan: Plan): string {
   return cutTo(`Thinking about [${digestOf(plan.hash)}]. `, plan.reasoningTokens);
 }
@@ -277,7 +274,7 @@ function reasoningText(plan: Plan): string {
 const FILLER = "This is the answer of a simulated teacher, made to measure and to try things out. ";
 let filler = FILLER.repeat(64);
 
-/** A text of exactly `tokens` tokens: the start, then filler. */
+/** `start`, cut or filled to exactly `tokens` tokens. */
 function cutTo(start: string, tokens: number): string {
   const chars = tokens * CHARS_PER_TOKEN;
   if (chars <= start.length) return start.slice(0, chars).toWellFormed();

@@ -1,17 +1,17 @@
 /**
- * The limits, attempt counts and timers of a simulated teacher.
+ * Rate limit, attempt counts and timers of a simulated teacher.
  *
  * @module
  */
 
-/** A limit of requests per minute, enforced per second, as OpenAI does. */
+/** A rate limit in requests per minute, enforced each second as OpenAI does. */
 export class RateGate {
   readonly #perMs: number;
   readonly #burst: number;
   #free: number;
   #seenAt: number;
 
-  /** A gate for `rpm` requests per minute that starts with one second's share. */
+  /** Admits one second's share at the start. */
   constructor(rpm: number, nowMs: number) {
     this.#perMs = rpm / 60_000;
     this.#burst = Math.max(1, rpm / 60);
@@ -19,7 +19,7 @@ export class RateGate {
     this.#seenAt = nowMs;
   }
 
-  /** Admits a request (0), or returns how many seconds it has to wait. */
+  /** Admits a request and returns 0, or returns the seconds to wait. */
   enter(nowMs: number): number {
     this.#free = Math.min(this.#burst, this.#free + (nowMs - this.#seenAt) * this.#perMs);
     this.#seenAt = nowMs;
@@ -29,24 +29,22 @@ export class RateGate {
   }
 }
 
-/** The number of prompts in a generation of `AttemptCounter`. */
+/** Prompts in one generation of `AttemptCounter`. */
 const GENERATION_SIZE = 65_536;
 
-/**
- * Counts how many times each prompt was sent. It keeps two generations of bounded size, so that old
- * prompts are forgotten and memory stays flat.
- */
+/** Counts how many times each prompt was sent. Keeps two generations of bounded size: memory stays
+ * flat, and old prompts are forgotten. */
 export class AttemptCounter {
   readonly #size: number;
   #young = new Map<number, number>();
   #old = new Map<number, number>();
 
-  /** A counter that remembers at least the last `size` prompts. */
+  /** @param size Remembers at least the last `size` prompts. */
   constructor(size: number = GENERATION_SIZE) {
     this.#size = size;
   }
 
-  /** The number of times that this prompt was sent, this time included. */
+  /** How many times this prompt was sent, including this one. */
   count(hash: number): number {
     const count = (this.#young.get(hash) ?? this.#old.get(hash) ?? 0) + 1;
     this.#young.set(hash, count);
@@ -58,12 +56,12 @@ export class AttemptCounter {
   }
 }
 
-/** Timers that can all be ended at once, so that none is left when the server closes. */
+/** Timers that can be ended together, so that none is left when the server closes. */
 export class Sleepers {
   readonly #asleep = new Map<ReturnType<typeof setTimeout>, () => void>();
   #closed = false;
 
-  /** Resolves after `ms`, or when all are woken. */
+  /** Resolves after `ms` milliseconds, or once `close()` is called. */
   sleep(ms: number): Promise<void> {
     if (this.#closed) return Promise.resolve();
     return new Promise((resolve) => {
@@ -75,7 +73,7 @@ export class Sleepers {
     });
   }
 
-  /** Wakes all sleepers, and lets none sleep again. */
+  /** Ends all timers. Later calls of `sleep` resolve at once. */
   close(): void {
     this.#closed = true;
     for (const [timer, resolve] of this.#asleep) {

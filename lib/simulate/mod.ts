@@ -1,8 +1,7 @@
 /**
  * A simulated teacher, served over HTTP, for runs that cost nothing.
  *
- * In: its latency, faults and limits. Out: an OpenAI-compatible server. It makes no requests
- * itself.
+ * In: latency, faults and limits. Out: an OpenAI-compatible server. Makes no requests.
  *
  * @module
  */

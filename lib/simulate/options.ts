@@ -8,36 +8,38 @@ import { closestString, levenshteinDistance } from "../deps/std_text.ts";
 
 /** How a simulated teacher behaves. Fractions are 0 to 1. */
 export interface SimulateOptions {
-  /** Milliseconds until an answer is complete. @default 500 */
+  /** Time until an answer is complete, in milliseconds. @default 500 */
   latency?: number;
-  /** The largest deviation of a latency, as a fraction of `latency`. @default 0.2 */
+  /** The largest deviation from `latency`, as a fraction of it. @default 0.2 */
   jitter?: number;
-  /** Mean completion tokens without the reasoning; a prompt gets 0.5 to 1.5 times that. @default 300 */
+  /** Mean completion tokens without reasoning; each prompt gets between half and one and a half
+   * times as many. @default 300 */
   tokens?: number;
   /** Tokens of reasoning before each answer. @default 0 */
   reasoning?: number;
-  /** Fraction of requests that get 500. @default 0 */
+  /** Fraction of requests that get status 500. @default 0 */
   errors?: number;
-  /** Fraction of requests that get 200 without an answer. @default 0 */
+  /** Fraction of requests that get status 200 without an answer. @default 0 */
   broken?: number;
-  /** Fraction of requests whose answer is aborted half-way (`finish_reason` `abort`). @default 0 */
+  /** Fraction of requests whose answer ends half-way (`finish_reason` `abort`). @default 0 */
   aborted?: number;
-  /** Fraction of prompts that always get 400. @default 0 */
+  /** Fraction of prompts that always get status 400. @default 0 */
   refusals?: number;
   /** Fraction of prompts whose answer is truncated (`finish_reason` `length`). @default 0 */
   truncated?: number;
-  /** Requests per minute, enforced per second; beyond that 429. 0 means no limit. @default 0 */
+  /**
+   * Requests per minute, enforced each second; further ones get 429. 0 means no limit. @default 0
+   */
   rpm?: number;
-  /** Requests in flight; beyond that 429. 0 means no limit. @default 0 */
+  /** Requests in flight; further ones get 429. 0 means no limit. @default 0 */
   capacity?: number;
-  /** A whole number; a different one gives different answers and failures. @default 1 */
+  /** A whole number that selects the answers and failures. @default 1 */
   seed?: number;
 }
 
-/** The options with all defaults filled in. */
 export type ResolvedSimulateOptions = Readonly<Required<SimulateOptions>>;
 
-/** A teacher that never fails, about as fast as a small model. */
+/** As fast as a small model, and never fails. */
 export const SIMULATE_DEFAULTS: ResolvedSimulateOptions = {
   latency: 500,
   jitter: 0.2,
@@ -69,7 +71,7 @@ const COUNT: Rule = {
 };
 
 const RULES: Readonly<Record<Key, Rule>> = {
-  // A timer cannot wait longer than 2^31 ms, jitter included.
+  // Within the 2^31 ms of a timer, jitter included.
   latency: { what: "milliseconds from 0 to 1000000000", max: 1e9, whole: false },
   jitter: FRACTION,
   tokens: { what: "a whole number of tokens from 0 to 1000000", max: 1e6, whole: true },
@@ -84,11 +86,11 @@ const RULES: Readonly<Record<Key, Rule>> = {
   seed: { what: "a whole number from 0 to 4294967295", max: 4294967295, whole: true },
 };
 
-/** The names that `--simulate=…` and the flags of `simulate` may have. */
+/** The names in `--simulate=…`, which are also flags of `simulate`. */
 export const SIMULATE_KEYS: readonly Key[] = Object.keys(RULES) as Key[];
 
 /**
- * Fills in the defaults and checks every value. Values may be text, as from flags.
+ * Fills in the defaults and checks every value. Values may be numbers as text, as flags are.
  *
  * @throws {TypeError} A name is unknown (the message names the nearest one), or a value is not a
  * number.
@@ -106,9 +108,10 @@ export function resolveSimulateOptions(
 }
 
 /**
- * Parses the text of `--simulate=latency=500,errors=0.01`; an empty text means the defaults.
+ * Parses the text of `--simulate=latency=500,errors=0.01`; an empty text stands for the defaults.
  *
- * @throws {TypeError} A part is not `name=value`, is given twice, or its name is unknown.
+ * @throws {TypeError} A part is not `name=value`, a name is unknown or given twice, or a value is
+ * not a number.
  * @throws {RangeError} A number is out of range.
  */
 export function parseSimulateOptions(text: string): ResolvedSimulateOptions {
@@ -130,7 +133,7 @@ export function parseSimulateOptions(text: string): ResolvedSimulateOptions {
 }
 
 function toNumber(key: Key, value: unknown): number {
-  // Number("") is 0, but an empty value is a mistake.
+  // `Number("")` is 0, but an empty value is a mistake.
   const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
   const problem = `Cannot simulate with "${key}=${value}": ${mustBe(key)}`;
   if (typeof number !== "number" || Number.isNaN(number)) throw new TypeError(problem);

@@ -1,6 +1,6 @@
 /**
- * An OpenAI-compatible teacher on a loopback port: it costs nothing, needs no key, and can put
- * Retort under load.
+ * An OpenAI-compatible teacher on a loopback port. It costs nothing, needs no key, and is fast
+ * enough to put Retort under load.
  *
  * @module
  */
@@ -27,40 +27,40 @@ import {
 
 /** How a simulated teacher behaves and where it listens. */
 export interface SimulatedTeacherOptions extends SimulateOptions {
-  /** The port on 127.0.0.1. @default any that is free */
+  /** The port on 127.0.0.1. @default a free one */
   port?: number;
-  /** The clock of the `rpm` limit, in milliseconds. @default performance.now */
+  /** A monotonic clock for the `rpm` limit, in milliseconds. @default performance.now */
   now?: () => number;
 }
 
-/** A simulated teacher that is listening. */
+/** A simulated teacher that accepts requests until it is closed. */
 export interface SimulatedTeacher extends AsyncDisposable {
-  /** Its base URL: `http://127.0.0.1:PORT/v1`. */
+  /** The base URL: `http://127.0.0.1:PORT/v1`. */
   readonly url: string;
-  /** Its port. */
+  /** The port that it listens on. */
   readonly port: number;
-  /** The number of requests for chat completions, refused ones included. */
+  /** Requests for chat completions so far, rejected ones included. */
   readonly posts: number;
-  /** Closes all connections and stops. */
+  /** Closes all connections and stops listening. */
   close(): Promise<void>;
 }
 
-/** What can go wrong with a request. */
+/** What goes wrong with a request: status 500, status 200 without an answer, or an answer that ends
+ * half-way. */
 type Fault = "error" | "broken" | "aborted";
 
 const FAILED = "The simulated teacher failed, as it was asked to (errors)";
 
-/** The first piece of a stream is sent after this fraction of the latency. */
+/** When the first piece of a stream is sent, as a fraction of the latency. */
 const FIRST_PIECE_AT = 0.2;
 
 /**
  * Starts a simulated teacher on 127.0.0.1.
  *
- * It answers `POST /v1/chat/completions`, whole or as a stream, and `GET /v1/models`. What a prompt
- * gets (text, tokens, latency, refusal) follows from `seed` and the prompt; whether a request gets
- * 500, a broken or an aborted answer depends also on how many times the prompt was sent before.
- * Each answer starts with a digest of its prompt and quotes it. Its memory does not grow with the
- * number of requests.
+ * It answers `POST /v1/chat/completions`, whole or as a stream, and `GET /v1/models`. Seed and
+ * prompt determine text, tokens, latency and refusal; whether a request gets 500, a broken or an
+ * aborted answer also depends on how many times the prompt was sent before. Each answer starts with
+ * a digest of its prompt and quotes it. Memory does not grow with the number of requests.
  *
  * @throws {TypeError} An option is unknown or not a number.
  * @throws {RangeError} An option is out of range.
@@ -109,7 +109,7 @@ function listen(
     port,
     signal,
     onListen() {},
-    // Only a truncated body gets here, whose sender has gone.
+    // Only a truncated body causes an error, and its sender is gone.
     onError: () => errorResponse(400, "Cannot read the body of the request"),
   };
   try {
@@ -121,7 +121,6 @@ function listen(
   }
 }
 
-/** Answers requests. */
 class RequestHandler {
   posts = 0;
   readonly #options: ResolvedSimulateOptions;
@@ -143,7 +142,7 @@ class RequestHandler {
 
   answer(request: Request): Response | Promise<Response> {
     const { method, url } = request;
-    // `new URL` would be a good part of the work for one request.
+    // `new URL` would take a good part of the time of a request.
     const path = url.slice(url.indexOf("/", "http://".length)).replace(/[?#].*$/, "");
     if (method === "POST" && path === "/v1/chat/completions") return this.#complete(request);
     if (method === "GET" && path === "/v1/models") return modelsResponse();
@@ -178,7 +177,7 @@ class RequestHandler {
     }
   }
 
-  /** The response to a request that is refused at once. */
+  /** The response that rejects a request at once; undefined if it is admitted. */
   #refusal(plan: Plan): Response | undefined {
     const { capacity } = this.#options;
     if (capacity > 0 && this.#inFlight >= capacity) {
@@ -194,7 +193,7 @@ class RequestHandler {
     return errorResponse(400, "The simulated teacher refuses this prompt (refusals)");
   }
 
-  /** The fault of this request, if any. */
+  /** The fault of this request; undefined if it has none. */
   #faultOf(plan: Plan): Fault | undefined {
     const { errors, broken, aborted } = this.#options;
     if (errors === 0 && broken === 0 && aborted === 0) return undefined;
@@ -227,7 +226,7 @@ class RequestHandler {
   }
 }
 
-/** The part of an answer that is sent. */
+/** The plan of what is sent: an aborted answer ends half-way. */
 function given(plan: Plan, fault: Fault | undefined): Plan {
   if (fault !== "aborted") return plan;
   return { ...plan, answerTokens: Math.floor(plan.answerTokens / 2), finishReason: "abort" };
