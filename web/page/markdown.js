@@ -115,6 +115,19 @@ function blocksOf(tokens, depth) {
 function elementsOfToken(token, depth) {
   if (depth > MAX_DEPTH) return [token.raw];
   const children = () => blocksOf("tokens" in token && token.tokens || [], depth + 1);
+  if (token.type in TAGS) return [make(TAGS[token.type], {}, ...children())];
+  return blockElements(token, depth, children) ?? inlineElements(token, children);
+}
+
+/**
+ * The elements of a block, or undefined for a part of a line.
+ *
+ * @param {Token} token
+ * @param {number} depth
+ * @param {() => (HTMLElement | string)[]} children
+ * @returns {(HTMLElement | string)[] | undefined}
+ */
+function blockElements(token, depth, children) {
   switch (token.type) {
     case "space":
     case "def":
@@ -124,36 +137,39 @@ function elementsOfToken(token, depth) {
       return [make("p", { class: `md-heading md-h${token.depth}` }, ...children())];
     case "code":
       return [makeCode(token.text, String(token.lang ?? "").split(/[\s,{]/)[0], "Code")];
-    case "codespan":
-      return [make("code", {}, token.text)];
-    case "math":
-      return [make("code", { class: "md-math" }, token.text)];
     case "math_block":
       return [make("p", {}, make("code", { class: "md-math" }, token.text))];
     case "hr":
       return [make("hr")];
-    case "br":
-      return [make("br")];
-    case "checkbox":
-      return [token.checked ? "☑ " : "☐ "];
     case "list":
       return [listOf(/** @type {List} */ (token), depth)];
     case "table":
       return [tableOf(/** @type {Table} */ (token), depth)];
-    case "link":
-      return [linkOf(/** @type {Link} */ (token), children())];
     case "html":
       return token.block ? [make("p", {}, token.raw.trimEnd())] : [token.raw];
-    case "image":
-      return [token.raw];
+  }
+}
+
+/** @param {Token} token @param {() => (HTMLElement | string)[]} children @returns {(HTMLElement | string)[]} */
+function inlineElements(token, children) {
+  switch (token.type) {
+    case "codespan":
+      return [make("code", {}, token.text)];
+    case "math":
+      return [make("code", { class: "md-math" }, token.text)];
+    case "br":
+      return [make("br")];
+    case "checkbox":
+      return [token.checked ? "☑ " : "☐ "];
+    case "link":
+      return [linkOf(/** @type {Link} */ (token), children())];
     case "text":
-      return token.tokens === undefined
-        ? [token.escaped ? token.text : decoded(token.text)]
-        : children();
+      if (token.tokens !== undefined) return children();
+      return [token.escaped ? token.text : decoded(token.text)];
     case "escape":
       return [token.text];
     default:
-      return token.type in TAGS ? [make(TAGS[token.type], {}, ...children())] : [token.raw];
+      return [token.raw];
   }
 }
 

@@ -19,6 +19,7 @@ import histograms from "./page/histograms.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
 import nearPanel from "./page/near_panel.js" with { type: "text" };
 import openRow from "./page/open_row.js" with { type: "text" };
+import poll from "./page/poll.js" with { type: "text" };
 import rowPages from "./page/row_pages.js" with { type: "text" };
 import rowWindow from "./page/row_window.js" with { type: "text" };
 import searchBar from "./page/search_bar.js" with { type: "text" };
@@ -45,6 +46,7 @@ const MODULES = [
   histograms,
   detail,
   openRow,
+  poll,
   actions,
   main,
 ];

@@ -41,73 +41,33 @@ export type DataSource = Pick<DataService, "ask" | "files">;
 /** Opens the data at the first request. */
 export type OpenData = () => Promise<DataSource>;
 
+/** What the page reads, by the last part of the address. */
+const READS: Record<string, (data: DataSource, c: Context) => Promise<unknown>> = {
+  rows: (data, c) => data.ask("rows", rowsAsked(c)),
+  overview: (data, c) => data.ask("overview", queryOf(c)),
+  locate: (data, c) => data.ask("locate", { ...queryOf(c), uid: c.req.query("uid") ?? "" }),
+  row: async (data, c) => await data.ask("row", { id: c.req.query("id") ?? "" }) ?? null,
+  near: (data, c) => data.ask("near", { of: nearAsked(c) }),
+};
+
 /** Adds the page and its requests to an app that checks access. */
-export function addDataRoutes(
-  app: Hono,
-  open: OpenData,
-  options: ViewPageOptions,
-): void {
+export function addDataRoutes(app: Hono, open: OpenData, options: ViewPageOptions): void {
   app.get("/data/", (c) => c.body(VIEW_HTML, 200, { "content-type": HTML }));
   for (const [path, [type, text]] of Object.entries(ASSETS)) {
     app.get(path, (c) => c.body(text, 200, { "content-type": type }));
   }
-  app.get(
-    "/data/state",
-    (c) =>
-      answer(c, async () => ({
-        ...await (await open()).ask("state", {}),
-        ...options,
-        flags: FLAGS,
-      })),
-  );
-  app.get(
-    "/data/rows",
-    (c) => answer(c, async () => (await open()).ask("rows", rowsAsked(c))),
-  );
-  app.get(
-    "/data/overview",
-    (c) => answer(c, async () => (await open()).ask("overview", queryOf(c))),
-  );
-  app.get(
-    "/data/locate",
-    (c) =>
-      answer(
-        c,
-        async () =>
-          (await open()).ask("locate", {
-            ...queryOf(c),
-            uid: c.req.query("uid") ?? "",
-          }),
-      ),
-  );
-  app.get(
-    "/data/row",
-    (c) =>
-      answer(
-        c,
-        async () =>
-          await (await open()).ask("row", { id: c.req.query("id") ?? "" }) ??
-            null,
-      ),
-  );
-  app.get("/data/near", (c) =>
-    answer(c, async () => {
-      const of = c.req.query("of");
-      if (of !== "prompt" && of !== "response" && of !== "cancel") {
-        throw new UsageError(
-          `Cannot search for near duplicates of "${of}": it must be prompt or response`,
-        );
-      }
-      return await (await open()).ask("near", { of });
-    }));
-  app.post(
-    "/data/selection",
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: (c) => c.json({ error: "Cannot save: too many rows" }, 413),
-    }),
-    (c) => select(c, open),
-  );
+  const reads: typeof READS = {
+    state: async (data) => ({ ...await data.ask("state", {}), ...options, flags: FLAGS }),
+    ...READS,
+  };
+  for (const [name, read] of Object.entries(reads)) {
+    app.get(`/data/${name}`, (c) => answer(c, async () => await read(await open(), c)));
+  }
+  const limit = bodyLimit({
+    maxSize: MAX_BODY_BYTES,
+    onError: (c) => c.json({ error: "Cannot save: too many rows" }, 413),
+  });
+  app.post("/data/selection", limit, (c) => select(c, open));
 }
 
 /** The page's only write. */
@@ -185,4 +145,12 @@ function rowsAsked(c: Context): DataRequests["rows"]["in"] {
     count: Math.min(MAX_ROWS, number("count")),
     columns: c.req.queries("column") ?? [],
   };
+}
+
+function nearAsked(c: Context): DataRequests["near"]["in"]["of"] {
+  const of = c.req.query("of");
+  if (of === "prompt" || of === "response" || of === "cancel") return of;
+  throw new UsageError(
+    `Cannot search for near duplicates of "${of}": it must be prompt or response`,
+  );
 }

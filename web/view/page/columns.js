@@ -26,10 +26,6 @@ export const USUAL_COLUMNS = [
 
 /** @param {Record<string, { title: string, help: string }>} words @returns {Record<string, Column>} */
 export function builtInColumns(words) {
-  const text = (
-    /** @type {string} */ value,
-  ) => [make("span", { class: "line" }, value)];
-  const number = (/** @type {number} */ value) => [formatCount(value)];
   return {
     choose: {
       title: "Selected",
@@ -41,92 +37,54 @@ export function builtInColumns(words) {
       width: "minmax(96px, 160px)",
       cell: ({ uid }) => [make("span", { class: "line uid" }, uid)],
     },
-    prompt: {
-      title: "Prompt",
-      width: "minmax(160px, 1fr)",
-      cell: ({ prompt }) => text(prompt),
-    },
-    answer: {
-      title: "Answer",
-      width: "minmax(200px, 1.6fr)",
-      cell: ({ answer }) => text(answer),
-    },
-    finish_reason: {
-      title: "Finish reason",
-      width: "112px",
-      cell: ({ status, failure, finish_reason: reason }) =>
-        status === "answered"
-          ? [
-            make(
-              "span",
-              { class: reason === "stop" ? "badge" : "badge wait" },
-              reason || "none",
-            ),
-          ]
-          : [
-            make("span", {
-              class: status === "failed" ? "badge bad" : "badge wait",
-            }, failure),
-          ],
-    },
-    completion_tokens: {
-      title: "Tokens",
-      sort: "completion_tokens",
-      width: "80px",
-      isNumber: true,
-      cell: (row) => number(row.completion_tokens),
-    },
-    prompt_tokens: {
-      title: "Prompt tokens",
-      sort: "prompt_tokens",
-      width: "112px",
-      isNumber: true,
-      cell: (row) => number(row.prompt_tokens),
-    },
-    reasoning_tokens: {
-      title: "Reasoning tokens",
-      sort: "reasoning_tokens",
-      width: "136px",
-      isNumber: true,
-      cell: (row) => number(row.reasoning_tokens),
-    },
-    latency_ms: {
-      title: "Latency",
-      sort: "latency_ms",
-      width: "80px",
-      isNumber: true,
-      cell: (row) => [formatLatency(row.latency_ms)],
-    },
-    attempts: {
-      title: "Attempts",
-      sort: "attempts",
-      width: "88px",
-      isNumber: true,
-      cell: (row) => number(row.attempts),
-    },
-    cost_usd: {
-      title: "Cost",
-      sort: "cost_usd",
-      width: "88px",
-      isNumber: true,
-      cell: (row) => [costText(row)],
-    },
-    teacher: {
-      title: "Teacher",
-      width: "minmax(96px, 160px)",
-      cell: ({ teacher }) => text(teacher),
-    },
-    model: {
-      title: "Model",
-      width: "minmax(80px, 128px)",
-      cell: ({ model }) => text(model),
-    },
+    prompt: textColumn("Prompt", "prompt", "minmax(160px, 1fr)"),
+    answer: textColumn("Answer", "answer", "minmax(200px, 1.6fr)"),
+    finish_reason: { title: "Finish reason", width: "112px", cell: (row) => [endingBadge(row)] },
+    completion_tokens: numberColumn("Tokens", "completion_tokens", "80px"),
+    prompt_tokens: numberColumn("Prompt tokens", "prompt_tokens", "112px"),
+    reasoning_tokens: numberColumn("Reasoning tokens", "reasoning_tokens", "136px"),
+    latency_ms: numberColumn("Latency", "latency_ms", "80px", latencyText),
+    attempts: numberColumn("Attempts", "attempts", "88px"),
+    cost_usd: numberColumn("Cost", "cost_usd", "88px", costText),
+    teacher: textColumn("Teacher", "teacher", "minmax(96px, 160px)"),
+    model: textColumn("Model", "model", "minmax(80px, 128px)"),
     flags: {
       title: "Flags",
       width: "minmax(96px, 176px)",
       cell: ({ flags }) => flags.map((flag) => makeFlag(flag, words)),
     },
   };
+}
+
+/**
+ * @param {string} title
+ * @param {"prompt" | "answer" | "teacher" | "model"} field
+ * @param {string} width
+ * @returns {Column}
+ */
+function textColumn(title, field, width) {
+  return { title, width, cell: (row) => [make("span", { class: "line" }, row[field])] };
+}
+
+/**
+ * A column that rows can be sorted by.
+ *
+ * @param {string} title
+ * @param {"completion_tokens" | "prompt_tokens" | "reasoning_tokens" | "latency_ms" | "attempts" | "cost_usd"} field
+ * @param {string} width
+ * @param {(row: ShownRow) => string} [textOf] a whole number by default
+ * @returns {Column}
+ */
+function numberColumn(title, field, width, textOf = (row) => formatCount(row[field])) {
+  return { title, sort: field, width, isNumber: true, cell: (row) => [textOf(row)] };
+}
+
+/** Why the answer ended, or why the row has none. @param {ShownRow} row */
+function endingBadge({ status, failure, finish_reason: reason }) {
+  if (status !== "answered") {
+    return make("span", { class: status === "failed" ? "badge bad" : "badge wait" }, failure);
+  }
+  return make("span", { class: reason === "stop" ? "badge" : "badge wait" }, reason || "none");
 }
 
 /** A flag with its explanation on hover. @param {string} flag @param {Record<string, { title: string, help: string }>} words */
@@ -139,6 +97,11 @@ export function makeFlag(flag, words) {
 export function costText({ cost_usd: usd, is_estimated: isEstimated }) {
   if (usd < 0) return "–";
   return `${isEstimated ? "~" : ""}${formatUsd(usd)}`;
+}
+
+/** @param {ShownRow} row */
+function latencyText({ latency_ms: latencyMs }) {
+  return formatLatency(latencyMs);
 }
 
 /** A field of the user's rows. @param {string} name @param {boolean} isSortable @returns {Column} */

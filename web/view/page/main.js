@@ -21,15 +21,12 @@ import { Grid } from "./grid.js";
 import { HistogramList } from "./histograms.js";
 import { NearPanel } from "./near_panel.js";
 import { OpenRow } from "./open_row.js";
+import { Poll } from "./poll.js";
 import { SearchBar } from "./search_bar.js";
 import { countWords, nothingWords, scanWords } from "./words.js";
 
 /** @import { DataState, Overview, RowPage } from "../../../lib/data/protocol.ts" */
 /** @typedef {DataState & { program: string, hasRun: boolean, flags: { name: string, title: string, help: string }[] }} PageState */
-
-/** The interval of requests for progress while something is in progress. */
-const BUSY_MS = 250;
-const CALM_MS = 2_000;
 
 /** The page. */
 class ViewPage {
@@ -44,9 +41,13 @@ class ViewPage {
   #shownVersion = -1;
   #allVersion = -1;
   #condition = "";
-  #isAsking = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #timer;
+  #poll = new Poll(() => this.#refresh(this.#condition), {
+    done: (isBusy) => {
+      setShown(byId("lost", HTMLElement), false);
+      setAttribute(document.documentElement, "data-ready", !isBusy);
+    },
+    failed: (error) => this.#showProblem(error),
+  });
   #grid = new Grid((from, count) => this.#loadRows(from, count), {
     open: (row, place) => this.#row.open(row, place),
     close: () => this.#row.close(),
@@ -103,7 +104,7 @@ class ViewPage {
       else this.#row.openUid(this.#filter.row);
     });
     this.#changed();
-    this.#poll();
+    this.#poll.hurry();
   }
 
   /** Applies another condition, order or column. */
@@ -127,7 +128,7 @@ class ViewPage {
     this.#shownVersion = -1;
     this.#grid.reset(true);
     if (isOther) setText(byId("problem", HTMLElement), "");
-    this.#hurry();
+    this.#poll.hurry();
   }
 
   get #shownColumns() {
@@ -168,34 +169,6 @@ class ViewPage {
       count: String(count),
       column: own,
     });
-  }
-
-  /** Requests the state soon. */
-  #hurry() {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#poll(), 0);
-  }
-
-  async #poll() {
-    if (this.#isAsking) {
-      this.#timer = setTimeout(() => this.#poll(), 30);
-      return;
-    }
-    this.#isAsking = true;
-    let isBusy = false;
-    const condition = this.#condition;
-    try {
-      isBusy = await this.#refresh(condition);
-      setShown(byId("lost", HTMLElement), false);
-      setAttribute(document.documentElement, "data-ready", !isBusy);
-    } catch (error) {
-      this.#showProblem(error);
-    } finally {
-      this.#isAsking = false;
-      clearTimeout(this.#timer);
-      const isSame = condition === this.#condition;
-      this.#timer = setTimeout(() => this.#poll(), !isSame ? 0 : isBusy ? BUSY_MS : CALM_MS);
-    }
   }
 
   /** Shows the state of now; returns whether the server is at work. @param {string} condition */
@@ -307,7 +280,7 @@ class ViewPage {
     } catch (error) {
       this.#showProblem(error);
     }
-    this.#hurry();
+    this.#poll.hurry();
   }
 }
 
