@@ -29,6 +29,8 @@ async function submit(dir: TempDir, args: string[]): Promise<string> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["task", "--quiet", "--config", `${REPOSITORY}/deno.json`, "submit", ...args],
     cwd: dir.root,
+    // `deno task` keeps the value of the task that runs this test.
+    env: { INIT_CWD: dir.root },
   }).output();
   const text = new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout);
   assert(code === 0 || code === 3, text);
