@@ -8,6 +8,7 @@
 import {
   type EndpointEntry,
   EndpointWatch,
+  type ListChange,
   type ListSource,
   sourceOf,
   type WatchOptions,
@@ -82,8 +83,8 @@ function teacherListOf(
       let isStopped = false;
       const watches = lists.map((list) =>
         new EndpointWatch(list.source, list.entries, {
-          async onChange(joined, left) {
-            const { change, refused, problems } = await teachers.change(list, joined, left);
+          async onChange(changes) {
+            const { change, refused, problems } = await teachers.change(list, changes);
             if (isStopped) return [];
             onChange(change);
             for (const problem of problems) onNotice("warning", problem);
@@ -101,16 +102,16 @@ function teacherListOf(
   };
 }
 
-/** A teacher, and the lists that name its address. */
+/** A teacher that was created, and the entries that name its address now. */
 interface Listed {
-  readonly teacher: Teacher;
-  readonly lists: Set<OpenList>;
+  readonly made: TeacherPlace;
+  /** The first list is the one whose weight and limit count. */
+  readonly entries: Map<OpenList, EndpointEntry>;
 }
 
-/**
- * The current teachers of all lists. An address on several lists is one teacher with the settings
- * of the list that named it first, until the last of these lists drops it.
- */
+/** The teachers of all lists. An address of several lists is one teacher with the settings of the list that named it
+ * first, until the last of them drops it. One that has left is kept: it is the same teacher when it comes back, also
+ * if calls are still in flight there. */
 class ListedTeachers {
   readonly #byUrl = new Map<string, Listed>();
   /**
@@ -120,49 +121,30 @@ class ListedTeachers {
   readonly #problems = new Map<string, string>();
   #changing: Promise<unknown> = Promise.resolve();
 
-  /**
-   * Adds an entry of a list. Returns the teacher to add if the address is new, or if only this list
-   * has it: then its weight or limit has changed.
-   */
+  /** Adds an entry of a list. Gives its place if no list names its address yet. */
   async join(list: OpenList, entry: EndpointEntry): Promise<TeacherPlace | undefined> {
-    const listed = this.#byUrl.get(entry.url);
-    if (listed !== undefined && !isOnlyIn(list, listed)) {
-      listed.lists.add(list);
-      return undefined;
-    }
-    const place = await list.make(entry);
-    this.#byUrl.set(entry.url, { teacher: place.teacher, lists: new Set([list]) });
-    // The entry takes precedence over the settings of the list.
-    const { weight = place.weight, max = place.maxConcurrency } = entry;
-    return { ...place, weight, maxConcurrency: max };
+    const known = this.#byUrl.get(entry.url);
+    const listed = known ?? { made: await list.make(entry), entries: new Map() };
+    this.#byUrl.set(entry.url, listed);
+    listed.entries.set(list, entry);
+    return listed.entries.size === 1 ? placeOf(listed) : undefined;
   }
 
-  /**
-   * Applies a change of a list, after all earlier changes: an address may leave while it still
-   * joins.
-   */
-  change(list: OpenList, joined: readonly EndpointEntry[], left: readonly EndpointEntry[]) {
-    const changed = this.#changing.then(() => this.#change(list, joined, left));
+  /** A list has changed. Changes wait for one another: an address may leave while it joins. */
+  change(list: OpenList, changes: ListChange) {
+    const changed = this.#changing.then(() => this.#change(list, changes));
     this.#changing = changed;
     return changed;
   }
 
-  async #change(
-    list: OpenList,
-    joined: readonly EndpointEntry[],
-    left: readonly EndpointEntry[],
-  ) {
-    const leaving: Teacher[] = [], places: TeacherPlace[] = [];
+  async #change(list: OpenList, { joined, left, changed }: ListChange) {
+    const places: TeacherPlace[] = [], leaving: Teacher[] = [], others: TeacherPlace[] = [];
     const refused: EndpointEntry[] = [], problems: string[] = [];
     for (const entry of joined) {
-      const before = this.#byUrl.get(entry.url)?.teacher;
       try {
         const place = await this.join(list, entry);
         this.#problems.delete(entry.url);
-        if (place === undefined) continue;
-        places.push(place);
-        // The entry has another weight or limit: a new teacher replaces the old one.
-        if (before !== undefined) leaving.push(before);
+        if (place !== undefined) places.push(place);
       } catch (error) {
         refused.push(entry);
         const { message } = error as Error;
@@ -170,25 +152,27 @@ class ListedTeachers {
         this.#problems.set(entry.url, message);
       }
     }
-    const stays = new Set(joined.map(({ url }) => url));
-    for (const { url } of left) {
-      if (!stays.has(url)) leaving.push(...this.#leave(list, url));
+    for (const entry of changed) {
+      const listed = this.#byUrl.get(entry.url)!;
+      listed.entries.set(list, entry);
+      others.push(placeOf(listed));
     }
-    return { change: { joined: places, left: leaving }, refused, problems };
-  }
-
-  /** Removes an address from a list. Returns its teacher if no other list names it. */
-  #leave(list: OpenList, url: string): Teacher[] {
-    this.#problems.delete(url);
-    const listed = this.#byUrl.get(url);
-    if (listed === undefined || !listed.lists.delete(list) || listed.lists.size > 0) return [];
-    this.#byUrl.delete(url);
-    return [listed.teacher];
+    for (const { url } of left) {
+      const listed = this.#byUrl.get(url);
+      this.#problems.delete(url);
+      if (listed === undefined || !listed.entries.delete(list)) continue;
+      // What the next list says of it counts now.
+      if (listed.entries.size > 0) others.push(placeOf(listed));
+      else leaving.push(listed.made.teacher);
+    }
+    return { change: { joined: places, left: leaving, changed: others }, refused, problems };
   }
 }
 
-function isOnlyIn(list: OpenList, { lists }: Listed): boolean {
-  return lists.size === 1 && lists.has(list);
+/** The place that the first of its lists gives to a teacher. What the entry leaves open is as it was created. */
+function placeOf({ made, entries }: Listed): TeacherPlace {
+  const [{ weight = made.weight, max = made.maxConcurrency }] = entries.values();
+  return { ...made, weight, maxConcurrency: max };
 }
 
 function listOf(text: string): ListSource {

@@ -65,7 +65,7 @@ const TOP = ["response_generator", "distill", "distill_files", "in_memory"]
 const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonly string[] }>> = {
   teacher: {},
   formats: {},
-  endpoints: {},
+  endpoints: { all: ["teacher"] },
   shards: { all: ["formats", "sink"] },
   source: { types: ["teacher"] },
   index: {},

@@ -7,4 +7,4 @@
  */
 
 export { type EndpointEntry, isList, type ListSource, parseEndpoints, sourceOf } from "./source.ts";
-export { EndpointWatch, type WatchOptions } from "./watch.ts";
+export { EndpointWatch, type ListChange, type WatchOptions } from "./watch.ts";

@@ -5,6 +5,8 @@
  */
 
 import { systemReason } from "../files.ts";
+import { redactAddress } from "../teacher/mod.ts";
+import { delay } from "../timer.ts";
 
 /** A list of addresses that is read repeatedly. */
 export interface ListSource {
@@ -29,24 +31,41 @@ export function isList(text: string): boolean {
   return /^dns\+/.test(text) || (text.startsWith("@") && !text.startsWith("@env:"));
 }
 
-/** @throws {SyntaxError} if the address does not name a list */
-export function sourceOf(text: string, resolve: Resolve = resolveDns): ListSource {
-  return text.startsWith("@") ? fileSource(text.slice(1)) : dnsSource(text, resolve);
+/**
+ * The list that an address names.
+ *
+ * @throws {SyntaxError} when it is not a list
+ */
+export function sourceOf(
+  text: string,
+  { resolve = resolveDns, pause = delay }: SourceDependencies = {},
+): ListSource {
+  return text.startsWith("@") ? fileSource(text.slice(1), pause) : dnsSource(text, resolve);
+}
+
+/** What a list uses of its surroundings. */
+export interface SourceDependencies {
+  /** @default Deno.resolveDns */
+  readonly resolve?: Resolve;
+  /** Waits. @default delay */
+  readonly pause?: (ms: number) => Promise<void>;
 }
 
 const resolveDns: Resolve = (name, type) => Deno.resolveDns(name, type);
 
-/** The run reads the file periodically: network file systems have no file events. */
-function fileSource(path: string): ListSource {
+/** Read periodically: network file systems have no file events. */
+function fileSource(path: string, pause: (ms: number) => Promise<void>): ListSource {
   let before: string | undefined;
   return {
     name: `"${path}"`,
     async read() {
-      let text: string;
-      try {
-        text = await Deno.readTextFile(path);
-      } catch (cause) {
-        throw new Error(systemReason(cause), { cause });
+      let text = await textOf(path);
+      // A list that is being rewritten in place is short for a moment.
+      if (before !== undefined && !linesOf(text).isSupersetOf(linesOf(before))) {
+        await pause(AGAIN_MS);
+        const again = await textOf(path);
+        if (again !== text) return { entries: [], isWhole: false };
+        text = again;
       }
       const entries = await parseEndpoints(text, /\.ya?ml$/i.test(path));
       if (entries.length === 0) throw new Error("it holds no address");
@@ -57,6 +76,21 @@ function fileSource(path: string): ListSource {
   };
 }
 
+/** The pause before a list without some of its lines is read a second time. */
+const AGAIN_MS = 100;
+
+async function textOf(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new Error(systemReason(cause), { cause });
+  }
+}
+
+function linesOf(text: string): Set<string> {
+  return new Set(text.split("\n"));
+}
+
 function dnsSource(text: string, resolve: Resolve): ListSource {
   const url = /^dns\+http:/.test(text) ? URL.parse(text.slice("dns+".length)) : null;
   if (url === null || url.hostname === "" || url.username !== "" || url.password !== "") {
@@ -65,46 +99,49 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
     );
   }
   const where = url.port === "" ? "" : `:${url.port}`;
+  let known: readonly Hosts[] = [[], []];
   return {
-    name: text,
+    name: redactAddress(text),
     async read() {
-      const { hosts, isWhole } = await hostsOf(url.hostname, resolve);
-      const addresses = [...new Set(hosts)].sort().map((host) =>
-        `http://${host}${where}${url.pathname}`
-      );
-      return { entries: addresses.map((address) => ({ url: address })), isWhole };
+      const found = await Promise.all([
+        hostsOf(url.hostname, "A", resolve),
+        hostsOf(url.hostname, "AAAA", resolve),
+      ]);
+      // The lookup of one kind may fail for a moment, or always: what it found before stays.
+      const hosts = found.map((one, i) => one instanceof Error ? known[i] : one);
+      const failed = found.filter((one) => one instanceof Error);
+      if (failed.length === 2 || hosts.flat().length === 0) {
+        throw new Error(
+          failed.length === 0
+            ? "the name has no address"
+            : `the name cannot be looked up: ${systemReason(failed[0])}`,
+        );
+      }
+      known = hosts;
+      const entries = [...new Set(hosts.flat())].sort().map((host) => ({
+        url: spelled(new URL(`http://${host}${where}${url.pathname}${url.search}`)),
+      }));
+      return { entries, isWhole: true };
     },
   };
 }
 
+/** Addresses of one kind, as hosts of a URL. */
+type Hosts = readonly string[];
+
+/** The addresses of one kind that a name has, or why they cannot be looked up. */
 async function hostsOf(
-  hostname: string,
+  name: string,
+  type: "A" | "AAAA",
   resolve: Resolve,
-): Promise<{ hosts: string[]; isWhole: boolean }> {
-  const [four, six] = await Promise.allSettled([
-    resolve(hostname, "A"),
-    resolve(hostname, "AAAA"),
-  ]);
-  const hosts = [
-    ...four.status === "fulfilled" ? four.value : [],
-    ...six.status === "fulfilled" ? six.value.map((address) => `[${address}]`) : [],
-  ];
-  if (hosts.length === 0) {
-    // Deno throws `NotFound` for a name without addresses too.
-    const failed = [four, six].find((one) =>
-      one.status === "rejected" && !(one.reason instanceof Deno.errors.NotFound)
-    ) as PromiseRejectedResult | undefined;
-    throw new Error(
-      failed === undefined
-        ? "the name has no address"
-        : `the name cannot be looked up: ${systemReason(failed.reason)}`,
-    );
+): Promise<Hosts | Error> {
+  try {
+    const found = await resolve(name, type);
+    return type === "A" ? found : found.map((address) => `[${address}]`);
+  } catch (error) {
+    // A name without addresses of a kind is `NotFound`, like a file that is not there.
+    return error instanceof Deno.errors.NotFound ? [] : error as Error;
   }
-  // A lookup of A or AAAA records may fail temporarily although there are some.
-  const isWhole = [four, six].every((one) =>
-    one.status === "fulfilled" || one.reason instanceof Deno.errors.NotFound
-  );
-  return { hosts, isWhole };
 }
 
 /** One teacher of a list. */
@@ -125,12 +162,16 @@ export interface EndpointEntry {
  */
 export async function parseEndpoints(text: string, isYaml: boolean): Promise<EndpointEntry[]> {
   const entries = isYaml || /^\s*(-|\[)/.test(text) ? await yamlEntries(text) : lineEntries(text);
-  const urls = new Set<string>();
-  for (const { url } of entries) {
-    if (urls.has(url)) throw new SyntaxError(`${url} is listed twice`);
-    urls.add(url);
+  // A server that restarts may have added its line again.
+  const byUrl = new Map<string, EndpointEntry>();
+  for (const entry of entries) {
+    const { url, weight, max } = entry, before = byUrl.get(url) ?? entry;
+    if (before.weight !== weight || before.max !== max) {
+      throw new SyntaxError(`${redactAddress(url)} is listed twice, with another weight or max`);
+    }
+    byUrl.set(url, before);
   }
-  return entries;
+  return [...byUrl.values()];
 }
 
 function lineEntries(text: string): EndpointEntry[] {
@@ -161,6 +202,9 @@ async function yamlEntries(text: string): Promise<EndpointEntry[]> {
   );
 }
 
+/** The most attempts in flight at one teacher. */
+const MOST = 100_000;
+
 function checked(entry: Record<string, unknown>, place: string): EndpointEntry {
   const { url, weight, max, ...others } = entry;
   const [other] = Object.keys(others);
@@ -177,12 +221,19 @@ function checked(entry: Record<string, unknown>, place: string): EndpointEntry {
   if (weight !== undefined && !(typeof weight === "number" && weight > 0 && weight < Infinity)) {
     throw new SyntaxError(`${place}: weight must be a number above 0`);
   }
-  if (max !== undefined && !(Number.isInteger(max) && Number(max) >= 1)) {
-    throw new SyntaxError(`${place}: max must be a whole number, 1 or more`);
+  if (max !== undefined && !(Number.isInteger(max) && Number(max) >= 1 && Number(max) <= MOST)) {
+    throw new SyntaxError(`${place}: max must be a whole number, 1 to ${MOST}`);
   }
   return {
-    url: url as string,
+    url: spelled(address),
     ...weight === undefined ? {} : { weight: weight as number },
     ...max === undefined ? {} : { max: max as number },
   };
+}
+
+/** One spelling of an address: without a final slash, the default port and capitals in the name of the host. */
+function spelled(address: URL): string {
+  const url = new URL(address);
+  url.pathname = url.pathname.replace(/\/+$/, "");
+  return url.pathname === "/" && url.search === "" ? url.origin : url.href;
 }

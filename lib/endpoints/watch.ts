@@ -7,16 +7,22 @@
 
 import type { EndpointEntry, ListSource } from "./source.ts";
 import { formatCountOf } from "../figures.ts";
+import { redactAddress } from "../teacher/mod.ts";
+
+/** How a list differs from what it was. */
+export interface ListChange {
+  /** Entries of new addresses. */
+  readonly joined: readonly EndpointEntry[];
+  /** Entries of addresses that are no longer listed. */
+  readonly left: readonly EndpointEntry[];
+  /** Entries with another weight or limit than before. */
+  readonly changed: readonly EndpointEntry[];
+}
 
 export interface WatchOptions {
-  /** Called with the entries that joined and left; one whose weight or limit changed does both.
-   * Resolves to the entries that could not join: the next read reports them again. */
-  readonly onChange: (
-    joined: readonly EndpointEntry[],
-    left: readonly EndpointEntry[],
-  ) => Promise<readonly EndpointEntry[]>;
-  /** Called with the reason once the list cannot be used, once for each reason, and when it can be
-   * used again. */
+  /** Called with each change. Resolves to the entries that could not join: the next look reports them again. */
+  readonly onChange: (change: ListChange) => Promise<readonly EndpointEntry[]>;
+  /** Receives why the list cannot be used, once for each reason, and that it can be used again. */
   readonly onNotice: (level: "info" | "warning", message: string) => void;
   /** Calls back every `ms` until the returned function is called. @default setInterval */
   readonly every?: (ms: number, callback: () => Promise<void>) => () => void;
@@ -40,7 +46,7 @@ export class EndpointWatch {
   constructor(source: ListSource, entries: readonly EndpointEntry[], options: WatchOptions) {
     this.#source = source;
     this.#options = options;
-    this.#known = byKey(entries);
+    this.#known = byUrl(entries);
     this.#stop = (options.every ?? everyMs)(LOOK_MS, () => this.look());
   }
 
@@ -71,25 +77,20 @@ export class EndpointWatch {
   }
 
   async #take(entries: readonly EndpointEntry[]): Promise<void> {
-    const now = byKey(entries);
-    const added = [...now].filter(([key]) => !this.#known.has(key)).map(([, entry]) => entry);
-    let left = [...this.#known].filter(([key]) => !now.has(key)).map(([, entry]) => entry);
-    if (added.length + left.length === 0) return;
-    const refused = new Set(await this.#options.onChange(added, left));
+    const now = byUrl(entries), before = this.#known;
+    const added = entries.filter(({ url }) => !before.has(url));
+    const left = [...before.values()].filter(({ url }) => !now.has(url));
+    const changed = entries.filter((entry) => isOtherwise(entry, before.get(entry.url)));
+    if (added.length + left.length + changed.length === 0) return;
+    const refused = new Set(await this.#options.onChange({ joined: added, left, changed }));
     if (this.#stop === undefined) return;
-    for (const entry of refused) {
-      now.delete(keyOf(entry));
-      // The entry with the former weight or limit stays.
-      const stays = left.find(({ url }) => url === entry.url);
-      if (stays === undefined) continue;
-      now.set(keyOf(stays), stays);
-      left = left.filter((one) => one !== stays);
-    }
+    for (const { url } of refused) now.delete(url);
     this.#known = now;
     const joined = added.filter((entry) => !refused.has(entry));
     const parts = [
       ...joined.length > 0 ? [`${named(joined)} joined`] : [],
       ...left.length > 0 ? [`${named(left)} left`] : [],
+      ...changed.length > 0 ? [`the weight or max of ${named(changed)} changed`] : [],
     ];
     if (parts.length === 0) return;
     this.#say("info", `${parts.join(", ")}; ${formatCountOf(now.size, "teacher")} now`);
@@ -101,16 +102,16 @@ export class EndpointWatch {
 }
 
 function named(entries: readonly EndpointEntry[]): string {
-  const shown = entries.slice(0, 3).map(({ url }) => url).join(", ");
+  const shown = entries.slice(0, 3).map(({ url }) => redactAddress(url)).join(", ");
   return entries.length > 3 ? `${shown} and ${entries.length - 3} more` : shown;
 }
 
-function byKey(entries: readonly EndpointEntry[]): Map<string, EndpointEntry> {
-  return new Map(entries.map((entry) => [keyOf(entry), entry]));
+function byUrl(entries: readonly EndpointEntry[]): Map<string, EndpointEntry> {
+  return new Map(entries.map((entry) => [entry.url, entry]));
 }
 
-function keyOf({ url, weight = 1, max }: EndpointEntry): string {
-  return `${url} ${weight} ${max ?? ""}`;
+function isOtherwise({ weight, max }: EndpointEntry, before: EndpointEntry | undefined): boolean {
+  return before !== undefined && (weight !== before.weight || max !== before.max);
 }
 
 function everyMs(ms: number, callback: () => Promise<void>): () => void {

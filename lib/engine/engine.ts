@@ -182,6 +182,12 @@ export class Engine {
     this.#pool.setConcurrency(this.#lanes.target);
   }
 
+  /** Changes the weight and the limit of a teacher. */
+  changeTeacher(teacher: EngineOptions["teachers"][number]): void {
+    this.#pool.change(teacher);
+    this.#pool.setConcurrency(this.#lanes.target);
+  }
+
   /** Sends nothing more to a teacher; what is in flight there is finished. */
   removeTeacher(teacher: EngineOptions["teachers"][number]["teacher"]): void {
     this.#pool.remove(teacher);

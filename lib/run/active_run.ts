@@ -101,10 +101,11 @@ export class ActiveRun {
     if (teacherList === undefined) return;
     const notice = (level: "info" | "warning", message: string) =>
       this.progress.notice(level, message);
-    this.#stopFollowing = teacherList.watch(({ joined, left }) => {
+    this.#stopFollowing = teacherList.watch(({ joined, left, changed = [] }) => {
       // New teachers first: a run without any teacher ends.
       for (const place of joined) engine.addTeacher(this.#options.endpointOf(place));
       for (const teacher of left) engine.removeTeacher(teacher);
+      for (const place of changed) engine.changeTeacher(this.#options.endpointOf(place));
       this.progress.stateChanged();
     }, notice);
   }

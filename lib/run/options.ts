@@ -53,6 +53,8 @@ export interface TeacherChange {
   readonly joined: readonly TeacherPlace[];
   /** The teachers that get nothing new. */
   readonly left: readonly Teacher[];
+  /** Teachers that stay, with another weight or `maxConcurrency`. @default none */
+  readonly changed?: readonly TeacherPlace[];
 }
 
 /** A list of teachers that changes. */

@@ -1,6 +1,6 @@
 /** Tests of cli/teacher_lists.ts: teachers of several lists that change. @module */
 
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { openLists } from "../../cli/teacher_lists.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -9,7 +9,9 @@ async function opened(texts: readonly string[]) {
   const dir = await tempDir();
   const looks: (() => Promise<void>)[] = [], notices: string[] = [], refused = new Set<string>();
   const made = { until: Promise.resolve(), begin() {} };
+  let created = 0;
   const make = async ({ url }: { url: string }) => {
+    created++;
     made.begin();
     await made.until;
     if (refused.has(url)) throw new Error(`no key for ${url}`);
@@ -21,10 +23,14 @@ async function opened(texts: readonly string[]) {
     looks.push(look);
     return () => {};
   });
-  const current = new Set(places.map(({ teacher }) => teacher));
-  const stop = list.watch(({ joined, left }) => {
-    for (const { teacher } of joined) current.add(teacher);
+  const current = new Map(places.map((place) => [place.teacher, place]));
+  const stop = list.watch(({ joined, left, changed = [] }) => {
+    for (const place of joined) current.set(place.teacher, place);
     for (const teacher of left) current.delete(teacher);
+    for (const place of changed) {
+      assert(current.has(place.teacher));
+      current.set(place.teacher, place);
+    }
   }, (level, message) => level === "warning" && notices.push(message));
   return {
     refused,
@@ -32,7 +38,14 @@ async function opened(texts: readonly string[]) {
     notices,
     write: (i: number, text: string) => dir.write(`${i}.txt`, text),
     look: () => Promise.all(looks.map((look) => look())),
-    current: () => [...current].map(({ address }) => address).toSorted(),
+    current: () => [...current.keys()].map(({ address }) => address).toSorted(),
+    places: () =>
+      [...current.values()].map(({ teacher, weight, maxConcurrency }) => [
+        teacher.address,
+        weight,
+        maxConcurrency,
+      ]),
+    created: () => created,
     async [Symbol.asyncDispose]() {
       stop();
       await dir[Symbol.asyncDispose]();
@@ -54,36 +67,28 @@ Deno.test("an address whose teacher cannot be created is tried again, and the re
   assertEquals(lists.current(), [A, B]);
 });
 
-Deno.test("a teacher stays if the one with its new weight cannot be created", async () => {
-  await using lists = await opened([`${A}\n`]);
-  lists.refused.add(A);
-  await lists.write(0, `${A} weight=2\n`);
+Deno.test("another weight or max changes a teacher in its place, and one that comes back is the same", async () => {
+  await using lists = await opened([`${A}\n${B} max=3\n`]);
+  const before = lists.places();
+  await lists.write(0, `${A} weight=2 max=7\n${B}\n`);
   await lists.look();
-  assertEquals(lists.current(), [A]);
-  lists.refused.clear();
+  assertEquals(lists.places(), [[A, 2, 7], [B, undefined, undefined]]);
+  await lists.write(0, `${A}\n`);
   await lists.look();
-  assertEquals(lists.current(), [A]);
-  await lists.write(0, `${B}\n`);
+  assertEquals(lists.places(), [[A, undefined, undefined]]);
+  await lists.write(0, `${A}\n${B} max=3\n`);
   await lists.look();
-  assertEquals(lists.current(), [B]);
-});
-
-Deno.test("a teacher whose new weight was refused leaves with its address", async () => {
-  await using lists = await opened([`${A}\n`]);
-  lists.refused.add(A);
-  await lists.write(0, `${A} weight=2\n`);
-  await lists.look();
-  await lists.write(0, `${B}\n`);
-  await lists.look();
-  assertEquals(lists.current(), [B]);
+  assertEquals([lists.places(), lists.created()], [before, 2]);
 });
 
 Deno.test("an address of two lists is one teacher, which leaves with the last of them", async () => {
-  await using lists = await opened([`${A}\n${B}\n`, `${B}\n`]);
+  await using lists = await opened([`${A}\n${B}\n`, `${B} max=3\n`]);
   assertEquals(lists.current(), [A, B]);
+  assertEquals(lists.places().at(-1), [B, undefined, undefined]);
   await lists.write(0, `${A}\n`);
   await lists.look();
   assertEquals(lists.current(), [A, B]);
+  assertEquals(lists.places().at(-1), [B, undefined, 3]);
   await lists.write(1, `${A}\n`);
   await lists.look();
   assertEquals(lists.current(), [A]);

@@ -38,7 +38,8 @@ for (
     ["http://a/v1 weight=0", "weight must be"],
     ["http://a/v1 max=1.5", "max must be"],
     ["http://me:secret@a/v1", "no password"],
-    ["http://a/v1\nhttp://a/v1", "twice"],
+    ["http://a/v1?key=secret\nhttp://a/v1?key=secret max=2", "twice, with another"],
+    ["http://a/v1 max=100001", "1 to 100000"],
     ["ht", "line 1"],
   ]
 ) {
@@ -48,12 +49,21 @@ for (
   });
 }
 
+Deno.test("an address that is listed again, in another spelling too, is one address", async () => {
+  const text = "http://A:80/v1/ max=2\nhttp://b\nhttp://a/v1 max=2\nhttp://b/\nhttp://b:8080";
+  assertEquals(await parseEndpoints(text, false), [
+    { url: "http://a/v1", max: 2 },
+    { url: "http://b" },
+    { url: "http://b:8080" },
+  ]);
+});
+
 /** A watch that the test triggers. */
 function watched(source: ListSource, entries: readonly EndpointEntry[] = []) {
-  const changes: [string[], string[]][] = [], notices: string[] = [];
+  const changes: string[][][] = [], notices: string[] = [];
   const watch = new EndpointWatch(source, entries, {
-    onChange: (joined, left) => {
-      changes.push([joined.map(({ url }) => url), left.map(({ url }) => url)]);
+    onChange: ({ joined, left, changed }) => {
+      changes.push([joined, left, changed].map((entries) => entries.map(({ url }) => url)));
       return Promise.resolve([]);
     },
     onNotice: (level, message) => notices.push(`${level}: ${message}`),
@@ -65,7 +75,7 @@ function watched(source: ListSource, entries: readonly EndpointEntry[] = []) {
 Deno.test("a file is watched; one that is gone, empty, damaged or half written changes nothing", async () => {
   await using dir = await tempDir();
   const path = await dir.write("e.txt", "http://a/v1\nhttp://b/v1\n");
-  const source = sourceOf(`@${path}`);
+  const source = sourceOf(`@${path}`, { pause: () => Promise.resolve() });
   const { entries } = await source.read();
   const { watch, changes, notices } = watched(source, entries);
   await watch.look();
@@ -80,7 +90,7 @@ Deno.test("a file is watched; one that is gone, empty, damaged or half written c
   assertEquals(notices.length, 3);
   await dir.write("e.txt", "http://b/v1\nhttp://c/v1\n");
   await watch.look();
-  assertEquals(changes, [[["http://c/v1"], ["http://a/v1"]]]);
+  assertEquals(changes, [[["http://c/v1"], ["http://a/v1"], []]]);
   assertEquals(notices.slice(-2).map((text) => text.split(": ").slice(2).join(": ")), [
     "can be used again",
     "http://c/v1 joined, http://a/v1 left; 2 teachers now",
@@ -90,16 +100,43 @@ Deno.test("a file is watched; one that is gone, empty, damaged or half written c
   await watch.look();
   assertEquals(changes.length, 1);
   await watch.look();
-  assertEquals(changes[1], [[], ["http://c/v1"]]);
+  assertEquals(changes[1], [[], ["http://c/v1"], []]);
+  // A new weight is no new address.
+  await dir.write("e.txt", "http://b/v1/ weight=2\n");
+  await watch.look();
+  assertEquals(changes[2], [[], [], ["http://b/v1"]]);
+  assertStringIncludes(notices.at(-1)!, "the weight or max of http://b/v1 changed; 1 teacher now");
+});
+
+Deno.test("a list that is being rewritten in place changes nothing until it is complete", async () => {
+  await using dir = await tempDir();
+  const text = "http://a/v1\nhttp://b/v1?key=secret\nhttp://c/v1\n";
+  const path = await dir.write("e.txt", text);
+  let written = text;
+  const source = sourceOf(`@${path}`, {
+    pause: async () => void await dir.write("e.txt", written),
+  });
+  const { watch, changes, notices } = watched(source, (await source.read()).entries);
+  // Cut at the end of a line, the list looks complete.
+  await dir.write("e.txt", "http://a/v1\n");
+  await watch.look();
+  await watch.look();
+  assertEquals(changes, []);
+  await dir.write("e.txt", written = "http://a/v1\n");
+  await watch.look();
+  assertEquals(changes.map(([, left]) => left.length), [2]);
+  assertEquals(notices.filter((notice) => notice.includes("secret")), []);
 });
 
 Deno.test("a name means all of its addresses; one that cannot be resolved changes nothing", async () => {
   let four: string[] | Error = ["10.0.0.2", "10.0.0.1", "10.0.0.2"];
   let six: string[] | Error = new Deno.errors.NotFound("no record");
-  const source = sourceOf("dns+http://vllm:8000/v1", (name, type) => {
-    assertEquals(name, "vllm");
-    const found = type === "A" ? four : six;
-    return found instanceof Error ? Promise.reject(found) : Promise.resolve(found);
+  const source = sourceOf("dns+http://vllm:8000/v1", {
+    resolve: (name, type) => {
+      assertEquals(name, "vllm");
+      const found = type === "A" ? four : six;
+      return found instanceof Error ? Promise.reject(found) : Promise.resolve(found);
+    },
   });
   const { entries } = await source.read();
   assertEquals(entries.map(({ url }) => url), [
@@ -112,12 +149,17 @@ Deno.test("a name means all of its addresses; one that cannot be resolved change
   assertStringIncludes(notices[0], "the name has no address");
   four = new Error("the server does not answer");
   await watch.look();
+  assertEquals(changes, []);
+  // Where one kind of addresses cannot be looked up, those that are known stay.
   six = ["fd00::1"];
   await watch.look();
-  assertEquals(changes, []);
   four = ["10.0.0.2"];
+  six = new Error("the server does not answer");
   await watch.look();
-  assertEquals(changes, [[["http://[fd00::1]:8000/v1"], ["http://10.0.0.1:8000/v1"]]]);
+  assertEquals(changes, [
+    [["http://[fd00::1]:8000/v1"], [], []],
+    [[], ["http://10.0.0.1:8000/v1"], []],
+  ]);
   assertThrows(() => sourceOf("dns+https://vllm/v1"), SyntaxError, "certificates");
   assertEquals(["@e.txt", "dns+http://x/v1", "@env:URL", "http://x/v1"].map(isList), [
     true,

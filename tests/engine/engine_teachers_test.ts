@@ -237,6 +237,43 @@ Deno.test("Engine gives a teacher that joins the same share of its rate limit as
   await fixture.ended;
 });
 
+Deno.test("Engine changes the weight and limit of a teacher in its place, and knows one again that has left", async () => {
+  using clock = new FakeClock();
+  const [a, b] = ["a", "b"].map((address) =>
+    Object.assign(new TimedTeacher(clock, { latencyMs: () => 100 }), { address })
+  );
+  const fixture = new Fixture({
+    source: endlessRows(),
+    teachers: [endpointOf(a), endpointOf(b)],
+    concurrency: 40,
+    isCareful: false,
+    now: clock.now,
+  });
+  await fixture.start();
+  await clock.advance(1_000);
+  assertEquals([a.inFlight, b.inFlight], [20, 20]);
+  fixture.engine.changeTeacher(endpointOf(a, { weight: 3 }));
+  await clock.advance(1_000);
+  assertEquals([a.inFlight, b.inFlight], [30, 10]);
+  fixture.engine.changeTeacher(endpointOf(a, { weight: 3, maxConcurrency: 5 }));
+  await clock.advance(1_000);
+  assertEquals([a.inFlight, b.inFlight], [5, 35]);
+  fixture.engine.removeTeacher(a);
+  await clock.advance(50);
+  // What is still in flight there counts against its limit.
+  fixture.engine.addTeacher(endpointOf(a, { maxConcurrency: 5 }));
+  const { answered } = fixture.engine.teacherStatuses()[0];
+  assert(answered > 0);
+  for (let step = 0; step < 40; step++) {
+    await clock.advance(25);
+    assert(a.inFlight <= 5);
+  }
+  assertEquals([a.inFlight, fixture.engine.teacherStatuses().length], [5, 2]);
+  fixture.engine.abort();
+  await clock.advance(200);
+  await fixture.ended;
+});
+
 Deno.test("Engine probes a teacher that is down even if more calls hang there than its share", async () => {
   using clock = new FakeClock();
   const [a, b] = [new FakeTeacher(), new FakeTeacher()];

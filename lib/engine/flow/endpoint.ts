@@ -63,8 +63,6 @@ const RESPONDED: ReadonlySet<Classification["cause"]> = new Set(["request", "end
 export class Endpoint {
   /** The teacher. */
   readonly teacher: Teacher;
-  /** Its share of the load. */
-  readonly weight: number;
   /** A 32-bit hash of its address. */
   readonly id: number;
   /** Attempts in flight. */
@@ -74,7 +72,8 @@ export class Endpoint {
   /** Attempts made, plus those that a teacher missed that joined later: the pool takes turns by this number. */
   turns = 0;
   readonly #context: EndpointContext;
-  readonly #maxConcurrency: number;
+  #weight: number;
+  #maxConcurrency: number;
   readonly #load: LoadControl;
   readonly #breaker: CircuitBreaker;
   #answered = 0;
@@ -89,13 +88,18 @@ export class Endpoint {
   constructor(options: EndpointOptions, context: EndpointContext) {
     const { now, random } = context;
     this.teacher = options.teacher;
-    this.weight = options.weight;
     this.id = hash32(options.teacher.address ?? "");
     this.#context = context;
+    this.#weight = options.weight;
     this.#maxConcurrency = options.maxConcurrency;
     const ceiling = Math.min(options.maxConcurrency, context.concurrency);
     this.#load = new LoadControl({ ...context, ceiling, rpm: options.rpm, tpm: options.tpm });
     this.#breaker = new CircuitBreaker({ now, random });
+  }
+
+  /** Its share of the load. */
+  get weight(): number {
+    return this.#weight;
   }
 
   /** The time on its clock, in milliseconds. */
@@ -248,6 +252,23 @@ export class Endpoint {
   /** Sends nothing new to it; what is in flight there is finished. */
   leave(): void {
     this.#isLeaving = true;
+  }
+
+  /** Changes its share of the load, and the most attempts in flight there; `setConcurrency` has to follow. What
+   * is known of the teacher stays. */
+  setPlace({ weight, maxConcurrency }: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
+    // Its turns so far count as if it had always had this weight.
+    this.turns *= weight / this.#weight;
+    this.#weight = weight;
+    this.#maxConcurrency = maxConcurrency;
+  }
+
+  /** It is listed again before its last call has ended: continues, as carefully as after an outage. */
+  rejoin(place: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
+    this.setPlace(place);
+    this.#isLeaving = false;
+    this.#haltReason = undefined;
+    this.#load.restart();
   }
 
   /** Allows more or fewer attempts at once. */

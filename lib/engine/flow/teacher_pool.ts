@@ -155,15 +155,26 @@ export class TeacherPool {
     return best;
   }
 
-  /** Adds a teacher. It starts carefully, whatever the others have proven. */
+  /** Adds a teacher, or one again that has left. It starts carefully, whatever the others have proven. */
   add(teacher: EndpointOptions): void {
-    const endpoint = new Endpoint(teacher, { ...this.#options, isCareful: true });
     // Without the turns that it has missed, it alone would get all rows at first.
     const others = this.#endpoints.filter((one) => !isOut(one));
     const turns = others.reduce((most, one) => Math.max(most, one.turns / one.weight), 0);
+    // A second endpoint would not know what is still in flight there.
+    const known = this.#endpoints.find((one) => one.teacher === teacher.teacher);
+    const endpoint = known ?? new Endpoint(teacher, { ...this.#options, isCareful: true });
+    if (known === undefined) this.#endpoints = [...this.#endpoints, endpoint];
+    known?.rejoin(teacher);
     endpoint.turns = turns * endpoint.weight;
     if (this.#rateShare !== 1) endpoint.setRateShare(this.#rateShare);
-    this.#endpoints = [...this.#endpoints, endpoint];
+    this.#options.onReady();
+  }
+
+  /** Changes the weight and the limit of a teacher, which keeps all else. */
+  change({ teacher, weight, maxConcurrency }: EndpointOptions): void {
+    for (const endpoint of this.#endpoints) {
+      if (endpoint.teacher === teacher) endpoint.setPlace({ weight, maxConcurrency });
+    }
     this.#options.onReady();
   }
 
