@@ -1,6 +1,6 @@
 /**
  * Overloaded teachers: one with a rate limit, one that fails, one that queues requests. They run in
- * a process of their own, which counts the requests.
+ * a separate process, which counts the requests.
  *
  * @module
  */
@@ -10,49 +10,48 @@ import { errorResponse } from "../lib/simulate/chat.ts";
 import { type Helper, startHelper, untilEnd } from "./helper_process.ts";
 import { COMPLETION, COMPLETION_BODY } from "./rows.ts";
 
-/** The behaviour of all teachers of one server. */
+/** Behavior of all teachers of one server. */
 export interface BusyOptions {
-  /** The latency of an answer, in milliseconds. */
+  /** Mean latency of an answer, in milliseconds. */
   readonly latencyMs: number;
   /**
-   * The spread of latencies around that, as a fraction of it; it is the same for a prompt each
-   * time, and the answer's tokens are in proportion. @default 0
+   * Most by which a latency differs from the mean, as a fraction of it. A prompt has the same
+   * latency each time; the number of tokens is proportional to it. @default 0
    */
   readonly spread?: number;
-  /** Requests per second; above that, 429 at once, without `Retry-After`. @default no limit */
-  readonly perSecond?: number;
-  /** With `perSecond`: the burst that is accepted after a pause. @default 1 */
-  readonly burst?: number;
-  /** Fraction of the prompts that get 500 the first time, after the latency. @default 0 */
-  readonly failing?: number;
   /**
-   * Requests that are processed at the same time; the others wait without a time limit. @default no
-   * limit
+   * Accepted requests per second. Others get 429 at once, without `Retry-After`. @default no limit
    */
+  readonly perSecond?: number;
+  /** With `perSecond`: requests that are accepted at once after a pause. @default 1 */
+  readonly burst?: number;
+  /** Fraction of the prompts that get 500 on their first request, after the latency. @default 0 */
+  readonly failing?: number;
+  /** Requests that are processed at a time; others wait without a time limit. @default no limit */
   readonly slots?: number;
 }
 
-/** The requests of one teacher. */
+/** Counts of the requests to one teacher. */
 export interface Ledger {
-  /** Requests. */
+  /** All of them. */
   readonly posts: number;
-  /** Of those, the ones that got 429. */
+  /** Requests that got 429. */
   readonly refused: number;
-  /** Of those, the ones that got 500. */
+  /** Requests that got 500. */
   readonly failed: number;
-  /** The maximum that waited or were processed at the same time. */
+  /** Most requests that waited or were processed at the same time. */
   readonly peak: number;
 }
 
-/** A server with any number of teachers. Dispose of it, or end it. */
+/** A server with any number of teachers, one per name. Dispose of it, or end it. */
 export interface BusyServer extends AsyncDisposable {
-  /** The base URL of a teacher, which is created by its first request. */
+  /** Base URL of a teacher. The first request creates the teacher. */
   baseUrl(name: string): string;
-  /** Ends the server and returns each teacher's ledger. */
+  /** Ends the server and returns the ledgers by the names of the teachers. */
   end(): Promise<Record<string, Ledger>>;
 }
 
-/** Starts the server in a new process. */
+/** Starts a server in a new process. */
 export async function startBusyServer(options: BusyOptions): Promise<BusyServer> {
   const helper: Helper<Record<string, Ledger>> = await startHelper(
     import.meta.filename!,
@@ -65,7 +64,6 @@ export async function startBusyServer(options: BusyOptions): Promise<BusyServer>
   };
 }
 
-/** One teacher. */
 export class BusyTeacher {
   readonly #options: BusyOptions;
   readonly #asked = new Set<string>();
@@ -79,18 +77,16 @@ export class BusyTeacher {
   #failed = 0;
   #peak = 0;
 
-  /** Starts without requests. */
   constructor(options: BusyOptions) {
     this.#options = options;
     this.#free = options.burst ?? 1;
   }
 
-  /** The requests so far. */
+  /** Counts of the requests so far. */
   get ledger(): Ledger {
     return { posts: this.#posts, refused: this.#refused, failed: this.#failed, peak: this.#peak };
   }
 
-  /** Answers one request. */
   async ask(prompt: string): Promise<Response> {
     const { latencyMs, spread = 0, failing = 0 } = this.#options;
     this.#posts++;
@@ -125,7 +121,7 @@ export class BusyTeacher {
 
   async #enter(): Promise<void> {
     if (this.#atWork >= (this.#options.slots ?? Infinity)) {
-      // The slot is handed over to the next in the queue: a new request cannot take it.
+      // The slot goes to the first in the queue, so that a new request cannot take it.
       await new Promise<void>((resolve) => this.#queue.push(resolve));
     } else {
       this.#atWork++;
@@ -148,8 +144,8 @@ function answerOf(length: number): Response {
 }
 
 /**
- * A number in [0, 1) that is always the same for a text: FNV-1a, 32 bits, with the finalizer of
- * MurmurHash3, without which texts with a common prefix get similar numbers.
+ * Hashes a text to a number in [0, 1): FNV-1a, 32 bits, with the finalizer of MurmurHash3, without
+ * which texts with a common prefix get similar numbers.
  */
 function shareOf(text: string, salt: string): number {
   let hash = 0x811c9dc5;

@@ -1,6 +1,7 @@
 /**
- * One scenario in a process of its own, so that neither the heap nor the compiled code of another
- * affects its figures: `deno run bench/child.ts SCENARIO OPTIONS` writes its result as JSON.
+ * Runs one scenario in a separate process, so that neither the heap nor the compiled code of
+ * another affects its figures: `deno run bench/child.ts SCENARIO OPTIONS` prints its result as
+ * JSON.
  *
  * @module
  */
@@ -37,7 +38,7 @@ export async function inChild<Name extends keyof Scenarios>(
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-/** The flags of `deno task distill`, so that the bench measures what users run. */
+/** Returns the V8 flags of `deno task distill`, so that the bench measures what users run. */
 async function v8Flags(): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url)));
   return tasks.distill.command.match(/--v8-flags=\S+/g) ?? [];

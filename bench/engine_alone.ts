@@ -1,5 +1,5 @@
 /**
- * The engine without the network: reading, hashing, handing over, serialising, writing, syncing.
+ * The engine without the network: reading, hashing, scheduling, serializing, writing, syncing.
  *
  * @module
  */
@@ -16,7 +16,10 @@ import {
 } from "./measure.ts";
 import { writeRows } from "./rows.ts";
 
-/** An in-process teacher that answers at once, against a plain loop that writes the same lines. */
+/**
+ * Compares runs with an in-process teacher that answers at once with a plain loop that writes the
+ * same lines.
+ */
 export async function engineAlone(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(100_000, 500_000);
   const name = "engine alone, durable";

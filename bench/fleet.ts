@@ -1,58 +1,57 @@
 /**
- * A job on many nodes, simulated: shards, failures of nodes, preemption, time limits and servers of uneven speed.
- * Prints how much longer it takes than if nothing ever failed and all work were spread perfectly.
+ * A job on many nodes, simulated: shards, failures of nodes, preemption, time limits and servers of
+ * uneven speed. Prints how much longer it takes than if nothing ever failed and all work were
+ * spread perfectly: `deno run bench/fleet.ts`.
  *
  * The cost of a restart was measured on one machine: the scheduler's wait, the start of a shard,
- * and the calls in flight that are repeated after a kill. `deno run bench/fleet.ts`.
+ * and the calls in flight that are repeated after a kill.
  *
  * @module
  */
 
-/** The simulated job. */
 export interface FleetJob {
-  /** Nodes, each of which runs one shard at a time. */
+  /** Each node runs one shard at a time. */
   readonly nodes: number;
-  /** Shards. */
   readonly shards: number;
   /** Rows of all shards together. */
   readonly rows: number;
   /** Rows per second of a node of mean speed. */
   readonly rowsPerSecond: number;
-  /** Standard deviation of a node's speed, as a share of the mean. */
+  /** Standard deviation of a node's speed, as a fraction of the mean. */
   readonly unevenness: number;
-  /** Mean hours between two kills of a node (a fault, or a preemption without a warning). */
+  /** Mean hours between two kills of a node: faults, or preemptions without a warning. */
   readonly hoursToKill: number;
-  /** Mean hours between two preemptions with a warning, after which calls are finished first. */
+  /**
+   * Mean hours between two preemptions of a node with a warning, after which its calls can finish.
+   */
   readonly hoursToPreempt: number;
-  /** The time limit of a shard in hours, after which it is queued again. */
+  /** Time limit of a shard, after which it is queued again. */
   readonly limitHours: number;
   /** Calls in flight on a node. */
   readonly inFlight: number;
 }
 
-/** Seconds that a requeued task waits: Slurm's two minutes, and its turn. */
+/** Time that a requeued task waits: Slurm's two minutes, and its turn. */
 const REQUEUE_S = 150;
-/** Seconds from the start of a process to its first call, including reading its part twice. */
+/** Time from the start of a process to its first call. It reads its part of the input twice. */
 const START_S = 3;
 
-/** The result of a simulation. */
 export interface FleetOutcome {
-  /** Hours until the last shard was done. */
+  /** Hours until the last shard ended. */
   readonly hours: number;
   /** Hours if nothing failed and all nodes worked to the end. */
   readonly idealHours: number;
   /** Rows that were sent twice. */
   readonly repeated: number;
-  /** Times a shard was started again. */
+  /** Number of times that a shard was started again. */
   readonly restarts: number;
 }
 
-/** Simulates a job. */
 export function simulateFleet(job: FleetJob, random: () => number): FleetOutcome {
   const { nodes, shards, rows, rowsPerSecond, unevenness, inFlight } = job;
   const speedOf = () => rowsPerSecond * Math.max(0.2, 1 + unevenness * normal(random));
   const speeds = Array.from({ length: nodes }, speedOf);
-  // Each node's time; the next shard goes to the node that is free first.
+  // The time at which each node is free. The next shard goes to the first that is.
   const free = new Float64Array(nodes);
   const queue = Array.from({ length: shards }, () => ({ left: rows / shards, readyAt: 0 }));
   let repeated = 0, restarts = 0, end = 0;
@@ -95,7 +94,7 @@ function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
-/** Seeded random numbers in [0, 1): mulberry32. */
+/** Returns a generator of numbers in [0, 1): mulberry32. */
 function seeded(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;

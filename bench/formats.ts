@@ -1,5 +1,5 @@
 /**
- * The cost of other input formats compared with JSON Lines: CPU time of reading and parsing.
+ * Cost of other input formats compared with JSON Lines: CPU time of reading and parsing.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { writeRows } from "./rows.ts";
 
 const MICROSECONDS_PER_MS = 1_000;
 
-/** Each format against JSON Lines of the same rows. */
+/** Measures each format against JSON Lines of the same rows. */
 export async function readFormats(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(20_000, 500_000);
   const lines = `${bench.dir}/rows.jsonl`;
@@ -43,7 +43,7 @@ export async function readFormats(bench: Bench): Promise<Figure[]> {
   return figures;
 }
 
-/** CPU of this process for reading and parsing a file. */
+/** Returns the CPU time of this process for reading and parsing a file. */
 async function cpuMsOf(path: string): Promise<number> {
   const before = process.cpuUsage();
   const input = await openInput(path, path);

@@ -1,20 +1,20 @@
 /**
- * Helpers in processes of their own, so that their cost does not count as Retort's. A helper takes
- * its options as JSON, writes one line when it is ready, ends when its standard input ends, and
- * writes its result as JSON.
+ * Helpers in separate processes, so that their cost does not count as Retort's. A helper takes its
+ * options as JSON in its first argument, prints one line when it is ready, ends when its stdin
+ * ends, and prints its result as JSON.
  *
  * @module
  */
 
 /** A running helper. Dispose of it, or end it. */
 export interface Helper<Report> extends AsyncDisposable {
-  /** The line that it wrote when it got ready. */
+  /** The line that the helper printed when it was ready. */
   readonly greeting: string;
-  /** Ends it and returns its result. */
+  /** Ends the helper and returns its result. */
   end(): Promise<Report>;
 }
 
-/** Starts a script of this folder. Rejects when it ends before it is ready. */
+/** Starts a script of this folder. Rejects if it ends before it is ready. */
 export async function startHelper<Report>(
   script: string,
   options: object,
@@ -30,7 +30,7 @@ export async function startHelper<Report>(
     }
   };
   async function end(): Promise<Report> {
-    // A helper that has ended by itself has already closed its side.
+    // If the helper has already ended, its stdin is closed.
     await child.stdin.close().catch(() => {});
     await read(() => false);
     const { success } = await child.status;
@@ -63,7 +63,7 @@ function spawned(script: string, options: object): Deno.ChildProcess {
   }).spawn();
 }
 
-/** Resolves when the parent process wants this one to end. */
+/** Resolves when the parent process closes stdin: the helper should end. */
 export async function untilEnd(): Promise<void> {
   for await (const _ of Deno.stdin.readable);
 }

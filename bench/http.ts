@@ -1,5 +1,5 @@
 /**
- * Rows per second over HTTP, against a teacher without latency in another process.
+ * Rows per second over HTTP. The teacher answers without latency and runs in another process.
  *
  * @module
  */
@@ -9,14 +9,14 @@ import { alternate, atLeast, type Bench, type Figure, figure, median } from "./m
 import { writeRows } from "./rows.ts";
 import { startZeroServer } from "./zero_server.ts";
 
-/** Retort with durable results, against a bare `undici` loop that writes nothing. */
+/** Compares Retort, with durable results, with a bare `undici` loop that writes nothing. */
 export async function httpRows(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(30_000, 200_000);
   const input = `${bench.dir}/http.jsonl`;
   await writeRows(input, rows);
   await using server = await startZeroServer();
   const { baseUrl } = server;
-  // A first run, so that the server's code is compiled before the measurement.
+  // A first run compiles the server's code before the measurement.
   await inChild("undiciLoop", { rows: Math.min(rows, 5_000), concurrency: 64, baseUrl });
   const figures: Figure[] = [];
   for (const concurrency of [64, 1_000]) {

@@ -1,12 +1,12 @@
 /**
- * Loops that send requests with nothing but undici: the baseline of Retort.
+ * Loops that send requests with undici and nothing else: the baseline of Retort.
  *
  * @module
  */
 
 import { messagesOf } from "./rows.ts";
 
-/** The number of loops, and the rows that they send. */
+/** `concurrency` loops send `rows` rows between them. */
 export interface HttpLoops {
   readonly rows: number;
   readonly concurrency: number;
@@ -14,8 +14,8 @@ export interface HttpLoops {
 }
 
 /**
- * Runs `concurrency` loops, each of which sends one row after the other. `ask` posts a row once or
- * more; a post returns the status of a parsed response. Returns milliseconds.
+ * Runs the loops, each of which sends one row after the other. `ask` decides how often a row is
+ * posted; a post returns the status once the response is parsed. Returns milliseconds.
  */
 export async function httpLoops(
   { rows, concurrency, baseUrl }: HttpLoops,
@@ -24,7 +24,7 @@ export async function httpLoops(
 ): Promise<number> {
   const { origin, pathname: path } = new URL(`${baseUrl}/chat/completions`);
   const headers = { "content-type": "application/json" };
-  // Not at the top: Retort's side of a measurement must not load all of undici.
+  // Imported only when called: Retort's side of a measurement must not load all of undici.
   const { Agent } = await import("../lib/deps/undici_agent.ts");
   const agent = new Agent();
   let next = 0;

@@ -1,54 +1,52 @@
 /**
- * Shared code of the measurements: figures and baselines, measured alternately, and their medians.
+ * Figures, targets, and the alternating measurement of Retort and a baseline.
  *
  * @module
  */
 
 /** One row of the table. */
 export interface Figure {
-  /** The name of the figure. */
   readonly name: string;
-  /** Retort's figure, with its unit. */
+  /** Formatted, with a unit. */
   readonly retort: string;
-  /** The baseline's figure, and its name. */
+  /** Formatted, with a unit and the name of the baseline. */
   readonly baseline: string;
-  /** Retort's figure divided by the baseline's, for each round; the table shows the median. */
+  /**
+   * Retort's figure divided by the baseline's (for peers, the inverse), for each round. The table
+   * shows the median.
+   */
   readonly ratios: readonly number[];
-  /** The target. @default none */
+  /** @default none */
   readonly target?: Target;
-  /** A note for readers. */
+  /** Explanation, printed below the table. @default none */
   readonly note?: string;
 }
 
-/** The target of a figure. */
 export interface Target {
-  /** As text: `≤ 1.3`. */
+  /** For example `≤ 1.3`. */
   readonly text: string;
-  /** Whether it was reached. */
   readonly isMet: boolean;
 }
 
-/** One entry of `--only`. */
+/** One entry of the list from which `--only` chooses. */
 export interface Measure {
-  /** The name that `--only` matches. */
+  /** `--only` matches any part of it. */
   readonly name: string;
-  /** Measures it. */
   run(bench: Bench): Promise<Figure[]>;
 }
 
-/** The size of the measurements, and the folder for their files. */
 export interface Bench {
-  /** A folder that is removed at the end. */
+  /** Temporary folder, removed at the end. */
   readonly dir: string;
-  /** Whether the scenarios run in full size. */
+  /** Whether `--full` was given. */
   readonly full: boolean;
-  /** The number of rows: the first number, or the second with `--full`; times `--scale`. */
+  /** Returns the number of rows: the first number, or the second with `--full`; times `--scale`. */
   rows(scaled: number, whole: number): number;
-  /** The number of rounds: the given number, or that of `--rounds`. */
+  /** Returns the number of rounds: that of `--rounds`, or else the given one. */
   rounds(usual: number): number;
 }
 
-/** The median: the middle value, or the mean of the two in the middle. */
+/** Returns the middle value, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   if (values.length === 0) throw new RangeError("Cannot take the median of nothing");
   const sorted = values.toSorted((a, b) => a - b);
@@ -56,15 +54,14 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-/** The values of both sides, one per round. */
+/** One value per round for each side. */
 export interface Rounds<A, B> {
-  /** Retort's. */
   readonly ours: readonly A[];
-  /** The baseline's. */
+  /** Those of the baseline. */
   readonly theirs: readonly B[];
 }
 
-/** Measures two things alternately, A B B A, so that a machine that slows down affects both. */
+/** Measures two sides alternately (A B B A), so that a machine that slows down affects both. */
 export async function alternate<A, B>(
   rounds: number,
   ours: (round: number) => Promise<A> | A,
@@ -79,22 +76,20 @@ export async function alternate<A, B>(
   return taken;
 }
 
-/** The ratio of each round. */
+/** Divides the values of each round. */
 export function ratiosOf(ours: readonly number[], theirs: readonly number[]): number[] {
   return ours.map((value, round) => value / theirs[round]);
 }
 
-/** A target of at most `limit`. */
 export function atMost(value: number, limit: number, unit = ""): Target {
   return { text: `≤ ${limit}${unit}`, isMet: value <= limit };
 }
 
-/** A target of at least `limit`. */
 export function atLeast(value: number, limit: number, unit = ""): Target {
   return { text: `≥ ${limit}${unit}`, isMet: value >= limit };
 }
 
-/** A number that the user reads: `12,345`, `3.14`, `0.013`. */
+/** Formats a number for users: `12,345`, `3.14`, `0.013`. */
 export function figure(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString("en", {

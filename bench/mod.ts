@@ -59,7 +59,6 @@ const HELP = `deno task bench [--full] [--only NAME] [--json]
 
 Measures: ${MEASURES.map(({ name }) => name).join(", ")}`;
 
-/** Runs the measurements and prints them. */
 async function main(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,

@@ -1,5 +1,5 @@
 /**
- * ModelCall's own scenario: rows of half a second, twenty at a time, with a progress bar.
+ * ModelCall's own scenario: rows of half a second, 20 at a time, with a progress bar.
  *
  * @module
  */
@@ -12,7 +12,8 @@ const CONCURRENCY = 20;
 const LATENCY_MS = 500;
 
 /**
- * Time against the ideal, and CPU. ModelCall's figures for 10,000 rows are published: 253.1 s, 8 %.
+ * Measures the time against the ideal, and CPU. ModelCall's published figures for 10,000 rows:
+ * 253.1 s, 8 %.
  */
 export async function modelcallScenario(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(1_000, 10_000);
@@ -27,8 +28,9 @@ export async function modelcallScenario(bench: Bench): Promise<Figure[]> {
       carefulStart,
       bar: true,
     });
-  // All sleep nearly all the time, so they can share the machine. ModelCall sends its first 20 rows at
-  // once; a careful start costs a few answers' time, once, however many rows there are.
+  // These processes sleep nearly all the time, so they can share the machine. ModelCall sends its
+  // first 20 rows at once; a careful start adds the time of a few answers, however many rows there
+  // are.
   const [report, careful, bareMs] = await Promise.all([
     jobOf(false),
     jobOf(true),

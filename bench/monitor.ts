@@ -1,5 +1,5 @@
 /**
- * The cost of the monitor for a run: 50 open pages, ten of which never read.
+ * Cost of the monitor for a run: 50 open pages, ten of which never read.
  *
  * @module
  */
@@ -14,11 +14,11 @@ const NONE = { reading: 0, stalled: 0 };
 const NAME = `monitor, ${READING + STALLED} pages, ${STALLED} of them stalled`;
 const MEGABYTE = 1e6, KILOBYTE = 1024;
 
-/** Throughput of a run at full load. */
+/** Measures the throughput of a run at full load, with pages and without. */
 export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
   const { ours, theirs } = await inChild("watchedByTurns", {
     rounds: bench.rounds(9),
-    // Within 2 s pages get every kind of message.
+    // In 2 s, pages get every kind of message.
     windowS: bench.full ? 10 : 2,
     watchers: WATCHERS,
   });
@@ -45,8 +45,8 @@ export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
 }
 
 /**
- * Memory and CPU of a run that sleeps most of the time, and the traffic of a page. The run without
- * pages runs at the same time on the same machine.
+ * Measures memory and CPU of a run that sleeps most of the time, and the traffic of a page. The run
+ * without pages runs at the same time on the same machine.
  */
 export async function monitorCosts(bench: Bench): Promise<Figure[]> {
   const windowS = bench.full ? 60 : 6;

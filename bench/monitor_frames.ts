@@ -1,5 +1,5 @@
 /**
- * The CPU of the frames of the monitor's page, traced in a real Chromium.
+ * CPU of the frames of the monitor's page, traced in a real Chromium.
  *
  * @module
  */
@@ -9,10 +9,13 @@ import { type Bench, type Figure, figure, median } from "./measure.ts";
 
 const FRAME_MS = 8;
 
-/** One frame in this number may take longer: the collector of garbage and the first layout of new samples. */
+/**
+ * One frame in this number may take longer: garbage collection, and the first layout of new
+ * samples.
+ */
 const RARE = 50;
 
-/** Nothing where there is no Chromium: npm has one for Linux only. */
+/** Returns no figures if there is no Chromium: npm has one for Linux only. */
 export async function monitorFrames(bench: Bench): Promise<Figure[]> {
   if (Deno.build.os !== "linux") return [];
   const frames = await traceFrames(bench.full ? 200 : 40);
@@ -32,7 +35,10 @@ export async function monitorFrames(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** In a process with the packages of the page's tests. */
+/**
+ * Runs the trace in a process with the packages of the page's tests. Returns milliseconds per
+ * frame.
+ */
 async function traceFrames(snapshots: number): Promise<number[]> {
   const folder = fileURLToPath(new URL("../tests/browser/", import.meta.url));
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {

@@ -1,5 +1,5 @@
 /**
- * The measured processes of `monitor.ts`: Retort with open pages and without.
+ * Processes that `monitor.ts` measures: Retort with open pages and without.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { alternate, type Rounds } from "./measure.ts";
 import { openPages, type PagesReport } from "./monitor_pages.ts";
 import { COMPLETION, questionOf } from "./rows.ts";
 
-/** The open pages. */
+/** Numbers of open pages. */
 export interface Watchers {
   /** Pages that read what they are sent. */
   readonly reading: number;
@@ -21,36 +21,34 @@ export interface Watchers {
   readonly stalled: number;
 }
 
-/** A run during a window of time. */
+/** Figures of a run during a window of time. */
 export interface RunWindow {
-  /** Rows finished per second. */
+  /** Rows that became finished per second. */
   readonly rowsPerS: number;
   /** CPU of all threads of the process, in microseconds per row. */
   readonly cpuMicrosPerRow: number;
-  /** The same in seconds per second, which is the number of cores. */
+  /** CPU of all threads in seconds per second, which is a number of cores. */
   readonly cores: number;
-  /** The peak memory of the process, sampled every 50 ms. */
+  /** Peak memory of the process, sampled every 50 ms. */
   readonly peakRssBytes: number;
 }
 
-/** A window of time with pages. */
 export interface WatchedWindow extends RunWindow {
-  /** The traffic of the pages. */
   readonly pages: PagesReport;
 }
 
-/** The number of lanes in all of these runs. */
+/** Rows in flight in each run. */
 const CONCURRENCY = 64;
 
-/** The warm-up, in which the code is compiled and the heap grows. */
+/** In this time the code is compiled and the heap grows. */
 const WARM_UP_MS = 2_000;
 
-/** When they open, pages get the whole state, which is not to be measured. */
+/** Pages that open get the whole state, which must not be measured. */
 const OPENING_MS = 300;
 
 /**
- * A run at full speed, alternately with pages and without: two separate runs differ by more than
- * pages may cost.
+ * Measures a run at full speed, alternately with pages and without: two separate runs differ by
+ * more than pages may cost.
  */
 export async function watchedByTurns(
   { rounds, windowS, watchers }: { rounds: number; windowS: number; watchers: Watchers },
@@ -64,8 +62,8 @@ export async function watchedByTurns(
 }
 
 /**
- * A run whose teacher takes 50 ms for an answer, with pages. Also returns the size of its last
- * snapshot as `--progress json` writes it, in bytes.
+ * Measures a run with pages whose teacher takes 50 ms for an answer. Also returns the size of the
+ * last snapshot as `--progress json` prints it, in bytes.
  */
 export async function watched(
   { windowS, watchers }: { windowS: number; watchers: Watchers },
@@ -91,13 +89,16 @@ async function watchedWindow(
 export interface MonitoredRun extends AsyncDisposable {
   readonly generator: ResponseGenerator;
   readonly served: ServedMonitor;
-  /** Measures it for this number of seconds. */
+  /** Measures the run for a number of seconds. */
   window(seconds: number): Promise<RunWindow>;
 }
 
-/** A run over endless rows whose results are not written. Dispose of it. */
+/**
+ * Starts a run over endless rows whose results are not written. `answerTime` is the latency of the
+ * teacher. Dispose of it.
+ */
 export async function startRun(answerTime: () => Promise<unknown>): Promise<MonitoredRun> {
-  // Not at the top: no other scenario should have the monitor in its memory.
+  // Imported only when called: no other scenario should have the monitor in its memory.
   const { serveMonitor } = await import("../web/server.ts");
   const teacher = grumblingTeacher(answerTime);
   const generator = new ResponseGenerator({ teacher, concurrency: CONCURRENCY });
@@ -140,19 +141,18 @@ function* rowsWithoutEnd(): Generator<object> {
   for (let index = 0;; index++) yield { uid: `row-${index}`, question: questionOf(index) };
 }
 
-/** CPU of all threads of this process. */
 function cpuMicros(): number {
   const { user, system } = process.cpuUsage();
   return user + system;
 }
 
-/** One row in this number fails … */
+/** One row in this number fails. */
 const FAILING_EVERY = 100;
-/** … with one of this number of messages: the number of groups in a snapshot. */
+/** Number of different messages of failures, and so of error groups in a snapshot. */
 const MESSAGES = 50;
 
 /**
- * Returns answers with long reasoning, or fails with one of many messages, so that the messages to
+ * Returns answers with long reasoning, or fails with one of many messages, so that messages to
  * pages are as large as possible. `answerTime` must let timers and sockets run.
  */
 function grumblingTeacher(answerTime: () => Promise<unknown>): Teacher {

@@ -1,6 +1,6 @@
 /**
- * Pages of the web monitor without a browser, in a process of their own: some read what they are
- * sent, some never read.
+ * Pages of the web monitor without a browser, in a separate process: some read what they are sent,
+ * some never read.
  *
  * @module
  */
@@ -9,33 +9,31 @@ import { openWebSocket } from "../tests/support/web_socket.ts";
 import type { ServerMessage } from "../web/protocol.ts";
 import { type Helper, startHelper, untilEnd } from "./helper_process.ts";
 
-/** The pages to open. */
 export interface PagesOptions {
-  /** The port of the monitor on 127.0.0.1. */
+  /** Port of the monitor on 127.0.0.1. */
   readonly port: number;
-  /** The cookie with the token: `name=value`. */
+  /** Cookie with the token: `name=value`. */
   readonly cookie: string;
-  /** Pages that read what they are sent. */
+  /** Number of pages that read what they are sent. */
   readonly reading: number;
-  /** Pages that never read. */
+  /** Number of pages that never read. */
   readonly stalled: number;
 }
 
-/** The traffic of all pages that read. */
+/** Traffic of all pages that read, together. */
 export interface PagesReport {
-  /** Seconds since all were open. */
+  /** Since all pages were open. */
   readonly seconds: number;
-  /** Bytes of all messages without the frame headers. */
+  /** Bytes of all messages, without the frame headers. */
   readonly bytes: number;
-  /** Messages that hold a snapshot. */
+  /** Number of messages with a snapshot. */
   readonly snapshots: number;
-  /** The largest of them, in bytes. */
   readonly largestSnapshotBytes: number;
   /** Pages whose connection was lost. */
   readonly lost: number;
 }
 
-/** Opens pages from a new process. Resolves when all of them are open. */
+/** Opens pages from a new process. Resolves when all are open. */
 export async function openPages(options: PagesOptions): Promise<Helper<PagesReport>> {
   return await startHelper(import.meta.filename!, options);
 }
@@ -51,7 +49,7 @@ async function watch(options: PagesOptions): Promise<void> {
         resolve();
         const bytes = encoder.encode(text).length;
         report.bytes += bytes;
-        // A page parses its messages, too.
+        // A real page parses its messages, too.
         const { type }: ServerMessage = JSON.parse(text);
         if (type !== "snapshot") return;
         report.snapshots++;
@@ -66,7 +64,7 @@ async function watch(options: PagesOptions): Promise<void> {
   const stalled = Array.from({ length: options.stalled }, () => openStalled(options));
   opening.push(...stalled);
   await Promise.all(opening);
-  // The messages of the opening do not count.
+  // Messages of the opening do not count.
   report.bytes = report.snapshots = 0;
   const openedMs = performance.now();
   console.log("open");
@@ -95,7 +93,7 @@ function openPage({ port, cookie }: PagesOptions, listener: PageListener): WebSo
 
 const SWITCHED = "HTTP/1.1 101";
 
-/** A page's connection after the upgrade, of which nothing more is read. */
+/** Opens a WebSocket and reads nothing after the upgrade. */
 async function openStalled({ port, cookie }: PagesOptions): Promise<Deno.TcpConn> {
   const host = `127.0.0.1:${port}`;
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });

@@ -1,7 +1,7 @@
 /**
- * Teachers at their limit: the throughput with one that has a rate limit, one that fails, one that
- * queues requests, and two that share the rows. All of them sleep nearly all the time, so Retort
- * and its baseline run at the same time on the same machine.
+ * Teachers at their limit: one with a rate limit, one that fails, one that queues requests, and two
+ * that share the rows. All of them sleep nearly all the time, so Retort and its baseline run at the
+ * same time on the same machine.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { writeRows } from "./rows.ts";
 const LATENCY_MS = 50;
 const LOOPS = "loops that sleep as the OpenAI SDK does";
 
-/** The time as a multiple of the minimum, and the number of requests. */
+/** One side's time, also as a multiple of the minimum, and its requests. */
 interface Taken {
   readonly byIdeal: number;
   readonly elapsedMs: number;
@@ -22,8 +22,8 @@ interface Taken {
 }
 
 /**
- * A teacher that accepts 100 requests per second and refuses the rest, with 200 requests at the
- * same time.
+ * Measures a teacher that accepts 100 requests per second and rejects the others, with 200 rows at
+ * a time.
  */
 export async function rateLimited(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(800, 1_500);
@@ -50,14 +50,17 @@ export async function rateLimited(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-/** 40 % of the rows fail once, with 500 after the latency of an answer. */
+/**
+ * Measures a teacher with which 40 % of the rows fail once, with 500 after the latency of an
+ * answer.
+ */
 export async function failingOnce(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(1_600, 10_000);
   const failing = 0.4, concurrency = 20;
   const { ours, theirs } = await againstLoops(bench, {
     server: { latencyMs: LATENCY_MS, failing },
     rows,
-    // They take four times as long per row.
+    // The loops take four times as long per row.
     loopRows: Math.ceil(rows / 4),
     concurrency,
     idealMs: (ledger) => ledger.posts * LATENCY_MS / concurrency,
@@ -65,11 +68,11 @@ export async function failingOnce(bench: Bench): Promise<Figure[]> {
   return [timeFigure(`${100 * failing} % fail once, ${concurrency} at once`, ours, theirs, 1.25)];
 }
 
-/** A teacher that processes 128 requests at the same time and queues the others. */
+/** Measures a teacher that processes 128 requests at a time and queues the others. */
 export async function queueing(bench: Bench): Promise<Figure[]> {
   const slots = 128, latencyMs = 200;
   const fixed = bench.full ? [32, 64, 128, 256, 512, 1_024] : [32, 64, 128, 256];
-  // Seconds instead of rows.
+  // `bench.rows` scales seconds here.
   const settleS = bench.rows(10, 60), measureS = bench.rows(3, 30);
   const mostPerS = 1_000 * slots / latencyMs;
   const input = `${bench.dir}/queueing.jsonl`;
@@ -106,7 +109,7 @@ export async function queueing(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** Two teachers, one with three times the weight of the other. */
+/** Measures the shares of two teachers, one with three times the weight of the other. */
 export async function weighted(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(1_200, 20_000);
   const wanted = 3, concurrency = 40, tolerance = 0.1;
@@ -137,7 +140,6 @@ export async function weighted(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** Runs Retort and the loops at the same time, each with a teacher of its own. */
 interface AgainstLoops {
   readonly server: Parameters<typeof startBusyServer>[0];
   readonly rows: number;

@@ -1,5 +1,5 @@
 /**
- * The measured processes of `overload.ts`: Retort, and loops that retry as most programs do.
+ * Processes that `overload.ts` measures: Retort, and loops that retry as most programs do.
  *
  * @module
  */
@@ -8,28 +8,22 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { openai, ResponseGenerator, type Teacher } from "../mod.ts";
 import { type HttpLoops, httpLoops } from "./http_loops.ts";
 
-/** A teacher at an address. */
 export interface BusyPlace {
-  /** Its base URL. */
   readonly baseUrl: string;
-  /** Its share of the load. @default 1 */
+  /** Share of the load, relative to the other teachers. @default 1 */
   readonly weight?: number;
 }
 
-/** A run of Retort to its end. */
 export interface LoadedOptions {
-  /** The file of rows. */
   readonly input: string;
-  /** The results file. */
+  /** Results file. */
   readonly output: string;
-  /** The concurrency. */
   readonly concurrency: number;
-  /** The teachers. */
   readonly teachers: readonly BusyPlace[];
 }
 
 /**
- * The duration of a run in milliseconds, from the first row that could be sent until all are
+ * Runs Retort to its end. Returns milliseconds from the first row that could be sent until all are
  * durable. Throws unless every row has a result.
  */
 export async function loaded(
@@ -43,35 +37,32 @@ export async function loaded(
   return elapsed_ms;
 }
 
-/** A run of Retort of which a window is measured. */
+/** Runs of Retort of which a window of time is measured. */
 export interface GoodputOptions {
-  /** A file with more rows than can be answered. */
+  /** A file with more rows than can be answered in time. */
   readonly input: string;
-  /** A folder for the results, with a `/` at the end. */
+  /** Folder of the results, with a `/` at the end. */
   readonly output: string;
-  /** The concurrencies, each a number or "auto"; each has a run of its own. */
+  /** Each has a run of its own. */
   readonly concurrencies: readonly (number | "auto")[];
   /** Whether a run starts with one row at a time. */
   readonly carefulStart: boolean;
-  /** The teachers. */
   readonly baseUrl: string;
-  /** Seconds of warm-up. */
+  /** Warm-up, in seconds. */
   readonly settleS: number;
-  /** Seconds of the measurement. */
+  /** Measured window, in seconds. */
   readonly measureS: number;
 }
 
-/** The throughput of a window. */
 export interface Goodput {
-  /** The concurrency. */
   readonly concurrency: number | "auto";
   /** Completion tokens per second. */
   readonly tokensPerS: number;
-  /** The limit of attempts in flight at the end. */
+  /** Limit of attempts in flight at the end of the window. */
   readonly limit: number;
 }
 
-/** Completion tokens per second at each concurrency, one after the other. */
+/** Measures completion tokens per second at each concurrency, one after the other. */
 export async function goodputs(options: GoodputOptions): Promise<Goodput[]> {
   const found: Goodput[] = [];
   for (const concurrency of options.concurrencies) found.push(await goodput(concurrency, options));
@@ -106,15 +97,15 @@ function teacherAt(baseUrl: string): Teacher {
 }
 
 /**
- * The waits of the OpenAI SDKs: from 0.5 s, doubled each time up to 8 s, minus a random part of up
- * to a quarter.
+ * Waits of the OpenAI SDKs: from 0.5 s, doubled each time up to 8 s, minus a random part of up to a
+ * quarter.
  */
 const BACKOFF_BASE_MS = 500, BACKOFF_CAP_MS = 8_000, BACKOFF_JITTER = 0.25;
 
 /**
- * The way of most programs: a fixed number of loops, each of which sends one row until it is
- * answered and sleeps in between as the OpenAI SDKs do, which would give up after two retries.
- * Returns milliseconds.
+ * Sends rows as most programs do: each of a fixed number of loops sends one row until it is
+ * answered, and sleeps between attempts as the OpenAI SDKs do (which would give up after two
+ * retries). Returns milliseconds.
  */
 export function sleepingLoops(loops: HttpLoops): Promise<number> {
   return httpLoops(loops, "busy", async (post) => {

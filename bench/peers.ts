@@ -1,7 +1,7 @@
 /**
  * The alternatives of a TypeScript user, as whole processes with the same server and rows. Their
- * packages are in a `deno.json` and lock file of their own (`bench/peers/`), so that users of
- * Retort do not download them.
+ * packages have a separate `deno.json` and lock file (`bench/peers/`), so that users of Retort do
+ * not download them.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const PEERS: readonly [name: string, script: string][] = [
   ["AI SDK with p-limit and appendFile", "ai_sdk"],
 ];
 
-/** Measures the time of whole processes, from start to end. */
+/** Measures whole processes, from start to end. */
 export async function peers(bench: Bench): Promise<Figure[]> {
   await using server = await startZeroServer();
   const figures: Figure[] = [];
@@ -25,7 +25,7 @@ export async function peers(bench: Bench): Promise<Figure[]> {
     const input = `${bench.dir}/peers.jsonl`, output = `${bench.dir}/peers_out.jsonl`;
     await writeRows(input, rows);
     const job = { input, output, concurrency, baseUrl: server.baseUrl };
-    // A first run, which compiles and caches code, is not counted.
+    // First runs, which compile and cache code, do not count.
     for (const [, script] of PEERS) await peerMs(script, job);
     await retortMs(job);
     const ours: number[] = [], theirs = PEERS.map((): number[] => []);
@@ -70,7 +70,7 @@ async function retortMs({ input, output, concurrency, baseUrl }: Job): Promise<n
   ]);
 }
 
-/** As in the task `distill`, without its memory limits, which the others do not have. */
+/** A flag of the task `distill`. The task's memory limits are left out, because peers have none. */
 const LAZY = "--unstable-lazy-dynamic-imports";
 
 async function timed(output: string, args: string[]): Promise<number> {

@@ -1,5 +1,5 @@
 /**
- * The cost of progress: drawing for each row, as a plain progress bar does, against batching; and a
+ * Cost of progress: a drawing for each row, as a plain progress bar does, against batching; and a
  * run with a bar against one without.
  *
  * @module
@@ -12,12 +12,12 @@ import { Progress } from "../lib/progress/progress.ts";
 import type { Outcome } from "../lib/row.ts";
 import { answeredOutcome, COMPLETION, writeRows } from "./rows.ts";
 
-/** ModelCall's pace: 20 lanes of half a second. */
+/** ModelCall's speed: 20 lanes, half a second per row. */
 const ROWS_PER_S = 40;
 const CONCURRENCY = 20;
 const BEAT_MS = 100;
 
-/** Microseconds per row, with a simulated clock: 40 rows per second. */
+/** Measures microseconds per row, with a simulated clock: 40 rows per second. */
 export async function progressPerRow(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(5_000, 20_000);
   const { ours, theirs } = await alternate(
@@ -40,7 +40,7 @@ function timed(rows: number, scenario: (rows: number) => void): number {
   return (performance.now() - startedMs) * 1000 / rows;
 }
 
-/** As in a run: snapshots at fixed intervals, at most four drawings per second. */
+/** Reports rows as a run does: snapshots at fixed intervals, at most four drawings per second. */
 function batched(rows: number): void {
   let nowMs = 0;
   let beat = () => {};
@@ -60,12 +60,12 @@ function batched(rows: number): void {
   progress.stop();
 }
 
-/** A snapshot and a drawing for each row. */
+/** Reports rows with a snapshot and a drawing for each. */
 function drawnPerRow(rows: number): void {
   let nowMs = 0;
   let drawingMs = 0;
   const progress = progressWith(() => nowMs, () => {});
-  // At each reading of this clock, a drawing is due.
+  // Each reading of this clock makes the next drawing due.
   progress.on(createBar({ ...SCREEN, now: () => drawingMs += 1000 }));
   progress.start({ total: rows, skipped: 0 });
   for (let sequence = 0; sequence < rows; sequence++) {
@@ -104,7 +104,7 @@ function progressWith(now: () => number, onBeat: (beat: () => void) => void): Pr
 }
 
 /**
- * Only the fields that progress reads differ from row to row, so that making an outcome costs
+ * Returns an answered outcome. Only `sequence` differs from row to row, so that creating one costs
  * almost nothing.
  */
 function outcomeOf(sequence: number): Outcome {
@@ -113,7 +113,7 @@ function outcomeOf(sequence: number): Outcome {
 
 const OUTCOME = answeredOutcome(0);
 
-/** CPU per row of the engine alone, with a bar and without. */
+/** Measures CPU per row of the engine alone, with a bar and without. */
 export async function progressOnOff(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(60_000, 200_000);
   const input = `${bench.dir}/on_off.jsonl`;

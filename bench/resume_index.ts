@@ -10,7 +10,7 @@ import { inChild } from "./child.ts";
 import { alternate, atLeast, type Bench, type Figure, figure, median } from "./measure.ts";
 import { answeredOutcome, rowText, writeLines } from "./rows.ts";
 
-/** The index against parsing every line, with derived ids and with given ids. */
+/** Compares the index with parsing every line, for derived and for given ids. */
 export async function resumeIndex(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 1_000_000);
   const path = `${bench.dir}/results.jsonl`;

@@ -13,37 +13,35 @@ const WORDS = (
   "friends share what remains after two hours if the price rises by one tenth"
 ).split(" ");
 
-/** The number of different beginnings of a question. */
+/** Number of different beginnings of a question. */
 const VARIANTS = 1_000;
 
 const OPENINGS = Array.from({ length: VARIANTS }, (_, i) => sentence(i, 45));
 const ENDINGS = Array.from({ length: VARIANTS }, (_, i) => sentence(i + VARIANTS, 25));
 
-/** The question of a row: about 230 characters. */
+/** Returns the question of a row: about 230 characters. */
 export function questionOf(index: number): string {
   return `${index}: ${OPENINGS[index % VARIANTS]}?`;
 }
 
 /**
- * One line of an input file, about 450 bytes of text as in GSM8K; `more` is inserted at the start,
- * such as `"level":3,`.
+ * Returns a line of an input file, about 450 bytes of text as in GSM8K. `more` is inserted at the
+ * start, such as `"level":3,`.
  */
 export function rowText(index: number, more = ""): string {
   const answer = `${ENDINGS[(index * 7) % VARIANTS]} #### ${index % 997}`;
   return `{${more}"question":"${questionOf(index)}","answer":"${answer}","split":"train"}`;
 }
 
-/** The request for a row. */
 export function messagesOf(index: number): Message[] {
   return [{ role: "user", content: questionOf(index) }];
 }
 
-/** Writes an input file. */
 export async function writeRows(path: string, count: number, more = ""): Promise<void> {
   await writeLines(path, count, (index) => rowText(index, more));
 }
 
-/** Writes `count` lines in batches. */
+/** Writes lines in batches. */
 export async function writeLines(
   path: string,
   count: number,
@@ -59,13 +57,13 @@ export async function writeLines(
 
 const ENCODER = new TextEncoder();
 
-/** Writes a whole text: a single `write` may write only a part. */
+/** Writes a whole text: a single `write` may write only a part of it. */
 export async function writeAll(file: Deno.FsFile, text: string): Promise<void> {
   let bytes = ENCODER.encode(text);
   while (bytes.length > 0) bytes = bytes.subarray(await file.write(bytes));
 }
 
-/** The only answer: about 1,100 characters, like short reasoning. */
+/** The answer to every row: about 1,100 characters, like short reasoning. */
 export const COMPLETION: Completion = {
   response: sentence(11, 220),
   reasoning: "",
@@ -75,7 +73,7 @@ export const COMPLETION: Completion = {
   id: "chatcmpl-A1b2C3d4E5f6G7h8I9j0K1l2M3n4O",
 };
 
-/** The same answer as the body of a response. */
+/** The same answer as the body of an HTTP response. */
 export const COMPLETION_BODY: string = JSON.stringify({
   id: COMPLETION.id,
   object: "chat.completion",
@@ -98,7 +96,7 @@ export const COMPLETION_BODY: string = JSON.stringify({
   system_fingerprint: "fp_0a1b2c3d4e",
 });
 
-/** Words drawn by a linear congruential generator (the constants of Numerical Recipes). */
+/** Draws words with a linear congruential generator (constants of Numerical Recipes). */
 function sentence(seed: number, words: number): string {
   let state = seed * 2654435761 >>> 0;
   const drawn = Array.from({ length: words }, () => {
@@ -108,7 +106,7 @@ function sentence(seed: number, words: number): string {
   return drawn.join(" ");
 }
 
-/** A row as the engine takes it. */
+/** Returns a row as the engine takes it. */
 export function rowOf(index: number): Row {
   return {
     uid: `row-${index}`,
@@ -123,7 +121,7 @@ export function rowOf(index: number): Row {
   };
 }
 
-/** A row that was answered at the first attempt. */
+/** Returns the outcome of a row that was answered at the first attempt. */
 export function answeredOutcome(index: number): Outcome {
   return {
     row: rowOf(index),

@@ -1,6 +1,6 @@
 /**
- * Costs that must not grow with the size of a run: CPU per row with the concurrency and with the
- * number of rows, and memory.
+ * Costs that must not grow with the size of a run: memory, and CPU per row by concurrency and by
+ * number of rows.
  *
  * @module
  */
@@ -11,11 +11,13 @@ import type { CpuPerRow, JobReport } from "./scenarios.ts";
 import { writeRows } from "./rows.ts";
 
 const LATENCY_MS = 50;
-/** The CPU of 10,000 rows varies: five such groups are used at both ends. */
+/**
+ * Groups of 10,000 rows that are averaged at each end of a run: the CPU of a single group varies.
+ */
 const WINDOWS = 5;
 const MEGABYTE = 1e6;
 
-/** Rows of 50 ms in this process, at concurrency 2,000 and at 20. */
+/** Measures CPU per row of 50 ms, at concurrency 2,000 and at 20. */
 export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
   const many = bench.rows(40_000, 40_000);
   const few = bench.rows(4_000, 40_000);
@@ -47,7 +49,7 @@ export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** One long run, sampled. */
+/** Measures one long run, sampled every 50 ms. */
 export async function cpuAndMemoryByRow(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 1_000_000);
   const few = Math.min(rows, 10_000);
@@ -67,7 +69,10 @@ export async function cpuAndMemoryByRow(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-/** The first 10,000 rows are left out: the code is compiled then. */
+/**
+ * Compares the last rows with the first. The first 10,000 rows are left out: the code is compiled
+ * then.
+ */
 function cpuByRow(reports: readonly JobReport[], rows: number): Figure[] {
   const runs = reports.map(({ windows }) => windows.slice(1))
     .filter((windows) => windows.length >= WINDOWS);

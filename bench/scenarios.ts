@@ -1,6 +1,6 @@
 /**
- * The scenarios that run in a process of their own: Retort's side of a measurement and the
- * baselines. They take options and return figures, both as JSON.
+ * Scenarios that run in a separate process: Retort's side of a measurement, and the baselines.
+ * Options and figures are passed as JSON.
  *
  * @module
  */
@@ -19,15 +19,13 @@ import { instantTeacher, slowTeacher } from "./teachers.ts";
 export { watched, watchedByTurns } from "./monitor_job.ts";
 export { goodputs, loaded, sleepingLoops } from "./overload_jobs.ts";
 
-/** A run of Retort over one file. */
 export interface JobOptions {
-  /** The file of rows. */
   readonly input: string;
-  /** The results file; it and the files next to it are removed at the end. */
+  /** Results file. It is removed at the end, together with the files beside it. */
   readonly output: string;
-  /** The number of lanes. */
+  /** Rows in flight. */
   readonly concurrency: number;
-  /** The teacher. @default one in this process that answers at once */
+  /** A latency or an address. @default in this process, without latency */
   readonly teacher?: { readonly latencyMs: number } | { readonly baseUrl: string };
   /** Whether the run starts with one row at a time. @default true */
   readonly carefulStart?: boolean;
@@ -35,38 +33,36 @@ export interface JobOptions {
   readonly bar?: boolean;
   /** A file to run first without latency, so that the code is compiled. @default none */
   readonly warmUp?: string;
-  /** Samples memory and CPU during the run. @default false */
+  /** Whether memory and CPU are sampled during the run. @default false */
   readonly watch?: boolean;
 }
 
-/** The cost of a run of Retort. */
 export interface JobReport {
-  /** Time from the first row that could be sent until all were durable and the files closed. */
+  /** From the first row that could be sent until all rows are durable and the files are closed. */
   readonly elapsedMs: number;
-  /** Time of the whole call, including locks, index and the check of the input. */
+  /** The whole call, including locks, index and the check of the input. */
   readonly wholeMs: number;
-  /** CPU seconds of all threads of the process over the run phase. */
+  /** CPU of all threads of the process, for the time of `elapsedMs`. */
   readonly cpuSeconds: number;
-  /** The same over the whole call. */
+  /** CPU of all threads of the process, for the time of `wholeMs`. */
   readonly wholeCpuSeconds: number;
-  /** The peak memory of the process, sampled every 50 ms; 0 without `watch`. */
+  /** Peak memory of the process, sampled every 50 ms; 0 without `watch`. */
   readonly peakRssBytes: number;
-  /** CPU per row for each 10,000 rows that became durable; none without `watch`. */
+  /** For each 10,000 rows that became durable; empty without `watch`. */
   readonly windows: readonly CpuPerRow[];
 }
 
 /** CPU of all threads, in microseconds per row. */
 export interface CpuPerRow {
-  /** In user mode. */
   readonly user: number;
-  /** In the system. */
+  /** In the kernel. */
   readonly system: number;
 }
 
 /** Rows between two figures of CPU. */
 export const WINDOW_ROWS = 10_000;
 
-/** Runs Retort as `distill` would. */
+/** Runs Retort over a file as `deno task distill` would. */
 export async function job(options: JobOptions): Promise<JobReport> {
   if (options.warmUp !== undefined) {
     const { output, concurrency } = options;
@@ -104,7 +100,7 @@ function teacherOf(kind: JobOptions["teacher"]): Teacher {
   return openai({ baseUrl: kind.baseUrl, model: "zero" });
 }
 
-/** A failed run must not yield a figure. */
+/** Throws if rows have no result: a failed run must not yield a figure. */
 async function checkAndRemove(summary: Summary, output: string): Promise<void> {
   if (summary.succeeded !== summary.total) {
     throw new Error(`Only ${summary.succeeded} of ${summary.total} rows have a result`);
@@ -115,7 +111,6 @@ async function checkAndRemove(summary: Summary, output: string): Promise<void> {
   }
 }
 
-/** CPU of all threads of this process. */
 function cpuSeconds(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
@@ -125,12 +120,12 @@ interface Watch {
   end(): Pick<JobReport, "peakRssBytes" | "windows">;
 }
 
-/** Samples 20 times per second; the CPU between two samples is spread evenly over their rows. */
+/** Samples 20 times per second. The CPU between two samples is spread evenly over their rows. */
 function watchRun(generator: ResponseGenerator): Watch {
   let peakRssBytes = 0;
   let rows = 0;
   let cpu = process.cpuUsage();
-  /** The CPU at each multiple of 10,000 durable rows. */
+  /** CPU at each multiple of 10,000 durable rows, in microseconds. */
   const marks: CpuPerRow[] = [];
   function look(): void {
     peakRssBytes = Math.max(peakRssBytes, Deno.memoryUsage().rss);
@@ -159,7 +154,7 @@ function watchRun(generator: ResponseGenerator): Watch {
   };
 }
 
-/** The same number of lanes that only wait: the delay of the timers alone. */
+/** Runs lanes that only wait: measures the delay of the timers alone. */
 export async function bareLanes(
   { rows, concurrency, latencyMs }: { rows: number; concurrency: number; latencyMs: number },
 ): Promise<number> {
@@ -172,14 +167,14 @@ export async function bareLanes(
   return performance.now() - startedMs;
 }
 
-/** The simplest HTTP client: the same number of undici loops, answers parsed and dropped. */
+/** Runs the simplest HTTP client: loops over undici that parse the answers and drop them. */
 export function undiciLoop(loops: HttpLoops): Promise<number> {
   return httpLoops(loops, "zero", async (post) => void await post());
 }
 
 /**
- * The simplest code that writes the same lines: read, parse, insert the answer, stringify, write.
- * No fsync.
+ * Runs the simplest code that writes the same lines: read, parse, insert the answer, stringify,
+ * write. No fsync.
  */
 export async function plainLoop(
   { input, output }: { input: string; output: string },
@@ -198,7 +193,7 @@ export async function plainLoop(
   return elapsedMs;
 }
 
-/** The fields of a results line. The two hashes are constants of the right length. */
+/** Formats a results line. The two hashes are constants of the right length. */
 function plainLine(row: object): string {
   return JSON.stringify({
     uid: "0123456789abcdef0123456789abcdef",
@@ -226,7 +221,7 @@ function plainLine(row: object): string {
   });
 }
 
-/** Reads a results file as a resumed run does. */
+/** Reads a results file as a resumed run does. Returns milliseconds. */
 export async function readResumeIndex(
   { path, rows }: { path: string; rows: number },
 ): Promise<number> {
@@ -237,7 +232,7 @@ export async function readResumeIndex(
   return performance.now() - startedMs;
 }
 
-/** Reads a results file by parsing every line of it. */
+/** Reads a results file by parsing every line. Returns milliseconds. */
 export async function parseEveryLine(
   { path, rows }: { path: string; rows: number },
 ): Promise<number> {

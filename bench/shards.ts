@@ -1,5 +1,5 @@
 /**
- * The cost of shards: finding their borders, reading a part, and merging 128 of them with proof,
+ * Cost of shards: finding their boundaries, reading a part, and merging 128 of them with proof,
  * compared with `cat`.
  *
  * @module
@@ -13,7 +13,7 @@ import { rowText, writeAll, writeLines } from "./rows.ts";
 const PADDING = `"context":"${"The quick brown fox jumps over the lazy dog. ".repeat(14)}",`;
 const ANSWER = "The answer of a teacher, long enough to be one. ".repeat(30);
 
-/** Borders and reads of 64 shards, the merge of 128. */
+/** Measures boundaries and reading of 64 shards, and the merge of 128. */
 export async function shardCosts(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 2_000_000);
   const input = `${bench.dir}/shards.jsonl`;
@@ -60,7 +60,7 @@ async function scanSeconds(input: string): Promise<number> {
   return (performance.now() - started) / 1_000;
 }
 
-/** Reads one shard, and returns the time to its first rows in ms. */
+/** Reads one shard. Returns milliseconds to its first rows. */
 async function readShard(stem: string, input: string, index: number): Promise<number> {
   const started = performance.now();
   const plan = await pinnedPlan(stem, [input], 64);
@@ -71,7 +71,7 @@ async function readShard(stem: string, input: string, index: number): Promise<nu
   return firstMs;
 }
 
-/** Bytes that this process has read from files, as counted by the system. */
+/** Returns the bytes that this process has read from files, as counted by the system. */
 function bytesRead(): number {
   return Number(/^rchar: (\d+)$/m.exec(Deno.readTextFileSync("/proc/self/io"))?.[1]);
 }
@@ -111,7 +111,7 @@ async function mergeOf(bench: Bench, input: string, rows: number): Promise<Figur
   }];
 }
 
-/** Results as a run writes them: roughly in the order of the input. */
+/** Writes results as a run does: roughly in the order of the input. */
 async function writeShard(stem: string, plan: ShardPlan, index: number): Promise<void> {
   const own = filesOf("", shardStem(stem, { index, count: plan.shards }));
   using file = await Deno.open(own.results, { write: true, create: true });

@@ -1,5 +1,5 @@
 /**
- * Prints the table of the bench.
+ * Table of the figures.
  *
  * @module
  */
@@ -25,7 +25,7 @@ function cellsOf({ name, retort, baseline, ratios, target }: Figure): string[] {
   return [name, retort, baseline, ratioText(ratios), target?.text ?? "", verdict];
 }
 
-/** The median, and the range of the rounds. */
+/** Formats the median, and the range of the rounds. */
 function ratioText(ratios: readonly number[]): string {
   if (ratios.length === 0) return "";
   const text = ratio(median(ratios));
@@ -33,7 +33,7 @@ function ratioText(ratios: readonly number[]): string {
   return `${text} (${ratio(Math.min(...ratios))}–${ratio(Math.max(...ratios))})`;
 }
 
-/** Near 1 the third decimal matters. */
+/** Formats a ratio. Near 1 the third decimal matters. */
 function ratio(value: number): string {
   return value >= 0.1 ? value.toFixed(3) : value.toPrecision(2);
 }

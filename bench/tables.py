@@ -1,4 +1,4 @@
-"""What a user of pyarrow or polars would write for the same work: tables.py LIBRARY WORK INPUT OUTPUT."""
+"""Does the same work as a user of pyarrow or polars would: tables.py LIBRARY WORK INPUT OUTPUT."""
 
 import json
 import sys

@@ -1,7 +1,6 @@
 /**
- * Files in other formats: `convert` and `export` compared with pyarrow and polars scripts for the
- * same work, each as a process of its own, and whole runs over each format compared with one over
- * JSON Lines.
+ * Other file formats: `convert` and `export` compared with pyarrow and polars scripts for the same
+ * work, each as a whole process; and whole runs over each format compared with one over JSON Lines.
  *
  * @module
  */
@@ -16,7 +15,7 @@ const LIBRARIES = ["pyarrow", "polars"] as const;
 const MAIN = new URL("../cli.ts", import.meta.url).pathname;
 const SCRIPT = new URL("tables.py", import.meta.url).pathname;
 
-/** A conversion, and its name in `tables.py`. */
+/** A conversion. `name` is its name in `tables.py`, `args` are those of Retort. */
 interface Work {
   readonly name: string;
   readonly input: string;
@@ -24,7 +23,7 @@ interface Work {
   readonly args: readonly string[];
 }
 
-/** Throughput of `convert` and `export`. Without Python there is no baseline. */
+/** Measures the throughput of `convert` and `export`. Without Python there is no baseline. */
 export async function tableThroughput(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 1_000_000);
   const file = (name: string) => `${bench.dir}/${name}`;
@@ -108,9 +107,7 @@ async function pythonWithBoth(): Promise<string | undefined> {
 const MAX_TIMES = 1.2;
 const MAX_MB = 200;
 
-/**
- * Whole runs over each format: CPU per row compared with JSON Lines, and the memory of the longest.
- */
+/** Measures whole runs over each format: CPU per row compared with JSON Lines, and peak memory. */
 export async function runFormats(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(50_000, 1_000_000);
   const lines = `${bench.dir}/run.jsonl`;

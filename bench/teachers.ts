@@ -9,7 +9,6 @@ import { COMPLETION } from "./rows.ts";
 
 const ANSWERED: Promise<Completion> = Promise.resolve(COMPLETION);
 
-/** Answers at once. */
 export function instantTeacher(): Teacher {
   return { model: "zero", complete: () => ANSWERED };
 }

@@ -15,10 +15,16 @@ import { type Bench, type Figure, figure } from "./measure.ts";
 import { rowOf } from "./rows.ts";
 import { slowTeacher } from "./teachers.ts";
 
-/** Sets hooks that V8 calls for promises; `undefined` removes them. */
+/**
+ * Sets hooks that V8 calls for promises; `undefined` removes them. The second one is called before
+ * each reaction.
+ */
 type SetPromiseHooks = (...hooks: ((() => void) | undefined)[]) => void;
 
-/** `pooledMap` over lanes against `pooledMap` over rows; neither writes anything. */
+/**
+ * Compares the engine's lanes with `pooledMap` over rows; neither writes anything. No figures if
+ * Deno has no hooks.
+ */
 export async function schedulerTurns(bench: Bench): Promise<Figure[]> {
   const setPromiseHooks = promiseHooks();
   if (setPromiseHooks === undefined) return [];
@@ -49,7 +55,7 @@ export async function schedulerTurns(bench: Bench): Promise<Figure[]> {
   return figures;
 }
 
-/** An internal of Deno's own tests, which may be removed. */
+/** Returns an internal of Deno's own tests, which may be removed. */
 function promiseHooks(): SetPromiseHooks | undefined {
   const deno = Deno as unknown as
     & { internal: symbol }

@@ -1,5 +1,5 @@
 /**
- * The speed of the data page: 1,000,000 rows of 2 KB with `--full`.
+ * Speed of the data page: 1,000,000 rows of 2 KB with `--full`.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { atLeast, atMost, type Bench, type Figure, figure, median, ratiosOf } fr
 import { writeLines } from "./rows.ts";
 import type { ViewFigures } from "./view_scenario.ts";
 
-/** The maximum of each figure, with its unit and the divisor from milliseconds or bytes. */
+/** Limit of each figure in `unit`; `by` converts from milliseconds or bytes. */
 const LIMITS: readonly [
   keyof ViewFigures,
   name: string,
@@ -25,18 +25,18 @@ const LIMITS: readonly [
   ["indexMs", "index", 60, "s", 1_000],
 ];
 
-/** The data page of a results file. */
+/** Measures the data page of a results file. */
 export async function viewRows(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(20_000, 1_000_000);
   const path = `${bench.dir}/view.jsonl`;
   await writeLines(path, rows, lineOf);
-  // The run of the file has ended: indexing slows down only while a run continues.
+  // The file must look finished: indexing slows down while a run continues.
   await Deno.utime(path, new Date(0), new Date(0));
   const rounds: ViewFigures[] = [];
   for (let round = 0; round < bench.rounds(1); round++) {
     rounds.push(await inChild("viewFile", { path }));
   }
-  // During a run it has a ninth of its speed: it takes longer than the windows.
+  // Beside a run, the index has a ninth of its speed: building it takes longer than all windows.
   const during = await inChild("viewDuringRun", {
     path,
     rounds: bench.rounds(5),

@@ -1,5 +1,5 @@
 /**
- * The data page's server, with the requests of the page.
+ * Requests of the data page to its server.
  *
  * @module
  */
@@ -10,22 +10,24 @@ import type { DataRequests } from "../lib/data/mod.ts";
 import { linesOf, readLineBlocks } from "../lib/line_blocks.ts";
 import { alternate, type Rounds } from "./measure.ts";
 
-/** The results, in milliseconds. */
+/** Times and peak memory. */
 export interface ViewFigures {
   readonly firstPageMs: number;
   readonly indexMs: number;
-  /** Facets, histograms and rows of a condition on indexed columns; the slowest of several. */
+  /**
+   * Facets, histograms and rows of a condition on indexed columns; the slowest of several
+   * conditions.
+   */
   readonly filterMs: number;
-  /** The first hit of a text that is in one of a thousand rows. */
+  /** The first hit of a text that one row in a thousand contains. */
   readonly firstHitMs: number;
   /** All hits of a regular expression. */
   readonly scanMs: number;
   readonly peakBytes: number;
 }
 
-/** Opens a file and sends the requests. */
 export async function viewFile({ path }: { path: string }): Promise<ViewFigures> {
-  // Not at the top: the other scenarios load this module, and must not load the page.
+  // Imported only when called: other scenarios load this module, and must not load the page.
   const { DataService } = await import("../lib/data/mod.ts");
   const startMs = performance.now();
   let peakBytes = 0;
@@ -59,7 +61,10 @@ export async function viewFile({ path }: { path: string }): Promise<ViewFigures>
   return { firstPageMs, indexMs, filterMs, firstHitMs, scanMs, peakBytes };
 }
 
-/** CPU of the flags of an answer, in microseconds: the mean over the first rows of a file. */
+/**
+ * Returns the CPU for the flags of an answer, in microseconds: the mean over the first rows of a
+ * file.
+ */
 export async function flagCosts({ path, rows }: { path: string; rows: number }): Promise<number> {
   const { flagsOf } = await import("../lib/data/flags.ts");
   const answers: Parameters<typeof flagsOf>[0][] = [];
@@ -80,19 +85,20 @@ export async function flagCosts({ path, rows }: { path: string; rows: number }):
 }
 
 /**
- * A run at full speed, alternately with and without the indexing of a growing file at the same
- * time.
+ * Measures the speed of a run, alternately with and without a data page that indexes a growing
+ * file.
  */
 export async function viewDuringRun(
   { path, rounds, windowS }: { path: string; rounds: number; windowS: number },
 ): Promise<Rounds<number, number>> {
-  // Not at the top: the memory of the page must not include a run.
+  // Imported only when called: `viewFile` measures memory, which must not include a run.
   const { DataService } = await import("../lib/data/mod.ts");
   const { startRun } = await import("./monitor_job.ts");
   await using run = await startRun(nextTurn);
   const speed = async () => (await run.window(windowS)).rowsPerS;
   return await alternate(rounds, async () => {
-    // The first write signals that a run continues; text after the last line feed is not a row.
+    // The first write makes the file look like that of a running job; text after the last line feed
+    // is not a row.
     await Deno.writeTextFile(path, " ", { append: true });
     await using service = await DataService.open({ paths: [path], isKept: false });
     await service.ask("state", {});

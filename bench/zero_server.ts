@@ -1,6 +1,6 @@
 /**
- * A teacher without latency in a process of its own: one fixed answer to every request. Writes its
- * base URL on standard output, and ends when standard input does.
+ * A teacher without latency in a separate process: one fixed answer to every request. Prints its
+ * base URL, and ends when its stdin ends.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import { COMPLETION_BODY } from "./rows.ts";
 
 /** A running server. Dispose of it. */
 export interface ZeroServer extends AsyncDisposable {
-  /** Its base URL: `http://127.0.0.1:PORT/v1`. */
+  /** `http://127.0.0.1:PORT/v1`. */
   readonly baseUrl: string;
 }
 
-/** Starts the server in a new process. */
+/** Starts a server in a new process. */
 export async function startZeroServer(): Promise<ZeroServer> {
   const helper = await startHelper(import.meta.filename!, {});
   return {

@@ -13,13 +13,13 @@
 
 import { distill, distillFiles, openai, serveSimulatedTeacher } from "../mod.ts";
 
-// A teacher on this machine that answers after a tenth of a second. Leave this line out for a real
-// one, and give `openai` its address, its model and your key:
+// A teacher on this machine that answers after 100 ms. For a real one, remove this line and give
+// `openai` its address, its model and your key:
 //   openai({ baseUrl: "https://api.openai.com/v1", model: "gpt-5-mini", apiKey: "…" })
 await using simulated = serveSimulatedTeacher({ latency: 100, tokens: 40 });
 await using teacher = openai({ baseUrl: simulated.url, model: "simulated" });
 
-// 1. Rows in memory. Any iterable works, also an endless one: rows are read only as fast as you
+// 1. Rows in memory. Any iterable works, even an endless one: rows are read only as fast as you
 // take the outcomes, which come in the order in which they are ready. A `break` aborts all calls.
 const rows = [
   { id: "sky", prompt: "Why is the sky blue?" },
@@ -27,13 +27,13 @@ const rows = [
   { id: "joke", prompt: "Tell a joke about chemistry." },
 ];
 for await (const answer of distill(rows, { teacher, params: { temperature: 0.6 } })) {
-  // A failed row is not an exception: it says why, and the others continue.
+  // A failed row is not an exception: it holds the reason, and the other rows continue.
   if (answer.ok) console.log(`${answer.input.id}: ${answer.response}`);
   else console.log(`${answer.input.id} failed: ${answer.error.message}`);
 }
 
-// 2. Files. Finished rows are on disk: stop this script at any moment, run it again with the same
-// output, and it continues.
+// 2. Files. Finished rows are on disk: stop this script at any moment and run it again with the
+// same output, and it continues.
 const output = await Deno.makeTempDir({ prefix: "retort_example_" });
 const input = new URL("prompts.jsonl", import.meta.url);
 const summary = await distillFiles(input, `${output}/`, { teacher, concurrency: 20 });
@@ -43,5 +43,4 @@ console.log(`${summary.succeeded} answers, ${summary.failed} failures: ${results
 const [firstLine] = (await Deno.readTextFile(results)).split("\n");
 console.log(JSON.parse(firstLine));
 
-// The folder was only for this demo.
 await Deno.remove(output, { recursive: true });

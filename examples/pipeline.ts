@@ -1,12 +1,12 @@
 /**
- * A generator in a pipeline of streams: file, lines, JSON, answers, JSON, file. Nothing is held in memory but the rows
- * that are being answered.
+ * A generator in a pipeline of streams: file, lines, JSON, answers, JSON, file. Only the rows that
+ * are being answered are in memory.
  *
  * ```sh
  * deno run -A examples/pipeline.ts prompts.jsonl answers.jsonl
  * ```
  *
- * Such a file cannot be continued; one that `distillFiles()` writes can. In your own script, import
+ * An interrupted pipeline starts again from the first row; `distillFiles()` would continue. In your own script, import
  * the streams from `jsr:@std/streams` and `jsr:@std/json`, and Retort by its URL.
  *
  * @module
@@ -22,7 +22,8 @@ import { openai, ResponseGenerator, serveSimulatedTeacher } from "../mod.ts";
 
 const [input, output] = Deno.args;
 
-// Costs nothing. For a real teacher: openai({ baseUrl: "https://api.openai.com/v1", model: "…", apiKey: "…" })
+// Costs nothing. For a real teacher:
+//   openai({ baseUrl: "https://api.openai.com/v1", model: "…", apiKey: "…" })
 await using simulated = serveSimulatedTeacher({ latency: 20, tokens: 10 });
 await using teacher = openai({ baseUrl: simulated.url, model: "simulated" });
 const generator = new ResponseGenerator({ teacher, concurrency: 50 });
@@ -34,7 +35,8 @@ await source.readable
   .pipeThrough(new TextLineStream())
   .pipeThrough(new JsonParseStream())
   .pipeThrough(toTransformStream((rows) => generator.generate(rows)))
-  // The line of a results file for an answer, that of a failures file for a row that has failed.
+  // An outcome's `row` is what a results file holds for an answer, or a failures file for a failed
+  // row.
   .pipeThrough(toTransformStream(async function* (outcomes) {
     for await (const { row } of outcomes) yield row;
   }))

@@ -3,7 +3,7 @@ import { printable, printableJson, printableLines } from "../lib/printable.ts";
 
 const CASES: readonly [name: string, text: string, expected: string][] = [
   ["leaves plain text as it is", "Rate limit: 3 €, 天地 👍", "Rate limit: 3 €, 天地 👍"],
-  ["drops colours", "a\x1b[1;31mred\x1b[0m", "ared"],
+  ["drops colors", "a\x1b[1;31mred\x1b[0m", "ared"],
   ["drops cursor movements and erasures", "a\x1b[2J\x1b[Hb\x1b[?25lc", "abc"],
   ["drops window titles and links", "\x1b]0;owned\x07a\x1b]8;;http://x\x1b\\b", "ab"],
   ["drops device control strings", "a\x1bPq#0;2;0\x1b\\b", "ab"],

@@ -1,18 +1,18 @@
 /**
- * Writes the one executable: what `deno task compile` runs.
+ * Builds the standalone executable: `deno task compile`.
  *
- * The permissions and V8 flags are those of the `distill` task of `deno.json`; workers are embedded
- * by their names, because `deno compile` does not find them. Further arguments go to
- * `deno compile`, such as `--target x86_64-pc-windows-msvc --output dist/retort.exe`.
+ * Permissions and V8 flags are those of the `distill` task of `deno.json`. Workers are embedded by
+ * name, because `deno compile` does not find them. Further arguments go to `deno compile`, such as
+ * `--target x86_64-pc-windows-msvc --output dist/retort.exe`.
  *
  * @module
  */
 
 const ROOT = new URL("../", import.meta.url);
-/** The folders that are searched for workers. */
+/** Folders that are searched for workers. */
 const FOLDERS = ["cli", "lib", "web"];
 
-/** The arguments of `deno compile`. */
+/** Returns the arguments of `deno compile`. */
 export async function compileArgs(further: readonly string[] = []): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
   const words: string[] = tasks.distill.command.split(" ");
@@ -22,7 +22,7 @@ export async function compileArgs(further: readonly string[] = []): Promise<stri
   return ["compile", "--quiet", ...flags, ...includes, ...output, ...further, "cli.ts"];
 }
 
-/** The modules that are started as workers, by their paths from the root. */
+/** Returns the modules that are started as workers, by their paths from the root. */
 export async function findWorkers(): Promise<string[]> {
   const workers = new Set<string>();
   for (const folder of FOLDERS) await collectWorkers(`${folder}/`, workers);

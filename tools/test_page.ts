@@ -1,6 +1,6 @@
 /**
- * The tests of the pages in a real Chromium: what `deno task test-page` runs. The Chromium from npm
- * runs on Linux only; elsewhere the tests are skipped with a message.
+ * Runs the tests of the pages in a real Chromium: `deno task test-page`. The Chromium from npm runs
+ * on Linux only; on other systems the tests are skipped with a message.
  *
  * @module
  */
@@ -19,7 +19,7 @@ if (import.meta.main) {
         ...Deno.args,
       ],
       cwd: new URL("../", import.meta.url),
-      // In parallel: each file mostly waits for its Chromium.
+      // More jobs than cores: each test mostly waits for its Chromium.
       env: { DENO_JOBS: "3" },
     }).spawn();
     Deno.exit((await child.status).code);

@@ -13,7 +13,7 @@ type Listed = Readonly<Record<string, unknown>>;
 const TABLE = "litellm/model_prices_and_context_window_backup.json";
 const TARGET = new URL("../lib/prices/public_prices.json", import.meta.url);
 const MODES = ["chat", "completion", "responses"];
-/** The suffixes of LiteLLM's names, and the values of `service_tier` in a request. */
+/** Suffixes of LiteLLM's names, and values of `service_tier` in a request. */
 const TIERS = ["flex", "priority", "balanced", "ultrafast", "batches"];
 const MILLION = 1e6;
 
@@ -49,7 +49,7 @@ async function run(command: string, args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-/** The table in our form: a line of text for each model. */
+/** Converts LiteLLM's table to ours: one line of text per model. */
 export function listOf(table: Record<string, Listed>, source: string, date: string) {
   const models = new Map(PROVIDER_IDS.map((id) => [id, {} as Record<string, string>]));
   for (const [key, entry] of Object.entries(table)) {
@@ -65,7 +65,7 @@ export function listOf(table: Record<string, Listed>, source: string, date: stri
   return { source, date, models: Object.fromEntries(sorted) };
 }
 
-/** The provider's own name of the model. */
+/** Returns the provider's own name of the model. */
 function nameOf(key: string, provider: string): string {
   return key.startsWith(`${provider}/`) ? key.slice(provider.length + 1) : key;
 }
@@ -84,8 +84,8 @@ function ratesOf(entry: Listed): string | undefined {
     for (const [bound, above] of thresholdsOf(entry)) {
       const label = `${name}>${bound}`;
       const long = clause(entry, `${above}${ending}`, label);
-      // A tier without a price for long prompts gets that of the standard tier, or its own if that
-      // is higher.
+      // A tier without a price for long prompts gets that of the standard tier, if that is higher
+      // than its own.
       const isDearer = Number(entry[`input_cost_per_token${above}`]) >
         Number(entry[`input_cost_per_token${ending}`]);
       clauses.push(long ?? (isDearer ? clause(entry, above, label) : undefined) ?? "");
@@ -109,19 +109,19 @@ function clause(entry: Listed, ending: string, label: string): string | undefine
     const value = entry[`${name}${ending}`];
     return typeof value === "number" ? rounded(value * MILLION) : undefined;
   };
-  // A tier without cache prices gets those of the model, but never more than the price without a
-  // cache.
+  // A tier without cache prices gets those of the model, but never more than its own uncached
+  // price.
   const standardCached = () => {
     const value = entry.cache_read_input_token_cost;
     return typeof value === "number" ? Math.min(rounded(value * MILLION), input!) : undefined;
   };
   const input = price("input_cost_per_token"), output = price("output_cost_per_token");
   if (input === undefined || output === undefined) return undefined;
-  // A price of 0 usually means that it is not known, or a trial.
+  // A price of 0 usually means an unknown price, or a trial.
   if (input === 0 && output === 0) return undefined;
   const named = [
     ["cached", price("cache_read_input_token_cost") ?? standardCached()],
-    // 0 means "no surcharge" in some entries, and "the same" in others.
+    // 0 means "no surcharge" in some entries, and "the same price" in others.
     ["written", price("cache_creation_input_token_cost") || undefined],
     ["reasoning", price("output_cost_per_reasoning_token")],
   ].filter(([name, value]) =>
@@ -134,7 +134,7 @@ function defaultOf(name: string, input: number, output: number): number {
   return name === "reasoning" ? output : input;
 }
 
-/** Prices by the length of the prompt, given as ranges. */
+/** Formats prices that are given for ranges of prompt lengths. */
 function ranges(entry: Listed): string | undefined {
   const tiers = entry.tiered_pricing as (Listed & { range: [number, number] })[];
   const clauses = tiers.map((tier) =>
@@ -143,7 +143,7 @@ function ranges(entry: Listed): string | undefined {
   return clauses.includes(undefined) ? undefined : clauses.join("; ");
 }
 
-/** `["272000", "_above_272k_tokens"]` for each bound in the names. */
+/** `[272000, "_above_272k_tokens"]` for each bound in the names of fields. */
 function thresholdsOf(entry: Listed): [bound: number, ending: string][] {
   const endings = Object.keys(entry).flatMap((key) =>
     /^input_cost_per_token(_above_(\d+)k_tokens)$/.exec(key) ?? []
@@ -155,7 +155,8 @@ function thresholdsOf(entry: Listed): [bound: number, ending: string][] {
   return [...bounds].sort(([a], [b]) => a - b);
 }
 
-/** `1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`: days from Monday, 1, and hours in UTC. */
+/** `1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`: weekdays (Monday is 1), and hours in UTC. `+8` in
+ * front: weekdays of Shanghai. */
 function windowsOf(offPeak: Listed): string {
   const windows = offPeak.windows as { hours_utc: string | string[]; weekdays: number[] }[];
   const zone = offPeak.weekday_timezone === "Asia/Shanghai" ? "+8 " : "";
@@ -165,7 +166,7 @@ function windowsOf(offPeak: Listed): string {
   ).join(" ");
 }
 
-/** Without rounding errors such as 0.30000000000000004. */
+/** Removes rounding errors such as 0.30000000000000004. */
 function rounded(value: number): number {
   return Number(value.toPrecision(10));
 }

@@ -1,4 +1,4 @@
-/** The AI SDK, with `p-limit` and `appendFile`. @module */
+/** Peer: the AI SDK, with `p-limit` and `appendFile`. @module */
 
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText } from "ai";

@@ -1,4 +1,4 @@
-/** The client of OpenAI, with `p-limit` and `appendFile`. @module */
+/** Peer: OpenAI's client, with `p-limit` and `appendFile`. @module */
 
 import OpenAI from "openai";
 import pLimit from "p-limit";

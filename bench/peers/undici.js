@@ -1,4 +1,4 @@
-/** A bare loop over undici: no retries, and the answers are written at the end. @module */
+/** Peer: a bare loop over undici without retries, which writes all answers at the end. @module */
 
 import { writeFile } from "node:fs/promises";
 import { Agent } from "undici";

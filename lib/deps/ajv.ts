@@ -1,7 +1,8 @@
 /**
- * JSON Schema and its formats. Takes 60 ms and some megabytes to load, so it is loaded where it is
- * used. Both packages are in one file: loaded one after the other by two dynamic imports, Deno 2.9.6
- * looks for the second in a folder that it has not made (`ajv-formats/3.0.1_1`).
+ * JSON Schema and its formats. They take 60 ms and some megabytes to load, so only code that needs
+ * them loads this file, by `import()`. Both packages are in one file: if two dynamic imports load
+ * them one after the other, Deno 2.9.6 looks for the second in a folder that it has not created
+ * (`ajv-formats/3.0.1_1`).
  *
  * @module
  */

@@ -1,4 +1,7 @@
-/** Public prices of models, as Pydantic keeps them. The list is in the package: no call is made. @module */
+/**
+ * Public prices of models, collected by Pydantic. The package contains the list: no call is made.
+ * @module
+ */
 
 export {
   calcPrice,

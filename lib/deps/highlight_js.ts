@@ -1,4 +1,6 @@
-/** Highlighting of 36 languages, as text for the page: a script that sets the global `hljs`. @module */
+/**
+ * Highlighting of 36 languages: the source of a page script that sets the global `hljs`. @module
+ */
 
 export {
   default as HIGHLIGHT_JS,

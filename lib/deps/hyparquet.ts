@@ -1,4 +1,6 @@
-/** Parquet files, and what their pages are packed with. Heavy: only `import()` brings it. @module */
+/**
+ * Reader of Parquet files and their compression codecs. Heavy: load it by `import()` only. @module
+ */
 
 export {
   type AsyncBuffer,

@@ -1,3 +1,3 @@
-/** Parquet files. Loaded where one is written. @module */
+/** Writer of Parquet files. Heavy: load it by `import()` only. @module */
 
 export { ByteWriter, ParquetWriter, type SchemaElement } from "npm:hyparquet-writer@0.17.0";

@@ -1,4 +1,4 @@
-/** Arguments of a command line from the standard library. @module */
+/** Parser of command lines, from the standard library. @module */
 
 // @ts-types="./types/std_cli.d.ts"
 export { parseArgs } from "npm:deno-std@1.4.0/cli/parse_args.js";

@@ -1,4 +1,4 @@
-/** How the user reads bytes and durations, from the standard library. @module */
+/** Formats bytes and durations for users, from the standard library. @module */
 
 // @ts-types="./types/std_fmt_bytes.d.ts"
 export { format as formatBytes } from "npm:deno-std@1.4.0/fmt/bytes.js";

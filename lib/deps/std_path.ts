@@ -1,7 +1,8 @@
 // deno-lint-ignore-file no-import-prefix -- this is where packages enter
 /**
- * Paths of the system that this runs on, from the standard library. Not its own choice of them: that loads both
- * kinds, and all of `node:process` to find out which system this is.
+ * Path functions for the current system, from the standard library. Its own module that chooses the
+ * system is not used: it loads both forms, and all of `node:process` to find out which system it
+ * is.
  *
  * @module
  */

@@ -1,5 +1,9 @@
-/** Paths as Windows has them, from the standard library: with them the paths of this project are tested anywhere.
- * @module */
+/**
+ * Path functions for Windows, from the standard library. A file of its own, so that tests of
+ * Windows paths run on any system.
+ *
+ * @module
+ */
 
 // @ts-types="./types/std_path.d.ts"
 export {

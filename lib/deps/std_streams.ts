@@ -1,4 +1,4 @@
-/** Streams of lines and of JSON from the standard library. @module */
+/** Streams of lines and of JSON, from the standard library. @module */
 
 // @ts-types="./types/std_streams.d.ts"
 export { TextLineStream } from "npm:deno-std@1.4.0/streams/text_line_stream.js";

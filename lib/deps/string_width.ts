@@ -1,6 +1,7 @@
 /**
- * The width of text in a terminal, which tests compare ours with. (`unicodeWidth` of `npm:deno-std` lacks its table.)
- * Not for the program: its segmenter and its patterns take 50 ms of a start, also where all text is ASCII.
+ * Width of text in a terminal, which tests compare ours with. (`unicodeWidth` of `npm:deno-std`
+ * lacks its table.) The program does not use it: its segmenter and patterns add 50 ms to each
+ * start, even if all text is ASCII.
  *
  * @module
  */

@@ -1,9 +1,10 @@
 // deno-lint-ignore-file no-import-prefix -- this is where packages enter
 /**
- * The HTTP transport: undici's client and proxy agent. See `docs/architecture.md` for why it is not `fetch`.
+ * HTTP transport: undici's client and proxy agent. See `docs/architecture.md` for why it is not
+ * `fetch`.
  *
- * They are loaded one by one: undici's entry loads `fetch`, WebSockets, mocks and caches as well, which takes
- * 60 ms of every start.
+ * They are imported one by one: undici's entry also loads `fetch`, WebSockets, mocks and caches,
+ * which adds 60 ms to every start.
  *
  * @module
  */
@@ -33,7 +34,7 @@ type DispatchController = undici.Dispatcher.DispatchController;
 type DispatchHandler = undici.Dispatcher.DispatchHandler;
 type DispatchOptions = undici.Dispatcher.DispatchOptions;
 
-// undici's entry adds the methods for requests. The proxy agent makes its tunnels with this one.
+// Normally undici's entry adds these methods. The proxy agent opens its tunnels with `connect`.
 Object.assign((dispatcher as typeof undici.Dispatcher).prototype, { connect });
 
 export {

@@ -1,3 +1,3 @@
-/** undici's connection pools, which benches compare with; loads all of undici. @module */
+/** undici's connection pools, for the baselines of benches. Loads all of undici. @module */
 
 export { Agent } from "npm:undici@8.12.4";

@@ -1,8 +1,8 @@
 /**
- * Progress in a terminal: at most five lines, drawn in place.
+ * Progress bar in a terminal: at most five lines, drawn in place.
  *
  * After each drawing the cursor goes back to the start of the first line. That makes a resize
- * harmless: however the terminal wraps the old lines again, they begin at the cursor, and the next
+ * harmless: however the terminal wraps the old lines, they begin at the cursor, and the next
  * drawing erases everything from there. (A bar that moves up by the number of lines it drew leaves
  * some behind when the terminal becomes narrower.)
  *
@@ -39,23 +39,21 @@ const MIN_DRAW_INTERVAL_MS = 250;
 const ERASE_LINE = "\x1b[K";
 const ERASE_BELOW = "\x1b[J";
 
-/** The options of a bar. */
 export interface BarOptions {
-  /** Writes to the terminal. */
   write: (text: string) => void;
-  /** Returns the width of the terminal; called at each drawing. */
+  /** Width of the terminal, in cells; called for each drawing. */
   columns: () => number;
-  /** Whether colours may be used (`NO_COLOR`). */
+  /** Whether to use colors (`NO_COLOR`). */
   color: boolean;
-  /** Milliseconds of a monotonic clock. @default performance.now */
+  /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
-  /** Whether the figures of the process are shown. @default false */
+  /** Whether to show lag, CPU and memory of the process. @default false */
   isVerbose?: boolean;
-  /** A name in front of the bar. @default none */
+  /** Name in front of the bar. @default none */
   projectName?: string;
 }
 
-/** A listener that draws. */
+/** Listener that draws the bar. */
 export type Bar = RunListener & {
   /** Erases the bar; the next snapshot draws it again. */
   clear(): void;
@@ -72,13 +70,13 @@ export function createBar(options: BarOptions): Bar {
   });
 }
 
-/** What is on the screen. */
+/** The bar on the screen, and the lines that are still to be printed above it. */
 class Drawing {
   readonly #options: BarOptions;
   readonly #now: () => number;
   readonly #paint: Paint;
   readonly #name: string;
-  /** Lines to print above the bar with its next drawing. */
+  /** Lines to print above the bar with the next drawing. */
   #above: string[] = [];
   #last: Snapshot | undefined;
   #drawnMs = -Infinity;
@@ -97,10 +95,10 @@ class Drawing {
     if (event.type === "snapshot") {
       this.#last = event;
     } else {
-      const { text, colour } = event.type === "notice"
+      const { text, color } = event.type === "notice"
         ? noticeSegment(event)
-        : { text: startText(event), colour: undefined };
-      this.#above.push(this.#paint(text, colour));
+        : { text: startText(event), color: undefined };
+      this.#above.push(this.#paint(text, color));
     }
     if (this.#now() - this.#drawnMs >= MIN_DRAW_INTERVAL_MS) this.#draw();
   }
@@ -133,30 +131,29 @@ class Drawing {
   }
 }
 
-/** The widest bar; more cells would add nothing. */
+/** Cells of the longest bar; more would not show more. */
 const MAX_BAR_CELLS = 100;
 
-/** The narrowest bar that shows anything. */
+/** Cells of the shortest bar; fewer would show nothing. */
 const MIN_BAR_CELLS = 4;
 
-/** Different shapes, so that they can be distinguished without colours. */
+/** Shapes of the parts differ, so that users can distinguish them without colors. */
 const SHAPES = { skipped: "▒", succeeded: "█", failed: "▚", left: "░" };
 
-/** What the lines are made with. */
+/** Layout of the lines. */
 export interface BarView {
-  /** The name in front of the bar; printable. */
+  /** Name in front of the bar, printable; "" for none. */
   readonly name: string;
-  /** The maximum number of cells in a line. */
+  /** Most cells in a line. */
   readonly width: number;
-  /** Colours text. */
   readonly paint: Paint;
-  /** Whether the figures of the process are shown. */
+  /** Whether to show lag, CPU and memory of the process. */
   readonly isVerbose: boolean;
 }
 
 /**
- * Makes the lines of the bar: three, one for the process on request, and one for a problem. Each
- * starts with an empty cell, where the cursor rests.
+ * Renders the lines of the bar: three, one for the process if requested, and one for a problem.
+ * Each starts with an empty cell, where the cursor rests.
  */
 function renderBar(snapshot: Snapshot, view: BarView): string[] {
   const { paint } = view;
@@ -164,16 +161,17 @@ function renderBar(snapshot: Snapshot, view: BarView): string[] {
   // A longer reason would leave no room for figures.
   const words = stateText(snapshot, Math.floor(width / 3));
   if (snapshot.state === "preparing") {
-    const name: Segment[] = view.name === "" ? [] : [{ text: view.name, colour: "bold" }];
+    const name: Segment[] = view.name === "" ? [] : [{ text: view.name, color: "bold" }];
     return [" " + joinSegments([...name, { text: words }], width, paint)];
   }
-  const state: Segment[] = snapshot.state === "running" ? [] : [{ text: words, colour: "yellow" }];
+  const state: Segment[] = snapshot.state === "running" ? [] : [{ text: words, color: "yellow" }];
   const figures = [...state, rowsSegment(snapshot), ...mainSegments(snapshot)];
   const brief = [...state, rowsSegment(snapshot), ...mainSegments(snapshot, true)];
   const process = view.isVerbose ? processSegments(snapshot) : [];
   const lines = [
     barLine(snapshot, view, width),
-    // Ranges of estimates make room for the number of failed rows.
+    // If the line is too long, the ranges of estimates are dropped, so that the number of failed
+    // rows stays visible.
     joinSegments(segmentCells(figures) <= width ? figures : brief, width, paint),
     joinSegments(workSegments(snapshot), width, paint),
     joinSegments(process, width, paint),
@@ -182,7 +180,7 @@ function renderBar(snapshot: Snapshot, view: BarView): string[] {
   return lines.filter((line) => line !== "").map((line) => " " + line);
 }
 
-/** `name ▒▒███████▚░░░░  62.4%`; the name alone while the number of rows is not known. */
+/** `name ▒▒███████▚░░░░  62.4%`; only the name while the number of rows is unknown. */
 function barLine(snapshot: Snapshot, { name, paint }: BarView, width: number): string {
   const label = clip(name, Math.floor(width / 3));
   const { total } = snapshot;
@@ -198,10 +196,10 @@ function barLine(snapshot: Snapshot, { name, paint }: BarView, width: number): s
 
 function barCells(snapshot: Snapshot, total: number, cells: number, paint: Paint): string {
   const scale = total > 0 ? cells / total : 0;
-  // Rounded down, so that the bar is full only when all is done.
+  // Rounded down, so that the bar is full only when all rows are done.
   const done = total > 0 ? Math.floor(doneRows(snapshot) * scale) : cells;
   const skipped = Math.min(done, Math.round(snapshot.skipped * scale));
-  // One failed row of a million still shows.
+  // At least one cell: one failed row of a million must be visible.
   const failed = snapshot.failed === 0
     ? 0
     : Math.min(done - skipped, Math.max(1, Math.round(snapshot.failed * scale)));

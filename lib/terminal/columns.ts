@@ -1,58 +1,59 @@
 /**
- * Fits text into terminal columns, and colours it.
+ * Fits text into terminal columns, and colors it.
  *
  * @module
  */
 
 import { eastAsianWidth } from "../deps/east_asian_width.ts";
 
-/** The colours. Each comes with a word or a shape that says the same. */
-export type Colour = "red" | "green" | "yellow" | "dim" | "bold";
+/** A word or a shape always says the same as the color. */
+export type Color = "red" | "green" | "yellow" | "dim" | "bold";
 
-const CODES: Readonly<Record<Colour, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 };
+const CODES: Readonly<Record<Color, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 };
 
-/** Colours text, or returns it unchanged. */
-export type Paint = (text: string, colour: Colour | undefined) => string;
+/** Returns text with the codes of a color, or unchanged. */
+export type Paint = (text: string, color: Color | undefined) => string;
 
-/** Creates the function that colours text, if `color` is set. */
-export function createPaint(color: boolean): Paint {
-  if (!color) return (text) => text;
-  return (text, colour) =>
-    colour === undefined || text === "" ? text : `\x1b[${CODES[colour]}m${text}\x1b[0m`;
+/** Returns a `Paint`; without `isColored`, one that never adds codes. */
+export function createPaint(isColored: boolean): Paint {
+  if (!isColored) return (text) => text;
+  return (text, color) =>
+    color === undefined || text === "" ? text : `\x1b[${CODES[color]}m${text}\x1b[0m`;
 }
 
-/** A piece of a line, and its colour. */
+/** A piece of a line. */
 export interface Segment {
-  /** Printable text. */
+  /** Must be printable. */
   readonly text: string;
-  /** Its colour, none by default. */
-  readonly colour?: Colour;
+  /** @default none */
+  readonly color?: Color;
 }
 
 const SEPARATOR = " · ";
 
 /**
- * Joins segments to one line of at most `width` cells. They come in order of importance: from the
- * first that does not fit, all are left out, but the very first is shortened instead.
+ * Joins segments into one line of at most `width` cells. They are ordered by importance: the first
+ * one that does not fit and all after it are dropped. If the very first does not fit, it is
+ * shortened.
  */
 export function joinSegments(segments: readonly Segment[], width: number, paint: Paint): string {
   let line = "";
   let left = width;
-  for (const { text, colour } of segments) {
+  for (const { text, color } of segments) {
     if (line === "") {
       const first = clip(text, width);
-      line = paint(first, colour);
+      line = paint(first, color);
       left -= stringWidth(first);
       continue;
     }
     left -= SEPARATOR.length + stringWidth(text);
     if (left < 0) break;
-    line += paint(SEPARATOR, "dim") + paint(text, colour);
+    line += paint(SEPARATOR, "dim") + paint(text, color);
   }
   return line;
 }
 
-/** The cells that joined segments need. */
+/** Returns the cells that joined segments need. */
 export function segmentCells(segments: readonly Segment[]): number {
   return segments.reduce((sum, { text }) => sum + SEPARATOR.length + stringWidth(text), 0) -
     SEPARATOR.length;
@@ -72,15 +73,21 @@ export function clip(text: string, width: number): string {
   return kept + "…";
 }
 
-/** Text of characters that take one cell each: ASCII, Latin-1, and what our own lines are drawn with. */
+/**
+ * Matches text whose characters take one cell each: ASCII, Latin-1, and the characters that our own
+ * lines are drawn with.
+ */
 const ONE_CELL_EACH = /^[ -~¡-¬®-ÿ‐-‧─-▟]*$/;
 
-/** The number of cells that printable text takes in a terminal. */
+/** Returns the cells that printable text takes in a terminal. */
 export function stringWidth(text: string): number {
   return ONE_CELL_EACH.test(text) ? text.length : cellsOf(text);
 }
 
-/** What characters are counted by. Made when text needs it: it takes 30 ms. */
+/**
+ * Segmenter and patterns for `cellsOf`. Created for the first text that needs them: that takes 30
+ * ms.
+ */
 let unicode: ReturnType<typeof makePatterns> | undefined;
 
 function makePatterns() {
@@ -103,7 +110,7 @@ function cellsOf(text: string): number {
     }
     for (const character of segment.replace(invisible, "")) {
       cells += eastAsianWidth(character.codePointAt(0)!);
-      // The letters of a syllable share its cells.
+      // The letters of a Hangul syllable share its cells.
       if (hangul.test(segment)) break;
     }
   }

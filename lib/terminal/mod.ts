@@ -1,7 +1,7 @@
 /**
  * A run as text: the bar, plain lines, JSON lines and the summary.
  *
- * In: snapshots and events. Out: text. It never writes by itself and never counts anything.
+ * In: snapshots and events. Out: text. Nothing in this folder writes by itself or counts anything.
  *
  * @module
  */

@@ -22,30 +22,37 @@ import {
   workSegments,
 } from "./status.ts";
 
-/** The options of plain lines. */
 export interface PlainOptions {
-  /** Writes to the log; the text ends with a line break. */
+  /** Writes to the log. The text ends with a line break. */
   write: (text: string) => void;
-  /** Whether the figures of the process are shown, in a second line. @default false */
+  /** Whether to show lag, CPU and memory of the process, in a second line. @default false */
   isVerbose?: boolean;
-  /** The longest time between two lines. @default 30000 */
+  /** Longest time between two lines. @default 30000 */
   intervalMs?: number;
-  /** Milliseconds of a monotonic clock. @default performance.now */
+  /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
 }
 
-/** While rows wait again and again for a moment, the state changes several times a second. */
+/**
+ * Least time between lines for short waits: while rows back off again and again, the state changes
+ * several times a second.
+ */
 const MIN_BETWEEN_WAITS_MS = 10_000;
 
 /** A longer reason would leave no room for figures. */
 const MAX_REASON_CELLS = 40;
 
-/** With less room, no problem is shown: then estimates have no ranges. */
+/**
+ * With less room for the problem, the estimates lose their ranges; if it is still too little, the
+ * problem is dropped.
+ */
 const MIN_TROUBLE_CELLS = 16;
 
 const PLAIN = createPaint(false);
 
-/** Makes a listener that writes a line every 30 s, at each change of state, and for each notice. */
+/**
+ * Creates a listener that writes a line every 30 s, at each change of state, and for each notice.
+ */
 export function createPlain(options: PlainOptions): RunListener {
   const { write, isVerbose = false, intervalMs = 30_000, now = () => performance.now() } = options;
   let lastMs = -Infinity;
@@ -66,8 +73,8 @@ export function createPlain(options: PlainOptions): RunListener {
 }
 
 /**
- * One line of at most 120 columns, the most important segments first, with the problem in the
- * remaining room.
+ * Formats a snapshot in one line of at most 120 columns, most important segments first, with the
+ * problem in the remaining room.
  */
 function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const time = formatDuration(snapshot.elapsed_ms);
@@ -88,7 +95,7 @@ function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   return `${line}${end}\n${isVerbose ? `  ${joinSegments(more, MOST_COLUMNS - 2, PLAIN)}\n` : ""}`;
 }
 
-/** Makes a listener that writes each event as one line of JSON. */
+/** Creates a listener that writes each event as one line of JSON. */
 export function createJsonLines(options: { write: (text: string) => void }): RunListener {
   const { write } = options;
   return (event: RunEvent) => write(printableJson(JSON.stringify(event)) + "\n");

@@ -1,6 +1,6 @@
 /**
- * The segments of a status: rows, speed and teachers of a snapshot. The bar and the plain lines are
- * built from them.
+ * Segments of a status: rows, speed and teachers of a snapshot. The bar and the plain lines consist
+ * of them.
  *
  * @module
  */
@@ -40,15 +40,15 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
   halted: "ended early",
 };
 
-/** The maximum width of a line of progress, however wide the terminal is. */
+/** Most columns of a line of progress, however wide the terminal is. */
 export const MOST_COLUMNS = 120;
 
-/** Less is shown as `0.0 s`. */
+/** A shorter time would be shown as `0.0 s`. */
 const MIN_ETA_MS = 50;
 
 /**
- * What the run is doing, and why if nothing is sent:
- * `backing off until 12:03:07 (429: tokens per min)`. The reason is shortened to `mostReasonCells`.
+ * Says what the run is doing and, if nothing is sent, why: `backing off until 12:03:07 (429: tokens
+ * per min)`. The reason has at most `mostReasonCells` cells.
  */
 export function stateText(snapshot: Snapshot, mostReasonCells: number): string {
   const { state, backing_off_until } = snapshot;
@@ -62,13 +62,16 @@ export function stateText(snapshot: Snapshot, mostReasonCells: number): string {
   return why === "" ? STATE_WORDS.backing_off : `backing off${why}`;
 }
 
-/** If the only teacher ended the run, its reason: that of the run begins with its address. */
+/**
+ * Returns why the run is in its state. If the only teacher halted, that is the teacher's reason:
+ * the run's own begins with the address, which is superfluous.
+ */
 function reasonOf({ reason, teachers }: Snapshot): string | null {
   const [only, ...others] = teachers;
   return only?.state === "halted" && others.length === 0 ? only.reason : reason;
 }
 
-/** Rows that are finished, from earlier runs and from this one. */
+/** Counts rows that are finished, by earlier runs and by this one. */
 export function doneRows({ skipped, succeeded, failed }: Snapshot): number {
   return skipped + succeeded + failed;
 }
@@ -80,14 +83,13 @@ export function rowsSegment(snapshot: Snapshot): Segment {
   return { text: total === null ? `${done} rows done` : `${done}/${formatCount(total)} rows` };
 }
 
-/** `62.0%`, or nothing while the number of rows is not known. */
+/** `62.0%`; no segment while the number of rows is unknown. */
 export function shareSegments(snapshot: Snapshot): Segment[] {
   const { total } = snapshot;
   return total === null ? [] : [{ text: formatPercent(doneRows(snapshot), total) }];
 }
 
-/** What users ask first: the speed, the end, the cost, and how many rows failed. `isBrief` leaves out the ranges
- * of estimates. */
+/** Speed, time left, cost, and number of failed rows. `isBrief` omits the ranges of estimates. */
 export function mainSegments(snapshot: Snapshot, isBrief = false): Segment[] {
   const { failed, rate_per_s } = snapshot;
   const shown = isBrief
@@ -97,12 +99,14 @@ export function mainSegments(snapshot: Snapshot, isBrief = false): Segment[] {
     { text: formatRate(rate_per_s, "rows") },
     ...etaSegments(shown),
     ...costSegments(shown),
-    ...failed > 0 ? [{ text: `${formatCount(failed)} failed`, colour: "red" as const }] : [],
+    ...failed > 0 ? [{ text: `${formatCount(failed)} failed`, color: "red" as const }] : [],
   ];
 }
 
-/** `ETA 13 s (11 – 16 s)`. While nothing is sent, there is no estimate. A run that its teacher throttles is not
- * ramping up: there the lower bound is shown. */
+/**
+ * `ETA 13 s (11 – 16 s)`; no segment while nothing is sent. If the estimate is only a lower bound,
+ * throttled runs show that bound, because they are not ramping up.
+ */
 function etaSegments(snapshot: Snapshot): Segment[] {
   const { state, eta_is_lower_bound, eta_range_s, refused_for_load } = snapshot;
   const etaMs = (snapshot.eta_s ?? 0) * 1000;
@@ -116,21 +120,21 @@ function etaSegments(snapshot: Snapshot): Segment[] {
   const range = eta_range_s === null
     ? eta
     : formatDurationRange(eta_range_s[0] * 1000, eta_range_s[1] * 1000);
-  return [{ text: `ETA ${eta}${range === eta ? "" : ` (${range})`}`, colour: "bold" }];
+  return [{ text: `ETA ${eta}${range === eta ? "" : ` (${range})`}`, color: "bold" }];
 }
 
-/** What is in flight. */
+/** Attempts in flight, waiting rows, throttling, tokens and latency. */
 export function workSegments(snapshot: Snapshot): Segment[] {
   const { waiting, refused_for_load, tokens_per_s, latency_ms } = snapshot;
   const { wasted_completion_tokens: wasted } = snapshot;
   const segments: Segment[] = [{ text: flightText(snapshot) }];
-  if (waiting > 0) segments.push({ text: `${formatCount(waiting)} waiting`, colour: "yellow" });
+  if (waiting > 0) segments.push({ text: `${formatCount(waiting)} waiting`, color: "yellow" });
   if (refused_for_load > 0) {
-    segments.push({ text: `${formatCount(refused_for_load)} throttled`, colour: "yellow" });
+    segments.push({ text: `${formatCount(refused_for_load)} throttled`, color: "yellow" });
   }
   if (tokens_per_s > 0) segments.push({ text: formatRate(tokens_per_s, "tokens") });
   if (wasted > 0) {
-    segments.push({ text: `${formatCount(wasted)} tokens wasted`, colour: "yellow" });
+    segments.push({ text: `${formatCount(wasted)} tokens wasted`, color: "yellow" });
   }
   if (latency_ms.max > 0) {
     const { p50, p99 } = latency_ms;
@@ -145,18 +149,18 @@ function flightText({ in_flight, concurrency, limit }: Snapshot): string {
   return `${formatCount(in_flight)}/${formatCount(concurrency)} in flight${limited}`;
 }
 
-/** The load of the run on this machine. */
+/** Lag, CPU and memory of this process. */
 export function processSegments(
   { event_loop_lag_ms, cpu_percent, rss_bytes }: Snapshot,
 ): Segment[] {
   return [
-    { text: `lag ${formatLatency(event_loop_lag_ms.p99)}`, colour: "dim" },
-    { text: `CPU ${Math.round(cpu_percent)}%`, colour: "dim" },
-    { text: formatBytes(rss_bytes), colour: "dim" },
+    { text: `lag ${formatLatency(event_loop_lag_ms.p99)}`, color: "dim" },
+    { text: `CPU ${Math.round(cpu_percent)}%`, color: "dim" },
+    { text: formatBytes(rss_bytes), color: "dim" },
   ];
 }
 
-/** `$1.20 of ~$14 ($13 – $15, max $20)`: so far, estimated and allowed. */
+/** `$1.20 of ~$14 ($13 – $15, max $20)`: so far, estimated, and allowed. */
 function costSegments(snapshot: Snapshot): Segment[] {
   const { cost_usd, projected_cost_usd: projected, max_cost_usd: most } = snapshot;
   if (cost_usd === null) return [];
@@ -170,7 +174,7 @@ function costSegments(snapshot: Snapshot): Segment[] {
   const isTooMuch = most !== null && Math.max(cost_usd, projected ?? 0) > most;
   const text = formatUsd(cost_usd) + (isShown ? ` of ~${formatRoughUsd(projected)}` : "") +
     (asides === "" ? "" : ` (${asides})`);
-  return [isTooMuch ? { text, colour: "yellow" } : { text }];
+  return [isTooMuch ? { text, color: "yellow" } : { text }];
 }
 
 function hasEnded({ state }: Snapshot): boolean {
@@ -184,8 +188,8 @@ export function errorText({ type, status, message, count }: ErrorGroup): string 
 }
 
 /**
- * Problems: teachers that are not up, and the error that most rows failed with. Repeated attempts
- * need no action.
+ * Formats problems that need action: teachers that are not up, and the error that most rows failed
+ * with. Errors of attempts that were retried need none.
  */
 export function troubleTexts({ teachers, errors }: Snapshot): string[] {
   const losing = errors.filter(({ actions }) => actions.failed > 0)
@@ -197,7 +201,7 @@ export function troubleTexts({ teachers, errors }: Snapshot): string[] {
   return teacherTrouble === undefined ? texts : [teacherTrouble, ...texts];
 }
 
-/** The first line of a run. */
+/** First line of a run. */
 export function startText(event: RunStart): string {
   const { pending, skipped, concurrency } = event;
   const rows = pending === null ? "Rows" : formatCountOf(pending, "row");
@@ -209,13 +213,15 @@ export function startText(event: RunStart): string {
   return printable(`${rows} to do${before}: ${model}${teacher}, concurrency ${lanes}`);
 }
 
-/** A notice as a line; warnings are marked by a word, not only by colour. */
+/** A notice as a line. Warnings begin with a word, because colors may be off. */
 export function noticeSegment({ level, message }: Notice): Segment {
   const text = printable(message);
-  return level === "warning" ? { text: `Warning: ${text}`, colour: "yellow" } : { text };
+  return level === "warning" ? { text: `Warning: ${text}`, color: "yellow" } : { text };
 }
 
-/** The states of a teacher, and what the time in `until` means; "" where it means nothing. */
+/**
+ * Words for the states of a teacher, and for the time in `until`; "" if the state has no such time.
+ */
 const TEACHER_STATES: Readonly<Record<TeacherStatus["state"], { word: string; until: string }>> = {
   up: { word: "up", until: "" },
   cooling_down: { word: "cooling down", until: " until" },
@@ -224,15 +230,15 @@ const TEACHER_STATES: Readonly<Record<TeacherStatus["state"], { word: string; un
   halted: { word: "halted", until: "" },
 };
 
-/** The maximum number of lines for teachers. */
+/** Most lines for teachers. */
 const MAX_LINES = 4;
 
 const MAX_NAME_CELLS = 40;
 const MAX_REASON_CELLS = 40;
 
 /**
- * `1 of 2 teachers up: gpu2:8000 down (connection refused)`; undefined if all are up, or if there
- * is only one, because then the state of the run says it.
+ * `1 of 2 teachers up: gpu2:8000 down (connection refused)`. Undefined if all teachers are up, or
+ * if there is only one: then the state of the run says it.
  */
 export function troubleText(teachers: readonly TeacherStatus[]): string | undefined {
   const others = teachers.filter(({ state }) => state !== "up");
@@ -243,7 +249,10 @@ export function troubleText(teachers: readonly TeacherStatus[]): string | undefi
   }`;
 }
 
-/** A line for each teacher, in columns: `http://gpu1:8000/v1  qwen3  600 answered · 3 not answered`. */
+/**
+ * Formats a line for each teacher, in columns: `http://gpu1:8000/v1  qwen3  600 answered · 3 not
+ * answered`.
+ */
 export function teacherLines(teachers: readonly TeacherStatus[]): string[] {
   const shown = teachers.length > MAX_LINES ? teachers.slice(0, MAX_LINES - 1) : teachers;
   const addresses = column(shown.map(({ address }) => address));
@@ -261,7 +270,7 @@ export function teacherLines(teachers: readonly TeacherStatus[]): string[] {
   return lines;
 }
 
-/** Texts padded to one width plus two cells; empty if all are empty. */
+/** Pads texts to the same width plus two cells; all stay empty if all are empty. */
 function column(texts: readonly string[]): string[] {
   const cells = texts.map((text) => clip(printable(text), MAX_NAME_CELLS));
   const width = Math.max(...cells.map((text) => stringWidth(text)));
@@ -283,13 +292,12 @@ function hostOf({ address }: TeacherStatus): string {
   return clip(printable(host === "" ? address : host), MAX_NAME_CELLS);
 }
 
-/** What was tried, and the cause after the last colon. */
+/** Matches what was tried, and the cause after the last colon. */
 const CAUSE_LAST = /^(Cannot .+): ([^:]+)$/;
 
 /**
- * A reason in at most `cells` cells. If it has to be shortened, the cause comes first: in
- * `Cannot connect to gpu1.example:8000: connection refused` the end says most. Empty if there is
- * none.
+ * Shortens a reason to `cells` cells; "" if there is none. If it is too long, the cause moves to
+ * the front: in `Cannot connect to gpu1.example:8000: connection refused`, the end says most.
  */
 export function shortReason(reason: string | null, cells: number): string {
   const text = printable(reason ?? "");

@@ -1,5 +1,5 @@
 /**
- * The summary at the end of a run: what was done, what it took, and what to type next.
+ * Summary at the end of a run: what was done, what it took, and what to type next.
  *
  * @module
  */
@@ -16,28 +16,34 @@ import {
 } from "../figures.ts";
 import { printable } from "../printable.ts";
 import { errorText, teacherLines } from "./status.ts";
-import { clip, type Colour, createPaint, type Paint } from "./columns.ts";
+import { clip, type Color, createPaint, type Paint } from "./columns.ts";
 
 const MAX_ERRORS = 3;
 const MAX_FILES = 2;
 const MAX_ERROR_CELLS = 100;
 const TRUNCATED_ADVICE = "with a higher --max-tokens, or --on-truncated escalate";
 
-/** How the summary is written. */
 export interface SummaryTextOptions {
-  /** The command that continues the run or retries its failures. */
+  /** Command that continues the run or retries its failures. @default none is shown */
   continueCommand?: string;
-  /** The command that exports the results. It is shown once only failed rows are left. */
+  /**
+   * Command that exports the results, shown if the run is complete except for failed rows. @default
+   * none is shown
+   */
   exportCommand?: string;
-  /** Whether colours may be used (`NO_COLOR`). */
+  /** Whether to use colors (`NO_COLOR`). */
   color: boolean;
 }
 
-/** A line of the summary; lines after the first of a label have an empty one. */
+/**
+ * A line of the summary. Only the first line of several with the same label has it; it is "" in the
+ * others.
+ */
 type Line = readonly [label: string, text: string];
 
 /**
- * Writes the summary: at most 34 lines, each with a line break. Figures that are zero have no line.
+ * Formats the summary in at most 34 lines, each with a line break. Figures that are zero have no
+ * line.
  */
 export function summaryText(summary: Summary, options: SummaryTextOptions): string {
   const paint = createPaint(options.color);
@@ -60,7 +66,10 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
   return headline(summary, paint) + "\n\n" + align(lines, paint);
 }
 
-/** Whether rows failed because they were truncated: the same request would be truncated again. */
+/**
+ * Whether rows failed because their answers were truncated: sent again unchanged, they would be
+ * truncated again.
+ */
 function hasTruncated({ errors }: Summary): boolean {
   return errors.some(({ type, action }) => type === "truncated" && action === "failed");
 }
@@ -71,11 +80,11 @@ function align(lines: readonly Line[], paint: Paint): string {
 }
 
 function headline(summary: Summary, paint: Paint): string {
-  const [words, colour] = ending(summary);
-  return paint(words, colour);
+  const [words, color] = ending(summary);
+  return paint(words, color);
 }
 
-function ending(summary: Summary): [string, Colour] {
+function ending(summary: Summary): [string, Color] {
   const { state, pending } = summary;
   const time = formatDuration(summary.elapsed_ms);
   const left = `${formatCount(pending)} ${rows(pending)} still to do`;
@@ -87,11 +96,11 @@ function ending(summary: Summary): [string, Colour] {
   }
   if (state === "interrupted") return [interruption(summary, time, left), "yellow"];
   if (pending > 0) return [`Ended after ${time}: ${left}`, "yellow"];
-  const [words, colour] = completion(summary);
-  return [`Finished in ${time}: ${words}`, colour];
+  const [words, color] = completion(summary);
+  return [`Finished in ${time}: ${words}`, color];
 }
 
-/** The clock starts with the first row that could be sent. */
+/** Describes an interruption. `elapsed_ms` is 0 if the signal came before any row could be sent. */
 function interruption(summary: Summary, time: string, left: string): string {
   const { elapsed_ms, pending, failures_on_disk } = summary;
   if (elapsed_ms === 0) return "Interrupted while the input was read: nothing was sent";
@@ -105,7 +114,7 @@ function withoutResult(count: number): string {
   return `${formatCount(count)} ${count === 1 ? "row has" : "rows have"} no result`;
 }
 
-function completion({ total, failures_on_disk, bad_rows }: Summary): [string, Colour] {
+function completion({ total, failures_on_disk, bad_rows }: Summary): [string, Color] {
   const without = failures_on_disk + bad_rows;
   if (total + bad_rows === 0) return ["the input has no rows", "yellow"];
   if (without === 0) return ["every row has a result", "green"];
@@ -159,7 +168,10 @@ function costLines(summary: Summary): Line[] {
   ]);
 }
 
-/** Shown only if it was searched for; after a halt there is none. */
+/**
+ * Returns the concurrency that `auto` has found; "" with a fixed one, and after a halt, which
+ * leaves no limit.
+ */
 function concurrency({ limit, concurrency_is_auto, succeeded_attempts }: Summary): string {
   if (!concurrency_is_auto || succeeded_attempts === 0 || limit === 0) return "";
   return `${formatCount(limit)}, found by auto`;
@@ -203,8 +215,8 @@ function teachersLines({ teachers }: Summary): Line[] {
 }
 
 /**
- * Errors that rows failed with come first.
- * `408 × rate_limit 429: Slow down · 407 retried, 1 failed`.
+ * `408 × rate_limit 429: Slow down · 407 retried, 1 failed`. Errors with the most failed rows come
+ * first.
  */
 function errorLines({ errors }: Summary): Line[] {
   const shown = errors.toSorted((a, b) => b.actions.failed - a.actions.failed)

@@ -1,15 +1,16 @@
 /**
- * The grammar of conditions, and what they mean.
+ * Grammar and evaluation of conditions.
  *
  * ```text
  * condition  = conjunction { "or" conjunction }
  * conjunction = negation { "and" negation }
  * negation   = "not" negation | comparison
  * comparison = "(" condition ")"
- *            | operand [ ("==" | "!=" | "<" | "<=" | ">" | ">=" | "contains" | "icontains") operand ]
+ *            | operand [ ( "==" | "!=" | "<" | "<=" | ">" | ">="
+ *                        | "contains" | "icontains" ) operand ]
  *            | operand "matches" text
  *            | operand [ "not" ] "in" ( "(" | "[" ) operand { "," operand } ( ")" | "]" )
- * operand    = path | text | number | true | false | null; an odd name in a path is in backquotes
+ * operand    = path | text | number | true | false | null; odd names in a path are in backquotes
  * ```
  *
  * @module
@@ -17,64 +18,62 @@
 
 import { type Pattern, patternOf, type Token, tokensOf, valueAt, whereError } from "./tokens.ts";
 
-/** Returns the value at a path of a row; undefined where there is none. */
+/** Returns the value at a path of a row; null if there is none. */
 export type Lookup = (path: readonly string[]) => unknown;
 type Operand = ((lookup: Lookup) => unknown) & {
   constant?: unknown;
   path?: readonly string[];
 };
 type Condition = ((lookup: Lookup) => boolean) & {
-  /** The conditions that all have to hold, where it is a conjunction. */
+  /** For a conjunction: the conditions that all have to hold. */
   parts?: readonly Part[];
-  /** See `Part`. */
   needle?: Needle;
   comparison?: Comparison;
   alternatives?: readonly (readonly Part[])[];
 };
 
-/** A condition that is alone or is joined to others by "and". */
+/** A member of a conjunction, or a condition that is not one. */
 export interface Part {
-  /** The condition as it was written. */
+  /** As the user wrote it. */
   readonly text: string;
-  /** The paths that it looks at. */
+  /** Paths of all fields that the condition reads. */
   readonly paths: readonly (readonly string[])[];
-  /** Whether it holds. */
+  /** Whether the condition holds for a row. */
   readonly test: (lookup: Lookup) => boolean;
-  /** A text that the value of a path must contain for the condition to hold, where there is one. */
+  /** Text without which the condition cannot hold. Absent if no such text is known. */
   readonly needle?: Needle;
-  /** The comparison, where it compares a field with a number. */
+  /** Present if the condition is a comparison of a field with a number. */
   readonly comparison?: Comparison;
-  /** The alternatives that "or" joins, each a list of parts that all have to hold. */
+  /** For a disjunction: its alternatives, each a list of parts that all have to hold. */
   readonly alternatives?: readonly (readonly Part[])[];
 }
 
-/** A comparison of a field with a number. */
+/** A comparison of a field with a number, the field on the left. */
 export interface Comparison {
-  /** The path of the field. */
+  /** Path of the field. */
   readonly path: readonly string[];
   /** `==`, `!=`, `<`, `<=`, `>` or `>=`. */
   readonly operator: string;
-  /** The number. */
   readonly value: number;
 }
 
-/** A text that the value of a path must contain. */
+/** A text that the value of a field must contain. */
 export interface Needle {
-  /** The path. */
+  /** Path of the field. */
   readonly path: readonly string[];
-  /** The text. */
   readonly text: string;
   /** Whether upper and lower case are the same. */
   readonly ignoresCase: boolean;
 }
 
-/** A parsed condition. */
 export interface Where {
-  /** Whether an object meets it. A name that the object does not have is looked for in `others`. */
+  /**
+   * Whether a row meets the condition. Fields that `row` lacks are looked up in `others`, in order.
+   */
   matches(row: object, ...others: readonly (object | undefined)[]): boolean;
-  /** The paths that it looks at. */
+  /** Paths of all fields that the condition reads. */
   readonly paths: readonly (readonly string[])[];
-  /** The conditions that "and" joins: all of them have to hold. */
+  /** Conditions that all have to hold: the members of a conjunction, or the whole condition. */
   readonly parts: readonly Part[];
 }
 
@@ -116,7 +115,7 @@ const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>>
       a.some((one) => typeof one === "string" && one.toLowerCase() === b.toLowerCase())),
 };
 
-/** No user nests brackets deeper than this; the stack holds some thousands. */
+/** Limit of nested brackets and `not`. The stack would hold some thousands. */
 const MAX_DEPTH = 200;
 
 class Parser {
@@ -158,7 +157,9 @@ class Parser {
     return Object.assign(condition, { parts });
   }
 
-  /** One member of a conjunction; a conjunction in brackets gives its members. */
+  /**
+   * Parses a member of a conjunction; returns several if it is itself a conjunction in brackets.
+   */
   #part(): readonly Part[] {
     const start = this.#tokens[this.#next].at;
     const firstPath = this.paths.length;
@@ -215,7 +216,10 @@ class Parser {
     return (lookup) => Boolean(left(lookup));
   }
 
-  /** What follows an operand. `icontains` and `matches` are names of fields anywhere else. */
+  /**
+   * Returns the operator after an operand. `icontains` and `matches` are operators only in this
+   * place, and names of fields elsewhere.
+   */
   #operator(): string {
     const { kind, path } = this.#tokens[this.#next];
     const name = path?.length === 1 ? path[0].toLowerCase() : "";
@@ -293,7 +297,7 @@ function needleOf(kind: string, left: Operand, right: Operand): Needle | undefin
   return { path, text, ignoresCase: kind === "icontains" };
 }
 
-/** Below 0, 0 or above it; NaN where the two cannot be compared. */
+/** Compares: below 0, 0 or above 0; NaN if the values are of different types. */
 function order(a: unknown, b: unknown): number {
   if (typeof a === "number" && typeof b === "number") return a - b;
   if (typeof a !== "string" || typeof b !== "string") return NaN;

@@ -1,20 +1,19 @@
 /**
- * The tokens of a condition, the names of fields among them, and its regular expressions.
+ * Tokens of a condition, names of fields, and regular expressions.
  *
  * @module
  */
 
 import { UsageError } from "../errors.ts";
 
-/** One token of a condition. */
 export interface Token {
-  /** What it is; an operator, a bracket or a keyword is its own kind. */
+  /** Operators, brackets and keywords have a kind each: their own text. */
   readonly kind: "value" | "path" | "end" | string;
-  /** Its position in the text, from 0. */
+  /** Position in the text, from 0. */
   readonly at: number;
-  /** A text, a number, true, false or null. */
+  /** For a value: a text, a number, true, false or null. */
   readonly value?: unknown;
-  /** The names of a path. */
+  /** For a path: its names. */
   readonly path?: readonly string[];
 }
 
@@ -38,7 +37,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Splits a condition into its tokens.
+ * Splits a condition into tokens.
  *
  * @throws {UsageError} with the position of invalid text
  */
@@ -74,7 +73,7 @@ export function tokensOf(text: string): Token[] {
   return tokens;
 }
 
-/** The error for a condition that cannot be understood. */
+/** Creates the error for a condition that cannot be parsed. `at` is a position from 0. */
 export function whereError(text: string, at: number, problem: string): UsageError {
   return new UsageError(
     `Cannot use the condition ${JSON.stringify(text)}: at character ${at + 1}: ${problem}`,
@@ -103,13 +102,17 @@ function unquoted(quoted: string, text: string, at: number): string {
   }
 }
 
-/** Returns the value of one field; a name that the object does not have is looked for in `others`. */
+/**
+ * Returns the value of a field, or null. A field that `row` lacks is looked up in `others`, in
+ * order.
+ */
 export type Field = (row: object, ...others: readonly (object | undefined)[]) => unknown;
 
 /**
- * Parses the name of one field: `completion_tokens`, `meta.score`, `meta["odd name"]`, or an odd one in backquotes.
+ * Parses the name of a field: `completion_tokens`, `meta.score`, `meta["odd name"]`, or an odd name
+ * in backquotes.
  *
- * @throws {UsageError} where it is anything else
+ * @throws {UsageError} if the text is anything else
  */
 export function parseField(text: string): Field {
   const [token, end] = tokensOf(text);
@@ -119,7 +122,10 @@ export function parseField(text: string): Field {
   return (row, ...others) => valueAt([row, ...others], token.path!);
 }
 
-/** The value at a path of the first of the objects that has its first name; null where none has. */
+/**
+ * Returns the value at a path, in the first object that has the path's first name; null if there is
+ * none.
+ */
 export function valueAt(rows: readonly (object | undefined)[], path: readonly string[]): unknown {
   const row = rows.find((one) => one !== undefined && Object.hasOwn(one, path[0]));
   let value: unknown = row;
@@ -130,7 +136,7 @@ export function valueAt(rows: readonly (object | undefined)[], path: readonly st
   return value ?? null;
 }
 
-/** A regular expression, and what is known about the texts that it matches. */
+/** A regular expression, and a text that prefilters its matches. */
 export interface Pattern {
   readonly regExp: RegExp;
   /** A text that every match contains, or "". */
@@ -140,9 +146,10 @@ export interface Pattern {
 }
 
 /**
- * Reads the regular expression of `matches`: dots match line feeds, and `(?i)` in front ignores case.
+ * Parses the regular expression of `matches`: dots match line feeds, and `(?i)` in front ignores
+ * case.
  *
- * @throws {SyntaxError} where it is not a regular expression
+ * @throws {SyntaxError} if it is not a regular expression
  */
 export function patternOf(text: string): Pattern {
   const flag = /^\(\?([ims]+)\)/.exec(text);
@@ -158,16 +165,16 @@ export function patternOf(text: string): Pattern {
   }
 }
 
-/** Shorter texts occur in nearly every line. */
+/** Least length of a required text: shorter ones occur in nearly every line. */
 const SHORTEST = 3;
-/** A character that stands for itself, escaped or not. */
+/** Matches a character that stands for itself, escaped or not. */
 const LITERAL = /\\(?:[^\p{L}\p{N}_]|[nt])|[^\\()[\]{}.^$|*+?]/uy;
 const QUANTIFIER = /([*+?]|\{(\d+)(?:,\d*)?\})\??/y;
-/** One thing of any other kind; groups are skipped by their brackets. */
+/** Matches any other atom or token. Groups are skipped by counting their brackets. */
 const OTHER = /\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|k<[^>]*>|c?.)|./suy;
 const CLASS = /\[(?:\\.|[^\]\\])*\]/sy;
 
-/** The longest run of plain characters that every match must contain. */
+/** Returns the longest run of plain characters that every match must contain. */
 function requiredIn(source: string): string {
   let longest = "", run: string[] = [];
   const end = () => {
@@ -192,7 +199,7 @@ function requiredIn(source: string): string {
     } else if (depth === 0) run.push(UNESCAPED[literal] ?? literal.replace(/^\\/, ""));
     const quantifier = take(QUANTIFIER);
     if (quantifier !== null && /^[*?]|^\{0/.test(quantifier[0])) run.pop();
-    // Something repeated is not followed directly by the next character.
+    // After a repeated or unknown atom, the next character need not follow the run directly.
     if (literal === undefined || quantifier !== null) end();
   }
   end();

@@ -255,12 +255,12 @@ Deno.test("createBar() that never drew leaves nothing at its end", () => {
   assertEquals(writes, []);
 });
 
-Deno.test("createBar() uses colours only when allowed, and has the same text without", () => {
+Deno.test("createBar() uses colors only when allowed, and has the same text without", () => {
   const plain = setUp(100);
-  const coloured = setUp(100, { color: true });
+  const colored = setUp(100, { color: true });
   plain.bar(makeSnapshot());
-  coloured.bar(makeSnapshot());
+  colored.bar(makeSnapshot());
   assert(!plain.writes.join("").includes("m\x1b") && !plain.writes.join("").includes("\x1b[31m"));
-  assert(coloured.writes.join("").includes("\x1b[31m"));
-  assertEquals(coloured.screen.lines, plain.screen.lines);
+  assert(colored.writes.join("").includes("\x1b[31m"));
+  assertEquals(colored.screen.lines, plain.screen.lines);
 });

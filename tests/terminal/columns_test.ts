@@ -48,7 +48,7 @@ Deno.test("joinSegments() omits segments that do not fit, from the end", () => {
   assertEquals(joinSegments(segments, 2, paint), "o…");
 });
 
-Deno.test("createPaint() uses colours only where allowed", () => {
+Deno.test("createPaint() uses colors only where allowed", () => {
   assertEquals(createPaint(true)("no", "red"), "\x1b[31mno\x1b[0m");
   assertEquals(createPaint(true)("no", undefined), "no");
   assertEquals(createPaint(false)("no", "red"), "no");

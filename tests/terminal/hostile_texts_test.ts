@@ -62,7 +62,7 @@ function written(text: string, isBar: boolean, color: boolean): string {
   return output;
 }
 
-/** What the bar itself writes: colours, and the cursor up and what follows cleared. */
+/** What the bar itself writes: colors, and the cursor up and what follows cleared. */
 // deno-lint-ignore no-control-regex
 const OWN = /\x1b\[(?:[\d;]*m|\d+A|[JK])|[\r\n]/g;
 
@@ -76,8 +76,8 @@ Deno.test("no text of a prompt, a model or a server can control the terminal", (
       const steering = /[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]/g;
       const rest = output.replaceAll(isBar ? OWN : /\n/g, "");
       assertEquals([text, rest.match(steering)], [text, null]);
-      const colours = new Set(output.match(OWN)).difference(harmless);
-      assertEquals([text, [...colours].filter((one) => one.endsWith("m"))], [text, []]);
+      const colors = new Set(output.match(OWN)).difference(harmless);
+      assertEquals([text, [...colors].filter((one) => one.endsWith("m"))], [text, []]);
     }
   }
 });

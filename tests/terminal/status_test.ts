@@ -117,10 +117,10 @@ for (const [name, changes, expected] of COSTS) {
 }
 
 Deno.test("mainSegments() marks a cost that is going to exceed what is allowed", () => {
-  const colour = (projected_cost_usd: number) =>
+  const color = (projected_cost_usd: number) =>
     mainSegments(makeSnapshot({ cost_usd: 1, projected_cost_usd, max_cost_usd: 20 }))
-      .find(({ text }) => text.includes("$"))!.colour;
-  assertEquals([colour(19), colour(21)], [undefined, "yellow"]);
+      .find(({ text }) => text.includes("$"))!.color;
+  assertEquals([color(19), color(21)], [undefined, "yellow"]);
 });
 
 Deno.test("troubleTexts() names teachers that are not up, and the error that most rows failed with", () => {

@@ -236,10 +236,10 @@ Deno.test("summaryText() counts one call of a run that crashed, and one retry, i
   assert(text.includes("  Crashed    1 call was in flight when the last run crashed"));
 });
 
-Deno.test("summaryText() has the same text in colours", () => {
+Deno.test("summaryText() has the same text in colors", () => {
   const summary = makeSummary({ failures_on_disk: 3, errors: ERRORS });
-  const coloured = summaryText(summary, { color: true });
-  assert(coloured.includes("\x1b[33mFinished"));
+  const colored = summaryText(summary, { color: true });
+  assert(colored.includes("\x1b[33mFinished"));
   // deno-lint-ignore no-control-regex
-  assertEquals(coloured.replace(/\x1b\[\d+m/g, ""), summaryText(summary, { color: false }));
+  assertEquals(colored.replace(/\x1b\[\d+m/g, ""), summaryText(summary, { color: false }));
 });

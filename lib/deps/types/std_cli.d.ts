@@ -1,5 +1,7 @@
-/** `--` holds what follows it, `_` whatever else is no flag; flags are in the order in which they were first
- * given. */
+/**
+ * `--` holds the arguments after `--`, `_` all others that are not flags. Flags are in the order in
+ * which each first occurred.
+ */
 export interface ParsedArguments {
   readonly _: string[];
   readonly "--": string[];
@@ -15,12 +17,14 @@ export declare function parseArgs(
     collect?: readonly string[];
     negatable?: readonly string[];
     default?: Readonly<Record<string, unknown>>;
-    /** Called with flags that were not named above. */
+    /** Called with each flag that is not listed in these options. */
     unknown?: (arg: string, key: string) => unknown;
   },
 ): ParsedArguments;
 
-/** Blocks until a line was typed; null where standard input is no terminal. Writes to standard output. */
+/**
+ * Blocks until a line is typed; returns null if standard input is not a terminal. Writes to stdout.
+ */
 export declare function promptSecret(
   message?: string,
   options?: { mask?: string; clear?: boolean },

@@ -1,5 +1,5 @@
 export declare class BinaryHeap<T> implements Iterable<T> {
-  /** `compare(a, b)` below 0 means that `a` leaves the heap before `b`. */
+  /** `a` leaves the heap before `b` if `compare(a, b)` is below 0. */
   constructor(compare?: (a: T, b: T) => number);
   readonly length: number;
   peek(): T | undefined;

@@ -1,7 +1,7 @@
 export declare class TextLineStream extends TransformStream<string, string> {
   constructor(options?: { allowCR?: boolean });
 }
-/** Each chunk is one JSON text; blank chunks are left out. */
+/** Each chunk must be one JSON text; blank chunks are skipped. */
 export declare class JsonParseStream extends TransformStream<string, unknown> {
   constructor(
     options?: {
@@ -10,7 +10,7 @@ export declare class JsonParseStream extends TransformStream<string, unknown> {
     },
   );
 }
-/** Writes a line of each chunk. */
+/** Writes each chunk as one line of JSON. */
 export declare class JsonStringifyStream extends TransformStream<unknown, string> {
   constructor(options?: { prefix?: string; suffix?: string });
 }

@@ -1,7 +1,7 @@
-/** Throws `SyntaxError` with the line and column when the text is not YAML. */
+/** Throws a `SyntaxError` with line and column if the text is not YAML. */
 export declare function parse(content: string): unknown;
 
-/** Writes a value as YAML. Aliases of objects that are in it twice are left out with `useAnchors: false`. */
+/** Without `useAnchors`, an object that occurs twice is written twice instead of as an alias. */
 export declare function stringify(
   data: unknown,
   options?: { lineWidth?: number; useAnchors?: boolean; skipInvalid?: boolean },
