@@ -7,12 +7,11 @@
 import type { Summary } from "../lib/progress/mod.ts";
 import { holdsSecret } from "../lib/teacher/mod.ts";
 import { isCommand } from "./commands.ts";
-import type { Flag } from "./flags/flag.ts";
-import { flagsOf } from "./flags.ts";
+import { type Flag, flagsOf } from "./flags.ts";
 import { shownHeader } from "./headers.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
-import { shellWord } from "./shell.ts";
+import { shellWord } from "./program.ts";
 
 /** Flags that would delete answers if they were repeated. */
 const NOT_AGAIN = ["resume", "overwrite"];

@@ -7,8 +7,7 @@
 
 import { VERSION } from "../lib/version.ts";
 import { type Command, type CommandEntry, COMMANDS, entryOf } from "./commands.ts";
-import type { Flag } from "./flags/flag.ts";
-import { flagsOf } from "./flags.ts";
+import { type Flag, flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { PROGRAM_NAME } from "./program.ts";

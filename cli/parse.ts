@@ -7,8 +7,7 @@
 import { parseArgs } from "../lib/deps/std_cli.ts";
 import { FAILURE_TYPES, UsageError } from "../lib/errors.ts";
 import { type Command, isCommand } from "./commands.ts";
-import type { Flag } from "./flags/flag.ts";
-import { FLAGS, flagsOf } from "./flags.ts";
+import { type Flag, FLAGS, flagsOf } from "./flags.ts";
 import { nearest } from "./words.ts";
 
 /** Value of a flag: `true` for a switch, `""` for an optional value that was left out. */

@@ -16,8 +16,10 @@ import { flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
-import { refuseSecrets } from "./submit_secrets.ts";
 import { jobNameOf } from "./submit_status.ts";
+import { holdsSecret } from "../lib/teacher/mod.ts";
+import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
+import { shownHeader } from "./headers.ts";
 
 const DEFAULT_LEAD_MS = 120_000;
 /** Shortest `--lead`. A shard needs it to shut down after the grace period for its calls. */
@@ -35,13 +37,13 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
     }
     case "slurm": {
       const job = await prepare(what, inputs, args, settings, io);
-      const { submitToSlurm } = await import("./submit_slurm.ts");
+      const { submitToSlurm } = await import("./submit_schedulers.ts");
       await submitToSlurm(job, settings, io);
       return EXIT_DONE;
     }
     case "kubernetes": {
       const job = await prepare(what, inputs, args, settings, io);
-      const { submitToKubernetes } = await import("./submit_kubernetes.ts");
+      const { submitToKubernetes } = await import("./submit_schedulers.ts");
       await submitToKubernetes(job, settings, io);
       return EXIT_DONE;
     }
@@ -149,4 +151,50 @@ function mergeWords(stem: string, shards: number, settings: Settings): string[] 
     "--replace",
     ...limit === undefined ? [] : [`--limit=${limit}`],
   ];
+}
+
+/**
+ * Throws if a job would hold a secret, or its shards would not find theirs.
+ *
+ * @throws {UsageError} with a way to keep the secret out
+ */
+export function refuseSecrets(
+  scheduler: "slurm" | "kubernetes",
+  settings: Settings,
+  io: Pick<Io, "env">,
+): void {
+  if (settings.list("base-url").some((url) => holdsSecret(url))) {
+    throw new UsageError(
+      "Cannot submit a --base-url that holds a secret: it would be visible in the job. Put the key into a file " +
+        "(--api-key-file)",
+    );
+  }
+  for (const header of settings.list("header")) {
+    const isSecret = shownHeader(header) !== header;
+    if (!isSecret && !(scheduler === "slurm" && header.includes("@env:"))) continue;
+    const name = header.split(/[=:]/)[0];
+    throw new UsageError(
+      isSecret
+        ? `Cannot submit the --header "${name}": its value would be visible in the job. Put the key into a file ` +
+          "(--api-key-file)"
+        : `Cannot submit the --header "${name}" with @env: Slurm saves the environment of a job. Put the key ` +
+          "into a file (--api-key-file)",
+    );
+  }
+  if (scheduler === "slurm") refuseVariables(settings, io);
+}
+
+function refuseVariables(settings: Settings, io: Pick<Io, "env">): void {
+  if (settings.text("api-key-file") !== undefined || settings.text("simulate") !== undefined) {
+    return;
+  }
+  const named = settings.text("api-key-env");
+  if (named === undefined && !io.env(DEFAULT_KEY_VARIABLE)) return;
+  throw new UsageError(
+    `Cannot submit with the key in ${
+      named === undefined ? DEFAULT_KEY_VARIABLE : "a variable"
+    }: Slurm saves ` +
+      "the environment of a job, and the shards do not get it. Write the key to a file that only you can " +
+      "read, and name it with --api-key-file",
+  );
 }

@@ -15,7 +15,7 @@ import { printable } from "../lib/printable.ts";
 import { cancelledPathOf } from "../lib/shards/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
-import { tryTool } from "./submit_tool.ts";
+import { tryTool } from "./submit_schedulers.ts";
 import { formatCount } from "../lib/figures.ts";
 
 const MOST_NAMED = 20;

@@ -1,6 +1,6 @@
 /** Flags about files and their rows. */
 
-import type { FlagEntry } from "./flag.ts";
+import type { FlagEntry } from "../flags.ts";
 
 const ROW_COMMANDS = ["run", "retry", "verify", "export", "convert"] as const;
 const WRITES = ["export", "convert"] as const;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { FlagEntry } from "./flag.ts";
+import type { FlagEntry } from "../flags.ts";
 
 export const SUBMIT: readonly FlagEntry[] = [
   {

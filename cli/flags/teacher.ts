@@ -1,6 +1,6 @@
 /** Flags about the teacher: what it is sent, how fast, and which answers are kept. */
 
-import type { FlagEntry } from "./flag.ts";
+import type { FlagEntry } from "../flags.ts";
 
 /** How to find the teacher and connect to it. */
 export const TEACHER: readonly FlagEntry[] = [

@@ -1,7 +1,7 @@
 /** Flags about progress, the page and the help. */
 
 import { COMMANDS } from "../commands.ts";
-import type { FlagEntry } from "./flag.ts";
+import type { FlagEntry } from "../flags.ts";
 
 const ROW_COMMANDS = ["run", "retry", "verify", "export", "convert"] as const;
 

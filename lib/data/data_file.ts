@@ -7,10 +7,16 @@
 
 import { isBlankLine } from "../line_blocks.ts";
 import { readFullySync, systemReason } from "../files.ts";
-import { DamagedLine, factsOf, type LineFacts, type RunHints } from "./line_facts.ts";
+import { DamagedLine, factsOf, type LineFacts, readHints, type RunHints } from "./line_facts.ts";
 import type { LinePlace } from "./table.ts";
-import { readHints } from "./find_files.ts";
-import { bytesText, type FileMark, hashOf, isUnchanged, MARK_BYTES, newMark } from "./file_mark.ts";
+import {
+  bytesText,
+  type FileMark,
+  hashOf,
+  isUnchanged,
+  MARK_BYTES,
+  newMark,
+} from "./index_file.ts";
 
 /** How far a file was read. */
 export type FileState =

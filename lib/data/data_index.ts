@@ -12,8 +12,7 @@ import { pricesOf } from "../prices/mod.ts";
 import type { Teacher } from "../teacher/mod.ts";
 import { Mark } from "./columns.ts";
 import { DataFile, type FileState } from "./data_file.ts";
-import type { LineDamage } from "./file_mark.ts";
-import { readIndexFile, writeIndexFile } from "./index_file.ts";
+import { type LineDamage, readIndexFile, writeIndexFile } from "./index_file.ts";
 import { Table } from "./table.ts";
 
 /** The status of one file. */

@@ -7,7 +7,7 @@
 import { Mark } from "./columns.ts";
 import { FLAGS } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";
-import { NUMBER_FIELDS } from "./lookup.ts";
+import { NUMBER_FIELDS } from "./fields.ts";
 import type { Facet, FacetValue, Histogram } from "./protocol.ts";
 import { AGREEMENTS, type Table } from "./table.ts";
 

@@ -1,5 +1,6 @@
 /**
- * The index on disk: a JSON header, then the columns as they are in memory.
+ * The index on disk: a JSON header, then the columns as they are in memory. The header holds a mark of each file, by
+ * which a later process recognises what was read of it.
  *
  * @module
  */
@@ -15,9 +16,9 @@ import {
   type Scalar,
 } from "./columns.ts";
 import type { DataFile } from "./data_file.ts";
-import type { FileMark } from "./file_mark.ts";
 import { FLAGS } from "./flags.ts";
 import { type NameLists, Names, Table } from "./table.ts";
+import { xxHash64Hex } from "../hash.ts";
 
 /** Changes with the columns and with the rules of flags, so that older indexes are built again. */
 const FORMAT = `retort-view 2 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
@@ -41,7 +42,7 @@ interface SavedField {
 }
 
 /** A saved index. */
-export interface SavedIndex {
+interface SavedIndex {
   readonly table: Table;
   readonly files: Header["files"];
 }
@@ -172,3 +173,77 @@ function readInto(file: Deno.FsFile, bytes: Uint8Array): void {
 function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
 }
+
+/** A line that cannot be shown as a row. */
+export interface LineDamage {
+  /** The line, from 1. */
+  readonly line: number;
+  /** What is wrong with it. */
+  readonly problem: string;
+}
+
+/** What was read of a file. */
+export interface FileMark {
+  readonly path: string;
+  inode: number;
+  /** Bytes read so far. */
+  end: number;
+  /** Lines read so far, damaged and blank ones included. */
+  lines: number;
+  rows: number;
+  damageCount: number;
+  damage: LineDamage[];
+  /** Hashes of the first bytes and of those before `end`. */
+  first: string;
+  last: string;
+  /** Whether the last row has no line feed yet. */
+  isOpen: boolean;
+}
+
+/** The size of the first and the last block, which identify a file. */
+export const MARK_BYTES = 4096;
+
+/** The mark of a file before it is read. */
+export function newMark(path: string): FileMark {
+  return {
+    path,
+    inode: 0,
+    end: 0,
+    lines: 0,
+    rows: 0,
+    damageCount: 0,
+    damage: [],
+    first: "",
+    last: "",
+    isOpen: false,
+  };
+}
+
+/** Whether the first and the last block that were read of a file are unchanged. */
+export function isUnchanged(path: string, mark: FileMark, lastLength: number): boolean {
+  try {
+    using file = Deno.openSync(path);
+    const first = new Uint8Array(MARK_BYTES);
+    const count = readFullySync(file, first);
+    const length = Math.min(lastLength, mark.end);
+    const last = new Uint8Array(length);
+    const lastCount = readFullySync(file, last, mark.end - length);
+    const isFirst = mark.end < MARK_BYTES || mark.end < count ||
+      hashOf(first.subarray(0, count)) === mark.first;
+    return isFirst && hashOf(last.subarray(0, lastCount)) === mark.last;
+  } catch {
+    return false;
+  }
+}
+
+/** The hash of a block. */
+export function hashOf(bytes: Uint8Array): string {
+  return xxHash64Hex(bytesText(bytes));
+}
+
+/** Bytes as text, one character each, for hashing. */
+export function bytesText(bytes: Uint8Array): string {
+  return LATIN1.decode(bytes);
+}
+
+const LATIN1 = new TextDecoder("latin1");

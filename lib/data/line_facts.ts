@@ -37,6 +37,35 @@ export interface RunHints {
   readonly input?: string;
 }
 
+/**
+ * The options of the run that wrote a results or failures file, which are needed to read its lines;
+ * none if the run file is missing or damaged.
+ */
+export function readHints(results: string): RunHints {
+  let file: JsonObject;
+  try {
+    file = objectOf(JSON.parse(Deno.readTextFileSync(runFileOf(results))));
+  } catch {
+    return {};
+  }
+  const identity = objectOf(file.identity);
+  const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;
+  return {
+    promptField: text(identity.prompt_field),
+    template: text(identity.template),
+    system: text(identity.system),
+    model: text(identity.model),
+    teacher: text(file.teacher),
+    input: text(file.input),
+    params: objectOf(file.params) as RunHints["params"],
+  };
+}
+
+/** The path of the run file of a results or failures file. */
+export function runFileOf(path: string): string {
+  return path.replace(/(?:_error)?(?:\.(?:jsonl|ndjson))?(?:\.gz|\.zst)?$/, "") + ".run.json";
+}
+
 /** The content of a line. Missing numbers are 0. */
 export interface LineFacts {
   /** The whole line. */

@@ -10,7 +10,7 @@
 
 export { type FlagName, FLAGS } from "./flags.ts";
 export { type ComparedRun, compareRuns, type RunComparison } from "./comparison.ts";
-export { DerivedFields, needsDerived } from "./derived.ts";
+export { DerivedFields, needsDerived } from "./fields.ts";
 export { type DataStatistics, type Spread, statisticsOf } from "./facets.ts";
 export { type DataFileStatus, DataIndex, type IndexStatus } from "./data_index.ts";
 export { type OpenFiles, openFiles, openIndex } from "./open_data.ts";

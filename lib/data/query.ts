@@ -7,8 +7,7 @@
 import { parseWhere, type Part } from "../where/mod.ts";
 import { Mark } from "./columns.ts";
 import type { DataIndex } from "./data_index.ts";
-import { needsDerived } from "./derived.ts";
-import { getterOf, NUMBER_FIELDS, type NumberArray } from "./lookup.ts";
+import { getterOf, needsDerived, NUMBER_FIELDS, type NumberArray } from "./fields.ts";
 import { Scan, SCAN_ROWS, scanJobOf } from "./scan.ts";
 import type { Table } from "./table.ts";
 

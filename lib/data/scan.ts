@@ -10,7 +10,7 @@ import type { DataIndex } from "./data_index.ts";
 import { flagNames } from "./flags.ts";
 import { DamagedLine, factsOf, type RunHints } from "./line_facts.ts";
 import { BlockText, MemberFinder, type Prefilter, prefilterOf } from "./line_text.ts";
-import { placesOf } from "./derived.ts";
+import { placesOf } from "./fields.ts";
 import { readFullySync } from "../files.ts";
 
 /** What a scan looks for, and where: plain data that threads share. */

@@ -7,7 +7,7 @@
 
 import { endsWithin } from "../interruptible.ts";
 import { Scan, SCAN_ROWS } from "./scan.ts";
-import { READY, type ScanReport, type ScanStart } from "./worker_protocol.ts";
+import { READY, type ScanReport, type ScanStart } from "./protocol.ts";
 
 interface Scope {
   onmessage: ((event: { data: ScanStart }) => void) | null;

@@ -7,7 +7,7 @@
 
 import { endsWithin } from "../interruptible.ts";
 import { Scan, SCAN_ROWS, type ScanJob } from "./scan.ts";
-import { READY, type ScanReport, type ScanStart } from "./worker_protocol.ts";
+import { READY, type ScanReport, type ScanStart } from "./protocol.ts";
 import { formatCount } from "../figures.ts";
 
 /** A worker takes 25 MB, and two are as fast as most disks. */

@@ -7,15 +7,15 @@
 import { UsageError } from "../errors.ts";
 import { statOf } from "../files.ts";
 import type { IndexedPath } from "./data_index.ts";
-import { findDataFiles } from "./find_files.ts";
-import { type OpenFiles, openFiles, unpackFiles } from "./open_data.ts";
-import type { DataRequestName, DataRequests } from "./protocol.ts";
+import { findDataFiles, type OpenFiles, openFiles, unpackFiles } from "./open_data.ts";
 import {
+  type DataRequestName,
+  type DataRequests,
   READY,
   type WorkerAnswer,
   type WorkerQuestion,
   type WorkerSetup,
-} from "./worker_protocol.ts";
+} from "./protocol.ts";
 
 /** How data is opened. */
 export interface DataServiceOptions {

@@ -8,12 +8,7 @@ import { UsageError } from "../errors.ts";
 import type { DataIndex } from "./data_index.ts";
 import { DataServer } from "./data_server.ts";
 import { openIndex } from "./open_data.ts";
-import {
-  READY,
-  type WorkerAnswer,
-  type WorkerQuestion,
-  type WorkerSetup,
-} from "./worker_protocol.ts";
+import { READY, type WorkerAnswer, type WorkerQuestion, type WorkerSetup } from "./protocol.ts";
 import { delay } from "../timer.ts";
 
 interface Scope {

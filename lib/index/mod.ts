@@ -9,5 +9,4 @@
 
 export { blockOf, uidIn } from "./id_hash.ts";
 export { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "./id_table.ts";
-export { readIndex } from "./results_index.ts";
-export type { IndexedLine } from "./indexed_line.ts";
+export { type IndexedLine, readIndex } from "./results_index.ts";

@@ -97,7 +97,7 @@ export class BodyWriter {
     const added: Addition[] = [];
     const fields = format.params(rest, {
       stream,
-      responseFormat: schema && responseFormatOf(schema),
+      responseFormat: schema && mayAddFormat(rest) ? responseFormatOf(schema) : undefined,
       add: (field) => !this.#refused.has(field) && added.push(field) > 0,
     });
     return { fields, added };
@@ -118,6 +118,11 @@ export class BodyWriter {
       added,
     };
   }
+}
+
+/** Many servers refuse a `response_format` with tools. */
+function mayAddFormat(params: Params): boolean {
+  return !("response_format" in params) && !("tools" in params) && !("functions" in params);
 }
 
 function responseFormatOf({ name, schema, strict, description }: AskedSchema): JsonObject {

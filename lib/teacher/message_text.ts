@@ -63,6 +63,13 @@ export class MessageReader {
   }
 }
 
+/** The text of a message; the text parts of a list are joined. */
+export function promptText(content: unknown): string {
+  if (!Array.isArray(content)) return asText(content);
+  return content.map((part) => typeof part === "string" ? part : asText(asObject(part)?.text))
+    .join("");
+}
+
 /** The model's explanation of why it does not answer, or "": a field next to the content, or a part of it. */
 export function refusalOf({ refusal, content }: JsonObject): string {
   const field = asText(refusal);

@@ -6,7 +6,7 @@
  */
 
 import type { Additions, ApiFormat } from "./api_format.ts";
-import { promptText, wantsFormat } from "./chat_format.ts";
+import { promptText } from "./message_text.ts";
 import { asObject, asText, type JsonObject } from "./json.ts";
 import { asChatCompletion, ResponsesEvents } from "./responses_answer.ts";
 import type { Message, Params } from "./teacher.ts";
@@ -23,7 +23,7 @@ export const RESPONSES: ApiFormat = {
       if (translate === undefined) own[name] = value;
       else merge(own, translate(value));
     }
-    add(own, params, additions);
+    add(own, additions);
     return own;
   },
   problem: promptProblem,
@@ -50,9 +50,9 @@ const TRANSLATED: Readonly<Record<string, (value: unknown) => JsonObject>> = {
 
 const LOGPROBS = "message.output_text.logprobs";
 
-function add(own: Record<string, unknown>, params: Params, additions: Additions): void {
+function add(own: Record<string, unknown>, additions: Additions): void {
   const { responseFormat, add } = additions;
-  const isFormatOpen = wantsFormat(params) && asObject(own.text)?.format === undefined;
+  const isFormatOpen = asObject(own.text)?.format === undefined;
   if (isFormatOpen && responseFormat !== undefined && add("response_format")) {
     merge(own, { text: { format: textFormatOf(responseFormat) } });
   }

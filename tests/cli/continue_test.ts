@@ -1,7 +1,6 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { nextCommand } from "../../cli/continue.ts";
-import type { Flag } from "../../cli/flags/flag.ts";
-import { flagsOf } from "../../cli/flags.ts";
+import { type Flag, flagsOf } from "../../cli/flags.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { summaryOf } from "./summary_fixture.ts";
 import { POSIX } from "../support/posix.ts";

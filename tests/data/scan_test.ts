@@ -3,7 +3,7 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { DataIndex, selectRows } from "../../lib/data/mod.ts";
 import { DamagedLine, factsOf } from "../../lib/data/line_facts.ts";
-import { placesOf } from "../../lib/data/derived.ts";
+import { placesOf } from "../../lib/data/fields.ts";
 import { Scanner } from "../../lib/data/scanner.ts";
 import { SCAN_ROWS, scanJobOf } from "../../lib/data/scan.ts";
 import { parseWhere } from "../../lib/where/mod.ts";

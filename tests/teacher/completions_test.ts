@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { COMPLETIONS } from "../../lib/teacher/chat_format.ts";
+import { COMPLETIONS } from "../../lib/teacher/api_format.ts";
 import type { Message } from "../../lib/teacher/teacher.ts";
 import { ask, failure, pair, stream } from "./pair.ts";
 

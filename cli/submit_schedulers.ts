@@ -1,14 +1,16 @@
 /**
- * `retort submit slurm`.
+ * `retort submit slurm` and `retort submit kubernetes`: print a job, or hand it to the programs of the scheduler.
  *
  * @module
  */
 
 import { OWN_FOLDER } from "../lib/paths.ts";
 import { dirname, resolve } from "../lib/deps/std_path.ts";
-import { UsageError } from "../lib/errors.ts";
+import { SinkError, UsageError } from "../lib/errors.ts";
 import { cancelledPathOf } from "../lib/shards/mod.ts";
 import {
+  kubernetesManifests,
+  type KubernetesOptions,
   MAX_ARRAY_SIZE,
   slurmArrays,
   slurmMerge,
@@ -17,17 +19,17 @@ import {
 } from "../lib/submit/mod.ts";
 import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
-import { shellWord } from "./shell.ts";
+import { shellWord } from "./program.ts";
 import type { PreparedJob } from "./submit_command.ts";
-import { tryTool, useTool } from "./submit_tool.ts";
 import { formatCount } from "../lib/figures.ts";
+import { VERSION } from "../lib/version.ts";
 
 /** Prints the script of the array, or submits all arrays and the merge that depends on them. */
 export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io): Promise<void> {
   const logs = resolve(dirname(job.stem), OWN_FOLDER, "logs");
   await Deno.mkdir(logs, { recursive: true });
-  const options = optionsOf(job, logs, settings);
-  if (!settings.isOn("send")) return print(job, options, io);
+  const options = slurmOptions(job, logs, settings);
+  if (!settings.isOn("send")) return printScript(job, options, io);
   const arrays = slurmArrays(job, await maxArraySize());
   const ids: string[] = [];
   for (const array of arrays) {
@@ -45,7 +47,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   );
 }
 
-function print(job: PreparedJob, options: SlurmOptions, io: Io): void {
+function printScript(job: PreparedJob, options: SlurmOptions, io: Io): void {
   const arrays = slurmArrays(job);
   if (arrays.length > 1) {
     throw new UsageError(
@@ -69,7 +71,7 @@ async function maxArraySize(): Promise<number | undefined> {
   return Number.isInteger(size) && size > 0 ? size : undefined;
 }
 
-function optionsOf(job: PreparedJob, logs: string, settings: Settings): SlurmOptions {
+function slurmOptions(job: PreparedJob, logs: string, settings: Settings): SlurmOptions {
   const program = settings.text("program")?.trim().split(/\s+/);
   return {
     program: program ?? programOnNodes(),
@@ -136,4 +138,95 @@ function programOnNodes(): string[] {
     "--allow-env",
     main.protocol === "file:" ? decodeURIComponent(main.pathname) : main.href,
   ];
+}
+
+/** Prints the manifests, or applies them. */
+export async function submitToKubernetes(
+  job: PreparedJob,
+  settings: Settings,
+  io: Io,
+): Promise<void> {
+  const manifests = kubernetesManifests(job, kubernetesOptions(settings));
+  if (!settings.isOn("send")) return io.writeOut(manifests);
+  const said = await useTool("kubectl", ["apply", "-f", "-"], manifests);
+  io.writeErr(
+    `${said}To check on it: ${io.program} submit status ${shellWord(`${job.stem}.jsonl`)}\n`,
+  );
+}
+
+function kubernetesOptions(settings: Settings): KubernetesOptions {
+  const [, claim, mountPath] = /^([^:]+):(\/.*)$/.exec(settings.text("volume") ?? "") ?? [];
+  if (claim === undefined) {
+    throw new UsageError(
+      "Cannot submit without a volume that all shards write to: add --volume CLAIM:/data, a " +
+        "PersistentVolumeClaim with ReadWriteMany and where it is mounted",
+    );
+  }
+  const [name, key = "api-key"] = (settings.text("secret") ?? "").split("/", 2);
+  return {
+    image: settings.text("image") ?? `retort:${VERSION}`,
+    claim,
+    mountPath,
+    secret: name === "" ? undefined : { name, key },
+    namespace: settings.text("namespace"),
+    memory: settings.text("memory"),
+  };
+}
+
+/** Each needs the permission to be run. */
+type Tool = "sbatch" | "squeue" | "scancel" | "scontrol" | "kubectl";
+
+/**
+ * Calls a program and returns its stdout; undefined if it is missing, may not be called, or fails.
+ */
+export async function tryTool(tool: Tool, args: readonly string[]): Promise<string | undefined> {
+  if (!mayRun(tool)) return undefined;
+  try {
+    const { success, stdout } = await call(tool, args, "");
+    return success ? stdout : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Calls a program with `input` as its stdin, and returns its stdout.
+ *
+ * @throws {UsageError} if it is missing or may not be called
+ * @throws {SinkError} if it fails
+ */
+async function useTool(tool: Tool, args: readonly string[], input: string): Promise<string> {
+  if (!mayRun(tool)) {
+    throw new UsageError(
+      `Cannot call ${tool}: Retort was started without the permission for it. Start it with ` +
+        "deno task submit, or pipe what submit prints",
+    );
+  }
+  let result: Awaited<ReturnType<typeof call>>;
+  try {
+    result = await call(tool, args, input);
+  } catch (cause) {
+    throw new UsageError(`Cannot call ${tool}: ${(cause as Error).message}`, { cause });
+  }
+  if (result.success) return result.stdout;
+  throw new SinkError(`Cannot submit: ${tool} says: ${result.stderr.trim()}`);
+}
+
+function mayRun(command: Tool): boolean {
+  return Deno.permissions.querySync({ name: "run", command }).state === "granted";
+}
+
+async function call(tool: Tool, args: readonly string[], input: string) {
+  const child = new Deno.Command(tool, {
+    args: [...args],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input)).catch(() => {});
+  await writer.close().catch(() => {});
+  const { success, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
