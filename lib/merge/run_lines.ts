@@ -1,5 +1,6 @@
 /**
- * The lines of one run by the ids of their rows. Lines are copied as bytes, never parsed and written again.
+ * The lines of one run by the ids of their rows. Lines are copied as bytes, never parsed and
+ * written again.
  *
  * @module
  */

@@ -1,34 +1,33 @@
 /**
- * The address of a teacher: checked, parsed, and shown without its secrets.
+ * Teacher addresses: checks, parses, and shows them without their secrets.
  *
  * @module
  */
 
-/** A parsed base URL. */
+/** The parts of a base URL, checked. */
 export interface Address {
-  /** Scheme, host and port: what a connection is made to. */
+  /** Scheme, host and port, as connections need them. */
   readonly origin: string;
-  /** `host:port`, for messages. */
   readonly host: string;
-  /** The path and query of the endpoint. */
+  /** Path and query of a request, the endpoint's path included. */
   readonly path: string;
-  /** `user:password` as it was in the address, decoded, or undefined. */
+  /** The decoded `user:password` of the base URL; undefined if it has neither. */
   readonly credentials: string | undefined;
   /** The base URL without secrets, for messages. */
   readonly shown: string;
-  /** The same with the path of the endpoint. */
+  /** The URL of requests without secrets, for messages. */
   readonly shownUrl: string;
-  /** Whether it names a version: `/v1` as with nearly all teachers, or Azure's `api-version`. */
+  /** Whether it names an API version: `/v1` as at nearly all teachers, or Azure's `api-version`. */
   readonly versioned: boolean;
-  /** Whether it is Azure, which takes keys in another header. */
+  /** Whether the host is Azure's, which takes keys in `api-key`. */
   readonly azure: boolean;
-  /** Whether it is this machine, which no proxy can reach. */
+  /** Whether the host is this machine, which proxies cannot reach. */
   readonly loopback: boolean;
-  /** The parts that must never be shown. */
+  /** Texts in the base URL that must never be shown. */
   readonly secrets: readonly string[];
 }
 
-/** The paths of all endpoints: addresses are often copied with one of them. */
+/** Base URLs are often copied with one of these, which are added to them. */
 const ENDPOINT_PATH = /\/(?:chat\/completions|completions|responses)$/;
 const AZURE = /\.(?:openai|cognitiveservices|services\.ai)\.azure\.(?:com|us|cn)$/;
 const REDACTED = "[redacted]";
@@ -37,9 +36,9 @@ const SECRET_NAME = /key|token|secret|sig|pass|pwd|auth|cred|code/i;
 /**
  * Checks that requests can be sent to a base URL.
  *
- * @param baseUrl What the user gave, such as `http://localhost:8000/v1`.
- * @returns The parsed URL.
- * @throws {TypeError} If it is not an http or https URL, or ends in the path of an endpoint already.
+ * @param baseUrl As the user gave it: `http://localhost:8000/v1`.
+ * @throws {TypeError} If it is not an http or https URL, or already ends in the path of an
+ * endpoint.
  */
 export function checkBaseUrl(baseUrl: string): URL {
   const shown = JSON.stringify(redactAddress(String(baseUrl)));
@@ -64,9 +63,7 @@ export function checkBaseUrl(baseUrl: string): URL {
 }
 
 /**
- * Parses a base URL.
- *
- * @param endpoint The path that is added to it.
+ * @param endpoint The path that is added to the base URL.
  * @throws {TypeError} As {@linkcode checkBaseUrl} does.
  */
 export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): Address {
@@ -89,10 +86,8 @@ export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): A
   };
 }
 
-/**
- * An address for messages: without `user:password@`, and with the values of query parameters that look like
- * secrets replaced. Text that is not a URL is treated with the same care.
- */
+/** An address for messages: without `user:password@`, and with query parameters redacted whose
+ * names suggest a secret. Also for text that is not a URL. */
 export function redactAddress(url: string): string {
   const parsed = URL.parse(url);
   if (parsed !== null && /^https?:$/.test(parsed.protocol)) {
@@ -104,13 +99,13 @@ export function redactAddress(url: string): string {
   return query < 0 ? bare : bare.slice(0, query) + redactQuery(bare.slice(query));
 }
 
-/** Whether an address holds secrets, which {@linkcode redactAddress} removes. */
+/** Whether an address holds secrets, which {@linkcode redactAddress} would hide. */
 export function holdsSecret(url: string): boolean {
   const parsed = URL.parse(url);
   return parsed !== null && secretsOf(parsed).length > 0;
 }
 
-/** Whether a host name (as `URL.hostname` gives it) is this machine. */
+/** Whether a host name, as in `URL.hostname`, stands for this machine. */
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname.endsWith(".localhost") ||
     /^127(\.\d+){3}$/.test(hostname) || hostname === "0.0.0.0" || hostname === "[::1]" ||
@@ -126,7 +121,7 @@ function redactQuery(search: string): string {
 
 function secretsOf(url: URL): string[] {
   const secrets = [decode(url.password), url.password];
-  // Some servers take their key as the user name, without a password.
+  // Some servers take their key as a user name without a password.
   if (!url.password) secrets.push(decode(url.username), url.username);
   for (const [name, value] of url.searchParams) if (SECRET_NAME.test(name)) secrets.push(value);
   return secrets.filter((secret) => secret !== "");

@@ -1,6 +1,5 @@
 /**
- * Reads the JSON answer of a chat completion: its texts, its finish reason, and the counts that it is billed
- * by.
+ * Reads the JSON answer of a chat completion: texts, finish reason, token counts and stated cost.
  *
  * @module
  */
@@ -17,54 +16,52 @@ import type { Completion, Usage } from "./teacher.ts";
 import { separateThoughts, type ThinkTags } from "./think_tags.ts";
 import { toolCallsOf } from "./tool_calls.ts";
 
-/** The request that an answer belongs to, and settings for reading it. */
+/** What reading an answer needs to know of its request and of the teacher's settings. */
 export interface AnswerContext {
-  /** The requested model. */
+  /** The model of the request. */
   readonly model: string;
-  /** The requested model where the row named its own, else undefined. */
+  /** The model that the row named; undefined if it named none. */
   readonly modelAsked: string | undefined;
-  /** The requested service tier, else undefined. */
+  /** The service tier of the request; undefined if it set none. */
   readonly tierAsked?: string;
-  /** The names of raw fields to keep. */
+  /** The raw fields to copy from the answer (`--keep`). */
   readonly keep: readonly string[];
-  /** Tags around reasoning in the text, in addition to the known ones. */
+  /** The user's tags around reasoning, in addition to the known ones. */
   readonly thinkTags?: ThinkTags;
-  /** Removes secrets from messages. */
   readonly redact: Redact;
-  /** The endpoint. @default chat completions */
+  /** The API of the answer. @default chat completions */
   readonly format?: ApiFormat;
 }
 
-/** Takes the place of the JSON text of an answer that was translated from another endpoint's format: it has none. */
+/** Stands for the JSON text of an answer that was translated from another endpoint's format and so
+ * has none. */
 export const TRANSLATED = "";
 
-/** The parts of an answer, streamed or not. */
+/** The parts of an answer, streamed or not, as the server sent them. Absent texts are "". */
 export interface AnswerParts {
-  /** The text, reasoning in tags included. */
+  /** The answer, including reasoning between tags. */
   content: string;
-  /** Reasoning that came in a field of its own, or "". */
+  /** Reasoning from a field of its own. */
   reasoning: string;
-  /** The model's own explanation of why it does not answer, or "". */
+  /** The model's words for why it does not answer. */
   refusal: string;
-  /** Tool calls in the OpenAI form. */
+  /** Tool calls in OpenAI's form. */
   toolCalls: readonly unknown[] | undefined;
-  /** The finish reason, or "". */
   finishReason: string;
-  /** The service tier that the teacher names, or "". */
+  /** The service tier that the answer names. */
   serviceTier: string;
-  /** The raw token counts. */
+  /** The raw `usage` object. */
   usage: unknown;
-  /** The model that answered, or "". */
+  /** The model that the answer names. */
   model: string;
-  /** The teacher's id for the answer, or "". */
+  /** The server's id of the answer. */
   id: string;
-  /** Raw fields to keep. */
+  /** The raw fields named by `keep`. */
   kept: Record<string, unknown> | undefined;
-  /** Milliseconds to the first token of a stream. */
+  /** Milliseconds from the request to the first token; undefined without a stream. */
   ttftMs: number | undefined;
 }
 
-/** An answer that is still empty. */
 export const NO_PARTS: AnswerParts = {
   content: "",
   reasoning: "",
@@ -80,9 +77,9 @@ export const NO_PARTS: AnswerParts = {
 };
 
 /**
- * Reads the completion in the body of a 2xx answer.
+ * Reads the completion from the body of a 2xx response.
  *
- * @throws {TeacherError} If the body is not a completion, or states an error.
+ * @throws {TeacherError} If the body holds no completion, or reports an error.
  */
 export function readAnswer(text: string, status: number, context: AnswerContext): Completion {
   const { redact } = context;
@@ -120,7 +117,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   }, context);
   if (error === undefined) return completion;
   const stated = statedError(error, status, redact, body);
-  // The part of an answer that came with the error may have been billed.
+  // The part of an answer that came with an error may have been billed.
   throw holdsOutput(completion) ? changedError(stated, { partial: completion }) : stated;
 }
 
@@ -130,7 +127,8 @@ function holdsOutput({ response, reasoning, toolCalls }: Completion): boolean {
   return response !== "" || reasoning !== "" || toolCalls !== undefined;
 }
 
-/** The error of an object without choices. The answer of another API was paid for too. */
+/** The error for an object without a choice. If another API's answer is in it, it was paid for too
+ * and becomes the partial answer. */
 function anotherAnswer(
   body: JsonObject,
   text: string,
@@ -144,8 +142,11 @@ function anotherAnswer(
   return other.content === "" ? error : changedError(error, { partial });
 }
 
-/** The message of a choice, which may be the only chunk of a stream. Gemini leaves it out where reasoning has
- * used up the token limit. If the model stopped by itself, a missing message means that something was lost. */
+/**
+ * The message of a choice, which may also hold a stream's only chunk. Gemini omits the message if
+ * reasoning has used up the token limit. After the reasons `stop` and "", a missing message is an
+ * error: undefined.
+ */
 function messageIn(choice: JsonObject, finishReason: string): JsonObject | undefined {
   const message = asObject(choice.message) ?? asObject(choice.delta);
   if (message !== undefined) return message;
@@ -154,7 +155,8 @@ function messageIn(choice: JsonObject, finishReason: string): JsonObject | undef
   return finishReason === "" || /^stop$/i.test(finishReason) ? undefined : {};
 }
 
-/** Makes a completion from its parts. A refusal is the model's answer, so it becomes the response. */
+/** Makes a completion from the parts of an answer. A refusal becomes the response if there is no
+ * other text. */
 export function toCompletion(parts: AnswerParts, context: AnswerContext): Completion {
   const { response, reasoning, toolCalls = [] } = separateThoughts(
     parts.content,
@@ -190,14 +192,17 @@ function keptOf(
   return kept;
 }
 
-/** The finish reason in the first of these objects that has one, as the server sent it; "" if none has. */
+/** The finish reason as the server sent it, of the choice or else of the object around it; "" if
+ * neither has one. */
 export function finishReasonOf(choice: JsonObject, around?: JsonObject): string {
   return reasonIn(choice) || (around === undefined ? "" : reasonIn(around));
 }
 
-/** The later of two finish reasons of one answer, unless it is `stop` after one that says more: gateways append
- * it to the `length` of their upstream. Others put a word of their own, or a number, into every chunk but the
- * last. */
+/**
+ * The finish reason to keep of an earlier and a later one: the later, because some servers put a
+ * word of their own, or a number, into every chunk but the last. But gateways append `stop` to the
+ * `length` of their upstream: then the earlier.
+ */
 export function laterReason(earlier: string, later: string): string {
   return later === "" || (/^stop$/i.test(later) && SAYS_MORE.test(earlier)) ? earlier : later;
 }
@@ -206,9 +211,10 @@ const SAYS_MORE =
   /length|max_|limit|context|filter|safety|refus|recitation|sensitive|block|moderation|tool|function|error|abort|cancel|timeout/i;
 
 /**
- * The finish reason under any of its names: OpenAI's first, then Gemini's (its OpenAI-compatible server has sent `finish_reason: null`
- * next to it), Anthropic's, OpenRouter's for the provider's own word, and Ollama's. This runs for each
- * chunk of a stream: fields by their names are read ten times as fast as those of a list of names.
+ * The finish reason under any of its names: OpenAI's, Gemini's (its OpenAI-compatible server has
+ * sent `finish_reason: null` beside it), Anthropic's, OpenRouter's for the provider's own word,
+ * Ollama's. Runs for each chunk of a stream: reading the fields by literal names is ten times as
+ * fast as by a list of names.
  */
 function reasonIn(object: JsonObject): string {
   const { finish_reason, finishReason, stop_reason, native_finish_reason, done_reason } = object;
@@ -216,13 +222,14 @@ function reasonIn(object: JsonObject): string {
     reasonOf(native_finish_reason) || reasonOf(done_reason) || numberOf(finish_reason);
 }
 
-/** A number has a meaning that only its server knows, but it is a reason: accepting "none" does not accept it. */
+/** A number as a text. Only its server knows the meaning, but it is a reason, which `acceptEndings:
+ * none` must not accept. */
 function numberOf(value: unknown): string {
   return typeof value === "number" ? String(value) : "";
 }
 
-/** A text, or the type of an object (SGLang's own form: `{"type": "stop", "matched": 2}`). Some servers write
- * `"null"` where there is no reason. */
+/** A string, or the type of an object (SGLang's own form: `{"type": "stop", "matched": 2}`). "" for
+ * null, and for texts that some servers write instead of it. */
 function reasonOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   const reason = typeof value === "string" ? value : asObject(value)?.type;
@@ -230,15 +237,18 @@ function reasonOf(value: unknown): string {
   return /^(?:\s*|null|none)$/i.test(reason) ? "" : reason;
 }
 
-/** xAI states costs in ticks: */
+/** The unit of xAI's `cost_in_usd_ticks`. */
 const TICKS_PER_USD = 1e10;
 
-/** The token counts of an answer in one form, or null if the teacher reports none. `model` is the one that
- * answered. */
+/**
+ * The token counts of an answer under uniform names; null if the teacher reports none.
+ *
+ * @param model The model that answered, because Gemini counts differently.
+ */
 export function readUsage(value: unknown, model = ""): Usage | null {
   const usage = asObject(value);
   if (usage === undefined) return null;
-  // `input_tokens`, `output_tokens`: mlx-vlm, and gateways to APIs that count in these; `inputTokens`: Bedrock's.
+  // `input_tokens`: mlx-vlm, and gateways to APIs that count in these. `inputTokens`: Bedrock.
   const promptTokens = countOf(usage.prompt_tokens) ?? countOf(usage.input_tokens) ??
     countOf(usage.inputTokens) ?? countOf(usage.promptTokens);
   const completionTokens = countOf(usage.completion_tokens) ?? countOf(usage.output_tokens) ??
@@ -247,8 +257,8 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   const completion = asObject(usage.completion_tokens_details) ??
     asObject(usage.output_tokens_details);
   const prompt = asObject(usage.prompt_tokens_details);
-  // Names of Anthropic and Bedrock, which do not count them as part of the prompt; gateways that write them next to
-  // OpenAI's names do.
+  // Anthropic and Bedrock do not include these in the prompt tokens. Gateways that write them
+  // beside OpenAI's names do.
   const read = asCount(usage.cache_read_input_tokens) ?? asCount(usage.cacheReadInputTokens);
   const made = asCount(usage.cache_creation_input_tokens) ?? asCount(usage.cacheWriteInputTokens);
   const isApart = countOf(usage.prompt_tokens) === undefined &&
@@ -257,7 +267,8 @@ export function readUsage(value: unknown, model = ""): Usage | null {
     asCount(usage.cached_tokens) ?? read ?? 0;
   const reasoning = asCount(completion?.reasoning_tokens) ?? asCount(usage.reasoning_tokens);
   const rest = (asCount(usage.total_tokens) ?? 0) - (promptTokens ?? 0) - (completionTokens ?? 0);
-  // Gemini counts thoughts in the total only, and bills them like the answer; so do gateways to it.
+  // Gemini, also behind gateways, counts thoughts only in the total, and bills them as completion
+  // tokens.
   const isUncounted = rest > 0 && (rest === reasoning || /gemini/i.test(model));
   const thoughts = isUncounted ? rest : 0;
   const written = asCount(prompt?.cache_write_tokens) ?? asCount(prompt?.cache_creation_tokens) ??
@@ -273,13 +284,13 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   return { ...counts, cacheWriteTokens: written ?? 0, costUsd };
 }
 
-/** A count, also one that a gateway writes as text. */
+/** A count, given as a number or, by some gateways, as text. */
 function countOf(value: unknown): number | undefined {
   const isText = typeof value === "string" && /^\d+$/.test(value);
   return asCount(isText ? Number(value) : value);
 }
 
-/** The price of the answer in US dollars, where it is stated: OpenRouter, Perplexity, DeepInfra, xAI. */
+/** The cost in US dollars that the usage states (OpenRouter, Perplexity, DeepInfra, xAI). */
 function statedCost(usage: JsonObject): number | undefined {
   const { cost, estimated_cost: estimated, cost_in_usd_ticks: ticks } = usage;
   const stated = asAmount(cost) ?? asAmount(asObject(cost)?.total_cost) ?? asAmount(estimated);
@@ -287,7 +298,7 @@ function statedCost(usage: JsonObject): number | undefined {
     const amount = asAmount(ticks);
     return amount === undefined ? undefined : amount / TICKS_PER_USD;
   }
-  // With the user's own key at the upstream provider, OpenRouter's fee is only a part of the price.
+  // With the user's own upstream key, `cost` is only OpenRouter's fee.
   const upstream = asAmount(asObject(usage.cost_details)?.upstream_inference_cost);
   return usage.is_byok === true ? stated + (upstream ?? 0) : stated;
 }

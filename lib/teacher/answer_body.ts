@@ -1,6 +1,7 @@
 /**
- * Finds the completion in the body of an answer: as the body itself, inside of what a gateway has put around it, or
- * before what follows it. If there is none, recognises answers of other APIs.
+ * Finds the completion in the body of a response: the body itself, an object inside what a gateway
+ * has put around it, or the start of a body that continues after it. Recognizes answers of other
+ * APIs.
  *
  * @module
  */
@@ -9,13 +10,13 @@ import { asObject, type JsonObject, leadingObject, parseJson, textAt } from "./j
 
 /** An object and the JSON text that it was parsed from. */
 export interface AnswerBody {
-  /** The completion, or whatever object the server sent instead. */
+  /** The completion, or the object that the server sent instead. */
   readonly object: JsonObject;
-  /** Its text. */
+  /** The JSON text of `object`. */
   readonly text: string;
 }
 
-/** The object of a body; undefined if there is none. */
+/** The object in a body, unwrapped; undefined if the body holds none. */
 export function answerBody(text: string): AnswerBody | undefined {
   const value = parseJson(text);
   const object = asObject(value);
@@ -28,10 +29,11 @@ export function answerBody(text: string): AnswerBody | undefined {
 }
 
 /**
- * A completion, or a chunk of one, inside of another object: `{"code":0,"data":{"choices":[…]}}`
- * (gateways of companies), `{"result":{…},"success":true}` (Cloudflare), `{"output":{…},"usage":{…}}` (DashScope),
- * `{"statusCode":200,"body":"…"}` (functions behind AWS' gateway). What is next to it counts where it says
- * nothing itself. The same object where it holds no other one with choices.
+ * Takes a completion, or a chunk of one, out of the object around it:
+ * `{"code":0,"data":{"choices":[…]}}` (gateways of companies), `{"result":{…},"success":true}`
+ * (Cloudflare), `{"output":{…},"usage":{…}}` (DashScope), `{"statusCode":200,"body":"…"}`
+ * (functions behind AWS' gateway). Fields beside the completion fill in those it lacks. Returns
+ * `body` unchanged if no completion is inside.
  */
 export function unwrapped(body: AnswerBody): AnswerBody {
   const { object: around, text } = body;
@@ -57,8 +59,8 @@ function completionIn(
   return { object, text: textAt({ text, path: isList ? [name, 0] : [name] }) ?? "" };
 }
 
-/** Whether an object inside of another one is a completion, or a broken one. An answer that is JSON and a request
- * that is quoted may have choices of another kind. */
+/** Whether an object inside another one is a completion, complete or broken. A JSON answer or a
+ * quoted request may have `choices` of another kind. */
 function holdsChoices({ choices }: JsonObject): boolean {
   if (choices === null) return true;
   if (!Array.isArray(choices)) return false;
@@ -67,8 +69,8 @@ function holdsChoices({ choices }: JsonObject): boolean {
     (first !== undefined && ("message" in first || "delta" in first || "finish_reason" in first));
 }
 
-/** A whole answer that something follows: gateways that fail late write an error after it, and others the same
- * once more. */
+/** A complete answer at the start of a body that continues: gateways that fail late append an
+ * error, and others repeat the answer. */
 function leadingAnswer(text: string): AnswerBody | undefined {
   const object = asObject(parseJson(text));
   const choice = Array.isArray(object?.choices) ? asObject(object.choices[0]) : undefined;
@@ -81,8 +83,8 @@ const LINE_END = 0x0a;
 const SPACE = 0x20;
 const decoder = new TextDecoder();
 
-/** Whether these bytes are the chunks of a stream, one in each line, without the frame of server-sent events. Ollama's
- * own API streams so, too. */
+/** Whether a body is the chunks of a stream, one per line, without the framing of server-sent
+ * events. Ollama's own API sends such lines too. */
 export function areChunkLines(bytes: Uint8Array): boolean {
   const end = bytes.indexOf(LINE_END);
   if (end < 0 || bytes.subarray(end).every((byte) => byte <= SPACE)) return false;
@@ -93,16 +95,16 @@ export function areChunkLines(bytes: Uint8Array): boolean {
   return object.choices.length === 0 || asObject(object.choices[0])?.delta !== undefined;
 }
 
-/** An answer of another API. */
+/** An answer in the format of another API. */
 export interface OtherAnswer {
-  /** Whose it is, and where that server has the API that is spoken here. */
+  /** A message that names the API and says where that server has the OpenAI-compatible one. */
   readonly words: string;
-  /** What was answered, as far as it is known. */
+  /** The text of the answer; empty if that API's reply has none we can read. */
   readonly content: string;
 }
 
-/** Whose API, where its OpenAI-compatible one is, and the text of an answer or of one chunk, undefined if it is
- * no answer of that API. */
+/** An API, the path or address of its OpenAI-compatible version, and a function that returns the
+ * text of an answer or chunk; undefined if the object is not one of that API. */
 type OtherApi = readonly [name: string, place: string, text: (body: JsonObject) => unknown];
 
 const OTHER_APIS: readonly OtherApi[] = [
@@ -167,7 +169,7 @@ const OTHER_APIS: readonly OtherApi[] = [
   ["KoboldCpp", "/v1", ({ results }) => at(results, 0, "text")],
 ];
 
-/** Whose answer this is, or undefined if that is not known. */
+/** Recognizes an answer or chunk of another API; undefined if it is none of the known ones. */
 export function otherAnswer(body: JsonObject): OtherAnswer | undefined {
   for (const [name, place, text] of OTHER_APIS) {
     const value = text(body);
@@ -183,7 +185,7 @@ export function otherAnswer(body: JsonObject): OtherAnswer | undefined {
   return { words: "This is an answer of the responses API: add --endpoint responses", content: "" };
 }
 
-/** The value at this path of names and indexes. */
+/** The value at a path of names and indexes; undefined if there is none. */
 function at(value: unknown, ...path: readonly (string | number)[]): unknown {
   let found = value;
   for (const step of path) {

@@ -1,9 +1,9 @@
 /**
  * How one endpoint of the OpenAI API formats its requests and answers.
  *
- * The rest of this folder knows chat completions only. Another endpoint is a translation: the prompt and
- * parameters into its format, its answers and the events of its streams into those of a chat completion.
- * So all rules for endings, reasoning and errors apply to every endpoint.
+ * The rest of this folder knows chat completions only. Another endpoint is a translation: the
+ * prompt and parameters into its format, its answers and the events of its streams into those of a
+ * chat completion. So all rules for endings, reasoning and errors apply to every endpoint.
  *
  * @module
  */
@@ -13,60 +13,61 @@ import { RESPONSES } from "./responses_format.ts";
 import type { Message, Params } from "./teacher.ts";
 import { promptText } from "./message_text.ts";
 
-/** An endpoint: `/chat/completions`, `/completions` or `/responses`. */
+/** Sends to `/chat/completions`, `/completions` or `/responses`. */
 export type EndpointName = "chat" | "completions" | "responses";
 
-/** All endpoints. */
 export const ENDPOINTS: readonly EndpointName[] = ["chat", "completions", "responses"];
 
 /** A field that Retort adds to a request unless the parameters set it. */
 export type Addition = "stream_options" | "response_format" | "reasoning.summary" | "store";
 
-/** What Retort adds to the parameters of a request. */
+/** What Retort may add to the parameters of a request. */
 export interface Additions {
-  /** Whether the answer is to be streamed. */
   readonly stream: boolean;
-  /** The `response_format` of the run, as in chat completions; undefined where the parameters allow none. */
+  /** The `response_format` of the run, as in chat completions; undefined where the parameters allow
+   * none. */
   readonly responseFormat: JsonObject | undefined;
-  /** Whether a field may be added: false once the teacher has refused it. Call it only for fields that will be
-   * added, because it notes them. */
+  /** Whether a field may be added: false once the teacher has rejected it. Records the field as
+   * added, so call it only right before adding. */
   readonly add: (field: Addition) => boolean;
 }
 
-/** One endpoint. */
+/** An endpoint and the translation to and from chat completions. */
 export interface ApiFormat {
-  /** Its path, appended to that of the base URL. */
+  /** Appended to the path of the base URL. */
   readonly path: string;
-  /** The parameter that asks for log probabilities, as an example: `logprobs=true`. */
+  /** For messages: the parameter that requests log probabilities. */
   readonly logprobsExample: string;
-  /** The fields of a request that hold the prompt. */
+  /** The fields of a request that hold these messages. */
   prompt(messages: readonly Message[]): JsonObject;
-  /** The fields of a request that hold the parameters, and what is added to them. */
+  /** The other fields of a request: the parameters in the endpoint's format, and additions. */
   params(params: Params, additions: Additions): Params;
-  /** Why a request cannot be sent here, as it follows `file:line: `. @default each one can */
+  /** Why a request cannot be sent to this endpoint, in words that follow `file:line: `; undefined
+   * if it can. @default every request can */
   problem?(messages: readonly Message[], params: Params): string | undefined;
-  /** What the user should know of parameters before a run. @default nothing */
+  /** What the user should know before a run with these parameters, one sentence each. @default
+   * nothing */
   notices?(params: Params): readonly string[];
-  /** Translates an answer into a chat completion. @default it is one */
+  /** Translates an answer into a chat completion. @default answers are chat completions */
   answer?(body: JsonObject): JsonObject;
-  /** Creates the reader of one stream. @default its events are chunks of a chat completion */
+  /** Creates the translator of a stream's events. @default events are chunks of chat completions */
   events?(): EventReader;
 }
 
-/** Reads the events of one stream. */
+/** Translates the events of one stream into chunks of a chat completion. */
 export interface EventReader {
-  /** Whether the last event was read. */
+  /** Whether the last event was read; later ones are ignored. */
   readonly done: boolean;
-  /** Translates an event into a chunk of a chat completion; undefined if it holds nothing of interest. */
+  /** The chunk for an event; undefined if the event holds no part of the answer. */
   read(event: JsonObject): JsonObject | undefined;
 }
 
-/** The format of an endpoint. */
 export function formatOf(endpoint: EndpointName): ApiFormat {
   return FORMATS[endpoint];
 }
 
-/** Why a request cannot be sent to an endpoint, as it follows `file:line: `; undefined if it can. */
+/** Why a request cannot be sent to an endpoint, in words that follow `file:line: `; undefined if it
+ * can. */
 export function endpointProblem(
   endpoint: EndpointName,
   messages: readonly Message[],
@@ -91,12 +92,12 @@ const CHAT: ApiFormat = {
   },
 };
 
-/** Requests the token counts of a stream. Without a stream, `stream_options` is an error at OpenAI. */
+/** Requests the token counts of a stream. OpenAI rejects `stream_options` without `stream`. */
 function withUsage(options: unknown, add: (field: "stream_options") => boolean): Params {
   if (options === undefined) {
     return add("stream_options") ? { stream_options: { include_usage: true } } : {};
   }
-  // Not checked here: the teacher will reject null or a number if it has to.
+  // Left to the teacher: it rejects null or a number if it has to.
   if (typeof options !== "object" || options === null) return { stream_options: options };
   return { stream_options: { include_usage: true, ...options } };
 }
@@ -126,7 +127,7 @@ export const COMPLETIONS: ApiFormat = {
   }),
 };
 
-/** The default of both vLLM and OpenAI. */
+/** `max_tokens` is 16 by default at vLLM and OpenAI. */
 const SHORT_ANSWERS = "Most servers end a completion after 16 tokens by default: " +
   "add --max-tokens N";
 
@@ -150,7 +151,7 @@ function problem(messages: readonly Message[], params: Params): string | undefin
   }: ${wayOut}`;
 }
 
-/** Translates parameters from the names that chat completions use. */
+/** Translates the parameters of chat completions that `/completions` names differently. */
 function withOwnNames(params: Params): Params {
   const {
     max_completion_tokens: limit,
@@ -160,7 +161,7 @@ function withOwnNames(params: Params): Params {
   } = params;
   const own: Record<string, unknown> = { ...fields };
   if (limit !== undefined) own.max_tokens = fields.max_tokens ?? limit;
-  // Here it is a number: the alternatives to report for each token.
+  // `/completions` takes a number for `logprobs`: how many alternatives to report per token.
   if (logprobs === true) own.logprobs = top ?? 1;
   else if (logprobs !== undefined) own.logprobs = logprobs;
   return own;

@@ -1,7 +1,7 @@
 /**
- * One attempt: one POST, from its first byte to its result. It implements undici's handler itself, so that one object
- * holds the whole state of a request: undici's `request()` creates a `Readable` for each answer, which costs more than
- * everything here.
+ * One attempt: one POST, from its first byte to its result. Implements undici's handler itself, so
+ * that one object holds the state of a request: undici's `request()` creates a `Readable` for each
+ * answer, which costs more than all of this.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import { rateLimitOf, statesRateLimit } from "./rate_headers.ts";
 import { StreamReader } from "./stream.ts";
 import type { Completion } from "./teacher.ts";
 
-/** One attempt. After `start()` it settles its promise exactly once. */
+/** An attempt at a row. After `start()` it settles `promise` exactly once. */
 export class Attempt implements DispatchHandler, BodyReader, Timed {
   readonly startedAt: number;
   readonly timeoutMs: number;
@@ -33,20 +33,20 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   completeAt = -1;
 
   readonly #outcome = Promise.withResolvers<Completion>();
-  /** The answer, or why there is none. */
+  /** Rejects with the reason why there is no answer. */
   readonly promise: Promise<Completion> = this.#outcome.promise;
   readonly #shared: AttemptShared;
   readonly #context: AnswerContext;
   readonly #signal: AbortSignal;
   #connection: Connection;
-  /** The request, until it is written. */
+  /** The body until it is handed to the socket; then "", to free it. */
   #request = "";
   #controller: DispatchController | undefined;
   #settled = false;
   #released = false;
   #status = 0;
   #isAnswer = false;
-  /** When the head of an answer with rate limits came, or -1. */
+  /** When a response with rate-limit headers began; -1 without such headers. */
   #headAt = -1;
   #headers: AnswerHeaders = {};
   #stream: StreamReader | undefined;
@@ -54,7 +54,11 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   readonly #body = new IncomingBody(this);
   #breakage: Error | undefined;
 
-  /** Takes a connection; nothing is sent yet. `timeoutMs`: what is left of its row's time. */
+  /**
+   * Takes a connection but sends nothing yet.
+   *
+   * @param timeoutMs What is left of the row's time, if that is limited.
+   */
   constructor(
     shared: AttemptShared,
     context: AnswerContext,
@@ -69,12 +73,11 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     this.#connection = shared.connections.take(this.startedAt);
   }
 
-  /** Whether the request was written to a connection. */
+  /** Whether undici has begun to write the request to a connected socket. */
   get isConnected(): boolean {
     return this.#controller !== undefined;
   }
 
-  /** Sends the request. */
   start(body: string): void {
     const { deadlines, aborts, connections } = this.#shared;
     deadlines.add(this);
@@ -85,14 +88,14 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     else this.#dispatch();
   }
 
-  /** Ends it with the reason of its signal. */
+  /** Ends the attempt with the reason of its aborted signal. */
   abort(reason: unknown): void {
     this.#fail(reason);
     this.#endRequest();
   }
 
-  /** Ends it because a deadline has passed. A stream with a finish reason and a complete JSON object are kept: only
-   * counts, or the end of the connection's response, are missing. */
+  /** Ends the attempt because a deadline has passed. Keeps a stream that has a finish reason, and a
+   * complete JSON object: only token counts, or the end of the response, are missing. */
   expire(deadline: Deadline): void {
     this.#body.flush();
     if (this.#stream !== undefined && this.#stream.finishReason !== "") this.#succeed(this.#stream);
@@ -106,7 +109,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   onRequestStart(controller: DispatchController): void {
     this.#controller = controller;
     this.#request = "";
-    // The attempt ended while it waited for a connection.
+    // The attempt ended while the request waited for a connection.
     if (this.#settled) controller.abort(ENDED);
   }
 
@@ -116,7 +119,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     status: number,
     headers: AnswerHeaders,
   ): void {
-    // 103 and other 1xx come before the response.
+    // 1xx responses, such as 103, precede the response.
     if (status < 200) return;
     this.#connection.onHead(headers["keep-alive"]);
     this.#status = status;
@@ -131,7 +134,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     if (!this.#settled) this.#body.receive(chunk);
   }
 
-  /** undici: the response has ended, and the connection is free. */
+  /** undici: the response has ended; its connection is free. */
   onResponseEnd(): void {
     this.#connection.onEnd();
     this.#release();
@@ -150,7 +153,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     this.#body.finish();
   }
 
-  /** A part of an event stream. */
+  /** Called with each part of an event stream. */
   onEvents(chunk: Uint8Array): void {
     if (this.#settled) return;
     const { streamHabits } = this.#shared;
@@ -163,19 +166,19 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
       this.#fail(stream.error);
       this.#endRequest();
     } else if (stream.done) {
-      // The lane does not wait for the end of the response; the sweep of deadlines limits that.
+      // The lane does not wait for the end of the response, for which `DRAIN_MS` sets the limit.
       this.completeAt = this.#shared.now();
       this.#succeed(stream);
     }
   }
 
-  /** The body is too long. */
+  /** Called once the body exceeds its limit. */
   onTooLong(): void {
     this.#fail(this.#isAnswer ? tooLong(this.#status) : this.#refusal());
     this.#endRequest();
   }
 
-  /** The body has ended. */
+  /** Called once the body is complete, or broken by `error`. */
   onBodyEnd(error: Error | undefined = this.#breakage): void {
     if (this.#settled) return;
     try {
@@ -195,7 +198,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     this.#connection.dispatch({ origin, method: "POST", path, headers, body }, this);
   }
 
-  /** No byte was handed to the closed connection, so the request is still sent only once. */
+  /** No byte was handed to the closed socket, so the request is still sent only once. */
   #dispatchElsewhere(): void {
     const { connections, now } = this.#shared, closed = this.#connection;
     this.#connection = connections.take(now());
@@ -204,10 +207,11 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   }
 
   #finishBroken(error: Error): void {
-    // An error response that was cut short is still an error response.
+    // An error response that breaks off is still an error response.
     if (this.#status >= 300) this.#fail(this.#refusal());
-    // A broken stream is not complete, whatever its finish reason: a proxy may have cut it, and some servers
-    // give a reason in every chunk. A JSON object shows its own end, also where the connection does not.
+    // A broken stream is not complete, whatever its finish reason: a proxy may have truncated it,
+    // and some servers give a reason in every chunk. A JSON object is complete when its last brace
+    // has arrived.
     else if (this.#stream === undefined && this.#body.holdsObject) this.#finish();
     else throw this.#brokenBy(error);
   }
@@ -236,7 +240,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     this.#settled = true;
     this.#body.drop();
     if (this.#headAt < 0) return this.#outcome.resolve(completion);
-    // A document comes with its head, a stream after it.
+    // A JSON answer arrives with its head; a stream has aged by the time it ends.
     const now = this.#shared.now(), ageMs = this.#stream === undefined ? 0 : now - this.#headAt;
     const rateLimit = rateLimitOf(this.#headers, now, ageMs);
     this.#outcome.resolve(rateLimit === undefined ? completion : { ...completion, rateLimit });
@@ -278,10 +282,10 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     return lateness(host, this.timeoutMs, this.timeoutMs < timeoutMs);
   }
 
-  /** Ends the request, unless the response has ended already. */
+  /** Ends the request unless its response has ended. */
   #endRequest(): void {
     if (this.#released) return;
-    // Both call onResponseError(), which releases the connection.
+    // Both call `onResponseError()`, which releases the connection.
     if (this.#controller === undefined) this.#connection.drop();
     else this.#controller.abort(ENDED);
     this.#release();
@@ -296,5 +300,5 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   }
 }
 
-/** Created once: it is never shown, and creating an error is expensive. */
+/** Created once, because creating an error is expensive. It is never shown. */
 const ENDED = new Error("The attempt was ended");

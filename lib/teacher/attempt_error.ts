@@ -1,5 +1,5 @@
 /**
- * The error of a failed attempt: an error response, or what went wrong on the network. Both name the host.
+ * Errors of failed attempts: error responses, timeouts, and what went wrong on the network.
  *
  * @module
  */
@@ -24,37 +24,35 @@ import { exhaustion, serverTime } from "./rate_headers.ts";
 import type { Redact } from "./secrets.ts";
 import type { Completion } from "./teacher.ts";
 
-/** The header fields of an answer, names in lower case. */
+/** The header fields of a response; names in lower case. */
 export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/** What {@linkcode refusal} needs. */
+/** What an error is made of. */
 export interface RefusalOptions {
-  /** The HTTP status, not 2xx. */
+  /** Not 2xx. */
   status: number;
-  /** The header fields. */
   headers: AnswerHeaders;
-  /** The body, or its beginning. */
+  /** The body, or its first 64 KiB. */
   text: string;
   /** The base URL without secrets. */
   address: string;
-  /** Whether the base URL names a version (`/v1`, `api-version`). */
+  /** Whether the base URL names an API version (`/v1`, `api-version`). */
   versioned: boolean;
-  /** Removes secrets from messages. */
   redact: Redact;
-  /** How a partial answer in the body is read. @default it is not read */
+  /** How to read a partial answer in the body. @default it is ignored */
   context?: AnswerContext;
-  /** The clock: Unix time in milliseconds. */
+  /** Unix time in milliseconds. */
   now: number;
 }
 
-/** The most characters that are shown of a body that is not JSON. */
+/** The most characters of a body that messages quote if it is not JSON. */
 const TEXT_LENGTH = 300;
-/** The most characters that are shown of an error message. */
+/** The most characters of a server's error message that are kept. */
 const WORDS_LENGTH = 1_000;
-/** A limit that resets tomorrow is tried earlier: it may be lifted before. */
+/** A longer wait until a limit resets is reduced to this: the limit may be raised before. */
 const RESET_CAP_MS = 60_000;
 
-/** The error for an answer with a status that is not 2xx. */
+/** The error for a response whose status is not 2xx. */
 export function refusal(options: RefusalOptions): TeacherError {
   const { status, headers, redact } = options;
   const outer = parseJson(options.text);
@@ -62,7 +60,7 @@ export function refusal(options: RefusalOptions): TeacherError {
   const body = innermost(relayed?.body ?? outer);
   const limit = usedUp(options, innermost(outer));
   const resetMs = limit?.resetMs === undefined ? undefined : Math.min(RESET_CAP_MS, limit.resetMs);
-  // Redacted before it is shortened, here and below: half a key would not be found.
+  // Redact before shortening: half a key would not be found.
   const message = relayed?.words ?? messageOf(options, body);
   return new TeacherError(redact(message).slice(0, WORDS_LENGTH), {
     status,
@@ -75,7 +73,7 @@ export function refusal(options: RefusalOptions): TeacherError {
   });
 }
 
-/** Groq returns what the model wrote where it is not a tool call, or not JSON. */
+/** Groq returns the text of an answer that is not the required tool call or JSON. */
 function partialOf({ context }: RefusalOptions, body: unknown): Completion | undefined {
   const content = asText(asObject(asObject(body)?.error)?.failed_generation);
   if (context === undefined || content === "") return undefined;
@@ -83,10 +81,10 @@ function partialOf({ context }: RefusalOptions, body: unknown): Completion | und
 }
 
 /**
- * How long a teacher asks to wait, in milliseconds: `retry-after-ms`, else `retry-after` (seconds, also
- * fractions, or an HTTP date on the teacher's clock). What is negative, not a number or more than a day is
- * ignored. So is LiteLLM's `llm_provider-retry-after`: its router always says 60 there, whenever its minute
- * ends.
+ * The wait that a teacher requests, in milliseconds: `retry-after-ms`, else `retry-after` in
+ * seconds, fractions included, or as an HTTP date on the teacher's clock. Ignores values that are
+ * negative, not a number or above one day, and LiteLLM's `llm_provider-retry-after`: its router
+ * always says 60 there, whenever the minute ends.
  */
 export function retryAfterMs(headers: AnswerHeaders, now: number): number | undefined {
   const inMs = textOf(headers["retry-after-ms"]);
@@ -104,13 +102,13 @@ function plausible(ms: number): number | undefined {
   return ms >= 0 && ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
-/** Whether the teacher itself says to retry (`x-should-retry`), as OpenAI and Anthropic do for their clients. */
+/** What OpenAI and Anthropic tell their clients about a retry (`x-should-retry`). */
 function shouldRetry(headers: AnswerHeaders): boolean | undefined {
   const word = textOf(headers["x-should-retry"]).toLowerCase();
   return word === "true" ? true : word === "false" ? false : undefined;
 }
 
-/** The limit that is used up, if a throttling response says so. */
+/** The limit that a throttling response reports as used up; undefined if it reports none. */
 function usedUp(
   { status, headers, now }: RefusalOptions,
   body: unknown,
@@ -146,7 +144,7 @@ function textOf(value: string | string[] | undefined): string {
   return (Array.isArray(value) ? value[0] : value)?.trim() ?? "";
 }
 
-/** The stage at which an attempt broke. */
+/** How far an attempt got before it broke: not connected, sent, or receiving the response. */
 export type Stage = "connecting" | "sent" | "answering";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -166,12 +164,12 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The error of an attempt that broke off without an answer.
+ * The error for an attempt that broke on the network.
  *
- * @param error The error of the transport.
- * @param host `host:port`.
- * @param stage The stage at which it broke.
- * @param through The proxy's `host:port`, if there is one.
+ * @param error What undici or the socket threw.
+ * @param host `host:port` of the teacher.
+ * @param stage How far the attempt got.
+ * @param through `host:port` of the proxy; undefined without one.
  */
 export function networkError(
   error: unknown,
@@ -214,23 +212,23 @@ export function networkError(
   });
 }
 
-/** TLS errors that another attempt does not fix: a certificate that is not trusted, ours or the teacher's, or
- * no TLS at all. */
+/** Classifies TLS errors that a retry does not fix: a certificate, ours or the teacher's, is not
+ * trusted, or the server does not speak TLS. */
 function tlsTrouble(
   code: string,
   message: string,
   stage: Stage,
 ): "certificate" | "client_certificate" | "no_tls" | undefined {
   const words = `${code} ${message}`;
-  // An alert comes from the other side, which has seen no certificate but ours, if any.
+  // The other side sends alerts, and the only certificate it has seen is ours.
   if (/fatal alert: (?!ProtocolVersion|InternalError)/.test(message)) return "client_certificate";
   if (/certificate|CERT_|_CERT\b|LEAF_SIGNATURE/i.test(words)) return "certificate";
   if (stage !== "connecting") return undefined;
   return /WRONG_VERSION_NUMBER|InvalidContentType/.test(words) ? "no_tls" : undefined;
 }
 
-/** What a retry does not fix if it is the first answer of a server: it is not HTTP/1.1 but another protocol,
- * or the server requires TLS. */
+/** Classifies responses of servers that do not speak HTTP/1.1, or that require TLS. A retry does
+ * not fix these if no attempt has ever succeeded. */
 function protocolTrouble(error: unknown, stage: Stage): "no_http" | "wants_tls" | undefined {
   if (stage !== "sent") return undefined;
   if (error instanceof errors.HTTPParserError) {
@@ -242,7 +240,7 @@ function protocolTrouble(error: unknown, stage: Stage): "no_http" | "wants_tls" 
   return isMalformed ? "no_http" : undefined;
 }
 
-// deno-lint-ignore no-control-regex -- a record of TLS: its type, an alert, and its version, 3.0 to 3.4
+// deno-lint-ignore no-control-regex -- a TLS record: type alert, version 3.0 to 3.4
 const TLS_ALERT = /^\x15\x03[\0-\x04]/;
 
 const WHAT: Readonly<Record<Stage, (place: string) => string>> = {
@@ -252,7 +250,7 @@ const WHAT: Readonly<Record<Stage, (place: string) => string>> = {
 };
 
 function rootOf(error: unknown): { code?: string; message: string } {
-  // All addresses of the host were tried; the first error is enough.
+  // One error per address of the host; the first is enough.
   if (error instanceof AggregateError && error.errors.length > 0) return rootOf(error.errors[0]);
   if (!(error instanceof Error)) return { message: String(error) };
   const code = (error as { code?: unknown }).code;
@@ -264,19 +262,22 @@ function isProxyRefusal(message: string): boolean {
   return /\(407\)/.test(message);
 }
 
-/** A parser's error carries the bytes that it could not read, which may hold anything. */
+/** The parser's error carries the unreadable bytes, which may hold anything. */
 function withoutData(error: unknown): unknown {
   return error instanceof errors.HTTPParserError ? undefined : error;
 }
 
-/** The error of an attempt at `host` without an answer within its time. `isRowsTime`: the limit was that of the
- * row. */
+/**
+ * The error of an attempt that took too long.
+ *
+ * @param isRowsTime Whether the limit was what is left of the row's time.
+ */
 export function lateness(host: string, timeoutMs: number, isRowsTime: boolean): TeacherError {
   const lack = `o complete answer from ${host} within ${duration(timeoutMs)}`;
   return timedOut(isRowsTime ? `The row's time is up: n${lack}` : `N${lack}`);
 }
 
-/** The error of a stream from `host` that was silent for too long. */
+/** The error of a stream without tokens for `idleMs`. */
 export function silence(host: string, idleMs: number): TeacherError {
   return timedOut(`No token from ${host} for ${duration(idleMs)}`);
 }

@@ -1,6 +1,7 @@
 /**
- * What all attempts at one teacher share: one timer for their deadlines and one listener for each abort
- * signal. A timer or an `AbortSignal.timeout` for each attempt would cost 300 bytes and a runtime operation.
+ * What all attempts at one teacher share, with one timer for all deadlines and one listener per
+ * abort signal. An `AbortSignal.timeout` for each attempt would cost 300 bytes and a runtime
+ * operation.
  *
  * @module
  */
@@ -9,72 +10,67 @@ import type { Address } from "./address.ts";
 import type { Connections } from "./connections.ts";
 import type { StreamHabits } from "./stream.ts";
 
-/** What all attempts at one teacher share. */
 export interface AttemptShared {
-  /** The address of the teacher. */
   readonly address: Address;
-  /** The proxy's `host:port`, or undefined. */
+  /** `host:port` of the proxy; undefined without one. */
   readonly proxyHost: string | undefined;
-  /** The header fields of every request, names and values in turn. */
+  /** Names and values of the request headers in turn. */
   readonly headers: string[];
-  /** Milliseconds that a whole attempt may take, unless its row has less. */
+  /** The longest that an attempt may take, in milliseconds, unless its row has less time. */
   readonly timeoutMs: number;
-  /** Milliseconds that a stream may be silent for. */
+  /** The longest silence between tokens of a stream, in milliseconds. */
   readonly streamIdleTimeoutMs: number;
-  /** The clock. */
+  /** Unix time in milliseconds that is never set back. */
   readonly now: () => number;
-  /** The connections to the teacher. */
   readonly connections: Connections;
-  /** The deadlines of all attempts. */
   readonly deadlines: Deadlines;
-  /** The signals of all attempts. */
   readonly aborts: Aborts;
-  /** What is known from earlier streams of the teacher. */
+  /** What earlier streams have shown of this teacher. */
   readonly streamHabits: StreamHabits;
 }
 
-/** What the sweep needs to know about an attempt. Times are those of the clock, in milliseconds. */
+/**
+ * An attempt, as the sweep of deadlines sees it. Times are in milliseconds on `AttemptShared.now`.
+ */
 export interface Timed {
-  /** When it began. */
   readonly startedAt: number;
-  /** The longest that it may take, in milliseconds. */
   readonly timeoutMs: number;
-  /** Whether its request was written to a connection. */
+  /** Whether the request is being written to a connected socket. */
   readonly isConnected: boolean;
-  /** When the last token of a stream came, or -1 before the first. */
+  /** When the last token of a stream arrived; -1 before the first. */
   readonly lastTokenAt: number;
-  /** When its answer was complete although the connection still sends, or -1. */
+  /** When the answer was complete, if its response has not ended yet; else -1. */
   readonly completeAt: number;
-  /** Ends it because a deadline has passed. */
+  /** Ends the attempt because of this deadline. */
   expire(deadline: Deadline): void;
 }
 
-/** Which deadline passed: that of the attempt, of its connection, of silence in a stream, or of a response that
- * does not end. */
+/** The deadline that passed: of the attempt, of its connection, of silence in a stream, or of a
+ * response that does not end after its answer. */
 export type Deadline = "attempt" | "connect" | "silence" | "drain";
 
-/** Settings of {@linkcode Deadlines}. */
 export interface DeadlinesOptions {
-  /** The longest that an attempt may take, unless it has a shorter limit of its own, in milliseconds. */
+  /** The longest that an attempt may take, in milliseconds, unless it has a shorter limit. */
   timeoutMs: number;
-  /** The longest that making a connection may take, in milliseconds. */
+  /** The longest that connecting may take, in milliseconds. */
   connectTimeoutMs: number;
   /** The longest silence after the first token of a stream, in milliseconds. */
   streamIdleTimeoutMs: number;
-  /** The clock, in milliseconds. */
+  /** A clock that is never set back, in milliseconds. */
   now: () => number;
 }
 
 /** How long a response may continue after its answer is complete, in milliseconds. */
 const DRAIN_MS = 2_000;
 
-/** The longest time between two sweeps, in milliseconds: an attempt may end this much late. */
+/** The longest interval between two sweeps, in milliseconds; attempts may end this much late. */
 const LONGEST_INTERVAL_MS = 500;
 
-/** A sweep that is this much late, in milliseconds, is not about the teacher. */
+/** If a sweep is this late, in milliseconds, the process was paused, and deadlines say nothing
+ * about the teacher. */
 const PAUSE_MS = 1_000;
 
-/** The attempts in flight, with one timer for all of their deadlines. */
+/** The deadlines of all attempts in flight, swept by one timer. */
 export class Deadlines {
   readonly #options: DeadlinesOptions;
   readonly #intervalMs: number;
@@ -83,7 +79,6 @@ export class Deadlines {
   #sweptAt = 0;
   #wasLate = false;
 
-  /** There are no attempts and no timer yet. */
   constructor(options: DeadlinesOptions) {
     this.#options = options;
     const { timeoutMs, connectTimeoutMs, streamIdleTimeoutMs } = options;
@@ -91,12 +86,11 @@ export class Deadlines {
     this.#intervalMs = Math.min(LONGEST_INTERVAL_MS, Math.max(20, shortestMs / 10));
   }
 
-  /** How many attempts are in flight. */
+  /** The number of attempts in flight. */
   get size(): number {
     return this.#attempts.size;
   }
 
-  /** Watches the deadlines of an attempt. */
   add(attempt: Timed): void {
     this.#attempts.add(attempt);
     if (this.#timer !== undefined) return;
@@ -104,7 +98,7 @@ export class Deadlines {
     this.#timer = setInterval(() => this.#sweep(), this.#intervalMs);
   }
 
-  /** Forgets an attempt; the timer stops with the last one. */
+  /** Removes an attempt that has ended. The last one stops the timer. */
   delete(attempt: Timed): void {
     if (!this.#attempts.delete(attempt) || this.#attempts.size > 0) return;
     clearInterval(this.#timer);
@@ -115,7 +109,7 @@ export class Deadlines {
     const { connectTimeoutMs, streamIdleTimeoutMs, now } = this.#options;
     const time = now();
     if (this.#isLate(time)) return;
-    // Members may be deleted from a set during its iteration.
+    // Deleting from a set while iterating over it is safe.
     for (const attempt of this.#attempts) {
       const { startedAt, lastTokenAt, completeAt } = attempt;
       const elapsedMs = time - startedAt;
@@ -131,8 +125,8 @@ export class Deadlines {
     }
   }
 
-  /** Whether the process did not run for a while (SIGSTOP, a suspended machine). Timers fire before sockets are read, so
-   * answers that have come meanwhile are read until the next sweep. */
+  /** Whether the process was paused (SIGSTOP, a suspended machine). Timers fire before sockets are
+   * read, so one sweep is skipped, in which waiting answers are read. */
   #isLate(time: number): boolean {
     const isLate = time - this.#sweptAt >= this.#intervalMs + PAUSE_MS;
     this.#sweptAt = time;
@@ -140,18 +134,16 @@ export class Deadlines {
   }
 }
 
-/** What can be ended by a signal. */
 export interface Abortable {
-  /** Ends it with the signal's reason. */
   abort(reason: unknown): void;
 }
 
-/** The attempts to end when a signal is aborted. */
+/** Ends attempts when their signals are aborted, with one listener per signal. */
 export class Aborts {
-  // Weak: a signal that no one else holds takes its listener and its set with it.
+  // Weak: a signal that nothing else holds takes its listener and its set with it.
   readonly #groups = new WeakMap<AbortSignal, Set<Abortable>>();
 
-  /** Ends `target` when `signal` is aborted. */
+  /** Aborts `target` once `signal` is aborted. */
   add(signal: AbortSignal, target: Abortable): void {
     let group = this.#groups.get(signal);
     if (group === undefined) {
@@ -162,7 +154,7 @@ export class Aborts {
     group.add(target);
   }
 
-  /** Forgets `target`: it has ended. */
+  /** Removes a target that has ended. */
   delete(signal: AbortSignal, target: Abortable): void {
     this.#groups.get(signal)?.delete(target);
   }

@@ -1,6 +1,6 @@
 /**
- * Writes the body of a request. Retort adds fields by itself (`stream_options`, `response_format`); when a
- * teacher refuses one of them by name, later requests leave it out, and no row fails because of it.
+ * Writes request bodies. Retort adds some fields (`stream_options`, `response_format`). Once a
+ * teacher rejects one of them by name, later requests omit it, and no row fails because of it.
  *
  * @module
  */
@@ -10,32 +10,28 @@ import type { Addition, ApiFormat } from "./api_format.ts";
 import type { JsonObject } from "./json.ts";
 import type { AskedSchema, Params, TeacherRequest } from "./teacher.ts";
 
-/** Settings of all requests to one teacher. */
 export interface BodyOptions {
-  /** The endpoint. */
   readonly format: ApiFormat;
-  /** The teacher's model. */
+  /** The model of rows that name none. */
   readonly model: string;
-  /** Whether answers are streamed. */
   readonly stream: boolean;
 }
 
-/** The body of a request, and what it asks for. */
+/** The body of a request, and what it requests. */
 export interface RequestBody {
-  /** The JSON text. */
   readonly text: string;
-  /** The requested model. */
+  /** The model in the body. */
   readonly model: string;
-  /** The requested model where the row names its own, else undefined. */
+  /** The model that the row named; undefined if it named none. */
   readonly modelAsked: string | undefined;
-  /** The requested service tier, else undefined. */
+  /** The service tier in the parameters; undefined if they set none. */
   readonly tierAsked: string | undefined;
-  /** The fields that Retort added to the parameters. */
+  /** Fields that Retort added, which the teacher may reject. */
   readonly added: readonly Addition[];
 }
 
 interface Written extends Omit<RequestBody, "text"> {
-  /** The schema that it was written for. */
+  /** The schema at the time of writing. */
   readonly schema: AskedSchema | undefined;
   /** `{"model":"…"` */
   readonly head: string;
@@ -43,19 +39,18 @@ interface Written extends Omit<RequestBody, "text"> {
   readonly tail: string;
 }
 
-/** Writes bodies for one teacher. */
+/** Writes the bodies for one teacher. */
 export class BodyWriter {
   readonly #options: BodyOptions;
   readonly #refused = new Set<Addition>();
-  // The parameters of a run are one object for all rows, so they are written once.
+  // All rows share the run's parameters as one object, so these are written once.
   #written = new WeakMap<Params, Written>();
 
-  /** Nothing is written yet. */
   constructor(options: BodyOptions) {
     this.#options = options;
   }
 
-  /** Writes the body of one request. Numbers in parameters keep their original text. */
+  /** Writes the body of a request. Numbers in parameters keep their original text. */
   write({ messages, params, jsonSchema }: TeacherRequest): RequestBody {
     let written = this.#written.get(params);
     if (written === undefined || written.schema !== jsonSchema) {
@@ -65,12 +60,12 @@ export class BodyWriter {
     const { head, tail, model, modelAsked, tierAsked, added } = written;
     const prompt = this.#options.format.prompt(messages);
     let text = head;
-    // Stringifying the whole object and stripping its braces would copy every prompt once more.
+    // To stringify one object of all fields and strip its braces would copy every prompt again.
     for (const name in prompt) text += `,"${name}":${JSON.stringify(prompt[name])}`;
     return { text: text + tail, model, modelAsked, tierAsked, added };
   }
 
-  /** The fields of a request as an object. */
+  /** The fields of a request as an object, for previews. */
   fields({ messages, params, jsonSchema }: TeacherRequest): Record<string, unknown> {
     return {
       model: this.#modelAsked(params) ?? this.#options.model,
@@ -79,7 +74,7 @@ export class BodyWriter {
     };
   }
 
-  /** Stops adding a field. Returns whether it was added until now. */
+  /** Omits a field from now on. Returns false if it was omitted already. */
   leaveOut(field: Addition): boolean {
     if (this.#refused.has(field)) return false;
     this.#refused.add(field);
@@ -130,17 +125,17 @@ function responseFormatOf({ name, schema, strict, description }: AskedSchema): J
 }
 
 interface FieldWords {
-  /** How error messages name it. */
+  /** Matches error messages that are about the field. */
   readonly pattern: RegExp;
-  /** Its name, for the user. */
+  /** The field in messages for the user. */
   readonly what: string;
-  /** What is lost without it. */
+  /** What the run loses without the field. */
   readonly loss: string;
 }
 
 const WORDS: Readonly<Record<Addition, FieldWords>> = {
   response_format: {
-    // Of DeepSeek, Groq, OpenAI, vLLM (xgrammar), llama.cpp, in that order.
+    // Of DeepSeek, Groq, OpenAI, vLLM (xgrammar) and llama.cpp, in this order.
     pattern:
       /response[ _.]?format|json[ _]?schema|text\.format|xgrammar|structured[ _]?output|guided|\bgrammar\b/i,
     what: "response_format",
@@ -163,17 +158,16 @@ const WORDS: Readonly<Record<Addition, FieldWords>> = {
   },
 };
 
-/** Statuses that a refused field may cause. Some servers fail with 500 over a schema. */
+/** Statuses of responses that reject a field. Some servers respond to a schema with 500. */
 const STATUSES = new Set([400, 404, 415, 422, 500, 501]);
-/** The characters of a message that are searched; further on, servers quote the request. */
+/** Characters of an error message that are searched: later ones may quote the request. */
 const OWN_WORDS = 300;
 
 /**
- * What an error means for the fields that were added to its request. If it names one of them, `bodies`
- * leaves that field out from now on, and the returned error says that the row is to be sent again.
+ * Recognizes an error that is about a field added by Retort. If it is, later requests omit the
+ * field, and the returned error says that the row is to be sent again; else returns `error`.
  *
- * @param error The error of the attempt.
- * @param added The fields that were added to its request.
+ * @param added The fields that were added to the request.
  * @param address The teacher, for the notice.
  */
 export function withoutRefused(
@@ -186,7 +180,7 @@ export function withoutRefused(
   const words = error.message.slice(0, OWN_WORDS);
   const field = added.find((one) => WORDS[one].pattern.test(words));
   if (field === undefined) return error;
-  // Other requests with the field may be in flight: only the first error is reported to the user.
+  // Several requests with the field may be in flight: only the first error notifies the user.
   const isFirst = bodies.leaveOut(field);
   const { what, loss } = WORDS[field];
   return new TeacherError(error.message, {

@@ -1,6 +1,6 @@
 /**
- * The errors of answers with status 200 that hold no completion. They quote the server's own message if there
- * is one.
+ * Errors of responses with status 200 that hold no completion. They quote the server's message if
+ * there is one.
  *
  * @module
  */
@@ -20,26 +20,28 @@ import {
   wordsOf,
 } from "./error_body.ts";
 
-/**
- * Our codes for such answers, which `classify()` knows: one that broke on its way, a web page, and one of
- * another kind of server.
- */
+/** Codes that `classify()` knows: a completion that arrived broken, a web page, and an answer of
+ * another kind of server. */
 export type BrokenCode = "broken_answer" | "web_page" | "other_api";
 
-/** The most characters that are shown of an answer without a message. */
+/** The most characters that a message quotes of an answer. */
 const SHOWN = 300;
 
-/** The most bytes of an answer, decoded. */
+/** The most bytes of an answer after decompression. */
 export const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
 
-/** The error of an answer that is too long. */
+/** The error of an answer above `MOST_ANSWER_BYTES`. */
 export function tooLong(status: number): TeacherError {
   const what = `The answer is longer than ${MOST_ANSWER_BYTES / 1024 / 1024} MiB`;
   return new TeacherError(what, { type: "response", status });
 }
 
-/** The error that a teacher states in an answer or a stream: the value of its `error` field. `envelope` is the
- * object around it, whose fields count, too (TGI: `"error_type": "overloaded"`). */
+/**
+ * The error that an answer or a stream reports.
+ *
+ * @param error The value of the `error` field.
+ * @param envelope The object around it, whose fields count too (TGI: `"error_type": "overloaded"`).
+ */
 export function statedError(
   error: unknown,
   status: number,
@@ -61,7 +63,7 @@ export function notAnObject(text: string, status: number, redact: Redact): Teach
     ? asObject(parseJson(firstLine))
     : undefined;
   if (first !== undefined && !("choices" in first)) {
-    // One object a line.
+    // One JSON object per line.
     return withoutChoice(first, "choice", text, status, redact);
   }
   const isJson = /^[[{"]/.test(start);
@@ -73,11 +75,11 @@ export function notAnObject(text: string, status: number, redact: Redact): Teach
   return brokenAnswer(what, text, status, redact, isJson ? "broken_answer" : "other_api");
 }
 
-/** What gateways write where there is no error; a missing message counts as one of these. */
+/** What gateways write if there is no error, the empty message included. */
 const SAYS_SUCCESS = /^\s*(?:ok|(?:request )?succe(?:ss|eded|ssful|ssfully))?[.!]?\s*$/i;
 
-/** The error of a JSON object without a choice. Many servers report errors in this form; a message that is not
- * recognised does not count as a rejection of the row. */
+/** The error of a JSON object without a choice. Many servers report errors in this form. One that
+ * is not recognized may be retried: it does not count as a rejection of the row. */
 export function withoutChoice(
   answer: JsonObject,
   lack: string,
@@ -93,7 +95,7 @@ export function withoutChoice(
   return brokenAnswer(`The answer has no ${lack}`, text, status, redact, code);
 }
 
-/** The error of an answer that cannot be read, with the beginning of what came. */
+/** The error of an unreadable answer, which quotes its beginning. */
 export function brokenAnswer(
   what: string,
   text: string,
@@ -101,7 +103,7 @@ export function brokenAnswer(
   redact: Redact,
   code: BrokenCode = "broken_answer",
 ): TeacherError {
-  // Redacted before it is shortened, here and below: half a key would not be found.
+  // Redact before shortening: half a key would not be found.
   const start = redact(text).trim().slice(0, SHOWN);
   const message = start === "" ? what : `${what}: it starts with ${start}`;
   return new TeacherError(message, { type: "response", status, code });

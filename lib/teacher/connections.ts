@@ -1,6 +1,6 @@
 /**
- * The connections to one teacher. undici's own `Pool` searches all of its connections for each request; here a
- * free one is taken from a stack. Lanes limit how many there are.
+ * The connections to one teacher. undici's `Pool` searches all its connections for each request;
+ * this takes a free one from a stack. Lanes limit their number.
  *
  * @module
  */
@@ -10,22 +10,20 @@ import { type Connect, Connection, type ConnectionShared, PROTOCOL } from "./con
 import { Listening, Reuse, RIGHT_BEHIND_MS, WATCH_MS } from "./server_habits.ts";
 import type { TlsSettings } from "./network_options.ts";
 
-/** Settings of {@linkcode Connections}. */
 export interface ConnectionsOptions
   extends Pick<ConnectionShared, "origin" | "proxy" | "connectTimeoutMs"> {
-  /** Certificates, for a teacher behind TLS. @default those that this machine trusts */
+  /** Certificates, if the teacher uses TLS. @default those that this machine trusts */
   readonly tls?: TlsSettings;
   /** Creates sockets. @default undici's connector */
   readonly connect?: Connect;
-  /** The clock, in milliseconds. @default performance.now */
+  /** A monotonic clock, in milliseconds. @default performance.now */
   readonly now?: () => number;
 }
 
-/** The most used-up connections that wait for their server to close them: the side that closes first keeps the
- * port busy for a minute. */
+/** How many used-up connections may wait for their server to close them. The side that closes first
+ * keeps the port occupied for a minute. */
 const MOST_USED_UP = 256;
 
-/** The connections to a teacher, free and taken. */
 export class Connections implements ConnectionShared {
   readonly origin: string;
   readonly proxy: string | undefined;
@@ -37,17 +35,17 @@ export class Connections implements ConnectionShared {
   readonly reuse = new Reuse(() => this.listening.end());
   filtersHeads = false;
   readonly #all = new Set<Connection>();
-  /** Free connections that had a socket when they were given back; the last one is taken first. */
+  /** Free connections that were open when they were given back; the last is taken first. */
   readonly #free: Connection[] = [];
   /** Free connections without a socket. */
   readonly #closed: Connection[] = [];
-  /** Connections that are not used again, the oldest first. */
+  /** Connections that must not be reused but are still open, oldest first. */
   readonly #usedUp = new Set<Connection>();
-  /** The one of them that shows whether the server still closes connections. */
+  /** The used-up connection that shows whether the server still closes connections after a
+   * response. */
   #watched: Connection | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** There is no connection yet. */
   constructor(options: ConnectionsOptions) {
     const { origin, proxy, connectTimeoutMs, tls = {}, connect, now } = options;
     this.origin = origin;
@@ -55,7 +53,7 @@ export class Connections implements ConnectionShared {
     this.connectTimeoutMs = connectTimeoutMs;
     this.tls = tls;
     this.now = now ?? (() => performance.now());
-    // `Deadlines` has the timeouts: a timer of undici's would outlive the last connection.
+    // `Deadlines` enforces the timeout: undici's timer would outlive the last connection.
     this.connect = connect ??
       buildConnector({ ...PROTOCOL, ...tls, timeout: 0 }) as unknown as Connect;
   }
@@ -65,8 +63,11 @@ export class Connections implements ConnectionShared {
     return this.#all.size;
   }
 
-  /** A connection that no attempt uses: the one that was given back last, or a new one. `now`: a reading of its
-   * clock, which each attempt reads once. */
+  /**
+   * A connection for an attempt: the one given back last, else a new one.
+   *
+   * @param now The current time, which the attempt has read already.
+   */
   take(now: number): Connection {
     this.reuse.attempted();
     const connection = this.#takeFree(now) ?? this.#closed.pop() ?? this.#make();
@@ -74,7 +75,7 @@ export class Connections implements ConnectionShared {
     return connection;
   }
 
-  /** Takes back a connection whose request has ended, well or not. */
+  /** Takes back a connection whose request has ended, successfully or not. */
   give(connection: Connection): void {
     connection.given();
     if (connection.isDropped) this.#all.delete(connection);
@@ -83,7 +84,7 @@ export class Connections implements ConnectionShared {
     else this.#free.push(connection);
   }
 
-  /** The teacher has sent a head that undici rejects: heads are filtered from now on. */
+  /** Called when undici rejects a head: all connections filter heads from now on. */
   filterHeads(): void {
     if (this.filtersHeads) return;
     this.filtersHeads = true;
@@ -95,14 +96,13 @@ export class Connections implements ConnectionShared {
     if (this.#usedUp.delete(connection)) this.#closed.push(connection);
   }
 
-  /** Closes all connections. */
   async close(): Promise<void> {
     this.#free.length = this.#closed.length = 0;
     this.#usedUp.clear();
     clearTimeout(this.#timer);
     const ending = [...this.#all].map((connection) => connection.close());
     this.#all.clear();
-    // Attempts that listen fail now, because their connections are closed.
+    // Attempts that still watch their connections now fail, because these are closed.
     this.listening.end();
     await Promise.all(ending);
   }
@@ -123,7 +123,7 @@ export class Connections implements ConnectionShared {
     return undefined;
   }
 
-  /** Leaves it to the server to close a connection. */
+  /** Lets the server close a connection first. */
   #useUp(connection: Connection): void {
     this.#usedUp.add(connection);
     if (this.reuse.isOnce) this.#watched ??= connection;
@@ -131,7 +131,7 @@ export class Connections implements ConnectionShared {
     else this.#timer ??= this.#later();
   }
 
-  /** Some servers have a thread for each connection: one that is left open blocks others. */
+  /** Limits the wait: some servers have a thread per connection, and an open one blocks others. */
   #later(): ReturnType<typeof setTimeout> {
     return setTimeout(() => {
       this.#timer = undefined;

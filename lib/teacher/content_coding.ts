@@ -1,7 +1,7 @@
 /**
- * Decodes the bytes of a body and distinguishes event streams from documents. Retort requests no compression, but some
- * gateways compress anyway (gzip, deflate, Brotli, Zstandard, also nested), and labels are wrong so often that
- * the first bytes decide.
+ * Decompresses bodies, and distinguishes event streams from documents. Retort requests no
+ * compression, but some gateways compress anyway (gzip, deflate, Brotli, Zstandard, also nested),
+ * and labels are wrong so often that the first bytes decide.
  *
  * @module
  */
@@ -16,19 +16,17 @@ import {
   inflateRawSync,
 } from "node:zlib";
 
-/** A consumer of bytes. */
 export interface ByteSink {
-  /** The next bytes. */
   data(chunk: Uint8Array): void;
-  /** The bytes have ended. */
+  /** Called after the last bytes. */
   end(): void;
-  /** The bytes cannot be decoded. Nothing follows. */
+  /** Called if the rest cannot be decoded. Nothing follows. */
   broken(error: Error): void;
 }
 
-/** Decodes the bytes that are put into it. */
+/** Passes the decoded bytes to its sink. */
 export interface ByteDecoder extends ByteSink {
-  /** Drops what is left to decode. */
+  /** Stops decoding and frees native memory. */
   destroy(): void;
 }
 
@@ -44,11 +42,11 @@ const CODINGS: ReadonlyMap<string, Coding> = new Map<string, Coding>([
 ]);
 
 /**
- * The decoder of a body, or undefined if there is nothing to decode. The first bytes count too: some
- * gateways omit the label, others keep it on bodies that they have decoded themselves.
+ * The decoder of a body; undefined if it is not compressed. Some gateways omit the label, others
+ * leave it on bodies that they have decoded.
  *
  * @param label The field `content-encoding`.
- * @param first The first bytes.
+ * @param first The first bytes of the body.
  * @param sink Receives the decoded bytes.
  */
 export function decoderFor(
@@ -59,7 +57,7 @@ export function decoderFor(
   const named = label === undefined ? NO_CODINGS : codingsOf(String(label));
   const codings = named.length === 0 ? unlabelled(first) : named;
   if (codings.length === 0) return undefined;
-  // The last coding in the label was applied last, so it is undone first.
+  // The last coding in the label was applied last, and is removed first.
   let next: ByteSink = sink;
   const steps = codings.map((coding) => (next = new Step(coding, next)) as Step);
   const outer = steps.at(-1)!;
@@ -72,12 +70,12 @@ export function decoderFor(
 }
 
 function codingsOf(label: string): Coding[] {
-  // Other labels are ignored (`identity`, `utf-8`).
+  // Ignores other labels (`identity`, `utf-8`).
   const names = label.toLowerCase().split(",").map((name) => name.trim());
   return names.map((name) => CODINGS.get(name)).filter((coding) => coding !== undefined);
 }
 
-/** On the hot path: destructuring the bytes would create an iterator. */
+/** The coding by magic numbers. On the hot path: destructuring would create an iterator. */
 function unlabelled(start: Uint8Array): readonly Coding[] {
   if (start[0] === 0x1f && start[1] === 0x8b) return ["gzip"];
   const isZstd = start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd;
@@ -86,13 +84,13 @@ function unlabelled(start: Uint8Array): readonly Coding[] {
 
 const NO_CODINGS: readonly Coding[] = [];
 
-/** Undoes one coding. */
+/** Removes one coding. */
 class Step implements ByteSink {
   readonly #coding: Coding;
   readonly #next: ByteSink;
   #isBegun = false;
   #decompressor: Decompressor | undefined;
-  /** What came in gzip, for {@linkcode firstMember}. */
+  /** The gzip bytes so far, for {@linkcode firstMember}. */
   readonly #coded: Uint8Array[] = [];
   #decodedBytes = 0;
 
@@ -135,7 +133,7 @@ class Step implements ByteSink {
       .on("error", (error: Error) => this.#failed(error));
   }
 
-  /** gzip itself ignores what follows a whole member and is no other one, zlib does not. */
+  /** Keeps a complete gzip member that other bytes follow, as gzip does; zlib reports an error. */
   #failed(error: Error): void {
     const first = error.message === NO_MEMBER ? firstMember(joined(this.#coded)) : undefined;
     if (first === undefined) return this.#next.broken(error);
@@ -144,11 +142,11 @@ class Step implements ByteSink {
   }
 }
 
-/** The first member of gzip, whatever follows it; undefined if it is not whole. */
+/** Decodes the first gzip member, whatever follows it; undefined if it is incomplete. */
 function firstMember(bytes: Uint8Array): Uint8Array | undefined {
   const flags = bytes[3];
   let start = 10;
-  // The header's optional parts, each with a flag of its own: RFC 1952, 2.3.1.
+  // Optional header fields, each with a flag: RFC 1952, 2.3.1.
   if (flags & 4) start += 2 + bytes[start] + 256 * bytes[start + 1];
   if (flags & 8) start = bytes.indexOf(0, start) + 1;
   if (flags & 16) start = bytes.indexOf(0, start) + 1;
@@ -160,10 +158,11 @@ function firstMember(bytes: Uint8Array): Uint8Array | undefined {
   }
 }
 
-/** zlib's words where a member should begin. */
+/** zlib's message if no gzip member begins after the last one. */
 const NO_MEMBER = "incorrect header check";
 
-/** With these flags a truncated body is decoded as far as possible; its reader decides whether that is enough. */
+/** With these flags a truncated body is decoded as far as possible. Its reader decides whether that
+ * is enough. */
 function decompressor(coding: Coding, first: Uint8Array): Decompressor {
   const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH, ZSTD_e_flush } = constants;
   if (coding === "gzip") return createGunzip({ finishFlush: Z_SYNC_FLUSH });
@@ -174,7 +173,8 @@ function decompressor(coding: Coding, first: Uint8Array): Decompressor {
     : createInflateRaw({ finishFlush: Z_SYNC_FLUSH });
 }
 
-/** Whether bytes may have this coding: gzip and Zstandard begin with magic numbers. */
+/** Whether bytes may be in this coding: gzip and Zstandard have magic numbers; the others must not
+ * look like text. */
 function mayBe(coding: Coding, first: Uint8Array): boolean {
   const [a, b = 0x8b] = first;
   if (coding === "gzip") return a === 0x1f && b === 0x8b;
@@ -183,22 +183,22 @@ function mayBe(coding: Coding, first: Uint8Array): boolean {
   return !startsAsText(first);
 }
 
-/** "deflate" is the format of zlib, but some servers send it without its header. */
+/** "deflate" means the zlib format, but some servers send it without its header. */
 function hasZlibHeader([a, b]: Uint8Array): boolean {
   return (a & 0x0f) === 8 && (b === undefined || ((a << 8) | b) % 31 === 0);
 }
 
-/** Server-sent events, or a document that is read as a whole. */
+/** Server-sent events, or a document that is read once complete. */
 export type BodyKind = "events" | "document";
 
-/** The fields of server-sent events, also as some gateways write them, `error` of llama.cpp among them; comments have
- * an empty name. */
+/** Names of server-sent event fields, with those of gateways (`Data`) and llama.cpp (`error`). ""
+ * begins a comment. */
 const FIELDS = ["data", "Data", "event", "id", "retry", "error", ""];
 const LONGEST_FIELD = 6;
 const BRACE = 0x7b;
 const SPACE = 0x20;
 
-/** The kind of a body that begins with these bytes, or undefined while they are too few to decide. */
+/** The kind of a body by its first bytes; undefined if more are needed. */
 export function kindOf(start: Uint8Array): BodyKind | undefined {
   if (start[0] === BRACE) return "document";
   const text = beginning(withoutSpace(start));
@@ -210,12 +210,12 @@ export function kindOf(start: Uint8Array): BodyKind | undefined {
     : "document";
 }
 
-/** Whether these are the first bytes of a byte order mark. */
+/** Whether these bytes are only the beginning of a UTF-8 byte order mark. */
 function isPartOfMark([a, b, c]: Uint8Array): boolean {
   return a === 0xef && (b === undefined || (b === 0xbb && c === undefined));
 }
 
-/** Whether bytes begin like JSON or events, and not like anything compressed. */
+/** Whether bytes begin like JSON or events, as compressed ones do not. */
 export function startsAsText(start: Uint8Array): boolean {
   const text = beginning(withoutSpace(start));
   return /^(?:\{\s*(?:"|$)|(?:data|event|id|retry|error)?:)/.test(text);
@@ -232,7 +232,7 @@ function beginning(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes.subarray(0, LONGEST_FIELD));
 }
 
-/** Some bytes in one. */
+/** The chunks in one array. A single chunk is not copied. */
 export function joined(chunks: readonly Uint8Array[]): Uint8Array {
   if (chunks.length <= 1) return chunks[0] ?? NOTHING;
   const whole = new Uint8Array(chunks.reduce((bytes, chunk) => bytes + chunk.length, 0));
@@ -246,7 +246,8 @@ export function joined(chunks: readonly Uint8Array[]): Uint8Array {
 
 const NOTHING = new Uint8Array(0);
 
-/** The text of a whole body without a label, and without a byte order mark. */
+/** The text of a body whose charset is not stated: UTF-8, or Latin-1 if it is clearly that. Drops a
+ * byte order mark. */
 export function textOf(bytes: Uint8Array): string {
   const text = utf8.decode(bytes);
   return text.includes(REPLACEMENT) && isLatin1(bytes, text) ? latin1.decode(bytes) : text;
@@ -256,9 +257,12 @@ const utf8 = new TextDecoder();
 const latin1 = new TextDecoder("windows-1252");
 const REPLACEMENT = "\ufffd";
 
-/** Whether bytes that are not UTF-8 are Latin-1, which servers in front of older systems send without a label:
- * there is no character of UTF-8 among them, and letters beyond ASCII are apart. The half of a character that a
- * model has left at the end of its answer is no letter of Latin-1. */
+/**
+ * Whether bytes that are not valid UTF-8 are Latin-1, which servers in front of older systems send
+ * without a label: no character beyond ASCII is valid UTF-8, and letters beyond ASCII stand alone.
+ * A single one before a quote is no proof: a model may leave half a character at the end of its
+ * answer.
+ */
 function isLatin1(bytes: Uint8Array, text: string): boolean {
   if (/[^\p{ASCII}\ufffd]/u.test(text)) return false;
   let letters = 0, inRow = 0, inside = 0;
@@ -274,5 +278,5 @@ function isLatin1(bytes: Uint8Array, text: string): boolean {
   return inside > 0 && inRow * 10 < letters;
 }
 
-/** The first letter of Latin-1 beyond ASCII and control characters. */
+/** The first printable character of Latin-1 beyond ASCII. */
 const FIRST_LETTER = 0xa0, QUOTE = 0x22;

@@ -1,5 +1,6 @@
 /**
- * Reads error bodies: message, code, status and delay, in the forms of known servers and gateways.
+ * Reads message, code, status and delay from error bodies, in the forms of known servers and
+ * gateways.
  *
  * @module
  */
@@ -8,12 +9,13 @@ import { DAY_MS } from "../timer.ts";
 import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import type { Redact } from "./secrets.ts";
 
-/** A code is one word with a letter in it; numbers repeat the status, and sentences are messages. */
+/** One word with a letter: numbers repeat the status, and sentences are messages. */
 const CODE = /^(?=.*[a-z])[\w.:/-]{2,100}$/i;
-/** What servers write where they have no code. */
+/** What servers write if they have no code. */
 const NO_CODE = /^(?:none|null|error|unknown|unknown_error)$/i;
 
-/** MiniMax's numbers as the codes of other servers. It answers all errors with status 200. */
+/** MiniMax's numbers, translated to other servers' codes. MiniMax reports all errors with status
+ * 200. */
 const MINIMAX: ReadonlyMap<number, string> = new Map([
   [1000, "server_error"],
   [1001, "timeout"],
@@ -30,13 +32,11 @@ const MINIMAX: ReadonlyMap<number, string> = new Map([
   [2049, "invalid_api_key"],
 ]);
 
-/** The code for an answer that names the filter that blocked the prompt. */
+/** The code if the body names the filter that blocked the prompt. */
 const BLOCKED = "content_filter";
 
-/**
- * The error in an answer, or undefined if there is none. Some servers always send the field: as null,
- * false, "", `{}`, or an object that holds only such values.
- */
+/** The error that an answer reports; undefined if it reports none. Some servers always send the
+ * field, as null, false, "", `{}`, or an object of such values. */
 export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
   if (isStated(choice?.error)) return choice?.error;
   return isStated(answer.error) ? answer.error : undefined;
@@ -52,10 +52,8 @@ function isStated(value: unknown, levels = 3): boolean {
   return levels === 0 || Object.values(value).some((one) => isStated(one, levels - 1));
 }
 
-/**
- * The code of an error body. The most specific one is preferred: Anthropic and OpenRouter say what was
- * exceeded next to a type that any 429 has, Google names the reason in a list of details.
- */
+/** The most specific code of an error body: Anthropic and OpenRouter name what was exceeded beside
+ * a type that any 429 has, Google gives the reason in a list of details. */
 export function codeOf(body: unknown, redact: Redact): string | undefined {
   if (Array.isArray(body)) return codeOf(asObject(body[0]), redact);
   const top = asObject(body) ?? {};
@@ -77,8 +75,9 @@ export function codeOf(body: unknown, redact: Redact): string | undefined {
 }
 
 /**
- * The body that a gateway has wrapped as JSON text in the message of its own body (Gemini's tools and gateways
- * to Google), in a value that it could not read (Vercel's), or in FastAPI's `detail`; else the body itself.
+ * The body of the server behind a gateway, which the gateway has put into its own: as JSON text in
+ * the message (Gemini's tools and gateways to Google), in a value that it could not read (Vercel),
+ * or in FastAPI's `detail`. Returns `body` if none is inside.
  */
 export function innermost(body: unknown, levels = 3): unknown {
   const { error, detail } = asObject(body) ?? {};
@@ -92,24 +91,25 @@ export function innermost(body: unknown, levels = 3): unknown {
   return inner !== undefined && wordsOf(inner) !== undefined ? innermost(inner, levels - 1) : body;
 }
 
-/** What a router says when the provider behind it has failed: OpenRouter, Cloudflare's AI gateway, OpenCode. */
+/** Messages of routers whose provider has failed: OpenRouter, Cloudflare's AI gateway, OpenCode. */
 const RELAYED = /\bprovider returned error|response from (?:the )?provider|\berror from provider/i;
 
-/** Further on, servers quote the request. */
+/** Characters of the message that are searched: later ones may quote the request. */
 const RELAYED_WITHIN = 150;
 
-/** What a router passes on of an error of the provider behind it. */
+/** A provider's error, relayed by a router. */
 export interface Relayed {
-  /** The provider's own body, if the router passes it on. */
+  /** The provider's own body; undefined if the router does not send it. */
   readonly body: unknown;
-  /** The message, with the provider's name. */
+  /** The message with the provider's name, if the router gives it. */
   readonly words: string;
-  /** Whether the router used its own key, as far as is known, and not one of the user's. */
+  /** Whether the router called the provider with its own key instead of the user's. Assumed unless
+   * the answer suggests otherwise. */
   readonly isWithTheirKey: boolean;
 }
 
-/** An error that a router passes on from the provider behind it; undefined if it is the server's own.
- * OpenRouter names the provider, and passes on its body as text (`metadata.raw`). */
+/** The provider's error in a router's body; undefined if the error is the server's own. OpenRouter
+ * names the provider, and sends its body as text (`metadata.raw`). */
 export function relayedIn(body: unknown, status: number | undefined): Relayed | undefined {
   const own = wordsOf(body) ?? "";
   if (!RELAYED.test(own.slice(0, RELAYED_WITHIN))) return undefined;
@@ -122,20 +122,20 @@ export function relayedIn(body: unknown, status: number | undefined): Relayed | 
   const words = /\s/.test(said) ? said : said === "" ? own : `${own}: ${said}`;
   return {
     body: inner,
-    // A router that does not name the provider may have used the user's key.
+    // A 401 without the provider's name may be about the user's key.
     isWithTheirKey: metadata.is_byok !== true && (provider !== "" || status !== 401),
     words: provider === "" ? words : `${words.slice(0, LONGEST_MESSAGE)} (from ${provider})`,
   };
 }
 
-/** The message of an error body, in the forms of OpenAI, FastAPI, Ollama and others; undefined if there is
- * none. */
+/** The message of an error body in the forms of OpenAI, FastAPI, Ollama and others; undefined if
+ * there is none. */
 export function wordsOf(body: unknown): string | undefined {
   if (Array.isArray(body)) return wordsOf(asObject(body[0]));
   const object = asObject(body);
   if (object === undefined) return undefined;
   const { message, detail } = object;
-  // Cloudflare's AI gateway: a list.
+  // Cloudflare's AI gateway sends a list.
   const error = Array.isArray(object.error) ? object.error[0] : object.error;
   const words = asText(asObject(error)?.message) || asText(error) || asText(message) ||
     detailWords(detail) || asText(asObject(detail)?.message) || asText(asObject(detail)?.msg) ||
@@ -144,7 +144,9 @@ export function wordsOf(body: unknown): string | undefined {
   return asObject(error) === undefined ? undefined : jsonOrLess(error);
 }
 
-/** The HTTP status among the numbers of an error, if there is one (OpenRouter sends it so). */
+/**
+ * The HTTP status in the fields of an error, as OpenRouter sends it; undefined if there is none.
+ */
 export function statedStatus(error: unknown): number | undefined {
   const { code, status, status_code: statusCode } = asObject(error) ?? {};
   for (const value of [code, status, statusCode]) {
@@ -154,7 +156,7 @@ export function statedStatus(error: unknown): number | undefined {
   return undefined;
 }
 
-/** Google gives the time to wait in the body: `"retryDelay": "34.07s"`. */
+/** The wait in milliseconds that Google states in the body: `"retryDelay": "34.07s"`. */
 export function statedDelayMs(body: unknown): number | undefined {
   if (Array.isArray(body)) return statedDelayMs(asObject(body[0]));
   const delay = detailOf(asObject(asObject(body)?.error) ?? {}, "RetryInfo")?.retryDelay;
@@ -163,7 +165,7 @@ export function statedDelayMs(body: unknown): number | undefined {
   return ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
-/** The header fields of the provider, which OpenRouter passes on in the body. Names in lower case. */
+/** The provider's header fields, which OpenRouter relays in the body; names in lower case. */
 export function statedHeaders(body: unknown): Readonly<Record<string, string>> {
   const headers = asObject(asObject(asObject(asObject(body)?.error)?.metadata)?.headers) ?? {};
   return Object.fromEntries(
@@ -171,7 +173,8 @@ export function statedHeaders(body: unknown): Readonly<Record<string, string>> {
   );
 }
 
-/** The message of MiniMax, Gemini, Baidu, Cloudflare and gateways that write `msg`. */
+/** The message in the forms of MiniMax, Gemini, Baidu, Cloudflare, and gateways that write `msg`;
+ * "" if there is none. */
 function gatewayWords(body: JsonObject): string {
   const blocked = blockReason(body);
   if (blocked !== "") return `The prompt was blocked by a filter: ${blocked}`;
@@ -186,19 +189,19 @@ function minimaxStatus({ base_resp: base }: JsonObject): number {
   return typeof status === "number" ? status : 0;
 }
 
-/** Why Gemini rejected a prompt before it reached the model. */
+/** The reason why Gemini blocked a prompt; "" if it did not. */
 function blockReason(body: JsonObject): string {
   const feedback = asObject(body.promptFeedback) ?? asObject(body.prompt_feedback);
   return asText(feedback?.blockReason) || asText(feedback?.block_reason);
 }
 
-/** One of Google's details, by the end of its type. */
+/** The entry of Google's `details` whose `@type` ends with `type`. */
 function detailOf({ details }: JsonObject, type: string): JsonObject | undefined {
   if (!Array.isArray(details)) return undefined;
   return details.map(asObject).find((detail) => asText(detail?.["@type"]).endsWith(`.${type}`));
 }
 
-/** The message of FastAPI: a text, or a list of errors with their places. */
+/** FastAPI's message: a text, or a list of errors with their places. */
 function detailWords(detail: unknown): string {
   if (!Array.isArray(detail)) return asText(detail);
   return detail.map((entry) => {
@@ -212,7 +215,7 @@ function firstOf(list: unknown): JsonObject | undefined {
   return Array.isArray(list) ? asObject(list[0]) : undefined;
 }
 
-/** The JSON text of an error without a message, if it can be written. */
+/** The JSON text of an error without a message. */
 export function jsonOrLess(error: unknown): string {
   try {
     return JSON.stringify(error);
@@ -221,7 +224,7 @@ export function jsonOrLess(error: unknown): string {
   }
 }
 
-/** The most characters that are shown of a message; a longer text is no message. */
+/** The most characters that are shown of a message. Longer plain text is not taken for one. */
 export const LONGEST_MESSAGE = 1_000;
 
 export function isPage(start: string): boolean {

@@ -1,6 +1,6 @@
 /**
- * The body of a response as it arrives: decoded, recognised as events or a document, and buffered where it is
- * read as a whole.
+ * Receives the body of a response: decodes it, recognizes events or a document, and buffers a
+ * document.
  *
  * @module
  */
@@ -20,19 +20,17 @@ import {
 } from "./content_coding.ts";
 import { asObject, parseJson } from "./json.ts";
 
-/** The consumer of a body. */
 export interface BodyReader {
-  /** A part of an event stream. */
+  /** Called with each part of an event stream. */
   onEvents(chunk: Uint8Array): void;
-  /** The body is too long: what was buffered is all there is. */
+  /** Called once the body exceeds its limit. What is buffered is the beginning. */
   onTooLong(): void;
-  /** The body is complete, or as complete as it can be decoded. */
+  /** Called after the last decoded byte; `error` if the rest cannot be decoded. */
   onBodyEnd(error: Error | undefined): void;
 }
 
 const MOST_ERROR_BYTES = 64 * 1024;
 
-/** One body. */
 export class IncomingBody implements ByteSink {
   readonly #reader: BodyReader;
   readonly #held = new HeldBytes();
@@ -42,22 +40,21 @@ export class IncomingBody implements ByteSink {
   #isBegun = false;
   #decoder: ByteDecoder | undefined;
   #transcoder: Transcoder | undefined;
-  /** Decodes content coding and charset, if there is either. */
+  /** The first decoder, of compression or else of a charset; undefined if neither is needed. */
   #outer: ByteSink | undefined;
   #kind: BodyKind | undefined;
 
-  /** Nothing has arrived yet. */
   constructor(reader: BodyReader) {
     this.#reader = reader;
   }
 
-  /** The head has arrived. Only the body of an answer may be events. */
+  /** Called with the head. Only the body of a 2xx response may be events. */
   start(isAnswer: boolean, headers: AnswerHeaders): void {
     this.#isAnswer = isAnswer;
     this.#headers = headers;
   }
 
-  /** A chunk from the network. */
+  /** Called with each chunk from the network. */
   receive(chunk: Uint8Array): void {
     if (!this.#isBegun) {
       this.#isBegun = true;
@@ -66,28 +63,28 @@ export class IncomingBody implements ByteSink {
     (this.#outer ?? this).data(chunk);
   }
 
-  /** The network has delivered all of it. What is still being decoded comes later. */
+  /** Called after the last chunk. Decompression may deliver more. */
   finish(): void {
     (this.#outer ?? this).end();
   }
 
-  /** Takes what has arrived of the last line for all of it: no more is waited for. */
+  /** Processes the incomplete last line instead of waiting for its end. */
   flush(): void {
     this.#transcoder?.flush();
   }
 
-  /** What was buffered, as text without a byte order mark. */
+  /** The buffered body as text. */
   text(): string {
     return this.#held.text();
   }
 
-  /** Whether what was buffered is a complete JSON object. */
+  /** Whether the buffered body is a complete JSON object. */
   get holdsObject(): boolean {
     return asObject(parseJson(this.text())) !== undefined;
   }
 
-  /** Hands on as events what was buffered, if it is not a document but chunks as bare JSON, which only its end shows.
-   * Returns whether it was. */
+  /** If the buffered document turns out to be a stream of bare JSON chunks, one per line, passes it
+   * on as events. Returns whether it did. */
   tellLines(): boolean {
     const areLines = this.#kind === "document" && areChunkLines(this.#held.all());
     if (areLines) this.#reader.onEvents(this.#held.all());
@@ -99,7 +96,7 @@ export class IncomingBody implements ByteSink {
     this.#decoder?.destroy();
   }
 
-  /** A decoded chunk. */
+  /** Called with each decoded chunk. */
   data(chunk: Uint8Array): void {
     this.#bytes += chunk.length;
     const most = this.#mostBytes;
@@ -111,12 +108,12 @@ export class IncomingBody implements ByteSink {
     else this.#undecided(chunk);
   }
 
-  /** The end of the decoded bytes. */
+  /** Called after the last decoded chunk. */
   end(): void {
     this.#reader.onBodyEnd(undefined);
   }
 
-  /** The bytes could not be decoded. */
+  /** Called if the rest cannot be decoded. */
   broken(error: Error): void {
     this.#reader.onBodyEnd(error);
   }
@@ -140,18 +137,18 @@ export class IncomingBody implements ByteSink {
     if (this.#kind === "document") return;
     this.#held.clear();
     if (this.#kind === "events") this.#reader.onEvents(start);
-    // Some servers send white space as a keep-alive, for minutes.
+    // Some servers keep connections alive by sending white space for minutes.
     else this.#held.add(withoutSpace(start));
   }
 }
 
-/** The chunks of one body. */
+/** The buffered chunks of a body. */
 class HeldBytes {
-  // Nearly every answer comes in one chunk; only others need a list.
+  // Nearly every answer is one chunk; only others need a list.
   #first: Uint8Array | undefined;
   #more: Uint8Array[] | undefined;
 
-  /** Adds a chunk without copying it. */
+  /** Keeps a chunk without copying it. */
   add(chunk: Uint8Array): void {
     if (this.#first === undefined) this.#first = chunk;
     else (this.#more ??= []).push(chunk);
@@ -167,12 +164,10 @@ class HeldBytes {
     return whole;
   }
 
-  /** All chunks as text without a byte order mark. */
   text(): string {
     return textOf(this.all());
   }
 
-  /** Removes all chunks. */
   clear(): void {
     this.#first = this.#more = undefined;
   }
@@ -180,8 +175,13 @@ class HeldBytes {
 
 const NOTHING = new Uint8Array(0);
 
-/** The charset that a body's byte order mark names, else its label (the field `content-type`). `first`: its first
- * bytes. */
+/**
+ * The charset of a body by its UTF-16 byte order mark, else by its label; undefined if neither
+ * names one.
+ *
+ * @param first The first bytes of the body.
+ * @param label The field `content-type`.
+ */
 function charsetOf(
   first: Uint8Array,
   label: string | readonly string[] | undefined,
@@ -192,12 +192,11 @@ function charsetOf(
 }
 
 /**
- * Turns the lines of a body into UTF-8 where they are not.
+ * A converter to UTF-8; undefined if the charset is UTF-8 or unknown.
  *
- * @param charset The name of their charset.
- * @param sink Where the body goes.
- * @param mostBytes The most that are held for the end of a line.
- * @returns What to put the body into; undefined for UTF-8, and for what is no charset.
+ * @param charset The charset as labeled.
+ * @param sink Receives UTF-8.
+ * @param mostBytes The most bytes held until a line ends.
  */
 function transcoderFor(
   charset: string,
@@ -212,7 +211,7 @@ function transcoderFor(
   }
 }
 
-/** Judges whole lines as they come: valid UTF-8 is taken as such, whatever the label says. */
+/** Converts complete lines to UTF-8. Lines that are valid UTF-8 stay, whatever the label says. */
 class Transcoder implements ByteSink {
   readonly #stated: TextDecoder;
   readonly #sink: ByteSink;
@@ -226,7 +225,7 @@ class Transcoder implements ByteSink {
     this.#stated = stated;
     this.#sink = sink;
     this.#mostBytes = mostBytes;
-    // UTF-16 has bytes of 0 in every line, and line ends in the middle of characters.
+    // UTF-16 has zero bytes in every line, and 0x0a inside characters.
     this.#isOfBytes = !stated.encoding.startsWith("utf-16");
   }
 
@@ -239,7 +238,7 @@ class Transcoder implements ByteSink {
     if (end === chunk.length) return;
     this.#held.push(chunk.subarray(end));
     this.#heldBytes += chunk.length - end;
-    // The sink counts what it gets, and ends a body that is too long.
+    // The sink counts bytes, and rejects a body that is too long.
     if (this.#heldBytes > this.#mostBytes) this.flush();
   }
 
@@ -253,7 +252,7 @@ class Transcoder implements ByteSink {
     this.#sink.broken(error);
   }
 
-  /** Hands on what is held. */
+  /** Converts and passes on what is held. */
   flush(): void {
     const bytes = joined(this.#held);
     this.#held = [];

@@ -1,10 +1,11 @@
 /**
- * JSON from servers: parsed defensively, repaired where servers write it incorrectly, and extracted as text.
+ * Parses JSON of servers, repairs it where servers write it incorrectly, and extracts values as
+ * text.
  *
- * Python's `json.dumps` and C++ streams write numbers that JSON does not have (`-Infinity` is the log
- * probability of a masked token), and some gateways leave line ends unescaped in strings. A part that is
- * extracted as text keeps what `JSON.parse` and `JSON.stringify` would change (`1.0`, integers of 19
- * digits) or could not handle (20,000 levels).
+ * Python's `json.dumps` and C++ streams write numbers that JSON lacks (`-Infinity` is the log
+ * probability of a masked token), and some gateways do not escape line ends in strings. A value
+ * that is extracted as text keeps what `JSON.parse` and `JSON.stringify` would change (`1.0`,
+ * integers of 19 digits) or could not handle (20,000 levels).
  *
  * @module
  */
@@ -14,26 +15,26 @@ import { endOfString, endOfValue, skipSpace } from "../json.ts";
 /** A JSON object of unknown content. */
 export type JsonObject = Record<string, unknown>;
 
-/** The value where it is an object and no array, else undefined. */
+/** The value if it is an object, excluding arrays; else undefined. */
 export function asObject(value: unknown): JsonObject | undefined {
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? value as JsonObject
     : undefined;
 }
 
-/** The value where it is a string, else "". */
+/** The value if it is a string; else "". */
 export function asText(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-/** The value as a count, or undefined if it cannot be one. */
+/** The value as a whole number of 0 or more; undefined if it is not a number or out of range. */
 export function asCount(value: unknown): number | undefined {
   if (typeof value !== "number" || !(value >= 0)) return undefined;
   const count = Math.round(value);
   return Number.isSafeInteger(count) ? count : undefined;
 }
 
-/** The parsed text, after repairs if necessary; undefined if it is no JSON. */
+/** The parsed text, repaired if necessary; undefined if it is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -42,8 +43,8 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The object at the start of a text, or at `from`, as text, whatever follows it; undefined if there is none or it
- * is incomplete. */
+/** The text of the object that begins at `from`, whatever follows it; undefined if none begins
+ * there or it is incomplete. */
 export function leadingObject(text: string, from: number = 0): string | undefined {
   let start = from;
   while (/\s/.test(text[start] ?? "")) start++;
@@ -71,10 +72,8 @@ const NOT_A_NUMBER = /(?<![\w.$])[-+]?(?:nan(?:\([\w]*\))?|inf(?:inity)?)(?![\w.
 // deno-lint-ignore no-control-regex -- JSON requires them to be escaped
 const CONTROL = /[\0-\x1f]/g;
 
-/**
- * The text with `null` for numbers that JSON does not have, and with control characters in strings
- * escaped; the text itself where there is neither. For use after `JSON.parse` has failed.
- */
+/** Replaces numbers that JSON lacks by `null`, and escapes control characters in strings. Only for
+ * text that `JSON.parse` has rejected, or for valid JSON, which stays as it is. */
 function repairedJson(text: string): string {
   let repaired = "", at = 0;
   while (at < text.length) {
@@ -91,18 +90,19 @@ function escaped(control: string): string {
   return `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-/** The path to a value: names of members and indexes of elements. */
+/** A path to a value: names of members and indexes of elements. */
 export type JsonPath = readonly (string | number)[];
 
-/** The place of a value in the text that it was parsed from. */
+/** A value's place in the JSON text that it was parsed from. */
 export interface JsonPlace {
-  /** The whole text. */
+  /** The text of the outermost value. */
   readonly text: string;
-  /** The path to the value in it. */
+  /** The path from there to the value. */
   readonly path: JsonPath;
 }
 
-/** The text of a value, or undefined if there is none. The whole text must be JSON. */
+/** The JSON text of the value at a place; undefined if there is none. The outermost text must be
+ * JSON. */
 export function textAt({ text, path }: JsonPlace): string | undefined {
   let at = skipSpace(text, 0);
   for (const step of path) {
@@ -113,12 +113,12 @@ export function textAt({ text, path }: JsonPlace): string | undefined {
   return repairedJson(text.slice(at, endOfValue(text, at)));
 }
 
-/** The place of a value inside another value. */
+/** The place of a value inside the value at `place`. */
 export function inside({ text, path }: JsonPlace, ...steps: JsonPath): JsonPlace {
   return { text, path: [...path, ...steps] };
 }
 
-/** The last of several members with the same name, as in `JSON.parse`. */
+/** The start of a member's value: of the last member with that name, as with `JSON.parse`. */
 function memberOf(text: string, start: number, name: string): number | undefined {
   if (text[start] !== "{") return undefined;
   let found: number | undefined;

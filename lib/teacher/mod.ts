@@ -1,8 +1,8 @@
 /**
  * Teachers: one attempt is one POST.
  *
- * In: messages and parameters. Out: a completion, or a `TeacherError` that says what went wrong. Nothing
- * here retries, waits for a limit or knows rows.
+ * In: messages and parameters. Out: a completion, or a `TeacherError` that says what went wrong.
+ * This layer does not retry, does not wait for limits, and does not know rows.
  *
  * @module
  */

@@ -1,26 +1,25 @@
 /**
- * Certificates and the proxy, checked before a run. Later, a wrong certificate leads to errors that say little
- * (`unsupported protocol` for a key of another certificate), and the address of a proxy may hold a password,
- * which no message shows.
+ * Checks certificates and the proxy before a run. During the run, a wrong certificate would cause
+ * obscure errors (`unsupported protocol` for a key of another certificate). The address of a proxy
+ * may hold a password, which no message shows.
  *
  * @module
  */
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 
-/** Certificates to check the teacher with, and to show to the teacher. All are PEM texts. */
+/** Certificates in PEM: those that the teacher is checked against, and ours. */
 export interface TlsOptions {
-  /** Certificates of the trusted authorities, instead of those of this machine. */
+  /** The trusted authorities, instead of those of this machine. */
   readonly ca?: string;
-  /** Our certificate, with the chain that leads to an authority. */
+  /** Our certificate, followed by its chain. */
   readonly clientCert?: string;
-  /** Its private key. */
+  /** The private key of `clientCert`. */
   readonly clientKey?: string;
-  /** Whether any certificate is accepted. */
   readonly insecureTls?: boolean;
 }
 
-/** The options in the form that undici takes. */
+/** The options as undici takes them. */
 export interface TlsSettings {
   readonly ca?: string;
   readonly cert?: string;
@@ -34,15 +33,11 @@ const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[^]+?-----END [A-Z ]*PRIV
 const CERTIFICATE =
   /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
-/**
- * Checks the options.
- *
- * @throws {TypeError} If a certificate or key cannot be used, or one is given without the other. The
- * key is not shown.
- */
+/** @throws {TypeError} If a certificate or key is unusable, or one is given without the other. The
+ * key is not shown. */
 export function tlsSettings(options: TlsOptions): TlsSettings {
   const { ca, clientCert, insecureTls } = options;
-  // As with curl, the key may be in the file of the certificate.
+  // As with curl, the file of the certificate may hold the key.
   const clientKey = options.clientKey ?? PRIVATE_KEY.exec(clientCert ?? "")?.[0];
   if (ca !== undefined) certificatesOf(ca, "the certificates of authorities (ca, --ca-file)");
   if ((clientCert === undefined) !== (clientKey === undefined)) {
@@ -101,10 +96,10 @@ function privateKeyOf(pem: string): KeyObject {
 }
 
 /**
- * Parses the address of the proxy; undefined if there is none. As in curl, the default scheme is
- * `http://`.
+ * Parses the address of the proxy; undefined if it is not set. The default scheme is `http://`, as
+ * with curl.
  *
- * @throws {TypeError} If it is no address, or its user name or password cannot be decoded.
+ * @throws {TypeError} If it is not an address, or its user name or password cannot be decoded.
  */
 export function proxyUrl(proxy: string | undefined): URL | undefined {
   if (proxy === undefined || proxy === "") return undefined;

@@ -1,5 +1,5 @@
 /**
- * A teacher that speaks the API of OpenAI: OpenAI itself, vLLM, Ollama, DeepSeek, OpenRouter, LiteLLM and
+ * A teacher with an OpenAI-compatible API: OpenAI, vLLM, Ollama, DeepSeek, OpenRouter, LiteLLM and
  * many more.
  *
  * @module
@@ -27,9 +27,10 @@ import {
 } from "./teacher_options.ts";
 
 /**
- * Creates a teacher for a server that speaks the OpenAI API: chat completions, or another `endpoint`.
+ * Creates a teacher for a server with an OpenAI-compatible API: chat completions, or another
+ * `endpoint`.
  *
- * One `complete()` is one POST: it is never repeated, not even when a connection breaks.
+ * One `complete()` is one POST: it is never repeated, not even if the connection breaks.
  *
  * @example Ask a local server
  * ```ts ignore
@@ -41,10 +42,10 @@ import {
  * console.log(completion.response);
  * ```
  *
- * @param options The model, and where and how to ask it.
+ * @param options `model` is required.
  * @returns The teacher. `await using` closes it, and so does `close()`.
- * @throws {TypeError} If an option is unknown, or the model, the address, the endpoint, the key, a header field, a certificate or
- * the proxy cannot be used.
+ * @throws {TypeError} If an option is unknown, or the model, the address, the endpoint, the key, a
+ * header field, a certificate or the proxy cannot be used.
  * @throws {RangeError} If a time is not above 0.
  */
 export function openai(options: OpenAICompatibleOptions): OpenAITeacher {
@@ -58,7 +59,7 @@ export function openai(options: OpenAICompatibleOptions): OpenAITeacher {
  */
 export const openaiCompatible: typeof openai = openai;
 
-/** A teacher that speaks the OpenAI API. `await using` closes it. */
+/** A teacher with an OpenAI-compatible API. `await using` closes it. */
 export interface OpenAITeacher extends Required<Teacher>, AsyncDisposable {}
 
 class OpenAICompatibleTeacher implements OpenAITeacher {
@@ -71,7 +72,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   readonly #bodies: BodyWriter;
   readonly #shared: AttemptShared;
   readonly #kept: KeptFields;
-  // Shared by all requests for the teacher's own model.
+  // Shared by all requests for the teacher's own model and service tier.
   readonly #context: AnswerContext;
   #closed = false;
 
@@ -140,7 +141,6 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     return noticesOf(this.#options, this.#format, this.address, params);
   }
 
-  /** The request as an object; `JSON.stringify` writes it as it would be sent. */
   preview(request: TeacherRequest): unknown {
     const { redact } = this.#context;
     const { secrets } = this.#options;
@@ -168,7 +168,9 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     return this.close();
   }
 
-  /** Watches the outcome for missing fields and for refused ones. */
+  /**
+   * Adds a notice about missing kept fields to an answer, and handles rejections of added fields.
+   */
   #watched(promise: Promise<Completion>, added: readonly Addition[]): Promise<Completion> {
     const { address } = this;
     const watched = this.#kept.isWatching
@@ -181,7 +183,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   }
 }
 
-/** All secrets that a teacher may quote. */
+/** All secrets that a server might quote. */
 function secretsOf(
   { apiKey, headers, secrets: given }: ResolvedTeacherOptions,
   address: Address,
@@ -201,25 +203,25 @@ function withoutScheme(authorization: string): string {
   return authorization.replace(/^\S+ /, "");
 }
 
-/** Answers after which a field that none of them had is reported. */
+/** After this many answers, kept fields that none of them had are reported. */
 const PATIENCE = 10;
 
-/** Watches the answers of one teacher until it is known which fields they have. */
+/** Checks the first answers of a teacher for the fields to keep. */
 class KeptFields {
   #missing: string[];
   #answers = 0;
 
-  /** No answer was seen yet. */
   constructor(names: readonly string[]) {
     this.#missing = [...names];
   }
 
-  /** Whether any field was not seen yet. */
+  /** Whether some field has not appeared yet. */
   get isWatching(): boolean {
     return this.#missing.length > 0;
   }
 
-  /** Looks at the next answer; returns it, with a notice when it is time for one. */
+  /** Checks an answer. Returns it, with a notice if it is the `PATIENCE`th and fields are still
+   * missing. */
   look(completion: Completion, address: string): Completion {
     if (!this.isWatching) return completion;
     const { kept } = completion;
@@ -236,13 +238,13 @@ class KeptFields {
   }
 }
 
-/** The header fields of every request, without those of the key and the user. */
+/** The header fields of every request, without the key and the user's fields. */
 function ownHeaders(stream: boolean): Record<string, string> {
   return {
     "content-type": "application/json",
     accept: stream ? "text/event-stream, application/json" : "application/json",
-    // Without this field some gateways compress, which only costs both sides time, and others buffer a stream
-    // to do so.
+    // Without it, some gateways compress, which only costs time, and others buffer a stream to do
+    // so.
     "accept-encoding": "identity",
     "user-agent": `retort/${VERSION}`,
   };

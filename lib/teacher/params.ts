@@ -1,7 +1,7 @@
 /**
- * Checks the parameters and options of a teacher before a run: what cannot be sent is rejected, and what will
- * probably not do what the user expects is reported. Most servers silently accept `temprature` and use their
- * default temperature.
+ * Checks parameters and options of a teacher before a run. Rejects what cannot be sent, and reports
+ * what probably will not have the desired effect: most servers silently ignore `temprature` and use
+ * their default.
  *
  * @module
  */
@@ -13,7 +13,6 @@ import { asObject } from "./json.ts";
 import type { Params } from "./teacher.ts";
 import type { ResolvedTeacherOptions } from "./teacher_options.ts";
 
-/** Parameters that may be sent, and what the user should know about them. */
 export interface CheckedParams {
   /** The parameters to send. */
   readonly params: Params;
@@ -24,10 +23,11 @@ export interface CheckedParams {
 /**
  * Checks the parameters of a run or of a row.
  *
- * @returns The parameters with `extra_body` flattened. The Python client has it for further fields; servers
- * would ignore it.
- * @throws {RangeError} If `n` asks for more than one answer.
- * @throws {TypeError} If Retort sets a parameter itself, or one holds a credential, which is not shown.
+ * @returns The parameters with `extra_body` flattened: it belongs to the Python client, and servers
+ * ignore it.
+ * @throws {RangeError} If `n` requests more than one answer.
+ * @throws {TypeError} If Retort sets a parameter itself, or one holds a credential, which is not
+ * shown.
  */
 export function checkParams(params: Params): CheckedParams {
   const notices: string[] = [];
@@ -75,14 +75,16 @@ function flatten(params: Params, notices: string[]): Params {
   return { ...rest, ...fields };
 }
 
-/** A number as JavaScript or `JSON.rawJSON` holds it. */
+/** The value of a number or a `JSON.rawJSON`; undefined for others. */
 function numberOf(value: unknown): number | undefined {
   if (typeof value === "number") return value;
   const raw = asObject(value)?.rawJSON;
   return typeof raw === "string" ? Number(raw) : undefined;
 }
 
-/** Names by server; a name that several have is listed at the first. */
+/**
+ * Known parameters by server. A name that several servers share usually stands only at the first.
+ */
 const NAMES = {
   "OpenAI, chat completions": `audio frequency_penalty function_call functions logit_bias logprobs
     max_completion_tokens max_tokens metadata modalities model moderation n parallel_tool_calls
@@ -138,7 +140,7 @@ export function isKnownParam(name: string): boolean {
   return KNOWN.has(name);
 }
 
-/** Notices about parameters that no server is known to have, one sentence each. */
+/** A sentence for each parameter that no server is known to have. */
 export function unknownParamNotices(names: readonly string[]): string[] {
   return names.filter((name) => !isKnownParam(name)).map((name) => {
     const meant = nearestParam(name);
@@ -148,7 +150,8 @@ export function unknownParamNotices(names: readonly string[]): string[] {
   });
 }
 
-/** The known parameter that was probably meant: `maxTokens`, `max-tokens`, `temprature`. */
+/** The known parameter that a misspelling probably means: of `maxTokens`, `max-tokens`,
+ * `temprature`. */
 function nearestParam(name: string): string | undefined {
   const words = [...KNOWN];
   const plain = plainOf(name);
@@ -163,7 +166,7 @@ function plainOf(name: string): string {
   return name.toLowerCase().replace(/[-_.\s]/g, "");
 }
 
-/** Notices about the options and parameters, one sentence each. `params`: those of the run. */
+/** What the user should know before a run with these options and parameters, one sentence each. */
 export function noticesOf(
   { ca, clientCert, insecureTls, keep }: ResolvedTeacherOptions,
   format: ApiFormat,

@@ -1,5 +1,5 @@
 /**
- * What the header fields of a response say about the teacher's rate limits.
+ * Reads the teacher's rate limits from the header fields of a response.
  *
  * @module
  */
@@ -7,31 +7,32 @@
 import { DAY_MS } from "../timer.ts";
 import type { RateLimit } from "./teacher.ts";
 
-/** The header fields of an answer, names in lower case. */
+/** Names in lower case. */
 type HeaderFields = Readonly<Record<string, string | string[] | undefined>>;
 
-/** The state of one limit. */
+/** What a response says about one limit. */
 interface Budget {
   left: number | undefined;
   limit: number | undefined;
   resetMs: number | undefined;
 }
 
-/** From here on, a bare number is seconds since 1970 and not a duration. */
+/** From this value on, a bare number is a Unix time in seconds instead of a duration. */
 const EPOCH_S = 1e9;
-/** From here on, a bare number is milliseconds since 1970. */
+/** From this value on, a bare number is a Unix time in milliseconds. */
 const EPOCH_MS = 1e12;
 
 /**
  * Reads `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` (OpenAI, Groq, Azure and many more)
- * and `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}`. Of
- * several token limits, the one with the smallest share left counts. A reset that is a point in time is on
- * the teacher's clock.
+ * and `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}`.
+ * Of several token limits, the one with the smallest share left counts. Points in time are on the
+ * teacher's clock.
  *
- * @param headers The header fields, names in lower case.
+ * @param headers Names in lower case.
  * @param now Unix time in milliseconds.
- * @param ageMs How long ago the header came, in milliseconds: limits that were reset since are left out.
- * @returns The limits, without values that make no sense (negative, not a number, a reset more than a day
+ * @param ageMs The age of the header, in milliseconds: limits that have been reset since are
+ * omitted.
+ * @returns The limits without implausible values (negative, not a number, a reset more than a day
  * away); undefined if there are none.
  */
 export function rateLimitOf(
@@ -55,8 +56,8 @@ export function rateLimitOf(
   return undefined;
 }
 
-/** Whether the header fields may state limits that `rateLimitOf` reads. Most have none: these look-ups are all that
- * they cost, and no clock is read. */
+/** Whether header fields may state limits for `rateLimitOf`. Most do not: for these, the look-ups
+ * are the whole cost, and no clock is read. */
 export function statesRateLimit(headers: HeaderFields): boolean {
   return hasOpenAis(headers) || hasAnthropics(headers);
 }
@@ -72,18 +73,21 @@ function hasAnthropics(headers: HeaderFields): boolean {
     headers["anthropic-ratelimit-output-tokens-remaining"] !== undefined;
 }
 
-/** The names of fields that say how much is left, from any sender: `x-ratelimit-remaining-requests`,
- * `anthropic-ratelimit-tokens-remaining`, `ratelimit-remaining`, `x-tokenlimit-remaining`, … */
+/**
+ * Matches names of fields that say how much is left, of any sender:
+ * `x-ratelimit-remaining-requests`, `anthropic-ratelimit-tokens-remaining`, `ratelimit-remaining`,
+ * `x-tokenlimit-remaining`.
+ */
 const REMAINING = /(?:rate|token)-?limit.*remaining/;
 /** `RateLimit: "minute";r=0;t=12` (draft-ietf-httpapi-ratelimit-headers). */
 const NONE_LEFT = /;\s*r=0(?![\d.])/, RESETS_IN = /;\s*t=(\d+)/;
 
 /**
- * Whether the header fields of a refusal say that a limit is used up, and when it is reset.
+ * Whether an error response says that a limit is used up, and when that resets.
  *
- * @param headers The header fields, names in lower case.
+ * @param headers Names in lower case.
  * @param now Unix time in milliseconds.
- * @returns undefined if no limit is known to be used up. Of several limits that are, the last to be reset
+ * @returns undefined if no limit is known to be used up. If several are, the last one to reset
  * counts.
  */
 export function exhaustion(
@@ -106,7 +110,7 @@ export function exhaustion(
   return { resetMs: known.length === 0 ? undefined : Math.max(...known) };
 }
 
-/** The time on the teacher's clock when ours shows `now`. */
+/** The current time on the teacher's clock. */
 function serverNow(headers: HeaderFields, now: number, ageMs: number): number {
   return serverTime(headers, now - ageMs) + ageMs;
 }
@@ -144,7 +148,8 @@ function budget(left: Field, limit: Field, reset: Field, now: number, ageMs: num
   };
 }
 
-/** Milliseconds until a reset; below 0 if it was after the header came and before now. */
+/** Milliseconds until a reset; negative if the limit was reset since the header arrived; undefined
+ * if implausible. */
 function resetOf(text: string, now: number, ageMs: number): number | undefined {
   if (text === "") return undefined;
   const number = Number(text);
@@ -159,7 +164,7 @@ function resetOf(text: string, now: number, ageMs: number): number | undefined {
 
 const DURATION = /^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d*)?)s)?(?:(\d+(?:\.\d*)?)ms)?$/;
 
-/** `6m0s`, `120ms`, `1h2m3.5s` in milliseconds; NaN if it is none of these. */
+/** `6m0s`, `120ms` or `1h2m3.5s` in milliseconds; NaN for other text. */
 function durationMs(text: string): number {
   const match = DURATION.exec(text);
   if (match === null) return NaN;
@@ -183,7 +188,7 @@ function tighter(one: Budget, other: Budget): Budget {
 
 function shareLeft({ left, limit }: Budget): number {
   if (left === undefined) return Infinity;
-  // Without a limit there is no share: such a budget counts only if there is no other.
+  // No share is known without a limit: such a budget counts only if there is no other.
   return limit === undefined || limit === 0 ? Number.MAX_VALUE : left / limit;
 }
 
@@ -199,10 +204,8 @@ function together(requests: Budget, tokens: Budget): RateLimit | undefined {
   };
 }
 
-/**
- * Unix time in milliseconds on the clock of the server when it sent these header fields: their `date`, or
- * `now` if there is no readable one.
- */
+/** The Unix time in milliseconds on the server's clock when it sent these header fields: their
+ * `date`, or `now` if that is unreadable. */
 export function serverTime(
   headers: Readonly<Record<string, string | string[] | undefined>>,
   now: number,

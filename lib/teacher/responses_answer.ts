@@ -1,8 +1,8 @@
 /**
- * Translates answers of `/responses` into chat completions, whole or as the events of a stream.
+ * Translates answers of `/responses` into chat completions, complete or as a stream of events.
  *
- * Each part comes as deltas, and again as a whole: at its end, and in the last event. Servers leave out one or
- * the other, so what no delta had is taken from the whole.
+ * Each part is sent as deltas, then complete at its end, and once more in the last event. Servers
+ * omit some of these, so the complete parts fill in what no delta had.
  *
  * @module
  */
@@ -10,31 +10,29 @@
 import type { EventReader } from "./api_format.ts";
 import { asObject, asText, type JsonObject } from "./json.ts";
 
-/** The content of the items of an output, as in a chat completion. */
+/** The output items of an answer, joined. */
 export interface Output {
-  /** The text. */
   readonly content: string;
-  /** The reasoning itself where the server sends it (vLLM and other open ones), else its summary. */
+  /** The reasoning, if the server sends it (vLLM and other open ones); else its summary. */
   readonly reasoning: string;
-  /** The model's explanation of why it does not answer, or "". */
+  /** The model's words for why it does not answer; "" if it answers. */
   readonly refusal: string;
-  /** Tool calls. */
   readonly toolCalls: readonly ToolCall[];
-  /** The log probabilities of the text's tokens, or undefined. */
+  /** Log probabilities of the text's tokens; undefined if the server sends none. */
   readonly logprobs: readonly unknown[] | undefined;
 }
 
-/** A call of a function in the form of chat completions. */
+/** A function call in the form of chat completions. */
 interface ToolCall extends JsonObject {
-  /** The id that its result refers to. */
+  /** The id that the call's result refers to. */
   readonly id: string;
-  /** The function, with its arguments as JSON text. */
+  /** Name, and arguments as JSON text. */
   readonly function: { readonly name: string; readonly arguments: string };
 }
 
-/** Translates an answer into a chat completion; its other fields stay. */
+/** Translates an answer into a chat completion. Fields without a counterpart stay. */
 export function asChatCompletion(body: JsonObject): JsonObject {
-  // The body of another server, or a bare error.
+  // An answer of another API, or a bare error.
   if (!Array.isArray(body.output)) return body;
   const { content, reasoning, refusal, toolCalls, logprobs } = outputOf(body.output);
   const finishReason = finishReasonOf(body, toolCalls.length > 0);
@@ -50,7 +48,6 @@ export function asChatCompletion(body: JsonObject): JsonObject {
   };
 }
 
-/** Reads the items of an output. */
 function outputOf(items: unknown): Output {
   const texts: string[] = [], refusals: string[] = [], thoughts: string[] = [];
   const summaries: string[] = [], toolCalls: ToolCall[] = [], logprobs: unknown[] = [];
@@ -81,7 +78,7 @@ function isCall({ type }: JsonObject): boolean {
   return type === "function_call" || type === "custom_tool_call";
 }
 
-/** A call of a function in the form of chat completions. The input of a custom tool, a free text, stands for its
+/** A function call in the form of chat completions. The free text of a custom tool becomes its
  * arguments. */
 function toolCallOf(
   { call_id: callId, id, name, input, arguments: args = input }: JsonObject,
@@ -94,7 +91,7 @@ function toolCallOf(
   };
 }
 
-/** The token counts under the names of chat completions. */
+/** Token counts under the names of chat completions. */
 function usageOf(usage: unknown): unknown {
   const counts = asObject(usage);
   if (counts?.input_tokens === undefined && counts?.output_tokens === undefined) return usage;
@@ -107,7 +104,7 @@ function usageOf(usage: unknown): unknown {
   };
 }
 
-/** The finish reason of an answer, or "" if the server gives none. */
+/** The finish reason in words of chat completions; "" if the server gives none. */
 function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   const { status, incomplete_details: details } = body;
   if (status === "completed") return hasCalls ? "tool_calls" : "stop";
@@ -117,7 +114,9 @@ function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   return reason === "max_output_tokens" ? "length" : reason || "incomplete";
 }
 
-/** The error of a failed answer; undefined if a part of the answer exists, which counts instead. */
+/**
+ * The error of a failed answer; undefined if a part of the answer exists, which is kept instead.
+ */
 function errorOf({ status, error }: JsonObject, hasContent: boolean): unknown {
   if (status !== "failed") return error;
   return hasContent ? undefined : error ?? "The teacher reports a failure without a reason";
@@ -131,7 +130,7 @@ function asList(value: unknown): JsonObject[] {
   return Array.isArray(value) ? value.map((one) => asObject(one) ?? {}) : [];
 }
 
-/** A call as far as the stream has sent it. */
+/** What a stream has sent of a call so far. */
 interface SentCall {
   readonly index: number;
   readonly id: string;
@@ -139,16 +138,16 @@ interface SentCall {
   args: string;
 }
 
-/** Reads one stream. */
+/** Translates the events of one stream of `/responses`. */
 export class ResponsesEvents implements EventReader {
   done = false;
   #hasText = false;
   #hasRefusal = false;
   #hasReasoning = false;
-  /** Whether the reasoning itself is sent, so that its summary is ignored. */
+  /** Whether the stream sends the reasoning itself: then its summary is ignored. */
   #hasThoughts = false;
   #summaryIndex = 0;
-  /** The calls so far, in their order. */
+  /** In the order in which they began. */
   readonly #calls: SentCall[] = [];
 
   read(event: JsonObject): JsonObject | undefined {
@@ -195,7 +194,7 @@ export class ResponsesEvents implements EventReader {
     return delta({ reasoning_content: gap + asText(text) });
   }
 
-  /** A call begins, or is complete. */
+  /** Handles a new or complete output item: calls become deltas. */
   #item(item: JsonObject): JsonObject | undefined {
     if (!isCall(item)) return undefined;
     const call = toolCallOf(item);
@@ -209,13 +208,13 @@ export class ResponsesEvents implements EventReader {
     const call = itemId === undefined
       ? this.#calls.at(-1)
       : this.#calls.find((one) => one.itemId === itemId);
-    // Its name follows with the complete call.
+    // Dropped: the complete call follows.
     if (call === undefined) return undefined;
     call.args += asText(text);
     return delta({ tool_calls: [{ index: call.index, function: { arguments: text } }] });
   }
 
-  /** The part of a call that was not sent yet, as a delta. */
+  /** The part of a complete call that was not sent yet, as a delta. */
   #restOf(call: ToolCall, told: SentCall | undefined, itemId?: unknown): JsonObject {
     const { id, function: { arguments: args } } = call;
     if (told === undefined) {
@@ -228,7 +227,7 @@ export class ResponsesEvents implements EventReader {
     return { index: told.index, function: { arguments: rest } };
   }
 
-  /** The last event holds the whole answer again. */
+  /** Handles the last event, which holds the complete answer. */
   #end(response: JsonObject, name: string): JsonObject {
     this.done = true;
     const body: JsonObject = { status: name, ...response };
@@ -237,7 +236,7 @@ export class ResponsesEvents implements EventReader {
       content: this.#hasText ? "" : content,
       reasoning_content: this.#hasReasoning ? "" : reasoning,
       refusal: this.#hasRefusal ? "" : refusal,
-      // Matched by position: some servers give items other ids here.
+      // Matched by position: some servers change the ids in the last event.
       tool_calls: toolCalls.map((call, index) => this.#restOf(call, this.#calls[index])),
     };
     const hasContent = this.#hasText || content !== "" || this.#calls.length > 0;
@@ -253,7 +252,7 @@ export class ResponsesEvents implements EventReader {
     };
   }
 
-  /** Id and model are in the first event. Events of another format are passed on. */
+  /** Handles other events: the first has id and model. Events of another format pass unchanged. */
   #other(event: JsonObject): JsonObject | undefined {
     const response = asObject(event.response);
     if (response !== undefined) return { id: response.id, model: response.model };

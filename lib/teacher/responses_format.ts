@@ -1,6 +1,6 @@
 /**
- * Requests to `/responses`, OpenAI's newer endpoint, which returns summaries of a model's reasoning. Its input
- * is instructions and items instead of messages.
+ * Requests to `/responses`, OpenAI's newer endpoint, which can return summaries of the reasoning.
+ * It takes instructions and items in place of messages.
  *
  * @module
  */
@@ -11,7 +11,6 @@ import { asObject, asText, type JsonObject } from "./json.ts";
 import { asChatCompletion, ResponsesEvents } from "./responses_answer.ts";
 import type { Message, Params } from "./teacher.ts";
 
-/** `/responses`. */
 export const RESPONSES: ApiFormat = {
   path: "/responses",
   logprobsExample: "logprobs=true",
@@ -31,7 +30,7 @@ export const RESPONSES: ApiFormat = {
   events: () => new ResponsesEvents(),
 };
 
-/** Parameters of chat completions that have another name or place here. */
+/** Parameters of chat completions with another name or place in `/responses`. */
 const TRANSLATED: Readonly<Record<string, (value: unknown) => JsonObject>> = {
   max_tokens: (value) => ({ max_output_tokens: value }),
   max_completion_tokens: (value) => ({ max_output_tokens: value }),
@@ -44,7 +43,7 @@ const TRANSLATED: Readonly<Record<string, (value: unknown) => JsonObject>> = {
   text: (value) => ({ text: value }),
   reasoning: (value) => ({ reasoning: value }),
   include: (value) => ({ include: value }),
-  // Its only option here is about padding; token counts are always sent.
+  // `/responses` always sends token counts; its `stream_options` are about padding.
   stream_options: () => ({}),
 };
 
@@ -57,16 +56,15 @@ function add(own: Record<string, unknown>, additions: Additions): void {
     merge(own, { text: { format: textFormatOf(responseFormat) } });
   }
   const reasoning = own.reasoning === undefined ? {} : asObject(own.reasoning);
-  // By default OpenAI sends nothing of the reasoning.
+  // OpenAI sends no reasoning by default.
   if (reasoning !== undefined && reasoning.summary === undefined && add("reasoning.summary")) {
     own.reasoning = { ...reasoning, summary: "auto" };
   }
-  // As with chat completions, answers are not stored on the server (30 days at OpenAI) unless the user wants
-  // it.
+  // OpenAI would store answers for 30 days; chat completions are not stored by default.
   if (own.store === undefined && add("store")) own.store = false;
 }
 
-/** Merges objects and lists, and replaces anything else. */
+/** Adds fields to `own`. Merges objects and lists, and replaces other values. */
 function merge(own: Record<string, unknown>, more: JsonObject): void {
   for (const [name, value] of Object.entries(more)) {
     const before = own[name];
@@ -83,7 +81,8 @@ function textFormatOf(format: unknown): unknown {
   return asObject(schema) === undefined ? format : { ...rest, ...asObject(schema) };
 }
 
-/** `{"type":"function","function":{…}}` without its inner level. The default of `strict` is true here. */
+/** `{"type":"function","function":{…}}` without its inner level. `strict` is set because
+ * `/responses` has another default: true. */
 function toolOf(tool: unknown): unknown {
   const { function: called, ...rest } = asObject(tool) ?? {};
   if (asObject(called) === undefined) return tool;
@@ -100,16 +99,16 @@ function choiceOf(choice: unknown): unknown {
   return { type, ...rest, tools: Array.isArray(tools) ? tools.map(choiceOf) : tools };
 }
 
-/** Translates messages: leading system messages become the instructions, the rest the input. */
+/** Translates messages: leading system messages become `instructions`, the others `input`. */
 function promptOf(messages: readonly Message[]): JsonObject {
   const first = messages.findIndex((message) => !isInstruction(message));
-  // There is no leading system message, or nothing else: the input must not be empty.
+  // No leading system message, or only such: `input` must not be empty.
   if (first < 1) return { input: messages.flatMap(itemsOf) };
   const instructions = messages.slice(0, first).map(({ content }) => promptText(content));
   return { instructions: instructions.join("\n\n"), input: messages.slice(first).flatMap(itemsOf) };
 }
 
-/** Why a request cannot be sent here. */
+/** Why a request cannot be sent to `/responses`. */
 function promptProblem(messages: readonly Message[], params: Params): string | undefined {
   for (const name of ["input", "instructions"]) {
     if (name in params) return `sets "${name}": it comes from the messages`;
@@ -133,7 +132,7 @@ function isAllText(content: unknown): boolean {
   return Array.isArray(content) && content.every((part) => asObject(part)?.type === "text");
 }
 
-/** The items of a message: itself, its calls, or the output of a call. */
+/** The input items of a message: the message and its calls, or the output of a call. */
 function itemsOf(message: Message): JsonObject[] {
   const { role, content, tool_calls: calls, tool_call_id: id, ...rest } = message;
   if (role === "tool") {

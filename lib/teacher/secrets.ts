@@ -1,39 +1,42 @@
 /**
- * Keeps secrets out of everything that is shown, also where JSON, URLs or HTML have escaped them, in any
- * combination.
+ * Keeps secrets out of everything that is shown, even if JSON, URLs or HTML have escaped them.
  *
  * @module
  */
 
-/** Replaces every secret in a text. */
+/** Replaces every known secret in a text. */
 export type Redact = (text: string) => string;
 
-/** A header value for messages: only the scheme stays. */
+/** A header value for messages: only its scheme stays. */
 export function redactHeader(value: string): string {
   const scheme = /^(Bearer|Basic) /i.exec(value)?.[0] ?? "";
   return `${scheme}[redacted]`;
 }
 
-/** Shorter secrets would also match parts of ordinary words. */
+/**
+ * The shortest secret, in characters, that is replaced: shorter ones would match parts of words.
+ */
 const LEAST_LENGTH = 4;
 
-/** Far more than is shown of an error. The rest is dropped: a broken server may send any amount. */
+/** The most characters of a text that are searched; the rest is dropped. More than any message
+ * shows. */
 const MOST_LENGTH = 65_536;
 
 /**
- * Creates the function that replaces `secrets` by `[redacted]`, also where they are escaped as in JSON, a URL
- * or HTML, in any combination: a teacher that rejects a key may quote it, and a gateway may quote the teacher.
+ * Creates the function that replaces `secrets` by `[redacted]`, even if they are escaped as in
+ * JSON, a URL or HTML, in any combination: a teacher that rejects a key may quote it, and a gateway
+ * may quote the teacher.
  */
 export function redactor(secrets: Iterable<string>): Redact {
   const forms = new Set<string>();
   for (const secret of secrets) {
-    // Texts are decoded completely before they are compared, and a secret may contain what looks like an
-    // escape.
+    // Texts are decoded before they are compared, so the decoded forms of a secret that looks
+    // escaped are needed too.
     for (const form of [secret, ...layersOf(secret).map(({ text }) => text)]) {
       if (form.length >= LEAST_LENGTH) forms.add(form);
     }
   }
-  // A secret that contains another one goes first.
+  // Longer ones first: a secret may contain another.
   const ordered = [...forms].sort((a, b) => b.length - a.length);
   return (text) => {
     const start = text.slice(0, MOST_LENGTH);
@@ -46,7 +49,7 @@ const REDACTED = "[redacted]";
 
 const MAY_BE_ESCAPED = /[\\%&]/;
 
-/** The ranges of a text, as [start, end), that are a secret once they are decoded. */
+/** The ranges of a text, as [start, end), that decode to a secret. */
 function rangesOf(text: string, forms: readonly string[]): [start: number, end: number][] {
   const ranges: [number, number][] = [];
   for (const layer of layersOf(text)) {
@@ -63,7 +66,7 @@ function rangesOf(text: string, forms: readonly string[]): [start: number, end: 
 function withoutRanges(text: string, ranges: readonly [start: number, end: number][]): string {
   let shown = "", done = 0;
   for (const [start, end] of ranges) {
-    // Also found in an earlier layer, or part of a longer one.
+    // Inside a range that was already removed.
     if (end <= done) continue;
     if (start >= done) shown += text.slice(done, start) + REDACTED;
     done = end;
@@ -71,17 +74,17 @@ function withoutRanges(text: string, ranges: readonly [start: number, end: numbe
   return shown + text.slice(done);
 }
 
-/** Levels of nested escapes: a gateway may quote JSON that quotes a URL. */
+/** Levels of nested escapes that are decoded: a gateway may quote JSON that quotes a URL. */
 const MOST_LAYERS = 8;
 
-/** A text with escapes decoded, and the position in the original text of each of its UTF-16 units. */
+/** A decoded text, and where each of its UTF-16 units begins in the original. */
 export interface Layer {
   readonly text: string;
-  /** One more than the text has units; the last one is the end. */
+  /** The last element is the end of the original text. */
   readonly starts: readonly number[];
 }
 
-/** The text decoded once, twice, … until nothing is left to decode. */
+/** The text decoded once, twice, … until no escapes are left. */
 function layersOf(text: string): Layer[] {
   const layers: Layer[] = [];
   let layer: Layer = { text, starts: Array.from({ length: text.length + 1 }, (_, i) => i) };
@@ -117,7 +120,7 @@ function decoded({ text, starts }: Layer): Layer | undefined {
   return { text: result, starts: begins };
 }
 
-/** Escapes of JSON and JavaScript, of URLs (one character in UTF-8), and of HTML. */
+/** Escapes of JSON and JavaScript, of URLs (one UTF-8 character), and of HTML. */
 const ESCAPE = new RegExp(
   [
     /\\(?:u\{(?<point>[\da-f]{1,6})\}|u(?<unit>[\da-f]{4})|x(?<byte>[\da-f]{2})|(?<self>[!-\/:-@[-`{-~]))/,
@@ -127,7 +130,7 @@ const ESCAPE = new RegExp(
   "gi",
 );
 
-/** HTML's names of the printable characters of ASCII. */
+/** HTML's names of printable ASCII characters. */
 const NAMES: Readonly<Record<string, string>> = {
   excl: "!",
   quot: '"',
@@ -166,7 +169,7 @@ const NAMES: Readonly<Record<string, string>> = {
   rbrace: "}",
 };
 
-/** The character of an escape, or undefined if it is not one. */
+/** The character of an escape; undefined if it is not a valid escape. */
 function characterOf({ groups = {} }: RegExpExecArray): string | undefined {
   const { point, unit, byte, self, url, hex, decimal, name } = groups;
   if (self !== undefined) return self;
@@ -181,7 +184,7 @@ function characterOf({ groups = {} }: RegExpExecArray): string | undefined {
 
 const MOST_CODE_POINT = 0x10ffff;
 
-/** Not all bytes that look like UTF-8 are. */
+/** Undefined if the bytes are not UTF-8 after all. */
 function decodedUrl(bytes: string): string | undefined {
   try {
     return decodeURIComponent(bytes);

@@ -1,14 +1,14 @@
 /**
- * What is learned of how a teacher's server handles HTTP.
+ * Learns how a teacher's server handles HTTP.
  *
- * How often, and after how long, its connections may be used again. Servers announce it
- * (`Keep-Alive: timeout=5, max=100`), but not all obey it: llama.cpp's server announces that and closes
- * right after each streamed answer. A request that crosses such a close is lost, and may have been read.
- * So this also learns from what the server does.
+ * Whether, and until when, its connections can be reused. Servers announce it (`Keep-Alive:
+ * timeout=5, max=100`), but not all obey it: llama.cpp's server announces that and closes after
+ * each streamed answer. A request that crosses such a close is lost, and may have been read. So the
+ * server's actual closes count too.
  *
- * Whether it sends heads that undici rejects and other clients read: `100 Continue` that no request asked for, which
- * RFC 9110 (15.2) requires clients to skip; one `Content-Length` stated twice (8.6), or next to chunks (RFC 9112, 6.3);
- * and lines that end in LF alone (2.2).
+ * Whether it sends heads that undici rejects although other clients read them: an unrequested `100
+ * Continue`, which RFC 9110 (15.2) requires clients to skip; one `Content-Length` stated twice
+ * (8.6), or beside chunks (RFC 9112, 6.3); and lines that end in LF alone (2.2).
  *
  * @module
  */
@@ -16,39 +16,42 @@
 import { errors } from "../deps/undici.ts";
 import { Buffer } from "node:buffer";
 
-/** A close within this time after an answer belongs to the answer: no idle timeout is that short. */
+/** A server that closes within this time of an answer does so because of the answer, in
+ * milliseconds: no idle timeout is that short. */
 export const RIGHT_BEHIND_MS = 100;
 
-/** After this many closes right after an answer, connections are used once. */
+/** This many closes directly after answers end the reuse of connections. */
 const FEW_CLOSES = 3;
-/** How much one answer on a reused connection lowers the number of closes. Connections are used once where more
- * than one answer in 32 is followed by a close. */
+/** How much each answer on a reused connection lowers the number of closes: reuse ends if more than
+ * one in 32 answers is followed by a close. */
 const REUSE_WEIGHT = 1 / 32;
-/** How long a connection that was used once is watched, to see whether the server closes it after all. */
+/** How long a connection is watched after its only use, to see whether the server closes it, in
+ * milliseconds. */
 export const WATCH_MS = 500;
-/** After this many connections left open in a row, connections are used again: the closes came from a restart. */
+/** This many connections left open in a row start reuse again: the closes came from a restart. */
 const MANY_LEFT_OPEN = 4;
-/** How long one of the first connections is watched before it is used again: nearly every close has arrived by
- * then. All others wait for its answer, or for `RIGHT_BEHIND_MS`. */
+/** How long one of the first connections is watched before its reuse, in milliseconds: nearly every
+ * close has arrived by then. The others wait for its result, or for `RIGHT_BEHIND_MS`. */
 const TRIAL_LISTEN_MS = 10;
-/** The number of attempts at a teacher that count as the first ones. */
+/** How many attempts count as the first. */
 const FIRST_ATTEMPTS = 10;
-/** How long an idle connection is watched before it is used. Deno's event loop polls sockets at every 61st
- * turn, or when it has nothing else to do: the turn that undici waits is not enough. */
+/** How long an idle connection is watched before it is used, in milliseconds. Deno's event loop
+ * polls sockets at every 61st turn or when idle: the one turn that undici waits is not enough. */
 const LISTEN_MS = 5;
-/** How long before the announced timeout a connection is no longer used: the request needs time to arrive. */
+/** How long before its announced timeout a connection is last used, in milliseconds: the request
+ * needs time to arrive. At most half the timeout. */
 const MARGIN_MS = 1_000;
 
 /** A parsed `Keep-Alive` field. */
 interface Hint {
   readonly text: string;
-  /** Seconds, or undefined. */
+  /** In seconds; undefined if not stated. */
   readonly timeout: number | undefined;
-  /** Requests, or undefined. */
+  /** In requests; undefined if not stated. */
   readonly max: number | undefined;
 }
 
-/** Decides whether connections to one teacher are reused, from what it announces and does. */
+/** Decides whether connections to a teacher are reused, from what it announces and does. */
 export class Reuse {
   readonly #onDecided: () => void;
   #closes = 0;
@@ -59,10 +62,11 @@ export class Reuse {
   #attempts = 0;
   #hintedMs = Infinity;
   #learntMs = Infinity;
-  // Cached, because every answer of a server has the same field.
+  // Cached: every response of a server has the same field.
   #hint: Hint = { text: "", timeout: undefined, max: undefined };
 
-  /** `onDecided`: it is now known whether connections are reused, so no request has to listen longer. */
+  /** @param onDecided Called once it is known whether connections are reused: requests need not
+   * watch them any longer. */
   constructor(onDecided: () => void = () => {}) {
     this.#onDecided = onDecided;
   }
@@ -72,13 +76,13 @@ export class Reuse {
     return this.#isOnce;
   }
 
-  /** The longest that a connection may be idle before it is used again, in milliseconds. */
+  /** The longest idle time after which a connection is reused, in milliseconds; -1 for never. */
   get longestIdleMs(): number {
     return this.#isOnce ? -1 : Math.min(this.#hintedMs, this.#learntMs);
   }
 
-  /** How long a connection that was idle for `idleMs` has to be watched before it is used: the server may have
-   * closed it, and the request would be lost. */
+  /** How long a connection has to be watched before it is used, in milliseconds: a request on one
+   * that the server has closed would be lost. */
   listenMs(idleMs: number): number {
     if (idleMs > RIGHT_BEHIND_MS) return LISTEN_MS;
     if (this.#isProven) return 0;
@@ -87,12 +91,12 @@ export class Reuse {
     return Math.max(0, (isTrial ? TRIAL_LISTEN_MS : RIGHT_BEHIND_MS) - idleMs);
   }
 
-  /** An attempt is made. */
+  /** Called for each attempt. */
   attempted(): void {
     this.#attempts++;
   }
 
-  /** A connection has brought a second answer. */
+  /** Called when a connection has carried a further answer. */
   reused(): void {
     if (!this.#isProven) {
       this.#isProven = true;
@@ -101,11 +105,12 @@ export class Reuse {
     if (this.#closes > 0) this.#closes = Math.max(0, this.#closes - REUSE_WEIGHT);
   }
 
-  /** The server closed a connection that had been idle for `idleMs` after an answer. */
+  /** Called when the server has closed a connection `idleMs` after an answer. */
   closed(idleMs: number): void {
     this.#leftOpen = 0;
     if (idleMs > RIGHT_BEHIND_MS) {
-      // An unannounced idle timeout, or a restart; only surplus connections are affected.
+      // An unannounced idle timeout, or a restart: lowers the longest idle time, but not below 100
+      // ms.
       this.#learntMs = Math.min(this.#learntMs, Math.max(RIGHT_BEHIND_MS, idleMs / 2));
     } else if (++this.#closes >= FEW_CLOSES && !this.#isOnce) {
       this.#isOnce = true;
@@ -113,7 +118,7 @@ export class Reuse {
     }
   }
 
-  /** A connection that was used once was still open after `WATCH_MS`. */
+  /** Called when a connection was still open `WATCH_MS` after its only use. */
   leftOpen(): void {
     if (!this.#isOnce || ++this.#leftOpen < MANY_LEFT_OPEN) return;
     this.#isOnce = false;
@@ -121,7 +126,7 @@ export class Reuse {
     this.#closes = this.#leftOpen = 0;
   }
 
-  /** Reads a `Keep-Alive` field; returns the number of requests that it allows from this one on. */
+  /** Reads a `Keep-Alive` field. Returns how many further requests it allows, this one included. */
   read(text: string): number {
     if (text !== this.#hint.text) {
       const timeout = numberAfter("timeout", text), max = numberAfter("max", text);
@@ -138,11 +143,11 @@ function numberAfter(name: string, text: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** Requests that begin to listen within this time, in milliseconds, share a timer: after the event loop was
- * blocked for long, that is every request of a round. */
+/** Requests that begin to watch within this time, in milliseconds, share a timer: after the event
+ * loop was blocked, that is every request of a turn. */
 const TOGETHER_MS = 1;
 
-/** Requests that listen to their connections together. */
+/** Requests that watch their connections for the same time. */
 interface Listeners {
   readonly ms: number;
   readonly since: number;
@@ -150,19 +155,19 @@ interface Listeners {
   readonly sends: (() => void)[];
 }
 
-/** All requests that listen before they are sent. */
+/** All requests that watch their connections before they are sent. */
 export class Listening {
   readonly #waiting = new Set<Listeners>();
   #newest: Listeners | undefined;
 
-  /** Calls `send` after `ms` milliseconds, or shortly later, or at `end()`. */
+  /** Calls `send` after `ms` milliseconds or shortly later, or at `end()`. */
   add(ms: number, send: () => void): void {
     const newest = this.#newest, now = performance.now();
     if (newest !== undefined && newest.ms === ms && now - newest.since < TOGETHER_MS) {
       newest.sends.push(send);
       return;
     }
-    // The last of them has to listen for `ms` as well.
+    // The last request of the group has to watch for `ms` too.
     const timer = setTimeout(() => this.#send(listeners), ms + TOGETHER_MS);
     const listeners = { ms, since: now, timer, sends: [send] };
     this.#waiting.add(listeners);
@@ -184,17 +189,21 @@ export class Listening {
   }
 }
 
-/** The part of a socket that is used here. */
+/** The part of a socket that `HeadFilter` replaces. */
 export interface ReadableSocket {
-  /** Returns the bytes that have arrived, or null if there are none. */
   read(size?: number): Uint8Array | null;
 }
 
-/** A head that undici has rejected, and that will be read from now on. Its message says what is odd about it. */
+/** A head that undici rejected, and that `HeadFilter` makes readable from now on. The message says
+ * what is odd. */
 export class OddHead extends Error {}
 
-/** What is odd about a head that undici has rejected, if {@linkcode HeadFilter} makes it readable. `hasHead`: undici has
- * read the head, so the lines that it rejects are those of chunks. */
+/**
+ * What is odd about a rejected head, if {@linkcode HeadFilter} makes such heads readable; else
+ * undefined.
+ *
+ * @param hasHead Whether undici has read the head, so that the rejected lines are those of chunks.
+ */
 export function oddityOf(error: unknown, hasHead: boolean): string | undefined {
   if (error instanceof errors.SocketError && error.message === "bad response") {
     return '"100 Continue" unasked';
@@ -207,22 +216,23 @@ export function oddityOf(error: unknown, hasHead: boolean): string | undefined {
   return isLine ? "lines that end in LF alone" : undefined;
 }
 
-/** Removes each `100 Continue` from the bytes of one socket, and writes other heads as undici reads them. */
+/** Rewrites the heads on one socket so that undici reads them: drops each `100 Continue`,
+ * normalizes line ends and lengths. */
 export class HeadFilter {
   readonly #read: ReadableSocket["read"];
   readonly #mostBytes: number;
   #isHeadDue = true;
-  /** The beginning of a head. */
+  /** The incomplete head so far. */
   #held: Buffer = Buffer.alloc(0);
 
-  /** Replaces the socket's `read`. Of a head that is longer than `mostBytes`, nothing is changed. */
+  /** Replaces the socket's `read`. Heads longer than `mostBytes` are not changed. */
   constructor(socket: ReadableSocket, mostBytes: number) {
     this.#mostBytes = mostBytes;
     this.#read = socket.read.bind(socket);
     socket.read = (size) => this.#isHeadDue ? this.#readHead(size) : this.#read(size);
   }
 
-  /** A request is sent: the next bytes begin a response. */
+  /** Called when a request is sent: the next bytes begin a response. */
   expect(): void {
     this.#isHeadDue = true;
   }
@@ -240,7 +250,7 @@ export class HeadFilter {
     }
   }
 
-  /** The head of the response and what follows it; undefined while the head is incomplete. */
+  /** The rewritten head and the bytes after it; undefined if the head is incomplete. */
   #filtered(): Buffer | undefined {
     while (true) {
       const text = this.#held.toString("latin1", 0, this.#mostBytes);
@@ -260,8 +270,8 @@ export class HeadFilter {
 const PROTOCOL = "HTTP/1.";
 const CONTINUE = /^HTTP\/1\.[01] 100[ \r\n]/;
 
-/** A head whose lines end in CR LF, with one length, or none where the body comes in chunks. Two lengths that differ
- * stay: the body cannot be told. */
+/** A head with lines that end in CR LF and one length, or none if the body is chunked. Two
+ * different lengths stay, because the body's end is ambiguous. */
 function readable(head: string): string {
   const lines = head.split(/\r?\n/);
   const lengths = lines.filter((line) => LENGTH.test(line));

@@ -24,18 +24,18 @@ import type { Completion } from "./teacher.ts";
 import { type EventSink, StreamEvents } from "./stream_events.ts";
 import { ToolCallDeltas } from "./tool_calls.ts";
 
-/** What is known from all streams of one teacher. */
+/** What the streams of a teacher have shown so far. */
 export interface StreamHabits {
-  /** Whether a finish reason may be in any chunk (Gemini-compatible servers write `stop` into each):
-   * then only `[DONE]` ends an answer. */
+  /** Whether a finish reason may be in any chunk, as in Gemini-compatible servers that write `stop`
+   * into each: then only `[DONE]` ends an answer. */
   endsByDoneOnly: boolean;
 }
 
-/** Reads one streamed answer, chunk by chunk. */
+/** Reads one streamed answer as its chunks arrive. */
 export class StreamReader implements EventSink {
-  /** Whether `[DONE]` came: nothing that follows belongs to the answer. */
+  /** Whether `[DONE]` has arrived: what follows is not part of the answer. */
   done = false;
-  /** What the teacher reported instead of an answer, or what could not be read. */
+  /** Set if the teacher reports an error, or sends what cannot be read. */
   error: TeacherError | undefined;
 
   readonly #status: number;
@@ -50,12 +50,11 @@ export class StreamReader implements EventSink {
   readonly #parts: AnswerParts = { ...NO_PARTS };
   #tokenSeen = false;
   #hasTokens = false;
-  // Of several choices (`n`) the first one is read, as in an answer that is not streamed.
+  // Of several choices (`n`), only the first to appear is read.
   #choiceIndex: number | undefined;
   #hasOutput = false;
   #otherApi: { readonly words: string; readonly content: DeltaText } | undefined;
 
-  /** Nothing is read yet. */
   constructor(
     status: number,
     context: AnswerContext,
@@ -67,20 +66,20 @@ export class StreamReader implements EventSink {
     this.#habits = habits;
   }
 
-  /** The finish reason, as the server sent it; "" if there is none yet, or where it proves nothing. */
+  /** The finish reason as the server sent it; "" before it arrives, and while it proves nothing. */
   get finishReason(): string {
     return this.#habits.endsByDoneOnly && !this.done ? "" : this.#parts.finishReason;
   }
 
-  /** Whether anything was answered: text, reasoning or a part of a tool call. */
+  /** Whether text, reasoning or a part of a tool call has arrived. */
   get hasOutput(): boolean {
     return this.#hasOutput;
   }
 
   /**
-   * Reads a chunk as it came from the network.
+   * Reads a chunk of bytes.
    *
-   * @returns Whether there was a token in it: text, reasoning or a part of a tool call.
+   * @returns Whether it held a token: text, reasoning or a part of a tool call.
    */
   feed(chunk: Uint8Array): boolean {
     this.#tokenSeen = false;
@@ -88,7 +87,7 @@ export class StreamReader implements EventSink {
     return this.#tokenSeen;
   }
 
-  /** Reads the rest once the stream has ended, including an event without its blank line. */
+  /** Reads the rest after the last chunk, including an event without its empty line. */
   end(): void {
     this.#events.end();
     if (this.error !== undefined || this.#choiceIndex !== undefined) return;
@@ -103,7 +102,11 @@ export class StreamReader implements EventSink {
     this.#hasOutput = other.content.text !== "";
   }
 
-  /** The answer so far. `othersWait`: the teacher has other requests too. */
+  /**
+   * The answer so far.
+   *
+   * @param othersWait Whether other requests to this teacher are in flight.
+   */
   completion(ttftMs: number | undefined, othersWait: boolean = false): Completion {
     this.#parts.content = this.#content.text;
     this.#parts.reasoning = this.#reasoning.text;
@@ -115,7 +118,7 @@ export class StreamReader implements EventSink {
     return isInterrupted ? { ...completion, doubt: INTERRUPTED } : completion;
   }
 
-  /** An event that holds an object: a chunk in most APIs. */
+  /** Called with each event that holds an object: a chunk, in most APIs. */
   onObject(object: JsonObject, text: string): void {
     const events = this.#format;
     if (events === undefined) return this.#chunk(object, text);
@@ -124,23 +127,20 @@ export class StreamReader implements EventSink {
     if (events.done) this.done = true;
   }
 
-  /** An event that reports an error. */
   onError(error: unknown): void {
     this.#fail(error);
   }
 
-  /** An event that is not JSON. */
   onUnreadable(text: string): void {
     const what = "An event of the stream is not a JSON object";
     this.error = brokenAnswer(what, text, this.#status, this.#context.redact);
   }
 
-  /** The stream's own end marker. */
   onDone(): void {
     this.done = true;
   }
 
-  /** Whether nothing that follows belongs to the answer. */
+  /** Whether what follows is not part of the answer. */
   get isOver(): boolean {
     return this.done || this.error !== undefined;
   }
@@ -182,14 +182,14 @@ export class StreamReader implements EventSink {
     const delta = asObject(choice.delta), message = asObject(choice.message);
     if (delta !== undefined) this.#delta(delta, "delta", text, position);
     if (message !== undefined) this.#message(message, text, position);
-    // LocalAI's older streams have the text of completions.
+    // Older versions of LocalAI stream `text`, as completions do.
     if (typeof choice.text === "string" && delta === undefined && message === undefined) {
       this.#delta({ content: choice.text }, "delta", text, position);
     }
     parts.finishReason = laterReason(parts.finishReason, finishReasonOf(choice, chunk));
   }
 
-  /** Collects what may be chunks of another API: that is certain once the stream has ended without a choice. */
+  /** Collects what may be chunks of another API; if the stream ends without a choice, they are. */
   #ofOtherApi(chunk: JsonObject): void {
     const other = otherAnswer(chunk);
     if (other === undefined) return;
@@ -197,7 +197,7 @@ export class StreamReader implements EventSink {
     this.#otherApi.content.add(other.content);
   }
 
-  /** The position of the choice that is read, or -1. */
+  /** The index in the list of the choice that is read; -1 if it is not there. */
   #positionIn(choices: unknown): number {
     if (!Array.isArray(choices)) return -1;
     for (let position = 0; position < choices.length; position++) {
@@ -224,7 +224,7 @@ export class StreamReader implements EventSink {
     }
   }
 
-  /** Some servers send messages instead of deltas, others send the whole message after them. */
+  /** Some servers send messages instead of deltas; others send the complete message after them. */
   #message(message: JsonObject, text: string, position: number): void {
     if (!this.#hasTokens) {
       this.#delta(message, "message", text, position);
@@ -238,7 +238,8 @@ export class StreamReader implements EventSink {
     this.#toolCalls.add(message, { text, path: ["choices", position, "message"] });
   }
 
-  /** Lists (those of `logprobs`) grow; of anything else the last value counts. */
+  /** Lists (as in `logprobs`) are appended, objects are merged; of other values the last one
+   * counts. */
   #keep(choice: JsonObject | undefined, chunk: JsonObject): void {
     for (const name of this.#context.keep) {
       const value = choice?.[name] ?? chunk[name];
@@ -249,7 +250,7 @@ export class StreamReader implements EventSink {
   }
 }
 
-/** Whether counts of 0 follow other counts: some gateways end their streams this way. */
+/** Whether counts are 0 after other counts, as some gateways end their streams. */
 function countsNothing(usage: unknown, before: unknown): boolean {
   if (before === undefined) return false;
   const { prompt_tokens: prompt, completion_tokens: completion } = asObject(usage) ?? {};
@@ -260,15 +261,15 @@ function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonObject):
   return (calls !== undefined && calls !== null) || (legacy !== undefined && legacy !== null);
 }
 
-/** llama-cpp-python ends a running stream with `[DONE]` when another request waits
- * (`interrupt_requests`, its default). */
+/** llama-cpp-python ends a running stream with `[DONE]` if another request waits
+ * (`interrupt_requests`, on by default). */
 const INTERRUPTED = "this server serves one stream at a time: use -c 1 or leave out --stream";
 
-/** Raw fields have about three levels; deeper values replace earlier ones. */
+/** Raw fields have about three levels. Deeper values replace earlier ones. */
 const MOST_LEVELS = 16;
 
-/** Merges a later value into what is kept. Lists grow in place: a copy for each token of an answer would cost the
- * square of its length. */
+/** Merges a later value into a kept one. Lists grow in place: a copy per token would take quadratic
+ * time. */
 function merge(kept: unknown, value: unknown, levels = MOST_LEVELS): unknown {
   if (Array.isArray(value)) {
     const list: unknown[] = Array.isArray(kept) ? kept : [];

@@ -1,5 +1,5 @@
 /**
- * Parses the events of a stream: server-sent events, and the variants that gateways send.
+ * Parses the events of a stream: server-sent events, and what gateways send in their place.
  *
  * @module
  */
@@ -11,21 +11,19 @@ import {
 } from "../deps/eventsource_parser.ts";
 import { asObject, type JsonObject, leadingObject, parseJson } from "./json.ts";
 
-/** The consumer of events. */
 export interface EventSink {
-  /** Whether no further events are needed. */
+  /** Whether further events are ignored. */
   readonly isOver: boolean;
-  /** An event that holds an object, and the object's text. */
+  /** Called with each event that is an object, and its JSON text. */
   onObject(object: JsonObject, text: string): void;
-  /** An event that reports an error. */
+  /** Called with each event that reports an error. */
   onError(error: unknown): void;
-  /** An event that is neither JSON nor a keep-alive. */
+  /** Called with each event that is neither JSON nor a keep-alive. */
   onUnreadable(text: string): void;
-  /** The stream's own end marker. */
+  /** Called at the end marker of the stream. */
   onDone(): void;
 }
 
-/** Parses the events of one stream. */
 export class StreamEvents {
   readonly #sink: EventSink;
   readonly #decoder = new TextDecoder();
@@ -33,27 +31,26 @@ export class StreamEvents {
     onEvent: (event) => this.#event(event),
     onError: (error) => this.#unknownLine(error),
   });
-  /** The beginning of a line that the parser might forget. */
+  /** An incomplete line that the parser might forget. */
   #held = "";
   #isAtLineStart = true;
 
-  /** Nothing is read yet. */
   constructor(sink: EventSink) {
     this.#sink = sink;
   }
 
-  /** Reads a chunk as it came from the network. */
+  /** Reads a chunk of bytes. */
   feed(chunk: Uint8Array): void {
     this.#feed(this.#decoder.decode(chunk, { stream: true }));
   }
 
-  /** Reads the rest once the stream has ended, including an event without its blank line. */
+  /** Reads the rest after the last chunk, including an event without its empty line. */
   end(): void {
     this.#feed(`${this.#decoder.decode()}\n\n`);
   }
 
-  /** The parser forgets an incomplete line that cannot become a field that it knows: all lines but those of data are
-   * held back until they are whole. */
+  /** Passes text to the parser. That forgets an incomplete line unless it may become a known field,
+   * so all incomplete lines but those of data are held until they are complete. */
   #feed(text: string): void {
     const whole = this.#held + text;
     const lineStart = Math.max(whole.lastIndexOf("\n"), whole.lastIndexOf("\r")) + 1;
@@ -65,8 +62,11 @@ export class StreamEvents {
     this.#parser.feed(fed);
   }
 
-  /** llama.cpp reports errors in a line of their own (`error: {…}`), others as bare JSON. Some gateways send chunks
-   * so, too, or put something before `data:`: white space, a byte order mark, a capital. */
+  /**
+   * Reads lines that the parser does not know. llama.cpp reports errors in a line of their own
+   * (`error: {…}`), others as bare JSON. Some gateways send bare chunks, or put white space or a
+   * byte order mark before `data:`, or capitalize it.
+   */
   #unknownLine({ field, value = "", line = "" }: ParseError): void {
     if (field === "error") return this.#event({ event: "error", data: value });
     const text = line.trim();
@@ -81,15 +81,15 @@ export class StreamEvents {
     if (sink.isOver) return;
     const text = data.trim();
     if (text === DONE) return sink.onDone();
-    // Some servers keep a connection alive with empty events.
+    // Some servers keep connections alive with empty events.
     if (text === "") return;
-    // A framework has wrapped events that were already events.
+    // A framework has wrapped events that were already wrapped.
     if (text.startsWith("data:")) return this.#event({ event, data: text.slice("data:".length) });
     const value = parseJson(data);
     const chunk = asObject(value);
     if (event === "error") sink.onError(chunk?.error ?? chunk ?? data);
     else if (chunk !== undefined) sink.onObject(chunk, data);
-    // A keep-alive, or several chunks in one event.
+    // `null` is a keep-alive; an array holds several chunks.
     else if (value === null) return;
     else if (Array.isArray(value)) {
       for (const one of value) this.#event({ data: JSON.stringify(one) });
@@ -97,13 +97,14 @@ export class StreamEvents {
     else if (!isKeepAlive(text, event)) this.#unparsed(text);
   }
 
-  /** Some gateways leave out what separates events: the empty lines, or the line ends as well. */
+  /** Reads events that are not separated, as some gateways omit the empty lines, or the line ends
+   * too. */
   #unparsed(text: string): void {
     if (text.includes("\n")) {
       for (const line of text.split("\n")) this.#event({ data: line });
       return;
     }
-    // One object after the other: to look for the next one in an event of its own takes quadratic time.
+    // Object after object in one pass: an event for the rest each time would take quadratic time.
     let at = 0, object = leadingObject(text);
     while (object !== undefined && at + object.length < text.length) {
       this.#event({ data: object });
@@ -115,7 +116,7 @@ export class StreamEvents {
   }
 }
 
-/** The end of the white space and the escaped line ends at `start`. */
+/** The end of the white space and escaped line ends that begin at `start`. */
 function endOfBreak(text: string, start: number): number {
   const pattern = /(?:\\[nr]|\s)*/y;
   pattern.lastIndex = start;
@@ -123,13 +124,12 @@ function endOfBreak(text: string, start: number): number {
   return pattern.lastIndex;
 }
 
-/** The end marker. */
 const DONE = "[DONE]";
 
-/** Variants of it. */
+/** Variants of `[DONE]`. */
 const A_DONE = /^"?\[?done\]?"?(?:\\[nr])*$/i;
 
-/** Whether an event is a keep-alive: comments that were sent as data, and what proxies send as events. */
+/** Whether an event is a keep-alive: a comment sent as data, or a ping of a proxy. */
 function isKeepAlive(text: string, event: string | undefined): boolean {
   return KEEP_ALIVE.test(event ?? "") ||
     (text.length <= LONGEST_KEEP_ALIVE && KEEP_ALIVE.test(text));

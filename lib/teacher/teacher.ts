@@ -1,54 +1,56 @@
 /**
- * The interface between the engine and a teacher. Anything that implements it is a teacher.
+ * The interface between the engine and a teacher. Any object that implements it is a teacher.
  *
  * @module
  */
 
-/** One message of a chat, in the OpenAI form. `content` may be text or content parts (images). */
+/** A chat message in OpenAI's form. */
 export interface Message {
   /** `system`, `user`, `assistant`, `tool`, … */
   role: string;
-  /** Text, a list of content parts, or null with tool calls. */
+  /** Text, a list of content parts (text, images), or null beside tool calls. */
   content?: unknown;
-  /** Anything else that the row carries (`name`, `tool_calls`, `tool_call_id`, …) is sent as it is. */
+  /**
+   * Other fields of the row's message (`name`, `tool_calls`, `tool_call_id`, …), sent unchanged.
+   */
   [key: string]: unknown;
 }
 
 /**
- * Sampling parameters under the names of the teacher's API (`temperature`, `max_tokens`, …). A number that
- * JavaScript would write differently is held as `JSON.rawJSON`, so that `JSON.stringify` writes `1.0` and
- * 19-digit integers as the user did.
+ * Sampling parameters under the names of the teacher's API (`temperature`, `max_tokens`, …).
+ * Numbers that JavaScript would change are held as `JSON.rawJSON`, so that `JSON.stringify` writes
+ * `1.0` and 19-digit integers as the user did.
  */
 export type Params = Readonly<Record<string, unknown>>;
 
 /** A request to a teacher. */
 export interface TeacherRequest {
-  /** The row's identity, for logs and for teachers that answer by table. */
+  /** The identity of the row, for logs and for teachers that answer from a table. */
   readonly uid: string;
   /** The conversation, oldest first. */
   readonly messages: readonly Message[];
-  /** The run's parameters with the row's own merged over them. Rows without their own share one object. */
+  /** The row's parameters merged over those of the run. Rows without their own share one object. */
   readonly params: Params;
-  /** The JSON Schema that answers should follow. A teacher that supports schemas sends it, unless the
-   * parameters already determine the form of the answer. @default any text */
+  /** The JSON Schema that answers should follow. A teacher that supports schemas sends it, unless
+   * the parameters already determine the form of answers. @default none */
   readonly jsonSchema?: AskedSchema;
   /**
-   * The longest time for this attempt, in milliseconds: what is left of its row's time.
+   * What is left of the row's time for this attempt, in milliseconds.
    *
-   * @default the teacher's own
+   * @default the teacher's own limit
    */
   readonly timeoutMs?: number;
 }
 
-/** A JSON Schema as it is sent: the fields of `response_format.json_schema`. */
+/** A JSON Schema as sent: the fields of `response_format.json_schema`. */
 export interface AskedSchema {
-  /** Its name: letters, digits, `_` and `-`, at most 64. */
+  /** At most 64 letters, digits, `_` and `-`. */
   readonly name: string;
-  /** The schema. */
+  /** A JSON Schema. */
   readonly schema: unknown;
-  /** Whether the teacher must follow it to the letter. @default the teacher's own */
+  /** Whether the server must enforce the schema exactly. @default the server's */
   readonly strict?: boolean;
-  /** A description for the model. @default nothing is said */
+  /** A description for the model. @default none */
   readonly description?: string;
 }
 
@@ -56,107 +58,112 @@ export interface AskedSchema {
 export interface Usage {
   /** Tokens of the prompt. */
   readonly promptTokens: number;
-  /** Tokens of the answer, reasoning included. */
+  /** Tokens of the answer, including reasoning. */
   readonly completionTokens: number;
-  /** Tokens of the reasoning. @default 0 */
+  /** Completion tokens that were reasoning. @default 0 */
   readonly reasoningTokens?: number;
   /** Prompt tokens that were read from a cache. @default 0 */
   readonly cachedTokens?: number;
   /** Prompt tokens that were written to a cache. @default 0 */
   readonly cacheWriteTokens?: number;
-  /** The price of the answer as the teacher states it, in US dollars. @default it says nothing */
+  /** The cost of the answer that the teacher states, in US dollars. @default it states none */
   readonly costUsd?: number;
 }
 
-/**
- * The rate limit of a teacher, as it states it. Everything is optional, because teachers state different
- * parts.
- */
+/** What a response states about the teacher's rate limits. Fields that it does not state are
+ * absent. */
 export interface RateLimit {
-  /** Requests that are left. */
+  /** Requests left until the reset. */
   readonly requestsLeft?: number;
-  /** The limit. */
+  /** Requests in each period. */
   readonly requestsLimit?: number;
-  /** Milliseconds until the limit is reset. */
+  /** Milliseconds until the requests are reset. */
   readonly requestsResetMs?: number;
-  /** Tokens that are left. */
+  /** Tokens left until the reset. */
   readonly tokensLeft?: number;
-  /** The limit. */
+  /** Tokens in each period. */
   readonly tokensLimit?: number;
-  /** Milliseconds until the limit is reset. */
+  /** Milliseconds until the tokens are reset. */
   readonly tokensResetMs?: number;
 }
 
 /** A teacher's answer to one request. */
 export interface Completion {
-  /** The answer, without the reasoning. */
+  /** The answer without reasoning. */
   readonly response: string;
-  /** The reasoning. @default "" */
+  /** The reasoning before the answer. @default "" */
   readonly reasoning?: string;
-  /** Why it ended, as the server sent it: `stop`, `length`, `content_filter`, `tool_calls`, …; "" if the
-   * server does not say. An answer is not kept if its reason is not known to mean a complete answer
-   * (`acceptEndings`). */
+  /**
+   * Why the answer ended, as the server put it: `stop`, `length`, `content_filter`, `tool_calls`,
+   * …; "" if it did not say. Only reasons that are known to mean a complete answer are accepted,
+   * and those in `acceptEndings`.
+   */
   readonly finishReason: string;
-  /** Why it may be incomplete, beyond what the finish reason says: a sentence without a final period.
-   * @default nothing is known */
+  /**
+   * A sentence without a final period that says why the answer may be incomplete in spite of its
+   * finish reason.
+   * @default none
+   */
   readonly doubt?: string;
-  /** Whether the model refused to answer (`message.refusal`); its words are the response. @default false */
+  /** Whether the model refused to answer (`message.refusal`); `response` holds its words. @default
+   * false */
   readonly isRefusal?: boolean;
-  /** Token counts, or null if the teacher reports none. */
+  /** Token counts; null if the teacher reports none. */
   readonly usage: Usage | null;
-  /** The model that answered, as the teacher names it. */
+  /** The model that answered, as the server names it. */
   readonly model: string;
-  /** The requested model. @default the teacher's `model` */
+  /** The model that was requested. @default the teacher's `model` */
   readonly modelAsked?: string;
-  /** The service tier of the answer (`flex`, `priority`, …): the one that the teacher names, else the requested
-   * one. @default the teacher's standard */
+  /** The service tier of the answer (`flex`, `priority`, …): the one that the server names, else
+   * the requested one. @default the standard tier */
   readonly serviceTier?: string;
-  /** The teacher's id for the answer. @default "" */
+  /** The server's id for the answer. @default "" */
   readonly id?: string;
-  /** Tool calls in the OpenAI form; an answer that is one is complete without text. */
+  /** Tool calls in OpenAI's form. An answer with tool calls needs no text. @default none */
   readonly toolCalls?: readonly unknown[];
-  /** Milliseconds until the first token was seen. @default the whole latency */
+  /** Milliseconds until the first token arrived. @default the latency of the answer */
   readonly ttftMs?: number;
   /** The address that answered, without credentials. @default the teacher's `address` */
   readonly teacher?: string;
-  /** Further raw fields of the answer, by name (`keep`). */
+  /** Raw fields of the answer, by name (`keep`). @default none */
   readonly kept?: Readonly<Record<string, unknown>>;
-  /** What the teacher says about its rate limit. @default it says nothing */
+  /** What the response states about rate limits. @default nothing */
   readonly rateLimit?: RateLimit;
-  /** What the user should know about this teacher; given once. @default nothing */
+  /** A message about the teacher for the user; the run shows it once. @default none */
   readonly notice?: string;
 }
 
 /**
- * A teacher answers requests, any number of them at once.
+ * A source of answers that takes any number of requests at once.
  *
- * `complete` makes one attempt (one POST at most) and never retries; it throws a `TeacherError` when
- * the attempt failed, and rejects soon after `signal` is aborted. Anything else that it throws fails
+ * `complete` makes one attempt (at most one POST) and never retries. It rejects with a
+ * `TeacherError` if the attempt failed, and soon after `signal` is aborted. Any other error fails
  * the row at once with the type `teacher`.
  */
 export interface Teacher {
-  /** The requested model, part of a run's identity. @default "" */
+  /** The requested model, which is part of a run's identity. @default "" */
   readonly model?: string;
-  /** Where it is, without credentials; written to each line. @default "" */
+  /** The address without credentials, which is written to each line. @default "" */
   readonly address?: string;
   /** Makes one attempt. */
   complete(request: TeacherRequest, signal: AbortSignal): Promise<Completion>;
-  /** Why a request can never be sent to this teacher, as it follows `file:line: `, or undefined. Called
-   * for each row before a run. @default every request can be sent */
+  /** Why a request can never be sent to this teacher, in words that follow `file:line: `; undefined
+   * if it can. Called for each row before a run. @default every request can */
   problem?(request: Pick<TeacherRequest, "messages" | "params">): string | undefined;
-  /** What the user should know before a run with these parameters. @default nothing */
+  /** What the user should know before a run with these parameters, one sentence each. @default
+   * nothing */
   notices?(params: Params): readonly string[];
-  /** What would be sent, for `--dry-run`; no call is made. */
+  /** The request that would be sent, for `--dry-run`. Makes no call. */
   preview?(request: TeacherRequest): unknown;
-  /** Frees sockets and timers. The caller that made the teacher calls it. */
+  /** Frees sockets and timers. Called by the code that created the teacher. */
   close?(): Promise<void>;
 }
 
 /**
- * Lets `await using` close a teacher of your own.
+ * Lets `await using` close a custom teacher.
  *
- * @param teacher The teacher. It gets a method `[Symbol.asyncDispose]`, which calls its `close()` where it has one.
- * @returns The same object.
+ * @param teacher Gets a method `[Symbol.asyncDispose]` that calls its `close()`, if it has one.
+ * @returns `teacher` itself.
  */
 export function disposable<T extends Teacher>(teacher: T): T & AsyncDisposable {
   return Object.assign(teacher, {

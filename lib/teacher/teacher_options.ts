@@ -1,5 +1,5 @@
 /**
- * The options of a teacher, checked and resolved, and its header fields, built once for all requests.
+ * Checks the options of a teacher and fills in defaults; builds its header fields.
  *
  * @module
  */
@@ -18,11 +18,11 @@ import {
 import type { Address } from "./address.ts";
 import { type EndpointName, ENDPOINTS } from "./api_format.ts";
 
-/** What {@linkcode openai} takes. */
+/** Options of {@linkcode openai}. */
 export interface OpenAICompatibleOptions {
   /**
-   * Where the teacher is: the path of the endpoint (`/chat/completions`) is added, a query string is kept.
-   * `user:password@` in it is sent as basic authorization when there is no `apiKey`. For Azure:
+   * The base URL. The path of the endpoint (`/chat/completions`) is appended, and a query string
+   * kept. `user:password@` in it is sent as basic authorization if there is no `apiKey`. For Azure:
    * `https://NAME.openai.azure.com/openai/v1`, or
    * `https://NAME.openai.azure.com/openai/deployments/DEPLOYMENT?api-version=2024-10-21`.
    *
@@ -30,59 +30,69 @@ export interface OpenAICompatibleOptions {
    */
   baseUrl?: string;
   /**
-   * The endpoint: `chat` is `/chat/completions`; `completions` is `/completions`, for base models, and takes
-   * rows of one text only; `responses` is `/responses`, which returns summaries of the reasoning.
+   * The endpoint: `chat` is `/chat/completions`; `completions` is `/completions`, for base models,
+   * and takes rows of one text only; `responses` is `/responses`, which returns summaries of the
+   * reasoning.
    *
    * @default "chat"
    */
   endpoint?: EndpointName;
-  /** The model. A row whose parameters hold `model` uses that one. */
+  /** The model of rows whose parameters hold no `model`. */
   model: string;
-  /** The API key, sent as `Authorization: Bearer …` (to Azure as `api-key`) and shown nowhere.
-   * @default none is sent */
+  /**
+   * The API key, sent as `Authorization: Bearer …` (to Azure as `api-key`) and shown nowhere.
+   * @default none
+   */
   apiKey?: string;
-  /** Whether answers are streamed (server-sent events, with token counts). @default false */
+  /** Whether answers are streamed as server-sent events. @default false */
   stream?: boolean;
-  /** The longest that one attempt may take, in milliseconds. @default 3_600_000 (an hour) */
+  /** The longest that an attempt may take, in milliseconds. @default 3_600_000 (an hour) */
   timeoutMs?: number;
-  /** The longest that making a connection may take, in milliseconds. @default 10_000 */
+  /** The longest that connecting may take, in milliseconds. @default 10_000 */
   connectTimeoutMs?: number;
   /**
-   * The longest silence between two tokens of a stream, in milliseconds. Before the first token only
-   * `timeoutMs` counts: a model may reason for a long time.
+   * The longest silence between two tokens of a stream, in milliseconds. Before the first token
+   * only `timeoutMs` applies: a model may reason for a long time.
    *
    * @default 120_000
    */
   streamIdleTimeoutMs?: number;
-  /** Further header fields; they replace those of the same name. @default {} */
+  /** Additional header fields, which replace ours of the same name. @default {} */
   headers?: Readonly<Record<string, string>>;
-  /** Texts that must not be shown anywhere, such as values of `headers` that are secret although their name
-   * does not say so. The key, and values of header fields such as `api-key`, are always included. @default [] */
+  /**
+   * Texts that must never be shown, such as values of `headers` whose names do not suggest a
+   * secret. The key, and values of header fields such as `api-key`, are always included. @default
+   * []
+   */
   secrets?: readonly string[];
-  /** Certificates (PEM) of the trusted authorities, instead of those of this machine.
-   * @default those that this machine trusts */
+  /**
+   * The trusted certificate authorities (PEM), instead of those of this machine.
+   * @default those of this machine
+   */
   ca?: string;
-  /** The certificate (PEM, with its chain) to show to a teacher that asks for one (mTLS). @default none */
+  /** The certificate (PEM, with its chain) to show to a teacher that asks for one (mTLS). @default
+   * none */
   clientCert?: string;
   /** The private key (PEM, not encrypted) of `clientCert`. @default the one in `clientCert` */
   clientKey?: string;
-  /** Accepts any certificate: anyone in between can read prompts, answers and the key.
-   * @default false */
-  insecureTls?: boolean;
   /**
-   * Raw fields of the answer to keep, looked up in the choice and then at the top level: `logprobs`,
-   * `system_fingerprint`, … @default []
+   * Whether to accept any certificate: anyone in between can read prompts, answers and the key.
+   * @default false
    */
+  insecureTls?: boolean;
+  /** Raw fields of the answer to keep, looked up in the choice and then at the top level:
+   * `logprobs`, `system_fingerprint`, … @default [] */
   keep?: readonly string[];
   /**
-   * The tags around the model's reasoning in the text of its answers, such as `["<reason>", "</reason>"]`.
-   * Known ones (`<think>`, `[THINK]`, `<seed:think>`, the channels of gpt-oss, …) need not be named.
-   * @default only the known ones
+   * The tags around the model's reasoning in its answers, such as `["<reason>", "</reason>"]`.
+   * Known ones (`<think>`, `[THINK]`, `<seed:think>`, the channels of gpt-oss, …) are always
+   * recognized.
+   * @default none
    */
   thinkTags?: readonly [open: string, close: string];
-  /** An HTTP proxy; a teacher on this machine is connected to directly. @default none */
+  /** The URL of an HTTP proxy, which is not used for a teacher on this machine. @default none */
   proxy?: string;
-  /** The clock: Unix time in milliseconds. @default a clock that is never set back */
+  /** Unix time in milliseconds. @default a clock that is never set back */
   now?: () => number;
 }
 
@@ -112,7 +122,7 @@ const RULES: OptionRules<OpenAICompatibleOptions> = {
   now: callback,
 };
 
-// Reading it takes longer than the clock.
+// Cached: reading it takes longer than reading the clock.
 const PROCESS_START_MS = performance.timeOrigin;
 
 const DEFAULTS = {
@@ -125,11 +135,10 @@ const DEFAULTS = {
   headers: {},
   secrets: [],
   keep: [],
-  // Unix time that is not affected by changes of the system clock: deadlines are measured with it.
+  // Not `Date.now`, which changes of the system clock affect: deadlines depend on it.
   now: () => PROCESS_START_MS + performance.now(),
 } satisfies Partial<OpenAICompatibleOptions>;
 
-/** The options with all defaults. */
 export type ResolvedTeacherOptions =
   & typeof DEFAULTS
   & Omit<OpenAICompatibleOptions, keyof typeof DEFAULTS>
@@ -139,11 +148,7 @@ export type ResolvedTeacherOptions =
     keep: readonly string[];
   };
 
-/**
- * Checks the options and fills in the defaults.
- *
- * @throws {TypeError | RangeError} If one cannot be used.
- */
+/** @throws {TypeError | RangeError} If an option is unusable. */
 export function resolveTeacherOptions(options: OpenAICompatibleOptions): ResolvedTeacherOptions {
   checkOptions(options, RULES);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
@@ -184,11 +189,8 @@ function checkThinkTags(tags: unknown): void {
 /** Header fields that undici sets itself, or that would break it. */
 const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|upgrade|expect|te)$/;
 
-/**
- * Checks header fields that the user gave.
- *
- * @throws {TypeError} If a name or a value cannot be sent, or the transport sets that field itself.
- */
+/** @throws {TypeError} If a name or a value cannot be sent, or the transport sets that field
+ * itself. */
 function checkHeaders(headers: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(headers)) {
     if (RESERVED.test(name.toLowerCase())) {
@@ -197,7 +199,7 @@ function checkHeaders(headers: Readonly<Record<string, string>>): void {
     if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) {
       throw new TypeError(`Cannot send the header ${JSON.stringify(name)}: that is no header name`);
     }
-    // The value may be a secret: it is not shown.
+    // The value may be a secret, so it is not shown.
     if (typeof value !== "string" || !isSendable(value)) {
       throw new TypeError(
         `Cannot send the header ${JSON.stringify(name)}: ` +
@@ -208,8 +210,8 @@ function checkHeaders(headers: Readonly<Record<string, string>>): void {
 }
 
 /**
- * The header field with the key, else with the credentials of the address, else none. Azure takes keys in
- * `api-key`, and only its tokens, which are JSON Web Tokens, in `Authorization`.
+ * The header field with the key, else with the credentials of the address; empty without either.
+ * Azure takes keys in `api-key`, and tokens, which are JSON Web Tokens, in `Authorization`.
  *
  * @throws {TypeError} If the key cannot be sent in a header field. The key is not shown.
  */
@@ -229,7 +231,7 @@ export function keyHeader(
   return credentials === undefined ? {} : { authorization: `Basic ${base64(credentials)}` };
 }
 
-/** Names and values in turn, which undici reads fastest. The user's fields replace ours. */
+/** Names and values in turn, the form that undici reads fastest. The user's fields replace ours. */
 export function headerList(
   ours: Readonly<Record<string, string>>,
   given: Readonly<Record<string, string>>,

@@ -1,24 +1,25 @@
 /**
- * Reasoning in the text of an answer, which is there because the server does not know how its model marks it:
- * between tags (`<think>`), or in the channels of gpt-oss ("harmony"),
- * `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…<|return|>`, where
- * `analysis` is reasoning, `final` the answer, and `commentary` a tool call or words before one.
+ * Separates reasoning that a server leaves in the text of an answer because it does not know its
+ * model's format: between tags (`<think>`), or in the channels of gpt-oss ("harmony"),
+ * `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…<|return|>`,
+ * where `analysis` is reasoning, `final` the answer, and `commentary` a tool call or words before
+ * one.
  *
  * @module
  */
 
-/** An answer, its reasoning, and the tool calls that were between the two. */
+/** An answer, its reasoning, and tool calls that were found in the text. */
 export type Separated = Thought & Partial<HarmonyAnswer>;
 
 /**
  * Separates the answer from its reasoning.
  *
- * Reasoning in a field means that the server has already separated it: tags in the text belong to the
- * answer then, unless they repeat the field.
+ * If reasoning came in a field, the server has separated it: tags in the text then belong to the
+ * answer, unless they repeat the field.
  *
- * @param content The text, as it came.
- * @param field The reasoning from a separate field, or "".
- * @param own Tags in addition to the known ones.
+ * @param content The text as sent.
+ * @param field The reasoning from a field of its own, or "".
+ * @param own The user's tags.
  */
 export function separateThoughts(content: string, field: string, own?: ThinkTags): Separated {
   const channels = splitHarmony(content);
@@ -33,8 +34,8 @@ export function separateThoughts(content: string, field: string, own?: ThinkTags
   return { ...channels, reasoning: `${reasoning}\n\n${channels.reasoning}` };
 }
 
-/** The longer of two texts if one contains the other, ignoring white space; else undefined. A text of less than
- * half the length is a quotation, unless it is empty. */
+/** The longer of two texts if one contains the other, ignoring white space; else undefined. A
+ * non-empty text of less than half the length is only a quotation. */
 function longerOfSame(first: string, second: string): string | undefined {
   const a = squeezed(first), b = squeezed(second);
   if (b === "") return first;
@@ -47,21 +48,17 @@ function squeezed(text: string): string {
   return text.replace(/\s+/g, " ").trim();
 }
 
-/** An opening tag and its closing tag. */
 export type ThinkTags = readonly [open: string, close: string];
 
-/** An answer and the reasoning that led to it. */
 interface Thought {
-  /** The answer. */
+  /** The answer without reasoning. */
   readonly response: string;
-  /** The reasoning, "" when there is none. */
+  /** "" if there is none. */
   readonly reasoning: string;
 }
 
-/**
- * How models mark their reasoning. `<thinking>`, `<reasoning>` and `<answer>` are missing: no chat template
- * writes them. Prompts ask for them, and then they belong to the answer.
- */
+/** Tags of known models. Excludes `<thinking>`, `<reasoning>` and `<answer>`: no chat template
+ * writes them, but prompts request them as part of the answer. */
 export const THINK_TAGS: readonly ThinkTags[] = [
   ["<think>", "</think>"], // DeepSeek, Qwen, GLM, Kimi, MiniMax M2 and most others
   ["[THINK]", "[/THINK]"], // Magistral
@@ -77,24 +74,27 @@ export const THINK_TAGS: readonly ThinkTags[] = [
   ["<|START_THINKING|>", "<|END_THINKING|>"], // Command A Reasoning
 ];
 
-/** What opening tags begin with. */
+/** First characters of opening tags, to rule out most answers quickly. */
 const FIRST_LETTERS: ReadonlySet<string> = new Set(THINK_TAGS.map(([open]) => open[0]));
 
-/** Closing tags whose opening tag may be missing because the chat template has written it, each with a mark to
- * search for first: one search rules out several tags. The mark is as short as possible, because a search
- * stops at each first letter: `think>` takes five times as long in English. */
+/**
+ * Closing tags whose opening tag may be in the prompt, where the chat template has written it. Each
+ * group has a mark to search first, which rules out several tags at once. Marks are as short as
+ * possible, because the search stops at each first letter: `think>` takes five times as long in
+ * English.
+ */
 const TEMPLATE_OPENS: readonly (readonly [mark: string, tags: readonly ThinkTags[]])[] = [
   ["k>", THINK_TAGS.filter(([, close]) => close.endsWith("think>"))],
   ["K]", THINK_TAGS.filter(([, close]) => close.endsWith("THINK]"))],
 ];
 
 /**
- * Separates the reasoning in a content; undefined if there is none.
+ * Separates the reasoning in a text; undefined if there is none.
  *
- * Only blocks at the start of the content are reasoning: a later `<think>` is part of the answer. Where the
- * first block is never closed, the answer had not begun. Only line ends around the two are dropped.
+ * Only blocks at the start are reasoning: a later `<think>` is part of the answer. If the first
+ * block is not closed, the answer has not begun. Drops only line ends around the parts.
  *
- * @param own Tags in addition to the known ones.
+ * @param own The user's tags.
  */
 export function splitThinkTags(content: string, own?: ThinkTags): Thought | undefined {
   const start = content.search(/\S/);
@@ -108,7 +108,7 @@ export function splitThinkTags(content: string, own?: ThinkTags): Thought | unde
   return withMore(block, tags);
 }
 
-/** Removes tags from reasoning in a separate field. */
+/** Removes tags from reasoning that came in a field. */
 export function withoutTags(reasoning: string, own?: ThinkTags): string {
   const tags = openedBy(reasoning, reasoning.search(/\S/), own);
   if (tags === undefined) return reasoning;
@@ -156,7 +156,7 @@ function splitUnopened(content: string, own?: ThinkTags): Thought | undefined {
   return undefined;
 }
 
-/** A closing tag without an opening one must not close a tag inside the answer. */
+/** A closing tag must not be taken for one without an opening tag if the answer opens it. */
 function splitAtClose(content: string, [open, close]: ThinkTags): Thought | undefined {
   const end = content.indexOf(close);
   if (end < 0 || content.lastIndexOf(open, end) >= 0) return undefined;
@@ -167,32 +167,32 @@ function thought(reasoning: string, response: string): Thought {
   return { response: response.replace(/^[\r\n]+/, ""), reasoning: trimLines(reasoning) };
 }
 
-/** The text without the line ends around it. */
+/** The text without leading and trailing line ends. */
 function trimLines(text: string): string {
   return text.replace(/^[\r\n]+/, "").replace(/[\r\n]+$/, "");
 }
 
-/** The content of the channels. */
 interface HarmonyAnswer extends Thought {
-  /** Tool calls in the OpenAI form. */
+  /** Tool calls in OpenAI's form. */
   readonly toolCalls: readonly unknown[];
 }
 
 interface HarmonyMessage {
-  /** Role, channel, recipient and content type, as far as they are there. */
+  /** Those of role, channel, recipient and content type that were sent. */
   readonly header: string;
   readonly body: string;
 }
 
 const MARK = /<\|(start|channel|constrain|message|end|return|call)\|>/;
-/** The prompt ends with `<|start|>assistant`, so that answers begin with a channel. If the prompt
- * opens the first channel too, they begin with its text. */
+/** The prompt ends with `<|start|>assistant`, so answers begin with a channel, or with its name or
+ * text if the prompt opens the channel. */
 const BEGINS = /^\s*(?:<\|start\|>|<\|channel\|>|(?:analysis|commentary|final)<\|message\|>)/;
 const CONTINUES = /<\|end\|>\s*(?:<\|start\|>\s*assistant\s*)?<\|channel\|>/;
-/** What remains where a server drops the special tokens and keeps the names: `analysis…assistantfinal…`. */
+/** What remains if a server drops the special tokens but keeps the names:
+ * `analysis…assistantfinal…`. */
 const BARE = /^analysis(?=\S)([^]*?)assistantfinal([^]*)$/;
 
-/** Splits the channels of a content; undefined if it has none. */
+/** Splits a text with channels; undefined if it has none. */
 function splitHarmony(content: string): HarmonyAnswer | undefined {
   if (content.startsWith("analysis") && !content.startsWith("analysis<|")) {
     const [, reasoning, response] = BARE.exec(content) ?? [];
@@ -200,7 +200,7 @@ function splitHarmony(content: string): HarmonyAnswer | undefined {
     const whole = reasoning.replaceAll("assistantanalysis", "\n\n");
     return { reasoning: trimLines(whole), response: trimLines(response), toolCalls: [] };
   }
-  // The first search is a tenth of the time of the others, and nearly every answer ends here.
+  // Takes a tenth of the time of the other searches, and ends most of them.
   if (!content.includes("|>") || !(BEGINS.test(content) || CONTINUES.test(content))) {
     return undefined;
   }

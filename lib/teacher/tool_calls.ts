@@ -1,6 +1,5 @@
 /**
- * Tool calls in OpenAI's form, whatever form the server sent: from a whole answer, or from the deltas of a
- * stream.
+ * Converts tool calls to OpenAI's form, from a complete answer or from the deltas of a stream.
  *
  * @module
  */
@@ -18,11 +17,10 @@ import {
 } from "./json.ts";
 
 /**
- * The tool calls of a message, or undefined if it has none.
+ * The tool calls of a message; undefined if it has none.
  *
- * @param message The message.
- * @param text The text of the whole answer.
- * @param path The path to the message in it.
+ * @param text The JSON text of the answer that holds the message.
+ * @param path The path to the message in `text`.
  */
 export function toolCallsOf(
   message: JsonObject,
@@ -48,15 +46,15 @@ export function toolCallsOf(
   return [legacyCall(openaiFunction(called, inside(place, "function_call")))];
 }
 
-/** Translates the older form `function_call`. */
+/** Converts the deprecated `function_call`. */
 function legacyCall(called: unknown): unknown {
   return { id: "call_0", type: "function", function: called };
 }
 
 /**
- * The arguments of a call as text, as OpenAI sends them: TGI, Ollama and others send an object.
+ * The arguments of a call as text, OpenAI's form: TGI, Ollama and others send an object.
  *
- * @param place Their place; the original text keeps all digits of numbers.
+ * @param place The place of `value`, whose original text keeps all digits of numbers.
  */
 function argumentsText(value: unknown, place: JsonPlace): string {
   if (typeof value === "string") return value;
@@ -64,7 +62,7 @@ function argumentsText(value: unknown, place: JsonPlace): string {
   return textAt(place) ?? JSON.stringify(value);
 }
 
-/** The members of an object; deeply nested ones as text. */
+/** The members of an object, with deeply nested ones as JSON text. */
 function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject {
   const members = { ...object };
   for (const [name, value] of Object.entries(object)) {
@@ -87,7 +85,7 @@ function toolCall(value: unknown, message: JsonPlace, path: JsonPath): unknown {
       function: openaiFunction(called, inside(place, "function")),
     };
   }
-  // Some servers omit the wrapper.
+  // Some servers omit the `function` level.
   if (asText(call.name) !== "" && ("arguments" in call || "parameters" in call)) {
     const { id, type: _, ...called } = call;
     const named = asText(id) === "" ? {} : { id };
@@ -101,7 +99,7 @@ function withTextId(call: JsonObject | undefined): JsonObject | undefined {
   return typeof call?.id === "number" ? { ...call, id: String(call.id) } : call;
 }
 
-/** Some versions of TGI, and Cohere, call the arguments `parameters`. */
+/** Cohere and some versions of TGI call the arguments `parameters`. */
 function openaiFunction(called: JsonObject, place: JsonPlace): JsonObject {
   const name = called.arguments === undefined && called.parameters !== undefined
     ? "parameters"
@@ -116,13 +114,13 @@ function openaiFunction(called: JsonObject, place: JsonPlace): JsonObject {
 interface Call {
   id: string;
   name: string;
-  /** Undefined until the stream has sent any, even empty ones. */
+  /** Undefined until the stream sends arguments, which may be empty. */
   arguments: string | undefined;
   readonly fields: JsonObject;
   readonly functionFields: JsonObject;
 }
 
-/** One part of a call. */
+/** What one delta holds of a call. */
 interface Part {
   /** Undefined if the server sends no index. */
   readonly index: string | undefined;
@@ -131,18 +129,17 @@ interface Part {
   readonly arguments: string | undefined;
 }
 
-/** The tool calls of one streamed answer. */
+/** Collects the tool calls of one streamed answer. */
 export class ToolCallDeltas {
   readonly #calls: Call[] = [];
-  // The call of each index of the stream; some servers give all calls the same index.
+  // By the server's index; some servers give all calls the same one.
   readonly #byIndex = new Map<string, Call>();
   #legacy: { name: string; arguments: string } | undefined;
 
   /**
-   * Reads the parts in one delta; returns whether there were any.
+   * Reads the calls in a delta. Returns whether there were any.
    *
-   * @param delta The delta.
-   * @param place Its place in the event.
+   * @param place The place of `delta` in its event.
    */
   add(delta: JsonObject, place: JsonPlace): boolean {
     const { tool_calls: parts, function_call: legacy } = delta;
@@ -165,7 +162,7 @@ export class ToolCallDeltas {
     return true;
   }
 
-  /** The calls in the OpenAI form, or undefined if there are none. */
+  /** The calls in OpenAI's form; undefined if there are none. */
   list(): unknown[] | undefined {
     if (this.#calls.length === 0) {
       return this.#legacy === undefined ? undefined : [legacyCall(this.#legacy)];
@@ -185,7 +182,7 @@ export class ToolCallDeltas {
     const { name: ___, arguments: args, ...more } = asObject(called) ?? {};
     const part = partOf(object, args, place);
     const known = this.#known(part, position);
-    // A call that is sent again as a whole, as some servers do at the end.
+    // Some servers repeat a complete call at the end.
     if (known !== undefined && repeats(known, part)) return;
     const isOfKnown = known !== undefined && !isAnother(known, part);
     const call = isOfKnown ? known : this.#make(part, known);
@@ -196,25 +193,25 @@ export class ToolCallDeltas {
     assignTold(call.functionFields, more, inside(place, "function"));
   }
 
-  /** Adds what does not have the form of a call: its text is kept anyway. */
+  /** Keeps the text of something that does not have the form of a call. */
   #addFormless(raw: unknown, place: JsonPlace): void {
     if (raw === null) return;
     const part = { index: undefined, id: "", name: "", arguments: undefined };
     this.#make(part, undefined).arguments = argumentsText(raw, place);
   }
 
-  /** The call that a part belongs to, according to its index and id. */
+  /** The call that a part continues, by its index or id; undefined if none. */
   #known({ index, id, name }: Part, position: number): Call | undefined {
     if (index !== undefined) return this.#byIndex.get(index);
     if (id !== "") {
       const call = this.#calls.findLast((call) => call.id === id);
       if (call !== undefined || name !== "") return call ?? this.#nameless();
     }
-    // Several parts in one delta without an index are several calls.
+    // Without indexes, several parts in one delta are several calls.
     return position > 0 ? undefined : this.#calls.at(-1);
   }
 
-  /** The last call where it has no id yet. */
+  /** The last call, if it has no id yet. */
   #nameless(): Call | undefined {
     const last = this.#calls.at(-1);
     return last?.id === "" ? last : undefined;
@@ -250,7 +247,8 @@ function partOf(
   };
 }
 
-/** Whether a part begins a different call than its index or position says. */
+/** Whether a part begins another call although its index or position says that it continues
+ * `known`. */
 function isAnother(known: Call, { index, id, name, arguments: args = "" }: Part): boolean {
   // Another id with a name is another call, whatever the index says.
   if (id !== "" && name !== "" && id !== known.id) {
@@ -260,7 +258,7 @@ function isAnother(known: Call, { index, id, name, arguments: args = "" }: Part)
   if (index === undefined && id === "" && name !== "" && known.name !== "" && name !== known.name) {
     return true;
   }
-  // Arguments are one JSON value: what follows a complete value belongs to the next call.
+  // Arguments are one JSON value: text after a complete value belongs to the next call.
   return /^\s*[{[]/.test(args) && isWhole(known.arguments);
 }
 
@@ -279,7 +277,9 @@ function isWhole(args = ""): boolean {
   }
 }
 
-/** Values replace earlier ones; some servers repeat fields as null or "". */
+/**
+ * Copies fields; later values replace earlier ones, except null and "", which some servers repeat.
+ */
 function assignTold(fields: JsonObject, told: JsonObject, place: JsonPlace): void {
   const names = Object.keys(told);
   if (names.length === 0) return;
