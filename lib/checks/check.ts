@@ -1,6 +1,6 @@
 /**
- * The interface of checks, the check for answers that must not match a pattern, and the messages
- * between a run and its worker for checks.
+ * The interface of checks, the check for answers that must not match a pattern, and the messages between a run
+ * and its worker for checks.
  *
  * @module
  */
@@ -18,8 +18,8 @@ export interface Unchecked {
   readonly halt?: string;
 }
 
-/** The result of a check: undefined if the answer passes, the reason for its rejection, or that it
- * could not be checked. */
+/** The result of a check: undefined if the answer passes, the reason for its rejection, or that it could not
+ * be checked. */
 export type Verdict = string | Unchecked | undefined;
 
 /** What the answer cost. */
@@ -32,8 +32,7 @@ export interface AnswerCost {
   readonly costUsd: number;
 }
 
-/** Checks an answer before it is kept. Returns a promise only if it has to wait. Neither throws nor
- * rejects. */
+/** Checks an answer before it is kept. Returns a promise only if it has to wait. Neither throws nor rejects. */
 export type Check = (
   completion: Completion,
   row: Row,

@@ -15,22 +15,18 @@ export type { Check, Unchecked, Verdict } from "./check.ts";
 
 /** Which answers are kept: those that pass all checks. */
 export interface CheckOptions {
-  /** Keeps only answers that are JSON and nothing else; a tool call without text passes. @default
-   * false */
+  /** Keeps only answers that are JSON and nothing else; a tool call without text passes. @default false */
   readonly requireJson?: boolean;
-  /** Keeps only answers that are valid JSON under this JSON Schema: an object or a boolean, of the
-   * draft that its `$schema` names. @default none, 2020-12 */
+  /** Keeps only answers that are valid JSON under this JSON Schema: an object or a boolean, of the draft that
+   * its `$schema` names. @default none, 2020-12 */
   readonly jsonSchema?: unknown;
-  /** Keeps only answers that do not match this; a string is compiled with the flag `u`. @default
-   * none */
+  /** Keeps only answers that do not match this; a string is compiled with the flag `u`. @default none */
   readonly rejectPattern?: string | RegExp;
   /** Keeps only answers for which this returns `true` or nothing. @default none */
   readonly validate?: Validate;
   /** A further check. @default none */
   readonly check?: Check;
-  /**
-   * Checks patterns and schemas in this thread: a bundle has no file for a worker. @default false
-   */
+  /** Checks patterns and schemas in this thread: a bundle has no file for a worker. @default false */
   readonly isWithoutWorker?: boolean;
 }
 
@@ -55,14 +51,12 @@ export class Checks implements Disposable {
 /**
  * Creates the checks, in the order in which they run: JSON, pattern, `validate`.
  *
- * A regular expression can take hours for one answer, also inside a JSON Schema, and only the end
- * of its thread stops it: patterns and schemas are checked in a worker, unless `isWithoutWorker` is
- * set.
+ * A regular expression can take hours for one answer, also inside a JSON Schema, and only the end of its thread
+ * stops it: patterns and schemas are checked in a worker, unless `isWithoutWorker` is set.
  *
- * @throws {TypeError} when an option is of the wrong type, the JSON Schema is invalid, or no worker
- * can be started
- * @throws {RangeError} when the pattern is not a regular expression, or the schema is of an unknown
- * draft
+ * @throws {TypeError} when an option is of the wrong type, the JSON Schema is invalid, or no worker can be
+ * started
+ * @throws {RangeError} when the pattern is not a regular expression, or the schema is of an unknown draft
  */
 export async function createChecks(options: CheckOptions): Promise<Checks> {
   const { requireJson = false, jsonSchema, rejectPattern, validate, check } = options;
@@ -82,8 +76,8 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
   return new Checks([...json, worker.check, ...own], worker);
 }
 
-/** A row with its answer, as `validate` gets it: the row's own fields, with numbers as `JSON.parse`
- * reads them, and the following fields, which replace own ones of the same name. */
+/** A row with its answer, as `validate` gets it: the row's own fields, with numbers as `JSON.parse` reads them,
+ * and the following fields, which replace own ones of the same name. */
 export interface AnsweredRow {
   /** Its identity. */
   uid: string;
@@ -99,8 +93,7 @@ export interface AnsweredRow {
   [field: string]: unknown;
 }
 
-/** Decides whether an answer is kept. `false` or a text (the reason) rejects it, and so does an
- * exception. */
+/** Decides whether an answer is kept. `false` or a text (the reason) rejects it, and so does an exception. */
 export type Validate = (
   row: AnsweredRow,
 ) => boolean | string | void | Promise<boolean | string | void>;

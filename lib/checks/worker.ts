@@ -1,6 +1,6 @@
 /**
- * The worker that checks answers against patterns and schemas; it is ended when it takes too long.
- * Started by `worker_check.ts`; not to be imported.
+ * The worker that checks answers against patterns and schemas; it is ended when it takes too long. Started by
+ * `worker_check.ts`; not to be imported.
  *
  * @module
  */
@@ -27,8 +27,8 @@ interface Scope {
 }
 
 const scope = globalThis as unknown as Scope;
-/** After this time, in milliseconds, the worker stops by itself. It has been replaced by then: see
- * `MOST_MS` in `worker_check.ts`. */
+/** After this time, in milliseconds, the worker stops by itself. It has been replaced by then: see `MOST_MS` in
+ * `worker_check.ts`. */
 const LEASH_MS = 2_000;
 /** Neither check uses the row. */
 const NO_ROW = {} as Row;

@@ -58,8 +58,7 @@ interface Watch {
 /** Runs checks in a worker, with a queue of answers. */
 export class WorkerCheck {
   readonly #options: WorkerCheckOptions;
-  /** The notes of the worker. Each worker has its own: one that was ended may write for some
-   * seconds more. */
+  /** The notes of the worker. Each worker has its own: one that was ended may write for some seconds more. */
   #progress = new Int32Array(new SharedArrayBuffer(NOTES * 4));
   #worker: Worker | undefined;
   #waiting: Waiting[] = [];

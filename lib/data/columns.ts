@@ -45,8 +45,7 @@ const COLUMNS = {
   marks: Uint8Array,
 } as const;
 
-/** Columns that the threads of a search read, too: a copy for each search would take 16 bytes a
- * row. */
+/** Columns that the threads of a search read, too: a copy for each search would take 16 bytes a row. */
 const SHARED: ReadonlySet<ColumnName> = new Set(["offset", "bytes", "file", "flags"]);
 
 /** The name of a column. */

@@ -189,8 +189,8 @@ function holdsLoop(text: string): boolean {
     const pattern = text.slice(at, at + PROBE);
     const first = text.indexOf(pattern, Math.max(0, at - LONGEST_ROUND));
     if (first >= at) continue;
-    // The first occurrence may be several rounds back. A short loop does not fill that distance, so
-    // the distance to the next occurrence is tried first.
+    // The first occurrence may be several rounds back. A short loop does not fill that distance, so the distance
+    // to the next occurrence is tried first.
     const round = text.indexOf(pattern, first + 1) - first;
     if (repeats(text, at, round) || (first + round < at && repeats(text, at, at - first))) {
       return true;

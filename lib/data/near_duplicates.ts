@@ -1,7 +1,7 @@
 /**
  * Finds texts that are nearly the same: one-permutation MinHash over character shingles, 64 bytes a
- * row. The shared shingles of each candidate pair are then counted. The page begins and cancels the
- * search, which is done in steps.
+ * row. The shared shingles of each candidate pair are then counted. The page begins and cancels the search, which is
+ * done in steps.
  *
  * @module
  */

@@ -42,8 +42,7 @@ export async function unpackFiles(
   const files: IndexedPath[] = [];
   let folder: string | undefined;
   for (const [path, run] of found) {
-    // The index reports what is wrong with a file that cannot be read. One that is being written
-    // may still be empty.
+    // The index reports what is wrong with a file that cannot be read. One that is being written may still be empty.
     if (!await holdsCompressed(path).catch(() => false)) {
       files.push({ path, run });
       continue;

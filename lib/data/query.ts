@@ -107,8 +107,7 @@ function askingOnce(codes: Uint8Array | Uint16Array, ofRow: RowTest): RowTest {
   };
 }
 
-/** Sorts rows by a field of numbers; those without one come last. Returns undefined for any other
- * field. */
+/** Sorts rows by a field of numbers; those without one come last. Returns undefined for any other field. */
 export function sortRows(
   table: Table,
   rows: Uint32Array<ArrayBuffer>,

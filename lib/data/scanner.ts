@@ -1,6 +1,6 @@
 /**
- * Scans: the first rows at once, the others in workers of their own, so that a pattern that takes
- * forever ends with them and nothing else does.
+ * Scans: the first rows at once, the others in workers of their own, so that a pattern that takes forever ends with
+ * them and nothing else does.
  *
  * @module
  */
@@ -15,21 +15,15 @@ const MAX_WORKERS = 2;
 /** The time limit for one block of lines, 256 KB or one line. */
 const MAX_MS = 2_000;
 const WATCH_MS = 100;
-/**
- * How long the first rows are searched here: a worker takes longer than that to load its modules.
- */
+/** How long the first rows are searched here: a worker takes longer than that to load its modules. */
 const START_MS = 40;
-/** As long as nothing was found it is this many times as long: a busy machine has not done much by
- * then. */
+/** As long as nothing was found it is this many times as long: a busy machine has not done much by then. */
 const START_UNTIL_HIT = 5;
 
 /** How a scan is run. */
 export interface ScannerOptions {
-  /**
-   * How long the first rows are searched in this thread, in milliseconds; five times as long where
-   * nothing is found.
-   * @default 40
-   */
+  /** How long the first rows are searched in this thread, in milliseconds; five times as long where nothing is found.
+   * @default 40 */
   readonly startMs?: number;
   /** Called when the workers have found or done more. */
   readonly onChange?: () => void;
@@ -106,9 +100,7 @@ export class Scanner {
     this.#next[0] = this.#chunk;
   }
 
-  /**
-   * Starts the workers that it may have: all but those of other scans, which end sooner or later.
-   */
+  /** Starts the workers that it may have: all but those of other scans, which end sooner or later. */
   #startWorkers(job: ScanJob): void {
     const chunks = Math.ceil(this.total / SCAN_ROWS) - this.#chunk;
     const most = Math.min(chunks, Math.max(1, navigator.hardwareConcurrency), MAX_WORKERS);

@@ -19,8 +19,7 @@ const answerCounts = new Uint16Array(SCRIPTS + 1);
 /** Letters beyond those of Europe's west. Strings of one byte a character are through at once. */
 const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
 
-/** Whether most letters of the answer, or some of a script that the prompt has none of, are of
- * another script. */
+/** Whether most letters of the answer, or some of a script that the prompt has none of, are of another script. */
 export function isOtherScript(text: string, prompt: string): boolean {
   // Most pairs are Latin only.
   if (!OTHER_LETTER.test(text) && !OTHER_LETTER.test(prompt)) return false;

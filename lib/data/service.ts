@@ -37,8 +37,7 @@ export class DataService implements AsyncDisposable {
   /** Unpacked copies are removed with it. */
   readonly #open = new AsyncDisposableStack();
   readonly #known: Set<string>;
-  /** New files that could not be opened, with their sizes and times: each is tried again when it
-   * has changed. */
+  /** New files that could not be opened, with their sizes and times: each is tried again when it has changed. */
   readonly #refused = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #worker: Worker;

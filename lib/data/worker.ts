@@ -20,8 +20,8 @@ const scope = globalThis as unknown as Scope;
 
 /** The interval at which files are checked. */
 const POLL_MS = 1_000;
-/** While a run continues, the index rests eight times as long as it works: a ninth of a core reads
- * 5,000 rows a second, which few teachers answer. */
+/** While a run continues, the index rests eight times as long as it works: a ninth of a core reads 5,000 rows a
+ * second, which few teachers answer. */
 const PAUSE_SHARE = 8;
 /** During a run, the index is saved at most this often, because each save writes all of it. */
 const SAVE_MS = 60_000;

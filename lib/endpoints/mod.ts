@@ -1,8 +1,7 @@
 /**
  * Lists of teacher addresses that change during a run: a file, or the addresses of a DNS name.
  *
- * In: the place of the list. Out: the addresses that join and leave. Nothing here makes a request
- * or knows a key.
+ * In: the place of the list. Out: the addresses that join and leave. Nothing here makes a request or knows a key.
  *
  * @module
  */

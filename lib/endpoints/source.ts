@@ -231,8 +231,7 @@ function checked(entry: Record<string, unknown>, place: string): EndpointEntry {
   };
 }
 
-/** One spelling of an address: without a final slash, the default port and capitals in the name of
- * the host. */
+/** One spelling of an address: without a final slash, the default port and capitals in the name of the host. */
 function spelled(address: URL): string {
   const url = new URL(address);
   url.pathname = url.pathname.replace(/\/+$/, "");

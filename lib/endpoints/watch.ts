@@ -20,8 +20,7 @@ export interface ListChange {
 }
 
 export interface WatchOptions {
-  /** Called with each change. Resolves to the entries that could not join: the next look reports
-   * them again. */
+  /** Called with each change. Resolves to the entries that could not join: the next look reports them again. */
   readonly onChange: (change: ListChange) => Promise<readonly EndpointEntry[]>;
   /** Receives why the list cannot be used, once for each reason, and that it can be used again. */
   readonly onNotice: (level: "info" | "warning", message: string) => void;

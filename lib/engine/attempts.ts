@@ -138,8 +138,7 @@ export class Attempts {
     return result;
   }
 
-  /** The result of a row without a call: its time ran out in the queue, or an earlier run left an
-   * undecided answer. */
+  /** The result of a row without a call: its time ran out in the queue, or an earlier run left an undecided answer. */
   #withoutCall(
     work: Work,
     timeoutMs: number | undefined,
@@ -164,8 +163,8 @@ export class Attempts {
     work.busyMs += work.latencyMs;
   }
 
-  /** Handles an answer that the teacher finished or cut off. Returns a promise only if a check
-   * takes time: this runs for every row. */
+  /** Handles an answer that the teacher finished or cut off. Returns a promise only if a check takes time:
+   * this runs for every row. */
   #answered(
     work: Work,
     completion: Completion,
@@ -192,8 +191,8 @@ export class Attempts {
     return { kind: "answered", outcome, others: failed.length === 0 ? NO_OTHERS : failed };
   }
 
-  /** The run is over: returns the outcomes of rows that were held back and have failed. Rows whose
-   * rejections halted their teacher stay pending. */
+  /** The run is over: returns the outcomes of rows that were held back and have failed. Rows whose rejections
+   * halted their teacher stay pending. */
   leave(): readonly Outcome[] {
     return this.#blame.clear();
   }
@@ -214,8 +213,7 @@ export class Attempts {
     return { kind: "retry", delayMs: 0, kept: pendingOutcome(work, work.latencyMs) };
   }
 
-  /** Handles an attempt without an answer that counts: the row waits for another attempt, or it has
-   * failed. */
+  /** Handles an attempt without an answer that counts: the row waits for another attempt, or it has failed. */
   #attemptFailed(work: Work, error: TeacherError): AttemptResult {
     const sent = sentOf(work);
     const { endpoint } = sent;

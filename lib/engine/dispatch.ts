@@ -28,11 +28,10 @@ export class Dispatch {
     this.#affinity = affinity;
   }
 
-  /** Takes the next row and a place at a teacher that has room for it; undefined if there is
-   * neither. `isFull`: the retry queue takes no more rows. */
+  /** Takes the next row and a place at a teacher that has room for it; undefined if there is neither.
+   * `isFull`: the retry queue takes no more rows. */
   next(isFull: boolean): Work | undefined {
-    // Lanes ask for rows more often than there are some, and a teacher is picked by a reading of
-    // the clock.
+    // Lanes ask for rows more often than there are some, and a teacher is picked by a reading of the clock.
     while (!this.#queue.isEmpty) {
       const picked = this.#pool.pick();
       if (picked === undefined) return undefined;
@@ -65,8 +64,7 @@ export class Dispatch {
   }
 }
 
-/** The part of a row that servers keep in their prefix caches: its system message and its first
- * turn. */
+/** The part of a row that servers keep in their prefix caches: its system message and its first turn. */
 function prefixOf({ messages }: Row): number {
   let text = "";
   for (const { role, content } of messages) {

@@ -1,6 +1,6 @@
 /**
- * Keeps the teachers busy: gives each lane a row and a teacher, one attempt after the other, and
- * hands the outcome to the sink. A row that has to wait holds no lane.
+ * Keeps the teachers busy: gives each lane a row and a teacher, one attempt after the other, and hands the
+ * outcome to the sink. A row that has to wait holds no lane.
  *
  * @module
  */
@@ -153,8 +153,8 @@ export class Engine {
     return this.#calls.signal;
   }
 
-  /** Runs until all rows are finished, or until it is stopped, halted or aborted. Rejects with what
-   * the source or the sink threw, once all lanes have ended. */
+  /** Runs until all rows are finished, or until it is stopped, halted or aborted. Rejects with what the source
+   * or the sink threw, once all lanes have ended. */
   async run(): Promise<void> {
     this.#pool.open();
     await Promise.race([this.#lanes.run(), this.#left.promise]);
@@ -232,9 +232,7 @@ export class Engine {
     this.#left.resolve();
   }
 
-  /**
-   * The next row for a lane. Its teacher is chosen here, so that no two lanes take the same place.
-   */
+  /** The next row for a lane. Its teacher is chosen here, so that no two lanes take the same place. */
   #next(): Work | undefined {
     if (this.#state.gates.size > 0) return undefined;
     const work = this.#dispatch.next(this.#isRetryQueueFull());
@@ -247,8 +245,7 @@ export class Engine {
     return this.#queue.waiting + this.#held >= Math.max(1_000, 4 * this.#lanes.target);
   }
 
-  /** Reads more rows, also while a gate is closed: a run that has no more rows has to end there
-   * too. */
+  /** Reads more rows, also while a gate is closed: a run that has no more rows has to end there too. */
   #onIdle(): void {
     this.#state.note();
     if (!this.#isRetryQueueFull()) this.#queue.pull();
@@ -299,8 +296,8 @@ export class Engine {
     else this.#options.onNotice?.(reason);
   }
 
-  /** Ends the run because outcomes can no longer be written; the first error is reported. If only
-   * the input fails, calls in flight are finished, because they are paid for. */
+  /** Ends the run because outcomes can no longer be written; the first error is reported. If only the input
+   * fails, calls in flight are finished, because they are paid for. */
   #fail(error: unknown): void {
     this.#crash ??= { error };
     if (error instanceof SourceError) this.stop();

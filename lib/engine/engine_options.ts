@@ -1,6 +1,5 @@
 /**
- * What an engine is put together from: it knows the rest of Retort by these interfaces only. Also
- * its clock.
+ * What an engine is put together from: it knows the rest of Retort by these interfaces only. Also its clock.
  *
  * @module
  */
@@ -16,11 +15,9 @@ import type { RetryPolicy } from "./retry_policy.ts";
 export interface OutcomeSink {
   /** Takes an outcome; rejects when it can never be written, which ends the run. */
   put(outcome: Outcome): Promise<void>;
-  /**
-   * Takes an answer that was not accepted, before its row is sent again: the outcome has a `next`,
-   * and another one of the row will follow. Resolves once the answer would survive this process.
-   * @default `put` takes the last of them when the run ends before its row is finished
-   */
+  /** Takes an answer that was not accepted, before its row is sent again: the outcome has a `next`, and another
+   * one of the row will follow. Resolves once the answer would survive this process.
+   * @default `put` takes the last of them when the run ends before its row is finished */
   keep?(outcome: Outcome): Promise<void>;
 }
 
@@ -54,9 +51,7 @@ export interface EngineOptions {
   askedSchema?: AskedSchema;
   /** The number of lanes: 1 to 100,000. */
   concurrency: number;
-  /**
-   * Whether each teacher's concurrency limit searches for the number with the highest throughput.
-   */
+  /** Whether each teacher's concurrency limit searches for the number with the highest throughput. */
   isExploring: boolean;
   /** Whether a run starts with one attempt at a time, and grows with the answers. */
   isCareful: boolean;
@@ -64,17 +59,11 @@ export interface EngineOptions {
   isProven?: boolean;
   /** Whether a teacher has answered a row of the same output before. @default false */
   wasAnswered?: boolean;
-  /**
-   * How long to wait for a teacher that cannot be reached while no teacher has answered yet, in
-   * milliseconds.
-   * @default 60,000; 0 if the host does not exist
-   */
+  /** How long to wait for a teacher that cannot be reached while no teacher has answered yet, in milliseconds.
+   * @default 60,000; 0 if the host does not exist */
   waitForTeacherMs?: number;
-  /**
-   * Whether rejected rows are held back until it is known whether they or the teacher are the
-   * cause.
-   * @default true
-   */
+  /** Whether rejected rows are held back until it is known whether they or the teacher are the cause.
+   * @default true */
   holdsRejections?: boolean;
   /** When to try again. */
   retryPolicy: RetryPolicy;
@@ -87,17 +76,14 @@ export interface EngineOptions {
   /** Sends rows with the same system message and first turn to the same teacher, while it has room.
    * @default any teacher */
   affinity?: "prefix";
-  /** The number of rows, where it is known. The run is done when they are all finished, and halted
-   * otherwise, even if the source ends early because it was stopped. */
+  /** The number of rows, where it is known. The run is done when they are all finished, and halted otherwise,
+   * even if the source ends early because it was stopped. */
   rowCount?: number;
-  /**
-   * Called before each attempt with the number of rows that would be lost with this process: those
-   * in flight, this one included, and those whose answer the sink has not taken yet. On the hot
-   * path.
-   */
+  /** Called before each attempt with the number of rows that would be lost with this process: those in flight,
+   * this one included, and those whose answer the sink has not taken yet. On the hot path. */
   onAttempt?: (unwritten: number) => void;
-  /** Receives what the user should know about a teacher: that one of several is halted, or that a
-   * field is no longer sent. */
+  /** Receives what the user should know about a teacher: that one of several is halted, or that a field is no
+   * longer sent. */
   onNotice?: (message: string) => void;
   /** Milliseconds, monotonic. @default performance.now */
   now?: () => number;
@@ -107,8 +93,8 @@ export interface EngineOptions {
   random?: () => number;
 }
 
-/** A clock that remembers its last reading. A reading costs 0.15 µs, more than most of the code
- * that uses it, and one is enough for a turn of the event loop. */
+/** A clock that remembers its last reading. A reading costs 0.15 µs, more than most of the code that uses it,
+ * and one is enough for a turn of the event loop. */
 export class Clock {
   readonly #now: () => number;
   #lastMs: number;

@@ -1,6 +1,5 @@
 /**
- * The state of an engine, as users see it, and the notices about teachers that go down or come
- * back.
+ * The state of an engine, as users see it, and the notices about teachers that go down or come back.
  *
  * @module
  */
@@ -55,8 +54,8 @@ export class EngineState {
     return pool.rest ?? this.#rowsRest;
   }
 
-  /** Set while every row that could be sent waits for its retry. New rows could be sent too, unless
-   * too many rows wait. */
+  /** Set while every row that could be sent waits for its retry. New rows could be sent too, unless too many
+   * rows wait. */
   get #rowsRest(): Rest | undefined {
     const { options, queue, now, wallClock, held, isRetryQueueFull } = this.#parts;
     const { waiting, dueAt, isExhausted, taken } = queue;
@@ -79,8 +78,7 @@ export class EngineState {
     if (!this.#parts.lanes.isClosed) this.#haltReason ??= reason;
   }
 
-  /** All work has ended. `hasCrashed`: outcomes could not be written, or the input could not be
-   * read. */
+  /** All work has ended. `hasCrashed`: outcomes could not be written, or the input could not be read. */
   end(hasCrashed: boolean): void {
     this.#end = this.isDone() && !hasCrashed ? "done" : "halted";
   }
@@ -102,8 +100,7 @@ export class EngineState {
   }
 }
 
-/** Tells the user that one of several teachers is down or back, or that there may be none at an
- * address. */
+/** Tells the user that one of several teachers is down or back, or that there may be none at an address. */
 export function noteOutage(
   endpoint: Endpoint,
   { onNotice, teachers }: Pick<EngineOptions, "onNotice" | "teachers">,

@@ -2,8 +2,8 @@
  * Lanes: each works on one item at a time, and their number can change at any moment.
  *
  * Concurrency is `pooledMap` over lanes, not over rows: over rows it races all running promises at
- * every step, which made 100,000 rows of 50 ms at concurrency 2,000 take 112.8 s and 989 MB in
- * place of 2.7 s and 145 MB, and it continues after an early `break` (denoland/std#2197).
+ * every step, which made 100,000 rows of 50 ms at concurrency 2,000 take 112.8 s and 989 MB in place
+ * of 2.7 s and 145 MB, and it continues after an early `break` (denoland/std#2197).
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Answers that were paid for: their cost, whether they are accepted, and which answer of a row is
- * kept with its failure.
+ * Answers that were paid for: their cost, whether they are accepted, and which answer of a row is kept with
+ * its failure.
  *
  * @module
  */
@@ -64,11 +64,8 @@ export class PaidAnswers {
     return this.#checks.wait(decided, unchecked(message, params));
   }
 
-  /**
-   * Decides on the answer of an earlier run where that run did not: it ended before the check, or
-   * this one accepts an ending that it did not accept (`acceptEndings`). The answer was paid for,
-   * and is not requested again.
-   */
+  /** Decides on the answer of an earlier run where that run did not: it ended before the check, or this one accepts
+   * an ending that it did not accept (`acceptEndings`). The answer was paid for, and is not requested again. */
   async decideEarlier(
     work: Work,
     { rejected, isSame }: EarlierAnswer,
@@ -86,8 +83,8 @@ export class PaidAnswers {
     return rejection === undefined || isUnchecked ? { completion, rejection } : undefined;
   }
 
-  /** Pays for the part of an answer that came before it failed. The longest part of a row is kept
-   * with its failure; returns whether that is this one. */
+  /** Pays for the part of an answer that came before it failed. The longest part of a row is kept with its
+   * failure; returns whether that is this one. */
   keepPartial(work: Work, partial: Completion, failure: Failure): boolean {
     this.pay(work, partial);
     const before = work.rejected?.completion;
@@ -129,8 +126,7 @@ class PendingChecks {
     return this.#open.size;
   }
 
-  /** Waits for a decision, unless the run is aborted first: the row then stays pending with its
-   * answer. */
+  /** Waits for a decision, unless the run is aborted first: the row then stays pending with its answer. */
   wait(decision: Promise<Decision>, unchecked: Rejection): Promise<Decision> {
     if (this.#signal.aborted) return Promise.resolve(unchecked);
     return new Promise((resolve) => {
@@ -147,8 +143,7 @@ class PendingChecks {
 
 /** The next run reads this in the failures line, and checks the answer. */
 const UNCHECKED = "The run was ended before the answer was checked";
-/** A failures line does not hold the further fields of an answer (`keep`), so it is requested
- * again. */
+/** A failures line does not hold the further fields of an answer (`keep`), so it is requested again. */
 const UNCHECKED_WITH_FIELDS = "The run was ended before the answer and its fields were checked";
 
 function unchecked(message: string, params: Params): Rejection {

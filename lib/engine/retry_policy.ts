@@ -29,15 +29,15 @@ export const RATE_LIMIT_BASE_MS = 1_000;
 /** The upper bound of any wait that the teacher did not ask for, in milliseconds. */
 export const BACKOFF_CAP_MS = 60_000;
 
-/** The shortest wait, in milliseconds, of a row whose answers ended twice without proof that they
- * are complete: the endings of other rows may save a third answer. */
+/** The shortest wait, in milliseconds, of a row whose answers ended twice without proof that they are complete:
+ * the endings of other rows may save a third answer. */
 const UNPROVEN_WAIT_MS = 1_000;
 
 /** The longest wait that a teacher may ask for; a row that waits for longer would never end. */
 const RETRY_AFTER_CAP_MS = DAY_MS;
 
-/** Waits of a row before its backoff starts to double, at half the usual rate, where its teacher
- * throttles no more than usual. */
+/** Waits of a row before its backoff starts to double, at half the usual rate, where its teacher throttles no
+ * more than usual. */
 const TOLERATED_WAITS = 5;
 
 /** The jitter of such rows, as a share of the wait that the teacher asks for. */
@@ -78,16 +78,16 @@ export class RetryPolicy {
   }
 
   /**
-   * The wait before the next attempt in milliseconds, or undefined when the row has failed
-   * permanently. Full jitter: uniform between 0 and the exponential bound (Brooker, "Exponential
-   * Backoff And Jitter", AWS Architecture Blog, 2015), on top of what the teacher asked for, so
-   * that rows that got the same time do not come back in one burst.
+   * The wait before the next attempt in milliseconds, or undefined when the row has failed permanently.
+   * Full jitter: uniform between 0 and the exponential bound (Brooker, "Exponential Backoff And
+   * Jitter", AWS Architecture Blog, 2015), on top of what the teacher asked for, so that rows that
+   * got the same time do not come back in one burst.
    *
    * @param classification What the error means.
    * @param error The error, for the wait that its teacher asks for.
    * @param history What counts against the row.
-   * @param isTolerated Whether the teacher throttles no more than usual. The wait then ends shortly
-   * after the time that the teacher asked for, and starts to double later and more slowly.
+   * @param isTolerated Whether the teacher throttles no more than usual. The wait then ends shortly after the
+   * time that the teacher asked for, and starts to double later and more slowly.
    */
   delayMs(
     classification: Classification,
@@ -118,8 +118,7 @@ export class RetryPolicy {
   }
 
   #isSpent({ cause }: Classification, { faults, timeouts, loads }: AttemptHistory): boolean {
-    // Nothing was sent: a row does not fail because no server listens, or because of a field that
-    // Retort added.
+    // Nothing was sent: a row does not fail because no server listens, or because of a field that Retort added.
     if (cause === "unreachable" || cause === "adjusted") return false;
     if (cause === "load") return loads >= Math.max(MAX_LOADS, this.#maxAttempts);
     return faults >= this.#maxAttempts || (cause === "timeout" && timeouts >= MAX_TIMEOUTS);
@@ -142,8 +141,8 @@ export interface RowWaitsOptions extends Pick<EngineOptions, "retryPolicy" | "ro
   readonly soonestMs: (work: Work) => number;
 }
 
-/** What follows for a row whose attempt has failed: another attempt after a wait, or none because
- * the time or the attempts of the row are used up. */
+/** What follows for a row whose attempt has failed: another attempt after a wait, or none because the time or
+ * the attempts of the row are used up. */
 export type RowWait =
   | { readonly kind: "again"; readonly delayMs: number; readonly heldBack?: HeldBack }
   | { readonly kind: "late" }
@@ -161,8 +160,8 @@ export class RowWaits {
     this.#options = options;
   }
 
-  /** Starts an attempt. The time for which the row was held back does not count as its own. Returns
-   * the milliseconds that are left to the row; undefined if there is no limit. */
+  /** Starts an attempt. The time for which the row was held back does not count as its own. Returns the
+   * milliseconds that are left to the row; undefined if there is no limit. */
   begin(work: Work): number | undefined {
     const { deadlineAt } = work;
     const { heldBack } = sentOf(work);
@@ -173,8 +172,8 @@ export class RowWaits {
     return this.#timeLeft(work);
   }
 
-  /** Notes a failed attempt and says what follows. An attempt that would come after the row's time
-   * is up is not made. */
+  /** Notes a failed attempt and says what follows. An attempt that would come after the row's time is up is not
+   * made. */
   failed(
     work: Work,
     error: TeacherError,
@@ -231,8 +230,8 @@ export class RowWaits {
   }
 }
 
-/** A clock that stops while nothing can be sent, so that neither an outage nor a pause uses up the
- * time of the rows that wait for its end. */
+/** A clock that stops while nothing can be sent, so that neither an outage nor a pause uses up the time of the
+ * rows that wait for its end. */
 export class RowClock {
   readonly #now: () => number;
   #stoppedMs = 0;
@@ -247,8 +246,7 @@ export class RowClock {
   /** Milliseconds, without those in which the clock was stopped. */
   readonly now = (): number => this.#now() - this.#stoppedMs;
 
-  /** Time has passed since the last call. `isStopped`: nothing could be sent. Called about ten
-   * times a second. */
+  /** Time has passed since the last call. `isStopped`: nothing could be sent. Called about ten times a second. */
   tick(isStopped: boolean): void {
     const now = this.#now();
     if (isStopped) this.#stoppedMs += now - this.#seenAt;

@@ -1,6 +1,6 @@
 /**
- * Decides whether failures are the teacher's fault rather than the rows'. Such a teacher is halted,
- * and none of its rows has failed: they go to another teacher, or stay pending.
+ * Decides whether failures are the teacher's fault rather than the rows'. Such a teacher is halted, and none
+ * of its rows has failed: they go to another teacher, or stay pending.
  *
  * @module
  */
@@ -71,8 +71,7 @@ export class TeacherBlame {
     this.#halt(endpoint, "cannot be reached", { type, message, status: null }, advice);
   }
 
-  /** A row was rejected, perhaps through no fault of its own. Returns the outcomes of rows that
-   * have failed. */
+  /** A row was rejected, perhaps through no fault of its own. Returns the outcomes of rows that have failed. */
   rejected(work: Work, outcome: FailedOutcome): readonly Outcome[] {
     const endpoint = sentOf(work).endpoint;
     const { rejections } = this.#of(endpoint);
@@ -123,8 +122,7 @@ export class TeacherBlame {
     others.wasGood();
   }
 
-  /** An answer of a teacher is kept. Returns the outcomes of rows that were held back and have
-   * failed. */
+  /** An answer of a teacher is kept. Returns the outcomes of rows that were held back and have failed. */
   succeeded(endpoint: Endpoint): readonly Outcome[] {
     const { rejections, endings, others } = this.#of(endpoint);
     const failed = rejections.succeeded(), unproven = endings.clear(), foreign = others.clear();
@@ -217,11 +215,9 @@ export type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "wa
 /** How long an address that has never answered may refuse connections, in milliseconds. */
 const PATIENCE_MS = 60_000;
 
-/** The host does not exist. A name that cannot be looked up at the moment (EAI_AGAIN) does not
- * count. */
+/** The host does not exist. A name that cannot be looked up at the moment (EAI_AGAIN) does not count. */
 const NO_HOST = new Set(["ENOTFOUND"]);
-/** No server listens there. An unreachable network (ENETUNREACH) does not count: that is on our
- * side. */
+/** No server listens there. An unreachable network (ENETUNREACH) does not count: that is on our side. */
 const NOTHING_LISTENS = new Set([
   "ECONNREFUSED",
   "EHOSTUNREACH",

@@ -1,6 +1,5 @@
 /**
- * A row on its way through the engine: what has happened to it so far, and how its outcome reaches
- * the sink.
+ * A row on its way through the engine: what has happened to it so far, and how its outcome reaches the sink.
  *
  * @module
  */
@@ -82,13 +81,13 @@ export interface Work extends AttemptHistory {
   latencyMs: number;
   /** US dollars, all attempts together. */
   costUsd: number;
-  /** The last answer that was not accepted. It was paid for, so it is written with the failure if
-   * no better one follows. */
+  /** The last answer that was not accepted. It was paid for, so it is written with the failure if no better one
+   * follows. */
   rejected: RejectedAnswer | undefined;
   /** The teachers that have asked to wait with this row; undefined if there is none. */
   holds: Hold[] | undefined;
-  /** When its time is up (on the clock of rows); undefined before its first attempt, and where
-   * there is no limit. */
+  /** When its time is up (on the clock of rows); undefined before its first attempt, and where there is no
+   * limit. */
   deadlineAt: number | undefined;
   /** When the first attempt failed, in Unix milliseconds. */
   firstFailedAt: number | undefined;
@@ -145,8 +144,8 @@ export function resume(work: Work, { next, rejected }: EarlierAnswer, policy: An
   work.params = policy.continued(work.row, work.params, next);
 }
 
-/** The outcome of a row whose last answer was not accepted and that is sent again. It is written
- * before that, so that the answer survives the run. */
+/** The outcome of a row whose last answer was not accepted and that is sent again. It is written before that,
+ * so that the answer survives the run. */
 export function pendingOutcome(work: Work, latencyMs: number): Outcome {
   const { completion, failure } = work.rejected!;
   const next = { resample: work.resamples, maxTokens: tokenLimitOf(work.params)?.tokens };
@@ -198,8 +197,7 @@ export type AttemptResult =
   }
   | {
     readonly kind: "failed";
-    /** The outcome of the row, unless it is held back, and those of rows that were held back and
-     * have failed. */
+    /** The outcome of the row, unless it is held back, and those of rows that were held back and have failed. */
     readonly outcomes: readonly Outcome[];
     /** An answer of a row that is held back, to be written now. */
     readonly kept?: Outcome;
@@ -238,15 +236,14 @@ export class Delivery {
     return this.#finished;
   }
 
-  /** Hands over a finished row. Adds no promise to that of the sink, because this runs for every
-   * row. */
+  /** Hands over a finished row. Adds no promise to that of the sink, because this runs for every row. */
   put(outcome: Outcome): Promise<void> {
     this.#finished++;
     return this.#sink.put(outcome);
   }
 
-  /** Hands over several outcomes, one after the other: finished rows, and answers of rows that may
-   * be sent again. */
+  /** Hands over several outcomes, one after the other: finished rows, and answers of rows that may be sent
+   * again. */
   async putAll(outcomes: readonly Outcome[]): Promise<void> {
     for (const outcome of outcomes) {
       await (outcome.next === undefined ? this.put(outcome) : this.keep(outcome));

@@ -1,6 +1,6 @@
 /**
- * Which row is sent next: one whose retry is due, or a new one. Batches are pulled from the source
- * only while a lane waits, so the source never runs ahead.
+ * Which row is sent next: one whose retry is due, or a new one. Batches are pulled from the source only while
+ * a lane waits, so the source never runs ahead.
  *
  * @module
  */
@@ -71,12 +71,12 @@ export class WorkQueue {
   }
 
   /**
-   * Takes a row that can be sent now, if there is one: due retries and new rows take turns, so that
-   * neither has to wait for the end of the other.
+   * Takes a row that can be sent now, if there is one: due retries and new rows take turns, so that neither
+   * has to wait for the end of the other.
    *
    * @param isFull Whether the retry queue takes no more rows.
-   * @param isProbe Whether the row is for a teacher that is down: one that has failed there proves
-   * less than a new one.
+   * @param isProbe Whether the row is for a teacher that is down: one that has failed there proves less than
+   * a new one.
    */
   take(isFull: boolean, isProbe: boolean): Work | undefined {
     if (this.#retries.size > 0) {
@@ -149,8 +149,8 @@ export class RowBuffer<T> {
     return this.#position < this.#batch.length ? this.#batch[this.#position++] : undefined;
   }
 
-  /** Pulls one more batch unless one is there or on its way. `onSettled` is called when it is
-   * there, or when the source has failed. */
+  /** Pulls one more batch unless one is there or on its way. `onSettled` is called when it is there, or when
+   * the source has failed. */
   pull(onSettled: (error?: unknown) => void): void {
     if (this.#pulling || this.#exhausted || !this.isEmpty) return;
     this.#pulling = true;
@@ -196,8 +196,8 @@ export class RetryQueue<T> {
   readonly #now: () => number;
   readonly #onDue: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The due time that was or will be announced. Each is announced once: while every lane is busy,
-   * a second time would spin. */
+  /** The due time that was or will be announced. Each is announced once: while every lane is busy, a second
+   * time would spin. */
   #timerAt = Infinity;
 
   /** `onDue` is called when at least one row has become due; `now` is in milliseconds. */
@@ -231,8 +231,7 @@ export class RetryQueue<T> {
     return first.item;
   }
 
-  /** Removes all items and returns them in the order in which they would have been due; frees the
-   * timer. */
+  /** Removes all items and returns them in the order in which they would have been due; frees the timer. */
   clear(): T[] {
     const items = [...this.#heap.drain()].map(({ item }) => item);
     this.#arm();

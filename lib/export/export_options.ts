@@ -28,21 +28,14 @@ import type { ToolArguments } from "./training_row.ts";
 
 /** Which rows are written, and how; the same for `exportResults` and `convertFiles`. */
 export interface WriteOptions extends RowOptions {
-  /**
-   * The file to write, or a stream, which is closed at the end. The extension of a file sets its
-   * type: `.jsonl`, `.json`, `.csv` (each also `.gz` or `.zst`) or `.parquet`; a stream, or any
-   * other name, gets JSON Lines. The format `dataset` writes a folder.
-   */
+  /** The file to write, or a stream, which is closed at the end. The extension of a file sets its type: `.jsonl`, `.json`, `.csv` (each also `.gz` or `.zst`) or `.parquet`; a stream, or any other
+   * name, gets JSON Lines. The format `dataset` writes a folder. */
   output: PathLike | WritableStream<Uint8Array>;
   /** With think `field`: the name of the field. gpt-oss reads `thinking`.
    * @default "reasoning_content" */
   reasoningField?: string;
-  /**
-   * How the arguments of tool calls are written in `messages`, `prompt-completion` and
-   * `preference`: as an object, which chat templates read, or as JSON text, which a column of one
-   * type needs.
-   * @default "object", in Parquet "string"
-   */
+  /** How the arguments of tool calls are written in `messages`, `prompt-completion` and `preference`: as an object, which chat templates read, or as JSON text, which a column of one type needs.
+   * @default "object", in Parquet "string" */
   toolArguments?: ToolArguments;
   /**
    * Only rows that meet this condition, as in `completion_tokens < 4000 and lang == "en"`. Names
@@ -89,14 +82,13 @@ export interface ExportOptions extends WriteOptions {
 
 /** The options of a conversion. */
 export interface ConvertOptions extends WriteOptions {
-  /** One or more files, whose rows are concatenated. Folders and patterns are replaced by the files
-   * in them. */
-  input: PathLike | readonly PathLike[];
   /**
-   * The format of the rows. Conversations are read in every shape that a run reads, with their
-   * answers.
-   * @default "raw": rows stay as they are
+   * One or more files, whose rows are concatenated. Folders and patterns are replaced by the files in
+   * them.
    */
+  input: PathLike | readonly PathLike[];
+  /** The format of the rows. Conversations are read in every shape that a run reads, with their answers.
+   * @default "raw": rows stay as they are */
   format?: Exclude<ExportFormat, "logprobs">;
   /** How reasoning is written in the answers. @default as in the row; in `alpaca` "wrap" */
   think?: ThinkStyle;

@@ -18,11 +18,9 @@ export type ExportFormat =
   | "alpaca"
   /** `{"prompt":[messages],"chosen":[message],"rejected":[message]}`: TRL's DPO. */
   | "preference"
-  /** `{"conversations":[{"from","value"}],"chosen":{"from","value"},"rejected":{…}}`:
-   * LLaMA-Factory. */
+  /** `{"conversations":[{"from","value"}],"chosen":{"from","value"},"rejected":{…}}`: LLaMA-Factory. */
   | "preference-sharegpt"
-  /** The messages with the tokens of the answer and their log probabilities, for logit
-   * distillation. */
+  /** The messages with the tokens of the answer and their log probabilities, for logit distillation. */
   | "logprobs"
   /** The results line, or the row of an input, with every key that it has. */
   | "raw"

@@ -117,8 +117,7 @@ async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") 
   return [...await findJsonColumns(openBytes(path, name), { name, delimiter })];
 }
 
-/** Finds the borders of an input that can be divided anywhere. `targets` are bytes, in ascending
- * order. */
+/** Finds the borders of an input that can be divided anywhere. `targets` are bytes, in ascending order. */
 export async function findBorders(
   path: string,
   name: string,

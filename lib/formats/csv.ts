@@ -28,8 +28,7 @@ const MAX_ROW_CHARS = 64 * 2 ** 20;
 const BATCH_ROWS = 32;
 const LINE_FEED = 10;
 
-/** Reads the rows below the header in small batches. `number` is the row of the table, the header
- * is 1. */
+/** Reads the rows below the header in small batches. `number` is the row of the table, the header is 1. */
 export async function* readCsv(
   chunks: AsyncIterable<Uint8Array>,
   options: CsvOptions,
@@ -279,8 +278,10 @@ export async function delimiterIn(
     : delimiterOf(new TextDecoder().decode(await firstBytes(path, name)));
 }
 
-/** The delimiter that gives most rows as many cells as the header; of several, the one with the
- * most cells. The last row may be incomplete. */
+/**
+ * The delimiter that gives most rows as many cells as the header; of several, the one with the most cells. The last
+ * row may be incomplete.
+ */
 function delimiterOf(start: string): string {
   const found = DELIMITERS.map((delimiter) => {
     const parser = new Papa.Parser({ delimiter, newline: "\n", preview: SAMPLE_ROWS });

@@ -16,8 +16,8 @@ export interface ForeignFormat {
 /** The name of standard input. */
 const STANDARD_INPUT = "-";
 
-/** Formats that begin with certain bytes. Prompts may begin with the letters of RAR and GGUF: the
- * bytes after them are those of no text. */
+/** Formats that begin with certain bytes. Prompts may begin with the letters of RAR and GGUF: the bytes
+ * after them are those of no text. */
 const SIGNATURES: readonly (readonly [bytes: string, format: ForeignFormat])[] = [
   ["PAR1", { what: "a Parquet file", advice: () => "Add --input-format parquet" }],
   ["\xfd7zXZ\0", { what: "compressed with xz", advice: unpackedWith("xz -dc") }],
@@ -64,8 +64,8 @@ export const NEEDS_DICTIONARY: ForeignFormat = {
   advice: unpackedWith("zstd -dc -D DICTIONARY"),
 };
 
-/** Text may begin with these letters, but has no control characters after them. The bytes from 0x80
- * to 0x9f occur in UTF-8, as in ORC’s. */
+/** Text may begin with these letters, but has no control characters after them. The bytes from 0x80 to 0x9f occur in
+ * UTF-8, as in ORC’s. */
 const ORC = /^ORC[^]{0,12}[^\P{Cc}\t\r\n\x80-\x9f]/u;
 
 /** The format of a file by its first bytes; undefined where they may be text. */
@@ -95,8 +95,7 @@ export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
 
 const LINE_FEED = 10, CARRIAGE_RETURN = 13, OPEN_BRACKET = 91;
 
-/** Whether lines end as on a Mac before 2001: the file would be read as one line. A JSON array may
- * have them. */
+/** Whether lines end as on a Mac before 2001: the file would be read as one line. A JSON array may have them. */
 function hasOnlyCarriageReturns(start: Uint8Array): boolean {
   const at = start.indexOf(CARRIAGE_RETURN);
   if (at === -1 || start.includes(LINE_FEED)) return false;
@@ -148,8 +147,7 @@ export function foreignText(
 /** Columns are lists of values, or objects by index as pandas writes them. */
 const BY_COLUMNS = /^\{\s*"[^"]*"\s*:\s*(\{\s*"0"|\[\s*(["\d-]|true|false|null))/;
 
-/** Whether a line is such a table. A row whose first field is a list has other fields that are
- * none. */
+/** Whether a line is such a table. A row whose first field is a list has other fields that are none. */
 function isOfColumns(line: string): boolean {
   if (!BY_COLUMNS.test(line)) return false;
   try {

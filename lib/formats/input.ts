@@ -37,9 +37,7 @@ export interface InputOptions {
    * arrays
    */
   jsonColumns?: readonly string[];
-  /**
-   * Parquet columns of bytes that are read as base64 text. @default none: such a column is refused
-   */
+  /** Parquet columns of bytes that are read as base64 text. @default none: such a column is refused */
   binaryColumns?: readonly string[];
 }
 

@@ -100,8 +100,7 @@ class LineSplitter {
   *push(chunk: Uint8Array): Generator<Line[]> {
     let lines: Line[] = [];
     let start = 0;
-    // One check of all lines that end in the chunk takes less than one for each; the first may have
-    // begun before.
+    // One check of all lines that end in the chunk takes less than one for each; the first may have begun before.
     const first = this.#length === 0 ? 0 : chunk.indexOf(LINE_FEED) + 1;
     const areText = isUtf8(chunk.subarray(first, chunk.lastIndexOf(LINE_FEED) + 1));
     for (

@@ -1,6 +1,6 @@
 /**
- * Columns of a row group as JSON text, row by row: lists, maps and structs from the levels of their
- * values. No row is ever an object.
+ * Columns of a row group as JSON text, row by row: lists, maps and structs from the levels of their values. No row is
+ * ever an object.
  *
  * @module
  */

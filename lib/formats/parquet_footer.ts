@@ -61,8 +61,10 @@ export interface RowGroup {
   readonly columns: readonly ChunkLayout[];
 }
 
-/** The footer of a file. Its row groups are read from its bytes each time: as objects, 10,000 of
- * three columns took 100 MB. */
+/**
+ * The footer of a file. Its row groups are read from its bytes each time: as objects, 10,000 of three columns took
+ * 100 MB.
+ */
 export class Footer {
   readonly schema: FileSchema;
   readonly #bytes: Uint8Array;
@@ -140,9 +142,7 @@ interface ThriftChunk {
 
 interface ThriftChunkMeta {
   readonly field_4: number;
-  /**
-   * Values, compressed bytes, and where the first page of values and that of the dictionary begin.
-   */
+  /** Values, compressed bytes, and where the first page of values and that of the dictionary begin. */
   readonly field_5: bigint;
   readonly field_7: bigint;
   readonly field_9: bigint;
@@ -210,8 +210,7 @@ interface GroupList {
   readonly count: number;
 }
 
-/** The field of the row groups, and the types of the Thrift compact protocol that need more than a
- * few bytes. */
+/** The field of the row groups, and the types of the Thrift compact protocol that need more than a few bytes. */
 const GROUPS_FIELD = 4;
 const BOOLEANS = [1, 2],
   BYTE = 3,

@@ -1,6 +1,6 @@
 /**
- * The values of one column of a row group as JSON text: each page is decoded once, and a value of a
- * dictionary is written once.
+ * The values of one column of a row group as JSON text: each page is decoded once, and a value of a dictionary is
+ * written once.
  *
  * @module
  */
@@ -46,8 +46,8 @@ export interface RowNote {
   problem: string | undefined;
 }
 
-/** How often values of a dictionary are used on average where their texts are kept: 200 columns of
- * texts that come once took 500 MB. */
+/** How often values of a dictionary are used on average where their texts are kept: 200 columns of texts that come
+ * once took 500 MB. */
 const MIN_USES = 3;
 
 /** The values of one chunk. */

@@ -24,9 +24,7 @@ export type Codec = ColumnMetaData["codec"];
 export type PageHeader = ReturnType<typeof parquetHeader>;
 type Decoder = Parameters<typeof readDataPage>[2];
 
-/**
- * The values of a page or dictionary. Objects for each of them would outlive the young generation.
- */
+/** The values of a page or dictionary. Objects for each of them would outlive the young generation. */
 export interface Values {
   /** The values; of texts, where each begins in `bytes`, behind its length of 4 bytes. */
   readonly items: DecodedArray;
@@ -144,16 +142,16 @@ export class PageDecoder {
   }
 }
 
-/**
- * The memory of a page that was decompressed; undefined where it may be that of other bytes, too.
- */
+/** The memory of a page that was decompressed; undefined where it may be that of other bytes, too. */
 function memoryOf({ buffer, byteLength }: Uint8Array, packed: Uint8Array): ArrayBuffer | undefined {
   const isOwn = buffer !== packed.buffer && byteLength === buffer.byteLength;
   return isOwn && buffer instanceof ArrayBuffer ? buffer : undefined;
 }
 
-/** Frees the memory of values that were all written: the garbage collector lets 20 MB of pages
- * wait, because they are no part of its heap. */
+/**
+ * Frees the memory of values that were all written: the garbage collector lets 20 MB of pages wait, because
+ * they are no part of its heap.
+ */
 export function release({ memory }: Values): void {
   memory?.transfer(0);
 }
@@ -205,8 +203,8 @@ function readerOf({ buffer, byteOffset, byteLength }: Uint8Array): Reader {
   return { view: new DataView(buffer, byteOffset, byteLength), offset: 0 };
 }
 
-/** The codecs of Parquet: the runtime's own code where it has any. With the portable one zstd took
- * 40 % of the time of reading a file. */
+/** The codecs of Parquet: the runtime's own code where it has any. With the portable one zstd took 40 % of the time of
+ * reading a file. */
 export const CODECS: Compressors = Object.fromEntries(
   Object.entries({
     ...compressors,
@@ -223,8 +221,7 @@ function orNothing(unpack: Unpack): Unpack {
   return (packed, length) => length === 0 ? new Uint8Array() : unpack(packed, length);
 }
 
-/** Where the runtime's code fails or stops early, as behind the first of several frames, the
- * portable one decides. */
+/** Where the runtime's code fails or stops early, as behind the first of several frames, the portable one decides. */
 function preferring(
   codec: "ZSTD" | "GZIP" | "BROTLI",
   unpack: (packed: Uint8Array, options: { chunkSize: number }) => Uint8Array,

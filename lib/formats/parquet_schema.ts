@@ -1,6 +1,5 @@
 /**
- * The schema of a Parquet file as what is written of it: columns of values, lists, maps and
- * structs.
+ * The schema of a Parquet file as what is written of it: columns of values, lists, maps and structs.
  *
  * @module
  */
@@ -117,8 +116,7 @@ class SchemaReader {
     return { kind: "struct", definition, fields };
   }
 
-  /** https://github.com/apache/parquet-format/blob/master/LogicalTypes.md, backward-compatibility
-   * rules of lists */
+  /** https://github.com/apache/parquet-format/blob/master/LogicalTypes.md, backward-compatibility rules of lists */
   #list({ name }: SchemaElement, place: Place): SchemaNode {
     const inner = this.#schema[this.#next];
     const isElement = inner.num_children !== 1 || inner.name === "array" ||

@@ -1,6 +1,6 @@
 /**
- * Values of Parquet as JSON text: integers and decimals with all their digits, moments as ISO 8601
- * with the digits that their column holds.
+ * Values of Parquet as JSON text: integers and decimals with all their digits, moments as ISO 8601 with the digits
+ * that their column holds.
  *
  * @module
  */
@@ -12,8 +12,8 @@ import type { LeafNode, SchemaNode } from "./parquet_schema.ts";
 /** Writes a value as JSON; undefined where it is text and not UTF-8. */
 export type ValueWriter = (value: unknown) => string | undefined;
 
-/** The type of values that JSON writes as text or digits, but other files have types for; of a list
- * or struct, those of what it holds. */
+/** The type of values that JSON writes as text or digits, but other files have types for; of a list or struct, those of
+ * what it holds. */
 export type ExactType =
   | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
   | { readonly kind: "instant" | "time"; readonly unit: TimeUnit; readonly isUtc: boolean }
@@ -219,9 +219,7 @@ function nanosecondsOf(value: bigint): bigint {
 
 /** Which part of a moment is written. */
 type MomentPart = typeof INSTANT | typeof LOCAL | typeof TIME;
-/**
- * In UTC; a date and a time on a clock, of which no one has said where it hangs; the time alone.
- */
+/** In UTC; a date and a time on a clock, of which no one has said where it hangs; the time alone. */
 const INSTANT = 0, LOCAL = 1, TIME = 2;
 
 /** A unit of time. */

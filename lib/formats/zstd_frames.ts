@@ -31,8 +31,7 @@ export class ZstdFrames {
   #isLast = false;
 
   /**
-   * Takes the next bytes. Returns a copy of those that belong to frames with data, one array for
-   * each frame.
+   * Takes the next bytes. Returns a copy of those that belong to frames with data, one array for each frame.
    *
    * @throws {Error} with what is wrong with them
    */

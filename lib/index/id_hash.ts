@@ -1,12 +1,11 @@
 /**
- * 128-bit hashes of ids. An id of 32 hex digits is its own hash; all others are hashed by
- * MurmurHash3 (Austin Appleby, public domain), the variant for 32-bit machines.
+ * 128-bit hashes of ids. An id of 32 hex digits is its own hash; all others are hashed by MurmurHash3 (Austin
+ * Appleby, public domain), the variant for 32-bit machines.
  *
- * Ids of users are short, and millions of them are hashed: this takes 0.05 µs for one of 20 bytes,
- * SHA-256 takes
- * 2. Accidental collisions are as rare as with any 128-bit hash, and impossible between ids of the
- * same length up to 16 bytes. It does not resist deliberate collisions; such rows differ in their
- * content, and are reported as a clash.
+ * Ids of users are short, and millions of them are hashed: this takes 0.05 µs for one of 20 bytes, SHA-256 takes
+ * 2. Accidental collisions are as rare as with any 128-bit hash, and impossible between ids of the same length
+ * up to 16 bytes. It does not resist deliberate collisions; such rows differ in their content, and are reported
+ * as a clash.
  *
  * @module
  */
@@ -73,8 +72,8 @@ function finish(value: number): number {
   return value ^ value >>> 16;
 }
 
-/** Ids of users may differ only in a few digits of any word, so all four words are mixed (the
- * constants are the golden ratio's, after Knuth, and MurmurHash3's). */
+/** Ids of users may differ only in a few digits of any word, so all four words are mixed (the constants are the
+ * golden ratio's, after Knuth, and MurmurHash3's). */
 export function mixed(a: number, b: number, c: number, d: number): number {
   let hash = Math.imul(a ^ (a >>> 16), 0x9e3779b1) ^ b;
   hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ c;
@@ -105,8 +104,8 @@ export function readHex(bytes: Uint8Array, start: number, into: Uint32Array): bo
   return seen <= 15;
 }
 
-/** Whether a text holds only lower-case hex digits. Digit by digit: a pattern and `parseInt` take
- * 1.3 µs for an id, this 0.1. */
+/** Whether a text holds only lower-case hex digits. Digit by digit: a pattern and `parseInt` take 1.3 µs for an
+ * id, this 0.1. */
 export function isHex(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);

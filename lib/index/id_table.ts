@@ -1,12 +1,11 @@
 /**
- * What is known about each id: a compact hash table. Entries of 25 bytes are stored in the order of
- * their insertion; an index of 4 bytes a slot refers to them.
+ * What is known about each id: a compact hash table. Entries of 25 bytes are stored in the order of their
+ * insertion; an index of 4 bytes a slot refers to them.
  *
- * `Map` and `Set` throw at 16,777,216 entries and take at least 125 bytes a row. This takes at most
- * 33 bytes a row. Only the index has free slots, and only the index is rebuilt when the table
- * grows: it uses open addressing, is filled to four fifths and grows by half. The bits of a slot
- * that the entry number does not need hold bits of the hash, so that most slots of other ids are
- * skipped without reading their entries.
+ * `Map` and `Set` throw at 16,777,216 entries and take at least 125 bytes a row. This takes at most 33 bytes a row.
+ * Only the index has free slots, and only the index is rebuilt when the table grows: it uses open addressing, is
+ * filled to four fifths and grows by half. The bits of a slot that the entry number does not need hold bits of the
+ * hash, so that most slots of other ids are skipped without reading their entries.
  *
  * @module
  */
@@ -42,8 +41,8 @@ const ENCODER = new TextEncoder();
 /**
  * Ids by their 128-bit hashes, each with four flags and a check of 64 bits for the caller.
  *
- * A slot, in the methods, is the number of an entry, from 0; it stays valid. A column of line
- * numbers takes another 4 bytes a row once one is set.
+ * A slot, in the methods, is the number of an entry, from 0; it stays valid. A column of line numbers takes another
+ * 4 bytes a row once one is set.
  */
 export class IdTable implements Disposable {
   #keys: Uint32Array[] = [];
@@ -55,8 +54,8 @@ export class IdTable implements Disposable {
   #entryRoom = 0;
   /** The capacity of the index, in entries. */
   #room = 0;
-  /** The number of lower bits of an index slot that hold the number of its entry, from 1. The
-   * others are bits of its hash. */
+  /** The number of lower bits of an index slot that hold the number of its entry, from 1. The others are bits
+   * of its hash. */
   #entryBits = 0;
   #size = 0;
   /** The free place for a key that was not found. */
@@ -86,8 +85,7 @@ export class IdTable implements Disposable {
     for (const block of this.releaseKeys()) free(block);
   }
 
-  /** Hands out the hashes, in blocks, and frees everything else. The table is empty then. See
-   * `uidIn`. */
+  /** Hands out the hashes, in blocks, and frees everything else. The table is empty then. See `uidIn`. */
   releaseKeys(): Uint32Array[] {
     const keys = this.#keys;
     for (const block of [...this.#checks, ...this.#flags, ...this.#lines ?? []]) free(block);
@@ -106,15 +104,14 @@ export class IdTable implements Disposable {
     return this.#probe();
   }
 
-  /** The slot of an id, which is inserted if it is missing; a new one has no flags and an empty
-   * check. */
+  /** The slot of an id, which is inserted if it is missing; a new one has no flags and an empty check. */
   insert(uid: string): number {
     this.#setKey(uid);
     return this.#insertKey();
   }
 
-  /** `insert` for an id of 32 hex digits in a buffer, without creating a string. Returns -1 when
-   * they are not lower-case hex digits. */
+  /** `insert` for an id of 32 hex digits in a buffer, without creating a string. Returns -1 when they are not
+   * lower-case hex digits. */
   insertHex(bytes: Uint8Array, start: number): number {
     if (!readHex(bytes, start, this.#key)) return -1;
     return this.#insertKey();

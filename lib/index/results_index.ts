@@ -1,10 +1,9 @@
 /**
- * Reads the ids of an output file from the file itself: there is no separate index that could be
- * wrong.
+ * Reads the ids of an output file from the file itself: there is no separate index that could be wrong.
  *
- * A line that Retort wrote begins with `{"uid":"…","prompt_hash":"…"` and ends as its lines end;
- * only that much is checked. Any other line is parsed completely, and a line that cannot be parsed
- * is damaged. Only `verify` reads every byte.
+ * A line that Retort wrote begins with `{"uid":"…","prompt_hash":"…"` and ends as its lines end; only
+ * that much is checked. Any other line is parsed completely, and a line that cannot be parsed is damaged. Only
+ * `verify` reads every byte.
  *
  * @module
  */
@@ -20,8 +19,8 @@ import {
 } from "../line_blocks.ts";
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
 
-/** A line of the file. Strings are created only when they are needed. The same object is reused for
- * the next line, so it is valid only during the call. */
+/** A line of the file. Strings are created only when they are needed. The same object is reused for the next
+ * line, so it is valid only during the call. */
 export interface IndexedLine {
   /** Its number, from 1. */
   readonly number: number;
@@ -35,19 +34,15 @@ export interface IndexedLine {
   uid(): string;
   /** All of it. */
   text(): string;
-  /**
-   * The line as an object.
+  /** The line as an object.
    *
-   * @throws {DamagedFileError} when it is not an object: only lines that Retort did not write were
-   * parsed before
-   */
+   * @throws {DamagedFileError} when it is not an object: only lines that Retort did not write were parsed before */
   value(): Readonly<Record<string, unknown>>;
   /** Whether it contains this ASCII text, which has no line feed. */
   includes(text: string): boolean;
 }
 
-/** Called with each line once its id is in the table. Returns `false` if its prompt hash must not
- * be stored. */
+/** Called with each line once its id is in the table. Returns `false` if its prompt hash must not be stored. */
 type OnLine = (slot: number, line: IndexedLine) => void | false;
 
 const BACKSLASH = 92;
@@ -65,9 +60,8 @@ interface IndexedFile {
 }
 
 /**
- * Inserts every id of the file into the table and stores its prompt hash there, unless the id
- * already has a result. A missing file counts as empty, and blank lines are skipped. Rejects when
- * the signal is aborted.
+ * Inserts every id of the file into the table and stores its prompt hash there, unless the id already has a result.
+ * A missing file counts as empty, and blank lines are skipped. Rejects when the signal is aborted.
  *
  * @returns The number of lines of the file.
  * @throws {DamagedFileError} when Retort did not write a line
@@ -108,8 +102,8 @@ class LineScanner {
 
   /** Scans every line of the block. */
   scan({ bytes: block, offset }: LineBlock): void {
-    // A character for each byte. Strings are searched many bytes at a time, typed arrays one by
-    // one: in an array, the search for line feeds and NUL bytes takes more than twice the time.
+    // A character for each byte. Strings are searched many bytes at a time, typed arrays one by one: in an
+    // array, the search for line feeds and NUL bytes takes more than twice the time.
     const characters = Buffer.from(block.buffer, block.byteOffset, block.length).toString("latin1");
     const hasNul = characters.includes("\0");
     this.#line.startBlock(characters);
@@ -125,8 +119,7 @@ class LineScanner {
     }
   }
 
-  /** Scans a last line without a line ending: half a line counts as nothing, and the next run cuts
-   * it off. */
+  /** Scans a last line without a line ending: half a line counts as nothing, and the next run cuts it off. */
   scanTail({ bytes, offset }: LineBlock): void {
     this.#line.number++;
     this.#line.offset = offset;
@@ -220,8 +213,8 @@ class CurrentLine implements IndexedLine {
   offset = 0;
   byteLength = 0;
   hasHash = false;
-  /** The block that the line is part of, as bytes and as a character for each byte, and the end of
-   * the line in it. */
+  /** The block that the line is part of, as bytes and as a character for each byte, and the end of the line in
+   * it. */
   #block: Uint8Array = new Uint8Array(0);
   #characters = "";
   #end = 0;
@@ -291,8 +284,7 @@ class CurrentLine implements IndexedLine {
     );
   }
 
-  /** The block is searched from match to match, not line by line: most files do not hold the text
-   * at all. */
+  /** The block is searched from match to match, not line by line: most files do not hold the text at all. */
   includes(text: string): boolean {
     if (this.#uid !== undefined) return this.text().includes(text);
     const start = this.#end - this.byteLength;

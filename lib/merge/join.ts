@@ -117,8 +117,7 @@ class Joined {
         this.#pending.delete(value.uid);
         this.failed++;
       } else if (!hasFailed) this.#pending.add(value.uid);
-      // A pending line after a failure is from a retry that was interrupted: it holds an answer
-      // that was paid for.
+      // A pending line after a failure is from a retry that was interrupted: it holds an answer that was paid for.
       this.#add("failures", bytes);
     }
   }

@@ -1,6 +1,6 @@
 /**
- * Merges several outputs into one: its options, its report, and the way to what does it, which is
- * loaded when it is used.
+ * Merges several outputs into one: its options, its report, and the way to what does it, which is loaded when it is
+ * used.
  *
  * @module
  */
@@ -99,9 +99,8 @@ export interface MergeReport {
  * failures file, in input order, and proves that each row of the input is there once. Files appear
  * complete or not at all; the merged runs stay as they are.
  *
- * Where shards are missing, unfinished or damaged, `problems` says so and nothing is written,
- * unless `partial` is set. A row needs 33 bytes of memory, and 12 bytes more while its shard is
- * read.
+ * Where shards are missing, unfinished or damaged, `problems` says so and nothing is written, unless `partial` is
+ * set. A row needs 33 bytes of memory, and 12 bytes more while its shard is read.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * One pass over the inputs of all runs, in their order: copies the line of each answer and counts
- * what is missing.
+ * One pass over the inputs of all runs, in their order: copies the line of each answer and counts what is
+ * missing.
  *
  * @module
  */
@@ -157,8 +157,7 @@ export class MergePass {
     else this.#takeDuplicate(uid, reading);
   }
 
-  /** A row whose text differs from that of an earlier row of the same uid: their contents may be
-   * the same. */
+  /** A row whose text differs from that of an earlier row of the same uid: their contents may be the same. */
   async #takeSuspect(
     row: ParsedRow,
     earlier: number,

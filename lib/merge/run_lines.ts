@@ -1,6 +1,5 @@
 /**
- * The lines of one run by the ids of their rows. Lines are copied as bytes, never parsed and
- * written again.
+ * The lines of one run by the ids of their rows. Lines are copied as bytes, never parsed and written again.
  *
  * @module
  */

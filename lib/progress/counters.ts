@@ -1,6 +1,5 @@
 /**
- * The counters behind snapshots and the summary: rows, attempts, tokens, and how long attempts
- * took.
+ * The counters behind snapshots and the summary: rows, attempts, tokens, and how long attempts took.
  *
  * @module
  */
@@ -100,10 +99,9 @@ const HIGHEST_UNITS = 24 * 3600 * 1000 * UNITS_PER_MS;
  * A distribution of durations: an HDR histogram (`node:perf_hooks`, native in Deno), about 200 KB
  * however many durations it holds.
  *
- * Rounding: a duration is held to a tenth of a millisecond, at least 0.1 ms. Above 200 ms values
- * are held to three digits, and a percentile, the largest value too, is the upper end of its
- * bucket: it is never below the true value, and at most 0.1 % above it. Negative durations and NaN
- * count as 0.1 ms.
+ * Rounding: a duration is held to a tenth of a millisecond, at least 0.1 ms. Above 200 ms values are
+ * held to three digits, and a percentile, the largest value too, is the upper end of its bucket: it is
+ * never below the true value, and at most 0.1 % above it. Negative durations and NaN count as 0.1 ms.
  */
 export class DurationHistogram {
   readonly #histogram = createHistogram({ lowest: 1, highest: HIGHEST_UNITS, figures: 3 });

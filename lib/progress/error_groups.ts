@@ -85,9 +85,7 @@ export class ErrorGroups {
     this.#list = undefined;
   }
 
-  /**
-   * Of the attempts of a group that were counted as `failed`, one is followed by something else.
-   */
+  /** Of the attempts of a group that were counted as `failed`, one is followed by something else. */
   release({ failure, action }: ReleasedRow, nowMs: number): void {
     const group = this.#find(failure, nowMs);
     if (group.actions.failed > 0) group.actions.failed--;

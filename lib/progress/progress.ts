@@ -83,8 +83,7 @@ export class Progress {
     this.#groups.add(failed, this.#options.wallClock());
   }
 
-  /** Counts what follows a failed attempt whose row has not failed, because its teacher was the
-   * cause. */
+  /** Counts what follows a failed attempt whose row has not failed, because its teacher was the cause. */
   rowReleased(released: ReleasedRow): void {
     this.#groups.release(released, this.#options.wallClock());
   }
@@ -111,9 +110,8 @@ export class Progress {
   }
 
   /**
-   * Adds a listener and returns the function that removes it. Listeners are called one after the
-   * other with the same frozen event; what they throw is ignored. They should only take the event
-   * and return.
+   * Adds a listener and returns the function that removes it. Listeners are called one after the other
+   * with the same frozen event; what they throw is ignored. They should only take the event and return.
    */
   on(listener: RunListener): () => void {
     return this.#listeners.add(listener);

@@ -136,8 +136,8 @@ export class Projection {
     this.#observedMs = this.#lastSettledMs = nowMs;
   }
 
-  /** A row has finished: its place in the order of sending, the time of its lanes, and its cost,
-   * all attempts together. */
+  /** A row has finished: its place in the order of sending, the time of its lanes, and its cost, all
+   * attempts together. */
   settled(sequence: number, busyMs: number, costUsd: number): void {
     const index = Math.floor(sequence / this.#cohortRows);
     const cohort = index === this.#lastIndex ? this.#lastCohort : this.#find(index);

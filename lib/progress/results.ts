@@ -13,8 +13,7 @@ export type CamelCase<Name> = Name extends `${infer Head}_${infer Next}${infer R
   ? `${Head}${Uppercase<Next>}${CamelCase<Rest>}`
   : Name;
 
-/** An event with all its names in camelCase. The names of the event are deprecated and not
- * enumerable. */
+/** An event with all its names in camelCase. The names of the event are deprecated and not enumerable. */
 export type ResultOf<Event> = Event extends readonly (infer Item)[] ? ResultOf<Item>[]
   : Event extends object ?
       & { [Name in keyof Event as CamelCase<Name>]: ResultOf<Event[Name]> }

@@ -5,9 +5,9 @@
  */
 
 /**
- * What a run is doing. `backing_off`: nothing is sent until a teacher takes requests again, or a
- * row is due. `disk_full`: nothing is sent until there is room on the disk. `halted`: it has ended
- * with rows left.
+ * What a run is doing. `backing_off`: nothing is sent until a teacher takes requests again, or a row
+ * is due. `disk_full`: nothing is sent until there is room on the disk. `halted`: it has ended with
+ * rows left.
  */
 export type RunState =
   | "preparing"
@@ -68,11 +68,9 @@ export interface TeacherStatus {
   address: string;
   /** The model that is requested of it. */
   model: string;
-  /**
-   * Whether it takes requests: `up`, `cooling_down` (it asked to be left alone), `down` (it cannot
-   * be reached or refuses everything; it is probed), `leaving` (it has left the list of teachers,
-   * and finishes calls in flight), or `halted` (it gets no more requests).
-   */
+  /** Whether it takes requests: `up`, `cooling_down` (it asked to be left alone), `down` (it cannot be
+   * reached or refuses everything; it is probed), `leaving` (it has left the list of teachers, and finishes
+   * calls in flight), or `halted` (it gets no more requests). */
   state: "up" | "cooling_down" | "down" | "leaving" | "halted";
   /** When it takes requests again, ISO 8601, or null. */
   until: string | null;
@@ -90,8 +88,8 @@ export interface TeacherStatus {
   failed: number;
   /** Completion tokens that it generated. */
   completion_tokens: number;
-  /** What its answers cost in US dollars, as far as prices are known. Over all teachers the sum is
-   * `cost_usd` of the run, unless one has left the list of teachers. */
+  /** What its answers cost in US dollars, as far as prices are known. Over all teachers the sum is `cost_usd` of the
+   * run, unless one has left the list of teachers. */
   cost_usd: number;
 }
 
@@ -137,8 +135,7 @@ export interface Snapshot {
   tokens_per_s: number;
   /** Seconds until the end, or null while nothing is known. */
   eta_s: number | null;
-  /** Whether `eta_s` can only grow: the run is ramping up, and too few of its first rows have
-   * finished. */
+  /** Whether `eta_s` can only grow: the run is ramping up, and too few of its first rows have finished. */
   eta_is_lower_bound: boolean;
   /**
    * The likely range of `eta_s`, from the rates of the last minutes; null while it is a lower

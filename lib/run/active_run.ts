@@ -152,8 +152,8 @@ export class ActiveRun {
     this.progress.stateChanged();
   }
 
-  /** Limits this run to a share of the cost limit of all shards. Earlier runs of the shard have
-   * spent a part of it. */
+  /** Limits this run to a share of the cost limit of all shards. Earlier runs of the shard have spent a part of
+   * it. */
   shareMaxCost(share: number, spentBefore: number): void {
     this.#budget?.countBefore(spentBefore);
     if (this.#maxCostUsd !== null) this.setMaxCost(this.#maxCostUsd * share);

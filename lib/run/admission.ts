@@ -1,6 +1,6 @@
 /**
- * Which rows enter a run, and under which ids: no two answers share an id, and each sample of a row
- * has its own.
+ * Which rows enter a run, and under which ids: no two answers share an id, and each sample of a row has its
+ * own.
  *
  * @module
  */
@@ -17,8 +17,8 @@ import { formatCountOf } from "../figures.ts";
 export interface AdmissionOptions {
   /** The ids; those with the flag `SEEN` are taken. */
   readonly table: IdTable;
-  /** Rows with the same id. `merge`: identical ones are one row, others bad rows. `keep`: the
-   * second is `<uid>~2`. */
+  /** Rows with the same id. `merge`: identical ones are one row, others bad rows. `keep`: the second is
+   * `<uid>~2`. */
   readonly duplicates: "merge" | "keep";
   /** Answers for each row. */
   readonly samples: number;
@@ -34,8 +34,8 @@ export interface Clash {
   readonly problem: string;
 }
 
-/** Called with each answer of an admitted row, before its id is taken. The slot is valid until the
- * table is written to. */
+/** Called with each answer of an admitted row, before its id is taken. The slot is valid until the table is
+ * written to. */
 export type OnAnswer = (slot: number, uid: string, sample: number, row: ParsedRow) => void;
 
 /** Gives each row its id. */
@@ -51,8 +51,8 @@ export class Admission {
     this.#samples = options.samples;
   }
 
-  /** Takes the ids of all answers to the next row, and returns the first of them, which becomes the
-   * id of the row; undefined for a duplicate. In case of a clash, none is taken. */
+  /** Takes the ids of all answers to the next row, and returns the first of them, which becomes the id of the
+   * row; undefined for a duplicate. In case of a clash, none is taken. */
   admit(row: ParsedRow, onAnswer?: OnAnswer): string | undefined | Clash {
     const table = this.#table;
     let uid = row.uid;
@@ -78,8 +78,8 @@ export class Admission {
     return uid;
   }
 
-  /** The next id for another row with the same id. The table counts them under an id that no row
-   * has: a map of all repeated ids would take 100 bytes for each. */
+  /** The next id for another row with the same id. The table counts them under an id that no row has: a map of
+   * all repeated ids would take 100 bytes for each. */
   #nextCopyOf(uid: string): string {
     const table = this.#table;
     return `${uid}~${1 + table.countUp(table.insert(`${uid}\0~`))}`;
@@ -131,8 +131,8 @@ export function sampleUid(uid: string, sample: number): string {
   return sample === 0 ? uid : `${uid}#${sample}`;
 }
 
-/** The row and the number of the answer for an id that `sampleUid` gave to an answer after the
- * first; else undefined. A row may have such an id of its own too. */
+/** The row and the number of the answer for an id that `sampleUid` gave to an answer after the first; else
+ * undefined. A row may have such an id of its own too. */
 export function parseSampleUid(uid: string): { uid: string; sample: number } | undefined {
   const at = uid.lastIndexOf("#");
   if (at < 1 || !SAMPLE_NUMBER.test(uid.slice(at + 1))) return undefined;
@@ -144,9 +144,8 @@ const SAMPLE_NUMBER = /^[1-9]\d{0,2}$/;
 /**
  * The row to send for one of its answers.
  *
- * A seed, the row's own or that of `runParams`, is raised by the number of the answer: the same
- * seed would give the same answer. The prompt hash stays that of the row, so that a later answer
- * does not look like an edit.
+ * A seed, the row's own or that of `runParams`, is raised by the number of the answer: the same seed would give
+ * the same answer. The prompt hash stays that of the row, so that a later answer does not look like an edit.
  *
  * @param first The row to send for the first answer.
  * @param sample The number of the answer, from 0.
@@ -204,8 +203,8 @@ export class UidSelection {
 }
 
 /**
- * The ids in a file: one a line, as it is or as a JSON string. Of a results or failures line, the
- * `uid` counts, so that a file of chosen rows works too.
+ * The ids in a file: one a line, as it is or as a JSON string. Of a results or failures line, the `uid` counts, so
+ * that a file of chosen rows works too.
  *
  * @throws {UsageError} with the line that is not an id
  */

@@ -63,11 +63,8 @@ export class Audit {
     return this.table.count(HAS_RESULT, SEEN);
   }
 
-  /**
-   * Counts the surplus results: answers to a row of the input that only their uid reveals. The
-   * table keeps no uids, so the file is read again if there are orphans. Surplus results no longer
-   * count as such.
-   */
+  /** Counts the surplus results: answers to a row of the input that only their uid reveals. The table keeps no
+   * uids, so the file is read again if there are orphans. Surplus results no longer count as such. */
   async claimSurplus(path: string): Promise<number> {
     if (this.orphans === 0) return 0;
     let surplus = 0;

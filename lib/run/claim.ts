@@ -1,6 +1,6 @@
 /**
- * Takes over an output from an earlier run: takes the lock, repairs what a crash left, and checks
- * that the output may be extended.
+ * Takes over an output from an earlier run: takes the lock, repairs what a crash left, and checks that the
+ * output may be extended.
  *
  * @module
  */
@@ -46,8 +46,7 @@ export interface Claim {
  * Takes the lock and repairs truncated last lines. Files that are not ours are not touched.
  *
  * @throws {LockedError} when another run writes to it
- * @throws {UsageError} when Retort did not write a file there, or a file holds answers that must
- * not be lost
+ * @throws {UsageError} when Retort did not write a file there, or a file holds answers that must not be lost
  */
 export async function claimOutput(files: OutputFiles, options: ClaimOptions): Promise<Claim> {
   const mode = files.input === "-" ? undefined : await modeMadeFrom(await readPathsOf(files));
@@ -71,17 +70,14 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
   }
 }
 
-/**
- * What the rows are read from. Where there are pieces, the input may be several names or a folder.
- */
+/** What the rows are read from. Where there are pieces, the input may be several names or a folder. */
 async function readPathsOf({ input, pieces }: OutputFiles): Promise<string[]> {
   if (pieces === undefined) return [input];
   const named = await statOf(input) === undefined ? [] : [input];
   return [...named, ...pieces.map(({ path }) => path)];
 }
 
-/** Removes what the run will replace: everything where it starts over, else the answers of edited
- * rows. */
+/** Removes what the run will replace: everything where it starts over, else the answers of edited rows. */
 export async function makeRoom(
   files: OutputFiles,
   outdated: ReadonlySet<string>,
@@ -139,8 +135,7 @@ async function repair({ results, failures }: OutputFiles, { notice }: ClaimOptio
       );
     }
   }
-  // Lines that an earlier run kept next to the output because other processes had changed the
-  // files.
+  // Lines that an earlier run kept next to the output because other processes had changed the files.
   const merged = [
     ...await mergeRescued(results, "results"),
     ...await mergeRescued(failures, "failures"),

@@ -31,8 +31,7 @@ export interface RunContext {
   readonly onSettled: (rows: readonly FinishedRow[]) => void;
   /** Whether these rows have to hold their outcomes. */
   readonly keepsOutcomes: () => boolean;
-  /** Limits the run to a share of the cost limit, for a shard whose earlier runs have spent a part
-   * of it. */
+  /** Limits the run to a share of the cost limit, for a shard whose earlier runs have spent a part of it. */
   readonly shareMaxCost: (share: number, spentBefore: number) => void;
   /** Gives the engine to the code that controls the run. */
   readonly onEngine: (engine: Engine) => void;
@@ -60,8 +59,8 @@ export interface JobContext {
   readonly limit?: number;
   /** Answers for each row. @default what `run.json` says if failed rows are retried, else 1 */
   readonly samples?: number;
-  /** The settings of the run's answers; a seed in its parameters is raised for the second answer to
-   * a row and later ones. */
+  /** The settings of the run's answers; a seed in its parameters is raised for the second answer to a row and
+   * later ones. */
   readonly identity: Identity;
   /** Reports something to the user. */
   readonly notice: (level: "info" | "warning", message: string) => void;

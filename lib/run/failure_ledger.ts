@@ -1,11 +1,11 @@
 /**
  * The content of the failures file of one input, and which of its lines are outdated.
  *
- * A row may have two valid lines: one that says it has failed, and a later one of an unfinished
- * retry. The second does not revoke the first: the row has failed until it has a result.
+ * A row may have two valid lines: one that says it has failed, and a later one of an unfinished retry. The second
+ * does not revoke the first: the row has failed until it has a result.
  *
- * Lines are identified by their numbers. Uids are kept only of rows in flight, and of rows that
- * were between two answers when a run ended.
+ * Lines are identified by their numbers. Uids are kept only of rows in flight, and of rows that were between two
+ * answers when a run ended.
  *
  * @module
  */
@@ -45,21 +45,16 @@ export class FailureLedger {
   readonly #path: string;
   /** The number of lines before this run. */
   #lines = 0;
-  /**
-   * Outdated lines: their row has a newer one or a result, or their input line is a valid row now.
-   */
+  /** Outdated lines: their row has a newer one or a result, or their input line is a valid row now. */
   readonly #dropped = new LineSet();
-  /** Bad rows of earlier runs that this run has not found again yet, with the numbers of their
-   * lines. */
+  /** Bad rows of earlier runs that this run has not found again yet, with the numbers of their lines. */
   readonly #badRows = new Map<string, number>();
   /** Rows in flight that have failed before, with the numbers of their lines. */
   readonly #askedAgain = new Map<string, number>();
   /** Rows without a newer outcome than an answer that was not accepted. */
   readonly #pending = new Map<string, PendingLine>();
 
-  /**
-   * The places of answers without proof that they are complete, of failed rows that are retried.
-   */
+  /** The places of answers without proof that they are complete, of failed rows that are retried. */
   readonly #unfinished = new Map<string, LinePlace>();
   readonly #keepsUnfinished: boolean;
 
@@ -121,11 +116,9 @@ export class FailureLedger {
     return true;
   }
 
-  /**
-   * Rewrites the file so that it holds one line for each failed and each pending row. This run has
-   * added `count` lines; no process may have the file open for writing. Returns false if the file
-   * was changed by others.
-   */
+  /** Rewrites the file so that it holds one line for each failed and each pending row. This run has added
+   * `count` lines; no process may have the file open for writing. Returns false if the file was changed by
+   * others. */
   async tidy(count: number, token?: string): Promise<boolean> {
     return await dropLines(this.#path, this.#dropped, this.#lines + count, token);
   }

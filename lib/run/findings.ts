@@ -22,8 +22,7 @@ const MOST_PARAM_NAMES = 100;
 /** The most kinds of changed requests that are counted separately. */
 const MOST_DIFFERENCES = 20;
 
-/** What the first pass found. Lines and rows are counted as such; finished ones are counted in
- * answers. */
+/** What the first pass found. Lines and rows are counted as such; finished ones are counted in answers. */
 export class Preflight {
   /** Answers for each row. */
   readonly samples: number;
@@ -55,9 +54,7 @@ export class Preflight {
   fromRuns = 0;
   /** Rows that were edited after an answer was finished. */
   changed = 0;
-  /**
-   * Rows that were answered by an earlier version and are sent differently now, by the difference.
-   */
+  /** Rows that were answered by an earlier version and are sent differently now, by the difference. */
   readonly resent = new Map<string, number>();
   /** Ids of answers to an older prompt, which are requested again. */
   readonly outdated = new Set<string>();

@@ -1,6 +1,6 @@
 /**
- * Sends rows of any iterable through the engine, outcome by outcome. A lane is free only once its
- * outcome was taken, which keeps the engine from running ahead of its consumer.
+ * Sends rows of any iterable through the engine, outcome by outcome. A lane is free only once its outcome was
+ * taken, which keeps the engine from running ahead of its consumer.
  *
  * @module
  */
@@ -92,8 +92,10 @@ export async function* streamOutcomes<T>(
   if (engine.haltReason !== undefined) throw new HaltedError(engine.haltReason);
 }
 
-/** Makes `return()` and `throw()`, and so `await using`, call `abort` at once. A plain generator
- * notices them only after the outcome that it is waiting for, which may take an hour. */
+/**
+ * Makes `return()` and `throw()`, and so `await using`, call `abort` at once. A plain generator notices them only
+ * after the outcome that it is waiting for, which may take an hour.
+ */
 export function abortedByReturn<T>(
   generator: AsyncGenerator<T, void, undefined>,
   abort: () => void,
@@ -124,8 +126,7 @@ export interface GenerationOptions<T> {
   readonly duplicates: "merge" | "keep";
   /** Answers for each row. @default 1 */
   readonly samples?: number;
-  /** The parameters of the run; a seed among them is raised for the second answer to a row and
-   * later ones. */
+  /** The parameters of the run; a seed among them is raised for the second answer to a row and later ones. */
   readonly params?: Params;
   /** Makes what the consumer is given. */
   readonly publisher: Publisher<T>;
@@ -155,8 +156,8 @@ export class Generation<T> {
     if (outcome.next === undefined) this.#options.onSettled([finishedRow(outcome, true)]);
   }
 
-  /** Reads rows one by one, only when a lane needs one, and yields all answers of a row in
-   * sequence. A value that is not a row is an outcome at once. */
+  /** Reads rows one by one, only when a lane needs one, and yields all answers of a row in sequence. A value
+   * that is not a row is an outcome at once. */
   async *rows(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Row[]> {
     const { params = {} } = this.#options;
     let index = 0;
@@ -181,8 +182,7 @@ export class Generation<T> {
     }
   }
 
-  /** Returns the outcomes while the engine works. Leaving early aborts the calls and waits for
-   * them. */
+  /** Returns the outcomes while the engine works. Leaving early aborts the calls and waits for them. */
   async *outcomes(engine: Engine): AsyncGenerator<T> {
     const patience = new Patience(engine);
     const finished = engine.run().finally(() => {

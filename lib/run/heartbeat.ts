@@ -1,11 +1,10 @@
 /**
  * A run notes its calls in flight in its lock file.
  *
- * If the run crashes, the calls of the note may have been billed, and their rows are sent again. A
- * call counts from its start until its answer is written, so answers that wait in memory for a full
- * disk count too. The note is an upper bound at any moment, `kill -9` included: it is doubled
- * before an attempt would exceed it, so that a run that speeds up writes few notes, and once a
- * second it is lowered to the highest number since.
+ * If the run crashes, the calls of the note may have been billed, and their rows are sent again. A call counts from
+ * its start until its answer is written, so answers that wait in memory for a full disk count too. The note is an
+ * upper bound at any moment, `kill -9` included: it is doubled before an attempt would exceed it, so that a run that
+ * speeds up writes few notes, and once a second it is lowered to the highest number since.
  *
  * @module
  */
@@ -22,8 +21,7 @@ export interface HeartbeatOptions {
   readonly ceiling: () => number;
   /** Called back once a second. @default nothing */
   readonly onTick?: () => void;
-  /** Calls back every `intervalMs` until the function that it returns is called. @default
-   * setInterval */
+  /** Calls back every `intervalMs` until the function that it returns is called. @default setInterval */
   readonly every?: (intervalMs: number, callback: () => void) => () => void;
   /** Unix milliseconds. @default Date.now */
   readonly now?: () => number;
@@ -31,8 +29,8 @@ export interface HeartbeatOptions {
 
 const INTERVAL_MS = 1_000;
 
-/** Keeps the notes of a run up to date, from its construction until `stop`, or the end of a `using`
- * block. The locks must be held until then. */
+/** Keeps the notes of a run up to date, from its construction until `stop`, or the end of a `using` block. The
+ * locks must be held until then. */
 export class Heartbeat implements Disposable {
   readonly #locks: readonly Pick<Lock, "note">[];
   readonly #options: HeartbeatOptions;
@@ -59,8 +57,8 @@ export class Heartbeat implements Disposable {
     this.#note(Math.max(unwritten, Math.min(2 * unwritten, this.#options.ceiling())), true);
   }
 
-  /** The run has ended, with nothing in flight. If it had to give up answers (`lost`), that is
-   * noted as after a crash. Further calls do nothing. */
+  /** The run has ended, with nothing in flight. If it had to give up answers (`lost`), that is noted as after a
+   * crash. Further calls do nothing. */
   stop(lost = 0): void {
     if (this.#cancel === undefined) return;
     this.#cancel();
@@ -88,8 +86,10 @@ export class Heartbeat implements Disposable {
   }
 }
 
-/** The most calls that were in flight when the runs that left these notes crashed; 0 if they ended
- * properly. A run over several inputs leaves its note with each of them and counts once. */
+/**
+ * The most calls that were in flight when the runs that left these notes crashed; 0 if they ended properly. A run
+ * over several inputs leaves its note with each of them and counts once.
+ */
 export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number {
   const runs = new Map<string, number>();
   for (const note of notes) {

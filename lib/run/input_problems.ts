@@ -1,6 +1,6 @@
 /**
- * Problems that stop a run before its first call: all problems of its inputs in one message, each
- * with the flag or command that helps.
+ * Problems that stop a run before its first call: all problems of its inputs in one message, each with the
+ * flag or command that helps.
  *
  * @module
  */

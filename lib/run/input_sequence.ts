@@ -1,6 +1,6 @@
 /**
- * The input of one output: one file, or the parts of several files that belong to a shard. They are
- * read as one sequence of numbered rows, the same in both passes.
+ * The input of one output: one file, or the parts of several files that belong to a shard. They are read as
+ * one sequence of numbered rows, the same in both passes.
  *
  * @module
  */
@@ -15,8 +15,8 @@ interface OpenPiece extends InputPiece {
   /** Its modification time and size. */
   readonly stamp: string;
   readonly images: RowImages;
-  /** The offset that is added to the numbers of its rows, so that each row of the sequence has its
-   * own number; known once the piece is read. */
+  /** The offset that is added to the numbers of its rows, so that each row of the sequence has its own number;
+   * known once the piece is read. */
   offset: number;
 }
 
@@ -40,8 +40,8 @@ export class InputSequence {
   readonly #open: OpenPiece[] = [];
   #current: OpenPiece | undefined;
 
-  /** Nothing is read yet. Images that rows name are read from `imagesRoot`, or else from the folder
-   * of the file that names them. */
+  /** Nothing is read yet. Images that rows name are read from `imagesRoot`, or else from the folder of the file
+   * that names them. */
   constructor(pieces: readonly InputPiece[], imagesRoot?: string) {
     this.pieces = pieces;
     this.#imagesRoot = imagesRoot;

@@ -1,6 +1,6 @@
 /**
- * The input files of a run: expands folders and patterns, checks that files can be read twice with
- * the same content, and copies standard input, which can be read only once.
+ * The input files of a run: expands folders and patterns, checks that files can be read twice with the same
+ * content, and copies standard input, which can be read only once.
  *
  * @module
  */
@@ -28,9 +28,9 @@ export const PATTERN = /[*?{[]/;
 const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json$/;
 
 /**
- * Expands folders and patterns to their files. Of a folder, these are the readable files directly
- * in it; hidden files, other files and those that Retort has written are left out and counted. `**`
- * includes subfolders. A folder or pattern without files stays as it is.
+ * Expands folders and patterns to their files. Of a folder, these are the readable files directly in it; hidden
+ * files, other files and those that Retort has written are left out and counted. `**` includes subfolders. A folder
+ * or pattern without files stays as it is.
  *
  * @throws {SourceError} when a folder cannot be read
  */
@@ -74,8 +74,8 @@ interface Found {
   readonly skipped: number;
 }
 
-/** The files in a folder. A folder of the Hugging Face Hub, as `export --format dataset` writes it,
- * has them in `data`. */
+/** The files in a folder. A folder of the Hugging Face Hub, as `export --format dataset` writes it, has them in
+ * `data`. */
 async function ofFolder(folder: string): Promise<Found> {
   const own = await inFolder(folder);
   const data = join(folder, "data");
@@ -131,8 +131,7 @@ async function matching(pattern: string): Promise<Found> {
   return { found, skipped };
 }
 
-/** The folder in which the files of a pattern are searched, how deep, and the pattern with `/`
- * between names. */
+/** The folder in which the files of a pattern are searched, how deep, and the pattern with `/` between names. */
 export function globOf(pattern: string, rules: PathRules = system) {
   const root = /^\\\\/.test(pattern) && rules.isAbsolute(pattern) ? "/" : "";
   const parts = pattern.split(rules.SEPARATOR_PATTERN);
@@ -167,9 +166,7 @@ export async function stampOf(path: string): Promise<string> {
   return stamp(await statOf(path));
 }
 
-/**
- * Whether a file is unchanged since `stampOf`. Synchronous, because it is called very often: 3 µs.
- */
+/** Whether a file is unchanged since `stampOf`. Synchronous, because it is called very often: 3 µs. */
 export function isUnchanged(path: string, before: string): boolean {
   try {
     return stamp(Deno.statSync(path)) === before;
@@ -185,8 +182,8 @@ function stamp({ size, mtime }: Deno.FileInfo): string {
 /**
  * Makes sure that both passes can read a file.
  *
- * @throws {SourceError} when there is no such file, when it is a folder, or when it can be read
- * only once, like a pipe
+ * @throws {SourceError} when there is no such file, when it is a folder, or when it can be read only once, like a
+ * pipe
  */
 export async function checkReadableTwice(path: string): Promise<void> {
   const { isFile, isDirectory } = await statOf(path);
@@ -216,8 +213,8 @@ async function statOf(path: string): Promise<Deno.FileInfo> {
   }
 }
 
-/** The file in the same folder with the most similar name, if it is similar enough, or else the
- * folder of a relative path. */
+/** The file in the same folder with the most similar name, if it is similar enough, or else the folder of a relative
+ * path. */
 async function similarName(path: string): Promise<string> {
   const target = await Deno.readLink(path).catch(() => undefined);
   if (target !== undefined) return `: it is a link to "${target}"`;
@@ -238,8 +235,8 @@ async function similarName(path: string): Promise<string> {
 
 const MOST_TYPOS = 3;
 
-/** Writes the stream to a new file that only its owner can read. Rejects when the signal is
- * aborted: a user at a terminal may never end the stream. */
+/** Writes the stream to a new file that only its owner can read. Rejects when the signal is aborted: a user at
+ * a terminal may never end the stream. */
 export async function spool(
   stream: ReadableStream<Uint8Array>,
   path: string,
@@ -273,8 +270,7 @@ export async function estimateRows(pieces: readonly InputPiece[]): Promise<numbe
   return rows;
 }
 
-/** An estimate of the rows of a file from the length of its first lines; 1,000 if it cannot be
- * read. */
+/** An estimate of the rows of a file from the length of its first lines; 1,000 if it cannot be read. */
 async function rowsOf(path: string): Promise<number> {
   try {
     using file = await Deno.open(path);

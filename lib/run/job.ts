@@ -43,9 +43,7 @@ export class Job {
   found = new Preflight();
   /** Contents of `run.json` before this run. */
   before: RunFile | undefined;
-  /**
-   * Whether ids are taken from fields in the order of an earlier version, which began this output.
-   */
+  /** Whether ids are taken from fields in the order of an earlier version, which began this output. */
   namedLast = false;
   #parser: RowParser | undefined;
   readonly #context: JobContext;
@@ -64,8 +62,7 @@ export class Job {
     this.#ledger = new FailureLedger(files.failures, context.acceptsEndings);
   }
 
-  /** Checks that the input can be read twice, before anything is created; `found` says why it
-   * cannot. */
+  /** Checks that the input can be read twice, before anything is created; `found` says why it cannot. */
   async checkInput(): Promise<void> {
     if (this.path === "-") return;
     await this.#reading(Promise.all(this.#pieces.map(({ path }) => checkReadableTwice(path))));
@@ -77,8 +74,7 @@ export class Job {
     return pieces.map((piece) => ({ options: this.#context.format, ...piece }));
   }
 
-  /** Notes a failure to read the input, which is reported together with the problems of other
-   * inputs. */
+  /** Notes a failure to read the input, which is reported together with the problems of other inputs. */
   async #reading<T>(work: Promise<T>): Promise<T | undefined> {
     try {
       return await work;
@@ -89,12 +85,10 @@ export class Job {
     }
   }
 
-  /**
-   * Takes the lock, repairs truncated last lines and checks that the output may be extended.
+  /** Takes the lock, repairs truncated last lines and checks that the output may be extended.
    *
    * @throws {LockedError} when another run writes to the output
-   * @throws {UsageError} when Retort did not write a file there, or its answers were created with
-   * different settings
+   * @throws {UsageError} when Retort did not write a file there, or its answers were created with different settings
    */
   async claim(shared?: SharedLock): Promise<void> {
     const { lock, mode } = await claimOutput(this.files, { ...this.#context, shared });
@@ -185,8 +179,8 @@ export class Job {
       : await Sink.park(this.files, options, openFiles);
   }
 
-  /** Answers for each row. By default, a retry uses the number of the run before, because the
-   * failed ones are among them. Known once `run.json` was read. */
+  /** Answers for each row. By default, a retry uses the number of the run before, because the failed ones are
+   * among them. Known once `run.json` was read. */
   get samples(): number {
     const { options, samples } = this.#context;
     return samples ?? (options.retry ? this.before?.rows.samples : undefined) ?? 1;
@@ -219,8 +213,7 @@ export class Job {
     return file ?? lock;
   }
 
-  /** Directs new lines to new files, if others have changed the old ones, and adds the paths of
-   * these. */
+  /** Directs new lines to new files, if others have changed the old ones, and adds the paths of these. */
   async moveAway(paths: string[]): Promise<void> {
     await this.#sink?.moveAway(paths);
   }
@@ -267,8 +260,7 @@ export class Job {
     for (const row of rows) this.#counts.add(row, this.#ledger.settle(row.uid));
   }
 
-  /** Closes the output, and rewrites the failures file to hold exactly what failed and what is
-   * pending. */
+  /** Closes the output, and rewrites the failures file to hold exactly what failed and what is pending. */
   async tidy(): Promise<void> {
     const { failureLines } = this.sink;
     await this.sink.close();

@@ -1,8 +1,8 @@
 /**
  * All inputs of a run: a job for each file, or the one of a shard.
  *
- * Up to 64 outputs stay open, each with its own lock. More outputs share one lock, and their files
- * are opened when lines come for them: 10,000 outputs need 300 open files.
+ * Up to 64 outputs stay open, each with its own lock. More outputs share one lock, and their files are opened when
+ * lines come for them: 10,000 outputs need 300 open files.
  *
  * @module
  */
@@ -46,8 +46,7 @@ export interface JobsOptions {
 const MOST_KEPT_OPEN = 64;
 /** The most files that are open at once where there are more outputs, with two handles each. */
 const MOST_OPEN_FILES = 96;
-/** Outputs that are handled in parallel where there are many: each waits for the disk most of the
- * time. */
+/** Outputs that are handled in parallel where there are many: each waits for the disk most of the time. */
 const AT_ONCE = 16;
 
 /** The jobs of one run, in the order of its inputs. They have to be closed. */
@@ -95,8 +94,8 @@ export class Jobs {
     }];
   }
 
-  /** Does something for every input: one after the other, or in parallel where there are many. The
-   * first failure is thrown, once all work has stopped. */
+  /** Does something for every input: one after the other, or in parallel where there are many. The first
+   * failure is thrown, once all work has stopped. */
   async each(work: (job: Job, index: number) => Promise<void>): Promise<void> {
     let next = 0;
     const lane = async () => {
@@ -133,8 +132,8 @@ export class Jobs {
     if (this.areMany) await syncFolderOf(this.list[0].files.results);
   }
 
-  /** Closes all files, whatever has happened. `isStalled`: whether an output waits for a full disk,
-   * which is then given up. */
+  /** Closes all files, whatever has happened. `isStalled`: whether an output waits for a full disk, which is
+   * then given up. */
   async close(isStalled: (index: number) => boolean): Promise<void> {
     using _shared = this.#sharedLock;
     await this.each((job, index) => job.close({ abandon: isStalled(index) }));

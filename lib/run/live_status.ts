@@ -1,6 +1,6 @@
 /**
- * Publishes the status of a run for other processes; and for a shard, takes what the others leave
- * of shared limits.
+ * Publishes the status of a run for other processes; and for a shard, takes what the others leave of shared
+ * limits.
  *
  * @module
  */
@@ -30,8 +30,8 @@ export class LiveStatus {
     this.spentBefore = spentBefore;
   }
 
-  /** Writes the first status. A shard waits for it: the others have to know of it before it sends.
-   * Of any other run it only informs, and the first request does not wait for the disk. */
+  /** Writes the first status. A shard waits for it: the others have to know of it before it sends. Of any other
+   * run it only informs, and the first request does not wait for the disk. */
   static async open(
     { progress, generator, prepared }: Pick<RunContext, "progress" | "generator" | "prepared">,
     { shard }: ResolvedRunOptions,
@@ -58,8 +58,7 @@ export class LiveStatus {
     return new LiveStatus(file, fleet, spentBefore);
   }
 
-  /** To be called about once a second: writes the status when it is due, and then reads those of
-   * the others. */
+  /** To be called about once a second: writes the status when it is due, and then reads those of the others. */
   tick(engine: Limited | undefined): void {
     if (this.#file.tick()) this.takeShare(engine);
   }

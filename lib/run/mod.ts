@@ -1,8 +1,8 @@
 /**
  * One run over files: preparation, first pass, plan, work, summary.
  *
- * In: options, input files. Out: results and failures on disk, and a summary. This is where source,
- * index, engine and sink are put together.
+ * In: options, input files. Out: results and failures on disk, and a summary. This is where source, index,
+ * engine and sink are put together.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Outcomes as the library returns them: typed, with the caller's value, for `distill()`; objects as
- * in a results file for `generate()`. Also how they are handed over.
+ * Outcomes as the library returns them: typed, with the caller's value, for `distill()`; objects as in a
+ * results file for `generate()`. Also how they are handed over.
  *
  * @module
  */
@@ -16,8 +16,8 @@ import { sampleUid } from "./admission.ts";
 export interface Publisher<T> {
   /** Creates one from an outcome of the engine. */
   outcome(outcome: Outcome): T;
-  /** Creates one from a value that is not a row: one for the value, or one for each `sample` that
-   * it would have had. */
+  /** Creates one from a value that is not a row: one for the value, or one for each `sample` that it would have
+   * had. */
   badRow(given: GivenRow, problem: string, sample: number): T;
   /** Whether a bad row has as many outcomes as others. */
   readonly repeatsBadRows: boolean;
@@ -32,8 +32,8 @@ export interface OutcomeCommon<Row> {
   readonly input: Row;
   /** The number of the row among all given rows, from 0. */
   readonly index: number;
-  /** The identity: the row's own (`uid`, `custom_id`, `id`, `uidField`) or a hash of it, with `~2`,
-   * … for further rows of one id and `#1`, … for further samples. */
+  /** The identity: the row's own (`uid`, `custom_id`, `id`, `uidField`) or a hash of it, with `~2`, … for
+   * further rows of one id and `#1`, … for further samples. */
   readonly uid: string;
   /** The number of the answer among the `samples` of its row, from 0. */
   readonly sample: number;
@@ -93,8 +93,7 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
     this.#isPriced = isPriced;
   }
 
-  /** A row that was answered, has failed, or is pending at the end with an answer that was paid
-   * for. */
+  /** A row that was answered, has failed, or is pending at the end with an answer that was paid for. */
   outcome(outcome: Outcome): DistillOutcome<Given> {
     const { row, completion, failure } = outcome;
     if (failure === undefined) return this.answer(completion!, row, outcome);
@@ -173,8 +172,8 @@ export type GeneratedOutcome =
     readonly row: OutputRow & { response: string; reasoning: string };
   }
   | {
-    /** The row has failed, or the run ended before it was sent again after an answer that was paid
-     * for: `error.final` of `row` says which. */
+    /** The row has failed, or the run ended before it was sent again after an answer that was paid for:
+     * `error.final` of `row` says which. */
     readonly ok: false;
     /** Its identity; `bad_row:…` where the row has none. */
     readonly uid: string;

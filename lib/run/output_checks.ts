@@ -13,8 +13,8 @@ import type { OutputFiles } from "./outputs.ts";
 /**
  * Makes sure that no two outputs use the same file, and that none is an input.
  *
- * @throws {UsageError} when two are the same file, when one is an input, or when one exists and is
- * not a regular file
+ * @throws {UsageError} when two are the same file, when one is an input, or when one exists and is not a
+ * regular file
  */
 export async function checkOutputs(
   inputs: readonly string[],
@@ -143,9 +143,8 @@ function checkNotAnInput(
 }
 
 /**
- * Opening a FIFO without a reader blocks the process, and a later run could read back none of
- * these. Results and failures may be links, whose targets count; files with names of our own are
- * never written through a link.
+ * Opening a FIFO without a reader blocks the process, and a later run could read back none of these. Results and
+ * failures may be links, whose targets count; files with names of our own are never written through a link.
  */
 async function checkRegular(files: readonly OutputFiles[], found: Stats): Promise<void> {
   const named = await statsOf(files.flatMap(sideFilesOf), (path) => Deno.lstat(path).catch(none));

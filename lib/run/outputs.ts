@@ -18,8 +18,7 @@ import { readRunFile } from "./run_file.ts";
 export interface OutputFiles {
   /** The input, as the user named it; `-` is standard input. */
   readonly input: string;
-  /** What is read of the input: a shard's part, or several files in their order. @default all of
-   * the one file */
+  /** What is read of the input: a shard's part, or several files in their order. @default all of the one file */
   readonly pieces?: readonly InputPiece[];
   /** Finished rows. */
   readonly results: string;
@@ -48,11 +47,11 @@ const OTHER_FILE_NAME = /\.(json|txt|csv|parquet|gz)$/;
 const INPUT_ENDING = /(\.(jsonl|ndjson|json|csv|tsv|tab|txt|parquet|pq))?(\.(gz|zst))?$/;
 
 /**
- * Names the output files of each input: `out/<input name>.jsonl` and its companions, or those of
- * the one results file that `output` names.
+ * Names the output files of each input: `out/<input name>.jsonl` and its companions, or those of the
+ * one results file that `output` names.
  *
- * @throws {UsageError} when two are the same file, when one is an input, when one exists and is not
- * a regular file, or when several inputs would be written to one file that no merge created
+ * @throws {UsageError} when two are the same file, when one is an input, when one exists and is not a
+ * regular file, or when several inputs would be written to one file that no merge created
  */
 export async function outputFilesOf(
   inputs: readonly string[],
@@ -66,8 +65,10 @@ export async function outputFilesOf(
   return files;
 }
 
-/** The files whose results file is `output`. Several inputs share one only if a merge created it:
- * it holds the rows of all of them, in their order, and a run may answer those that are missing. */
+/**
+ * The files whose results file is `output`. Several inputs share one only if a merge created it: it holds the
+ * rows of all of them, in their order, and a run may answer those that are missing.
+ */
 async function resultsFileOf(inputs: readonly string[], output: string): Promise<OutputFiles> {
   const files = { ...filesOf(inputs[0], output.replace(RESULTS_NAME, "")), results: output };
   if (inputs.length === 1) return files;
@@ -80,8 +81,8 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
   return { ...files, input: merged.input, pieces: inputs.map((path) => ({ path, name: path })) };
 }
 
-/** Whether the input of an output is several files. A merge writes their names there, or that of
- * their folder or pattern, and a run the name of its one file. */
+/** Whether the input of an output is several files. A merge writes their names there, or that of their folder or
+ * pattern, and a run the name of its one file. */
 async function isOfSeveral(input: string): Promise<boolean> {
   const info = await statOf(input);
   if (info?.isFile) return false;
@@ -166,8 +167,7 @@ export async function sharedStem(
   return await stemOf(output, nameOfInput(named, files));
 }
 
-/** A name for the input: that of its file or folder, or of the first of several and how many
- * follow. */
+/** A name for the input: that of its file or folder, or of the first of several and how many follow. */
 function nameOfInput(named: readonly string[], files: readonly string[]): string {
   if (files.length === 1) return nameOf(files[0]);
   if (named.length > 1) return `${nameOf(named[0])}-and-${named.length - 1}-more`;

@@ -1,10 +1,10 @@
 /**
  * One shard of a run: its files, and its share of the limits that all shards have together.
  *
- * There is no coordinator: each shard reads the status files of the others and takes no more of
- * `--rpm` and `--tpm` than they leave. It starts with the limit divided by the number of shards
- * that run at once. It takes more only if others have ended, or have been silent for three looks.
- * Silence is a counter that does not change, because the clocks of nodes differ.
+ * There is no coordinator: each shard reads the status files of the others and takes no more of `--rpm` and `--tpm`
+ * than they leave. It starts with the limit divided by the number of shards that run at once. It takes more only if
+ * others have ended, or have been silent for three looks. Silence is a counter that does not change, because the clocks
+ * of nodes differ.
  *
  * @module
  */
@@ -102,9 +102,7 @@ async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
 
 /** A shard is silent after this many looks without a new beat. */
 const SILENT_LOOKS = 3;
-/**
- * The most files that are read for a look, so that a thousand shards do not read a million files.
- */
+/** The most files that are read for a look, so that a thousand shards do not read a million files. */
 const FILES_A_LOOK = 100;
 
 /** What is known about another shard. */
@@ -125,8 +123,7 @@ export class Fleet {
   #isLooking = false;
   #skipped = 0;
 
-  /** `stem` is the common beginning of all outputs, such as `out/x`; `parallel` is how many shards
-   * run at once. */
+  /** `stem` is the common beginning of all outputs, such as `out/x`; `parallel` is how many shards run at once. */
   constructor(stem: string, shard: Shard, parallel: number) {
     this.#folder = `${dirname(stem)}/${OWN_FOLDER}`;
     this.#stem = basename(stem);

@@ -1,7 +1,7 @@
 /**
- * The decisions of the first pass, one byte for each answer, so that the second pass needs neither
- * the table of ids nor another look at finished rows. Ids that are hashes of rows are kept too: 20
- * bytes a row instead of hashing again, which would take a fifth of the engine's time for a row.
+ * The decisions of the first pass, one byte for each answer, so that the second pass needs neither the table of ids
+ * nor another look at finished rows. Ids that are hashes of rows are kept too: 20 bytes a row instead of hashing
+ * again, which would take a fifth of the engine's time for a row.
  *
  * @module
  */
@@ -30,8 +30,7 @@ export class Plan {
   #todos = new Uint8Array(64);
   #length = 0;
   readonly #counts = [0, 0, 0, 0];
-  /** The number of each line's row among rows with the same id: 0 for the first. Empty while all
-   * ids differ. */
+  /** The number of each line's row among rows with the same id: 0 for the first. Empty while all ids differ. */
   #copies = new Uint32Array(0);
   readonly #uids = new KeptUids();
   #failureLines = new Uint32Array(16);
@@ -58,8 +57,8 @@ export class Plan {
     return this.#counts[Todo.Bad];
   }
 
-  /** Adds the next line with the decision for one of its answers; the others are skipped unless
-   * `decide` is called. */
+  /** Adds the next line with the decision for one of its answers; the others are skipped unless `decide` is
+   * called. */
   push(todo: Todo, sample = 0): void {
     this.#length++;
     const needed = this.#length * this.#samples;
@@ -82,8 +81,7 @@ export class Plan {
     return this.#todos[index * this.#samples + sample] & TODO_BITS;
   }
 
-  /** Keeps the id of the last line's row, 32 hex digits, for `takeUid`. `slot` is its slot in the
-   * table of ids. */
+  /** Keeps the id of the last line's row, 32 hex digits, for `takeUid`. `slot` is its slot in the table of ids. */
   keepUid(slot: number): void {
     this.#todos[(this.#length - 1) * this.#samples] |= UID_IS_KEPT;
     this.#uids.keep(slot);
@@ -94,16 +92,13 @@ export class Plan {
     this.#uids.takeKeys(keys);
   }
 
-  /**
-   * The id of a row, if it was kept. To be called once for each row, in order, after `takeKeys`.
-   */
+  /** The id of a row, if it was kept. To be called once for each row, in order, after `takeKeys`. */
   takeUid(index: number): string | undefined {
     const isKept = (this.#todos[index * this.#samples] & UID_IS_KEPT) !== 0;
     return isKept ? this.#uids.take() : undefined;
   }
 
-  /** Keeps the number of the failures line of an answer that is requested again, for
-   * `takeFailureLine`. */
+  /** Keeps the number of the failures line of an answer that is requested again, for `takeFailureLine`. */
   keepFailureLine(line: number): void {
     if (this.#failures === this.#failureLines.length) {
       const larger = new Uint32Array(this.#failures * 2);
@@ -140,8 +135,8 @@ export class Plan {
 const BLOCK_UIDS = 4_096;
 const FIRST_UIDS = 16;
 
-/** A queue of ids of 32 hex digits, by their slots in the table of ids. It frees memory as fast as
- * the rows that are read take it. */
+/** A queue of ids of 32 hex digits, by their slots in the table of ids. It frees memory as fast as the rows
+ * that are read take it. */
 export class KeptUids {
   readonly #blocks: Uint32Array[] = [];
   /** Ids in the last block. */

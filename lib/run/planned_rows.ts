@@ -25,8 +25,7 @@ export interface PlannedRowsOptions {
   readonly params: Params;
   /** The number of the input in the run, from 0. */
   readonly input: number;
-  /** Called for answers that are requested again, before they are, with the numbers of their
-   * failures lines. */
+  /** Called for answers that are requested again, before they are, with the numbers of their failures lines. */
   readonly onAskAgain: (uid: string, failureLine: number) => void;
   /** The state in which an earlier run left an unfinished row. @default nothing */
   readonly earlierOf?: (row: Row) => EarlierAnswer | undefined;
@@ -36,13 +35,11 @@ export interface PlannedRowsOptions {
   readonly signal: AbortSignal;
 }
 
-/** The most rows that are yielded at once, plus the answers to one: a batch of lines may hold very
- * many. */
+/** The most rows that are yielded at once, plus the answers to one: a batch of lines may hold very many. */
 const MOST_ROWS = 1_000;
 
 /**
- * Yields the planned rows in input order, all answers of a row in sequence; bad lines are reported
- * on the way.
+ * Yields the planned rows in input order, all answers of a row in sequence; bad lines are reported on the way.
  *
  * @throws {SourceError} when the file was changed since the first pass
  */
@@ -56,8 +53,7 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
   for await (const lines of input.rows()) {
     // A user who has stopped the run should not wait for the next row, which may be far away.
     if (signal.aborted) return;
-    // Rows are identified by their numbers, so in a changed file others would be answered in their
-    // place.
+    // Rows are identified by their numbers, so in a changed file others would be answered in their place.
     if (!input.isUnchanged) throw pass.changedUnderway();
     pass.checkUids();
     let rows: Row[] = [];
@@ -92,14 +88,13 @@ class SecondPass {
     this.#input = input;
   }
 
-  /** The file may have been changed although its time was not: that can be set back. So two ids are
-   * hashed again; the first line may be half an old one. */
+  /** The file may have been changed although its time was not: that can be set back. So two ids are hashed
+   * again; the first line may be half an old one. */
   checkUids(): void {
     this.#toCheck = 2;
   }
 
-  /** Adds the rows to send for the next line, which is parsed once; returns the line if it has to
-   * be reported. */
+  /** Adds the rows to send for the next line, which is parsed once; returns the line if it has to be reported. */
   take(line: Line, rows: Row[]): BadRow | undefined {
     const { params, onAskAgain, earlierOf } = this.#options;
     const { plan, samples } = this.#options.found;

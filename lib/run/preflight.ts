@@ -1,6 +1,6 @@
 /**
- * The first pass over an input: counts its rows, finds its problems, and decides for each answer
- * what the run has to do. Nothing has been paid for when it reports.
+ * The first pass over an input: counts its rows, finds its problems, and decides for each answer what the run
+ * has to do. Nothing has been paid for when it reports.
  *
  * @module
  */
@@ -152,8 +152,8 @@ class FirstPass {
   }
 
   /**
-   * Rejects a file of another format: it begins like one, and most of its lines are not rows. (The
-   * last element of an array may be one.)
+   * Rejects a file of another format: it begins like one, and most of its lines are not rows. (The last element
+   * of an array may be one.)
    *
    * @throws {SourceError} with the format and what converts it
    */
@@ -198,8 +198,7 @@ class FirstPass {
     } else plan.decide(sample, todo);
   };
 
-  /** Whether a row is the one that was answered. Null values that are left out now do not change
-   * the request. */
+  /** Whether a row is the one that was answered. Null values that are left out now do not change the request. */
   #isAsSent(slot: number, row: ParsedRow): boolean {
     const { table, parser } = this.#options;
     if (table.checkEquals(slot, this.#promptHash ??= row.promptHash)) return true;

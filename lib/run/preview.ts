@@ -28,14 +28,13 @@ export interface Preview {
   toAsk: number;
   /** An estimate of the tokens of their prompts, all samples together; within about a quarter. */
   promptTokens: number;
-  /** Completion tokens of one answer, as a range. The upper end is the token limit; without one,
-   * both ends are an assumption. */
+  /** Completion tokens of one answer, as a range. The upper end is the token limit; without one, both ends are
+   * an assumption. */
   completionTokens: readonly [least: number, most: number];
-  /** The cost of the run in US dollars, as a range, without failed attempts; null if the price of a
-   * teacher is not known. */
+  /** The cost of the run in US dollars, as a range, without failed attempts; null if the price of a teacher
+   * is not known. */
   costUsd: readonly [least: number, most: number] | null;
-  /** The notices at the start of a run: the inputs, the prices, the estimate, and probable
-   * mistakes. */
+  /** The notices at the start of a run: the inputs, the prices, the estimate, and probable mistakes. */
   notes: string[];
   /** The first request as it would be sent, or null when there is none. */
   request: unknown;

@@ -1,7 +1,7 @@
 /**
- * `<name>.run.json`: the settings that a results file was created with, so that answers of two
- * models or two sets of parameters are not mixed by accident. It also determines how rows are read,
- * and anything can happen to a file next to the results, so its content is checked.
+ * `<name>.run.json`: the settings that a results file was created with, so that answers of two models or two
+ * sets of parameters are not mixed by accident. It also determines how rows are read, and anything can happen
+ * to a file next to the results, so its content is checked.
  *
  * @module
  */
@@ -19,8 +19,10 @@ import type { Params } from "../teacher/mod.ts";
 import { VERSION } from "../version.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";
 
-/** The settings that make answers comparable and rows identifiable. Not the address, key,
- * concurrency, timeouts or number of samples. */
+/**
+ * The settings that make answers comparable and rows identifiable. Not the address, key, concurrency, timeouts or
+ * number of samples.
+ */
 export interface Identity {
   /** The requested model. */
   readonly model: string;
@@ -57,8 +59,8 @@ export interface RunFile {
     & {
       /** Answers for each row; absent in files from versions that had one only. */
       readonly samples?: number;
-      /** Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. Absent in files
-       * of an earlier version, in which they come after these. @default false */
+      /** Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. Absent in files of
+       * an earlier version, in which they come after these. @default false */
       readonly uidFieldFirst?: boolean;
     };
   /** The teacher's address, without credentials. */
@@ -188,8 +190,8 @@ export function identityDifferences(before: Identity, now: Identity): string[] {
     .map((name) => `  ${name}: ${normal(before[name] ?? null)} before, ${normal(now[name])} now`);
 }
 
-/** Numbers are compared by value: `1.0` and `1` are the same temperature. Integers of 19 digits are
- * compared exactly: they may be different seeds. */
+/** Numbers are compared by value: `1.0` and `1` are the same temperature. Integers of 19 digits are compared
+ * exactly: they may be different seeds. */
 function normal(value: unknown): string {
   return sorted(value, (raw) => {
     const number = Number(raw.rawJSON);
@@ -212,8 +214,7 @@ interface Rule {
   readonly takes: (value: unknown) => boolean;
 }
 
-/** The deepest nesting: schemas in parameters are nested, but much deeper values cannot be
- * compared. */
+/** The deepest nesting: schemas in parameters are nested, but much deeper values cannot be compared. */
 const MOST_LEVELS = 500;
 
 const BLOCK: Rule = { what: "an object", takes: isObject };

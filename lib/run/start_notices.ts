@@ -1,6 +1,6 @@
 /**
- * The notices of a run before its first call: what was found in the inputs, what it will cost, and
- * probable mistakes.
+ * The notices of a run before its first call: what was found in the inputs, what it will cost, and probable
+ * mistakes.
  *
  * @module
  */
@@ -84,8 +84,8 @@ function reaskedNotes(
   ];
 }
 
-/** What the user should know about the teachers before the first call. It covers the parameters of
- * the first row of each shape in `found`, and the names of the parameters of all others. */
+/** What the user should know about the teachers before the first call. It covers the parameters of the first
+ * row of each shape in `found`, and the names of the parameters of all others. */
 export function teacherNotices(
   { teachers, params }: Pick<ResolvedOptions, "teachers" | "params">,
   found: readonly Pick<Preflight, "firsts" | "paramNames">[] = [],

@@ -1,6 +1,6 @@
 /**
- * The status of a run, in a small file next to its output: for `monitor OUT`, and for other shards
- * that share its limits. It holds counts and states, never a prompt, an answer or a key.
+ * The status of a run, in a small file next to its output: for `monitor OUT`, and for other shards that share
+ * its limits. It holds counts and states, never a prompt, an answer or a key.
  *
  * @module
  */
@@ -41,8 +41,7 @@ export interface RunStatus {
   readonly retort: string;
   /** The name of the output. */
   readonly name: string;
-  /** Increases with each write: a run whose number does not change is dead, whatever the clocks
-   * say. */
+  /** Increases with each write: a run whose number does not change is dead, whatever the clocks say. */
   readonly beat: number;
   /** When the run started: distinguishes runs over the same output. */
   readonly started: string;
@@ -112,8 +111,8 @@ export async function readStatus(path: string): Promise<RunStatus | undefined> {
 }
 
 /**
- * The status of all runs in an output folder, shards and others, running or ended, by name. A run
- * writes it every 5 s; a run whose `beat` does not change without `ended` is dead.
+ * The status of all runs in an output folder, shards and others, running or ended, by name. A run writes it every
+ * 5 s; a run whose `beat` does not change without `ended` is dead.
  *
  * @param output The folder of the runs.
  * @throws {SinkError} The folder cannot be read.
@@ -153,9 +152,7 @@ export interface StatusSource {
   /** The permissions of the file: only users who may read the input may read it.
    * @default those of a new file */
   readonly mode?: number;
-  /**
-   * Whether its cost has to survive a crash: then the file is written every second. @default false
-   */
+  /** Whether its cost has to survive a crash: then the file is written every second. @default false */
   readonly isLedger?: boolean;
 }
 
@@ -176,8 +173,8 @@ export class StatusFile {
     this.#source = source;
   }
 
-  /** A second has passed. Writes the file when it is due; returns true every fifth time, when the
-   * other shards are to be read. */
+  /** A second has passed. Writes the file when it is due; returns true every fifth time, when the other shards
+   * are to be read. */
   tick(): boolean {
     const isBeat = this.#ticks++ % BEAT_TICKS === 0;
     if (isBeat || this.#source.isLedger) this.#write();

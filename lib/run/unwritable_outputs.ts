@@ -1,6 +1,6 @@
 /**
- * Outputs that a run cannot write to. While a disk is full, nothing is sent. Once others have
- * changed a file or a lock, nothing more is sent, and lines are written to new files.
+ * Outputs that a run cannot write to. While a disk is full, nothing is sent. Once others have changed a file or a
+ * lock, nothing more is sent, and lines are written to new files.
  *
  * @module
  */
@@ -107,8 +107,7 @@ export class OutputWatch {
     else if (this.#now() - this.#firstSeenAt >= APART_MS) await this.#lose(problem);
   }
 
-  /** Lines since the last check without a problem are saved at once: calls in flight may take
-   * minutes. */
+  /** Lines since the last check without a problem are saved at once: calls in flight may take minutes. */
   async #lose(problem: string): Promise<void> {
     this.#lost = { problem, rescued: [], cause: undefined };
     await this.#moveAway(this.#lost);

@@ -1,6 +1,6 @@
 /**
- * Proves that nothing is missing: every answer to a row of the input is a result, has failed
- * permanently, or is pending, and the output files are not damaged.
+ * Proves that nothing is missing: every answer to a row of the input is a result, has failed permanently, or
+ * is pending, and the output files are not damaged.
  *
  * @module
  */

@@ -1,7 +1,6 @@
 /**
- * One shard: its number, the parts that it reads, and the names of its files. The borders of all
- * shards are written once and read by all, so that each row is in exactly one shard, and a changed
- * input is noticed.
+ * One shard: its number, the parts that it reads, and the names of its files. The borders of all shards are written
+ * once and read by all, so that each row is in exactly one shard, and a changed input is noticed.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * Appends lines to a file so that it always ends with a whole line, whatever the disk does.
  *
- * A write that fails halfway is trimmed to the last whole line, and the rest is tried again until
- * the disk takes it: what was paid for stays in memory until then.
+ * A write that fails halfway is trimmed to the last whole line, and the rest is tried again until the disk
+ * takes it: what was paid for stays in memory until then.
  *
  * @module
  */
@@ -43,8 +43,8 @@ export interface AppenderOptions {
 const RETRY_MS = 1_000;
 /** A write that takes longer, in milliseconds, did more than copy into memory. */
 const SLOW_MS = 5;
-/** How long a disk counts as slow after that, in milliseconds: the event loop waits for it at most
- * once in this time. */
+/** How long a disk counts as slow after that, in milliseconds: the event loop waits for it at most once in this
+ * time. */
 const SLOW_FOR_MS = 1_000;
 /** Larger writes take long to copy and always go through a thread. */
 const MOST_BYTES_AT_ONCE = 1024 * 1024;
@@ -73,8 +73,8 @@ export class Appender {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Appends whole lines. Resolves once all are written, however long that takes; rejects with the
-   * reason of `giveUp`. */
+  /** Appends whole lines. Resolves once all are written, however long that takes; rejects with the reason of
+   * `giveUp`. */
   async append(lines: Uint8Array): Promise<void> {
     const { delay = wait, onStall, onRecover } = this.#options;
     const { signal } = this.#givenUp;
@@ -98,8 +98,7 @@ export class Appender {
     this.#givenUp.abort(reason);
   }
 
-  /** One attempt. Returns the number of bytes that were kept, and the error that prevented the
-   * rest. */
+  /** One attempt. Returns the number of bytes that were kept, and the error that prevented the rest. */
   async #write(lines: Uint8Array): Promise<{ kept: number; problem?: SinkError }> {
     let written = 0;
     try {
@@ -121,8 +120,7 @@ export class Appender {
     }
   }
 
-  /** A signal may interrupt a write to a network filesystem before it has begun: that says nothing
-   * about the disk. */
+  /** A signal may interrupt a write to a network filesystem before it has begun: that says nothing about the disk. */
   async #takeUninterrupted(lines: Uint8Array, written: number): Promise<number> {
     while (true) {
       try {
@@ -134,9 +132,9 @@ export class Appender {
   }
 
   /**
-   * Most writes only copy into the system's memory. Directly, that costs 6 µs for 20 lines of 1 KB,
-   * and through a thread 50 µs, during which lanes wait: at concurrency 20 a row takes 9 µs instead
-   * of 14. But a slow disk must not block the event loop again and again.
+   * Most writes only copy into the system's memory. Directly, that costs 6 µs for 20 lines of 1 KB, and through
+   * a thread 50 µs, during which lanes wait: at concurrency 20 a row takes 9 µs instead of 14. But a slow disk
+   * must not block the event loop again and again.
    */
   #take(bytes: Uint8Array): number | Promise<number> {
     const startedAt = this.#now();
@@ -197,10 +195,8 @@ export class Gathering {
     if (rows >= ENOUGH_ROWS) this.#hurry?.();
   }
 
-  /**
-   * Waits until a call is worth it, or the turn of the event loop has ended. Lanes that wait for
-   * the end of the turn send their next requests a turn later, and the teacher is idle meanwhile.
-   */
+  /** Waits until a call is worth it, or the turn of the event loop has ended. Lanes that wait for the end of
+   * the turn send their next requests a turn later, and the teacher is idle meanwhile. */
   async enough(rows: number): Promise<void> {
     const isTurnDue = this.#now() >= this.#turnAt;
     if (!isTurnDue && rows >= ENOUGH_ROWS) return;

@@ -1,6 +1,6 @@
 /**
- * Files that survive a crash: written completely or not at all, with the permissions of the file
- * that they replace.
+ * Files that survive a crash: written completely or not at all, with the permissions of the file that they
+ * replace.
  *
  * @module
  */
@@ -12,22 +12,21 @@ import { delay } from "../timer.ts";
 
 /** How a new version is written. */
 export interface ReplacementOptions {
-  /** Part of the temporary name of the new version. A run uses the one in its lock file, so that
-   * the next run can remove what a crash left. @default 64 random bits */
+  /** Part of the temporary name of the new version. A run uses the one in its lock file, so that the next run
+   * can remove what a crash left. @default 64 random bits */
   token?: string;
   /** The permissions of a file that was not there before. @default 0o666 */
   mode?: number;
-  /** Whether a link stays and its target is replaced. Files with names of our own never follow one:
-   * it may lead to a file of the user's. @default true */
+  /** Whether a link stays and its target is replaced. Files with names of our own never follow one: it may lead
+   * to a file of the user's. @default true */
   followsLinks?: boolean;
-  /** Whether to remove new versions of the file whose processes were killed. For commands that hold
-   * no lock, in whose note the token would be. @default false */
+  /** Whether to remove new versions of the file whose processes were killed. For commands that hold no lock, in whose
+   * note the token would be. @default false */
   removesLeftovers?: boolean;
 }
 
 /**
- * Replaces the content of the file by `text`, so that after a crash it is entirely the old or the
- * new one.
+ * Replaces the content of the file by `text`, so that after a crash it is entirely the old or the new one.
  *
  * @throws {SinkError} when it cannot be written; the old version stays
  */
@@ -46,11 +45,9 @@ export function temporaryPathOf(path: string, token: string): string {
   return `${path}.${token}.tmp`;
 }
 
-/**
- * The next version of a file, written next to it. It is removed unless it is committed. It gets the
- * permissions and, where that is allowed, the owner of the file that it replaces; a link stays one,
- * and its target is replaced.
- */
+/** The next version of a file, written next to it. It is removed unless it is committed. It gets the permissions
+ * and, where that is allowed, the owner of the file that it replaces; a link stays one, and its target is
+ * replaced. */
 export class Replacement implements AsyncDisposable {
   readonly #path: string;
   readonly #temporaryPath: string;
@@ -73,8 +70,7 @@ export class Replacement implements AsyncDisposable {
     try {
       const there = await ifThere(Deno.lstat(target));
       const old = there?.isSymlink ? undefined : there;
-      // What only the owner may read in the old version must not be readable for others, not even
-      // for a moment.
+      // What only the owner may read in the old version must not be readable for others, not even for a moment.
       const mode = old === undefined ? options.mode : PRIVATE_MODE;
       const made = await createTemporary(pathOf, { token: options.token, mode });
       const replacement = new Replacement(target, made.path, made.file);
@@ -141,8 +137,8 @@ export interface ReplaceOptions {
 const RENAMES = 9;
 
 /**
- * Replaces one file by another. Windows refuses that while another program, such as a virus scanner
- * or an indexer, has either of them open without sharing it: it is tried again for 2.5 s.
+ * Replaces one file by another. Windows refuses that while another program, such as a virus scanner or an
+ * indexer, has either of them open without sharing it: it is tried again for 2.5 s.
  */
 export async function replaceFile(
   from: string,
@@ -165,8 +161,10 @@ function isInUse(error: unknown): boolean {
     /\(os error (5|32|33)\)/.test(String(error));
 }
 
-/** Makes the file names in the folder of `path` survive a power cut: a new file's bytes may be on
- * disk before its name is. */
+/**
+ * Makes the file names in the folder of `path` survive a power cut: a new file's bytes may be on disk before
+ * its name is.
+ */
 export async function syncFolderOf(path: string, os = Deno.build.os): Promise<void> {
   if (os === "windows") return; // A folder cannot be opened there.
   try {
@@ -179,8 +177,7 @@ export async function syncFolderOf(path: string, os = Deno.build.os): Promise<vo
   }
 }
 
-/** The target of a path: the end of its links, or the path itself where it is no link or leads
- * nowhere. */
+/** The target of a path: the end of its links, or the path itself where it is no link or leads nowhere. */
 export async function targetOf(path: string): Promise<string> {
   try {
     return (await Deno.lstat(path)).isSymlink ? await Deno.realPath(path) : path;
@@ -189,8 +186,8 @@ export async function targetOf(path: string): Promise<string> {
   }
 }
 
-/** The permissions of a file that is made from others: only users who may read all of those may
- * read it. Undefined if the system decides. */
+/** The permissions of a file that is made from others: only users who may read all of those may read it.
+ * Undefined if the system decides. */
 export async function modeMadeFrom(paths: readonly string[]): Promise<number | undefined> {
   let made: number | undefined;
   for (const path of paths) {

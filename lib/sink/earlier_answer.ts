@@ -1,6 +1,6 @@
 /**
- * Reads back what an earlier run wrote about a row: the row itself, as it was before it was
- * answered, and the answer in a failures line after which the row was to be sent again.
+ * Reads back what an earlier run wrote about a row: the row itself, as it was before it was answered, and the
+ * answer in a failures line after which the row was to be sent again.
  *
  * @module
  */
@@ -27,20 +27,18 @@ export interface LinePlace {
   readonly byteLength: number;
 }
 
-/** Whether a failures line says that its row is pending: it was to be sent again. A line of a
- * version that did not write `final` is final. */
+/** Whether a failures line says that its row is pending: it was to be sent again. A line of a version that did
+ * not write `final` is final. */
 export function isPendingLine({ error }: { readonly error?: unknown }): boolean {
   return (error as { final?: unknown } | null | undefined)?.final === false;
 }
 
-/**
- * Every such line contains one of these; other lines may contain one too, in the row's own fields.
- */
+/** Every such line contains one of these; other lines may contain one too, in the row's own fields. */
 export const PENDING_MARKS: readonly string[] = ['"final":false', '"final": false'];
 
 /**
- * The answer in the line, or undefined if it is about an older prompt of the row. With other
- * parameters the row starts over, but the answer is not lost.
+ * The answer in the line, or undefined if it is about an older prompt of the row. With other parameters the
+ * row starts over, but the answer is not lost.
  *
  * @param path The failures file.
  * @param place The position of the line in it.
@@ -140,9 +138,9 @@ export interface RestoredRow {
 }
 
 /**
- * Returns the row of a failures line as it was: without our members, and with the row's own members
- * of the same names restored at the end. (In a results line, a row's own `uid` that equals ours
- * cannot be distinguished from none, and is not restored.)
+ * Returns the row of a failures line as it was: without our members, and with the row's own members of the
+ * same names restored at the end. (In a results line, a row's own `uid` that equals ours cannot be distinguished from
+ * none, and is not restored.)
  *
  * @throws {SinkError} when the line is not a JSON object with a `uid`
  */

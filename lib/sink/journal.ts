@@ -9,15 +9,14 @@
  *             write is in progress)    resolves)
  * ```
  *
- * The writer takes everything that has come during its last call, so the size of batches adapts:
- * one line on an idle disk, hundreds on a busy one, without any timer. The syncer does the same
- * with what was written. They use two handles because in Deno operations on one handle wait for
- * each other. 64 lanes that wait for fdatasync reach 77,000 rows/s, this 117,000.
+ * The writer takes everything that has come during its last call, so the size of batches adapts: one line on
+ * an idle disk, hundreds on a busy one, without any timer. The syncer does the same with what was written.
+ * They use two handles because in Deno operations on one handle wait for each other. 64 lanes that wait for
+ * fdatasync reach 77,000 rows/s, this 117,000.
  *
- * A fast disk is written to directly, a slow one through a thread. A failed write is tried again
- * (see `appender.ts`) while appends wait. A failed fdatasync is not: the kernel may have dropped
- * the pages and would report success the next time. The journal is broken then, and what was not
- * synced never counts as durable.
+ * A fast disk is written to directly, a slow one through a thread. A failed write is tried again (see
+ * `appender.ts`) while appends wait. A failed fdatasync is not: the kernel may have dropped the pages and would
+ * report success the next time. The journal is broken then, and what was not synced never counts as durable.
  *
  * @module
  */
@@ -137,8 +136,7 @@ export class Journal<T> implements AsyncDisposable {
     return problem && `Cannot keep writing "${this.#path}": ${problem}`;
   }
 
-  /** If the last check found a problem, directs all lines to a new file and adds its path to
-   * `paths`. */
+  /** If the last check found a problem, directs all lines to a new file and adds its path to `paths`. */
   async moveAway(paths: string[]): Promise<void> {
     try {
       const path = await this.#watched?.moveAway();
@@ -158,16 +156,15 @@ export class Journal<T> implements AsyncDisposable {
     return this.#appendedRows;
   }
 
-  /** Lines that were appended and may not be in the file: 0 unless the journal was broken or
-   * abandoned. */
+  /** Lines that were appended and may not be in the file: 0 unless the journal was broken or abandoned. */
   get missingRows(): number {
     if (this.#end === undefined) return 0;
     const safe = this.#isSyncBroken ? this.#syncer.durableRows : this.#writtenRows;
     return this.#appendedRows - safe;
   }
 
-  /** Appends a line, given without its ending. Resolves once it is written, for all lines of a
-   * batch at once; rejects with a `SinkError` when it never will be. */
+  /** Appends a line, given without its ending. Resolves once it is written, for all lines of a batch at once;
+   * rejects with a `SinkError` when it never will be. */
   append(line: string, record: T): Promise<void> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     let batch = this.#waiting.at(-1);
@@ -187,8 +184,8 @@ export class Journal<T> implements AsyncDisposable {
     return this.#syncer.durable(this.#appendedRows);
   }
 
-  /** Gives up what is not written yet; nothing more becomes durable. For a user who does not want
-   * to wait for a full disk. */
+  /** Gives up what is not written yet; nothing more becomes durable. For a user who does not want to wait for a
+   * full disk. */
   abandon(): void {
     this.#isAbandoned = true;
     const lost = this.#waiting.reduce((rows, batch) => rows + batch.records.length, 0);
@@ -196,18 +193,15 @@ export class Journal<T> implements AsyncDisposable {
     this.#stop(new SinkError(message, { path: this.#path }));
   }
 
-  /**
-   * Makes everything durable and closes the file. Waits until the disk takes it, unless `abandon`
-   * was called.
+  /** Makes everything durable and closes the file. Waits until the disk takes it, unless `abandon` was called.
    *
-   * @throws {SinkError} when something could not be made durable
-   */
+   * @throws {SinkError} when something could not be made durable */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
 
-  /** Closes. `onBroken` was called for what could not be made durable; it must not hide the error
-   * that ends the block. */
+  /** Closes. `onBroken` was called for what could not be made durable; it must not hide the error that ends the
+   * block. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close().catch((error) => {
       if (!(error instanceof SinkError)) throw error;

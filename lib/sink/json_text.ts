@@ -1,6 +1,6 @@
 /**
- * The JSON text of a line's values: what `JSON.stringify` would change or could not write, and the
- * members of a row in their original text.
+ * The JSON text of a line's values: what `JSON.stringify` would change or could not write, and the members of
+ * a row in their original text.
  *
  * @module
  */
@@ -14,8 +14,8 @@ import { endOfString, endOfValue, isTooDeep, skipSpace } from "../json.ts";
  */
 export function jsonOf(value: unknown): string {
   const json = JSON.stringify(value);
-  // `JSON.stringify` writes whole pairs unescaped, so each such escape is a lone surrogate. The
-  // search takes a fiftieth of the time of `JSON.stringify`.
+  // `JSON.stringify` writes whole pairs unescaped, so each such escape is a lone surrogate. The search takes a
+  // fiftieth of the time of `JSON.stringify`.
   return json.includes("\\ud") ? json.replace(HALF, wholeOf) : json;
 }
 

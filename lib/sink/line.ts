@@ -1,6 +1,6 @@
 /**
- * The lines of the output files. A line is built around the row's own source text, which is never
- * serialised again: `1.0` stays `1.0`, and a 19-digit id keeps its digits.
+ * The lines of the output files. A line is built around the row's own source text, which is never serialised
+ * again: `1.0` stays `1.0`, and a 19-digit id keeps its digits.
  *
  * @module
  */
@@ -47,10 +47,9 @@ export function badRowUid(file: string, line: number): string {
 }
 
 /**
- * The results line of a row that succeeded, without its line ending. Every line has all of our keys
- * with the same types, because Arrow takes the types of the first lines for all: counts that the
- * teacher doesn't report are 0, texts "". Values whose shape differs between lines (`tool_calls`,
- * `kept`, `replaced`) are JSON text.
+ * The results line of a row that succeeded, without its line ending. Every line has all of our keys with the
+ * same types, because Arrow takes the types of the first lines for all: counts that the teacher doesn't report
+ * are 0, texts "". Values whose shape differs between lines (`tool_calls`, `kept`, `replaced`) are JSON text.
  */
 export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { row } = outcome;
@@ -75,8 +74,10 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   }`;
 }
 
-/** The failures line of a row, without its line ending. An answer that was paid for is kept under
- * `partial`. If the row is sent again, `error.final` is false and `error.next` says how. */
+/**
+ * The failures line of a row, without its line ending. An answer that was paid for is kept under `partial`. If
+ * the row is sent again, `error.final` is false and `error.next` says how.
+ */
 export function failureLine(outcome: Outcome, format: LineFormat): string {
   const { row, completion } = outcome;
   const { type, message, status } = outcome.failure!;
@@ -191,8 +192,8 @@ const paramsMembers = remembered((paramsId, isRefusal) =>
   `,"params":"${paramsId}","refusal":${isRefusal}`
 );
 
-/** Caches the last text: most lines have the same names as the line before, and a line of few
- * pieces takes less time and memory. */
+/** Caches the last text: most lines have the same names as the line before, and a line of few pieces takes less
+ * time and memory. */
 function remembered(make: (first: string, second: string) => string): typeof make {
   let lastFirst: string | undefined, lastSecond: string | undefined;
   let text = "";
@@ -203,8 +204,8 @@ function remembered(make: (first: string, second: string) => string): typeof mak
   };
 }
 
-/** The cost of all attempts in US dollars, -1 if it is not known; with a decimal point, so that the
- * column has one type. */
+/** The cost of all attempts in US dollars, -1 if it is not known; with a decimal point, so that the column
+ * has one type. */
 function costOf({ costUsd, completion }: Outcome, { isPriced = false }: LineFormat): string {
   // An answer without counts still costs something.
   const isKnown = isPriced &&

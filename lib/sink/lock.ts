@@ -1,21 +1,19 @@
 /**
  * Prevents two runs from writing to the same output.
  *
- * The lock is on a separate file, which is created once and never renamed or deleted: a lock on the
- * results file is lost when an editor renames over it, and one on a deleted file can be held twice.
- * The system releases it when the process ends, however it ends.
+ * The lock is on a separate file, which is created once and never renamed or deleted: a lock on the results file
+ * is lost when an editor renames over it, and one on a deleted file can be held twice. The system releases it
+ * when the process ends, however it ends.
  *
- * Users remove lock files that look old. So the path is checked again once the lock is held, and a
- * run also locks the results that it adds to (`holdAlone`): the second of two runs then fails
- * anyway.
+ * Users remove lock files that look old. So the path is checked again once the lock is held, and a run also locks
+ * the results that it adds to (`holdAlone`): the second of two runs then fails anyway.
  *
- * The file holds one line: which process has the lock, and how many calls the run has in flight. It
- * is overwritten in place and never synced, which is enough to survive the process.
+ * The file holds one line: which process has the lock, and how many calls the run has in flight. It is
+ * overwritten in place and never synced, which is enough to survive the process.
  *
- * A run with thousands of outputs cannot keep a file open for each. It holds one lock for all of
- * them (`SharedLock`), and each output's lock file names it. A note is read and written only by a
- * process that holds the file at that moment, so the next process finds the name and checks whether
- * the shared lock is held.
+ * A run with thousands of outputs cannot keep a file open for each. It holds one lock for all of them
+ * (`SharedLock`), and each output's lock file names it. A note is read and written only by a process that holds
+ * the file at that moment, so the next process finds the name and checks whether the shared lock is held.
  *
  * @module
  */
@@ -60,16 +58,13 @@ export interface LockOptions {
   mode?: number;
   /** Opens the lock file. @default Deno.open */
   openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;
-  /**
-   * The lock of all outputs of the run: the lock file then only names it and is not kept open.
-   * @default none
-   * @default none
-   */
+  /** The lock of all outputs of the run: the lock file then only names it and is not kept open. @default none
+   * @default none */
   shared?: SharedLock;
 }
 
-/** A lock that is held, by its own file or by a shared one. It is released by `release`, or at the
- * end of a `using` block. */
+/** A lock that is held, by its own file or by a shared one. It is released by `release`, or at the end of a
+ * `using` block. */
 export class Lock implements Disposable {
   /** The last note of the previous holder; undefined if there is none. */
   readonly previous: RunNote | undefined;
@@ -95,11 +90,11 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Replaces the note. It is in the file, though not synced, when this returns. Does nothing once
-   * the lock is released, or if the disk does not take it.
+   * Replaces the note. It is in the file, though not synced, when this returns. Does nothing once the lock is
+   * released, or if the disk does not take it.
    *
-   * Synchronous: a microsecond for 128 bytes that are only copied into memory, and notes cannot
-   * overtake each other.
+   * Synchronous: a microsecond for 128 bytes that are only copied into memory, and notes cannot overtake each
+   * other.
    */
   note(state: RunState): void {
     if (this.#file === undefined) return;
@@ -129,9 +124,7 @@ export class Lock implements Disposable {
     return new Lock(this.#path, this.previous, token);
   }
 
-  /**
-   * Why other runs can take it, because the file is gone or replaced; undefined while they cannot.
-   */
+  /** Why other runs can take it, because the file is gone or replaced; undefined while they cannot. */
   async check(): Promise<string | undefined> {
     const problem = this.#file && await pathProblem(this.#path, this.#identity!);
     return problem &&
@@ -151,8 +144,8 @@ export class Lock implements Disposable {
 }
 
 /**
- * Takes the lock `path` (`out/x.lock` for the results `out/x.jsonl`) without waiting. The folder
- * must exist.
+ * Takes the lock `path` (`out/x.lock` for the results `out/x.jsonl`) without waiting. The folder must
+ * exist.
  *
  * @throws {LockedError} when another run holds it
  * @throws {UsageError} when Retort did not write the file there; it is not changed then
@@ -191,8 +184,7 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
     if (note?.token !== undefined) await options.onLeftovers?.(note.token);
     const identity = await identityOf(path, await file.stat());
     const lock = new Lock(path, previous, randomToken(), { file, identity });
-    // The note of a crashed run stays until this run sends something, because it may end before
-    // that.
+    // The note of a crashed run stays until this run sends something, because it may end before that.
     lock.note({ ...(previous ?? NO_RUN), pid: Deno.pid });
     await file.truncate(NOTE_BYTES).catch(() => {});
     return lock;
@@ -215,8 +207,7 @@ export class SharedLock implements Disposable {
   }
 
   /**
-   * Takes it. Its name follows from the lock files of the outputs, all in one folder: the same run
-   * has the same name.
+   * Takes it. Its name follows from the lock files of the outputs, all in one folder: the same run has the same name.
    *
    * @throws {LockedError} when another run with these outputs is active
    * @throws {UsageError | SinkError} when it cannot be created
@@ -250,8 +241,8 @@ function sharedPathOf(path: string, name: string): string {
 }
 
 /**
- * The note of the last run for an output: that in its lock file, or a later one in the shared lock
- * that this names.
+ * The note of the last run for an output: that in its lock file, or a later one in the shared lock that this
+ * names.
  *
  * @throws {LockedError} when the shared lock is held
  */

@@ -13,8 +13,8 @@ export interface RunNote {
   readonly pid: number;
   /** When the run began to send, ISO 8601; "" before that. It distinguishes runs. */
   readonly started: string;
-  /** Whether the run was active. True in the note of an earlier run means that it crashed, or had
-   * to give up answers. */
+  /** Whether the run was active. True in the note of an earlier run means that it crashed, or had to give up
+   * answers. */
   readonly running: boolean;
   /** The most calls that were in flight, or whose answers were not written. */
   readonly in_flight: number;
@@ -27,8 +27,8 @@ export interface RunNote {
 /** The part of a note that a run provides; the lock knows the rest. */
 export type RunState = Omit<RunNote, "token" | "shared">;
 
-/** The size of a note: longer than any text, and padded with spaces, so that each note overwrites
- * the one before. */
+/** The size of a note: longer than any text, and padded with spaces, so that each note overwrites the one
+ * before. */
 export const NOTE_BYTES = 128;
 /** The largest size of a lock file of ours, also one that was written by several versions. */
 const MOST_BYTES = 256;
@@ -47,11 +47,9 @@ export async function openLockFile(path: string, mode?: number): Promise<Deno.Fs
   return await Deno.open(path, options);
 }
 
-/**
- * Whether a lock file is ours: `poetry.lock` may be that of Poetry. Ours holds a note, or a part of
- * one; the first versions wrote a number; a file that was created just before a crash is empty, or
- * holds the NUL bytes of a power cut.
- */
+/** Whether a lock file is ours: `poetry.lock` may be that of Poetry. Ours holds a note, or a part of one; the
+ * first versions wrote a number; a file that was created just before a crash is empty, or holds the NUL bytes
+ * of a power cut. */
 export function isOurs(text: string): boolean {
   return text.length <= MOST_BYTES && /^(?:\{"(?:pid|shared)":.*|\d*)$/s.test(text);
 }
@@ -64,8 +62,8 @@ export function foreignFile(path: string): UsageError {
   );
 }
 
-/** Takes the lock of a file without waiting; false if another process has it. Without `isExclusive`
- * others may take it too. */
+/** Takes the lock of a file without waiting; false if another process has it. Without `isExclusive` others
+ * may take it too. */
 export async function tryLock(
   file: Deno.FsFile,
   path: string,
@@ -86,8 +84,8 @@ export async function tryLock(
   }
 }
 
-/** The line of a lock file. A note that names a shared lock is longer, and begins differently:
- * earlier versions, which know nothing of shared locks, take it for a foreign file and refuse. */
+/** The line of a lock file. A note that names a shared lock is longer, and begins differently: earlier versions,
+ * which know nothing of shared locks, take it for a foreign file and refuse. */
 export function noteLine(
   { pid, started, running, in_flight }: RunState,
   token: string,
@@ -135,12 +133,11 @@ export function lockedError(path: string, note: RunNote | undefined): LockedErro
 }
 
 /**
- * Locks an output file that is open for writing, where the system can, until the file is closed. A
- * run continues without this lock, because the lock file keeps other runs away as well.
+ * Locks an output file that is open for writing, where the system can, until the file is closed. A run continues
+ * without this lock, because the lock file keeps other runs away as well.
  *
  * @param reader Another handle of the file. Locks that it cannot read past are released.
- * @returns Why it is not locked. On Windows that is no problem: there a file that is open cannot be
- * removed.
+ * @returns Why it is not locked. On Windows that is no problem: there a file that is open cannot be removed.
  * @throws {LockedError} when another run holds it
  */
 export async function holdAlone(

@@ -1,8 +1,8 @@
 /**
  * Durable output: lines that are on disk before their row counts as done.
  *
- * In: outcomes. Out: results and failures lines, the lock, the repair of what a crash left. It
- * never reads the input and never calls a teacher.
+ * In: outcomes. Out: results and failures lines, the lock, the repair of what a crash left. It never reads
+ * the input and never calls a teacher.
  *
  * @module
  */

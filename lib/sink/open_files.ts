@@ -1,6 +1,5 @@
 /**
- * Limits the number of open journals. The least recently used one is made durable and closed for
- * the next.
+ * Limits the number of open journals. The least recently used one is made durable and closed for the next.
  *
  * @module
  */
@@ -15,8 +14,7 @@ export class OpenFiles {
   readonly #closed = new Set<Parkable>();
   /** Of these, the ones whose last lines are a second old at most. */
   readonly #justClosed = new Set<Parkable>();
-  /** New files that lines were directed to when the old ones were to be closed; the next `moveAway`
-   * gives them. */
+  /** New files that lines were directed to when the old ones were to be closed; the next `moveAway` gives them. */
   readonly unnamed: string[] = [];
   /** Callers that wait for a place. */
   readonly #waiting: (() => void)[] = [];
@@ -70,8 +68,8 @@ export class OpenFiles {
   }
 
   /**
-   * What has happened to the open files meanwhile, and to those that were closed just now: see
-   * `Journal`. To be called about once a second.
+   * What has happened to the open files meanwhile, and to those that were closed just now: see `Journal`. To be called
+   * about once a second.
    *
    * @param isLast Whether to check all closed files.
    */
@@ -99,9 +97,7 @@ export class OpenFiles {
     await moveAllAway([...this.#open, ...this.#closed], paths);
   }
 
-  /**
-   * Whether lines of some files go to new ones already: further problems are then handled at once.
-   */
+  /** Whether lines of some files go to new ones already: further problems are then handled at once. */
   get hasMovedAway(): boolean {
     return this.#hasMovedAway;
   }
@@ -142,7 +138,6 @@ export interface Parkable extends Movable {
   park(): Promise<boolean>;
   /** See `Journal`. */
   check(): Promise<string | undefined>;
-  /** A second has passed in which nothing was found; gives whether a closed file is still to be
-   * looked after. */
+  /** A second has passed in which nothing was found; gives whether a closed file is still to be looked after. */
   age(): boolean;
 }

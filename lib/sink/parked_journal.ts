@@ -1,7 +1,7 @@
 /**
- * A journal whose file is open only while lines are written to it: for runs with more outputs than
- * a process may have open files. `OpenFiles` limits the number of open files; the least recently
- * used one is made durable and closed for the next.
+ * A journal whose file is open only while lines are written to it: for runs with more outputs than a process may
+ * have open files. `OpenFiles` limits the number of open files; the least recently used one is made durable and
+ * closed for the next.
  *
  * @module
  */
@@ -51,8 +51,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #known: KnownFile | undefined;
   /** Lines that were written since the file was opened. */
   readonly #session = new RecentLines();
-  /** Lines of sessions before. The file is closed, so no handle leads to them where it was
-   * replaced. */
+  /** Lines of sessions before. The file is closed, so no handle leads to them where it was replaced. */
   readonly #closed = new RecentLines();
   #appendedRows = 0;
   /** Lines that earlier journals of this file may not have written. */
@@ -64,9 +63,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #failure: SinkError | undefined;
   /** Whether the last check found a problem with the file. */
   #hasProblem = false;
-  /**
-   * Whether the lines go to a new file next to the old one: it is never closed and opened again.
-   */
+  /** Whether the lines go to a new file next to the old one: it is never closed and opened again. */
   #isMoved = false;
   /** Whether it is being closed. */
   #isParking = false;
@@ -134,16 +131,15 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return problem;
   }
 
-  /** A second has passed in which nothing was found; gives whether lines of a closed file are still
-   * to be looked after. */
+  /** A second has passed in which nothing was found; gives whether lines of a closed file are still to be looked
+   * after. */
   age(): boolean {
     this.#session.age();
     this.#closed.age();
     return !this.#closed.isEmpty;
   }
 
-  /** See `Journal`. Lines that were written before the file was closed the last time have a file of
-   * their own. */
+  /** See `Journal`. Lines that were written before the file was closed the last time have a file of their own. */
   async moveAway(paths: string[]): Promise<void> {
     if (this.#hasProblem && !this.#closed.isEmpty) {
       const lines = this.#closed.take();
@@ -177,11 +173,9 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     this.#journal?.abandon();
   }
 
-  /**
-   * Makes everything durable and closes the file.
+  /** Makes everything durable and closes the file.
    *
-   * @throws {SinkError} when something could not be made durable, now or when the file was closed
-   * before
+   * @throws {SinkError} when something could not be made durable, now or when the file was closed before
    */
   async close(): Promise<void> {
     await this.#opening;
@@ -203,10 +197,8 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     });
   }
 
-  /**
-   * Closes the file until the next line comes. Does nothing if a line has come meanwhile, or if
-   * lines went to a file that the path no longer leads to: they can only be saved while it is open.
-   */
+  /** Closes the file until the next line comes. Does nothing if a line has come meanwhile, or if lines went to
+   * a file that the path no longer leads to: they can only be saved while it is open. */
   async park(): Promise<boolean> {
     this.#isParking = true;
     await this.check();
@@ -222,8 +214,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return true;
   }
 
-  /** Resolves when the file is closed. Where something could not be made durable, it is not opened
-   * again. */
+  /** Resolves when the file is closed. Where something could not be made durable, it is not opened again. */
   async #close(journal: Journal<T>): Promise<void> {
     this.#journal = undefined;
     try {
@@ -267,8 +258,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     if (this.isIdle) this.#files.idle();
   }
 
-  /** Tries until the file can be opened, because the answers are paid for; undefined if they were
-   * given up. */
+  /** Tries until the file can be opened, because the answers are paid for; undefined if they were given up. */
   async #openJournal(): Promise<Journal<T> | undefined> {
     const { onStall, onRecover } = this.#options;
     const known = this.#known;

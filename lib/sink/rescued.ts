@@ -1,7 +1,7 @@
 /**
- * Lines that could not stay in their output file, because it was replaced, truncated or removed
- * while a run wrote to it. They are kept next to it as `<name>.rescued-<number>.jsonl` until the
- * next run adds them to the file.
+ * Lines that could not stay in their output file, because it was replaced, truncated or removed while a run
+ * wrote to it. They are kept next to it as `<name>.rescued-<number>.jsonl` until the next run adds them to the
+ * file.
  *
  * @module
  */
@@ -28,12 +28,11 @@ export interface MergedLines {
   readonly count: number;
 }
 
-/** After this many numbers without a file, the search ends: a run may have ended while it merged
- * the first. */
+/** After this many numbers without a file, the search ends: a run may have ended while it merged the first. */
 const MOST_MISSING = 3;
 
-/** The files of rescued lines of an output file, the oldest first. Their numbers are tried one
- * after the other, because the folder may hold very many files. */
+/** The files of rescued lines of an output file, the oldest first. Their numbers are tried one after the other,
+ * because the folder may hold very many files. */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
   const found: string[] = [];
   for await (const { path: rescued, size } of rescuedNames(path)) {
@@ -66,8 +65,7 @@ export async function createRescuedFile(path: string, mode: number | undefined):
   }
 }
 
-/** Lines of the last one to two seconds: those before the last look at the file, and those after
- * it. */
+/** Lines of the last one to two seconds: those before the last look at the file, and those after it. */
 export class RecentLines {
   #older: string[] = [];
   #newer: string[] = [];
@@ -109,8 +107,7 @@ export class RecentLines {
   }
 }
 
-/** Keeps lines, given without their endings, that an output file should hold and may not. Gives the
- * path. */
+/** Keeps lines, given without their endings, that an output file should hold and may not. Gives the path. */
 export async function rescueLines(
   path: string,
   mode: number | undefined,
@@ -128,9 +125,9 @@ export async function rescueLines(
 }
 
 /**
- * Appends rescued lines to their output file, which ends with a whole line, and removes the files
- * that they were in, and empty ones. It can be repeated after a crash: a result whose uid is
- * already there is not added, and no failure whose whole line is.
+ * Appends rescued lines to their output file, which ends with a whole line, and removes the files that they were
+ * in, and empty ones. It can be repeated after a crash: a result whose uid is already there is not added, and no
+ * failure whose whole line is.
  *
  * @throws {SinkError} when the output file cannot be written
  */

@@ -1,6 +1,6 @@
 /**
- * Rewrites files of lines without outdated lines, or without lines that were appended to half a
- * line. A file is replaced as a whole, so a crash leaves the old one or the new one.
+ * Rewrites files of lines without outdated lines, or without lines that were appended to half a line. A file
+ * is replaced as a whole, so a crash leaves the old one or the new one.
  *
  * @module
  */
@@ -15,14 +15,14 @@ import { writeAll } from "../files.ts";
 const NEWLINE = 10;
 
 /**
- * Removes lines from a file of `lineCount` lines; the others keep their order. The old file stays
- * until the new one is on disk. Nothing else may have the file open for writing.
+ * Removes lines from a file of `lineCount` lines; the others keep their order. The old file stays until the new
+ * one is on disk. Nothing else may have the file open for writing.
  *
  * The file is read once, without parsing its lines, so memory does not grow with it.
  *
  * @param token Part of the temporary name of the new file.
- * @returns Whether it was done. A file with another number of lines is not the one that the numbers
- * are from, and stays as it is.
+ * @returns Whether it was done. A file with another number of lines is not the one that the numbers are from,
+ * and stays as it is.
  * @throws {SinkError} when the new file cannot be written
  */
 export async function dropLines(
@@ -54,8 +54,8 @@ export async function dropLines(
 }
 
 /**
- * Moves the lines of these uids from the results to `<name>.outdated.jsonl` next to them, and
- * returns the path of that file. A crash leaves at worst a line in both files.
+ * Moves the lines of these uids from the results to `<name>.outdated.jsonl` next to them, and returns the path
+ * of that file. A crash leaves at worst a line in both files.
  *
  * @throws {DamagedFileError} when a line has no uid; the results are not changed then
  * @throws {SinkError} when a file cannot be written; the results are not changed then

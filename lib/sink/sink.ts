@@ -1,6 +1,6 @@
 /**
- * Writes the outcomes of one input: results to one file, failures to the other. Answers that were
- * not accepted are among the failures until their row is finished.
+ * Writes the outcomes of one input: results to one file, failures to the other. Answers that were not accepted
+ * are among the failures until their row is finished.
  *
  * @module
  */
@@ -26,8 +26,7 @@ export interface SinkFiles {
 export interface SinkOptions {
   /** What all lines share. */
   readonly format: LineFormat;
-  /** The number of lanes that hand over outcomes; it determines how many rows may be written but
-   * not synced. */
+  /** The number of lanes that hand over outcomes; it determines how many rows may be written but not synced. */
   readonly concurrency: number;
   /** Receives rows whose lines are durable, failures included; in order within each file. */
   readonly onDurable?: (rows: readonly FinishedRow[]) => void;
@@ -90,8 +89,8 @@ export class Sink implements AsyncDisposable {
   }
 
   /**
-   * Creates missing files, and opens each when a line comes for it, within the limit of
-   * `openFiles`. The caller makes the names of new files durable.
+   * Creates missing files, and opens each when a line comes for it, within the limit of `openFiles`. The caller
+   * makes the names of new files durable.
    *
    * @throws {SinkError} when one cannot be opened
    */
@@ -115,16 +114,16 @@ export class Sink implements AsyncDisposable {
     );
   }
 
-  /** Takes an outcome. Resolves once its line is written; `onDurable` is called when it is on disk.
-   * Rejects with a `SinkError` when it never will be written. */
+  /** Takes an outcome. Resolves once its line is written; `onDurable` is called when it is on disk. Rejects
+   * with a `SinkError` when it never will be written. */
   put(outcome: Outcome): Promise<void> {
     const written = outcomeLine(outcome, this.#format);
     const journal = written.outcome.failure === undefined ? this.#results : this.#failures;
     return journal.append(written.line, finishedRow(written.outcome, this.#keepsOutcomes()));
   }
 
-  /** Takes an answer that was not accepted, of a row that is sent again. Resolves once its line is
-   * written, which is enough to survive this process; `onDurable` is not called for it. */
+  /** Takes an answer that was not accepted, of a row that is sent again. Resolves once its line is written,
+   * which is enough to survive this process; `onDurable` is not called for it. */
   putPending(outcome: Outcome): Promise<void> {
     return this.#failures.append(outcomeLine(outcome, this.#format).line, undefined);
   }
@@ -205,8 +204,8 @@ function journalOptions(options: SinkOptions) {
   };
 }
 
-/** The limit of each file. Rows beyond it wait for fdatasync: with 1,024, a teacher that answers at
- * once was idle half of the time. */
+/** The limit of each file. Rows beyond it wait for fdatasync: with 1,024, a teacher that answers at once was idle half of
+ * the time. */
 function maxUnsyncedRows(concurrency: number): number {
   return Math.max(8_192, 4 * concurrency);
 }
@@ -237,8 +236,10 @@ export interface WrittenOutcome {
   readonly line: string;
 }
 
-/** The line of an outcome, for the file that it belongs to. If the answer holds what JSON cannot (a
- * `BigInt` or a cycle of a custom teacher), the row has failed, with the text as `partial`. */
+/**
+ * The line of an outcome, for the file that it belongs to. If the answer holds what JSON cannot (a `BigInt` or a
+ * cycle of a custom teacher), the row has failed, with the text as `partial`.
+ */
 export function outcomeLine(outcome: Outcome, format: LineFormat): WrittenOutcome {
   try {
     return written(outcome, format);

@@ -26,8 +26,8 @@ interface Flush extends PromiseWithResolvers<void> {
 /** The most bytes that are written but not synced, however few rows that are. */
 export const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
 
-/** The shortest time between two calls, in milliseconds. No row waits for it, and each call takes
- * time from rows: at 5 ms a run over HTTP is 6 % slower, at 50 ms no faster. */
+/** The shortest time between two calls, in milliseconds. No row waits for it, and each call takes time from
+ * rows: at 5 ms a run over HTTP is 6 % slower, at 50 ms no faster. */
 const INTERVAL_MS = 20;
 
 /** Syncs one file, through its own handle. */
@@ -219,8 +219,8 @@ export class Batch<T> {
   }
 }
 
-/** Memory for encoding one text after another. New memory for each write would be 130 MB a second
- * at full speed, which the garbage collector frees late. */
+/** Memory for encoding one text after another. New memory for each write would be 130 MB a second at full
+ * speed, which the garbage collector frees late. */
 export class KeptBytes {
   #bytes = new Uint8Array(0);
 

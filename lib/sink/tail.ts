@@ -1,6 +1,6 @@
 /**
- * Repairs the end of an output file after a crash: a run that was killed may leave half a line
- * there, and a power cut a run of NUL bytes.
+ * Repairs the end of an output file after a crash: a run that was killed may leave half a line there,
+ * and a power cut a run of NUL bytes.
  *
  * @module
  */
@@ -11,9 +11,7 @@ import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 
 /** What was done with the end of a file. */
 export interface TailRepair {
-  /**
-   * `clean`: nothing. `completed`: the last line only lacked its line feed. `cut`: it was damaged.
-   */
+  /** `clean`: nothing. `completed`: the last line only lacked its line feed. `cut`: it was damaged. */
   readonly kind: "clean" | "completed" | "cut";
   /** The file that keeps what was cut off. */
   readonly keptAt?: string;
@@ -28,9 +26,9 @@ const NEWLINE = 10;
 const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
 
 /**
- * Makes the file end with a whole line. A last line without its line feed is completed if it is a
- * JSON object, else cut off; so is a last line that holds NUL bytes. What is cut off is kept next
- * to the file, as `<name>.tail-<number>`. The file is read from its end, only as far as necessary.
+ * Makes the file end with a whole line. A last line without its line feed is completed if it is a JSON object,
+ * else cut off; so is a last line that holds NUL bytes. What is cut off is kept next to the file, as
+ * `<name>.tail-<number>`. The file is read from its end, only as far as necessary.
  *
  * @throws {SinkError} when the file cannot be read or written
  */

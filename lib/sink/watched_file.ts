@@ -1,13 +1,12 @@
 /**
- * An output file that a run adds to, and what happens to its lines when the file is taken away: an
- * editor or `sed -i` replaces it, a shell empties or removes it. The open handle would still take
- * lines, into a file that no path leads to.
+ * An output file that a run adds to, and what happens to its lines when the file is taken away: an editor or
+ * `sed -i` replaces it, a shell empties or removes it. The open handle would still take lines, into a file that
+ * no path leads to.
  *
- * `check` compares the path with the handle. Callers check twice before they act: some network
- * filesystems answer late. `moveAway` then directs all lines to a new file next to the old one,
- * beginning with those that were written since a minute before the last check without a problem:
- * whatever replaced the file had read it some time before. Lines that are in both files are added
- * to the output once.
+ * `check` compares the path with the handle. Callers check twice before they act: some network filesystems
+ * answer late. `moveAway` then directs all lines to a new file next to the old one, beginning with those that
+ * were written since a minute before the last check without a problem: whatever replaced the file had read it
+ * some time before. Lines that are in both files are added to the output once.
  *
  * @module
  */
@@ -179,9 +178,8 @@ export class WatchedFile {
   }
 
   /**
-   * Directs all lines to a new file from now on, beginning with those that were written since the
-   * oldest check that is remembered. Does nothing if the last check found no problem, or if lines
-   * go to a new file already.
+   * Directs all lines to a new file from now on, beginning with those that were written since the oldest
+   * check that is remembered. Does nothing if the last check found no problem, or if lines go to a new file already.
    *
    * @returns The path of that file, for the first caller.
    */
@@ -201,9 +199,7 @@ export class WatchedFile {
     await removeIfThere(this.#rescuedPath).catch(() => {});
   }
 
-  /**
-   * Bytes were written. What is given ends with a whole line, but the disk may take a part of it.
-   */
+  /** Bytes were written. What is given ends with a whole line, but the disk may take a part of it. */
   #added(count: number, bytes: Uint8Array): void {
     this.#end += count;
     if (count === bytes.length) this.#wholeEnd = this.#end;

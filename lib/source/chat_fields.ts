@@ -1,6 +1,6 @@
 /**
- * The fields of a chat completions request, by which a raw request body is distinguished from a row
- * of a dataset, and the parameters that a row sets for itself.
+ * The fields of a chat completions request, by which a raw request body is distinguished from a row of a
+ * dataset, and the parameters that a row sets for itself.
  *
  * @module
  */
@@ -65,8 +65,7 @@ const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
      thinking_forced_open typical_p xtc_probability xtc_threshold`,
   ),
   ...fields("boolean", "think"),
-  // OpenRouter, DeepSeek, DashScope, Mistral, Groq, Fireworks, Together, MiniMax, Zhipu, xAI,
-  // Perplexity
+  // OpenRouter, DeepSeek, DashScope, Mistral, Groq, Fireworks, Together, MiniMax, Zhipu, xAI, Perplexity
   ...fields(
     "any",
     `citation_options context_length_exceeded_behavior do_sample enable_search enable_thinking

@@ -102,8 +102,10 @@ export function parseLossless(text: string): unknown {
   return MAY_DIFFER.test(text) ? exactJson.parse(text, keepNumber) : JSON.parse(text);
 }
 
-/** All that JavaScript may write differently: numbers of 16 digits or with an exponent, zeros at
- * their end, a negative zero, and less than a millionth. Texts may look like one too. */
+/**
+ * All that JavaScript may write differently: numbers of 16 digits or with an exponent, zeros at their end, a negative
+ * zero, and less than a millionth. Texts may look like one too.
+ */
 const MAY_DIFFER = /[\d.]{16}|\d[eE][+-]?\d|\.\d*0(?!\d)|-0(?![\d.])|\.0{6}/;
 
 function keepNumber(_key: string, value: unknown, context: { source?: string }): unknown {

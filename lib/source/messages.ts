@@ -88,8 +88,8 @@ function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
 
 const OF_TRANSCRIPTS: ReadonlySet<string> = new Set(["chosen", "prompt-field"]);
 
-/** Fields in which texts take turns, the user's first (LIMA, UltraChat). Elsewhere a list of texts
- * is something else, such as the user's turns alone (MT-Bench) or several prompts. */
+/** Fields in which texts take turns, the user's first (LIMA, UltraChat). Elsewhere a list of texts is something else,
+ * such as the user's turns alone (MT-Bench) or several prompts. */
 export const TEXTS_IN_TURN = /^(?:conversations?|data|dialog(?:ue)?s?)$/;
 
 function turnOfText(turn: unknown, index: number): unknown {

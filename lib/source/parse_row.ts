@@ -92,8 +92,7 @@ export class RowParser {
     this.#problemOf = problemOf;
   }
 
-  /** Reads one row from its JSON text. Never throws. `known` is its uid where that is known
-   * already. */
+  /** Reads one row from its JSON text. Never throws. `known` is its uid where that is known already. */
   parse(text: string, known?: string): ParsedRow | RowProblem {
     const json = parseJson(text);
     if (json instanceof RowProblem) return json;

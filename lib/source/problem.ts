@@ -48,8 +48,10 @@ function describe(value: unknown): string {
   return `${JSON.stringify(value.slice(0, LONGEST_SHOWN))}…`;
 }
 
-/** The state of a row that is being read: what is known about it, and what is found in addition to
- * its messages. */
+/**
+ * The state of a row that is being read: what is known about it, and what is found in addition to its
+ * messages.
+ */
 export class Reading {
   /** Its shape. */
   readonly shape: Shape;

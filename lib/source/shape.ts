@@ -229,8 +229,8 @@ function alpacaInput({ input, context }: RowObject, reading: Reading): string | 
   return isGiven ? input : "";
 }
 
-/** Puts earlier turns in front: pairs of question and answer as in LLaMA-Factory, or messages. A
- * text is some other kind of history and is not sent. */
+/** Puts earlier turns in front: pairs of question and answer as in LLaMA-Factory, or messages. A text is some
+ * other kind of history and is not sent. */
 function withHistory(
   prompt: Message[] | RowProblem,
   { history }: RowObject,

@@ -172,15 +172,14 @@ function promptHint(row: Fields): string {
   return named === "" ? header : `${named}, or ${header}`;
 }
 
-/** Whether the name of a field is rather a value, as where a table has no header: a sentence, or
- * six words. It may be as long as a document. */
+/** Whether the name of a field is rather a value, as where a table has no header: a sentence, or six words. It may be
+ * as long as a document. */
 function isNoName(name: string): boolean {
   const words = name.trim().split(/\s+/, 6);
   return words.length === 6 || (words.length > 1 && /[.?!]["')]*$/.test(words.at(-1)!));
 }
 
-/** Advice for rows that hold a conversation in an object, a list of texts, or one message of a
- * tree. */
+/** Advice for rows that hold a conversation in an object, a list of texts, or one message of a tree. */
 function insideHint(row: Fields): string {
   for (const [name, value] of Object.entries(row)) {
     if (/^(?:params|request|modelInput)$/.test(name)) continue;
@@ -235,9 +234,7 @@ function batchHint({ params, request, modelInput, contents, input, instructions 
   return "";
 }
 
-/**
- * Advice for an object or a list in the place of a prompt: OpenAssistant's trees, PRM800K, BFCL.
- */
+/** Advice for an object or a list in the place of a prompt: OpenAssistant's trees, PRM800K, BFCL. */
 export function fieldInside(name: string, value: unknown): string {
   if (typeof value !== "object" || value === null) return "";
   if (Array.isArray(value)) {
@@ -304,9 +301,7 @@ function jqPath(name: string): string {
   return `.[${JSON.stringify(name)}]`;
 }
 
-/**
- * Quoted for POSIX shells: names come from files of anyone, and the advice is there to be pasted.
- */
+/** Quoted for POSIX shells: names come from files of anyone, and the advice is there to be pasted. */
 function word(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

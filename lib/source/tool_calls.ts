@@ -219,8 +219,8 @@ const TYPES: ReadonlyMap<string, string> = new Map([
   ["dict", "object"],
 ]);
 
-/** Makes a JSON schema of parameters that are listed by name with Python types, as xLAM and APIGen
- * have them: `{"x":{"type":"int, optional","description":…}}`. */
+/** Makes a JSON schema of parameters that are listed by name with Python types, as xLAM and APIGen have them:
+ * `{"x":{"type":"int, optional","description":…}}`. */
 function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
   // Anthropic's name for it.
   if (isObject(tool.input_schema) && !has(tool.parameters)) {

@@ -1,6 +1,5 @@
 /**
- * Conversations as one text, which datasets hold in place of messages. An old answer at their end
- * must never be sent.
+ * Conversations as one text, which datasets hold in place of messages. An old answer at their end must never be sent.
  *
  * @module
  */
@@ -11,8 +10,7 @@ import { RowProblem } from "./problem.ts";
 
 const SPEAKER = /(?:^|\n\n)(Human|Assistant):[ \n]?/;
 
-/** The turns of a text such as `\n\nHuman: …\n\nAssistant: …`, as HH-RLHF has them; undefined for
- * any other text. */
+/** The turns of a text such as `\n\nHuman: …\n\nAssistant: …`, as HH-RLHF has them; undefined for any other text. */
 export function turnsOfTranscript(text: string): unknown[] | undefined {
   const [start, ...parts] = text.trimStart().split(SPEAKER);
   if (start !== "" || parts[0] !== "Human") return undefined;
@@ -29,11 +27,8 @@ const TURN = /\n?<extra_id_1>(User|Assistant)\n/;
 
 const SYSTEM = /^<extra_id_0>System\n/;
 
-/**
- * The turns of a prompt of HelpSteer, whose first one, the user's, has no mark, up to the last one
- * of the user; undefined for any other text. SteerLM begins the same format with a system message,
- * or with a mark.
- */
+/** The turns of a prompt of HelpSteer, whose first one, the user's, has no mark, up to the last one of the user;
+ * undefined for any other text. SteerLM begins the same format with a system message, or with a mark. */
 export function turnsOfHelpSteer(text: string): Message[] | undefined {
   if (!text.includes(TURN_MARK)) return undefined;
   const [first, ...parts] = text.split(TURN);
@@ -48,8 +43,7 @@ export function turnsOfHelpSteer(text: string): Message[] | undefined {
   return turns.some(({ role }) => role === "user") ? turns : undefined;
 }
 
-/** Chat templates and the like: how their texts begin, what precedes an answer, and what precedes
- * another turn. */
+/** Chat templates and the like: how their texts begin, what precedes an answer, and what precedes another turn. */
 const FORMATS: readonly (readonly [begins: RegExp, answer: string, turn: string])[] = [
   [/^<\|im_start\|>/, "<|im_start|>assistant", "<|im_start|>"],
   [
@@ -76,13 +70,11 @@ const FORMATS: readonly (readonly [begins: RegExp, answer: string, turn: string]
 const MAY_BEGIN =
   /^\s*(?:<|\[INST\]|### [HI]|Below is an i|Human:|User:|USER:|A chat b|The conversation b)/;
 const FIRST_TOKEN = /^\s*(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sentence｜>)?\s*/;
-/** What may follow without an answer: an end token, or the tag with which templates begin a
- * reasoning. */
+/** What may follow without an answer: an end token, or the tag with which templates begin a reasoning. */
 const NO_ANSWER =
   /^\s*(?:<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<\|endoftext\|>|<end_of_turn>|<｜end▁of▁sentence｜>|<\|END_OF_TURN_TOKEN\|>|<\/s>|<think>)?\s*$/;
 
-/** The problem of a text that holds a whole conversation, with an answer at its end; undefined for
- * any other. */
+/** The problem of a text that holds a whole conversation, with an answer at its end; undefined for any other. */
 export function oldAnswerIn(text: string, field: string): RowProblem | undefined {
   if (!MAY_BEGIN.test(text)) return undefined;
   const own = text.replace(FIRST_TOKEN, "");

@@ -127,15 +127,12 @@ function header({ name }: Pick<ShardJob, "name">, options: SlurmOptions): string
   return ["#!/bin/bash", ...lines].join("\n");
 }
 
-/**
- * The file of a task's output: `name` is a pattern of Slurm, in which `%` of the folder is `%%`.
- */
+/** The file of a task's output: `name` is a pattern of Slurm, in which `%` of the folder is `%%`. */
 function logOf({ logs }: SlurmOptions, name: string): string {
   return directive("output", `${logs.replaceAll("%", "%%")}/${name}.log`);
 }
 
-/** A directive. Outside of quotes, sbatch splits the value at spaces; a backslash always escapes
- * (tried on 22.05). */
+/** A directive. Outside of quotes, sbatch splits the value at spaces; a backslash always escapes (tried on 22.05). */
 function directive(key: string, value: string): string {
   const isPlain = /^[\w%+,./:=@-]*$/.test(value);
   const quoted = isPlain ? value : `"${value.replace(/[\\"]/g, "\\$&")}"`;

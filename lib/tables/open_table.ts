@@ -1,6 +1,6 @@
 /**
- * Opens a table by its file name: format, compression, and the writer for it. Tables as text (JSON
- * Lines, JSON, CSV) are written here; what writes Parquet is loaded when it is used.
+ * Opens a table by its file name: format, compression, and the writer for it. Tables as text (JSON Lines, JSON, CSV)
+ * are written here; what writes Parquet is loaded when it is used.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * What a run has spent, and whether it may spend more.
  *
- * Spending ends as soon as a limit is reached, not before: what is in flight then is still paid
- * for, so a run costs its limit and the answers in flight at most.
+ * Spending ends as soon as a limit is reached, not before: what is in flight then is still paid for, so
+ * a run costs its limit and the answers in flight at most.
  *
  * @module
  */
@@ -24,8 +24,8 @@ export interface BudgetOptions {
   maxCompletionTokens?: number;
 }
 
-/** Answers without a token count that halt the run, if they are also the majority: no limit can be
- * enforced then. */
+/** Answers without a token count that halt the run, if they are also the majority: no limit can be enforced
+ * then. */
 const UNCOUNTED_ANSWERS = 10;
 
 /**

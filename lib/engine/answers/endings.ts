@@ -1,7 +1,6 @@
 /**
- * How an answer ended: complete, cut off at a limit, filtered, or refused by the model, by the
- * finish reasons and the fields of known servers. Also the token limit of a request, and the next
- * higher one.
+ * How an answer ended: complete, cut off at a limit, filtered, or refused by the model, by the finish reasons
+ * and the fields of known servers. Also the token limit of a request, and the next higher one.
  *
  * @module
  */
@@ -24,11 +23,9 @@ export type Ending = "whole" | "limit" | "context" | "filter" | "broken" | "unkn
 /** The word of `acceptEndings` for answers without a finish reason. */
 export const NO_REASON = "none";
 
-/**
- * Finish reasons by their meaning. Most servers use those of OpenAI; the others are the words of
- * Anthropic, Gemini, Cohere, Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio,
- * Zhipu, DeepSeek, Baidu, AI21 and OpenAI's Responses API, which gateways pass on.
- */
+/** Finish reasons by their meaning. Most servers use those of OpenAI; the others are the words of Anthropic,
+ * Gemini, Cohere, Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio, Zhipu, DeepSeek, Baidu,
+ * AI21 and OpenAI's Responses API, which gateways pass on. */
 const WORDS: Readonly<Record<Exclude<Ending, "unknown" | "none">, string>> = {
   whole: `stop stopped tool_calls tool_call tool_use function_call function_calls end_turn end
     stop_sequence stop_sequence_reached stop_string_found stop_token stop_token_reached eos eos_token
@@ -127,8 +124,7 @@ export function checkEndings(words: readonly string[]): void {
   }
 }
 
-/** Whether an answer has as many tokens as its limit allows: it was cut off then, whatever its
- * finish reason. */
+/** Whether an answer has as many tokens as its limit allows: it was cut off then, whatever its finish reason. */
 function hasMetLimit({ usage }: Completion, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0;
   return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;
@@ -140,8 +136,7 @@ function keyOf(word: string): string {
   return word.toLowerCase().replace(/^\s*finish_?reason[._]/, "").replace(/[^\p{L}\p{N}]/gu, "");
 }
 
-/** The characters of an answer that are searched: a refusal comes first, and a long answer may
- * mention one. */
+/** The characters of an answer that are searched: a refusal comes first, and a long answer may mention one. */
 const START = 200;
 
 const PHRASES: readonly RegExp[] = [
@@ -224,8 +219,8 @@ export function escalated(
   return raised > completionTokens ? { ...params, max_tokens: raised } : undefined;
 }
 
-/** Parameters whose token limit is `tokens` at least: lower ones are raised, and `max_tokens` is
- * set where there is none. `params` itself where nothing changes. */
+/** Parameters whose token limit is `tokens` at least: lower ones are raised, and `max_tokens` is set where
+ * there is none. `params` itself where nothing changes. */
 export function withTokenLimit(params: Params, tokens: number): Params {
   const changed: Record<string, unknown> = {};
   for (const name of LIMIT_NAMES) {
@@ -236,8 +231,8 @@ export function withTokenLimit(params: Params, tokens: number): Params {
   return Object.keys(changed).length === 0 ? params : { ...params, ...changed };
 }
 
-/** A limit given as a number, as `JSON.rawJSON`, or as text, which vLLM accepts as well; undefined
- * if it is none. */
+/** A limit given as a number, as `JSON.rawJSON`, or as text, which vLLM accepts as well; undefined if it is
+ * none. */
 function tokensOf(params: Params, name: string): number | undefined {
   const value = Object.hasOwn(params, name) ? params[name] : undefined;
   const raw = (value as { readonly rawJSON?: unknown } | null | undefined)?.rawJSON;

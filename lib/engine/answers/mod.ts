@@ -1,8 +1,7 @@
 /**
  * Which answers are kept, and what they cost.
  *
- * In: a completion. Out: keep, send again, or fail. Nothing here sends a request or looks at the
- * clock.
+ * In: a completion. Out: keep, send again, or fail. Nothing here sends a request or looks at the clock.
  *
  * @module
  */

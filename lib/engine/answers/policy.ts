@@ -19,16 +19,16 @@ import {
   withTokenLimit,
 } from "./endings.ts";
 
-/** What becomes of an answer that hit the token limit or a filter: a failure, an answer, or (at the
- * token limit) another attempt with twice the limit. */
+/** What becomes of an answer that hit the token limit or a filter: a failure, an answer, or (at the token
+ * limit) another attempt with twice the limit. */
 export type OnTruncated = "error" | "keep" | "escalate";
 
 /** Why an answer is not kept, and what follows. */
 export interface Rejection {
   /** Why. */
   readonly failure: Failure;
-  /** The row has failed, or is sent again: for another answer, for a longer one, or (`repeat`)
-   * because the run had to end before its answer was checked. */
+  /** The row has failed, or is sent again: for another answer, for a longer one, or (`repeat`) because the run
+   * had to end before its answer was checked. */
   readonly follow: "fail" | "resample" | "escalate" | "repeat";
   /** The parameters of the next attempt; undefined if the row has failed. */
   readonly params: Params | undefined;
@@ -55,8 +55,8 @@ export interface AnswerPolicyOptions {
   readonly params: Params;
 }
 
-/** Whether a teacher returned a completion at all. A custom teacher without types may return
- * anything, and may leave the text out. */
+/** Whether a teacher returned a completion at all. A custom teacher without types may return anything, and may
+ * leave the text out. */
 export function isCompletion(value: unknown): value is Completion {
   if (typeof value !== "object" || value === null) return false;
   const { response } = value as { response?: unknown };
@@ -64,9 +64,9 @@ export function isCompletion(value: unknown): value is Completion {
 }
 
 /**
- * Judges completions in this order: did the answer end, was it cut off, is it empty, does it
- * refuse, does it pass the checks. The first reason rejects it. A tool call is an answer. Answers
- * that were cut off and are kept (`keep`) have to pass the checks like all others.
+ * Judges completions in this order: did the answer end, was it cut off, is it empty, does it refuse, does it
+ * pass the checks. The first reason rejects it. A tool call is an answer. Answers that were cut off and are
+ * kept (`keep`) have to pass the checks like all others.
  */
 export class AnswerPolicy {
   readonly #options: AnswerPolicyOptions;
@@ -125,8 +125,8 @@ export class AnswerPolicy {
   }
 
   /**
-   * The parameters of a row that an earlier run left pending, within the settings of this run: the
-   * token limit is raised only if answers are escalated, up to the highest limit.
+   * The parameters of a row that an earlier run left pending, within the settings of this run: the token limit
+   * is raised only if answers are escalated, up to the highest limit.
    *
    * @param row The row.
    * @param params The parameters of its first attempt.
@@ -227,8 +227,10 @@ const EMPTY = "The answer holds neither text nor a tool call";
 /** How an answer ended that is cut off for a known reason. */
 type CutOff = "limit" | "context" | "filter";
 
-/** The error of an attempt whose answer the teacher did not finish, did not mark as complete, or
- * did not begin: its row is sent again. Undefined for all other answers. */
+/**
+ * The error of an attempt whose answer the teacher did not finish, did not mark as complete, or did not begin:
+ * its row is sent again. Undefined for all other answers.
+ */
 export function unfinished(completion: Completion, ending: Ending): TeacherError | undefined {
   if (ending === "whole" && isNothing(completion)) {
     return new TeacherError(`${EMPTY}, and the teacher counted no token of it`, {
@@ -261,8 +263,8 @@ function hasContent({ response, toolCalls }: Completion): boolean {
   return /\S/.test(response ?? "") || (toolCalls?.length ?? 0) > 0;
 }
 
-/** Whether the answer is empty and no token was counted: from gateways whose upstream has failed
- * (Ollama's cloud, LiteLLM, which counts nothing in such a stream), and sometimes from Gemini. */
+/** Whether the answer is empty and no token was counted: from gateways whose upstream has failed (Ollama's
+ * cloud, LiteLLM, which counts nothing in such a stream), and sometimes from Gemini. */
 function isNothing(completion: Completion): boolean {
   const { usage } = completion;
   return (usage === null || usage?.completionTokens === 0) && !hasContent(completion) &&

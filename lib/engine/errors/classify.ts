@@ -1,6 +1,6 @@
 /**
- * What an error means: the one place that decides whether an attempt is repeated, whether its row
- * has failed, or whether no row can be answered until the user does something.
+ * What an error means: the one place that decides whether an attempt is repeated, whether its row has failed,
+ * or whether no row can be answered until the user does something.
  *
  * `docs/errors.md` describes each case.
  *
@@ -43,8 +43,7 @@ export type FailureReaction = "retry" | "fail" | "halt";
  * - `load`: the teacher has too much to do (429, 503, 529)
  * - `unreachable`: no connection could be made, nothing was sent
  * - `timeout`: a deadline passed
- * - `adjusted`: the teacher refused a field that was added for the user, and requests leave it out
- *   from now on
+ * - `adjusted`: the teacher refused a field that was added for the user, and requests leave it out from now on
  * - `fault`: something broke (500, 502, 504, 408, 409, cut connections, half answers)
  * - `ending`: there is an answer, but nothing says that the teacher finished it
  */
@@ -64,19 +63,17 @@ export interface Classification {
   readonly action: FailureReaction;
   /** Why. */
   readonly cause: FailureCause;
-  /** How long the teacher asks to wait, in milliseconds. @default undefined: it says nothing of
-   * that */
+  /** How long the teacher asks to wait, in milliseconds. @default undefined: it says nothing of that */
   readonly retryAfterMs?: number;
   /** Whether the teacher says that a limit is used up: no other row is sent to it until then.
    * @default false */
   readonly isExhausted?: boolean;
   /** For halts: what the user can do, a sentence without a final period. */
   readonly advice?: string;
-  /** Whether the model's name is the cause: a row that names its own model fails alone. @default
-   * false */
+  /** Whether the model's name is the cause: a row that names its own model fails alone. @default false */
   readonly isAboutModel?: boolean;
-  /** Whether something other than a teacher answers, surely or probably. Counts only if nothing
-   * else has ever answered there. */
+  /** Whether something other than a teacher answers, surely or probably. Counts only if nothing else has
+   * ever answered there. */
   readonly isOtherServer?: "certainly" | "probably";
 }
 
@@ -137,14 +134,14 @@ const BY_CODE: Readonly<Record<CodeCause, Classification>> = {
 const WRONG_ADDRESS = new Set([404, 405, 410, 426, 511]);
 /** 498 is Groq's word for a flex tier without capacity, 529 Anthropic's for overload. */
 const LOAD = new Set([429, 498, 503, 529]);
-/** 424 is used by TGI and Bedrock when generating failed, 499 by Groq when it gave up, 444 by nginx
- * for a connection that it closed. */
+/** 424 is used by TGI and Bedrock when generating failed, 499 by Groq when it gave up, 444 by nginx for a
+ * connection that it closed. */
 const FAULTS = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
 /** Another attempt cannot help: not implemented, another version of HTTP. */
 const HOPELESS = new Set([501, 505]);
 
-/** Answers of status 200 that hold neither a completion nor an error. A page where a completion
- * should be comes from another server, or from a portal in between. */
+/** Answers of status 200 that hold neither a completion nor an error. A page where a completion should be comes
+ * from another server, or from a portal in between. */
 const BROKEN_ANSWERS: ReadonlyMap<string, Classification> = new Map([
   ["broken_answer", FAULT],
   ["web_page", { ...FAULT, isOtherServer: "certainly" }],
@@ -154,15 +151,13 @@ const BROKEN_ANSWERS: ReadonlyMap<string, Classification> = new Map([
 /** A port of another protocol (gRPC, a database). */
 const NO_HTTP: Classification = { ...FAULT, isOtherServer: "certainly" };
 
-/** LM Studio answers requests for paths that it does not have with status 200 and a text of its
- * own. */
+/** LM Studio answers requests for paths that it does not have with status 200 and a text of its own. */
 const UNKNOWN_WORDS: Classification = { ...FAULT, isOtherServer: "probably" };
 
 /**
- * Classifies an error. What its thrower says explicitly (`error.retryable`, the header
- * `x-should-retry`) is obeyed, as the OpenAI SDKs do, unless another attempt is useless: what the
- * user has to fix halts anyway, except for a 429 that is said to pass. A teacher that `hasAnswered`
- * is waited for while its certificate is renewed.
+ * Classifies an error. What its thrower says explicitly (`error.retryable`, the header `x-should-retry`) is obeyed, as
+ * the OpenAI SDKs do, unless another attempt is useless: what the user has to fix halts anyway, except for a 429 that
+ * is said to pass. A teacher that `hasAnswered` is waited for while its certificate is renewed.
  */
 export function classify(error: TeacherError, hasAnswered = false): Classification {
   if (error.isAdjusted) return ADJUSTED;
@@ -177,8 +172,8 @@ export function classify(error: TeacherError, hasAnswered = false): Classificati
   }
   if (!error.retryable) return FAIL;
   if (verdict.action !== "fail") return verdict;
-  // An error in an answer of status 200 is called retryable only because its text may say nothing
-  // that is known.
+  // An error in an answer of status 200 is called retryable only because its text may say nothing that is
+  // known.
   const isStated = error.status !== undefined && error.status < 300;
   if (isStated) return isAboutRow(error) ? verdict : UNKNOWN_WORDS;
   return FAULT;
@@ -223,8 +218,7 @@ function ofCode(error: TeacherError): Classification | undefined {
   return BY_CODE[cause];
 }
 
-/** An error without a status of its own: from a custom teacher, or stated in an answer of status
- * 2xx. */
+/** An error without a status of its own: from a custom teacher, or stated in an answer of status 2xx. */
 function ofWords(error: TeacherError): Classification {
   const known = ofCode(error);
   if (known !== undefined) return known;
@@ -247,8 +241,7 @@ function ofStatedError(error: TeacherError): Classification {
   if (aboutLoad(message)) return load(error);
   if (error.isRelayed || aboutFault(message)) return FAULT;
   if (aboutPath(message)) return ADDRESS;
-  // A teacher that rejects a row for a reason sends an error status, or says what is wrong with the
-  // row.
+  // A teacher that rejects a row for a reason sends an error status, or says what is wrong with the row.
   return aboutRequest(message, code) ? FAIL : UNKNOWN_WORDS;
 }
 
@@ -281,8 +274,8 @@ function ofClientError(error: TeacherError, status: number): Classification {
   return WRONG_ADDRESS.has(status) && !aboutFile(message) ? ADDRESS : FAIL;
 }
 
-/** The 4xx of a provider behind a router. Its key, its paths and its faults are not ours: another
- * attempt may reach another provider, or the same one in a better state. */
+/** The 4xx of a provider behind a router. Its key, its paths and its faults are not ours: another attempt may
+ * reach another provider, or the same one in a better state. */
 function ofRelayed({ message, code, status }: TeacherError): Classification {
   if (isFiltered(message, code)) return FAIL;
   if (aboutModel(message)) return MODEL;

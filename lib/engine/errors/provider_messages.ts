@@ -1,9 +1,9 @@
 /**
- * The codes and messages by which teachers say what no status says: that the account has no money
- * left, that there is no such model, that one prompt was filtered, that a request can never fit.
+ * The codes and messages by which teachers say what no status says: that the account has no money left, that
+ * there is no such model, that one prompt was filtered, that a request can never fit.
  *
- * They come from the documentation of providers and from reports of their users; most have an
- * example in `tests/engine/errors/classify_cases.ts`.
+ * They come from the documentation of providers and from reports of their users; most
+ * have an example in `tests/engine/errors/classify_cases.ts`.
  *
  * @module
  */
@@ -87,8 +87,10 @@ export function codeCause(code: string | undefined): CodeCause | undefined {
   return code === undefined ? undefined : CAUSES.get(code.toLowerCase());
 }
 
-/** How much of a message is searched. Servers that quote the request do so after their own words,
- * and a prompt may mention money and models. */
+/**
+ * How much of a message is searched. Servers that quote the request do so after their own words, and a prompt
+ * may mention money and models.
+ */
 const OWN_WORDS = 250;
 /** Where vLLM and others begin to quote the request. */
 const QUOTED = /input_value|['"]input['"]/;
@@ -128,8 +130,8 @@ export function aboutLoad(message: string): boolean {
   );
 }
 
-/** That something broke, in an answer whose status blames the request: LM Studio, and gateways that
- * pass on what their upstream says. Parameters may have names such as `timeout`. */
+/** That something broke, in an answer whose status blames the request: LM Studio, and gateways that pass on
+ * what their upstream says. Parameters may have names such as `timeout`. */
 export function aboutCrash(message: string): boolean {
   return says(
     message,

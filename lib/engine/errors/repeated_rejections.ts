@@ -1,6 +1,6 @@
 /**
- * Rejections and answers that repeat: they show whether the rows or their teacher are the cause.
- * Also the reason for which a teacher is halted.
+ * Rejections and answers that repeat: they show whether the rows or their teacher are the cause. Also the
+ * reason for which a teacher is halted.
  *
  * @module
  */
@@ -18,12 +18,10 @@ const LATER_LIMIT = 20;
 
 /** Settings of `RepeatedRejections`. */
 export interface RepeatedRejectionsOptions {
-  /**
-   * Whether key, model and parameters are known to be right: then a few rejections prove nothing.
-   */
+  /** Whether key, model and parameters are known to be right: then a few rejections prove nothing. */
   readonly isProven: boolean;
-  /** Whether rows are held back until the cause is known. If a consumer waits for them they are
-   * not, but they still count. */
+  /** Whether rows are held back until the cause is known. If a consumer waits for them they are not, but
+   * they still count. */
   readonly holds: boolean;
 }
 
@@ -36,9 +34,8 @@ export interface RejectedRow {
 }
 
 /**
- * Holds back the failures of rows that one teacher rejected alike until it is known whether the
- * rows are the cause. If they are not, none of them has failed: they go to another teacher or stay
- * pending.
+ * Holds back the failures of rows that one teacher rejected alike until it is known whether the rows are the
+ * cause. If they are not, none of them has failed: they go to another teacher or stay pending.
  */
 export class RepeatedRejections {
   readonly #options: RepeatedRejectionsOptions;
@@ -65,8 +62,8 @@ export class RepeatedRejections {
     return this.#isConclusive;
   }
 
-  /** Adds a rejected row. Returns the outcomes of rows that have failed: rows that were rejected in
-   * other words before, or this one where none are held. */
+  /** Adds a rejected row. Returns the outcomes of rows that have failed: rows that were rejected in other words
+   * before, or this one where none are held. */
   add(rejected: RejectedRow): Outcome[] {
     const { outcome } = rejected;
     const words = `${outcome.failure.status} ${outcome.failure.message.replace(LONG_ID, "")}`;
@@ -80,15 +77,13 @@ export class RepeatedRejections {
     return cleared;
   }
 
-  /** A row has succeeded: returns the outcomes of the rows that were held, which were the cause
-   * themselves. */
+  /** A row has succeeded: returns the outcomes of the rows that were held, which were the cause themselves. */
   succeeded(): Outcome[] {
     this.#limit = LATER_LIMIT;
     return this.#sources.size === 0 ? NONE : this.clear();
   }
 
-  /** Returns the outcomes of the rows that are held; none once it is known that they are not the
-   * cause. */
+  /** Returns the outcomes of the rows that are held; none once it is known that they are not the cause. */
   clear(): Outcome[] {
     if (this.#isConclusive) return NONE;
     this.#sources.clear();
@@ -125,9 +120,7 @@ export interface RepeatedAnswersOptions {
 /** Counts the rows of one teacher that had answers of one bad kind since its last good answer. */
 export class RepeatedAnswers {
   readonly #options: RepeatedAnswersOptions;
-  /**
-   * How often each row had such an answer, by its source: the samples of one row count together.
-   */
+  /** How often each row had such an answer, by its source: the samples of one row count together. */
   readonly #times = new Map<string, number>();
   #held: RejectedRow[] = [];
   #count = 0;
@@ -175,8 +168,7 @@ export class RepeatedAnswers {
     this.#count = 0;
   }
 
-  /** Returns the outcomes of the rows that are held; none once it is known that they are not the
-   * cause. */
+  /** Returns the outcomes of the rows that are held; none once it is known that they are not the cause. */
   clear(): Outcome[] {
     return this.#isConclusive || this.#held.length === 0
       ? NONE

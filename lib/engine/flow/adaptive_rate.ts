@@ -1,14 +1,12 @@
 /**
- * The rate that a teacher accepts, learned from its refusals. Where answers come within
- * milliseconds, a limit of attempts in flight cannot hold a rate: a single lane sends hundreds a
- * second.
+ * The rate that a teacher accepts, learned from its refusals. Where answers come within milliseconds, a limit
+ * of attempts in flight cannot hold a rate: a single lane sends hundreds a second.
  *
- * It follows the client-side rate limiting of the adaptive retry mode of the AWS SDKs: after a
- * refusal the rate is reduced below what was accepted, then it grows along the curve of CUBIC. Two
- * things differ. What is accepted is what was sent and not refused, because answers may take
- * minutes and refusals come at once. And a rate that was reduced before there was anything to
- * measure is a guess: the search for the right one halves it after refusals and doubles it each
- * second.
+ * It follows the client-side rate limiting of the adaptive retry mode of the AWS SDKs: after a refusal
+ * the rate is reduced below what was accepted, then it grows along the curve of CUBIC. Two things differ.
+ * What is accepted is what was sent and not refused, because answers may take minutes and refusals come
+ * at once. And a rate that was reduced before there was anything to measure is a guess: the search for the
+ * right one halves it after refusals and doubles it each second.
  *
  * @module
  */
@@ -33,17 +31,17 @@ const LEAST_PER_S = 0.2;
 /** The rate before the first refusal counts as at least this many requests a second. */
 const FIRST_PER_S = 100;
 
-/** The share of a suspected rate at which growth levels off: some limits refuse half of what is
- * sent as soon as it is a little too much. */
+/** The share of a suspected rate at which growth levels off: some limits refuse half of what is sent as soon as
+ * it is a little too much. */
 const BELOW_SUSPECTED = 0.95;
 /** The same as a multiple of the reduced rate, at most. */
 const MOST_ABOVE = 2;
 
-/** Beyond the rate before a decrease, growth is as fast as after a decrease by this share: where
- * the teacher accepts several times as much, the curve of a small decrease would need a minute. */
+/** Beyond the rate before a decrease, growth is as fast as after a decrease by this share: where the teacher
+ * accepts several times as much, the curve of a small decrease would need a minute. */
 const BEYOND = 0.5;
-/** That applies from this rate on, in requests a second: at lower ones, refusals show too late that
- * the rate is too high. */
+/** That applies from this rate on, in requests a second: at lower ones, refusals show too late that the rate is
+ * too high. */
 const BEYOND_FROM_PER_S = 10;
 
 /** A guess was not too high if nothing is refused for this time, in milliseconds. */
@@ -75,8 +73,7 @@ export class AdaptiveRate {
   #perSecond = Infinity;
   #decreasedAt = -Infinity;
   #isGuess = false;
-  /** The rate when a trial began to find out whether it is too high; 0: it was not what limited
-   * sending. */
+  /** The rate when a trial began to find out whether it is too high; 0: it was not what limited sending. */
   #suspected = 0;
   #decreasedTo = Infinity;
   #sentSinceDecrease = 0;
@@ -115,8 +112,8 @@ export class AdaptiveRate {
     this.#bucket?.take(-1, now);
   }
 
-  /** An attempt that was sent at `startedAt` was refused because of the rate; `isExcess`: beyond
-   * the share that the teacher always refuses. */
+  /** An attempt that was sent at `startedAt` was refused because of the rate; `isExcess`: beyond the share that
+   * the teacher always refuses. */
   refused(startedAt: number, now: number, isExcess: boolean): void {
     this.#refused.add(now);
     // Sent at the previous rate: the decrease could not affect it.
@@ -143,10 +140,8 @@ export class AdaptiveRate {
     this.#suspected = isSuspected ? this.#perSecond : 0;
   }
 
-  /**
-   * Reduces the rate to `perSecond`, because a trial has shown that too much is sent.
-   * `isRateAlone`: nothing else is reduced, so growth levels off below the rate that was suspected.
-   */
+  /** Reduces the rate to `perSecond`, because a trial has shown that too much is sent. `isRateAlone`: nothing
+   * else is reduced, so growth levels off below the rate that was suspected. */
   decrease(perSecond: number, isRateAlone: boolean, now: number): void {
     const rate = Math.max(LEAST_PER_S, perSecond);
     const suspected = isRateAlone ? BELOW_SUSPECTED * this.#suspected : 0;
@@ -163,13 +158,12 @@ export class AdaptiveRate {
     this.#decreasedTo = this.#perSecond = rate;
     if (this.#bucket === undefined) this.#bucket = new TokenBucket(rate, now);
     else this.#bucket.setRate(rate, now);
-    // Else the burst that the previous rate allowed is refused too, and reduces the rate once for
-    // each attempt.
+    // Else the burst that the previous rate allowed is refused too, and reduces the rate once for each attempt.
     this.#bucket.drain(now);
   }
 
-  /** Whether the accepted rate is not known: at the start, while a guess is still refused at once,
-   * and where nothing was accepted since the last decrease. */
+  /** Whether the accepted rate is not known: at the start, while a guess is still refused at once, and where
+   * nothing was accepted since the last decrease. */
   #knowsLittle(now: number): boolean {
     if (!this.isBound) return !this.#sent.isSteady(now);
     return this.#sentSinceDecrease <= 1 || this.#isGuess && now - this.#decreasedAt < CONFIRM_MS;

@@ -1,21 +1,19 @@
 /**
- * Circuit breaker for one teacher: detects outages. While the teacher is down it is probed, and
- * failures do not count against rows.
+ * Circuit breaker for one teacher: detects outages. While the teacher is down it is probed, and failures do
+ * not count against rows.
  *
  * @module
  */
 
 import type { Classification } from "../errors/mod.ts";
 
-/**
- * Failed rows that count as an outage where hardly anything sent since then is answered. A row that
- * had failed before, while others were answered, may itself be the cause. It does not count, or the
- * last rows of a run would look like an outage.
- */
+/** Failed rows that count as an outage where hardly anything sent since then is answered. A row that had failed
+ * before, while others were answered, may itself be the cause. It does not count, or the last rows of a run
+ * would look like an outage. */
 const ROWS_FOR_OUTAGE = 10;
 
-/** How long they have to fail, in milliseconds: with a thousand in flight of which half fail, ten
- * in a row are chance. */
+/** How long they have to fail, in milliseconds: with a thousand in flight of which half fail, ten in a row are
+ * chance. */
 const FAULTS_ALONE_MS = 300;
 
 /** The share of attempts that have to fail. */
@@ -39,11 +37,9 @@ const PROBE_CAP_MS = 15_000;
 /** The growth of the wait after each probe. */
 const PROBE_GROWTH = 1.5;
 
-/**
- * The time, in milliseconds, after which failures count against rows again. New rows are sent
- * first, so by then these are the last rows of the run, which may break the teacher on each
- * attempt. Without this the run would never end.
- */
+/** The time, in milliseconds, after which failures count against rows again. New rows are sent first, so by
+ * then these are the last rows of the run, which may break the teacher on each attempt. Without this the run
+ * would never end. */
 const PATIENCE_MS = 15 * 60_000;
 
 /** Dependencies of `CircuitBreaker`. */
@@ -59,8 +55,8 @@ export class CircuitBreaker {
   readonly #options: CircuitBreakerOptions;
   /** Failures since the last answer. */
   readonly #silence = new Streak();
-  /** Failures since the last answer to an attempt that was made after the first of them: answers to
-   * older ones say little about a teacher that has begun to refuse. */
+  /** Failures since the last answer to an attempt that was made after the first of them: answers to older ones
+   * say little about a teacher that has begun to refuse. */
   readonly #trouble = new Streak();
   /** Attempts made since the first failure of that streak, and how many of them have failed. */
   #made = 0;
@@ -94,8 +90,7 @@ export class CircuitBreaker {
     this.#probeBy = at;
   }
 
-  /** An attempt is made. While the teacher is down it is a probe: the next one has to wait, longer
-   * each time. */
+  /** An attempt is made. While the teacher is down it is a probe: the next one has to wait, longer each time. */
   sent(): void {
     this.#made++;
     if (this.#probeBy < Infinity && this.#options.now() >= this.#probeBy) this.#probeBy = Infinity;
@@ -108,8 +103,8 @@ export class CircuitBreaker {
     if (this.isDown) this.#probeAt = this.#options.now();
   }
 
-  /** The teacher has responded, to an attempt made at `startedAt`, with no sign of trouble. Returns
-   * whether it was down until now. */
+  /** The teacher has responded, to an attempt made at `startedAt`, with no sign of trouble. Returns whether it
+   * was down until now. */
   answered(startedAt: number): boolean {
     if (this.#downSince !== undefined && startedAt < this.#downSince) {
       // The teacher may be up again, and this attempt has freed a place.
@@ -124,8 +119,8 @@ export class CircuitBreaker {
     return wasDown;
   }
 
-  /** An attempt made at `startedAt` failed. `isFirst`: nothing has counted against its row until
-   * now. Returns whether this failure does. */
+  /** An attempt made at `startedAt` failed. `isFirst`: nothing has counted against its row until now. Returns
+   * whether this failure does. */
   failed(cause: Classification["cause"], startedAt: number, isFirst: boolean): boolean {
     const now = this.#options.now();
     if (this.#downSince !== undefined) {

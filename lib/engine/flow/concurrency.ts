@@ -1,9 +1,9 @@
 /**
  * How many attempts may be in flight at one teacher.
  *
- * The limit is the lowest of three: how far a careful start has come, how far the limit has grown
- * since it was last reduced (`rate_parts.ts`), and the ceiling or, where the limit explores, the
- * number with the highest throughput (`hill_climb.ts`).
+ * The limit is the lowest of three: how far a careful start has come, how far the limit has grown since it
+ * was last reduced (`rate_parts.ts`), and the ceiling or, where the limit explores, the number with the
+ * highest throughput (`hill_climb.ts`).
  *
  * @module
  */
@@ -15,8 +15,7 @@ import { CubicGrowth, RECOVERY_MS } from "./rate_parts.ts";
 export interface ConcurrencyLimitOptions {
   /** The most attempts in flight, whatever the teacher accepts: 1 or more. */
   readonly ceiling: number;
-  /** Whether the limit searches, from 32 up to the ceiling, for the number with the highest
-   * throughput. */
+  /** Whether the limit searches, from 32 up to the ceiling, for the number with the highest throughput. */
   readonly isExploring: boolean;
   /** Whether it starts at 1. It starts at the ceiling otherwise, or at 32 when it explores. */
   readonly isCareful: boolean;
@@ -46,32 +45,26 @@ export interface LimitPressure {
   readonly isRun?: boolean;
 }
 
-/** The factor of a decrease: CUBIC's 0.7 would leave too much idle at a teacher whose refusals cost
- * next to nothing. */
+/** The factor of a decrease: CUBIC's 0.7 would leave too much idle at a teacher whose refusals cost next to
+ * nothing. */
 const DECREASE = 0.85;
 /** Less than this part of what was in flight says nothing about what is accepted. */
 const LEAST_SHRUNK = 0.1;
-/** Attempts made this soon after a decrease, in milliseconds, still meet the crowd that was
- * refused. */
+/** Attempts made this soon after a decrease, in milliseconds, still meet the crowd that was refused. */
 const BURST_MS = 100;
-/**
- * A careful start that is refused continues from a lower limit: it doubles in one step, which may
- * be too much for a teacher with a rate limit. If it is refused again before it has grown by this
- * factor, the start is over.
- */
+/** A careful start that is refused continues from a lower limit: it doubles in one step, which may be too much
+ * for a teacher with a rate limit. If it is refused again before it has grown by this factor, the start is
+ * over. */
 const FURTHER = 1.5;
-/** How a careful start grows: below `below` each answer multiplies the limit by `factor`, from
- * there on it adds one, which doubles it with every round of answers. */
+/** How a careful start grows: below `below` each answer multiplies the limit by `factor`, from there on it
+ * adds one, which doubles it with every round of answers. */
 interface StartGrowth {
   readonly factor: number;
   readonly below: number;
 }
 
-/**
- * 1, 3, 9, 27, 81 attempts: the first answers prove the key, the model and the parameters. Doubling
- * costs 200 lanes another round of answers; quadrupling costs teachers at a limit twice as many
- * refusals.
- */
+/** 1, 3, 9, 27, 81 attempts: the first answers prove the key, the model and the parameters. Doubling costs 200
+ * lanes another round of answers; quadrupling costs teachers at a limit twice as many refusals. */
 const START: StartGrowth = { factor: 3, below: 128 };
 /** The same after an outage, and where the limit explores: its first measurement is at 32. */
 const GENTLE_START: StartGrowth = { factor: 2, below: 16 };
@@ -79,11 +72,11 @@ const GENTLE_START: StartGrowth = { factor: 2, below: 16 };
 const QUIET_MS = 10_000;
 /** The share of the limit that has to be in flight for the limit to count as used. */
 const USED_SHARE = 0.8;
-/** Answers that arrive together see fewer and fewer in flight, so the limit counts as used for this
- * long after it was. */
+/** Answers that arrive together see fewer and fewer in flight, so the limit counts as used for this long after it
+ * was. */
 const USED_FOR_MS = 1_000;
-/** Longer gaps between two calls do not count as time. While attempts are in flight there are ten
- * calls a second, so a longer gap means that there were none. */
+/** Longer gaps between two calls do not count as time. While attempts are in flight there are ten calls a
+ * second, so a longer gap means that there were none. */
 const LONGEST_SILENCE_MS = 3_000;
 
 /** An adaptive limit. */
@@ -153,11 +146,9 @@ export class ConcurrencyLimit {
     else this.#explorer?.discard();
   }
 
-  /**
-   * The teacher is overloaded: throttling (429, 503, 529), a timeout, a refused connection. All
-   * refusals of one burst count as one: those of attempts that were made before the last decrease,
-   * or right after it, are ignored.
-   */
+  /** The teacher is overloaded: throttling (429, 503, 529), a timeout, a refused connection. All refusals of
+   * one burst count as one: those of attempts that were made before the last decrease, or right after it, are
+   * ignored. */
   pressed(pressure: LimitPressure): void {
     this.#observe(pressure.inFlight);
     this.#quietSince = this.#now();
@@ -188,8 +179,8 @@ export class ConcurrencyLimit {
     this.#explorer?.interrupted();
   }
 
-  /** Undoes a decrease that did not lower the share of refusals: continues from `size` like a
-   * careful start, bounded by the ceiling only. */
+  /** Undoes a decrease that did not lower the share of refusals: continues from `size` like a careful start,
+   * bounded by the ceiling only. */
   resume(size: number): void {
     this.#forget();
     this.#setStart(size);
@@ -214,11 +205,9 @@ export class ConcurrencyLimit {
     this.#setStart(1);
   }
 
-  /**
-   * While everything is refused, the limit follows what is still in flight: that was accepted, and
-   * a new attempt would be refused many times a second. Where hardly anything is left in flight,
-   * the refusals say nothing about the right limit.
-   */
+  /** While everything is refused, the limit follows what is still in flight: that was accepted, and a new
+   * attempt would be refused many times a second. Where hardly anything is left in flight, the refusals say
+   * nothing about the right limit. */
   #shrink(inFlight: number): void {
     const to = Math.max(1, inFlight), size = this.#decreasedFrom;
     if (to < LEAST_SHRUNK * size) this.#growth.decrease(this.#usedMs, DECREASE * size, size);

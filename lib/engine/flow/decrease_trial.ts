@@ -1,15 +1,15 @@
 /**
  * Whether sending less lowers the share of throttled attempts.
  *
- * Some teachers throttle a share of whatever is sent: a faulty gateway, a router with a dead
- * replica. Others throttle what exceeds their capacity. A trial distinguishes them: for a while no
- * more is in flight, and no more is sent a second, than was accepted before. A teacher at its
- * capacity throttles hardly anything then, the others throttle the same share. Both bounds are
- * needed: where throttled attempts come back at once, a few lanes send more than many teachers
- * accept; and what is in flight for minutes follows a rate too slowly.
+ * Some teachers throttle a share of whatever is sent: a faulty gateway, a router with a dead replica.
+ * Others throttle what exceeds their capacity. A trial distinguishes them: for a while no more is in
+ * flight, and no more is sent a second, than was accepted before. A teacher at its capacity throttles hardly
+ * anything then, the others throttle the same share. Both bounds are needed: where throttled attempts come
+ * back at once, a few lanes send more than many teachers accept; and what is in flight for minutes follows a
+ * rate too slowly.
  *
- * The decision is a sequential probability ratio test (Wald, 1945) between these two shares: it
- * needs as few attempts as the difference allows.
+ * The decision is a sequential probability ratio test (Wald, 1945) between these two shares: it needs as
+ * few attempts as the difference allows.
  *
  * @module
  */
@@ -22,31 +22,25 @@ const BELOW_ACCEPTED = 0.9;
 const LEAST_PART = 0.4, MOST_PART = 0.85;
 /** The lowest rate of a trial, in attempts a second. */
 const LEAST_PER_S = 0.2;
-/** The burst of a trial, as milliseconds of its rate: enough for late timers. A teacher that allows
- * no bursts throttles larger ones at any rate. */
+/** The burst of a trial, as milliseconds of its rate: enough for late timers. A teacher that allows no bursts
+ * throttles larger ones at any rate. */
 const BURST_MS = 5;
-/**
- * Below this number of attempts in flight, one more or less is a large step: a rate is needed too.
- */
+/** Below this number of attempts in flight, one more or less is a large step: a rate is needed too. */
 export const FEW = 8;
-/**
- * Few attempts that return within this time on average, in milliseconds, follow the rate so closely
- * that it is the only limit needed. Reducing them as well would leave one lane, which sends less
- * than many teachers accept.
- */
+/** Few attempts that return within this time on average, in milliseconds, follow the rate so closely that it is
+ * the only limit needed. Reducing them as well would leave one lane, which sends less than many teachers accept. */
 const QUICK_MS = 50;
-/** The part of the throttled share that a teacher at its capacity may still have, because attempts
- * come together by chance. */
+/** The part of the throttled share that a teacher at its capacity may still have, because attempts come
+ * together by chance. */
 const REMAINDER = 0.35;
-/** Log likelihood ratios at which a trial ends: odds of 100 to 1 for "ineffective", and of 20 to 1
- * for "effective". */
+/** Log likelihood ratios at which a trial ends: odds of 100 to 1 for "ineffective", and of 20 to 1 for
+ * "effective". */
 const INEFFECTIVE_AT = Math.log(100), EFFECTIVE_AT = -Math.log(20);
 /** Fewer attempts say nothing about the share that will be tolerated. */
 const LEAST_ATTEMPTS = 24;
 /** A trial without a clear result ends after this many attempts, with the more likely result. */
 const MOST_ATTEMPTS = 240;
-/** How long the evidence for "effective" has to last, in milliseconds: the last attempts may still
- * be throttled. */
+/** How long the evidence for "effective" has to last, in milliseconds: the last attempts may still be throttled. */
 const SETTLING_MS = 1_000;
 
 /** What was seen before a trial. */
@@ -74,8 +68,7 @@ export class DecreaseTrial {
   readonly cap: number;
   /** The most attempts a second during the trial. */
   readonly perSecond: number;
-  /** Whether few attempts are in flight and return quickly, so that the trial is about the rate
-   * alone. */
+  /** Whether few attempts are in flight and return quickly, so that the trial is about the rate alone. */
   readonly isQuick: boolean;
   readonly #isConfirmation: boolean;
   readonly #startedAt: number;
@@ -114,11 +107,9 @@ export class DecreaseTrial {
     return this.#throttled / Math.max(1, this.#known);
   }
 
-  /**
-   * The trial that has to confirm at `now` that this one was ineffective, or undefined if none is
-   * needed. A quick trial may be over within half a second, and its rate too high: where a limit
-   * has just fallen, most of what was accepted before it was accepted at the previous one.
-   */
+  /** The trial that has to confirm at `now` that this one was ineffective, or undefined if none is needed. A
+   * quick trial may be over within half a second, and its rate too high: where a limit has just fallen, most of
+   * what was accepted before it was accepted at the previous one. */
   confirmation(now: number): DecreaseTrial | undefined {
     if (!this.isQuick || this.#isConfirmation) return undefined;
     const { size, share } = this, attempts = this.#known;

@@ -1,6 +1,6 @@
 /**
- * One teacher as the engine sees it: how many attempts may be in flight, when the next one may be
- * made, and whether it is up.
+ * One teacher as the engine sees it: how many attempts may be in flight, when the next one may be made, and
+ * whether it is up.
  *
  * @module
  */
@@ -69,8 +69,7 @@ export class Endpoint {
   inFlight = 0;
   /** Attempts made. */
   attempts = 0;
-  /** Attempts made, plus those that a teacher missed that joined later: the pool takes turns by
-   * this number. */
+  /** Attempts made, plus those that a teacher missed that joined later: the pool takes turns by this number. */
   turns = 0;
   readonly #context: EndpointContext;
   #weight: number;
@@ -143,8 +142,8 @@ export class Endpoint {
     return this.#haltReason ?? this.#reason;
   }
 
-  /** When attempts may be made again after an outage or a cool-down (on the clock, in
-   * milliseconds), or undefined when it is not resting. */
+  /** When attempts may be made again after an outage or a cool-down (on the clock, in milliseconds), or
+   * undefined when it is not resting. */
   restsUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
     if (this.#breaker.isDown) return Math.max(this.#breaker.probeAt, coolUntil);
@@ -152,8 +151,8 @@ export class Endpoint {
     return coolUntil > now ? coolUntil : undefined;
   }
 
-  /** 0 when an attempt may be made now, else milliseconds until time alone allows one; Infinity
-   * when one in flight has to end first. */
+  /** 0 when an attempt may be made now, else milliseconds until time alone allows one; Infinity when
+   * one in flight has to end first. */
   delayMs(now: number): number {
     if (this.#haltReason !== undefined || this.#isLeaving) return Infinity;
     const restsUntil = this.restsUntil(now);
@@ -255,8 +254,8 @@ export class Endpoint {
     this.#isLeaving = true;
   }
 
-  /** Changes its share of the load, and the most attempts in flight there; `setConcurrency` has to
-   * follow. What is known of the teacher stays. */
+  /** Changes its share of the load, and the most attempts in flight there; `setConcurrency` has to follow. What
+   * is known of the teacher stays. */
   setPlace({ weight, maxConcurrency }: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     // Its turns so far count as if it had always had this weight.
     this.turns *= weight / this.#weight;
@@ -264,9 +263,7 @@ export class Endpoint {
     this.#maxConcurrency = maxConcurrency;
   }
 
-  /**
-   * It is listed again before its last call has ended: continues, as carefully as after an outage.
-   */
+  /** It is listed again before its last call has ended: continues, as carefully as after an outage. */
   rejoin(place: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     this.setPlace(place);
     this.#isLeaving = false;

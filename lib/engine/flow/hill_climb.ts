@@ -1,27 +1,27 @@
 /**
  * Searches for the number of attempts in flight at which a teacher has the highest throughput.
  *
- * Servers of one's own (vLLM, SGLang) never send a 429: they queue. Latency says nothing, because
- * it follows the length of an answer, and limits that follow latency (TCP Vegas, Netflix's
- * gradient) shrink when prompts get harder. So this climbs the hill of goodput, as .NET's thread
- * pool does: it compares the goodput of two limits, one after the other, and keeps the better one.
- * Windows are counted in answers, so that a lull makes a window longer and not worse.
+ * Servers of one's own (vLLM, SGLang) never send a 429: they queue. Latency says nothing, because it follows
+ * the length of an answer, and limits that follow latency (TCP Vegas, Netflix's gradient) shrink when prompts
+ * get harder. So this climbs the hill of goodput, as .NET's thread pool does: it compares the goodput of two
+ * limits, one after the other, and keeps the better one. Windows are counted in answers, so that a lull makes
+ * a window longer and not worse.
  *
  * @module
  */
 
-/** The search begins here and goes no lower: with fewer in flight, a server that queues is no
- * faster. A lower ceiling has priority. */
+/** The search begins here and goes no lower: with fewer in flight, a server that queues is no faster. A lower
+ * ceiling has priority. */
 export const EXPLORING_FROM = 32;
 
-/** The step of a climb, and the steps up and down that are tried in turn from a good limit. If the
- * step up pays, the climb continues. */
+/** The step of a climb, and the steps up and down that are tried in turn from a good limit. If the step up
+ * pays, the climb continues. */
 const CLIMB = 2, UP = Math.SQRT2, DOWN = Math.SQRT1_2;
-/** A higher limit is better where goodput grows with at least this power of it: by 7 % for twice
- * the limit. */
+/** A higher limit is better where goodput grows with at least this power of it: by 7 % for twice the
+ * limit. */
 const WORTHWHILE_POWER = 0.1;
-/** A lower limit is as good if this share of the goodput is left. A wrong step down costs more than
- * a right one saves. */
+/** A lower limit is as good if this share of the goodput is left. A wrong step down costs more than a right one
+ * saves. */
 const AS_GOOD = 0.99;
 /** Where the mean length of answers differs by this factor, two windows are not comparable. */
 const REGIME_FACTOR = 1.5;
@@ -29,8 +29,8 @@ const REGIME_FACTOR = 1.5;
 const WINDOW_TURNOVERS = 2;
 /** The shortest window, in ms. */
 const WINDOW_MIN_MS = 2_000;
-/** Windows at a limit that no step has improved, before the next step is tried; ± 25 %, so that two
- * runs at one teacher do not step together. A step down costs 30 % of 3 turnovers in about 50. */
+/** Windows at a limit that no step has improved, before the next step is tried; ± 25 %, so that two runs at one
+ * teacher do not step together. A step down costs 30 % of 3 turnovers in about 50. */
 const HOLD_WINDOWS = 8;
 
 /** Settings and dependencies of `HillClimb`. */
@@ -109,8 +109,7 @@ export class HillClimb {
     this.discard();
   }
 
-  /** A window at the best limit has ended: the last one before a step is what the step is compared
-   * with. */
+  /** A window at the best limit has ended: the last one before a step is what the step is compared with. */
   #hold(goodput: Goodput, now: number): void {
     this.#reference = goodput;
     this.#windowsToHold--;
@@ -189,10 +188,8 @@ class Window {
     return new Window(inFlight);
   }
 
-  /**
-   * Counts an answer. Returns the goodput when the window ends. It ends after whole turnovers only:
-   * answers to requests that were sent together arrive together, and half of them would mislead.
-   */
+  /** Counts an answer. Returns the goodput when the window ends. It ends after whole turnovers only: answers to
+   * requests that were sent together arrive together, and half of them would mislead. */
   answered(now: number, tokens: number): Goodput | undefined {
     this.#answers++;
     if (this.#startedAt === undefined) {

@@ -1,6 +1,5 @@
 /**
- * The load on one teacher: how many attempts at once and a second, and what throttling means for
- * both.
+ * The load on one teacher: how many attempts at once and a second, and what throttling means for both.
  *
  * @module
  */
@@ -57,12 +56,11 @@ interface Pressure extends Sent {
 const COOL_DOWN_JITTER = 0.1;
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
-/** A careful start takes at most this many attempts for each place below the ceiling: after that it
- * is stuck. */
+/** A careful start takes at most this many attempts for each place below the ceiling: after that it is stuck. */
 const START_TURNS = 4;
 
-/** The load on one teacher. Each attempt is a `sent()`, and then one of `answered()`, `failed()`
- * and `returned()`; `pressed()` is called in addition. */
+/** The load on one teacher. Each attempt is a `sent()`, and then one of `answered()`, `failed()` and
+ * `returned()`; `pressed()` is called in addition. */
 export class LoadControl {
   readonly #now: () => number;
   readonly #limit: ConcurrencyLimit;
@@ -100,15 +98,12 @@ export class LoadControl {
     return this.#tolerance.isRun;
   }
 
-  /**
-   * While a quota by the minute is used up: when the next probe may be made. Undefined otherwise.
-   */
+  /** While a quota by the minute is used up: when the next probe may be made. Undefined otherwise. */
   get closedUntil(): number | undefined {
     return this.#window.closedUntil;
   }
 
-  /** The end of the pause that the teacher asked for, on the clock; in the past where it asked for
-   * none. */
+  /** The end of the pause that the teacher asked for, on the clock; in the past where it asked for none. */
   get coolUntil(): number {
     return this.#coolUntil;
   }
@@ -153,10 +148,8 @@ export class LoadControl {
     this.#window.unsent(this.#now());
   }
 
-  /**
-   * It was throttled or timed out. Returns whether that is no more than usual, too much, or a
-   * closed window. If the teacher names a time and others would be throttled too, all of them wait.
-   */
+  /** It was throttled or timed out. Returns whether that is no more than usual, too much, or a closed window.
+   * If the teacher names a time and others would be throttled too, all of them wait. */
   pressed(
     { ticket, startedAt }: Sent,
     inFlight: number,
@@ -218,8 +211,8 @@ export class LoadControl {
     this.#limit.setCeiling(ceiling);
   }
 
-  /** Updates what depends on time; called about ten times a second. `isInUse`: attempts are in
-   * flight that are no probes. An unused limit has nothing to learn. */
+  /** Updates what depends on time; called about ten times a second. `isInUse`: attempts are in flight that are
+   * no probes. An unused limit has nothing to learn. */
   tick(isInUse: boolean): void {
     const trial = this.#tolerance.effectiveTrial(this.#now());
     if (trial !== undefined) {
@@ -233,8 +226,8 @@ export class LoadControl {
     if (isInUse) this.#limit.tick();
   }
 
-  /** Returns to `size` attempts in flight once a window is open: throttling at its end said nothing
-   * about the limit or the rate. */
+  /** Returns to `size` attempts in flight once a window is open: throttling at its end said nothing about the
+   * limit or the rate. */
   #reopen(size: number | undefined): void {
     if (size === undefined) return;
     this.#limit.resume(size);

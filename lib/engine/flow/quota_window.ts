@@ -1,39 +1,33 @@
 /**
- * Limits that are counted by the minute: a teacher answers a number of requests, then none until
- * the next window opens, and does not say when that is.
+ * Limits that are counted by the minute: a teacher answers a number of requests, then none until the next
+ * window opens, and does not say when that is.
  *
- * Such a teacher throttles everything although nothing is in flight. Sending less, or more slowly,
- * does not help. So the limit and the rate stay as they are, single probes find out when the window
- * opens, and the next window is filled to the number of requests that the last one accepted.
+ * Such a teacher throttles everything although nothing is in flight. Sending less, or more slowly, does not
+ * help. So the limit and the rate stay as they are, single probes find out when the window opens, and the
+ * next window is filled to the number of requests that the last one accepted.
  *
  * @module
  */
 
-/**
- * A window is closed after this many throttled attempts, over at least this time in milliseconds.
- */
+/** A window is closed after this many throttled attempts, over at least this time in milliseconds. */
 const LEAST_THROTTLED = 3, LEAST_MS = 500;
-/** The share of the attempts in flight that may remain when a window closes: what remains does not
- * use up the capacity. */
+/** The share of the attempts in flight that may remain when a window closes: what remains does not use up the
+ * capacity. */
 const REMAINDER = 0.1;
-/** A teacher that was closed for less than this (in ms), or accepted fewer attempts before, has a
- * slow rate and no window. */
+/** A teacher that was closed for less than this (in ms), or accepted fewer attempts before, has a slow rate and
+ * no window. */
 const LEAST_CLOSED_MS = 3_000, LEAST_QUOTA = 8;
 /** The wait before the first probe and the longest one, in ms; half as long again after each. */
 const PROBE_BASE_MS = 1_000, PROBE_CAP_MS = 15_000, PROBE_GROWTH = 1.5;
 /** Most windows are minutes, by the clock or from the first request on. In milliseconds. */
 const MINUTE_MS = 60_000;
-/** A probe at the expected opening of a window is made this much later, or up to twice as much, in
- * milliseconds. */
+/** A probe at the expected opening of a window is made this much later, or up to twice as much, in milliseconds. */
 const MARGIN_MS = 30;
-/** A probe has been accepted if it is not throttled after this time in ms, and after three times
- * the time of others: its answer may take minutes. */
+/** A probe has been accepted if it is not throttled after this time in ms, and after three times the time of
+ * others: its answer may take minutes. */
 const GRACE_MS = 500;
-/**
- * An open window gets 1, 2, 4 … attempts in steps of this time in ms, up to this many. A step lasts
- * at least twice the time until attempts are throttled. A window that opens when expected is filled
- * at once.
- */
+/** An open window gets 1, 2, 4 … attempts in steps of this time in ms, up to this many. A step lasts at least
+ * twice the time until attempts are throttled. A window that opens when expected is filled at once. */
 const STEP_MS = 100, LONGEST_STEP_MS = 1_000, MOST_STEP = 256;
 /** The end of a window begins at this share of its quota. */
 const END = 0.9;
@@ -94,8 +88,8 @@ export class QuotaWindow {
   #throttledInMs = 0;
   /** The attempts that a window accepts, if known. */
   #quota: number | undefined;
-  /** Bounds of the length of a window, in ms: a probe was still throttled after the first, and
-   * accepted after the second. */
+  /** Bounds of the length of a window, in ms: a probe was still throttled after the first, and accepted after
+   * the second. */
   #longerThanMs = 0;
   #periodMs: number | undefined;
   /** The last attempt that is allowed for now, and the size and time of the next step. */
@@ -144,16 +138,16 @@ export class QuotaWindow {
     this.#probeAt = now;
   }
 
-  /** An attempt that was made at `startedAt` was answered. Returns the limit to go back to, where a
-   * window has opened. */
+  /** An attempt that was made at `startedAt` was answered. Returns the limit to go back to, where a window has
+   * opened. */
   answered(ticket: number, startedAt: number): number | undefined {
     if (this.#run !== undefined && ticket > this.#run.ticket) this.#run = undefined;
     const isProbe = this.#closed !== undefined && ticket > this.#closed.ticket;
     return isProbe ? this.#open(ticket, startedAt, ticket >= this.#turnTicket) : undefined;
   }
 
-  /** A probe counts as accepted if it was not throttled in time. Returns the limit to go back to,
-   * where a window has opened. */
+  /** A probe counts as accepted if it was not throttled in time. Returns the limit to go back to, where a
+   * window has opened. */
   tick(now: number): number | undefined {
     if (this.#closed === undefined || this.#probeSentAt === undefined) return undefined;
     const graceMs = Math.max(GRACE_MS, 3 * this.#throttledInMs);
@@ -179,8 +173,8 @@ export class QuotaWindow {
     return this.#closed !== undefined;
   }
 
-  /** Whether the window may be used up, because its quota was sent, or may not be open, because
-   * hardly anything was. */
+  /** Whether the window may be used up, because its quota was sent, or may not be open, because hardly anything
+   * was. */
   get #isAtEnd(): boolean {
     if (this.#quota === undefined) return false;
     return this.#step < MOST_STEP || this.#lastTicket >= this.#firstTicket + END * this.#quota;
@@ -266,8 +260,8 @@ export class QuotaWindow {
     this.#allowed = this.#lastTicket + this.#quota!;
   }
 
-  /** Sets the time of the next probe: when a window may open, or after the wait with some jitter,
-   * so that many runs do not probe at once. */
+  /** Sets the time of the next probe: when a window may open, or after the wait with some jitter, so that many
+   * runs do not probe at once. */
   #waitForProbe(now: number): void {
     const { random, wallClock } = this.#options;
     const waitMs = this.#probeMs * (1 + 0.2 * random());

@@ -1,6 +1,6 @@
 /**
- * How fast attempts may be sent to one teacher: as set by the user (`--rpm`, `--tpm`), as learned
- * from its refusals, and as the headers of its answers say.
+ * How fast attempts may be sent to one teacher: as set by the user (`--rpm`, `--tpm`), as learned from its
+ * refusals, and as the headers of its answers say.
  *
  * @module
  */
@@ -36,8 +36,10 @@ const LOW_CALLS = 20;
 /** Headers never keep two attempts further apart than this, in milliseconds. */
 const WIDEST_SPACING_MS = 5_000;
 
-/** The rate limiter of one teacher. Every attempt is a `take()`, then exactly one of `answered()`,
- * `failed()` and `returned()`; `refused()` is called in addition. */
+/**
+ * The rate limiter of one teacher. Every attempt is a `take()`, then exactly one of `answered()`, `failed()` and
+ * `returned()`; `refused()` is called in addition.
+ */
 export class RateLimiter {
   readonly #now: () => number;
   readonly #requests: TokenBucket | undefined;
@@ -74,8 +76,10 @@ export class RateLimiter {
     this.#tokens?.setRate(this.#perSecond.tokens * share, now);
   }
 
-  /** 0 when an attempt may be sent now, else milliseconds until it may. An answer or a failure may
-   * bring that forward, when fewer tokens were used than expected. */
+  /**
+   * 0 when an attempt may be sent now, else milliseconds until it may. An answer or a failure may bring
+   * that forward, when fewer tokens were used than expected.
+   */
   delayMs(): number {
     if (!this.#isBound) return 0;
     const now = this.#now();
@@ -130,8 +134,8 @@ export class RateLimiter {
     this.failed();
   }
 
-  /** The teacher refused an attempt that was sent at `startedAt` with 429; `isExcess`: more of them
-   * than it refuses anyway. Counts once per burst. */
+  /** The teacher refused an attempt that was sent at `startedAt` with 429; `isExcess`: more of them than it
+   * refuses anyway. Counts once per burst. */
   refused(startedAt: number, isExcess: boolean): void {
     this.#adaptive.refused(startedAt, this.#now(), isExcess);
     this.#isBound ||= this.#adaptive.isBound;
@@ -142,8 +146,7 @@ export class RateLimiter {
     this.#adaptive.suspect(this.#now());
   }
 
-  /** Reduces the rate to `perSecond`, because more was throttled; `isRateAlone`: nothing else is
-   * reduced. */
+  /** Reduces the rate to `perSecond`, because more was throttled; `isRateAlone`: nothing else is reduced. */
   decrease(perSecond: number, isRateAlone: boolean): void {
     this.#adaptive.decrease(perSecond, isRateAlone, this.#now());
     this.#isBound = true;

@@ -1,6 +1,6 @@
 /**
- * The arithmetic of rates and limits: a token bucket, a meter of recent events, and the growth of
- * CUBIC (RFC 9438).
+ * The arithmetic of rates and limits: a token bucket, a meter of recent events, and the growth of CUBIC (RFC
+ * 9438).
  *
  * @module
  */
@@ -15,8 +15,8 @@ export class TokenBucket {
   #seenAt: number;
   readonly #burstMs: number;
 
-  /** Lets `perSecond` through from `now` (in milliseconds) on. `burstMs`: the burst that is allowed
-   * after a pause, as milliseconds of the rate. */
+  /** Lets `perSecond` through from `now` (in milliseconds) on. `burstMs`: the burst that is allowed after a
+   * pause, as milliseconds of the rate. */
   constructor(perSecond: number, now: number, burstMs = BURST_MS) {
     this.#burstMs = burstMs;
     this.#perMs = perSecond / 1_000;
@@ -115,21 +115,19 @@ export class RateMeter {
   }
 }
 
-/**
- * The time until the size before a decrease is reached again, in milliseconds: K of the formula.
- */
+/** The time until the size before a decrease is reached again, in milliseconds: K of the formula. */
 export const RECOVERY_MS = 15_000;
 
-/** The growth of a limit after a decrease. It has no unit and no clock of its own: times are
- * milliseconds of the caller's clock. */
+/** The growth of a limit after a decrease. It has no unit and no clock of its own: times are milliseconds of
+ * the caller's clock. */
 export class CubicGrowth {
   #decreasedAt = 0;
   #from = Infinity;
   #to = Infinity;
   #scaleBeyond = 0;
 
-  /** Restarts at `to`; `from` is the size that was too high, and above `to`. Growth beyond `from`
-   * is that after a decrease by `scaleBeyond`. */
+  /** Restarts at `to`; `from` is the size that was too high, and above `to`. Growth beyond `from` is that after
+   * a decrease by `scaleBeyond`. */
   decrease(now: number, to: number, from: number, scaleBeyond: number = from - to): void {
     this.#scaleBeyond = scaleBeyond;
     this.#decreasedAt = now;

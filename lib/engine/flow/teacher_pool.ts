@@ -88,9 +88,7 @@ export class TeacherPool {
     return { until: this.#options.wallClock() + inMs, inMs, reason };
   }
 
-  /**
-   * Milliseconds until a row that some teachers have put off may be sent to one; 0 if that is now.
-   */
+  /** Milliseconds until a row that some teachers have put off may be sent to one; 0 if that is now. */
   soonestMs(holds: readonly Hold[]): number {
     const now = this.#options.now();
     let soonest = Infinity;
@@ -114,8 +112,8 @@ export class TeacherPool {
     this.#ticker = this.#timer = undefined;
   }
 
-  /** A teacher with room now: one that has less in flight than its share, or `preferred` if that
-   * has room. Without one, `onReady` is called as soon as time alone makes room. */
+  /** A teacher with room now: one that has less in flight than its share, or `preferred` if that has room.
+   * Without one, `onReady` is called as soon as time alone makes room. */
   pick(preferred?: Endpoint): Endpoint | undefined {
     const now = this.#read();
     if (preferred !== undefined && preferred.delayMs(now) === 0) return preferred;
@@ -144,9 +142,7 @@ export class TeacherPool {
     return this.#endpoints.find(isOther) ?? avoided;
   }
 
-  /**
-   * A teacher with room now for a row that some have put off: the least busy one for its weight.
-   */
+  /** A teacher with room now for a row that some have put off: the least busy one for its weight. */
   pickFor(holds: readonly Hold[]): Endpoint | undefined {
     const now = this.#read();
     let best: Endpoint | undefined;
@@ -159,8 +155,7 @@ export class TeacherPool {
     return best;
   }
 
-  /** Adds a teacher, or one again that has left. It starts carefully, whatever the others have
-   * proven. */
+  /** Adds a teacher, or one again that has left. It starts carefully, whatever the others have proven. */
   add(teacher: EndpointOptions): void {
     // Without the turns that it has missed, it alone would get all rows at first.
     const others = this.#endpoints.filter((one) => !isOut(one));
@@ -190,11 +185,9 @@ export class TeacherPool {
     this.#options.onReady();
   }
 
-  /**
-   * The teacher for rows with a key: always the same one, while it has room. Each key goes to the
-   * teacher with the highest hash of both (rendezvous hashing), so that a teacher that joins or
-   * leaves moves its own share only.
-   */
+  /** The teacher for rows with a key: always the same one, while it has room. Each key goes to the teacher with
+   * the highest hash of both (rendezvous hashing), so that a teacher that joins or leaves moves its own share
+   * only. */
   pickForKey(key: number): Endpoint | undefined {
     const now = this.#read();
     let best: Endpoint | undefined, highest = -1, inFlight = 1, weight = 0;
@@ -248,8 +241,8 @@ export class TeacherPool {
     if (this.#timer !== undefined && this.#timerAt <= at) return;
     clearTimeout(this.#timer);
     this.#timerAt = at;
-    // At least 1: the moment may have passed since it was computed, and a wait too small for the
-    // precision of the clock would end again and again without any time passing.
+    // At least 1: the moment may have passed since it was computed, and a wait too small for the precision of
+    // the clock would end again and again without any time passing.
     const leftMs = Math.max(1, Math.ceil(at - this.#options.now()));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
@@ -258,11 +251,8 @@ export class TeacherPool {
   }
 }
 
-/**
- * One of the first `count` that will not exceed their share with one more attempt: the one that was
- * used least for its weight. With few in flight, the least busy one would be the same for every
- * weight.
- */
+/** One of the first `count` that will not exceed their share with one more attempt: the one that was used least
+ * for its weight. With few in flight, the least busy one would be the same for every weight. */
 function leastBusy(
   endpoints: readonly Endpoint[],
   count: number,
@@ -271,8 +261,7 @@ function leastBusy(
   let best: Endpoint | undefined;
   for (let i = 0; i < count; i++) {
     const endpoint = endpoints[i];
-    // A probe is made anyway: attempts that hang say nothing about a teacher that is down or
-    // closed.
+    // A probe is made anyway: attempts that hang say nothing about a teacher that is down or closed.
     if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isProbed) continue;
     if (best === undefined || endpoint.turns * best.weight < best.turns * endpoint.weight) {
       best = endpoint;

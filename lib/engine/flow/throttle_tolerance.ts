@@ -1,10 +1,10 @@
 /**
  * Which throttled attempts (429, 503, 529) mean that too much is sent.
  *
- * Some teachers throttle a few attempts whatever is sent: a gateway that refuses one request in a
- * hundred, a router with a dead replica. Sending less for each of these would bring a run to a
- * standstill. So a small share is tolerated; and where a trial (`decrease_trial.ts`) shows that
- * sending less does not lower the share, that share is tolerated too.
+ * Some teachers throttle a few attempts whatever is sent: a gateway that refuses one request in a hundred, a
+ * router with a dead replica. Sending less for each of these would bring a run to a standstill. So a small
+ * share is tolerated; and where a trial (`decrease_trial.ts`) shows that sending less does not lower the
+ * share, that share is tolerated too.
  *
  * @module
  */
@@ -17,8 +17,7 @@ import { DecreaseTrial } from "./decrease_trial.ts";
  * - `tolerated`: no more are throttled than usual
  * - `suspicious`: more than usual, and a trial has begun to find out why
  * - `excess`: too much is sent
- * - `ineffective`: a trial has shown that sending less does not help; this share is tolerated from
- *   now on
+ * - `ineffective`: a trial has shown that sending less does not help; this share is tolerated from now on
  */
 export type ThrottleVerdict = "tolerated" | "suspicious" | "excess" | "ineffective";
 
@@ -67,11 +66,8 @@ const LEAST_RUN = 3;
 const LEAST_SHARE = 0.01;
 /** Below this share of throttled attempts, no trial delays a careful start. */
 const START_SHARE = 0.5;
-/**
- * Below this number of attempts, and of throttled attempts a second, no trial delays a careful
- * start: what is sent says little about what is accepted, and where answers are slow, so would be
- * the trial.
- */
+/** Below this number of attempts, and of throttled attempts a second, no trial delays a careful start: what is
+ * sent says little about what is accepted, and where answers are slow, so would be the trial. */
 const START_ATTEMPTS = 120, START_PER_S = 5;
 /** A trial compares shares; fewer attempts give none to compare with. */
 const LEAST_ATTEMPTS = 20;
@@ -79,15 +75,12 @@ const LEAST_ATTEMPTS = 20;
 const MOST = 0.75;
 /** The tolerated share after a trial, as a multiple of the share that was throttled. */
 const MARGIN = 1.2;
-/** The tolerance ends when, over this many attempts, less than this part of that share is
- * throttled. */
+/** The tolerance ends when, over this many attempts, less than this part of that share is throttled. */
 const GONE = 0.25, GONE_ATTEMPTS = 0.8 * MEMORY;
 
 /** The throttled attempts of one teacher. Times are milliseconds of any clock. */
 export class ThrottleTolerance {
-  /**
-   * Attempts since the last verdict that too much was sent, and those of them that were throttled.
-   */
+  /** Attempts since the last verdict that too much was sent, and those of them that were throttled. */
   #sent = 0;
   #throttled = 0;
   #countedFrom = 0;
@@ -112,8 +105,8 @@ export class ThrottleTolerance {
     return this.#trial;
   }
 
-  /** Whether the last attempt was part of a run of throttled attempts that is not chance: the next
-   * one would be throttled too. */
+  /** Whether the last attempt was part of a run of throttled attempts that is not chance: the next one would be
+   * throttled too. */
   get isRun(): boolean {
     return this.#isRun;
   }
@@ -163,9 +156,7 @@ export class ThrottleTolerance {
     return "suspicious";
   }
 
-  /**
-   * The trial that has shown by `now` that sending less helps, if there is one; it ends with that.
-   */
+  /** The trial that has shown by `now` that sending less helps, if there is one; it ends with that. */
   effectiveTrial(now: number): DecreaseTrial | undefined {
     const trial = this.#trial;
     if (trial?.result(now) !== "effective") return undefined;
@@ -197,8 +188,8 @@ export class ThrottleTolerance {
     return this.#throttled <= ALWAYS + tolerated + DEVIATIONS * Math.sqrt(tolerated);
   }
 
-  /** The length of the run that an attempt is part of, in the order in which attempts were sent:
-   * one in flight between them may have been accepted. */
+  /** The length of the run that an attempt is part of, in the order in which attempts were sent: one in flight
+   * between them may have been accepted. */
   #runAt(ticket: number): number {
     this.#numbers[ticket % RECENT] = ticket;
     let length = 1;
