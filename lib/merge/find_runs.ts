@@ -6,10 +6,10 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { ifThere, statOf } from "../files.ts";
+import { exists, ifThere, statOf } from "../files.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { OWN_FOLDER, withoutSeparator } from "../paths.ts";
-import { filesOf, type OutputFiles, readRunFile, type RunFile } from "../run/mod.ts";
+import { filesOf, inputFilesOf, type OutputFiles, readRunFile, type RunFile } from "../run/mod.ts";
 import { piecesOf, readPlan, rowsBefore, type ShardPlan, shardStem } from "../shards/mod.ts";
 import { acquireLock, cannotWrite } from "../sink/mod.ts";
 
@@ -17,8 +17,10 @@ import { acquireLock, cannotWrite } from "../sink/mod.ts";
 export interface MergeRun {
   /** Its name in messages. */
   readonly name: string;
-  /** Its files. */
+  /** Its files, where they are: a merge may have moved some or all of them away. */
   readonly files: OutputFiles;
+  /** Its files, where the run wrote them. */
+  readonly own: OutputFiles;
   /** The parts of the input that it reads. */
   readonly pieces: readonly InputPiece[];
   /** Its run file; undefined if it has not run. */
@@ -79,20 +81,42 @@ async function findPlan(
 
 async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
   const runs: MergeRun[] = [];
+  const moved = new Set(await namesIn(movedFolderOf(stem)));
   for (let index = 0; index < plan.shards; index++) {
-    const own = shardStem(stem, { index, count: plan.shards });
-    const files = filesOf(plan.inputs.map(({ path }) => path).join(", "), own);
+    const ownStem = shardStem(stem, { index, count: plan.shards });
+    const own = filesOf(plan.inputs.map(({ path }) => path).join(", "), ownStem);
+    const files = await located(own, moved);
     const run = await readRunFile(files.runJson);
     const binaryColumns = run?.rows.binaryColumns;
     runs.push({
       name: `shard ${index} of ${plan.shards}`,
       files,
+      own,
       pieces: piecesOf(plan, index, { binaryColumns }),
       run,
       rowsBefore: rowsBefore(plan, index),
     });
   }
   return runs;
+}
+
+/** Where the files of merged shards are moved to. */
+function movedFolderOf(path: string): string {
+  return `${dirname(path)}/${OWN_FOLDER}/shards`;
+}
+
+/** The files of a run, each of which a merge may have moved away. `moved`: the names of those that were. */
+async function located(own: OutputFiles, moved: ReadonlySet<string>): Promise<OutputFiles> {
+  const placeOf = async (path: string) => {
+    const isMoved = moved.has(basename(path)) && !(await exists(path));
+    return isMoved ? `${movedFolderOf(path)}/${basename(path)}` : path;
+  };
+  return {
+    ...own,
+    results: await placeOf(own.results),
+    failures: await placeOf(own.failures),
+    runJson: await placeOf(own.runJson),
+  };
 }
 
 /** The runs of a folder or of one results path, over inputs that were split by hand. */
@@ -111,11 +135,29 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
     const path = folder === "." ? stem : `${folder}/${stem}`;
     const run = await readRunFile(`${path}.run.json`);
     const files = filesOf(run?.input ?? "", path);
-    const { inputFormat, jsonColumns, binaryColumns } = run?.rows ?? {};
-    const options = { inputFormat, jsonColumns, binaryColumns };
-    const pieces = run === undefined ? [] : [{ path: run.input, name: run.input, options }];
-    return { name: files.results, files, pieces, run, rowsBefore: 0 };
+    const pieces = run === undefined || !needsRunFile ? [] : await piecesOfRun(run, files);
+    return { name: files.results, files, own: files, pieces, run, rowsBefore: 0 };
   }));
+}
+
+async function piecesOfRun(run: RunFile, { results }: OutputFiles): Promise<InputPiece[]> {
+  if ((run.identity.shards ?? null) !== null) {
+    throw new UsageError(
+      `Cannot merge "${results}": it is a shard, and without the borders of all shards ` +
+        `("${OWN_FOLDER}/…shards-${run.identity.shards}.json") its rows are not known. Name the ` +
+        "output that the shards were given, and run one of them if its borders are lost",
+    );
+  }
+  const paths = await inputFilesOf(run);
+  if (paths.includes("-")) {
+    throw new UsageError(
+      `Cannot compare "${results}" with its input, which was standard input. Add --no-proof to ` +
+        "join results without their inputs",
+    );
+  }
+  const { inputFormat, jsonColumns, binaryColumns } = run.rows;
+  const options = { inputFormat, jsonColumns, binaryColumns };
+  return paths.map((path) => ({ path, name: path, options }));
 }
 
 function stemsOf(file: string, names: ReadonlySet<string>, needsRunFile: boolean): string[] {
@@ -142,20 +184,20 @@ async function namesIn(folder: string): Promise<string[]> {
 
 /**
  * Moves the files of all runs to `.retort/shards/` in their folders, and returns the last such
- * folder.
+ * folder. Those that were moved before stay there.
  *
  * @throws {LockedError} when one of them is running; others may already have been moved
  */
 export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
   let target = "";
-  for (const { files } of runs) {
-    const { results, failures, runJson, lock } = files;
-    target = `${dirname(results)}/${OWN_FOLDER}/shards`;
+  for (const { own: { results, failures, runJson, lock } } of runs) {
+    target = movedFolderOf(results);
     await Deno.mkdir(target, { recursive: true }).catch((cause) => {
       throw cannotWrite(target, cause);
     });
-    const paths = [results, failures, runJson, results.replace(/\.jsonl$/, ".outdated.jsonl")];
-    if (await ifThere(Deno.stat(lock)) === undefined) continue;
+    // Where only the run file was moved before a crash, the shard already refuses to run again.
+    const paths = [runJson, results, failures, results.replace(/\.jsonl$/, ".outdated.jsonl")];
+    if (!(await Promise.all([...paths, lock].map(exists))).includes(true)) continue;
     {
       using _held = await acquireLock(lock);
       for (const path of paths) await move(path, target);

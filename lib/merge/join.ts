@@ -7,7 +7,7 @@
 
 import { foreignLineProblem, type LineKind } from "../line_blocks.ts";
 import { UsageError } from "../errors.ts";
-import { exists } from "../files.ts";
+import { exists, ifThere } from "../files.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable } from "../index/mod.ts";
 import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import type { OutputFiles } from "../run/mod.ts";
@@ -35,6 +35,8 @@ export async function joinRuns(
   const hasDuplicates = !output.duplicates.isEmpty;
   if (hasDuplicates) await output.duplicates.commit();
   await output.failures.commit();
+  // Left from a merge with proof, it would describe other results.
+  await ifThere(Deno.remove(files.runJson));
   await output.results.commit();
   const { succeeded, failed, pending, repeated, clashes, clashCount } = joined;
   return {

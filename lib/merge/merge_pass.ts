@@ -276,7 +276,8 @@ function quoted(uids: readonly string[]): string {
 /** The last state of a run, as the reason for missing rows. */
 function stateOf({ run }: MergeRun): string {
   if (run === undefined) return "";
-  if (run.summary === null) return ": it is running, was killed, or is the output of a merge";
+  if (run.merged !== undefined) return ": it is the output of a merge";
+  if (run.summary === null) return ": it is running or was killed";
   const { state, reason } = run.summary;
   return state === "done" ? "" : `: it was ${state}${reason === null ? "" : ` (${reason})`}`;
 }

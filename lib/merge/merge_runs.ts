@@ -24,6 +24,7 @@ import {
   identityDifferences,
   makeFolders,
   type OutputFiles,
+  readRunFile,
   writeRunFile,
 } from "../run/mod.ts";
 import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
@@ -73,7 +74,7 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
         "another output",
     );
   }
-  if (options.replace) await checkOwnFile(files.results, "results");
+  if (options.replace) await checkReplaceable(files);
   if (!proof) return await joinRuns(runs, files, options.signal);
   return await mergeProven(runs, files, options, missing);
 }
@@ -103,8 +104,19 @@ async function readyRuns(
 }
 
 function isDone({ run, pieces }: MergeRun): boolean {
-  if (pieces.length === 0) return true;
+  if (pieces.length === 0 || run?.merged?.pending === 0) return true;
   return run?.summary?.state === "done" && run.summary.pending === 0;
+}
+
+/** Answers that a run has added to the output of a merge are nowhere else. */
+async function checkReplaceable({ results, runJson }: OutputFiles): Promise<void> {
+  await checkOwnFile(results, "results");
+  const run = await readRunFile(runJson);
+  if (run === undefined || run.merged !== undefined) return;
+  throw new UsageError(
+    `Cannot replace "${results}": a run has written to it, whose answers would be lost. Name another ` +
+      "output, or move it away",
+  );
 }
 
 /** Loading a folder with both would load every row twice. */
@@ -202,7 +214,7 @@ async function mergeProven(
   if (!output.duplicates.isEmpty) await output.duplicates.commit();
   await output.failures.commit();
   await dropRecovered(files.failures, pass.recovered);
-  await writeMergedRunFile(files, runs);
+  await writeMergedRunFile(files, runs, report.pending);
   await output.results.commit();
   const written = {
     ...report,
@@ -259,7 +271,11 @@ function rowsOf({ pieces, run }: MergeRun): number {
 }
 
 /** Writes the run file for the whole input, with which a run can continue the output. */
-async function writeMergedRunFile(files: OutputFiles, runs: readonly MergeRun[]): Promise<void> {
+async function writeMergedRunFile(
+  files: OutputFiles,
+  runs: readonly MergeRun[],
+  pending: number,
+): Promise<void> {
   const known = runs.flatMap(({ run }) => run ?? []);
   if (known.length === 0) return;
   const [first] = known;
@@ -267,11 +283,13 @@ async function writeMergedRunFile(files: OutputFiles, runs: readonly MergeRun[])
   await writeRunFile(files.runJson, {
     ...first,
     input: inputs.join(", "),
+    inputs: inputs.length > 1 ? inputs : undefined,
     identity: { ...first.identity, shards: null },
     rows: { ...first.rows, samples: Math.max(...known.map(({ rows }) => rows.samples ?? 1)) },
     teacher: [...new Set(known.map(({ teacher }) => teacher))].join(", "),
     params: Object.assign({}, ...known.map(({ params }) => params)),
     summary: null,
+    merged: { pending },
   });
 }
 

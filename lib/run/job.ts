@@ -74,6 +74,14 @@ export class Job {
     return pieces.map((piece) => ({ options: this.#context.format, ...piece }));
   }
 
+  /** The files of the input, if it is several as a whole. */
+  get inputs(): string[] | undefined {
+    const { pieces = [] } = this.files;
+    return this.#context.options.shard === undefined && pieces.length > 1
+      ? pieces.map(({ name }) => name)
+      : undefined;
+  }
+
   /** Notes a failure to read the input, which is reported together with the problems of other inputs. */
   async #reading<T>(work: Promise<T>): Promise<T | undefined> {
     try {

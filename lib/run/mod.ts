@@ -36,7 +36,14 @@ export type {
   ThinkStyle,
   Validate,
 } from "./options.ts";
-export { filesOf, makeFolders, type OutputFiles, outputFilesOf, sharedStem } from "./outputs.ts";
+export {
+  filesOf,
+  inputFilesOf,
+  makeFolders,
+  type OutputFiles,
+  outputFilesOf,
+  sharedStem,
+} from "./outputs.ts";
 export { checkOutputs } from "./output_checks.ts";
 export type { Preview, PreviewedRequest } from "./preview.ts";
 export { type ResolvedOptions, resolveOptions } from "./resolve_options.ts";

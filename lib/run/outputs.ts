@@ -11,8 +11,8 @@ import { targetOf, temporaryPathOf } from "../sink/mod.ts";
 import { makeFolder, statOf } from "../files.ts";
 import { inFolder, type PathRules, withoutSeparator } from "../paths.ts";
 import { checkOutputs, RESULTS_NAME } from "./output_checks.ts";
-import { PATTERN } from "./inputs.ts";
-import { readRunFile } from "./run_file.ts";
+import { findInputs, PATTERN } from "./inputs.ts";
+import { readRunFile, type RunFile } from "./run_file.ts";
 
 /** The files that belong to one input. */
 export interface OutputFiles {
@@ -73,7 +73,7 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
   const files = { ...filesOf(inputs[0], output.replace(RESULTS_NAME, "")), results: output };
   if (inputs.length === 1) return files;
   const merged = await readRunFile(files.runJson);
-  if (merged === undefined || inputs.includes("-") || !(await isOfSeveral(merged.input))) {
+  if (merged === undefined || inputs.includes("-") || (await inputFilesOf(merged)).length < 2) {
     throw new UsageError(
       `Cannot write ${inputs.length} inputs to the one file "${output}": name a folder, as in "out/"`,
     );
@@ -81,12 +81,18 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
   return { ...files, input: merged.input, pieces: inputs.map((path) => ({ path, name: path })) };
 }
 
-/** Whether the input of an output is several files. A merge writes their names there, or that of their folder or
- * pattern, and a run the name of its one file. */
-async function isOfSeveral(input: string): Promise<boolean> {
-  const info = await statOf(input);
-  if (info?.isFile) return false;
-  return info?.isDirectory || input.includes(", ") || PATTERN.test(input);
+/**
+ * The files of an output's input, in their order.
+ *
+ * @throws {SourceError} when a folder cannot be read
+ */
+export async function inputFilesOf(
+  { input, inputs }: Pick<RunFile, "input" | "inputs">,
+): Promise<readonly string[]> {
+  if (inputs !== undefined) return inputs;
+  if (input === "-" || (await statOf(input))?.isFile) return [input];
+  // An earlier version wrote the names of several files as one text.
+  return (await findInputs(input.split(", "))).files;
 }
 
 /** The files with a stem such as `out/x`. */

@@ -292,7 +292,8 @@ export class Run {
     const keepsIdentity = Boolean(this.#options.retry) && !this.#options.allowMixed;
     const identity = keepsIdentity ? before?.identity ?? this.#identity : this.#identity;
     const uidFieldFirst = !namedLast;
-    const parts = { input, identity, before, samples, uidFieldFirst, summary };
+    const { inputs } = job;
+    const parts = { input, inputs, identity, before, samples, uidFieldFirst, summary };
     await writeRunFile(runJson, runFileOf(this.#context.generator, parts), job.replacing);
   }
 }

@@ -48,6 +48,8 @@ export interface RunFile {
   readonly retort: string;
   /** The input, as the user named it. */
   readonly input: string;
+  /** The files of the input, if there are several; absent in files of an earlier version. */
+  readonly inputs?: readonly string[];
   /** The settings that the results were created with. */
   readonly identity: Identity;
   /** How the input was read, in addition to the identity. */
@@ -69,6 +71,11 @@ export interface RunFile {
   readonly params: Readonly<Record<string, Params>>;
   /** The summary of the last run, or null while it continues or when it crashed. */
   readonly summary: Summary | null;
+  /** Of the output of a merge, until a run continues it. */
+  readonly merged?: {
+    /** Answers that are neither results nor failures. */
+    readonly pending: number;
+  };
 }
 
 /** The identity of a run. */
@@ -102,6 +109,8 @@ export function paramsId(params: Params): string {
 export interface RunFileParts {
   /** The input, as the user named it. */
   readonly input: string;
+  /** The files of the input, if there are several. */
+  readonly inputs: readonly string[] | undefined;
   /** The settings that the results were created with. */
   readonly identity: Identity;
   /** The content of the file before this run. */
@@ -117,13 +126,14 @@ export interface RunFileParts {
 /** Creates the content of the file. */
 export function runFileOf(
   options: RowOptions & { readonly address: string; readonly params: Params },
-  { input, identity, before, samples, uidFieldFirst, summary }: RunFileParts,
+  { input, inputs, identity, before, samples, uidFieldFirst, summary }: RunFileParts,
 ): RunFile {
   const { duplicates, mixedShapes = false, inputFormat, jsonColumns, binaryColumns } = options;
   const { address, params } = options;
   return {
     retort: VERSION,
     input,
+    inputs,
     identity,
     rows: {
       ...{ duplicates, mixedShapes, samples, uidFieldFirst },
@@ -247,6 +257,7 @@ const REQUIRED: readonly (readonly [path: string, rule: Rule])[] = [
 /** Fields that earlier versions may have left out or written as null. */
 const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
   ["input", TEXT],
+  ["inputs", NAMES],
   ["identity.params", BLOCK],
   ["identity.system", TEXT],
   ["identity.template", TEXT],
@@ -262,6 +273,7 @@ const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
   ["rows.jsonColumns", NAMES],
   ["rows.binaryColumns", NAMES],
   ["params", PARAM_SETS],
+  ["merged", BLOCK],
 ];
 
 /**

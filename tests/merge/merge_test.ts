@@ -164,7 +164,57 @@ Deno.test("a merge into the folder of the shards is refused, unless they are mov
   // The shard would be paid for again.
   const shard = { index: 1, count: 2 };
   await assertRejects(() => runShard(input, dir.path("out/"), { shard }), UsageError, "was merged");
-  await assertRejects(() => mergeRuns(options), UsageError);
+  await assertRejects(() => mergeRuns(options), UsageError, "--replace");
+  // A crash may leave each file of a shard in either place.
+  const merged = await dir.read("out/in.jsonl");
+  const names = await dir.names("out/.retort/shards");
+  assertEquals(names.length, 8);
+  for (const name of names.filter((_, i) => i % 3 === 0)) {
+    await Deno.rename(dir.path(`out/.retort/shards/${name}`), dir.path(`out/${name}`));
+  }
+  const again = await mergeRuns({ ...options, tidy: true, replace: true });
+  assertEquals([again.succeeded, again.movedTo], [20, report.movedTo]);
+  assertEquals(await dir.names("out/.retort/shards"), names);
+  assertEquals(await dir.read("out/in.jsonl"), merged);
+  await assertRejects(
+    () => mergeRuns({ outputs: report.movedTo!, output: dir.path("all.jsonl") }),
+    UsageError,
+    "Name the output that the shards were given",
+  );
+});
+
+Deno.test("the output of a merge is merged again, and no longer replaced once a run has continued it", async () => {
+  await using dir = await tempDir();
+  const input = [
+    await dir.write("in/a,b.jsonl", prompts(0, 10)),
+    await dir.write("in/c.jsonl", prompts(10, 20)),
+  ];
+  const other = await dir.write("d.jsonl", prompts(20, 25));
+  const refused = ["p3"];
+  await runShards(input, dir.path("out/"), 2, { refused });
+  await runShard(other, dir.path("d/"), {});
+  const output = dir.path("merged/in.jsonl");
+  const first = { outputs: dir.path("out"), output, replace: true };
+  for (let time = 0; time < 2; time++) assertEquals((await mergeRuns(first)).failed, 1);
+  const both = {
+    outputs: [output, dir.path("d")],
+    output: dir.path("all.jsonl"),
+    waitMs: Infinity,
+    replace: true,
+  };
+  const report = await mergeRuns(both);
+  assertEquals([report.total, report.succeeded, report.failed], [25, 24, 1]);
+  await runShard(input, output, { retry: true });
+  await assertRejects(() => mergeRuns(first), UsageError, "whose answers would be lost");
+  assertEquals((await dir.rows("merged/in.jsonl")).length, 20);
+  const whole = await mergeRuns(both);
+  assertEquals([whole.total, whole.succeeded, whole.problems], [25, 25, []]);
+  // An earlier version wrote the names of the files as one text.
+  const run = JSON.parse(await dir.read("merged/in.run.json"));
+  await Deno.rename(input[0], input[0] = dir.path("in/a.jsonl"));
+  const earlier = { ...run, input: input.join(", "), inputs: undefined };
+  await dir.write("merged/in.run.json", JSON.stringify(earlier));
+  assertEquals((await mergeRuns(both)).succeeded, 25);
 });
 
 Deno.test("runs that were divided by hand are merged, those without run files only with --no-proof", async () => {
