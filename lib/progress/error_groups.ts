@@ -1,5 +1,5 @@
 /**
- * Failed attempts by cause, in bounded memory.
+ * Groups failed attempts by cause, in bounded memory.
  *
  * @module
  */
@@ -11,40 +11,38 @@ import type { ErrorGroup, FailureAction } from "./snapshot.ts";
 
 /** An attempt that failed, or whose answer was not kept. */
 export interface FailedAttempt {
-  /** The row. */
   readonly uid: string;
-  /** Why. */
   readonly failure: Failure;
-  /** What happens to the row. */
+  /** What follows for the row. */
   readonly action: FailureAction;
-  /** Whether the teacher was overloaded or throttled the attempt. */
+  /** Whether the teacher throttled the attempt or was overloaded. */
   readonly isLoad: boolean;
-  /** The answer that was paid for and not kept. */
+  /** The answer that was paid for but not kept; absent if there was none. */
   readonly completion?: Completion;
 }
 
-/** A row of a failed attempt that has not failed after all. */
+/** A row that was counted as failed, but whose teacher turned out to be the cause. */
 export interface ReleasedRow {
-  /** Why its attempt has failed. */
+  /** The failure of its attempt. */
   readonly failure: Failure;
-  /** What follows instead. */
+  /** What follows instead of its failure. */
   readonly action: FailureAction;
 }
 
-/** The maximum number of distinct causes; further ones count as "other". */
+/** The most distinct causes; further ones are counted as "other". */
 const MAX_GROUPS = 50;
 
 /** The longest message of a group, in UTF-16 units. */
 const MAX_MESSAGE_CHARS = 200;
 
-/** The number of rows that a group names. */
+/** How many rows a group names. */
 const MAX_UIDS = 3;
 
 /** The longest uid of a group, in UTF-16 units. */
 const MAX_UID_CHARS = 100;
 
 /**
- * The number of characters of a message that are read: some teachers answer with whole HTML pages.
+ * How many UTF-16 units of a message or uid are read: some teachers answer with whole HTML pages.
  */
 const MAX_RAW_CHARS = 1000;
 
@@ -60,16 +58,16 @@ interface Group {
   lastSeen: number;
 }
 
-/** Counts failed attempts by type, status and normalised message. */
+/** Counts failed attempts by type, status and normalized message. */
 export class ErrorGroups {
   readonly #groups = new Map<string, Group>();
   #other: Group | undefined;
-  /** The last failure and its group: the same cause usually comes many times in a row. */
+  /** The last failure and its group: most failures repeat the one before. */
   #lastFailure: Failure | undefined;
   #lastGroup: Group | undefined;
   #list: readonly ErrorGroup[] | undefined = Object.freeze([]);
 
-  /** Counts one failed attempt, seen at `nowMs` (Unix milliseconds). */
+  /** Counts a failed attempt at `nowMs`, in Unix milliseconds. */
   add({ uid, failure, action }: FailedAttempt, nowMs: number): void {
     const last = this.#lastFailure;
     const isLast = last !== undefined && last.message === failure.message &&
@@ -85,7 +83,7 @@ export class ErrorGroups {
     this.#list = undefined;
   }
 
-  /** Of the attempts of a group that were counted as `failed`, one is followed by something else. */
+  /** Replaces one action `failed` of a group by what follows instead. */
   release({ failure, action }: ReleasedRow, nowMs: number): void {
     const group = this.#find(failure, nowMs);
     if (group.actions.failed > 0) group.actions.failed--;
@@ -94,7 +92,8 @@ export class ErrorGroups {
     this.#list = undefined;
   }
 
-  /** The groups, most frequent first, "other" last; the same frozen list until one is added. */
+  /** The groups, most frequent first, "other" last. Returns the same frozen list until a count
+   * changes. */
   list(): readonly ErrorGroup[] {
     return this.#list ??= this.#build();
   }
@@ -138,22 +137,20 @@ function newGroup(type: string, status: number | null, message: string, nowMs: n
 }
 
 function addUid(uids: string[], uid: string): void {
-  // A uid may be very long: no more is read than is shown.
+  // Bounded, because uids may be very long.
   const shown = shortened(printable(uid.slice(0, MAX_RAW_CHARS)), MAX_UID_CHARS);
   if (!uids.includes(shown)) uids.push(shown);
 }
 
 const UUID = /\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi;
-/** `0x1f`, or 8 or more hex digits with at least one decimal digit, so that words do not match. */
+/** `0x1f`, or at least 8 hex digits with a decimal digit among them, so that words do not match. */
 const HEX = /\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b/gi;
-/** A quoted word with a digit in it: `"row-17"`, `'prompt_3'`. */
+/** A quoted word that contains a digit: `"row-17"`, `'prompt_3'`. */
 const QUOTED_ID = /(["'`])(?=[^"'`\s]*\d)[^"'`\s]{1,200}\1/g;
 const NUMBER = /\d+(?:[.,:]\d+)*/g;
 
-/**
- * Replaces ids by `<id>` and numbers by `#`, so that equal causes have equal messages. The result
- * is one line of at most 200 characters that is safe for a terminal.
- */
+/** Replaces ids by `<id>` and numbers by `#`, so that equal causes have equal messages. Returns one
+ * line of at most 200 UTF-16 units that is safe for a terminal. */
 export function normaliseMessage(message: string): string {
   const text = printable(message.slice(0, MAX_RAW_CHARS))
     .replace(UUID, "<id>")
@@ -164,7 +161,7 @@ export function normaliseMessage(message: string): string {
   return shortened(text);
 }
 
-/** The first message of a group, on one line, with its ids and numbers. */
+/** A message on one line, with its ids and numbers. */
 function oneLine(message: string): string {
   return shortened(printable(message.slice(0, MAX_RAW_CHARS)));
 }

@@ -1,10 +1,10 @@
 /**
- * The rates of a run and its estimated end, from samples of its counters a few times a second.
+ * Computes the rates of a run and its estimated end from samples of its counters, taken several
+ * times a second.
  *
- * A projection alternates between a lower bound and an estimate: whenever nothing has finished for
- * a while it is a bound again. That is correct, but hard to read. So once there is an estimate, it
- * stays: if the projection has only a bound, the last estimate is kept, no lower than the bound,
- * with a wider range.
+ * A projection is an estimate, or a lower bound whenever nothing has finished for a while. To
+ * alternate between the two would be correct but hard to read. So the last estimate stays when the
+ * projection becomes a bound: no lower than the bound, and with a wider range.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { Snapshot } from "./snapshot.ts";
 import type { Gauges } from "./progress_options.ts";
 import { Projection } from "./projection.ts";
 
-/** The part of a snapshot that is forecast. */
+/** The fields of a snapshot that are forecasts. */
 export type ForecastView = Pick<
   Snapshot,
   | "rate_per_s"
@@ -27,15 +27,15 @@ export type ForecastView = Pick<
   | "projected_cost_range_usd"
 >;
 
-/** The counters at the time of a sample. */
+/** The counters that forecasts are made from. */
 export interface Counted {
-  /** Rows that have finished. */
+  /** Rows that were answered or failed. */
   readonly settled: number;
-  /** Completion tokens that were paid for. */
+  /** Completion tokens paid for. */
   readonly completionTokens: number;
 }
 
-/** Rates over the last 30 s, the time left and the cost of the whole run. */
+/** Rates over the last 30 s, the time left, and the cost of the complete run. */
 export class Forecast {
   readonly #projection: Projection;
   readonly #spread = new RateSpread();
@@ -52,8 +52,8 @@ export class Forecast {
 
   /**
    * @param concurrency The number of lanes at the start.
-   * @param rows The rows to do, or null where they are not known.
-   * @param nowMs When the first row can be sent.
+   * @param rows The rows to send; null if unknown.
+   * @param nowMs When the first row can be sent, on a monotonic clock.
    */
   constructor(concurrency: number, rows: number | null, nowMs: number) {
     this.#projection = new Projection(concurrency, rows, nowMs);
@@ -62,12 +62,12 @@ export class Forecast {
     this.#startMs = this.#observedMs = nowMs;
   }
 
-  /** A row has finished. */
+  /** Counts a finished row. */
   settled({ sequence, busyMs, costUsd }: RowFigures): void {
     this.#projection.settled(sequence, busyMs, costUsd);
   }
 
-  /** Takes a sample, for the rates and the time of the lanes. */
+  /** Samples the counters and the attempts in flight. */
   observe(nowMs: number, gauges: Gauges, counted: Counted): void {
     if (isHeld(gauges) !== this.#isHeld) this.#restartRates(nowMs);
     else {
@@ -83,13 +83,13 @@ export class Forecast {
     this.#observedMs = nowMs;
   }
 
-  /** The forecast as of the last sample, for a run of `rows` rows; null if they are not known. */
+  /** The forecast at the last sample, for a run of `rows` rows; null if their number is unknown. */
   view(gauges: Gauges, rows: number | null): ForecastView {
     const nowMs = this.#observedMs;
-    // While the run is held, the time left stays as it was.
+    // While the run is held, the time left stays.
     if (rows !== null && !this.#isHeld) this.#projectTime(rows, gauges.concurrency);
     this.#projectCost(rows, gauges.costUsd);
-    // A run that is held and has nothing in flight has no rate.
+    // A held run with nothing in flight has no rate.
     const isStill = this.#isHeld && gauges.inFlight === 0;
     const rateOf = (rate: RateWindow) => isStill ? 0 : rate.perSecond(nowMs);
     return {
@@ -130,7 +130,7 @@ export class Forecast {
     this.#cost = nextEstimate(this.#cost, { value: usd, isLowerBound, range });
   }
 
-  /** Restarts the rates: one that spans a hold and the time before it would describe neither. */
+  /** Restarts the rates, because one over a hold and the time before describes neither. */
   #restartRates(nowMs: number): void {
     this.#rowRate = new RateWindow(nowMs);
     this.#tokenRate = new RateWindow(nowMs);
@@ -149,30 +149,30 @@ const WINDOW_S = 30;
 
 /** Counts per second over the last 30 s. */
 export class RateWindow {
-  /** The counts of the last 30 whole seconds and the current one. */
+  /** For the last 30 complete seconds and the current one. */
   readonly #counts = new Float64Array(WINDOW_S + 1);
   readonly #startMs: number;
   #second = 0;
   #sum = 0;
 
-  /** Starts to count at `startMs` of a monotonic clock. */
+  /** @param startMs When counting starts, on a monotonic clock. */
   constructor(startMs: number) {
     this.#startMs = startMs;
   }
 
-  /** The sum of the window at the time of the last call. */
+  /** The count in the window, at the time of the last call. */
   get sum(): number {
     return this.#sum;
   }
 
-  /** Adds `count` that came by `nowMs`. */
+  /** Counts `count` things at `nowMs`. */
   add(nowMs: number, count: number): void {
     this.#advance(nowMs);
     this.#counts[this.#second % this.#counts.length] += count;
     this.#sum += count;
   }
 
-  /** The rate per second over the last 30 s, or over the whole time if that is shorter. */
+  /** The rate over the last 30 s, or since the start if that is shorter. */
   perSecond(nowMs: number): number {
     this.#advance(nowMs);
     const elapsedS = (nowMs - this.#startMs) / 1000;
@@ -192,36 +192,36 @@ export class RateWindow {
   }
 }
 
-/** Marks of the counter, one in 10 s, over the last five minutes. */
+/** The spread of rates needs the counter every 10 s, for the last five minutes. */
 const MARK_MS = 10_000;
 const MAX_MARKS = 31;
 
-/** Rates are compared minute by minute, or in thirds of a shorter time. */
+/**
+ * How long the compared stretches are, if the marks span three of them; else a third of the span.
+ */
 const WINDOW_MS = 60_000;
 
-/** The minimum uncertainty of a rate, however even it was. */
+/** The least uncertainty of a rate, as a fraction, however even it was. */
 const MIN_SPREAD = 0.05;
 
-/** A wider range would be meaningless. */
+/** The largest factor between a rate and its bounds; a wider range would be meaningless. */
 const MAX_SPREAD = 4;
 
-/** The factor by which the range widens while the projection has no estimate. */
+/** How far above a kept estimate its range extends, as a factor. */
 const DOUBT = 2;
 
-/** A projected figure and its likely range. */
 interface Estimate {
-  /** The figure, or null while nothing is known. */
+  /** Null while nothing is known. */
   readonly value: number | null;
-  /** Whether it can only grow: the run is ramping up, and no estimate was ever made. */
+  /** Whether the value can only grow: the run is ramping up, and there was no estimate yet. */
   readonly isLowerBound: boolean;
-  /** The likely range, or null while there is no estimate. */
+  /** The likely range; null without an estimate. */
   readonly range: readonly [number, number] | null;
 }
 
-/** Nothing is known. */
 const NO_ESTIMATE: Estimate = { value: null, isLowerBound: true, range: null };
 
-/** The estimate that replaces `last`. */
+/** The estimate after `last`, given a new projection. */
 function nextEstimate(
   last: Estimate,
   projected: { value: number | null; isLowerBound: boolean; range: readonly [number, number] },
@@ -234,12 +234,16 @@ function nextEstimate(
   return { value: kept, isLowerBound: false, range: [range[0], kept * DOUBT] };
 }
 
-/** How much the rate of a counter has varied recently. */
+/** How much the rate of a counter has varied in the last five minutes. */
 class RateSpread {
   readonly #marks: { ms: number; count: number }[] = [];
   #last: { ms: number; count: number } = { ms: 0, count: 0 };
 
-  /** Takes the counter at a time from which holds of the run are left out. */
+  /**
+   * Records the counter.
+   *
+   * @param ms The time since the start, without holds.
+   */
   observe(ms: number, count: number): void {
     this.#last = { ms, count };
     const mark = this.#marks.at(-1);
@@ -248,10 +252,8 @@ class RateSpread {
     if (this.#marks.length > MAX_MARKS) this.#marks.shift();
   }
 
-  /**
-   * The slowest and the fastest minute of the last five, relative to their mean: `[0.8, 1.3]`. Few
-   * rows give a wider range.
-   */
+  /** The slowest and the fastest minute relative to the mean: `[0.8, 1.3]`. Few rows widen the
+   * range. */
   factors(): readonly [slow: number, fast: number] {
     const marks = [...this.#marks, this.#last];
     const spanMs = this.#last.ms - marks[0].ms;

@@ -1,6 +1,6 @@
 /**
- * The progress of a run. Rows cost a few increments; snapshots are made from the counters at most
- * ten times a second, and not at all without listeners.
+ * The progress of a run. A row costs a few increments. Listeners receive snapshots at most ten
+ * times a second; without listeners none are made.
  *
  * @module
  */
@@ -21,15 +21,17 @@ import {
 } from "./progress_options.ts";
 import { printable } from "../printable.ts";
 
-/** Snapshots are taken on this beat only: at most ten a second, and no row reads a clock. */
+/** The interval at which snapshots may be emitted, so that no row reads a clock. */
 const BEAT_MS = 100;
 
-/** The longest time between two snapshots: a second, minus half a beat for late beats. */
+/**
+ * The longest interval between snapshots: a second, minus half a beat because beats may be late.
+ */
 const LONGEST_SILENCE_MS = 1000 - BEAT_MS / 2;
 
 export type { Gauges, ProgressOptions, SummaryParts } from "./progress_options.ts";
 
-/** Counts what happens in a run and notifies its listeners. One run has one. */
+/** Counts what happens in one run and notifies its listeners. */
 export class Progress {
   readonly #options: Required<ProgressOptions>;
   readonly #counters = new Counters();
@@ -50,13 +52,13 @@ export class Progress {
   #stateChanged = false;
   #lastDurable: number | null = null;
 
-  /** Creates the counters; no timer runs before `start` or `stateChanged`. */
+  /** Starts no timer; `start` and `stateChanged` do. */
   constructor(options: ProgressOptions) {
     this.#options = resolveProgressOptions(options);
     this.#forecast = new Forecast(options.concurrency, null, this.#options.now());
   }
 
-  /** Starts the run's clock: from here on the first row can be sent. */
+  /** Starts the clock of the run: the first row can be sent. */
   start(counts: { total: number | null; skipped: number }): void {
     const nowMs = this.#options.now();
     this.#startMs = nowMs;
@@ -67,28 +69,27 @@ export class Progress {
     this.#startBeat();
   }
 
-  /** Counts an attempt. */
   attempt(): void {
     this.#counters.attempts++;
   }
 
-  /** Counts an attempt whose answer is kept. */
   attemptAnswered(completion: Completion): void {
     this.#counters.addAnswer(completion);
   }
 
-  /** Counts an attempt that failed or whose answer was not kept. */
+  /** Counts an attempt that failed, or whose answer was not kept. */
   attemptFailed(failed: FailedAttempt): void {
     this.#counters.addFailedAttempt(failed);
     this.#groups.add(failed, this.#options.wallClock());
   }
 
-  /** Counts what follows a failed attempt whose row has not failed, because its teacher was the cause. */
+  /** Corrects the action of a failed attempt whose row has not failed, because its teacher was the
+   * cause. */
   rowReleased(released: ReleasedRow): void {
     this.#groups.release(released, this.#options.wallClock());
   }
 
-  /** Counts finished rows, whose lines are on disk. */
+  /** Counts finished rows whose lines are on disk. */
   settled(rows: readonly RowFigures[]): void {
     for (let i = 0; i < rows.length; i++) {
       this.#counters.addRow(rows[i]);
@@ -97,7 +98,9 @@ export class Progress {
     if (rows.length > 0) this.#lastDurable = this.#options.wallClock();
   }
 
-  /** The state in the gauges has changed: listeners get a snapshot within a tenth of a second. */
+  /**
+   * Called when the state in the gauges has changed: listeners receive a snapshot within 100 ms.
+   */
   stateChanged(): void {
     this.#stateChanged = true;
     this.#startBeat();
@@ -110,14 +113,14 @@ export class Progress {
   }
 
   /**
-   * Adds a listener and returns the function that removes it. Listeners are called one after the other
-   * with the same frozen event; what they throw is ignored. They should only take the event and return.
+   * Adds a listener and returns the function that removes it. Listeners are called in turn with the
+   * same frozen event; what they throw is ignored. They run on the main thread of the run: they
+   * should return at once.
    */
   on(listener: RunListener): () => void {
     return this.#listeners.add(listener);
   }
 
-  /** Emits an event to all listeners. */
   emit(event: RunEvent): void {
     // Frozen, because all listeners get the same object.
     deepFreeze(event);
@@ -165,8 +168,7 @@ export class Progress {
   }
 
   /**
-   * Stops the beat, after a last snapshot unless no row could be sent. Counting and `emit` still
-   * work.
+   * Stops the beat. Emits a last snapshot if the run was started. Counting and `emit` still work.
    */
   stop(): void {
     if (this.#stopped) return;
@@ -176,7 +178,7 @@ export class Progress {
     if (this.#listeners.count > 0 && this.#startMs !== undefined) this.emit(this.snapshot());
   }
 
-  /** Makes the run's last event; `emit` sends it to the listeners. */
+  /** The last event of the run, which is left to the caller to emit. */
   summary({ files, ...parts }: SummaryParts): Summary {
     const nowMs = this.#options.now();
     const counters = this.#counters;
@@ -234,12 +236,12 @@ export class Progress {
     this.emit(this.snapshot());
   }
 
-  /** Rows that this run has to do, or null while that is not known. */
+  /** Rows that this run has to send; null while unknown. */
   get #rows(): number | null {
     return this.#total === null ? null : this.#total - this.#skipped;
   }
 
-  /** The engine is done when the last row is handed to the sink; the run, when it is on disk. */
+  /** The engine is done once the last row was handed to the sink; the run, once that is on disk. */
   #stateOf({ state }: Gauges): Snapshot["state"] {
     const isWriting = state === "done" && !this.#stopped && this.#rows !== null &&
       this.#counters.settled < this.#rows;
@@ -260,7 +262,7 @@ function attemptCountsOf({ attempts, succeededAttempts, failedAttempts }: Counte
   };
 }
 
-/** Copies, because events are frozen, with the teachers' texts made printable. */
+/** Copied, because events are frozen, and with printable texts. */
 function teachersOf({ teachers }: Gauges): TeacherStatus[] {
   return teachers().map((one) => ({ ...one, reason: printableOrNull(one.reason) }));
 }
@@ -269,7 +271,7 @@ function printableOrNull(text: string | null): string | null {
   return text === null ? null : printable(text);
 }
 
-/** Null for times that `Date` cannot represent. */
+/** Null also for times that `Date` cannot represent. */
 function isoOf(unixMs: number | null): string | null {
   const date = new Date(unixMs ?? NaN);
   return Number.isNaN(date.getTime()) ? null : date.toISOString();

@@ -1,5 +1,5 @@
 /**
- * The options of `Progress`, its listeners, and the meter of CPU and memory.
+ * Options and listeners of `Progress`, and the meter of CPU and memory.
  *
  * @module
  */
@@ -9,54 +9,49 @@ import { every } from "../timer.ts";
 import type { Summary } from "./events.ts";
 import type { RunState, TeacherStatus } from "./snapshot.ts";
 
-/** What the engine is doing at the moment. */
+/** The state of the engine at one moment. */
 export interface Gauges {
-  /** What the run is doing. */
   readonly state: RunState;
   /** Attempts in flight. */
   readonly inFlight: number;
   /** Rows in the retry queue. */
   readonly waiting: number;
-  /** The target number of lanes. */
+  /** The most rows in flight at once. */
   readonly concurrency: number;
-  /** How many attempts may be in flight now. */
+  /** How many attempts may be in flight now, over all teachers. */
   readonly limit: number;
-  /** When something will be sent again (Unix milliseconds), or null while something is. */
+  /** When the next attempt is due, in Unix milliseconds; null unless the run waits for it. */
   readonly backingOffUntil: number | null;
-  /** Why nothing is sent, or why the run was halted, in words; else null. */
+  /** Why nothing is sent, or why the run was halted; null otherwise. */
   readonly reason: string | null;
-  /** Cost so far in US dollars, or null while no price is known. */
+  /** US dollars so far; null if no price is known. */
   readonly costUsd: number | null;
-  /** The budget in US dollars, or null. */
+  /** The budget in US dollars; null without one. */
   readonly maxCostUsd: number | null;
-  /** Each teacher of the run; called for snapshots only. */
+  /** Each teacher; called for snapshots and the summary only. */
   readonly teachers: () => readonly TeacherStatus[];
 }
 
-/** The options of `Progress`. */
 export interface ProgressOptions {
   /** The number of lanes at the start. */
   concurrency: number;
-  /** Whether the best concurrency is searched for. @default false */
+  /** Whether Retort searches for the best concurrency. @default false */
   isExploring?: boolean;
-  /**
-   * The number of finished rows after which a snapshot is due. @default by concurrency: 5, 10, 20,
-   * 50
-   */
+  /** Finished rows after which a snapshot is due. @default 5, 10, 20 or 50, by concurrency */
   updateInterval?: number;
-  /** Reads what the engine is doing; called ten times a second at most. */
+  /** Reads the state of the engine: once every 100 ms, and once for each snapshot. */
   gauges: () => Gauges;
-  /** Milliseconds of a monotonic clock. @default performance.now */
+  /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
-  /** Unix milliseconds. @default Date.now */
+  /** Unix time in milliseconds. @default Date.now */
   wallClock?: () => number;
-  /** CPU and memory. @default those of this process */
+  /** Measures CPU and memory. @default of this process */
   meter?: ProcessMeter;
-  /** Calls back every `intervalMs`; returns the function that stops it. @default setInterval */
+  /** Calls back every `intervalMs`; returns the function that stops it. @default a timer */
   every?: (intervalMs: number, callback: () => void) => () => void;
 }
 
-/** The parts of a summary that the counters do not have. */
+/** The fields of a summary that come from the run, not from the counters. */
 export type SummaryParts = Pick<
   Summary,
   | "state"
@@ -72,7 +67,6 @@ export type SummaryParts = Pick<
   | "files"
 >;
 
-/** Fills in the defaults. */
 export function resolveProgressOptions(options: ProgressOptions): Required<ProgressOptions> {
   return {
     concurrency: options.concurrency,
@@ -86,26 +80,24 @@ export function resolveProgressOptions(options: ProgressOptions): Required<Progr
   };
 }
 
-/** ModelCall's table: with more lanes, more rows finish between two snapshots. */
+/** ModelCall's table: the more lanes, the more rows finish between two snapshots. */
 function defaultUpdateInterval(concurrency: number): number {
   if (concurrency < 10) return 5;
   if (concurrency <= 100) return 10;
   return concurrency <= 500 ? 20 : 50;
 }
 
-/** A list of listeners, none of which can stop the run. */
+/** Listeners whose failures cannot affect the run. */
 export class Listeners<T> {
   #listeners: readonly ((value: T) => void)[] = [];
 
-  /** The number of listeners. */
   get count(): number {
     return this.#listeners.length;
   }
 
   /** Adds a listener; returns the function that removes it. */
   add(listener: (value: T) => void): () => void {
-    // A separate wrapper for each call, so that a listener that was added twice is removed once at
-    // a time.
+    // Wrapped, so that a listener that was added twice can be removed once.
     const entry = (value: T) => listener(value);
     this.#listeners = [...this.#listeners, entry];
     return () => {
@@ -113,9 +105,9 @@ export class Listeners<T> {
     };
   }
 
-  /** Gives all listeners the same value. What they throw is ignored. */
+  /** Calls all listeners with the same value. What they throw is ignored. */
   emit(value: T): void {
-    // The list is replaced, never changed, so a listener may add and remove others during the loop.
+    // The list is replaced, never changed: listeners may add and remove others during the loop.
     for (const listener of this.#listeners) {
       try {
         const result: unknown = listener(value);
@@ -132,29 +124,29 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
     typeof value.then === "function";
 }
 
-/** CPU and memory of the process. */
+/** CPU and memory of a process. */
 export interface ProcessReading {
-  /** CPU time per wall time since the last reading, in percent of one core. */
+  /** CPU time since the previous reading, in percent of one core. */
   readonly cpuPercent: number;
   /** Resident memory in bytes. */
   readonly rssBytes: number;
 }
 
-/** Reads CPU and memory; tests inject their own. */
+/** Measures CPU and memory; tests inject their own. */
 export interface ProcessMeter {
-  /** Starts to count CPU time from here. */
+  /** Starts counting CPU time. */
   start(nowMs: number): void;
-  /** The current reading, which is updated at most once a second. */
+  /** The current reading, renewed at most once a second. */
   read(nowMs: number): ProcessReading;
   /** CPU seconds since `start`. */
   cpuSeconds(): number;
-  /** The largest memory of any reading, in bytes. */
+  /** The largest resident memory of all readings, in bytes. */
   readonly peakRssBytes: number;
 }
 
-/** The two figures that the operating system gives. */
+/** What the operating system reports. */
 export interface ProcessSource {
-  /** CPU time of the process so far (user and system), in microseconds. */
+  /** CPU time of the process so far, user and system, in microseconds. */
   cpuMicros(): number;
   /** Resident memory in bytes. */
   rssBytes(): number;
@@ -168,14 +160,13 @@ const THIS_PROCESS: ProcessSource = {
   rssBytes: () => process.memoryUsage.rss(),
 };
 
-/** Over shorter times the CPU share fluctuates too much to be read. */
+/** Over a shorter time, the CPU share fluctuates too much to be read. */
 const MIN_INTERVAL_MS = 1000;
 
 /**
- * Creates the meter of this process. A reading takes about 11 µs (1.3 for the CPU, 9.7 for the
- * memory).
+ * Creates a meter. A reading takes about 11 µs (1.3 for the CPU, 9.7 for the memory).
  *
- * @param source Where the figures come from, this process by default.
+ * @param source What is measured. @default this process
  */
 export function createProcessMeter(source: ProcessSource = THIS_PROCESS): ProcessMeter {
   let startMicros = source.cpuMicros();

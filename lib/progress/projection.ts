@@ -5,31 +5,31 @@
  * with answers of 1 s and of 20 min, the first minutes show only the former. Two figures avoid this
  * bias:
  *
- * - **The cohorts.** Rows are put into cohorts by the order in which they were sent (`sequence`),
- *   whatever their length. Once every row of the first cohorts has finished, their mean is
- *   unbiased. Only an unbroken sequence of finished cohorts counts: those without a long row finish
- *   first, so counting any finished cohort would bring the bias back.
- * - **The floor.** All the time that lanes have been busy, over all rows that were sent. Rows in
- *   flight count with their time so far, so this can only be too small, and it grows while a long
- *   row is in flight. It needs no clock per row: the time of the lanes is the sum of the attempts
- *   in flight over time.
+ * - **The cohorts.** Rows are grouped into cohorts by the order in which they were sent
+ *   (`sequence`). Once every row of the first cohorts has finished, their mean is unbiased. Only an
+ *   unbroken sequence of finished cohorts counts: those without a long row finish first, so
+ *   counting any finished cohort would bring the bias back.
+ * - **The floor.** The total busy time of all lanes, divided by the rows that were sent. Rows in
+ *   flight count with their time so far, so the floor can only be too small, and it grows while a
+ *   long row is in flight. It needs no clock per row: the busy time is the number of attempts in
+ *   flight, integrated over time.
  *
  * Until the finished cohorts make up half of the rows that were sent, the projection is a lower
- * bound: the rows not sent yet, at the floor, over the lanes, or at the rate of the last 30 s where
- * that takes longer (a teacher that throttles). From then on it is one of two:
+ * bound: the rows not sent yet, times the floor, divided by the lanes, or at the rate of the last
+ * 30 s if that takes longer (a teacher that throttles). From then on it is the later of two:
  *
  * - Rows in the queue × mean / lanes, and then the last wave: when the queue is empty, the run
  *   continues until the longest of the rows in flight is done. A row in flight is more likely a
  *   long one, so the mean time left is E[x²] / 2 E[x] (renewal theory), and the longest of k takes
- *   H(k) times as long (k-th harmonic number, for a tail like that of an exponential), but hardly
- *   longer than any row before.
- * - Rows left / rate, where that is later. To keep chance from moving it, the rate is taken at one
- *   standard deviation of its count above itself. The rate of the last 30 s shows what the mean
- *   does not: idle lanes because rows wait, or a teacher that has become slower. With fewer than 20
- *   rows in 30 s the rate of the whole run is used. Early in a run there is none: it would lack the
- *   rows in flight.
+ *   H(k) times as long (k-th harmonic number, for an exponential tail), but hardly longer than any
+ *   row before.
+ * - Rows left / rate. To keep chance from moving it, the rate is taken at one standard deviation of
+ *   its count above itself. The rate of the last 30 s shows what the mean does not: idle lanes
+ *   because rows wait, or a teacher that has become slower. With fewer than 20 rows in 30 s, the
+ *   rate of the complete run is used. Early in a run there is none: it would lack the rows in
+ *   flight.
  *
- * It is a lower bound again when nothing has finished for longer than a mean row takes: then only
+ * It is a lower bound again if nothing has finished for longer than a mean row takes: then only
  * long rows are left, and the time that they have taken so far is the best guess for the rest.
  *
  * Cost has the same bias, since long answers cost more, and the same remedy: the amount spent, plus
@@ -39,15 +39,15 @@
  * @module
  */
 
-/** Cohorts with four rows for each lane finish soon after the first rows. */
+/** The size of a cohort for each lane: small enough to finish soon after the first rows. */
 const ROWS_PER_LANE = 4;
 const MIN_COHORT_ROWS = 50;
 const MAX_COHORT_ROWS = 2000;
 
-/** The minimum number of rows in 30 s for a rate. */
+/** The fewest rows in 30 s from which a rate is computed. */
 const MIN_RATE_ROWS = 20;
 
-/** A run has a rate after 30 s, and after this number of mean rows on each lane. */
+/** A run has a rate after 30 s, and once each lane has had the time for 10 mean rows. */
 const MIN_RATE_MS = 30_000;
 const MIN_RATE_WAVES = 10;
 
@@ -60,55 +60,50 @@ interface Cohort {
   squaredUsd: number;
 }
 
-/** The position of a run. */
+/** Where a run stands. */
 export interface RunPosition {
-  /** All rows that this run has to do. */
+  /** All rows that this run has to send. */
   readonly rows: number;
-  /** The target number of lanes. */
+  /** The most rows in flight at once. */
   readonly concurrency: number;
   /** Rows finished in the last 30 s. */
   readonly recentRows: number;
   /** Rows per second over the last 30 s. */
   readonly recentRate: number;
-  /** Milliseconds since the first row could be sent, pauses not counted. */
+  /** Milliseconds since the first row could be sent, without pauses. */
   readonly elapsedMs: number;
 }
 
-/** A projected duration. */
 export interface ProjectedTime {
-  /** Seconds until the end, or null while nothing is known. */
+  /** Seconds until the end; null while unknown. */
   readonly seconds: number | null;
-  /** Whether this is a lower bound. */
   readonly isLowerBound: boolean;
 }
 
-/** A projected cost. */
 export interface ProjectedCost {
-  /** US dollars for the whole run, or null while nothing is known. */
+  /** US dollars for the complete run; null while unknown. */
   readonly usd: number | null;
-  /** Whether this is a lower bound. */
   readonly isLowerBound: boolean;
-  /** Two standard errors of the mean cost of a row, over the rows left. */
+  /** The uncertainty in US dollars: two standard errors of the rows left, or 2 % of their cost if
+   * that is more. */
   readonly errorUsd: number;
 }
 
-/** The projection while nothing is known about the time. */
 export const UNKNOWN_TIME: ProjectedTime = { seconds: null, isLowerBound: true };
 
-/** The projection while nothing is known about the cost. */
 export const UNKNOWN_COST: ProjectedCost = { usd: null, isLowerBound: true, errorUsd: 0 };
 
-/** The minimum uncertainty of the cost, however evenly rows cost. */
+/** The least uncertainty of the cost, as a fraction, however evenly rows cost. */
 const MIN_COST_ERROR = 0.02;
 
-/** Collects the times and costs of rows, and projects from them. */
+/** Collects times and costs of finished rows, and projects from them. */
 export class Projection {
   readonly #cohortRows: number;
-  /** Unfinished cohorts; each has a row in flight or waiting, so they are few. */
+  /** Unfinished cohorts are few: each has a row in flight or waiting. */
   readonly #open = new Map<number, Cohort>();
   #lastIndex = -1;
   #lastCohort: Cohort = newCohort();
-  /** The unbroken sequence of finished cohorts. */
+  /** Sums over the unbroken sequence of finished cohorts. */
   #finishedCohorts = 0;
   #finishedBusyMs = 0;
   #finishedSquaredMs = 0;
@@ -126,8 +121,8 @@ export class Projection {
 
   /**
    * @param concurrency The number of lanes at the start.
-   * @param rows The rows to do, where they are known; a small run has smaller cohorts.
-   * @param nowMs When the first row can be sent.
+   * @param rows The rows to send; null if unknown. A small run has smaller cohorts.
+   * @param nowMs When the first row can be sent, on a monotonic clock.
    */
   constructor(concurrency: number, rows: number | null, nowMs: number) {
     const usual = Math.max(MIN_COHORT_ROWS, ROWS_PER_LANE * concurrency);
@@ -136,8 +131,13 @@ export class Projection {
     this.#observedMs = this.#lastSettledMs = nowMs;
   }
 
-  /** A row has finished: its place in the order of sending, the time of its lanes, and its cost, all
-   * attempts together. */
+  /**
+   * Counts a finished row.
+   *
+   * @param sequence Its position in the order of sending.
+   * @param busyMs The time in flight over all attempts.
+   * @param costUsd The cost of all attempts.
+   */
   settled(sequence: number, busyMs: number, costUsd: number): void {
     const index = Math.floor(sequence / this.#cohortRows);
     const cohort = index === this.#lastIndex ? this.#lastCohort : this.#find(index);
@@ -153,22 +153,22 @@ export class Projection {
     if (cohort.settled === this.#cohortRows) this.#closeCohorts();
   }
 
-  /** Takes a sample of the rows in flight; called a few times a second. */
+  /** Samples the rows in flight; called several times a second. */
   observe(nowMs: number, inFlight: number, waiting: number): void {
     const lanes = (inFlight + this.#observedInFlight) / 2;
     this.#laneMs += lanes * (nowMs - this.#observedMs);
-    // The samples may have missed short attempts; the finished rows have not.
+    // Samples may miss short attempts, which finished rows include.
     this.#laneMs = Math.max(this.#laneMs, this.#settledBusyMs);
     this.#sent = Math.max(this.#sent, this.#settled + inFlight + waiting);
     if (this.#settled > this.#observedSettled) this.#lastSettledMs = nowMs;
-    // While nothing is in flight (a pause, a backoff) nothing can finish.
+    // While nothing is in flight (a pause, a backoff), nothing can finish.
     else if (inFlight === 0) this.#lastSettledMs += nowMs - this.#observedMs;
     this.#observedMs = nowMs;
     this.#observedInFlight = inFlight;
     this.#observedSettled = this.#settled;
   }
 
-  /** The time left, as of the last `observe`. */
+  /** The time left at the last sample. */
   project(position: RunPosition): ProjectedTime {
     const rowsLeft = position.rows - this.#settled;
     if (rowsLeft <= 0) return { seconds: 0, isLowerBound: false };
@@ -178,7 +178,7 @@ export class Projection {
     const finishedRows = this.#finishedRows;
     if (finishedRows * 2 < this.#sent) {
       const leftMs = Math.max(0, position.rows - this.#sent) * floorMs / lanes;
-      // A teacher that throttles makes the lanes too many.
+      // With a teacher that throttles, not all lanes can be busy.
       const boundMs = this.#correctByRate(leftMs, floorMs, position);
       return leftMs > 0 ? { seconds: boundMs / 1000, isLowerBound: true } : UNKNOWN_TIME;
     }
@@ -194,7 +194,7 @@ export class Projection {
     return { seconds: leftMs / 1000, isLowerBound: isQuiet };
   }
 
-  /** The cost of `rows` rows, as of the last `observe`, with `spentUsd` spent so far. */
+  /** The cost of `rows` rows at the last sample, `spentUsd` included. */
   projectCost(rows: number, spentUsd: number): ProjectedCost {
     const rowsLeft = rows - this.#settled;
     if (rowsLeft <= 0) return { usd: spentUsd, isLowerBound: false, errorUsd: 0 };
@@ -217,12 +217,12 @@ export class Projection {
     return { usd: spentUsd + leftUsd, isLowerBound: false, errorUsd };
   }
 
-  /** Rows of the finished cohorts. */
+  /** The number of rows in finished cohorts. */
   get #finishedRows(): number {
     return this.#finishedCohorts * this.#cohortRows;
   }
 
-  /** How much longer the longest of `rows` rows in flight will take. */
+  /** The expected time until the longest of `rows` rows in flight is done, in milliseconds. */
   #lastWaveMs(rows: number): number {
     if (this.#finishedBusyMs === 0) return 0;
     const residualMs = this.#finishedSquaredMs / (2 * this.#finishedBusyMs);

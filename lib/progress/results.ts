@@ -1,6 +1,6 @@
 /**
- * Turns events into the return values of functions, with names in camelCase. Events themselves are
- * a wire format, in files, on standard output and in the page, and keep their names.
+ * Turns events into return values of functions, with names in camelCase. Events are a wire format,
+ * in files, on standard output and in the page, and keep their names.
  *
  * @module
  */
@@ -8,48 +8,45 @@
 import type { Summary } from "./events.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** A name in camelCase: `costUsd` for `cost_usd`. */
+/** A snake_case name in camelCase: `costUsd` for `cost_usd`. */
 export type CamelCase<Name> = Name extends `${infer Head}_${infer Next}${infer Rest}`
   ? `${Head}${Uppercase<Next>}${CamelCase<Rest>}`
   : Name;
 
-/** An event with all its names in camelCase. The names of the event are deprecated and not enumerable. */
+/** An event with camelCase names. Its snake_case names are deprecated and not enumerable. */
 export type ResultOf<Event> = Event extends readonly (infer Item)[] ? ResultOf<Item>[]
   : Event extends object ?
       & { [Name in keyof Event as CamelCase<Name>]: ResultOf<Event[Name]> }
       & {
         readonly [
-          /** @deprecated Use the name in camelCase. */
+          /** @deprecated Use the camelCase name. */
           Name in keyof Event as Name extends `${string}_${string}` ? Name : never
         ]: ResultOf<Event[Name]>;
       }
   : Event;
 
-/**
- * The summary of a run: the fields of its last event (`Summary`) with names in camelCase, such as
- * `costUsd` and `failuresOnDisk`.
- */
+/** The summary of a run: the event `Summary` with camelCase names, such as `costUsd` and
+ * `failuresOnDisk`. */
 export type RunSummary = ResultOf<Summary>;
 
 /**
- * A run at one moment: the fields of the event `Snapshot` with names in camelCase, such as
- * `inFlight` and `etaS`.
+ * A run at one moment: the event `Snapshot` with camelCase names, such as `inFlight` and `etaS`.
  */
 export type RunSnapshot = ResultOf<Snapshot>;
 
-/** Fields whose keys are data: types of failures and actions. */
+/** Fields whose keys are data, not names: failure types and actions. */
 const RECORDS: ReadonlySet<string> = new Set(["wasted_by_reason", "actions"]);
 
 const events = new WeakMap<object, unknown>();
 
-/** Converts an event. The names of the event stay, not enumerable. */
+/** Converts an event. Its own names stay as properties that are not enumerable. */
 export function resultOf(event: Summary): RunSummary;
 export function resultOf(event: Snapshot): RunSnapshot;
 export function resultOf(event: Summary | Snapshot): RunSummary | RunSnapshot {
   return renamed(event) as RunSummary | RunSnapshot;
 }
 
-/** The event of a converted value; any other value is returned. */
+/** The event that a value was converted from; a value that was not is returned. */
 export function eventOf(result: Summary | RunSummary): Summary;
 export function eventOf(result: Snapshot | RunSnapshot): Snapshot;
 export function eventOf(result: Summary | RunSummary | Snapshot | RunSnapshot): unknown {

@@ -1,13 +1,13 @@
 /**
- * The state of a run at one moment. The field names are a wire format, hence snake_case.
+ * The state of a run at one moment. Field names are a wire format, hence snake_case.
  *
  * @module
  */
 
 /**
- * What a run is doing. `backing_off`: nothing is sent until a teacher takes requests again, or a row
- * is due. `disk_full`: nothing is sent until there is room on the disk. `halted`: it has ended with
- * rows left.
+ * What a run is doing. `backing_off`: it waits until a teacher accepts requests again, or a row is
+ * due. `disk_full`: it waits for space on the disk. `draining`: it starts no attempts, and finishes
+ * those in flight and their lines. `halted`: it ended with rows left.
  */
 export type RunState =
   | "preparing"
@@ -19,77 +19,75 @@ export type RunState =
   | "done"
   | "halted";
 
-/** Percentiles of a distribution, in its unit. All 0 while nothing was measured. */
+/** Percentiles of a distribution; all 0 while nothing was measured. */
 export interface Percentiles {
-  /** Half are at or below this. */
+  /** The median. */
   p50: number;
-  /** 90 % are at or below this. */
+  /** 90 % of the values are not above this. */
   p90: number;
-  /** 99 % are at or below this. */
+  /** 99 % of the values are not above this. */
   p99: number;
-  /** The largest. */
+  /** The largest value. */
   max: number;
 }
 
-/** One kind of failed attempt. */
+/** Failed attempts with the same cause. */
 export interface ErrorGroup {
-  /** The failure type (see `FailureType`), or "other" for all groups past the 50th. */
+  /** The failure type (see `FailureType`), or "other" for all causes past the 50th. */
   type: string;
-  /** The HTTP status, or null. */
+  /** The HTTP status; null without a response. */
   status: number | null;
-  /**
-   * The first message of the group, shortened to 200 characters. Others may differ in numbers and
-   * ids.
-   */
+  /** The message of the first attempt, at most 200 characters. Other attempts may differ in numbers
+   * and ids. */
   message: string;
-  /** The number of such attempts. */
+  /** The number of failed attempts. */
   count: number;
-  /** What was done about the last one: the row was sent again, it failed, or the run was halted. */
+  /** What followed the last attempt. */
   action: FailureAction;
-  /** The number of attempts by action; their sum is `count`. */
+  /** Attempts by what followed; the sum is `count`. */
   actions: Record<FailureAction, number>;
-  /** Up to three rows that met it, by uid. */
+  /** The uids of up to three rows. */
   uids: string[];
-  /** When the first one failed: ISO 8601. */
+  /** When the first attempt failed, in ISO 8601. */
   first_seen: string;
-  /** When the last one did: ISO 8601. */
+  /** When the last attempt failed, in ISO 8601. */
   last_seen: string;
 }
 
-/**
- * What follows a failed attempt: another attempt, the permanent failure of the row, or the end of
- * the run with the row still pending.
- */
+/** What follows a failed attempt: another attempt (`retried`), the permanent failure of the row
+ * (`failed`), or the end of the run with the row pending (`halted`). */
 export type FailureAction = "retried" | "failed" | "halted";
 
-/** One teacher of a run at one moment. */
+/** A teacher at one moment of a run. */
 export interface TeacherStatus {
-  /** Its address, without credentials. */
+  /** The address without credentials. */
   address: string;
-  /** The model that is requested of it. */
+  /** The model that is requested. */
   model: string;
-  /** Whether it takes requests: `up`, `cooling_down` (it asked to be left alone), `down` (it cannot be
-   * reached or refuses everything; it is probed), `leaving` (it has left the list of teachers, and finishes
-   * calls in flight), or `halted` (it gets no more requests). */
+  /**
+   * Whether it receives requests: `up`, `cooling_down` (it asked for a wait), `down` (unreachable,
+   * or rejecting everything; it is probed), `leaving` (it left the list of teachers, and finishes
+   * its calls), or `halted` (it receives no more requests).
+   */
   state: "up" | "cooling_down" | "down" | "leaving" | "halted";
-  /** When it takes requests again, ISO 8601, or null. */
+  /** When it receives requests again, in ISO 8601; null if it does now, or the time is unknown. */
   until: string | null;
-  /** Why it is not `up`, in words, or null. */
+  /** Why it is not `up`; null if it is. */
   reason: string | null;
-  /** Its share of the load, relative to the other teachers. */
+  /** Its share of the load, relative to other teachers. */
   weight: number;
   /** Attempts in flight. */
   in_flight: number;
-  /** The adaptive limit on attempts in flight. */
+  /** How many attempts may be in flight at it now; adaptive. */
   limit: number;
   /** Attempts that it answered with a completion. */
   answered: number;
-  /** Attempts that failed at it. */
+  /** Attempts that failed. */
   failed: number;
   /** Completion tokens that it generated. */
   completion_tokens: number;
-  /** What its answers cost in US dollars, as far as prices are known. Over all teachers the sum is `cost_usd` of the
-   * run, unless one has left the list of teachers. */
+  /** US dollars for its answers, if prices are known. The sum over all teachers is the run's
+   * `cost_usd`, unless one has left the list of teachers. */
   cost_usd: number;
 }
 
@@ -99,9 +97,9 @@ export interface Snapshot {
   type: "snapshot";
   /** What the run is doing. */
   state: RunState;
-  /** Rows of the input (duplicates merged), or null while the input is still being read. */
+  /** Rows of the input, with duplicates counted once; null while the input is being read. */
   total: number | null;
-  /** Rows that needed nothing: they had a result or had failed permanently before this run. */
+  /** Rows that needed nothing: answered or permanently failed before this run. */
   skipped: number;
   /** Rows of this run whose result is on disk. */
   succeeded: number;
@@ -111,66 +109,62 @@ export interface Snapshot {
   in_flight: number;
   /** Rows in the retry queue, between two attempts. */
   waiting: number;
-  /** Attempts made. */
+  /** Attempts started. */
   attempts: number;
-  /** Of those, the ones that failed or whose answer was rejected. */
+  /** Attempts that failed or whose answer was rejected. */
   failed_attempts: number;
-  /** Of those, the ones that the teacher throttled (429, 503, 529). */
+  /** Failed attempts that the teacher throttled (429, 503, 529). */
   refused_for_load: number;
-  /** The target number of lanes. */
+  /** The most rows in flight at once. */
   concurrency: number;
-  /** How many attempts may be in flight now, over all teachers; `concurrency` at most. */
+  /** How many attempts may be in flight now, over all teachers; at most `concurrency`. */
   limit: number;
-  /** When something will be sent again, ISO 8601, or null while something is. */
+  /** When the next attempt is due, in ISO 8601; null unless the run waits for it. */
   backing_off_until: string | null;
-  /** Why nothing is sent, or why the run was halted, in words; else null. */
+  /** Why nothing is sent, or why the run was halted; null otherwise. */
   reason: string | null;
-  /** When a row was last put on disk, ISO 8601, or null before the first. */
+  /** When a row last became durable on disk, in ISO 8601; null before the first. */
   last_durable: string | null;
-  /** Each teacher of the run. */
+  /** Each teacher of the run. One that has left the list is absent once its calls have ended. */
   teachers: TeacherStatus[];
   /** Rows finished per second over the last 30 s, failed ones included. */
   rate_per_s: number;
   /** Completion tokens per second over the last 30 s. */
   tokens_per_s: number;
-  /** Seconds until the end, or null while nothing is known. */
+  /** Seconds until the end; null while unknown. */
   eta_s: number | null;
-  /** Whether `eta_s` can only grow: the run is ramping up, and too few of its first rows have finished. */
+  /** Whether `eta_s` can only grow: too few of the first rows have finished. */
   eta_is_lower_bound: boolean;
-  /**
-   * The likely range of `eta_s`, from the rates of the last minutes; null while it is a lower
-   * bound.
-   */
+  /** The likely range of `eta_s`, from the rates of the last five minutes; null while it is a lower
+   * bound. */
   eta_range_s: [number, number] | null;
   /** Milliseconds since the first row could be sent. */
   elapsed_ms: number;
-  /** Prompt tokens that were paid for. */
+  /** Prompt tokens paid for. */
   prompt_tokens: number;
-  /** Completion tokens that were paid for. */
+  /** Completion tokens paid for. */
   completion_tokens: number;
-  /** Of those, the completion tokens of answers that were not kept. */
+  /** Completion tokens of answers that were not kept; included in `completion_tokens`. */
   wasted_completion_tokens: number;
-  /** Cost so far in US dollars, or null while no price is known. */
+  /** US dollars so far; null if no price is known. */
   cost_usd: number | null;
-  /** Projected cost of the whole run in US dollars, or null while nothing is known. */
+  /** US dollars projected for the complete run; null while unknown. */
   projected_cost_usd: number | null;
   /** Whether `projected_cost_usd` can only grow. */
   projected_cost_is_lower_bound: boolean;
-  /**
-   * The likely range of `projected_cost_usd`, from how much the cost of rows varies; null while it
-   * is a lower bound.
-   */
+  /** The likely range of `projected_cost_usd`, from how much the cost of rows varies; null while it
+   * is a lower bound. */
   projected_cost_range_usd: [number, number] | null;
-  /** The budget in US dollars, or null. */
+  /** The budget in US dollars; null without one. */
   max_cost_usd: number | null;
-  /** Latency of the attempts that succeeded. */
+  /** Latency of rows that succeeded, in milliseconds. */
   latency_ms: Percentiles;
-  /** How late timers fire. */
+  /** How late timers fire, in milliseconds. */
   event_loop_lag_ms: Omit<Percentiles, "p90">;
-  /** CPU of this process since the last snapshot, in percent of one core. */
+  /** CPU of this process over about the last second, in percent of one core. */
   cpu_percent: number;
-  /** Memory of this process. */
+  /** Resident memory of this process. */
   rss_bytes: number;
-  /** Kinds of failed attempts, most frequent first, at most 50 and "other". */
+  /** Causes of failed attempts, most frequent first: at most 50, and "other". */
   errors: ErrorGroup[];
 }

@@ -76,7 +76,7 @@ export function endpointProblem(
   return FORMATS[endpoint].problem?.(messages, params);
 }
 
-/** `/chat/completions`, which every server has. */
+/** Every server has this endpoint. */
 const CHAT: ApiFormat = {
   path: "/chat/completions",
   logprobsExample: "logprobs=true",
@@ -102,7 +102,7 @@ function withUsage(options: unknown, add: (field: "stream_options") => boolean):
   return { stream_options: { include_usage: true, ...options } };
 }
 
-/** `/completions`, which continues one text: for base models, which know no roles. */
+/** Continues one text: for base models, which know no roles. */
 export const COMPLETIONS: ApiFormat = {
   path: "/completions",
   logprobsExample: "logprobs=1",

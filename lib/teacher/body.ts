@@ -115,7 +115,7 @@ export class BodyWriter {
   }
 }
 
-/** Many servers refuse a `response_format` with tools. */
+/** Whether a `response_format` may be added: not beside tools, which many servers reject. */
 function mayAddFormat(params: Params): boolean {
   return !("response_format" in params) && !("tools" in params) && !("functions" in params);
 }
