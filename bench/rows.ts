@@ -1,11 +1,11 @@
 /**
- * Rows and answers for the measurements: always the same, and of realistic size.
+ * Rows, answers and teachers of this process for the measurements: always the same, and of realistic size.
  *
  * @module
  */
 
 import type { Outcome, Row } from "../lib/row.ts";
-import type { Completion, Message } from "../lib/teacher/teacher.ts";
+import type { Completion, Message, Teacher } from "../lib/teacher/teacher.ts";
 
 const WORDS = (
   "a baker sells loaves at the market on each day of the week and every third one is made of rye " +
@@ -135,5 +135,19 @@ export function answeredOutcome(index: number): Outcome {
     failure: undefined,
     teacher: undefined,
     costUsd: 0,
+  };
+}
+
+const ANSWERED: Promise<Completion> = Promise.resolve(COMPLETION);
+
+export function instantTeacher(): Teacher {
+  return { model: "zero", complete: () => ANSWERED };
+}
+
+/** Answers after `latencyMs`, with one timer per call. */
+export function slowTeacher(latencyMs: number): Teacher {
+  return {
+    model: "zero",
+    complete: () => new Promise((resolve) => setTimeout(() => resolve(COMPLETION), latencyMs)),
   };
 }

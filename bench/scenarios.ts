@@ -13,8 +13,7 @@ import { readIndex } from "../lib/index/results_index.ts";
 import { createBar } from "../lib/terminal/bar.ts";
 import { openLines } from "../lib/formats/lines.ts";
 import { type HttpLoops, httpLoops } from "./http_loops.ts";
-import { COMPLETION, writeAll } from "./rows.ts";
-import { instantTeacher, slowTeacher } from "./teachers.ts";
+import { COMPLETION, instantTeacher, slowTeacher, writeAll } from "./rows.ts";
 
 export { watched, watchedByTurns } from "./monitor_job.ts";
 export { goodputs, loaded, sleepingLoops } from "./overload_jobs.ts";

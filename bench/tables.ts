@@ -8,8 +8,7 @@
 import { convertFiles, distillFiles } from "../mod.ts";
 import { inChild } from "./child.ts";
 import { alternate, atMost, type Bench, type Figure, figure, median, ratiosOf } from "./measure.ts";
-import { writeRows } from "./rows.ts";
-import { instantTeacher } from "./teachers.ts";
+import { instantTeacher, writeRows } from "./rows.ts";
 
 const LIBRARIES = ["pyarrow", "polars"] as const;
 const MAIN = new URL("../cli.ts", import.meta.url).pathname;

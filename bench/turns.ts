@@ -12,8 +12,7 @@ import { Budget } from "../lib/engine/answers/budget.ts";
 import type { Row } from "../lib/row.ts";
 import type { Teacher } from "../lib/teacher/teacher.ts";
 import { type Bench, type Figure, figure } from "./measure.ts";
-import { rowOf } from "./rows.ts";
-import { slowTeacher } from "./teachers.ts";
+import { rowOf, slowTeacher } from "./rows.ts";
 
 /**
  * Sets hooks that V8 calls for promises; `undefined` removes them. The second one is called before

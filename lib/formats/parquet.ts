@@ -9,9 +9,8 @@ import { SourceError } from "../errors.ts";
 import { readFully, systemReason } from "../files.ts";
 import type { Line } from "./lines.ts";
 import { type ChunkBytes, LeafColumn, type RowNote } from "./parquet_leaf.ts";
-import { columnTextOf } from "./parquet_columns.ts";
+import { columnTextOf, type FileSchema } from "./parquet_columns.ts";
 import { cannotRead, Footer, reading, reasonOf, type RowGroup } from "./parquet_footer.ts";
-import type { FileSchema } from "./parquet_schema.ts";
 import { type ExactType, exactTypeOf, isBytes } from "./parquet_values.ts";
 
 /** How a Parquet file is read. */

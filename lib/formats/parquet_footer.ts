@@ -19,7 +19,7 @@ import { foreignBytes } from "./foreign_format.ts";
 import { sumOf } from "../figures.ts";
 import type { ChunkLayout } from "./parquet_leaf.ts";
 import { CODECS } from "./parquet_pages.ts";
-import { type FileSchema, fileSchemaOf } from "./parquet_schema.ts";
+import { type FileSchema, fileSchemaOf } from "./parquet_columns.ts";
 
 /** Names the file where its bytes cannot be read or decoded. */
 export async function reading<T>(

@@ -16,7 +16,7 @@ import {
   readPlain,
   readRleBitPackedHybrid,
 } from "../deps/hyparquet.ts";
-import type { LeafNode } from "./parquet_schema.ts";
+import type { LeafNode } from "./parquet_columns.ts";
 
 /** How the pages of a chunk are compressed. */
 export type Codec = ColumnMetaData["codec"];

@@ -7,7 +7,7 @@
 
 import { isUtf8 } from "node:buffer";
 import { parseFloat16, type SchemaElement } from "../deps/hyparquet.ts";
-import type { LeafNode, SchemaNode } from "./parquet_schema.ts";
+import type { LeafNode, SchemaNode } from "./parquet_columns.ts";
 
 /** Writes a value as JSON; undefined where it is text and not UTF-8. */
 export type ValueWriter = (value: unknown) => string | undefined;

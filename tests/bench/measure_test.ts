@@ -7,8 +7,8 @@ import {
   figure,
   median,
   ratiosOf,
+  renderTable,
 } from "../../bench/measure.ts";
-import { renderTable } from "../../bench/table.ts";
 
 Deno.test("median() takes the middle, or the mean of the two in the middle", () => {
   assertEquals(median([10, 9, 2]), 9);

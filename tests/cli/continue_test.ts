@@ -3,7 +3,7 @@ import { nextCommand } from "../../cli/continue.ts";
 import { type Flag, flagsOf } from "../../cli/flags.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { summaryOf } from "./summary_fixture.ts";
-import { POSIX } from "../support/posix.ts";
+import { POSIX } from "../support/process.ts";
 
 const INTERRUPTED = summaryOf({ state: "interrupted", pending: 5, failures_on_disk: 2 });
 const FAILED = summaryOf({ failures_on_disk: 2 });

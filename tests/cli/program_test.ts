@@ -3,7 +3,7 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { FOLDER_VARIABLE, programOf, type Start } from "../../cli/program.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { POSIX } from "../support/posix.ts";
+import { POSIX } from "../support/process.ts";
 
 /** A process that was started as `deno run -A /repo/cli.ts`, with Deno on the path. */
 async function start(dir: TempDir, changed: Partial<Start> = {}): Promise<Start> {

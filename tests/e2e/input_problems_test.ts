@@ -3,10 +3,9 @@
 import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";
-import { runCli } from "../support/process.ts";
+import { POSIX, runCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 import { assertExit, distill, numberedRows } from "./fixture.ts";
-import { POSIX } from "../support/posix.ts";
 
 const ENCODER = new TextEncoder();
 const ROWS = numberedRows(3).map((row) => `${JSON.stringify(row)}\n`).join("");

@@ -8,14 +8,14 @@ import {
   assertMatch,
 } from "../../lib/deps/std_assert.ts";
 import { ResponseGenerator } from "../../mod.ts";
-import { errorAnswer } from "../support/ledger_server.ts";
 import {
+  errorAnswer,
   lostAnswers,
   lostLastAnswers,
   type PaidAnswer,
   type PaidServer,
   servePaid,
-} from "../support/paid_ledger.ts";
+} from "../support/ledger_server.ts";
 import { type CliProcess, runCli } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { assertExit, assertVerified, distill, numberedRows, startDistill } from "./fixture.ts";

@@ -8,7 +8,7 @@ import {
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
 import { type LedgerServer, serveLedger } from "../support/ledger_server.ts";
-import { cleanEnv, REPOSITORY } from "../support/process.ts";
+import { cleanEnv, POSIX, REPOSITORY } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import {
   argsFor,
@@ -18,7 +18,6 @@ import {
   numberedRows,
   startDistill,
 } from "./fixture.ts";
-import { POSIX } from "../support/posix.ts";
 
 const CTRL_C = new Uint8Array([3]);
 

@@ -1,9 +1,13 @@
 /** Teachers reached over TLS: real certificates, real handshakes. @module */
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
-import { type Certificates, makeCertificates } from "../support/certificates.ts";
+import {
+  type Certificates,
+  makeCertificates,
+  serveTls,
+  type TlsServer,
+} from "../support/tls_server.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { serveTls, type TlsServer } from "../support/tls_server.ts";
 import { assertExit, distill, numberedRows } from "./fixture.ts";
 
 const made = await makeCertificates();

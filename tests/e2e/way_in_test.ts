@@ -3,8 +3,7 @@
 import { dirname } from "../../lib/deps/std_path.ts";
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { shellWord } from "../../cli/program.ts";
-import { cleanEnv, REPOSITORY } from "../support/process.ts";
-import { POSIX } from "../support/posix.ts";
+import { cleanEnv, POSIX, REPOSITORY } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
 interface Ended {

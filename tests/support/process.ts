@@ -7,6 +7,7 @@
 
 import { fileURLToPath } from "node:url";
 import { main } from "../../cli.ts";
+
 // Loaded here, not by the first run: undici evaluates Node's modules, and Deno 2.9 panics ("RefCell already borrowed")
 // when a second run at the same time reaches an `import()` meanwhile (denoland/deno#36216).
 import "../../cli/run_command.ts";
@@ -226,3 +227,6 @@ class Collected {
     this.#changed = Promise.withResolvers();
   }
 }
+
+/** `Deno.test(name, POSIX, …)` lists the test as ignored on Windows. */
+export const POSIX = { ignore: Deno.build.os === "windows" } as const;

@@ -1,7 +1,6 @@
 import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { openaiCompatible, type OpenAICompatibleOptions } from "../../lib/teacher/mod.ts";
-import { type Certificates, makeCertificates } from "../support/certificates.ts";
-import { serveTls } from "../support/tls_server.ts";
+import { type Certificates, makeCertificates, serveTls } from "../support/tls_server.ts";
 import { ask, failure } from "./pair.ts";
 
 const made = await makeCertificates();
