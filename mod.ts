@@ -102,6 +102,7 @@ export {
 } from "./lib/simulate/mod.ts";
 export {
   convertFiles,
+  type ConvertFormat,
   type ConvertOptions,
   type ExportFormat,
   type ExportOptions,

@@ -9,6 +9,12 @@
  * @module
  */
 
+import {
+  CONVERT_FORMATS,
+  EXPORT_FORMATS,
+  type ExportFormat,
+  FORMAT_SUMMARIES,
+} from "../lib/export/mod.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 
@@ -83,6 +89,7 @@ const TABLE = {
       "The extension of FILE sets its type: .jsonl, .json, .csv or .parquet; add .gz",
       "or .zst to compress it (not Parquet). --format dataset writes a folder.",
     ],
+    sections: [formatsSection(EXPORT_FORMATS)],
     examples: [
       "export out/prompts.jsonl -o train.jsonl --format messages",
       "export out/a.jsonl out/b.jsonl -o c.jsonl --format alpaca --think drop",
@@ -96,6 +103,7 @@ const TABLE = {
       "Reads what a run reads: JSON Lines, JSON, CSV, TSV, Parquet, text, folders.",
       "Without --format rows stay as they are. No teacher is called.",
     ],
+    sections: [formatsSection(CONVERT_FORMATS)],
     examples: [
       "convert rows.csv -o rows.parquet",
       "convert gsm8k.jsonl -o chat.jsonl --format messages",
@@ -196,6 +204,10 @@ const TABLE = {
     load: async () => (await import("./help.ts")).versionCommand,
   },
 } satisfies Record<string, CommandEntry>;
+
+function formatsSection(formats: readonly ExportFormat[]): HelpSection {
+  return { title: "Formats", rows: formats.map((name) => [name, FORMAT_SUMMARIES[name]]) };
+}
 
 export type Command = keyof typeof TABLE;
 

@@ -6,7 +6,13 @@
  */
 
 import { VERSION } from "../lib/version.ts";
-import { type Command, type CommandEntry, COMMANDS, entryOf } from "./commands.ts";
+import {
+  type Command,
+  type CommandEntry,
+  COMMANDS,
+  entryOf,
+  type HelpSection,
+} from "./commands.ts";
 import { type Flag, flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
@@ -88,16 +94,20 @@ export function commandHelp(command: Command, program = NAME, all = false): stri
     "",
     ...(entry.sections ?? []).flatMap(({ title, rows }) => [
       `${title}:`,
-      ...rows.map(([name, text]) => twoColumns(`  ${name}`, text, NARROW)),
+      ...rows.map(([name, text]) => twoColumns(`  ${name}`, text, widthOf(rows))),
       "",
     ]),
     ...all
       ? byGroup(shown, command)
       : ["Flags:", ...shown.map((flag) => flagLine(flag, command)), ""],
     ...exampleLines(entry),
-    ...all || !isLong ? [] : ["", `Every flag: ${NAME} ${command} --help-all.`],
     ...startedAs(program),
   ]);
+}
+
+/** The left column of a section has no less than its longest name. */
+function widthOf(rows: HelpSection["rows"]): number {
+  return Math.max(NARROW, ...rows.map(([name]) => name.length + 2));
 }
 
 function usageLines(usage: readonly string[]): string[] {

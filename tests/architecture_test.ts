@@ -76,7 +76,7 @@ const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonl
   simulate: {},
   where: {},
   data: { all: ["formats", "prices", "where"], types: ["teacher"] },
-  tables: { all: ["sink", "source"] },
+  tables: { all: ["formats", "sink", "source"] },
   terminal: { types: ["progress"] },
   "engine/errors": { types: ["engine", "teacher"] },
   "engine/answers": { types: ["checks", "teacher"] },

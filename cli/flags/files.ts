@@ -71,7 +71,7 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   {
     name: "format",
     value: "NAME",
-    help: "messages, prompt-completion, sharegpt, alpaca, …",
+    help: "format of the rows: one of those above",
     commands: WRITES,
     isCommon: true,
   },

@@ -10,7 +10,7 @@ import type { RowOptions } from "../run/mod.ts";
 import { ParsedRow, parseLossless, RowParser } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import type { Example } from "./example.ts";
-import { readReasoning } from "./formats.ts";
+import { readReasoning } from "./turns.ts";
 
 /** The place of a row. */
 export interface Place {
@@ -36,9 +36,15 @@ export class NoConversation {
 
 /**
  * The fields that may hold the answer to a prompt, in order of preference: TRL's, DPO's, Retort's
- * own, Alpaca's, GSM8K's.
+ * own, Alpaca's, GSM8K's. `answerIn` in `formats.ts` takes one of them.
  */
-const ANSWER_FIELDS = ["completion", "chosen", "response", "output", "answer"];
+export const ANSWER_FIELDS = ["completion", "chosen", "response", "output", "answer"] as const;
+
+/** A field that may hold the answer. */
+export type AnswerField = typeof ANSWER_FIELDS[number];
+
+/** In a results line, the other fields are those of the row. */
+const RESULT_FIELDS: readonly AnswerField[] = ["response"];
 const REASONING_FIELDS = ["reasoning_content", "reasoning", "thinking"];
 
 /** Reads rows as conversations. */
@@ -88,7 +94,8 @@ export class ConversationReader {
     const { json } = row;
     const isOwn = (name: string) => !this.#asked.has(name) && isAnswer(json[name]);
     // With a call, the text is usually empty.
-    const field = ANSWER_FIELDS.find(isOwn) ??
+    const fields = isResultsLine(json) ? RESULT_FIELDS : ANSWER_FIELDS;
+    const field = fields.find(isOwn) ??
       (json.response === "" && isCalls(json.tool_calls) ? "response" : undefined);
     if (field === undefined) return {};
     const answer = this.#messageOf(row, text, field);
@@ -129,6 +136,10 @@ function answerOf(answer: Message) {
     ...readReasoning(answer),
     toolCalls: Array.isArray(calls) && calls.length > 0 ? calls : undefined,
   };
+}
+
+function isResultsLine({ uid, prompt_hash: hash, distill }: Record<string, unknown>): boolean {
+  return typeof uid === "string" && typeof hash === "string" && isObject(distill);
 }
 
 function isAnswer(value: unknown): boolean {

@@ -11,7 +11,7 @@ import type { ColumnType } from "../tables/mod.ts";
 import { VERSION } from "../version.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
-import { uploadCommand } from "./loaders.ts";
+import { uploadCommand } from "./trainer_config.ts";
 
 /** Marks a card that may be replaced, unlike one that a user has written. */
 export const CARD_MARK =

@@ -15,6 +15,7 @@ import {
   type TemporaryFile,
   writeAll,
 } from "../files.ts";
+import { formatOfName } from "../formats/mod.ts";
 import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
 import { CARD_MARK, cardOf, DatasetFacts, licenceOf } from "./dataset_card.ts";
 import type { ResolvedExport } from "./export_options.ts";
@@ -38,7 +39,7 @@ export async function checkFolder(path: string, { replace }: OutputGuard): Promi
   };
   const info = await infoOf(path);
   if (info === undefined) {
-    if (/\.(jsonl|ndjson|json|csv|parquet)(\.\w+)?$/.test(path)) {
+    if (formatOfName(path) !== undefined) {
       refuse("a dataset is a folder. Name one, as in dataset/, or use --format messages");
     }
     return;

@@ -6,7 +6,7 @@
  */
 
 import type { ConvertOptions, ExportOptions } from "./export_options.ts";
-import type { LoaderHint } from "./loaders.ts";
+import type { LoaderHint } from "./trainer_config.ts";
 
 /** What was exported. */
 export interface ExportReport {

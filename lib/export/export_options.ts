@@ -19,22 +19,30 @@ import {
 } from "../options.ts";
 import { type PathLike, pathOf, pathsOf } from "../paths.ts";
 import { ROW_RULES, type RowOptions } from "../run/mod.ts";
-import { isTableOfType, type TableFormat, tableFormatOf } from "../tables/mod.ts";
+import { type FileType, fileTypeOf, isTyped } from "../tables/mod.ts";
 import type { ThinkStyle } from "../think.ts";
-import { isPreference, REASONING } from "./formats.ts";
-import { CONVERT_FORMATS, EXPORT_FORMATS, type ExportFormat } from "./format_names.ts";
+import { FORMATS } from "./formats.ts";
+import {
+  CONVERT_FORMATS,
+  type ConvertFormat,
+  EXPORT_FORMATS,
+  type ExportFormat,
+} from "./format_names.ts";
 import { standardStreamOf } from "./output.ts";
 import type { ToolArguments } from "./training_row.ts";
+import { REASONING } from "./turns.ts";
 
 /** Which rows are written, and how; the same for `exportResults` and `convertFiles`. */
 export interface WriteOptions extends RowOptions {
-  /** The file to write, or a stream, which is closed at the end. The extension of a file sets its type: `.jsonl`, `.json`, `.csv` (each also `.gz` or `.zst`) or `.parquet`; a stream, or any other
-   * name, gets JSON Lines. The format `dataset` writes a folder. */
+  /** The file to write, or a stream, which is closed at the end. The extension of a file sets its
+   * type, as in `train.jsonl`, `train.csv.gz` or `train.parquet`; a stream, or a name without a known
+   * extension, gets JSON Lines. The format `dataset` writes a folder. */
   output: PathLike | WritableStream<Uint8Array>;
   /** With think `field`: the name of the field. gpt-oss reads `thinking`.
    * @default "reasoning_content" */
   reasoningField?: string;
-  /** How the arguments of tool calls are written in `messages`, `prompt-completion` and `preference`: as an object, which chat templates read, or as JSON text, which a column of one type needs.
+  /** How the arguments of tool calls are written in messages: as an object, which chat templates
+   * read, or as JSON text, which a column of one type needs.
    * @default "object", in Parquet "string" */
   toolArguments?: ToolArguments;
   /**
@@ -71,10 +79,11 @@ export interface ExportOptions extends WriteOptions {
   results: PathLike | readonly PathLike[];
   /** The format of the training set. */
   format: ExportFormat;
-  /** How reasoning is written in the answer; `alpaca` has no place for `field`. @default "wrap" */
+  /** How reasoning is written in the answer. Formats that hold the answer as text, such as
+   * `alpaca`, have no place for `field`. @default "wrap" */
   think?: ThinkStyle;
   /**
-   * For pairs (`preference`, `preference-sharegpt`): which answer is chosen: `shortest`, `longest`,
+   * For formats of pairs, such as `preference`: which answer is chosen: `shortest`, `longest`,
    * or a field, whose larger number wins.
    */
   prefer?: string;
@@ -89,8 +98,9 @@ export interface ConvertOptions extends WriteOptions {
   input: PathLike | readonly PathLike[];
   /** The format of the rows. Conversations are read in every shape that a run reads, with their answers.
    * @default "raw": rows stay as they are */
-  format?: Exclude<ExportFormat, "logprobs">;
-  /** How reasoning is written in the answers. @default as in the row; in `alpaca` "wrap" */
+  format?: ConvertFormat;
+  /** How reasoning is written in the answers. @default as in the row; "wrap" in formats that hold
+   * the answer as text, such as `alpaca` */
   think?: ThinkStyle;
 }
 
@@ -101,7 +111,7 @@ export interface ResolvedExport extends WriteOptions {
   /** The files to read. */
   readonly paths: readonly string[];
   readonly output: string | WritableStream<Uint8Array>;
-  readonly table: TableFormat;
+  readonly table: FileType;
   /** Undefined where answers stay as they are. */
   readonly think: ThinkStyle | undefined;
   readonly reasoningField: string;
@@ -126,9 +136,10 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
   checkChoice("Cannot export with think", think, THINK_STYLES);
   const paths = pathsOf(results);
   if (paths.length === 0) throw new UsageError("Cannot export without a results file: name one");
-  if (isPreference(format)) checkPreference(options);
+  if (FORMATS[format].rows === "pairs") checkPreference(options);
   else if (options.prefer !== undefined) {
-    throw new UsageError("Cannot use prefer without the format preference or preference-sharegpt");
+    const pairs = EXPORT_FORMATS.filter((name) => FORMATS[name].rows === "pairs");
+    throw new UsageError(`Cannot use prefer without the format ${pairs.join(" or ")}`);
   }
   return { ...options, ...resolveWrite(options, { format, think, paths, isOfResults: true }) };
 }
@@ -142,8 +153,9 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
 export function resolveConvert(options: ConvertOptions): ResolvedExport {
   checkOptions(options, CONVERT_RULES);
   requireOptions("convert", options, ["input", "output"], CONVERT_RULES);
-  const { format = "raw", think = format === "alpaca" ? "wrap" : undefined, input } = options;
+  const { format = "raw", input } = options;
   checkChoice("Cannot convert to", format, CONVERT_FORMATS);
+  const { think = FORMATS[format].reasoning === "text" ? "wrap" : undefined } = options;
   if (think !== undefined) checkChoice("Cannot convert with think", think, THINK_STYLES);
   const paths = pathsOf(input);
   if (paths.length === 0) throw new UsageError("Cannot convert without an input: name a file");
@@ -161,25 +173,26 @@ function resolveWrite(
   const output = options.output instanceof URL ? pathOf(options.output) : options.output;
   checkReasoning(format, think, reasoningField);
   const isPath = typeof output === "string" && standardStreamOf(output) === undefined;
-  if (format === "dataset" && !isPath) {
-    throw new UsageError("Cannot write a dataset to a stream: name a folder, as in dataset/");
+  const isFolder = FORMATS[format].target === "folder";
+  if (isFolder && !isPath) {
+    throw new UsageError(`Cannot write a ${format} to a stream: name a folder, as in dataset/`);
   }
-  const table: TableFormat = format === "dataset"
+  const table: FileType = isFolder
     ? { kind: "parquet" }
     : isPath
-    ? tableFormatOf(output)
+    ? fileTypeOf(output)
     : { kind: "jsonl" };
-  const needsText = isTableOfType(table);
+  const needsText = isTyped(table);
   const { toolArguments = needsText ? "string" : "object" } = options;
   checkChoice("Cannot write with toolArguments", toolArguments, ["object", "string"]);
   if (needsText && toolArguments === "object") {
     throw new UsageError(
-      "Cannot write arguments of tool calls as objects to Parquet: its columns have one type each. " +
-        "Use --tool-arguments string, or .jsonl",
+      `Cannot write arguments of tool calls as objects to .${table.kind}: its columns have one type ` +
+        "each. Use --tool-arguments string, or .jsonl",
     );
   }
   checkNumbers(validation, maxRows, shuffle);
-  if (validation > 0 && format !== "dataset" && !(isPath && /\.\w+$/.test(output))) {
+  if (validation > 0 && !isFolder && !(isPath && /\.\w+$/.test(output))) {
     throw new UsageError(
       "Cannot write validation rows without a file name: theirs is derived from it",
     );
@@ -192,8 +205,8 @@ function checkReasoning(
   think: ThinkStyle | undefined,
   reasoningField: string,
 ): void {
-  if (format === "alpaca" && think === "field") {
-    throw new UsageError("Cannot write reasoning as a field of alpaca: use think wrap or drop");
+  if (FORMATS[format].reasoning === "text" && think === "field") {
+    throw new UsageError(`Cannot write reasoning as a field of ${format}: use think wrap or drop`);
   }
   if (reasoningField !== REASONING && think !== "field") {
     throw new UsageError(`Cannot use reasoningField "${reasoningField}" without think field`);

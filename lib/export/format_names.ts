@@ -1,52 +1,42 @@
 /**
- * The names of the formats of a training set, and the columns that every row of each has.
+ * The names of the formats of a training set. What each format is, is in `formats.ts`, which is
+ * loaded only to write one.
  *
  * @module
  */
 
-import type { TrainingRow } from "./training_row.ts";
-
-/** A format of a training set. */
+/** A format of a training set. `retort help export` says what a row of each holds. */
 export type ExportFormat =
-  /** `{"messages":[…]}`: OpenAI, TRL, Axolotl. */
   | "messages"
-  /** `{"prompt":[messages],"completion":[message]}`: TRL. */
   | "prompt-completion"
-  /** `{"conversations":[{"from","value"}]}`: LLaMA-Factory. */
   | "sharegpt"
-  /** `{"instruction","input","output"}`: LLaMA-Factory, Axolotl. */
   | "alpaca"
-  /** `{"prompt":[messages],"chosen":[message],"rejected":[message]}`: TRL's DPO. */
   | "preference"
-  /** `{"conversations":[{"from","value"}],"chosen":{"from","value"},"rejected":{…}}`: LLaMA-Factory. */
   | "preference-sharegpt"
-  /** The messages with the tokens of the answer and their log probabilities, for logit distillation. */
   | "logprobs"
-  /** The results line, or the row of an input, with every key that it has. */
   | "raw"
-  /** A folder that `datasets.load_dataset` reads: `messages` in Parquet, with a card. */
   | "dataset";
 
-/**
- * The value of optional columns in rows that have none, because all rows must have the same
- * columns.
- */
-export const OPTIONAL_COLUMNS: Readonly<Record<ExportFormat, TrainingRow>> = {
-  // A list as text: nulls and nested schemas break datasets, polars and pyarrow where tools first
-  // appear late. TRL and Axolotl parse it; Axolotl fails at "".
-  "messages": { tools: "[]" },
-  "prompt-completion": { tools: "[]" },
-  "sharegpt": { tools: "[]" },
-  "alpaca": { system: "", history: [], tools: "[]" },
-  "preference": { tools: "[]" },
-  "preference-sharegpt": { tools: "[]" },
-  "logprobs": { tools: "[]" },
-  "raw": {},
-  "dataset": { tools: "[]" },
+/** A format in which the rows of any file can be written: only results have log probabilities. */
+export type ConvertFormat = Exclude<ExportFormat, "logprobs">;
+
+/** What a row of each format holds, and what reads it, in 57 characters for the help. */
+export const FORMAT_SUMMARIES: Readonly<Record<ExportFormat, string>> = {
+  "messages": '{"messages"}: TRL, Axolotl, OpenAI',
+  "prompt-completion": '{"prompt","completion"}: TRL, loss on the answer only',
+  "sharegpt": '{"conversations"}: LLaMA-Factory, Axolotl',
+  "alpaca": '{"instruction","input","output"}: LLaMA-Factory, Axolotl',
+  "preference": '{"prompt","chosen","rejected"}, with --prefer: TRL (DPO)',
+  "preference-sharegpt": "the same with ShareGPT turns: LLaMA-Factory (DPO)",
+  "logprobs": "messages and tokens of the answer: logit distillation",
+  "raw": "the row as it is: datasets, pyarrow, polars",
+  "dataset": "folder of Parquet with a card: datasets, the Hub",
 };
 
 /** The formats of exports. */
-export const EXPORT_FORMATS = Object.keys(OPTIONAL_COLUMNS) as readonly ExportFormat[];
+export const EXPORT_FORMATS = Object.keys(FORMAT_SUMMARIES) as readonly ExportFormat[];
 
-/** The formats of conversions: only results have log probabilities. */
-export const CONVERT_FORMATS = EXPORT_FORMATS.filter((format) => format !== "logprobs");
+/** The formats of conversions. */
+export const CONVERT_FORMATS: readonly ConvertFormat[] = EXPORT_FORMATS.filter((format) =>
+  format !== "logprobs"
+);

@@ -1,180 +1,253 @@
 /**
- * The formats of a training set, as TRL, Axolotl and LLaMA-Factory read them.
+ * The formats of a training set, as TRL, Axolotl and LLaMA-Factory read them: one definition for
+ * each, with everything that depends on it.
  *
  * @module
  */
 
 import type { Message } from "../teacher/mod.ts";
-import { assistantMessage, type ThinkStyle } from "../think.ts";
+import type { AnswerField } from "./conversation.ts";
 import type { Example } from "./example.ts";
+import type { ExportFormat } from "./format_names.ts";
 import { toAlpaca, toShareGpt, toShareGptPair } from "./llama_factory.ts";
 import { withLogprobs } from "./logprobs.ts";
-import {
-  NoPlace,
-  provenanceOf,
-  type ToolArguments,
-  type TrainingRow,
-  withArguments,
-  withTools,
-} from "./training_row.ts";
-import type { ExportFormat } from "./format_names.ts";
+import { axolotl, hub, llamaFactory, type LoaderHint, type WrittenSet } from "./trainer_config.ts";
+import { NoPlace, provenanceOf, type TrainingRow, withTools } from "./training_row.ts";
+import { inStyle, type RowStyle, type Turns, turnsOf } from "./turns.ts";
 
-/** The formats whose rows are conversations. */
-export type ConversationFormat = Exclude<ExportFormat, "raw">;
-
-/** How rows are put into a format. */
-export interface RowStyle {
-  /** How reasoning is written in the answer; undefined leaves answers as they are in their rows. */
-  readonly think: ThinkStyle | undefined;
-  /** The name of the field for reasoning. */
-  readonly reasoningField: string;
-  /** How the arguments of tool calls are written in messages. */
-  readonly toolArguments: ToolArguments;
-  /** Whether the content of every message is a list of parts, because one message has an image. */
-  readonly parts: boolean;
+/** What depends on the format, for every format. */
+interface FormatFacts {
+  /**
+   * Optional columns, each with its value in rows that have none: all rows of a file need the same
+   * columns, so where one row has such a column, the others get this value.
+   */
+  readonly fillers: TrainingRow;
+  /** The columns of messages in the form of the API, some of which may have more keys than others. */
+  readonly messageColumns: readonly string[];
+  /**
+   * `text`: the answer is written as text, so that reasoning has no place but the text; `field`: it
+   * may have a field of its own.
+   */
+  readonly reasoning: "text" | "field";
+  /** How its turns are written, which decides what trainers may misread: see `trainer_notes.ts`. */
+  readonly turns: "messages" | "ShareGPT" | "other";
+  /**
+   * Where `lib/export/conversation.ts` finds the answer when an export is read again: in a field,
+   * or as the last turn.
+   */
+  readonly answerIn: AnswerField | "the last turn";
+  /** What is written: a file, or a folder of Parquet with a card. */
+  readonly target: "file" | "folder";
+  /** What the programs need that read it. */
+  readonly config: (written: WrittenSet) => readonly LoaderHint[];
 }
+
+/** A format with rows of its own. */
+export interface MadeFormat extends FormatFacts {
+  /** `pairs`: rows with two answers. */
+  readonly rows: "conversations" | "pairs";
+  /** Whether it has a place for conversations without an answer, which end with the user. */
+  readonly takesPrompts: boolean;
+  /** Makes a row. Only with `takesPrompts` is `answer` undefined. */
+  readonly toRow: (
+    turns: Turns & { readonly answer: Message },
+    context: RowContext,
+  ) => TrainingRow | NoPlace;
+}
+
+/** A format whose rows are those of their files. */
+interface SourceFormat extends FormatFacts {
+  readonly rows: "as they are";
+}
+
+/** A format of a training set. */
+export type FormatDefinition = MadeFormat | SourceFormat;
+
+/** What a row is made from in addition to its turns. */
+export interface RowContext {
+  /** The example. */
+  readonly example: Example;
+  /** Its tools. */
+  readonly tools: readonly unknown[] | undefined;
+  /** Messages as this export writes them. */
+  readonly styled: (messages: readonly Message[]) => Message[];
+}
+
+/**
+ * A list as text: nulls and nested schemas break datasets, polars and pyarrow where tools first
+ * appear late. TRL and Axolotl parse it; Axolotl fails at "".
+ */
+const NO_TOOLS = { tools: "[]" };
+
+/** Each format. */
+export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
+  "messages": {
+    rows: "conversations",
+    takesPrompts: true,
+    fillers: NO_TOOLS,
+    messageColumns: ["messages"],
+    reasoning: "field",
+    turns: "messages",
+    answerIn: "the last turn",
+    target: "file",
+    toRow: (turns, { tools, styled }) => withTools({ messages: styled(wholeOf(turns)) }, tools),
+    config: (written) => [axolotl(written)],
+  },
+  "prompt-completion": {
+    rows: "conversations",
+    takesPrompts: false,
+    fillers: NO_TOOLS,
+    messageColumns: ["prompt", "completion"],
+    reasoning: "field",
+    turns: "messages",
+    answerIn: "completion",
+    target: "file",
+    toRow: ({ prompt, answer }, { tools, styled }) =>
+      withTools({ prompt: styled(prompt), completion: styled([answer]) }, tools),
+    config: () => [],
+  },
+  "sharegpt": {
+    rows: "conversations",
+    takesPrompts: true,
+    fillers: NO_TOOLS,
+    messageColumns: [],
+    reasoning: "field",
+    turns: "ShareGPT",
+    answerIn: "the last turn",
+    target: "file",
+    toRow: (turns, { tools }) => toShareGpt(wholeOf(turns), tools),
+    config: (written) => [
+      llamaFactory(written, { messages: "conversations", tools: "tools" }, {
+        formatting: "sharegpt",
+      }),
+      axolotl(written, [
+        "field_messages: conversations",
+        "message_property_mappings: { role: from, content: value }",
+      ]),
+    ],
+  },
+  "alpaca": {
+    rows: "conversations",
+    takesPrompts: false,
+    fillers: { system: "", history: [], ...NO_TOOLS },
+    messageColumns: [],
+    reasoning: "text",
+    turns: "other",
+    answerIn: "output",
+    target: "file",
+    toRow: ({ prompt, answer }, { tools }) => toAlpaca(prompt, answer, tools),
+    config: (written) => [
+      llamaFactory(written, {
+        prompt: "instruction",
+        query: "input",
+        response: "output",
+        system: "system",
+        history: "history",
+        tools: "tools",
+      }),
+    ],
+  },
+  "preference": {
+    rows: "pairs",
+    takesPrompts: false,
+    fillers: NO_TOOLS,
+    // A single answer is a completion, which becomes one of a pair later.
+    messageColumns: ["prompt", "completion", "chosen", "rejected"],
+    reasoning: "field",
+    turns: "messages",
+    answerIn: "chosen",
+    target: "file",
+    toRow: ({ prompt, answer, rejected }, { tools, styled }) => {
+      const answers = rejected === undefined
+        ? { completion: styled([answer]) }
+        : { chosen: styled([answer]), rejected: styled([rejected]) };
+      return withTools({ prompt: styled(prompt), ...answers }, tools);
+    },
+    config: () => [],
+  },
+  "preference-sharegpt": {
+    rows: "pairs",
+    takesPrompts: false,
+    fillers: NO_TOOLS,
+    messageColumns: [],
+    reasoning: "field",
+    turns: "ShareGPT",
+    answerIn: "chosen",
+    target: "file",
+    toRow: ({ prompt, answer, rejected }, { tools }) =>
+      toShareGptPair(prompt, answer, rejected, tools),
+    config: (written) => [
+      llamaFactory(written, {
+        messages: "conversations",
+        chosen: "chosen",
+        rejected: "rejected",
+        tools: "tools",
+      }, { formatting: "sharegpt", ranking: true }),
+    ],
+  },
+  "logprobs": {
+    rows: "conversations",
+    takesPrompts: false,
+    fillers: NO_TOOLS,
+    messageColumns: ["messages"],
+    reasoning: "field",
+    turns: "messages",
+    answerIn: "the last turn",
+    target: "file",
+    toRow: (turns, { example, tools, styled }) =>
+      withLogprobs(withTools({ messages: styled(wholeOf(turns)) }, tools), example),
+    config: () => [],
+  },
+  "raw": {
+    rows: "as they are",
+    fillers: {},
+    messageColumns: ["messages", "prompt", "completion", "chosen", "rejected"],
+    reasoning: "field",
+    turns: "other",
+    answerIn: "response",
+    target: "file",
+    config: () => [],
+  },
+  "dataset": {
+    rows: "conversations",
+    takesPrompts: true,
+    fillers: NO_TOOLS,
+    messageColumns: ["messages"],
+    reasoning: "field",
+    turns: "messages",
+    answerIn: "the last turn",
+    target: "folder",
+    toRow: (turns, { example, tools, styled }) => ({
+      ...withTools({ messages: styled(wholeOf(turns)) }, tools),
+      ...provenanceOf(example),
+    }),
+    config: (written) => [hub(written)],
+  },
+};
 
 /** Puts an example into a format. */
 export function toTrainingRow(
   example: Example,
-  format: ConversationFormat,
+  format: MadeFormat,
   style: RowStyle,
 ): TrainingRow | NoPlace {
-  const { think } = style;
-  const { prompt, answer } = turnsOf(example, think);
-  const { tools } = example;
-  const styled = (messages: readonly Message[]) => inStyle(messages, style);
-  if (answer === undefined && !TAKES_PROMPTS.has(format)) {
+  const turns = turnsOf(example, style.think);
+  if (turns.answer === undefined && !format.takesPrompts) {
     return new NoPlace("a row without an answer");
   }
-  if (isPreference(format) && example.answer !== undefined && example.rejected === undefined) {
+  if (
+    format.rows === "pairs" && example.answer !== undefined && example.rejected === undefined
+  ) {
     return new NoPlace("a row without chosen and rejected answers");
   }
-  const whole = answer === undefined ? prompt : [...prompt, answer];
-  switch (format) {
-    case "messages":
-      return withTools({ messages: styled(whole) }, tools);
-    case "dataset":
-      return { ...withTools({ messages: styled(whole) }, tools), ...provenanceOf(example) };
-    case "logprobs":
-      return withLogprobs(withTools({ messages: styled(whole) }, tools), example);
-    case "prompt-completion":
-      return withTools({ prompt: styled(prompt), completion: styled([answer!]) }, tools);
-    case "preference":
-      return withTools({ prompt: styled(prompt), ...pairOf(example, answer!, style) }, tools);
-    case "preference-sharegpt":
-      return toShareGptPair(
-        prompt,
-        answer!,
-        example.rejected && thought(example.rejected, think),
-        tools,
-      );
-    case "sharegpt":
-      return toShareGpt(whole, tools);
-    case "alpaca":
-      return toAlpaca(prompt, answer!, tools);
-  }
+  return format.toRow(turns as Turns & { answer: Message }, {
+    example,
+    tools: example.tools,
+    styled: (messages) => inStyle(messages, style),
+  });
 }
 
-function inStyle(messages: readonly Message[], style: RowStyle): Message[] {
-  const called = withArguments(messages, style.toolArguments);
-  const parted = style.parts ? called.map(withParts) : called;
-  return style.reasoningField === REASONING
-    ? parted
-    : parted.map((message) => withReasoningAs(style.reasoningField, message));
-}
-
-/**
- * The chosen and rejected answers of a row that has both; for a result, its answer, which becomes
- * one of a pair later.
- */
-function pairOf({ rejected }: Example, answer: Message, style: RowStyle): TrainingRow {
-  return rejected === undefined ? { completion: inStyle([answer], style) } : {
-    chosen: inStyle([answer], style),
-    rejected: inStyle([thought(rejected, style.think)], style),
-  };
-}
-
-/** Whether rows hold two answers. */
-export function isPreference(format: ExportFormat): boolean {
-  return format === "preference" || format === "preference-sharegpt";
-}
-
-/** Conversations that end with the user are prompts; these formats have a place for them. */
-const TAKES_PROMPTS: ReadonlySet<string> = new Set(["messages", "sharegpt", "dataset"]);
-
-/** Whether a message of the row has content that is a list of parts. */
-export function hasParts({ messages, answer }: Example): boolean {
-  return messages.some(({ content }) => Array.isArray(content)) || Array.isArray(answer?.content);
-}
-
-interface Turns {
-  readonly prompt: readonly Message[];
-  /** Undefined where the row has none. */
-  readonly answer: Message | undefined;
-}
-
-function turnsOf(example: Example, think: ThinkStyle | undefined): Turns {
-  const { response, reasoning, toolCalls, answer: own } = example;
-  if (own === null) return { prompt: example.messages, answer: undefined };
-  if (own !== undefined) return { prompt: example.messages, answer: thought(own, think) };
-  const answer = assistantMessage(response, reasoning, toolCalls, think ?? "field");
-  // Arrow needs the field in every row or in none; templates treat "" as no reasoning.
-  if (think === "field") answer.reasoning_content ??= "";
-  const last = example.messages.at(-1);
-  if (last?.role !== "assistant") return { prompt: example.messages, answer };
-  // A prefill: the teacher continued it, so the two are one turn.
-  if (typeof last.content === "string") answer.content = last.content + answer.content;
-  return { prompt: example.messages.slice(0, -1), answer };
-}
-
-/** The answer that a row holds, with its reasoning in another style. */
-function thought(message: Message, think: ThinkStyle | undefined): Message {
-  if (think === undefined) return message;
-  const { response, reasoning } = readReasoning(message);
-  const {
-    content: _content,
-    reasoning_content: _field,
-    reasoning: _short,
-    thinking: _long,
-    ...rest
-  } = message;
-  const styled = assistantMessage(response, reasoning, undefined, think);
-  if (think === "field") styled.reasoning_content ??= "";
-  // A list of parts has no place for tags.
-  if (Array.isArray(message.content)) styled.content = message.content;
-  return { ...rest, ...styled };
-}
-
-/** The reasoning of a message, from a separate field, or from `<think>` tags before its content. */
-export function readReasoning(
-  { content, reasoning_content: field, reasoning: short, thinking }: Message,
-): { response: string; reasoning: string } {
-  const text = typeof content === "string" ? content : "";
-  for (const own of [field, short, thinking]) {
-    if (typeof own === "string" && own !== "") return { response: text, reasoning: own };
-  }
-  const [start, reasoning] = /^\s*<think>\s*(.*?)\s*<\/think>\s*/s.exec(text) ?? ["", ""];
-  return { response: text.slice(start.length), reasoning };
-}
-
-/** The name that most templates read. */
-export const REASONING = "reasoning_content";
-
-/** A message with another name for its reasoning, at the same position. */
-function withReasoningAs(name: string, message: Message): Message {
-  if (message[REASONING] === undefined) return message;
-  const renamed = Object.entries(message).map((
-    [key, value],
-  ) => [key === REASONING ? name : key, value]);
-  return Object.fromEntries(renamed) as Message;
-}
-
-/**
- * A message with its content as parts: no loader reads a file that mixes text and lists of parts.
- */
-function withParts(message: Message): Message {
-  return typeof message.content === "string"
-    ? { ...message, content: [{ type: "text", text: message.content }] }
-    : message;
+/** The conversation, with its answer if it has one. */
+function wholeOf({ prompt, answer }: { prompt: readonly Message[]; answer?: Message }) {
+  return answer === undefined ? prompt : [...prompt, answer];
 }

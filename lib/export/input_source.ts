@@ -23,6 +23,7 @@ import type { ExactColumn } from "../tables/mod.ts";
 import { ConversationReader, NoConversation } from "./conversation.ts";
 import type { Example, ExampleSource } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
+import { FORMATS } from "./formats.ts";
 import { NoPlace } from "./training_row.ts";
 import { RowSpool } from "./row_spool.ts";
 
@@ -44,6 +45,8 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly #files: readonly string[];
   readonly #inputs: { input: Input; stamp: string }[] = [];
   readonly #taken = new LineSet();
+  /** Whether rows are written as they are. */
+  readonly #isRaw: boolean;
   /** Whether the second pass needs no more of a row than its text. */
   readonly #isAsText: boolean;
   #spool: RowSpool | undefined;
@@ -53,7 +56,8 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     this.#options = options;
     this.#reader = new ConversationReader(options);
     const { format, validation, dedupe } = options;
-    this.#isAsText = format === "raw" && validation === 0 && !dedupe;
+    this.#isRaw = FORMATS[format].rows === "as they are";
+    this.#isAsText = this.#isRaw && validation === 0 && !dedupe;
     this.#files = files;
     const names = files.slice(0, MAX_NAMED).map((path) => `\`${basename(path)}\``);
     const more = files.length > MAX_NAMED ? ` and ${files.length - MAX_NAMED} more` : "";
@@ -160,7 +164,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   }
 
   #read(text: string, file: string, line: number): Example | NoConversation {
-    if (this.#options.format !== "raw") return this.#reader.read(text, { file, line });
+    if (!this.#isRaw) return this.#reader.read(text, { file, line });
     let value: unknown;
     try {
       value = JSON.parse(text);

@@ -9,6 +9,12 @@
 
 export type { ConvertOptions, ExportOptions, WriteOptions } from "./export_options.ts";
 export { convertFiles, type ExportReport, exportResults } from "./export.ts";
-export { CONVERT_FORMATS, EXPORT_FORMATS, type ExportFormat } from "./format_names.ts";
-export type { LoaderHint } from "./loaders.ts";
+export {
+  CONVERT_FORMATS,
+  type ConvertFormat,
+  EXPORT_FORMATS,
+  type ExportFormat,
+  FORMAT_SUMMARIES,
+} from "./format_names.ts";
+export type { LoaderHint } from "./trainer_config.ts";
 export type { ToolArguments } from "./training_row.ts";

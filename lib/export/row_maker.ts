@@ -9,20 +9,21 @@ import { formatCountOf } from "../figures.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { isObject } from "../json.ts";
 import { jsonOf } from "../sink/mod.ts";
-import { type ColumnType, isTableOfType, Schema, takesText } from "../tables/mod.ts";
+import { type ColumnType, isTyped, Schema, takesText } from "../tables/mod.ts";
 import { parseLossless } from "../source/mod.ts";
 import { DerivedFields, needsDerived } from "../data/mod.ts";
 import { UidSelection, unmetUidsWords } from "../run/mod.ts";
 import { parseWhere, type Where } from "../where/mod.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
-import { hasParts, toTrainingRow } from "./formats.ts";
-import { OPTIONAL_COLUMNS } from "./format_names.ts";
+import { type FormatDefinition, FORMATS, toTrainingRow } from "./formats.ts";
 import { NoPlace, rawRow, type TrainingRow } from "./training_row.ts";
 import { HashSet } from "./hash_set.ts";
 import { type LogprobsProblem, readLogprobs } from "./logprobs.ts";
 import { type LeftOut, pairOf, preferenceRow, type Score, scoreOf } from "./preference.ts";
-import { isUneven, MESSAGE_COLUMNS, TrainerNotes, UnevenStart } from "./trainer_notes.ts";
+import { TrainerNotes } from "./trainer_notes.ts";
+import { hasParts } from "./turns.ts";
+import { isUneven, UnevenStart } from "./uneven_start.ts";
 
 /** A row to write. */
 export interface MadeRow {
@@ -37,6 +38,7 @@ export class RowMaker {
   /** The columns, once all rows were added. */
   readonly schema = new Schema();
   readonly #options: ResolvedExport;
+  readonly #format: FormatDefinition;
   readonly #where: Where | undefined;
   readonly #seen: HashSet | undefined;
   readonly #chosen: UidSelection;
@@ -60,8 +62,9 @@ export class RowMaker {
   constructor(options: ResolvedExport) {
     const { where, dedupe, prefer, format, isOfResults, columns, table } = options;
     this.#options = options;
-    this.#isVerbatim = format === "raw" && !isOfResults && columns === undefined &&
-      takesText(table);
+    this.#format = FORMATS[format];
+    this.#isVerbatim = this.#format.rows === "as they are" && !isOfResults &&
+      columns === undefined && takesText(table);
     this.#score = prefer === undefined ? undefined : scoreOf(prefer);
     this.#trainerNotes = new TrainerNotes(options);
     this.#where = where === undefined ? undefined : parseWhere(where);
@@ -91,19 +94,20 @@ export class RowMaker {
   /** Records the columns of a row. Returns what the format has no place for, if anything. */
   add(example: Example): NoPlace | undefined {
     // Rows that stay as they are keep their text in other messages.
-    if (this.#options.format !== "raw" && !this.#parts && hasParts(example)) {
+    const { rows, messageColumns, fillers } = this.#format;
+    if (rows !== "as they are" && !this.#parts && hasParts(example)) {
       this.#parts = true;
-      for (const name of MESSAGE_COLUMNS) withPartsIn(this.schema.columns.get(name));
+      for (const name of messageColumns) withPartsIn(this.schema.columns.get(name));
     }
     if (this.#isVerbatim) return undefined;
     const row = this.#row(example);
     if (row instanceof NoPlace) return row;
     this.#trainerNotes.add(example, row);
-    for (const name in OPTIONAL_COLUMNS[this.#options.format]) {
+    for (const name in fillers) {
       if (row[name] !== undefined) this.#optional.add(name);
     }
     this.schema.add(row);
-    for (const name of MESSAGE_COLUMNS) if (isUneven(row[name])) this.#uneven.add(name);
+    for (const name of messageColumns) if (isUneven(row[name])) this.#uneven.add(name);
     return undefined;
   }
 
@@ -113,7 +117,7 @@ export class RowMaker {
    * @throws {UsageError} when no row has a requested column
    */
   complete(): string[] {
-    this.#fillers = Object.entries(OPTIONAL_COLUMNS[this.#options.format])
+    this.#fillers = Object.entries(this.#format.fillers)
       .filter(([name]) => this.#optional.has(name));
     const { columns } = this.schema;
     const completion = columns.get("completion");
@@ -226,13 +230,13 @@ export class RowMaker {
   }
 
   #row(example: Example): TrainingRow | NoPlace {
-    const { format, think, reasoningField, toolArguments, table, isOfResults } = this.#options;
-    if (format === "raw") {
+    const { think, reasoningField, toolArguments, table, isOfResults } = this.#options;
+    if (this.#format.rows === "as they are") {
       return isOfResults
-        ? rawRow(example.text, isTableOfType(table))
+        ? rawRow(example.text, isTyped(table))
         : parseLossless(example.text) as TrainingRow;
     }
-    return toTrainingRow(example, format, {
+    return toTrainingRow(example, this.#format, {
       think,
       reasoningField,
       toolArguments,

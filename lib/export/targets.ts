@@ -4,9 +4,11 @@
  * @module
  */
 
+import { withoutFormat } from "../formats/mod.ts";
 import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
 import { checkFolder, DatasetFolder } from "./dataset_folder.ts";
 import type { ResolvedExport } from "./export_options.ts";
+import { FORMATS } from "./formats.ts";
 import { checkOutput, openOutput, type Output, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 
@@ -29,7 +31,7 @@ export interface Targets extends AsyncDisposable {
  */
 export async function checkTargets(options: ResolvedExport, guard: OutputGuard): Promise<void> {
   const { output, format } = options;
-  if (format === "dataset") return await checkFolder(output as string, guard);
+  if (FORMATS[format].target === "folder") return await checkFolder(output as string, guard);
   for (const path of pathsOf(options)) await checkOutput(path, guard);
 }
 
@@ -48,7 +50,7 @@ export async function openTargets(
   options: ResolvedExport,
   context: TargetContext,
 ): Promise<Targets> {
-  return options.format === "dataset"
+  return FORMATS[options.format].target === "folder"
     ? await DatasetFolder.open(options, context)
     : await FileTargets.open(options, context);
 }
@@ -59,9 +61,11 @@ function pathsOf({ output, validation }: ResolvedExport): string[] {
   return validation > 0 ? [output, validationPathOf(output)] : [output];
 }
 
-/** `train.validation.jsonl.gz` for `train.jsonl.gz`. */
-export function validationPathOf(path: string): string {
-  return path.replace(/((?:\.(?:jsonl|ndjson|json|csv|parquet))?(?:\.\w+))$/, ".validation$1");
+/** `train.validation.jsonl.gz` for `train.jsonl.gz`, also for extensions that are not known. */
+function validationPathOf(path: string): string {
+  const known = withoutFormat(path);
+  const stem = known === path ? path.replace(/\.\w+$/, "") : known;
+  return `${stem}.validation${path.slice(stem.length)}`;
 }
 
 class FileTargets implements Targets {

@@ -2,36 +2,21 @@
  * Cases in which a trainer would misread an export: found while the rows are read, and reported
  * once at the end. Each case was seen in training with the loader that it names.
  *
- * datasets 4.8 reads messages as structs if all messages of the first 10 MB have the same keys, and
- * fails with a TypeError at the first later tool call. If one of them differs, it reads all
- * messages as they are.
- *
  * @module
  */
 
 import { formatCountOf } from "../figures.ts";
-import { isObject } from "../json.ts";
 import { isRawJson } from "../source/mod.ts";
 import type { ThinkStyle } from "../think.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
-import type { ExportFormat } from "./format_names.ts";
+import { type FormatDefinition, FORMATS } from "./formats.ts";
 import { hasTextWithCalls, isAlternating } from "./llama_factory.ts";
 import { argumentsOf, type ToolArguments, type TrainingRow } from "./training_row.ts";
-import { jsonOf } from "../sink/mod.ts";
-import type { MadeRow } from "./row_maker.ts";
-
-/** The formats whose messages go through a chat template. */
-const CHAT_FORMATS: ReadonlySet<string> = new Set([
-  "messages",
-  "prompt-completion",
-  "preference",
-  "dataset",
-]);
 
 /** Looks at each row that is exported. */
 export class TrainerNotes {
-  readonly #format: ExportFormat;
+  readonly #turns: FormatDefinition["turns"];
   readonly #think: ThinkStyle | undefined;
   readonly #toolArguments: ToolArguments;
   #rowsWithCalls = 0;
@@ -45,12 +30,9 @@ export class TrainerNotes {
   /** An argument that differs between calls. */
   #different: string | undefined;
 
-  readonly #isShareGpt: boolean;
-
   /** For one export. */
   constructor({ format, think, toolArguments }: ResolvedExport) {
-    this.#format = format;
-    this.#isShareGpt = format === "sharegpt" || format === "preference-sharegpt";
+    this.#turns = FORMATS[format].turns;
     this.#think = think;
     this.#toolArguments = toolArguments;
   }
@@ -58,7 +40,7 @@ export class TrainerNotes {
   /** Looks at one row. */
   add(example: Example, row: TrainingRow): void {
     if (example.reasoning !== "") this.#rowsWithReasoning++;
-    if (this.#isShareGpt) {
+    if (this.#turns === "ShareGPT") {
       if (!isAlternating(row)) this.#rowsOutOfTurn++;
       const { response, toolCalls } = example;
       const answer = example.answer ??
@@ -77,10 +59,14 @@ export class TrainerNotes {
 
   /** Notes for the user, a sentence or two each. */
   notes(): string[] {
-    return [
-      ...CHAT_FORMATS.has(this.#format) ? [...this.#callNotes(), ...this.#reasoningNotes()] : [],
-      ...this.#shareGptNotes(),
-    ];
+    switch (this.#turns) {
+      case "messages":
+        return [...this.#callNotes(), ...this.#reasoningNotes()];
+      case "ShareGPT":
+        return this.#shareGptNotes();
+      case "other":
+        return [];
+    }
   }
 
   #callNotes(): string[] {
@@ -127,7 +113,7 @@ export class TrainerNotes {
 
   #shareGptNotes(): string[] {
     const notes: string[] = [];
-    if (this.#isShareGpt && this.#rowsWithCalls > 0) {
+    if (this.#rowsWithCalls > 0) {
       notes.push(
         `${
           formatCountOf(this.#rowsWithCalls, "row")
@@ -135,7 +121,7 @@ export class TrainerNotes {
           "them, Axolotl does not. For Axolotl use --format messages",
       );
     }
-    if (this.#isShareGpt && this.#think === "field" && this.#rowsWithReasoning > 0) {
+    if (this.#think === "field" && this.#rowsWithReasoning > 0) {
       notes.push(
         `${
           formatCountOf(this.#rowsWithReasoning, "row")
@@ -199,75 +185,4 @@ function typeOf(value: unknown): string {
   if (typeof value !== "object") return `a ${typeof value}`;
   const members = Object.entries(value).map(([key, one]) => `${key}: ${typeOf(one)}`).sort();
   return `an object {${members.join(", ")}}`;
-}
-
-/** The columns that hold messages. */
-export const MESSAGE_COLUMNS = ["messages", "prompt", "completion", "chosen", "rejected"];
-
-/** Characters that datasets certainly reads before it decides: it reads 10 MB. */
-const START_CHARS = 4 << 20;
-const COMMON_KEYS: ReadonlySet<string> = new Set(["role", "content"]);
-
-/** Whether a message has other keys than role and content. */
-export function isUneven(messages: unknown): boolean {
-  return Array.isArray(messages) &&
-    messages.some((message) =>
-      isObject(message) && Object.keys(message).some((key) => !COMMON_KEYS.has(key))
-    );
-}
-
-/**
- * Holds the first rows back until each uneven column had an uneven message. In columns that had
- * none after 4 MB, the first row is marked.
- */
-export class UnevenStart {
-  /** Whether the first row was marked. */
-  isMarked = false;
-  /** Columns that become uneven somewhere, and have not yet. */
-  readonly #even: Set<string>;
-  #held: MadeRow[] | undefined = [];
-  #chars = 0;
-
-  /** `columns` are those that are uneven somewhere. */
-  constructor(columns: Iterable<string>) {
-    this.#even = new Set(columns);
-  }
-
-  /** Takes the next row. Returns those that can be written. */
-  push(made: MadeRow): readonly MadeRow[] {
-    const held = this.#held;
-    if (held === undefined) return [made];
-    held.push(made);
-    const row = made.row as TrainingRow;
-    for (const name of this.#even) if (isUneven(row[name])) this.#even.delete(name);
-    if (this.#even.size > 0) {
-      this.#chars += jsonOf(row).length;
-      if (this.#chars < START_CHARS) return [];
-      this.isMarked = true;
-      held[0] = { ...held[0], row: withMark(held[0].row as TrainingRow, this.#even) };
-    }
-    this.#held = undefined;
-    return held;
-  }
-
-  /** The rows that are left at the end. */
-  end(): readonly MadeRow[] {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    return held;
-  }
-}
-
-/**
- * `weight` is OpenAI's, 1 is its default, and no template reads it. Llama 3.1's would fail at an
- * empty `tool_calls`.
- */
-function withMark(row: TrainingRow, columns: Iterable<string>): TrainingRow {
-  const marked = { ...row };
-  for (const name of columns) {
-    const messages = row[name];
-    if (!Array.isArray(messages) || messages.length === 0) continue;
-    marked[name] = [...messages.slice(0, -1), { ...messages.at(-1), weight: 1 }];
-  }
-  return marked;
 }

@@ -18,8 +18,8 @@ import {
   type ResolvedExport,
   resolveExport,
 } from "./export_options.ts";
+import { FORMATS } from "./formats.ts";
 import { InputSource } from "./input_source.ts";
-import { loaderHints } from "./loaders.ts";
 import { ResultsSource } from "./results_source.ts";
 import { type MadeRow, RowMaker } from "./row_maker.ts";
 import { isForValidation } from "./row_order.ts";
@@ -30,14 +30,17 @@ export async function writeSet(
   source: ExampleSource,
   options: ResolvedExport,
 ): Promise<ExportReport> {
-  const { output, format, shuffle, maxRows, validation, paths } = options;
+  const { output, shuffle, maxRows, validation, paths } = options;
+  const format = FORMATS[options.format];
   const maker = new RowMaker(options);
   const guard = { replace: options.replace, sources: source.sources };
   await checkTargets(options, guard);
   await source.scan((example) => maker.takes(example) && (maker.add(example) ?? true));
   refuseEmpty(options, source, maker);
   // Other formats have their own columns.
-  if (format === "raw" && source.exactTypes !== undefined) maker.schema.refine(source.exactTypes);
+  if (format.rows === "as they are" && source.exactTypes !== undefined) {
+    maker.schema.refine(source.exactTypes);
+  }
   const columns = maker.complete();
   await using targets = await openTargets(options, {
     guard,
@@ -60,8 +63,9 @@ export async function writeSet(
   if (targets.rows === 0 && source.rowCount > 0 && !options.allowEmpty) throw noPairs(options);
   await targets.finish();
   const { rows, validationRows } = targets;
-  const isPath = typeof output === "string" && (format === "dataset" || /\.\w+$/.test(output));
-  const hints = isPath ? loaderHints(format, output, columns) : [];
+  const isPath = typeof output === "string" &&
+    (format.target === "folder" || /\.\w+$/.test(output));
+  const hints = isPath ? format.config({ path: output, columns }) : [];
   return { rows, validationRows, columns, notes: maker.notes(), hints };
 }
 

@@ -15,10 +15,13 @@ import { foreignBytes, type ForeignFormat, NEEDS_DICTIONARY } from "./foreign_fo
 
 const CHUNK_BYTES = 64 * 2 ** 10;
 
-/** How a file can be compressed, recognised by its first bytes: no text begins like this. */
+/** How a file can be compressed as a whole. */
+export type Compression = "gzip" | "zstd";
+
+/** Recognises each compression by its first bytes: no text begins like this. */
 const COMPRESSIONS: readonly {
-  readonly name: string;
-  readonly extension: string;
+  readonly name: Compression;
+  readonly extensions: readonly string[];
   readonly begins: (start: Uint8Array) => boolean;
   readonly decompress: () => Transform;
   /** Finds what decompression does not notice: missing or extra bytes. */
@@ -26,14 +29,14 @@ const COMPRESSIONS: readonly {
 }[] = [
   {
     name: "gzip",
-    extension: ".gz",
+    extensions: [".gz"],
     // RFC 1952, 2.3.1.
     begins: ([first, second]) => first === 0x1f && second === 0x8b,
     decompress: () => createGunzip({ chunkSize: CHUNK_BYTES }),
   },
   {
     name: "zstd",
-    extension: ".zst",
+    extensions: [".zst", ".zstd"],
     // RFC 8878, 3.1.1, and 3.1.2: the first frame of pzstd is a skippable one.
     begins: ([first, second, third, fourth]) =>
       (first === 0x28 && second === 0xb5 && third === 0x2f && fourth === 0xfd) ||
@@ -43,10 +46,22 @@ const COMPRESSIONS: readonly {
   },
 ];
 
+/** The compression that a name stands for, by its extension; undefined for none. */
+export function compressionOfName(name: string): Compression | undefined {
+  const extension = compressedExtension(name);
+  return COMPRESSIONS.find(({ extensions }) => extensions.includes(extension))?.name;
+}
+
 /** The name of a file without the extension of its compression. */
 export function withoutCompression(path: string): string {
-  const compression = COMPRESSIONS.find(({ extension }) => path.endsWith(extension));
-  return compression === undefined ? path : path.slice(0, -compression.extension.length);
+  return path.slice(0, path.length - compressedExtension(path).length);
+}
+
+/** The extension of a compression, in lower case; "" if the name has none. */
+function compressedExtension(name: string): string {
+  const lower = name.toLowerCase();
+  const all = COMPRESSIONS.flatMap(({ extensions }) => extensions);
+  return all.find((extension) => lower.endsWith(extension)) ?? "";
 }
 
 /** A range of bytes. */
@@ -115,7 +130,7 @@ export async function* openBytes(path: string, name: string): AsyncGenerator<Uin
 
 function compressionOf(first: Uint8Array, path: string): typeof COMPRESSIONS[number] | undefined {
   return COMPRESSIONS.find(({ begins }) => begins(first)) ??
-    COMPRESSIONS.find(({ extension }) => extension === ".gz" && path.endsWith(extension));
+    COMPRESSIONS.find(({ name }) => name === "gzip" && name === compressionOfName(path));
 }
 
 /** Browsers decompress downloads and keep the name. */

@@ -25,6 +25,9 @@ const EXTENSIONS: Readonly<Record<InputFormat, readonly string[]>> = {
   txt: ["txt"],
 };
 
+/** The extensions of all formats. */
+export const INPUT_EXTENSIONS: readonly string[] = Object.values(EXTENSIONS).flat();
+
 /** The formats of inputs. */
 export const INPUT_FORMATS = Object.keys(EXTENSIONS) as readonly InputFormat[];
 

@@ -18,11 +18,18 @@ export {
   type InputPiece,
   START,
 } from "./borders.ts";
-export { foreignFormatError, holdsCompressed, openBytes } from "./bytes.ts";
+export {
+  type Compression,
+  compressionOfName,
+  foreignFormatError,
+  holdsCompressed,
+  openBytes,
+} from "./bytes.ts";
 export { foreignText } from "./foreign_format.ts";
 export {
   formatOfName,
   type Input,
+  INPUT_EXTENSIONS,
   INPUT_FORMATS,
   type InputFormat,
   type InputOptions,

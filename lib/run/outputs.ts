@@ -6,7 +6,7 @@
 
 import * as system from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import type { InputPiece } from "../formats/mod.ts";
+import { INPUT_EXTENSIONS, type InputPiece } from "../formats/mod.ts";
 import { targetOf, temporaryPathOf } from "../sink/mod.ts";
 import { makeFolder, statOf } from "../files.ts";
 import { inFolder, type PathRules, withoutSeparator } from "../paths.ts";
@@ -44,7 +44,7 @@ export async function temporaryFilesOf(files: OutputFiles, token: string): Promi
 
 /** Names with these endings are meant as files. */
 const OTHER_FILE_NAME = /\.(json|txt|csv|parquet|gz)$/;
-const INPUT_ENDING = /(\.(jsonl|ndjson|json|csv|tsv|tab|txt|parquet|pq))?(\.(gz|zst))?$/;
+const INPUT_ENDING = new RegExp(`(\\.(${INPUT_EXTENSIONS.join("|")}))?(\\.(gz|zst))?$`);
 
 /**
  * Names the output files of each input: `out/<input name>.jsonl` and its companions, or those of the

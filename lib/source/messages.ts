@@ -186,29 +186,34 @@ function messageOf(
   place: string,
   reading: Reading,
 ): Message | RowProblem {
-  if (role === CALLS) return callMessage(contentOf(turn), place);
+  if (role === CALLS) {
+    const calls = callMessage(contentOf(turn), place);
+    if (calls instanceof RowProblem) return calls;
+    // The turn is not a message of the API, so only the fields of one are sent with it.
+    return { ...withOwnFields(turn, "assistant", place, reading), ...calls };
+  }
   const isMessage = role === turn.role && contentName(turn) === "content" && !has(turn.from) &&
     !reading.isLog;
-  const message = isMessage ? turn as Message : withOwnFields(turn, role, reading, place);
+  const message = isMessage
+    ? turn as Message
+    : withOwnFields(turn, role, place, reading, reading.isLog);
   return contentProblem(message, `${place}.${contentName(turn)}`) ?? message;
 }
 
-/**
- * A turn as a message, with the API's name for its role; of a turn in a log only the fields of a
- * message.
- */
+/** A turn as a message, with the API's name for its role, and with all or only a message's fields. */
 function withOwnFields(
   turn: Turn,
   role: string,
-  reading: Reading,
   place: string,
+  reading: Reading,
+  onlyOfMessages = true,
 ): Message {
   const name = contentName(turn);
   const isOther = has(turn.from) || name !== "content";
   const message: Message = isOther ? { role, content: contentOf(turn) } : { role };
   for (const key of Object.keys(turn)) {
     if (isOther && (key === "from" || key === name)) continue;
-    if (reading.isLog && !MESSAGE_FIELDS.has(key)) {
+    if (onlyOfMessages && !MESSAGE_FIELDS.has(key)) {
       if (has(turn[key])) reading.leaveOut(`${place.slice(0, place.lastIndexOf("["))}[].${key}`);
     } else if (key !== "role") define(message, key, turn[key]);
   }

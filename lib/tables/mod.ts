@@ -8,11 +8,13 @@
  */
 
 export {
-  isTableOfType,
+  FILE_KINDS,
+  type FileKind,
+  type FileType,
+  fileTypeOf,
+  isTyped,
   openTable,
-  type TableFormat,
-  tableFormatOf,
   type TableWriter,
   takesText,
-} from "./open_table.ts";
+} from "./file_types.ts";
 export { type ColumnType, type ExactColumn, Schema } from "./schema.ts";

@@ -10,7 +10,8 @@ import { ByteWriter, ParquetWriter, type SchemaElement } from "../deps/hyparquet
 import { jsonOf } from "../sink/mod.ts";
 import { isRawJson } from "../source/mod.ts";
 import { VERSION } from "../version.ts";
-import type { ByteSink, TableWriter } from "./open_table.ts";
+import type { ByteSink } from "./compressor.ts";
+import type { TableWriter } from "./file_types.ts";
 import type { ColumnType, ExactType, Schema } from "./schema.ts";
 
 /** Bounds of a row group, which is held in memory, as values and as bytes. */

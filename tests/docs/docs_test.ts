@@ -3,7 +3,12 @@
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { FLAGS } from "../../cli/flags.ts";
 import { COMMANDS } from "../../cli/commands.ts";
+import { commandHelp } from "../../cli/help.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
+import { ANSWER_FIELDS } from "../../lib/export/conversation.ts";
+import { FORMATS } from "../../lib/export/formats.ts";
+import { CONVERT_FORMATS, EXPORT_FORMATS } from "../../lib/export/mod.ts";
+import { FILE_KINDS } from "../../lib/tables/mod.ts";
 import { cleanEnv, REPOSITORY } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 import { examplesOf, type Page, readPages } from "./pages.ts";
@@ -19,6 +24,35 @@ Deno.test("every flag is on a page of docs/", () => {
   const text = PAGES.filter(({ path }) => path !== "README.md").map(({ text }) => text).join("\n");
   const named = new Set([...text.matchAll(/(?<![\w-])--([a-z][\w-]*)/g)].map(([, name]) => name));
   assertEquals([...NAMES].filter((name) => !named.has(name)), []);
+});
+
+Deno.test("docs/outputs.md and the help name every export format and every type of file", () => {
+  const page = PAGES.find(({ path }) => path === "docs/outputs.md")!.text;
+  const rows = [...page.matchAll(/^\| `([\w-]+)` +\|.*\|.*\|$/gm)].map(([, name]) => name);
+  assertEquals(rows.filter((name) => EXPORT_FORMATS.some((one) => one === name)), [
+    ...EXPORT_FORMATS,
+  ]);
+  for (
+    const [command, formats] of [["export", EXPORT_FORMATS], ["convert", CONVERT_FORMATS]] as const
+  ) {
+    const help = commandHelp(command);
+    const listed = help.slice(help.indexOf("Formats:"), help.indexOf("Flags:"));
+    assertEquals([...listed.matchAll(/^ {2}([\w-]+) /gm)].map(([, name]) => name), [...formats]);
+  }
+  const types = page.slice(page.indexOf("The extension of `-o` sets the file type"));
+  const sentence = types.slice(0, types.indexOf("Other data formats"));
+  assertEquals(FILE_KINDS.filter((kind) => !sentence.includes(`\`.${kind}\``)), []);
+  const help = commandHelp("export");
+  assertEquals(FILE_KINDS.filter((kind) => !help.includes(`.${kind}`)), []);
+  const text = page.replaceAll(/\s+/g, " ");
+  const list = (names: readonly string[]) => names.map((name) => `\`${name}\``);
+  const fields = list(ANSWER_FIELDS);
+  assert(text.includes(`the first of ${fields.slice(0, -1).join(", ")} and ${fields.at(-1)};`));
+  const prompts = list(EXPORT_FORMATS.filter((name) => {
+    const format = FORMATS[name];
+    return format.rows !== "as they are" && format.takesPrompts;
+  }));
+  assert(text.includes(`in ${prompts.slice(0, -1).join(", ")} and ${prompts.at(-1)};`), "prompts");
 });
 
 Deno.test("every flag that is alone on a page exists", () => {

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertInstanceOf } from "../../lib/deps/std_assert.ts";
 import type { Example } from "../../lib/export/example.ts";
-import { toTrainingRow } from "../../lib/export/formats.ts";
+import { FORMATS, type MadeFormat, toTrainingRow } from "../../lib/export/formats.ts";
 import type { ExportFormat } from "../../lib/export/format_names.ts";
 import { NoPlace } from "../../lib/export/training_row.ts";
 import type { ThinkStyle } from "../../lib/think.ts";
@@ -35,7 +35,7 @@ function row(
   fields: Partial<Example> = {},
   think: ThinkStyle = "wrap",
 ) {
-  return toTrainingRow(example(fields), format, {
+  return toTrainingRow(example(fields), FORMATS[format] as MadeFormat, {
     think,
     toolArguments: "string",
     parts: false,

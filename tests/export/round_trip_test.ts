@@ -1,12 +1,18 @@
-/** The output of any export format is an input again, with the same conversations. @module */
+/** The output of every export format is an input again, with the same conversations. @module */
 
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { ExampleReader } from "../../lib/export/example.ts";
+import { FORMATS, toTrainingRow } from "../../lib/export/formats.ts";
 import {
+  CONVERT_FORMATS,
   convertFiles,
+  type ConvertFormat,
+  EXPORT_FORMATS,
   type ExportFormat,
-  type ExportOptions,
   exportResults,
 } from "../../lib/export/mod.ts";
+import { NoPlace } from "../../lib/export/training_row.ts";
+import { FILE_KINDS } from "../../lib/tables/mod.ts";
 import type { Message } from "../../lib/teacher/mod.ts";
 import { seededRandom } from "../e2e/fixture.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -24,7 +30,7 @@ const WORDS = [
   "{}",
 ];
 
-/** Conversations of every kind that all formats but Alpaca can hold. */
+/** Conversations of every kind. */
 class Generator {
   readonly #random: () => number;
 
@@ -54,8 +60,9 @@ class Generator {
     }));
   }
 
-  /** A row, and the completion that answers it. */
-  line(number: number, hasTools: boolean): string {
+  /** Results lines of a row: two answers to it, of which the first is the shorter one. */
+  lines(number: number): string[] {
+    const hasTools = this.below(2) === 0;
     const messages: Message[] = [];
     if (this.below(2) === 0) messages.push({ role: "system", content: this.text() });
     for (let turn = this.below(3); turn >= 0; turn--) {
@@ -70,12 +77,20 @@ class Generator {
       if (turn > 0) messages.push({ role: "assistant", content: this.text() });
     }
     const isCall = hasTools && this.below(3) === 0;
-    return resultLineOf({ id: number, messages, ...(hasTools ? { tools: TOOLS } : {}) }, {
-      source: `prompts.jsonl:${number}`,
-      response: isCall ? "" : this.text(),
-      reasoning: this.below(2) === 0 ? this.text() : "",
-      toolCalls: isCall ? this.calls(1) as unknown[] : undefined,
-    });
+    const response = isCall ? "" : this.text();
+    const reasoning = this.below(2) === 0 ? this.text() : "";
+    const toolCalls = isCall ? this.calls(1) as unknown[] : undefined;
+    const row = { id: number, messages, ...(hasTools ? { tools: TOOLS } : {}) };
+    return [response, `${response} and more`].map((response, sample) =>
+      resultLineOf(row, {
+        source: `prompts.jsonl:${number}`,
+        sample,
+        response,
+        reasoning,
+        toolCalls,
+        kept: { logprobs: { content: [{ token: response, logprob: -1 }] } },
+      })
+    );
   }
 }
 
@@ -95,6 +110,7 @@ function plain(row: { messages: Message[]; tools?: string }) {
   };
 }
 
+/** What an input is read as: its reasoning in the text, however it was written. */
 async function conversationsIn(dir: TempDir, input: string) {
   await convertFiles({
     input: dir.path(input),
@@ -107,50 +123,96 @@ async function conversationsIn(dir: TempDir, input: string) {
   return (await dir.rows("read.jsonl")).map(plain);
 }
 
-const TABLES = ["x.jsonl", "x.json", "x.csv", "x.parquet", "x.jsonl.gz", "x.json.zst", "x.csv.gz"];
+const PAIR = { prefer: "shortest" } as const;
 
-const FORMATS: readonly ExportFormat[] = [
-  "messages",
-  "prompt-completion",
-  "sharegpt",
-  "alpaca",
-  "raw",
-];
+/** Exports `out.jsonl`; formats of pairs choose the shorter one of its answers. */
+async function exported(dir: TempDir, format: ExportFormat, name: string, validation = 0) {
+  const pair = FORMATS[format].rows === "pairs" ? PAIR : {};
+  const results = dir.path("out.jsonl"), output = dir.path(name);
+  await exportResults({ results, output, format, validation, replace: true, ...pair });
+}
 
-for (const format of FORMATS) {
+/** Writes results that a format has a place for; `reference.jsonl` holds what they are read as. */
+async function writeResultsFor(dir: TempDir, format: ExportFormat): Promise<void> {
+  const definition = FORMATS[format];
+  const generator = new Generator(EXPORT_FORMATS.indexOf(format) + 1);
+  const reader = new ExampleReader({}, undefined);
+  const hasPlace = (line: string) => {
+    const example = reader.read(line);
+    if (!("messages" in example) || definition.rows === "as they are") return true;
+    const style = { think: "wrap", reasoningField: "reasoning_content", parts: false } as const;
+    const row = toTrainingRow(example, definition, { ...style, toolArguments: "string" });
+    return !(row instanceof NoPlace);
+  };
+  const rows: string[][] = [];
+  for (let number = 1; rows.length < ROWS; number++) {
+    assert(number < 10 * ROWS, `${format} has a place for ${rows.length} of ${number} rows`);
+    const lines = generator.lines(number);
+    if (hasPlace(lines[0])) rows.push(lines);
+  }
+  await dir.write("out.jsonl", rows.map(([first]) => `${first}\n`).join(""));
+  await exported(dir, "messages", "reference.jsonl");
+  if (definition.rows === "pairs") await dir.write("out.jsonl", `${rows.flat().join("\n")}\n`);
+}
+
+/** The files of an export: every kind, and each compression once. */
+const TABLES = [...FILE_KINDS.map((kind) => `x.${kind}`), "x.json.zst", "x.csv.gz"];
+
+for (const format of EXPORT_FORMATS) {
   Deno.test(`an export as ${format} is an input with the same conversations`, async () => {
     await using dir = await tempDir();
-    const generator = new Generator(FORMATS.indexOf(format) + 1);
-    const hasTools = format !== "alpaca";
-    const lines = Array.from({ length: ROWS }, (_, i) => generator.line(i + 1, hasTools));
-    await dir.write("out.jsonl", lines.join("\n") + "\n");
-    const exported = async (options: Partial<ExportOptions>) => {
-      const given = { results: dir.path("out.jsonl"), format, replace: true };
-      await exportResults({ ...given, output: "", ...options });
-    };
-    const reference = { output: dir.path("reference.jsonl"), format: "messages" } as const;
-    await exported({ ...reference, toolArguments: "string" });
-    const expected = (await dir.rows("reference.jsonl")).map(plain);
+    await writeResultsFor(dir, format);
+    const expected = await conversationsIn(dir, "reference.jsonl");
     assertEquals(expected.length, ROWS);
-    for (const name of TABLES) {
-      await exported({ output: dir.path(name) });
+    for (const name of FORMATS[format].target === "folder" ? ["set"] : TABLES) {
+      await exported(dir, format, name);
       assertEquals(await conversationsIn(dir, name), expected, name);
     }
   });
 }
 
-Deno.test("a dataset folder is an input with the same conversations, train and validation", async () => {
+/** Rows whose answers have reasoning in a field, as an input of a conversion. */
+async function writeInputFor(dir: TempDir, format: ConvertFormat): Promise<void> {
+  const results = dir.path("out.jsonl");
+  const pair = FORMATS[format].rows === "pairs";
+  await exportResults({
+    results,
+    output: dir.path("in.jsonl"),
+    ...(pair ? { format: "preference", ...PAIR } : { format: "messages" }),
+    think: "field",
+  });
+}
+
+for (const format of CONVERT_FORMATS) {
+  Deno.test(`a conversion to ${format} keeps conversations, reasoning included`, async () => {
+    await using dir = await tempDir();
+    await writeResultsFor(dir, format);
+    await writeInputFor(dir, format);
+    const name = FORMATS[format].target === "folder" ? "set" : "x.jsonl";
+    await convertFiles({ input: dir.path("in.jsonl"), output: dir.path(name), format });
+    const expected = await conversationsIn(dir, "reference.jsonl");
+    assertEquals(await conversationsIn(dir, name), expected);
+  });
+}
+
+Deno.test("a dataset folder is an input with its train and validation rows", async () => {
   await using dir = await tempDir();
-  const generator = new Generator(9);
-  const lines = Array.from({ length: ROWS }, (_, i) => generator.line(i + 1, true));
-  const results = await dir.write("out.jsonl", lines.join("\n") + "\n");
-  const validation = 0.3;
-  await exportResults({ results, output: dir.path("set"), format: "dataset", validation });
-  const messages = { results, format: "messages", toolArguments: "string" } as const;
-  await exportResults({ ...messages, output: dir.path("all.jsonl"), validation });
-  const train = await dir.rows("all.jsonl"), held = await dir.rows("all.validation.jsonl");
+  await writeResultsFor(dir, "dataset");
+  await exported(dir, "dataset", "set", 0.3);
+  await exported(dir, "messages", "all.jsonl", 0.3);
+  const train = await conversationsIn(dir, "all.jsonl");
+  const held = await conversationsIn(dir, "all.validation.jsonl");
   assertEquals([train.length > 0, held.length > 0], [true, true]);
-  assertEquals(await conversationsIn(dir, "set"), [...train, ...held].map(plain));
+  assertEquals(await conversationsIn(dir, "set"), [...train, ...held]);
+});
+
+Deno.test("the answer of a results line is its response, whatever fields its row has", async () => {
+  await using dir = await tempDir();
+  const row = { prompt: "q", completion: "a reference", output: "another" };
+  await dir.write("out.jsonl", `${resultLineOf(row, { response: "the answer" })}\n`);
+  await exported(dir, "raw", "x.jsonl");
+  const [{ messages }] = await conversationsIn(dir, "x.jsonl");
+  assertEquals(messages.at(-1)!.content, "the answer");
 });
 
 Deno.test("pairs are read with both of their answers, calls included", async () => {

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
+import { convertFiles } from "../../lib/export/mod.ts";
 import { exportFrom, resultLineOf } from "./results.ts";
 
 async function writeResults(dir: TempDir, count: number, samples = 1, name = "out.jsonl") {
@@ -154,7 +155,18 @@ Deno.test("the extension determines the format, and impossible formats are refus
   assertEquals((await new Response(stream).text()).split("\n").length, 4);
   await exportFrom(dir, { output: dir.path("t.parquet") });
   assertEquals((await Deno.readTextFile(dir.path("t.parquet"))).slice(0, 4), "PAR1");
-  for (const name of ["t.tsv", "t.arrow", "t.parquet.gz", "t.xlsx"]) {
+  // Every extension that an input may have.
+  await exportFrom(dir, { output: dir.path("t.pq") });
+  assertEquals((await Deno.readTextFile(dir.path("t.pq"))).slice(0, 4), "PAR1");
+  await writeResults(dir, 20);
+  await exportFrom(dir, { output: dir.path("T.CSV.zstd"), validation: 0.5 });
+  for (const name of ["T.CSV.zstd", "T.validation.CSV.zstd"]) {
+    await convertFiles({ input: dir.path(name), output: dir.path("t2.jsonl"), replace: true });
+    assertEquals(Array.isArray((await dir.rows("t2.jsonl"))[0].messages), true, name);
+  }
+  for (
+    const name of ["t.tsv", "t.tsv.gz", "t.tab", "t.arrow", "t.parquet.gz", "t.xlsx", "t.xlsx.gz"]
+  ) {
     await assertRejects(() => exportFrom(dir, { output: dir.path(name) }), UsageError, name);
   }
   await assertRejects(

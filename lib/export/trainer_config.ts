@@ -1,0 +1,109 @@
+/**
+ * The configuration with which a trainer reads an export, and the command that uploads it, ready to
+ * paste.
+ *
+ * @module
+ */
+
+import { withoutSeparator } from "../paths.ts";
+import { basename } from "../deps/std_path.ts";
+import { type FileKind, type FileType, fileTypeOf } from "../tables/mod.ts";
+
+/** A piece of configuration, ready to paste. */
+export interface LoaderHint {
+  /** Where it belongs. */
+  readonly place: string;
+  /** The text. */
+  readonly text: string;
+}
+
+/** A training set that was written. */
+export interface WrittenSet {
+  /** Its path. */
+  readonly path: string;
+  /** Its columns. */
+  readonly columns: readonly string[];
+}
+
+/** For the Hugging Face Hub. */
+export function hub({ path }: WrittenSet): LoaderHint {
+  return { place: "the Hugging Face Hub", text: uploadCommand(path) };
+}
+
+/** The command that uploads a dataset folder. */
+export function uploadCommand(folder: string): string {
+  const path = withoutSeparator(folder);
+  const name = basename(path).replaceAll(/[^\w.-]+/g, "-") || "dataset";
+  return `hf upload USER/${name} ${shellWord(path)} . --repo-type dataset`;
+}
+
+/** Quoted for POSIX shells. */
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** What LLaMA-Factory reads of each kind of file. In CSV every cell is text. */
+const LLAMA_FACTORY: Readonly<Record<FileKind, "everything" | "texts" | "nothing">> = {
+  jsonl: "everything",
+  json: "everything",
+  csv: "texts",
+  parquet: "everything",
+};
+
+/**
+ * For LLaMA-Factory.
+ *
+ * @param names Its names of columns, and ours.
+ * @param settings What its entry holds in addition.
+ */
+export function llamaFactory(
+  { path, columns }: WrittenSet,
+  names: Readonly<Record<string, string>>,
+  settings: Readonly<Record<string, unknown>> = {},
+): LoaderHint {
+  const name = basename(path).replace(/\..*$/, "").replaceAll(/\W+/g, "_");
+  const isFlat = !columns.some((column) => LISTS.has(column));
+  if (!isReadByLlamaFactory(path, isFlat)) {
+    return {
+      place: "LLaMA-Factory",
+      text:
+        "It reads lists only from uncompressed .jsonl, .json and .parquet: use one of these names",
+    };
+  }
+  const named = Object.entries(names).filter(([, ours]) => columns.includes(ours));
+  const entry = { file_name: basename(path), ...settings, columns: Object.fromEntries(named) };
+  return {
+    place: "data/dataset_info.json of LLaMA-Factory",
+    text: JSON.stringify({ [name]: entry }, null, 2),
+  };
+}
+
+/** The columns of lists that it reads. */
+const LISTS: ReadonlySet<string> = new Set(["conversations", "history"]);
+
+/** It takes the type of a file from the last extension. */
+function isReadByLlamaFactory(path: string, isFlat: boolean): boolean {
+  const { kind, compression }: FileType = fileTypeOf(path);
+  if (compression !== undefined || !path.endsWith(`.${kind}`)) return false;
+  const reads = LLAMA_FACTORY[kind];
+  return reads === "everything" || (reads === "texts" && isFlat);
+}
+
+/** The `ds_type` of each kind of file; undefined for those that Axolotl cannot read. */
+const AXOLOTL: Readonly<Record<FileKind, string | undefined>> = {
+  jsonl: "json",
+  json: "json",
+  csv: "csv",
+  parquet: "parquet",
+};
+
+/** For Axolotl; `fields` are more lines of its entry. */
+export function axolotl({ path }: WrittenSet, fields: readonly string[] = []): LoaderHint {
+  const type = AXOLOTL[fileTypeOf(path).kind];
+  if (type === undefined) {
+    return { place: "Axolotl", text: "It does not read files of this type: use .jsonl" };
+  }
+  const lines = [`ds_type: ${type}`, "type: chat_template", ...fields];
+  const text = `datasets:\n  - path: ${JSON.stringify(path)}\n    ${lines.join("\n    ")}`;
+  return { place: "the configuration of Axolotl", text };
+}

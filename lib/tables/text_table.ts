@@ -1,0 +1,93 @@
+/**
+ * Tables as text: JSON Lines, a JSON array and CSV.
+ *
+ * @module
+ */
+
+import { jsonOf } from "../sink/mod.ts";
+import type { ByteSink } from "./compressor.ts";
+import type { TableWriter } from "./file_types.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+/** A row, or its JSON text. */
+type Row = Fields | string;
+
+const BLOCK_CHARS = 1 << 20;
+
+/** Takes rows one by one and writes blocks of text. */
+export class TextTable implements TableWriter {
+  readonly #sink: ByteSink;
+  readonly #textOf: (row: Row, index: number) => string;
+  readonly #end: (rowCount: number) => string;
+  readonly #encoder = new TextEncoder();
+  #waiting: string;
+  #rowCount = 0;
+
+  /** A table is a text before its rows, one for each row, and one after them. */
+  constructor(sink: ByteSink, parts: {
+    start?: string;
+    row: (row: Row, index: number) => string;
+    end?: (rowCount: number) => string;
+  }) {
+    this.#sink = sink;
+    this.#waiting = parts.start ?? "";
+    this.#textOf = parts.row;
+    this.#end = parts.end ?? (() => "");
+  }
+
+  write(row: Row): Promise<void> | undefined {
+    this.#waiting += this.#textOf(row, this.#rowCount++);
+    return this.#waiting.length < BLOCK_CHARS ? undefined : this.#flush();
+  }
+
+  async finish(): Promise<void> {
+    this.#waiting += this.#end(this.#rowCount);
+    await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const bytes = this.#encoder.encode(this.#waiting);
+    this.#waiting = "";
+    if (bytes.length > 0) await this.#sink.write(bytes);
+  }
+}
+
+/** One object a line. */
+export function jsonLines(sink: ByteSink): TextTable {
+  return new TextTable(sink, { row: (row) => `${textOf(row)}\n` });
+}
+
+/** One array with an object on each line. */
+export function jsonArray(sink: ByteSink): TextTable {
+  return new TextTable(sink, {
+    start: "[",
+    row: (row, index) => `${index === 0 ? "\n" : ",\n"}${textOf(row)}`,
+    end: (rowCount) => rowCount === 0 ? "]\n" : "\n]\n",
+  });
+}
+
+/**
+ * A header, then a record for each row. Values that are neither text nor numbers are written as
+ * JSON.
+ */
+export function csv(sink: ByteSink, columns: readonly string[]): TextTable {
+  const record = (fields: readonly string[]) => `${fields.map(quoted).join(",")}\r\n`;
+  return new TextTable(sink, {
+    start: record(columns),
+    row: (row) => record(columns.map((name) => fieldOf((row as Fields)[name]))),
+  });
+}
+
+function textOf(row: Row): string {
+  return typeof row === "string" ? row : jsonOf(row);
+}
+
+function fieldOf(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "string") return value.toWellFormed();
+  return value instanceof Date ? value.toISOString() : jsonOf(value);
+}
+
+function quoted(field: string): string {
+  return /[",\r\n]|^\s|\s$/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
+}
