@@ -18,7 +18,7 @@ import { seededRandom } from "../e2e/fixture.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { resultLineOf } from "./results.ts";
 
-const ROWS = 40;
+const ROWS = 24;
 const TOOLS = [{ type: "function", function: { name: "look_up", parameters: { type: "object" } } }];
 const WORDS = [
   'a "quoted" one',
