@@ -5,7 +5,17 @@
  * @module
  */
 
-import type { ErrorGroup, Notice, RunStart, Snapshot, Summary } from "../lib/progress/mod.ts";
+import type { Ending } from "../lib/engine/answers/mod.ts";
+import type {
+  ErrorGroup,
+  Notice,
+  Percentiles,
+  RunStart,
+  Snapshot,
+  Summary,
+} from "../lib/progress/mod.ts";
+
+export type { Ending } from "../lib/engine/answers/mod.ts";
 
 /** The whole state of a run, from which a report is made, too. */
 export interface MonitorState {
@@ -19,7 +29,7 @@ export interface MonitorState {
   history: History;
   /** How long answered rows took, over the whole run. */
   latency: LatencyHistogram;
-  /** How answers ended. */
+  /** How answers ended, and how long they are. */
   answers: AnswerFigures;
   /** The figures of each teacher, in the order of the snapshot. */
   teacher_figures: TeacherFigures[];
@@ -47,18 +57,29 @@ export interface RunAbout {
   commands: readonly { readonly name: string; readonly command: string }[];
 }
 
-/** How the answers of the run ended. */
+/**
+ * How the answers of finished rows ended, and how many tokens they have. Answers of a row that was
+ * sent again are not among them.
+ */
 export interface AnswerFigures {
+  /** How many answers ended in each way, kept or not. A row that failed as truncated or filtered counts as such,
+   * whatever its finish reason. */
+  endings: Partial<Record<Ending, number>>;
   /** Finish reasons and how many answers had them, kept or not, most frequent first; 9 at most. */
   finish_reasons: (readonly [reason: string, count: number])[];
-  /** Rows that have an answer. */
+  /** Answers that were kept, to which the tokens below belong. */
   answered: number;
-  /** Answers that reached their limit of tokens, kept or not. */
+  /** Answers that reached their limit of tokens or the end of the context, kept or not. */
   truncated: number;
-  /** Completion tokens of the answers that were kept. */
+  /**
+   * Completion tokens of the answers that were kept, reasoning included. The field of the snapshot
+   * with this name counts all that were paid for: those of `wasted_completion_tokens`, too.
+   */
   completion_tokens: number;
   /** Of those, the tokens of reasoning, as far as teachers report them. */
   reasoning_tokens: number;
+  /** Completion tokens of one answer that was kept, reasoning included; all 0 where teachers report none. */
+  length_tokens: Percentiles;
 }
 
 /** The figures of one teacher. */

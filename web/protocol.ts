@@ -59,7 +59,7 @@ export interface SnapshotMessage {
   point: (number | null)[];
   /** How long answered rows took, over the whole run. */
   latency: LatencyHistogram;
-  /** How answers ended. */
+  /** How answers ended, and how long they are. */
   answers: AnswerFigures;
   /** The figures of each teacher, in the order of the snapshot. */
   teacher_figures: TeacherFigures[];

@@ -1,26 +1,30 @@
 /**
- * Figures from outcomes that a snapshot does not have: how answers ended, and the rate and
- * latency of each teacher.
+ * Figures from outcomes that a snapshot does not have: how answers ended, how long they are, and
+ * the rate and latency of each teacher.
  *
  * @module
  */
 
-import type { TeacherStatus } from "../lib/progress/mod.ts";
+import { createHistogram } from "node:perf_hooks";
+import { type Ending, endingOf } from "../lib/engine/answers/mod.ts";
+import type { Percentiles, TeacherStatus } from "../lib/progress/mod.ts";
+import type { FailureType } from "../lib/errors.ts";
 import type { Outcome } from "../lib/row.ts";
+import type { Completion } from "../lib/teacher/mod.ts";
 import { Latency } from "./latency.ts";
 import type { AnswerFigures, TeacherFigures } from "./monitor_state.ts";
 
 /** The maximum number of finish reasons, more than providers have; the rest counts as "other". */
 const MAX_REASONS = 8;
 
-/** The finish reasons of an answer that reached its token limit. */
-const CUT_OFF = new Set([
-  "length",
-  "max_tokens",
-  "MAX_TOKENS",
-  "max_output_tokens",
-  "model_length",
-]);
+/** What an answer of a failed row was found to be, whatever its finish reason says. */
+const ENDINGS_BY_FAILURE: Partial<Record<FailureType, Ending>> = {
+  truncated: "limit",
+  filtered: "filter",
+};
+
+/** Longer answers count as this long, in tokens. */
+const MAX_LENGTH = 10_000_000;
 
 /** The window of rates. */
 const RATE_MS = 30_000;
@@ -30,8 +34,10 @@ export class RunFigures {
   readonly #now: () => number;
   readonly #reasons = new Map<string, number>();
   readonly #teachers = new Map<unknown, TeacherCount>();
+  readonly #endings: Partial<Record<Ending, number>> = {};
+  /** Exact up to 2,000 tokens, then to three digits. */
+  readonly #lengths = createHistogram({ lowest: 1, highest: MAX_LENGTH, figures: 3 });
   #answered = 0;
-  #truncated = 0;
   #completionTokens = 0;
   #reasoningTokens = 0;
 
@@ -46,22 +52,24 @@ export class RunFigures {
       const { failure, completion } = outcome;
       this.#countTeacher(outcome);
       if (completion === undefined) continue;
-      this.#countReason(completion.finishReason || "none", failure?.type === "truncated");
+      this.#countEnding(completion.finishReason, failure?.type);
       if (failure !== undefined) continue;
       this.#answered++;
-      this.#completionTokens += completion.usage?.completionTokens ?? 0;
-      this.#reasoningTokens += completion.usage?.reasoningTokens ?? 0;
+      this.#countTokens(completion.usage);
     }
   }
 
-  /** How answers have ended so far. */
+  /** How answers have ended so far, and how long they are. */
   answers(): AnswerFigures {
+    const { limit = 0, context = 0 } = this.#endings;
     return {
+      endings: { ...this.#endings },
       finish_reasons: [...this.#reasons].toSorted(([, a], [, b]) => b - a),
       answered: this.#answered,
-      truncated: this.#truncated,
+      truncated: limit + context,
       completion_tokens: this.#completionTokens,
       reasoning_tokens: this.#reasoningTokens,
+      length_tokens: this.#lengthPercentiles(),
     };
   }
 
@@ -82,11 +90,28 @@ export class RunFigures {
     });
   }
 
-  #countReason(reason: string, isTruncated: boolean): void {
+  #countEnding(finishReason: string, failure: FailureType | undefined): void {
+    const reason = finishReason || "none";
     const isKnown = this.#reasons.has(reason) || this.#reasons.size < MAX_REASONS;
     const name = isKnown ? reason.slice(0, 40) : "other";
     this.#reasons.set(name, (this.#reasons.get(name) ?? 0) + 1);
-    if (isTruncated || CUT_OFF.has(reason)) this.#truncated++;
+    const ending = (failure && ENDINGS_BY_FAILURE[failure]) ?? endingOf(finishReason);
+    this.#endings[ending] = (this.#endings[ending] ?? 0) + 1;
+  }
+
+  #countTokens(usage: Completion["usage"]): void {
+    const tokens = usage?.completionTokens ?? 0;
+    this.#completionTokens += tokens;
+    this.#reasoningTokens += usage?.reasoningTokens ?? 0;
+    // A teacher that reports no tokens counts 0, which is not a length.
+    if (tokens >= 1) this.#lengths.record(Math.min(Math.round(tokens), MAX_LENGTH));
+  }
+
+  #lengthPercentiles(): Percentiles {
+    const lengths = this.#lengths;
+    if (lengths.count === 0) return { p50: 0, p90: 0, p99: 0, max: 0 };
+    const [p50, p90, p99] = [50, 90, 99].map((share) => lengths.percentile(share));
+    return { p50, p90, p99, max: lengths.max };
   }
 
   /** A row that failed is finished, too; its latency counts if it was answered. */

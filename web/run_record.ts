@@ -47,9 +47,10 @@ export class RunRecord {
   readonly #wallClock: () => number;
   readonly #about: RunRecordOptions["about"];
   readonly #history = new History();
-  readonly #latency: Latency;
   readonly #samples: Samples;
-  readonly #figures: RunFigures;
+  readonly #now: () => number;
+  #latency: Latency;
+  #figures: RunFigures;
   readonly #marks = new Marks();
   #notices: Notice[] = [];
   #run: RunStart | null = null;
@@ -61,9 +62,10 @@ export class RunRecord {
   constructor(options: RunRecordOptions) {
     this.#wallClock = options.wallClock;
     this.#about = options.about;
-    this.#latency = new Latency(options.now);
+    this.#now = options.now;
     this.#samples = new Samples(options.random);
-    this.#figures = new RunFigures(options.now);
+    this.#latency = new Latency(this.#now);
+    this.#figures = new RunFigures(this.#now);
   }
 
   /** The latest snapshot, whole. */
@@ -111,7 +113,7 @@ export class RunRecord {
     return this.#samples;
   }
 
-  /** How answers ended. */
+  /** How answers ended, and how long they are. */
   get answers(): AnswerFigures {
     return this.#figures.answers();
   }
@@ -206,10 +208,16 @@ export class RunRecord {
     return this.#marks.notice(short, this.#axisS);
   }
 
-  /** One generator may run again, for the failed rows; the page continues with the same charts. */
+  /**
+   * One generator may run again, for the failed rows. Then all figures are those of the new run;
+   * charts and events continue, and sample answers are of both, since all of them were kept.
+   */
   #begin(event: RunStart): void {
     if (this.#run !== null) this.#history.continue();
     this.#marks.restart();
+    this.#samples.forgetFailures();
+    this.#latency = new Latency(this.#now);
+    this.#figures = new RunFigures(this.#now);
     this.#run = event;
     this.#snapshot = undefined;
     this.#summary = null;

@@ -70,6 +70,11 @@ export class Samples {
     }
   }
 
+  /** Drops the failures: their rows are sent again. */
+  forgetFailures(): void {
+    this.#failures.length = 0;
+  }
+
   /** Which samples there are, and those that came after `version`. @default all */
   since(version = 0): WireSamples {
     const lists = [this.#latest.toReversed(), this.#reservoir, this.#failures.toReversed()];

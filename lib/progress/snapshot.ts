@@ -142,7 +142,7 @@ export interface Snapshot {
   elapsed_ms: number;
   /** Prompt tokens paid for. */
   prompt_tokens: number;
-  /** Completion tokens paid for. */
+  /** Completion tokens paid for, those of answers that were not kept included. */
   completion_tokens: number;
   /** Completion tokens of answers that were not kept; included in `completion_tokens`. */
   wasted_completion_tokens: number;

@@ -193,12 +193,12 @@ Deno.test("page: charts show events, hide lines, and show a range of time", asyn
   const picture = () => canvas.evaluate((one) => (one as HTMLCanvasElement).toDataURL());
   await page.mouse.move(0, 0);
   const whole = await picture();
-  await chart.getByRole("button", { name: "succeeded", pressed: true }).click();
-  await chart.getByRole("button", { name: "succeeded", pressed: false })
+  await chart.getByRole("button", { name: "answered", pressed: true }).click();
+  await chart.getByRole("button", { name: "answered", pressed: false })
     .waitFor();
   const without = await picture();
   assert(whole !== without, "a line is hidden");
-  await chart.getByRole("button", { name: "succeeded" }).click();
+  await chart.getByRole("button", { name: "answered" }).click();
   await page.getByRole("combobox", { name: "Time range of the charts" })
     .selectOption("300");
   assertEquals(await page.getByRole("combobox").inputValue(), "300");

@@ -14,7 +14,7 @@ Deno.test("page: pause and resume", async () => {
   await stateWord(page, "Paused").waitFor();
   assertEquals(job.generator.state, "paused");
   job.teacher.release(8);
-  await tileShows(page, "Done", "8");
+  await tileShows(page, "Answered", "8");
   assertEquals(job.teacher.held, 0, "nothing new is sent");
   await page.getByRole("button", { name: "Resume" }).click();
   await stateWord(page, "Running").waitFor();
@@ -80,7 +80,7 @@ Deno.test("page: text that is typed while an answer is on its way is not overwri
   release();
   await section(page, "Controls").getByText("Concurrency is 12").waitFor();
   job.teacher.release(3);
-  await tileShows(page, "Done", "3");
+  await tileShows(page, "Answered", "3");
   assertEquals(await field.inputValue(), "5");
   await field.press("Enter");
   await section(page, "Controls").getByText("Concurrency is 5").waitFor();
@@ -103,7 +103,7 @@ Deno.test("page: sets another budget, or none", async () => {
   await section(page, "Overview").getByText("no cap").waitFor();
   assertEquals(job.generator.snapshot()?.max_cost_usd, null);
   job.teacher.release(20);
-  await tileShows(page, "Done", "20");
+  await tileShows(page, "Answered", "20");
   await field.fill("0.001");
   await section(page, "Controls").getByText("not applied").last().waitFor();
   await apply.click();
@@ -144,7 +144,7 @@ Deno.test("page: drain and stop, after a confirmation", async () => {
   const stop = page.getByRole("button", { name: "Drain and stop" });
   const dialog = page.getByRole("dialog", { name: "Drain and stop?" });
   job.teacher.release(5);
-  await tileShows(page, "Done", "5");
+  await tileShows(page, "Answered", "5");
   await stop.click();
   await dialog.getByRole("button", { name: "Keep running" }).click();
   await stop.click();
@@ -169,7 +169,7 @@ Deno.test("page: abort, once the word is typed", async () => {
   const word = dialog.getByRole("textbox", { name: "Type abort to confirm" });
   const abort = dialog.getByRole("button", { name: "Abort" });
   job.teacher.release(5);
-  await tileShows(page, "Done", "5");
+  await tileShows(page, "Answered", "5");
   await page.getByRole("button", { name: /^Abort/ }).click();
   assert(await abort.isDisabled());
   await word.fill("abor");

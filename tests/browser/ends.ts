@@ -108,7 +108,7 @@ Deno.test("page: makes a whole report when the process of the run is gone, witho
   await section(page, "Controls").getByText("Report made").waitFor();
   await using report = await visit(`file://${path}`);
   await stateWord(report.page, "Done with failures").waitFor();
-  await tileShows(report.page, "Done", "145");
+  await tileShows(report.page, "Answered", "145");
   assert(
     (await Deno.readTextFile(path)).includes(LONG.slice(-200)),
     "the whole answer",

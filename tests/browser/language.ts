@@ -18,7 +18,7 @@ Deno.test("language: figures and charts are drawn where the browser's language i
   });
   const { page } = visited;
   job.teacher.release(12);
-  await tileShows(page, "Done", "12");
+  await tileShows(page, "Answered", "12");
   const chart = page.locator("figure").filter({ has: page.locator("canvas") }).first();
   await chart.scrollIntoViewIfNeeded();
   await chart.locator("canvas").first().waitFor();

@@ -18,10 +18,11 @@ Deno.test("page: a run is shown live, from its start to its end, and stays open 
   await stateWord(page, "Running").waitFor();
   await tileShows(page, "In flight / limit", "8 / 8");
   job.teacher.release(30);
-  await tileShows(page, "Done", "30");
+  await tileShows(page, "Answered", "30");
   job.teacher.release(20);
-  await tileShows(page, "Done", "50");
+  await tileShows(page, "Answered", "50");
   await tileShows(page, "Cost now / estimated", /^\s*\$0\.025/);
+  await tileShows(page, "Answer length p50 / p99", "200");
   assertMatch(await page.getByRole("progressbar").getAttribute("aria-valuenow") ?? "", /^50/);
   await page.getByRole("status").getByText("50 % of the rows are finished").waitFor({
     state: "attached",
@@ -31,7 +32,7 @@ Deno.test("page: a run is shown live, from its start to its end, and stays open 
   await job.served.close();
   await stateWord(page, "Done").waitFor();
   await page.getByText("The run has ended").waitFor();
-  await tileShows(page, "Done", "100");
+  await tileShows(page, "Answered", "100");
   assertEquals(await page.getByRole("button", { name: "Pause" }).count(), 0);
   await section(page, "Samples").getByText("The answer to row-99").first().waitFor();
   assertEquals(new URL(page.url()).search, "", "the token is out of the address");
@@ -46,7 +47,7 @@ Deno.test("page: one that loses its run turns grey, shows its age, and recovers 
   await page.clock.install();
   await page.goto(url);
   job.teacher.release(10);
-  await tileShows(page, "Done", "10");
+  await tileShows(page, "Answered", "10");
   const fresh = await filterOf(page.getByRole("progressbar"));
   tunnel.cut();
   job.teacher.release(10);
@@ -61,7 +62,7 @@ Deno.test("page: one that loses its run turns grey, shows its age, and recovers 
   await page.getByText(/Connection lost\. The figures are of [\d:]+, 1m 0\ds ago/).waitFor();
   tunnel.restore();
   await page.clock.fastForward(16_000);
-  await tileShows(page, "Done", "20");
+  await tileShows(page, "Answered", "20");
   await age.waitFor({ state: "hidden" });
   assertEquals(await filterOf(page.getByRole("progressbar")), fresh);
   tunnel.cut();
@@ -71,7 +72,7 @@ Deno.test("page: one that loses its run turns grey, shows its age, and recovers 
   await page.getByRole("button", { name: "Try now" }).click();
   await age.waitFor({ state: "hidden" });
   job.teacher.release(10);
-  await tileShows(page, "Done", "30");
+  await tileShows(page, "Answered", "30");
 });
 
 /** What is grey has a filter, or is not opaque, itself or through a parent. */
@@ -93,12 +94,12 @@ Deno.test("page: one that is opened late shows the whole run", async () => {
   job.teacher.release(40);
   {
     await using first = await visit(job.served.url);
-    await tileShows(first.page, "Done", "40");
+    await tileShows(first.page, "Answered", "40");
   }
   job.generator.notice("warning", "The disk is nearly full");
   await using visited = await visit(job.served.url);
   const { page } = visited;
-  await tileShows(page, "Done", "40");
+  await tileShows(page, "Answered", "40");
   await tileShows(page, "Failed", "1");
   const errors = section(page, "Errors");
   await errors.getByRole("row").filter({ hasText: "Slow down, please" }).getByText("3", {
@@ -126,12 +127,12 @@ Deno.test("page: an error in one part does not stop the others", async () => {
   const unknown = makeErrorGroup({ actions: undefined });
   stage.run.emit(makeSnapshot({ succeeded: 381, errors: [unknown] }));
   stage.strike();
-  await tileShows(page, "Done", "381");
+  await tileShows(page, "Answered", "381");
   await page.getByRole("status").getByText(/^Running/).waitFor({ state: "attached" });
   const dateless = makeErrorGroup({ message: "no date", first_seen: "", last_seen: "soon" });
   stage.run.emit(makeSnapshot({ succeeded: 382, last_durable: "", errors: [dateless] }));
   stage.strike();
-  await tileShows(page, "Done", "382");
+  await tileShows(page, "Answered", "382");
   const row = section(page, "Errors").getByRole("row").filter({ hasText: "no date" });
   assertEquals(await row.getByRole("cell", { name: "–", exact: true }).count(), 2);
 });
@@ -161,12 +162,12 @@ Deno.test("page: two runs are open in one browser, each with its own page", asyn
   await using second = await visit(two.served.url, { sibling: first });
   one.teacher.release(11);
   two.teacher.release(22);
-  await tileShows(first.page, "Done", "11");
-  await tileShows(second.page, "Done", "22");
+  await tileShows(first.page, "Answered", "11");
+  await tileShows(second.page, "Answered", "22");
   await first.page.reload();
   await second.page.reload();
-  await tileShows(first.page, "Done", "11");
-  await tileShows(second.page, "Done", "22");
+  await tileShows(first.page, "Answered", "11");
+  await tileShows(second.page, "Answered", "22");
   await second.page.getByRole("button", { name: "Pause" }).click();
   await stateWord(second.page, "Paused").waitFor();
   assertEquals([one.generator.state, two.generator.state], ["running", "paused"]);
@@ -181,7 +182,7 @@ for (const prefix of ["", "/user/ada/proxy"]) {
     await using visited = await visit(`${base}?token=${job.served.monitor.token}`);
     const { page, requests } = visited;
     job.teacher.release(7);
-    await tileShows(page, "Done", "7");
+    await tileShows(page, "Answered", "7");
     await page.getByRole("button", { name: "Pause" }).click();
     await stateWord(page, "Paused").waitFor();
     const downloading = page.waitForEvent("download");

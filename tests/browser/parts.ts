@@ -14,7 +14,7 @@ export function stateWord(page: Page, word: string): Locator {
   return page.getByRole("banner").getByText(word, { exact: true });
 }
 
-/** A tile of the overview, by its title. */
+/** A tile of any section, by its title. */
 export function tile(page: Page, title: string): Locator {
   const term = page.locator("dt").getByText(title, { exact: true });
   return page.locator("dl > div").filter({ has: term });

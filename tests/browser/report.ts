@@ -27,7 +27,7 @@ Deno.test("report: shows from disk how the run ended, and asks no server for any
   await page.context().setOffline(true);
   await page.goto(`file://${path}`);
   await stateWord(page, "Done with failures").waitFor();
-  await tileShows(page, "Done", "59");
+  await tileShows(page, "Answered", "59");
   await tileShows(page, "Failed", "1");
   await section(page, "Errors").getByText("This prompt is not allowed")
     .waitFor();
@@ -71,14 +71,14 @@ Deno.test("report: the button gives the run as it is at that moment", async () =
   await using visited = await visit(job.served.url);
   const { page } = visited;
   job.teacher.release(12);
-  await tileShows(page, "Done", "12");
+  await tileShows(page, "Answered", "12");
   const downloading = page.waitForEvent("download");
   await page.getByRole("button", { name: "Download report" }).click();
   const path = dir.path("report.html");
   await (await downloading).saveAs(path);
   job.teacher.release(12);
-  await tileShows(page, "Done", "24");
+  await tileShows(page, "Answered", "24");
   await using report = await visit(`file://${path}`);
-  await tileShows(report.page, "Done", "12");
+  await tileShows(report.page, "Answered", "12");
   await stateWord(report.page, "Running").waitFor();
 });

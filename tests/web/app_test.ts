@@ -180,14 +180,18 @@ Deno.test("the state counts how answers ended, kept or not, and has the figures 
   };
   run.emit(makeSnapshot({ teachers: [makeTeacher(teacher), makeTeacher({ address: "b" })] }));
   nowMs = 10_000;
-  run.settle([answer("stop"), answer("stop"), answer("length"), answer("length", false)]);
+  run.settle([answer("stop"), answer("MAX_TOKENS"), answer("length", false)]);
+  // It used all of its tokens, whatever its finish reason.
+  run.settle([answer("stop", false)]);
   const { answers, teacher_figures } = monitor.state();
   assertEquals(answers, {
-    finish_reasons: [["stop", 2], ["length", 2]],
-    answered: 3,
-    truncated: 2,
-    completion_tokens: 30,
-    reasoning_tokens: 12,
+    endings: { whole: 1, limit: 3 },
+    finish_reasons: [["stop", 2], ["MAX_TOKENS", 1], ["length", 1]],
+    answered: 2,
+    truncated: 3,
+    completion_tokens: 20,
+    reasoning_tokens: 8,
+    length_tokens: { p50: 10, p90: 10, p99: 10, max: 10 },
   });
   nowMs = 20_000;
   const [first, second] = monitor.state().teacher_figures;

@@ -348,6 +348,8 @@ Deno.test("Hub continues with the same charts when the generator runs again", ()
   } as const;
   stage.run.emit(start);
   stage.run.emit(makeSnapshot({ elapsed_ms: 10_000 }));
+  const failure = { type: "truncated", message: "cut off", status: null, retryable: true } as const;
+  stage.run.settle([makeAnswer("kept"), makeAnswer("cut", { failure })]);
   stage.clock.advance(BEAT_MS);
   stage.run.emit(makeSummary());
   socket.texts.length = 0;
@@ -357,6 +359,11 @@ Deno.test("Hub continues with the same charts when the generator runs again", ()
   const [hello] = socket.messages as HelloMessage[];
   assertEquals([hello.type, hello.ended, hello.run?.pending], ["hello", false, 3]);
   assertEquals(hello.history.columns.elapsed_s, [10, 12]);
+  // The figures are those of the new run, as in its snapshots.
+  assertEquals([hello.answers.endings, hello.answers.answered], [{}, 0]);
+  assertEquals(hello.latency.counts, []);
+  const { samples } = hello;
+  assertEquals([samples.latest.length, samples.failures.length], [1, 0]);
 });
 
 Deno.test("Hub shows how late its own timer is", () => {

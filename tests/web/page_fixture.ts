@@ -21,11 +21,13 @@ export function makeWireSnapshot(changes: Partial<WireSnapshot> = {}): WireSnaps
 
 /** The figures without any answers. */
 export const NO_ANSWERS = {
+  endings: {},
   finish_reasons: [],
   answered: 0,
   truncated: 0,
   completion_tokens: 0,
   reasoning_tokens: 0,
+  length_tokens: { p50: 0, p90: 0, p99: 0, max: 0 },
 };
 
 /** A run with `points` points of history, one a second. */

@@ -28,7 +28,6 @@ import {
   unsureWords,
 } from "../../web/page/run_state.js";
 import { nextStep } from "../../web/page/problems.js";
-import { endingWords } from "../../web/page/tiles.js";
 import { RunStore } from "../../web/page/store.js";
 import * as terminal from "../../lib/figures.ts";
 import type { Summary } from "../../lib/progress/mod.ts";
@@ -325,16 +324,4 @@ Deno.test("a run in which many rows fail says why, and how to stop it without lo
   const step = stepOf(30);
   assertEquals([step?.tone, step?.command], ["wait", ""]);
   assertMatch(String(step?.words), /^30 rows failed\. Raise --max-tokens.*press Ctrl-C.*is kept/);
-});
-
-Deno.test("the endings of answers are in words, and those of all APIs count together", () => {
-  const reasons = [["stop", 80], ["end_turn", 10], ["length", 8], ["none", 1], [
-    "abort",
-    1,
-  ]] as const;
-  assertEquals(
-    endingWords(reasons, 100),
-    "90.0% complete · 8.0% cut off at the token limit · 1.0% without a finish reason · " +
-      "1.0% with finish reason abort",
-  );
 });

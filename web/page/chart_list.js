@@ -32,7 +32,7 @@ export const CHARTS = [
     series: [
       {
         column: "succeeded_per_s",
-        label: "succeeded",
+        label: "answered",
         colour: "good",
         line: "solid",
         isFilled: true,

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The top of the page: the state line and the progress.
+ * The top of the page: the state line, the progress, and the tiles, which are in their sections.
  *
  * @module
  */
@@ -9,7 +9,7 @@
 import { byId, setAttribute, setIcon, setShown, setText } from "./dom.js";
 import { formatCount, formatDate, formatShare, UNKNOWN } from "./figures.js";
 import { durableWords, settledRows, stateWords } from "./run_state.js";
-import { updateTiles } from "./tiles.js";
+import { Tiles } from "./tiles.js";
 
 /** @import { RunStore } from "./store.js" */
 
@@ -21,6 +21,7 @@ export class Overview {
   #stateDetail = byId("state-detail", HTMLElement);
   #diskTime = byId("disk-time", HTMLElement);
   #diskAge = byId("disk-age", HTMLElement);
+  #tiles = new Tiles();
 
   /** Shows the name of the run. @param {RunStore} store */
   updateRun({ run }) {
@@ -34,7 +35,7 @@ export class Overview {
   update(store, nowMs) {
     this.updateState(store, nowMs);
     updateProgress(store);
-    updateTiles(store, nowMs);
+    this.#tiles.update(store, nowMs);
   }
 
   /**
@@ -83,9 +84,9 @@ function updateProgress(store) {
     const segment = byId(`${name}-segment`, HTMLElement);
     segment.style.flexGrow = String(isKnown ? count / total : 0);
     setShown(segment, count > 0);
-    setText(byId(`${name}-count`, HTMLElement), formatCount(count));
   }
-  const left = total === null ? null : Math.max(0, total - settled);
-  byId("left-segment", HTMLElement).style.flexGrow = String(isKnown ? (left ?? 0) / total : 1);
-  setText(byId("left-count", HTMLElement), left === null ? UNKNOWN : formatCount(left));
+  // Most runs skip nothing.
+  setShown(byId("skipped-key", HTMLElement), skipped > 0);
+  const left = isKnown ? Math.max(0, total - settled) / total : 1;
+  byId("left-segment", HTMLElement).style.flexGrow = String(left);
 }

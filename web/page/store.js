@@ -44,11 +44,13 @@ const EMPTY_HISTORY = {
 
 /** @type {AnswerFigures} */
 const NO_ANSWERS = {
+  endings: {},
   finish_reasons: [],
   answered: 0,
   truncated: 0,
   completion_tokens: 0,
   reasoning_tokens: 0,
+  length_tokens: { p50: 0, p90: 0, p99: 0, max: 0 },
 };
 
 /** Holds the last known state of the run. */

@@ -65,8 +65,8 @@ const TEACHER_COLUMNS = [
   ["flight", "In flight / limit"],
   ["rate", "Rows/s"],
   ["p50", "p50"],
-  ["answered", "Answered"],
-  ["failed", "Not answered"],
+  ["answered", "Answers"],
+  ["failed", "No answer"],
   ["tokens", "Output tokens"],
   ["cost", "Cost"],
 ];

@@ -1,12 +1,13 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The tiles: the figures of a run, each with a line that explains it.
+ * The tiles: the figures of a run, each with a line that explains it. A new tile is an entry of
+ * `TILES`, from which its elements are made.
  *
  * @module
  */
 
-import { byId, setAttribute, setText } from "./dom.js";
+import { byId, make, setAttribute, setText } from "./dom.js";
 import {
   formatCapUsd,
   formatCompact,
@@ -23,173 +24,225 @@ import {
 } from "./figures.js";
 import { limitWords, unsureWords } from "./run_state.js";
 
-/** @import { WireSnapshot } from "../monitor_state.ts" */
+/** @import { Ending, WireSnapshot } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
 /**
- * A tile: its figure, the less important part of it, and a line below.
+ * What a tile shows: its figure, the less important part of it, a line below, and an explanation on
+ * hover.
  *
- * @typedef {{ value: string, rest?: string, note: string, tone?: "bad" | "wait" }} Tile
+ * @typedef {{ value: string, rest?: string, note: string, hint?: string, tone?: "bad" | "wait" }} Figure
  */
 
-/** Shows the tiles. @param {RunStore} store @param {number} nowMs */
-export function updateTiles(store, nowMs) {
-  for (const [name, tile] of Object.entries(tilesOf(store, nowMs))) {
-    setText(byId(`${name}-value`, HTMLElement), tile.value);
-    setText(byId(`${name}-rest`, HTMLElement), tile.rest ?? "");
-    setText(byId(`${name}-note`, HTMLElement), tile.note);
-    setAttribute(byId(`${name}-tile`, HTMLElement), "data-tone", tile.tone ?? "");
-  }
-  showAnswers(store);
-  setText(byId("eta-title", HTMLElement), store.ended ? "Time taken" : "Time left");
-  setText(byId("cost-title", HTMLElement), store.ended ? "Cost" : "Cost now / estimated");
-}
-
-const TILES = ["done", "failed", "eta", "cost", "rate", "latency", "tokens", "flight", "waiting"];
-
-/** @param {RunStore} store @param {number} nowMs @returns {Record<string, Tile>} */
-function tilesOf(store, nowMs) {
-  const { snapshot } = store;
-  if (snapshot === null) {
-    return Object.fromEntries(TILES.map((name) => [name, { value: UNKNOWN, note: "" }]));
-  }
-  return {
-    ...rowTiles(snapshot),
-    eta: etaTile(store, nowMs),
-    cost: costTile(store),
-    ...speedTiles(store, snapshot),
-    ...loadTiles(store, snapshot),
-  };
-}
-
-/** @param {WireSnapshot} snapshot @returns {Record<string, Tile>} */
-function rowTiles({ succeeded, skipped, failed }) {
-  const finished = succeeded + failed;
-  return {
-    done: {
-      value: formatCount(succeeded),
-      note: skipped > 0 ? `${formatCount(skipped)} more before` : "rows with an answer",
-    },
-    failed: {
-      value: formatCount(failed),
-      note: finished === 0
-        ? "of 0 rows"
-        : `${formatShare(failed, finished)} of ${formatCompact(finished)} rows`,
-      tone: failed > 0 ? "bad" : undefined,
-    },
-  };
-}
-
-/** @param {RunStore} store @param {WireSnapshot} snapshot @returns {Record<string, Tile>} */
-function speedTiles(store, { rate_per_s, latency_ms, completion_tokens }) {
-  return {
-    rate: {
-      value: formatRate(store.summary?.rate_per_s ?? rate_per_s),
-      note: store.summary === null ? "over the last 30 s" : "over the whole run",
-    },
-    latency: latency_ms.max > 0
-      ? {
-        value: formatLatency(latency_ms.p50),
-        rest: `/ ${formatLatency(latency_ms.p99)}`,
-        note: `longest ${formatLatency(latency_ms.max)}`,
-      }
-      : { value: UNKNOWN, note: "no answer yet" },
-    tokens: {
-      value: formatRate(tokenRate(store)),
-      note: `${formatCompact(completion_tokens)} tokens ${store.ended ? "in all" : "so far"}`,
-    },
-  };
-}
-
-/** @param {RunStore} store @param {WireSnapshot} snapshot @returns {Record<string, Tile>} */
-function loadTiles(store, { in_flight, limit, waiting, refused_for_load }) {
-  return {
-    flight: {
-      value: formatCount(in_flight),
-      rest: `/ ${formatCount(limit)}`,
-      note: limitWords(store),
-    },
-    waiting: {
-      value: formatCount(waiting),
-      note: refused_for_load > 0
-        ? `${formatCompact(refused_for_load)} throttled`
-        : "between two attempts",
-      tone: waiting > in_flight ? "wait" : undefined,
-    },
-  };
-}
-
-/** What the finish reasons of the usual APIs mean. */
-const FINISH_WORDS = [
-  { words: "complete", reasons: /^(stop|end_?turn|eos|eos_token|completed?|stop_sequence)$/i },
-  {
-    words: "cut off at the token limit",
-    reasons: /^(length|max_tokens|max_output_tokens|model_length)$/i,
-  },
-  { words: "with tool calls", reasons: /^(tool_calls?|tool_use|function_call)$/i },
-  { words: "stopped by a filter", reasons: /^(content_filter|safety|refusal|recitation)$/i },
-  { words: "without a finish reason", reasons: /^none$/ },
-];
+/** @typedef {{ store: RunStore, snapshot: WireSnapshot, nowMs: number }} Shown */
 
 /**
- * How answers ended, in words: `92.0% complete · 8.0% cut off at the token limit`.
+ * A tile. `isLine` is for a sentence instead of a figure, over the whole width; `isLong` reserves
+ * two lines for the note on narrow screens.
  *
- * @param {readonly (readonly [string, number])[]} reasons
- * @param {number} all
+ * @typedef {{
+ *   title: string | ((store: RunStore) => string),
+ *   figure: (shown: Shown) => Figure,
+ *   isLine?: true,
+ *   isLong?: true,
+ * }} Tile
  */
-export function endingWords(reasons, all) {
-  /** @type {Map<string, number>} */
-  const counts = new Map();
-  for (const [reason, count] of reasons) {
-    const known = FINISH_WORDS.find((one) => one.reasons.test(reason));
-    const words = known?.words ?? `with finish reason ${reason}`;
-    counts.set(words, (counts.get(words) ?? 0) + count);
+
+/** The tiles, by the id of the list in the page that holds them. @type {Readonly<Record<string, readonly Tile[]>>} */
+export const TILES = {
+  "row-tiles": [
+    { title: "Answered", figure: answeredFigure },
+    { title: "Failed", figure: failedFigure },
+    { title: ({ ended }) => ended ? "Time taken" : "Time left", figure: timeFigure, isLong: true },
+    { title: ({ ended }) => ended ? "Cost" : "Cost now / estimated", figure: costFigure },
+    { title: "Answers", figure: answersFigure, isLine: true },
+  ],
+  "speed-tiles": [
+    { title: "Rows/s", figure: rateFigure },
+    { title: "Latency p50 / p99", figure: latencyFigure },
+  ],
+  "load-tiles": [
+    { title: "Output tokens/s", figure: tokensFigure },
+    { title: "Answer length p50 / p99", figure: lengthFigure },
+    { title: "In flight / limit", figure: flightFigure },
+    { title: "Waiting", figure: waitingFigure },
+  ],
+};
+
+/** The tiles in the page. */
+export class Tiles {
+  #views = Object.entries(TILES).flatMap(([id, tiles]) => tiles.map((tile) => makeTile(id, tile)));
+
+  /** Shows the figures of now. @param {RunStore} store @param {number} nowMs */
+  update(store, nowMs) {
+    const { snapshot } = store;
+    for (const { tile, element, title, value, rest, note } of this.#views) {
+      /** @type {Figure} */
+      const figure = snapshot === null
+        ? { value: UNKNOWN, note: "" }
+        : tile.figure({ store, snapshot, nowMs });
+      setText(title, typeof tile.title === "string" ? tile.title : tile.title(store));
+      setText(value, figure.value);
+      setAttribute(value, "title", figure.hint ?? false);
+      setText(rest, figure.rest ?? "");
+      setText(note, figure.note);
+      setAttribute(element, "data-tone", figure.tone ?? "");
+    }
   }
-  return [...counts].map(([words, count]) => `${formatShare(count, all)} ${words}`).join(" · ");
 }
 
-/** How answers ended, and the tokens that were paid but not used. @param {RunStore} store */
-function showAnswers({ answers, snapshot, ended }) {
-  const reasons = answers?.finish_reasons ?? [];
-  const all = reasons.reduce((sum, [, count]) => sum + count, 0);
-  const value = byId("answers-value", HTMLElement);
-  setText(value, all === 0 ? UNKNOWN : endingWords(reasons, all));
-  const raw = reasons.map(([reason, count]) => `${reason} ${formatCount(count)}`);
-  setAttribute(value, "title", raw.length > 0 && `Finish reasons: ${raw.join(", ")}`);
-  const notes = answerNotes(answers, all, snapshot?.wasted_completion_tokens ?? 0);
-  const none = all > 0 ? "none truncated, no tokens wasted" : ended ? "no answer" : "no answer yet";
-  setText(byId("answers-note", HTMLElement), notes.join(" · ") || none);
-  const isCut = answers !== null && answers.truncated > Math.max(all, 1) / 20;
-  setAttribute(byId("answers-tile", HTMLElement), "data-tone", isCut ? "wait" : "");
+/** @param {string} id @param {Tile} tile */
+function makeTile(id, tile) {
+  const title = make("dt"), note = make("dd", { class: "note" });
+  const value = make("span", { class: tile.isLine ? "line" : "figure" }, UNKNOWN);
+  const rest = make("span", { class: "rest" });
+  const kind = tile.isLine ? " wide" : tile.isLong ? " long" : "";
+  const element = make(
+    "div",
+    { class: `tile${kind}` },
+    title,
+    make("dd", {}, value, " ", rest),
+    note,
+  );
+  byId(id, HTMLElement).append(element);
+  return { tile, element, title, value, rest, note };
 }
 
-/** @param {RunStore["answers"]} answers @param {number} all @param {number} wasted */
-function answerNotes(answers, all, wasted) {
+/** @param {Shown} shown @returns {Figure} */
+function answeredFigure({ snapshot: { succeeded, skipped } }) {
+  return {
+    value: formatCount(succeeded),
+    note: skipped > 0 ? `${formatCount(skipped)} skipped: done before` : "rows, on disk",
+  };
+}
+
+/** @param {Shown} shown @returns {Figure} */
+function failedFigure({ snapshot: { succeeded, failed } }) {
+  const finished = succeeded + failed;
+  return {
+    value: formatCount(failed),
+    note: finished === 0
+      ? "of 0 rows"
+      : `${formatShare(failed, finished)} of ${formatCompact(finished)} rows`,
+    tone: failed > 0 ? "bad" : undefined,
+  };
+}
+
+/** @param {Shown} shown @returns {Figure} */
+function rateFigure({ store: { summary }, snapshot }) {
+  return {
+    value: formatRate(summary?.rate_per_s ?? snapshot.rate_per_s),
+    note: summary === null ? "over the last 30 s" : "over the whole run",
+  };
+}
+
+/** @param {Shown} shown @returns {Figure} */
+function latencyFigure({ snapshot: { latency_ms } }) {
+  if (latency_ms.max === 0) return { value: UNKNOWN, note: "no answer yet" };
+  return {
+    value: formatLatency(latency_ms.p50),
+    rest: `/ ${formatLatency(latency_ms.p99)}`,
+    note: `longest ${formatLatency(latency_ms.max)}`,
+  };
+}
+
+/** @param {Shown} shown @returns {Figure} */
+function tokensFigure(shown) {
+  const all = formatCompact(shown.snapshot.completion_tokens);
+  return {
+    value: formatRate(tokenRate(shown)),
+    note: `${all} tokens ${shown.store.ended ? "in all" : "so far"}`,
+  };
+}
+
+/** The tokens of the answers that were kept: what `--max-tokens` is chosen by. @param {Shown} shown @returns {Figure} */
+function lengthFigure({ store: { answers } }) {
+  const { answered = 0, length_tokens } = answers ?? {};
+  if (length_tokens === undefined || length_tokens.max === 0) {
+    return { value: UNKNOWN, note: answered > 0 ? "no tokens reported" : "no answer yet" };
+  }
+  return {
+    value: formatCompact(length_tokens.p50),
+    rest: `/ ${formatCompact(length_tokens.p99)}`,
+    note: `longest ${formatCompact(length_tokens.max)} tokens`,
+  };
+}
+
+/** @param {Shown} shown @returns {Figure} */
+function flightFigure({ store, snapshot: { in_flight, limit } }) {
+  return {
+    value: formatCount(in_flight),
+    rest: `/ ${formatCount(limit)}`,
+    note: limitWords(store),
+  };
+}
+
+/** @param {Shown} shown @returns {Figure} */
+function waitingFigure({ snapshot: { waiting, in_flight, refused_for_load } }) {
+  return {
+    value: formatCount(waiting),
+    note: refused_for_load > 0
+      ? `${formatCompact(refused_for_load)} throttled`
+      : "between two attempts",
+    tone: waiting > in_flight ? "wait" : undefined,
+  };
+}
+
+/** @type {Readonly<Record<Ending, string>>} */
+const ENDING_WORDS = {
+  whole: "complete",
+  limit: "cut off at the token limit",
+  context: "cut off at the end of the context",
+  filter: "stopped by a filter",
+  broken: "broken off by the teacher",
+  unknown: "with an unknown finish reason",
+  none: "without a finish reason",
+};
+
+/** How answers ended, and the tokens that were paid but not used. @param {Shown} shown @returns {Figure} */
+function answersFigure({ store: { answers, ended }, snapshot }) {
+  const counts = countsOf(answers);
+  const all = counts.reduce((sum, [, count]) => sum + count, 0);
+  if (answers === null || all === 0) {
+    return { value: UNKNOWN, note: ended ? "no answer" : "no answer yet" };
+  }
+  const raw = answers.finish_reasons.map(([reason, count]) => `${reason} ${formatCount(count)}`);
+  const notes = answerNotes(answers, all, snapshot.wasted_completion_tokens);
+  return {
+    value: counts.map(([ending, count]) => `${formatShare(count, all)} ${ENDING_WORDS[ending]}`)
+      .join(" · "),
+    hint: `Finish reasons: ${raw.join(", ")}`,
+    note: notes.join(" · ") || "all kept, no tokens wasted",
+    tone: answers.truncated > all / 20 ? "wait" : undefined,
+  };
+}
+
+/** The endings, the most frequent first. @param {RunStore["answers"]} answers */
+function countsOf(answers) {
+  const counts = /** @type {[Ending, number][]} */ (Object.entries(answers?.endings ?? {}));
+  return counts.toSorted(([, a], [, b]) => b - a);
+}
+
+/** @param {NonNullable<RunStore["answers"]>} answers @param {number} all @param {number} wasted */
+function answerNotes({ answered, reasoning_tokens, completion_tokens }, all, wasted) {
   const notes = [];
-  if (answers !== null && answers.truncated > 0) {
-    notes.push(
-      `${formatCount(answers.truncated)} truncated (${formatShare(answers.truncated, all)})`,
-    );
-  }
-  if (answers !== null && answers.reasoning_tokens > 0) {
-    notes.push(
-      `${formatShare(answers.reasoning_tokens, answers.completion_tokens)} of tokens are reasoning`,
-    );
+  if (answered < all) notes.push(`${formatCount(all - answered)} not kept`);
+  if (reasoning_tokens > 0) {
+    notes.push(`${formatShare(reasoning_tokens, completion_tokens)} of tokens are reasoning`);
   }
   if (wasted > 0) notes.push(`${formatCompact(wasted)} tokens paid and not used`);
   return notes;
 }
 
-/** @param {RunStore} store */
-function tokenRate({ summary, snapshot }) {
-  if (summary === null) return snapshot?.tokens_per_s ?? 0;
+/** @param {Shown} shown */
+function tokenRate({ store: { summary }, snapshot }) {
+  if (summary === null) return snapshot.tokens_per_s;
   return summary.elapsed_ms > 0 ? summary.completion_tokens / summary.elapsed_ms * 1000 : 0;
 }
 
-/** @param {RunStore} store @param {number} nowMs @returns {Tile} */
-function etaTile(store, nowMs) {
-  const { snapshot, ended } = store;
-  if (snapshot === null) return { value: UNKNOWN, note: "" };
+/** @param {Shown} shown @returns {Figure} */
+function timeFigure({ store, snapshot, nowMs }) {
+  const { ended } = store;
   const { eta_s, eta_range_s, eta_is_lower_bound } = snapshot;
   const elapsed = formatDuration(snapshot.elapsed_ms);
   if (ended) {
@@ -206,9 +259,8 @@ function etaTile(store, nowMs) {
   return { value: formatDuration(eta_s * 1000), note: `${range}about ${end}` };
 }
 
-/** @param {RunStore} store @returns {Tile} */
-function costTile({ snapshot, ended }) {
-  if (snapshot === null) return { value: UNKNOWN, note: "" };
+/** @param {Shown} shown @returns {Figure} */
+function costFigure({ snapshot, store: { ended } }) {
   const { cost_usd, projected_cost_usd, projected_cost_range_usd: range, max_cost_usd } = snapshot;
   const cap = max_cost_usd === null ? "no cap" : `cap ${formatCapUsd(max_cost_usd)}`;
   if (cost_usd === null) {
