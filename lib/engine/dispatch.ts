@@ -1,5 +1,5 @@
 /**
- * Which row is sent next, and to which teacher.
+ * Chooses the next row and its teacher.
  *
  * @module
  */
@@ -10,28 +10,31 @@ import type { Endpoint, TeacherPool } from "./flow/mod.ts";
 import { send, type Work } from "./work.ts";
 import type { WorkQueue } from "./work_queue.ts";
 
-/** The longest wait, in milliseconds, before a row that no teacher takes yet is offered again. */
+/** The longest wait before a row that no teacher accepts yet is offered again, in milliseconds. */
 const LOOK_AGAIN_MS = 1_000;
 
-/** Chooses a row and a teacher for each lane. */
+/** Chooses a row and a teacher for each free lane. */
 export class Dispatch {
   readonly #pool: TeacherPool;
   readonly #queue: WorkQueue;
   readonly #affinity: "prefix" | undefined;
-  /** Where the last new row went: the other samples of its input row follow it. */
+  /** The teacher of the last new row, which gets the other samples of the same input row too. */
   #lastEndpoint: Endpoint | undefined;
 
-  /** Nothing is sent yet. */
   constructor(pool: TeacherPool, queue: WorkQueue, affinity?: "prefix") {
     this.#pool = pool;
     this.#queue = queue;
     this.#affinity = affinity;
   }
 
-  /** Takes the next row and a place at a teacher that has room for it; undefined if there is neither.
-   * `isFull`: the retry queue takes no more rows. */
+  /**
+   * Takes the next row, and a place for it at a teacher with room; undefined if there is no row or
+   * no room.
+   *
+   * @param isFull Whether the retry queue is full, so that no new row may be taken.
+   */
   next(isFull: boolean): Work | undefined {
-    // Lanes ask for rows more often than there are some, and a teacher is picked by a reading of the clock.
+    // Checked first: lanes often ask when there is no row, and picking a teacher reads the clock.
     while (!this.#queue.isEmpty) {
       const picked = this.#pool.pick();
       if (picked === undefined) return undefined;
@@ -54,7 +57,7 @@ export class Dispatch {
     }
     if (holds === undefined) return avoided === picked ? this.#pool.pickOther(picked) : picked;
     const endpoint = this.#pool.pickFor(holds);
-    // It is offered again later.
+    // The row is offered again later.
     if (endpoint === undefined) this.#queue.add(work, this.#soonMs(work));
     return endpoint;
   }
@@ -64,7 +67,7 @@ export class Dispatch {
   }
 }
 
-/** The part of a row that servers keep in their prefix caches: its system message and its first turn. */
+/** A hash of what servers keep in their prefix caches: the system message and the first turn. */
 function prefixOf({ messages }: Row): number {
   let text = "";
   for (const { role, content } of messages) {

@@ -1,5 +1,6 @@
 /**
- * The state of an engine, as users see it, and the notices about teachers that go down or come back.
+ * Derives the state of an engine as users see it, and words the notices about teachers that go down
+ * or come back.
  *
  * @module
  */
@@ -11,7 +12,6 @@ import type { Lanes } from "./lanes.ts";
 import type { Delivery, Work } from "./work.ts";
 import type { WorkQueue } from "./work_queue.ts";
 
-/** What the state is derived from. */
 export interface EngineParts {
   readonly options: Pick<EngineOptions, "rowCount" | "listener">;
   readonly lanes: Lanes<Work>;
@@ -22,40 +22,38 @@ export interface EngineParts {
   readonly wallClock: () => number;
   /** Rows that lanes hold, from taking them until the sink has their outcome. */
   readonly held: () => number;
-  /** Whether the retry queue takes no more rows. */
+  /** Whether the retry queue accepts no more rows. */
   readonly isRetryQueueFull: () => boolean;
 }
 
-/** The state of one engine. */
 export class EngineState {
-  /** Why no attempt is started at the moment: `pause`, or a full disk. */
+  /** Reasons to start no attempt at the moment: `pause`, or a full disk. */
   readonly gates = new Set<string>();
   readonly #parts: EngineParts;
   #end: "done" | "halted" | undefined;
   #haltReason: string | undefined;
   #last: RunState = "running";
 
-  /** Derives everything from the parts and keeps no copy of their state. */
+  /** Everything is derived from the parts: no state is kept twice. */
   constructor(parts: EngineParts) {
     this.#parts = parts;
   }
 
-  /** What the engine is doing. */
   get value(): RunState {
     if (this.#parts.lanes.isClosed) return this.#end ?? (this.isDone() ? "done" : "draining");
     if (this.gates.size > 0) return this.gates.has("pause") ? "paused" : "disk_full";
     return this.rest === undefined ? "running" : "backing_off";
   }
 
-  /** Why nothing is sent, and until when; undefined while something is. */
+  /** Why nothing is sent, and until when; undefined while attempts are made. */
   get rest(): Rest | undefined {
     const { lanes, pool } = this.#parts;
     if (lanes.isClosed) return undefined;
     return pool.rest ?? this.#rowsRest;
   }
 
-  /** Set while every row that could be sent waits for its retry. New rows could be sent too, unless too many
-   * rows wait. */
+  /** Set while every row that may be sent waits for its retry. New rows count too, unless the retry
+   * queue is full. */
   get #rowsRest(): Rest | undefined {
     const { options, queue, now, wallClock, held, isRetryQueueFull } = this.#parts;
     const { waiting, dueAt, isExhausted, taken } = queue;
@@ -68,22 +66,28 @@ export class EngineState {
     return { until: wallClock() + inMs, inMs, reason: `${who} to be tried again` };
   }
 
-  /** Why the run was halted; undefined if it was not, or where all rows were finished anyway. */
+  /**
+   * Why the run was halted; undefined if it was not, or if all rows were finished in spite of it.
+   */
   get haltReason(): string | undefined {
     return this.#end === "done" ? undefined : this.#haltReason;
   }
 
-  /** Notes why the run is halted; the first reason is kept. */
+  /** Records why the run is halted; later reasons are ignored. */
   halt(reason: string): void {
     if (!this.#parts.lanes.isClosed) this.#haltReason ??= reason;
   }
 
-  /** All work has ended. `hasCrashed`: outcomes could not be written, or the input could not be read. */
+  /**
+   * Called once all work has ended.
+   *
+   * @param hasCrashed Whether outcomes could not be written, or the input could not be read.
+   */
   end(hasCrashed: boolean): void {
     this.#end = this.isDone() && !hasCrashed ? "done" : "halted";
   }
 
-  /** Whether no row is left pending. */
+  /** Whether no row is pending. */
   isDone(): boolean {
     const { options: { rowCount }, queue, delivery: { finished }, held } = this.#parts;
     if (held() > 0) return false;
@@ -91,7 +95,7 @@ export class EngineState {
     return queue.isExhausted && finished === queue.taken;
   }
 
-  /** Notifies the listener if the state has changed. */
+  /** Notifies the listener if the state has changed since the last call. */
   note(): void {
     const state = this.value;
     if (state === this.#last) return;
@@ -100,7 +104,8 @@ export class EngineState {
   }
 }
 
-/** Tells the user that one of several teachers is down or back, or that there may be none at an address. */
+/** Tells the user that one of several teachers is down or back, or that there may be no server at
+ * an address. */
 export function noteOutage(
   endpoint: Endpoint,
   { onNotice, teachers }: Pick<EngineOptions, "onNotice" | "teachers">,

@@ -1,71 +1,74 @@
 /**
  * Lanes: each works on one item at a time, and their number can change at any moment.
  *
- * Concurrency is `pooledMap` over lanes, not over rows: over rows it races all running promises at
- * every step, which made 100,000 rows of 50 ms at concurrency 2,000 take 112.8 s and 989 MB in place
- * of 2.7 s and 145 MB, and it continues after an early `break` (denoland/std#2197).
+ * Concurrency is `pooledMap` over lanes, not over rows. Over rows it would race all running
+ * promises at every step, which made 100,000 rows of 50 ms at concurrency 2,000 take 112.8 s and
+ * 989 MB in place of 2.7 s and 145 MB; and it continues after an early `break` (denoland/std#2197).
  *
  * @module
  */
 
 import { pooledMap } from "../deps/std_async.ts";
 
-/** The most lanes; also the limit of the pool. */
+/** The most lanes, which is also the limit of the pool. */
 export const MAX_CONCURRENCY = 100_000;
 
-/** What lanes do. */
+/** What lanes work on. */
 export interface LaneWork<T> {
-  /** The next item for a lane, or undefined when there is none at the moment. */
+  /** The next item for a lane; undefined if there is none at the moment. */
   next(): T | undefined;
-  /** Works on an item. If it rejects, the lane ends and `onError` is called. */
+  /** Works on an item. A rejection ends the lane. */
   work(item: T): Promise<void>;
   /** Whether there will never be another item. */
   isFinished(): boolean;
-  /** Lanes are idle: more items may be fetched for them. */
+  /** Called when a lane finds no item: more may be fetched. */
   onIdle(): void;
-  /** `work` has thrown. */
+  /** Called with what `work` threw. */
   onError(error: unknown): void;
 }
 
-/** The target number of lanes, until there is nothing left to do. */
+/** Runs a number of lanes until nothing is left to do. */
 export class Lanes<T> {
   readonly #work: LaneWork<T>;
-  /** Lanes that have nothing to do, the last to park first to be woken. */
+  /** Idle lanes; the last to park is the first to be woken. */
   readonly #parked: ((item: T | undefined) => void)[] = [];
   #target: number;
   #count = 0;
   #isClosed = false;
   #change = Promise.withResolvers<void>();
 
-  /** Throws `RangeError` when the number is out of range. */
+  /** @throws {RangeError} outside 1 to 100,000 */
   constructor(target: number, work: LaneWork<T>) {
     this.#target = checkConcurrency(target);
     this.#work = work;
   }
 
-  /** The number of lanes that should run. */
+  /** How many lanes should run. */
   get target(): number {
     return this.#target;
   }
 
-  /** Whether lanes only finish what they are doing. */
+  /** Whether lanes only finish their items. */
   get isClosed(): boolean {
     return this.#isClosed;
   }
 
-  /** Whether any lane waits for an item. */
   get areParked(): boolean {
     return this.#parked.length > 0;
   }
 
   /** Runs the lanes; resolves when all have ended. */
   async run(): Promise<void> {
-    // The iterator of the pool is always drained: it starts no work, and only this code has it.
+    // Draining the pool's iterator starts no work, and no other code has it.
     const drained = pooledMap(MAX_CONCURRENCY, this.#numbers(), () => this.#drain());
     while (!(await drained.next()).done);
   }
 
-  /** Changes the number of lanes. Throws `RangeError` outside 1 to 100,000. */
+  /**
+   * Changes the number of lanes.
+   *
+   * @throws {RangeError} outside 1 to 100,000
+   */
   setTarget(target: number): void {
     this.#target = checkConcurrency(target);
     this.#change.resolve();
@@ -80,7 +83,7 @@ export class Lanes<T> {
     this.wake();
   }
 
-  /** Gives items to parked lanes, and ends those above the target. */
+  /** Gives items to idle lanes, and ends those above the target. */
   wake(): void {
     if (!this.#isClosed && this.#work.isFinished()) return this.close();
     while (this.#parked.length > 0) {
@@ -95,7 +98,7 @@ export class Lanes<T> {
     }
   }
 
-  /** A number for each lane; more of them when the target rises. */
+  /** Yields a number for each lane to start, and more when the target rises. */
   async *#numbers(): AsyncGenerator<number> {
     while (!this.#isClosed) {
       while (!this.#isClosed && this.#count < this.#target) yield ++this.#count;
@@ -104,7 +107,7 @@ export class Lanes<T> {
     }
   }
 
-  /** One lane, until it is not needed. It never throws, because that would hang the pool. */
+  /** Runs one lane until it is not needed. Never rejects, because that would hang the pool. */
   async #drain(): Promise<void> {
     try {
       while (true) {
@@ -140,7 +143,11 @@ export class Lanes<T> {
   }
 }
 
-/** Returns the number back, or throws `RangeError` when it is out of range. */
+/**
+ * Returns `concurrency` if it is valid.
+ *
+ * @throws {RangeError} outside 1 to 100,000
+ */
 export function checkConcurrency(concurrency: number): number {
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {
     throw new RangeError(

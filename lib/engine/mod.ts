@@ -1,8 +1,8 @@
 /**
- * Scheduling: which row is sent, to which teacher, and when.
+ * Schedules rows: which is sent, to which teacher, and when.
  *
- * In: rows from a source. Out: an outcome for each row, given to a sink. The engine knows teachers, sinks
- * and sources by their interfaces only; it never reads a file and never prints.
+ * In: rows from a source. Out: an outcome for each row, given to a sink. The engine knows teachers,
+ * sinks and sources only by their interfaces; it reads no files and prints nothing.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Answers that were paid for: their cost, whether they are accepted, and which answer of a row is kept with
- * its failure.
+ * Handles answers that were paid for: counts their cost, decides whether they are accepted, and
+ * chooses which answer of a row is kept with its failure.
  *
  * @module
  */
@@ -16,24 +16,19 @@ import {
 } from "./answers/mod.ts";
 import { sentOf, type Work } from "./work.ts";
 
-/** Dependencies of `PaidAnswers`. */
 export interface PaidAnswersOptions {
-  /** Which answers are kept. */
   readonly policy: AnswerPolicy;
-  /** What may be spent. */
   readonly budget: Budget;
-  /** Ends the run at once. */
+  /** Aborted when the run must end at once. */
   readonly signal: AbortSignal;
-  /** The run has to be halted. */
+  /** Called with the reason when the run has to be halted. */
   readonly onHalt: (reason: string) => void;
 }
 
-/** The answers of one run. */
 export class PaidAnswers {
   readonly #options: PaidAnswersOptions;
   readonly #checks: PendingChecks;
 
-  /** Nothing is answered yet. */
   constructor(options: PaidAnswersOptions) {
     this.#options = options;
     this.#checks = new PendingChecks(options.signal);
@@ -44,7 +39,7 @@ export class PaidAnswers {
     return this.#checks.size;
   }
 
-  /** Counts the cost of an answer; halts the run when the budget is used up. */
+  /** Counts the cost of an answer; halts the run once the budget is used up. */
   pay(work: Work, completion: Completion): void {
     const { budget, onHalt } = this.#options;
     const { endpoint } = sentOf(work);
@@ -55,7 +50,8 @@ export class PaidAnswers {
     if (reason !== undefined) onHalt(reason);
   }
 
-  /** Decides whether an answer is accepted: at once, unless a check takes time. On the hot path. */
+  /** Decides whether an answer is accepted. On the hot path: returns a promise only if a check
+   * takes time. */
   decide(work: Work, completion: Completion, ending: Ending): Decided {
     const { row, params, resamples } = work;
     const decided = this.#options.policy.decide(completion, row, params, resamples, ending, work);
@@ -64,8 +60,11 @@ export class PaidAnswers {
     return this.#checks.wait(decided, unchecked(message, params));
   }
 
-  /** Decides on the answer of an earlier run where that run did not: it ended before the check, or this one accepts
-   * an ending that it did not accept (`acceptEndings`). The answer was paid for, and is not requested again. */
+  /**
+   * Decides on an answer that an earlier run paid for but left undecided: that run ended before the
+   * check, or this one accepts its ending (`acceptEndings`). Undefined if the answer has to be
+   * requested again.
+   */
   async decideEarlier(
     work: Work,
     { rejected, isSame }: EarlierAnswer,
@@ -76,15 +75,15 @@ export class PaidAnswers {
     const isUnchecked = failure.message === UNCHECKED;
     if (!isUnchecked && failure.type !== "unfinished") return undefined;
     const ending = this.#options.policy.ending(completion, work.params);
-    // One that was cut off may have waited for its check, too (`onTruncated: "keep"`).
+    // A truncated answer may have waited for its check too (`onTruncated: "keep"`).
     const isEnded = isUnchecked ? unfinished(completion, ending) === undefined : ending === "whole";
     if (!isEnded) return undefined;
     const rejection = await this.decide(work, completion, ending);
     return rejection === undefined || isUnchecked ? { completion, rejection } : undefined;
   }
 
-  /** Pays for the part of an answer that came before it failed. The longest part of a row is kept with its
-   * failure; returns whether that is this one. */
+  /** Pays for the part of an answer that arrived before the attempt failed. Keeps the longest part
+   * of a row; returns whether that is this one. */
   keepPartial(work: Work, partial: Completion, failure: Failure): boolean {
     this.pay(work, partial);
     const before = work.rejected?.completion;
@@ -98,22 +97,22 @@ function lengthOf({ response, reasoning }: Completion): number {
   return (response?.length ?? 0) + (reasoning?.length ?? 0);
 }
 
-/** What becomes of an answer of an earlier run. */
+/** The decision on an answer of an earlier run. */
 interface EarlierDecision {
   readonly completion: Completion;
-  /** Why it is not accepted. @default it is */
+  /** Why the answer is not accepted; undefined if it is. */
   readonly rejection: Rejection | undefined;
 }
 
 type Decision = Rejection | undefined;
 type Decided = Decision | Promise<Decision>;
 
-/** The checks in flight. */
+/** Checks that are in progress. */
 class PendingChecks {
   readonly #signal: AbortSignal;
   readonly #open = new Set<() => void>();
 
-  /** `signal` ends the run at once. */
+  /** @param signal Aborted when the run must end at once. */
   constructor(signal: AbortSignal) {
     this.#signal = signal;
     signal.addEventListener("abort", () => {
@@ -121,12 +120,13 @@ class PendingChecks {
     }, { once: true });
   }
 
-  /** How many there are. */
+  /** The number of checks in progress. */
   get size(): number {
     return this.#open.size;
   }
 
-  /** Waits for a decision, unless the run is aborted first: the row then stays pending with its answer. */
+  /** Waits for a decision. If the run is aborted first, resolves to `unchecked`: the row stays
+   * pending with its answer. */
   wait(decision: Promise<Decision>, unchecked: Rejection): Promise<Decision> {
     if (this.#signal.aborted) return Promise.resolve(unchecked);
     return new Promise((resolve) => {
@@ -141,9 +141,10 @@ class PendingChecks {
   }
 }
 
-/** The next run reads this in the failures line, and checks the answer. */
+/** Read by the next run in the failures line: it then checks the answer. */
 const UNCHECKED = "The run was ended before the answer was checked";
-/** A failures line does not hold the further fields of an answer (`keep`), so it is requested again. */
+/** In place of `UNCHECKED` for an answer with raw fields (`keep`), which a failures line does not
+ * hold: it is requested again. */
 const UNCHECKED_WITH_FIELDS = "The run was ended before the answer and its fields were checked";
 
 function unchecked(message: string, params: Params): Rejection {

@@ -1,5 +1,5 @@
 /**
- * A row on its way through the engine: what has happened to it so far, and how its outcome reaches the sink.
+ * A row on its way through the engine: its history, and how its outcome reaches the sink.
  *
  * @module
  */
@@ -12,36 +12,34 @@ import type { OutcomeSink } from "./engine_options.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import type { AttemptHistory } from "./retry_policy.ts";
 
-/** A teacher has asked that a row is not sent to it for some time. */
+/** A teacher asked not to receive a row for some time. */
 export interface Hold {
   /** The teacher. */
   readonly by: Endpoint;
-  /** Until when, on the clock. */
+  /** Until when, on the engine's clock. */
   readonly until: number;
 }
 
-/** Time for which a row was kept from being sent; it does not count as the row's own. */
+/** A time in which a row may not be sent, and which does not count as the row's own. */
 export interface HeldBack {
   /** Since when, on the clock of rows. */
   readonly since: number;
-  /** For how long at most, in milliseconds. */
+  /** The longest duration, in milliseconds. */
   readonly ms: number;
 }
 
-/** An attempt at a row, from the moment at which it takes a place at a teacher. */
+/** An attempt at a row, from when it takes a place at a teacher. */
 export interface SentRow {
   readonly kind: "sent";
-  /** Where it is made. */
   readonly endpoint: Endpoint;
-  /** Its number among the attempts of its teacher, from 1. */
+  /** Its number among the attempts at the teacher, from 1. */
   readonly ticket: number;
-  /** When it took its place, on the clock. */
+  /** When it took its place, on the engine's clock. */
   readonly startedAt: number;
-  /** For how long its row was held back before. */
+  /** How the row was held back before the attempt; undefined if it was not. */
   readonly heldBack: HeldBack | undefined;
 }
 
-/** The state of a row: never sent, being sent, or between two attempts. */
 export type WorkState =
   | { readonly kind: "new" }
   | SentRow
@@ -49,23 +47,22 @@ export type WorkState =
     readonly kind: "waiting";
     /** Where the last attempt was made. */
     readonly endpoint: Endpoint;
-    /** For how long it is held back, in addition to its backoff. */
+    /** How the row is held back, in addition to its backoff; undefined if it is not. */
     readonly heldBack: HeldBack | undefined;
   };
 
 const NEW: WorkState = { kind: "new" };
 
-/** A row and its history. The engine alone writes to it. */
+/** A row and its history. Only the engine writes to it. */
 export interface Work extends AttemptHistory {
-  /** The row. */
   readonly row: Row;
-  /** Its place in the order in which rows were first sent. */
+  /** Its position in the order in which rows were first sent, from 0. */
   readonly sequence: number;
-  /** Request parameters. A retry may have a higher token limit or another seed. */
+  /** The parameters of the next attempt. A retry may have a higher token limit or another seed. */
   params: Params;
-  /** State of the row. */
   state: WorkState;
-  /** The teacher that did not mark its last answer as complete: another one may do so. */
+  /** The teacher that did not mark its last answer as complete. Another teacher is preferred for
+   * the next attempt. */
   avoided: Endpoint | undefined;
   /** Attempts made. */
   attempts: number;
@@ -73,27 +70,26 @@ export interface Work extends AttemptHistory {
   timeouts: number;
   loads: number;
   waits: number;
-  /** How often another answer was requested because one was rejected. */
+  /** How often another answer was requested because one was empty or rejected. */
   resamples: number;
-  /** Milliseconds in flight, all attempts together. */
+  /** The time in flight over all attempts, in milliseconds. */
   busyMs: number;
-  /** Milliseconds that the last attempt took. */
+  /** The time in flight of the last attempt, in milliseconds. */
   latencyMs: number;
-  /** US dollars, all attempts together. */
+  /** US dollars for all attempts. */
   costUsd: number;
-  /** The last answer that was not accepted. It was paid for, so it is written with the failure if no better one
-   * follows. */
+  /** The last answer that was not accepted. It was paid for, so it is written with the failure
+   * unless a better one follows. */
   rejected: RejectedAnswer | undefined;
-  /** The teachers that have asked to wait with this row; undefined if there is none. */
+  /** The teachers that asked not to receive this row for some time; undefined if none did. */
   holds: Hold[] | undefined;
-  /** When its time is up (on the clock of rows); undefined before its first attempt, and where there is no
-   * limit. */
+  /** When the row's time is up, on the clock of rows; undefined before its first attempt, and
+   * without a limit. */
   deadlineAt: number | undefined;
   /** When the first attempt failed, in Unix milliseconds. */
   firstFailedAt: number | undefined;
 }
 
-/** A row without a history. */
 export function newWork(row: Row, sequence: number, params: Params): Work {
   return {
     row,
@@ -117,7 +113,7 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
   };
 }
 
-/** Takes a place for a row at a teacher. */
+/** Takes a place at a teacher for a row. */
 export function send(work: Work, endpoint: Endpoint): void {
   const heldBack = work.state.kind === "waiting" ? work.state.heldBack : undefined;
   const ticket = endpoint.take();
@@ -130,7 +126,7 @@ export function sentOf({ state, row }: Work): SentRow {
   return state;
 }
 
-/** Lets a row wait for its next attempt. */
+/** Marks a row as waiting for its next attempt. */
 export function wait(work: Work, heldBack?: HeldBack): void {
   if (work.state.kind === "new") return;
   work.state = { kind: "waiting", endpoint: work.state.endpoint, heldBack };
@@ -144,15 +140,14 @@ export function resume(work: Work, { next, rejected }: EarlierAnswer, policy: An
   work.params = policy.continued(work.row, work.params, next);
 }
 
-/** The outcome of a row whose last answer was not accepted and that is sent again. It is written before that,
- * so that the answer survives the run. */
+/** The outcome of a row that is sent again because its last answer was not accepted. It is written
+ * first, so that the answer survives the run. */
 export function pendingOutcome(work: Work, latencyMs: number): Outcome {
   const { completion, failure } = work.rejected!;
   const next = { resample: work.resamples, maxTokens: tokenLimitOf(work.params)?.tokens };
   return { ...outcomeOf(work, latencyMs, completion, failure), next };
 }
 
-/** The outcome of a row. */
 export function outcomeOf(
   work: Work,
   latencyMs: number,
@@ -174,7 +169,7 @@ export function outcomeOf(
   };
 }
 
-/** What was thrown, as an error that can be classified. */
+/** What a teacher threw, as a `TeacherError`. */
 export function asTeacherError(thrown: unknown): TeacherError {
   if (thrown instanceof TeacherError) return thrown;
   if (thrown === undefined) {
@@ -190,25 +185,25 @@ export function asTeacherError(thrown: unknown): TeacherError {
 export type AttemptResult =
   | {
     readonly kind: "answered";
-    /** The outcome of the row. */
     readonly outcome: Outcome;
-    /** The outcomes of rows that were held back and have failed. */
+    /** The outcomes of other rows that were held back and have failed. */
     readonly others: readonly Outcome[];
   }
   | {
     readonly kind: "failed";
-    /** The outcome of the row, unless it is held back, and those of rows that were held back and have failed. */
+    /** The outcomes of rows that have failed: of this row, unless it is held back, and of others
+     * that were. */
     readonly outcomes: readonly Outcome[];
-    /** An answer of a row that is held back, to be written now. */
+    /** An answer of a row that is held back, which is written now. */
     readonly kept?: Outcome;
   }
   | {
     readonly kind: "retry";
     /** Milliseconds until the row is sent again. */
     readonly delayMs: number;
-    /** For how long it is held back until then. */
+    /** How the row is held back until then; absent if it is not. */
     readonly heldBack?: HeldBack;
-    /** An answer that was paid for, to be written before that. */
+    /** An answer that was paid for, which is written before the row is sent again. */
     readonly kept?: Outcome;
   }
   | { readonly kind: "pending" };
@@ -219,30 +214,29 @@ export function failedWith(outcome: Outcome): AttemptResult {
   return { kind: "failed", outcomes: [outcome] };
 }
 
-/** Hands outcomes to the sink. */
 export class Delivery {
   readonly #sink: OutcomeSink;
   /** Pending rows with an answer that the sink does not have. */
   readonly #left: Work[] = [];
   #finished = 0;
 
-  /** Nothing is handed over yet. */
   constructor(sink: OutcomeSink) {
     this.#sink = sink;
   }
 
-  /** The number of finished rows that were handed over. */
+  /** How many finished rows were handed over. */
   get finished(): number {
     return this.#finished;
   }
 
-  /** Hands over a finished row. Adds no promise to that of the sink, because this runs for every row. */
+  /** Hands over the outcome of a finished row. Runs for every row, so it adds no promise to that of
+   * the sink. */
   put(outcome: Outcome): Promise<void> {
     this.#finished++;
     return this.#sink.put(outcome);
   }
 
-  /** Hands over several outcomes, one after the other: finished rows, and answers of rows that may be sent
+  /** Hands over outcomes in turn: those of finished rows, and answers of rows that may be sent
    * again. */
   async putAll(outcomes: readonly Outcome[]): Promise<void> {
     for (const outcome of outcomes) {
@@ -250,7 +244,7 @@ export class Delivery {
     }
   }
 
-  /** Hands over an answer that was not accepted; its row may be sent again once this resolves. */
+  /** Hands over an answer that was not accepted. Its row may be sent again once this resolves. */
   async keep(outcome: Outcome): Promise<void> {
     await this.#sink.keep?.(outcome);
   }
@@ -270,13 +264,15 @@ export class Delivery {
     if (result.kept !== undefined) await this.keep(result.kept);
   }
 
-  /** The row stays pending when the run ends. */
+  /** Called for a row that stays pending at the end of the run. */
   leave(work: Work): void {
     const isKept = work.rejected === undefined || this.#sink.keep !== undefined;
     if (!isKept) this.#left.push(work);
   }
 
-  /** The run is over: a sink without `keep` gets the last answer of each pending row. */
+  /**
+   * Called at the end of the run: a sink without `keep` gets the last answer of each pending row.
+   */
   async end(): Promise<void> {
     for (const work of this.#left) await this.#sink.put(pendingOutcome(work, 0));
   }

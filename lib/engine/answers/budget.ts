@@ -1,8 +1,8 @@
 /**
- * What a run has spent, and whether it may spend more.
+ * Counts what a run has spent and decides whether it may spend more.
  *
- * Spending ends as soon as a limit is reached, not before: what is in flight then is still paid for, so
- * a run costs its limit and the answers in flight at most.
+ * Spending ends once a limit is reached, not before: attempts in flight at that moment are still
+ * paid for, so a run costs at most its limit plus the answers in flight.
  *
  * @module
  */
@@ -13,26 +13,22 @@ import type { Completion, Teacher } from "../../teacher/mod.ts";
 
 /** Limits of a run, and the prices of its answers. */
 export interface BudgetOptions {
-  /** What an answer costs in US dollars; undefined if the teacher did not count its tokens.
-   * @default no price is known */
+  /** US dollars for an answer; undefined if the answer has no token counts. @default no price is
+   * known */
   priceOf?: (completion: Completion, teacher: Teacher) => number | undefined;
-  /** Teachers whose price is not known, for the message of the error. @default [] */
+  /** Teachers without a known price, for error messages. @default [] */
   unpriced?: readonly Teacher[];
-  /** What the run may cost in US dollars: above 0. @default no limit */
+  /** The limit in US dollars, above 0. @default none */
   maxCostUsd?: number;
-  /** Completion tokens that the run may have: 1 and more. @default no limit */
+  /** The limit in completion tokens, a whole number above 0. @default none */
   maxCompletionTokens?: number;
 }
 
-/** Answers without a token count that halt the run, if they are also the majority: no limit can be enforced
- * then. */
+/** Answers without token counts that halt the run if they are the majority too, because no limit
+ * can be enforced then. */
 const UNCOUNTED_ANSWERS = 10;
 
-/**
- * Checks the limits of a run.
- *
- * @throws {RangeError} when one is out of range
- */
+/** @throws {RangeError} if a limit is out of range */
 export function checkLimits(
   { maxCostUsd, maxCompletionTokens }: Pick<BudgetOptions, "maxCostUsd" | "maxCompletionTokens">,
 ): void {
@@ -47,24 +43,22 @@ export function checkLimits(
   );
 }
 
-/** Counts the cost of all answers, including those that are not kept. */
+/** Sums the cost of all answers, whether or not they are kept. */
 export class Budget {
   readonly #priceOf: BudgetOptions["priceOf"];
   readonly #unpriced: readonly Teacher[];
   readonly #maxCompletionTokens: number;
   #maxCostUsd: number | null = null;
   #costUsd = 0;
-  /** The cost of earlier runs that share the limit. */
+  /** US dollars of earlier runs that share the limit. */
   #costBefore = 0;
   #completionTokens = 0;
   #counted = 0;
   #uncounted = 0;
 
   /**
-   * Nothing is spent yet.
-   *
-   * @throws {RangeError} when a limit is out of range
-   * @throws {UsageError} when there is a limit to the cost and a price is not known
+   * @throws {RangeError} if a limit is out of range
+   * @throws {UsageError} if the cost is limited and a price is unknown
    */
   constructor(options: BudgetOptions = {}) {
     checkLimits(options);
@@ -74,17 +68,18 @@ export class Budget {
     this.setMaxCost(options.maxCostUsd ?? null);
   }
 
-  /** What the answers have cost so far in US dollars; null if no price is known. */
+  /** US dollars for the answers so far; null if no price is known. */
   get costUsd(): number | null {
     return this.#priceOf === undefined ? null : this.#costUsd;
   }
 
-  /** What the run may cost in US dollars; null if there is no limit. */
+  /** The limit in US dollars; null if there is none. */
   get maxCostUsd(): number | null {
     return this.#maxCostUsd;
   }
 
-  /** Why nothing more may be spent, in words; undefined while it may. Cheap while it may. */
+  /** Why no more may be spent, for the user; undefined while more may be. On the hot path: cheap in
+   * that case. */
   get exhausted(): string | undefined {
     const maxCostUsd = this.#maxCostUsd, maxTokens = this.#maxCompletionTokens;
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
@@ -111,9 +106,9 @@ export class Budget {
   }
 
   /**
-   * Counts an answer, kept or not.
+   * Counts an answer, whether or not it is kept.
    *
-   * @returns What it cost in US dollars; 0 if that is not known.
+   * @returns Its cost in US dollars; 0 if unknown.
    */
   add(completion: Completion, teacher: Teacher): number {
     const tokens = completion.usage?.completionTokens;
@@ -130,7 +125,7 @@ export class Budget {
     return costUsd;
   }
 
-  /** Adds the cost of earlier runs to what the limit is compared with. */
+  /** Counts `usd` US dollars of earlier runs against the limit. */
   countBefore(usd: number): void {
     this.#costBefore = usd;
   }
@@ -138,8 +133,8 @@ export class Budget {
   /**
    * Changes the cost limit; null removes it.
    *
-   * @throws {RangeError} when it is not above 0
-   * @throws {UsageError} when a price is not known
+   * @throws {RangeError} if it is not above 0
+   * @throws {UsageError} if a price is unknown
    */
   setMaxCost(usd: number | null): void {
     if (usd !== null) {
@@ -168,7 +163,7 @@ function noPrice(maxCostUsd: number, unpriced: readonly Teacher[]): UsageError {
   );
 }
 
-/** `$1,234.50`; below a cent, three significant digits. */
+/** `$1,234.50`. Below a cent, shows three significant digits. */
 function dollars(usd: number, fractionDigits = 2): string {
   const isTiny = usd > 0 && usd < 0.01;
   const digits = isTiny
@@ -177,10 +172,10 @@ function dollars(usd: number, fractionDigits = 2): string {
   return usd.toLocaleString("en-US", { style: "currency", currency: "USD", ...digits });
 }
 
-/** A run that is less than a millionth of a dollar above its limit is shown as equal to it. */
+/** The most decimals that tell a cost from its limit. A smaller excess is shown as equal. */
 const MOST_DIGITS = 6;
 
-/** An amount with as many digits as tell it from another: `$2.0031` and `$2.00`. */
+/** An amount with enough decimals to differ from `other`: `$2.0031` beside `$2.00`. */
 function dollarsBeside(usd: number, other: number): string {
   for (let digits = 2; digits <= MOST_DIGITS; digits++) {
     const text = dollars(usd, digits);

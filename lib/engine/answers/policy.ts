@@ -1,5 +1,5 @@
 /**
- * Whether a completion is an answer worth training on, and what follows where it is not.
+ * Decides whether a completion is worth training on, and what follows if not.
  *
  * @module
  */
@@ -19,44 +19,48 @@ import {
   withTokenLimit,
 } from "./endings.ts";
 
-/** What becomes of an answer that hit the token limit or a filter: a failure, an answer, or (at the token
- * limit) another attempt with twice the limit. */
+/** What happens to an answer that ended at the token limit or in a filter: it fails (`error`), is
+ * kept (`keep`), or at the token limit is requested again with twice the limit (`escalate`). */
 export type OnTruncated = "error" | "keep" | "escalate";
 
 /** Why an answer is not kept, and what follows. */
 export interface Rejection {
-  /** Why. */
   readonly failure: Failure;
-  /** The row has failed, or is sent again: for another answer, for a longer one, or (`repeat`) because the run
-   * had to end before its answer was checked. */
+  /** What follows: the row has failed, or is sent again for another answer (`resample`), a longer
+   * one (`escalate`), or because the run ended before the answer was checked (`repeat`). */
   readonly follow: "fail" | "resample" | "escalate" | "repeat";
   /** The parameters of the next attempt; undefined if the row has failed. */
   readonly params: Params | undefined;
-  /** Why the run must not continue; undefined while it may. */
+  /** Why the run must stop; absent if it may continue. */
   readonly halt?: string;
 }
 
-/** Settings of `AnswerPolicy`. */
 export interface AnswerPolicyOptions {
-  /** What becomes of an answer that hit the token limit or a filter. */
+  /** What happens to an answer that ended at the token limit or in a filter. */
   readonly onTruncated: OnTruncated;
-  /** The highest token limit that `escalate` sets. @default 8 times the row's first one */
+  /** The highest token limit that `escalate` sets. @default 8 times the row's first limit */
   readonly maxTokensCap?: number;
-  /** How often a row is sent again because its answer was empty, refused or rejected by a check.
-   * @default 0 */
+  /**
+   * How often a row is sent again after an answer that was empty, a refusal, or rejected by a
+   * check.
+   * @default 0
+   */
   readonly resample?: number;
-  /** Further finish reasons of complete answers; `none`: no finish reason. */
+  /**
+   * Additional finish reasons of complete answers; `none` stands for a missing reason. @default []
+   */
   readonly acceptEndings?: readonly string[];
-  /** Whether answers that refuse are failures. @default false */
+  /** Whether answers in which the model refuses are rejected. @default false */
   readonly rejectRefusals?: boolean;
-  /** The checks that an answer has to pass to be kept, in this order. */
+  /** Run in this order; an answer is kept if all accept it. */
   readonly checks: readonly Check[];
-  /** The run's parameters. With a row's own merged over them, they hold its first token limit. */
+  /** The parameters of the run. With those of a row merged over them, they hold its first token
+   * limit. */
   readonly params: Params;
 }
 
-/** Whether a teacher returned a completion at all. A custom teacher without types may return anything, and may
- * leave the text out. */
+/** Whether a custom teacher returned a completion. Without types it may return anything, and may
+ * omit the text. */
 export function isCompletion(value: unknown): value is Completion {
   if (typeof value !== "object" || value === null) return false;
   const { response } = value as { response?: unknown };
@@ -64,34 +68,31 @@ export function isCompletion(value: unknown): value is Completion {
 }
 
 /**
- * Judges completions in this order: did the answer end, was it cut off, is it empty, does it refuse, does it
- * pass the checks. The first reason rejects it. A tool call is an answer. Answers that were cut off and are
- * kept (`keep`) have to pass the checks like all others.
+ * Judges completions in this order: is the answer finished, truncated, empty, a refusal, accepted
+ * by the checks. The first reason rejects it. A tool call counts as an answer. Truncated answers
+ * that are kept (`keep`) have to pass the checks too.
  */
 export class AnswerPolicy {
   readonly #options: AnswerPolicyOptions;
   readonly #endings: Endings;
 
-  /** The options are already validated. */
   constructor(options: AnswerPolicyOptions) {
     this.#options = options;
     this.#endings = new Endings(options.acceptEndings);
   }
 
-  /** How an answer ended that was asked for with `params`. */
+  /** How an answer to a request with `params` ended. */
   ending(completion: Completion, params: Params): Ending {
     return this.#endings.of(completion, params);
   }
 
   /**
-   * Decides whether an answer is kept (undefined). Returns a promise only if a check takes time.
+   * Returns why an answer is rejected, or undefined if it is kept. Returns a promise only if a
+   * check takes time.
    *
-   * @param completion The answer.
-   * @param row The row that was sent.
    * @param params The parameters of the attempt.
-   * @param resamples How often another answer was requested already because one was not kept.
-   * @param ending How it ended.
-   * @param cost What it took, for the checks.
+   * @param resamples How often the row was sent again already because an answer was not kept.
+   * @param cost Attempts, latency and cost of the row, for the checks.
    */
   decide(
     completion: Completion,
@@ -125,12 +126,11 @@ export class AnswerPolicy {
   }
 
   /**
-   * The parameters of a row that an earlier run left pending, within the settings of this run: the token limit
-   * is raised only if answers are escalated, up to the highest limit.
+   * The parameters for a row that an earlier run left pending. Its raised token limit is kept only
+   * if this run escalates too, and up to this run's cap.
    *
-   * @param row The row.
-   * @param params The parameters of its first attempt.
-   * @param next Where it was left.
+   * @param params The parameters of the row's first attempt.
+   * @param next What the earlier run recorded.
    */
   continued(row: Row, params: Params, { resample, maxTokens }: NextAttempt): Params {
     const seeded = resampledTimes(params, resample);
@@ -138,7 +138,8 @@ export class AnswerPolicy {
     return withTokenLimit(seeded, Math.min(maxTokens, this.#capOf(row) ?? Infinity));
   }
 
-  /** The first verdict of the checks from `next` on, after a check that takes time. */
+  /** The first verdict after a check that takes time: its own, else that of the checks from index
+   * `next` on. */
   async #checked(
     waiting: Promise<Verdict>,
     next: number,
@@ -164,14 +165,16 @@ export class AnswerPolicy {
     return { failure, follow: "repeat", params, halt };
   }
 
-  /** Rejects an answer that is empty, refuses, or failed a check: another one may be better. */
+  /**
+   * Rejects an answer that is empty, a refusal, or failed a check. Another answer may be better.
+   */
   #unfit(type: FailureType, message: string, params: Params, resamples: number): Rejection {
     const failure = failureOf(type, message);
     if (resamples >= (this.#options.resample ?? 0)) return failed(failure);
     return { failure, follow: "resample", params: resampled(params) };
   }
 
-  /** Rejects an answer that was cut off; undefined if it is kept anyway. */
+  /** Rejects a truncated or filtered answer; undefined if it is kept. */
   #cutOff(
     ending: CutOff,
     hasAnswer: boolean,
@@ -181,7 +184,7 @@ export class AnswerPolicy {
   ): Rejection | undefined {
     const { onTruncated } = this.#options;
     const isOnlyReasoning = !hasAnswer && hasReasoning(completion);
-    // If the answer had not begun, there is nothing to keep.
+    // An answer that had not begun cannot be kept.
     if (onTruncated === "keep" && (ending === "filter" || !isOnlyReasoning)) return undefined;
     if (ending === "filter") {
       return failed(failureOf("filtered", "The answer was stopped by a content filter"));
@@ -212,7 +215,7 @@ export class AnswerPolicy {
     return escalated(params, this.#capOf(row), completion.usage?.completionTokens);
   }
 
-  /** The highest token limit of a row. */
+  /** The highest token limit for a row; undefined if the row has none and there is no cap. */
   #capOf(row: Row): number | undefined {
     const first = tokenLimitOf({ ...this.#options.params, ...row.params });
     return this.#options.maxTokensCap ??
@@ -224,13 +227,11 @@ const DEFAULT_CAP_FACTOR = 8;
 
 const EMPTY = "The answer holds neither text nor a tool call";
 
-/** How an answer ended that is cut off for a known reason. */
+/** The endings of answers that were cut off for a known reason. */
 type CutOff = "limit" | "context" | "filter";
 
-/**
- * The error of an attempt whose answer the teacher did not finish, did not mark as complete, or did not begin:
- * its row is sent again. Undefined for all other answers.
- */
+/** The error of an attempt whose answer the teacher did not finish, did not mark as complete, or
+ * did not begin: the row is sent again. Undefined for other answers. */
 export function unfinished(completion: Completion, ending: Ending): TeacherError | undefined {
   if (ending === "whole" && isNothing(completion)) {
     return new TeacherError(`${EMPTY}, and the teacher counted no token of it`, {
@@ -246,7 +247,7 @@ export function unfinished(completion: Completion, ending: Ending): TeacherError
   });
 }
 
-/** The message for such an answer. */
+/** The message for an answer that was not finished or not marked as complete. */
 function unfinishedInWords(ending: Ending, { finishReason, doubt }: Completion): string {
   if (ending === "none") {
     const what = "The answer ended without a finish reason";
@@ -259,19 +260,19 @@ function unfinishedInWords(ending: Ending, { finishReason, doubt }: Completion):
 }
 
 function hasContent({ response, toolCalls }: Completion): boolean {
-  // Searches up to the first letter only; trim() would search from both ends and may copy the rest.
+  // Stops at the first visible character; trim() would search from both ends and may copy the rest.
   return /\S/.test(response ?? "") || (toolCalls?.length ?? 0) > 0;
 }
 
-/** Whether the answer is empty and no token was counted: from gateways whose upstream has failed (Ollama's
- * cloud, LiteLLM, which counts nothing in such a stream), and sometimes from Gemini. */
+/** Whether an answer is empty and has no tokens: gateways send such answers if their upstream has
+ * failed (Ollama's cloud, LiteLLM), and Gemini sometimes. */
 function isNothing(completion: Completion): boolean {
   const { usage } = completion;
   return (usage === null || usage?.completionTokens === 0) && !hasContent(completion) &&
     !hasReasoning(completion);
 }
 
-/** Whether the model reasoned; some teachers only say for how many tokens. */
+/** Whether the model reasoned. Some teachers report only the token count of the reasoning. */
 function hasReasoning({ reasoning, usage }: Completion): boolean {
   return /\S/.test(reasoning ?? "") || (usage?.reasoningTokens ?? 0) > 0;
 }

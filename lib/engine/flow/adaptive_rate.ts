@@ -1,12 +1,13 @@
 /**
- * The rate that a teacher accepts, learned from its refusals. Where answers come within milliseconds, a limit
- * of attempts in flight cannot hold a rate: a single lane sends hundreds a second.
+ * Learns the rate that a teacher accepts from its throttling. If answers arrive within
+ * milliseconds, a limit on attempts in flight cannot enforce a rate: a single lane sends hundreds
+ * per second.
  *
- * It follows the client-side rate limiting of the adaptive retry mode of the AWS SDKs: after a refusal
- * the rate is reduced below what was accepted, then it grows along the curve of CUBIC. Two things differ.
- * What is accepted is what was sent and not refused, because answers may take minutes and refusals come
- * at once. And a rate that was reduced before there was anything to measure is a guess: the search for the
- * right one halves it after refusals and doubles it each second.
+ * Follows the client-side rate limiting in the adaptive retry mode of the AWS SDKs: after
+ * throttling, the rate is reduced below what was accepted, then grows along a CUBIC curve. Two
+ * things differ. Attempts count as accepted if they were sent and not throttled, because answers
+ * may take minutes while throttling is immediate. And a rate that was reduced before anything could
+ * be measured is a guess: throttling halves it, and each second without doubles it.
  *
  * @module
  */
@@ -19,32 +20,34 @@ import {
   TokenBucket,
 } from "./rate_parts.ts";
 
-/** The factor of the accepted rate after a refusal. */
+/** The new rate after throttling, as a fraction of the accepted rate. */
 const DECREASE = 0.85;
 
-/** The lowest factor of the rate: a single hiccup does not stop everything. */
+/** The largest decrease, as a fraction of the rate: a single hiccup must not stop the run. */
 const DEEPEST_DECREASE = 0.5;
 
-/** The lowest rate, in requests a second. */
+/** The lowest rate, in requests per second. */
 const LEAST_PER_S = 0.2;
 
-/** The rate before the first refusal counts as at least this many requests a second. */
+/** The least that counts as the rate before the first throttling, in requests per second. */
 const FIRST_PER_S = 100;
 
-/** The share of a suspected rate at which growth levels off: some limits refuse half of what is sent as soon as
- * it is a little too much. */
+/** After a trial, growth levels off at this fraction of the suspected rate: some limits reject half
+ * of what is sent once it is slightly too much. */
 const BELOW_SUSPECTED = 0.95;
-/** The same as a multiple of the reduced rate, at most. */
+/** After a trial, growth levels off at most at this multiple of the reduced rate. */
 const MOST_ABOVE = 2;
 
-/** Beyond the rate before a decrease, growth is as fast as after a decrease by this share: where the teacher
- * accepts several times as much, the curve of a small decrease would need a minute. */
+/**
+ * Beyond the rate before a decrease, growth is as fast as after a decrease by this fraction. If the
+ * teacher accepts several times as much, the curve after a small decrease would need a minute.
+ */
 const BEYOND = 0.5;
-/** That applies from this rate on, in requests a second: at lower ones, refusals show too late that the rate is
- * too high. */
+/** `BEYOND` applies from this rate on, in requests per second: at lower rates, throttling shows too
+ * late that the rate is too high. */
 const BEYOND_FROM_PER_S = 10;
 
-/** A guess was not too high if nothing is refused for this time, in milliseconds. */
+/** A guess that is not throttled for this long was not too high, in milliseconds. */
 const CONFIRM_MS = 1_000;
 
 /** The time in which a guess doubles, in milliseconds. */
@@ -53,18 +56,19 @@ const DOUBLING_MS = 1_000;
 /** How often the rate is recomputed, in milliseconds. */
 const REFRESH_MS = 100;
 
-/** The rate grows while at least this share of it is used. */
+/** The rate grows while at least this fraction of it is used. */
 const USED = 1 / 3;
 
-/** Where at least this share of the rate is used, it is the rate that limits sending. */
+/** From this fraction of use on, the rate is what limits sending. */
 const LIMITING = 0.9;
 
-/** Below this share, the rate limits nothing. */
+/** Below this fraction of use, the rate limits nothing. */
 const IDLE = 1 / 2;
 /** How long a rate that limits nothing is kept, in milliseconds. */
 const IDLE_MS = 30_000;
 
-/** A rate in requests a second that is unlimited until the first refusal. */
+/** A rate in requests per second, unlimited until the first throttling. Times are in milliseconds
+ * of a monotonic clock. */
 export class AdaptiveRate {
   readonly #growth = new CubicGrowth();
   readonly #sent: RateMeter;
@@ -73,7 +77,7 @@ export class AdaptiveRate {
   #perSecond = Infinity;
   #decreasedAt = -Infinity;
   #isGuess = false;
-  /** The rate when a trial began to find out whether it is too high; 0: it was not what limited sending. */
+  /** The rate when the current trial began; 0 if it did not limit sending. */
   #suspected = 0;
   #decreasedTo = Infinity;
   #sentSinceDecrease = 0;
@@ -81,7 +85,6 @@ export class AdaptiveRate {
   #idleMs = 0;
   #refreshedAt = 0;
 
-  /** No rate is known at `now`, in milliseconds. */
   constructor(now: number) {
     this.#sent = new RateMeter(now);
     this.#refused = new RateMeter(now);
@@ -92,31 +95,35 @@ export class AdaptiveRate {
     return this.#bucket !== undefined;
   }
 
-  /** 0 when an attempt may be sent now, else milliseconds until it may. */
+  /** Milliseconds until an attempt may be sent; 0 if it may be now. */
   delayMs(now: number): number {
     if (this.#bucket === undefined) return 0;
     if (now - this.#refreshedAt >= REFRESH_MS) this.#refresh(this.#bucket, now);
     return this.#bucket?.delayMs(now) ?? 0;
   }
 
-  /** An attempt is sent. */
+  /** Called when an attempt is sent. */
   take(now: number): void {
     this.#sent.add(now);
     this.#sentSinceDecrease++;
     this.#bucket?.take(1, now);
   }
 
-  /** The last attempt was not sent after all. */
+  /** Called if the last attempt was not sent after all. */
   returned(now: number): void {
     this.#sentSinceDecrease--;
     this.#bucket?.take(-1, now);
   }
 
-  /** An attempt that was sent at `startedAt` was refused because of the rate; `isExcess`: beyond the share that
-   * the teacher always refuses. */
+  /**
+   * Called when an attempt was throttled because of the rate.
+   *
+   * @param startedAt When it was sent.
+   * @param isExcess Whether throttling exceeds the share that the teacher always throttles.
+   */
   refused(startedAt: number, now: number, isExcess: boolean): void {
     this.#refused.add(now);
-    // Sent at the previous rate: the decrease could not affect it.
+    // Sent before the last decrease, which could not affect it.
     if (!isExcess || startedAt <= this.#decreasedAt) return;
     const before = this.#before(now);
     const isGuess = this.#knowsLittle(now);
@@ -129,19 +136,23 @@ export class AdaptiveRate {
     this.#isGuess = isGuess;
   }
 
-  /** Whether most of the rate was used recently. */
+  /** Whether the rate is what limits sending. */
   isLimiting(now: number): boolean {
     return this.isBound && this.#sentRecently(now) >= LIMITING * this.#perSecond;
   }
 
-  /** A trial begins to find out whether the rate is too high. */
+  /** Called when a trial begins, which shows whether the rate is too high. */
   suspect(now: number): void {
     const isSuspected = this.isBound && (this.#isGuess || this.isLimiting(now));
     this.#suspected = isSuspected ? this.#perSecond : 0;
   }
 
-  /** Reduces the rate to `perSecond`, because a trial has shown that too much is sent. `isRateAlone`: nothing
-   * else is reduced, so growth levels off below the rate that was suspected. */
+  /**
+   * Reduces the rate after a trial has shown that too much is sent.
+   *
+   * @param isRateAlone Whether only the rate is reduced: then growth levels off below the suspected
+   * rate.
+   */
   decrease(perSecond: number, isRateAlone: boolean, now: number): void {
     const rate = Math.max(LEAST_PER_S, perSecond);
     const suspected = isRateAlone ? BELOW_SUSPECTED * this.#suspected : 0;
@@ -158,32 +169,33 @@ export class AdaptiveRate {
     this.#decreasedTo = this.#perSecond = rate;
     if (this.#bucket === undefined) this.#bucket = new TokenBucket(rate, now);
     else this.#bucket.setRate(rate, now);
-    // Else the burst that the previous rate allowed is refused too, and reduces the rate once for each attempt.
+    // Otherwise the burst that the previous rate allowed would be throttled too, and reduce the
+    // rate with each attempt.
     this.#bucket.drain(now);
   }
 
-  /** Whether the accepted rate is not known: at the start, while a guess is still refused at once, and where
-   * nothing was accepted since the last decrease. */
+  /** Whether the accepted rate is unknown: at the start, while a guess is still throttled at once,
+   * and if nothing was accepted since the last decrease. */
   #knowsLittle(now: number): boolean {
     if (!this.isBound) return !this.#sent.isSteady(now);
     return this.#sentSinceDecrease <= 1 || this.#isGuess && now - this.#decreasedAt < CONFIRM_MS;
   }
 
-  /** The rate that was refused: the limit where it was used, else what was sent. */
+  /** The rate that was throttled: the limit if it was used, else what was sent. */
   #before(now: number): number {
     const sent = this.#sentRecently(now);
     if (!this.isBound) return Math.max(FIRST_PER_S, sent);
     return sent >= USED * this.#perSecond ? this.#perSecond : sent;
   }
 
-  /** How much of what was sent since the last decrease was not refused, from 0 to 1. */
+  /** The fraction of attempts since the last decrease that was not throttled. */
   #acceptedShare(now: number): number {
     const sinceDecreaseMs = now - this.#decreasedAt;
     const refused = this.#refused.perSecond(now, sinceDecreaseMs);
     return Math.max(0, 1 - refused / this.#sent.perSecond(now, sinceDecreaseMs));
   }
 
-  /** Sent a second: over the last second while that rises, else over the last five. */
+  /** Attempts sent per second, over the last second or the last five, whichever is more. */
   #sentRecently(now: number): number {
     return Math.max(this.#sent.perSecond(now, SHORTEST_WINDOW_MS), this.#sent.perSecond(now));
   }
@@ -206,7 +218,7 @@ export class AdaptiveRate {
     bucket.setRate(this.#perSecond, now);
   }
 
-  /** Removes the limit: refusals do not depend on the rate. */
+  /** Removes the limit, because throttling does not depend on the rate. */
   forget(): void {
     this.#bucket = undefined;
     this.#perSecond = Infinity;

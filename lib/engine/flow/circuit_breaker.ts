@@ -1,64 +1,67 @@
 /**
- * Circuit breaker for one teacher: detects outages. While the teacher is down it is probed, and failures do
- * not count against rows.
+ * Circuit breaker for one teacher: detects outages. While the teacher is down, it is probed, and
+ * failures do not count against rows.
  *
  * @module
  */
 
 import type { Classification } from "../errors/mod.ts";
 
-/** Failed rows that count as an outage where hardly anything sent since then is answered. A row that had failed
- * before, while others were answered, may itself be the cause. It does not count, or the last rows of a run
- * would look like an outage. */
+/**
+ * Failed rows that count as an outage if hardly any attempt since the first of them was answered. A
+ * row that has failed before may itself be the cause and does not count: otherwise the last rows of
+ * a run would look like an outage.
+ */
 const ROWS_FOR_OUTAGE = 10;
 
-/** How long they have to fail, in milliseconds: with a thousand in flight of which half fail, ten in a row are
- * chance. */
+/** How long such failures have to last, in milliseconds: of a thousand in flight half of which
+ * fail, ten in a row are chance. */
 const FAULTS_ALONE_MS = 300;
 
-/** The share of attempts that have to fail. */
+/** The fraction of attempts that counts as nearly all. */
 const NEARLY_ALL = 0.9;
 
 /** Throttled rows in a row that count as an outage. */
 const LOADS_FOR_OUTAGE = 10;
 
-/** How long throttling has to last, in milliseconds: a burst is no outage. */
+/** How long throttling has to last to count as an outage, in milliseconds: a burst does not. */
 const LOADS_ALONE_MS = 5_000;
 
 /** Refused connections in a row that count as an outage at once. */
 const REFUSALS_FOR_OUTAGE = 3;
 
-/** The wait before the first probe, in milliseconds: at most one a second is made. */
+/** The shortest interval between probes, in milliseconds. */
 const PROBE_BASE_MS = 1_000;
 
-/** The longest wait between two probes, in milliseconds. */
+/** The longest interval between probes, in milliseconds. */
 const PROBE_CAP_MS = 15_000;
 
-/** The growth of the wait after each probe. */
+/** The factor by which the interval grows after each probe. */
 const PROBE_GROWTH = 1.5;
 
-/** The time, in milliseconds, after which failures count against rows again. New rows are sent first, so by
- * then these are the last rows of the run, which may break the teacher on each attempt. Without this the run
- * would never end. */
+/**
+ * After this long an outage, failures count against rows again, in milliseconds. New rows are sent
+ * first, so by then only the last rows are left, and these may break the teacher on each attempt.
+ * Otherwise the run would never end.
+ */
 const PATIENCE_MS = 15 * 60_000;
 
-/** Dependencies of `CircuitBreaker`. */
 export interface CircuitBreakerOptions {
-  /** Milliseconds, monotonic. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
   /** Random numbers in [0, 1). */
   readonly random: () => number;
 }
 
-/** The circuit breaker of one teacher. */
+/** The circuit breaker of one teacher. Times are in milliseconds of a monotonic clock. */
 export class CircuitBreaker {
   readonly #options: CircuitBreakerOptions;
   /** Failures since the last answer. */
   readonly #silence = new Streak();
-  /** Failures since the last answer to an attempt that was made after the first of them: answers to older ones
-   * say little about a teacher that has begun to refuse. */
+  /** Failures since the last answer to an attempt that was made after the first of them: answers to
+   * older attempts say little about a teacher that has begun to fail. */
   readonly #trouble = new Streak();
-  /** Attempts made since the first failure of that streak, and how many of them have failed. */
+  /** Attempts made since `#trouble` began. */
   #made = 0;
   #madeAndFailed = 0;
   #downSince: number | undefined;
@@ -66,7 +69,6 @@ export class CircuitBreaker {
   #probeAt = 0;
   #probeBy = Infinity;
 
-  /** The teacher counts as up until failures show the contrary. */
   constructor(options: CircuitBreakerOptions) {
     this.#options = options;
   }
@@ -76,12 +78,12 @@ export class CircuitBreaker {
     return this.#downSince !== undefined;
   }
 
-  /** When the next probe may be made, on the clock; only while the teacher is down. */
+  /** When the next probe may be made. Valid only while the teacher is down. */
   get probeAt(): number {
     return Math.min(this.#probeAt, this.#probeBy);
   }
 
-  /** The latest time of the next probe; Infinity if none was set. */
+  /** The latest time for the next probe; Infinity if none is set. */
   get probeBy(): number {
     return this.#probeBy;
   }
@@ -90,24 +92,29 @@ export class CircuitBreaker {
     this.#probeBy = at;
   }
 
-  /** An attempt is made. While the teacher is down it is a probe: the next one has to wait, longer each time. */
+  /** Called when an attempt is made. While the teacher is down, it is a probe, and the next one has
+   * to wait. */
   sent(): void {
     this.#made++;
     if (this.#probeBy < Infinity && this.#options.now() >= this.#probeBy) this.#probeBy = Infinity;
     if (this.isDown) this.#waitForProbe();
   }
 
-  /** The attempt was not made after all: while the teacher is down, the probe is still due. */
+  /** Called if the attempt was not made after all: a probe is then still due. */
   returned(): void {
     this.#made--;
     if (this.isDown) this.#probeAt = this.#options.now();
   }
 
-  /** The teacher has responded, to an attempt made at `startedAt`, with no sign of trouble. Returns whether it
-   * was down until now. */
+  /**
+   * Called when the teacher has responded without a sign of trouble.
+   *
+   * @param startedAt When the attempt was made.
+   * @returns Whether the teacher was down until now.
+   */
   answered(startedAt: number): boolean {
     if (this.#downSince !== undefined && startedAt < this.#downSince) {
-      // The teacher may be up again, and this attempt has freed a place.
+      // Made before the outage, so the teacher may still be down: probe soon.
       this.#probeMs = PROBE_BASE_MS;
       this.#probeAt = this.#options.now();
       return false;
@@ -119,8 +126,13 @@ export class CircuitBreaker {
     return wasDown;
   }
 
-  /** An attempt made at `startedAt` failed. `isFirst`: nothing has counted against its row until now. Returns
-   * whether this failure does. */
+  /**
+   * Called when an attempt has failed.
+   *
+   * @param startedAt When it was made.
+   * @param isFirst Whether nothing has counted against its row before.
+   * @returns Whether the failure counts against the row.
+   */
   failed(cause: Classification["cause"], startedAt: number, isFirst: boolean): boolean {
     const now = this.#options.now();
     if (this.#downSince !== undefined) {
@@ -152,7 +164,7 @@ export class CircuitBreaker {
       this.#madeAndFailed >= NEARLY_ALL * this.#made;
   }
 
-  /** Later rather than sooner, so that many runs do not probe at once. */
+  /** The jitter only adds to the wait, so that many runs do not probe at once. */
   #waitForProbe(): void {
     this.#probeAt = this.#options.now() + this.#probeMs * (1 + 0.2 * this.#options.random());
     this.#probeMs = Math.min(PROBE_CAP_MS, this.#probeMs * PROBE_GROWTH);
@@ -161,18 +173,17 @@ export class CircuitBreaker {
 
 /** Failures in a row. */
 class Streak {
-  /** When the first was seen, on the clock; Infinity before. */
+  /** When the first failure was seen; Infinity without one. */
   since = Infinity;
-  /** The number of failures. */
+  /** Failures of any kind. */
   length = 0;
   /** Refused connections. */
   refusals = 0;
-  /** Rows that were throttled and had not failed before. */
+  /** Rows throttled whose earlier attempts had not failed. */
   loads = 0;
-  /** Rows that failed otherwise and had not failed before. */
+  /** Rows failed in another way whose earlier attempts had not failed. */
   rows = 0;
 
-  /** Adds a failure. */
   add(cause: Classification["cause"], isFirst: boolean, now: number): void {
     if (this.length++ === 0) this.since = now;
     if (cause === "unreachable") this.refusals++;
@@ -180,7 +191,6 @@ class Streak {
     else if (isFirst) this.rows++;
   }
 
-  /** Ends the streak. */
   end(): void {
     this.since = Infinity;
     this.length =

@@ -1,9 +1,9 @@
 /**
- * How many attempts may be in flight at one teacher.
+ * Limits how many attempts may be in flight at one teacher.
  *
- * The limit is the lowest of three: how far a careful start has come, how far the limit has grown since it
- * was last reduced (`rate_parts.ts`), and the ceiling or, where the limit explores, the number with the
- * highest throughput (`hill_climb.ts`).
+ * The limit is the lowest of three: how far a careful start has come; how far the limit has grown
+ * since it was last reduced (`rate_parts.ts`); and the ceiling or, if the limit explores, the
+ * number with the highest throughput (`hill_climb.ts`).
  *
  * @module
  */
@@ -11,84 +11,90 @@
 import { HillClimb } from "./hill_climb.ts";
 import { CubicGrowth, RECOVERY_MS } from "./rate_parts.ts";
 
-/** Settings and dependencies of `ConcurrencyLimit`. */
 export interface ConcurrencyLimitOptions {
-  /** The most attempts in flight, whatever the teacher accepts: 1 or more. */
+  /** The most attempts in flight, even if the teacher accepts more: 1 or more. */
   readonly ceiling: number;
-  /** Whether the limit searches, from 32 up to the ceiling, for the number with the highest throughput. */
+  /** Whether to search for the number with the highest throughput, from 32 up to the ceiling. */
   readonly isExploring: boolean;
-  /** Whether it starts at 1. It starts at the ceiling otherwise, or at 32 when it explores. */
+  /** Whether to start at 1. Otherwise starts at the ceiling, or at 32 if it explores. */
   readonly isCareful: boolean;
-  /** Milliseconds, monotonic. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
   /** Random numbers in [0, 1). @default Math.random */
   readonly random?: () => number;
 }
 
-/** An answer, as the limit sees it. */
+/** What the limit needs to know of an answer. */
 export interface LimitAnswer {
-  /** When the attempt was made, on the clock. */
+  /** When the attempt was made, on the limit's clock. */
   readonly startedAt: number;
-  /** Attempts in flight when the answer came, itself included. */
+  /** Attempts in flight when the answer arrived, this one included. */
   readonly inFlight: number;
-  /** Completion tokens; 0 if the teacher counts none. */
+  /** Completion tokens; 0 if the teacher reports none. */
   readonly tokens: number;
 }
 
-/** A sign that the teacher has too much to do, as the limit sees it. */
+/** What the limit needs to know of a sign of overload. */
 export interface LimitPressure {
-  /** When the attempt was made, on the clock. */
+  /** When the attempt was made, on the limit's clock. */
   readonly startedAt: number;
-  /** Attempts in flight when the refusal came, itself included. */
+  /** Attempts in flight when it ended, this one included. */
   readonly inFlight: number;
-  /** Whether everything is refused now. @default false */
+  /** Whether the last attempts were all throttled. @default false */
   readonly isRun?: boolean;
 }
 
-/** The factor of a decrease: CUBIC's 0.7 would leave too much idle at a teacher whose refusals cost next to
- * nothing. */
+/** The new limit as a fraction of the old one. CUBIC's 0.7 would leave too much idle at a teacher
+ * whose throttling costs next to nothing. */
 const DECREASE = 0.85;
-/** Less than this part of what was in flight says nothing about what is accepted. */
+/** If less than this fraction of the limit is still in flight, that number says nothing about what
+ * is accepted. */
 const LEAST_SHRUNK = 0.1;
-/** Attempts made this soon after a decrease, in milliseconds, still meet the crowd that was refused. */
+/** Attempts made this soon after a decrease, in milliseconds, still compete with the throttled
+ * burst. */
 const BURST_MS = 100;
-/** A careful start that is refused continues from a lower limit: it doubles in one step, which may be too much
- * for a teacher with a rate limit. If it is refused again before it has grown by this factor, the start is
- * over. */
+/**
+ * A careful start that is throttled continues from a lower limit: its last doubling may have been
+ * too large a step. If it is throttled again before it has grown by this factor, the start is over.
+ */
 const FURTHER = 1.5;
-/** How a careful start grows: below `below` each answer multiplies the limit by `factor`, from there on it
- * adds one, which doubles it with every round of answers. */
+/** How a careful start grows: up to `below`, each answer multiplies the limit by `factor`; then
+ * each adds one, which doubles it with every round of answers. */
 interface StartGrowth {
   readonly factor: number;
   readonly below: number;
 }
 
-/** 1, 3, 9, 27, 81 attempts: the first answers prove the key, the model and the parameters. Doubling costs 200
- * lanes another round of answers; quadrupling costs teachers at a limit twice as many refusals. */
+/**
+ * 1, 3, 9, 27, 81 attempts: the first answers prove the key, the model and the parameters. Doubling
+ * would cost 200 lanes another round of answers; quadrupling would cost teachers at a limit twice
+ * as many throttled attempts.
+ */
 const START: StartGrowth = { factor: 3, below: 128 };
-/** The same after an outage, and where the limit explores: its first measurement is at 32. */
+/** Growth after an outage, and if the limit explores, whose first measurement is at 32. */
 const GENTLE_START: StartGrowth = { factor: 2, below: 16 };
-/** The time without a refusal after which a careful start doubles: answers may take an hour. */
+/** The time without throttling after which a careful start doubles, in milliseconds: answers may
+ * take an hour. */
 const QUIET_MS = 10_000;
-/** The share of the limit that has to be in flight for the limit to count as used. */
+/** The fraction of the limit that has to be in flight for the limit to count as used. */
 const USED_SHARE = 0.8;
-/** Answers that arrive together see fewer and fewer in flight, so the limit counts as used for this long after it
- * was. */
+/** How long the limit counts as used after it was, in milliseconds: answers that arrive together
+ * see ever fewer in flight. */
 const USED_FOR_MS = 1_000;
-/** Longer gaps between two calls do not count as time. While attempts are in flight there are ten calls a
- * second, so a longer gap means that there were none. */
+/** Longer gaps between two calls, in milliseconds, do not count as time. While attempts are in
+ * flight there are ten calls per second, so a longer gap means that none were. */
 const LONGEST_SILENCE_MS = 3_000;
 
-/** An adaptive limit. */
+/** An adaptive limit on the attempts in flight at one teacher. */
 export class ConcurrencyLimit {
   readonly #now: () => number;
   readonly #explorer: HillClimb | undefined;
   #ceiling: number;
 
-  /** How far a careful start has come; undefined when it is over. */
+  /** The limit of the careful start; undefined once it is over. */
   #start: number | undefined;
   #startGrowth: StartGrowth;
-  /** The limit at which the start was refused; 0 if it was not. */
+  /** The limit at which the start was throttled; 0 if it was not. */
   #startRefusedAt = 0;
   #quietSince: number;
 
@@ -100,14 +106,13 @@ export class ConcurrencyLimit {
   #decreasedFrom = 0;
   /** Whether an attempt made after the last decrease was answered. */
   #isProven = false;
-  /** The last limit at which the teacher answered before it was reduced; Infinity: not known. */
+  /** The last limit that was proven by an answer before it was reduced; Infinity if unknown. */
   #held = Infinity;
 
   #calledAt: number;
   #lastUsedAt: number;
   #lastUnusedAt = -Infinity;
 
-  /** Nothing is in flight yet. */
   constructor(options: ConcurrencyLimitOptions) {
     const { ceiling, isExploring, isCareful, now, random = Math.random } = options;
     this.#now = now;
@@ -118,7 +123,7 @@ export class ConcurrencyLimit {
     this.#quietSince = this.#calledAt = this.#lastUsedAt = now();
   }
 
-  /** Whether it is still in its careful start. */
+  /** Whether the careful start is not over. */
   get isStarting(): boolean {
     return this.#start !== undefined;
   }
@@ -128,13 +133,13 @@ export class ConcurrencyLimit {
     return Math.floor(this.#exact);
   }
 
-  /** Sets the most attempts in flight: 1 or more. */
+  /** Changes the most attempts in flight: 1 or more. */
   setCeiling(ceiling: number): void {
     this.#ceiling = ceiling;
     this.#explorer?.setCeiling(ceiling);
   }
 
-  /** The teacher has answered an attempt, whether or not the answer is kept. */
+  /** Called when the teacher has answered, whether or not the answer is kept. */
   answered(answer: LimitAnswer): void {
     const isLimiting = this.#observe(answer.inFlight);
     const isAfterDecrease = answer.startedAt > this.#lastDecreaseAt;
@@ -146,9 +151,10 @@ export class ConcurrencyLimit {
     else this.#explorer?.discard();
   }
 
-  /** The teacher is overloaded: throttling (429, 503, 529), a timeout, a refused connection. All refusals of
-   * one burst count as one: those of attempts that were made before the last decrease, or right after it, are
-   * ignored. */
+  /**
+   * Called on overload: throttling (429, 503, 529), a timeout, a refused connection. All throttling
+   * of one burst counts once: attempts made before the last decrease or right after it are ignored.
+   */
   pressed(pressure: LimitPressure): void {
     this.#observe(pressure.inFlight);
     this.#quietSince = this.#now();
@@ -160,11 +166,11 @@ export class ConcurrencyLimit {
     this.decrease(from, DECREASE * from);
   }
 
-  /** Reduces the limit from `from`, which is too many, to `towards`. */
+  /** Reduces the limit to `towards`, at least by one from `from`, which was too many. */
   decrease(from: number, towards: number): void {
     const size = this.#exact;
     if (this.#isProven && this.#start === undefined) this.#held = size;
-    // At least one less: 15 % of a small limit would grow back at once.
+    // At least by one: 15 % of a small limit would grow back at once.
     const to = Math.min(towards, from - 1);
     if (this.#start !== undefined && size >= FURTHER * this.#startRefusedAt) {
       this.#start = Math.max(1, Math.floor(to));
@@ -179,8 +185,8 @@ export class ConcurrencyLimit {
     this.#explorer?.interrupted();
   }
 
-  /** Undoes a decrease that did not lower the share of refusals: continues from `size` like a careful start,
-   * bounded by the ceiling only. */
+  /** Undoes a decrease that did not lower the share of throttled attempts: continues from `size`
+   * like a careful start, limited only by the ceiling. */
   resume(size: number): void {
     this.#forget();
     this.#setStart(size);
@@ -193,7 +199,7 @@ export class ConcurrencyLimit {
     if (this.#isUsed) this.#setStart(2 * this.#start);
   }
 
-  /** The teacher is up after an outage: starts at 1 again, up to the limit before it. */
+  /** Called when the teacher is up after an outage: starts at 1, up to the last proven limit. */
   restart(): void {
     this.#forget();
     if (this.#held < Infinity) {
@@ -205,16 +211,18 @@ export class ConcurrencyLimit {
     this.#setStart(1);
   }
 
-  /** While everything is refused, the limit follows what is still in flight: that was accepted, and a new
-   * attempt would be refused many times a second. Where hardly anything is left in flight, the refusals say
-   * nothing about the right limit. */
+  /**
+   * Follows the attempts in flight while all others are throttled: those were accepted, and a new
+   * one would be throttled many times a second. If hardly any are left, their number says nothing
+   * about the right limit.
+   */
   #shrink(inFlight: number): void {
     const to = Math.max(1, inFlight), size = this.#decreasedFrom;
     if (to < LEAST_SHRUNK * size) this.#growth.decrease(this.#usedMs, DECREASE * size, size);
     else if (to < this.#exact) this.#growth.decrease(this.#usedMs, to, to / DECREASE);
   }
 
-  /** Forgets what was refused until now. */
+  /** Forgets what was throttled so far. */
   #forget(): void {
     this.#passTime();
     this.#growth = new CubicGrowth();
@@ -235,7 +243,9 @@ export class ConcurrencyLimit {
     return this.#explorer?.limit ?? this.#ceiling;
   }
 
-  /** Notes how much is in flight. Returns whether the limit is what keeps more from being sent. */
+  /**
+   * Records how much is in flight. Returns whether the limit is what keeps more from being sent.
+   */
   #observe(inFlight: number): boolean {
     if (inFlight >= USED_SHARE * this.value) this.#lastUsedAt = this.#now();
     else this.#lastUnusedAt = this.#now();

@@ -1,90 +1,93 @@
 /**
- * Whether sending less lowers the share of throttled attempts.
+ * Finds out whether sending less lowers the share of throttled attempts.
  *
- * Some teachers throttle a share of whatever is sent: a faulty gateway, a router with a dead replica.
- * Others throttle what exceeds their capacity. A trial distinguishes them: for a while no more is in
- * flight, and no more is sent a second, than was accepted before. A teacher at its capacity throttles hardly
- * anything then, the others throttle the same share. Both bounds are needed: where throttled attempts come
- * back at once, a few lanes send more than many teachers accept; and what is in flight for minutes follows a
- * rate too slowly.
+ * Some teachers throttle a share of whatever is sent: a faulty gateway, a router with a dead
+ * replica. Others throttle what exceeds their capacity. A trial distinguishes them: for a while,
+ * neither more attempts in flight nor more per second than were accepted before. A teacher at its
+ * capacity then throttles hardly anything, the others throttle the same share. Both bounds are
+ * needed: if throttled attempts return at once, a few lanes send more than many teachers accept;
+ * and attempts that are in flight for minutes follow a rate too slowly.
  *
- * The decision is a sequential probability ratio test (Wald, 1945) between these two shares: it needs as
- * few attempts as the difference allows.
+ * The decision is a sequential probability ratio test (Wald, 1945) between the two shares: it needs
+ * as few attempts as their difference allows.
  *
  * @module
  */
 
 import { TokenBucket } from "./rate_parts.ts";
 
-/** The share of the accepted rate that is sent during a trial. */
+/** The rate of a trial, as a fraction of the accepted rate. */
 const BELOW_ACCEPTED = 0.9;
-/** The bounds of the attempts in flight during a trial, as shares of those before. */
+/** The bounds of the attempts in flight during a trial, as fractions of those before. */
 const LEAST_PART = 0.4, MOST_PART = 0.85;
-/** The lowest rate of a trial, in attempts a second. */
+/** The lowest rate of a trial, in attempts per second. */
 const LEAST_PER_S = 0.2;
-/** The burst of a trial, as milliseconds of its rate: enough for late timers. A teacher that allows no bursts
- * throttles larger ones at any rate. */
+/** The burst of a trial, as milliseconds of its rate: enough for late timers. A teacher that allows
+ * no bursts throttles larger ones at any rate. */
 const BURST_MS = 5;
-/** Below this number of attempts in flight, one more or less is a large step: a rate is needed too. */
+/** With fewer attempts in flight, one more or less is a large step, so a rate is needed too. */
 export const FEW = 8;
-/** Few attempts that return within this time on average, in milliseconds, follow the rate so closely that it is
- * the only limit needed. Reducing them as well would leave one lane, which sends less than many teachers accept. */
+/**
+ * If few attempts return within this time on average, in milliseconds, they follow the rate so
+ * closely that it is the only limit needed. To reduce them too would leave one lane, which sends
+ * less than many teachers accept.
+ */
 const QUICK_MS = 50;
-/** The part of the throttled share that a teacher at its capacity may still have, because attempts come
- * together by chance. */
+/** How much of the throttled share may remain at a teacher at its capacity, as a fraction, because
+ * attempts come together by chance. */
 const REMAINDER = 0.35;
-/** Log likelihood ratios at which a trial ends: odds of 100 to 1 for "ineffective", and of 20 to 1 for
+/** Log likelihood ratios at which a trial ends: odds of 100 to 1 for "ineffective", of 20 to 1 for
  * "effective". */
 const INEFFECTIVE_AT = Math.log(100), EFFECTIVE_AT = -Math.log(20);
-/** Fewer attempts say nothing about the share that will be tolerated. */
+/** The fewest attempts for "ineffective": fewer do not show the share to tolerate. */
 const LEAST_ATTEMPTS = 24;
-/** A trial without a clear result ends after this many attempts, with the more likely result. */
+/** The most attempts of a trial. One without a clear result then ends with the more likely one. */
 const MOST_ATTEMPTS = 240;
-/** How long the evidence for "effective" has to last, in milliseconds: the last attempts may still be throttled. */
+/** How long the evidence for "effective" has to last, in milliseconds: the last attempts may still
+ * be throttled. */
 const SETTLING_MS = 1_000;
 
-/** What was seen before a trial. */
+/** What was measured before a trial. */
 export interface TrialOptions {
   /** Attempts in flight. */
   readonly size: number;
-  /** Attempts a second that were accepted. */
+  /** Attempts accepted per second. */
   readonly acceptedPerSecond: number;
-  /** The share of attempts that was throttled. */
+  /** The share of attempts that was throttled, from 0 to 1. */
   readonly share: number;
-  /** The number of attempts that this share was measured over. */
+  /** How many attempts this share was measured over. */
   readonly attempts: number;
-  /** Whether the trial confirms another. @default false */
+  /** Whether the trial confirms another one. @default false */
   readonly isConfirmation?: boolean;
 }
 
-/** What a trial has shown. */
+/** Whether sending less lowers the share of throttled attempts. */
 export type TrialResult = "effective" | "ineffective";
 
-/** One trial. Times are milliseconds of any clock. */
+/** One trial. Times are in milliseconds of any clock. */
 export class DecreaseTrial {
-  /** The attempts in flight before. */
+  /** The attempts in flight before the trial. */
   readonly size: number;
   /** The most attempts in flight during the trial. */
   readonly cap: number;
-  /** The most attempts a second during the trial. */
+  /** The most attempts per second during the trial. */
   readonly perSecond: number;
-  /** Whether few attempts are in flight and return quickly, so that the trial is about the rate alone. */
+  /** Whether few attempts are in flight and return quickly, so that only the rate is tried. */
   readonly isQuick: boolean;
   readonly #isConfirmation: boolean;
   readonly #startedAt: number;
   readonly #bucket: TokenBucket;
   readonly #ifThrottled: number;
   readonly #ifAccepted: number;
-  /** When each attempt was sent. */
+  /** When each attempt of the trial was sent. */
   readonly #sentAt = new Float64Array(MOST_ATTEMPTS);
   #attempts = 0;
-  /** The attempts that would have been throttled by now. */
+  /** Attempts old enough that they would have been throttled by now. */
   #known = 0;
   #throttled = 0;
   #throttledInMs = 0;
   #effectiveSince: number | undefined;
 
-  /** The trial starts at `now`. */
   constructor(options: TrialOptions, now: number) {
     const { size, acceptedPerSecond, share, attempts, isConfirmation = false } = options;
     const part = Math.min(MOST_PART, Math.max(LEAST_PART, BELOW_ACCEPTED * (1 - share)));
@@ -107,9 +110,11 @@ export class DecreaseTrial {
     return this.#throttled / Math.max(1, this.#known);
   }
 
-  /** The trial that has to confirm at `now` that this one was ineffective, or undefined if none is needed. A
-   * quick trial may be over within half a second, and its rate too high: where a limit has just fallen, most of
-   * what was accepted before it was accepted at the previous one. */
+  /**
+   * The trial that has to confirm the result "ineffective"; undefined if none is needed. A quick
+   * trial may end within half a second and its rate be too high: if a limit has just fallen, most
+   * attempts were accepted at the previous one.
+   */
   confirmation(now: number): DecreaseTrial | undefined {
     if (!this.isQuick || this.#isConfirmation) return undefined;
     const { size, share } = this, attempts = this.#known;
@@ -118,26 +123,30 @@ export class DecreaseTrial {
     return new DecreaseTrial(options, now);
   }
 
-  /** 0 when the trial lets an attempt be sent now, else milliseconds until then. */
+  /** Milliseconds until the trial allows an attempt; 0 if it does now. */
   delayMs(now: number): number {
     return this.#bucket.delayMs(now);
   }
 
-  /** An attempt is sent. */
+  /** Called when an attempt is sent. */
   sent(now: number): void {
     if (this.#attempts < MOST_ATTEMPTS) this.#sentAt[this.#attempts++] = now;
     this.#bucket.take(1, now);
   }
 
-  /** An attempt that was sent at `startedAt` was throttled. */
+  /**
+   * Called when an attempt was throttled.
+   *
+   * @param startedAt When it was sent.
+   */
   throttled(startedAt: number, now: number): void {
-    // Attempts of the millisecond in which the trial began may have been sent before it.
+    // Attempts in the millisecond in which the trial began may have been sent before it.
     if (startedAt <= this.#startedAt) return;
     this.#throttledInMs = Math.max(this.#throttledInMs, now - startedAt);
     this.#throttled++;
   }
 
-  /** The result at `now`, or undefined while the trial has to continue. */
+  /** The result; undefined while the trial has to continue. */
   result(now: number): TrialResult | undefined {
     const knownUntil = now - this.#throttledInMs;
     while (this.#known < this.#attempts && this.#sentAt[this.#known] <= knownUntil) this.#known++;

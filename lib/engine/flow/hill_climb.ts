@@ -1,72 +1,70 @@
 /**
  * Searches for the number of attempts in flight at which a teacher has the highest throughput.
  *
- * Servers of one's own (vLLM, SGLang) never send a 429: they queue. Latency says nothing, because it follows
- * the length of an answer, and limits that follow latency (TCP Vegas, Netflix's gradient) shrink when prompts
- * get harder. So this climbs the hill of goodput, as .NET's thread pool does: it compares the goodput of two
- * limits, one after the other, and keeps the better one. Windows are counted in answers, so that a lull makes
- * a window longer and not worse.
+ * Private servers (vLLM, SGLang) never send a 429: they queue. Latency says nothing, because it
+ * follows the length of answers, and limits that follow latency (TCP Vegas, Netflix's gradient)
+ * shrink if prompts get harder. So this climbs the hill of goodput, as .NET's thread pool does: it
+ * compares the goodput of two limits in turn and keeps the better one. Windows are counted in
+ * answers, so that a lull makes a window longer, not worse.
  *
  * @module
  */
 
-/** The search begins here and goes no lower: with fewer in flight, a server that queues is no faster. A lower
- * ceiling has priority. */
+/** Where the search begins, and the lowest limit unless the ceiling is lower: with fewer in flight,
+ * a server that queues is no faster. */
 export const EXPLORING_FROM = 32;
 
-/** The step of a climb, and the steps up and down that are tried in turn from a good limit. If the step up
- * pays, the climb continues. */
+/** The factor of a climb, and those tried in turn from a good limit. If the step up pays, the climb
+ * continues. */
 const CLIMB = 2, UP = Math.SQRT2, DOWN = Math.SQRT1_2;
-/** A higher limit is better where goodput grows with at least this power of it: by 7 % for twice the
+/** A higher limit is better if goodput grows at least with this power of it: by 7 % for twice the
  * limit. */
 const WORTHWHILE_POWER = 0.1;
-/** A lower limit is as good if this share of the goodput is left. A wrong step down costs more than a right one
- * saves. */
+/** A lower limit is as good if this fraction of the goodput remains. A wrong step down costs more
+ * than a right one saves. */
 const AS_GOOD = 0.99;
-/** Where the mean length of answers differs by this factor, two windows are not comparable. */
+/** If the mean length of answers differs by this factor, two windows are not comparable. */
 const REGIME_FACTOR = 1.5;
-/** Answers in a window, as a multiple of what may be in flight. */
+/** Answers in a window, as a multiple of the limit. */
 const WINDOW_TURNOVERS = 2;
-/** The shortest window, in ms. */
+/** The shortest window, in milliseconds. */
 const WINDOW_MIN_MS = 2_000;
-/** Windows at a limit that no step has improved, before the next step is tried; ± 25 %, so that two runs at one
+/** How many windows to stay at a limit that no step has improved, ± 25 % so that two runs at one
  * teacher do not step together. A step down costs 30 % of 3 turnovers in about 50. */
 const HOLD_WINDOWS = 8;
 
-/** Settings and dependencies of `HillClimb`. */
 export interface HillClimbOptions {
   /** The highest limit. */
   readonly ceiling: number;
-  /** Milliseconds, monotonic. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
   /** Random numbers in [0, 1). */
   readonly random: () => number;
 }
 
-/** The goodput of one window. */
+/** What one window measured. */
 interface Goodput {
-  /** Completion tokens a second; answers a second where the teacher counts no tokens. */
+  /** Completion tokens per second, or answers per second if the teacher reports no tokens. */
   readonly perSecond: number;
-  /** 0 if the teacher counts none. */
+  /** 0 if the teacher reports no tokens. */
   readonly tokensPerAnswer: number;
 }
 
-/** Chooses a limit by its goodput. */
+/** Chooses the limit with the highest goodput. */
 export class HillClimb {
   readonly #options: HillClimbOptions;
   #ceiling: number;
   /** The best limit so far. */
   #held: number;
-  /** The goodput at the best limit, measured last. */
+  /** The last goodput measured at the best limit. */
   #reference: Goodput | undefined;
   /** The limit in force: the best one, or one that is being tried. */
   #limit: number;
-  /** The factor for the next step from the best limit. */
+  /** The factor of the next step from the best limit. */
   #step = CLIMB;
   #windowsToHold = 1;
   #window: Window;
 
-  /** Starts at 32, or at the ceiling where that is lower. */
   constructor(options: HillClimbOptions) {
     this.#options = options;
     this.#ceiling = options.ceiling;
@@ -79,14 +77,14 @@ export class HillClimb {
     return this.#limit;
   }
 
-  /** Sets the highest limit. */
+  /** Changes the highest limit. */
   setCeiling(ceiling: number): void {
     this.#ceiling = ceiling;
     if (ceiling < this.#limit) this.#limit = ceiling;
     this.interrupted();
   }
 
-  /** An answer came while this limit was what kept more from being sent. */
+  /** Called for an answer while this limit was what kept more from being sent. */
   answered(tokens: number): void {
     const now = this.#options.now();
     const goodput = this.#window.answered(now, tokens);
@@ -95,12 +93,13 @@ export class HillClimb {
     else this.#compare(goodput);
   }
 
-  /** Restarts the current window: too little was in flight. */
+  /** Restarts the current window, because too little was in flight. */
   discard(): void {
     this.#window = Window.afterSettling(this.#limit);
   }
 
-  /** Another part has changed what is in flight: keeps the limit, and forgets what was measured. */
+  /** Called when something else has changed what is in flight: keeps the limit and forgets all
+   * measurements. */
   interrupted(): void {
     this.#held = this.#limit;
     this.#reference = undefined;
@@ -109,7 +108,8 @@ export class HillClimb {
     this.discard();
   }
 
-  /** A window at the best limit has ended: the last one before a step is what the step is compared with. */
+  /** Handles a window at the best limit. The last one before a step is what the step is compared
+   * with. */
   #hold(goodput: Goodput, now: number): void {
     this.#reference = goodput;
     this.#windowsToHold--;
@@ -117,7 +117,7 @@ export class HillClimb {
     if (this.#windowsToHold <= 0) this.#try();
   }
 
-  /** A window at a limit that is being tried has ended. */
+  /** Handles a window at a limit that is being tried. */
   #compare(goodput: Goodput): void {
     const reference = this.#reference;
     if (reference === undefined || !areComparable(goodput, reference)) {
@@ -136,7 +136,7 @@ export class HillClimb {
     }
   }
 
-  /** Tries the next limit. If the step does not change it, another step is tried later. */
+  /** Tries the next limit. If the step does not change the limit, tries another step later. */
   #try(): void {
     const floor = Math.min(EXPLORING_FROM, this.#ceiling);
     const wanted = Math.round(this.#held * this.#step);
@@ -166,9 +166,9 @@ export class HillClimb {
 
 /** Counts answers and tokens until there are enough to measure the goodput. */
 class Window {
-  /** Attempts in flight: this many answers are one turnover. */
+  /** How many answers make one turnover. */
   readonly #inFlight: number;
-  /** When the window began; undefined while answers of the previous limit come in. */
+  /** When the window began; undefined while answers of the previous limit arrive. */
   #startedAt: number | undefined;
   #answers = 0;
   #tokens = 0;
@@ -183,13 +183,16 @@ class Window {
     return new Window(inFlight, now);
   }
 
-  /** A window that begins after one turnover, when all that was in flight has been answered. */
+  /** A window that begins after one turnover, once all that was in flight has been answered. */
   static afterSettling(inFlight: number): Window {
     return new Window(inFlight);
   }
 
-  /** Counts an answer. Returns the goodput when the window ends. It ends after whole turnovers only: answers to
-   * requests that were sent together arrive together, and half of them would mislead. */
+  /**
+   * Counts an answer. Returns the goodput at the end of the window, else undefined. A window ends
+   * only after complete turnovers: answers to requests that were sent together arrive together, and
+   * half of them would mislead.
+   */
   answered(now: number, tokens: number): Goodput | undefined {
     this.#answers++;
     if (this.#startedAt === undefined) {

@@ -1,54 +1,60 @@
 /**
- * Limits that are counted by the minute: a teacher answers a number of requests, then none until the next
- * window opens, and does not say when that is.
+ * Handles limits that are counted per minute: a teacher answers a number of requests, then none
+ * until the next window opens, without saying when.
  *
- * Such a teacher throttles everything although nothing is in flight. Sending less, or more slowly, does not
- * help. So the limit and the rate stay as they are, single probes find out when the window opens, and the
- * next window is filled to the number of requests that the last one accepted.
+ * Such a teacher throttles everything although nothing is in flight. Sending less, or more slowly,
+ * does not help. So limit and rate stay, single probes find out when the window opens, and the next
+ * window is filled to the number of requests that the last one accepted.
  *
  * @module
  */
 
-/** A window is closed after this many throttled attempts, over at least this time in milliseconds. */
+/**
+ * How many throttled attempts, over at least how many milliseconds, show that a window is closed.
+ */
 const LEAST_THROTTLED = 3, LEAST_MS = 500;
-/** The share of the attempts in flight that may remain when a window closes: what remains does not use up the
- * capacity. */
+/** The fraction of the attempts in flight that may remain when a window closes: these do not use up
+ * the capacity. */
 const REMAINDER = 0.1;
-/** A teacher that was closed for less than this (in ms), or accepted fewer attempts before, has a slow rate and
- * no window. */
+/** A teacher that was closed for a shorter time (in milliseconds), or had accepted fewer attempts,
+ * has a slow rate instead of a window. */
 const LEAST_CLOSED_MS = 3_000, LEAST_QUOTA = 8;
-/** The wait before the first probe and the longest one, in ms; half as long again after each. */
+/** The shortest and the longest wait before a probe, in milliseconds, and its growth with each
+ * probe. */
 const PROBE_BASE_MS = 1_000, PROBE_CAP_MS = 15_000, PROBE_GROWTH = 1.5;
-/** Most windows are minutes, by the clock or from the first request on. In milliseconds. */
+/** The usual length of a window, by the clock or from the first request on, in milliseconds. */
 const MINUTE_MS = 60_000;
-/** A probe at the expected opening of a window is made this much later, or up to twice as much, in milliseconds. */
+/** How long after the expected opening of a window the probe is made, in milliseconds: once to
+ * twice this. */
 const MARGIN_MS = 30;
-/** A probe has been accepted if it is not throttled after this time in ms, and after three times the time of
- * others: its answer may take minutes. */
+/** A probe is accepted if it is not throttled for this time, in milliseconds, and for three times
+ * as long as others took: its answer may take minutes. */
 const GRACE_MS = 500;
-/** An open window gets 1, 2, 4 … attempts in steps of this time in ms, up to this many. A step lasts at least
- * twice the time until attempts are throttled. A window that opens when expected is filled at once. */
+/**
+ * A window that opens unexpectedly gets 1, 2, 4, … attempts up to `MOST_STEP`, in steps of these
+ * milliseconds, or of twice the time that throttling takes. One that opens as expected is filled at
+ * once.
+ */
 const STEP_MS = 100, LONGEST_STEP_MS = 1_000, MOST_STEP = 256;
-/** The end of a window begins at this share of its quota. */
+/** The fraction of its quota from which on a window is at its end. */
 const END = 0.9;
 
-/** Dependencies of `QuotaWindow`. */
 export interface QuotaWindowOptions {
-  /** Unix milliseconds. */
+  /** Unix time in milliseconds. */
   readonly wallClock: () => number;
   /** Random numbers in [0, 1). */
   readonly random: () => number;
 }
 
-/** A throttled attempt, as a window sees it. */
+/** What a window needs to know of a throttled attempt. */
 export interface ThrottledAttempt {
-  /** Its number among the attempts of its teacher, from 1. */
+  /** Its number among the attempts at its teacher, from 1. */
   readonly ticket: number;
   /** When it was made. */
   readonly startedAt: number;
-  /** Attempts in flight when it came back, itself included. */
+  /** Attempts in flight when it ended, this one included. */
   readonly inFlight: number;
-  /** The limit of attempts in flight. */
+  /** The concurrency limit. */
   readonly size: number;
   /** Whether it is part of a run of throttled attempts that is not chance. */
   readonly isRun: boolean;
@@ -65,20 +71,20 @@ interface Run {
   count: number;
 }
 
-/** The windows of one teacher. Times are milliseconds of one monotonic clock. */
+/** The windows of one teacher. Times are in milliseconds of one monotonic clock. */
 export class QuotaWindow {
   readonly #options: QuotaWindowOptions;
   #run: Run | undefined;
-  /** While it is closed: the run that closed it, and the last attempt before. */
+  /** Set while the window is closed: the run that closed it, and the last attempt before. */
   #closed: { readonly run: Run; readonly ticket: number } | undefined;
   #probeAt = 0;
   #probeMs = PROBE_BASE_MS;
   #probeSentAt: number | undefined;
-  /** Whether the next probe is made when a window is expected to open. */
+  /** Whether the next probe is timed to the expected opening of a window. */
   #isNextAtTurn = false;
-  /** The first probe that was made then or later, unless it was throttled. */
+  /** The first attempt made at the expected opening or later, unless it was throttled. */
   #turnTicket = Infinity;
-  /** When the window opened, if that was seen. */
+  /** When the window opened; undefined if that was not seen. */
   #openedAt: number | undefined;
   /** The first attempt in the window, and how many of its attempts were throttled. */
   #firstAt: number | undefined;
@@ -86,30 +92,29 @@ export class QuotaWindow {
   #throttled = 0;
   #lastTicket = 0;
   #throttledInMs = 0;
-  /** The attempts that a window accepts, if known. */
+  /** How many attempts a window accepts; undefined if unknown. */
   #quota: number | undefined;
-  /** Bounds of the length of a window, in ms: a probe was still throttled after the first, and accepted after
-   * the second. */
+  /** Bounds of a window's length in milliseconds: a probe was throttled after the first, and
+   * accepted after the second. */
   #longerThanMs = 0;
   #periodMs: number | undefined;
-  /** The last attempt that is allowed for now, and the size and time of the next step. */
+  /** The last attempt that is allowed now, and the size and time of the next step. */
   #allowed = Infinity;
   #step = MOST_STEP;
   #stepAt = 0;
-  /** Whether the quota is used up and more attempts are tried. */
+  /** Whether more attempts than the quota are being tried. */
   #isPast = false;
 
-  /** The window is open, and nothing is known about it. */
   constructor(options: QuotaWindowOptions) {
     this.#options = options;
   }
 
-  /** When the next probe may be made while it is closed; undefined otherwise. */
+  /** When the next probe may be made; undefined while the window is open. */
   get closedUntil(): number | undefined {
     return this.#closed === undefined ? undefined : this.#probeAt;
   }
 
-  /** 0 when an attempt may be made at `now`, else milliseconds until then. */
+  /** Milliseconds until an attempt may be made; 0 if it may be now. */
   delayMs(now: number): number {
     if (this.#closed !== undefined) return Math.max(0, this.#probeAt - now);
     if (this.#quota === undefined) return 0;
@@ -120,7 +125,7 @@ export class QuotaWindow {
     return 0;
   }
 
-  /** An attempt is made. */
+  /** Called when an attempt is made. */
   sent(ticket: number, now: number): void {
     this.#lastTicket = ticket;
     this.#firstAt ??= now;
@@ -130,7 +135,7 @@ export class QuotaWindow {
     this.#waitForProbe(now);
   }
 
-  /** The last attempt was not made after all: the probe is still due. */
+  /** Called if the last attempt was not made after all: a probe is then still due. */
   unsent(now: number): void {
     this.#lastTicket--;
     if (this.#closed === undefined) return;
@@ -138,16 +143,20 @@ export class QuotaWindow {
     this.#probeAt = now;
   }
 
-  /** An attempt that was made at `startedAt` was answered. Returns the limit to go back to, where a window has
-   * opened. */
+  /**
+   * Called when an attempt was answered. Returns the concurrency limit to return to if that shows
+   * that a window has opened, else undefined.
+   *
+   * @param startedAt When the attempt was made.
+   */
   answered(ticket: number, startedAt: number): number | undefined {
     if (this.#run !== undefined && ticket > this.#run.ticket) this.#run = undefined;
     const isProbe = this.#closed !== undefined && ticket > this.#closed.ticket;
     return isProbe ? this.#open(ticket, startedAt, ticket >= this.#turnTicket) : undefined;
   }
 
-  /** A probe counts as accepted if it was not throttled in time. Returns the limit to go back to, where a
-   * window has opened. */
+  /** Accepts a probe that was not throttled in time. Returns the concurrency limit to return to if
+   * a window has opened, else undefined. */
   tick(now: number): number | undefined {
     if (this.#closed === undefined || this.#probeSentAt === undefined) return undefined;
     const graceMs = Math.max(GRACE_MS, 3 * this.#throttledInMs);
@@ -155,7 +164,7 @@ export class QuotaWindow {
     return this.#open(this.#lastTicket, this.#probeSentAt, false);
   }
 
-  /** An attempt was throttled at `now`. Returns whether that is because the window is closed. */
+  /** Called when an attempt was throttled. Returns whether the window is closed. */
   throttledAt(now: number, attempt: ThrottledAttempt): boolean {
     const { ticket, startedAt, inFlight, size, isRun, isExhausted } = attempt;
     this.#throttledInMs = Math.max(0.9 * this.#throttledInMs, now - startedAt);
@@ -173,8 +182,8 @@ export class QuotaWindow {
     return this.#closed !== undefined;
   }
 
-  /** Whether the window may be used up, because its quota was sent, or may not be open, because hardly anything
-   * was. */
+  /** Whether the window may be used up because its quota was sent, or may not have opened because
+   * hardly anything was. */
   get #isAtEnd(): boolean {
     if (this.#quota === undefined) return false;
     return this.#step < MOST_STEP || this.#lastTicket >= this.#firstTicket + END * this.#quota;
@@ -230,7 +239,7 @@ export class QuotaWindow {
     if (this.#longerThanMs >= this.#periodMs) this.#longerThanMs = 0;
   }
 
-  /** Allows more attempts: up to the quota, and beyond it from one on again. */
+  /** Allows more attempts: up to the quota, and beyond it step by step from one on. */
   #raise(now: number): void {
     const end = this.#firstTicket + this.#quota! - 1;
     const isPast = this.#lastTicket >= end;
@@ -247,7 +256,7 @@ export class QuotaWindow {
     }
   }
 
-  /** Starts the next window once its time has come. */
+  /** Begins the next window once its time has come. */
   #turn(now: number): void {
     const periodMs = this.#periodMs ?? MINUTE_MS;
     if (this.#openedAt === undefined || now < this.#openedAt + periodMs) return;
@@ -260,13 +269,13 @@ export class QuotaWindow {
     this.#allowed = this.#lastTicket + this.#quota!;
   }
 
-  /** Sets the time of the next probe: when a window may open, or after the wait with some jitter, so that many
-   * runs do not probe at once. */
+  /** Sets the time of the next probe: when a window may open, or after the wait. Jitter keeps many
+   * runs from probing at once. */
   #waitForProbe(now: number): void {
     const { random, wallClock } = this.#options;
     const waitMs = this.#probeMs * (1 + 0.2 * random());
     const marginMs = MARGIN_MS * (1 + random());
-    // An opening is probed once.
+    // Each opening is probed once.
     const earliest = this.#isNextAtTurn ? now + marginMs : now;
     const openings = [
       now + MINUTE_MS - wallClock() % MINUTE_MS,
@@ -279,7 +288,7 @@ export class QuotaWindow {
     const isOpening = opening <= now + waitMs;
     this.#probeAt = isOpening ? opening : now + waitMs;
     this.#isNextAtTurn = isOpening;
-    // Clocks differ: a window that is not open at the expected time may open soon after it.
+    // Clocks differ: a window may open soon after its expected time.
     this.#probeMs = isOpening
       ? PROBE_BASE_MS
       : Math.min(PROBE_CAP_MS, this.#probeMs * PROBE_GROWTH);

@@ -1,10 +1,10 @@
 /**
- * Which throttled attempts (429, 503, 529) mean that too much is sent.
+ * Decides which throttled attempts (429, 503, 529) mean that too much is sent.
  *
- * Some teachers throttle a few attempts whatever is sent: a gateway that refuses one request in a hundred, a
- * router with a dead replica. Sending less for each of these would bring a run to a standstill. So a small
- * share is tolerated; and where a trial (`decrease_trial.ts`) shows that sending less does not lower the
- * share, that share is tolerated too.
+ * Some teachers throttle a few attempts whatever is sent: a gateway that rejects one request in a
+ * hundred, a router with a dead replica. To send less for each of these would bring a run to a
+ * standstill. So a small share is tolerated. If a trial (`decrease_trial.ts`) shows that sending
+ * less does not lower a larger share, that share is tolerated too.
  *
  * @module
  */
@@ -12,28 +12,28 @@
 import { DecreaseTrial } from "./decrease_trial.ts";
 
 /**
- * What a throttled attempt means for the load.
+ * What a throttled attempt means for the load:
  *
- * - `tolerated`: no more are throttled than usual
- * - `suspicious`: more than usual, and a trial has begun to find out why
+ * - `tolerated`: throttling is no more than usual
+ * - `suspicious`: throttling is more than usual, and a trial has begun to find out why
  * - `excess`: too much is sent
- * - `ineffective`: a trial has shown that sending less does not help; this share is tolerated from now on
+ * - `ineffective`: a trial has shown that sending less does not help; this share is tolerated from
+ *   now on
  */
 export type ThrottleVerdict = "tolerated" | "suspicious" | "excess" | "ineffective";
 
-/** A throttled attempt. */
 export interface Throttled {
   /** Its number among the attempts at the teacher. */
   readonly ticket: number;
   /** When it was sent. */
   readonly startedAt: number;
-  /** Attempts in flight when it came back, itself included. */
+  /** Attempts in flight when it ended, this one included. */
   readonly inFlight: number;
-  /** Whether the limit is still in its careful start. */
+  /** Whether the concurrency limit is still in its careful start. */
   readonly isStarting: boolean;
 }
 
-/** Results of the last attempts. */
+/** The results of the last attempts. */
 interface Recent {
   readonly attempts: number;
   readonly share: number;
@@ -43,22 +43,22 @@ interface Recent {
 
 /** The share of attempts that is always tolerated. */
 const TOLERATED = 0.03;
-/** The number of attempts that count; older ones count less and less. */
+/** How many attempts count; older ones fade. */
 const MEMORY = 200;
 const KEPT = 1 - 1 / MEMORY;
-/** The number of attempts that are remembered one by one. */
+/** How many attempts are remembered individually. */
 const RECENT = 128;
-/** Not the number of any attempt. */
 const NONE = -1;
-/** A throttled attempt counts as no slower than this, in milliseconds; timeouts are slower. */
+/** The most that a throttled attempt adds to `#throttledInMs`, in milliseconds: timeouts take
+ * longer. */
 const LONGEST_MS = 2_000;
-/** The decay, with each throttled attempt, of the longest time until one is throttled. */
+/** How much of `#throttledInMs` remains with each throttled attempt, as a factor. */
 const FADING = 0.95;
-/** Throttled attempts that are always tolerated. */
+/** How many throttled attempts are always tolerated. */
 const ALWAYS = 4;
-/** The standard deviations by which chance may exceed the tolerated share. */
+/** By how many standard deviations chance may exceed the tolerated share. */
 const DEVIATIONS = 3;
-/** The probability below which a run of throttled attempts is not chance. */
+/** Below this probability, a run of throttled attempts is not chance. */
 const UNLIKELY = 2.1e-4;
 /** The shortest run that is not chance. */
 const LEAST_RUN = 3;
@@ -66,33 +66,37 @@ const LEAST_RUN = 3;
 const LEAST_SHARE = 0.01;
 /** Below this share of throttled attempts, no trial delays a careful start. */
 const START_SHARE = 0.5;
-/** Below this number of attempts, and of throttled attempts a second, no trial delays a careful start: what is
- * sent says little about what is accepted, and where answers are slow, so would be the trial. */
+/**
+ * Below this number of attempts, or of throttled attempts per second, no trial delays a careful
+ * start: what was sent says little about what is accepted, and if answers are slow, so would be the
+ * trial.
+ */
 const START_ATTEMPTS = 120, START_PER_S = 5;
-/** A trial compares shares; fewer attempts give none to compare with. */
+/** A trial compares shares; fewer attempts give no share to compare with. */
 const LEAST_ATTEMPTS = 20;
 /** A teacher that throttles more than this share is full or closed: no trial is needed. */
 const MOST = 0.75;
 /** The tolerated share after a trial, as a multiple of the share that was throttled. */
 const MARGIN = 1.2;
-/** The tolerance ends when, over this many attempts, less than this part of that share is throttled. */
+/** Tolerance ends if less than this fraction of the tolerated share is throttled over this many
+ * attempts. */
 const GONE = 0.25, GONE_ATTEMPTS = 0.8 * MEMORY;
 
-/** The throttled attempts of one teacher. Times are milliseconds of any clock. */
+/** The throttled attempts of one teacher. Times are in milliseconds of any clock. */
 export class ThrottleTolerance {
-  /** Attempts since the last verdict that too much was sent, and those of them that were throttled. */
+  /** Attempts since too much was last sent, and how many of them were throttled. */
   #sent = 0;
   #throttled = 0;
   #countedFrom = 0;
-  /** The same over all attempts, without runs: the rate of throttling by chance. */
+  /** All attempts without runs, and how many of them were throttled: the share by chance. */
   #allSent = 0;
   #allThrottled = 0;
-  /** The share that is throttled whatever is sent, according to a trial. */
+  /** The share that is throttled whatever is sent, as a trial has shown. */
   #usual = 0;
   #trial: DecreaseTrial | undefined;
-  /** The time until an attempt is throttled, in milliseconds: the longest of the last ones. */
+  /** The longest time until one of the last attempts was throttled, in milliseconds. */
   #throttledInMs = 0;
-  /** When the last attempts were sent. */
+  /** When the last `RECENT` attempts were sent. */
   readonly #sentAt = new Float64Array(RECENT);
   #lastTicket = 0;
   #recentFrom = 1;
@@ -100,18 +104,18 @@ export class ThrottleTolerance {
   readonly #numbers = new Float64Array(RECENT).fill(NONE);
   #isRun = false;
 
-  /** The current trial. */
+  /** The trial in progress; undefined if there is none. */
   get trial(): DecreaseTrial | undefined {
     return this.#trial;
   }
 
-  /** Whether the last attempt was part of a run of throttled attempts that is not chance: the next one would be
-   * throttled too. */
+  /** Whether the last attempt was part of a run of throttled attempts that is not chance, so that
+   * the next one would be throttled too. */
   get isRun(): boolean {
     return this.#isRun;
   }
 
-  /** An attempt is sent. */
+  /** Called when an attempt is sent. */
   sent(ticket: number, now: number): void {
     this.#lastTicket = ticket;
     this.#sentAt[ticket % RECENT] = now;
@@ -123,14 +127,15 @@ export class ThrottleTolerance {
     if (this.#usual > 0 && this.#isGone) this.#usual = 0;
   }
 
-  /** Ignores the attempts until now as a measure of the rate: there is a pause, or less is sent. */
+  /** Excludes the attempts so far from the measured rate, because of a pause or because less is
+   * sent. */
   rested(): void {
     this.#recentFrom = this.#lastTicket + 1;
   }
 
-  /** An attempt was throttled at `now`. */
+  /** Called when an attempt was throttled. */
   throttled(attempt: Throttled, now: number): ThrottleVerdict {
-    // Attempts that were sent earlier are not counted.
+    // Attempts from before the last verdict are not counted.
     if (attempt.ticket > this.#countedFrom) this.#throttled++;
     this.#throttledInMs = Math.max(
       Math.min(LONGEST_MS, now - attempt.startedAt),
@@ -156,7 +161,9 @@ export class ThrottleTolerance {
     return "suspicious";
   }
 
-  /** The trial that has shown by `now` that sending less helps, if there is one; it ends with that. */
+  /**
+   * The trial that has shown that sending less helps, which ends it; undefined if there is none.
+   */
   effectiveTrial(now: number): DecreaseTrial | undefined {
     const trial = this.#trial;
     if (trial?.result(now) !== "effective") return undefined;
@@ -188,8 +195,8 @@ export class ThrottleTolerance {
     return this.#throttled <= ALWAYS + tolerated + DEVIATIONS * Math.sqrt(tolerated);
   }
 
-  /** The length of the run that an attempt is part of, in the order in which attempts were sent: one in flight
-   * between them may have been accepted. */
+  /** The length of the run that an attempt is part of, in the order of sending. Attempts in flight
+   * end a run, because they may be accepted. */
   #runAt(ticket: number): number {
     this.#numbers[ticket % RECENT] = ticket;
     let length = 1;
@@ -202,7 +209,7 @@ export class ThrottleTolerance {
     return this.#numbers[ticket % RECENT] === ticket;
   }
 
-  /** The shortest run that is not chance, by the share that was throttled before it. */
+  /** The shortest run that is not chance, given the share that was throttled before it. */
   #unlikelyRun(length: number): number {
     const own = Math.min(length, LEAST_RUN - 1);
     const sent = Math.max(1, this.#allSent - own);
@@ -212,7 +219,7 @@ export class ThrottleTolerance {
     return Math.ceil(Math.log(UNLIKELY / sent) / Math.log(share));
   }
 
-  /** The results of the last attempts, without those that could still be throttled. */
+  /** The results of the last attempts, except those that may still be throttled. */
   #recent(now: number): Recent {
     const unknownFrom = now - this.#throttledInMs;
     let last = this.#lastTicket;
