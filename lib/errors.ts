@@ -46,14 +46,15 @@ export type FailureType =
   | "network"
   /** The deadline of the attempt or of the row passed. */
   | "timeout"
-  /** The teacher answered 429. */
+  /** A rate limit or a quota was reached: 429, or another status whose code or message says so. */
   | "rate_limit"
-  /** The teacher answered 408, 409 or 5xx. */
+  /** Something broke at the teacher, or it is overloaded: 408, 409, 5xx, or another status whose
+   * code or message says so. */
   | "server"
   /** The teacher rejects all rows because of the key, the bill, the model or the address. Halts the
    * teacher and fails no row. */
   | "account"
-  /** The teacher rejected the request with another status. */
+  /** The teacher rejected the request because of the row, or of parameters that all rows share. */
   | "request"
   /** The teacher answered 2xx with something other than a completion. */
   | "response"
@@ -62,7 +63,8 @@ export type FailureType =
   | "unfinished"
   /** The answer stopped at the token limit (`finish_reason` `length`). */
   | "truncated"
-  /** The answer was withheld or cut off by a filter (`finish_reason` `content_filter`). */
+  /** A filter rejected the prompt (an error whose code or message says so), or it withheld or cut
+   * off the answer (`finish_reason` `content_filter` and the like). */
   | "filtered"
   /** The answer holds neither text nor a tool call. */
   | "empty"
@@ -93,7 +95,8 @@ export const FAILURE_TYPES: readonly FailureType[] = [
 
 /** Details of a {@linkcode TeacherError}. */
 export interface TeacherErrorOptions extends ErrorOptions {
-  /** The kind of failure. @default derived from `status`, or `teacher` without one */
+  /** The kind of failure. The engine may find a more exact one by status, code and message.
+   * @default derived from `status`, or `teacher` without one */
   type?: FailureType;
   /** The HTTP status. @default none: no response arrived */
   status?: number;
@@ -110,8 +113,11 @@ export interface TeacherErrorOptions extends ErrorOptions {
   /** The shortest time to wait before the next attempt, in milliseconds. @default none */
   retryAfterMs?: number;
   /** Whether a limit of the teacher is used up, so that other rows would be throttled too until
-   * `retryAfterMs` is over. @default false */
+   * `retryAfterMs` or else `limitResetMs` is over. Counts only for a throttled attempt.
+   * @default false */
   isExhausted?: boolean;
+  /** The time until the limit that is used up is reset, in milliseconds. @default not known */
+  limitResetMs?: number;
   /**
    * Whether a router with its own key relays the error of a provider (OpenRouter's "Provider
    * returned error"). Another attempt may reach another provider, so the row is blamed only if the
@@ -138,7 +144,8 @@ export interface TeacherErrorOptions extends ErrorOptions {
 export class TeacherError extends RetortError {
   /** Printed before the message instead of "Error". */
   override name = "TeacherError";
-  /** Decides, with status and code, whether the row is sent again. */
+  /** The kind of failure, as far as its thrower or its status tell. Decides, with status, code and
+   * message, what follows and which type the failed row gets. */
   readonly type: FailureType;
   /** The HTTP status; undefined if no response arrived. */
   readonly status: number | undefined;
@@ -153,6 +160,8 @@ export class TeacherError extends RetortError {
   readonly retryAfterMs: number | undefined;
   /** Whether a limit of the teacher is used up, so that other rows would be throttled too. */
   readonly isExhausted: boolean;
+  /** The time until the limit that is used up is reset, in milliseconds; undefined if unknown. */
+  readonly limitResetMs: number | undefined;
   /** Whether a router with its own key relays the error of a provider. */
   readonly isRelayed: boolean;
   /** Whether no connection could be made, so that nothing was sent. */
@@ -173,6 +182,7 @@ export class TeacherError extends RetortError {
     this.retryable = options.retryable;
     this.retryAfterMs = options.retryAfterMs;
     this.isExhausted = options.isExhausted ?? false;
+    this.limitResetMs = options.limitResetMs;
     this.isRelayed = options.isRelayed ?? false;
     this.isUnreachable = options.isUnreachable ?? false;
     this.isAdjusted = options.isAdjusted ?? false;

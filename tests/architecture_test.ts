@@ -78,8 +78,8 @@ const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonl
   data: { all: ["formats", "prices", "where"], types: ["teacher"] },
   tables: { all: ["formats", "sink", "source"] },
   terminal: { types: ["progress"] },
-  "engine/errors": { types: ["engine", "teacher"] },
   "engine/answers": { types: ["checks", "teacher"] },
+  "engine/errors": { all: ["engine/answers"] },
   "engine/flow": {
     types: ["engine/errors", "progress", "teacher"],
   },

@@ -10,7 +10,7 @@ import type { Failure, Outcome } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import { type Ending, isCompletion, type Rejection, unfinished } from "./answers/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
-import { type Classification, classify, isAboutRow } from "./errors/mod.ts";
+import { type Classification, classify } from "./errors/mod.ts";
 import {
   asTeacherError,
   type AttemptResult,
@@ -22,8 +22,8 @@ import {
   type Work,
 } from "./work.ts";
 import { PaidAnswers } from "./paid_answers.ts";
-import { type RowWait, RowWaits } from "./retry_policy.ts";
-import { TeacherBlame } from "./teacher_blame.ts";
+import { type RowWait, RowWaits } from "./row_waits.ts";
+import { type FailedCall, TeacherBlame } from "./teacher_blame.ts";
 
 /** Dependencies of `Attempts`. */
 export interface AttemptsOptions extends
@@ -56,10 +56,7 @@ export interface AttemptsOptions extends
 }
 
 /** An attempt that was not answered. */
-interface Refusal {
-  readonly error: TeacherError;
-  readonly classification: Classification;
-  readonly failure: Failure;
+interface Refusal extends FailedCall {
   /** What came of an answer, to be written before the row is sent again. */
   readonly kept: Outcome | undefined;
 }
@@ -217,7 +214,7 @@ export class Attempts {
   #attemptFailed(work: Work, error: TeacherError): AttemptResult {
     const sent = sentOf(work);
     const { endpoint } = sent;
-    const { type, message, status = null, partial } = error;
+    const { message, status = null, partial } = error;
     if (this.#options.signal.aborted && partial === undefined) {
       endpoint.abandoned();
       this.#abandoned++;
@@ -226,30 +223,30 @@ export class Attempts {
     const notice = error.notice ?? partial?.notice;
     if (notice !== undefined) this.#options.onNotice?.(notice);
     const classification = classifyFor(work, error);
+    const failure: Failure = { type: classification.type, message, status };
     const isFirst = work.faults === 0 && work.loads === 0;
     const effect = endpoint.failed(sent, error, classification, isFirst);
-    if (partial === undefined) this.#blame.failed(endpoint, error);
+    if (partial === undefined) this.#blame.failed(endpoint, { error, classification, failure });
     else this.#blame.answered();
-    const failure: Failure = { type, message, status };
     if (classification.cause === "ending") work.avoided = endpoint;
     const isKept = partial !== undefined && this.#answers.keepPartial(work, partial, failure);
     const kept = isKept ? pendingOutcome(work, work.latencyMs) : undefined;
     const refusal: Refusal = { error, classification, failure, kept };
     if (classification.action === "halt") return this.#halted(work, refusal);
     if (classification.action !== "retry") return this.#failed(work, refusal);
-    return this.#retried(work, refusal, this.#waits.failed(work, error, classification, effect));
+    return this.#retried(work, refusal, this.#waits.failed(work, classification, effect));
   }
 
   /** The row is sent again, unless its time is up or its attempts are spent. */
   #retried(work: Work, refusal: Refusal, wait: RowWait): AttemptResult {
     if (wait.kind === "spent") return this.#failed(work, refusal);
-    const { error, classification, kept } = refusal;
+    const { error, kept } = refusal;
     if (wait.kind === "late") {
       this.#noteRefusal(work, refusal, "failed");
       const lateness = this.#waits.lateness(work, error.message);
       return failedWith(outcomeOf(work, work.latencyMs, undefined, lateness));
     }
-    const isElsewhere = this.#blame.again(work, error, classification);
+    const isElsewhere = this.#blame.again(work, refusal);
     this.#noteRefusal(work, refusal, this.#again);
     return isElsewhere
       ? { kind: "retry", delayMs: 0, kept }
@@ -258,14 +255,14 @@ export class Attempts {
 
   /** The row has failed, unless its teacher may be the cause. */
   #failed(work: Work, refusal: Refusal): AttemptResult {
-    const { error, classification, failure, kept } = refusal;
+    const { classification, failure, kept } = refusal;
     this.#noteRefusal(work, refusal, "failed");
     const outcome = { ...outcomeOf(work, work.latencyMs, undefined, failure), failure };
-    const mayBeTeachersFault = classification.action === "fail" && !isAboutRow(error);
-    if (mayBeTeachersFault) {
+    // The cause may be what all rows share.
+    if (classification.cause === "request") {
       return { kind: "failed", outcomes: this.#blame.rejected(work, outcome) };
     }
-    const outcomes = this.#blame.last(work, error, classification, outcome);
+    const outcomes = this.#blame.last(work, refusal, outcome);
     return { kind: "failed", outcomes, kept: outcomes.includes(outcome) ? undefined : kept };
   }
 
@@ -273,7 +270,7 @@ export class Attempts {
   #halted(work: Work, refusal: Refusal): AttemptResult {
     const { classification, failure, kept } = refusal;
     this.#blame.refusesAll(sentOf(work).endpoint, failure, classification.advice);
-    this.#noteRefusal(work, { ...refusal, failure: { ...failure, type: "account" } }, this.#again);
+    this.#noteRefusal(work, refusal, this.#again);
     return { kind: "retry", delayMs: 0, kept };
   }
 
@@ -297,5 +294,5 @@ export class Attempts {
 function classifyFor(work: Work, error: TeacherError): Classification {
   const classification = classify(error, sentOf(work).endpoint.hasAnswered);
   const isOwnModel = classification.isAboutModel && work.row.params?.model !== undefined;
-  return isOwnModel ? { action: "fail", cause: "request" } : classification;
+  return isOwnModel ? { action: "fail", cause: "request", type: "request" } : classification;
 }

@@ -9,11 +9,11 @@ import { SourceError } from "../errors.ts";
 import type { RunState, TeacherStatus } from "../progress/mod.ts";
 import { Attempts } from "./attempts.ts";
 import { type Rest, TeacherPool } from "./flow/mod.ts";
-import { Clock, type EngineOptions } from "./engine_options.ts";
+import { Clock, RowClock } from "./clocks.ts";
+import type { EngineOptions } from "./engine_options.ts";
 import { EngineState, noteOutage } from "./engine_state.ts";
 import { Delivery, type HeldBack, wait, type Work } from "./work.ts";
 import { Lanes } from "./lanes.ts";
-import { RowClock } from "./retry_policy.ts";
 import { WorkQueue } from "./work_queue.ts";
 import { Dispatch } from "./dispatch.ts";
 

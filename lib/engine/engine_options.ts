@@ -1,5 +1,5 @@
 /**
- * What an engine is put together from: it knows the rest of Retort by these interfaces only. Also its clock.
+ * What an engine is put together from: it knows the rest of Retort by these interfaces only.
  *
  * @module
  */
@@ -91,23 +91,4 @@ export interface EngineOptions {
   wallClock?: () => number;
   /** Random numbers in [0, 1). @default Math.random */
   random?: () => number;
-}
-
-/** A clock that remembers its last reading. A reading costs 0.15 µs, more than most of the code that uses it,
- * and one is enough for a turn of the event loop. */
-export class Clock {
-  readonly #now: () => number;
-  #lastMs: number;
-
-  /** `now` is in milliseconds, monotonic. */
-  constructor(now: () => number) {
-    this.#now = now;
-    this.#lastMs = now();
-  }
-
-  /** Reads the clock. */
-  readonly read = (): number => this.#lastMs = this.#now();
-
-  /** The last reading. */
-  readonly last = (): number => this.#lastMs;
 }

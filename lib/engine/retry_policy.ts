@@ -1,16 +1,10 @@
 /**
- * When a row is sent again, how long it waits, and how long it may take in total.
+ * Whether a row is sent again after a failed attempt, and how long it waits before.
  *
  * @module
  */
 
-import type { TeacherError } from "../errors.ts";
-import type { Failure } from "../row.ts";
-import { DAY_MS } from "../timer.ts";
-import type { EngineOptions } from "./engine_options.ts";
 import type { Classification } from "./errors/mod.ts";
-import type { FailureEffect } from "./flow/mod.ts";
-import { type HeldBack, sentOf, type Work } from "./work.ts";
 
 /** Settings of `RetryPolicy`. */
 export interface RetryPolicyOptions {
@@ -23,7 +17,7 @@ export interface RetryPolicyOptions {
 /** The upper bound of the first wait, in milliseconds; it doubles with every wait. */
 export const BACKOFF_BASE_MS = 500;
 
-/** The same after a 429 without a time to come back at. */
+/** The same after a rate limit without a time to come back at. */
 export const RATE_LIMIT_BASE_MS = 1_000;
 
 /** The upper bound of any wait that the teacher did not ask for, in milliseconds. */
@@ -32,9 +26,6 @@ export const BACKOFF_CAP_MS = 60_000;
 /** The shortest wait, in milliseconds, of a row whose answers ended twice without proof that they are complete:
  * the endings of other rows may save a third answer. */
 const UNPROVEN_WAIT_MS = 1_000;
-
-/** The longest wait that a teacher may ask for; a row that waits for longer would never end. */
-const RETRY_AFTER_CAP_MS = DAY_MS;
 
 /** Waits of a row before its backoff starts to double, at half the usual rate, where its teacher throttles no
  * more than usual. */
@@ -84,14 +75,12 @@ export class RetryPolicy {
    * got the same time do not come back in one burst.
    *
    * @param classification What the error means.
-   * @param error The error, for the wait that its teacher asks for.
    * @param history What counts against the row.
    * @param isTolerated Whether the teacher throttles no more than usual. The wait then ends shortly after the
    * time that the teacher asked for, and starts to double later and more slowly.
    */
   delayMs(
     classification: Classification,
-    error: TeacherError,
     history: AttemptHistory,
     isTolerated = false,
   ): number | undefined {
@@ -100,14 +89,14 @@ export class RetryPolicy {
     }
     // What is sent next is another request.
     if (classification.cause === "adjusted") return 0;
-    const askedMs = askedForMs(error.retryAfterMs);
+    const { retryAfterMs: askedMs } = classification;
     const doublings = isTolerated
       ? Math.max(0, history.waits - TOLERATED_WAITS) / 2
       : history.waits;
     const followsTeacher = isTolerated && askedMs !== undefined && askedMs > 0;
     const baseMs = followsTeacher
       ? Math.min(BACKOFF_BASE_MS, JITTER * askedMs)
-      : error.status === 429 && askedMs === undefined && !isTolerated
+      : classification.type === "rate_limit" && askedMs === undefined && !isTolerated
       ? RATE_LIMIT_BASE_MS
       : BACKOFF_BASE_MS;
     const bound = Math.min(BACKOFF_CAP_MS, baseMs * 2 ** doublings);
@@ -122,134 +111,5 @@ export class RetryPolicy {
     if (cause === "unreachable" || cause === "adjusted") return false;
     if (cause === "load") return loads >= Math.max(MAX_LOADS, this.#maxAttempts);
     return faults >= this.#maxAttempts || (cause === "timeout" && timeouts >= MAX_TIMEOUTS);
-  }
-}
-
-/** A custom teacher may ask for anything; an invalid time is ignored. */
-function askedForMs(retryAfterMs: number | undefined): number | undefined {
-  if (retryAfterMs === undefined || !Number.isFinite(retryAfterMs) || retryAfterMs < 0) {
-    return undefined;
-  }
-  return Math.min(RETRY_AFTER_CAP_MS, retryAfterMs);
-}
-
-/** Dependencies of `RowWaits`. */
-export interface RowWaitsOptions extends Pick<EngineOptions, "retryPolicy" | "rowTimeoutMs"> {
-  /** Milliseconds, monotonic, without the time in which nothing could be sent. */
-  readonly rowNow: () => number;
-  /** Milliseconds until a row may be sent to some teacher; 0 if that is now. */
-  readonly soonestMs: (work: Work) => number;
-}
-
-/** What follows for a row whose attempt has failed: another attempt after a wait, or none because the time or
- * the attempts of the row are used up. */
-export type RowWait =
-  | { readonly kind: "again"; readonly delayMs: number; readonly heldBack?: HeldBack }
-  | { readonly kind: "late" }
-  | { readonly kind: "spent" };
-
-const LATE: RowWait = { kind: "late" };
-const SPENT: RowWait = { kind: "spent" };
-
-/** The waits of all rows of a run. */
-export class RowWaits {
-  readonly #options: RowWaitsOptions;
-
-  /** No row waits yet. */
-  constructor(options: RowWaitsOptions) {
-    this.#options = options;
-  }
-
-  /** Starts an attempt. The time for which the row was held back does not count as its own. Returns the
-   * milliseconds that are left to the row; undefined if there is no limit. */
-  begin(work: Work): number | undefined {
-    const { deadlineAt } = work;
-    const { heldBack } = sentOf(work);
-    if (heldBack !== undefined && deadlineAt !== undefined) {
-      const { ms, since } = heldBack;
-      work.deadlineAt = deadlineAt + Math.min(ms, this.#options.rowNow() - since);
-    }
-    return this.#timeLeft(work);
-  }
-
-  /** Notes a failed attempt and says what follows. An attempt that would come after the row's time is up is not
-   * made. */
-  failed(
-    work: Work,
-    error: TeacherError,
-    classification: Classification,
-    { counts, isTolerated }: FailureEffect,
-  ): RowWait {
-    const { cause, retryAfterMs = 0 } = classification;
-    if (counts) {
-      if (cause === "load") work.loads++;
-      else if (cause !== "unreachable") work.faults++;
-      if (cause === "timeout") work.timeouts++;
-    }
-    const delayMs = this.#options.retryPolicy.delayMs(classification, error, work, isTolerated);
-    if (counts) work.waits++;
-    if (delayMs === undefined) return SPENT;
-    // Neither an outage nor the wait that the teacher asks for counts as the row's time.
-    if (!counts || cause === "unreachable") work.deadlineAt = undefined;
-    const ownMs = delayMs - retryAfterMs;
-    const leftMs = this.#timeLeft(work);
-    if (leftMs !== undefined && ownMs >= leftMs) return LATE;
-    return retryAfterMs > 0
-      ? this.#holdBack(work, retryAfterMs, ownMs)
-      : { kind: "again", delayMs };
-  }
-
-  /** The failure of a row whose time is up; `last`: the message of its last attempt. */
-  lateness(work: Work, last?: string): Failure {
-    const seconds = this.#options.rowTimeoutMs! / 1_000;
-    const attempts = work.attempts === 1 ? "1 attempt" : `${work.attempts} attempts`;
-    const message = `The row was not answered within ${seconds} s (--row-timeout), in ${attempts}`;
-    const end = last === undefined ? "" : `; the last one: ${last}`;
-    return { type: "timeout", message: message + end, status: null };
-  }
-
-  #timeLeft(work: Work): number | undefined {
-    const { rowTimeoutMs, rowNow } = this.#options;
-    if (rowTimeoutMs === undefined) return undefined;
-    const now = rowNow();
-    work.deadlineAt ??= now + rowTimeoutMs;
-    return work.deadlineAt - now;
-  }
-
-  /** Holds a row back for the time that its teacher asks for, or until another one has room. */
-  #holdBack(work: Work, askedMs: number, jitterMs: number): RowWait {
-    const by = sentOf(work).endpoint;
-    const others = work.holds?.filter((hold) => hold.by !== by) ?? [];
-    work.holds = [...others, { by, until: by.now + askedMs }];
-    const ms = this.#options.soonestMs(work);
-    return {
-      kind: "again",
-      delayMs: ms + jitterMs,
-      heldBack: { since: this.#options.rowNow(), ms },
-    };
-  }
-}
-
-/** A clock that stops while nothing can be sent, so that neither an outage nor a pause uses up the time of the
- * rows that wait for its end. */
-export class RowClock {
-  readonly #now: () => number;
-  #stoppedMs = 0;
-  #seenAt: number;
-
-  /** `now` is in milliseconds, monotonic. */
-  constructor(now: () => number) {
-    this.#now = now;
-    this.#seenAt = now();
-  }
-
-  /** Milliseconds, without those in which the clock was stopped. */
-  readonly now = (): number => this.#now() - this.#stoppedMs;
-
-  /** Time has passed since the last call. `isStopped`: nothing could be sent. Called about ten times a second. */
-  tick(isStopped: boolean): void {
-    const now = this.#now();
-    if (isStopped) this.#stoppedMs += now - this.#seenAt;
-    this.#seenAt = now;
   }
 }

@@ -7,17 +7,17 @@
 
 import type { TeacherError } from "../errors.ts";
 import type { Failure, Outcome } from "../row.ts";
+import type { Teacher } from "../teacher/mod.ts";
 import { NO_REASON } from "./answers/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
+import { type Classification, OTHER_SERVER } from "./errors/mod.ts";
 import {
-  adviceForRefusals,
-  type Classification,
-  haltReason,
-  OTHER_SERVER,
+  AbsentTeachers,
+  FIRST_LIMIT,
   type RejectedRow,
   RepeatedAnswers,
   RepeatedRejections,
-} from "./errors/mod.ts";
+} from "./evidence.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import { sentOf, type Work } from "./work.ts";
 
@@ -32,6 +32,13 @@ export interface TeacherBlameOptions extends
   readonly onEndpointHalt: (reason: string) => void;
   /** A row that was held back because of a failure has to be sent again. */
   readonly onAgain: (work: Work, failure: Failure) => void;
+}
+
+/** A failed attempt, and what it means. */
+export interface FailedCall {
+  readonly error: TeacherError;
+  readonly classification: Classification;
+  readonly failure: Failure;
 }
 
 /** The outcome of a row without a further attempt. */
@@ -64,11 +71,9 @@ export class TeacherBlame {
   }
 
   /** An attempt has failed. Halts the teacher if no server answers at its address. */
-  failed(endpoint: Endpoint, error: TeacherError): void {
+  failed(endpoint: Endpoint, { error, failure }: FailedCall): void {
     const advice = this.#absent.failed(endpoint, error);
-    if (advice === undefined) return;
-    const { type, message } = error;
-    this.#halt(endpoint, "cannot be reached", { type, message, status: null }, advice);
+    if (advice !== undefined) this.#halt(endpoint, "cannot be reached", failure, advice);
   }
 
   /** A row was rejected, perhaps through no fault of its own. Returns the outcomes of rows that have failed. */
@@ -85,28 +90,24 @@ export class TeacherBlame {
   }
 
   /** A row has to be sent again. Returns whether its teacher is halted. */
-  again(work: Work, error: TeacherError, classification: Classification): boolean {
+  again(work: Work, call: FailedCall): boolean {
     const endpoint = sentOf(work).endpoint;
+    const { classification } = call;
     const answers = this.#evidence(work, classification);
     if (answers === undefined) return endpoint.isHalted;
     // With several teachers the row goes to another one next, so it never ends here twice.
     const isOnce = classification.cause === "ending" && (this.#options.teachers?.length ?? 1) > 1;
     answers.add(work, isOnce || classification.isOtherServer === "certainly");
-    this.#checkConclusive(work, error, classification, answers);
+    this.#checkConclusive(work, call, answers);
     return endpoint.isHalted;
   }
 
   /** A row has no attempt left. Returns the outcomes of rows that have failed. */
-  last(
-    work: Work,
-    error: TeacherError,
-    classification: Classification,
-    outcome: FailedOutcome,
-  ): readonly Outcome[] {
-    const answers = this.#evidence(work, classification);
+  last(work: Work, call: FailedCall, outcome: FailedOutcome): readonly Outcome[] {
+    const answers = this.#evidence(work, call.classification);
     if (answers === undefined) return [outcome];
     const failed = answers.addLast({ outcome, work });
-    this.#checkConclusive(work, error, classification, answers);
+    this.#checkConclusive(work, call, answers);
     return failed;
   }
 
@@ -149,17 +150,14 @@ export class TeacherBlame {
 
   #checkConclusive(
     work: Work,
-    error: TeacherError,
-    { cause }: Classification,
+    { error, classification: { cause }, failure }: FailedCall,
     answers: RepeatedAnswers,
   ): void {
     if (!answers.isConclusive) return;
-    const { type, message, status = null, partial } = error;
-    const failure: Failure = { type, message, status };
     const [what, advice] = cause === "ending"
       ? [
         `did not mark its answers to ${answers.count} rows as complete`,
-        adviceForEnding(partial?.finishReason),
+        adviceForEnding(error.partial?.finishReason),
       ]
       : isForeign(error)
       ? ["is not an OpenAI-compatible endpoint", OTHER_SERVER]
@@ -209,56 +207,42 @@ function adviceForEnding(finishReason = ""): string {
   return `If they are complete anyway, add --accept-ending ${shown}`;
 }
 
-/** Settings of `AbsentTeachers`. */
-export type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "wasAnswered">;
+/** Why a teacher was halted, in two lengths. */
+export interface HaltReason {
+  /** Shown next to the teacher's name, with the cause first: `401: Incorrect API key provided`. */
+  readonly cause: string;
+  /** By itself: what the teacher does, why, and the advice. */
+  readonly sentence: string;
+}
 
-/** How long an address that has never answered may refuse connections, in milliseconds. */
-const PATIENCE_MS = 60_000;
+/**
+ * Describes why a teacher was halted.
+ *
+ * @param what What the teacher does, as in `refuses all rows`.
+ * @param advice What the user can do, a sentence without a final period.
+ */
+export function haltReason(
+  teacher: Teacher,
+  what: string,
+  { status, message }: Failure,
+  advice: string | undefined,
+): HaltReason {
+  const place = teacher.address ? ` at ${teacher.address}` : "";
+  const [cause, suffix] = status === null
+    ? [message, ""]
+    : [`${status}: ${message}`, ` (${status})`];
+  const words = `The teacher${place} ${what}${suffix}: ${message}`;
+  return { cause, sentence: advice === undefined ? words : joined(words, advice) };
+}
 
-/** The host does not exist. A name that cannot be looked up at the moment (EAI_AGAIN) does not count. */
-const NO_HOST = new Set(["ENOTFOUND"]);
-/** No server listens there. An unreachable network (ENETUNREACH) does not count: that is on our side. */
-const NOTHING_LISTENS = new Set([
-  "ECONNREFUSED",
-  "EHOSTUNREACH",
-  "ETIMEDOUT",
-  "UND_ERR_CONNECT_TIMEOUT",
-]);
+/** Advice where `count` rows were rejected with the same words. */
+export function adviceForRefusals(count: number): string {
+  const rows = count > FIRST_LIMIT ? "fix them or leave them out" : "add --no-careful-start";
+  return `If a parameter is to blame, change or remove it (-p, --params); if the rows are, ${rows}`;
+}
 
-/** Finds teachers of a run that do not exist or never start. */
-class AbsentTeachers {
-  readonly #options: AbsentTeachersOptions;
-  readonly #since = new Map<Endpoint, number>();
-  #wasAnswered: boolean;
-
-  /** Nothing is known yet. */
-  constructor(options: AbsentTeachersOptions) {
-    this.#options = options;
-    this.#wasAnswered = options.wasAnswered ?? false;
-  }
-
-  /** A teacher has answered: from now on every teacher is waited for. */
-  answered(): void {
-    this.#wasAnswered = true;
-  }
-
-  /** An attempt has failed. Returns advice once its teacher is no longer waited for. */
-  failed(endpoint: Endpoint, { code = "", isUnreachable }: TeacherError): string | undefined {
-    const isUnknown = NO_HOST.has(code);
-    if (!isUnreachable) this.#since.delete(endpoint);
-    if (this.#wasAnswered || !isUnreachable || !isUnknown && !NOTHING_LISTENS.has(code)) {
-      return undefined;
-    }
-    const { waitForTeacherMs = isUnknown ? 0 : PATIENCE_MS } = this.#options;
-    const { now } = endpoint;
-    const since = this.#since.get(endpoint) ?? now;
-    if (now - since >= waitForTeacherMs) {
-      return isUnknown
-        ? "Check the address (--base-url); --wait waits until the name is there"
-        : "Start it, or check the address (--base-url); --wait waits until it is there";
-    }
-    this.#since.set(endpoint, since);
-    endpoint.probeBy(since + waitForTeacherMs);
-    return undefined;
-  }
+/** Joins two sentences, whatever the first ends with. */
+function joined(first: string, second: string): string {
+  const words = first.trimEnd();
+  return /[!?。]$/.test(words) ? `${words} ${second}` : `${words.replace(/\.+$/, "")}. ${second}`;
 }

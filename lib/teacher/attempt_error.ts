@@ -13,6 +13,7 @@ import { type AnswerContext, NO_PARTS, toCompletion } from "./answer.ts";
 import {
   codeOf,
   innermost,
+  isPage,
   relayedIn,
   statedDelayMs,
   statedHeaders,
@@ -58,17 +59,20 @@ export function refusal(options: RefusalOptions): TeacherError {
   const outer = parseJson(options.text);
   const relayed = relayedIn(outer, status);
   const body = innermost(relayed?.body ?? outer);
-  const limit = usedUp(options, innermost(outer));
-  const resetMs = limit?.resetMs === undefined ? undefined : Math.min(RESET_CAP_MS, limit.resetMs);
+  const { now } = options;
+  const limit = exhaustion(headers, now) ?? exhaustion(statedHeaders(innermost(outer)), now);
+  const resetMs = limit?.resetMs;
   // Redact before shortening: half a key would not be found.
   const message = relayed?.words ?? messageOf(options, body);
   return new TeacherError(redact(message).slice(0, WORDS_LENGTH), {
     status,
     isRelayed: relayed?.isWithTheirKey,
-    code: codeOf(body, redact) ?? codeOf(outer, redact),
+    code: codeOf(body, redact) ?? codeOf(outer, redact) ??
+      (isPage(options.text) ? "web_page" : undefined),
     retryable: shouldRetry(headers),
-    retryAfterMs: retryAfterMs(headers, options.now) ?? statedDelayMs(body) ?? resetMs,
+    retryAfterMs: retryAfterMs(headers, now) ?? statedDelayMs(body),
     isExhausted: limit !== undefined,
+    limitResetMs: resetMs === undefined ? undefined : Math.min(RESET_CAP_MS, resetMs),
     partial: partialOf(options, body),
   });
 }
@@ -106,19 +110,6 @@ function plausible(ms: number): number | undefined {
 function shouldRetry(headers: AnswerHeaders): boolean | undefined {
   const word = textOf(headers["x-should-retry"]).toLowerCase();
   return word === "true" ? true : word === "false" ? false : undefined;
-}
-
-/** The limit that a throttling response reports as used up; undefined if it reports none. */
-function usedUp(
-  { status, headers, now }: RefusalOptions,
-  body: unknown,
-): ReturnType<typeof exhaustion> {
-  if (!isLoad(status)) return undefined;
-  return exhaustion(headers, now) ?? exhaustion(statedHeaders(body), now);
-}
-
-function isLoad(status: number): boolean {
-  return status === 429 || status === 503 || status === 529;
 }
 
 function messageOf(

@@ -119,16 +119,11 @@ function stated(
   const relayed = relayedIn(body, statedStatus);
   const inner = innermost(relayed?.body ?? body);
   const words = relayed?.words ?? wordsOf(inner) ?? jsonOrLess(body.error ?? body);
-  const code = codeOf(inner, redact) ?? codeOf(body, redact);
   return new TeacherError(redact(words).slice(0, LONGEST_MESSAGE), {
     isRelayed: relayed?.isWithTheirKey,
     ...(statedStatus === undefined
-      ? {
-        type: code === "content_filter" ? "filtered" : "response",
-        status,
-        retryable: mayPass || undefined,
-      }
+      ? { type: "response", status, retryable: mayPass || undefined }
       : { status: statedStatus, retryAfterMs: statedDelayMs(inner) }),
-    code,
+    code: codeOf(inner, redact) ?? codeOf(body, redact),
   });
 }

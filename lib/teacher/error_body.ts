@@ -227,6 +227,9 @@ export function jsonOrLess(error: unknown): string {
 /** The most characters that are shown of a message. Longer plain text is not taken for one. */
 export const LONGEST_MESSAGE = 1_000;
 
-export function isPage(start: string): boolean {
-  return /^(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b/is.test(start);
+/** Whether a body is a web page. */
+export function isPage(body: string): boolean {
+  return /^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b/is.test(
+    body,
+  );
 }

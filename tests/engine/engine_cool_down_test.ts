@@ -174,3 +174,34 @@ Deno.test("Engine waits for the end of a cool-down that is over before it was pa
   fixture.engine.abort();
   await fixture.ended;
 });
+
+for (
+  const [what, error] of [
+    ["429", new TeacherError("Too many requests", { status: 429 })],
+    ["400 with a code of its own", new TeacherError("No", { status: 400, code: "daily_limit" })],
+    ["400 with words", new TeacherError("The daily token quota is used up", { status: 400 })],
+    ["403, as of Google", new TeacherError("No", { status: 403, code: "RESOURCE_EXHAUSTED" })],
+    ["498, as of Groq", new TeacherError("Flex tier capacity exceeded", { status: 498 })],
+    ["200", new TeacherError("No", { type: "response", status: 200, code: "rate_limit" })],
+  ] as const
+) {
+  Deno.test(`Engine waits 90 minutes for a quota, and no row fails: ${what}`, async () => {
+    using clock = new FakeClock();
+    const fixture = new Fixture({ rows: rowsOf(5), concurrency: 5, now: clock.now });
+    await fixture.start();
+    while (clock.now() < 90 * 60_000) {
+      for (const call of [...fixture.teacher.open]) await call.refuse(error);
+      await clock.advance(5_000);
+    }
+    assertEquals(fixture.outcomes, []);
+    assertEquals(
+      new Set(fixture.failed.map(({ failure }) => failure.type)),
+      new Set(["rate_limit"]),
+    );
+    while (!fixture.hasEnded) {
+      for (const call of [...fixture.teacher.open]) await call.answer();
+      await clock.advance(1_000);
+    }
+    assertEquals(fixture.outcomes.map(({ failure }) => failure), Array(5).fill(undefined));
+  });
+}

@@ -253,15 +253,39 @@ Deno.test("Engine leaves refused rows pending when the sink breaks", async () =>
   assertEquals(settledUids, ["0"]);
 });
 
-Deno.test("Engine fails rows that a filter refuses, however many follow each other", async () => {
-  const filtered = () => new TeacherError("The prompt was filtered", { status: 400 });
-  const fixture = new Fixture({ rows: rowsOf(30), concurrency: 1 });
-  await fixture.start();
-  for (let i = 0; i < 30; i++) await fixture.teacher.call(`${i}`).refuse(filtered());
-  await fixture.ended;
-  assertEquals([fixture.engine.state, fixture.engine.haltReason], ["done", undefined]);
-  assertEquals(fixture.settledUids.length, 30);
-});
+for (
+  const [what, error, type] of [
+    [
+      "a filter, by its words",
+      new TeacherError("The prompt was filtered", { status: 400 }),
+      "filtered",
+    ],
+    [
+      "a filter, by its code",
+      new TeacherError("No", { status: 422, code: "moderation_blocked" }),
+      "filtered",
+    ],
+    [
+      "a filter with status 200",
+      new TeacherError("No", {
+        type: "response",
+        status: 200,
+        code: "content_filter",
+      }),
+      "filtered",
+    ],
+    ["their length", new TeacherError("No", { status: 413 }), "request"],
+  ] as const
+) {
+  Deno.test(`Engine fails rows because of ${what}, however many follow each other`, async () => {
+    const fixture = new Fixture({ rows: rowsOf(30), concurrency: 1 });
+    await fixture.start();
+    for (let i = 0; i < 30; i++) await fixture.teacher.call(`${i}`).refuse(error);
+    await fixture.ended;
+    assertEquals([fixture.engine.state, fixture.engine.haltReason], ["done", undefined]);
+    assertEquals(fixture.outcomes.map(({ failure }) => failure?.type), Array(30).fill(type));
+  });
+}
 
 Deno.test("Engine is not halted when the calls in flight answered all rows", async () => {
   const fixture = new Fixture({ rows: rowsOf(2), rowCount: 2 });

@@ -22,7 +22,7 @@ function delay(
   options?: RetryPolicyOptions,
 ) {
   const counts = { faults: 0, timeouts: 0, loads: 0, waits: 0, ...history };
-  return new RetryPolicy({ random: () => 0, ...options }).delayMs(classify(error), error, counts);
+  return new RetryPolicy({ random: () => 0, ...options }).delayMs(classify(error), counts);
 }
 
 Deno.test("RetryPolicy doubles the bound with every wait, up to its cap", () => {

@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { RowClock } from "../../lib/engine/retry_policy.ts";
+import { RowClock } from "../../lib/engine/clocks.ts";
 
 Deno.test("RowClock stops while nothing can be sent", () => {
   let now = 1_000;

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { classify } from "../../lib/engine/errors/classify.ts";
 import { type AnswerHeaders, refusal, retryAfterMs } from "../../lib/teacher/attempt_error.ts";
 import { statedError } from "../../lib/teacher/broken_answer.ts";
 
@@ -90,15 +91,18 @@ Deno.test("refusal() passes on x-should-retry, and nothing if it is missing", ()
   assertEquals(refused(500, "").retryable, undefined);
 });
 
-Deno.test("refusal() waits for the reset of an exhausted limit, for load only and at most a minute", () => {
+Deno.test("the reset of an exhausted limit is waited for at most a minute, and only after throttling", () => {
   const used = { "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6.12s" };
   const tokens = { "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "9m0s" };
-  assertEquals(refused(429, "", used).retryAfterMs, 6_120);
-  assertEquals(refused(503, "", { ...used, ...tokens }).retryAfterMs, 60_000);
-  assertEquals(refused(500, "", used).retryAfterMs, undefined);
-  assertEquals(refused(429, "", { ...used, "retry-after": "1" }).retryAfterMs, 1_000);
-  const left = { ...used, "x-ratelimit-remaining-requests": "3" };
-  assertEquals(refused(429, "", left).retryAfterMs, undefined);
+  const waitOf = (status: number, headers: Record<string, string>, body = "") =>
+    classify(refused(status, body, headers)).retryAfterMs;
+  assertEquals(waitOf(429, used), 6_120);
+  assertEquals(waitOf(400, used, '{"code":"daily_quota_exceeded","message":"No"}'), 6_120);
+  assertEquals(waitOf(503, { ...used, ...tokens }), 60_000);
+  assertEquals(waitOf(500, used), undefined);
+  assertEquals(waitOf(408, used), undefined);
+  assertEquals(waitOf(429, { ...used, "retry-after": "1" }), 1_000);
+  assertEquals(waitOf(429, { ...used, "x-ratelimit-remaining-requests": "3" }), undefined);
 });
 
 Deno.test("refusal() reads Google's retry delay in the body, and ignores nonsense", () => {

@@ -58,5 +58,5 @@ Deno.test("complete() throws an error that arrives in the middle of a stream", a
   await using it = pair(() => stream([token("a"), error], "hang"), { stream: true });
   const failed = await failure(ask(it.teacher));
   assertEquals([failed.message, failed.status], ["overloaded", 503]);
-  assertEquals(classify(failed), { action: "retry", cause: "load" });
+  assertEquals(classify(failed), { action: "retry", cause: "load", type: "server" });
 });

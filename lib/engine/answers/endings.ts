@@ -37,10 +37,8 @@ const WORDS: Readonly<Record<Exclude<Ending, "unknown" | "none">, string>> = {
     limit`,
   context: `model_length model_context_window_exceeded context_length context_length_reached
     context_length_exceeded context_window_exceeded context error_limit`,
-  filter: `content_filter content_filtered content_filter_stop sensitive refusal safety recitation
-    blocklist prohibited_content spii language image_safety image_prohibited_content image_recitation
-    model_armor guardrail guardrail_intervened guardrails error_toxic content_moderation moderation
-    blocked`,
+  // Those in which `FILTER_WORDS` are found are not listed.
+  filter: `refusal language blocked`,
   broken: `abort aborted error errored failed failure timeout timed_out time_limit cancel canceled
     cancelled cancellation user_cancel user_cancelled user_stopped interrupted incomplete not_finished
     unfinished repetition network_error insufficient_system_resource engine_overloaded overloaded other
@@ -55,6 +53,16 @@ const ENDINGS: ReadonlyMap<string, Ending> = new Map(
     words.split(/\s+/).map((word) => [keyOf(word), ending as Ending] as const)
   ),
 );
+
+/** What finish reasons and error codes of filters hold, in the form in which they are compared: `content_filter:
+ * RECITATION` and `IMAGE_SAFETY` of Gemini, `guardrail_intervened` of Bedrock, `DataInspectionFailed` of DashScope. */
+const FILTER_WORDS =
+  /content(?:filter|policy)|moderation|sensitive|safety|recitation|blocklist|prohibitedcontent|spii|modelarmor|guardrail|toxic|inspectionfailed|flagged/;
+
+/** Whether a finish reason or an error code is that of a filter, for any of them. */
+export function isFilterWord(word: string): boolean {
+  return FILTER_WORDS.test(keyOf(word));
+}
 
 /** Classifies how answers ended. */
 export class Endings {
@@ -89,9 +97,7 @@ export function endingOf(finishReason: string | null): Ending {
   if (typeof finishReason !== "string") return "none";
   const key = keyOf(finishReason);
   if (key === "") return "none";
-  const ending = ENDINGS.get(key);
-  // Gemini behind its OpenAI endpoint: `content_filter: RECITATION`.
-  return ending ?? (key.startsWith("contentfilter") ? "filter" : "unknown");
+  return ENDINGS.get(key) ?? (FILTER_WORDS.test(key) ? "filter" : "unknown");
 }
 
 /**

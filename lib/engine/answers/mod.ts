@@ -7,7 +7,14 @@
  */
 
 export { Budget, checkLimits } from "./budget.ts";
-export { checkEndings, type Ending, endingOf, NO_REASON, tokenLimitOf } from "./endings.ts";
+export {
+  checkEndings,
+  type Ending,
+  endingOf,
+  isFilterWord,
+  NO_REASON,
+  tokenLimitOf,
+} from "./endings.ts";
 export {
   AnswerPolicy,
   isCompletion,

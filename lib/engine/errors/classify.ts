@@ -7,8 +7,9 @@
  * @module
  */
 
-import type { TeacherError } from "../../errors.ts";
+import type { FailureType, TeacherError } from "../../errors.ts";
 import { DAY_MS } from "../../timer.ts";
+import type { Classification, FailureCause } from "./classification.ts";
 import {
   aboutClientCertificate,
   aboutCrash,
@@ -20,69 +21,34 @@ import {
   aboutMoney,
   aboutPath,
   aboutPlainHttp,
+  aboutRateLimit,
   aboutRegion,
   aboutRequest,
-  type CodeCause,
-  codeCause,
+  type CodeMeaning,
+  codeMeaning,
   isFaultCode,
   isFiltered,
   isLoadCode,
-  isPage,
+  isRateCode,
   neverFits,
   nothingAllowed,
 } from "./provider_messages.ts";
 
-/** What follows a failed attempt. */
-export type FailureReaction = "retry" | "fail" | "halt";
+/** A classification before the error's own figures are added. The type follows from the cause if none is given. */
+type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhausted"> & {
+  readonly type?: FailureType;
+};
 
-/**
- * Why an attempt failed.
- *
- * - `account`: the key, the bill, the model or the address; no row will be answered
- * - `request`: this row is refused, others may not be
- * - `load`: the teacher has too much to do (429, 503, 529)
- * - `unreachable`: no connection could be made, nothing was sent
- * - `timeout`: a deadline passed
- * - `adjusted`: the teacher refused a field that was added for the user, and requests leave it out from now on
- * - `fault`: something broke (500, 502, 504, 408, 409, cut connections, half answers)
- * - `ending`: there is an answer, but nothing says that the teacher finished it
- */
-export type FailureCause =
-  | "account"
-  | "request"
-  | "load"
-  | "unreachable"
-  | "timeout"
-  | "fault"
-  | "ending"
-  | "adjusted";
-
-/** What an error means for its row and for its teacher. */
-export interface Classification {
-  /** What follows: another attempt, the end of this row, or the end of all sending. */
-  readonly action: FailureReaction;
-  /** Why. */
-  readonly cause: FailureCause;
-  /** How long the teacher asks to wait, in milliseconds. @default undefined: it says nothing of that */
-  readonly retryAfterMs?: number;
-  /** Whether the teacher says that a limit is used up: no other row is sent to it until then.
-   * @default false */
-  readonly isExhausted?: boolean;
-  /** For halts: what the user can do, a sentence without a final period. */
-  readonly advice?: string;
-  /** Whether the model's name is the cause: a row that names its own model fails alone. @default false */
-  readonly isAboutModel?: boolean;
-  /** Whether something other than a teacher answers, surely or probably. Counts only if nothing else has
-   * ever answered there. */
-  readonly isOtherServer?: "certainly" | "probably";
-}
-
-const FAIL: Classification = { action: "fail", cause: "request" };
-const FAULT: Classification = { action: "retry", cause: "fault" };
-const TIMEOUT: Classification = { action: "retry", cause: "timeout" };
-const ADJUSTED: Classification = { action: "retry", cause: "adjusted" };
-const UNPROVEN: Classification = { action: "retry", cause: "ending" };
-const UNREACHABLE: Classification = { action: "retry", cause: "unreachable" };
+const FAIL: Verdict = { action: "fail", cause: "request" };
+const ROW: Verdict = { action: "fail", cause: "row" };
+const FILTERED: Verdict = { action: "fail", cause: "filter", type: "filtered" };
+const RATE_LIMIT: Verdict = { action: "retry", cause: "load", type: "rate_limit" };
+const OVERLOAD: Verdict = { action: "retry", cause: "load", type: "server" };
+const FAULT: Verdict = { action: "retry", cause: "fault" };
+const TIMEOUT: Verdict = { action: "retry", cause: "timeout", type: "timeout" };
+const ADJUSTED: Verdict = { action: "retry", cause: "adjusted" };
+const UNPROVEN: Verdict = { action: "retry", cause: "ending" };
+const UNREACHABLE: Verdict = { action: "retry", cause: "unreachable", type: "network" };
 
 const KEY = halt(
   "Check the API key (OPENAI_API_KEY, or what --api-key-env, --api-key-file or --header names)",
@@ -94,7 +60,7 @@ const PERMISSION = halt(
 const BILLING = halt(
   "Add credit, or raise the spending limit, in the teacher's billing settings",
 );
-const MODEL: Classification = {
+const MODEL: Verdict = {
   ...halt("Check the name of the model (--model), and that the account may use it"),
   isAboutModel: true,
 };
@@ -105,54 +71,61 @@ export const OTHER_SERVER =
 
 const ADDRESS = halt(OTHER_SERVER);
 const PROXY = halt("Check the user name and the password in the address of the proxy");
-const CERTIFICATE = halt(
-  "Check the address, and name the authority that signed the certificate (--ca-file)",
-);
 const CLIENT_CERTIFICATE = halt(
   "Check the certificate that the teacher is shown (--client-cert, --client-key): it wants one that " +
     "it trusts",
 );
-const NO_TLS = halt(
-  "Check the address: what answers there does not speak TLS, it may want http:// instead of https://",
-);
 const PLAIN_HTTP = halt(
   "Check the address: what answers there speaks TLS, it wants https:// instead of http://",
 );
-/** Deno's permission, not the teacher's. */
-const NO_PERMISSION = halt("Start it with --allow-net");
 
-const BY_CODE: Readonly<Record<CodeCause, Classification>> = {
+/** Connections that another attempt does not make, by the code of the error. */
+const CONNECTIONS: ReadonlyMap<string, Verdict> = new Map([
+  [
+    "certificate",
+    halt("Check the address, and name the authority that signed the certificate (--ca-file)"),
+  ],
+  ["client_certificate", CLIENT_CERTIFICATE],
+  // Deno's permission, not the teacher's.
+  ["no_permission", halt("Start it with --allow-net")],
+  ["wants_tls", PLAIN_HTTP],
+  [
+    "no_tls",
+    halt("Check the address: no TLS is spoken there, it may want http:// instead of https://"),
+  ],
+  // A port of another protocol (gRPC, a database).
+  ["no_http", { ...FAULT, isOtherServer: "certainly" }],
+]);
+
+const BY_CODE: Readonly<Record<CodeMeaning, Verdict>> = {
   billing: BILLING,
   key: KEY,
   permission: PERMISSION,
   model: MODEL,
-  request: FAIL,
-  fault: FAULT,
+  filter: FILTERED,
+  row: ROW,
+  rate_limit: RATE_LIMIT,
+  bad_output: { ...FAULT, type: "request" },
 };
 
 /** Statuses that mean a wrong address, whatever the row. */
 const WRONG_ADDRESS = new Set([404, 405, 410, 426, 511]);
-/** 498 is Groq's word for a flex tier without capacity, 529 Anthropic's for overload. */
-const LOAD = new Set([429, 498, 503, 529]);
+/** 529 is Anthropic's status for overload. */
+const OVERLOADED = new Set([503, 529]);
 /** 424 is used by TGI and Bedrock when generating failed, 499 by Groq when it gave up, 444 by nginx for a
  * connection that it closed. */
 const FAULTS = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
-/** Another attempt cannot help: not implemented, another version of HTTP. */
-const HOPELESS = new Set([501, 505]);
 
 /** Answers of status 200 that hold neither a completion nor an error. A page where a completion should be comes
  * from another server, or from a portal in between. */
-const BROKEN_ANSWERS: ReadonlyMap<string, Classification> = new Map([
-  ["broken_answer", FAULT],
-  ["web_page", { ...FAULT, isOtherServer: "certainly" }],
-  ["other_api", { ...FAULT, isOtherServer: "probably" }],
-]);
-
-/** A port of another protocol (gRPC, a database). */
-const NO_HTTP: Classification = { ...FAULT, isOtherServer: "certainly" };
-
+const BROKEN: Verdict = { ...FAULT, type: "response" };
 /** LM Studio answers requests for paths that it does not have with status 200 and a text of its own. */
-const UNKNOWN_WORDS: Classification = { ...FAULT, isOtherServer: "probably" };
+const UNKNOWN_WORDS: Verdict = { ...BROKEN, isOtherServer: "probably" };
+const BROKEN_ANSWERS: ReadonlyMap<string, Verdict> = new Map([
+  ["broken_answer", BROKEN],
+  ["web_page", { ...BROKEN, isOtherServer: "certainly" }],
+  ["other_api", UNKNOWN_WORDS],
+]);
 
 /**
  * Classifies an error. What its thrower says explicitly (`error.retryable`, the header `x-should-retry`) is obeyed, as
@@ -160,36 +133,66 @@ const UNKNOWN_WORDS: Classification = { ...FAULT, isOtherServer: "probably" };
  * is said to pass. A teacher that `hasAnswered` is waited for while its certificate is renewed.
  */
 export function classify(error: TeacherError, hasAnswered = false): Classification {
+  const verdict = verdictOn(error, hasAnswered);
+  const { cause, type = typeOf(error, cause), ...rest } = verdict;
+  const isLoad = cause === "load";
+  const retryAfterMs = verdict.action === "retry" ? askedMs(error, isLoad) : undefined;
+  return {
+    ...rest,
+    cause,
+    type,
+    ...retryAfterMs !== undefined && { retryAfterMs },
+    ...isLoad && error.isExhausted && { isExhausted: true },
+  };
+}
+
+/** The type of a failure whose cause does not determine it. */
+function typeOf({ type, status }: TeacherError, cause: FailureCause): FailureType {
+  // The status of a fault may blame the request, and that of a rejection a rate limit or nothing at all.
+  const isStated = type === "response" && status !== undefined;
+  if (cause === "fault") return isStated || type === "request" ? "server" : type;
+  const isRejected = cause === "request" || cause === "row";
+  return isRejected && (isStated || type === "rate_limit") ? "request" : type;
+}
+
+/** How long the teacher asks to wait. A custom teacher may ask for anything: an invalid time is ignored. */
+function askedMs(error: TeacherError, isLoad: boolean): number | undefined {
+  const { retryAfterMs, limitResetMs } = error;
+  const ms = retryAfterMs ?? (isLoad ? limitResetMs : undefined);
+  return ms !== undefined && ms >= 0 && ms < Infinity ? Math.min(ms, DAY_MS) : undefined;
+}
+
+function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   if (error.isAdjusted) return ADJUSTED;
-  const verdict = classifyByContent(error, hasAnswered);
-  if (error.retryable === undefined) {
-    // A teacher that rejects a row sends no part of an answer: something broke.
-    const hasBroken = verdict.action === "fail" && error.partial !== undefined;
-    return hasBroken && !isAboutRow(error) ? FAULT : verdict;
-  }
-  if (verdict.action === "halt") {
-    return error.retryable && error.status === 429 ? load(error) : verdict;
-  }
-  if (!error.retryable) return FAIL;
+  const found = verdictByContent(error, hasAnswered);
+  const verdict = found === FAIL ? ofRejection(error) : found;
+  const { retryable, status, partial } = error;
+  // A teacher that rejects a row sends no part of an answer: something broke.
+  if (retryable === undefined) return verdict === FAIL && partial !== undefined ? FAULT : verdict;
+  if (verdict.action === "halt") return retryable && status === 429 ? RATE_LIMIT : verdict;
+  if (!retryable) return verdict.action === "fail" ? verdict : ofRejection(error);
   if (verdict.action !== "fail") return verdict;
   // An error in an answer of status 200 is called retryable only because its text may say nothing that is
   // known.
-  const isStated = error.status !== undefined && error.status < 300;
-  if (isStated) return isAboutRow(error) ? verdict : UNKNOWN_WORDS;
+  const isStated = status !== undefined && status < 300;
+  if (isStated) return verdict === FAIL ? UNKNOWN_WORDS : verdict;
   return FAULT;
 }
 
-/** Whether the teacher says that it rejects this row, and not what all rows share. */
-export function isAboutRow({ message, code }: TeacherError): boolean {
-  return codeCause(code) === "request" || isFiltered(message, code) || neverFits(message);
+/** The verdict on a rejection: does the teacher say that it is about this row, and not about what all rows share? */
+function ofRejection({ message, code }: TeacherError): Verdict {
+  if (isFiltered(message, code)) return FILTERED;
+  return neverFits(message) ? ROW : FAIL;
 }
 
-function classifyByContent(error: TeacherError, hasAnswered: boolean): Classification {
+function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
   if (error.isUnreachable || hasAnswered && error.code === "certificate") return UNREACHABLE;
   if (error.type === "timeout") return TIMEOUT;
-  if (error.type === "network") return ofConnection(error.code);
+  if (error.type === "network") return CONNECTIONS.get(error.code ?? "") ?? FAULT;
   if (error.type === "unfinished") return error.code === "broken_off" ? FAULT : UNPROVEN;
   if (error.type === "empty") return FAULT;
+  if (error.type === "filtered") return FILTERED;
+  if (error.type === "account") return halt();
   const { status } = error;
   // An error of a custom teacher or of a stream, without a status of its own.
   if (status === undefined || status < 300) return ofWords(error);
@@ -200,29 +203,21 @@ function classifyByContent(error: TeacherError, hasAnswered: boolean): Classific
   return status < 500 ? ofClientError(error, status) : ofServerError(error, status);
 }
 
-function ofConnection(code: string | undefined): Classification {
-  if (code === "certificate") return CERTIFICATE;
-  if (code === "client_certificate") return CLIENT_CERTIFICATE;
-  if (code === "no_permission") return NO_PERMISSION;
-  if (code === "wants_tls") return PLAIN_HTTP;
-  if (code === "no_http") return NO_HTTP;
-  return code === "no_tls" ? NO_TLS : FAULT;
-}
-
-function ofCode(error: TeacherError): Classification | undefined {
-  const cause = codeCause(error.code);
-  if (cause === undefined) return undefined;
-  if (cause === "key" && error.isRelayed) return undefined;
+function ofCode(error: TeacherError): Verdict | undefined {
+  const meaning = codeMeaning(error.code);
+  if (meaning === undefined) return undefined;
+  if (meaning === "key" && error.isRelayed) return undefined;
   // Gateways without a free channel name the model too; that passes.
-  if (cause === "model" && (error.status ?? 0) >= 500) return undefined;
-  return BY_CODE[cause];
+  if (meaning === "model" && (error.status ?? 0) >= 500) return undefined;
+  return BY_CODE[meaning];
 }
 
 /** An error without a status of its own: from a custom teacher, or stated in an answer of status 2xx. */
-function ofWords(error: TeacherError): Classification {
+function ofWords(error: TeacherError): Verdict {
   const known = ofCode(error);
   if (known !== undefined) return known;
-  if (error.type === "rate_limit" || isLoadCode(error.code)) return load(error);
+  const load = ofLoad(error);
+  if (load !== undefined) return load;
   if (error.type === "server" || isFaultCode(error.code)) return FAULT;
   const broken = BROKEN_ANSWERS.get(error.code ?? "");
   if (broken !== undefined) return broken;
@@ -230,42 +225,46 @@ function ofWords(error: TeacherError): Classification {
 }
 
 /** An error in an answer of status 200 whose code does not say enough. */
-function ofStatedError(error: TeacherError): Classification {
+function ofStatedError(error: TeacherError): Verdict {
   const { message, code } = error;
-  if (neverFits(message)) return FAIL;
+  if (neverFits(message)) return ROW;
   if (aboutMoney(message)) return BILLING;
-  if (isFiltered(message, code)) return FAIL;
+  if (isFiltered(message, code)) return FILTERED;
   if (aboutModel(message)) return MODEL;
   if (aboutKey(message)) return KEY;
   if (aboutRegion(message)) return PERMISSION;
-  if (aboutLoad(message)) return load(error);
+  if (aboutRateLimit(message)) return RATE_LIMIT;
+  if (aboutLoad(message)) return OVERLOAD;
   if (error.isRelayed || aboutFault(message)) return FAULT;
   if (aboutPath(message)) return ADDRESS;
   // A teacher that rejects a row for a reason sends an error status, or says what is wrong with the row.
   return aboutRequest(message, code) ? FAIL : UNKNOWN_WORDS;
 }
 
-function ofServerError(error: TeacherError, status: number): Classification {
+function ofServerError(error: TeacherError, status: number): Verdict {
   if (status === 511) return ADDRESS;
-  if (HOPELESS.has(status)) return FAIL;
-  return LOAD.has(status) || isLoadCode(error.code) ? load(error) : FAULT;
+  // Not implemented, another version of HTTP: another attempt cannot help.
+  if (status === 501 || status === 505) return FAIL;
+  return ofLoad(error) ?? (OVERLOADED.has(status) ? OVERLOAD : FAULT);
 }
 
-function ofClientError(error: TeacherError, status: number): Classification {
+function ofClientError(error: TeacherError, status: number): Verdict {
   const { message } = error;
   if (status === 401 && !error.isRelayed) return KEY;
-  if (neverFits(message)) return FAIL;
+  if (status === 413 || neverFits(message)) return ROW;
   if (aboutMoney(message)) return BILLING;
-  if (status === 402) return error.retryAfterMs === undefined ? BILLING : load(error);
+  if (status === 402) return error.retryAfterMs === undefined ? BILLING : RATE_LIMIT;
   if (status === 429) {
-    return nothingAllowed(message) ? { ...BILLING, isAboutModel: true } : load(error);
+    return nothingAllowed(message) ? { ...BILLING, isAboutModel: true } : RATE_LIMIT;
   }
-  // Older Google APIs report their limits with 403.
-  if (LOAD.has(status) || (status === 403 && isLoadCode(error.code))) return load(error);
+  // Groq's status for a flex tier without capacity. Others report limits with 400 and 403.
+  if (status === 498 || isRateLimit(error) || aboutRateLimit(message)) return RATE_LIMIT;
+  if (status === 403 && isLoadCode(error.code)) return OVERLOAD;
   if (FAULTS.has(status) || aboutCrash(message)) return FAULT;
   if (error.isRelayed) return ofRelayed(error);
+  if (isFiltered(message, error.code)) return FILTERED;
   // Firewalls answer some prompts with a page: that says nothing about the key.
-  if (isFiltered(message, error.code) || (status === 403 && isPage(message))) return FAIL;
+  if (status === 403 && error.code === "web_page") return FAIL;
   if (aboutClientCertificate(message)) return CLIENT_CERTIFICATE;
   if (aboutPlainHttp(message)) return PLAIN_HTTP;
   if (aboutModel(message)) return MODEL;
@@ -276,25 +275,25 @@ function ofClientError(error: TeacherError, status: number): Classification {
 
 /** The 4xx of a provider behind a router. Its key, its paths and its faults are not ours: another attempt may
  * reach another provider, or the same one in a better state. */
-function ofRelayed({ message, code, status }: TeacherError): Classification {
-  if (isFiltered(message, code)) return FAIL;
+function ofRelayed({ message, code, status }: TeacherError): Verdict {
+  if (isFiltered(message, code)) return FILTERED;
   if (aboutModel(message)) return MODEL;
   if (aboutRegion(message)) return PERMISSION;
   const isSaid = !aboutFault(message) && aboutRequest(message, code);
   return isSaid && status !== 401 && status !== 403 ? FAIL : FAULT;
 }
 
-function load(error: TeacherError): Classification {
-  const { retryAfterMs: ms, isExhausted } = error;
-  const load: Classification = {
-    action: "retry",
-    cause: "load",
-    ...isExhausted && { isExhausted },
-  };
-  if (ms === undefined || !(ms >= 0 && ms < Infinity)) return load;
-  return { ...load, retryAfterMs: Math.min(ms, DAY_MS) };
+/** The verdict on an error that is about load by its type or its code. */
+function ofLoad(error: TeacherError): Verdict | undefined {
+  if (isRateLimit(error)) return RATE_LIMIT;
+  return isLoadCode(error.code) ? OVERLOAD : undefined;
 }
 
-function halt(advice: string): Classification {
-  return { action: "halt", cause: "account", advice };
+function isRateLimit({ type, code }: TeacherError): boolean {
+  return type === "rate_limit" || isRateCode(code);
+}
+
+function halt(advice?: string): Verdict {
+  const verdict: Verdict = { action: "halt", cause: "account", type: "account" };
+  return advice === undefined ? verdict : { ...verdict, advice };
 }

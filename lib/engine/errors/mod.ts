@@ -6,11 +6,5 @@
  * @module
  */
 
-export { type Classification, classify, isAboutRow, OTHER_SERVER } from "./classify.ts";
-export {
-  adviceForRefusals,
-  haltReason,
-  type RejectedRow,
-  RepeatedAnswers,
-  RepeatedRejections,
-} from "./repeated_rejections.ts";
+export type { Classification } from "./classification.ts";
+export { classify, OTHER_SERVER } from "./classify.ts";

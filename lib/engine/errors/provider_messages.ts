@@ -8,10 +8,23 @@
  * @module
  */
 
-/** What a code is about. */
-export type CodeCause = "billing" | "key" | "permission" | "model" | "request" | "fault";
+import { isFilterWord } from "../answers/mod.ts";
 
-const CODES: Readonly<Record<CodeCause, readonly string[]>> = {
+/**
+ * What a code says. The first four halt the teacher, `filter` and `row` fail their row alone, `rate_limit` and
+ * `bad_output` send it again.
+ */
+export type CodeMeaning =
+  | "billing"
+  | "key"
+  | "permission"
+  | "model"
+  | "filter"
+  | "row"
+  | "rate_limit"
+  | "bad_output";
+
+const CODES: Readonly<Record<CodeMeaning, readonly string[]>> = {
   billing: [
     // OpenAI
     "insufficient_quota",
@@ -35,6 +48,7 @@ const CODES: Readonly<Record<CodeCause, readonly string[]>> = {
     "insufficient_user_quota",
     "budget_exceeded",
     "credit_limit",
+    "pre_consume_token_quota_failed",
     "insufficient_balance",
     "insufficient_credits",
   ],
@@ -62,29 +76,45 @@ const CODES: Readonly<Record<CodeCause, readonly string[]>> = {
     "dedicated_endpoint_not_running",
     "key_model_access_denied",
   ],
-  request: [
-    "content_filter",
-    "content_policy_violation",
-    "data_inspection_failed",
-    "flagged_input",
+  // Codes in which `isFilterWord()` finds no word of a filter
+  filter: [],
+  row: [
     "weight_exceeds_budget",
+    // OpenAI, llama.cpp, Anthropic, GitHub: too long
     "context_length_exceeded",
+    "string_above_max_length",
+    "exceed_context_size_error",
+    "request_too_large",
+    "tokens_limit_reached",
+    // OpenAI: the images of the row
+    "invalid_image",
+    "invalid_image_format",
+    "invalid_image_url",
+    "invalid_base64_image",
+    "image_parse_error",
+    "image_too_large",
+    "failed_to_download_image",
     // Our own: a file that the row names
     "unreadable_file",
   ],
+  // OpenRouter with status 402: the requests in flight may cost more than the credit that is left.
+  rate_limit: ["openrouter_in_flight_budget"],
   // Groq: what the model wrote is not a tool call, or not JSON. Another answer may be.
-  fault: ["tool_use_failed", "json_validate_failed", "output_parse_failed"],
+  bad_output: ["tool_use_failed", "json_validate_failed", "output_parse_failed"],
 };
 
-const CAUSES: ReadonlyMap<string, CodeCause> = new Map(
-  Object.entries(CODES).flatMap(([cause, codes]) =>
-    codes.map((code) => [code, cause as CodeCause] as const)
+const MEANINGS: ReadonlyMap<string, CodeMeaning> = new Map(
+  Object.entries(CODES).flatMap(([meaning, codes]) =>
+    codes.map((code) => [code, meaning as CodeMeaning] as const)
   ),
 );
 
-/** What a code is about, where that does not depend on the status. */
-export function codeCause(code: string | undefined): CodeCause | undefined {
-  return code === undefined ? undefined : CAUSES.get(code.toLowerCase());
+/** What a code says, where that does not depend on the status. */
+export function codeMeaning(code: string | undefined): CodeMeaning | undefined {
+  if (code === undefined) return undefined;
+  const listed = MEANINGS.get(code.toLowerCase());
+  if (listed !== undefined) return listed;
+  return isFilterWord(code) && !isLoadCode(code) && !isFaultCode(code) ? "filter" : undefined;
 }
 
 /**
@@ -120,13 +150,25 @@ export function aboutKey(message: string): boolean {
   );
 }
 
+/** That a rate limit is reached, whatever the status. */
+export function aboutRateLimit(message: string): boolean {
+  return says(
+    message,
+    /\brate[ -]?limits?\b[^.]{0,40}\b(?:exceeded|reached|hit)|\b(?:exceeded|reached|hit)\b[^.]{0,40}\brate[ -]?limit/i,
+    /too many (?:concurrent )?requests|request limit reached|\b(?:requests|tokens|queries) per (?:second|minute|hour|day)\b/i,
+    /\b(?:daily|hourly|per[ -](?:minute|hour|day)) (?:\S+ ){0,3}(?:quota|limit)s?\b[^.]{0,30}\b(?:exceeded|exhausted|reached|used up)/i,
+    /\b(?:exceeded|exhausted|reached|used up) (?:\S+ ){0,3}(?:daily|hourly|per[ -](?:minute|hour|day)) (?:\S+ ){0,3}(?:quota|limit)/i,
+    /限流|过于频繁|并发超限/,
+  );
+}
+
 /** That the teacher has too much to do, in an answer that has no status of its own. */
 export function aboutLoad(message: string): boolean {
   return says(
     message,
-    /rate ?limit|too many requests|request limit reached|overloaded|over capacity|at capacity/i,
+    /rate ?limit|overloaded|over capacity|at capacity/i,
     /\b(?:server|service|system|engine|model)s? (?:is |are )?(?:currently )?(?:too )?busy\b/i,
-    /限流|繁忙|过于频繁|并发超限/,
+    /繁忙/,
   );
 }
 
@@ -201,14 +243,15 @@ export function aboutFile(message: string): boolean {
 }
 
 /** That a filter withheld this prompt, and no other. */
-export function isFiltered(message: string, code = ""): boolean {
-  if (/moderation|content_?(?:filter|policy)|safety|guardrail/i.test(code)) return true;
+export function isFiltered(message: string, code?: string): boolean {
+  if (codeMeaning(code) === "filter") return true;
   // An account that is suspended for breaking the rules: no other row will be answered either.
   if (BLOCKED_ACCOUNT.test(message)) return false;
   return says(
     message,
     /(?:input|prompt|content|request|messages?) (?:was|were|has been|is) (?:flagged|blocked|filtered)/i,
-    /requires moderation|blocked by (?:\S+ )?guardrail|content management policy|usage (?:polic(?:y|ies)|guidelines)/i,
+    /requires moderation|blocked by (?:\S+ )?guardrail|content (?:management|filtering) policy|usage (?:polic(?:y|ies)|guidelines)/i,
+    /content exists risk|inappropriate content|considered high risk|敏感|违规内容|不合规/i,
   );
 }
 
@@ -227,20 +270,22 @@ export function nothingAllowed(message: string): boolean {
   return /\blimit:? 0(?![\d.,]\d)/i.test(message);
 }
 
-/** Whether a code that is not listed means that the teacher is overloaded. */
+/** Whether a code that is not listed is that of a rate limit. */
+export function isRateCode(code = ""): boolean {
+  return /rate[_-]?limit|too[_-]?many[_-]?(?:concurrent|requests)|resource[_-]?exhausted|throttl/i
+    .test(code) ||
+    /quota\w*(?:exceed|exhaust|reached)|(?:exceed|exhaust)\w*quota|(?:daily|hourly|minute)[_-]?limit/i
+      .test(code);
+}
+
+/** Whether a code that is not listed means that the teacher is overloaded or limits its load. */
 export function isLoadCode(code = ""): boolean {
-  return /overload|rate_?limit|too_?many|resource_?exhausted|capacity|throttl|slow_down|unavailable|busy/i
-    .test(code);
+  return isRateCode(code) || /overload|too_?many|capacity|slow_down|unavailable|busy/i.test(code);
 }
 
 /** Whether a code that is not listed means that something broke. */
 export function isFaultCode(code = ""): boolean {
   return /server|internal|api_error|upstream|provider|timeout|connection|generation/i.test(code);
-}
-
-/** Whether the message is a web page. */
-export function isPage(message: string): boolean {
-  return /<!doctype html|<html/i.test(message);
 }
 
 function says(message: string, ...patterns: RegExp[]): boolean {

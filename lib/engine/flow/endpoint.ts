@@ -9,41 +9,10 @@ import type { TeacherError } from "../../errors.ts";
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { hash32 } from "../../hash.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
-import { CircuitBreaker } from "./circuit_breaker.ts";
 import type { Classification } from "../errors/mod.ts";
+import { CircuitBreaker } from "./circuit_breaker.ts";
+import type { EndpointContext, EndpointOptions } from "./endpoint_options.ts";
 import { LoadControl, type Sent } from "./load_control.ts";
-
-/** A teacher and what is known of it beforehand. */
-export interface EndpointOptions {
-  /** The teacher. */
-  readonly teacher: Teacher;
-  /** Its share of the load, relative to the others: above 0. */
-  readonly weight: number;
-  /** The most attempts in flight there, whatever the run allows. */
-  readonly maxConcurrency: number;
-  /** Requests a minute. */
-  readonly rpm?: number;
-  /** Tokens a minute. */
-  readonly tpm?: number;
-}
-
-/** What all endpoints of a run share. */
-export interface EndpointContext {
-  /** The most attempts in flight, all endpoints together. */
-  readonly concurrency: number;
-  /** Whether the limit searches for the number with the highest throughput. */
-  readonly isExploring: boolean;
-  /** Whether the limit starts at one. */
-  readonly isCareful: boolean;
-  /** Milliseconds, monotonic. */
-  readonly now: () => number;
-  /** Unix milliseconds. */
-  readonly wallClock: () => number;
-  /** Random numbers in [0, 1). */
-  readonly random: () => number;
-  /** A teacher is down, or up again. */
-  readonly onOutage?: (endpoint: Endpoint) => void;
-}
 
 /** What a failed attempt means for its row and for others. */
 export interface FailureEffect {
@@ -55,9 +24,6 @@ export interface FailureEffect {
 
 /** Causes that may mean that less should be sent. */
 const PRESSURE: ReadonlySet<Classification["cause"]> = new Set(["load", "unreachable", "timeout"]);
-
-/** Causes where the teacher has responded, with no sign of trouble. */
-const RESPONDED: ReadonlySet<Classification["cause"]> = new Set(["request", "ending", "adjusted"]);
 
 /** One teacher of a run. */
 export class Endpoint {
@@ -198,13 +164,14 @@ export class Endpoint {
     const { cause, action } = classification;
     this.#load.failed(error.partial);
     this.#completionTokens += error.partial?.usage?.completionTokens ?? 0;
-    if (action === "halt" || RESPONDED.has(cause)) {
+    // No sign of trouble.
+    if (action !== "retry" || cause === "ending" || cause === "adjusted") {
       this.#isThere(sent);
       return { counts: cause !== "adjusted", isTolerated: false };
     }
     this.#reason = error.status === undefined ? error.message : `${error.status}: ${error.message}`;
     const verdict = PRESSURE.has(cause)
-      ? this.#load.pressed(sent, inFlight, error.status, classification)
+      ? this.#load.pressed(sent, inFlight, classification)
       : undefined;
     if (verdict === "closed") return { counts: false, isTolerated: false };
     const isTolerated = verdict === "tolerated";

@@ -44,7 +44,7 @@ export interface Sent {
 interface Pressure extends Sent {
   /** Attempts in flight when it came back, itself included. */
   readonly inFlight: number;
-  /** Whether the status was 429, which is about a rate. */
+  /** Whether the teacher said that a rate limit is reached. */
   readonly isRate: boolean;
   /** Whether the teacher said that a limit is used up. */
   readonly isExhausted: boolean;
@@ -153,10 +153,12 @@ export class LoadControl {
   pressed(
     { ticket, startedAt }: Sent,
     inFlight: number,
-    status: number | undefined,
-    { retryAfterMs, isExhausted = false }: Pick<Classification, "retryAfterMs" | "isExhausted">,
+    { type, retryAfterMs, isExhausted = false }: Pick<
+      Classification,
+      "type" | "retryAfterMs" | "isExhausted"
+    >,
   ): "tolerated" | "excess" | "closed" {
-    const isDated = retryAfterMs !== undefined, isRate = status === 429;
+    const isDated = retryAfterMs !== undefined, isRate = type === "rate_limit";
     const pressure = { ticket, startedAt, inFlight, isRate, isExhausted, isDated };
     const verdict = this.#throttled(pressure);
     const isClosed = verdict === "closed";

@@ -8,5 +8,6 @@
  * @module
  */
 
-export { type Endpoint, type EndpointOptions, type FailureEffect } from "./endpoint.ts";
+export type { Endpoint, FailureEffect } from "./endpoint.ts";
+export type { EndpointOptions } from "./endpoint_options.ts";
 export { type Rest, TeacherPool } from "./teacher_pool.ts";

@@ -134,7 +134,7 @@ export class RateLimiter {
     this.failed();
   }
 
-  /** The teacher refused an attempt that was sent at `startedAt` with 429; `isExcess`: more of them than it
+  /** The teacher refused an attempt that was sent at `startedAt`, for its rate; `isExcess`: more of them than it
    * refuses anyway. Counts once per burst. */
   refused(startedAt: number, isExcess: boolean): void {
     this.#adaptive.refused(startedAt, this.#now(), isExcess);

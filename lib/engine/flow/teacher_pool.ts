@@ -6,7 +6,8 @@
 
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { MAX_TIMER_MS } from "../../timer.ts";
-import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint.ts";
+import { Endpoint } from "./endpoint.ts";
+import type { EndpointContext, EndpointOptions } from "./endpoint_options.ts";
 
 /** How often the limits are updated, in milliseconds. */
 const TICK_MS = 100;

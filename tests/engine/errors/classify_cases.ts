@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { FailureCause, FailureReaction } from "../../../lib/engine/errors/classify.ts";
+import type { Classification } from "../../../lib/engine/errors/classification.ts";
 import { errors } from "../../../lib/deps/undici.ts";
 import { TeacherError } from "../../../lib/errors.ts";
 import { networkError, refusal, type Stage } from "../../../lib/teacher/attempt_error.ts";
@@ -25,13 +25,7 @@ export type Remedy =
   | "tls";
 
 /** The expected result of `classify()`. */
-export interface Expected {
-  readonly action: FailureReaction;
-  readonly cause: FailureCause;
-  readonly retryAfterMs?: number;
-  readonly isExhausted?: boolean;
-  readonly isAboutModel?: boolean;
-  readonly isOtherServer?: "certainly" | "probably";
+export interface Expected extends Omit<Classification, "advice"> {
   readonly remedy?: Remedy;
 }
 
@@ -51,28 +45,35 @@ export interface ClassifyCase {
 const NOW = Date.parse("2025-01-01T00:00:00Z");
 const same = (text: string) => text;
 
-const FAIL: Expected = { action: "fail", cause: "request" };
-const FAULT: Expected = { action: "retry", cause: "fault" };
-const LOAD: Expected = { action: "retry", cause: "load" };
-const UNKNOWN: Expected = { ...FAULT, isOtherServer: "probably" };
-const TIMEOUT: Expected = { action: "retry", cause: "timeout" };
-const UNREACHABLE: Expected = { action: "retry", cause: "unreachable" };
+/** The row and what all rows share may be the cause: such rejections count against the teacher. */
+const FAIL: Expected = { action: "fail", cause: "request", type: "request" };
+/** Only this row is the cause. */
+const ROW: Expected = { ...FAIL, cause: "row" };
+const FILTERED: Expected = { ...FAIL, cause: "filter", type: "filtered" };
+const FAULT: Expected = { action: "retry", cause: "fault", type: "server" };
+const RATE_LIMIT: Expected = { action: "retry", cause: "load", type: "rate_limit" };
+const OVERLOAD: Expected = { ...RATE_LIMIT, type: "server" };
+const BROKEN: Expected = { ...FAULT, type: "response" };
+const UNKNOWN: Expected = { ...BROKEN, isOtherServer: "probably" };
+const CUT_OFF: Expected = { ...FAULT, type: "network" };
+const TIMEOUT: Expected = { action: "retry", cause: "timeout", type: "timeout" };
+const UNREACHABLE: Expected = { action: "retry", cause: "unreachable", type: "network" };
 const KEY = halts("key"), BILLING = halts("billing"), ADDRESS = halts("address");
 const PERMISSION = halts("permission"), PROXY = halts("proxy");
 const MODEL: Expected = { ...halts("model"), isAboutModel: true };
 
 function halts(remedy: Remedy): Expected {
-  return { action: "halt", cause: "account", remedy };
+  return { action: "halt", cause: "account", type: "account", remedy };
 }
 
-function asksFor(retryAfterMs: number): Expected {
-  return { ...LOAD, retryAfterMs };
+function asksFor(retryAfterMs: number, expected = RATE_LIMIT): Expected {
+  return { ...expected, retryAfterMs };
 }
 
 /** An exhausted limit. */
 function rests(retryAfterMs?: number): Expected {
   const until = retryAfterMs === undefined ? {} : { retryAfterMs };
-  return { ...LOAD, isExhausted: true, ...until };
+  return { ...RATE_LIMIT, isExhausted: true, ...until };
 }
 
 type Headers = Record<string, string>;
@@ -388,7 +389,7 @@ export const GROUPS: readonly CaseGroup[] = [
         code: "The caller does not have permission to execute the specified operation",
         error: "Content violates usage guidelines. Team: 1, Failed check: SAFETY_CHECK_TYPE_BIO",
       },
-      FAIL,
+      FILTERED,
     ),
     on(
       "an account that broke such rules too often",
@@ -616,7 +617,7 @@ export const GROUPS: readonly CaseGroup[] = [
       halts("tls"),
     ),
     unreadable("http:// where https:// is spoken", "\x15\x03\x01\0\x02\x02F", halts("tls")),
-    unreadable("a port of another protocol", "SSH-2.0", { ...FAULT, isOtherServer: "certainly" }),
+    unreadable("a port of another protocol", "SSH-2.0", { ...CUT_OFF, isOtherServer: "certainly" }),
   ]),
   group("Overload and rate limits", [
     on(
@@ -655,7 +656,7 @@ export const GROUPS: readonly CaseGroup[] = [
       "Google's older APIs",
       403,
       google(403, "RESOURCE_EXHAUSTED", "Quota exceeded for aiplatform.googleapis.com"),
-      LOAD,
+      RATE_LIMIT,
     ),
     on(
       "OpenRouter: nothing left",
@@ -700,13 +701,13 @@ export const GROUPS: readonly CaseGroup[] = [
       "LiteLLM: all deployments rest",
       429,
       openai("No deployments available for selected model, Try again in 5 seconds.", "None", "429"),
-      LOAD,
+      RATE_LIMIT,
     ),
     on(
       "LiteLLM: a minute's limit, whose 60 is a constant",
       429,
       openai("No deployments available for selected model.", "throttling_error", "429"),
-      LOAD,
+      RATE_LIMIT,
       { "llm_provider-retry-after": "60" },
     ),
     on(
@@ -730,13 +731,13 @@ export const GROUPS: readonly CaseGroup[] = [
       "KoboldAI",
       503,
       { detail: { msg: "Server is busy; please try again later.", type: "service_unavailable" } },
-      LOAD,
+      OVERLOAD,
     ),
     on("Mistral: capacity", 429, {
       object: "error",
       message: "Service tier capacity exceeded for this model.",
       type: "invalid_request_error",
-    }, LOAD),
+    }, RATE_LIMIT),
     on(
       "something left of every limit",
       429,
@@ -753,7 +754,7 @@ export const GROUPS: readonly CaseGroup[] = [
       "OpenAI: slow down",
       503,
       openai("Slow down", "service_unavailable_error", "slow_down"),
-      LOAD,
+      OVERLOAD,
     ),
     on(
       "Azure OpenAI",
@@ -785,7 +786,7 @@ export const GROUPS: readonly CaseGroup[] = [
         "anthropic-ratelimit-tokens-reset": "2025-01-01T00:00:20Z",
       },
     ),
-    on("Anthropic: overload", 529, anthropic("overloaded_error", "Overloaded"), LOAD),
+    on("Anthropic: overload", 529, anthropic("overloaded_error", "Overloaded"), OVERLOAD),
     on(
       "Gemini: too many requests",
       429,
@@ -803,16 +804,16 @@ export const GROUPS: readonly CaseGroup[] = [
       asksFor(4_770),
       { "retry-after": "4.77" },
     ),
-    on("Groq: flex tier full", 498, openai("Flex tier capacity exceeded", "api_error"), LOAD),
-    on("Mistral: too many requests", 429, { message: "Requests rate limit exceeded" }, LOAD),
+    on("Groq: flex tier full", 498, openai("Flex tier capacity exceeded", "api_error"), RATE_LIMIT),
+    on("Mistral: too many requests", 429, { message: "Requests rate limit exceeded" }, RATE_LIMIT),
     on("Mistral: capacity", 429, {
       object: "error",
       message: "Service tier capacity exceeded for this model.",
       type: "service_tier_capacity_exceeded",
       param: null,
       code: "3505",
-    }, LOAD),
-    on("DeepSeek: overload", 503, openai("Service is too busy", "service_unavailable"), LOAD),
+    }, RATE_LIMIT),
+    on("DeepSeek: overload", 503, openai("Service is too busy", "service_unavailable"), OVERLOAD),
     on(
       "Moonshot: overload",
       429,
@@ -820,44 +821,54 @@ export const GROUPS: readonly CaseGroup[] = [
         "The engine is currently overloaded, please try again later",
         "engine_overloaded_error",
       ),
-      LOAD,
+      RATE_LIMIT,
     ),
-    on("Together: overload", 503, openai("The server is overloaded", "service_unavailable"), LOAD),
+    on(
+      "Together: overload",
+      503,
+      openai("The server is overloaded", "service_unavailable"),
+      OVERLOAD,
+    ),
     on(
       "New API: no channel for the model now",
       503,
       openai("No channel for model x", "new_api_error", "model_not_found"),
-      LOAD,
+      OVERLOAD,
     ),
     on(
       "LiteLLM: all are cooling down",
       429,
       openai("No deployments available for selected model", "None", "429"),
-      LOAD,
+      RATE_LIMIT,
     ),
     on(
       "SGLang: full queue",
       503,
       vllm(503, "ServiceUnavailable", "The request queue is full."),
-      LOAD,
+      OVERLOAD,
     ),
     on("llama.cpp: loading", 503, {
       error: { code: 503, message: "Loading model", type: "unavailable_error" },
-    }, LOAD),
+    }, OVERLOAD),
     on("Ollama: full queue", 503, {
       error: "server busy, please try again. maximum pending requests exceeded",
-    }, LOAD),
-    on("TGI: full queue", 429, { error: "Model is overloaded", error_type: "overloaded" }, LOAD),
-    on("a Retry-After date", 503, "", asksFor(30_000), {
+    }, OVERLOAD),
+    on(
+      "TGI: full queue",
+      429,
+      { error: "Model is overloaded", error_type: "overloaded" },
+      RATE_LIMIT,
+    ),
+    on("a Retry-After date", 503, "", asksFor(30_000, OVERLOAD), {
       "retry-after": "Wed, 01 Jan 2025 00:00:30 GMT",
     }),
-    on("an invalid Retry-After", 429, "", LOAD, { "retry-after": "-5" }),
-    on("an invalid Retry-After", 503, "", LOAD, { "retry-after": "999999999" }),
+    on("an invalid Retry-After", 429, "", RATE_LIMIT, { "retry-after": "-5" }),
+    on("an invalid Retry-After", 503, "", OVERLOAD, { "retry-after": "999999999" }),
     on(
       "OpenAI: no credit, but marked as temporary",
       429,
       openai(QUOTA, "insufficient_quota"),
-      LOAD,
+      RATE_LIMIT,
       {
         "x-should-retry": "true",
       },
@@ -865,22 +876,26 @@ export const GROUPS: readonly CaseGroup[] = [
     stated(
       "Anthropic: overload in a stream",
       { type: "overloaded_error", message: "Overloaded" },
-      LOAD,
+      OVERLOAD,
     ),
-    stated("OpenRouter: load in a stream", { code: 429, message: "Provider returned error" }, LOAD),
+    stated(
+      "OpenRouter: load in a stream",
+      { code: 429, message: "Provider returned error" },
+      RATE_LIMIT,
+    ),
   ]),
   group("Temporary faults", [
     on(
       "Groq: the model wrote no call of a tool",
       400,
       openai("Failed to call a function.", "invalid_request_error", "tool_use_failed"),
-      FAULT,
+      { ...FAULT, type: "request" },
     ),
     on(
       "Groq: the model wrote no JSON",
       400,
       openai("Failed to validate JSON.", "invalid_request_error", "json_validate_failed"),
-      FAULT,
+      { ...FAULT, type: "request" },
     ),
     on(
       "LM Studio: a crash",
@@ -933,8 +948,8 @@ export const GROUPS: readonly CaseGroup[] = [
       { code: 500, message: "oops", type: "InternalServerError" },
       FAULT,
     ),
-    broken("reset while it worked", "ECONNRESET", "sent", FAULT),
-    broken("broken in the middle", "UND_ERR_SOCKET", "answering", FAULT),
+    broken("reset while it worked", "ECONNRESET", "sent", CUT_OFF),
+    broken("broken in the middle", "UND_ERR_SOCKET", "answering", CUT_OFF),
   ]),
   group("What a router passes on from its provider", [
     on("OpenRouter: no reason", 400, openrouter(400, RELAYED), FAULT),
@@ -973,7 +988,7 @@ export const GROUPS: readonly CaseGroup[] = [
       "OpenRouter: a filter",
       400,
       relayed(400, openai("Content Exists Risk", "content_policy_violation")),
-      FAIL,
+      FILTERED,
     ),
     on(
       "OpenRouter: the country",
@@ -985,7 +1000,7 @@ export const GROUPS: readonly CaseGroup[] = [
       "OpenRouter: load",
       429,
       relayed(429, "x is temporarily rate-limited upstream. Please retry shortly"),
-      LOAD,
+      RATE_LIMIT,
     ),
     stated("OpenRouter: in an answer", relayed(400, "").error, FAULT),
     stated("OpenRouter: in an answer, without a status", { message: RELAYED }, FAULT),
@@ -1022,20 +1037,20 @@ export const GROUPS: readonly CaseGroup[] = [
     ),
   ]),
   group("Status 200 without an answer", [
-    without("an empty body", "", FAULT),
-    without("white space", " \n", FAULT),
-    without("truncated JSON", '{"choices":[{"mess', FAULT),
-    without("no choice", { choices: [] }, FAULT),
+    without("an empty body", "", BROKEN),
+    without("white space", " \n", BROKEN),
+    without("truncated JSON", '{"choices":[{"mess', BROKEN),
+    without("no choice", { choices: [] }, BROKEN),
     without("a proxy, in plain text", "upstream connect error or disconnect", FAULT),
     without("a gateway, in plain text", "Insufficient balance", BILLING),
-    without("a web page", PAGE, { ...FAULT, isOtherServer: "certainly" }),
-    without("another API", { status: "ok" }, { ...FAULT, isOtherServer: "probably" }),
+    without("a web page", PAGE, { ...BROKEN, isOtherServer: "certainly" }),
+    without("another API", { status: "ok" }, UNKNOWN),
     without("MiniMax: wrong key", minimax(1004, "login fail"), KEY),
     without("MiniMax: no credit", minimax(1008, "insufficient balance"), BILLING),
-    without("MiniMax: too many requests", minimax(1002, "rate limit"), LOAD),
-    without("MiniMax: filter", minimax(1026, "input new_sensitive"), FAIL),
+    without("MiniMax: too many requests", minimax(1002, "rate limit"), RATE_LIMIT),
+    without("MiniMax: filter", minimax(1026, "input new_sensitive"), FILTERED),
     without("MiniMax: something broke", minimax(1000, "unknown error"), FAULT),
-    without("Gemini: filter", { promptFeedback: { blockReason: "SAFETY" } }, FAIL),
+    without("Gemini: filter", { promptFeedback: { blockReason: "SAFETY" } }, FILTERED),
     without("Baidu: no such token", {
       error_code: 110,
       error_msg: "Access token invalid or no longer valid",
@@ -1043,8 +1058,8 @@ export const GROUPS: readonly CaseGroup[] = [
     without("Baidu: too many requests", {
       error_code: 18,
       error_msg: "Open api qps request limit reached",
-    }, LOAD),
-    without("a gateway: its own numbers", { code: 1305, msg: "服务繁忙，请稍后再试" }, LOAD),
+    }, RATE_LIMIT),
+    without("a gateway: its own numbers", { code: 1305, msg: "服务繁忙，请稍后再试" }, OVERLOAD),
     without("a gateway: an unknown message", { code: 7, msg: "oh" }, UNKNOWN),
     without("a gateway: success, and no answer", { code: 0, message: "success" }, UNKNOWN),
     stated("an error without a code in an answer", "something odd", UNKNOWN),
@@ -1072,7 +1087,7 @@ export const GROUPS: readonly CaseGroup[] = [
         "invalid_request_error",
         "context_length_exceeded",
       ),
-      FAIL,
+      ROW,
     ),
     on(
       "vLLM: prompt too long",
@@ -1132,7 +1147,7 @@ export const GROUPS: readonly CaseGroup[] = [
           "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
         status: 400,
       },
-    }, FAIL),
+    }, FILTERED),
     on(
       "OpenRouter: moderation",
       403,
@@ -1140,7 +1155,7 @@ export const GROUPS: readonly CaseGroup[] = [
         reasons: ["violence"],
         flagged_input: "…",
       }),
-      FAIL,
+      FILTERED,
     ),
     on(
       "DashScope: inspection",
@@ -1150,9 +1165,9 @@ export const GROUPS: readonly CaseGroup[] = [
         "data_inspection_failed",
         "data_inspection_failed",
       ),
-      FAIL,
+      FILTERED,
     ),
-    on("DeepSeek: risk", 400, openai("Content Exists Risk", "invalid_request_error"), FAIL),
+    on("DeepSeek: risk", 400, openai("Content Exists Risk", "invalid_request_error"), FILTERED),
     on("Cloudflare: firewall", 403, PAGE, FAIL),
     on(
       "OpenRouter: no provider can do that with the model",
@@ -1170,9 +1185,9 @@ export const GROUPS: readonly CaseGroup[] = [
       "Anthropic: too long",
       413,
       anthropic("request_too_large", "Request exceeds the maximum size"),
-      FAIL,
+      ROW,
     ),
-    on("nginx: too long", 413, "<html><title>413 Request Entity Too Large</title></html>", FAIL),
+    on("nginx: too long", 413, "<html><title>413 Request Entity Too Large</title></html>", ROW),
     on(
       "OpenAI: more than a minute's tokens",
       429,
@@ -1181,7 +1196,7 @@ export const GROUPS: readonly CaseGroup[] = [
         "tokens",
         "rate_limit_exceeded",
       ),
-      FAIL,
+      ROW,
       { "retry-after": "1" },
     ),
     on(
@@ -1192,7 +1207,7 @@ export const GROUPS: readonly CaseGroup[] = [
         "tokens",
         "rate_limit_exceeded",
       ),
-      FAIL,
+      ROW,
     ),
     on(
       "OpenRouter: more than the credit",
@@ -1201,11 +1216,14 @@ export const GROUPS: readonly CaseGroup[] = [
         error_type: "weight_exceeds_budget",
         limit_source: "openrouter_credits",
       }),
-      FAIL,
+      ROW,
     ),
-    on("not implemented", 501, "", FAIL),
-    on("another HTTP", 505, "", FAIL),
-    on("a 5xx marked as permanent", 500, openai("No", "server_error"), FAIL, {
+    on("not implemented", 501, "", { ...FAIL, type: "server" }),
+    on("another HTTP", 505, "", { ...FAIL, type: "server" }),
+    on("a 5xx marked as permanent", 500, openai("No", "server_error"), {
+      ...FAIL,
+      type: "server",
+    }, {
       "x-should-retry": "false",
     }),
     stated(
@@ -1223,7 +1241,7 @@ export const GROUPS: readonly CaseGroup[] = [
       code: 400,
       message: "the request exceeds the available context size, try increasing it",
       type: "exceed_context_size_error",
-    }, FAIL),
+    }, ROW),
     stated("a gateway: a parameter, in an answer", {
       message: "top_p has to be below 1",
       type: "invalid_request_error",
@@ -1238,13 +1256,26 @@ export const GROUPS: readonly CaseGroup[] = [
     own("no answer in time", { type: "timeout" }, TIMEOUT),
   ]),
   group("A custom teacher", [
-    own("throws a network error", { type: "network" }, FAULT),
+    own("throws a network error", { type: "network" }, CUT_OFF),
     own("knows of a limit", { type: "rate_limit", retryAfterMs: 700 }, asksFor(700)),
-    own("asks for an invalid wait", { status: 503, retryAfterMs: NaN }, LOAD),
-    own("asks for a week", { status: 503, retryAfterMs: 7 * 86_400_000 }, asksFor(86_400_000)),
-    own("gives no reason", {}, FAIL),
-    own("says that a retry may help", { retryable: true }, FAULT),
-    own("says that a retry will not help", { status: 503, retryable: false }, FAIL),
+    own("asks for an invalid wait", { status: 503, retryAfterMs: NaN }, OVERLOAD),
+    own(
+      "asks for a week",
+      { status: 503, retryAfterMs: 7 * 86_400_000 },
+      asksFor(86_400_000, OVERLOAD),
+    ),
+    own("gives no reason", {}, { ...FAIL, type: "teacher" }),
+    own("says that a retry may help", { retryable: true }, { ...FAULT, type: "teacher" }),
+    own("says that a retry will not help", { status: 503, retryable: false }, {
+      ...FAIL,
+      type: "server",
+    }),
+    own("names a filter", { type: "filtered" }, FILTERED),
+    own("says that no row will be answered", { type: "account" }, {
+      action: "halt",
+      cause: "account",
+      type: "account",
+    }),
     own("says that a retry may help with a wrong key", { status: 401, retryable: true }, KEY),
   ]),
 ];

@@ -39,13 +39,15 @@ export function withTables(page: string): string {
 
 function table({ title, cases }: CaseGroup): string {
   const rows = cases.map(({ what, error, headers, expected }) =>
-    `| ${cell(what)} | ${status(error)} | ${recognised(error, headers)} | ${follows(expected)} |`
+    `| ${cell(what)} | ${status(error)} | ${recognised(error, headers)} | ${follows(expected)} | ${
+      typeOf(expected)
+    } |`
   );
   return [
     `### ${title}`,
     "",
-    "| who | status | code, words, headers | what follows |",
-    "| --- | --- | --- | --- |",
+    "| who | status | code, words, headers | what follows | type |",
+    "| --- | --- | --- | --- | --- |",
     ...rows,
   ].join("\n");
 }
@@ -68,16 +70,26 @@ function follows(
     const own = isAboutModel ? "; a row that names a model of its own fails alone" : "";
     return `the run halts: ${remedy === undefined ? "" : REMEDIES[remedy]}${own}`;
   }
-  if (action === "fail") return "the row fails";
+  if (action === "fail") {
+    return cause === "request" ? "the row fails; many alike halt the run" : "only this row fails";
+  }
   if (cause === "timeout") return "again, once";
   if (cause === "unreachable") return "again when a server listens; does not count";
   if (isOtherServer !== undefined) return "again; the run halts while nothing has succeeded";
   if (cause === "fault") return "again";
   const time = retryAfterMs === undefined ? undefined : `${retryAfterMs / 1_000} s`;
   if (isExhausted) {
-    return `again, nothing is sent ${time === undefined ? "for now" : `for ${time}`}`;
+    return time === undefined
+      ? "again; all rows wait, single requests probe the limit"
+      : `again; all rows wait ${time}`;
   }
   return time === undefined ? "again" : `again, after ${time}`;
+}
+
+/** The type of the failure, if there can be one. */
+function typeOf({ type, action, cause }: Expected): string {
+  const never = action === "halt" || cause === "unreachable";
+  return never ? "" : `\`${type}\``;
 }
 
 function code(text: string): string {

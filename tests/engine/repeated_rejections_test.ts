@@ -1,12 +1,12 @@
-import { assertEquals } from "../../../lib/deps/std_assert.ts";
+import { assertEquals } from "../../lib/deps/std_assert.ts";
 import {
   type RejectedRow,
   RepeatedRejections,
   type RepeatedRejectionsOptions,
-} from "../../../lib/engine/errors/repeated_rejections.ts";
-import { newWork, outcomeOf } from "../../../lib/engine/work.ts";
-import type { Failure, Outcome } from "../../../lib/row.ts";
-import { rowOf } from "../engine_fixture.ts";
+} from "../../lib/engine/evidence.ts";
+import { newWork, outcomeOf } from "../../lib/engine/work.ts";
+import type { Failure, Outcome } from "../../lib/row.ts";
+import { rowOf } from "./engine_fixture.ts";
 
 function refused(uid: string, message = "No such field", status = 400): RejectedRow {
   const failure: Failure = { type: "request", message, status };

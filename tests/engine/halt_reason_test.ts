@@ -1,6 +1,6 @@
-import { assertEquals, assertStringIncludes } from "../../../lib/deps/std_assert.ts";
-import { adviceForRefusals, haltReason } from "../../../lib/engine/errors/repeated_rejections.ts";
-import type { Teacher } from "../../../lib/teacher/teacher.ts";
+import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { adviceForRefusals, haltReason } from "../../lib/engine/teacher_blame.ts";
+import type { Teacher } from "../../lib/teacher/teacher.ts";
 
 const TEACHER: Teacher = { complete: () => Promise.reject(new Error("Not asked")) };
 

@@ -1,17 +1,18 @@
 /**
- * Rejections and answers that repeat: they show whether the rows or their teacher are the cause. Also the
- * reason for which a teacher is halted.
+ * Evidence against one teacher: rejections and answers that repeat, and addresses where no server answers.
  *
  * @module
  */
 
-import { LONG_ID } from "../../printable.ts";
-import type { Failure, Outcome } from "../../row.ts";
-import type { Teacher } from "../../teacher/mod.ts";
-import type { Work } from "../mod.ts";
+import type { TeacherError } from "../errors.ts";
+import { LONG_ID } from "../printable.ts";
+import type { Failure, Outcome } from "../row.ts";
+import type { EngineOptions } from "./engine_options.ts";
+import type { Endpoint } from "./flow/mod.ts";
+import type { Work } from "./work.ts";
 
 /** Rejections that halt a teacher that has not answered yet. */
-const FIRST_LIMIT = 3;
+export const FIRST_LIMIT = 3;
 
 /** Rejections that halt any teacher. */
 const LATER_LIMIT = 20;
@@ -191,42 +192,56 @@ export class RepeatedAnswers {
   }
 }
 
-/** Why a teacher was halted, in two lengths. */
-export interface HaltReason {
-  /** Shown next to the teacher's name, with the cause first: `401: Incorrect API key provided`. */
-  readonly cause: string;
-  /** By itself: what the teacher does, why, and the advice. */
-  readonly sentence: string;
-}
+/** Settings of `AbsentTeachers`. */
+export type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "wasAnswered">;
 
-/**
- * Describes why a teacher was halted.
- *
- * @param what What the teacher does, as in `refuses all rows`.
- * @param advice What the user can do, a sentence without a final period.
- */
-export function haltReason(
-  teacher: Teacher,
-  what: string,
-  { status, message }: Failure,
-  advice: string | undefined,
-): HaltReason {
-  const place = teacher.address ? ` at ${teacher.address}` : "";
-  const [cause, suffix] = status === null
-    ? [message, ""]
-    : [`${status}: ${message}`, ` (${status})`];
-  const words = `The teacher${place} ${what}${suffix}: ${message}`;
-  return { cause, sentence: advice === undefined ? words : joined(words, advice) };
-}
+/** How long an address that has never answered may refuse connections, in milliseconds. */
+const PATIENCE_MS = 60_000;
 
-/** Advice where `count` rows were rejected with the same words. */
-export function adviceForRefusals(count: number): string {
-  const rows = count > FIRST_LIMIT ? "fix them or leave them out" : "add --no-careful-start";
-  return `If a parameter is to blame, change or remove it (-p, --params); if the rows are, ${rows}`;
-}
+/** The host does not exist. A name that cannot be looked up at the moment (EAI_AGAIN) does not count. */
+const NO_HOST = new Set(["ENOTFOUND"]);
+/** No server listens there. An unreachable network (ENETUNREACH) does not count: that is on our side. */
+const NOTHING_LISTENS = new Set([
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ETIMEDOUT",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
 
-/** Joins two sentences, whatever the first ends with. */
-function joined(first: string, second: string): string {
-  const words = first.trimEnd();
-  return /[!?。]$/.test(words) ? `${words} ${second}` : `${words.replace(/\.+$/, "")}. ${second}`;
+/** Finds teachers of a run that do not exist or never start. */
+export class AbsentTeachers {
+  readonly #options: AbsentTeachersOptions;
+  readonly #since = new Map<Endpoint, number>();
+  #wasAnswered: boolean;
+
+  /** Nothing is known yet. */
+  constructor(options: AbsentTeachersOptions) {
+    this.#options = options;
+    this.#wasAnswered = options.wasAnswered ?? false;
+  }
+
+  /** A teacher has answered: from now on every teacher is waited for. */
+  answered(): void {
+    this.#wasAnswered = true;
+  }
+
+  /** An attempt has failed. Returns advice once its teacher is no longer waited for. */
+  failed(endpoint: Endpoint, { code = "", isUnreachable }: TeacherError): string | undefined {
+    const isUnknown = NO_HOST.has(code);
+    if (!isUnreachable) this.#since.delete(endpoint);
+    if (this.#wasAnswered || !isUnreachable || !isUnknown && !NOTHING_LISTENS.has(code)) {
+      return undefined;
+    }
+    const { waitForTeacherMs = isUnknown ? 0 : PATIENCE_MS } = this.#options;
+    const { now } = endpoint;
+    const since = this.#since.get(endpoint) ?? now;
+    if (now - since >= waitForTeacherMs) {
+      return isUnknown
+        ? "Check the address (--base-url); --wait waits until the name is there"
+        : "Start it, or check the address (--base-url); --wait waits until it is there";
+    }
+    this.#since.set(endpoint, since);
+    endpoint.probeBy(since + waitForTeacherMs);
+    return undefined;
+  }
 }

@@ -1,0 +1,106 @@
+/**
+ * The time of a row: how long it waits between two attempts, and how long it may take in total.
+ *
+ * @module
+ */
+
+import type { Failure } from "../row.ts";
+import type { EngineOptions } from "./engine_options.ts";
+import type { Classification } from "./errors/mod.ts";
+import type { FailureEffect } from "./flow/mod.ts";
+import { type HeldBack, sentOf, type Work } from "./work.ts";
+
+/** Dependencies of `RowWaits`. */
+export interface RowWaitsOptions extends Pick<EngineOptions, "retryPolicy" | "rowTimeoutMs"> {
+  /** Milliseconds, monotonic, without the time in which nothing could be sent. */
+  readonly rowNow: () => number;
+  /** Milliseconds until a row may be sent to some teacher; 0 if that is now. */
+  readonly soonestMs: (work: Work) => number;
+}
+
+/** What follows for a row whose attempt has failed: another attempt after a wait, or none because the time or
+ * the attempts of the row are used up. */
+export type RowWait =
+  | { readonly kind: "again"; readonly delayMs: number; readonly heldBack?: HeldBack }
+  | { readonly kind: "late" }
+  | { readonly kind: "spent" };
+
+const LATE: RowWait = { kind: "late" };
+const SPENT: RowWait = { kind: "spent" };
+
+/** The waits of all rows of a run. */
+export class RowWaits {
+  readonly #options: RowWaitsOptions;
+
+  /** No row waits yet. */
+  constructor(options: RowWaitsOptions) {
+    this.#options = options;
+  }
+
+  /** Starts an attempt. The time for which the row was held back does not count as its own. Returns the
+   * milliseconds that are left to the row; undefined if there is no limit. */
+  begin(work: Work): number | undefined {
+    const { deadlineAt } = work;
+    const { heldBack } = sentOf(work);
+    if (heldBack !== undefined && deadlineAt !== undefined) {
+      const { ms, since } = heldBack;
+      work.deadlineAt = deadlineAt + Math.min(ms, this.#options.rowNow() - since);
+    }
+    return this.#timeLeft(work);
+  }
+
+  /** Notes a failed attempt and says what follows. An attempt that would come after the row's time is up is not
+   * made. */
+  failed(
+    work: Work,
+    classification: Classification,
+    { counts, isTolerated }: FailureEffect,
+  ): RowWait {
+    const { cause } = classification;
+    if (counts) {
+      if (cause === "load") work.loads++;
+      else if (cause !== "unreachable") work.faults++;
+      if (cause === "timeout") work.timeouts++;
+    }
+    const delayMs = this.#options.retryPolicy.delayMs(classification, work, isTolerated);
+    if (counts) work.waits++;
+    if (delayMs === undefined) return SPENT;
+    // Neither an outage nor the wait that a teacher asks for that throttles counts as the row's time.
+    if (!counts || cause === "unreachable") work.deadlineAt = undefined;
+    const heldMs = cause === "load" ? classification.retryAfterMs ?? 0 : 0;
+    const ownMs = delayMs - heldMs;
+    const leftMs = this.#timeLeft(work);
+    if (leftMs !== undefined && ownMs >= leftMs) return LATE;
+    return heldMs > 0 ? this.#holdBack(work, heldMs, ownMs) : { kind: "again", delayMs };
+  }
+
+  /** The failure of a row whose time is up; `last`: the message of its last attempt. */
+  lateness(work: Work, last?: string): Failure {
+    const seconds = this.#options.rowTimeoutMs! / 1_000;
+    const attempts = work.attempts === 1 ? "1 attempt" : `${work.attempts} attempts`;
+    const message = `The row was not answered within ${seconds} s (--row-timeout), in ${attempts}`;
+    const end = last === undefined ? "" : `; the last one: ${last}`;
+    return { type: "timeout", message: message + end, status: null };
+  }
+
+  #timeLeft(work: Work): number | undefined {
+    const { rowTimeoutMs, rowNow } = this.#options;
+    if (rowTimeoutMs === undefined) return undefined;
+    const now = rowNow();
+    work.deadlineAt ??= now + rowTimeoutMs;
+    return work.deadlineAt - now;
+  }
+
+  /** Holds a row back for the time that its teacher asks for, or until another one has room. */
+  #holdBack(work: Work, askedMs: number, jitterMs: number): RowWait {
+    const by = sentOf(work).endpoint;
+    const others = work.holds?.filter((hold) => hold.by !== by) ?? [];
+    work.holds = [...others, { by, until: by.now + askedMs }];
+    const ms = this.#options.soonestMs(work);
+    return {
+      kind: "again",
+      delayMs: ms + jitterMs,
+      heldBack: { since: this.#options.rowNow(), ms },
+    };
+  }
+}
