@@ -239,7 +239,7 @@ const COLUMN = 16;
  * Formats a comparison. Counts are of rows that both runs have answered, except "Answered here
  * only".
  */
-export function comparisonText(
+function comparisonText(
   { both, agreement, without_final_answer, runs }: RunComparison,
 ): string {
   const agreed = (count: number) => {

@@ -158,7 +158,7 @@ function mergeWords(stem: string, shards: number, settings: Settings): string[] 
  *
  * @throws {UsageError} with a way to keep the secret out
  */
-export function refuseSecrets(
+function refuseSecrets(
   scheduler: "slurm" | "kubernetes",
   settings: Settings,
   io: Pick<Io, "env">,

@@ -8,12 +8,6 @@
  * @module
  */
 
-export {
-  type AnswerCost,
-  type Check,
-  compilePattern,
-  type Unchecked,
-  type Verdict,
-} from "./check.ts";
+export { type AnswerCost, type Check, compilePattern, type Verdict } from "./check.ts";
 export { type AnsweredRow, Checks, createChecks, type Validate, verdictCheck } from "./checks.ts";
 export { askedSchemaOf } from "./json_schema.ts";

@@ -136,7 +136,7 @@ export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
 }
 
 /** The bin of a count: 0, 1, 2, 3, then four bins for each power of two. */
-export function binOf(value: number): number {
+function binOf(value: number): number {
   if (value < 4) return value;
   const octave = 31 - Math.clz32(value);
   return 4 * (octave - 1) + ((value >>> (octave - 2)) & 3);

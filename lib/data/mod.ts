@@ -8,16 +8,15 @@
  * @module
  */
 
-export { type FlagName, FLAGS } from "./flags.ts";
+export { FLAGS } from "./flags.ts";
 export { type ComparedRun, compareRuns, type RunComparison } from "./comparison.ts";
 export { DerivedFields, needsDerived } from "./fields.ts";
 export { type DataStatistics, type Spread, statisticsOf } from "./facets.ts";
-export { type DataFileStatus, DataIndex, type IndexStatus } from "./data_index.ts";
+export { DataIndex, type IndexStatus } from "./data_index.ts";
 export { type OpenFiles, openFiles, openIndex } from "./open_data.ts";
 export { selectRows } from "./query.ts";
-export { DataService, type DataServiceOptions } from "./service.ts";
+export { DataService } from "./service.ts";
 export type {
-  DataRequestName,
   DataRequests,
   DataState,
   Facet,

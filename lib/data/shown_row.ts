@@ -120,7 +120,7 @@ function samplesOf(index: DataIndex, row: number): RowDetail["samples"] {
 }
 
 /** The id of a row. It stays the same as long as its file does. */
-export function rowId({ table: { columns } }: DataIndex, row: number): string {
+function rowId({ table: { columns } }: DataIndex, row: number): string {
   return `${columns.file[row]}:${columns.offset[row]}`;
 }
 

@@ -25,7 +25,6 @@ import { resolve as posixResolve } from "npm:deno-std@1.4.0/path/posix/resolve.j
 const isWindows = /^win/i.test(globalThis.navigator?.platform ?? "");
 const {
   basename,
-  DELIMITER,
   dirname,
   isAbsolute,
   join,
@@ -42,4 +41,4 @@ const {
   resolve: posixResolve,
 };
 
-export { basename, DELIMITER, dirname, isAbsolute, join, relative, resolve, SEPARATOR_PATTERN };
+export { basename, dirname, isAbsolute, join, relative, resolve, SEPARATOR_PATTERN };

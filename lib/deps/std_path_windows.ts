@@ -8,7 +8,6 @@
 // @ts-types="./types/std_path.d.ts"
 export {
   basename,
-  DELIMITER,
   dirname,
   isAbsolute,
   join,

@@ -16,8 +16,6 @@ import type { Line } from "./lines.ts";
 export interface JsonArrayOptions {
   /** What an error calls the file. */
   readonly name: string;
-  /** The largest element in bytes; a larger one ends the reading. @default 67108864 (64 MiB) */
-  readonly maxElementBytes?: number;
   /** Elements before the first one of this part. @default 0 */
   readonly elementsBefore?: number;
   /**
@@ -49,7 +47,6 @@ type State = "start" | "elements" | "end";
 
 class ArrayScanner {
   readonly #name: string;
-  readonly #maxBytes: number;
   readonly #decoder = new TextDecoder();
   #state: State = "start";
   /** Open brackets inside the element. */
@@ -69,7 +66,6 @@ class ArrayScanner {
 
   constructor(options: JsonArrayOptions) {
     this.#name = options.name;
-    this.#maxBytes = options.maxElementBytes ?? MAX_ELEMENT_BYTES;
     this.#number = options.elementsBefore ?? 0;
     this.#onElement = options.onElement;
   }
@@ -188,10 +184,10 @@ class ArrayScanner {
 
   #carry(piece: Uint8Array): void {
     this.#length += piece.length;
-    if (this.#length > this.#maxBytes) {
+    if (this.#length > MAX_ELEMENT_BYTES) {
       throw this.#error(
         `element ${this.#number} is longer than ${
-          this.#maxBytes / 2 ** 20
+          MAX_ELEMENT_BYTES / 2 ** 20
         } MiB, or a quote is missing`,
       );
     }

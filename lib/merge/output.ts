@@ -10,7 +10,7 @@ import type { LineSink } from "./run_lines.ts";
 const BUFFER_BYTES = 1 << 20;
 
 /** A file that is written line by line and appears complete. */
-export class MergedFile implements LineSink, AsyncDisposable {
+class MergedFile implements LineSink, AsyncDisposable {
   readonly #replacement: Replacement;
   #buffer = new Uint8Array(BUFFER_BYTES);
   #filled = 0;

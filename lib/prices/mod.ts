@@ -13,6 +13,5 @@ export {
   type Estimate,
   estimate,
   type OwnLimits,
-  type Range,
 } from "./estimate.ts";
 export { checkPrices, type Prices, pricesOf } from "./prices.ts";

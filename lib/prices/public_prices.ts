@@ -46,7 +46,7 @@ export function publicPrice(
 const MODELS: Readonly<Record<string, Readonly<Record<string, string>>>> = list.models;
 
 /** The name of our list, with its date. */
-export const LIST_NAME = `${list.source} of ${list.date}`;
+const LIST_NAME = `${list.source} of ${list.date}`;
 
 /** Providers some of whose models are listed under another one. */
 const OTHER_LISTS: Readonly<Record<string, string>> = { azure_ai: "azure" };

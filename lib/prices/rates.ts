@@ -109,7 +109,7 @@ export function costOf(prices: Prices, usage: Usage): number {
   return millionths / MILLION;
 }
 
-export function isWithin(times: Times, atMs: number): boolean {
+function isWithin(times: Times, atMs: number): boolean {
   const minute = minuteOfWeek(atMs);
   return times.some(([from, to]) => minute >= from && minute < to);
 }

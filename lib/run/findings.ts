@@ -145,7 +145,7 @@ const TOKENS_PER_MESSAGE = 4;
 const TOKENS_PER_IMAGE = 1_000;
 
 /** An estimate of the prompt tokens of a row, its own tools included; within about a quarter. */
-export function promptTokensOf(
+function promptTokensOf(
   { messages, params }: Pick<ParsedRow, "messages" | "params">,
 ): number {
   let tokens = 0;

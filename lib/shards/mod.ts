@@ -15,7 +15,6 @@ export {
   piecesOf,
   pinnedPlan,
   type PinOptions,
-  planPathOf,
   readPlan,
   rowsBefore,
   type Shard,

@@ -38,7 +38,7 @@ function digits(number: number): string {
 }
 
 /** The file with the pinned borders of an output: `out/.retort/x.shards-16.json`. */
-export function planPathOf(stem: string, count: number): string {
+function planPathOf(stem: string, count: number): string {
   const { start, name } = splitPath(stem);
   return `${start}${OWN_FOLDER}/${name}.shards-${count}.json`;
 }

@@ -136,7 +136,7 @@ const KNOWN: ReadonlySet<string> = new Set(
 );
 
 /** Whether some server has a parameter of this name. */
-export function isKnownParam(name: string): boolean {
+function isKnownParam(name: string): boolean {
   return KNOWN.has(name);
 }
 

@@ -10,7 +10,6 @@
  */
 
 import { formatPercent } from "../figures.ts";
-import { printable } from "../printable.ts";
 import type { RunEvent, RunListener, Snapshot } from "../progress/mod.ts";
 import {
   clip,
@@ -19,7 +18,6 @@ import {
   type Paint,
   type Segment,
   segmentCells,
-  stringWidth,
 } from "./columns.ts";
 import {
   doneRows,
@@ -49,8 +47,6 @@ export interface BarOptions {
   now?: () => number;
   /** Whether to show lag, CPU and memory of the process. @default false */
   isVerbose?: boolean;
-  /** Name in front of the bar. @default none */
-  projectName?: string;
 }
 
 /** Listener that draws the bar. */
@@ -75,7 +71,6 @@ class Drawing {
   readonly #options: BarOptions;
   readonly #now: () => number;
   readonly #paint: Paint;
-  readonly #name: string;
   /** Lines to print above the bar with the next drawing. */
   #above: string[] = [];
   #last: Snapshot | undefined;
@@ -86,7 +81,6 @@ class Drawing {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
     this.#paint = createPaint(options.color);
-    this.#name = printable(options.projectName ?? "");
   }
 
   listen(event: RunEvent): void {
@@ -118,7 +112,7 @@ class Drawing {
   #draw(): void {
     const { columns, write, isVerbose = false } = this.#options;
     const width = Math.min(MOST_COLUMNS, Math.max(1, columns() - 1));
-    const view = { name: this.#name, width, paint: this.#paint, isVerbose };
+    const view = { width, paint: this.#paint, isVerbose };
     const lines = this.#last === undefined ? [] : renderBar(this.#last, view);
     const up = lines.length > 1 && !this.#isDone ? `\x1b[${lines.length - 1}A\r` : "\r";
     const end = this.#isDone && lines.length > 0 ? "\r\n" : up;
@@ -142,8 +136,6 @@ const SHAPES = { skipped: "▒", succeeded: "█", failed: "▚", left: "░" };
 
 /** Layout of the lines. */
 export interface BarView {
-  /** Name in front of the bar, printable; "" for none. */
-  readonly name: string;
   /** Most cells in a line. */
   readonly width: number;
   readonly paint: Paint;
@@ -160,16 +152,13 @@ function renderBar(snapshot: Snapshot, view: BarView): string[] {
   const width = view.width - 1;
   // A longer reason would leave no room for figures.
   const words = stateText(snapshot, Math.floor(width / 3));
-  if (snapshot.state === "preparing") {
-    const name: Segment[] = view.name === "" ? [] : [{ text: view.name, color: "bold" }];
-    return [" " + joinSegments([...name, { text: words }], width, paint)];
-  }
+  if (snapshot.state === "preparing") return [" " + joinSegments([{ text: words }], width, paint)];
   const state: Segment[] = snapshot.state === "running" ? [] : [{ text: words, color: "yellow" }];
   const figures = [...state, rowsSegment(snapshot), ...mainSegments(snapshot)];
   const brief = [...state, rowsSegment(snapshot), ...mainSegments(snapshot, true)];
   const process = view.isVerbose ? processSegments(snapshot) : [];
   const lines = [
-    barLine(snapshot, view, width),
+    barLine(snapshot, paint, width),
     // If the line is too long, the ranges of estimates are dropped, so that the number of failed
     // rows stays visible.
     joinSegments(segmentCells(figures) <= width ? figures : brief, width, paint),
@@ -180,18 +169,15 @@ function renderBar(snapshot: Snapshot, view: BarView): string[] {
   return lines.filter((line) => line !== "").map((line) => " " + line);
 }
 
-/** `name ▒▒███████▚░░░░  62.4%`; only the name while the number of rows is unknown. */
-function barLine(snapshot: Snapshot, { name, paint }: BarView, width: number): string {
-  const label = clip(name, Math.floor(width / 3));
+/** `▒▒███████▚░░░░  62.4%`; nothing while the number of rows is unknown. */
+function barLine(snapshot: Snapshot, paint: Paint, width: number): string {
   const { total } = snapshot;
-  if (total === null) return paint(label, "bold");
+  if (total === null) return "";
   const percent = formatPercent(doneRows(snapshot), total);
-  const before = label === "" ? "" : paint(label, "bold") + " ";
-  const labelCells = label === "" ? 0 : stringWidth(label) + 1;
   // 7: a space and the widest percentage, so that the bar keeps its length.
-  const cells = Math.min(MAX_BAR_CELLS, width - labelCells - 7);
+  const cells = Math.min(MAX_BAR_CELLS, width - 7);
   if (cells < MIN_BAR_CELLS) return clip(percent, width);
-  return `${before}${barCells(snapshot, total, cells, paint)} ${percent.padStart(6)}`;
+  return `${barCells(snapshot, total, cells, paint)} ${percent.padStart(6)}`;
 }
 
 function barCells(snapshot: Snapshot, total: number, cells: number, paint: Paint): string {

@@ -14,7 +14,7 @@ import { Screen } from "./screen.ts";
 
 function setUp(
   width = 100,
-  options: { color?: boolean; isVerbose?: boolean; projectName?: string } = {},
+  options: { color?: boolean; isVerbose?: boolean } = {},
 ) {
   const clock = new ManualClock();
   const screen = new Screen(width);
@@ -27,7 +27,6 @@ function setUp(
     columns: () => screen.width,
     color: false,
     now: clock.now,
-    projectName: "gsm8k",
     ...options,
   });
   return { bar, clock, screen, writes };
@@ -67,7 +66,7 @@ Deno.test("createBar() shows a snapshot in four lines", () => {
   const { bar, screen } = setUp();
   bar(makeSnapshot({ errors: LOSING }));
   assertEquals(screen.lines, [
-    " gsm8k ▒▒▒▒▒▒▒▒▒███████████████████████████████▚▚░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  50.0%",
+    " ▒▒▒▒▒▒▒▒▒██████████████████████████████████▚▚░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  50.0%",
     " 500/1,000 rows · 38.3 rows/s · ETA 13 s (11 – 16 s) · 20 failed",
     " 19/20 in flight · 4 waiting · 1,240 tokens/s · latency p50 512 ms, p99 1.24 s",
     " top error: 3 × rate_limit 429: Slow down",
@@ -95,14 +94,13 @@ Deno.test("createBar() omits values that are unknown or zero", () => {
     makeSnapshot({ ...nothing, total: null, eta_s: null, errors: [], latency_ms, rate_per_s: 0 }),
   );
   assertEquals(screen.lines, [
-    " gsm8k",
     " 0 rows done · 0.0 rows/s",
     " 19/20 in flight",
   ]);
 });
 
 Deno.test("createBar() names any state but the usual one", () => {
-  const { bar, clock, screen } = setUp(100, { projectName: undefined });
+  const { bar, clock, screen } = setUp(100);
   bar(makeSnapshot({ state: "preparing", total: null }));
   assertEquals(screen.lines, [" reading the input"]);
   clock.advance(250);
@@ -159,7 +157,7 @@ Deno.test("createBar() draws in place, at most four times a second", () => {
 Deno.test("createBar() never writes a line wider than the terminal", () => {
   const errors = [makeErrorGroup({ ...LOSING[0], message: "天地玄黃".repeat(50) })];
   for (let width = 1; width < 140; width++) {
-    const { bar, writes } = setUp(width, { color: true, projectName: "宇宙洪荒 prompts" });
+    const { bar, writes } = setUp(width, { color: true });
     bar(makeSnapshot({ ...TROUBLE, errors, reason: "天地玄黃".repeat(50) }));
     // deno-lint-ignore no-control-regex
     const lines = writes.join("").replace(/\x1b\[[\d;]*[A-Za-z]/g, "").split(/[\r\n]+/);
@@ -209,18 +207,17 @@ Deno.test("createBar() prints notices and the start above the bar", () => {
     "900 rows to do (100 done before): gpt-5-mini at https://api.",
     "example.com/v1, concurrency 20",
     "Warning: The key expires soon",
-    " gsm8k ▒▒▒▒▒████████████████▚░░░░░░░░░░░░░░░░░░░░░░░  50.0%",
+    " ▒▒▒▒▒███████████████████▚░░░░░░░░░░░░░░░░░░░░░░░░░░  50.0%",
   ]);
 });
 
 Deno.test("createBar() removes control characters from foreign texts", () => {
-  const { bar, clock, screen } = setUp(200, { projectName: "a\x1b[2Jb" });
+  const { bar, clock, screen } = setUp(200);
   const errors = [makeErrorGroup({ ...LOSING[0], message: "x\x1b]0;owned\x07y\r\nz" })];
   bar(makeSnapshot({ errors }));
   clock.advance(250);
   bar(makeNotice("no\x1b[31m\x07tice"));
   assertEquals(screen.lines[0], "no tice");
-  assert(screen.lines[1].startsWith(" ab "));
   assertEquals(screen.lines.at(-1), " top error: 3 × rate_limit 429: xy z");
 });
 

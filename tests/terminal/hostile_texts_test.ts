@@ -53,7 +53,7 @@ function written(text: string, isBar: boolean, color: boolean): string {
   let output = "";
   const write = (more: string) => void (output += more);
   const listener = isBar
-    ? createBar({ write, columns: () => 100, color, now: clock.now, projectName: text })
+    ? createBar({ write, columns: () => 100, color, now: clock.now })
     : createPlain({ write, now: clock.now });
   sayEverywhere(text, (event) => {
     clock.advance(60_000);

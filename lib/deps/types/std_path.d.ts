@@ -1,5 +1,4 @@
 export declare const SEPARATOR_PATTERN: RegExp;
-export declare const DELIMITER: string;
 export declare function basename(path: string | URL, suffix?: string): string;
 export declare function dirname(path: string | URL): string;
 export declare function isAbsolute(path: string): boolean;
