@@ -6,7 +6,7 @@
 
 import { formatCountOf } from "../lib/figures.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
-import { MAX_TIMER_MS } from "../lib/timer.ts";
+import { every, MAX_TIMER_MS } from "../lib/timer.ts";
 import { SIGNAL_NUMBERS } from "./exit_codes.ts";
 import type { Io, StopSignal } from "./io.ts";
 import { SignalCount } from "./second_signal.ts";
@@ -126,12 +126,12 @@ export function watchParent(io: Io, onGone: () => void): Disposable {
   const { parentPid } = io;
   if (parentPid === undefined || !isByRunner(io)) return { [Symbol.dispose]() {} };
   const first = parentPid();
-  const timer = setInterval(() => {
+  const stop = every(POLL_MS, () => {
     if (parentPid() === first) return;
-    clearInterval(timer);
+    stop();
     onGone();
-  }, POLL_MS);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
+  });
+  return { [Symbol.dispose]: stop };
 }
 
 function isByRunner(io: Io): boolean {

@@ -1,5 +1,5 @@
 /**
- * Timers. Those with a callback do not keep the process alive.
+ * Timers. Those with a callback do not keep the process alive, unless asked to.
  *
  * @module
  */
@@ -31,14 +31,89 @@ export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Calls back every `intervalMs` until the returned function is called. */
-export function every(intervalMs: number, callback: () => void): () => void {
-  const timer = setInterval(callback, intervalMs);
-  unref(timer);
-  return () => clearInterval(timer);
+/** Options of `every`. */
+export interface EveryOptions {
+  /** Whether it keeps the process alive. @default false, as a run has sockets that do */
+  readonly keepsAlive?: boolean;
 }
 
-/** Types say that timers are numbers, as in browsers; in Deno, Node and Bun they are objects. */
+/**
+ * Calls back every `intervalMs` until the returned function is called.
+ *
+ * Intervals share one timer, and a callback comes early where another one wakes the process shortly before: each time
+ * that a process wakes up costs 0.3 ms of CPU, whatever it does then.
+ */
+export function every(
+  intervalMs: number,
+  callback: () => void,
+  { keepsAlive = false }: EveryOptions = {},
+): () => void {
+  const beat = { intervalMs, callback, keepsAlive, dueAt: performance.now() + intervalMs };
+  beats.add(beat);
+  armBeats();
+  return () => {
+    if (beats.delete(beat)) armBeats();
+  };
+}
+
+interface Beat {
+  readonly intervalMs: number;
+  readonly callback: () => void;
+  readonly keepsAlive: boolean;
+  dueAt: number;
+}
+
+const beats = new Set<Beat>();
+let beatTimer: ReturnType<typeof setInterval> | undefined;
+/** When it fires next, and its interval. */
+let beatAt = Infinity, beatMs = Infinity;
+let isCalling = false;
+/** A timer that fires this much early is not set again. */
+const EARLY_MS = 1;
+
+/** Lets the shared timer fire at the first beat. */
+function armBeats(): void {
+  if (isCalling) return;
+  let firstAt = Infinity, keepsAlive = false;
+  for (const beat of beats) {
+    firstAt = Math.min(firstAt, beat.dueAt);
+    keepsAlive ||= beat.keepsAlive;
+  }
+  if (Math.abs(firstAt - beatAt) > EARLY_MS) {
+    clearInterval(beatTimer);
+    beatAt = firstAt;
+    beatMs = Math.max(1, firstAt - performance.now());
+    beatTimer = firstAt === Infinity ? undefined : setInterval(callBeats, beatMs);
+  }
+  if (keepsAlive) (beatTimer as RefTimer | undefined)?.ref?.();
+  else unref(beatTimer);
+}
+
+/** Calls what is due, and what would be due within half of its interval and of the shortest one. */
+function callBeats(): void {
+  const now = performance.now();
+  let shortestMs = Infinity;
+  for (const { intervalMs } of beats) shortestMs = Math.min(shortestMs, intervalMs);
+  isCalling = true;
+  beatAt = now + beatMs;
+  try {
+    for (const beat of beats) {
+      if (beat.dueAt > now + Math.min(beat.intervalMs, shortestMs) / 2) continue;
+      beat.dueAt = now + beat.intervalMs;
+      beat.callback();
+    }
+  } finally {
+    isCalling = false;
+    armBeats();
+  }
+}
+
+/** Timers of Deno, Node and Bun are objects with these methods; web types say a number. */
+interface RefTimer {
+  ref?(): void;
+  unref?(): void;
+}
+
 function unref(timer: unknown): void {
-  (timer as { unref?(): void }).unref?.();
+  (timer as RefTimer | undefined)?.unref?.();
 }

@@ -1,5 +1,5 @@
 import { assertEquals } from "../lib/deps/std_assert.ts";
-import { after, MAX_TIMER_MS } from "../lib/timer.ts";
+import { after, every, MAX_TIMER_MS } from "../lib/timer.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 
 Deno.test("after() calls back once the time has passed, however long", async () => {
@@ -33,4 +33,38 @@ Deno.test("after() does not keep the process alive", async () => {
     signal: AbortSignal.timeout(30_000),
   }).output();
   assertEquals(code, 0);
+});
+
+Deno.test("every() wakes the process once for intervals that are due at nearly the same time", async () => {
+  using clock = new FakeClock();
+  const times = new Set<number>();
+  const calls = { a: 0, b: 0, c: 0, d: 0 };
+  const count = (name: keyof typeof calls) => () => {
+    calls[name]++;
+    times.add(clock.now());
+  };
+  const stops = [every(100, count("a"))];
+  await clock.advance(40);
+  stops.push(every(100, count("b")), every(1_000, count("c")), every(500, count("d")));
+  await clock.advance(9_960);
+  assertEquals(calls, { a: 100, b: 100, c: 10, d: 20 });
+  assertEquals(times.size, 100);
+  assertEquals(clock.pendingIntervals, 1);
+  for (const stop of stops) stop();
+  await clock.advance(1_000);
+  assertEquals([calls.a, clock.pendingIntervals], [100, 0]);
+});
+
+Deno.test("every() may be stopped and begun by its callbacks", async () => {
+  using clock = new FakeClock();
+  const times: number[] = [];
+  let stop = every(100, () => {
+    stop();
+    times.push(clock.now());
+    stop = every(500, () => times.push(clock.now()));
+  });
+  await clock.advance(1_200);
+  stop();
+  assertEquals(times, [100, 600, 1_100]);
+  assertEquals(clock.pendingIntervals, 0);
 });

@@ -200,12 +200,14 @@ export class Engine {
 
   /** Starts no attempt until every closed gate is opened again. */
   closeGate(name: string): void {
+    this.#tickRows();
     this.#state.gates.add(name);
     this.#state.note();
   }
 
   /** Opens a gate that `closeGate` closed. */
   openGate(name: string): void {
+    this.#tickRows();
     if (this.#state.gates.delete(name)) this.#wake();
   }
 
@@ -286,8 +288,13 @@ export class Engine {
   }
 
   #onTick(): void {
-    this.#rowClock.tick(this.#state.gates.size > 0 || this.#pool.rest !== undefined);
+    this.#tickRows();
     this.#state.note();
+  }
+
+  /** The time since the last call does not count as the rows' own if nothing could be sent. */
+  #tickRows(): void {
+    this.#rowClock.tick(this.#state.gates.size > 0 || this.#pool.rest !== undefined);
   }
 
   /** The run ends with its last teacher. */

@@ -24,6 +24,9 @@ import { printable } from "../printable.ts";
 /** The interval at which snapshots may be emitted, so that no row reads a clock. */
 const BEAT_MS = 100;
 
+/** The interval while nothing changes: waking up costs more CPU than what is done then. */
+const IDLE_BEAT_MS = 500;
+
 /**
  * The longest interval between snapshots: a second, minus half a beat because beats may be late.
  */
@@ -46,7 +49,9 @@ export class Progress {
   #stopBeat: (() => void) | undefined;
   #stopped = false;
 
+  /** The interval of the beat, and when the next one is due. */
   #beatMs = 0;
+  #dueMs = 0;
   #snapshotMs = 0;
   #settledAtSnapshot = 0;
   #stateChanged = false;
@@ -66,7 +71,7 @@ export class Progress {
     this.#skipped = counts.skipped;
     this.#forecast = new Forecast(this.#options.gauges().concurrency, this.#rows, nowMs);
     this.#options.meter.start(nowMs);
-    this.#startBeat();
+    if (this.#beatMs === 0) this.#beatEvery(IDLE_BEAT_MS);
   }
 
   attempt(): void {
@@ -95,7 +100,9 @@ export class Progress {
       this.#counters.addRow(rows[i]);
       this.#forecast.settled(rows[i]);
     }
-    if (rows.length > 0) this.#lastDurable = this.#options.wallClock();
+    if (rows.length === 0) return;
+    this.#lastDurable = this.#options.wallClock();
+    this.#beatEvery(BEAT_MS);
   }
 
   /**
@@ -103,7 +110,7 @@ export class Progress {
    */
   stateChanged(): void {
     this.#stateChanged = true;
-    this.#startBeat();
+    this.#beatEvery(BEAT_MS);
   }
 
   /** Emits a notice for the user. */
@@ -214,26 +221,33 @@ export class Progress {
     };
   }
 
-  #startBeat(): void {
-    if (this.#stopped || this.#stopBeat !== undefined) return;
-    this.#beatMs = this.#snapshotMs = this.#options.now();
-    this.#stopBeat = this.#options.every(BEAT_MS, () => this.#beat());
+  /** Sets the interval of the beat, which begins anew unless it has that interval. */
+  #beatEvery(intervalMs: number): void {
+    if (this.#stopped || this.#beatMs === intervalMs) return;
+    const { every, now } = this.#options;
+    if (this.#beatMs === 0) this.#snapshotMs = now();
+    this.#stopBeat?.();
+    this.#beatMs = intervalMs;
+    this.#dueMs = now() + intervalMs;
+    this.#stopBeat = every(intervalMs, () => this.#beat());
   }
 
   #beat(): void {
     const nowMs = this.#options.now();
-    this.#lag.record(Math.max(0, nowMs - this.#beatMs - BEAT_MS));
-    this.#beatMs = nowMs;
+    this.#lag.record(Math.max(0, nowMs - this.#dueMs));
+    this.#dueMs = nowMs + this.#beatMs;
     this.#forecast.observe(nowMs, this.#options.gauges(), this.#counters);
     this.#options.meter.read(nowMs);
     const finished = this.#counters.settled - this.#settledAtSnapshot;
     const isDue = this.#stateChanged || finished >= this.#options.updateInterval ||
       nowMs - this.#snapshotMs >= LONGEST_SILENCE_MS;
-    if (!isDue || this.#listeners.count === 0) return;
-    this.#stateChanged = false;
-    this.#snapshotMs = nowMs;
-    this.#settledAtSnapshot = this.#counters.settled;
-    this.emit(this.snapshot());
+    if (isDue && this.#listeners.count > 0) {
+      this.#stateChanged = false;
+      this.#snapshotMs = nowMs;
+      this.#settledAtSnapshot = this.#counters.settled;
+      this.emit(this.snapshot());
+    }
+    this.#beatEvery(IDLE_BEAT_MS);
   }
 
   /** Rows that this run has to send; null while unknown. */

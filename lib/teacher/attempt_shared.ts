@@ -6,6 +6,7 @@
  * @module
  */
 
+import { every } from "../timer.ts";
 import type { Address } from "./address.ts";
 import type { Connections } from "./connections.ts";
 import type { StreamHabits } from "./stream.ts";
@@ -75,7 +76,7 @@ export class Deadlines {
   readonly #options: DeadlinesOptions;
   readonly #intervalMs: number;
   readonly #attempts = new Set<Timed>();
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #stopSweeps: (() => void) | undefined;
   #sweptAt = 0;
   #wasLate = false;
 
@@ -93,16 +94,16 @@ export class Deadlines {
 
   add(attempt: Timed): void {
     this.#attempts.add(attempt);
-    if (this.#timer !== undefined) return;
+    if (this.#stopSweeps !== undefined) return;
     this.#sweptAt = this.#options.now();
-    this.#timer = setInterval(() => this.#sweep(), this.#intervalMs);
+    this.#stopSweeps = every(this.#intervalMs, () => this.#sweep(), { keepsAlive: true });
   }
 
   /** Removes an attempt that has ended. The last one stops the timer. */
   delete(attempt: Timed): void {
     if (!this.#attempts.delete(attempt) || this.#attempts.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#stopSweeps?.();
+    this.#stopSweeps = undefined;
   }
 
   #sweep(): void {

@@ -107,6 +107,7 @@ Deno.test("Progress has no rate as soon as a run is held with nothing in flight,
   assertEquals([rate_per_s, tokens_per_s], [0, 0]);
   bench.clock.advance(5_000);
   Object.assign(bench.gauges, { state: "running", inFlight: 20 });
+  bench.progress.stateChanged();
   bench.clock.advance(100);
   bench.settle(10);
   bench.clock.advance(2_000);

@@ -29,6 +29,18 @@ for (const [concurrency, interval] of [[9, 5], [10, 10], [100, 10], [101, 20], [
   });
 }
 
+Deno.test("Progress beats seldom while nothing finishes, and in time for what finishes then", () => {
+  const bench = new Bench();
+  bench.progress.start({ total: 1000, skipped: 0 });
+  bench.clock.advance(60_000);
+  assertLess(bench.gaugeReads, 125);
+  bench.listen();
+  bench.settle(20);
+  bench.clock.advance(100);
+  assertEquals(bench.snapshots.length, 1);
+  bench.progress.stop();
+});
+
 Deno.test("Progress takes the update interval that it is given", () => {
   const bench = new Bench({ updateInterval: 1 });
   bench.listen();
@@ -196,6 +208,7 @@ Deno.test("Progress measures how late the event loop is", () => {
   const bench = new Bench();
   bench.progress.start({ total: 1, skipped: 0 });
   bench.clock.advance(1000);
+  bench.settle(1);
   bench.clock.block(750);
   bench.clock.advance(1000);
   bench.progress.stop();

@@ -128,6 +128,11 @@ export class ConcurrencyLimit {
     return this.#start !== undefined;
   }
 
+  /** Whether only the ceiling, or what exploration allows, keeps it from growing. */
+  get isFull(): boolean {
+    return this.#start === undefined && this.#growth.at(this.#usedMs) >= this.#top;
+  }
+
   /** How many attempts may be in flight: a whole number, 1 or more. */
   get value(): number {
     return Math.floor(this.#exact);
@@ -146,7 +151,7 @@ export class ConcurrencyLimit {
     if (isAfterDecrease) this.#isProven = true;
     if (this.#start !== undefined) {
       if (isAfterDecrease) this.#advanceStart(this.#start, isLimiting);
-    } else if (this.#growth.at(this.#usedMs) < this.#top) return;
+    } else if (!this.isFull) return;
     else if (isLimiting) this.#explorer?.answered(answer.tokens);
     else this.#explorer?.discard();
   }

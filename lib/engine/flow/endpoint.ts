@@ -108,6 +108,12 @@ export class Endpoint {
     return this.#haltReason ?? this.#reason;
   }
 
+  /** Whether nothing here depends on time until an attempt fails. */
+  get isSteady(): boolean {
+    if (this.isHalted) return true;
+    return !this.#isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
+  }
+
   /** When attempts may be made again after an outage or a cool-down (on the clock, in milliseconds), or
    * undefined when it is not resting. */
   restsUntil(now: number): number | undefined {
@@ -159,6 +165,7 @@ export class Endpoint {
     classification: Classification,
     isFirst: boolean,
   ): FailureEffect {
+    this.#context.onFailure?.();
     const inFlight = this.inFlight--;
     this.#failed++;
     const { cause, action } = classification;
@@ -248,7 +255,7 @@ export class Endpoint {
     this.#load.setRateShare(share);
   }
 
-  /** Updates what depends on time; called about ten times a second. */
+  /** Updates what depends on time; called about ten times a second, unless it is steady. */
   tick(): void {
     this.#load.tick(this.inFlight > 0 && !this.isProbed);
   }

@@ -37,4 +37,6 @@ export interface EndpointContext {
   readonly random: () => number;
   /** A teacher is down, or up again. */
   readonly onOutage?: (endpoint: Endpoint) => void;
+  /** An attempt has failed; called before anything follows from that. */
+  readonly onFailure?: () => void;
 }

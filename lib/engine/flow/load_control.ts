@@ -93,6 +93,12 @@ export class LoadControl {
     return Math.min(this.#limit.value, this.#tolerance.trial?.cap ?? Infinity);
   }
 
+  /** Whether nothing here depends on time until an attempt fails. */
+  isSteady(now: number): boolean {
+    return this.closedUntil === undefined && this.#coolUntil <= now &&
+      this.#tolerance.trial === undefined && this.#limit.isFull;
+  }
+
   /** Whether the last attempts were all throttled, so that the next one would be too. */
   get isRun(): boolean {
     return this.#tolerance.isRun;

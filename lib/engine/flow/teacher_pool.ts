@@ -5,12 +5,15 @@
  */
 
 import type { TeacherStatus } from "../../progress/mod.ts";
-import { MAX_TIMER_MS } from "../../timer.ts";
+import { every, MAX_TIMER_MS } from "../../timer.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { EndpointContext, EndpointOptions } from "./endpoint_options.ts";
 
 /** How often the limits are updated, in milliseconds. */
 const TICK_MS = 100;
+
+/** How often where nothing depends on time until an attempt fails: to wake up costs more CPU than the update. */
+const STEADY_TICK_MS = 500;
 
 /** Settings and dependencies of `TeacherPool`. */
 export interface TeacherPoolOptions extends EndpointContext {
@@ -20,7 +23,7 @@ export interface TeacherPoolOptions extends EndpointContext {
   readonly read?: () => number;
   /** An attempt may be possible that was not before. */
   readonly onReady: () => void;
-  /** Time has passed; called ten times a second. */
+  /** Time has passed; called two to ten times a second. */
   readonly onTick: () => void;
 }
 
@@ -47,18 +50,21 @@ export class TeacherPool {
   /** Whether any teacher has left but still has attempts in flight. */
   #areLeaving = false;
   readonly #options: TeacherPoolOptions;
+  readonly #context: EndpointContext;
   readonly #read: () => number;
   /** Scratch space for `pick()`, which is on the hot path: teachers with room come first. */
   readonly #ready: Endpoint[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
-  #ticker: ReturnType<typeof setInterval> | undefined;
+  #stopTicks: (() => void) | undefined;
+  #tickMs = 0;
 
   /** Nothing runs before `open()`. */
   constructor(options: TeacherPoolOptions) {
     this.#options = options;
     this.#read = options.read ?? options.now;
-    this.#endpoints = options.teachers.map((teacher) => new Endpoint(teacher, options));
+    this.#context = { ...options, onFailure: () => this.#attend() };
+    this.#endpoints = options.teachers.map((teacher) => new Endpoint(teacher, this.#context));
   }
 
   /** The most attempts that may be in flight, all teachers together. */
@@ -103,14 +109,14 @@ export class TeacherPool {
 
   /** Starts to update what depends on time, ten times a second. */
   open(): void {
-    this.#ticker ??= setInterval(() => this.#tick(), TICK_MS);
+    this.#tickEvery(TICK_MS);
   }
 
   /** Frees the timers. */
   close(): void {
-    clearInterval(this.#ticker);
+    this.#tickEvery(0);
     clearTimeout(this.#timer);
-    this.#ticker = this.#timer = undefined;
+    this.#timer = undefined;
   }
 
   /** A teacher with room now: one that has less in flight than its share, or `preferred` if that has room.
@@ -163,11 +169,12 @@ export class TeacherPool {
     const turns = others.reduce((most, one) => Math.max(most, one.turns / one.weight), 0);
     // A second endpoint would not know what is still in flight there.
     const known = this.#endpoints.find((one) => one.teacher === teacher.teacher);
-    const endpoint = known ?? new Endpoint(teacher, { ...this.#options, isCareful: true });
+    const endpoint = known ?? new Endpoint(teacher, { ...this.#context, isCareful: true });
     if (known === undefined) this.#endpoints = [...this.#endpoints, endpoint];
     known?.rejoin(teacher);
     endpoint.turns = turns * endpoint.weight;
     if (this.#rateShare !== 1) endpoint.setRateShare(this.#rateShare);
+    this.#attend();
     this.#options.onReady();
   }
 
@@ -183,6 +190,7 @@ export class TeacherPool {
   remove(teacher: EndpointOptions["teacher"]): void {
     for (const endpoint of this.#endpoints) if (endpoint.teacher === teacher) endpoint.leave();
     this.#areLeaving = true;
+    this.#attend();
     this.#options.onReady();
   }
 
@@ -209,6 +217,7 @@ export class TeacherPool {
   /** Allows more or fewer attempts at once. */
   setConcurrency(concurrency: number): void {
     for (const endpoint of this.#endpoints) endpoint.setConcurrency(concurrency);
+    this.#attend();
   }
 
   /** Uses only a share of the rate limits that are set. */
@@ -230,6 +239,25 @@ export class TeacherPool {
     if (this.#areLeaving) this.#forget();
     if (this.limit > before) this.#options.onReady();
     this.#options.onTick();
+    // What has become possible may have ended the run.
+    if (this.#tickMs === 0) return;
+    this.#tickEvery(this.#endpoints.every((one) => one.isSteady) ? STEADY_TICK_MS : TICK_MS);
+  }
+
+  /** Time has become important again. What has passed until now is counted first, as the time that it was. */
+  #attend(): void {
+    if (this.#tickMs !== STEADY_TICK_MS) return;
+    this.#read();
+    this.#options.onTick();
+    this.#tickEvery(TICK_MS);
+  }
+
+  /** 0: never. */
+  #tickEvery(ms: number): void {
+    if (ms === this.#tickMs) return;
+    this.#tickMs = ms;
+    this.#stopTicks?.();
+    this.#stopTicks = ms === 0 ? undefined : every(ms, () => this.#tick(), { keepsAlive: true });
   }
 
   /** Forgets teachers that have left, once nothing is in flight there. */
