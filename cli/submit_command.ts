@@ -33,7 +33,7 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
     case "status":
     case "cancel": {
       const { cancelCommand, statusCommand } = await import("./submit_status.ts");
-      return await (what === "status" ? statusCommand : cancelCommand)(inputs, io);
+      return await (what === "status" ? statusCommand : cancelCommand)(inputs, settings, io);
     }
     case "slurm": {
       const job = await prepare(what, inputs, args, settings, io);

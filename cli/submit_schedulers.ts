@@ -21,7 +21,7 @@ import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
 import { shellWord } from "./program.ts";
 import type { PreparedJob } from "./submit_command.ts";
-import { formatCount } from "../lib/figures.ts";
+import { formatCount, formatCountOf } from "../lib/figures.ts";
 import { VERSION } from "../lib/version.ts";
 
 /** Prints the script of the array, or submits all arrays and the merge that depends on them. */
@@ -32,19 +32,46 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   if (!settings.isOn("send")) return printScript(job, options, io);
   const arrays = slurmArrays(job, await maxArraySize());
   const ids: string[] = [];
-  for (const array of arrays) {
-    ids.push((await useTool("sbatch", ["--parsable"], slurmScript(job, array, options))).trim());
+  let merge: string;
+  try {
+    for (const array of arrays) {
+      const after = array.after === undefined ? [] : [ids[array.after]];
+      ids.push(await batch(slurmScript(job, array, options), after));
+    }
+    merge = await batch(slurmMerge(job, options), ids);
+  } catch (error) {
+    if (ids.length === 0 || !(error instanceof SinkError)) throw error;
+    throw new SinkError(
+      `${error.message}. Of ${formatCountOf(arrays.length, "array")} and the merge, ${
+        ids.join(", ")
+      } ${ids.length === 1 ? "is" : "are"} in the queue: ${
+        submitWords(job, "cancel", io)
+      } removes ` +
+        "what is there",
+      { path: error.path, cause: error },
+    );
   }
-  const numbers = ids.map((id) => id.split(";")[0]);
-  const dependency = `--dependency=afterany:${numbers.join(":")}`;
-  const merge = await useTool("sbatch", ["--parsable", dependency], slurmMerge(job, options));
   io.writeErr(
-    `Submitted ${job.shards} shards as ${arrays.length === 1 ? "array" : "arrays"} ${
-      numbers.join(", ")
-    }, ` +
-      `merge as job ${merge.trim().split(";")[0]}\n` +
-      `To check on it: ${io.program} submit status ${shellWord(`${job.stem}.jsonl`)}\n`,
+    `Submitted ${formatCountOf(job.shards, "shard")} as ${
+      arrays.length === 1 ? "array" : "arrays"
+    } ${ids.join(", ")}, merge as job ${merge}\n` +
+      `To check on it: ${submitWords(job, "status", io)}\n`,
   );
+}
+
+/** Hands a script to Slurm, to run after other jobs, however they end. Returns the number of the job. */
+async function batch(script: string, after: readonly string[]): Promise<string> {
+  const dependency = after.length === 0 ? [] : [`--dependency=afterany:${after.join(":")}`];
+  const said = await useTool("sbatch", ["--parsable", ...dependency], script);
+  // On a cluster of several, its name follows.
+  return said.trim().split(";")[0];
+}
+
+/** The command that shows or cancels a job. Only the task for jobs may call the scheduler. */
+function submitWords({ stem }: PreparedJob, what: "status" | "cancel", { program }: Io): string {
+  const words = program.replace(/(\btask\b.*) distill$/, "$1 submit");
+  const command = words === program ? `${program} submit` : words;
+  return `${command} ${what} ${shellWord(`${stem}.jsonl`)}`;
 }
 
 function printScript(job: PreparedJob, options: SlurmOptions, io: Io): void {
@@ -58,10 +85,9 @@ function printScript(job: PreparedJob, options: SlurmOptions, io: Io): void {
     );
   }
   io.writeOut(slurmScript(job, arrays[0], options));
-  const merge = [...options.program, ...job.merge].map((word) => shellWord(word)).join(" ");
   io.writeErr(
     "Pipe this into sbatch --parsable, which prints the ID of the job. Then, for the merge:\n" +
-      `sbatch --dependency=afterany:JOB_ID --wrap ${shellWord(merge)}\n`,
+      `sbatch --dependency=afterany:JOB_ID <<'MERGE'\n${slurmMerge(job, options)}MERGE\n`,
   );
 }
 
@@ -148,10 +174,20 @@ export async function submitToKubernetes(
 ): Promise<void> {
   const manifests = kubernetesManifests(job, kubernetesOptions(settings));
   if (!settings.isOn("send")) return io.writeOut(manifests);
-  const said = await useTool("kubectl", ["apply", "-f", "-"], manifests);
-  io.writeErr(
-    `${said}To check on it: ${io.program} submit status ${shellWord(`${job.stem}.jsonl`)}\n`,
-  );
+  let said: string;
+  try {
+    said = await useTool("kubectl", ["apply", "-f", "-"], manifests);
+  } catch (error) {
+    // A Job that was submitted before is there until it is deleted, also if it has ended.
+    if (!(error instanceof SinkError && /immutable/.test(error.message))) throw error;
+    throw new UsageError(
+      `Cannot submit: there is a job of this output already. Remove it first, which keeps all answers: ${
+        submitWords(job, "cancel", io)
+      }`,
+      { cause: error },
+    );
+  }
+  io.writeErr(`${said}To check on it: ${submitWords(job, "status", io)}\n`);
 }
 
 function kubernetesOptions(settings: Settings): KubernetesOptions {

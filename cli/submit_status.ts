@@ -15,6 +15,7 @@ import { printable } from "../lib/printable.ts";
 import { cancelledPathOf } from "../lib/shards/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
+import type { Settings } from "./settings.ts";
 import { tryTool } from "./submit_schedulers.ts";
 import { formatCount } from "../lib/figures.ts";
 
@@ -33,8 +34,12 @@ export async function jobNameOf(stem: string): Promise<string> {
   return `retort-${name || "job"}-${sha256Hex(`${place}/${name}`).slice(0, 8)}`;
 }
 
-export async function statusCommand(outputs: readonly string[], io: Io): Promise<number> {
-  const { runs, stem } = await shardsOf(outputs, "status");
+export async function statusCommand(
+  outputs: readonly string[],
+  settings: Settings,
+  io: Io,
+): Promise<number> {
+  const { runs, stem } = await shardsOf(outputs, "show the status of a job");
   const states = new Map<string, number>();
   const lines: string[] = [];
   let rows = 0, done = 0;
@@ -53,7 +58,7 @@ export async function statusCommand(outputs: readonly string[], io: Io): Promise
   );
   for (const line of lines.slice(0, MOST_NAMED)) io.writeOut(`${printable(line.trim())}\n`);
   if (lines.length > MOST_NAMED) io.writeOut("…\n");
-  io.writeOut(await schedulerSays(await jobNameOf(stem)));
+  io.writeOut(await schedulerSays(await jobNameOf(stem), settings.text("namespace")));
   return (states.get("done") ?? 0) === runs.length ? EXIT_DONE : EXIT_FAILED_ROWS;
 }
 
@@ -70,7 +75,7 @@ function stateOf({ run, pieces }: MergeRun): { state: string; why: string } {
 /**
  * Returns the state of the queue. It is queried by the job's name, which needs no Slurm accounting.
  */
-async function schedulerSays(name: string): Promise<string> {
+async function schedulerSays(name: string, namespace: string | undefined): Promise<string> {
   const slurm = await tryTool("squeue", [
     "--noheader",
     "--array",
@@ -83,14 +88,21 @@ async function schedulerSays(name: string): Promise<string> {
     return `Slurm: ${text === "" ? "nothing in the queue" : text}\n`;
   }
   const selector = `--selector=app.kubernetes.io/instance in (${name},${name}-merge)`;
-  const kubernetes = await tryTool("kubectl", ["get", "jobs", selector, "--no-headers"]);
+  const kubernetes = await tryTool("kubectl", [
+    ...["get", "jobs", selector, "--no-headers"],
+    ...inNamespace(namespace),
+  ]);
   if (kubernetes !== undefined && kubernetes.trim() !== "") return `Kubernetes:\n${kubernetes}`;
   return "The scheduler was not queried: deno task submit status queries Slurm and Kubernetes\n";
 }
 
 /** Removes an output's job from the queue. Its files stay. */
-export async function cancelCommand(outputs: readonly string[], io: Io): Promise<number> {
-  const { stem } = await shardsOf(outputs, "cancel");
+export async function cancelCommand(
+  outputs: readonly string[],
+  settings: Settings,
+  io: Io,
+): Promise<number> {
+  const { stem } = await shardsOf(outputs, "cancel a job");
   const marker = cancelledPathOf(stem);
   try {
     // Shards that end because of the signal must not be queued again.
@@ -102,8 +114,13 @@ export async function cancelCommand(outputs: readonly string[], io: Io): Promise
     });
   }
   const name = await jobNameOf(stem);
-  const slurm = await tryTool("scancel", [`--name=${name},${name}-merge`]);
-  const kubernetes = await tryTool("kubectl", ["delete", "job", name, `${name}-merge`]);
+  // The merge first: it runs as soon as the last shard has ended. `scancel` takes one name, and no list of names.
+  const merge = await tryTool("scancel", [`--name=${name}-merge`]);
+  const slurm = await tryTool("scancel", [`--name=${name}`]) ?? merge;
+  const kubernetes = await tryTool("kubectl", [
+    ...["delete", "job", `${name}-merge`, name, "--ignore-not-found"],
+    ...inNamespace(settings.text("namespace")),
+  ]);
   if (slurm === undefined && kubernetes === undefined) {
     io.writeErr(
       "No scheduler could be called: running shards are not queued again when they end, waiting ones " +
@@ -120,9 +137,16 @@ async function shardsOf(
   what: string,
 ): Promise<{ runs: MergeRun[]; stem: string }> {
   if (outputs.length !== 1) {
-    throw new UsageError(`Cannot ${what} without one output: name it, as in out/`);
+    throw new UsageError(`Cannot ${what} without its output: name one, as in out/`);
   }
   const runs = await findRuns(outputs, { needsRunFile: true });
-  const stem = runs[0].files.results.replace(/-\d{5}-of-\d{5}\.jsonl$/, "");
+  if (runs[0].run?.identity.shards === null) {
+    throw new UsageError(`Cannot ${what}: "${outputs[0]}" is no output of shards`);
+  }
+  const stem = runs[0].own.results.replace(/-\d{5}-of-\d{5}\.jsonl$/, "");
   return { runs, stem };
+}
+
+function inNamespace(namespace: string | undefined): string[] {
+  return namespace === undefined ? [] : [`--namespace=${namespace}`];
 }

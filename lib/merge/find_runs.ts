@@ -129,7 +129,7 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
     const advice = needsRunFile
       ? "Name the output of the shards, or add --no-proof to join results without run files"
       : "Name a folder of results";
-    throw new UsageError(`Cannot merge "${output}": it holds no run. ${advice}`);
+    throw new UsageError(`Cannot use "${output}" as the output of runs: it holds none. ${advice}`);
   }
   return await Promise.all(stems.map(async (stem) => {
     const path = folder === "." ? stem : `${folder}/${stem}`;

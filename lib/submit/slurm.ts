@@ -67,6 +67,8 @@ export interface SlurmArray {
   readonly tasks: number;
   /** The number of tasks that run at once. */
   readonly parallel: number;
+  /** The number of the array whose end it waits for, if there are more arrays than tasks that may run at once. */
+  readonly after?: number;
 }
 
 /** Divides the shards into as few arrays as the cluster allows. */
@@ -78,7 +80,8 @@ export function slurmArrays(
   const share = Math.max(1, Math.floor(parallel / count));
   return Array.from({ length: count }, (_, i) => {
     const tasks = Math.min(maxArraySize, shards - i * maxArraySize);
-    return { base: i * maxArraySize, tasks, parallel: Math.min(share, tasks) };
+    const array = { base: i * maxArraySize, tasks, parallel: Math.min(share, tasks) };
+    return i < parallel ? array : { ...array, after: i - parallel };
   });
 }
 
@@ -173,6 +176,8 @@ faults=0
 while :; do
   COMMAND &
   child=$!
+  # The signal may have come just before.
+  [ "$heard" = 0 ] || kill -TERM "$child" 2>/dev/null
   wait_for
   case "$code" in
     0|3) exit 0 ;;                        # done; the merge reports failed rows

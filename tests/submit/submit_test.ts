@@ -134,3 +134,50 @@ Deno.test("folders with spaces, quotes and % reach Slurm in directives, and so d
   assertStringIncludes((await submit("90m")).stdout, "\n#SBATCH --time=01:30:00\n");
   assertStringIncludes((await submit("noon")).stderr, "it must be a time");
 });
+
+Deno.test({
+  name: "submit sends arrays and the merge to Slurm, and cancel removes each of them",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempDir();
+    const input = await dir.write("in.jsonl", prompts(0, 10));
+    const calls = dir.path("calls");
+    const tools = {
+      scontrol: "echo 'MaxArraySize = 2'",
+      sbatch: `cat > /dev/null; echo "sbatch $*" >> ${calls}; n=$(grep -c sbatch ${calls})\n` +
+        '[ "$n" != 8 ] || { echo "QOS limit" >&2; exit 1; }\necho "$n;cluster"',
+      squeue: "echo RUNNING",
+      // The real one ends with 0 if no job has the name, and takes no list of names.
+      scancel: `echo "scancel $*" >> ${calls}`,
+      kubectl: `echo "kubectl $*" >> ${calls}`,
+    };
+    for (const [name, text] of Object.entries(tools)) {
+      await Deno.chmod(await dir.write(`bin/${name}`, `#!/bin/bash\n${text}\n`), 0o755);
+    }
+    const env = { PATH: `${dir.path("bin")}:${Deno.env.get("PATH")}` };
+    const run = (...args: string[]) => runCli(["submit", ...args], { env, ownProcess: true });
+    const job = ["slurm", input, "-o", dir.path("out/"), "-m", "m", "--send", "--shards=5"];
+    const sent = await run(...job, "--parallel=2");
+    assertExit(sent, 0);
+    assertStringIncludes(sent.stderr, "Submitted 5 shards as arrays 1, 2, 3, merge as job 4");
+    // At most two tasks run at once, so the third array waits for the first.
+    const dependencies = ["", "", " --dependency=afterany:1", " --dependency=afterany:1:2:3"];
+    assertEquals(
+      await dir.read("calls"),
+      dependencies.map((one) => `sbatch --parsable${one}\n`).join(""),
+    );
+    const refused = await run(...job);
+    assertExit(refused, 6);
+    assertStringIncludes(refused.stderr, "QOS limit. Of 3 arrays and the merge, 5, 6, 7 are in");
+    await dir.write("calls", "");
+    const cancelled = await run("cancel", dir.path("out/"), "--namespace=team");
+    assertExit(cancelled, 0);
+    const [, name] = /Cancelled (\S+)\./.exec(cancelled.stderr)!;
+    assertEquals((await dir.read("calls")).split("\n"), [
+      `scancel --name=${name}-merge`,
+      `scancel --name=${name}`,
+      `kubectl delete job ${name}-merge ${name} --ignore-not-found --namespace=team`,
+      "",
+    ]);
+  },
+});
