@@ -1,5 +1,5 @@
 /**
- * One attempt at a row: the call, and what follows from it for the row and for the run.
+ * Makes attempts: calls the teacher, and derives what follows for the row and the run.
  *
  * @module
  */
@@ -25,7 +25,6 @@ import { PaidAnswers } from "./paid_answers.ts";
 import { type RowWait, RowWaits } from "./row_waits.ts";
 import { type FailedCall, TeacherBlame } from "./teacher_blame.ts";
 
-/** Dependencies of `Attempts`. */
 export interface AttemptsOptions extends
   Omit<
     EngineOptions,
@@ -35,33 +34,34 @@ export interface AttemptsOptions extends
     | "concurrency"
     | "isExploring"
   > {
-  /** Milliseconds, monotonic. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
-  /** The same without the time in which nothing could be sent. */
+  /** The same clock without the time in which nothing could be sent. */
   readonly rowNow: () => number;
   readonly signal: AbortSignal;
-  /** On the hot path. */
+  /** Called before each attempt, on the hot path. */
   readonly onAttempt?: () => void;
-  /** An attempt has ended, so its teacher may have capacity. */
+  /** Called when an attempt has ended, so that its teacher may have capacity. */
   readonly onEnd: () => void;
   readonly onHalt: (reason: string) => void;
-  /** A teacher was halted: nothing more is sent to it. */
+  /** Called when a teacher was halted: it receives nothing more. */
   readonly onEndpointHalt: (reason: string) => void;
-  /** A row that was held back has to be sent again. */
+  /** Called when a row that was held back has to be sent again. */
   readonly onAgain: (work: Work) => void;
   /** Whether no further attempt will be made. */
   readonly isOver: () => boolean;
-  /** Milliseconds until a row may be sent to some teacher; 0 if that is now. */
+  /** Milliseconds until some teacher accepts the row; 0 if one does now. */
   readonly soonestMs: (work: Work) => number;
 }
 
 /** An attempt that was not answered. */
 interface Refusal extends FailedCall {
-  /** What came of an answer, to be written before the row is sent again. */
+  /** The outcome with its partial answer, to be written before the row is sent again; undefined if
+   * there is none. */
   readonly kept: Outcome | undefined;
 }
 
-/** Makes attempts. One run has one. */
+/** Makes the attempts of one run. */
 export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #blame: TeacherBlame;
@@ -70,7 +70,6 @@ export class Attempts {
   #inFlight = 0;
   #abandoned = 0;
 
-  /** Nothing is sent yet. */
   constructor(options: AttemptsOptions) {
     this.#options = options;
     this.#blame = new TeacherBlame({
@@ -89,12 +88,12 @@ export class Attempts {
     return this.#inFlight + this.#answers.inCheck;
   }
 
-  /** Attempts that were given up before they were answered; they may have been billed. */
+  /** Attempts that were aborted before they were answered; they may have been billed. */
   get abandoned(): number {
     return this.#abandoned;
   }
 
-  /** Makes one attempt at a row that was sent. Never rejects. */
+  /** Makes one attempt at a row that has a place at a teacher. Never rejects. */
   async make(work: Work): Promise<AttemptResult> {
     const { endpoint } = sentOf(work);
     const timeoutMs = this.#waits.begin(work);
@@ -135,7 +134,8 @@ export class Attempts {
     return result;
   }
 
-  /** The result of a row without a call: its time ran out in the queue, or an earlier run left an undecided answer. */
+  /** The result for a row that needs no call, because its time ran out in the queue or an earlier
+   * run left an undecided answer; undefined if it needs one. */
   #withoutCall(
     work: Work,
     timeoutMs: number | undefined,
@@ -160,8 +160,8 @@ export class Attempts {
     work.busyMs += work.latencyMs;
   }
 
-  /** Handles an answer that the teacher finished or cut off. Returns a promise only if a check takes time:
-   * this runs for every row. */
+  /** Handles an answer that was finished or truncated. Runs for every row, so it returns a promise
+   * only if a check takes time. */
   #answered(
     work: Work,
     completion: Completion,
@@ -188,18 +188,18 @@ export class Attempts {
     return { kind: "answered", outcome, others: failed.length === 0 ? NO_OTHERS : failed };
   }
 
-  /** The run is over: returns the outcomes of rows that were held back and have failed. Rows whose rejections
-   * halted their teacher stay pending. */
+  /** Called at the end of the run: returns the outcomes of rows that were held back and have
+   * failed. Rows whose rejections halted their teacher stay pending. */
   leave(): readonly Outcome[] {
     return this.#blame.clear();
   }
 
-  /** An answer that is not accepted: the row has failed, or it is sent again. */
+  /** Handles an answer that is not accepted: the row has failed, or is sent again. */
   #rejected(work: Work, completion: Completion, rejection: Rejection): AttemptResult {
     const { failure, follow, params, halt } = rejection;
     if (halt !== undefined) this.#options.onHalt(halt);
     const action = params === undefined ? "failed" : this.#again;
-    // An answer of an earlier run is no attempt of this one, and its tokens were counted.
+    // An answer of an earlier run is no attempt of this one; its tokens were counted then.
     if (work.attempts > 0) this.#note(work, { failure, action, isLoad: false, completion });
     if (params === undefined) {
       return failedWith(outcomeOf(work, work.latencyMs, completion, failure));
@@ -210,7 +210,8 @@ export class Attempts {
     return { kind: "retry", delayMs: 0, kept: pendingOutcome(work, work.latencyMs) };
   }
 
-  /** Handles an attempt without an answer that counts: the row waits for another attempt, or it has failed. */
+  /** Handles an attempt without a finished answer: the row waits for another attempt, or has
+   * failed. */
   #attemptFailed(work: Work, error: TeacherError): AttemptResult {
     const sent = sentOf(work);
     const { endpoint } = sent;
@@ -237,7 +238,7 @@ export class Attempts {
     return this.#retried(work, refusal, this.#waits.failed(work, classification, effect));
   }
 
-  /** The row is sent again, unless its time is up or its attempts are spent. */
+  /** Sends the row again, unless its time or its attempts are used up. */
   #retried(work: Work, refusal: Refusal, wait: RowWait): AttemptResult {
     if (wait.kind === "spent") return this.#failed(work, refusal);
     const { error, kept } = refusal;
@@ -253,12 +254,12 @@ export class Attempts {
       : { kind: "retry", delayMs: wait.delayMs, heldBack: wait.heldBack, kept };
   }
 
-  /** The row has failed, unless its teacher may be the cause. */
+  /** Fails the row, unless its teacher may be the cause. */
   #failed(work: Work, refusal: Refusal): AttemptResult {
     const { classification, failure, kept } = refusal;
     this.#noteRefusal(work, refusal, "failed");
     const outcome = { ...outcomeOf(work, work.latencyMs, undefined, failure), failure };
-    // The cause may be what all rows share.
+    // The cause may be something that all rows share.
     if (classification.cause === "request") {
       return { kind: "failed", outcomes: this.#blame.rejected(work, outcome) };
     }
@@ -266,7 +267,9 @@ export class Attempts {
     return { kind: "failed", outcomes, kept: outcomes.includes(outcome) ? undefined : kept };
   }
 
-  /** The teacher will not answer any row; this one waits for another teacher, or stays pending. */
+  /**
+   * Halts a teacher that will answer no row. This row goes to another teacher, or stays pending.
+   */
   #halted(work: Work, refusal: Refusal): AttemptResult {
     const { classification, failure, kept } = refusal;
     this.#blame.refusesAll(sentOf(work).endpoint, failure, classification.advice);
@@ -274,7 +277,7 @@ export class Attempts {
     return { kind: "retry", delayMs: 0, kept };
   }
 
-  /** What becomes of a row that has neither succeeded nor failed. */
+  /** What happens to a row that has neither succeeded nor failed. */
   get #again(): FailureAction {
     return this.#options.isOver() ? "halted" : "retried";
   }
@@ -290,7 +293,7 @@ export class Attempts {
   }
 }
 
-/** A row that names its own model fails alone when there is no such model. */
+/** A row that names its own model fails alone if that model does not exist. */
 function classifyFor(work: Work, error: TeacherError): Classification {
   const classification = classify(error, sentOf(work).endpoint.hasAnswered);
   const isOwnModel = classification.isAboutModel && work.row.params?.model !== undefined;

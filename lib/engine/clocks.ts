@@ -4,13 +4,13 @@
  * @module
  */
 
-/** A clock that remembers its last reading. A reading costs 0.15 µs, more than most of the code that uses it,
- * and one is enough for a turn of the event loop. */
+/** A clock that remembers its last reading. A reading costs 0.15 µs, more than most code that uses
+ * it; one per turn of the event loop is enough. */
 export class Clock {
   readonly #now: () => number;
   #lastMs: number;
 
-  /** `now` is in milliseconds, monotonic. */
+  /** @param now A monotonic clock, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
     this.#lastMs = now();
@@ -23,23 +23,27 @@ export class Clock {
   readonly last = (): number => this.#lastMs;
 }
 
-/** A clock that stops while nothing can be sent, so that neither an outage nor a pause uses up the time of the
- * rows that wait for its end. */
+/** A clock that stops while nothing can be sent, so that an outage or a pause does not use up the
+ * time of waiting rows. */
 export class RowClock {
   readonly #now: () => number;
   #stoppedMs = 0;
   #seenAt: number;
 
-  /** `now` is in milliseconds, monotonic. */
+  /** @param now A monotonic clock, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
     this.#seenAt = now();
   }
 
-  /** Milliseconds, without those in which the clock was stopped. */
+  /** Milliseconds without the time in which the clock was stopped. */
   readonly now = (): number => this.#now() - this.#stoppedMs;
 
-  /** Time has passed since the last call. `isStopped`: nothing could be sent. Called about ten times a second. */
+  /**
+   * Called about ten times a second.
+   *
+   * @param isStopped Whether nothing could be sent since the last call.
+   */
   tick(isStopped: boolean): void {
     const now = this.#now();
     if (isStopped) this.#stoppedMs += now - this.#seenAt;

@@ -1,6 +1,6 @@
 /**
- * Keeps the teachers busy: gives each lane a row and a teacher, one attempt after the other, and hands the
- * outcome to the sink. A row that has to wait holds no lane.
+ * Keeps the teachers busy: gives each lane a row and a teacher, makes one attempt after the other,
+ * and hands the outcomes to the sink. A row that has to wait holds no lane.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { Lanes } from "./lanes.ts";
 import { WorkQueue } from "./work_queue.ts";
 import { Dispatch } from "./dispatch.ts";
 
-/** Runs rows through teachers. One engine makes one run. */
+/** Runs rows through teachers, for one run. */
 export class Engine {
   readonly #options: EngineOptions;
   readonly #queue: WorkQueue;
@@ -35,7 +35,7 @@ export class Engine {
   #held = 0;
   #crash: { readonly error: unknown } | undefined;
 
-  /** Throws `RangeError` when the concurrency is out of range. */
+  /** @throws {RangeError} if the concurrency is out of range */
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#delivery = new Delivery(options.sink);
@@ -103,7 +103,6 @@ export class Engine {
     });
   }
 
-  /** What the engine is doing. */
   get state(): RunState {
     return this.#state.value;
   }
@@ -113,48 +112,49 @@ export class Engine {
     return this.#attempts.inFlight;
   }
 
-  /** Rows whose attempt is in flight, or whose answer the sink has not taken yet. */
+  /** Rows whose attempt is in flight, or whose answer the sink has not taken. */
   get unwritten(): number {
     return this.#held;
   }
 
-  /** Calls that were given up because the run could not continue: they may have been billed. */
+  /** How many calls were aborted because the run could not continue; they may have been billed. */
   get lostCalls(): number {
     return this.#crash === undefined ? 0 : this.#attempts.abandoned;
   }
 
-  /** Rows between two attempts. */
+  /** Rows in the retry queue, between two attempts. */
   get waiting(): number {
     return this.#queue.waiting;
   }
 
-  /** The most attempts that may be in flight now. */
+  /** How many attempts may be in flight now, over all teachers. */
   get limit(): number {
     return Math.min(this.#lanes.target, this.#pool.limit);
   }
 
-  /** Why nothing is sent, and until when; undefined while something is. */
+  /** Why nothing is sent, and until when; undefined while attempts are made. */
   get rest(): Rest | undefined {
     return this.#state.rest;
   }
 
-  /** Why the run was halted; undefined if it was not, or where all rows were finished anyway. */
+  /**
+   * Why the run was halted; undefined if it was not, or if all rows were finished in spite of it.
+   */
   get haltReason(): string | undefined {
     return this.#state.haltReason;
   }
 
-  /** The status of each teacher. */
   teacherStatuses(): TeacherStatus[] {
     return this.#pool.statuses();
   }
 
-  /** Aborted when the calls in flight are. */
+  /** Aborted together with the calls in flight. */
   get callsSignal(): AbortSignal {
     return this.#calls.signal;
   }
 
-  /** Runs until all rows are finished, or until it is stopped, halted or aborted. Rejects with what the source
-   * or the sink threw, once all lanes have ended. */
+  /** Runs until all rows are finished, or until it is stopped, halted or aborted. Once all lanes
+   * have ended, rejects with what the source or the sink threw. */
   async run(): Promise<void> {
     this.#pool.open();
     await Promise.race([this.#lanes.run(), this.#left.promise]);
@@ -169,14 +169,17 @@ export class Engine {
     if (this.#crash !== undefined) throw this.#crash.error;
   }
 
-  /** Changes the number of lanes. Throws `RangeError` outside 1 to 100,000. */
+  /**
+   * Changes the number of lanes.
+   *
+   * @throws {RangeError} outside 1 to 100,000
+   */
   setConcurrency(concurrency: number): void {
     this.#lanes.setTarget(concurrency);
     this.#pool.setConcurrency(concurrency);
     this.#wake();
   }
 
-  /** Adds a teacher. */
   addTeacher(teacher: EngineOptions["teachers"][number]): void {
     this.#pool.add(teacher);
     this.#pool.setConcurrency(this.#lanes.target);
@@ -188,17 +191,19 @@ export class Engine {
     this.#pool.setConcurrency(this.#lanes.target);
   }
 
-  /** Sends nothing more to a teacher; what is in flight there is finished. */
+  /** Sends nothing new to a teacher; its calls in flight are finished. */
   removeTeacher(teacher: EngineOptions["teachers"][number]["teacher"]): void {
     this.#pool.remove(teacher);
   }
 
-  /** Limits this process to a share of `rpm` and `tpm`; other processes use the rest. */
+  /**
+   * Limits this process to a share of `rpm` and `tpm`, from 0 to 1; other processes use the rest.
+   */
   setRateShare(share: number): void {
     this.#pool.setRateShare(share);
   }
 
-  /** Starts no attempt until every closed gate is opened again. */
+  /** Starts no attempts until all closed gates are open again. */
   closeGate(name: string): void {
     this.#tickRows();
     this.#state.gates.add(name);
@@ -211,7 +216,7 @@ export class Engine {
     if (this.#state.gates.delete(name)) this.#wake();
   }
 
-  /** Finishes what is in flight and starts nothing more; what waits stays pending. */
+  /** Finishes what is in flight and starts nothing more; rows that wait stay pending. */
   stop(): void {
     this.#lanes.close();
     this.#state.note();
@@ -223,18 +228,19 @@ export class Engine {
     this.stop();
   }
 
-  /** Stops, and aborts the calls in flight; their rows stay pending. */
+  /** Stops, and aborts the calls in flight, whose rows stay pending. */
   abort(reason?: unknown): void {
     this.stop();
     this.#calls.abort(reason);
   }
 
-  /** Ends `run()` while aborted calls are still open: their teacher ignores the signal. */
+  /** Ends `run()` while aborted calls are still open, because their teacher ignores the signal. */
   leave(): void {
     this.#left.resolve();
   }
 
-  /** The next row for a lane. Its teacher is chosen here, so that no two lanes take the same place. */
+  /** The next row for a lane; undefined if there is none now. Its teacher is chosen here too, so
+   * that no two lanes take the same place. */
   #next(): Work | undefined {
     if (this.#state.gates.size > 0) return undefined;
     const work = this.#dispatch.next(this.#isRetryQueueFull());
@@ -242,12 +248,13 @@ export class Engine {
     return work;
   }
 
-  /** Counts the rows that lanes hold too, because each may return to the retry queue. */
+  /** Whether no new rows may be taken. Counts the rows in lanes too, because each may return to the
+   * retry queue. */
   #isRetryQueueFull(): boolean {
     return this.#queue.waiting + this.#held >= Math.max(1_000, 4 * this.#lanes.target);
   }
 
-  /** Reads more rows, also while a gate is closed: a run that has no more rows has to end there too. */
+  /** Reads more rows, even while a gate is closed: a run without rows has to end then too. */
   #onIdle(): void {
     this.#state.note();
     if (!this.#isRetryQueueFull()) this.#queue.pull();
@@ -258,12 +265,12 @@ export class Engine {
     this.#state.note();
   }
 
-  /** Capacity may be free, at a teacher or in the retry queue, or the run may be over. */
+  /** Wakes idle lanes: a teacher or the retry queue may have capacity, or the run may be over. */
   #wakeParked(): void {
     if (this.#lanes.areParked) this.#wake();
   }
 
-  /** One attempt at a row, from a lane. */
+  /** Makes one attempt at a row, in a lane. */
   async #attempt(work: Work): Promise<void> {
     const result = await this.#attempts.make(work);
     try {
@@ -280,7 +287,7 @@ export class Engine {
     this.#wakeParked();
   }
 
-  /** Puts a row into the retry queue; it stays pending if nothing more will be sent. */
+  /** Puts a row into the retry queue, or leaves it pending if nothing more will be sent. */
   #retryLater(work: Work, delayMs: number, heldBack?: HeldBack): void {
     if (this.#lanes.isClosed) return this.#delivery.leave(work);
     wait(work, heldBack);
@@ -297,14 +304,14 @@ export class Engine {
     this.#rowClock.tick(this.#state.gates.size > 0 || this.#pool.rest !== undefined);
   }
 
-  /** The run ends with its last teacher. */
+  /** Ends the run with its last teacher. */
   #onEndpointHalt(reason: string): void {
     if (this.#pool.isHalted) this.halt(reason);
     else this.#options.onNotice?.(reason);
   }
 
-  /** Ends the run because outcomes can no longer be written; the first error is reported. If only the input
-   * fails, calls in flight are finished, because they are paid for. */
+  /** Ends the run because outcomes can no longer be written; only the first error is reported. If
+   * only the input fails, the calls in flight are finished, because they are paid for. */
   #fail(error: unknown): void {
     this.#crash ??= { error };
     if (error instanceof SourceError) this.stop();

@@ -1,5 +1,6 @@
 /**
- * Evidence against one teacher: rejections and answers that repeat, and addresses where no server answers.
+ * Collects evidence against one teacher: rejections and answers that repeat, and addresses where no
+ * server answers.
  *
  * @module
  */
@@ -17,54 +18,50 @@ export const FIRST_LIMIT = 3;
 /** Rejections that halt any teacher. */
 const LATER_LIMIT = 20;
 
-/** Settings of `RepeatedRejections`. */
 export interface RepeatedRejectionsOptions {
-  /** Whether key, model and parameters are known to be right: then a few rejections prove nothing. */
+  /** Whether key, model and parameters are known to be right, so that a few rejections prove
+   * nothing. */
   readonly isProven: boolean;
-  /** Whether rows are held back until the cause is known. If a consumer waits for them they are not, but
-   * they still count. */
+  /** Whether rows are held back until the cause is known. Not if a consumer waits for each row;
+   * their rejections still count. */
   readonly holds: boolean;
 }
 
-/** A row that was rejected. */
 export interface RejectedRow {
-  /** Its outcome, if it is the cause. */
+  /** The outcome to report if the row is the cause. */
   readonly outcome: Outcome & { readonly failure: Failure };
-  /** The row, to be sent again if it is not. */
+  /** The row, to be sent again if it is not the cause. */
   readonly work: Work;
 }
 
-/**
- * Holds back the failures of rows that one teacher rejected alike until it is known whether the rows are the
- * cause. If they are not, none of them has failed: they go to another teacher or stay pending.
- */
+/** Holds back rows that one teacher rejected alike until it is known whether the rows are the
+ * cause. If they are not, none has failed: they go to another teacher or stay pending. */
 export class RepeatedRejections {
   readonly #options: RepeatedRejectionsOptions;
   #held: RejectedRow[] = [];
-  /** The sources of the rejected rows: the samples of one row count once. */
+  /** The `source` of each rejected row, so that the samples of one row count once. */
   readonly #sources = new Set<string>();
   #words = "";
   #limit: number;
   #isConclusive = false;
 
-  /** No row is held yet. */
   constructor(options: RepeatedRejectionsOptions) {
     this.#options = options;
     this.#limit = options.isProven ? LATER_LIMIT : FIRST_LIMIT;
   }
 
-  /** The number of rows that were rejected alike. */
+  /** How many rows were rejected alike. */
   get count(): number {
     return this.#sources.size;
   }
 
-  /** Whether the rows are not the cause. Once true it stays true. */
+  /** Whether the rows are not the cause. Stays true. */
   get isConclusive(): boolean {
     return this.#isConclusive;
   }
 
-  /** Adds a rejected row. Returns the outcomes of rows that have failed: rows that were rejected in other words
-   * before, or this one where none are held. */
+  /** Adds a rejected row. Returns the outcomes of rows that have failed: of earlier ones that were
+   * rejected in other words, or of this one if none are held back. */
   add(rejected: RejectedRow): Outcome[] {
     const { outcome } = rejected;
     const words = `${outcome.failure.status} ${outcome.failure.message.replace(LONG_ID, "")}`;
@@ -78,20 +75,21 @@ export class RepeatedRejections {
     return cleared;
   }
 
-  /** A row has succeeded: returns the outcomes of the rows that were held, which were the cause themselves. */
+  /** Called when a row has succeeded: the held rows were the cause themselves. Returns their
+   * outcomes. */
   succeeded(): Outcome[] {
     this.#limit = LATER_LIMIT;
     return this.#sources.size === 0 ? NONE : this.clear();
   }
 
-  /** Returns the outcomes of the rows that are held; none once it is known that they are not the cause. */
+  /** Returns the outcomes of the held rows; none if the rows are not the cause. */
   clear(): Outcome[] {
     if (this.#isConclusive) return NONE;
     this.#sources.clear();
     return this.#take().map(({ outcome }) => outcome);
   }
 
-  /** Returns the rows that are held once it is known that they are not the cause. */
+  /** Returns the held rows. For when the rows are not the cause. */
   release(): RejectedRow[] {
     return this.#take();
   }
@@ -105,46 +103,48 @@ export class RepeatedRejections {
 
 const NONE: Outcome[] = [];
 
-/** Answers of this kind after which a row counts against its teacher. */
+/** How many bad answers let a row count against its teacher. */
 const TIMES = 2;
 
-/** Settings of `RepeatedAnswers`. */
 export interface RepeatedAnswersOptions {
   /** Whether the teacher has given good answers before, in this run or in one that it continues. */
   readonly isProven: boolean;
-  /** Whether such answers prove nothing once the teacher has given a good one. */
+  /** Whether bad answers prove nothing once the teacher has given a good one. */
   readonly onlyFirst: boolean;
   /** Whether rows without attempts left are held back until the cause is known. */
   readonly holds: boolean;
 }
 
-/** Counts the rows of one teacher that had answers of one bad kind since its last good answer. */
+/** Counts the rows of one teacher with bad answers of one kind since its last good answer. */
 export class RepeatedAnswers {
   readonly #options: RepeatedAnswersOptions;
-  /** How often each row had such an answer, by its source: the samples of one row count together. */
+  /** Bad answers by the `source` of their row, so that the samples of one row count together. */
   readonly #times = new Map<string, number>();
   #held: RejectedRow[] = [];
   #count = 0;
   #limit: number;
   #isConclusive = false;
 
-  /** Nothing is answered yet. */
   constructor(options: RepeatedAnswersOptions) {
     this.#options = options;
     this.#limit = options.isProven ? this.#laterLimit : FIRST_LIMIT;
   }
 
-  /** The number of rows that had enough such answers to count. */
+  /** How many rows count against the teacher. */
   get count(): number {
     return this.#count;
   }
 
-  /** Whether the teacher is the cause. Once true it stays true. */
+  /** Whether the teacher is the cause. Stays true. */
   get isConclusive(): boolean {
     return this.#isConclusive;
   }
 
-  /** A row had such an answer. `isCertain`: one is enough to count. */
+  /**
+   * Counts a bad answer to a row.
+   *
+   * @param isCertain Whether one such answer lets the row count.
+   */
   add({ row }: Work, isCertain: boolean): void {
     const before = this.#times.get(row.source) ?? 0;
     const times = isCertain ? TIMES : before + 1;
@@ -153,7 +153,8 @@ export class RepeatedAnswers {
     this.#isConclusive ||= this.#count >= this.#limit;
   }
 
-  /** The same for a row without attempts left. Returns the outcomes of rows that have failed. */
+  /** Counts the last bad answer to a row without attempts left. Returns the outcomes of rows that
+   * have failed. */
   addLast(row: RejectedRow): Outcome[] {
     this.add(row.work, true);
     if (!this.#options.holds && !this.#isConclusive) return [row.outcome];
@@ -161,7 +162,7 @@ export class RepeatedAnswers {
     return [];
   }
 
-  /** The teacher has given a good answer: earlier ones prove nothing. */
+  /** Called when the teacher has given a good answer: earlier bad ones prove nothing. */
   wasGood(): void {
     this.#limit = this.#laterLimit;
     if (this.#times.size === 0 || this.#isConclusive) return;
@@ -169,14 +170,14 @@ export class RepeatedAnswers {
     this.#count = 0;
   }
 
-  /** Returns the outcomes of the rows that are held; none once it is known that they are not the cause. */
+  /** Returns the outcomes of the held rows; none if the teacher is the cause. */
   clear(): Outcome[] {
     return this.#isConclusive || this.#held.length === 0
       ? NONE
       : this.#take().map(({ outcome }) => outcome);
   }
 
-  /** Returns the rows that are held once it is known that they are not the cause. */
+  /** Returns the held rows. For when the teacher is the cause. */
   release(): RejectedRow[] {
     return this.#take();
   }
@@ -192,15 +193,16 @@ export class RepeatedAnswers {
   }
 }
 
-/** Settings of `AbsentTeachers`. */
 export type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "wasAnswered">;
 
 /** How long an address that has never answered may refuse connections, in milliseconds. */
 const PATIENCE_MS = 60_000;
 
-/** The host does not exist. A name that cannot be looked up at the moment (EAI_AGAIN) does not count. */
+/** Codes for a host that does not exist. EAI_AGAIN, a name that cannot be looked up at the moment,
+ * is not one. */
 const NO_HOST = new Set(["ENOTFOUND"]);
-/** No server listens there. An unreachable network (ENETUNREACH) does not count: that is on our side. */
+/** Codes for an address where no server listens. ENETUNREACH, an unreachable network, is not one:
+ * that is on our side. */
 const NOTHING_LISTENS = new Set([
   "ECONNREFUSED",
   "EHOSTUNREACH",
@@ -208,24 +210,24 @@ const NOTHING_LISTENS = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
-/** Finds teachers of a run that do not exist or never start. */
+/** Finds teachers that do not exist or never start. */
 export class AbsentTeachers {
   readonly #options: AbsentTeachersOptions;
   readonly #since = new Map<Endpoint, number>();
   #wasAnswered: boolean;
 
-  /** Nothing is known yet. */
   constructor(options: AbsentTeachersOptions) {
     this.#options = options;
     this.#wasAnswered = options.wasAnswered ?? false;
   }
 
-  /** A teacher has answered: from now on every teacher is waited for. */
+  /** Called when a teacher has answered: from now on every teacher is waited for. */
   answered(): void {
     this.#wasAnswered = true;
   }
 
-  /** An attempt has failed. Returns advice once its teacher is no longer waited for. */
+  /** Called when an attempt has failed. Returns advice once its teacher is no longer waited for,
+   * else undefined. */
   failed(endpoint: Endpoint, { code = "", isUnreachable }: TeacherError): string | undefined {
     const isUnknown = NO_HOST.has(code);
     if (!isUnreachable) this.#since.delete(endpoint);

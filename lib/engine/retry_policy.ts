@@ -1,12 +1,11 @@
 /**
- * Whether a row is sent again after a failed attempt, and how long it waits before.
+ * Decides whether a row is sent again after a failed attempt, and how long it waits.
  *
  * @module
  */
 
 import type { Classification } from "./errors/mod.ts";
 
-/** Settings of `RetryPolicy`. */
 export interface RetryPolicyOptions {
   /** Attempts of a row that count, the first included. @default 5 */
   maxAttempts?: number;
@@ -14,24 +13,24 @@ export interface RetryPolicyOptions {
   random?: () => number;
 }
 
-/** The upper bound of the first wait, in milliseconds; it doubles with every wait. */
+/** The upper bound of the first wait, in milliseconds; doubles with every wait. */
 export const BACKOFF_BASE_MS = 500;
 
-/** The same after a rate limit without a time to come back at. */
+/** `BACKOFF_BASE_MS` after a rate limit without a time to come back at. */
 export const RATE_LIMIT_BASE_MS = 1_000;
 
-/** The upper bound of any wait that the teacher did not ask for, in milliseconds. */
+/** The upper bound of any wait that the teacher did not request, in milliseconds. */
 export const BACKOFF_CAP_MS = 60_000;
 
-/** The shortest wait, in milliseconds, of a row whose answers ended twice without proof that they are complete:
- * the endings of other rows may save a third answer. */
+/** The shortest wait of a row whose answers ended twice without proof of completeness, in
+ * milliseconds: the endings of other rows may save a third answer. */
 const UNPROVEN_WAIT_MS = 1_000;
 
-/** Waits of a row before its backoff starts to double, at half the usual rate, where its teacher throttles no
- * more than usual. */
+/** How many waits of a row precede the doubling of its backoff if its teacher throttles no more
+ * than usual. It then doubles every second time. */
 const TOLERATED_WAITS = 5;
 
-/** The jitter of such rows, as a share of the wait that the teacher asks for. */
+/** The jitter of such rows, as a fraction of the requested wait. */
 const JITTER = 0.1;
 
 /** A timeout after sending may have been billed, so the row is sent again only once. */
@@ -40,15 +39,16 @@ const MAX_TIMEOUTS = 2;
 /** Throttling says nothing about the row, so its limit is higher than that of faults. */
 const MAX_LOADS = 20;
 
-/** What has happened to a row so far, the failed attempt included. */
+/** What has happened to a row so far, the last failed attempt included. */
 export interface AttemptHistory {
-  /** Failed attempts that count against `maxAttempts`: faults and timeouts. */
+  /** Failed attempts that count against `maxAttempts`: all but throttled ones and refused
+   * connections. */
   readonly faults: number;
-  /** How many of them timed out. */
+  /** Timeouts, which `faults` includes. */
   readonly timeouts: number;
   /** Throttled attempts that count. */
   readonly loads: number;
-  /** How often the row has waited: the exponent of the backoff. */
+  /** Waits after attempts that count: the exponent of the backoff. */
   readonly waits: number;
 }
 
@@ -57,7 +57,7 @@ export class RetryPolicy {
   readonly #maxAttempts: number;
   readonly #random: () => number;
 
-  /** Throws `RangeError` when `maxAttempts` is no positive integer. */
+  /** @throws {RangeError} if `maxAttempts` is not a whole number of 1 or more */
   constructor(options: RetryPolicyOptions = {}) {
     this.#maxAttempts = options.maxAttempts ?? 5;
     this.#random = options.random ?? Math.random;
@@ -69,15 +69,14 @@ export class RetryPolicy {
   }
 
   /**
-   * The wait before the next attempt in milliseconds, or undefined when the row has failed permanently.
+   * The wait before the next attempt, in milliseconds; undefined if the row has failed permanently.
    * Full jitter: uniform between 0 and the exponential bound (Brooker, "Exponential Backoff And
-   * Jitter", AWS Architecture Blog, 2015), on top of what the teacher asked for, so that rows that
-   * got the same time do not come back in one burst.
+   * Jitter", AWS Architecture Blog, 2015), on top of what the teacher requested, so that rows with
+   * the same time do not return in one burst.
    *
-   * @param classification What the error means.
    * @param history What counts against the row.
-   * @param isTolerated Whether the teacher throttles no more than usual. The wait then ends shortly after the
-   * time that the teacher asked for, and starts to double later and more slowly.
+   * @param isTolerated Whether the teacher throttles no more than usual. The wait then ends shortly
+   * after the requested time, and doubles later and more slowly.
    */
   delayMs(
     classification: Classification,
@@ -87,7 +86,7 @@ export class RetryPolicy {
     if (classification.action !== "retry" || this.#isSpent(classification, history)) {
       return undefined;
     }
-    // What is sent next is another request.
+    // The next attempt is another request.
     if (classification.cause === "adjusted") return 0;
     const { retryAfterMs: askedMs } = classification;
     const doublings = isTolerated
@@ -107,7 +106,7 @@ export class RetryPolicy {
   }
 
   #isSpent({ cause }: Classification, { faults, timeouts, loads }: AttemptHistory): boolean {
-    // Nothing was sent: a row does not fail because no server listens, or because of a field that Retort added.
+    // A row does not fail because no server listens, or because of a field that Retort added.
     if (cause === "unreachable" || cause === "adjusted") return false;
     if (cause === "load") return loads >= Math.max(MAX_LOADS, this.#maxAttempts);
     return faults >= this.#maxAttempts || (cause === "timeout" && timeouts >= MAX_TIMEOUTS);

@@ -10,16 +10,15 @@ import type { Classification } from "./errors/mod.ts";
 import type { FailureEffect } from "./flow/mod.ts";
 import { type HeldBack, sentOf, type Work } from "./work.ts";
 
-/** Dependencies of `RowWaits`. */
 export interface RowWaitsOptions extends Pick<EngineOptions, "retryPolicy" | "rowTimeoutMs"> {
-  /** Milliseconds, monotonic, without the time in which nothing could be sent. */
+  /** A monotonic clock without the time in which nothing could be sent, in milliseconds. */
   readonly rowNow: () => number;
-  /** Milliseconds until a row may be sent to some teacher; 0 if that is now. */
+  /** Milliseconds until some teacher accepts the row; 0 if one does now. */
   readonly soonestMs: (work: Work) => number;
 }
 
-/** What follows for a row whose attempt has failed: another attempt after a wait, or none because the time or
- * the attempts of the row are used up. */
+/** What follows for a row whose attempt has failed: another attempt (`again`), or none because its
+ * time (`late`) or its attempts (`spent`) are used up. */
 export type RowWait =
   | { readonly kind: "again"; readonly delayMs: number; readonly heldBack?: HeldBack }
   | { readonly kind: "late" }
@@ -28,17 +27,16 @@ export type RowWait =
 const LATE: RowWait = { kind: "late" };
 const SPENT: RowWait = { kind: "spent" };
 
-/** The waits of all rows of a run. */
+/** Decides how long rows wait. */
 export class RowWaits {
   readonly #options: RowWaitsOptions;
 
-  /** No row waits yet. */
   constructor(options: RowWaitsOptions) {
     this.#options = options;
   }
 
-  /** Starts an attempt. The time for which the row was held back does not count as its own. Returns the
-   * milliseconds that are left to the row; undefined if there is no limit. */
+  /** Called before an attempt. The time in which the row was held back does not count as its own.
+   * Returns the milliseconds left to the row; undefined without a limit. */
   begin(work: Work): number | undefined {
     const { deadlineAt } = work;
     const { heldBack } = sentOf(work);
@@ -49,8 +47,9 @@ export class RowWaits {
     return this.#timeLeft(work);
   }
 
-  /** Notes a failed attempt and says what follows. An attempt that would come after the row's time is up is not
-   * made. */
+  /**
+   * Counts a failed attempt and decides what follows. An attempt after the row's time is not made.
+   */
   failed(
     work: Work,
     classification: Classification,
@@ -65,7 +64,7 @@ export class RowWaits {
     const delayMs = this.#options.retryPolicy.delayMs(classification, work, isTolerated);
     if (counts) work.waits++;
     if (delayMs === undefined) return SPENT;
-    // Neither an outage nor the wait that a teacher asks for that throttles counts as the row's time.
+    // Neither an outage nor the wait requested by a throttling teacher counts as the row's time.
     if (!counts || cause === "unreachable") work.deadlineAt = undefined;
     const heldMs = cause === "load" ? classification.retryAfterMs ?? 0 : 0;
     const ownMs = delayMs - heldMs;
@@ -74,7 +73,11 @@ export class RowWaits {
     return heldMs > 0 ? this.#holdBack(work, heldMs, ownMs) : { kind: "again", delayMs };
   }
 
-  /** The failure of a row whose time is up; `last`: the message of its last attempt. */
+  /**
+   * The failure of a row whose time is up.
+   *
+   * @param last The message of its last attempt; undefined without one.
+   */
   lateness(work: Work, last?: string): Failure {
     const seconds = this.#options.rowTimeoutMs! / 1_000;
     const attempts = work.attempts === 1 ? "1 attempt" : `${work.attempts} attempts`;
@@ -91,7 +94,7 @@ export class RowWaits {
     return work.deadlineAt - now;
   }
 
-  /** Holds a row back for the time that its teacher asks for, or until another one has room. */
+  /** Holds a row back for the time that its teacher requested, or until another one has room. */
   #holdBack(work: Work, askedMs: number, jitterMs: number): RowWait {
     const by = sentOf(work).endpoint;
     const others = work.holds?.filter((hold) => hold.by !== by) ?? [];

@@ -1,6 +1,6 @@
 /**
- * Decides whether failures are the teacher's fault rather than the rows'. Such a teacher is halted, and none
- * of its rows has failed: they go to another teacher, or stay pending.
+ * Decides whether failures are the teacher's fault, not the rows'. Such a teacher is halted, and
+ * none of its rows has failed: they go to another teacher, or stay pending.
  *
  * @module
  */
@@ -21,27 +21,26 @@ import {
 import type { Endpoint } from "./flow/mod.ts";
 import { sentOf, type Work } from "./work.ts";
 
-/** Dependencies of `TeacherBlame`. */
 export interface TeacherBlameOptions extends
   Pick<
     EngineOptions,
     "isCareful" | "isProven" | "holdsRejections" | "waitForTeacherMs" | "wasAnswered"
   >,
   Partial<Pick<EngineOptions, "teachers">> {
-  /** A teacher was halted: nothing more is sent to it. */
+  /** Called when a teacher was halted: it receives nothing more. */
   readonly onEndpointHalt: (reason: string) => void;
-  /** A row that was held back because of a failure has to be sent again. */
+  /** Called when a row that was held back because of a failure has to be sent again. */
   readonly onAgain: (work: Work, failure: Failure) => void;
 }
 
-/** A failed attempt, and what it means. */
+/** A failed attempt and its classification. */
 export interface FailedCall {
   readonly error: TeacherError;
   readonly classification: Classification;
   readonly failure: Failure;
 }
 
-/** The outcome of a row without a further attempt. */
+/** The outcome of a row that gets no further attempt. */
 type FailedOutcome = Outcome & { readonly failure: Failure };
 
 interface Records {
@@ -59,24 +58,24 @@ export class TeacherBlame {
   readonly #records = new Map<Endpoint, Records>();
   readonly #absent: AbsentTeachers;
 
-  /** There is no evidence yet. */
   constructor(options: TeacherBlameOptions) {
     this.#options = options;
     this.#absent = new AbsentTeachers(options);
   }
 
-  /** The teacher refuses all rows, whatever they hold. */
+  /** Halts a teacher that rejects all rows. */
   refusesAll(endpoint: Endpoint, failure: Failure, advice: string | undefined): void {
     this.#halt(endpoint, "refuses all rows", failure, advice);
   }
 
-  /** An attempt has failed. Halts the teacher if no server answers at its address. */
+  /** Called when an attempt has failed. Halts the teacher if no server answers at its address. */
   failed(endpoint: Endpoint, { error, failure }: FailedCall): void {
     const advice = this.#absent.failed(endpoint, error);
     if (advice !== undefined) this.#halt(endpoint, "cannot be reached", failure, advice);
   }
 
-  /** A row was rejected, perhaps through no fault of its own. Returns the outcomes of rows that have failed. */
+  /** Called when a row was rejected, perhaps through the teacher's fault. Returns the outcomes of
+   * rows that have failed. */
   rejected(work: Work, outcome: FailedOutcome): readonly Outcome[] {
     const endpoint = sentOf(work).endpoint;
     const { rejections } = this.#of(endpoint);
@@ -89,20 +88,21 @@ export class TeacherBlame {
     return failed;
   }
 
-  /** A row has to be sent again. Returns whether its teacher is halted. */
+  /** Called when a row has to be sent again. Returns whether its teacher is halted. */
   again(work: Work, call: FailedCall): boolean {
     const endpoint = sentOf(work).endpoint;
     const { classification } = call;
     const answers = this.#evidence(work, classification);
     if (answers === undefined) return endpoint.isHalted;
-    // With several teachers the row goes to another one next, so it never ends here twice.
+    // With several teachers the row goes to another one next, so it has only one such answer of
+    // this one.
     const isOnce = classification.cause === "ending" && (this.#options.teachers?.length ?? 1) > 1;
     answers.add(work, isOnce || classification.isOtherServer === "certainly");
     this.#checkConclusive(work, call, answers);
     return endpoint.isHalted;
   }
 
-  /** A row has no attempt left. Returns the outcomes of rows that have failed. */
+  /** Called when a row has no attempt left. Returns the outcomes of rows that have failed. */
   last(work: Work, call: FailedCall, outcome: FailedOutcome): readonly Outcome[] {
     const answers = this.#evidence(work, call.classification);
     if (answers === undefined) return [outcome];
@@ -111,19 +111,20 @@ export class TeacherBlame {
     return failed;
   }
 
-  /** A teacher has answered, at least in part. */
+  /** Called when a teacher has answered, at least in part. */
   answered(): void {
     this.#absent.answered();
   }
 
-  /** A teacher has given a complete answer, which may still be rejected. */
+  /** Called when a teacher has given a complete answer, which may still be rejected. */
   wasWhole(endpoint: Endpoint): void {
     const { endings, others } = this.#of(endpoint);
     endings.wasGood();
     others.wasGood();
   }
 
-  /** An answer of a teacher is kept. Returns the outcomes of rows that were held back and have failed. */
+  /** Called when an answer of a teacher is kept. Returns the outcomes of rows that were held back
+   * and have failed. */
   succeeded(endpoint: Endpoint): readonly Outcome[] {
     const { rejections, endings, others } = this.#of(endpoint);
     const failed = rejections.succeeded(), unproven = endings.clear(), foreign = others.clear();
@@ -131,7 +132,8 @@ export class TeacherBlame {
     return [...failed, ...unproven, ...foreign];
   }
 
-  /** The run is over: returns the outcomes of rows that were held back and have failed. */
+  /** Called at the end of the run. Returns the outcomes of rows that were held back and have
+   * failed. */
   clear(): readonly Outcome[] {
     return [...this.#records.values()].flatMap(({ rejections, endings, others }) => [
       ...rejections.clear(),
@@ -140,7 +142,9 @@ export class TeacherBlame {
     ]);
   }
 
-  /** The evidence that a failed attempt adds to, if it says anything against the teacher. */
+  /**
+   * The evidence that a failed attempt adds to; undefined if it says nothing against the teacher.
+   */
   #evidence(work: Work, { cause, isOtherServer }: Classification): RepeatedAnswers | undefined {
     const endpoint = sentOf(work).endpoint;
     if (cause === "ending") return this.#of(endpoint).endings;
@@ -192,7 +196,7 @@ export class TeacherBlame {
   }
 }
 
-/** Advice where a server answers every row with an error that is not known. */
+/** Advice if a server answers every row with an unknown error. */
 const NO_ANSWERS = "Check the address (--base-url), the key and the account";
 
 /** Whether the response comes from another kind of server. */
@@ -200,7 +204,7 @@ function isForeign({ code }: TeacherError): boolean {
   return code === "web_page" || code === "other_api" || code === "no_http";
 }
 
-/** The flag that accepts such answers. */
+/** Advice to accept answers with this finish reason. */
 function adviceForEnding(finishReason = ""): string {
   const word = finishReason === "" ? NO_REASON : finishReason;
   const shown = /^[\w.:-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
@@ -209,17 +213,15 @@ function adviceForEnding(finishReason = ""): string {
 
 /** Why a teacher was halted, in two lengths. */
 export interface HaltReason {
-  /** Shown next to the teacher's name, with the cause first: `401: Incorrect API key provided`. */
+  /** Shown beside the teacher's name, with the cause first: `401: Incorrect API key provided`. */
   readonly cause: string;
-  /** By itself: what the teacher does, why, and the advice. */
+  /** Shown alone: what the teacher does, why, and the advice. */
   readonly sentence: string;
 }
 
 /**
- * Describes why a teacher was halted.
- *
- * @param what What the teacher does, as in `refuses all rows`.
- * @param advice What the user can do, a sentence without a final period.
+ * @param what What the teacher does: `refuses all rows`.
+ * @param advice What the user can do, a sentence without a final period; undefined for none.
  */
 export function haltReason(
   teacher: Teacher,
@@ -235,7 +237,7 @@ export function haltReason(
   return { cause, sentence: advice === undefined ? words : joined(words, advice) };
 }
 
-/** Advice where `count` rows were rejected with the same words. */
+/** Advice if `count` rows were rejected in the same words. */
 export function adviceForRefusals(count: number): string {
   const rows = count > FIRST_LIMIT ? "fix them or leave them out" : "add --no-careful-start";
   return `If a parameter is to blame, change or remove it (-p, --params); if the rows are, ${rows}`;

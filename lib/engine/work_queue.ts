@@ -1,6 +1,6 @@
 /**
- * Which row is sent next: one whose retry is due, or a new one. Batches are pulled from the source only while
- * a lane waits, so the source never runs ahead.
+ * Chooses the next row: one whose retry is due, or a new one. Pulls batches from the source only
+ * while a lane waits, so the source never runs ahead.
  *
  * @module
  */
@@ -13,19 +13,17 @@ import type { AnswerPolicy } from "./answers/mod.ts";
 import type { Clock } from "./clocks.ts";
 import { newWork, resume, type Work } from "./work.ts";
 
-/** Dependencies of `WorkQueue`. */
 export interface WorkQueueOptions {
   /** Rows in batches, in input order. */
   readonly source: AsyncIterable<readonly Row[]>;
-  /** The run's parameters. */
+  /** The parameters of the run. */
   readonly params: Params;
   /** Continues rows that an earlier run left between two attempts. */
   readonly policy: AnswerPolicy;
-  /** The engine's clock. */
   readonly clock: Clock;
-  /** A row may be available that was not before. */
+  /** Called when a row may be available that was not before. */
   readonly onReady: () => void;
-  /** The source has failed. */
+  /** Called when the source has failed. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -34,11 +32,10 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #buffer: RowBuffer<Row>;
   readonly #retries: RetryQueue<Work>;
-  /** Whether the row taken last was a retry. */
+  /** Whether the last row taken was a retry. */
   #hasRetried = false;
   #taken = 0;
 
-  /** Nothing is read yet. */
   constructor(options: WorkQueueOptions) {
     this.#options = options;
     this.#buffer = new RowBuffer(options.source);
@@ -50,33 +47,33 @@ export class WorkQueue {
     return this.#buffer.exhausted;
   }
 
-  /** Whether there is no row to take, due or not. */
+  /** Whether there is no row, whether due or not. */
   get isEmpty(): boolean {
     return this.#buffer.isEmpty && this.#retries.size === 0;
   }
 
-  /** The number of new rows that were taken. */
+  /** How many new rows were taken. */
   get taken(): number {
     return this.#taken;
   }
 
-  /** Rows between two attempts. */
+  /** Rows in the retry queue, between two attempts. */
   get waiting(): number {
     return this.#retries.size;
   }
 
-  /** When the first retry is due, on the clock; Infinity while none waits. */
+  /** When the first retry is due, on the engine's clock; Infinity if none waits. */
   get dueAt(): number {
     return this.#retries.dueAt;
   }
 
   /**
-   * Takes a row that can be sent now, if there is one: due retries and new rows take turns, so that neither
-   * has to wait for the end of the other.
+   * Takes a row that may be sent now; undefined if there is none. Due retries and new rows take
+   * turns, so that neither waits for the other to end.
    *
-   * @param isFull Whether the retry queue takes no more rows.
-   * @param isProbe Whether the row is for a teacher that is down: one that has failed there proves less than
-   * a new one.
+   * @param isFull Whether the retry queue is full, so that no new row may be taken.
+   * @param isProbe Whether the row is for a teacher that is down: a new row proves more than one
+   * that has failed there.
    */
   take(isFull: boolean, isProbe: boolean): Work | undefined {
     if (this.#retries.size > 0) {
@@ -97,12 +94,12 @@ export class WorkQueue {
     return work;
   }
 
-  /** Lets a row wait `delayMs` milliseconds for its next attempt. */
+  /** Puts a row into the retry queue for `delayMs` milliseconds. */
   add(work: Work, delayMs: number): void {
     this.#retries.add(work, delayMs);
   }
 
-  /** Reads more rows, unless there are new ones already. */
+  /** Pulls more rows, unless there are new ones already. */
   pull(): void {
     this.#buffer.pull((error) => {
       if (error === undefined) this.#options.onReady();
@@ -110,12 +107,12 @@ export class WorkQueue {
     });
   }
 
-  /** Removes the waiting rows and returns them. */
+  /** Removes and returns all waiting rows. */
   clear(): Work[] {
     return this.#retries.clear();
   }
 
-  /** Lets the source free what it holds. */
+  /** Lets the source free its resources. */
   async close(): Promise<void> {
     await this.#buffer.close();
   }
@@ -129,7 +126,7 @@ export class RowBuffer<T> {
   #pulling = false;
   #exhausted = false;
 
-  /** Nothing is pulled before the first `pull()`. */
+  /** Pulls nothing before the first `pull()`. */
   constructor(source: AsyncIterable<readonly T[]>) {
     this.#iterator = source[Symbol.asyncIterator]();
   }
@@ -139,18 +136,21 @@ export class RowBuffer<T> {
     return this.#exhausted && this.#position >= this.#batch.length;
   }
 
-  /** Whether the current batch holds no row. */
+  /** Whether the current batch has no row left. */
   get isEmpty(): boolean {
     return this.#position >= this.#batch.length;
   }
 
-  /** The next row of the current batch, if it holds one. */
+  /** The next row of the current batch; undefined if none is left. */
   take(): T | undefined {
     return this.#position < this.#batch.length ? this.#batch[this.#position++] : undefined;
   }
 
-  /** Pulls one more batch unless one is there or on its way. `onSettled` is called when it is there, or when
-   * the source has failed. */
+  /**
+   * Pulls one batch, unless the current one has rows or a pull is in progress.
+   *
+   * @param onSettled Called when the batch is there, or with the error of the source.
+   */
   pull(onSettled: (error?: unknown) => void): void {
     if (this.#pulling || this.#exhausted || !this.isEmpty) return;
     this.#pulling = true;
@@ -173,7 +173,7 @@ export class RowBuffer<T> {
     );
   }
 
-  /** Lets the source free what it holds. */
+  /** Lets the source free its resources. */
   async close(): Promise<void> {
     this.#exhausted = true;
     this.#batch = [];
@@ -196,33 +196,34 @@ export class RetryQueue<T> {
   readonly #now: () => number;
   readonly #onDue: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The due time that was or will be announced. Each is announced once: while every lane is busy, a second
-   * time would spin. */
+  /** The due time for which the timer is set or has fired. Each fires once: while every lane is
+   * busy, repeated calls would spin. */
   #timerAt = Infinity;
 
-  /** `onDue` is called when at least one row has become due; `now` is in milliseconds. */
+  /**
+   * @param now A monotonic clock, in milliseconds.
+   * @param onDue Called when at least one row has become due.
+   */
   constructor(now: () => number, onDue: () => void) {
     this.#now = now;
     this.#onDue = onDue;
   }
 
-  /** How many rows wait. */
   get size(): number {
     return this.#heap.length;
   }
 
-  /** When the first row is due, on the clock; Infinity while none waits. */
+  /** When the first row is due, on `now`; Infinity if none waits. */
   get dueAt(): number {
     return this.#heap.peek()?.dueAt ?? Infinity;
   }
 
-  /** Lets a row wait for `delayMs`. */
   add(item: T, delayMs: number): void {
     this.#heap.push({ item, dueAt: this.#now() + delayMs });
     this.#arm();
   }
 
-  /** Takes the row that has been due the longest, if any is due. */
+  /** Takes the row that has been due the longest; undefined if none is due. */
   takeDue(): T | undefined {
     const first = this.#heap.peek();
     if (first === undefined || first.dueAt > this.#now()) return undefined;
@@ -231,7 +232,7 @@ export class RetryQueue<T> {
     return first.item;
   }
 
-  /** Removes all items and returns them in the order in which they would have been due; frees the timer. */
+  /** Removes all items and returns them by due time; frees the timer. */
   clear(): T[] {
     const items = [...this.#heap.drain()].map(({ item }) => item);
     this.#arm();

@@ -1,6 +1,6 @@
 /**
- * How an answer ended: complete, cut off at a limit, filtered, or refused by the model, by the finish reasons
- * and the fields of known servers. Also the token limit of a request, and the next higher one.
+ * Decides how an answer ended (complete, at a limit, filtered, refused by the model) from the
+ * finish reasons and fields of known servers; reads and raises token limits.
  *
  * @module
  */
@@ -12,20 +12,22 @@ import type { Completion, Params } from "../../teacher/mod.ts";
  *
  * - `whole`: the teacher finished it
  * - `limit`: at the token limit
- * - `context`: at the end of the model's context, where no token limit helps
- * - `filter`: a filter withheld it or cut it off
+ * - `context`: at the end of the model's context, where a higher token limit does not help
+ * - `filter`: a filter withheld or truncated it
  * - `broken`: the teacher broke it off
- * - `unknown`: the finish reason is not known
+ * - `unknown`: the finish reason is unknown
  * - `none`: there is no finish reason
  */
 export type Ending = "whole" | "limit" | "context" | "filter" | "broken" | "unknown" | "none";
 
-/** The word of `acceptEndings` for answers without a finish reason. */
+/** The word for answers without a finish reason, in `acceptEndings`. */
 export const NO_REASON = "none";
 
-/** Finish reasons by their meaning. Most servers use those of OpenAI; the others are the words of Anthropic,
- * Gemini, Cohere, Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio, Zhipu, DeepSeek, Baidu,
- * AI21 and OpenAI's Responses API, which gateways pass on. */
+/**
+ * Finish reasons by meaning. Most servers use OpenAI's. The others are those of Anthropic, Gemini,
+ * Cohere, Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio, Zhipu, DeepSeek, Baidu,
+ * AI21 and OpenAI's Responses API, which gateways pass on.
+ */
 const WORDS: Readonly<Record<Exclude<Ending, "unknown" | "none">, string>> = {
   whole: `stop stopped tool_calls tool_call tool_use function_call function_calls end_turn end
     stop_sequence stop_sequence_reached stop_string_found stop_token stop_token_reached eos eos_token
@@ -37,7 +39,7 @@ const WORDS: Readonly<Record<Exclude<Ending, "unknown" | "none">, string>> = {
     limit`,
   context: `model_length model_context_window_exceeded context_length context_length_reached
     context_length_exceeded context_window_exceeded context error_limit`,
-  // Those in which `FILTER_WORDS` are found are not listed.
+  // Words that `FILTER_WORDS` matches are not listed.
   filter: `refusal language blocked`,
   broken: `abort aborted error errored failed failure timeout timed_out time_limit cancel canceled
     cancelled cancellation user_cancel user_cancelled user_stopped interrupted incomplete not_finished
@@ -54,12 +56,15 @@ const ENDINGS: ReadonlyMap<string, Ending> = new Map(
   ),
 );
 
-/** What finish reasons and error codes of filters hold, in the form in which they are compared: `content_filter:
- * RECITATION` and `IMAGE_SAFETY` of Gemini, `guardrail_intervened` of Bedrock, `DataInspectionFailed` of DashScope. */
+/**
+ * Parts of finish reasons and error codes of filters, in the form in which these are compared:
+ * `content_filter: RECITATION` and `IMAGE_SAFETY` of Gemini, `guardrail_intervened` of Bedrock,
+ * `DataInspectionFailed` of DashScope.
+ */
 const FILTER_WORDS =
   /content(?:filter|policy)|moderation|sensitive|safety|recitation|blocklist|prohibitedcontent|spii|modelarmor|guardrail|toxic|inspectionfailed|flagged/;
 
-/** Whether a finish reason or an error code is that of a filter, for any of them. */
+/** Whether a finish reason or an error code is that of a filter. */
 export function isFilterWord(word: string): boolean {
   return FILTER_WORDS.test(keyOf(word));
 }
@@ -68,12 +73,13 @@ export function isFilterWord(word: string): boolean {
 export class Endings {
   readonly #accepted: ReadonlySet<string>;
 
-  /** `accepted`: further finish reasons of complete answers, or `none`. */
+  /** @param accepted Additional finish reasons of complete answers; `none` stands for a missing
+   * reason. */
   constructor(accepted: readonly string[] = []) {
     this.#accepted = new Set(accepted.map(keyOf));
   }
 
-  /** How an answer ended that was asked for with `params`. */
+  /** How an answer to a request with `params` ended. */
   of(completion: Completion, params: Params): Ending {
     const ending = this.#ofWord(completion.finishReason);
     const mayBeCut = ending === "whole" || ending === "unknown" || ending === "none";
@@ -84,7 +90,7 @@ export class Endings {
     // A custom teacher without types that never names a reason is trusted.
     if (finishReason === "stop" || finishReason === undefined) return "whole";
     const ending = endingOf(finishReason);
-    // The user cannot declare an answer complete that a filter or a token limit cut off.
+    // The user cannot accept answers that a filter or a token limit truncated.
     const isOpen = ending === "unknown" || ending === "none" || ending === "broken";
     if (!isOpen || this.#accepted.size === 0) return ending;
     const key = ending === "none" ? NO_REASON : keyOf(finishReason!);
@@ -101,10 +107,10 @@ export function endingOf(finishReason: string | null): Ending {
 }
 
 /**
- * Checks the endings that a user wants to accept.
+ * Checks the finish reasons of `acceptEndings`.
  *
- * @throws {TypeError} when they are not a list
- * @throws {RangeError} when one is not a word, or that of an answer that was cut
+ * @throws {TypeError} if they are not a list
+ * @throws {RangeError} if one is not a word, or is that of a truncated answer
  */
 export function checkEndings(words: readonly string[]): void {
   if (!Array.isArray(words)) {
@@ -130,19 +136,21 @@ export function checkEndings(words: readonly string[]): void {
   }
 }
 
-/** Whether an answer has as many tokens as its limit allows: it was cut off then, whatever its finish reason. */
+/** Whether an answer has as many tokens as its limit allows, and so was truncated, whatever its
+ * finish reason. */
 function hasMetLimit({ usage }: Completion, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0;
   return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;
 }
 
 /** A finish reason in the form in which it is compared: `MAX_TOKENS`, `max-tokens` and
- * `FinishReason.MAX_TOKENS` are the same. */
+ * `FinishReason.MAX_TOKENS` are equal. */
 function keyOf(word: string): string {
   return word.toLowerCase().replace(/^\s*finish_?reason[._]/, "").replace(/[^\p{L}\p{N}]/gu, "");
 }
 
-/** The characters of an answer that are searched: a refusal comes first, and a long answer may mention one. */
+/** How many characters of an answer are searched: a refusal comes first, and a long answer may
+ * mention one. */
 const START = 200;
 
 const PHRASES: readonly RegExp[] = [
@@ -158,13 +166,12 @@ const PHRASES: readonly RegExp[] = [
   /^(?:我|作为[^，,。]{0,20}[，,]?我?)(?:无法|不能)(?:提供|回答|协助|满足|帮助|参与|生成)/,
 ];
 
-/** Whether an answer begins as refusals do. */
+/** Whether an answer begins like a refusal. */
 export function isRefusal(response: string): boolean {
   const start = response.slice(0, 2 * START).trimStart().slice(0, START).toLowerCase();
   return PHRASES.some((phrase) => phrase.test(start));
 }
 
-/** Parameters that limit the tokens of an answer. */
 const LIMIT_NAMES = [
   // OpenAI's older models, and nearly all other servers.
   "max_tokens",
@@ -177,15 +184,14 @@ const LIMIT_NAMES = [
   "max_new_tokens",
 ] as const;
 
-/** A token limit among parameters. */
 interface TokenLimit {
-  /** The parameter. */
+  /** The parameter that sets the limit. */
   readonly name: typeof LIMIT_NAMES[number];
-  /** Tokens. */
+  /** The limit in tokens. */
   readonly tokens: number;
 }
 
-/** The limit that parameters set, the lower one where there are two; undefined if there is none. */
+/** The lowest limit that the parameters set; undefined if they set none. */
 export function tokenLimitOf(params: Params): TokenLimit | undefined {
   let lowest: TokenLimit | undefined;
   for (const name of LIMIT_NAMES) {
@@ -197,13 +203,13 @@ export function tokenLimitOf(params: Params): TokenLimit | undefined {
 }
 
 /**
- * Parameters for an answer that may be twice as long. Each limit among them is doubled, to `cap` at
- * most. If there is none, the teacher's own has cut the answer: with a cap, `max_tokens` is set to
+ * Parameters for an answer of up to twice the length. Doubles each limit among them, up to `cap`.
+ * Without one, the teacher's own limit truncated the answer: with a cap, `max_tokens` is set to
  * twice the length of that answer.
  *
- * @param params The parameters of the attempt that was cut off; they stay as they are.
- * @param cap The highest limit, in tokens; undefined if there is none.
- * @param completionTokens The length of the answer that was cut off, 0 if that is not known.
+ * @param params The parameters of the truncated attempt; not changed.
+ * @param cap The highest limit, in tokens; undefined for none.
+ * @param completionTokens The length of the truncated answer; 0 if unknown.
  * @returns New parameters, or undefined if no limit can be raised.
  */
 export function escalated(
@@ -225,8 +231,8 @@ export function escalated(
   return raised > completionTokens ? { ...params, max_tokens: raised } : undefined;
 }
 
-/** Parameters whose token limit is `tokens` at least: lower ones are raised, and `max_tokens` is set where
- * there is none. `params` itself where nothing changes. */
+/** Parameters whose token limit is at least `tokens`: raises lower limits, and sets `max_tokens` if
+ * there is none. Returns `params` itself if nothing changes. */
 export function withTokenLimit(params: Params, tokens: number): Params {
   const changed: Record<string, unknown> = {};
   for (const name of LIMIT_NAMES) {
@@ -237,8 +243,8 @@ export function withTokenLimit(params: Params, tokens: number): Params {
   return Object.keys(changed).length === 0 ? params : { ...params, ...changed };
 }
 
-/** A limit given as a number, as `JSON.rawJSON`, or as text, which vLLM accepts as well; undefined if it is
- * none. */
+/** A limit given as a number, as `JSON.rawJSON` or as text, which vLLM accepts too; undefined if it
+ * is no valid limit. */
 function tokensOf(params: Params, name: string): number | undefined {
   const value = Object.hasOwn(params, name) ? params[name] : undefined;
   const raw = (value as { readonly rawJSON?: unknown } | null | undefined)?.rawJSON;

@@ -1,7 +1,8 @@
 /**
- * Which answers are kept, and what they cost.
+ * Decides which answers are kept, and counts what they cost.
  *
- * In: a completion. Out: keep, send again, or fail. Nothing here sends a request or looks at the clock.
+ * In: a completion. Out: keep, send again, or fail. This layer sends no requests and reads no
+ * clock.
  *
  * @module
  */

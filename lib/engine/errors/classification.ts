@@ -1,27 +1,29 @@
 /**
- * What `classify()` says about a failed attempt.
+ * The result of `classify()`.
  *
  * @module
  */
 
 import type { FailureType } from "../../errors.ts";
 
-/** What follows a failed attempt. */
 export type FailureReaction = "retry" | "fail" | "halt";
 
 /**
  * Why an attempt failed.
  *
  * - `account`: the key, the bill, the model or the address; no row will be answered
- * - `request`: the request is rejected, because of this row or of what all rows share
- * - `row`: what this row holds is rejected (its length, its files), which says nothing about other rows
- * - `filter`: a filter withholds this row, which says nothing about other rows
- * - `load`: the teacher throttles, whatever the status: a rate limit (`type` is `rate_limit`) or overload
+ * - `request`: the request is rejected, because of this row or of something that all rows share
+ * - `row`: the content of this row is rejected (its length, its files), which says nothing about
+ *   others
+ * - `filter`: a filter withholds this row, which says nothing about others
+ * - `load`: the teacher throttles, whatever the status: a rate limit (`type` is `rate_limit`) or
+ *   overload
  * - `unreachable`: no connection could be made, nothing was sent
  * - `timeout`: a deadline passed
- * - `adjusted`: the teacher refused a field that was added for the user, and requests leave it out from now on
- * - `fault`: something broke (500, 502, 504, 408, 409, cut connections, half answers)
- * - `ending`: there is an answer, but nothing says that the teacher finished it
+ * - `adjusted`: the teacher rejected a field that Retort had added, and requests omit it from now
+ *   on
+ * - `fault`: something broke (500, 502, 504, 408, 409, broken connections, incomplete answers)
+ * - `ending`: there is an answer, but no proof that the teacher finished it
  */
 export type FailureCause =
   | "account"
@@ -35,24 +37,26 @@ export type FailureCause =
   | "ending"
   | "adjusted";
 
-/** What an error means for its row and for its teacher. */
+/** What a failed attempt means for its row and its teacher. */
 export interface Classification {
-  /** What follows: another attempt, the end of this row, or the end of all sending. */
+  /** Another attempt, the failure of the row, or the end of all sending. */
   readonly action: FailureReaction;
-  /** Why. */
   readonly cause: FailureCause;
-  /** What users see as the type of the failure. */
+  /** The type that users see, in the `error.type` of a failures line. */
   readonly type: FailureType;
-  /** How long the teacher asks to wait, in milliseconds. @default undefined: it says nothing of that */
+  /** The wait that the teacher requests, in milliseconds. @default none */
   readonly retryAfterMs?: number;
-  /** Whether the teacher says that a limit is used up: no other row is sent to it until then.
-   * @default false */
+  /**
+   * Whether the teacher says that a limit is used up, so that other rows have to wait too.
+   * @default false
+   */
   readonly isExhausted?: boolean;
   /** For halts: what the user can do, a sentence without a final period. */
   readonly advice?: string;
-  /** Whether the model's name is the cause: a row that names its own model fails alone. @default false */
+  /** Whether the model's name is the cause, so that a row that names its own model fails alone.
+   * @default false */
   readonly isAboutModel?: boolean;
-  /** Whether something other than a teacher answers, surely or probably. Counts only if nothing else has
-   * ever answered there. */
+  /** How likely it is that something other than a teacher answers. Ignored if the teacher has ever
+   * answered. @default it is a teacher */
   readonly isOtherServer?: "certainly" | "probably";
 }

@@ -1,6 +1,6 @@
 /**
- * What an error means: the one place that decides whether an attempt is repeated, whether its row has failed,
- * or whether no row can be answered until the user does something.
+ * Classifies errors: the one place that decides whether an attempt is repeated, whether its row has
+ * failed, or whether no row can be answered until the user does something.
  *
  * `docs/errors.md` describes each case.
  *
@@ -34,7 +34,7 @@ import {
   nothingAllowed,
 } from "./provider_messages.ts";
 
-/** A classification before the error's own figures are added. The type follows from the cause if none is given. */
+/** A classification without the figures of the error. Without `type`, the cause decides it. */
 type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhausted"> & {
   readonly type?: FailureType;
 };
@@ -65,7 +65,7 @@ const MODEL: Verdict = {
   isAboutModel: true,
 };
 
-/** Advice where something other than a teacher answers. */
+/** Advice if something other than a teacher answers. */
 export const OTHER_SERVER =
   'Check the address (--base-url): "/chat/completions", or the path of another --endpoint, is added to it';
 
@@ -79,7 +79,7 @@ const PLAIN_HTTP = halt(
   "Check the address: what answers there speaks TLS, it wants https:// instead of http://",
 );
 
-/** Connections that another attempt does not make, by the code of the error. */
+/** Verdicts on connections that another attempt does not fix, by error code. */
 const CONNECTIONS: ReadonlyMap<string, Verdict> = new Map([
   [
     "certificate",
@@ -108,18 +108,18 @@ const BY_CODE: Readonly<Record<CodeMeaning, Verdict>> = {
   bad_output: { ...FAULT, type: "request" },
 };
 
-/** Statuses that mean a wrong address, whatever the row. */
+/** Statuses that mean a wrong address for every row. */
 const WRONG_ADDRESS = new Set([404, 405, 410, 426, 511]);
 /** 529 is Anthropic's status for overload. */
 const OVERLOADED = new Set([503, 529]);
-/** 424 is used by TGI and Bedrock when generating failed, 499 by Groq when it gave up, 444 by nginx for a
+/** 424: TGI and Bedrock, if generation failed. 499: Groq, if it gave up. 444: nginx, for a
  * connection that it closed. */
 const FAULTS = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
 
-/** Answers of status 200 that hold neither a completion nor an error. A page where a completion should be comes
- * from another server, or from a portal in between. */
+/** Responses of status 200 with neither a completion nor an error. A web page comes from another
+ * server, or from a portal in between. */
 const BROKEN: Verdict = { ...FAULT, type: "response" };
-/** LM Studio answers requests for paths that it does not have with status 200 and a text of its own. */
+/** LM Studio responds to unknown paths with status 200 and a text of its own. */
 const UNKNOWN_WORDS: Verdict = { ...BROKEN, isOtherServer: "probably" };
 const BROKEN_ANSWERS: ReadonlyMap<string, Verdict> = new Map([
   ["broken_answer", BROKEN],
@@ -128,9 +128,12 @@ const BROKEN_ANSWERS: ReadonlyMap<string, Verdict> = new Map([
 ]);
 
 /**
- * Classifies an error. What its thrower says explicitly (`error.retryable`, the header `x-should-retry`) is obeyed, as
- * the OpenAI SDKs do, unless another attempt is useless: what the user has to fix halts anyway, except for a 429 that
- * is said to pass. A teacher that `hasAnswered` is waited for while its certificate is renewed.
+ * Classifies an error. Obeys what the thrower says explicitly (`error.retryable`, the header
+ * `x-should-retry`), as the OpenAI SDKs do, unless another attempt is useless: what the user has to
+ * fix halts anyway, except for a 429 that is said to pass.
+ *
+ * @param hasAnswered Whether the teacher has answered before: then an invalid certificate is waited
+ * for, because it may be in renewal.
  */
 export function classify(error: TeacherError, hasAnswered = false): Classification {
   const verdict = verdictOn(error, hasAnswered);
@@ -146,16 +149,17 @@ export function classify(error: TeacherError, hasAnswered = false): Classificati
   };
 }
 
-/** The type of a failure whose cause does not determine it. */
+/** The type of a failure if its verdict names none. */
 function typeOf({ type, status }: TeacherError, cause: FailureCause): FailureType {
-  // The status of a fault may blame the request, and that of a rejection a rate limit or nothing at all.
+  // The status of a fault may blame the request, and that of a rejection a rate limit or nothing.
   const isStated = type === "response" && status !== undefined;
   if (cause === "fault") return isStated || type === "request" ? "server" : type;
   const isRejected = cause === "request" || cause === "row";
   return isRejected && (isStated || type === "rate_limit") ? "request" : type;
 }
 
-/** How long the teacher asks to wait. A custom teacher may ask for anything: an invalid time is ignored. */
+/** The wait that the teacher requests, in milliseconds. A custom teacher may request anything:
+ * invalid times are ignored. */
 function askedMs(error: TeacherError, isLoad: boolean): number | undefined {
   const { retryAfterMs, limitResetMs } = error;
   const ms = retryAfterMs ?? (isLoad ? limitResetMs : undefined);
@@ -167,19 +171,20 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   const found = verdictByContent(error, hasAnswered);
   const verdict = found === FAIL ? ofRejection(error) : found;
   const { retryable, status, partial } = error;
-  // A teacher that rejects a row sends no part of an answer: something broke.
+  // A teacher that rejects a row sends no partial answer: something broke.
   if (retryable === undefined) return verdict === FAIL && partial !== undefined ? FAULT : verdict;
   if (verdict.action === "halt") return retryable && status === 429 ? RATE_LIMIT : verdict;
   if (!retryable) return verdict.action === "fail" ? verdict : ofRejection(error);
   if (verdict.action !== "fail") return verdict;
-  // An error in an answer of status 200 is called retryable only because its text may say nothing that is
+  // An error in a response of status 200 is marked retryable only because its text may say nothing
   // known.
   const isStated = status !== undefined && status < 300;
   if (isStated) return verdict === FAIL ? UNKNOWN_WORDS : verdict;
   return FAULT;
 }
 
-/** The verdict on a rejection: does the teacher say that it is about this row, and not about what all rows share? */
+/** The verdict on a rejection: about this row, if the teacher says so; else it may be about
+ * something that all rows share. */
 function ofRejection({ message, code }: TeacherError): Verdict {
   if (isFiltered(message, code)) return FILTERED;
   return neverFits(message) ? ROW : FAIL;
@@ -194,7 +199,7 @@ function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
   if (error.type === "filtered") return FILTERED;
   if (error.type === "account") return halt();
   const { status } = error;
-  // An error of a custom teacher or of a stream, without a status of its own.
+  // From a custom teacher, or reported in a response of status 2xx.
   if (status === undefined || status < 300) return ofWords(error);
   if (status < 400) return ADDRESS;
   if (status === 407) return PROXY;
@@ -207,12 +212,13 @@ function ofCode(error: TeacherError): Verdict | undefined {
   const meaning = codeMeaning(error.code);
   if (meaning === undefined) return undefined;
   if (meaning === "key" && error.isRelayed) return undefined;
-  // Gateways without a free channel name the model too; that passes.
+  // Gateways without a free channel name the model too, but only for a while.
   if (meaning === "model" && (error.status ?? 0) >= 500) return undefined;
   return BY_CODE[meaning];
 }
 
-/** An error without a status of its own: from a custom teacher, or stated in an answer of status 2xx. */
+/** An error without a status of its own: from a custom teacher, or reported in a response of status
+ * 2xx. */
 function ofWords(error: TeacherError): Verdict {
   const known = ofCode(error);
   if (known !== undefined) return known;
@@ -224,7 +230,7 @@ function ofWords(error: TeacherError): Verdict {
   return error.status === undefined ? FAIL : ofStatedError(error);
 }
 
-/** An error in an answer of status 200 whose code does not say enough. */
+/** An error in a response of status 200 whose code does not say enough. */
 function ofStatedError(error: TeacherError): Verdict {
   const { message, code } = error;
   if (neverFits(message)) return ROW;
@@ -237,13 +243,13 @@ function ofStatedError(error: TeacherError): Verdict {
   if (aboutLoad(message)) return OVERLOAD;
   if (error.isRelayed || aboutFault(message)) return FAULT;
   if (aboutPath(message)) return ADDRESS;
-  // A teacher that rejects a row for a reason sends an error status, or says what is wrong with the row.
+  // A teacher that rejects a row sends an error status, or says what is wrong with the row.
   return aboutRequest(message, code) ? FAIL : UNKNOWN_WORDS;
 }
 
 function ofServerError(error: TeacherError, status: number): Verdict {
   if (status === 511) return ADDRESS;
-  // Not implemented, another version of HTTP: another attempt cannot help.
+  // Not implemented, or another version of HTTP: another attempt cannot help.
   if (status === 501 || status === 505) return FAIL;
   return ofLoad(error) ?? (OVERLOADED.has(status) ? OVERLOAD : FAULT);
 }
@@ -257,13 +263,13 @@ function ofClientError(error: TeacherError, status: number): Verdict {
   if (status === 429) {
     return nothingAllowed(message) ? { ...BILLING, isAboutModel: true } : RATE_LIMIT;
   }
-  // Groq's status for a flex tier without capacity. Others report limits with 400 and 403.
+  // 498 is Groq's status for a flex tier without capacity. Others report limits with 400 and 403.
   if (status === 498 || isRateLimit(error) || aboutRateLimit(message)) return RATE_LIMIT;
   if (status === 403 && isLoadCode(error.code)) return OVERLOAD;
   if (FAULTS.has(status) || aboutCrash(message)) return FAULT;
   if (error.isRelayed) return ofRelayed(error);
   if (isFiltered(message, error.code)) return FILTERED;
-  // Firewalls answer some prompts with a page: that says nothing about the key.
+  // Firewalls answer some prompts with a web page, which says nothing about the key.
   if (status === 403 && error.code === "web_page") return FAIL;
   if (aboutClientCertificate(message)) return CLIENT_CERTIFICATE;
   if (aboutPlainHttp(message)) return PLAIN_HTTP;
@@ -273,8 +279,8 @@ function ofClientError(error: TeacherError, status: number): Verdict {
   return WRONG_ADDRESS.has(status) && !aboutFile(message) ? ADDRESS : FAIL;
 }
 
-/** The 4xx of a provider behind a router. Its key, its paths and its faults are not ours: another attempt may
- * reach another provider, or the same one in a better state. */
+/** A 4xx of a provider behind a router. The provider's key, paths and faults are not the user's:
+ * another attempt may reach another provider, or the same one in a better state. */
 function ofRelayed({ message, code, status }: TeacherError): Verdict {
   if (isFiltered(message, code)) return FILTERED;
   if (aboutModel(message)) return MODEL;
@@ -283,7 +289,7 @@ function ofRelayed({ message, code, status }: TeacherError): Verdict {
   return isSaid && status !== 401 && status !== 403 ? FAIL : FAULT;
 }
 
-/** The verdict on an error that is about load by its type or its code. */
+/** The verdict on an error that is about load by its type or code; undefined if it is not. */
 function ofLoad(error: TeacherError): Verdict | undefined {
   if (isRateLimit(error)) return RATE_LIMIT;
   return isLoadCode(error.code) ? OVERLOAD : undefined;

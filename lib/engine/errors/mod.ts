@@ -1,7 +1,8 @@
 /**
- * What a failed attempt means: send the row again, give it up, or halt its teacher.
+ * Decides what a failed attempt means: send the row again, fail it, or halt its teacher.
  *
- * In: the error of an attempt. Out: its classification. Nothing here waits, counts time or sends.
+ * In: the error of an attempt. Out: its classification. This layer does not wait, count time or
+ * send.
  *
  * @module
  */

@@ -1,19 +1,17 @@
 /**
- * The codes and messages by which teachers say what no status says: that the account has no money left, that
- * there is no such model, that one prompt was filtered, that a request can never fit.
+ * Recognizes codes and messages that say what no status says: that the account has no money left, a
+ * model does not exist, a prompt was filtered, a request can never fit.
  *
- * They come from the documentation of providers and from reports of their users; most
- * have an example in `tests/engine/errors/classify_cases.ts`.
+ * They come from the documentation of providers and from reports of their users; most have an
+ * example in `tests/engine/errors/classify_cases.ts`.
  *
  * @module
  */
 
 import { isFilterWord } from "../answers/mod.ts";
 
-/**
- * What a code says. The first four halt the teacher, `filter` and `row` fail their row alone, `rate_limit` and
- * `bad_output` send it again.
- */
+/** What a code means. The first four halt the teacher; `filter` and `row` fail only their row;
+ * `rate_limit` and `bad_output` send it again. */
 export type CodeMeaning =
   | "billing"
   | "key"
@@ -76,17 +74,17 @@ const CODES: Readonly<Record<CodeMeaning, readonly string[]>> = {
     "dedicated_endpoint_not_running",
     "key_model_access_denied",
   ],
-  // Codes in which `isFilterWord()` finds no word of a filter
+  // Only codes that `isFilterWord()` does not recognize.
   filter: [],
   row: [
     "weight_exceeds_budget",
-    // OpenAI, llama.cpp, Anthropic, GitHub: too long
+    // Too long: OpenAI, llama.cpp, Anthropic, GitHub
     "context_length_exceeded",
     "string_above_max_length",
     "exceed_context_size_error",
     "request_too_large",
     "tokens_limit_reached",
-    // OpenAI: the images of the row
+    // The images of the row: OpenAI
     "invalid_image",
     "invalid_image_format",
     "invalid_image_url",
@@ -94,10 +92,10 @@ const CODES: Readonly<Record<CodeMeaning, readonly string[]>> = {
     "image_parse_error",
     "image_too_large",
     "failed_to_download_image",
-    // Our own: a file that the row names
+    // Our own: a file that the row names cannot be read.
     "unreadable_file",
   ],
-  // OpenRouter with status 402: the requests in flight may cost more than the credit that is left.
+  // OpenRouter with status 402: the requests in flight may cost more than the remaining credit.
   rate_limit: ["openrouter_in_flight_budget"],
   // Groq: what the model wrote is not a tool call, or not JSON. Another answer may be.
   bad_output: ["tool_use_failed", "json_validate_failed", "output_parse_failed"],
@@ -109,7 +107,7 @@ const MEANINGS: ReadonlyMap<string, CodeMeaning> = new Map(
   ),
 );
 
-/** What a code says, where that does not depend on the status. */
+/** What a code means; undefined if that depends on the status. */
 export function codeMeaning(code: string | undefined): CodeMeaning | undefined {
   if (code === undefined) return undefined;
   const listed = MEANINGS.get(code.toLowerCase());
@@ -117,15 +115,13 @@ export function codeMeaning(code: string | undefined): CodeMeaning | undefined {
   return isFilterWord(code) && !isLoadCode(code) && !isFaultCode(code) ? "filter" : undefined;
 }
 
-/**
- * How much of a message is searched. Servers that quote the request do so after their own words, and a prompt
- * may mention money and models.
- */
+/** Characters of a message that are searched. Servers that quote the request do so after their own
+ * words, and a prompt may mention money and models. */
 const OWN_WORDS = 250;
 /** Where vLLM and others begin to quote the request. */
 const QUOTED = /input_value|['"]input['"]/;
 
-/** That the account has no money, or may spend no more of it. */
+/** Whether the account has no money, or may spend no more of it. */
 export function aboutMoney(message: string): boolean {
   return says(
     message,
@@ -138,11 +134,11 @@ export function aboutMoney(message: string): boolean {
   );
 }
 
-/** That the key is not valid, in an answer that is not 401. */
+/** Whether the key is invalid, in a response that is not 401. */
 export function aboutKey(message: string): boolean {
   return says(
     message,
-    // xAI encodes its message as for a URL.
+    // xAI percent-encodes its message.
     /(?:invalid|incorrect|missing|expired)(?:[ _]|%20)api(?:[ _-]|%20)?key/i,
     /\bapi[ _-]?key (?:is |has )?(?:not valid|invalid|incorrect|expired|missing|required|not found|disabled)/i,
     /\bauthentication (?:error|failed)|invalid (?:authentication|authorization)|无效的(?:令牌|密钥)/i,
@@ -150,7 +146,7 @@ export function aboutKey(message: string): boolean {
   );
 }
 
-/** That a rate limit is reached, whatever the status. */
+/** Whether a rate limit is reached, whatever the status. */
 export function aboutRateLimit(message: string): boolean {
   return says(
     message,
@@ -162,7 +158,7 @@ export function aboutRateLimit(message: string): boolean {
   );
 }
 
-/** That the teacher has too much to do, in an answer that has no status of its own. */
+/** Whether the teacher is overloaded, in a response without a status of its own. */
 export function aboutLoad(message: string): boolean {
   return says(
     message,
@@ -172,8 +168,8 @@ export function aboutLoad(message: string): boolean {
   );
 }
 
-/** That something broke, in an answer whose status blames the request: LM Studio, and gateways that pass on
- * what their upstream says. Parameters may have names such as `timeout`. */
+/** Whether something broke, in a response whose status blames the request: LM Studio, and gateways
+ * that relay what their upstream says. Parameters may have names such as `timeout`. */
 export function aboutCrash(message: string): boolean {
   return says(
     message,
@@ -183,7 +179,7 @@ export function aboutCrash(message: string): boolean {
   );
 }
 
-/** That something broke, in an answer that has no status of its own. */
+/** Whether something broke, in a response without a status of its own. */
 export function aboutFault(message: string): boolean {
   return says(
     message,
@@ -194,7 +190,7 @@ export function aboutFault(message: string): boolean {
   );
 }
 
-/** That the request itself is invalid, in an answer that has no status of its own. */
+/** Whether the request itself is invalid, in a response without a status of its own. */
 export function aboutRequest(message: string, code = ""): boolean {
   if (/invalid|validation|bad_?request|unsupported|badrequest/i.test(code)) return true;
   return says(
@@ -204,27 +200,27 @@ export function aboutRequest(message: string, code = ""): boolean {
   );
 }
 
-/** That there is no such path: LM Studio says so with status 200. */
+/** Whether the path does not exist, which LM Studio says with status 200. */
 export function aboutPath(message: string): boolean {
   return says(message, /unexpected endpoint/i);
 }
 
-/** nginx requires a client certificate, or another one. */
+/** Whether nginx requires a client certificate, or another one. */
 export function aboutClientCertificate(message: string): boolean {
   return says(message, /no required SSL certificate|the SSL certificate error/i);
 }
 
-/** That a TLS server received plain HTTP: nginx, Go. */
+/** Whether a TLS server received plain HTTP: nginx, Go. */
 export function aboutPlainHttp(message: string): boolean {
   return says(message, /plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server/i);
 }
 
-/** That the teacher may not be used from this country. */
+/** Whether the teacher may not be used from this country. */
 export function aboutRegion(message: string): boolean {
   return says(message, /location is not supported|country, region,? or territory not supported/i);
 }
 
-/** That there is no such model, or none for this account. */
+/** Whether the model does not exist, or not for this account. */
 export function aboutModel(message: string): boolean {
   return says(
     message,
@@ -237,7 +233,7 @@ export function aboutModel(message: string): boolean {
   );
 }
 
-/** That a 404 is about something in the row, or about what the model cannot do with it. */
+/** Whether a 404 is about something in the row, or what the model cannot do with it. */
 export function aboutFile(message: string): boolean {
   return says(message, /\b(?:files?|images?|audio|attachment)\b|no endpoints found that support/i);
 }
@@ -258,19 +254,20 @@ export function isFiltered(message: string, code?: string): boolean {
 const BLOCKED_ACCOUNT =
   /\b(?:account|organi[sz]ation|team|key|access)\b[^.]{0,40}\b(?:is|was|been) (?:suspended|disabled|banned|blocked|deactivated|terminated|revoked)/i;
 
-/** That one request is larger than what the account may send in a minute: waiting does not help. */
+/** Whether one request is larger than what the account may send in a minute, so that waiting does
+ * not help. */
 export function neverFits(message: string): boolean {
   if (says(message, /request too large/i)) return true;
   const match = /\blimit:? ([\d,]+),(?: used:? [\d,]+,)? requested:? ([\d,]+)/i.exec(message);
   return match !== null && toNumber(match[1]) > 0 && toNumber(match[2]) > toNumber(match[1]);
 }
 
-/** That the limit of the account is zero (Gemini's free tier for a paid model). */
+/** Whether the limit of the account is zero (Gemini's free tier for a paid model). */
 export function nothingAllowed(message: string): boolean {
   return /\blimit:? 0(?![\d.,]\d)/i.test(message);
 }
 
-/** Whether a code that is not listed is that of a rate limit. */
+/** Whether an unlisted code is that of a rate limit. */
 export function isRateCode(code = ""): boolean {
   return /rate[_-]?limit|too[_-]?many[_-]?(?:concurrent|requests)|resource[_-]?exhausted|throttl/i
     .test(code) ||
@@ -278,12 +275,12 @@ export function isRateCode(code = ""): boolean {
       .test(code);
 }
 
-/** Whether a code that is not listed means that the teacher is overloaded or limits its load. */
+/** Whether an unlisted code means that the teacher is overloaded or limits its load. */
 export function isLoadCode(code = ""): boolean {
   return isRateCode(code) || /overload|too_?many|capacity|slow_down|unavailable|busy/i.test(code);
 }
 
-/** Whether a code that is not listed means that something broke. */
+/** Whether an unlisted code means that something broke. */
 export function isFaultCode(code = ""): boolean {
   return /server|internal|api_error|upstream|provider|timeout|connection|generation/i.test(code);
 }

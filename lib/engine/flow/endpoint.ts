@@ -1,6 +1,6 @@
 /**
- * One teacher as the engine sees it: how many attempts may be in flight, when the next one may be made, and
- * whether it is up.
+ * One teacher as the engine sees it: how many attempts may be in flight, when the next may be made,
+ * and whether it is up.
  *
  * @module
  */
@@ -18,24 +18,22 @@ import { LoadControl, type Sent } from "./load_control.ts";
 export interface FailureEffect {
   /** Whether it counts against the row. */
   readonly counts: boolean;
-  /** Whether the teacher throttles no more than usual: other rows are sent anyway. */
+  /** Whether the teacher throttles no more than usual, so that other rows are sent anyway. */
   readonly isTolerated: boolean;
 }
 
 /** Causes that may mean that less should be sent. */
 const PRESSURE: ReadonlySet<Classification["cause"]> = new Set(["load", "unreachable", "timeout"]);
 
-/** One teacher of a run. */
 export class Endpoint {
-  /** The teacher. */
   readonly teacher: Teacher;
-  /** A 32-bit hash of its address. */
+  /** A 32-bit hash of its address, for `pickForKey`. */
   readonly id: number;
-  /** Attempts in flight. */
   inFlight = 0;
-  /** Attempts made. */
+  /** Attempts made, of which the last one's number is the ticket. */
   attempts = 0;
-  /** Attempts made, plus those that a teacher missed that joined later: the pool takes turns by this number. */
+  /** Attempts made, plus those that a teacher missed that joined later. The pool takes turns by
+   * this number. */
   turns = 0;
   readonly #context: EndpointContext;
   #weight: number;
@@ -50,7 +48,6 @@ export class Endpoint {
   #haltReason: string | undefined;
   #isLeaving = false;
 
-  /** Nothing is sent yet. */
   constructor(options: EndpointOptions, context: EndpointContext) {
     const { now, random } = context;
     this.teacher = options.teacher;
@@ -63,12 +60,12 @@ export class Endpoint {
     this.#breaker = new CircuitBreaker({ now, random });
   }
 
-  /** Its share of the load. */
+  /** The share of the load relative to other teachers. */
   get weight(): number {
     return this.#weight;
   }
 
-  /** The time on its clock, in milliseconds. */
+  /** The time on the engine's clock, in milliseconds. */
   get now(): number {
     return this.#context.now();
   }
@@ -83,27 +80,27 @@ export class Endpoint {
     return this.#answered > 0;
   }
 
-  /** Whether it was halted: nothing more is sent to it. */
+  /** Whether it was halted, so that it receives nothing more. */
   get isHalted(): boolean {
     return this.#haltReason !== undefined;
   }
 
-  /** Why it was halted. */
+  /** Why it was halted; undefined if it was not. */
   get haltReason(): string | undefined {
     return this.#haltReason;
   }
 
-  /** Whether it cannot be reached, or refuses everything. */
+  /** Whether it is unreachable, or nearly every attempt fails. */
   get isDown(): boolean {
     return this.#breaker.isDown;
   }
 
-  /** Whether single attempts find out when it is up, or accepts requests again. */
+  /** Whether only probes are sent, because it is down or its quota is used up. */
   get isProbed(): boolean {
     return this.isDown || this.#load.closedUntil !== undefined;
   }
 
-  /** Why it rests: the last failure. */
+  /** Why it was halted, else its last failure; "" without either. */
   get reason(): string {
     return this.#haltReason ?? this.#reason;
   }
@@ -114,8 +111,8 @@ export class Endpoint {
     return !this.#isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
   }
 
-  /** When attempts may be made again after an outage or a cool-down (on the clock, in milliseconds), or
-   * undefined when it is not resting. */
+  /** When attempts may be made again after an outage or a cool-down, on the engine's clock;
+   * undefined if it is not resting. */
   restsUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
     if (this.#breaker.isDown) return Math.max(this.#breaker.probeAt, coolUntil);
@@ -123,18 +120,18 @@ export class Endpoint {
     return coolUntil > now ? coolUntil : undefined;
   }
 
-  /** 0 when an attempt may be made now, else milliseconds until time alone allows one; Infinity when
-   * one in flight has to end first. */
+  /** Milliseconds until an attempt may be made: 0 if now, Infinity if one in flight has to end
+   * first, or nothing more is sent. */
   delayMs(now: number): number {
     if (this.#haltReason !== undefined || this.#isLeaving) return Infinity;
     const restsUntil = this.restsUntil(now);
     if (restsUntil !== undefined && restsUntil > now) return restsUntil - now;
-    // A probe is made however many attempts still hang.
+    // A probe is made however many attempts hang.
     if (this.inFlight >= this.#load.limit && !this.isProbed) return Infinity;
     return this.#load.delayMs(now);
   }
 
-  /** An attempt is made. Returns its number. */
+  /** Takes a place for an attempt. Returns the number of the attempt, from 1. */
   take(): number {
     this.inFlight++;
     this.attempts++;
@@ -144,7 +141,7 @@ export class Endpoint {
     return this.attempts;
   }
 
-  /** It returned a completion, which may still be rejected. */
+  /** Called when an attempt returned a completion, which may still be rejected. */
   answered(sent: Sent, completion: Completion): void {
     const inFlight = this.inFlight--;
     this.#answered++;
@@ -153,12 +150,16 @@ export class Endpoint {
     this.#load.answered(sent, inFlight, completion);
   }
 
-  /** An answer of it was paid for, whole or in part, kept or not. */
+  /** Called when an answer was paid for, complete or partial, kept or not. */
   paid(costUsd: number): void {
     this.#costUsd += costUsd;
   }
 
-  /** It did not answer. `isFirst`: nothing has counted against the row until now. */
+  /**
+   * Called when an attempt failed.
+   *
+   * @param isFirst Whether nothing has counted against the row before.
+   */
   failed(
     sent: Sent,
     error: TeacherError,
@@ -171,7 +172,7 @@ export class Endpoint {
     const { cause, action } = classification;
     this.#load.failed(error.partial);
     this.#completionTokens += error.partial?.usage?.completionTokens ?? 0;
-    // No sign of trouble.
+    // The teacher responds without a sign of trouble.
     if (action !== "retry" || cause === "ending" || cause === "adjusted") {
       this.#isThere(sent);
       return { counts: cause !== "adjusted", isTolerated: false };
@@ -188,13 +189,13 @@ export class Endpoint {
     return { counts, isTolerated };
   }
 
-  /** An attempt was given up before it ended. */
+  /** Called when an attempt was aborted. */
   abandoned(): void {
     this.inFlight--;
     this.#load.failed(undefined);
   }
 
-  /** An attempt was not made after all: its place is free again at once. */
+  /** Called if an attempt was not made after all: frees its place. */
   returned(): void {
     this.inFlight--;
     this.attempts--;
@@ -203,33 +204,34 @@ export class Endpoint {
     this.#breaker.returned();
   }
 
-  /** The latest time of the next probe, on the clock, as set by `probeBy()`; Infinity otherwise. */
+  /** The latest time of the next probe, on the engine's clock, as set by `probeBy()`; else
+   * Infinity. */
   get probedBy(): number {
     return this.#breaker.probeBy;
   }
 
-  /** Makes a probe at this time (on the clock) at the latest, also while it is down. */
+  /** Makes a probe at this time on the engine's clock at the latest, even while it is down. */
   probeBy(at: number): void {
     this.#breaker.probeBy = at;
   }
 
-  /** Sends nothing more to it. */
+  /** Sends nothing more to it. The first reason is kept. */
   halt(reason: string): void {
     this.#haltReason ??= reason;
   }
 
-  /** Whether it has left the list of teachers: nothing new is sent to it. */
+  /** Whether it has left the list of teachers, so that it receives nothing new. */
   get isLeaving(): boolean {
     return this.#isLeaving;
   }
 
-  /** Sends nothing new to it; what is in flight there is finished. */
+  /** Sends nothing new to it; its calls in flight are finished. */
   leave(): void {
     this.#isLeaving = true;
   }
 
-  /** Changes its share of the load, and the most attempts in flight there; `setConcurrency` has to follow. What
-   * is known of the teacher stays. */
+  /** Changes its share of the load and the most attempts in flight; `setConcurrency` has to follow.
+   * Everything learned about the teacher stays. */
   setPlace({ weight, maxConcurrency }: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     // Its turns so far count as if it had always had this weight.
     this.turns *= weight / this.#weight;
@@ -237,7 +239,8 @@ export class Endpoint {
     this.#maxConcurrency = maxConcurrency;
   }
 
-  /** It is listed again before its last call has ended: continues, as carefully as after an outage. */
+  /** Called when it is listed again before its last call has ended: continues as carefully as after
+   * an outage. */
   rejoin(place: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     this.setPlace(place);
     this.#isLeaving = false;
@@ -245,12 +248,12 @@ export class Endpoint {
     this.#load.restart();
   }
 
-  /** Allows more or fewer attempts at once. */
+  /** Changes the most attempts in flight that the run allows. */
   setConcurrency(concurrency: number): void {
     this.#load.setCeiling(Math.min(this.#maxConcurrency, concurrency));
   }
 
-  /** Uses only a share of the rate limits that are set. */
+  /** Uses only a share of `rpm` and `tpm`, from 0 to 1. */
   setRateShare(share: number): void {
     this.#load.setRateShare(share);
   }
@@ -260,7 +263,6 @@ export class Endpoint {
     this.#load.tick(this.inFlight > 0 && !this.isProbed);
   }
 
-  /** Its status, as users see it. */
   status(): TeacherStatus {
     const now = this.#context.now();
     const restsUntil = this.restsUntil(now);
@@ -291,7 +293,7 @@ export class Endpoint {
     };
   }
 
-  /** It has responded. After an outage it starts with one attempt again. */
+  /** Called when it has responded. After an outage it starts with one attempt again. */
   #isThere(sent: Sent): void {
     this.#load.responded(sent);
     if (!this.#breaker.answered(sent.startedAt)) return;

@@ -7,35 +7,34 @@
 import type { Teacher } from "../../teacher/mod.ts";
 import type { Endpoint } from "./endpoint.ts";
 
-/** A teacher and what is known of it beforehand. */
+/** A teacher with its settings in this run. */
 export interface EndpointOptions {
-  /** The teacher. */
   readonly teacher: Teacher;
-  /** Its share of the load, relative to the others: above 0. */
+  /** The share of the load relative to other teachers, above 0. */
   readonly weight: number;
-  /** The most attempts in flight there, whatever the run allows. */
+  /** The most attempts in flight at this teacher, even if the run allows more. */
   readonly maxConcurrency: number;
-  /** Requests a minute. */
+  /** The limit in requests per minute. @default none */
   readonly rpm?: number;
-  /** Tokens a minute. */
+  /** The limit in tokens per minute. @default none */
   readonly tpm?: number;
 }
 
 /** What all endpoints of a run share. */
 export interface EndpointContext {
-  /** The most attempts in flight, all endpoints together. */
+  /** The most attempts in flight over all endpoints. */
   readonly concurrency: number;
   /** Whether the limit searches for the number with the highest throughput. */
   readonly isExploring: boolean;
-  /** Whether the limit starts at one. */
+  /** Whether the limit starts at 1. */
   readonly isCareful: boolean;
-  /** Milliseconds, monotonic. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
-  /** Unix milliseconds. */
+  /** Unix time in milliseconds. */
   readonly wallClock: () => number;
   /** Random numbers in [0, 1). */
   readonly random: () => number;
-  /** A teacher is down, or up again. */
+  /** Called when a teacher is down, or up again. */
   readonly onOutage?: (endpoint: Endpoint) => void;
   /** An attempt has failed; called before anything follows from that. */
   readonly onFailure?: () => void;

@@ -1,5 +1,6 @@
 /**
- * The load on one teacher: how many attempts at once and a second, and what throttling means for both.
+ * Controls the load on one teacher: how many attempts at once and per second, and what throttling
+ * means for both.
  *
  * @module
  */
@@ -12,21 +13,20 @@ import { QuotaWindow } from "./quota_window.ts";
 import { RateLimiter } from "./rate.ts";
 import { ThrottleTolerance, type ThrottleVerdict } from "./throttle_tolerance.ts";
 
-/** Settings and dependencies of `LoadControl`. */
 export interface LoadControlOptions {
   /** The most attempts in flight. */
   readonly ceiling: number;
-  /** Requests a minute. @default no bound */
+  /** The limit in requests per minute. @default none */
   readonly rpm?: number;
-  /** Tokens a minute. @default no bound */
+  /** The limit in tokens per minute. @default none */
   readonly tpm?: number;
   /** Whether the limit searches for the number with the highest throughput. */
   readonly isExploring: boolean;
-  /** Whether the limit starts at one. */
+  /** Whether the limit starts at 1. */
   readonly isCareful: boolean;
-  /** Milliseconds, monotonic. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
-  /** Unix milliseconds. */
+  /** Unix time in milliseconds. */
   readonly wallClock: () => number;
   /** Random numbers in [0, 1). */
   readonly random: () => number;
@@ -34,15 +34,15 @@ export interface LoadControlOptions {
 
 /** An attempt that was made. */
 export interface Sent {
-  /** Its number among those of its teacher, from 1. */
+  /** Its number among the attempts at its teacher, from 1. */
   readonly ticket: number;
-  /** When it was made, on the clock. */
+  /** When it was made, on the engine's clock. */
   readonly startedAt: number;
 }
 
-/** An attempt that was throttled, or that timed out. */
+/** An attempt that was throttled or timed out. */
 interface Pressure extends Sent {
-  /** Attempts in flight when it came back, itself included. */
+  /** Attempts in flight when it ended, this one included. */
   readonly inFlight: number;
   /** Whether the teacher said that a rate limit is reached. */
   readonly isRate: boolean;
@@ -52,15 +52,18 @@ interface Pressure extends Sent {
   readonly isDated: boolean;
 }
 
-/** A cool-down ends later than asked, by up to this share of it, and at most a second. */
+/**
+ * How much longer than requested a cool-down lasts at most, as a fraction, and at most a second.
+ */
 const COOL_DOWN_JITTER = 0.1;
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
-/** A careful start takes at most this many attempts for each place below the ceiling: after that it is stuck. */
+/** A careful start is stuck, and therefore over, after this many attempts for each place below the
+ * ceiling. */
 const START_TURNS = 4;
 
-/** The load on one teacher. Each attempt is a `sent()`, and then one of `answered()`, `failed()` and
- * `returned()`; `pressed()` is called in addition. */
+/** The load on one teacher. Each attempt is a `sent()`, then exactly one of `answered()`,
+ * `failed()` and `returned()`; `pressed()` is called in addition. */
 export class LoadControl {
   readonly #now: () => number;
   readonly #limit: ConcurrencyLimit;
@@ -71,7 +74,6 @@ export class LoadControl {
   #ceiling: number;
   #coolUntil: number;
 
-  /** Nothing is sent yet. */
   constructor(options: LoadControlOptions) {
     this.#now = options.now;
     this.#random = options.random;
@@ -82,12 +84,12 @@ export class LoadControl {
     this.#window = new QuotaWindow(options);
   }
 
-  /** Uses only a share of the rate limits that are set. */
+  /** Uses only a share of `rpm` and `tpm`, from 0 to 1. */
   setRateShare(share: number): void {
     this.#rate.setShare(share);
   }
 
-  /** The most attempts that may be in flight. */
+  /** How many attempts may be in flight. */
   get limit(): number {
     if (this.closedUntil !== undefined) return 1;
     return Math.min(this.#limit.value, this.#tolerance.trial?.cap ?? Infinity);
@@ -104,17 +106,18 @@ export class LoadControl {
     return this.#tolerance.isRun;
   }
 
-  /** While a quota by the minute is used up: when the next probe may be made. Undefined otherwise. */
+  /** When the next probe may be made while a quota per minute is used up; undefined otherwise. */
   get closedUntil(): number | undefined {
     return this.#window.closedUntil;
   }
 
-  /** The end of the pause that the teacher asked for, on the clock; in the past where it asked for none. */
+  /** The end of the pause that the teacher requested, on the engine's clock; in the past if there
+   * is none. */
   get coolUntil(): number {
     return this.#coolUntil;
   }
 
-  /** 0 when the rate lets an attempt be made now, else milliseconds until then. */
+  /** Milliseconds until the rate allows an attempt; 0 if it does now. */
   delayMs(now: number): number {
     if (this.closedUntil !== undefined) return this.#window.delayMs(now);
     const { trial } = this.#tolerance;
@@ -122,7 +125,7 @@ export class LoadControl {
     return trial === undefined ? delayMs : Math.max(delayMs, trial.delayMs(now));
   }
 
-  /** An attempt is made. */
+  /** Called when an attempt is made. */
   sent(ticket: number): void {
     const now = this.#now();
     this.#tolerance.sent(ticket, now);
@@ -130,32 +133,43 @@ export class LoadControl {
     this.#rate.take();
   }
 
-  /** It was answered. `inFlight`: itself included. */
+  /**
+   * Called when an attempt was answered.
+   *
+   * @param inFlight Attempts in flight at that time, this one included.
+   */
   answered({ startedAt }: Sent, inFlight: number, completion: Completion): void {
     const tokens = completion.usage?.completionTokens ?? 0;
     this.#limit.answered({ startedAt, inFlight, tokens });
     this.#rate.answered(completion);
   }
 
-  /** It responded, perhaps by rejecting its row. */
+  /** Called when the teacher responded, perhaps by rejecting the row. */
   responded({ ticket, startedAt }: Sent): void {
     this.#reopen(this.#window.answered(ticket, startedAt));
   }
 
-  /** It failed, after using the tokens of `partial` if there is one. */
+  /**
+   * Called when an attempt failed.
+   *
+   * @param partial What it used tokens for; undefined if nothing.
+   */
   failed(partial: Completion | undefined): void {
     if (partial === undefined) this.#rate.failed();
     else this.#rate.answered(partial);
   }
 
-  /** It was not made after all. */
+  /** Called if an attempt was not made after all. */
   returned(): void {
     this.#rate.returned();
     this.#window.unsent(this.#now());
   }
 
-  /** It was throttled or timed out. Returns whether that is no more than usual, too much, or a closed window.
-   * If the teacher names a time and others would be throttled too, all of them wait. */
+  /**
+   * Called when an attempt was throttled or timed out. Returns whether that is no more than usual,
+   * too much, or because a quota is used up. If the teacher names a time and others would be
+   * throttled too, all wait for it.
+   */
   pressed(
     { ticket, startedAt }: Sent,
     inFlight: number,
@@ -208,19 +222,23 @@ export class LoadControl {
     return verdict;
   }
 
-  /** The teacher is up after an outage. */
+  /** Called when the teacher is up after an outage. */
   restart(): void {
     this.#limit.restart();
   }
 
-  /** Allows more or fewer attempts at once. */
+  /** Changes the most attempts in flight. */
   setCeiling(ceiling: number): void {
     this.#ceiling = ceiling;
     this.#limit.setCeiling(ceiling);
   }
 
-  /** Updates what depends on time; called about ten times a second. `isInUse`: attempts are in flight that are
-   * no probes. An unused limit has nothing to learn. */
+  /**
+   * Updates what depends on time; called about ten times a second.
+   *
+   * @param isInUse Whether attempts other than probes are in flight: an unused limit has nothing to
+   * learn.
+   */
   tick(isInUse: boolean): void {
     const trial = this.#tolerance.effectiveTrial(this.#now());
     if (trial !== undefined) {
@@ -234,8 +252,8 @@ export class LoadControl {
     if (isInUse) this.#limit.tick();
   }
 
-  /** Returns to `size` attempts in flight once a window is open: throttling at its end said nothing about the
-   * limit or the rate. */
+  /** Returns to `size` attempts in flight once a window is open: throttling at the end of the last
+   * one said nothing about limit or rate. */
   #reopen(size: number | undefined): void {
     if (size === undefined) return;
     this.#limit.resume(size);

@@ -1,9 +1,10 @@
 /**
- * How much each teacher is sent: concurrency, rate, circuit breaker, and the choice between teachers.
+ * Decides how much each teacher is sent: concurrency, rate, circuit breaker, and the choice between
+ * teachers.
  *
- * In: the outcome of every attempt, as a signal. Out: which teacher has room, or when there will be some.
- * Nothing here knows rows or files. `docs/flow.md` gives the reasons: each signal, the reaction, the constants, and
- * the simulated scene that proves it.
+ * In: the outcome of every attempt, as a signal. Out: which teacher has room, or when one will.
+ * This layer does not know rows or files. `docs/flow.md` gives the reasons: each signal, the
+ * reaction, the constants, and the simulated scene that proves it.
  *
  * @module
  */

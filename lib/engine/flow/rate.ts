@@ -1,6 +1,6 @@
 /**
- * How fast attempts may be sent to one teacher: as set by the user (`--rpm`, `--tpm`), as learned from its
- * refusals, and as the headers of its answers say.
+ * Limits how fast attempts are sent to one teacher: as the user set it (`--rpm`, `--tpm`), as
+ * learned from throttling, and as the headers of answers say.
  *
  * @module
  */
@@ -9,42 +9,39 @@ import type { Completion, RateLimit } from "../../teacher/mod.ts";
 import { AdaptiveRate } from "./adaptive_rate.ts";
 import { TokenBucket } from "./rate_parts.ts";
 
-/** Settings and dependencies of `RateLimiter`. */
 export interface RateLimiterOptions {
-  /** Requests a minute. @default no bound */
+  /** The limit in requests per minute. @default none */
   readonly rpm?: number;
-  /** Tokens a minute, prompts and completions together. @default no bound */
+  /** The limit in tokens per minute, of prompts and completions together. @default none */
   readonly tpm?: number;
-  /** Milliseconds, monotonic. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
 }
 
-/** The tokens that a call is expected to take before any has finished. */
+/** Tokens that a call is expected to take before any has finished. */
 const GUESS_TOKENS = 500;
-/** The number of finished calls that this guess counts as. */
+/** How many finished calls the guess counts as. */
 const GUESS_WEIGHT = 5;
 
-/** The number of calls that the mean covers. */
+/** How many calls the mean covers. */
 const MEAN_CALLS = 200;
 
-/** Below this share of a limit, the rest is spread over the time until the reset. */
+/** Below this fraction of a limit, the rest is spread over the time until the reset. */
 const LOW_SHARE = 0.2;
 
-/** The same in calls, where the limit is not known. */
+/** In place of `LOW_SHARE` if the limit is unknown, in calls. */
 const LOW_CALLS = 20;
 
-/** Headers never keep two attempts further apart than this, in milliseconds. */
+/** The longest spacing of attempts because of headers, in milliseconds. */
 const WIDEST_SPACING_MS = 5_000;
 
-/**
- * The rate limiter of one teacher. Every attempt is a `take()`, then exactly one of `answered()`, `failed()` and
- * `returned()`; `refused()` is called in addition.
- */
+/** The rate limiter of one teacher. Each attempt is a `take()`, then exactly one of `answered()`,
+ * `failed()` and `returned()`; `refused()` is called in addition. */
 export class RateLimiter {
   readonly #now: () => number;
   readonly #requests: TokenBucket | undefined;
   readonly #tokens: TokenBucket | undefined;
-  /** The limits that are set, as rates a second. */
+  /** The limits of the user, per second; 0 if not set. */
   readonly #perSecond: { readonly requests: number; readonly tokens: number };
   readonly #adaptive: AdaptiveRate;
   #inFlight = 0;
@@ -58,7 +55,6 @@ export class RateLimiter {
   /** Whether any limit could delay an attempt. */
   #isBound: boolean;
 
-  /** Nothing was sent yet. */
   constructor({ rpm, tpm, now }: RateLimiterOptions) {
     const time = now();
     this.#now = now;
@@ -69,17 +65,15 @@ export class RateLimiter {
     this.#isBound = rpm !== undefined || tpm !== undefined;
   }
 
-  /** Uses only a share of the limits that are set. */
+  /** Uses only a share of `rpm` and `tpm`, from 0 to 1. */
   setShare(share: number): void {
     const now = this.#now();
     this.#requests?.setRate(this.#perSecond.requests * share, now);
     this.#tokens?.setRate(this.#perSecond.tokens * share, now);
   }
 
-  /**
-   * 0 when an attempt may be sent now, else milliseconds until it may. An answer or a failure may bring
-   * that forward, when fewer tokens were used than expected.
-   */
+  /** Milliseconds until an attempt may be sent; 0 if it may be now. An answer or a failure shortens
+   * the wait if it used fewer tokens than expected. */
   delayMs(): number {
     if (!this.#isBound) return 0;
     const now = this.#now();
@@ -93,7 +87,7 @@ export class RateLimiter {
     );
   }
 
-  /** An attempt is sent now: one request, and the tokens that a call takes in the mean. */
+  /** Called when an attempt is sent: charges one request and the mean tokens of a call. */
   take(): void {
     const now = this.#now();
     this.#takenAt = now;
@@ -105,12 +99,12 @@ export class RateLimiter {
     this.#checkBounds(now);
   }
 
-  /** It was answered, so its tokens are known now. */
+  /** Called when an attempt was answered: charges its actual tokens. */
   answered(completion: Completion): void {
     const { usage, rateLimit } = completion;
     this.#inFlight--;
     let tokens = this.#meanTokens;
-    // A custom teacher without types may leave it out.
+    // A custom teacher without types may omit it.
     if (usage) {
       tokens = usage.promptTokens + usage.completionTokens;
       this.#measured = Math.min(MEAN_CALLS, this.#measured + 1);
@@ -120,13 +114,13 @@ export class RateLimiter {
     if (rateLimit !== undefined) this.#inform(rateLimit, this.#now());
   }
 
-  /** It failed, whatever the reason: its tokens are given back. */
+  /** Called when an attempt failed for any reason: gives its tokens back. */
   failed(): void {
     this.#inFlight--;
     this.#charge(0);
   }
 
-  /** It was not sent after all: its request is given back too. */
+  /** Called if an attempt was not sent after all: gives its tokens and its request back. */
   returned(): void {
     const now = this.#now();
     this.#requests?.take(-1, now);
@@ -134,35 +128,43 @@ export class RateLimiter {
     this.failed();
   }
 
-  /** The teacher refused an attempt that was sent at `startedAt`, for its rate; `isExcess`: more of them than it
-   * refuses anyway. Counts once per burst. */
+  /**
+   * Called when an attempt was throttled because of a rate limit. Counts once per burst.
+   *
+   * @param startedAt When it was sent.
+   * @param isExcess Whether throttling exceeds the share that the teacher always throttles.
+   */
   refused(startedAt: number, isExcess: boolean): void {
     this.#adaptive.refused(startedAt, this.#now(), isExcess);
     this.#isBound ||= this.#adaptive.isBound;
   }
 
-  /** A trial begins to find out whether the rate is too high. */
+  /** Called when a trial begins, which shows whether the rate is too high. */
   suspect(): void {
     this.#adaptive.suspect(this.#now());
   }
 
-  /** Reduces the rate to `perSecond`, because more was throttled; `isRateAlone`: nothing else is reduced. */
+  /**
+   * Reduces the rate to `perSecond`.
+   *
+   * @param isRateAlone Whether only the rate is reduced.
+   */
   decrease(perSecond: number, isRateAlone: boolean): void {
     this.#adaptive.decrease(perSecond, isRateAlone, this.#now());
     this.#isBound = true;
   }
 
-  /** Whether the adaptive rate is what keeps more from being sent. */
+  /** Whether the adaptive rate is what limits sending. */
   get isLimiting(): boolean {
     return this.#adaptive.isLimiting(this.#now());
   }
 
-  /** Removes the adaptive limit, which does not lower the share of refusals. */
+  /** Removes the adaptive limit, because it does not lower the share of throttled attempts. */
   forget(): void {
     this.#adaptive.forget();
   }
 
-  /** Takes `spent` tokens, and corrects the charge for the attempts in flight. */
+  /** Charges `spent` tokens, and corrects the charge for the attempts in flight. */
   #charge(spent: number): void {
     if (this.#tokens === undefined) return;
     const charged = this.#inFlight * this.#meanTokens;
@@ -180,7 +182,7 @@ export class RateLimiter {
     else this.#isBound = true;
   }
 
-  /** Spreads what is left over the time until the reset, where it is little. */
+  /** If little is left, spreads it over the time until the reset. */
   #spread(
     left: number | undefined,
     limit: number | undefined,

@@ -1,5 +1,5 @@
 /**
- * All teachers of a run: which of them gets the next attempt, and when.
+ * Chooses which teacher of a run gets the next attempt, and when.
  *
  * @module
  */
@@ -12,54 +12,52 @@ import type { EndpointContext, EndpointOptions } from "./endpoint_options.ts";
 /** How often the limits are updated, in milliseconds. */
 const TICK_MS = 100;
 
-/** How often where nothing depends on time until an attempt fails: to wake up costs more CPU than the update. */
+/** How often where nothing depends on time until an attempt fails: to wake up costs more CPU than
+ * the update. */
 const STEADY_TICK_MS = 500;
 
-/** Settings and dependencies of `TeacherPool`. */
 export interface TeacherPoolOptions extends EndpointContext {
-  /** One endpoint for each teacher. */
   readonly teachers: readonly EndpointOptions[];
-  /** Reads the clock; `now` returns the last reading. @default now */
+  /** Reads the clock, whose last reading `now` returns. @default now */
   readonly read?: () => number;
-  /** An attempt may be possible that was not before. */
+  /** Called when an attempt may be possible that was not before. */
   readonly onReady: () => void;
   /** Time has passed; called two to ten times a second. */
   readonly onTick: () => void;
 }
 
-/** Why nothing is sent. */
+/** A time in which nothing is sent. */
 export interface Rest {
-  /** Until when, in Unix milliseconds. */
+  /** The end in Unix milliseconds. */
   readonly until: number;
-  /** Milliseconds from now until then. */
+  /** The end in milliseconds from now. */
   readonly inMs: number;
-  /** Why, for the user. */
+  /** Why nothing is sent, for the user. */
   readonly reason: string;
 }
 
-/** A teacher has asked that a row is not sent to it before a time. */
+/** A teacher asked not to receive a row before a time. */
 interface Hold {
   readonly by: Endpoint;
   readonly until: number;
 }
 
-/** The teachers of a run. */
 export class TeacherPool {
   #endpoints: readonly Endpoint[];
   #rateShare = 1;
-  /** Whether any teacher has left but still has attempts in flight. */
+  /** Whether a teacher that has left still has attempts in flight. */
   #areLeaving = false;
   readonly #options: TeacherPoolOptions;
   readonly #context: EndpointContext;
   readonly #read: () => number;
-  /** Scratch space for `pick()`, which is on the hot path: teachers with room come first. */
+  /** Scratch space of `pick()`, which is on the hot path; teachers with room come first. */
   readonly #ready: Endpoint[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #stopTicks: (() => void) | undefined;
   #tickMs = 0;
 
-  /** Nothing runs before `open()`. */
+  /** No timer runs before `open()`. */
   constructor(options: TeacherPoolOptions) {
     this.#options = options;
     this.#read = options.read ?? options.now;
@@ -67,17 +65,17 @@ export class TeacherPool {
     this.#endpoints = options.teachers.map((teacher) => new Endpoint(teacher, this.#context));
   }
 
-  /** The most attempts that may be in flight, all teachers together. */
+  /** How many attempts may be in flight over all teachers. */
   get limit(): number {
     return this.#endpoints.reduce((sum, one) => isOut(one) ? sum : sum + one.limit, 0);
   }
 
-  /** Whether no teacher is left. */
+  /** Whether all teachers were halted or have left. */
   get isHalted(): boolean {
     return this.#endpoints.every(isOut);
   }
 
-  /** Why nothing is sent, and until when; undefined while a teacher is not resting. */
+  /** Why nothing is sent, and until when; undefined unless all teachers rest. */
   get rest(): Rest | undefined {
     const now = this.#options.now();
     let first = Infinity, reason = "";
@@ -95,7 +93,7 @@ export class TeacherPool {
     return { until: this.#options.wallClock() + inMs, inMs, reason };
   }
 
-  /** Milliseconds until a row that some teachers have put off may be sent to one; 0 if that is now. */
+  /** Milliseconds until some teacher accepts a row that others put off; 0 if one does now. */
   soonestMs(holds: readonly Hold[]): number {
     const now = this.#options.now();
     let soonest = Infinity;
@@ -112,15 +110,14 @@ export class TeacherPool {
     this.#tickEvery(TICK_MS);
   }
 
-  /** Frees the timers. */
   close(): void {
     this.#tickEvery(0);
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
-  /** A teacher with room now: one that has less in flight than its share, or `preferred` if that has room.
-   * Without one, `onReady` is called as soon as time alone makes room. */
+  /** A teacher with room now and less in flight than its share, or `preferred` if that has room. If
+   * there is none, `onReady` is called once time alone makes room. */
   pick(preferred?: Endpoint): Endpoint | undefined {
     const now = this.#read();
     if (preferred !== undefined && preferred.delayMs(now) === 0) return preferred;
@@ -149,7 +146,8 @@ export class TeacherPool {
     return this.#endpoints.find(isOther) ?? avoided;
   }
 
-  /** A teacher with room now for a row that some have put off: the least busy one for its weight. */
+  /** The least busy teacher for its weight with room now that has not put off the row; undefined if
+   * there is none. */
   pickFor(holds: readonly Hold[]): Endpoint | undefined {
     const now = this.#read();
     let best: Endpoint | undefined;
@@ -162,12 +160,14 @@ export class TeacherPool {
     return best;
   }
 
-  /** Adds a teacher, or one again that has left. It starts carefully, whatever the others have proven. */
+  /**
+   * Adds a teacher, or one that left before. It starts carefully, whatever the others have proven.
+   */
   add(teacher: EndpointOptions): void {
-    // Without the turns that it has missed, it alone would get all rows at first.
+    // Without the turns that it missed, it alone would get all rows at first.
     const others = this.#endpoints.filter((one) => !isOut(one));
     const turns = others.reduce((most, one) => Math.max(most, one.turns / one.weight), 0);
-    // A second endpoint would not know what is still in flight there.
+    // A second endpoint would not know what the first still has in flight.
     const known = this.#endpoints.find((one) => one.teacher === teacher.teacher);
     const endpoint = known ?? new Endpoint(teacher, { ...this.#context, isCareful: true });
     if (known === undefined) this.#endpoints = [...this.#endpoints, endpoint];
@@ -178,7 +178,7 @@ export class TeacherPool {
     this.#options.onReady();
   }
 
-  /** Changes the weight and the limit of a teacher, which keeps all else. */
+  /** Changes the weight and the limit of a teacher; everything learned about it stays. */
   change({ teacher, weight, maxConcurrency }: EndpointOptions): void {
     for (const endpoint of this.#endpoints) {
       if (endpoint.teacher === teacher) endpoint.setPlace({ weight, maxConcurrency });
@@ -186,7 +186,7 @@ export class TeacherPool {
     this.#options.onReady();
   }
 
-  /** Sends nothing new to a teacher; what is in flight there is finished. */
+  /** Sends nothing new to a teacher; its calls in flight are finished. */
   remove(teacher: EndpointOptions["teacher"]): void {
     for (const endpoint of this.#endpoints) if (endpoint.teacher === teacher) endpoint.leave();
     this.#areLeaving = true;
@@ -194,9 +194,11 @@ export class TeacherPool {
     this.#options.onReady();
   }
 
-  /** The teacher for rows with a key: always the same one, while it has room. Each key goes to the teacher with
-   * the highest hash of both (rendezvous hashing), so that a teacher that joins or leaves moves its own share
-   * only. */
+  /**
+   * The teacher for rows with this key: always the same, while it has room; undefined otherwise.
+   * Each key belongs to the teacher with the highest hash of both (rendezvous hashing), so that
+   * only the keys of a teacher that joins or leaves move.
+   */
   pickForKey(key: number): Endpoint | undefined {
     const now = this.#read();
     let best: Endpoint | undefined, highest = -1, inFlight = 1, weight = 0;
@@ -210,24 +212,23 @@ export class TeacherPool {
       best = endpoint;
     }
     if (best === undefined || best.delayMs(now) > 0) return undefined;
-    // If all rows share one key, the other teachers must not be idle.
+    // If all rows have the same key, other teachers must not stay idle.
     return best.inFlight > MOST_OF_SHARE * inFlight * best.weight / weight ? undefined : best;
   }
 
-  /** Allows more or fewer attempts at once. */
+  /** Changes the most attempts in flight that the run allows. */
   setConcurrency(concurrency: number): void {
     for (const endpoint of this.#endpoints) endpoint.setConcurrency(concurrency);
     this.#attend();
   }
 
-  /** Uses only a share of the rate limits that are set. */
+  /** Uses only a share of `rpm` and `tpm`, from 0 to 1. */
   setRateShare(share: number): void {
     this.#rateShare = share;
     for (const endpoint of this.#endpoints) endpoint.setRateShare(share);
     this.#options.onReady();
   }
 
-  /** The status of each teacher. */
   statuses(): TeacherStatus[] {
     return this.#endpoints.map((endpoint) => endpoint.status());
   }
@@ -244,7 +245,8 @@ export class TeacherPool {
     this.#tickEvery(this.#endpoints.every((one) => one.isSteady) ? STEADY_TICK_MS : TICK_MS);
   }
 
-  /** Time has become important again. What has passed until now is counted first, as the time that it was. */
+  /** Time has become important again. What has passed until now is counted first, as the time that
+   * it was. */
   #attend(): void {
     if (this.#tickMs !== STEADY_TICK_MS) return;
     this.#read();
@@ -260,7 +262,7 @@ export class TeacherPool {
     this.#stopTicks = ms === 0 ? undefined : every(ms, () => this.#tick(), { keepsAlive: true });
   }
 
-  /** Forgets teachers that have left, once nothing is in flight there. */
+  /** Removes teachers that have left once nothing is in flight there. */
   #forget(): void {
     this.#endpoints = this.#endpoints.filter((one) => !one.isLeaving || one.inFlight > 0);
     this.#areLeaving = this.#endpoints.some((one) => one.isLeaving);
@@ -270,8 +272,8 @@ export class TeacherPool {
     if (this.#timer !== undefined && this.#timerAt <= at) return;
     clearTimeout(this.#timer);
     this.#timerAt = at;
-    // At least 1: the moment may have passed since it was computed, and a wait too small for the precision of
-    // the clock would end again and again without any time passing.
+    // At least 1: a wait below the precision of the clock would end repeatedly without any time
+    // passing.
     const leftMs = Math.max(1, Math.ceil(at - this.#options.now()));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
@@ -280,8 +282,11 @@ export class TeacherPool {
   }
 }
 
-/** One of the first `count` that will not exceed their share with one more attempt: the one that was used least
- * for its weight. With few in flight, the least busy one would be the same for every weight. */
+/**
+ * Of the first `count` endpoints, the one used least for its weight among those that one more
+ * attempt keeps within their share. Not the least busy one: with few in flight, that would be the
+ * same for every weight.
+ */
 function leastBusy(
   endpoints: readonly Endpoint[],
   count: number,
@@ -290,7 +295,8 @@ function leastBusy(
   let best: Endpoint | undefined;
   for (let i = 0; i < count; i++) {
     const endpoint = endpoints[i];
-    // A probe is made anyway: attempts that hang say nothing about a teacher that is down or closed.
+    // A probe is made anyway: attempts that hang say nothing about a teacher that is down or
+    // closed.
     if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isProbed) continue;
     if (best === undefined || endpoint.turns * best.weight < best.turns * endpoint.weight) {
       best = endpoint;
@@ -299,15 +305,15 @@ function leastBusy(
   return best;
 }
 
-/** Whether a teacher gets nothing new for the rest of the run. */
+/** Whether a teacher receives nothing new. */
 function isOut(endpoint: Endpoint): boolean {
   return endpoint.isHalted || endpoint.isLeaving;
 }
 
-/** The factor by which a teacher may exceed its share for rows that belong to it. */
+/** By how much a teacher may exceed its share for the rows that belong to it, as a factor. */
 const MOST_OF_SHARE = 1.25;
 
-/** A hash of two 32-bit numbers (MurmurHash3's last steps). */
+/** A hash of two 32-bit numbers (the last steps of MurmurHash3). */
 function mixed(a: number, b: number): number {
   let hash = Math.imul(a ^ Math.imul(b, 0x9e3779b1), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
