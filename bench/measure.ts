@@ -1,5 +1,6 @@
 /**
- * Figures, targets, the alternating measurement of Retort and a baseline, and the table that is printed.
+ * Figures, targets, the alternating measurement of Retort and a baseline, and the table that is
+ * printed.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Cost of the monitor: of 50 open pages for a run, ten of which never read, and of the frames of its page, traced in a
- * real Chromium.
+ * Cost of the monitor: of 50 open pages for a run, ten of which never read, and of the frames of
+ * its page, traced in a real Chromium.
  *
  * @module
  */

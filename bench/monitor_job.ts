@@ -15,9 +15,9 @@ import { COMPLETION, questionOf } from "./rows.ts";
 
 /** Numbers of open pages. */
 export interface Watchers {
-  /** Pages that read what they are sent. */
+  /** Number of pages that read what they are sent. */
   readonly reading: number;
-  /** Pages that never read. */
+  /** Number of pages that never read. */
   readonly stalled: number;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Rows, answers and teachers of this process for the measurements: always the same, and of realistic size.
+ * Rows, answers and teachers of this process for the measurements: always the same, and of
+ * realistic size.
  *
  * @module
  */

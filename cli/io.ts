@@ -21,9 +21,13 @@ export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly 
   }[signal];
 }
 
+/** What the command line uses of the system. */
 export interface Io {
+  /** Writes to stdout. */
   writeOut(text: string): void;
+  /** Writes to stderr. */
   writeErr(text: string): void;
+  /** Returns an environment variable, or undefined. */
   env(name: string): string | undefined;
   /** Standard input. */
   readonly stdin: ReadableStream<Uint8Array>;

@@ -1,5 +1,6 @@
 /**
- * The words with which the user started this program, and the quoting of words: for commands that can be pasted.
+ * The words with which the user started this program, and the quoting of words: for commands that
+ * can be pasted.
  *
  * @module
  */

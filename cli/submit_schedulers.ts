@@ -1,5 +1,6 @@
 /**
- * `retort submit slurm` and `retort submit kubernetes`: print a job, or hand it to the programs of the scheduler.
+ * `retort submit slurm` and `retort submit kubernetes`: print a job, or hand it to the programs of
+ * the scheduler.
  *
  * @module
  */

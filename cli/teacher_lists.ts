@@ -109,9 +109,11 @@ interface Listed {
   readonly entries: Map<OpenList, EndpointEntry>;
 }
 
-/** The teachers of all lists. An address of several lists is one teacher with the settings of the list that named it
- * first, until the last of them drops it. One that has left is kept: it is the same teacher when it comes back, also
- * if calls are still in flight there. */
+/**
+ * The teachers of all lists. An address of several lists is one teacher with the settings of the
+ * list that named it first, until the last of them drops it. One that has left is kept: it is the
+ * same teacher when it comes back, also if calls are still in flight there.
+ */
 class ListedTeachers {
   readonly #byUrl = new Map<string, Listed>();
   /**
@@ -130,7 +132,10 @@ class ListedTeachers {
     return listed.entries.size === 1 ? placeOf(listed) : undefined;
   }
 
-  /** A list has changed. Changes wait for one another: an address may leave while it joins. */
+  /**
+   * Applies a change of a list, after all earlier changes: an address may leave while it still
+   * joins.
+   */
   change(list: OpenList, changes: ListChange) {
     const changed = this.#changing.then(() => this.#change(list, changes));
     this.#changing = changed;
@@ -169,7 +174,10 @@ class ListedTeachers {
   }
 }
 
-/** The place that the first of its lists gives to a teacher. What the entry leaves open is as it was created. */
+/**
+ * The place that the first of its lists gives to a teacher. What the entry leaves open is as it was
+ * created.
+ */
 function placeOf({ made, entries }: Listed): TeacherPlace {
   const [{ weight = made.weight, max = made.maxConcurrency }] = entries.values();
   return { ...made, weight, maxConcurrency: max };

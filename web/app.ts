@@ -1,6 +1,6 @@
 /**
- * The addresses of the monitor. All are relative to where the page is, so that it works through a tunnel
- * and behind a path prefix; every request passes the checks of `access.ts` first.
+ * Routes of the monitor. All links are relative to the page, so that it works through a tunnel and
+ * behind a path prefix. Every request passes the checks of `access.ts` first.
  *
  * @module
  */
@@ -21,23 +21,21 @@ import { fitted } from "./samples.ts";
 import { addDataRoutes, DATA_PATH } from "./view/routes.ts";
 import type { RunData } from "./view/run_data.ts";
 
-/** The options of the app. */
 export interface AppOptions {
-  /** The run that controls act upon. */
+  /** The controls act upon this run. */
   readonly run: MonitoredRun;
-  /** Sends the run to its pages. */
   readonly hub: Hub;
-  /** The token that a browser or a scraper must send. */
+  /** What a browser or a scraper must send. */
   readonly token: string;
-  /** The name of the cookie that holds the token. */
+  /** The cookie holds the token. */
   readonly cookieName: string;
-  /** The address that the server listens on. */
+  /** Address that the server listens on. */
   readonly hostname: string;
-  /** The output of the run, for the data page. @default there is no data page */
+  /** Output of the run, for the data page. @default no data page */
   readonly data?: RunData;
 }
 
-/** The link to the data page, shown where there is one. */
+/** Attributes of the link to the data page, which is hidden in the source of the page. */
 const HIDDEN_LINK = 'id="data-link" hidden';
 const SHOWN_LINK = 'id="data-link"';
 
@@ -49,22 +47,21 @@ const ASSETS = {
   "/uplot.css": ["text/css; charset=utf-8", UPLOT_CSS],
 } as const;
 
-/** Above the size of any control's body. */
+/** No control has a body as large as this. */
 const MAX_BODY_BYTES = 1024;
 
 /**
- * No pings: when a page is lost, the runtime does not stop their timer, which keeps the process
- * alive. A lost page is noticed when it is sent something: TCP gives up, or its backlog grows too
- * large.
+ * Pings are off. The runtime would not stop their timer when a page is lost, and the timer keeps
+ * the process alive. The hub notices lost pages when it sends to them: TCP gives up, or their
+ * backlog grows too large.
  */
 const IDLE_TIMEOUT_S = 0;
 
-/** The part of a path after a prefix, which a proxy may leave in place. */
+/** Matches the end of a path, after a prefix that a proxy may have left in place. */
 const RUN_PATH =
   /\/(?:(?:page|markdown|uplot)\.(?:js|css)|ws|report|report-shell|metrics|control\/[a-z]*|samples(?:\/\d+)?|)$/;
 const OWN_PATH = new RegExp(`${DATA_PATH.source}|${RUN_PATH.source}`);
 
-/** Creates the app. */
 export function createApp(options: AppOptions): Hono {
   const { hub } = options;
   const { data } = options;
@@ -106,8 +103,8 @@ export function createApp(options: AppOptions): Hono {
 }
 
 /**
- * Neither the runtime nor Hono checks the origin of a WebSocket request. A handler that throws
- * would end the process: those of the hub do not throw.
+ * Accepts a WebSocket. Neither the runtime nor Hono checks the origin of the request. A handler
+ * that throws would end the process, so those of the hub catch everything.
  */
 function upgrade(c: Context, hub: Hub): Response {
   const { raw } = c.req;
@@ -129,7 +126,8 @@ function upgrade(c: Context, hub: Hub): Response {
 }
 
 /**
- * Undefined for a request without the header fields of a handshake, for which the runtime throws.
+ * Returns undefined for a request without the header fields of a handshake, for which the runtime
+ * throws.
  */
 function upgradeOf(request: Request): Deno.WebSocketUpgrade | undefined {
   try {
@@ -158,7 +156,10 @@ async function control(c: Context, name: string, { run, hub }: AppOptions): Prom
   }
 }
 
-/** Whether the run refuses the control: a budget where a price is not known. */
+/**
+ * Whether the error means that the run refuses the control, for example a budget without a known
+ * price.
+ */
 function isRefusal(error: unknown): error is Error {
   return error instanceof TypeError || error instanceof RangeError || error instanceof UsageError;
 }

@@ -1,6 +1,6 @@
 /**
- * The files of the page, as text, so that one mechanism serves local runs, imports by URL and the
- * executable.
+ * Files of the page, as text, so that they are served in the same way to local runs, to imports by
+ * URL and by the executable.
  *
  * @module
  */
@@ -50,12 +50,11 @@ import tiles from "./page/tiles.js" with { type: "text" };
 import theme from "./page/theme.js" with { type: "text" };
 
 /**
- * The modules that all pages share: figures, elements, the theme, texts of models. Each comes after
- * those that it imports.
+ * Modules that all pages share: figures, elements, the theme, and rendering of texts. Each comes
+ * after those that it imports.
  */
 export const COMMON_MODULES: readonly string[] = [figures, dom, theme, code, markdown, text];
 
-/** The styles that all pages share. */
 export const COMMON_STYLES: readonly string[] = [base, controlStyle, textStyle];
 
 const MODULES = [
@@ -94,41 +93,38 @@ const STYLES = [
   printStyle,
 ];
 
-/** The page. */
 export const PAGE_HTML: string = inShell(HTML);
 
-/** Its script: the modules of `page/` in one file, since a report has no address to import from. */
+/** The modules of `page/` in one file, because a report has no address to import from. */
 export const PAGE_JS: string = joinModules(MODULES);
 
-/** Its style. */
 export const PAGE_CSS: string = STYLES.join("\n");
 
 /**
- * The script of uPlot. It writes numbers in the browser's language and throws where `Intl` does not
- * know it, such as `en-US@posix`: it gets the page's language instead of the browser's.
+ * The script of uPlot. It formats numbers in the browser's language and throws if `Intl` does not
+ * know it, as with `en-US@posix`. So it gets the page's language instead.
  */
 export const UPLOT_JS: string =
   `var uPlot=function(navigator){${UPLOT_SCRIPT}\nreturn uPlot}({language:"en-US"});\n`;
 
-/** The style of uPlot. */
 export const UPLOT_CSS: string = UPLOT_STYLE;
 
-/** Parses Markdown and colours code, for `page/text.js`: sets the globals `marked` and `hljs`. */
+/** Parsers for Markdown and code, for `page/text.js`: sets the globals `marked` and `hljs`. */
 export const MARKDOWN_JS: string = `var marked=function(){${
   asFunction(MARKED_JS)
 }}();\n${HIGHLIGHT_JS}`;
 
-/** A page with what all pages of this server begin with, in place of two comments. */
+/** Inserts the head and icons that all pages have, in place of two comments. */
 export function inShell(html: string): string {
   return html.replace("<!-- head -->", head.trim()).replace("<!-- icons -->", icons.trim());
 }
 
-/** Modules of a page as one script. Their top-level names must differ. */
+/** Joins the modules of a page to one script. Their top-level names must differ. */
 export function joinModules(modules: readonly string[]): string {
   return modules.map(withoutSeams).join("\n");
 }
 
-/** An ES module as the body of a function that returns what it exports. */
+/** Turns an ES module into the body of a function that returns its exports. */
 function asFunction(module: string): string {
   const [all, names] = /export\s*\{([^}]*)\};?/.exec(module) ?? ["", ""];
   const fields = names.split(",").map((name) => {
@@ -138,7 +134,7 @@ function asFunction(module: string): string {
   return `${module.slice(0, module.indexOf(all))}return{${fields.join()}};`;
 }
 
-/** In one scope modules see one another without `import` and `export`. */
+/** Removes `import` and `export`: in one script, modules share a scope. */
 function withoutSeams(module: string): string {
   return module.replaceAll(/^import\s[^;]*;\n/gm, "").replaceAll(/^export (?=\w)/gm, "");
 }

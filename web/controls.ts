@@ -1,5 +1,5 @@
 /**
- * The controls that a page has over the run.
+ * Controls that a page has over the run.
  *
  * @module
  */
@@ -7,15 +7,13 @@
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { ControlName } from "./protocol.ts";
 
-/** The target of the controls. */
 export interface ControlTarget {
-  /** The run. */
   readonly run: MonitoredRun;
-  /** The plan for its end: whether failed rows are retried. */
+  /** Plan for the end of the run. */
   readonly plan: { retryWhenDone: boolean };
 }
 
-/** Checks a body, runs the control, and returns the text for the log. */
+/** Validates the body, acts, and returns the text for the log. */
 type Control = (body: unknown, target: ControlTarget) => string;
 
 const CONTROLS: Readonly<Record<ControlName, Control>> = {
@@ -59,16 +57,15 @@ const CONTROLS: Readonly<Record<ControlName, Control>> = {
   },
 };
 
-/** Whether there is a control of this name. */
+/** Whether a control has this name. */
 export function isControl(name: string): name is ControlName {
   return Object.hasOwn(CONTROLS, name);
 }
 
 /**
- * Runs a control, and records it as an event of the run. A body that the control does not take
- * changes nothing.
+ * Runs a control and records it as a notice of the run. An invalid body changes nothing.
  *
- * @throws {TypeError | RangeError | UsageError} when the body is invalid, or the run refuses the
+ * @throws {TypeError | RangeError | UsageError} if the body is invalid, or the run refuses the
  * value
  */
 export function useControl(name: ControlName, body: unknown, target: ControlTarget): void {
@@ -76,7 +73,9 @@ export function useControl(name: ControlName, body: unknown, target: ControlTarg
   target.run.notice("info", `${words} (from the monitor)`);
 }
 
-/** The value of the body's only field. */
+/**
+ * Returns the value of the body's only field. Throws if it is wrong, or if there are other fields.
+ */
 function only<T>(
   field: string,
   body: unknown,

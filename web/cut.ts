@@ -7,15 +7,15 @@
 const ELLIPSIS = "…";
 
 /**
- * A slice keeps the whole text that it was cut from in memory; a text that was encoded and decoded
- * does not.
+ * Encoding and decoding copies a text. A slice would keep in memory the whole text that it was cut
+ * from.
  */
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * Cuts `text` to at most `maxLength` UTF-16 units, the ellipsis at its end included, and never
- * through a character. The result does not keep the long text in memory.
+ * Cuts `text` to at most `maxLength` UTF-16 units, including an ellipsis, and never within a
+ * character. The result does not keep the long text in memory.
  */
 export function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
@@ -25,7 +25,7 @@ export function cut(text: string, maxLength: number): string {
   return DECODER.decode(ENCODER.encode(text.slice(0, end))) + ELLIPSIS;
 }
 
-/** The size of `text` in UTF-8 bytes. */
+/** Returns the size of `text` in UTF-8 bytes. */
 export function byteLength(text: string): number {
   return ENCODER.encode(text).length;
 }

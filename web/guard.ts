@@ -1,6 +1,5 @@
 /**
- * The checks that every request to a page of the monitor passes first: the page of a run and that
- * of its data.
+ * Checks that every request passes first, for all pages that this folder serves.
  *
  * @module
  */
@@ -9,23 +8,25 @@ import { type Context, getCookie, Hono, setCookie } from "../lib/deps/hono.ts";
 import { bearerToken, isFromElsewhere, isOwnHost, isOwnRead, isSameSecret } from "./access.ts";
 import { TEXT_ONLY } from "./report.ts";
 
-/** The conditions for a request to be answered. */
 export interface GuardOptions {
-  /** The token that a browser or a scraper must send. */
+  /** What a browser or a scraper must send. */
   readonly token: string;
-  /** The name of the cookie that holds the token. */
+  /** The cookie holds the token. */
   readonly cookieName: string;
-  /** The address that the server listens on. */
+  /** Address that the server listens on. */
   readonly hostname: string;
-  /** The part of a path after a prefix, which a proxy may leave in place. */
+  /** Matches the end of a path, after a prefix that a proxy may have left in place. */
   readonly ownPath: RegExp;
-  /** Answers a browser that is let in at `/`. */
+  /** Answers `/` for a browser with the cookie. */
   readonly page: (c: Context) => Response;
-  /** Paths that a token in `Authorization` opens, too. @default none */
+  /** Path that a token in `Authorization` opens, too. @default none */
   readonly scraped?: string;
 }
 
-/** Sent with every answer. `style-src 'self'` leaves `element.style` to scripts, which charts need. */
+/**
+ * Header fields of every answer. `style-src 'self'` still allows scripts to set `element.style`,
+ * which charts need.
+ */
 const HEADERS = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
@@ -38,12 +39,11 @@ const HEADERS = {
   "cross-origin-resource-policy": "same-origin",
 } as const;
 
-/** The type of a page. */
 export const HTML = "text/html; charset=utf-8";
 
 const NO_TOKEN = "Open the address that the run has printed: it holds the token";
 
-/** Continues to the page by itself: unlike a redirect, that counts as a request of this site. */
+/** Reloads the page without the token. Unlike a redirect, that counts as a request of this site. */
 const CONTINUE_PAGE = `<!DOCTYPE html>
 <html lang="en">
   <head>
@@ -55,7 +55,7 @@ const CONTINUE_PAGE = `<!DOCTYPE html>
 </html>
 `;
 
-/** An app with these checks and no routes. */
+/** Creates an app with these checks and the route `/`. */
 export function guardedApp(options: GuardOptions): Hono {
   const { token, cookieName, ownPath, page, scraped } = options;
   const isKnown = (c: Context) => isSameSecret(getCookie(c, cookieName), token);
@@ -94,7 +94,9 @@ export function guardedApp(options: GuardOptions): Hono {
   return app;
 }
 
-/** Does not use `URL`, which throws where a forged `Host` makes the address invalid. */
+/**
+ * Returns the path of a request. `URL` would throw if a forged `Host` makes the address invalid.
+ */
 function pathIn(url: string, ownPath: RegExp): string {
   const path = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? "";
   return ownPath.exec(path)?.[0] ?? path;

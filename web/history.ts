@@ -10,41 +10,41 @@ import {
   type HistoryColumn,
 } from "./monitor_state.ts";
 
-/** The maximum number of points. */
 export const MAX_POINTS = 1_000;
 
-/** The time of a point at first: the interval at which a page gets snapshots. */
+/** Initial duration of a point: the interval at which pages get snapshots. */
 const FIRST_POINT_S = 0.5;
 
-/** The state of the run at one moment. Counters only grow; gauges go up and down. */
+/**
+ * The run at one moment. `succeeded` to `refusedForLoad` are counters, which only grow; all others
+ * are gauges.
+ */
 export interface Reading {
   /** Seconds since the run could send its first row. */
   readonly elapsedS: number;
-  /** Counters: rows answered, rows failed, tokens, attempts refused for load. */
   readonly succeeded: number;
   readonly failed: number;
   readonly completionTokens: number;
   readonly refusedForLoad: number;
-  /** The latest latency in milliseconds, or null where nothing was answered. */
+  /** Latencies of the last 30 s in milliseconds; null without answers. */
   readonly p50: number | null;
   readonly p90: number | null;
   readonly p99: number | null;
-  /** Gauges. */
   readonly inFlight: number;
   readonly limit: number;
   readonly concurrency: number;
   readonly cpuPercent: number;
-  /** Of these, a point keeps the maximum. */
+  /** A point keeps the maximum of `lagMs` and `rssBytes`. */
   readonly lagMs: number;
   readonly rssBytes: number;
 }
 
-/** The gauges of which a point keeps the mean. */
+/** Gauges of which a point keeps the mean. */
 const MEANS = ["p50", "p90", "p99", "inFlight", "limit", "cpuPercent"] as const;
 
-/** One point: counters and settings as they were at its end, gauges summed up. */
+/** A point: counters and concurrency as at its end, and sums of gauges. */
 interface Point {
-  /** Its number on the time axis, in units of `#pointS`. */
+  /** Index on the time axis, in units of `#pointS`. */
   slot: number;
   elapsedS: number;
   succeeded: number;
@@ -54,52 +54,56 @@ interface Point {
   concurrency: number;
   lagMs: number;
   rssBytes: number;
-  /** For each of `MEANS`: the sum of its readings, and how many there were. */
+  /** Sum of readings for each of `MEANS`; `readings` has their number. */
   sums: number[];
   readings: number[];
 }
 
 /**
- * Points of equal duration. When there are too many, the duration doubles and neighbours are
- * merged, so that a run of ten days has as many points as one of ten minutes. Rates are differences
- * of counters, so merging keeps them exact.
+ * Points of equal duration. When there are too many, the duration doubles and neighbors are merged,
+ * so that a run of ten days has no more points than one of ten minutes. Rates are differences of
+ * counters, so they stay exact.
  */
 export class History {
   readonly #maxPoints: number;
   #points: Point[] = [];
   #pointS = FIRST_POINT_S;
   #thinned = 0;
-  /** The start of the current run: one generator may run more than once. */
+  /**
+   * The end of the previous run, from which the current one is counted: a generator may run more
+   * than once.
+   */
   #base: Point | undefined;
 
-  /** `maxPoints`: 2 and more. @default 1000 */
+  /** @param maxPoints At least 2. @default 1000 */
   constructor(maxPoints: number = MAX_POINTS) {
     this.#maxPoints = maxPoints;
   }
 
-  /** The number of points. */
   get length(): number {
     return this.#points.length;
   }
 
-  /** How often points were merged: when it changes, readers must fetch all points again. */
+  /**
+   * Number of times that points were merged. When it changes, readers must fetch all points again.
+   */
   get thinned(): number {
     return this.#thinned;
   }
 
-  /** A moment of the current run on the time axis of all runs, in seconds. */
+  /** Converts a time of the current run to the time axis of all runs, in seconds. */
   axisS(elapsedS: number): number {
     return elapsedS + (this.#base?.elapsedS ?? 0);
   }
 
-  /** Another run of the same generator begins: its counters and its clock start at 0 again. */
+  /** Call it when another run of the same generator begins: its counters and clock start at 0. */
   continue(): void {
     const last = this.#points.at(-1);
-    // A copy: the last point is extended when the first reading of the next run falls into its time.
+    // A copy: the last point grows if the first reading of the next run falls into its time.
     this.#base = last === undefined ? undefined : { ...last };
   }
 
-  /** Adds a reading. One that is older than the last is ignored. */
+  /** Adds a reading. Ignores one that is older than the last. */
   add(reading: Reading): void {
     const point = pointOf(reading, this.#base);
     const last = this.#points.at(-1);
@@ -110,7 +114,7 @@ export class History {
     while (this.#points.length > this.#maxPoints) this.#thin();
   }
 
-  /** One point as it is shown, in the order of `HISTORY_COLUMNS`. */
+  /** Returns the values of a point in the order of `HISTORY_COLUMNS`. */
   point(index: number): (number | null)[] {
     const point = this.#points[index];
     const before = this.#points[index - 1];
@@ -142,7 +146,7 @@ export class History {
     );
   }
 
-  /** All points, column by column. */
+  /** Returns all points, column by column. */
   columns(): WireHistory {
     const rows = this.#points.map((_, index) => this.point(index));
     const columns = Object.fromEntries(
@@ -182,7 +186,6 @@ function pointOf(reading: Reading, base: Point | undefined): Point {
   };
 }
 
-/** Merges a later point into `into`. */
 function merge(into: Point, later: Point): void {
   into.elapsedS = later.elapsedS;
   into.succeeded = later.succeeded;
@@ -198,7 +201,7 @@ function merge(into: Point, later: Point): void {
   }
 }
 
-/** Four digits are more precise than a chart can show. */
+/** Rounds to four digits, more than a chart can show. */
 function short(value: number | null): number | null {
   return value === null ? null : Number(value.toPrecision(4));
 }

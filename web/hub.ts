@@ -1,6 +1,6 @@
 /**
- * Sends the run to its pages. Nothing here waits for a page, and nothing that a page does reaches the
- * run but through the controls.
+ * Sends the run to its pages. Nothing in this class waits for a page, and pages affect the run only
+ * through the controls.
  *
  * @module
  */
@@ -13,45 +13,50 @@ import { RunRecord, type RunRecordOptions } from "./run_record.ts";
 import { fitted } from "./samples.ts";
 import { encodeSnapshot } from "./wire_snapshot.ts";
 
-/** The interval between snapshots: two a second at most. */
+/** Interval between snapshots. */
 export const BEAT_MS = 500;
 
-/** Every 4th beat without a snapshot is one that asks for it: a page turns grey after 5 s without any. */
+/**
+ * After this number of beats without a snapshot the hub takes one itself: a page turns gray after 5
+ * s without any.
+ */
 const SILENT_BEATS = 4;
 
-/** A hidden page gets a snapshot on every 8th beat at most, so that it is not grey when it is seen again. */
+/**
+ * Least number of beats between snapshots to a hidden page, so that it is not gray when it is shown
+ * again.
+ */
 const HIDDEN_BEATS = 8;
 
-/** Samples are sent on every 4th beat: every 2 s at most. */
+/** Number of beats between two messages with samples: 2 s. */
 const SAMPLE_BEATS = 4;
 
-/** The maximum number of pages, which bounds the memory of unread messages. */
+/** Limit of open pages, which bounds the memory of unread messages. */
 export const MAX_PAGES = 100;
 
-/** A page that was silent for this long counts as lost: browsers run the timers of background tabs once a
- * minute. */
+/**
+ * A page counts as lost after this time without a message: browsers run the timers of background
+ * tabs once a minute.
+ */
 const LOST_AFTER_MS = 180_000;
 
-/** A page that is reloaded comes back within this time. */
+/** Time in which a page that is reloaded comes back. */
 const RELOAD_MS = 10_000;
 
-/** A page as the holder of its socket describes it. None of these functions throws. */
+/** Events of a page's socket, which its holder reports. None of these functions throws. */
 export interface PageEvents {
-  /** The socket is open. */
   opened(): void;
-  /** The page has sent something. */
   received(data: unknown): void;
-  /** The socket is closed, or broken. */
+  /** The socket is closed or broken. */
   left(): void;
 }
 
-/** The options of a hub. */
 export interface HubOptions extends RunRecordOptions {
-  /** Calls back every `intervalMs` until the returned function is called. */
+  /** Calls `callback` every `intervalMs` until the returned function is called. */
   every: (intervalMs: number, callback: () => void) => () => void;
 }
 
-/** Follows one generator and notifies its pages. */
+/** Records the runs of a generator and sends them to pages. */
 export class Hub {
   readonly #run: MonitoredRun;
   readonly #record: RunRecord;
@@ -66,10 +71,10 @@ export class Hub {
   #isNew = false;
   #thinned = 0;
   #closed = false;
-  /** The time when the last page left, not counting lost ones. */
+  /** Time when the last page left; pages that were already lost do not count. */
   #leftAt = -Infinity;
 
-  /** Follows the run from now on. */
+  /** Follows the run from this moment on. */
   constructor(run: MonitoredRun, options: HubOptions) {
     this.#run = run;
     this.#options = options;
@@ -84,17 +89,16 @@ export class Hub {
     ];
   }
 
-  /** The record of the run. */
   get record(): RunRecord {
     return this.#record;
   }
 
-  /** The number of open pages. */
+  /** Number of open pages. */
   get pages(): number {
     return this.#pages.size;
   }
 
-  /** The number of errors in here, which do not affect the run. */
+  /** Number of errors of the hub itself. They do not affect the run. */
   get faults(): number {
     return this.#faults;
   }
@@ -104,13 +108,13 @@ export class Hub {
     return this.#retryWhenDone;
   }
 
-  /** Changes that; pages get it with the next snapshot. */
+  /** Pages get the change with the next snapshot. */
   set retryWhenDone(value: boolean) {
     this.#retryWhenDone = value;
     this.#isNew = true;
   }
 
-  /** Adds a page. */
+  /** Adds a page once its socket is open. */
   join(socket: PageSocket): PageEvents {
     const page = new PageLink(socket);
     return {
@@ -124,8 +128,8 @@ export class Hub {
   }
 
   /**
-   * Whether a page shows the run: one that sent something in the last 3 minutes, or that left in
-   * the last 10 s and may be reloading.
+   * Whether a page shows the run: it sent something in the last 3 minutes, or left in the last 10 s
+   * and may be reloading.
    */
   get isWatched(): boolean {
     const now = this.#options.now();
@@ -133,7 +137,7 @@ export class Hub {
       [...this.#pages].some(({ heardAt }) => now - heardAt < LOST_AFTER_MS);
   }
 
-  /** Notifies pages that the run has ended. They stay open, and new ones are accepted. */
+  /** Notifies pages that the run has ended. They stay open, and new pages are accepted. */
   finish(): void {
     this.#guarded(() => {
       this.#tellAll();
@@ -171,7 +175,7 @@ export class Hub {
     } else if (event.type === "run-start") {
       for (const page of this.#pages) page.needsHello = true;
     } else {
-      // The process may end before the next beat.
+      // Sent at once: the process may end before the next beat.
       this.#tellAll();
       this.#notify({ type: "end", summary: event, about: this.#record.about });
     }
@@ -190,7 +194,7 @@ export class Hub {
     );
   }
 
-  /** No event for a while, which need not mean trouble. */
+  /** Takes a snapshot of the run if no event has brought one. */
   #ask(): void {
     if (this.#isNew || this.#record.ended) return;
     this.#publishedAt = this.#beats;
@@ -202,11 +206,11 @@ export class Hub {
   #tellAll(): void {
     this.#publish(0);
     this.#publishSamples();
-    // When a hidden page is shown again, the server may be gone.
+    // Hidden pages, too: when they are shown again, the server may have ended.
     this.#greet([...this.#pages].filter((page) => page.needsHello || !page.isVisible));
   }
 
-  /** Sends the whole state to the pages that need it. */
+  /** Sends the whole state to pages. */
   #greet(pages: readonly PageLink[]): void {
     if (pages.length === 0) return;
     const state = this.#record.state(this.#retryWhenDone);
@@ -219,7 +223,7 @@ export class Hub {
     }
   }
 
-  /** Sends the snapshot if there is a new one, encoded once for all pages. */
+  /** Sends a new snapshot, if there is one, encoded once for all pages. */
   #publish(lagMs: number): void {
     const { snapshot, history, latency } = this.#record;
     if (!this.#isNew || snapshot === undefined) return;
@@ -250,16 +254,14 @@ export class Hub {
   }
 
   /**
-   * A page that waits for the whole state gets no snapshots: their points would not fit its charts.
+   * Whether a page gets the next snapshot. One that waits for the whole state does not: the new
+   * point would not fit its charts.
    */
   #isDue({ needsHello, isVisible, toldAt }: PageLink): boolean {
     return isVisible ? !needsHello : this.#beats - toldAt >= HIDDEN_BEATS;
   }
 
-  /**
-   * Sends the samples that a page does not have, encoded once for all pages that have the same
-   * ones.
-   */
+  /** Sends the samples that a page lacks, encoded once for all pages that lack the same ones. */
   #publishSamples(): void {
     const { samples } = this.#record;
     const texts = new Map<number, string>();
@@ -288,7 +290,7 @@ export class Hub {
     if (this.#pages.delete(page) && now - page.heardAt < LOST_AFTER_MS) this.#leftAt = now;
   }
 
-  /** An error thrown in a handler of a socket or timer would end the process. */
+  /** Catches errors: one thrown in a handler of a socket or timer would end the process. */
   #guarded(work: () => void): void {
     try {
       work();

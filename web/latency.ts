@@ -1,43 +1,40 @@
 /**
- * How long rows take: over the whole run, and over the last half minute.
+ * Latency of rows: over the whole run, and over the last half minute.
  *
  * @module
  */
 
 import type { LatencyHistogram } from "./monitor_state.ts";
 
-/** Buckets per doubling: each is 2.2 % wider than the one before. */
+/** Buckets per doubling of the latency: each is 2.2 % wider than the one before. */
 const PER_OCTAVE = 32;
 
-/** The maximum number of bars on the page: buckets are merged until the measured range fits. */
+/** Limit of bars on the page. Buckets are merged until the measured range fits. */
 const MAX_BARS = 48;
 
-/** The minimum number of bars: with fewer, empty ones are added at the sides. */
+/** With fewer bars, empty ones are added at the sides. */
 const MIN_BARS = 12;
 
-/** From 1 ms to 2^27 ms, 37 hours; values outside count as the first or the last. */
+/** From 1 ms to 2^27 ms (37 hours). Values outside count in the first or the last bucket. */
 const BUCKETS = 27 * PER_OCTAVE;
 
-/** The duration of one slot of the window. */
+/** Duration of a slot of the window. */
 const SLOT_MS = 5_000;
 
-/** The number of slots in the window: 30 s. */
+/** Slots of the window: 30 s. */
 const SLOTS = 6;
 
-/** Percentiles in milliseconds, or null where nothing was measured. */
+/** Percentiles in milliseconds; null if nothing was measured. */
 export interface WindowPercentiles {
-  /** Half are at or below. */
   readonly p50: number | null;
-  /** 90 % are at or below. */
   readonly p90: number | null;
-  /** 99 % are at or below. */
   readonly p99: number | null;
 }
 
 /**
- * Durations in buckets that grow by 2.2 %: recording one is two increments, and a percentile is at
- * most 1.1 % off. The snapshot's percentiles are exact and cover the whole run; a chart over time
- * needs those of the last half minute.
+ * Histogram of durations, in buckets that grow by 2.2 %: recording one is two increments, and a
+ * percentile is at most 1.1 % off. The percentiles of a snapshot are exact but cover the whole run;
+ * charts over time need the last half minute.
  */
 export class Latency {
   readonly #now: () => number;
@@ -47,30 +44,31 @@ export class Latency {
   #sumMs = 0;
   #count = 0;
 
-  /** `now`: milliseconds of a monotonic clock. */
+  /** @param now A monotonic clock, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
     this.#slot = this.#slotNow();
   }
 
-  /** How many were recorded. */
+  /** Number of recorded durations. */
   get count(): number {
     return this.#count;
   }
 
-  /** All of them together, in milliseconds. */
+  /** Sum of recorded durations. */
   get sumMs(): number {
     return this.#sumMs;
   }
 
-  /** Records some durations that have just been measured. */
+  /** Records durations that have just been measured. */
   record(durationsMs: readonly number[]): void {
     this.#moveOn();
     for (const durationMs of durationsMs) this.add(durationMs);
   }
 
   /**
-   * Records one duration without reading the clock: it counts for the time of the last `window()`.
+   * Records a duration without reading the clock: it counts for the time of the last `record` or
+   * `window`.
    */
   add(durationMs: number): void {
     const bucket = bucketOf(durationMs);
@@ -80,7 +78,7 @@ export class Latency {
     this.#sumMs += Math.max(0, durationMs) || 0;
   }
 
-  /** The percentiles of the last half minute. */
+  /** Returns the percentiles of the last half minute. */
   window(): WindowPercentiles {
     this.#moveOn();
     const counts = new Float64Array(BUCKETS);
@@ -94,7 +92,7 @@ export class Latency {
     };
   }
 
-  /** The whole run, from the first bucket that holds something to the last, in 12 to 48 bars. */
+  /** Returns the whole run in 12 to 48 bars, from the first bucket with a value to the last. */
   histogram(): LatencyHistogram {
     let first = this.#all.findIndex((count) => count > 0);
     if (first < 0) return { bounds_ms: [], counts: [] };
@@ -105,7 +103,7 @@ export class Latency {
     let merged = 1;
     while ((last - first + 1) / merged > MAX_BARS) merged *= 2;
     const counts: number[] = [], bounds: number[] = [];
-    // Bounds are multiples of `merged`, so that bars do not shift while more is measured.
+    // Bounds are multiples of `merged`, so that bars stay in place while more is measured.
     for (let at = Math.floor(first / merged) * merged; at <= last; at += merged) {
       bounds.push(rounded(lowerBound(at)));
       let count = 0;
@@ -116,7 +114,10 @@ export class Latency {
     return { bounds_ms: bounds, counts };
   }
 
-  /** How many took less than 2, 4, 8, … ms, up to 37 hours. */
+  /**
+   * Returns the number of durations below 2, 4, 8, … ms, up to 37 hours. Each count includes the
+   * ones before.
+   */
   octaves(): { upToMs: number; count: number }[] {
     const found: { upToMs: number; count: number }[] = [];
     let count = 0;
@@ -149,7 +150,7 @@ function lowerBound(bucket: number): number {
   return 2 ** (bucket / PER_OCTAVE);
 }
 
-/** The middle of the bucket in which the given rank lies. */
+/** Returns the middle of the bucket that holds the given rank. */
 function percentile(counts: Float64Array, rank: number): number {
   let seen = 0;
   for (let i = 0; i < BUCKETS; i++) {

@@ -1,6 +1,6 @@
 /**
  * Events on the time axis of the charts: holds, bursts of throttled attempts, teachers that went
- * down or came back, and controls that were used.
+ * down or came back, and controls that users used.
  *
  * @module
  */
@@ -9,35 +9,37 @@ import type { Notice, Snapshot } from "../lib/progress/mod.ts";
 import { cut } from "./cut.ts";
 import type { ChartMark } from "./monitor_state.ts";
 
-/** The maximum number of marks. */
 const MAX_MARKS = 60;
 
-/** The longest text, in UTF-16 units. */
+/** Longest text of a mark, in UTF-16 units. */
 const MAX_TEXT = 80;
 
-/** The number of throttled attempts between two snapshots that counts as a burst. */
+/** Throttled attempts between two snapshots that count as a burst. */
 const BURST = 5;
 
 /**
- * The same text again within this time adds no mark: a teacher may go up and down every few
- * seconds.
+ * The same event within this time of the last one adds no mark: a teacher may go up and down every
+ * few seconds.
  */
 const QUIET_S = 30;
 
 const FROM_MONITOR = / \(from the monitor\)$/;
 
-/** Collects them from snapshots and notices. */
+/** Creates marks from snapshots and notices. */
 export class Marks {
   #marks: ChartMark[] = [];
   #before: Snapshot | undefined;
   readonly #lastS = new Map<string, number>();
 
-  /** All of them, oldest first. */
+  /** Marks so far, oldest first. */
   get all(): readonly ChartMark[] {
     return this.#marks;
   }
 
-  /** Takes a snapshot and its position on the time axis; returns the marks that it adds. */
+  /**
+   * Compares a snapshot with the one before. Returns new marks; `atS` is its position on the time
+   * axis.
+   */
   observe(snapshot: Snapshot, atS: number): ChartMark[] {
     const before = this.#before;
     this.#before = snapshot;
@@ -69,13 +71,13 @@ export class Marks {
     return this.#keep(found);
   }
 
-  /** Takes a notice: those of controls become marks. */
+  /** Returns a new mark if the notice is about a control. */
   notice({ message }: Notice, atS: number): ChartMark[] {
     if (!FROM_MONITOR.test(message)) return [];
     return this.#keep([{ at_s: atS, kind: "control", text: message.replace(FROM_MONITOR, "") }]);
   }
 
-  /** Another run begins: its counters start at 0. */
+  /** Call it when another run begins: its counters start at 0. */
   restart(): void {
     this.#before = undefined;
   }

@@ -1,6 +1,6 @@
 /**
- * The run for Prometheus, in its text format 0.0.4. A scraper sends the token of the printed address as
- * `Authorization: Bearer TOKEN`.
+ * The run for Prometheus, in its text format 0.0.4. Scrapers send the token of the printed address
+ * as `Authorization: Bearer TOKEN`.
  *
  * @module
  */
@@ -8,18 +8,15 @@
 import type { RunState, Snapshot } from "../lib/progress/mod.ts";
 import type { Hub } from "./hub.ts";
 
-/** The content type of the text format. */
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-/** One value with its labels. */
 interface Value {
   readonly labels?: Readonly<Record<string, string>>;
   readonly value: number;
-  /** The suffix of the name: `_bucket`, `_sum`, `_count`. */
+  /** Suffix of the name: `_bucket`, `_sum` or `_count`. */
   readonly suffix?: string;
 }
 
-/** One metric. */
 interface Metric {
   readonly name: string;
   readonly help: string;
@@ -38,7 +35,7 @@ const STATES: readonly RunState[] = [
   "halted",
 ];
 
-/** Writes all metrics. Before the first snapshot there are those of the monitor itself only. */
+/** Formats all metrics. Before the first snapshot there are only those of the monitor itself. */
 export function renderMetrics(hub: Hub): string {
   const { snapshot } = hub.record;
   const metrics = snapshot === undefined ? [] : [
@@ -176,10 +173,7 @@ function latencyHistogram(hub: Hub): Metric {
   };
 }
 
-/**
- * Groups of one type and status that differ in their message are one value: messages are not
- * labels.
- */
+/** Sums error groups by type and status: their messages are not labels. */
 function errorValues({ errors }: Snapshot): Value[] {
   const counts = Map.groupBy(errors, ({ type, status }) => `${type} ${status ?? ""}`);
   return [...counts.values()].map((groups) => ({
@@ -192,7 +186,7 @@ function counter(name: string, help: string, values: readonly Value[]): Metric {
   return { name, help, type: "counter", values };
 }
 
-/** A metric without values where the value is not known. */
+/** Creates a gauge; without a known value it is not exposed. */
 function gauge(name: string, help: string, value: number | null): Metric {
   return { name, help, type: "gauge", values: value === null ? [] : [{ value }] };
 }

@@ -1,5 +1,5 @@
 /**
- * The state of a run as pages and reports hold it. The field names are a wire format, hence
+ * State of a run, as pages and reports hold it. The field names are a wire format, so they are in
  * snake_case.
  *
  * @module
@@ -17,76 +17,82 @@ import type {
 
 export type { Ending } from "../lib/engine/answers/mod.ts";
 
-/** The whole state of a run, from which a report is made, too. */
+/** The whole state of a run, for pages and reports. */
 export interface MonitorState {
-  /** When it was made: Unix milliseconds, clock of the server. */
+  /** Unix milliseconds of the server's clock. */
   time: number;
-  /** How the run began, or null before its first event. */
+  /** The event with which the run began; null before it. */
   run: RunStart | null;
-  /** The latest snapshot, or null before the first. */
+  /** Latest snapshot; null before the first. */
   snapshot: WireSnapshot | null;
   /** The run so far, for the charts. */
   history: History;
-  /** How long answered rows took, over the whole run. */
+  /** Latency of answered rows, over the whole run. */
   latency: LatencyHistogram;
-  /** How answers ended, and how long they are. */
+  /** How answers ended, and their lengths. */
   answers: AnswerFigures;
-  /** The figures of each teacher, in the order of the snapshot. */
+  /** One for each teacher, in the order of the snapshot. */
   teacher_figures: TeacherFigures[];
-  /** The marks of the charts, oldest first, 60 at most. */
+  /** Marks of the charts, oldest first, 60 at most. */
   marks: readonly ChartMark[];
   /** Samples; `added` holds all of them. */
   samples: Samples;
-  /** The latest notices, oldest first, 100 at most. Controls are among them. */
+  /** Latest notices, oldest first, 100 at most. Uses of controls are notices, too. */
   notices: Notice[];
   /** Whether failed rows are retried when the run is done. */
   retry_when_done: boolean;
-  /** How the run ended, or null where it has not, or ended with an error. */
+  /** Summary of the run; null before its end, or if it ended with an error. */
   summary: Summary | null;
   /** Whether the run has ended. */
   ended: boolean;
-  /** The description of the run, or null where there is none: a run of the library. */
+  /** Description of the run; null if the caller gave none. */
   about: RunAbout | null;
 }
 
-/** The description of a run for the user. */
+/** Description of a run for users. */
 export interface RunAbout {
-  /** Command, version, inputs, output, parameters and so on, in the order in which they are shown. */
+  /**
+   * Command, version, inputs, output, parameters and so on, in the order in which pages show them.
+   */
   facts: readonly { readonly name: string; readonly text: string }[];
-  /** The commands that follow, the next one first; none before the end. */
+  /** Commands to continue, retry or export, the next one first; empty before the end. */
   commands: readonly { readonly name: string; readonly command: string }[];
 }
 
 /**
- * How the answers of finished rows ended, and how many tokens they have. Answers of a row that was
- * sent again are not among them.
+ * How the answers of finished rows ended, and their tokens. Only the last answer of a row counts,
+ * not those that were sent again.
  */
 export interface AnswerFigures {
-  /** How many answers ended in each way, kept or not. A row that failed as truncated or filtered counts as such,
-   * whatever its finish reason. */
+  /**
+   * Number of answers for each kind of ending, kept or not. A row that failed as truncated or
+   * filtered counts as such, whatever its finish reason.
+   */
   endings: Partial<Record<Ending, number>>;
-  /** Finish reasons and how many answers had them, kept or not, most frequent first; 9 at most. */
+  /** Number of answers for each finish reason, kept or not, most frequent first; 9 at most. */
   finish_reasons: (readonly [reason: string, count: number])[];
-  /** Answers that were kept, to which the tokens below belong. */
+  /** Number of answers that were kept, to which the tokens below belong. */
   answered: number;
-  /** Answers that reached their limit of tokens or the end of the context, kept or not. */
+  /**
+   * Number of answers that reached their limit of tokens or the end of the context, kept or not.
+   */
   truncated: number;
   /**
-   * Completion tokens of the answers that were kept, reasoning included. The field of the snapshot
-   * with this name counts all that were paid for: those of `wasted_completion_tokens`, too.
+   * Completion tokens of kept answers, including reasoning. The snapshot's field of this name
+   * counts all tokens that were paid for, including `wasted_completion_tokens`.
    */
   completion_tokens: number;
-  /** Of those, the tokens of reasoning, as far as teachers report them. */
+  /** The part of `completion_tokens` that teachers report as reasoning. */
   reasoning_tokens: number;
-  /** Completion tokens of one answer that was kept, reasoning included; all 0 where teachers report none. */
+  /** Completion tokens per kept answer, including reasoning; all 0 if teachers report none. */
   length_tokens: Percentiles;
 }
 
-/** The figures of one teacher. */
+/** Figures of one teacher over the last 30 s. */
 export interface TeacherFigures {
-  /** Rows answered per second over the last 30 s. */
+  /** Rows answered or failed per second. */
   rows_per_s: number;
-  /** Median latency of the last 30 s in milliseconds, or null without answers. */
+  /** Median latency in milliseconds, or null without answers. */
   p50_ms: number | null;
 }
 
@@ -94,64 +100,63 @@ export interface TeacherFigures {
 export interface ChartMark {
   /** Seconds on the time axis of the history. */
   at_s: number;
-  /** The kind of event. */
+  /** Kind of event. */
   kind: "hold" | "throttled" | "down" | "up" | "control";
-  /** The text of the mark: a few words. */
+  /** A few words about the event. */
   text: string;
 }
 
-/** A snapshot that fits into 8 KB: the most frequent errors only, and long texts cut (`…`). */
+/** A snapshot that fits into 8 KB: only the most frequent errors, and long texts cut (`…`). */
 export interface WireSnapshot extends Omit<Snapshot, "type"> {
   /** Always "snapshot". */
   type: "snapshot";
   /** The most frequent kinds of failed attempts. */
   errors: ErrorGroup[];
-  /** How many kinds there are, those that do not fit included. */
+  /** Number of error groups, including those that do not fit. */
   errors_total: number;
-  /** How many teachers there are, those that do not fit included. */
+  /** Number of teachers, including those that do not fit. */
   teachers_total: number;
 }
 
-/** The names of the history's columns, in their order. */
+/** Names of the history's columns, in order. */
 export const HISTORY_COLUMNS = [
-  /** Seconds since the run could send its first row: the end of the interval that the point covers. */
+  /** End of the interval of the point, in seconds since the run could send its first row. */
   "elapsed_s",
-  /** Rows per second that were answered. */
+  /** Rows answered per second. */
   "succeeded_per_s",
-  /** Rows per second that failed permanently. */
+  /** Rows that failed permanently, per second. */
   "failed_per_s",
-  /** Latency of the answers of the last 30 s in milliseconds: half are at or below. Null without answers. */
+  /** Median latency of the last 30 s, in milliseconds; null without answers. */
   "p50_ms",
-  /** 90 % are at or below. */
+  /** 90th percentile of the same. */
   "p90_ms",
-  /** 99 % are at or below. */
+  /** 99th percentile of the same. */
   "p99_ms",
-  /** Completion tokens per second. */
   "tokens_per_s",
-  /** Attempts in flight, on average. */
+  /** Mean number of attempts in flight. */
   "in_flight",
-  /** Attempts that may be in flight (the adaptive limit), on average. */
+  /** Mean of the adaptive limit of attempts in flight. */
   "limit",
-  /** The concurrency that was asked for. */
+  /** Requested concurrency. */
   "concurrency",
-  /** Attempts that were refused for load (429, 503, 529) in the time of the point. */
+  /** Attempts that were throttled (429, 503, 529) during the point. */
   "refused_for_load",
-  /** How late the server's timer fired, in milliseconds: the maximum in the time of the point. */
+  /** Longest delay of the server's timer during the point, in milliseconds. */
   "lag_ms",
-  /** CPU of the process in percent of one core, on average. */
+  /** Mean CPU of the process, in percent of one core. */
   "cpu_percent",
-  /** Memory of the process: the maximum. */
+  /** Peak memory of the process during the point. */
   "rss_bytes",
 ] as const;
 
-/** The name of one column of the history. */
+/** A column of the history. */
 export type HistoryColumn = typeof HISTORY_COLUMNS[number];
 
 /** The run in at most 1,000 points, column by column, oldest first. */
 export interface History {
-  /** Seconds that a point covers; doubles whenever the history is thinned. */
+  /** Duration of a point in seconds. Doubles whenever points are merged. */
   point_s: number;
-  /** One array for each name, all of one length. */
+  /** One array per column, all of the same length. */
   columns: Record<HistoryColumn, (number | null)[]>;
 }
 
@@ -162,60 +167,60 @@ export interface LatencyHistogram {
    * measured.
    */
   bounds_ms: number[];
-  /** Rows in each bucket. */
+  /** Number of rows in each bucket. */
   counts: number[];
 }
 
-/**
- * One answer, or one failure, as text. A model wrote the texts: they must never be used as markup.
- */
+/** An answer or a failure, as text. A model wrote the texts: they must never be used as markup. */
 export interface Sample {
-  /** A number that is unique within the run. */
+  /** Unique within the run. */
   id: number;
-  /** When the row finished: Unix milliseconds. */
+  /** When the row finished, in Unix milliseconds. */
   time: number;
-  /** The row. */
+  /** Id of the row. */
   uid: string;
-  /** The last user message, cut. */
+  /** Last user message, cut. */
   prompt: string;
-  /** The reasoning, cut; "" where there is none. */
+  /** Reasoning, cut; "" if there is none. */
   reasoning: string;
-  /** The answer, cut; "" where there is none. */
+  /** Answer, cut; "" if there is none. */
   response: string;
-  /** The tool calls as JSON, cut; "" where there are none. */
+  /** Tool calls as JSON, cut; "" if there are none. */
   tool_calls: string;
-  /** Why the answer ended; "" where there is none. */
+  /** Why the answer ended, in the teacher's word; "" if there is no answer. */
   finish_reason: string;
-  /** Tokens of the prompt, or null where the teacher does not report them. */
+  /** Tokens of the prompt; null if the teacher does not report them. */
   prompt_tokens: number | null;
-  /** Tokens of answer and reasoning, or null. */
+  /** Tokens of answer and reasoning; null if the teacher does not report them. */
   completion_tokens: number | null;
-  /** Tokens of the reasoning, or null. */
+  /** Tokens of the reasoning; null if the teacher does not report them. */
   reasoning_tokens: number | null;
-  /** How long the last attempt took. */
+  /** Duration of the last attempt. */
   latency_ms: number;
-  /** Attempts made. */
+  /** Number of attempts. */
   attempts: number;
-  /** What all attempts cost in US dollars; 0 where no price is known. */
+  /** Cost of all attempts in US dollars; 0 if no price is known. */
   cost_usd: number;
-  /** The teacher that answered: its address, without credentials; "" where none did. */
+  /** Address of the teacher that answered, without credentials; "" if none did. */
   teacher: string;
-  /** The model that answered; "" where none did. */
+  /** Model that answered; "" if none did. */
   model: string;
-  /** Why the row failed, or null where it has its answer. */
+  /** Why the row failed; null if it has an answer. */
   failure: { type: string; message: string; status: number | null } | null;
   /** Whether prompt, reasoning, answer or tool calls were cut. */
   is_cut: boolean;
 }
 
-/** Which samples there are, by id, and those that are new. The page keeps samples by their id and forgets
- * those that no list names. */
+/**
+ * Lists of samples by id, and the samples that are new to the page. The page keeps samples by id
+ * and drops those that are in no list.
+ */
 export interface Samples {
-  /** The latest answers, newest first, 20 at most. */
+  /** Latest answers, newest first, 20 at most. */
   latest: number[];
-  /** A random choice of all answers of the run, 20 at most, each answer with the same chance. */
+  /** Random choice of 20 of all answers of the run, each with the same chance. */
   reservoir: number[];
-  /** The latest failed rows, newest first, 20 at most. */
+  /** Latest failed rows, newest first, 20 at most. */
   failures: number[];
   /** Samples that the page does not have yet. */
   added: Sample[];

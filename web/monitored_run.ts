@@ -7,7 +7,7 @@
 import type { RunListener, RunSnapshot, Snapshot } from "../lib/progress/mod.ts";
 import type { Outcome } from "../lib/row.ts";
 
-/** Is called with finished rows, in batches. */
+/** Called with finished rows, in batches. */
 export type OutcomesListener = (outcomes: readonly Outcome[]) => void;
 
 /** A run that can be watched and controlled. A `ResponseGenerator` is one. */
@@ -16,20 +16,20 @@ export interface MonitoredRun {
   on(listener: RunListener): () => void;
   /** Calls `listener` with finished rows until the returned function is called. */
   onOutcomes(listener: OutcomesListener): () => void;
-  /** The state of the current run, or undefined when there is none. */
+  /** Returns the state of the current run; undefined if none is active. */
   snapshot(): Snapshot | RunSnapshot | undefined;
   /** Starts no attempt until `resume()`. */
   pause(): void;
-  /** Continues. */
+  /** Starts attempts again after `pause()`. */
   resume(): void;
-  /** Sets the concurrency. Throws `RangeError` when the number is not allowed. */
+  /** Sets the concurrency. Throws a `RangeError` if the number is not allowed. */
   setConcurrency(concurrency: number): void;
   /**
-   * Sets the budget in US dollars, or null for no limit. Throws `RangeError` or `TypeError` when
-   * the value is not allowed.
+   * Sets the budget in US dollars; null for no limit. Throws a `RangeError` or `TypeError` if the
+   * value is not allowed.
    */
   setMaxCost(usd: number | null): void;
-  /** Finishes what is in flight and starts nothing more. */
+  /** Finishes calls in flight and starts no others. */
   stop(): void;
   /** Stops, and cancels the calls in flight. */
   abort(reason?: unknown): void;

@@ -1,19 +1,19 @@
 /**
- * One open page: its socket, and the state of what was sent.
+ * One open page: its socket, and what it was sent.
  *
  * @module
  */
 
-/** The unread bytes at which a page is dropped. */
+/** A page with more unread bytes than this is dropped. */
 export const MAX_BACKLOG_BYTES = 1_000_000;
 
-/** The unread bytes at which a page gets nothing large until it has read them. */
+/** A page with more unread bytes than this gets no large messages until it has read them. */
 const SLOW_BACKLOG_BYTES = 64 * 1024;
 
-/** The longest message of a page, in UTF-16 units. */
+/** Longest message of a page, in UTF-16 units. */
 export const MAX_PAGE_MESSAGE = 256;
 
-/** Why a socket is closed: close codes of RFC 6455, and 1013 of its registry. */
+/** Close codes of RFC 6455, and 1013 of its registry. */
 export const CLOSE = {
   goingAway: 1001,
   unsupported: 1003,
@@ -26,36 +26,33 @@ export const CLOSE = {
 export interface PageSocket {
   /** 1 while messages can be sent. */
   readonly readyState: number;
-  /** Bytes that were queued and not sent yet. */
+  /** Bytes that are queued but not sent yet. */
   readonly bufferedAmount: number;
-  /** Sends a text. */
   send(text: string): void;
-  /** Ends the connection. */
   close(code: number, reason: string): void;
 }
 
 const OPEN = 1;
 
-/** Never throws and never waits, whatever the socket does. */
+/** Sends to a page. Never throws and never waits, whatever the socket does. */
 export class PageLink {
   readonly #socket: PageSocket;
-  /** Whether the page is visible. */
   isVisible = true;
-  /** When it last sent something, in milliseconds of the hub's clock. */
+  /** When the page last sent something, in milliseconds of the hub's clock. */
   heardAt = 0;
-  /** Whether it needs the whole state. */
+  /** Whether the page must get the whole state before anything else. */
   needsHello = true;
-  /** The beat of the last snapshot that it got. */
+  /** The beat of the last snapshot that the page was sent. */
   toldAt = 0;
-  /** Which samples it has: the version of the last list that it was sent. */
+  /** Version of the last samples that the page was sent. */
   knownSamples = 0;
 
-  /** Takes a socket that is open. */
+  /** `socket` must be open. */
   constructor(socket: PageSocket) {
     this.#socket = socket;
   }
 
-  /** Whether it reads more slowly than it is sent to. */
+  /** Whether the page reads more slowly than it is sent to. */
   get isSlow(): boolean {
     try {
       return this.#socket.bufferedAmount > SLOW_BACKLOG_BYTES;
@@ -64,8 +61,10 @@ export class PageLink {
     }
   }
 
-  /** Sends a text. Returns false when the page had to be dropped: its backlog is above 1 MB, or its socket is
-   * broken. */
+  /**
+   * Sends a text. Returns false if the page has to be dropped: its backlog is above 1 MB, or its
+   * socket is broken.
+   */
   send(text: string): boolean {
     try {
       if (this.#socket.bufferedAmount > MAX_BACKLOG_BYTES) {
@@ -80,7 +79,7 @@ export class PageLink {
     }
   }
 
-  /** Takes a message of the page; closes the socket when it is not a `PageMessage`. */
+  /** Handles a message of the page. Closes the socket if it is not a `PageMessage`. */
   receive(data: unknown): void {
     if (typeof data !== "string") return this.close(CLOSE.unsupported, "text only");
     if (data.length > MAX_PAGE_MESSAGE) return this.close(CLOSE.tooBig, "too long");
@@ -90,12 +89,11 @@ export class PageLink {
     this.isVisible = isVisible;
   }
 
-  /** Closes the socket. */
   close(code: number, reason: string): void {
     try {
       this.#socket.close(code, reason);
     } catch {
-      // The socket is broken, or closed already.
+      // The socket is broken or already closed.
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Records a run for its report, without a page: no server is loaded, and the files of the page only once the run is
- * active.
+ * Records a run for its report, without serving a page. The server is never loaded, and the files
+ * of the page only once the run is active.
  *
  * @module
  */
@@ -11,11 +11,10 @@ import type { MonitoredRun } from "./monitored_run.ts";
 import type { MonitorState } from "./monitor_state.ts";
 import type { RunRecordOptions } from "./run_record.ts";
 
-/** The record of a run, from which its report is made. */
 export interface Recorder {
-  /** The record of the run. */
+  /** Returns the recorded state of the run. */
   state(): MonitorState;
-  /** The run as one HTML file that needs no server. */
+  /** Renders the run as one HTML file that needs no server. */
   report(): Promise<string>;
   /** Treats the run as ended. */
   finish(): void;
@@ -23,10 +22,10 @@ export interface Recorder {
   close(): void;
 }
 
-/** When the report's module is loaded, at the latest: no start waits for it. */
+/** How long after its start the report's module is loaded: no start should wait for it. */
 const WHILE_UNDER_WAY_MS = 5_000;
 
-/** Follows all runs of a generator from now on, until `close()`. */
+/** Records all runs of a generator from this moment on, until `close()`. */
 export function createRecorder(
   generator: MonitoredRun,
   { about }: Pick<RunRecordOptions, "about">,
@@ -39,8 +38,8 @@ export function createRecorder(
     about,
   });
   const report = () => import("./report.ts");
-  // Before a run of days has ended, its program may have been replaced by another version. The run continues
-  // without it.
+  // Loaded during the run: before a run of days has ended, another version may have replaced the
+  // program's files. If it cannot be loaded, the run continues.
   const cancel = after(WHILE_UNDER_WAY_MS, () => void report().catch(() => {}));
   return {
     state: () => hub.record.state(false),

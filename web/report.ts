@@ -1,5 +1,5 @@
 /**
- * The report: the page with its run in one HTML file that needs no server.
+ * The report: the page and its run in one HTML file that needs no server.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Hub } from "./hub.ts";
 import { REPORT_MARKER, startedMarker } from "./report_marker.ts";
 import type { MonitorState } from "./monitor_state.ts";
 
-/** The parts of a report that replace the page's links, in the order of the page. */
+/** Links in the page and the styles that replace them, in the order of the page. */
 const STYLES = [
   ['<link rel="stylesheet" href="uplot.css">', UPLOT_CSS],
   ['<link rel="stylesheet" href="page.css">', PAGE_CSS],
@@ -21,32 +21,36 @@ const SCRIPTS = [
   ['<script type="module" src="page.js"></script>', ' type="module"', PAGE_JS],
 ] as const;
 
-/** Strings assigned where they would be markup or script are errors. */
+/**
+ * Content security policy: assigning strings where they would become markup or script is an error.
+ */
 export const TEXT_ONLY = "require-trusted-types-for 'script'; trusted-types 'none'";
 
 /**
- * The maximum size of the samples in a report in bytes: browsers open it at once, and it can be
+ * Limit of the samples in a report, in bytes. Browsers open such a report at once, and it can be
  * sent by mail.
  */
 export const MAX_WHOLES_BYTES = 4_000_000;
 
-/** Characters that would end the element that holds JSON, and those that end a line of script. */
+/**
+ * Characters that would end the element that holds the JSON, and those that end a line of script.
+ */
 const UNSAFE = /[<>&\u2028\u2029]/g;
 
-/** The report of a hub's record, with texts as long as fit. */
+/** Renders the report of a hub's record, with texts as long as fit. */
 export function reportOf({ record, retryWhenDone }: Hub): string {
   return renderReport(record.wholeState(retryWhenDone, MAX_WHOLES_BYTES));
 }
 
 /**
- * Writes the run as one HTML file. Its content security policy allows only its own scripts, by
- * their hashes, and the run is stored as data that no text of a model can break out of.
+ * Renders a run as one HTML file. Its content security policy allows only its own scripts, by their
+ * hashes. The run is embedded as data that no text of a model can break out of.
  */
 export function renderReport(state: MonitorState): string {
   return render(embeddable(state), markersOf(state));
 }
 
-/** A report without a run, which the page fills in. */
+/** Renders a report without a run, which the page fills in. */
 export function reportShell(): string {
   return render("", REPORT_MARKER);
 }
@@ -88,7 +92,10 @@ function embeddable(state: MonitorState): string {
   );
 }
 
-/** The page with each link, from its top to its end, replaced by a text as it is: `$` has no meaning. */
+/**
+ * Replaces each link of the page by a text, in order. Unlike in `String.replace`, `$` has no
+ * meaning.
+ */
 function withParts(
   html: string,
   parts: readonly (readonly [link: string, text: string])[],

@@ -1,6 +1,6 @@
 /**
- * Figures from outcomes that a snapshot does not have: how answers ended, how long they are, and
- * the rate and latency of each teacher.
+ * Figures of outcomes that a snapshot does not have: how answers ended, their lengths, and the rate
+ * and latency of each teacher.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import type { Completion } from "../lib/teacher/mod.ts";
 import { Latency } from "./latency.ts";
 import type { AnswerFigures, TeacherFigures } from "./monitor_state.ts";
 
-/** The maximum number of finish reasons, more than providers have; the rest counts as "other". */
+/** Limit of finish reasons, more than any provider has. Others count as "other". */
 const MAX_REASONS = 8;
 
-/** What an answer of a failed row was found to be, whatever its finish reason says. */
+/** Failures that decide how an answer ended, whatever its finish reason. */
 const ENDINGS_BY_FAILURE: Partial<Record<FailureType, Ending>> = {
   truncated: "limit",
   filtered: "filter",
@@ -26,7 +26,7 @@ const ENDINGS_BY_FAILURE: Partial<Record<FailureType, Ending>> = {
 /** Longer answers count as this long, in tokens. */
 const MAX_LENGTH = 10_000_000;
 
-/** The window of rates. */
+/** Window of rates. */
 const RATE_MS = 30_000;
 
 /** Counts finished rows, at a cost of a few increments each. */
@@ -41,12 +41,12 @@ export class RunFigures {
   #completionTokens = 0;
   #reasoningTokens = 0;
 
-  /** `now`: milliseconds of a monotonic clock. */
+  /** @param now A monotonic clock, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Takes rows that have finished. */
+  /** Counts rows that have finished. */
   add(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
       const { failure, completion } = outcome;
@@ -59,7 +59,7 @@ export class RunFigures {
     }
   }
 
-  /** How answers have ended so far, and how long they are. */
+  /** Returns how answers have ended so far, and their lengths. */
   answers(): AnswerFigures {
     const { limit = 0, context = 0 } = this.#endings;
     return {
@@ -74,7 +74,7 @@ export class RunFigures {
   }
 
   /**
-   * The figures of these teachers, in their order. To be called a few times a second: rates are
+   * Returns the figures of these teachers, in order. Call it a few times a second: rates are
    * measured between calls.
    */
   teachers(all: readonly TeacherStatus[]): TeacherFigures[] {
@@ -103,7 +103,7 @@ export class RunFigures {
     const tokens = usage?.completionTokens ?? 0;
     this.#completionTokens += tokens;
     this.#reasoningTokens += usage?.reasoningTokens ?? 0;
-    // A teacher that reports no tokens counts 0, which is not a length.
+    // A teacher that does not report tokens counts as 0, which is not a length.
     if (tokens >= 1) this.#lengths.record(Math.min(Math.round(tokens), MAX_LENGTH));
   }
 
@@ -114,7 +114,10 @@ export class RunFigures {
     return { p50, p90, p99, max: lengths.max };
   }
 
-  /** A row that failed is finished, too; its latency counts if it was answered. */
+  /**
+   * Counts a row for its teacher. Failed rows count, too; their latency counts if they were
+   * answered.
+   */
   #countTeacher({ teacher, completion, latencyMs }: Outcome): void {
     if (teacher === undefined) return;
     let count = this.#teachers.get(teacher);
@@ -127,11 +130,10 @@ export class RunFigures {
   }
 }
 
-/** The counts of one teacher. */
 class TeacherCount {
   readonly latency: Latency;
   rows = 0;
-  /** Looks at `rows` over the last 30 s. */
+  /** Values of `rows` over the last 30 s, at least 1 s apart. */
   readonly #looks: { ms: number; rows: number }[] = [];
 
   constructor(readonly address: string, readonly model: string, now: () => number) {

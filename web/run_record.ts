@@ -21,28 +21,25 @@ import { RunFigures } from "./run_figures.ts";
 import { fitted, Samples } from "./samples.ts";
 import { wireSnapshot } from "./wire_snapshot.ts";
 
-/** The maximum number of notices. */
 const MAX_NOTICES = 100;
 
-/** The maximum length of a notice, in UTF-16 units. */
+/** Longest text of a notice, in UTF-16 units. */
 const MAX_NOTICE = 1_000;
 
-/** The options of a record. */
 export interface RunRecordOptions {
-  /** Milliseconds of a monotonic clock. */
+  /** A monotonic clock, in milliseconds. */
   now: () => number;
   /** Unix milliseconds. */
   wallClock: () => number;
   /** Numbers in [0, 1). */
   random: () => number;
   /**
-   * Describes the run; it is called without a summary until the run has ended. @default no
-   * description
+   * Describes the run. Called without a summary until the run has ended. @default no description
    */
   about?: (summary: Summary | null) => RunAbout;
 }
 
-/** Collects the events and outcomes of one generator in bounded memory. */
+/** Collects the events and outcomes of one generator, in bounded memory. */
 export class RunRecord {
   readonly #wallClock: () => number;
   readonly #about: RunRecordOptions["about"];
@@ -58,7 +55,6 @@ export class RunRecord {
   #summary: Summary | null = null;
   #ended = false;
 
-  /** Creates an empty record. */
   constructor(options: RunRecordOptions) {
     this.#wallClock = options.wallClock;
     this.#about = options.about;
@@ -68,62 +64,61 @@ export class RunRecord {
     this.#figures = new RunFigures(this.#now);
   }
 
-  /** The latest snapshot, whole. */
+  /** The latest snapshot, not shortened. */
   get snapshot(): Snapshot | undefined {
     return this.#snapshot;
   }
 
-  /** How the run began. */
+  /** The event with which the run began; null before it. */
   get run(): RunStart | null {
     return this.#run;
   }
 
-  /** How it ended. */
+  /** Null before the end of the run, or if it ended with an error. */
   get summary(): Summary | null {
     return this.#summary;
   }
 
-  /** Whether it has ended. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** The description of the run, and the commands that follow. */
+  /** Settings of the run, and the commands to continue, retry or export. */
   get about(): RunAbout | null {
     return this.#about?.(this.#summary) ?? null;
   }
 
-  /** The notices, oldest first. */
+  /** Oldest first. */
   get notices(): readonly Notice[] {
     return this.#notices;
   }
 
-  /** The charts' points. */
+  /** Points of the charts. */
   get history(): History {
     return this.#history;
   }
 
-  /** How long rows took. */
+  /** Latency of answered rows. */
   get latency(): Latency {
     return this.#latency;
   }
 
-  /** Answers and failures to look at. */
+  /** Answers and failures for users to look at. */
   get samples(): Samples {
     return this.#samples;
   }
 
-  /** How answers ended, and how long they are. */
+  /** How answers ended, and their lengths. */
   get answers(): AnswerFigures {
     return this.#figures.answers();
   }
 
-  /** The figures of each teacher. */
+  /** One for each teacher of the latest snapshot, in its order. */
   get teacherFigures(): TeacherFigures[] {
     return this.#figures.teachers(this.#snapshot?.teachers ?? []);
   }
 
-  /** Takes an event; returns the marks that it adds to the charts. */
+  /** Records an event. Returns the marks that it adds to the charts. */
   add(event: RunEvent): ChartMark[] {
     if (event.type === "snapshot") {
       this.#snapshot = event;
@@ -135,7 +130,7 @@ export class RunRecord {
     return [];
   }
 
-  /** Takes rows that have finished. */
+  /** Records rows that have finished. */
   addOutcomes(outcomes: readonly Outcome[]): void {
     this.#samples.add(outcomes);
     this.#figures.add(outcomes);
@@ -143,13 +138,13 @@ export class RunRecord {
     this.#latency.record(answered.map(({ latencyMs }) => latencyMs));
   }
 
-  /** The run has ended; without a summary where an error ended it. */
+  /** Records the end of the run. `summary` is null if an error ended it. */
   end(summary: Summary | null): void {
     if (!this.#ended) this.#summary = summary;
     this.#ended = true;
   }
 
-  /** Adds a point to the history: the latest snapshot, with the monitor's own measurements. */
+  /** Adds the latest snapshot to the history, with the monitor's own measurements. */
   addPoint(lagMs: number): void {
     const snapshot = this.#snapshot;
     if (snapshot === undefined) return;
@@ -169,7 +164,7 @@ export class RunRecord {
     });
   }
 
-  /** The whole state, for a page or a report. */
+  /** Returns the whole state, for a page or a report. */
   state(retryWhenDone: boolean): MonitorState {
     return {
       time: this.#wallClock(),
@@ -189,7 +184,7 @@ export class RunRecord {
     };
   }
 
-  /** The same with whole texts, as far as they fit. */
+  /** Returns the same with whole texts, shortened only if they exceed `maxBytes`. */
   wholeState(retryWhenDone: boolean, maxBytes: number): MonitorState {
     return {
       ...this.state(retryWhenDone),
@@ -197,7 +192,7 @@ export class RunRecord {
     };
   }
 
-  /** Where the run is on the time axis of its charts. */
+  /** Position of the run on the time axis of its charts, in seconds. */
   get #axisS(): number {
     return this.#history.axisS((this.#snapshot?.elapsed_ms ?? 0) / 1000);
   }
@@ -209,8 +204,9 @@ export class RunRecord {
   }
 
   /**
-   * One generator may run again, for the failed rows. Then all figures are those of the new run;
-   * charts and events continue, and sample answers are of both, since all of them were kept.
+   * Starts the record of a run. If it is a further run of the generator, for the failed rows, all
+   * figures are those of the new run; charts and notices continue. Sample answers of both runs
+   * stay, because all of them were kept.
    */
   #begin(event: RunStart): void {
     if (this.#run !== null) this.#history.continue();

@@ -1,5 +1,5 @@
 /**
- * A finished row as shown to the user.
+ * A finished row as users see it.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import type { Outcome, Row } from "../lib/row.ts";
 import { cut } from "./cut.ts";
 import type { Sample } from "./monitor_state.ts";
 
-/** The maximum length of a text in lists, in UTF-16 units. */
+/** Longest text in lists, in UTF-16 units. */
 export const MAX_TEXT = 4_000;
 
-/** Makes a sample of an outcome; each text is cut to `maxText` units. */
+/** Creates a sample of an outcome. Each text is cut to `maxText` UTF-16 units. */
 export function sampleOf(outcome: Outcome, id: number, maxText: number = MAX_TEXT): Sample {
   const { row, completion, failure } = outcome;
   const prompt = promptOf(row);
@@ -47,7 +47,7 @@ export function sampleOf(outcome: Outcome, id: number, maxText: number = MAX_TEX
   };
 }
 
-/** The same sample with shorter texts. */
+/** Returns the sample with shorter texts. */
 export function shortened(sample: Sample, maxText: number): Sample {
   const { prompt, reasoning, response, tool_calls } = sample;
   return {
@@ -61,7 +61,7 @@ export function shortened(sample: Sample, maxText: number): Sample {
   };
 }
 
-/** The approximate memory of an outcome, in UTF-16 units. */
+/** Returns the approximate memory of an outcome, in UTF-16 units. */
 export function weightOf({ row, completion }: Outcome): number {
   return row.text.length + (completion?.response.length ?? 0) +
     (completion?.reasoning?.length ?? 0);
@@ -70,7 +70,7 @@ export function weightOf({ row, completion }: Outcome): number {
 const MAX_UID = 200;
 const MAX_MESSAGE = 1_000;
 
-/** The last user message as text; images and other parts are named in brackets. */
+/** Returns the last user message as text. Images and other parts are named in brackets. */
 function promptOf(row: Row): string {
   const message = row.messages.findLast(({ role }) => role === "user") ?? row.messages.at(-1);
   const content = message?.content;
@@ -86,7 +86,7 @@ function partText(part: unknown): string {
   return `[${"type" in part && typeof part.type === "string" ? cut(part.type, MAX_UID) : "?"}]`;
 }
 
-/** The value of a custom teacher need not be JSON. */
+/** Formats tool calls. A custom teacher may return values that are not JSON. */
 function asJson(value: unknown): string {
   if (value === undefined || value === null) return "";
   try {

@@ -1,5 +1,5 @@
 /**
- * Answers to look at: the latest, a random choice of all, and the latest failures.
+ * Samples: the latest answers, a random choice of all answers, and the latest failures.
  *
  * @module
  */
@@ -9,24 +9,25 @@ import { byteLength } from "./cut.ts";
 import type { Sample, Samples as WireSamples } from "./monitor_state.ts";
 import { MAX_TEXT, sampleOf, shortened, weightOf } from "./sample.ts";
 
-/** The number of samples of each kind. */
+/** Samples of each kind. */
 export const SAMPLES_OF_A_KIND = 20;
 
-/** Of larger rows, only the texts that are shown are kept, so that 60 of them stay below 32 MB. */
+/**
+ * Rows above this size are reduced to the texts that are shown, so that 60 of them stay below 32
+ * MB. In UTF-16 units.
+ */
 const MAX_WEIGHT = 128 * 1024;
 
-/** The maximum length of each text of such a row, in UTF-16 units. */
+/** Longest text of a reduced row, in UTF-16 units. */
 const MAX_WHOLE = 64 * 1024;
 
 /** Limits of the texts, tried in this order until all samples fit. */
 const TEXT_LENGTHS = [Infinity, 64_000, 16_000, MAX_TEXT, 2_000, 1_000, 500, 250];
 
-/**
- * The maximum size of a message of samples in bytes, so that a page on a slow connection keeps up.
- */
+/** Limit of a message with samples, in bytes, so that a page on a slow connection keeps up. */
 export const MAX_SAMPLES_BYTES = 400_000;
 
-/** A row and its sample, made when a list is first sent. */
+/** A row, and its sample once a list was sent with it. */
 interface Held {
   readonly id: number;
   readonly content: Outcome | Sample;
@@ -45,17 +46,17 @@ export class Samples {
   #answers = 0;
   #lastId = 0;
 
-  /** `random`: numbers in [0, 1). @default Math.random */
+  /** @param random Numbers in [0, 1). @default Math.random */
   constructor(random: () => number = Math.random) {
     this.#random = random;
   }
 
-  /** Grows with every row that was added; 0 where there was none. */
+  /** Grows with every row that is added, from 0. */
   get version(): number {
     return this.#lastId;
   }
 
-  /** Takes rows in the order in which they finished. */
+  /** Adds rows in the order in which they finished. */
   add(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
       const id = ++this.#lastId;
@@ -75,7 +76,7 @@ export class Samples {
     this.#failures.length = 0;
   }
 
-  /** Which samples there are, and those that came after `version`. @default all */
+  /** Returns all lists of ids, and the samples that came after `version`. @default all samples */
   since(version = 0): WireSamples {
     const lists = [this.#latest.toReversed(), this.#reservoir, this.#failures.toReversed()];
     const held = new Map(lists.flat().map((one) => [one.id, one]));
@@ -84,20 +85,20 @@ export class Samples {
     return { latest, reservoir, failures, added };
   }
 
-  /** The sample with whole texts, or undefined where it is not kept any more. */
+  /** Returns a sample with its whole texts; undefined if it is no longer kept. */
   whole(id: number): Sample | undefined {
     const held = [...this.#latest, ...this.#reservoir, ...this.#failures]
       .find((one) => one.id === id);
     return held && wholeOf(held);
   }
 
-  /** All samples with whole texts. */
+  /** Returns all samples with their whole texts. */
   wholes(): WireSamples {
     const samples = this.since();
     return { ...samples, added: samples.added.map((one) => this.whole(one.id) ?? one) };
   }
 
-  /** Algorithm R (Vitter, 1985): every answer so far is in the reservoir with the same chance. */
+  /** Algorithm R (Vitter, 1985): every answer so far has the same chance to be in the reservoir. */
   #consider(held: Held): void {
     this.#answers++;
     if (this.#reservoir.length < SAMPLES_OF_A_KIND) {
@@ -109,7 +110,9 @@ export class Samples {
   }
 }
 
-/** Shortens the texts of all samples alike until they fit. @default MAX_SAMPLES_BYTES */
+/**
+ * Shortens the texts of all samples to the same length until they fit. @default MAX_SAMPLES_BYTES
+ */
 export function fitted(samples: WireSamples, maxBytes: number = MAX_SAMPLES_BYTES): WireSamples {
   for (const length of TEXT_LENGTHS) {
     const added = samples.added.map((sample) => shortened(sample, length));

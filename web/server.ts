@@ -35,7 +35,7 @@ export type { RunDataOptions } from "./view/run_data.ts";
 export type { MonitoredRun, OutcomesListener } from "./monitored_run.ts";
 export type * from "./protocol.ts";
 
-/** The options of a monitor. */
+/** Options of `createMonitor`. */
 export interface MonitorOptions {
   /**
    * The address to listen on. Any but a loopback address can be reached from the network: only the
@@ -44,32 +44,28 @@ export interface MonitorOptions {
    * @default "127.0.0.1"
    */
   hostname?: string;
-  /**
-   * The token that a browser must send: 32 characters of base64url. @default a new one of 192
-   * random bits
-   */
+  /** Token that a browser must send: 32 characters of base64url. @default 192 random bits */
   token?: string;
-  /** Milliseconds of a monotonic clock. @default performance.now */
+  /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
   /** Unix milliseconds. @default Date.now */
   wallClock?: () => number;
   /** Numbers in [0, 1), for the choice of samples. @default Math.random */
   random?: () => number;
   /**
-   * Describes the run on the page and in the report; it is called without a summary until the run
-   * has ended. @default no description
+   * Describes the run on the page and in the report. Called without a summary until the run has
+   * ended. @default no description
    */
   about?: (summary: Summary | null) => RunAbout;
-  /**
-   * The output of the run: with it, the page has a link to the data page. @default there is no data
-   * page
-   */
+  /** Output of the run. With it, the page has a link to the data page. @default no data page */
   data?: RunDataOptions;
-  /** Calls back every `intervalMs` until the returned function is called. @default setInterval */
+  /**
+   * Calls `callback` every `intervalMs` until the returned function is called. @default setInterval
+   */
   every?: (intervalMs: number, callback: () => void) => () => void;
 }
 
-/** Answers the requests of a page; needs no socket. */
+/** Answers requests; needs no socket. */
 export interface MonitorApp {
   /** Answers a request to a path or an address. */
   request(input: string | URL | Request, init?: RequestInit): Response | Promise<Response>;
@@ -79,66 +75,64 @@ export interface MonitorApp {
 
 /** A monitor: its record of the run, and the app that shows it. */
 export interface Monitor extends Disposable {
-  /** The app; `app.request()` needs no socket. */
+  /** The app of the page. `app.request()` needs no socket. */
   readonly app: MonitorApp;
-  /**
-   * The token of a browser (`?token=…`) and of a scraper of `/metrics` (`Authorization: Bearer …`).
-   */
+  /** Token of a browser (`?token=…`) and of a scraper of `/metrics` (`Authorization: Bearer …`). */
   readonly token: string;
   /**
-   * The name of the cookie that holds the token in a browser. Each monitor has its own: cookies are
-   * shared by all ports of a host, and two runs may be open in one browser.
+   * Cookie that holds the token in a browser. Each monitor has a name of its own: all ports of a
+   * host share their cookies, and two runs may be open in one browser.
    */
   readonly cookieName: string;
   /** Whether a user requested a retry of failed rows when the run is done. The code
    * that starts the retry resets it. */
   retryWhenDone: boolean;
   /**
-   * Whether a page shows the run: one that sent something in the last 3 minutes, or that left in
-   * the last 10 s and may be reloading.
+   * Whether a page shows the run: it sent something in the last 3 minutes, or left in the last 10 s
+   * and may be reloading.
    */
   readonly isWatched: boolean;
-  /** The record of the run. */
+  /** Returns the recorded state of the run. */
   state(): MonitorState;
-  /** The run as one HTML file that needs no server. */
+  /** Renders the run as one HTML file that needs no server. */
   report(): string;
-  /** Notifies pages that the run has ended, and keeps them. */
+  /** Notifies pages that the run has ended, and keeps them open. */
   finish(): void;
-  /** Notifies pages that the run has ended, and stops following it. */
+  /** Notifies pages that the run has ended, closes them and stops following the run. */
   close(): void;
 }
 
-/** The options of a monitor with a server. */
+/** Options of `serveMonitor`. */
 export interface ServeMonitorOptions extends MonitorOptions {
-  /** The port: 0 to 65,535. @default 0, any that is free */
+  /** Port from 0 to 65,535; 0 for any free one. @default 0 */
   port?: number;
 }
 
 /** A monitor with its server. */
 export interface ServedMonitor extends AsyncDisposable {
-  /** The address to open in a browser: `http://127.0.0.1:PORT/?token=…`. */
+  /** Address to open in a browser: `http://127.0.0.1:PORT/?token=…`. */
   readonly url: string;
-  /** The port. */
+  /** Port that the server listens on. */
   readonly port: number;
-  /** The monitor. */
+  /** The monitor that is served. */
   readonly monitor: Monitor;
   /**
-   * Notifies pages that the run has ended, closes their sockets and the port. It does not wait for
-   * pages, but the runtime stays alive while a page that has stopped reading keeps its connection.
+   * Notifies pages that the run has ended, and closes their sockets and the port. It does not wait
+   * for pages, but the runtime stays alive while a page that has stopped reading keeps its
+   * connection.
    */
   close(): Promise<void>;
 }
 
-/** 64 bits: two monitors will not get the same name. */
+/** 64 bits, so that two monitors do not get the same name. */
 const NAME_BYTES = 8;
 
-/** The time for pages to receive the last messages, and for requests to be answered. */
+/** Time for pages to receive the last messages, and for requests to be answered. */
 const LAST_WORDS_MS = 100;
 
-/** Reachable from this machine only. */
 const DEFAULT_HOSTNAME = "127.0.0.1";
 
-/** Creates a monitor of a generator. It follows all of its runs from now on, until `close()`. */
+/** Creates a monitor of a generator. It follows all runs from this moment on, until `close()`. */
 export function createMonitor(generator: MonitoredRun, options: MonitorOptions = {}): Monitor {
   const hub = new Hub(generator, {
     now: options.now ?? (() => performance.now()),
@@ -178,9 +172,9 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
 }
 
 /**
- * Creates a monitor and serves it. Needs `--allow-net` and nothing else.
+ * Creates a monitor and serves it. Needs only `--allow-net`.
  *
- * @throws {UsageError} when the address cannot be listened on
+ * @throws {UsageError} if the address cannot be used
  */
 export function serveMonitor(
   generator: MonitoredRun,
@@ -190,13 +184,13 @@ export function serveMonitor(
   const monitor = createMonitor(generator, options);
   const abort = new AbortController();
   const server = listen(monitor, hostname, port, abort.signal);
-  // A run that is done must not continue because a user could look at it.
+  // The server alone must not keep the process of a finished run alive.
   server.unref();
   const close = async () => {
     monitor.close();
     await delay(LAST_WORDS_MS);
-    // Not `server.shutdown()`: it waits for requests that never end, and to abort the server while it
-    // does so ends the process.
+    // Not `server.shutdown()`: it waits for requests that never end, and aborting the server while
+    // it waits ends the process.
     server.ref();
     abort.abort();
     await server.finished;
@@ -234,7 +228,7 @@ function listen(
   }
 }
 
-/** A browser cannot open "all addresses". */
+/** Returns a host that browsers can open: "all addresses" is none. */
 function shownHost(hostname: string): string {
   if (hostname === "0.0.0.0") return DEFAULT_HOSTNAME;
   return hostname === "::" ? "[::1]" : bracketed(hostname);

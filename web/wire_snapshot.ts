@@ -1,5 +1,5 @@
 /**
- * Makes a snapshot small enough to be sent twice a second.
+ * Shortens a snapshot so that it can be sent twice a second.
  *
  * @module
  */
@@ -9,19 +9,21 @@ import { byteLength, cut } from "./cut.ts";
 import type { SnapshotMessage } from "./protocol.ts";
 import type { WireSnapshot } from "./monitor_state.ts";
 
-/** The maximum size of a snapshot message in bytes. */
+/** Limit of a snapshot message, in bytes. */
 export const MAX_SNAPSHOT_BYTES = 8 * 1024;
 
-/** The limits of a shortened snapshot. */
+/** Limits of a shortened snapshot. */
 interface Fit {
   readonly errors: number;
   readonly teachers: number;
-  /** The maximum length of a text in UTF-16 units. */
+  /** Longest text, in UTF-16 units. */
   readonly text: number;
 }
 
-/** Tried in this order. With the last one, any snapshot fits: a text of 24 units is 144 bytes at most,
- * in control characters. */
+/**
+ * Tried in this order. With the last one any snapshot fits: a text of 24 units has at most 144
+ * bytes, if all are control characters.
+ */
 const FITS: readonly Fit[] = [
   { errors: 50, teachers: 32, text: 400 },
   { errors: 30, teachers: 16, text: 240 },
@@ -32,7 +34,7 @@ const FITS: readonly Fit[] = [
   { errors: 2, teachers: 2, text: 24 },
 ];
 
-/** The limits of the snapshot in `hello` and the report. */
+/** Shortens a snapshot; by default to the limits of those in `hello` and in reports. */
 export function wireSnapshot(snapshot: Snapshot, fit: Fit = FITS[0]): WireSnapshot {
   return {
     ...snapshot,
@@ -44,8 +46,10 @@ export function wireSnapshot(snapshot: Snapshot, fit: Fit = FITS[0]): WireSnapsh
   };
 }
 
-/** Writes a snapshot message in at most 8 KB: with everything where that fits, else with the most frequent
- * errors only and shorter texts. */
+/**
+ * Encodes a snapshot message in at most 8 KB: completely if that fits, otherwise with only the most
+ * frequent errors and shorter texts.
+ */
 export function encodeSnapshot(
   message: Omit<SnapshotMessage, "snapshot">,
   snapshot: Snapshot,
@@ -76,7 +80,7 @@ function cutTeacher(teacher: TeacherStatus, length: number): TeacherStatus {
   };
 }
 
-/** Users search for ids, so they get more room: most fit whole. */
+/** Longest id, in UTF-16 units. Users search for ids, so most must be complete. */
 const MAX_UID = 80;
 
 function cutOrNull(text: string | null, length: number): string | null {

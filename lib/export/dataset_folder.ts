@@ -151,7 +151,8 @@ export class DatasetFolder implements Targets {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Where the end of `finish` failed, the next export finds the mark unlocked, and removes what is left.
+    // Where the end of `finish` failed, the next export finds the mark unlocked, and removes what
+    // is left.
     using _mark = this.#mark.file;
     if (this.#isFinished) return;
     this.#train.abandon();
@@ -167,8 +168,10 @@ function stagingPath(folder: string, token: string): string {
   return `${folder}/.data-${token}`;
 }
 
-/** Removes what exports that were killed have left of the folder's next version. One that was killed between its two
- * renames has left the version before under another name. */
+/**
+ * Removes what exports that were killed have left of the folder's next version. One that was killed
+ * between its two renames has left the version before under another name.
+ */
 async function removeStagingOfOthers(folder: string): Promise<void> {
   await removeLeftovers(folder, /^\.data-([0-9a-f]{16})\.lock$/, async (mark, token) => {
     const staging = stagingPath(folder, token), old = `${staging}.old`;

@@ -34,9 +34,11 @@ import { REASONING } from "./turns.ts";
 
 /** Which rows are written, and how; the same for `exportResults` and `convertFiles`. */
 export interface WriteOptions extends RowOptions {
-  /** The file to write, or a stream, which is closed at the end. The extension of a file sets its
-   * type, as in `train.jsonl`, `train.csv.gz` or `train.parquet`; a stream, or a name without a known
-   * extension, gets JSON Lines. The format `dataset` writes a folder. */
+  /**
+   * The file to write, or a stream, which is closed at the end. The extension of a file sets its
+   * type, as in `train.jsonl`, `train.csv.gz` or `train.parquet`; a stream, or a name without a
+   * known extension, gets JSON Lines. The format `dataset` writes a folder.
+   */
   output: PathLike | WritableStream<Uint8Array>;
   /** With think `field`: the name of the field. gpt-oss reads `thinking`.
    * @default "reasoning_content" */
@@ -92,12 +94,15 @@ export interface ExportOptions extends WriteOptions {
 /** The options of a conversion. */
 export interface ConvertOptions extends WriteOptions {
   /**
-   * One or more files, whose rows are concatenated. Folders and patterns are replaced by the files in
-   * them.
+   * One or more files, whose rows are concatenated. Folders and patterns are replaced by the files
+   * in them.
    */
   input: PathLike | readonly PathLike[];
-  /** The format of the rows. Conversations are read in every shape that a run reads, with their answers.
-   * @default "raw": rows stay as they are */
+  /**
+   * The format of the rows. Conversations are read in every shape that a run reads, with their
+   * answers.
+   * @default "raw": rows stay as they are
+   */
   format?: ConvertFormat;
   /** How reasoning is written in the answers. @default as in the row; "wrap" in formats that hold
    * the answer as text, such as `alpaca` */

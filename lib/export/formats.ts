@@ -22,7 +22,9 @@ interface FormatFacts {
    * columns, so where one row has such a column, the others get this value.
    */
   readonly fillers: TrainingRow;
-  /** The columns of messages in the form of the API, some of which may have more keys than others. */
+  /**
+   * The columns of messages in the form of the API, some of which may have more keys than others.
+   */
   readonly messageColumns: readonly string[];
   /**
    * `text`: the answer is written as text, so that reasoning has no place but the text; `field`: it

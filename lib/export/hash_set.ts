@@ -6,13 +6,17 @@
 
 const SEGMENTS = 256;
 const START_SLOTS = 8;
-/** A segment that is fuller than `MAX_FULL` gets `GROWTH` times as many slots: 9.4 to 11.8 bytes a hash. */
+/**
+ * A segment that is fuller than `MAX_FULL` gets `GROWTH` times as many slots: 9.4 to 11.8 bytes a
+ * hash.
+ */
 const MAX_FULL = 0.85, GROWTH = 1.25;
 
 /**
- * A set of 64-bit hashes. Ten million of them take 120 MB at most, where a `Set` takes over a gigabyte and ends at 16
- * million. It grows in 256 segments, each by itself, so that little is copied at once. The chance that any two of ten
- * million different rows share a hash is 3 in a million.
+ * A set of 64-bit hashes. Ten million of them take 120 MB at most, where a `Set` takes over a
+ * gigabyte and ends at 16 million. It grows in 256 segments, each by itself, so that little is
+ * copied at once. The chance that any two of ten million different rows share a hash is 3 in a
+ * million.
  */
 export class HashSet {
   readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment());

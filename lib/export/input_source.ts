@@ -212,7 +212,9 @@ class TextExample implements Example {
   readonly sample = 0;
   #value: unknown;
 
-  /** A bare list of messages becomes an object. `value` is what the text says, where it is known. */
+  /**
+   * A bare list of messages becomes an object. `value` is what the text says, where it is known.
+   */
   constructor(text: string, file: string, line: number, value?: unknown) {
     const isList = /^\s*\[/.test(text);
     this.text = isList ? `{"messages":${text}}` : text;

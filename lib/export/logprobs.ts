@@ -136,7 +136,8 @@ const MARKS =
 
 /**
  * Whether the tokens add up to the text of the answer, not counting reasoning and special tokens.
- * The text of tool calls as the model wrote it is not kept, and tokens that are named by ids cannot be compared.
+ * The text of tool calls as the model wrote it is not kept, and tokens that are named by ids cannot
+ * be compared.
  */
 function isTextOf(places: readonly Place[], { response, reasoning, toolCalls }: Example): boolean {
   if (places.some(({ text }) => ID_AS_TEXT.test(text))) return true;

@@ -142,7 +142,8 @@ export function standardStreamOf(path: string): "stdout" | "stderr" | undefined 
  * Makes sure that an output destroys nothing of the user's.
  *
  * @returns The path to write to: where the output is a link, the file that it points to.
- * @throws {UsageError} when it is a folder, a source, a file of a run, or a file that is not to be replaced
+ * @throws {UsageError} when it is a folder, a source, a file of a run, or a file that is not to be
+ * replaced
  */
 export async function checkOutput(output: string, guard: OutputGuard): Promise<string> {
   if (output === "") throw new UsageError("Cannot write to an empty path: name a file");

@@ -27,7 +27,10 @@ export interface Origin {
   readonly sample: number;
 }
 
-/** A growing list of numbers, in blocks: one array would take up to three times its memory while it is copied. */
+/**
+ * A growing list of numbers, in blocks: one array would take up to three times its memory while it
+ * is copied.
+ */
 export class Numbers {
   /** How many there are. */
   length = 0;
@@ -62,8 +65,8 @@ export class Numbers {
 }
 
 /**
- * An index of 20 bytes a row, and 8 more while it is sorted. Results are in order of completion, and a training set of
- * ten million rows should not be read into memory to sort it.
+ * An index of 20 bytes a row, and 8 more while it is sorted. Results are in order of completion,
+ * and a training set of ten million rows should not be read into memory to sort it.
  */
 export class RowOrder {
   /** The sort keys: the input file in order of first appearance, the line in it, and the sample. */
@@ -102,7 +105,9 @@ export class RowOrder {
   }
 }
 
-/** A stable merge sort: that of typed arrays holds every element as a value of JavaScript meanwhile. */
+/**
+ * A stable merge sort: that of typed arrays holds every element as a value of JavaScript meanwhile.
+ */
 function sorted(places: Uint32Array, keys: Numbers): Uint32Array {
   const { length } = places;
   let from = places, to: Uint32Array = new Uint32Array(length);

@@ -116,8 +116,8 @@ function parsed(text: string): unknown {
 }
 
 /**
- * The row of a results line, with every digit of its numbers. Lines of earlier versions get the types that
- * lines have now.
+ * The row of a results line, with every digit of its numbers. Lines of earlier versions get the
+ * types that lines have now.
  *
  * @param isTyped Whether to write times as timestamps, not as text.
  */

@@ -1,5 +1,6 @@
 /**
- * Where an input may be divided, so that several readers can share it and each reads only its part.
+ * Finds where an input may be divided, so that several readers can share it and each reads only its
+ * part.
  *
  * One scan finds all borders: 2.3 GB/s for lines, which are searched as characters of a string.
  * Compressed files cannot be divided, and Parquet only between row groups.
@@ -14,69 +15,66 @@ import { isBlank } from "./lines.ts";
 
 /** A place between two rows. */
 export interface Border {
-  /** Where the row after it begins, in bytes. In Parquet: bytes of the row groups before it. */
+  /**
+   * Where the row after the border begins, in bytes. In Parquet: bytes of the row groups before it.
+   */
   readonly byte: number;
-  /** The number of the last row before it, as `Line.number` counts. */
+  /** Number of the last row before the border, as `Line.number` counts. */
   readonly number: number;
-  /** Rows before it, blank lines left out. */
+  /** Rows before the border, without blank lines. */
   readonly rows: number;
 }
 
-/** A part of an input. */
 export interface InputPart {
-  /** Where it begins. */
   readonly from: Border;
-  /** Where it ends. */
   readonly to: Border;
-  /** Bytes of the file's header, which every part needs. */
+  /** Bytes of the file's header, which readers of any part need. 0 without a header. */
   readonly header: number;
-  /** Bytes of the whole file, where `to` is its end. */
+  /**
+   * Size of the whole input, in the unit of `to.byte`. The part is the last one if both are equal.
+   */
   readonly size: number;
 }
 
-/** A file, or a part of one. */
+/** A file, or a part of one, with how to read it. */
 export interface InputPiece {
-  /** Where it is read from. */
+  /** Where the file is. */
   readonly path: string;
-  /** What the user calls it. */
+  /** What the user calls the file. */
   readonly name: string;
-  /** How it is read. */
   readonly options?: InputOptions;
-  /** The part that is read. @default all of it */
+  /** @default the whole file */
   readonly part?: InputPart;
 }
 
-/** The start of any input. */
 export const START: Border = { byte: 0, number: 0, rows: 0 };
 
 /** How an input can be divided. */
 export interface Divisible {
-  /** Its format. */
   readonly format: InputFormat;
   /** `anywhere`: between any two rows. `row-groups`: at `pieces` only. `whole`: not at all. */
   readonly kind: "anywhere" | "row-groups" | "whole";
-  /** Where each indivisible piece begins; empty where it can be divided anywhere. */
+  /** Where each indivisible piece begins; empty if the kind is `anywhere`. */
   readonly pieces: readonly Border[];
-  /** The columns of a table whose cells are JSON; undefined for other formats. */
+  /** Columns of CSV or TSV whose cells are JSON; undefined for other formats. */
   readonly jsonColumns: readonly string[] | undefined;
-  /** What the borders are counted in: bytes of the file, or of its row groups. */
+  /** Bytes of the file. In Parquet: bytes of the row groups. */
   readonly size: number;
-  /** Its rows, where they are known without reading it. */
+  /** Number of rows. Only Parquet knows it without being read. */
   readonly rows?: number;
 }
 
-/** What a scan finds. */
+/** Result of a scan. */
 export interface Division {
-  /** The first border at or after each of the targets; the end where there is none. */
+  /** For each target, the first border at or after it, or the end of the input if there is none. */
   readonly borders: readonly Border[];
-  /** The end of the input. */
   readonly end: Border;
-  /** Bytes of its header. */
+  /** Bytes of the header of CSV or TSV; 0 for other formats. */
   readonly header: number;
 }
 
 /**
- * Returns how an input can be divided. Reads it only where that decides which columns of a table
+ * Returns how an input can be divided. Reads the input only to find out which columns of a table
  * are JSON.
  */
 export async function divisibleOf(
@@ -117,7 +115,9 @@ async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") 
   return [...await findJsonColumns(openBytes(path, name), { name, delimiter })];
 }
 
-/** Finds the borders of an input that can be divided anywhere. `targets` are bytes, in ascending order. */
+/**
+ * Finds borders of an input that can be divided anywhere. `targets` are bytes in ascending order.
+ */
 export async function findBorders(
   path: string,
   name: string,
@@ -145,7 +145,7 @@ const LINE_FEED = 10, QUOTE = 34, SPACE = 32;
 class Finder {
   readonly #targets: readonly number[];
   readonly #borders: Border[] = [];
-  /** The next border to take is at or after this byte. */
+  /** The next border is selected if it is at or after this byte. */
   wanted: number;
   number = 0;
   rows = 0;
@@ -156,7 +156,7 @@ class Finder {
     this.wanted = targets[0] ?? Infinity;
   }
 
-  /** A row has ended, and the next one begins at this byte. */
+  /** Called between two rows: the next one begins at this byte. */
   take(byte: number): void {
     const border = { byte, number: this.number, rows: this.rows };
     while (this.wanted <= byte) {
@@ -175,11 +175,12 @@ class Finder {
 async function scanLines(chunks: AsyncIterable<Uint8Array>, found: Finder): Promise<void> {
   let offset = 0;
   /**
-   * Whether the line that began in an earlier chunk is not blank so far; undefined where none did.
+   * For a line that began in an earlier chunk: whether it has text so far. Undefined if no line
+   * did.
    */
   let begun: boolean | undefined;
   for await (const chunk of chunks) {
-    // A character for each byte: typed arrays are searched at half the speed.
+    // One character per byte: typed arrays are searched at half the speed.
     const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString("latin1");
     let start = offset === 0 && text.startsWith("\xef\xbb\xbf") ? 3 : 0;
     for (let end = text.indexOf("\n", start); end !== -1; end = text.indexOf("\n", start)) {
@@ -210,12 +211,12 @@ async function scanArray(
   for await (const _ of readJsonArray(chunks, { name, onElement }));
 }
 
-/** Where in a cell the scan is. */
+/** State of the scan within a cell. */
 enum Cell {
   Start,
   Plain,
   Quoted,
-  /** After a quote that ends the cell, or is the first of two. */
+  /** After a quote that ends the cell or is the first of two. */
   Closed,
 }
 
@@ -229,15 +230,15 @@ async function scanTable(
   scan.finish();
 }
 
-/** Finds the ends of records, between the chunks of a table. */
+/** Finds the ends of records. State is kept between chunks. */
 class TableScan {
   readonly #found: Finder;
-  /** Bytes of the chunks before. */
+  /** Bytes of the earlier chunks. */
   offset = 0;
   #cell = Cell.Start;
-  /** Whether the record has begun. */
+  /** Whether a record is incomplete at the end of the chunk. */
   #isBegun = false;
-  /** Whether the record holds something. */
+  /** Whether the record has text or a delimiter, and so counts as a row. */
   #isFull = false;
 
   constructor(found: Finder) {
@@ -245,7 +246,7 @@ class TableScan {
   }
 
   add(chunk: Uint8Array, delimiter: number): void {
-    // Local variables: fields would be written for each byte.
+    // Local variables: a write to a field for each byte would be slow.
     let cell = this.#cell, isFull = this.#isFull;
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i];
@@ -263,7 +264,7 @@ class TableScan {
         if (cell === Cell.Closed) isFull = true;
         cell = Cell.Quoted;
       } else if (cell === Cell.Start) {
-        // The byte order mark is before the first cell.
+        // A byte order mark comes before the first cell.
         if (this.offset + i < 3 && byte >= 0xbb) continue;
         cell = Cell.Plain;
         if (byte > SPACE) isFull = true;
@@ -279,7 +280,7 @@ class TableScan {
     this.offset += chunk.length;
   }
 
-  /** The last record may end without a line feed. */
+  /** Ends the last record, which may have no line feed. */
   finish(): void {
     if (this.#isBegun) this.#end(this.offset, this.#isFull);
   }

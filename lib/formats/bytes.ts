@@ -1,5 +1,5 @@
 /**
- * The bytes of an input, decompressed.
+ * Bytes of an input, decompressed.
  *
  * @module
  */
@@ -24,7 +24,7 @@ const COMPRESSIONS: readonly {
   readonly extensions: readonly string[];
   readonly begins: (start: Uint8Array) => boolean;
   readonly decompress: () => Transform;
-  /** Finds what decompression does not notice: missing or extra bytes. */
+  /** Creates the check for what decompression does not notice: missing or extra bytes. */
   readonly check?: () => Promise<ZstdFrames>;
 }[] = [
   {
@@ -52,7 +52,7 @@ export function compressionOfName(name: string): Compression | undefined {
   return COMPRESSIONS.find(({ extensions }) => extensions.includes(extension))?.name;
 }
 
-/** The name of a file without the extension of its compression. */
+/** Removes the extension of a compression from a path. */
 export function withoutCompression(path: string): string {
   return path.slice(0, path.length - compressedExtension(path).length);
 }
@@ -64,20 +64,18 @@ function compressedExtension(name: string): string {
   return all.find((extension) => lower.endsWith(extension)) ?? "";
 }
 
-/** A range of bytes. */
 export interface ByteRange {
-  /** The first byte. */
   readonly start: number;
   /** The byte after the last one. */
   readonly end: number;
 }
 
-/** Whether a file is read as a compressed one, by its first bytes or its name. */
+/** Whether a file is read as compressed: its first bytes say so, or it is named `.gz`. */
 export async function isCompressed(path: string, name: string): Promise<boolean> {
   return compressionOf(await startOf(path, name), path) !== undefined;
 }
 
-/** Whether a file holds compressed data, whatever its name is. */
+/** Whether the first bytes of a file are those of compressed data. The name does not count. */
 export async function holdsCompressed(path: string): Promise<boolean> {
   const first = await startOf(path, path);
   return COMPRESSIONS.some(({ begins }) => begins(first));
@@ -90,8 +88,8 @@ async function startOf(path: string, name: string): Promise<Uint8Array> {
 }
 
 /**
- * Reads ranges of an uncompressed file, one after the other. A chunk's memory may be reused once
- * the next one is requested.
+ * Reads ranges of an uncompressed file, one after the other. The memory of a chunk may be reused
+ * once the next one is requested.
  */
 export async function* openRanges(
   path: string,
@@ -104,17 +102,16 @@ export async function* openRanges(
 }
 
 /**
- * Reads a file from its start. A chunk's memory may be reused once the next one is requested. The
- * file is closed at the end, also when the reader stops early.
+ * Reads a file from its start, decompressed. The memory of a chunk may be reused once the next one
+ * is requested. The file is closed at the end, even if the reader stops early.
  *
- * @param path Where it is.
- * @param name What an error calls it.
- * @throws {SourceError} when it cannot be read, is damaged, or holds no text
+ * @param name What errors call the file.
+ * @throws {SourceError} if the file cannot be read, is damaged, or holds no text
  */
 export async function* openBytes(path: string, name: string): AsyncGenerator<Uint8Array> {
   using file = await open(path, name);
   const chunks = chunksOf(file, name);
-  // Not by its name: the copy of standard input has no extension.
+  // The content decides, not the name: the copy of standard input has no extension.
   const { value: first = new Uint8Array() } = await chunks.next();
   const all = startingWith(first, chunks);
   const compression = compressionOf(first, path);
@@ -133,14 +130,14 @@ function compressionOf(first: Uint8Array, path: string): typeof COMPRESSIONS[num
     COMPRESSIONS.find(({ name }) => name === "gzip" && name === compressionOfName(path));
 }
 
-/** Browsers decompress downloads and keep the name. */
+/** Throws if a `.gz` file holds text: browsers decompress downloads and keep the name. */
 function refuseText(first: Uint8Array, name: string): void {
   if (first.length === 0 || !isText(first)) return;
   const reason = 'its gzip data is damaged (it is not compressed: rename it without ".gz")';
   throw new SourceError(`Cannot read "${name}": ${reason}`, { path: name });
 }
 
-/** Whether these are the first bytes of text. Its last character may be incomplete. */
+/** Whether the first bytes of a file are text. The last character may be incomplete. */
 function isText(start: Uint8Array): boolean {
   const lengths = [0, 1, 2, 3].map((missing) => Math.max(0, start.length - missing));
   return lengths.some((length) => isUtf8(start.subarray(0, length))) && !start.includes(0);
@@ -151,7 +148,7 @@ function refuseForeign(start: Uint8Array, name: string): void {
   if (format !== undefined) throw foreignFormatError(name, format);
 }
 
-/** The error for a file in a format that holds no rows. */
+/** Creates the error for a file in a format that holds no rows. */
 export function foreignFormatError(name: string, { what, advice }: ForeignFormat): SourceError {
   const way = advice(name);
   const isReadable = way.startsWith("Add --input-format");
@@ -161,7 +158,7 @@ export function foreignFormatError(name: string, { what, advice }: ForeignFormat
   return new SourceError(`Cannot read "${name}": it is ${what}${formats}. ${way}`, { path: name });
 }
 
-/** The first bytes of a file, decompressed: enough to recognise its format. */
+/** Returns the first bytes of a file, decompressed: enough to recognize its format. */
 export async function firstBytes(path: string, name: string): Promise<Uint8Array> {
   for await (const chunk of openBytes(path, name)) return chunk.slice();
   return new Uint8Array();
@@ -183,7 +180,7 @@ async function* startingWith(
   yield* rest;
 }
 
-/** Every chunk uses the same memory. */
+/** Reads chunks, all into the same memory. */
 async function* chunksOf(
   file: Deno.FsFile,
   name: string,
@@ -192,7 +189,7 @@ async function* chunksOf(
 ): AsyncGenerator<Uint8Array> {
   let left = range === undefined ? Infinity : range.end - range.start;
   const { size, isFile } = await file.stat();
-  // A run may read thousands of small files: each gets a buffer of its own size.
+  // A run may read thousands of small files, so a buffer is not larger than its file.
   const most = isFile && size > 0 ? size + 1 : Infinity;
   const buffer = new Uint8Array(Math.min(chunkBytes, left, most));
   if (range !== undefined) await file.seek(range.start, Deno.SeekMode.Start);
@@ -210,8 +207,8 @@ async function* chunksOf(
 }
 
 /**
- * Not `DecompressionStream`: it fails at the second member of a file of several, as `cat a.gz
- * b.gz`, pigz and bgzip write.
+ * Decompresses chunks. `DecompressionStream` would fail at the second member of a file of several,
+ * which `cat a.gz b.gz`, pigz and bgzip write.
  */
 async function* decompressed(
   chunks: AsyncIterable<Uint8Array>,
@@ -220,7 +217,7 @@ async function* decompressed(
 ): AsyncGenerator<Uint8Array> {
   const transform = decompress();
   const copies = copiesOf(chunks, await check?.());
-  // The loop below throws its failure, too.
+  // The loop below throws the same failure.
   const fed = pipeline(Readable.from(copies), transform).catch(() => {});
   try {
     yield* transform;

@@ -1,5 +1,5 @@
 /**
- * The rows of a CSV or TSV file (RFC 4180), each as the JSON text of an object.
+ * Rows of a CSV or TSV file (RFC 4180), each as the JSON text of an object.
  *
  * @module
  */
@@ -11,24 +11,26 @@ import { firstBytes } from "./bytes.ts";
 import { type Line, NUL_BYTES } from "./lines.ts";
 import { formatCountOf } from "../figures.ts";
 
-/** How a CSV file is read. */
 export interface CsvOptions {
-  /** What an error calls the file. */
+  /** What errors call the file. */
   readonly name: string;
-  /** What separates two cells. */
+  /** One character between two cells. */
   readonly delimiter: string;
-  /** Columns whose cells are JSON, not text. @default none */
+  /** Columns whose cells are JSON instead of text. @default none */
   readonly jsonColumns?: ReadonlySet<string>;
-  /** The number of the row before the one that follows the header. @default 1, the header itself */
+  /** For a part of a file: the number of the last row before the part. @default 1, the header */
   readonly numberBefore?: number;
 }
 
-/** A row with more characters than this must have a quote that is never closed. */
+/** A longer row must have a quote that is never closed. */
 const MAX_ROW_CHARS = 64 * 2 ** 20;
 const BATCH_ROWS = 32;
 const LINE_FEED = 10;
 
-/** Reads the rows below the header in small batches. `number` is the row of the table, the header is 1. */
+/**
+ * Reads the rows below the header in small batches. `number` is the row of the table; the header is
+ * 1.
+ */
 export async function* readCsv(
   chunks: AsyncIterable<Uint8Array>,
   options: CsvOptions,
@@ -50,8 +52,8 @@ export async function* readCsv(
 }
 
 /**
- * The columns whose cells are all JSON objects or arrays, or empty. Numbers, `true` and quoted text
- * occur in any table and stay text.
+ * Finds the columns whose cells are all JSON objects or arrays, or empty. Numbers, `true` and
+ * quoted text occur in any table and stay text.
  */
 export async function findJsonColumns(
   chunks: AsyncIterable<Uint8Array>,
@@ -88,10 +90,10 @@ function isStructure(cell: string): boolean {
   }
 }
 
-/** The names of the columns, and rows under them. */
+/** Names of the columns. Turns cells into rows. */
 class Header {
   readonly #names: readonly string[];
-  /** Each name as JSON with its colon. */
+  /** Each name as JSON, followed by a colon. */
   readonly #members: readonly string[];
   readonly #isJson: readonly boolean[];
 
@@ -154,12 +156,12 @@ function badRow(number: number, cells: readonly string[], problem: string): Line
   return { number, text: undefined, problem, bytes: new TextEncoder().encode(cells.join(",")) };
 }
 
-/** The JSON of a cell on one line. It is not checked here: the parser of rows reports a bad one. */
+/** Returns the JSON of a cell on one line. It may be invalid: the parser of rows reports that. */
 function jsonOf(cell: string): string {
   return cell.trim() === "" ? "null" : cell.trim().replace(/\s*[\r\n]\s*/g, "");
 }
 
-/** A row of the table. */
+/** A row of the table, as text. */
 interface CsvRecord {
   readonly cells: string[];
   readonly number: number;
@@ -170,11 +172,11 @@ async function* records(
   { name, delimiter, numberBefore }: CsvOptions,
 ): AsyncGenerator<CsvRecord> {
   let rest = "", number = 0, enough = 0, isHeader = true;
-  /** How much of the rest is complete lines; a quoted cell may have several. */
+  /** UTF-16 units of `rest` that are complete lines. A quoted cell may have several lines. */
   let lines = 0;
   let parser: InstanceType<typeof Papa.Parser> | undefined;
   for await (const { text, isLast } of texts(chunks, name)) {
-    // A row of many chunks is neither searched nor parsed again with each of them.
+    // While a row continues over many chunks, it is neither searched nor parsed with each of them.
     if (text.includes("\n")) lines = rest.length + text.lastIndexOf("\n") + 1;
     rest += text;
     if (lines === 0 && rest.length > MAX_ROW_CHARS) throw tooLong(name, number + 1);
@@ -218,7 +220,7 @@ function tooLong(name: string, row: number): SourceError {
   );
 }
 
-/** The text of a file in pieces, without its byte order mark; `isLast` marks the last one. */
+/** Decodes a file in pieces, without its byte order mark; `isLast` marks the last piece. */
 async function* texts(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
@@ -245,7 +247,7 @@ async function* texts(
   }
 }
 
-/** The number of lines of a chunk before the first one that is not UTF-8. */
+/** Counts the lines of a chunk before the first one that is not UTF-8. */
 function linesBeforeDamage(chunk: Uint8Array): number {
   let lines = 0;
   for (let start = 0, end; (end = chunk.indexOf(LINE_FEED, start)) !== -1; start = end + 1) {
@@ -264,10 +266,10 @@ function invalidText(name: string, line: number, cause: unknown): SourceError {
 }
 
 const DELIMITERS = [",", ";", "\t", "|"];
-/** How many rows decide on the delimiter. */
+/** Number of rows that decide on the delimiter. */
 const SAMPLE_ROWS = 20;
 
-/** What separates the cells of a file: Excel writes `;` in many countries. */
+/** Returns the delimiter of a file. Excel writes `;` in many countries. */
 export async function delimiterIn(
   path: string,
   name: string,
@@ -279,8 +281,8 @@ export async function delimiterIn(
 }
 
 /**
- * The delimiter that gives most rows as many cells as the header; of several, the one with the most cells. The last
- * row may be incomplete.
+ * Chooses the delimiter with which most rows have as many cells as the header; of several, the one
+ * with the most cells. The last row may be incomplete.
  */
 function delimiterOf(start: string): string {
   const found = DELIMITERS.map((delimiter) => {

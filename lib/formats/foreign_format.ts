@@ -1,23 +1,24 @@
 /**
- * Recognises files in other formats by their content: the message should say what the file is and
- * how to convert it, not that each of its lines is invalid JSON.
+ * Recognizes files in other formats by their content: the message should say what the file is and
+ * how to convert it, instead of calling each of its lines invalid JSON.
  *
  * @module
  */
 
-/** A format that is not read, or not without `--input-format`. */
+/** A format that is not read, or only with `--input-format`. */
 export interface ForeignFormat {
-  /** What it is; follows `it is `. */
+  /** Name of the format; follows `it is `. */
   readonly what: string;
-  /** What to do: a sentence, often with a command. */
+  /** Returns what to do about the file: a sentence, often with a command. */
   readonly advice: (path: string) => string;
 }
 
-/** The name of standard input. */
 const STANDARD_INPUT = "-";
 
-/** Formats that begin with certain bytes. Prompts may begin with the letters of RAR and GGUF: the bytes
- * after them are those of no text. */
+/**
+ * Formats that begin with certain bytes. Prompts may begin with the letters of RAR and GGUF, but no
+ * text has the bytes after them.
+ */
 const SIGNATURES: readonly (readonly [bytes: string, format: ForeignFormat])[] = [
   ["PAR1", { what: "a Parquet file", advice: () => "Add --input-format parquet" }],
   ["\xfd7zXZ\0", { what: "compressed with xz", advice: unpackedWith("xz -dc") }],
@@ -55,20 +56,23 @@ const SIGNATURES: readonly (readonly [bytes: string, format: ForeignFormat])[] =
   ["\x7fELF", { what: "a program", advice: toJsonLines }],
 ];
 
-/** The magic bytes of a tar archive follow the name of its first file. */
+/** A tar archive begins with the name of its first file; the magic bytes come later. */
 const TAR = { offset: 257, text: "ustar" };
 
-/** A zstd file that cannot be decompressed without another file. */
+/** A zstd file that can only be decompressed with another file. */
 export const NEEDS_DICTIONARY: ForeignFormat = {
   what: "compressed with a zstd dictionary",
   advice: unpackedWith("zstd -dc -D DICTIONARY"),
 };
 
-/** Text may begin with these letters, but has no control characters after them. The bytes from 0x80 to 0x9f occur in
- * UTF-8, as in ORC’s. */
+/**
+ * Matches the start of an ORC file. A text may begin with these letters, but has no control
+ * characters after them. The bytes from 0x80 to 0x9f do not count: they occur in UTF-8, as in
+ * ORC’s.
+ */
 const ORC = /^ORC[^]{0,12}[^\P{Cc}\t\r\n\x80-\x9f]/u;
 
-/** The format of a file by its first bytes; undefined where they may be text. */
+/** Returns the format of a file by its first bytes; undefined if they may be text. */
 export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
   const text = latin1(start.subarray(0, 512));
   if (ORC.test(text)) return { what: "an ORC file", advice: toJsonLines };
@@ -77,7 +81,7 @@ export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
   if (text.startsWith(TAR.text, TAR.offset)) {
     return { what: "a tar archive", advice: unpackedWith("tar -xOf") };
   }
-  // ASCII as UTF-16 without a byte order mark: every other byte is 0.
+  // ASCII in UTF-16 without a byte order mark: every other byte is 0.
   if (/^\s*(?:[^\0]\0){2}/.test(text) || /^(?:\0[^\0]){2}/.test(text)) {
     return { what: "UTF-16 text", advice: fromUnicode("UTF-16") };
   }
@@ -95,7 +99,10 @@ export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
 
 const LINE_FEED = 10, CARRIAGE_RETURN = 13, OPEN_BRACKET = 91;
 
-/** Whether lines end as on a Mac before 2001: the file would be read as one line. A JSON array may have them. */
+/**
+ * Whether lines end as on a Mac before 2001: the file would be read as one line. JSON arrays are
+ * allowed to.
+ */
 function hasOnlyCarriageReturns(start: Uint8Array): boolean {
   const at = start.indexOf(CARRIAGE_RETURN);
   if (at === -1 || start.includes(LINE_FEED)) return false;
@@ -104,8 +111,8 @@ function hasOnlyCarriageReturns(start: Uint8Array): boolean {
 }
 
 /**
- * The format of a text file whose first line is not a row; undefined where it is JSON Lines with a
- * bad line.
+ * Returns the format of a text file whose first line is not a row; undefined if it is JSON Lines
+ * with a bad line.
  */
 export function foreignText(
   firstLine: string,
@@ -134,7 +141,7 @@ export function foreignText(
   if (line.startsWith("[") && !isMessageArray(line)) {
     return { what: "a JSON array", advice: (path) => withJq(path, "'.[]'") };
   }
-  // A complete row followed by a comma is a line of a list.
+  // A complete row followed by a comma is an element of a list, not the start of an object.
   const isOpen = line.length < MAX_OPEN && /^\{(.*[[{,])?$/.test(line);
   if (isOpen && !/^\{.*\},$/.test(line)) {
     const list = /^\{\s*"([^"]*)"\s*:\s*\[/.exec(line)?.[1];
@@ -147,13 +154,16 @@ export function foreignText(
 /** Columns are lists of values, or objects by index as pandas writes them. */
 const BY_COLUMNS = /^\{\s*"[^"]*"\s*:\s*(\{\s*"0"|\[\s*(["\d-]|true|false|null))/;
 
-/** Whether a line is such a table. A row whose first field is a list has other fields that are none. */
+/**
+ * Whether a line is a table by columns. In a row that begins with a list, some other field is not a
+ * list.
+ */
 function isOfColumns(line: string): boolean {
   if (!BY_COLUMNS.test(line)) return false;
   try {
     return Object.values(JSON.parse(line)).every((column) => typeof column === "object");
   } catch {
-    // Of a long line only the beginning is known.
+    // The line may be cut, so its beginning decides.
     return true;
   }
 }
@@ -165,10 +175,10 @@ function fromColumns(path: string): string {
   return withJq(path, ROWS_OF_COLUMNS);
 }
 
-/** The first line of pretty-printed JSON is short; a longer line may be known in part only. */
+/** Pretty-printed JSON has a short first line. A longer line may be cut. */
 const MAX_OPEN = 4_000;
 
-/** A table, or plain text. */
+/** Returns the format of text that is not JSON: a table, YAML or plain text. */
 function separatedText(line: string, path: string): ForeignFormat | undefined {
   const extension = /\.([a-z]+)(\.gz)?$/i.exec(path)?.[1].toLowerCase();
   const isTable = [",", ";", "\t"].find((separator) => isHeader(line, separator));
@@ -185,14 +195,14 @@ function separatedText(line: string, path: string): ForeignFormat | undefined {
   return { what: "plain text", advice: (path) => withJq(path, "-R '{prompt: .}'") };
 }
 
-/** Whether a line is column names: at least two, and none of them a sentence. */
+/** Whether a line consists of column names: at least two, and none of them a sentence. */
 function isHeader(line: string, separator: string): boolean {
   const names = line.split(separator);
   return names.length > 1 &&
     names.every((name) => /^"?[\p{L}_#][\p{L}\d _.\-/()]{0,40}"?$/u.test(name));
 }
 
-/** Whether a line that begins with an array is a row: a bare list of messages. */
+/** Whether a line is a row without an object: a list of messages. */
 function isMessageArray(line: string): boolean {
   try {
     const [first] = JSON.parse(line) as unknown[];
@@ -202,7 +212,7 @@ function isMessageArray(line: string): boolean {
   }
 }
 
-/** Many formats are zip archives under another extension. */
+/** Many formats are zip archives with another extension. */
 function fromZip(path: string): string {
   const isArchive = !/\.(xls[xmb]|docx|ods|npz|pth?|jar)$/i.test(path);
   return isArchive ? unpackedWith("unzip -p")(path) : toJsonLines();
@@ -231,27 +241,29 @@ function unpackedWith(command: string): (path: string) => string {
 
 const EXTENSION = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)$/i;
 
-/** `x.2.csv` for `x.csv`: another name for the same format. */
+/** Returns another name for the same format: `x.2.csv` for `x.csv`. */
 function nameBeside(path: string): string {
   const isNamed = path !== STANDARD_INPUT && EXTENSION.test(path);
   return isNamed ? path.replace(EXTENSION, ".2$&") : nameInJsonLines(path);
 }
 
-/** `x.csv` for `x.csv.xz`. */
+/** Returns `x.csv` for `x.csv.xz`. */
 function unpackedName(path: string): string {
   const inner = path.replace(/\.\w{1,7}$/, "");
   if (EXTENSION.test(inner)) return inner;
   return EXTENSION.test(path) ? nameBeside(path) : nameInJsonLines(path);
 }
 
-/** `x.jsonl` for `x.parquet` or `x.jsonl.xz`; `x.2.jsonl` where that would be the file itself. */
+/**
+ * Returns `x.jsonl` for `x.parquet` or `x.jsonl.xz`; `x.2.jsonl` if the file itself has that name.
+ */
 function nameInJsonLines(path: string): string {
   if (path === STANDARD_INPUT) return "FILE.jsonl";
   const stem = path.replace(/(\.(jsonl|ndjson|json|csv|tsv|txt|tar))?\.(\w{1,7})$/i, "");
   return `${stem}.jsonl` === path ? `${stem}.2.jsonl` : `${stem}.jsonl`;
 }
 
-/** Quoted for POSIX shells. */
+/** Quotes a path for POSIX shells. */
 function word(path: string): string {
   if (path === STANDARD_INPUT) return "FILE";
   return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;

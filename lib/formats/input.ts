@@ -1,5 +1,5 @@
 /**
- * An input in any format as numbered rows of JSON source text. Each read gives the same rows.
+ * An input in any format as numbered rows of JSON source text. Each pass gives the same rows.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import type { InputPart } from "./borders.ts";
 import type { ExactType } from "./parquet_values.ts";
 import { type Line, NUL_BYTES, readLines } from "./lines.ts";
 
-/** A format of inputs. `json` is one array of objects. */
+/** Format of an input. `json` is one array of objects. */
 export type InputFormat = "jsonl" | "json" | "csv" | "tsv" | "parquet" | "txt";
 
-/** The extensions of each format. */
+/** Extensions of each format, without the dot. */
 const EXTENSIONS: Readonly<Record<InputFormat, readonly string[]>> = {
   jsonl: ["jsonl", "ndjson"],
   json: ["json"],
@@ -28,40 +28,36 @@ const EXTENSIONS: Readonly<Record<InputFormat, readonly string[]>> = {
 /** The extensions of all formats. */
 export const INPUT_EXTENSIONS: readonly string[] = Object.values(EXTENSIONS).flat();
 
-/** The formats of inputs. */
 export const INPUT_FORMATS = Object.keys(EXTENSIONS) as readonly InputFormat[];
 
 /** How an input is read. */
 export interface InputOptions {
-  /** Its format. @default by its name, then by its first bytes */
+  /** Format of the rows. @default by the name of the file, then by its first bytes */
   inputFormat?: InputFormat;
   /**
    * Columns of CSV and TSV whose cells are JSON. @default those whose cells are all objects or
    * arrays
    */
   jsonColumns?: readonly string[];
-  /** Parquet columns of bytes that are read as base64 text. @default none: such a column is refused */
+  /** Parquet columns of bytes to read as base64 text. @default none: such a column is an error */
   binaryColumns?: readonly string[];
 }
 
-/** An opened input. */
 export interface Input {
-  /** Its format. */
   readonly format: InputFormat;
-  /** Reads its rows from the start, in small batches. */
+  /** Reads the rows from the start, in small batches. */
   rows(): AsyncGenerator<Line[]>;
-  /** The columns of a Parquet file whose type JSON lacks. */
+  /** Returns the types of Parquet columns that JSON lacks, by column. Absent for other formats. */
   exactTypes?(): Promise<ReadonlyMap<string, ExactType>>;
 }
 
 /**
- * Opens an input. Whether the columns of a table hold JSON takes a separate pass, so it is decided
- * here once for all later passes.
+ * Opens an input. Finding out whether columns of a table hold JSON takes a separate pass, so it
+ * happens once, here, for all later passes.
  *
- * @param path Where it is read from.
- * @param name What the user calls it, extension included.
- * @param part The part to read; nothing outside it is read except a header. @default all of it
- * @throws {SourceError} when it cannot be read
+ * @param name What the user calls the file, with its extension.
+ * @param part The part to read; outside it only a header is read. @default all of the file
+ * @throws {SourceError} if the file cannot be read
  */
 export async function openInput(
   path: string,
@@ -115,7 +111,7 @@ async function openTable(
 
 async function* noRows(): AsyncGenerator<Line[]> {}
 
-/** The bytes of a part, as a whole file of the format would have them. */
+/** Reads the bytes of a part so that they look like a whole file of the format. */
 async function* bytesOf(
   path: string,
   name: string,
@@ -125,7 +121,7 @@ async function* bytesOf(
   const isFirst = from.byte === 0, isArray = format === "json";
   if (isArray && !isFirst) yield ARRAY_START;
   const head = isFirst || isArray ? [] : [{ start: 0, end: header }];
-  // The comma after the last element is the byte before the border.
+  // The byte before the border is the comma after the last element.
   const isCut = isArray && to.byte < size;
   yield* openRanges(path, name, [...head, {
     start: from.byte,
@@ -137,13 +133,13 @@ async function* bytesOf(
 const ARRAY_START = new TextEncoder().encode("[");
 const ARRAY_END = new TextEncoder().encode("]");
 
-/** The format of an extension; undefined if it is unknown. */
+/** Returns the format of an extension; undefined if it is unknown. */
 export function formatOfName(name: string): InputFormat | undefined {
   const extension = extensionOf(name);
   return INPUT_FORMATS.find((format) => EXTENSIONS[format].includes(extension));
 }
 
-/** A path without the extensions of a format and of compression. */
+/** Removes the extensions of a format and of a compression from a path. */
 export function withoutFormat(path: string): string {
   const plain = withoutCompression(path);
   return formatOfName(path) === undefined ? plain : plain.slice(0, -1 - extensionOf(path).length);
@@ -153,15 +149,15 @@ function extensionOf(name: string): string {
   return /\.([a-z]+)$/i.exec(withoutCompression(name))?.[1].toLowerCase() ?? "";
 }
 
-/** The place of a row, as users count: `rows.jsonl:17`, `rows.csv:17`, `rows.json[16]`. */
+/** Returns the place of a row as users count: `rows.jsonl:17`, `rows.csv:17`, `rows.json[16]`. */
 export function placeOf(name: string, format: InputFormat, number: number): string {
   return format === "json" ? `${name}[${number - 1}]` : `${name}:${number}`;
 }
 
-/** The format of an input, by its name, then by its first bytes. */
+/** Returns the format of an input, by its name, or else by its first bytes. */
 export async function formatOf(path: string, name: string): Promise<InputFormat> {
   const byName = formatOfName(name);
-  // The two are often confused.
+  // Users confuse `.json` and `.jsonl`, so the content decides.
   if (byName !== undefined && byName !== "json" && byName !== "jsonl") return byName;
   if (await isParquet(path, name)) return "parquet";
   const start = new TextDecoder().decode(await firstBytes(path, name)).replace(/^\uFEFF/, "");
@@ -180,8 +176,8 @@ async function isParquet(path: string, name: string): Promise<boolean> {
 }
 
 /**
- * Whether a text is one array of rows. Lines may be arrays, too: bare lists of messages. Then the
- * first line is complete, and either others follow or its elements have roles.
+ * Whether a text is one array of rows, and not JSON Lines whose rows are arrays (lists of
+ * messages): there the first line is complete, and other lines follow or its elements have roles.
  */
 function isArray(start: string, byName: InputFormat | undefined): boolean {
   const text = start.trimStart();

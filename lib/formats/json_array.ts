@@ -1,9 +1,8 @@
 /**
- * The elements of one JSON array, each as its own source text.
+ * Elements of one JSON array, each as its source text.
  *
- * This is a scanner, not a parser: it finds where elements begin and end, so that numbers stay as
- * they were written and the file is never in memory as a whole. Streaming JSON parsers give values,
- * not text.
+ * This is a scanner, not a parser: it finds where elements begin and end. So numbers stay as
+ * written, and the whole file is never in memory. Streaming JSON parsers give values, not text.
  *
  * @module
  */
@@ -12,15 +11,14 @@ import { isUtf8 } from "node:buffer";
 import { SourceError } from "../errors.ts";
 import type { Line } from "./lines.ts";
 
-/** How an array is read. */
 export interface JsonArrayOptions {
-  /** What an error calls the file. */
+  /** What errors call the file. */
   readonly name: string;
-  /** Elements before the first one of this part. @default 0 */
+  /** Elements of the file before the first one that is read. @default 0 */
   readonly elementsBefore?: number;
   /**
-   * Is called with the end of each element, in bytes from the start, its number, and whether it is
-   * the last one; then no elements are yielded.
+   * Called with the end of each element in bytes from the start, its number, and whether it is the
+   * last one. Elements are then not yielded.
    */
   readonly onElement?: (end: number, number: number, isLast: boolean) => void;
 }
@@ -31,7 +29,7 @@ const BATCH_ROWS = 32;
 const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c;
 const OPEN = 0x5b, CLOSE = 0x5d, OPEN_OBJECT = 0x7b, CLOSE_OBJECT = 0x7d;
 
-/** Reads the elements of an array in small batches; `number` counts them from 1. */
+/** Reads the elements of an array in small batches. `number` counts from 1. */
 export async function* readJsonArray(
   chunks: AsyncIterable<Uint8Array>,
   options: JsonArrayOptions,
@@ -42,23 +40,21 @@ export async function* readJsonArray(
   if (last.length > 0) yield last;
 }
 
-/** Where the scanner is. */
+/** Position of the scanner relative to the brackets of the array. */
 type State = "start" | "elements" | "end";
 
 class ArrayScanner {
   readonly #name: string;
   readonly #decoder = new TextDecoder();
   #state: State = "start";
-  /** Open brackets inside the element. */
+  /** Number of open brackets inside the element. */
   #depth = 0;
   #isInString = false;
   #isEscaped = false;
-  /** Whether the element has begun. */
   #hasContent = false;
   #pieces: Uint8Array[] = [];
   #length = 0;
   #number: number;
-  /** Bytes of the earlier chunks. */
   #offset = 0;
   readonly #onElement: JsonArrayOptions["onElement"];
   /** Whether the last element was followed by a comma. */
@@ -82,7 +78,7 @@ class ArrayScanner {
       }
       at = this.#scan(chunk, at);
       if (at === chunk.length) break;
-      // A comma or the closing bracket of the array.
+      // This byte is a comma or the closing bracket of the array.
       const isEnd = chunk[at] === CLOSE;
       if (this.#onElement === undefined) this.#finish(chunk.subarray(start, at), rows, isEnd);
       else this.#pass(at, isEnd);
@@ -104,7 +100,7 @@ class ArrayScanner {
     throw this.#error(`it ends in the middle of element ${this.#number}, before the closing "]"`);
   }
 
-  /** Finds the opening bracket. */
+  /** Finds the opening bracket. Returns the index after it, or the length of the chunk. */
   #begin(chunk: Uint8Array): number {
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i];
@@ -112,7 +108,7 @@ class ArrayScanner {
         this.#state = "elements";
         return i + 1;
       }
-      // The byte order mark, and white space.
+      // Skips a byte order mark and white space.
       if (byte > 32 && byte !== 0xef && byte !== 0xbb && byte !== 0xbf) {
         throw this.#error('it must be one array of objects: "[{…}, {…}]"');
       }
@@ -120,7 +116,10 @@ class ArrayScanner {
     return chunk.length;
   }
 
-  /** The place of the next comma or bracket that ends an element, or the end of the chunk. */
+  /**
+   * Returns the index of the next comma or bracket that ends an element, or the length of the
+   * chunk.
+   */
   #scan(chunk: Uint8Array, from: number): number {
     let isInString = this.#isInString, isEscaped = this.#isEscaped, depth = this.#depth;
     let i = from;
@@ -148,7 +147,7 @@ class ArrayScanner {
     return i;
   }
 
-  /** Whether an element has ended; false at the end of an empty array. */
+  /** Whether an element has ended; false in an empty array. Throws if a comma is misplaced. */
   #hasEnded(isEnd: boolean): boolean {
     if (!this.#hasContent) {
       if (isEnd && !this.#isAfterComma) return false;
@@ -162,7 +161,7 @@ class ArrayScanner {
     return true;
   }
 
-  /** Reports where an element ends, without reading it. */
+  /** Reports where an element ends instead of returning it. */
   #pass(at: number, isEnd: boolean): void {
     this.#pieces = [];
     this.#length = 0;
@@ -177,7 +176,7 @@ class ArrayScanner {
       rows.push({ number, text: undefined, problem: "invalid UTF-8", bytes: bytes.slice() });
       return;
     }
-    // A row is one line. JSON has line breaks only between tokens, so they can be dropped.
+    // A row must be one line. JSON has line breaks only between tokens, so they can be removed.
     const text = this.#decoder.decode(bytes).trim().replace(/\s*[\r\n]\s*/g, "");
     rows.push({ number, text, problem: undefined, bytes: undefined });
   }

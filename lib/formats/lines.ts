@@ -1,5 +1,5 @@
 /**
- * From bytes to numbered lines of text.
+ * Splits bytes into numbered lines of text.
  *
  * @module
  */
@@ -8,59 +8,55 @@ import { isUtf8 } from "node:buffer";
 import { formatBytes } from "../deps/std_fmt.ts";
 import { openBytes } from "./bytes.ts";
 
-/** One line of a file that is not blank. */
+/** A line of a file that is not blank, or a row of another format. */
 export interface Line {
-  /** Its number, from 1, blank lines included. In other formats: the number of the row. */
+  /** Number of the line from 1, counting blank lines. In other formats: number of the row. */
   readonly number: number;
-  /** Its text, without line ending or byte order mark; undefined where it cannot be read. */
+  /** Text without line ending and byte order mark; undefined if the line cannot be read. */
   readonly text: string | undefined;
-  /** Why it cannot be read. */
+  /** Why the line cannot be read; undefined if it can. */
   readonly problem: string | undefined;
   /**
-   * Its bytes where it cannot be read: all of them, or the first 64 KiB of a line that is too long.
+   * Bytes of a line that cannot be read: all of them, or the first 64 KiB of a line that is too
+   * long. Undefined for others.
    */
   readonly bytes: Uint8Array | undefined;
 }
 
-/** How lines are read. */
 export interface LinesOptions {
-  /**
-   * The longest line that is read, in bytes; a longer one is only reported. @default 67108864 (64
-   * MiB)
-   */
+  /** Most bytes of a line; a longer one is reported as a problem. @default 67108864 (64 MiB) */
   maxLineBytes?: number;
-  /** What an error calls the file. @default its path */
+  /** What errors call the file. @default its path */
   name?: string;
-  /** Lines of the file before this part. @default 0 */
+  /** For a part of a file: number of lines before it. @default 0 */
   linesBefore?: number;
 }
 
-/** The problem of text with NUL bytes, which no one types. */
+/** Problem of a row with NUL bytes, which no one types. */
 export const NUL_BYTES = "holds NUL bytes: the file was not written completely, or is not text";
 
-/** What helps where text is not UTF-8. */
 export const UTF8_ADVICE = "convert the file, as with iconv -f WINDOWS-1252 -t UTF-8";
 
 const DEFAULTS = { maxLineBytes: 64 * 2 ** 20, linesBefore: 0 } satisfies LinesOptions;
 /**
- * Small batches die in V8's young generation: the first pass takes 16 MB of heap with them, and 37
- * MB with the lines of a whole chunk.
+ * Lines per batch. Small batches die in V8's young generation: the first pass over an input takes
+ * 16 MB of heap with them, and 37 MB with batches of whole chunks.
  */
 const BATCH_LINES = 64;
 const KEPT_BYTES = 64 * 2 ** 10;
 
 /**
  * Opens a file and reads its lines, decompressed if it is gzip or zstd. The file is closed at the
- * end, also when the reader stops early.
+ * end, even if the reader stops early.
  *
- * @throws {SourceError} when the file cannot be read, or its compressed data is damaged
+ * @throws {SourceError} if the file cannot be read, or its compressed data is damaged
  */
 export function openLines(path: string, options: LinesOptions = {}): AsyncGenerator<Line[]> {
   return readLines(openBytes(path, options.name ?? path), options);
 }
 
 /**
- * Reads lines in small batches. The stream may reuse a chunk's memory once the next one is
+ * Reads lines in small batches. The stream may reuse the memory of a chunk once the next one is
  * requested.
  */
 export async function* readLines(
@@ -82,13 +78,13 @@ const SPACE = 32;
 
 class LineSplitter {
   readonly #maxBytes: number;
-  // Each line is decoded by itself: a slice of a decoded chunk would keep the whole chunk in
-  // memory. `ignoreBOM` keeps the decoder from dropping U+FEFF where it is not the file's byte
-  // order mark. Not `fatal`: checking with `isUtf8` first takes half the time.
+  // Lines are decoded one by one: a slice of a decoded chunk would keep the whole chunk in memory.
+  // `ignoreBOM` keeps U+FEFF, which is only dropped at the start of the file. Not `fatal`: checking
+  // with `isUtf8` first takes half the time.
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  /** The pieces so far of a line that did not end in its chunk; joined once, at its end. */
+  /** Pieces of a line that did not end in its chunk. They are joined once, at its end. */
   #pieces: Uint8Array[] = [];
-  /** The bytes so far of that line, kept or not. */
+  /** Bytes of that line so far, kept or not. */
   #length = 0;
   #number: number;
 
@@ -100,7 +96,8 @@ class LineSplitter {
   *push(chunk: Uint8Array): Generator<Line[]> {
     let lines: Line[] = [];
     let start = 0;
-    // One check of all lines that end in the chunk takes less than one for each; the first may have begun before.
+    // One check of all lines that end in the chunk is cheaper than one for each. The first line is
+    // left out if it began in an earlier chunk.
     const first = this.#length === 0 ? 0 : chunk.indexOf(LINE_FEED) + 1;
     const areText = isUtf8(chunk.subarray(first, chunk.lastIndexOf(LINE_FEED) + 1));
     for (
@@ -151,7 +148,7 @@ class LineSplitter {
     lines.push({ number, text: undefined, problem: `longer than ${limit}`, bytes: pieces[0] });
   }
 
-  /** `isText`: the segment is known to be UTF-8. */
+  /** Adds a line unless it is blank. `isText`: it has already been checked for UTF-8. */
   #read(number: number, segment: Uint8Array, lines: Line[], isText: boolean): void {
     const bytes = number === 1 && startsWithBom(segment) ? segment.subarray(3) : segment;
     const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
@@ -171,7 +168,7 @@ function startsWithBom(bytes: Uint8Array): boolean {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 }
 
-/** Nothing but spaces, tabs and carriage returns. */
+/** Whether bytes are only spaces, tabs and carriage returns. */
 export function isBlank(bytes: Uint8Array, end: number, start = 0): boolean {
   for (let i = start; i < end; i++) {
     const byte = bytes[i];
@@ -180,7 +177,7 @@ export function isBlank(bytes: Uint8Array, end: number, start = 0): boolean {
   return true;
 }
 
-/** The first bytes of all pieces in one. */
+/** Joins pieces and cuts the result at `maxBytes`. */
 function join(pieces: readonly Uint8Array[], maxBytes: number): Uint8Array {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const joined = new Uint8Array(Math.min(length, maxBytes));

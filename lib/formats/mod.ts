@@ -2,8 +2,8 @@
  * From files to rows as text: JSON Lines, JSON arrays, CSV, TSV, Parquet, plain text, compressed or
  * not.
  *
- * In: an input file. Out: numbered rows of JSON source text, the same on each read, in flat memory.
- * Nothing here knows prompts: `lib/source/` decides what a row means.
+ * In: an input file. Out: numbered rows of JSON source text, the same on each pass, in constant
+ * memory. Nothing in this folder knows prompts: `lib/source/` decides what a row means.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The rows of a Parquet file, each as the JSON text that a user would write for it.
+ * Rows of a Parquet file, each as the JSON text that a user would write for it.
  *
  * @module
  */
@@ -13,23 +13,27 @@ import { columnTextOf, type FileSchema } from "./parquet_columns.ts";
 import { cannotRead, Footer, reading, reasonOf, type RowGroup } from "./parquet_footer.ts";
 import { type ExactType, exactTypeOf, isBytes } from "./parquet_values.ts";
 
-/** How a Parquet file is read. */
 export interface ParquetOptions {
-  /** What an error calls the file. */
+  /** What errors call the file. */
   readonly name: string;
-  /** Columns of bytes that are read as base64 text. @default none: such a column is refused */
+  /** Columns of bytes to read as base64 text. @default none: such a column is an error */
   readonly binaryColumns?: readonly string[];
-  /** Reads only the row groups that begin within these rows, counted from 0. @default all */
+  /**
+   * Reads only the row groups whose first row is in this range; rows count from 0. @default all row
+   * groups
+   */
   readonly rows?: { readonly start: number; readonly end: number };
 }
 
 const BATCH_ROWS = 32;
-/** A row group of fewer bytes is read at once; of others each column is read bit by bit. */
+/**
+ * A row group of at most this size is read at once; in larger ones, each column is read in windows.
+ */
 const MAX_HELD_BYTES = 2 * 2 ** 20;
-/** What is read of all columns at once, and of one of them. */
+/** The windows of all columns share `WINDOWS_BYTES`, within these limits for each. */
 const WINDOWS_BYTES = 8 * 2 ** 20, MIN_WINDOW_BYTES = 2 ** 14, MAX_WINDOW_BYTES = 2 ** 18;
 
-/** The row groups of a file, in their order. */
+/** Returns the row groups of a file in order. */
 export async function rowGroupsOf(
   path: string,
   name: string,
@@ -39,7 +43,7 @@ export async function rowGroupsOf(
   return Array.from(footer.groups(), ({ rows, bytes }) => ({ rows, bytes }));
 }
 
-/** The types of the columns whose type JSON lacks. */
+/** Returns the types of columns that JSON lacks, by column. */
 export async function readExactTypes(
   path: string,
   name: string,
@@ -54,7 +58,7 @@ export async function readExactTypes(
   return types;
 }
 
-/** Reads the rows in small batches; `number` counts them from 1 over the whole file. */
+/** Reads the rows in small batches. `number` counts from 1 over the whole file. */
 export async function* readParquet(path: string, options: ParquetOptions): AsyncGenerator<Line[]> {
   const { name, rows: { start, end } = { start: 0, end: Infinity } } = options;
   using file = await openFile(path, name);
@@ -108,7 +112,9 @@ async function* readGroup(
   for (const leaf of leaves) leaf.close();
 }
 
-/** How many rows are ready in all columns, one at least. */
+/**
+ * Returns the number of rows that are ready in all columns. Loads pages until it is at least one.
+ */
 async function rowsReadyIn(
   leaves: readonly LeafColumn[],
   most: number,
@@ -176,7 +182,7 @@ async function bufferOf(file: Deno.FsFile): Promise<AsyncBuffer> {
   };
 }
 
-/** The bytes of the columns of a row group. */
+/** Prepares reading the bytes of each column of a row group. */
 async function chunksOf(
   buffer: AsyncBuffer,
   { columns }: RowGroup,

@@ -1,6 +1,6 @@
 /**
- * Columns of a Parquet file, nested as its schema says: lists, maps and structs. A row group is written as JSON text, row
- * by row, from the levels of its values. No row is ever an object.
+ * Columns of a Parquet file, nested as its schema says: lists, maps and structs. A row group is
+ * written as JSON text, row by row, from the levels of its values. No row is ever an object.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import type { SchemaElement } from "../deps/hyparquet.ts";
 import type { LeafColumn } from "./parquet_leaf.ts";
 
-/** A column, an element or a field, with the definition level from which on it is not null. */
+/** A column, an element or a field. It is not null from this definition level on. */
 export type SchemaNode =
   | LeafNode
   | { readonly kind: "struct"; readonly definition: number; readonly fields: readonly Field[] }
@@ -31,11 +31,11 @@ export interface LeafNode {
   readonly kind: "leaf";
   readonly definition: number;
   readonly repetition: number;
-  /** Its place among the leaves, which is that of its chunk in a row group. */
+  /** Place among the leaves, which is also that of its chunk in a row group. */
   readonly index: number;
-  /** The elements from the root to this one. */
+  /** Schema elements from the root to this one. */
   readonly elements: readonly SchemaElement[];
-  /** What users call it: `price`, `items.price`. */
+  /** Name for users: `price`, `items.price`. */
   readonly path: string;
 }
 
@@ -45,20 +45,20 @@ interface Field {
   readonly node: SchemaNode;
 }
 
-/** What a file holds. */
+/** Columns of a file, and all leaves below them. */
 export interface FileSchema {
   readonly columns: readonly Field[];
   /** In the order of the file. */
   readonly leaves: readonly LeafNode[];
 }
 
-/** Reads the schema of a file. */
+/** Builds the tree from the flat list of elements in the footer. */
 export function fileSchemaOf(schema: readonly SchemaElement[]): FileSchema {
   const root = new SchemaReader(schema);
   return { columns: root.readColumns(), leaves: root.leaves };
 }
 
-/** Where an element is. */
+/** Levels and path of an element. */
 interface Place {
   readonly definition: number;
   readonly repetition: number;
@@ -87,7 +87,10 @@ class SchemaReader {
     return { name, node: this.#node({ ...parent, path: [...parent.path, name] }) };
   }
 
-  /** Reads the next element as one that may be repeated by itself, as older writers have lists. */
+  /**
+   * Reads the next element. If it is repeated without a list around it, as older writers store
+   * lists, it becomes a list.
+   */
   #node(parent: Place): SchemaNode {
     const element = this.#schema[this.#next++];
     const place = within(parent, element);
@@ -118,7 +121,10 @@ class SchemaReader {
     return { kind: "struct", definition, fields };
   }
 
-  /** https://github.com/apache/parquet-format/blob/master/LogicalTypes.md, backward-compatibility rules of lists */
+  /**
+   * Applies the backward-compatibility rules of lists:
+   * https://github.com/apache/parquet-format/blob/master/LogicalTypes.md
+   */
   #list({ name }: SchemaElement, place: Place): SchemaNode {
     const inner = this.#schema[this.#next];
     const isElement = inner.num_children !== 1 || inner.name === "array" ||
@@ -160,11 +166,11 @@ function isMap({ converted_type: converted, logical_type: logical }: SchemaEleme
 
 /** Writes the next value of a column. */
 interface ColumnText {
-  /** Returns its JSON, and is at the next one then. */
+  /** Returns the JSON of the next value, and moves past it. */
   next(): string;
 }
 
-/** What writes a column or a part of it. */
+/** Creates the writer of a column, or of a part of one. */
 export function columnTextOf(node: SchemaNode, leaves: readonly LeafColumn[]): ColumnText {
   if (node.kind === "leaf") return leaves[node.index];
   const inner = leavesUnder(node, leaves);
@@ -203,7 +209,7 @@ function leavesUnder(node: SchemaNode, leaves: readonly LeafColumn[]): LeafColum
   }
 }
 
-/** A null or an empty list is in each of its leaves. */
+/** Moves past a value that is null or empty: each leaf has an entry for it. */
 function passed(leaves: readonly LeafColumn[], text: string): string {
   for (const leaf of leaves) leaf.next();
   return text;
@@ -234,7 +240,7 @@ class StructText implements ColumnText {
   }
 }
 
-/** The levels of what is repeated. */
+/** Levels of a list or map. */
 interface Repeated {
   readonly definition: number;
   readonly repetition: number;

@@ -1,5 +1,5 @@
 /**
- * What the footer of a Parquet file says, checked.
+ * Reads and checks the footer of a Parquet file.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import type { ChunkLayout } from "./parquet_leaf.ts";
 import { CODECS } from "./parquet_pages.ts";
 import { type FileSchema, fileSchemaOf } from "./parquet_columns.ts";
 
-/** Names the file where its bytes cannot be read or decoded. */
+/** Turns errors of `read` into source errors that name the file. */
 export async function reading<T>(
   name: string,
   problem: string,
@@ -35,35 +35,35 @@ export async function reading<T>(
   }
 }
 
-/** What a package says of damaged bytes; not that a value in its own code is undefined. */
+/**
+ * Returns a package's message about damaged bytes. `TypeError` and `RangeError` come from its own
+ * code and say nothing.
+ */
 export function reasonOf(cause: unknown): string {
   const isOfCode = cause instanceof TypeError || cause instanceof RangeError;
   return `${isOfCode ? "" : ` (${(cause as Error).message})`}. Copy it again`;
 }
 
-/** The error for a file that is not what it should be. */
 export function cannotRead(name: string, problem: string, cause?: unknown): SourceError {
   return new SourceError(`Cannot read "${name}": ${problem}`, { path: name, cause });
 }
 
 const HEAD_BYTES = 512;
 const MARK = "PAR1", ENCRYPTED_MARK = "PARE";
-/** The length of the footer and the mark after it. */
+/** The last bytes of a file: the length of the footer (4), and the mark (4). */
 const TAIL_BYTES = 8;
 
-/** A row group. */
 export interface RowGroup {
-  /** Its rows. */
   readonly rows: number;
-  /** Its bytes, compressed. */
+  /** Compressed size. */
   readonly bytes: number;
-  /** Where its columns are. */
+  /** Where each column is, in the order of the schema's leaves. */
   readonly columns: readonly ChunkLayout[];
 }
 
 /**
- * The footer of a file. Its row groups are read from its bytes each time: as objects, 10,000 of three columns took
- * 100 MB.
+ * Footer of a file. Its row groups are decoded from the bytes for each pass: as objects, those of a
+ * file with 10,000 row groups of three columns took 100 MB.
  */
 export class Footer {
   readonly schema: FileSchema;
@@ -79,7 +79,7 @@ export class Footer {
   /**
    * Reads and checks the footer of a file.
    *
-   * @throws {SourceError} where the file cannot be read, with the reason
+   * @throws {SourceError} if the file cannot be read, with the reason
    */
   static async read(buffer: AsyncBuffer, name: string): Promise<Footer> {
     await checkMarks(buffer, name);
@@ -92,7 +92,7 @@ export class Footer {
     });
   }
 
-  /** Its row groups, in their order. */
+  /** Decodes the row groups in order. */
   *groups(): Generator<RowGroup> {
     for (const group of this.#thriftGroups()) {
       const columns = group.field_1.map(({ field_3: meta }) => layoutOf(meta!));
@@ -108,7 +108,7 @@ export class Footer {
     }
   }
 
-  /** @throws {SourceError} where columns are not what a row can be made of */
+  /** Throws if two columns have the same name, or if a column cannot be read. */
   #check(name: string): void {
     const { columns, leaves } = this.schema;
     const names = columns.map((column) => column.name);
@@ -125,7 +125,9 @@ export class Footer {
   }
 }
 
-/** A row group, by the numbers that its fields have in parquet.thrift. */
+/**
+ * A row group. Fields have the numbers of parquet.thrift: columns, size in bytes, number of rows.
+ */
 interface ThriftGroup {
   readonly field_1: readonly ThriftChunk[];
   readonly field_2: bigint;
@@ -133,16 +135,19 @@ interface ThriftGroup {
 }
 
 interface ThriftChunk {
-  /** The file that it is in, if it is another one. */
+  /** File that holds the chunk, if it is another one. */
   readonly field_1?: Uint8Array;
   readonly field_3?: ThriftChunkMeta;
-  /** How it is encrypted. */
+  /** Present if the chunk is encrypted. */
   readonly field_8?: unknown;
 }
 
 interface ThriftChunkMeta {
   readonly field_4: number;
-  /** Values, compressed bytes, and where the first page of values and that of the dictionary begin. */
+  /**
+   * Number of values, compressed size, and the offsets of the first data page and of the
+   * dictionary.
+   */
   readonly field_5: bigint;
   readonly field_7: bigint;
   readonly field_9: bigint;
@@ -202,7 +207,9 @@ async function footerBytesOf(buffer: AsyncBuffer): Promise<Uint8Array> {
   return new Uint8Array(await buffer.slice(size - TAIL_BYTES - length, size - TAIL_BYTES));
 }
 
-/** Where the list of row groups is in a footer. */
+/**
+ * Position of the list of row groups in the bytes of a footer. `start` is after the list's header.
+ */
 interface GroupList {
   readonly header: number;
   readonly start: number;
@@ -210,8 +217,9 @@ interface GroupList {
   readonly count: number;
 }
 
-/** The field of the row groups, and the types of the Thrift compact protocol that need more than a few bytes. */
+/** Number of the field of `FileMetaData` that holds the row groups. */
 const GROUPS_FIELD = 4;
+/** Types of values in the Thrift compact protocol. */
 const BOOLEANS = [1, 2],
   BYTE = 3,
   INTEGERS = [4, 5, 6],
@@ -239,7 +247,10 @@ function findGroups(bytes: Uint8Array): GroupList {
   }
 }
 
-/** The elements of the schema, read from a footer without row groups. */
+/**
+ * Reads the schema's elements from a copy of the footer without row groups, which would take time
+ * and memory.
+ */
 function schemaIn(bytes: Uint8Array, { header, end }: GroupList): SchemaElement[] {
   const length = header + 1 + bytes.length - end;
   const footer = new Uint8Array(length + TAIL_BYTES);
@@ -262,7 +273,9 @@ function listHeaderOf(reader: Reader): { count: number; type: number } {
   return { count: byte >> 4 === 15 ? lengthOf(reader) : byte >> 4, type: byte & 15 };
 }
 
-/** A length or count; every element of a list takes a byte at least. */
+/**
+ * Reads a length or count. Throws if it exceeds the footer: every element takes at least one byte.
+ */
 function lengthOf(reader: Reader): number {
   const length = readVarInt(reader);
   if (length < 0 || length > reader.view.byteLength) throw new Error("a length is beyond its end");
@@ -285,7 +298,7 @@ function skip(reader: Reader, type: number): void {
     }
     case LIST: {
       const { count, type: of } = listHeaderOf(reader);
-      // Elsewhere the type of a boolean is its value.
+      // In a list, a boolean takes a byte. As a field it takes none: its type is its value.
       for (let i = 0; i < count; i++) skip(reader, BOOLEANS.includes(of) ? BYTE : of);
       return;
     }

@@ -1,6 +1,6 @@
 /**
- * The values of one column of a row group as JSON text: each page is decoded once, and a value of a dictionary is
- * written once.
+ * Values of one column of a row group as JSON text. Each page is decoded once, and each value of a
+ * dictionary is formatted once.
  *
  * @module
  */
@@ -20,39 +20,41 @@ import {
 import type { LeafNode } from "./parquet_columns.ts";
 import { type ValueWriter, valueWriterOf } from "./parquet_values.ts";
 
-/** Where the values of a column are in a row group. */
+/** Where the values of a column are in a row group, in bytes of the file. */
 export interface ChunkLayout {
   readonly codec: Codec;
-  /** How many there are, nulls included. */
+  /** Number of values, with nulls. */
   readonly values: number;
   readonly start: number;
   readonly end: number;
 }
 
-/** The bytes of a chunk, from its start to its end. */
+/** Access to the bytes of a chunk. */
 export interface ChunkBytes {
-  /** Where it begins in the file. */
+  /** Offset in the file. */
   readonly start: number;
-  /** Where it ends. */
+  /** Offset in the file. */
   readonly end: number;
-  /** Reads a part of it. */
+  /** Reads a range of the file within the chunk. */
   readonly read: (start: number, end: number) => Promise<Uint8Array<ArrayBuffer>>;
-  /** How much is read at once. */
+  /** Bytes to read at a time. */
   readonly windowBytes: number;
 }
 
-/** What keeps the row that is being written from being one. */
+/** Why the row that is being written is bad, if it is. */
 export interface RowNote {
   problem: string | undefined;
 }
 
-/** How often values of a dictionary are used on average where their texts are kept: 200 columns of texts that come
- * once took 500 MB. */
+/**
+ * The texts of a dictionary are kept only if its values are used this often on average: with 200
+ * columns of texts that occur once, they took 500 MB.
+ */
 const MIN_USES = 3;
 
-/** The values of one chunk. */
+/** Reads the values of one chunk in order. */
 export class LeafColumn {
-  /** Rows that can be taken before `load`. */
+  /** Rows that can be read before `load` is needed. */
   rowsReady = 0;
   readonly leaf: LeafNode;
   readonly #decoder: PageDecoder;
@@ -68,7 +70,7 @@ export class LeafColumn {
   #rowsTaken = 0;
   readonly #note: RowNote;
   #dictionary = NO_VALUES;
-  /** The JSON of its values, as far as they have come; undefined where most come once. */
+  /** JSON of the dictionary's values that have occurred; undefined if texts are not kept. */
   #texts: (string | undefined)[] | undefined;
   readonly #valueCount: number;
 
@@ -82,7 +84,7 @@ export class LeafColumn {
     this.#valuesLeft = this.#valueCount = layout.values;
   }
 
-  /** Reads the next page; there must be one. */
+  /** Loads the next page of values. Throws if there is none. */
   async load(): Promise<void> {
     for (;;) {
       if (this.#valuesLeft <= 0) throw new Error("it has fewer rows than its file says");
@@ -104,7 +106,7 @@ export class LeafColumn {
     return definitions.length === 0 ? this.#definition : definitions[this.#at];
   }
 
-  /** The repetition level of the next value: 0 where it begins a row, or there is none. */
+  /** Repetition level of the next value. 0: it begins a row, or the chunk has ended. */
   get repetition(): number {
     return this.#current().repetitions[this.#at] ?? 0;
   }
@@ -129,13 +131,13 @@ export class LeafColumn {
     return "null";
   }
 
-  /** Notes that rows were taken. */
+  /** Notes that rows were read. */
   took(rows: number): void {
     this.#rowsTaken += rows;
     this.rowsReady -= rows;
   }
 
-  /** Frees the memory that it uses, once all of its rows were taken. */
+  /** Frees the memory of the pages. Call it once all rows were read. */
   close(): void {
     release(this.#page);
     release(this.#dictionary);
@@ -161,7 +163,7 @@ export class LeafColumn {
       this.rowsReady += page.count;
       return;
     }
-    // The last row of a page may continue in the next one.
+    // The last row of a page may continue in the next page.
     for (const level of page.repetitions) if (level === 0) this.#rowsBegun++;
     this.rowsReady = this.#rowsBegun - this.#rowsTaken - (this.#valuesLeft === 0 ? 0 : 1);
   }
@@ -170,11 +172,11 @@ export class LeafColumn {
 const HEADER_BYTES = 1 << 10;
 const MAX_HEADER_BYTES = 1 << 24;
 
-/** Pages of a chunk, one after the other. */
+/** Reads the pages of a chunk in order, through a window. */
 class ChunkReader {
   readonly #bytes: ChunkBytes;
   #window = new Uint8Array();
-  /** Where the window begins in the file, and how much of it was taken. */
+  /** Offset of the window in the file. `#at` is the number of its bytes that were taken. */
   #start: number;
   #at = 0;
 
@@ -193,7 +195,7 @@ class ChunkReader {
         this.#at = reader.offset;
         return header;
       } catch (error) {
-        // The statistics in a header may be of any size.
+        // The statistics in a header may have any size.
         const isWhole = this.#start + byteLength >= this.#bytes.end;
         if (!(error instanceof RangeError) || isWhole || size > MAX_HEADER_BYTES) throw error;
       }

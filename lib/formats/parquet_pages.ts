@@ -1,5 +1,5 @@
 /**
- * Pages of Parquet: levels and values, decompressed and decoded, without an object for each value.
+ * Pages of Parquet: decompresses and decodes levels and values, without an object for each value.
  *
  * @module
  */
@@ -18,36 +18,39 @@ import {
 } from "../deps/hyparquet.ts";
 import type { LeafNode } from "./parquet_columns.ts";
 
-/** How the pages of a chunk are compressed. */
 export type Codec = ColumnMetaData["codec"];
-/** The header of a page. */
 export type PageHeader = ReturnType<typeof parquetHeader>;
 type Decoder = Parameters<typeof readDataPage>[2];
 
-/** The values of a page or dictionary. Objects for each of them would outlive the young generation. */
+/**
+ * Values of a page or dictionary. An object for each of them would outlive V8's young generation.
+ */
 export interface Values {
-  /** The values; of texts, where each begins in `bytes`, behind its length of 4 bytes. */
+  /** The values. For texts: where each begins in `bytes`, after its length of 4 bytes. */
   readonly items: DecodedArray;
-  /** The bytes of texts. */
+  /** Bytes of texts; undefined for other values. */
   readonly bytes: Uint8Array | undefined;
-  /** The memory that nothing else uses. */
+  /** Memory that `release` frees; absent if other bytes share it. */
   readonly memory?: ArrayBuffer;
 }
 
-/** What is decoded of a page. */
+/**
+ * A decoded page. `count` includes nulls; `isIndex` means that `items` are indices into the
+ * dictionary.
+ */
 export interface Page extends Values {
-  /** Empty where no value is null. */
+  /** Definition level of each value; empty if no value is null. */
   readonly definitions: Uint8Array;
-  /** Empty where no value is repeated. */
+  /** Repetition level of each value; empty if the column is not repeated. */
   readonly repetitions: Uint8Array;
   readonly count: number;
   readonly isIndex: boolean;
 }
 
 const NO_LEVELS = new Uint8Array();
-/** A dictionary that is not there. */
+/** Stands for a missing dictionary. */
 export const NO_VALUES: Values = { items: [], bytes: undefined };
-/** The page before the first one. */
+/** Stands for the page before the first one. */
 export const NO_PAGE: Page = {
   ...NO_VALUES,
   definitions: NO_LEVELS,
@@ -66,7 +69,7 @@ export class PageDecoder {
     this.#definition = definition;
     this.#repetition = repetition;
     const element = elements.at(-1)!;
-    // Levels are read here, so the values are those of a column that is always there.
+    // This class reads the levels itself, so the package must take the column for a required one.
     const required = { element: { ...element, repetition_type: "REQUIRED" } };
     this.#decoder = {
       ...{ element, type: element.type!, codec, compressors: CODECS },
@@ -74,14 +77,14 @@ export class PageDecoder {
     } as unknown as Decoder;
   }
 
-  /** Decodes the page of a dictionary. */
+  /** Decodes a dictionary page. */
   dictionary(header: PageHeader, bytes: Uint8Array): Values {
     const page = this.#decompressed(bytes, header.uncompressed_page_size);
     const values = this.#plain(page, header.dictionary_page_header!.num_values);
     return { ...values, memory: memoryOf(page, bytes) };
   }
 
-  /** Decodes a page of values. */
+  /** Decodes a data page of version 1 or 2. */
   page(header: PageHeader, bytes: Uint8Array): Page {
     const { data_page_header: v1, data_page_header_v2: v2 } = header;
     const { num_values: count, encoding } = (v1 ?? v2)!;
@@ -142,15 +145,15 @@ export class PageDecoder {
   }
 }
 
-/** The memory of a page that was decompressed; undefined where it may be that of other bytes, too. */
+/** Returns the memory of a decompressed page; undefined if other bytes may share it. */
 function memoryOf({ buffer, byteLength }: Uint8Array, packed: Uint8Array): ArrayBuffer | undefined {
   const isOwn = buffer !== packed.buffer && byteLength === buffer.byteLength;
   return isOwn && buffer instanceof ArrayBuffer ? buffer : undefined;
 }
 
 /**
- * Frees the memory of values that were all written: the garbage collector lets 20 MB of pages wait, because
- * they are no part of its heap.
+ * Frees the memory of values that were all written. The garbage collector would let 20 MB of pages
+ * wait, because they are not part of its heap.
  */
 export function release({ memory }: Values): void {
   memory?.transfer(0);
@@ -158,7 +161,7 @@ export function release({ memory }: Values): void {
 
 type Encoding = NonNullable<PageHeader["data_page_header"]>["encoding"];
 
-/** A value of a page or dictionary. */
+/** Returns a value of a page or dictionary; for texts, its bytes. */
 export function valueAtOf({ items, bytes }: Values, index: number): unknown {
   if (bytes === undefined) return items[index];
   return bytes.subarray(items[index] as number, items[index + 1] as number - LENGTH_BYTES);
@@ -166,7 +169,7 @@ export function valueAtOf({ items, bytes }: Values, index: number): unknown {
 
 const LENGTH_BYTES = 4;
 
-/** Where texts begin, and where one after the last would. */
+/** Returns where each text begins, and where one after the last would. */
 function startsOf(bytes: Uint8Array, count: number): Uint32Array {
   const { view } = readerOf(bytes);
   const starts = new Uint32Array(count + 1);
@@ -189,7 +192,10 @@ function indicesOf(bytes: Uint8Array, count: number): Uint8Array | Uint32Array {
   return indices;
 }
 
-/** Reads levels up to `most`; `length` is that of their bytes where it is not before them. */
+/**
+ * Reads levels from 0 to `most`. `length` is the number of their bytes, if it is not stored before
+ * them.
+ */
 function levelsOf(reader: Reader, most: number, count: number, length?: number): Uint8Array {
   if (most === 0) return NO_LEVELS;
   const levels = new Uint8Array(count);
@@ -203,8 +209,10 @@ function readerOf({ buffer, byteOffset, byteLength }: Uint8Array): Reader {
   return { view: new DataView(buffer, byteOffset, byteLength), offset: 0 };
 }
 
-/** The codecs of Parquet: the runtime's own code where it has any. With the portable one zstd took 40 % of the time of
- * reading a file. */
+/**
+ * Codecs of Parquet: the runtime's own code if it has any. With the portable zstd, decompression
+ * took 40 % of the time of reading a file.
+ */
 export const CODECS: Compressors = Object.fromEntries(
   Object.entries({
     ...compressors,
@@ -216,23 +224,26 @@ export const CODECS: Compressors = Object.fromEntries(
 
 type Unpack = (packed: Uint8Array, length: number) => Uint8Array;
 
-/** A dictionary without values is packed into no bytes by some writers, which no codec can read. */
+/** Some writers store an empty dictionary as no bytes, which no codec can decompress. */
 function orNothing(unpack: Unpack): Unpack {
   return (packed, length) => length === 0 ? new Uint8Array() : unpack(packed, length);
 }
 
-/** Where the runtime's code fails or stops early, as behind the first of several frames, the portable one decides. */
+/**
+ * Prefers the runtime's code. If it fails or stops early, as it does after the first of several
+ * frames, uses the portable code.
+ */
 function preferring(
   codec: "ZSTD" | "GZIP" | "BROTLI",
   unpack: (packed: Uint8Array, options: { chunkSize: number }) => Uint8Array,
 ): Unpack {
   return (packed, length) => {
     try {
-      // By itself it collects pieces of 16 KB.
+      // By default it collects pieces of 16 KB.
       const page = unpack(packed, { chunkSize: Math.max(64, length) });
       if (page.length === length) return page;
     } catch {
-      // The other one says what is wrong.
+      // The portable code throws the better message.
     }
     return compressors[codec]!(packed, length);
   };

@@ -1,6 +1,6 @@
 /**
- * Values of Parquet as JSON text: integers and decimals with all their digits, moments as ISO 8601 with the digits
- * that their column holds.
+ * Values of Parquet as JSON text: integers and decimals with all digits, times as ISO 8601 with the
+ * digits of their column's unit.
  *
  * @module
  */
@@ -9,11 +9,13 @@ import { isUtf8 } from "node:buffer";
 import { parseFloat16, type SchemaElement } from "../deps/hyparquet.ts";
 import type { LeafNode, SchemaNode } from "./parquet_columns.ts";
 
-/** Writes a value as JSON; undefined where it is text and not UTF-8. */
+/** Formats a value as JSON; undefined if it is a text that is not UTF-8. */
 export type ValueWriter = (value: unknown) => string | undefined;
 
-/** The type of values that JSON writes as text or digits, but other files have types for; of a list or struct, those of
- * what it holds. */
+/**
+ * A type that JSON lacks, so that rows hold text or digits instead. Lists and structs have one if
+ * what they contain has one.
+ */
 export type ExactType =
   | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
   | { readonly kind: "instant" | "time"; readonly unit: TimeUnit; readonly isUtc: boolean }
@@ -22,17 +24,18 @@ export type ExactType =
   | { readonly kind: "list"; readonly of: ExactType }
   | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ExactType>> };
 
-/** The whole type of the values of a map: their keys are data, so rows do not tell it. */
+/**
+ * Complete type of a map's values. A map's keys are data, so the type cannot be inferred from rows.
+ */
 export type ValueType =
   | { readonly kind: "string" | "boolean" | "int64" | "json" }
   | Exclude<ExactType, { readonly kind: "list" | "struct" }>
   | { readonly kind: "list"; readonly of: ValueType }
   | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ValueType>> };
 
-/** The unit of a time. */
 export type TimeUnit = "MILLIS" | "MICROS" | "NANOS";
 
-/** The exact type of a column; undefined where nothing in it has one. */
+/** Returns the exact type of a column; undefined if nothing in it has one. */
 export function exactTypeOf(node: SchemaNode): ExactType | undefined {
   switch (node.kind) {
     case "leaf":
@@ -108,7 +111,7 @@ function exactLeafTypeOf(element: SchemaElement): ExactLeafType | undefined {
   return (named?.type ?? kind) === "TIME" ? { kind: "time", unit, isUtc } : undefined;
 }
 
-/** Whether a leaf holds bytes that are no text. */
+/** Whether a leaf holds bytes that are not text. */
 export function isBytes({ elements }: LeafNode): boolean {
   const { type, converted_type: converted, logical_type: logical } = elements.at(-1)!;
   if (type !== "BYTE_ARRAY" && type !== "FIXED_LEN_BYTE_ARRAY") return false;
@@ -119,7 +122,7 @@ export function isBytes({ elements }: LeafNode): boolean {
     !["STRING", "JSON", "ENUM", "DECIMAL", "UUID", "FLOAT16"].includes(kind);
 }
 
-/** What writes the values of a leaf. */
+/** Returns the formatter for the values of a leaf. */
 export function valueWriterOf(leaf: LeafNode): ValueWriter {
   const element = leaf.elements.at(-1)!;
   const exact = exactLeafTypeOf(element);
@@ -164,13 +167,14 @@ function isUnsigned(
   return bitWidth === bits && !isSigned;
 }
 
-/** JSON has no word for the other numbers, and `String` no sign for a zero. */
+/** Formats a number. JSON has no NaN or infinity; `String` drops the sign of -0. */
 function finite(value: number): string {
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";
   return Number.isFinite(value) ? String(value) : "null";
 }
 
-// A byte order mark belongs to the text. Not `fatal`: to look first takes half the time.
+// `ignoreBOM` keeps a byte order mark in the text. Not `fatal`: looking for U+FFFD first takes half
+// the time.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 function bytesWriter(
@@ -191,7 +195,7 @@ function uuidOf(bytes: Uint8Array): string {
   return `"${bytes.toHex().replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}"`;
 }
 
-/** The digits of unscaled numbers with their point. */
+/** Formats unscaled integers with a decimal point. */
 function decimalWriter(scale: number): ValueWriter {
   return (value) => {
     const unscaled = value instanceof Uint8Array ? bigEndian(value) : BigInt(value as number);
@@ -207,22 +211,27 @@ function bigEndian(bytes: Uint8Array): bigint {
 }
 
 const MS_PER_DAY = 86_400_000;
-/** The last of January 1970 in Julian days. */
+/** 1 January 1970 as a Julian day number. */
 const UNIX_EPOCH_DAY = 2_440_588n;
 const NANOSECONDS_PER_DAY = 86_400_000_000_000n;
 
-/** INT96 has the nanoseconds of the day, then Julian days. */
+/**
+ * Converts INT96 (nanoseconds of the day in the low 64 bits, then the Julian day) to nanoseconds
+ * since 1970.
+ */
 function nanosecondsOf(value: bigint): bigint {
   const days = (value >> 64n) - UNIX_EPOCH_DAY;
   return days * NANOSECONDS_PER_DAY + BigInt.asUintN(64, value);
 }
 
-/** Which part of a moment is written. */
+/** What of a time is written. */
 type MomentPart = typeof INSTANT | typeof LOCAL | typeof TIME;
-/** In UTC; a date and a time on a clock, of which no one has said where it hangs; the time alone. */
+/**
+ * `INSTANT`: date and time in UTC. `LOCAL`: date and time without a time zone. `TIME`: the time of
+ * day only.
+ */
 const INSTANT = 0, LOCAL = 1, TIME = 2;
 
-/** A unit of time. */
 interface Unit {
   readonly perSecond: bigint;
   readonly digits: number;
@@ -247,7 +256,7 @@ function moment(count: bigint, { perSecond, digits }: Unit, part: MomentPart): s
     seconds -= 1n;
   }
   const time = new Date(Number(seconds) * 1_000);
-  // Past the year 275760 there is no date.
+  // `Date` ends in the year 275760.
   if (Number.isNaN(time.getTime())) return count.toString();
   const whole = time.toISOString().slice(0, -".000Z".length);
   const text = `${whole}.${rest.toString().padStart(digits, "0")}`;

@@ -1,7 +1,7 @@
 /**
- * Divides a zstd file into its frames, and checks that it is complete. `node:zlib` ends without an
- * error where the data does and where a skippable frame begins, and drops what follows a frame in
- * the same write: the file would be read as a shorter one.
+ * Divides a zstd file into its frames, and checks that it is complete. `node:zlib` stops without an
+ * error if the data is cut or a skippable frame begins, and drops what follows a frame in the same
+ * write: the file would be read as a shorter one.
  *
  * The format is defined in RFC 8878, 3.1: frames of blocks with their lengths.
  *
@@ -11,11 +11,11 @@
 import { Buffer } from "node:buffer";
 
 const FRAME = 0xfd2fb528;
-/** Skippable frames have 16 magic numbers. */
+/** The low 4 bits of the magic number of a skippable frame are free. */
 const SKIPPABLE = 0x184d2a50, SKIPPABLE_BITS = 0xfffffff0;
 const LONGEST_HEADER = 14;
 
-/** What the next bytes are. */
+/** Kind of the bytes that come next. */
 type Part = "magic" | "skippable size" | "descriptor" | "fields" | "block" | "content" | "checksum";
 
 /** Follows the frames of a file through its bytes. */
@@ -23,7 +23,7 @@ export class ZstdFrames {
   #part: Part = "magic";
   readonly #header = new Uint8Array(LONGEST_HEADER);
   #filled = 0;
-  /** Bytes of the current part. */
+  /** Number of bytes of the current part's header. */
   #wanted = 4;
   /** Bytes of content that come next. */
   #toSkip = 0;
@@ -31,9 +31,9 @@ export class ZstdFrames {
   #isLast = false;
 
   /**
-   * Takes the next bytes. Returns a copy of those that belong to frames with data, one array for each frame.
+   * Takes the next bytes. Returns a copy of those in frames with data, one array per frame.
    *
-   * @throws {Error} with what is wrong with them
+   * @throws {Error} if the bytes are not zstd frames
    */
   push(bytes: Uint8Array): Uint8Array[] {
     const frames: Uint8Array[] = [];
@@ -67,16 +67,16 @@ export class ZstdFrames {
   }
 
   /**
-   * To be called at the end.
+   * Call it after the last bytes.
    *
-   * @throws {Error} where it is too early
+   * @throws {Error} if a frame is incomplete
    */
   end(): void {
     const isWhole = this.#part === "magic" && this.#filled === 0 && this.#toSkip === 0;
     if (!isWhole) throw new Error("unexpected end of file");
   }
 
-  /** Reads the part that is complete. */
+  /** Handles a header that is complete. */
   #take(): void {
     switch (this.#part) {
       case "magic": {
@@ -111,7 +111,7 @@ export class ZstdFrames {
     this.#isLast = (header & 1) !== 0;
     const type = (header >> 1) & 3, size = header >>> 3;
     this.#part = "content";
-    // A block that repeats one byte holds only that byte.
+    // A block that repeats one byte stores only that byte.
     this.#toSkip = type === 1 ? 1 : size;
     if (this.#toSkip === 0) this.#endBlock();
   }

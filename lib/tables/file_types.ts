@@ -120,7 +120,9 @@ export async function openTable(
   };
 }
 
-/** Extensions of data that is neither read nor written: JSON text under such a name would mislead. */
+/**
+ * Extensions of data that is neither read nor written: JSON text under such a name would mislead.
+ */
 const FOREIGN =
   /\.(xlsx?|ods|arrow|feather|ipc|orc|avro|xml|ya?ml|db|sqlite|duckdb|h5|pkl|npz?|bz2|xz|zip|lz4|br|snappy)(\.(gz|zst|zstd))?$/;
 

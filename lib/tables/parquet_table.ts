@@ -1,6 +1,6 @@
 /**
- * Parquet: pages compressed with zstd, in row groups of a bounded size. Decimals, times and dates are made from the
- * digits and texts that rows hold.
+ * Parquet: pages compressed with zstd, in row groups of a bounded size. Decimals, times and dates
+ * are made from the digits and texts that rows hold.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The page of all runs in a folder: asks the server every five seconds and shows what it says.
+ * The page of all runs in a folder: fetches their state every five seconds and shows it.
  *
  * @module
  */
@@ -21,7 +21,10 @@ import { startTheme } from "../page/theme.js";
 
 const FLEET_ASK_MS = 5_000;
 
-/** Words and tones of states; a colour is never alone. @type {Record<string, { word: string, tone: string }>} */
+/**
+ * Words and tones of states; a word always says the same as the color. @type {Record<string, {
+ * word: string, tone: string }>}
+ */
 const FLEET_STATES = {
   running: { word: "running", tone: "calm" },
   paused: { word: "waits for its teacher or disk", tone: "wait" },
@@ -33,9 +36,8 @@ const FLEET_STATES = {
   interrupted: { word: "interrupted", tone: "wait" },
 };
 
-/** A row of a table. @typedef {{ element: HTMLElement, cells: HTMLElement[] }} FleetTableRow */
+/** @typedef {{ element: HTMLElement, cells: HTMLElement[] }} FleetTableRow */
 
-/** All of the page. */
 class FleetPage {
   #wantsAll = false;
   /** @type {FleetTableRow[]} */

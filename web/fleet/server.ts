@@ -1,5 +1,5 @@
 /**
- * The page of all runs in a folder.
+ * Serves the page of all runs in a folder.
  *
  * @module
  */
@@ -20,36 +20,32 @@ import { type PathLike, pathOf, splitPath } from "../../lib/paths.ts";
 import { every } from "../../lib/timer.ts";
 import { FleetWatch } from "./watch.ts";
 
-/** The options of the page of all runs in a folder. */
+/** Options of `serveFolderMonitor`. */
 export interface FleetOptions {
   /**
-   * The address to listen on. Any but a loopback address can be reached from the network: only the
-   * token protects the page then, and it is sent unencrypted. @default "127.0.0.1"
+   * Address to listen on. If it is not a loopback address, the page can be reached from the
+   * network, protected by the token only, which is sent unencrypted. @default "127.0.0.1"
    */
   readonly hostname?: string;
-  /** The port. @default 0, any that is free */
+  /** 0 for any free port. @default 0 */
   readonly port?: number;
-  /**
-   * The token that a browser must send: 32 characters of base64url. @default a new one of 192
-   * random bits
-   */
+  /** Token that a browser must send: 32 characters of base64url. @default 192 random bits */
   readonly token?: string;
 }
 
-/** The page of all runs in a folder, while it is served. */
+/** The served page of all runs in a folder. Dispose of it to stop serving. */
 export interface ServedFleet extends AsyncDisposable {
-  /** The address to open in a browser. */
+  /** Address to open in a browser, with the token. */
   readonly url: string;
 }
 
-/** The number of rows that a page gets unless it asks for all. */
+/** Rows that a page gets unless it requests all. */
 const MAX_ROWS = 200;
 const OWN_PATH = /\/(?:fleet\.(?:js|css)|state|)$/;
 
 const SCRIPT = joinModules([...COMMON_MODULES, fleet]);
 const STYLE = [...COMMON_STYLES, frame, overview, tables, fleetStyle].join("\n");
 
-/** Creates the app. */
 export function createFleetApp(
   watch: FleetWatch,
   { token, hostname, cookieName }: { token: string; hostname: string; cookieName: string },
@@ -72,13 +68,12 @@ export function createFleetApp(
   return app;
 }
 
-/** The interval at which the status files are read. Runs write theirs every 5 s. */
+/** Interval between two readings of the status files. Runs write theirs every 5 s. */
 const LOOK_MS = 5_000;
 
 /**
- * Serves a page over all runs in an output folder, which need not run on this machine: also shards
- * on other machines that write to the same file system, and runs that have ended. It reads their
- * status files only.
+ * Serves a page of all runs in an output folder: also of shards on other machines that write to the
+ * same file system, and of runs that have ended. It only reads their status files.
  *
  * @example
  * ```ts
@@ -91,8 +86,9 @@ const LOOK_MS = 5_000;
  * }
  * ```
  *
- * @param output The folder of the runs, or the results path that they were given.
- * @throws {UsageError} There is no such folder and no run of this name, or the address cannot be listened on.
+ * @param output Output of the runs: their folder or results path.
+ * @throws {UsageError} if there is neither such a folder nor a run of this name, or the address
+ * cannot be used
  */
 export async function serveFolderMonitor(
   output: PathLike,
@@ -122,9 +118,9 @@ export async function serveFolderMonitor(
 }
 
 /**
- * Serves the page.
+ * Serves the page of a watch.
  *
- * @throws {UsageError} when the address cannot be listened on
+ * @throws {UsageError} if the address cannot be used
  */
 export function serveFleet(watch: FleetWatch, options: FleetOptions = {}): ServedFleet {
   const { hostname = "127.0.0.1", port = 0, token = createToken() } = options;

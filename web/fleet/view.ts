@@ -1,5 +1,5 @@
 /**
- * The runs of an output folder as the page shows them: a row for each, and all of them together.
+ * Rows of the page of all runs: one for each run, and their sum.
  *
  * @module
  */
@@ -8,9 +8,7 @@ import type { ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus, StatusError } from "../../lib/run/mod.ts";
 import { sumOf } from "../../lib/figures.ts";
 
-/**
- * The state of a run. `waiting` has not begun; `silent` has missed three beats, and `dead` twelve.
- */
+/** `waiting`: a shard that has not begun. `silent`: no beat in 3 checks; `dead`: in 12. */
 export type FleetState =
   | "running"
   | "paused"
@@ -21,70 +19,61 @@ export type FleetState =
   | "halted"
   | "interrupted";
 
-/** One run of the table. */
 export interface FleetRow {
-  /** Its name. */
   readonly name: string;
-  /** Its state. */
   readonly state: FleetState;
-  /** The reason for the state, or null. */
+  /** Reason of the state, or null. */
   readonly reason: string | null;
-  /** Rows, or null while nothing is known. */
+  /** Rows of the run; null while unknown. */
   readonly total: number | null;
   /** Rows that are answered or have failed. */
   readonly done: number;
-  /** Rows that have failed. */
   readonly failed: number;
-  /** Attempts in flight. */
   readonly in_flight: number;
-  /** Rows a second. */
   readonly rate_per_s: number;
-  /** Seconds until its end, or null. */
+  /** Seconds until the end of the run, or null. */
   readonly eta_s: number | null;
-  /** US dollars, or null. */
+  /** US dollars, or null if unknown. */
   readonly cost_usd: number | null;
 }
 
-/** All runs together. */
+/** Sums of all runs, and rows for some of them. */
 export interface FleetView {
-  /** The folder. */
+  /** Folder of the runs. */
   readonly name: string;
-  /** The model, or the models. */
+  /** Names of up to three models. */
   readonly model: string;
-  /** Runs by state. */
+  /** Number of runs in each state. */
   readonly states: Readonly<Partial<Record<FleetState, number>>>;
-  /** How many runs there are. */
+  /** Number of runs. */
   readonly runs: number;
-  /** Rows, or null while some are not known. */
+  /** Rows of all runs; null while those of any run are unknown. */
   readonly total: number | null;
   /** Rows that are answered or have failed. */
   readonly done: number;
-  /** Rows that have failed. */
   readonly failed: number;
-  /** Attempts in flight. */
   readonly in_flight: number;
-  /** Rows a second. */
   readonly rate_per_s: number;
-  /** Seconds until the last one ends, or null. */
+  /** Seconds until the last run ends, or null. */
   readonly eta_s: number | null;
-  /** US dollars, or null. */
+  /** US dollars, or null if unknown. */
   readonly cost_usd: number | null;
-  /** Kinds of failed attempts of all runs, the most frequent first. */
+  /** Kinds of failed attempts in all runs, most frequent first. */
   readonly errors: readonly StatusError[];
-  /** Teachers by state: how many runs have one in it. */
+  /** Number of different teacher addresses in each state, in runs that have not ended. */
   readonly teachers: Readonly<Record<string, number>>;
-  /** The runs, those that need attention first. */
+  /** The most urgent runs first. */
   readonly rows: readonly FleetRow[];
-  /** Runs that are not among `rows`. */
+  /** Number of runs that are not among `rows`. */
   readonly more: number;
 }
 
-/** The checks without a new beat after which a run is silent, and after which it is dead. */
+/** Consecutive checks without a new beat after which a run is silent, or dead. */
 const SILENT_LOOKS = 3, DEAD_LOOKS = 12;
 const MAX_ERRORS = 12;
 const MAX_MODELS = 3;
 
-/** One run: its last status, and whether it still beats. */
+/** Last status of a run. */
 export interface Known {
   stamp: string;
   status: RunStatus;
@@ -92,8 +81,10 @@ export interface Known {
   silence: number;
 }
 
-/** All runs together; in each state, those that need attention come first. `waiting` are shards that have
- * not begun. */
+/**
+ * Combines all runs. The most urgent states come first; within a state, the runs with the most time
+ * left. `waiting` are shards that have not begun.
+ */
 export function fleetView(
   name: string,
   known: readonly Known[],
@@ -167,7 +158,7 @@ const URGENCY: Readonly<Record<FleetState, number>> = {
   done: 8,
 };
 
-/** Stragglers come before the others that run. */
+/** Stragglers (below half of the median rate) come before other running runs. */
 function urgency({ state, rate_per_s }: FleetRow, slowest: number): number {
   return state === "running" && rate_per_s < slowest ? 4 : URGENCY[state];
 }
@@ -178,7 +169,10 @@ function medianRate(rows: readonly FleetRow[]): number {
   return rates[Math.floor(rates.length / 2)] ?? 0;
 }
 
-/** The time of the slowest run; shards that have not begun are estimated at the rate of all. */
+/**
+ * Returns seconds until the slowest run ends, or until the rate of all runs has finished all rows,
+ * which includes shards that have not begun. Null if a run has no estimate.
+ */
 function etaOf(
   rows: readonly FleetRow[],
   total: number | null,
@@ -193,7 +187,7 @@ function etaOf(
   return Math.max(slowest, left);
 }
 
-/** The rows of a shard; null where they are not counted. */
+/** Returns the number of rows of a shard; null if the plan has no counts. */
 export function rowsOf({ inputs, starts }: ShardPlan, index: number): number | null {
   if (inputs.some(({ end }) => end === null)) return null;
   const before = (place: ShardPlan["starts"][number] | undefined) =>

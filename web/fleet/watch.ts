@@ -1,8 +1,9 @@
 /**
  * Watches all runs in an output folder by their status files.
  *
- * A run is alive as long as its counter grows: the clocks of nodes and file servers differ. Files
- * that have not changed are not read again, so a check of a thousand takes a few milliseconds.
+ * A run is alive as long as its counter grows; times are not compared, because the clocks of nodes
+ * and file servers differ. Files that have not changed are not read again, so a check of a thousand
+ * takes a few milliseconds.
  *
  * @module
  */
@@ -12,12 +13,12 @@ import { readPlan, type ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus } from "../../lib/run/mod.ts";
 import { type FleetRow, type FleetView, fleetView, type Known, rowsOf } from "./view.ts";
 
-/** The number of files that are read before other work gets a turn. */
+/** Files that are read before other work gets a turn. */
 const READS_AT_ONCE = 100;
 
 const STATUS = ".status.json";
 
-/** The runs of one folder. */
+/** Status of all runs in one folder. */
 export class FleetWatch {
   readonly #folder: string;
   readonly #name: string;
@@ -25,7 +26,9 @@ export class FleetWatch {
   readonly #plans = new Map<string, { plan: ShardPlan; stem: string }>();
   #isLooking = false;
 
-  /** `output` is the folder that the runs were given; `name` limits it to the runs of one stem. */
+  /**
+   * `output` is the output folder of the runs; `stem` limits the watch to one run and its shards.
+   */
   constructor(output: string, readonly stem?: string) {
     this.#folder = inFolder(output, OWN_FOLDER);
     this.#name = output;
@@ -36,7 +39,7 @@ export class FleetWatch {
     return this.#known.size === 0 && this.#plans.size === 0;
   }
 
-  /** Checks the files. */
+  /** Reads files that have changed since the last call. */
   async look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
@@ -78,7 +81,7 @@ export class FleetWatch {
       this.#known.set(name, { stamp, status, silence: isSame ? before.silence + 1 : 0 });
       return true;
     } catch {
-      // The file is being replaced, and will be back at the next check.
+      // The file is being replaced; the next check will find it.
       if (before !== undefined) before.silence++;
       return false;
     }
@@ -92,18 +95,18 @@ export class FleetWatch {
     this.#plans.set(name, { plan, stem });
   }
 
-  /** All runs together; in each state, those that need attention come first. */
+  /** Combines all runs, the most urgent states first. */
   view(mostRows: number): FleetView {
     return fleetView(this.#name, [...this.#known.values()], this.#waiting(), mostRows);
   }
 
-  /** Shards that have not begun. */
+  /** Returns shards that have not begun. */
   #waiting(): FleetRow[] {
     const waiting: FleetRow[] = [];
     for (const { plan, stem } of this.#plans.values()) {
       const count = String(plan.shards).padStart(5, "0");
       const began = `-of-${count}${STATUS}`;
-      // A plan of which nothing was run is an older one, where there are other runs.
+      // If none of its shards has run but other runs have, a plan is an old one.
       const isUsed = [...this.#known.keys()].some((name) =>
         stemOf(name) === stem && name.endsWith(began)
       );
@@ -128,7 +131,7 @@ export class FleetWatch {
   }
 }
 
-/** The name of the run whose status file this is, without the number of its shard. */
+/** Returns the name of the run that a status file belongs to, without the number of its shard. */
 function stemOf(name: string): string {
   return name.replace(/(-\d{5,}-of-\d{5,})?\.status\.json$/, "");
 }

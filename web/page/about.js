@@ -1,7 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The description of the run, the commands that follow, and the banner with the next step.
+ * The description of the run, its commands to continue, retry or export, and the banner with the
+ * next step.
  *
  * @module
  */
@@ -11,14 +12,13 @@ import { nextStep } from "./problems.js";
 
 /** @import { RunStore } from "./store.js" */
 
-/** Shows them. */
 export class AboutView {
   #section = byId("about", HTMLElement);
   #facts = byId("about-facts", HTMLElement);
   #banner = byId("next", HTMLElement);
   #text = "";
 
-  /** Updates what has changed. @param {RunStore} store */
+  /** @param {RunStore} store */
   update(store) {
     const { about } = store;
     setShown(this.#section, about !== null);
@@ -36,7 +36,7 @@ export class AboutView {
     );
   }
 
-  /** Updates the banner. @param {RunStore} store */
+  /** Shows the next step. @param {RunStore} store */
   updateNext(store) {
     const step = nextStep(store);
     setShown(this.#banner, step !== null);
@@ -55,7 +55,10 @@ function factOf(name, text) {
   return make("div", {}, make("dt", {}, name), make("dd", {}, text));
 }
 
-/** Copies the command of the banner; selects it instead where the context is not secure. */
+/**
+ * Lets the button of the banner copy the command. Without a secure context there is no clipboard,
+ * so the command is selected instead.
+ */
 export function startCopying() {
   byId("next-copy", HTMLButtonElement).addEventListener("click", async () => {
     const command = byId("next-code", HTMLElement);

@@ -12,15 +12,15 @@ import { settledRows, stateWords } from "./run_state.js";
 
 /** @import { RunStore } from "./store.js" */
 
-/** Announces rarely. */
+/** Announces to screen readers, and rarely. */
 export class Announcer {
   #region = byId("live", HTMLElement);
   #word = "";
   #tenth = -1;
 
   /**
-   * Announces the changes since the last call; nothing at first, when screen readers read the page
-   * itself.
+   * Announces the changes since the last call. The first call announces nothing, because screen
+   * readers read the page itself.
    *
    * @param {RunStore} store
    * @param {number} nowMs
@@ -39,7 +39,7 @@ export class Announcer {
     else if (isNewTenth) this.say(`${tenth * 10} % of the rows are finished`);
   }
 
-  /** Announces a text. @param {string} text */
+  /** @param {string} text */
   say(text) {
     setText(this.#region, text);
   }

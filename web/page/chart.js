@@ -18,53 +18,53 @@ import { evenly, roundScale, TIME_AXIS_SPACE, TIME_AXIS_STEPS } from "./scale.js
 /** @import { ChartGroup } from "./charts.js" */
 
 /**
- * A line: its column of the history, its name, its colour (a custom property of the style), and how it is
- * drawn, so that lines can be distinguished without colours.
+ * A line. `line` says how it is drawn, so that lines can be distinguished without colours.
  *
  * @typedef {object} Series
  * @property {HistoryColumn} column
  * @property {string} label
- * @property {string} colour
- * @property {"solid" | "dashed" | "dotted" | "marks"} line `marks`: a triangle at the bottom wherever it is above 0
+ * @property {string} colour name of a custom property of the style
+ * @property {"solid" | "dashed" | "dotted" | "marks"} line `marks`: a triangle at the bottom
+ * wherever the value is above 0
  * @property {boolean} [isFilled]
  */
 
 /**
- * The definition of a chart.
- *
  * @typedef {object} ChartDefinition
  * @property {string} title
- * @property {"speed" | "load" | "process"} place the part of the page that holds it
- * @property {string} description a description of the lines for screen readers
+ * @property {"speed" | "load" | "process"} place section of the page that holds the chart
+ * @property {string} description of the lines, for screen readers
  * @property {"large" | "small"} size
  * @property {readonly Series[]} series
  * @property {(value: number) => string} format
- * @property {(value: number) => string} mark a round figure at the axis
+ * @property {(value: number) => string} mark formats a round value at the axis
  * @property {boolean} [isTime] whether values are milliseconds
- * @property {number} least the minimum of the top of the scale
+ * @property {number} least smallest top of the scale
  */
 
-/** The number of rows of a chart's table. */
+/** Rows of a chart's table. */
 const TABLE_ROWS = 20;
 
-/** Dashes of lines, in pixels of the page. @type {Record<string, number[]>} */
+/** Dashes of lines, in CSS pixels. @type {Record<string, number[]>} */
 const DASHES = { solid: [], dashed: [6, 4], dotted: [1.5, 3], marks: [] };
 
-/** Half the width of the longest label of a time axis, which may be at its end. */
+/**
+ * Half the width of the longest label of a time axis: a label may be centered at the end of the
+ * axis.
+ */
 const RIGHT_PX = 28;
 
-/** The width of a character of a label at the y axis, and the gap between labels and plot. */
+/** Width of a character of a label at the y axis. `AXIS_PX` is the gap between labels and plot. */
 const LETTER_PX = 6.5;
 const AXIS_PX = 14;
 
 /**
- * Undefined where the script could not be loaded: then there are only the tables.
+ * Undefined if the script could not be loaded: then there are only the tables.
  *
  * @type {typeof UPlot | undefined}
  */
 const Plot = Reflect.get(globalThis, "uPlot");
 
-/** Draws one definition. */
 export class Chart {
   #definition;
   #group;
@@ -73,7 +73,7 @@ export class Chart {
   #table = make("details", { class: "behind" });
   /** @type {HTMLElement[]} */
   #values = [];
-  /** Which lines are shown. @type {boolean[]} */
+  /** Whether each line is shown. @type {boolean[]} */
   #isShown;
   /** @type {UPlot | undefined} */
   #plot;
@@ -101,18 +101,17 @@ export class Chart {
     );
   }
 
-  /** The part of the page that holds it. */
+  /** Section of the page that holds the chart. */
   get place() {
     return this.#definition.place;
   }
 
-  /** Sets the width of the plot. @param {number} width in pixels of the page */
+  /** Sets the width of the plot. @param {number} width in CSS pixels */
   setWidth(width) {
     this.#width = Math.floor(width);
     this.#plot?.setSize({ width: this.#width, height: this.#height });
   }
 
-  /** Draws all points. */
   draw() {
     if (this.#width < 50 || Plot === undefined) return;
     const data = this.#group.data(this.#definition.series.map(({ column }) => column));
@@ -122,12 +121,15 @@ export class Chart {
     this.showValues(this.#group.cursorIndex);
   }
 
-  /** Draws the same points in other colours. */
+  /** Draws the same points again, after a change of colours. */
   redraw() {
     this.#plot?.redraw(false, true);
   }
 
-  /** Writes the values of one point, or of the last one, into the legend. @param {number | null} index */
+  /**
+   * Writes the values of a point into the legend. @param {number | null} index null for the last
+   * point
+   */
   showValues(index) {
     this.#definition.series.forEach(({ column }, i) => {
       const value = this.#group.values(column).at(index ?? -1) ?? null;
@@ -139,7 +141,7 @@ export class Chart {
     return this.#definition.size === "large" ? 168 : 120;
   }
 
-  /** Each line has a button that hides it. */
+  /** Makes the legend. Each line has a button that hides it. */
   #legend() {
     const list = make("ul", { class: "legend" });
     this.#definition.series.forEach(({ label, colour, line }, i) => {
@@ -247,7 +249,7 @@ export class Chart {
     if (place >= 0 && this.#isShown[place]) drawTriangles(plot, place + 1, series[place].colour);
   }
 
-  /** The table of about twenty points, made when it is opened. */
+  /** Fills the table with about twenty points when it is opened. */
   #fillTable() {
     this.#body.replaceChildren();
     if (!this.#table.open) return;

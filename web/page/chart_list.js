@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The definitions of the charts.
+ * Definitions of the charts.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import {
 
 /** @import { ChartDefinition } from "./chart.js" */
 
-/** In the order in which they are shown. @type {readonly ChartDefinition[]} */
+/** In the order of the page. @type {readonly ChartDefinition[]} */
 export const CHARTS = [
   {
     title: "Rows per second",

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The marks over the lines of a chart: events and throttled attempts.
+ * Marks over the lines of a chart: events and throttled attempts.
  *
  * @module
  */
@@ -9,10 +9,10 @@
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
 /** @import { ChartMark } from "../monitor_state.ts" */
 
-/** Pixels of the page between the names of two marks. */
+/** Least distance between the names of two marks, in CSS pixels. */
 const MARK_SPACE = 90;
 
-/** The colours of marks. @type {Record<ChartMark["kind"], string>} */
+/** Names of custom properties of the style. @type {Record<ChartMark["kind"], string>} */
 const MARK_COLOURS = {
   hold: "wait",
   throttled: "wait",
@@ -22,13 +22,13 @@ const MARK_COLOURS = {
 };
 
 /**
- * A cache: computing the style of a line takes as long as drawing it.
+ * Caches colours by theme and name: computing the style of a line takes as long as drawing it.
  *
  * @type {Map<string, string>}
  */
 const COLOURS = new Map();
 
-/** The colour of a custom property in the current theme. @param {string} name */
+/** Returns the value of a custom property in the current theme. @param {string} name */
 export function themeColour(name) {
   const root = document.documentElement;
   const key = `${root.dataset.theme} ${name}`;
@@ -38,7 +38,7 @@ export function themeColour(name) {
 }
 
 /**
- * Vertical lines at the events, with their names where there is room.
+ * Draws a vertical line for each event, with its name if there is room.
  *
  * @param {UPlot} plot
  * @param {readonly (ChartMark & { timeS: number })[]} marks
@@ -69,7 +69,13 @@ export function drawMarks(plot, marks, isNamed) {
   ctx.restore();
 }
 
-/** A triangle at the bottom wherever a series is above 0. @param {UPlot} plot @param {number} series @param {string} colour */
+/**
+ * Draws a triangle at the bottom wherever a series is above 0.
+ *
+ * @param {UPlot} plot
+ * @param {number} series index in the data of the plot
+ * @param {string} colour
+ */
 export function drawTriangles(plot, series, colour) {
   const { ctx, bbox } = plot;
   const size = 4 * devicePixelRatio;

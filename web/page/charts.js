@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * All charts over time: with one time axis and one cursor; only visible charts are drawn.
+ * All charts over time, with a common time axis and cursor. Only visible charts are drawn.
  *
  * @module
  */
@@ -19,14 +19,14 @@ import { trailingMeans } from "./scale.js";
 /** @import { RunStore } from "./store.js" */
 
 /**
- * The minimum time between drawings. In a long run a point covers several snapshots, and is redrawn
- * while it grows.
+ * Least time between drawings while no new point arrives. In a long run a point covers several
+ * snapshots and is redrawn while it grows.
  */
 const GROWING_POINT_MS = 2_000;
 
 /**
- * Rates are means over the first of these windows, in seconds, that is not shorter than this part
- * of the run.
+ * Windows of the rates' means, in seconds. The first one that is not shorter than `MEAN_PART` of
+ * the run is used.
  */
 const MEANS_S = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
 const MEAN_PART = 1 / 120;
@@ -40,7 +40,7 @@ export class ChartGroup {
   cursorIndex = null;
   /** @type {Record<HistoryColumn, (number | null)[]> | undefined} */
   columns;
-  /** Computed when they are shown. @type {Map<HistoryColumn, number[]>} */
+  /** Computed when they are first shown. @type {Map<HistoryColumn, number[]>} */
   #means = new Map();
   #meanS = MEANS_S[0];
   #charts = CHARTS.map((definition) => new Chart(definition, this));
@@ -50,9 +50,9 @@ export class ChartGroup {
   #stale = new Set();
   /** @type {number[]} */
   #times = [];
-  /** The events, with times in Unix seconds. @type {(ChartMark & { timeS: number })[]} */
+  /** Events, with their times in Unix seconds. @type {(ChartMark & { timeS: number })[]} */
   marks = [];
-  /** How much of the end of the run is shown in seconds; 0 for the whole run. */
+  /** Seconds at the end of the run that are shown; 0 for the whole run. */
   #rangeS = 0;
   /** @type {[number, number] | undefined} */
   #zoomed;
@@ -77,7 +77,7 @@ export class ChartGroup {
   }
 
   /**
-   * Takes the history and draws the visible charts.
+   * Updates the data and draws the visible charts.
    *
    * @param {RunStore} store
    * @param {number} nowMs
@@ -107,19 +107,19 @@ export class ChartGroup {
     }
   }
 
-  /** Redraws the visible charts now, and the others when they get visible. */
+  /** Redraws the visible charts now, and others when they become visible. */
   drawAll() {
     for (const chart of this.#charts) this.#stale.add(chart);
     this.#drawSome();
   }
 
-  /** Draws in the colours of the theme. */
+  /** Redraws after a change of the theme. */
   recolour() {
     for (const chart of this.#charts) chart.redraw();
   }
 
   /**
-   * The data of a chart: times in Unix seconds, and these columns.
+   * Returns the data of a chart: times in Unix seconds, then the values of the columns.
    *
    * @param {readonly HistoryColumn[]} names
    * @returns {UPlot.AlignedData}
@@ -128,7 +128,9 @@ export class ChartGroup {
     return [this.#times, ...names.map((name) => this.values(name))];
   }
 
-  /** The shown values of a column. @param {HistoryColumn} name */
+  /**
+   * Returns the values of a column as charts show them: rates as means. @param {HistoryColumn} name
+   */
   values(name) {
     const { columns } = this;
     if (columns === undefined) return [];
@@ -139,7 +141,7 @@ export class ChartGroup {
     return means;
   }
 
-  /** The range of the time axes, in Unix seconds. @returns {[number, number]} */
+  /** Returns the range of the time axes, in Unix seconds. @returns {[number, number]} */
   range() {
     if (this.#zoomed !== undefined) return this.#zoomed;
     const last = this.#times.at(-1) ?? 0;
@@ -148,7 +150,9 @@ export class ChartGroup {
     return [first, Math.max(last, first + 10)];
   }
 
-  /** All charts show the values under the cursor of one of them; without one, the latest. @param {number | null} index */
+  /**
+   * Shows the values of a point in all charts. @param {number | null} index null for the last point
+   */
   showCursor(index) {
     if (index === this.cursorIndex) return;
     this.cursorIndex = index;
@@ -164,7 +168,10 @@ export class ChartGroup {
     for (const chart of this.#visible) chart.showValues(index);
   }
 
-  /** The events near a moment: within a hundredth of the chart's width. @param {number} timeS */
+  /**
+   * Returns the texts of events near a time: within a hundredth of the chart's width. @param
+   * {number} timeS
+   */
   #marksAt(timeS) {
     const [from, to] = this.range();
     return this.marks.filter((mark) => Math.abs(mark.timeS - timeS) <= (to - from) / 100)
@@ -207,16 +214,16 @@ export class ChartGroup {
     }
   }
 
-  /** Draws all charts immediately, for a printer. */
+  /** Draws all charts at once, for a printer. */
   drawForPrint() {
     for (const chart of this.#charts) {
-      // Folded charts have no width yet.
+      // Charts in folded sections have no width yet.
       chart.setWidth(chart.element.clientWidth);
       chart.draw();
     }
   }
 
-  /** One chart per frame, so that the page does not stutter. */
+  /** Draws one stale chart per frame, so that the page does not stutter. */
   #drawSome() {
     if (this.#isDrawing) return;
     const chart = [...this.#stale].find((one) => this.#visible.has(one));
@@ -225,7 +232,7 @@ export class ChartGroup {
     inOwnFrame(() => {
       this.#isDrawing = false;
       this.#stale.delete(chart);
-      // First, so that an error in one chart does not stop the others.
+      // Requested before drawing, so that an error in one chart does not stop the others.
       this.#drawSome();
       chart.draw();
     });

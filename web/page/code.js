@@ -9,15 +9,15 @@
 
 import { make } from "./dom.js";
 
-/** A piece of code: a text, or a scope with pieces in it. @typedef {string | { scope: string, children: Piece[] }} Piece */
+/**
+ * A text, or a scope with pieces in it. @typedef {string | { scope: string, children: Piece[] }}
+ * Piece
+ */
 
-/** A longer block is shown without colours: the highlighter runs on the page's main thread. */
+/** Longer code is shown without colours: the highlighter runs on the page's main thread. */
 const MAX_HIGHLIGHTED = 50_000;
 
-/**
- * The scopes that have a colour of their own, by the first word of their name; the others look like
- * plain text.
- */
+/** Scopes with a colour, by the first word of their name. Others look like plain text. */
 const COLOURED = new Map(Object.entries({
   comment: "comment",
   quote: "comment",
@@ -44,7 +44,8 @@ const COLOURED = new Map(Object.entries({
 }));
 
 /**
- * Collects the tree of the highlighter, which calls scopes "nodes" when it continues an open one.
+ * Collects the tree of the highlighter. When the highlighter continues an open scope, it calls it a
+ * "node".
  */
 class TreeEmitter {
   /** @type {Piece[]} */
@@ -89,18 +90,18 @@ class TreeEmitter {
   }
 }
 
-/** Undefined where its script could not be loaded: code is then shown without colours. */
+/** Undefined if its script could not be loaded: code is then shown without colours. */
 const Highlighter = Reflect.get(globalThis, "hljs");
-// As lowlight does it: the only access to the tree.
+// The only access to the tree, which lowlight uses, too.
 Highlighter?.configure({ __emitter: TreeEmitter });
-// Throws errors, which would otherwise cut off the code.
+// Makes the highlighter throw errors, which would otherwise cut off the code.
 Highlighter?.debugMode();
 
 /**
- * A block of code. Long lines scroll in it, so it can get the keyboard focus.
+ * Makes a block of code. Long lines scroll in it, so it can get the keyboard focus.
  *
  * @param {string} text
- * @param {string} language a name or another name of a language; any other text for none
+ * @param {string} language name or alias of a language; any other text for none
  * @param {string} label for screen readers
  */
 export function makeCode(text, language, label) {
@@ -115,7 +116,7 @@ function piecesOf(text, language) {
   try {
     return Highlighter.highlight(text, { language, ignoreIllegals: true })._emitter.pieces;
   } catch {
-    // Nested too deeply for the stack of the highlighter.
+    // The code is nested too deeply for the stack of the highlighter.
     return [text];
   }
 }

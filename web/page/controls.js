@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The controls of the run.
+ * Controls of the run.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import { formatCapUsd, formatCount, formatUsd } from "./figures.js";
 /** @import { ControlAnswer, ControlBodies, ControlName } from "../protocol.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** The word that must be typed before the run is aborted. */
+/** Users must type this word before they can abort the run. */
 const ABORT_WORD = "abort";
 
-/** The control next to which each result is shown. */
+/** For each control, the one beside which its result is shown. */
 const ANSWERS = {
   pause: "pause",
   resume: "pause",
@@ -27,7 +27,7 @@ const ANSWERS = {
   abort: "stop",
 };
 
-/** Sends the controls, and shows their results. */
+/** Sends controls and shows their results. */
 export class Controls {
   #say;
   #pause = byId("pause", HTMLButtonElement);
@@ -37,7 +37,7 @@ export class Controls {
   #retry = byId("retry", HTMLInputElement);
   #confirm = byId("abort-word", HTMLInputElement);
   #isPaused = false;
-  /** The requested value that the server has not confirmed yet. @type {boolean | undefined} */
+  /** What the user has chosen but the server has not confirmed yet. @type {boolean | undefined} */
   #retryWanted;
 
   /** @param {(text: string) => void} say announces a text to screen readers */
@@ -69,7 +69,10 @@ export class Controls {
     });
   }
 
-  /** A budget below what is spent ends the run, so it is asked about first. */
+  /**
+   * Prepares the form of the budget. A budget below what is spent would end the run, so the user
+   * has to confirm it.
+   */
   #prepareBudget() {
     onSubmit("budget-form", () => {
       const { value } = this.#budget;
@@ -92,7 +95,7 @@ export class Controls {
   }
 
   /**
-   * Enables the controls that are possible now.
+   * Shows the values of the run, and enables the controls that are possible.
    *
    * @param {RunStore} store
    * @param {boolean} isReachable
@@ -141,7 +144,10 @@ export class Controls {
     return this.#confirm.value.trim().toLowerCase() === ABORT_WORD;
   }
 
-  /** Opens on the button and closes on its own buttons. @param {"stop" | "abort"} name @param {() => void} act */
+  /**
+   * Opens the dialog on the button of this name; its own buttons close it. @param {"stop" |
+   * "abort"} name @param {() => void} act
+   */
   #prepareDialog(name, act) {
     const dialog = byId(`${name}-dialog`, HTMLDialogElement);
     byId(name, HTMLButtonElement).addEventListener("click", () => {
@@ -176,7 +182,7 @@ export class Controls {
 }
 
 /**
- * Sends a control; returns the reason where it was refused, otherwise undefined.
+ * Sends a control. Returns the reason if it was rejected, otherwise undefined.
  *
  * @template {ControlName} N
  * @param {N} name
@@ -199,13 +205,13 @@ async function post(name, body) {
 }
 
 /**
- * A field that shows the run's value until the user types into it: then it is marked as not
+ * A field that shows the run's value until the user types into it. Then it is marked as not
  * applied.
  */
 class Field {
   #input;
   #mark;
-  /** The run's last known value. */
+  /** Last value that the run has reported. */
   #known = "";
   #isTyped = false;
 
@@ -221,7 +227,7 @@ class Field {
     return this.#input.value;
   }
 
-  /** Takes the run's value. @param {string} value */
+  /** Shows the run's value unless the user has typed another. @param {string} value */
   show(value) {
     if (value === this.#known) return;
     this.#known = value;
@@ -229,7 +235,8 @@ class Field {
   }
 
   /**
-   * The run has accepted this value, and will report it: an older report is not shown again.
+   * Removes the mark once the run has accepted the value. Until the run reports it, the field keeps
+   * it.
    *
    * @param {string} value
    */
@@ -245,7 +252,7 @@ class Field {
 }
 
 /**
- * Enter and the button do the same, without leaving the page.
+ * Handles Enter and the button of a form, without leaving the page.
  *
  * @param {string} id
  * @param {() => void} act

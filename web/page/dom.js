@@ -2,14 +2,14 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * The DOM functions of the page. Text is inserted as text only: nothing here, and nothing in the
- * page, parses a string as markup.
+ * DOM functions of the page. They insert text as text only; nothing in the page parses a string as
+ * markup.
  *
  * @module
  */
 
 /**
- * The element with this id.
+ * Returns the element with this id. Throws if there is none of this type.
  *
  * @template {Element} T
  * @param {string} id
@@ -27,7 +27,8 @@ export function byId(id, type) {
  *
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
- * @param {Record<string, string | boolean>} [attributes] `true` sets an empty attribute, `false` none
+ * @param {Record<string, string | boolean>} [attributes] `true` sets an empty attribute, `false`
+ * none
  * @param {...(Node | string)} children
  * @returns {HTMLElementTagNameMap[K]}
  */
@@ -39,7 +40,7 @@ export function make(tag, attributes = {}, ...children) {
 }
 
 /**
- * One of the icons of the page. Icons are always next to words, so screen readers skip them.
+ * Makes an icon. Icons are always next to words, so screen readers skip them.
  *
  * @param {string} name of a symbol in the page: `icon-<name>`
  */
@@ -53,7 +54,7 @@ export function icon(name) {
   return svg;
 }
 
-/** Changes the icon. @param {Element} svg @param {string} name */
+/** @param {Element} svg made by `icon` @param {string} name */
 export function setIcon(svg, name) {
   const use = svg.querySelector("use");
   if (use !== null) setAttribute(use, "href", `#icon-${name}`);
@@ -75,8 +76,8 @@ export function setText(element, text) {
 }
 
 /**
- * The same for a text with commands or flags, whose words are kept whole: browsers end a line
- * behind any hyphen, that of `-o` too.
+ * Sets a text with commands or flags, and keeps words with hyphens on one line: browsers break
+ * lines after any hyphen, even that of `-o`.
  *
  * @param {Element} element
  * @param {string} text
@@ -92,7 +93,7 @@ export function setWords(element, text) {
 }
 
 /**
- * Sets or removes an attribute where that changes something.
+ * Sets or removes an attribute if that changes something.
  *
  * @param {Element} element
  * @param {string} name
@@ -107,14 +108,14 @@ export function setAttribute(element, name, value) {
   if (element.getAttribute(name) !== text) element.setAttribute(name, text);
 }
 
-/** Shows or hides. @param {HTMLElement} element @param {boolean} isShown */
+/** @param {HTMLElement} element @param {boolean} isShown */
 export function setShown(element, isShown) {
   if (element.hidden === isShown) element.hidden = !isShown;
 }
 
 /**
- * Puts the children of an element into this order and moves only those in other places, so that
- * focus, selection and open `<details>` are kept.
+ * Puts the children of an element into this order. Moves only those in other places, so that focus,
+ * selection and open `<details>` are kept.
  *
  * @param {Element} parent
  * @param {readonly Element[]} children
@@ -132,11 +133,11 @@ export function setChildren(parent, children) {
 }
 
 /**
- * Reuses rows: one for each of `items`, made by `create`, filled by `fill`.
+ * Fills one row for each item. Reuses existing rows, and creates or removes rows at the end.
  *
  * @template T, R
  * @param {Element} parent
- * @param {(R & { element: Element })[]} rows the existing ones; changed
+ * @param {(R & { element: Element })[]} rows existing rows; changed
  * @param {readonly T[]} items
  * @param {() => R & { element: Element }} create
  * @param {(row: R & { element: Element }, item: T) => void} fill

@@ -1,16 +1,16 @@
 // @ts-check
 /**
- * Figures, durations and times for the page: by `Intl`, in the page's own language, so that they
- * look like the terminal's, and in the user's time zone.
+ * Formats figures, durations and times for the page: by `Intl` in the page's own language, so that
+ * they look like the terminal's, and in the user's time zone.
  *
  * @module
  */
 
 const LOCALE = "en-US";
-/** Day before month, and hours from 0 to 23. */
+/** Its day comes before its month, and its hours are from 0 to 23. */
 const DATE_LOCALE = "en-GB";
 
-/** The text for an unknown value. */
+/** Stands for an unknown value. */
 export const UNKNOWN = "–";
 
 const WHOLE = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
@@ -70,13 +70,14 @@ export function formatCount(value) {
   return WHOLE.format(value);
 }
 
-/** A number in three digits: `1.24M`. @param {number} value */
+/** A number in three digits from 10,000 on: `1.24M`. @param {number} value */
 export function formatCompact(value) {
   return Math.abs(value) < 10_000 ? WHOLE.format(value) : COMPACT.format(value);
 }
 
 /**
- * A rate per second, or per minute where it is low, without the unit: `31.4`, `1,240`.
+ * A rate per second without the unit (`31.4`, `1,240`), or per minute if it is below 1
+ * (`30.0/min`).
  *
  * @param {number} value
  */
@@ -86,7 +87,7 @@ export function formatRate(value) {
 }
 
 /**
- * A share: `62.4%`. Only all of it is 100.0%.
+ * A share: `62.4%`. Rounds to `100.0%` only if nothing is missing.
  *
  * @param {number} part
  * @param {number} whole
@@ -205,7 +206,7 @@ export function formatBytesMark(bytes) {
 }
 
 /**
- * An invalid time must not stop the page: `Intl` throws for it.
+ * Formats a time. `Intl` would throw for an invalid one and stop the page.
  *
  * @param {Intl.DateTimeFormat} format
  * @param {number} timeMs
@@ -220,7 +221,7 @@ export function formatClock(timeMs) {
 }
 
 /**
- * A time relative to the day of `nowMs`: `12:03` on the same day, else `14 Mar, 12:03`.
+ * `12:03` on the day of `nowMs`, otherwise `14 Mar, 12:03`.
  *
  * @param {number} timeMs Unix milliseconds
  * @param {number} nowMs Unix milliseconds
@@ -230,13 +231,13 @@ export function formatMoment(timeMs, nowMs) {
   return formatTime(isSameDay ? SHORT_CLOCK : DAY_AND_CLOCK, timeMs);
 }
 
-/** A date with its time. @param {number} timeMs Unix milliseconds */
+/** `14 Mar 2026, 12:03`. @param {number} timeMs Unix milliseconds */
 export function formatDate(timeMs) {
   return formatTime(WHOLE_DATE, timeMs);
 }
 
 /**
- * A label on a time axis, as precise as the distance between two labels needs.
+ * A label on a time axis, as precise as the distance between two labels requires.
  *
  * @param {number} timeMs Unix milliseconds
  * @param {number} stepMs between two labels

@@ -6,10 +6,10 @@
  * @module
  */
 
-/** The work that waits for a frame, in order. @type {(() => void)[]} */
+/** Work that waits for a frame, in order. @type {(() => void)[]} */
 const frameJobs = [];
 
-/** Calls `work` in a frame of its own. @param {() => void} work */
+/** Calls `work` in a frame without other such work. @param {() => void} work */
 export function inOwnFrame(work) {
   frameJobs.push(work);
   if (frameJobs.length === 1) requestAnimationFrame(runFrameJob);

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The latency of rows over the whole run: four percentiles and a histogram, whose bars are SVG so
- * that they need no inline style.
+ * Latency of rows over the whole run: four percentiles and a histogram, whose bars are SVG so that
+ * they need no inline style.
  *
  * @module
  */
@@ -14,10 +14,9 @@ import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js
 /** @import { LatencyHistogram } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** The maximum number of labels under the bars. */
+/** Most labels under the bars. */
 const MAX_MARKS = 7;
 
-/** Shows the latency. */
 export class LatencyView {
   #bars = byId("histogram", SVGElement);
   #marks = byId("histogram-marks", HTMLElement);
@@ -33,7 +32,7 @@ export class LatencyView {
     this.#table.addEventListener("toggle", () => this.#fillTable());
   }
 
-  /** Updates what has changed. @param {RunStore} store */
+  /** @param {RunStore} store */
   update({ latency, snapshot }) {
     const percentiles = snapshot?.latency_ms;
     for (const name of /** @type {const} */ (["p50", "p90", "p99", "max"])) {
@@ -59,7 +58,7 @@ export class LatencyView {
       this.#bars.append(document.createElementNS("http://www.w3.org/2000/svg", "rect"));
     }
     [...this.#bars.children].forEach((bar, i) => {
-      // A bar with any rows is visible.
+      // A bar with any rows must be visible.
       const height = counts[i] === 0 ? 0 : Math.max(1.5, counts[i] / most * 100);
       const place = { x: i + 0.06, y: 100 - height, width: 0.88, height };
       for (const [name, value] of Object.entries(place)) setAttribute(bar, name, value.toFixed(2));
@@ -80,7 +79,10 @@ export class LatencyView {
     }));
   }
 
-  /** Each percentile is a line across the bars. @param {LatencyHistogram} latency @param {Percentiles | undefined} percentiles */
+  /**
+   * Draws a line across the bars for each percentile. @param {LatencyHistogram} latency @param
+   * {Percentiles | undefined} percentiles
+   */
   #drawLines({ bounds_ms }, percentiles) {
     const names = /** @type {const} */ (["p50", "p90", "p99"]);
     const lines = names.flatMap((name) => {
@@ -125,7 +127,8 @@ export class LatencyView {
 }
 
 /**
- * The position of a value among bars of equal width, from 0 to 1.
+ * Returns the position of a value among bars of equal width, from 0 to 1; undefined if there are no
+ * bars or the value is below them.
  *
  * @param {readonly number[]} bounds
  * @param {number} value

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The page's end of the socket: connects and reconnects.
+ * The page's end of the WebSocket: connects and reconnects.
  *
  * @module
  */
@@ -8,30 +8,30 @@
 /** @import { PageMessage, ServerMessage } from "../protocol.ts" */
 /** @import { Sample, Samples } from "../monitor_state.ts" */
 
-/** The first wait before a retry; doubled with each failure. */
+/** The wait before the first retry. It doubles with each failure. */
 const FIRST_DELAY_MS = 500;
-/** The server counts a page that was silent for 3 minutes as lost; the timers of a background tab run once a minute. */
+/**
+ * The server counts a page that was silent for 3 minutes as lost, and browsers run the timers of
+ * background tabs once a minute.
+ */
 const HEARTBEAT_MS = 20_000;
 /**
- * Attempts to reach the server of an ended run: together they take less than the 10 s that it
+ * Attempts to reach the server of an ended run. Together they take less than the 10 s that it
  * waits.
  */
 const TRIES_AFTER_END = 4;
-/** The close code of a server that stops (RFC 6455). */
+/** Close code of a server that stops (RFC 6455). */
 const GOING_AWAY = 1001;
-/** The longest wait. */
 const LONGEST_DELAY_MS = 15_000;
 
 /**
- * Whether there is a connection, the attempts since the last one, and the time of the next attempt
- * (Unix milliseconds; null during an attempt, and when no more will follow).
+ * State of the connection: the attempts since it was last open, and the time of the next one (Unix
+ * milliseconds; null during an attempt, and if no more will follow).
  *
  * @typedef {{ isOpen: boolean, tries: number, nextMs: number | null }} LinkStatus
  */
 
 /**
- * The options of a link.
- *
  * @typedef {object} LinkOptions
  * @property {() => WebSocket} connect opens a socket
  * @property {(message: ServerMessage) => void} onMessage
@@ -42,8 +42,11 @@ const LONGEST_DELAY_MS = 15_000;
  */
 
 /**
- * The socket's address, relative to the page, which covers another port, a path prefix and TLS.
- * @param {string} base @returns {string}
+ * Returns the address of the socket. It is relative to the page, which covers other ports, path
+ * prefixes and TLS.
+ *
+ * @param {string} base address of the page
+ * @returns {string}
  */
 export function socketAddress(base) {
   const url = new URL("ws", base);
@@ -54,10 +57,10 @@ export function socketAddress(base) {
 }
 
 /**
- * The wait before the given attempt, counted from 1: half of it is random, so that not all pages
- * reconnect to a restarted server at once.
+ * Returns the wait before an attempt. Half of it is random, so that not all pages reconnect to a
+ * restarted server at once.
  *
- * @param {number} attempt
+ * @param {number} attempt counted from 1
  * @param {number} chance in [0, 1)
  * @returns {number} milliseconds
  */
@@ -66,7 +69,7 @@ export function reconnectDelayMs(attempt, chance) {
   return wholeMs / 2 + wholeMs / 2 * chance;
 }
 
-/** Receives messages of the server until the run ends. */
+/** Receives messages of the server until the run has ended. */
 export class Link {
   #options;
   /** @type {WebSocket | undefined} */
@@ -88,12 +91,10 @@ export class Link {
     };
   }
 
-  /** The state of the connection. */
   get status() {
     return this.#status;
   }
 
-  /** Connects now. */
   start() {
     const socket = this.#options.connect();
     this.#timer = undefined;
@@ -112,7 +113,7 @@ export class Link {
   }
 
   /**
-   * Informs the server whether the page is visible; a visible page connects at once.
+   * Informs the server whether the page is visible. A page that becomes visible connects at once.
    *
    * @param {boolean} isVisible
    */
@@ -123,7 +124,7 @@ export class Link {
     else if (isVisible) this.retry();
   }
 
-  /** Retries at once. */
+  /** Ends the wait before the next attempt. */
   retry() {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
@@ -154,7 +155,7 @@ export class Link {
 }
 
 /**
- * A sample with its whole texts, or the given one where the server cannot be reached.
+ * Returns a sample with its whole texts, or the given one if the server cannot be reached.
  *
  * @param {Sample} sample
  */
@@ -162,7 +163,10 @@ export async function fetchWhole(sample) {
   return sample.is_cut ? await fetchJson(`samples/${sample.id}`) ?? sample : sample;
 }
 
-/** All samples with their whole texts. @returns {Promise<Samples | undefined>} */
+/**
+ * Returns all samples with their whole texts; undefined if the server cannot be reached. @returns
+ * {Promise<Samples | undefined>}
+ */
 export async function fetchSamples() {
   return await fetchJson("samples");
 }

@@ -27,13 +27,13 @@ import { startTheme } from "./theme.js";
 /** @import { MonitorState } from "../monitor_state.ts" */
 /** @import { Part } from "./store.js" */
 
-/** The time without a snapshot after which the page counts as stale. */
+/** Time without a message after which the figures count as stale. */
 const STALE_MS = 5_000;
 
-/** The time after which a closed connection counts as lost; shorter interruptions are not shown. */
+/** Time after which a closed connection counts as lost; shorter interruptions are not shown. */
 const LOST_MS = 2_000;
 
-/** The whole page. */
+/** The page: its store, its views, and the link to the server. */
 class Page {
   #store = new RunStore();
   #overview = new Overview();
@@ -51,11 +51,11 @@ class Page {
   #controls = new Controls((text) => this.#announcer.say(text));
   /** @type {Set<Part>} */
   #changed = new Set();
-  /** None in a report. @type {Link | undefined} */
+  /** Undefined in a report. @type {Link | undefined} */
   #link;
   #heardMs = Date.now();
 
-  /** Shows the run that is in the page. @param {MonitorState} state */
+  /** Shows the run that the report holds. @param {MonitorState} state */
   showReport(state) {
     this.#store.replace(state, state.time);
     setAttribute(document.documentElement, "data-mode", "report");
@@ -63,7 +63,7 @@ class Page {
     this.#draw(ALL_PARTS);
   }
 
-  /** Follows the run of the server. */
+  /** Shows the run of the server, live. */
   follow() {
     const link = new Link({
       connect: () => new WebSocket(socketAddress(document.baseURI)),
@@ -85,23 +85,26 @@ class Page {
     setInterval(() => this.#tick(link), 500);
   }
 
-  /** When the process is gone, requests are no longer possible. */
+  /** Loads the whole texts of all samples: when the process has ended, they cannot be requested. */
   async #keepTexts() {
     const samples = await fetchSamples();
     if (samples !== undefined) this.#store.takeWhole(samples.added);
   }
 
-  /** Draws all charts, including those that are not visible. */
+  /** Draws all charts, even those that are not visible. */
   prepareForPrint() {
     this.#charts.drawForPrint();
   }
 
-  /** Draws in the colours of the theme. */
+  /** Redraws after a change of the theme. */
   recolour() {
     this.#charts.recolour();
   }
 
-  /** All changes between two frames are drawn once. @param {readonly Part[]} parts */
+  /**
+   * Draws parts in the next frame, together with others that change until then. @param {readonly
+   * Part[]} parts
+   */
   #mark(parts) {
     const isWaiting = this.#changed.size > 0;
     for (const part of parts) this.#changed.add(part);
@@ -109,7 +112,7 @@ class Page {
     inOwnFrame(() => {
       const changed = [...this.#changed];
       this.#changed.clear();
-      // The layout of all sections at once takes longer than a frame may.
+      // One section per frame: the layout of all sections at once takes longer than a frame may.
       const [first, ...others] = this.#sections(changed);
       for (const draw of others) inOwnFrame(draw);
       first();
@@ -121,11 +124,14 @@ class Page {
     for (const draw of this.#sections(parts)) draw();
   }
 
-  /** The drawing of each section that these parts change. @param {readonly Part[]} parts @returns {(() => void)[]} */
+  /**
+   * Returns a function for each section that these parts change, which draws it. @param {readonly
+   * Part[]} parts @returns {(() => void)[]}
+   */
   #sections(parts) {
     const store = this.#store;
     const link = this.#link;
-    // The moment that the page shows: a report has only one.
+    // A report shows the time at which it was made.
     const nowMs = link === undefined ? store.time : Date.now();
     /** @type {[Part, () => void][][]} */
     const sections = [
@@ -156,7 +162,7 @@ class Page {
     return [...drawings, () => setAttribute(document.documentElement, "data-loading", false)];
   }
 
-  /** Updates ages and waits, which grow without messages, too. @param {Link} link */
+  /** Updates ages and waits, which grow without messages. @param {Link} link */
   #tick(link) {
     const nowMs = Date.now();
     const { isOpen, nextMs } = link.status;
@@ -187,7 +193,7 @@ class Page {
 }
 
 /**
- * An error in one view does not stop the others; it is logged to the console.
+ * Calls `update` and logs its error to the console, so that it does not stop other views.
  *
  * @param {() => void} update
  */
@@ -199,7 +205,9 @@ function guarded(update) {
   }
 }
 
-/** The run of a report, which is in the page as JSON. @returns {MonitorState | undefined} */
+/**
+ * Returns the run of a report, which is in the page as JSON. @returns {MonitorState | undefined}
+ */
 function embeddedState() {
   const text = document.getElementById("report-state")?.textContent;
   return text ? JSON.parse(text) : undefined;

@@ -2,8 +2,8 @@
 /// <reference lib="dom" />
 /**
  * Markdown as elements. Models write it, so it is untrusted: it is parsed to a tree, and the tree
- * becomes the few elements that are named here. Raw HTML and images are shown as text, links go to
- * http and https only.
+ * becomes the few kinds of elements that this file makes. Raw HTML and images are shown as text;
+ * links go to http and https only.
  *
  * @module
  */
@@ -17,24 +17,26 @@ import { make } from "./dom.js";
 /** @typedef {Extract<MarkedToken, { type: "link" }>} Link */
 
 /**
- * The parser's time grows with the square of a paragraph's length: a longer one is shown as it is.
+ * Longer paragraphs are shown as they are: the parser's time grows with the square of their length.
  */
 const MAX_INLINE = 10_000;
 
-/** A longer text is shown as it is. */
+/** Longer texts are shown as they are. */
 const MAX_MARKDOWN = 500_000;
 
-/** The maximum depth of elements. */
+/** Elements below this depth are shown as text. */
 const MAX_DEPTH = 40;
 
-/** Named entities that models write; others stay as they are. @type {Record<string, string>} */
+/**
+ * Named entities that models write; others are shown as they are. @type {Record<string, string>}
+ */
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
 
 /** @type {Record<string, keyof HTMLElementTagNameMap>} */
 const TAGS = { strong: "strong", em: "em", del: "del", blockquote: "blockquote", paragraph: "p" };
 
 /**
- * TeX between `$`, `$$`, `\(` or `\[`: Markdown would take its backslashes and stars for markup.
+ * TeX between `$`, `$$`, `\(` or `\[`. Markdown would take its backslashes and stars for markup.
  */
 const INLINE_MATH =
   /^(?:\$\$[^$]{1,2000}\$\$|\$(?![\s$])[^$\n]{1,500}(?<![\s\\])\$(?!\d)|\\\([^]{1,2000}?\\\)|\\\[[^]{1,2000}?\\\])/;
@@ -75,7 +77,7 @@ function mathToken(type, match) {
 }
 
 /**
- * The elements of a Markdown text, or undefined where it has no markup, or is to be shown as it is.
+ * Returns the elements of a Markdown text; undefined if it is to be shown as it is.
  *
  * @param {string} text
  * @returns {(HTMLElement | string)[] | undefined}
@@ -85,13 +87,13 @@ export function markdownElements(text) {
   try {
     return blocksOf(tokensOf(text), 0);
   } catch {
-    // Nested too deeply for the stack of the parser.
+    // The text is nested too deeply for the stack of the parser.
     return undefined;
   }
 }
 
 /**
- * Like `lexer.lex()`, except for paragraphs that are too long.
+ * Parses like `lexer.lex()`, but leaves long paragraphs as they are.
  *
  * @param {string} text
  * @returns {Token[]}
@@ -120,7 +122,7 @@ function elementsOfToken(token, depth) {
 }
 
 /**
- * The elements of a block, or undefined for a part of a line.
+ * Returns the elements of a block; undefined if the token is part of a line.
  *
  * @param {Token} token
  * @param {number} depth
@@ -133,7 +135,7 @@ function blockElements(token, depth, children) {
     case "def":
       return [];
     case "heading":
-      // Not `<h1>` and so on, which would mix with the headings of the page.
+      // Not `<h1>` and so on: screen readers would list them among the headings of the page.
       return [make("p", { class: `md-heading md-h${token.depth}` }, ...children())];
     case "code":
       return [makeCode(token.text, String(token.lang ?? "").split(/[\s,{]/)[0], "Code")];
@@ -150,7 +152,10 @@ function blockElements(token, depth, children) {
   }
 }
 
-/** @param {Token} token @param {() => (HTMLElement | string)[]} children @returns {(HTMLElement | string)[]} */
+/**
+ * @param {Token} token @param {() => (HTMLElement | string)[]} children @returns {(HTMLElement |
+ * string)[]}
+ */
 function inlineElements(token, children) {
   switch (token.type) {
     case "codespan":
@@ -184,7 +189,7 @@ function listOf({ ordered, start, items }, depth) {
 }
 
 /**
- * A wide table scrolls in its box, which can get the keyboard focus.
+ * Makes a table in a box. A wide table scrolls in the box, so it can get the keyboard focus.
  *
  * @param {Table} table
  * @param {number} depth
@@ -212,7 +217,7 @@ function tableOf({ header, rows }, depth) {
 }
 
 /**
- * A link with another protocol is shown as text.
+ * Makes a link, or text if its protocol is neither http nor https.
  *
  * @param {Link} link
  * @param {(HTMLElement | string)[]} children

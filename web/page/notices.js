@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The notices, newest first.
+ * Notices of the run, newest first.
  *
  * @module
  */
@@ -11,16 +11,18 @@ import { formatMoment } from "./figures.js";
 
 /** @import { RunStore } from "./store.js" */
 
-/** @typedef {{ element: HTMLElement, mark: Element, time: HTMLElement, words: HTMLElement }} NoticeRow */
+/**
+ * @typedef {{ element: HTMLElement, mark: Element, time: HTMLElement, words: HTMLElement }}
+ * NoticeRow
+ */
 
-/** Shows them. */
 export class NoticesView {
   #list = byId("notices-list", HTMLElement);
   #none = byId("notices-none", HTMLElement);
   /** @type {NoticeRow[]} */
   #rows = [];
 
-  /** Updates what has changed. @param {RunStore} store @param {number} nowMs */
+  /** @param {RunStore} store @param {number} nowMs */
   update(store, nowMs) {
     setShown(this.#none, store.notices.length === 0);
     setText(this.#none, store.ended ? "No events" : "No events yet");

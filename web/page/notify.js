@@ -12,7 +12,7 @@ import { stateWords } from "./run_state.js";
 
 /** @import { RunStore } from "./store.js" */
 
-/** Notifies of the end once. */
+/** Notifies the user once, when the run ends while the page is open. */
 export class Notifier {
   #wanted = byId("notify", HTMLInputElement);
   #hasEnded = true;
@@ -26,7 +26,7 @@ export class Notifier {
     });
   }
 
-  /** Watches for the end. @param {RunStore} store @param {number} nowMs */
+  /** @param {RunStore} store @param {number} nowMs */
   update(store, nowMs) {
     const isEnd = store.ended && !this.#hasEnded;
     this.#hasEnded = store.ended;

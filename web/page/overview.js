@@ -1,7 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The top of the page: the state line, the progress, and the tiles, which are in their sections.
+ * The top of the page: the state line and the progress. Also updates the tiles in the sections
+ * below.
  *
  * @module
  */
@@ -13,7 +14,6 @@ import { Tiles } from "./tiles.js";
 
 /** @import { RunStore } from "./store.js" */
 
-/** Shows them. */
 export class Overview {
   #state = byId("run-state", HTMLElement);
   #stateIcon = byId("state-icon", SVGElement);
@@ -23,7 +23,7 @@ export class Overview {
   #diskAge = byId("disk-age", HTMLElement);
   #tiles = new Tiles();
 
-  /** Shows the name of the run. @param {RunStore} store */
+  /** Shows the model, the teacher and the start of the run. @param {RunStore} store */
   updateRun({ run }) {
     setText(byId("model", HTMLElement), run?.model || "Retort");
     setText(byId("teacher", HTMLElement), run?.teacher ?? "");
@@ -31,7 +31,7 @@ export class Overview {
     setText(byId("started", HTMLElement), started);
   }
 
-  /** Shows the latest snapshot. @param {RunStore} store @param {number} nowMs */
+  /** @param {RunStore} store @param {number} nowMs */
   update(store, nowMs) {
     this.updateState(store, nowMs);
     updateProgress(store);
@@ -39,7 +39,8 @@ export class Overview {
   }
 
   /**
-   * Shows the state line; its times grow while no message arrives.
+   * Shows the state line, the title and the age of the last result, which change without messages,
+   * too.
    *
    * @param {RunStore} store
    * @param {number} nowMs
@@ -85,7 +86,7 @@ function updateProgress(store) {
     segment.style.flexGrow = String(isKnown ? count / total : 0);
     setShown(segment, count > 0);
   }
-  // Most runs skip nothing.
+  // Most runs skip nothing, so the legend omits it.
   setShown(byId("skipped-key", HTMLElement), skipped > 0);
   const left = isKnown ? Math.max(0, total - settled) / total : 1;
   byId("left-segment", HTMLElement).style.flexGrow = String(left);

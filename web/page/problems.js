@@ -10,7 +10,7 @@ import { formatCount } from "./figures.js";
 /** @import { ErrorGroup } from "../../lib/progress/snapshot.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** Advice for each kind of error. @type {Record<string, string>} */
+/** Advice for each type of error. @type {Record<string, string>} */
 const ADVICE = {
   bad_row: "Fix these lines of the input",
   network: "The rows are retried. Check that the teacher is up, and its address",
@@ -30,17 +30,22 @@ const ADVICE = {
   teacher: "The teacher has failed: see the message",
 };
 
-/** What to do about a kind of error. @param {string} type */
+/** Returns what to do about a type of error; "" if nothing is known. @param {string} type */
 export function adviceFor(type) {
   return ADVICE[type] ?? "";
 }
 
-/** Kinds of errors, those that made the most rows fail first. @param {readonly ErrorGroup[]} errors */
+/**
+ * Sorts groups of errors by the number of rows that they made fail, most first. @param {readonly
+ * ErrorGroup[]} errors
+ */
 export function worstFirst(errors) {
   return errors.toSorted((a, b) => (b.actions?.failed ?? 0) - (a.actions?.failed ?? 0));
 }
 
-/** Why most of the failed rows failed, in a few words. @param {readonly ErrorGroup[]} errors */
+/**
+ * Returns why most of the failed rows failed; "" if none did. @param {readonly ErrorGroup[]} errors
+ */
 export function mainReason(errors) {
   const [worst] = worstFirst(errors);
   if (worst === undefined || !worst.actions?.failed) return "";
@@ -49,17 +54,18 @@ export function mainReason(errors) {
 }
 
 /**
- * What the user can do once the run has ended.
+ * The next step, which the banner shows.
  *
  * @typedef {object} NextStep
  * @property {"good" | "wait" | "bad"} tone
  * @property {string} icon
  * @property {string} words
- * @property {string} command "" where none is known
+ * @property {string} command "" if there is none
  */
 
 /**
- * The next step: stop a run in which many rows fail; continue, retry or export one that has ended.
+ * Returns the next step: to stop a run in which many rows fail, or to continue, retry or export one
+ * that has ended. Null if there is none.
  *
  * @param {Pick<RunStore, "about" | "ended" | "summary" | "snapshot">} store
  * @returns {NextStep | null}
@@ -90,9 +96,9 @@ export function nextStep({ about, ended, summary, snapshot }) {
   return { tone: failed >= summary.total ? "bad" : "wait", icon: "alert", words, command };
 }
 
-/** The minimum number of failed rows for a warning. */
+/** Failed rows from which on a warning is shown. */
 const MIN_FAILED_ROWS = 20;
-/** The minimum share of finished rows that failed. */
+/** Least share of finished rows that must have failed for a warning. */
 const MIN_FAILED_SHARE = 0.1;
 
 /** Whether enough rows have failed to warn the user. @param {RunStore["snapshot"]} snapshot */
@@ -103,7 +109,8 @@ export function isFailing(snapshot) {
 
 /** @param {RunStore["snapshot"]} snapshot @returns {NextStep | null} */
 function stopStep(snapshot) {
-  // Shown in every state, so that it does not come and go while a teacher pauses.
+  // The advice does not depend on the state of the run: it would come and go while a teacher
+  // pauses.
   if (snapshot === null || !isFailing(snapshot)) return null;
   const words =
     `${failureWords(snapshot.failed, snapshot.errors)}. To stop now, press Ctrl-C in the ` +
@@ -111,7 +118,10 @@ function stopStep(snapshot) {
   return { tone: "wait", icon: "alert", words, command: "" };
 }
 
-/** The failed rows, and what to do about most of them. @param {number} failed @param {readonly ErrorGroup[]} errors */
+/**
+ * Says how many rows failed, and what to do about the type of error that most of them have. @param
+ * {number} failed @param {readonly ErrorGroup[]} errors
+ */
 function failureWords(failed, errors) {
   const [worst] = worstFirst(errors);
   const advice = adviceFor(worst?.type ?? "");

@@ -1,9 +1,9 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Makes the report in the browser, at any time: while the run is active, and when its process is
- * gone. The server sends an empty report once, with the hashes of its scripts: a browser cannot
- * compute hashes where the page is not secure, as on a network address.
+ * Makes the report in the browser, at any time: while the run is active, and after its process has
+ * ended. The server sends an empty report once, with the hashes of its scripts, because browsers
+ * cannot compute hashes on pages that are not secure, such as those at a network address.
  *
  * @module
  */
@@ -12,14 +12,16 @@ import { byId, setAttribute, setText } from "./dom.js";
 
 /** @import { MonitorState } from "../monitor_state.ts" */
 
-/** The run of a report comes after this, at its last occurrence in the file. */
+/** The JSON of the run is inserted after the last occurrence of this text. */
 const BEFORE_STATE = 'id="report-state">';
 
-/** Characters that would end the element that holds JSON, and those that end a line of script. */
+/**
+ * Characters that would end the element that holds the JSON, and those that end a line of script.
+ */
 const UNSAFE_IN_JSON = /[<>&\u2028\u2029]/g;
 
 /**
- * Makes reports when the button is used.
+ * Lets the button download a report.
  *
  * @param {() => MonitorState} stateOf returns the run as the page knows it
  */
@@ -33,7 +35,7 @@ export function startReports(stateOf) {
       const response = await fetch("report-shell");
       if (response.ok) shell = await response.text();
     } catch {
-      // It is requested again when the button is used.
+      // It will be requested again when the button is used.
     }
   };
   setTimeout(load, 0);

@@ -20,19 +20,18 @@ import { isFailing, mainReason } from "./problems.js";
 /** @import { RunStore, SampleList } from "./store.js" */
 
 /**
- * The state of a run: `tone` is its colour, `icon` and `word` say the same without colours.
+ * The state line. `icon` and `word` say the same as the colour of `tone`.
  *
  * @typedef {object} StateWords
  * @property {"good" | "calm" | "wait" | "bad"} tone
  * @property {string} icon
  * @property {string} word
  * @property {string} detail
- * @property {string} [short] the same where a banner has the reason
+ * @property {string} [short] the detail without the reason, which a banner shows; only if it
+ * differs
  */
 
 /**
- * The state line.
- *
  * @param {RunStore} store
  * @param {number} nowMs
  * @returns {StateWords}
@@ -103,7 +102,8 @@ function endWords(store) {
 }
 
 /**
- * Failed rows count in how the run ended: red where no row has its answer, otherwise amber.
+ * Describes a run that is done. Its tone is red if no row has an answer, and amber if some have
+ * none.
  *
  * @param {Summary} summary
  * @param {string} took
@@ -123,7 +123,8 @@ function doneWords({ total, failures_on_disk: failed, pending, bad_rows }, took)
 }
 
 /**
- * A run continues without one of its teachers, but the user should know.
+ * Describes a running run. It continues without teachers that are down, but the user should know of
+ * them.
  *
  * @param {RunStore} store
  * @returns {StateWords}
@@ -148,7 +149,7 @@ function runningWords({ snapshot }) {
     formatCount(snapshot.teachers_total)
   } teachers not up`;
   if (lost === undefined) return { tone: "good", icon: "play", word, detail: counts };
-  // The host is named already.
+  // The host is already in the text, so it is removed from the reason.
   const cause = lost.reason?.replace(/^Cannot connect to .+: ([^:]+)$/, "$1") ?? "";
   const why = cause === "" ? "" : `: ${cause}`;
   const up = snapshot.teachers_total - troubled.length;
@@ -164,7 +165,7 @@ function runningWords({ snapshot }) {
 }
 
 /**
- * The text next to the state where many rows fail; "" where few do.
+ * Returns the detail of the state if many rows fail; "" otherwise.
  *
  * @param {RunStore["snapshot"]} snapshot
  */
@@ -206,7 +207,7 @@ function drainingDetail({ snapshot }) {
 }
 
 /**
- * When the last result was written to disk: the time, and its age while the run is active.
+ * Returns when the last result was written to disk: the time and, while the run is active, its age.
  *
  * @param {RunStore} store
  * @param {number} nowMs
@@ -220,7 +221,9 @@ export function durableWords(store, nowMs) {
 }
 
 /**
- * Why fewer attempts are in flight than allowed: only throttled ones are limited by the teacher.
+ * Says why the limit of attempts in flight is below the concurrency. Only if attempts were
+ * throttled is the teacher the reason.
+ *
  * @param {RunStore} store
  */
 export function limitWords({ snapshot, run }) {
@@ -234,13 +237,13 @@ export function limitWords({ snapshot, run }) {
   return `ramping up to ${wanted}`;
 }
 
-/** Rows that are finished, from earlier runs and from this one. @param {RunStore} store */
+/** Counts rows that are finished, by earlier runs and by this one. @param {RunStore} store */
 export function settledRows({ snapshot }) {
   return snapshot === null ? 0 : snapshot.skipped + snapshot.succeeded + snapshot.failed;
 }
 
 /**
- * The number of samples in a list, and of all where the list holds only a part of them.
+ * Returns the number of samples in a list, and the total if the list holds only a part.
  *
  * @param {RunStore} store
  * @param {SampleList} name
@@ -252,7 +255,9 @@ export function countWords({ lists, snapshot }, name) {
 }
 
 /**
- * Why there is no estimate yet. A run that its teacher throttles is not ramping up.
+ * Says why there is no estimate of the time left. A throttled run is not ramping up, so its lower
+ * bound is shown.
+ *
  * @param {NonNullable<RunStore["snapshot"]>} snapshot
  */
 export function unsureWords({ eta_s, refused_for_load }) {

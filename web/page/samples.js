@@ -2,8 +2,8 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * Answers and failures to look at, as cards that open. Their texts are a model's or a prompt's, and
- * are inserted as text only.
+ * Answers and failures to look at, as cards that open. Their texts come from models and prompts,
+ * and are inserted as text only.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { makeFacts, makeFoldedText, makeText } from "./text.js";
 /** @import { Sample } from "../monitor_state.ts" */
 /** @import { RunStore, SampleList } from "./store.js" */
 
-/** The length of a text in a closed card. */
+/** UTF-16 units of a text in a closed card. */
 const GLIMPSE = 240;
 
 /** @type {Record<SampleList, string>} */
@@ -32,7 +32,7 @@ const NONE_OF_KIND =
 /** @type {readonly SampleList[]} */
 const LISTS = ["latest", "reservoir", "failures"];
 
-/** Three lists of cards, one of them shown. */
+/** Three lists of cards, of which one is shown. */
 export class SamplesView {
   #whole;
   #panel = byId("samples-panel", HTMLElement);
@@ -41,7 +41,7 @@ export class SamplesView {
   #waiting = byId("samples-waiting", HTMLElement);
   #newest = byId("samples-newest", HTMLButtonElement);
   /**
-   * The kind of failures that is shown; undefined for all.
+   * Kind of failures that is shown; undefined for all.
    *
    * @type {{ type: string, status: number | null } | undefined}
    */
@@ -69,13 +69,13 @@ export class SamplesView {
       this.#tabs[LISTS.indexOf("failures")].focus();
       this.#show("failures");
     });
-    // `toggle` does not bubble.
+    // Captured, because `toggle` does not bubble.
     this.#list.addEventListener("toggle", () => this.#fill(true), { capture: true });
     this.#list.addEventListener("mouseleave", () => this.#fill(true));
     this.#list.addEventListener("focusout", () => setTimeout(() => this.#fill(true)));
   }
 
-  /** Takes the samples of the store. @param {RunStore} store */
+  /** @param {RunStore} store */
   update(store) {
     this.#store = store;
     LISTS.forEach((name, i) => {
@@ -85,7 +85,10 @@ export class SamplesView {
     this.#fill(true);
   }
 
-  /** Shows the failed rows of a kind. @param {string} type @param {number | null} status */
+  /**
+   * Shows the failed rows of one kind, and scrolls to them. @param {string} type @param {number |
+   * null} status
+   */
   showFailures(type, status) {
     this.#show("failures", { type, status });
     this.#tabs[LISTS.indexOf("failures")].focus();
@@ -111,7 +114,7 @@ export class SamplesView {
   }
 
   /**
-   * Arrow keys move between tabs, as in the tabs pattern of ARIA.
+   * Lets arrow keys move between tabs, as in the tabs pattern of ARIA.
    *
    * @param {KeyboardEvent} event
    * @param {number} i
@@ -127,8 +130,8 @@ export class SamplesView {
   }
 
   /**
-   * Cards do not move while the user reads: while one is open, or the list is under the pointer or
-   * has the focus, new ones wait.
+   * Shows the cards of the current list. With `mayHold`, new cards wait while the user reads: while
+   * a card is open, or the list is under the pointer or has the focus.
    *
    * @param {boolean} mayHold
    */
@@ -175,7 +178,7 @@ export class SamplesView {
 }
 
 /**
- * A closed card is only its summary; the rest is made when it is opened.
+ * Makes a card. While it is closed it has only a summary; the rest is made when it is opened.
  *
  * @param {Sample} sample
  * @param {RunStore} store

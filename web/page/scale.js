@@ -5,10 +5,12 @@
  * @module
  */
 
-/** Distances between two labels, per power of ten. */
+/** Round distances between two labels, per power of ten. */
 const ROUND_STEPS = [1, 2, 5, 10];
 
-/** The same for times, in milliseconds, where powers of ten are not round. */
+/**
+ * Round distances between two labels in milliseconds, above 5 s, where powers of ten are not round.
+ */
 const TIME_STEPS = [10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 18_000, 36_000]
   .map((seconds) => seconds * 1_000);
 
@@ -23,15 +25,15 @@ export const TIME_AXIS_STEPS = [
   ...[43_200, DAY_S, 2 * DAY_S, 4 * DAY_S, 8 * DAY_S, 16 * DAY_S, 30 * DAY_S],
 ];
 
-/** The minimum number of pixels between two labels of a time axis: `12:03:07` and some space. */
+/** Pixels between two labels of a time axis, at least: `12:03:07` and some space. */
 export const TIME_AXIS_SPACE = 64;
 
 /**
- * A scale from 0 with round labels: the distance between two of them, and its top, which has a
- * label, too.
+ * Chooses a scale from 0 with round labels: the distance between two of them, and the top, which
+ * has a label, too.
  *
- * @param {number} most the largest value
- * @param {number} marks the maximum number of labels, without the 0
+ * @param {number} most largest value
+ * @param {number} marks most labels, without the 0
  * @param {boolean} [isTime] whether values are milliseconds
  */
 export function roundScale(most, marks, isTime = false) {
@@ -44,7 +46,7 @@ export function roundScale(most, marks, isTime = false) {
 }
 
 /**
- * The indexes of at most `most` of `length` points, evenly spaced, including the last one.
+ * Returns the indexes of at most `most` of `length` points, evenly spaced, with the last one.
  *
  * @param {number} length
  * @param {number} most
@@ -55,15 +57,15 @@ export function evenly(length, most) {
 }
 
 /**
- * Rates as means over the last `windowS` seconds: a few rows in half a second are not a reliable
- * rate. Each value is for the time since the one before.
+ * Averages rates over the last `windowS` seconds: a few rows in half a second are not a reliable
+ * rate. Each value covers the time since the one before.
  *
  * @param {readonly (number | null)[]} endsS when each value's time ends, in seconds, rising from 0
  * @param {readonly (number | null)[]} rates
  * @param {number} windowS
- * @param {readonly (number | null)[]} [inFlight] where nothing is in flight and no row has
- * finished, the rate is 0 and the window starts again: a mean over a pause and the time before it
- * would be misleading
+ * @param {readonly (number | null)[]} [inFlight] if nothing is in flight and no row has finished,
+ * the rate is 0 and the window starts again: a mean over a pause and the time before it would be
+ * misleading
  * @returns {number[]}
  */
 export function trailingMeans(endsS, rates, windowS, inFlight = []) {
@@ -80,7 +82,7 @@ export function trailingMeans(endsS, rates, windowS, inFlight = []) {
     while (first < i && end(first) <= end(i) - windowS) amount -= amountOf(first++);
     const spanS = end(i) - end(first - 1);
     const mean = spanS > 0 ? amount / spanS : rate ?? 0;
-    // Rounding errors of additions and subtractions are not a rate.
+    // Additions and subtractions leave rounding errors instead of 0.
     return mean < 1e-6 ? 0 : mean;
   });
 }

@@ -7,22 +7,27 @@
 
 /** @import { Notice, RunStart, Summary } from "../../lib/progress/events.ts" */
 /** @import { ServerMessage, SnapshotMessage } from "../protocol.ts" */
-/** @import { AnswerFigures, ChartMark, History, LatencyHistogram, MonitorState, RunAbout, Sample, Samples, TeacherFigures, WireSnapshot } from "../monitor_state.ts" */
+/**
+ * @import { AnswerFigures, ChartMark, History, LatencyHistogram, MonitorState, RunAbout, Sample,
+ * Samples, TeacherFigures, WireSnapshot } from "../monitor_state.ts"
+ */
 
-/** The number of notices, as on the server. */
+/** As on the server. */
 const MAX_NOTICES = 100;
 
-/** The number of marks, as on the server. */
+/** As on the server. */
 const MAX_CHART_MARKS = 60;
 
-/** A shorter wait is not shown: while rows wait for a moment, the state changes all the time. */
+/**
+ * Shorter waits are not shown: while rows back off for a moment, the state changes all the time.
+ */
 const BACKING_OFF_MS = 2_000;
 
-/** More points than this indicate an error: the server never sends as many. */
+/** More points than the server ever sends indicate an error. */
 const MAX_HISTORY = 2_000;
 
 /**
- * The parts that have changed and are redrawn.
+ * Parts of the state that change together and are redrawn together.
  *
  * @typedef {"run" | "snapshot" | "history" | "samples" | "notices"} Part
  */
@@ -31,7 +36,7 @@ const MAX_HISTORY = 2_000;
 export const ALL_PARTS = ["run", "snapshot", "history", "samples", "notices"];
 
 /**
- * The lists of samples; the samples themselves are in `byId`.
+ * Lists of ids of samples; the samples are in `byId`.
  *
  * @typedef {"latest" | "reservoir" | "failures"} SampleList
  */
@@ -53,7 +58,6 @@ const NO_ANSWERS = {
   length_tokens: { p50: 0, p90: 0, p99: 0, max: 0 },
 };
 
-/** Holds the last known state of the run. */
 export class RunStore {
   /** @type {RunStart | null} */
   run = null;
@@ -82,32 +86,33 @@ export class RunStore {
   /** @type {RunAbout | null} */
   about = null;
   /**
-   * The time of the last message, where the connection is lost: Unix milliseconds.
+   * If the connection is lost: Unix milliseconds of the last message; null otherwise.
    *
    * @type {number | null}
    */
   lostSinceMs = null;
-  /** When the last message was made, on the server's clock: Unix milliseconds. */
+  /** Unix milliseconds of the server's clock at the last message. */
   time = 0;
-  /** The server's clock minus the page's, in milliseconds: they may be on two machines. */
+  /** The server's clock minus the page's, in milliseconds: they may be on different machines. */
   clockOffsetMs = 0;
-  /** The start of the run's clock, on the page's clock: Unix milliseconds. */
+  /** Start of the run's clock, in Unix milliseconds of the page's clock. */
   zeroMs = 0;
   /**
-   * The time since which nothing is sent: milliseconds, undefined while requests are sent.
+   * When the current wait began, in Unix milliseconds of the page's clock; undefined while requests
+   * are sent, -Infinity if the wait is older than the page.
    *
    * @type {number | undefined}
    */
   #waitsSinceMs;
-  /** Whether points are missing, so that none are added until the next `hello`. */
+  /** Whether points are missing: none are added until the next `hello`. */
   #isBehind = false;
 
   /**
-   * Takes a message.
+   * Applies a message. Returns the parts that have changed.
    *
    * @param {ServerMessage} message
    * @param {number} nowMs when it arrived: Unix milliseconds
-   * @returns {readonly Part[]} the parts that have changed
+   * @returns {readonly Part[]}
    */
   apply(message, nowMs) {
     switch (message.type) {
@@ -160,21 +165,24 @@ export class RunStore {
     this.byId.clear();
     this.#takeSamples(state.samples);
     const lastS = state.history.columns.elapsed_s.at(-1) ?? 0;
-    // The state of an ended run may arrive much later: its end says when its clock stopped.
+    // The state of an ended run may arrive much later. Its summary says when its clock stopped.
     const endMs = this.localTime(state.summary?.ended ?? "");
     const lastMs = Number.isNaN(endMs) ? nowMs : endMs;
     this.zeroMs = lastMs - Math.max(lastS * 1000, state.snapshot?.elapsed_ms ?? 0);
     this.#isBehind = false;
   }
 
-  /** The state of the run, without very short waits. @param {number} nowMs */
+  /** Returns the state of the run, with short waits counted as running. @param {number} nowMs */
   shownState(nowMs) {
     const { state } = this.snapshot ?? {};
     const isShort = nowMs - (this.#waitsSinceMs ?? -Infinity) < BACKING_OFF_MS;
     return state === "backing_off" && isShort ? "running" : state;
   }
 
-  /** The whole state, as the server would send it. @param {number} nowMs @returns {MonitorState} */
+  /**
+   * Returns the whole state, as the server would send it. @param {number} nowMs @returns
+   * {MonitorState}
+   */
   state(nowMs) {
     return {
       time: nowMs + this.clockOffsetMs,
@@ -194,7 +202,7 @@ export class RunStore {
     };
   }
 
-  /** Replaces samples by those with their whole texts. @param {readonly Sample[]} samples */
+  /** Replaces samples with those that have whole texts. @param {readonly Sample[]} samples */
   takeWhole(samples) {
     for (const sample of samples) {
       if (this.byId.has(sample.id)) this.byId.set(sample.id, sample);
@@ -202,10 +210,10 @@ export class RunStore {
   }
 
   /**
-   * A time of the server on the page's clock.
+   * Converts a time of the server to the page's clock.
    *
    * @param {string} iso
-   * @returns {number} Unix milliseconds, NaN for an invalid time
+   * @returns {number} Unix milliseconds; NaN for an invalid time
    */
   localTime(iso) {
     return Date.parse(iso) - this.clockOffsetMs;
@@ -228,8 +236,8 @@ export class RunStore {
   }
 
   /**
-   * A hidden page does not get all points, nor their thinning: then it waits for the `hello` that
-   * it gets when it is shown again.
+   * Adds or updates a point. Returns false if points before it are missing: a hidden page does not
+   * get all of them, and gets a `hello` when it is shown again.
    *
    * @param {number} index
    * @param {readonly (number | null)[]} point

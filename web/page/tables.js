@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The tables of the page: teachers, and errors by kind. On narrow screens the style turns their
- * rows into cards, hence the explicit roles, which keep them tables for screen readers.
+ * Tables of teachers, and of errors by kind. On narrow screens the style turns rows into cards; the
+ * explicit roles keep them tables for screen readers.
  *
  * @module
  */
@@ -33,12 +33,18 @@ import { adviceFor, worstFirst } from "./problems.js";
 /** @import { ErrorGroup, FailureAction, TeacherStatus } from "../../lib/progress/snapshot.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** The number of kinds of errors that are shown at first. */
+/** Kinds of errors that are shown before "Show all" is used. */
 const FIRST_ERRORS = 5;
 
-/** A row and its cells. @typedef {{ element: HTMLElement, cells: Record<string, HTMLElement>, mark: Element }} Row */
+/**
+ * A row and its cells by column. @typedef {{ element: HTMLElement, cells: Record<string,
+ * HTMLElement>, mark: Element }} Row
+ */
 
-/** @type {Record<TeacherStatus["state"], { word: string, until: string, icon: string, tone: string }>} */
+/**
+ * @type {Record<TeacherStatus["state"], { word: string, until: string, icon: string, tone: string
+ * }>}
+ */
 const TEACHER_STATES = {
   up: { word: "up", until: "", icon: "check", tone: "good" },
   cooling_down: { word: "cooling down", until: "until", icon: "clock", tone: "wait" },
@@ -48,7 +54,7 @@ const TEACHER_STATES = {
 };
 
 /**
- * The worst first: its icon and colour represent the group.
+ * Worst first: an error group has the icon and colour of its first action.
  *
  * @type {Record<FailureAction, { word: string, icon: string, tone: string }>}
  */
@@ -81,7 +87,7 @@ const ERROR_COLUMNS = [
   ["show", ""],
 ];
 
-/** Teachers: always shown, since the page must not jump whenever one is in trouble. */
+/** Table of teachers. Always shown: the page must not jump whenever one of them is in trouble. */
 export class TeacherTable {
   #table = byId("teacher-table", HTMLElement);
   #body = makeTable("teacher-table", TEACHER_COLUMNS);
@@ -89,7 +95,7 @@ export class TeacherTable {
   /** @type {Row[]} */
   #rows = [];
 
-  /** Updates what has changed. @param {RunStore} store */
+  /** @param {RunStore} store */
   update(store) {
     const teachers = store.snapshot?.teachers ?? [];
     const total = store.snapshot?.teachers_total ?? 0;
@@ -100,7 +106,7 @@ export class TeacherTable {
       const p50 = figures?.p50_ms ?? null;
       setText(row.cells.p50, p50 === null ? UNKNOWN : formatLatency(p50));
     });
-    // Equal weights say nothing, and take the room of addresses.
+    // Equal weights say nothing, and take room from addresses.
     const isWeighted = teachers.some(({ weight }) => weight !== teachers[0].weight);
     setAttribute(this.#table, "data-weighted", isWeighted);
     const missing = total - teachers.length;
@@ -108,12 +114,12 @@ export class TeacherTable {
   }
 }
 
-/** Failed attempts by kind; the kinds that made rows fail come first. */
+/** Table of failed attempts by kind. Kinds that made rows fail come first. */
 export class ErrorTable {
   #showRows;
   #all = byId("errors-all", HTMLButtonElement);
   #isWhole = false;
-  /** Those that are shown. @type {ErrorGroup[]} */
+  /** Groups that are shown. @type {ErrorGroup[]} */
   #groups = [];
   #nowMs = 0;
   /** @type {RunStore | undefined} */
@@ -125,7 +131,9 @@ export class ErrorTable {
   /** @type {Row[]} */
   #rows = [];
 
-  /** @param {(type: string, status: number | null) => void} showRows shows the failed rows of a kind */
+  /**
+   * @param {(type: string, status: number | null) => void} showRows shows the failed rows of a kind
+   */
   constructor(showRows) {
     this.#showRows = showRows;
     this.#all.addEventListener("click", () => {
@@ -134,7 +142,7 @@ export class ErrorTable {
     });
   }
 
-  /** Updates what has changed. @param {RunStore} store @param {number} nowMs */
+  /** @param {RunStore} store @param {number} nowMs */
   update(store, nowMs) {
     this.#store = store;
     this.#nowMs = nowMs;
@@ -237,7 +245,7 @@ function fillTeacher({ element, cells, mark }, teacher, store) {
   setText(cells.answered, formatCount(teacher.answered));
   setText(cells.failed, formatCount(teacher.failed));
   setText(cells.tokens, formatCompact(teacher.completion_tokens));
-  // A report of an earlier version has no costs of teachers.
+  // Reports of earlier versions have no cost per teacher.
   const cost = teacher.cost_usd ?? 0;
   setText(cells.cost, cost > 0 ? formatUsd(cost) : UNKNOWN);
 }
@@ -277,7 +285,7 @@ function fillError({ element, cells, mark }, group, store, nowMs) {
   setText(cells.last, formatMoment(store.localTime(group.last_seen), nowMs));
 }
 
-/** Cells of a line for examples; ids by hash are long, and one is enough to look at. */
+/** Length of a line for examples. Ids that are hashes are long, so only one fits. */
 const MOST_UID_CHARS = 56;
 
 /** @param {readonly string[]} uids */

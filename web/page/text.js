@@ -12,25 +12,25 @@ import { make, setAttribute } from "./dom.js";
 import { formatCount } from "./figures.js";
 import { markdownElements } from "./markdown.js";
 
-/** Longer JSON is shown as it is. */
+/** Longer JSON is not indented. */
 const MAX_JSON = 200_000;
 
 /**
- * The maximum number of characters that are laid out at once: two million in one paragraph block a
- * page for half a minute.
+ * Characters that are laid out at once: two million in one paragraph block a page for half a
+ * minute.
  */
 const MAX_SHOWN = 100_000;
 /**
- * A longer text is split into pieces of this length, of which the browser lays out the visible
+ * Longer texts are split into pieces of this length, of which the browser lays out the visible
  * ones.
  */
 const PIECE = 10_000;
 
-/** Whether texts are shown raw: the choice applies to all texts that are opened later. */
+/** Whether texts are shown raw. The choice applies to all texts that are opened later. */
 let isRaw = false;
 
 /**
- * A text with its title, and buttons that show it raw and copy it.
+ * Makes a text with its title, and buttons that show it raw and copy it.
  *
  * @param {string} title also the name of the text for screen readers
  * @param {string} text
@@ -56,7 +56,7 @@ export function makeText(title, text) {
 }
 
 /**
- * The same in a folded box, made when it is opened.
+ * Makes a folded text. It is rendered when it is opened.
  *
  * @param {string} title
  * @param {string} note shown after the title
@@ -94,9 +94,11 @@ function rawText(title, text) {
   return [shown, more];
 }
 
-/** What is known of a text: its name and its value; "" or null where it is not known. @typedef {[name: string, value: string | number | null]} Fact */
+/**
+ * "" or null for an unknown value. @typedef {[name: string, value: string | number | null]} Fact
+ */
 
-/** What is known, side by side. @param {readonly Fact[]} facts */
+/** Makes a list of facts, without unknown ones. @param {readonly Fact[]} facts */
 export function makeFacts(facts) {
   const list = make("dl", { class: "facts" });
   for (const [name, value] of facts) {
@@ -107,7 +109,7 @@ export function makeFacts(facts) {
   return list;
 }
 
-/** Cut at line feeds, else at spaces, where there are any. @param {string} text */
+/** Splits a text after line feeds, or else after spaces, or else anywhere. @param {string} text */
 function textPieces(text) {
   const pieces = [];
   for (let from = 0; from < text.length;) {
@@ -140,19 +142,25 @@ function formattedText(title, text) {
   return [make("div", attributes, ...elements)];
 }
 
-/** Undefined for anything but an object or an array. @param {string} text */
+/**
+ * Returns JSON with indentation; undefined for anything but an object or an array. @param {string}
+ * text
+ */
 function indentedJson(text) {
   if (!/^\s*[[{]/.test(text) || text.length > MAX_JSON) return undefined;
   try {
     const value = JSON.parse(text);
-    // Would change numbers that JavaScript cannot represent exactly.
+    // `JSON.parse` changes numbers that JavaScript cannot represent exactly.
     return /\d{16}/.test(text) ? undefined : JSON.stringify(value, null, 2);
   } catch {
     return undefined;
   }
 }
 
-/** Where the context is not secure there is no clipboard: the text is selected instead. @param {string} text @param {HTMLElement} button @param {HTMLElement} box */
+/**
+ * Copies a text. Without a secure context there is no clipboard, so the text is selected instead.
+ * @param {string} text @param {HTMLElement} button @param {HTMLElement} box
+ */
 async function copyText(text, button, box) {
   const { firstChild } = button;
   try {

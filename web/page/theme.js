@@ -11,7 +11,8 @@ import { byId, setAttribute, setIcon, setText } from "./dom.js";
 const THEME_KEY = "retort-theme";
 
 /**
- * Follows the button and the system, and prints in the light theme with everything unfolded.
+ * Sets the theme from the button and the system. Prints in the light theme with everything
+ * unfolded.
  *
  * @param {() => void} onChange called after each change
  * @param {() => void} onPrint called before the page is printed
@@ -62,6 +63,6 @@ function rememberTheme(theme) {
   try {
     localStorage.setItem(THEME_KEY, theme);
   } catch {
-    // Then the choice lasts as long as the page.
+    // The choice then lasts as long as the page.
   }
 }

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The tiles: the figures of a run, each with a line that explains it. A new tile is an entry of
- * `TILES`, from which its elements are made.
+ * Tiles: figures of a run, each with a line that explains it. To add a tile, add an entry to
+ * `TILES`.
  *
  * @module
  */
@@ -28,17 +28,17 @@ import { limitWords, unsureWords } from "./run_state.js";
 /** @import { RunStore } from "./store.js" */
 
 /**
- * What a tile shows: its figure, the less important part of it, a line below, and an explanation on
- * hover.
+ * Texts of a tile: the figure, its less important part, a line below, and an explanation on hover.
  *
- * @typedef {{ value: string, rest?: string, note: string, hint?: string, tone?: "bad" | "wait" }} Figure
+ * @typedef {{ value: string, rest?: string, note: string, hint?: string, tone?: "bad" | "wait" }}
+ * Figure
  */
 
 /** @typedef {{ store: RunStore, snapshot: WireSnapshot, nowMs: number }} Shown */
 
 /**
- * A tile. `isLine` is for a sentence instead of a figure, over the whole width; `isLong` reserves
- * two lines for the note on narrow screens.
+ * `isLine`: a sentence over the whole width instead of a figure. `isLong`: two lines for the note
+ * on narrow screens.
  *
  * @typedef {{
  *   title: string | ((store: RunStore) => string),
@@ -48,7 +48,7 @@ import { limitWords, unsureWords } from "./run_state.js";
  * }} Tile
  */
 
-/** The tiles, by the id of the list in the page that holds them. @type {Readonly<Record<string, readonly Tile[]>>} */
+/** Keys are the ids of the lists in the page. @type {Readonly<Record<string, readonly Tile[]>>} */
 export const TILES = {
   "row-tiles": [
     { title: "Answered", figure: answeredFigure },
@@ -69,11 +69,10 @@ export const TILES = {
   ],
 };
 
-/** The tiles in the page. */
 export class Tiles {
   #views = Object.entries(TILES).flatMap(([id, tiles]) => tiles.map((tile) => makeTile(id, tile)));
 
-  /** Shows the figures of now. @param {RunStore} store @param {number} nowMs */
+  /** @param {RunStore} store @param {number} nowMs */
   update(store, nowMs) {
     const { snapshot } = store;
     for (const { tile, element, title, value, rest, note } of this.#views) {
@@ -155,7 +154,10 @@ function tokensFigure(shown) {
   };
 }
 
-/** The tokens of the answers that were kept: what `--max-tokens` is chosen by. @param {Shown} shown @returns {Figure} */
+/**
+ * Length of kept answers in tokens, by which users choose `--max-tokens`. @param {Shown} shown
+ * @returns {Figure}
+ */
 function lengthFigure({ store: { answers } }) {
   const { answered = 0, length_tokens } = answers ?? {};
   if (length_tokens === undefined || length_tokens.max === 0) {
@@ -199,7 +201,10 @@ const ENDING_WORDS = {
   none: "without a finish reason",
 };
 
-/** How answers ended, and the tokens that were paid but not used. @param {Shown} shown @returns {Figure} */
+/**
+ * Says how answers ended, and how many tokens were paid but not used. @param {Shown} shown @returns
+ * {Figure}
+ */
 function answersFigure({ store: { answers, ended }, snapshot }) {
   const counts = countsOf(answers);
   const all = counts.reduce((sum, [, count]) => sum + count, 0);
@@ -217,7 +222,7 @@ function answersFigure({ store: { answers, ended }, snapshot }) {
   };
 }
 
-/** The endings, the most frequent first. @param {RunStore["answers"]} answers */
+/** Sorts the endings, most frequent first. @param {RunStore["answers"]} answers */
 function countsOf(answers) {
   const counts = /** @type {[Ending, number][]} */ (Object.entries(answers?.endings ?? {}));
   return counts.toSorted(([, a], [, b]) => b - a);
@@ -280,7 +285,7 @@ function costFigure({ snapshot, store: { ended } }) {
   };
 }
 
-/** `$13 – $15, `; "" where both look the same. @param {readonly [number, number] | null} range */
+/** `$13 – $15, `; "" if both look the same. @param {readonly [number, number] | null} range */
 function rangeWords(range) {
   if (range === null) return "";
   const [least, most] = range.map(formatRoughUsd);

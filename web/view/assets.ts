@@ -1,5 +1,5 @@
 /**
- * The files of the page, as text.
+ * Files of the data page, as text.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import words from "./page/words.js" with { type: "text" };
 import HTML from "./page/view.html" with { type: "text" };
 import style from "./page/view.css" with { type: "text" };
 
-/** The modules of the page, each after those that it imports. */
+/** Modules of the page, each after those that it imports. */
 const MODULES = [
   ...COMMON_MODULES,
   ask,
@@ -51,11 +51,8 @@ const MODULES = [
   main,
 ];
 
-/** The page. */
 export const VIEW_HTML: string = inShell(HTML);
 
-/** Its script. */
 export const VIEW_JS: string = joinModules(MODULES);
 
-/** Its style. */
 export const VIEW_CSS: string = [...COMMON_STYLES, style].join("\n");

@@ -1,6 +1,6 @@
 /**
- * The addresses of the data page. All but one only read; that one writes the ids of selected rows
- * next to the results.
+ * Routes of the data page. All but `POST /data/selection` only read; that one writes the ids of
+ * selected rows next to the results.
  *
  * @module
  */
@@ -14,15 +14,14 @@ import { MARKDOWN_JS } from "../assets.ts";
 import { VIEW_CSS, VIEW_HTML, VIEW_JS } from "./assets.ts";
 import { saveSelection } from "./selection.ts";
 
-/** The page's settings other than the data. */
 export interface ViewPageOptions {
-  /** The command that starts the program. */
+  /** The words that start the program, for commands on the page. */
   readonly program: string;
   /** Whether the page of a run is one folder up. */
   readonly hasRun: boolean;
 }
 
-/** The addresses here, after a path prefix. */
+/** Matches the routes of this file, after a path prefix. */
 export const DATA_PATH = /\/data\/(?:[a-z]+(?:\.js|\.css)?)?$/;
 
 /** Enough for the ids of a million rows. */
@@ -35,13 +34,12 @@ const ASSETS = {
   "/data/markdown.js": ["text/javascript; charset=utf-8", MARKDOWN_JS],
 } as const;
 
-/** The access to the data. */
 export type DataSource = Pick<DataService, "ask" | "files">;
 
 /** Opens the data at the first request. */
 export type OpenData = () => Promise<DataSource>;
 
-/** What the page reads, by the last part of the address. */
+/** Reading requests, by the last part of the address. */
 const READS: Record<string, (data: DataSource, c: Context) => Promise<unknown>> = {
   rows: (data, c) => data.ask("rows", rowsAsked(c)),
   overview: (data, c) => data.ask("overview", queryOf(c)),
@@ -70,7 +68,7 @@ export function addDataRoutes(app: Hono, open: OpenData, options: ViewPageOption
   app.post("/data/selection", limit, (c) => select(c, open));
 }
 
-/** The page's only write. */
+/** Handles `POST /data/selection`, the only write. */
 async function select(c: Context, open: OpenData): Promise<Response> {
   const { headers } = c.req.raw;
   if (!isOwnPage(headers)) {
@@ -111,8 +109,8 @@ function selectionAsked(body: string): DataRequests["uids"]["in"] {
 }
 
 /**
- * An invalid condition is input of the user: an error status would be logged in the browser's
- * console.
+ * Sends the result of `make` as JSON. An invalid condition is input of the user and by default gets
+ * status 200: browsers log an error status in their console.
  */
 async function answer(
   c: Context,

@@ -1,5 +1,5 @@
 /**
- * The results of a run while it continues: opened together with the data page.
+ * The results of a run while it continues, opened when the data page is first used.
  *
  * @module
  */
@@ -7,39 +7,37 @@
 import { UsageError } from "../../lib/errors.ts";
 import type { DataService } from "../../lib/data/mod.ts";
 
-/** The output of a run, and the command that starts the program. */
+/** Options of a run's data page. */
 export interface RunDataOptions {
-  /** The output of the run: a folder or a results file. */
+  /** Output of the run: folders or results files. */
   readonly paths: readonly string[];
-  /** The command that starts the program. */
+  /** The words that start the program, for commands on the page. */
   readonly program: string;
 }
 
-/**
- * The time after its last request within which a page counts as open: it sends one every two
- * seconds.
- */
+/** A page counts as open for this time after its last request. It sends one every two seconds. */
 const OPEN_MS = 10_000;
 
-/** The data of a run. */
 export class RunData implements AsyncDisposable {
   readonly options: RunDataOptions;
   readonly #now: () => number;
   #service: Promise<DataService> | undefined;
   #askedMs = -Infinity;
 
-  /** Reads nothing yet. */
+  /** Opens nothing until the first request. */
   constructor(options: RunDataOptions, now: () => number) {
     this.options = options;
     this.#now = now;
   }
 
-  /** Whether a page is open. */
+  /** Whether a data page is open. */
   get isWatched(): boolean {
     return this.#now() - this.#askedMs < OPEN_MS;
   }
 
-  /** Opens it once; retried where the run has not created its output yet. */
+  /**
+   * Opens the data once. Fails, and can be called again, if the run has not created its output yet.
+   */
   readonly open = async (): Promise<DataService> => {
     this.#askedMs = this.#now();
     const { DataService } = await import("../../lib/data/mod.ts");

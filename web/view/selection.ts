@@ -1,5 +1,5 @@
 /**
- * Rows that were selected by hand, saved as a file of ids that commands read.
+ * Rows that a user selected, saved as a file of ids that commands read.
  *
  * @module
  */
@@ -8,18 +8,17 @@ import { dirname, join } from "../../lib/deps/std_path.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { systemReason } from "../../lib/files.ts";
 
-/** A saved selection. */
 export interface SavedSelection {
-  /** The file: one id per line, as JSON where it has special characters. */
+  /** File with one id per line, as JSON if it has special characters. */
   readonly path: string;
-  /** The number of ids. */
+  /** Number of ids. */
   readonly count: number;
 }
 
 /**
- * Writes ids next to the first of some files, under an unused name.
+ * Writes ids into `.retort/` next to the first of `files`, under an unused name.
  *
- * @throws {UsageError} when it cannot be written
+ * @throws {UsageError} if the file cannot be written
  */
 export async function saveSelection(
   files: readonly string[],

@@ -1,5 +1,5 @@
 /**
- * Serves the data page for `view`.
+ * Serves the data page for `retort view`.
  *
  * @module
  */
@@ -9,29 +9,27 @@ import { bracketed, createToken } from "../access.ts";
 import { guardedApp } from "../guard.ts";
 import { addDataRoutes, DATA_PATH, type DataSource } from "./routes.ts";
 
-/** The options of the server. */
 export interface ServeViewOptions {
-  /** The address to listen on. @default "127.0.0.1" */
+  /** @default "127.0.0.1" */
   readonly hostname?: string;
-  /** The port. @default 0, any that is free */
+  /** 0 for any free port. @default 0 */
   readonly port?: number;
-  /** The token that a browser must send. @default a new one of 192 random bits */
+  /** Token that a browser must send. @default 192 random bits */
   readonly token?: string;
-  /** The command that starts the program. */
+  /** The words that start the program, for commands on the page. */
   readonly program: string;
 }
 
-/** The page with its server. */
+/** The served page. Dispose of it to stop serving. */
 export interface ServedView extends AsyncDisposable {
-  /** The address to open in a browser. */
+  /** Address to open in a browser, with the token. */
   readonly url: string;
-  /** The app; `app.request()` needs no socket. */
+  /** `app.request()` needs no socket. */
   readonly app: Hono;
 }
 
 const OWN_PATH = new RegExp(`${DATA_PATH.source}|\\/$`);
 
-/** Creates the app. */
 export function createViewApp(
   service: DataSource,
   { hostname = "127.0.0.1", token = createToken(), program }: ServeViewOptions,
@@ -51,7 +49,12 @@ export function createViewApp(
   return { app, token, cookieName };
 }
 
-/** Serves the page. @throws {Deno.errors.AddrInUse} and others, when the address cannot be listened on */
+/**
+ * Serves the page.
+ *
+ * @throws {Deno.errors.AddrInUse} if the port is taken, and other errors if the address cannot be
+ * used
+ */
 export function serveView(
   service: DataSource,
   options: ServeViewOptions,

@@ -11,7 +11,10 @@ import { formatCount } from "../../page/figures.js";
 import { byId, make, setShown, setText } from "../../page/dom.js";
 import { shellWord } from "./filter.js";
 
-/** @typedef {{ program: string, paths: readonly string[], results: readonly string[], runs: readonly { input: string, output: string, model: string }[] }} CommandContext */
+/**
+ * @typedef {{ program: string, paths: readonly string[], results: readonly string[], runs: readonly
+ * { input: string, output: string, model: string }[] }} CommandContext
+ */
 /** @typedef {{ title: string, command: string, note?: string }} Command */
 
 /** The dialog with the commands. */

@@ -11,7 +11,10 @@ import { formatCount, formatLatency, formatUsd } from "../../page/figures.js";
 import { byId, make } from "../../page/dom.js";
 
 /** @import { ShownRow } from "../../../lib/data/protocol.ts" */
-/** @typedef {{ title: string, sort?: string, width: string, isNumber?: boolean, cell: (row: ShownRow) => (Node | string)[] }} Column */
+/**
+ * @typedef {{ title: string, sort?: string, width: string, isNumber?: boolean, cell: (row:
+ * ShownRow) => (Node | string)[] }} Column
+ */
 
 /** The columns that are shown by default. */
 export const USUAL_COLUMNS = [
@@ -24,7 +27,9 @@ export const USUAL_COLUMNS = [
   "flags",
 ];
 
-/** @param {Record<string, { title: string, help: string }>} words @returns {Record<string, Column>} */
+/**
+ * @param {Record<string, { title: string, help: string }>} words @returns {Record<string, Column>}
+ */
 export function builtInColumns(words) {
   return {
     choose: {
@@ -70,7 +75,8 @@ function textColumn(title, field, width) {
  * A column that rows can be sorted by.
  *
  * @param {string} title
- * @param {"completion_tokens" | "prompt_tokens" | "reasoning_tokens" | "latency_ms" | "attempts" | "cost_usd"} field
+ * @param {"completion_tokens" | "prompt_tokens" | "reasoning_tokens" | "latency_ms" | "attempts" |
+ * "cost_usd"} field
  * @param {string} width
  * @param {(row: ShownRow) => string} [textOf] a whole number by default
  * @returns {Column}
@@ -87,7 +93,10 @@ function endingBadge({ status, failure, finish_reason: reason }) {
   return make("span", { class: reason === "stop" ? "badge" : "badge wait" }, reason || "none");
 }
 
-/** A flag with its explanation on hover. @param {string} flag @param {Record<string, { title: string, help: string }>} words */
+/**
+ * A flag with its explanation on hover. @param {string} flag @param {Record<string, { title:
+ * string, help: string }>} words
+ */
 export function makeFlag(flag, words) {
   const { title, help } = words[flag] ?? { title: flag, help: "" };
   return make("span", { class: "badge wait flag", title: help }, title);
@@ -104,7 +113,9 @@ function latencyText({ latency_ms: latencyMs }) {
   return formatLatency(latencyMs);
 }
 
-/** A field of the user's rows. @param {string} name @param {boolean} isSortable @returns {Column} */
+/**
+ * A field of the user's rows. @param {string} name @param {boolean} isSortable @returns {Column}
+ */
 export function ownColumn(name, isSortable) {
   return {
     title: name,

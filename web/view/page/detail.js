@@ -32,7 +32,10 @@ export class Detail {
   #words;
   #open;
 
-  /** @param {Record<string, { title: string, help: string }>} words @param {(uid: string) => void} open opens another row */
+  /**
+   * @param {Record<string, { title: string, help: string }>} words @param {(uid: string) => void}
+   * open opens another row
+   */
   constructor(words, open) {
     this.#words = words;
     this.#open = open;

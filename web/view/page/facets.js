@@ -27,8 +27,14 @@ const AGREEMENT_WORDS = {
   different: { title: "Different", help: "Neither the text nor the final answer is the same" },
 };
 
-/** @typedef {{ element: HTMLElement, count: HTMLElement, box: HTMLInputElement, not: HTMLButtonElement }} ValueRow */
-/** @typedef {{ element: HTMLElement, list: HTMLElement, more: HTMLButtonElement, rows: Map<string, ValueRow>, shown: HTMLElement[], isOpen: boolean }} FacetBox */
+/**
+ * @typedef {{ element: HTMLElement, count: HTMLElement, box: HTMLInputElement, not:
+ * HTMLButtonElement }} ValueRow
+ */
+/**
+ * @typedef {{ element: HTMLElement, list: HTMLElement, more: HTMLButtonElement, rows: Map<string,
+ * ValueRow>, shown: HTMLElement[], isOpen: boolean }} FacetBox
+ */
 
 /** The list of facets. */
 export class FacetList {
@@ -38,7 +44,10 @@ export class FacetList {
   #words;
   #onChange;
 
-  /** @param {Record<string, { title: string, help: string }>} words @param {(field: string, value: FilterValue, how: "only" | "not" | undefined) => void} onChange */
+  /**
+   * @param {Record<string, { title: string, help: string }>} words @param {(field: string, value:
+   * FilterValue, how: "only" | "not" | undefined) => void} onChange
+   */
   constructor(words, onChange) {
     this.#words = words;
     this.#onChange = onChange;
@@ -113,7 +122,9 @@ export class FacetList {
     return box;
   }
 
-  /** @param {FacetBox} facet @param {string} field @param {FilterValue} value @returns {ValueRow} */
+  /**
+   * @param {FacetBox} facet @param {string} field @param {FilterValue} value @returns {ValueRow}
+   */
   #makeRow(facet, field, value) {
     const { name, help } = this.#wordsOf(field, value);
     const box = make("input", { type: "checkbox" });

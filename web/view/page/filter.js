@@ -163,7 +163,9 @@ function facetParts({ field, only, not }) {
   return [...listPart(field, only, false), ...listPart(field, not, true)];
 }
 
-/** @param {string} field @param {FilterValue[]} values @param {boolean} isNot @returns {string[]} */
+/**
+ * @param {string} field @param {FilterValue[]} values @param {boolean} isNot @returns {string[]}
+ */
 function listPart(field, values, isNot) {
   if (values.length === 0) return [];
   const texts = values.map((value) => JSON.stringify(value));

@@ -39,7 +39,8 @@ export class Grid {
 
   /**
    * @param {(from: number, count: number) => Promise<RowPage>} load
-   * @param {{ open: (row: ShownRow, place: number) => void, close: () => void, select: () => void, sort: (field: string) => void }} listener
+   * @param {{ open: (row: ShownRow, place: number) => void, close: () => void, select: () => void,
+   * sort: (field: string) => void }} listener
    */
   constructor(load, listener) {
     this.#pages = new RowPages(load, () => this.draw());
@@ -65,7 +66,10 @@ export class Grid {
     return this.#active;
   }
 
-  /** Shows these columns. @param {Column[]} columns @param {string} sort @param {boolean} isDescending */
+  /**
+   * Shows these columns. @param {Column[]} columns @param {string} sort @param {boolean}
+   * isDescending
+   */
   setColumns(columns, sort, isDescending) {
     this.#columns = columns;
     const cells = columns.map((column) => {

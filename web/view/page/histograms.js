@@ -16,7 +16,11 @@ import { byId, make, setAttribute, setChildren, setShown, setText } from "../../
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 48;
 
-/** @typedef {{ element: HTMLElement, bars: SVGElement, allBars: SVGElement, shownBars: SVGElement, lines: SVGElement, ends: HTMLElement, min: HTMLInputElement, max: HTMLInputElement, bins: Histogram["bins"], limit: HTMLElement }} Plot */
+/**
+ * @typedef {{ element: HTMLElement, bars: SVGElement, allBars: SVGElement, shownBars: SVGElement,
+ * lines: SVGElement, ends: HTMLElement, min: HTMLInputElement, max: HTMLInputElement, bins:
+ * Histogram["bins"], limit: HTMLElement }} Plot
+ */
 
 /** @typedef {Histogram["bins"][number]} Bin */
 /** @typedef {{ min: number | null, max: number | null }} Range */
@@ -57,7 +61,10 @@ export class HistogramList {
     setChildren(this.#list, elements);
   }
 
-  /** @param {Plot} plot @param {Histogram} histogram @param {Histogram["bins"]} shown @param {Range} range */
+  /**
+   * @param {Plot} plot @param {Histogram} histogram @param {Histogram["bins"]} shown @param {Range}
+   * range
+   */
   #fill(plot, { bins, most }, shown, { min, max }) {
     const first = Math.max(0, bins.findIndex(({ count }) => count > 0));
     plot.bins = bins.slice(first);
@@ -137,7 +144,10 @@ function numberOf(input) {
     : Math.floor(input.valueAsNumber);
 }
 
-/** The bars of all rows, and in front of them those of the shown rows. @param {Plot} plot @param {readonly number[]} shown */
+/**
+ * The bars of all rows, and in front of them those of the shown rows. @param {Plot} plot @param
+ * {readonly number[]} shown
+ */
 function drawBars({ bins, bars, allBars, shownBars }, shown) {
   const counts = bins.map(({ count }) => count);
   const most = Math.max(1, ...counts);
@@ -146,7 +156,10 @@ function drawBars({ bins, bars, allBars, shownBars }, shown) {
   fillBars(shownBars, "shown", shown, most);
 }
 
-/** Changes only the bars that differ. @param {SVGElement} group @param {string} name @param {readonly number[]} counts @param {number} most */
+/**
+ * Changes only the bars that differ. @param {SVGElement} group @param {string} name @param
+ * {readonly number[]} counts @param {number} most
+ */
 function fillBars(group, name, counts, most) {
   while (group.childElementCount > counts.length) group.lastElementChild?.remove();
   while (group.childElementCount < counts.length) {

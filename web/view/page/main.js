@@ -26,12 +26,18 @@ import { SearchBar } from "./search_bar.js";
 import { countWords, nothingWords, scanWords } from "./words.js";
 
 /** @import { DataState, Overview, RowPage } from "../../../lib/data/protocol.ts" */
-/** @typedef {DataState & { program: string, hasRun: boolean, flags: { name: string, title: string, help: string }[] }} PageState */
+/**
+ * @typedef {DataState & { program: string, hasRun: boolean, flags: { name: string, title: string,
+ * help: string }[] }} PageState
+ */
 
 /** The page. */
 class ViewPage {
   #filter = Filter.fromHash(location.hash);
-  /** Flags with their explanations, once they are known. @type {Record<string, { title: string, help: string }>} */
+  /**
+   * Flags with their explanations, once they are known. @type {Record<string, { title: string,
+   * help: string }>}
+   */
   #words = {};
   #columns = builtInColumns(this.#words);
   /** @type {PageState | undefined} */

@@ -1,7 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The row that is open next to the table: found, shown, kept in the address, and left for the next one.
+ * The row that is open next to the table: found, shown, kept in the address, and left for the next
+ * one.
  *
  * @module
  */
@@ -29,7 +30,10 @@ export class OpenRow {
   #page;
   #detail;
 
-  /** @param {Grid} grid @param {Record<string, { title: string, help: string }>} words @param {OpenRowPage} page */
+  /**
+   * @param {Grid} grid @param {Record<string, { title: string, help: string }>} words @param
+   * {OpenRowPage} page
+   */
   constructor(grid, words, page) {
     this.#grid = grid;
     this.#page = page;
@@ -49,7 +53,10 @@ export class OpenRow {
     return this.#detail.isOpen;
   }
 
-  /** Opens a row. @param {{ id: string, uid: string }} row @param {number} place among the rows that are shown; -1 if it is not one of them */
+  /**
+   * Opens a row. @param {{ id: string, uid: string }} row @param {number} place among the rows that
+   * are shown; -1 if it is not one of them
+   */
   async open({ id, uid }, place) {
     this.#setOpened(id, uid);
     setText(

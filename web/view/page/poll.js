@@ -20,7 +20,8 @@ export class Poll {
   #timer;
 
   /**
-   * @param {() => Promise<boolean>} refresh shows the state of now; returns whether the server is at work
+   * @param {() => Promise<boolean>} refresh shows the state of now; returns whether the server is
+   * at work
    * @param {{ done: (isBusy: boolean) => void, failed: (error: unknown) => void }} on
    */
   constructor(refresh, on) {

@@ -1,14 +1,17 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Which rows of a table are in sight, however many it has: where the scroll bar would have to be longer than browsers
- * can have it, each pixel covers more rows.
+ * Which rows of a table are in sight, however many it has: where the scroll bar would have to be
+ * longer than browsers can have it, each pixel covers more rows.
  *
  * @module
  */
 
 export const ROW_PX = 36;
-/** Browsers cap the height of an element at 33,554,428 px: beyond this, places and pixels are scaled. */
+/**
+ * Browsers cap the height of an element at 33,554,428 px: beyond this, places and pixels are
+ * scaled.
+ */
 const MAX_PX = 30_000_000;
 
 /** The rows in sight. */
@@ -72,7 +75,10 @@ export class RowWindow {
     return true;
   }
 
-  /** Where pixels are scaled, a turn of the wheel would pass by many rows. @param {WheelEvent} event @returns {boolean} whether it was taken */
+  /**
+   * Where pixels are scaled, a turn of the wheel would pass by many rows. @param {WheelEvent} event
+   * @returns {boolean} whether it was taken
+   */
   takeWheel(event) {
     if (!this.#isScaled || event.ctrlKey || event.deltaY === 0) return false;
     event.preventDefault();

@@ -38,7 +38,10 @@ export function scanWords(scan) {
   return `Searching: ${formatShare(scan.done, scan.total)}`;
 }
 
-/** Why the table is empty. @param {Pick<Overview, "scan">} shown @param {Pick<DataState, "index">} state */
+/**
+ * Why the table is empty. @param {Pick<Overview, "scan">} shown @param {Pick<DataState, "index">}
+ * state
+ */
 export function nothingWords({ scan }, { index }) {
   if (scan?.isDone === false) return "Nothing found yet";
   if (index.rows > 0) return "No row meets this condition";
