@@ -22,8 +22,8 @@ import {
 } from "./run/mod.ts";
 import { imagesIn, type RowImages } from "./source/mod.ts";
 
-/** Options of {@linkcode distill}: those of a `ResponseGenerator`, with a `validate` that gets the
- * typed answer, and with `duplicates` set to `keep` by default. */
+/** Options of {@linkcode distill}: those of a `ResponseGenerator`, but `validate` gets the typed
+ * answer, and `duplicates` is `keep` by default. */
 export type DistillOptions<Row = unknown> = SharedOptions & {
   /** Keeps an answer if this returns `true` or nothing. A returned string is the reason for
    * rejecting it; `false` rejects without one. */

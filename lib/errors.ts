@@ -1,6 +1,6 @@
 /**
- * The errors that a run can end with. Misuse of the library throws `TypeError` or `RangeError`
- * instead; what goes wrong with one row is data (an `Outcome`), not an exception.
+ * The errors that end a run or an attempt. Misuse of the library throws `TypeError` or `RangeError`
+ * instead; the failure of a row is data (an `Outcome`), not an exception.
  *
  * @module
  */
@@ -38,7 +38,7 @@ export class SourceError extends RetortError {
   }
 }
 
-/** What can go wrong with one attempt or one row; the `error.type` of a failures line. */
+/** Why an attempt or a row failed; the `error.type` of a failures line. */
 export type FailureType =
   /** The input line is not a row that can be sent. */
   | "bad_row"
@@ -95,8 +95,10 @@ export const FAILURE_TYPES: readonly FailureType[] = [
 
 /** Details of a {@linkcode TeacherError}. */
 export interface TeacherErrorOptions extends ErrorOptions {
-  /** The kind of failure. The engine may find a more exact one by status, code and message.
-   * @default derived from `status`, or `teacher` without one */
+  /**
+   * The kind of failure. The engine may refine it by status, code and message.
+   * @default derived from `status`, or `teacher` without one
+   */
   type?: FailureType;
   /** The HTTP status. @default none: no response arrived */
   status?: number;
@@ -112,11 +114,13 @@ export interface TeacherErrorOptions extends ErrorOptions {
   retryable?: boolean;
   /** The shortest time to wait before the next attempt, in milliseconds. @default none */
   retryAfterMs?: number;
-  /** Whether a limit of the teacher is used up, so that other rows would be throttled too until
-   * `retryAfterMs` or else `limitResetMs` is over. Counts only for a throttled attempt.
-   * @default false */
+  /**
+   * Whether a limit of the teacher is used up, so that other rows would be throttled too until
+   * `retryAfterMs`, or else `limitResetMs`, is over. Ignored unless the attempt was throttled.
+   * @default false
+   */
   isExhausted?: boolean;
-  /** The time until the limit that is used up is reset, in milliseconds. @default not known */
+  /** How long until the exhausted limit resets, in milliseconds. @default unknown */
   limitResetMs?: number;
   /**
    * Whether a router with its own key relays the error of a provider (OpenRouter's "Provider
@@ -144,8 +148,8 @@ export interface TeacherErrorOptions extends ErrorOptions {
 export class TeacherError extends RetortError {
   /** Printed before the message instead of "Error". */
   override name = "TeacherError";
-  /** The kind of failure, as far as its thrower or its status tell. Decides, with status, code and
-   * message, what follows and which type the failed row gets. */
+  /** The kind of failure that the thrower or the status names. The engine may refine it by status,
+   * code and message. */
   readonly type: FailureType;
   /** The HTTP status; undefined if no response arrived. */
   readonly status: number | undefined;

@@ -31,17 +31,16 @@ export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Options of `every`. */
 export interface EveryOptions {
-  /** Whether it keeps the process alive. @default false, as a run has sockets that do */
+  /** Whether the timer keeps the process alive. @default false: a run has sockets that do */
   readonly keepsAlive?: boolean;
 }
 
 /**
- * Calls back every `intervalMs` until the returned function is called.
+ * Calls back every `intervalMs` milliseconds until the returned function is called.
  *
- * Intervals share one timer, and a callback comes early where another one wakes the process shortly before: each time
- * that a process wakes up costs 0.3 ms of CPU, whatever it does then.
+ * All intervals share one timer. A callback comes early if another one wakes the process shortly
+ * before: each wake-up costs 0.3 ms of CPU, whatever it does.
  */
 export function every(
   intervalMs: number,
@@ -65,13 +64,13 @@ interface Beat {
 
 const beats = new Set<Beat>();
 let beatTimer: ReturnType<typeof setInterval> | undefined;
-/** When it fires next, and its interval. */
+/** When the shared timer fires next, and its interval. */
 let beatAt = Infinity, beatMs = Infinity;
 let isCalling = false;
-/** A timer that fires this much early is not set again. */
+/** How far the shared timer may be off before it is set again, in milliseconds. */
 const EARLY_MS = 1;
 
-/** Lets the shared timer fire at the first beat. */
+/** Sets the shared timer to the first beat that is due. */
 function armBeats(): void {
   if (isCalling) return;
   let firstAt = Infinity, keepsAlive = false;
@@ -89,7 +88,9 @@ function armBeats(): void {
   else unref(beatTimer);
 }
 
-/** Calls what is due, and what would be due within half of its interval and of the shortest one. */
+/**
+ * Calls all beats that are due, or would be within half of their interval and of the shortest one.
+ */
 function callBeats(): void {
   const now = performance.now();
   let shortestMs = Infinity;
@@ -108,7 +109,8 @@ function callBeats(): void {
   }
 }
 
-/** Timers of Deno, Node and Bun are objects with these methods; web types say a number. */
+/** Timers are objects with these methods in Deno, Node and Bun; web types say that they are
+ * numbers. */
 interface RefTimer {
   ref?(): void;
   unref?(): void;

@@ -1,7 +1,8 @@
 /**
  * Lists of teacher addresses that change during a run: a file, or the addresses of a DNS name.
  *
- * In: the place of the list. Out: the addresses that join and leave. Nothing here makes a request or knows a key.
+ * In: a file or a DNS name. Out: the addresses that join and leave. This layer makes no requests
+ * and knows no keys.
  *
  * @module
  */

@@ -32,9 +32,9 @@ export function isList(text: string): boolean {
 }
 
 /**
- * The list that an address names.
+ * Opens the list that an address names.
  *
- * @throws {SyntaxError} when it is not a list
+ * @throws {SyntaxError} if the address does not name a list
  */
 export function sourceOf(
   text: string,
@@ -43,24 +43,24 @@ export function sourceOf(
   return text.startsWith("@") ? fileSource(text.slice(1), pause) : dnsSource(text, resolve);
 }
 
-/** What a list uses of its surroundings. */
+/** What tests replace. */
 export interface SourceDependencies {
-  /** @default Deno.resolveDns */
+  /** Looks up a DNS name. @default Deno.resolveDns */
   readonly resolve?: Resolve;
-  /** Waits. @default delay */
+  /** Resolves after `ms` milliseconds. @default delay */
   readonly pause?: (ms: number) => Promise<void>;
 }
 
 const resolveDns: Resolve = (name, type) => Deno.resolveDns(name, type);
 
-/** Read periodically: network file systems have no file events. */
+/** The run reads the file periodically: network file systems have no file events. */
 function fileSource(path: string, pause: (ms: number) => Promise<void>): ListSource {
   let before: string | undefined;
   return {
     name: `"${path}"`,
     async read() {
       let text = await textOf(path);
-      // A list that is being rewritten in place is short for a moment.
+      // A file that is being rewritten in place is incomplete for a moment.
       if (before !== undefined && !linesOf(text).isSupersetOf(linesOf(before))) {
         await pause(AGAIN_MS);
         const again = await textOf(path);
@@ -76,7 +76,7 @@ function fileSource(path: string, pause: (ms: number) => Promise<void>): ListSou
   };
 }
 
-/** The pause before a list without some of its lines is read a second time. */
+/** How long to wait before a list that has lost lines is read again, in milliseconds. */
 const AGAIN_MS = 100;
 
 async function textOf(path: string): Promise<string> {
@@ -107,7 +107,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
         hostsOf(url.hostname, "A", resolve),
         hostsOf(url.hostname, "AAAA", resolve),
       ]);
-      // The lookup of one kind may fail for a moment, or always: what it found before stays.
+      // The lookup of A or AAAA records may fail, once or always: those found before stay.
       const hosts = found.map((one, i) => one instanceof Error ? known[i] : one);
       const failed = found.filter((one) => one instanceof Error);
       if (failed.length === 2 || hosts.flat().length === 0) {
@@ -126,10 +126,10 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
   };
 }
 
-/** Addresses of one kind, as hosts of a URL. */
+/** IPv4 or IPv6 addresses in the form of URL hosts. */
 type Hosts = readonly string[];
 
-/** The addresses of one kind that a name has, or why they cannot be looked up. */
+/** The addresses of a name from A or AAAA records, or the error of the lookup. */
 async function hostsOf(
   name: string,
   type: "A" | "AAAA",
@@ -139,7 +139,7 @@ async function hostsOf(
     const found = await resolve(name, type);
     return type === "A" ? found : found.map((address) => `[${address}]`);
   } catch (error) {
-    // A name without addresses of a kind is `NotFound`, like a file that is not there.
+    // Deno throws `NotFound` for a name without such records, as for a missing file.
     return error instanceof Deno.errors.NotFound ? [] : error as Error;
   }
 }
@@ -162,7 +162,7 @@ export interface EndpointEntry {
  */
 export async function parseEndpoints(text: string, isYaml: boolean): Promise<EndpointEntry[]> {
   const entries = isYaml || /^\s*(-|\[)/.test(text) ? await yamlEntries(text) : lineEntries(text);
-  // A server that restarts may have added its line again.
+  // A server that restarts may have added its line again: equal lines count once.
   const byUrl = new Map<string, EndpointEntry>();
   for (const entry of entries) {
     const { url, weight, max } = entry, before = byUrl.get(url) ?? entry;
@@ -202,7 +202,7 @@ async function yamlEntries(text: string): Promise<EndpointEntry[]> {
   );
 }
 
-/** The most attempts in flight at one teacher. */
+/** The most attempts in flight that `max` may allow. */
 const MOST = 100_000;
 
 function checked(entry: Record<string, unknown>, place: string): EndpointEntry {
@@ -231,7 +231,8 @@ function checked(entry: Record<string, unknown>, place: string): EndpointEntry {
   };
 }
 
-/** One spelling of an address: without a final slash, the default port and capitals in the name of the host. */
+/** A URL without a final slash, so that equal addresses are spelled alike. `URL` has already
+ * dropped the default port and capitals in the host. */
 function spelled(address: URL): string {
   const url = new URL(address);
   url.pathname = url.pathname.replace(/\/+$/, "");

@@ -9,22 +9,23 @@ import type { EndpointEntry, ListSource } from "./source.ts";
 import { formatCountOf } from "../figures.ts";
 import { redactAddress } from "../teacher/mod.ts";
 
-/** How a list differs from what it was. */
+/** What changed in a list. */
 export interface ListChange {
-  /** Entries of new addresses. */
   readonly joined: readonly EndpointEntry[];
-  /** Entries of addresses that are no longer listed. */
   readonly left: readonly EndpointEntry[];
-  /** Entries with another weight or limit than before. */
+  /** Entries whose weight or limit changed. */
   readonly changed: readonly EndpointEntry[];
 }
 
 export interface WatchOptions {
-  /** Called with each change. Resolves to the entries that could not join: the next look reports them again. */
+  /** Called with each change. Resolves to the entries that could not join: the next read reports
+   * them again. */
   readonly onChange: (change: ListChange) => Promise<readonly EndpointEntry[]>;
   /** Receives why the list cannot be used, once for each reason, and that it can be used again. */
   readonly onNotice: (level: "info" | "warning", message: string) => void;
-  /** Calls back every `ms` until the returned function is called. @default setInterval */
+  /**
+   * Calls back every `ms` milliseconds until the returned function is called. @default setInterval
+   */
   readonly every?: (ms: number, callback: () => Promise<void>) => () => void;
 }
 

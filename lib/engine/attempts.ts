@@ -54,7 +54,7 @@ export interface AttemptsOptions extends
   readonly soonestMs: (work: Work) => number;
 }
 
-/** An attempt that was not answered. */
+/** An attempt that failed. */
 interface Refusal extends FailedCall {
   /** The outcome with its partial answer, to be written before the row is sent again; undefined if
    * there is none. */

@@ -1,9 +1,3 @@
-/**
- * The clocks of an engine.
- *
- * @module
- */
-
 /** A clock that remembers its last reading. A reading costs 0.15 µs, more than most code that uses
  * it; one per turn of the event loop is enough. */
 export class Clock {

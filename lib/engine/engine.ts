@@ -299,7 +299,7 @@ export class Engine {
     this.#state.note();
   }
 
-  /** The time since the last call does not count as the rows' own if nothing could be sent. */
+  /** Advances the clock of rows, which stands still while nothing can be sent. */
   #tickRows(): void {
     this.#rowClock.tick(this.#state.gates.size > 0 || this.#pool.rest !== undefined);
   }

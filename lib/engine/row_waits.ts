@@ -1,5 +1,5 @@
 /**
- * The time of a row: how long it waits between two attempts, and how long it may take in total.
+ * Decides how long a row waits between two attempts, and how long it may take in total.
  *
  * @module
  */

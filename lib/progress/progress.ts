@@ -24,7 +24,8 @@ import { printable } from "../printable.ts";
 /** The interval at which snapshots may be emitted, so that no row reads a clock. */
 const BEAT_MS = 100;
 
-/** The interval while nothing changes: waking up costs more CPU than what is done then. */
+/** The interval of the beat while nothing changes, in milliseconds: waking up costs more CPU than
+ * the beat. */
 const IDLE_BEAT_MS = 500;
 
 /**
@@ -49,7 +50,7 @@ export class Progress {
   #stopBeat: (() => void) | undefined;
   #stopped = false;
 
-  /** The interval of the beat, and when the next one is due. */
+  /** The interval of the beat, 0 before the first, and when it is due next. */
   #beatMs = 0;
   #dueMs = 0;
   #snapshotMs = 0;
@@ -221,7 +222,7 @@ export class Progress {
     };
   }
 
-  /** Sets the interval of the beat, which begins anew unless it has that interval. */
+  /** Changes the interval of the beat. */
   #beatEvery(intervalMs: number): void {
     if (this.#stopped || this.#beatMs === intervalMs) return;
     const { every, now } = this.#options;

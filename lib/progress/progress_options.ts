@@ -39,7 +39,7 @@ export interface ProgressOptions {
   isExploring?: boolean;
   /** Finished rows after which a snapshot is due. @default 5, 10, 20 or 50, by concurrency */
   updateInterval?: number;
-  /** Reads the state of the engine: once every 100 ms, and once for each snapshot. */
+  /** Reads the state of the engine: two to ten times a second, and once for each snapshot. */
   gauges: () => Gauges;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;

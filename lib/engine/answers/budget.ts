@@ -11,7 +11,6 @@ import { UsageError } from "../../errors.ts";
 import { formatCount } from "../../figures.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
 
-/** Limits of a run, and the prices of its answers. */
 export interface BudgetOptions {
   /** US dollars for an answer; undefined if the answer has no token counts. @default no price is
    * known */

@@ -69,7 +69,6 @@ export function isFilterWord(word: string): boolean {
   return FILTER_WORDS.test(keyOf(word));
 }
 
-/** Classifies how answers ended. */
 export class Endings {
   readonly #accepted: ReadonlySet<string>;
 
@@ -179,7 +178,7 @@ const LIMIT_NAMES = [
   "max_completion_tokens",
   // The endpoint `/responses`.
   "max_output_tokens",
-  // llama.cpp and SGLang accept these as well.
+  // Names that llama.cpp and SGLang accept too.
   "n_predict",
   "max_new_tokens",
 ] as const;

@@ -57,7 +57,7 @@ const CODES: Readonly<Record<CodeMeaning, readonly string[]>> = {
     "account_deactivated",
     "authentication_error",
     "invalid_authentication_error",
-    // LiteLLM: without a database only its master key is valid.
+    // LiteLLM: without a database, only its master key is valid.
     "no_db_connection",
     "token_not_found_in_db",
     "expired_key",
@@ -238,7 +238,7 @@ export function aboutFile(message: string): boolean {
   return says(message, /\b(?:files?|images?|audio|attachment)\b|no endpoints found that support/i);
 }
 
-/** That a filter withheld this prompt, and no other. */
+/** Whether a filter withheld this prompt, which says nothing about others. */
 export function isFiltered(message: string, code?: string): boolean {
   if (codeMeaning(code) === "filter") return true;
   // An account that is suspended for breaking the rules: no other row will be answered either.

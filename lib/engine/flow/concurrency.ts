@@ -40,7 +40,6 @@ export interface LimitPressure {
   readonly startedAt: number;
   /** Attempts in flight when it ended, this one included. */
   readonly inFlight: number;
-  /** Whether the last attempts were all throttled. @default false */
   readonly isRun?: boolean;
 }
 
@@ -82,7 +81,7 @@ const USED_SHARE = 0.8;
  * see ever fewer in flight. */
 const USED_FOR_MS = 1_000;
 /** Longer gaps between two calls, in milliseconds, do not count as time. While attempts are in
- * flight there are ten calls per second, so a longer gap means that none were. */
+ * flight there are at least two calls per second, so a longer gap means that none were. */
 const LONGEST_SILENCE_MS = 3_000;
 
 /** An adaptive limit on the attempts in flight at one teacher. */
@@ -128,7 +127,7 @@ export class ConcurrencyLimit {
     return this.#start !== undefined;
   }
 
-  /** Whether only the ceiling, or what exploration allows, keeps it from growing. */
+  /** Whether the limit is at the ceiling, or at what the exploration allows. */
   get isFull(): boolean {
     return this.#start === undefined && this.#growth.at(this.#usedMs) >= this.#top;
   }
@@ -197,7 +196,9 @@ export class ConcurrencyLimit {
     this.#setStart(size);
   }
 
-  /** Updates what depends on time. Called about ten times a second while attempts are in flight. */
+  /**
+   * Updates what depends on time. Called two to ten times a second while attempts are in flight.
+   */
   tick(): void {
     this.#passTime();
     if (this.#start === undefined || this.#now() - this.#quietSince < QUIET_MS) return;

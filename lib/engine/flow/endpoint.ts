@@ -105,7 +105,9 @@ export class Endpoint {
     return this.#haltReason ?? this.#reason;
   }
 
-  /** Whether nothing here depends on time until an attempt fails. */
+  /**
+   * Whether nothing depends on time until an attempt fails, so that `tick()` may be called rarely.
+   */
   get isSteady(): boolean {
     if (this.isHalted) return true;
     return !this.#isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
@@ -258,7 +260,7 @@ export class Endpoint {
     this.#load.setRateShare(share);
   }
 
-  /** Updates what depends on time; called about ten times a second, unless it is steady. */
+  /** Updates what depends on time. Called ten times a second, or twice while `isSteady`. */
   tick(): void {
     this.#load.tick(this.inFlight > 0 && !this.isProbed);
   }

@@ -1,9 +1,3 @@
-/**
- * What an endpoint is put together from.
- *
- * @module
- */
-
 import type { Teacher } from "../../teacher/mod.ts";
 import type { Endpoint } from "./endpoint.ts";
 
@@ -36,6 +30,6 @@ export interface EndpointContext {
   readonly random: () => number;
   /** Called when a teacher is down, or up again. */
   readonly onOutage?: (endpoint: Endpoint) => void;
-  /** An attempt has failed; called before anything follows from that. */
+  /** Called when an attempt has failed, before its effects. */
   readonly onFailure?: () => void;
 }

@@ -95,7 +95,7 @@ export class LoadControl {
     return Math.min(this.#limit.value, this.#tolerance.trial?.cap ?? Infinity);
   }
 
-  /** Whether nothing here depends on time until an attempt fails. */
+  /** Whether nothing depends on time until an attempt fails. */
   isSteady(now: number): boolean {
     return this.closedUntil === undefined && this.#coolUntil <= now &&
       this.#tolerance.trial === undefined && this.#limit.isFull;
@@ -234,7 +234,7 @@ export class LoadControl {
   }
 
   /**
-   * Updates what depends on time; called about ten times a second.
+   * Updates what depends on time; called two to ten times a second.
    *
    * @param isInUse Whether attempts other than probes are in flight: an unused limit has nothing to
    * learn.

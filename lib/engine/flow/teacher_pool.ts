@@ -12,8 +12,8 @@ import type { EndpointContext, EndpointOptions } from "./endpoint_options.ts";
 /** How often the limits are updated, in milliseconds. */
 const TICK_MS = 100;
 
-/** How often where nothing depends on time until an attempt fails: to wake up costs more CPU than
- * the update. */
+/** How often the limits are updated while nothing depends on time, in milliseconds: waking up costs
+ * more CPU than the update. */
 const STEADY_TICK_MS = 500;
 
 export interface TeacherPoolOptions extends EndpointContext {
@@ -22,7 +22,7 @@ export interface TeacherPoolOptions extends EndpointContext {
   readonly read?: () => number;
   /** Called when an attempt may be possible that was not before. */
   readonly onReady: () => void;
-  /** Time has passed; called two to ten times a second. */
+  /** Called two to ten times a second. */
   readonly onTick: () => void;
 }
 
@@ -105,7 +105,7 @@ export class TeacherPool {
     return soonest === Infinity ? 0 : Math.max(0, soonest - now);
   }
 
-  /** Starts to update what depends on time, ten times a second. */
+  /** Starts to update what depends on time. */
   open(): void {
     this.#tickEvery(TICK_MS);
   }
@@ -240,13 +240,13 @@ export class TeacherPool {
     if (this.#areLeaving) this.#forget();
     if (this.limit > before) this.#options.onReady();
     this.#options.onTick();
-    // What has become possible may have ended the run.
+    // `onReady` may have ended the run and closed the pool.
     if (this.#tickMs === 0) return;
     this.#tickEvery(this.#endpoints.every((one) => one.isSteady) ? STEADY_TICK_MS : TICK_MS);
   }
 
-  /** Time has become important again. What has passed until now is counted first, as the time that
-   * it was. */
+  /** Returns to frequent ticks because time matters again. First counts the time that has passed
+   * since the last one. */
   #attend(): void {
     if (this.#tickMs !== STEADY_TICK_MS) return;
     this.#read();
@@ -254,7 +254,7 @@ export class TeacherPool {
     this.#tickEvery(TICK_MS);
   }
 
-  /** 0: never. */
+  /** @param ms The interval in milliseconds; 0 for no ticks. */
   #tickEvery(ms: number): void {
     if (ms === this.#tickMs) return;
     this.#tickMs = ms;
