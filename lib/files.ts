@@ -1,12 +1,11 @@
 /**
- * File operations: files that may be missing, temporary files, file identity, and reasons of system
- * errors in words for users.
+ * File operations that the standard library lacks: on files that may be missing, and on all of a
+ * file's bytes. Also the reasons of system errors in words for users.
  *
  * @module
  */
 
 import { SinkError, UsageError } from "./errors.ts";
-import { inFolder } from "./paths.ts";
 
 /** Deno's error classes, by name, in words for users. By name, because the bundle for Node has no
  * `Deno`. */
@@ -109,138 +108,6 @@ export async function makeFolder(path: string): Promise<void> {
     throw new SinkError(`${words}: ${systemReason(cause)}`, { path, cause });
   }
 }
-
-/** 64 random bits as 16 hex digits. */
-export function randomToken(): string {
-  return crypto.getRandomValues(new Uint8Array(8)).toHex();
-}
-
-export interface TemporaryOptions {
-  /** The unique part of the name. @default 64 random bits */
-  readonly token?: string;
-  /** The file mode. @default 0o666 */
-  readonly mode?: number;
-}
-
-/** An open temporary file. It is locked, so that `removeLeftovers` of other processes leaves it
- * alone. */
-export interface TemporaryFile {
-  readonly path: string;
-  readonly file: Deno.FsFile;
-}
-
-/** Creates a temporary file and locks it, unless the filesystem has no locks. If the name is taken
- * away by a cleanup, tries another token. */
-export async function createTemporary(
-  pathOf: (token: string) => string,
-  { token = randomToken(), mode }: TemporaryOptions = {},
-): Promise<TemporaryFile> {
-  while (true) {
-    const path = pathOf(token);
-    const file = await Deno.open(path, { write: true, createNew: true, mode });
-    try {
-      // Before the lock was taken, another process may have removed the file as a leftover.
-      if (await isLocked(file) && await ifThere(Deno.lstat(path)) !== undefined) {
-        return { path, file };
-      }
-    } catch (error) {
-      file.close();
-      throw error;
-    }
-    file.close();
-    token = randomToken();
-  }
-}
-
-async function isLocked(file: Deno.FsFile): Promise<boolean> {
-  try {
-    return await file.tryLock(true);
-  } catch {
-    return true; // The filesystem has no locks.
-  }
-}
-
-/**
- * Removes temporary files of killed processes: those that match and are not locked. Removes none
- * where the filesystem has no locks.
- *
- * @param pattern Matches the file name; its first group captures the token.
- * @param remove Called for each file while it is locked. @default `Deno.remove`
- */
-export async function removeLeftovers(
-  folder: string,
-  pattern: RegExp,
-  remove: (path: string, token: string) => Promise<void> = (path) => Deno.remove(path),
-): Promise<void> {
-  const entries = await Array.fromAsync(Deno.readDir(folder)).catch(() => []);
-  for (const { name, isFile } of entries) {
-    const token = isFile ? pattern.exec(name)?.[1] : undefined;
-    if (token === undefined) continue;
-    const path = inFolder(folder, name);
-    using file = await Deno.open(path, { write: true }).catch(() => null);
-    if (await file?.tryLock(true).catch(() => false)) await remove(path, token).catch(() => {});
-  }
-}
-
-/** Identifies a file on this machine while it exists. */
-export interface FileIdentity {
-  /** The number of the filesystem. */
-  readonly device: number;
-  /** The number of the file on it; 0 if the filesystem reports inconsistent ones. */
-  readonly inode: number;
-}
-
-/** The identity of an open file, from its `stat()` and its path. */
-export async function identityOf(path: string, info: Deno.FileInfo): Promise<FileIdentity> {
-  const named = await Deno.stat(path).catch(() => undefined);
-  // Some network and overlay filesystems report different numbers for a path and for its handle.
-  const isOdd = named !== undefined && !isSame(named, info) && await isOpenedAs(path, named, info);
-  return { device: info.dev, inode: isOdd ? 0 : info.ino ?? 0 };
-}
-
-/**
- * Whether opening `path` yields the file of `info`, although `stat(path)` reports another number.
- */
-async function isOpenedAs(
-  path: string,
-  named: Deno.FileInfo,
-  info: Deno.FileInfo,
-): Promise<boolean> {
-  if (!named.isFile) return false;
-  using file = await Deno.open(path, { read: true }).catch(() => null);
-  return file === null || isSame(await file.stat(), info);
-}
-
-function isSame(one: Deno.FileInfo, other: Deno.FileInfo): boolean {
-  return one.ino === other.ino && one.dev === other.dev;
-}
-
-/**
- * What happened to the file at a path, in words for messages; undefined if it is still the same
- * file.
- *
- * @param minBytes The file's expected size: a smaller one was truncated.
- */
-export async function pathProblem(
-  path: string,
-  { device, inode }: FileIdentity,
-  minBytes = 0,
-): Promise<string | undefined> {
-  let info: Deno.FileInfo;
-  try {
-    info = await Deno.stat(path);
-  } catch (error) {
-    // Any other error does not show that the file changed.
-    return error instanceof Deno.errors.NotFound ? "it was removed or renamed" : undefined;
-  }
-  if (inode !== 0 && info.ino && (info.ino !== inode || info.dev !== device)) {
-    return "another file has taken its place";
-  }
-  return info.size < minBytes ? WAS_CUT : undefined;
-}
-
-/** The problem of a file that is shorter than it was. */
-export const WAS_CUT = "it was cut";
 
 /** Reads until `bytes` is full or the file ends; returns the number of bytes read. */
 export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<number> {

@@ -1,6 +1,6 @@
 /**
- * The fields of conditions: read from the columns where they suffice, else from lines, with the derived fields
- * (`status`, `flags`, `prompt`, `source_file`).
+ * The fields of conditions: read from the columns where they suffice, else from lines, with the
+ * derived fields (`status`, `flags`, `prompt`, `source_file`).
  *
  * @module
  */

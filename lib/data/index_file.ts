@@ -1,6 +1,6 @@
 /**
- * The index on disk: a JSON header, then the columns as they are in memory. The header holds a mark of each file, by
- * which a later process recognises what was read of it.
+ * The index on disk: a JSON header, then the columns as they are in memory. The header holds a mark
+ * of each file, by which a later process recognises what was read of it.
  *
  * @module
  */

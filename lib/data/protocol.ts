@@ -1,6 +1,6 @@
 /**
- * Questions to an index and their answers, and the other messages between its threads: plain objects. Questions and
- * answers are also passed, as JSON, to the page.
+ * Questions to an index and their answers, and the other messages between its threads: plain
+ * objects. Questions and answers are also passed, as JSON, to the page.
  *
  * @module
  */

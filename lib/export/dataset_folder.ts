@@ -6,15 +6,14 @@
  */
 
 import { SinkError, UsageError } from "../errors.ts";
-import { cannotWrite, writeFileDurably } from "../sink/mod.ts";
+import { ifThere, removeIfThere, writeAll } from "../files.ts";
 import {
+  cannotWrite,
   createTemporary,
-  ifThere,
-  removeIfThere,
   removeLeftovers,
   type TemporaryFile,
-  writeAll,
-} from "../files.ts";
+  writeFileDurably,
+} from "../sink/mod.ts";
 import { formatOfName } from "../formats/mod.ts";
 import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
 import { CARD_MARK, cardOf, DatasetFacts, licenceOf } from "./dataset_card.ts";

@@ -7,7 +7,8 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { SinkError } from "../errors.ts";
-import { createTemporary, ifThere, removeLeftovers, systemReason, writeAll } from "../files.ts";
+import { ifThere, systemReason, writeAll } from "../files.ts";
+import { createTemporary, removeLeftovers } from "./temporary_files.ts";
 import { delay } from "../timer.ts";
 
 /** How a new version is written. */

@@ -20,14 +20,9 @@
 
 import { basename, dirname, join } from "../deps/std_path.ts";
 import { LockedError, SinkError, UsageError } from "../errors.ts";
-import {
-  type FileIdentity,
-  identityOf,
-  ifThere,
-  makeFolder,
-  pathProblem,
-  randomToken,
-} from "../files.ts";
+import { ifThere, makeFolder } from "../files.ts";
+import { type FileIdentity, identityOf, pathProblem } from "./file_identity.ts";
+import { randomToken } from "./temporary_files.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { OWN_FOLDER } from "../paths.ts";
 import { cannotWrite } from "./durable_file.ts";

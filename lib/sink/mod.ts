@@ -33,3 +33,4 @@ export { OpenFiles } from "./open_files.ts";
 export { outcomeLine, Sink, type SinkOptions } from "./sink.ts";
 export { mergeRescued, rescuedFilesOf } from "./rescued.ts";
 export { repairTail } from "./tail.ts";
+export { createTemporary, removeLeftovers, type TemporaryFile } from "./temporary_files.ts";

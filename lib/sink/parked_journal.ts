@@ -7,7 +7,8 @@
  */
 
 import { SinkError } from "../errors.ts";
-import { pathProblem, statOf } from "../files.ts";
+import { statOf } from "../files.ts";
+import { pathProblem } from "./file_identity.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
 import type { OpenFiles, Parkable } from "./open_files.ts";
 import { RecentLines, rescueLines } from "./rescued.ts";

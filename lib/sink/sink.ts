@@ -12,7 +12,7 @@ import type { JournalFile } from "./appender.ts";
 import { Journal } from "./journal.ts";
 import { type BadRow, badRowLine, failureLine, type LineFormat, resultLine } from "./line.ts";
 import { moveAllAway, type OpenFiles } from "./open_files.ts";
-import { type JournalLike, ParkedJournal } from "./parked_journal.ts";
+import type { JournalLike } from "./parked_journal.ts";
 
 /** The files of a sink. */
 export interface SinkFiles {
@@ -107,6 +107,8 @@ export class Sink implements AsyncDisposable {
       }
     }
     const { forResults, forFailures } = journalOptions(options);
+    // Loaded only by runs with more outputs than files may be open.
+    const { ParkedJournal } = await import("./parked_journal.ts");
     return new Sink(
       options,
       new ParkedJournal(files.results, forResults, openFiles),

@@ -12,15 +12,8 @@
  */
 
 import type { JournalFile } from "./appender.ts";
-import {
-  type FileIdentity,
-  identityOf,
-  pathProblem,
-  removeIfThere,
-  statOf,
-  WAS_CUT,
-  writeAll,
-} from "../files.ts";
+import { removeIfThere, statOf, writeAll } from "../files.ts";
+import { type FileIdentity, identityOf, pathProblem, WAS_CUT } from "./file_identity.ts";
 import { holdAlone } from "./lock_file.ts";
 import { takeGluedLines } from "./rewrite.ts";
 import { createRescuedFile } from "./rescued.ts";

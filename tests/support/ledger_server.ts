@@ -1,6 +1,6 @@
 /**
- * A real HTTP server that answers like a teacher and keeps a ledger of its requests, and one whose ledger of answers is
- * compared with the files on disk.
+ * A real HTTP server that answers like a teacher and keeps a ledger of its requests, and one whose
+ * ledger of answers is compared with the files on disk.
  *
  * @module
  */
