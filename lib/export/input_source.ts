@@ -6,7 +6,7 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { SourceError } from "../errors.ts";
-import { formatCount, formatCountOf } from "../figures.ts";
+import { formatCountOf, sumOf } from "../figures.ts";
 import {
   foreignFormatError,
   foreignText,
@@ -17,7 +17,7 @@ import {
 } from "../formats/mod.ts";
 import { sha256Hex } from "../hash.ts";
 import { isObject, isTooDeep } from "../json.ts";
-import { stampOf } from "../run/mod.ts";
+import { type BadInput, BadLines, listBadLines, stampOf } from "../run/mod.ts";
 import { jsonOf, LineSet } from "../sink/mod.ts";
 import type { ExactColumn } from "../tables/mod.ts";
 import { ConversationReader, NoConversation } from "./conversation.ts";
@@ -29,8 +29,6 @@ import { RowSpool } from "./row_spool.ts";
 
 /** The number of files that the card of a dataset names. */
 const MAX_NAMED = 10;
-/** The number of bad rows that are listed. */
-const MAX_LISTED = 20;
 
 /** One or more inputs, one after the other. */
 export class InputSource implements ExampleSource, AsyncDisposable {
@@ -71,14 +69,15 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     if (shuffle !== undefined) {
       this.#spool = await RowSpool.open(typeof output === "string" ? dirname(output) : undefined);
     }
-    const bad = new BadRows();
+    const found: BadInput[] = [];
     let index = 0;
     for (const file of this.#files) {
       const stamp = await stampOf(file);
       const input = await openInput(file, file, this.#options);
       this.#inputs.push({ input, stamp });
       await this.#addExactTypes(input);
-      const before = bad.count;
+      const bad = new BadLines();
+      found.push({ input: file, bad, placeOf: (line) => placeOf(file, input.format, line) });
       let rows = 0, start: string | undefined;
       for await (const lines of input.rows()) {
         for (const { text, problem, number } of lines) {
@@ -87,7 +86,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
             : this.#read(text, file, number);
           rows++;
           if (rows === 1) start = text;
-          const isTaken = this.#judge(read, placeOf(file, input.format, number), bad, takes);
+          const isTaken = this.#judge(read, number, bad, takes);
           if (isTaken) {
             this.#taken.add(index);
             this.#spool?.add(text!, file, number);
@@ -97,11 +96,11 @@ export class InputSource implements ExampleSource, AsyncDisposable {
         await this.#spool?.flush();
       }
       // If no row can be read, the file may be of another format.
-      const foreign = rows > 0 && bad.count - before === rows && input.format === "jsonl" &&
+      const foreign = rows > 0 && bad.count === rows && input.format === "jsonl" &&
         foreignText(start ?? "", file, rows === 1);
       if (foreign) throw foreignFormatError(file, foreign);
     }
-    bad.throwIfAny();
+    throwIfAny(found);
   }
 
   async *batches(shuffle: number | undefined): AsyncGenerator<Iterable<Example>> {
@@ -143,8 +142,8 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 
   #judge(
     read: Example | NoConversation,
-    place: string,
-    bad: BadRows,
+    line: number,
+    bad: BadLines,
     takes: (example: Example) => boolean | NoPlace,
   ): boolean {
     this.lineCount++;
@@ -154,12 +153,9 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       return verdict;
     }
     const { format } = this.#options;
-    bad.add(
-      place,
-      verdict instanceof NoPlace
-        ? new NoConversation(`${format} has no place for ${verdict.problem}`)
-        : verdict,
-    );
+    if (verdict instanceof NoPlace) {
+      bad.add(line, `${format} has no place for ${verdict.problem}`, () => "");
+    } else bad.add(line, verdict.problem, () => verdict.hint);
     return false;
   }
 
@@ -243,25 +239,13 @@ function changed(file: string): SourceError {
   );
 }
 
-/** Rows that cannot be converted, reported together. */
-class BadRows {
-  /** How many there are. */
-  count = 0;
-  readonly #lines: string[] = [];
-
-  add(place: string, { problem, hint }: NoConversation): void {
-    if (++this.count > MAX_LISTED) return;
-    this.#lines.push(`  ${place}: ${problem}${hint === "" ? "" : `: ${hint}`}`);
-  }
-
-  /** @throws {SourceError} with all of them */
-  throwIfAny(): void {
-    if (this.count === 0) return;
-    const more = this.count - this.#lines.length;
-    if (more > 0) this.#lines.push(`  … and ${formatCount(more)} more`);
-    const rows = formatCountOf(this.count, "row");
-    throw new SourceError(
-      `Cannot convert ${rows} of the input; nothing was written\n${this.#lines.join("\n")}`,
-    );
-  }
+/** @throws {SourceError} with the rows that cannot be converted, by problem */
+function throwIfAny(found: readonly BadInput[]): void {
+  const count = sumOf(found, ({ bad }) => bad.count);
+  if (count === 0) return;
+  const files = found.filter(({ bad }) => bad.count > 0);
+  throw new SourceError(
+    `Cannot convert ${formatCountOf(count, "row")} of the input; nothing was written\n` +
+      listBadLines(files, "row").join("\n"),
+  );
 }

@@ -145,10 +145,11 @@ interface ThriftChunk {
 interface ThriftChunkMeta {
   readonly field_4: number;
   /**
-   * Number of values, compressed size, and the offsets of the first data page and of the
-   * dictionary.
+   * Number of values, decompressed and compressed size, and the offsets of the first data page and
+   * of the dictionary.
    */
   readonly field_5: bigint;
+  readonly field_6: bigint;
   readonly field_7: bigint;
   readonly field_9: bigint;
   readonly field_11?: bigint;
@@ -159,6 +160,7 @@ function layoutOf(meta: ThriftChunkMeta): ChunkLayout {
   return {
     codec: CompressionCodecs[meta.field_4],
     values: Number(meta.field_5),
+    unpackedBytes: Number(meta.field_6),
     start,
     end: start + Number(meta.field_7),
   };

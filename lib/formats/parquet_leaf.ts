@@ -25,6 +25,8 @@ export interface ChunkLayout {
   readonly codec: Codec;
   /** Number of values, with nulls. */
   readonly values: number;
+  /** The bytes of all pages once they are decompressed, as the footer says. */
+  readonly unpackedBytes: number;
   readonly start: number;
   readonly end: number;
 }
@@ -51,6 +53,9 @@ export interface RowNote {
  * columns of texts that occur once, they took 500 MB.
  */
 const MIN_USES = 3;
+/** A page of this size is decompressed whatever the footer says of its column. */
+const UNCHECKED_PAGE_BYTES = 1 << 26;
+const MORE_ROWS = "it has more rows than its file says";
 
 /** Reads the values of one chunk in order. */
 export class LeafColumn {
@@ -61,6 +66,7 @@ export class LeafColumn {
   readonly #chunk: ChunkReader;
   readonly #write: ValueWriter;
   readonly #definition: number;
+  readonly #unpackedBytes: number;
   #valuesLeft: number;
   #page = NO_PAGE;
   readonly #pages: Page[] = [];
@@ -81,6 +87,7 @@ export class LeafColumn {
     this.#chunk = new ChunkReader(bytes);
     this.#write = valueWriterOf(leaf);
     this.#definition = leaf.definition;
+    this.#unpackedBytes = layout.unpackedBytes;
     this.#valuesLeft = this.#valueCount = layout.values;
   }
 
@@ -93,12 +100,24 @@ export class LeafColumn {
       if (header.crc !== undefined && crc32(bytes) !== header.crc >>> 0) {
         throw new Error("the checksum of a page differs");
       }
+      this.#check(header);
       if (header.type === "DICTIONARY_PAGE") {
         this.#dictionary = this.#decoder.dictionary(header, bytes);
         const { num_values: distinct } = header.dictionary_page_header!;
         this.#texts = this.#valueCount >= MIN_USES * distinct ? [] : undefined;
       } else if (header.type !== "INDEX_PAGE") return this.#add(this.#decoder.page(header, bytes));
     }
+  }
+
+  /** Most pages have no checksum, and what a damaged header says would be reserved in memory. */
+  #check(header: PageHeader): void {
+    const { uncompressed_page_size: size, dictionary_page_header: dictionary } = header;
+    const most = Math.max(this.#unpackedBytes, UNCHECKED_PAGE_BYTES);
+    if (!(size >= 0 && size <= most)) throw new Error("a page is larger than its column");
+    const values = (header.data_page_header ?? header.data_page_header_v2)?.num_values ?? 0;
+    if (!(values >= 0 && values <= this.#valuesLeft)) throw new Error(MORE_ROWS);
+    const distinct = dictionary?.num_values ?? 0;
+    if (!(distinct >= 0 && distinct <= size * 8)) throw new Error("a dictionary is cut short");
   }
 
   get definition(): number {
@@ -154,11 +173,7 @@ export class LeafColumn {
   #add(page: Page): void {
     if (page.count === 0) return;
     this.#pages.push(page);
-    const isBehindLast = this.#valuesLeft === 0;
     this.#valuesLeft -= page.count;
-    if (isBehindLast || this.#valuesLeft < 0) {
-      throw new Error("it has more rows than its file says");
-    }
     if (this.leaf.repetition === 0) {
       this.rowsReady += page.count;
       return;

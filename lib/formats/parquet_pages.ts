@@ -11,10 +11,12 @@ import {
   compressors,
   type DecodedArray,
   decompressPage,
+  deltaBinaryUnpack,
   type parquetHeader,
   readDataPage,
   readPlain,
   readRleBitPackedHybrid,
+  readVarInt,
 } from "../deps/hyparquet.ts";
 import type { LeafNode } from "./parquet_columns.ts";
 
@@ -127,6 +129,16 @@ export class PageDecoder {
     if (encoding.endsWith("_DICTIONARY")) {
       return { ...levels, items: indicesOf(bytes, present), bytes: undefined, isIndex: true };
     }
+    if (present === 0) return { ...levels, items: [], bytes: undefined, isIndex: false };
+    if (encoding === "RLE") {
+      // Only booleans are: 0 or 1, behind the length of their bytes.
+      const items = Array.from(levelsOf(readerOf(bytes), 1, present), (level) => level === 1);
+      return { ...levels, items, bytes: undefined, isIndex: false };
+    }
+    if (encoding === "DELTA_BYTE_ARRAY") {
+      const items = textsOfPrefixes(bytes, present);
+      return { ...levels, items, bytes: undefined, isIndex: false };
+    }
     const header = { num_values: present, encoding } as NonNullable<PageHeader["data_page_header"]>;
     const { dataPage: items } = readDataPage(bytes, header, this.#decoder);
     return { ...levels, items, bytes: undefined, isIndex: false };
@@ -188,6 +200,7 @@ function indicesOf(bytes: Uint8Array, count: number): Uint8Array | Uint32Array {
   if (width === 0) return new Uint8Array(count);
   const indices = new Uint32Array(count);
   const reader = { ...readerOf(bytes), offset: 1 };
+  checkRuns(reader, width, count);
   readRleBitPackedHybrid(reader, width, indices, bytes.length - 1);
   return indices;
 }
@@ -198,9 +211,51 @@ function indicesOf(bytes: Uint8Array, count: number): Uint8Array | Uint32Array {
  */
 function levelsOf(reader: Reader, most: number, count: number, length?: number): Uint8Array {
   if (most === 0) return NO_LEVELS;
-  const levels = new Uint8Array(count);
-  readRleBitPackedHybrid(reader, 32 - Math.clz32(most), levels, length);
+  const levels = new Uint8Array(count), width = 32 - Math.clz32(most);
+  const start = reader.offset + (length === undefined ? LENGTH_BYTES : 0);
+  checkRuns({ view: reader.view, offset: start }, width, count);
+  readRleBitPackedHybrid(reader, width, levels, length);
   return levels;
+}
+
+/**
+ * Refuses a value that is repeated more often than the page has values: hyparquet would repeat it as
+ * often as a damaged run says, up to 2^31 times.
+ */
+function checkRuns({ view, offset }: Reader, width: number, count: number): void {
+  const reader = { view, offset };
+  for (let seen = 0; seen < count;) {
+    const header = readVarInt(reader), length = header >>> 1;
+    const isPacked = (header & 1) === 1;
+    if (!isPacked && length > count) {
+      throw new Error("a value is repeated beyond the end of its page");
+    }
+    seen += isPacked ? length * 8 : length;
+    // hyparquet reads a byte of every packed run, also of one without values.
+    reader.offset += isPacked ? Math.max(1, length * width) : (width + 7) >> 3;
+  }
+}
+
+/** Texts that begin like the one before. hyparquet reserves memory for what a damaged length says. */
+function textsOfPrefixes(bytes: Uint8Array, count: number): Uint8Array[] {
+  const reader = readerOf(bytes);
+  const prefixes = new Int32Array(count), suffixes = new Int32Array(count);
+  deltaBinaryUnpack(reader, count, prefixes);
+  deltaBinaryUnpack(reader, count, suffixes);
+  let at = reader.offset, before: Uint8Array = new Uint8Array();
+  return Array.from(prefixes, (shared, index) => {
+    const end = at + suffixes[index];
+    if (!(shared >= 0 && shared <= before.length && end >= at && end <= bytes.length)) {
+      throw new Error("a text is longer than its page");
+    }
+    const own = bytes.subarray(at, end);
+    at = end;
+    if (shared === 0) return before = own;
+    const text = new Uint8Array(shared + own.length);
+    text.set(before.subarray(0, shared));
+    text.set(own, shared);
+    return before = text;
+  });
 }
 
 type Reader = Parameters<typeof readRleBitPackedHybrid>[0];

@@ -52,19 +52,14 @@ export function checkInput(found: readonly Found[], options: Options): void {
 function badRowProblem(inputs: readonly string[], found: readonly Found[]): string[] {
   const count = sumOf(found, ({ bad }) => bad.count);
   if (count === 0) return [];
-  const blocks = found.flatMap((one, index) =>
-    one.bad.groups.map((group) => ({
-      group,
+  const lines = listBadLines(
+    found.map((one, index) => ({
       input: inputs[index],
-      placeOf: (line: number) => one.placeOf(line),
-    }))
+      bad: one.bad,
+      placeOf: (line) => one.placeOf(line),
+    })),
+    "line",
   );
-  const lines = blocks.slice(0, MOST_LISTED).flatMap(({ group, input, placeOf }) =>
-    groupLines(group, { input, placeOf, isOneOfMany: inputs.length > 1 })
-  );
-  if (blocks.length > MOST_LISTED) {
-    lines.push(`  … and ${blocks.length - MOST_LISTED} more problems`);
-  }
   return [
     `Cannot send ${formatCountOf(count, "line")} of the input; nothing was sent\n` +
     `${lines.join("\n")}\n` +
@@ -72,20 +67,40 @@ function badRowProblem(inputs: readonly string[], found: readonly Found[]): stri
   ];
 }
 
+/** The bad lines of an input. */
+export interface BadInput {
+  /** Its name. */
+  readonly input: string;
+  /** Its bad lines. */
+  readonly bad: BadLines;
+  /** The place of a line, as users count. */
+  readonly placeOf: (line: number) => string;
+}
+
+/** The problems of inputs, each with its first lines. `noun` is what a line is called. */
+export function listBadLines(inputs: readonly BadInput[], noun: "line" | "row"): string[] {
+  const blocks = inputs.flatMap((one) => one.bad.groups.map((group) => ({ group, one })));
+  const lines = blocks.slice(0, MOST_LISTED).flatMap(({ group, one }) =>
+    groupLines(group, one, { noun, where: inputs.length > 1 ? ` of ${one.input}` : "" })
+  );
+  if (blocks.length > MOST_LISTED) {
+    lines.push(`  … and ${blocks.length - MOST_LISTED} more problems`);
+  }
+  return lines;
+}
+
 /** One line for a problem of one line, else a heading with examples under it. */
 function groupLines(
   { kind, hint, count, examples }: BadLineGroup,
-  { input, placeOf, isOneOfMany }: {
-    input: string;
-    placeOf: (line: number) => string;
-    isOneOfMany: boolean;
-  },
+  { placeOf }: BadInput,
+  { noun, where }: { noun: string; where: string },
 ): string[] {
   const way = hint === "" ? "" : `: ${hint}`;
   if (count === 1) return [`  ${placeOf(examples[0].line)}: ${examples[0].problem}${way}`];
-  const where = isOneOfMany ? ` of ${input}` : "";
-  const lines = [`  ${formatCountOf(count, "line")}${where}: ${kind}${way}`];
-  for (const { line, problem } of examples) lines.push(`    ${placeOf(line)}: ${problem}`);
+  const lines = [`  ${formatCountOf(count, noun)}${where}: ${kind}${way}`];
+  for (const { line, problem } of examples) {
+    lines.push(`    ${placeOf(line)}${problem === kind ? "" : `: ${problem}`}`);
+  }
   const more = count - examples.length;
   if (more > 0) lines.push(`    … and ${formatCount(more)} more`);
   return lines;

@@ -21,7 +21,7 @@ export {
 } from "./outcomes.ts";
 export { identityDifferences, readRunFile, type RunFile, writeRunFile } from "./run_file.ts";
 export { InputSequence } from "./input_sequence.ts";
-export { emptyMessage } from "./input_problems.ts";
+export { type BadInput, BadLines, emptyMessage, listBadLines } from "./input_problems.ts";
 export { checkReadableTwice, findInputs, stampOf } from "./inputs.ts";
 export type {
   AnsweredRow,

@@ -111,6 +111,16 @@ Deno.test("prompts without an answer are conversations; formats that need one re
   await dir.write("a.jsonl", [{ prompt: "q" }, { prompt: "r", response: "a" }]);
   await convert(dir, "a.jsonl", "b.jsonl", { format: "messages" });
   assertEquals((await dir.rows("b.jsonl"))[0], { messages: [user("q")] });
+  await dir.write("many.jsonl", Array.from({ length: 30 }, (_, i) => ({ prompt: `q${i}` })));
+  const error = await assertRejects(() =>
+    convert(dir, "many.jsonl", "c.jsonl", { format: "alpaca" })
+  );
+  const [, heading, ...places] = (error as Error).message.split("\n");
+  assertEquals(heading, "  30 rows: alpaca has no place for a row without an answer");
+  assertEquals(places, [
+    ...[1, 2, 3, 4, 5].map((line) => `    ${dir.path("many.jsonl")}:${line}`),
+    "    … and 25 more",
+  ]);
   for (const format of ["prompt-completion", "alpaca", "preference"] as const) {
     const error = await assertRejects(() => convert(dir, "a.jsonl", "c.jsonl", { format }));
     assert(error instanceof SourceError && /a\.jsonl:1: \S+ has no place for/.test(error.message));

@@ -58,6 +58,13 @@ function withFooterOf(bytes: Uint8Array, length: number): Uint8Array {
   return changed;
 }
 
+/** Pages without a checksum in which a value is repeated 2^31 times: decoding it took minutes. */
+function withEndlessRun(bytes: Uint8Array): Uint8Array {
+  const changed = bytes.slice();
+  changed.set([0xa8, 0xfc, 0xff, 0xfe, 0xff], 696);
+  return changed;
+}
+
 function withByte(bytes: Uint8Array, at: number): Uint8Array {
   const changed = bytes.slice();
   changed[at] ^= 0xff;
@@ -75,6 +82,7 @@ const TAIL = encoder.encode("tail");
 const CASES: readonly [name: string, content: string | Uint8Array, message: RegExp][] = [
   ["cut.parquet", cut(PARQUET), /it is not a complete Parquet file: its end is missing/],
   ["pages.parquet", withoutPages(PARQUET), /column "id" is damaged in row 1 or after it/],
+  ["run.parquet", withEndlessRun(PARQUET), /is damaged.*repeated beyond the end of its page/],
   ["footer.parquet", withByte(PARQUET, PARQUET.length - 7), /its footer is damaged/],
   [
     "lzo.parquet",
