@@ -1,19 +1,23 @@
-/** The house keeps its shape: the seam for third-party code, and the direction of imports. @module */
+/**
+ * The shape of the code: the seam for third-party code, and the direction of imports.
+ *
+ * @module
+ */
 
 import { assert, assertEquals } from "../lib/deps/std_assert.ts";
 import { VERSION } from "../lib/version.ts";
 import { cleanEnv, REPOSITORY } from "./support/process.ts";
 import { tempDir } from "./support/temp.ts";
 
-/** One `import … from` or `export … from`. */
+/** An `import … from` or `export … from`. */
 interface Import {
-  /** The file that it is in, from the root of the repository. */
+  /** The importing file, from the root of the repository. */
   readonly from: string;
-  /** What it names: a file from the root of the repository, or a package. */
+  /** The imported file, from the root of the repository, or a package. */
   readonly to: string;
-  /** The specifier as it is written. */
+  /** As written in the source. */
   readonly specifier: string;
-  /** Whether nothing of it is left at run time. */
+  /** Whether it disappears at run time. */
   readonly isTypeOnly: boolean;
 }
 
@@ -25,7 +29,7 @@ interface Source {
   readonly imports: readonly Import[];
 }
 
-/** Small files that everything in `lib/` may use; they use one another only. */
+/** Small files that everything in `lib/` may use; they use only one another. */
 const SHARED = [
   "errors",
   "row",
@@ -45,7 +49,7 @@ const SHARED = [
   "interruptible",
 ]
   .map((name) => `lib/${name}.ts`);
-/** The packages that `mod.ts` loads before anything is asked of it. */
+/** The packages that `mod.ts` loads before any function is called. */
 const MAIN_PACKAGES = [
   "deno-std",
   "eventsource-parser",
@@ -54,14 +58,12 @@ const MAIN_PACKAGES = [
   "xxhash-wasm",
 ];
 const TEACHER_TYPES = "lib/teacher/mod.ts";
-/** What is above every folder of `lib/`. */
+/** Files above all folders of `lib/`. */
 const TOP = ["response_generator", "distill", "distill_files", "in_memory"]
   .map((name) => `lib/${name}.ts`);
 
-/**
- * The folders of `lib/` and the folders whose doors each of them may import: all of a door, or its types only.
- * `lib/deps/` and the shared files are open to all.
- */
+/** For each folder of `lib/`, the folders whose doors it may import: everything, or only types.
+ * `lib/deps/` and the shared files are open to all. */
 const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonly string[] }>> = {
   teacher: {},
   formats: {},
@@ -160,7 +162,7 @@ function resolve(from: string, specifier: string): string {
     : specifier;
 }
 
-/** The folder of `lib/` that a file is in, as `engine/flow`; "" outside of them. */
+/** The folder of `lib/` that holds a file: `engine/flow`; "" for files outside. */
 function folderOf(path: string): string {
   return /^lib\/(?!deps\/)(.+)\/[^/]+$/.exec(path)?.[1] ?? "";
 }
@@ -169,7 +171,7 @@ function isLocal({ specifier }: Import): boolean {
   return specifier.startsWith(".");
 }
 
-/** Whether the import leaves its folder for another one of `lib/`. */
+/** Whether an import leads from one folder of `lib/` to another. */
 function crosses({ from, to }: Import): boolean {
   const folder = folderOf(to);
   return folder !== "" && folder !== folderOf(from);
@@ -179,7 +181,7 @@ function describe({ from, specifier, isTypeOnly }: Import): string {
   return `${from} imports ${isTypeOnly ? "types of " : ""}${specifier}`;
 }
 
-/** Fails with every import that breaks the rule. */
+/** Fails with the imports that break a rule. */
 function assertNone(broken: readonly Import[]): void {
   assertEquals(broken.map(describe), []);
 }
@@ -200,7 +202,7 @@ Deno.test("the scan finds the imports that it checks", () => {
 });
 
 Deno.test("third-party code enters through the seam only, with exact versions", () => {
-  // A browser is for its tests alone; those who run Retort do not download it.
+  // Only the tests of the page use a browser; users do not download it.
   const isSeam = ({ from }: Import) => /^(lib|tests\/browser|tests\/faults)\/deps\//.test(from);
   const isOwn = ({ specifier }: Import) => /^(\.|node:)/.test(specifier);
   assertNone(IMPORTS.filter((one) => !isOwn(one) && !isSeam(one)));
@@ -292,7 +294,7 @@ Deno.test("no file imports itself through others", () => {
   for (const { path } of LIB) visit(path, []);
 });
 
-/** A thread of its own, started by `cli.ts`. */
+/** Runs as a thread of its own, started by `cli.ts`. */
 const SIGNAL_WORKER = "cli/signal_worker.ts";
 
 Deno.test("only cli.ts touches arguments, environment, exit code, standard streams and console", () => {
@@ -309,7 +311,7 @@ Deno.test("only cli.ts touches arguments, environment, exit code, standard strea
 
 Deno.test("paths are taken apart by the standard library, which knows those of Windows", () => {
   const cut = /lastIndexOf\("\/"|\.(?:starts|ends)With\("\/"|"node:path"|\.url\)\.pathname/;
-  // Names in archives and URLs have slashes on every system; node:path has the matching of patterns.
+  // Names in archives and URLs have slashes on every system; node:path matches patterns.
   const allowed = ["lib/run/inputs.ts"];
   const cutting = SOURCES
     .filter(({ path }) => /^(lib|cli)\/|^web\/(?!page\/)|^(cli|mod)\.ts$/.test(path))
@@ -336,7 +338,7 @@ Deno.test("importing mod.ts needs no permission but undici's three variables", a
   assertEquals([code, text], [0, "function\n"]);
 });
 
-/** What an entry point loads before it does anything: files, and packages without their versions. */
+/** What an entry point loads when it is imported: files, and packages without their versions. */
 async function loadedBy(entry: string): Promise<{ files: string[]; packages: string[] }> {
   const { code, text } = await deno(REPOSITORY, ["info", "--json", `${REPOSITORY}/${entry}`]);
   assertEquals(code, 0, text);
@@ -378,7 +380,7 @@ Deno.test("starting cli.ts loads no command, so that --help is quick", async () 
 Deno.test("nothing from lib/deps has the type any", async () => {
   await using dir = await tempDir();
   const deps = LIB.filter(({ path }) => /^lib\/deps\/\w+\.ts$/.test(path));
-  // `any`, and the type of what could not be resolved, can be assigned to this; nothing else can.
+  // `any`, and the type of an unresolved import, can be assigned to this; nothing else can.
   const lines = ["interface Nothing { readonly mark: unique symbol }"];
   let checks = 0;
   deps.forEach(({ path, code }, file) => {

@@ -1,4 +1,8 @@
-/** Messages of the system and of Deno in Retort's own words. @module */
+/**
+ * Reasons of system errors in Retort's words.
+ *
+ * @module
+ */
 
 import { assert, assertEquals, assertStringIncludes } from "../lib/deps/std_assert.ts";
 import { systemReason } from "../lib/files.ts";
@@ -91,7 +95,7 @@ Deno.test("a run without the permission to connect ends at once, and says which 
     "Retort was started without the permission (--allow-net). Start it with --allow-net",
   );
   assert(!ended.stderr.includes("Requires"), ended.stderr);
-  // The program itself may not be read: it needs no more than the files that it is given.
+  // The program itself may not be readable: it needs only the files that it is given.
   const narrow = [
     "--allow-env",
     "--allow-net",

@@ -1,4 +1,8 @@
-/** What is published, compiled and run is made of the same parts and flags. @module */
+/**
+ * What is published, compiled and run has the same parts and flags.
+ *
+ * @module
+ */
 
 import { assert, assertEquals } from "../lib/deps/std_assert.ts";
 import { compileArgs, findWorkers } from "../tools/compile.ts";

@@ -21,7 +21,9 @@ for (const [name, text, expected] of CASES) {
   Deno.test(`printable() ${name}`, () => assertEquals(printable(text), expected));
 }
 
-/** Every character that a terminal may act on, and every one that turns the direction of others. */
+/**
+ * Every character that a terminal may act on, and every one that changes the direction of others.
+ */
 const CONTROLS = [...Array(0x20).keys(), ...Array.from({ length: 0x21 }, (_, i) => 0x7f + i)]
   .map((code) => String.fromCharCode(code)).join("") +
   "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029\ufeff";

@@ -58,7 +58,7 @@ Deno.test("an address that is listed again, in another spelling too, is one addr
   ]);
 });
 
-/** A watch that the test triggers. */
+/** A watch whose reads the test triggers. */
 function watched(source: ListSource, entries: readonly EndpointEntry[] = []) {
   const changes: string[][][] = [], notices: string[] = [];
   const watch = new EndpointWatch(source, entries, {
@@ -95,13 +95,13 @@ Deno.test("a file is watched; one that is gone, empty, damaged or half written c
     "can be used again",
     "http://c/v1 joined, http://a/v1 left; 2 teachers now",
   ]);
-  // Without a final line break it counts once it was read twice unchanged.
+  // Without a final line break, the file counts once it was read twice unchanged.
   await dir.write("e.txt", "http://b/v1");
   await watch.look();
   assertEquals(changes.length, 1);
   await watch.look();
   assertEquals(changes[1], [[], ["http://c/v1"], []]);
-  // A new weight is no new address.
+  // A new weight is not a new address.
   await dir.write("e.txt", "http://b/v1/ weight=2\n");
   await watch.look();
   assertEquals(changes[2], [[], [], ["http://b/v1"]]);
@@ -117,7 +117,7 @@ Deno.test("a list that is being rewritten in place changes nothing until it is c
     pause: async () => void await dir.write("e.txt", written),
   });
   const { watch, changes, notices } = watched(source, (await source.read()).entries);
-  // Cut at the end of a line, the list looks complete.
+  // A file truncated at the end of a line looks complete.
   await dir.write("e.txt", "http://a/v1\n");
   await watch.look();
   await watch.look();
@@ -150,7 +150,7 @@ Deno.test("a name means all of its addresses; one that cannot be resolved change
   four = new Error("the server does not answer");
   await watch.look();
   assertEquals(changes, []);
-  // Where one kind of addresses cannot be looked up, those that are known stay.
+  // If one kind of record cannot be looked up, the known addresses stay.
   six = ["fd00::1"];
   await watch.look();
   four = ["10.0.0.2"];

@@ -1,4 +1,8 @@
-/** Teachers that may never come up, in simulated time. @module */
+/**
+ * Teachers that may never come up, in simulated time.
+ *
+ * @module
+ */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import type { EngineOptions } from "../../lib/engine/engine_options.ts";
@@ -17,7 +21,7 @@ function unreachable(code: string): TeacherError {
   });
 }
 
-/** A teacher that refuses connections until a time, and answers after that. */
+/** A teacher that refuses connections until `thereAtMs`, and then answers. */
 function teacherAt(clock: FakeClock, address: string, code: string, thereAtMs: number) {
   const teacher = new TimedTeacher(clock, {
     latencyMs: () => 1_000,
@@ -33,7 +37,7 @@ interface Trial extends Partial<EngineOptions> {
   readonly thereAtMs?: number;
 }
 
-/** A run of at most ten minutes: when it ended, and why. */
+/** Runs for at most ten simulated minutes. Returns when the run ended, and why. */
 async function run({ code, thereAtMs = Infinity, ...options }: Trial) {
   using clock = new FakeClock();
   const notices: string[] = [];

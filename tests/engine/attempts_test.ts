@@ -189,7 +189,7 @@ Deno.test("Attempts reports each attempt once, whatever its outcome", async () =
     assertGreater(told, 100);
     const failedOf = (uid: string) => fixture.failed.filter((one) => one.uid === uid).length;
     for (const { row, attempts, failure, next } of fixture.outcomes) {
-      // The last attempt of a row that is pending may have been given up.
+      // The last attempt of a row that is pending may have been aborted.
       if (next !== undefined) continue;
       assertEquals(attempts, opened.get(row.uid));
       assertEquals(failedOf(row.uid), failure === undefined ? attempts - 1 : attempts);

@@ -3,7 +3,7 @@ import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FedSource, Fixture, rowsOf } from "./engine_fixture.ts";
 
-/** An error that concerns one row only. */
+/** An error that concerns only one row. */
 const later = (retryAfterMs: number) => new TeacherError("Later", { status: 500, retryAfterMs });
 
 Deno.test("Engine.setConcurrency() starts more lanes at once", async () => {

@@ -6,7 +6,7 @@ import { batchesOf, endpointOf, FakeTeacher, Fixture, rowsOf } from "./engine_fi
 const tooMany = (retryAfterMs?: number) =>
   new TeacherError("Too many requests", { status: 429, retryAfterMs });
 
-/** An exhausted limit, so all rows have to wait. */
+/** An exhausted limit, so that all rows have to wait. */
 const usedUp = (retryAfterMs: number, status = 429) =>
   new TeacherError("Too many requests", { status, retryAfterMs, isExhausted: true });
 
@@ -149,7 +149,7 @@ Deno.test("Engine sends even the last row to another teacher instead of waiting 
   await a.open[0].refuse(tooMany(3 * 3_600_000));
   await clock.advance(0);
   assertEquals(b.uids, ["0"]);
-  // With no teacher left, it waits for the first that becomes available.
+  // With no teacher left, the row waits for the first that becomes available.
   await b.open[0].refuse(tooMany(60_000));
   await clock.advance(59_999);
   assertEquals([a.uids, b.uids], [[], []]);

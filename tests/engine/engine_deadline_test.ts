@@ -64,7 +64,7 @@ Deno.test("Engine fails a row whose turn comes after its deadline, without a cal
     failure?.message,
     "The row was not answered within 10 s (--row-timeout), in 1 attempt",
   );
-  // One attempt, one failed attempt: a row that was not sent counts as neither.
+  // One attempt, which failed: a row that was not sent counts as neither.
   assertEquals([fixture.teacher.asked.length, fixture.attempts, fixture.failed.length], [2, 2, 1]);
   assertEquals(fixture.engine.teacherStatuses()[0].in_flight, 0);
 });
@@ -78,11 +78,11 @@ Deno.test("Engine gives a row its full time again after an outage", async () => 
     now: clock.now,
   });
   await fixture.start();
-  // This one is waiting for its turn when the teacher goes down.
+  // This row waits for its turn when the teacher goes down.
   await fixture.teacher.call("0").refuse(broken(7_000));
   await clock.advance(5_000);
   for (const uid of ["1", "2", "3"]) await fixture.teacher.call(uid).refuse(gone());
-  // Probes that hang: the last of them is for the row that was due last, long after its time.
+  // Probes that hang: the last one is for the row that was due last, long after its time.
   await clock.advance(60_000);
   const left = fixture.teacher.open.map(({ request }) =>
     [request.uid, request.timeoutMs!] as const

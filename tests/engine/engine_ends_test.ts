@@ -120,7 +120,8 @@ Deno.test("Engine.run() ends with the error of a listener rather than hang", asy
 });
 
 Deno.test("Engine.run() fails the row when a teacher returns something that is not a completion", async () => {
-  // One good answer first: repeated refusals with the same message from the start would halt the run.
+  // A good answer first: repeated rejections with the same message from the start would halt the
+  // run.
   const answers: unknown[] = [completionOf(), undefined, null, {}, { response: 7 }, "text"];
   const fixture = new Fixture({
     rows: rowsOf(answers.length),

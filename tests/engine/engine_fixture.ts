@@ -16,7 +16,6 @@ import type { Failure, Outcome, Row } from "../../lib/row.ts";
 import type { Completion, Params, Teacher, TeacherRequest } from "../../lib/teacher/teacher.ts";
 import { settled } from "../support/fake_clock.ts";
 
-/** A simple row. */
 export function rowOf(uid: string, params?: Params): Row {
   return {
     uid,
@@ -36,30 +35,28 @@ export function rowsOf(count: number, params?: Params): Row[] {
   return Array.from({ length: count }, (_, index) => rowOf(String(index), params));
 }
 
-/** A good answer, or one that differs from it in some fields. */
+/** A good answer, with `fields` changed. */
 export function completionOf(fields: Partial<Completion> = {}): Completion {
   return { response: "42", finishReason: "stop", usage: null, model: "fake", ...fields };
 }
 
-/** A call that waits for the test. */
+/** A call that the test answers. */
 export interface Call {
   readonly request: TeacherRequest;
   readonly signal: AbortSignal;
-  /** Answers. */
   answer(fields?: Partial<Completion>): Promise<void>;
-  /** Refuses. */
+  /** Rejects with `error`. */
   refuse(error: unknown): Promise<void>;
 }
 
-/** A teacher whose calls the test answers. Calls that are aborted reject, as they should. */
+/** A teacher whose calls the test answers. Aborted calls reject, unless `heedsSignal` is false. */
 export class FakeTeacher implements Teacher {
-  /** Calls in flight, in the order in which they came. */
+  /** Calls in flight, in the order of arrival. */
   readonly open: Call[] = [];
-  /** The uid of every call, in order. */
+  /** The uid of every call, in the order of arrival. */
   readonly asked: string[] = [];
-  /** The most calls that were ever in flight at once. */
+  /** The most calls in flight at once so far. */
   most = 0;
-  /** Whether calls reject when they are aborted. */
   heedsSignal = true;
 
   complete(request: TeacherRequest, signal: AbortSignal): Promise<Completion> {
@@ -93,20 +90,17 @@ export class FakeTeacher implements Teacher {
     return promise;
   }
 
-  /** The call in flight for a row. */
   call(uid: string): Call {
     const found = this.open.find(({ request }) => request.uid === uid);
     if (found === undefined) throw new Error(`No call is in flight for ${uid}`);
     return found;
   }
 
-  /** The uids of the calls in flight. */
   get uids(): string[] {
     return this.open.map(({ request }) => request.uid);
   }
 }
 
-/** A listener that does nothing. */
 export const SILENT: EngineOptions["listener"] = {
   attempt() {},
   attemptAnswered() {},
@@ -115,32 +109,31 @@ export const SILENT: EngineOptions["listener"] = {
   stateChanged() {},
 };
 
-/** Options of a test; the rest has simple defaults. */
+/** Options of the engine, all with defaults that suit most tests. */
 export interface FixtureOptions extends Partial<Omit<EngineOptions, "source" | "retryPolicy">> {
-  /** The one teacher, instead of the fixture's own. */
+  /** The only teacher. @default a `FakeTeacher` */
   teacher?: Teacher;
-  /** Handling of a truncated answer. @default "error"  */
+  /** What happens to a truncated answer. @default "error" */
   onTruncated?: OnTruncated;
   /** Rows, or batches of them. */
   rows?: readonly Row[];
-  /** Instead of `rows`. */
+  /** Replaces `rows`. */
   source?: AsyncIterable<readonly Row[]>;
   /** Whether the sink keeps answers before their row is sent again. @default false  */
   keeps?: boolean;
-  /** Attempts per row. @default 5  */
+  /** Attempts per row. @default 5 */
   maxAttempts?: number;
-  /** The jitter. @default 0: no wait but what the teacher asks for */
+  /** The jitter. @default 0: waits only as long as the teacher requests */
   random?: () => number;
 }
 
-/** A running engine, and all of its events. */
+/** A running engine, and all its events. */
 export class Fixture {
   readonly engine: Engine;
   readonly teacher = new FakeTeacher();
-  /** All teachers of the run. */
   readonly teachers: readonly Teacher[];
   readonly outcomes: Outcome[] = [];
-  /** Rejected answers, if the sink keeps them. */
+  /** Answers that the sink kept, with `keeps`. */
   readonly kept: Outcome[] = [];
   readonly answered: Completion[] = [];
   readonly failures: Failure[] = [];
@@ -148,7 +141,6 @@ export class Fixture {
   readonly released: ReleasedRow[] = [];
   readonly states: RunState[] = [];
   attempts = 0;
-  /** Whether the run has ended. */
   hasEnded = false;
   #run: Promise<void> | undefined;
 
@@ -195,18 +187,18 @@ export class Fixture {
   /** Starts the run and waits until it is idle. */
   async start(): Promise<void> {
     this.#run = this.engine.run();
-    // A test that awaits `ended` sees an error; until then it is not unhandled.
+    // A test that awaits `ended` sees an error; until then it is handled here.
     const note = () => void (this.hasEnded = true);
     this.#run.then(note, note);
     await settled();
   }
 
-  /** Attempts that were told as the last one of a row that has failed. */
+  /** Attempts that were reported as the last one of a failed row. */
   get toldFailed(): number {
     return this.failed.filter(({ action }) => action === "failed").length - this.released.length;
   }
 
-  /** The run's promise. */
+  /** Settles with the run. */
   get ended(): Promise<void> {
     return this.#run!;
   }
@@ -218,7 +210,7 @@ export class Fixture {
     await this.ended;
   }
 
-  /** The uids of the outcomes, in their order. */
+  /** The uids of the outcomes in their order. */
   get settledUids(): string[] {
     return this.outcomes.map(({ row }) => row.uid);
   }
@@ -237,30 +229,27 @@ export async function* batchesOf(rows: readonly Row[], size = 7): AsyncGenerator
   for (let at = 0; at < rows.length; at += size) yield rows.slice(at, at + size);
 }
 
-/** A source that the test feeds. */
+/** A source that yields what the test feeds it. */
 export class FedSource {
   readonly #batches: (readonly Row[])[] = [];
   #signal = Promise.withResolvers<void>();
   #ended = false;
   #error: { readonly error: unknown } | undefined;
-  /** How often a batch was pulled. */
   pulls = 0;
   /** Whether the source was closed or has ended. */
   isClosed = false;
 
-  /** Yields one more batch. */
+  /** Yields one batch. */
   async feed(rows: readonly Row[]): Promise<void> {
     this.#batches.push(rows);
     await this.#notify();
   }
 
-  /** Ends. */
   async end(): Promise<void> {
     this.#ended = true;
     await this.#notify();
   }
 
-  /** Throws. */
   async fail(error: unknown): Promise<void> {
     this.#error = { error };
     await this.#notify();

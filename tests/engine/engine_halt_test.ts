@@ -9,7 +9,6 @@ const badRequest = (message = "max_tokens is not supported with this model") =>
 const unknownModel = () =>
   new TeacherError("The model does not exist", { status: 404, code: "model_not_found" });
 
-/** A teacher with an address. */
 class Named extends FakeTeacher {
   readonly model = "m";
   constructor(readonly address: string) {

@@ -22,9 +22,9 @@ const untrusted = () =>
     code: "certificate",
   });
 
-/** A run at concurrency 20 against a teacher that takes a second, which can be taken down. */
+/** A run at concurrency 20 with a teacher that takes a second and can be taken down. */
 class Bench {
-  /** The error that a row meets, or undefined. */
+  /** The error for a row; undefined if it is answered. */
   refuse: (uid: string) => TeacherError | undefined = () => undefined;
   readonly random = seededRandom();
   readonly teacher: TimedTeacher;
@@ -51,7 +51,7 @@ class Bench {
     return this.fixture.outcomes.filter(({ failure }) => failure !== undefined).length;
   }
 
-  /** Advances the time, and returns how many requests came in it. */
+  /** Advances the time; returns how many requests arrived meanwhile. */
   async posts(ms: number): Promise<number> {
     const from = this.#clock.now();
     await this.#clock.advance(ms);
@@ -116,7 +116,7 @@ Deno.test("Engine loses none of the last rows of a run to an outage", async () =
 
 Deno.test("Engine never fails a row because no connection can be made", async () => {
   using clock = new FakeClock();
-  // Each time it takes 10 s to find that out, and the row has 15.
+  // Each attempt takes 10 s to fail, and the row has 15.
   const options = { rows: rowsOf(1), concurrency: 1, rowTimeoutMs: 15_000 };
   const bench = new Bench(clock, options, 10_000);
   bench.refuse = gone;
@@ -160,7 +160,7 @@ Deno.test("Engine probes with new rows as long as there are some", async () => {
   const bench = new Bench(clock, { source: endlessRows() });
   bench.refuse = broken;
   await bench.fixture.start();
-  // Longer than it takes until failures count again.
+  // Longer than until failures count again.
   await clock.advance(3 * 60 * MINUTE_MS);
   assertEquals(bench.fixture.outcomes, []);
   const { asked } = bench.teacher;
@@ -223,7 +223,7 @@ for (
     }
     await bench.fixture.ended;
     assertEquals([bench.fixture.outcomes.length, bench.failedRows], [400, 40]);
-    // Refusals for load are tried 20 times, up to a minute apart; a timeout is pressure, too.
+    // Throttled rows are tried 20 times, up to a minute apart. A timeout is pressure too.
     const mostMinutes = { "500": 2, "503": 17, timeouts: 8 }[name];
     assertLessOrEqual(clock.now(), mostMinutes * MINUTE_MS);
   });

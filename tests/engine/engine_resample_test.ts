@@ -6,11 +6,11 @@ import type { Completion } from "../../lib/teacher/teacher.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
 import { completionOf, Fixture, type FixtureOptions, rowsOf } from "./engine_fixture.ts";
 
-/** One dollar for each completion token. */
+/** One dollar per completion token. */
 const priceOf = ({ usage }: Completion) => usage?.completionTokens;
 const usage = (completionTokens: number) => ({ promptTokens: 1, completionTokens });
 
-/** Only "yes" is accepted, with three tries at most. */
+/** Accepts only "yes", with three tries at most. */
 function resampling(options: FixtureOptions = {}): Fixture {
   const params = { seed: 7 };
   return new Fixture({
@@ -41,7 +41,7 @@ Deno.test("Engine resends a row whose answer was rejected, with another seed", a
   assertEquals(seeds, [7, 1_007, 2_007]);
   const [{ completion, failure, attempts, costUsd }] = fixture.outcomes;
   assertEquals([completion?.response, failure, attempts, costUsd], ["yes", undefined, 3, 33]);
-  // A teacher has cost what all its answers have, those included that were not kept.
+  // The cost of a teacher includes answers that were not kept.
   assertEquals(fixture.engine.teacherStatuses().map(({ cost_usd }) => cost_usd), [33]);
   assertEquals(
     fixture.failed.map(({ action, failure, completion, isLoad }) => [
@@ -130,7 +130,7 @@ Deno.test("Engine waits for a slow check without holding a slot at the teacher",
   });
   await fixture.start();
   await fixture.teacher.call("0").answer();
-  // The answer that is being checked counts: it is paid for and not written.
+  // The answer that is being checked counts: it is paid for but not written.
   assertEquals([fixture.engine.inFlight, fixture.outcomes.length], [2, 0]);
   await fixture.teacher.call("1").answer();
   assertEquals(fixture.settledUids, ["1"]);

@@ -204,7 +204,7 @@ for (const [concurrency, bound] of [[2, 1_000], [300, 1_200]]) {
       teacher: {
         complete({ uid }) {
           asked.push(uid);
-          // Every eighth row is answered: this is no outage.
+          // Every eighth row is answered, so this is no outage.
           const isRefused = isBusy && Number(uid) % 8 < 7;
           return isRefused
             ? Promise.reject(broken(1_000 + asked.length))
@@ -220,14 +220,14 @@ for (const [concurrency, bound] of [[2, 1_000], [300, 1_200]]) {
     const count = asked.length;
     assertEquals(count - fixture.outcomes.length, bound);
     assertEquals(source.pulls, 1);
-    // One row comes back, is refused again, and goes back: no new one may take its place.
+    // A row comes back, is rejected, and returns to the queue: no new row may take its place.
     await clock.advance(1_001);
     assertEquals(asked.length, count + 1);
     assertEquals(asked.at(-1), "0");
     assertEquals(fixture.engine.waiting, bound);
     isBusy = false;
     await clock.advance(1);
-    // One was answered, so one place was free for new rows, and those were answered too.
+    // One row was answered, which freed a place for new rows; those were answered too.
     assertEquals(asked[count + 1], "1");
     assertEquals(asked.length > count + 2, true);
     await clock.advance(10_000);
@@ -253,7 +253,7 @@ Deno.test("Engine.run() counts rows that lanes hold towards the size of the retr
 });
 
 Deno.test("Engine.run() leaves no timer behind when rows still wait at its end", async () => {
-  // Real timers: the sanitizer of the test runner looks for them.
+  // Real timers, because the sanitizer of the test runner checks those.
   const fixture = new Fixture({ rows: rowsOf(1) });
   await fixture.start();
   await fixture.teacher.call("0").refuse(broken(3_600_000));
@@ -262,7 +262,7 @@ Deno.test("Engine.run() leaves no timer behind when rows still wait at its end",
   assertEquals(fixture.outcomes, []);
 });
 
-/** Refuses, and lets the retry begin, which is due at once without jitter. */
+/** Rejects a call, and lets its retry begin, which is due at once without jitter. */
 async function refuseAndWait(fixture: Fixture, uid: string, error: TeacherError): Promise<void> {
   const { attempts } = fixture;
   await fixture.teacher.call(uid).refuse(error);

@@ -3,7 +3,7 @@ import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { Fixture, rowsOf } from "./engine_fixture.ts";
 
-/** Answers all calls in flight, and returns their number. */
+/** Answers all calls in flight; returns their number. */
 async function answerAll({ teacher }: Fixture): Promise<number> {
   const calls = [...teacher.open];
   for (const call of calls) await call.answer();
@@ -24,7 +24,7 @@ Deno.test("Engine.run() starts with one call, and has three times as many in fli
     inFlight.push(fixture.teacher.open.length);
     await fixture.teacher.open[0].answer();
   }
-  // Up to 128 it triples, then each answer adds one.
+  // Triples up to 128; then each answer adds one.
   assertEquals(inFlight, [1, 3, 9, 27, 81, 243, 244, 245, 246]);
   await answerAll(fixture);
   assertEquals(fixture.engine.limit, 260);

@@ -207,7 +207,7 @@ Deno.test("Engine uses the first of several teachers that is available again, an
   await clock.advance(1);
   assertEquals([a.open.length, b.open.length > 0], [0, true]);
   assertEquals(fixture.engine.rest, undefined);
-  // A longer wait that is reported meanwhile counts.
+  // The longer of two requested waits counts.
   while (b.open.length > 0) await b.open[0].refuse(usedUp(60_000));
   await clock.advance(1_999);
   assertEquals([a.open.length, b.open.length], [0, 0]);
@@ -260,7 +260,7 @@ Deno.test("Engine changes the weight and limit of a teacher in its place, and kn
   assertEquals([a.inFlight, b.inFlight], [5, 35]);
   fixture.engine.removeTeacher(a);
   await clock.advance(50);
-  // What is still in flight there counts against its limit.
+  // Calls that are still in flight there count against its limit.
   fixture.engine.addTeacher(endpointOf(a, { maxConcurrency: 5 }));
   const { answered } = fixture.engine.teacherStatuses()[0];
   assert(answered > 0);

@@ -47,7 +47,7 @@ Deno.test("Engine.run() sends every row once and delivers every answer", async (
 Deno.test("Engine.run() keeps exactly as many calls in flight as there are lanes", async () => {
   const fixture = new Fixture({ rows: rowsOf(40), concurrency: 5 });
   await fixture.start();
-  // The first is the slowest: other lanes would be idle if rows were processed in order.
+  // The first row is the slowest: in-order processing would leave the other lanes idle.
   for (let i = 0; i < 35; i++) {
     assertEquals(fixture.teacher.open.length, 5);
     assertEquals(fixture.engine.inFlight, 5);

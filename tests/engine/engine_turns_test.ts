@@ -9,7 +9,7 @@ import { seededRandom } from "../support/simulated_load.ts";
 import { batchesOf, Fixture, rowsOf } from "./engine_fixture.ts";
 import { TimedTeacher } from "./timed_teacher.ts";
 
-/** A run of 2,000 rows of which 40 % fail once, after as long as the others take. */
+/** A run of 2,000 rows of which 40 % fail once, after as long as an answer takes. */
 function failingOnce(clock: FakeClock, rowTimeoutMs?: number) {
   const random = seededRandom();
   const rows = rowsOf(2_000);

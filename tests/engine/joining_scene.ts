@@ -1,5 +1,5 @@
 /**
- * Teachers that join and leave in simulated time, for the test and for the bench.
+ * Teachers that join and leave in simulated time, for the test and the bench.
  *
  * @module
  */
@@ -9,39 +9,34 @@ import { seededRandom } from "../support/simulated_load.ts";
 import { endpointOf, Fixture } from "./engine_fixture.ts";
 import { endlessRows, TimedTeacher } from "./timed_teacher.ts";
 
-/** The scene. */
 export interface JoiningScene {
-  /** Teachers at the start. */
+  /** How many teachers the run starts with. */
   readonly teachers: number;
-  /** How many of them leave in the middle, and how many others join. */
+  /** How many of them leave half-way, and how many others join then. */
   readonly change: number;
-  /** Attempts in flight, all together. */
+  /** Attempts in flight over all teachers. */
   readonly concurrency: number;
-  /** How long an answer takes, in ms. */
+  /** The time of an answer, in milliseconds. */
   readonly latencyMs: number;
-  /** How long the run is measured before and after the change, in ms. */
+  /** How long the run is measured before the change, and again after it, in milliseconds. */
   readonly halfMs: number;
 }
 
-/** The result. */
 export interface JoiningResult {
-  /** Share of the lanes that had an attempt in flight, after the start. */
+  /** The share of lanes with an attempt in flight, after the start. */
   readonly busy: number;
-  /** What each new teacher has in flight at the end, as a share of its fair part. */
+  /** For each new teacher, its attempts in flight at the end relative to its fair share. */
   readonly shares: readonly number[];
-  /** Rows that failed. */
   readonly failed: number;
   /** Rows that were sent more than once. */
   readonly repeated: number;
-  /** Rows answered. */
   readonly answered: number;
-  /** Attempts that were made at teachers which had left. */
+  /** Attempts made at teachers after they had left. */
   readonly late: number;
 }
 
 const STEP_MS = 250;
 
-/** Runs the scene. */
 export async function playJoining(scene: JoiningScene): Promise<JoiningResult> {
   const { teachers: count, change, concurrency, latencyMs, halfMs } = scene;
   using clock = new FakeClock();

@@ -20,7 +20,7 @@ Deno.test("a quarter of the teachers leaves and others join: all lanes stay busy
   for (const share of result.shares) assert(Math.abs(share - 1) <= 0.1, String(result.shares));
 });
 
-/** Chats of `tenants` system messages, many rows of each. */
+/** Chats with `tenants` system messages, interleaved. */
 function chats(tenants: number, rows: number): Row[] {
   return Array.from({ length: rows }, (_, i) => ({
     ...rowOf(String(i)),
@@ -67,7 +67,7 @@ Deno.test("with affinity, rows of one prefix stay at one teacher while it has ro
   assert(without.spread > 3, `${without.spread}`);
   assert(kept.spread < 2, `${kept.spread}`);
   assert(kept.most < 0.35, `${kept.most}`);
-  // One prefix for all rows leaves no teacher idle.
+  // One prefix for all rows must leave no teacher idle.
   const single = await tenantsOf("prefix", 1);
   assert(single.wallMs <= 1.1 * without.wallMs, `${single.wallMs} and ${without.wallMs}`);
 });

@@ -22,7 +22,7 @@ function uids(outcomes: readonly Outcome[]): string[] {
   return outcomes.map(({ row }) => row.uid);
 }
 
-/** Adds `count` rejections with the same message; returns what was decided meanwhile. */
+/** Adds `count` rejections with the same message; returns the outcomes decided by then. */
 function addAll(rejections: RepeatedRejections, count: number, from = 0): Outcome[] {
   return Array.from({ length: count }, (_, i) => rejections.add(refused(String(from + i)))).flat();
 }
@@ -74,7 +74,7 @@ Deno.test("RepeatedRejections keeps its decision", () => {
   addAll(rejections, 3);
   assertEquals(rejections.succeeded(), []);
   assertEquals(rejections.add(refused("3")), []);
-  // This one has another reason: it is at fault itself.
+  // This row has another reason, so it is the cause itself.
   assertEquals(uids(rejections.add(refused("4", "Too long"))), ["4"]);
   assertEquals(rejections.isConclusive, true);
   assertEquals(rejections.count, 4);

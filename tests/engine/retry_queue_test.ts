@@ -2,7 +2,7 @@ import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { RetryQueue } from "../../lib/engine/work_queue.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
-/** A queue that is emptied when it calls, as the lanes do. */
+/** A queue that takes all due rows when it is notified, as lanes do. */
 function openRoom(clock: FakeClock): { room: RetryQueue<string>; left: string[] } {
   const left: string[] = [];
   const room = new RetryQueue<string>(clock.now, () => {
@@ -105,7 +105,7 @@ Deno.test("RetryQueue keeps waiting when a timer fires too early", async () => {
   const left: (string | undefined)[] = [];
   const room = new RetryQueue<string>(() => nowMs, () => left.push(room.takeDue()));
   room.add("a", 10);
-  nowMs = 9.5; // The clock of the timers runs ahead.
+  nowMs = 9.5; // The timer fires early by this clock.
   await clock.advance(10);
   assertEquals(left, []);
   nowMs = 10.5;

@@ -6,7 +6,7 @@ async function* batches(...given: number[][]): AsyncGenerator<number[]> {
   yield* given;
 }
 
-/** Pulls and waits. */
+/** Pulls a batch and waits for it. */
 function pulled(intake: RowBuffer<number>): Promise<unknown> {
   return new Promise((resolve) => intake.pull(resolve));
 }

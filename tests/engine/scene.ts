@@ -1,5 +1,5 @@
 /**
- * A whole run against a teacher in simulated time: how long it took, and what it sent.
+ * A complete run against a teacher in simulated time: its duration, and what it sent.
  *
  * @module
  */
@@ -12,40 +12,38 @@ import { seededRandom } from "../support/simulated_load.ts";
 import { batchesOf, endpointOf, Fixture, rowsOf } from "./engine_fixture.ts";
 import { TimedTeacher } from "./timed_teacher.ts";
 
-/** How often a run is sampled, in ms. */
+/** How often a run is sampled, in milliseconds. */
 const STEP_MS = 50;
-/** Unix time at which a scene begins: the first second of a minute. */
+/** When scenes begin, as Unix time in milliseconds: at the start of a minute. */
 const EPOCH_MS = 1_700_000_040_000;
 
-/** One run. */
 export interface Scene {
-  /** Rows to answer. */
   readonly rows: number;
-  /** Attempts in flight at most. */
+  /** The most attempts in flight. */
   readonly concurrency: number;
-  /** How long an answer takes, in ms. */
+  /** The mean time of an answer, in milliseconds. */
   readonly latencyMs: number;
-  /** Variation, as a share of that. @default 0: all take the same  */
+  /** The deviation from `latencyMs`, as a fraction. @default 0 */
   readonly spread?: number;
-  /** How long a refusal takes, in ms. @default 20 */
+  /** The time until an attempt is rejected, in milliseconds. @default 20 */
   readonly refusalMs?: number;
   /** Whether the run starts with one attempt. @default true, as every new run does */
   readonly isCareful?: boolean;
-  /** Seconds into a minute at which it begins. @default 0 */
+  /** The second of the minute at which the run begins. @default 0 */
   readonly startS?: number;
-  /** Seed of the random numbers. @default 1  */
+  /** The seed of the random numbers. @default 1 */
   readonly seed?: number;
-  /** Settings of the teacher: its rates, its own limit. @default without limits  */
+  /** Settings of the teacher: its rates, its own limit. @default no limits */
   readonly endpoint?: Partial<EndpointOptions>;
-  /** The error that an attempt meets, or undefined when it is answered. @default every one is answered */
+  /** The error for an attempt; undefined if it is answered. @default all are answered */
   readonly refuse?: (attempt: SceneAttempt) => TeacherError | undefined;
-  /** Contents of an answer, by the seconds since the run began. @default the fixture's plain one  */
+  /** Fields of an answer, by the seconds since the run began. @default none are changed */
   readonly answer?: (seconds: number, random: () => number) => Partial<Completion>;
 }
 
 /** An attempt as the teacher of a scene sees it. */
 export interface SceneAttempt {
-  /** Unix time in ms. */
+  /** Unix time in milliseconds. */
   readonly at: number;
   /** Seconds since the run began. */
   readonly seconds: number;
@@ -53,33 +51,31 @@ export interface SceneAttempt {
   readonly inFlight: number;
   /** Random numbers in [0, 1). */
   readonly random: () => number;
-  /** The row. */
   readonly uid: string;
 }
 
-/** The result of a run. */
 export interface SceneResult {
-  /** From the first attempt to the last outcome, in ms. */
+  /** From the first attempt to the last outcome, in milliseconds. */
   readonly wallMs: number;
-  /** The same relative to the time of the calls alone at that concurrency. */
+  /** `wallMs` relative to the time of the calls alone at this concurrency. */
   readonly byCalls: number;
-  /** Attempts. */
+  /** Attempts made. */
   readonly posts: number;
-  /** Those that were refused. */
+  /** Attempts rejected. */
   readonly refused: number;
-  /** Rows without an answer. */
+  /** Rows without an answer, because they failed or are pending. */
   readonly failed: number;
   /** Rows that failed. */
   readonly lost: number;
   /** Rows answered in each second. */
   readonly perSecond: readonly number[];
-  /** When each attempt was made, in ms. */
+  /** When each attempt was made, in milliseconds. */
   readonly askedAt: readonly number[];
   /** Attempts made in each second. */
   readonly postsPerSecond: readonly number[];
-  /** What the run said of itself while it rested, each reason once … */
+  /** The reasons that the run gave for resting, each once. */
   readonly reasons: readonly string[];
-  /** … and the rows that had been asked when it did so first. */
+  /** For each of `reasons`, how many rows had been sent when it was first given. */
   readonly asked: readonly number[];
 }
 

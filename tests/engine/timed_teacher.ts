@@ -1,5 +1,5 @@
 /**
- * A teacher whose answers take simulated time, and a whole engine at work with it.
+ * A teacher whose answers take simulated time, and an engine that works with it.
  *
  * @module
  */
@@ -10,16 +10,15 @@ import type { Completion, Teacher, TeacherRequest } from "../../lib/teacher/teac
 import type { FakeClock } from "../support/fake_clock.ts";
 import { completionOf, rowOf } from "./engine_fixture.ts";
 
-/** What a `TimedTeacher` does with a request. */
 export interface TimedTeacherOptions {
-  /** How long an answer takes, in ms; called for each request that is answered. */
+  /** The time of an answer in milliseconds; called for each request that is answered. */
   latencyMs: (request: TeacherRequest) => number;
-  /** How long an error takes, in ms. @default 20 */
+  /** The time until an error, in milliseconds. @default 20 */
   refusalMs?: number;
-  /** The error that a request meets, or undefined when it is answered. `inFlight`: requests that are
+  /** The error for a request; undefined if it is answered. `inFlight` counts the requests that are
    * being answered, without this one. */
   refuse?: (request: TeacherRequest, inFlight: number, now: number) => TeacherError | undefined;
-  /** Contents of an answer. @default the fixture's plain one  */
+  /** Fields of an answer. @default none are changed */
   answer?: (request: TeacherRequest) => Partial<Completion>;
 }
 
@@ -27,15 +26,15 @@ export interface TimedTeacherOptions {
 export class TimedTeacher implements Teacher {
   readonly #clock: FakeClock;
   readonly #options: TimedTeacherOptions;
-  /** When each request came. */
+  /** When each request arrived, on the fake clock. */
   readonly askedAt: number[] = [];
-  /** For which row. */
+  /** The uid of each request. */
   readonly asked: string[] = [];
   /** Requests that are being answered. */
   inFlight = 0;
   /** Requests that were answered. */
   answered = 0;
-  /** Requests that were refused. */
+  /** Requests that were rejected. */
   refused = 0;
 
   constructor(clock: FakeClock, options: TimedTeacherOptions) {
@@ -43,7 +42,7 @@ export class TimedTeacher implements Teacher {
     this.#options = options;
   }
 
-  /** How many requests came from `fromMs` on and before `untilMs`. */
+  /** How many requests arrived from `fromMs` on and before `untilMs`. */
   askedBetween(fromMs: number, untilMs: number): number {
     return this.askedAt.filter((at) => at >= fromMs && at < untilMs).length;
   }
@@ -70,7 +69,7 @@ export class TimedTeacher implements Teacher {
   }
 }
 
-/** Too many requests. */
+/** A 429. */
 export function tooMany(retryAfterMs?: number): TeacherError {
   return new TeacherError("Too many requests", { status: 429, retryAfterMs });
 }

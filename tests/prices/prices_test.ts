@@ -39,7 +39,7 @@ Deno.test("pricesOf() takes the prices that are given, for every teacher", async
   const { priceOf, unpriced, notes } = await pricesOf([LOCAL, OPENAI], { priceIn: 1, priceOut: 4 });
   assertEquals([unpriced, notes], [[], []]);
   for (const teacher of [LOCAL, OPENAI]) {
-    // Cached and reasoning tokens are not distinguished.
+    // The user's prices do not distinguish reasoning tokens.
     assertEquals(priceOf!(answer({ ...MILLIONS, reasoningTokens: 1e6 }), teacher), 14);
     assertEquals(priceOf!(answer(null), teacher), undefined);
   }

@@ -130,7 +130,7 @@ Deno.test("genaiPrice() follows prices that change with the hour and from a day 
   assertAlmostEquals(price.costOf(MILLION_OUT), 0.28, 1e-9);
   nowMs = Date.UTC(2026, 7, 18, 0, 59, 30);
   assertAlmostEquals(price.costOf(MILLION_OUT), 0.66, 1e-9);
-  nowMs += 61_000; // within the dear hours
+  nowMs += 61_000; // Within the expensive hours.
   assertAlmostEquals(price.costOf(MILLION_OUT), 1.32, 1e-9);
 });
 
@@ -142,13 +142,13 @@ Deno.test("publicPrice() tolerates counts that do not add up", () => {
 });
 
 Deno.test("listedPrice() follows off-peak hours, long prompts, regions and written cache tokens", () => {
-  let nowMs = Date.UTC(2026, 10, 23, 2); // a Monday, within the dear hours
+  let nowMs = Date.UTC(2026, 10, 23, 2); // A Monday, within the expensive hours.
   const chat = listedPrice("deepseek-v4-flash", "https://api.deepseek.com/v1", () => nowMs)!;
   const dear = chat.costOf(MILLION_OUT), dearIn = chat.usdIn();
   nowMs = Date.UTC(2026, 10, 23, 12);
   assertAlmostEquals(chat.costOf(MILLION_OUT), dear / 2, 1e-9);
   assertAlmostEquals(chat.usdIn(), dearIn / 2, 1e-9);
-  nowMs = Date.UTC(2026, 10, 28, 2); // a Saturday
+  nowMs = Date.UTC(2026, 10, 28, 2); // A Saturday.
   assertAlmostEquals(chat.costOf(MILLION_OUT), dear / 2, 1e-9);
 
   const gemini = listedPrice("gemini-2.5-pro", "https://generativelanguage.googleapis.com/v1beta")!;

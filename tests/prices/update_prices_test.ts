@@ -4,7 +4,7 @@ import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { PROVIDER_IDS } from "../../lib/prices/public_prices.ts";
 import { listOf } from "../../tools/update_prices.ts";
 
-/** US dollars for a million tokens, as LiteLLM writes them. */
+/** US dollars per million tokens, as LiteLLM writes them. */
 function per(usd: number): number {
   return usd / 1e6;
 }

@@ -7,7 +7,7 @@ import {
 import type { Failure } from "../../lib/row.ts";
 import { makeFailedAttempt } from "./fixtures.ts";
 
-/** Groups of failed attempts that differ only in the failure. */
+/** Groups that are fed only the failure of an attempt. */
 class FailureGroups extends ErrorGroups {
   addFailure(failure: Failure, nowMs: number): void {
     this.add(makeFailedAttempt({ failure }), nowMs);

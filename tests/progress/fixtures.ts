@@ -11,21 +11,17 @@ import type { Gauges } from "../../lib/progress/progress_options.ts";
 import type { Failure, Outcome, Row } from "../../lib/row.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
 
-/** A clock that a test moves. */
 export class ManualClock {
-  /** Milliseconds since the start. */
   nowMs = 0;
   #timers = new Set<{ dueMs: number; intervalMs: number; callback: () => void }>();
 
-  /** The number of active timers. */
+  /** How many timers are active. */
   get timers(): number {
     return this.#timers.size;
   }
 
-  /** Reads the clock. */
   readonly now = (): number => this.nowMs;
 
-  /** Calls back at an interval. */
   readonly every = (intervalMs: number, callback: () => void): () => void => {
     const timer = { dueMs: this.nowMs + intervalMs, intervalMs, callback };
     this.#timers.add(timer);
@@ -55,7 +51,6 @@ export class ManualClock {
   }
 }
 
-/** A failure for tests. */
 export const FAILURE: Failure = { type: "server", status: 503, message: "Overloaded" };
 
 const ROW: Row = {
@@ -78,12 +73,11 @@ export const COMPLETION: Completion = {
   model: "m",
 };
 
-/** An attempt that was refused for load and will be made again; `changes` say what was otherwise. */
+/** A throttled attempt that will be repeated, with `changes`. */
 export function makeFailedAttempt(changes: Partial<FailedAttempt> = {}): FailedAttempt {
   return { uid: "1", failure: FAILURE, action: "retried", isLoad: true, ...changes };
 }
 
-/** A kind of failed attempts. */
 export function makeErrorGroup(changes: Partial<ErrorGroup> = {}): ErrorGroup {
   return {
     type: "rate_limit",
@@ -99,7 +93,7 @@ export function makeErrorGroup(changes: Partial<ErrorGroup> = {}): ErrorGroup {
   };
 }
 
-/** A teacher that is up. */
+/** A teacher that is up, with `changes`. */
 export function makeTeacher(changes: Partial<TeacherStatus> = {}): TeacherStatus {
   return {
     address: "http://gpu1:8000/v1",
@@ -118,7 +112,7 @@ export function makeTeacher(changes: Partial<TeacherStatus> = {}): TeacherStatus
   };
 }
 
-/** The state of an engine of 20 lanes in the middle of its work. */
+/** The gauges of an engine with 20 lanes in the middle of a run, with `changes`. */
 export function makeGauges(changes: Partial<Gauges> = {}): Gauges {
   return {
     state: "running",
@@ -135,7 +129,7 @@ export function makeGauges(changes: Partial<Gauges> = {}): Gauges {
   };
 }
 
-/** A row that succeeded at the first attempt after 100 ms; `changes` say what was otherwise. */
+/** A row that succeeded at the first attempt after 100 ms, with `changes`. */
 export function makeOutcome(sequence: number, changes: Partial<Outcome> = {}): Outcome {
   return {
     row: ROW,
@@ -153,7 +147,7 @@ export function makeOutcome(sequence: number, changes: Partial<Outcome> = {}): O
   };
 }
 
-/** The snapshot of a run in its middle. */
+/** A snapshot from the middle of a run, with `changes`. */
 export function makeSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
   return {
     type: "snapshot",
@@ -196,7 +190,7 @@ export function makeSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
   };
 }
 
-/** The summary of a run that went well. */
+/** The summary of a run without problems, with `changes`. */
 export function makeSummary(changes: Partial<Summary> = {}): Summary {
   return {
     type: "run-end",

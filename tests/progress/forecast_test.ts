@@ -121,7 +121,7 @@ Deno.test("Progress takes rows that finish as a run is held for no rate of that 
   bench.clock.advance(4_000);
   bench.settle(28);
   Object.assign(bench.gauges, { state: "disk_full", inFlight: 4 });
-  // A snapshot may be asked for a moment after the last beat.
+  // A snapshot may be requested shortly after the last beat.
   bench.progress.snapshot();
   bench.clock.advance(2);
   assertLessOrEqual(bench.progress.snapshot().rate_per_s, 28 / 4);

@@ -9,40 +9,35 @@ import type { ProcessMeter } from "../../lib/progress/progress_options.ts";
 import { type Gauges, Progress } from "../../lib/progress/progress.ts";
 import { makeGauges, makeOutcome, makeTeacher, ManualClock } from "./fixtures.ts";
 
-/** When the clock starts: Unix milliseconds. */
+/** When the clock starts, as Unix time in milliseconds. */
 export const START = 1_700_000_000_000;
 
 /** A fake run with a real `Progress`. */
 export class Bench {
-  /** Its time. */
   readonly clock = new ManualClock();
-  /** The events of `listen`. */
+  /** Snapshots received since `listen()`. */
   readonly snapshots: Snapshot[] = [];
-  /** The state of the engine. */
   readonly gauges: { -readonly [Name in keyof Gauges]: Gauges[Name] } = makeGauges({
     teachers: () => {
       this.teacherReads++;
       return this.teachers;
     },
   });
-  /** Its teachers. */
   teachers: TeacherStatus[] = [makeTeacher()];
-  /** The number of reads of the gauges. */
+  /** How often the gauges were read. */
   gaugeReads = 0;
-  /** The number of reads of the teachers. */
+  /** How often the teachers were read. */
   teacherReads = 0;
-  /** The CPU and memory of the process. */
   readonly meter: ProcessMeter = {
     start: () => {},
     read: () => ({ cpuPercent: 12, rssBytes: 34 }),
     cpuSeconds: () => 5.6,
     peakRssBytes: 78,
   };
-  /** The tested object. */
   readonly progress: Progress;
   #sequence = 0;
 
-  /** Creates it with 20 lanes, or with `options`. */
+  /** Creates a `Progress` with 20 lanes and the given options. */
   constructor(
     options: { concurrency?: number; updateInterval?: number; isExploring?: boolean } = {},
   ) {
@@ -61,7 +56,6 @@ export class Bench {
     });
   }
 
-  /** Records every snapshot. */
   listen(): void {
     this.progress.on((event) => {
       if (event.type === "snapshot") this.snapshots.push(event);

@@ -10,13 +10,13 @@ import { RateWindow } from "../../lib/progress/forecast.ts";
 
 interface Look extends ProjectedTime {
   atMs: number;
-  /** The real remaining time. */
+  /** The actual remaining time. */
   trueSeconds: number;
 }
 
 const STEP_MS = 100;
 
-/** Runs rows of known lengths over lanes, and reads the projection ten times per second. */
+/** Runs rows of known durations over lanes, and reads the projection ten times per second. */
 function simulate(durationsMs: readonly number[], lanes: number): Look[] {
   const projection = new Projection(lanes, durationsMs.length, 0);
   const rate = new RateWindow(0);
@@ -46,7 +46,8 @@ function simulate(durationsMs: readonly number[], lanes: number): Look[] {
   return looks.map((look) => ({ ...look, trueSeconds: (nowMs - look.atMs) / 1000 }));
 }
 
-/** Lengths spread as those of answers are: many short ones and a long tail. The same at each call. */
+/** Durations distributed like those of answers: many short ones and a long tail. The same at each
+ * call. */
 function exponentialLengths(count: number, meanMs: number): number[] {
   let state = 1;
   return Array.from({ length: count }, () => {
@@ -85,7 +86,7 @@ Deno.test("Projection is right to 20 % for exponential lengths once it is certai
 });
 
 Deno.test("Projection gives a lower bound while the long rows of the first cohorts continue", () => {
-  // Every tenth row takes 20 times as long: 2.9 s in the mean, but the first to finish take 1 s.
+  // Every tenth row takes 20 times as long: 2.9 s on average, but those that finish first take 1 s.
   const lengths = Array.from({ length: 3000 }, (_, i) => i % 10 === 5 ? 20_000 : 1000);
   const looks = simulate(lengths, 40);
   for (const { seconds, isLowerBound, trueSeconds } of looks) {
@@ -215,7 +216,8 @@ Deno.test("Projection knows no cost before the first row was sent, nor before an
 });
 
 Deno.test("Projection gives a lower bound of the cost until half of what was sent has finished in order", () => {
-  // Cohorts of 80 rows. The first row is a long one: it continues while the others, at a cent, finish.
+  // Cohorts of 80 rows. The first row is a long one: it is in flight while the others, at a cent,
+  // finish.
   const projection = new Projection(20, 1000, 0);
   for (let sequence = 1; sequence < 200; sequence++) projection.settled(sequence, 1000, 0.01);
   projection.observe(10_000, 1, 0);

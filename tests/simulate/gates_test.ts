@@ -24,7 +24,7 @@ Deno.test("RateGate says after how many seconds a slow limit lets the next one i
 Deno.test("AttemptCounter counts per prompt and forgets only what is old", () => {
   const counter = new AttemptCounter(3);
   assertEquals([counter.count(1), counter.count(1), counter.count(2)], [1, 2, 1]);
-  assertEquals(counter.count(3), 1); // the third prompt starts a new generation
+  assertEquals(counter.count(3), 1); // The third prompt starts a new generation.
   assertEquals(counter.count(1), 3);
   for (const hash of [4, 5, 6, 7, 8]) counter.count(hash);
   assertEquals(counter.count(2), 1);

@@ -8,7 +8,7 @@ import {
   type SimulatedTeacherOptions,
 } from "../../lib/simulate/simulated_teacher.ts";
 
-/** Answers at once and briefly. */
+/** Answers briefly and at once, unless `options` say otherwise. */
 function serve(options: SimulatedTeacherOptions = {}): SimulatedTeacher {
   return serveSimulatedTeacher({ latency: 0, tokens: 40, ...options });
 }

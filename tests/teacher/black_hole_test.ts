@@ -15,7 +15,8 @@ const DEADLINE_MS = 200;
 // undici's timer for connections to a proxy runs for a second after the last one.
 const PROXY = { sanitizeOps: false, sanitizeResources: false };
 
-/** Sends from ten lanes at once; each must be free again by the deadline + 1 s. Returns the errors. */
+/** Sends from ten lanes at once, each of which must be free by the deadline + 1 s. Returns the
+ * errors. */
 async function swallowed(teacher: Teacher, timeoutMs?: number): Promise<TeacherError[]> {
   const startedAt = performance.now();
   const errors = await Promise.all(Array.from({ length: 10 }, async (_, lane) => {
@@ -32,7 +33,11 @@ async function swallowed(teacher: Teacher, timeoutMs?: number): Promise<TeacherE
   return errors;
 }
 
-/** A port that accepts connections and then does nothing. `backlog`: how many. */
+/**
+ * A port that accepts connections and then does nothing.
+ *
+ * @param backlog How many connections may wait to be accepted.
+ */
 function silentPort(backlog?: number) {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: backlog });
   const { port } = listener.addr as Deno.NetAddr;

@@ -1,4 +1,8 @@
-/** Servers that close connections: announced, unannounced, and differently than announced. @module */
+/**
+ * Servers that close connections: as announced, unannounced, and differently than announced.
+ *
+ * @module
+ */
 
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
@@ -22,7 +26,8 @@ function ask(teacher: Teacher, prompt: string) {
   );
 }
 
-/** Sends `count` requests from `lanes` lanes. Returns the attempts that failed, by their number from 1. */
+/** Sends `count` requests from `lanes` lanes. Returns the attempts that failed, by their number
+ * from 1. */
 async function askMany(teacher: Teacher, lanes: number, count: number): Promise<number[]> {
   const failed: number[] = [];
   let next = 0;
@@ -46,7 +51,7 @@ const withHeaders = (headers: Record<string, string>): Reply => ({
   headers: { ...PLAIN.headers, ...headers },
 });
 
-/** Sends to a server that closes connections. Returns the attempts after the first ten that failed. */
+/** Sends to a server that closes connections. Returns which attempts after the first ten failed. */
 async function closingServer(reply: Reply, lanes: number): Promise<number[]> {
   await using server = serveScript(() => reply);
   const teacher = openaiCompatible({ model: "m", baseUrl: server.url, stream: true });
@@ -67,7 +72,7 @@ for (const lanes of [1, 8, 32]) {
       ]] as const
     ) {
       Deno.test(`no attempt after the first ten breaks where each ${kind} is followed by a close after ${closesAfterMs} ms: ${lanes} lanes`, async () => {
-        // If the machine is busy with other tests, this server may close later than real servers do.
+        // On a busy machine, this server may close later than real servers do.
         const late = await closingServer({ ...reply, closes: true, closesAfterMs }, lanes);
         if (late.length > 0) {
           assertEquals(await closingServer({ ...reply, closes: true, closesAfterMs }, lanes), []);

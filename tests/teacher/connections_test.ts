@@ -14,7 +14,7 @@ function ask(teacher: Teacher, prompt: string) {
   );
 }
 
-/** Sends from `lanes` lanes at once; returns how many attempts failed. Any failure is a network one. */
+/** Sends from `lanes` lanes at once; returns how many attempts failed, all with network errors. */
 async function askMany(teacher: Teacher, lanes: number, each: number): Promise<number> {
   let failures = 0;
   await Promise.all(Array.from({ length: lanes }, async (_, lane) => {
@@ -76,7 +76,7 @@ Deno.test("a connection that died while idle is reopened, without a failed attem
       await connection.read(new Uint8Array(65_536));
       await connection.write(answer);
       await connection.closeWrite();
-      // The other side has seen the end once it ends the connection, too.
+      // The other side has seen the end once it ends the connection too.
       ended.resolve(await connection.read(new Uint8Array(65_536)));
       connection.close();
     }

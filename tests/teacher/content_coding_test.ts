@@ -14,7 +14,7 @@ const CODINGS: readonly [label: string, encode: (data: string | Uint8Array) => U
   ["zstd", zlib.zstdCompressSync],
   ["gzip, br", (data) => zlib.brotliCompressSync(zlib.gzipSync(data))],
   ["zstd,deflate , gzip", (data) => zlib.gzipSync(zlib.deflateSync(zlib.zstdCompressSync(data)))],
-  // Two members, as `cat` makes them.
+  // Two members, as `cat a.gz b.gz` makes them.
   ["gzip", (data) => {
     const half = Math.floor(data.length / 2);
     return concat(zlib.gzipSync(data.slice(0, half)), zlib.gzipSync(data.slice(half)));
@@ -37,7 +37,7 @@ function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   return new Uint8Array(parts.flatMap((part) => [...part]));
 }
 
-/** A body that comes in pieces of this size. */
+/** A body that arrives in pieces of `size` bytes. */
 function inPieces(bytes: Uint8Array, size: number): ReadableStream<Uint8Array> {
   let at = 0;
   return new ReadableStream({
@@ -86,7 +86,7 @@ Deno.test("a stream is read in every coding while it arrives", async () => {
         coded.write(token("4") + token("2", "stop"));
         coded.flush(() => {
           coded.write("data: [DONE]\n\n");
-          // The end never comes.
+          // The end never arrives.
           coded.flush();
         });
       },

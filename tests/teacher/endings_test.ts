@@ -125,9 +125,9 @@ Deno.test("complete() gives up a connection that is never made, or when it is ab
   setTimeout(() => abort.abort(), 20);
   await assertRejects(() => attempt, DOMException);
   const aborted = performance.now();
-  // No close() of the teacher: the abort alone must end the connection, half made as it is.
+  // Without close(): the abort alone must end the connection, even half made.
   for (const connection of accepted) while (await readable(connection));
-  assertLess(performance.now() - aborted, 5_000); // 10 s is when it would give up by itself
+  assertLess(performance.now() - aborted, 5_000); // It would give up by itself after 10 s.
   listener.close();
   await accepting;
   for (const connection of accepted) connection.close();
@@ -144,7 +144,7 @@ Deno.test("close() ends calls in flight, and nothing can be sent after it", asyn
   await assertRejects(() => ask(teacher), Error, "it was closed");
 });
 
-/** Whether there was more to read, before the other side ended the connection. */
+/** Whether there is more to read before the other side ends the connection. */
 async function readable(connection: Deno.Conn): Promise<boolean> {
   const count = await connection.read(new Uint8Array(65_536)).catch(() => null);
   return count !== null;

@@ -20,7 +20,7 @@ export function ask(teacher: Teacher, params: Params = {}, signal = never): Prom
   );
 }
 
-/** The error that an attempt must fail with. */
+/** Asserts that an attempt fails with a `TeacherError`, and returns it. */
 export async function failure(attempt: Promise<unknown>): Promise<TeacherError> {
   const error = await assertRejects(() => attempt);
   assertInstanceOf(error, TeacherError);
@@ -41,7 +41,11 @@ export function pair(handler?: LedgerHandler, options: Partial<OpenAICompatibleO
   };
 }
 
-/** A streamed answer of these pieces. `end`: what comes after them. */
+/**
+ * A streamed answer in these pieces.
+ *
+ * @param end What follows the pieces.
+ */
 export function stream(
   pieces: Iterable<string>,
   end: "close" | "hang" | "break" = "close",
@@ -59,7 +63,6 @@ export function stream(
   return new Response(body, { headers: { "content-type": "text/event-stream" } });
 }
 
-/** One event of a stream. */
 export function token(content: string, finish: string | null = null): string {
   return `data: ${
     JSON.stringify({ choices: [{ index: 0, delta: { content }, finish_reason: finish }] })

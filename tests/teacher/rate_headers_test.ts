@@ -4,7 +4,7 @@ import { ask, pair, stream, token } from "./pair.ts";
 
 const NOW = Date.parse("2026-03-01T12:00:00Z");
 
-/** The reset of the requests, as it is understood. */
+/** How the reset of the requests is read. */
 function reset(text: string, ageMs = 0): number | undefined {
   const headers = { "x-ratelimit-remaining-requests": "1", "x-ratelimit-reset-requests": text };
   return rateLimitOf(headers, NOW, ageMs)?.requestsResetMs;
@@ -135,7 +135,7 @@ Deno.test("complete() passes on the rate limit of plain answers and of streams",
   assertEquals((await ask(it.teacher)).rateLimit?.requestsResetMs, 360_000);
   const streamed = (await ask(it.teacher)).rateLimit;
   assertEquals(streamed?.requestsLeft, 3);
-  // It is measured from now on, not from when the head came.
+  // The reset counts from now on, not from when the head arrived.
   assertEquals(Math.abs((streamed?.requestsResetMs ?? 0) - 360_000) < 5_000, true);
   assertEquals("rateLimit" in await ask(it.teacher), false);
 });

@@ -212,7 +212,7 @@ Deno.test("the endpoint responses takes from the last event what no delta contai
   };
   const streams = [
     [{ type: "response.completed", response }],
-    // vLLM gives the items of the last event other ids.
+    // vLLM changes the ids of items in the last event.
     [
       { type: "response.reasoning_text.delta", delta: "deep" },
       { type: "response.function_call_arguments.delta", item_id: "fc_1", delta: '{"x":1}' },

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
 import { redactor } from "../../lib/teacher/secrets.ts";
 
-/** A key with every character that one of the three ways of writing escapes. */
+/** A key with every character that JSON, URLs or HTML escape. */
 const KEY = "sk-a/b+c=\"d&e<f>g'h\\\\i%4j";
 
 const json = (text: string) => JSON.stringify(text).slice(1, -1);

@@ -80,7 +80,7 @@ Deno.test("StreamReader reports no finish reason if none came", () => {
   assertEquals([stream.done, stream.completion(0).finishReason], [false, ""]);
   const done = reader();
   done.feed(event({ content: "whole" }, { finish_reason: "null" }));
-  done.feed(bytes("data: [DONE]")); // no line end
+  done.feed(bytes("data: [DONE]")); // No line end.
   done.end();
   assertEquals([done.done, done.completion(0).finishReason], [true, ""]);
 });
@@ -137,7 +137,7 @@ Deno.test("StreamReader reads thousands of chunks in one line without a line end
   const stream = reader();
   const chunk = JSON.stringify({ choices: [{ index: 0, delta: { content: "a" } }] });
   const startMs = performance.now();
-  // It took a minute, and the stack.
+  // With quadratic time, this took a minute and overflowed the stack.
   stream.feed(bytes(`data: ${`${chunk}\\n `.repeat(8_000)}[DONE]\n\n`));
   assertEquals([stream.done, stream.completion(0).response.length], [true, 8_000]);
   assert(performance.now() - startMs < 10_000);

@@ -63,7 +63,7 @@ Deno.test("splitThinkTags() treats a block that was never closed as reasoning", 
 Deno.test("splitThinkTags() extracts several blocks before the answer", () => {
   const expected = { response: "42", reasoning: "a\n\nb" };
   assertEquals(splitThinkTags("<think>a</think>\n<think>b</think>\n42"), expected);
-  // Without its end, a second block is the answer's.
+  // A second block without its end belongs to the answer.
   assertEquals(splitThinkTags("<think>a</think><think> is a tag"), {
     response: "<think> is a tag",
     reasoning: "a",

@@ -88,7 +88,7 @@ Deno.test(
   },
 );
 
-/** An HTTP proxy whose tunnels all lead to one port of this machine. */
+/** An HTTP proxy whose tunnels all lead to the port `to` of this machine. */
 function serveTunnels(to: number) {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open = new Set<Deno.Conn>();
@@ -122,7 +122,7 @@ function serveTunnels(to: number) {
         try {
           connection.close();
         } catch {
-          // Its streams have closed it.
+          // The streams have closed the connection.
         }
       }
       await Promise.all([accepting, ...running]);

@@ -15,7 +15,7 @@ Deno.test("readUsage() counts the thoughts that Gemini includes only in the tota
   assertEquals(read(623), [603, 405]);
   assertEquals(read(218), [198, 0]);
   assertEquals(read(0), [198, 0]);
-  // A gateway with another name counts them separately.
+  // A gateway with another name counts thoughts separately.
   const counted = { completion_tokens_details: { reasoning_tokens: 60 } };
   const gateway = { prompt_tokens: 21, completion_tokens: 0, total_tokens: 81 };
   assertEquals(readUsage({ ...gateway, ...counted }, "m")?.completionTokens, 60);
@@ -37,7 +37,7 @@ Deno.test("readUsage() recognizes servers' names for caches", () => {
   const ofAnthropic = { cache_read_input_tokens: 7, cache_creation_input_tokens: 3 };
   assertEquals(cached(ofAnthropic), [7, 3]);
   assertEquals(readUsage({ ...COUNTS, ...ofAnthropic })?.promptTokens, 20);
-  // Anthropic itself counts them apart.
+  // Anthropic itself counts cached tokens separately.
   assertEquals(readUsage({ input_tokens: 20, output_tokens: 1, ...ofAnthropic })?.promptTokens, 30);
 });
 
@@ -88,7 +88,7 @@ Deno.test("the service tier is that of the answer, else the requested one", asyn
     told = undefined;
     assertEquals(await tier(), undefined);
     assertEquals(await tier({ service_tier: "flex" }), "flex");
-    // Priority was full: it is billed as standard.
+    // Priority was full: billed as standard.
     told = "default";
     assertEquals(await tier({ service_tier: "priority" }), "default");
     told = null;

@@ -14,7 +14,7 @@ const TEACHER: Teacher = {
   complete: () => Promise.reject(new Error("not asked here")),
 };
 
-/** A cent for a completion token. */
+/** A cent per completion token. */
 const priceOf = ({ usage }: Completion) =>
   usage === null ? undefined : usage.completionTokens / 100;
 

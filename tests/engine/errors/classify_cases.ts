@@ -12,7 +12,7 @@ import { TeacherError } from "../../../lib/errors.ts";
 import { networkError, refusal, type Stage } from "../../../lib/teacher/attempt_error.ts";
 import { notAnObject, statedError, withoutChoice } from "../../../lib/teacher/broken_answer.ts";
 
-/** Problems that the user has to fix. */
+/** What the user can do: fixes for problems that halt a teacher. */
 export type Remedy =
   | "key"
   | "permission"
@@ -29,23 +29,22 @@ export interface Expected extends Omit<Classification, "advice"> {
   readonly remedy?: Remedy;
 }
 
-/** One way for an attempt to fail. */
+/** A way for an attempt to fail. */
 export interface ClassifyCase {
-  /** The teacher and its message. */
+  /** The server and its message. */
   readonly what: string;
   /** The error as the teacher throws it. */
   readonly error: TeacherError;
-  /** The header fields that decide. */
+  /** The header fields that matter. */
   readonly headers: Readonly<Record<string, string>>;
-  /** What follows. */
   readonly expected: Expected;
 }
 
-/** The time at which all answers come. */
+/** When all responses arrive. */
 const NOW = Date.parse("2025-01-01T00:00:00Z");
 const same = (text: string) => text;
 
-/** The row and what all rows share may be the cause: such rejections count against the teacher. */
+/** The row, or something that all rows share, may be the cause: counts against the teacher. */
 const FAIL: Expected = { action: "fail", cause: "request", type: "request" };
 /** Only this row is the cause. */
 const ROW: Expected = { ...FAIL, cause: "row" };
@@ -95,7 +94,7 @@ function group(title: string, rows: readonly Row[]): CaseGroup {
   return { title, cases };
 }
 
-/** One answer that is not 2xx. */
+/** A response that is not 2xx. */
 function on(
   what: string,
   status: number,
@@ -109,7 +108,7 @@ function on(
   return [what, error, expected, headers];
 }
 
-/** An error that is stated in an answer or a stream of status 200. */
+/** An error reported in an answer or a stream of status 200. */
 function stated(what: string, error: unknown, expected: Expected): Row {
   return [what, statedError(error, 200, same), expected];
 }
@@ -119,21 +118,21 @@ function broken(what: string, code: string, stage: Stage, expected: Expected): R
   return [what, networkError(cause, "api.example:443", stage, undefined), expected];
 }
 
-/** An answer that is not HTTP. */
+/** A response that is not HTTP. */
 function unreadable(what: string, data: string, expected: Expected): Row {
   const cause = new errors.HTTPParserError("Response does not match the HTTP/1.1 protocol");
   Object.assign(cause, { code: "HPE_INVALID_CONSTANT", data });
   return [what, networkError(cause, "api.example:80", "sent", undefined), expected];
 }
 
-/** An error of a TLS handshake. */
+/** A fatal alert of a TLS handshake. */
 function alert(what: string, name: string): Row {
   const cause = new Error(`received fatal alert: ${name}`);
   const error = networkError(cause, "api.example:443", "connecting", undefined);
   return [what, error, halts("client certificate")];
 }
 
-/** A 200 without a completion. */
+/** A response of status 200 without a completion. */
 function without(what: string, body: unknown, expected: Expected): Row {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   const error = typeof body === "string"
@@ -142,7 +141,7 @@ function without(what: string, body: unknown, expected: Expected): Row {
   return [what, error, expected];
 }
 
-/** A custom teacher that throws. */
+/** An error that a custom teacher throws. */
 function own(
   what: string,
   options: ConstructorParameters<typeof TeacherError>[1],
@@ -151,37 +150,37 @@ function own(
   return [what, new TeacherError("Its own words", options), expected];
 }
 
-/** An error body as OpenAI writes it. */
+/** An error body in OpenAI's form. */
 function openai(message: string, type: string, code: string | null = null) {
   return { error: { message, type, param: null, code } };
 }
 
-/** … Anthropic … */
+/** An error body in Anthropic's form. */
 function anthropic(type: string, message: string, details?: unknown) {
   return { type: "error", error: { type, message, details }, request_id: "req_1" };
 }
 
-/** … Google (a list, by the OpenAI interface of Gemini) … */
+/** An error body in Google's form: a list, as from the OpenAI interface of Gemini. */
 function google(code: number, status: string, message: string, details?: unknown[]) {
   return [{ error: { code, message, status, details } }];
 }
 
-/** … OpenRouter … */
+/** An error body in OpenRouter's form. */
 function openrouter(code: number, message: string, metadata?: unknown) {
   return { error: { code, message, metadata } };
 }
 
-/** … vLLM and SGLang. */
+/** An error body in the form of vLLM and SGLang. */
 function vllm(code: number, type: string, message: string) {
   return { object: "error", message, type, param: null, code };
 }
 
-/** … MiniMax, always with status 200. */
+/** An error body in MiniMax's form, which always has status 200. */
 function minimax(code: number, message: string) {
   return { id: "1", choices: null, base_resp: { status_code: code, status_msg: message } };
 }
 
-/** … what it hands on from a provider, whose body is inside as text. */
+/** An OpenRouter error that relays a provider's body as text. */
 function relayed(code: number, raw: unknown, more: Record<string, unknown> = {}) {
   const text = typeof raw === "string" ? raw : JSON.stringify(raw);
   return openrouter(code, RELAYED, { raw: text, provider_name: "Chutes", ...more });
@@ -193,7 +192,6 @@ const RETRY_INFO = { "@type": "type.googleapis.com/google.rpc.RetryInfo", retryD
 const BAD_KEY = { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "API_KEY_INVALID" };
 const PAGE = "<!DOCTYPE html><html><title>Just a moment</title></html>";
 
-/** All cases. */
 export const GROUPS: readonly CaseGroup[] = [
   group("The key and what it may do", [
     on(

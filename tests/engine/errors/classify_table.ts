@@ -9,10 +9,9 @@ import type { TeacherError } from "../../../lib/errors.ts";
 import { withGenerated } from "../../support/generated_page.ts";
 import { type CaseGroup, type Expected, GROUPS, type Remedy } from "./classify_cases.ts";
 
-/** The page. */
 export const PAGE = new URL("../../../docs/errors.md", import.meta.url);
 
-/** How much of a message is shown. */
+/** The most characters of a message in the table. */
 const SHOWN = 60;
 
 const REMEDIES: Readonly<Record<Remedy, string>> = {
@@ -27,12 +26,12 @@ const REMEDIES: Readonly<Record<Remedy, string>> = {
   tls: "the address (http:// or https://)",
 };
 
-/** The tables as Markdown, a section for each group. */
+/** The tables in Markdown, with a section for each group. */
 export function tables(): string {
   return GROUPS.map(table).join("\n\n");
 }
 
-/** The page with its tables as they should be. */
+/** The page with its tables replaced by the current ones. */
 export function withTables(page: string): string {
   return withGenerated(page, tables());
 }
@@ -86,7 +85,7 @@ function follows(
   return time === undefined ? "again" : `again, after ${time}`;
 }
 
-/** The type of the failure, if there can be one. */
+/** The type of the row's failure; "" if the row cannot fail this way. */
 function typeOf({ type, action, cause }: Expected): string {
   const never = action === "halt" || cause === "unreachable";
   return never ? "" : `\`${type}\``;

@@ -18,10 +18,10 @@ import {
   type SimulatedServer,
 } from "../../support/simulated_load.ts";
 
-/** Mean length of an answer, in tokens; a teacher that is not busy generates 50 tokens a second. */
+/** The mean length of an answer, in tokens. An idle teacher generates 50 tokens per second. */
 const TOKENS = 500;
 const SPEED = 50;
-/** How long an answer takes there, in seconds. */
+/** The time of such an answer at an idle teacher, in seconds. */
 const ROUND_S = TOKENS / SPEED;
 
 type MakeServer = () => SimulatedServer;
@@ -40,7 +40,7 @@ function lengths(random: () => number, mean = () => TOKENS): () => number {
   return () => Math.max(1, -mean() * Math.log(1 - random()));
 }
 
-/** Tokens a second with the best concurrency that stays the same. */
+/** Tokens per second at the best constant concurrency. */
 function bestFixed(make: MakeServer): number {
   const tokens = [32, 64, 100, 150, 200, 256, 512, 1_024].map((concurrency) => {
     const random = seededRandom(9);
@@ -51,7 +51,7 @@ function bestFixed(make: MakeServer): number {
   return Math.max(...tokens);
 }
 
-/** An exploring limit, and what it does to a teacher. */
+/** A limit that explores, and its effect on a teacher. */
 class Exploration {
   readonly time = { now: 0 };
   readonly limit: ConcurrencyLimit;
@@ -143,7 +143,7 @@ Deno.test("HillClimb is not misled by answers that arrive together because they 
   };
   for (const latencyMs of [700, 900, 1_500, 1_900]) {
     assertEquals([...limitsWith(() => latencyMs)], [32, 64, 128, 256, 512, 1_024]);
-    // As fast with 32 as with more: it tries 64 and 45, and stays.
+    // As fast with 32 as with more: the search tries 64 and 45, and stays.
     assertEquals([...limitsWith((limit) => latencyMs * limit / 32)], [32, 64, 45]);
   }
 });

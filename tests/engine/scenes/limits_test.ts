@@ -1,6 +1,6 @@
 /**
- * A teacher with limits of requests and tokens: those that the user names, those that refusals show, and those that
- * the teacher states in its headers.
+ * A teacher with limits on requests and tokens: set by the user, learned from throttling, and
+ * stated in headers.
  *
  * @module
  */
@@ -61,11 +61,11 @@ for (const latencyMs of [50, 3_000]) {
     await play({
       ...{ rows: 4_000, concurrency: 1_000, latencyMs },
       endpoint: { tpm: TPM },
-      // What it would have used goes to others.
+      // The tokens that a failed attempt would have used go to others.
       refuse: ({ random }) =>
         random() < 0.1 ? new TeacherError("Broken", { status: 500 }) : undefined,
       answer: (seconds, random) => {
-        // Most are small, a few are large: 800 tokens in the mean, not the 500 that are guessed.
+        // Most are small, a few are large: a mean of 800 tokens instead of the guessed 500.
         const tokens = random() < 0.9 ? 400 * random() : 12_400 * random();
         answers.push({ seconds, tokens });
         return { usage: { promptTokens: tokens / 4, completionTokens: tokens * 3 / 4 } };
@@ -79,7 +79,7 @@ for (const latencyMs of [50, 3_000]) {
   });
 }
 
-/** Accepts that many requests a second, and some more at once after a pause. */
+/** Accepts `rateAt` requests per second, and a burst after a pause. */
 function atRate(rateAt: (seconds: number) => number, burst: number): Scene["refuse"] {
   let level = burst, seenAt = 0;
   return ({ seconds }) => {
@@ -94,8 +94,10 @@ function atRate(rateAt: (seconds: number) => number, burst: number): Scene["refu
 const LANES = { rows: 1_500, concurrency: 200 };
 const RATE_PER_S = 100;
 
-/** Searches for the rate: how many come at once, and the share of posts that may be refused. A large burst hides the
- * rate until it is used up, and slow refusals come when more was sent already. */
+/**
+ * Searches for the rate: the burst that is accepted, and the share of posts that may be throttled.
+ * A large burst hides the rate until it is used up, and slow responses arrive after more was sent.
+ */
 const SEARCHES = [
   ...[5, 20, 100].flatMap((burst) =>
     [2, 20, 100, 500].map((latencyMs) => [burst, latencyMs, 1, burst < 100 ? 0.1 : 0.14] as const)
@@ -138,7 +140,7 @@ for (const latencyMs of [2, 20]) {
   });
 }
 
-/** Answers a second, and the share of posts that is refused, from one second of a scene up to another. */
+/** Answers per second and the share of throttled posts, between two seconds of a scene. */
 async function usedFrom(
   fromS: number,
   untilS: number,
@@ -164,7 +166,7 @@ Deno.test("a rate limit that all lanes hit at once is found", async () => {
     ...{ ...LANES, latencyMs: 100, refusalMs: 1, isCareful: false },
     refuse: atRate(() => RATE_PER_S, 20),
   });
-  // 180 of 200 cannot be foreseen; what follows must be little.
+  // 180 of 200 cannot be foreseen; later ones must be few.
   assertLessOrEqual(refused, 180 + 0.05 * LANES.rows);
   assertLessOrEqual(wallMs, 1_300 * LANES.rows / RATE_PER_S);
 });
@@ -178,16 +180,19 @@ Deno.test("a rate limit that falls and rises again is followed", async () => {
   assertLessOrEqual(refused / posts, 0.02);
   assertGreaterOrEqual(rate(20, 30), 0.9 * 200);
   assertGreaterOrEqual(rate(40, 90), 0.9 * 50);
-  // How long a fourfold rate takes to be found.
+  // How long it takes to find a rate four times as high.
   assertGreaterOrEqual(rate(90, 130), 0.4 * 200);
   assertGreaterOrEqual(rate(130, 160), 0.9 * 200);
 });
 
-/** Answers from which the mean of their tokens is known. */
+/** How many answers make the mean of their tokens exact. */
 const KNOWN_AFTER = 2_000;
 
-/** One lane, whose answers take a millisecond and 400 tokens. The last of `KNOWN_AFTER` reports `limit`, and
- * each later one what `after` returns. Returns when requests were sent, in ms since then. */
+/**
+ * Times in milliseconds at which one lane sent requests, whose answers take 1 ms and 400 tokens.
+ * The last of the first `KNOWN_AFTER` answers reports `limit`, each later one what `after` returns;
+ * times count from then.
+ */
 async function sentAfter(limit: RateLimit, after?: RateLimit): Promise<number[]> {
   let answers = 0, toldAtMs = 0;
   const usage = { promptTokens: 100, completionTokens: 300 };
@@ -208,7 +213,7 @@ const LOW: readonly [limit: RateLimit, untilMs: number, most: number][] = [
   [{ requestsLeft: 10, requestsLimit: 100, requestsResetMs: 10_000 }, 10_000, 10],
   [{ requestsLeft: 10, requestsResetMs: 10_000 }, 10_000, 10],
   [{ requestsLeft: 0, requestsLimit: 100, requestsResetMs: 3_000 }, 3_000, 0],
-  // An hour is not waited for without a probe.
+  // A reset in an hour is not waited for without a probe.
   [{ requestsLeft: 0, requestsLimit: 100, requestsResetMs: 3_600_000 }, 5_000, 0],
   [{ tokensLeft: 4_000, tokensLimit: 100_000, tokensResetMs: 10_000 }, 10_000, 10],
   [{ tokensLeft: 4_000, tokensResetMs: 10_000 }, 10_000, 10],

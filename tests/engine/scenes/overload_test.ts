@@ -66,7 +66,8 @@ Deno.test("Engine follows a capacity of 400, 100 and 400 in flight within a minu
       );
       const perSecond = await goodput(clock, teacher, MINUTE_S);
       assertGreaterOrEqual(perSecond, 0.9 * capacity * 1_000 / latencyMs);
-      // Up to 3 % of attempts may be refused before less is sent; probing for more uses part of that.
+      // Up to 3 % of attempts may be throttled before less is sent; probing for more uses part of
+      // that.
       assertLessOrEqual(teacher.refused - refusedBefore, 0.03 * 2 * MINUTE_S * perSecond);
     }
     assertEquals(failedRows(fixture), 0);
@@ -149,7 +150,7 @@ for (const retryAfterMs of [undefined, 2_000]) {
   });
 }
 
-/** The counts in slots of `slotMs`, from the first to the last. */
+/** Counts of `times` in slots of `slotMs`, from the first to the last. */
 function slotsOf(times: readonly number[], slotMs: number): number[] {
   const slots: number[] = [];
   for (const at of times) {

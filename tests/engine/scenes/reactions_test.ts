@@ -1,6 +1,6 @@
 /**
- * What the reactions of a run to its teacher are worth, in simulated time: goodput, posts and refusals, independent of
- * the constants. `docs/flow.md` gives the reasons.
+ * Tests what the reactions of a run to its teacher are worth, in simulated time: goodput, posts and
+ * rejections, independent of the constants. `docs/flow.md` gives the reasons.
  *
  * @module
  */
@@ -20,7 +20,7 @@ const BUSY_PER_S = 200;
 const broken = () => new TeacherError("Broken", { status: 500 });
 const gone = () => new TeacherError("Refused", { type: "network", isUnreachable: true });
 
-/** Every attempt between two moments meets an error. */
+/** Rejects every attempt between two moments. */
 function during(fromS: number, untilS: number, error: () => TeacherError): Scene["refuse"] {
   return ({ seconds }) => seconds >= fromS && seconds < untilS ? error() : undefined;
 }
@@ -74,7 +74,7 @@ for (const [name, error, share] of OUTAGES) {
       refuse: during(5, 605, error),
     }, 660);
     assertEquals(result.lost, 0);
-    // Less often as time passes.
+    // Probes become rarer with time.
     const posts = result.postsPerSecond.slice(60, 605);
     assertLessOrEqual(Math.max(...posts), 1);
     assertLessOrEqual(between(posts, 0, posts.length), posts.length);
@@ -124,7 +124,7 @@ Deno.test("waiting rows hold no lane: if 40 % of rows fail once, a run takes a t
       },
     });
     assertEquals([result.failed, result.posts, result.refused], [0, 1_400, 400]);
-    // A careful start of 20 lanes takes a twentieth of that again.
+    // A careful start of 20 lanes takes a twentieth more.
     assertLessOrEqual(result.byCalls, isCareful ? 1.15 : 1.1);
   }
 });

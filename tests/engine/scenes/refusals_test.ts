@@ -1,4 +1,8 @@
-/** Whole runs against teachers that refuse: at random, at a limit, and by the minute. @module */
+/**
+ * Complete runs against teachers that throttle: at random, at a limit, and by the minute.
+ *
+ * @module
+ */
 
 import {
   assert,
@@ -9,10 +13,10 @@ import {
 import { play, type Scene, type SceneAttempt, type SceneResult } from "../scene.ts";
 import { tooMany } from "../timed_teacher.ts";
 
-/** 200 lanes and answers after 0.2 s. */
+/** 200 lanes, answers after 0.2 s. */
 const QUICK = { concurrency: 200, latencyMs: 200, refusalMs: 5 };
 
-/** Refuses a share of all attempts. */
+/** Throttles a share of all attempts. */
 function atRandom(share: number, retryAfterMs?: number): Scene["refuse"] {
   const error = tooMany(retryAfterMs);
   return ({ random }) => random() < share ? error : undefined;
@@ -40,7 +44,7 @@ for (const retryAfterMs of [undefined, 1_000]) {
   });
 }
 
-/** Answers relative to those with all lanes busy, from one second to another. */
+/** Answers relative to those with all lanes busy, between two seconds of a run. */
 function goodput({ perSecond }: SceneResult, idealPerS: number, fromS: number, untilS: number) {
   const answers = perSecond.slice(fromS, untilS).reduce((sum, count) => sum + count, 0);
   return answers / (untilS - fromS) / idealPerS;
@@ -62,7 +66,7 @@ for (const share of [0.1, 0.2, 0.4]) {
   });
 }
 
-/** Accepts `perSecond` attempts a second, and refuses the others. */
+/** Accepts `perSecond` attempts per second, and throttles the others. */
 function atRate(perSecond: number, burst: number, retryAfterMs?: number): Scene["refuse"] {
   const error = tooMany(retryAfterMs);
   let level = burst, seenAt: number | undefined;
@@ -75,14 +79,14 @@ function atRate(perSecond: number, burst: number, retryAfterMs?: number): Scene[
   };
 }
 
-/** Works on `capacity` attempts at once, and refuses the others. */
+/** Works on `capacity` attempts at once, and throttles the others. */
 function atCapacity(capacity: number, retryAfterMs?: number): Scene["refuse"] {
   const error = tooMany(retryAfterMs);
   return ({ inFlight }) => inFlight >= capacity ? error : undefined;
 }
 
-/** Scenes whose teachers are at a limit: the least time, how much of it may be taken, and the share of
- * attempts that may be refused. */
+/** Scenes whose teachers are at a limit: the ideal time, the longest allowed multiple of it, and
+ * the share of attempts that may be throttled. */
 const LIMITED: readonly [
   name: string,
   scene: Omit<Scene, "refuse">,
@@ -175,7 +179,7 @@ for (const [name, scene, refuse, leastS, mostTimes, mostRefused] of LIMITED) {
   });
 }
 
-/** Answers `quota` attempts in each window: of the calendar, or from the first request on. */
+/** Answers `quota` attempts in each window, which begins by the calendar or with a request. */
 function byWindow(quota: number, kind: "calendar" | "sliding", lengthMs = 60_000, lagMs = 0) {
   let window = -Infinity, count = 0;
   return ({ at }: SceneAttempt) => {
@@ -191,7 +195,7 @@ function byWindow(quota: number, kind: "calendar" | "sliding", lengthMs = 60_000
 }
 
 const LANES = { concurrency: 100, latencyMs: 300, spread: 0.3 };
-/** Windows, the rows that are sent, and the seconds until the last window opens. */
+/** Scenes with windows: the rows sent, and the seconds until the last window opens. */
 const WINDOWS: readonly [name: string, Scene, leastS: number][] = [
   [
     "300 in a minute of the clock, 900 rows",

@@ -1,4 +1,9 @@
-/** Tests of lib/engine/flow/throttle_tolerance.ts: what a teacher refuses whatever is sent does not slow a run. @module */
+/**
+ * Tests of lib/engine/flow/throttle_tolerance.ts: throttling that does not depend on what is sent
+ * does not slow a run.
+ *
+ * @module
+ */
 
 import { assertGreaterOrEqual, assertLessOrEqual } from "../../../lib/deps/std_assert.ts";
 import { LoadControl } from "../../../lib/engine/flow/load_control.ts";
@@ -15,9 +20,9 @@ import {
 const COMPLETION = { response: "", finishReason: "stop", usage: null, model: "m" };
 
 interface Scene {
-  /** Attempts that the teacher answers at once. */
+  /** How many attempts the teacher works on at once. @default any number */
   readonly capacity?: (seconds: number) => number;
-  /** The share of attempts that it refuses whatever is sent. */
+  /** The share of attempts that it throttles whatever is sent. */
   readonly share: (seconds: number) => number;
   readonly latencyMs: number;
   readonly ceiling: number;
@@ -25,13 +30,13 @@ interface Scene {
 }
 
 interface Course {
-  /** Answers a second, in each half minute. */
+  /** Answers per second in each half minute. */
   readonly answersPerS: number[];
   readonly refused: number[];
   readonly limits: number[];
 }
 
-/** Refuses some attempts whatever is sent. */
+/** Throttles a share of attempts whatever is sent. */
 class FlakyServer implements SimulatedServer {
   readonly #inner: RefusingServer;
   readonly #isRefused: (now: number) => boolean;
@@ -68,7 +73,7 @@ function gateOf(load: LoadControl, time: SimulatedTime): SimulatedGate {
   };
 }
 
-/** Five minutes. */
+/** Plays five minutes. */
 function courseOf(scene: Scene): Course {
   const { capacity = () => Infinity, share, latencyMs, ceiling, isCareful = false } = scene;
   const time = { now: 0 };
@@ -125,14 +130,14 @@ Deno.test("a teacher that is full is not sent more because of that", () => {
       latencyMs: 1_000,
       ceiling: 400,
     });
-    // If both occur together, the limit can be found only by trying.
+    // If both kinds of throttling occur together, the limit can be found only by trying.
     const isFlaky = share > 0.1;
     for (const limit of limits.slice(2)) assertLessOrEqual(limit, isFlaky ? 120 : 70);
     const last = answersPerS.slice(2);
     assertGreaterOrEqual(last.reduce((sum, one) => sum + one) / last.length, isFlaky ? 40 : 50);
     const mostRefused = 30 * 60 * (share / (1 - share) + (isFlaky ? 0.4 : 0.1));
     const counts = refused.slice(2).sort((a, b) => a - b);
-    // In one half minute of a flaky teacher it finds out again that the limit is the cause.
+    // In one half minute, the run finds out again that the limit of a flaky teacher is the cause.
     assertLessOrEqual(counts.at(isFlaky ? -2 : -1)!, mostRefused);
     assertLessOrEqual(counts.at(-1)!, 1.25 * mostRefused);
   }
