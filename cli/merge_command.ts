@@ -32,6 +32,7 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
     replace: settings.isOn("replace"),
     limit: settings.integer("limit", 1),
     shards: settings.integer("shards", 1),
+    job: io.env("RETORT_JOB") || undefined,
   });
   sayProblems(report, io);
   if (!settings.isOn("quiet") && report.results !== null) io.writeErr(describe(report));

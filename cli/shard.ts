@@ -28,7 +28,10 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
   if (shard.count === undefined) throw wrong(RULE);
   const parallel = numberOf("RETORT_PARALLEL", io, wrong);
   if (parallel === 0) throw wrong("the variable RETORT_PARALLEL must be 1 or more");
-  if (shard.index < shard.count) return { index: shard.index, count: shard.count, parallel };
+  if (shard.index < shard.count) {
+    const job = io.env("RETORT_JOB") || undefined;
+    return { index: shard.index, count: shard.count, parallel, job };
+  }
   throw wrong(
     `shard ${shard.index} of ${shard.count} does not exist: they are counted from 0 to ${
       shard.count - 1

@@ -91,6 +91,7 @@ async function prepare(
   return {
     name: await jobNameOf(stem),
     stem,
+    submission: Date.now().toString(36),
     shards,
     parallel: Math.min(parallel, shards),
     run: ["run", ...inputs, ...runFlags(args)],

@@ -29,6 +29,9 @@ export interface MergeRun {
   readonly rowsBefore: number | undefined;
 }
 
+/** An output that holds no runs, or no complete division into shards, which may still come. */
+export class NoRunsError extends UsageError {}
+
 /** Finds the runs of outputs, in the order of the outputs and of the shards.
  *
  * @throws {UsageError} when there are none
@@ -65,7 +68,7 @@ async function findPlan(
     if (shards !== undefined && Number(match[2]) !== shards) continue;
     const plan = await readPlan(`${folder}/${OWN_FOLDER}/${file}`);
     if (plan === undefined) {
-      throw new UsageError(
+      throw new NoRunsError(
         `Cannot read "${folder}/${OWN_FOLDER}/${file}": it is incomplete. Run a shard, which writes it again`,
       );
     }
@@ -129,7 +132,7 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
     const advice = needsRunFile
       ? "Name the output of the shards, or add --no-proof to join results without run files"
       : "Name a folder of results";
-    throw new UsageError(`Cannot use "${output}" as the output of runs: it holds none. ${advice}`);
+    throw new NoRunsError(`Cannot use "${output}" as the output of runs: it holds none. ${advice}`);
   }
   return await Promise.all(stems.map(async (stem) => {
     const path = folder === "." ? stem : `${folder}/${stem}`;

@@ -16,8 +16,11 @@ export interface MergeOptions {
   output: PathLike;
   /** Writes the output even if rows are missing, so that a run can continue it. @default false */
   partial?: boolean;
-  /** How long to wait until every shard is done or one was halted, in milliseconds. @default 0 */
+  /** How long to wait until every shard is done, or one was halted or could not start, in milliseconds. @default 0 */
   waitMs?: number;
+  /** The submission of jobs whose end `waitMs` waits for: shards that an earlier one has left halted will run again.
+   * @default any */
+  job?: string;
   /** Moves the shards to `.retort/shards/` once the merge is proven. @default false */
   tidy?: boolean;
   /** Compares the output with the input. Without proof, lines are joined in the order of the runs.

@@ -15,6 +15,7 @@ import {
   path,
   paths,
   signal,
+  text,
   wholeFrom,
 } from "../options.ts";
 import { OWN_FOLDER, pathOf, pathsOf } from "../paths.ts";
@@ -25,12 +26,16 @@ import {
   makeFolders,
   type OutputFiles,
   readRunFile,
+  readStatus,
+  type RunStatus,
+  runStatuses,
+  statusPathOf,
   writeRunFile,
 } from "../run/mod.ts";
 import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
 import { checkOwnFile } from "../line_blocks.ts";
 import { acquireLock, dropLines, LineSet } from "../sink/mod.ts";
-import { findRuns, type MergeRun, tidyUp } from "./find_runs.ts";
+import { findRuns, type MergeRun, NoRunsError, tidyUp } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
 import type { MergeOptions, MergeProblem, MergeReport } from "./merge.ts";
@@ -90,14 +95,21 @@ function outputFiles(output: string): OutputFiles {
 async function readyRuns(
   outputs: readonly string[],
   files: OutputFiles,
-  { waitMs = 0, shards, proof = true, tidy, signal }: MergeOptions,
+  { waitMs = 0, shards, proof = true, tidy, job, signal }: MergeOptions,
 ): Promise<MergeRun[]> {
   const end = performance.now() + waitMs;
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(LAST_PAUSE_MS, 2 * pauseMs)) {
-    const runs = await findRuns(outputs, { shards, needsRunFile: proof });
-    if (!tidy) await refuseSameFolder(runs, files);
-    const isOver = runs.every(isDone) || runs.some(({ run }) => run?.summary?.state === "halted");
-    if (isOver || performance.now() >= end) return runs;
+    const isTime = performance.now() < end;
+    const runs = await findRuns(outputs, { shards, needsRunFile: proof }).catch(async (error) => {
+      // The first shard may not have begun; a run that could not begin leaves no more than its status.
+      const isComing = isTime && error instanceof NoRunsError && !(await haveFailed(outputs, job));
+      return isComing ? undefined : Promise.reject(error);
+    });
+    if (runs !== undefined) {
+      if (!tidy) await refuseSameFolder(runs, files);
+      const open = runs.filter((run) => !isDone(run));
+      if (open.length === 0 || !isTime || await hasFailed(open, job)) return runs;
+    }
     signal?.throwIfAborted();
     await delay(pauseMs);
   }
@@ -106,6 +118,30 @@ async function readyRuns(
 function isDone({ run, pieces }: MergeRun): boolean {
   if (pieces.length === 0 || run?.merged?.pending === 0) return true;
   return run?.summary?.state === "done" && run.summary.pending === 0;
+}
+
+/** Whether a run has ended in a way that its scheduler does not repeat. */
+async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Promise<boolean> {
+  for (const { run, own } of runs) {
+    if (job === undefined && run?.summary?.state === "halted") return true;
+    const status = await readStatus(statusPathOf(own.results));
+    if (status !== undefined && isFinal(status, job)) return true;
+  }
+  return false;
+}
+
+/** The same for outputs without runs. */
+async function haveFailed(outputs: readonly string[], job: string | undefined): Promise<boolean> {
+  for (const output of outputs) {
+    const folder = RESULTS_NAME.test(output) ? dirname(output) : output;
+    if ((await runStatuses(folder)).some((status) => isFinal(status, job))) return true;
+  }
+  return false;
+}
+
+function isFinal({ ended, state, job }: RunStatus, wanted: string | undefined): boolean {
+  if (wanted !== undefined && job !== wanted) return false;
+  return ended && (state === "halted" || state === "failed");
 }
 
 /** Answers that a run has added to the output of a merge are nowhere else. */
@@ -305,5 +341,6 @@ const MERGE_RULES: OptionRules<MergeOptions> = {
   replace: flag,
   limit: wholeFrom(1),
   shards: wholeFrom(1),
+  job: text,
   signal,
 };

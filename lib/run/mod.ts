@@ -55,8 +55,11 @@ export { parseSampleUid, sampleUid } from "./admission.ts";
 export { rowOptionsOf, type Verification, verify, type VerifyOptions } from "./verify.ts";
 export type { Damage } from "./audit.ts";
 export {
+  parseStatus,
+  readStatus,
   type RunStatus,
   runStatuses,
   type StatusError,
+  statusPathOf,
   type StatusTeacher,
 } from "./status_file.ts";

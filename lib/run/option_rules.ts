@@ -127,9 +127,9 @@ export const RUN_RULES: OptionRules<RunOptions> = {
     what: "{ index, count, parallel } of whole numbers, with index from 0 to count - 1",
     isType: (value) =>
       typeof value === "object" && value !== null && "index" in value && "count" in value,
-    isInRange: ({ index, count, parallel = 1 }: Shard) =>
+    isInRange: ({ index, count, parallel = 1, job = "" }: Shard) =>
       [index, count, parallel].every(Number.isInteger) && index >= 0 && index < count &&
-      parallel > 0,
+      parallel > 0 && typeof job === "string",
   },
   lock: flag,
   fsync: oneOf(["always", "never"]),

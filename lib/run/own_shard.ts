@@ -11,7 +11,7 @@
 
 import { OWN_FOLDER } from "../paths.ts";
 import { basename, dirname } from "../deps/std_path.ts";
-import { UsageError } from "../errors.ts";
+import { SourceError, UsageError } from "../errors.ts";
 import { exists } from "../files.ts";
 import type { InputOptions } from "../formats/mod.ts";
 import {
@@ -20,13 +20,14 @@ import {
   type PinOptions,
   rowsBefore,
   type Shard,
+  type ShardPlan,
   shardStem,
   shareOfRows,
 } from "../shards/mod.ts";
 import { filesOf, type OutputFiles, sharedStem } from "./outputs.ts";
 import { checkOutputs } from "./output_checks.ts";
 import { checkReadableTwice } from "./inputs.ts";
-import { readStatus, type RunStatus } from "./status_file.ts";
+import { readStatus, type RunStatus, writeFailedStatus } from "./status_file.ts";
 
 /** What determines the files of a shard. */
 export interface ShardFilesOptions extends PinOptions {
@@ -68,18 +69,25 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
       'Cannot divide "-" into shards: name the file that standard input came from',
     );
   }
-  await Promise.all(files.map(checkReadableTwice));
   const stem = await sharedStem(named, files, output);
-  const plan = await pinnedPlan(stem, files, shard.count, options);
+  const own = filesOf(named.join(", "), shardStem(stem, shard));
+  await checkOutputs(files, [own]);
+  await refuseMerged(own);
+  let plan: ShardPlan;
+  try {
+    await Promise.all(files.map(checkReadableTwice));
+    plan = await pinnedPlan(stem, files, shard.count, options);
+  } catch (error) {
+    const isFinal = error instanceof UsageError || error instanceof SourceError;
+    if (isFinal && options.writes !== false) await writeFailedStatus(own.results, shard);
+    throw error;
+  }
   const before = rowsBefore(plan, shard.index);
   if (limit !== undefined && before === undefined) {
     throw new UsageError(
       "Cannot use --limit with shards of compressed files, whose rows are not counted: name fewer files",
     );
   }
-  const own = filesOf(named.join(", "), shardStem(stem, shard));
-  await checkOutputs(files, [own]);
-  await refuseMerged(own);
   return {
     files: { ...own, pieces: piecesOf(plan, shard.index, options.input) },
     limit: limit === undefined ? Infinity : Math.max(0, limit - before!),

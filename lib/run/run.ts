@@ -5,7 +5,7 @@
  */
 
 import { Engine } from "../engine/mod.ts";
-import { type SinkError, UsageError } from "../errors.ts";
+import { LockedError, type SinkError, UsageError } from "../errors.ts";
 import type { Summary } from "../progress/mod.ts";
 import { engineOptions, lineFormat, type RunContext, RunNotices } from "./context.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -70,6 +70,9 @@ export class Run {
       this.#checkInput();
       await this.#work();
       return await this.#finish();
+    } catch (error) {
+      await this.#noteRefusal(error);
+      throw error;
     } finally {
       this.#notices.start();
       const missing = this.#jobs.missingLines;
@@ -78,6 +81,17 @@ export class Run {
       await this.#status?.end(this.#summary);
       await this.#jobs.close((index) => this.#stalled.has(index));
     }
+  }
+
+  /** Records that a shard could not start: others wait for it, and would wait forever. */
+  async #noteRefusal(error: unknown): Promise<void> {
+    const { shard } = this.#options;
+    const [job] = this.#jobs.list;
+    const hasStarted = this.#status !== undefined || this.#context.signal.aborted;
+    if (shard === undefined || job === undefined || hasStarted) return;
+    if (error instanceof LockedError) return;
+    const { writeFailedStatus } = await import("./status_file.ts");
+    await writeFailedStatus(job.files.results, shard);
   }
 
   /** Describes what the run would do, without a call or a change on disk. */

@@ -6,6 +6,7 @@
  */
 
 import { cannotRead } from "../files.ts";
+import { isObject } from "../json.ts";
 import { inFolder, OWN_FOLDER, type PathLike, pathOf } from "../paths.ts";
 import { basename, dirname } from "../deps/std_path.ts";
 import type { Snapshot, Summary } from "../progress/mod.ts";
@@ -49,6 +50,8 @@ export interface RunStatus {
   readonly ended: boolean;
   /** What the run is doing, or how it ended. */
   readonly state: string;
+  /** The submission of jobs that it belongs to; absent if there is none. */
+  readonly job?: string;
   /** Why nothing is sent, or why it was halted, or null. */
   readonly reason: string | null;
   /** The shard, from 0, and how many there are; null for a run over the whole input. */
@@ -103,11 +106,76 @@ export function statusPathOf(results: string): string {
 /** Reads a status; undefined if there is no complete one. */
 export async function readStatus(path: string): Promise<RunStatus | undefined> {
   try {
-    const status = JSON.parse(await Deno.readTextFile(path)) as RunStatus;
-    return isStatus(status) ? status : undefined;
+    return parseStatus(await Deno.readTextFile(path), basename(path));
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Parses a status; undefined if it is none. Other versions and programs may have written the file, so that each field
+ * is checked: one that cannot be used counts as 0, empty or unknown.
+ *
+ * @param file The name of the file, which gives the name of the run.
+ * @throws {SyntaxError} when the text is not JSON, such as half of a file
+ */
+export function parseStatus(text: string, file: string): RunStatus | undefined {
+  const value: unknown = JSON.parse(text);
+  if (!isObject(value) || typeof value.retort !== "string") return undefined;
+  const { beat, started, ended } = value;
+  if (!Number.isSafeInteger(beat) || typeof started !== "string") return undefined;
+  const count = (name: keyof RunStatus) => countOf(value[name]) ?? 0;
+  const [index, shards] = Array.isArray(value.shard) ? value.shard.map(countOf) : [];
+  return {
+    retort: value.retort,
+    name: file.replace(/\.status\.json$/, ""),
+    beat: beat as number,
+    started,
+    ended: ended === true,
+    state: textOf(value.state),
+    ...typeof value.job === "string" ? { job: textOf(value.job) } : {},
+    reason: typeof value.reason === "string" ? textOf(value.reason) : null,
+    shard: index == null || shards == null ? null : [index, shards],
+    model: textOf(value.model),
+    total: countOf(value.total),
+    skipped: count("skipped"),
+    succeeded: count("succeeded"),
+    failed: count("failed"),
+    in_flight: count("in_flight"),
+    attempts: count("attempts"),
+    failed_attempts: count("failed_attempts"),
+    rate_per_s: count("rate_per_s"),
+    eta_s: countOf(value.eta_s),
+    elapsed_ms: count("elapsed_ms"),
+    completion_tokens: count("completion_tokens"),
+    cost_usd: countOf(value.cost_usd),
+    spent_usd: countOf(value.spent_usd),
+    share: typeof value.share === "number" ? Math.min(1, countOf(value.share) ?? 0) : null,
+    errors: objectsOf(value.errors, MOST_ERRORS).map((one) => ({
+      type: textOf(one.type),
+      status: countOf(one.status),
+      count: countOf(one.count) ?? 0,
+    })),
+    teachers: objectsOf(value.teachers, MOST_TEACHERS).map((one) => ({
+      address: textOf(one.address),
+      state: textOf(one.state),
+      in_flight: countOf(one.in_flight) ?? 0,
+      answered: countOf(one.answered) ?? 0,
+    })),
+  };
+}
+
+/** A number that can be summed up; null for anything else. */
+function countOf(value: unknown): number | null {
+  return typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER ? value : null;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value.slice(0, MOST_CHARS) : "";
+}
+
+function objectsOf(value: unknown, most: number): Record<string, unknown>[] {
+  return Array.isArray(value) ? value.slice(0, most).filter(isObject) : [];
 }
 
 /**
@@ -131,10 +199,46 @@ export async function runStatuses(output: PathLike): Promise<RunStatus[]> {
   return found.filter((status) => status !== undefined);
 }
 
-function isStatus(status: RunStatus): boolean {
-  return typeof status?.retort === "string" && Number.isSafeInteger(status.beat) &&
-    typeof status.started === "string" && typeof status.ended === "boolean" &&
-    Array.isArray(status.errors) && Array.isArray(status.teachers);
+/**
+ * Records that a shard could not start, for those who wait for it. The status of a former run of it, and what that has
+ * spent, stays.
+ */
+export async function writeFailedStatus(results: string, shard: Shard): Promise<void> {
+  const path = statusPathOf(results);
+  const before = await readStatus(path) ?? parseStatus(NO_STATUS, basename(path))!;
+  const status: RunStatus = {
+    ...before,
+    retort: VERSION,
+    beat: before.beat + 1,
+    started: new Date().toISOString(),
+    ended: true,
+    state: "failed",
+    job: shard.job,
+    // Its error message may quote a row.
+    reason: "it could not start: its log says why",
+    shard: [shard.index, shard.count],
+    in_flight: 0,
+    rate_per_s: 0,
+    eta_s: null,
+  };
+  // Nothing is made for a mistyped name, where no one waits.
+  await writeStatus(path, status, { makesFolder: shard.job !== undefined });
+}
+
+const NO_STATUS = JSON.stringify({ retort: VERSION, beat: 0, started: "" });
+
+/** A run does not end because its status cannot be written. */
+async function writeStatus(
+  path: string,
+  status: RunStatus,
+  { mode, makesFolder = true }: { mode?: number; makesFolder?: boolean } = {},
+): Promise<void> {
+  try {
+    if (makesFolder) await Deno.mkdir(dirname(path), { recursive: true });
+    await writeFileDurably(path, `${JSON.stringify(status)}\n`, { mode, followsLinks: false });
+  } catch {
+    // A full disk is reported where it matters.
+  }
 }
 
 /** The content of the file. */
@@ -190,23 +294,13 @@ export class StatusFile {
   /** Writes it for the last time. */
   async end(summary: Summary | undefined): Promise<void> {
     await this.#writing;
-    await this.#put({ ...this.#status(), ended: true, ...endOf(summary) });
+    const status = { ...this.#status(), ended: true, ...endOf(summary) };
+    await writeStatus(this.#path, status, { mode: this.#source.mode });
   }
 
   #write(): void {
-    this.#writing ??= this.#put(this.#status()).finally(() => this.#writing = undefined);
-  }
-
-  /** A run does not end because its status cannot be written. */
-  async #put(status: RunStatus): Promise<void> {
-    try {
-      await Deno.mkdir(dirname(this.#path), { recursive: true });
-      const { mode } = this.#source;
-      const options = { mode, followsLinks: false };
-      await writeFileDurably(this.#path, `${JSON.stringify(status)}\n`, options);
-    } catch {
-      // A full disk is reported where it matters.
-    }
+    this.#writing ??= writeStatus(this.#path, this.#status(), { mode: this.#source.mode })
+      .finally(() => this.#writing = undefined);
   }
 
   #status(): RunStatus {
@@ -220,6 +314,7 @@ export class StatusFile {
       started: this.#started,
       ended: false,
       state: now.state,
+      job: shard?.job,
       reason: now.reason === null ? null : now.reason.slice(0, MOST_CHARS),
       shard: shard === undefined ? null : [shard.index, shard.count],
       model: model.slice(0, MOST_CHARS),
@@ -235,7 +330,8 @@ export class StatusFile {
       elapsed_ms: now.elapsed_ms,
       completion_tokens: now.completion_tokens,
       cost_usd,
-      spent_usd: cost_usd === null ? null : spentBefore + cost_usd,
+      // A run whose price is not known must not forget what the earlier ones have spent.
+      spent_usd: cost_usd === null && spentBefore === 0 ? null : spentBefore + (cost_usd ?? 0),
       share: share?.() ?? null,
       errors: errorsOf(now),
       teachers: teachersOf(now),

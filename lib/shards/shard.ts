@@ -23,6 +23,9 @@ export interface Shard {
   readonly count: number;
   /** The number of shards that run at once and share `rpm` and `tpm`. @default all */
   readonly parallel?: number;
+  /** The submission of jobs that it belongs to: a merge that waits for this submission ignores earlier ones.
+   * @default none */
+  readonly job?: string;
 }
 
 /** The maximum number of shards. */

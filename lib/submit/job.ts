@@ -8,6 +8,8 @@
 export interface ShardJob {
   /** A name that is unique on the cluster: lower-case letters, digits, dashes. */
   readonly name: string;
+  /** Tells this submission from earlier ones of the same job. @default there are no earlier ones */
+  readonly submission?: string;
   /** The number of shards. */
   readonly shards: number;
   /** The number of shards that run at once. */

@@ -46,6 +46,7 @@ function shardsJob(job: ShardJob, options: KubernetesOptions) {
   const env = [
     { name: "RETORT_SHARDS", value: String(job.shards) },
     { name: "RETORT_PARALLEL", value: String(job.parallel) },
+    ...submissionOf(job),
   ];
   return {
     apiVersion: "batch/v1",
@@ -91,12 +92,17 @@ function mergeJob(job: ShardJob, options: KubernetesOptions) {
           },
         ],
       },
-      template: templateOf(name, [...job.merge, "--wait"], [], job, {
+      template: templateOf(name, [...job.merge, "--wait"], submissionOf(job), job, {
         ...options,
         secret: undefined,
       }),
     },
   };
+}
+
+/** The merge waits for shards of this submission: those that an earlier one has left halted run again. */
+function submissionOf({ submission }: ShardJob): { name: string; value: string }[] {
+  return submission === undefined ? [] : [{ name: "RETORT_JOB", value: submission }];
 }
 
 function metadataOf(name: string, { namespace }: KubernetesOptions) {

@@ -1,7 +1,7 @@
 /** Tests of lib/merge/. @module */
 
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
-import { UsageError } from "../../lib/errors.ts";
+import { SourceError, UsageError } from "../../lib/errors.ts";
 import { mergeRuns } from "../../lib/merge/mod.ts";
 import { verify } from "../../lib/run/mod.ts";
 import { prompts, runShard, runShards } from "../shards/fixture.ts";
@@ -325,4 +325,35 @@ Deno.test("a merge that waits begins when the last shard is done, and does not w
   await runShard(input, dir.path("out/"), second);
   const merged = await mergeRuns({ outputs: dir.path("out"), output, waitMs: Infinity });
   assertEquals([merged.succeeded, merged.problems], [20, []]);
+});
+
+Deno.test("a merge that waits for a job ends when a shard of it cannot start, and ignores earlier jobs", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 20));
+  const shard = (index: number, job: string) => ({ index, count: 2, job });
+  const halted = { generator: { concurrency: 1, maxCompletionTokens: 5 }, tokens: 5 };
+  await runShard(input, dir.path("out/"), { shard: shard(1, "first"), ...halted });
+  const options = { outputs: dir.path("out"), output: dir.path("all/in.jsonl"), waitMs: Infinity };
+  const first = await mergeRuns({ ...options, job: "first" });
+  assertEquals(first.results, null);
+  // In the second job it has not been started again yet.
+  const waiting = mergeRuns({ ...options, job: "second" });
+  await runShard(input, dir.path("out/"), { shard: shard(0, "second") });
+  await runShard(input, dir.path("out/"), { shard: shard(1, "second") });
+  assertEquals((await waiting).succeeded, 20);
+  // A third job cannot run the second of its shards: its input has changed.
+  const other = await dir.write("other.jsonl", prompts(0, 20));
+  const late = mergeRuns({ ...options, outputs: dir.path("out2"), replace: true, job: "third" });
+  await runShard(other, dir.path("out2/"), { shard: shard(0, "third") });
+  await dir.write("other.jsonl", prompts(0, 21));
+  await assertRejects(
+    () => runShard(other, dir.path("out2/"), { shard: shard(1, "third") }),
+    SourceError,
+    "it has changed",
+  );
+  assertEquals((await late).problems.map(({ kind }) => kind), ["missing"]);
+  const absent = mergeRuns({ ...options, outputs: dir.path("out3/x.jsonl"), job: "fourth" });
+  const none = { shard: shard(1, "fourth") };
+  await assertRejects(() => runShard(dir.path("none.jsonl"), dir.path("out3/"), none), SourceError);
+  await assertRejects(() => absent, UsageError, "it holds none");
 });

@@ -116,3 +116,37 @@ Deno.test("a script sees the runs of a folder as a page and as values", async ()
   assertEquals(searchParams.get("token")?.length, 32);
   await assertRejects(() => serveFolderMonitor(dir.path("other.jsonl")), UsageError, "no run of");
 });
+
+Deno.test("files of other programs, versions and kinds are left out or read as far as they can be", async () => {
+  await using dir = await tempDir();
+  const odd: Record<string, unknown> = {
+    half: '{"retort":"0.1.0","beat":',
+    foreign: { hello: "world", errors: [] },
+    number: 7,
+    older: { retort: "0.0.1", beat: 1, started: "", ended: false },
+    huge: statusOf(0, { total: 1e300, succeeded: -5, rate_per_s: 1e308, eta_s: 1e20 }),
+    kinds: { ...statusOf(0), errors: [null, "x", { count: "many" }], teachers: { a: 1 }, model: 3 },
+    'with "<b>spaces\nand lines"': statusOf(0, { name: "another", model: "<script>" }),
+    large: { ...statusOf(0), reason: "x".repeat(100_000) },
+  };
+  for (const [name, value] of Object.entries(odd)) {
+    const text = typeof value === "string" ? value : JSON.stringify(value);
+    await dir.write(`out/.retort/${name}.status.json`, text);
+  }
+  await Deno.mkdir(dir.path("out/.retort/folder.status.json"));
+  await Deno.symlink("loop.status.json", dir.path("out/.retort/loop.status.json"));
+  const watch = new FleetWatch(dir.path("out"));
+  await watch.look();
+  const view = watch.view(10);
+  assertEquals(view.rows.map(({ name }) => name).toSorted(), [
+    "huge",
+    "kinds",
+    "older",
+    'with "<b>spaces\nand lines"',
+  ]);
+  assertEquals([view.done, view.rate_per_s, view.errors.length], [102 + 402 + 402, 20, 2]);
+  // A file that is gone for a minute is forgotten.
+  await Deno.remove(dir.path("out/.retort"), { recursive: true });
+  for (let looks = 0; looks < 14; looks++) await watch.look();
+  assertEquals(watch.isEmpty, true);
+});

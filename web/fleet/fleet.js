@@ -33,6 +33,7 @@ const FLEET_STATES = {
   dead: { word: "dead", tone: "bad" },
   done: { word: "done", tone: "good" },
   halted: { word: "halted", tone: "bad" },
+  failed: { word: "failed", tone: "bad" },
   interrupted: { word: "interrupted", tone: "wait" },
 };
 

@@ -17,6 +17,7 @@ export type FleetState =
   | "dead"
   | "done"
   | "halted"
+  | "failed"
   | "interrupted";
 
 export interface FleetRow {
@@ -68,8 +69,10 @@ export interface FleetView {
   readonly more: number;
 }
 
-/** Consecutive checks without a new beat after which a run is silent, or dead. */
-const SILENT_LOOKS = 3, DEAD_LOOKS = 12;
+/** The checks without a new beat after which a run is silent. */
+const SILENT_LOOKS = 3;
+/** The same after which it is dead. */
+export const DEAD_LOOKS = 12;
 const MAX_ERRORS = 12;
 const MAX_MODELS = 3;
 
@@ -139,7 +142,9 @@ function rowOf({ status, silence }: Known): FleetRow {
 }
 
 function stateOf({ ended, state }: RunStatus, silence: number): FleetState {
-  if (ended) return state === "done" || state === "halted" ? state : "interrupted";
+  if (ended) {
+    return state === "done" || state === "halted" || state === "failed" ? state : "interrupted";
+  }
   if (silence >= DEAD_LOOKS) return "dead";
   if (silence >= SILENT_LOOKS) return "silent";
   return state === "paused" || state === "disk_full" || state === "backing_off"
@@ -151,6 +156,7 @@ const URGENCY: Readonly<Record<FleetState, number>> = {
   dead: 0,
   silent: 1,
   halted: 2,
+  failed: 2,
   paused: 3,
   running: 5,
   interrupted: 6,

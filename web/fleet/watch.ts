@@ -10,13 +10,22 @@
 
 import { inFolder, OWN_FOLDER } from "../../lib/paths.ts";
 import { readPlan, type ShardPlan } from "../../lib/shards/mod.ts";
-import type { RunStatus } from "../../lib/run/mod.ts";
-import { type FleetRow, type FleetView, fleetView, type Known, rowsOf } from "./view.ts";
+import { parseStatus } from "../../lib/run/mod.ts";
+import {
+  DEAD_LOOKS,
+  type FleetRow,
+  type FleetView,
+  fleetView,
+  type Known,
+  rowsOf,
+} from "./view.ts";
 
 /** Files that are read before other work gets a turn. */
 const READS_AT_ONCE = 100;
 
 const STATUS = ".status.json";
+/** Larger files are not of a run: a status has at most 8 KB. */
+const MOST_BYTES = 65_536;
 
 /** Status of all runs in one folder. */
 export class FleetWatch {
@@ -43,9 +52,11 @@ export class FleetWatch {
   async look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
+    const missing = new Set(this.#known.keys());
     try {
       let reads = 0;
       for await (const { name } of Deno.readDir(this.#folder)) {
+        missing.delete(name);
         if (name.endsWith(STATUS)) {
           if (this.#lookAt(name) && ++reads % READS_AT_ONCE === 0) await turn();
         } else if (/\.shards-\d+\.json$/.test(name)) await this.#lookAtPlan(name);
@@ -55,6 +66,15 @@ export class FleetWatch {
     } finally {
       this.#isLooking = false;
     }
+    for (const name of missing) this.#miss(name);
+  }
+
+  /** A file is not there, or cannot be read: it may be back at the next check. */
+  #miss(name: string): void {
+    const known = this.#known.get(name);
+    if (known === undefined) return;
+    known.silence++;
+    if (known.silence > DEAD_LOOKS && !existsIn(this.#folder, name)) this.#known.delete(name);
   }
 
   /**
@@ -68,21 +88,22 @@ export class FleetWatch {
     const path = inFolder(this.#folder, name);
     const before = this.#known.get(name);
     try {
-      const { size, mtime, ino } = Deno.statSync(path);
+      const { size, mtime, ino, isFile } = Deno.statSync(path);
+      // To open a pipe would wait forever.
+      if (!isFile || size > MOST_BYTES) return false;
       const stamp = `${size}:${mtime?.getTime()}:${ino}`;
       if (before?.stamp === stamp) {
         before.silence++;
         return false;
       }
-      const status = JSON.parse(Deno.readTextFileSync(path)) as RunStatus;
-      if (!Number.isSafeInteger(status?.beat) || !Array.isArray(status.errors)) return true;
+      const status = parseStatus(Deno.readTextFileSync(path), name);
+      if (status === undefined) return true;
       const isSame = before?.status.beat === status.beat &&
         before.status.started === status.started;
       this.#known.set(name, { stamp, status, silence: isSame ? before.silence + 1 : 0 });
       return true;
     } catch {
-      // The file is being replaced; the next check will find it.
-      if (before !== undefined) before.silence++;
+      this.#miss(name);
       return false;
     }
   }
@@ -134,6 +155,15 @@ export class FleetWatch {
 /** Returns the name of the run that a status file belongs to, without the number of its shard. */
 function stemOf(name: string): string {
   return name.replace(/(-\d{5,}-of-\d{5,})?\.status\.json$/, "");
+}
+
+function existsIn(folder: string, name: string): boolean {
+  try {
+    Deno.lstatSync(inFolder(folder, name));
+    return true;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound);
+  }
 }
 
 function turn(): Promise<void> {
