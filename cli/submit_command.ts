@@ -75,6 +75,11 @@ async function prepare(
   const output = settings.required("output", "an output: add -o out/");
   const { shards, parallel, leadMs } = readDivision(settings);
   refuseSecrets(scheduler, settings, io);
+  if (settings.text("duplicates") === "keep") {
+    throw new UsageError(
+      "Cannot submit with --duplicates keep: copies are numbered over the whole input",
+    );
+  }
   const { files } = await findInputs(inputs);
   const stem = await sharedStem(inputs, files, output);
   // The input may exist on the cluster only.

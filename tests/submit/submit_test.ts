@@ -47,6 +47,13 @@ Deno.test("a Kubernetes job ends, restarts and skips by its exit codes", () => {
     "--allow-failures",
     "100%",
   ]);
+  // What clusters that enforce the "restricted" standard ask for.
+  assertEquals([pod.securityContext.runAsNonRoot, pod.automountServiceAccountToken], [true, false]);
+  assertEquals(container.securityContext, {
+    allowPrivilegeEscalation: false,
+    capabilities: { drop: ["ALL"] },
+  });
+  assertEquals(Object.keys(container.resources.requests), ["cpu", "memory"]);
   assertEquals(container.env.at(-1).valueFrom.secretKeyRef, { name: "teacher", key: "api-key" });
   assertEquals(merge.spec.template.spec.containers[0].args.at(-1), "--wait");
 });
