@@ -111,7 +111,10 @@ function teacherStates(snapshot: Snapshot): Metric {
     name: "teacher_up",
     help: "Whether a teacher takes requests.",
     type: "gauge",
-    values: snapshot.teachers.map(({ address, model, state }, index) => ({
+    values: snapshot.teachers.filter(({ state }) => state !== "left").map((
+      { address, model, state },
+      index,
+    ) => ({
       labels: { index: String(index), address, model },
       value: state === "up" ? 1 : 0,
     })),

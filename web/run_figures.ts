@@ -79,9 +79,8 @@ export class RunFigures {
    */
   teachers(all: readonly TeacherStatus[]): TeacherFigures[] {
     const nowMs = this.#now();
-    const counts = [...this.#teachers.values()];
     return all.map(({ address, model }) => {
-      const count = counts.find((one) => one.address === address && one.model === model);
+      const count = this.#countOf(address, model);
       if (count === undefined) return { rows_per_s: 0, p50_ms: null };
       return {
         rows_per_s: Number(count.rate(nowMs).toPrecision(3)),
@@ -114,6 +113,14 @@ export class RunFigures {
     return { p50, p90, p99, max: lengths.max };
   }
 
+  /** One that was listed again is another object with the same name. */
+  #countOf(address: string, model: string): TeacherCount | undefined {
+    for (const one of this.#teachers.values()) {
+      if (one.address === address && one.model === model) return one;
+    }
+    return undefined;
+  }
+
   /**
    * Counts a row for its teacher. Failed rows count, too; their latency counts if they were
    * answered.
@@ -122,7 +129,8 @@ export class RunFigures {
     if (teacher === undefined) return;
     let count = this.#teachers.get(teacher);
     if (count === undefined) {
-      count = new TeacherCount(teacher.address ?? "", teacher.model ?? "", this.#now);
+      count = this.#countOf(teacher.address ?? "", teacher.model ?? "") ??
+        new TeacherCount(teacher.address ?? "", teacher.model ?? "", this.#now);
       this.#teachers.set(teacher, count);
     }
     count.rows++;

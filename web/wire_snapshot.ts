@@ -43,6 +43,7 @@ export function wireSnapshot(snapshot: Snapshot, fit: Fit = FITS[0]): WireSnapsh
     errors_total: snapshot.errors.length,
     teachers: snapshot.teachers.slice(0, fit.teachers).map((one) => cutTeacher(one, fit.text)),
     teachers_total: snapshot.teachers.length,
+    teachers_left: snapshot.teachers.filter(({ state }) => state === "left").length,
   };
 }
 

@@ -67,9 +67,9 @@ export interface TeacherStatus {
   /**
    * Whether it receives requests: `up`, `cooling_down` (it asked for a wait), `down` (unreachable,
    * or rejecting everything; it is probed), `leaving` (it left the list of teachers, and finishes
-   * its calls), or `halted` (it receives no more requests).
+   * its calls), `left` (it has finished them), or `halted` (it receives no more requests).
    */
-  state: "up" | "cooling_down" | "down" | "leaving" | "halted";
+  state: "up" | "cooling_down" | "down" | "leaving" | "left" | "halted";
   /** When it receives requests again, in ISO 8601; null if it does now, or the time is unknown. */
   until: string | null;
   /** Why it is not `up`; null if it is. */
@@ -87,7 +87,7 @@ export interface TeacherStatus {
   /** Completion tokens that it generated. */
   completion_tokens: number;
   /** US dollars for its answers, if prices are known. The sum over all teachers is the run's
-   * `cost_usd`, unless one has left the list of teachers. */
+   * `cost_usd`. */
   cost_usd: number;
 }
 
@@ -125,7 +125,7 @@ export interface Snapshot {
   reason: string | null;
   /** When a row last became durable on disk, in ISO 8601; null before the first. */
   last_durable: string | null;
-  /** Each teacher of the run. One that has left the list is absent once its calls have ended. */
+  /** Each teacher of the run, those that left the list last: 100 at most by name, earlier ones as one. */
   teachers: TeacherStatus[];
   /** Rows finished per second over the last 30 s, failed ones included. */
   rate_per_s: number;

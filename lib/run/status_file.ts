@@ -348,7 +348,8 @@ function errorsOf({ errors }: Snapshot): RunStatus["errors"] {
 }
 
 function teachersOf({ teachers }: Snapshot): RunStatus["teachers"] {
-  return teachers.slice(0, MOST_TEACHERS).map(({ address, state, in_flight, answered }) => ({
+  const present = teachers.filter(({ state }) => state !== "left");
+  return present.slice(0, MOST_TEACHERS).map(({ address, state, in_flight, answered }) => ({
     address: address.slice(0, MOST_CHARS),
     ...{ state, in_flight, answered },
   }));

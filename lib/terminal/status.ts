@@ -17,6 +17,7 @@ import {
   formatRoughUsd,
   formatTime,
   formatUsd,
+  sumOf,
 } from "../figures.ts";
 import { printable } from "../printable.ts";
 import type {
@@ -67,7 +68,7 @@ export function stateText(snapshot: Snapshot, mostReasonCells: number): string {
  * the run's own begins with the address, which is superfluous.
  */
 function reasonOf({ reason, teachers }: Snapshot): string | null {
-  const [only, ...others] = teachers;
+  const [only, ...others] = teachers.filter(({ state }) => state !== "left");
   return only?.state === "halted" && others.length === 0 ? only.reason : reason;
 }
 
@@ -227,6 +228,7 @@ const TEACHER_STATES: Readonly<Record<TeacherStatus["state"], { word: string; un
   cooling_down: { word: "cooling down", until: " until" },
   down: { word: "down", until: ", next check at" },
   leaving: { word: "leaving", until: "" },
+  left: { word: "left", until: "" },
   halted: { word: "halted", until: "" },
 };
 
@@ -238,9 +240,10 @@ const MAX_REASON_CELLS = 40;
 
 /**
  * `1 of 2 teachers up: gpu2:8000 down (connection refused)`. Undefined if all teachers are up, or
- * if there is only one: then the state of the run says it.
+ * if there is only one: then the state of the run says it. Teachers that left are no problem.
  */
-export function troubleText(teachers: readonly TeacherStatus[]): string | undefined {
+export function troubleText(all: readonly TeacherStatus[]): string | undefined {
+  const teachers = all.filter(({ state }) => state !== "left");
   const others = teachers.filter(({ state }) => state !== "up");
   if (teachers.length < 2 || others.length === 0) return undefined;
   const up = `${formatCount(teachers.length - others.length)} of ${formatCount(teachers.length)}`;
@@ -266,7 +269,10 @@ export function teacherLines(teachers: readonly TeacherStatus[]): string[] {
     return addresses[index] + models[index] + count + failed + state;
   });
   const rest = teachers.length - shown.length;
-  if (rest > 0) lines.push(`and ${formatCount(rest)} more`);
+  if (rest > 0) {
+    const others = sumOf(teachers.slice(shown.length), (one) => one.answered);
+    lines.push(`and ${formatCount(rest)} more: ${formatCount(others)} answered`);
+  }
   return lines;
 }
 

@@ -269,6 +269,21 @@ Deno.test("Engine changes the weight and limit of a teacher in its place, and kn
     assert(a.inFlight <= 5);
   }
   assertEquals([a.inFlight, fixture.engine.teacherStatuses().length], [5, 2]);
+  // Its counts stay in the sums: once it has left, and when it is listed again at the same address.
+  fixture.engine.removeTeacher(b);
+  await clock.advance(200);
+  const answers = () => {
+    const sum = fixture.engine.teacherStatuses().reduce((all, { answered }) => all + answered, 0);
+    return [sum, fixture.outcomes.length];
+  };
+  const statesOf = () => fixture.engine.teacherStatuses().map((one) => [one.address, one.state]);
+  assertEquals(statesOf(), [["a", "up"], ["b", "left"]]);
+  assertEquals(...answers() as [number, number]);
+  const again = new TimedTeacher(clock, { latencyMs: () => 100 });
+  fixture.engine.addTeacher(endpointOf(Object.assign(again, { address: "b" })));
+  await clock.advance(1_000);
+  assertEquals(statesOf(), [["a", "up"], ["b", "up"]]);
+  assertEquals(...answers() as [number, number]);
   fixture.engine.abort();
   await clock.advance(200);
   await fixture.ended;

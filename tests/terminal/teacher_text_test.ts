@@ -15,6 +15,7 @@ Deno.test("troubleText() names the teachers that are not up, and why", () => {
     makeTeacher({ state: "cooling_down", until: UNTIL, reason: "429" }),
     makeTeacher({ address: "https://api.example.com/v1" }),
     makeTeacher({ address: "a table", state: "halted", until: UNTIL, reason: "no\x1b[2J credit" }),
+    makeTeacher({ address: "http://gpu9:8000/v1", state: "left" }),
   ];
   assertEquals(
     troubleText(teachers),
@@ -34,11 +35,13 @@ Deno.test("teacherLines() gives each teacher a line, in columns", () => {
       until: UNTIL,
       reason: "refused",
     }),
+    makeTeacher({ answered: 7, failed: 0, state: "left" }),
   ];
   assertEquals(teacherLines(teachers), [
     "http://gpu1:8000/v1  qwen3      12,600 answered",
     "http://天地:80/v1    qwen3-32b     400 answered · 1,200 not answered",
     "                                     0 answered · 12 not answered · down, next check at 12:03:07 (refused)",
+    "http://gpu1:8000/v1  qwen3           7 answered · left",
   ]);
 });
 
@@ -46,5 +49,5 @@ Deno.test("teacherLines() leaves out a column that is empty, and counts teachers
   const teachers = Array.from({ length: 5 }, () => makeTeacher({ model: "", failed: 0 }));
   const line = "http://gpu1:8000/v1  411 answered";
   assertEquals(teacherLines(teachers.slice(1)), [line, line, line, line]);
-  assertEquals(teacherLines(teachers), [line, line, line, "and 2 more"]);
+  assertEquals(teacherLines(teachers), [line, line, line, "and 2 more: 822 answered"]);
 });

@@ -16,6 +16,7 @@ export function makeWireSnapshot(changes: Partial<WireSnapshot> = {}): WireSnaps
     ...snapshot,
     errors_total: changes.errors_total ?? snapshot.errors.length,
     teachers_total: changes.teachers_total ?? snapshot.teachers.length,
+    teachers_left: snapshot.teachers.filter(({ state }) => state === "left").length,
   };
 }
 

@@ -123,6 +123,16 @@ function doneWords({ total, failures_on_disk: failed, pending, bad_rows }, took)
 }
 
 /**
+ * The teachers that take no requests though the user lists them.
+ *
+ * @param {RunStore["snapshot"]} snapshot
+ */
+function troubledTeachers(snapshot) {
+  const calm = ["up", "leaving", "left"];
+  return snapshot?.teachers.filter(({ state }) => !calm.includes(state)) ?? [];
+}
+
+/**
  * Describes a running run. It continues without teachers that are down, but the user should know of
  * them.
  *
@@ -130,7 +140,7 @@ function doneWords({ total, failures_on_disk: failed, pending, bad_rows }, took)
  * @returns {StateWords}
  */
 function runningWords({ snapshot }) {
-  const troubled = snapshot?.teachers.filter(({ state }) => state !== "up") ?? [];
+  const troubled = troubledTeachers(snapshot);
   const lost = troubled.find(({ state }) => state === "down" || state === "halted");
   const word = "Running";
   if (snapshot === null || troubled.length === 0) {
@@ -145,14 +155,13 @@ function runningWords({ snapshot }) {
       : `for ${formatDuration(snapshot?.elapsed_ms ?? 0)}`;
     return { tone: "good", icon: "play", word, detail };
   }
-  const counts = `${formatCount(troubled.length)} of ${
-    formatCount(snapshot.teachers_total)
-  } teachers not up`;
+  const all = snapshot.teachers_total - snapshot.teachers_left;
+  const counts = `${formatCount(troubled.length)} of ${formatCount(all)} teachers not up`;
   if (lost === undefined) return { tone: "good", icon: "play", word, detail: counts };
   // The host is already in the text, so it is removed from the reason.
   const cause = lost.reason?.replace(/^Cannot connect to .+: ([^:]+)$/, "$1") ?? "";
   const why = cause === "" ? "" : `: ${cause}`;
-  const up = snapshot.teachers_total - troubled.length;
+  const up = all - troubled.length;
   const others = up === 0 ? "" : `; its rows go to the other${up === 1 ? "" : "s"}`;
   return {
     tone: "wait",
@@ -228,11 +237,11 @@ export function durableWords(store, nowMs) {
  */
 export function limitWords({ snapshot, run }) {
   if (snapshot === null) return "";
-  const { limit, concurrency, refused_for_load, teachers } = snapshot;
+  const { limit, concurrency, refused_for_load } = snapshot;
   const wanted = formatCount(concurrency);
   if (limit >= concurrency) return `concurrency ${wanted}`;
   if (run?.concurrency_is_auto) return `found by auto, up to ${wanted}`;
-  if (teachers.some(({ state }) => state !== "up")) return `of ${wanted}: not all teachers are up`;
+  if (troubledTeachers(snapshot).length > 0) return `of ${wanted}: not all teachers are up`;
   if (refused_for_load > 0) return `limited by the teacher, ${wanted} requested`;
   return `ramping up to ${wanted}`;
 }

@@ -49,7 +49,8 @@ const TEACHER_STATES = {
   up: { word: "up", until: "", icon: "check", tone: "good" },
   cooling_down: { word: "cooling down", until: "until", icon: "clock", tone: "wait" },
   down: { word: "down", until: "next check at", icon: "alert", tone: "bad" },
-  leaving: { word: "leaving", until: "", icon: "clock", tone: "wait" },
+  leaving: { word: "leaving", until: "", icon: "clock", tone: "calm" },
+  left: { word: "left", until: "", icon: "stop", tone: "calm" },
   halted: { word: "halted", until: "", icon: "stop", tone: "bad" },
 };
 

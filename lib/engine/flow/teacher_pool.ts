@@ -6,6 +6,7 @@
 
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { every, MAX_TIMER_MS } from "../../timer.ts";
+import { Departed } from "./departed.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { EndpointContext, EndpointOptions } from "./endpoint_options.ts";
 
@@ -47,6 +48,7 @@ export class TeacherPool {
   #rateShare = 1;
   /** Whether a teacher that has left still has attempts in flight. */
   #areLeaving = false;
+  readonly #departed = new Departed();
   readonly #options: TeacherPoolOptions;
   readonly #context: EndpointContext;
   readonly #read: () => number;
@@ -229,8 +231,10 @@ export class TeacherPool {
     this.#options.onReady();
   }
 
+  /** Also those of teachers that have left. */
   statuses(): TeacherStatus[] {
-    return this.#endpoints.map((endpoint) => endpoint.status());
+    if (this.#areLeaving) this.#forget();
+    return this.#departed.with(this.#endpoints.map((endpoint) => endpoint.status()));
   }
 
   #tick(): void {
@@ -262,9 +266,11 @@ export class TeacherPool {
     this.#stopTicks = ms === 0 ? undefined : every(ms, () => this.#tick(), { keepsAlive: true });
   }
 
-  /** Removes teachers that have left once nothing is in flight there. */
+  /** Removes teachers that have left once nothing is in flight there; what they did is kept. */
   #forget(): void {
-    this.#endpoints = this.#endpoints.filter((one) => !one.isLeaving || one.inFlight > 0);
+    const isGone = (one: Endpoint) => one.isLeaving && one.inFlight === 0;
+    for (const one of this.#endpoints) if (isGone(one)) this.#departed.add(one.status());
+    this.#endpoints = this.#endpoints.filter((one) => !isGone(one));
     this.#areLeaving = this.#endpoints.some((one) => one.isLeaving);
   }
 

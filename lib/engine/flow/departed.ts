@@ -1,0 +1,62 @@
+/**
+ * The teachers that have left the list of a run, so that its counts and costs still add up.
+ *
+ * @module
+ */
+
+import type { TeacherStatus } from "../../progress/mod.ts";
+
+/** The most teachers that are listed by name: pods that come and go for days have new addresses each time. */
+const MAX_NAMED = 100;
+
+/** The address under which the earlier ones are listed, together. */
+const EARLIER = "(earlier teachers)";
+
+/** What teachers that left have done. */
+export class Departed {
+  /** By address and model, the last one to leave last. */
+  readonly #named = new Map<string, TeacherStatus>();
+  #earlier: TeacherStatus | undefined;
+
+  /** Adds the last status of a teacher that left. */
+  add(status: TeacherStatus): void {
+    const key = keyOf(status);
+    const left = { ...status, state: "left", until: null, reason: null, in_flight: 0, limit: 0 };
+    const last = plus(left as TeacherStatus, this.#named.get(key));
+    this.#named.delete(key);
+    this.#named.set(key, last);
+    if (this.#named.size <= MAX_NAMED) return;
+    const [[first, oldest]] = this.#named;
+    this.#named.delete(first);
+    const nameless = { ...oldest, address: EARLIER, model: "" };
+    this.#earlier = plus(nameless, this.#earlier);
+  }
+
+  /** All teachers of a run: those that are there, then those that left. One that came back has a single status. */
+  with(present: TeacherStatus[]): TeacherStatus[] {
+    if (this.#named.size === 0) return present;
+    const left = new Map(this.#named);
+    const all = present.map((status) => {
+      const before = left.get(keyOf(status));
+      left.delete(keyOf(status));
+      return plus(status, before);
+    });
+    return [...all, ...[...left.values()].reverse(), ...this.#earlier ? [this.#earlier] : []];
+  }
+}
+
+function keyOf({ address, model }: TeacherStatus): string {
+  return `${address} ${model}`;
+}
+
+/** A status with the counts of an earlier one, too. */
+function plus(status: TeacherStatus, before: TeacherStatus | undefined): TeacherStatus {
+  if (before === undefined) return status;
+  return {
+    ...status,
+    answered: status.answered + before.answered,
+    failed: status.failed + before.failed,
+    completion_tokens: status.completion_tokens + before.completion_tokens,
+    cost_usd: status.cost_usd + before.cost_usd,
+  };
+}
