@@ -9,7 +9,7 @@ import { SourceError } from "../errors.ts";
 import type { RunState, TeacherStatus } from "../progress/mod.ts";
 import { Attempts } from "./attempts.ts";
 import { type Rest, TeacherPool } from "./flow/mod.ts";
-import { Clock, RowClock } from "./clocks.ts";
+import { Clock, RowClock } from "../timer.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { EngineState, noteOutage } from "./engine_state.ts";
 import { Delivery, type HeldBack, wait, type Work } from "./work.ts";

@@ -10,7 +10,7 @@ import type { Row } from "../row.ts";
 import type { Params } from "../teacher/mod.ts";
 import { MAX_TIMER_MS } from "../timer.ts";
 import type { AnswerPolicy } from "./answers/mod.ts";
-import type { Clock } from "./clocks.ts";
+import type { Clock } from "../timer.ts";
 import { newWork, resume, type Work } from "./work.ts";
 
 export interface WorkQueueOptions {

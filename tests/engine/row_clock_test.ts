@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { RowClock } from "../../lib/engine/clocks.ts";
+import { RowClock } from "../../lib/timer.ts";
 
 Deno.test("RowClock stops while nothing can be sent", () => {
   let now = 1_000;
