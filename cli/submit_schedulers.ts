@@ -60,7 +60,10 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   );
 }
 
-/** Hands a script to Slurm, to run after other jobs, however they end. Returns the number of the job. */
+/**
+ * Hands a script to Slurm, to run after other jobs, however they end. Returns the number of the
+ * job.
+ */
 async function batch(script: string, after: readonly string[]): Promise<string> {
   const dependency = after.length === 0 ? [] : [`--dependency=afterany:${after.join(":")}`];
   const said = await useTool("sbatch", ["--parsable", ...dependency], script);

@@ -114,7 +114,8 @@ export async function cancelCommand(
     });
   }
   const name = await jobNameOf(stem);
-  // The merge first: it runs as soon as the last shard has ended. `scancel` takes one name, and no list of names.
+  // The merge first: it runs as soon as the last shard has ended. `scancel` takes one name, and no
+  // list of names.
   const merge = await tryTool("scancel", [`--name=${name}-merge`]);
   const slurm = await tryTool("scancel", [`--name=${name}`]) ?? merge;
   const kubernetes = await tryTool("kubectl", [

@@ -6,8 +6,9 @@
  * deno run -A examples/pipeline.ts prompts.jsonl answers.jsonl
  * ```
  *
- * An interrupted pipeline starts again from the first row; `distillFiles()` would continue. In your own script, import
- * the streams from `jsr:@std/streams` and `jsr:@std/json`, and Retort by its URL.
+ * An interrupted pipeline starts again from the first row; `distillFiles()` would continue. In your
+ * own script, import the streams from `jsr:@std/streams` and `jsr:@std/json`, and Retort by its
+ * URL.
  *
  * @module
  */

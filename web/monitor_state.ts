@@ -165,8 +165,8 @@ export interface History {
 /** Rows by latency: bucket `i` holds those from `bounds_ms[i]` up to `bounds_ms[i + 1]`. */
 export interface LatencyHistogram {
   /**
-   * Milliseconds, rising by a constant factor; one more than `counts`. Empty while nothing was
-   * measured.
+   * Milliseconds, rising by a constant factor; one more than `counts`. Empty before the first
+   * answer.
    */
   bounds_ms: number[];
   /** Number of rows in each bucket. */

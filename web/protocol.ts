@@ -113,8 +113,8 @@ export interface EndMessage {
  */
 export interface PageMessage {
   /**
-   * Whether the page is visible: a hidden one gets a snapshot only every 4 s, and no samples. When
-   * it is shown again, and when the run ends, it gets a `hello`.
+   * Whether the page is visible. A hidden page gets a snapshot only every 4 s, and no samples. It
+   * gets a `hello` when it is shown again and when the run ends.
    */
   visible: boolean;
 }

@@ -38,8 +38,8 @@ export type * from "./protocol.ts";
 /** Options of `createMonitor`. */
 export interface MonitorOptions {
   /**
-   * The address to listen on. Any but a loopback address can be reached from the network: only the
-   * token protects the monitor then, and it is sent unencrypted.
+   * Address to listen on. If it is not a loopback address, the monitor can be reached from the
+   * network, protected by the token only, which is sent unencrypted.
    *
    * @default "127.0.0.1"
    */

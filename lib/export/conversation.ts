@@ -1,6 +1,6 @@
 /**
- * From a row of any shape to a conversation with its answer. A run sends only what comes before the
- * answer; here the answer is needed, too.
+ * Reads a row of any shape as a conversation with its answer. A run sends only what comes before
+ * the answer; training sets need both.
  *
  * @module
  */
@@ -12,22 +12,19 @@ import type { Message } from "../teacher/mod.ts";
 import type { Example } from "./example.ts";
 import { readReasoning } from "./turns.ts";
 
-/** The place of a row. */
 export interface Place {
-  /** The input. */
+  /** Path of the input. */
   readonly file: string;
-  /** The row in it, from 1. */
+  /** Number of the row in the file, from 1. */
   readonly line: number;
 }
 
 /** Why a row is not a conversation. */
 export class NoConversation {
-  /** What is wrong with it. */
   readonly problem: string;
-  /** Advice; "" where there is none. */
+  /** "" if there is none. */
   readonly hint: string;
 
-  /** A problem with its text. */
   constructor(problem: string, hint = "") {
     this.problem = problem;
     this.hint = hint;
@@ -35,28 +32,26 @@ export class NoConversation {
 }
 
 /**
- * The fields that may hold the answer to a prompt, in order of preference: TRL's, DPO's, Retort's
- * own, Alpaca's, GSM8K's. `answerIn` in `formats.ts` takes one of them.
+ * Fields that may hold the answer to a prompt, in order of preference: TRL's, DPO's, Retort's own,
+ * Alpaca's, GSM8K's. `answerIn` in `formats.ts` takes one of them.
  */
 export const ANSWER_FIELDS = ["completion", "chosen", "response", "output", "answer"] as const;
 
-/** A field that may hold the answer. */
 export type AnswerField = typeof ANSWER_FIELDS[number];
 
-/** In a results line, the other fields are those of the row. */
+/** In a results line, all other fields belong to the input row. */
 const RESULT_FIELDS: readonly AnswerField[] = ["response"];
 const REASONING_FIELDS = ["reasoning_content", "reasoning", "thinking"];
 
-/** Reads rows as conversations. */
 export class ConversationReader {
   readonly #parser: RowParser;
   readonly #plain: RowParser;
-  /** Fields that are part of the prompt, and so not the answer. */
+  /** Fields that are part of the prompt, and so cannot be the answer. */
   readonly #asked: ReadonlySet<string>;
 
-  /** `rows` says how prompts are made of rows, as for a run. */
+  /** @param rows How prompts are made of rows, as for a run. */
   constructor(rows: RowOptions) {
-    // Keeps assistant turns at the end.
+    // Keeps assistant turns at the end: here, the last one is the answer.
     const runParams = { continue_final_message: true };
     this.#parser = new RowParser({ ...rows, runParams });
     this.#plain = new RowParser({ runParams });
@@ -64,7 +59,7 @@ export class ConversationReader {
     this.#asked = new Set([...named.map(([, name]) => name), rows.promptField ?? ""]);
   }
 
-  /** Reads a row as an example. */
+  /** Reads the text of a row as an example. */
   read(text: string, { file, line }: Place): Example | NoConversation {
     const row = this.#parser.parse(text);
     if (!(row instanceof ParsedRow)) return new NoConversation(row.problem, row.hint());
@@ -85,7 +80,7 @@ export class ConversationReader {
     return { ...given, ...prompt, ...(answer === undefined ? NO_ANSWER : answerOf(answer)) };
   }
 
-  /** The answers in other fields than the prompt. */
+  /** Finds the answers in fields other than the prompt's. */
   #answersOf(
     row: ParsedRow,
     text: string,
@@ -93,7 +88,7 @@ export class ConversationReader {
     if (!isObject(row.json)) return {};
     const { json } = row;
     const isOwn = (name: string) => !this.#asked.has(name) && isAnswer(json[name]);
-    // With a call, the text is usually empty.
+    // With tool calls, the text of an answer is usually empty.
     const fields = isResultsLine(json) ? RESULT_FIELDS : ANSWER_FIELDS;
     const field = fields.find(isOwn) ??
       (json.response === "" && isCalls(json.tool_calls) ? "response" : undefined);
@@ -110,13 +105,14 @@ export class ConversationReader {
     const value = json[field];
     const isText = typeof value === "string";
     const answer: Message = { role: "assistant", content: value };
-    // In a row with a completion or a pair, the field could belong to either answer.
+    // In a row with a completion or a pair, the reasoning could belong to either answer.
     const reasoning = field === "response" && REASONING_FIELDS.find((name) => isFilled(json[name]));
     if (reasoning) answer.reasoning_content = json[reasoning] as string;
     if (isText && (field !== "response" || !isCalls(json.tool_calls))) return answer;
     const exact = parseLossless(text) as Record<string, unknown>;
     const messages = isText ? [{ ...answer, tool_calls: exact.tool_calls }] : [exact[field]].flat();
-    // The parser puts calls into the form of the API, and gives the answers to them their ids.
+    // The parser converts tool calls to the form of the API, and gives tool results the ids of
+    // their calls.
     const whole = this.#plain.parse(JSON.stringify({ messages: [...row.messages, ...messages] }));
     if (!(whole instanceof ParsedRow)) {
       return new NoConversation(whole.problem.replaceAll('"messages', `"${field}`), whole.hint());

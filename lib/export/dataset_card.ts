@@ -1,5 +1,5 @@
 /**
- * The card of a dataset: YAML for the Hub, and how the dataset was made, for its users.
+ * The card of a dataset: YAML for the Hub, and for users how the dataset was made.
  *
  * @module
  */
@@ -13,21 +13,20 @@ import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { uploadCommand } from "./trainer_config.ts";
 
-/** Marks a card that may be replaced, unlike one that a user has written. */
+/** Marks a card that may be replaced. Cards without it were written by users. */
 export const CARD_MARK =
   "<!-- Written by Retort. `--replace` writes it and data/ again; a licence stays. -->";
 
-/** What the card says about the rows. */
+/** Sums over the rows of a dataset, for its card. */
 export class DatasetFacts {
-  /** The number of rows that each model has answered. */
+  /** Number of rows by the model that answered them. */
   readonly models = new Map<string, number>();
-  /** Tokens of prompts and answers, as counted by the teachers. */
+  /** As counted by the teachers. */
   readonly tokens = { prompt: 0, completion: 0, reasoning: 0 };
-  /** When the first and the last answer came: ISO 8601. */
+  /** Times of the first and the last answer, in ISO 8601; "" if unknown. */
   first = "";
   last = "";
 
-  /** Counts a row. */
   add({ result: { distill } }: Example): void {
     if (!isObject(distill)) return;
     const { model, created } = distill;
@@ -45,13 +44,12 @@ function countIn(distill: Record<string, unknown>, name: string): number {
   return typeof distill[name] === "number" ? distill[name] : 0;
 }
 
-/** The licence in a card; undefined where none was filled in. */
+/** Returns the licence in a card; undefined if none was filled in. */
 export function licenceOf(card: string): string | undefined {
   const yaml = /^---\n(.*?)\n---/s.exec(card)?.[1] ?? "";
   return /^license:[ \t]*(\S.*)$/m.exec(yaml)?.[1];
 }
 
-/** The content of a card. */
 export interface CardContent {
   readonly facts: DatasetFacts;
   readonly rows: number;
@@ -61,11 +59,10 @@ export interface CardContent {
   readonly folder: string;
   readonly licence: string | undefined;
   readonly options: ResolvedExport;
-  /** How the rows were made, in sentences. */
+  /** How the rows were made, in sentences of Markdown. */
   readonly origin: readonly string[];
 }
 
-/** The text of the card. */
 export function cardOf(content: CardContent): string {
   const { folder, licence, origin, rows, validationRows } = content;
   const name = basename(folder).replaceAll(/[\r\n]+/g, " ");
@@ -141,7 +138,7 @@ function yamlOf({ licence, rows, validationRows }: CardContent, name: string): s
   return `---\n${lines.join("\n")}\n---`;
 }
 
-/** The Hub's category for the number of rows. */
+/** Returns the Hub's category for the number of rows. */
 function sizeOf(rows: number): string {
   const steps = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
   const names = ["1K", "10K", "100K", "1M", "10M", "100M", "1B"];

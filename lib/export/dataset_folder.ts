@@ -22,12 +22,12 @@ import { infoOf, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 import type { TargetContext, Targets } from "./targets.ts";
 
-/** A new Parquet file begins when one has this size. The Hub asks for files below 500 MB. */
+/** Size at which a Parquet file ends and the next begins. The Hub asks for files below 500 MB. */
 const SHARD_BYTES = 256 * 2 ** 20;
 
 /**
- * Makes sure that a folder may be written: it is new, holds only hidden files, or holds a dataset
- * of Retort's that is to be replaced.
+ * Checks that a folder may be written: it is new, holds only hidden files, or holds a dataset of
+ * Retort's that is to be replaced.
  *
  * @throws {UsageError} for any other folder
  */
@@ -54,13 +54,13 @@ export async function checkFolder(path: string, { replace }: OutputGuard): Promi
   }
 }
 
-/** Writes the files of a dataset to a staging folder, and moves them to their places at the end. */
+/** Writes the files of a dataset to a staging folder, and moves them into place at the end. */
 export class DatasetFolder implements Targets {
   rows = 0;
   validationRows = 0;
   readonly #path: string;
   readonly #staging: string;
-  /** A file next to the staging folder, locked while that is in use. */
+  /** A file next to the staging folder. It is locked while the staging folder is in use. */
   readonly #mark: TemporaryFile;
   readonly #options: ResolvedExport;
   readonly #context: TargetContext;
@@ -87,7 +87,7 @@ export class DatasetFolder implements Targets {
     this.#validation = new Shards("validation", this.#staging, context);
   }
 
-  /** Creates the folder, if there is none. */
+  /** Creates the folder and its staging folder. */
   static async open(options: ResolvedExport, context: TargetContext): Promise<DatasetFolder> {
     const path = (options.output as string).replace(/(?<=.)\/+$/, "");
     const isNew = await infoOf(path) === undefined;
@@ -116,7 +116,7 @@ export class DatasetFolder implements Targets {
   }
 
   async finish(): Promise<void> {
-    // Even without rows there is a file, with the columns.
+    // A dataset without training rows gets a file with only the columns.
     if (this.rows === this.validationRows) await this.#train.open();
     const files = [...await this.#train.finish(), ...await this.#validation.finish()];
     await checkFolder(this.#path, this.#context.guard);
@@ -150,13 +150,12 @@ export class DatasetFolder implements Targets {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Where the end of `finish` failed, the next export finds the mark unlocked, and removes what
-    // is left.
+    // If the end of `finish` failed, the next export finds the mark unlocked and cleans up.
     using _mark = this.#mark.file;
     if (this.#isFinished) return;
     this.#train.abandon();
     this.#validation.abandon();
-    // Only the error that led here matters.
+    // Errors of the cleanup do not replace the one that led to it.
     await Deno.remove(this.#staging, { recursive: true }).catch(() => {});
     await removeIfThere(this.#mark.path).catch(() => {});
     if (this.#isNew) await Deno.remove(this.#path).catch(() => {});
@@ -168,8 +167,8 @@ function stagingPath(folder: string, token: string): string {
 }
 
 /**
- * Removes what exports that were killed have left of the folder's next version. One that was killed
- * between its two renames has left the version before under another name.
+ * Removes staging folders of exports that were killed. If one was killed between its two renames,
+ * restores the previous data, which has another name then.
  */
 async function removeStagingOfOthers(folder: string): Promise<void> {
   await removeLeftovers(folder, /^\.data-([0-9a-f]{16})\.lock$/, async (mark, token) => {
@@ -182,7 +181,7 @@ async function removeStagingOfOthers(folder: string): Promise<void> {
   });
 }
 
-/** The files of one split. Their number, which is part of their names, is known at the end. */
+/** Files of one split. Their names contain their number, so they are renamed at the end. */
 class Shards {
   readonly #split: string;
   readonly #folder: string;
@@ -226,7 +225,7 @@ class Shards {
     });
   }
 
-  /** Renames the files and returns their names. */
+  /** Renames the files. Returns their paths in the dataset. */
   async finish(): Promise<string[]> {
     await this.#close();
     const digits = (number: number) => String(number).padStart(5, "0");

@@ -13,72 +13,72 @@ import type { Message, Params } from "../teacher/mod.ts";
 import type { NoPlace } from "./training_row.ts";
 import type { Origin } from "./row_order.ts";
 
-/** One row of a training set, before it has a format. */
+/** One row of a training set, before it is put into a format. */
 export interface Example extends Origin {
-  /** Its source text: a results line, or a row of an input. */
+  /** Source text: a results line, or a row of an input. */
   readonly text: string;
-  /** The parsed text. */
+  /** The parsed `text`. */
   readonly result: Readonly<Record<string, unknown>>;
-  /** The uid of the row, which all answers to it share. */
+  /** Uid of the input row, which all answers to it share. */
   readonly rowUid: string;
-  /** The conversation before the answer, oldest first. */
+  /** Conversation before the answer, oldest first. */
   readonly messages: readonly Message[];
-  /** The tools that the teacher was offered. */
+  /** Tools that the teacher was offered; undefined for none. */
   readonly tools: readonly unknown[] | undefined;
-  /** The path of the input file, as it was given to the run. */
+  /** Path of the input file, as it was given to the run. */
   readonly input: string;
-  /** The answer, without the reasoning. */
+  /** Answer without the reasoning. */
   readonly response: string;
-  /** The reasoning, or "". */
+  /** "" if there is none. */
   readonly reasoning: string;
-  /** The tool calls of the answer. */
+  /** Tool calls of the answer; undefined for none. */
   readonly toolCalls: readonly unknown[] | undefined;
   /**
-   * The answer as a message, where the row holds one; null where it has no answer. @default made
+   * The answer as a message, if the row holds one; null if the row has no answer. @default made
    * from `response`, `reasoning` and `toolCalls`
    */
   readonly answer?: Message | null;
-  /** The answer that was rejected, where the row is a pair. */
+  /** The rejected answer, if the row is a pair. */
   readonly rejected?: Message;
 }
 
 /**
- * A source of examples. They are read twice: first to select and check them, then to write them.
+ * A source of examples. Call `scan` first, to select and check them; then `batches`, to write them.
  */
 export interface ExampleSource {
-  /** The number of selected examples, known after the scan. */
+  /** Number of selected examples, known after the scan. */
   readonly rowCount: number;
-  /** The number of rows in the files, known after the scan. */
+  /** Number of rows in the files, known after the scan. */
   readonly lineCount: number;
-  /** The files that must not be replaced, and what each of them is; known after the scan. */
+  /** Files that must not be replaced, with a description for the error; known after the scan. */
   readonly sources: ReadonlyMap<string, string>;
-  /** The exact types of columns that all of its files share, known after the scan. @default none */
+  /**
+   * Exact types of columns, as far as all files agree on them; known after the scan. @default none
+   */
   readonly exactTypes?: ReadonlyMap<string, ExactColumn>;
-  /** How the examples were made, for the dataset card; sentences in Markdown. */
+  /** How the examples were made, in sentences of Markdown, for the dataset card. */
   readonly origin: readonly string[];
   /**
    * Reads every row.
    *
-   * @param takes Whether an example is selected, or what the format has no place for.
+   * @param takes Returns whether an example is selected, or what the format has no place for.
    * @throws {UsageError | SourceError} with the rows that cannot be written
    */
   scan(takes: (example: Example) => boolean | NoPlace): Promise<void>;
-  /** Returns the selected examples, in input order, or shuffled by a seed. */
+  /** Returns the selected examples, in input order or shuffled by a seed. */
   batches(shuffle: number | undefined): AsyncIterable<Iterable<Example>>;
 }
 
-/** A line that is not as Retort wrote it. */
+/** A line that Retort did not write as it is now. */
 export class DamagedLine {
-  /** What is wrong with it. */
   readonly problem: string;
 
-  /** Makes it from the words. */
   constructor(problem: string) {
     this.problem = problem;
   }
 }
 
-/** The fields of a results line that are read here. */
+/** The fields of a results line that this file reads. */
 interface ResultFields {
   uid: string;
   response: string;
@@ -88,24 +88,23 @@ interface ResultFields {
   distill: { source: string; params?: string };
 }
 
-/** Reads the lines of one results file. */
 export class ExampleReader {
   readonly #rows: RowOptions;
   readonly #paramSets: Readonly<Record<string, Params>>;
-  /** One parser for each parameter set; files have one or two. */
+  /** Parsers by parameter set. Files have one or two sets. */
   readonly #parsers = new Map<string, RowParser>();
 
-  /** Options that the caller leaves out are taken from the run file, if there is one. */
+  /** Options that the caller omits are taken from the run file, if there is one. */
   constructor(rows: RowOptions, run: RunFile | undefined) {
     this.#rows = rowOptionsOf(run, rows);
     this.#paramSets = run?.params ?? {};
   }
 
   /**
-   * Reads a line.
+   * Reads a results line.
    *
-   * @throws {UsageError} The messages that were sent cannot be restored, because the run's options
-   * are not known.
+   * @throws {UsageError} if the messages that were sent cannot be restored, because the run's
+   * options are unknown
    */
   read(text: string): Example | DamagedLine {
     const fields = parseFields(text);
@@ -118,7 +117,7 @@ export class ExampleReader {
     const paramsId = fields.distill.params ?? "";
     const sent = this.#sent(text, fields, paramsId);
     const tools = sent.params?.tools ?? this.#paramSets[paramsId]?.tools;
-    // The uid of a row may itself be `x#1`.
+    // The uid of an input row may itself look like that of a sample: `x#1`.
     const isFirst = sent.uid === fields.uid;
     const answer = isFirst ? undefined : parseSampleUid(fields.uid);
     return {
@@ -130,7 +129,7 @@ export class ExampleReader {
       response: fields.response,
       reasoning: fields.reasoning ?? "",
       toolCalls: fields.tool_calls?.length ? fields.tool_calls as unknown[] : undefined,
-      // The name only: a run that is continued from another folder names its input by another path.
+      // Only the name: a run that is continued in another folder names its input by another path.
       file: origin[2],
       line: origin[3] === undefined ? Number(origin[4]) + 1 : Number(origin[3]),
       input: origin[1],
@@ -139,8 +138,8 @@ export class ExampleReader {
   }
 
   /**
-   * Restores the messages that the run sent, which `prompt_hash` proves. `uid` is the row's own,
-   * where it can be known.
+   * Restores the messages that the run sent; `prompt_hash` proves that they are the same. `uid` is
+   * the input row's own, if it is known.
    */
   #sent(
     lineText: string,
@@ -151,7 +150,8 @@ export class ExampleReader {
     const parser = this.#parserOf(paramsId);
     const row = parser.parse(text);
     const { uid } = row instanceof ParsedRow ? row : {};
-    // A row's own uid, which a template may name, is no longer in the restored text.
+    // Retort replaces a row's own uid, so it is not in the restored text; but a template may use
+    // it.
     const withUid = JSON.stringify({ uid: fields.uid }).slice(0, -1) +
       (text === "{}" ? "}" : `,${text.slice(1)}`);
     for (const source of [text, withUid]) {
@@ -199,7 +199,7 @@ function parseFields(text: string): ResultFields | DamagedLine {
   for (const name of ["uid", "prompt_hash", "response"]) {
     if (typeof value[name] !== "string") return new DamagedLine(`"${name}" must be a string`);
   }
-  // Earlier versions wrote the list itself, and left it out where it was empty.
+  // Earlier versions wrote the list itself, and omitted an empty one.
   if (typeof value.tool_calls === "string") value.tool_calls = listIn(value.tool_calls);
   for (const name of ["tool_calls", "final_messages"]) {
     if (value[name] !== undefined && !Array.isArray(value[name])) {
@@ -216,7 +216,7 @@ function parseFields(text: string): ResultFields | DamagedLine {
   return value as unknown as ResultFields;
 }
 
-/** The list in a text; the text itself if it is not one. */
+/** Returns the list in a text, or the text if it holds none. */
 function listIn(text: string): unknown {
   if (text === "[]") return [];
   try {

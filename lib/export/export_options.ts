@@ -1,5 +1,5 @@
 /**
- * The options of an export or a conversion.
+ * Options of an export or a conversion.
  *
  * @module
  */
@@ -32,41 +32,45 @@ import { standardStreamOf } from "./output.ts";
 import type { ToolArguments } from "./training_row.ts";
 import { REASONING } from "./turns.ts";
 
-/** Which rows are written, and how; the same for `exportResults` and `convertFiles`. */
+/** Which rows are written, and how; for `exportResults` and `convertFiles`. */
 export interface WriteOptions extends RowOptions {
   /**
-   * The file to write, or a stream, which is closed at the end. The extension of a file sets its
-   * type, as in `train.jsonl`, `train.csv.gz` or `train.parquet`; a stream, or a name without a
-   * known extension, gets JSON Lines. The format `dataset` writes a folder.
+   * File to write, or a stream, which is closed at the end. The extension sets the type of a file,
+   * as in `train.jsonl`, `train.csv.gz` or `train.parquet`; a stream, or a name without a known
+   * extension, gets JSON Lines. The format `dataset` writes a folder.
    */
   output: PathLike | WritableStream<Uint8Array>;
-  /** With think `field`: the name of the field. gpt-oss reads `thinking`.
-   * @default "reasoning_content" */
+  /**
+   * Name of the field for reasoning, with think `field`. gpt-oss reads `thinking`.
+   * @default "reasoning_content"
+   */
   reasoningField?: string;
   /** How the arguments of tool calls are written in messages: as an object, which chat templates
    * read, or as JSON text, which a column of one type needs.
    * @default "object", in Parquet "string" */
   toolArguments?: ToolArguments;
   /**
-   * Only rows that meet this condition, as in `completion_tokens < 4000 and lang == "en"`. Names
-   * are fields of the row, and, for a results line, of its `distill`.
+   * Selects rows that meet this condition, as in `completion_tokens < 4000 and lang == "en"`. Names
+   * are fields of the row and, for a results line, of its `distill`. @default all rows
    */
   where?: string;
-  /** Only these rows, by the uids of their results lines. */
+  /** Selects rows by the uids of their results lines. @default all rows */
   uids?: readonly string[];
-  /** All rows but these. */
+  /** Uids of rows to leave out. @default none */
   excludeUids?: readonly string[];
-  /** Only these columns, in this order. */
+  /** Columns to write, in this order. @default all columns */
   columns?: readonly string[];
-  /** Leaves out rows whose prompt and answer are those of an earlier one. @default false */
+  /** Leaves out rows whose prompt and answer are those of an earlier row. @default false */
   dedupe?: boolean;
-  /** Shuffles the rows; the same number gives the same order. */
+  /** Shuffles the rows; the same number gives the same order. @default input order */
   shuffle?: number;
-  /** Writes no more rows than this. */
+  /** Most rows to write. @default no limit */
   maxRows?: number;
-  /** The share of rows, from 0 to 1, that goes into a second file: `train.validation.jsonl` for
+  /**
+   * Share of rows, from 0 to 1, that goes into a second file: `train.validation.jsonl` for
    * `train.jsonl`. The uid of a row decides, so the split is the same each time, and all answers to
-   * a row stay together. @default 0 */
+   * a row stay together. @default 0
+   */
   validation?: number;
   /** Replaces an output file that is not empty, but never one that a run reads or has written.
    * @default false */
@@ -75,23 +79,23 @@ export interface WriteOptions extends RowOptions {
   allowEmpty?: boolean;
 }
 
-/** The options of an export. Row options that are left out come from `run.json`. */
+/** Options of `exportResults`. Row options that are omitted come from `run.json`. */
 export interface ExportOptions extends WriteOptions {
   /** One or more results files, whose rows are concatenated. */
   results: PathLike | readonly PathLike[];
-  /** The format of the training set. */
+  /** Format of the training set. */
   format: ExportFormat;
   /** How reasoning is written in the answer. Formats that hold the answer as text, such as
    * `alpaca`, have no place for `field`. @default "wrap" */
   think?: ThinkStyle;
   /**
-   * For formats of pairs, such as `preference`: which answer is chosen: `shortest`, `longest`,
-   * or a field, whose larger number wins.
+   * For formats of pairs, such as `preference`: which answer is chosen. `shortest`, `longest`, or a
+   * field, whose larger number wins. Required for these formats.
    */
   prefer?: string;
 }
 
-/** The options of a conversion. */
+/** Options of `convertFiles`. */
 export interface ConvertOptions extends WriteOptions {
   /**
    * One or more files, whose rows are concatenated. Folders and patterns are replaced by the files
@@ -99,8 +103,7 @@ export interface ConvertOptions extends WriteOptions {
    */
   input: PathLike | readonly PathLike[];
   /**
-   * The format of the rows. Conversations are read in every shape that a run reads, with their
-   * answers.
+   * Format of the rows. Conversations are read in every shape that a run reads, with their answers.
    * @default "raw": rows stay as they are
    */
   format?: ConvertFormat;
@@ -109,15 +112,15 @@ export interface ConvertOptions extends WriteOptions {
   think?: ThinkStyle;
 }
 
-/** The checked options. */
+/** Validated options, with defaults. */
 export interface ResolvedExport extends WriteOptions {
   readonly format: ExportFormat;
   readonly prefer?: string;
-  /** The files to read. */
+  /** Files to read. */
   readonly paths: readonly string[];
   readonly output: string | WritableStream<Uint8Array>;
   readonly table: FileType;
-  /** Undefined where answers stay as they are. */
+  /** Undefined if answers stay as they are. */
   readonly think: ThinkStyle | undefined;
   readonly reasoningField: string;
   readonly toolArguments: ToolArguments;
@@ -128,9 +131,9 @@ export interface ResolvedExport extends WriteOptions {
 }
 
 /**
- * Checks the options of an export.
+ * Validates the options of an export.
  *
- * @throws {TypeError | RangeError} If one is unknown, missing, of a wrong type or out of range.
+ * @throws {TypeError | RangeError} if one is unknown, missing, of a wrong type or out of range
  * @throws {UsageError} with the option that cannot be used
  */
 export function resolveExport(options: ExportOptions): ResolvedExport {
@@ -150,9 +153,9 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
 }
 
 /**
- * Checks the options of a conversion.
+ * Validates the options of a conversion.
  *
- * @throws {TypeError | RangeError} If one is unknown, missing, of a wrong type or out of range.
+ * @throws {TypeError | RangeError} if one is unknown, missing, of a wrong type or out of range
  * @throws {UsageError} with the option that cannot be used
  */
 export function resolveConvert(options: ConvertOptions): ResolvedExport {
@@ -278,7 +281,6 @@ const WRITE_RULES: OptionRules<WriteOptions> = {
   allowEmpty: flag,
 };
 
-/** `exportResults()`. */
 const EXPORT_RULES: OptionRules<ExportOptions> = {
   ...WRITE_RULES,
   results: paths,
@@ -287,7 +289,6 @@ const EXPORT_RULES: OptionRules<ExportOptions> = {
   prefer: text,
 };
 
-/** `convertFiles()`. */
 const CONVERT_RULES: OptionRules<ConvertOptions> = {
   ...WRITE_RULES,
   input: paths,

@@ -1,11 +1,11 @@
 /**
- * The names of the formats of a training set. What each format is, is in `formats.ts`, which is
- * loaded only to write one.
+ * Names of the formats of a training set. `formats.ts` defines them, and is loaded only to write
+ * one.
  *
  * @module
  */
 
-/** A format of a training set. `retort help export` says what a row of each holds. */
+/** Format of a training set. `retort help export` says what a row of each holds. */
 export type ExportFormat =
   | "messages"
   | "prompt-completion"
@@ -17,10 +17,10 @@ export type ExportFormat =
   | "raw"
   | "dataset";
 
-/** A format in which the rows of any file can be written: only results have log probabilities. */
+/** Format in which rows of any file can be written. Only results have log probabilities. */
 export type ConvertFormat = Exclude<ExportFormat, "logprobs">;
 
-/** What a row of each format holds, and what reads it, in 57 characters for the help. */
+/** For the help: what a row of each format holds, and what reads it. At most 57 characters. */
 export const FORMAT_SUMMARIES: Readonly<Record<ExportFormat, string>> = {
   "messages": '{"messages"}: TRL, Axolotl, OpenAI',
   "prompt-completion": '{"prompt","completion"}: TRL, loss on the answer only',
@@ -33,10 +33,10 @@ export const FORMAT_SUMMARIES: Readonly<Record<ExportFormat, string>> = {
   "dataset": "folder of Parquet with a card: datasets, the Hub",
 };
 
-/** The formats of exports. */
+/** Names of all formats of exports. */
 export const EXPORT_FORMATS = Object.keys(FORMAT_SUMMARIES) as readonly ExportFormat[];
 
-/** The formats of conversions. */
+/** Names of all formats of conversions. */
 export const CONVERT_FORMATS: readonly ConvertFormat[] = EXPORT_FORMATS.filter((format) =>
   format !== "logprobs"
 );

@@ -1,6 +1,6 @@
 /**
- * The formats of a training set, as TRL, Axolotl and LLaMA-Factory read them: one definition for
- * each, with everything that depends on it.
+ * Formats of a training set, as TRL, Axolotl and LLaMA-Factory read them: one definition for each,
+ * with everything that depends on it.
  *
  * @module
  */
@@ -15,73 +15,72 @@ import { axolotl, hub, llamaFactory, type LoaderHint, type WrittenSet } from "./
 import { NoPlace, provenanceOf, type TrainingRow, withTools } from "./training_row.ts";
 import { inStyle, type RowStyle, type Turns, turnsOf } from "./turns.ts";
 
-/** What depends on the format, for every format. */
+/** What every format defines. */
 interface FormatFacts {
   /**
-   * Optional columns, each with its value in rows that have none: all rows of a file need the same
-   * columns, so where one row has such a column, the others get this value.
+   * Optional columns with their fillers. All rows of a file need the same columns, so if one row
+   * has an optional column, rows without it get the filler.
    */
   readonly fillers: TrainingRow;
   /**
-   * The columns of messages in the form of the API, some of which may have more keys than others.
+   * Columns of messages in the form of the API, in which some messages may have more keys than
+   * others.
    */
   readonly messageColumns: readonly string[];
   /**
-   * `text`: the answer is written as text, so that reasoning has no place but the text; `field`: it
-   * may have a field of its own.
+   * `field`: reasoning may have a field of its own. `text`: the answer is a text, so reasoning can
+   * only be part of it.
    */
   readonly reasoning: "text" | "field";
-  /** How its turns are written, which decides what trainers may misread: see `trainer_notes.ts`. */
+  /** How turns are written, which decides what trainers may misread: see `trainer_notes.ts`. */
   readonly turns: "messages" | "ShareGPT" | "other";
   /**
-   * Where `lib/export/conversation.ts` finds the answer when an export is read again: in a field,
-   * or as the last turn.
+   * Where `conversation.ts` finds the answer when an export is read again: in a field, or as the
+   * last turn.
    */
   readonly answerIn: AnswerField | "the last turn";
-  /** What is written: a file, or a folder of Parquet with a card. */
+  /** A file, or a folder of Parquet with a card. */
   readonly target: "file" | "folder";
-  /** What the programs need that read it. */
+  /** Returns the configuration that trainers need to read the set. */
   readonly config: (written: WrittenSet) => readonly LoaderHint[];
 }
 
-/** A format with rows of its own. */
+/** A format that makes its rows from conversations. */
 export interface MadeFormat extends FormatFacts {
   /** `pairs`: rows with two answers. */
   readonly rows: "conversations" | "pairs";
-  /** Whether it has a place for conversations without an answer, which end with the user. */
+  /** Whether rows may be conversations without an answer, which end with the user. */
   readonly takesPrompts: boolean;
-  /** Makes a row. Only with `takesPrompts` is `answer` undefined. */
+  /** Makes a row. `answer` is undefined only with `takesPrompts`. */
   readonly toRow: (
     turns: Turns & { readonly answer: Message },
     context: RowContext,
   ) => TrainingRow | NoPlace;
 }
 
-/** A format whose rows are those of their files. */
+/** A format whose rows are those of the files that are read. */
 interface SourceFormat extends FormatFacts {
   readonly rows: "as they are";
 }
 
-/** A format of a training set. */
 export type FormatDefinition = MadeFormat | SourceFormat;
 
-/** What a row is made from in addition to its turns. */
+/** What a row is made of, in addition to its turns. */
 export interface RowContext {
-  /** The example. */
   readonly example: Example;
-  /** Its tools. */
+  /** Undefined for none. */
   readonly tools: readonly unknown[] | undefined;
-  /** Messages as this export writes them. */
+  /** Returns messages in the style of this export. */
   readonly styled: (messages: readonly Message[]) => Message[];
 }
 
 /**
- * A list as text: nulls and nested schemas break datasets, polars and pyarrow where tools first
- * appear late. TRL and Axolotl parse it; Axolotl fails at "".
+ * Tools are the text of a JSON list. Nulls and nested schemas would break datasets, polars and
+ * pyarrow if tools first appear late. TRL and Axolotl parse the text; Axolotl fails at "".
  */
 const NO_TOOLS = { tools: "[]" };
 
-/** Each format. */
+/** Definitions by name. */
 export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
   "messages": {
     rows: "conversations",
@@ -153,7 +152,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     rows: "pairs",
     takesPrompts: false,
     fillers: NO_TOOLS,
-    // A single answer is a completion, which becomes one of a pair later.
+    // An answer alone is a completion, which later becomes one answer of a pair.
     messageColumns: ["prompt", "completion", "chosen", "rejected"],
     reasoning: "field",
     turns: "messages",
@@ -227,7 +226,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
   },
 };
 
-/** Puts an example into a format. */
+/** Puts an example into a format. Returns what the format has no place for, if anything. */
 export function toTrainingRow(
   example: Example,
   format: MadeFormat,
@@ -249,7 +248,7 @@ export function toTrainingRow(
   });
 }
 
-/** The conversation, with its answer if it has one. */
+/** Returns the whole conversation, with the answer if there is one. */
 function wholeOf({ prompt, answer }: { prompt: readonly Message[]; answer?: Message }) {
   return answer === undefined ? prompt : [...prompt, answer];
 }

@@ -7,16 +7,15 @@
 const SEGMENTS = 256;
 const START_SLOTS = 8;
 /**
- * A segment that is fuller than `MAX_FULL` gets `GROWTH` times as many slots: 9.4 to 11.8 bytes a
- * hash.
+ * When a segment's share of used slots exceeds `MAX_FULL`, it gets `GROWTH` times as many slots. So
+ * a hash takes 9.4 to 11.8 bytes.
  */
 const MAX_FULL = 0.85, GROWTH = 1.25;
 
 /**
- * A set of 64-bit hashes. Ten million of them take 120 MB at most, where a `Set` takes over a
- * gigabyte and ends at 16 million. It grows in 256 segments, each by itself, so that little is
- * copied at once. The chance that any two of ten million different rows share a hash is 3 in a
- * million.
+ * A set of 64-bit hashes. Ten million of them take at most 120 MB; a `Set` takes over a gigabyte,
+ * and its limit is 16 million. Each of 256 segments grows by itself, so that little is copied at a
+ * time. The chance that any two of ten million different rows share a hash is 3 in a million.
  */
 export class HashSet {
   readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment());
@@ -24,14 +23,14 @@ export class HashSet {
   /** Adds a hash of 16 hex digits. Returns whether it was new. */
   add(hex: string): boolean {
     const high = Number.parseInt(hex.slice(0, 8), 16), low = Number.parseInt(hex.slice(8), 16);
-    // An empty slot holds 0 and 0.
+    // 0 and 0 stand for an empty slot, so that hash gets another low half.
     return this.#segments[low % SEGMENTS].add(high, high === 0 && low === 0 ? SEGMENTS : low);
   }
 }
 
-/** The hashes that end in the same digits. */
+/** Hashes that end in the same digits. */
 class Segment {
-  /** The halves of each hash, one after the other. */
+  /** High and low half of each hash, alternating. */
   #slots = new Uint32Array(2 * START_SLOTS);
   #size = 0;
 

@@ -27,7 +27,7 @@ import { FORMATS } from "./formats.ts";
 import { NoPlace } from "./training_row.ts";
 import { RowSpool } from "./row_spool.ts";
 
-/** The number of files that the card of a dataset names. */
+/** Most files that the card of a dataset names. */
 const MAX_NAMED = 10;
 
 /** One or more inputs, one after the other. */
@@ -36,7 +36,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   lineCount = 0;
   readonly sources: ReadonlyMap<string, string>;
   readonly origin: readonly string[];
-  /** The exact types of columns on which all inputs agree. */
+  /** Exact types of columns on which all inputs agree. */
   exactTypes: Map<string, ExactColumn> | undefined;
   readonly #options: ResolvedExport;
   readonly #reader: ConversationReader;
@@ -45,11 +45,10 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly #taken = new LineSet();
   /** Whether rows are written as they are. */
   readonly #isRaw: boolean;
-  /** Whether the second pass needs no more of a row than its text. */
+  /** Whether the second pass needs only the text of a row. */
   readonly #isAsText: boolean;
   #spool: RowSpool | undefined;
 
-  /** For the files of one conversion. */
   constructor(files: readonly string[], options: ResolvedExport) {
     this.#options = options;
     this.#reader = new ConversationReader(options);
@@ -65,7 +64,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 
   async scan(takes: (example: Example) => boolean | NoPlace): Promise<void> {
     const { shuffle, output } = this.#options;
-    // Then rows are read at random, which only JSON Lines allows.
+    // Shuffled rows are read at random, which only a file of lines allows.
     if (shuffle !== undefined) {
       this.#spool = await RowSpool.open(typeof output === "string" ? dirname(output) : undefined);
     }
@@ -208,9 +207,7 @@ class TextExample implements Example {
   readonly sample = 0;
   #value: unknown;
 
-  /**
-   * A bare list of messages becomes an object. `value` is what the text says, where it is known.
-   */
+  /** Wraps a list of messages into an object. `value` is the parsed text, if it is known. */
   constructor(text: string, file: string, line: number, value?: unknown) {
     const isList = /^\s*\[/.test(text);
     this.text = isList ? `{"messages":${text}}` : text;

@@ -1,6 +1,6 @@
 /**
- * The formats that LLaMA-Factory reads: ShareGPT and Alpaca. Turns are text, and calls are separate
- * turns.
+ * Formats that LLaMA-Factory reads: ShareGPT and Alpaca. Turns are text, and tool calls are
+ * separate turns.
  *
  * @module
  */
@@ -16,13 +16,13 @@ const SPEAKERS: Readonly<Record<string, string>> = {
   tool: "observation",
 };
 
-/** `{"conversations":[{"from","value"}]}`. */
+/** Makes `{"conversations":[{"from","value"}]}`. */
 export function toShareGpt(
   messages: readonly Message[],
   tools: readonly unknown[] | undefined,
 ): TrainingRow | NoPlace {
   const conversations: Record<string, unknown>[] = [];
-  /** The texts of the answers to the calls of one turn. */
+  /** Texts of the tool results of the last turn. */
   let observed: string[] = [];
   for (const message of messages) {
     const text = textOf(message);
@@ -30,7 +30,7 @@ export function toShareGpt(
     if (from === undefined) return new NoPlace(`a message of the role "${message.role}"`);
     if (text === undefined) return new NoPlace("content that is not text");
     if (from === "observation") {
-      // LLaMA-Factory allows one observation for each turn.
+      // LLaMA-Factory allows one observation per turn.
       observed.push(text);
       if (observed.length === 1) conversations.push({ from, value: text });
       else conversations.at(-1)!.value = JSON.stringify(observed);
@@ -49,8 +49,8 @@ export function toShareGpt(
 }
 
 /**
- * The conversation before two answers, and each answer as one turn. A single answer is
- * `completion`.
+ * Makes a row with the conversation before two answers, and each answer as one turn. An answer
+ * alone becomes `completion`.
  */
 export function toShareGptPair(
   prompt: readonly Message[],
@@ -72,7 +72,10 @@ export function toShareGptPair(
   return { conversations, ...pair, ...rest };
 }
 
-/** The calls as LLaMA-Factory reads them: a JSON array, after the reasoning in its tags, if any. */
+/**
+ * Formats tool calls as LLaMA-Factory reads them: a JSON array, after the reasoning in its tags, if
+ * there is any.
+ */
 function functionCall(text: string, calls: readonly unknown[]): string {
   const plain = calls.map((call) => {
     const { name, arguments: args } = (call as { function?: Record<string, unknown> }).function ??
@@ -85,14 +88,14 @@ function functionCall(text: string, calls: readonly unknown[]): string {
 
 const THOUGHT = /^<think>\n.*<\/think>\n\n/s;
 
-/** Whether a message has text in addition to its calls, for which ShareGPT has no place. */
+/** Whether a message has text in addition to its tool calls: ShareGPT has no place for it. */
 export function hasTextWithCalls(message: Message): boolean {
   const { tool_calls: calls } = message;
   if (!Array.isArray(calls) || calls.length === 0) return false;
   return (textOf(message) ?? "").replace(THOUGHT, "").trim() !== "";
 }
 
-/** Whether LLaMA-Factory accepts a conversation: it drops those whose turns do not alternate. */
+/** Whether turns alternate. LLaMA-Factory drops conversations in which they do not. */
 export function isAlternating(row: TrainingRow): boolean {
   const turns = row.conversations as readonly { from: string }[];
   const own = turns[0]?.from === "system" ? turns.slice(1) : turns;
@@ -103,7 +106,7 @@ export function isAlternating(row: TrainingRow): boolean {
     );
 }
 
-/** `{"instruction","input","output","system","history"}`. */
+/** Makes `{"instruction","input","output","system","history"}`. */
 export function toAlpaca(
   prompt: readonly Message[],
   answer: Message,

@@ -1,12 +1,11 @@
 /**
- * The tokens of answers with their log probabilities, as columns of lists.
+ * Tokens of answers with their log probabilities, as columns of lists.
  *
  * Teachers send them in two forms. Chat completions (OpenAI, vLLM, SGLang, llama.cpp, also its
  * plain completions): `{"content":[{"token","logprob","bytes","top_logprobs":[…]}]}`, with an `id`
  * from llama.cpp, and `token_id:17` instead of the text from vLLM's `return_tokens_as_token_ids`.
- * Completions (OpenAI, vLLM, Together):
- * `{"tokens","token_logprobs","top_logprobs":[{text: logprob}]}`. vLLM's `return_token_ids` adds
- * `token_ids` to both.
+ * Completions (OpenAI, vLLM, Together): `{"tokens","token_logprobs","top_logprobs":[{text:
+ * logprob}]}`. vLLM's `return_token_ids` adds `token_ids` to both.
  *
  * @module
  */
@@ -14,7 +13,7 @@
 import { isObject } from "../json.ts";
 import type { Example } from "./example.ts";
 
-/** One token, or an alternative to it. */
+/** A token, or an alternative to it. */
 interface Token {
   readonly text: string;
   readonly bytes: Uint8Array | undefined;
@@ -22,15 +21,17 @@ interface Token {
   readonly logprob: number | null;
 }
 
-/** One position of an answer. */
+/** A position of the answer: its token, and alternatives. */
 interface Place extends Token {
   readonly top: readonly Token[];
 }
 
-/** Why the tokens of an answer are not written. */
+/**
+ * Why the tokens of an answer are left out: there are none, or they are not the text of the answer.
+ */
 export type LogprobsProblem = "missing" | "different";
 
-/** The tokens of an answer, or why they cannot be trained on. */
+/** Returns the tokens of an answer, or why they cannot be trained on. */
 export function readLogprobs(example: Example): readonly Place[] | LogprobsProblem {
   const kept = keptOf(example);
   const places = isObject(kept?.logprobs) ? placesOf(kept.logprobs, kept.token_ids) : undefined;
@@ -38,7 +39,7 @@ export function readLogprobs(example: Example): readonly Place[] | LogprobsProbl
   return isTextOf(places, example) ? places : "different";
 }
 
-/** A row with the columns of the tokens of its answer. */
+/** Adds the columns of an answer's tokens to a row. */
 export function withLogprobs(
   row: Record<string, unknown>,
   example: Example,
@@ -64,7 +65,7 @@ export function withLogprobs(
   };
 }
 
-/** What `--keep` has kept. */
+/** Returns the fields of the response that `--keep` kept. */
 function keptOf({ result }: Example): Record<string, unknown> | undefined {
   const { kept } = result.distill as { kept?: unknown };
   if (typeof kept !== "string") return isObject(kept) ? kept : undefined;
@@ -113,7 +114,7 @@ function tokenOf({ token, id, logprob, bytes }: Record<string, unknown>): Token 
   const named = ID_AS_TEXT.exec(name);
   const raw = Array.isArray(bytes) ? Uint8Array.from(bytes as number[]) : undefined;
   const decoded = raw === undefined ? undefined : new TextDecoder().decode(raw);
-  // Where vLLM names tokens by their ids, the bytes hold the text, or the name again.
+  // If vLLM names tokens by their ids, the bytes hold the text, or the name again.
   const isNamedTwice = decoded !== undefined && ID_AS_TEXT.test(decoded);
   return {
     text: named === null ? name : isNamedTwice ? name : decoded ?? name,
@@ -128,16 +129,16 @@ function idOf(value: unknown): number | null {
 }
 
 /**
- * The marks of templates around reasoning and answers: special tokens, and the names of gpt-oss's
- * channels.
+ * Matches what templates put around reasoning and answers: special tokens, the names of gpt-oss's
+ * channels, and white space.
  */
 const MARKS =
   /<\|[^|>]*\|>|<\/?(?:s|think|thinking|bos|eos|end_of_turn|start_of_turn)>|\[\/?(?:THINK|INST)\]|\b(?:assistant|analysis|commentary|final)\b|<｜[^｜]*｜>|\s+/g;
 
 /**
  * Whether the tokens add up to the text of the answer, not counting reasoning and special tokens.
- * The text of tool calls as the model wrote it is not kept, and tokens that are named by ids cannot
- * be compared.
+ * With tool calls, whose text is not kept, the answer only has to be part of it. Tokens that are
+ * named by ids cannot be compared, and count as right.
  */
 function isTextOf(places: readonly Place[], { response, reasoning, toolCalls }: Example): boolean {
   if (places.some(({ text }) => ID_AS_TEXT.test(text))) return true;
@@ -148,7 +149,7 @@ function isTextOf(places: readonly Place[], { response, reasoning, toolCalls }: 
   return plain(text) === plain(reasoning) + plain(response) || plain(text) === plain(response);
 }
 
-/** The text of all tokens. A character may span several tokens, so their bytes are joined first. */
+/** Joins the tokens to a text. A character may span several tokens, so bytes are joined. */
 function joined(places: readonly Place[]): string {
   const encoder = new TextEncoder(), decoder = new TextDecoder();
   let text = "";

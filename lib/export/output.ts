@@ -1,5 +1,5 @@
 /**
- * The files of an export: which may be written, and that each appears complete or not at all.
+ * Files of an export: which ones may be written, and that each appears complete or not at all.
  *
  * @module
  */
@@ -10,14 +10,13 @@ import { ifThere, statOf, systemReason } from "../files.ts";
 import { endsWithSeparator } from "../paths.ts";
 import { cannotWrite, Replacement } from "../sink/mod.ts";
 
-/** Takes bytes, in large pieces. */
+/** An output that takes bytes, in large pieces. */
 export class Output implements AsyncDisposable {
   readonly #write: (bytes: Uint8Array) => Promise<void>;
   readonly #commit: () => Promise<void>;
   readonly #abandon: () => Promise<void>;
   #isFinished = false;
 
-  /** For `openOutput` to call. */
   constructor(
     write: (bytes: Uint8Array) => Promise<void>,
     commit: () => Promise<void>,
@@ -28,18 +27,17 @@ export class Output implements AsyncDisposable {
     this.#abandon = abandon;
   }
 
-  /** Adds bytes. */
   write(bytes: Uint8Array): Promise<void> {
     return this.#write(bytes);
   }
 
-  /** Commits what was written. */
+  /** Makes what was written permanent. */
   async finish(): Promise<void> {
     await this.#commit();
     this.#isFinished = true;
   }
 
-  /** Discards an unfinished output. */
+  /** Discards an output that is not finished. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isFinished) await this.#abandon();
   }
@@ -47,10 +45,10 @@ export class Output implements AsyncDisposable {
 
 /**
  * Opens an output: a stream, a file, a pipe or a device; `-` and `/dev/stdout` are standard output.
- * The folder of a file is created if needed, and a new file has the permissions `mode`.
+ * Creates the folder of a file if necessary. A new file has the permissions `mode`.
  *
- * @throws {UsageError} when the file must not be written
- * @throws {SinkError} when it cannot be written
+ * @throws {UsageError} if the file must not be written
+ * @throws {SinkError} if it cannot be written
  */
 export async function openOutput(
   output: string | WritableStream<Uint8Array>,
@@ -64,7 +62,7 @@ export async function openOutput(
   let replacement: Replacement;
   try {
     const info = await Deno.stat(path).catch(() => undefined);
-    // A rename would replace the pipe or device with a file.
+    // A rename would replace a pipe or a device with a file.
     if (info && !info.isFile) {
       const file = await Deno.open(path, { write: true });
       return toPipe(file.writable, output, { isOurs: true });
@@ -86,7 +84,10 @@ export async function openOutput(
   );
 }
 
-/** A pipe that we opened is closed at the end; a stream of the process is only released. */
+/**
+ * Writes to a pipe. At the end, a pipe that we opened is closed, and a stream of the process is
+ * only released.
+ */
 function toPipe(
   stream: WritableStream<Uint8Array>,
   name: string,
@@ -118,11 +119,11 @@ function toStream(stream: WritableStream<Uint8Array>): Output {
 export interface OutputGuard {
   /** Replaces a file that is not empty. @default false */
   readonly replace?: boolean;
-  /** Files that are never replaced, by their paths, and what each of them is. */
+  /** Files that are never replaced: descriptions for the error, by path. */
   readonly sources: ReadonlyMap<string, string>;
 }
 
-/** The names of the process's own streams. Deno opens these paths only with all permissions. */
+/** Names of the process's own streams. Deno opens these paths only with all permissions. */
 const STANDARD_STREAMS: ReadonlyMap<string, "stdout" | "stderr"> = new Map([
   ["-", "stdout"],
   ["/dev/stdout", "stdout"],
@@ -133,17 +134,17 @@ const STANDARD_STREAMS: ReadonlyMap<string, "stdout" | "stderr"> = new Map([
   ["/proc/self/fd/2", "stderr"],
 ]);
 
-/** Which of the process's own streams a path names; undefined for a file. */
+/** Returns the stream of the process that a path names; undefined for a file. */
 export function standardStreamOf(path: string): "stdout" | "stderr" | undefined {
   return STANDARD_STREAMS.get(path);
 }
 
 /**
- * Makes sure that an output destroys nothing of the user's.
+ * Checks that an output destroys nothing of the user's.
  *
- * @returns The path to write to: where the output is a link, the file that it points to.
- * @throws {UsageError} when it is a folder, a source, a file of a run, or a file that is not to be
- * replaced
+ * @returns The path to write to. If the output is a link, that is the file that it points to.
+ * @throws {UsageError} if the output is a folder, a source, a file of a run, or a file that is not
+ * to be replaced
  */
 export async function checkOutput(output: string, guard: OutputGuard): Promise<string> {
   if (output === "") throw new UsageError("Cannot write to an empty path: name a file");
@@ -166,7 +167,7 @@ export async function checkOutput(output: string, guard: OutputGuard): Promise<s
   return await Deno.realPath(output);
 }
 
-/** Which file of a run this is, in words; undefined for any other file. */
+/** Describes which file of a run this is; undefined for any other file. */
 async function ownerOf(path: string): Promise<string | undefined> {
   const hasRunFile = async (ending: RegExp) =>
     ending.test(path) && await infoOf(path.replace(ending, ".run.json")) !== undefined;
@@ -176,9 +177,7 @@ async function ownerOf(path: string): Promise<string | undefined> {
   return await holdsResults(path) ? "a results file of Retort" : undefined;
 }
 
-/**
- * The beginning of the first line of a results or failures file: `{"uid":"…","prompt_hash":"…"`.
- */
+/** Matches the beginning of a results or failures file: `{"uid":"…","prompt_hash":"…"`. */
 const RESULTS_START = /^\{"uid":"(?:[^"\\]|\\.)*","prompt_hash":"/;
 const START_BYTES = 4_096;
 
@@ -198,7 +197,7 @@ async function isSameFile(path: string, info: Deno.FileInfo): Promise<boolean> {
   return other !== undefined && other.dev === info.dev && other.ino === info.ino;
 }
 
-/** The file or folder at a path that is written to; undefined if there is none. */
+/** Returns the file or folder at a path that is to be written; undefined if there is none. */
 export async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
   const errorOf = (cause: unknown) =>
     new UsageError(`Cannot write "${path}": ${systemReason(cause)}`, { cause });

@@ -9,14 +9,14 @@ import { parseField } from "../where/mod.ts";
 import type { Example } from "./example.ts";
 import type { TrainingRow } from "./training_row.ts";
 
-/** Scores an answer: the larger, the better. NaN: it has no score. */
+/** Scores an answer: the larger, the better. NaN for an answer without a score. */
 export type Score = (example: Example) => number;
 
 /** Counts of what an export of pairs left out, by reason. */
 export interface LeftOut {
-  /** Rows with a single answer. */
+  /** Rows with a single scored answer. */
   single: number;
-  /** Rows whose answers have the same score. */
+  /** Rows whose answers all have the same score. */
   tied: number;
   /** Answers without a number in the field. */
   unscored: number;
@@ -25,7 +25,7 @@ export interface LeftOut {
 /**
  * Returns the score for a value of `--prefer`.
  *
- * @throws {UsageError} when it is not a field
+ * @throws {UsageError} if the value is not a field
  */
 export function scoreOf(prefer: string): Score {
   if (prefer === "shortest") return ({ response }) => -response.length;
@@ -45,7 +45,10 @@ export function scoreOf(prefer: string): Score {
   };
 }
 
-/** The best and the worst of the answers to one row; undefined where there is no pair. */
+/**
+ * Returns the best and the worst of the answers to one row. Undefined if there is no pair, which
+ * `leftOut` then counts.
+ */
 export function pairOf(
   answers: readonly Example[],
   score: Score,
@@ -65,7 +68,7 @@ export function pairOf(
   return undefined;
 }
 
-/** The row of a pair, from the rows of its two answers. */
+/** Makes the row of a pair from the rows of its two answers. */
 export function preferenceRow(chosen: TrainingRow, rejected: TrainingRow): TrainingRow {
   const { completion, tools, ...rest } = chosen;
   const pair = { ...rest, chosen: completion, rejected: rejected.completion };

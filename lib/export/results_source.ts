@@ -1,5 +1,5 @@
 /**
- * The results of runs as the source of an export.
+ * Results of runs as a source of examples.
  *
  * @module
  */
@@ -17,7 +17,6 @@ import { readFullySync } from "../files.ts";
 
 /** One or more results files, one after the other. */
 export class ResultsSource implements ExampleSource, Disposable {
-  /** The files that an export must not replace. */
   readonly sources = new Map<string, string>();
   readonly origin: string[] = [];
   readonly #files: readonly ResultsFile[];
@@ -29,7 +28,6 @@ export class ResultsSource implements ExampleSource, Disposable {
     this.#format = format;
   }
 
-  /** Opens the files of these paths. */
   static async open(options: ResolvedExport): Promise<ResultsSource> {
     const { paths, format } = options;
     const files = await Promise.all(paths.map((path) => ResultsFile.open(path, options)));
@@ -64,7 +62,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   }
 
   async *batches(shuffle: number | undefined): AsyncGenerator<Iterable<Example>> {
-    // One batch: lines are read one by one, on demand.
+    // A single batch: lines are read one by one, on demand.
     yield shuffle === undefined ? this.#inInputOrder() : this.#shuffled(shuffle);
   }
 
@@ -78,7 +76,10 @@ export class ResultsSource implements ExampleSource, Disposable {
     }
   }
 
-  /** With fewer than 2^32 lines in all, a file and a place in it fit into one number. */
+  /**
+   * Yields the examples of all files in random order. All files together have fewer than 2^32
+   * lines, so a number of 32 bits identifies a file and a line in it.
+   */
   *#shuffled(seed: number): Generator<Example> {
     const files = this.#files;
     const places = new Uint32Array(this.rowCount);
@@ -97,7 +98,10 @@ export class ResultsSource implements ExampleSource, Disposable {
   }
 }
 
-/** How a run made its results. The address of the teacher and the path of the input are private. */
+/**
+ * Describes how a run made its results. The address of the teacher and the path of the input stay
+ * private.
+ */
 function originOf({ input, params, retort, summary }: RunFile): string[] {
   const sets = Object.values(params).map((one) => `\`${JSON.stringify(one)}\``);
   const cost = summary?.cost_usd;
@@ -125,20 +129,20 @@ function inputOf(results: string): string {
   return `the input that "${results}" was made from`;
 }
 
-/** The run file that belongs to a results file. */
+/** Returns the path of the run file that belongs to a results file. */
 function runFileOf(results: string): string {
   return results.replace(/\.(jsonl|ndjson)$/, "") + ".run.json";
 }
 
 /**
- * A results file, read twice: first to select, order and check its examples, then to return them.
+ * A results file. It is read twice: first to select, order and check its examples, then to return
+ * them.
  */
 class ResultsFile implements Disposable {
-  /** Where it is. */
   readonly path: string;
   readonly #reader: ExampleReader;
   readonly #order = new RowOrder();
-  // `ignoreBOM`: a byte order mark inside the file is damage, and must not be dropped silently.
+  // `ignoreBOM`: a byte order mark within the file is damage, and must not be dropped silently.
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   #file: Deno.FsFile | undefined;
   #buffer = new Uint8Array(64 * 1024);
@@ -148,27 +152,26 @@ class ResultsFile implements Disposable {
     this.#reader = reader;
   }
 
-  /** The inputs of its rows, known once it was indexed. */
+  /** Paths of the inputs of its rows, known after `index`. */
   readonly inputs = new Set<string>();
 
-  /** The number of selected lines, known once it was indexed. */
+  /** Number of selected lines, known after `index`. */
   get rowCount(): number {
     return this.#order.length;
   }
 
-  /** The number of results in it, known once it was indexed. */
+  /** Number of results in the file, known after `index`. */
   lineCount = 0;
 
-  /** Opens the file of that path. */
   static async open(path: string, options: RowOptions): Promise<ResultsFile> {
     const run = await readRunFile(runFileOf(path));
     return new ResultsFile(path, new ExampleReader(options, run));
   }
 
   /**
-   * Reads every line.
+   * Reads every line, and keeps the places of selected ones.
    *
-   * @param takes Whether an example is selected. It may throw an error about it.
+   * @param takes Returns whether an example is selected. May throw an error about it.
    */
   async index(takes: (example: Example, place: string) => boolean): Promise<void> {
     let number = 0;
@@ -190,12 +193,12 @@ class ResultsFile implements Disposable {
     }
   }
 
-  /** The numbers of its examples, in input order. */
+  /** Returns indexes for `at`, in input order of the examples. */
   inInputOrder(): Uint32Array {
     return this.#order.inInputOrder();
   }
 
-  /** The example of a number. */
+  /** Reads a selected example again. */
   at(index: number): Example {
     const { offset, byteLength } = this.#order.place(index);
     if (this.#buffer.length < byteLength) this.#buffer = new Uint8Array(byteLength * 2);
@@ -207,7 +210,6 @@ class ResultsFile implements Disposable {
     return this.#read(bytes, `"${this.path}" a line`, false);
   }
 
-  /** Closes it. */
   [Symbol.dispose](): void {
     this.#file?.close();
   }

@@ -25,17 +25,16 @@ import { TrainerNotes } from "./trainer_notes.ts";
 import { hasParts } from "./turns.ts";
 import { isUneven, UnevenStart } from "./uneven_start.ts";
 
-/** A row to write. */
 export interface MadeRow {
-  /** The example that it is made from. */
+  /** The example that the row is made from; of a pair, the chosen one. */
   readonly example: Example;
-  /** The row, or its JSON text. */
+  /** A row, or its JSON text. */
   readonly row: TrainingRow | string;
 }
 
-/** Makes rows. The first pass adds all of them, so that the second pass knows the columns. */
+/** Makes rows, in two passes. The first adds all rows, so that the second knows their columns. */
 export class RowMaker {
-  /** The columns, once all rows were added. */
+  /** Columns of all rows, complete after the first pass. */
   readonly schema = new Schema();
   readonly #options: ResolvedExport;
   readonly #format: FormatDefinition;
@@ -52,13 +51,12 @@ export class RowMaker {
   readonly #isVerbatim: boolean;
   #fillers: [string, unknown][] = [];
   #parts = false;
-  /** The columns in which a message has more than a role and content. */
+  /** Columns in which a message has more than a role and content. */
   readonly #uneven = new Set<string>();
   #start: UnevenStart | undefined;
-  /** The answers to the current row. */
+  /** For pairs: answers to one input row, collected until the next row begins. */
   #answers: Example[] = [];
 
-  /** For one export. */
   constructor(options: ResolvedExport) {
     const { where, dedupe, prefer, format, isOfResults, columns, table } = options;
     this.#options = options;
@@ -70,13 +68,13 @@ export class RowMaker {
     this.#where = where === undefined ? undefined : parseWhere(where);
     this.#seen = dedupe ? new HashSet() : undefined;
     this.#chosen = new UidSelection(options.uids, options.excludeUids);
-    // Every row is passed to it, so that duplicates are found.
+    // Gets every row, even those that are not selected, so that duplicates are found.
     if (needsDerived(this.#where?.paths ?? [])) {
       this.#derivedFields = new DerivedFields(options.paths);
     }
   }
 
-  /** Whether a row is selected; called once for each row. */
+  /** Whether a row is selected. Call it once for each row, because it counts duplicates. */
   takes(example: Example): boolean {
     const { result } = example;
     const distill = isObject(result.distill) ? result.distill : undefined;
@@ -93,7 +91,7 @@ export class RowMaker {
 
   /** Records the columns of a row. Returns what the format has no place for, if anything. */
   add(example: Example): NoPlace | undefined {
-    // Rows that stay as they are keep their text in other messages.
+    // Rows that stay as they are keep text as text, even if other rows have lists of parts.
     const { rows, messageColumns, fillers } = this.#format;
     if (rows !== "as they are" && !this.#parts && hasParts(example)) {
       this.#parts = true;
@@ -112,9 +110,9 @@ export class RowMaker {
   }
 
   /**
-   * To be called once all rows were added. Returns the columns of the rows.
+   * Ends the first pass. Returns the columns of the rows.
    *
-   * @throws {UsageError} when no row has a requested column
+   * @throws {UsageError} if no row has a requested column
    */
   complete(): string[] {
     this.#fillers = Object.entries(this.#format.fillers)
@@ -127,7 +125,7 @@ export class RowMaker {
     }
     const wanted = this.#options.columns;
     if (takesText(this.#options.table) && this.#uneven.size > 0) {
-      // Both answers of a pair have the column of a single answer.
+      // Each answer of a pair will have the column of a single answer.
       if (this.#score !== undefined && this.#uneven.delete("completion")) {
         this.#uneven.add("chosen").add("rejected");
       }
@@ -148,7 +146,7 @@ export class RowMaker {
     return [...columns.keys()];
   }
 
-  /** The rows of the next examples, each with all of the columns that any row has. */
+  /** Makes the rows of the next examples, each with all columns that any row has. */
   *rowsOf(examples: Iterable<Example>): Generator<MadeRow> {
     for (const example of examples) {
       if (this.#score !== undefined) yield* this.#pairsOf(example, this.#score);
@@ -156,13 +154,15 @@ export class RowMaker {
     }
   }
 
-  /** The rows that waited for later ones, at the end. */
+  /** Makes the rows that waited for later examples. Call it at the end. */
   *lastRows(): Generator<MadeRow> {
     if (this.#score !== undefined) yield* this.#pair(this.#score);
     if (this.#start !== undefined) yield* this.#start.end();
   }
 
-  /** Why there are no rows although there are results; undefined where that is not known. */
+  /**
+   * Says why there are no rows although there are results; undefined if the reason is elsewhere.
+   */
   emptyReason(): string | undefined {
     const { missing, different } = this.#withoutTokens;
     if (different > 0) return "no answer has the text of its tokens";
@@ -170,7 +170,7 @@ export class RowMaker {
     return "no result holds log probabilities. Run with --keep logprobs -p logprobs=true -p top_logprobs=20";
   }
 
-  /** Notes for the user. */
+  /** Returns notes for the user. */
   notes(): string[] {
     const { single, tied, unscored } = this.#leftOut;
     const count = (number: number, one: string, what: string) =>
@@ -205,7 +205,7 @@ export class RowMaker {
     this.#answers.push(example);
   }
 
-  /** The pair made from the answers to one row, if there is one. */
+  /** Makes the pair of the collected answers, if there is one. */
   *#pair(score: Score): Generator<MadeRow> {
     const found = pairOf(this.#answers, score, this.#leftOut);
     this.#answers = [];
@@ -249,7 +249,7 @@ const MARKED =
   'The last message of the first row has "weight": 1, which no template reads: messages with ' +
   "other keys, such as tool calls, begin so late that datasets would not expect them";
 
-/** Changes the type of content, which was text in all messages so far, to a list of parts. */
+/** Changes the type of content from text to a list of parts: so far, all messages had text. */
 function withPartsIn(type: ColumnType | undefined): void {
   if (type?.kind !== "list" || type.of.kind !== "struct") return;
   const { fields } = type.of;
@@ -259,7 +259,7 @@ function withPartsIn(type: ColumnType | undefined): void {
   fields.set("content", { kind: "list", of: part });
 }
 
-/** The prompt as one text. */
+/** Returns the prompt as one text. */
 function promptTextOf({ messages }: Example): string {
   return messages.filter(({ role }) => role === "user" || role === "tool").map(({ content }) =>
     typeof content === "string" ? content : JSON.stringify(content ?? "")

@@ -1,5 +1,5 @@
 /**
- * The order of exported rows (input order or shuffled), and the choice of validation rows.
+ * Order of exported rows (input order or shuffled), and the choice of validation rows.
  *
  * @module
  */
@@ -9,40 +9,36 @@ import { MOST_SAMPLES } from "../seed.ts";
 
 const START_CAPACITY = 1_024;
 const BLOCK_CAPACITY = 1 << 16;
-/** A row has fewer answers than this. */
+/** Limit of answers per row, for the sort key. */
 const SAMPLES_PER_LINE = MOST_SAMPLES;
 /**
- * Line numbers of one input stay below this. Multiplied by 900 inputs and their answers it is still
- * a safe integer.
+ * Limit of line numbers, for the sort key: with 900 inputs and their answers, the key is still a
+ * safe integer.
  */
 const LINES_PER_FILE = 1e10;
 
-/** The row of an input and the answer to it that a line holds. */
+/** Which input row and which answer to it a results line holds. */
 export interface Origin {
-  /** The input file. */
   readonly file: string;
-  /** The line in it, from 1: ten digits at most. */
+  /** Line of the file from 1, at most ten digits. */
   readonly line: number;
-  /** Which answer to the row it is, from 0. */
+  /** Number of the answer to the row, from 0. */
   readonly sample: number;
 }
 
 /**
- * A growing list of numbers, in blocks: one array would take up to three times its memory while it
- * is copied.
+ * A growing list of numbers, in blocks: a single array would take up to three times its memory
+ * while it is copied.
  */
 export class Numbers {
-  /** How many there are. */
   length = 0;
   readonly #blocks: (Float64Array | Uint32Array)[] = [];
   readonly #Block: typeof Float64Array | typeof Uint32Array;
 
-  /** An empty list. */
   constructor(Block: typeof Float64Array | typeof Uint32Array) {
     this.#Block = Block;
   }
 
-  /** Adds a number. */
   push(value: number): void {
     const number = Math.floor(this.length / BLOCK_CAPACITY), place = this.length % BLOCK_CAPACITY;
     if (place >= (this.#blocks[number]?.length ?? 0)) this.#grow(number);
@@ -50,12 +46,12 @@ export class Numbers {
     this.length++;
   }
 
-  /** The number at a place below `length`. */
+  /** Returns the number at an index below `length`. */
   at(index: number): number {
     return this.#blocks[Math.floor(index / BLOCK_CAPACITY)][index % BLOCK_CAPACITY];
   }
 
-  /** The first block begins small: an export may have thousands of files. */
+  /** Grows a block. The first one begins small: an export may have thousands of files. */
   #grow(number: number): void {
     const before = this.#blocks[number];
     const capacity = number > 0 ? BLOCK_CAPACITY : (before?.length ?? START_CAPACITY / 2) * 2;
@@ -65,22 +61,22 @@ export class Numbers {
 }
 
 /**
- * An index of 20 bytes a row, and 8 more while it is sorted. Results are in order of completion,
+ * An index of 20 bytes per row, and 8 more while it is sorted. Results are in order of completion,
  * and a training set of ten million rows should not be read into memory to sort it.
  */
 export class RowOrder {
-  /** The sort keys: the input file in order of first appearance, the line in it, and the sample. */
+  /** Sort keys: the input file in order of first appearance, the line in it, and the sample. */
   readonly #keys = new Numbers(Float64Array);
   readonly #offsets = new Numbers(Float64Array);
   readonly #lengths = new Numbers(Uint32Array);
   readonly #files = new Map<string, number>();
 
-  /** The number of lines. */
+  /** Number of lines. */
   get length(): number {
     return this.#keys.length;
   }
 
-  /** Adds a line of the results file: where it is, and what it holds. */
+  /** Adds a line of the results file with its position and origin. */
   add(offset: number, byteLength: number, { file, line, sample }: Origin): void {
     let number = this.#files.get(file);
     if (number === undefined) this.#files.set(file, number = this.#files.size);
@@ -89,14 +85,14 @@ export class RowOrder {
     this.#lengths.push(byteLength);
   }
 
-  /** Where a line is. */
+  /** Returns the position of a line in bytes. */
   place(index: number): { offset: number; byteLength: number } {
     return { offset: this.#offsets.at(index), byteLength: this.#lengths.at(index) };
   }
 
   /**
-   * The lines in input order; of two with the same origin, the earlier one in the results comes
-   * first.
+   * Returns the lines in input order. Of two with the same origin, the earlier one in the results
+   * comes first.
    */
   inInputOrder(): Uint32Array {
     const order = new Uint32Array(this.length);
@@ -106,7 +102,8 @@ export class RowOrder {
 }
 
 /**
- * A stable merge sort: that of typed arrays holds every element as a value of JavaScript meanwhile.
+ * Sorts stably by merging. The sort of typed arrays would hold every element as a JavaScript value
+ * meanwhile.
  */
 function sorted(places: Uint32Array, keys: Numbers): Uint32Array {
   const { length } = places;
@@ -155,7 +152,10 @@ export function shuffleIn(places: Uint32Array, random: () => number): void {
   }
 }
 
-/** Mulberry32: 32 bits of state, the same numbers on every machine. */
+/**
+ * Returns a generator of numbers in [0, 1): mulberry32, with 32 bits of state, the same on every
+ * machine.
+ */
 export function randomOf(seed: number): () => number {
   let state = (seed ^ Math.floor(seed / 2 ** 32)) >>> 0;
   return () => {

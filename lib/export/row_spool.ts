@@ -1,5 +1,5 @@
 /**
- * Rows that are shuffled: their texts in a temporary file, and only their lengths in memory.
+ * Rows that are to be shuffled: their texts in a temporary file, and only their lengths in memory.
  *
  * @module
  */
@@ -9,24 +9,24 @@ import { SinkError } from "../errors.ts";
 import { readFullySync, systemReason, writeAll } from "../files.ts";
 import { Numbers, randomOf, shuffleIn } from "./row_order.ts";
 
-/** Rows for each stored offset; the others are found by adding up lengths. */
+/** One offset is stored for this number of rows; others are found by adding up lengths. */
 const ROWS_PER_BASE = 64;
 
-/** Takes rows in their order and gives them back shuffled. A row takes 8 bytes of memory. */
+/** Takes rows in order and returns them shuffled. A row takes 8 bytes of memory. */
 export class RowSpool implements AsyncDisposable {
   readonly #path: string;
   readonly #file: Deno.FsFile;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
   readonly #files: string[] = [];
-  /** The bytes of each row, its line number before its text. */
+  /** Bytes of each row: the line number, a space and the text. */
   readonly #lengths = new Numbers(Uint32Array);
-  /** Where every 64th row begins. */
+  /** Offset of every 64th row. */
   readonly #bases = new Numbers(Float64Array);
   #end = 0;
   #waiting: string[] = [];
   #buffer = new Uint8Array(1 << 16);
-  /** The first row of each file. */
+  /** Index of the first row of each file. */
   readonly #starts: number[] = [];
 
   private constructor(path: string, file: Deno.FsFile) {
@@ -34,7 +34,7 @@ export class RowSpool implements AsyncDisposable {
     this.#file = file;
   }
 
-  /** Creates an empty one in a folder, by default in the folder for temporary files. */
+  /** Creates an empty spool in a folder, by default in the folder for temporary files. */
   static async open(folder?: string): Promise<RowSpool> {
     try {
       const path = await Deno.makeTempFile({ dir: folder, prefix: ".retort-shuffle-" });
@@ -44,7 +44,7 @@ export class RowSpool implements AsyncDisposable {
     }
   }
 
-  /** Adds a row of a file; all rows of one file are added together. */
+  /** Adds a row of a file. All rows of a file must be added together. */
   add(text: string, file: string, line: number): void {
     if (this.#files.at(-1) !== file) {
       this.#files.push(file);
@@ -53,7 +53,7 @@ export class RowSpool implements AsyncDisposable {
     this.#waiting.push(`${line} ${text}`);
   }
 
-  /** Writes the rows that were added. */
+  /** Writes the added rows to the temporary file. */
   async flush(): Promise<void> {
     if (this.#waiting.length === 0) return;
     for (const text of this.#waiting) {
@@ -74,7 +74,7 @@ export class RowSpool implements AsyncDisposable {
     }
   }
 
-  /** Returns the rows in the order of a seed. */
+  /** Reads the rows in the order that the seed gives. */
   *shuffled<T>(
     seed: number,
     read: (text: string, file: string, line: number) => T,

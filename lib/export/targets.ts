@@ -1,5 +1,5 @@
 /**
- * The output of an export: one file, one for training and one for validation, or a folder.
+ * The output of an export: one file, two files (training and validation), or a folder.
  *
  * @module
  */
@@ -12,22 +12,22 @@ import { FORMATS } from "./formats.ts";
 import { checkOutput, openOutput, type Output, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 
-/** Takes the rows of an export, and counts them. */
+/** Takes the rows of an export. */
 export interface Targets extends AsyncDisposable {
-  /** The number of rows that were written. */
+  /** Rows that were written. */
   readonly rows: number;
-  /** The number of validation rows among them. */
+  /** Validation rows among them. */
   readonly validationRows: number;
-  /** Adds a row; returns a promise only when there is something to wait for. */
+  /** Adds a row. Returns a promise only if there is something to wait for. */
   write(made: MadeRow, isValidation: boolean): Promise<void> | undefined;
-  /** Writes the rest and commits. Disposing of it without this discards the output. */
+  /** Writes the rest and commits. Without this call, disposing discards the output. */
   finish(): Promise<void>;
 }
 
 /**
- * Makes sure that the output may be written.
+ * Checks that the output may be written.
  *
- * @throws {UsageError} where it must not be
+ * @throws {UsageError} if it must not be
  */
 export async function checkTargets(options: ResolvedExport, guard: OutputGuard): Promise<void> {
   const { output, format } = options;
@@ -39,13 +39,12 @@ export async function checkTargets(options: ResolvedExport, guard: OutputGuard):
 export interface TargetContext {
   readonly guard: OutputGuard;
   readonly schema: Schema;
-  /** The permissions of new files. */
+  /** Permissions of new files. */
   readonly mode: number | undefined;
-  /** How the rows were made, in sentences. */
+  /** How the rows were made, in sentences of Markdown. */
   readonly origin: readonly string[];
 }
 
-/** Opens the output. */
 export async function openTargets(
   options: ResolvedExport,
   context: TargetContext,
@@ -55,13 +54,13 @@ export async function openTargets(
     : await FileTargets.open(options, context);
 }
 
-/** The paths of the files that are written. */
+/** Returns the paths of the files that are written. */
 function pathsOf({ output, validation }: ResolvedExport): string[] {
   if (typeof output !== "string") return [];
   return validation > 0 ? [output, validationPathOf(output)] : [output];
 }
 
-/** `train.validation.jsonl.gz` for `train.jsonl.gz`, also for extensions that are not known. */
+/** Returns `train.validation.jsonl.gz` for `train.jsonl.gz`, also for unknown extensions. */
 function validationPathOf(path: string): string {
   const known = withoutFormat(path);
   const stem = known === path ? path.replace(/\.\w+$/, "") : known;

@@ -1,6 +1,5 @@
 /**
- * The configuration with which a trainer reads an export, and the command that uploads it, ready to
- * paste.
+ * Configuration with which a trainer reads an export, and the command that uploads it.
  *
  * @module
  */
@@ -11,33 +10,31 @@ import { type FileKind, type FileType, fileTypeOf } from "../tables/mod.ts";
 
 /** A piece of configuration, ready to paste. */
 export interface LoaderHint {
-  /** Where it belongs. */
+  /** Where the configuration belongs, in words. */
   readonly place: string;
-  /** The text. */
+  /** The configuration itself. */
   readonly text: string;
 }
 
 /** A training set that was written. */
 export interface WrittenSet {
-  /** Its path. */
   readonly path: string;
-  /** Its columns. */
   readonly columns: readonly string[];
 }
 
-/** For the Hugging Face Hub. */
+/** Returns the command that uploads a dataset folder to the Hugging Face Hub. */
 export function hub({ path }: WrittenSet): LoaderHint {
   return { place: "the Hugging Face Hub", text: uploadCommand(path) };
 }
 
-/** The command that uploads a dataset folder. */
+/** Returns the command that uploads a dataset folder. */
 export function uploadCommand(folder: string): string {
   const path = withoutSeparator(folder);
   const name = basename(path).replaceAll(/[^\w.-]+/g, "-") || "dataset";
   return `hf upload USER/${name} ${shellWord(path)} . --repo-type dataset`;
 }
 
-/** Quoted for POSIX shells. */
+/** Quotes a word for POSIX shells. */
 function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
@@ -51,10 +48,10 @@ const LLAMA_FACTORY: Readonly<Record<FileKind, "everything" | "texts" | "nothing
 };
 
 /**
- * For LLaMA-Factory.
+ * Returns the entry of LLaMA-Factory's list of datasets.
  *
- * @param names Its names of columns, and ours.
- * @param settings What its entry holds in addition.
+ * @param names Our names of columns, by LLaMA-Factory's.
+ * @param settings Further fields of the entry.
  */
 export function llamaFactory(
   { path, columns }: WrittenSet,
@@ -78,10 +75,10 @@ export function llamaFactory(
   };
 }
 
-/** The columns of lists that it reads. */
+/** Columns that hold lists. */
 const LISTS: ReadonlySet<string> = new Set(["conversations", "history"]);
 
-/** It takes the type of a file from the last extension. */
+/** Whether LLaMA-Factory reads the file: it takes the type from the last extension. */
 function isReadByLlamaFactory(path: string, isFlat: boolean): boolean {
   const { kind, compression }: FileType = fileTypeOf(path);
   if (compression !== undefined || !path.endsWith(`.${kind}`)) return false;
@@ -97,7 +94,7 @@ const AXOLOTL: Readonly<Record<FileKind, string | undefined>> = {
   parquet: "parquet",
 };
 
-/** For Axolotl; `fields` are more lines of its entry. */
+/** Returns the entry of Axolotl's configuration; `fields` are further lines of it. */
 export function axolotl({ path }: WrittenSet, fields: readonly string[] = []): LoaderHint {
   const type = AXOLOTL[fileTypeOf(path).kind];
   if (type === undefined) {

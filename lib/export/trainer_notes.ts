@@ -1,6 +1,6 @@
 /**
  * Cases in which a trainer would misread an export: found while the rows are read, and reported
- * once at the end. Each case was seen in training with the loader that it names.
+ * once at the end. Each was seen in training with the loader that it names.
  *
  * @module
  */
@@ -14,7 +14,6 @@ import { type FormatDefinition, FORMATS } from "./formats.ts";
 import { hasTextWithCalls, isAlternating } from "./llama_factory.ts";
 import { argumentsOf, type ToolArguments, type TrainingRow } from "./training_row.ts";
 
-/** Looks at each row that is exported. */
 export class TrainerNotes {
   readonly #turns: FormatDefinition["turns"];
   readonly #think: ThinkStyle | undefined;
@@ -24,20 +23,18 @@ export class TrainerNotes {
   #callsOfText = 0;
   #rowsOutOfTurn = 0;
   #textsWithCalls = 0;
-  /** Each argument, and its first type. */
+  /** First type of each argument of tool calls. */
   readonly #types = new Map<string, string>();
   #firstKeys: string | undefined;
-  /** An argument that differs between calls. */
+  /** Describes an argument that differs between tool calls; undefined if none does. */
   #different: string | undefined;
 
-  /** For one export. */
   constructor({ format, think, toolArguments }: ResolvedExport) {
     this.#turns = FORMATS[format].turns;
     this.#think = think;
     this.#toolArguments = toolArguments;
   }
 
-  /** Looks at one row. */
   add(example: Example, row: TrainingRow): void {
     if (example.reasoning !== "") this.#rowsWithReasoning++;
     if (this.#turns === "ShareGPT") {
@@ -57,7 +54,7 @@ export class TrainerNotes {
     if (hasCalls) this.#rowsWithCalls++;
   }
 
-  /** Notes for the user, a sentence or two each. */
+  /** Returns notes for the user, of a sentence or two each. */
   notes(): string[] {
     switch (this.#turns) {
       case "messages":

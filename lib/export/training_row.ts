@@ -1,5 +1,5 @@
 /**
- * The parts that all formats of a training set share.
+ * Parts that all formats of a training set share.
  *
  * OpenAI sends the arguments of tool calls as JSON text. Chat templates pass them through `tojson`,
  * which encodes text twice (Qwen2.5, Llama 3.1, gpt-oss) or fails (Qwen3.5, Nemotron 3). Parquet
@@ -13,26 +13,24 @@ import type { Message } from "../teacher/mod.ts";
 import type { Example } from "./example.ts";
 import { parseLossless } from "../source/mod.ts";
 
-/** One row of a training set. */
 export type TrainingRow = Record<string, unknown>;
 
 /** Why an example cannot be written in a format. */
 export class NoPlace {
-  /** What the format has no place for. */
+  /** What the format has no place for; follows "has no place for". */
   readonly problem: string;
 
-  /** A problem with its text. */
   constructor(problem: string) {
     this.problem = problem;
   }
 }
 
-/** Tools are written as the text of a JSON list: no two tools have the same schema. */
+/** Adds the tools as the text of a JSON list: no two tools have the same schema. */
 export function withTools(row: TrainingRow, tools: readonly unknown[] | undefined): TrainingRow {
   return tools === undefined ? row : { ...row, tools: JSON.stringify(tools) };
 }
 
-/** The text of a message, undefined if it holds anything else, such as an image. */
+/** Returns the text of a message; undefined if it holds anything else, such as an image. */
 export function textOf({ content }: Message): string | undefined {
   if (typeof content === "string") return content;
   if (content === null || content === undefined) return "";
@@ -52,7 +50,7 @@ const FROM_DISTILL = [
 ];
 
 /**
- * The uid of an answer, its model and its tokens; nothing for a row that is not a result of
+ * Returns the uid of an answer, its model and its tokens; nothing for a row that is not a result of
  * Retort's.
  */
 export function provenanceOf({ result }: Example): Record<string, unknown> {
@@ -65,10 +63,7 @@ export function provenanceOf({ result }: Example): Record<string, unknown> {
 /** How the arguments of tool calls are written in messages. */
 export type ToolArguments = "object" | "string";
 
-/**
- * The messages with the arguments of their tool calls in one style; messages without calls are
- * unchanged.
- */
+/** Writes the arguments of tool calls in one style. Messages without tool calls stay unchanged. */
 export function withArguments(messages: readonly Message[], style: ToolArguments): Message[] {
   return messages.map((message) => {
     const { tool_calls: calls } = message;
@@ -80,8 +75,8 @@ export function withArguments(messages: readonly Message[], style: ToolArguments
 }
 
 /**
- * The arguments of a call as an object, with its numbers as they were written; undefined if they
- * are not an object.
+ * Returns the arguments of a tool call as an object, with numbers as they were written; undefined
+ * if they are not an object.
  */
 export function argumentsOf(call: unknown): Record<string, unknown> | undefined {
   const { function: named } = call as { function?: { arguments?: unknown } };
@@ -100,7 +95,7 @@ function callWith(call: unknown, style: ToolArguments): unknown {
     return { ...call as object, function: { ...named, arguments: JSON.stringify(value) } };
   }
   const object = argumentsOf(call);
-  // A model may write invalid JSON: then only the text is left to train on.
+  // The arguments may be invalid JSON: then only their text can be trained on.
   return object === undefined
     ? call
     : { ...call as object, function: { ...named, arguments: object } };
@@ -116,10 +111,10 @@ function parsed(text: string): unknown {
 }
 
 /**
- * The row of a results line, with every digit of its numbers. Lines of earlier versions get the
- * types that lines have now.
+ * Returns the row of a results line, with every digit of its numbers. Lines of earlier versions get
+ * the types that lines have now.
  *
- * @param isTyped Whether to write times as timestamps, not as text.
+ * @param isTyped Whether times become timestamps instead of text.
  */
 export function rawRow(line: string, isTyped: boolean): TrainingRow {
   const row = parseLossless(line) as TrainingRow;

@@ -1,6 +1,5 @@
 /**
- * The turns of an example in the style of an export: where its reasoning stands, and how its
- * messages are written.
+ * Turns of an example in the style of an export: where reasoning is, and how messages are written.
  *
  * @module
  */
@@ -10,11 +9,11 @@ import { assistantMessage, type ThinkStyle } from "../think.ts";
 import type { Example } from "./example.ts";
 import { type ToolArguments, withArguments } from "./training_row.ts";
 
-/** How rows are put into a format. */
+/** Style of rows. */
 export interface RowStyle {
   /** How reasoning is written in the answer; undefined leaves answers as they are in their rows. */
   readonly think: ThinkStyle | undefined;
-  /** The name of the field for reasoning. */
+  /** Name of the field for reasoning. */
   readonly reasoningField: string;
   /** How the arguments of tool calls are written in messages. */
   readonly toolArguments: ToolArguments;
@@ -22,17 +21,16 @@ export interface RowStyle {
   readonly parts: boolean;
 }
 
-/** The turns of an example. */
 export interface Turns {
-  /** The messages before the answer. */
+  /** Messages before the answer. */
   readonly prompt: readonly Message[];
-  /** Undefined where the row has none. */
+  /** Undefined if the row has no answer. */
   readonly answer: Message | undefined;
-  /** The answer that was rejected; undefined where the row has one answer. */
+  /** Undefined unless the row is a pair. */
   readonly rejected: Message | undefined;
 }
 
-/** The turns of an example, with its reasoning in one style. */
+/** Returns the turns of an example, with its reasoning in one style. */
 export function turnsOf(example: Example, think: ThinkStyle | undefined): Turns {
   const { messages: prompt, response, reasoning, toolCalls, answer: own } = example;
   const rejected = example.rejected && thought(example.rejected, think);
@@ -44,12 +42,12 @@ export function turnsOf(example: Example, think: ThinkStyle | undefined): Turns 
   if (think === "field") answer.reasoning_content ??= "";
   const last = prompt.at(-1);
   if (last?.role !== "assistant") return { prompt, answer, rejected };
-  // A prefill: the teacher continued it, so the two are one turn.
+  // The last message is a prefill, which the teacher continued: together they are one turn.
   if (typeof last.content === "string") answer.content = last.content + answer.content;
   return { prompt: prompt.slice(0, -1), answer, rejected };
 }
 
-/** Messages as an export writes them. */
+/** Writes messages in the style of an export. */
 export function inStyle(messages: readonly Message[], style: RowStyle): Message[] {
   const called = withArguments(messages, style.toolArguments);
   const parted = style.parts ? called.map(withParts) : called;
@@ -58,12 +56,12 @@ export function inStyle(messages: readonly Message[], style: RowStyle): Message[
     : parted.map((message) => withReasoningAs(style.reasoningField, message));
 }
 
-/** Whether a message of the row has content that is a list of parts. */
+/** Whether a message of the row has a list of parts as content. */
 export function hasParts({ messages, answer }: Example): boolean {
   return messages.some(({ content }) => Array.isArray(content)) || Array.isArray(answer?.content);
 }
 
-/** The answer that a row holds, with its reasoning in another style. */
+/** Writes the reasoning of an answer in another style. */
 function thought(message: Message, think: ThinkStyle | undefined): Message {
   if (think === undefined) return message;
   const { response, reasoning } = readReasoning(message);
@@ -81,7 +79,9 @@ function thought(message: Message, think: ThinkStyle | undefined): Message {
   return { ...rest, ...styled };
 }
 
-/** The reasoning of a message, from a separate field, or from `<think>` tags before its content. */
+/**
+ * Finds the reasoning of a message: in a separate field, or in `<think>` tags before its content.
+ */
 export function readReasoning(
   { content, reasoning_content: field, reasoning: short, thinking }: Message,
 ): { response: string; reasoning: string } {
@@ -93,10 +93,10 @@ export function readReasoning(
   return { response: text.slice(start.length), reasoning };
 }
 
-/** The name that most templates read. */
+/** The field that most templates read. */
 export const REASONING = "reasoning_content";
 
-/** A message with another name for its reasoning, at the same position. */
+/** Renames the field for reasoning, in place. */
 function withReasoningAs(name: string, message: Message): Message {
   if (message[REASONING] === undefined) return message;
   const renamed = Object.entries(message).map((
@@ -105,9 +105,7 @@ function withReasoningAs(name: string, message: Message): Message {
   return Object.fromEntries(renamed) as Message;
 }
 
-/**
- * A message with its content as parts: no loader reads a file that mixes text and lists of parts.
- */
+/** Turns text content into a list of parts: no loader reads a file that mixes both. */
 function withParts(message: Message): Message {
   return typeof message.content === "string"
     ? { ...message, content: [{ type: "text", text: message.content }] }

@@ -1,9 +1,9 @@
 /**
- * The start of a text file of messages, as the loader of datasets needs it.
+ * Start of a text file of messages, as the loader of datasets needs it.
  *
- * datasets 4.8 reads messages as structs if all messages of the first 10 MB have the same keys, and
- * fails with a TypeError at the first later tool call. If one of them differs, it reads all
- * messages as they are. So one of them has to differ where later ones do.
+ * If all messages of the first 10 MB have the same keys, datasets 4.8 reads messages as structs,
+ * and fails with a TypeError at the first later tool call. If one of them differs, it reads all
+ * messages as they are. So if a later message differs, one in the first 10 MB must differ, too.
  *
  * @module
  */
@@ -13,11 +13,11 @@ import { jsonOf } from "../sink/mod.ts";
 import type { MadeRow } from "./row_maker.ts";
 import type { TrainingRow } from "./training_row.ts";
 
-/** Characters that datasets certainly reads before it decides: it reads 10 MB. */
+/** Characters that datasets certainly reads before it decides, which it does after 10 MB. */
 const START_CHARS = 4 << 20;
 const COMMON_KEYS: ReadonlySet<string> = new Set(["role", "content"]);
 
-/** Whether a message has other keys than role and content. */
+/** Whether a message has keys other than role and content. */
 export function isUneven(messages: unknown): boolean {
   return Array.isArray(messages) &&
     messages.some((message) =>
@@ -26,23 +26,23 @@ export function isUneven(messages: unknown): boolean {
 }
 
 /**
- * Holds the first rows back until each uneven column had an uneven message. In columns that had
- * none after 4 MB, the first row is marked.
+ * Holds back the first rows until each uneven column has had an uneven message. If columns have
+ * none in 4 MB, marks them in the first row.
  */
 export class UnevenStart {
   /** Whether the first row was marked. */
   isMarked = false;
-  /** Columns that become uneven somewhere, and have not yet. */
+  /** Uneven columns that have had no uneven message yet. */
   readonly #even: Set<string>;
   #held: MadeRow[] | undefined = [];
   #chars = 0;
 
-  /** `columns` are those that are uneven somewhere. */
+  /** @param columns Columns that have an uneven message in some row. */
   constructor(columns: Iterable<string>) {
     this.#even = new Set(columns);
   }
 
-  /** Takes the next row. Returns those that can be written. */
+  /** Takes the next row. Returns the rows that can be written. */
   push(made: MadeRow): readonly MadeRow[] {
     const held = this.#held;
     if (held === undefined) return [made];
@@ -59,7 +59,7 @@ export class UnevenStart {
     return held;
   }
 
-  /** The rows that are left at the end. */
+  /** Returns the rows that are still held back, at the end. */
   end(): readonly MadeRow[] {
     const held = this.#held ?? [];
     this.#held = undefined;
@@ -68,8 +68,8 @@ export class UnevenStart {
 }
 
 /**
- * `weight` is OpenAI's, 1 is its default, and no template reads it. Llama 3.1's would fail at an
- * empty `tool_calls`.
+ * Marks the last message of each column. `weight` is OpenAI's key, 1 is its default, and no
+ * template reads it. (Llama 3.1's template would fail at an empty `tool_calls`.)
  */
 function withMark(row: TrainingRow, columns: Iterable<string>): TrainingRow {
   const marked = { ...row };

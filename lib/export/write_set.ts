@@ -1,6 +1,6 @@
 /**
- * Writes a training set, from the results of runs or from any input file. Loaded only when an
- * export begins.
+ * Writes a training set, from the results of runs or from input files. Loaded only when an export
+ * begins.
  *
  * @module
  */
@@ -25,7 +25,6 @@ import { type MadeRow, RowMaker } from "./row_maker.ts";
 import { isForValidation } from "./row_order.ts";
 import { checkTargets, openTargets } from "./targets.ts";
 
-/** Writes a training set. */
 export async function writeSet(
   source: ExampleSource,
   options: ResolvedExport,
@@ -37,7 +36,7 @@ export async function writeSet(
   await checkTargets(options, guard);
   await source.scan((example) => maker.takes(example) && (maker.add(example) ?? true));
   refuseEmpty(options, source, maker);
-  // Other formats have their own columns.
+  // Other formats define their own columns.
   if (format.rows === "as they are" && source.exactTypes !== undefined) {
     maker.schema.refine(source.exactTypes);
   }
@@ -83,7 +82,10 @@ function refuseEmpty(
   );
 }
 
-/** Only pairs are made of several rows, and so may be none although rows were selected. */
+/**
+ * Creates the error for an export without pairs. Only pairs are made of several rows, so there may
+ * be none although rows were selected.
+ */
 function noPairs({ paths, prefer }: ResolvedExport): UsageError {
   const names = paths.join('", "');
   return new UsageError(

@@ -219,8 +219,8 @@ function levelsOf(reader: Reader, most: number, count: number, length?: number):
 }
 
 /**
- * Refuses a value that is repeated more often than the page has values: hyparquet would repeat it as
- * often as a damaged run says, up to 2^31 times.
+ * Refuses a value that is repeated more often than the page has values: hyparquet would repeat it
+ * as often as a damaged run says, up to 2^31 times.
  */
 function checkRuns({ view, offset }: Reader, width: number, count: number): void {
   const reader = { view, offset };
@@ -236,7 +236,9 @@ function checkRuns({ view, offset }: Reader, width: number, count: number): void
   }
 }
 
-/** Texts that begin like the one before. hyparquet reserves memory for what a damaged length says. */
+/**
+ * Texts that begin like the one before. hyparquet reserves memory for what a damaged length says.
+ */
 function textsOfPrefixes(bytes: Uint8Array, count: number): Uint8Array[] {
   const reader = readerOf(bytes);
   const prefixes = new Int32Array(count), suffixes = new Int32Array(count);

@@ -1,5 +1,5 @@
 /**
- * The bytes of a table on their way to its file, compressed or not.
+ * Compresses the bytes of a table on their way to its file.
  *
  * @module
  */
@@ -7,37 +7,34 @@
 import { createGzip, createZstdCompress } from "node:zlib";
 import type { Compression } from "../formats/mod.ts";
 
-/** Takes bytes. */
 export interface ByteSink {
-  /** Adds bytes; their memory may be reused once the promise is resolved. */
+  /** Adds bytes. Their memory may be reused once the promise resolves. */
   write(bytes: Uint8Array): Promise<void>;
 }
 
-/** Bytes on their way through a compressor. */
 export class Compressor implements ByteSink {
   readonly #stream;
   readonly #pumped: Promise<void>;
 
-  /** Compressed bytes go to `target`. */
+  /** Writes compressed bytes to `target`. */
   constructor(compression: Compression, target: ByteSink) {
     const stream = this.#stream = compression === "gzip" ? createGzip() : createZstdCompress();
     this.#pumped = (async () => {
       for await (const chunk of stream) await target.write(new Uint8Array(chunk));
     })();
-    // Reported by the next write or by `finish`.
+    // The next write or `finish` reports a failure.
     this.#pumped.catch(() => {});
   }
 
-  /** Adds bytes. */
   async write(bytes: Uint8Array): Promise<void> {
     const written = new Promise<void>((resolve, reject) => {
       this.#stream.write(bytes.slice(), (error) => error ? reject(error) : resolve());
     });
-    // When the target fails, the stream takes nothing more and does not report it.
+    // If the target fails, the stream accepts nothing more and never calls back.
     await Promise.race([written, this.#pumped]);
   }
 
-  /** Writes the end. */
+  /** Writes the rest and the end. */
   async finish(): Promise<void> {
     this.#stream.end();
     await this.#pumped;

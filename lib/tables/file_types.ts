@@ -1,6 +1,6 @@
 /**
- * The types of the files that rows are written to: one definition for each kind, and how a name
- * says which is meant.
+ * Types of files that rows are written to: one definition for each kind, and the type that a name
+ * means.
  *
  * @module
  */
@@ -17,39 +17,37 @@ import type { Schema } from "./schema.ts";
 import { csv, jsonArray, jsonLines } from "./text_table.ts";
 
 /**
- * A kind of file that is written. Every kind is a format of inputs, with the same extensions, so
- * that what was written can be read; the formats that are left out here are only read.
+ * Kind of file that is written. Every kind is also a format of inputs, with the same extensions, so
+ * that what was written can be read. The excluded formats are only read.
  */
 export type FileKind = Exclude<InputFormat, "tsv" | "txt">;
 
-/** What a file is. */
 export interface FileType {
-  /** How rows are written. */
   readonly kind: FileKind;
-  /** How the file is compressed as a whole. @default it is not */
+  /** Compression of the whole file. @default none */
   readonly compression?: Compression;
 }
 
 /** Takes the rows of a table, one by one. */
 export interface TableWriter {
   /**
-   * Adds a row; returns a promise only when there is something to wait for. Kinds with `takesText`
-   * take the JSON text of a row, too.
+   * Adds a row. Returns a promise only if there is something to wait for. Kinds with `takesText`
+   * also take the JSON text of a row.
    */
   write(row: Readonly<Record<string, unknown>> | string): Promise<void> | undefined;
   /** Writes the rest and the end. */
   finish(): Promise<void>;
 }
 
-/** One kind of file: everything that depends on it. */
+/** What depends on the kind of file. */
 interface KindDefinition {
-  /** Whether all values of a column have one type, which has to be known before the first row. */
+  /** Whether all values of a column have one type, which must be known before the first row. */
   readonly isTyped: boolean;
   /** Whether rows may be given as JSON text. */
   readonly takesText: boolean;
-  /** Whether it compresses its own parts, so that the file must not be compressed again. */
+  /** Whether the format compresses its own parts: the file must not be compressed again. */
   readonly isCompressedInside: boolean;
-  /** Opens a table; what is large is loaded only here. */
+  /** Opens a table. Large code is imported only by this call. */
   readonly open: (schema: Schema, sink: ByteSink) => TableWriter | Promise<TableWriter>;
 }
 
@@ -83,7 +81,7 @@ const KINDS: Readonly<Record<FileKind, KindDefinition>> = {
   },
 };
 
-/** All kinds, each the first of its extensions. */
+/** All kinds. Each is also the first of its extensions. */
 export const FILE_KINDS = Object.keys(KINDS) as readonly FileKind[];
 
 /** Whether all values of a column have one type. */
@@ -91,7 +89,7 @@ export function isTyped({ kind }: FileType): boolean {
   return KINDS[kind].isTyped;
 }
 
-/** Whether the rows of a table may be given as JSON text. */
+/** Whether rows may be given as JSON text. */
 export function takesText({ kind }: FileType): boolean {
   return KINDS[kind].takesText;
 }
@@ -99,9 +97,8 @@ export function takesText({ kind }: FileType): boolean {
 /**
  * Opens a table.
  *
- * @param type The type of the file.
- * @param schema The columns, complete; JSON needs none.
- * @param sink Where its bytes go.
+ * @param schema Complete columns. JSON Lines and JSON need none.
+ * @param sink Gets the bytes of the file.
  */
 export async function openTable(
   { kind, compression }: FileType,
@@ -121,15 +118,16 @@ export async function openTable(
 }
 
 /**
- * Extensions of data that is neither read nor written: JSON text under such a name would mislead.
+ * Extensions of data that is neither read nor written: JSON text with such a name would be
+ * misleading.
  */
 const FOREIGN =
   /\.(xlsx?|ods|arrow|feather|ipc|orc|avro|xml|ya?ml|db|sqlite|duckdb|h5|pkl|npz?|bz2|xz|zip|lz4|br|snappy)(\.(gz|zst|zstd))?$/;
 
 /**
- * The type that a path names by its extension; JSON Lines where it names none.
+ * Returns the type that a path names by its extension; JSON Lines if it names none.
  *
- * @throws {UsageError} where the extension is that of a format that is not written
+ * @throws {UsageError} if the extension is that of a format that is not written
  */
 export function fileTypeOf(path: string): FileType {
   const refuse = (problem: string): never => {
@@ -148,7 +146,7 @@ function isWritten(format: InputFormat): format is FileKind {
   return Object.hasOwn(KINDS, format);
 }
 
-/** The extensions, as in `.jsonl, .json, .csv (each also .gz or .zst) or .parquet`. */
+/** Lists the extensions: `.jsonl, .json, .csv (each also .gz or .zst) or .parquet`. */
 function fileNames(): string {
   const [inside, plain] = [true, false].map((isInside) =>
     FILE_KINDS.filter((kind) => KINDS[kind].isCompressedInside === isInside).map((kind) =>

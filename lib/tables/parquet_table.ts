@@ -14,11 +14,11 @@ import type { ByteSink } from "./compressor.ts";
 import type { TableWriter } from "./file_types.ts";
 import type { ColumnType, ExactType, Schema } from "./schema.ts";
 
-/** Bounds of a row group, which is held in memory, as values and as bytes. */
+/** Limits of a row group, which is held in memory, as values and as bytes. */
 const GROUP_CHARS = 8 << 20;
 const GROUP_ROWS = 50_000;
 
-/** One Parquet file. */
+/** Writes one Parquet file. */
 export class ParquetTable implements TableWriter {
   readonly #sink: ByteSink;
   readonly #types: readonly (readonly [string, ColumnType])[];
@@ -29,7 +29,7 @@ export class ParquetTable implements TableWriter {
   #columns: unknown[][];
   #chars = 0;
 
-  /** All rows have to fit the schema. */
+  /** All rows must fit the schema. */
   constructor(schema: Schema, sink: ByteSink) {
     this.#sink = sink;
     this.#types = [...schema.columns];
@@ -60,8 +60,8 @@ export class ParquetTable implements TableWriter {
 
   async finish(): Promise<void> {
     if (this.#columns[0]?.length > 0) await this.#writeGroup();
-    // Only now: hyparquet-writer would serialise JSON text again if it knew these columns before
-    // the footer. polars and duckdb read only the older name of the type.
+    // Set only now: if hyparquet-writer knew these columns before the footer, it would serialize
+    // JSON text again. polars and duckdb read only the older name of the type.
     for (const element of this.#schema) {
       if (element.logical_type?.type === "JSON") element.converted_type = "JSON";
     }
@@ -88,7 +88,7 @@ export class ParquetTable implements TableWriter {
     await this.#sink.write(bytes);
   }
 
-  /** The value as hyparquet-writer takes it; its size is counted. */
+  /** Converts a value for hyparquet-writer, and counts its size. */
   #converted(value: unknown, type: ColumnType): unknown {
     if (value === null || value === undefined) return null;
     switch (type.kind) {
@@ -127,8 +127,8 @@ export class ParquetTable implements TableWriter {
 }
 
 /**
- * The schema elements of a column, depth first. Everything may be null: a row need not have every
- * column.
+ * Returns the schema elements of a column, depth first. Everything may be null, because a row need
+ * not have every column.
  */
 function elementsOf(name: string, type: ColumnType): SchemaElement[] {
   const element = { name, repetition_type: "OPTIONAL" } as const;
@@ -173,7 +173,7 @@ const VALUE_ELEMENTS = {
   boolean: { type: "BOOLEAN" },
   int64: { type: "INT64" },
   double: { type: "DOUBLE" },
-  // By the older name alone: hyparquet-writer gives the other one a width that pyarrow cannot read.
+  // Only the older name: hyparquet-writer gives the new one a width that pyarrow cannot read.
   uint64: { type: "INT64", converted_type: "UINT_64" },
   json: { type: "BYTE_ARRAY", logical_type: { type: "JSON" } },
   timestamp: {
@@ -187,11 +187,11 @@ const VALUE_ELEMENTS = {
 
 /** Types whose values are made of the digits of a text. */
 type DigitType = Exclude<ExactType, { readonly kind: "uint64" }>;
-/** The most digits that always fit into 64 bits. */
+/** Digits that always fit into 64 bits. */
 const INT64_DIGITS = 18;
 const DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;
 
-/** The element of a column of decimals, times or dates. */
+/** Returns the schema element of a column of decimals, times or dates. */
 function exactElementOf(element: SchemaElement, type: DigitType): SchemaElement {
   switch (type.kind) {
     case "decimal": {
@@ -238,7 +238,7 @@ function numberOf(value: unknown, type: ColumnType): unknown {
   }
 }
 
-/** A value as such a column stores it. */
+/** Converts the digits of a text to the number that such a column stores. */
 function exactValueOf(value: unknown, type: DigitType): bigint | number {
   const text = isRawJson(value) ? value.rawJSON : String(value);
   switch (type.kind) {
@@ -255,7 +255,7 @@ function exactValueOf(value: unknown, type: DigitType): bigint | number {
   }
 }
 
-/** The units since 1970 of a text such as `2024-05-01T12:00:00.123456Z`. */
+/** Returns the units since 1970 of a text such as `2024-05-01T12:00:00.123456Z`. */
 function momentOf(text: string, digits: number): bigint {
   const [seconds, rest = ""] = text.replace(/Z$/, "").split(".");
   const fraction = rest.padEnd(digits, "0").slice(0, digits);

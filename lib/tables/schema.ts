@@ -1,13 +1,13 @@
 /**
- * The types of the columns of a table, found by a first pass over all of its rows. So a column that
- * first appears in the last row is there, and readers need not guess from the first rows.
+ * Types of the columns of a table, found by a first pass over all of its rows. So a column that
+ * first appears in the last row is included, and readers need not guess from the first rows.
  *
  * @module
  */
 
 import { isRawJson } from "../source/mod.ts";
 
-/** The type of a column, an element or a field. `json` is the text of any JSON value. */
+/** Type of a column, an element or a field. `json` is the text of any JSON value. */
 export type ColumnType =
   | { readonly kind: "null" | "boolean" | "int64" | "double" | "string" | "timestamp" | "json" }
   | ExactType
@@ -25,7 +25,7 @@ export type ExactType =
   | { readonly kind: "date" }
   | { readonly kind: "uint64" };
 
-/** What is known of the values of a column, an element or a field before they are read. */
+/** What is known of a column, an element or a field from the schema of the input. */
 export type ExactColumn =
   | ExactType
   | { readonly kind: "double" }
@@ -33,27 +33,26 @@ export type ExactColumn =
   | { readonly kind: "list"; readonly of: ExactColumn }
   | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ExactColumn>> };
 
-/** The whole type of the values of a map, whose keys are no fields. */
+/** Complete type of a map's values. The keys are data, so rows do not show it. */
 type ValueType =
   | ExactType
   | { readonly kind: "string" | "boolean" | "int64" | "double" | "json" }
   | { readonly kind: "list" | "map"; readonly of: ValueType }
   | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ValueType>> };
 
-/** Deeper structs become text: readers limit the depth. */
+/** Structs below this depth become JSON text: readers limit the depth. */
 const MAX_DEPTH = 12;
-/** An object with more names than this is a map whose keys are data. */
+/** An object with more names than this becomes JSON text: its keys are data. */
 const MAX_FIELDS = 300;
 const MAX_INT64 = 2n ** 63n;
 
 const JSON_TEXT: ColumnType = { kind: "json" };
 
-/** The columns of a table, in the order in which they appeared. */
+/** Columns of a table, in the order in which they first appeared. */
 export class Schema {
-  /** Each column's type. */
   readonly columns = new Map<string, ColumnType>();
 
-  /** Gives columns the exact types that their values were read from. */
+  /** Gives columns the exact types that their values had in the input. */
   refine(types: ReadonlyMap<string, ExactColumn>): void {
     for (const [name, exact] of types) {
       const type = this.columns.get(name);
@@ -73,7 +72,9 @@ export class Schema {
   }
 }
 
-/** A type with what it is exactly, as far as all of its values are such. */
+/**
+ * Returns the exact type if all values of a column have a form that fits it, otherwise the type.
+ */
 function refined(type: ColumnType, exact: ExactColumn): ColumnType {
   switch (exact.kind) {
     case "list":
@@ -109,7 +110,7 @@ function columnTypeOf(type: ValueType): ColumnType {
   }
 }
 
-/** What values of an exact type look like in rows. */
+/** Types that values of an exact type have in rows. */
 const TEXT: ReadonlySet<string> = new Set(["string", "null"]);
 const NUMBER: ReadonlySet<string> = new Set(["int64", "double", "null"]);
 const KINDS_OF_EXACT = {
@@ -119,7 +120,7 @@ const KINDS_OF_EXACT = {
     decimal: new Set([...NUMBER, "json"]),
     uint64: new Set([...NUMBER, "json"]),
   },
-  // With too many keys for a struct, they have become JSON.
+  // A map with too many keys for a struct has become JSON.
   map: new Set(["struct", "json", "null"]),
 };
 
@@ -160,7 +161,7 @@ function widenedStruct(
   return struct.fields.size > MAX_FIELDS ? JSON_TEXT : struct;
 }
 
-/** The kind of a value that is not a list; undefined for an object. */
+/** Returns the kind of a value that is not a list; undefined for an object. */
 function scalarType(
   value: unknown,
 ): "boolean" | "int64" | "double" | "string" | "timestamp" | "json" | undefined {
@@ -170,7 +171,7 @@ function scalarType(
     case "boolean":
       return "boolean";
     case "number":
-      // Past 2^53, too: a number that JavaScript would round is held as its text.
+      // Also above 2^53: a number that JavaScript would round is held as its text.
       return Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? "int64" : "double";
     case "object":
       if (value instanceof Date) return "timestamp";

@@ -52,12 +52,12 @@ export class TextTable implements TableWriter {
   }
 }
 
-/** One object a line. */
+/** One object per line. */
 export function jsonLines(sink: ByteSink): TextTable {
   return new TextTable(sink, { row: (row) => `${textOf(row)}\n` });
 }
 
-/** One array with an object on each line. */
+/** One array, with an object on each line. */
 export function jsonArray(sink: ByteSink): TextTable {
   return new TextTable(sink, {
     start: "[",

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * Commands for the rows, to be copied. The page itself runs none.
+ * Commands for rows, which users copy. The page itself runs none.
  *
  * @module
  */
@@ -17,7 +17,6 @@ import { shellWord } from "./filter.js";
  */
 /** @typedef {{ title: string, command: string, note?: string }} Command */
 
-/** The dialog with the commands. */
 export class Actions {
   #dialog = byId("actions", HTMLDialogElement);
   #list = byId("actions-list", HTMLElement);
@@ -68,7 +67,7 @@ export class Actions {
   }
 
   /**
-   * Shows commands for rows that were selected by hand.
+   * Shows commands for selected rows.
    *
    * @param {CommandContext} context
    * @param {number} count
@@ -194,7 +193,9 @@ function selectionCommands(context, path) {
   ];
 }
 
-/** The results files: an export does not take a folder. @param {CommandContext} context */
+/**
+ * Names results files, because an export does not take a folder. @param {CommandContext} context
+ */
 function resultsOf({ paths, results }) {
   return (results.length > 0 ? results : paths).map(shellWord).join(" ");
 }

@@ -1,13 +1,13 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The requests of the page to its server, with the only one that writes.
+ * Requests to the page's server.
  *
  * @module
  */
 
 /**
- * Sends a request to the server.
+ * Sends a reading request. Throws an `AskError` if the server rejects it.
  *
  * @param {string} path
  * @param {Record<string, string | readonly string[]>} params
@@ -36,7 +36,7 @@ async function answerOf(response) {
   return answer;
 }
 
-/** A request that the server refused, with the reason. */
+/** A request that the server rejected; the message is the reason. */
 export class AskError extends Error {
   /** @param {string} message @param {number} status */
   constructor(message, status) {
@@ -45,7 +45,7 @@ export class AskError extends Error {
   }
 }
 
-/** The page's only write. @param {object} body */
+/** Saves the ids of rows, the only writing request. @param {object} body `ids` or `where` */
 export async function save(body) {
   return await answerOf(
     await fetch("selection", {

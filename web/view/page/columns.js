@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * The columns of the table, and the list for choosing them.
+ * Columns of the table, and the list for choosing them.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { byId, make } from "../../page/dom.js";
  * ShownRow) => (Node | string)[] }} Column
  */
 
-/** The columns that are shown by default. */
+/** Columns that are shown by default. */
 export const USUAL_COLUMNS = [
   "uid",
   "prompt",
@@ -72,7 +72,7 @@ function textColumn(title, field, width) {
 }
 
 /**
- * A column that rows can be sorted by.
+ * Makes a column that rows can be sorted by.
  *
  * @param {string} title
  * @param {"completion_tokens" | "prompt_tokens" | "reasoning_tokens" | "latency_ms" | "attempts" |
@@ -85,7 +85,7 @@ function numberColumn(title, field, width, textOf = (row) => formatCount(row[fie
   return { title, sort: field, width, isNumber: true, cell: (row) => [textOf(row)] };
 }
 
-/** Why the answer ended, or why the row has none. @param {ShownRow} row */
+/** Says why the answer ended, or why the row has none. @param {ShownRow} row */
 function endingBadge({ status, failure, finish_reason: reason }) {
   if (status !== "answered") {
     return make("span", { class: status === "failed" ? "badge bad" : "badge wait" }, failure);
@@ -94,7 +94,7 @@ function endingBadge({ status, failure, finish_reason: reason }) {
 }
 
 /**
- * A flag with its explanation on hover. @param {string} flag @param {Record<string, { title:
+ * Makes a flag with its explanation on hover. @param {string} flag @param {Record<string, { title:
  * string, help: string }>} words
  */
 export function makeFlag(flag, words) {
@@ -114,7 +114,8 @@ function latencyText({ latency_ms: latencyMs }) {
 }
 
 /**
- * A field of the user's rows. @param {string} name @param {boolean} isSortable @returns {Column}
+ * Makes a column for a field of the user's rows. @param {string} name @param {boolean} isSortable
+ * @returns {Column}
  */
 export function ownColumn(name, isSortable) {
   return {
@@ -126,7 +127,6 @@ export function ownColumn(name, isSortable) {
   };
 }
 
-/** The list for choosing columns. */
 export class ColumnChoices {
   #list = byId("columns-list", HTMLElement);
   #builtIn;

@@ -12,7 +12,6 @@ import { byId, make, setShown, setText } from "../../page/dom.js";
 /** @import { RunComparison } from "../../../lib/data/comparison.ts" */
 /** @typedef {RunComparison["runs"][number]} ComparedRun */
 
-/** The table of both. */
 export class Comparison {
   #shown = "";
 

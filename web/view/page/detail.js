@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * The whole row: its request, its answer, and the other answers to it side by side.
+ * One row in full: its request, its answer, and other answers to it side by side.
  *
  * @module
  */
@@ -33,15 +33,15 @@ export class Detail {
   #open;
 
   /**
-   * @param {Record<string, { title: string, help: string }>} words @param {(uid: string) => void}
-   * open opens another row
+   * @param {Record<string, { title: string, help: string }>} words of flags @param {(uid: string)
+   * => void} open opens another row
    */
   constructor(words, open) {
     this.#words = words;
     this.#open = open;
   }
 
-  /** Shows a row; null for one that can no longer be read. @param {RowDetail | null} row */
+  /** @param {RowDetail | null} row null for a row that can no longer be read */
   show(row) {
     setShown(this.#panel, true);
     if (row === null) {
@@ -56,12 +56,10 @@ export class Detail {
     this.#body.scrollTop = 0;
   }
 
-  /** Hides the panel. */
   hide() {
     setShown(this.#panel, false);
   }
 
-  /** Whether a row is open. */
   get isOpen() {
     return !this.#panel.hidden;
   }
@@ -129,7 +127,7 @@ function factsOf(row) {
   ];
 }
 
-/** Fields whose texts are among the turns. */
+/** Fields of users' rows whose texts the turns already show. */
 const SHOWN_AS_TURNS = new Set([
   "prompt",
   "messages",
@@ -139,7 +137,9 @@ const SHOWN_AS_TURNS = new Set([
   "body",
 ]);
 
-/** Two answers to one row side by side, with the differences marked. @param {RowDetail} row */
+/**
+ * Makes two answers to one row side by side, with the differences marked. @param {RowDetail} row
+ */
 function makeSamples({ samples, id }) {
   const left = makeChoice("Left", samples),
     right = makeChoice("Right", samples);
@@ -193,7 +193,7 @@ function sampleFacts(sample) {
 /** @param {string} side @param {RowDetail["samples"]} samples */
 function makeChoice(side, samples) {
   const select = make("select", { "aria-label": `${side} sample` });
-  // Two runs may use the same name for a row.
+  // Two runs may use the same id for a row, so the file is added.
   const areSeveral = new Set(samples.map(({ file }) => file)).size > 1;
   for (const { uid, file, status } of samples) {
     const names = [uid, areSeveral ? file : "", status === "answered" ? "" : status];
@@ -213,7 +213,7 @@ function turnParts({ role, text, toolCalls }) {
   return [makeText(ROLES[role] ?? role, text), ...calls];
 }
 
-/** Reasoning, answer and calls. @param {RowDetail} row */
+/** Makes reasoning, answer and tool calls. @param {RowDetail} row */
 function answerParts({ reasoning, reasoning_tokens, response, status, tool_calls }) {
   const parts = [];
   if (reasoning !== "") {

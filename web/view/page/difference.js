@@ -5,13 +5,16 @@
  * @module
  */
 
-/** The maximum length: longer texts would take seconds. */
+/**
+ * If the parts that differ have more words than this, they count as entirely different: comparing
+ * them would take seconds.
+ */
 const MAX_WORDS = 3_000;
 
 /** @typedef {{ text: string, isSame: boolean }} Piece */
 
 /**
- * The pieces of both texts: the words of a longest common subsequence are the same.
+ * Splits both texts into pieces. The words of a longest common subsequence are the same in both.
  *
  * @param {string} left
  * @param {string} right

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * Counts of rows by the fields with few values, each of which can be selected or excluded.
+ * Counts of rows by fields with few values. Users can select or exclude each value.
  *
  * @module
  */
@@ -13,10 +13,13 @@ import { byId, make, setAttribute, setChildren, setShown, setText } from "../../
 /** @import { Facet } from "../../../lib/data/protocol.ts" */
 /** @import { Filter, FilterValue } from "./filter.js" */
 
-/** The number of values of a facet that is not opened. */
+/** Values that a facet shows before it is expanded. */
 const FEW_VALUES = 8;
 
-/** How answers of two runs compare. @type {Record<string, { title: string, help: string }>} */
+/**
+ * Words for how the answers of two runs compare. @type {Record<string, { title: string, help:
+ * string }>}
+ */
 const AGREEMENT_WORDS = {
   none: { title: "Not in both", help: "Only one of the runs has answered the row" },
   same_text: { title: "Same text", help: "Both answers are the same, character by character" },
@@ -36,7 +39,6 @@ const AGREEMENT_WORDS = {
  * ValueRow>, shown: HTMLElement[], isOpen: boolean }} FacetBox
  */
 
-/** The list of facets. */
 export class FacetList {
   #list = byId("facets", HTMLElement);
   /** @type {Map<string, FacetBox>} */
@@ -54,7 +56,7 @@ export class FacetList {
   }
 
   /**
-   * Shows counts of the shown rows; values of other rows are kept, with 0.
+   * Updates the counts. Values that occur in no shown row are kept, with 0.
    *
    * @param {readonly Facet[]} all facets of all rows
    * @param {readonly Facet[]} shown facets of the rows that meet the condition
@@ -65,11 +67,11 @@ export class FacetList {
     for (const facet of all) {
       const choice = filter.choiceOf(facet.field);
       const chosen = [...choice.only, ...choice.not];
-      // A flag that no row has is of no use, unless it is selected.
+      // A flag that no row has is hidden, unless it is selected.
       const values = facet.values.filter(({ value, count }) =>
         count > 0 || chosen.includes(value ?? null)
       );
-      // Nor is a facet with one value.
+      // A facet with one value is hidden, too.
       const least = facet.field === "flags" ? 1 : 2;
       if (values.length < least && chosen.length === 0) continue;
       const box = this.#boxes.get(facet.field) ?? this.#makeBox(facet);
@@ -164,7 +166,7 @@ export class FacetList {
   }
 }
 
-/** Shows the first values, or all. @param {FacetBox} box */
+/** Shows the first values of a facet, or all. @param {FacetBox} box */
 function showValues({ list, more, shown, isOpen }) {
   setChildren(list, isOpen ? shown : shown.slice(0, FEW_VALUES));
   setShown(more, shown.length > FEW_VALUES);

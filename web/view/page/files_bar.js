@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The state of the files: how much is read, and their problems.
+ * State of the files: how much is read, and their problems.
  *
  * @module
  */
@@ -12,10 +12,9 @@ import { filesWords, noteWords } from "./words.js";
 
 /** @import { DataState } from "../../../lib/data/protocol.ts" */
 
-/** The maximum number of files with problems that are named. */
+/** Most files with problems that are listed. */
 const MAX_NOTES = 20;
 
-/** The files. */
 export class FilesBar {
   #files = byId("files", HTMLElement);
   #reading = byId("reading", HTMLElement);
@@ -33,7 +32,7 @@ export class FilesBar {
     const words = `Reading: ${formatShare(read, size)} of ${formatBytes(size)}`;
     setText(this.#reading, index.isCurrent ? "" : words);
     const notes = noteWords(index);
-    // Keeps the selection in them.
+    // An unchanged list keeps the user's selection of text.
     const text = notes.join("\n");
     if (text === this.#shown) return;
     this.#shown = text;

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The filter and order of the table: kept in the address, written as one condition.
+ * Filter and order of the table. They are kept in the address, and written as one condition.
  *
  * @module
  */
@@ -9,30 +9,30 @@
 /** @typedef {{ field: string, only: FilterValue[], not: FilterValue[] }} FacetChoice */
 /** @typedef {{ field: string, min: number | null, max: number | null }} RangeChoice */
 
-/** A name that needs no quotes in a condition. */
+/** Matches a name that needs no quotes in a condition. */
 const PLAIN_NAME =
   /^[\p{L}_$][\p{L}\p{N}_$-]*(?:\.[\p{L}\p{N}_$-]+|\[\d+\]|\["(?:[^"\\]|\\.)*"\])*$/u;
 
-/** The filter, order and columns of the table, and the open row. */
+/** Filter, order and columns of the table, and the open row. */
 export class Filter {
   /** @type {FacetChoice[]} */
   facets = [];
   /** @type {RangeChoice[]} */
   ranges = [];
   search = "";
-  /** The searched fields: `response`, `prompt`, `reasoning`. */
+  /** Field that is searched: `response`, `prompt` or `reasoning`. */
   searchIn = "response";
   isPattern = false;
-  /** The typed condition. */
+  /** The condition that the user typed. */
   where = "";
   sort = "";
   isDescending = false;
-  /** The shown columns; empty for the default ones. @type {string[]} */
+  /** Names of the shown columns; empty for the default ones. @type {string[]} */
   columns = [];
-  /** The id of the open row. */
+  /** Uid of the open row; "" if none is open. */
   row = "";
 
-  /** The whole filter as one condition for commands. @returns {string} */
+  /** Returns the filter as one condition, which commands take, too. @returns {string} */
   condition() {
     const parts = this.facets.flatMap(facetParts);
     for (const { field, min, max } of this.ranges) {
@@ -56,14 +56,17 @@ export class Filter {
     return parts.join(" and ");
   }
 
-  /** The selected values of a field. @param {string} field @returns {FacetChoice} */
+  /**
+   * Returns the selected and excluded values of a field. @param {string} field @returns
+   * {FacetChoice}
+   */
   choiceOf(field) {
     return this.facets.find((one) => one.field === field) ??
       { field, only: [], not: [] };
   }
 
   /**
-   * Selects a value, excludes it, or neither.
+   * Selects a value, excludes it, or undoes both.
    *
    * @param {string} field
    * @param {FilterValue} value
@@ -84,12 +87,11 @@ export class Filter {
     if (min !== null || max !== null) this.ranges.push({ field, min, max });
   }
 
-  /** Whether any rows are excluded. */
+  /** Whether all rows are shown. */
   get isEmpty() {
     return this.condition() === "";
   }
 
-  /** Shows all rows. */
   clear() {
     this.facets = [];
     this.ranges = [];
@@ -97,7 +99,7 @@ export class Filter {
     this.where = "";
   }
 
-  /** The part after the `#` of the address. */
+  /** Returns the part after the `#` of the address. */
   toHash() {
     const params = new URLSearchParams();
     const set = (/** @type {string} */ name, /** @type {string} */ value) => {
@@ -196,7 +198,7 @@ function isFilterValue(value) {
     ["string", "number", "boolean"].includes(typeof value);
 }
 
-/** A word quoted for a shell. @param {string} word */
+/** Quotes a word for a POSIX shell. @param {string} word */
 export function shellWord(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

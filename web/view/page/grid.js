@@ -2,8 +2,8 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * The table: any number of rows, of which only the visible ones are elements. Its rows are
- * identified by their places; the focus stays on the table itself and moves from row to row by
+ * The table: any number of rows, of which only the visible ones are elements. Rows are identified
+ * by their places. The focus stays on the table and moves from row to row by
  * `aria-activedescendant`, so that scrolling does not lose it.
  *
  * @module
@@ -16,10 +16,9 @@ import { ROW_PX, RowWindow } from "./row_window.js";
 /** @import { RowPage, ShownRow } from "../../../lib/data/protocol.ts" */
 /** @import { Column } from "./columns.js" */
 
-/** The number of rows beyond the edges that are elements, too. */
+/** Rows beyond each edge that are elements, too. */
 const OVERSCAN = 4;
 
-/** The table. */
 export class Grid {
   #scroller = byId("grid", HTMLElement);
   #head = byId("grid-head", HTMLElement);
@@ -27,13 +26,13 @@ export class Grid {
   #layer = byId("grid-rows", HTMLElement);
   /** @type {Column[]} */
   #columns = [];
-  /** The place of the current row of the keyboard. */
+  /** Place of the row that the keyboard acts on. */
   #active = 0;
   #window = new RowWindow(this.#scroller);
   #pages;
-  /** The ids of the selected rows, by their names. @type {Map<string, string>} */
+  /** Uids of the selected rows by their ids. @type {Map<string, string>} */
   selected = new Map();
-  /** The name of the open row. */
+  /** Id of the open row; "" if none is open. */
   opened = "";
   #listener;
 
@@ -56,18 +55,18 @@ export class Grid {
     new ResizeObserver(() => this.draw()).observe(this.#scroller);
   }
 
-  /** The number of rows. */
+  /** Number of rows. */
   get total() {
     return this.#window.total;
   }
 
-  /** The place of the current row of the keyboard. */
+  /** Place of the row that the keyboard acts on. */
   get active() {
     return this.#active;
   }
 
   /**
-   * Shows these columns. @param {Column[]} columns @param {string} sort @param {boolean}
+   * @param {Column[]} columns @param {string} sort field by which rows are sorted @param {boolean}
    * isDescending
    */
   setColumns(columns, sort, isDescending) {
@@ -108,7 +107,7 @@ export class Grid {
   }
 
   /**
-   * Forgets all rows, which have changed.
+   * Drops all rows, because they have changed.
    *
    * @param {boolean} isOther whether the condition has changed: then the table scrolls to its top
    */
@@ -121,7 +120,7 @@ export class Grid {
     this.draw();
   }
 
-  /** Sets the number of rows. @param {number} total */
+  /** @param {number} total number of rows */
   setTotal(total) {
     if (total === this.total) return;
     this.#window.total = total;
@@ -131,19 +130,24 @@ export class Grid {
     this.draw();
   }
 
-  /** Scrolls to a place. @param {number} place @param {boolean} [isCentred] */
+  /**
+   * Makes a row the current one and scrolls to it. @param {number} place @param {boolean}
+   * [isCentred]
+   */
   goTo(place, isCentred = false) {
     this.#active = Math.max(0, Math.min(place, this.total - 1));
     this.#window.show(this.#active, isCentred);
     this.draw();
   }
 
-  /** Gets the row at a place. @param {number} place @returns {Promise<ShownRow | undefined>} */
+  /**
+   * Returns the row at a place, and loads it if necessary. @param {number} place @returns
+   * {Promise<ShownRow | undefined>}
+   */
   async fetchRow(place) {
     return await this.#pages.fetchRow(place);
   }
 
-  /** Takes the focus. */
   focus() {
     this.#scroller.focus({ preventScroll: true });
   }
@@ -172,7 +176,7 @@ export class Grid {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
-    // Only while the table itself has the focus: buttons in it have their own keys.
+    // Only for the table itself: buttons in it have their own keys.
     if (
       event.target !== this.#scroller || event.ctrlKey || event.metaKey ||
       event.altKey

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * The distribution of tokens, with the selected range: dragged over the bars or typed.
+ * Histograms of tokens, in which users select a range: by dragging over the bars or typing.
  *
  * @module
  */
@@ -25,7 +25,6 @@ const HEIGHT = 48;
 /** @typedef {Histogram["bins"][number]} Bin */
 /** @typedef {{ min: number | null, max: number | null }} Range */
 
-/** The histograms. */
 export class HistogramList {
   #list = byId("histograms", HTMLElement);
   /** @type {Map<string, Plot>} */
@@ -44,7 +43,7 @@ export class HistogramList {
    * @param {readonly number[]} limits token limits of the runs
    */
   update(all, shown, filter, limits) {
-    // A histogram of one value is of no use, unless a range is selected.
+    // A histogram of one value is hidden, unless a range is selected.
     const several = all.filter(({ field, bins }) =>
       bins.filter(({ count }) => count > 0).length > 1 ||
       filter.ranges.some((range) => range.field === field)
@@ -145,8 +144,8 @@ function numberOf(input) {
 }
 
 /**
- * The bars of all rows, and in front of them those of the shown rows. @param {Plot} plot @param
- * {readonly number[]} shown
+ * Draws the bars of all rows, and in front of them those of the shown rows. @param {Plot} plot
+ * @param {readonly number[]} shown
  */
 function drawBars({ bins, bars, allBars, shownBars }, shown) {
   const counts = bins.map(({ count }) => count);
@@ -157,8 +156,8 @@ function drawBars({ bins, bars, allBars, shownBars }, shown) {
 }
 
 /**
- * Changes only the bars that differ. @param {SVGElement} group @param {string} name @param
- * {readonly number[]} counts @param {number} most
+ * Changes only bars that differ. @param {SVGElement} group @param {string} name @param {readonly
+ * number[]} counts @param {number} most count of a bar of full height
  */
 function fillBars(group, name, counts, most) {
   while (group.childElementCount > counts.length) group.lastElementChild?.remove();
@@ -175,7 +174,7 @@ function fillBars(group, name, counts, most) {
 /** @param {Plot} plot @param {readonly number[]} limits */
 function showLimits({ bins, lines, limit }, limits) {
   lines.replaceChildren(...limits.map((one) => {
-    // A limit that no answer has reached is at the edge.
+    // A limit above all answers is drawn at the edge.
     const found = bins.findIndex(({ to }) => to >= one);
     const x = String((found === -1 ? bins.length - 1 : found) * 4 + 1.5);
     return svg("line", { x1: x, x2: x, y1: "0", y2: String(HEIGHT), class: "limit" });

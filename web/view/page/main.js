@@ -31,18 +31,17 @@ import { countWords, nothingWords, scanWords } from "./words.js";
  * help: string }[] }} PageState
  */
 
-/** The page. */
 class ViewPage {
   #filter = Filter.fromHash(location.hash);
   /**
-   * Flags with their explanations, once they are known. @type {Record<string, { title: string,
-   * help: string }>}
+   * Titles and explanations of flags, filled with the first state. @type {Record<string, { title:
+   * string, help: string }>}
    */
   #words = {};
   #columns = builtInColumns(this.#words);
   /** @type {PageState | undefined} */
   #state;
-  /** The overview of all rows. @type {Overview | undefined} */
+  /** Overview of all rows. @type {Overview | undefined} */
   #all;
   #shownVersion = -1;
   #allVersion = -1;
@@ -86,7 +85,6 @@ class ViewPage {
     this.#changed();
   }, () => this.#grid.focus());
 
-  /** Starts it. */
   start() {
     startTheme(() => {}, () => {});
     const click = (/** @type {string} */ id, /** @type {() => void} */ act) =>
@@ -113,7 +111,7 @@ class ViewPage {
     this.#poll.hurry();
   }
 
-  /** Applies another condition, order or column. */
+  /** Applies a changed filter, order or list of columns. */
   #changed() {
     const hash = this.#filter.toHash();
     if (location.hash.slice(1) !== hash) {
@@ -153,7 +151,7 @@ class ViewPage {
 
   #sort(/** @type {string} */ field) {
     const filter = this.#filter;
-    // Descending, ascending, and in the order of the files.
+    // Clicks on a column sort descending, then ascending, then not at all.
     if (filter.sort !== field) {
       [filter.sort, filter.isDescending] = [field, true];
     } else if (filter.isDescending) filter.isDescending = false;
@@ -177,7 +175,7 @@ class ViewPage {
     });
   }
 
-  /** Shows the state of now; returns whether the server is at work. @param {string} condition */
+  /** Updates the page; returns whether the server is busy. @param {string} condition */
   async #refresh(condition) {
     /** @type {PageState} */
     const state = await ask("state");
@@ -185,7 +183,7 @@ class ViewPage {
     const { index: { version, isCurrent }, near } = state;
     /** @type {Overview} */
     const shown = await ask("overview", this.#query);
-    // While files are read, counts of all rows are outdated immediately.
+    // While files are read, counts of all rows would be outdated at once.
     const isOld = this.#allVersion !== version && (isCurrent || condition === "");
     if (this.#all === undefined || isOld) {
       this.#all = condition === "" ? shown : await ask("overview");

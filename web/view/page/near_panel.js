@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The search for near duplicates: started, followed and cancelled.
+ * Starts, follows and cancels the search for near duplicates.
  *
  * @module
  */
@@ -11,7 +11,6 @@ import { nearWords } from "./words.js";
 
 /** @import { DataState } from "../../../lib/data/protocol.ts" */
 
-/** The controls of the search. */
 export class NearPanel {
   #starts = ["near-prompt", "near-response"].map((id) => byId(id, HTMLButtonElement));
   #cancel = byId("near-cancel", HTMLButtonElement);

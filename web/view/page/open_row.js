@@ -1,8 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The row that is open next to the table: found, shown, kept in the address, and left for the next
- * one.
+ * The row that is open next to the table.
  *
  * @module
  */
@@ -16,12 +15,12 @@ import { Detail } from "./detail.js";
 /** @import { Grid } from "./grid.js" */
 
 /**
- * What the page lends it.
+ * What the page provides.
  *
  * @typedef {object} OpenRowPage
- * @property {() => Filter} filter which of the rows are shown, and which one is open
- * @property {() => Record<string, string>} query the same for the server
- * @property {(error: unknown) => void} fail shows what has gone wrong
+ * @property {() => Filter} filter whose `row` is the open one
+ * @property {() => Record<string, string>} query the filter as parameters of a request
+ * @property {(error: unknown) => void} fail shows an error
  */
 
 /** Opens and closes rows. */
@@ -48,14 +47,13 @@ export class OpenRow {
     });
   }
 
-  /** Whether a row is open. */
   get isOpen() {
     return this.#detail.isOpen;
   }
 
   /**
-   * Opens a row. @param {{ id: string, uid: string }} row @param {number} place among the rows that
-   * are shown; -1 if it is not one of them
+   * @param {{ id: string, uid: string }} row @param {number} place among the shown rows; -1 if it
+   * is not one of them
    */
   async open({ id, uid }, place) {
     this.#setOpened(id, uid);
@@ -73,7 +71,7 @@ export class OpenRow {
     }
   }
 
-  /** Opens the row of an id, wherever it is. @param {string} uid */
+  /** Opens the first row with this uid, whether or not the filter shows it. @param {string} uid */
   async openUid(uid) {
     try {
       const place = await ask("locate", { ...this.#page.query(), uid });
@@ -93,7 +91,7 @@ export class OpenRow {
     }
   }
 
-  /** Closes it; the table has the focus then. */
+  /** Closes the row and moves the focus to the table. */
   close() {
     if (!this.#detail.isOpen) return;
     this.#detail.hide();

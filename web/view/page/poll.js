@@ -1,27 +1,26 @@
 // @ts-check
 /**
- * Asks the server for its state again and again, one request at a time.
+ * Requests the state of the server periodically, one request at a time.
  *
  * @module
  */
 
-/** The interval of requests while the server is at work. */
+/** Interval of requests while the server is busy. `CALM_MS` is the interval otherwise. */
 const BUSY_MS = 250;
 const CALM_MS = 2_000;
 
-/** A loop of requests. It runs from the first `hurry()` on. */
+/** A loop of requests. The first `hurry()` starts it. */
 export class Poll {
   #refresh;
   #on;
   #isAsking = false;
-  /** Whether the state was wanted anew during a request, whose answer is then outdated. */
+  /** Whether `hurry()` was called during a request: its answer may be outdated. */
   #isHurried = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
   /**
-   * @param {() => Promise<boolean>} refresh shows the state of now; returns whether the server is
-   * at work
+   * @param {() => Promise<boolean>} refresh updates the page; returns whether the server is busy
    * @param {{ done: (isBusy: boolean) => void, failed: (error: unknown) => void }} on
    */
   constructor(refresh, on) {
@@ -29,7 +28,7 @@ export class Poll {
     this.#on = on;
   }
 
-  /** Asks at once, or again as soon as the current request is answered. */
+  /** Requests the state at once, or as soon as the current request has been answered. */
   hurry() {
     this.#isHurried = true;
     if (!this.#isAsking) this.#askIn(0);

@@ -1,17 +1,17 @@
 // @ts-check
 /**
- * The rows in memory: pages that are requested when they get visible.
+ * The rows in memory: pages that are requested when they become visible.
  *
  * @module
  */
 
 /** @import { RowPage, ShownRow } from "../../../lib/data/protocol.ts" */
 
-/** The number of rows of a page. */
+/** Rows per page. */
 const PAGE_ROWS = 100;
 const MAX_PAGES = 30;
 
-/** Pages of rows, by their number. */
+/** Pages of rows, by their number. At most 30 are kept. */
 export class RowPages {
   /** @type {Map<number, readonly ShownRow[] | "asked">} */
   #pages = new Map();
@@ -30,25 +30,32 @@ export class RowPages {
     this.#onChange = onChange;
   }
 
-  /** Forgets all rows. */
   clear() {
     this.#generation++;
     this.#pages.clear();
   }
 
-  /** Requests the shown rows again, and keeps the old ones until then. */
+  /**
+   * Marks all rows as outdated: they are requested again when they are drawn, and stay until then.
+   */
   renew() {
     this.#generation++;
     this.#stale = new Set(this.#pages.keys());
   }
 
-  /** The row at a place, if it is loaded. @param {number} place @returns {ShownRow | undefined} */
+  /**
+   * Returns the row at a place if it is loaded. @param {number} place @returns {ShownRow |
+   * undefined}
+   */
   rowAt(place) {
     const page = this.#pages.get(Math.floor(place / PAGE_ROWS));
     return Array.isArray(page) ? page[place % PAGE_ROWS] : undefined;
   }
 
-  /** Gets the row at a place. @param {number} place @returns {Promise<ShownRow | undefined>} */
+  /**
+   * Returns the row at a place, and loads it if necessary. @param {number} place @returns
+   * {Promise<ShownRow | undefined>}
+   */
   async fetchRow(place) {
     const known = this.rowAt(place);
     if (known !== undefined) return known;
@@ -57,7 +64,7 @@ export class RowPages {
   }
 
   /**
-   * Requests the rows of some places that are not loaded.
+   * Requests the rows from `first` to `last` that are not loaded.
    *
    * @param {number} first
    * @param {number} last
@@ -89,7 +96,7 @@ export class RowPages {
       }
       this.#onChange();
     } catch {
-      // The page shows that its server does not answer; the next drawing requests the rows again.
+      // The page shows that its server does not respond; the next drawing requests the rows again.
       this.#pages.delete(page);
     }
   }

@@ -1,59 +1,61 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Which rows of a table are in sight, however many it has: where the scroll bar would have to be
- * longer than browsers can have it, each pixel covers more rows.
+ * Computes which rows of a table are visible. If all rows together are higher than browsers allow,
+ * each pixel of the scroll bar stands for more rows.
  *
  * @module
  */
 
 export const ROW_PX = 36;
 /**
- * Browsers cap the height of an element at 33,554,428 px: beyond this, places and pixels are
+ * Browsers limit the height of an element to 33,554,428 px. Above this limit, places and pixels are
  * scaled.
  */
 const MAX_PX = 30_000_000;
 
-/** The rows in sight. */
+/** The visible rows of a table. */
 export class RowWindow {
-  /** How many rows there are. */
+  /** Number of rows of the table. */
   total = 0;
   #scroller;
   #top = 0;
   #isScrolling = false;
 
-  /** @param {HTMLElement} scroller whose first row is the head of the table */
+  /** @param {HTMLElement} scroller its first row is the head of the table */
   constructor(scroller) {
     this.#scroller = scroller;
   }
 
-  /** The place of the row at the upper edge; a fraction while it is cut. */
+  /** Place of the row at the upper edge, with a fraction if the row is cut. */
   get top() {
     return this.#top;
   }
 
-  /** How many rows are in sight. */
+  /** Number of visible rows. */
   get rows() {
     return Math.max(1, (this.#scroller.clientHeight - ROW_PX) / ROW_PX);
   }
 
-  /** The height of all rows and of the head, in pixels of the scroll bar. */
+  /** Height of all rows and the head in pixels, limited by the browser. */
   get heightPx() {
     return Math.min(MAX_PX, this.total * ROW_PX) + ROW_PX;
   }
 
-  /** How far the rows are from where they would be without scaling. */
+  /** How far rows are from where they would be without scaling, in pixels. */
   get shiftPx() {
     return this.#scroller.scrollTop - this.#top * ROW_PX;
   }
 
-  /** Goes to the first row. */
   goTop() {
     this.#top = 0;
     this.#scroll();
   }
 
-  /** Brings a row into sight. @param {number} place @param {boolean} isCentred */
+  /**
+   * Scrolls just far enough to show a row, or centers it. @param {number} place @param {boolean}
+   * isCentred
+   */
   show(place, isCentred) {
     const { rows } = this;
     if (isCentred) this.#top = place - rows / 2;
@@ -63,7 +65,7 @@ export class RowWindow {
     this.#scroll();
   }
 
-  /** To be called when the user has scrolled; gives false where it was this window that did. */
+  /** Handles a scroll event. Returns false if this window caused it, and not the user. */
   takeScroll() {
     if (this.#isScrolling) {
       this.#isScrolling = false;
@@ -76,8 +78,8 @@ export class RowWindow {
   }
 
   /**
-   * Where pixels are scaled, a turn of the wheel would pass by many rows. @param {WheelEvent} event
-   * @returns {boolean} whether it was taken
+   * Scrolls by rows if pixels are scaled: otherwise a turn of the wheel would skip many rows.
+   * @param {WheelEvent} event @returns {boolean} whether the event was handled
    */
   takeWheel(event) {
     if (!this.#isScaled || event.ctrlKey || event.deltaY === 0) return false;
@@ -94,7 +96,7 @@ export class RowWindow {
     return this.total * ROW_PX > MAX_PX;
   }
 
-  /** Pixels that can be scrolled, and the rows that this covers. */
+  /** Pixels that can be scrolled, and the rows that they stand for. */
   get #range() {
     return {
       px: Math.max(1, this.heightPx - this.#scroller.clientHeight),

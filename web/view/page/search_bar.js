@@ -10,10 +10,9 @@ import { byId } from "../../page/dom.js";
 
 /** @import { Filter } from "./filter.js" */
 
-/** The time without a key after which typing is over. */
+/** Time without a key after which a typed text is applied. */
 const TYPING_MS = 300;
 
-/** The fields above the table. */
 export class SearchBar {
   #search = byId("search", HTMLInputElement);
   #searchIn = byId("search-in", HTMLSelectElement);
@@ -53,7 +52,7 @@ export class SearchBar {
     filter.where = this.#where.value;
   }
 
-  /** Shows a filter, except in a field in which the user types. @param {Filter} filter */
+  /** Shows a filter, except in a field that has the focus. @param {Filter} filter */
   show({ search, searchIn, isPattern, where }) {
     setValue(this.#search, search);
     setValue(this.#where, where);

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The texts of the page about rows, files and searches.
+ * Texts about rows, files and searches.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { formatCount, formatShare } from "../../page/figures.js";
 
 /** @import { DataState, Overview, ScanStatus } from "../../../lib/data/protocol.ts" */
 
-/** The number of shown rows. @param {number} total @param {number} all */
+/** @param {number} total shown rows @param {number} all */
 export function countWords(total, all) {
   const rows = all === 1 ? "row" : "rows";
   return total === all
@@ -17,7 +17,7 @@ export function countWords(total, all) {
     : `${formatCount(total)} of ${formatCount(all)} ${rows}`;
 }
 
-/** The problems of the files. @param {DataState["index"]} index @returns {string[]} */
+/** Describes the problems of the files. @param {DataState["index"]} index @returns {string[]} */
 export function noteWords({ files }) {
   return files.flatMap(({ path, problem, damageCount, damage, state }) => {
     if (problem !== null) return [`${path}: ${problem}`];
@@ -32,15 +32,15 @@ export function noteWords({ files }) {
   });
 }
 
-/** The progress of a search. @param {ScanStatus | null} scan */
+/** @param {ScanStatus | null} scan */
 export function scanWords(scan) {
   if (scan === null || scan.isDone) return "";
   return `Searching: ${formatShare(scan.done, scan.total)}`;
 }
 
 /**
- * Why the table is empty. @param {Pick<Overview, "scan">} shown @param {Pick<DataState, "index">}
- * state
+ * Says why the table is empty. @param {Pick<Overview, "scan">} shown @param {Pick<DataState,
+ * "index">} state
  */
 export function nothingWords({ scan }, { index }) {
   if (scan?.isDone === false) return "Nothing found yet";
@@ -50,13 +50,16 @@ export function nothingWords({ scan }, { index }) {
     : "Reading the first rows …";
 }
 
-/** The description of the data. @param {Pick<DataState, "index" | "paths">} state */
+/** @param {Pick<DataState, "index" | "paths">} state */
 export function filesWords({ index, paths }) {
   const files = index.files.length === 1 ? "1 file" : `${formatCount(index.files.length)} files`;
   return `${paths.join(", ")} · ${files}`;
 }
 
-/** The progress and result of the search for near duplicates. @param {DataState["near"]} near */
+/**
+ * Describes the progress or result of the search for near duplicates. @param {DataState["near"]}
+ * near
+ */
 export function nearWords(near) {
   if (near === null) return "";
   const of = near.of === "prompt" ? "prompts" : "answers";
