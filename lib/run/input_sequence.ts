@@ -6,8 +6,8 @@
  */
 
 import { type Input, type InputPiece, type Line, openInput, placeOf } from "../formats/mod.ts";
-import { imagesIn, NO_IMAGES, type RowImages } from "../source/mod.ts";
-import { folderOf, isUnchanged, stampOf } from "./inputs.ts";
+import { imagesIn, NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
+import { folderOf, infoOf, isUnchanged, stamp, stampOf } from "./inputs.ts";
 
 /** A piece that was opened. */
 interface OpenPiece extends InputPiece {
@@ -39,6 +39,7 @@ export class InputSequence {
   readonly #imagesRoot: string | undefined;
   readonly #open: OpenPiece[] = [];
   #current: OpenPiece | undefined;
+  #kept: KeptRows | undefined;
 
   /** Nothing is read yet. Images that rows name are read from `imagesRoot`, or else from the folder of the file
    * that names them. */
@@ -54,10 +55,13 @@ export class InputSequence {
    */
   async open(): Promise<void> {
     for (const piece of this.pieces.slice(this.#open.length)) {
-      const stamp = await stampOf(piece.path);
+      const info = await infoOf(piece.path);
       const input = await openInput(piece.path, piece.name, piece.options, piece.part);
       const images = imagesIn(this.#imagesRoot ?? folderOf(piece.name));
-      this.#open.push({ ...piece, input, stamp, images, offset: NOT_READ });
+      this.#open.push({ ...piece, input, stamp: stamp(info), images, offset: NOT_READ });
+      if (this.pieces.length === 1 && info.size <= MOST_KEPT) {
+        this.#kept = new KeptRows();
+      }
     }
     this.#current = this.#open[0];
   }
@@ -80,6 +84,12 @@ export class InputSequence {
     this.#current = first;
     first.offset = 0;
     return first.input.rows();
+  }
+
+  /** Its rows, once read, while they are few: the second pass reads nothing then. */
+  get kept(): KeptRows | undefined {
+    if (this.#kept?.isTooLarge) this.#kept = undefined;
+    return this.#kept;
   }
 
   async *#allRows(): AsyncGenerator<Line[]> {
@@ -120,5 +130,47 @@ export class InputSequence {
     const { name, offset, input } = this.#open.findLast((piece) => piece.offset < number)!;
     const line = number - offset;
     return { file: name, line, source: placeOf(name, input.format, line) };
+  }
+}
+
+/** The most characters of an input whose rows are kept between the passes: for 5,000 short rows, a run takes 25 ms less. */
+const MOST_KEPT = 4 * 2 ** 20;
+
+/** The lines of a small input, and their rows, from one pass to the next. */
+export class KeptRows {
+  readonly #batches: Line[][] = [];
+  readonly #parsed: (ParsedRow | undefined)[] = [];
+  #chars = 0;
+
+  /** Whether there is more than should be kept: the text of a compressed file is longer than the file. */
+  get isTooLarge(): boolean {
+    return this.#chars > MOST_KEPT;
+  }
+
+  /** Adds lines, whose rows follow. */
+  addLines(lines: Line[]): void {
+    this.#batches.push(lines);
+  }
+
+  /** Adds the row of the next line; undefined if that is not a row. */
+  addRow(row: ParsedRow | undefined): void {
+    this.#parsed.push(row);
+    this.#chars += row?.text.length ?? 0;
+  }
+
+  /** Returns the lines, once. Then nothing is kept any more. */
+  async *lines(): AsyncGenerator<Line[]> {
+    try {
+      for (const batch of this.#batches.splice(0)) yield batch;
+    } finally {
+      this.#parsed.length = 0;
+    }
+  }
+
+  /** Takes the row of a line, by the number of lines before it. */
+  takeRow(index: number): ParsedRow | undefined {
+    const row = this.#parsed[index];
+    this.#parsed[index] = undefined;
+    return row;
   }
 }

@@ -163,7 +163,7 @@ const READ_STDIN = "Name - to read standard input";
  * @throws {SourceError} when it cannot be found
  */
 export async function stampOf(path: string): Promise<string> {
-  return stamp(await statOf(path));
+  return stamp(await infoOf(path));
 }
 
 /** Whether a file is unchanged since `stampOf`. Synchronous, because it is called very often: 3 µs. */
@@ -175,7 +175,8 @@ export function isUnchanged(path: string, before: string): boolean {
   }
 }
 
-function stamp({ size, mtime }: Deno.FileInfo): string {
+/** What tells two states of a file apart. */
+export function stamp({ size, mtime }: Deno.FileInfo): string {
   return `${size}:${mtime?.getTime()}`;
 }
 
@@ -186,7 +187,7 @@ function stamp({ size, mtime }: Deno.FileInfo): string {
  * pipe
  */
 export async function checkReadableTwice(path: string): Promise<void> {
-  const { isFile, isDirectory } = await statOf(path);
+  const { isFile, isDirectory } = await infoOf(path);
   if (isFile) return;
   const problem = isDirectory
     ? `Cannot read "${path}": it is a folder without a .jsonl, .json, .csv, .tsv, .parquet or .txt file`
@@ -195,7 +196,7 @@ export async function checkReadableTwice(path: string): Promise<void> {
   throw new SourceError(problem, { path });
 }
 
-async function statOf(path: string): Promise<Deno.FileInfo> {
+export async function infoOf(path: string): Promise<Deno.FileInfo> {
   try {
     return await Deno.stat(path);
   } catch (cause) {

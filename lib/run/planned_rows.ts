@@ -50,12 +50,13 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
   const input = found.input!;
   const pass = new SecondPass(options, input);
   if (!(await input.areAllUnchanged())) throw pass.changedUnderway();
-  for await (const lines of input.rows()) {
+  const { kept } = input;
+  for await (const lines of kept?.lines() ?? input.rows()) {
     // A user who has stopped the run should not wait for the next row, which may be far away.
     if (signal.aborted) return;
     // Rows are identified by their numbers, so in a changed file others would be answered in their place.
     if (!input.isUnchanged) throw pass.changedUnderway();
-    pass.checkUids();
+    if (kept === undefined) pass.checkUids();
     let rows: Row[] = [];
     for (const line of lines) {
       const bad = pass.take(line, rows);
@@ -123,7 +124,8 @@ class SecondPass {
   #rowOf({ text, number }: Line, index: number): Row {
     const { input, found: { plan } } = this.#options;
     const kept = plan.takeUid(index);
-    const parsed = this.#parse(text, this.#toCheck > 0 ? undefined : kept);
+    const parsed = this.#input.kept?.takeRow(index) ??
+      this.#parse(text, this.#toCheck > 0 ? undefined : kept);
     if (kept !== undefined && this.#toCheck > 0) {
       this.#toCheck--;
       if (parsed.uid !== kept) throw this.changedUnderway();

@@ -65,6 +65,7 @@ export async function preflight(
   const pass = new FirstPass(found, options, input);
   found.input = input;
   for await (const batch of input.rows()) {
+    input.kept?.addLines(batch);
     for (const line of batch) {
       if (found.plan.length >= options.limit) return found;
       pass.take(line);
@@ -124,6 +125,7 @@ class FirstPass {
     const parsed = line.text === undefined
       ? { problem: line.problem ?? "unreadable" }
       : this.#options.parser.parse(line.text);
+    this.#input.kept?.addRow("problem" in parsed ? undefined : parsed);
     if ("problem" in parsed) return this.#bad(line, parsed);
     const problem = parsed.files.length === 0 ? undefined : this.#fileProblem(parsed);
     if (problem !== undefined) return this.#bad(line, { problem });

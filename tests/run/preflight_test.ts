@@ -218,6 +218,24 @@ Deno.test("the second pass stops if the file has changed", async () => {
   await assertRejects(() => readAll(found), SourceError, "was changed while the run read it");
 });
 
+Deno.test("the rows of a small input are read once, and sent once", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("in.jsonl", [
+    { id: "a", prompt: "old" },
+    { prompt: 1 },
+    { id: "b", prompt: "old" },
+    { id: "c", prompt: "old" },
+  ]);
+  const { mtime } = await Deno.stat(path);
+  const found = await look(path, { samples: 2 }, { "b": HAS_RESULT, "b#1": HAS_RESULT });
+  await Deno.writeTextFile(path, (await Deno.readTextFile(path)).replaceAll("old", "new"));
+  await Deno.utime(path, mtime!, mtime!);
+  const { batches } = await readAll(found);
+  const rows = batches.flat();
+  assertEquals(rows.map(({ uid }) => uid), ["a", "a#1", "c", "c#1"]);
+  assertEquals(rows.some(({ text }) => text.includes("new")), false);
+});
+
 /** Rows without ids of their own, each of one length. */
 function unnamedRows(count: number, word: string): { prompt: string }[] {
   return Array.from({ length: count }, (_, i) => ({ prompt: `${word} ${i}`.padEnd(400, ".") }));
@@ -275,7 +293,9 @@ function passOf(found: Preflight): AsyncGenerator<Row[]> {
 
 async function rewritten(keepsTime: boolean): Promise<void> {
   await using dir = await tempDir();
-  const path = await dir.write("in.jsonl", unnamedRows(2_000, "old"));
+  // The rows of a smaller file would be kept from the first pass.
+  const count = 12_000;
+  const path = await dir.write("in.jsonl", unnamedRows(count, "old"));
   const { mtime } = await Deno.stat(path);
   const found = await look(path);
   const rows: Row[] = [];
@@ -283,7 +303,7 @@ async function rewritten(keepsTime: boolean): Promise<void> {
   const reading = (async () => {
     for await (const batch of pass) {
       if (rows.length === 0) {
-        await dir.write("in.jsonl", unnamedRows(2_000, "new"));
+        await dir.write("in.jsonl", unnamedRows(count, "new"));
         if (keepsTime) await Deno.utime(path, mtime!, mtime!);
       }
       rows.push(...batch);
