@@ -55,12 +55,14 @@ export function formatPercent(part: number, whole: number): string {
   return `${(permille / 10).toFixed(1)}%`;
 }
 
-/** Bytes: `85 MB`, `1.2 GB`. */
+/** A size in decimal units: `85 MB`, `1.2 GB`. */
 export function formatBytes(bytes: number): string {
   return formatStdBytes(bytes, { maximumFractionDigits: bytes < 1e9 ? 0 : 1 });
 }
 
-/** US dollars: `$1,204.50`, `$1.20`, `$0.0042`. */
+/**
+ * An amount in US dollars with two decimals, four below 10 cents: `$1,204.50`, `$1.20`, `$0.0042`.
+ */
 export function formatUsd(usd: number): string {
   if (usd > 0 && usd < 0.0995) return usd < 0.00005 ? "< $0.0001" : `$${usd.toFixed(4)}`;
   const [dollars, cents] = usd.toFixed(2).split(".");
@@ -72,7 +74,7 @@ export function formatRoughUsd(usd: number): string {
   return usd < 9.995 ? formatUsd(usd) : `$${formatCount(usd)}`;
 }
 
-/** The local time of day: `12:03:07`. */
+/** The local time of day of an ISO 8601 time: `12:03:07`. */
 export function formatTime(iso: string): string {
   return new Date(iso).toTimeString().slice(0, 8);
 }

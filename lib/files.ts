@@ -86,7 +86,6 @@ export async function hasContent(path: string): Promise<boolean> {
   return info !== undefined && info.size > 0;
 }
 
-/** Removes a file if it exists. */
 export async function removeIfThere(path: string): Promise<void> {
   await ifThere(Deno.remove(path));
 }
@@ -137,7 +136,7 @@ export function readFullySync(file: Deno.FsFile, bytes: Uint8Array, offset?: num
   return filled;
 }
 
-/** Writes all of `bytes`. */
+/** Writes all of `bytes`, although one write may take fewer. */
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   let written = 0;
   while (written < bytes.length) written += await file.write(bytes.subarray(written));

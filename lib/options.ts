@@ -8,11 +8,9 @@
 import { closestString, levenshteinDistance } from "./deps/std_text.ts";
 import { isObject } from "./json.ts";
 
-/** The valid values of an option. */
 export interface OptionRule {
   /** The valid values, in words that follow "it must be ". */
   readonly what: string;
-  /** Whether the value is of the right type. */
   readonly isType: (value: unknown) => boolean;
   /** Whether messages must not quote the value. @default false */
   readonly isSecret?: boolean;

@@ -60,7 +60,7 @@ export interface NextAttempt {
 
 /** An answer that was paid for but not accepted. */
 export interface RejectedAnswer {
-  /** The rejected answer. */
+  /** The answer that was rejected. */
   readonly completion: Completion;
   /** Why it was not accepted. */
   readonly failure: Failure;

@@ -54,14 +54,13 @@ export interface AttemptsOptions extends
   readonly soonestMs: (work: Work) => number;
 }
 
-/** An attempt that failed. */
+/** A failed attempt, and the outcome to write for its answer. */
 interface Refusal extends FailedCall {
   /** The outcome with its partial answer, to be written before the row is sent again; undefined if
    * there is none. */
   readonly kept: Outcome | undefined;
 }
 
-/** Makes the attempts of one run. */
 export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #blame: TeacherBlame;

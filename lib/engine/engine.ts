@@ -107,7 +107,7 @@ export class Engine {
     return this.#state.value;
   }
 
-  /** Attempts in flight. */
+  /** Attempts sent and not answered yet, and answers that are being checked. */
   get inFlight(): number {
     return this.#attempts.inFlight;
   }
@@ -185,7 +185,7 @@ export class Engine {
     this.#pool.setConcurrency(this.#lanes.target);
   }
 
-  /** Changes the weight and the limit of a teacher. */
+  /** Changes the weight and the most attempts in flight of a teacher. */
   changeTeacher(teacher: EngineOptions["teachers"][number]): void {
     this.#pool.change(teacher);
     this.#pool.setConcurrency(this.#lanes.target);

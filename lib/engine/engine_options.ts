@@ -45,9 +45,8 @@ export interface EngineOptions {
   /** One or more. */
   teachers: readonly EndpointOptions[];
   sink: OutcomeSink;
-  /** Receives every attempt. */
   listener: EngineListener;
-  /** The parameters of the run. */
+  /** Rows may override them. */
   params: Params;
   /** The JSON Schema that requests ask for. @default none */
   askedSchema?: AskedSchema;
@@ -78,7 +77,7 @@ export interface EngineOptions {
   retryPolicy: RetryPolicy;
   /** Decides which answers are kept. */
   policy: AnswerPolicy;
-  /** Limits what is spent. */
+  /** Prices answers, and limits what the run spends. */
   budget: Budget;
   /** The longest time for a row, all its attempts and waits together, in milliseconds. @default no
    * limit */

@@ -28,7 +28,7 @@ export interface RepeatedRejectionsOptions {
 }
 
 export interface RejectedRow {
-  /** The outcome to report if the row is the cause. */
+  /** The failed outcome, reported if the row is the cause. */
   readonly outcome: Outcome & { readonly failure: Failure };
   /** The row, to be sent again if it is not the cause. */
   readonly work: Work;

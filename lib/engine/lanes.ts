@@ -13,7 +13,7 @@ import { pooledMap } from "../deps/std_async.ts";
 /** The most lanes, which is also the limit of the pool. */
 export const MAX_CONCURRENCY = 100_000;
 
-/** What lanes work on. */
+/** The work of lanes, as their owner defines it. */
 export interface LaneWork<T> {
   /** The next item for a lane; undefined if there is none at the moment. */
   next(): T | undefined;

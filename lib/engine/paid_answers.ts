@@ -107,7 +107,6 @@ interface EarlierDecision {
 type Decision = Rejection | undefined;
 type Decided = Decision | Promise<Decision>;
 
-/** Checks that are in progress. */
 class PendingChecks {
   readonly #signal: AbortSignal;
   readonly #open = new Set<() => void>();
@@ -120,7 +119,6 @@ class PendingChecks {
     }, { once: true });
   }
 
-  /** The number of checks in progress. */
   get size(): number {
     return this.#open.size;
   }

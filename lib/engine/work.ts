@@ -14,7 +14,6 @@ import type { AttemptHistory } from "./retry_policy.ts";
 
 /** A teacher asked not to receive a row for some time. */
 export interface Hold {
-  /** The teacher. */
   readonly by: Endpoint;
   /** Until when, on the engine's clock. */
   readonly until: number;
@@ -64,7 +63,6 @@ export interface Work extends AttemptHistory {
   /** The teacher that did not mark its last answer as complete. Another teacher is preferred for
    * the next attempt. */
   avoided: Endpoint | undefined;
-  /** Attempts made. */
   attempts: number;
   faults: number;
   timeouts: number;

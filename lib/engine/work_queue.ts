@@ -16,7 +16,7 @@ import { newWork, resume, type Work } from "./work.ts";
 export interface WorkQueueOptions {
   /** Rows in batches, in input order. */
   readonly source: AsyncIterable<readonly Row[]>;
-  /** The parameters of the run. */
+  /** The parameters of the run, which rows may override. */
   readonly params: Params;
   /** Continues rows that an earlier run left between two attempts. */
   readonly policy: AnswerPolicy;

@@ -8,7 +8,6 @@
 import type { Completion, Params, Teacher, Usage } from "../teacher/mod.ts";
 import type { PublicPrice } from "./rates.ts";
 
-/** Prices that the user sets. */
 export interface PriceOptions {
   /** US dollars per million prompt tokens. @default the listed price */
   priceIn?: number;
@@ -28,7 +27,6 @@ export interface Prices {
    * the bill.
    */
   readonly priceOf: ((completion: Completion, teacher: Teacher) => number | undefined) | undefined;
-  /** The teachers without a known price. */
   readonly unpriced: readonly Teacher[];
   /** For each model, a sentence that says where its price comes from; empty if the user set the
    * prices. */

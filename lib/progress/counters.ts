@@ -102,7 +102,6 @@ const HIGHEST_UNITS = 24 * 3600 * 1000 * UNITS_PER_MS;
 export class DurationHistogram {
   readonly #histogram = createHistogram({ lowest: 1, highest: HIGHEST_UNITS, figures: 3 });
 
-  /** The number of durations recorded. */
   get count(): number {
     return this.#histogram.count;
   }

@@ -13,7 +13,6 @@ import type { ErrorGroup, FailureAction } from "./snapshot.ts";
 export interface FailedAttempt {
   readonly uid: string;
   readonly failure: Failure;
-  /** What follows for the row. */
   readonly action: FailureAction;
   /** Whether the teacher throttled the attempt or was overloaded. */
   readonly isLoad: boolean;
@@ -23,7 +22,6 @@ export interface FailedAttempt {
 
 /** A row that was counted as failed, but whose teacher turned out to be the cause. */
 export interface ReleasedRow {
-  /** The failure of its attempt. */
   readonly failure: Failure;
   /** What follows instead of its failure. */
   readonly action: FailureAction;

@@ -13,7 +13,7 @@ export interface RunStart {
   type: "run-start";
   /** When the run started, in ISO 8601. */
   time: string;
-  /** The model that is requested. */
+  /** The model that is requested, as in the run file. */
   model: string;
   /** The teacher's address without credentials. */
   teacher: string;

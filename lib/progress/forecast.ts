@@ -62,7 +62,6 @@ export class Forecast {
     this.#startMs = this.#observedMs = nowMs;
   }
 
-  /** Counts a finished row. */
   settled({ sequence, busyMs, costUsd }: RowFigures): void {
     this.#projection.settled(sequence, busyMs, costUsd);
   }

@@ -114,7 +114,6 @@ export class Progress {
     this.#beatEvery(BEAT_MS);
   }
 
-  /** Emits a notice for the user. */
   notice(level: "info" | "warning", message: string): void {
     const time = new Date(this.#options.wallClock()).toISOString();
     this.emit({ type: "notice", time, level, message });
@@ -135,7 +134,7 @@ export class Progress {
     this.#listeners.emit(event);
   }
 
-  /** The state of the run now. */
+  /** Computes a snapshot now, and samples the counters for the forecast. */
   snapshot(): Snapshot {
     const nowMs = this.#options.now();
     const gauges = this.#options.gauges();

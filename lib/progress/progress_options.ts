@@ -124,17 +124,14 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
     typeof value.then === "function";
 }
 
-/** CPU and memory of a process. */
 export interface ProcessReading {
   /** CPU time since the previous reading, in percent of one core. */
   readonly cpuPercent: number;
-  /** Resident memory in bytes. */
   readonly rssBytes: number;
 }
 
 /** Measures CPU and memory; tests inject their own. */
 export interface ProcessMeter {
-  /** Starts counting CPU time. */
   start(nowMs: number): void;
   /** The current reading, renewed at most once a second. */
   read(nowMs: number): ProcessReading;
@@ -148,7 +145,6 @@ export interface ProcessMeter {
 export interface ProcessSource {
   /** CPU time of the process so far, user and system, in microseconds. */
   cpuMicros(): number;
-  /** Resident memory in bytes. */
   rssBytes(): number;
 }
 

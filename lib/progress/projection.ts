@@ -217,7 +217,6 @@ export class Projection {
     return { usd: spentUsd + leftUsd, isLowerBound: false, errorUsd };
   }
 
-  /** The number of rows in finished cohorts. */
   get #finishedRows(): number {
     return this.#finishedCohorts * this.#cohortRows;
   }

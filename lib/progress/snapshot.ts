@@ -62,7 +62,7 @@ export type FailureAction = "retried" | "failed" | "halted";
 export interface TeacherStatus {
   /** The address without credentials. */
   address: string;
-  /** The model that is requested. */
+  /** The model requested from it. */
   model: string;
   /**
    * Whether it receives requests: `up`, `cooling_down` (it asked for a wait), `down` (unreachable,
@@ -76,7 +76,7 @@ export interface TeacherStatus {
   reason: string | null;
   /** Its share of the load, relative to other teachers. */
   weight: number;
-  /** Attempts in flight. */
+  /** Attempts sent and not answered yet. */
   in_flight: number;
   /** How many attempts may be in flight at it now; adaptive. */
   limit: number;
@@ -84,7 +84,7 @@ export interface TeacherStatus {
   answered: number;
   /** Attempts that failed. */
   failed: number;
-  /** Completion tokens that it generated. */
+  /** Completion tokens of its answers, partial ones included. */
   completion_tokens: number;
   /** US dollars for its answers, if prices are known. The sum over all teachers is the run's
    * `cost_usd`. */
@@ -105,11 +105,11 @@ export interface Snapshot {
   succeeded: number;
   /** Rows of this run whose failure is on disk. */
   failed: number;
-  /** Attempts in flight. */
+  /** Attempts sent and not answered yet. */
   in_flight: number;
   /** Rows in the retry queue, between two attempts. */
   waiting: number;
-  /** Attempts started. */
+  /** Attempts started, those in flight included. */
   attempts: number;
   /** Attempts that failed or whose answer was rejected. */
   failed_attempts: number;

@@ -18,7 +18,6 @@ import { toolCallsOf } from "./tool_calls.ts";
 
 /** What reading an answer needs to know of its request and of the teacher's settings. */
 export interface AnswerContext {
-  /** The model of the request. */
   readonly model: string;
   /** The model that the row named; undefined if it named none. */
   readonly modelAsked: string | undefined;

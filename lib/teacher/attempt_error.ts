@@ -28,7 +28,6 @@ import type { Completion } from "./teacher.ts";
 /** The header fields of a response; names in lower case. */
 export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/** What an error is made of. */
 export interface RefusalOptions {
   /** Not 2xx. */
   status: number;

@@ -87,7 +87,6 @@ export class Deadlines {
     this.#intervalMs = Math.min(LONGEST_INTERVAL_MS, Math.max(20, shortestMs / 10));
   }
 
-  /** The number of attempts in flight. */
   get size(): number {
     return this.#attempts.size;
   }

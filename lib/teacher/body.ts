@@ -20,7 +20,7 @@ export interface BodyOptions {
 /** The body of a request, and what it requests. */
 export interface RequestBody {
   readonly text: string;
-  /** The model in the body. */
+  /** The model that the body names. */
   readonly model: string;
   /** The model that the row named; undefined if it named none. */
   readonly modelAsked: string | undefined;
@@ -31,7 +31,7 @@ export interface RequestBody {
 }
 
 interface Written extends Omit<RequestBody, "text"> {
-  /** The schema at the time of writing. */
+  /** Compared to see whether the text can be reused. */
   readonly schema: AskedSchema | undefined;
   /** `{"model":"…"` */
   readonly head: string;

@@ -84,7 +84,7 @@ function unlabelled(start: Uint8Array): readonly Coding[] {
 
 const NO_CODINGS: readonly Coding[] = [];
 
-/** Removes one coding. */
+/** Removes one of several nested codings. */
 class Step implements ByteSink {
   readonly #coding: Coding;
   readonly #next: ByteSink;

@@ -73,7 +73,6 @@ export class IncomingBody implements ByteSink {
     this.#transcoder?.flush();
   }
 
-  /** The buffered body as text. */
   text(): string {
     return this.#held.text();
   }
@@ -91,7 +90,6 @@ export class IncomingBody implements ByteSink {
     return areLines;
   }
 
-  /** Stops decoding. */
   drop(): void {
     this.#decoder?.destroy();
   }
@@ -154,7 +152,6 @@ class HeldBytes {
     else (this.#more ??= []).push(chunk);
   }
 
-  /** All chunks in one array. */
   all(): Uint8Array {
     const first = this.#first ??= NOTHING;
     if (this.#more === undefined) return first;

@@ -95,7 +95,6 @@ export type JsonPath = readonly (string | number)[];
 
 /** A value's place in the JSON text that it was parsed from. */
 export interface JsonPlace {
-  /** The text of the outermost value. */
   readonly text: string;
   /** The path from there to the value. */
   readonly path: JsonPath;

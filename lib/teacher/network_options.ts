@@ -14,7 +14,6 @@ export interface TlsOptions {
   readonly ca?: string;
   /** Our certificate, followed by its chain. */
   readonly clientCert?: string;
-  /** The private key of `clientCert`. */
   readonly clientKey?: string;
   readonly insecureTls?: boolean;
 }

@@ -14,7 +14,6 @@ import type { Params } from "./teacher.ts";
 import type { ResolvedTeacherOptions } from "./teacher_options.ts";
 
 export interface CheckedParams {
-  /** The parameters to send. */
   readonly params: Params;
   /** What was changed, one sentence each. */
   readonly notices: string[];

@@ -208,7 +208,7 @@ export class ResponsesEvents implements EventReader {
     const call = itemId === undefined
       ? this.#calls.at(-1)
       : this.#calls.find((one) => one.itemId === itemId);
-    // Dropped: the complete call follows.
+    // Ignored: the complete call follows.
     if (call === undefined) return undefined;
     call.args += asText(text);
     return delta({ tool_calls: [{ index: call.index, function: { arguments: text } }] });

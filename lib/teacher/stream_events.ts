@@ -39,7 +39,6 @@ export class StreamEvents {
     this.#sink = sink;
   }
 
-  /** Reads a chunk of bytes. */
   feed(chunk: Uint8Array): void {
     this.#feed(this.#decoder.decode(chunk, { stream: true }));
   }

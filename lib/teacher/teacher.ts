@@ -23,7 +23,7 @@ export interface Message {
  */
 export type Params = Readonly<Record<string, unknown>>;
 
-/** A request to a teacher. */
+/** What one attempt sends. */
 export interface TeacherRequest {
   /** The identity of the row, for logs and for teachers that answer from a table. */
   readonly uid: string;
@@ -46,7 +46,7 @@ export interface TeacherRequest {
 export interface AskedSchema {
   /** At most 64 letters, digits, `_` and `-`. */
   readonly name: string;
-  /** A JSON Schema. */
+  /** The schema itself, which may be a boolean. */
   readonly schema: unknown;
   /** Whether the server must enforce the schema exactly. @default the server's */
   readonly strict?: boolean;
@@ -145,7 +145,7 @@ export interface Teacher {
   readonly model?: string;
   /** The address without credentials, which is written to each line. @default "" */
   readonly address?: string;
-  /** Makes one attempt. */
+  /** Makes one attempt. `signal` aborts it. */
   complete(request: TeacherRequest, signal: AbortSignal): Promise<Completion>;
   /** Why a request can never be sent to this teacher, in words that follow `file:line: `; undefined
    * if it can. Called for each row before a run. @default every request can */

@@ -51,7 +51,6 @@ function squeezed(text: string): string {
 export type ThinkTags = readonly [open: string, close: string];
 
 interface Thought {
-  /** The answer without reasoning. */
   readonly response: string;
   /** "" if there is none. */
   readonly reasoning: string;
@@ -200,7 +199,7 @@ function splitHarmony(content: string): HarmonyAnswer | undefined {
     const whole = reasoning.replaceAll("assistantanalysis", "\n\n");
     return { reasoning: trimLines(whole), response: trimLines(response), toolCalls: [] };
   }
-  // Takes a tenth of the time of the other searches, and ends most of them.
+  // `includes` takes a tenth of the time of the patterns, and decides nearly every answer.
   if (!content.includes("|>") || !(BEGINS.test(content) || CONTINUES.test(content))) {
     return undefined;
   }

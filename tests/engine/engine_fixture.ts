@@ -216,7 +216,7 @@ export class Fixture {
   }
 }
 
-/** A teacher with its settings for the engine. */
+/** Endpoint options with defaults for tests. */
 export function endpointOf(
   teacher: Teacher,
   options: Partial<EndpointOptions> = {},

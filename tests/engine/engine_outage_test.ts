@@ -160,7 +160,7 @@ Deno.test("Engine probes with new rows as long as there are some", async () => {
   const bench = new Bench(clock, { source: endlessRows() });
   bench.refuse = broken;
   await bench.fixture.start();
-  // Longer than until failures count again.
+  // Longer than an outage after which failures count against rows again.
   await clock.advance(3 * 60 * MINUTE_MS);
   assertEquals(bench.fixture.outcomes, []);
   const { asked } = bench.teacher;

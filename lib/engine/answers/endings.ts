@@ -184,9 +184,7 @@ const LIMIT_NAMES = [
 ] as const;
 
 interface TokenLimit {
-  /** The parameter that sets the limit. */
   readonly name: typeof LIMIT_NAMES[number];
-  /** The limit in tokens. */
   readonly tokens: number;
 }
 

@@ -90,7 +90,7 @@ export class AdaptiveRate {
     this.#refused = new RateMeter(now);
   }
 
-  /** Whether there is a limit. */
+  /** Whether sending is limited: not before the first throttling. */
   get isBound(): boolean {
     return this.#bucket !== undefined;
   }

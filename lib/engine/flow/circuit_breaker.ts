@@ -73,7 +73,6 @@ export class CircuitBreaker {
     this.#options = options;
   }
 
-  /** Whether the teacher is down. */
   get isDown(): boolean {
     return this.#downSince !== undefined;
   }
@@ -175,7 +174,7 @@ export class CircuitBreaker {
 class Streak {
   /** When the first failure was seen; Infinity without one. */
   since = Infinity;
-  /** Failures of any kind. */
+  /** Failures of all kinds. */
   length = 0;
   /** Refused connections. */
   refusals = 0;

@@ -24,7 +24,6 @@ export interface ConcurrencyLimitOptions {
   readonly random?: () => number;
 }
 
-/** What the limit needs to know of an answer. */
 export interface LimitAnswer {
   /** When the attempt was made, on the limit's clock. */
   readonly startedAt: number;

@@ -128,7 +128,6 @@ export class DecreaseTrial {
     return this.#bucket.delayMs(now);
   }
 
-  /** Called when an attempt is sent. */
   sent(now: number): void {
     if (this.#attempts < MOST_ATTEMPTS) this.#sentAt[this.#attempts++] = now;
     this.#bucket.take(1, now);

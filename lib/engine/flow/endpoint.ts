@@ -75,7 +75,6 @@ export class Endpoint {
     return this.#load.limit;
   }
 
-  /** Whether it has ever answered. */
   get hasAnswered(): boolean {
     return this.#answered > 0;
   }

@@ -34,7 +34,6 @@ const WINDOW_MIN_MS = 2_000;
 const HOLD_WINDOWS = 8;
 
 export interface HillClimbOptions {
-  /** The highest limit. */
   readonly ceiling: number;
   /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
@@ -77,7 +76,6 @@ export class HillClimb {
     return this.#limit;
   }
 
-  /** Changes the highest limit. */
   setCeiling(ceiling: number): void {
     this.#ceiling = ceiling;
     if (ceiling < this.#limit) this.#limit = ceiling;
@@ -178,7 +176,7 @@ class Window {
     this.#startedAt = startedAt;
   }
 
-  /** A window that begins at once. */
+  /** A window that begins at once, because nothing in flight was sent under another limit. */
   static from(inFlight: number, now: number): Window {
     return new Window(inFlight, now);
   }

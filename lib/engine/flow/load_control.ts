@@ -32,7 +32,6 @@ export interface LoadControlOptions {
   readonly random: () => number;
 }
 
-/** An attempt that was made. */
 export interface Sent {
   /** Its number among the attempts at its teacher, from 1. */
   readonly ticket: number;

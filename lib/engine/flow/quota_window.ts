@@ -54,7 +54,7 @@ export interface ThrottledAttempt {
   readonly startedAt: number;
   /** Attempts in flight when it ended, this one included. */
   readonly inFlight: number;
-  /** The concurrency limit. */
+  /** How many attempts the concurrency limit allows. */
   readonly size: number;
   /** Whether it is part of a run of throttled attempts that is not chance. */
   readonly isRun: boolean;

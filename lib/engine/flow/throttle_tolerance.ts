@@ -33,7 +33,7 @@ export interface Throttled {
   readonly isStarting: boolean;
 }
 
-/** The results of the last attempts. */
+/** The results of the last `RECENT` attempts at most. */
 interface Recent {
   readonly attempts: number;
   readonly share: number;
@@ -104,7 +104,6 @@ export class ThrottleTolerance {
   readonly #numbers = new Float64Array(RECENT).fill(NONE);
   #isRun = false;
 
-  /** The trial in progress; undefined if there is none. */
   get trial(): DecreaseTrial | undefined {
     return this.#trial;
   }
@@ -115,7 +114,6 @@ export class ThrottleTolerance {
     return this.#isRun;
   }
 
-  /** Called when an attempt is sent. */
   sent(ticket: number, now: number): void {
     this.#lastTicket = ticket;
     this.#sentAt[ticket % RECENT] = now;

@@ -189,9 +189,10 @@ Deno.test("a rate limit that falls and rises again is followed", async () => {
 const KNOWN_AFTER = 2_000;
 
 /**
- * Times in milliseconds at which one lane sent requests, whose answers take 1 ms and 400 tokens.
- * The last of the first `KNOWN_AFTER` answers reports `limit`, each later one what `after` returns;
- * times count from then.
+ * Sends from one lane to a teacher whose answers take 1 ms and 400 tokens. The `KNOWN_AFTER`th
+ * answer reports `limit`, and each later one what `after` returns.
+ *
+ * @returns When requests were sent, in milliseconds since `limit` was reported.
  */
 async function sentAfter(limit: RateLimit, after?: RateLimit): Promise<number[]> {
   let answers = 0, toldAtMs = 0;
