@@ -102,7 +102,7 @@ export class Connections implements ConnectionShared {
     clearTimeout(this.#timer);
     const ending = [...this.#all].map((connection) => connection.close());
     this.#all.clear();
-    // Attempts that still watch their connections now fail, because these are closed.
+    // Attempts that watch their connections stop waiting, and fail because these are closed.
     this.listening.end();
     await Promise.all(ending);
   }

@@ -15,7 +15,7 @@ Deno.test("readUsage() counts the thoughts that Gemini includes only in the tota
   assertEquals(read(623), [603, 405]);
   assertEquals(read(218), [198, 0]);
   assertEquals(read(0), [198, 0]);
-  // A gateway with another name counts thoughts separately.
+  // Behind a gateway that renames Gemini, the total alone shows that thoughts come on top.
   const counted = { completion_tokens_details: { reasoning_tokens: 60 } };
   const gateway = { prompt_tokens: 21, completion_tokens: 0, total_tokens: 81 };
   assertEquals(readUsage({ ...gateway, ...counted }, "m")?.completionTokens, 60);

@@ -21,13 +21,13 @@ const FAULTS_ALONE_MS = 300;
 /** The fraction of attempts that counts as nearly all. */
 const NEARLY_ALL = 0.9;
 
-/** Throttled rows in a row that count as an outage. */
+/** Consecutive throttled rows that count as an outage. */
 const LOADS_FOR_OUTAGE = 10;
 
 /** How long throttling has to last to count as an outage, in milliseconds: a burst does not. */
 const LOADS_ALONE_MS = 5_000;
 
-/** Refused connections in a row that count as an outage at once. */
+/** Consecutive refused connections that count as an outage at once. */
 const REFUSALS_FOR_OUTAGE = 3;
 
 /** The shortest interval between probes, in milliseconds. */
@@ -170,7 +170,7 @@ export class CircuitBreaker {
   }
 }
 
-/** Failures in a row. */
+/** Consecutive failures. */
 class Streak {
   /** When the first failure was seen; Infinity without one. */
   since = Infinity;

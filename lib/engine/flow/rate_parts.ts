@@ -71,7 +71,7 @@ const STEADY = 1.5;
 
 /** Counts events of the last 5 s in slots of 100 ms. */
 export class RateMeter {
-  // For the complete slots and the current one.
+  // One more than the window has, for the current slot, which is incomplete.
   readonly #counts = new Float64Array(LONGEST_WINDOW_MS / SLOT_MS + 1);
   readonly #startedAt: number;
   #slot = 0;
