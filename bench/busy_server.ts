@@ -33,7 +33,6 @@ export interface BusyOptions {
 
 /** Counts of the requests to one teacher. */
 export interface Ledger {
-  /** All of them. */
   readonly posts: number;
   /** Requests that got 429. */
   readonly refused: number;

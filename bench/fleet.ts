@@ -13,7 +13,7 @@ export interface FleetJob {
   /** Each node runs one shard at a time. */
   readonly nodes: number;
   readonly shards: number;
-  /** Rows of all shards together. */
+  /** All shards together. */
   readonly rows: number;
   /** Rows per second of a node of mean speed. */
   readonly rowsPerSecond: number;
@@ -41,7 +41,7 @@ export interface FleetOutcome {
   readonly hours: number;
   /** Hours if nothing failed and all nodes worked to the end. */
   readonly idealHours: number;
-  /** Rows that were sent twice. */
+  /** Rows that were sent twice, because they were in flight at a kill. */
   readonly repeated: number;
   /** Number of times that a shard was started again. */
   readonly restarts: number;

@@ -58,7 +58,6 @@ export function median(values: readonly number[]): number {
 /** One value per round for each side. */
 export interface Rounds<A, B> {
   readonly ours: readonly A[];
-  /** Those of the baseline. */
   readonly theirs: readonly B[];
 }
 

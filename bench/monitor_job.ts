@@ -13,7 +13,6 @@ import { alternate, type Rounds } from "./measure.ts";
 import { openPages, type PagesReport } from "./monitor_pages.ts";
 import { COMPLETION, questionOf } from "./rows.ts";
 
-/** Numbers of open pages. */
 export interface Watchers {
   /** Number of pages that read what they are sent. */
   readonly reading: number;

@@ -22,7 +22,7 @@ export interface PagesOptions {
 
 /** Traffic of all pages that read, together. */
 export interface PagesReport {
-  /** Since all pages were open. */
+  /** Time since all pages were open. */
   readonly seconds: number;
   /** Bytes of all messages, without the frame headers. */
   readonly bytes: number;

@@ -16,7 +16,6 @@ export interface BusyPlace {
 
 export interface LoadedOptions {
   readonly input: string;
-  /** Results file. */
   readonly output: string;
   readonly concurrency: number;
   readonly teachers: readonly BusyPlace[];

@@ -42,7 +42,6 @@ export async function writeRows(path: string, count: number, more = ""): Promise
   await writeLines(path, count, (index) => rowText(index, more));
 }
 
-/** Writes lines in batches. */
 export async function writeLines(
   path: string,
   count: number,

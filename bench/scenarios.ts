@@ -22,7 +22,6 @@ export interface JobOptions {
   readonly input: string;
   /** Results file. It is removed at the end, together with the files beside it. */
   readonly output: string;
-  /** Rows in flight. */
   readonly concurrency: number;
   /** A latency or an address. @default in this process, without latency */
   readonly teacher?: { readonly latencyMs: number } | { readonly baseUrl: string };
@@ -54,7 +53,6 @@ export interface JobReport {
 /** CPU of all threads, in microseconds per row. */
 export interface CpuPerRow {
   readonly user: number;
-  /** In the kernel. */
   readonly system: number;
 }
 

@@ -10,7 +10,6 @@ import type { DataRequests } from "../lib/data/mod.ts";
 import { linesOf, readLineBlocks } from "../lib/line_blocks.ts";
 import { alternate, type Rounds } from "./measure.ts";
 
-/** Times and peak memory. */
 export interface ViewFigures {
   readonly firstPageMs: number;
   readonly indexMs: number;

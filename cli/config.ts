@@ -15,9 +15,9 @@ import type { FlagValue } from "./parse.ts";
 
 /** Contents of a configuration file: empty collections for what it does not set. */
 export interface Config {
-  /** Paths, as written. */
+  /** Paths of inputs, as they are written in the file. */
   readonly inputs: string[];
-  /** Flags by their long names. */
+  /** Values of flags by long name, as if they had been typed. */
   readonly flags: Map<string, FlagValue>;
   /** Sampling parameters, from `params` and `chat_config`. */
   readonly params: Record<string, unknown>;

@@ -112,22 +112,19 @@ export interface TeacherSpec {
   readonly model?: string;
   /** Environment variable that holds the key. */
   readonly apiKeyEnv?: string;
-  /** File that holds the key. */
   readonly apiKeyFile?: string;
   /** Share of the load, relative to the other teachers. */
   readonly weight?: number;
-  /** Most attempts in flight. */
+  /** Most attempts in flight. @default no limit of its own */
   readonly maxConcurrency?: number;
-  /** Requests per minute. */
   readonly rpm?: number;
-  /** Tokens per minute. */
   readonly tpm?: number;
   readonly endpoint?: EndpointName;
   /** Header fields, in addition to those of `--header`. */
   readonly headers?: Readonly<Record<string, HeaderValue>>;
   /** PEM file of the only certificate authorities that are trusted. */
   readonly caFile?: string;
-  /** PEM file. */
+  /** Path of a PEM file. */
   readonly clientCert?: string;
   /** PEM file of the certificate's private key. */
   readonly clientKey?: string;

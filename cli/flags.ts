@@ -14,7 +14,6 @@ import { HELP, MONITOR, PROGRESS } from "./flags/watching.ts";
 export interface Flag {
   /** Long name, without the dashes. */
   readonly name: string;
-  /** One letter. */
   readonly short?: string;
   /** Placeholder in the help; a flag without one is a switch. */
   readonly value?: string;
@@ -32,7 +31,7 @@ export interface Flag {
   readonly commands: readonly Command[];
   /** Whether the help without `--help-all` shows the flag. */
   readonly isCommon?: boolean;
-  /** Heading in the full help. */
+  /** Heading under which `--help-all` lists the flag. */
   readonly group: string;
 }
 

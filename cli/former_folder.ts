@@ -12,9 +12,7 @@ import type { Io } from "./io.ts";
 import { shellWord } from "./program.ts";
 
 export interface Place {
-  /** As the user named them. */
   readonly input: readonly string[];
-  /** As the user named it. */
   readonly output: string;
 }
 

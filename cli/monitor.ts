@@ -34,7 +34,6 @@ export type ReportRequest =
   | { readonly kind: "default"; readonly isSaid: boolean }
   | { readonly kind: "none" };
 
-/** How the page is served. */
 export interface PageRequest {
   /** 0 for any free port. */
   readonly port: number;

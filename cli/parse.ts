@@ -10,7 +10,10 @@ import { type Command, isCommand } from "./commands.ts";
 import { type Flag, FLAGS, flagsOf } from "./flags.ts";
 import { nearest } from "./words.ts";
 
-/** Value of a flag: `true` for a switch, `""` for an optional value that was left out. */
+/**
+ * `true` for a switch, `false` for its `--no-…`, a list for a flag that may be repeated, `""` for
+ * an optional value that was omitted.
+ */
 export type FlagValue = string | boolean | string[];
 
 export interface ParsedArgs {

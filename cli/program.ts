@@ -11,7 +11,6 @@ import { withEscapes } from "../lib/printable.ts";
 /** Variable with the user's working directory, set by the tasks of `deno.json`. */
 export const FOLDER_VARIABLE = "RETORT_CWD";
 
-/** Name of the installed program. */
 export const PROGRAM_NAME = "retort";
 
 /** Permissions that a printed `deno run` repeats one by one. */

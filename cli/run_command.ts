@@ -164,7 +164,7 @@ export interface RunToEndOptions {
 }
 
 export interface RunEnd {
-  /** Summary of the last run. */
+  /** Of the last run, if there were retries. */
   readonly summary: Summary;
   /** Whether the last run was a retry requested on the page. */
   readonly isRetry: boolean;

@@ -10,7 +10,6 @@ import type { RunListener, Snapshot } from "../lib/progress/mod.ts";
 import { createBar, createJsonLines, createPlain } from "../lib/terminal/mod.ts";
 import type { Io } from "./io.ts";
 
-/** Values of `--progress`. */
 export const PROGRESS_STYLES = ["auto", "bar", "plain", "json", "none"] as const;
 
 export type ProgressStyle = typeof PROGRESS_STYLES[number];

@@ -113,7 +113,7 @@ export class Settings {
     return this.text(name)?.split(",").map((part) => part.trim()).filter((part) => part !== "");
   }
 
-  /** One of several words, or undefined. */
+  /** The setting, which must be one of `choices`, or undefined if it was not given. */
   choice<T extends string>(name: string, choices: readonly T[]): T | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;

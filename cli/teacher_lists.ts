@@ -105,7 +105,7 @@ function teacherListOf(
 /** A teacher that was created, and the entries that name its address now. */
 interface Listed {
   readonly made: TeacherPlace;
-  /** The first list is the one whose weight and limit count. */
+  /** The list that comes first decides the weight and the limit. */
   readonly entries: Map<OpenList, EndpointEntry>;
 }
 

@@ -27,7 +27,7 @@ export interface AppOptions {
   readonly hub: Hub;
   /** What a browser or a scraper must send. */
   readonly token: string;
-  /** The cookie holds the token. */
+  /** Name of the cookie in which browsers send the token. */
   readonly cookieName: string;
   /** Address that the server listens on. */
   readonly hostname: string;

@@ -11,7 +11,7 @@ import { TEXT_ONLY } from "./report.ts";
 export interface GuardOptions {
   /** What a browser or a scraper must send. */
   readonly token: string;
-  /** The cookie holds the token. */
+  /** Name of the cookie in which browsers send the token. */
   readonly cookieName: string;
   /** Address that the server listens on. */
   readonly hostname: string;

@@ -61,8 +61,8 @@ interface Point {
 
 /**
  * Points of equal duration. When there are too many, the duration doubles and neighbors are merged,
- * so that a run of ten days has no more points than one of ten minutes. Rates are differences of
- * counters, so they stay exact.
+ * so that their number stays bounded however long the run is. Rates are differences of counters, so
+ * they stay exact.
  */
 export class History {
   readonly #maxPoints: number;

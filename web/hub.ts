@@ -13,7 +13,7 @@ import { RunRecord, type RunRecordOptions } from "./run_record.ts";
 import { fitted } from "./samples.ts";
 import { encodeSnapshot } from "./wire_snapshot.ts";
 
-/** Interval between snapshots. */
+/** Least interval between two snapshots to a page. */
 export const BEAT_MS = 500;
 
 /**
@@ -93,7 +93,6 @@ export class Hub {
     return this.#record;
   }
 
-  /** Number of open pages. */
   get pages(): number {
     return this.#pages.size;
   }

@@ -50,7 +50,6 @@ export class Latency {
     this.#slot = this.#slotNow();
   }
 
-  /** Number of recorded durations. */
   get count(): number {
     return this.#count;
   }

@@ -47,7 +47,6 @@ export class PageLink {
   /** Version of the last samples that the page was sent. */
   knownSamples = 0;
 
-  /** `socket` must be open. */
   constructor(socket: PageSocket) {
     this.#socket = socket;
   }

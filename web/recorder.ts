@@ -16,7 +16,7 @@ export interface Recorder {
   state(): MonitorState;
   /** Renders the run as one HTML file that needs no server. */
   report(): Promise<string>;
-  /** Treats the run as ended. */
+  /** Ends the record, even if the run has sent no end. */
   finish(): void;
   /** Stops following the run. */
   close(): void;

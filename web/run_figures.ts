@@ -26,7 +26,7 @@ const ENDINGS_BY_FAILURE: Partial<Record<FailureType, Ending>> = {
 /** Longer answers count as this long, in tokens. */
 const MAX_LENGTH = 10_000_000;
 
-/** Window of rates. */
+/** Time over which the rate of a teacher is measured. */
 const RATE_MS = 30_000;
 
 /** Counts finished rows, at a cost of a few increments each. */
@@ -46,7 +46,6 @@ export class RunFigures {
     this.#now = now;
   }
 
-  /** Counts rows that have finished. */
   add(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
       const { failure, completion } = outcome;

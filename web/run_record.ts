@@ -93,12 +93,11 @@ export class RunRecord {
     return this.#notices;
   }
 
-  /** Points of the charts. */
   get history(): History {
     return this.#history;
   }
 
-  /** Latency of answered rows. */
+  /** Latency of the rows that this run has answered. */
   get latency(): Latency {
     return this.#latency;
   }
@@ -130,7 +129,6 @@ export class RunRecord {
     return [];
   }
 
-  /** Records rows that have finished. */
   addOutcomes(outcomes: readonly Outcome[]): void {
     this.#samples.add(outcomes);
     this.#figures.add(outcomes);

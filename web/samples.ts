@@ -9,7 +9,7 @@ import { byteLength } from "./cut.ts";
 import type { Sample, Samples as WireSamples } from "./monitor_state.ts";
 import { MAX_TEXT, sampleOf, shortened, weightOf } from "./sample.ts";
 
-/** Samples of each kind. */
+/** Number of samples in each of the three lists. */
 export const SAMPLES_OF_A_KIND = 20;
 
 /**

@@ -108,13 +108,13 @@ export interface ServeMonitorOptions extends MonitorOptions {
   port?: number;
 }
 
-/** A monitor with its server. */
+/** A served monitor. Dispose of it, or call `close`. */
 export interface ServedMonitor extends AsyncDisposable {
   /** Address to open in a browser: `http://127.0.0.1:PORT/?token=…`. */
   readonly url: string;
   /** Port that the server listens on. */
   readonly port: number;
-  /** The monitor that is served. */
+  /** The record and the app of the served monitor. */
   readonly monitor: Monitor;
   /**
    * Notifies pages that the run has ended, and closes their sockets and the port. It does not wait

@@ -12,7 +12,7 @@ import type { WireSnapshot } from "./monitor_state.ts";
 /** Limit of a snapshot message, in bytes. */
 export const MAX_SNAPSHOT_BYTES = 8 * 1024;
 
-/** Limits of a shortened snapshot. */
+/** How much of a snapshot is kept. */
 interface Fit {
   readonly errors: number;
   readonly teachers: number;

@@ -4,7 +4,6 @@ import { appendFile, readFile } from "node:fs/promises";
 
 /** Arguments of a peer: `deno run PEER.js INPUT OUTPUT BASE_URL CONCURRENCY`. */
 export const [INPUT, OUTPUT, BASE_URL] = Deno.args;
-/** Rows in flight. */
 export const CONCURRENCY = Number(Deno.args[3]);
 
 export async function readRows() {

@@ -13,7 +13,6 @@ import type { Example } from "./example.ts";
 import { readReasoning } from "./turns.ts";
 
 export interface Place {
-  /** Path of the input. */
   readonly file: string;
   /** Number of the row in the file, from 1. */
   readonly line: number;
@@ -22,7 +21,7 @@ export interface Place {
 /** Why a row is not a conversation. */
 export class NoConversation {
   readonly problem: string;
-  /** "" if there is none. */
+  /** Advice for the user; "" if there is none. */
   readonly hint: string;
 
   constructor(problem: string, hint = "") {

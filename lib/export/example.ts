@@ -27,9 +27,9 @@ export interface Example extends Origin {
   readonly tools: readonly unknown[] | undefined;
   /** Path of the input file, as it was given to the run. */
   readonly input: string;
-  /** Answer without the reasoning. */
+  /** Text of the answer, without the reasoning. */
   readonly response: string;
-  /** "" if there is none. */
+  /** Reasoning of the answer; "" if there is none. */
   readonly reasoning: string;
   /** Tool calls of the answer; undefined for none. */
   readonly toolCalls: readonly unknown[] | undefined;

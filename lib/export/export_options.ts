@@ -116,7 +116,6 @@ export interface ConvertOptions extends WriteOptions {
 export interface ResolvedExport extends WriteOptions {
   readonly format: ExportFormat;
   readonly prefer?: string;
-  /** Files to read. */
   readonly paths: readonly string[];
   readonly output: string | WritableStream<Uint8Array>;
   readonly table: FileType;

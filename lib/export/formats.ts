@@ -15,7 +15,6 @@ import { axolotl, hub, llamaFactory, type LoaderHint, type WrittenSet } from "./
 import { NoPlace, provenanceOf, type TrainingRow, withTools } from "./training_row.ts";
 import { inStyle, type RowStyle, type Turns, turnsOf } from "./turns.ts";
 
-/** What every format defines. */
 interface FormatFacts {
   /**
    * Optional columns with their fillers. All rows of a file need the same columns, so if one row
@@ -68,7 +67,7 @@ export type FormatDefinition = MadeFormat | SourceFormat;
 /** What a row is made of, in addition to its turns. */
 export interface RowContext {
   readonly example: Example;
-  /** Undefined for none. */
+  /** Tools that the teacher was offered; undefined for none. */
   readonly tools: readonly unknown[] | undefined;
   /** Returns messages in the style of this export. */
   readonly styled: (messages: readonly Message[]) => Message[];

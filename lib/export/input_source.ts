@@ -30,7 +30,9 @@ import { RowSpool } from "./row_spool.ts";
 /** Most files that the card of a dataset names. */
 const MAX_NAMED = 10;
 
-/** One or more inputs, one after the other. */
+/**
+ * Reads one or more inputs in order. With a shuffle, their selected rows go to a temporary file.
+ */
 export class InputSource implements ExampleSource, AsyncDisposable {
   rowCount = 0;
   lineCount = 0;

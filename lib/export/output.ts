@@ -31,7 +31,7 @@ export class Output implements AsyncDisposable {
     return this.#write(bytes);
   }
 
-  /** Makes what was written permanent. */
+  /** Completes the output: renames a new file into place, or closes the stream. */
   async finish(): Promise<void> {
     await this.#commit();
     this.#isFinished = true;

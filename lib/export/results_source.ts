@@ -15,7 +15,7 @@ import { randomOf, RowOrder, shuffleIn } from "./row_order.ts";
 import { NoPlace } from "./training_row.ts";
 import { readFullySync } from "../files.ts";
 
-/** One or more results files, one after the other. */
+/** Reads one or more results files; within each, rows are in input order. */
 export class ResultsSource implements ExampleSource, Disposable {
   readonly sources = new Map<string, string>();
   readonly origin: string[] = [];

@@ -71,7 +71,7 @@ export class RowOrder {
   readonly #lengths = new Numbers(Uint32Array);
   readonly #files = new Map<string, number>();
 
-  /** Number of lines. */
+  /** Number of lines that were added. */
   get length(): number {
     return this.#keys.length;
   }

@@ -21,7 +21,7 @@ export class RowSpool implements AsyncDisposable {
   readonly #files: string[] = [];
   /** Bytes of each row: the line number, a space and the text. */
   readonly #lengths = new Numbers(Uint32Array);
-  /** Offset of every 64th row. */
+  /** Offset of every 64th row in the temporary file. */
   readonly #bases = new Numbers(Float64Array);
   #end = 0;
   #waiting: string[] = [];

@@ -12,7 +12,7 @@ import { FORMATS } from "./formats.ts";
 import { checkOutput, openOutput, type Output, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 
-/** Takes the rows of an export. */
+/** Where an export writes its rows: a file, or a folder with a training and a validation file. */
 export interface Targets extends AsyncDisposable {
   /** Rows that were written. */
   readonly rows: number;

@@ -12,7 +12,7 @@ import { type FileKind, type FileType, fileTypeOf } from "../tables/mod.ts";
 export interface LoaderHint {
   /** Where the configuration belongs, in words. */
   readonly place: string;
-  /** The configuration itself. */
+  /** What to paste. */
   readonly text: string;
 }
 
@@ -75,7 +75,7 @@ export function llamaFactory(
   };
 }
 
-/** Columns that hold lists. */
+/** Names of columns that hold lists, which LLaMA-Factory cannot read from CSV. */
 const LISTS: ReadonlySet<string> = new Set(["conversations", "history"]);
 
 /** Whether LLaMA-Factory reads the file: it takes the type from the last extension. */

@@ -9,7 +9,7 @@ import { assistantMessage, type ThinkStyle } from "../think.ts";
 import type { Example } from "./example.ts";
 import { type ToolArguments, withArguments } from "./training_row.ts";
 
-/** Style of rows. */
+/** How rows are written, as the options choose. */
 export interface RowStyle {
   /** How reasoning is written in the answer; undefined leaves answers as they are in their rows. */
   readonly think: ThinkStyle | undefined;
@@ -47,7 +47,10 @@ export function turnsOf(example: Example, think: ThinkStyle | undefined): Turns 
   return { prompt: prompt.slice(0, -1), answer, rejected };
 }
 
-/** Writes messages in the style of an export. */
+/**
+ * Returns the messages with the tool arguments, content parts and name of the reasoning that an
+ * export's `style` asks for.
+ */
 export function inStyle(messages: readonly Message[], style: RowStyle): Message[] {
   const called = withArguments(messages, style.toolArguments);
   const parted = style.parts ? called.map(withParts) : called;

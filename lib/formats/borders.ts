@@ -13,7 +13,7 @@ import { isCompressed, openRanges } from "./bytes.ts";
 import { formatOf, type InputFormat, type InputOptions } from "./input.ts";
 import { isBlank } from "./lines.ts";
 
-/** A place between two rows. */
+/** A place between two rows, where an input may be divided. */
 export interface Border {
   /**
    * Where the row after the border begins, in bytes. In Parquet: bytes of the row groups before it.
@@ -38,9 +38,9 @@ export interface InputPart {
 
 /** A file, or a part of one, with how to read it. */
 export interface InputPiece {
-  /** Where the file is. */
+  /** Path for reading; of standard input, that of its copy. */
   readonly path: string;
-  /** What the user calls the file. */
+  /** Path for messages, as the user named it. */
   readonly name: string;
   readonly options?: InputOptions;
   /** @default the whole file */
@@ -64,7 +64,6 @@ export interface Divisible {
   readonly rows?: number;
 }
 
-/** Result of a scan. */
 export interface Division {
   /** For each target, the first border at or after it, or the end of the input if there is none. */
   readonly borders: readonly Border[];

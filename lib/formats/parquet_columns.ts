@@ -26,7 +26,7 @@ export type SchemaNode =
     readonly value: SchemaNode | undefined;
   };
 
-/** A node that holds values. */
+/** A column or a nested field with values of its own. */
 export interface LeafNode {
   readonly kind: "leaf";
   readonly definition: number;
@@ -39,7 +39,6 @@ export interface LeafNode {
   readonly path: string;
 }
 
-/** A node with its name. */
 interface Field {
   readonly name: string;
   readonly node: SchemaNode;

@@ -55,7 +55,7 @@ const TAIL_BYTES = 8;
 
 export interface RowGroup {
   readonly rows: number;
-  /** Compressed size. */
+  /** Compressed size of all columns. */
   readonly bytes: number;
   /** Where each column is, in the order of the schema's leaves. */
   readonly columns: readonly ChunkLayout[];

@@ -33,9 +33,7 @@ export interface ChunkLayout {
 
 /** Access to the bytes of a chunk. */
 export interface ChunkBytes {
-  /** Offset in the file. */
   readonly start: number;
-  /** Offset in the file. */
   readonly end: number;
   /** Reads a range of the file within the chunk. */
   readonly read: (start: number, end: number) => Promise<Uint8Array<ArrayBuffer>>;
@@ -150,7 +148,7 @@ export class LeafColumn {
     return "null";
   }
 
-  /** Notes that rows were read. */
+  /** Counts rows that were read, which `rowsReady` then no longer contains. */
   took(rows: number): void {
     this.#rowsTaken += rows;
     this.rowsReady -= rows;

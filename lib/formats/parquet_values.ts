@@ -224,7 +224,7 @@ function nanosecondsOf(value: bigint): bigint {
   return days * NANOSECONDS_PER_DAY + BigInt.asUintN(64, value);
 }
 
-/** What of a time is written. */
+/** Which parts of a time a column stores. */
 type MomentPart = typeof INSTANT | typeof LOCAL | typeof TIME;
 /**
  * `INSTANT`: date and time in UTC. `LOCAL`: date and time without a time zone. `TIME`: the time of

@@ -34,13 +34,13 @@ export class Compressor implements ByteSink {
     await Promise.race([written, this.#pumped]);
   }
 
-  /** Writes the rest and the end. */
+  /** Writes the bytes still held back, then the end of the compressed stream. */
   async finish(): Promise<void> {
     this.#stream.end();
     await this.#pumped;
   }
 
-  /** Stops without writing the end. */
+  /** Discards the rest: the compressed data stays incomplete. */
   abandon(): void {
     this.#stream.destroy();
   }

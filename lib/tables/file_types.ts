@@ -35,7 +35,7 @@ export interface TableWriter {
    * also take the JSON text of a row.
    */
   write(row: Readonly<Record<string, unknown>> | string): Promise<void> | undefined;
-  /** Writes the rest and the end. */
+  /** Writes the rows still held back, then whatever the format has at its end. */
   finish(): Promise<void>;
 }
 

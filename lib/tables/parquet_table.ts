@@ -18,7 +18,7 @@ import type { ColumnType, ExactType, Schema } from "./schema.ts";
 const GROUP_CHARS = 8 << 20;
 const GROUP_ROWS = 50_000;
 
-/** Writes one Parquet file. */
+/** Writes one Parquet file. Holds one row group in memory. */
 export class ParquetTable implements TableWriter {
   readonly #sink: ByteSink;
   readonly #types: readonly (readonly [string, ColumnType])[];
@@ -187,7 +187,7 @@ const VALUE_ELEMENTS = {
 
 /** Types whose values are made of the digits of a text. */
 type DigitType = Exclude<ExactType, { readonly kind: "uint64" }>;
-/** Digits that always fit into 64 bits. */
+/** Most digits of a decimal that always fit into 64 bits. */
 const INT64_DIGITS = 18;
 const DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;
 

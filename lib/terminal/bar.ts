@@ -41,7 +41,7 @@ export interface BarOptions {
   write: (text: string) => void;
   /** Width of the terminal, in cells; called for each drawing. */
   columns: () => number;
-  /** Whether to use colors (`NO_COLOR`). */
+  /** Whether to use colors. The caller checks `NO_COLOR`. */
   color: boolean;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
@@ -49,7 +49,6 @@ export interface BarOptions {
   isVerbose?: boolean;
 }
 
-/** Listener that draws the bar. */
 export type Bar = RunListener & {
   /** Erases the bar; the next snapshot draws it again. */
   clear(): void;
@@ -134,7 +133,6 @@ const MIN_BAR_CELLS = 4;
 /** Shapes of the parts differ, so that users can distinguish them without colors. */
 const SHAPES = { skipped: "▒", succeeded: "█", failed: "▚", left: "░" };
 
-/** Layout of the lines. */
 export interface BarView {
   /** Most cells in a line. */
   readonly width: number;

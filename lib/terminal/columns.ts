@@ -21,9 +21,8 @@ export function createPaint(isColored: boolean): Paint {
     color === undefined || text === "" ? text : `\x1b[${CODES[color]}m${text}\x1b[0m`;
 }
 
-/** A piece of a line. */
 export interface Segment {
-  /** Must be printable. */
+  /** Must be printable: control characters would act on the terminal. */
   readonly text: string;
   /** @default none */
   readonly color?: Color;

@@ -31,7 +31,7 @@ export interface SummaryTextOptions {
    * none is shown
    */
   exportCommand?: string;
-  /** Whether to use colors (`NO_COLOR`). */
+  /** Whether to use colors. The caller checks `NO_COLOR`. */
   color: boolean;
 }
 

@@ -1,5 +1,5 @@
 /**
- * One Chromium for all tests of the page, and visits to the page in it.
+ * One Chromium for all tests of the page, and visits to pages in it.
  *
  * @module
  */
@@ -8,8 +8,10 @@ import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { chromiumPackage } from "./deps/chromium.ts";
 import { type Browser, type BrowserContext, chromium, type Page } from "./deps/playwright.ts";
 
-/** Not those of the package: they switch off what keeps sites apart. Root cannot have a sandbox; frames
- * that no one sees wait for no screen. */
+/**
+ * Arguments of Chromium instead of the package's, which switch off the isolation of sites. Root
+ * cannot have a sandbox. Frames must not wait for a screen, because there is none.
+ */
 const ARGS = [
   "--no-sandbox",
   "--disable-quic",
@@ -18,13 +20,12 @@ const ARGS = [
   "--disable-gpu-vsync",
 ];
 
-/** Longer than anything takes on a busy machine. */
+/** Longer than anything takes, even on a busy machine. */
 const PATIENCE_MS = 60_000;
 
 let browser: Browser | undefined;
 const allProblems: string[] = [];
 
-/** Starts Chromium. */
 export async function launchChromium(): Promise<Browser> {
   return await chromium.launch({
     executablePath: await chromiumPackage.executablePath(),
@@ -32,45 +33,48 @@ export async function launchChromium(): Promise<Browser> {
   });
 }
 
-/** Starts the Chromium of all tests; a test's own resources are counted from there. */
+/** Starts the Chromium of all tests. It does not count as a resource of the tests that use it. */
 export async function startBrowser(): Promise<void> {
   browser = await launchChromium();
 }
 
-/** Ends it. */
 export async function stopBrowser(): Promise<void> {
   await browser?.close();
 }
 
-/** Fails where anything has gone wrong in a page since the last call. Not when a page is left: a test that
- * has failed already would fail with that only. */
+/**
+ * Fails if anything has gone wrong in a page since the last call. This is not checked when a page
+ * is closed: a failed test would then report only that.
+ */
 export function assertNoProblems(): void {
   assertEquals(allProblems.splice(0), []);
 }
 
 /** How a user looks at the page. */
 export interface VisitOptions {
-  /** What the system prefers. @default "light" */
+  /** Theme that the system prefers. @default "light" */
   theme?: "light" | "dark";
-  /** Width of the window in pixels of the page. @default 1440 */
+  /** Width of the window in CSS pixels. @default 1440 */
   width?: number;
-  /** Errors and messages of the console that belong to what is tested. @default none */
+  /** Errors and console messages that belong to the tested behavior. @default none */
   expected?: RegExp;
-  /** Runs in every page before its own scripts. */
+  /** Runs in every page before its own scripts. @default none */
   initScript?: string | (() => void);
-  /** Opens the page next to those of this visit, with the same cookies. */
+  /** A visit whose cookies this one shares. @default new cookies */
   sibling?: Visit;
 }
 
-/** A page that a user has opened. Nothing may go wrong in it: `assertNoProblems()` is to follow. */
+/**
+ * An opened page. Tests call `assertNoProblems()` after it, because nothing may go wrong in the
+ * page.
+ */
 export interface Visit extends AsyncDisposable {
-  /** The page. */
   readonly page: Page;
-  /** What it has asked for, in order: addresses. */
+  /** Addresses that the page requested, in order. */
   readonly requests: string[];
 }
 
-/** Opens an address in a browser that was never there before. */
+/** Opens an address in a browser context without cookies and storage. */
 export async function visit(url: string, options: VisitOptions = {}): Promise<Visit> {
   const context = options.sibling?.page.context() ?? await newContext(options);
   if (options.initScript !== undefined) await context.addInitScript(options.initScript);
@@ -90,7 +94,9 @@ export async function visit(url: string, options: VisitOptions = {}): Promise<Vi
   };
 }
 
-/** Errors of scripts, errors in the console, breaches of the policy and dialogs are problems. */
+/**
+ * Collects problems: script errors, console errors, breaches of the security policy, and dialogs.
+ */
 function watch(page: Page, expected?: RegExp): void {
   page.on("pageerror", ({ message }) => {
     if (!expected?.test(message)) allProblems.push(`error: ${message}`);

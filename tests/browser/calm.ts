@@ -1,6 +1,9 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** The page does not jump, puts important things first, and shows events in the charts. */
+/**
+ * Layout of the page: it does not jump, puts important things first, and shows events in the
+ * charts.
+ */
 
 import { assert, assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
 import type { Page } from "./deps/playwright.ts";
@@ -10,7 +13,7 @@ import { visit } from "./browser.ts";
 import { section, stateWord } from "./parts.ts";
 import { makeRunStart, type StagedRun, stageRun } from "./staged_run.ts";
 
-/** Adds up the layout shifts without input of the user. */
+/** Installs a meter that sums layout shifts without user input. */
 function installShiftMeter(): void {
   const meter = { sum: 0, moved: [] as string[] };
   Reflect.set(globalThis, "shift", meter);
@@ -42,7 +45,7 @@ const LOSING = makeErrorGroup({
   actions: { retried: 0, failed: 3, halted: 0 },
 });
 
-/** One beat of a run whose second teacher goes up and down. */
+/** Plays one beat of a run whose second teacher goes up and down. */
 function flap(stage: StagedRun, beat: number): void {
   const isUp = beat % 2 === 0;
   const until = new Date().toISOString();
@@ -67,7 +70,7 @@ function flap(stage: StagedRun, beat: number): void {
   stage.strike();
 }
 
-/** Rows that every list of samples is told of. */
+/** Answers three rows, which every list of samples shows. */
 function moreRows(stage: StagedRun): void {
   stage.run.settle(Array.from({ length: 3 }, () => makeAnswer(`more-${crypto.randomUUID()}`)));
   stage.strike(4);
@@ -103,7 +106,7 @@ Deno.test("page: nothing jumps while a teacher goes up and down, and short waits
   const { sum, moved } = await page.evaluate(() => Reflect.get(globalThis, "shift"));
   assertLess(sum, 0.05, JSON.stringify(moved.toSorted().toReversed().slice(0, 20)));
   assertEquals([...words], ["Running"]);
-  // Half of the rows fail from beat 3 on: the way to stop is shown, and stays.
+  // From beat 3 on, half of the rows fail: the way to stop appears, and stays.
   const shown = steps.slice(steps.findIndex((step) => step !== ""));
   assert(shown.every((step) => step.includes("press Ctrl-C")), steps.join("\n"));
 });
@@ -182,7 +185,7 @@ Deno.test("page: charts show events, hide lines, and show a range of time", asyn
   await canvas.waitFor();
   const over = chart.locator(".u-over");
   const named = page.locator("#cursor-time").getByText(/in · Paused$/);
-  // The chart may still take its place under the pointer.
+  // The chart may still move under the pointer.
   while (!await named.isVisible()) {
     const box = await over.boundingBox();
     assert(box !== null);

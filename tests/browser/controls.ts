@@ -1,4 +1,4 @@
-/** The controls of a run, used on the page. */
+/** Controls of a run, used on the page. */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { visit } from "./browser.ts";
@@ -130,7 +130,7 @@ Deno.test("page: failed rows are retried at the end of the run, or not", async (
   await section(page, "Events").getByText("Failed rows will be retried").waitFor();
   assertEquals([monitor.retryWhenDone, await toggle.isChecked()], [true, true]);
   await page.reload();
-  // It is remembered where the run is.
+  // The server remembers the choice.
   await page.getByRole("switch", { name: /^Retry failed rows/, checked: true }).waitFor();
   await toggle.press("Space");
   await section(page, "Events").getByText("Failed rows will not be retried").waitFor();

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The cost of an open page: time for each snapshot, and memory over many. */
+/** Cost of an open page: time per snapshot, and memory over many snapshots. */
 
 import { assertLess } from "../../lib/deps/std_assert.ts";
 import { visit } from "./browser.ts";
@@ -9,7 +9,7 @@ import { stageRun } from "./staged_run.ts";
 Deno.test("page: a snapshot with a full history is drawn quickly", async () => {
   await using stage = stageRun();
   const costs = await drawCosts(stage, visit, 25);
-  // A third of this is the target; other tests run at the same time.
+  // The target is a third of this; other tests run at the same time.
   assertLess(costs.medianMs, 24, JSON.stringify(costs));
 });
 

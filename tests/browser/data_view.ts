@@ -15,14 +15,14 @@ import { visit, type VisitOptions } from "./browser.ts";
 import type { Locator, Page } from "./deps/playwright.ts";
 import { overflow, violations } from "./parts.ts";
 
-/** A page over files. */
+/** The data page over files in a temporary folder. */
 interface Scene extends AsyncDisposable {
   readonly dir: TempDir;
   readonly page: Page;
   readonly url: string;
 }
 
-/** Opens the page over files that hold this. */
+/** Opens the data page over files with these contents. */
 async function openView(
   files: Record<string, string>,
   { folder = "out", ...options }: VisitOptions & { hash?: string; folder?: string } = {},
@@ -49,7 +49,7 @@ async function openView(
 
 const PROSE = "The first step adds the numbers, and the second step divides them.";
 
-/** 300 answers: some of each kind, three samples of one row, and failures. */
+/** 300 answers: several of each kind, three samples of one row, and failures. */
 function someFiles(): Record<string, string> {
   let results = "";
   for (let i = 0; i < 300; i++) {
@@ -94,7 +94,7 @@ function someFiles(): Record<string, string> {
   };
 }
 
-/** Waits until this number of rows is shown. */
+/** Waits until the page shows this count of rows. */
 async function shows(page: Page, words: string): Promise<void> {
   await page.locator("#count").getByText(words, { exact: true }).waitFor();
 }
@@ -246,7 +246,7 @@ Deno.test("data page: gives commands for a filter and for selected rows, with th
   );
   await page.keyboard.press("Escape");
   await page.getByRole("complementary").waitFor({ state: "hidden" });
-  // Keys belong to the table only while it has the focus.
+  // Keys act on the table only while it has the focus.
   await page.getByRole("textbox", { name: "Condition" }).focus();
   await page.keyboard.type("lang == 'de'");
   await shows(page, "100 of 304 rows");
@@ -375,7 +375,7 @@ Deno.test("data page: texts of rows stay texts, wherever they are shown", async 
       (uid) => document.getElementById("detail-title")?.textContent === uid,
       uid,
     );
-    // Folded texts are made when they are opened.
+    // Folded texts are rendered when they are opened.
     await detail.evaluate((one) =>
       one.querySelectorAll("details").forEach((box) => box.open = true)
     );
@@ -453,7 +453,7 @@ Deno.test("data page: compares two runs, and lays out a very long answer only on
   ).waitFor();
 });
 
-/** Rows that are made when they are asked for. */
+/** Data whose rows are made when they are requested. */
 function syntheticData(total: number): Pick<DataService, "ask" | "files"> {
   const rowAt = (place: number): ShownRow => ({
     id: `0:${place}`,
@@ -558,7 +558,7 @@ Deno.test("data page: every row of a million can be reached, including the last"
   await page.getByRole("complementary").getByRole("heading", {
     name: "row-999999",
   }).waitFor();
-  // The bar at its end, and the wheel by some rows.
+  // The scroll bar reaches the last row, and the wheel moves by single rows.
   await page.keyboard.press("Home");
   await page.locator("#row-0").waitFor();
   await grid(page).evaluate((one) => one.scrollTop = one.scrollHeight);

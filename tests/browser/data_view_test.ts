@@ -1,4 +1,4 @@
-/** The page over results in a real Chromium. @module */
+/** Tests of the data page in a real Chromium. @module */
 
 import { assertNoProblems, startBrowser, stopBrowser } from "./browser.ts";
 import "./data_view.ts";

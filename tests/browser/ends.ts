@@ -1,6 +1,8 @@
 /// <reference lib="dom" />
-/** The end of a run on its page: a halt with its command, a reload, a notification, and what is left when the process
- * is gone. */
+/**
+ * The end of a run on its page: a halt with its command, a reload, a notification, and what is left
+ * when the process has ended.
+ */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { makeSnapshot, makeSummary } from "../progress/fixtures.ts";
@@ -15,7 +17,7 @@ const LONG = Array.from({ length: 3_000 }, (_, i) => `Sentence ${i}.`).join(
   " ",
 );
 
-/** A run that says what was run, and at its end what to do next. */
+/** A run that describes itself and, at its end, the commands to continue with. */
 function stageEnding() {
   const stage = stageRun({
     about: (summary) => ({
@@ -34,7 +36,7 @@ function stageEnding() {
   return stage;
 }
 
-/** Leaves what was notified in `notified`. */
+/** Collects notifications in the global `notified`. */
 function installNotifications(): void {
   const notified: string[] = [];
   Reflect.set(globalThis, "notified", notified);

@@ -1,4 +1,4 @@
-/** The page of many runs: a thousand status files in a browser. @module */
+/** The page of all runs: a thousand status files in a browser. @module */
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { serveFleet } from "../../web/fleet/server.ts";
@@ -25,7 +25,7 @@ Deno.test("a thousand runs are on one page, those that need attention on top", a
   const shownMs = performance.now() - started;
   const first = page.locator("#fleet-runs tbody tr").first();
   assertStringIncludes(await first.innerText(), nameOf(613));
-  // What a file says is text, never markup.
+  // Texts from files are text, never markup.
   assertStringIncludes(await first.innerText(), "halted: <b>no</b> key");
   assertStringIncludes(await page.locator("#fleet-states").innerText(), "1,000 runs: ");
   assertEquals(await page.locator("#fleet-rows").innerText(), "402,000 of 1,000,000 (40.2%)");

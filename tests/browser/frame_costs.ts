@@ -1,7 +1,7 @@
 /**
- * Traces the page of a long run in the real Chromium and prints the CPU of its frames as JSON, for
- * `deno task bench --only frames`. The CPU time of a task does not depend on other load of the machine, as the
- * time until its end does.
+ * Traces the page of a long run in a real Chromium and prints the CPU of its frames as JSON, for
+ * `deno task bench --only frames`. CPU time hardly depends on other load of the machine; elapsed
+ * time would.
  *
  * @module
  */
@@ -9,15 +9,15 @@
 import { startBrowser, stopBrowser, visit } from "./browser.ts";
 import { makeRunStart, stageRun } from "./staged_run.ts";
 
-/** Just below the most points that there can be. */
+/** Just below the limit of points. */
 const POINTS = 900;
 
-/** Time for all frames of a snapshot. */
+/** Time in which all frames of a snapshot are drawn. */
 const BETWEEN_MS = 400;
 
 const CATEGORIES = ["devtools.timeline", "disabled-by-default-devtools.timeline"];
 
-/** An event of a trace; times in microseconds. */
+/** Event of a trace; times are in microseconds. */
 interface TraceEvent {
   readonly name: string;
   readonly ph: string;
@@ -30,7 +30,7 @@ interface TraceEvent {
   readonly args: { readonly name?: string };
 }
 
-/** The tasks of the page's thread in which it made a frame: CPU time of each in milliseconds. */
+/** Returns the CPU time, in milliseconds, of each task in which the page's thread made a frame. */
 async function frameCosts(snapshots: number): Promise<number[]> {
   await using stage = stageRun();
   stage.run.emit(makeRunStart());
@@ -38,7 +38,7 @@ async function frameCosts(snapshots: number): Promise<number[]> {
   await using visited = await visit(stage.served.url);
   const { page } = visited;
   await page.getByRole("banner").getByText("Running").waitFor();
-  // What is done once is not measured: the first drawing, and the compilation of its code.
+  // The first drawing and the compilation of its code are not measured.
   for (let i = 0; i < 5; i++) {
     stage.play(1);
     await page.waitForTimeout(BETWEEN_MS);
@@ -73,7 +73,7 @@ function framesOf(events: readonly TraceEvent[]): number[] {
   return frames;
 }
 
-/** The tasks of the threads of pages, each with the events in it. */
+/** Yields each task of the threads of pages, with the events in it. */
 function* tasksOf(events: readonly TraceEvent[]): Generator<[TraceEvent, TraceEvent[]]> {
   const threads = Map.groupBy(
     events.filter(({ ph }) => ph === "X"),

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * Pictures of the page in all its states, in both themes and four widths, for the eye: played runs, so that they
- * take a minute. `deno task screenshot --all FOLDER`.
+ * Pictures of the page in all its states, in both themes and four widths, for inspection by eye:
+ * `deno task screenshot --all FOLDER`. The runs are simulated, so that they take a minute.
  *
  * @module
  */
@@ -18,7 +18,7 @@ interface Scene {
   readonly play: (stage: StagedRun) => void;
 }
 
-/** How the page is looked at. */
+/** Windows and themes of the pictures. */
 const VIEWS = [
   { name: "wide", width: 1440, height: 900, theme: "light" },
   { name: "dark", width: 1440, height: 900, theme: "dark" },
@@ -41,7 +41,7 @@ const ENDED = {
   skipped: 1_000,
 };
 
-/** Ends a run: the last snapshot and the summary have the same counts. */
+/** Ends a run. The last snapshot gets the counts of the summary. */
 function end(stage: StagedRun, changes: Partial<Summary>, state: "done" | "halted" = "done"): void {
   const last = stage.run.now ?? makeSnapshot();
   const { succeeded = 0, failed = 0, errors = [] } = changes;
@@ -113,7 +113,7 @@ const SCENES: readonly Scene[] = [
   },
 ];
 
-/** Writes `<scene>-<view>.png` into a folder. */
+/** Writes `<scene>-<view>.png` into a folder for all scenes and views. */
 export async function takeGallery(folder: string): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
   for (const { name, play } of SCENES) {

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** Texts of prompts, models and servers stay texts, in the page and in the report. */
+/** Texts of prompts, models and servers stay text, on the page and in the report. */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Page } from "./deps/playwright.ts";
@@ -12,10 +12,10 @@ import { makeAnswer } from "../web/fake_run.ts";
 import { visit } from "./browser.ts";
 import { makeRunStart, stageRun } from "./staged_run.ts";
 
-/** No more are kept as samples, or seen in the smallest table. */
+/** Number of texts at a time: more are neither kept as samples nor shown in the smallest table. */
 const BATCH = 10;
 
-/** Puts the texts into all fields of the run. */
+/** Puts the texts into all fields of a run. */
 function sayEverywhere(run: FakeRun, texts: readonly string[]): void {
   const seen = new Date().toISOString();
   const times = { first_seen: seen, last_seen: seen };
@@ -47,17 +47,17 @@ function sayEverywhere(run: FakeRun, texts: readonly string[]): void {
   }
 }
 
-/** What is written where, as JSON, which has no letters that could be lost on the way. */
+/** Texts that the page shows, as JSON: its escapes keep every character. */
 interface Seen {
-  /** The model's name at the top. */
+  /** Name of the model at the top. */
   heading: string;
-  /** Texts of all elements that hold nothing but text, hidden ones included. */
+  /** Texts of all elements without child elements, even hidden ones. */
   texts: string[];
   /** Long texts of samples: `Answer: …`. */
   long: string[];
 }
 
-/** Opens whatever can be opened, and reads the page. */
+/** Opens everything that can be opened, and reads the page. */
 async function readAll(page: Page): Promise<Seen> {
   return await page.evaluate(async () => {
     const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
@@ -65,7 +65,7 @@ async function readAll(page: Page): Promise<Seen> {
     document.querySelector<HTMLElement>("#errors-all")?.click();
     for (const tab of document.querySelectorAll<HTMLElement>("[role=tab]")) {
       tab.click();
-      // What is inside is made when its box is opened, and has boxes of its own.
+      // The content of a box is made when it is opened, and may have boxes itself.
       for (let depth = 0; depth < 2; depth++) {
         for (const box of document.querySelectorAll("details")) box.open = true;
         await settled();
@@ -86,7 +86,7 @@ async function readAll(page: Page): Promise<Seen> {
   });
 }
 
-/** The traces of a text that was executed. */
+/** Returns traces of texts that were executed. */
 async function traces(page: Page): Promise<unknown> {
   return await page.evaluate(() => {
     const elements = [...document.querySelectorAll("*")];

@@ -1,5 +1,5 @@
 /**
- * A real run with its monitor, whose teacher answers when the test tells it to.
+ * A real run with its monitor, whose teacher answers when the test says so.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Completion, Teacher, TeacherRequest } from "../../lib/teacher/teac
 import { type ServedMonitor, serveMonitor } from "../../web/server.ts";
 import { tempDir } from "../support/temp.ts";
 
-/** The result of one attempt. */
+/** Result of one attempt. */
 type Fate = Partial<Completion> | TeacherError;
 
 interface Attempt {
@@ -28,12 +28,12 @@ export class HeldTeacher implements Teacher {
   readonly #fates: Fate[] = [];
   #isOpen = false;
 
-  /** The number of attempts that wait for their answer. */
+  /** Number of attempts that wait for their answer. */
   get held(): number {
     return this.#held.length;
   }
 
-  /** Settles `count` attempts, those that are still to come included. */
+  /** Answers the next `count` attempts, even those that have not come yet. */
   release(count: number, fate: Fate = {}): void {
     for (let i = 0; i < count; i++) this.#fates.push(fate);
     this.#settleSome();
@@ -84,7 +84,7 @@ function answerTo({ uid }: TeacherRequest): Completion {
   };
 }
 
-/** A fifth of what pages are told at most; tests wait for many beats. */
+/** A fifth of the normal interval of beats, because tests wait for many. */
 const BEAT_MS = 100;
 
 function every(ms: number, callback: () => void): () => void {
@@ -92,16 +92,16 @@ function every(ms: number, callback: () => void): () => void {
   return () => clearInterval(id);
 }
 
-/** An active run. When the block ends, so does the run. */
+/** An active run. Disposing of it ends the run. */
 export interface Job extends AsyncDisposable {
   readonly generator: ResponseGenerator;
   readonly teacher: HeldTeacher;
   readonly served: ServedMonitor;
-  /** The end of the run. */
+  /** Resolves at the end of the run. */
   readonly summary: Promise<Summary>;
 }
 
-/** Starts a run over `rows` rows, with prices and without delays. */
+/** Starts a run with prices and without delays. */
 export async function startJob(
   rows: number,
   options: Partial<ResponseGeneratorOptions> = {},

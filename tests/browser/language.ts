@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /**
- * A browser whose language is not a valid language tag, as with Chromium in some locales of the
+ * A browser whose language is not a valid language tag, as Chromium has in some locales of the
  * system.
  */
 

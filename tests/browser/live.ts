@@ -75,7 +75,7 @@ Deno.test("page: one that loses its run turns grey, shows its age, and recovers 
   await tileShows(page, "Answered", "30");
 });
 
-/** What is grey has a filter, or is not opaque, itself or through a parent. */
+/** Returns what makes an element gray: a filter or an opacity, of its own or of a parent. */
 async function filterOf(locator: Locator): Promise<string> {
   return await locator.evaluate((element) => {
     const looks: string[] = [];

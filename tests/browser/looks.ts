@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** Accessibility: by keyboard, on a narrow screen, in the dark theme, and with a screen reader. */
+/** Accessibility: keyboard, narrow screens, the dark theme, and screen readers. */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Page } from "./deps/playwright.ts";
@@ -15,7 +15,7 @@ const NOTICES = [
   `Cannot reach ${"gpu1".repeat(40)}`,
 ];
 
-/** A run in its middle with something in every part of the page. */
+/** A run in its middle, with something in every part of the page. */
 function stageFullRun(): StagedRun {
   const stage = stageRun();
   stage.run.emit(makeRunStart());
@@ -24,7 +24,7 @@ function stageFullRun(): StagedRun {
   return stage;
 }
 
-/** The page before, during and after a run. */
+/** States in which the page is checked. */
 const LIVES = ["running", "done", "report"] as const;
 
 /** Opens the page of a full run. */
@@ -65,7 +65,10 @@ async function openBoxes(page: Page): Promise<void> {
     .click();
 }
 
-/** Width, theme: all widths and the extremes in both themes for an active run, the extremes for the others. */
+/**
+ * Width and theme. An active run has all widths, and the extremes in both themes; others have the
+ * extremes.
+ */
 const LOOKS: Readonly<
   Record<typeof LIVES[number], readonly [number, "light" | "dark"][]>
 > = {
@@ -108,7 +111,7 @@ for (const life of LIVES) {
   });
 }
 
-/** Controls of which a part is outside of the window. */
+/** Returns controls that are partly outside of the window. */
 async function cutOff(page: Page): Promise<string[]> {
   return await page.evaluate(() =>
     [...document.querySelectorAll("button, input, select, a[href], summary")]

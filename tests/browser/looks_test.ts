@@ -1,4 +1,6 @@
-/** How the page of the monitor looks, and what texts become in it, in a real Chromium. @module */
+/**
+ * Tests of how the page of the monitor looks, and how it shows texts, in a real Chromium. @module
+ */
 
 import { assertNoProblems, startBrowser, stopBrowser } from "./browser.ts";
 import "./hostile.ts";

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /**
- * Measures the page: the time for a snapshot, and the memory after many.
+ * Measures the page: the time per snapshot, and the memory after many.
  *
  * @module
  */
@@ -8,19 +8,21 @@
 import type { visit } from "./browser.ts";
 import { makeRunStart, type StagedRun } from "./staged_run.ts";
 
-/** How long scripts of the page worked for one snapshot, in milliseconds: handling of the message and all
- * frames that it is drawn in. */
+/**
+ * Time in which scripts of the page worked for one snapshot: the message, and all frames in which
+ * it is drawn.
+ */
 export interface DrawCosts {
   medianMs: number;
   p95Ms: number;
-  /** The longest frame of each snapshot. */
+  /** Longest frame of each snapshot. */
   frameMedianMs: number;
   frameP95Ms: number;
-  /** All that the page's thread did, style and layout included, a snapshot. */
+  /** Time of the page's thread per snapshot, including style and layout. */
   threadMs: number;
 }
 
-/** What the measuring script leaves in the page. */
+/** What the measuring script stores in the page. */
 interface Meter {
   messages: number;
   workMs: number;
@@ -30,13 +32,13 @@ interface Meter {
 /** Frames in which all charts of a snapshot are drawn. */
 const FRAMES = 14;
 
-/** High enough for all charts. */
+/** High enough to show all charts. */
 const VIEW = { width: 1440, height: 2400 };
 
-/** Just below the most points that there can be. */
+/** Just below the limit of points. */
 const FIRST_POINTS = 900;
 
-/** Times everything that the page does when a message comes, and in the frames that follow. */
+/** Measures the time of all scripts that run for a message, and in the frames after it. */
 function installMeter(): void {
   const meter: Meter = { messages: 0, workMs: 0, longestMs: 0 };
   Reflect.set(globalThis, "meter", meter);
@@ -45,7 +47,7 @@ function installMeter(): void {
     function (this: unknown, ...args: unknown[]) {
       const startMs = performance.now();
       work.apply(this, args);
-      // uPlot draws in a microtask, which comes before this one.
+      // uPlot draws in a microtask that comes before this one.
       queueMicrotask(() => {
         const tookMs = performance.now() - startMs;
         meter.workMs += tookMs;
@@ -76,7 +78,7 @@ async function openMetered(stage: StagedRun, open: typeof visit, points: number)
   return visited;
 }
 
-/** Draws `count` snapshots one after the other (100 at most), each with all charts in sight. */
+/** Draws `count` snapshots (at most 100) one after the other, with all charts visible. */
 export async function drawCosts(
   stage: StagedRun,
   open: typeof visit,
@@ -111,10 +113,13 @@ export async function drawCosts(
   };
 }
 
-/** Snapshots that are sent before the page is waited for: far less than 1 MB. */
+/** Snapshots that are sent before waiting for the page: far less than 1 MB. */
 const BURST = 20;
 
-/** Bytes that the page's heap has grown by, garbage collected, over a number of snapshots. */
+/**
+ * Returns the growth of the page's heap in bytes, after garbage collection, over a number of
+ * snapshots.
+ */
 export async function heapGrowth(
   stage: StagedRun,
   open: typeof visit,
@@ -136,14 +141,14 @@ export async function heapGrowth(
       messages = (await page.evaluate(settle, { messages: messages + BURST, frames: 1 })).messages;
     }
   };
-  // What is made once: code, and the history at its longest.
+  // First what is made once: compiled code, and the history at its longest.
   await send(200);
   const before = await used();
   await send(snapshots);
   return await used() - before;
 }
 
-/** Waits for a total number of messages, and a number of frames after them. */
+/** Waits for a total number of messages, and then for a number of frames. */
 async function settle({ messages, frames }: { messages: number; frames: number }): Promise<Meter> {
   const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
   const meter: Meter = Reflect.get(globalThis, "meter");

@@ -1,5 +1,6 @@
 /**
- * The page of the monitor in a real Chromium, which all tests of a file share. The files run side by side.
+ * Tests of the monitor's page in a real Chromium, which all tests of a file share. The files run in
+ * parallel.
  *
  * @module
  */

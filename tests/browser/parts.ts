@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /**
- * The parts of the page as the user knows them.
+ * Parts of the page as users know them.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export function tile(page: Page, title: string): Locator {
   return page.locator("dl > div").filter({ has: term });
 }
 
-/** Waits until a tile's figure is this. */
+/** Waits until a tile shows this figure. */
 export async function tileShows(page: Page, title: string, figure: string | RegExp): Promise<void> {
   const value = tile(page, title).locator("dd").first();
   await value.filter({ hasText: typeof figure === "string" ? exactly(figure) : figure }).waitFor();
@@ -30,12 +30,12 @@ function exactly(figure: string): RegExp {
   return new RegExp(`^\\s*${RegExp.escape(figure)}(?![\\d.,])`);
 }
 
-/** A part of the page by its heading. */
+/** A section of the page, by its heading. */
 export function section(page: Page, title: string): Locator {
   return page.getByRole("region", { name: title, exact: true });
 }
 
-/** How many pixels the page is wider than its window. */
+/** Returns how many pixels the page is wider than its window. */
 export async function overflow(page: Page): Promise<number> {
   return await page.evaluate(() => {
     const { scrollWidth, clientWidth } = document.documentElement;
@@ -43,7 +43,7 @@ export async function overflow(page: Page): Promise<number> {
   });
 }
 
-/** What axe has to say, each with the place. */
+/** Returns the violations that axe finds, each with its place. */
 export async function violations(page: Page): Promise<string[]> {
   if (!await page.evaluate(() => "axe" in globalThis)) await page.evaluate(AXE_JS);
   const results = await page.evaluate(async (): Promise<AxeResults> => {

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** The report: the same page from disk, with no server to ask. */
+/** The report: the same page from disk, without a server. */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
@@ -56,7 +56,7 @@ Deno.test("report: shows from disk how the run ended, and asks no server for any
   ]);
 });
 
-/** Whether anything is drawn on it. */
+/** Whether anything is drawn on a canvas. */
 function hasInk(canvas: Element): boolean {
   if (!(canvas instanceof HTMLCanvasElement)) return false;
   const { width, height } = canvas;

@@ -1,8 +1,8 @@
 /**
- * `deno task screenshot`: writes the pictures of the documentation. It runs a job against a simulated teacher for
- * `docs/monitor.png`, the page of its monitor two thirds of the way, which takes about two minutes;
- * `docs/terminal.png` and `docs/row.png` alone with `--texts`. With `--all FOLDER` it writes the page in all its states,
- * both themes and four widths instead.
+ * `deno task screenshot`: writes the pictures of the documentation. It runs a job against a
+ * simulated teacher for `docs/monitor.png`, the page of its monitor when two thirds are done, which
+ * takes about two minutes. With `--texts` it writes only `docs/terminal.png` and `docs/row.png`.
+ * With `--all FOLDER` it writes the page in all its states, both themes and four widths instead.
  *
  * @module
  */
@@ -19,12 +19,12 @@ import { takeRow, takeTerminal } from "./text_pictures.ts";
 
 const WINDOW = { width: 1440, height: 900 };
 
-/** What is done of the run when the picture is taken, in per cent. */
+/** Share of the run that is done when the picture is taken, in per cent. */
 const SHARE = 65;
 
 const ROWS = 5_000;
 
-/** Refuses more than 56 at once for load, fails now and then, and does not like some prompts. */
+/** Throttles above 56 requests in flight, fails now and then, and rejects some prompts. */
 const TEACHER =
   "latency=1500,jitter=0.7,tokens=400,reasoning=250,errors=0.015,refusals=0.01,capacity=56,seed=7";
 
@@ -46,7 +46,7 @@ async function takeScreenshot(path: string): Promise<void> {
   await page.screenshot({ path });
 }
 
-/** The examples again and again, each time with other figures. */
+/** Repeats the example prompts, each time with other numbers. */
 async function makePrompts(
   count: number,
 ): Promise<{ id: string; prompt: string }[]> {
@@ -122,7 +122,7 @@ async function takeTexts(folder: string): Promise<void> {
   await takeRow(browser, shown, Object.keys(row), `${folder}/row.png`);
 }
 
-/** As long and as wordy as a model of this size. */
+/** Answers as long and as wordily as a model of this size. */
 async function answerRobe(): Promise<Response> {
   await new Promise((resolve) => setTimeout(resolve, 1_840));
   return Response.json(chatAnswer("It takes 3 bolts in total.", {

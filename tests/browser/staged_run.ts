@@ -1,5 +1,5 @@
 /**
- * A simulated run for a served monitor, step by step, with a clock of its own.
+ * A simulated run for a served monitor, step by step, with its own clock.
  *
  * @module
  */
@@ -13,17 +13,15 @@ import { FakeRun, makeAnswer } from "../web/fake_run.ts";
 
 const BEAT_MS = 500;
 
-/** A simulated run. */
 export interface StagedRun extends AsyncDisposable {
   readonly run: FakeRun;
   readonly served: ServedMonitor;
   /** Lets time pass: pages get the changes. @default 1 */
   strike(beats?: number): void;
-  /** Lets time pass with a healthy run that has some failures. */
+  /** Lets time pass in a healthy run that has some failures. */
   play(beats: number): void;
 }
 
-/** Starts a simulated run. */
 export function stageRun(options: Pick<MonitorOptions, "about"> = {}): StagedRun {
   const run = new FakeRun();
   let nowMs = 0, beats = 0;
@@ -56,7 +54,6 @@ export function stageRun(options: Pick<MonitorOptions, "about"> = {}): StagedRun
   };
 }
 
-/** How a run began. */
 export function makeRunStart(changes: Partial<RunStart> = {}): RunStart {
   return {
     type: "run-start",
@@ -72,7 +69,7 @@ export function makeRunStart(changes: Partial<RunStart> = {}): RunStart {
   };
 }
 
-/** A wave between 0 and 1. */
+/** Returns a value between 0 and 1 that rises and falls. */
 function wave(beat: number, period: number): number {
   return 0.5 + Math.sin(beat * 2 * Math.PI / period) / 2;
 }

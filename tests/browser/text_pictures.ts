@@ -1,5 +1,5 @@
 /**
- * Pictures of text for the README: a run in a terminal, and a line of its results.
+ * Pictures of text for the README: a run in a terminal, and a results line.
  *
  * @module
  */
@@ -10,19 +10,18 @@ import type { Browser } from "./deps/playwright.ts";
 
 const COLUMNS = 104;
 
-/** What a terminal shows of a run against a simulated teacher, once this share of it is done, in per cent. */
+/** A run against a simulated teacher, for a picture of its terminal. */
 export interface TerminalRun {
-  /** What the user types. */
+  /** What the picture shows as the typed command. */
   readonly typed: string;
-  /** What the command line gets in place of it. */
+  /** Arguments that are used instead. */
   readonly args: readonly string[];
-  /** When the picture is taken, in per cent of the rows. */
+  /** Share of the rows that are done when the picture is taken, in per cent. */
   readonly share: number;
-  /** What is shown in place of temporary folders and local addresses. */
+  /** Replaces temporary folders and local addresses. */
   readonly rename: (text: string) => string;
 }
 
-/** Takes a picture of a terminal. */
 export async function takeTerminal(
   browser: Browser,
   { typed, args, share, rename }: TerminalRun,
@@ -58,7 +57,9 @@ export async function takeTerminal(
   await take(browser, shown, path);
 }
 
-/** Takes a picture of a results line, with its keys in another colour than the row's own. */
+/**
+ * Takes a picture of a results line. Retort's keys have another color than those of the input row.
+ */
 export async function takeRow(
   browser: Browser,
   line: string,
@@ -111,23 +112,23 @@ interface Cell {
   readonly style: string;
 }
 
-/** A control sequence, or a character. */
+/** Matches a control sequence or a character. */
 // deno-lint-ignore no-control-regex
 const TOKEN = /\x1b\[(\d*)([A-Za-z])|[^]/gu;
 
-/** As much of a terminal as the bar of a run needs. */
+/** The part of a terminal that the bar of a run needs. */
 class Screen {
   readonly #lines: Cell[][] = [[]];
   #row = 0;
   #column = 0;
   #style = "";
 
-  /** What it shows, without styles. */
+  /** Text of the screen, without styles. */
   get text(): string {
     return this.#lines.map((line) => line.map(({ character }) => character).join("")).join("\n");
   }
 
-  /** What it shows. */
+  /** Text of the screen with its styles. */
   get html(): string {
     return this.#lines.map((line) =>
       line.map(({ character, style }) =>

@@ -1,6 +1,8 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** Whole texts of prompts and models: as Markdown with coloured code, or raw; never as markup. */
+/**
+ * Whole texts of prompts and models: as Markdown with colored code, or raw, but never as markup.
+ */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Locator, Page } from "./deps/playwright.ts";
@@ -34,12 +36,12 @@ def square(n):
 So $a*b*c$ and \\(x_1 * x_2 * x_3\\).
 `;
 
-/** Longer than what lists hold of it. */
+/** Longer than the text that lists hold. */
 const LONG = Array.from({ length: 3_000 }, (_, i) => `Sentence ${i}.`).join(
   " ",
 );
 
-/** The texts of the answers. */
+/** Answers by the uid of their row. */
 const ANSWERS: Readonly<Record<string, string>> = {
   markdown: MARKDOWN,
   json: '{"answer":42,"steps":["a","<b>"]}',

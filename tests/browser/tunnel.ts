@@ -1,21 +1,24 @@
 /**
- * What may be between a browser and the monitor: a tunnel with a port of its own, as `ssh -L` makes
- * it, or a proxy that takes a path prefix away.
+ * What may be between a browser and the monitor: a tunnel with its own port, as `ssh -L` makes it,
+ * or a proxy that removes a path prefix.
  *
  * @module
  */
 
-/** Hands bytes on. */
+/** Forwards bytes. */
 export interface Tunnel extends AsyncDisposable {
-  /** The port at this end. */
+  /** Port at the browser's end. */
   readonly port: number;
-  /** Cuts all connections, and lets none in until `restore()`. */
+  /** Cuts all connections, and accepts none until `restore()`. */
   cut(): void;
-  /** Lets connections in again. */
+  /** Accepts connections again. */
   restore(): void;
 }
 
-/** Opens a tunnel to a port of this machine. `prefix` (`/runs/7`) is taken out of each request's path. */
+/**
+ * Opens a tunnel to a port of this machine. `prefix` (`/runs/7`) is removed from the path of each
+ * request.
+ */
 export function openTunnel(target: number, prefix = ""): Tunnel {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const pipes = new Map<Deno.Conn, Promise<unknown>>();
@@ -67,7 +70,7 @@ async function pass(
       for (let sent = 0; sent < bytes.length;) sent += await to.write(bytes.subarray(sent));
     }
   } catch {
-    // Either end was closed.
+    // One of the ends was closed.
   }
   closeOnce(to);
 }
@@ -76,11 +79,14 @@ function closeOnce(connection: Deno.Conn): void {
   try {
     connection.close();
   } catch {
-    // It is closed.
+    // It is already closed.
   }
 }
 
-/** A browser begins a request in a packet of its own; other bytes do not look like one. */
+/**
+ * Removes the prefix. A browser begins each request in a packet of its own, and no other bytes look
+ * like a request.
+ */
 function withoutPrefix(bytes: Uint8Array, prefix: string): Uint8Array {
   if (prefix === "") return bytes;
   const text = decoder.decode(bytes);

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * `deno task screenshot-view`: docs/view-table.png, view-facets.png, view-detail.png and view-samples.png, of answers
- * that are made for it.
+ * `deno task screenshot-view`: writes docs/view-table.png, view-facets.png, view-detail.png and
+ * view-samples.png, from answers made for them.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { launchChromium } from "./browser.ts";
 
 const THINGS = ["apples", "tickets", "books", "marbles", "stamps"];
 
-/** Takes all pictures in a theme. */
+/** Takes all pictures in one theme. */
 async function takeScreenshots(
   folder: string,
   theme: "light" | "dark",

@@ -8,7 +8,7 @@ import { tempDir } from "../support/temp.ts";
 
 const HOST = "api.openai.com";
 
-/** A user who types `typed` when prompted, or cannot be prompted. */
+/** Sets up a user who types `typed` when prompted; undefined: who cannot be prompted. */
 function setUp(typed: string | null | undefined, mayAsk = true, env: Record<string, string> = {}) {
   const asked: string[] = [];
   const askSecret = typed === undefined ? undefined : (question: string) => {

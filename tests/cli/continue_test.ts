@@ -14,7 +14,7 @@ function next(args: string[], summary = INTERRUPTED): string | undefined {
 
 Deno.test("nextCommand() returns nothing when all is done", () => {
   assertEquals(next(["a.jsonl", "-o", "out/"], summaryOf()), undefined);
-  // A bad row cannot be retried.
+  // Bad rows cannot be retried.
   assertEquals(next(["a.jsonl", "-o", "out/"], summaryOf({ bad_rows: 3 })), undefined);
 });
 
@@ -45,7 +45,7 @@ Deno.test("nextCommand() repeats the command when the input was not read to its 
   const unread = summaryOf({ state: "interrupted", total: 0, elapsed_ms: 0 });
   const args = ["a.jsonl", "-o", "out/", "--changed", "reask"];
   assertEquals(next(args, unread), "retort a.jsonl -o out/ --changed reask");
-  // The old results are still there.
+  // The old results still exist.
   const over = ["a.jsonl", "-o", "out/", "--no-resume", "--overwrite"];
   assertEquals(next(over, unread), "retort a.jsonl -o out/ --no-resume --overwrite");
 });
@@ -89,7 +89,7 @@ Deno.test("nextCommand() repeats --changed, which the next run needs as well", (
 });
 
 Deno.test("nextCommand() leaves out flags that a retry does not take", () => {
-  // Failed rows were retried from the page, and that was interrupted while the input was read.
+  // A retry from the page was interrupted while it read the input.
   const unread = summaryOf({ state: "interrupted", total: 0, elapsed_ms: 0 });
   const args = ["a.jsonl", "-o", "out/", "--no-resume", "--overwrite", "-c", "5"];
   const asked = { ...parseCommandLine(args), command: "retry" as const };
@@ -141,7 +141,7 @@ Deno.test("nextCommand() quotes words that a shell would change", () => {
   );
 });
 
-/** How a POSIX shell splits a command line. */
+/** Splits a command line as a POSIX shell does. */
 async function words(line: string, program = "sh"): Promise<string[]> {
   const shell = new Deno.Command(program, { args: ["-c", `printf '%s\\0' ${line}`] });
   return new TextDecoder().decode((await shell.output()).stdout).split("\0").slice(0, -1);

@@ -32,7 +32,7 @@ for (
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
   Deno.test(`exitCodeOf() gives ${code} after ${signal}`, () => {
     assertEquals(exitCodeOf(summaryOf({ state: "interrupted", pending: 1 }), { signal }), code);
-    // A signal that came when all was done changes nothing.
+    // A signal after all rows were finished changes nothing.
     assertEquals(exitCodeOf(summaryOf(), { signal }), 0);
   });
 }

@@ -1,5 +1,5 @@
 /**
- * Generators whose teacher is in the process.
+ * Generators with a teacher in this process.
  *
  * @module
  */
@@ -9,7 +9,10 @@ import { ResponseGenerator } from "../../lib/response_generator.ts";
 import type { ResponseGeneratorOptions } from "../../lib/run/options.ts";
 import type { TeacherRequest } from "../../lib/teacher/teacher.ts";
 
-/** A generator whose teacher returns these answers, 1,000 completion tokens each; a row without one fails. */
+/**
+ * Creates a generator whose teacher returns these answers, each of 1,000 completion tokens. A row
+ * without one fails.
+ */
 export function answering(
   answer: (request: TeacherRequest) => string | undefined,
   options: Partial<ResponseGeneratorOptions> = {},

@@ -9,7 +9,10 @@ import { commandHelp, mainHelp } from "../../cli/help.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { SIMULATE_DEFAULTS, SIMULATE_KEYS } from "../../lib/simulate/options.ts";
 
-/** What fits a usual terminal. The main help has a line for each command, so it may be longer. */
+/**
+ * Checks that a help fits a usual terminal. The main help has a line for each command, so it may be
+ * longer.
+ */
 function assertFits(text: string, maxLines: number): void {
   const lines = text.split("\n");
   assertEquals(lines.pop(), "");
@@ -17,7 +20,7 @@ function assertFits(text: string, maxLines: number): void {
   for (const line of lines) assertLessOrEqual(line.length, 80, line);
 }
 
-/** The flags that a help lists, with a `no-` where it has one. */
+/** Returns the flags that a help lists, as users type them. */
 function listedIn(text: string): string[] {
   return [...text.matchAll(/^ {2}(?: {3}|-\w,) --([\w-]+)/gm)].map(([, name]) => name);
 }

@@ -3,7 +3,7 @@ import { assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Snapshot } from "../../lib/progress/snapshot.ts";
 import { makeErrorGroup, makeSnapshot } from "../progress/fixtures.ts";
 
-/** A run of 20 lanes, all of them busy, that will take long. */
+/** A long run of 20 lanes, all busy. */
 function snapshotOf(fields: Partial<Snapshot>): Snapshot {
   return makeSnapshot({
     state: "running",
@@ -48,7 +48,7 @@ Deno.test("createConcurrencyHint() is silent if something else limits the run", 
 });
 
 Deno.test("createConcurrencyHint() is silent if the concurrency is not used", () => {
-  // A careful start, or a teacher that has refused more.
+  // After a careful start, or because the teacher throttled more.
   assertEquals(hintsFor({ limit: 19 }), []);
   assertEquals(hintsFor({ limit: 19 }, {}).length, 1);
 });

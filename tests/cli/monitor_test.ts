@@ -25,7 +25,7 @@ function refusal(...args: string[]): string {
   return assertThrows(() => read(...args), UsageError).message;
 }
 
-/** Opens the monitor of a run of one row, and records its messages. */
+/** Opens the monitor of a run with one row, and records its messages. */
 async function openIn(
   dir: TempDir,
   { report, page }: { report?: string | MonitorRequest["report"]; page?: MonitorRequest["page"] },
@@ -111,7 +111,7 @@ Deno.test("openMonitor() writes the report of a run that has begun, and of no ot
   await run();
   assertEquals([await end(), said], [true, [`Wrote the report to ${report}`]]);
   assertStringIncludes(await dir.read("r.html"), '"because"');
-  // The command that continues the run names the file again.
+  // The command that continues the run names the same file.
   const next = await openIn(dir, { report });
   await next.run();
   assertEquals(await next.end(), true);

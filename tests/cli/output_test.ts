@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { Output } from "../../cli/output.ts";
 
-/** A stream that takes `most` bytes at a time, and what a test says. */
+/** A stream that accepts at most `most` bytes at a time. */
 class FakeStream {
   text = "";
   most = Infinity;

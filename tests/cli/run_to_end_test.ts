@@ -9,24 +9,21 @@ import { numberedRows } from "../e2e/fixture.ts";
 import { tempDir } from "../support/temp.ts";
 import { answering } from "./generator_fixture.ts";
 
-/** A run of six rows, of which some fail. */
+/** A run of six rows, some of which fail. */
 interface Play extends Partial<ResponseGeneratorOptions> {
-  /** How often a row fails before it is answered, by its number. */
+  /** How often each row fails before it is answered, by its number. */
   failures: Record<number, number>;
-  /** Options that differ from the defaults. */
   run?: Partial<ResolvedRunOptions>;
-  /** Whether there is a monitor. @default true */
+  /** @default true */
   isMonitored?: boolean;
-  /** Whether a signal has come. @default false */
+  /** Whether a signal has interrupted the run. @default false */
   isInterrupted?: boolean;
-  /** Listener for every event. */
   onEvent: (event: RunEvent, monitor: Monitor, generator: ResponseGenerator) => void;
 }
 
-/** The result. */
 interface Played extends RunEnd {
   said: string[];
-  /** The rows that were sent, in that order. */
+  /** Rows that were sent, in order. */
   asked: string[];
 }
 
@@ -54,7 +51,7 @@ async function play(
   return { ...end, said, asked };
 }
 
-/** Requests a retry in every run that starts, that many times. */
+/** Requests a retry in each of the first `times` runs. */
 function wanting(times: number): Play["onEvent"] {
   return (event, monitor) => {
     if (event.type === "run-start" && times-- > 0) monitor.retryWhenDone = true;
@@ -115,7 +112,7 @@ Deno.test("runToEnd() does not delete answers again", async () => {
 });
 
 Deno.test("runToEnd() applies the cost limit to all of its runs together", async () => {
-  // A dollar each: 5 answers, and 2 more that are allowed.
+  // A dollar per answer: 5 answers, and 2 more within the limit.
   const caps: (number | null)[] = [];
   const want = wanting(9);
   const { summary, asked } = await play({

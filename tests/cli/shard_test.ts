@@ -41,7 +41,7 @@ const REFUSED: [string, Record<string, string>, string][] = [
   ["a/b", {}, "I/N"],
   ["0/0", {}, "1 to 100000"],
   ["auto", {}, "neither SLURM_ARRAY_TASK_ID"],
-  // A part of an array that is submitted again would pay for the whole input.
+  // A part of an array, submitted again, would otherwise pay for the whole input.
   ["auto", array(3, 3, 3, 1, 1), "no whole Slurm array"],
   ["auto", array(3, 3, 9, 1, 2), "no whole Slurm array"],
   ["auto", { JOB_COMPLETION_INDEX: "5" }, "no whole Slurm array"],

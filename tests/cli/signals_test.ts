@@ -6,7 +6,7 @@ import type { RunSnapshot } from "../../lib/progress/mod.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
-/** A run that only records the calls to it, and a user who presses Ctrl-C. */
+/** A run that records the calls to it, and a user who presses Ctrl-C. */
 class Scene implements Disposable {
   readonly clock = new FakeClock();
   readonly did: string[] = [];
@@ -61,7 +61,7 @@ Deno.test("listenForSignals() drains the run at the first Ctrl-C and says what i
   assertEquals(scene.signals.received, "SIGINT");
   assertEquals(scene.said.length, 1);
   assertMatch(scene.said[0], /1,234 paid calls .*Ctrl-C again/);
-  // However long the calls take, only a second one ends the run.
+  // However long the calls take, only a second Ctrl-C ends the run.
   await scene.clock.advance(3_600_000);
   assertEquals(scene.did, ["stop"]);
 });
@@ -116,7 +116,7 @@ Deno.test("endAfterSecond() ends the process 1.9 s after the second signal, and 
   const onSignal = endAfterSecond(() => ends++);
   onSignal();
   await clock.advance(499);
-  // The first one again.
+  // The first signal again.
   onSignal();
   await clock.advance(10_000);
   assertEquals(ends, 0);

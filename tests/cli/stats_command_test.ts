@@ -8,7 +8,6 @@ import { UsageError } from "../../lib/errors.ts";
 import { failureLine, resultLine } from "../data/lines.ts";
 import { tempDir } from "../support/temp.ts";
 
-/** The output of the command. */
 async function stats(...args: string[]): Promise<{ out: string; err: string }> {
   const written = { out: "", err: "" };
   const io = {

@@ -1,5 +1,5 @@
 /**
- * The summary of a run in which all went well.
+ * The summary of a successful run.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Summary } from "../../lib/progress/events.ts";
 
 const NONE = { p50: 0, p90: 0, p99: 0, max: 0 };
 
-/** A run of 100 rows, all of which have a result, or one that differs from it in some fields. */
+/** A run of 100 rows that all have a result, with some fields changed. */
 export function summaryOf(fields: Partial<Summary> = {}): Summary {
   return {
     type: "run-end",

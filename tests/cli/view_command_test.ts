@@ -29,7 +29,7 @@ Deno.test({
     interrupt();
     await delay(600);
     interrupt();
-    // In a test the process does not end: the file is opened once it has a writer.
+    // In a test the process does not end, so the open file gets a writer.
     (await Deno.open(fifo, { write: true })).close();
     assertEquals([await viewing, codes], [0, [130]]);
   },

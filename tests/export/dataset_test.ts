@@ -123,7 +123,7 @@ Deno.test("a dataset is cleared of what exports that were killed have left, and 
   await writeResults(dir, 3);
   await exportDataset(dir);
   const killed = `.data-${"0".repeat(16)}`, active = `.data-${"1".repeat(16)}`;
-  // Killed between its two renames.
+  // As if killed between its two renames.
   await Deno.rename(dir.path("set/data"), dir.path(`set/${killed}.old`));
   for (const staging of [killed, active]) {
     await Deno.mkdir(dir.path(`set/${staging}`));

@@ -42,7 +42,7 @@ Deno.test("exportResults() keeps input order when the input was named by another
 
 Deno.test("exportResults() keeps the answers to one row together", async () => {
   await using dir = await tempDir();
-  // The template names the uid, which is that of the row for each of its answers.
+  // The template uses the uid, which is the same for all answers to a row.
   const options = { template: "{{uid}}?" };
   const answers = [[2, 0], [1, 11], [2, 2], [1, 0], [1, 2], [2, 1]];
   const lines = answers.map(([line, sample]) =>
@@ -165,7 +165,7 @@ Deno.test("exportResults() restores renamed fields, and exact numbers", async ()
 Deno.test("exportResults() writes U+FFFD for halves of surrogate pairs, of the row too", async () => {
   await using dir = await tempDir();
   const line = resultLineOf({ prompt: "p\ud83d" }, { response: "HERE" });
-  // As versions before this one wrote it.
+  // As earlier versions wrote it.
   await dir.write("out.jsonl", line.replace("HERE", String.raw`a\ud83d`) + "\n");
   await exportFrom(dir, { format: "prompt-completion" });
   assertEquals(

@@ -8,7 +8,7 @@ import { cleanEnv, type CliOptions, REPOSITORY, runCli } from "../support/proces
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { resultLineOf, runFile } from "./results.ts";
 
-/** A folder in which a run has been made from `prompts.jsonl`. */
+/** A folder with a finished run over `prompts.jsonl`. */
 async function folderOfRun(): Promise<TempDir> {
   const dir = await tempDir();
   const prompts = await dir.write("prompts.jsonl", [{ prompt: "hi" }]);
@@ -43,7 +43,7 @@ Deno.test("an export replaces a file that is not empty only with permission", as
 
 Deno.test("an export never replaces a run's input or output, nor a folder", async () => {
   await using dir = await folderOfRun();
-  // Another run's results, moved away from their run file, and this run's input under other names.
+  // Another run's results without their run file, and this run's input under other names.
   await dir.write("moved.jsonl", resultLineOf({ id: 'a"b', prompt: "x" }) + "\n");
   await Deno.symlink(dir.path("prompts.jsonl"), dir.path("link.jsonl"));
   await Deno.link(dir.path("prompts.jsonl"), dir.path("hard.jsonl"));

@@ -11,15 +11,14 @@ import { ParsedRow, RowParser, type RowParserOptions } from "../../lib/source/pa
 import type { Completion } from "../../lib/teacher/teacher.ts";
 import type { TempDir } from "../support/temp.ts";
 
-/** The fields of an answered row. */
 export interface Answered extends Partial<Completion> {
-  /** Where the row comes from. */
+  /** Source of the row, as in `distill.source`. */
   source?: string;
-  /** The number of the answer to the row. */
+  /** Number of the answer to the row. */
   sample?: number;
 }
 
-/** The results line of a row, made by the code that a run makes it with. */
+/** Makes a results line, with the code of a run. */
 export function resultLineOf(
   row: unknown,
   answered: Answered = {},
@@ -50,7 +49,7 @@ export function resultLineOf(
   }, { paramsId: "p1", finalMessages: false, think: "wrap", ...options });
 }
 
-/** A `run.json` with this identity. */
+/** Makes a `run.json` with this identity. */
 export function runFile(identity: object, params: object = {}): string {
   const run = {
     retort: "0.1.0",

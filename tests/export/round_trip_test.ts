@@ -30,7 +30,7 @@ const WORDS = [
   "{}",
 ];
 
-/** Conversations of every kind. */
+/** Makes conversations of every kind. */
 class Generator {
   readonly #random: () => number;
 
@@ -60,7 +60,7 @@ class Generator {
     }));
   }
 
-  /** Results lines of a row: two answers to it, of which the first is the shorter one. */
+  /** Returns the results lines of a row: two answers, the shorter one first. */
   lines(number: number): string[] {
     const hasTools = this.below(2) === 0;
     const messages: Message[] = [];
@@ -95,8 +95,8 @@ class Generator {
 }
 
 /**
- * A conversation without the ids of calls and the notation of arguments, which depend on the
- * format.
+ * Returns a conversation without what depends on the format: ids of tool calls, and the notation of
+ * their arguments.
  */
 function plain(row: { messages: Message[]; tools?: string }) {
   return {
@@ -110,7 +110,7 @@ function plain(row: { messages: Message[]; tools?: string }) {
   };
 }
 
-/** What an input is read as: its reasoning in the text, however it was written. */
+/** Reads an input; reasoning becomes part of the text, however it was written. */
 async function conversationsIn(dir: TempDir, input: string) {
   await convertFiles({
     input: dir.path(input),
@@ -125,14 +125,17 @@ async function conversationsIn(dir: TempDir, input: string) {
 
 const PAIR = { prefer: "shortest" } as const;
 
-/** Exports `out.jsonl`; formats of pairs choose the shorter one of its answers. */
+/** Exports `out.jsonl`. Formats of pairs choose the shorter answer. */
 async function exported(dir: TempDir, format: ExportFormat, name: string, validation = 0) {
   const pair = FORMATS[format].rows === "pairs" ? PAIR : {};
   const results = dir.path("out.jsonl"), output = dir.path(name);
   await exportResults({ results, output, format, validation, replace: true, ...pair });
 }
 
-/** Writes results that a format has a place for; `reference.jsonl` holds what they are read as. */
+/**
+ * Writes results that a format has a place for, and `reference.jsonl` with what they must be read
+ * as.
+ */
 async function writeResultsFor(dir: TempDir, format: ExportFormat): Promise<void> {
   const definition = FORMATS[format];
   const generator = new Generator(EXPORT_FORMATS.indexOf(format) + 1);
@@ -155,7 +158,7 @@ async function writeResultsFor(dir: TempDir, format: ExportFormat): Promise<void
   if (definition.rows === "pairs") await dir.write("out.jsonl", `${rows.flat().join("\n")}\n`);
 }
 
-/** The files of an export: every kind, and each compression once. */
+/** Files to export: every kind, and each compression once. */
 const TABLES = [...FILE_KINDS.map((kind) => `x.${kind}`), "x.json.zst", "x.csv.gz"];
 
 for (const format of EXPORT_FORMATS) {
@@ -171,7 +174,7 @@ for (const format of EXPORT_FORMATS) {
   });
 }
 
-/** Rows whose answers have reasoning in a field, as an input of a conversion. */
+/** Writes an input for a conversion, whose answers have reasoning in a field. */
 async function writeInputFor(dir: TempDir, format: ConvertFormat): Promise<void> {
   const results = dir.path("out.jsonl");
   const pair = FORMATS[format].rows === "pairs";

@@ -155,7 +155,7 @@ Deno.test("the extension determines the format, and impossible formats are refus
   assertEquals((await new Response(stream).text()).split("\n").length, 4);
   await exportFrom(dir, { output: dir.path("t.parquet") });
   assertEquals((await Deno.readTextFile(dir.path("t.parquet"))).slice(0, 4), "PAR1");
-  // Every extension that an input may have.
+  // An extension that only inputs usually have.
   await exportFrom(dir, { output: dir.path("t.pq") });
   assertEquals((await Deno.readTextFile(dir.path("t.pq"))).slice(0, 4), "PAR1");
   await writeResults(dir, 20);

@@ -1,4 +1,6 @@
-/** Tests of lib/formats/borders.ts: the parts of an input give the rows of the whole. @module */
+/**
+ * Tests of lib/formats/borders.ts: the parts of an input have the same rows as the whole. @module
+ */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import {
@@ -16,7 +18,7 @@ import { tempDir } from "../support/temp.ts";
 
 const LONG = "long ".repeat(60_000);
 
-/** Files whose borders are easily missed, by their names. */
+/** Files whose borders are easily missed, by name. */
 const FILES: Readonly<Record<string, string>> = {
   "plain.jsonl": '{"a":1}\n{"a":2}\n{"a":3}\n{"a":4}',
   "blank.jsonl": '\ufeff\n{"a":1}\r\n \t\r\n\n{"a":"\u00e9\u4e16\u{1f600}"}\n   \n{"a":3}\n\n',
@@ -37,7 +39,7 @@ async function rowsOf(path: string, name: string, options: InputOptions, part?: 
   return (await Array.fromAsync(input.rows())).flat();
 }
 
-/** A row, short enough for the message of a failed test. */
+/** Shortens a row for the message of a failed test. */
 function brief({ number, text, problem }: Line) {
   return `${number}: ${text === undefined ? problem : text.slice(0, 40) + text.length}`;
 }

@@ -1,4 +1,7 @@
-/** Tests of lib/formats/: each format gives the same rows, twice, with the places that users count. @module */
+/**
+ * Tests of lib/formats/: each format gives the same rows, twice, with the places that users count.
+ * @module
+ */
 
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
@@ -6,7 +9,7 @@ import { SourceError } from "../../lib/errors.ts";
 import { type InputOptions, openInput, placeOf } from "../../lib/formats/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
-/** The texts of all rows, and the places of the first and the last. */
+/** Returns the texts of all rows, and the places of the first and the last. */
 async function read(path: string, options?: InputOptions, name = path.split("/").at(-1)!) {
   const input = await openInput(path, name, options);
   const passes: (string | undefined)[][] = [];

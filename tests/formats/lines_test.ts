@@ -16,7 +16,7 @@ function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
-/** Returns pieces in one reused buffer, like a reader of files. */
+/** Yields pieces in one reused buffer, like a reader of files. */
 async function* inPieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   const buffer = new Uint8Array(size);
   for (let at = 0; at < bytes.length; at += size) {
@@ -112,8 +112,8 @@ Deno.test("readLines() reads a line of many chunks in linear time", async () => 
     return performance.now() - started;
   };
   await timeOf(1_000);
-  // 16 times the work takes 16 times as long; with joining at each chunk it would be 256. The
-  // shortest of three: other programs use the machine now and then.
+  // 16 times the work takes 16 times as long; if each chunk were joined, it would be 256. The
+  // shortest of three, because other programs use the machine now and then.
   const shortest = async (chunks: number) =>
     Math.min(await timeOf(chunks), await timeOf(chunks), await timeOf(chunks));
   const [few, many] = [await shortest(4_000), await shortest(64_000)];
@@ -174,7 +174,7 @@ Deno.test("openLines() closes the file when the reader leaves early", async () =
       assertEquals(batch[0].number, 1);
       break;
     }
-    // The sanitizer would not see a file that is closed late but before the end of the test.
+    // The sanitizer would miss a file that is closed late, but before the end of the test.
     assertEquals(await openHandles(path), 0);
   }
 });
@@ -213,7 +213,7 @@ Deno.test("openLines() says when there is no such file, or when it is a folder",
   }
 });
 
-/** The number of this process's descriptors of a file; 0 where the system does not say. */
+/** Returns the number of this process's descriptors of a file; 0 if the system does not tell. */
 async function openHandles(path: string): Promise<number> {
   if (Deno.build.os !== "linux") return 0;
   const real = await Deno.realPath(path);

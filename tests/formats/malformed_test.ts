@@ -14,7 +14,7 @@ const ROWS = '[{"prompt":"a"},\n{"prompt":"b"}]';
 const encoder = new TextEncoder();
 const here = (name: string) => Deno.readFileSync(new URL(name, import.meta.url));
 
-/** UTF-16, little endian, with its byte order mark: what "Unicode text" of a spreadsheet is. */
+/** Encodes UTF-16, little endian, with a byte order mark, as spreadsheets save "Unicode text". */
 function utf16(text: string): Uint8Array {
   const bytes = new Uint8Array(2 + text.length * 2);
   bytes.set([0xff, 0xfe]);
@@ -30,14 +30,16 @@ function cut(bytes: Uint8Array, share = 0.6): Uint8Array {
   return bytes.slice(0, Math.floor(bytes.length * share));
 }
 
-/** The pages of a Parquet file without meaning, after a complete footer. */
+/** Fills the pages of a Parquet file with zeros, and keeps its footer. */
 function withoutPages(bytes: Uint8Array): Uint8Array {
   const damaged = bytes.slice();
   damaged.fill(0xff, 4, 600);
   return damaged;
 }
 
-/** A Parquet file with an unsupported codec: LZO. The footer holds it once for each column. */
+/**
+ * Makes a Parquet file with an unsupported codec, LZO. The footer holds the codec once per column.
+ */
 function packedWithLzo(bytes: Uint8Array): Uint8Array {
   const changed = bytes.slice();
   // Thrift's compact protocol: field 4 of a column, an i32 in zigzag. 6 is ZSTD, 3 is LZO.
@@ -51,7 +53,7 @@ function cutOut(bytes: Uint8Array, from: number, to: number): Uint8Array {
   return new Uint8Array([...bytes.subarray(0, from), ...bytes.subarray(to)]);
 }
 
-/** A file with this length of the footer. */
+/** Changes the length of the footer. */
 function withFooterOf(bytes: Uint8Array, length: number): Uint8Array {
   const changed = bytes.slice();
   new DataView(changed.buffer).setUint32(changed.length - 8, length, true);
@@ -73,7 +75,7 @@ function withByte(bytes: Uint8Array, at: number): Uint8Array {
 
 const PARQUET = here("values.parquet");
 const GZIP = new Uint8Array(gzipSync(LINES)), ZSTD = new Uint8Array(zstdCompressSync(LINES));
-/** Two rows that were compressed with a dictionary. */
+/** Two rows, compressed with a dictionary. */
 const ZSTD_OF_DICTIONARY = Uint8Array.fromBase64(
   "KLUv/SMljkgkMpUAAEggMCJ9CjEifQoCzDwDuPhTRQ==",
 );
@@ -230,7 +232,7 @@ for (const [name, content, message] of CASES) {
   });
 }
 
-/** The bytes of a skippable frame of zstd, which hold another frame's magic. */
+/** A skippable frame of zstd that holds another frame's magic number. */
 const SKIPPABLE = new Uint8Array([
   0x50,
   0x2a,

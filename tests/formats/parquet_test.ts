@@ -1,7 +1,8 @@
 /**
- * Tests of lib/formats/parquet.ts. The files were written by pyarrow 26: `values.parquet` has integers past
- * 2^53, decimals, timestamps in microseconds, lists of structs and a map, `times.parquet` times of all kinds; `bytes.parquet` a binary column.
- * `kinds.parquet` and the rows next to it come from `tests/trainers/parquet_kinds.py`.
+ * Tests of lib/formats/parquet.ts. The files were written by pyarrow 26: `values.parquet` has
+ * integers past 2^53, decimals, timestamps in microseconds, lists of structs and a map,
+ * `times.parquet` times of all kinds; `bytes.parquet` a binary column. `kinds.parquet` and the rows
+ * next to it come from `tests/trainers/parquet_kinds.py`.
  *
  * @module
  */
@@ -37,7 +38,7 @@ Deno.test("Parquet values keep all their digits", async () => {
   ]);
 });
 
-/** The columns of bytes in `kinds.parquet`. */
+/** Columns of bytes in `kinds.parquet`. */
 const BINARY = ["binary", "fixed", "large_binary", "binary_list"];
 
 Deno.test("values of every kind become natural JSON, at any depth", async () => {
@@ -89,7 +90,7 @@ Deno.test("a Parquet file with a damaged footer is reported as such, wherever th
     await Deno.writeFile(path, damaged);
     return await texts(path).then(() => true, (error) => error instanceof SourceError);
   };
-  // A length of a text that is negative, as a number of 32 bits: its end is before its beginning.
+  // The length of a text as a negative number of 32 bits: the text would end before its beginning.
   const negative = [0xe0, 0xff, 0xff, 0xff, 0x0f];
   for (let at = start; at < bytes.length - 13; at += 11) {
     assertEquals(await isRead([0xff], at), true, `byte ${at}`);
@@ -100,10 +101,11 @@ Deno.test("a Parquet file with a damaged footer is reported as such, wherever th
 Deno.test("a page of a negative size does not lead back to its own header", async () => {
   await using dir = await tempDir();
   const bytes = await Deno.readFile(here("values.parquet"));
-  // The sizes of the first page are the second and third field of its header: a type and a number each.
+  // The sizes of the first page are the second and third field of its header, each with a type and
+  // a number.
   assertEquals([bytes[4], bytes[6], bytes[8]], [0x15, 0x15, 0x15]);
   const path = dir.path("negative.parquet");
-  // An index page, which is skipped. Odd numbers are negative.
+  // An index page is skipped. Odd numbers in zigzag encoding are negative.
   bytes[5] = 2;
   for (let size = 1; size < 128; size += 2) {
     bytes[9] = size;
@@ -135,7 +137,7 @@ Deno.test("Parquet to Parquet keeps the types of decimals, dates and times", asy
       return await Deno.readTextFile(rows);
     };
     assertEquals(await rowsOf(output), await rowsOf(here(name)));
-    // A column of two types becomes text, as before.
+    // A column of two types still becomes text.
     const both = dir.path(`both-${name}`);
     const lines = await dir.write("rows.jsonl", `${(await texts(output))[0]}\n`);
     await convertFiles({ input: [output, lines], output: both });

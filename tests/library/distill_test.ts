@@ -32,7 +32,7 @@ function completionOf(request: TeacherRequest): Completion {
   return { response, finishReason: "stop", usage: null, model: "in-process" };
 }
 
-/** A teacher that answers at once, and counts. */
+/** Answers at once, and records requests. */
 class Echo implements Teacher {
   readonly requests: TeacherRequest[] = [];
   aborted = 0;

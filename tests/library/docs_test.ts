@@ -1,6 +1,6 @@
 /**
- * The TypeScript of README and docs, and the scripts in examples/, run unchanged. Their types are checked where
- * they are imported from an address: tests/e2e/url_import_test.ts.
+ * The TypeScript of README and docs, and the scripts in examples/, run unchanged. Their types are
+ * checked where they are imported from an address: tests/e2e/url_import_test.ts.
  *
  * @module
  */
@@ -24,7 +24,7 @@ Deno.test("the TypeScript of README and docs runs", async (t) => {
       const script = dir.path(`example_${index}.ts`);
       const here = code.replaceAll(IMPORTED_FROM, `file://${REPOSITORY}/`)
         .replaceAll(TEACHER, simulated.url)
-        // The folder of this process is that of other tests, too.
+        // Other tests use the working directory of this process, too.
         .replaceAll(
           /"(prompts\.jsonl|train\.jsonl|(?:out|all)\/[\w.]*)"/g,
           (_, path) => JSON.stringify(dir.path(path)),
@@ -37,7 +37,7 @@ Deno.test("the TypeScript of README and docs runs", async (t) => {
   assertGreaterOrEqual(simulated.posts, examples.length);
 });
 
-/** The runs of both shards, which an example merges. */
+/** Runs both shards, which an example merges. */
 async function runShards(input: string, output: string, baseUrl: string): Promise<void> {
   await using teacher = openai({ baseUrl, model: "simulated" });
   for (const index of [0, 1]) {
@@ -45,7 +45,7 @@ async function runShards(input: string, output: string, baseUrl: string): Promis
   }
 }
 
-/** What examples print. */
+/** Silences what examples print. */
 Reflect.set(globalThis, "quiet", { log() {}, warn() {} });
 
 Deno.test("the scripts in examples/ run", async () => {

@@ -62,7 +62,7 @@ Deno.test("results of functions have camelCase names, events and files keep thei
   const summary = await generator.run({ input, output });
   isSnakeFree(summary);
   assertEquals([summary.failuresOnDisk, summary.teachers[0].inFlight], [0, 0]);
-  // The earlier names exist, but not in JSON.
+  // The earlier names exist as properties, but not in JSON.
   assertEquals(summary.failures_on_disk, 0);
   assertEquals(summary.teachers[0].completion_tokens, summary.teachers[0].completionTokens);
   const end = events.at(-1)!;

@@ -6,7 +6,7 @@ import { serveLedger } from "../support/ledger_server.ts";
 import { cleanEnv, REPOSITORY } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 
-/** The releases that npm brings where this machine has none as new. */
+/** Releases that npm provides if this machine has none as new. */
 const NODE = "24.21.0", BUN = "1.4.5";
 
 const SCRIPT = `
@@ -60,7 +60,7 @@ Deno.test("engine and teacher are one file that Node 24 and Bun run, without Den
   }
 });
 
-/** What the script says wherever it runs. */
+/** What the script prints on every runtime. */
 const SAID = [
   [true, "answer to one", true],
   [true, "rejected", true],
@@ -82,7 +82,7 @@ Deno.test("without files, paths of images and imagesRoot are refused", async () 
   assert(outcome.error.message.includes("as an https: or data: URL"), outcome.error.message);
 });
 
-/** Node 24 or newer: that of this machine, or that of npm; undefined where there is none. */
+/** Returns Node 24 or newer, of this machine or from npm; undefined if there is none. */
 async function findNode(): Promise<string | undefined> {
   const own = await run("node", ["--version"]);
   if (Number(/^v(\d+)/.exec(own.stdout)?.[1]) >= 24) return "node";
@@ -94,7 +94,7 @@ async function findNode(): Promise<string | undefined> {
   return await fromNpm(name, NODE, os === "windows" ? "node.exe" : "bin/node");
 }
 
-/** Bun, of this machine or of npm. */
+/** Returns Bun, of this machine or from npm. */
 async function findBun(): Promise<string | undefined> {
   if ((await run("bun", ["--version"])).code === 0) return "bun";
   const { os, arch } = Deno.build;
@@ -102,7 +102,9 @@ async function findBun(): Promise<string | undefined> {
   return await fromNpm(name, BUN, os === "windows" ? "bin/bun.exe" : "bin/bun");
 }
 
-/** A program of a package of npm; undefined where npm has no such package or cannot be reached. */
+/**
+ * Returns a program of an npm package; undefined if npm has no such package or cannot be reached.
+ */
 async function fromNpm(name: string, version: string, file: string): Promise<string | undefined> {
   const cached = await run(Deno.execPath(), [
     ...["cache", "--quiet", "--no-config", "--no-lock", `npm:${name}@${version}`],

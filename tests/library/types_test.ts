@@ -1,4 +1,4 @@
-/** What the compiler accepts and refuses of the library. Nothing here is called. @module */
+/** What the compiler accepts and rejects of the library. Nothing in this file is called. @module */
 
 import {
   type Answer,
@@ -18,7 +18,7 @@ import {
   type Usage,
 } from "../../mod.ts";
 
-/** Whether two types are one. */
+/** Whether two types are the same. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true
   : false;
 function is<T extends true>(_?: T): void {}
@@ -31,7 +31,10 @@ declare const rows: MyRow[];
 declare const teacher: Teacher;
 declare const signal: AbortSignal;
 
-/** What functions return about a run has the fields of its events in camelCase, and the earlier names. */
+/**
+ * What functions return about a run has the fields of its events in camelCase, and the earlier
+ * names.
+ */
 function _results(summary: Summary, snapshot: RunSnapshot) {
   is<Same<typeof summary.costUsd, number | null>>();
   is<Same<typeof summary.wastedByReason, Summary["wasted_by_reason"]>>();
@@ -39,7 +42,7 @@ function _results(summary: Summary, snapshot: RunSnapshot) {
   is<Same<typeof summary.errors[number]["firstSeen"], string>>();
   const files: SummaryFile[] = summary.files;
   is<Same<typeof files[number]["failures"], typeof summary.files[number]["failures"]>>();
-  // Code of before still compiles.
+  // Code for earlier versions still compiles.
   const event: RunEnd = summary;
   is<Same<typeof event.cost_usd, typeof summary.cost_usd>>();
   // @ts-expect-error there is no such field
@@ -68,7 +71,7 @@ async function _genericsAreKept() {
   }
   const stream = new ReadableStream<MyRow>();
   for await (const a of distill(stream, { teacher })) is<Same<typeof a.input, MyRow>>();
-  // The options do not take part in finding the row type.
+  // The row type is inferred from the rows, not from the options.
   distill(rows, { teacher, validate: (a) => a.input.prompt.length > 0 && a.response !== "" });
   distill(rows, { teacher, validate: async (a) => await Promise.resolve(a.input.id) });
 }
@@ -95,7 +98,7 @@ function _teachers() {
   const own = openai({ model: "m" });
   is<Same<typeof own, OpenAITeacher>>();
   is<Same<typeof openaiCompatible, typeof openai>>();
-  // A teacher needs no more than complete().
+  // A teacher needs only complete().
   const least: Teacher = { complete: () => Promise.reject(new Error()) };
   distill(rows, { teachers: [{ teacher: least, weight: 2 }, { teacher: own }] });
   void distillFiles(new URL("file:///in.jsonl"), new URL("file:///out/"), { teacher: least });

@@ -32,7 +32,7 @@ function setUp(
   return { bar, clock, screen, writes };
 }
 
-/** Local time, so that the clock that is shown is the same everywhere. */
+/** Local time, so that the same clock is shown everywhere. */
 const UNTIL = new Date(2026, 0, 1, 12, 3, 7).toISOString();
 
 const LOSING = [makeErrorGroup({ actions: { retried: 9, failed: 3, halted: 0 } })];
@@ -162,7 +162,7 @@ Deno.test("createBar() never writes a line wider than the terminal", () => {
     // deno-lint-ignore no-control-regex
     const lines = writes.join("").replace(/\x1b\[[\d;]*[A-Za-z]/g, "").split(/[\r\n]+/);
     for (const line of lines) {
-      // Its first cell is where the cursor rests, so the least is one.
+      // The first cell is where the cursor rests, so a line has at least one.
       assertLessOrEqual(stringWidth(line), Math.max(1, width - 1));
     }
   }

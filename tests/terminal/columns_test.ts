@@ -22,7 +22,7 @@ Deno.test("clip() counts the cells of wide characters", () => {
 Deno.test("stringWidth() counts the cells that terminals use", () => {
   for (let code = 0x20; code < 0x20_000; code += 13) {
     const character = String.fromCodePoint(code);
-    // Marks without a letter and lone surrogates are in no text that is shown.
+    // Marks without a letter and lone surrogates do not occur in shown texts.
     if (/[\p{Mark}\p{Cs}\p{Cf}]/u.test(character)) continue;
     assertEquals(stringWidth(character), packageWidth(character), `U+${code.toString(16)}`);
   }

@@ -13,7 +13,7 @@ import {
   ManualClock,
 } from "../progress/fixtures.ts";
 
-/** A run with a text in all its fields. */
+/** Sends events of a run with a text in all fields. */
 function sayEverywhere(text: string, hear: (event: RunEvent) => void): void {
   const time = new Date(0).toISOString();
   const group = makeErrorGroup({ message: text, uids: [text] });
@@ -47,7 +47,7 @@ function sayEverywhere(text: string, hear: (event: RunEvent) => void): void {
   hear(makeSummary({ ...parts, state: "halted", files: [{ ...counts, ...file }] }));
 }
 
-/** Its output, with time between any two events. */
+/** Returns the output for a text, with time between any two events. */
 function written(text: string, isBar: boolean, color: boolean): string {
   const clock = new ManualClock();
   let output = "";
@@ -62,7 +62,7 @@ function written(text: string, isBar: boolean, color: boolean): string {
   return output;
 }
 
-/** What the bar itself writes: colors, and the cursor up and what follows cleared. */
+/** Matches what the bar itself writes: colors, cursor up, and erasing. */
 // deno-lint-ignore no-control-regex
 const OWN = /\x1b\[(?:[\d;]*m|\d+A|[JK])|[\r\n]/g;
 

@@ -1,6 +1,6 @@
 /**
- * A small terminal: the part that the bar uses, with lines that are rewrapped when the width
- * changes (as VTE, tmux, iTerm and Windows Terminal do) or cut (as xterm does).
+ * A small terminal: the part that the bar uses. When the width changes, lines are wrapped again (as
+ * in VTE, tmux, iTerm and Windows Terminal) or cut (as in xterm).
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { stringWidth } from "../../lib/deps/string_width.ts";
 
 interface ScreenRow {
   cells: string[];
-  /** Whether the next row continues with the same line. */
+  /** Whether the next row continues the same line. */
   wraps: boolean;
 }
 
@@ -19,22 +19,22 @@ export class Screen {
   #row = 0;
   #column = 0;
 
-  /** @param width Its columns. */
+  /** @param width Columns of the screen. */
   constructor(public width: number) {}
 
-  /** The row of the cursor, from 0. */
+  /** Row of the cursor, from 0. */
   get cursorRow(): number {
     return this.#row;
   }
 
-  /** The text on the screen; empty rows at its end are left out. */
+  /** Text on the screen, without empty rows at its end. */
   get lines(): string[] {
     const lines = this.#rows.map(({ cells }) => cells.join("").trimEnd());
     while (lines.at(-1) === "") lines.pop();
     return lines;
   }
 
-  /** Writes text with the escape sequences that the bar uses; any other throws. */
+  /** Writes text with the escape sequences that the bar uses; throws for any other. */
   write(text: string): void {
     // deno-lint-ignore no-control-regex
     for (const [token] of text.matchAll(/\x1b\[[\d;]*[A-Za-z]|[^]/gu)) {
@@ -46,7 +46,7 @@ export class Screen {
     }
   }
 
-  /** Changes the width; the cursor stays at its character. */
+  /** Changes the width. The cursor stays at its character. */
   resize(width: number, mode: "wrap" | "cut" = "wrap"): void {
     this.width = width;
     if (mode === "cut") {

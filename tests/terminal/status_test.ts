@@ -3,7 +3,7 @@ import type { Snapshot } from "../../lib/progress/snapshot.ts";
 import { mainSegments, stateText, troubleTexts, workSegments } from "../../lib/terminal/status.ts";
 import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
 
-/** Local time, so that the clock that is shown is the same everywhere. */
+/** Local time, so that the same clock is shown everywhere. */
 const UNTIL = new Date(2026, 0, 1, 12, 3, 7).toISOString();
 
 const STATES: readonly [changes: Partial<Snapshot>, expected: string][] = [

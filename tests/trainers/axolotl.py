@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-# This file has the name of the package.
+# This file has the name of the package, so its folder must come last.
 sys.path = [path for path in sys.path if Path(path) != Path(__file__).parent] + [str(Path(__file__).parent)]
 
 from stubs import forget, stub  # noqa: E402
@@ -39,7 +39,7 @@ for path in sorted(folder.glob("*.yaml")):
         message_property_mappings=config.get("message_property_mappings"),
         field_messages=config.get("field_messages", "messages"),
     )
-    # Its constructor looks for tokens in a tokenizer.
+    # Its constructor would look for tokens in a tokenizer.
     strategy = object.__new__(ChatTemplateStrategy)
     strategy.prompter = prompter
     strategy.split_thinking = False

@@ -56,7 +56,7 @@ def decimals(kind, values):
     return pa.array(values, kind), values
 
 
-# Name: array, and the values as they are expected.
+# Yields the name of a column, an array, and the expected values.
 def columns():
     yield "int8", pa.array([1, -128, None], pa.int8()), [1, -128, None]
     yield "uint8", pa.array([1, 255, None], pa.uint8()), [1, 255, None]
@@ -101,7 +101,6 @@ def columns():
     yield "json", pa.array(['{"a": [1.0, 12345678901234567890]}', "null", None], pa.json_(pa.utf8())), [
         Text('{"a": [1.0, 12345678901234567890]}'), None, None]
 
-    # Nested.
     message = struct(role=pa.string(), content=pa.string(), tool_calls=pa.list_(struct(
         id=pa.string(), args=pa.list_(pa.string()))))
     talks = [
@@ -147,7 +146,7 @@ def columns():
         {"a": [1, 2]}, {"a": []}]
 
 
-# How files are written: pages are small, so that rows and their lists cross their borders.
+# How files are written. Pages are small, so that rows and their lists cross page boundaries.
 WAYS = {
     "plain": dict(compression="none", use_dictionary=False),
     "snappy": dict(compression="snappy", data_page_size=64, row_group_size=3),

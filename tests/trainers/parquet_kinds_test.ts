@@ -1,4 +1,7 @@
-/** Parquet files of every kind of column, page and codec that pyarrow writes are read as a user would write them. @module */
+/**
+ * Parquet files of every kind of column, page and codec that pyarrow writes are read as a user
+ * would write them. @module
+ */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { openInput } from "../../lib/formats/mod.ts";
@@ -13,10 +16,10 @@ if ("problem" in python) {
 
 const BINARY = ["v", "binary", "fixed", "large_binary", "binary_list"];
 
-/** Kinds whose JSON text is written without its white space. */
+/** Columns whose JSON text is written without white space. */
 const REWRITTEN = /json/;
 
-/** The rows of a file as JSON Lines, or why they cannot be read. */
+/** Returns the rows of a file as JSON Lines, or why they cannot be read. */
 async function textOf(path: string): Promise<string> {
   const lines: string[] = [];
   try {

@@ -1,20 +1,21 @@
 /**
- * Environments of Python, one for each trainer: their requirements exclude one another.
+ * Python environments, one for each trainer, because their requirements exclude one another.
  *
  * @module
  */
 
 const FOLDER = new URL(".", import.meta.url).pathname;
 
-/** The longest that an environment may take to be made: a test that has no network must not wait for it. */
+/** Time limit for creating an environment: a test without a network must not wait for it. */
 const INSTALL_MS = 150_000;
 
-/** The Python of an environment, or why there is none. */
+/** The path of Python in an environment, or why there is none. */
 export type Python = { readonly path: string } | { readonly problem: string };
 
 /**
- * Makes the environment of a trainer where there is none. `<name>.txt` are its requirements; packages of
- * `<name>.alone.txt` are installed without theirs, which would be torch.
+ * Creates the environment of a trainer if there is none. `<name>.txt` are its requirements.
+ * Packages of `<name>.alone.txt` are installed without their dependencies, which would include
+ * torch.
  */
 export async function pythonOf(name: string): Promise<Python> {
   const home = `${FOLDER}.venv/${name}`;
@@ -38,7 +39,7 @@ export async function pythonOf(name: string): Promise<Python> {
   return { path };
 }
 
-/** Runs a script of this folder. Gives what it printed, and its errors where it failed. */
+/** Runs a script of this folder. Returns its output, and its errors if it failed. */
 export async function runScript(path: string, script: string, args: readonly string[]) {
   const { code, stdout, stderr } = await new Deno.Command(path, {
     args: [`${FOLDER}${script}`, ...args],

@@ -150,5 +150,5 @@ check("dataset folder", dataset_folder)
 check("logprobs.parquet", logprobs)
 print("\n".join(problems) or "all files were read as expected")
 sys.stdout.flush()
-# Arrow's threads may crash at the end of an interpreter that has had errors.
+# Arrow's threads may crash when an interpreter that has had errors ends.
 os._exit(1 if problems else 0)

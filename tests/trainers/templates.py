@@ -97,8 +97,9 @@ GPT_OSS_CALL = (
     '{"city": "Oslo", "days": 2}<|call|>'
 )
 
-# For each template: the file that it is for, and how each conversation ends, from the first user's words. The
-# first one calls a tool and answers; the answer to the second one is a call; the third one has no tools.
+# For each template: the model that it is for, and how each conversation ends, from the first user's
+# words on. The first conversation calls a tool and answers; the answer to the second is a tool
+# call; the third has no tools.
 TRUTH = {
     "qwen2_5": (
         "wrap.jsonl",
@@ -142,7 +143,7 @@ TRUTH = {
                 ("ipython", '"7 degrees"'),
                 ("assistant", think("The tool says 7.", "It is 7.")),
             ),
-            # The template has no place for text beside a call.
+            # The template has no place for text beside a tool call.
             QUESTION + "<|eot_id|>"
             + llama(("assistant", '{"name": "weather", "parameters": {"city": "Oslo", "days": 2}}')),
             "Hi<|eot_id|>" + llama(("assistant", think("Greet.", "Hello."))),

@@ -1,4 +1,4 @@
-/** Training libraries read every file that is exported as it is meant. @module */
+/** Training libraries read every exported file as it is meant. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { type ExportFormat, type ExportOptions, exportResults } from "../../lib/export/mod.ts";
@@ -6,7 +6,7 @@ import { resultLineOf } from "../export/results.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { type Python, pythonOf, runScript } from "./python.ts";
 
-/** More than the 10 MB from which datasets takes the types of all rows. */
+/** More rows than the 10 MB in which datasets determines the types of all rows. */
 const PLAIN = 6_000;
 const LATE = 200;
 const TOOLS = [{
@@ -23,7 +23,7 @@ for (const [trainer, python] of Object.entries(PYTHONS)) {
   console.warn(`Skipped the tests with ${trainer}, there is no Python for them: ${python.problem}`);
 }
 
-/** A test that needs the environment of a trainer. */
+/** Registers a test that needs the environment of a trainer. */
 function trainerTest(
   trainer: string,
   name: string,
@@ -41,7 +41,7 @@ function trainerTest(
 }
 
 function lateLine(number: number): string {
-  // Columns of the user's own are even here: those that are not, stay as they are.
+  // All rows have the user's own columns: uneven ones would stay as they are.
   const row = {
     id: number,
     prompt: `question ${number} ${"word ".repeat(400)}`,
@@ -109,7 +109,7 @@ const CALL = {
   function: { name: "weather", arguments: '{"city":"Oslo","days":2}' },
 };
 
-/** A conversation with a tool, one whose answer is a call, and one without tools. */
+/** Writes a conversation with a tool, one whose answer is a tool call, and one without tools. */
 async function writeChats(dir: TempDir): Promise<string> {
   const question = { role: "user", content: "How warm is it in Oslo?" };
   const called = [

@@ -47,7 +47,7 @@ const OWN_HOSTS = [
 Deno.test("only the names of this machine are accepted as Host", async () => {
   const { run, monitor } = stage();
   for (const host of REFUSED_HOSTS) {
-    // A header cannot hold characters outside Latin-1; they arrive as UTF-8 bytes.
+    // Headers cannot hold characters outside Latin-1, which arrive as UTF-8 bytes.
     const bytes = new TextEncoder().encode(host ?? "");
     const text = String.fromCharCode(...bytes);
     const headers = { ...own(monitor), host: text, origin: `http://${text}` };
@@ -90,7 +90,7 @@ Deno.test("the address that the monitor listens on is accepted as Host, and with
   assertEquals(await status("0.0.0.0", "10.0.0.9.evil.example"), 403);
 });
 
-/** The headers of another page, or of a page without the token; `undefined` omits a header. */
+/** Headers of another page, or of a page without the token; `undefined` omits a header. */
 type Forged = Record<string, string | undefined>;
 
 function forgeries({ cookieName, token }: Monitor): [string, Forged][] {

@@ -7,21 +7,20 @@
 import { createMonitor, type Monitor, type MonitorOptions } from "../../web/server.ts";
 import { FakeRun } from "./fake_run.ts";
 
-/** The host in the requests of pages. */
+/** `Host` of the requests. */
 export const HOST = "127.0.0.1:8000";
 
-/** A monitor without a socket. */
 export function stage(options: MonitorOptions = {}): { run: FakeRun; monitor: Monitor } {
   const run = new FakeRun();
   return { run, monitor: createMonitor(run, { every: () => () => {}, ...options }) };
 }
 
-/** The headers of a browser with the cookie. */
+/** Returns the cookie of a browser that was let in. */
 export function cookieOf({ cookieName, token }: Monitor): string {
   return `${cookieName}=${token}`;
 }
 
-/** The headers of the page itself. */
+/** Returns the headers of the monitor's own page. */
 export function own(monitor: Monitor): Record<string, string> {
   return {
     host: HOST,
@@ -31,7 +30,7 @@ export function own(monitor: Monitor): Record<string, string> {
   };
 }
 
-/** Sends a GET of the page itself. */
+/** Sends a GET of the monitor's own page. */
 export function get(
   monitor: Monitor,
   path: string,
@@ -42,7 +41,7 @@ export function get(
   });
 }
 
-/** Sends a control of the page itself. */
+/** Sends a control of the monitor's own page. */
 export function post(
   monitor: Monitor,
   name: string,

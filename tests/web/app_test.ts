@@ -1,4 +1,4 @@
-/** The addresses of the monitor. @module */
+/** Tests of the monitor's routes. @module */
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { cookieOf, get, HOST, own, post, stage } from "./app_fixture.ts";
@@ -24,7 +24,7 @@ Deno.test("a browser that follows a link of another site continues by itself: wi
   const accept = "text/html,application/xhtml+xml,*/*;q=0.8";
   const visits: [Record<string, string>, number][] = [
     [{ "sec-fetch-site": "cross-site", accept }, 200],
-    // It says nothing of sites to an address without TLS in a network.
+    // Browsers send no `Sec-Fetch-Site` to a network address without TLS.
     [{ accept }, 200],
     [{ "sec-fetch-site": "none", accept }, 303],
     [{ "sec-fetch-site": "same-site", accept }, 303],
@@ -181,7 +181,7 @@ Deno.test("the state counts how answers ended, kept or not, and has the figures 
   run.emit(makeSnapshot({ teachers: [makeTeacher(teacher), makeTeacher({ address: "b" })] }));
   nowMs = 10_000;
   run.settle([answer("stop"), answer("MAX_TOKENS"), answer("length", false)]);
-  // It used all of its tokens, whatever its finish reason.
+  // This answer used all of its tokens, whatever its finish reason.
   run.settle([answer("stop", false)]);
   const { answers, teacher_figures } = monitor.state();
   assertEquals(answers, {
@@ -198,7 +198,7 @@ Deno.test("the state counts how answers ended, kept or not, and has the figures 
   assertEquals(teacher_figures.length, 2);
   assertEquals(second, { rows_per_s: 0, p50_ms: null });
   assert(first.p50_ms !== null && Math.abs(first.p50_ms - 100) < 3, `${first.p50_ms}`);
-  // The row that failed is finished, too.
+  // The failed row counts as finished, too.
   assertEquals(first.rows_per_s, 0.4);
   monitor.close();
 });

@@ -1,5 +1,5 @@
 /**
- * A run that is controlled by a test, and the socket of a page.
+ * A run that the test controls, and the socket of a page.
  *
  * @module
  */
@@ -13,19 +13,19 @@ import type { MonitoredRun, OutcomesListener } from "../../web/monitored_run.ts"
 import type { PageSocket } from "../../web/page_link.ts";
 import type { ServerMessage } from "../../web/protocol.ts";
 
-/** A budget that this run refuses. */
+/** A budget that the run rejects. */
 export const UNPRICED_USD = 404;
 
-/** Records its calls, and sends the events of the test. */
+/** Records calls, and sends the events of the test. */
 export class FakeRun implements MonitoredRun {
   /** Every call, as `name(argument)`. */
   readonly calls: string[] = [];
   readonly #listeners = new Set<RunListener>();
   readonly #outcomes = new Set<OutcomesListener>();
-  /** What `snapshot()` gives. */
+  /** The result of `snapshot()`. */
   now: Snapshot | undefined;
 
-  /** The number of its listeners. */
+  /** Number of listeners. */
   get followers(): number {
     return this.#listeners.size + this.#outcomes.size;
   }
@@ -74,12 +74,11 @@ export class FakeRun implements MonitoredRun {
     this.emit({ type: "notice", time: new Date(0).toISOString(), level, message });
   }
 
-  /** Sends an event to all listeners. */
   emit(event: RunEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
 
-  /** Sends finished rows. */
+  /** Sends finished rows to all listeners. */
   settle(outcomes: readonly Outcome[]): void {
     for (const listener of this.#outcomes) listener(outcomes);
   }
@@ -89,9 +88,9 @@ export class FakeRun implements MonitoredRun {
 export class FakeSocket implements PageSocket {
   readyState = 1;
   bufferedAmount = 0;
-  /** The sent messages, as text. */
+  /** Messages that were sent, as text. */
   readonly texts: string[] = [];
-  /** The code with which it was closed. */
+  /** Close code; undefined while the socket is open. */
   closedWith: number | undefined;
 
   send(text: string): void {
@@ -103,12 +102,12 @@ export class FakeSocket implements PageSocket {
     this.readyState = 3;
   }
 
-  /** The sent messages, parsed. */
+  /** Messages that were sent, parsed. */
   get messages(): ServerMessage[] {
     return this.texts.map((text) => JSON.parse(text));
   }
 
-  /** The types of the messages since the last call. */
+  /** Returns the types of the messages since the last call. */
   taken(): string[] {
     const types = this.messages.map(({ type }) => type);
     this.texts.length = 0;
@@ -116,7 +115,7 @@ export class FakeSocket implements PageSocket {
   }
 }
 
-/** A finished row with a distinct prompt and answer. */
+/** Makes a finished row with a distinct prompt and answer. */
 export function makeAnswer(uid: string, parts: Partial<Outcome> = {}): Outcome {
   const { row, completion, ...rest } = makeOutcome(0);
   return {

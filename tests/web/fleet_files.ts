@@ -3,7 +3,7 @@
 import type { RunStatus } from "../../lib/run/mod.ts";
 import type { TempDir } from "../support/temp.ts";
 
-/** A status of a run at work, or one that differs from it in some fields. */
+/** Makes the status of an active run, with some fields changed. */
 export function statusOf(index: number, fields: Partial<RunStatus> = {}): RunStatus {
   return {
     retort: "0.1.0",
@@ -35,12 +35,11 @@ export function statusOf(index: number, fields: Partial<RunStatus> = {}): RunSta
   };
 }
 
-/** The name of a shard's output. */
+/** Returns the name of a shard's output. */
 export function nameOf(index: number): string {
   return `in-${String(index).padStart(5, "0")}-of-01000`;
 }
 
-/** Writes it. */
 export async function writeStatus(dir: TempDir, status: RunStatus): Promise<void> {
   await dir.write(`out/.retort/${status.name}.status.json`, JSON.stringify(status));
 }

@@ -22,7 +22,7 @@ class Stage {
     });
   }
 
-  /** A page that is open. */
+  /** Opens a page. */
   open(): { socket: FakeSocket; page: PageEvents } {
     const socket = new FakeSocket();
     const page = this.hub.join(socket);
@@ -30,7 +30,7 @@ class Stage {
     return { socket, page };
   }
 
-  /** One beat after a snapshot; its time is that of the clock. */
+  /** Sends a snapshot of the clock's time, and lets one beat pass. */
   step(): void {
     this.run.emit(makeSnapshot({ elapsed_ms: this.clock.nowMs }));
     this.clock.advance(BEAT_MS);
@@ -174,7 +174,7 @@ Deno.test("Hub sends a hidden page the whole state when the run ends: the server
   assertEquals(socket.taken(), ["hello", "end"]);
 });
 
-/** The samples that a page was sent. */
+/** Returns the messages with samples that a page was sent. */
 function samplesOf(socket: FakeSocket): SamplesMessage[] {
   return socket.messages.filter((message) => message.type === "samples");
 }
@@ -359,7 +359,7 @@ Deno.test("Hub continues with the same charts when the generator runs again", ()
   const [hello] = socket.messages as HelloMessage[];
   assertEquals([hello.type, hello.ended, hello.run?.pending], ["hello", false, 3]);
   assertEquals(hello.history.columns.elapsed_s, [10, 12]);
-  // The figures are those of the new run, as in its snapshots.
+  // Figures are those of the new run, as in its snapshots.
   assertEquals([hello.answers.endings, hello.answers.answered], [{}, 0]);
   assertEquals(hello.latency.counts, []);
   const { samples } = hello;
@@ -388,7 +388,7 @@ Deno.test("a run counts as watched for 3 minutes after a page's last message, an
   assertEquals(isWatched(179_000), true);
   page.left();
   assertEquals([isWatched(9_999), isWatched(1)], [true, false]);
-  // A page that was lost does not come back when its connection breaks at last.
+  // A page that was lost does not count as watching when its connection breaks at last.
   const lost = stage.open();
   stage.clock.advance(180_000);
   lost.page.left();

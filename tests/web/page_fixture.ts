@@ -9,7 +9,7 @@ import {
 } from "../../web/monitor_state.ts";
 import { makeSnapshot } from "../progress/fixtures.ts";
 
-/** A snapshot as it goes over the wire. */
+/** Makes a snapshot as pages get it. */
 export function makeWireSnapshot(changes: Partial<WireSnapshot> = {}): WireSnapshot {
   const snapshot = { ...makeSnapshot(), ...changes };
   return {
@@ -20,7 +20,7 @@ export function makeWireSnapshot(changes: Partial<WireSnapshot> = {}): WireSnaps
   };
 }
 
-/** The figures without any answers. */
+/** Figures of a run without answers. */
 export const NO_ANSWERS = {
   endings: {},
   finish_reasons: [],
@@ -31,7 +31,7 @@ export const NO_ANSWERS = {
   length_tokens: { p50: 0, p90: 0, p99: 0, max: 0 },
 };
 
-/** A run with `points` points of history, one a second. */
+/** Makes a run with `points` points of history, one per second. */
 export function makeState(points = 0, changes: Partial<MonitorState> = {}): MonitorState {
   const ends = Array.from({ length: points }, (_, i) => i + 1);
   const columns = Object.fromEntries(HISTORY_COLUMNS.map((name) => [name, [...ends]]));
@@ -54,7 +54,7 @@ export function makeState(points = 0, changes: Partial<MonitorState> = {}): Moni
   };
 }
 
-/** A snapshot message whose point has this value in each column. */
+/** Makes a snapshot message whose point has this value in each column. */
 export function makeSnapshotMessage(
   pointIndex: number,
   value: number,
@@ -73,7 +73,7 @@ export function makeSnapshotMessage(
   };
 }
 
-/** An answered row. */
+/** Makes an answered sample. */
 export function makeSample(id: number, changes: Partial<Sample> = {}): Sample {
   return {
     id,

@@ -25,7 +25,7 @@ Deno.test("labels of times are round as times", () => {
 Deno.test("a time axis has at least two labels, however long the run and narrow the chart", () => {
   for (const width of [270, 440, 900]) {
     for (let spanS = 10; spanS < 60 * 86_400; spanS *= 1.02) {
-      // As uPlot chooses.
+      // The rule by which uPlot chooses.
       const step = TIME_AXIS_STEPS.find((one) => one / spanS * width >= TIME_AXIS_SPACE);
       const marks = Math.floor(spanS / (step ?? Infinity));
       assert(marks >= 2, `${marks} marks for ${spanS} s in ${width} pixels`);
@@ -40,7 +40,7 @@ Deno.test("the table of a chart spans the run and ends with its last point", () 
 });
 
 Deno.test("rates are means over the time that they cover, not over points", () => {
-  // 4 a second for 1 s, then 1 a second for 3 s.
+  // 4 per second for 1 s, then 1 per second for 3 s.
   assertEquals(trailingMeans([1, 4], [4, 1], 10), [4, 7 / 4]);
   const ends = Array.from({ length: 100 }, (_, i) => i + 1);
   const means = trailingMeans(ends, ends.map((end) => end % 10 === 0 ? 10 : 0), 10);

@@ -9,7 +9,7 @@ import { makeState, makeWireSnapshot, NO_ANSWERS } from "./page_fixture.ts";
 
 const NOW_MS = 1_000_000;
 
-/** What the tile with this title shows. */
+/** Returns what the tile with this title shows. */
 function figureOf(
   title: string,
   snapshot: Partial<WireSnapshot>,

@@ -1,4 +1,4 @@
-/** The page's files and the report made from them. @module */
+/** Tests of the page's files, and of the report made from them. @module */
 
 import { createHash } from "node:crypto";
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
@@ -55,7 +55,7 @@ Deno.test("the page and everything that it loads are at most 150 KB in gzip", as
 
 Deno.test("the page's modules form one script: no imports or exports are left, and no name is declared twice", () => {
   assertEquals(PAGE_JS.match(/^(import|export)\b.*$/gm), null);
-  // Compiles it and does not run it; a name that is declared twice is a syntax error.
+  // Compiles the script without running it: a name that is declared twice is a syntax error.
   new Function(PAGE_JS);
 });
 

@@ -47,7 +47,7 @@ Deno.test("Samples.add() gives every answer the same chance to be in the reservo
     assertEquals(new Set(reservoir).size, 20);
     for (const id of reservoir) hits[id]++;
   }
-  // Each is hit 200 times on average; the deviation of that is 13.4.
+  // Each row is hit 200 times on average, with a standard deviation of 13.4.
   for (let id = 1; id <= rows; id++) assert(hits[id] > 140 && hits[id] < 260, `${id}: ${hits[id]}`);
 });
 

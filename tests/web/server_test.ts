@@ -14,7 +14,7 @@ import { createMonitor, type ServedMonitor, serveMonitor } from "../../web/serve
 import { makeSnapshot, makeSummary } from "../progress/fixtures.ts";
 import { FakeRun } from "./fake_run.ts";
 
-/** A WebSocket of a page: that of the runtime accepts header fields. */
+/** The socket of a page. The runtime's own WebSocket accepts header fields. */
 class TestPage implements AsyncDisposable {
   readonly messages: ServerMessage[] = [];
   readonly closed = Promise.withResolvers<number>();
@@ -279,7 +279,7 @@ Deno.test("ServedMonitor.close() does not wait for a request that does not end",
     "Content-Type: application/json",
     "Content-Length: 100",
   ]);
-  // A second request on its way shows that the first one has been taken up.
+  // If a second request is answered, the server has already accepted the first.
   await openPages(served);
   const startMs = performance.now();
   await served.close();
@@ -337,7 +337,7 @@ Deno.test("ServedMonitor.close() lets the process end, also where a page was los
   assertLess(Number(await runScript(script)), 3_000);
 });
 
-/** What a script prints that may use the network and nothing else. */
+/** Runs a script that may only use the network, and returns its output. */
 async function runScript(script: string): Promise<string> {
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-check", "--no-prompt", "--allow-net", "--ext=ts", "-"],
@@ -353,7 +353,7 @@ async function runScript(script: string): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-/** How many pages the server holds, as it says itself. */
+/** Returns the number of pages that the server reports. */
 async function openPages({ monitor, port }: ServedMonitor): Promise<number> {
   const response = await fetch(`http://127.0.0.1:${port}/metrics`, {
     headers: { authorization: `Bearer ${monitor.token}` },
@@ -361,7 +361,7 @@ async function openPages({ monitor, port }: ServedMonitor): Promise<number> {
   return Number(/^retort_monitor_pages (\d+)$/m.exec(await response.text())![1]);
 }
 
-/** A page's connection after the upgrade, of which nothing is read. */
+/** Opens a page's connection, and reads nothing after the upgrade. */
 async function rawSocket(served: ServedMonitor): Promise<Deno.TcpConn> {
   const connection = await connect(served, "GET /ws", [
     "Upgrade: websocket",
@@ -396,7 +396,7 @@ async function connect(
   return connection;
 }
 
-/** Sends a request byte by byte as it is given and reads the first line of what comes back. */
+/** Sends a request byte by byte, and returns the first line of the response. */
 async function statusLine({ port }: ServedMonitor, text: string): Promise<string> {
   using connection = await Deno.connect({ hostname: "127.0.0.1", port });
   await connection.write(new TextEncoder().encode(text));

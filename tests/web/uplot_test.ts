@@ -4,7 +4,7 @@ import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { UPLOT_JS as ORIGINAL } from "../../lib/deps/uplot.ts";
 import { UPLOT_JS } from "../../web/assets.ts";
 
-/** Runs a script as a browser would, as far as uPlot looks at it while it is loaded. */
+/** Runs a script with those parts of a browser that uPlot uses while it is loaded. */
 function load(
   script: string,
   language: string,

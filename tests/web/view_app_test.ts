@@ -1,4 +1,4 @@
-/** Tests of the addresses of the data page. @module */
+/** Tests of the routes of the data page. @module */
 
 import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
@@ -9,7 +9,7 @@ import { failureLine, resultLine } from "../data/lines.ts";
 import { FakeRun } from "./fake_run.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
-/** The app with some rows, and a browser with the cookie. */
+/** The app over some rows, and a browser with the cookie. */
 async function openApp(dir: TempDir) {
   await dir.write(
     "out/x.jsonl",
@@ -159,7 +159,7 @@ Deno.test("view: a damaged file hides no other new ones, and is shown once it is
   };
   await untilShown(2);
   assertEquals(await uids(), ["a", "b"]);
-  // A compressor has created it, but has not written anything yet.
+  // A compressor has created the file, but has not written anything yet.
   await dir.write("out/z.jsonl.gz", "");
   await dir.write("out/b.jsonl.gz", packed);
   await untilShown(3);

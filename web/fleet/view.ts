@@ -40,13 +40,13 @@ export interface FleetRow {
 
 /** Sums of all runs, and rows for some of them. */
 export interface FleetView {
-  /** Folder of the runs. */
+  /** Output folder of the runs, as the title of the page. */
   readonly name: string;
   /** Names of up to three models. */
   readonly model: string;
   /** Number of runs in each state. */
   readonly states: Readonly<Partial<Record<FleetState, number>>>;
-  /** Number of runs. */
+  /** Number of runs, including shards that have not begun. */
   readonly runs: number;
   /** Rows of all runs; null while those of any run are unknown. */
   readonly total: number | null;
@@ -76,7 +76,6 @@ export const DEAD_LOOKS = 12;
 const MAX_ERRORS = 12;
 const MAX_MODELS = 3;
 
-/** Last status of a run. */
 export interface Known {
   stamp: string;
   status: RunStatus;

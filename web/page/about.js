@@ -36,7 +36,7 @@ export class AboutView {
     );
   }
 
-  /** Shows the next step. @param {RunStore} store */
+  /** Updates the banner: it shows the next step, or is hidden. @param {RunStore} store */
   updateNext(store) {
     const step = nextStep(store);
     setShown(this.#banner, step !== null);

@@ -222,7 +222,6 @@ class Field {
     this.#input.addEventListener("input", () => this.#setTyped(this.value !== this.#known));
   }
 
-  /** The text of the field. */
   get value() {
     return this.#input.value;
   }

@@ -120,7 +120,7 @@ export class ErrorTable {
   #showRows;
   #all = byId("errors-all", HTMLButtonElement);
   #isWhole = false;
-  /** Groups that are shown. @type {ErrorGroup[]} */
+  /** Groups of the shown rows, in order. @type {ErrorGroup[]} */
   #groups = [];
   #nowMs = 0;
   /** @type {RunStore | undefined} */

@@ -11,7 +11,6 @@ import { systemReason } from "../../lib/files.ts";
 export interface SavedSelection {
   /** File with one id per line, as JSON if it has special characters. */
   readonly path: string;
-  /** Number of ids. */
   readonly count: number;
 }
 

@@ -50,7 +50,7 @@ export function createViewApp(
 }
 
 /**
- * Serves the page.
+ * Serves the data page, protected by a token.
  *
  * @throws {Deno.errors.AddrInUse} if the port is taken, and other errors if the address cannot be
  * used

@@ -1,3 +1,3 @@
-/** A headless Chromium that comes inside its npm package, for tests of the page. @module */
+/** Headless Chromium within an npm package, for tests of the page. @module */
 
 export { default as chromiumPackage } from "npm:@sparticuz/chromium@153.0.0";

@@ -1,4 +1,4 @@
-/** Steers a browser, for tests of the page. Brings no browser of its own. @module */
+/** Browser automation, for tests of the page. It does not include a browser. @module */
 
 export {
   type Browser,

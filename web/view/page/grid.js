@@ -55,7 +55,6 @@ export class Grid {
     new ResizeObserver(() => this.draw()).observe(this.#scroller);
   }
 
-  /** Number of rows. */
   get total() {
     return this.#window.total;
   }
@@ -152,7 +151,7 @@ export class Grid {
     this.#scroller.focus({ preventScroll: true });
   }
 
-  /** Draws the visible rows. */
+  /** Draws the visible rows again, and loads missing ones. */
   draw() {
     const { top, rows, shiftPx } = this.#window;
     const first = Math.max(0, Math.floor(top) - OVERSCAN);

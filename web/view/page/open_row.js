@@ -23,7 +23,7 @@ import { Detail } from "./detail.js";
  * @property {(error: unknown) => void} fail shows an error
  */
 
-/** Opens and closes rows. */
+/** Shows one row in the panel, and keeps its uid in the address. */
 export class OpenRow {
   #grid;
   #page;
