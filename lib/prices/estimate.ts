@@ -97,15 +97,20 @@ export function describeEstimate(
 ): { readonly info: readonly string[]; readonly warnings: readonly string[] } {
   if (answers === 0 || costUsd === null) return { info: [], warnings: [] };
   const [least, dearest] = costUsd;
-  const range = `${formatRoughUsd(least)} to ${formatRoughUsd(dearest)}`;
   const assumed = isMean ? "rows without max_tokens are an assumption" : NO_LIMIT;
-  const why = isAssumed ? assumed : "max_tokens is the upper limit";
-  const info = `Estimated cost of ${formatCountOf(answers, "answer")}: ` +
-    `${range} (about ${formatCount(promptTokens)} prompt tokens in all, ` +
-    `${formatCount(fewest)} to ${formatCount(most)} completion tokens an answer${
+  const why = isAssumed ? assumed : "the limit by max_tokens";
+  const info = `Estimated cost of ${formatCountOf(answers, "answer")}, by their length: ` +
+    `${besideUsd(least, dearest)} (${formatCount(fewest)} completion tokens each${
       isMean ? " on average" : ""
-    }, ${why})`;
+    }) to ${formatRoughUsd(dearest)} (${formatCount(most)}, ${why}), ` +
+    `with about ${formatCount(promptTokens)} prompt tokens in all. It narrows as answers arrive`;
   return { info: [info], warnings: budgetWarnings(costUsd, maxCostUsd) };
+}
+
+/** An amount next to a larger one: in cents if that is above a dollar. */
+function besideUsd(usd: number, larger: number): string {
+  if (larger < 1 || usd >= 0.0995) return formatRoughUsd(usd);
+  return usd < 0.01 ? "under $0.01" : `$${usd.toFixed(2)}`;
 }
 
 function budgetWarnings([least, most]: Range, maxCostUsd: number | null): string[] {

@@ -39,7 +39,7 @@ Deno.test("estimate() takes rows by the limits that they set themselves", () => 
   assertEquals(estimate({ ...open, ownLimits }).isAssumed, false);
   assertStringIncludes(
     describeEstimate(estimate({ ...open, ownLimits }), null).info[0],
-    "15 to 15 completion tokens an answer on average, max_tokens is the upper limit)",
+    "(15, the limit by max_tokens)",
   );
 });
 
@@ -59,14 +59,25 @@ Deno.test("describeEstimate() states its assumptions, and whether a budget is be
     describeEstimate(estimate({ ...KNOWN, ...more }), maxCostUsd);
   assertEquals(say(null), {
     info: [
-      "Estimated cost of 1,000 answers: $0.39 to $2.31 (about 1,000,000 prompt tokens in all, " +
-      "100 to 1,000 completion tokens an answer, max_tokens is the upper limit)",
+      "Estimated cost of 1,000 answers, by their length: $0.39 (100 completion tokens each) " +
+      "to $2.31 (1,000, the limit by max_tokens), with about 1,000,000 prompt tokens in all. " +
+      "It narrows as answers arrive",
     ],
     warnings: [],
   });
   assertStringIncludes(
     say(null, { maxTokens: undefined }).info[0],
-    "100 to 4,000 completion tokens an answer, an assumption: no max_tokens is set)",
+    "(4,000, an assumption: no max_tokens is set)",
+  );
+  assertStringIncludes(say(null, { answers: 10, promptTokens: 100 }).info[0], ": $0.0020 (");
+  assertStringIncludes(
+    say(null, {
+      promptTokens: 100,
+      maxTokens: 4_000,
+      ownLimits: { answers: 980, fewest: 0, most: 1e6 },
+    })
+      .info[0],
+    ": under $0.01 (",
   );
   assertEquals(say(2.4).warnings, []);
   assertEquals(say(1).warnings, [
@@ -96,15 +107,16 @@ Deno.test("--dry-run and the start of a run estimate its cost, by the tier of se
     return result.stderr;
   };
   const limit = ["--max-tokens", "1000"];
-  const cases: [args: string[], range: string][] = [
-    [[], "$0.39 to $2.31"],
-    [["-p", "service_tier=flex"], "$0.19 to $1.16"],
-    [["-p", "service_tier=priority"], "$0.70 to $4.16"],
-    [["--price-in", "1", "--price-out", "1"], "$0.85 to $2.25"],
-    [["--samples", "2"], "$0.78 to $4.63"],
+  const cases: [args: string[], least: string, most: string][] = [
+    [[], "$0.39", "$2.31"],
+    [["-p", "service_tier=flex"], "$0.19", "$1.16"],
+    [["-p", "service_tier=priority"], "$0.70", "$4.16"],
+    [["--price-in", "1", "--price-out", "1"], "$0.85", "$2.25"],
+    [["--samples", "2"], "$0.78", "$4.63"],
   ];
-  for (const [args, range] of cases) {
-    assertStringIncludes(await dryRun([...limit, ...args]), `answers: ${range} (about `);
+  for (const [args, least, most] of cases) {
+    const range = `${least} (100 completion tokens each) to ${most} (1,000, `;
+    assertStringIncludes(await dryRun([...limit, ...args]), `, by their length: ${range}`);
   }
   const priority = await dryRun([...limit, "-p", "service_tier=priority", "--max-cost", "0.5"]);
   assertStringIncludes(priority, "service_tier priority: $0.45 for a million prompt tokens");
@@ -118,7 +130,7 @@ Deno.test("the estimate counts the rows that are left, and no estimate is made w
   const args = [input, "-o", dir.path("out/")];
   const prices = ["--price-in", "1", "--price-out", "1"];
   const start = await distill(server, [...args, "--limit", "4", ...prices, "--max-cost", "0.0001"]);
-  assertStringIncludes(start.stderr, "Estimated cost of 4 answers: ");
+  assertStringIncludes(start.stderr, "Estimated cost of 4 answers, by their length: ");
   assertStringIncludes(start.stderr, "is below the estimated cost");
   const rest = await distill(server, [...args, ...prices]);
   assertExit(rest, 0);

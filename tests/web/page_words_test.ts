@@ -145,7 +145,7 @@ Deno.test("a run that is done with failures counts them, and is green only witho
     "Done, not complete",
     "wait",
     "alert",
-    "2 without an answer, 1 bad line skipped, after 1m 00s",
+    "2 left, 1 bad line skipped, after 1m 00s",
   ]);
 });
 
@@ -298,12 +298,12 @@ Deno.test("an ended run names its next step: continue, retry with advice, or exp
   assertEquals(stepOf({ state: "halted", reason: "Key refused" }, []), ["bad", "Key refused", ""]);
   assertEquals(stepOf({ state: "interrupted", pending: 1, failures_on_disk: 30 }), [
     "wait",
-    "1 row without an answer. To continue",
+    "1 row left. To continue",
     "next",
   ]);
   assertEquals(stepOf({ state: "interrupted", pending: 0, failures_on_disk: 30 }), [
     "wait",
-    "30 rows without a result. To continue",
+    "30 rows failed. To continue",
     "next",
   ]);
   const retry = stepOf({ failures_on_disk: 30 });

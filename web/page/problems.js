@@ -83,9 +83,9 @@ export function nextStep({ about, ended, summary, snapshot }) {
   if (summary.state === "interrupted" || pending > 0) {
     // Rows that a stopped retry did not reach are not pending but failures.
     const left = pending > 0
-      ? `${rowsOf(pending)} without an answer`
+      ? `${rowsOf(pending)} left`
       : failed > 0
-      ? `${rowsOf(failed)} without a result`
+      ? `${rowsOf(failed)} failed`
       : "The run was stopped";
     return { tone: "wait", icon: "info", words: `${left}. To continue`, command };
   }

@@ -112,7 +112,7 @@ function endWords(store) {
 function doneWords({ total, failures_on_disk: failed, pending, bad_rows }, took) {
   const missing = [
     [failed, "failed"],
-    [pending, "without an answer"],
+    [pending, "left"],
     [bad_rows, bad_rows === 1 ? "bad line skipped" : "bad lines skipped"],
   ].filter(([count]) => Number(count) > 0);
   if (missing.length === 0) return { tone: "good", icon: "check", word: "Done", detail: took };
