@@ -2,7 +2,7 @@
 
 import { runStatuses } from "../../mod.ts";
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
-import { UsageError } from "../../lib/errors.ts";
+import { SinkError, UsageError } from "../../lib/errors.ts";
 import { createFleetApp } from "../../web/fleet/server.ts";
 import { serveFolderMonitor } from "../../web/server.ts";
 import { FleetWatch } from "../../web/fleet/watch.ts";
@@ -149,4 +149,6 @@ Deno.test("files of other programs, versions and kinds are left out or read as f
   await Deno.remove(dir.path("out/.retort"), { recursive: true });
   for (let looks = 0; looks < 14; looks++) await watch.look();
   assertEquals(watch.isEmpty, true);
+  await dir.write("out/.retort", "a file");
+  await assertRejects(() => watch.look(), SinkError, "Cannot read");
 });

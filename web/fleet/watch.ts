@@ -8,6 +8,7 @@
  * @module
  */
 
+import { cannotRead } from "../../lib/files.ts";
 import { inFolder, OWN_FOLDER } from "../../lib/paths.ts";
 import { readPlan, type ShardPlan } from "../../lib/shards/mod.ts";
 import { parseStatus } from "../../lib/run/mod.ts";
@@ -62,11 +63,11 @@ export class FleetWatch {
         } else if (/\.shards-\d+\.json$/.test(name)) await this.#lookAtPlan(name);
       }
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (!(error instanceof Deno.errors.NotFound)) throw cannotRead(this.#folder, error);
     } finally {
       this.#isLooking = false;
+      for (const name of missing) this.#miss(name);
     }
-    for (const name of missing) this.#miss(name);
   }
 
   /** A file is not there, or cannot be read: it may be back at the next check. */
