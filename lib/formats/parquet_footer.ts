@@ -4,21 +4,23 @@
  * @module
  */
 
-import {
-  type AsyncBuffer,
-  CompressionCodecs,
-  deserializeTCompactProtocol,
-  parquetMetadata,
-  readVarInt,
-  readZigZag,
-  type SchemaElement,
-} from "../deps/hyparquet.ts";
+import { type AsyncBuffer, CompressionCodecs } from "../deps/hyparquet.ts";
 import { SourceError } from "../errors.ts";
 import { foreignFormatError } from "./bytes.ts";
 import { foreignBytes } from "./foreign_format.ts";
 import { sumOf } from "../figures.ts";
 import type { ChunkLayout } from "./parquet_leaf.ts";
 import { CODECS } from "./parquet_pages.ts";
+import {
+  findGroups,
+  type GroupList,
+  groupsIn,
+  MARK,
+  schemaIn,
+  TAIL_BYTES,
+  type ThriftChunk,
+  type ThriftChunkMeta,
+} from "./parquet_thrift.ts";
 import { type FileSchema, fileSchemaOf } from "./parquet_columns.ts";
 
 /** Turns errors of `read` into source errors that name the file. */
@@ -49,9 +51,7 @@ export function cannotRead(name: string, problem: string, cause?: unknown): Sour
 }
 
 const HEAD_BYTES = 512;
-const MARK = "PAR1", ENCRYPTED_MARK = "PARE";
-/** The last bytes of a file: the length of the footer (4), and the mark (4). */
-const TAIL_BYTES = 8;
+const ENCRYPTED_MARK = "PARE";
 
 export interface RowGroup {
   readonly rows: number;
@@ -94,17 +94,10 @@ export class Footer {
 
   /** Decodes the row groups in order. */
   *groups(): Generator<RowGroup> {
-    for (const group of this.#thriftGroups()) {
+    for (const group of groupsIn(this.#bytes, this.#groups)) {
       const columns = group.field_1.map(({ field_3: meta }) => layoutOf(meta!));
       const bytes = sumOf(columns, ({ start, end }) => end - start);
       yield { rows: Number(group.field_3), bytes: bytes || Number(group.field_2), columns };
-    }
-  }
-
-  *#thriftGroups(): Generator<ThriftGroup> {
-    const reader = { ...readerOf(this.#bytes), offset: this.#groups.start };
-    for (let i = 0; i < this.#groups.count; i++) {
-      yield deserializeTCompactProtocol(reader) as unknown as ThriftGroup;
     }
   }
 
@@ -116,43 +109,13 @@ export class Footer {
     if (twice !== undefined) {
       throw cannotRead(name, `two columns are called ${JSON.stringify(twice)}. Rename one`);
     }
-    for (const { field_1: chunks } of this.#thriftGroups()) {
+    for (const { field_1: chunks } of groupsIn(this.#bytes, this.#groups)) {
       if (chunks?.length !== leaves.length) {
         throw cannotRead(name, "its footer is damaged (a row group lacks columns)");
       }
       chunks.forEach((chunk, index) => checkChunk(chunk, leaves[index].path, name));
     }
   }
-}
-
-/**
- * A row group. Fields have the numbers of parquet.thrift: columns, size in bytes, number of rows.
- */
-interface ThriftGroup {
-  readonly field_1: readonly ThriftChunk[];
-  readonly field_2: bigint;
-  readonly field_3: bigint;
-}
-
-interface ThriftChunk {
-  /** File that holds the chunk, if it is another one. */
-  readonly field_1?: Uint8Array;
-  readonly field_3?: ThriftChunkMeta;
-  /** Present if the chunk is encrypted. */
-  readonly field_8?: unknown;
-}
-
-interface ThriftChunkMeta {
-  readonly field_4: number;
-  /**
-   * Number of values, decompressed and compressed size, and the offsets of the first data page and
-   * of the dictionary.
-   */
-  readonly field_5: bigint;
-  readonly field_6: bigint;
-  readonly field_7: bigint;
-  readonly field_9: bigint;
-  readonly field_11?: bigint;
 }
 
 function layoutOf(meta: ThriftChunkMeta): ChunkLayout {
@@ -207,114 +170,6 @@ async function footerBytesOf(buffer: AsyncBuffer): Promise<Uint8Array> {
   const length = tail.getUint32(0, true);
   if (length > size - TAIL_BYTES) throw new Error("its length is that of more than the file");
   return new Uint8Array(await buffer.slice(size - TAIL_BYTES - length, size - TAIL_BYTES));
-}
-
-/**
- * Position of the list of row groups in the bytes of a footer. `start` is after the list's header.
- */
-interface GroupList {
-  readonly header: number;
-  readonly start: number;
-  readonly end: number;
-  readonly count: number;
-}
-
-/** Number of the field of `FileMetaData` that holds the row groups. */
-const GROUPS_FIELD = 4;
-/** Types of values in the Thrift compact protocol. */
-const BOOLEANS = [1, 2],
-  BYTE = 3,
-  INTEGERS = [4, 5, 6],
-  DOUBLE = 7,
-  BINARY = 8,
-  LIST = 9,
-  STRUCT = 12;
-
-function findGroups(bytes: Uint8Array): GroupList {
-  const reader = readerOf(bytes);
-  for (let field = 0;;) {
-    const byte = reader.view.getUint8(reader.offset++);
-    if (byte === 0) throw new Error("it has no row groups");
-    field = byte >> 4 === 0 ? readZigZag(reader) : field + (byte >> 4);
-    if (field !== GROUPS_FIELD) {
-      skip(reader, byte & 15);
-      continue;
-    }
-    const header = reader.offset;
-    const { count, type } = listHeaderOf(reader);
-    if (count !== 0 && type !== STRUCT) throw new Error("its row groups are not structs");
-    const start = reader.offset;
-    for (let i = 0; i < count; i++) skip(reader, type);
-    return { header, start, end: reader.offset, count };
-  }
-}
-
-/**
- * Reads the schema's elements from a copy of the footer without row groups, which would take time
- * and memory.
- */
-function schemaIn(bytes: Uint8Array, { header, end }: GroupList): SchemaElement[] {
-  const length = header + 1 + bytes.length - end;
-  const footer = new Uint8Array(length + TAIL_BYTES);
-  footer.set(bytes.subarray(0, header));
-  footer[header] = STRUCT;
-  footer.set(bytes.subarray(end), header + 1);
-  new DataView(footer.buffer).setUint32(length, length, true);
-  footer.set(new TextEncoder().encode(MARK), length + 4);
-  return parquetMetadata(footer, { geoparquet: false }).schema;
-}
-
-type Reader = Parameters<typeof readZigZag>[0];
-
-function readerOf({ buffer, byteOffset, byteLength }: Uint8Array): Reader {
-  return { view: new DataView(buffer, byteOffset, byteLength), offset: 0 };
-}
-
-function listHeaderOf(reader: Reader): { count: number; type: number } {
-  const byte = reader.view.getUint8(reader.offset++);
-  return { count: byte >> 4 === 15 ? lengthOf(reader) : byte >> 4, type: byte & 15 };
-}
-
-/**
- * Reads a length or count. Throws if it exceeds the footer: every element takes at least one byte.
- */
-function lengthOf(reader: Reader): number {
-  const length = readVarInt(reader);
-  if (length < 0 || length > reader.view.byteLength) throw new Error("a length is beyond its end");
-  return length;
-}
-
-function skip(reader: Reader, type: number): void {
-  if (reader.offset > reader.view.byteLength) throw new Error("it ends too early");
-  switch (type) {
-    case BYTE:
-      reader.offset++;
-      return;
-    case DOUBLE:
-      reader.offset += 8;
-      return;
-    case BINARY: {
-      const length = lengthOf(reader);
-      reader.offset += length;
-      return;
-    }
-    case LIST: {
-      const { count, type: of } = listHeaderOf(reader);
-      // In a list, a boolean takes a byte. As a field it takes none: its type is its value.
-      for (let i = 0; i < count; i++) skip(reader, BOOLEANS.includes(of) ? BYTE : of);
-      return;
-    }
-    case STRUCT:
-      for (;;) {
-        const byte = reader.view.getUint8(reader.offset++);
-        if (byte === 0) return;
-        if (byte >> 4 === 0) readVarInt(reader);
-        skip(reader, byte & 15);
-      }
-    default:
-      if (INTEGERS.includes(type)) readVarInt(reader);
-      else if (!BOOLEANS.includes(type)) throw new Error(`it has a value of unknown type ${type}`);
-  }
 }
 
 const ENCRYPTED = "it is encrypted. Write it again without encryption";

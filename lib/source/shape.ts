@@ -11,7 +11,8 @@ import { has, isBlank, isEmptyList } from "./json_values.ts";
 import { conversationOf, isColumns, isSystem, withSystem } from "./messages.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
 import { oldAnswerIn, turnsOfHelpSteer, turnsOfTranscript } from "./transcripts.ts";
-import { fieldInside, noPrompt, type Template } from "./template.ts";
+import type { Template } from "./template.ts";
+import { fieldInside, noPrompt } from "./missing_prompt.ts";
 
 /** What a row looks like. */
 export type Shape =

@@ -24,12 +24,9 @@ type Operand = ((lookup: Lookup) => unknown) & {
   constant?: unknown;
   path?: readonly string[];
 };
-type Condition = ((lookup: Lookup) => boolean) & {
+type Condition = ((lookup: Lookup) => boolean) & Omit<Part, "text" | "paths" | "test"> & {
   /** For a conjunction: the conditions that all have to hold. */
   parts?: readonly Part[];
-  needle?: Needle;
-  comparison?: Comparison;
-  alternatives?: readonly (readonly Part[])[];
 };
 
 /** A member of a conjunction, or a condition that is not one. */
@@ -148,10 +145,9 @@ class Parser {
   #conjunction(): Condition {
     const parts = [...this.#part()];
     while (this.#take("and")) parts.push(...this.#part());
-    const [only] = parts;
+    const [{ test, needle, comparison, alternatives }] = parts;
     if (parts.length === 1) {
-      const { needle, comparison, alternatives } = only;
-      return Object.assign(only.test.bind(null), { parts, needle, comparison, alternatives });
+      return Object.assign(test.bind(null), { parts, needle, comparison, alternatives });
     }
     const condition: Condition = (lookup) => parts.every(({ test }) => test(lookup));
     return Object.assign(condition, { parts });
@@ -228,10 +224,9 @@ class Parser {
 
   #pattern(left: Operand): Condition {
     this.#next++;
-    const { at, value } = this.expect("value", '"matches" needs a regular expression in quotes');
-    if (typeof value !== "string") {
-      throw whereError(this.#text, at, '"matches" needs a regular expression in quotes');
-    }
+    const problem = '"matches" needs a regular expression in quotes';
+    const { at, value } = this.expect("value", problem);
+    if (typeof value !== "string") throw whereError(this.#text, at, problem);
     let pattern: Pattern;
     try {
       pattern = patternOf(value);

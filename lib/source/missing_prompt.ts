@@ -1,0 +1,223 @@
+/**
+ * Advice for a row without a prompt: guesses which field holds it, or how to extract it.
+ *
+ * @module
+ */
+
+import { closestString, levenshteinDistance } from "../deps/std_text.ts";
+import { own } from "./json_values.ts";
+import { TEXTS_IN_TURN } from "./messages.ts";
+import { RowProblem } from "./problem.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Names that are read without a flag; a field with nearly such a name is a typo. */
+const KNOWN = ["prompt", "question", "instruction", "messages", "conversations"];
+
+/** What datasets call their prompts, the clearest names first. */
+const USUAL = [
+  "user_prompt",
+  "prompt_text",
+  "input_text",
+  "user",
+  "human",
+  "query",
+  "problem",
+  "task",
+  "request",
+  "user_input",
+  "user_message",
+  "inputs",
+  "input",
+  "text",
+  "content",
+  "message",
+  "sentence",
+  "document",
+  "article",
+  "passage",
+  "code",
+  "source",
+  "context",
+  "body",
+  "title",
+];
+
+/** Those among them that may just as well describe a row. */
+const MAY_BE_NOTES: ReadonlySet<string> = new Set(["source", "context", "body", "title"]);
+
+/** Fields that accompany prompts: answers, names and notes. */
+const UNLIKELY =
+  /(^|_)(id|uuid|uid|url|label|category|class|lang|language|split|answer|response|output|completion|solution|target|model|date|time|hash|name|type|difficulty|score|rating)s?$/i;
+
+/** The problem of a row without a prompt. */
+export function noPrompt(row: Fields): RowProblem {
+  return new RowProblem(
+    'no prompt found: expected "messages", "prompt", "conversations", "question" or ' +
+      `"instruction", or a template: ${fieldsOf(row)}`,
+    () => promptHint(row),
+  );
+}
+
+const FIELDS_SHOWN = 10;
+
+function fieldsOf(row: Fields): string {
+  const names = Object.keys(row);
+  if (names.length === 0) return "the row is empty";
+  const shown = names.slice(0, FIELDS_SHOWN).map((name) => JSON.stringify(name)).join(", ");
+  return `its fields are ${shown}${names.length > FIELDS_SHOWN ? ", …" : ""}`;
+}
+
+/** Advice for a row without a prompt, or "" where no field looks like one. */
+function promptHint(row: Fields): string {
+  const inside = insideHint(row);
+  if (inside !== "") return inside;
+  const lists = Object.entries(row).filter(([, value]) => isListOfObjects(value));
+  if (lists.length === 1 && Object.keys(row).length <= 3 && !isConversation(lists[0][1])) {
+    const [name, [first]] = lists[0] as [string, object[]];
+    // Axolotl's segments are the parts of one text, answers among them.
+    if ("label" in first && "text" in first) return "";
+    return `the rows are in "${name}": extract them with jq -c ${word(`${jqPath(name)}[]`)}`;
+  }
+  const batch = batchHint(row);
+  if (batch !== "") return batch;
+  const field = likelyPromptField(row);
+  const named = field === undefined ? "" : `use --prompt-field ${word(field)}`;
+  if (!Object.keys(row).some(isNoName)) return named;
+  const header = "write a row of names such as prompt,answer before the first row if that is data";
+  return named === "" ? header : `${named}, or ${header}`;
+}
+
+/** Whether the name of a field is rather a value, as where a table has no header: a sentence, or six words. It may be
+ * as long as a document. */
+function isNoName(name: string): boolean {
+  const words = name.trim().split(/\s+/, 6);
+  return words.length === 6 || (words.length > 1 && /[.?!]["')]*$/.test(words.at(-1)!));
+}
+
+/** Advice for rows that hold a conversation in an object, a list of texts, or one message of a tree. */
+function insideHint(row: Fields): string {
+  for (const [name, value] of Object.entries(row)) {
+    if (/^(?:params|request|modelInput)$/.test(name)) continue;
+    if (isConversation(own(value, "messages"))) {
+      return `the messages are in "${name}": extract them with jq -c ${word(jqPath(name))}`;
+    }
+  }
+  const [texts, ...others] = Object.keys(row).filter((name) => isListOfTexts(row[name]));
+  if (texts !== undefined && others.length === 0 && likelyPromptField(row) === undefined) {
+    return TEXTS_IN_TURN.test(texts)
+      ? `use --prompt-field ${word(texts)}`
+      : `use --template ${word(`{{${texts}.0}}`)} for the first text of the list`;
+  }
+  if (typeof own(own(row.chat, "turn_1"), "Human") === "string") return MOSS;
+  const [from, to] = Object.keys(row.translation ?? {}).filter((name) => /^[a-z]{2,3}$/.test(name));
+  if (to !== undefined) {
+    return `use --template ${word(`Translate from ${from} to ${to}: {{translation.${from}}}`)}`;
+  }
+  if (typeof row.text === "string" && "parent_id" in row && typeof row.role === "string") {
+    return "it is one message of a tree: keep the first ones with " +
+      "jq -c 'select(.parent_id == null) | {prompt: .text}'";
+  }
+  return "";
+}
+
+const MOSS = "it is a dialogue of MOSS: send its first turn with " +
+  'jq -c \'{system: .meta_instruction, prompt: (.chat.turn_1.Human | ltrimstr("<|Human|>: ") | ' +
+  'rtrimstr("\\n") | rtrimstr("<eoh>"))}\'';
+
+/** Advice for requests and lines of batch files of other APIs than chat completions. */
+function batchHint({ params, request, modelInput, contents, input, instructions }: Fields): string {
+  if (isConversation(own(params, "messages"))) {
+    return "it is a line of an Anthropic batch: extract it with " +
+      "jq -c '{custom_id, system: .params.system, messages: .params.messages}'";
+  }
+  if (Array.isArray(own(request, "contents"))) {
+    return "it is a line of a Gemini batch: extract it with " +
+      "jq -c '{id: .key, prompt: .request.contents[-1].parts[0].text}'";
+  }
+  if (Array.isArray(contents) && own(contents[0], "parts") !== undefined) {
+    return "it is a request of Gemini's API: extract it with " +
+      "jq -c '{prompt: .contents[-1].parts[0].text}'";
+  }
+  if (typeof instructions === "string" && input !== undefined) {
+    return "it is a request of OpenAI's responses API: extract it with " +
+      "jq -c '{system: .instructions, prompt: .input}'";
+  }
+  if (isConversation(own(modelInput, "messages"))) {
+    return "it is a line of a Bedrock batch: extract it with " +
+      "jq -c '{id: .recordId, system: .modelInput.system, messages: .modelInput.messages}'";
+  }
+  return "";
+}
+
+/** Advice for an object or a list in the place of a prompt: OpenAssistant's trees, PRM800K, BFCL. */
+export function fieldInside(name: string, value: unknown): string {
+  if (typeof value !== "object" || value === null) return "";
+  if (Array.isArray(value)) {
+    if (isConversation(value)) return `use --prompt-field ${word(name)}`;
+    if (!isConversation(value[0])) return "";
+    return "it holds a list of messages for each turn: send the first one with " +
+      `jq -c ${word(`{id, messages: ${jqPath(name)}[0], tools: .function}`)}`;
+  }
+  const texts = Object.entries(value).filter(([, text]) => typeof text === "string");
+  const field = likelyPromptField(Object.fromEntries(texts));
+  return field === undefined ? "" : `use --template ${word(`{{${name}.${field}}}`)}`;
+}
+
+/** The field that is most likely the prompt; undefined where none is. */
+function likelyPromptField(row: Fields): string | undefined {
+  const names = Object.keys(row).filter((name) => isPrompt(row[name]));
+  const mistyped = names.find((name) => isNearly(name, KNOWN));
+  if (mistyped !== undefined) return mistyped;
+  const chats = names.filter((name) => isConversation(row[name]) && !OLD.test(name));
+  if (chats.length === 1) return chats[0];
+  for (const usual of USUAL) {
+    const found = names.find((name) => name.toLowerCase() === usual);
+    if (found !== undefined && (!MAY_BE_NOTES.has(usual) || isSentence(row[found]))) return found;
+  }
+  const [only, ...others] = names.filter((name) => !UNLIKELY.test(name) && isSentence(row[name]));
+  return others.length === 0 ? only : undefined;
+}
+
+/** Conversations that hold answers. */
+const OLD = /output|completion|response|answer|repl(?:y|ies)|chosen|rejected|prefer/i;
+
+function isPrompt(value: unknown): boolean {
+  return typeof value === "string" ? /\S/.test(value) : isConversation(value);
+}
+
+/** More than a name or a number. */
+function isSentence(value: unknown): boolean {
+  return typeof value !== "string" || /\S\s+\S/.test(value);
+}
+
+/** Messages, or pairs of question and answer. */
+function isConversation(value: unknown): boolean {
+  if (!isListOfObjects(value)) return false;
+  const [first] = value;
+  return "role" in first || "from" in first || ("user" in first && "assistant" in first);
+}
+
+function isListOfTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 &&
+    value.every((text) => typeof text === "string" && isSentence(text));
+}
+
+function isListOfObjects(value: unknown): value is [object, ...object[]] {
+  return Array.isArray(value) && typeof value[0] === "object" && value[0] !== null;
+}
+
+function isNearly(name: string, words: readonly string[]): boolean {
+  const lower = name.toLowerCase();
+  return levenshteinDistance(lower, closestString(lower, words)) <= 2;
+}
+
+/** The path of a field for `jq`. */
+function jqPath(name: string): string {
+  return `.[${JSON.stringify(name)}]`;
+}
+
+/** Quoted for POSIX shells: names come from files of anyone, and the advice is there to be pasted. */
+function word(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
