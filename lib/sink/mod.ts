@@ -9,11 +9,14 @@
 
 export {
   cannotWrite,
+  createTemporary,
   modeMadeFrom,
+  removeLeftovers,
   Replacement,
   type ReplacementOptions,
   syncFolderOf,
   targetOf,
+  type TemporaryFile,
   temporaryPathOf,
   writeFileDurably,
 } from "./durable_file.ts";
@@ -33,4 +36,3 @@ export { OpenFiles } from "./open_files.ts";
 export { outcomeLine, Sink, type SinkOptions } from "./sink.ts";
 export { mergeRescued, rescuedFilesOf } from "./rescued.ts";
 export { repairTail } from "./tail.ts";
-export { createTemporary, removeLeftovers, type TemporaryFile } from "./temporary_files.ts";
