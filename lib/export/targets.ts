@@ -12,7 +12,10 @@ import { FORMATS } from "./formats.ts";
 import { checkOutput, openOutput, type Output, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 
-/** Where an export writes its rows: a file, or a folder with a training and a validation file. */
+/**
+ * Where an export writes its rows: a file, a training and a validation file, or the folder of a
+ * dataset.
+ */
 export interface Targets extends AsyncDisposable {
   /** Rows that were written. */
   readonly rows: number;

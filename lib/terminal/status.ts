@@ -124,7 +124,10 @@ function etaSegments(snapshot: Snapshot): Segment[] {
   return [{ text: `ETA ${eta}${range === eta ? "" : ` (${range})`}`, color: "bold" }];
 }
 
-/** Attempts in flight, waiting rows, throttling, tokens and latency. */
+/**
+ * Returns what the status line says of the work: attempts in flight, waiting rows, throttling,
+ * tokens and latency.
+ */
 export function workSegments(snapshot: Snapshot): Segment[] {
   const { waiting, refused_for_load, tokens_per_s, latency_ms } = snapshot;
   const { wasted_completion_tokens: wasted } = snapshot;

@@ -22,8 +22,9 @@ import { startTheme } from "../page/theme.js";
 const FLEET_ASK_MS = 5_000;
 
 /**
- * Words and tones of states; a word always says the same as the color. @type {Record<string, {
- * word: string, tone: string }>}
+ * Words and tones of states; a word always says the same as the color.
+ *
+ * @type {Record<string, { word: string, tone: string }>}
  */
 const FLEET_STATES = {
   running: { word: "running", tone: "calm" },

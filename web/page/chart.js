@@ -127,8 +127,9 @@ export class Chart {
   }
 
   /**
-   * Writes the values of a point into the legend. @param {number | null} index null for the last
-   * point
+   * Writes the values of a point into the legend.
+   *
+   * @param {number | null} index null for the last point
    */
   showValues(index) {
     this.#definition.series.forEach(({ column }, i) => {

@@ -129,7 +129,9 @@ export class ChartGroup {
   }
 
   /**
-   * Returns the values of a column as charts show them: rates as means. @param {HistoryColumn} name
+   * Returns the values of a column as charts show them: rates as means.
+   *
+   * @param {HistoryColumn} name
    */
   values(name) {
     const { columns } = this;
@@ -151,7 +153,9 @@ export class ChartGroup {
   }
 
   /**
-   * Shows the values of a point in all charts. @param {number | null} index null for the last point
+   * Shows the values of a point in all charts.
+   *
+   * @param {number | null} index null for the last point
    */
   showCursor(index) {
     if (index === this.cursorIndex) return;
@@ -169,8 +173,9 @@ export class ChartGroup {
   }
 
   /**
-   * Returns the texts of events near a time: within a hundredth of the chart's width. @param
-   * {number} timeS
+   * Returns the texts of events near a time: within a hundredth of the chart's width.
+   *
+   * @param {number} timeS
    */
   #marksAt(timeS) {
     const [from, to] = this.range();

@@ -10,8 +10,9 @@
 import { make } from "./dom.js";
 
 /**
- * A text, or a scope with pieces in it. @typedef {string | { scope: string, children: Piece[] }}
- * Piece
+ * A text, or a scope with pieces in it.
+ *
+ * @typedef {string | { scope: string, children: Piece[] }} Piece
  */
 
 /** Longer code is shown without colours: the highlighter runs on the page's main thread. */

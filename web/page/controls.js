@@ -145,8 +145,10 @@ export class Controls {
   }
 
   /**
-   * Opens the dialog on the button of this name; its own buttons close it. @param {"stop" |
-   * "abort"} name @param {() => void} act
+   * Opens the dialog on the button of this name; its own buttons close it.
+   *
+   * @param {"stop" | "abort"} name
+   * @param {() => void} act
    */
   #prepareDialog(name, act) {
     const dialog = byId(`${name}-dialog`, HTMLDialogElement);

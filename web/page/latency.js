@@ -80,8 +80,10 @@ export class LatencyView {
   }
 
   /**
-   * Draws a line across the bars for each percentile. @param {LatencyHistogram} latency @param
-   * {Percentiles | undefined} percentiles
+   * Draws a line across the bars for each percentile.
+   *
+   * @param {LatencyHistogram} latency
+   * @param {Percentiles | undefined} percentiles
    */
   #drawLines({ bounds_ms }, percentiles) {
     const names = /** @type {const} */ (["p50", "p90", "p99"]);

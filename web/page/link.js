@@ -164,8 +164,9 @@ export async function fetchWhole(sample) {
 }
 
 /**
- * Returns all samples with their whole texts; undefined if the server cannot be reached. @returns
- * {Promise<Samples | undefined>}
+ * Returns all samples with their whole texts; undefined if the server cannot be reached.
+ *
+ * @returns {Promise<Samples | undefined>}
  */
 export async function fetchSamples() {
   return await fetchJson("samples");

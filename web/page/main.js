@@ -102,8 +102,9 @@ class Page {
   }
 
   /**
-   * Draws parts in the next frame, together with others that change until then. @param {readonly
-   * Part[]} parts
+   * Draws parts in the next frame, together with others that change until then.
+   *
+   * @param {readonly Part[]} parts
    */
   #mark(parts) {
     const isWaiting = this.#changed.size > 0;
@@ -125,8 +126,10 @@ class Page {
   }
 
   /**
-   * Returns a function for each section that these parts change, which draws it. @param {readonly
-   * Part[]} parts @returns {(() => void)[]}
+   * Returns a function for each section that these parts change, which draws it.
+   *
+   * @param {readonly Part[]} parts
+   * @returns {(() => void)[]}
    */
   #sections(parts) {
     const store = this.#store;
@@ -206,7 +209,9 @@ function guarded(update) {
 }
 
 /**
- * Returns the run of a report, which is in the page as JSON. @returns {MonitorState | undefined}
+ * Returns the run of a report, which is in the page as JSON.
+ *
+ * @returns {MonitorState | undefined}
  */
 function embeddedState() {
   const text = document.getElementById("report-state")?.textContent;

@@ -28,7 +28,9 @@ const MAX_MARKDOWN = 500_000;
 const MAX_DEPTH = 40;
 
 /**
- * Named entities that models write; others are shown as they are. @type {Record<string, string>}
+ * Named entities that models write; others are shown as they are.
+ *
+ * @type {Record<string, string>}
  */
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
 
@@ -153,8 +155,9 @@ function blockElements(token, depth, children) {
 }
 
 /**
- * @param {Token} token @param {() => (HTMLElement | string)[]} children @returns {(HTMLElement |
- * string)[]}
+ * @param {Token} token
+ * @param {() => (HTMLElement | string)[]} children
+ * @returns {(HTMLElement | string)[]}
  */
 function inlineElements(token, children) {
   switch (token.type) {

@@ -86,8 +86,10 @@ export class SamplesView {
   }
 
   /**
-   * Shows the failed rows of one kind, and scrolls to them. @param {string} type @param {number |
-   * null} status
+   * Shows the failed rows of one kind, and scrolls to them.
+   *
+   * @param {string} type
+   * @param {number | null} status
    */
   showFailures(type, status) {
     this.#show("failures", { type, status });

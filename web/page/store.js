@@ -180,8 +180,10 @@ export class RunStore {
   }
 
   /**
-   * Returns the whole state, as the server would send it. @param {number} nowMs @returns
-   * {MonitorState}
+   * Returns the whole state, as the server would send it.
+   *
+   * @param {number} nowMs
+   * @returns {MonitorState}
    */
   state(nowMs) {
     return {

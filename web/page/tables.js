@@ -37,8 +37,9 @@ import { adviceFor, worstFirst } from "./problems.js";
 const FIRST_ERRORS = 5;
 
 /**
- * A row and its cells by column. @typedef {{ element: HTMLElement, cells: Record<string,
- * HTMLElement>, mark: Element }} Row
+ * A row and its cells by column.
+ *
+ * @typedef {{ element: HTMLElement, cells: Record<string, HTMLElement>, mark: Element }} Row
  */
 
 /**
@@ -286,7 +287,7 @@ function fillError({ element, cells, mark }, group, store, nowMs) {
   setText(cells.last, formatMoment(store.localTime(group.last_seen), nowMs));
 }
 
-/** Length of a line for examples. Ids that are hashes are long, so only one fits. */
+/** Most characters of example ids on one line. Of ids that are hashes, only one fits. */
 const MOST_UID_CHARS = 56;
 
 /** @param {readonly string[]} uids */

@@ -95,7 +95,9 @@ function rawText(title, text) {
 }
 
 /**
- * "" or null for an unknown value. @typedef {[name: string, value: string | number | null]} Fact
+ * "" or null for an unknown value.
+ *
+ * @typedef {[name: string, value: string | number | null]} Fact
  */
 
 /** Makes a list of facts, without unknown ones. @param {readonly Fact[]} facts */
@@ -143,8 +145,9 @@ function formattedText(title, text) {
 }
 
 /**
- * Returns JSON with indentation; undefined for anything but an object or an array. @param {string}
- * text
+ * Returns JSON with indentation; undefined for anything but an object or an array.
+ *
+ * @param {string} text
  */
 function indentedJson(text) {
   if (!/^\s*[[{]/.test(text) || text.length > MAX_JSON) return undefined;
@@ -159,7 +162,10 @@ function indentedJson(text) {
 
 /**
  * Copies a text. Without a secure context there is no clipboard, so the text is selected instead.
- * @param {string} text @param {HTMLElement} button @param {HTMLElement} box
+ *
+ * @param {string} text
+ * @param {HTMLElement} button
+ * @param {HTMLElement} box
  */
 async function copyText(text, button, box) {
   const { firstChild } = button;

@@ -155,7 +155,9 @@ function tokensFigure(shown) {
 }
 
 /**
- * Length of kept answers in tokens, by which users choose `--max-tokens`. @param {Shown} shown
+ * Length of kept answers in tokens, by which users choose `--max-tokens`.
+ *
+ * @param {Shown} shown
  * @returns {Figure}
  */
 function lengthFigure({ store: { answers } }) {
@@ -202,8 +204,10 @@ const ENDING_WORDS = {
 };
 
 /**
- * Says how answers ended, and how many tokens were paid but not used. @param {Shown} shown @returns
- * {Figure}
+ * Says how answers ended, and how many tokens were paid but not used.
+ *
+ * @param {Shown} shown
+ * @returns {Figure}
  */
 function answersFigure({ store: { answers, ended }, snapshot }) {
   const counts = countsOf(answers);

@@ -194,7 +194,9 @@ function selectionCommands(context, path) {
 }
 
 /**
- * Names results files, because an export does not take a folder. @param {CommandContext} context
+ * Names results files, because an export does not take a folder.
+ *
+ * @param {CommandContext} context
  */
 function resultsOf({ paths, results }) {
   return (results.length > 0 ? results : paths).map(shellWord).join(" ");

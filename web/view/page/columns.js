@@ -28,7 +28,8 @@ export const USUAL_COLUMNS = [
 ];
 
 /**
- * @param {Record<string, { title: string, help: string }>} words @returns {Record<string, Column>}
+ * @param {Record<string, { title: string, help: string }>} words
+ * @returns {Record<string, Column>}
  */
 export function builtInColumns(words) {
   return {
@@ -94,8 +95,10 @@ function endingBadge({ status, failure, finish_reason: reason }) {
 }
 
 /**
- * Makes a flag with its explanation on hover. @param {string} flag @param {Record<string, { title:
- * string, help: string }>} words
+ * Makes a flag with its explanation on hover.
+ *
+ * @param {string} flag
+ * @param {Record<string, { title: string, help: string }>} words
  */
 export function makeFlag(flag, words) {
   const { title, help } = words[flag] ?? { title: flag, help: "" };
@@ -114,7 +117,10 @@ function latencyText({ latency_ms: latencyMs }) {
 }
 
 /**
- * Makes a column for a field of the user's rows. @param {string} name @param {boolean} isSortable
+ * Makes a column for a field of the user's rows.
+ *
+ * @param {string} name
+ * @param {boolean} isSortable
  * @returns {Column}
  */
 export function ownColumn(name, isSortable) {

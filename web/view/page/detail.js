@@ -33,8 +33,8 @@ export class Detail {
   #open;
 
   /**
-   * @param {Record<string, { title: string, help: string }>} words of flags @param {(uid: string)
-   * => void} open opens another row
+   * @param {Record<string, { title: string, help: string }>} words of flags
+   * @param {(uid: string) => void} open opens another row
    */
   constructor(words, open) {
     this.#words = words;
@@ -138,7 +138,9 @@ const SHOWN_AS_TURNS = new Set([
 ]);
 
 /**
- * Makes two answers to one row side by side, with the differences marked. @param {RowDetail} row
+ * Makes two answers to one row side by side, with the differences marked.
+ *
+ * @param {RowDetail} row
  */
 function makeSamples({ samples, id }) {
   const left = makeChoice("Left", samples),

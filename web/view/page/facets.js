@@ -17,8 +17,9 @@ import { byId, make, setAttribute, setChildren, setShown, setText } from "../../
 const FEW_VALUES = 8;
 
 /**
- * Words for how the answers of two runs compare. @type {Record<string, { title: string, help:
- * string }>}
+ * Words for how the answers of two runs compare.
+ *
+ * @type {Record<string, { title: string, help: string }>}
  */
 const AGREEMENT_WORDS = {
   none: { title: "Not in both", help: "Only one of the runs has answered the row" },
@@ -47,8 +48,8 @@ export class FacetList {
   #onChange;
 
   /**
-   * @param {Record<string, { title: string, help: string }>} words @param {(field: string, value:
-   * FilterValue, how: "only" | "not" | undefined) => void} onChange
+   * @param {Record<string, { title: string, help: string }>} words
+   * @param {(field: string, value: FilterValue, how: "only" | "not" | undefined) => void} onChange
    */
   constructor(words, onChange) {
     this.#words = words;
@@ -125,7 +126,10 @@ export class FacetList {
   }
 
   /**
-   * @param {FacetBox} facet @param {string} field @param {FilterValue} value @returns {ValueRow}
+   * @param {FacetBox} facet
+   * @param {string} field
+   * @param {FilterValue} value
+   * @returns {ValueRow}
    */
   #makeRow(facet, field, value) {
     const { name, help } = this.#wordsOf(field, value);

@@ -57,8 +57,10 @@ export class Filter {
   }
 
   /**
-   * Returns the selected and excluded values of a field. @param {string} field @returns
-   * {FacetChoice}
+   * Returns the selected and excluded values of a field.
+   *
+   * @param {string} field
+   * @returns {FacetChoice}
    */
   choiceOf(field) {
     return this.facets.find((one) => one.field === field) ??
@@ -166,7 +168,10 @@ function facetParts({ field, only, not }) {
 }
 
 /**
- * @param {string} field @param {FilterValue[]} values @param {boolean} isNot @returns {string[]}
+ * @param {string} field
+ * @param {FilterValue[]} values
+ * @param {boolean} isNot
+ * @returns {string[]}
  */
 function listPart(field, values, isNot) {
   if (values.length === 0) return [];

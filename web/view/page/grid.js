@@ -65,8 +65,9 @@ export class Grid {
   }
 
   /**
-   * @param {Column[]} columns @param {string} sort field by which rows are sorted @param {boolean}
-   * isDescending
+   * @param {Column[]} columns
+   * @param {string} sort field by which rows are sorted
+   * @param {boolean} isDescending
    */
   setColumns(columns, sort, isDescending) {
     this.#columns = columns;
@@ -130,8 +131,10 @@ export class Grid {
   }
 
   /**
-   * Makes a row the current one and scrolls to it. @param {number} place @param {boolean}
-   * [isCentred]
+   * Makes a row the current one and scrolls to it.
+   *
+   * @param {number} place
+   * @param {boolean} [isCentred]
    */
   goTo(place, isCentred = false) {
     this.#active = Math.max(0, Math.min(place, this.total - 1));
@@ -140,8 +143,10 @@ export class Grid {
   }
 
   /**
-   * Returns the row at a place, and loads it if necessary. @param {number} place @returns
-   * {Promise<ShownRow | undefined>}
+   * Returns the row at a place, and loads it if necessary.
+   *
+   * @param {number} place
+   * @returns {Promise<ShownRow | undefined>}
    */
   async fetchRow(place) {
     return await this.#pages.fetchRow(place);

@@ -61,8 +61,10 @@ export class HistogramList {
   }
 
   /**
-   * @param {Plot} plot @param {Histogram} histogram @param {Histogram["bins"]} shown @param {Range}
-   * range
+   * @param {Plot} plot
+   * @param {Histogram} histogram
+   * @param {Histogram["bins"]} shown
+   * @param {Range} range
    */
   #fill(plot, { bins, most }, shown, { min, max }) {
     const first = Math.max(0, bins.findIndex(({ count }) => count > 0));
@@ -144,7 +146,9 @@ function numberOf(input) {
 }
 
 /**
- * Draws the bars of all rows, and in front of them those of the shown rows. @param {Plot} plot
+ * Draws the bars of all rows, and in front of them those of the shown rows.
+ *
+ * @param {Plot} plot
  * @param {readonly number[]} shown
  */
 function drawBars({ bins, bars, allBars, shownBars }, shown) {
@@ -156,8 +160,12 @@ function drawBars({ bins, bars, allBars, shownBars }, shown) {
 }
 
 /**
- * Changes only bars that differ. @param {SVGElement} group @param {string} name @param {readonly
- * number[]} counts @param {number} most count of a bar of full height
+ * Changes only bars that differ.
+ *
+ * @param {SVGElement} group
+ * @param {string} name
+ * @param {readonly number[]} counts
+ * @param {number} most count of a bar of full height
  */
 function fillBars(group, name, counts, most) {
   while (group.childElementCount > counts.length) group.lastElementChild?.remove();

@@ -34,8 +34,9 @@ import { countWords, nothingWords, scanWords } from "./words.js";
 class ViewPage {
   #filter = Filter.fromHash(location.hash);
   /**
-   * Titles and explanations of flags, filled with the first state. @type {Record<string, { title:
-   * string, help: string }>}
+   * Titles and explanations of flags, filled with the first state.
+   *
+   * @type {Record<string, { title: string, help: string }>}
    */
   #words = {};
   #columns = builtInColumns(this.#words);

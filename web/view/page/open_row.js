@@ -30,8 +30,9 @@ export class OpenRow {
   #detail;
 
   /**
-   * @param {Grid} grid @param {Record<string, { title: string, help: string }>} words @param
-   * {OpenRowPage} page
+   * @param {Grid} grid
+   * @param {Record<string, { title: string, help: string }>} words
+   * @param {OpenRowPage} page
    */
   constructor(grid, words, page) {
     this.#grid = grid;
@@ -52,8 +53,8 @@ export class OpenRow {
   }
 
   /**
-   * @param {{ id: string, uid: string }} row @param {number} place among the shown rows; -1 if it
-   * is not one of them
+   * @param {{ id: string, uid: string }} row
+   * @param {number} place among the shown rows; -1 if it is not one of them
    */
   async open({ id, uid }, place) {
     this.#setOpened(id, uid);

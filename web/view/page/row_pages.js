@@ -22,8 +22,8 @@ export class RowPages {
   #onChange;
 
   /**
-   * @param {(from: number, count: number) => Promise<RowPage>} load @param {() => void} onChange
-   * called when rows have arrived
+   * @param {(from: number, count: number) => Promise<RowPage>} load
+   * @param {() => void} onChange called when rows have arrived
    */
   constructor(load, onChange) {
     this.#load = load;
@@ -44,8 +44,10 @@ export class RowPages {
   }
 
   /**
-   * Returns the row at a place if it is loaded. @param {number} place @returns {ShownRow |
-   * undefined}
+   * Returns the row at a place if it is loaded.
+   *
+   * @param {number} place
+   * @returns {ShownRow | undefined}
    */
   rowAt(place) {
     const page = this.#pages.get(Math.floor(place / PAGE_ROWS));
@@ -53,8 +55,10 @@ export class RowPages {
   }
 
   /**
-   * Returns the row at a place, and loads it if necessary. @param {number} place @returns
-   * {Promise<ShownRow | undefined>}
+   * Returns the row at a place, and loads it if necessary.
+   *
+   * @param {number} place
+   * @returns {Promise<ShownRow | undefined>}
    */
   async fetchRow(place) {
     const known = this.rowAt(place);

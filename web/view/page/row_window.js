@@ -53,8 +53,10 @@ export class RowWindow {
   }
 
   /**
-   * Scrolls just far enough to show a row, or centers it. @param {number} place @param {boolean}
-   * isCentred
+   * Scrolls just far enough to show a row, or centers it.
+   *
+   * @param {number} place
+   * @param {boolean} isCentred
    */
   show(place, isCentred) {
     const { rows } = this;
@@ -79,7 +81,9 @@ export class RowWindow {
 
   /**
    * Scrolls by rows if pixels are scaled: otherwise a turn of the wheel would skip many rows.
-   * @param {WheelEvent} event @returns {boolean} whether the event was handled
+   *
+   * @param {WheelEvent} event
+   * @returns {boolean} whether the event was handled
    */
   takeWheel(event) {
     if (!this.#isScaled || event.ctrlKey || event.deltaY === 0) return false;

@@ -39,8 +39,10 @@ export function scanWords(scan) {
 }
 
 /**
- * Says why the table is empty. @param {Pick<Overview, "scan">} shown @param {Pick<DataState,
- * "index">} state
+ * Says why the table is empty.
+ *
+ * @param {Pick<Overview, "scan">} shown
+ * @param {Pick<DataState, "index">} state
  */
 export function nothingWords({ scan }, { index }) {
   if (scan?.isDone === false) return "Nothing found yet";
@@ -57,8 +59,9 @@ export function filesWords({ index, paths }) {
 }
 
 /**
- * Describes the progress or result of the search for near duplicates. @param {DataState["near"]}
- * near
+ * Describes the progress or result of the search for near duplicates.
+ *
+ * @param {DataState["near"]} near
  */
 export function nearWords(near) {
   if (near === null) return "";
