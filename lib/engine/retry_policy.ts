@@ -46,7 +46,7 @@ export interface AttemptHistory {
   readonly faults: number;
   /** Timeouts, which `faults` includes. */
   readonly timeouts: number;
-  /** Throttled attempts that count. */
+  /** Throttled attempts that count against `MAX_LOADS`. */
   readonly loads: number;
   /** Waits after attempts that count: the exponent of the backoff. */
   readonly waits: number;

@@ -13,7 +13,7 @@ import { RESPONSES } from "./responses_format.ts";
 import type { Message, Params } from "./teacher.ts";
 import { promptText } from "./message_text.ts";
 
-/** Sends to `/chat/completions`, `/completions` or `/responses`. */
+/** An endpoint by name: `/chat/completions`, `/completions` or `/responses`. */
 export type EndpointName = "chat" | "completions" | "responses";
 
 export const ENDPOINTS: readonly EndpointName[] = ["chat", "completions", "responses"];

@@ -16,8 +16,8 @@
 import { errors } from "../deps/undici.ts";
 import { Buffer } from "node:buffer";
 
-/** A server that closes within this time of an answer does so because of the answer, in
- * milliseconds: no idle timeout is that short. */
+/** A close within this time after an answer, in milliseconds, is a reaction to that answer: no idle
+ * timeout is that short. */
 export const RIGHT_BEHIND_MS = 100;
 
 /** This many closes directly after answers end the reuse of connections. */

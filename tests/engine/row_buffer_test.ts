@@ -7,54 +7,54 @@ async function* batches(...given: number[][]): AsyncGenerator<number[]> {
 }
 
 /** Pulls a batch and waits for it. */
-function pulled(intake: RowBuffer<number>): Promise<unknown> {
-  return new Promise((resolve) => intake.pull(resolve));
+function pulled(buffer: RowBuffer<number>): Promise<unknown> {
+  return new Promise((resolve) => buffer.pull(resolve));
 }
 
 Deno.test("RowBuffer returns the rows of a batch, then pulls the next", async () => {
-  const intake = new RowBuffer(batches([1, 2], [3]));
-  assertEquals(intake.take(), undefined);
-  assertEquals(intake.exhausted, false);
-  await pulled(intake);
-  assertEquals([intake.take(), intake.take(), intake.take()], [1, 2, undefined]);
-  await pulled(intake);
-  assertEquals(intake.take(), 3);
-  assertEquals(intake.exhausted, false);
-  await pulled(intake);
-  assertEquals(intake.exhausted, true);
-  assertEquals(intake.take(), undefined);
+  const buffer = new RowBuffer(batches([1, 2], [3]));
+  assertEquals(buffer.take(), undefined);
+  assertEquals(buffer.exhausted, false);
+  await pulled(buffer);
+  assertEquals([buffer.take(), buffer.take(), buffer.take()], [1, 2, undefined]);
+  await pulled(buffer);
+  assertEquals(buffer.take(), 3);
+  assertEquals(buffer.exhausted, false);
+  await pulled(buffer);
+  assertEquals(buffer.exhausted, true);
+  assertEquals(buffer.take(), undefined);
 });
 
 Deno.test("RowBuffer returns falsy rows too", async () => {
-  const intake = new RowBuffer(batches([0, 0]));
-  await pulled(intake);
-  assertEquals([intake.take(), intake.take(), intake.take()], [0, 0, undefined]);
+  const buffer = new RowBuffer(batches([0, 0]));
+  await pulled(buffer);
+  assertEquals([buffer.take(), buffer.take(), buffer.take()], [0, 0, undefined]);
 });
 
 Deno.test("RowBuffer has at most one pull in progress", async () => {
   let pulls = 0;
-  const intake = new RowBuffer<number>({
+  const buffer = new RowBuffer<number>({
     [Symbol.asyncIterator]: () => ({
       next: () => Promise.resolve({ value: [++pulls], done: false as const }),
     }),
   });
   let calls = 0;
-  for (let i = 0; i < 5; i++) intake.pull(() => calls++);
+  for (let i = 0; i < 5; i++) buffer.pull(() => calls++);
   await settled();
   assertEquals({ pulls, calls }, { pulls: 1, calls: 1 });
 });
 
 Deno.test("RowBuffer pulls nothing by itself, and nothing after the end", async () => {
   let pulls = 0;
-  const intake = new RowBuffer<number>({
+  const buffer = new RowBuffer<number>({
     [Symbol.asyncIterator]: () => ({
       next: () => (pulls++, Promise.resolve({ value: undefined, done: true as const })),
     }),
   });
   await settled();
   assertEquals(pulls, 0);
-  await pulled(intake);
-  intake.pull(() => {
+  await pulled(buffer);
+  buffer.pull(() => {
     throw new Error("Must not be called");
   });
   await settled();
@@ -63,11 +63,11 @@ Deno.test("RowBuffer pulls nothing by itself, and nothing after the end", async 
 
 Deno.test("RowBuffer reports what the source throws, and is then exhausted", async () => {
   const failure = new Error("Broken");
-  const intake = new RowBuffer<number>({
+  const buffer = new RowBuffer<number>({
     [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(failure) }),
   });
-  assertEquals(await pulled(intake), failure);
-  assertEquals(intake.exhausted, true);
+  assertEquals(await pulled(buffer), failure);
+  assertEquals(buffer.exhausted, true);
 });
 
 Deno.test("RowBuffer.close() lets the source free what it holds", async () => {
@@ -79,23 +79,23 @@ Deno.test("RowBuffer.close() lets the source free what it holds", async () => {
       isFreed = true;
     }
   }
-  const intake = new RowBuffer(source());
-  await pulled(intake);
-  await intake.close();
+  const buffer = new RowBuffer(source());
+  await pulled(buffer);
+  await buffer.close();
   assertEquals(isFreed, true);
-  assertEquals(intake.take(), undefined);
-  assertEquals(intake.exhausted, true);
+  assertEquals(buffer.take(), undefined);
+  assertEquals(buffer.exhausted, true);
 });
 
 Deno.test("RowBuffer.close() rejects with what the source throws while it is closed", async () => {
-  const intake = new RowBuffer<number>({
+  const buffer = new RowBuffer<number>({
     [Symbol.asyncIterator]: () => ({
       next: () => Promise.resolve({ value: [1], done: false as const }),
       return: () => Promise.reject(new Error("Cannot close")),
     }),
   });
-  await pulled(intake);
-  await assertRejects(() => intake.close(), Error, "Cannot close");
+  await pulled(buffer);
+  await assertRejects(() => buffer.close(), Error, "Cannot close");
 });
 
 Deno.test("RowBuffer.pull() pulls nothing while the current batch is not used up", async () => {
@@ -106,13 +106,13 @@ Deno.test("RowBuffer.pull() pulls nothing while the current batch is not used up
       yield batch;
     }
   }
-  const intake = new RowBuffer(source());
-  await pulled(intake);
-  intake.pull(() => {});
-  assertEquals([asked, intake.isEmpty, intake.take(), intake.take()], [1, false, 1, 2]);
-  await pulled(intake);
-  assertEquals([asked, intake.take()], [2, 3]);
-  await intake.close();
+  const buffer = new RowBuffer(source());
+  await pulled(buffer);
+  buffer.pull(() => {});
+  assertEquals([asked, buffer.isEmpty, buffer.take(), buffer.take()], [1, false, 1, 2]);
+  await pulled(buffer);
+  assertEquals([asked, buffer.take()], [2, 3]);
+  await buffer.close();
 });
 
 Deno.test("RowBuffer.close() does not wait for a pull in progress", async () => {
@@ -122,11 +122,11 @@ Deno.test("RowBuffer.close() does not wait for a pull in progress", async () => 
     await silence.promise;
     throw new Error("Too late to matter");
   }
-  const intake = new RowBuffer(source());
-  await pulled(intake);
-  assertEquals(intake.take(), 1);
-  const rest = pulled(intake);
-  await intake.close();
+  const buffer = new RowBuffer(source());
+  await pulled(buffer);
+  assertEquals(buffer.take(), 1);
+  const rest = pulled(buffer);
+  await buffer.close();
   silence.resolve();
   assertEquals((await rest as Error).message, "Too late to matter");
 });
