@@ -279,4 +279,5 @@ function isLatin1(bytes: Uint8Array, text: string): boolean {
 }
 
 /** The first printable character of Latin-1 beyond ASCII. */
-const FIRST_LETTER = 0xa0, QUOTE = 0x22;
+const FIRST_LETTER = 0xa0;
+const QUOTE = 0x22;

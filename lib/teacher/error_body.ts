@@ -32,7 +32,7 @@ const MINIMAX: ReadonlyMap<number, string> = new Map([
   [2049, "invalid_api_key"],
 ]);
 
-/** The code if the body names the filter that blocked the prompt. */
+/** Our code for bodies that name the filter that blocked the prompt. */
 const BLOCKED = "content_filter";
 
 /** The error that an answer reports; undefined if it reports none. Some servers always send the

@@ -18,8 +18,10 @@ import { TokenBucket } from "./rate_parts.ts";
 
 /** The rate of a trial, as a fraction of the accepted rate. */
 const BELOW_ACCEPTED = 0.9;
-/** The bounds of the attempts in flight during a trial, as fractions of those before. */
-const LEAST_PART = 0.4, MOST_PART = 0.85;
+/** The least attempts in flight during a trial, as a fraction of those before. */
+const LEAST_PART = 0.4;
+/** The most attempts in flight during a trial, as a fraction of those before. */
+const MOST_PART = 0.85;
 /** The lowest rate of a trial, in attempts per second. */
 const LEAST_PER_S = 0.2;
 /** The burst of a trial, as milliseconds of its rate: enough for late timers. A teacher that allows
@@ -36,9 +38,10 @@ const QUICK_MS = 50;
 /** How much of the throttled share may remain at a teacher at its capacity, as a fraction, because
  * attempts come together by chance. */
 const REMAINDER = 0.35;
-/** Log likelihood ratios at which a trial ends: odds of 100 to 1 for "ineffective", of 20 to 1 for
- * "effective". */
-const INEFFECTIVE_AT = Math.log(100), EFFECTIVE_AT = -Math.log(20);
+/** The log likelihood ratio at which a trial ends as "ineffective": odds of 100 to 1. */
+const INEFFECTIVE_AT = Math.log(100);
+/** The log likelihood ratio at which a trial ends as "effective": odds of 20 to 1. */
+const EFFECTIVE_AT = -Math.log(20);
 /** The fewest attempts for "ineffective": fewer do not show the share to tolerate. */
 const LEAST_ATTEMPTS = 24;
 /** The most attempts of a trial. One without a clear result then ends with the more likely one. */

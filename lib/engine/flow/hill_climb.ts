@@ -14,9 +14,12 @@
  * a server that queues is no faster. */
 export const EXPLORING_FROM = 32;
 
-/** The factor of a climb, and those tried in turn from a good limit. If the step up pays, the climb
- * continues. */
-const CLIMB = 2, UP = Math.SQRT2, DOWN = Math.SQRT1_2;
+/** The step while each one pays, as a factor of the limit. */
+const CLIMB = 2;
+/** The step up that is tried in turn with `DOWN` from a good limit. If it pays, the climb continues. */
+const UP = Math.SQRT2;
+/** The step down from a good limit. */
+const DOWN = Math.SQRT1_2;
 /** A higher limit is better if goodput grows at least with this power of it: by 7 % for twice the
  * limit. */
 const WORTHWHILE_POWER = 0.1;

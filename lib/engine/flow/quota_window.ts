@@ -9,19 +9,24 @@
  * @module
  */
 
-/**
- * How many throttled attempts, over at least how many milliseconds, show that a window is closed.
- */
-const LEAST_THROTTLED = 3, LEAST_MS = 500;
+/** The fewest throttled attempts that show that a window is closed. */
+const LEAST_THROTTLED = 3;
+/** How long these have to last, in milliseconds. */
+const LEAST_MS = 500;
 /** The fraction of the attempts in flight that may remain when a window closes: these do not use up
  * the capacity. */
 const REMAINDER = 0.1;
-/** A teacher that was closed for a shorter time (in milliseconds), or had accepted fewer attempts,
- * has a slow rate instead of a window. */
-const LEAST_CLOSED_MS = 3_000, LEAST_QUOTA = 8;
-/** The shortest and the longest wait before a probe, in milliseconds, and its growth with each
- * probe. */
-const PROBE_BASE_MS = 1_000, PROBE_CAP_MS = 15_000, PROBE_GROWTH = 1.5;
+/** A teacher that was closed for a shorter time, in milliseconds, has a slow rate instead of a
+ * window. */
+const LEAST_CLOSED_MS = 3_000;
+/** A teacher that accepted fewer attempts has a slow rate too. */
+const LEAST_QUOTA = 8;
+/** The wait before the first probe, in milliseconds. */
+const PROBE_BASE_MS = 1_000;
+/** The longest wait before a probe, in milliseconds. */
+const PROBE_CAP_MS = 15_000;
+/** The factor by which the wait grows with each probe. */
+const PROBE_GROWTH = 1.5;
 /** The usual length of a window, by the clock or from the first request on, in milliseconds. */
 const MINUTE_MS = 60_000;
 /** How long after the expected opening of a window the probe is made, in milliseconds: once to
@@ -30,12 +35,13 @@ const MARGIN_MS = 30;
 /** A probe is accepted if it is not throttled for this time, in milliseconds, and for three times
  * as long as others took: its answer may take minutes. */
 const GRACE_MS = 500;
-/**
- * A window that opens unexpectedly gets 1, 2, 4, … attempts up to `MOST_STEP`, in steps of these
- * milliseconds, or of twice the time that throttling takes. One that opens as expected is filled at
- * once.
- */
-const STEP_MS = 100, LONGEST_STEP_MS = 1_000, MOST_STEP = 256;
+/** A window that opens unexpectedly gets 1, 2, 4, … attempts up to this number, then the rest of
+ * its quota. One that opens as expected is filled at once. */
+const MOST_STEP = 256;
+/** The shortest time between these steps, in milliseconds: else twice the time of throttling. */
+const STEP_MS = 100;
+/** The longest time between these steps, in milliseconds. */
+const LONGEST_STEP_MS = 1_000;
 /** The fraction of its quota from which on a window is at its end. */
 const END = 0.9;
 
@@ -86,21 +92,24 @@ export class QuotaWindow {
   #turnTicket = Infinity;
   /** When the window opened; undefined if that was not seen. */
   #openedAt: number | undefined;
-  /** The first attempt in the window, and how many of its attempts were throttled. */
+  /** When the first attempt in the window was made. */
   #firstAt: number | undefined;
   #firstTicket = 1;
+  /** Throttled attempts in the window. */
   #throttled = 0;
   #lastTicket = 0;
   #throttledInMs = 0;
   /** How many attempts a window accepts; undefined if unknown. */
   #quota: number | undefined;
-  /** Bounds of a window's length in milliseconds: a probe was throttled after the first, and
-   * accepted after the second. */
+  /** The least length of a window, in milliseconds: a probe was throttled after this time. */
   #longerThanMs = 0;
+  /** The most length of a window, in milliseconds: a probe was accepted after this time. */
   #periodMs: number | undefined;
-  /** The last attempt that is allowed now, and the size and time of the next step. */
+  /** The number of the last attempt that is allowed now. */
   #allowed = Infinity;
+  /** How many attempts the next step allows. */
   #step = MOST_STEP;
+  /** When the next step is due. */
   #stepAt = 0;
   /** Whether more attempts than the quota are being tried. */
   #isPast = false;

@@ -67,29 +67,34 @@ const LEAST_SHARE = 0.01;
 /** Below this share of throttled attempts, no trial delays a careful start. */
 const START_SHARE = 0.5;
 /**
- * Below this number of attempts, or of throttled attempts per second, no trial delays a careful
- * start: what was sent says little about what is accepted, and if answers are slow, so would be the
+ * Below this number of attempts, no trial delays a careful start: what was sent says little about what is accepted, and if answers are slow, so would be the
  * trial.
  */
-const START_ATTEMPTS = 120, START_PER_S = 5;
+const START_ATTEMPTS = 120;
+/** Nor below this rate of throttled attempts, per second. */
+const START_PER_S = 5;
 /** A trial compares shares; fewer attempts give no share to compare with. */
 const LEAST_ATTEMPTS = 20;
 /** A teacher that throttles more than this share is full or closed: no trial is needed. */
 const MOST = 0.75;
 /** The tolerated share after a trial, as a multiple of the share that was throttled. */
 const MARGIN = 1.2;
-/** Tolerance ends if less than this fraction of the tolerated share is throttled over this many
- * attempts. */
-const GONE = 0.25, GONE_ATTEMPTS = 0.8 * MEMORY;
+/** Tolerance ends if less than this fraction of the tolerated share is throttled. */
+const GONE = 0.25;
+/** How many attempts have to show that. */
+const GONE_ATTEMPTS = 0.8 * MEMORY;
 
 /** The throttled attempts of one teacher. Times are in milliseconds of any clock. */
 export class ThrottleTolerance {
-  /** Attempts since too much was last sent, and how many of them were throttled. */
+  /** Attempts since too much was last sent; older ones fade. */
   #sent = 0;
+  /** Those of `#sent` that were throttled. */
   #throttled = 0;
+  /** Attempts after this number count in `#throttled`. */
   #countedFrom = 0;
-  /** All attempts without runs, and how many of them were throttled: the share by chance. */
+  /** All attempts outside of runs; older ones fade. */
   #allSent = 0;
+  /** Those of `#allSent` that were throttled, which shows the share by chance. */
   #allThrottled = 0;
   /** The share that is throttled whatever is sent, as a trial has shown. */
   #usual = 0;
