@@ -22,7 +22,7 @@ import {
   type Work,
 } from "./work.ts";
 import { PaidAnswers } from "./paid_answers.ts";
-import { type RowWait, RowWaits } from "./row_waits.ts";
+import { type RowWait, RowWaits } from "./retry_policy.ts";
 import { type FailedCall, TeacherBlame } from "./teacher_blame.ts";
 
 export interface AttemptsOptions extends

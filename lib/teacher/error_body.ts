@@ -68,7 +68,7 @@ export function codeOf(body: unknown, redact: Redact): string | undefined {
     ...[error.code, error.type, error.status],
     MINIMAX.get(minimaxStatus(top)),
     blockReason(top) === "" ? undefined : BLOCKED,
-    ...[top.code, top.error_code, top.error_type, top.type],
+    ...[top.code, top.error_code, top.error_type, top.type, top.__type],
   ];
   const code = candidates.map(asText).find((text) => CODE.test(text) && !NO_CODE.test(text));
   return code === undefined ? undefined : redact(code);

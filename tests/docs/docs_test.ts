@@ -5,6 +5,7 @@ import { FLAGS } from "../../cli/flags.ts";
 import { COMMANDS } from "../../cli/commands.ts";
 import { commandHelp } from "../../cli/help.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
+import { FAILURE_TYPES } from "../../lib/errors.ts";
 import { ANSWER_FIELDS } from "../../lib/export/conversation.ts";
 import { FORMATS } from "../../lib/export/formats.ts";
 import { CONVERT_FORMATS, EXPORT_FORMATS } from "../../lib/export/mod.ts";
@@ -24,6 +25,12 @@ Deno.test("every flag is on a page of docs/", () => {
   const text = PAGES.filter(({ path }) => path !== "README.md").map(({ text }) => text).join("\n");
   const named = new Set([...text.matchAll(/(?<![\w-])--([a-z][\w-]*)/g)].map(([, name]) => name));
   assertEquals([...NAMES].filter((name) => !named.has(name)), []);
+});
+
+Deno.test("docs/failures.md says what each failure type means", () => {
+  const page = PAGES.find(({ path }) => path === "docs/failures.md")!.text;
+  const rows = [...page.matchAll(/^\| `(\w+)` +\|.*\|.*\|$/gm)].map(([, type]) => type);
+  assertEquals(rows, [...FAILURE_TYPES]);
 });
 
 Deno.test("docs/outputs.md and the help name every export format and every type of file", () => {

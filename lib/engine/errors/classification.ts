@@ -60,3 +60,8 @@ export interface Classification {
    * answered. @default it is a teacher */
   readonly isOtherServer?: "certainly" | "probably";
 }
+
+/** A classification without the figures of the error. Without `type`, the cause decides it. */
+export type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhausted"> & {
+  readonly type?: FailureType;
+};

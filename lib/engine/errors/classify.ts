@@ -9,7 +9,15 @@
 
 import type { FailureType, TeacherError } from "../../errors.ts";
 import { DAY_MS } from "../../timer.ts";
-import type { Classification, FailureCause } from "./classification.ts";
+import type { Classification, FailureCause, Verdict } from "./classification.ts";
+import {
+  type CodeMeaning,
+  codeMeaning,
+  isFaultCode,
+  isLoadCode,
+  isOverloadCode,
+  isRateCode,
+} from "./provider_codes.ts";
 import {
   aboutClientCertificate,
   aboutCrash,
@@ -21,23 +29,15 @@ import {
   aboutMoney,
   aboutPath,
   aboutPlainHttp,
+  aboutQuota,
   aboutRateLimit,
   aboutRegion,
   aboutRequest,
-  type CodeMeaning,
-  codeMeaning,
-  isFaultCode,
   isFiltered,
-  isLoadCode,
-  isRateCode,
+  isTooLong,
   neverFits,
   nothingAllowed,
 } from "./provider_messages.ts";
-
-/** A classification without the figures of the error. Without `type`, the cause decides it. */
-type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhausted"> & {
-  readonly type?: FailureType;
-};
 
 const FAIL: Verdict = { action: "fail", cause: "request" };
 const ROW: Verdict = { action: "fail", cause: "row" };
@@ -57,9 +57,7 @@ const PERMISSION = halt(
   "Check what the API key may do (its project, its limits, the country and the address it is used " +
     "from) in the teacher's settings",
 );
-const BILLING = halt(
-  "Add credit, or raise the spending limit, in the teacher's billing settings",
-);
+const BILLING = halt("Add credit, or raise the spending limit, in the teacher's billing settings");
 const MODEL: Verdict = {
   ...halt("Check the name of the model (--model), and that the account may use it"),
   isAboutModel: true,
@@ -89,10 +87,7 @@ const CONNECTIONS: ReadonlyMap<string, Verdict> = new Map([
   // Deno's permission, not the teacher's.
   ["no_permission", halt("Start it with --allow-net")],
   ["wants_tls", PLAIN_HTTP],
-  [
-    "no_tls",
-    halt("Check the address: no TLS is spoken there, it may want http:// instead of https://"),
-  ],
+  ["no_tls", halt("Check the address: it may want http:// instead of https://")],
   // A port of another protocol (gRPC, a database).
   ["no_http", { ...FAULT, isOtherServer: "certainly" }],
 ]);
@@ -187,7 +182,7 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
  * something that all rows share. */
 function ofRejection({ message, code }: TeacherError): Verdict {
   if (isFiltered(message, code)) return FILTERED;
-  return neverFits(message) ? ROW : FAIL;
+  return neverFits(message) || isTooLong(message) ? ROW : FAIL;
 }
 
 function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
@@ -220,10 +215,8 @@ function ofCode(error: TeacherError): Verdict | undefined {
 /** An error without a status of its own: from a custom teacher, or reported in a response of status
  * 2xx. */
 function ofWords(error: TeacherError): Verdict {
-  const known = ofCode(error);
+  const known = ofCode(error) ?? ofLoad(error);
   if (known !== undefined) return known;
-  const load = ofLoad(error);
-  if (load !== undefined) return load;
   if (error.type === "server" || isFaultCode(error.code)) return FAULT;
   const broken = BROKEN_ANSWERS.get(error.code ?? "");
   if (broken !== undefined) return broken;
@@ -265,7 +258,8 @@ function ofClientError(error: TeacherError, status: number): Verdict {
   }
   // 498 is Groq's status for a flex tier without capacity. Others report limits with 400 and 403.
   if (status === 498 || isRateLimit(error) || aboutRateLimit(message)) return RATE_LIMIT;
-  if (status === 403 && isLoadCode(error.code)) return OVERLOAD;
+  if (aboutQuota(message)) return BILLING;
+  if (isOverloadCode(error.code) || status === 403 && isLoadCode(error.code)) return OVERLOAD;
   if (FAULTS.has(status) || aboutCrash(message)) return FAULT;
   if (error.isRelayed) return ofRelayed(error);
   if (isFiltered(message, error.code)) return FILTERED;
@@ -300,6 +294,5 @@ function isRateLimit({ type, code }: TeacherError): boolean {
 }
 
 function halt(advice?: string): Verdict {
-  const verdict: Verdict = { action: "halt", cause: "account", type: "account" };
-  return advice === undefined ? verdict : { ...verdict, advice };
+  return { action: "halt", cause: "account", type: "account", ...advice && { advice } };
 }

@@ -1,6 +1,6 @@
 /**
- * Recognizes codes and messages that say what no status says: that the account has no money left, a
- * model does not exist, a prompt was filtered, a request can never fit.
+ * Recognizes messages that say what neither status nor code say: that the account has no money
+ * left, a model does not exist, a prompt was filtered, a request can never fit.
  *
  * They come from the documentation of providers and from reports of their users; most have an
  * example in `tests/engine/errors/classify_cases.ts`.
@@ -9,111 +9,6 @@
  */
 
 import { isFilterWord } from "../answers/mod.ts";
-
-/** What a code means. The first four halt the teacher; `filter` and `row` fail only their row;
- * `rate_limit` and `bad_output` send it again. */
-export type CodeMeaning =
-  | "billing"
-  | "key"
-  | "permission"
-  | "model"
-  | "filter"
-  | "row"
-  | "rate_limit"
-  | "bad_output";
-
-const CODES: Readonly<Record<CodeMeaning, readonly string[]>> = {
-  billing: [
-    // OpenAI
-    "insufficient_quota",
-    "billing_hard_limit_reached",
-    "billing_not_active",
-    "credit_balance_exhausted",
-    "organization_spend_limit_exceeded",
-    "project_spend_limit_exceeded",
-    "organization_usage_limit_exceeded",
-    // Anthropic
-    "billing_error",
-    "enforced_spend_limit_reached",
-    // OpenRouter
-    "openrouter_credits",
-    "openrouter_key_limit",
-    "openrouter_workspace_budget",
-    "openrouter_guardrail_budget",
-    // Moonshot, DashScope, New API, LiteLLM, Together
-    "exceeded_current_quota_error",
-    "arrearage",
-    "insufficient_user_quota",
-    "budget_exceeded",
-    "credit_limit",
-    "pre_consume_token_quota_failed",
-    "insufficient_balance",
-    "insufficient_credits",
-  ],
-  key: [
-    "invalid_api_key",
-    "api_key_invalid",
-    "api_key_required",
-    "account_deactivated",
-    "authentication_error",
-    "invalid_authentication_error",
-    // LiteLLM: without a database, only its master key is valid.
-    "no_db_connection",
-    "token_not_found_in_db",
-    "expired_key",
-    "auth_error",
-  ],
-  permission: ["unsupported_country_region_territory"],
-  model: [
-    "model_not_found",
-    "model_not_available",
-    "model_not_supported",
-    "model_decommissioned",
-    "invalid_model",
-    "deploymentnotfound",
-    "dedicated_endpoint_not_running",
-    "key_model_access_denied",
-  ],
-  // Only codes that `isFilterWord()` does not recognize.
-  filter: [],
-  row: [
-    "weight_exceeds_budget",
-    // Too long: OpenAI, llama.cpp, Anthropic, GitHub
-    "context_length_exceeded",
-    "string_above_max_length",
-    "exceed_context_size_error",
-    "request_too_large",
-    "tokens_limit_reached",
-    // The images of the row: OpenAI
-    "invalid_image",
-    "invalid_image_format",
-    "invalid_image_url",
-    "invalid_base64_image",
-    "image_parse_error",
-    "image_too_large",
-    "failed_to_download_image",
-    // Our own: a file that the row names cannot be read.
-    "unreadable_file",
-  ],
-  // OpenRouter with status 402: the requests in flight may cost more than the remaining credit.
-  rate_limit: ["openrouter_in_flight_budget"],
-  // Groq: what the model wrote is not a tool call, or not JSON. Another answer may be.
-  bad_output: ["tool_use_failed", "json_validate_failed", "output_parse_failed"],
-};
-
-const MEANINGS: ReadonlyMap<string, CodeMeaning> = new Map(
-  Object.entries(CODES).flatMap(([meaning, codes]) =>
-    codes.map((code) => [code, meaning as CodeMeaning] as const)
-  ),
-);
-
-/** What a code means; undefined if that depends on the status. */
-export function codeMeaning(code: string | undefined): CodeMeaning | undefined {
-  if (code === undefined) return undefined;
-  const listed = MEANINGS.get(code.toLowerCase());
-  if (listed !== undefined) return listed;
-  return isFilterWord(code) && !isLoadCode(code) && !isFaultCode(code) ? "filter" : undefined;
-}
 
 /** Characters of a message that are searched. Servers that quote the request do so after their own
  * words, and a prompt may mention money and models. */
@@ -128,9 +23,18 @@ export function aboutMoney(message: string): boolean {
     /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|余额不足|欠费/i,
     /(?:used all|run out of|have any|exceeded your) (?:available |your )?(?:monthly )?(?:included )?credits/i,
     /(?:reached|exceeded) (?:your|its|the) (?:\S+ ){0,3}(?:usage|spend|spending|credit) limit/i,
-    /budget has been exceeded|exceeded ?budget|crossed budget|over budget/i,
+    /budget has been exceeded|exceeded ?budget|crossed budget|over budget|\bin arrears\b|\boverdue\b/i,
     /account \S+ is suspended|account is not active|account is in good standing/i,
     /requires more credits/i,
+  );
+}
+
+/** Whether a quota is used up, where neither status nor code are those of a rate limit. */
+export function aboutQuota(message: string): boolean {
+  return says(
+    message,
+    /exceeded (?:your|the) (?:current )?quota|quota (?:is |has been )?(?:not enough|insufficient|exhausted|exceeded|used up)/i,
+    /额度(?:不足|已用尽)/,
   );
 }
 
@@ -151,9 +55,9 @@ export function aboutRateLimit(message: string): boolean {
   return says(
     message,
     /\brate[ -]?limits?\b[^.]{0,40}\b(?:exceeded|reached|hit)|\b(?:exceeded|reached|hit)\b[^.]{0,40}\brate[ -]?limit/i,
-    /too many (?:concurrent )?requests|request limit reached|\b(?:requests|tokens|queries) per (?:second|minute|hour|day)\b/i,
-    /\b(?:daily|hourly|per[ -](?:minute|hour|day)) (?:\S+ ){0,3}(?:quota|limit)s?\b[^.]{0,30}\b(?:exceeded|exhausted|reached|used up)/i,
-    /\b(?:exceeded|exhausted|reached|used up) (?:\S+ ){0,3}(?:daily|hourly|per[ -](?:minute|hour|day)) (?:\S+ ){0,3}(?:quota|limit)/i,
+    /too many (?:concurrent )?requests|too many tokens(?:,| per )|request limit reached|\b(?:requests|tokens|queries) per (?:second|minute|hour|day)\b/i,
+    /\b(?:daily|hourly|per[ -](?:minute|hour|day)) (?:\S+ ){0,3}(?:quota|limit|allocation)s?\b[^.]{0,30}\b(?:exceeded|exhausted|reached|used up)/i,
+    /\b(?:exceeded|exhausted|reached|used up) (?:\S+ ){0,3}(?:daily|hourly|per[ -](?:minute|hour|day)) (?:\S+ ){0,3}(?:quota|limit|allocation)/i,
     /限流|过于频繁|并发超限/,
   );
 }
@@ -239,15 +143,17 @@ export function aboutFile(message: string): boolean {
 }
 
 /** Whether a filter withheld this prompt, which says nothing about others. */
-export function isFiltered(message: string, code?: string): boolean {
-  if (codeMeaning(code) === "filter") return true;
+export function isFiltered(message: string, code = ""): boolean {
+  if (isFilterWord(code)) return true;
   // An account that is suspended for breaking the rules: no other row will be answered either.
   if (BLOCKED_ACCOUNT.test(message)) return false;
   return says(
     message,
-    /(?:input|prompt|content|request|messages?) (?:was|were|has been|is) (?:flagged|blocked|filtered)/i,
-    /requires moderation|blocked by (?:\S+ )?guardrail|content (?:management|filtering) policy|usage (?:polic(?:y|ies)|guidelines)/i,
-    /content exists risk|inappropriate content|considered high risk|敏感|违规内容|不合规/i,
+    /(?:input|output|prompt|content|request|response|messages?) (?:was|were|has been|is) (?:flagged|blocked|filtered)/i,
+    /(?:output|prompt|content) blocked|requires moderation|content (?:management|filtering) policy/i,
+    /contentpolicyviolation|usage (?:polic(?:y|ies)|guidelines)|content exists risk|considered high risk/i,
+    /guardrail \S{0,12}(?:polic|violat|intervened|triggered|blocked)|(?:blocked by|violated|triggered) (?:\S+ ){0,2}guardrail/i,
+    /(?:sensitive|unsafe|inappropriate|violation) (?:content|information|chat messages)|敏感|违规内容|不合规/i,
   );
 }
 
@@ -262,27 +168,21 @@ export function neverFits(message: string): boolean {
   return match !== null && toNumber(match[1]) > 0 && toNumber(match[2]) > toNumber(match[1]);
 }
 
+/** Whether the row is too long for the model. Messages about the token limit do not count: all rows
+ * share it. */
+export function isTooLong(message: string): boolean {
+  if (says(message, /max_(?:completion_|output_|new_)?tokens/i)) return false;
+  return says(
+    message,
+    /maximum context length|model['’]?s context length|available context size|model token limit|range of input length/i,
+    /(?:prompt|input|request|messages?)\b[^.:]{0,30}\b(?:too long|exceeds? the (?:maximum|limit|context))/i,
+    /(?:prompt|input) (?:tokens?|length) [^.]{0,20}(?:too long|exceeds)/i,
+  );
+}
+
 /** Whether the limit of the account is zero (Gemini's free tier for a paid model). */
 export function nothingAllowed(message: string): boolean {
   return /\blimit:? 0(?![\d.,]\d)/i.test(message);
-}
-
-/** Whether an unlisted code is that of a rate limit. */
-export function isRateCode(code = ""): boolean {
-  return /rate[_-]?limit|too[_-]?many[_-]?(?:concurrent|requests)|resource[_-]?exhausted|throttl/i
-    .test(code) ||
-    /quota\w*(?:exceed|exhaust|reached)|(?:exceed|exhaust)\w*quota|(?:daily|hourly|minute)[_-]?limit/i
-      .test(code);
-}
-
-/** Whether an unlisted code means that the teacher is overloaded or limits its load. */
-export function isLoadCode(code = ""): boolean {
-  return isRateCode(code) || /overload|too_?many|capacity|slow_down|unavailable|busy/i.test(code);
-}
-
-/** Whether an unlisted code means that something broke. */
-export function isFaultCode(code = ""): boolean {
-  return /server|internal|api_error|upstream|provider|timeout|connection|generation/i.test(code);
 }
 
 function says(message: string, ...patterns: RegExp[]): boolean {

@@ -297,6 +297,31 @@ export const GROUPS: readonly CaseGroup[] = [
   ]),
   group("Billing", [
     on(
+      "Volcengine: overdue",
+      403,
+      openai(
+        "The request failed because your account has an overdue balance.",
+        "Forbidden",
+        "AccountOverdueError",
+      ),
+      BILLING,
+    ),
+    on(
+      "Groq: the spend limit",
+      400,
+      openai("API access is blocked", "invalid_request_error", "blocked_api_access"),
+      BILLING,
+    ),
+    on("Z.ai: in arrears", 429, {
+      error: { code: "1113", message: "Your account is in arrears, please recharge and try again" },
+    }, BILLING),
+    on(
+      "a gateway: its quota",
+      400,
+      { code: 1102, message: "You exceeded your current quota" },
+      BILLING,
+    ),
+    on(
       "OpenAI: no credit",
       429,
       openai(QUOTA, "insufficient_quota", "insufficient_quota"),
@@ -618,6 +643,53 @@ export const GROUPS: readonly CaseGroup[] = [
     unreadable("a port of another protocol", "SSH-2.0", { ...CUT_OFF, isOtherServer: "certainly" }),
   ]),
   group("Overload and rate limits", [
+    on(
+      "a gateway: a daily quota",
+      400,
+      openai("Daily token quota used up, resets at 00:00 UTC", "x", "daily_quota_exceeded"),
+      rests(60_000),
+      { "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "3h" },
+    ),
+    on("a gateway: by its words", 400, "Daily request limit reached for this key", RATE_LIMIT),
+    on(
+      "a gateway: a rate limit",
+      400,
+      openai("Too fast", "invalid_request_error", "err_rate_limited"),
+      RATE_LIMIT,
+    ),
+    on("AWS", 400, { __type: "ThrottlingException", message: "Rate exceeded" }, RATE_LIMIT),
+    on(
+      "Bedrock: a day's tokens",
+      429,
+      { message: "Too many tokens per day, please wait" },
+      RATE_LIMIT,
+    ),
+    on("Bedrock: quota", 400, {
+      code: "ServiceQuotaExceededException",
+      message: "Your request exceeds the service quota for your account.",
+    }, RATE_LIMIT),
+    on(
+      "GitHub: secondary limit",
+      403,
+      { message: "You have exceeded a secondary rate limit. Please wait a few minutes." },
+      asksFor(60_000),
+      { "retry-after": "60" },
+    ),
+    on("Cloudflare Workers AI: a day's free allocation", 429, {
+      errors: [{ code: 4006, message: "you have used up your daily free allocation of neurons" }],
+    }, RATE_LIMIT),
+    on(
+      "DashScope: throttling",
+      429,
+      openai("Requests throttling triggered.", "Throttling.RateQuota", "Throttling.RateQuota"),
+      RATE_LIMIT,
+    ),
+    on("watsonx: quota", 403, {
+      errors: [{
+        code: "token_quota_reached",
+        message: "This service instance's token quota has been reached.",
+      }],
+    }, RATE_LIMIT),
     on(
       "OpenAI: too many requests",
       429,
@@ -981,7 +1053,7 @@ export const GROUPS: readonly CaseGroup[] = [
       relayed(400, openai("'messages' must contain the word 'json' in some form", "error")),
       FAIL,
     ),
-    on("OpenRouter: too long", 400, relayed(400, "Prompt exceeds the maximum length"), FAIL),
+    on("OpenRouter: too long", 400, relayed(400, "Prompt exceeds the maximum length"), ROW),
     on(
       "OpenRouter: a filter",
       400,
@@ -1078,6 +1150,40 @@ export const GROUPS: readonly CaseGroup[] = [
   ]),
   group("Only this row", [
     on(
+      "Moonshot: prompt too long",
+      400,
+      openai("Input token length too long", "invalid_request_error"),
+      ROW,
+    ),
+    on(
+      "Baidu: prompt too long",
+      400,
+      openai("Prompt tokens too long", "invalid_request_error", "tokens_too_long"),
+      ROW,
+    ),
+    on(
+      "DashScope: prompt too long",
+      400,
+      openai("Range of input length should be [1, 30720]", "InvalidParameter", "InvalidParameter"),
+      ROW,
+    ),
+    on(
+      "Anthropic: prompt too long",
+      400,
+      anthropic("invalid_request_error", "prompt is too long: 208310 tokens > 200000 maximum"),
+      ROW,
+    ),
+    on(
+      "vLLM: a token limit that is too high for any prompt",
+      400,
+      vllm(
+        400,
+        "BadRequestError",
+        "'max_tokens' or 'max_completion_tokens' is too large: 9000. This model's maximum context length is 8192 tokens",
+      ),
+      FAIL,
+    ),
+    on(
       "OpenAI: prompt too long",
       400,
       openai(
@@ -1091,7 +1197,7 @@ export const GROUPS: readonly CaseGroup[] = [
       "vLLM: prompt too long",
       400,
       vllm(400, "BadRequestError", "This model's maximum context length is 8192 tokens."),
-      FAIL,
+      ROW,
     ),
     on(
       "SGLang: prompt too long",
@@ -1101,7 +1207,7 @@ export const GROUPS: readonly CaseGroup[] = [
         "BadRequestError",
         "The input (61709 tokens) is longer than the model's context length.",
       ),
-      FAIL,
+      ROW,
     ),
     on(
       "OpenAI: parameter",
@@ -1146,6 +1252,79 @@ export const GROUPS: readonly CaseGroup[] = [
         status: 400,
       },
     }, FILTERED),
+    on(
+      "Anthropic: filter",
+      400,
+      anthropic("invalid_request_error", "Output blocked by content filtering policy"),
+      FILTERED,
+    ),
+    on(
+      "OpenAI: flagged",
+      400,
+      openai(
+        "Invalid prompt: your prompt was flagged as potentially violating our usage policy.",
+        "invalid_request_error",
+        "invalid_prompt",
+      ),
+      FILTERED,
+    ),
+    on(
+      "LiteLLM: Azure's filter",
+      400,
+      openai(
+        "litellm.BadRequestError: litellm.ContentPolicyViolationError: AzureException - The response was filtered",
+        "None",
+        "400",
+      ),
+      FILTERED,
+    ),
+    on("LiteLLM: guardrail", 400, openai("Violated guardrail policy", "None", "400"), FILTERED),
+    on(
+      "Volcengine: sensitive",
+      400,
+      openai(
+        "The request failed because the input text may contain sensitive information.",
+        "BadRequest",
+        "InputTextSensitiveContentDetected",
+      ),
+      FILTERED,
+    ),
+    on(
+      "Moonshot: high risk",
+      400,
+      openai("The request was rejected because it was considered high risk", "content_filter"),
+      FILTERED,
+    ),
+    on("Z.ai: unsafe", 400, {
+      error: {
+        code: "1301",
+        message: "System detected potentially unsafe or sensitive content in input or generation.",
+      },
+    }, FILTERED),
+    on(
+      "New API: its word list",
+      400,
+      openai("sensitive words detected", "new_api_error", "sensitive_words_detected"),
+      FILTERED,
+    ),
+    on(
+      "UCloud: compliance",
+      400,
+      openai("Sensitive chat messages", "invalid_request_error", "invalid_messages"),
+      FILTERED,
+    ),
+    on(
+      "a gateway: filter",
+      422,
+      { error: { code: "content_safety_violation", message: "No" } },
+      FILTERED,
+    ),
+    on(
+      "Databricks: guardrail",
+      400,
+      { error_code: "BAD_REQUEST", message: "Invalid input: guardrail triggered" },
+      FILTERED,
+    ),
     on(
       "OpenRouter: moderation",
       403,

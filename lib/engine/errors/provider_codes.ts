@@ -1,0 +1,148 @@
+/**
+ * The codes by which providers say what no status says, by their meaning.
+ *
+ * They come from the documentation of providers and from reports of their users; most have an
+ * example in `tests/engine/errors/classify_cases.ts`.
+ *
+ * @module
+ */
+
+/** What a code means. The first four halt the teacher; `filter` and `row` fail only their row;
+ * `rate_limit` and `bad_output` send it again. */
+export type CodeMeaning =
+  | "billing"
+  | "key"
+  | "permission"
+  | "model"
+  | "filter"
+  | "row"
+  | "rate_limit"
+  | "bad_output";
+
+const CODES: Readonly<Record<CodeMeaning, readonly string[]>> = {
+  billing: [
+    // OpenAI
+    "insufficient_quota",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "credit_balance_exhausted",
+    "organization_spend_limit_exceeded",
+    "project_spend_limit_exceeded",
+    "organization_usage_limit_exceeded",
+    // Anthropic
+    "billing_error",
+    "enforced_spend_limit_reached",
+    // OpenRouter
+    "openrouter_credits",
+    "openrouter_key_limit",
+    "openrouter_workspace_budget",
+    "openrouter_guardrail_budget",
+    // Moonshot, DashScope, New API, LiteLLM, Together
+    "exceeded_current_quota_error",
+    "arrearage",
+    "insufficient_user_quota",
+    "budget_exceeded",
+    "credit_limit",
+    "pre_consume_token_quota_failed",
+    // Volcengine: overdue, and the limit that the user has set for a model
+    "accountoverdueerror",
+    "setlimitexceeded",
+    // Groq: the spend limit
+    "blocked_api_access",
+    "insufficient_balance",
+    "insufficient_credits",
+  ],
+  key: [
+    "invalid_api_key",
+    "api_key_invalid",
+    "api_key_required",
+    "account_deactivated",
+    "authentication_error",
+    "invalid_authentication_error",
+    // LiteLLM: without a database, only its master key is valid.
+    "no_db_connection",
+    "token_not_found_in_db",
+    "expired_key",
+    "auth_error",
+  ],
+  permission: ["unsupported_country_region_territory"],
+  model: [
+    "model_not_found",
+    "model_not_available",
+    "model_not_supported",
+    "model_decommissioned",
+    "invalid_model",
+    "deploymentnotfound",
+    "dedicated_endpoint_not_running",
+    "key_model_access_denied",
+  ],
+  // `isFilterWord()` recognizes most others, where the status does not blame the server.
+  filter: [
+    "content_filter",
+    "content_policy_violation",
+    "data_inspection_failed",
+    "flagged_input",
+    // Proxies that use New API
+    "prompt_blocked",
+  ],
+  row: [
+    "weight_exceeds_budget",
+    // Too long: OpenAI, llama.cpp, Anthropic, GitHub
+    "context_length_exceeded",
+    "string_above_max_length",
+    "exceed_context_size_error",
+    "request_too_large",
+    "tokens_limit_reached",
+    // Baidu, UCloud
+    "tokens_too_long",
+    "characters_too_long",
+    // The images of the row: OpenAI
+    "invalid_image",
+    "invalid_image_format",
+    "invalid_image_url",
+    "invalid_base64_image",
+    "image_parse_error",
+    "image_too_large",
+    "failed_to_download_image",
+    // Our own: a file that the row names cannot be read.
+    "unreadable_file",
+  ],
+  // OpenRouter with status 402: the requests in flight may cost more than the remaining credit.
+  rate_limit: ["openrouter_in_flight_budget"],
+  // Groq: what the model wrote is not a tool call, or not JSON. Another answer may be.
+  bad_output: ["tool_use_failed", "json_validate_failed", "output_parse_failed"],
+};
+
+const MEANINGS: ReadonlyMap<string, CodeMeaning> = new Map(
+  Object.entries(CODES).flatMap(([meaning, codes]) =>
+    codes.map((code) => [code, meaning as CodeMeaning] as const)
+  ),
+);
+
+/** What a code means; undefined if that depends on the status. */
+export function codeMeaning(code: string | undefined): CodeMeaning | undefined {
+  return code === undefined ? undefined : MEANINGS.get(code.toLowerCase());
+}
+
+/** Whether an unlisted code is that of a rate limit. */
+export function isRateCode(code = ""): boolean {
+  return /rate[_-]?limit|too[_-]?many[_-]?(?:concurrent|requests)|resource[_-]?exhausted|throttl/i
+    .test(code) ||
+    /quota\w*(?:exceed|exhaust|reached)|(?:exceed|exhaust)\w*quota|(?:daily|hourly|minute)[_-]?limit/i
+      .test(code);
+}
+
+/** Whether a code that is not listed means that the teacher is overloaded, whatever the status. */
+export function isOverloadCode(code = ""): boolean {
+  return /overload|busy|slow_down/i.test(code);
+}
+
+/** Whether a code that is not listed is about load, where the status does not blame the request. */
+export function isLoadCode(code = ""): boolean {
+  return isRateCode(code) || isOverloadCode(code) || /too_?many|capacity|unavailable/i.test(code);
+}
+
+/** Whether an unlisted code means that something broke. */
+export function isFaultCode(code = ""): boolean {
+  return /server|internal|api_error|upstream|provider|timeout|connection|generation/i.test(code);
+}
