@@ -189,13 +189,10 @@ export class Fleet {
   #fairShare(): number {
     let active = 0, taken = 0, unfinished = this.#shard.count;
     for (const { status, silence } of this.#others.values()) {
-      const isDone = status.ended && status.state === "done";
-      if (isDone) unfinished--;
-      if (status.ended) continue;
-      if (silence >= SILENT_LOOKS) {
-        unfinished--;
-        continue;
-      }
+      // One that was interrupted may be started again, but no sooner than the others notice.
+      const isDone = status.ended && status.state === "done", isSilent = silence >= SILENT_LOOKS;
+      if (isDone || isSilent) unfinished--;
+      if (status.ended || isSilent) continue;
       active++;
       taken += status.share ?? 0;
     }

@@ -13,6 +13,7 @@ class Shards {
   readonly #beats = new Array(COUNT).fill(0);
   readonly ended = new Set<number>();
   readonly dead = new Set<number>();
+  readonly interrupted = new Set<number>();
 
   constructor(dir: TempDir, parallel = COUNT) {
     this.#dir = dir;
@@ -25,6 +26,7 @@ class Shards {
 
   restart(index: number): void {
     this.dead.delete(index);
+    this.interrupted.delete(index);
     this.#fleets[index] = this.#fleet(index);
   }
 
@@ -47,8 +49,8 @@ class Shards {
         retort: "0",
         beat: ++this.#beats[index],
         started: "",
-        ended: this.ended.has(index),
-        state: this.ended.has(index) ? "done" : "running",
+        ended: this.ended.has(index) || this.interrupted.has(index),
+        state: this.ended.has(index) ? "done" : "interrupted",
         share: this.ended.has(index) ? 0 : this.#fleets[index].share,
         errors: [],
         teachers: [],
@@ -61,10 +63,19 @@ function sum(shares: readonly number[]): number {
   return shares.reduce((total, share) => total + share, 0);
 }
 
-Deno.test("shards that run share the limit, and what a dead one leaves is taken after three silent beats", async () => {
+for (const end of ["dead", "interrupted"] as const) {
+  Deno.test(`shards that run share the limit, and what one leaves that is ${end} is taken after three silent beats`, () =>
+    takeOver(end));
+}
+
+async function takeOver(end: "dead" | "interrupted") {
   await using dir = await tempDir();
   const shards = new Shards(dir);
   for (let beat = 0; beat < 4; beat++) assertAlmostEquals(sum(await shards.beat()), 1, 1e-9);
+  if (end === "interrupted") {
+    shards.interrupted.add(3);
+    await shards.beat([3]);
+  }
   shards.dead.add(3);
   const totals: number[] = [];
   for (let beat = 0; beat < 6; beat++) totals.push(sum(await shards.beat()));
@@ -78,7 +89,7 @@ Deno.test("shards that run share the limit, and what a dead one leaves is taken 
   assertEquals(after.every((total) => total <= 1 + 1e-9), true, String(after));
   assertAlmostEquals(after.at(-1)!, 1, 1e-9);
   assertAlmostEquals(shards.shares([3])[0], 1 / 8, 1e-9);
-});
+}
 
 Deno.test("a limit that four share at a time is divided by four until fewer are left", async () => {
   await using dir = await tempDir();
