@@ -93,10 +93,10 @@ const LAST_MS = 3_000;
 
 /**
  * Waits for the first signal that asks the process to end. If the process has not ended 3 s later
- * (opening a file may wait for a FIFO or a file server), or a second signal arrives, ends it at
+ * (opening a file may wait for a file server), or a second signal arrives, ends it at
  * once.
  */
-class Interruption implements Disposable {
+export class Interruption implements Disposable {
   readonly #controller = new AbortController();
   readonly #signals = new SignalCount();
   readonly #exit: Io["exit"];

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { fieldName } from "../where/mod.ts";
+
 type NumberArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
 
 /** The columns, with the array type of each. */
@@ -137,13 +139,7 @@ export class OwnField {
 
   /** Its name in conditions. */
   get name(): string {
-    return this.path.map((part, place) =>
-      place === 0
-        ? part
-        : /^[\p{L}_$][\p{L}\p{N}_$-]*$/u.test(part)
-        ? `.${part}`
-        : `[${JSON.stringify(part)}]`
-    ).join("");
+    return fieldName(this.path);
   }
 
   /** Whether a condition on this field can be answered without reading lines. */

@@ -5,7 +5,7 @@
  */
 
 import { xxHash64Hex } from "../hash.ts";
-import { parseField } from "../where/mod.ts";
+import { fieldName, parseField } from "../where/mod.ts";
 import { compareRuns, type RunComparison } from "./comparison.ts";
 import type { DataIndex } from "./data_index.ts";
 import { facetsOf, histogramsOf } from "./facets.ts";
@@ -270,8 +270,6 @@ function scanStatus({ scanner }: Selection): ScanStatus | null {
 /** Fields of the users' rows that the table can show, those in the index first. */
 function ownNames({ table }: DataIndex): string[] {
   const shown = new Set([...table.fields.values()].map(({ name }) => name));
-  for (const name of table.fieldNames) {
-    if (/^[\p{L}_$][\p{L}\p{N}_$-]*$/u.test(name)) shown.add(name);
-  }
+  for (const name of table.fieldNames) shown.add(fieldName([name]));
   return [...shown];
 }

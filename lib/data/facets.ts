@@ -36,7 +36,14 @@ export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
   for (const field of table.fields.values()) {
     if (field.values === undefined || field.values.length === 0) continue;
     facets.push({
-      ...facet(field.name, field.name, rows, field.codes, [undefined, ...field.values], true),
+      ...facet(
+        field.name,
+        field.path.join("."),
+        rows,
+        field.codes,
+        [undefined, ...field.values],
+        true,
+      ),
       isOwn: true,
     });
   }

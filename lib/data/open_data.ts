@@ -111,6 +111,12 @@ export async function findDataFiles(paths: readonly string[]): Promise<Map<strin
     if (info === undefined) {
       throw new UsageError(`Cannot open "${path}": there is no such file or folder`);
     }
+    if (isPipe(info)) {
+      throw new UsageError(
+        `Cannot open "${path}": it is a pipe or a device, which cannot be read again. ` +
+          "Write it to a file first",
+      );
+    }
     if (info.isDirectory) await addFolder(path, found, 0);
     else {
       found.add(path);
@@ -144,8 +150,16 @@ async function addFolder(folder: string, found: Set<string>, depth: number): Pro
     if (name.startsWith(".")) continue;
     if (isDirectory) {
       if (depth < MAX_DEPTH) await addFolder(inFolder(folder, name), found, depth + 1);
-    } else if (DATA_NAME.test(name) && !COMPANION.test(name)) found.add(inFolder(folder, name));
+    } else if (DATA_NAME.test(name) && !COMPANION.test(name)) {
+      const path = inFolder(folder, name);
+      if (!isPipe(await statOf(path))) found.add(path);
+    }
   }
+}
+
+/** Whether opening a file may wait for another process. */
+function isPipe(info: Deno.FileInfo | undefined): boolean {
+  return info !== undefined && !info.isFile && !info.isDirectory;
 }
 
 async function statOf(path: string): Promise<Deno.FileInfo | undefined> {

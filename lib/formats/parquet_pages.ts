@@ -129,19 +129,22 @@ export class PageDecoder {
     if (encoding.endsWith("_DICTIONARY")) {
       return { ...levels, items: indicesOf(bytes, present), bytes: undefined, isIndex: true };
     }
-    if (present === 0) return { ...levels, items: [], bytes: undefined, isIndex: false };
-    if (encoding === "RLE") {
-      // Only booleans are: 0 or 1, behind the length of their bytes.
-      const items = Array.from(levelsOf(readerOf(bytes), 1, present), (level) => level === 1);
-      return { ...levels, items, bytes: undefined, isIndex: false };
-    }
-    if (encoding === "DELTA_BYTE_ARRAY") {
-      const items = textsOfPrefixes(bytes, present);
-      return { ...levels, items, bytes: undefined, isIndex: false };
-    }
+    return {
+      ...levels,
+      items: this.#items(bytes, encoding, present),
+      bytes: undefined,
+      isIndex: false,
+    };
+  }
+
+  /** The values of the encodings that few writers use. */
+  #items(bytes: Uint8Array, encoding: Encoding, present: number): DecodedArray {
+    if (present === 0) return [];
+    // Only booleans are: 0 or 1, behind the length of their bytes.
+    if (encoding === "RLE") return Array.from(levelsOf(readerOf(bytes), 1, present), Boolean);
+    if (encoding === "DELTA_BYTE_ARRAY") return textsOfPrefixes(bytes, present);
     const header = { num_values: present, encoding } as NonNullable<PageHeader["data_page_header"]>;
-    const { dataPage: items } = readDataPage(bytes, header, this.#decoder);
-    return { ...levels, items, bytes: undefined, isIndex: false };
+    return readDataPage(bytes, header, this.#decoder).dataPage;
   }
 
   #plain(bytes: Uint8Array, count: number): Values {

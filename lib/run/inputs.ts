@@ -7,7 +7,7 @@
 
 import { closestString, levenshteinDistance } from "../deps/std_text.ts";
 import { SinkError, SourceError } from "../errors.ts";
-import { formatOfName, type InputPiece } from "../formats/mod.ts";
+import { formatOfName, INPUT_FORMATS, type InputPiece } from "../formats/mod.ts";
 import { systemReason } from "../files.ts";
 import { matchesGlob } from "node:path";
 import * as system from "../deps/std_path.ts";
@@ -190,7 +190,10 @@ export async function checkReadableTwice(path: string): Promise<void> {
   const { isFile, isDirectory } = await infoOf(path);
   if (isFile) return;
   const problem = isDirectory
-    ? `Cannot read "${path}": it is a folder without a .jsonl, .json, .csv, .tsv, .parquet or .txt file`
+    ? `Cannot read "${path}": it is a folder without a .${
+      INPUT_FORMATS.slice(0, -1).join(", .")
+    } ` +
+      `or .${INPUT_FORMATS.at(-1)} file`
     : `Cannot read "${path}" twice, as a run has to: it is not a regular file. ` +
       `${READ_STDIN}, which is kept for the second time`;
   throw new SourceError(problem, { path });

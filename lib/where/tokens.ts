@@ -27,7 +27,7 @@ const SPACE = /\s*/y;
 const NUMBER = /-?(?:\d[\d_]*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])/y;
 const TEXT = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/ys;
 const PATH =
-  /(?:[\p{L}_$][\p{L}\p{N}_$-]*|`[^`]+`)(?:\.[\p{L}\p{N}_$-]+|\.`[^`]+`|\[\d+\]|\["(?:[^"\\]|\\.)*"\])*/uy;
+  /(?:[\p{L}_$][\p{L}\p{N}_$-]*|`(?:[^`]|``)*`)(?:\.[\p{L}\p{N}_$-]+|\.`(?:[^`]|``)*`|\[\d+\]|\["(?:[^"\\]|\\.)*"\])*/uy;
 const OPERATOR = /==|!=|<=|>=|<|>|\(|\)|\[|\]|,|=|&&|\|\||!/y;
 const SYNONYMS: Readonly<Record<string, string>> = {
   "=": "==",
@@ -84,10 +84,13 @@ function wordToken(word: string, at: number): Token {
   const lower = word.toLowerCase();
   if (KEYWORDS.includes(lower)) return { kind: lower, at };
   if (CONSTANTS.has(word)) return { kind: "value", at, value: CONSTANTS.get(word) };
-  const path = [...word.matchAll(/`([^`]+)`|\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.[\]]+)/g)].map(
-    ([, odd, quoted, index, name]) =>
-      quoted !== undefined ? JSON.parse(`"${quoted}"`) : odd ?? index ?? name,
-  );
+  const path = [...word.matchAll(/`((?:[^`]|``)*)`|\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.[\]]+)/g)]
+    .map(
+      ([, odd, quoted, index, name]) =>
+        quoted !== undefined
+          ? JSON.parse(`"${quoted}"`)
+          : odd?.replaceAll("``", "`") ?? index ?? name,
+    );
   return { kind: "path", at, path };
 }
 
@@ -100,6 +103,19 @@ function unquoted(quoted: string, text: string, at: number): string {
   } catch {
     throw whereError(text, at, `${quoted} is not a JSON string`);
   }
+}
+
+const PLAIN_NAME = /^[\p{L}_$][\p{L}\p{N}_$-]*$/u;
+
+/** The name of a field in conditions, for the names on its path: the reverse of `parseField`. */
+export function fieldName([first, ...others]: readonly string[]): string {
+  const isOdd = !PLAIN_NAME.test(first) || KEYWORDS.includes(first.toLowerCase()) ||
+    CONSTANTS.has(first);
+  const start = isOdd ? `\`${first.replaceAll("`", "``")}\`` : first;
+  const rest = others.map((name) =>
+    PLAIN_NAME.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
+  );
+  return start + rest.join("");
 }
 
 /**

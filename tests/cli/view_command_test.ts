@@ -1,36 +1,48 @@
-/** Tests of cli/view_command.ts: signals while files are opened. @module */
+/** Tests of cli/view_command.ts: signals while files are opened, and files that cannot be. @module */
 
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import type { Io } from "../../cli/io.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
-import { viewCommand } from "../../cli/view_command.ts";
+import { Interruption, viewCommand } from "../../cli/view_command.ts";
+import { findDataFiles } from "../../lib/data/open_data.ts";
+import { UsageError } from "../../lib/errors.ts";
 import { delay } from "../../lib/timer.ts";
 import { tempDir } from "../support/temp.ts";
 
+Deno.test("a second signal ends a view at once, also where it waits for something else", async () => {
+  let interrupt = () => {};
+  const codes: number[] = [];
+  const io = {
+    onSignal(signal: string, handler: () => void) {
+      if (signal === "SIGINT") interrupt = handler;
+      return () => {};
+    },
+    exit: (code: number) => codes.push(code),
+  } as Partial<Io> as Io;
+  using interruption = new Interruption(io);
+  interrupt();
+  assertEquals([interruption.signal.aborted, codes], [true, []]);
+  await interruption.ended;
+  // One signal may arrive twice within half a second.
+  interrupt();
+  assertEquals(codes, []);
+  await delay(600);
+  interrupt();
+  assertEquals(codes, [130]);
+});
+
 Deno.test({
-  name: "a second signal ends a view at once, also while it waits for a file to be opened",
+  name: "a pipe is refused by name, and left out of a folder: opening it would wait",
   ignore: Deno.build.os === "windows",
   async fn() {
     await using dir = await tempDir();
     const fifo = dir.path("x.jsonl");
     await new Deno.Command("mkfifo", { args: [fifo] }).output();
-    let interrupt = () => {};
-    const codes: number[] = [];
-    const io = {
-      writeErr() {},
-      onSignal(signal: string, handler: () => void) {
-        if (signal === "SIGINT") interrupt = handler;
-        return () => {};
-      },
-      exit: (code: number) => codes.push(code),
-    } as Partial<Io> as Io;
-    const viewing = viewCommand(parseCommandLine(["view", fifo]), io);
-    await delay(100);
-    interrupt();
-    await delay(600);
-    interrupt();
-    // In a test the process does not end, so the open file gets a writer.
-    (await Deno.open(fifo, { write: true })).close();
-    assertEquals([await viewing, codes], [0, [130]]);
+    const view = async () => {
+      const io = { onSignal: () => () => {}, writeErr() {} } as Partial<Io> as Io;
+      await viewCommand(parseCommandLine(["view", fifo]), io);
+    };
+    await assertRejects(view, UsageError, "it is a pipe or a device");
+    assertEquals((await findDataFiles([dir.root])).size, 0);
   },
 });

@@ -5,9 +5,11 @@ import { zstdCompressSync } from "node:zlib";
 import { assert, assertEquals, assertRejects, assertThrows } from "../../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
 import { DataIndex, openFiles, openIndex, selectRows, statisticsOf } from "../../lib/data/mod.ts";
+import { facetsOf } from "../../lib/data/facets.ts";
 import { sortRows } from "../../lib/data/query.ts";
 import { rowDetail, shownRow } from "../../lib/data/shown_row.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
+import { Filter } from "../../web/view/page/filter.js";
 import { failureLine, resultLine } from "./lines.ts";
 
 /** Reads files to their end. */
@@ -96,6 +98,26 @@ Deno.test("index: conditions are answered by columns and by lines alike", async 
   );
   assertEquals(rows, { total: 5, answered: 3, failed: 1, pending: 1 });
   assertEquals([flags.empty, flags.cut_off, unknown, tokens.sum, tokens.max], [1, 1, 5, 60, 20]);
+  index.close();
+});
+
+Deno.test("index: a value of any field can be selected and excluded on the page", async () => {
+  await using dir = await tempDir();
+  const names = ["lang", "odd name", "in", "a.b", "tick`s"];
+  const lines = ["x", "y"].map((value) =>
+    resultLine({ uid: value, own: Object.fromEntries(names.map((name) => [name, value])) })
+  );
+  const index = await indexOf(await dir.write("x.jsonl", lines.join("")));
+  const facets = facetsOf(index.table, selectRows(index, ""))
+    .filter(({ title }) => names.includes(title));
+  assertEquals(facets.length, names.length);
+  for (const { field, title } of facets) {
+    const filter = new Filter();
+    filter.choose(field, "x", "only");
+    assertEquals(uids(index, filter.condition()), ["x"], title);
+    filter.choose(field, "x", "not");
+    assertEquals(uids(index, filter.condition()), ["y"], title);
+  }
   index.close();
 });
 

@@ -9,6 +9,7 @@ import { FAILURE_TYPES } from "../../lib/errors.ts";
 import { ANSWER_FIELDS } from "../../lib/export/conversation.ts";
 import { FORMATS } from "../../lib/export/formats.ts";
 import { CONVERT_FORMATS, EXPORT_FORMATS } from "../../lib/export/mod.ts";
+import { INPUT_FORMATS } from "../../lib/formats/mod.ts";
 import { FILE_KINDS } from "../../lib/tables/mod.ts";
 import { cleanEnv, REPOSITORY } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
@@ -51,6 +52,8 @@ Deno.test("docs/outputs.md and the help name every export format and every type 
   assertEquals(FILE_KINDS.filter((kind) => !sentence.includes(`\`.${kind}\``)), []);
   const help = commandHelp("export");
   assertEquals(FILE_KINDS.filter((kind) => !help.includes(`.${kind}`)), []);
+  const inputs = FLAGS.find(({ name }) => name === "input-format")!.help;
+  assertEquals(INPUT_FORMATS.filter((format) => !inputs.includes(format)), []);
   const text = page.replaceAll(/\s+/g, " ");
   const list = (names: readonly string[]) => names.map((name) => `\`${name}\``);
   const fields = list(ANSWER_FIELDS);

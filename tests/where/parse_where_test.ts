@@ -2,7 +2,7 @@
 
 import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { parseWhere } from "../../lib/where/mod.ts";
+import { fieldName, parseField, parseWhere } from "../../lib/where/mod.ts";
 import { patternOf } from "../../lib/where/tokens.ts";
 
 const ROW = {
@@ -17,6 +17,23 @@ const ROW = {
   "ünï 😀": { c: 2 },
 };
 const DISTILL = { completion_tokens: 3999, finish_reason: "stop", id: 8 };
+
+Deno.test("fieldName() writes any name as conditions read it", () => {
+  const paths = [["a"], ["a", "b"], ["odd name"], ["a.b"], ["in"], ["Not"], ["null"], ["1st"], [
+    "",
+  ]];
+  const nested = [["a", "odd name"], ["a", 'q"\\'], ["tick`s", "``"], ["a`", ""], [
+    "ünï 😀",
+    "in",
+    "0",
+  ]];
+  for (const path of [...paths, ...nested]) {
+    const row = path.reduceRight<unknown>((value, name) => ({ [name]: value }), "x") as object;
+    assertEquals(parseField(fieldName(path))(row), "x", fieldName(path));
+    assertEquals(parseWhere(`${fieldName(path)} == "x"`).matches(row), true, fieldName(path));
+  }
+  assertEquals(fieldName(["meta", "lang"]), "meta.lang");
+});
 
 Deno.test("parseWhere() evaluates the condition", () => {
   const cases: [condition: string, expected: boolean][] = [

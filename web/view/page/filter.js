@@ -9,10 +9,6 @@
 /** @typedef {{ field: string, only: FilterValue[], not: FilterValue[] }} FacetChoice */
 /** @typedef {{ field: string, min: number | null, max: number | null }} RangeChoice */
 
-/** Matches a name that needs no quotes in a condition. */
-const PLAIN_NAME =
-  /^[\p{L}_$][\p{L}\p{N}_$-]*(?:\.[\p{L}\p{N}_$-]+|\[\d+\]|\["(?:[^"\\]|\\.)*"\])*$/u;
-
 /** Filter, order and columns of the table, and the open row. */
 export class Filter {
   /** @type {FacetChoice[]} */
@@ -155,7 +151,6 @@ export class Filter {
 
 /** @param {FacetChoice} choice @returns {string[]} */
 function facetParts({ field, only, not }) {
-  if (!PLAIN_NAME.test(field)) return [];
   if (field === "flags") {
     const has = (/** @type {FilterValue} */ value) => `flags contains ${JSON.stringify(value)}`;
     const chosen = only.map(has).join(" or ");
