@@ -1,8 +1,8 @@
 /**
  * Tests of lib/formats/parquet.ts. The files were written by pyarrow 26: `values.parquet` has
- * integers past 2^53, decimals, timestamps in microseconds, lists of structs and a map,
- * `times.parquet` times of all kinds; `bytes.parquet` a binary column. `kinds.parquet` and the rows
- * next to it come from `tests/trainers/parquet_kinds.py`.
+ * integers past 2^53, decimals, timestamps in microseconds, lists of structs and a map;
+ * `times.parquet` has times of all kinds; `bytes.parquet` has a binary column. `kinds.parquet` and
+ * the rows next to it come from `tests/trainers/parquet_kinds.py`.
  *
  * @module
  */

@@ -36,15 +36,18 @@ export function adviceFor(type) {
 }
 
 /**
- * Sorts groups of errors by the number of rows that they made fail, most first. @param {readonly
- * ErrorGroup[]} errors
+ * Sorts groups of errors by the number of rows that they made fail, most first.
+ *
+ * @param {readonly ErrorGroup[]} errors
  */
 export function worstFirst(errors) {
   return errors.toSorted((a, b) => (b.actions?.failed ?? 0) - (a.actions?.failed ?? 0));
 }
 
 /**
- * Returns why most of the failed rows failed; "" if none did. @param {readonly ErrorGroup[]} errors
+ * Returns why most of the failed rows failed; "" if none did.
+ *
+ * @param {readonly ErrorGroup[]} errors
  */
 export function mainReason(errors) {
   const [worst] = worstFirst(errors);
@@ -119,8 +122,10 @@ function stopStep(snapshot) {
 }
 
 /**
- * Says how many rows failed, and what to do about the type of error that most of them have. @param
- * {number} failed @param {readonly ErrorGroup[]} errors
+ * Says how many rows failed, and what to do about the type of error that most of them have.
+ *
+ * @param {number} failed
+ * @param {readonly ErrorGroup[]} errors
  */
 function failureWords(failed, errors) {
   const [worst] = worstFirst(errors);
