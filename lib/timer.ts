@@ -1,5 +1,5 @@
 /**
- * Timers and clocks. Timers with a callback do not keep the process alive, unless asked to.
+ * Timers and clocks. Timers with a callback do not keep the process alive, unless asked.
  *
  * @module
  */

@@ -107,7 +107,7 @@ export function describeEstimate(
   return { info: [info], warnings: budgetWarnings(costUsd, maxCostUsd) };
 }
 
-/** An amount next to a larger one: in cents if that is above a dollar. */
+/** An amount rounded to cents if the larger one beside it is a dollar or more. */
 function besideUsd(usd: number, larger: number): string {
   if (larger < 1 || usd >= 0.0995) return formatRoughUsd(usd);
   return usd < 0.01 ? "under $0.01" : `$${usd.toFixed(2)}`;

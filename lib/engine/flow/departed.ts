@@ -1,20 +1,20 @@
 /**
- * The teachers that have left the list of a run, so that its counts and costs still add up.
+ * Keeps what teachers did that have left the list of a run, so that counts and costs still add up.
  *
  * @module
  */
 
 import type { TeacherStatus } from "../../progress/mod.ts";
 
-/** The most teachers that are listed by name: pods that come and go for days have new addresses each time. */
+/** How many of them are listed by name. In a run of days, restarted pods have new addresses each
+ * time. */
 const MAX_NAMED = 100;
 
-/** The address under which the earlier ones are listed, together. */
+/** The address of the entry that sums up all earlier ones. */
 const EARLIER = "(earlier teachers)";
 
-/** What teachers that left have done. */
 export class Departed {
-  /** By address and model, the last one to leave last. */
+  /** By address and model, in the order of leaving. */
   readonly #named = new Map<string, TeacherStatus>();
   #earlier: TeacherStatus | undefined;
 
@@ -32,7 +32,8 @@ export class Departed {
     this.#earlier = plus(nameless, this.#earlier);
   }
 
-  /** All teachers of a run: those that are there, then those that left. One that came back has a single status. */
+  /** The statuses of present teachers, then of those that left. A teacher that came back has one
+   * status. */
   with(present: TeacherStatus[]): TeacherStatus[] {
     if (this.#named.size === 0) return present;
     const left = new Map(this.#named);
@@ -49,7 +50,7 @@ function keyOf({ address, model }: TeacherStatus): string {
   return `${address} ${model}`;
 }
 
-/** A status with the counts of an earlier one, too. */
+/** `status` with the counts of `before` added. */
 function plus(status: TeacherStatus, before: TeacherStatus | undefined): TeacherStatus {
   if (before === undefined) return status;
   return {

@@ -16,7 +16,8 @@ export const EXPLORING_FROM = 32;
 
 /** The step while each one pays, as a factor of the limit. */
 const CLIMB = 2;
-/** The step up that is tried in turn with `DOWN` from a good limit. If it pays, the climb continues. */
+/** The step up that is tried in turn with `DOWN` from a good limit. If it pays, the climb
+ * continues. */
 const UP = Math.SQRT2;
 /** The step down from a good limit. */
 const DOWN = Math.SQRT1_2;

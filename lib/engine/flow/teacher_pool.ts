@@ -231,7 +231,7 @@ export class TeacherPool {
     this.#options.onReady();
   }
 
-  /** Also those of teachers that have left. */
+  /** Includes teachers that have left. */
   statuses(): TeacherStatus[] {
     if (this.#areLeaving) this.#forget();
     return this.#departed.with(this.#endpoints.map((endpoint) => endpoint.status()));

@@ -66,12 +66,11 @@ const LEAST_RUN = 3;
 const LEAST_SHARE = 0.01;
 /** Below this share of throttled attempts, no trial delays a careful start. */
 const START_SHARE = 0.5;
-/**
- * Below this number of attempts, no trial delays a careful start: what was sent says little about what is accepted, and if answers are slow, so would be the
- * trial.
- */
+/** Below this number of attempts, no trial delays a careful start: few attempts say little about
+ * what is accepted. */
 const START_ATTEMPTS = 120;
-/** Nor below this rate of throttled attempts, per second. */
+/** Below this many throttled attempts per second, no trial delays a careful start: it would be
+ * slow. */
 const START_PER_S = 5;
 /** A trial compares shares; fewer attempts give no share to compare with. */
 const LEAST_ATTEMPTS = 20;
