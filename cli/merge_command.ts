@@ -42,7 +42,14 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
 }
 
 function sayProblems(report: MergeReport, io: Io): void {
-  const { problems, clashes, clashCount, results, runs } = report;
+  const { problems, clashes, clashCount, results, runs, inputChanges } = report;
+  for (const change of inputChanges.slice(0, MOST_NAMED)) {
+    io.writeErr(
+      printableLines(
+        `Warning: the input has changed since it was divided: ${change}. Rows are compared with it as it is now\n`,
+      ),
+    );
+  }
   if (problems.length > 0) {
     const lines = problems.slice(0, MOST_NAMED).map(({ run, kind, message }) =>
       `  ${run}: ${kind}: ${message}`

@@ -10,7 +10,14 @@ import { exists, ifThere, statOf } from "../files.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { OWN_FOLDER, withoutSeparator } from "../paths.ts";
 import { filesOf, inputFilesOf, type OutputFiles, readRunFile, type RunFile } from "../run/mod.ts";
-import { piecesOf, readPlan, rowsBefore, type ShardPlan, shardStem } from "../shards/mod.ts";
+import {
+  changeOf,
+  piecesOf,
+  readPlan,
+  rowsBefore,
+  type ShardPlan,
+  shardStem,
+} from "../shards/mod.ts";
 import { acquireLock, cannotWrite } from "../sink/mod.ts";
 
 /** One run to be merged. */
@@ -27,6 +34,8 @@ export interface MergeRun {
   readonly run: RunFile | undefined;
   /** The number of rows of the whole input before a shard, if it is known. */
   readonly rowsBefore: number | undefined;
+  /** How the files of the input differ from those that were divided into shards. */
+  readonly changes: readonly string[];
 }
 
 /** An output that holds no runs, or no complete division into shards, which may still come. */
@@ -85,6 +94,7 @@ async function findPlan(
 async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
   const runs: MergeRun[] = [];
   const moved = new Set(await namesIn(movedFolderOf(stem)));
+  const changes = await changesOf(plan);
   for (let index = 0; index < plan.shards; index++) {
     const ownStem = shardStem(stem, { index, count: plan.shards });
     const own = filesOf(plan.inputs.map(({ path }) => path).join(", "), ownStem);
@@ -98,9 +108,20 @@ async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
       pieces: piecesOf(plan, index, { binaryColumns }),
       run,
       rowsBefore: rowsBefore(plan, index),
+      changes,
     });
   }
   return runs;
+}
+
+async function changesOf({ inputs }: ShardPlan): Promise<string[]> {
+  const changes: string[] = [];
+  for (const input of inputs) {
+    // Whether it can be read is found out when it is.
+    const what = await changeOf(input.path, input).catch(() => undefined);
+    if (what !== undefined) changes.push(`"${input.path}": ${what}`);
+  }
+  return changes;
 }
 
 /** Where the files of merged shards are moved to. */
@@ -139,7 +160,7 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
     const run = await readRunFile(`${path}.run.json`);
     const files = filesOf(run?.input ?? "", path);
     const pieces = run === undefined || !needsRunFile ? [] : await piecesOfRun(run, files);
-    return { name: files.results, files, own: files, pieces, run, rowsBefore: 0 };
+    return { name: files.results, files, own: files, pieces, run, rowsBefore: 0, changes: [] };
   }));
 }
 

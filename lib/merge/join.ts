@@ -48,6 +48,7 @@ export async function joinRuns(
     duplicatesOfRuns: repeated,
     surplus: 0,
     problems: [],
+    inputChanges: [],
     results: files.results,
     failures: files.failures,
     duplicates: hasDuplicates ? duplicates : null,

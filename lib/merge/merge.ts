@@ -87,6 +87,9 @@ export interface MergeReport {
   readonly clashCount: number;
   /** Runs that are not complete. */
   readonly problems: readonly MergeProblem[];
+  /** How files of the input have changed since they were divided into shards: rows are compared with them as they are
+   * now. */
+  readonly inputChanges: readonly string[];
   /** The results file; null where nothing was written. */
   readonly results: string | null;
   /** The failures file; null where nothing was written. */

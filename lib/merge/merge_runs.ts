@@ -69,7 +69,9 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   const runs = await readyRuns(outputs, files, options);
   if (proof) checkComparable(runs);
   const missing = proof ? missingRuns(runs) : [];
-  if (missing.length > 0 && !partial) return { ...NOTHING, runs: runs.length, problems: missing };
+  if (missing.length > 0 && !partial) {
+    return { ...NOTHING, runs: runs.length, problems: missing, inputChanges: changesOf(runs) };
+  }
   await checkOutputs(runs.flatMap(({ pieces }) => pieces.map(({ path }) => path)), [files]);
   await makeFolders([files]);
   using _lock = await acquireLock(files.lock);
@@ -213,7 +215,11 @@ function missingRuns(runs: readonly MergeRun[]): MergeProblem[] {
   });
 }
 
-const NOTHING: Omit<MergeReport, "runs" | "problems"> = {
+function changesOf(runs: readonly MergeRun[]): string[] {
+  return [...new Set(runs.flatMap(({ changes }) => changes))];
+}
+
+const NOTHING: Omit<MergeReport, "runs" | "problems" | "inputChanges"> = {
   total: 0,
   succeeded: 0,
   failed: 0,
@@ -277,6 +283,7 @@ function reportOf(
     ...{ runs: runs.length, total, succeeded, failed, pending, badRows, mergedDuplicates },
     ...{ duplicatesOfRuns, surplus, clashes, clashCount },
     problems: [...missing, ...pass.problems.filter(isNew)],
+    inputChanges: changesOf(runs),
   };
 }
 

@@ -11,6 +11,7 @@
 export { divide, type ShardPlan } from "./divide.ts";
 export {
   cancelledPathOf,
+  changeOf,
   MOST_SHARDS,
   piecesOf,
   pinnedPlan,

@@ -219,26 +219,37 @@ async function checked(
   return { ...plan, inputs };
 }
 
-async function checkUnchanged(
+async function checkUnchanged(file: string, planned: PlannedInput, path: string): Promise<void> {
+  const what = await changeOf(file, planned);
+  if (what === undefined) return;
+  throw new SourceError(
+    `Cannot use "${file}" in shards: it has changed since the borders in "${path}" were made ` +
+      `(${what}). Restore it, or name another output`,
+    { path: file },
+  );
+}
+
+/**
+ * What is different about an input since its borders were made; undefined if nothing is.
+ *
+ * @throws {SinkError} when it cannot be read
+ */
+export async function changeOf(
   file: string,
   { size, mtime }: PlannedInput,
-  path: string,
-): Promise<void> {
+): Promise<string | undefined> {
   let now: Deno.FileInfo;
   try {
     now = await Deno.stat(file);
   } catch (cause) {
     throw cannotRead(file, cause);
   }
-  if (now.size === size && (now.mtime?.getTime() ?? null) === mtime) return;
-  const what = now.size === size
-    ? "its modification time is different"
-    : `it had ${formatCount(size)} bytes and has ${formatCount(now.size)}`;
-  throw new SourceError(
-    `Cannot use "${file}" in shards: it has changed since the borders in "${path}" were made ` +
-      `(${what}). Restore it, or name another output`,
-    { path: file },
-  );
+  if (now.size !== size) {
+    return `it had ${formatCount(size)} bytes and has ${formatCount(now.size)}`;
+  }
+  return (now.mtime?.getTime() ?? null) === mtime
+    ? undefined
+    : "its modification time is different";
 }
 
 /** Takes the lock, and waits while another process has it. */

@@ -351,7 +351,9 @@ Deno.test("a merge that waits for a job ends when a shard of it cannot start, an
     SourceError,
     "it has changed",
   );
-  assertEquals((await late).problems.map(({ kind }) => kind), ["missing"]);
+  const { problems, inputChanges } = await late;
+  assertEquals(problems.map(({ kind }) => kind), ["missing"]);
+  assertStringIncludes(inputChanges[0], "other.jsonl");
   const absent = mergeRuns({ ...options, outputs: dir.path("out3/x.jsonl"), job: "fourth" });
   const none = { shard: shard(1, "fourth") };
   await assertRejects(() => runShard(dir.path("none.jsonl"), dir.path("out3/"), none), SourceError);
