@@ -4,7 +4,6 @@
  * @module
  */
 
-import { dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { exists, hasContent } from "../files.ts";
 import {
@@ -18,7 +17,7 @@ import {
   text,
   wholeFrom,
 } from "../options.ts";
-import { OWN_FOLDER, pathOf, pathsOf } from "../paths.ts";
+import { pathOf, pathsOf } from "../paths.ts";
 import {
   checkOutputs,
   filesOf,
@@ -26,26 +25,20 @@ import {
   makeFolders,
   type OutputFiles,
   readRunFile,
-  readStatus,
-  type RunStatus,
-  runStatuses,
-  statusPathOf,
   writeRunFile,
 } from "../run/mod.ts";
 import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
 import { checkOwnFile } from "../line_blocks.ts";
 import { acquireLock, dropLines, LineSet } from "../sink/mod.ts";
-import { findRuns, type MergeRun, NoRunsError, tidyUp } from "./find_runs.ts";
+import { type MergeRun, tidyUp } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
 import type { MergeOptions, MergeProblem, MergeReport } from "./merge.ts";
 import { openOutput } from "./output.ts";
-import { delay } from "../timer.ts";
+import { readyRuns } from "./ready_runs.ts";
 import { sumOf } from "../figures.ts";
 
 const RESULTS_NAME = /\.jsonl$/;
-/** Pauses between checks of runs that the merge waits for. */
-const FIRST_PAUSE_MS = 50, LAST_PAUSE_MS = 2_000;
 
 /** See `mergeRuns` in `merge.ts`. */
 export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
@@ -93,59 +86,6 @@ function outputFiles(output: string): OutputFiles {
   return filesOf("", output.replace(RESULTS_NAME, ""));
 }
 
-/** Finds the runs; waits for them until all are done or one was halted. */
-async function readyRuns(
-  outputs: readonly string[],
-  files: OutputFiles,
-  { waitMs = 0, shards, proof = true, tidy, job, signal }: MergeOptions,
-): Promise<MergeRun[]> {
-  const end = performance.now() + waitMs;
-  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(LAST_PAUSE_MS, 2 * pauseMs)) {
-    const isTime = performance.now() < end;
-    const runs = await findRuns(outputs, { shards, needsRunFile: proof }).catch(async (error) => {
-      // The first shard may not have begun; a run that could not begin leaves no more than its status.
-      const isComing = isTime && error instanceof NoRunsError && !(await haveFailed(outputs, job));
-      return isComing ? undefined : Promise.reject(error);
-    });
-    if (runs !== undefined) {
-      if (!tidy) await refuseSameFolder(runs, files);
-      const open = runs.filter((run) => !isDone(run));
-      if (open.length === 0 || !isTime || await hasFailed(open, job)) return runs;
-    }
-    signal?.throwIfAborted();
-    await delay(pauseMs);
-  }
-}
-
-function isDone({ run, pieces }: MergeRun): boolean {
-  if (pieces.length === 0 || run?.merged?.pending === 0) return true;
-  return run?.summary?.state === "done" && run.summary.pending === 0;
-}
-
-/** Whether a run has ended in a way that its scheduler does not repeat. */
-async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Promise<boolean> {
-  for (const { run, own } of runs) {
-    if (job === undefined && run?.summary?.state === "halted") return true;
-    const status = await readStatus(statusPathOf(own.results));
-    if (status !== undefined && isFinal(status, job)) return true;
-  }
-  return false;
-}
-
-/** The same for outputs without runs. */
-async function haveFailed(outputs: readonly string[], job: string | undefined): Promise<boolean> {
-  for (const output of outputs) {
-    const folder = RESULTS_NAME.test(output) ? dirname(output) : output;
-    if ((await runStatuses(folder)).some((status) => isFinal(status, job))) return true;
-  }
-  return false;
-}
-
-function isFinal({ ended, state, job }: RunStatus, wanted: string | undefined): boolean {
-  if (wanted !== undefined && job !== wanted) return false;
-  return ended && (state === "halted" || state === "failed");
-}
-
 /** Answers that a run has added to the output of a merge are nowhere else. */
 async function checkReplaceable({ results, runJson }: OutputFiles): Promise<void> {
   await checkOwnFile(results, "results");
@@ -155,28 +95,6 @@ async function checkReplaceable({ results, runJson }: OutputFiles): Promise<void
     `Cannot replace "${results}": a run has written to it, whose answers would be lost. Name another ` +
       "output, or move it away",
   );
-}
-
-/** Loading a folder with both would load every row twice. */
-async function refuseSameFolder(runs: readonly MergeRun[], files: OutputFiles): Promise<void> {
-  const own = await realFolderOf(files.results);
-  for (const { files: { results } } of runs) {
-    if (results === files.results) {
-      throw new UsageError(
-        `Cannot merge into "${results}": it is one of the runs. Name another file`,
-      );
-    }
-    if (await realFolderOf(results) !== own) continue;
-    throw new UsageError(
-      `Cannot merge into "${files.results}": the runs are in the same folder, and loading it would ` +
-        "load every row twice. Name a file in another folder, or add --tidy to move the shards to " +
-        `"${dirname(results)}/${OWN_FOLDER}/shards/"`,
-    );
-  }
-}
-
-async function realFolderOf(path: string): Promise<string> {
-  return await Deno.realPath(dirname(path)).catch(() => dirname(path));
 }
 
 /** Checks that all runs have one identity, and that their rows can be distinguished. */

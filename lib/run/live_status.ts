@@ -5,12 +5,21 @@
  * @module
  */
 
-import type { Summary } from "../progress/mod.ts";
+import { basename } from "../deps/std_path.ts";
+import type { Snapshot, Summary } from "../progress/mod.ts";
+import type { Shard } from "../shards/mod.ts";
+import { VERSION } from "../version.ts";
 import type { RunContext } from "./context.ts";
 import type { Jobs } from "./jobs.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
 import type { Fleet, ShardFiles } from "./own_shard.ts";
-import { readStatus, StatusFile, statusPathOf } from "./status_file.ts";
+import {
+  readStatus,
+  type RunStatus,
+  STATUS_LIMITS,
+  statusPathOf,
+  writeStatus,
+} from "./run_status.ts";
 
 /** The part of an engine that takes a share of limits. */
 interface Limited {
@@ -85,4 +94,134 @@ async function fleetOf(
   const fleet = new Fleet(stem, shard, shard.parallel ?? shard.count);
   await fleet.look();
   return fleet;
+}
+
+const BEAT_TICKS = 5;
+
+/** The content of the file. */
+export interface StatusSource {
+  /** The current state of the run. */
+  readonly snapshot: () => Snapshot;
+  /** The requested model. */
+  readonly model: string;
+  /** The shard. @default the whole input */
+  readonly shard?: Shard;
+  /** The cost of earlier runs of the shard in US dollars. @default nothing */
+  readonly spentBefore?: number;
+  /** The share of rate limits that it uses. @default there are none */
+  readonly share?: () => number;
+  /** The permissions of the file: only users who may read the input may read it.
+   * @default those of a new file */
+  readonly mode?: number;
+  /** Whether its cost has to survive a crash: then the file is written every second. @default false */
+  readonly isLedger?: boolean;
+}
+
+/** Writes the status of one run. */
+export class StatusFile {
+  readonly #path: string;
+  readonly #name: string;
+  readonly #source: StatusSource;
+  readonly #started = new Date().toISOString();
+  #beat = 0;
+  #ticks = 0;
+  #writing: Promise<void> | undefined;
+
+  /** Nothing is written yet. */
+  constructor(results: string, source: StatusSource) {
+    this.#path = statusPathOf(results);
+    this.#name = basename(results).replace(/\.(jsonl|ndjson)$/, "");
+    this.#source = source;
+  }
+
+  /** A second has passed. Writes the file when it is due; returns true every fifth time, when the other shards
+   * are to be read. */
+  tick(): boolean {
+    const isBeat = this.#ticks++ % BEAT_TICKS === 0;
+    if (isBeat || this.#source.isLedger) this.#write();
+    return isBeat;
+  }
+
+  /** Writes it now, unless that is in progress. */
+  write(): Promise<void> {
+    this.#write();
+    return this.#writing ?? Promise.resolve();
+  }
+
+  /** Writes it for the last time. */
+  async end(summary: Summary | undefined): Promise<void> {
+    await this.#writing;
+    const status = { ...this.#status(), ended: true, ...endOf(summary) };
+    await writeStatus(this.#path, status, { mode: this.#source.mode });
+  }
+
+  #write(): void {
+    this.#writing ??= writeStatus(this.#path, this.#status(), { mode: this.#source.mode })
+      .finally(() => this.#writing = undefined);
+  }
+
+  #status(): RunStatus {
+    const { snapshot, model, shard, spentBefore = 0, share } = this.#source;
+    const now = snapshot();
+    const { cost_usd } = now;
+    return {
+      retort: VERSION,
+      name: this.#name,
+      beat: ++this.#beat,
+      started: this.#started,
+      ended: false,
+      state: now.state,
+      job: shard?.job,
+      reason: now.reason === null ? null : now.reason.slice(0, STATUS_LIMITS.chars),
+      shard: shard === undefined ? null : [shard.index, shard.count],
+      model: model.slice(0, STATUS_LIMITS.chars),
+      total: now.total,
+      skipped: now.skipped,
+      succeeded: now.succeeded,
+      failed: now.failed,
+      in_flight: now.in_flight,
+      attempts: now.attempts,
+      failed_attempts: now.failed_attempts,
+      rate_per_s: now.rate_per_s,
+      eta_s: now.eta_s,
+      elapsed_ms: now.elapsed_ms,
+      completion_tokens: now.completion_tokens,
+      cost_usd,
+      // A run whose price is not known must not forget what the earlier ones have spent.
+      spent_usd: cost_usd === null && spentBefore === 0 ? null : spentBefore + (cost_usd ?? 0),
+      share: share?.() ?? null,
+      errors: errorsOf(now),
+      teachers: teachersOf(now),
+    };
+  }
+}
+
+function errorsOf({ errors }: Snapshot): RunStatus["errors"] {
+  return errors.slice(0, STATUS_LIMITS.errors).map(({ type, status, count }) => ({
+    type: String(type),
+    status: status ?? null,
+    count,
+  }));
+}
+
+function teachersOf({ teachers }: Snapshot): RunStatus["teachers"] {
+  const present = teachers.filter(({ state }) => state !== "left");
+  return present.slice(0, STATUS_LIMITS.teachers).map((
+    { address, state, in_flight, answered },
+  ) => ({
+    address: address.slice(0, STATUS_LIMITS.chars),
+    ...{ state, in_flight, answered },
+  }));
+}
+
+function endOf(summary: Summary | undefined): Partial<RunStatus> {
+  if (summary === undefined) return { state: "failed", in_flight: 0, rate_per_s: 0, eta_s: null };
+  const { state, reason, pending } = summary;
+  return {
+    state,
+    reason: reason === null ? null : reason.slice(0, STATUS_LIMITS.chars),
+    in_flight: 0,
+    rate_per_s: summary.rate_per_s,
+    eta_s: pending === 0 ? 0 : null,
+  };
 }

@@ -62,4 +62,4 @@ export {
   type StatusError,
   statusPathOf,
   type StatusTeacher,
-} from "./status_file.ts";
+} from "./run_status.ts";

@@ -27,7 +27,7 @@ import {
 import { filesOf, type OutputFiles, sharedStem } from "./outputs.ts";
 import { checkOutputs } from "./output_checks.ts";
 import { checkReadableTwice } from "./inputs.ts";
-import { readStatus, type RunStatus, writeFailedStatus } from "./status_file.ts";
+import { readStatus, type RunStatus, writeFailedStatus } from "./run_status.ts";
 
 /** What determines the files of a shard. */
 export interface ShardFilesOptions extends PinOptions {

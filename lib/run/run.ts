@@ -20,6 +20,7 @@ import { startNotices } from "./start_notices.ts";
 import { readAhead } from "./planned_rows.ts";
 import { checkInput } from "./input_problems.ts";
 import { LiveStatus } from "./live_status.ts";
+import { writeFailedStatus } from "./run_status.ts";
 import { UidSelection, unmetUidsWords } from "./admission.ts";
 
 /** A run over files. */
@@ -90,7 +91,6 @@ export class Run {
     const hasStarted = this.#status !== undefined || this.#context.signal.aborted;
     if (shard === undefined || job === undefined || hasStarted) return;
     if (error instanceof LockedError) return;
-    const { writeFailedStatus } = await import("./status_file.ts");
     await writeFailedStatus(job.files.results, shard);
   }
 

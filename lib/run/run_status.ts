@@ -1,6 +1,6 @@
 /**
- * The status of a run, in a small file next to its output: for `monitor OUT`, and for other shards that share
- * its limits. It holds counts and states, never a prompt, an answer or a key.
+ * The file with the status of a run, for others: `monitor OUT`, other shards that share its limits, and a merge that
+ * waits. It holds counts and states, never a prompt, an answer or a key.
  *
  * @module
  */
@@ -9,7 +9,6 @@ import { cannotRead } from "../files.ts";
 import { isObject } from "../json.ts";
 import { inFolder, OWN_FOLDER, type PathLike, pathOf } from "../paths.ts";
 import { basename, dirname } from "../deps/std_path.ts";
-import type { Snapshot, Summary } from "../progress/mod.ts";
 import type { Shard } from "../shards/mod.ts";
 import { writeFileDurably } from "../sink/mod.ts";
 import { VERSION } from "../version.ts";
@@ -92,10 +91,8 @@ export interface RunStatus {
   readonly teachers: readonly StatusTeacher[];
 }
 
-const BEAT_TICKS = 5;
-const MOST_ERRORS = 12;
-const MOST_TEACHERS = 16;
-const MOST_CHARS = 300;
+/** What keeps the file below 8 KB. */
+export const STATUS_LIMITS = { errors: 12, teachers: 16, chars: 300 };
 
 /** The path of the status of an output: `out/.retort/x.status.json` for `out/x.jsonl`. */
 export function statusPathOf(results: string): string {
@@ -151,12 +148,12 @@ export function parseStatus(text: string, file: string): RunStatus | undefined {
     cost_usd: countOf(value.cost_usd),
     spent_usd: countOf(value.spent_usd),
     share: typeof value.share === "number" ? Math.min(1, countOf(value.share) ?? 0) : null,
-    errors: objectsOf(value.errors, MOST_ERRORS).map((one) => ({
+    errors: objectsOf(value.errors, STATUS_LIMITS.errors).map((one) => ({
       type: textOf(one.type),
       status: countOf(one.status),
       count: countOf(one.count) ?? 0,
     })),
-    teachers: objectsOf(value.teachers, MOST_TEACHERS).map((one) => ({
+    teachers: objectsOf(value.teachers, STATUS_LIMITS.teachers).map((one) => ({
       address: textOf(one.address),
       state: textOf(one.state),
       in_flight: countOf(one.in_flight) ?? 0,
@@ -171,7 +168,7 @@ function countOf(value: unknown): number | null {
 }
 
 function textOf(value: unknown): string {
-  return typeof value === "string" ? value.slice(0, MOST_CHARS) : "";
+  return typeof value === "string" ? value.slice(0, STATUS_LIMITS.chars) : "";
 }
 
 function objectsOf(value: unknown, most: number): Record<string, unknown>[] {
@@ -228,7 +225,7 @@ export async function writeFailedStatus(results: string, shard: Shard): Promise<
 const NO_STATUS = JSON.stringify({ retort: VERSION, beat: 0, started: "" });
 
 /** A run does not end because its status cannot be written. */
-async function writeStatus(
+export async function writeStatus(
   path: string,
   status: RunStatus,
   { mode, makesFolder = true }: { mode?: number; makesFolder?: boolean } = {},
@@ -239,130 +236,4 @@ async function writeStatus(
   } catch {
     // A full disk is reported where it matters.
   }
-}
-
-/** The content of the file. */
-export interface StatusSource {
-  /** The current state of the run. */
-  readonly snapshot: () => Snapshot;
-  /** The requested model. */
-  readonly model: string;
-  /** The shard. @default the whole input */
-  readonly shard?: Shard;
-  /** The cost of earlier runs of the shard in US dollars. @default nothing */
-  readonly spentBefore?: number;
-  /** The share of rate limits that it uses. @default there are none */
-  readonly share?: () => number;
-  /** The permissions of the file: only users who may read the input may read it.
-   * @default those of a new file */
-  readonly mode?: number;
-  /** Whether its cost has to survive a crash: then the file is written every second. @default false */
-  readonly isLedger?: boolean;
-}
-
-/** Writes the status of one run. */
-export class StatusFile {
-  readonly #path: string;
-  readonly #name: string;
-  readonly #source: StatusSource;
-  readonly #started = new Date().toISOString();
-  #beat = 0;
-  #ticks = 0;
-  #writing: Promise<void> | undefined;
-
-  /** Nothing is written yet. */
-  constructor(results: string, source: StatusSource) {
-    this.#path = statusPathOf(results);
-    this.#name = basename(results).replace(/\.(jsonl|ndjson)$/, "");
-    this.#source = source;
-  }
-
-  /** A second has passed. Writes the file when it is due; returns true every fifth time, when the other shards
-   * are to be read. */
-  tick(): boolean {
-    const isBeat = this.#ticks++ % BEAT_TICKS === 0;
-    if (isBeat || this.#source.isLedger) this.#write();
-    return isBeat;
-  }
-
-  /** Writes it now, unless that is in progress. */
-  write(): Promise<void> {
-    this.#write();
-    return this.#writing ?? Promise.resolve();
-  }
-
-  /** Writes it for the last time. */
-  async end(summary: Summary | undefined): Promise<void> {
-    await this.#writing;
-    const status = { ...this.#status(), ended: true, ...endOf(summary) };
-    await writeStatus(this.#path, status, { mode: this.#source.mode });
-  }
-
-  #write(): void {
-    this.#writing ??= writeStatus(this.#path, this.#status(), { mode: this.#source.mode })
-      .finally(() => this.#writing = undefined);
-  }
-
-  #status(): RunStatus {
-    const { snapshot, model, shard, spentBefore = 0, share } = this.#source;
-    const now = snapshot();
-    const { cost_usd } = now;
-    return {
-      retort: VERSION,
-      name: this.#name,
-      beat: ++this.#beat,
-      started: this.#started,
-      ended: false,
-      state: now.state,
-      job: shard?.job,
-      reason: now.reason === null ? null : now.reason.slice(0, MOST_CHARS),
-      shard: shard === undefined ? null : [shard.index, shard.count],
-      model: model.slice(0, MOST_CHARS),
-      total: now.total,
-      skipped: now.skipped,
-      succeeded: now.succeeded,
-      failed: now.failed,
-      in_flight: now.in_flight,
-      attempts: now.attempts,
-      failed_attempts: now.failed_attempts,
-      rate_per_s: now.rate_per_s,
-      eta_s: now.eta_s,
-      elapsed_ms: now.elapsed_ms,
-      completion_tokens: now.completion_tokens,
-      cost_usd,
-      // A run whose price is not known must not forget what the earlier ones have spent.
-      spent_usd: cost_usd === null && spentBefore === 0 ? null : spentBefore + (cost_usd ?? 0),
-      share: share?.() ?? null,
-      errors: errorsOf(now),
-      teachers: teachersOf(now),
-    };
-  }
-}
-
-function errorsOf({ errors }: Snapshot): RunStatus["errors"] {
-  return errors.slice(0, MOST_ERRORS).map(({ type, status, count }) => ({
-    type: String(type),
-    status: status ?? null,
-    count,
-  }));
-}
-
-function teachersOf({ teachers }: Snapshot): RunStatus["teachers"] {
-  const present = teachers.filter(({ state }) => state !== "left");
-  return present.slice(0, MOST_TEACHERS).map(({ address, state, in_flight, answered }) => ({
-    address: address.slice(0, MOST_CHARS),
-    ...{ state, in_flight, answered },
-  }));
-}
-
-function endOf(summary: Summary | undefined): Partial<RunStatus> {
-  if (summary === undefined) return { state: "failed", in_flight: 0, rate_per_s: 0, eta_s: null };
-  const { state, reason, pending } = summary;
-  return {
-    state,
-    reason: reason === null ? null : reason.slice(0, MOST_CHARS),
-    in_flight: 0,
-    rate_per_s: summary.rate_per_s,
-    eta_s: pending === 0 ? 0 : null,
-  };
 }

@@ -1,0 +1,98 @@
+/**
+ * The runs that a merge takes, once they are ready: all are done, or one has ended in a way that its scheduler does not
+ * repeat.
+ *
+ * @module
+ */
+
+import { dirname } from "../deps/std_path.ts";
+import { UsageError } from "../errors.ts";
+import { OWN_FOLDER } from "../paths.ts";
+import {
+  type OutputFiles,
+  readStatus,
+  type RunStatus,
+  runStatuses,
+  statusPathOf,
+} from "../run/mod.ts";
+import { delay } from "../timer.ts";
+import { findRuns, type MergeRun, NoRunsError } from "./find_runs.ts";
+import type { MergeOptions } from "./merge.ts";
+
+/** Pauses between checks of runs that the merge waits for. */
+const FIRST_PAUSE_MS = 50, LAST_PAUSE_MS = 2_000;
+
+/** Finds the runs; waits for them until all are done or one was halted. */
+export async function readyRuns(
+  outputs: readonly string[],
+  files: OutputFiles,
+  { waitMs = 0, shards, proof = true, tidy, job, signal }: MergeOptions,
+): Promise<MergeRun[]> {
+  const end = performance.now() + waitMs;
+  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(LAST_PAUSE_MS, 2 * pauseMs)) {
+    const isTime = performance.now() < end;
+    const runs = await findRuns(outputs, { shards, needsRunFile: proof }).catch(async (error) => {
+      // The first shard may not have begun; a run that could not begin leaves no more than its status.
+      const isComing = isTime && error instanceof NoRunsError && !(await haveFailed(outputs, job));
+      return isComing ? undefined : Promise.reject(error);
+    });
+    if (runs !== undefined) {
+      if (!tidy) await refuseSameFolder(runs, files);
+      const open = runs.filter((run) => !isDone(run));
+      if (open.length === 0 || !isTime || await hasFailed(open, job)) return runs;
+    }
+    signal?.throwIfAborted();
+    await delay(pauseMs);
+  }
+}
+
+function isDone({ run, pieces }: MergeRun): boolean {
+  if (pieces.length === 0 || run?.merged?.pending === 0) return true;
+  return run?.summary?.state === "done" && run.summary.pending === 0;
+}
+
+/** Whether a run has ended in a way that its scheduler does not repeat. */
+async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Promise<boolean> {
+  for (const { run, own } of runs) {
+    if (job === undefined && run?.summary?.state === "halted") return true;
+    const status = await readStatus(statusPathOf(own.results));
+    if (status !== undefined && isFinal(status, job)) return true;
+  }
+  return false;
+}
+
+/** The same for outputs without runs. */
+async function haveFailed(outputs: readonly string[], job: string | undefined): Promise<boolean> {
+  for (const output of outputs) {
+    const folder = output.endsWith(".jsonl") ? dirname(output) : output;
+    if ((await runStatuses(folder)).some((status) => isFinal(status, job))) return true;
+  }
+  return false;
+}
+
+function isFinal({ ended, state, job }: RunStatus, wanted: string | undefined): boolean {
+  if (wanted !== undefined && job !== wanted) return false;
+  return ended && (state === "halted" || state === "failed");
+}
+
+/** Loading a folder with both would load every row twice. */
+async function refuseSameFolder(runs: readonly MergeRun[], files: OutputFiles): Promise<void> {
+  const own = await realFolderOf(files.results);
+  for (const { files: { results } } of runs) {
+    if (results === files.results) {
+      throw new UsageError(
+        `Cannot merge into "${results}": it is one of the runs. Name another file`,
+      );
+    }
+    if (await realFolderOf(results) !== own) continue;
+    throw new UsageError(
+      `Cannot merge into "${files.results}": the runs are in the same folder, and loading it would ` +
+        "load every row twice. Name a file in another folder, or add --tidy to move the shards to " +
+        `"${dirname(results)}/${OWN_FOLDER}/shards/"`,
+    );
+  }
+}
+
+async function realFolderOf(path: string): Promise<string> {
+  return await Deno.realPath(dirname(path)).catch(() => dirname(path));
+}
