@@ -44,6 +44,8 @@ import scale from "./page/scale.js" with { type: "text" };
 import store from "./page/store.js" with { type: "text" };
 import tableStyle from "./page/tables.css" with { type: "text" };
 import tables from "./page/tables.js" with { type: "text" };
+import teacherTable from "./page/teacher_table.js" with { type: "text" };
+import errorTable from "./page/error_table.js" with { type: "text" };
 import text from "./page/text.js" with { type: "text" };
 import textStyle from "./page/text.css" with { type: "text" };
 import tiles from "./page/tiles.js" with { type: "text" };
@@ -75,6 +77,8 @@ const MODULES = [
   charts,
   latency,
   tables,
+  teacherTable,
+  errorTable,
   samples,
   controls,
   notices,

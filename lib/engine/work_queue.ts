@@ -8,9 +8,8 @@
 import { BinaryHeap } from "../deps/std_data_structures.ts";
 import type { Row } from "../row.ts";
 import type { Params } from "../teacher/mod.ts";
-import { MAX_TIMER_MS } from "../timer.ts";
+import { type Clock, MAX_TIMER_MS } from "../timer.ts";
 import type { AnswerPolicy } from "./answers/mod.ts";
-import type { Clock } from "../timer.ts";
 import { newWork, resume, type Work } from "./work.ts";
 
 export interface WorkQueueOptions {

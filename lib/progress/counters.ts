@@ -7,6 +7,7 @@
 import { createHistogram } from "node:perf_hooks";
 import type { RowFigures } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
+import type { Summary } from "./events.ts";
 import type { FailedAttempt } from "./error_groups.ts";
 import type { Percentiles } from "./snapshot.ts";
 
@@ -50,6 +51,20 @@ export class Counters {
    * absent. */
   wastedByReason(): Record<string, number> {
     return Object.fromEntries(this.#wasted);
+  }
+
+  /** The attempts by how they ended, as the summary names them. */
+  attemptCounts(): Pick<
+    Summary,
+    "attempts" | "succeeded_attempts" | "failed_attempts" | "unknown_attempts"
+  > {
+    const { attempts, succeededAttempts, failedAttempts } = this;
+    return {
+      attempts,
+      succeeded_attempts: succeededAttempts,
+      failed_attempts: failedAttempts,
+      unknown_attempts: attempts - succeededAttempts - failedAttempts,
+    };
   }
 
   addAnswer(completion: Completion): void {

@@ -201,7 +201,7 @@ export class Progress {
       concurrency_is_auto: this.#options.isExploring,
       succeeded: counters.succeeded,
       failed: counters.failed,
-      ...attemptCountsOf(counters),
+      ...counters.attemptCounts(),
       refused_for_load: counters.refusedForLoad,
       retries: counters.retries,
       elapsed_ms: elapsedMs,
@@ -265,15 +265,6 @@ export class Progress {
   #elapsedMs(nowMs: number): number {
     return this.#startMs === undefined ? 0 : (this.#endMs ?? nowMs) - this.#startMs;
   }
-}
-
-function attemptCountsOf({ attempts, succeededAttempts, failedAttempts }: Counters) {
-  return {
-    attempts,
-    succeeded_attempts: succeededAttempts,
-    failed_attempts: failedAttempts,
-    unknown_attempts: attempts - succeededAttempts - failedAttempts,
-  };
 }
 
 /** Copied, because events are frozen, and with printable texts. */

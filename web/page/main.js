@@ -9,6 +9,7 @@
 import { AboutView, startCopying } from "./about.js";
 import { Announcer } from "./announcer.js";
 import { ChartGroup } from "./charts.js";
+import { ErrorTable } from "./error_table.js";
 import { Controls } from "./controls.js";
 import { byId, setAttribute, setShown, setText } from "./dom.js";
 import { formatAge, formatClock, formatDate } from "./figures.js";
@@ -21,7 +22,7 @@ import { Overview } from "./overview.js";
 import { startReports } from "./report.js";
 import { SamplesView } from "./samples.js";
 import { ALL_PARTS, RunStore } from "./store.js";
-import { ErrorTable, TeacherTable } from "./tables.js";
+import { TeacherTable } from "./teacher_table.js";
 import { startTheme } from "./theme.js";
 
 /** @import { MonitorState } from "../monitor_state.ts" */
