@@ -105,7 +105,7 @@ export function commandHelp(command: Command, program = NAME, all = false): stri
   ]);
 }
 
-/** The left column of a section has no less than its longest name. */
+/** Returns the width of the left column: at least that of the longest name and two spaces. */
 function widthOf(rows: HelpSection["rows"]): number {
   return Math.max(NARROW, ...rows.map(([name]) => name.length + 2));
 }

@@ -67,11 +67,13 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
 async function batch(script: string, after: readonly string[]): Promise<string> {
   const dependency = after.length === 0 ? [] : [`--dependency=afterany:${after.join(":")}`];
   const said = await useTool("sbatch", ["--parsable", ...dependency], script);
-  // On a cluster of several, its name follows.
+  // If Slurm has several clusters, the name of the cluster follows.
   return said.trim().split(";")[0];
 }
 
-/** The command that shows or cancels a job. Only the task for jobs may call the scheduler. */
+/**
+ * Returns the command that shows or cancels a job: only `deno task submit` may call the scheduler.
+ */
 function submitWords({ stem }: PreparedJob, what: "status" | "cancel", { program }: Io): string {
   const words = program.replace(/(\btask\b.*) distill$/, "$1 submit");
   const command = words === program ? `${program} submit` : words;

@@ -102,7 +102,7 @@ function teacherListOf(
   };
 }
 
-/** A teacher that was created, and the entries that name its address now. */
+/** A teacher that was created, and the entries of lists that name its address now. */
 interface Listed {
   readonly made: TeacherPlace;
   /** The list that comes first decides the weight and the limit. */
@@ -123,7 +123,9 @@ class ListedTeachers {
   readonly #problems = new Map<string, string>();
   #changing: Promise<unknown> = Promise.resolve();
 
-  /** Adds an entry of a list. Gives its place if no list names its address yet. */
+  /**
+   * Adds an entry of a list. Returns its place if no other list names its address, else undefined.
+   */
   async join(list: OpenList, entry: EndpointEntry): Promise<TeacherPlace | undefined> {
     const known = this.#byUrl.get(entry.url);
     const listed = known ?? { made: await list.make(entry), entries: new Map() };
@@ -166,7 +168,7 @@ class ListedTeachers {
       const listed = this.#byUrl.get(url);
       this.#problems.delete(url);
       if (listed === undefined || !listed.entries.delete(list)) continue;
-      // What the next list says of it counts now.
+      // Now the weight and the limit in the next list that names it count.
       if (listed.entries.size > 0) others.push(placeOf(listed));
       else leaving.push(listed.made.teacher);
     }
@@ -175,8 +177,8 @@ class ListedTeachers {
 }
 
 /**
- * The place that the first of its lists gives to a teacher. What the entry leaves open is as it was
- * created.
+ * Returns the place of a teacher, with the weight and the limit of the first list that names it;
+ * what that list leaves open is as when the teacher was created.
  */
 function placeOf({ made, entries }: Listed): TeacherPlace {
   const [{ weight = made.weight, max = made.maxConcurrency }] = entries.values();

@@ -155,8 +155,10 @@ function thresholdsOf(entry: Listed): [bound: number, ending: string][] {
   return [...bounds].sort(([a], [b]) => a - b);
 }
 
-/** `1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`: weekdays (Monday is 1), and hours in UTC. `+8` in
- * front: weekdays of Shanghai. */
+/**
+ * Returns `1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`: weekdays (Monday is 1), and hours in UTC.
+ * `+8` in front means weekdays of Shanghai.
+ */
 function windowsOf(offPeak: Listed): string {
   const windows = offPeak.windows as { hours_utc: string | string[]; weekdays: number[] }[];
   const zone = offPeak.weekday_timezone === "Asia/Shanghai" ? "+8 " : "";

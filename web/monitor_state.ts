@@ -116,7 +116,7 @@ export interface WireSnapshot extends Omit<Snapshot, "type"> {
   errors_total: number;
   /** Number of teachers, including those that do not fit. */
   teachers_total: number;
-  /** How many of them have left the list of teachers. */
+  /** Number of teachers that have left the list of teachers. */
   teachers_left: number;
 }
 

@@ -112,7 +112,7 @@ export class RunFigures {
     return { p50, p90, p99, max: lengths.max };
   }
 
-  /** One that was listed again is another object with the same name. */
+  /** Finds a teacher by its name: one that was listed again may be another object. */
   #countOf(address: string, model: string): TeacherCount | undefined {
     for (const one of this.#teachers.values()) {
       if (one.address === address && one.model === model) return one;

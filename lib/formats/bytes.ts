@@ -15,10 +15,10 @@ import { foreignBytes, type ForeignFormat, NEEDS_DICTIONARY } from "./foreign_fo
 
 const CHUNK_BYTES = 64 * 2 ** 10;
 
-/** How a file can be compressed as a whole. */
+/** Compression of a whole file, unlike that of the pages inside a Parquet file. */
 export type Compression = "gzip" | "zstd";
 
-/** Recognises each compression by its first bytes: no text begins like this. */
+/** Compressions, recognized by the first bytes of a file: no text begins like this. */
 const COMPRESSIONS: readonly {
   readonly name: Compression;
   readonly extensions: readonly string[];
@@ -46,7 +46,7 @@ const COMPRESSIONS: readonly {
   },
 ];
 
-/** The compression that a name stands for, by its extension; undefined for none. */
+/** Returns the compression that the extension of a name stands for, or undefined. */
 export function compressionOfName(name: string): Compression | undefined {
   const extension = compressedExtension(name);
   return COMPRESSIONS.find(({ extensions }) => extensions.includes(extension))?.name;
@@ -57,7 +57,7 @@ export function withoutCompression(path: string): string {
   return path.slice(0, path.length - compressedExtension(path).length);
 }
 
-/** The extension of a compression, in lower case; "" if the name has none. */
+/** Returns the extension that names a compression, in lower case; "" if the name has none. */
 function compressedExtension(name: string): string {
   const lower = name.toLowerCase();
   const all = COMPRESSIONS.flatMap(({ extensions }) => extensions);

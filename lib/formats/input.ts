@@ -25,7 +25,7 @@ const EXTENSIONS: Readonly<Record<InputFormat, readonly string[]>> = {
   txt: ["txt"],
 };
 
-/** The extensions of all formats. */
+/** Extensions of all formats, without the dot and without those of compressions. */
 export const INPUT_EXTENSIONS: readonly string[] = Object.values(EXTENSIONS).flat();
 
 export const INPUT_FORMATS = Object.keys(EXTENSIONS) as readonly InputFormat[];

@@ -234,13 +234,14 @@ function checkRuns({ view, offset }: Reader, width: number, count: number): void
       throw new Error("a value is repeated beyond the end of its page");
     }
     seen += isPacked ? length * 8 : length;
-    // hyparquet reads a byte of every packed run, also of one without values.
+    // hyparquet reads at least one byte of a packed run, even of one without values.
     reader.offset += isPacked ? Math.max(1, length * width) : (width + 7) >> 3;
   }
 }
 
 /**
- * Texts that begin like the one before. hyparquet reserves memory for what a damaged length says.
+ * Decodes texts of which each names how many bytes it shares with the one before. hyparquet would
+ * reserve as much memory as a damaged length says.
  */
 function textsOfPrefixes(bytes: Uint8Array, count: number): Uint8Array[] {
   const reader = readerOf(bytes);

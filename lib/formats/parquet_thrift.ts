@@ -1,6 +1,6 @@
 /**
- * The bytes of a Parquet footer, in the Thrift compact protocol: its schema, and its row groups, which
- * are found without decoding them.
+ * The bytes of a Parquet footer, in the Thrift compact protocol: its schema, and its row groups,
+ * which are found without decoding them.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import {
   type SchemaElement,
 } from "../deps/hyparquet.ts";
 
-/** The first and the last bytes of a file. */
+/** The first four and the last four bytes of a Parquet file. */
 export const MARK = "PAR1";
 /** The last bytes of a file: the length of the footer (4), and the mark (4). */
 export const TAIL_BYTES = 8;

@@ -193,7 +193,7 @@ Deno.test("serveMonitor() drops a page that has stopped reading, and does not wa
   const snapshot = makeSnapshot({ reason: "x".repeat(400) });
   let sent = 0;
   while (await openPages(served) > 1) {
-    // Together below 1 MB: the other page reads only between two of these loops.
+    // Together below 1 MB, because the other page reads only between two of these loops.
     for (let i = 0; i < 200; i++) {
       run.emit(snapshot);
       beat.strike();

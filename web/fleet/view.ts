@@ -69,9 +69,9 @@ export interface FleetView {
   readonly more: number;
 }
 
-/** The checks without a new beat after which a run is silent. */
+/** Number of checks without a new beat after which a run counts as silent. */
 const SILENT_LOOKS = 3;
-/** The same after which it is dead. */
+/** Number of checks without a new beat after which it counts as dead. */
 export const DEAD_LOOKS = 12;
 const MAX_ERRORS = 12;
 const MAX_MODELS = 3;

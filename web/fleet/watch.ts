@@ -25,7 +25,7 @@ import {
 const READS_AT_ONCE = 100;
 
 const STATUS = ".status.json";
-/** Larger files are not of a run: a status has at most 8 KB. */
+/** Larger files are ignored: the status of a run has at most 8 KB. */
 const MOST_BYTES = 65_536;
 
 /** Status of all runs in one folder. */
@@ -90,7 +90,7 @@ export class FleetWatch {
     const before = this.#known.get(name);
     try {
       const { size, mtime, ino, isFile } = Deno.statSync(path);
-      // To open a pipe would wait forever.
+      // Opening a pipe would wait forever.
       if (!isFile || size > MOST_BYTES) return false;
       const stamp = `${size}:${mtime?.getTime()}:${ino}`;
       if (before?.stamp === stamp) {

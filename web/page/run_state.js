@@ -123,7 +123,7 @@ function doneWords({ total, failures_on_disk: failed, pending, bad_rows }, took)
 }
 
 /**
- * The teachers that take no requests though the user lists them.
+ * Returns the teachers that take no requests though the user lists them.
  *
  * @param {RunStore["snapshot"]} snapshot
  */
