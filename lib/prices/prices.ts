@@ -147,7 +147,7 @@ async function knownOf(
   };
 }
 
-/** Their answers state the cost, with discounts and tools. */
+/** APIs whose answers state what they cost, including discounts and tools. */
 const STATE_COST = ["openrouter.ai", "api.x.ai", "api.deepinfra.com", "api.perplexity.ai"];
 
 function statesItsCost(address: string): boolean {

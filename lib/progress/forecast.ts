@@ -148,7 +148,7 @@ const WINDOW_S = 30;
 
 /** Counts per second over the last 30 s. */
 export class RateWindow {
-  /** For the last 30 complete seconds and the current one. */
+  /** One count for each of the last 30 complete seconds, and one for the current second. */
   readonly #counts = new Float64Array(WINDOW_S + 1);
   readonly #startMs: number;
   #second = 0;

@@ -7,7 +7,7 @@
  * throttling, the rate is reduced below what was accepted, then grows along a CUBIC curve. Two
  * things differ. Attempts count as accepted if they were sent and not throttled, because answers
  * may take minutes while throttling is immediate. And a rate that was reduced before anything could
- * be measured is a guess: throttling halves it, and each second without doubles it.
+ * be measured is a guess: throttling halves it; a second without throttling doubles it.
  *
  * @module
  */
