@@ -5,9 +5,9 @@
  */
 
 import { main } from "../../cli.ts";
-import type { Io } from "../../cli/io.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { argsFor, numberedRows } from "../e2e/fixture.ts";
+import { fakeIo } from "../support/process.ts";
 import { serveScript } from "../support/scripted_server.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import type { Part, ServerCase } from "./case.ts";
@@ -58,16 +58,7 @@ export async function runInProcess(
   env: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number; stderr: string }> {
   let stderr = "";
-  const io: Io = {
-    writeOut() {},
-    writeErr: (text) => stderr += text,
-    env: (name) => env[name],
-    stdin: new ReadableStream(),
-    isTerminal: false,
-    columns: () => 80,
-    onSignal: () => () => {},
-    program: "retort",
-  };
+  const io = fakeIo({ writeErr: (text) => stderr += text, env: (name) => env[name] });
   const { random } = Math;
   Math.random = () => 0;
   try {

@@ -1,20 +1,15 @@
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
-import type { Io } from "../../cli/io.ts";
 import { openScreen, type ProgressStyle } from "../../cli/screen.ts";
 import { makeSnapshot, makeSummary } from "../progress/fixtures.ts";
+import { fakeIo } from "../support/process.ts";
 
 function setUp(style: ProgressStyle, isTerminal: boolean) {
   const written = { out: "", err: "" };
-  const io: Io = {
+  const io = fakeIo({
     writeOut: (text) => void (written.out += text),
     writeErr: (text) => void (written.err += text),
-    env: () => undefined,
-    stdin: new ReadableStream(),
     isTerminal,
-    columns: () => 80,
-    onSignal: () => () => {},
-    program: "retort",
-  };
+  });
   return { ...openScreen(style, io), written };
 }
 

@@ -8,6 +8,7 @@ import { UsageError } from "../../lib/errors.ts";
 import type { TeacherPlace } from "../../lib/run/options.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
 import { chatAnswer, serveLedger } from "../support/ledger_server.ts";
+import { fakeIo } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 
 const REQUEST = { uid: "1", messages: [{ role: "user", content: "hi" }], params: {} };
@@ -15,16 +16,7 @@ const OPENAI = "https://api.openai.com/v1";
 
 /** A system with these environment variables. */
 function ioOf(env: Record<string, string>): Io {
-  return {
-    writeOut() {},
-    writeErr() {},
-    env: (name) => env[name],
-    stdin: new ReadableStream(),
-    isTerminal: false,
-    columns: () => 80,
-    onSignal: () => () => {},
-    program: "retort",
-  };
+  return fakeIo({ env: (name) => env[name] });
 }
 
 /** Opens the teachers of these arguments and of a configuration. */

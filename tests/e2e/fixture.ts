@@ -6,6 +6,7 @@
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import {
+  cleanEnv,
   type CliOptions,
   type CliProcess,
   type CliResult,
@@ -31,6 +32,23 @@ export async function startDistill(
   options?: CliOptions,
 ): Promise<CliProcess> {
   return await startCli(argsFor(server, args), options);
+}
+
+/** Starts the command line in a shell that has run `limits` before, such as `ulimit -n 320`. */
+export function startLimited(
+  limits: string,
+  args: string[],
+  dir: TempDir,
+  stderr: "piped" | "null" = "null",
+): Deno.ChildProcess {
+  return new Deno.Command("sh", {
+    args: ["-c", `${limits}; exec "$@"`, "sh", Deno.execPath(), "run", "-A", "cli.ts", ...args],
+    cwd: REPOSITORY,
+    clearEnv: true,
+    env: cleanEnv(dir.path("home")),
+    stdout: "null",
+    stderr,
+  }).spawn();
 }
 
 /** The arguments with the address of a server and a model, unless they are given. */

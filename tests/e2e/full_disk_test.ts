@@ -7,15 +7,21 @@ import {
   assertLessOrEqual,
 } from "../../lib/deps/std_assert.ts";
 import { chatAnswer, serveLedger } from "../support/ledger_server.ts";
-import { cleanEnv, REPOSITORY } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
-import { argsFor, assertExit, assertVerified, distill, numberedRows } from "./fixture.ts";
+import {
+  argsFor,
+  assertExit,
+  assertVerified,
+  distill,
+  numberedRows,
+  startLimited,
+} from "./fixture.ts";
 
 const ROWS = 60;
 const CONCURRENCY = 4;
 
 /** A shell that lets no file grow past 16 KiB (32 blocks of 512 bytes), without a signal for it. */
-const LIMITED = `trap "" XFSZ; ulimit -f 32; exec "$@"`;
+const LIMITED = `trap "" XFSZ; ulimit -f 32`;
 
 Deno.test({
   name: "a run on a full disk sends nothing more, ends at the second Ctrl-C, and continues later",
@@ -27,15 +33,7 @@ Deno.test({
     );
     const input = await dir.write("in.jsonl", numberedRows(ROWS));
     const args = [input, "-o", dir.path("out/"), "-c", String(CONCURRENCY)];
-    const command = [Deno.execPath(), "run", "-A", "cli.ts", ...argsFor(server, args)];
-    await using child = new Deno.Command("sh", {
-      args: ["-c", LIMITED, "sh", ...command],
-      cwd: REPOSITORY,
-      clearEnv: true,
-      env: cleanEnv(dir.path("home")),
-      stdout: "null",
-      stderr: "piped",
-    }).spawn();
+    await using child = startLimited(LIMITED, argsFor(server, args), dir, "piped");
     let said = "";
     const until = async (pattern: RegExp) => {
       while (!pattern.test(said)) {

@@ -2,14 +2,13 @@
 
 import { assert, assertEquals, assertLessOrEqual, assertMatch } from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";
-import { cleanEnv, REPOSITORY } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
-import { argsFor, assertExit, assertVerified, distill } from "./fixture.ts";
+import { argsFor, assertExit, assertVerified, distill, startLimited } from "./fixture.ts";
 
 const FILES = 250;
 const CONCURRENCY = 24;
 /** 250 outputs with a lock and four handles each would be 1,250. */
-const LIMITED = `ulimit -n 320; exec "$@"`;
+const LIMITED = "ulimit -n 320";
 
 Deno.test({
   name: "250 inputs with an output each run under 320 open files, through a kill -9",
@@ -28,15 +27,7 @@ Deno.test({
     }
     const args = [dir.path("data/"), "-o", dir.path("out/"), "-c", String(CONCURRENCY)];
 
-    const command = [Deno.execPath(), "run", "-A", "cli.ts", ...argsFor(server, args)];
-    await using child = new Deno.Command("sh", {
-      args: ["-c", LIMITED, "sh", ...command],
-      cwd: REPOSITORY,
-      clearEnv: true,
-      env: cleanEnv(dir.path("home")),
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
+    await using child = startLimited(LIMITED, argsFor(server, args), dir);
     await server.untilPosts(FILES + CONCURRENCY);
     const locked = await distill(server, [dir.path("data/f7.jsonl"), "-o", dir.path("out/")]);
     assertExit(locked, 4);

@@ -1,7 +1,7 @@
 import { assertAlmostEquals, assertEquals, assertGreater } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
-import { batchesOf, endpointOf, FakeTeacher, Fixture, rowsOf } from "./engine_fixture.ts";
+import { batchesOf, Fixture, rowsOf, startPair } from "./engine_fixture.ts";
 
 const tooMany = (retryAfterMs?: number) =>
   new TeacherError("Too many requests", { status: 429, retryAfterMs });
@@ -119,14 +119,7 @@ Deno.test("Engine reports the end of a cool-down in time even if no lane waits f
 
 Deno.test("Engine asks another teacher while one is cooling down", async () => {
   using clock = new FakeClock();
-  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
-  const fixture = new Fixture({
-    rows: rowsOf(20),
-    concurrency: 4,
-    teachers: [endpointOf(a), endpointOf(b)],
-    now: clock.now,
-  });
-  await fixture.start();
+  const { a, b, fixture } = await startPair({ rows: rowsOf(20), concurrency: 4, now: clock.now });
   assertEquals([a.open.length, b.open.length], [2, 2]);
   await a.open[0].refuse(usedUp(60_000));
   assertEquals([a.open.length, b.open.length], [1, 3]);
@@ -139,13 +132,7 @@ Deno.test("Engine asks another teacher while one is cooling down", async () => {
 
 Deno.test("Engine sends even the last row to another teacher instead of waiting for the first", async () => {
   using clock = new FakeClock();
-  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
-  const fixture = new Fixture({
-    rows: rowsOf(1),
-    teachers: [endpointOf(a), endpointOf(b)],
-    now: clock.now,
-  });
-  await fixture.start();
+  const { a, b, fixture } = await startPair({ rows: rowsOf(1), now: clock.now });
   await a.open[0].refuse(tooMany(3 * 3_600_000));
   await clock.advance(0);
   assertEquals(b.uids, ["0"]);

@@ -277,3 +277,13 @@ export class FedSource {
     await settled();
   }
 }
+
+/** Starts an engine with two teachers. */
+export async function startPair(
+  options: FixtureOptions,
+): Promise<{ a: FakeTeacher; b: FakeTeacher; fixture: Fixture }> {
+  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
+  const fixture = new Fixture({ ...options, teachers: [endpointOf(a), endpointOf(b)] });
+  await fixture.start();
+  return { a, b, fixture };
+}

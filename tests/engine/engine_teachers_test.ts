@@ -3,7 +3,7 @@ import { TeacherError } from "../../lib/errors.ts";
 import type { Row } from "../../lib/row.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { seededRandom } from "../support/simulated_load.ts";
-import { endpointOf, FakeTeacher, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
+import { endpointOf, FakeTeacher, Fixture, rowOf, rowsOf, startPair } from "./engine_fixture.ts";
 import { endlessRows, TimedTeacher } from "./timed_teacher.ts";
 
 const broken = () => new TeacherError("Broken", { status: 500 });
@@ -73,12 +73,7 @@ Deno.test("Engine picks the teacher with the fewest calls in flight", async () =
 });
 
 Deno.test("Engine records in each outcome which teacher answered", async () => {
-  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
-  const fixture = new Fixture({
-    rows: rowsOf(2),
-    teachers: [endpointOf(a), endpointOf(b)],
-  });
-  await fixture.start();
+  const { a, b, fixture } = await startPair({ rows: rowsOf(2) });
   const asked = new Map([[a.asked[0], a], [b.asked[0], b]]);
   await a.open[0].answer();
   await b.open[0].answer();
@@ -188,15 +183,12 @@ const gone = () => new TeacherError("No one listens", { type: "network", isUnrea
 
 Deno.test("Engine uses the first of several teachers that is available again, and reports until when all cool down", async () => {
   using clock = new FakeClock();
-  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
-  const fixture = new Fixture({
+  const { a, b, fixture } = await startPair({
     rows: rowsOf(20),
     concurrency: 4,
-    teachers: [endpointOf(a), endpointOf(b)],
     now: clock.now,
     wallClock: () => 1_000_000 + clock.now(),
   });
-  await fixture.start();
   await a.open[0].refuse(usedUp(5_000));
   assertEquals(fixture.engine.rest, undefined);
   await b.open[0].refuse(usedUp(3_000, 529));
@@ -291,14 +283,7 @@ Deno.test("Engine changes the weight and limit of a teacher in its place, and kn
 
 Deno.test("Engine probes a teacher that is down even if more calls hang there than its share", async () => {
   using clock = new FakeClock();
-  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
-  const fixture = new Fixture({
-    rows: rowsOf(200),
-    concurrency: 30,
-    teachers: [endpointOf(a), endpointOf(b)],
-    now: clock.now,
-  });
-  await fixture.start();
+  const { a, b, fixture } = await startPair({ rows: rowsOf(200), concurrency: 30, now: clock.now });
   for (let n = 0; n < 3; n++) await a.open[0].refuse(gone());
   assertEquals(fixture.engine.teacherStatuses().map(({ state }) => state), ["down", "up"]);
   const hanging = a.open.length;

@@ -8,14 +8,19 @@ import {
 import { COMPLETION } from "./fixtures.ts";
 import { Bench } from "./progress_fixture.ts";
 
+/** Lets 20 rows a second finish. */
+function settleFor(seconds: number, bench: Bench): void {
+  for (let second = 0; second < seconds; second++) {
+    bench.settle(20, { busyMs: 1000 });
+    bench.clock.advance(1000);
+  }
+}
+
 Deno.test("Progress projects the end without skipped rows", () => {
   const bench = new Bench();
   bench.listen();
   bench.progress.start({ total: 10_000, skipped: 9000 });
-  for (let second = 0; second < 10; second++) {
-    bench.settle(20, { busyMs: 1000 });
-    bench.clock.advance(1000);
-  }
+  settleFor(10, bench);
   const { eta_s, eta_is_lower_bound } = bench.snapshots.at(-1)!;
   assertEquals(eta_is_lower_bound, false);
   assert(eta_s !== null && eta_s > 38 && eta_s < 46);
@@ -34,10 +39,7 @@ Deno.test("Progress gives no projection while the number of rows is not known", 
 Deno.test("Progress keeps the projection as it was during a pause", () => {
   const bench = new Bench();
   bench.progress.start({ total: 1000, skipped: 0 });
-  for (let second = 0; second < 20; second++) {
-    bench.settle(20, { busyMs: 1000 });
-    bench.clock.advance(1000);
-  }
+  settleFor(20, bench);
   const before = bench.progress.snapshot().eta_s;
   bench.gauges.state = "paused";
   bench.gauges.inFlight = 0;
@@ -55,10 +57,7 @@ Deno.test("Progress keeps the projection as it was during a pause", () => {
 Deno.test("Progress holds the projection while the disk is full", () => {
   const bench = new Bench();
   bench.progress.start({ total: 1000, skipped: 0 });
-  for (let second = 0; second < 20; second++) {
-    bench.settle(20, { busyMs: 1000 });
-    bench.clock.advance(1000);
-  }
+  settleFor(20, bench);
   const before = bench.progress.snapshot().eta_s;
   Object.assign(bench.gauges, { state: "disk_full", inFlight: 0 });
   bench.clock.advance(600_000);
@@ -97,10 +96,7 @@ Deno.test("Progress projects the cost from the cost of rows, and knows none with
 Deno.test("Progress has no rate as soon as a run is held with nothing in flight, and none of the time before when it continues", () => {
   const bench = new Bench();
   bench.progress.start({ total: 1000, skipped: 0 });
-  for (let second = 0; second < 20; second++) {
-    bench.settle(20, { busyMs: 1000 });
-    bench.clock.advance(1000);
-  }
+  settleFor(20, bench);
   Object.assign(bench.gauges, { state: "paused", inFlight: 0 });
   bench.clock.advance(100);
   const { rate_per_s, tokens_per_s } = bench.progress.snapshot();

@@ -6,21 +6,19 @@
  */
 
 import { main } from "../../cli.ts";
-import type { CliResult } from "./process.ts";
+import { type CliResult, fakeIo } from "./process.ts";
 
 const ended: CliResult[] = [];
 for (const args of await new Response(Deno.stdin.readable).json() as string[][]) {
   let stdout = "", stderr = "";
-  const code = await main(args, {
+  const io = fakeIo({
     writeOut: (text) => stdout += text,
     writeErr: (text) => stderr += text,
     env: (name) => Deno.env.get(name),
     stdin: new ReadableStream({ start: (controller) => controller.close() }),
-    isTerminal: false,
-    columns: () => 80,
-    onSignal: () => () => {},
     program: "deno task distill",
   });
+  const code = await main(args, io);
   ended.push({ code, signal: null, stdout, stderr });
 }
 console.log(JSON.stringify(ended));

@@ -6,7 +6,7 @@
  */
 
 import { fileURLToPath } from "node:url";
-import { main } from "../../cli.ts";
+import { type Io, main } from "../../cli.ts";
 
 // Loaded here, not by the first run: undici evaluates Node's modules, and Deno 2.9 panics ("RefCell already borrowed")
 // when a second run at the same time reaches an `import()` meanwhile (denoland/deno#36216).
@@ -87,20 +87,33 @@ async function runHere(args: string[], { env, stdin = "" }: CliOptions): Promise
   const variables = { ...cleanEnv(home), ...env };
   let stdout = "", stderr = "";
   try {
-    const code = await main(args, {
+    const io = fakeIo({
       writeOut: (text) => stdout += text,
       writeErr: (text) => stderr += text,
       env: (name) => variables[name],
       stdin: new Blob([stdin as Uint8Array<ArrayBuffer>]).stream(),
-      isTerminal: false,
-      columns: () => 80,
-      onSignal: () => () => {},
       program: "deno task distill",
     });
+    const code = await main(args, io);
     return { code, signal: null, stdout, stderr };
   } finally {
     await Deno.remove(home, { recursive: true });
   }
+}
+
+/** A system without a terminal, input and variables, unless `parts` says otherwise. */
+export function fakeIo(parts: Partial<Io> = {}): Io {
+  return {
+    writeOut() {},
+    writeErr() {},
+    env: () => undefined,
+    stdin: new ReadableStream(),
+    isTerminal: false,
+    columns: () => 80,
+    onSignal: () => () => {},
+    program: "retort",
+    ...parts,
+  };
 }
 
 /** Starts the command line. */
