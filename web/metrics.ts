@@ -81,7 +81,7 @@ function attemptMetrics(snapshot: Snapshot): Metric[] {
     counter("attempts_failed_total", "Attempts that failed or whose answer was rejected.", [
       { value: snapshot.failed_attempts },
     ]),
-    counter("attempts_refused_total", "Attempts that were throttled (429, 503, 529).", [
+    counter("attempts_refused_total", "Attempts that were throttled (mostly 429, 503, 529).", [
       { value: snapshot.refused_for_load },
     ]),
     {

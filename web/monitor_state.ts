@@ -141,7 +141,7 @@ export const HISTORY_COLUMNS = [
   "limit",
   /** Requested concurrency. */
   "concurrency",
-  /** Attempts that were throttled (429, 503, 529) during the point. */
+  /** Attempts that were throttled (mostly 429, 503, 529) during the point. */
   "refused_for_load",
   /** Longest delay of the server's timer during the point, in milliseconds. */
   "lag_ms",

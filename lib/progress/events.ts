@@ -101,7 +101,7 @@ export interface Summary {
   failed_attempts: number;
   /** Attempts that were aborted before they were answered; they may have been billed. */
   unknown_attempts: number;
-  /** Failed attempts that the teacher throttled (429, 503, 529). */
+  /** Failed attempts that the teacher throttled: a rate limit or overload, mostly 429, 503, 529. */
   refused_for_load: number;
   /**
    * The most calls that were in flight when the previous run over this output crashed, or whose

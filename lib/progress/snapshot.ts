@@ -113,7 +113,7 @@ export interface Snapshot {
   attempts: number;
   /** Attempts that failed or whose answer was rejected. */
   failed_attempts: number;
-  /** Failed attempts that the teacher throttled (429, 503, 529). */
+  /** Failed attempts that the teacher throttled: a rate limit or overload, mostly 429, 503, 529. */
   refused_for_load: number;
   /** The most rows in flight at once. */
   concurrency: number;

@@ -174,6 +174,22 @@ export const QUIRKS: ServerGroup = {
       /not an OpenAI-compatible endpoint/,
       10,
     ),
+    // stanford-crfm/helm#3327
+    {
+      who: "Azure OpenAI",
+      sends: "400 `content_filter`",
+      script: [bad({
+        message: "The response was filtered due to the prompt triggering Azure OpenAI's policy",
+        code: "content_filter",
+        innererror: { code: "ResponsibleAIPolicyViolation" },
+      })],
+      expected: { failure: { error: { type: "filtered", status: 400, attempts: 1 } } },
+    },
+    passing(
+      "gateways",
+      "400 with the code of a daily quota",
+      bad({ message: "Come back tomorrow", code: "daily_quota_exceeded" }),
+    ),
     // groq/groq-typescript#28, gryszzz/open-thymos#97
     passing("Groq", "400 `tool_use_failed`, with what the model wrote", FAILED_CALL),
     lasting("Groq", "400 `tool_use_failed`, with what the model wrote", FAILED_CALL, {

@@ -23,7 +23,7 @@ const ADVICE = {
   unfinished: "The answers have an unknown finish reason: accept it with --accept-ending",
   truncated: "Raise --max-tokens, or use --on-truncated escalate; a retry sends only these rows",
   filtered:
-    "The teacher's filter has stopped these answers: change the prompts, or use another teacher",
+    "The teacher's filter rejects these prompts or answers: change the prompts, or use another teacher",
   empty: "The answers are empty: raise --max-tokens where reasoning uses all of them",
   refused: "The teacher declines to answer: change the prompts, or use another teacher",
   rejected: "Your checks reject these answers: look at the rows",

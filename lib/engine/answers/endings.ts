@@ -62,7 +62,7 @@ const ENDINGS: ReadonlyMap<string, Ending> = new Map(
  * `DataInspectionFailed` of DashScope.
  */
 const FILTER_WORDS =
-  /content(?:filter|policy)|moderation|sensitive|safety|recitation|blocklist|prohibitedcontent|spii|modelarmor|guardrail|toxic|inspectionfailed|flagged/;
+  /content(?:filter|policy|blocked|violation)|policyviolation|moderation|sensitive|safety|recitation|blocklist|prohibitedcontent|spii|modelarmor|guardrail|toxic|inspectionfailed|flagged/;
 
 /** Whether a finish reason or an error code is that of a filter. */
 export function isFilterWord(word: string): boolean {
@@ -165,7 +165,8 @@ const PHRASES: readonly RegExp[] = [
   /^(?:我|作为[^，,。]{0,20}[，,]?我?)(?:无法|不能)(?:提供|回答|协助|满足|帮助|参与|生成)/,
 ];
 
-/** Whether an answer begins like a refusal. */
+/** Whether an answer begins like a refusal. Stricter than the flag of `lib/data/flags.ts`, which only
+ * marks an answer for the user to look at: this one discards it. */
 export function isRefusal(response: string): boolean {
   const start = response.slice(0, 2 * START).trimStart().slice(0, START).toLowerCase();
   return PHRASES.some((phrase) => phrase.test(start));

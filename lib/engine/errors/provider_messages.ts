@@ -144,9 +144,9 @@ export function aboutFile(message: string): boolean {
 
 /** Whether a filter withheld this prompt, which says nothing about others. */
 export function isFiltered(message: string, code = ""): boolean {
-  if (isFilterWord(code)) return true;
   // An account that is suspended for breaking the rules: no other row will be answered either.
   if (BLOCKED_ACCOUNT.test(message)) return false;
+  if (isFilterWord(code)) return true;
   return says(
     message,
     /(?:input|output|prompt|content|request|response|messages?) (?:was|were|has been|is) (?:flagged|blocked|filtered)/i,

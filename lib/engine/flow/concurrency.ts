@@ -155,7 +155,7 @@ export class ConcurrencyLimit {
   }
 
   /**
-   * Called on overload: throttling (429, 503, 529), a timeout, a refused connection. All throttling
+   * Called on overload: throttling (a rate limit or overload), a timeout, a refused connection. All throttling
    * of one burst counts once: attempts made before the last decrease or right after it are ignored.
    */
   pressed(pressure: LimitPressure): void {

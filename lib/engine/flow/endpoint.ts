@@ -11,16 +11,8 @@ import { hash32 } from "../../hash.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
 import type { Classification } from "../errors/mod.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
-import type { EndpointContext, EndpointOptions } from "./endpoint_options.ts";
+import type { EndpointContext, EndpointOptions, FailureEffect } from "./endpoint_options.ts";
 import { LoadControl, type Sent } from "./load_control.ts";
-
-/** What a failed attempt means for its row and for others. */
-export interface FailureEffect {
-  /** Whether it counts against the row. */
-  readonly counts: boolean;
-  /** Whether the teacher throttles no more than usual, so that other rows are sent anyway. */
-  readonly isTolerated: boolean;
-}
 
 /** Causes that may mean that less should be sent. */
 const PRESSURE: ReadonlySet<Classification["cause"]> = new Set(["load", "unreachable", "timeout"]);

@@ -33,3 +33,11 @@ export interface EndpointContext {
   /** Called when an attempt has failed, before its effects. */
   readonly onFailure?: () => void;
 }
+
+/** What a failed attempt means for its row and for others. */
+export interface FailureEffect {
+  /** Whether it counts against the row. */
+  readonly counts: boolean;
+  /** Whether the teacher throttles no more than usual, so that other rows are sent anyway. */
+  readonly isTolerated: boolean;
+}

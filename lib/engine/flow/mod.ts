@@ -9,6 +9,6 @@
  * @module
  */
 
-export type { Endpoint, FailureEffect } from "./endpoint.ts";
-export type { EndpointOptions } from "./endpoint_options.ts";
+export type { Endpoint } from "./endpoint.ts";
+export type { EndpointOptions, FailureEffect } from "./endpoint_options.ts";
 export { type Rest, TeacherPool } from "./teacher_pool.ts";

@@ -1,5 +1,5 @@
 /**
- * Decides which throttled attempts (429, 503, 529) mean that too much is sent.
+ * Decides which throttled attempts (a rate limit or overload) mean that too much is sent.
  *
  * Some teachers throttle a few attempts whatever is sent: a gateway that rejects one request in a
  * hundred, a router with a dead replica. To send less for each of these would bring a run to a
