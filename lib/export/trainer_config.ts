@@ -6,7 +6,7 @@
 
 import { withoutSeparator } from "../paths.ts";
 import { basename } from "../deps/std_path.ts";
-import { type FileKind, type FileType, fileTypeOf } from "../tables/mod.ts";
+import { FILE_KINDS, type FileKind, type FileType, fileTypeOf } from "../tables/mod.ts";
 
 /** A piece of configuration, ready to paste. */
 export interface LoaderHint {
@@ -47,6 +47,8 @@ const LLAMA_FACTORY: Readonly<Record<FileKind, "everything" | "texts" | "nothing
   parquet: "everything",
 };
 
+const READS_LISTS = FILE_KINDS.filter((kind) => LLAMA_FACTORY[kind] === "everything");
+
 /**
  * Returns the entry of LLaMA-Factory's list of datasets.
  *
@@ -63,8 +65,8 @@ export function llamaFactory(
   if (!isReadByLlamaFactory(path, isFlat)) {
     return {
       place: "LLaMA-Factory",
-      text:
-        "It reads lists only from uncompressed .jsonl, .json and .parquet: use one of these names",
+      text: `It reads lists only from uncompressed .${READS_LISTS.slice(0, -1).join(", .")} and ` +
+        `.${READS_LISTS.at(-1)}: use one of these names`,
     };
   }
   const named = Object.entries(names).filter(([, ours]) => columns.includes(ours));

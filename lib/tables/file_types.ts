@@ -133,8 +133,9 @@ export function fileTypeOf(path: string): FileType {
   const refuse = (problem: string): never => {
     throw new UsageError(`Cannot write "${path}": ${problem}`);
   };
-  const format = formatOfName(path) ?? "jsonl";
-  if (!isWritten(format) || FOREIGN.test(path.toLowerCase())) return refuse(`use ${fileNames()}`);
+  const named = formatOfName(path), format = named ?? "jsonl";
+  const isForeign = named === undefined && FOREIGN.test(path.toLowerCase());
+  if (isForeign || !isWritten(format)) return refuse(`use ${fileNames()}`);
   const compression = compressionOfName(path);
   if (compression !== undefined && KINDS[format].isCompressedInside) {
     refuse(`.${format} is compressed inside: leave the extension of the compression out`);
