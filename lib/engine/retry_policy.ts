@@ -1,6 +1,6 @@
 /**
- * Decides when a row is sent again, how long it waits between two attempts, and how long it may take
- * in total.
+ * Decides when a row is sent again, how long it waits between two attempts, and how long it may
+ * take in total.
  *
  * @module
  */
@@ -35,7 +35,8 @@ const UNPROVEN_WAIT_MS = 1_000;
  * than usual. It then doubles every second time. */
 const TOLERATED_WAITS = 5;
 
-/** The jitter of such rows, as a fraction of the requested wait. */
+/** The jitter of rows whose teacher throttles no more than usual, as a fraction of the requested
+ * wait. */
 const JITTER = 0.1;
 
 /** A timeout after sending may have been billed, so the row is sent again only once. */

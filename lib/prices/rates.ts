@@ -39,7 +39,7 @@ export type Times = readonly (readonly [fromMinute: number, toMinute: number])[]
 export interface Rates {
   /** By service tier; "" is the standard tier. */
   readonly tiers: ReadonlyMap<string, Steps>;
-  /** The standard tier at other prices during these times. */
+  /** Prices of the standard tier during some times of the week; undefined if they never change. */
   readonly offPeak: { readonly times: Times; readonly steps: Steps } | undefined;
   /** US dollars per request, in addition to its tokens. */
   readonly request: number;

@@ -23,7 +23,7 @@ const GUESS_TOKENS = 500;
 /** How many finished calls the guess counts as. */
 const GUESS_WEIGHT = 5;
 
-/** How many calls the mean covers. */
+/** How many calls the mean number of tokens covers. */
 const MEAN_CALLS = 200;
 
 /** Below this fraction of a limit, the rest is spread over the time until the reset. */
