@@ -49,8 +49,10 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** The text for an error: only the message of an expected one, and the stack of a bug. Either may quote a file
- * or a teacher. */
+/**
+ * Returns the text for an error: only the message of an expected one, and the stack of a bug.
+ * Either may quote a file or a teacher.
+ */
 function describe(error: unknown): string {
   if (error instanceof Deno.errors.NotCapable) {
     return printableLines(`Cannot continue: ${systemReason(error)}`);
@@ -92,7 +94,10 @@ function denoIo(stdout: Output, stderr: Output, folders: { user: string; start: 
   };
 }
 
-/** Prompts on standard error. Whatever happens, also Ctrl-C, the terminal echoes what is typed afterwards. */
+/**
+ * Prompts on standard error. Whatever happens, also Ctrl-C, the terminal echoes what is typed
+ * afterwards.
+ */
 async function askSecret(question: string): Promise<string | null> {
   const say = (text: string) => Deno.stderr.writeSync(new TextEncoder().encode(text));
   const onInterrupt = () => {
@@ -158,7 +163,10 @@ function enterFolder(): { user: string; start: string } {
   return { user, start };
 }
 
-/** Without this worker a run works too, except that signals are not handled while the main thread is blocked. */
+/**
+ * Without this worker a run works too, except that signals are not handled while the main thread is
+ * blocked.
+ */
 function startSignalWorker(): Disposable {
   try {
     // Without this permission Deno reports the worker's failure, whatever is caught here.

@@ -84,8 +84,10 @@ export interface Monitor extends Disposable {
    * host share their cookies, and two runs may be open in one browser.
    */
   readonly cookieName: string;
-  /** Whether a user requested a retry of failed rows when the run is done. The code
-   * that starts the retry resets it. */
+  /**
+   * Whether a user requested a retry of failed rows when the run is done. The code that starts the
+   * retry resets it.
+   */
   retryWhenDone: boolean;
   /**
    * Whether a page shows the run: it sent something in the last 3 minutes, or left in the last 10 s

@@ -72,8 +72,10 @@ export interface WriteOptions extends RowOptions {
    * a row stay together. @default 0
    */
   validation?: number;
-  /** Replaces an output file that is not empty, but never one that a run reads or has written.
-   * @default false */
+  /**
+   * Replaces an output file that is not empty, but never one that a run reads or has written.
+   * @default false
+   */
   replace?: boolean;
   /** Accepts inputs without rows. @default false */
   allowEmpty?: boolean;
@@ -107,8 +109,10 @@ export interface ConvertOptions extends WriteOptions {
    * @default "raw": rows stay as they are
    */
   format?: ConvertFormat;
-  /** How reasoning is written in the answers. @default as in the row; "wrap" in formats that hold
-   * the answer as text, such as `alpaca` */
+  /**
+   * How reasoning is written in the answers. @default as in the row; "wrap" in formats that hold
+   * the answer as text, such as `alpaca`
+   */
   think?: ThinkStyle;
 }
 

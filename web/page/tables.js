@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What the tables of teachers and errors share. On narrow screens the style turns rows into cards; the
- * explicit roles keep them tables for screen readers.
+ * What the tables of teachers and errors share. On narrow screens the style turns rows into cards;
+ * the explicit roles keep them tables for screen readers.
  *
  * @module
  */
