@@ -10,6 +10,7 @@ import { SinkError, UsageError } from "../lib/errors.ts";
 import { systemReason } from "../lib/files.ts";
 import { sha256Hex } from "../lib/hash.ts";
 import { findRuns, type MergeRun } from "../lib/merge/mod.ts";
+import { readStatus, statusPathOf } from "../lib/run/mod.ts";
 import { splitPath } from "../lib/paths.ts";
 import { printable } from "../lib/printable.ts";
 import { cancelledPathOf } from "../lib/shards/mod.ts";
@@ -44,7 +45,7 @@ export async function statusCommand(
   const lines: string[] = [];
   let rows = 0, done = 0;
   for (const run of runs) {
-    const { state, why } = stateOf(run);
+    const { state, why } = await stateOf(run);
     states.set(state, (states.get(state) ?? 0) + 1);
     rows += run.run?.summary?.total ?? 0;
     done += (run.run?.summary?.total ?? 0) - (run.run?.summary?.pending ?? 0);
@@ -62,12 +63,18 @@ export async function statusCommand(
   return (states.get("done") ?? 0) === runs.length ? EXIT_DONE : EXIT_FAILED_ROWS;
 }
 
-function stateOf({ run, pieces }: MergeRun): { state: string; why: string } {
+async function stateOf({ run, own, pieces }: MergeRun): Promise<{ state: string; why: string }> {
   if (pieces.length === 0) return { state: "done", why: "" };
+  if (run?.summary?.state === "done" && run.summary.pending === 0) {
+    return { state: "done", why: "" };
+  }
+  const status = await readStatus(statusPathOf(own.results));
+  if (status?.ended && status.state === "failed") {
+    return { state: "not able to start", why: ": its log says why" };
+  }
   if (run === undefined) return { state: "not started", why: "" };
   if (run.summary === null) return { state: "running or killed", why: "" };
   const { state, pending, reason } = run.summary;
-  if (state === "done" && pending === 0) return { state: "done", why: "" };
   const why = `, ${formatCount(pending)} pending${reason === null ? "" : ` (${reason})`}`;
   return { state: state === "done" ? "unfinished" : state, why };
 }
