@@ -197,12 +197,13 @@ export async function runStatuses(output: PathLike): Promise<RunStatus[]> {
 }
 
 /**
- * Records that a shard could not start, for those who wait for it. The status of a former run of it, and what that has
- * spent, stays.
+ * Records that a shard could not start, for those who wait for it, unless an earlier run of it is done. What earlier runs
+ * have spent stays.
  */
 export async function writeFailedStatus(results: string, shard: Shard): Promise<void> {
   const path = statusPathOf(results);
   const before = await readStatus(path) ?? parseStatus(NO_STATUS, basename(path))!;
+  if (before.ended && before.state === "done") return;
   const status: RunStatus = {
     ...before,
     retort: VERSION,
