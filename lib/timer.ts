@@ -63,9 +63,9 @@ interface Beat {
 }
 
 const beats = new Set<Beat>();
-let beatTimer: ReturnType<typeof setInterval> | undefined;
-/** When the shared timer fires next, and its interval. */
-let beatAt = Infinity, beatMs = Infinity;
+let beatTimer: ReturnType<typeof setTimeout> | undefined;
+/** When the shared timer fires. */
+let beatAt = Infinity;
 let isCalling = false;
 /** How far the shared timer may be off before it is set again, in milliseconds. */
 const EARLY_MS = 1;
@@ -79,10 +79,12 @@ function armBeats(): void {
     keepsAlive ||= beat.keepsAlive;
   }
   if (Math.abs(firstAt - beatAt) > EARLY_MS) {
-    clearInterval(beatTimer);
+    clearTimeout(beatTimer);
     beatAt = firstAt;
-    beatMs = Math.max(1, firstAt - performance.now());
-    beatTimer = firstAt === Infinity ? undefined : setInterval(callBeats, beatMs);
+    // Not an interval: after one that is cleared while it is called, Deno 2.9.6 wakes up once more.
+    beatTimer = firstAt === Infinity
+      ? undefined
+      : setTimeout(callBeats, Math.max(1, firstAt - performance.now()));
   }
   if (keepsAlive) (beatTimer as RefTimer | undefined)?.ref?.();
   else unref(beatTimer);
@@ -96,7 +98,7 @@ function callBeats(): void {
   let shortestMs = Infinity;
   for (const { intervalMs } of beats) shortestMs = Math.min(shortestMs, intervalMs);
   isCalling = true;
-  beatAt = now + beatMs;
+  beatAt = -Infinity;
   try {
     for (const beat of beats) {
       if (beat.dueAt > now + Math.min(beat.intervalMs, shortestMs) / 2) continue;

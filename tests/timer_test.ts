@@ -49,10 +49,10 @@ Deno.test("every() wakes the process once for intervals that are due at nearly t
   await clock.advance(9_960);
   assertEquals(calls, { a: 100, b: 100, c: 10, d: 20 });
   assertEquals(times.size, 100);
-  assertEquals(clock.pendingIntervals, 1);
+  assertEquals(clock.pendingTimers, 1);
   for (const stop of stops) stop();
   await clock.advance(1_000);
-  assertEquals([calls.a, clock.pendingIntervals], [100, 0]);
+  assertEquals([calls.a, clock.pendingTimers], [100, 0]);
 });
 
 Deno.test("every() may be stopped and begun by its callbacks", async () => {
@@ -66,5 +66,5 @@ Deno.test("every() may be stopped and begun by its callbacks", async () => {
   await clock.advance(1_200);
   stop();
   assertEquals(times, [100, 600, 1_100]);
-  assertEquals(clock.pendingIntervals, 0);
+  assertEquals(clock.pendingTimers, 0);
 });

@@ -1,4 +1,4 @@
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FedSource, Fixture, rowsOf } from "./engine_fixture.ts";
@@ -109,7 +109,8 @@ Deno.test("Engine.closeGate() holds back retries that become due, without spinni
   fixture.engine.closeGate("pause");
   await clock.advance(10_000);
   assertEquals(fixture.teacher.uids, []);
-  assertEquals(clock.fired, 1);
+  // The limits are updated ten times a second.
+  assertLess(clock.fired, 110);
   fixture.engine.openGate("pause");
   await clock.advance(0);
   assertEquals(fixture.teacher.uids, ["0"]);

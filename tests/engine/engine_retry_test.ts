@@ -1,4 +1,4 @@
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
 import { completionOf, FedSource, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
@@ -185,7 +185,8 @@ Deno.test("Engine.run() does not spin while a due retry waits for a lane", async
   await clock.advance(10);
   const firedBefore = clock.fired;
   await clock.advance(60_000);
-  assertEquals(clock.fired, firedBefore);
+  // The limits are updated ten times a second.
+  assertLess(clock.fired - firedBefore, 610);
   await fixture.teacher.call("1").answer();
   assertEquals(fixture.teacher.uids, ["0"]);
   await fixture.finish();
