@@ -11,14 +11,20 @@ import {
   compressors,
   type DecodedArray,
   decompressPage,
-  deltaBinaryUnpack,
   type parquetHeader,
   readDataPage,
   readPlain,
-  readRleBitPackedHybrid,
-  readVarInt,
 } from "../deps/hyparquet.ts";
 import type { LeafNode } from "./parquet_columns.ts";
+import {
+  indicesOf,
+  LENGTH_BYTES,
+  levelsOf,
+  NO_LEVELS,
+  readerOf,
+  startsOf,
+  textsOfPrefixes,
+} from "./parquet_encodings.ts";
 
 export type Codec = ColumnMetaData["codec"];
 export type PageHeader = ReturnType<typeof parquetHeader>;
@@ -49,7 +55,6 @@ export interface Page extends Values {
   readonly isIndex: boolean;
 }
 
-const NO_LEVELS = new Uint8Array();
 /** Stands for a missing dictionary. */
 export const NO_VALUES: Values = { items: [], bytes: undefined };
 /** Stands for the page before the first one. */
@@ -180,94 +185,6 @@ type Encoding = NonNullable<PageHeader["data_page_header"]>["encoding"];
 export function valueAtOf({ items, bytes }: Values, index: number): unknown {
   if (bytes === undefined) return items[index];
   return bytes.subarray(items[index] as number, items[index + 1] as number - LENGTH_BYTES);
-}
-
-const LENGTH_BYTES = 4;
-
-/** Returns where each text begins, and where one after the last would. */
-function startsOf(bytes: Uint8Array, count: number): Uint32Array {
-  const { view } = readerOf(bytes);
-  const starts = new Uint32Array(count + 1);
-  let at = LENGTH_BYTES;
-  for (let i = 0; i < count; i++) {
-    starts[i] = at;
-    at += view.getUint32(at - LENGTH_BYTES, true) + LENGTH_BYTES;
-  }
-  if (at - LENGTH_BYTES > bytes.length) throw new Error("a text is longer than its page");
-  starts[count] = at;
-  return starts;
-}
-
-function indicesOf(bytes: Uint8Array, count: number): Uint8Array | Uint32Array {
-  const width = count === 0 ? 0 : bytes[0];
-  if (width === 0) return new Uint8Array(count);
-  const indices = new Uint32Array(count);
-  const reader = { ...readerOf(bytes), offset: 1 };
-  checkRuns(reader, width, count);
-  readRleBitPackedHybrid(reader, width, indices, bytes.length - 1);
-  return indices;
-}
-
-/**
- * Reads levels from 0 to `most`. `length` is the number of their bytes, if it is not stored before
- * them.
- */
-function levelsOf(reader: Reader, most: number, count: number, length?: number): Uint8Array {
-  if (most === 0) return NO_LEVELS;
-  const levels = new Uint8Array(count), width = 32 - Math.clz32(most);
-  const start = reader.offset + (length === undefined ? LENGTH_BYTES : 0);
-  checkRuns({ view: reader.view, offset: start }, width, count);
-  readRleBitPackedHybrid(reader, width, levels, length);
-  return levels;
-}
-
-/**
- * Refuses a value that is repeated more often than the page has values: hyparquet would repeat it
- * as often as a damaged run says, up to 2^31 times.
- */
-function checkRuns({ view, offset }: Reader, width: number, count: number): void {
-  const reader = { view, offset };
-  for (let seen = 0; seen < count;) {
-    const header = readVarInt(reader), length = header >>> 1;
-    const isPacked = (header & 1) === 1;
-    if (!isPacked && length > count) {
-      throw new Error("a value is repeated beyond the end of its page");
-    }
-    seen += isPacked ? length * 8 : length;
-    // hyparquet reads at least one byte of a packed run, even of one without values.
-    reader.offset += isPacked ? Math.max(1, length * width) : (width + 7) >> 3;
-  }
-}
-
-/**
- * Decodes texts of which each names how many bytes it shares with the one before. hyparquet would
- * reserve as much memory as a damaged length says.
- */
-function textsOfPrefixes(bytes: Uint8Array, count: number): Uint8Array[] {
-  const reader = readerOf(bytes);
-  const prefixes = new Int32Array(count), suffixes = new Int32Array(count);
-  deltaBinaryUnpack(reader, count, prefixes);
-  deltaBinaryUnpack(reader, count, suffixes);
-  let at = reader.offset, before: Uint8Array = new Uint8Array();
-  return Array.from(prefixes, (shared, index) => {
-    const end = at + suffixes[index];
-    if (!(shared >= 0 && shared <= before.length && end >= at && end <= bytes.length)) {
-      throw new Error("a text is longer than its page");
-    }
-    const own = bytes.subarray(at, end);
-    at = end;
-    if (shared === 0) return before = own;
-    const text = new Uint8Array(shared + own.length);
-    text.set(before.subarray(0, shared));
-    text.set(own, shared);
-    return before = text;
-  });
-}
-
-type Reader = Parameters<typeof readRleBitPackedHybrid>[0];
-
-function readerOf({ buffer, byteOffset, byteLength }: Uint8Array): Reader {
-  return { view: new DataView(buffer, byteOffset, byteLength), offset: 0 };
 }
 
 /**
