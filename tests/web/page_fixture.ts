@@ -7,6 +7,7 @@ import {
   type Sample,
   type WireSnapshot,
 } from "../../web/monitor_state.ts";
+import { NO_ANSWERS } from "../../web/page/store.js";
 import { makeSnapshot } from "../progress/fixtures.ts";
 
 /** Makes a snapshot as pages get it. */
@@ -19,17 +20,6 @@ export function makeWireSnapshot(changes: Partial<WireSnapshot> = {}): WireSnaps
     teachers_left: snapshot.teachers.filter(({ state }) => state === "left").length,
   };
 }
-
-/** Figures of a run without answers. */
-export const NO_ANSWERS = {
-  endings: {},
-  finish_reasons: [],
-  answered: 0,
-  truncated: 0,
-  completion_tokens: 0,
-  reasoning_tokens: 0,
-  length_tokens: { p50: 0, p90: 0, p99: 0, max: 0 },
-};
 
 /** Makes a run with `points` points of history, one per second. */
 export function makeState(points = 0, changes: Partial<MonitorState> = {}): MonitorState {

@@ -3,9 +3,9 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Percentiles } from "../../lib/progress/mod.ts";
 import type { MonitorState, WireSnapshot } from "../../web/monitor_state.ts";
-import { RunStore } from "../../web/page/store.js";
+import { NO_ANSWERS, RunStore } from "../../web/page/store.js";
 import { type Figure, TILES } from "../../web/page/tiles.js";
-import { makeState, makeWireSnapshot, NO_ANSWERS } from "./page_fixture.ts";
+import { makeState, makeWireSnapshot } from "./page_fixture.ts";
 
 const NOW_MS = 1_000_000;
 

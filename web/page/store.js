@@ -47,8 +47,8 @@ const EMPTY_HISTORY = {
   columns: /** @type {History["columns"]} */ ({ elapsed_s: /** @type {number[]} */ ([]) }),
 };
 
-/** @type {AnswerFigures} */
-const NO_ANSWERS = {
+/** The figures before any answer. @type {AnswerFigures} */
+export const NO_ANSWERS = {
   endings: {},
   finish_reasons: [],
   answered: 0,
