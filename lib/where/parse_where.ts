@@ -10,9 +10,10 @@
  *                        | "contains" | "icontains" ) operand ]
  *            | operand "matches" text
  *            | operand [ "not" ] "in" ( "(" | "[" ) operand { "," operand } ( ")" | "]" )
- * operand    = path | text | number | true | false | null; odd names in a path are in backquotes, with
- *              backquotes of their own doubled
+ * operand    = path | text | number | true | false | null
  * ```
+ *
+ * Odd names in a path are in backquotes, with backquotes of their own doubled.
  *
  * @module
  */
