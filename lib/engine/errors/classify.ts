@@ -171,8 +171,7 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   if (verdict.action === "halt") return retryable && status === 429 ? RATE_LIMIT : verdict;
   if (!retryable) return verdict.action === "fail" ? verdict : ofRejection(error);
   if (verdict.action !== "fail") return verdict;
-  // An error in a response of status 200 is marked retryable only because its text may say nothing
-  // known.
+  // Marked retryable only because the text of a response of status 200 may say nothing.
   const isStated = status !== undefined && status < 300;
   if (isStated) return verdict === FAIL ? UNKNOWN_WORDS : verdict;
   return FAULT;
@@ -257,7 +256,10 @@ function ofClientError(error: TeacherError, status: number): Verdict {
     return nothingAllowed(message) ? { ...BILLING, isAboutModel: true } : RATE_LIMIT;
   }
   // 498 is Groq's status for a flex tier without capacity. Others report limits with 400 and 403.
-  if (status === 498 || isRateLimit(error) || aboutRateLimit(message)) return RATE_LIMIT;
+  const isUsedUp = error.isExhausted && error.retryAfterMs !== undefined;
+  if (status === 498 || isUsedUp || isRateLimit(error) || aboutRateLimit(message)) {
+    return RATE_LIMIT;
+  }
   if (aboutQuota(message)) return BILLING;
   if (isOverloadCode(error.code) || status === 403 && isLoadCode(error.code)) return OVERLOAD;
   if (FAULTS.has(status) || aboutCrash(message)) return FAULT;

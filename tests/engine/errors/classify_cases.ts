@@ -668,6 +668,10 @@ export const GROUPS: readonly CaseGroup[] = [
       code: "ServiceQuotaExceededException",
       message: "Your request exceeds the service quota for your account.",
     }, RATE_LIMIT),
+    on("a gateway: by its headers", 403, "Forbidden", rests(9_000), {
+      "retry-after": "9",
+      "x-ratelimit-remaining": "0",
+    }),
     on(
       "GitHub: secondary limit",
       403,
