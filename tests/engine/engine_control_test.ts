@@ -117,6 +117,25 @@ Deno.test("Engine.closeGate() holds back retries that become due, without spinni
   await fixture.finish();
 });
 
+Deno.test("Engine.run() wakes up twice a second while all lanes wait for the teacher", async () => {
+  using clock = new FakeClock();
+  const fixture = new Fixture({ rows: rowsOf(2), now: clock.now });
+  await fixture.start();
+  await clock.advance(1_000);
+  const firedBefore = clock.fired;
+  await clock.advance(60_000);
+  assertLess(clock.fired - firedBefore, 125);
+  // A failure may change the limit, which then grows with time.
+  await fixture.teacher.call("0").refuse(later(1_000));
+  const firedAfter = clock.fired;
+  await clock.advance(100);
+  assertEquals(clock.fired - firedAfter, 1);
+  await clock.advance(60_000);
+  await fixture.teacher.call("0").answer();
+  await fixture.teacher.call("1").answer();
+  await fixture.finish();
+});
+
 Deno.test("Engine.stop() finishes what is in flight and leaves the rest pending", async () => {
   const source = new FedSource();
   const fixture = new Fixture({ source, concurrency: 2 });
