@@ -10,7 +10,7 @@
 
 import { Buffer } from "node:buffer";
 import { isCompressed, openRanges } from "./bytes.ts";
-import { formatOf, type InputFormat, type InputOptions } from "./input.ts";
+import { formatOf, type InputFormat, type InputOptions, START } from "./input.ts";
 import { isBlank } from "./lines.ts";
 
 /** A place between two rows, where an input may be divided. */
@@ -46,8 +46,6 @@ export interface InputPiece {
   /** @default the whole file */
   readonly part?: InputPart;
 }
-
-export const START: Border = { byte: 0, number: 0, rows: 0 };
 
 /** How an input can be divided. */
 export interface Divisible {

@@ -8,7 +8,7 @@ import { SourceError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import { isJson } from "../json.ts";
 import { firstBytes, openBytes, openRanges, withoutCompression } from "./bytes.ts";
-import type { InputPart } from "./borders.ts";
+import type { Border, InputPart } from "./borders.ts";
 import type { ExactType } from "./parquet_values.ts";
 import { type Line, NUL_BYTES, readLines } from "./lines.ts";
 
@@ -202,3 +202,6 @@ async function* asPrompts(lines: AsyncGenerator<Line[]>): AsyncGenerator<Line[]>
     );
   }
 }
+
+/** The start of any input. */
+export const START: Border = { byte: 0, number: 0, rows: 0 };

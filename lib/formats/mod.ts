@@ -8,16 +8,7 @@
  * @module
  */
 
-export {
-  type Border,
-  type Divisible,
-  divisibleOf,
-  type Division,
-  findBorders,
-  type InputPart,
-  type InputPiece,
-  START,
-} from "./borders.ts";
+export type { Border, Divisible, Division, InputPart, InputPiece } from "./borders.ts";
 export {
   type Compression,
   compressionOfName,
@@ -35,6 +26,12 @@ export {
   type InputOptions,
   openInput,
   placeOf,
+  START,
   withoutFormat,
 } from "./input.ts";
 export { type Line, openLines, UTF8_ADVICE } from "./lines.ts";
+
+/** Loads what finds the borders of shards: other runs do not need it. */
+export function loadBorders(): Promise<typeof import("./borders.ts")> {
+  return import("./borders.ts");
+}

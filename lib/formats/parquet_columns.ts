@@ -214,16 +214,14 @@ function passed(leaves: readonly LeafColumn[], text: string): string {
   return text;
 }
 
+type Fields = readonly { readonly key: string; readonly text: ColumnText }[];
+
 class StructText implements ColumnText {
   readonly #definition: number;
   readonly #leaves: readonly LeafColumn[];
-  readonly #fields: readonly { readonly key: string; readonly text: ColumnText }[];
+  readonly #fields: Fields;
 
-  constructor(
-    definition: number,
-    leaves: readonly LeafColumn[],
-    fields: readonly { readonly key: string; readonly text: ColumnText }[],
-  ) {
+  constructor(definition: number, leaves: readonly LeafColumn[], fields: Fields) {
     this.#definition = definition;
     this.#leaves = leaves;
     this.#fields = fields;

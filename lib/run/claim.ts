@@ -20,7 +20,7 @@ import {
   targetOf,
 } from "../sink/mod.ts";
 import { hasContent, removeIfThere, statOf } from "../files.ts";
-import { readRunFile } from "./run_file.ts";
+import { type Identity, readRunFile, sorted } from "./run_file.ts";
 import type { RunOptions } from "./options.ts";
 import { type OutputFiles, temporaryFilesOf } from "./outputs.ts";
 
@@ -146,4 +146,44 @@ async function repair({ results, failures }: OutputFiles, { notice }: ClaimOptio
       `Added ${count === 1 ? "1 line" : `${count} lines`} from "${from}" to the output`,
     );
   }
+}
+
+/**
+ * Makes sure that no answers of another identity are added to a results file.
+ *
+ * @throws {UsageError} with a line for each difference
+ */
+export function checkSameIdentity(
+  path: string,
+  before: Identity,
+  now: Identity,
+  { mayChangeParams = false }: { mayChangeParams?: boolean } = {},
+): void {
+  const differences = identityDifferences(before, now)
+    .filter((one) => !(mayChangeParams && one.startsWith("  params: ")));
+  if (differences.length === 0) return;
+  throw new UsageError(
+    `Cannot continue "${path}": its answers were created with different settings\n${
+      differences.join("\n")
+    }\n` +
+      "Run it as before, name another output, or add --allow-mixed to have both in one file",
+  );
+}
+
+/** A line for each difference between two identities. */
+export function identityDifferences(before: Identity, now: Identity): string[] {
+  const names = Object.keys(now) as (keyof Identity)[];
+  return names
+    .filter((name) => normal(before[name] ?? null) !== normal(now[name]))
+    .map((name) => `  ${name}: ${normal(before[name] ?? null)} before, ${normal(now[name])} now`);
+}
+
+/** Numbers are compared by value: `1.0` and `1` are the same temperature. Integers of 19 digits are compared
+ * exactly: they may be different seeds. */
+function normal(value: unknown): string {
+  return sorted(value, (raw) => {
+    const number = Number(raw.rawJSON);
+    const isExact = Number.isInteger(number) ? Number.isSafeInteger(number) : isFinite(number);
+    return isExact ? number : raw;
+  });
 }

@@ -73,6 +73,8 @@ export class RunNotices {
   readonly #progress: Progress;
   #early: [level: "info" | "warning", message: string][] | undefined = [];
 
+  #isUnlockedKnown = false;
+
   /** Holds back all notices until `start()`. */
   constructor(progress: Progress) {
     this.#progress = progress;
@@ -82,6 +84,16 @@ export class RunNotices {
   add(level: "info" | "warning", message: string): void {
     if (this.#early === undefined) this.#progress.notice(level, message);
     else this.#early.push([level, message]);
+  }
+
+  /** Says once that a file cannot be locked, and what keeps other runs away from it. */
+  unlocked(path: string, reason: string, lock: string): void {
+    if (this.#isUnlockedKnown) return;
+    this.#isUnlockedKnown = true;
+    this.add(
+      "warning",
+      `Cannot lock "${path}": ${reason}. "${lock}" keeps other runs away as long as it is not removed`,
+    );
   }
 
   /** Emits the notices that were held back, and holds back none from now on. */

@@ -7,7 +7,7 @@
 
 import { closestString, levenshteinDistance } from "../deps/std_text.ts";
 import { SinkError, SourceError } from "../errors.ts";
-import { formatOfName, INPUT_FORMATS, type InputPiece } from "../formats/mod.ts";
+import { formatOfName, INPUT_FORMATS } from "../formats/mod.ts";
 import { systemReason } from "../files.ts";
 import { matchesGlob } from "node:path";
 import * as system from "../deps/std_path.ts";
@@ -255,42 +255,6 @@ export async function spool(
       path,
       cause,
     });
-  }
-}
-
-const SAMPLE_BYTES = 1 << 16;
-const DEFAULT_ROWS = 1_000;
-/** Lines differ in length, and a table that is a tenth too large costs less than growing it. */
-const MARGIN = 1.1;
-/** No row is shorter than `{"prompt":"x"}`; blank lines are. */
-const SHORTEST_ROW_BYTES = 14;
-
-/** An estimate of the rows of all pieces, so that the table of ids does not have to grow. */
-export async function estimateRows(pieces: readonly InputPiece[]): Promise<number> {
-  let rows = 0;
-  for (const { path, part } of pieces) {
-    rows += part === undefined ? await rowsOf(path) : part.to.rows - part.from.rows;
-  }
-  return rows;
-}
-
-/** An estimate of the rows of a file from the length of its first lines; 1,000 if it cannot be read. */
-async function rowsOf(path: string): Promise<number> {
-  try {
-    using file = await Deno.open(path);
-    const { size, isFile } = await file.stat();
-    if (!isFile) return DEFAULT_ROWS;
-    const sample = new Uint8Array(Math.min(SAMPLE_BYTES, size + 1));
-    const read = await file.read(sample);
-    if (read === null) return DEFAULT_ROWS;
-    let lines = 0;
-    for (let at = sample.indexOf(10); at !== -1 && at < read; at = sample.indexOf(10, at + 1)) {
-      lines++;
-    }
-    const rows = Math.min(size / read * lines * MARGIN, size / SHORTEST_ROW_BYTES);
-    return read === size ? lines + 1 : Math.max(DEFAULT_ROWS, Math.ceil(rows));
-  } catch {
-    return DEFAULT_ROWS;
   }
 }
 

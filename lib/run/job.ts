@@ -19,27 +19,25 @@ import {
   type SinkOptions,
 } from "../sink/mod.ts";
 import type { RowParser } from "../source/mod.ts";
-import { claimOutput, makeRoom } from "./claim.ts";
-import { checkSameIdentity, paramsId, readRunFile, type RunFile } from "./run_file.ts";
+import { checkSameIdentity, claimOutput, makeRoom } from "./claim.ts";
+import { paramsId, readRunFile, type RunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobContext } from "./context.ts";
 import { type OutputFiles, spoolPathOf } from "./outputs.ts";
-import { checkReadableTwice, estimateRows, spool } from "./inputs.ts";
+import { checkReadableTwice, spool } from "./inputs.ts";
 import { JobCounts, Preflight } from "./findings.ts";
 import { preflight } from "./preflight.ts";
 import { hasContent, removeIfThere } from "../files.ts";
-import { InputSequence } from "./input_sequence.ts";
+import { estimateRows, InputSequence } from "./input_sequence.ts";
 import { plannedRows } from "./planned_rows.ts";
 
 /** One input and its files. It has to be closed. */
 export class Job {
-  /** The files. */
   readonly files: OutputFiles;
   /** The file that rows are read from: the input itself, or the copy of standard input. */
   get path(): string {
     return this.#path;
   }
-  /** What the first pass found. */
   found = new Preflight();
   /** Contents of `run.json` before this run. */
   before: RunFile | undefined;
@@ -54,7 +52,6 @@ export class Job {
   #lock: Lock | undefined;
   #sink: Sink | undefined;
 
-  /** Creates a job; nothing is read or written yet. */
   constructor(files: OutputFiles, context: JobContext) {
     this.files = files;
     this.#path = files.input;
@@ -296,7 +293,6 @@ export class Job {
     this.#lock = undefined;
   }
 
-  /** The counts of this input now. */
   summary(): SummaryFile {
     const { input, results, failures } = this.files;
     return { input, results, failures, ...this.#counts.standing(this.found) };

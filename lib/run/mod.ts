@@ -19,7 +19,8 @@ export {
   type OutputRow,
   RowOutcomes,
 } from "./outcomes.ts";
-export { identityDifferences, readRunFile, type RunFile, writeRunFile } from "./run_file.ts";
+export { identityDifferences } from "./claim.ts";
+export { readRunFile, type RunFile, writeRunFile } from "./run_file.ts";
 export { InputSequence } from "./input_sequence.ts";
 export { type BadInput, BadLines, emptyMessage, listBadLines } from "./input_problems.ts";
 export { checkReadableTwice, findInputs, stampOf } from "./inputs.ts";

@@ -23,7 +23,6 @@ import { LiveStatus } from "./live_status.ts";
 import { writeFailedStatus } from "./run_status.ts";
 import { UidSelection, unmetUidsWords } from "./admission.ts";
 
-/** A run over files. */
 export class Run {
   readonly #context: RunContext;
   readonly #options: ResolvedRunOptions;
@@ -39,9 +38,7 @@ export class Run {
   #summary: Summary | undefined;
   #concurrency: number;
   readonly #stalled: StalledOutputs;
-  #isUnlockedKnown = false;
 
-  /** Nothing is read or written yet. */
   constructor(context: RunContext, options: RunOptions) {
     this.#context = context;
     this.#notices = new RunNotices(context.progress);
@@ -175,18 +172,10 @@ export class Run {
       onStall: (error) => this.#stalled.add(index, job, error),
       onRecover: () => this.#stalled.remove(index),
       onBroken: (error) => this.#engine?.abort(error),
-      onUnlocked: (path, reason) => this.#onUnlocked(job, path, reason),
+      onUnlocked: (path, reason) => {
+        if (this.#options.lock !== false) this.#notices.unlocked(path, reason, job.files.lock);
+      },
     }));
-  }
-
-  /** Said once, and not to users who keep other runs away themselves. */
-  #onUnlocked({ files }: Job, path: string, reason: string): void {
-    if (this.#isUnlockedKnown || this.#options.lock === false) return;
-    this.#isUnlockedKnown = true;
-    this.#notices.add(
-      "warning",
-      `Cannot lock "${path}": ${reason}. "${files.lock}" keeps other runs away as long as it is not removed`,
-    );
   }
 
   async #work(): Promise<void> {
@@ -301,13 +290,11 @@ export class Run {
   }
 
   async #writeRunFile(job: Job, summary: Summary | null): Promise<void> {
-    const { before, files: { input, runJson }, samples, namedLast } = job;
+    const { before, files: { input, runJson }, inputs, samples, namedLast } = job;
     // A retry may have other parameters, but the original command must be able to continue.
     const keepsIdentity = Boolean(this.#options.retry) && !this.#options.allowMixed;
     const identity = keepsIdentity ? before?.identity ?? this.#identity : this.#identity;
-    const uidFieldFirst = !namedLast;
-    const { inputs } = job;
-    const parts = { input, inputs, identity, before, samples, uidFieldFirst, summary };
+    const parts = { input, inputs, identity, before, samples, uidFieldFirst: !namedLast, summary };
     await writeRunFile(runJson, runFileOf(this.#context.generator, parts), job.replacing);
   }
 }

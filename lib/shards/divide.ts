@@ -9,11 +9,10 @@ import { formatCount, sumOf } from "../figures.ts";
 import {
   type Border,
   type Divisible,
-  divisibleOf,
   type Division,
-  findBorders,
   type InputFormat,
   type InputOptions,
+  loadBorders,
   START,
   withoutFormat,
 } from "../formats/mod.ts";
@@ -111,6 +110,7 @@ async function candidatesOf(
 ): Promise<Candidate[]> {
   const candidates: Candidate[] = [];
   for (const path of files) {
+    const { divisibleOf } = await loadBorders();
     const how = await divisibleOf(path, path, options);
     const { size, mtime } = await Deno.stat(path);
     candidates.push({ path, size, mtime: mtime?.getTime() ?? null, how });
@@ -139,6 +139,7 @@ async function divisionOf(
   targets: readonly number[],
 ): Promise<AnyDivision> {
   if (kind === "anywhere" && format !== "parquet") {
+    const { findBorders } = await loadBorders();
     return await findBorders(path, path, format, targets);
   }
   const borders = targets.map((target) => pieces.find(({ byte }) => byte >= target));

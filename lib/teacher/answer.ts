@@ -1,5 +1,5 @@
 /**
- * Reads the JSON answer of a chat completion: texts, finish reason, token counts and stated cost.
+ * Reads the JSON answer of a chat completion: texts and finish reason, with the counts of its usage.
  *
  * @module
  */
@@ -9,12 +9,13 @@ import { changedError, type TeacherError } from "../errors.ts";
 import { answerBody, otherAnswer } from "./answer_body.ts";
 import { errorIn } from "./error_body.ts";
 import { brokenAnswer, notAnObject, statedError, withoutChoice } from "./broken_answer.ts";
-import { asCount, asObject, asText, type JsonObject, type JsonPath } from "./json.ts";
+import { asObject, asText, type JsonObject, type JsonPath } from "./json.ts";
 import { MessageReader, refusalOf } from "./message_text.ts";
 import type { Redact } from "./secrets.ts";
-import type { Completion, Usage } from "./teacher.ts";
+import type { Completion } from "./teacher.ts";
 import { separateThoughts, type ThinkTags } from "./think_tags.ts";
 import { toolCallsOf } from "./tool_calls.ts";
+import { readUsage } from "./usage.ts";
 
 /** What reading an answer needs to know of its request and of the teacher's settings. */
 export interface AnswerContext {
@@ -234,74 +235,4 @@ function reasonOf(value: unknown): string {
   const reason = typeof value === "string" ? value : asObject(value)?.type;
   if (typeof reason !== "string") return "";
   return /^(?:\s*|null|none)$/i.test(reason) ? "" : reason;
-}
-
-/** The unit of xAI's `cost_in_usd_ticks`. */
-const TICKS_PER_USD = 1e10;
-
-/**
- * The token counts of an answer under uniform names; null if the teacher reports none.
- *
- * @param model The model that answered, because Gemini counts differently.
- */
-export function readUsage(value: unknown, model = ""): Usage | null {
-  const usage = asObject(value);
-  if (usage === undefined) return null;
-  // `input_tokens`: mlx-vlm, and gateways to APIs that count in these. `inputTokens`: Bedrock.
-  const promptTokens = countOf(usage.prompt_tokens) ?? countOf(usage.input_tokens) ??
-    countOf(usage.inputTokens) ?? countOf(usage.promptTokens);
-  const completionTokens = countOf(usage.completion_tokens) ?? countOf(usage.output_tokens) ??
-    countOf(usage.outputTokens) ?? countOf(usage.completionTokens);
-  if (promptTokens === undefined && completionTokens === undefined) return null;
-  const completion = asObject(usage.completion_tokens_details) ??
-    asObject(usage.output_tokens_details);
-  const prompt = asObject(usage.prompt_tokens_details);
-  // Anthropic and Bedrock do not include these in the prompt tokens. Gateways that write them
-  // beside OpenAI's names do.
-  const read = asCount(usage.cache_read_input_tokens) ?? asCount(usage.cacheReadInputTokens);
-  const made = asCount(usage.cache_creation_input_tokens) ?? asCount(usage.cacheWriteInputTokens);
-  const isApart = countOf(usage.prompt_tokens) === undefined &&
-    (countOf(usage.input_tokens) ?? countOf(usage.inputTokens)) !== undefined;
-  const cachedTokens = asCount(prompt?.cached_tokens) ?? asCount(usage.prompt_cache_hit_tokens) ??
-    asCount(usage.cached_tokens) ?? read ?? 0;
-  const reasoning = asCount(completion?.reasoning_tokens) ?? asCount(usage.reasoning_tokens);
-  const rest = (asCount(usage.total_tokens) ?? 0) - (promptTokens ?? 0) - (completionTokens ?? 0);
-  // Gemini, also behind gateways, counts thoughts only in the total, and bills them as completion
-  // tokens.
-  const isUncounted = rest > 0 && (rest === reasoning || /gemini/i.test(model));
-  const thoughts = isUncounted ? rest : 0;
-  const written = asCount(prompt?.cache_write_tokens) ?? asCount(prompt?.cache_creation_tokens) ??
-    made;
-  const costUsd = statedCost(usage);
-  const counts = {
-    promptTokens: (promptTokens ?? 0) + (isApart ? (read ?? 0) + (made ?? 0) : 0),
-    completionTokens: (completionTokens ?? 0) + thoughts,
-    reasoningTokens: reasoning ?? thoughts,
-    cachedTokens,
-  };
-  if (!written && costUsd === undefined) return counts;
-  return { ...counts, cacheWriteTokens: written ?? 0, costUsd };
-}
-
-/** A count, given as a number or, by some gateways, as text. */
-function countOf(value: unknown): number | undefined {
-  const isText = typeof value === "string" && /^\d+$/.test(value);
-  return asCount(isText ? Number(value) : value);
-}
-
-/** The cost in US dollars that the usage states (OpenRouter, Perplexity, DeepInfra, xAI). */
-function statedCost(usage: JsonObject): number | undefined {
-  const { cost, estimated_cost: estimated, cost_in_usd_ticks: ticks } = usage;
-  const stated = asAmount(cost) ?? asAmount(asObject(cost)?.total_cost) ?? asAmount(estimated);
-  if (stated === undefined) {
-    const amount = asAmount(ticks);
-    return amount === undefined ? undefined : amount / TICKS_PER_USD;
-  }
-  // With the user's own upstream key, `cost` is only OpenRouter's fee.
-  const upstream = asAmount(asObject(usage.cost_details)?.upstream_inference_cost);
-  return usage.is_byok === true ? stated + (upstream ?? 0) : stated;
-}
-
-function asAmount(value: unknown): number | undefined {
-  return typeof value === "number" && value >= 0 && value < Infinity ? value : undefined;
 }

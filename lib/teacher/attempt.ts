@@ -54,11 +54,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   readonly #body = new IncomingBody(this);
   #breakage: Error | undefined;
 
-  /**
-   * Takes a connection but sends nothing yet.
-   *
-   * @param timeoutMs What is left of the row's time, if that is limited.
-   */
+  /** Takes a connection but sends nothing yet. `timeoutMs` is what is left of the row's time. */
   constructor(
     shared: AttemptShared,
     context: AnswerContext,

@@ -17,18 +17,11 @@ import {
   formatRoughUsd,
   formatTime,
   formatUsd,
-  sumOf,
 } from "../figures.ts";
 import { printable } from "../printable.ts";
-import type {
-  ErrorGroup,
-  Notice,
-  RunStart,
-  RunState,
-  Snapshot,
-  TeacherStatus,
-} from "../progress/mod.ts";
-import { clip, type Segment, stringWidth } from "./columns.ts";
+import type { ErrorGroup, Notice, RunStart, RunState, Snapshot } from "../progress/mod.ts";
+import type { Segment } from "./columns.ts";
+import { shortReason, troubleText } from "./teacher_text.ts";
 
 const STATE_WORDS: Readonly<Record<RunState, string>> = {
   preparing: "reading the input",
@@ -221,95 +214,4 @@ export function startText(event: RunStart): string {
 export function noticeSegment({ level, message }: Notice): Segment {
   const text = printable(message);
   return level === "warning" ? { text: `Warning: ${text}`, color: "yellow" } : { text };
-}
-
-/**
- * Words for the states of a teacher, and for the time in `until`; "" if the state has no such time.
- */
-const TEACHER_STATES: Readonly<Record<TeacherStatus["state"], { word: string; until: string }>> = {
-  up: { word: "up", until: "" },
-  cooling_down: { word: "cooling down", until: " until" },
-  down: { word: "down", until: ", next check at" },
-  leaving: { word: "leaving", until: "" },
-  left: { word: "left", until: "" },
-  halted: { word: "halted", until: "" },
-};
-
-/** Most lines for teachers. */
-const MAX_LINES = 4;
-
-const MAX_NAME_CELLS = 40;
-const MAX_REASON_CELLS = 40;
-
-/**
- * `1 of 2 teachers up: gpu2:8000 down (connection refused)`. Undefined if all teachers are up, or
- * if there is only one: then the state of the run says it. Teachers that left are no problem.
- */
-export function troubleText(all: readonly TeacherStatus[]): string | undefined {
-  const teachers = all.filter(({ state }) => state !== "left");
-  const others = teachers.filter(({ state }) => state !== "up");
-  if (teachers.length < 2 || others.length === 0) return undefined;
-  const up = `${formatCount(teachers.length - others.length)} of ${formatCount(teachers.length)}`;
-  return `${up} teachers up: ${
-    others.map((one) => `${hostOf(one)} ${teacherStateText(one)}`).join(", ")
-  }`;
-}
-
-/**
- * Formats a line for each teacher, in columns: `http://gpu1:8000/v1  qwen3  600 answered · 3 not
- * answered`.
- */
-export function teacherLines(teachers: readonly TeacherStatus[]): string[] {
-  const shown = teachers.length > MAX_LINES ? teachers.slice(0, MAX_LINES - 1) : teachers;
-  const addresses = column(shown.map(({ address }) => address));
-  const models = column(shown.map(({ model }) => model));
-  const answered = shown.map((one) => formatCount(one.answered));
-  const widest = Math.max(...answered.map((figure) => figure.length));
-  const lines = shown.map((one, index) => {
-    const failed = one.failed === 0 ? "" : ` · ${formatCount(one.failed)} not answered`;
-    const state = one.state === "up" ? "" : ` · ${teacherStateText(one)}`;
-    const count = `${answered[index].padStart(widest)} answered`;
-    return addresses[index] + models[index] + count + failed + state;
-  });
-  const rest = teachers.length - shown.length;
-  if (rest > 0) {
-    const others = sumOf(teachers.slice(shown.length), (one) => one.answered);
-    lines.push(`and ${formatCount(rest)} more: ${formatCount(others)} answered`);
-  }
-  return lines;
-}
-
-/** Pads texts to the same width plus two cells; all stay empty if all are empty. */
-function column(texts: readonly string[]): string[] {
-  const cells = texts.map((text) => clip(printable(text), MAX_NAME_CELLS));
-  const width = Math.max(...cells.map((text) => stringWidth(text)));
-  if (width === 0) return cells;
-  return cells.map((text) => text + " ".repeat(width - stringWidth(text) + 2));
-}
-
-/** `cooling down until 12:03:07 (429: tokens per min)`. */
-function teacherStateText(teacher: TeacherStatus): string {
-  const { word, until } = TEACHER_STATES[teacher.state];
-  const isTimed = teacher.until !== null && until !== "";
-  const time = isTimed ? `${until} ${formatTime(teacher.until!)}` : "";
-  const why = shortReason(teacher.reason, MAX_REASON_CELLS);
-  return `${word}${time}${why === "" ? "" : ` (${why})`}`;
-}
-
-function hostOf({ address }: TeacherStatus): string {
-  const host = URL.canParse(address) ? new URL(address).host : "";
-  return clip(printable(host === "" ? address : host), MAX_NAME_CELLS);
-}
-
-/** Matches what was tried, and the cause after the last colon. */
-const CAUSE_LAST = /^(Cannot .+): ([^:]+)$/;
-
-/**
- * Shortens a reason to `cells` cells; "" if there is none. If it is too long, the cause moves to
- * the front: in `Cannot connect to gpu1.example:8000: connection refused`, the end says most.
- */
-export function shortReason(reason: string | null, cells: number): string {
-  const text = printable(reason ?? "");
-  if (stringWidth(text) <= cells) return text;
-  return clip(text.replace(CAUSE_LAST, "$2: $1"), cells);
 }

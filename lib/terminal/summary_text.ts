@@ -15,7 +15,8 @@ import {
   formatUsd,
 } from "../figures.ts";
 import { printable } from "../printable.ts";
-import { errorText, teacherLines } from "./status.ts";
+import { errorText } from "./status.ts";
+import { teacherLines } from "./teacher_text.ts";
 import { clip, type Color, createPaint, type Paint } from "./columns.ts";
 
 const MAX_ERRORS = 3;

@@ -281,10 +281,8 @@ function partOf(text: string, paths: readonly (readonly string[])[], test: Condi
 
 function comparisonOf(operator: string, left: Operand, right: Operand): Comparison | undefined {
   const { path } = left, { constant: value } = right;
-  if (path === undefined || typeof value !== "number" || operator.endsWith("contains")) {
-    return undefined;
-  }
-  return { path, operator, value };
+  const isBySize = typeof value === "number" && !operator.endsWith("contains");
+  return path !== undefined && isBySize ? { path, operator, value } : undefined;
 }
 
 function needleOf(kind: string, left: Operand, right: Operand): Needle | undefined {

@@ -3,10 +3,9 @@
  */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { divisibleOf, findBorders } from "../../lib/formats/borders.ts";
 import {
   type Border,
-  divisibleOf,
-  findBorders,
   type InputFormat,
   type InputOptions,
   type InputPart,

@@ -1,3 +1,4 @@
+import { checkSameIdentity } from "../../lib/run/claim.ts";
 import {
   assertEquals,
   assertMatch,
@@ -8,7 +9,6 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
 import {
-  checkSameIdentity,
   type Identity,
   identityOf,
   paramsId,

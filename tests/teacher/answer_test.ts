@@ -5,7 +5,8 @@ import {
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
-import { type AnswerContext, readAnswer, readUsage } from "../../lib/teacher/answer.ts";
+import { type AnswerContext, readAnswer } from "../../lib/teacher/answer.ts";
+import { readUsage } from "../../lib/teacher/usage.ts";
 import { chatAnswer } from "../support/ledger_server.ts";
 
 const CONTEXT: AnswerContext = {
