@@ -1,6 +1,6 @@
 /**
- * The interface of checks, the check for answers that must not match a pattern, and the messages between a run
- * and its worker for checks.
+ * The interface of checks, the check for answers that must not match a pattern, and the messages
+ * between a run and its worker for checks.
  *
  * @module
  */
@@ -10,29 +10,34 @@ import type { Completion } from "../teacher/mod.ts";
 
 /** An answer that could not be checked. */
 export interface Unchecked {
-  /** Why, for the user. */
+  /** The reason, as a message to the user. */
   readonly unchecked: string;
-  /** Whether it never will be: the row has failed. Otherwise it stays pending. */
+  /** Whether the row fails. Otherwise it stays pending, and the next run sends it again. */
   readonly isFinal: boolean;
-  /** Why the run must not continue; undefined while it may. */
+  /** Why the run is halted; undefined if it continues. */
   readonly halt?: string;
 }
 
-/** The result of a check: undefined if the answer passes, the reason for its rejection, or that it could not
- * be checked. */
+/**
+ * The result of a check: undefined if the answer passes, the reason for its rejection, or that it
+ * could not be checked.
+ */
 export type Verdict = string | Unchecked | undefined;
 
-/** What the answer cost. */
+/** What a row has taken until this answer. */
 export interface AnswerCost {
-  /** Attempts at the row, this one included. */
+  /** Including the one that brought this answer. */
   readonly attempts: number;
-  /** The duration of the attempt, in milliseconds. */
+  /** Duration of the last attempt, in milliseconds. */
   readonly latencyMs: number;
-  /** The cost of all attempts at the row in US dollars; 0 if no price is known. */
+  /** Of all attempts at the row, in US dollars; 0 if no price is known. */
   readonly costUsd: number;
 }
 
-/** Checks an answer before it is kept. Returns a promise only if it has to wait. Neither throws nor rejects. */
+/**
+ * Checks an answer before it is kept. Returns a promise only if it has to wait. Neither throws nor
+ * rejects.
+ */
 export type Check = (
   completion: Completion,
   row: Row,
@@ -93,36 +98,35 @@ export interface Setup {
   readonly progress: SharedArrayBuffer;
 }
 
-/** The worker has started. */
+/** The worker's reply to `Setup`. */
 export interface Ready {
-  /** Why it cannot check; undefined when it can. */
+  /** Why the worker cannot check answers; undefined if it can. */
   readonly problem: string | undefined;
 }
 
-/** The other messages to the worker: answers. It replies with `Reasons`. */
+/** A later message to the worker: answers to check. It replies with `Reasons`. */
 export interface Batch {
-  /** Their texts. */
+  /** The text of each answer; "" if it has none. */
   readonly texts: readonly string[];
-  /** The indexes of answers with tool calls. */
+  /** Indexes in `texts` of answers with tool calls. */
   readonly withToolCalls: readonly number[];
 }
 
-/** Why answers of a batch are rejected, by index; those that are missing pass. */
+/** Why answers of a batch are rejected, by index; answers without an entry pass. */
 export type Reasons = ReadonlyMap<number, string>;
 
-/** The indexes of the worker's notes, which are 32-bit integers. */
+/** Where the worker notes what it is doing, in an array of 32-bit integers. */
 export const Note = {
-  /** The index of the answer that is being checked, or -1 between batches. */
+  /** Index in the batch of the answer that is being checked, or `IDLE`. */
   Answer: 0,
-  /** The check that is running: see `Phase`. */
+  /** Which check is running: a value of `Phase`. */
   Phase: 1,
 } as const;
 
-/** The number of notes. */
 export const NOTES = 2;
 
-/** The checks of a worker. */
+/** Values of `Note.Phase`. */
 export const Phase = { Schema: 0, Pattern: 1 } as const;
 
-/** No answer is being checked. */
+/** The value of `Note.Answer` between batches. */
 export const IDLE = -1;

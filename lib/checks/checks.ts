@@ -15,56 +15,70 @@ export type { Check, Unchecked, Verdict } from "./check.ts";
 
 /** Which answers are kept: those that pass all checks. */
 export interface CheckOptions {
-  /** Keeps only answers that are JSON and nothing else; a tool call without text passes. @default false */
+  /**
+   * Keeps only answers that are JSON and nothing else; a tool call without text passes.
+   * @default false
+   */
   readonly requireJson?: boolean;
-  /** Keeps only answers that are valid JSON under this JSON Schema: an object or a boolean, of the draft that
-   * its `$schema` names. @default none, 2020-12 */
+  /**
+   * Keeps only answers that are valid JSON under this JSON Schema: an object or a boolean, of the
+   * draft that its `$schema` names.
+   * @default none, 2020-12
+   */
   readonly jsonSchema?: unknown;
-  /** Keeps only answers that do not match this; a string is compiled with the flag `u`. @default none */
+  /**
+   * Keeps only answers that do not match this; a string is compiled with the flag `u`.
+   * @default none
+   */
   readonly rejectPattern?: string | RegExp;
   /** Keeps only answers for which this returns `true` or nothing. @default none */
   readonly validate?: Validate;
-  /** A further check. @default none */
+  /** Runs after `validate`. @default none */
   readonly check?: Check;
-  /** Checks patterns and schemas in this thread: a bundle has no file for a worker. @default false */
+  /**
+   * Checks patterns and schemas in this thread: a bundle has no file for a worker.
+   * @default false
+   */
   readonly isWithoutWorker?: boolean;
 }
 
 /** The checks of a run. Dispose of them when it has ended. */
 export class Checks implements Disposable {
-  /** The checks, in the order in which they run. */
+  /** In the order in which they run. */
   readonly list: readonly Check[];
   readonly #worker: WorkerCheck | undefined;
 
-  /** Made by `createChecks`. */
+  /** Called by `createChecks`. */
   constructor(list: readonly Check[], worker?: WorkerCheck) {
     this.list = list;
     this.#worker = worker;
   }
 
-  /** Ends the worker, whatever it is doing. */
+  /** Terminates the worker, even in the middle of an answer. */
   [Symbol.dispose](): void {
     this.#worker?.close();
   }
 }
 
 /**
- * Creates the checks, in the order in which they run: JSON, pattern, `validate`.
+ * Creates the checks. They run in this order: JSON or its schema, pattern, `validate`.
  *
- * A regular expression can take hours for one answer, also inside a JSON Schema, and only the end of its thread
- * stops it: patterns and schemas are checked in a worker, unless `isWithoutWorker` is set.
+ * A regular expression can take hours for one answer, also inside a JSON Schema, and only the end
+ * of its thread stops it: patterns and schemas are checked in a worker, unless `isWithoutWorker` is
+ * set.
  *
- * @throws {TypeError} when an option is of the wrong type, the JSON Schema is invalid, or no worker can be
- * started
- * @throws {RangeError} when the pattern is not a regular expression, or the schema is of an unknown draft
+ * @throws {TypeError} when an option is of the wrong type, the JSON Schema is invalid, or no worker
+ * can be started
+ * @throws {RangeError} when the pattern is not a regular expression, or the schema is of an unknown
+ * draft
  */
 export async function createChecks(options: CheckOptions): Promise<Checks> {
   const { requireJson = false, jsonSchema, rejectPattern, validate, check } = options;
-  // The pattern is checked first, because a schema takes time to compile.
+  // The pattern comes first, because a schema takes time to compile.
   const pattern = rejectPattern === undefined ? undefined : compilePattern(rejectPattern);
   const own = validate === undefined ? [] : [validateCheck(validate)];
   if (check !== undefined) own.push(check);
-  // Compiled here too if the worker checks it, so that a problem is reported here.
+  // Compiled in this thread too, so that an invalid schema is reported before the first call.
   const schema = jsonSchema === undefined ? undefined : await schemaCheck(jsonSchema);
   const json = schema === undefined && requireJson ? [jsonCheck()] : [];
   if (pattern === undefined && schema === undefined) return new Checks([...json, ...own]);
@@ -76,30 +90,35 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
   return new Checks([...json, worker.check, ...own], worker);
 }
 
-/** A row with its answer, as `validate` gets it: the row's own fields, with numbers as `JSON.parse` reads them,
- * and the following fields, which replace own ones of the same name. */
+/**
+ * A row with its answer, as `validate` gets it: the row's own fields, with numbers as `JSON.parse`
+ * reads them, and the following fields, which replace own ones of the same name.
+ */
 export interface AnsweredRow {
-  /** Its identity. */
+  /** The id of the answer. */
   uid: string;
-  /** The answer. */
+  /** The text of the answer; "" if it has none. */
   response: string;
-  /** The reasoning, or "". */
+  /** "" if the teacher sent none. */
   reasoning: string;
-  /** Why the answer ended. */
+  /** As the teacher sent it: `stop`, `tool_calls`, …; "" if it sent none. */
   finish_reason: string;
-  /** Tool calls, if there are any. */
+  /** In the OpenAI form; absent if there are none. */
   tool_calls?: readonly unknown[];
   /** The row's own fields. */
   [field: string]: unknown;
 }
 
-/** Decides whether an answer is kept. `false` or a text (the reason) rejects it, and so does an exception. */
+/**
+ * Called with each answer. `true` or nothing keeps it; `false`, a text (the reason) or an exception
+ * rejects it.
+ */
 export type Validate = (
   row: AnsweredRow,
 ) => boolean | string | void | Promise<boolean | string | void>;
 
 /**
- * Turns `validate` into a check. Only this check parses the row.
+ * Turns `validate` into a check. The built-in checks do not parse the row; this one does.
  *
  * @throws {TypeError} when it is not a function
  */
@@ -114,7 +133,7 @@ export function validateCheck(validate: Validate): Check {
 
 const FIRST_ATTEMPT: AnswerCost = Object.freeze({ attempts: 1, latencyMs: 0, costUsd: 0 });
 
-/** Turns a function that returns what `validate` may return, and may throw, into a check. */
+/** Turns a function that returns or throws what `validate` may into a check. */
 export function verdictCheck(judge: (...answer: Required<Parameters<Check>>) => unknown): Check {
   return (completion, row, cost = FIRST_ATTEMPT) => {
     try {

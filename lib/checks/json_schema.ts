@@ -1,9 +1,10 @@
 /**
- * Checks for answers that must be JSON, with or without a JSON Schema. Users have schemas alone or in the
- * `response_format` of a request.
+ * Checks for answers that must be JSON, with or without a JSON Schema. Users have schemas alone or
+ * in the `response_format` of a request.
  *
- * Ajv compiles the schema to a function: that takes 0.1 µs for a small answer, and a validator that interprets the
- * schema 4.5. Ajv also checks the schema itself, so that `"type": "intger"` is found before the first call.
+ * Ajv compiles the schema to a function: that takes 0.1 µs for a small answer, and a validator that
+ * interprets the schema 4.5. Ajv also checks the schema itself, so that `"type": "intger"` is found
+ * before the first call.
  *
  * @module
  */
@@ -13,10 +14,12 @@ import type { AskedSchema } from "../teacher/mod.ts";
 import type { Check } from "./check.ts";
 
 /**
- * Rejects answers that are anything but JSON and white space. A code fence is not part of JSON: a model that is
- * trained on it learns to write the fence. An answer with a tool call and no text is complete, so it passes.
+ * Rejects answers that are anything but JSON and white space. A code fence is not part of JSON: a
+ * model that is trained on it learns to write the fence. An answer with a tool call and no text is
+ * complete, so it passes.
  *
- * @param problemOf Says what is wrong with the JSON value, or undefined. @default accepts any value
+ * @param problemOf Returns what is wrong with the JSON value, or undefined. @default accepts any
+ * value
  */
 export function jsonCheck(
   problemOf: (value: unknown) => string | undefined = () => undefined,
@@ -36,8 +39,8 @@ export function jsonCheck(
 
 function reasonOf(text: string, { message }: SyntaxError): string {
   if (/^\s*```/.test(text)) return "wrapped in a code fence (```)";
-  // V8 quotes the answer after the token. Without the quotation, equal causes have equal messages. The token
-  // may be half of a character, which many readers of JSON lines reject.
+  // V8 quotes the answer after the token. Without the quotation, equal causes have equal messages.
+  // The token may be half of a surrogate pair, which many readers of JSON lines reject.
   return message.replace(/^(Unexpected token '.+?'), .*$/su, "$1").toWellFormed();
 }
 
@@ -45,8 +48,9 @@ const NAMED_ERRORS = 3;
 const MOST_VALUE_CHARS = 100;
 
 /**
- * Compiles a schema, also one inside a `response_format`, of draft 7, 2019-09 or 2020-12 (the default). Formats
- * are checked; unknown keywords and formats are ignored, as the standard requires.
+ * Compiles a schema, also one inside a `response_format`, of draft 7, 2019-09 or 2020-12 (the
+ * default). Formats are checked; unknown keywords and formats are ignored, as the standard
+ * requires.
  *
  * @throws {TypeError} when it is not a valid schema
  * @throws {RangeError} when `$schema` names another draft
@@ -64,7 +68,7 @@ export async function schemaCheck(schema: unknown): Promise<Check> {
   });
 }
 
-/** The part of a compiled schema that is used. */
+/** What is used of a schema that Ajv has compiled. */
 interface Compiled {
   (value: unknown): unknown;
   errors?: ErrorObject[] | null;
@@ -153,17 +157,17 @@ function shown(value: unknown): string {
   return text.length <= MOST_VALUE_CHARS ? text : `${text.slice(0, MOST_VALUE_CHARS)}…`;
 }
 
-/** A schema that was unwrapped, with the fields around it. */
+/** A schema without the `response_format` around it, and the other fields of that. */
 type Unwrapped = Partial<AskedSchema> & { readonly schema: unknown };
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Names that teachers accept. */
+/** Names that `response_format` accepts. */
 const NAME = /^[\w-]{1,64}$/;
 
 /**
- * Unwraps a schema from `{"type":"json_schema","json_schema":{…}}`, `{"type":"json_schema","schema":…}` or
- * `{"name":…,"schema":…}`. Anything else is a schema itself.
+ * Unwraps a schema from `{"type":"json_schema","json_schema":{…}}`,
+ * `{"type":"json_schema","schema":…}` or `{"name":…,"schema":…}`. Anything else is a schema itself.
  */
 function unwrapSchema(value: unknown): Unwrapped {
   const outer = fieldsOf(value);

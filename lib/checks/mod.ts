@@ -1,9 +1,10 @@
 /**
- * The checks that an answer has to pass before it is kept: JSON, a JSON Schema, a pattern, the caller's own.
+ * The checks that an answer has to pass before it is kept: JSON, a JSON Schema, a pattern, the
+ * caller's own.
  *
- * In: a completion and its row. Out: the reason for its rejection, or nothing. A check never changes an answer
- * and never calls the teacher. Patterns and schemas are checked in a worker, which is terminated when one answer takes
- * more than a second.
+ * In: a completion and its row. Out: the reason for its rejection, or nothing. A check never
+ * changes an answer and never calls the teacher. Patterns and schemas are checked in a worker,
+ * which is terminated when one answer takes more than a second.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The worker that checks answers against patterns and schemas; it is ended when it takes too long. Started by
- * `worker_check.ts`; not to be imported.
+ * The worker that checks answers against patterns and schemas. It is terminated when an answer
+ * takes too long. Started by `worker_check.ts`; not to be imported.
  *
  * @module
  */
@@ -27,8 +27,10 @@ interface Scope {
 }
 
 const scope = globalThis as unknown as Scope;
-/** After this time, in milliseconds, the worker stops by itself. It has been replaced by then: see `MOST_MS` in
- * `worker_check.ts`. */
+/**
+ * After this time, in milliseconds, the worker stops by itself. It has been replaced by then: see
+ * `MOST_MS` in `worker_check.ts`.
+ */
 const LEASH_MS = 2_000;
 /** Neither check uses the row. */
 const NO_ROW = {} as Row;
@@ -55,7 +57,7 @@ async function setUp({ pattern, jsonSchema, progress }: Setup) {
   return { checks, progress: new Int32Array(progress) };
 }
 
-/** Returns undefined if an answer takes too long: the main thread knows that already. */
+/** Returns undefined if an answer takes too long: the main thread has noticed that before. */
 function reasonsOf(
   { texts, withToolCalls }: Batch,
   checks: readonly [number, Check][],
@@ -80,7 +82,7 @@ function reasonsOf(
   };
   while (place < texts.length) {
     const from = place;
-    // If other answers took the time, the interrupted one gets all of it next.
+    // If earlier answers took the time, the interrupted one gets all of it next.
     if (!endsWithin(LEASH_MS, checkRest) && place === from) return undefined;
   }
   Atomics.store(progress, Note.Answer, IDLE);

@@ -1,5 +1,6 @@
 /**
- * Checks answers in a worker, many at a time, and ends the worker when an answer takes too long.
+ * Checks answers in a worker, many at a time, and replaces the worker when an answer takes too
+ * long.
  *
  * @module
  */
@@ -18,23 +19,27 @@ import {
   type Verdict,
 } from "./check.ts";
 
-/** What the worker checks for. */
 export interface WorkerCheckOptions {
-  /** The reject pattern. */
   readonly pattern: RegExp | undefined;
-  /** The JSON Schema, which compiles. */
+  /** A schema that compiles; undefined if there is none. */
   readonly jsonSchema: unknown;
 }
 
-/** The longest time for one answer, in milliseconds. */
+/** The longest check of one answer, in milliseconds. */
 const MOST_MS = 1_000;
-/** This many answers in a row that take longer halt the run. */
+/**
+ * Answers in a row that take longer than `MOST_MS`, or crash the worker, before the run is halted.
+ */
 const MOST_IN_A_ROW = 3;
 const WATCH_MS = 50;
-/** A look that is later than this was delayed itself; so may be the worker. */
+/**
+ * The most time that counts between two looks: if this thread was delayed, the worker may have been
+ * delayed too.
+ */
 const MOST_WATCH_MS = 2 * WATCH_MS;
-/** The largest batch for the worker. */
+/** The most answers in a batch for the worker. */
 const BATCH_ANSWERS = 256;
+/** A batch takes no more answers once it holds this many characters. */
 const BATCH_CHARS = 4_000_000;
 
 /** An answer that waits for its verdict. */
@@ -47,22 +52,28 @@ interface Waiting {
 /** What the worker was doing at the last look. */
 interface Watch {
   readonly timer: ReturnType<typeof setInterval>;
-  /** When that was. */
+  /** The time of that look: a monotonic clock, in milliseconds. */
   at: number;
   answer: number;
   phase: number;
-  /** For how long it has been doing that. */
+  /** How long the worker has been at the same answer and phase, in milliseconds. */
   forMs: number;
 }
 
 /** Runs checks in a worker, with a queue of answers. */
 export class WorkerCheck {
   readonly #options: WorkerCheckOptions;
-  /** The notes of the worker. Each worker has its own: one that was ended may write for some seconds more. */
+  /**
+   * The worker's notes (see `Note`). Each worker has its own: one that was terminated may write for
+   * some seconds more.
+   */
   #progress = new Int32Array(new SharedArrayBuffer(NOTES * 4));
   #worker: Worker | undefined;
   #waiting: Waiting[] = [];
-  /** Answers that were checked before one that took too long; only their verdicts were lost. */
+  /**
+   * Answers of a terminated worker that come before the one that took too long: they were checked,
+   * but their verdicts are lost.
+   */
   #again: Waiting[] = [];
   /** The batch of the worker; undefined while it has none or is being started. */
   #batch: { readonly items: readonly Waiting[]; readonly isAgain: boolean } | undefined;
@@ -88,7 +99,6 @@ export class WorkerCheck {
     throw new TypeError(`Cannot start the worker that checks answers: ${problem}`);
   }
 
-  /** The check. */
   readonly check = ({ response, toolCalls }: Completion): Promise<Verdict> => {
     if (this.#end !== undefined) return Promise.resolve(this.#end);
     return new Promise((resolve) => {
@@ -98,7 +108,7 @@ export class WorkerCheck {
     });
   };
 
-  /** Ends the worker. What waits stays unchecked. */
+  /** Terminates the worker. Answers that wait stay unchecked. */
   close(): void {
     this.#giveUp({ unchecked: "The run has ended before the answer was checked", isFinal: false });
   }
@@ -120,7 +130,7 @@ export class WorkerCheck {
     this.#watch = undefined;
   }
 
-  /** Returns the reason why it cannot be started, or undefined once it is ready. */
+  /** Returns why the worker cannot be started, or undefined once it is ready. */
   #start(): Promise<string | undefined> {
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
     this.#progress = new Int32Array(new SharedArrayBuffer(NOTES * 4)).fill(IDLE);
@@ -134,7 +144,7 @@ export class WorkerCheck {
       };
       worker.onmessage = ({ data }: MessageEvent<Ready>) => {
         worker.onmessage = ({ data }: MessageEvent<Reasons>) => {
-          // It may have been ended while the message was on its way.
+          // The worker may have been terminated while the message was on its way.
           if (this.#worker === worker) this.#onReasons(data);
         };
         this.#isReady = data.problem === undefined;
@@ -210,12 +220,12 @@ export class WorkerCheck {
     this.#onTooLong(answer, `The answer could not be checked: ${message}`);
   }
 
-  /** Gives up an answer of the batch, and the worker with it. */
+  /** Gives up an answer of the batch, and replaces the worker. */
   #onTooLong(place: number, reason: string): void {
     const { items, isAgain } = this.#batch!;
     this.#stop();
     this.#batch = undefined;
-    // Other answers were checked in between.
+    // The worker has checked other answers since the last one that took too long.
     if (place > 0 && !isAgain) this.#tooLong = 0;
     this.#tooLong++;
     this.#again.unshift(...items.slice(0, place));

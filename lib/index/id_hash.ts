@@ -1,18 +1,18 @@
 /**
- * 128-bit hashes of ids. An id of 32 hex digits is its own hash; all others are hashed by MurmurHash3 (Austin
- * Appleby, public domain), the variant for 32-bit machines.
+ * 128-bit hashes of ids. An id of 32 hex digits is its own hash; all others are hashed by
+ * MurmurHash3 (Austin Appleby, public domain), the variant for 32-bit machines.
  *
- * Ids of users are short, and millions of them are hashed: this takes 0.05 µs for one of 20 bytes, SHA-256 takes
- * 2. Accidental collisions are as rare as with any 128-bit hash, and impossible between ids of the same length
- * up to 16 bytes. It does not resist deliberate collisions; such rows differ in their content, and are reported
- * as a clash.
+ * Ids of users are short, and millions of them are hashed: this takes 0.05 µs for one of 20 bytes,
+ * SHA-256 takes 2. Accidental collisions are as rare as with any 128-bit hash, and impossible
+ * between ids of the same length up to 16 bytes. It does not resist deliberate collisions; such
+ * rows differ in their content, and are reported as a clash.
  *
  * @module
  */
 
-/** A key is this many words of 32 bits. */
+/** 32-bit words in a hash. */
 export const KEY_WORDS = 4;
-/** Entries are stored in blocks of 4,096, so that a growing table copies none of them. */
+/** A growing table copies none of its full blocks. */
 export const BLOCK_BITS = 12;
 export const BLOCK_ENTRIES = 1 << BLOCK_BITS;
 export const BLOCK_MASK = BLOCK_ENTRIES - 1;
@@ -51,7 +51,10 @@ function word(bytes: Uint8Array, at: number): number {
   return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24;
 }
 
-/** Missing bytes count as 0; a word of 0 changes nothing. */
+/**
+ * Up to four bytes before `end`, little-endian. Missing bytes count as 0, and a word of 0 changes
+ * no hash.
+ */
 function lastWord(bytes: Uint8Array, at: number, end: number): number {
   let value = 0;
   for (let i = Math.min(end, at + 4) - 1; i >= at; i--) value = value << 8 | bytes[i];
@@ -72,8 +75,10 @@ function finish(value: number): number {
   return value ^ value >>> 16;
 }
 
-/** Ids of users may differ only in a few digits of any word, so all four words are mixed (the constants are the
- * golden ratio's, after Knuth, and MurmurHash3's). */
+/**
+ * Mixes a hash into 32 bits. All four words count, because ids of 32 hex digits may differ in only
+ * a few digits of any one. The constants are the golden ratio's, after Knuth, and MurmurHash3's.
+ */
 export function mixed(a: number, b: number, c: number, d: number): number {
   let hash = Math.imul(a ^ (a >>> 16), 0x9e3779b1) ^ b;
   hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ c;
@@ -82,14 +87,14 @@ export function mixed(a: number, b: number, c: number, d: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** The value of a byte as a lower-case hex digit; 255 when it is none. */
+/** By byte: its value as a lower-case hex digit, or 255. */
 const DIGITS = new Uint8Array(256).fill(255);
 for (let digit = 0; digit < 16; digit++) DIGITS[digit.toString(16).charCodeAt(0)] = digit;
 
-/** The length of an id that is its own hash. */
+/** An id of this many hex digits is its own hash. */
 export const UID_DIGITS = 32;
 
-/** Reads 32 lower-case hex digits into four words; false when they are none. */
+/** Reads 32 lower-case hex digits into four words; returns false if a byte is anything else. */
 export function readHex(bytes: Uint8Array, start: number, into: Uint32Array): boolean {
   let seen = 0;
   for (let word = 0; word < 4; word++) {
@@ -104,8 +109,10 @@ export function readHex(bytes: Uint8Array, start: number, into: Uint32Array): bo
   return seen <= 15;
 }
 
-/** Whether a text holds only lower-case hex digits. Digit by digit: a pattern and `parseInt` take 1.3 µs for an
- * id, this 0.1. */
+/**
+ * Whether a text holds only lower-case hex digits. A regular expression and `parseInt` take 1.3 µs
+ * for an id, this loop 0.1.
+ */
 export function isHex(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
@@ -114,21 +121,21 @@ export function isHex(text: string): boolean {
   return true;
 }
 
-/** Eight lower-case hex digits as an unsigned number. */
+/** Reads eight lower-case hex digits as an unsigned number. */
 export function wordAt(text: string, start: number): number {
   let value = 0;
   for (let i = start; i < start + 8; i++) value = value << 4 | DIGITS[text.charCodeAt(i)];
   return value >>> 0;
 }
 
-/** The id of 32 hex digits in this slot, from the hashes of `IdTable.releaseKeys()`. */
+/** The hash in a slot of `IdTable.releaseKeys()`, as 32 hex digits. */
 export function uidIn(keys: readonly Uint32Array[], slot: number): string {
   const block = keys[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * KEY_WORDS;
   for (let word = 0; word < KEY_WORDS; word++) UID_VIEW.setUint32(word * 4, block[at + word]);
   return UID_BYTES.toHex();
 }
 
-/** The block that holds the hash of a slot. */
+/** The index of the block that holds the hash of a slot. */
 export function blockOf(slot: number): number {
   return slot >>> BLOCK_BITS;
 }

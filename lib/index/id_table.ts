@@ -1,11 +1,12 @@
 /**
- * What is known about each id: a compact hash table. Entries of 25 bytes are stored in the order of their
- * insertion; an index of 4 bytes a slot refers to them.
+ * A compact hash table of ids: flags, a check of 64 bits, and a line number for each. Entries of 25
+ * bytes are stored in the order of their insertion; an index of 4 bytes a slot refers to them.
  *
- * `Map` and `Set` throw at 16,777,216 entries and take at least 125 bytes a row. This takes at most 33 bytes a row.
- * Only the index has free slots, and only the index is rebuilt when the table grows: it uses open addressing, is
- * filled to four fifths and grows by half. The bits of a slot that the entry number does not need hold bits of the
- * hash, so that most slots of other ids are skipped without reading their entries.
+ * `Map` and `Set` throw at 16,777,216 entries and take at least 125 bytes a row. This takes at most
+ * 33 bytes a row. Only the index has free slots, and only the index is rebuilt when the table
+ * grows: it uses open addressing, is filled to four fifths and grows by half. The bits of a slot
+ * that the entry number does not need hold bits of the hash, so that most slots of other ids are
+ * skipped without reading their entries.
  *
  * @module
  */
@@ -39,10 +40,11 @@ const FIRST_ENTRIES = 16;
 const ENCODER = new TextEncoder();
 
 /**
- * Ids by their 128-bit hashes, each with four flags and a check of 64 bits for the caller.
+ * Ids by their 128-bit hashes, each with four flags and a check of 64 bits, such as its prompt
+ * hash.
  *
- * A slot, in the methods, is the number of an entry, from 0; it stays valid. A column of line numbers takes another
- * 4 bytes a row once one is set.
+ * The `slot` of the methods is the number of an entry, from 0; it stays valid while the table
+ * grows. A column of line numbers takes another 4 bytes a row once one is set.
  */
 export class IdTable implements Disposable {
   #keys: Uint32Array[] = [];
@@ -52,29 +54,30 @@ export class IdTable implements Disposable {
   #index = new Uint32Array(0);
   /** The capacity of the blocks, in entries. The first block grows to the size of the others. */
   #entryRoom = 0;
-  /** The capacity of the index, in entries. */
+  /** The entries after which the index grows. */
   #room = 0;
-  /** The number of lower bits of an index slot that hold the number of its entry, from 1. The others are bits
-   * of its hash. */
+  /**
+   * The lower bits of an index slot, which hold the number of its entry plus 1; 0 marks a free
+   * slot. The upper bits hold bits of the hash.
+   */
   #entryBits = 0;
   #size = 0;
-  /** The free place for a key that was not found. */
+  /** The free place in the index for the key that `#probe` did not find. */
   #free = 0;
-  /** The key that is being looked up, in one buffer: a tuple per row would be garbage. */
+  /** The key of the current call, in one buffer: a tuple per row would be garbage. */
   readonly #key = new Uint32Array(KEY_WORDS);
   #bytes = new Uint8Array(1_024);
 
-  /** Creates an index for `expectedRows`. */
+  /** @param expectedRows Makes the index large enough for this many; more make it grow. */
   constructor(expectedRows = 1_000) {
     this.#makeIndex(Math.max(16, Math.ceil(expectedRows / MAX_LOAD)));
   }
 
-  /** The number of ids. */
   get size(): number {
     return this.#size;
   }
 
-  /** Memory in bytes. */
+  /** Allocated memory in bytes. */
   get byteLength(): number {
     const blocks = [...this.#keys, ...this.#checks, ...this.#flags, ...this.#lines ?? []];
     return blocks.reduce((sum, block) => sum + block.byteLength, this.#index.byteLength);
@@ -85,7 +88,10 @@ export class IdTable implements Disposable {
     for (const block of this.releaseKeys()) free(block);
   }
 
-  /** Hands out the hashes, in blocks, and frees everything else. The table is empty then. See `uidIn`. */
+  /**
+   * Returns the blocks of hashes, for `uidIn`, and frees everything else: the table is empty
+   * afterwards.
+   */
   releaseKeys(): Uint32Array[] {
     const keys = this.#keys;
     for (const block of [...this.#checks, ...this.#flags, ...this.#lines ?? []]) free(block);
@@ -98,20 +104,25 @@ export class IdTable implements Disposable {
     return keys;
   }
 
-  /** The slot of an id, or -1. */
+  /** The slot of an id, or -1 if it is not in the table. */
   find(uid: string): number {
     this.#setKey(uid);
     return this.#probe();
   }
 
-  /** The slot of an id, which is inserted if it is missing; a new one has no flags and an empty check. */
+  /**
+   * The slot of an id, which is inserted if it is missing; a new one has no flags and an empty
+   * check.
+   */
   insert(uid: string): number {
     this.#setKey(uid);
     return this.#insertKey();
   }
 
-  /** `insert` for an id of 32 hex digits in a buffer, without creating a string. Returns -1 when they are not
-   * lower-case hex digits. */
+  /**
+   * `insert` for an id of 32 hex digits in a buffer, without creating a string. Returns -1 when
+   * they are not lower-case hex digits.
+   */
   insertHex(bytes: Uint8Array, start: number): number {
     if (!readHex(bytes, start, this.#key)) return -1;
     return this.#insertKey();
@@ -123,29 +134,26 @@ export class IdTable implements Disposable {
     return this.#insertKey();
   }
 
-  /** Whether a flag is set. */
   has(slot: number, flag: number): boolean {
     return (this.#flags[slot >>> BLOCK_BITS][slot & BLOCK_MASK] & flag) !== 0;
   }
 
-  /** Sets a flag. */
   set(slot: number, flag: number): void {
     this.#flags[slot >>> BLOCK_BITS][slot & BLOCK_MASK] |= flag;
   }
 
-  /** Clears a flag. */
   clear(slot: number, flag: number): void {
     this.#flags[slot >>> BLOCK_BITS][slot & BLOCK_MASK] &= ~flag;
   }
 
-  /** Sets the check of an id: 16 hex digits. */
+  /** @param hex 16 lower-case hex digits. */
   setCheck(slot: number, hex: string): void {
     const checks = this.#checks[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * CHECK_WORDS;
     checks[at] = wordAt(hex, 0);
     checks[at + 1] = wordAt(hex, 8);
   }
 
-  /** `setCheck` from 16 hex digits in a buffer. */
+  /** `setCheck` from 16 lower-case hex digits in a buffer. */
   setCheckHex(slot: number, bytes: Uint8Array, start: number): void {
     const checks = this.#checks[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * CHECK_WORDS;
     for (let word = 0; word < CHECK_WORDS; word++) {
@@ -158,30 +166,28 @@ export class IdTable implements Disposable {
     }
   }
 
-  /** Whether the check of an id is these 16 hex digits. */
   checkEquals(slot: number, hex: string): boolean {
     const checks = this.#checks[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * CHECK_WORDS;
     return checks[at] === wordAt(hex, 0) && checks[at + 1] === wordAt(hex, 8);
   }
 
-  /** Increments the check of an id that no row has, and returns it. */
+  /** Uses the check of an id that no row has as a counter: increments and returns it. */
   countUp(slot: number): number {
     return ++this.#checks[slot >>> BLOCK_BITS][(slot & BLOCK_MASK) * CHECK_WORDS + 1];
   }
 
-  /** Whether no check is set. */
   isCheckEmpty(slot: number): boolean {
     const checks = this.#checks[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * CHECK_WORDS;
     return checks[at] === 0 && checks[at + 1] === 0;
   }
 
-  /** Sets the line number of an id, from 1. */
+  /** @param line From 1. */
   setLine(slot: number, line: number): void {
     const lines = this.#lines ??= [];
     (lines[slot >>> BLOCK_BITS] ??= new Uint32Array(BLOCK_ENTRIES))[slot & BLOCK_MASK] = line;
   }
 
-  /** The line number of an id, or 0. */
+  /** The line number of an id, or 0 if none is set. */
   lineOf(slot: number): number {
     return this.#lines?.[slot >>> BLOCK_BITS]?.[slot & BLOCK_MASK] ?? 0;
   }
@@ -222,7 +228,7 @@ export class IdTable implements Disposable {
     return slot;
   }
 
-  /** The entry of the key, or -1; then `#free` is the place for it. */
+  /** The entry of the key. If there is none, returns -1 and sets `#free`. */
   #probe(): number {
     const { 0: a, 1: b, 2: c, 3: d } = this.#key;
     const index = this.#index, entryMask = 2 ** this.#entryBits - 1;
@@ -245,7 +251,10 @@ export class IdTable implements Disposable {
     }
   }
 
-  /** Makes room for more entries: a run may have thousands of tables of a few rows. */
+  /**
+   * Adds a block, or enlarges the first one, which begins small: a run may have thousands of tables
+   * of a few rows.
+   */
   #makeEntries(): void {
     const old = this.#entryRoom;
     const isFirst = old < BLOCK_ENTRIES;
@@ -271,7 +280,7 @@ export class IdTable implements Disposable {
     return this.#entryBits === 32 ? 0 : mixed(a, b, c, d) << this.#entryBits;
   }
 
-  /** Rebuilds the index of all entries; the old one is freed first. */
+  /** Rebuilds the index of all entries. The old one is freed first. */
   #makeIndex(capacity: number): void {
     free(this.#index);
     this.#index = new Uint32Array(capacity);

@@ -1,8 +1,8 @@
 /**
  * Which ids an output file already holds.
  *
- * In: results and failures files. Out: a table of ids in typed arrays. The files are the only record;
- * nothing else is read or written.
+ * In: results and failures files. Out: a table of ids in typed arrays. The files are the only
+ * record; nothing else is read or written.
  *
  * @module
  */

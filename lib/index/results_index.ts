@@ -1,9 +1,10 @@
 /**
- * Reads the ids of an output file from the file itself: there is no separate index that could be wrong.
+ * Reads the ids of an output file from the file itself: there is no separate index that could be
+ * wrong.
  *
- * A line that Retort wrote begins with `{"uid":"…","prompt_hash":"…"` and ends as its lines end; only
- * that much is checked. Any other line is parsed completely, and a line that cannot be parsed is damaged. Only
- * `verify` reads every byte.
+ * A line that Retort wrote begins with `{"uid":"…","prompt_hash":"…"` and ends with `}}`; only that
+ * much is checked. Any other line is parsed, and one that cannot be parsed is damaged. Only
+ * `verify` parses every line.
  *
  * @module
  */
@@ -19,30 +20,37 @@ import {
 } from "../line_blocks.ts";
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
 
-/** A line of the file. Strings are created only when they are needed. The same object is reused for the next
- * line, so it is valid only during the call. */
+/**
+ * A line of the file. Strings are created only when they are needed. The same object is reused for
+ * the next line, so it is valid only during the call.
+ */
 export interface IndexedLine {
-  /** Its number, from 1. */
+  /** From 1. */
   readonly number: number;
-  /** Its offset in the file, in bytes. */
+  /** In the file, in bytes. */
   readonly offset: number;
-  /** Its length in bytes, without the line feed. */
+  /** Without the line feed. */
   readonly byteLength: number;
-  /** Whether it has a prompt hash. */
+  /** Whether the line has a valid prompt hash. */
   readonly hasHash: boolean;
-  /** Its id. */
   uid(): string;
-  /** All of it. */
+  /** The whole line, without the line feed. */
   text(): string;
-  /** The line as an object.
+  /**
+   * The line as an object.
    *
-   * @throws {DamagedFileError} when it is not an object: only lines that Retort did not write were parsed before */
+   * @throws {DamagedFileError} when it is not an object: a line that begins and ends like one of
+   * Retort's was not parsed before
+   */
   value(): Readonly<Record<string, unknown>>;
-  /** Whether it contains this ASCII text, which has no line feed. */
+  /** Whether the line contains `text`, which must be ASCII without a line feed. */
   includes(text: string): boolean;
 }
 
-/** Called with each line once its id is in the table. Returns `false` if its prompt hash must not be stored. */
+/**
+ * Called with each line once its id is in the table. Returns `false` if its prompt hash must not be
+ * stored.
+ */
 type OnLine = (slot: number, line: IndexedLine) => void | false;
 
 const BACKSLASH = 92;
@@ -51,20 +59,18 @@ const HASH = '","prompt_hash":"';
 const HASH_DIGITS = 16;
 const END = "}}";
 
-/** A file to index. */
 interface IndexedFile {
-  /** Its path. */
   readonly path: string;
-  /** The kind of its lines. */
   readonly kind: LineKind;
 }
 
 /**
- * Inserts every id of the file into the table and stores its prompt hash there, unless the id already has a result.
- * A missing file counts as empty, and blank lines are skipped. Rejects when the signal is aborted.
+ * Inserts every id of the file into the table and stores its prompt hash there, unless the id
+ * already has a result. A missing file counts as empty, and blank lines are skipped. Rejects when
+ * the signal is aborted.
  *
  * @returns The number of lines of the file.
- * @throws {DamagedFileError} when Retort did not write a line
+ * @throws {DamagedFileError} when a line is not one that Retort writes to files of this kind
  */
 export async function readIndex(
   file: IndexedFile,
@@ -95,15 +101,14 @@ class LineScanner {
     this.#onLine = onLine;
   }
 
-  /** The number of lines so far. */
   get lines(): number {
     return this.#line.number;
   }
 
-  /** Scans every line of the block. */
   scan({ bytes: block, offset }: LineBlock): void {
-    // A character for each byte. Strings are searched many bytes at a time, typed arrays one by one: in an
-    // array, the search for line feeds and NUL bytes takes more than twice the time.
+    // A string with one character for each byte: strings are searched many bytes at a time, typed
+    // arrays one by one. In an array, the search for line feeds and NUL bytes takes more than twice
+    // the time.
     const characters = Buffer.from(block.buffer, block.byteOffset, block.length).toString("latin1");
     const hasNul = characters.includes("\0");
     this.#line.startBlock(characters);
@@ -119,7 +124,9 @@ class LineScanner {
     }
   }
 
-  /** Scans a last line without a line ending: half a line counts as nothing, and the next run cuts it off. */
+  /**
+   * Scans the last line if no line feed ends it. Half a line is ignored: the next run truncates it.
+   */
   scanTail({ bytes, offset }: LineBlock): void {
     this.#line.number++;
     this.#line.offset = offset;
@@ -151,14 +158,14 @@ class LineScanner {
     return true;
   }
 
-  /** The slot of the id; -1 when it has to be parsed. */
+  /** The slot of the id; -1 if the line has to be parsed. */
   #slotOf(block: Uint8Array, start: number, end: number): number {
     const slot = end - start === 32 ? this.#table.insertHex(block, start) : -1;
     if (slot !== -1 || !this.#isPlain(block, start, end)) return slot;
     return this.#table.insertUtf8(block, start, end);
   }
 
-  /** Whether the bytes of an id are the id: UTF-8 without escapes. */
+  /** Whether the bytes are the id itself: valid UTF-8 without JSON escapes. */
   #isPlain(block: Uint8Array, start: number, end: number): boolean {
     let isAscii = true;
     for (let i = start; i < end; i++) {
@@ -213,14 +220,15 @@ class CurrentLine implements IndexedLine {
   offset = 0;
   byteLength = 0;
   hasHash = false;
-  /** The block that the line is part of, as bytes and as a character for each byte, and the end of the line in
-   * it. */
+  /** The bytes of the block; of the line alone if it was parsed. */
   #block: Uint8Array = new Uint8Array(0);
+  /** The block with one character for each byte. */
   #characters = "";
+  /** Where the line ends in `#block`. */
   #end = 0;
-  /** The next position of each searched text in the block. */
+  /** For each text of `includes`: its next position in the block, or `Infinity`. */
   readonly #found = new Map<string, number>();
-  /** The position of its id in the block, or its id. */
+  /** Where the id begins in `#block`, unless `#uid` holds it. */
   #uidStart = 0;
   #uidEnd = 0;
   #uid: string | undefined;
@@ -231,13 +239,13 @@ class CurrentLine implements IndexedLine {
     this.#path = path;
   }
 
-  /** The next lines are part of this block. */
+  /** Called before the lines of each block. */
   startBlock(characters: string): void {
     this.#characters = characters;
     this.#found.clear();
   }
 
-  /** Moves to a line that was not parsed. */
+  /** Moves to a line that was scanned without parsing it. */
   scanned(block: Uint8Array, start: number, end: number, uidStart: number, uidEnd: number): void {
     this.#block = block;
     this.#end = end;
@@ -248,7 +256,6 @@ class CurrentLine implements IndexedLine {
     this.#uidEnd = uidEnd;
   }
 
-  /** Moves to a line that was parsed. */
   parsed(line: Uint8Array, uid: string, hasHash: boolean): void {
     this.#block = line;
     this.#end = this.byteLength = line.length;
@@ -284,7 +291,10 @@ class CurrentLine implements IndexedLine {
     );
   }
 
-  /** The block is searched from match to match, not line by line: most files do not hold the text at all. */
+  /**
+   * The block is searched from match to match, not line by line: most files do not hold the text at
+   * all.
+   */
   includes(text: string): boolean {
     if (this.#uid !== undefined) return this.text().includes(text);
     const start = this.#end - this.byteLength;

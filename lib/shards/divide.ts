@@ -18,45 +18,41 @@ import {
 } from "../formats/mod.ts";
 import { VERSION } from "../version.ts";
 
-/** One file of the input. */
 export interface PlannedInput {
-  /** Its path, as the user named it. */
+  /** As the user named it, or as found in a folder or by a pattern. */
   readonly path: string;
-  /** Its size in bytes. */
+  /** In bytes. */
   readonly size: number;
-  /** When it was last written, in Unix milliseconds. */
+  /** Modification time: Unix time in milliseconds; null if the filesystem has none. */
   readonly mtime: number | null;
-  /** Its format. */
   readonly format: InputFormat;
-  /** The columns of a table whose cells are JSON; null for other formats. */
+  /** Columns of CSV or TSV whose cells are JSON; null for other formats. */
   readonly json_columns: readonly string[] | null;
-  /** Bytes of its header. */
+  /** Bytes of the header of CSV or TSV; 0 for other formats. */
   readonly header: number;
-  /** What its borders are counted in: bytes of the file, or of its row groups. */
+  /** Bytes of the file; for Parquet, of its row groups. Borders are counted in the same bytes. */
   readonly length: number;
-  /** Its end; null if the file is indivisible, so that its rows are not known. */
+  /** The border after the last row; null for a compressed file, whose rows are not counted. */
   readonly end: Border | null;
 }
 
-/** A place in the sequence of all inputs. */
+/** Where a shard begins in the sequence of all inputs. */
 export interface ShardStart extends Border {
-  /** The input, from 0; the number of inputs where nothing follows. */
+  /** Index of the input; the number of inputs if the shard is empty because none is left. */
   readonly input: number;
 }
 
 /** How an input is divided: the content of `out/.retort/<name>.shards-N.json`. */
 export interface ShardPlan {
-  /** The version of Retort, which marks the file. */
+  /** The version of Retort that wrote the file. */
   readonly retort: string;
-  /** The number of shards. */
   readonly shards: number;
-  /** The files of the input, in their order. */
+  /** In the order in which they are read. */
   readonly inputs: readonly PlannedInput[];
-  /** Where each shard begins. */
   readonly starts: readonly ShardStart[];
 }
 
-/** What is known about an input before it is scanned. */
+/** An input before it is scanned. */
 interface Candidate {
   readonly path: string;
   readonly size: number;
@@ -150,13 +146,15 @@ async function divisionOf(
   };
 }
 
-/** A division whose end may be unknown, and whose borders may be missing. */
+/** `divisionOf` knows no end of a compressed file, and no border where no piece follows. */
 type AnyDivision = Omit<Division, "borders" | "end"> & {
   readonly borders: readonly (Border | undefined)[];
   readonly end: Border | null;
 };
 
-/** Gives each shard at least one piece. */
+/**
+ * Moves the starts so that each shard gets at least one piece: a row group or a compressed file.
+ */
 function spread(starts: readonly ShardStart[], candidates: readonly Candidate[]): ShardStart[] {
   const pieces = candidates.flatMap(({ how }, input) =>
     how.pieces.map((border) => ({ input, ...border }))

@@ -1,6 +1,7 @@
 /**
- * One shard: its number, the parts that it reads, and the names of its files. The borders of all shards are written
- * once and read by all, so that each row is in exactly one shard, and a changed input is noticed.
+ * One shard: the parts of the input that it reads, and the names of its files. The borders of all
+ * shards are written once and read by all, so that each row is in exactly one shard, and a changed
+ * input is noticed.
  *
  * @module
  */
@@ -17,14 +18,17 @@ import { divide, type PlannedInput, type ShardPlan } from "./divide.ts";
 
 /** One of several contiguous parts of an input. */
 export interface Shard {
-  /** Its number, from 0. */
+  /** From 0. */
   readonly index: number;
-  /** The number of shards. */
+  /** The number of shards of the input. */
   readonly count: number;
   /** The number of shards that run at once and share `rpm` and `tpm`. @default all */
   readonly parallel?: number;
-  /** The submission of jobs that it belongs to: a merge that waits for this submission ignores earlier ones.
-   * @default none */
+  /**
+   * Identifies the submission of jobs that the shard is part of: a merge that waits for this
+   * submission ignores the status of earlier ones.
+   * @default none
+   */
   readonly job?: string;
 }
 
@@ -46,7 +50,9 @@ function planPathOf(stem: string, count: number): string {
   return `${start}${OWN_FOLDER}/${name}.shards-${count}.json`;
 }
 
-/** While this file exists, a job does not requeue its shards. */
+/**
+ * The path of a file that stops requeuing: while it exists, Slurm jobs do not requeue their shards.
+ */
 export function cancelledPathOf(stem: string): string {
   const { start, name } = splitPath(stem);
   return `${start}${OWN_FOLDER}/${name}.cancelled`;
@@ -89,8 +95,8 @@ function optionsOf({ format, json_columns }: PlannedInput, options: InputOptions
 }
 
 /**
- * The share of a shard in the whole input, from 0 to 1: by rows, or by bytes where the rows of a
- * compressed file are not known.
+ * The share of a shard in the whole input, from 0 to 1: by rows, or by bytes if there is a
+ * compressed file, whose rows are not counted.
  */
 export function shareOfRows(plan: ShardPlan, index: number): number {
   const pieces = piecesOf(plan, index);
@@ -108,8 +114,8 @@ export function shareOfRows(plan: ShardPlan, index: number): number {
 }
 
 /**
- * The number of rows before a shard, without blank lines; undefined if a compressed file is among
- * them.
+ * The number of rows before a shard, without blank lines; undefined if a compressed file comes
+ * before it, whose rows are not counted.
  */
 export function rowsBefore(plan: ShardPlan, index: number): number | undefined {
   const start = plan.starts[index];
@@ -121,13 +127,11 @@ export function rowsBefore(plan: ShardPlan, index: number): number | undefined {
   return rows;
 }
 
-/** How borders are pinned. */
 export interface PinOptions {
-  /** How the input is read. */
   readonly input?: InputOptions;
-  /** Writes the file if there is none. @default true */
+  /** Whether new borders are written. @default true */
   readonly writes?: boolean;
-  /** Refuses a filesystem without locks. @default true */
+  /** Whether to fail on a filesystem without locks. @default true */
   readonly needsLock?: boolean;
   /** Aborts the wait for another process that scans the input. */
   readonly signal?: AbortSignal;
@@ -136,8 +140,8 @@ export interface PinOptions {
 const AGAIN_MS = 200;
 
 /**
- * The borders of the output with this stem: the pinned ones, else new ones, which it pins. One
- * process scans the input; the others wait for it.
+ * Returns the pinned borders of the output with this stem. If there are none, divides the input and
+ * pins the result: one process does that, and the others wait for it.
  *
  * @throws {UsageError | SourceError} when the input has changed or cannot be divided
  */
@@ -230,9 +234,9 @@ async function checkUnchanged(file: string, planned: PlannedInput, path: string)
 }
 
 /**
- * What is different about an input since its borders were made; undefined if nothing is.
+ * What has changed in an input since its borders were made; undefined if nothing has.
  *
- * @throws {SinkError} when it cannot be read
+ * @throws {SinkError} when the input cannot be read
  */
 export async function changeOf(
   file: string,

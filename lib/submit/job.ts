@@ -8,24 +8,22 @@
 export interface ShardJob {
   /** A name that is unique on the cluster: lower-case letters, digits, dashes. */
   readonly name: string;
-  /** Tells this submission from earlier ones of the same job. @default there are no earlier ones */
+  /** Distinguishes this submission from earlier ones of the same job. @default none */
   readonly submission?: string;
-  /** The number of shards. */
   readonly shards: number;
   /** The number of shards that run at once. */
   readonly parallel: number;
   /** The arguments that run a shard; `--shard auto` and `--grace` are added. */
   readonly run: readonly string[];
-  /** The arguments of the merge. */
   readonly merge: readonly string[];
   /** How long before its time limit a shard is signalled, in seconds. */
   readonly leadSeconds: number;
 }
 
-/** A shard has to end this long before the scheduler would kill it, in seconds. */
+/** A shard ends this long before the scheduler would kill it, in seconds. */
 export const SPARE_SECONDS = 10;
 
-/** All arguments of a shard. */
+/** The arguments that run one shard. */
 export function shardWords({ run, leadSeconds }: ShardJob): string[] {
   return [...run, "--shard", "auto", "--grace", `${leadSeconds - SPARE_SECONDS}s`];
 }

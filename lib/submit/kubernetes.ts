@@ -9,34 +9,36 @@
 import { stringify } from "../deps/std_yaml_stringify.ts";
 import { type ShardJob, shardWords, SPARE_SECONDS } from "./job.ts";
 
-/** How Kubernetes runs the shards. */
 export interface KubernetesOptions {
-  /** The image, whose entry point is Retort. */
+  /** A container image whose entry point is Retort. */
   readonly image: string;
-  /** The claim of a volume that several nodes can write to. */
+  /** Name of the PersistentVolumeClaim of a volume that several nodes can write to. */
   readonly claim: string;
   /** Where the volume is mounted, which is also the working folder. */
   readonly mountPath: string;
-  /** The secret that holds the key, and its key in there. @default none */
+  /** The Kubernetes secret that holds the API key, and the key's name in it. @default none */
   readonly secret?: { readonly name: string; readonly key: string };
-  /** The namespace. @default that of `kubectl` */
+  /** @default that of the current context of `kubectl` */
   readonly namespace?: string;
   /** Memory of a shard, in Kubernetes notation. @default 512Mi are requested, without a limit */
   readonly memory?: string;
 }
 
-/** How often a shard that was killed or failed is restarted. */
+/** Restarts of a shard, or of the merge, after it failed or was killed. */
 const RESTARTS = 20;
 /**
- * Exit codes that a restart would only repeat: wrong usage, and a teacher or budget that halted the
- * run.
+ * Exit codes that a restart would only repeat: 2 is wrong usage, 5 a run that a teacher or budget
+ * halted.
  */
 const FINAL_CODES = [2, 5];
 const CONTAINER = "retort";
-/** Without requests, pods are the first that a full node evicts. A run takes 0.15 GB, and a core at most. */
+/**
+ * Without requests, pods are the first that a full node evicts. A run takes 0.15 GB, and a core at
+ * most.
+ */
 const CPU_REQUEST = "500m", MEMORY_REQUEST = "512Mi";
 
-/** The manifests, as YAML documents. */
+/** YAML documents: the Indexed Job of the shards, and the Job of the merge. */
 export function kubernetesManifests(job: ShardJob, options: KubernetesOptions): string {
   return [shardsJob(job, options), mergeJob(job, options)]
     .map((manifest) => stringify(manifest, { lineWidth: 100, useAnchors: false }))
@@ -87,7 +89,7 @@ function mergeJob(job: ShardJob, options: KubernetesOptions) {
       podFailurePolicy: {
         rules: [
           { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
-          // Rows are missing or have failed: a restart would find the same.
+          // Wrong usage, or rows that are missing or have failed: a restart would find the same.
           {
             action: "FailJob",
             onExitCodes: { containerName: CONTAINER, operator: "In", values: [2, 3] },
@@ -102,7 +104,10 @@ function mergeJob(job: ShardJob, options: KubernetesOptions) {
   };
 }
 
-/** The merge waits for shards of this submission: those that an earlier one has left halted run again. */
+/**
+ * Tells shards and merge which submission they belong to: the merge must not take the status that
+ * an earlier submission left for the result of this one.
+ */
 function submissionOf({ submission }: ShardJob): { name: string; value: string }[] {
   return submission === undefined ? [] : [{ name: "RETORT_JOB", value: submission }];
 }
@@ -132,11 +137,12 @@ function templateOf(
     },
     spec: {
       restartPolicy: "Never",
-      // No pod talks to Kubernetes, and clusters that enforce the "restricted" standard ask for the rest.
+      // No pod calls the Kubernetes API. The other settings are required by clusters that enforce
+      // the "restricted" pod security standard.
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },
-      // The run has its grace period, and then this long to write.
+      // The run has its grace period for calls in flight, and then 10 s to write.
       terminationGracePeriodSeconds: leadSeconds - SPARE_SECONDS + 10,
       containers: [{
         name: CONTAINER,

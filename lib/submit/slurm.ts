@@ -8,14 +8,13 @@
 
 import { type ShardJob, shardWords } from "./job.ts";
 
-/** How Slurm runs the shards. */
 export interface SlurmOptions {
   /**
    * The words that start Retort on a node: the executable, or Deno with its arguments. Never npx,
    * which dies of the signal with calls in flight.
    */
   readonly program: readonly string[];
-  /** The folder to run in. */
+  /** The working folder of the tasks. */
   readonly folder: string;
   /** The folder for logs, which must exist. */
   readonly logs: string;
@@ -23,7 +22,7 @@ export interface SlurmOptions {
   readonly cancelledFile: string;
   /** Time limit of a shard, in Slurm notation. @default that of the partition */
   readonly time?: string;
-  /** The partition. @default that of the cluster */
+  /** @default that of the cluster */
   readonly partition?: string;
   /** The account to charge. @default that of the user */
   readonly account?: string;
@@ -59,15 +58,18 @@ const EXPORTED = [
   "no_proxy",
 ];
 
-/** One array of shards. */
+/** A Slurm job array that runs a part of the shards. */
 export interface SlurmArray {
   /** The shard of task 0. */
   readonly base: number;
-  /** Its tasks. */
+  /** The number of its tasks. */
   readonly tasks: number;
   /** The number of tasks that run at once. */
   readonly parallel: number;
-  /** The number of the array whose end it waits for, if there are more arrays than tasks that may run at once. */
+  /**
+   * Index of the array that must end first. Set if there are more arrays than shards that may run
+   * at once.
+   */
   readonly after?: number;
 }
 
@@ -85,7 +87,6 @@ export function slurmArrays(
   });
 }
 
-/** The script of one array. */
 export function slurmScript(job: ShardJob, array: SlurmArray, options: SlurmOptions): string {
   const { quote, cancelledFile } = options;
   const command = [...options.program, ...shardWords(job)].map(quote).join(" ");
@@ -130,24 +131,29 @@ function header({ name }: Pick<ShardJob, "name">, options: SlurmOptions): string
   return ["#!/bin/bash", ...lines].join("\n");
 }
 
-/** The file of a task's output: `name` is a pattern of Slurm, in which `%` of the folder is `%%`. */
+/**
+ * The directive for the file of a task's output. `name` is a Slurm pattern, so a `%` in the folder
+ * is written `%%`.
+ */
 function logOf({ logs }: SlurmOptions, name: string): string {
   return directive("output", `${logs.replaceAll("%", "%%")}/${name}.log`);
 }
 
-/** A directive. Outside of quotes, sbatch splits the value at spaces; a backslash always escapes (tried on 22.05). */
+/**
+ * Without quotes, sbatch splits the value at spaces; a backslash always escapes (tried on 22.05).
+ */
 function directive(key: string, value: string): string {
   const isPlain = /^[\w%+,./:=@-]*$/.test(value);
   const quoted = isPlain ? value : `"${value.replace(/[\\"]/g, "\\$&")}"`;
   return `#SBATCH --${key}=${quoted}`;
 }
 
-/** Comes after all directives, because they end at the first command. */
+/** The user's own lines come after all directives, which end at the first command. */
 function before(options: SlurmOptions): string {
   return options.before.map((line) => `${line}\n`).join("");
 }
 
-/** Runs the shard, and handles its exit code, which Slurm does not. */
+/** Runs the shard and acts on its exit code, as Slurm itself does not. */
 const BODY = `
 task="\${SLURM_ARRAY_JOB_ID}_\${SLURM_ARRAY_TASK_ID}"
 child= ; heard=0
