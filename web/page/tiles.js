@@ -111,7 +111,7 @@ function makeTile(id, tile) {
 function answeredFigure({ snapshot: { succeeded, skipped } }) {
   return {
     value: formatCount(succeeded),
-    note: skipped > 0 ? `${formatCount(skipped)} skipped: done before` : "rows, on disk",
+    note: skipped > 0 ? `${formatCount(skipped)} skipped` : "rows, on disk",
   };
 }
 
