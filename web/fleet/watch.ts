@@ -11,7 +11,7 @@
 import { cannotRead } from "../../lib/files.ts";
 import { inFolder, OWN_FOLDER } from "../../lib/paths.ts";
 import { readPlan, type ShardPlan } from "../../lib/shards/mod.ts";
-import { parseStatus } from "../../lib/run/mod.ts";
+import type { RunStatus } from "../../lib/run/mod.ts";
 import {
   DEAD_LOOKS,
   type FleetRow,
@@ -27,6 +27,8 @@ const READS_AT_ONCE = 100;
 const STATUS = ".status.json";
 /** Larger files are ignored: the status of a run has at most 8 KB. */
 const MOST_BYTES = 65_536;
+
+type ParseStatus = (text: string, file: string) => RunStatus | undefined;
 
 /** Status of all runs in one folder. */
 export class FleetWatch {
@@ -54,12 +56,14 @@ export class FleetWatch {
     if (this.#isLooking) return;
     this.#isLooking = true;
     const missing = new Set(this.#known.keys());
+    // Not loaded with the page of one run, which needs no permission but the network.
+    const { parseStatus } = await import("../../lib/run/mod.ts");
     try {
       let reads = 0;
       for await (const { name } of Deno.readDir(this.#folder)) {
         missing.delete(name);
         if (name.endsWith(STATUS)) {
-          if (this.#lookAt(name) && ++reads % READS_AT_ONCE === 0) await turn();
+          if (this.#lookAt(name, parseStatus) && ++reads % READS_AT_ONCE === 0) await turn();
         } else if (/\.shards-\d+\.json$/.test(name)) await this.#lookAtPlan(name);
       }
     } catch (error) {
@@ -82,7 +86,7 @@ export class FleetWatch {
    * Returns whether the file was read. Synchronous: a file server answers a `stat` in microseconds,
    * a promise takes longer.
    */
-  #lookAt(name: string): boolean {
+  #lookAt(name: string, parse: ParseStatus): boolean {
     if (this.stem !== undefined && stemOf(name) !== this.stem && name !== `${this.stem}${STATUS}`) {
       return false;
     }
@@ -97,7 +101,7 @@ export class FleetWatch {
         before.silence++;
         return false;
       }
-      const status = parseStatus(Deno.readTextFileSync(path), name);
+      const status = parse(Deno.readTextFileSync(path), name);
       if (status === undefined) return true;
       const isSame = before?.status.beat === status.beat &&
         before.status.started === status.started;
