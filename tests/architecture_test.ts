@@ -77,7 +77,7 @@ const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonl
   progress: { types: ["teacher"] },
   simulate: {},
   where: {},
-  data: { all: ["formats", "prices", "where"], types: ["teacher"] },
+  data: { all: ["formats", "prices", "source", "where"], types: ["teacher"] },
   tables: { all: ["formats", "sink", "source"] },
   terminal: { types: ["progress"] },
   "engine/answers": { types: ["checks", "teacher"] },

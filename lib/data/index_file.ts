@@ -21,7 +21,7 @@ import { type NameLists, Names, Table } from "./table.ts";
 import { xxHash64Hex } from "../hash.ts";
 
 /** Changes with the columns and with the rules of flags, so that older indexes are built again. */
-const FORMAT = `retort-view 2 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
+const FORMAT = `retort-view 3 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
   readonly format: string;

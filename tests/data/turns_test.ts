@@ -1,0 +1,43 @@
+/** The prompts that the page shows are those that a run sends. @module */
+
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { promptOf, turnsOf } from "../../lib/data/turns.ts";
+import { ParsedRow, RowParser } from "../../lib/source/mod.ts";
+import type { Message } from "../../lib/teacher/mod.ts";
+import { ROWS } from "../behaviours/rows/rows.ts";
+import { resultLineOf } from "../export/results.ts";
+
+function textOf({ content }: Message): string {
+  if (!Array.isArray(content)) return typeof content === "string" ? content : "";
+  return content.map(({ type, text }) => text ?? `[${type}]`).join("\n");
+}
+
+Deno.test("turnsOf() gives the messages that are sent, for a row of every known shape", () => {
+  const cases = ROWS.flatMap((group) => group.cases)
+    .filter(({ flags, sent }) => flags === undefined && sent !== undefined);
+  let rows = 0;
+  for (const text of cases.flatMap(({ rows }) => rows)) {
+    for (const system of [undefined, "the run's"]) {
+      const row = new RowParser({ system }).parse(text);
+      if (!(row instanceof ParsedRow)) continue;
+      rows++;
+      const line = JSON.parse(resultLineOf(text, {}, { system }));
+      const expected = row.messages.map((message) => [message.role, textOf(message)]);
+      assertEquals(turnsOf(line, { system }).map(({ role, text }) => [role, text]), expected, text);
+      const prompts = row.messages.filter(({ role }) => role === "user" || role === "tool");
+      assertEquals(promptOf(line, { system }), prompts.map(textOf).join("\n"), text);
+    }
+  }
+  assert(rows > 200, `${rows} rows`);
+});
+
+Deno.test("turnsOf() reads by template and prompt field, and shows a row that was not sent", () => {
+  const template = "Solve {{a.b}}: {{q}}";
+  const line = JSON.parse(resultLineOf({ q: "x", a: { b: 1 } }, {}, { template }));
+  assertEquals(promptOf(line, { template }), "Solve 1: x");
+  const named = JSON.parse(resultLineOf({ text: "x", id: 1 }, {}, { promptField: "text" }));
+  assertEquals(promptOf(named, { promptField: "text" }), "x");
+  // Without its run file, the row itself is shown.
+  assertEquals(promptOf(named, {}), '{"text":"x","id":1}');
+  assertEquals(promptOf({ uid: "1", raw: "{broken", error: {} }, {}), "{broken");
+});
