@@ -104,6 +104,10 @@ Deno.test("a running run names teachers that are not up", () => {
     "gpu1:8000 is down; its rows go to the other",
     "wait",
   ]);
+  // One that left the list is no trouble.
+  const left = makeTeacher({ state: "left" });
+  const calm = stateWords(storeOf({ state: "running", teachers: [makeTeacher(), left] }), NOW_MS);
+  assertEquals([calm.detail.includes("not up"), calm.tone], [false, "good"]);
 });
 
 Deno.test("each kind of end has its text: done, stopped, halted, or with an error", () => {

@@ -21,8 +21,8 @@ export class Departed {
   /** Adds the last status of a teacher that left. */
   add(status: TeacherStatus): void {
     const key = keyOf(status);
-    const left = { ...status, state: "left", until: null, reason: null, in_flight: 0, limit: 0 };
-    const last = plus(left as TeacherStatus, this.#named.get(key));
+    const idle = { until: null, reason: null, in_flight: 0, limit: 0 };
+    const last = plus({ ...status, state: "left", ...idle }, this.#named.get(key));
     this.#named.delete(key);
     this.#named.set(key, last);
     if (this.#named.size <= MAX_NAMED) return;
