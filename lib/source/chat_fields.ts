@@ -1,5 +1,5 @@
 /**
- * The fields of a chat completions request, by which a raw request body is distinguished from a row of a
+ * The fields of a chat completions request, which distinguish a raw request body from a row of a
  * dataset, and the parameters that a row sets for itself.
  *
  * @module
@@ -14,8 +14,8 @@ import type { ParsedJson, RowObject, Shape } from "./shape.ts";
 import { toolsOf } from "./tool_calls.ts";
 
 /**
- * What a field must hold to count as a parameter. Names that are also common column names need a
- * certain type.
+ * The type that a field must have to count as a parameter: not "any" for names that are also common
+ * names of columns.
  */
 type FieldType = "any" | "object" | "array" | "boolean";
 
@@ -24,8 +24,8 @@ function fields(type: FieldType, names: string): [string, FieldType][] {
 }
 
 /**
- * OpenAI's API, and the extensions of servers that speak it. Names that may just as well be a
- * column of a dataset are left out (`documents`, `grammar`, `json_schema`, `options`, `priority`,
+ * The fields of OpenAI's API, and the extensions of compatible servers. Names that are as likely
+ * columns of a dataset are left out (`documents`, `grammar`, `json_schema`, `options`, `priority`,
  * `usage`, …).
  */
 const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
@@ -65,7 +65,8 @@ const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
      thinking_forced_open typical_p xtc_probability xtc_threshold`,
   ),
   ...fields("boolean", "think"),
-  // OpenRouter, DeepSeek, DashScope, Mistral, Groq, Fireworks, Together, MiniMax, Zhipu, xAI, Perplexity
+  // OpenRouter, DeepSeek, DashScope, Mistral, Groq, Fireworks, Together, MiniMax, Zhipu, xAI,
+  // Perplexity
   ...fields(
     "any",
     `citation_options context_length_exceeded_behavior do_sample enable_search enable_thinking
@@ -87,10 +88,9 @@ const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
 const ROW_FIELDS: ReadonlySet<string> = new Set(["uid", "custom_id", "id", "metadata"]);
 
 /**
- * The parameters of a row that is a raw request body, undefined where it has none; `false` for any
- * other row. Every field of a raw request body belongs to a chat completions request, or names the
- * row. Rows of LMSYS and WildChat have a `model`, too, the one that answered back then, but other
- * columns show that they are no requests.
+ * The parameters of a raw request body, undefined if it has none; `false` for any other row. In a
+ * raw request body, every field is in `REQUEST_FIELDS` or `ROW_FIELDS`. Rows of LMSYS and WildChat
+ * have a `model`, too (the one that answered then), but also columns that no request has.
  */
 export function requestParams(row: RowObject): Record<string, unknown> | undefined | false {
   let params: Record<string, unknown> | undefined;
@@ -113,15 +113,15 @@ export function isSentInRequest(name: string, row: RowObject): boolean {
   return !ROW_FIELDS.has(name) && !isOverruled(name, row[name]);
 }
 
-/** Parameters about how the answer is sent, which the run decides (`--stream`). */
+/** Whether answers are streamed: the run decides that (`--stream`), not a row. */
 const OF_TRANSPORT = ["stream", "stream_options"];
 
-/** Whether a row asks for what the run decides. `false` asks for nothing special. */
+/** Whether a row sets what the run decides. `false` is the API's default, so it does not count. */
 function isOverruled(name: string, value: unknown): boolean {
   return OF_TRANSPORT.includes(name) && has(value) && value !== false;
 }
 
-/** The parameters of a row that are not sent, with the field that holds them. */
+/** The parameters in `body` or `params` that are not sent, as paths such as `body.stream`. */
 export function unsentParams(shape: Shape, row: RowObject): readonly string[] {
   const name = shape === "openai-batch" ? "body" : "params";
   const params = row[name];
@@ -138,7 +138,7 @@ function sendsMetadata(row: RowObject): boolean {
   return row.store === true && has(row.metadata);
 }
 
-/** The fields of a message. Other fields in a turn of a conversation log are metadata. */
+/** The fields of a message. In conversation logs, turns also hold metadata, which is not sent. */
 export const MESSAGE_FIELDS: ReadonlySet<string> = new Set([
   "role",
   "content",
@@ -157,10 +157,10 @@ function isOfType(value: unknown, type: FieldType): boolean {
 }
 
 /**
- * A row's own parameters, undefined when it has none: in an OpenAI Batch row everything in `body`
- * but its messages; in a raw request body everything but messages and ids; in any other row its
- * `params`, overridden by its `tools`. `extra_body` is flattened into them. The run decides whether
- * answers are streamed, so `stream` and `stream_options` are left out.
+ * A row's own parameters, undefined if it has none: in an OpenAI Batch row everything in `body`
+ * except the messages; in a raw request body everything except the messages and ids; in any other
+ * row its `params`, overridden by its `tools`. `extra_body` is flattened into them. `stream` and
+ * `stream_options` are left out, because the run decides whether answers are streamed.
  */
 export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | RowProblem {
   if (shape === "message-array") return undefined;
@@ -194,7 +194,7 @@ function settle(all: Record<string, unknown>, name: string): Params | undefined 
     const holder = name === "" ? "extra_body" : name;
     return new RowProblem(`"${holder}" must not hold "messages": they belong in the row itself`);
   }
-  // As text, too: vLLM reads "4" as 4.
+  // A string counts, too: vLLM reads "4" as 4.
   if ((typeof params.n === "number" || typeof params.n === "string") && Number(params.n) > 1) {
     return new RowProblem(
       `"${prefix}n" must be 1: use --samples for several answers: ${currentValue(params.n)}`,
@@ -206,7 +206,7 @@ function settle(all: Record<string, unknown>, name: string): Params | undefined 
   return Object.keys(kept).length === 0 ? undefined : kept;
 }
 
-/** Tables hold every column in every row, so null means that nothing is set. */
+/** In files made from tables, every row has every column: null means that none is set. */
 function withoutNulls(params: Record<string, unknown>): Record<string, unknown> {
   if (!Object.values(params).includes(null)) return params;
   return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null));

@@ -1,6 +1,6 @@
 /**
- * How an earlier version read a row. This code is frozen: results of that version carry the hash of
- * what was sent, and a row that is read in another way today must not look edited.
+ * How an earlier version read a row. This code is frozen: results of that version hold the hash of
+ * what it sent, and a row must not look edited because today's version reads it differently.
  *
  * @module
  */
@@ -13,15 +13,15 @@ import type { RowRequest } from "./parsed_row.ts";
 import { RowProblem } from "./problem.ts";
 import type { PromptOptions, RowObject } from "./shape.ts";
 
-/** How a row was read. */
 export interface EarlierOptions extends PromptOptions {
   /** Whether the run's parameters ask for a trailing assistant turn to be continued. */
   readonly keepsPrefill: boolean;
 }
 
 /**
- * What was sent for a row; undefined for one that was refused, or was not a row then. A bare array
- * of messages is in `{"messages":[…]}` here, as in its line.
+ * What the earlier version sent for a row; undefined if it could not read the row.
+ *
+ * @param text The row's JSON object; a bare array must be wrapped in `{"messages":[…]}`.
  */
 export function earlierRequest(text: string, options: EarlierOptions): RowRequest | undefined {
   try {
@@ -29,12 +29,12 @@ export function earlierRequest(text: string, options: EarlierOptions): RowReques
     const isExact = !holdsNumber(request?.messages) && !holdsNumber(request?.params);
     return isExact ? request : requestOf(parseLossless(text) as RowObject, text, options);
   } catch {
-    // The row was checked when it was sent; here it is only read.
+    // The frozen code checks nothing: it throws on rows that the earlier version rejected.
     return undefined;
   }
 }
 
-/** What is sent differently today, in words; "" where only keys that held null are left out. */
+/** What is sent differently today, for a message; "" if only keys that hold null are left out. */
 export function differenceOf(before: RowRequest, now: RowRequest): string {
   const kept = messagesWithoutNulls(before.messages);
   if (textOf(kept) === textOf(now.messages) && isSameWithoutNulls(before.params, now.params)) {
@@ -73,7 +73,7 @@ function systemTextOf(messages: readonly Message[]): string {
   return textOf(messages.find(isSystem)?.content);
 }
 
-/** Whether the prompt continues what was sent then: the context of a Dolly row. */
+/** Whether today's prompt is the earlier one and more: the context of a Dolly row. */
 function isLonger(before: readonly Message[], now: readonly Message[]): boolean {
   const [old, text] = [before.at(-1)?.content, now.at(-1)?.content];
   return typeof old === "string" && typeof text === "string" && text.startsWith(`${old}\n\n`);

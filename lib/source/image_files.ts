@@ -11,12 +11,12 @@ import { isInside } from "../paths.ts";
 import type { Message } from "../teacher/mod.ts";
 import { NO_IMAGES, type RowImages, unreadableImage } from "./parsed_row.ts";
 
-/** The largest image that is sent, in bytes: 20 MiB, the limit of many providers. */
+/** 20 MiB: the limit of many providers. */
 const MAX_BYTES = 20 * 2 ** 20;
-/** The first bytes, which identify the type. */
+/** Enough for every signature in `imageTypeOf`. */
 const HEAD_BYTES = 16;
 
-/** The media type of an image by its first bytes; undefined for types that teachers do not read. */
+/** The media type of an image by its first bytes; undefined if teachers do not accept its type. */
 export function imageTypeOf(bytes: Uint8Array): string | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, HEAD_BYTES));
   if (head.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";
@@ -25,12 +25,11 @@ export function imageTypeOf(bytes: Uint8Array): string | undefined {
   return head.startsWith("RIFF") && head.startsWith("WEBP", 8) ? "image/webp" : undefined;
 }
 
-/** The images in a folder. Without one, all paths are refused. */
 export function imagesIn(root: string | undefined): RowImages {
   return root === undefined ? NO_IMAGES : new ImageFolder(root);
 }
 
-/** The folder that paths in rows are taken from and must stay in. */
+/** The folder that relative paths in rows are resolved against, and that every image must be in. */
 class ImageFolder implements RowImages {
   readonly #root: string;
   #realRoot: string | undefined;
@@ -39,7 +38,7 @@ class ImageFolder implements RowImages {
     this.#root = root;
   }
 
-  /** Synchronous: it takes 20 µs. */
+  /** Takes 20 µs, so it is synchronous. */
   problemOf(path: string): string | undefined {
     try {
       const real = this.#inside(Deno.realPathSync(this.#absolute(path)));
@@ -77,13 +76,12 @@ class ImageFolder implements RowImages {
     return isAbsolute(path) ? path : join(this.#folder, path);
   }
 
-  /** Returns the path, with all links resolved, if it is still in the folder. */
+  /** Returns `real`, a path with all links resolved; throws if it is outside the folder. */
   #inside(real: string): string {
     if (isInside(real, this.#folder)) return real;
     throw new Refusal(`it must be in the folder ${JSON.stringify(this.#root)} (--images-root)`);
   }
 
-  /** The folder's real path. */
   get #folder(): string {
     return this.#realRoot ??= realFolder(this.#root);
   }
@@ -97,7 +95,7 @@ function realFolder(root: string): string {
   }
 }
 
-/** A reason in our own words. */
+/** Its message needs no translation by `systemReason`. */
 class Refusal extends Error {}
 
 function readPart(part: unknown, urls: ReadonlyMap<unknown, string>): unknown {

@@ -11,24 +11,23 @@ import { has } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
 
 const PLACEHOLDER = "<image>";
-/** A teacher would answer the prompt without these, which is not what the row asks. */
+/** Fields that cannot be sent, and without which a prompt would mean something else. */
 const REFUSED_FIELDS = ["videos", "video", "audios", "audio"] as const;
 const TEXT_ALONE = "send the text alone with --template, which takes the fields that it names";
-/** Fields that hold images. */
 const IMAGE_FIELDS = ["images", "image"] as const;
 
 type Row = Readonly<Record<string, unknown>>;
 type Part = Readonly<Record<string, unknown>>;
 
-/** The images of a row. */
+/** The field of a row that holds images. */
 interface Column {
   readonly name: string;
   readonly values: readonly unknown[];
 }
 
 /**
- * Whether `withImages` has anything to do. The fields are named one by one: a loop over the names
- * takes ten times as long, for every row.
+ * Whether a row may hold images or recordings, so that `withImages` must be called. The fields are
+ * named one by one: a loop over the names takes ten times as long, for every row.
  */
 export function hasImages(row: Row, messages: readonly Message[]): boolean {
   const { images, image, videos, video, audios, audio } = row;
@@ -52,7 +51,7 @@ export function withImages(
   const { named } = reading;
   for (const name of REFUSED_FIELDS) {
     if (row[name] === undefined || named.has(name) || !isMedia(row[name])) continue;
-    // A template uses only the fields that it names; any other prompt may be about the recording.
+    // A template uses only the fields that it names; any other prompt may refer to the recording.
     if (reading.shape === "template") reading.leaveOut(name);
     else return new RowProblem(`"${name}" cannot be sent, only images can`, () => TEXT_ALONE);
   }
@@ -97,7 +96,7 @@ class Placing {
 
   #message(message: Message, isColumn: boolean): Message {
     const { role, content } = message;
-    // The models that answered sent text and no images.
+    // Answers of models hold text only: `<image>` in them is no placeholder.
     if (role === "assistant") return message;
     if (typeof content === "string") {
       if (!isColumn || !content.includes(PLACEHOLDER)) return message;
@@ -134,7 +133,7 @@ class Placing {
   #next(): Part {
     const { name, values } = this.#column;
     const index = this.#placed++;
-    // Too few images: `place` reports it with both counts.
+    // Too few images: `place` reports both counts.
     if (index >= values.length) return {};
     return this.#image(values[index], `${name}[${index}]`);
   }
@@ -149,7 +148,7 @@ class Placing {
   }
 }
 
-/** The source of an image part of Anthropic's API, in the form of a column's image. */
+/** The `source` of an image part in Anthropic's format, as a value for `addressOf`. */
 function ofAnthropic(source: unknown): unknown {
   if (!isObject(source)) return undefined;
   return source.type === "base64" ? { bytes: source.data } : source.url;
@@ -162,8 +161,8 @@ function columnOf(name: string, value: unknown): Column | RowProblem {
 }
 
 /**
- * The address of an image: its URL unchanged, its bytes as a data URL, or a path, which is
- * recorded.
+ * What `image_url` holds for an image: its URL unchanged, its bytes as a data URL, or its path,
+ * which is also added to `reading.files`.
  */
 function addressOf(value: unknown, place: string, reading: Reading): string | RowProblem {
   if (typeof value === "string") return ofText(value, place, reading);
@@ -187,9 +186,9 @@ function ofText(text: string, place: string, reading: Reading): string | RowProb
   return path;
 }
 
-/** A longer text is no path that a system has. */
+/** `PATH_MAX` of Linux, in bytes: a longer text is not a path. */
 const LONGEST_PATH = 4_096;
-/** How PNG, JPEG, GIF and WebP begin as base64. */
+/** How PNG, JPEG, GIF and WebP begin in base64. */
 const IMAGE_BYTES = /^(?:iVBORw0KGgo|\/9j\/|R0lGOD|UklGR)/;
 
 function pathOf(address: string): string | undefined {
@@ -201,7 +200,7 @@ function pathOf(address: string): string | undefined {
   }
 }
 
-/** Bytes as base64, or as a list of numbers. */
+/** A data URL for bytes given as base64 or as a list of numbers. */
 function ofBytes(value: unknown, place: string): string | RowProblem {
   try {
     const bytes = typeof value === "string"
@@ -215,12 +214,12 @@ function ofBytes(value: unknown, place: string): string | RowProblem {
   return mustBe(place, "a PNG, JPEG, GIF or WebP image as base64", value);
 }
 
-/** Whether a field may hold images. An empty list counts, with no images in it. */
+/** Whether a field may hold images; an empty list counts. */
 function isColumn(value: unknown): boolean {
   return has(value) && (typeof value !== "string" || value.trim() !== "");
 }
 
-/** Whether a value may be a recording, and not a flag or a number. */
+/** Whether a value may be a recording, unlike a flag, a number or an empty list. */
 function isMedia(value: unknown): boolean {
   if (typeof value === "string") return value.trim() !== "";
   return Array.isArray(value) ? value.some(has) : isObject(value);
@@ -234,7 +233,7 @@ function isImagePart(part: Part): boolean {
   return part.type === "image" || pathIn(part) !== undefined;
 }
 
-/** The path in an `image_url` part, for which the API accepts only URLs. */
+/** The path in an `image_url` part, where the API itself accepts only URLs; undefined if none. */
 function pathIn({ type, image_url: image }: Part): string | undefined {
   if (type !== "image_url") return undefined;
   const url = isObject(image) ? image.url : image;

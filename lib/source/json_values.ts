@@ -8,25 +8,21 @@
  */
 
 import { exactJson, type RawJson } from "../json.ts";
-/** Whether a text is empty or only white space. */
 export function isBlank(text: string): boolean {
   return !/\S/.test(text);
 }
 
-/**
- * Whether a field is present. Null counts as absent, because files made from Arrow tables hold
- * every column in every row.
- */
+/** Whether a field has a value. Null counts as absent, as in files made from Arrow tables. */
 export function has(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** Whether this is an empty list, which tables hold in place of null. */
+/** Whether a value is an empty list, which files made from tables hold in place of null. */
 export function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-/** A value's own field; every object inherits `constructor`. */
+/** A field of an object or array, undefined if absent or inherited, as `constructor` is. */
 export function own(value: unknown, key: string): unknown {
   if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
   return (value as Record<string, unknown>)[key];
@@ -43,8 +39,10 @@ export function define(object: object, name: string, value: unknown): void {
 }
 
 /**
- * The same value without keys that hold null, at any level. A value without any stays the same
- * object. Elements of arrays stay. `keeps` selects keys that stay although they hold null.
+ * The value without keys that hold null, at any level; elements of arrays stay. Returns `value`
+ * itself if it holds no such key.
+ *
+ * @param keeps Selects keys that stay although they hold null.
  */
 export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) => boolean): T {
   if (typeof value !== "object" || value === null || isRawJson(value)) return value;
@@ -80,7 +78,7 @@ export function messagesWithoutNulls<T extends readonly object[]>(messages: T): 
   return withoutNulls(messages, keepsContent);
 }
 
-/** Tools without keys that hold null; a default may be null on purpose. */
+/** Tools without keys that hold null, except `default` and `const`, where null has a meaning. */
 export function toolsWithoutNulls<T>(tools: T): T {
   return withoutNulls(tools, (_holder, key) => key === "default" || key === "const");
 }
@@ -103,8 +101,9 @@ export function parseLossless(text: string): unknown {
 }
 
 /**
- * All that JavaScript may write differently: numbers of 16 digits or with an exponent, zeros at their end, a negative
- * zero, and less than a millionth. Texts may look like one too.
+ * Numbers that JavaScript may write differently: 16 or more digits, an exponent, zeros at the end
+ * of a fraction, a negative zero, less than a millionth. Also matches inside strings, which only
+ * costs time.
  */
 const MAY_DIFFER = /[\d.]{16}|\d[eE][+-]?\d|\.\d*0(?!\d)|-0(?![\d.])|\.0{6}/;
 
@@ -114,12 +113,12 @@ function keepNumber(_key: string, value: unknown, context: { source?: string }):
   return source === undefined || String(value) === source ? value : exactJson.rawJSON(source);
 }
 
-/** Whether `parseLossless` made this instead of a number. */
+/** Whether a value is a number that `parseLossless` kept as it was written. */
 export function isRawJson(value: unknown): value is RawJson {
   return exactJson.isRawJSON(value);
 }
 
-/** Whether a value holds a number at any level: only then is `parseLossless` needed. */
+/** Whether a value holds a number at any level: only then does `parseLossless` matter. */
 export function holdsNumber(value: unknown): boolean {
   if (typeof value === "number") return true;
   if (typeof value !== "object" || value === null) return false;
@@ -131,12 +130,12 @@ export function holdsNumber(value: unknown): boolean {
   return false;
 }
 
-/** A flag of `contentsOf`: the value holds a number. */
+/** A bit in the result of `contentsOf`. */
 export const HOLDS_NUMBER = 1;
-/** A flag of `contentsOf`: the value holds a null. */
+/** A bit in the result of `contentsOf`. */
 export const HOLDS_NULL = 2;
 
-/** Which of both a value holds at any level, found in one pass. */
+/** Whether a value holds numbers and nulls, at any level: the bits above, found in one pass. */
 export function contentsOf(value: unknown): number {
   if (typeof value === "string") return 0;
   if (value === null) return HOLDS_NULL;
@@ -153,8 +152,8 @@ export function contentsOf(value: unknown): number {
 }
 
 /**
- * JSON without white space, keys sorted by UTF-16 units, strings escaped one way, numbers as they
- * were written (`1` and `1.0` are two values here).
+ * JSON without white space, keys sorted by UTF-16 units, strings escaped in one way, numbers as
+ * they were written (so `1` and `1.0` differ).
  *
  * @param text The JSON text that `parsed` comes from, for its numbers.
  * @param parsed The result of `JSON.parse`.
@@ -176,11 +175,10 @@ export function canonicalJson(text: string, parsed: unknown): string {
   return `{${members}}`;
 }
 
-/**
- * The keys of the last row and its sorted members, cached because the next row usually has the same
- * keys.
- */
+/** The keys of the last row, in its order, cached because the next row usually has the same. */
 let lastKeys: readonly string[] = [];
+/** The same keys sorted, each with its JSON text and a colon. */
+/** The same keys sorted, each with its JSON text and a colon. */
 let lastMembers: readonly { readonly key: string; readonly start: string }[] = [];
 
 function isSameList(one: readonly string[], other: readonly string[]): boolean {

@@ -1,5 +1,5 @@
 /**
- * Turns conversations into messages, and decides which turns are sent.
+ * Turns of a conversation as messages, without the answers at its end.
  *
  * @module
  */
@@ -12,17 +12,16 @@ import { mustBe, type Reading, RowProblem } from "./problem.ts";
 import { turnsOfTranscript } from "./transcripts.ts";
 import { addCalls, callMessage, linkToolCalls, parsed, withCallsInText } from "./tool_calls.ts";
 
-/** A turn of a conversation, as it is in the row. */
 type Turn = Readonly<Record<string, unknown>>;
 
-/** The role of a turn whose text is calls of functions. */
+/** Our name for the role of a turn whose text is one or more tool calls. */
 const CALLS = "calls";
 
 /**
- * The names of speakers. `human`, `gpt` and the like come from ShareGPT, `function_call` (answered
- * by `observation`) from LLaMA-Factory, `function_response` from Glaive, `tool_call` and
- * `tool_response` from ms-swift, `prompter` from OpenAssistant, `ipython` from Llama 3's template,
- * and `model` from Gemini.
+ * Roles by the names that datasets use: `human`, `gpt` and the like come from ShareGPT,
+ * `function_call` (answered by `observation`) from LLaMA-Factory, `function_response` from Glaive,
+ * `tool_call` and `tool_response` from ms-swift, `prompter` from OpenAssistant, `ipython` from
+ * Llama 3's template, and `model` from Gemini.
  */
 const ROLES = new Map([
   ...["system", "developer", "user", "assistant", "tool"].map((role) => [role, role] as const),
@@ -42,8 +41,10 @@ const ROLES = new Map([
 ]);
 
 /**
- * The part of a conversation that is sent: everything before its trailing assistant turns. Turns
- * that are messages already stay the same objects.
+ * The messages of a conversation that are sent: everything before its trailing assistant turns, or
+ * all if `keepsPrefill`. Turns that are messages already stay the same objects.
+ *
+ * @param name The field that holds the conversation, for messages about problems.
  */
 export function conversationOf(
   value: unknown,
@@ -54,7 +55,7 @@ export function conversationOf(
   const list = turnsIn(value, reading);
   if (list === undefined) return notTurns(name, value);
   if (list.length === 0) return new RowProblem(`"${name}" must not be empty`);
-  // A bare array of pairs is not a conversation but a whole file of rows on one line.
+  // A bare array of pairs is not a conversation but a file of rows written on one line.
   const isOfPairs = reading.shape !== "message-array" && isPair(list[0]);
   const all = isOfPairs
     ? list.flatMap(turnsOfPair)
@@ -75,9 +76,9 @@ export function conversationOf(
 }
 
 /**
- * The turns of a value: a list, that list as JSON text (CSV files, columns of text), or its
- * columns, which is how Hugging Face writes a sequence of objects: `{"role":[…],"content":[…]}`.
- * Those of a preference pair may be a transcript.
+ * The turns in a value, undefined if it holds none: a list, the JSON text of a list (CSV files,
+ * columns of text), or an object of columns such as `{"role":[…],"content":[…]}`, which is how
+ * Hugging Face writes a list of objects. For shapes in `OF_TRANSCRIPTS` also a transcript.
  */
 function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
   if (Array.isArray(value)) return value;
@@ -88,8 +89,10 @@ function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
 
 const OF_TRANSCRIPTS: ReadonlySet<string> = new Set(["chosen", "prompt-field"]);
 
-/** Fields in which texts take turns, the user's first (LIMA, UltraChat). Elsewhere a list of texts is something else,
- * such as the user's turns alone (MT-Bench) or several prompts. */
+/**
+ * Fields whose texts alternate between user and assistant (LIMA, UltraChat). In other fields, a
+ * list of texts may be the user's turns alone (MT-Bench) or several prompts.
+ */
 export const TEXTS_IN_TURN = /^(?:conversations?|data|dialog(?:ue)?s?)$/;
 
 function turnOfText(turn: unknown, index: number): unknown {
@@ -98,7 +101,7 @@ function turnOfText(turn: unknown, index: number): unknown {
     : turn;
 }
 
-/** Whether these are the columns of a list of turns. */
+/** Whether a value is an object of columns: arrays of one length, with `role` or `from`. */
 export function isColumns(value: unknown): value is Readonly<Record<string, unknown[]>> {
   if (!isObject(value)) return false;
   const columns = Object.values(value);
@@ -124,15 +127,13 @@ function notTurns(name: string, value: unknown): RowProblem {
 const QUESTIONS = ["human", "user", "input", "query", "question", "instruction", "prompt"];
 const ANSWERS = ["assistant", "gpt", "bot", "output", "response", "answer"];
 
-/**
- * Whether this is a question with its answer in one object, as in XTuner, ms-swift and Capybara.
- */
+/** Whether a value is an object with a question, usually beside its answer (XTuner, ms-swift). */
 function isPair(turn: unknown): turn is Turn {
   return isObject(turn) && turn.role === undefined && turn.from === undefined &&
     textIn(turn, QUESTIONS) !== undefined;
 }
 
-/** The turns of a pair; anything else stays, and is reported later. */
+/** The messages of a pair; anything else stays, and `roleOf` reports it. */
 function turnsOfPair(pair: unknown): unknown[] {
   if (!isPair(pair)) return [pair];
   const system = textIn(pair, ["system"]), answer = textIn(pair, ANSWERS);
@@ -156,7 +157,7 @@ function isPlainMessage(turn: unknown): turn is { content: string } {
   return turn.from === undefined && turn.tool_calls === undefined;
 }
 
-/** Turns of all kinds as messages. */
+/** The messages of turns that are not all plain messages. */
 function converted(
   turns: readonly unknown[],
   name: string,
@@ -169,7 +170,7 @@ function converted(
     if (role instanceof RowProblem) return role;
     const message = messageOf(turns[i] as Turn, role, `${name}[${i}]`, reading);
     if (message instanceof RowProblem) return message;
-    // Parallel calls have a turn each, and their answers follow the last of them.
+    // Parallel calls: consecutive turns become one message, whose answers follow.
     if (role === CALLS && wasCall) addCalls(messages.at(-1)!, message);
     else messages.push(reading.isLog ? withCallsInText(message) : message);
     wasCall = role === CALLS;
@@ -189,7 +190,7 @@ function messageOf(
   if (role === CALLS) {
     const calls = callMessage(contentOf(turn), place);
     if (calls instanceof RowProblem) return calls;
-    // The turn is not a message of the API, so only the fields of one are sent with it.
+    // Such a turn is not a message of the API, so only fields of the API are copied.
     return { ...withOwnFields(turn, "assistant", place, reading), ...calls };
   }
   const isMessage = role === turn.role && contentName(turn) === "content" && !has(turn.from) &&
@@ -200,7 +201,10 @@ function messageOf(
   return contentProblem(message, `${place}.${contentName(turn)}`) ?? message;
 }
 
-/** A turn as a message, with the API's name for its role, and with all or only a message's fields. */
+/**
+ * A turn as a message with the API's name for its role. If `onlyOfMessages`, fields that are not in
+ * `MESSAGE_FIELDS` are left out and recorded in `reading`.
+ */
 function withOwnFields(
   turn: Turn,
   role: string,
@@ -220,18 +224,17 @@ function withOwnFields(
   return message;
 }
 
-/** Puts a system message in front, unless there is one. */
+/** Puts a system message in front, unless `system` is undefined or the messages have one. */
 export function withSystem(messages: Message[], system: unknown): Message[] {
   if (system === undefined || messages.some(isSystem)) return messages;
   return [{ role: "system", content: system }, ...messages];
 }
 
-/** Whether a message is a system message. */
 export function isSystem({ role }: Message): boolean {
   return role === "system" || role === "developer";
 }
 
-/** The API's name for the role of a turn. An unknown `role` is passed on: the server decides. */
+/** The API's name for the role of a turn, or `CALLS`. An unknown `role` is sent as it is. */
 function roleOf(turn: unknown, name: string, index: number): string | RowProblem {
   if (!isObject(turn)) {
     const fields = name === "conversations" ? '"from" and "value"' : '"role" and "content"';
@@ -239,7 +242,7 @@ function roleOf(turn: unknown, name: string, index: number): string | RowProblem
   }
   const { role } = turn;
   if (typeof role === "string" && role !== "") {
-    // OpenAI's API had this role before it had tools.
+    // OpenAI's API had the role "function", which needs a name, before it had tools.
     if (role === "function" && typeof turn.name === "string") return role;
     return ROLES.get(role) ?? ROLES.get(role.trim().toLowerCase()) ?? role;
   }

@@ -11,10 +11,10 @@ import { RowProblem } from "./problem.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Names that are read without a flag; a field with nearly such a name is a typo. */
+/** Fields that are read without a flag: a name that is nearly one of these is a typo. */
 const KNOWN = ["prompt", "question", "instruction", "messages", "conversations"];
 
-/** What datasets call their prompts, the clearest names first. */
+/** Names of prompts in other datasets, the clearest first. */
 const USUAL = [
   "user_prompt",
   "prompt_text",
@@ -43,14 +43,13 @@ const USUAL = [
   "title",
 ];
 
-/** Those among them that may just as well describe a row. */
+/** Names in `USUAL` that as often describe a row: they count only if they hold a sentence. */
 const MAY_BE_NOTES: ReadonlySet<string> = new Set(["source", "context", "body", "title"]);
 
-/** Fields that accompany prompts: answers, names and notes. */
+/** Names of fields that are not prompts: answers, ids, labels and other metadata. */
 const UNLIKELY =
   /(^|_)(id|uuid|uid|url|label|category|class|lang|language|split|answer|response|output|completion|solution|target|model|date|time|hash|name|type|difficulty|score|rating)s?$/i;
 
-/** The problem of a row without a prompt. */
 export function noPrompt(row: Fields): RowProblem {
   return new RowProblem(
     'no prompt found: expected "messages", "prompt", "conversations", "question" or ' +
@@ -68,7 +67,7 @@ function fieldsOf(row: Fields): string {
   return `its fields are ${shown}${names.length > FIELDS_SHOWN ? ", …" : ""}`;
 }
 
-/** Advice for a row without a prompt, or "" where no field looks like one. */
+/** Advice for a row without a prompt; "" if no field looks like one. */
 function promptHint(row: Fields): string {
   const inside = insideHint(row);
   if (inside !== "") return inside;
@@ -88,14 +87,19 @@ function promptHint(row: Fields): string {
   return named === "" ? header : `${named}, or ${header}`;
 }
 
-/** Whether the name of a field is rather a value, as where a table has no header: a sentence, or six words. It may be
- * as long as a document. */
+/**
+ * Whether the name of a field looks like a value, as in a table without a header: a sentence, or
+ * six words or more. The split is limited because such a name may be as long as a document.
+ */
 function isNoName(name: string): boolean {
   const words = name.trim().split(/\s+/, 6);
   return words.length === 6 || (words.length > 1 && /[.?!]["')]*$/.test(words.at(-1)!));
 }
 
-/** Advice for rows that hold a conversation in an object, a list of texts, or one message of a tree. */
+/**
+ * Advice for rows whose prompt is inside a field: messages in an object, a list of texts, a pair of
+ * translations; also for MOSS, and for single messages of a tree. "" for other rows.
+ */
 function insideHint(row: Fields): string {
   for (const [name, value] of Object.entries(row)) {
     if (/^(?:params|request|modelInput)$/.test(name)) continue;
@@ -125,7 +129,7 @@ const MOSS = "it is a dialogue of MOSS: send its first turn with " +
   'jq -c \'{system: .meta_instruction, prompt: (.chat.turn_1.Human | ltrimstr("<|Human|>: ") | ' +
   'rtrimstr("\\n") | rtrimstr("<eoh>"))}\'';
 
-/** Advice for requests and lines of batch files of other APIs than chat completions. */
+/** Advice for requests and batch files of APIs other than chat completions; "" for other rows. */
 function batchHint({ params, request, modelInput, contents, input, instructions }: Fields): string {
   if (isConversation(own(params, "messages"))) {
     return "it is a line of an Anthropic batch: extract it with " +
@@ -150,7 +154,10 @@ function batchHint({ params, request, modelInput, contents, input, instructions 
   return "";
 }
 
-/** Advice for an object or a list in the place of a prompt: OpenAssistant's trees, PRM800K, BFCL. */
+/**
+ * Advice for a field that should hold a prompt and holds an object or a list, as in OpenAssistant's
+ * trees, PRM800K and BFCL; "" if there is none.
+ */
 export function fieldInside(name: string, value: unknown): string {
   if (typeof value !== "object" || value === null) return "";
   if (Array.isArray(value)) {
@@ -164,7 +171,7 @@ export function fieldInside(name: string, value: unknown): string {
   return field === undefined ? "" : `use --template ${word(`{{${name}.${field}}}`)}`;
 }
 
-/** The field that is most likely the prompt; undefined where none is. */
+/** The field that is most likely the prompt; undefined if none is likely. */
 function likelyPromptField(row: Fields): string | undefined {
   const names = Object.keys(row).filter((name) => isPrompt(row[name]));
   const mistyped = names.find((name) => isNearly(name, KNOWN));
@@ -179,19 +186,19 @@ function likelyPromptField(row: Fields): string | undefined {
   return others.length === 0 ? only : undefined;
 }
 
-/** Conversations that hold answers. */
+/** Names of conversations that hold answers to the prompt. */
 const OLD = /output|completion|response|answer|repl(?:y|ies)|chosen|rejected|prefer/i;
 
 function isPrompt(value: unknown): boolean {
   return typeof value === "string" ? /\S/.test(value) : isConversation(value);
 }
 
-/** More than a name or a number. */
+/** Whether a text has two words or more; true for anything else than text. */
 function isSentence(value: unknown): boolean {
   return typeof value !== "string" || /\S\s+\S/.test(value);
 }
 
-/** Messages, or pairs of question and answer. */
+/** Whether a value is a list of messages, or of pairs of question and answer. */
 function isConversation(value: unknown): boolean {
   if (!isListOfObjects(value)) return false;
   const [first] = value;
@@ -212,12 +219,11 @@ function isNearly(name: string, words: readonly string[]): boolean {
   return levenshteinDistance(lower, closestString(lower, words)) <= 2;
 }
 
-/** The path of a field for `jq`. */
 function jqPath(name: string): string {
   return `.[${JSON.stringify(name)}]`;
 }
 
-/** Quoted for POSIX shells: names come from files of anyone, and the advice is there to be pasted. */
+/** Quotes a word for POSIX shells: advice is pasted, and names come from untrusted files. */
 function word(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,8 +1,6 @@
 /**
- * From bytes to rows that can be sent.
- *
- * In: files of prompts. Out: numbered rows with their messages, parameters and identity. A bad row
- * is data; reading never sends anything and never changes the input.
+ * Turns the JSON text of a row into what can be sent: messages, parameters and a uid. An invalid
+ * row is returned as a `RowProblem`, never thrown.
  *
  * @module
  */

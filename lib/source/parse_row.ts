@@ -1,5 +1,5 @@
 /**
- * From a line of text to a row that can be sent: the hot path of the source.
+ * Parses the JSON text of a row and decides what is sent for it. Runs once for every row.
  *
  * @module
  */
@@ -40,28 +40,28 @@ export { ParsedRow } from "./parsed_row.ts";
 export { RowProblem } from "./problem.ts";
 export type { Shape } from "./shape.ts";
 
-/** How rows are read: the part of the run's `RowOptions` that concerns a single row. */
+/** The part of the run's `RowOptions` that concerns a single row. */
 export interface RowParserOptions {
-  /** Adds this system message where a row has none. */
+  /** The system message of rows that have none. */
   readonly system?: string;
-  /** Makes the prompt of every row that is an object; comes before `promptField`. */
+  /** The source of a template for all prompts, except of bare arrays; overrides `promptField`. */
   readonly template?: string;
-  /** The prompt of every row that has this field. */
+  /** The field that holds the prompt; rows without it are read by their shape. */
   readonly promptField?: string;
-  /** Fields that may name a row, before `uid`, `custom_id` and `id`. */
+  /** Fields that may hold the uid, tried before `uid`, `custom_id` and `id`. */
   readonly uidField?: readonly string[];
-  /** Whether they come after these, as in outputs that an earlier version began. @default false */
+  /** Tries them after these, as for outputs that an earlier version began. @default false */
   readonly namedLast?: boolean;
   /** The run's parameters, of which only `continue_final_message` matters. */
   readonly runParams?: Params;
   /**
-   * Why a valid row cannot be sent to the teachers of the run. `params` are the row's own. @default
-   * every row can
+   * Returns why a valid row cannot be sent to the teachers of the run, or undefined. `params` are
+   * the row's own.
    */
   readonly problemOf?: (messages: readonly Message[], params: Params) => string | undefined;
 }
 
-/** What one row sends, and what was recorded while it was read. */
+/** What is sent for one row, and what was recorded while it was read. */
 interface Sent extends RowRequest {
   readonly reading: Reading;
 }
@@ -71,17 +71,15 @@ const MAX_DEPTH = 1_000;
 const NO_PARAMS: Params = Object.freeze({});
 const NOTHING_NAMED: ReadonlySet<string> = new Set();
 
-/** Reads rows. */
 export class RowParser {
   readonly #prompts: PromptOptions;
-  /** Fields that the template names. */
   readonly #named: ReadonlySet<string>;
   readonly #uidFields: readonly string[];
   readonly #runKeepsPrefill: unknown;
   readonly #problemOf: RowParserOptions["problemOf"];
   readonly #sentFields = new Map<Shape, ReadonlySet<string>>();
 
-  /** Throws `RangeError` when the template is malformed. */
+  /** @throws {RangeError} If the template is malformed. */
   constructor(options: RowParserOptions = {}) {
     const { system, promptField, runParams, namedLast, problemOf } = options;
     const template = options.template === undefined ? undefined : compileTemplate(options.template);
@@ -92,7 +90,11 @@ export class RowParser {
     this.#problemOf = problemOf;
   }
 
-  /** Reads one row from its JSON text. Never throws. `known` is its uid where that is known already. */
+  /**
+   * Reads one row from its JSON text. Never throws.
+   *
+   * @param known The row's uid, if it is known already.
+   */
   parse(text: string, known?: string): ParsedRow | RowProblem {
     const json = parseJson(text);
     if (json instanceof RowProblem) return json;
@@ -119,8 +121,10 @@ export class RowParser {
   }
 
   /**
-   * What an earlier version sent for a row, given as its text in a results line, where a bare array
-   * is in an object, too; undefined where it refused such rows.
+   * What an earlier version sent for a row; undefined if it could not read the row.
+   *
+   * @param text The row's JSON object, as in a results line.
+   * @param isArray Whether the row was a bare array of messages, which `text` wraps in an object.
    */
   earlier(text: string, isArray = false): RowRequest | undefined {
     // Templates and prompt fields do not apply to bare arrays.
@@ -129,8 +133,8 @@ export class RowParser {
   }
 
   /**
-   * Adds the names of fields that hold something, are not sent and do not name the row, up to
-   * `most` names in all.
+   * Adds to `names` the fields of a row that have a value, are not sent and do not hold its uid,
+   * until `names` has `most` entries.
    */
   addUnsent({ json, shape, unsent }: ParsedRow, names: Set<string>, most: number): void {
     if (Array.isArray(json)) return;
@@ -147,7 +151,7 @@ export class RowParser {
     }
   }
 
-  /** What is sent, with its numbers as they were written and without keys that hold null. */
+  /** What is sent, with numbers as they were written and without keys that hold null. */
   #sentOf(json: ParsedJson, text: string, shape: Shape): Sent | RowProblem {
     const first = this.#read(json, text, shape);
     if (first instanceof RowProblem) return first;
@@ -185,7 +189,7 @@ function parseJson(text: string): ParsedJson | RowProblem {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    // V8's line and column refer to this one line; the message names the line of the file already.
+    // V8 counts lines within the row; the message already names the line in the file.
     const reason = (error as Error).message.replace(/ \(line 1 column \d+\)$/, "");
     return new RowProblem(`not JSON: ${reason}`, () => notJsonHint(text));
   }
@@ -199,7 +203,7 @@ function parseJson(text: string): ParsedJson | RowProblem {
   return value as ParsedJson;
 }
 
-/** What other programs write instead of JSON. */
+/** Advice for text that other programs write instead of JSON; "" for anything else. */
 function notJsonHint(text: string): string {
   if (text.includes("\0")) return "NUL bytes: the file was not written completely";
   if (/^\s*[{[]\s*[{['].*'\s*:/s.test(text)) {

@@ -12,7 +12,7 @@ import { mustBe, type Reading, type RowProblem } from "./problem.ts";
 import type { ParsedJson, Shape } from "./shape.ts";
 import { TeacherError } from "../errors.ts";
 
-/** What is sent for a row. */
+/** What is sent for a row, apart from the parameters of the run. */
 export interface RowRequest {
   /** Oldest first. */
   readonly messages: Message[];
@@ -20,14 +20,13 @@ export interface RowRequest {
   readonly params: Params | undefined;
 }
 
-/** 16 hex digits of xxHash64 over the messages and the row's parameters as sent. */
+/** 16 hex digits: the xxHash64 of a row's messages and own parameters, as sent. */
 export function requestHash({ messages, params }: RowRequest): string {
   return xxHash64Hex(
     `${JSON.stringify(messages)}\n${params === undefined ? "" : JSON.stringify(params)}`,
   );
 }
 
-/** An empty list, shared by all rows. */
 export const NO_NAMES: readonly string[] = Object.freeze([]);
 const HASH_LENGTH = 16;
 
@@ -42,31 +41,25 @@ interface ParsedFields extends RowRequest {
 
 /** A row that can be sent. */
 export class ParsedRow {
-  /** Its identity. */
   readonly uid: string;
-  /** The shape in which it was read. */
   readonly shape: Shape;
   /** What is sent, oldest first. */
   readonly messages: Message[];
   /** The parameters that the row sets for itself. */
   readonly params: Params | undefined;
-  /** Its JSON object as in the input; a bare array becomes `{"messages":[…]}`. */
+  /** The row's JSON object as in the input; a bare array becomes `{"messages":[…]}`. */
   readonly text: string;
-  /** Names in it that Retort writes too. */
+  /** The row's fields that have names of Retort's own fields in results. */
   readonly clashes: readonly string[];
-  /** Whether its identity was made from the row itself. */
+  /** Whether the uid is a hash of the row, because no field holds one. */
   readonly isUidDerived: boolean;
-  /** Local files that its messages name as images. */
+  /** Paths of images in `messages`. */
   readonly files: readonly string[];
-  /**
-   * Fields that other rows of this shape send but this one does not, and fields of its turns that
-   * are not sent.
-   */
+  /** Fields left out that other rows of this shape send, and fields of turns that are left out. */
   readonly unsent: ReadonlySet<string> | undefined;
-  /** Its parsed text. */
+  /** The parsed input, so an array where `text` wraps one. */
   readonly json: ParsedJson;
 
-  /** For `RowParser` to call. */
   constructor(fields: ParsedFields) {
     this.uid = fields.uid;
     this.shape = fields.reading.shape;
@@ -80,10 +73,7 @@ export class ParsedRow {
     this.unsent = fields.reading.unsent;
   }
 
-  /**
-   * The row for the engine, with the id and the place that the run gives it. `images` reads the
-   * files that it names.
-   */
+  /** The row for the engine, at its place in the run; its images are read when it is sent. */
   at(place: Pick<Row, "uid" | "input" | "source" | "given">, images = NO_IMAGES): Row {
     const { promptHash, messages, params, text, clashes, files } = this;
     return {
@@ -101,22 +91,24 @@ export class ParsedRow {
     };
   }
 
-  /** Whether the row itself has a field with a value. */
+  /** Whether the row has a field of its own, not inherited, that is not null. */
   has(field: string): boolean {
     const { json } = this;
     return !Array.isArray(json) && Object.hasOwn(json, field) && (json[field] ?? null) !== null;
   }
 
   /**
-   * 16 hex digits of xxHash64 over the messages and the row's parameters as sent: it shows that a
-   * prompt was edited. Computed on each access, which is once for most rows.
+   * The `requestHash` that shows later whether a prompt was edited. Computed on each access, which
+   * is once for most rows.
    */
   get promptHash(): string {
     return requestHash(this);
   }
 
-  /** 16 hex digits that distinguish two rows of one uid: xxHash64 over the row's canonical JSON, or
-   * the start of the uid where that was derived from the row. */
+  /**
+   * 16 hex digits that distinguish two rows of one uid: the xxHash64 of the row's canonical JSON,
+   * or the start of a derived uid.
+   */
   get contentHash(): string {
     if (this.isUidDerived) return this.uid.slice(0, HASH_LENGTH);
     return xxHash64Hex(canonicalJson(this.text, this.json));
@@ -126,8 +118,9 @@ export class ParsedRow {
 const DEFAULT_FIELDS: readonly string[] = ["uid", "custom_id", "id"];
 
 /**
- * The fields that may hold the uid, in order. `namedLast` is the order of an earlier version, in
- * which the user's fields came after the others.
+ * The fields that may hold the uid, in order.
+ *
+ * @param namedLast Puts the user's fields last, as an earlier version did.
  */
 export function uidFieldsOf(
   named: readonly string[] = [],
@@ -137,9 +130,11 @@ export function uidFieldsOf(
 }
 
 /**
- * The uid in a row's own field, always as a string; undefined without one. A field that is null or
- * empty counts as absent. A number becomes the text that it was written as, so `1` and `"1"` are
- * one uid and `1.0` is another.
+ * The uid in the first of `fields` that a row has; undefined if it has none. Null and "" count as
+ * absent. A number becomes the text that it was written as, so `1` and `"1"` are one uid and `1.0`
+ * is another.
+ *
+ * @param text The JSON text of `row`.
  */
 export function givenUid(
   row: Readonly<Record<string, unknown>>,
@@ -147,7 +142,7 @@ export function givenUid(
   fields: readonly string[],
 ): string | undefined | RowProblem {
   for (const field of fields) {
-    // Every object inherits `constructor`; only the row's own fields count.
+    // A field of the user may be called "constructor", which every object inherits.
     const value = Object.hasOwn(row, field) ? row[field] : undefined;
     if (value === undefined || value === null || value === "") continue;
     if (typeof value === "number") return findNumber(text, field) ?? exactNumber(text, field);
@@ -156,10 +151,7 @@ export function givenUid(
   return undefined;
 }
 
-/**
- * The uid of a row without a field for it: the first 32 hex digits of SHA-256 over its canonical
- * JSON.
- */
+/** The uid of a row without one: the first 32 hex digits of SHA-256 over its canonical JSON. */
 export function derivedUid(row: unknown, text: string): string {
   return sha256Start(canonicalJson(text, row));
 }
@@ -169,9 +161,8 @@ const ESCAPED_ASCII = /\\u00[2-7]/;
 const NUMBER = /\s*:\s*(-?\d[\d.eE+-]*)/y;
 
 /**
- * The text of a number field, where it can be found without parsing the row a second time. If the
- * quoted name occurs in the text only once, and cannot be spelled with escapes, that place is the
- * field.
+ * The text of a number field, found without parsing the row a second time; undefined if that is not
+ * safe. A quoted name that occurs once and cannot be spelled with escapes is the field.
  */
 function findNumber(text: string, field: string): string | undefined {
   if (!PLAIN_NAME.test(field) || ESCAPED_ASCII.test(text)) return undefined;
@@ -187,20 +178,20 @@ function exactNumber(text: string, field: string): string {
   return isRawJson(value) ? value.rawJSON : String(value);
 }
 
-/** Reads images by the paths in rows. */
+/** Checks and reads images by the paths in rows. */
 export interface RowImages {
-  /** What is wrong with a path, or undefined. */
+  /** Why the image at a path cannot be sent; undefined if it can. */
   problemOf(path: string): string | undefined;
   /**
-   * Messages with the files that they name as data URLs. The files are read each time, so that they
-   * are not kept in memory.
+   * Returns the messages with data URLs in place of `paths`. The files are read on each call, so
+   * that they are not kept in memory.
    *
-   * @throws {TeacherError} If one can no longer be read.
+   * @throws {TeacherError} If a file can no longer be read.
    */
   readIn(messages: readonly Message[], paths: readonly string[]): Promise<Message[]>;
 }
 
-/** Refuses all paths, with advice. */
+/** Rejects every path, with advice. */
 export function withoutImages(advice: string): RowImages {
   return {
     problemOf: (path) => `cannot send the image ${JSON.stringify(path)}: ${advice}`,
@@ -208,12 +199,11 @@ export function withoutImages(advice: string): RowImages {
   };
 }
 
-/** No folder was named: paths are refused. */
 export const NO_IMAGES: RowImages = withoutImages(
   "name the folder of the images (--images-root, imagesRoot)",
 );
 
-/** The failure of a row whose image cannot be read. */
+/** The error that fails a row whose image cannot be read, and is not retried. */
 export function unreadableImage(path: string, reason: string, cause?: unknown): TeacherError {
   return new TeacherError(`Cannot send the image ${JSON.stringify(path)}: ${reason}`, {
     type: "bad_row",

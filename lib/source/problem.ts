@@ -1,5 +1,5 @@
 /**
- * The state of reading one row, and what is wrong with it. A problem is data, not an exception: the
+ * What is found while one row is read, problems among it. A problem is returned, not thrown: the
  * other rows are still sent.
  *
  * @module
@@ -11,12 +11,11 @@ const NO_HINT = () => "";
 
 /** A row that cannot be sent. */
 export class RowProblem {
-  /** What is wrong; it can follow `file:line: `. */
+  /** What is wrong, worded so that it can follow `file:line: `. */
   readonly problem: string;
-  /** Returns advice for all rows like it, often a flag; "" where there is none. */
+  /** Returns what to do about all such rows, often a flag; "" if there is no advice. */
   readonly hint: () => string;
 
-  /** A problem with its text. */
   constructor(problem: string, hint: () => string = NO_HINT) {
     this.problem = problem;
     this.hint = hint;
@@ -25,7 +24,7 @@ export class RowProblem {
 
 const LONGEST_SHOWN = 40;
 
-/** `"name" must be …: current value is …` */
+/** The problem `"name" must be wanted: current value is …`. */
 export function mustBe(
   name: string,
   wanted: string,
@@ -35,7 +34,7 @@ export function mustBe(
   return new RowProblem(`"${name}" must be ${wanted}: ${currentValue(value)}`, help);
 }
 
-/** `current value is …`, shortened: prompts are long. */
+/** `current value is …`, or `it is missing`. Texts are shortened, since prompts are long. */
 export function currentValue(value: unknown): string {
   return value === undefined ? "it is missing" : `current value is ${describe(value)}`;
 }
@@ -48,29 +47,21 @@ function describe(value: unknown): string {
   return `${JSON.stringify(value.slice(0, LONGEST_SHOWN))}…`;
 }
 
-/**
- * The state of a row that is being read: what is known about it, and what is found in addition to its
- * messages.
- */
+/** One row while it is read: how to read it, and what is found besides its messages. */
 export class Reading {
-  /** Its shape. */
   readonly shape: Shape;
-  /** Its JSON text. */
+  /** The row's JSON text. */
   readonly text: string;
   /** Whether a trailing assistant turn is sent, as the start of the answer. */
   readonly keepsPrefill: boolean;
-  /** Fields that are part of its prompt because the user has named them. */
+  /** The fields that the run's template names, which makes them parts of the prompt. */
   readonly named: ReadonlySet<string>;
-  /** Whether numbers became part of a text, which then has to use them as they were written. */
+  /** Whether a text in the messages was made from numbers, which must stay as they were written. */
   hasNumber = false;
-  /**
-   * Fields that are not sent, although other rows of this shape send them, and fields of its turns.
-   */
+  /** Fields left out that other rows of this shape send, and fields of turns that are left out. */
   unsent: Set<string> | undefined;
-  /** Local files that its messages name as images. */
   files: string[] | undefined;
 
-  /** Nothing was read yet. */
   constructor(shape: Shape, text: string, keepsPrefill: boolean, named: ReadonlySet<string>) {
     this.shape = shape;
     this.text = text;
@@ -78,12 +69,11 @@ export class Reading {
     this.named = named;
   }
 
-  /** Whether its turns come from a log, so that only the fields of a message are sent. */
+  /** Whether the turns come from a log, of which only the fields of a message are sent. */
   get isLog(): boolean {
     return this.shape === "conversations" || this.shape === "conversation";
   }
 
-  /** Records a field that is not sent. */
   leaveOut(field: string): void {
     (this.unsent ??= new Set()).add(field);
   }

@@ -14,11 +14,11 @@ import { oldAnswerIn, turnsOfHelpSteer, turnsOfTranscript } from "./transcripts.
 import type { Template } from "./template.ts";
 import { fieldInside, noPrompt } from "./missing_prompt.ts";
 
-/** What a row looks like. */
+/** Which fields hold the prompt of a row. */
 export type Shape =
-  /** Made by the run's template. */
+  /** The prompt comes from the run's template. */
   | "template"
-  /** The field that the run names: a prompt or messages. */
+  /** The run names the field (`--prompt-field`): a prompt or messages. */
   | "prompt-field"
   /** `{"custom_id","method","url","body":{"messages",…}}`: OpenAI Batch. */
   | "openai-batch"
@@ -41,26 +41,22 @@ export type Shape =
   /** `{"chosen","rejected"}`: preference pairs that hold the prompt themselves. */
   | "chosen";
 
-/** One JSON object or array, as it was parsed. */
 export type ParsedJson = unknown[] | RowObject;
 
-/** A row that is an object. */
+/** A row that is not a bare array of messages. */
 export type RowObject = Readonly<Record<string, unknown>>;
 
 /** The run's options for prompts. */
 export interface PromptOptions {
-  /** Makes the prompt of every row that is an object, whatever else the row holds. */
+  /** Overrides the shape of every row that is an object, and `promptField`. */
   readonly template?: Template;
-  /** The prompt of every row that has this field; other rows are read by their shape. */
+  /** The field that holds the prompt; rows without it are read by their shape. */
   readonly promptField?: string;
-  /** The system message where a row has none. */
+  /** The system message of rows that have none. */
   readonly system?: string;
 }
 
-/**
- * The first shape that fits. A template or a prompt field that the user has named comes first. A
- * field that is null counts as absent: files made from Arrow tables hold every column in every row.
- */
+/** The first shape that fits; a template or prompt field of the user comes first. */
 export function detectShape(row: ParsedJson, options: PromptOptions): Shape | RowProblem {
   if (isArray(row)) return "message-array";
   if (options.template !== undefined) return "template";
@@ -77,7 +73,7 @@ export function detectShape(row: ParsedJson, options: PromptOptions): Shape | Ro
   if (has(row.instruction)) return "instruction";
   if (Array.isArray(row.conversation) || isColumns(row.conversation)) return "conversation";
   if (has(row.rejected) && holdsConversation(row.chosen)) return "chosen";
-  // Without any other prompt, an empty list is what is wrong with the row.
+  // No other field holds a prompt: let the empty list be reported.
   if (has(row.messages)) return "messages";
   return has(row.conversations) ? "conversations" : noPrompt(row);
 }
@@ -87,12 +83,10 @@ function holdsConversation(value: unknown): boolean {
     (typeof value === "string" && turnsOfTranscript(value) !== undefined);
 }
 
-/** The fields for a row's own system message; the second is OpenOrca's. */
+/** The fields that may hold a row's own system message; `system_prompt` is OpenOrca's. */
 const SYSTEM_FIELDS = ["system", "system_prompt", "system_message"] as const;
 
-/**
- * The fields are named one by one: a loop over the names takes ten times as long, for every row.
- */
+/** Names the fields one by one: a loop over them takes ten times as long, for every row. */
 function hasSystem({ system, system_prompt: prompt, system_message: message }: RowObject): boolean {
   return system !== undefined || prompt !== undefined || message !== undefined;
 }
@@ -100,7 +94,7 @@ function hasSystem({ system, system_prompt: prompt, system_message: message }: R
 const OF_PROMPT: readonly string[] = [...SYSTEM_FIELDS, "history", "images", "image"];
 const OF_CHAT: readonly string[] = [...SYSTEM_FIELDS, "images", "image"];
 
-/** The fields that rows of a shape send, in addition to parameters and tools. */
+/** The fields of which rows of a shape send the content, besides parameters and tools. */
 export function fieldsSent(shape: Shape, { promptField, template }: PromptOptions): string[] {
   switch (shape) {
     case "template":
@@ -126,7 +120,7 @@ export function fieldsSent(shape: Shape, { promptField, template }: PromptOption
   }
 }
 
-/** What is sent for a row, oldest first, its system message included. */
+/** The messages that are sent for a row, oldest first, with its system message and images. */
 export function messagesOf(
   row: ParsedJson,
   options: PromptOptions,
@@ -221,7 +215,7 @@ function alpaca(row: RowObject, reading: Reading): Message[] | RowProblem {
   return userMessage(parts.join("\n\n"), "instruction");
 }
 
-/** Returns the input. A context with an input, or one that is not text, is not Dolly's context. */
+/** Returns Alpaca's input, or Dolly's context: a text in a row without input. */
 function alpacaInput({ input, context }: RowObject, reading: Reading): string | RowProblem {
   if (has(input) && typeof input !== "string") return mustBe("input", "a string", input);
   const isGiven = typeof input === "string" && !isBlank(input);
@@ -230,8 +224,10 @@ function alpacaInput({ input, context }: RowObject, reading: Reading): string | 
   return isGiven ? input : "";
 }
 
-/** Puts earlier turns in front: pairs of question and answer as in LLaMA-Factory, or messages. A text is some
- * other kind of history and is not sent. */
+/**
+ * Puts the turns of `history` in front: pairs of question and answer (LLaMA-Factory), or messages.
+ * A history that is not a list is something else, and is not sent.
+ */
 function withHistory(
   prompt: Message[] | RowProblem,
   { history }: RowObject,
@@ -285,10 +281,7 @@ function withRowSystem(
   return messages;
 }
 
-/**
- * Whether a row is a Batch line. A `body` alone may be anything; it needs messages in it, or the
- * other fields of a Batch line.
- */
+/** Whether a row is an OpenAI Batch line: `body` alone may be anything. */
 function isBatch(row: RowObject): boolean {
   if (!isObject(row.body)) return false;
   return has(row.body.messages) || (has(row.custom_id) && (has(row.url) || has(row.method)));

@@ -7,11 +7,10 @@
 import { holdsNumber, isBlank, own, parseLossless } from "./json_values.ts";
 import { RowProblem } from "./problem.ts";
 
-/** A parsed template. */
 export interface Template {
-  /** The fields of the row that it names; for `a.b` both `a` and `a.b`. */
+  /** The fields that the template names; for `a.b` both `a` and `a.b`. */
   readonly fields: ReadonlySet<string>;
-  /** The prompt, or what the row lacks. `text` is the row's JSON, for numbers as written. */
+  /** Returns the prompt. `text` is the JSON text of `row`, for numbers as they were written. */
   render(row: Readonly<Record<string, unknown>>, text: string): string | RowProblem;
 }
 
@@ -19,17 +18,17 @@ interface Slot {
   /** The text between the braces. */
   readonly name: string;
   readonly path: readonly string[];
-  /** The fixed text after it. */
+  /** The fixed text between this slot and the next one. */
   readonly after: string;
 }
 
 /**
  * Parses a template. `{{field}}` stands for a field of the row, `{{a.b}}` for a field of an object
  * in it (a field whose own name is `a.b` comes first), `{{turns.0}}` for an element of an array.
- * Strings are inserted as they are, everything else as JSON, its numbers as written. A missing or
- * null field makes the row a bad one. A lone `}}` is text, and so is any single brace.
+ * Strings are inserted as they are, everything else as JSON with numbers as written. A row in which
+ * a field is missing or null is a bad row. A `}}` without `{{` is text, and so are single braces.
  *
- * @throws {RangeError} when it names no field, or a `{{` is not closed
+ * @throws {RangeError} If the template names no field, or a `{{` is not closed.
  */
 export function compileTemplate(source: string): Template {
   const [before, ...pieces] = source.split("{{");

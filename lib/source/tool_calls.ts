@@ -1,5 +1,5 @@
 /**
- * Tools, their calls and the answers to the calls, in the form of the API.
+ * Tools, tool calls and their results, as datasets hold them, in the form of the API.
  *
  * @module
  */
@@ -17,10 +17,10 @@ import {
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
 
 const A_CALL = 'a call or a list of calls such as {"name":"f","arguments":{}}';
-/** The reasoning that our own export writes before the calls of a turn. */
+/** The reasoning that `retort export` writes before the calls of a turn. */
 const THOUGHT = /^\s*(<think>.*<\/think>)\s*/s;
 
-/** The message of a turn whose text is one call, or a JSON array of calls. */
+/** The message for a turn whose text is a JSON call or array of calls, perhaps after reasoning. */
 export function callMessage(text: unknown, place: string): Message | RowProblem {
   const [start, thought = null] = (typeof text === "string" && THOUGHT.exec(text)) || [""];
   const value = typeof text === "string" ? parsed(text.slice(start.length)) : text;
@@ -29,7 +29,7 @@ export function callMessage(text: unknown, place: string): Message | RowProblem 
   return { role: "assistant", content: thought, tool_calls: calls.map(asStated) };
 }
 
-/** A call with its arguments as text. Nulls in them were written on purpose, and stay. */
+/** A call with its arguments as text, which keeps nulls in them: here, nulls are on purpose. */
 function asStated(call: Record<string, unknown>): Record<string, unknown> {
   const { name, arguments: args, parameters } = isObject(call.function) ? call.function : call;
   const text = textOf(args ?? parameters ?? {});
@@ -40,8 +40,8 @@ const CALL_IN_TEXT = /<tool_call>(.*?)<\/tool_call>/gs;
 const ANSWER_IN_TEXT = /<tool_response>(.*?)<\/tool_response>/gs;
 
 /**
- * Moves the calls out of a message's text, or strips the tags from answers to calls: Hermes
- * datasets put both between tags. A text whose calls cannot be parsed stays as it is.
+ * Moves tagged calls from the text of an assistant message to `tool_calls`, and strips the tags in
+ * tool messages; Hermes datasets have both. Text whose calls cannot be parsed stays as it is.
  */
 export function withCallsInText(message: Message): Message {
   const { role, content } = message;
@@ -62,7 +62,7 @@ export function withCallsInText(message: Message): Message {
 const PYTHON = /"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'|\b(?:True|False|None)\b/gs;
 const CONSTANTS: Readonly<Record<string, string>> = { True: "true", False: "false", None: "null" };
 
-/** A Python literal as JSON: Hermes' datasets hold calls as `str()` wrote them. */
+/** A Python literal as JSON: Hermes datasets hold calls as `str()` wrote them. */
 function jsonOfPython(text: string): string {
   return text.replace(PYTHON, (literal, quoted) => {
     if (quoted === undefined) return CONSTANTS[literal] ?? literal;
@@ -70,14 +70,13 @@ function jsonOfPython(text: string): string {
   });
 }
 
-/** Adds the calls of a message to those of another one. */
 export function addCalls(message: Message, more: Message): void {
   message.tool_calls = [...message.tool_calls as unknown[], ...more.tool_calls as unknown[]];
 }
 
 /**
- * Gives calls the form of the API, an id where they have none, and that id to the answers that
- * follow. Mistral accepts only ids of nine letters and digits; other servers accept these, too.
+ * Gives calls the form of the API and an id if they have none, and the tool messages that follow
+ * the ids of their calls. Ids have nine letters and digits, which is all that Mistral accepts.
  */
 export function linkToolCalls(
   messages: readonly Message[],
@@ -116,11 +115,18 @@ export function linkToolCalls(
   return linked;
 }
 
-/** For logs with calls as plain text, as in ToolACE: `[f(x=1)]`. */
+/** Advice for logs in which calls are plain text such as `[f(x=1)]` (ToolACE). */
 const AS_USER_TURN = "if the call is plain text, send the answer as a turn of the user: use " +
   `jq -c '.conversations |= map(if .from == "tool" or .from == "observation" then .from = "human" else . end)'`;
 
-/** Assigns an answer to its call; a single answer after several calls belongs to all of them. */
+/**
+ * A tool message with the id of its call; empty if no call is left. The only tool message after
+ * several calls, if it names none, becomes one for each call: a JSON array of as many elements is
+ * divided.
+ *
+ * @param unanswered The calls before it that no tool message has answered.
+ * @param isAlone Whether no tool message follows.
+ */
 function answersOf(
   message: Message,
   unanswered: readonly Record<string, unknown>[],
@@ -142,14 +148,14 @@ function answersOf(
   }));
 }
 
-/** The calls of a message, whose list may be JSON text; undefined where there are none. */
+/** The calls in `tool_calls`, which may be JSON text, in the form of the API; undefined if none. */
 function callsOf(value: unknown, reading: Reading): Record<string, unknown>[] | undefined {
   const calls = typeof value === "string" ? parsed(value) : value;
   if (!Array.isArray(calls) || calls.length === 0) return undefined;
   return calls.map((call) => inForm(call, reading));
 }
 
-/** A call in the form of the API; one that has it already stays the same object. */
+/** A call in the form of the API; the same object if it has that form already. */
 function inForm(call: Record<string, unknown>, reading: Reading): Record<string, unknown> {
   if (!isObject(call)) return call;
   if (call.function === undefined && typeof call.name === "string") {
@@ -167,7 +173,7 @@ function inForm(call: Record<string, unknown>, reading: Reading): Record<string,
 function textOfArguments(args: unknown, reading: Reading): string {
   if (typeof args === "string") return args;
   if (holdsNumber(args)) reading.hasNumber = true;
-  // In a table, every call has the arguments of all others, with null for those that it lacks.
+  // In files made from tables, every call has the arguments of all others, null if it lacks them.
   return JSON.stringify(withoutNulls(args ?? {}));
 }
 
@@ -183,8 +189,8 @@ function withCalls(message: Message, calls: Record<string, unknown>[] | undefine
 }
 
 /**
- * The tools of a row: a list, or a list as JSON text. Bare functions, as in LLaMA-Factory's files,
- * are wrapped. Undefined for an empty list, which the API refuses.
+ * The tools of a row, which are a list or the JSON text of one. Bare functions (LLaMA-Factory) are
+ * wrapped. Undefined for an empty list, which the API rejects.
  */
 export function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProblem {
   if (typeof value === "string" && isBlank(value)) return undefined;
@@ -207,7 +213,7 @@ export function toolsOf(value: unknown, name: string): unknown[] | undefined | R
   return formed.every((tool, i) => tool === tools[i]) && tools === value ? tools : formed;
 }
 
-/** Python's names of types. */
+/** JSON schema's types by Python's names for them. */
 const TYPES: ReadonlyMap<string, string> = new Map([
   ["str", "string"],
   ["int", "integer"],
@@ -219,10 +225,12 @@ const TYPES: ReadonlyMap<string, string> = new Map([
   ["dict", "object"],
 ]);
 
-/** Makes a JSON schema of parameters that are listed by name with Python types, as xLAM and APIGen have them:
- * `{"x":{"type":"int, optional","description":…}}`. */
+/**
+ * A function whose `parameters` are a JSON schema. xLAM and APIGen list them by name with Python
+ * types: `{"x":{"type":"int, optional","description":…}}`.
+ */
 function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
-  // Anthropic's name for it.
+  // Anthropic calls the schema `input_schema`.
   if (isObject(tool.input_schema) && !has(tool.parameters)) {
     const { input_schema: parameters, ...rest } = tool;
     return { ...rest, parameters };
@@ -246,7 +254,7 @@ function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
   return { ...tool, parameters: required.length === 0 ? schema : { ...schema, required } };
 }
 
-/** A schema with JSON's names of types in place of Python's, which BFCL has. */
+/** Replaces Python's names of types in a schema, which BFCL has, at any level. */
 function withJsonTypes(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(withJsonTypes);
   if (!isObject(schema) || isRawJson(schema)) return schema;
@@ -276,7 +284,7 @@ function hasText(value: unknown): boolean {
   return typeof value === "string" && value !== "";
 }
 
-/** JSON with its numbers as written, or undefined for invalid JSON. */
+/** The value of a JSON text, numbers as they were written; undefined if it is not JSON. */
 // deno-lint-ignore no-explicit-any -- each caller checks what it got
 export function parsed(text: string): any {
   try {

@@ -1,5 +1,6 @@
 /**
- * Conversations as one text, which datasets hold in place of messages. An old answer at their end must never be sent.
+ * Conversations that a dataset holds as one text. An old answer at the end must never be sent as
+ * part of the prompt.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { RowProblem } from "./problem.ts";
 
 const SPEAKER = /(?:^|\n\n)(Human|Assistant):[ \n]?/;
 
-/** The turns of a text such as `\n\nHuman: …\n\nAssistant: …`, as HH-RLHF has them; undefined for any other text. */
+/** The turns of a text like HH-RLHF's `\n\nHuman: …\n\nAssistant: …`; undefined for other text. */
 export function turnsOfTranscript(text: string): unknown[] | undefined {
   const [start, ...parts] = text.trimStart().split(SPEAKER);
   if (start !== "" || parts[0] !== "Human") return undefined;
@@ -27,8 +28,10 @@ const TURN = /\n?<extra_id_1>(User|Assistant)\n/;
 
 const SYSTEM = /^<extra_id_0>System\n/;
 
-/** The turns of a prompt of HelpSteer, whose first one, the user's, has no mark, up to the last one of the user;
- * undefined for any other text. SteerLM begins the same format with a system message, or with a mark. */
+/**
+ * The messages of a HelpSteer prompt up to the user's last turn; undefined for any other text. The
+ * first turn, the user's, has no mark. SteerLM begins with a system message or with a mark instead.
+ */
 export function turnsOfHelpSteer(text: string): Message[] | undefined {
   if (!text.includes(TURN_MARK)) return undefined;
   const [first, ...parts] = text.split(TURN);
@@ -43,7 +46,10 @@ export function turnsOfHelpSteer(text: string): Message[] | undefined {
   return turns.some(({ role }) => role === "user") ? turns : undefined;
 }
 
-/** Chat templates and the like: how their texts begin, what precedes an answer, and what precedes another turn. */
+/**
+ * Chat templates and other formats: how their texts begin, the label before an answer, and the
+ * label before a turn of the user.
+ */
 const FORMATS: readonly (readonly [begins: RegExp, answer: string, turn: string])[] = [
   [/^<\|im_start\|>/, "<|im_start|>assistant", "<|im_start|>"],
   [
@@ -66,15 +72,15 @@ const FORMATS: readonly (readonly [begins: RegExp, answer: string, turn: string]
   [/^The conversation between human and AI assistant/, "[|AI|]", "[|Human|]"],
 ];
 
-/** The first letters of all of them: most prompts begin otherwise. */
+/** The first letters of `FORMATS`, as a quick check: most prompts begin otherwise. */
 const MAY_BEGIN =
   /^\s*(?:<|\[INST\]|### [HI]|Below is an i|Human:|User:|USER:|A chat b|The conversation b)/;
 const FIRST_TOKEN = /^\s*(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sentence｜>)?\s*/;
-/** What may follow without an answer: an end token, or the tag with which templates begin a reasoning. */
+/** What may follow the last label if no answer does: an end token, or a template's `<think>`. */
 const NO_ANSWER =
   /^\s*(?:<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<\|endoftext\|>|<end_of_turn>|<｜end▁of▁sentence｜>|<\|END_OF_TURN_TOKEN\|>|<\/s>|<think>)?\s*$/;
 
-/** The problem of a text that holds a whole conversation, with an answer at its end; undefined for any other. */
+/** The problem of a text in one of `FORMATS` that ends with an answer; undefined for other text. */
 export function oldAnswerIn(text: string, field: string): RowProblem | undefined {
   if (!MAY_BEGIN.test(text)) return undefined;
   const own = text.replace(FIRST_TOKEN, "");
@@ -90,7 +96,7 @@ export function oldAnswerIn(text: string, field: string): RowProblem | undefined
   );
 }
 
-/** Where the last answer begins, or -1. A prompt may also ask about the label. */
+/** The index of the last label that is not just mentioned, as in a prompt about it; -1 if none. */
 function lastLabel(text: string, label: string): number {
   let at = text.lastIndexOf(label);
   while (
@@ -102,9 +108,11 @@ function lastLabel(text: string, label: string): number {
   return at;
 }
 
-/** Labels of plain letters: anything else is a template's mark. */
+/** Labels that begin with a letter may be mentioned in text; others are marks of a template. */
 const MAY_BE_MENTIONED = /^[A-Z]/;
-/** What precedes a label that is mentioned: a quote, or a word that ends no turn. */
+/** What precedes a mentioned label: an opening quote, or a word that does not end a turn. */
 const MENTIONS =
   /(?:["'`“‘«「(]|\b(?:an?|the|and|or|of|with|does|is|are|like|as|than|says?|writes?|called|named|labels?|markers?|prefix(?:es)?|keywords?|strings?|tokens?|tags?|words?|terms?|texts?)\s+)$/i;
+/** Characters of a text that `MENTIONS` needs to see before a label. */
+/** Characters of a text that `MENTIONS` needs to see before a label. */
 const LONGEST_WORD = 16;
