@@ -21,50 +21,59 @@ import { type Identity, paramsId } from "./run_file.ts";
 
 /** What a generator gives to each run. */
 export interface RunContext {
-  /** The generator's options, resolved. */
   readonly generator: ResolvedOptions;
-  /** What was prepared for this run. */
   readonly prepared: Prepared;
-  /** Counts, and informs the listeners. */
+  /** Counts rows and attempts, and informs the listeners. */
   readonly progress: Progress;
   /** Called with rows once their lines are on disk. */
   readonly onSettled: (rows: readonly FinishedRow[]) => void;
-  /** Whether these rows have to hold their outcomes. */
+  /** Whether a listener needs the outcomes of the rows that `onSettled` gets. */
   readonly keepsOutcomes: () => boolean;
-  /** Limits the run to a share of the cost limit, for a shard whose earlier runs have spent a part of it. */
+  /**
+   * For a shard: limits the run to a share of the cost limit, from 0 to 1. `spentBefore`: US
+   * dollars that its earlier runs have spent of that.
+   */
   readonly shareMaxCost: (share: number, spentBefore: number) => void;
-  /** Gives the engine to the code that controls the run. */
+  /** Called with the engine before it runs. */
   readonly onEngine: (engine: Engine) => void;
-  /** Ends the preparation; the engine is controlled separately. */
+  /** Aborted when the preparation is to end. The engine is stopped separately. */
   readonly signal: AbortSignal;
 }
 
 /** What all inputs of a run share. */
 export interface JobContext {
-  /** The answers that the user has chosen; one list for all inputs. */
+  /** Selects answers by `uids` and `excludeUids`; one selection for all inputs. */
   readonly chosen: UidSelection;
-  /** The options of the run. */
   readonly options: RunOptions;
-  /** Creates the parser of rows. */
+  /**
+   * Returns the parser of rows. `namedLast`: the fields of `uidField` come after `id`, as in an
+   * earlier version.
+   */
   readonly parserOf: (order: { namedLast: boolean }) => RowParser;
   /** Rows with the same id: see `RowOptions`. */
   readonly duplicates: "merge" | "keep";
-  /** The format of the input. @default by its name, then by its content */
+  /** How the input is read. @default by its name, then by its content */
   readonly format?: InputOptions;
   /** The folder of the images that rows name. @default that of the input */
   readonly imagesRoot?: string;
-  /** Whether answers without proof that they are complete are accepted. @default false */
+  /**
+   * Whether the user accepts further endings: an answer that failed as `unfinished` may then be a
+   * result.
+   * @default false
+   */
   readonly acceptsEndings?: boolean;
-  /** Limit of rows. @default that of the run */
+  /** At most this many rows. @default `limit` of the run */
   readonly limit?: number;
   /** Answers for each row. @default what `run.json` says if failed rows are retried, else 1 */
   readonly samples?: number;
-  /** The settings of the run's answers; a seed in its parameters is raised for the second answer to a row and
-   * later ones. */
+  /**
+   * The settings that answers are created with. A seed in its parameters is raised for the second
+   * answer to a row and later ones.
+   */
   readonly identity: Identity;
-  /** Reports something to the user. */
+  /** Shows the user a message. */
   readonly notice: (level: "info" | "warning", message: string) => void;
-  /** Ends the preparation early. */
+  /** Ends the first pass early. */
   readonly signal: AbortSignal;
 }
 
@@ -80,7 +89,7 @@ export class RunNotices {
     this.#progress = progress;
   }
 
-  /** Shows the user a notice. */
+  /** Shows the user a notice, once the run has started. */
   add(level: "info" | "warning", message: string): void {
     if (this.#early === undefined) this.#progress.notice(level, message);
     else this.#early.push([level, message]);
@@ -128,15 +137,12 @@ export function lineFormat(
   };
 }
 
-/** What is prepared for each run. */
 export interface Prepared {
-  /** The checks of answers; to be disposed of. */
+  /** To be disposed of when the run has ended. */
   readonly checks: Checks;
-  /** Which answers are kept. */
   readonly policy: AnswerPolicy;
-  /** The budget of the run. */
   readonly budget: Budget;
-  /** The prices of the teachers for a million tokens, for an estimate. */
+  /** The prices of a teacher, for an estimate. */
   readonly ratesOf: Prices["ratesOf"];
   /** Notices about prices. */
   readonly notes: readonly string[];
@@ -145,7 +151,7 @@ export interface Prepared {
 /**
  * Prepares a run. No call is made.
  *
- * @throws {UsageError} when a check or a budget cannot be used as it is
+ * @throws {UsageError} when an option of the checks, the prices or the budget cannot be used
  */
 export async function prepare(
   options: ResolvedOptions,

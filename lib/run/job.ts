@@ -39,9 +39,11 @@ export class Job {
     return this.#path;
   }
   found = new Preflight();
-  /** Contents of `run.json` before this run. */
+  /** The content of `run.json` before this run; undefined if there was none. */
   before: RunFile | undefined;
-  /** Whether ids are taken from fields in the order of an earlier version, which began this output. */
+  /**
+   * Whether the fields of `uidField` come after `id`, because an earlier version began this output.
+   */
   namedLast = false;
   #parser: RowParser | undefined;
   readonly #context: JobContext;
@@ -59,7 +61,10 @@ export class Job {
     this.#ledger = new FailureLedger(files.failures, context.acceptsEndings);
   }
 
-  /** Checks that the input can be read twice, before anything is created; `found` says why it cannot. */
+  /**
+   * Checks that the input can be read twice, before anything is created. If it cannot,
+   * `found.unreadable` says why.
+   */
   async checkInput(): Promise<void> {
     if (this.path === "-") return;
     await this.#reading(Promise.all(this.#pieces.map(({ path }) => checkReadableTwice(path))));
@@ -71,7 +76,7 @@ export class Job {
     return pieces.map((piece) => ({ options: this.#context.format, ...piece }));
   }
 
-  /** The files of the input, if it is several as a whole. */
+  /** The files of the input, if the rows of several share this output; undefined for a shard. */
   get inputs(): string[] | undefined {
     const { pieces = [] } = this.files;
     return this.#context.options.shard === undefined && pieces.length > 1
@@ -79,7 +84,10 @@ export class Job {
       : undefined;
   }
 
-  /** Notes a failure to read the input, which is reported together with the problems of other inputs. */
+  /**
+   * Keeps an error of the input in `found.unreadable`, to be reported with the problems of other
+   * inputs.
+   */
   async #reading<T>(work: Promise<T>): Promise<T | undefined> {
     try {
       return await work;
@@ -90,10 +98,12 @@ export class Job {
     }
   }
 
-  /** Takes the lock, repairs truncated last lines and checks that the output may be extended.
+  /**
+   * Takes the lock, repairs truncated last lines and checks that the output may be extended.
    *
    * @throws {LockedError} when another run writes to the output
-   * @throws {UsageError} when Retort did not write a file there, or its answers were created with different settings
+   * @throws {UsageError} when Retort did not write a file there, or its answers were created with
+   * different settings
    */
   async claim(shared?: SharedLock): Promise<void> {
     const { lock, mode } = await claimOutput(this.files, { ...this.#context, shared });
@@ -108,12 +118,12 @@ export class Job {
     await spool(stream, this.#path, this.#context.signal);
   }
 
-  /** How files are replaced and created. */
+  /** The lock's token and the permissions, for files that the run creates or replaces. */
   get replacing(): ReplacementOptions {
     return { token: this.#lock?.token, mode: this.#mode };
   }
 
-  /** Compares the settings of the run with `run.json`. */
+  /** Reads `run.json` and checks that the settings of the run are the same. */
   async checkIdentity(): Promise<void> {
     const { options, identity, notice } = this.#context;
     if (options.resume === false) return;
@@ -132,7 +142,7 @@ export class Job {
     }
   }
 
-  /** Reads the index and the input for the first time. Writes nothing. */
+  /** Reads the output files, then the input for the first time. Writes nothing. */
   async look(): Promise<void> {
     if (this.found.unreadable !== undefined) return;
     const { options, duplicates, identity, signal } = this.#context;
@@ -176,7 +186,9 @@ export class Job {
     await makeRoom(this.files, this.found.outdated, this.#context, this.#lock?.token);
   }
 
-  /** Opens the output for writing: now, or with `openFiles` when lines come for it. */
+  /**
+   * Opens the output for writing: at once, or with `openFiles` when the first line for it comes.
+   */
   async open(sinkOptions: SinkOptions, openFiles?: OpenFiles): Promise<void> {
     const options = { ...sinkOptions, mode: this.#mode };
     this.#sink = openFiles === undefined
@@ -184,58 +196,63 @@ export class Job {
       : await Sink.park(this.files, options, openFiles);
   }
 
-  /** Answers for each row. By default, a retry uses the number of the run before, because the failed ones are
-   * among them. Known once `run.json` was read. */
+  /**
+   * Answers for each row. A retry defaults to the number of the run before, because the failed ones
+   * are among them. Valid once `run.json` was read.
+   */
   get samples(): number {
     const { options, samples } = this.#context;
     return samples ?? (options.retry ? this.before?.rows.samples : undefined) ?? 1;
   }
 
-  /** The lock of its output, while it is held. */
+  /** The lock of the output, while it is held. */
   get lock(): Lock | undefined {
     return this.#lock;
   }
 
-  /** The sink for the outcomes of this input. */
+  /** The sink of the output, while that is open. */
   get sink(): Sink {
     if (this.#sink === undefined) throw new Error("The job is not open");
     return this.#sink;
   }
 
-  /** Adapts to another concurrency of the run, while the output is open. */
+  /** Passes on a change of the run's concurrency, while the output is open. */
   setConcurrency(concurrency: number): void {
     this.#sink?.setConcurrency(concurrency);
   }
 
-  /** Gives up what is not written yet: a full disk is not waited for. */
+  /** Gives up lines that are not written yet, instead of waiting for a full disk. */
   abandon(): void {
     this.#sink?.abandon();
   }
 
-  /** Changes by others to the lock or the output files; undefined if there are none. */
+  /** Returns what others have changed about the output files or the lock; undefined if nothing. */
   async check(): Promise<string | undefined> {
     const [file, lock] = await Promise.all([this.#sink?.check(), this.#lock?.check()]);
     return file ?? lock;
   }
 
-  /** Directs new lines to new files, if others have changed the old ones, and adds the paths of these. */
+  /**
+   * If others have changed the output files, directs lines to new files and adds their paths to
+   * `paths`.
+   */
   async moveAway(paths: string[]): Promise<void> {
     await this.#sink?.moveAway(paths);
   }
 
-  /** Lines that may not be in the output files: 0 unless writing was broken off. */
+  /** Lines that may not be in the output files: 0 unless writing was aborted. */
   get missingLines(): number {
     return this.#sink?.missingLines ?? 0;
   }
 
-  /** Writes an answer that was not accepted, before its row is sent again. */
+  /** Writes an answer that was not accepted to the failures file, before its row is sent again. */
   keep(outcome: Outcome): Promise<void> {
     const written = this.sink.putPending(outcome);
     this.#ledger.keep(outcome.row.uid, this.sink.failureLines);
     return written;
   }
 
-  /** The planned rows; bad lines are written to the failures on the way. */
+  /** Yields the planned rows. Bad lines are written to the failures file on the way. */
   rows(inputIndex: number): AsyncGenerator<Row[]> {
     const { identity, signal } = this.#context;
     if (this.#parser === undefined) throw new Error("The job was not prepared");
@@ -255,17 +272,20 @@ export class Job {
     });
   }
 
-  /** What is planned and not on disk yet: rows, and bad lines to report. */
+  /** Planned answers and bad lines that are not on disk yet. */
   get left(): number {
     return this.#counts.leftOf(this.found);
   }
 
-  /** Counts rows whose lines are on disk. */
+  /** Called with rows once their lines are on disk. */
   settled(rows: readonly FinishedRow[]): void {
     for (const row of rows) this.#counts.add(row, this.#ledger.settle(row.uid));
   }
 
-  /** Closes the output, and rewrites the failures file to hold exactly what failed and what is pending. */
+  /**
+   * Closes the output, and rewrites the failures file to hold exactly what failed and what is
+   * pending.
+   */
   async tidy(): Promise<void> {
     const { failureLines } = this.sink;
     await this.sink.close();
@@ -280,7 +300,7 @@ export class Job {
     this.#context.notice("warning", `${problem}: outdated lines stay in it until the next run`);
   }
 
-  /** Closes the files, whatever has happened. With `abandon` a full disk is not waited for. */
+  /** Closes the files, also after an error. With `abandon`, a full disk is not waited for. */
   async close({ abandon = false } = {}): Promise<void> {
     if (abandon) this.abandon();
     // An error of the disk has already ended the run, or `tidy` has thrown it.

@@ -1,8 +1,8 @@
 /**
  * All inputs of a run: a job for each file, or the one of a shard.
  *
- * Up to 64 outputs stay open, each with its own lock. More outputs share one lock, and their files are opened when
- * lines come for them: 10,000 outputs need 300 open files.
+ * Up to 64 outputs stay open, each with its own lock. More outputs share one lock, and their files
+ * are opened when lines come for them: 10,000 outputs need 300 open files.
  *
  * @module
  */
@@ -26,34 +26,28 @@ import type { Identity } from "./run_file.ts";
 import type { ShardFiles } from "./own_shard.ts";
 import { sumOf } from "../figures.ts";
 
-/** What the jobs of a run need. */
 export interface JobsOptions {
-  /** What the generator gives to the run. */
   readonly context: RunContext;
-  /** The options of the run. */
   readonly options: ResolvedRunOptions;
-  /** The answers that the user has chosen. */
   readonly chosen: UidSelection;
-  /** The settings of the answers. */
   readonly identity: Identity;
-  /** Takes the notices. */
   readonly notices: RunNotices;
-  /** Whether the run may write. A preview does not pin the borders of shards. */
+  /** False for a preview, which does not pin the borders of shards. */
   readonly writes: boolean;
 }
 
-/** The most outputs that stay open: each takes a lock and two handles on two files. */
+/** The most outputs that all stay open: each takes a lock and two handles on two files. */
 const MOST_KEPT_OPEN = 64;
-/** The most files that are open at once where there are more outputs, with two handles each. */
+/** With more outputs: the most files that are open at once, with two handles each. */
 const MOST_OPEN_FILES = 96;
-/** Outputs that are handled in parallel where there are many: each waits for the disk most of the time. */
+/** With more outputs: how many are handled at once. Each waits for the disk most of the time. */
 const AT_ONCE = 16;
 
 /** The jobs of one run, in the order of its inputs. They have to be closed. */
 export class Jobs {
-  /** A job for each input, or the one of the shard. */
+  /** A job for each input; for a shard, the only one. */
   readonly list: readonly Job[];
-  /** The files of the shard, if the run is one. */
+  /** Set if the run is a shard. */
   readonly shard: ShardFiles | undefined;
   #sharedLock: SharedLock | undefined;
   #openFiles: OpenFiles | undefined;
@@ -63,12 +57,12 @@ export class Jobs {
     this.shard = shard;
   }
 
-  /** The inputs, as the user named them. */
+  /** As the user named them. */
   get inputs(): string[] {
     return this.list.map(({ files }) => files.input);
   }
 
-  /** What the first pass found in each. */
+  /** What the first pass found, by input. */
   get found(): Preflight[] {
     return this.list.map(({ found }) => found);
   }
@@ -78,13 +72,13 @@ export class Jobs {
     return this.list.length > MOST_KEPT_OPEN;
   }
 
-  /** The locks whose notes say what is in flight. */
+  /** The locks that note the calls in flight. */
   get locks(): Lock[] {
     if (this.#sharedLock !== undefined) return [this.#sharedLock.lock];
     return this.list.flatMap(({ lock }) => lock ?? []);
   }
 
-  /** The files to check while the run writes. */
+  /** What to check for changes by others while the run writes. */
   get watched(): readonly WatchedOutput[] {
     const files = this.#openFiles, shared = this.#sharedLock;
     if (files === undefined) return this.list;
@@ -94,8 +88,10 @@ export class Jobs {
     }];
   }
 
-  /** Does something for every input: one after the other, or in parallel where there are many. The first
-   * failure is thrown, once all work has stopped. */
+  /**
+   * Calls `work` for each job: one after the other, or several at once if there are many. After an
+   * error, calls it for no further job, and throws once all calls have ended.
+   */
   async each(work: (job: Job, index: number) => Promise<void>): Promise<void> {
     let next = 0;
     const lane = async () => {
@@ -132,19 +128,21 @@ export class Jobs {
     if (this.areMany) await syncFolderOf(this.list[0].files.results);
   }
 
-  /** Closes all files, whatever has happened. `isStalled`: whether an output waits for a full disk, which is
-   * then given up. */
+  /**
+   * Closes all files, also after an error. An output that waits for a full disk (`isStalled`) gives
+   * up its lines.
+   */
   async close(isStalled: (index: number) => boolean): Promise<void> {
     using _shared = this.#sharedLock;
     await this.each((job, index) => job.close({ abandon: isStalled(index) }));
   }
 
-  /** The sum of a count of the first pass over all inputs. */
+  /** Sums a count of the first pass over all inputs. */
   sum(countOf: (found: Preflight) => number): number {
     return sumOf(this.found, countOf);
   }
 
-  /** Reads all inputs for the first time; false if the signal ended that early. */
+  /** Runs the first pass over all inputs; returns false if the signal ended it early. */
   async look(signal: AbortSignal, stdin?: ReadableStream<Uint8Array>): Promise<boolean> {
     try {
       await this.#readStandardInput(stdin);
@@ -162,7 +160,7 @@ export class Jobs {
     await job.spool(stdin);
   }
 
-  /** What is planned and not on disk yet. */
+  /** Planned answers and bad lines that are not on disk yet. */
   get left(): number {
     return sumOf(this.list, (job) => job.left);
   }
@@ -194,7 +192,10 @@ export class Jobs {
   }
 }
 
-/** Finds the inputs and creates their jobs. Only their names are read. */
+/**
+ * Finds the inputs and creates their jobs. Reads only the names of files, unless a shard has to
+ * find its borders.
+ */
 export async function makeJobs(options: JobsOptions): Promise<Jobs> {
   const inputs = await findInputs(options.options.input);
   for (const note of inputs.notes) options.notices.add("info", note);
@@ -208,7 +209,7 @@ export async function makeJobs(options: JobsOptions): Promise<Jobs> {
   return new Jobs([jobOf(options, own.files, parsersOf(options), own.limit)], own);
 }
 
-/** The parsers of rows, by the order of the fields for ids; all inputs share them. */
+/** The parsers of rows, which all inputs share: one for each order of the fields for ids. */
 function parsersOf({ context: { generator } }: JobsOptions): JobContext["parserOf"] {
   const parsers = [false, true].map((namedLast) => rowParserOf(generator, { namedLast }));
   return ({ namedLast }) => parsers[Number(namedLast)];

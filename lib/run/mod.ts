@@ -1,8 +1,8 @@
 /**
- * One run over files: preparation, first pass, plan, work, summary.
+ * One run over files: checks the inputs, claims the outputs, sends the rows, and sums up.
  *
- * In: options, input files. Out: results and failures on disk, and a summary. This is where source, index,
- * engine and sink are put together.
+ * In: options, input files. Out: results and failures on disk, and a summary. This folder puts
+ * source, index, engine and sink together.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Validation rules for each option, for callers without types. Ranges that belong to one part of Retort are
- * checked there.
+ * Validation rules for each option, for callers without types. Ranges that belong to one part of
+ * Retort are checked there.
  *
  * @module
  */
@@ -33,7 +33,6 @@ import type { VerifyOptions } from "./verify.ts";
 
 const number: OptionRule = { what: "a number", isType: (value) => typeof value === "number" };
 
-/** Options for reading rows. */
 export const ROW_RULES: OptionRules<RowOptions> = {
   system: text,
   template: text,
@@ -51,7 +50,6 @@ function isFailure(value: unknown): boolean {
   return Number.isInteger(value) || (FAILURE_TYPES as readonly unknown[]).includes(value);
 }
 
-/** Options of one of several teachers. */
 export const PLACE_RULES: OptionRules<TeacherPlace> = {
   teacher: anything,
   weight: number,
@@ -60,7 +58,6 @@ export const PLACE_RULES: OptionRules<TeacherPlace> = {
   tpm: number,
 };
 
-/** Options of a `ResponseGenerator`, and of `distill()`. */
 export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   ...ROW_RULES,
   teacher: anything,
@@ -103,7 +100,6 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   random: callback,
 };
 
-/** Options of `run()` and `preview()`. */
 export const RUN_RULES: OptionRules<RunOptions> = {
   input: paths,
   output: path,
@@ -137,7 +133,6 @@ export const RUN_RULES: OptionRules<RunOptions> = {
   think: oneOf(["wrap", "field", "drop"]),
 };
 
-/** Options of `verify()`. */
 export const VERIFY_RULES: OptionRules<VerifyOptions> = {
   ...ROW_RULES,
   input: paths,

@@ -14,44 +14,55 @@ import type { ThinkStyle } from "../think.ts";
 
 /** How the rows of the input are read and turned into prompts. */
 export interface RowOptions extends InputOptions {
-  /** Adds this system message where a row has none. */
+  /** The system message of rows that have none. */
   system?: string;
-  /** Makes one user message of each row: `{{field}}` stands for a field of the row. */
+  /** Makes one user message of each row: `{{field}}` is replaced by that field of the row. */
   template?: string;
-  /** The field that holds the prompt or the messages, instead of `prompt`, `question` or `messages`. */
+  /**
+   * The field that holds the prompt or the messages, instead of `prompt`, `question` or `messages`.
+   */
   promptField?: string;
-  /** The fields for a row's id, the first match wins, before `uid`, `custom_id`, `id` and a hash of the row. An
-   * output that an earlier version began keeps the order of that version: these after `id`. */
+  /**
+   * The fields that may hold a row's id; the first one that the row has counts. Then `uid`,
+   * `custom_id`, `id` and a hash of the row follow. In an output that an earlier version began,
+   * these fields come after `id`, as in that version.
+   */
   uidField?: string[];
-  /** Rows with the same id. `merge`: identical ones are one row, others bad rows. `keep`: each is a row, with
-   * `~2`, `~3`, … appended. @default "merge" */
+  /**
+   * Rows with the same id. `merge`: identical ones are one row, others bad rows. `keep`: each is a
+   * row, with `~2`, `~3`, … appended.
+   * @default "merge"
+   */
   duplicates?: "merge" | "keep";
-  /** The folder for image paths in rows; nothing outside it is read.
-   * @default the folder of the input; for standard input and `generate()` none, and paths are refused */
+  /**
+   * The folder for image paths in rows; nothing outside it is read.
+   * @default the folder of the input; for standard input and `generate()` none, and paths are
+   * refused
+   */
   imagesRoot?: string;
-  /** Sends rows of more than one shape in one run. @default false */
+  /** Allows rows of more than one shape (`prompt`, `messages`, …) in one run. @default false */
   mixedShapes?: boolean;
 }
 
 /** One of several teachers. */
 export interface TeacherPlace {
-  /** The teacher. */
+  /** As `openai()` creates it, for example. */
   teacher: Teacher;
   /** Its share of the load, relative to the others: above 0. @default 1 */
   weight?: number;
-  /** The most attempts in flight there. @default the concurrency of the run */
+  /** The most attempts in flight at this teacher. @default the concurrency of the run */
   maxConcurrency?: number;
-  /** Requests a minute to it. @default `rpm` of the generator */
+  /** Requests a minute to this teacher. @default `rpm` of the generator */
   rpm?: number;
-  /** Tokens a minute to and from it. @default `tpm` of the generator */
+  /** Tokens a minute to and from this teacher. @default `tpm` of the generator */
   tpm?: number;
 }
 
 /** Teachers that join and leave. */
 export interface TeacherChange {
-  /** The new teachers. */
+  /** Teachers that get rows from now on. */
   readonly joined: readonly TeacherPlace[];
-  /** The teachers that get nothing new. */
+  /** Teachers that get no new attempts; those in flight are finished. */
   readonly left: readonly Teacher[];
   /** Teachers that stay, with another weight or `maxConcurrency`. @default none */
   readonly changed?: readonly TeacherPlace[];
@@ -59,7 +70,10 @@ export interface TeacherChange {
 
 /** A list of teachers that changes. */
 export interface TeacherList {
-  /** Calls back with each change, until the returned function is called; `notice` receives problems of the list. */
+  /**
+   * Calls `onChange` with each change until the returned function is called, and `notice` with each
+   * problem of the list.
+   */
   watch(
     onChange: (change: TeacherChange) => void,
     notice: (level: "info" | "warning", message: string) => void,
@@ -68,34 +82,45 @@ export interface TeacherList {
 
 /** Options of a `ResponseGenerator`. */
 export interface ResponseGeneratorOptions extends RowOptions {
-  /** The teacher. It stays open when the run ends: the caller that created it closes it. */
+  /** The one teacher. It stays open when the run ends: the caller that created it closes it. */
   teacher?: Teacher;
-  /** Several teachers that share the rows, instead of `teacher`. A teacher that is down is only probed; the run
-   * continues while one answers. */
+  /**
+   * Several teachers that share the rows, instead of `teacher`. A teacher that is down is only
+   * probed; the run continues while one answers.
+   */
   teachers?: readonly TeacherPlace[];
-  /** Teachers that join and leave during the run, in addition to `teachers`. A teacher that leaves gets nothing
-   * new, and what is in flight there is finished. @default none */
+  /**
+   * Teachers that join and leave during the run, in addition to `teachers`. A teacher that leaves
+   * gets nothing new, and what is in flight there is finished.
+   * @default none
+   */
   teacherList?: TeacherList;
-  /** `prefix`: rows with the same system message and first turn go to the same teacher while it has room,
-   * because servers cache the prefixes of prompts. @default any teacher */
+  /**
+   * `prefix`: rows with the same system message and first turn go to the same teacher while it has
+   * room, because servers cache the prefixes of prompts.
+   * @default any teacher
+   */
   affinity?: "prefix";
   /** Sampling parameters of the run, by their API names. A row's own override them. @default {} */
   params?: Params;
   /**
-   * The number of rows in flight at once, over all teachers: 1 to 100,000. `"auto"` searches for the number,
-   * from 32 to 1,024, above which the tokens a second no longer rise: for your own servers, which queue excess
-   * requests instead of rejecting them.
+   * The number of rows in flight at once, over all teachers: 1 to 100,000. `"auto"` searches for
+   * the number, from 32 to 1,024, above which the tokens a second no longer rise: for your own
+   * servers, which queue excess requests instead of rejecting them.
    *
    * @default 20
    */
   concurrency?: number | "auto";
-  /** Starts with one row at a time and increases with the answers, so that a wrong key, model or parameter
-   * costs only a few calls. @default true */
+  /**
+   * Starts with one row at a time and increases with the answers, so that a wrong key, model or
+   * parameter costs only a few calls.
+   * @default true
+   */
   carefulStart?: boolean;
   /**
-   * How long to wait for a teacher that cannot be reached, in milliseconds, while no teacher has answered,
-   * neither in this run nor for the same output. `Infinity` waits without limit. Once a teacher has answered,
-   * a run always waits for the end of an outage.
+   * How long to wait for a teacher that cannot be reached, in milliseconds, while no teacher has
+   * answered, neither in this run nor for the same output. `Infinity` waits without limit. Once a
+   * teacher has answered, a run always waits for the end of an outage.
    *
    * @default 60,000; 0 if the host does not exist
    */
@@ -104,41 +129,63 @@ export interface ResponseGeneratorOptions extends RowOptions {
   rpm?: number;
   /** Tokens a minute to and from each teacher, evenly spread. @default no limit */
   tpm?: number;
-  /** Attempts of a row that end in faults, the first included: 1 or more. Throttled attempts have their own
-   * limit (20), and nothing counts while a teacher is down. @default 5 */
+  /**
+   * Attempts of a row that end in faults, the first included: 1 or more. Throttled attempts have
+   * their own limit (20), and nothing counts while a teacher is down.
+   * @default 5
+   */
   maxAttempts?: number;
-  /** The longest time for one row, all attempts and waits together, in milliseconds; after it the row fails
-   * with the type `timeout`. @default no limit */
+  /**
+   * The longest time for one row, all attempts and waits together, in milliseconds; after it the
+   * row fails with the type `timeout`.
+   * @default no limit
+   */
   rowTimeoutMs?: number;
-  /** What becomes of an answer that hit the token limit or a filter: a failure, an answer, or (at the token
-   * limit) another attempt with twice the limit. @default "error" */
+  /**
+   * What becomes of an answer that hit the token limit or a filter: a failure, an answer, or (at
+   * the token limit) another attempt with twice the limit.
+   * @default "error"
+   */
   onTruncated?: "error" | "keep" | "escalate";
-  /** The highest token limit of `onTruncated: "escalate"`; an error without it.
-   * @default 8 times the first one */
+  /**
+   * The highest token limit of `onTruncated: "escalate"`, without which it cannot be set.
+   * @default 8 times the first limit
+   */
   maxTokensCap?: number;
   /**
-   * Finish reasons of complete answers, in addition to the known ones (`stop`, `tool_calls`, `end_turn`, …);
-   * `none` means a missing finish reason. Case does not matter. Rows whose answers end differently are sent
-   * again, and a teacher whose answers all end so is halted.
+   * Finish reasons of complete answers, in addition to the known ones (`stop`, `tool_calls`,
+   * `end_turn`, …); `none` means a missing finish reason. Case does not matter. Rows whose answers
+   * end differently are sent again, and a teacher whose answers all end so is halted.
    *
    * @default []
    */
   acceptEndings?: readonly string[];
-  /** Rejects answers that are refusals, by the API's own field or by common phrases; the failure type is
-   * `refused`. @default false: they are results, with `distill.refusal` where the API says so */
+  /**
+   * Rejects answers that are refusals, by the API's own field or by common phrases; the failure
+   * type is `refused`.
+   * @default false: they are results, with `distill.refusal` where the API says so
+   */
   rejectRefusals?: boolean;
   /** Keeps only answers that are JSON. @default false */
   requireJson?: boolean;
-  /** Keeps only answers that are valid JSON under this JSON Schema (2020-12, or the draft that `$schema`
-   * names), and requests them from the teacher. It may be inside a `response_format`, whose name and `strict`
-   * are then sent. */
+  /**
+   * Keeps only answers that are valid JSON under this JSON Schema (2020-12, or the draft that
+   * `$schema` names), and requests them from the teacher. It may be inside a `response_format`,
+   * whose name and `strict` are then sent.
+   */
   jsonSchema?: unknown;
-  /** Requests answers that follow `jsonSchema` (`response_format`), unless the parameters of the run or of a
-   * row set `response_format` or tools. It is left out for a teacher that refuses it. @default true */
+  /**
+   * Requests answers that follow `jsonSchema` (`response_format`), unless the parameters of the run
+   * or of a row set `response_format` or tools. Left out for a teacher that rejects it.
+   * @default true
+   */
   responseFormat?: boolean;
   /** Keeps only answers that this regular expression does not match. */
   rejectPattern?: string | RegExp;
-  /** Keeps only answers for which this returns `true` or nothing; a text is the reason for the rejection. */
+  /**
+   * Keeps only answers for which this returns `true` or nothing; a text is the reason for the
+   * rejection.
+   */
   validate?: Validate;
   /** How often a row is sent again because its answer was empty, refused or rejected by a check.
    * @default 0 */
@@ -157,7 +204,10 @@ export interface ResponseGeneratorOptions extends RowOptions {
   priceOut?: number;
   /** The limit of completion tokens: nothing more is sent once it is reached. @default no limit */
   maxCompletionTokens?: number;
-  /** The time after which nothing more is sent, in milliseconds. @default no limit */
+  /**
+   * Nothing more is sent this many milliseconds after the first row could be sent.
+   * @default no limit
+   */
   deadlineMs?: number;
   /** Finished rows between two snapshots. @default by concurrency: 5, 10, 20, 50 */
   updateInterval?: number;
@@ -172,10 +222,14 @@ export type { ThinkStyle } from "../think.ts";
 
 /** Options of `run()`. */
 export interface RunOptions {
-  /** One input file or several, or folders and patterns, as paths or `file:` URLs; `-` for `stdin`. */
+  /**
+   * One input file or several, or folders and patterns, as paths or `file:` URLs; `-` for `stdin`.
+   */
   input: PathLike | readonly PathLike[];
-  /** A folder (ends in `/`, or is one already), or the one results file (`.jsonl`): a path or a `file:`
-   * URL. */
+  /**
+   * A folder (ends in `/`, or is one already), or the one results file (`.jsonl`): a path or a
+   * `file:` URL.
+   */
   output: PathLike;
   /** The stream for the input named `-`, which may be compressed. */
   stdin?: ReadableStream<Uint8Array>;
@@ -185,27 +239,40 @@ export interface RunOptions {
   skipBadRows?: boolean;
   /** Accepts inputs without any row. @default false */
   allowEmpty?: boolean;
-  /** What to do if a row was edited after it was answered: `reask` sends it again, `keep` keeps the answer.
-   * @default refuse */
+  /**
+   * What to do if a row was edited after it was answered: `reask` sends it again, `keep` keeps the
+   * answer.
+   * @default refuse
+   */
   changed?: "reask" | "keep";
   /** Continues even if the results were created with another model or parameters. @default false */
   allowMixed?: boolean;
-  /** Sends failed rows again: all (`true`), or those of these types or statuses. @default false */
+  /**
+   * Sends failed rows again: all (`true`), or those with one of these failure types or HTTP
+   * statuses.
+   * @default false
+   */
   retry?: boolean | (FailureType | number)[];
   /** With `retry`, sends only these answers, by their ids. @default all that failed */
   uids?: readonly string[];
   /** Leaves these answers as they are, by their ids. @default none */
   excludeUids?: readonly string[];
-  /** With `retry` and `uids`, also sends answered rows among them again: their old answers are moved to
-   * `<name>.outdated.jsonl`. @default false */
+  /**
+   * With `retry` and `uids`, also sends answered rows among them again: their old answers are moved
+   * to `<name>.outdated.jsonl`.
+   * @default false
+   */
   reaskAnswered?: boolean;
-  /** Continues the results file. @default true */
+  /** Continues an output that holds answers; `false` starts over. @default true */
   resume?: boolean;
   /** With `resume: false`, deletes the old results. @default false */
   overwrite?: boolean;
-  /** Runs one of several contiguous parts of the input, which may all run at the same time. The input files
-   * count as one sequence, and the shard has its own output files, such as `out/x-00003-of-00016.jsonl`.
-   * @default the whole input */
+  /**
+   * Runs one of several contiguous parts of the input, which may all run at the same time. The
+   * input files count as one sequence, and the shard has its own output files, such as
+   * `out/x-00003-of-00016.jsonl`.
+   * @default the whole input
+   */
   shard?: Shard;
   /** Whether a lock is required; `false` continues without one where the filesystem has none.
    * @default true */

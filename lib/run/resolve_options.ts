@@ -22,13 +22,13 @@ import { GENERATOR_RULES, PLACE_RULES } from "./option_rules.ts";
 import type { ResponseGeneratorOptions, RowOptions, TeacherPlace } from "./options.ts";
 import { checkSamples } from "./admission.ts";
 
-/** The most attempts that the search for the best concurrency tries at one teacher. */
+/** The most attempts in flight at one teacher that the search for the best concurrency tries. */
 const MOST_EXPLORED = 1_024;
 
-/** Options that have a value from now on. */
+/** Options that `resolveOptions` fills in. */
 type Resolved = "teachers" | "params" | "concurrency" | "onTruncated" | "duplicates";
 
-/** Options that become others. */
+/** Options that `resolveOptions` turns into others. */
 type Replaced =
   | "teacher"
   | "rpm"
@@ -40,35 +40,35 @@ type Replaced =
 /** The options of a generator, with all defaults. */
 export interface ResolvedOptions
   extends RowOptions, Omit<ResponseGeneratorOptions, Replaced | Resolved> {
-  /** The teachers, one or more. */
   readonly teachers: readonly EndpointOptions[];
-  /** Creates the options of a teacher that joins, with the defaults for all. */
+  /**
+   * Creates the options of a teacher that joins later; what its place leaves out is the same as for
+   * all.
+   */
   readonly endpointOf: (place: TeacherPlace) => EndpointOptions;
-  /** The requested models, as in the identity of a run. */
+  /** The models to request from the teachers, joined by commas. */
   readonly model: string;
-  /** The addresses of the teachers, without credentials. */
+  /** The addresses of the teachers without credentials, joined by commas. */
   readonly address: string;
-  /** The run's parameters. */
   readonly params: Params;
-  /** A check of the caller, instead of `validate`. */
+  /** Set by `distill()`, whose `validate` gets an `Answer`. @default none */
   readonly check?: Check;
   /** Checks patterns and schemas in this thread. @default in a worker */
   readonly isWithoutWorker?: boolean;
-  /** The JSON Schema that is sent to teachers. */
+  /**
+   * The JSON Schema to send to teachers; undefined if `jsonSchema` is not set or not to be sent.
+   */
   readonly askedSchema: AskedSchema | undefined;
-  /** Notices about the options. */
+  /** Notices about `params`, for the start of a run. */
   readonly notices: readonly string[];
-  /** The number of lanes. */
+  /** Lanes; while exploring, the most that the search may use. */
   readonly concurrency: number;
-  /** Whether the best number of attempts in flight is searched for. */
+  /** Whether to search for the best number of attempts in flight (`concurrency: "auto"`). */
   readonly isExploring: boolean;
   /** Whether a run starts with one attempt at a time. */
   readonly isCareful: boolean;
-  /** When to try again. */
   readonly retryPolicy: RetryPolicy;
-  /** What becomes of an answer that hit the token limit or a filter. */
   readonly onTruncated: OnTruncated;
-  /** Whether two identical rows are one row, or two. */
   readonly duplicates: "merge" | "keep";
 }
 
@@ -124,7 +124,10 @@ function askedSchema(
   return jsonSchema === undefined || !responseFormat ? undefined : askedSchemaOf(jsonSchema);
 }
 
-/** The parser of a run's rows; `order` determines the fields for ids. */
+/**
+ * The parser of a run's rows. `order`: whether the fields of `uidField` come before `id` or after
+ * it.
+ */
 export function rowParserOf(
   options: ResolvedOptions,
   order: Pick<RowParserOptions, "namedLast"> = {},
@@ -137,7 +140,7 @@ export function rowParserOf(
   });
 }
 
-/** Checks that all teachers accept what every row is sent with. */
+/** Checks that all teachers accept the system message and the parameters of the run. */
 function checkSendable(options: ResolvedOptions): void {
   const { system, params } = options;
   const user = { role: "user", content: "…" };

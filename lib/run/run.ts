@@ -81,7 +81,7 @@ export class Run {
     }
   }
 
-  /** Records that a shard could not start: others wait for it, and would wait forever. */
+  /** Records that a shard could not start, so that a merge does not wait for it forever. */
   async #noteRefusal(error: unknown): Promise<void> {
     const { shard } = this.#options;
     const [job] = this.#jobs.list;
@@ -127,7 +127,7 @@ export class Run {
     });
   }
 
-  /** From now on the run ends instead of waiting for a full disk. */
+  /** Makes the run end instead of waiting for a full disk. */
   giveUp(): void {
     this.#stalled.giveUp();
   }
@@ -151,7 +151,7 @@ export class Run {
     });
   }
 
-  /** Opens the outputs. */
+  /** Removes what the run replaces, writes the run files and opens the outputs. */
   async #openJobs(): Promise<void> {
     const { generator, onSettled, keepsOutcomes } = this.#context;
     const isPriced = this.#context.prepared.budget.costUsd !== null;
@@ -225,7 +225,10 @@ export class Run {
     });
   }
 
-  /** Nothing more is sent; what is in flight is finished and kept. */
+  /**
+   * Called when others have changed an output: sends nothing more. Calls in flight are finished and
+   * their answers kept.
+   */
   #loseOutput(error: SinkError): void {
     this.#notices.add("warning", `${error.message}. Nothing more is sent`);
     this.#engine?.stop();
@@ -267,7 +270,7 @@ export class Run {
     return this.#tell(summary);
   }
 
-  /** The last snapshot, and then the last event. */
+  /** Emits the last snapshot, and then the summary as the last event. */
   #tell(summary: Summary): Summary {
     const { progress } = this.#context;
     this.#notices.start();
