@@ -28,10 +28,11 @@ const BEAT_MS = 100;
  * the beat. */
 const IDLE_BEAT_MS = 500;
 
-/**
- * The longest interval between snapshots: a second, minus half a beat because beats may be late.
- */
-const LONGEST_SILENCE_MS = 1000 - BEAT_MS / 2;
+/** Snapshots are emitted at least this often. */
+const SNAPSHOT_MS = 1000;
+
+/** The same, minus half a beat because beats may be late. */
+const LONGEST_SILENCE_MS = SNAPSHOT_MS - BEAT_MS / 2;
 
 export type { Gauges, ProgressOptions, SummaryParts } from "./progress_options.ts";
 
@@ -247,7 +248,14 @@ export class Progress {
       this.#settledAtSnapshot = this.#counters.settled;
       this.emit(this.snapshot());
     }
-    this.#beatEvery(IDLE_BEAT_MS);
+    this.#beatEvery(this.#idleBeatMs(nowMs));
+  }
+
+  /** The interval until something changes: no longer than until the next snapshot is due. */
+  #idleBeatMs(nowMs: number): number {
+    if (this.#listeners.count === 0) return IDLE_BEAT_MS;
+    const leftMs = this.#snapshotMs + SNAPSHOT_MS - nowMs;
+    return Math.max(BEAT_MS, Math.min(IDLE_BEAT_MS, leftMs));
   }
 
   /** Rows that this run has to send; null while unknown. */

@@ -14,6 +14,21 @@ Deno.test("Progress takes a snapshot per second when little happens", () => {
   bench.progress.stop();
 });
 
+Deno.test("Progress takes a snapshot per second whenever a few rows finish", () => {
+  const bench = new Bench();
+  bench.listen();
+  bench.progress.start({ total: 1000, skipped: 0 });
+  for (let i = 0; i < 30; i++) {
+    bench.settle(1);
+    bench.clock.advance(370);
+  }
+  assertGreater(bench.snapshots.length, 9);
+  const times = bench.snapshots.map(({ elapsed_ms }) => elapsed_ms);
+  const gaps = times.map((ms, i) => ms - (i === 0 ? 0 : times[i - 1]));
+  assertLess(Math.max(...gaps), 1_101);
+  bench.progress.stop();
+});
+
 for (const [concurrency, interval] of [[9, 5], [10, 10], [100, 10], [101, 20], [501, 50]]) {
   Deno.test(`Progress takes one after ${interval} completions at concurrency ${concurrency}`, () => {
     const bench = new Bench({ concurrency });
