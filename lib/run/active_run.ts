@@ -24,11 +24,11 @@ export type OutcomeListener = (outcomes: readonly Outcome[]) => void;
 
 /** One run, or one `generate()`. */
 export class ActiveRun {
-  /** Counts, and informs the listeners. */
+  /** Counts rows and attempts, and informs the listeners. */
   readonly progress: Progress;
-  /** Ends the preparation of a run. */
+  /** Aborting it ends the preparation. */
   readonly preparing = new AbortController();
-  /** The run over files, if it is one. */
+  /** Set if this is a run over files. */
   run: Run | undefined;
   readonly #options: ResolvedOptions;
   readonly #outcomeListeners: Listeners<readonly Outcome[]>;
@@ -41,7 +41,6 @@ export class ActiveRun {
   #cancelDeadline: (() => void) | undefined;
   #stopFollowing: (() => void) | undefined;
 
-  /** Nothing runs yet. */
   constructor(
     options: ResolvedOptions,
     parts: {
@@ -64,7 +63,6 @@ export class ActiveRun {
     for (const listener of parts.listeners) this.progress.on(listener);
   }
 
-  /** What the run is doing. */
   get state(): RunState {
     return this.#engine?.state ?? "preparing";
   }
@@ -74,17 +72,21 @@ export class ActiveRun {
     return (this.#budget?.costUsd ?? null) !== null;
   }
 
-  /** Prepares the work; rejects when the options do not allow it. */
+  /**
+   * Prepares checks, prices and budget.
+   *
+   * @throws {UsageError} when an option cannot be used
+   */
   async prepare(): Promise<Prepared> {
     const prepared = await prepare(this.#options, this.#maxCostUsd);
-    // The limit may have been changed meanwhile.
+    // The cost limit may have been changed meanwhile.
     prepared.budget.setMaxCost(this.#maxCostUsd);
     this.#budget = prepared.budget;
     this.#checks = prepared.checks;
     return prepared;
   }
 
-  /** Takes the engine, and applies what was requested before there was one. */
+  /** Takes the engine, and applies to it what was requested before it existed. */
   attach(engine: Engine): void {
     this.#engine = engine;
     if (this.#isPaused) engine.closeGate("pause");
@@ -110,12 +112,14 @@ export class ActiveRun {
     }, notice);
   }
 
-  /** Whether a listener takes the outcomes of rows that are finished from now on. */
+  /** Whether a listener wants the outcomes of rows. */
   get keepsOutcomes(): boolean {
     return this.#outcomeListeners.count > 0;
   }
 
-  /** Rows are finished. */
+  /**
+   * Called with rows that are finished: their lines are on disk, or the consumer has taken them.
+   */
   settled(rows: readonly FinishedRow[]): void {
     this.progress.settled(rows);
     if (!this.keepsOutcomes) return;
@@ -123,19 +127,16 @@ export class ActiveRun {
     if (outcomes.length > 0) this.#outcomeListeners.emit(outcomes);
   }
 
-  /** Starts no attempt until `resume()`. */
   pause(): void {
     this.#isPaused = true;
     this.#engine?.closeGate("pause");
   }
 
-  /** Continues. */
   resume(): void {
     this.#isPaused = false;
     this.#engine?.openGate("pause");
   }
 
-  /** Changes the number of rows in flight at once. */
   setConcurrency(concurrency: number): void {
     this.#concurrency = concurrency;
     if (this.run !== undefined) this.run.setConcurrency(concurrency);
@@ -143,7 +144,10 @@ export class ActiveRun {
     this.progress.stateChanged();
   }
 
-  /** Sets the cost limit; a run that has already cost this much is halted. */
+  /**
+   * Sets the cost limit in US dollars; null removes it. A run that has already cost this much is
+   * halted.
+   */
   setMaxCost(usd: number | null): void {
     this.#budget?.setMaxCost(usd);
     this.#maxCostUsd = usd;
@@ -152,8 +156,10 @@ export class ActiveRun {
     this.progress.stateChanged();
   }
 
-  /** Limits this run to a share of the cost limit of all shards. Earlier runs of the shard have spent a part of
-   * it. */
+  /**
+   * For a shard: limits the run to a share of the cost limit, from 0 to 1. `spentBefore`: US
+   * dollars that its earlier runs have spent of that.
+   */
   shareMaxCost(share: number, spentBefore: number): void {
     this.#budget?.countBefore(spentBefore);
     if (this.#maxCostUsd !== null) this.setMaxCost(this.#maxCostUsd * share);
@@ -165,14 +171,14 @@ export class ActiveRun {
     this.#engine?.stop();
   }
 
-  /** Stops, and aborts the calls in flight. */
+  /** `stop()`, and aborts the calls in flight. */
   abort(reason?: unknown): void {
     this.preparing.abort(reason);
     this.#engine?.abort(reason);
     this.run?.giveUp();
   }
 
-  /** The work has ended. */
+  /** Called when the run has ended: stops timers and disposes of the checks. */
   end(): void {
     this.#cancelDeadline?.();
     this.#stopFollowing?.();

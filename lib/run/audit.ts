@@ -1,5 +1,5 @@
 /**
- * Checks the output files of a run: every line is read, and nothing is trusted.
+ * Checks the output files of a run: every line is read and parsed.
  *
  * @module
  */
@@ -13,9 +13,9 @@ import { foreignLineProblem, type LineKind } from "../line_blocks.ts";
 
 /** A damaged line of an output file. */
 export interface Damage {
-  /** The file. */
+  /** The path of the file. */
   readonly path: string;
-  /** The line, from 1. */
+  /** Line number, from 1. */
   readonly line: number;
   /** What is wrong with it. */
   readonly problem: string;
@@ -23,7 +23,7 @@ export interface Damage {
 
 const DAMAGE_SHOWN = 20;
 
-/** Reads every byte of the output files. */
+/** Collects the ids of all output lines, and the damage. */
 export class Audit {
   readonly table = new IdTable();
   readonly badRows = new Set<string>();
@@ -42,7 +42,10 @@ export class Audit {
     }
   }
 
-  /** Answers that wait to be added to the results; some may already be there. */
+  /**
+   * Reads results that were kept next to the output and are to be added to it; some may be in it
+   * already.
+   */
   async readRescued(path: string): Promise<void> {
     for await (const { row } of this.#audited(path, "results")) {
       this.table.set(this.#enter(row), HAS_RESULT);
@@ -52,19 +55,22 @@ export class Audit {
   async readFailures(path: string): Promise<void> {
     for await (const { row } of this.#audited(path, "failures")) {
       if (isBadRow(row)) this.badRows.add(row.uid);
-      // A row that is to be sent again is pending, unless it had failed before.
+      // The row is pending, unless it had failed before.
       else if (isPendingLine(row)) this.table.insert(row.uid);
       else this.table.set(this.#enter(row), HAS_FAILURE);
     }
   }
 
-  /** Results whose row is not in the input. */
+  /** The number of results whose row is not in the input. */
   get orphans(): number {
     return this.table.count(HAS_RESULT, SEEN);
   }
 
-  /** Counts the surplus results: answers to a row of the input that only their uid reveals. The table keeps no
-   * uids, so the file is read again if there are orphans. Surplus results no longer count as such. */
+  /**
+   * Counts results beyond `samples` of a row that is in the input: only their uids, as in
+   * `<uid>#3`, show that. The table keeps no uids, so the file is read again, unless there are no
+   * orphans. Surplus results no longer count as orphans.
+   */
   async claimSurplus(path: string): Promise<number> {
     if (this.orphans === 0) return 0;
     let surplus = 0;
@@ -108,7 +114,10 @@ export class Audit {
   }
 }
 
-/** A row of the input may have such an id too; but the line of a bad row has no prompt hash. */
+/**
+ * The uid alone is no proof: a row of the input may have such an id too. But the line of a bad row
+ * has no prompt hash.
+ */
 function isBadRow({ uid, prompt_hash }: AuditedRow): boolean {
   return uid.startsWith(BAD_ROW_PREFIX) && !prompt_hash;
 }
@@ -120,7 +129,10 @@ interface AuditedRow {
   error?: unknown;
 }
 
-/** The rows of an output file, or the problems of their lines; none if there is no file. */
+/**
+ * Yields each line of an output file as its row, or as a text that says what is wrong with it.
+ * Yields nothing if there is no file.
+ */
 async function* rowsOf(
   path: string,
   kind: LineKind,
@@ -136,7 +148,7 @@ async function* rowsOf(
   }
 }
 
-/** The row of a line, or the problem of the line. */
+/** Returns the row of a line, or what is wrong with the line. */
 function readRow(text: string, kind: LineKind): AuditedRow | string {
   let value: unknown;
   try {

@@ -1,11 +1,11 @@
 /**
- * The content of the failures file of one input, and which of its lines are outdated.
+ * The lines of the failures file of one input, and which of them are outdated.
  *
- * A row may have two valid lines: one that says it has failed, and a later one of an unfinished retry. The second
- * does not revoke the first: the row has failed until it has a result.
+ * A row may have two valid lines: one that says it has failed, and a later one of an unfinished
+ * retry. The second does not revoke the first: the row has failed until it has a result.
  *
- * Lines are identified by their numbers. Uids are kept only of rows in flight, and of rows that were between two
- * answers when a run ended.
+ * Lines are identified by their numbers. Uids are kept only of rows in flight, and of rows that
+ * were between two attempts when a run ended.
  *
  * @module
  */
@@ -31,40 +31,53 @@ import {
   readEarlierAnswer,
 } from "../sink/mod.ts";
 
-/** Which failed rows are retried: all, or those of these types or statuses. */
+/**
+ * Which failed rows are retried: all, or those with one of these failure types or HTTP statuses.
+ */
 export type RetryFilter = boolean | readonly (FailureType | number)[];
 
-/** A line of a pending row; its place is only known for lines of earlier runs. */
+/** The last line of a pending row; `place` is set for lines of earlier runs. */
 interface PendingLine {
   readonly number: number;
   readonly place?: LinePlace;
 }
 
-/** The failures of one input. */
 export class FailureLedger {
   readonly #path: string;
-  /** The number of lines before this run. */
+  /** Lines of the file before this run. */
   #lines = 0;
-  /** Outdated lines: their row has a newer one or a result, or their input line is a valid row now. */
+  /**
+   * The numbers of outdated lines: the row has a newer one or a result, or the input line is a
+   * valid row now.
+   */
   readonly #dropped = new LineSet();
-  /** Bad rows of earlier runs that this run has not found again yet, with the numbers of their lines. */
+  /**
+   * Bad rows of earlier runs that the first pass has not found again yet, with the numbers of their
+   * lines.
+   */
   readonly #badRows = new Map<string, number>();
-  /** Rows in flight that have failed before, with the numbers of their lines. */
+  /** Rows that are retried now, with the numbers of their failures lines. */
   readonly #askedAgain = new Map<string, number>();
-  /** Rows without a newer outcome than an answer that was not accepted. */
+  /** Rows whose last outcome is an answer that was not accepted. */
   readonly #pending = new Map<string, PendingLine>();
 
-  /** The places of answers without proof that they are complete, of failed rows that are retried. */
+  /**
+   * For failed rows that are retried: the places of their answers without proof that they are
+   * complete.
+   */
   readonly #unfinished = new Map<string, LinePlace>();
   readonly #keepsUnfinished: boolean;
 
-  /** `path` is the failures file. `keepsUnfinished`: such answers may be accepted now. */
+  /**
+   * @param path The failures file.
+   * @param keepsUnfinished Whether answers that failed as `unfinished` may be accepted now.
+   */
   constructor(path: string, keepsUnfinished = false) {
     this.#path = path;
     this.#keepsUnfinished = keepsUnfinished;
   }
 
-  /** Reads the file and flags its ids in the table, which knows the results already. */
+  /** Reads the file and flags its ids in the table, which must know the results already. */
   async read(table: IdTable, retry: RetryFilter): Promise<void> {
     this.#lines = await readIndex({ path: this.#path, kind: "failures" }, table, (slot, line) => {
       if (isBadRow(line)) return this.#readBadRow(line);
@@ -73,40 +86,51 @@ export class FailureLedger {
       } else if (isPending(line)) {
         const { number, offset, byteLength } = line;
         this.#setPending(line.uid(), { number, place: { offset, byteLength } });
-        // Edits of the prompt only matter for finished rows.
+        // An edit of the prompt matters only for finished rows.
         return false;
       } else this.#readFailure(table, slot, line, retry);
     });
   }
 
-  /** Whether the file already has a line for this bad row. */
+  /** Whether the file has a line for this bad row. Also keeps that line from being dropped. */
   hasBadRow({ file, line }: { file: string; line: number }): boolean {
     return this.#badRows.delete(badRowUid(file, line));
   }
 
-  /** The whole input was read: bad rows that were not found again have been fixed. */
+  /**
+   * Called after the whole input was read: drops the lines of bad rows that were not found again,
+   * as they have been fixed.
+   */
   dropRepairedRows(): void {
     for (const number of this.#badRows.values()) this.#dropped.add(number);
   }
 
-  /** A row of the file is retried; `number` is that of its line. */
+  /**
+   * Called before a failed row is sent again.
+   *
+   * @param number That of its line in the file.
+   */
   askAgain(uid: string, number: number): void {
     this.#askedAgain.set(uid, number);
   }
 
-  /** The state in which an earlier run left an unfinished row, if there is one. */
+  /** What an earlier run left of a row that it did not finish; undefined if nothing. */
   earlierOf(row: Row, paramsId: string): EarlierAnswer | undefined {
     if (this.#pending.size === 0 && this.#unfinished.size === 0) return undefined;
     const place = this.#pending.get(row.uid)?.place ?? this.#unfinished.get(row.uid);
     return place && readEarlierAnswer(this.#path, place, row, paramsId);
   }
 
-  /** Notes an answer that was not accepted; its line is the `count`th that this run has added. */
+  /**
+   * Called with each answer that was not accepted.
+   *
+   * @param count Its line is the `count`th that this run has added.
+   */
   keep(uid: string, count: number): void {
     this.#setPending(uid, { number: this.#lines + count });
   }
 
-  /** Notes a row whose line is on disk; returns whether it had failed before. */
+  /** Called when the last line of a row is on disk; returns whether the row had failed before. */
   settle(uid: string): boolean {
     this.#dropPending(uid);
     const number = this.#askedAgain.size === 0 ? undefined : this.#askedAgain.get(uid);
@@ -116,9 +140,12 @@ export class FailureLedger {
     return true;
   }
 
-  /** Rewrites the file so that it holds one line for each failed and each pending row. This run has added
-   * `count` lines; no process may have the file open for writing. Returns false if the file was changed by
-   * others. */
+  /**
+   * Rewrites the file so that it holds one line for each failed and each pending row. No process
+   * may have it open for writing. Returns false if others have changed the file.
+   *
+   * @param count Lines that this run has added.
+   */
   async tidy(count: number, token?: string): Promise<boolean> {
     return await dropLines(this.#path, this.#dropped, this.#lines + count, token);
   }
@@ -130,7 +157,6 @@ export class FailureLedger {
     this.#badRows.set(uid, line.number);
   }
 
-  /** The last failure of a row is the one that counts. */
   #readFailure(table: IdTable, slot: number, line: IndexedLine, retry: RetryFilter): void {
     const before = table.lineOf(slot);
     if (before > 0) this.#dropped.add(before);
@@ -159,7 +185,10 @@ export class FailureLedger {
   }
 }
 
-/** A row of the input may have such an id too; but the line of a bad row has no prompt hash. */
+/**
+ * The uid alone is no proof: a row of the input may have such an id too. But the line of a bad row
+ * has no prompt hash.
+ */
 function isBadRow(line: IndexedLine): boolean {
   return !line.hasHash && line.uid().startsWith(BAD_ROW_PREFIX);
 }

@@ -1,6 +1,6 @@
 /**
- * Sends rows of any iterable through the engine, outcome by outcome. A lane is free only once its outcome was
- * taken, which keeps the engine from running ahead of its consumer.
+ * Sends rows of any iterable through the engine, outcome by outcome. A lane is free only once the
+ * consumer has taken its outcome, which keeps the engine from running ahead of its consumer.
  *
  * @module
  */
@@ -20,15 +20,12 @@ import { type ResolvedOptions, rowParserOf } from "./resolve_options.ts";
 import { setImmediate as turn } from "node:timers/promises";
 import { GIVEN_SOURCE, Handoff, type Publisher } from "./outcomes.ts";
 
-/** What a run over an iterable needs. */
 export interface StreamOptions<T> {
-  /** The generator's options. */
   readonly generator: ResolvedOptions;
-  /** The work in progress. The caller ends it. */
+  /** The run in progress. The caller calls `end()` on it. */
   readonly activity: ActiveRun;
-  /** The number of lanes. */
   readonly concurrency: number;
-  /** Makes what the consumer is given. */
+  /** Makes the objects that the consumer is given. */
   readonly publisher: Publisher<T>;
   /** Reads the images that rows name. */
   readonly images: RowImages;
@@ -56,7 +53,7 @@ export function checkRows(rows: unknown): void {
 /**
  * Sends the rows and yields each outcome as it comes.
  *
- * @throws the reason of the generator's signal, when it is aborted
+ * @throws {unknown} The reason of the generator's signal, when that is aborted.
  * @throws {HaltedError} If a teacher, a budget or a deadline ended the run.
  */
 export async function* streamOutcomes<T>(
@@ -93,8 +90,8 @@ export async function* streamOutcomes<T>(
 }
 
 /**
- * Makes `return()` and `throw()`, and so `await using`, call `abort` at once. A plain generator notices them only
- * after the outcome that it is waiting for, which may take an hour.
+ * Makes `return()` and `throw()`, and so `await using`, call `abort` at once. A plain generator
+ * notices them only after the outcome that it is waiting for, which may take an hour.
  */
 export function abortedByReturn<T>(
   generator: AsyncGenerator<T, void, undefined>,
@@ -114,34 +111,34 @@ export function abortedByReturn<T>(
   });
 }
 
-/** What a `Generation` needs. */
 export interface GenerationOptions<T> {
-  /** Reads a row. */
   readonly parser: RowParser;
-  /** The field for a row that is only a text. @default "prompt" */
+  /** The field that holds the text of a row that is only a string. @default "prompt" */
   readonly promptField?: string;
-  /** Reads images that rows name. @default nowhere: paths are refused */
+  /** Reads the images that rows name. @default none: paths are refused */
   readonly images?: RowImages;
   /** Rows with the same id: see `RowOptions`. */
   readonly duplicates: "merge" | "keep";
   /** Answers for each row. @default 1 */
   readonly samples?: number;
-  /** The parameters of the run; a seed among them is raised for the second answer to a row and later ones. */
+  /**
+   * The parameters of the run; a seed among them is raised for the second answer to a row and later
+   * ones.
+   */
   readonly params?: Params;
-  /** Makes what the consumer is given. */
+  /** Makes the objects that the consumer is given. */
   readonly publisher: Publisher<T>;
   /** Called with rows once the consumer has taken their outcomes. */
   readonly onSettled: (rows: readonly FinishedRow[]) => void;
 }
 
-/** Source and sink of one run over an iterable. */
+/** The engine's source and sink for one run over an iterable. */
 export class Generation<T> {
   readonly #options: GenerationOptions<T>;
   readonly #handoff = new Handoff<T>();
   readonly #samples: number;
   readonly #admission: Admission;
 
-  /** Nothing is read yet. */
   constructor(options: GenerationOptions<T>) {
     const { duplicates, samples = 1 } = options;
     this.#options = options;
@@ -149,15 +146,17 @@ export class Generation<T> {
     this.#admission = new Admission({ table: new IdTable(), duplicates, samples });
   }
 
-  /** Takes an outcome of the engine. */
+  /** Called by the engine with each outcome; resolves once the consumer has taken it. */
   async put(outcome: Outcome): Promise<void> {
     await this.#handoff.put(this.#options.publisher.outcome(outcome));
     // A pending row does not count as finished.
     if (outcome.next === undefined) this.#options.onSettled([finishedRow(outcome, true)]);
   }
 
-  /** Reads rows one by one, only when a lane needs one, and yields all answers of a row in sequence. A value
-   * that is not a row is an outcome at once. */
+  /**
+   * Reads rows one by one, only when a lane needs one, and yields all samples of a row in sequence.
+   * For a value that is not a row, the consumer gets an outcome at once.
+   */
   async *rows(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Row[]> {
     const { params = {} } = this.#options;
     let index = 0;
@@ -182,14 +181,18 @@ export class Generation<T> {
     }
   }
 
-  /** Returns the outcomes while the engine works. Leaving early aborts the calls and waits for them. */
+  /**
+   * Runs the engine and yields the outcomes. When the consumer leaves early, aborts the calls and
+   * waits for them.
+   */
   async *outcomes(engine: Engine): AsyncGenerator<T> {
     const patience = new Patience(engine);
     const finished = engine.run().finally(() => {
       patience.end();
       this.#handoff.end();
     });
-    // The error is thrown below; without this it would be unhandled while the consumer is slow.
+    // The error is thrown at the end. Without this, it would be unhandled while the consumer is
+    // slow.
     finished.catch(() => {});
     try {
       while (true) {
@@ -234,7 +237,7 @@ export class Generation<T> {
   }
 }
 
-/** How long aborted calls are waited for, in milliseconds. */
+/** How long to wait for aborted calls, in milliseconds. */
 const MOST_AFTER_ABORT_MS = 1_000;
 
 /** Waits for aborted calls, but not forever for a teacher that ignores its signal. */
@@ -247,7 +250,7 @@ class Patience {
     engine.callsSignal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
-  /** All calls have ended, or are waited for no longer. */
+  /** Called when all calls have ended, or are no longer waited for. */
   end(): void {
     this.#engine.callsSignal.removeEventListener("abort", this.#onAbort);
     clearTimeout(this.#timer);

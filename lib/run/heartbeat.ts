@@ -1,10 +1,11 @@
 /**
- * A run notes its calls in flight in its lock file.
+ * Notes the calls in flight of a run in its lock file.
  *
- * If the run crashes, the calls of the note may have been billed, and their rows are sent again. A call counts from
- * its start until its answer is written, so answers that wait in memory for a full disk count too. The note is an
- * upper bound at any moment, `kill -9` included: it is doubled before an attempt would exceed it, so that a run that
- * speeds up writes few notes, and once a second it is lowered to the highest number since.
+ * If the run crashes, these calls may have been billed, and their rows are sent again. A call
+ * counts from its start until its answer is written, so answers that wait in memory for a full disk
+ * count too. The note is an upper bound at any moment, `kill -9` included: it is doubled before an
+ * attempt would exceed it, so that a run that speeds up writes few notes, and once a second it is
+ * lowered to the peak of that second.
  *
  * @module
  */
@@ -13,34 +14,38 @@ import type { Lock, RunNote } from "../sink/mod.ts";
 import { every as everyMs } from "../timer.ts";
 import { sumOf } from "../figures.ts";
 
-/** Options of a heartbeat. */
 export interface HeartbeatOptions {
-  /** Rows whose attempt is in flight now, or whose answer is not written yet. */
+  /** Rows with an attempt in flight, or with an answer that is not written yet. */
   readonly unwritten: () => number;
-  /** The most attempts in flight: the note is not doubled beyond it. */
+  /** The most attempts in flight: doubling a note stops there. */
   readonly ceiling: () => number;
-  /** Called back once a second. @default nothing */
+  /** Called once a second. @default nothing */
   readonly onTick?: () => void;
-  /** Calls back every `intervalMs` until the function that it returns is called. @default setInterval */
+  /**
+   * Calls `callback` every `intervalMs` until the returned function is called.
+   * @default setInterval
+   */
   readonly every?: (intervalMs: number, callback: () => void) => () => void;
-  /** Unix milliseconds. @default Date.now */
+  /** Unix time in milliseconds. @default Date.now */
   readonly now?: () => number;
 }
 
 const INTERVAL_MS = 1_000;
 
-/** Keeps the notes of a run up to date, from its construction until `stop`, or the end of a `using` block. The
- * locks must be held until then. */
+/**
+ * Keeps the notes of a run up to date, from its construction until `stop`. The locks must be held
+ * until then.
+ */
 export class Heartbeat implements Disposable {
   readonly #locks: readonly Pick<Lock, "note">[];
   readonly #options: HeartbeatOptions;
   readonly #started: string;
   #noted = 0;
-  /** The most rows at once since the last tick. */
+  /** The highest value of `unwritten` since the last tick. */
   #peak = 0;
   #cancel: (() => void) | undefined;
 
-  /** Starts: from now on, a run that ends without `stop` has crashed. */
+  /** Writes the first note: from now on, a run that ends without `stop` has crashed. */
   constructor(locks: readonly Pick<Lock, "note">[], options: HeartbeatOptions) {
     this.#locks = locks;
     this.#options = options;
@@ -50,15 +55,17 @@ export class Heartbeat implements Disposable {
     this.#cancel = every(INTERVAL_MS, () => this.#tick());
   }
 
-  /** An attempt is about to be made: `unwritten` rows with it. On the hot path. */
+  /** Called before each attempt; `unwritten` counts its row too. On the hot path. */
   beforeAttempt(unwritten: number): void {
     if (unwritten > this.#peak) this.#peak = unwritten;
     if (unwritten <= this.#noted) return;
     this.#note(Math.max(unwritten, Math.min(2 * unwritten, this.#options.ceiling())), true);
   }
 
-  /** The run has ended, with nothing in flight. If it had to give up answers (`lost`), that is noted as after a
-   * crash. Further calls do nothing. */
+  /**
+   * Called when the run has ended. `lost` answers that it had to give up are noted like calls after
+   * a crash. Further calls do nothing.
+   */
   stop(lost = 0): void {
     if (this.#cancel === undefined) return;
     this.#cancel();
@@ -66,7 +73,6 @@ export class Heartbeat implements Disposable {
     this.#note(lost, lost > 0);
   }
 
-  /** The same as `stop`. */
   [Symbol.dispose](): void {
     this.stop();
   }
@@ -87,13 +93,13 @@ export class Heartbeat implements Disposable {
 }
 
 /**
- * The most calls that were in flight when the runs that left these notes crashed; 0 if they ended properly. A run
- * over several inputs leaves its note with each of them and counts once.
+ * The calls that may have been in flight when the runs that left these notes crashed; 0 if they
+ * ended properly. A run leaves its note with each of its inputs, and counts once.
  */
 export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number {
   const runs = new Map<string, number>();
   for (const note of notes) {
-    // Not by process: the note of a crash is carried on by the process that found it.
+    // By start, not by process id: the process that finds the note of a crash carries it on.
     if (note?.running) {
       runs.set(note.started, Math.max(runs.get(note.started) ?? 0, note.in_flight));
     }

@@ -1,6 +1,6 @@
 /**
- * Problems that stop a run before its first call: all problems of its inputs in one message, each with the
- * flag or command that helps.
+ * Problems that stop a run before its first call: all problems of its inputs in one message, each
+ * with the flag or command that helps.
  *
  * @module
  */
@@ -12,25 +12,23 @@ import type { ResolvedRunOptions } from "./option_rules.ts";
 import type { RowOptions } from "./options.ts";
 import type { Preflight } from "./findings.ts";
 
-/** The part of a first pass that is checked. */
 type Found = Pick<
   Preflight,
   "bad" | "shapes" | "shapeStarts" | "changed" | "resent" | "rows" | "unreadable" | "placeOf"
 >;
 
-/** The options that determine what is a problem. */
 type Options =
   & Pick<ResolvedRunOptions, "input" | "skipBadRows" | "changed" | "allowEmpty">
   & Pick<RowOptions, "mixedShapes">;
 
-/** The most groups that are listed. */
+/** The most problems that a message lists. */
 const MOST_LISTED = 20;
 
 /**
- * Stops a run with invalid input.
+ * Throws one error with all problems of the inputs.
  *
- * @throws {SourceError} for inputs that cannot be read, bad rows and inputs without any
- * @throws {UsageError} for shapes that are mixed, and for rows that were edited
+ * @throws {SourceError} for inputs that cannot be read, bad rows, and inputs without any row
+ * @throws {UsageError} for mixed shapes, and for rows that were edited
  */
 export function checkInput(found: readonly Found[], options: Options): void {
   const source = [
@@ -67,17 +65,17 @@ function badRowProblem(inputs: readonly string[], found: readonly Found[]): stri
   ];
 }
 
-/** The bad lines of an input. */
 export interface BadInput {
-  /** Its name. */
   readonly input: string;
-  /** Its bad lines. */
   readonly bad: BadLines;
-  /** The place of a line, as users count. */
+  /** Returns the place of a line for messages: `file:line`, `file[element]` or `file:row`. */
   readonly placeOf: (line: number) => string;
 }
 
-/** The problems of inputs, each with its first lines. `noun` is what a line is called. */
+/**
+ * Describes the problems of inputs, each with its first lines. `noun`: what the messages call a
+ * line.
+ */
 export function listBadLines(inputs: readonly BadInput[], noun: "line" | "row"): string[] {
   const blocks = inputs.flatMap((one) => one.bad.groups.map((group) => ({ group, one })));
   const lines = blocks.slice(0, MOST_LISTED).flatMap(({ group, one }) =>
@@ -89,7 +87,7 @@ export function listBadLines(inputs: readonly BadInput[], noun: "line" | "row"):
   return lines;
 }
 
-/** One line for a problem of one line, else a heading with examples under it. */
+/** One line if the problem has one example; else a heading with the examples below it. */
 function groupLines(
   { kind, hint, count, examples }: BadLineGroup,
   { placeOf }: BadInput,
@@ -146,7 +144,7 @@ function changedProblem(found: readonly Found[]): string[] {
   ];
 }
 
-/** What is sent differently than by an earlier version, with the number of rows. */
+/** Lines on what this version sends differently from an earlier one, with the number of rows. */
 function resentLines(found: readonly Found[]): string[] {
   const counts = new Map<string, number>();
   for (const { resent } of found) {
@@ -164,18 +162,16 @@ function emptyProblem(inputs: readonly string[], found: readonly Found[]): strin
   return [emptyMessage("start", inputs, what)];
 }
 
-/** The message about inputs without rows. */
+/** The message about inputs without rows: `Cannot <doing>: "in.jsonl" holds no rows. …`. */
 export function emptyMessage(doing: string, inputs: readonly string[], what = "no rows"): string {
   const names = inputs.map((input) => input === "-" ? "standard input" : `"${input}"`);
   return `Cannot ${doing}: ${names.join(", ")} ${names.length === 1 ? "holds" : "hold"} ${what}. ` +
     "Add --allow-empty if that is meant";
 }
 
-/** A line that is not a row. */
 export interface BadLine {
-  /** Its number, from 1. */
+  /** From 1. */
   readonly line: number;
-  /** What is wrong with it. */
   readonly problem: string;
 }
 
@@ -183,20 +179,18 @@ export interface BadLine {
 interface BadLineGroup {
   /** The problem that they share. */
   readonly kind: string;
-  /** What helps, often a flag; "" if nothing does. */
+  /** What fixes the problem, often a flag; "" if nothing is known to. */
   readonly hint: string;
-  /** How many there are. */
   readonly count: number;
-  /** The first of them. */
+  /** The first lines, at most `EXAMPLES`. */
   readonly examples: readonly BadLine[];
 }
 
-/** Examples of each group. */
 const EXAMPLES = 5;
-/** Beyond this number, problems share a group. */
+/** The most groups; further problems share one more. */
 const MOST_GROUPS = 20;
 const OTHERS = "other problems";
-/** The number of lines that hints are searched for: each takes 10 µs. */
+/** Hints are computed for this many lines: each takes 10 µs. */
 const HINTED_LINES = 1_000;
 
 /** Problems whose hint is the same for every line. */
@@ -205,7 +199,7 @@ const HINTS: readonly (readonly [kind: RegExp, hint: string])[] = [
   [/^invalid UTF-8/, UTF8_ADVICE],
 ];
 
-/** Collects bad lines. */
+/** Counts bad lines, grouped by problem. */
 export class BadLines {
   readonly #groups = new Map<
     string,
@@ -213,17 +207,16 @@ export class BadLines {
   >();
   #count = 0;
 
-  /** How many there are. */
   get count(): number {
     return this.#count;
   }
 
-  /** The groups, the one with the first line first. */
+  /** The groups, in the order of their first lines. */
   get groups(): readonly BadLineGroup[] {
     return [...this.#groups.values()];
   }
 
-  /** Adds a line; `hint` is only called for the first lines. */
+  /** Adds a line. `hint` is called only for the first 1,000 lines. */
   add(line: number, problem: string, hint: () => string): void {
     const kind = kindOf(problem);
     const known = ++this.#count <= HINTED_LINES ? hint() || hintFor(kind) : this.#hintOf(kind);
@@ -245,7 +238,7 @@ export class BadLines {
   }
 }
 
-/** The problem without what differs between lines: values, places and ids. */
+/** The problem without values, places and ids, which differ between lines. */
 function kindOf(problem: string): string {
   return problem.replace(/: .*$/s, "").replace(/\[\d+\]/g, "[…]")
     .replace(/^uid ".*" (belongs|needs) .*$/s, "uid belongs to an earlier row already");

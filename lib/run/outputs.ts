@@ -14,23 +14,25 @@ import { checkOutputs, RESULTS_NAME } from "./output_checks.ts";
 import { findInputs, PATTERN } from "./inputs.ts";
 import { readRunFile, type RunFile } from "./run_file.ts";
 
-/** The files that belong to one input. */
 export interface OutputFiles {
-  /** The input, as the user named it; `-` is standard input. */
+  /** As the user named it; `-` is standard input. */
   readonly input: string;
-  /** What is read of the input: a shard's part, or several files in their order. @default all of the one file */
+  /**
+   * What is read of the input: a shard's part, or several files in their order.
+   * @default all of the one file
+   */
   readonly pieces?: readonly InputPiece[];
-  /** Finished rows. */
+  /** Holds the answers, one a line. */
   readonly results: string;
-  /** Failed rows, and answers of pending rows that were not accepted. */
+  /** Holds failed rows, and answers that were not accepted of rows that are still pending. */
   readonly failures: string;
-  /** The settings of the run, and the last summary. */
+  /** Holds the settings of the run, and its summary. */
   readonly runJson: string;
-  /** Held by the run that writes here. */
+  /** Locked by the run that writes to these files. */
   readonly lock: string;
 }
 
-/** The path of the copy of standard input, while a run needs it. */
+/** The path of the copy of standard input, which exists while a run needs it. */
 export function spoolPathOf({ lock }: OutputFiles, token: string): string {
   return `${lock.replace(/\.lock$/, "")}.input.${token}`;
 }
@@ -42,16 +44,16 @@ export async function temporaryFilesOf(files: OutputFiles, token: string): Promi
   return [spoolPathOf(files, token), ...replaced.map((path) => temporaryPathOf(path, token))];
 }
 
-/** Names with these endings are meant as files. */
+/** An output with such a name is meant as a file, which a run cannot write. */
 const OTHER_FILE_NAME = /\.(json|txt|csv|parquet|gz)$/;
 const INPUT_ENDING = new RegExp(`(\\.(${INPUT_EXTENSIONS.join("|")}))?(\\.(gz|zst))?$`);
 
 /**
- * Names the output files of each input: `out/<input name>.jsonl` and its companions, or those of the
- * one results file that `output` names.
+ * Returns the output files of each input: `out/<input name>.jsonl` and its companions, or those of
+ * the one results file that `output` names.
  *
- * @throws {UsageError} when two are the same file, when one is an input, when one exists and is not a
- * regular file, or when several inputs would be written to one file that no merge created
+ * @throws {UsageError} when two are the same file, when one is an input, when one exists and is not
+ * a regular file, or when several inputs would be written to one file that no merge created
  */
 export async function outputFilesOf(
   inputs: readonly string[],
@@ -66,8 +68,9 @@ export async function outputFilesOf(
 }
 
 /**
- * The files whose results file is `output`. Several inputs share one only if a merge created it: it holds the
- * rows of all of them, in their order, and a run may answer those that are missing.
+ * The files whose results file is `output`. Several inputs share one only if a merge created it:
+ * then it holds the rows of all of them, in their order, and a run may answer those that are
+ * missing.
  */
 async function resultsFileOf(inputs: readonly string[], output: string): Promise<OutputFiles> {
   const files = { ...filesOf(inputs[0], output.replace(RESULTS_NAME, "")), results: output };
@@ -82,7 +85,7 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
 }
 
 /**
- * The files of an output's input, in their order.
+ * The input files that a run file names, in their order.
  *
  * @throws {SourceError} when a folder cannot be read
  */
@@ -95,7 +98,7 @@ export async function inputFilesOf(
   return (await findInputs(input.split(", "))).files;
 }
 
-/** The files with a stem such as `out/x`. */
+/** The output files with a stem such as `out/x`. */
 export function filesOf(input: string, stem: string): OutputFiles {
   return {
     input,
@@ -107,12 +110,12 @@ export function filesOf(input: string, stem: string): OutputFiles {
 }
 
 /**
- * The stem of an output that several runs share: `out/x` for the folder `out/` or the results file
- * `out/x.jsonl`.
+ * The stem of an output that several runs share: `out/x` for the results file `out/x.jsonl`, or for
+ * the name `x` in the folder `out/`.
  *
- * @param output The output, as the user named it.
- * @param name Its name in a folder.
- * @throws {UsageError} when it is neither
+ * @param output As the user named it.
+ * @param name The name of the output if `output` is a folder.
+ * @throws {UsageError} when `output` can be neither a results file nor a folder
  */
 export async function stemOf(output: string, name: string): Promise<string> {
   if (await namesFile(output)) return output.replace(RESULTS_NAME, "");
@@ -120,7 +123,7 @@ export async function stemOf(output: string, name: string): Promise<string> {
 }
 
 /**
- * Whether an output is one results file, not a folder.
+ * Whether an output is one results file rather than a folder.
  *
  * @throws {UsageError} when it can be neither
  */
@@ -144,7 +147,7 @@ async function namesFile(output: string): Promise<boolean> {
 }
 
 /**
- * Creates the folders of the files.
+ * Creates the folders that the files will be in.
  *
  * @throws {UsageError} when there is a file of that name
  * @throws {SinkError} when one cannot be created
@@ -155,7 +158,7 @@ export async function makeFolders(files: readonly OutputFiles[]): Promise<void> 
   }
 }
 
-/** The name of an input without its folder and its ending. */
+/** The name of an input without folder and extensions: `x` for `in/x.jsonl.gz`, `stdin` for `-`. */
 export function nameOf(input: string, { basename }: Pick<PathRules, "basename"> = system): string {
   return input === "-" ? "stdin" : basename(input).replace(INPUT_ENDING, "");
 }
@@ -173,7 +176,10 @@ export async function sharedStem(
   return await stemOf(output, nameOfInput(named, files));
 }
 
-/** A name for the input: that of its file or folder, or of the first of several and how many follow. */
+/**
+ * Names the output of an input: after its file or folder, or after the first of several and how
+ * many follow.
+ */
 function nameOfInput(named: readonly string[], files: readonly string[]): string {
   if (files.length === 1) return nameOf(files[0]);
   if (named.length > 1) return `${nameOf(named[0])}-and-${named.length - 1}-more`;

@@ -1,10 +1,11 @@
 /**
  * One shard of a run: its files, and its share of the limits that all shards have together.
  *
- * There is no coordinator: each shard reads the status files of the others and takes no more of `--rpm` and `--tpm`
- * than they leave. It starts with the limit divided by the number of shards that run at once. It takes more only if
- * others have ended, or have been silent for three looks. Silence is a counter that does not change, because the clocks
- * of nodes differ.
+ * There is no coordinator: each shard reads the status files of the others and takes no more of
+ * `--rpm` and `--tpm` than they leave. It starts with the limit divided by the number of shards
+ * that run at once. It takes more only if others have ended, or have been silent for three looks. A
+ * shard is silent if the counter in its status does not change: times are not compared, because the
+ * clocks of nodes differ.
  *
  * @module
  */
@@ -29,36 +30,33 @@ import { checkOutputs } from "./output_checks.ts";
 import { checkReadableTwice } from "./inputs.ts";
 import { readStatus, type RunStatus, writeFailedStatus } from "./run_status.ts";
 
-/** What determines the files of a shard. */
 export interface ShardFilesOptions extends PinOptions {
-  /** The input as the user named it: files, folders and patterns. */
+  /** As the user named them: files, folders and patterns. */
   readonly named: readonly string[];
-  /** The files of the input, in their order. */
+  /** The files that `named` stands for, in their order. */
   readonly files: readonly string[];
-  /** The output, as the user named it. */
+  /** As the user named it. */
   readonly output: string;
-  /** The shard. */
   readonly shard: Shard;
   /** At most this many rows of the whole input. */
   readonly limit?: number;
-  /** How the input is read. */
   readonly input: InputOptions;
 }
 
-/** One shard. */
+/** What a shard reads and writes. */
 export interface ShardFiles {
-  /** Its files. */
   readonly files: OutputFiles;
-  /** The most rows of it. */
+  /** The most rows that the shard sends, if the whole input is limited; else `Infinity`. */
   readonly limit: number;
-  /** The common beginning of the names of all shards, such as `out/x`. */
+  /** The common beginning of the output names of all shards, such as `out/x`. */
   readonly stem: string;
-  /** Its share of all rows, from 0 to 1. */
+  /** The shard's share of all rows, from 0 to 1. */
   readonly share: number;
 }
 
 /**
- * Determines what a shard reads and writes. If no borders are pinned yet, it pins them.
+ * Determines what a shard reads and writes. Pins the borders of all shards, if none are pinned and
+ * `writes` allows it.
  *
  * @throws {UsageError | SourceError} when the input cannot be divided, or was changed
  */
@@ -96,7 +94,7 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
   };
 }
 
-/** Rejects a shard that was merged and moved away, which would be paid for again. */
+/** Rejects a shard whose files a merge has moved away: its rows would be paid for again. */
 async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
   const moved = `${dirname(runJson)}/${OWN_FOLDER}/shards/${basename(runJson)}`;
   if (!(await exists(moved)) || await exists(runJson)) return;
@@ -108,19 +106,21 @@ async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
   );
 }
 
-/** A shard is silent after this many looks without a new beat. */
+/** Looks in a row without a new beat after which a shard counts as silent. */
 const SILENT_LOOKS = 3;
-/** The most files that are read for a look, so that a thousand shards do not read a million files. */
+/**
+ * The most status files to read per call of `look`, on average: a thousand shards must not read a
+ * million files every 5 s.
+ */
 const FILES_A_LOOK = 100;
 
-/** What is known about another shard. */
 interface Other {
   status: RunStatus;
   /** Looks in a row that found the same beat. */
   silence: number;
 }
 
-/** The shards of one input, as one of them sees them. */
+/** The other shards of the same input, as one shard sees them. */
 export class Fleet {
   readonly #folder: string;
   readonly #stem: string;
@@ -131,7 +131,10 @@ export class Fleet {
   #isLooking = false;
   #skipped = 0;
 
-  /** `stem` is the common beginning of all outputs, such as `out/x`; `parallel` is how many shards run at once. */
+  /**
+   * @param stem The common beginning of all outputs, such as `out/x`.
+   * @param parallel How many shards run at once.
+   */
   constructor(stem: string, shard: Shard, parallel: number) {
     this.#folder = `${dirname(stem)}/${OWN_FOLDER}`;
     this.#stem = basename(stem);
@@ -140,12 +143,14 @@ export class Fleet {
     this.#share = 1 / this.#parallel;
   }
 
-  /** The share of each limit that this shard may use, from 0 to 1. */
+  /** The share of `rpm` and `tpm` that this shard may use, from 0 to 1. */
   get share(): number {
     return this.#share;
   }
 
-  /** Reads the status of the others, and returns the share. To be called about every 5 s. */
+  /**
+   * Reads the status of the other shards, and returns the new share. To be called about every 5 s.
+   */
   async look(): Promise<number> {
     if (this.#isLooking || ++this.#skipped < this.#others.size / FILES_A_LOOK) return this.#share;
     this.#isLooking = true;
@@ -159,7 +164,7 @@ export class Fleet {
     return this.#share;
   }
 
-  /** The other shards that have a status. */
+  /** The indexes of the other shards that have a status file. */
   async #started(): Promise<number[]> {
     const own = new RegExp(`^(.*)-(\\d{5,})-of-(\\d{5,})\\.status\\.json$`);
     const found: number[] = [];
@@ -189,7 +194,8 @@ export class Fleet {
   #fairShare(): number {
     let active = 0, taken = 0, unfinished = this.#shard.count;
     for (const { status, silence } of this.#others.values()) {
-      // One that was interrupted may be started again, but no sooner than the others notice.
+      // The share of an interrupted shard stays reserved until it is silent: it may be started
+      // again at once.
       const isDone = status.ended && status.state === "done", isSilent = silence >= SILENT_LOOKS;
       if (isDone || isSilent) unfinished--;
       if (status.ended || isSilent) continue;

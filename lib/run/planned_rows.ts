@@ -15,31 +15,33 @@ import { Todo } from "./plan.ts";
 import type { Preflight } from "./findings.ts";
 import type { InputSequence } from "./input_sequence.ts";
 
-/** What the second pass needs. */
 export interface PlannedRowsOptions {
-  /** What the first pass found. */
   readonly found: Preflight;
-  /** Parses a row, as in the first pass. */
   readonly parser: RowParser;
-  /** The parameters of the run. */
   readonly params: Params;
-  /** The number of the input in the run, from 0. */
+  /** Index of the input in the run, from 0. */
   readonly input: number;
-  /** Called for answers that are requested again, before they are, with the numbers of their failures lines. */
+  /**
+   * Called before an answer is requested again, with the number of its line in the failures file.
+   */
   readonly onAskAgain: (uid: string, failureLine: number) => void;
-  /** The state in which an earlier run left an unfinished row. @default nothing */
+  /** Returns what an earlier run left of a row that it did not finish. @default nothing */
   readonly earlierOf?: (row: Row) => EarlierAnswer | undefined;
-  /** Takes a line that is not a row. */
+  /** Called with each line that is not a row. */
   readonly onBadRow: (bad: BadRow) => Promise<void>;
   /** Ends the pass early. */
   readonly signal: AbortSignal;
 }
 
-/** The most rows that are yielded at once, plus the answers to one: a batch of lines may hold very many. */
+/**
+ * The most rows that are yielded at once, plus the samples of one: a batch of lines may hold far
+ * more.
+ */
 const MOST_ROWS = 1_000;
 
 /**
- * Yields the planned rows in input order, all answers of a row in sequence; bad lines are reported on the way.
+ * Yields the planned rows in input order, all samples of a row in sequence. Bad lines go to
+ * `onBadRow` on the way.
  *
  * @throws {SourceError} when the file was changed since the first pass
  */
@@ -52,9 +54,11 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
   if (!(await input.areAllUnchanged())) throw pass.changedUnderway();
   const { kept } = input;
   for await (const lines of kept?.lines() ?? input.rows()) {
-    // A user who has stopped the run should not wait for the next row, which may be far away.
+    // A user who has stopped the run must not wait for the next row, which may be far away in the
+    // file.
     if (signal.aborted) return;
-    // Rows are identified by their numbers, so in a changed file others would be answered in their place.
+    // Rows are identified by their line numbers: in a changed file, other rows would be sent in
+    // their place.
     if (!input.isUnchanged) throw pass.changedUnderway();
     if (kept === undefined) pass.checkUids();
     let rows: Row[] = [];
@@ -79,9 +83,8 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
 class SecondPass {
   readonly #options: PlannedRowsOptions;
   readonly #input: InputSequence;
-  /** The number of lines that were read. */
   #index = 0;
-  /** The number of ids that are still to be compared with those of their lines. */
+  /** How many of the next kept ids are compared with a new hash of their rows. */
   #toCheck = 0;
 
   constructor(options: PlannedRowsOptions, input: InputSequence) {
@@ -89,13 +92,19 @@ class SecondPass {
     this.#input = input;
   }
 
-  /** The file may have been changed although its time was not: that can be set back. So two ids are hashed
-   * again; the first line may be half an old one. */
+  /**
+   * Hashes the next two rows again and compares them with their kept ids: a file may have been
+   * changed although its modification time was set back. Two, because the first line may be half an
+   * old one.
+   */
   checkUids(): void {
     this.#toCheck = 2;
   }
 
-  /** Adds the rows to send for the next line, which is parsed once; returns the line if it has to be reported. */
+  /**
+   * Parses the next line and adds the rows to send for it to `rows`; returns the line if it has to
+   * be reported.
+   */
   take(line: Line, rows: Row[]): BadRow | undefined {
     const { params, onAskAgain, earlierOf } = this.#options;
     const { plan, samples } = this.#options.found;
@@ -140,7 +149,7 @@ class SecondPass {
     return parsed;
   }
 
-  /** The problem that the first pass found in a line, in the same words. */
+  /** A line to report, with the problem that the first pass found in it. */
   #badRowOf(line: Line, index: number, sample: number): BadRow {
     const { parser, found } = this.#options;
     const { text, bytes } = line;
@@ -155,7 +164,7 @@ class SecondPass {
   }
 }
 
-/** Yields the batches of a source, and reads one ahead. */
+/** Yields what a source yields, and requests the next batch before that is needed. */
 export async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
   try {
@@ -164,7 +173,8 @@ export async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T>
       const { done, value } = await next;
       if (done) return;
       next = iterator.next();
-      // An error is thrown when this batch is needed; until then it is not unhandled.
+      // The error is thrown when its batch is needed. Without this, it would be unhandled until
+      // then.
       next.catch(() => {});
       yield value;
     }

@@ -1,6 +1,6 @@
 /**
- * The first pass over an input: counts its rows, finds its problems, and decides for each answer what the run
- * has to do. Nothing has been paid for when it reports.
+ * The first pass over an input: counts its rows, finds its problems, and decides for each answer
+ * what the run has to do. Nothing is paid for before it has ended.
  *
  * @module
  */
@@ -20,40 +20,40 @@ import type { InputSequence, RowPlace } from "./input_sequence.ts";
 import { Todo } from "./plan.ts";
 import type { UidSelection } from "./admission.ts";
 
-/** What the decisions depend on. */
 export interface PreflightOptions {
-  /** Parses a row. */
   readonly parser: RowParser;
-  /** What the output files already hold. */
+  /** The ids of the output files. The pass adds those of the input. */
   readonly table: IdTable;
-  /** At most this many rows, from the start of the file. */
+  /** At most this many lines, from the start of the file; blank ones do not count. */
   readonly limit: number;
   /** Rows with the same id: see `RowOptions`. */
   readonly duplicates: "merge" | "keep";
   /** Answers for each row. */
   readonly samples: number;
-  /** What to do with rows that were edited after they were finished; undefined only counts them. */
+  /**
+   * What to do with rows that were edited after they were answered or failed; undefined only counts
+   * them.
+   */
   readonly changed: "reask" | "keep" | undefined;
-  /** Whether this run sends failed rows only. */
+  /** Whether this run is a retry, which sends failed rows only. */
   readonly onlyFailures: boolean;
-  /** The answers that may be requested. @default all */
+  /** The answers that may be requested again in a retry. @default all */
   readonly chosen?: UidSelection;
-  /** Whether chosen answers are requested again although they have a result. @default false */
+  /** Whether answers of `chosen` that have a result are requested again. @default false */
   readonly reaskAnswered?: boolean;
-  /** Whether the failures file already has a line for this bad row. */
+  /** Whether the failures file already has a line for the bad row at this place. */
   readonly isOnDisk: (place: RowPlace) => boolean;
-  /** The fields that the user has named for the ids of rows. @default [] */
+  /** The fields of `uidField`. @default [] */
   readonly uidFields?: readonly string[];
-  /** The field that the user has named for the prompt. @default none */
+  /** The field of `promptField`. @default none */
   readonly promptField?: string;
   /** Ends the pass early. */
   readonly signal?: AbortSignal;
 }
 
-/** The most fields that are noted as not sent: each row of a file may have different ones. */
+/** The most names of unsent fields that are kept: each row of a file may have others. */
 const MOST_UNSENT = 100;
 
-/** Runs the first pass. */
 export async function preflight(
   input: InputSequence,
   options: PreflightOptions,
@@ -77,10 +77,9 @@ export async function preflight(
   return found;
 }
 
-/** A file of another format is not read further after this many bad lines without a good one. */
+/** After this many bad lines without a row, a file is checked for being of another format. */
 const FEW_LINES = 1_000;
 
-/** The problem of a line. */
 interface Problem {
   readonly problem: string;
   readonly hint?: () => string;
@@ -94,23 +93,29 @@ function startOf({ text, bytes }: Line): string {
     new TextDecoder().decode(bytes?.subarray(0, START_CHARS) ?? new Uint8Array());
 }
 
-/** Decides on the rows of one input, one after the other. */
 class FirstPass {
   readonly #found: Preflight;
   readonly #options: PreflightOptions;
   readonly #admission: Admission;
   readonly #input: InputSequence;
-  /** Whether an answer to the current row was finished before the row was edited. */
+  /**
+   * Whether an answer to the current row was finished for another prompt than would be sent now.
+   */
   #isChanged = false;
-  /** The number of answers to the current row that have to be requested. */
+  /** Answers to the current row that have to be requested. */
   #asked = 0;
-  /** The slot of the current row in the table. */
+  /** The slot in the table of the current row's first answer. */
   #slot = -1;
-  /** What is sent differently than by an earlier version that has answered the row. */
+  /**
+   * For a current row that an earlier version has answered: what this version sends differently.
+   */
   #difference: string | undefined;
-  /** The prompt hash of the current row, once it was needed: its answers share it. */
+  /**
+   * The prompt hash of the current row, which its answers share; computed when the first one needs
+   * it.
+   */
   #promptHash: string | undefined;
-  /** The beginning of the first line, if that is not a row. */
+  /** The beginning of the first line; set if that is not a row. */
   #firstLine: string | undefined;
 
   constructor(found: Preflight, options: PreflightOptions, input: InputSequence) {
@@ -144,7 +149,10 @@ class FirstPass {
     else if (this.#asked > 0 && parsed.isUidDerived) found.plan.keepUid(this.#slot);
   }
 
-  /** The files of a row that is not sent need not exist any more. */
+  /**
+   * Returns the problem with the files of a row. Those of a row that is not sent need not exist any
+   * more.
+   */
   #fileProblem(row: ParsedRow): string | undefined {
     const { table } = this.#options;
     const slot = table.find(row.uid);
@@ -154,10 +162,10 @@ class FirstPass {
   }
 
   /**
-   * Rejects a file of another format: it begins like one, and most of its lines are not rows. (The last element
-   * of an array may be one.)
+   * Rejects a file of another format: its first line looks like one, and more lines are bad than
+   * are rows. (The last element of an array may be a row.)
    *
-   * @throws {SourceError} with the format and what converts it
+   * @throws {SourceError} with the format and the command that converts it
    */
   refuseForeign(leastLines: number): void {
     const { bad, rows } = this.#found;
@@ -185,7 +193,7 @@ class FirstPass {
     else found.addResent(this.#difference);
   }
 
-  /** Decides on one answer, from what the table knows about it. */
+  /** Decides what to do for one answer, from the flags and the check of its id in the table. */
   readonly #decide: OnAnswer = (slot, uid, sample, row) => {
     const { table, changed } = this.#options;
     const { plan } = this.#found;
@@ -200,7 +208,10 @@ class FirstPass {
     } else plan.decide(sample, todo);
   };
 
-  /** Whether a row is the one that was answered. Null values that are left out now do not change the request. */
+  /**
+   * Whether what would be sent for a row is what was answered. If only null values are left out
+   * now, it is the same request.
+   */
   #isAsSent(slot: number, row: ParsedRow): boolean {
     const { table, parser } = this.#options;
     if (table.checkEquals(slot, this.#promptHash ??= row.promptHash)) return true;

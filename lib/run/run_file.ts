@@ -1,7 +1,7 @@
 /**
- * `<name>.run.json`: the settings that a results file was created with, so that answers of two models or two
- * sets of parameters are not mixed by accident. It also determines how rows are read, and anything can happen
- * to a file next to the results, so its content is checked.
+ * `<name>.run.json`: the settings that a results file was created with, so that answers of two
+ * models or two sets of parameters are not mixed by accident. It also determines how rows are read.
+ * Users may edit or replace the file, so its content is checked.
  *
  * @module
  */
@@ -20,65 +20,64 @@ import { VERSION } from "../version.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";
 
 /**
- * The settings that make answers comparable and rows identifiable. Not the address, key, concurrency, timeouts or
- * number of samples.
+ * The settings that make answers comparable and rows identifiable. Address, key, concurrency,
+ * timeouts and number of samples are not among them.
  */
 export interface Identity {
-  /** The requested model. */
+  /** The requested models, joined by commas. */
   readonly model: string;
-  /** The run's parameters. */
   readonly params: Params;
-  /** The system message that is added, or null. */
+  /** The system message of rows that have none; null if none is added. */
   readonly system: string | null;
-  /** The template, or null. */
   readonly template: string | null;
-  /** The field that holds the prompt, or null. */
+  /** `promptField` of the run, or null. */
   readonly prompt_field: string | null;
-  /** The fields for a row's id. */
+  /** `uidField` of the run, or []. */
   readonly uid_field: readonly string[];
-  /** How reasoning is written in `final_messages`, or null without them. */
+  /** How reasoning is written in `final_messages`; null if these are not written. */
   readonly think: ThinkStyle | null;
-  /** The number of shards of the input, or null if one run has all of it. */
+  /** The number of shards of the input; null if one run reads all of it. */
   readonly shards: number | null;
 }
 
-/** The content of `<name>.run.json`. */
 export interface RunFile {
   /** The version of Retort that wrote the file. */
   readonly retort: string;
   /** The input, as the user named it. */
   readonly input: string;
-  /** The files of the input, if there are several; absent in files of an earlier version. */
+  /** The files of the input, if there are several. Absent in files of earlier versions. */
   readonly inputs?: readonly string[];
   /** The settings that the results were created with. */
   readonly identity: Identity;
-  /** How the input was read, in addition to the identity. */
+  /** How the input was read, in addition to `identity`. */
   readonly rows:
     & Pick<
       RowOptions,
       "duplicates" | "mixedShapes" | "inputFormat" | "jsonColumns" | "binaryColumns"
     >
     & {
-      /** Answers for each row; absent in files from versions that had one only. */
+      /** Answers for each row. Absent in files of versions that had only one. */
       readonly samples?: number;
-      /** Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. Absent in files of
-       * an earlier version, in which they come after these. @default false */
+      /**
+       * Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. Absent in files
+       * of an earlier version, in which they come after these.
+       * @default false
+       */
       readonly uidFieldFirst?: boolean;
     };
-  /** The teacher's address, without credentials. */
+  /** The addresses of the teachers without credentials, joined by commas. */
   readonly teacher: string;
-  /** Every parameter set that lines of the results name in `distill.params`. */
+  /** Every parameter set that lines of the results name in `distill.params`, by that name. */
   readonly params: Readonly<Record<string, Params>>;
-  /** The summary of the last run, or null while it continues or when it crashed. */
+  /** Null while the run continues, or if it crashed. */
   readonly summary: Summary | null;
-  /** Of the output of a merge, until a run continues it. */
+  /** Set in the output of a merge, until a run continues it. */
   readonly merged?: {
     /** Answers that are neither results nor failures. */
     readonly pending: number;
   };
 }
 
-/** The identity of a run. */
 export function identityOf(
   options: RowOptions & {
     model: string;
@@ -100,12 +99,12 @@ export function identityOf(
   };
 }
 
-/** The name of a parameter set: 8 hex digits of SHA-256 over its sorted JSON. */
+/** The name of a parameter set: 8 hex digits of the SHA-256 of its JSON, with sorted keys. */
 export function paramsId(params: Params): string {
   return sha256Hex(sorted(params)).slice(0, 8);
 }
 
-/** The parts of the file that differ between inputs. */
+/** What differs between the inputs of a run. */
 export interface RunFileParts {
   /** The input, as the user named it. */
   readonly input: string;
@@ -113,17 +112,14 @@ export interface RunFileParts {
   readonly inputs: readonly string[] | undefined;
   /** The settings that the results were created with. */
   readonly identity: Identity;
-  /** The content of the file before this run. */
+  /** Undefined if there was no file. */
   readonly before: RunFile | undefined;
-  /** Answers for each row. */
   readonly samples: number;
-  /** Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. */
   readonly uidFieldFirst: boolean;
-  /** The summary, or null while the run continues. */
+  /** Null while the run continues. */
   readonly summary: Summary | null;
 }
 
-/** Creates the content of the file. */
 export function runFileOf(
   options: RowOptions & { readonly address: string; readonly params: Params },
   { input, inputs, identity, before, samples, uidFieldFirst, summary }: RunFileParts,
@@ -145,7 +141,11 @@ export function runFileOf(
   };
 }
 
-/** Reads the file; undefined if there is none. */
+/**
+ * Returns undefined if there is no file.
+ *
+ * @throws {UsageError} when it is not a run file
+ */
 export async function readRunFile(path: string): Promise<RunFile | undefined> {
   const text = await ifThere(Deno.readTextFile(path), (cause) => cannotRead(path, cause));
   if (text === undefined) return undefined;
@@ -179,13 +179,14 @@ export function sorted(value: unknown, onRaw: (raw: RawJson) => unknown = (raw) 
   });
 }
 
-/** A rule for a value. */
 interface Rule {
   readonly what: string;
   readonly takes: (value: unknown) => boolean;
 }
 
-/** The deepest nesting: schemas in parameters are nested, but much deeper values cannot be compared. */
+/**
+ * Schemas in parameters are nested. Much deeper values cannot be compared, and no one means them.
+ */
 const MOST_LEVELS = 500;
 
 const BLOCK: Rule = { what: "an object", takes: isObject };
@@ -208,7 +209,6 @@ const PARAM_SETS: Rule = {
   takes: (value) => isObject(value) && Object.values(value).every(isObject),
 };
 
-/** Required fields. */
 const REQUIRED: readonly (readonly [path: string, rule: Rule])[] = [
   ["identity", BLOCK],
   ["identity.model", TEXT],

@@ -1,6 +1,6 @@
 /**
- * The file with the status of a run, for others: `monitor OUT`, other shards that share its limits, and a merge that
- * waits. It holds counts and states, never a prompt, an answer or a key.
+ * The status file of a run, read by `monitor OUT`, by other shards that share its limits, and by a
+ * merge that waits. It holds counts and states, never a prompt, an answer or a key.
  *
  * @module
  */
@@ -13,25 +13,25 @@ import type { Shard } from "../shards/mod.ts";
 import { writeFileDurably } from "../sink/mod.ts";
 import { VERSION } from "../version.ts";
 
-/** A kind of failed attempts. */
+/** Failed attempts of one kind. */
 export interface StatusError {
-  /** The failure type. */
+  /** The failure type: see `FailureType`. */
   readonly type: string;
-  /** The HTTP status, or null. */
+  /** Null if the failure has no HTTP status. */
   readonly status: number | null;
-  /** The number of attempts that failed in this way. */
+  /** How many attempts failed in this way. */
   readonly count: number;
 }
 
-/** A teacher of the run. */
+/** One teacher of the run. */
 export interface StatusTeacher {
-  /** Its address, without credentials. */
+  /** The address without credentials. */
   readonly address: string;
-  /** Whether it takes requests: see `TeacherStatus`. */
+  /** Whether the teacher takes requests: see `TeacherStatus`. */
   readonly state: string;
   /** Attempts in flight. */
   readonly in_flight: number;
-  /** Attempts that it answered. */
+  /** Attempts that ended with an answer. */
   readonly answered: number;
 }
 
@@ -39,59 +39,66 @@ export interface StatusTeacher {
 export interface RunStatus {
   /** The version of Retort that wrote the file. */
   readonly retort: string;
-  /** The name of the output. */
+  /** The name of the output: `x` for `out/x.jsonl`. */
   readonly name: string;
-  /** Increases with each write: a run whose number does not change is dead, whatever the clocks say. */
+  /**
+   * Increases with each write. A run whose number does not change is dead, whatever the clocks say.
+   */
   readonly beat: number;
-  /** When the run started: distinguishes runs over the same output. */
+  /** Start of the run, in ISO 8601: distinguishes runs over the same output. */
   readonly started: string;
   /** Whether the run has ended, so that the file will not be written again. */
   readonly ended: boolean;
-  /** What the run is doing, or how it ended. */
+  /** What the run is doing, or how it ended: see `RunState`. */
   readonly state: string;
-  /** The submission of jobs that it belongs to; absent if there is none. */
+  /** Identifies the submission of jobs that started the run; absent if none did. */
   readonly job?: string;
-  /** Why nothing is sent, or why it was halted, or null. */
+  /** Why nothing is sent now, or why the run was halted; null otherwise. */
   readonly reason: string | null;
-  /** The shard, from 0, and how many there are; null for a run over the whole input. */
+  /** The shard, from 0, and the number of shards; null for a run over the whole input. */
   readonly shard: readonly [index: number, count: number] | null;
-  /** The requested model. */
+  /** The requested models, joined by commas. */
   readonly model: string;
-  /** Rows, or null while the input is read. */
+  /** Answers to all rows; null while the input is read. */
   readonly total: number | null;
-  /** Rows that needed nothing from this run. */
+  /** Answers that were finished before this run, or that it does not request. */
   readonly skipped: number;
-  /** Rows that got a result. */
+  /** Answers of this run that are results. */
   readonly succeeded: number;
-  /** Rows that failed. */
+  /** Answers of this run that failed. */
   readonly failed: number;
   /** Attempts in flight. */
   readonly in_flight: number;
-  /** Attempts made. */
+  /** Attempts of this run, retries included. */
   readonly attempts: number;
   /** Attempts that failed. */
   readonly failed_attempts: number;
-  /** Rows a second, recently. */
+  /** Answers finished per second over the last 30 s, failures included. */
   readonly rate_per_s: number;
-  /** Seconds until the end, or null. */
+  /** Estimated seconds until the end; null while unknown. */
   readonly eta_s: number | null;
   /** Milliseconds since the first row could be sent. */
   readonly elapsed_ms: number;
-  /** Completion tokens that were paid for. */
+  /** Completion tokens of this run that were paid for. */
   readonly completion_tokens: number;
-  /** US dollars of this run, or null. */
+  /** US dollars of this run; null if a price is not known. */
   readonly cost_usd: number | null;
-  /** US dollars of this run and of all runs of the shard before it, or null. */
+  /** US dollars of this run and of earlier runs of the shard; null if no cost is known. */
   readonly spent_usd: number | null;
-  /** The share of `rpm` and `tpm` that this run uses, or null if there is no such limit. */
+  /**
+   * The share of `rpm` and `tpm` that this run uses, from 0 to 1; null if it does not share such a
+   * limit with other shards.
+   */
   readonly share: number | null;
-  /** Kinds of failed attempts, the most frequent first. */
+  /** The most frequent first; at most 12. */
   readonly errors: readonly StatusError[];
-  /** The teachers; at most 16. */
+  /** At most 16, without those that have left. */
   readonly teachers: readonly StatusTeacher[];
 }
 
-/** What keeps the file below 8 KB. */
+/**
+ * The most entries of `errors` and `teachers`, and characters of a text: the file stays below 8 KB.
+ */
 export const STATUS_LIMITS = { errors: 12, teachers: 16, chars: 300 };
 
 /** The path of the status of an output: `out/.retort/x.status.json` for `out/x.jsonl`. */
@@ -100,7 +107,7 @@ export function statusPathOf(results: string): string {
   return `${dirname(results)}/${OWN_FOLDER}/${name}.status.json`;
 }
 
-/** Reads a status; undefined if there is no complete one. */
+/** Reads a status; undefined if there is no file, or if it cannot be read or parsed. */
 export async function readStatus(path: string): Promise<RunStatus | undefined> {
   try {
     return parseStatus(await Deno.readTextFile(path), basename(path));
@@ -110,11 +117,11 @@ export async function readStatus(path: string): Promise<RunStatus | undefined> {
 }
 
 /**
- * Parses a status; undefined if it is none. Other versions and programs may have written the file, so that each field
- * is checked: one that cannot be used counts as 0, empty or unknown.
+ * Parses a status; undefined if the text is none. Other versions and programs may have written the
+ * file, so each field is checked: one that cannot be used counts as 0, empty or unknown.
  *
  * @param file The name of the file, which gives the name of the run.
- * @throws {SyntaxError} when the text is not JSON, such as half of a file
+ * @throws {SyntaxError} when the text is not JSON, such as half a file
  */
 export function parseStatus(text: string, file: string): RunStatus | undefined {
   const value: unknown = JSON.parse(text);
@@ -162,7 +169,7 @@ export function parseStatus(text: string, file: string): RunStatus | undefined {
   };
 }
 
-/** A number that can be summed up; null for anything else. */
+/** A count from 0 to 2^53 - 1; null for anything else. */
 function countOf(value: unknown): number | null {
   return typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER ? value : null;
 }
@@ -176,8 +183,8 @@ function objectsOf(value: unknown, most: number): Record<string, unknown>[] {
 }
 
 /**
- * The status of all runs in an output folder, shards and others, running or ended, by name. A run writes it every
- * 5 s; a run whose `beat` does not change without `ended` is dead.
+ * The status of all runs in an output folder, sorted by name: shards and others, running or ended.
+ * A run writes its status every 5 s; a run whose `beat` does not change without `ended` is dead.
  *
  * @param output The folder of the runs.
  * @throws {SinkError} The folder cannot be read.
@@ -197,8 +204,8 @@ export async function runStatuses(output: PathLike): Promise<RunStatus[]> {
 }
 
 /**
- * Records that a shard could not start, for those who wait for it, unless an earlier run of it is done. What earlier runs
- * have spent stays.
+ * Records that a shard could not start, for those who wait for it, unless an earlier run of it is
+ * done. What earlier runs have spent stays.
  */
 export async function writeFailedStatus(results: string, shard: Shard): Promise<void> {
   const path = statusPathOf(results);
@@ -219,13 +226,16 @@ export async function writeFailedStatus(results: string, shard: Shard): Promise<
     rate_per_s: 0,
     eta_s: null,
   };
-  // Nothing is made for a mistyped name, where no one waits.
+  // Without a job, no merge waits: no folder is created for a mistyped name.
   await writeStatus(path, status, { makesFolder: shard.job !== undefined });
 }
 
 const NO_STATUS = JSON.stringify({ retort: VERSION, beat: 0, started: "" });
 
-/** A run does not end because its status cannot be written. */
+/**
+ * Replaces the status file. Errors are ignored: a run does not end because its status cannot be
+ * written.
+ */
 export async function writeStatus(
   path: string,
   status: RunStatus,
@@ -235,6 +245,6 @@ export async function writeStatus(
     if (makesFolder) await Deno.mkdir(dirname(path), { recursive: true });
     await writeFileDurably(path, `${JSON.stringify(status)}\n`, { mode, followsLinks: false });
   } catch {
-    // A full disk is reported where it matters.
+    // A full disk is reported by the writer of the results.
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Proves that nothing is missing: every answer to a row of the input is a result, has failed permanently, or
- * is pending, and the output files are not damaged.
+ * Proves that nothing is missing: every answer to a row of the input is a result, has failed
+ * permanently, or is pending, and the output files are not damaged.
  *
  * @module
  */
@@ -25,9 +25,9 @@ import { sumOf } from "../figures.ts";
 
 /** Options of {@linkcode verify}. Row options and samples default to those in `run.json`. */
 export interface VerifyOptions extends RowOptions {
-  /** The input file or files of the run. */
+  /** The input file or files, as named for the run. */
   input: PathLike | readonly PathLike[];
-  /** Its output, as named for the run. */
+  /** The output, as named for the run. */
   output: PathLike;
   /** At most this many rows of each input, from its start. */
   limit?: number;
@@ -39,23 +39,23 @@ export interface VerifyOptions extends RowOptions {
   shard?: Shard;
 }
 
-/** The result for one input. */
+/** What `verify` has found for one input. */
 export interface Verification {
-  /** The input, as the user named it. */
+  /** As the user named it. */
   readonly input: string;
-  /** Its results file. */
+  /** The path of its results file. */
   readonly results: string;
-  /** Rows, duplicates merged. */
+  /** Rows of the input, duplicates merged. */
   readonly rows: number;
   /** Answers for each row. */
   readonly samples: number;
-  /** Answers for all rows; the sum of the next three. */
+  /** Answers for all rows: the sum of `succeeded`, `failed` and `pending`. */
   readonly total: number;
   /** Answers that are results. */
   readonly succeeded: number;
   /** Answers that have failed permanently. */
   readonly failed: number;
-  /** Answers that are neither. */
+  /** Answers that are neither results nor failures. */
   readonly pending: number;
   /** Lines of the input that are not rows. */
   readonly badRows: number;
@@ -63,15 +63,15 @@ export interface Verification {
   readonly mergedDuplicates: number;
   /** Rows whose prompt was edited since an answer was finished. */
   readonly changed: number;
-  /** Rows that an earlier version has answered and that this one would send differently. */
+  /** Rows that an earlier version has answered, and that this version would send differently. */
   readonly resent: number;
-  /** Results beyond `samples` of a row: they were created when it was higher. */
+  /** Results beyond the `samples` of a row, from a run with more samples. */
   readonly surplus: number;
   /** Results whose row is not in the input. */
   readonly strangers: number;
   /** The first 20 lines that are damaged, or that repeat a uid of the results. */
   readonly damage: readonly Damage[];
-  /** The number of such lines. */
+  /** The number of all such lines. */
   readonly damageCount: number;
 }
 
@@ -162,9 +162,9 @@ function inputOf(
   return new InputSequence(pieces.map((piece) => ({ options: rows, ...piece })), imagesRoot);
 }
 
-/** Reads all output, including lines that were kept next to the files. */
+/** Reads all output, including lines that an earlier run kept next to the output files. */
 async function auditOf({ results, failures }: OutputFiles): Promise<Audit> {
-  // Loaded only here: no other command reads every byte.
+  // Loaded only here: no other command parses every line.
   const { Audit } = await import("./audit.ts");
   const audit = new Audit();
   await audit.readResults(results);
@@ -174,7 +174,10 @@ async function auditOf({ results, failures }: OutputFiles): Promise<Audit> {
   return audit;
 }
 
-/** The row options of an earlier run, overridden by those of the caller. */
+/**
+ * The row options of an earlier run; those that the caller sets override them. `mixedShapes` is
+ * always true.
+ */
 export function rowOptionsOf(
   run: RunFile | undefined,
   options: RowOptions,
