@@ -1,6 +1,6 @@
 /**
- * Which rows enter a run, and under which ids: no two answers share an id, and each sample of a row has its
- * own.
+ * Which rows enter a run, and under which ids: no two answers share an id, and each sample of a row
+ * has its own.
  *
  * @module
  */
@@ -13,29 +13,32 @@ import { NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import { formatCountOf } from "../figures.ts";
 
-/** What determines the ids. */
 export interface AdmissionOptions {
-  /** The ids; those with the flag `SEEN` are taken. */
+  /** The ids of the outputs and of the rows so far. Those with the flag `SEEN` are taken. */
   readonly table: IdTable;
-  /** Rows with the same id. `merge`: identical ones are one row, others bad rows. `keep`: the second is
-   * `<uid>~2`. */
+  /**
+   * Rows with the same id. `merge`: identical ones are one row, others bad rows. `keep`: the second
+   * is `<uid>~2`.
+   */
   readonly duplicates: "merge" | "keep";
   /** Answers for each row. */
   readonly samples: number;
 }
 
-/** A row that cannot enter a run: an id that it needs is taken. */
+/** Why a row cannot enter a run: an id that it needs is taken. */
 export interface Clash {
-  /** The id that the row would have. */
+  /** The id that the row would have had. */
   readonly uid: string;
-  /** The number of the answer whose id is taken, from 0. */
+  /** The sample whose id is taken, from 0. */
   readonly sample: number;
-  /** What is wrong, as it follows `file:line: `. */
+  /** The message, to follow `file:line: `. */
   readonly problem: string;
 }
 
-/** Called with each answer of an admitted row, before its id is taken. The slot is valid until the table is
- * written to. */
+/**
+ * Called with each sample of an admitted row, before its id is taken. The slot is valid until the
+ * table is written to.
+ */
 export type OnAnswer = (slot: number, uid: string, sample: number, row: ParsedRow) => void;
 
 /** Gives each row its id. */
@@ -44,15 +47,17 @@ export class Admission {
   readonly #duplicates: "merge" | "keep";
   readonly #samples: number;
 
-  /** Only ids that the table flags are taken. */
   constructor(options: AdmissionOptions) {
     this.#table = options.table;
     this.#duplicates = options.duplicates;
     this.#samples = options.samples;
   }
 
-  /** Takes the ids of all answers to the next row, and returns the first of them, which becomes the id of the
-   * row; undefined for a duplicate. In case of a clash, none is taken. */
+  /**
+   * Takes the ids of all samples of the next row and returns the first one, which becomes the id of
+   * the row. Returns undefined for a duplicate, and a `Clash` without taking any id if one of them
+   * is taken.
+   */
   admit(row: ParsedRow, onAnswer?: OnAnswer): string | undefined | Clash {
     const table = this.#table;
     let uid = row.uid;
@@ -78,14 +83,16 @@ export class Admission {
     return uid;
   }
 
-  /** The next id for another row with the same id. The table counts them under an id that no row has: a map of
-   * all repeated ids would take 100 bytes for each. */
+  /**
+   * The next id for a further row with the same id. The table counts these rows under an id that no
+   * row has: a map of all repeated ids would take 100 bytes for each.
+   */
   #nextCopyOf(uid: string): string {
     const table = this.#table;
     return `${uid}~${1 + table.countUp(table.insert(`${uid}\0~`))}`;
   }
 
-  /** The first answer, after the row's first, whose id is taken. */
+  /** The first sample, from 1, whose id is taken; undefined if none is. */
   #takenSample(uid: string): number | undefined {
     for (let sample = 1; sample < this.#samples; sample++) {
       const slot = this.#table.find(sampleUid(uid, sample));
@@ -99,7 +106,7 @@ export class Admission {
   }
 }
 
-/** The problem of a row whose id, or that of one of its answers, is taken. */
+/** The message for a row whose id, or the id of one of its samples, is taken. */
 export function clashProblem(uid: string, sample: number, samples: number): string {
   const taken = JSON.stringify(sampleUid(uid, sample));
   if (sample > 0) {
@@ -115,7 +122,7 @@ export function clashProblem(uid: string, sample: number, samples: number): stri
 }
 
 /**
- * Validates the number of answers for each row, and returns it.
+ * Checks the number of answers for each row, and returns it.
  *
  * @throws {RangeError} when it is not a whole number from 1 to 1,000
  */
@@ -126,13 +133,15 @@ export function checkSamples(samples: number): number {
   );
 }
 
-/** The id of an answer: the row's own for the first (0), then `<uid>#1`, `<uid>#2`, … */
+/** The id of a sample: the row's own for the first (0), then `<uid>#1`, `<uid>#2`, … */
 export function sampleUid(uid: string, sample: number): string {
   return sample === 0 ? uid : `${uid}#${sample}`;
 }
 
-/** The row and the number of the answer for an id that `sampleUid` gave to an answer after the first; else
- * undefined. A row may have such an id of its own too. */
+/**
+ * Splits an id such as `<uid>#1` into the row's id and the sample; undefined for other ids. A row
+ * may also have such an id of its own.
+ */
 export function parseSampleUid(uid: string): { uid: string; sample: number } | undefined {
   const at = uid.lastIndexOf("#");
   if (at < 1 || !SAMPLE_NUMBER.test(uid.slice(at + 1))) return undefined;
@@ -142,14 +151,14 @@ export function parseSampleUid(uid: string): { uid: string; sample: number } | u
 const SAMPLE_NUMBER = /^[1-9]\d{0,2}$/;
 
 /**
- * The row to send for one of its answers.
+ * The row to send for one of its samples.
  *
- * A seed, the row's own or that of `runParams`, is raised by the number of the answer: the same seed would give
- * the same answer. The prompt hash stays that of the row, so that a later answer does not look like an edit.
+ * A seed, the row's own or that of `runParams`, is raised by `sample`: the same seed would give the
+ * same answer. The prompt hash stays that of the row, so that a later sample does not look like an
+ * edit.
  *
- * @param first The row to send for the first answer.
- * @param sample The number of the answer, from 0.
- * @param runParams The parameters of the run.
+ * @param first The row of the first sample.
+ * @param sample From 0.
  */
 export function sampleRow(first: Row, sample: number, runParams: Params): Row {
   if (sample === 0) return first;
@@ -159,7 +168,7 @@ export function sampleRow(first: Row, sample: number, runParams: Params): Row {
   return { ...first, uid: sampleUid(first.uid, sample), sample, params };
 }
 
-/** The problem of a file that a row names; undefined if there is none. */
+/** The problem of the first file of a row that cannot be used; undefined if there is none. */
 export function fileProblem(
   { files }: ParsedRow,
   images: RowImages = NO_IMAGES,
@@ -171,22 +180,25 @@ export function fileProblem(
   return undefined;
 }
 
-/** The chosen ids: all, those of a list, or all but those of a list. */
+/** Which answers a retry may request: all, those of a list, or all but those of a list. */
 export class UidSelection {
-  /** Whether nothing is left out. */
+  /** Whether all ids are chosen, without any list. */
   readonly isAll: boolean;
   readonly #only: ReadonlySet<string> | undefined;
   readonly #except: ReadonlySet<string>;
   readonly #met = new Set<string>();
 
-  /** Without `only`, all ids are chosen. */
+  /**
+   * @param only The chosen ids. @default all
+   * @param except Ids that are not chosen, even if `only` has them.
+   */
   constructor(only?: readonly string[], except: readonly string[] = []) {
     this.#only = only === undefined ? undefined : new Set(only);
     this.#except = new Set(except);
     this.isAll = only === undefined && except.length === 0;
   }
 
-  /** Whether an answer is chosen. */
+  /** Whether an answer is chosen; also notes for `unmet` that its id was found. */
   has(uid: string): boolean {
     if (this.isAll) return true;
     if (this.#except.has(uid)) return false;
@@ -196,15 +208,15 @@ export class UidSelection {
     return true;
   }
 
-  /** Requested ids that were not found, without excluded ones. */
+  /** Ids of `only` that `has` was not asked about, without those of `except`. */
   get unmet(): string[] {
     return [...this.#only ?? []].filter((uid) => !this.#met.has(uid) && !this.#except.has(uid));
   }
 }
 
 /**
- * The ids in a file: one a line, as it is or as a JSON string. Of a results or failures line, the `uid` counts, so
- * that a file of chosen rows works too.
+ * Parses a list of ids: one a line, as it is or as a JSON string. Of a line of a results or
+ * failures file, the `uid` counts, so that a file of selected lines works too.
  *
  * @throws {UsageError} with the line that is not an id
  */
@@ -224,7 +236,6 @@ export function parseUids(text: string): string[] {
   });
 }
 
-/** The notice about ids of a list that belong to no row. */
 export function unmetUidsWords(unmet: readonly string[]): string {
   const shown = unmet.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
   return `${formatCountOf(unmet.length, "id")} of --uids belong to no row: ${shown}${

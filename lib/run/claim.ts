@@ -1,6 +1,6 @@
 /**
- * Takes over an output from an earlier run: takes the lock, repairs what a crash left, and checks that the
- * output may be extended.
+ * Takes over an output from an earlier run: takes the lock, repairs what a crash left, and checks
+ * that the output may be extended.
  *
  * @module
  */
@@ -24,21 +24,17 @@ import { type Identity, readRunFile, sorted } from "./run_file.ts";
 import type { RunOptions } from "./options.ts";
 import { type OutputFiles, temporaryFilesOf } from "./outputs.ts";
 
-/** How an output is claimed. */
 export interface ClaimOptions {
-  /** The options of the run. */
   readonly options: Pick<RunOptions, "lock" | "resume" | "overwrite">;
-  /** The lock of all outputs of the run, where it has many. @default each has its own */
+  /** The one lock of a run with many outputs. @default each output has its own */
   readonly shared?: SharedLock;
-  /** Reports something to the user. */
+  /** Shows the user a message. */
   readonly notice: (level: "info" | "warning", message: string) => void;
 }
 
-/** An output that no other run writes to. */
 export interface Claim {
-  /** Its lock. */
   readonly lock: Lock;
-  /** The permissions of new files. */
+  /** The permissions for new files; undefined for those that the system gives. */
   readonly mode: number | undefined;
 }
 
@@ -46,7 +42,8 @@ export interface Claim {
  * Takes the lock and repairs truncated last lines. Files that are not ours are not touched.
  *
  * @throws {LockedError} when another run writes to it
- * @throws {UsageError} when Retort did not write a file there, or a file holds answers that must not be lost
+ * @throws {UsageError} when Retort did not write a file there, or a file holds answers that must
+ * not be lost
  */
 export async function claimOutput(files: OutputFiles, options: ClaimOptions): Promise<Claim> {
   const mode = files.input === "-" ? undefined : await modeMadeFrom(await readPathsOf(files));
@@ -70,14 +67,14 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
   }
 }
 
-/** What the rows are read from. Where there are pieces, the input may be several names or a folder. */
+/** The paths that rows are read from. With pieces, `input` may be several names or a folder. */
 async function readPathsOf({ input, pieces }: OutputFiles): Promise<string[]> {
   if (pieces === undefined) return [input];
   const named = await statOf(input) === undefined ? [] : [input];
   return [...named, ...pieces.map(({ path }) => path)];
 }
 
-/** Removes what the run will replace: everything where it starts over, else the answers of edited rows. */
+/** Removes what the run will replace: the whole output if it starts over, else outdated results. */
 export async function makeRoom(
   files: OutputFiles,
   outdated: ReadonlySet<string>,
@@ -91,7 +88,6 @@ export async function makeRoom(
   }
 }
 
-/** Removes the output of a run. */
 async function dropOutput({ results, failures, runJson }: OutputFiles): Promise<void> {
   for (const path of [results, failures]) await removeIfThere(await targetOf(path));
   const rescued = [
@@ -101,7 +97,7 @@ async function dropOutput({ results, failures, runJson }: OutputFiles): Promise<
   for (const path of [runJson, ...rescued]) await removeIfThere(path);
 }
 
-/** Removes the temporary files of the previous holder of the lock. */
+/** Removes temporary files that a crashed holder of the lock has left. */
 async function removeLeftovers(files: OutputFiles, token: string): Promise<void> {
   for (const path of await temporaryFilesOf(files, token)) {
     await removeIfThere(path).catch(() => {});
@@ -135,7 +131,8 @@ async function repair({ results, failures }: OutputFiles, { notice }: ClaimOptio
       );
     }
   }
-  // Lines that an earlier run kept next to the output because other processes had changed the files.
+  // Lines that an earlier run kept next to the output because other processes had changed the
+  // files.
   const merged = [
     ...await mergeRescued(results, "results"),
     ...await mergeRescued(failures, "failures"),
@@ -178,8 +175,10 @@ export function identityDifferences(before: Identity, now: Identity): string[] {
     .map((name) => `  ${name}: ${normal(before[name] ?? null)} before, ${normal(now[name])} now`);
 }
 
-/** Numbers are compared by value: `1.0` and `1` are the same temperature. Integers of 19 digits are compared
- * exactly: they may be different seeds. */
+/**
+ * Numbers are compared by value: `1.0` and `1` are the same temperature. Integers of 19 digits are
+ * compared exactly: they may be different seeds.
+ */
 function normal(value: unknown): string {
   return sorted(value, (raw) => {
     const number = Number(raw.rawJSON);

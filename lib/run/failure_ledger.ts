@@ -4,8 +4,8 @@
  * A row may have two valid lines: one that says it has failed, and a later one of an unfinished
  * retry. The second does not revoke the first: the row has failed until it has a result.
  *
- * Lines are identified by their numbers. Uids are kept only of rows in flight, and of rows that
- * were between two attempts when a run ended.
+ * Lines are identified by their numbers. Uids are kept only of rows in flight, of bad rows, and of
+ * rows with an answer from an earlier run that may still count.
  *
  * @module
  */

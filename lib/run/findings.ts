@@ -1,5 +1,5 @@
 /**
- * What the first pass over an input found, and how far the run has come since.
+ * What the first pass over an input found, and what the run has finished since.
  *
  * @module
  */
@@ -15,24 +15,22 @@ import { BadLines } from "./input_problems.ts";
 import type { InputSequence } from "./input_sequence.ts";
 import { Plan } from "./plan.ts";
 
-/** The number of model names that a message lists. */
 export const MODELS_SHOWN = 3;
-/** The most names of row parameters that are noted. */
+/** The most parameter names that are kept: each row may set others. */
 const MOST_PARAM_NAMES = 100;
-/** The most kinds of changed requests that are counted separately. */
+/** The most differences that are counted separately. */
 const MOST_DIFFERENCES = 20;
 
-/** What the first pass found. Lines and rows are counted as such; finished ones are counted in answers. */
+/** What the first pass found. Where rows and answers differ, the comments say which are counted. */
 export class Preflight {
   /** Answers for each row. */
   readonly samples: number;
-  /** What the second pass has to do, row by row. */
+  /** What the second pass has to do for each answer. */
   readonly plan: Plan;
-  /** Rows by shape. */
+  /** The number of rows of each shape. */
   readonly shapes = new Map<string, number>();
-  /** The line of the first row of each shape. */
+  /** For each shape: the line of its first row. */
   readonly shapeStarts = new Map<string, number>();
-  /** The lines that are not rows. */
   readonly bad = new BadLines();
   /** Why the input cannot be read; undefined if it can. */
   unreadable: string | undefined;
@@ -46,51 +44,56 @@ export class Preflight {
   merged = 0;
   /** Rows whose id is a hash of themselves. */
   hashed = 0;
-  /** The fields that the user has named for ids, until a row has one of them. */
+  /** `uidField` of the run, until a row has one of these fields. */
   unmetUidFields: readonly string[] = [];
-  /** The field that the user has named for the prompt, until a row has it. */
+  /** `promptField` of the run, until a row has it. */
   unmetPromptField: string | undefined;
   /** Rows that are output lines of an earlier run. */
   fromRuns = 0;
-  /** Rows that were edited after an answer was finished. */
+  /** Rows that were edited after an answer to them was finished. */
   changed = 0;
-  /** Rows that were answered by an earlier version and are sent differently now, by the difference. */
+  /**
+   * Rows that an earlier version has answered and that are sent differently now, counted by
+   * difference.
+   */
   readonly resent = new Map<string, number>();
-  /** Ids of answers to an older prompt, which are requested again. */
+  /** Ids of results that are replaced, because the row was edited or the user has chosen them. */
   readonly outdated = new Set<string>();
-  /** Answers that are requested again because the user has chosen them. */
+  /** Results that are requested again because the user has chosen them. */
   reasked = 0;
-  /** Answers that the user has chosen and that stay as they are. */
+  /** Results that the user has chosen and that stay as they are. */
   leftAnswered = 0;
   /** Rows that set a model of their own. */
   ownModels = 0;
-  /** The models that they name, at most one more than `MODELS_SHOWN`. */
+  /** The models that rows set, at most `MODELS_SHOWN` + 1. */
   readonly models = new Set<string>();
   /** Names of parameters that rows set, at most `MOST_PARAM_NAMES`. */
   readonly paramNames = new Set<string>();
   /** Fields of rows that are not sent, at most 100. */
   readonly unsent = new Set<string>();
-  /** An estimate of the tokens of all prompts to send. */
+  /** Estimated tokens of the prompts of all answers to request. */
   promptTokens = 0;
-  /** Answers to request for rows with their own token limit. */
+  /**
+   * Answers to request with a token limit of their row: how many, and the fewest and most tokens
+   * that these can take together.
+   */
   readonly ownLimits: OwnLimits = { answers: 0, fewest: 0, most: 0 };
   /** The first row of each shape, for `--dry-run`. */
   readonly firsts = new Map<string, ParsedRow>();
   /** The input as it was opened for the first pass; undefined before. */
   input: InputSequence | undefined;
 
-  /** Nothing is found yet. */
   constructor(samples = 1) {
     this.samples = samples;
     this.plan = new Plan(samples);
   }
 
-  /** The number of answers of all rows. */
+  /** The number of answers to all rows. */
   get total(): number {
     return this.rows * this.samples;
   }
 
-  /** Counts a row. `asked`: the number of its answers to request. */
+  /** @param asked The number of its answers to request. */
   addRow(row: ParsedRow, line: number, asked: number): void {
     this.rows++;
     if (row.params !== undefined) this.#addParams(row.params);
@@ -104,11 +107,11 @@ export class Preflight {
     if (row.shape === "prompt-field") this.unmetPromptField = undefined;
     if (row.clashes.length > 0 && row.has("distill") && row.has("prompt_hash")) this.fromRuns++;
     if (row.isUidDerived) this.hashed++;
-    // A row whose id is a hash of itself has none of the fields.
+    // (A row whose id is a hash of itself has none of these fields.)
     else if (this.unmetUidFields.some((field) => row.has(field))) this.unmetUidFields = [];
   }
 
-  /** Counts a row that an earlier version has answered and that is sent differently now. */
+  /** Counts a row for `resent`. */
   addResent(difference: string): void {
     const isTold = this.resent.has(difference) || this.resent.size < MOST_DIFFERENCES;
     const what = isTold ? difference : "and more";
@@ -130,21 +133,22 @@ export class Preflight {
     if (this.models.size <= MODELS_SHOWN) this.models.add(params.model);
   }
 
-  /** The place of a row, as users count. */
+  /** The place of a row, for messages. */
   placeOf(number: number): string {
     return this.input?.placeOf(number).source ?? String(number);
   }
 }
 
-/** Bytes of UTF-8 for one token: English has 4 to 5, code 3 to 4, Chinese 3 bytes a character and
- * somewhat more than one character a token. */
+/**
+ * Bytes of UTF-8 for one token. English has 4 to 5, code 3 to 4. Chinese has 3 bytes a character
+ * and somewhat more than one character a token.
+ */
 const BYTES_PER_TOKEN = 4;
-/** The tokens that chat templates add to a message. */
 const TOKENS_PER_MESSAGE = 4;
 /** An image of a megapixel has 765 tokens at OpenAI, and about 1,300 at Qwen and Anthropic. */
 const TOKENS_PER_IMAGE = 1_000;
 
-/** An estimate of the prompt tokens of a row, its own tools included; within about a quarter. */
+/** Estimates the prompt tokens of a row, its own tools included; within about a quarter. */
 function promptTokensOf(
   { messages, params }: Pick<ParsedRow, "messages" | "params">,
 ): number {
@@ -171,7 +175,7 @@ function textTokens(text: string): number {
   return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN);
 }
 
-/** How far the run has come with an input since its first pass. */
+/** Counts what the run has finished of one input since its first pass. */
 export class JobCounts {
   /** Bad lines of the input that are in the failures file. */
   badWritten = 0;
@@ -180,7 +184,7 @@ export class JobCounts {
   #failed = 0;
   #recovered = 0;
 
-  /** Counts a row whose line is on disk. */
+  /** Called with each answer whose line is on disk. */
   add({ failure }: RowFigures, hadFailed: boolean): void {
     this.#settled++;
     if (failure === undefined) {
@@ -189,12 +193,12 @@ export class JobCounts {
     } else if (!hadFailed) this.#failed++;
   }
 
-  /** What is planned and not on disk yet: rows, and bad lines to report. */
+  /** Planned answers and bad lines that are not on disk yet. */
   leftOf({ plan }: Preflight): number {
     return plan.toAsk - this.#settled + plan.bad - this.badWritten;
   }
 
-  /** The counts of the input now. */
+  /** The current counts of the input. */
   standing(found: Preflight): Pick<SummaryFile, "total" | "succeeded" | "failed" | "pending"> {
     const { total } = found;
     const succeeded = found.succeeded + this.#succeeded;

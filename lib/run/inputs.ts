@@ -1,6 +1,6 @@
 /**
- * The input files of a run: expands folders and patterns, checks that files can be read twice with the same
- * content, and copies standard input, which can be read only once.
+ * The input files of a run: expands folders and patterns, checks that files can be read twice with
+ * the same content, and copies standard input, which can be read only once.
  *
  * @module
  */
@@ -15,22 +15,21 @@ import type { PathRules } from "../paths.ts";
 
 const { basename, dirname, join } = system;
 
-/** The files of a run. */
 export interface FoundInputs {
-  /** The files, those of a folder or pattern in natural order (`part-2` before `part-10`). */
+  /** Files of a folder or pattern are in natural order: `part-2` before `part-10`. */
   readonly files: string[];
-  /** Notices about files that were left out. */
+  /** Notices about files in folders and patterns that were left out. */
   readonly notes: string[];
 }
 
-/** Characters that make a name a pattern. */
+/** A name with one of these characters is a pattern, unless a file has that name. */
 export const PATTERN = /[*?{[]/;
 const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json$/;
 
 /**
- * Expands folders and patterns to their files. Of a folder, these are the readable files directly in it; hidden
- * files, other files and those that Retort has written are left out and counted. `**` includes subfolders. A folder
- * or pattern without files stays as it is.
+ * Expands folders and patterns to their files. Of a folder, these are the files of a known format
+ * directly in it; hidden files, files that are no input and those that Retort has written are left
+ * out and counted. `**` includes subfolders. A folder or pattern without such files stays as it is.
  *
  * @throws {SourceError} when a folder cannot be read
  */
@@ -43,7 +42,7 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
       continue;
     }
     const { found, skipped } = isFolder ? await ofFolder(input) : await matching(input);
-    // Its problem is reported together with those of the others.
+    // That it has no files is reported later, together with the problems of other inputs.
     if (found.length === 0) files.push(input);
     files.push(...(found.length > 1 ? sortNaturally(found) : found));
     if (skipped > 0 && found.length > 0) {
@@ -55,9 +54,9 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
   return { files: [...new Set(files)], notes };
 }
 
-/** Sorts names so that `part-2` comes before `part-10`, in any language of the machine. */
+/** Sorts names so that `part-2` comes before `part-10`, in the same way on every machine. */
 function sortNaturally(names: readonly string[]): string[] {
-  // Made here: the first collator of a process takes 20 ms.
+  // Created when needed: the first collator of a process takes 20 ms.
   return names.toSorted(new Intl.Collator("en", { numeric: true }).compare);
 }
 
@@ -74,8 +73,10 @@ interface Found {
   readonly skipped: number;
 }
 
-/** The files in a folder. A folder of the Hugging Face Hub, as `export --format dataset` writes it, has them in
- * `data`. */
+/**
+ * The files in a folder. A Hugging Face dataset, as `export --format dataset` writes it, has them
+ * in its subfolder `data`.
+ */
 async function ofFolder(folder: string): Promise<Found> {
   const own = await inFolder(folder);
   const data = join(folder, "data");
@@ -106,7 +107,7 @@ async function namesIn(folder: string): Promise<string[]> {
   return names;
 }
 
-/** Whether a file of a folder is an input; results are recognised by the run file next to them. */
+/** Whether a file of a folder is an input. Results are recognized by the run file next to them. */
 function isInput(name: string, siblings: ReadonlySet<string>): boolean {
   if (name.startsWith(".") || name.startsWith("_") || COMPANION.test(name)) return false;
   const stem = /^(.*)\.(jsonl|ndjson)$/.exec(name)?.[1];
@@ -118,7 +119,7 @@ async function matching(pattern: string): Promise<Found> {
   const { start, glob, depth } = globOf(pattern);
   const found: string[] = [];
   let skipped = 0;
-  // Matches of one folder are consecutive.
+  // Matches in one folder follow each other, so its names are kept until the next folder.
   let near = { folder: "", names: new Set<string>() };
   for await (const path of walk(start, depth)) {
     const named = start === "." ? path.replace(/^\.\//, "") : path;
@@ -131,7 +132,10 @@ async function matching(pattern: string): Promise<Found> {
   return { found, skipped };
 }
 
-/** The folder in which the files of a pattern are searched, how deep, and the pattern with `/` between names. */
+/**
+ * Splits a pattern into the folder to search, how many levels below it, and the pattern with `/`
+ * between names.
+ */
 export function globOf(pattern: string, rules: PathRules = system) {
   const root = /^\\\\/.test(pattern) && rules.isAbsolute(pattern) ? "/" : "";
   const parts = pattern.split(rules.SEPARATOR_PATTERN);
@@ -153,20 +157,23 @@ async function* walk(folder: string, depth: number): AsyncGenerator<string> {
   }
 }
 
-/** Names of standard input that Deno opens only with all permissions. */
+/** Paths such as `/dev/stdin`, which Deno opens only with all permissions. */
 const DEVICE = /^\/(dev|proc)\//;
 const READ_STDIN = "Name - to read standard input";
 
 /**
- * A stamp that changes when the file changes.
+ * Size and modification time of a file, to notice that it has changed.
  *
- * @throws {SourceError} when it cannot be found
+ * @throws {SourceError} when there is no such file, or when it cannot be read
  */
 export async function stampOf(path: string): Promise<string> {
   return stamp(await infoOf(path));
 }
 
-/** Whether a file is unchanged since `stampOf`. Synchronous, because it is called very often: 3 µs. */
+/**
+ * Whether the stamp of a file is still `before`. Synchronous, because it is called very often: 3
+ * µs.
+ */
 export function isUnchanged(path: string, before: string): boolean {
   try {
     return stamp(Deno.statSync(path)) === before;
@@ -175,16 +182,15 @@ export function isUnchanged(path: string, before: string): boolean {
   }
 }
 
-/** What tells two states of a file apart. */
 export function stamp({ size, mtime }: Deno.FileInfo): string {
   return `${size}:${mtime?.getTime()}`;
 }
 
 /**
- * Makes sure that both passes can read a file.
+ * Checks that both passes can read a file.
  *
- * @throws {SourceError} when there is no such file, when it is a folder, or when it can be read only once, like a
- * pipe
+ * @throws {SourceError} when there is no such file, when it is a folder, or when it can be read
+ * only once, like a pipe
  */
 export async function checkReadableTwice(path: string): Promise<void> {
   const { isFile, isDirectory } = await infoOf(path);
@@ -217,8 +223,10 @@ export async function infoOf(path: string): Promise<Deno.FileInfo> {
   }
 }
 
-/** The file in the same folder with the most similar name, if it is similar enough, or else the folder of a relative
- * path. */
+/**
+ * Advice for a path without a file: the target of a broken link, the most similar name in its
+ * folder, or else the folder that a relative path starts from.
+ */
 async function similarName(path: string): Promise<string> {
   const target = await Deno.readLink(path).catch(() => undefined);
   if (target !== undefined) return `: it is a link to "${target}"`;
@@ -239,8 +247,10 @@ async function similarName(path: string): Promise<string> {
 
 const MOST_TYPOS = 3;
 
-/** Writes the stream to a new file that only its owner can read. Rejects when the signal is aborted: a user at
- * a terminal may never end the stream. */
+/**
+ * Writes the stream to a new file that only its owner can read. Rejects when the signal is aborted:
+ * a user at a terminal may never end the stream.
+ */
 export async function spool(
   stream: ReadableStream<Uint8Array>,
   path: string,
@@ -258,7 +268,7 @@ export async function spool(
   }
 }
 
-/** The folder of an input; undefined for standard input. */
+/** Undefined for standard input. */
 export function folderOf(input: string): string | undefined {
   if (input === "-") return undefined;
   return dirname(input);

@@ -1,6 +1,6 @@
 /**
- * Publishes the status of a run for other processes; and for a shard, takes what the others leave of shared
- * limits.
+ * Publishes the status of a run for other processes. A shard also takes what the others leave of
+ * shared limits.
  *
  * @module
  */
@@ -21,16 +21,14 @@ import {
   writeStatus,
 } from "./run_status.ts";
 
-/** The part of an engine that takes a share of limits. */
 interface Limited {
   setRateShare(share: number): void;
 }
 
-/** The status file of a run, and the share of a shard. */
 export class LiveStatus {
   readonly #file: StatusFile;
   readonly #fleet: Fleet | undefined;
-  /** US dollars that earlier runs of the shard have spent. */
+  /** US dollars that earlier runs of the shard have spent; 0 for other runs. */
   readonly spentBefore: number;
 
   private constructor(file: StatusFile, fleet: Fleet | undefined, spentBefore: number) {
@@ -39,8 +37,10 @@ export class LiveStatus {
     this.spentBefore = spentBefore;
   }
 
-  /** Writes the first status. A shard waits for it: the others have to know of it before it sends. Of any other
-   * run it only informs, and the first request does not wait for the disk. */
+  /**
+   * Writes the first status. A shard waits until it is written, because the others have to know of
+   * it before it sends. For any other run, the first request does not wait for the disk.
+   */
   static async open(
     { progress, generator, prepared }: Pick<RunContext, "progress" | "generator" | "prepared">,
     { shard }: ResolvedRunOptions,
@@ -67,12 +67,15 @@ export class LiveStatus {
     return new LiveStatus(file, fleet, spentBefore);
   }
 
-  /** To be called about once a second: writes the status when it is due, and then reads those of the others. */
+  /**
+   * To be called about once a second: writes the status when it is due, and then reads those of the
+   * other shards.
+   */
   tick(engine: Limited | undefined): void {
     if (this.#file.tick()) this.takeShare(engine);
   }
 
-  /** Gives the engine the share of the rate limits that the other shards leave. */
+  /** Sets the rate limits of the engine to what the other shards leave. */
   takeShare(engine: Limited | undefined): void {
     const fleet = this.#fleet;
     if (fleet === undefined) return;
@@ -80,7 +83,7 @@ export class LiveStatus {
     fleet.look().then((share) => engine?.setRateShare(share), () => {});
   }
 
-  /** Writes the end of the run. */
+  /** Writes the last status; `summary` is undefined if the run failed. */
   async end(summary: Summary | undefined): Promise<void> {
     await this.#file.end(summary);
   }
@@ -98,26 +101,29 @@ async function fleetOf(
 
 const BEAT_TICKS = 5;
 
-/** The content of the file. */
+/** What a status is made of. */
 export interface StatusSource {
-  /** The current state of the run. */
   readonly snapshot: () => Snapshot;
-  /** The requested model. */
+  /** The requested models, joined by commas. */
   readonly model: string;
-  /** The shard. @default the whole input */
+  /** @default the whole input */
   readonly shard?: Shard;
-  /** The cost of earlier runs of the shard in US dollars. @default nothing */
+  /** US dollars that earlier runs of the shard have spent. @default 0 */
   readonly spentBefore?: number;
-  /** The share of rate limits that it uses. @default there are none */
+  /** The share of the rate limits that the run uses. @default no limits are shared */
   readonly share?: () => number;
-  /** The permissions of the file: only users who may read the input may read it.
-   * @default those of a new file */
+  /**
+   * The permissions of the file: only users who may read the input may read it.
+   * @default those that the system gives
+   */
   readonly mode?: number;
-  /** Whether its cost has to survive a crash: then the file is written every second. @default false */
+  /**
+   * Whether the cost in the file has to survive a crash: then it is written every second.
+   * @default false
+   */
   readonly isLedger?: boolean;
 }
 
-/** Writes the status of one run. */
 export class StatusFile {
   readonly #path: string;
   readonly #name: string;
@@ -127,28 +133,29 @@ export class StatusFile {
   #ticks = 0;
   #writing: Promise<void> | undefined;
 
-  /** Nothing is written yet. */
   constructor(results: string, source: StatusSource) {
     this.#path = statusPathOf(results);
     this.#name = basename(results).replace(/\.(jsonl|ndjson)$/, "");
     this.#source = source;
   }
 
-  /** A second has passed. Writes the file when it is due; returns true every fifth time, when the other shards
-   * are to be read. */
+  /**
+   * To be called about once a second: writes the file when it is due. Returns true every fifth
+   * time, when the status of other shards is to be read.
+   */
   tick(): boolean {
     const isBeat = this.#ticks++ % BEAT_TICKS === 0;
     if (isBeat || this.#source.isLedger) this.#write();
     return isBeat;
   }
 
-  /** Writes it now, unless that is in progress. */
+  /** Writes the file now, unless a write is in progress. */
   write(): Promise<void> {
     this.#write();
     return this.#writing ?? Promise.resolve();
   }
 
-  /** Writes it for the last time. */
+  /** Writes the last status; `summary` is undefined if the run failed. */
   async end(summary: Summary | undefined): Promise<void> {
     await this.#writing;
     const status = { ...this.#status(), ended: true, ...endOf(summary) };
@@ -187,7 +194,7 @@ export class StatusFile {
       elapsed_ms: now.elapsed_ms,
       completion_tokens: now.completion_tokens,
       cost_usd,
-      // A run whose price is not known must not forget what the earlier ones have spent.
+      // If the price is not known now, what earlier runs have spent still counts.
       spent_usd: cost_usd === null && spentBefore === 0 ? null : spentBefore + (cost_usd ?? 0),
       share: share?.() ?? null,
       errors: errorsOf(now),

@@ -1,6 +1,6 @@
 /**
- * Outcomes as the library returns them: typed, with the caller's value, for `distill()`; objects as in a
- * results file for `generate()`. Also how they are handed over.
+ * Outcomes as the library returns them, and how they are handed to its consumer. `distill()`
+ * returns typed ones with the caller's value, `generate()` objects as in a results file.
  *
  * @module
  */
@@ -12,34 +12,36 @@ import { badRowLine, badRowUid, type LineFormat, outcomeLine } from "../sink/mod
 import type { Completion, Usage } from "../teacher/mod.ts";
 import { sampleUid } from "./admission.ts";
 
-/** Creates the objects for the consumer of an iterable. */
+/** Creates the objects that the consumer of an iterable gets. */
 export interface Publisher<T> {
-  /** Creates one from an outcome of the engine. */
   outcome(outcome: Outcome): T;
-  /** Creates one from a value that is not a row: one for the value, or one for each `sample` that it would have
-   * had. */
+  /**
+   * Called for a value that is not a row: once, or with each `sample` from 0 if `repeatsBadRows`.
+   */
   badRow(given: GivenRow, problem: string, sample: number): T;
-  /** Whether a bad row has as many outcomes as others. */
+  /** Whether a bad row has as many outcomes as a row has samples. */
   readonly repeatsBadRows: boolean;
 }
 
-/** The name of an iterable in the place of a file name. */
+/** In places of rows: stands for the file name of an iterable. */
 export const GIVEN_SOURCE = "rows";
 
 /** The fields that all outcomes of {@linkcode distill} have. */
 export interface OutcomeCommon<Row> {
-  /** The same value that was given, not a copy. */
+  /** The value that was given, not a copy. */
   readonly input: Row;
-  /** The number of the row among all given rows, from 0. */
+  /** The position of the row among all given values, from 0. */
   readonly index: number;
-  /** The identity: the row's own (`uid`, `custom_id`, `id`, `uidField`) or a hash of it, with `~2`, … for
-   * further rows of one id and `#1`, … for further samples. */
+  /**
+   * The row's id (`uid`, `custom_id`, `id`, `uidField`) or a hash of the row, with `~2`, … for
+   * further rows of one id and `#1`, … for further samples.
+   */
   readonly uid: string;
-  /** The number of the answer among the `samples` of its row, from 0. */
+  /** The sample, from 0. */
   readonly sample: number;
-  /** Attempts made, one POST each at most; 0 for a bad row. */
+  /** Attempts for this answer, each at most one POST; 0 for a bad row. */
   readonly attempts: number;
-  /** How long the last attempt took, in milliseconds. */
+  /** Duration of the last attempt, in milliseconds. */
   readonly latencyMs: number;
   /** The cost of all attempts in US dollars, or null if the price of a teacher is unknown. */
   readonly costUsd: number | null;
@@ -49,17 +51,17 @@ export interface OutcomeCommon<Row> {
 export interface Answer<Row = unknown> extends OutcomeCommon<Row> {
   /** Always true: distinguishes it from a {@linkcode FailedRow}. */
   readonly ok: true;
-  /** The answer, without the reasoning. */
+  /** The text of the answer without the reasoning; "" if it has none. */
   readonly response: string;
-  /** The reasoning, or "". */
+  /** "" if the teacher sent none. */
   readonly reasoning: string;
-  /** The finish reason, as the teacher sent it: `stop`, `tool_calls`, … */
+  /** As the teacher sent it: `stop`, `tool_calls`, …; "" if it sent none. */
   readonly finishReason: string;
-  /** Tool calls in the OpenAI form; empty if there are none. */
+  /** In the OpenAI form; empty if there are none. */
   readonly toolCalls: readonly unknown[];
-  /** Token counts, and the price that the teacher states. What it does not report is 0. */
+  /** Token counts, and the cost that the teacher states. What it does not report is 0. */
   readonly usage: Required<Usage>;
-  /** The model that answered, as the teacher names it. */
+  /** As the teacher names it; "" if it does not. */
   readonly model: string;
 }
 
@@ -73,9 +75,9 @@ export interface FailedRow<Row = unknown> extends OutcomeCommon<Row> {
   readonly error: {
     /** The kind of failure; `bad_row` for a value that cannot be sent. */
     readonly type: FailureType;
-    /** The message for the user. */
+    /** A message to the user. */
     readonly message: string;
-    /** The HTTP status, or null. */
+    /** Null if the failure has no HTTP status. */
     readonly status: number | null;
   };
 }
@@ -83,17 +85,19 @@ export interface FailedRow<Row = unknown> extends OutcomeCommon<Row> {
 /** The outcome of a row, or of one of its samples: `ok` distinguishes the two. */
 export type DistillOutcome<Row = unknown> = Answer<Row> | FailedRow<Row>;
 
-/** Creates outcomes with the caller's value. */
 export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
   readonly repeatsBadRows = true;
   readonly #isPriced: () => boolean;
 
-  /** `isPriced`: whether the price of every teacher is known; called for each outcome. */
+  /** @param isPriced Whether the price of every teacher is known; called for each outcome. */
   constructor(isPriced: () => boolean) {
     this.#isPriced = isPriced;
   }
 
-  /** A row that was answered, has failed, or is pending at the end with an answer that was paid for. */
+  /**
+   * Turns an answered row, a failed one, or one that is pending at the end with an answer that was
+   * paid for, into an outcome.
+   */
   outcome(outcome: Outcome): DistillOutcome<Given> {
     const { row, completion, failure } = outcome;
     if (failure === undefined) return this.answer(completion!, row, outcome);
@@ -104,7 +108,7 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
       : { ok: false, ...failed, partial: completion };
   }
 
-  /** An answer, accepted or about to be checked. */
+  /** Turns an answer into the outcome that it is or, in `validate`, would be. */
   answer(completion: Completion, row: Row, cost: AnswerCost): Answer<Given> {
     return {
       ok: true,
@@ -118,7 +122,7 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
     };
   }
 
-  /** A value that cannot be sent. */
+  /** Turns a value that cannot be sent into an outcome. */
   badRow({ value, index }: GivenRow, problem: string, sample: number): FailedRow<Given> {
     return {
       ok: false,
@@ -166,34 +170,33 @@ export type GeneratedOutcome =
   | {
     /** The row has an answer. */
     readonly ok: true;
-    /** Its identity. */
+    /** The id of the answer. */
     readonly uid: string;
-    /** The row and its answer, as in a results file. */
+    /** Row and answer as a results file has them. */
     readonly row: OutputRow & { response: string; reasoning: string };
   }
   | {
-    /** The row has failed, or the run ended before it was sent again after an answer that was paid for:
-     * `error.final` of `row` says which. */
+    /**
+     * The row has failed, or the run ended before it was sent again after an answer that was paid
+     * for: `error.final` of `row` says which.
+     */
     readonly ok: false;
-    /** Its identity; `bad_row:…` where the row has none. */
+    /** The id of the answer; `bad_row:…` for a value that is not a row. */
     readonly uid: string;
-    /** The row and its failure, as in a failures file. */
+    /** Row and failure as a failures file has them. */
     readonly row: OutputRow;
-    /** Why. */
+    /** Why there is no answer. */
     readonly error: Failure & { readonly attempts: number };
   };
 
-/** Creates outcomes from lines. */
 export class LineOutcomes implements Publisher<GeneratedOutcome> {
   readonly repeatsBadRows = false;
   readonly #format: LineFormat;
 
-  /** `format`: the format of the lines. */
   constructor(format: LineFormat) {
     this.#format = format;
   }
 
-  /** An outcome as in a results or failures file. */
   outcome(settled: Outcome): GeneratedOutcome {
     const { outcome, line } = outcomeLine(settled, this.#format);
     const { row: { uid }, failure, attempts } = outcome;
@@ -202,7 +205,6 @@ export class LineOutcomes implements Publisher<GeneratedOutcome> {
     return { ok: false, uid, row, error: { ...failure, attempts } };
   }
 
-  /** A bad row as in a failures file. */
   badRow({ value, index }: GivenRow, problem: string): GeneratedOutcome {
     const line = index + 1;
     const written = badRowLine({ file: GIVEN_SOURCE, line, problem, text: textOf(value) });
@@ -219,18 +221,18 @@ function textOf(value: unknown): string {
   }
 }
 
-/** Hands items from lanes to one consumer, in the order of their arrival. */
+/** Hands items from several producers to consumers, in the order of their arrival. */
 export class Handoff<T> {
   readonly #offered: { readonly item: T; readonly taken: () => void }[] = [];
   readonly #takers: ((item: T | undefined) => void)[] = [];
   #closed = false;
 
-  /** Whether nothing more will be taken. */
+  /** Whether `end` or `abandon` was called. */
   get isClosed(): boolean {
     return this.#closed;
   }
 
-  /** Offers an item; resolves when it was taken, or when it never will be. */
+  /** Offers an item. Resolves once it was taken, or never will be. */
   put(item: T): Promise<void> {
     if (this.#closed) return Promise.resolve();
     const taker = this.#takers.shift();
@@ -241,7 +243,7 @@ export class Handoff<T> {
     return new Promise((taken) => this.#offered.push({ item, taken }));
   }
 
-  /** Takes the next item; undefined when there will be none. */
+  /** Takes the next item; undefined if none will come. */
   take(): Promise<T | undefined> {
     const offer = this.#offered.shift();
     if (offer !== undefined) {
@@ -252,13 +254,13 @@ export class Handoff<T> {
     return new Promise((resolve) => this.#takers.push(resolve));
   }
 
-  /** Nothing more will come; what was offered can still be taken. */
+  /** Called when nothing more will come. What was offered can still be taken. */
   end(): void {
     this.#closed = true;
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
-  /** Nothing more will be taken: lanes that wait continue. */
+  /** Called when nothing more will be taken: every `put` that waits resolves. */
   abandon(): void {
     for (const { taken } of this.#offered.splice(0)) taken();
     this.end();

@@ -13,8 +13,8 @@ import type { OutputFiles } from "./outputs.ts";
 /**
  * Makes sure that no two outputs use the same file, and that none is an input.
  *
- * @throws {UsageError} when two are the same file, when one is an input, or when one exists and is not a
- * regular file
+ * @throws {UsageError} when two are the same file, when one is an input, or when one exists and is
+ * not a regular file
  */
 export async function checkOutputs(
   inputs: readonly string[],
@@ -29,10 +29,10 @@ export async function checkOutputs(
   await checkSiblings(named, files, found);
 }
 
-/** The files at paths, as far as they exist. */
+/** What `stat` says about paths; those without a file are missing. */
 type Stats = ReadonlyMap<string, Deno.FileInfo>;
 
-/** Paths that are read in parallel. */
+/** How many paths are looked up at once. */
 const AT_ONCE = 64;
 
 async function statsOf(paths: readonly string[], look = statOf): Promise<Stats> {
@@ -48,7 +48,7 @@ async function statsOf(paths: readonly string[], look = statOf): Promise<Stats> 
   return found;
 }
 
-/** Two names may lead to the same file, so devices and inodes are compared. */
+/** Paths by device and inode: two paths may lead to the same file. */
 function namesById(stats: Stats): Map<string, string> {
   return new Map([...stats].map(([path, info]) => [idOf(info), path]));
 }
@@ -57,7 +57,10 @@ function idOf({ dev, ino }: Deno.FileInfo): string {
   return `${dev}:${ino}`;
 }
 
-/** All permanent files of an input; numbered files never overwrite others. */
+/**
+ * All files of an output that keep their name. Numbered ones, such as rescued lines, never
+ * overwrite others.
+ */
 function pathsOf({ results, failures, runJson, lock }: OutputFiles): string[] {
   return [results, failures, ...sideFilesOf({ results, runJson, lock })];
 }
@@ -98,7 +101,10 @@ function checkOneFileEach(files: readonly OutputFiles[], found: Stats): void {
   }
 }
 
-/** `x.jsonl` and `x.ndjson` would share their failures file, lock and all other files. */
+/**
+ * Checks that `x.jsonl` and `x.ndjson` are not both outputs: they would share the failures file,
+ * the lock and all others.
+ */
 async function checkSiblings(
   inputs: ReadonlyMap<string, string>,
   files: readonly OutputFiles[],
@@ -143,14 +149,15 @@ function checkNotAnInput(
 }
 
 /**
- * Opening a FIFO without a reader blocks the process, and a later run could read back none of these. Results and
- * failures may be links, whose targets count; files with names of our own are never written through a link.
+ * Checks that outputs are regular files: opening a FIFO without a reader blocks the process, and a
+ * later run could not read back what was written to it. Results and failures may be links to
+ * regular files; files that Retort names itself may not.
  */
 async function checkRegular(files: readonly OutputFiles[], found: Stats): Promise<void> {
   const named = await statsOf(files.flatMap(sideFilesOf), (path) => Deno.lstat(path).catch(none));
   for (const path of files.flatMap(pathsOf)) {
     const target = found.get(path);
-    // A link to a device, for example, is reported as a device.
+    // Of a link to a device, for example, the message names the device.
     const isOther = target !== undefined && !target.isFile;
     const info = isOther ? target : named.get(path) ?? target;
     if (info === undefined || info.isFile) continue;

@@ -46,7 +46,7 @@ export interface ShardFilesOptions extends PinOptions {
 /** What a shard reads and writes. */
 export interface ShardFiles {
   readonly files: OutputFiles;
-  /** The most rows that the shard sends, if the whole input is limited; else `Infinity`. */
+  /** The most rows of the shard, from its start, if the whole input is limited; else `Infinity`. */
   readonly limit: number;
   /** The common beginning of the output names of all shards, such as `out/x`. */
   readonly stem: string;

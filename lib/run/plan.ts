@@ -1,7 +1,7 @@
 /**
- * The decisions of the first pass, one byte for each answer, so that the second pass needs neither the table of ids
- * nor another look at finished rows. Ids that are hashes of rows are kept too: 20 bytes a row instead of hashing
- * again, which would take a fifth of the engine's time for a row.
+ * The decisions of the first pass, one byte for each answer, so that the second pass needs neither
+ * the table of ids nor another look at finished rows. Ids that are hashes of rows are kept too: 20
+ * bytes a row instead of hashing again, which would take a fifth of the engine's time for a row.
  *
  * @module
  */
@@ -21,44 +21,48 @@ export enum Todo {
 }
 
 const TODO_BITS = 3;
-/** A bit in the byte of a row's first answer. */
+/** A further bit in the byte of a row's first answer. */
 const UID_IS_KEPT = 4;
 
-/** The decisions for each line that is not blank, in order: one for each of a row's answers. */
+/** The decisions on each line that is not blank, in order: one byte for each of its answers. */
 export class Plan {
   readonly #samples: number;
   #todos = new Uint8Array(64);
   #length = 0;
   readonly #counts = [0, 0, 0, 0];
-  /** The number of each line's row among rows with the same id: 0 for the first. Empty while all ids differ. */
+  /**
+   * For each line: the number of its row among rows with the same id, 0 for the first. Empty while
+   * all ids differ.
+   */
   #copies = new Uint32Array(0);
   readonly #uids = new KeptUids();
   #failureLines = new Uint32Array(16);
   #failures = 0;
   #failuresTaken = 0;
 
-  /** Nothing is decided yet. `samples` is the number of answers of a row. */
+  /** @param samples Answers for each row. */
   constructor(samples = 1) {
     this.#samples = samples;
   }
 
-  /** The number of lines. */
+  /** Lines so far. */
   get length(): number {
     return this.#length;
   }
 
-  /** The number of answers to request. */
   get toAsk(): number {
     return this.#counts[Todo.Ask] + this.#counts[Todo.AskAgain];
   }
 
-  /** The number of lines to report. */
+  /** Lines to report. */
   get bad(): number {
     return this.#counts[Todo.Bad];
   }
 
-  /** Adds the next line with the decision for one of its answers; the others are skipped unless `decide` is
-   * called. */
+  /**
+   * Adds the next line with the decision on one of its answers; the others are skipped unless
+   * `decide` follows.
+   */
   push(todo: Todo, sample = 0): void {
     this.#length++;
     const needed = this.#length * this.#samples;
@@ -70,35 +74,45 @@ export class Plan {
     this.decide(sample, todo);
   }
 
-  /** Sets the decision for another answer of the last line. */
+  /** Decides on another answer of the last line. */
   decide(sample: number, todo: Todo): void {
     this.#todos[(this.#length - 1) * this.#samples + sample] |= todo;
     this.#counts[todo]++;
   }
 
-  /** The decision for an answer, by line and sample, both from 0. */
+  /** The decision on an answer, by line and sample, both from 0. */
   at(index: number, sample = 0): Todo {
     return this.#todos[index * this.#samples + sample] & TODO_BITS;
   }
 
-  /** Keeps the id of the last line's row, 32 hex digits, for `takeUid`. `slot` is its slot in the table of ids. */
+  /**
+   * Keeps the id of the last line's row for `takeUid`. The id must be 32 hex digits.
+   *
+   * @param slot Of the id in the table.
+   */
   keepUid(slot: number): void {
     this.#todos[(this.#length - 1) * this.#samples] |= UID_IS_KEPT;
     this.#uids.keep(slot);
   }
 
-  /** Takes over the hashes of the table, once all lines were added. */
+  /** Takes the hashes of the table, once all lines were added. */
   takeKeys(keys: Uint32Array[]): void {
     this.#uids.takeKeys(keys);
   }
 
-  /** The id of a row, if it was kept. To be called once for each row, in order, after `takeKeys`. */
+  /**
+   * Returns the id of a row if it was kept. To be called once for each row with a decision to send
+   * it, in order, after `takeKeys`.
+   */
   takeUid(index: number): string | undefined {
     const isKept = (this.#todos[index * this.#samples] & UID_IS_KEPT) !== 0;
     return isKept ? this.#uids.take() : undefined;
   }
 
-  /** Keeps the number of the failures line of an answer that is requested again, for `takeFailureLine`. */
+  /**
+   * Keeps, for `takeFailureLine`, which line of the failures file belongs to an answer that is
+   * requested again.
+   */
   keepFailureLine(line: number): void {
     if (this.#failures === this.#failureLines.length) {
       const larger = new Uint32Array(this.#failures * 2);
@@ -108,12 +122,16 @@ export class Plan {
     this.#failureLines[this.#failures++] = line;
   }
 
-  /** The number for the next answer that is requested again, in order. */
+  /** The line in the failures file for the next answer with `AskAgain`, in order. */
   takeFailureLine(): number {
     return this.#failureLines[this.#failuresTaken++];
   }
 
-  /** Notes that the row of the last line is not the first with its id, but has this number. */
+  /**
+   * Notes that the row of the last line is not the first with its id.
+   *
+   * @param number 2 for the second row, as in `<uid>~2`.
+   */
   isCopy(number: number): void {
     const index = this.#length - 1;
     if (index >= this.#copies.length) {
@@ -124,32 +142,33 @@ export class Plan {
     this.#copies[index] = number;
   }
 
-  /** The id of a row whose own is `uid`. */
+  /** The id of a line's row in the run: `uid`, or `<uid>~2` and so on for a copy. */
   idOf(index: number, uid: string): string {
     const copy = index < this.#copies.length ? this.#copies[index] : 0;
     return copy === 0 ? uid : `${uid}~${copy}`;
   }
 }
 
-/** Memory is allocated and freed in blocks of this many ids; the first ones are smaller. */
+/** Ids in a block of `KeptUids`; the first blocks are smaller. */
 const BLOCK_UIDS = 4_096;
 const FIRST_UIDS = 16;
 
-/** A queue of ids of 32 hex digits, by their slots in the table of ids. It frees memory as fast as the rows
- * that are read take it. */
+/**
+ * A queue of ids of 32 hex digits, kept as slots of the table of ids. It frees the memory of an id
+ * once that is taken.
+ */
 export class KeptUids {
   readonly #blocks: Uint32Array[] = [];
-  /** Ids in the last block. */
+  /** Slots in the last block. */
   #kept = 0;
   /** The capacity of the last block. */
   #room = 0;
-  /** The number of ids that were taken out of the first block. */
+  /** Slots that were taken out of the first block. */
   #taken = 0;
   #keys: Uint32Array[] = [];
-  /** The number of ids that are still to be taken out of each block of keys. */
+  /** For each block of keys: how many of its ids are still to be taken. */
   readonly #left: number[] = [];
 
-  /** Adds the id of a slot at the end. */
   keep(slot: number): void {
     if (this.#kept === this.#room) {
       this.#room = Math.min(BLOCK_UIDS, Math.max(FIRST_UIDS, this.#room * 2));
@@ -162,12 +181,14 @@ export class KeptUids {
     this.#left[block]++;
   }
 
-  /** Takes over the hashes of the table; blocks without a kept id are freed. */
+  /** Takes the hashes of the table. Blocks without a kept id are freed. */
   takeKeys(keys: Uint32Array[]): void {
     this.#keys = keys.map((block, i) => this.#left[i] ? block : NO_KEYS);
   }
 
-  /** Removes and returns the first id. There must be one, and its hash. */
+  /**
+   * Removes the first id and returns it. There must be one, and `takeKeys` must have been called.
+   */
   take(): string {
     if (this.#taken === this.#blocks[0].length) {
       this.#blocks.shift();

@@ -12,11 +12,11 @@ import type { ResolvedOptions } from "./resolve_options.ts";
 import { estimateOf, startNotices } from "./start_notices.ts";
 import { sumOf } from "../figures.ts";
 
-/** A request as it would be sent. */
+/** The first request of one shape of rows. */
 export interface PreviewedRequest {
   /** The shape of its row: `prompt`, `messages`, … */
   shape: string;
-  /** The request. */
+  /** As the teacher would send it. */
   request: unknown;
 }
 
@@ -26,23 +26,30 @@ export interface Preview {
   total: number;
   /** Rows that would be sent. */
   toAsk: number;
-  /** An estimate of the tokens of their prompts, all samples together; within about a quarter. */
+  /** Estimated tokens of the prompts of all answers to request; within about a quarter. */
   promptTokens: number;
-  /** Completion tokens of one answer, as a range. The upper end is the token limit; without one, both ends are
-   * an assumption. */
+  /**
+   * Completion tokens of one answer, as a range. The upper end is the token limit; without one,
+   * both ends are an assumption.
+   */
   completionTokens: readonly [least: number, most: number];
-  /** The cost of the run in US dollars, as a range, without failed attempts; null if the price of a teacher
-   * is not known. */
+  /**
+   * The cost of the run in US dollars, as a range, without failed attempts; null if the price of a
+   * teacher is not known.
+   */
   costUsd: readonly [least: number, most: number] | null;
-  /** The notices at the start of a run: the inputs, the prices, the estimate, and probable mistakes. */
+  /**
+   * The notices at the start of a run: on the inputs, the prices, the estimate, and probable
+   * mistakes.
+   */
   notes: string[];
-  /** The first request as it would be sent, or null when there is none. */
+  /** As the teacher would send it; null if there is nothing to send. */
   request: unknown;
-  /** The first request of each shape of rows; the first of them is `request`. */
+  /** For each shape of rows, its first request; the first of them is `request`. */
   requests: PreviewedRequest[];
 }
 
-/** What the run would do, without a call and without a change on disk. */
+/** Describes what the run would do. Makes no call and changes nothing on disk. */
 export function previewOf(
   context: Pick<RunContext, "generator" | "prepared">,
   inputs: readonly string[],
@@ -61,7 +68,6 @@ export function previewOf(
   };
 }
 
-/** The part of the generator's options that is used. */
 type UsedOptions = Pick<ResolvedOptions, "teachers" | "params" | "askedSchema">;
 
 /** The first request of each shape as it would be sent. Makes no call. */
@@ -90,7 +96,7 @@ function requestOf(
   return teacher.preview?.(request) ?? request;
 }
 
-/** A message with placeholders for the files that are only read when they are sent. */
+/** The message with placeholders for its image files, which are read only when they are sent. */
 function shown(message: Message, files: readonly string[]): Message {
   if (!Array.isArray(message.content)) return message;
   const content = message.content.map((part) => {

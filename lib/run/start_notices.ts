@@ -1,6 +1,6 @@
 /**
- * The notices of a run before its first call: what was found in the inputs, what it will cost, and probable
- * mistakes.
+ * The notices of a run before its first call: what was found in the inputs, what it will cost, and
+ * probable mistakes.
  *
  * @module
  */
@@ -12,9 +12,7 @@ import type { RunContext } from "./context.ts";
 import { MODELS_SHOWN, type Preflight } from "./findings.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 
-/** The notices at the start. */
 export interface StartNotices {
-  /** What the user may want to know. */
   readonly info: readonly string[];
   /** Probable mistakes. */
   readonly warnings: readonly string[];
@@ -38,7 +36,7 @@ export function estimateOf(
   });
 }
 
-/** Creates the notices, one sentence each. */
+/** Returns the notices, one sentence each. */
 export function startNotices(
   context: Pick<RunContext, "generator" | "prepared">,
   inputs: readonly string[],
@@ -84,8 +82,10 @@ function reaskedNotes(
   ];
 }
 
-/** What the user should know about the teachers before the first call. It covers the parameters of the first
- * row of each shape in `found`, and the names of the parameters of all others. */
+/**
+ * What the teachers say about the parameters that will be sent. Values are those of the run and of
+ * one row with parameters; of all other rows, only the names of parameters count.
+ */
 export function teacherNotices(
   { teachers, params }: Pick<ResolvedOptions, "teachers" | "params">,
   found: readonly Pick<Preflight, "firsts" | "paramNames">[] = [],
@@ -100,7 +100,6 @@ export function teacherNotices(
   return [...new Set(teachers.flatMap(({ teacher }) => teacher.notices?.(asked) ?? []))];
 }
 
-/** The part of a first pass that is described. */
 type Found = Pick<
   Preflight,
   | "bad"
@@ -121,7 +120,7 @@ type Found = Pick<
   | "fromRuns"
 >;
 
-/** A line for each input with what was found in it, and lines for probable mistakes. */
+/** For each input, a line with what was found in it; then lines on probable mistakes. */
 export function describeInput(inputs: readonly string[], found: readonly Found[]): string[] {
   return [
     ...firstOf(countLines(inputs, found), found.slice(MOST_INPUTS)),
@@ -132,10 +131,13 @@ export function describeInput(inputs: readonly string[], found: readonly Found[]
   ];
 }
 
-/** The most inputs that have a line each. */
+/** The most inputs that a notice lists, one a line. */
 const MOST_INPUTS = 20;
 
-/** The first of these lines, and how many follow, with their rows if known. */
+/**
+ * The first of these lines, and how many inputs follow. `rest`: what was found in those, for a
+ * count of their rows.
+ */
 function firstOf(lines: readonly string[], rest?: readonly Found[]): string[] {
   const more = lines.length - MOST_INPUTS;
   if (more <= 0) return [...lines];
@@ -151,7 +153,7 @@ function firstOf(lines: readonly string[], rest?: readonly Found[]): string[] {
   ];
 }
 
-/** Fields next to questions that make no sense without them (SQuAD, BoolQ, RACE, MMLU, ARC). */
+/** Fields next to questions that make no sense without them (in SQuAD, BoolQ, RACE, MMLU, ARC). */
 const OFTEN_ASKED_ABOUT: ReadonlySet<string> = new Set([
   "context",
   "passage",
@@ -162,7 +164,7 @@ const OFTEN_ASKED_ABOUT: ReadonlySet<string> = new Set([
   "options",
 ]);
 
-/** The most fields that a message names. */
+/** The most fields that a notice names. */
 const UNSENT_SHOWN = 20;
 
 function unsentLines(found: readonly Found[]): string[] {
@@ -181,7 +183,10 @@ function unsentLines(found: readonly Found[]): string[] {
   ];
 }
 
-/** The prompt then comes from the usual field of the row's shape. */
+/**
+ * Notices that no row has the field of `--prompt-field`: prompts come from the usual field of each
+ * row's shape.
+ */
 function promptFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
   return found.flatMap(({ rows, unmetPromptField: field }, index) =>
     rows === 0 || field === undefined
@@ -190,7 +195,7 @@ function promptFieldLines(inputs: readonly string[], found: readonly Found[]): s
   );
 }
 
-/** Results that are given instead of prompts would be paid for a second time. */
+/** Notices rows that are results of an earlier run: they would be paid for a second time. */
 function fromRunLines(inputs: readonly string[], found: readonly Found[]): string[] {
   return found.flatMap(({ fromRuns }, index) =>
     fromRuns === 0 ? [] : [
@@ -224,7 +229,7 @@ function countLines(inputs: readonly string[], found: readonly Found[]): string[
     const said = extras.filter(([count]) => count > 0).map(([count, what]) =>
       `${formatCount(count)} ${what}`
     );
-    // These models will be paid for, whatever `model` says.
+    // These models are paid for, whatever `--model` says.
     if (one.ownModels > 0) {
       const set = one.ownModels === 1 ? "sets a model of its own" : "set a model of their own";
       said.push(`${formatCount(one.ownModels)} ${set}: ${listed(one.models)}`);
@@ -233,7 +238,10 @@ function countLines(inputs: readonly string[], found: readonly Found[]): string[
   });
 }
 
-/** Without this notice, a mistyped name is only noticed when results are joined by their uids. */
+/**
+ * Notices that no row has a field of `--uid-field`: otherwise a mistyped name shows only when
+ * results are joined by their uids.
+ */
 function uidFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
   return found.flatMap(({ rows, hashed, unmetUidFields }, index) => {
     if (rows === 0 || unmetUidFields.length === 0) return [];

@@ -1,6 +1,6 @@
 /**
- * Outputs that a run cannot write to. While a disk is full, nothing is sent. Once others have changed a file or a
- * lock, nothing more is sent, and lines are written to new files.
+ * Outputs that a run cannot write to. While a disk is full, nothing is sent. Once others have
+ * changed a file or a lock, nothing more is sent, and lines are written to new files.
  *
  * @module
  */
@@ -12,29 +12,41 @@ import { delay as wait } from "../timer.ts";
 import type { RunNotices } from "./context.ts";
 import type { Job } from "./job.ts";
 
-/** Files of a run that are checked, and what saves their lines. */
+/** Output files that are checked for changes by others. */
 export interface WatchedOutput {
-  /** What is wrong with them. `isLast`: closed files are checked as well. */
+  /**
+   * Returns what others have changed; undefined if nothing.
+   *
+   * @param isLast Checks closed files as well.
+   */
   check(isLast: boolean): Promise<string | undefined>;
-  /** Directs lines to new files, and adds their paths; rejects if some lines could not be saved. */
+  /**
+   * If others have changed the files, directs lines to new files and adds their paths to `paths`.
+   * Rejects if some lines could not be saved.
+   */
   moveAway(paths: string[]): Promise<void>;
 }
 
 const AGAIN_MS = 1_000;
-/** Timers may fire a little early. */
+/**
+ * The least time between two checks that find a problem before it counts: timers of a second may
+ * fire a little early.
+ */
 const APART_MS = 900;
 
-/** What tests control. */
 export interface OutputWatchOptions {
-  /** Milliseconds, monotonic. @default performance.now */
+  /** A monotonic clock, in milliseconds. @default performance.now */
   readonly now?: () => number;
-  /** Waits. */
+  /** Waits for a time in milliseconds. @default by a timer */
   readonly delay?: (ms: number) => Promise<unknown>;
-  /** Whether a file holds anything. */
+  /** Whether a file holds any bytes. @default by its size on disk */
   readonly hasContent?: (path: string) => Promise<boolean>;
 }
 
-/** Checks that the output files and locks of a run are still those that it opened. */
+/**
+ * Checks that the output files and locks of a run are still those that it opened. A problem counts
+ * if two checks a second apart find one: others may just be replacing a file.
+ */
 export class OutputWatch {
   readonly #outputs: readonly WatchedOutput[];
   readonly #onLost: (error: SinkError) => void;
@@ -42,12 +54,12 @@ export class OutputWatch {
   readonly #delay: (ms: number) => Promise<unknown>;
   readonly #hasContent: (path: string) => Promise<boolean>;
   #checking: Promise<void> | undefined;
-  /** When the current series of problems began. */
+  /** When the first of several checks in a row found a problem. */
   #firstSeenAt: number | undefined;
   #isOver = false;
   #lost: LostOutput | undefined;
 
-  /** `onLost` is called once: nothing more may be sent. */
+  /** @param onLost Called once, when an output is lost: nothing more may be sent. */
   constructor(
     outputs: readonly WatchedOutput[],
     onLost: (error: SinkError) => void,
@@ -61,14 +73,14 @@ export class OutputWatch {
     this.#hasContent = hasContent;
   }
 
-  /** Checks the files, unless that is in progress. To be called about once a second. */
+  /** Starts a check, unless one is in progress. To be called about once a second. */
   tick(): void {
     if (this.#isOver) return;
     this.#checking ??= this.#check().finally(() => this.#checking = undefined);
   }
 
   /**
-   * Checks the files for the last time, twice if necessary.
+   * Checks the files for the last time, again while a problem is unconfirmed.
    *
    * @throws {SinkError} when a file or the lock was lost, now or before
    */
@@ -80,17 +92,16 @@ export class OutputWatch {
       await this.#check(true);
     }
     if (this.#lost === undefined) return;
-    // Some files may have been moved as they were closed.
+    // Adds the new files of outputs that were found changed when they were closed.
     await this.#moveAway(this.#lost);
     throw await this.#errorOf(this.#lost);
   }
 
-  /** Whether files are being checked. */
   get isChecking(): boolean {
     return this.#checking !== undefined;
   }
 
-  /** Stops checking; resolves once no file is being checked. */
+  /** Starts no more checks; resolves once none is in progress. */
   async close(): Promise<void> {
     this.#isOver = true;
     await this.#checking;
@@ -100,21 +111,27 @@ export class OutputWatch {
     const problems = await Promise.all(this.#outputs.map((output) => output.check(isLast)));
     const problem = problems.find((one) => one !== undefined);
     if (this.#lost !== undefined) {
-      // Answers still come in, so problems of other files are handled without a second check.
+      // Outputs are already lost: moves further ones at once, without waiting to see the problem
+      // twice.
       if (problem !== undefined) await this.#moveAway(this.#lost);
     } else if (problem === undefined) this.#firstSeenAt = undefined;
     else if (this.#firstSeenAt === undefined) this.#firstSeenAt = this.#now();
     else if (this.#now() - this.#firstSeenAt >= APART_MS) await this.#lose(problem);
   }
 
-  /** Lines since the last check without a problem are saved at once: calls in flight may take minutes. */
+  /**
+   * Saves lines since the last check without a problem at once: calls in flight may take minutes.
+   */
   async #lose(problem: string): Promise<void> {
     this.#lost = { problem, rescued: [], cause: undefined };
     await this.#moveAway(this.#lost);
     this.#onLost(await this.#errorOf(this.#lost));
   }
 
-  /** Tried again at the next check, as the disk may be full. */
+  /**
+   * Directs lines of changed outputs to new files. What fails is tried again at the next check, as
+   * the disk may be full.
+   */
   async #moveAway(lost: LostOutput): Promise<void> {
     lost.cause = undefined;
     for (const output of this.#outputs) {
@@ -128,7 +145,7 @@ export class OutputWatch {
 
   async #errorOf({ problem, rescued, cause }: LostOutput): Promise<SinkError> {
     const kept: string[] = [];
-    // A file without a line will be removed.
+    // Not named in the message: files without a line, which will be removed.
     for (const path of rescued) {
       if (await this.#hasContent(path).catch(() => true)) kept.push(path);
     }
@@ -141,13 +158,12 @@ export class OutputWatch {
   }
 }
 
-/** Output that was changed by others. */
 interface LostOutput {
-  /** The first thing that was found. */
+  /** The first change that was found. */
   readonly problem: string;
-  /** Where lines are kept. */
+  /** The new files. */
   readonly rescued: string[];
-  /** Why some lines are kept nowhere. */
+  /** Why some lines could not be saved; undefined if all were. */
   cause: unknown;
 }
 
@@ -167,14 +183,16 @@ function named(paths: readonly string[]): string {
   return `"${paths.slice(0, MOST_NAMED).join('", "')}"${more}`;
 }
 
-/** The stalled outputs of one run. Answers to their calls in flight are kept in memory. */
+/**
+ * The outputs of a run that wait for a full disk. Meanwhile nothing is sent, and answers of calls
+ * in flight are kept in memory.
+ */
 export class StalledOutputs {
   readonly #notices: RunNotices;
   readonly #engine: () => Pick<Engine, "closeGate" | "openGate"> | undefined;
   readonly #stalled = new Map<number, Pick<Job, "abandon">>();
   #hasGivenUp = false;
 
-  /** No output is stalled yet. */
   constructor(
     notices: RunNotices,
     engine: () => Pick<Engine, "closeGate" | "openGate"> | undefined,
@@ -183,12 +201,11 @@ export class StalledOutputs {
     this.#engine = engine;
   }
 
-  /** Whether this output waits for its disk. */
   has(index: number): boolean {
     return this.#stalled.has(index);
   }
 
-  /** The disk of an output is full. A full disk stops many outputs, but is reported once. */
+  /** Called when the disk of an output is full. It may stop many outputs, but is reported once. */
   add(index: number, job: Pick<Job, "abandon">, error: SinkError): void {
     if (this.#stalled.size === 0) {
       this.#notices.add("warning", `${error.message}; nothing more is sent meanwhile`);
@@ -198,7 +215,7 @@ export class StalledOutputs {
     if (this.#hasGivenUp) this.giveUp();
   }
 
-  /** The disk takes the lines of an output again. */
+  /** Called when the disk of an output takes its lines again. */
   remove(index: number): void {
     this.#stalled.delete(index);
     if (this.#stalled.size === 0) {
@@ -207,7 +224,7 @@ export class StalledOutputs {
     this.#engine()?.openGate(`disk ${index}`);
   }
 
-  /** From now on the run ends instead of waiting for a full disk. */
+  /** Makes the run end instead of waiting for a full disk. */
   giveUp(): void {
     this.#hasGivenUp = true;
     for (const job of this.#stalled.values()) job.abandon();
