@@ -130,11 +130,11 @@ async function readSources(folders: string[], files: string[]): Promise<Source[]
   }));
 }
 
-async function collect(folder: string, paths: string[]): Promise<void> {
+async function collect(folder: string, paths: string[], names = /\.ts$/): Promise<void> {
   try {
     for await (const { name, isDirectory } of Deno.readDir(`${REPOSITORY}/${folder}`)) {
-      if (isDirectory) await collect(`${folder}/${name}`, paths);
-      else if (name.endsWith(".ts")) paths.push(`${folder}/${name}`);
+      if (isDirectory) await collect(`${folder}/${name}`, paths, names);
+      else if (names.test(name)) paths.push(`${folder}/${name}`);
     }
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -319,6 +319,26 @@ Deno.test("paths are taken apart by the standard library, which knows those of W
     .filter(({ code }) => cut.test(code))
     .map(({ path, code }) => `${path}: ${cut.exec(code)![0]}: see lib/paths.ts`);
   assertEquals(cutting, []);
+});
+
+/** Files that hold more than one idea, and are to be parted. */
+const LONG: readonly string[] = [
+  "lib/engine/engine.ts",
+  "lib/engine/flow/quota_window.ts",
+  "lib/engine/flow/teacher_pool.ts",
+  "lib/progress/progress.ts",
+];
+
+Deno.test("a file of code has at most 300 lines", async () => {
+  const paths: string[] = ["mod.ts", "cli.ts"];
+  for (const folder of ["lib", "cli", "web", "tools"]) await collect(folder, paths, /\.(ts|js)$/);
+  assert(paths.some((path) => path === "web/page/main.js"));
+  const long: string[] = [];
+  for (const path of paths.filter((path) => !LONG.includes(path))) {
+    const lines = (await Deno.readTextFile(`${REPOSITORY}/${path}`)).split("\n").length - 1;
+    if (lines > 300) long.push(`${path}: ${lines} lines`);
+  }
+  assertEquals(long, []);
 });
 
 Deno.test("importing mod.ts needs no permission but undici's three variables", async () => {

@@ -121,6 +121,15 @@ export function isHex(text: string): boolean {
   return true;
 }
 
+/** Whether bytes are lower-case hex digits. */
+export function areHexDigits(block: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const code = block[i];
+    if (!(code >= 48 && code <= 57) && !(code >= 97 && code <= 102)) return false;
+  }
+  return true;
+}
+
 /** Reads eight lower-case hex digits as an unsigned number. */
 export function wordAt(text: string, start: number): number {
   let value = 0;

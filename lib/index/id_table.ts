@@ -33,10 +33,8 @@ export const SEEN = 8;
 /** The failed row with the id is retried. */
 export const ASK_AGAIN = 16;
 
-const CHECK_WORDS = 2;
-const MAX_LOAD = 0.8;
-const GROWTH = 1.5;
-const FIRST_ENTRIES = 16;
+const CHECK_WORDS = 2, FIRST_ENTRIES = 16;
+const MAX_LOAD = 0.8, GROWTH = 1.5;
 const ENCODER = new TextEncoder();
 
 /**

@@ -18,6 +18,7 @@ import {
   type LineKind,
   readLineBlocks,
 } from "../line_blocks.ts";
+import { areHexDigits } from "./id_hash.ts";
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
 
 /**
@@ -58,6 +59,7 @@ const HEAD = '{"uid":"';
 const HASH = '","prompt_hash":"';
 const HASH_DIGITS = 16;
 const END = "}}";
+const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 interface IndexedFile {
   readonly path: string;
@@ -90,7 +92,6 @@ export async function readIndex(
 class LineScanner {
   readonly #table: IdTable;
   readonly #onLine: OnLine;
-  readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   readonly #line: CurrentLine;
   readonly #kind: LineKind;
 
@@ -147,7 +148,7 @@ class LineScanner {
     if (!characters.startsWith(HASH, uidEnd)) return false;
     const hashStart = uidEnd + HASH.length;
     const hashEnd = hashStart + HASH_DIGITS;
-    if (characters[hashEnd] !== '"' || !isHex(block, hashStart, hashEnd)) return false;
+    if (characters[hashEnd] !== '"' || !areHexDigits(block, hashStart, hashEnd)) return false;
     const slot = this.#slotOf(block, uidStart, uidEnd);
     if (slot === -1) return false;
     // The last failure of a row counts, but a result outranks it.
@@ -174,7 +175,7 @@ class LineScanner {
     }
     if (isAscii) return true;
     try {
-      this.#decoder.decode(block.subarray(start, end));
+      DECODER.decode(block.subarray(start, end));
       return true;
     } catch {
       return false;
@@ -192,26 +193,13 @@ class LineScanner {
   }
 
   #parse(line: Uint8Array): { uid: string; promptHash: string | undefined } {
-    let value: unknown;
-    try {
-      value = JSON.parse(this.#decoder.decode(line));
-    } catch (cause) {
-      throw this.#line.damage("it is not JSON", cause);
-    }
+    const value = this.#line.jsonOf(line);
     const problem = foreignLineProblem(value, this.#kind);
     if (problem !== undefined) throw this.#line.damage(problem);
     const { uid, prompt_hash: hash } = value as { uid: string; prompt_hash: string };
     const isHash = /^[0-9a-f]{16}$/.test(hash);
     return { uid, promptHash: isHash ? hash : undefined };
   }
-}
-
-function isHex(block: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) {
-    const code = block[i];
-    if (!(code >= 48 && code <= 57) && !(code >= 97 && code <= 102)) return false;
-  }
-  return true;
 }
 
 /** The current line. One object is reused for all lines: a file may have millions. */
@@ -233,7 +221,6 @@ class CurrentLine implements IndexedLine {
   #uidEnd = 0;
   #uid: string | undefined;
   readonly #path: string;
-  readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
   constructor(path: string) {
     this.#path = path;
@@ -265,22 +252,26 @@ class CurrentLine implements IndexedLine {
 
   uid(): string {
     // Not a slice of the characters, which would keep the whole block in memory.
-    return this.#uid ?? this.#decoder.decode(this.#block.subarray(this.#uidStart, this.#uidEnd));
+    return this.#uid ?? DECODER.decode(this.#block.subarray(this.#uidStart, this.#uidEnd));
   }
 
   text(): string {
-    return this.#decoder.decode(this.#block.subarray(this.#end - this.byteLength, this.#end));
+    return DECODER.decode(this.#block.subarray(this.#end - this.byteLength, this.#end));
   }
 
   value(): Readonly<Record<string, unknown>> {
-    let value: unknown;
+    const value = this.jsonOf(this.#block.subarray(this.#end - this.byteLength, this.#end));
+    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
+    throw this.damage("it is no object");
+  }
+
+  /** Parses the bytes of this line. */
+  jsonOf(bytes: Uint8Array): unknown {
     try {
-      value = JSON.parse(this.text());
+      return JSON.parse(DECODER.decode(bytes));
     } catch (cause) {
       throw this.damage("it is not JSON", cause);
     }
-    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
-    throw this.damage("it is no object");
   }
 
   damage(what: string, cause?: unknown): DamagedFileError {

@@ -20,7 +20,8 @@ import {
   targetOf,
 } from "../sink/mod.ts";
 import { hasContent, removeIfThere, statOf } from "../files.ts";
-import { type Identity, readRunFile, sorted } from "./run_file.ts";
+import type { JobContext } from "./context.ts";
+import { type Identity, readRunFile, type RunFile, sorted } from "./run_file.ts";
 import type { RunOptions } from "./options.ts";
 import { type OutputFiles, temporaryFilesOf } from "./outputs.ts";
 
@@ -143,6 +144,30 @@ async function repair({ results, failures }: OutputFiles, { notice }: ClaimOptio
       `Added ${count === 1 ? "1 line" : `${count} lines`} from "${from}" to the output`,
     );
   }
+}
+
+/**
+ * Reads `run.json`, and checks that a run with other settings does not add to its results.
+ * `namedLast`: the fields of `uidField` come after `id`, as in the version that began the output.
+ *
+ * @throws {UsageError} with a line for each difference
+ */
+export async function earlierRunOf(
+  { input, results, failures, runJson }: OutputFiles,
+  { options, identity, notice }: Pick<JobContext, "options" | "identity" | "notice">,
+): Promise<{ before?: RunFile; namedLast?: boolean }> {
+  const before = options.resume === false ? undefined : await readRunFile(runJson);
+  if (before === undefined) return {};
+  if (!(await hasContent(results)) && !(await hasContent(failures))) return { before };
+  const namedLast = !before.rows?.uidFieldFirst;
+  if (options.allowMixed) return { before, namedLast };
+  checkSameIdentity(results, before.identity, identity, {
+    mayChangeParams: Boolean(options.retry),
+  });
+  if (before.input !== input) {
+    notice("info", `The answers in "${results}" came from "${before.input}" until now`);
+  }
+  return { before, namedLast };
 }
 
 /**

@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { FailureType } from "../errors.ts";
+import { type FailureType, SinkError } from "../errors.ts";
 import {
   ASK_AGAIN,
   HAS_FAILURE,
@@ -142,12 +142,19 @@ export class FailureLedger {
 
   /**
    * Rewrites the file so that it holds one line for each failed and each pending row. No process
-   * may have it open for writing. Returns false if others have changed the file.
+   * may have it open for writing. Returns why that was not possible; nothing is lost then, because
+   * the last line of a row counts, and a result counts more.
    *
    * @param count Lines that this run has added.
    */
-  async tidy(count: number, token?: string): Promise<boolean> {
-    return await dropLines(this.#path, this.#dropped, this.#lines + count, token);
+  async tidy(count: number, token?: string): Promise<string | undefined> {
+    try {
+      const isDone = await dropLines(this.#path, this.#dropped, this.#lines + count, token);
+      return isDone ? undefined : `"${this.#path}" was changed while the run added to it`;
+    } catch (error) {
+      if (error instanceof SinkError) return error.message;
+      throw error;
+    }
   }
 
   #readBadRow(line: IndexedLine): void {

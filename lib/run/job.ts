@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SinkError, SourceError } from "../errors.ts";
+import { SourceError } from "../errors.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
 import type { SummaryFile } from "../progress/mod.ts";
@@ -19,15 +19,15 @@ import {
   type SinkOptions,
 } from "../sink/mod.ts";
 import type { RowParser } from "../source/mod.ts";
-import { checkSameIdentity, claimOutput, makeRoom } from "./claim.ts";
-import { paramsId, readRunFile, type RunFile } from "./run_file.ts";
+import { claimOutput, earlierRunOf, makeRoom } from "./claim.ts";
+import { paramsId, type RunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobContext } from "./context.ts";
 import { type OutputFiles, spoolPathOf } from "./outputs.ts";
 import { checkReadableTwice, spool } from "./inputs.ts";
 import { JobCounts, Preflight } from "./findings.ts";
 import { preflight } from "./preflight.ts";
-import { hasContent, removeIfThere } from "../files.ts";
+import { removeIfThere } from "../files.ts";
 import { estimateRows, InputSequence } from "./input_sequence.ts";
 import { plannedRows } from "./planned_rows.ts";
 
@@ -125,31 +125,18 @@ export class Job {
 
   /** Reads `run.json` and checks that the settings of the run are the same. */
   async checkIdentity(): Promise<void> {
-    const { options, identity, notice } = this.#context;
-    if (options.resume === false) return;
-    this.before = await readRunFile(this.files.runJson);
-    if (this.before === undefined) return;
-    if (!(await hasContent(this.files.results)) && !(await hasContent(this.files.failures))) return;
-    this.namedLast = !this.before.rows?.uidFieldFirst;
-    if (options.allowMixed) return;
-    const mayChangeParams = Boolean(options.retry);
-    checkSameIdentity(this.files.results, this.before.identity, identity, { mayChangeParams });
-    if (this.before.input !== this.files.input) {
-      notice(
-        "info",
-        `The answers in "${this.files.results}" came from "${this.before.input}" until now`,
-      );
-    }
+    const { before, namedLast = false } = await earlierRunOf(this.files, this.#context);
+    this.before = before;
+    this.namedLast = namedLast;
   }
 
   /** Reads the output files, then the input for the first time. Writes nothing. */
   async look(): Promise<void> {
     if (this.found.unreadable !== undefined) return;
     const { options, duplicates, identity, signal } = this.#context;
-    const { samples } = this;
     this.#parser = this.#context.parserOf({ namedLast: this.namedLast });
     const limit = this.#context.limit ?? options.limit ?? Infinity;
-    using table = new IdTable(Math.min(await estimateRows(this.#pieces), limit) * samples);
+    using table = new IdTable(Math.min(await estimateRows(this.#pieces), limit) * this.samples);
     if (options.resume !== false) {
       const note = (slot: number) => table.set(slot, HAS_RESULT);
       const { results } = this.files;
@@ -163,7 +150,7 @@ export class Job {
       parser: this.#parser,
       table,
       duplicates,
-      samples,
+      samples: this.samples,
       limit,
       changed: options.changed,
       onlyFailures: Boolean(options.retry),
@@ -186,9 +173,7 @@ export class Job {
     await makeRoom(this.files, this.found.outdated, this.#context, this.#lock?.token);
   }
 
-  /**
-   * Opens the output for writing: at once, or with `openFiles` when the first line for it comes.
-   */
+  /** Opens the output: at once, or with `openFiles` when the first line for it comes. */
   async open(sinkOptions: SinkOptions, openFiles?: OpenFiles): Promise<void> {
     const options = { ...sinkOptions, mode: this.#mode };
     this.#sink = openFiles === undefined
@@ -290,12 +275,7 @@ export class Job {
     const { failureLines } = this.sink;
     await this.sink.close();
     this.#sink = undefined;
-    const { failures } = this.files;
-    const problem = await this.#ledger.tidy(failureLines, this.#lock?.token).then(
-      (isDone) => isDone ? undefined : `"${failures}" was changed while the run added to it`,
-      // Nothing is lost: the last line of a row counts, and a result counts more.
-      (error) => error instanceof SinkError ? error.message : Promise.reject(error),
-    );
+    const problem = await this.#ledger.tidy(failureLines, this.#lock?.token);
     if (problem === undefined) return;
     this.#context.notice("warning", `${problem}: outdated lines stay in it until the next run`);
   }

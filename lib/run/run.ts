@@ -45,10 +45,9 @@ export class Run {
     this.#stalled = new StalledOutputs(this.#notices, () => this.#engine);
     this.#options = resolveRunOptions(options, context.generator);
     this.#chosen = new UidSelection(options.uids, options.excludeUids);
-    const { generator } = context;
-    this.#concurrency = generator.concurrency;
+    this.#concurrency = context.generator.concurrency;
     this.#identity = identityOf({
-      ...generator,
+      ...context.generator,
       finalMessages: options.finalMessages ?? false,
       think: options.think ?? "wrap",
       shards: options.shard?.count,
@@ -62,8 +61,7 @@ export class Run {
       await this.#jobs.each((job) => job.checkInput());
       if (this.#jobs.list.some(({ found }) => found.unreadable !== undefined)) await this.#refuse();
       await this.#jobs.claim(this.#options);
-      const { stdin } = this.#options;
-      const isReady = await this.#jobs.look(this.#context.signal, stdin);
+      const isReady = await this.#jobs.look(this.#context.signal, this.#options.stdin);
       if (!isReady) return this.#tell(this.#summarise({ isReady }));
       this.#checkInput();
       await this.#work();
@@ -73,8 +71,7 @@ export class Run {
       throw error;
     } finally {
       this.#notices.start();
-      const missing = this.#jobs.missingLines;
-      this.#heartbeat?.stop(missing + (this.#engine?.lostCalls ?? 0));
+      this.#heartbeat?.stop(this.#jobs.missingLines + (this.#engine?.lostCalls ?? 0));
       await this.#outputWatch?.close();
       await this.#status?.end(this.#summary);
       await this.#jobs.close((index) => this.#stalled.has(index));
@@ -87,8 +84,7 @@ export class Run {
     const [job] = this.#jobs.list;
     const hasStarted = this.#status !== undefined || this.#context.signal.aborted;
     if (shard === undefined || job === undefined || hasStarted) return;
-    if (error instanceof LockedError) return;
-    await writeFailedStatus(job.files.results, shard);
+    if (!(error instanceof LockedError)) await writeFailedStatus(job.files.results, shard);
   }
 
   /** Describes what the run would do, without a call or a change on disk. */

@@ -30,14 +30,9 @@ const ROLES = new Map([
     .map((role) => [role, "assistant"] as const),
   ...["function_call", "function-call", "tool_call", "tool-call"]
     .map((role) => [role, CALLS] as const),
-  ...[
-    "observation",
-    "function",
-    "function_response",
-    "function-response",
-    "tool_response",
-    "ipython",
-  ].map((role) => [role, "tool"] as const),
+  ...["function", "function_response", "function-response", "tool_response"]
+    .map((role) => [role, "tool"] as const),
+  ...["observation", "ipython"].map((role) => [role, "tool"] as const),
 ]);
 
 /**
