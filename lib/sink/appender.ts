@@ -1,8 +1,7 @@
 /**
- * Appends lines to a file so that it always ends with a whole line, whatever the disk does.
- *
- * A write that fails halfway is trimmed to the last whole line, and the rest is tried again until the disk
- * takes it: what was paid for stays in memory until then.
+ * Appends lines to a file so that it ends with a whole line even after a failed write: the file is
+ * truncated to its last whole line, and the rest is tried again until the disk takes it. Until then
+ * it stays in memory, because the answers are paid for.
  *
  * @module
  */
@@ -12,45 +11,41 @@ import { SinkError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import { LONGEST_TURN_MS } from "../timer.ts";
 
-/** The file of an appender; a `Deno.FsFile` that was opened for appending is one. */
+/** An open file to append to. A `Deno.FsFile` opened with `append` is one. */
 export interface JournalFile {
   /** Appends bytes; returns how many were written. */
   write(bytes: Uint8Array): Promise<number>;
-  /** The same without a thread; used while the disk is fast. */
+  /** `write` on this thread: used while the disk is fast. */
   writeSync?(bytes: Uint8Array): number;
-  /** Makes what was written survive a power cut. */
+  /** fdatasync: what was written survives a power cut. */
   syncData(): Promise<void>;
-  /** Truncates the file to this many bytes. */
+  /** Truncates the file to `length` bytes. */
   truncate(length: number): Promise<void>;
-  /** The size of the file. */
+  /** `size` is in bytes. */
   stat(): Promise<{ readonly size: number }>;
-  /** Closes the file. */
   close(): void;
 }
 
-/** Callbacks of an appender, and what tests control. */
 export interface AppenderOptions {
-  /** The disk takes no more bytes; writing is tried again until it does. */
+  /** Called when a write fails, once until `onRecover`; it is tried again until it succeeds. */
   readonly onStall?: (error: SinkError) => void;
-  /** The disk takes bytes again. */
+  /** Called when everything is written after a stall. */
   readonly onRecover?: () => void;
-  /** Milliseconds, monotonic. @default performance.now */
+  /** A monotonic clock, in milliseconds. @default performance.now */
   readonly now?: () => number;
-  /** Waits `ms` milliseconds before the next try, or until the signal is aborted. */
+  /** Waits before the next attempt, or until the signal is aborted. @default a timer */
   readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 const RETRY_MS = 1_000;
-/** A write that takes longer, in milliseconds, did more than copy into memory. */
+/** A write that takes longer did more than copy into the page cache: the disk counts as slow. */
 const SLOW_MS = 5;
-/** How long a disk counts as slow after that, in milliseconds: the event loop waits for it at most once in this
- * time. */
+/** How long it counts as slow: it may block the event loop once in this time. */
 const SLOW_FOR_MS = 1_000;
 /** Larger writes take long to copy and always go through a thread. */
 const MOST_BYTES_AT_ONCE = 1024 * 1024;
 const NEWLINE = 10;
 
-/** Appends to one file. */
 export class Appender {
   readonly #path: string;
   readonly #file: JournalFile;
@@ -58,13 +53,13 @@ export class Appender {
   readonly #givenUp = new AbortController();
   /** The size of all whole lines, in bytes. */
   #size: number;
-  /** Until then the disk counts as slow, because a write blocked the event loop. */
+  /** When the disk no longer counts as slow, by `#now`. */
   #slowUntil = -Infinity;
   readonly #now: () => number;
-  /** Whether the file may hold more than `#size` bytes. */
+  /** Whether the file may hold part of a line after `#size` bytes. */
   #isTorn = false;
 
-  /** `size` is the size of the file, which holds only whole lines. */
+  /** @param size The size of the file, which must hold only whole lines. */
   constructor(path: string, file: JournalFile, size: number, options: AppenderOptions) {
     this.#path = path;
     this.#file = file;
@@ -73,8 +68,10 @@ export class Appender {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Appends whole lines. Resolves once all are written, however long that takes; rejects with the reason of
-   * `giveUp`. */
+  /**
+   * Appends whole lines. Resolves once all are written, however long that takes; rejects with the
+   * reason of `giveUp`.
+   */
   async append(lines: Uint8Array): Promise<void> {
     const { delay = wait, onStall, onRecover } = this.#options;
     const { signal } = this.#givenUp;
@@ -93,12 +90,12 @@ export class Appender {
     if (isStalled) onRecover?.();
   }
 
-  /** Stops trying: what is not written by now is lost. */
+  /** Ends the attempts: lines that are not written yet are lost. */
   giveUp(reason: SinkError): void {
     this.#givenUp.abort(reason);
   }
 
-  /** One attempt. Returns the number of bytes that were kept, and the error that prevented the rest. */
+  /** Makes one attempt. Returns how many bytes were kept, and why the others were not. */
   async #write(lines: Uint8Array): Promise<{ kept: number; problem?: SinkError }> {
     let written = 0;
     try {
@@ -114,13 +111,13 @@ export class Appender {
       const kept = written === 0 ? 0 : lines.lastIndexOf(NEWLINE, written - 1) + 1;
       this.#size += kept;
       this.#isTorn = true;
-      // If this fails too, the next attempt begins with it.
+      // If truncating fails too, the next attempt begins with it.
       await this.#trim().catch(() => {});
       return { kept, problem: this.#problemOf(cause) };
     }
   }
 
-  /** A signal may interrupt a write to a network filesystem before it has begun: that says nothing about the disk. */
+  /** On network filesystems, a signal may interrupt a write before it begins: the disk is fine. */
   async #takeUninterrupted(lines: Uint8Array, written: number): Promise<number> {
     while (true) {
       try {
@@ -132,9 +129,9 @@ export class Appender {
   }
 
   /**
-   * Most writes only copy into the system's memory. Directly, that costs 6 µs for 20 lines of 1 KB, and through
-   * a thread 50 µs, during which lanes wait: at concurrency 20 a row takes 9 µs instead of 14. But a slow disk
-   * must not block the event loop again and again.
+   * Writes on this thread while the disk is fast, else through a thread of Deno's. Most writes only
+   * copy into the page cache: for 20 lines of 1 KB, 6 µs here and 50 µs through a thread, while
+   * lanes wait. At concurrency 20, a row takes 9 µs instead of 14.
    */
   #take(bytes: Uint8Array): number | Promise<number> {
     const startedAt = this.#now();
@@ -174,29 +171,31 @@ function wait(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** This many rows are written without waiting for more: a write costs 6 µs, whatever its size. */
+/** Rows that are written without waiting for more: a write costs 6 µs, whatever its size. */
 const ENOUGH_ROWS = 8;
 
-/** How long the writer waits for more lines. */
+/** Decides how long the writer waits for more lines: at most until the event loop's turn ends. */
 export class Gathering {
   readonly #now: () => number;
-  /** Ends the wait. */
+  /** Ends the wait of `enough`. */
   #hurry: (() => void) | undefined;
-  /** From then on the event loop has to have a turn. */
+  /** When the turn has lasted so long that even a full batch must wait for its end, by `#now`. */
   #turnAt = 0;
 
-  /** `now` is in milliseconds, monotonic. */
+  /** @param now A monotonic clock, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** There is one row more. */
+  /** Called when a row was added; `rows` are in the batch now. */
   grown(rows: number): void {
     if (rows >= ENOUGH_ROWS) this.#hurry?.();
   }
 
-  /** Waits until a call is worth it, or the turn of the event loop has ended. Lanes that wait for the end of
-   * the turn send their next requests a turn later, and the teacher is idle meanwhile. */
+  /**
+   * Waits until a write is worth its cost, or the event loop's turn ends. Not always until the end:
+   * lanes would send their next requests a turn later, and the teacher would be idle meanwhile.
+   */
   async enough(rows: number): Promise<void> {
     const isTurnDue = this.#now() >= this.#turnAt;
     if (!isTurnDue && rows >= ENOUGH_ROWS) return;

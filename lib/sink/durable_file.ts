@@ -1,7 +1,7 @@
 /**
- * Files that survive a crash: written completely or not at all, with the permissions of the file
- * that they replace. A new version is a temporary file, which is locked while a process writes it;
- * those of killed processes are removed.
+ * Replaces files so that a crash leaves the old version or the new one, never a part. A new version
+ * is a temporary file, locked while its process writes it; those of killed processes can be
+ * removed.
  *
  * @module
  */
@@ -12,25 +12,31 @@ import { ifThere, systemReason, writeAll } from "../files.ts";
 import { inFolder } from "../paths.ts";
 import { delay } from "../timer.ts";
 
-/** How a new version is written. */
+/** How a new version of a file is written. */
 export interface ReplacementOptions {
-  /** Part of the temporary name of the new version. A run uses the one in its lock file, so that the next run
-   * can remove what a crash left. @default 64 random bits */
+  /**
+   * Part of the temporary name. A run uses the token in its lock file, so that the next run can
+   * remove what a crash left. @default 64 random bits
+   */
   token?: string;
-  /** The permissions of a file that was not there before. @default 0o666 */
+  /** The permissions if the file is new, before umask. @default 0o666 */
   mode?: number;
-  /** Whether a link stays and its target is replaced. Files with names of our own never follow one: it may lead
-   * to a file of the user's. @default true */
+  /**
+   * Replaces the target of a link instead of the link. False for files that Retort names: a link
+   * there may lead to a file of the user. @default true
+   */
   followsLinks?: boolean;
-  /** Whether to remove new versions of the file whose processes were killed. For commands that hold no lock, in whose
-   * note the token would be. @default false */
+  /**
+   * First removes temporary files of killed processes, for commands without a lock file that would
+   * hold their tokens. @default false
+   */
   removesLeftovers?: boolean;
 }
 
 /**
- * Replaces the content of the file by `text`, so that after a crash it is entirely the old or the new one.
+ * Replaces the content of a file. After a crash it is entirely the old or the new one.
  *
- * @throws {SinkError} when it cannot be written; the old version stays
+ * @throws {SinkError} If it cannot be written; the old version stays.
  */
 export async function writeFileDurably(
   path: string,
@@ -42,14 +48,15 @@ export async function writeFileDurably(
   await replacement.commit();
 }
 
-/** Where the next version of a file is written. */
+/** The path of a new version until it replaces the file. */
 export function temporaryPathOf(path: string, token: string): string {
   return `${path}.${token}.tmp`;
 }
 
-/** The next version of a file, written next to it. It is removed unless it is committed. It gets the permissions
- * and, where that is allowed, the owner of the file that it replaces; a link stays one, and its target is
- * replaced. */
+/**
+ * A new version of a file, written next to it and removed unless committed. It has the permissions
+ * of the file that it replaces, and its owner if the process may set that.
+ */
 export class Replacement implements AsyncDisposable {
   readonly #path: string;
   readonly #temporaryPath: string;
@@ -63,7 +70,7 @@ export class Replacement implements AsyncDisposable {
     this.#file = file;
   }
 
-  /** Starts an empty version in a new file. */
+  /** Creates the temporary file, empty. */
   static async open(path: string, options: ReplacementOptions = {}): Promise<Replacement> {
     const { followsLinks = true } = options;
     const target = followsLinks ? await targetOf(path) : path;
@@ -72,7 +79,7 @@ export class Replacement implements AsyncDisposable {
     try {
       const there = await ifThere(Deno.lstat(target));
       const old = there?.isSymlink ? undefined : there;
-      // What only the owner may read in the old version must not be readable for others, not even for a moment.
+      // A private file must not be readable for others, not even until `takeAfter`.
       const mode = old === undefined ? options.mode : PRIVATE_MODE;
       const made = await createTemporary(pathOf, { token: options.token, mode });
       const replacement = new Replacement(target, made.path, made.file);
@@ -83,7 +90,6 @@ export class Replacement implements AsyncDisposable {
     }
   }
 
-  /** Adds bytes. */
   async write(bytes: Uint8Array): Promise<void> {
     try {
       await writeAll(this.#file, bytes);
@@ -92,7 +98,7 @@ export class Replacement implements AsyncDisposable {
     }
   }
 
-  /** Replaces the file by this version. */
+  /** Replaces the file by this version, durably. */
   async commit(): Promise<void> {
     try {
       await this.#file.sync();
@@ -105,7 +111,7 @@ export class Replacement implements AsyncDisposable {
     }
   }
 
-  /** Removes this version unless it was committed. */
+  /** Removes the temporary file unless it was committed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#close();
     if (this.#isCommitted) return;
@@ -120,27 +126,27 @@ export class Replacement implements AsyncDisposable {
   }
 }
 
-/** The names of new versions of a file. */
+/** Matches the names of temporary files for a target; captures the token. */
 function versionsOf(target: string): RegExp {
   return new RegExp(`^${RegExp.escape(basename(target))}\\.([0-9a-f]{16})\\.tmp$`);
 }
 
-/** The system that `replaceFile` uses. */
+/** What tests replace. */
 interface ReplaceOptions {
-  /** The system. @default this one */
+  /** @default Deno.build.os */
   readonly os?: typeof Deno.build.os;
-  /** Renames a file. @default Deno.rename */
+  /** @default Deno.rename */
   readonly rename?: (from: string, to: string) => Promise<void>;
-  /** Waits. @default a timer */
+  /** @default a timer */
   readonly wait?: (ms: number) => Promise<void>;
 }
 
-/** Attempts at a rename, with pauses that double from 10 ms on and add up to 2.5 s. */
+/** Attempts at a rename. The pauses between them double from 10 ms and add up to 2.55 s. */
 const RENAMES = 9;
 
 /**
- * Replaces one file by another. Windows refuses that while another program, such as a virus scanner or an
- * indexer, has either of them open without sharing it: it is tried again for 2.5 s.
+ * Renames a file over another one. Windows refuses that while another program, such as a virus
+ * scanner or an indexer, has either of them open without sharing it: tries again for 2.5 s.
  */
 export async function replaceFile(
   from: string,
@@ -164,8 +170,8 @@ function isInUse(error: unknown): boolean {
 }
 
 /**
- * Makes the file names in the folder of `path` survive a power cut: a new file's bytes may be on disk before
- * its name is.
+ * Makes the names in the folder of `path` survive a power cut: syncing a new file may leave its
+ * name unsynced.
  */
 export async function syncFolderOf(path: string, os = Deno.build.os): Promise<void> {
   if (os === "windows") return; // A folder cannot be opened there.
@@ -173,13 +179,13 @@ export async function syncFolderOf(path: string, os = Deno.build.os): Promise<vo
     using folder = await Deno.open(dirname(path), { read: true });
     await folder.sync();
   } catch (error) {
-    // Some network filesystems cannot sync a folder, and a drop box cannot be opened for reading.
+    // Some network filesystems cannot sync a folder; a folder may be writable but not readable.
     const { code } = error as { code?: string };
     if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP", "EACCES"].includes(code ?? "")) throw error;
   }
 }
 
-/** The target of a path: the end of its links, or the path itself where it is no link or leads nowhere. */
+/** Resolves links; returns `path` itself if it is not a link or leads nowhere. */
 export async function targetOf(path: string): Promise<string> {
   try {
     return (await Deno.lstat(path)).isSymlink ? await Deno.realPath(path) : path;
@@ -188,15 +194,17 @@ export async function targetOf(path: string): Promise<string> {
   }
 }
 
-/** The permissions of a file that is made from others: only users who may read all of those may read it.
- * Undefined if the system decides. */
+/**
+ * The permissions for a file made from the files at `paths`: users who may not read one of these
+ * may not read it. Undefined, for the default, if none exists or the system has no permissions.
+ */
 export async function modeMadeFrom(paths: readonly string[]): Promise<number | undefined> {
   let made: number | undefined;
   for (const path of paths) {
     const mode = (await ifThere(Deno.stat(path)))?.mode ?? undefined;
     if (mode !== undefined) made = (made ?? READ_AND_WRITE) & mode;
   }
-  // The next run has to write to it, whatever its source allows.
+  // The next run has to write to it, even if its sources are read-only.
   return made === undefined ? undefined : made | PRIVATE_MODE;
 }
 
@@ -205,16 +213,15 @@ const PRIVATE_MODE = 0o600;
 /** The permission bits for owner, group and others. */
 const ACCESS_BITS = 0o777;
 
-/** Gives a file the permissions of another file, and its owner where that is allowed. */
+/** Gives a file the permissions of another file, and its owner if the process may set that. */
 async function takeAfter(path: string, { mode, uid, gid }: Deno.FileInfo): Promise<void> {
   if (mode === null) return; // Windows has none.
   const made = await Deno.lstat(path);
   if (made.uid !== uid || made.gid !== gid) await Deno.chown(path, uid, gid).catch(() => {});
-  // Filesystems without permissions report the same for all files.
+  // On filesystems without permissions, all files have the same mode, and chmod may fail.
   if (made.mode !== mode) await Deno.chmod(path, mode & ACCESS_BITS).catch(() => {});
 }
 
-/** The error for a file that cannot be written. */
 export function cannotWrite(path: string, cause: unknown): SinkError {
   return new SinkError(`Cannot write "${path}": ${systemReason(cause)}`, { path, cause });
 }
@@ -225,21 +232,22 @@ export function randomToken(): string {
 }
 
 interface TemporaryOptions {
-  /** The unique part of the name. @default 64 random bits */
+  /** The unique part of the name, 16 hex digits. @default 64 random bits */
   readonly token?: string;
-  /** The file mode. @default 0o666 */
+  /** Permissions, before umask. @default 0o666 */
   readonly mode?: number;
 }
 
-/** An open temporary file. It is locked, so that `removeLeftovers` of other processes leaves it
- * alone. */
+/** An open temporary file, locked so that `removeLeftovers` of other processes spares it. */
 export interface TemporaryFile {
   readonly path: string;
   readonly file: Deno.FsFile;
 }
 
-/** Creates a temporary file and locks it, unless the filesystem has no locks. If the name is taken
- * away by a cleanup, tries another token. */
+/**
+ * Creates a temporary file and locks it, unless the filesystem has no locks. If `removeLeftovers`
+ * removes the file before it is locked, tries again with another token.
+ */
 export async function createTemporary(
   pathOf: (token: string) => string,
   { token = randomToken(), mode }: TemporaryOptions = {},
@@ -270,8 +278,8 @@ async function isLocked(file: Deno.FsFile): Promise<boolean> {
 }
 
 /**
- * Removes temporary files of killed processes: those that match and are not locked. Removes none
- * where the filesystem has no locks.
+ * Removes temporary files of killed processes: those that match and are not locked. Removes none if
+ * the filesystem has no locks.
  *
  * @param pattern Matches the file name; its first group captures the token.
  * @param remove Called for each file while it is locked. @default `Deno.remove`

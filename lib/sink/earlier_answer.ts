@@ -1,6 +1,6 @@
 /**
- * Reads back what an earlier run wrote about a row: the row itself, as it was before it was answered, and the
- * answer in a failures line after which the row was to be sent again.
+ * Reads what an earlier run wrote about a row: the row as it was in the input, and the answer in
+ * the failures line of a pending row.
  *
  * @module
  */
@@ -21,30 +21,30 @@ import { insideOf } from "./line.ts";
 
 /** The position of a line in its file, in bytes. */
 export interface LinePlace {
-  /** Where it begins. */
+  /** From the start of the file. */
   readonly offset: number;
-  /** Its length without the line feed. */
+  /** Without the line feed. */
   readonly byteLength: number;
 }
 
-/** Whether a failures line says that its row is pending: it was to be sent again. A line of a version that did
- * not write `final` is final. */
+/**
+ * Whether a failures line leaves its row pending, to be sent again. Lines of versions that did not
+ * write `final` are final.
+ */
 export function isPendingLine({ error }: { readonly error?: unknown }): boolean {
   return (error as { final?: unknown } | null | undefined)?.final === false;
 }
 
-/** Every such line contains one of these; other lines may contain one too, in the row's own fields. */
+/** Each pending line contains one of these; so may other lines, in the row's own fields. */
 export const PENDING_MARKS: readonly string[] = ['"final":false', '"final": false'];
 
 /**
- * The answer in the line, or undefined if it is about an older prompt of the row. With other parameters the
- * row starts over, but the answer is not lost.
+ * The answer in a pending line; undefined if the row's prompt was edited since. If the parameters
+ * of the run differ, the row starts over, but the answer is still returned.
  *
  * @param path The failures file.
- * @param place The position of the line in it.
- * @param row The row in the input.
- * @param paramsId The id of this run's parameters.
- * @throws {SinkError} when the file cannot be read
+ * @param row The row as it is in the input now.
+ * @throws {SinkError} If the file cannot be read.
  */
 export function readEarlierAnswer(
   path: string,
@@ -66,7 +66,7 @@ interface PendingLine {
   readonly distill?: { readonly params?: unknown };
 }
 
-/** If the file was replaced since its index was read, another line is there. */
+/** Throws if the text is not JSON: the file was replaced since its index was read. */
 function parsed(text: string, path: string): PendingLine {
   try {
     return JSON.parse(text) as PendingLine;
@@ -127,22 +127,21 @@ function countOf(value: unknown): number {
   return isCount(value) ? value : 0;
 }
 
-/** A row as it was before it was answered. */
+/** A row as it was in the input. */
 export interface RestoredRow {
-  /** Its identity. */
   readonly uid: string;
-  /** The hash of what was sent; empty for a bad row. */
+  /** The hash of what was sent; "" for a bad row. */
   readonly promptHash: string;
-  /** Its own JSON object. */
+  /** The JSON text of the row, without our fields. */
   readonly text: string;
 }
 
 /**
- * Returns the row of a failures line as it was: without our members, and with the row's own members of the
- * same names restored at the end. (In a results line, a row's own `uid` that equals ours cannot be distinguished from
- * none, and is not restored.)
+ * Restores the row from an output line: removes our fields, and appends the row's own fields of the
+ * same names. In results lines, a row's own `uid` is not restored if it equals ours, because such
+ * lines do not say whether the row had one.
  *
- * @throws {SinkError} when the line is not a JSON object with a `uid`
+ * @throws {SinkError} If the line is not a JSON object with a `uid`.
  */
 export function restoreRow(lineText: string): RestoredRow {
   const { uid, promptHash } = identityOf(lineText);

@@ -1,18 +1,18 @@
 /**
- * Recognises a file while it exists, and tells what happened to the file at a path.
+ * Recognizes an open file at its path, or finds what happened to it there.
  *
  * @module
  */
 
-/** Identifies a file on this machine while it exists. */
+/** Identifies a file on this machine as long as it exists; later, another file may get the same. */
 export interface FileIdentity {
-  /** The number of the filesystem. */
+  /** The id of the filesystem. */
   readonly device: number;
-  /** The number of the file on it; 0 if the filesystem reports inconsistent ones. */
+  /** The number of the file on it; 0 if unknown, or if the filesystem reports inconsistent ones. */
   readonly inode: number;
 }
 
-/** The identity of an open file, from its `stat()` and its path. */
+/** @param info The `stat()` of the file that was opened at `path`. */
 export async function identityOf(path: string, info: Deno.FileInfo): Promise<FileIdentity> {
   const named = await Deno.stat(path).catch(() => undefined);
   // Some network and overlay filesystems report different numbers for a path and for its handle.
@@ -20,9 +20,7 @@ export async function identityOf(path: string, info: Deno.FileInfo): Promise<Fil
   return { device: info.dev, inode: isOdd ? 0 : info.ino ?? 0 };
 }
 
-/**
- * Whether opening `path` yields the file of `info`, although `stat(path)` reports another number.
- */
+/** Whether `path` leads to the file of `info`, although `stat(path)` reports another number. */
 async function isOpenedAs(
   path: string,
   named: Deno.FileInfo,
@@ -38,10 +36,9 @@ function isSame(one: Deno.FileInfo, other: Deno.FileInfo): boolean {
 }
 
 /**
- * What happened to the file at a path, in words for messages; undefined if it is still the same
- * file.
+ * What happened to the file at a path, for a message; undefined if it is still the same file.
  *
- * @param minBytes The file's expected size: a smaller one was truncated.
+ * @param minBytes The size that the file must have at least: a smaller one was truncated.
  */
 export async function pathProblem(
   path: string,
@@ -52,7 +49,7 @@ export async function pathProblem(
   try {
     info = await Deno.stat(path);
   } catch (error) {
-    // Any other error does not show that the file changed.
+    // Other errors do not show that the file changed.
     return error instanceof Deno.errors.NotFound ? "it was removed or renamed" : undefined;
   }
   if (inode !== 0 && info.ino && (info.ino !== inode || info.dev !== device)) {
@@ -61,5 +58,4 @@ export async function pathProblem(
   return info.size < minBytes ? WAS_CUT : undefined;
 }
 
-/** The problem of a file that is shorter than it was. */
 export const WAS_CUT = "it was cut";

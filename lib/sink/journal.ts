@@ -1,7 +1,7 @@
 /**
- * Group commit on one file.
+ * Group commit on one file: many lines share one write and one fdatasync.
  *
- * Lines go through two stages, each busy with one call at a time:
+ * Lines pass through two stages, each with one system call at a time:
  *
  * ```
  * append ──> open batch ──write──> written ──fdatasync──> durable
@@ -9,14 +9,14 @@
  *             write is in progress)    resolves)
  * ```
  *
- * The writer takes everything that has come during its last call, so the size of batches adapts: one line on
- * an idle disk, hundreds on a busy one, without any timer. The syncer does the same with what was written.
- * They use two handles because in Deno operations on one handle wait for each other. 64 lanes that wait for
- * fdatasync reach 77,000 rows/s, this 117,000.
+ * The writer takes everything that arrived during its last write, so the size of batches adapts:
+ * one line on an idle disk, hundreds on a busy one. The syncer does the same with what was written.
+ * They use two handles because in Deno, operations on one handle wait for each other. 64 lanes that
+ * wait for fdatasync reach 77,000 rows/s, this 117,000.
  *
- * A fast disk is written to directly, a slow one through a thread. A failed write is tried again (see
- * `appender.ts`) while appends wait. A failed fdatasync is not: the kernel may have dropped the pages and would
- * report success the next time. The journal is broken then, and what was not synced never counts as durable.
+ * A failed write is tried again (see `appender.ts`) while appends wait. A failed fdatasync is not:
+ * the kernel may have dropped the pages, and would report success the next time. Then the journal
+ * is broken, and what was not synced never counts as durable.
  *
  * @module
  */
@@ -28,46 +28,45 @@ import { systemReason } from "../files.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { type KnownFile, WatchedFile } from "./watched_file.ts";
 
-/** Options of a journal. */
 export interface JournalOptions<T> extends AppenderOptions {
-  /** Receives records that are durable, in the order of the appends. */
+  /** Called with records that have become durable, in the order of the appends. */
   readonly onDurable?: (records: readonly T[]) => void;
-  /** Nothing more can be made durable; called once. */
+  /** Called once, when nothing more can be made durable. */
   readonly onBroken?: (error: SinkError) => void;
-  /** The file is open and cannot be locked, for a reason in words. */
+  /** Called when the file was opened but cannot be locked; `reason` is for a message. */
   readonly onUnlocked?: (path: string, reason: string) => void;
-  /** At most this many rows are written but not synced: 1 and more. @default 1024 */
+  /** The most rows that are written but not synced, from 1. @default 1024 */
   readonly maxUnsyncedRows?: number;
-  /** `never`: a row counts as durable once it is written. @default "always" */
+  /** With "never", rows count as durable once they are written. @default "always" */
   readonly fsync?: "always" | "never";
-  /** The permissions of a new file. @default 0o666 */
+  /** The permissions of a new file, before umask. @default 0o666 */
   readonly mode?: number;
-  /** Whether the file exists and its name survives a power cut. @default false */
+  /** Whether the file's name is durable, so that `open` need not sync the folder. @default false */
   readonly isNamed?: boolean;
-  /** The state of the file when it was closed. @default it was not open before */
+  /** The file when it was last closed, to notice changes since. @default not open before */
   readonly known?: KnownFile;
-  /** Opens the file for appending; called twice. @default Deno.open */
+  /** Opens the file for appending; called twice. Such a file is not watched. @default Deno.open */
   readonly openFile?: (path: string) => Promise<JournalFile>;
 }
 
-/** Appends lines to one file and says when they are durable. */
+/** Appends lines to one file and reports when they are durable. */
 export class Journal<T> implements AsyncDisposable {
   readonly #path: string;
   readonly #options: JournalOptions<T>;
   readonly #appender: Appender;
   readonly #gathering: Gathering;
-  /** Used by one write at a time, because the writer makes one at a time. */
+  /** Shared by all writes, since there is only one at a time. */
   readonly #bytes = new KeptBytes();
-  /** One for the writer, one for the syncer. */
+  /** For the writer and for the syncer. */
   readonly #files: readonly [JournalFile, JournalFile];
   readonly #syncer: Syncer<T>;
   readonly #watched: WatchedFile | undefined;
-  /** Batches that the writer has not taken yet, oldest first; only the last one grows. */
+  /** Batches that the writer has not taken, oldest first; only the last one grows. */
   readonly #waiting: Batch<T>[] = [];
   #appendedRows = 0;
   #writtenRows = 0;
   #writer: Promise<void> | undefined;
-  /** Why nothing more can be appended: the journal is closed, broken or abandoned. */
+  /** Why `append` rejects: the journal is closed, broken or abandoned. */
   #refusal: SinkError | undefined;
   /** Why nothing more becomes durable: the journal is broken or abandoned. */
   #end: SinkError | undefined;
@@ -98,9 +97,9 @@ export class Journal<T> implements AsyncDisposable {
   }
 
   /**
-   * Opens the file, which ends with a whole line or is new.
+   * Opens a file, or creates it. It must end with a whole line.
    *
-   * @throws {SinkError} when it cannot be opened
+   * @throws {SinkError} If it cannot be opened.
    */
   static async open<T>(path: string, options: JournalOptions<T> = {}): Promise<Journal<T>> {
     const opened: JournalFile[] = [];
@@ -121,7 +120,7 @@ export class Journal<T> implements AsyncDisposable {
     }
   }
 
-  /** At most this many rows are written but not synced. May be set at any time. */
+  /** The most rows that are written but not synced. May be set at any time. */
   get maxUnsyncedRows(): number {
     return this.#syncer.maxUnsyncedRows;
   }
@@ -130,13 +129,13 @@ export class Journal<T> implements AsyncDisposable {
     this.#syncer.maxUnsyncedRows = rows;
   }
 
-  /** What has happened to the file meanwhile; undefined if nothing has. See `WatchedFile`. */
+  /** Returns what others did to the file, as a message; undefined if nothing. See `WatchedFile`. */
   async check(): Promise<string | undefined> {
     const problem = await this.#watched?.check();
     return problem && `Cannot keep writing "${this.#path}": ${problem}`;
   }
 
-  /** If the last check found a problem, directs all lines to a new file and adds its path to `paths`. */
+  /** If the last check found a problem, redirects lines to a new file; adds its path to `paths`. */
   async moveAway(paths: string[]): Promise<void> {
     try {
       const path = await this.#watched?.moveAway();
@@ -146,25 +145,26 @@ export class Journal<T> implements AsyncDisposable {
     }
   }
 
-  /** The state of the file, for opening it again. */
+  /** For `JournalOptions.known` when the file is opened again. */
   get known(): KnownFile | undefined {
     return this.#watched?.known;
   }
 
-  /** Lines that were appended. */
   get appendedRows(): number {
     return this.#appendedRows;
   }
 
-  /** Lines that were appended and may not be in the file: 0 unless the journal was broken or abandoned. */
+  /** Appended lines that may not be in the file: 0 unless the journal is broken or abandoned. */
   get missingRows(): number {
     if (this.#end === undefined) return 0;
     const safe = this.#isSyncBroken ? this.#syncer.durableRows : this.#writtenRows;
     return this.#appendedRows - safe;
   }
 
-  /** Appends a line, given without its ending. Resolves once it is written, for all lines of a batch at once;
-   * rejects with a `SinkError` when it never will be. */
+  /**
+   * Appends a line, given without its line feed. Resolves once the whole batch is written; rejects
+   * with a `SinkError` if that will never happen.
+   */
   append(line: string, record: T): Promise<void> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     let batch = this.#waiting.at(-1);
@@ -179,13 +179,15 @@ export class Journal<T> implements AsyncDisposable {
     return batch.written.promise;
   }
 
-  /** Resolves once all that was appended until now is durable. */
+  /** Resolves once everything appended so far is durable. */
   flush(): Promise<void> {
     return this.#syncer.durable(this.#appendedRows);
   }
 
-  /** Gives up what is not written yet; nothing more becomes durable. For a user who does not want to wait for a
-   * full disk. */
+  /**
+   * Drops lines that are not written yet; nothing more becomes durable. For a user who does not
+   * want to wait for a full disk.
+   */
   abandon(): void {
     this.#isAbandoned = true;
     const lost = this.#waiting.reduce((rows, batch) => rows + batch.records.length, 0);
@@ -193,15 +195,17 @@ export class Journal<T> implements AsyncDisposable {
     this.#stop(new SinkError(message, { path: this.#path }));
   }
 
-  /** Makes everything durable and closes the file. Waits until the disk takes it, unless `abandon` was called.
+  /**
+   * Makes everything durable and closes the file. Waits until the disk takes it, or until
+   * `abandon`.
    *
-   * @throws {SinkError} when something could not be made durable */
+   * @throws {SinkError} If something could not be made durable, unless abandoned.
+   */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
 
-  /** Closes. `onBroken` was called for what could not be made durable; it must not hide the error that ends the
-   * block. */
+  /** `close` without its `SinkError`, which was reported by `onBroken` and must not hide others. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close().catch((error) => {
       if (!(error instanceof SinkError)) throw error;
@@ -214,7 +218,7 @@ export class Journal<T> implements AsyncDisposable {
     try {
       await this.flush();
     } catch (error) {
-      // A caller that gives up knows what is lost.
+      // The caller of `abandon` knows that lines are lost.
       if (!this.#isAbandoned) throw error;
     } finally {
       await this.#writer;
@@ -228,7 +232,7 @@ export class Journal<T> implements AsyncDisposable {
     return batch.records.length >= this.maxUnsyncedRows || batch.length >= MAX_UNSYNCED_BYTES;
   }
 
-  /** Ends in the same turn in which it finds nothing to do, so that no append is missed. */
+  /** Must not await between the last look at `#waiting` and its end, or it could miss a batch. */
   async #runWriter(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {

@@ -1,6 +1,6 @@
 /**
- * The JSON text of a line's values: what `JSON.stringify` would change or could not write, and the members of
- * a row in their original text.
+ * JSON text for output lines: values that `JSON.stringify` cannot write or that readers would
+ * reject, and members of an object in their original text.
  *
  * @module
  */
@@ -10,19 +10,20 @@ import { endOfString, endOfValue, isTooDeep, skipSpace } from "../json.ts";
 /**
  * The JSON text of a value, with U+FFFD for each lone surrogate.
  *
- * @throws {TypeError} if the value holds what JSON cannot (a `BigInt`, a cycle)
+ * @throws {TypeError} If the value holds a `BigInt` or a cycle.
  */
 export function jsonOf(value: unknown): string {
   const json = JSON.stringify(value);
-  // `JSON.stringify` writes whole pairs unescaped, so each such escape is a lone surrogate. The search takes a
-  // fiftieth of the time of `JSON.stringify`.
+  // `JSON.stringify` writes whole pairs unescaped, so each such escape is a lone surrogate. The
+  // search takes a fiftieth of the time of `JSON.stringify`.
   return json.includes("\\ud") ? json.replace(HALF, wholeOf) : json;
 }
 
 /**
- * The members of a list or an object; those that are nested too deeply become their JSON text.
+ * A copy of a list or an object in which members that are nested too deeply are replaced by their
+ * JSON text; `values` itself if there are none.
  *
- * @throws {TypeError} if they hold what JSON cannot
+ * @throws {TypeError} If one of these members holds a `BigInt` or a cycle.
  */
 export function withDeepAsText<T extends object>(values: T): T {
   if (!isTooDeep(values)) return values;
@@ -32,7 +33,7 @@ export function withDeepAsText<T extends object>(values: T): T {
   return (Array.isArray(values) ? flat.map(([, value]) => value) : Object.fromEntries(flat)) as T;
 }
 
-/** An escaped backslash is matched first: what follows it is no escape. */
+/** Matches escaped surrogates, and escaped backslashes, after which `ud800` is plain text. */
 const HALF = /\\(?:\\|ud[89a-f][0-9a-f]{2})/g;
 
 function wholeOf(escape: string): string {
@@ -43,7 +44,7 @@ function textOf(value: unknown): string {
   try {
     return JSON.stringify(value);
   } catch (error) {
-    // A cycle throws a TypeError before the stack is full.
+    // A RangeError is a full stack; a cycle throws a TypeError before that.
     if (!(error instanceof RangeError)) throw error;
     return deepJson(value);
   }
@@ -52,7 +53,7 @@ function textOf(value: unknown): string {
 /** `JSON.stringify` without its depth limit, for values from `JSON.parse`. */
 function deepJson(value: unknown): string {
   const written: string[] = [];
-  // What is left to write, the next at the end. `verbatim` marks the entries that are text already.
+  // What is left to write, the next at the end. `verbatim` has the indexes of JSON text in it.
   const left: unknown[] = [value];
   const verbatim = new Set<number>();
   const push = (text: string) => {
@@ -80,30 +81,29 @@ function deepJson(value: unknown): string {
   return written.join("");
 }
 
-/** One `"name":value` of an object, as offsets into its text. */
+/** The position of one `"name":value` in the text of an object. */
 export interface Member {
   /** The name, unescaped. */
   readonly name: string;
-  /** The position of its opening quote. */
+  /** The index of the opening quote of the name. */
   readonly start: number;
-  /** The start of the value. */
   readonly valueStart: number;
-  /** The end of the value, exclusive. */
+  /** The index after the value. */
   readonly end: number;
 }
 
-/** An object without some of its members. */
+/** The result of `withoutMembers`. */
 export interface Remainder {
-  /** The remaining object. */
+  /** The JSON text of the object without these members. */
   readonly text: string;
-  /** The removed values, as text; the last of several with the same name. No prototype. */
+  /** The JSON text of each removed value by name, the last one if repeated. No prototype. */
   readonly removed: Record<string, string>;
 }
 
 const QUOTE = 34;
 const COMMA = 44;
 
-/** Finds the members of the outermost object. */
+/** The members of the object that `text` holds, in order. The text must be valid JSON. */
 export function topLevelMembers(text: string): Member[] {
   const members: Member[] = [];
   let at = skipSpace(text, text.indexOf("{") + 1);
@@ -120,7 +120,7 @@ export function topLevelMembers(text: string): Member[] {
   return members;
 }
 
-/** Removes members. The others keep every byte, and the white space between them. */
+/** Removes members from the text of an object. The others stay byte for byte. */
 export function withoutMembers(text: string, names: readonly string[]): Remainder {
   const members = topLevelMembers(text);
   const removed: Record<string, string> = Object.create(null);
@@ -128,7 +128,7 @@ export function withoutMembers(text: string, names: readonly string[]): Remainde
   let previousEnd = 0;
   for (const { name, start, valueStart, end } of members) {
     if (names.includes(name)) removed[name] = text.slice(valueStart, end);
-    // The text before a member, its comma included, is removed with it.
+    // Each member is removed with the comma and the white space before it.
     else kept += text.slice(kept === "" ? start : previousEnd, end);
     previousEnd = end;
   }

@@ -1,6 +1,6 @@
 /**
- * The lines of the output files. A line is built around the row's own source text, which is never serialised
- * again: `1.0` stays `1.0`, and a 19-digit id keeps its digits.
+ * The lines of results and failures. A line contains the row's own text, which is never parsed and
+ * serialized again: `1.0` stays `1.0`, and a 19-digit id keeps its digits.
  *
  * @module
  */
@@ -10,46 +10,47 @@ import type { Completion } from "../teacher/mod.ts";
 import { assistantMessage, type ThinkStyle } from "../think.ts";
 import { jsonOf, withDeepAsText, withoutMembers } from "./json_text.ts";
 
-/** What all lines of a run share. */
+/** Settings for all lines of a run. */
 export interface LineFormat {
-  /** The id of the parameter set in `run.json`. */
+  /** The id of the run's parameters, under which `run.json` lists them. */
   readonly paramsId: string;
-  /** Whether results carry `final_messages`. */
+  /** Whether results hold `final_messages`. */
   readonly finalMessages: boolean;
   /** How reasoning is written in `final_messages`. */
   readonly think: ThinkStyle;
-  /** Whether the price of every teacher is known. @default false */
+  /** Whether the price of every teacher is known; else `cost_usd` is -1. @default false */
   readonly isPriced?: boolean;
 }
 
-/** An input line that is not a row. */
+/** An input line that cannot be sent. */
 export interface BadRow {
   /** The input, as the user named it. */
   readonly file: string;
-  /** The line in it, from 1. */
+  /** From 1. */
   readonly line: number;
-  /** Its place, as users count. @default `file:line` */
+  /** The place of the row in the units of its format. @default `file:line` */
   readonly source?: string;
-  /** What is wrong with it. */
+  /** What is wrong with the line, for `error.message`. */
   readonly problem: string;
-  /** The line, if it is text. */
+  /** The line; absent if it is not valid UTF-8. */
   readonly text?: string;
-  /** The line, if it is not valid UTF-8. */
+  /** The line if it is not valid UTF-8. */
   readonly bytes?: Uint8Array;
 }
 
-/** The beginning of the uid of a bad row's line. */
+/** How the uids of bad rows begin. */
 export const BAD_ROW_PREFIX = "bad_row:";
 
-/** The uid of a bad row's line in the failures file. */
+/** The uid that a bad row gets in the failures file. */
 export function badRowUid(file: string, line: number): string {
   return `${BAD_ROW_PREFIX}${file}:${line}`;
 }
 
 /**
- * The results line of a row that succeeded, without its line ending. Every line has all of our keys with the
- * same types, because Arrow takes the types of the first lines for all: counts that the teacher doesn't report
- * are 0, texts "". Values whose shape differs between lines (`tool_calls`, `kept`, `replaced`) are JSON text.
+ * The results line of an answered row, without its line feed. Every line has all of our keys with
+ * the same types, because Arrow infers the types from the first lines: a count that the teacher
+ * doesn't report is 0, a text "". Values whose shape differs between lines (`tool_calls`, `kept`,
+ * `replaced`) are JSON text.
  */
 export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { row } = outcome;
@@ -57,7 +58,7 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { response, reasoning = "" } = completion;
   const toolCalls = completion.toolCalls && withDeepAsText(completion.toolCalls);
   const own = ownMembers(row);
-  // An id of the row that is our `uid` too is not repeated.
+  // The row's own `uid` is not kept twice if it equals ours.
   if (own.replaced.uid !== undefined && JSON.parse(own.replaced.uid) === row.uid) {
     delete own.replaced.uid;
   }
@@ -75,8 +76,9 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
 }
 
 /**
- * The failures line of a row, without its line ending. An answer that was paid for is kept under `partial`. If
- * the row is sent again, `error.final` is false and `error.next` says how.
+ * The failures line of a row, without its line feed. An answer that was paid for is kept in
+ * `partial`. If the row is pending, `error.final` is false and `error.next` says how it is sent
+ * next.
  */
 export function failureLine(outcome: Outcome, format: LineFormat): string {
   const { row, completion } = outcome;
@@ -102,7 +104,7 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
   }}`;
 }
 
-/** The failures line of an input line that is not a row. The line is kept, as text or base64. */
+/** The failures line of a bad row, without its line feed. Holds the input as text or base64. */
 export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): string {
   const { file, line, problem, text, bytes } = badRow;
   const created = isoOf(createdAt);
@@ -125,10 +127,11 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
   });
 }
 
+/** The members of a row, which go into its line. */
 interface OwnMembers {
-  /** The row's object without its braces, or "". */
+  /** Those without a name of ours: JSON text without braces, "" if there are none. */
   readonly inside: string;
-  /** The values, as text, of the row's members that have our names. No prototype. */
+  /** The JSON text of each value whose name is one of ours, by name. No prototype. */
   readonly replaced: Record<string, string>;
 }
 
@@ -140,23 +143,23 @@ function ownMembers(row: Row): OwnMembers {
   return { inside: insideOf(text), replaced: removed };
 }
 
-/** The text between the braces of an object; "" if that is only white space. */
+/** The text between the braces of an object; "" if that is white space. */
 export function insideOf(text: string): string {
   const inside = text.trim().slice(1, -1);
   return inside.trim() === "" ? "" : inside;
 }
 
 function headOf(row: Row, inside: string): string {
-  // Not well-formed: the row's own id, like all of the row, is written unchanged.
+  // Without `toWellFormed`: like all of the row, its uid is written unchanged.
   const head = `{"uid":${JSON.stringify(row.uid)},"prompt_hash":"${row.promptHash}"`;
   return inside === "" ? head : `${head},${inside}`;
 }
 
-/** The members of `distill` except the last two. */
+/** The text of `distill` without its last members, `kept` and `replaced`, and its brace. */
 function resultDetails(outcome: Outcome, completion: Completion, format: LineFormat): string {
   const { usage } = completion;
   const { teacher } = outcome;
-  // Concatenated by hand: that takes half the time of serialising an object.
+  // Concatenated by hand: that takes half the time of serializing an object.
   return modelMembers(completion.modelAsked ?? teacher?.model ?? "", completion.model ?? "") +
     quoted(completion.id ?? "") +
     endMembers(completion.teacher ?? teacher?.address ?? "", completion.finishReason ?? "") +
@@ -173,7 +176,7 @@ function resultDetails(outcome: Outcome, completion: Completion, format: LineFor
     paramsMembers(format.paramsId, String(completion.isRefusal === true));
 }
 
-/** The last members of `distill`, and the end of the line. */
+/** The members `kept` and `replaced` of `distill`, and the end of the line. */
 function restOf({ kept }: Completion, own: OwnMembers): string {
   if (kept === undefined && own.replaced === NOTHING_REPLACED) return NO_REST;
   const keptText = kept === undefined ? "{}" : jsonOf(withDeepAsText(kept));
@@ -192,8 +195,10 @@ const paramsMembers = remembered((paramsId, isRefusal) =>
   `,"params":"${paramsId}","refusal":${isRefusal}`
 );
 
-/** Caches the last text: most lines have the same names as the line before, and a line of few pieces takes less
- * time and memory. */
+/**
+ * Caches the last text: most lines have the same names as the line before, and concatenating few
+ * pieces takes less time and memory.
+ */
 function remembered(make: (first: string, second: string) => string): typeof make {
   let lastFirst: string | undefined, lastSecond: string | undefined;
   let text = "";
@@ -204,10 +209,12 @@ function remembered(make: (first: string, second: string) => string): typeof mak
   };
 }
 
-/** The cost of all attempts in US dollars, -1 if it is not known; with a decimal point, so that the column
- * has one type. */
+/**
+ * The cost of all attempts in US dollars; -1 if unknown. Has a decimal point, so that Arrow gives
+ * the column one type.
+ */
 function costOf({ costUsd, completion }: Outcome, { isPriced = false }: LineFormat): string {
-  // An answer without counts still costs something.
+  // An answer for which the teacher reports no token counts is not free: its cost is unknown.
   const isKnown = isPriced &&
     (costUsd > 0 || completion === undefined || Boolean(completion.usage));
   if (!isKnown) return "-1.0";
@@ -230,7 +237,7 @@ function partialOf(completion: Completion): string {
   });
 }
 
-/** The replaced members as the text of an object; the values keep their text. */
+/** The replaced members as JSON text of an object, with each value as it was written. */
 function replacedOf({ replaced }: OwnMembers): string {
   if (replaced === NOTHING_REPLACED) return "{}";
   const members = Object.entries(replaced).map(([name, value]) =>
@@ -239,9 +246,9 @@ function replacedOf({ replaced }: OwnMembers): string {
   return `{${members.join(",")}}`;
 }
 
-/** A custom teacher without types may leave a text out; the line has to be valid JSON anyway. */
+/** The JSON text of a string. Custom teachers without types may give anything, even undefined. */
 function quoted(text: string | undefined): string {
-  // For a string this is faster than searching its JSON.
+  // For strings, this is faster than `jsonOf`.
   return typeof text === "string" ? JSON.stringify(text.toWellFormed()) : jsonOf(text ?? "");
 }
 
@@ -263,7 +270,7 @@ function requoted(name: string): string {
 const MOST_NAMES = 100;
 const quotedNames = new Map<string, string>();
 
-/** Rows finish in groups, so the last time is usually needed again. */
+/** ISO 8601. Rows finish in groups, so the last time is usually needed again. */
 function isoOf(unixMs: number): string {
   if (unixMs !== lastIso.unixMs) lastIso = { unixMs, text: new Date(unixMs).toISOString() };
   return lastIso.text;

@@ -1,19 +1,20 @@
 /**
  * Prevents two runs from writing to the same output.
  *
- * The lock is on a separate file, which is created once and never renamed or deleted: a lock on the results file
- * is lost when an editor renames over it, and one on a deleted file can be held twice. The system releases it
- * when the process ends, however it ends.
+ * The lock is on a file of its own, which is created once and never renamed or deleted: a lock on
+ * the results file is lost when an editor renames over it, and two processes can hold one on a
+ * deleted file. The system releases the lock when the process ends, even by a crash.
  *
- * Users remove lock files that look old. So the path is checked again once the lock is held, and a run also locks
- * the results that it adds to (`holdAlone`): the second of two runs then fails anyway.
+ * Users remove lock files that look old. So the path is checked again once the lock is held, and a
+ * run also locks the results that it adds to (`holdAlone`): the second of two runs then fails
+ * anyway.
  *
- * The file holds one line: which process has the lock, and how many calls the run has in flight. It is
- * overwritten in place and never synced, which is enough to survive the process.
+ * The file holds a note of one line: which process has the lock, and how many calls are in flight.
+ * It is overwritten in place and never synced, which is enough to survive the process.
  *
- * A run with thousands of outputs cannot keep a file open for each. It holds one lock for all of them
- * (`SharedLock`), and each output's lock file names it. A note is read and written only by a process that holds
- * the file at that moment, so the next process finds the name and checks whether the shared lock is held.
+ * A run with thousands of outputs cannot keep a file open for each. It holds one lock for all of
+ * them (`SharedLock`), and the lock file of each output names it. A process reads and writes a note
+ * only while it holds that file, so it finds the name and checks whether the shared lock is held.
  *
  * @module
  */
@@ -42,34 +43,31 @@ import { delay } from "../timer.ts";
 
 export type { RunNote, RunState } from "./lock_file.ts";
 
-/** Options of a lock. */
 export interface LockOptions {
-  /** Whether to fail where the filesystem has no locks. @default true */
+  /** Fails if the filesystem has no locks; else works without one. @default true */
   required?: boolean;
-  /** Removes the temporary files that a crashed run left. @default nothing */
+  /** Called with the previous holder's token, to remove the temporary files that it left. */
   onLeftovers?: (token: string) => Promise<void>;
-  /** The permissions of a new lock file. @default 0o666 */
+  /** The permissions of a new lock file, before umask. @default 0o666 */
   mode?: number;
-  /** Opens the lock file. @default Deno.open */
+  /** @default `openLockFile` */
   openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;
-  /** The lock of all outputs of the run: the lock file then only names it and is not kept open. @default none
-   * @default none */
+  /** A lock that is held instead: the lock file then only names it and is closed. @default none */
   shared?: SharedLock;
 }
 
-/** A lock that is held, by its own file or by a shared one. It is released by `release`, or at the end of a
- * `using` block. */
+/** A lock that is held, on its own file or by a shared lock. */
 export class Lock implements Disposable {
   /** The last note of the previous holder; undefined if there is none. */
   readonly previous: RunNote | undefined;
-  /** Part of the names of this run's temporary files: the next holder removes what a crash left. */
+  /** Part of the names of this run's temporary files, by which the next holder can remove them. */
   readonly token: string;
   readonly #path: string;
-  /** Undefined if a shared lock is held instead. */
+  /** Undefined once released, or if a shared lock is held instead. */
   #file: Deno.FsFile | undefined;
   readonly #identity: FileIdentity | undefined;
 
-  /** Made by `acquireLock`. */
+  /** For `acquireLock` to call. */
   constructor(
     path: string,
     previous: RunNote | undefined,
@@ -84,11 +82,11 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Replaces the note. It is in the file, though not synced, when this returns. Does nothing once the lock is
-   * released, or if the disk does not take it.
+   * Replaces the note in the lock file, without syncing it. Does nothing if the lock is released or
+   * shared, or if the disk does not take the note.
    *
-   * Synchronous: a microsecond for 128 bytes that are only copied into memory, and notes cannot overtake each
-   * other.
+   * Synchronous, so that notes cannot overtake each other: copying 128 bytes into the page cache
+   * takes a microsecond.
    */
   note(state: RunState): void {
     if (this.#file === undefined) return;
@@ -100,9 +98,11 @@ export class Lock implements Disposable {
     }
   }
 
-  /** Leaves the name of the shared lock that is held instead of this one, and closes the file.
+  /**
+   * Writes the name of a shared lock to the file and closes it: that lock is held instead.
    *
-   * @throws {SinkError} when the disk does not take it: other runs could use the output then */
+   * @throws {SinkError} If the disk does not take the name: other runs could use the output.
+   */
   refer({ name, lock: { token } }: SharedLock): Lock {
     using file = this.#file!;
     this.#file = undefined;
@@ -118,37 +118,36 @@ export class Lock implements Disposable {
     return new Lock(this.#path, this.previous, token);
   }
 
-  /** Why other runs can take it, because the file is gone or replaced; undefined while they cannot. */
+  /** Returns how the lock was lost (its file was removed or replaced), or undefined if it holds. */
   async check(): Promise<string | undefined> {
     const problem = this.#file && await pathProblem(this.#path, this.#identity!);
     return problem &&
       `Cannot keep the lock "${this.#path}": ${problem}, so that another run may write to the same output`;
   }
 
-  /** Releases the lock; further calls do nothing. */
+  /** Can be called again. Does not release a shared lock. */
   release(): void {
     this.#file?.close();
     this.#file = undefined;
   }
 
-  /** Releases the lock. */
   [Symbol.dispose](): void {
     this.release();
   }
 }
 
 /**
- * Takes the lock `path` (`out/x.lock` for the results `out/x.jsonl`) without waiting. The folder must
- * exist.
+ * Takes a lock without waiting.
  *
- * @throws {LockedError} when another run holds it
- * @throws {UsageError} when Retort did not write the file there; it is not changed then
- * @throws {SinkError} when the file cannot be opened, or its filesystem has no locks
+ * @param path The lock file (`out/x.lock` for the results `out/x.jsonl`), in an existing folder.
+ * @throws {LockedError} If another run holds it.
+ * @throws {UsageError} If the file is not a lock file of Retort; it is not changed.
+ * @throws {SinkError} If the file cannot be opened or locked.
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const lock = await acquire(path, options);
-    // The file may have been removed, and created by another run, before it was locked.
+    // The file may have been removed, and created again by another run, before it was locked.
     if (await lock.check() === undefined) {
       return options.shared === undefined ? lock : lock.refer(options.shared);
     }
@@ -157,7 +156,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
   throw new SinkError(`Cannot lock "${path}": it is removed again and again`, { path });
 }
 
-/** Attempts to lock a file that is replaced before it is locked. */
+/** Attempts to lock a file that others remove or replace meanwhile. */
 const ATTEMPTS = 10;
 
 async function acquire(path: string, options: LockOptions): Promise<Lock> {
@@ -178,7 +177,7 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
     if (note?.token !== undefined) await options.onLeftovers?.(note.token);
     const identity = await identityOf(path, await file.stat());
     const lock = new Lock(path, previous, randomToken(), { file, identity });
-    // The note of a crashed run stays until this run sends something, because it may end before that.
+    // Keep what the note of a crashed run says until this run sends: it may end before that.
     lock.note({ ...(previous ?? NO_RUN), pid: Deno.pid });
     await file.truncate(NOTE_BYTES).catch(() => {});
     return lock;
@@ -188,11 +187,10 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
   }
 }
 
-/** One lock for all outputs of a run, in the folder of its first one. */
+/** One lock for all outputs of a run, in `.retort/` next to them. */
 export class SharedLock implements Disposable {
-  /** The lock that is held. */
   readonly lock: Lock;
-  /** Its name in the lock files of the outputs. */
+  /** 16 hex digits, by which the lock files of the outputs name this lock. */
   readonly name: string;
 
   private constructor(lock: Lock, name: string) {
@@ -201,10 +199,12 @@ export class SharedLock implements Disposable {
   }
 
   /**
-   * Takes it. Its name follows from the lock files of the outputs, all in one folder: the same run has the same name.
+   * Takes the lock without waiting. Its name is a hash of the names in `paths`, so that the same
+   * run finds it again.
    *
-   * @throws {LockedError} when another run with these outputs is active
-   * @throws {UsageError | SinkError} when it cannot be created
+   * @param paths The lock files of the outputs, all in one folder.
+   * @throws {LockedError} If another run with the same outputs holds it.
+   * @throws {UsageError | SinkError} If it cannot be created.
    */
   static async acquire(paths: readonly string[], options: LockOptions = {}): Promise<SharedLock> {
     const name = xxHash64Hex(paths.map((path) => basename(path)).toSorted().join("\n"));
@@ -214,20 +214,21 @@ export class SharedLock implements Disposable {
       try {
         return new SharedLock(await acquireLock(path, options), name);
       } catch (error) {
-        // A run that checks whether it is held holds it for a moment.
+        // `noteOfShared` of another run holds it for a moment.
         if (!(error instanceof LockedError) || attempt === LOOKS) throw error;
         await delay(LOOK_MS);
       }
     }
   }
 
-  /** Releases all outputs. */
   [Symbol.dispose](): void {
     this.lock.release();
   }
 }
 
+/** Attempts to take a shared lock. */
 const LOOKS = 3;
+/** The pause between them. */
 const LOOK_MS = 30;
 
 function sharedPathOf(path: string, name: string): string {
@@ -235,10 +236,10 @@ function sharedPathOf(path: string, name: string): string {
 }
 
 /**
- * The note of the last run for an output: that in its lock file, or a later one in the shared lock that this
- * names.
+ * The note of the last run for an output: from its lock file, or from the shared lock that this
+ * names if that one is later.
  *
- * @throws {LockedError} when the shared lock is held
+ * @throws {LockedError} If the shared lock is held.
  */
 async function standingNote(
   path: string,
@@ -263,7 +264,7 @@ async function noteOfShared(
     (cause) => cannotWrite(sharedPath, cause),
   );
   if (file === undefined) return undefined;
-  // A shared lock, so that other runs can check at the same time.
+  // Not exclusive, so that several runs can check at the same time.
   if (!(await tryLock(file, sharedPath, required, false))) {
     throw lockedError(path, noteOf(await readText(file).catch(() => undefined)));
   }

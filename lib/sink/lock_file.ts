@@ -1,5 +1,5 @@
 /**
- * The file of a lock: recognising it, its note, and locking it.
+ * Opens, recognizes and locks lock files, and reads and writes the notes in them.
  *
  * @module
  */
@@ -9,33 +9,30 @@ import { systemReason } from "../files.ts";
 
 /** What a run leaves in its lock file for the next one. */
 export interface RunNote {
-  /** The process. */
   readonly pid: number;
-  /** When the run began to send, ISO 8601; "" before that. It distinguishes runs. */
+  /** When the run began to send, ISO 8601; "" before that. Tells runs apart. */
   readonly started: string;
-  /** Whether the run was active. True in the note of an earlier run means that it crashed, or had to give up
-   * answers. */
+  /** True while the run is active. If a run has ended, it crashed or had to give up answers. */
   readonly running: boolean;
-  /** The most calls that were in flight, or whose answers were not written. */
+  /** An upper bound of calls whose answers are not written yet. */
   readonly in_flight: number;
   /** Part of the names of the run's temporary files; absent in notes of earlier versions. */
   readonly token?: string;
-  /** The name of the lock that the run held for all of its outputs. @default it held this one */
+  /** The name of the `SharedLock` that the run held instead of this file. @default none */
   readonly shared?: string;
 }
 
-/** The part of a note that a run provides; the lock knows the rest. */
+/** The part of a note that the run provides. */
 export type RunState = Omit<RunNote, "token" | "shared">;
 
-/** The size of a note: longer than any text, and padded with spaces, so that each note overwrites the one
- * before. */
+/** The size of a note, padded with spaces so that it overwrites the one before. */
 export const NOTE_BYTES = 128;
-/** The largest size of a lock file of ours, also one that was written by several versions. */
+/** The largest size of a lock file of ours, even if several versions have written to it. */
 const MOST_BYTES = 256;
 /** The size of a note that names a shared lock. */
 const SHARED_NOTE_BYTES = 192;
 
-/** Opens the file, or creates it. An existing file may be the user's and is not changed. */
+/** Opens a lock file, or creates it. An existing file may be the user's, and is not changed. */
 export async function openLockFile(path: string, mode?: number): Promise<Deno.FsFile> {
   const options = { read: true, write: true };
   try {
@@ -47,14 +44,16 @@ export async function openLockFile(path: string, mode?: number): Promise<Deno.Fs
   return await Deno.open(path, options);
 }
 
-/** Whether a lock file is ours: `poetry.lock` may be that of Poetry. Ours holds a note, or a part of one; the
- * first versions wrote a number; a file that was created just before a crash is empty, or holds the NUL bytes
- * of a power cut. */
+/**
+ * Whether a lock file is ours: `poetry.lock` may be Poetry's. Ours holds a note or a part of one;
+ * the first versions wrote a number; a file that was created just before a crash is empty.
+ *
+ * @param text From `readText`, which removes the NUL bytes of a power cut.
+ */
 export function isOurs(text: string): boolean {
   return text.length <= MOST_BYTES && /^(?:\{"(?:pid|shared)":.*|\d*)$/s.test(text);
 }
 
-/** The error for a file that is not ours. */
 export function foreignFile(path: string): UsageError {
   return new UsageError(
     `Cannot lock "${path}": the file there is no lock file of Retort. ` +
@@ -62,8 +61,10 @@ export function foreignFile(path: string): UsageError {
   );
 }
 
-/** Takes the lock of a file without waiting; false if another process has it. Without `isExclusive` others
- * may take it too. */
+/**
+ * Locks a file without waiting; false if another process has it. If the filesystem has no locks,
+ * throws if `required`, else returns true.
+ */
 export async function tryLock(
   file: Deno.FsFile,
   path: string,
@@ -84,8 +85,11 @@ export async function tryLock(
   }
 }
 
-/** The line of a lock file. A note that names a shared lock is longer, and begins differently: earlier versions,
- * which know nothing of shared locks, take it for a foreign file and refuse. */
+/**
+ * The line of a lock file. A note that names a shared lock begins differently and is longer, so
+ * that earlier versions, which do not know shared locks, report a foreign file instead of taking
+ * it.
+ */
 export function noteLine(
   { pid, started, running, in_flight }: RunState,
   token: string,
@@ -95,7 +99,7 @@ export function noteLine(
   return `${line.padEnd((shared === undefined ? NOTE_BYTES : SHARED_NOTE_BYTES) - 1)}\n`;
 }
 
-/** The start of the file, without the white space and NUL bytes at its end. */
+/** The text of a lock file, or its start if too long, without white space and NULs at its end. */
 export async function readText(file: Deno.FsFile): Promise<string> {
   const buffer = new Uint8Array(MOST_BYTES + 1);
   await file.seek(0, Deno.SeekMode.Start);
@@ -104,7 +108,6 @@ export async function readText(file: Deno.FsFile): Promise<string> {
   return count > MOST_BYTES ? text : text.replace(/[\s\0]+$/, "");
 }
 
-/** The note in a text; undefined if it is none. */
 export function noteOf(text = ""): RunNote | undefined {
   try {
     const note: unknown = JSON.parse(text);
@@ -122,7 +125,6 @@ function isRunNote(value: unknown): value is RunNote {
     [token, shared].every((name) => name === undefined || /^[0-9a-f]{16}$/.test(name));
 }
 
-/** The error for a lock that is held. */
 export function lockedError(path: string, note: RunNote | undefined): LockedError {
   const holder = note === undefined ? "held by another process" : `held by process ${note.pid}`;
   return new LockedError(
@@ -133,12 +135,14 @@ export function lockedError(path: string, note: RunNote | undefined): LockedErro
 }
 
 /**
- * Locks an output file that is open for writing, where the system can, until the file is closed. A run continues
- * without this lock, because the lock file keeps other runs away as well.
+ * Locks an output file, open for writing, until it is closed. A run can continue without this lock,
+ * because its lock file keeps other runs away as well.
  *
- * @param reader Another handle of the file. Locks that it cannot read past are released.
- * @returns Why it is not locked. On Windows that is no problem: there a file that is open cannot be removed.
- * @throws {LockedError} when another run holds it
+ * @param reader Another handle of the file: if the lock keeps it from reading, the lock is
+ * released.
+ * @returns Why the file is not locked; undefined if it is, and on Windows, where an open file
+ * cannot be removed.
+ * @throws {LockedError} If another run holds it.
  */
 export async function holdAlone(
   file: Deno.FsFile,
@@ -158,7 +162,7 @@ export async function holdAlone(
   return "its lock would keep others from reading it, as on SMB shares";
 }
 
-/** SMB mounts turn `flock` into a lock that no other handle can read past. */
+/** On SMB mounts, `flock` on one handle keeps all other handles from reading. */
 async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
   try {
     await reader.read(new Uint8Array(1));
@@ -168,13 +172,9 @@ async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
   }
 }
 
-/**
- * Makes sure that no run is writing to a file.
- *
- * @throws {LockedError} when one does
- */
+/** @throws {LockedError} If a run is writing to the file. */
 export async function refuseHeld(path: string): Promise<void> {
-  // A file that cannot be read or written is reported when that is tried.
+  // Other problems with the file are reported when it is read or written.
   if (!(await Deno.stat(path).catch(() => undefined))?.isFile) return;
   using file = await Deno.open(path, { append: true }).catch(() => null);
   if (file !== null) await holdAlone(file, path);

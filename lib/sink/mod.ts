@@ -1,8 +1,8 @@
 /**
- * Durable output: lines that are on disk before their row counts as done.
+ * Durable output: a row counts as done once its line is on disk.
  *
- * In: outcomes. Out: results and failures lines, the lock, the repair of what a crash left. It never reads
- * the input and never calls a teacher.
+ * Writes outcomes as lines of results and failures, locks the output, and repairs what a crash
+ * left. Never reads the input.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Limits the number of open journals. The least recently used one is made durable and closed for the next.
+ * Limits the number of open journals: to open one more, the least recently used one is closed.
  *
  * @module
  */
@@ -10,24 +10,24 @@ const CHECKS_AT_ONCE = 64;
 export class OpenFiles {
   readonly #most: number;
   readonly #open = new Set<Parkable>();
-  /** Those that were open before. */
+  /** Journals that were open and are closed now. */
   readonly #closed = new Set<Parkable>();
-  /** Of these, the ones whose last lines are a second old at most. */
+  /** Closed journals with lines of the last one to two seconds, which `check` still looks after. */
   readonly #justClosed = new Set<Parkable>();
-  /** New files that lines were directed to when the old ones were to be closed; the next `moveAway` gives them. */
+  /** New files to which `park` redirected lines, until the next `moveAway` reports their paths. */
   readonly unnamed: string[] = [];
-  /** Callers that wait for a place. */
+  /** Callers of `take` that wait for an idle journal or a free place. */
   readonly #waiting: (() => void)[] = [];
-  /** Places held by journals, including those that are opening or closing. */
+  /** Journals that are open, opening or closing. */
   #taken = 0;
   #hasMovedAway = false;
 
-  /** At most `most` journals are open at once. */
+  /** @param most The number of journals that may be open at once. */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Resolves when one more may be opened, which `opened` or `give` has to follow. */
+  /** Resolves when one more may be opened. Call `opened` afterwards, or `give` if that failed. */
   async take(): Promise<void> {
     while (this.#taken >= this.#most) {
       const idle = this.#firstIdle();
@@ -37,24 +37,24 @@ export class OpenFiles {
     this.#taken++;
   }
 
-  /** A journal is open, and may be closed while it is idle. */
+  /** Called when a journal was opened: from now on it may be closed while it is idle. */
   opened(journal: Parkable): void {
     this.#open.add(journal);
     this.#closed.delete(journal);
     this.#justClosed.delete(journal);
   }
 
-  /** A journal was used: others are closed first. */
+  /** Makes a journal the last to be closed. */
   used(journal: Parkable): void {
     if (this.#open.delete(journal)) this.#open.add(journal);
   }
 
-  /** A journal has become idle. */
+  /** Called when a journal has become idle: it can be closed for a caller that waits. */
   idle(): void {
     this.#waiting.shift()?.();
   }
 
-  /** Closes an open journal, unless it cannot be closed now. */
+  /** Closes a journal, unless it is in use or has a problem. */
   async park(journal: Parkable): Promise<void> {
     if (!(await journal.park())) return;
     this.#closed.add(journal);
@@ -62,16 +62,16 @@ export class OpenFiles {
     this.release(journal);
   }
 
-  /** A journal is closed, or stays open until the end: it no longer counts. */
+  /** Stops counting a journal: it is closed, or stays open until the end of the run. */
   release(journal: Parkable): void {
     if (this.#open.delete(journal)) this.give();
   }
 
   /**
-   * What has happened to the open files meanwhile, and to those that were closed just now: see `Journal`. To be called
-   * about once a second.
+   * Calls `Journal.check` for all open files and those that were just closed; returns a problem, or
+   * undefined if there is none. To be called about once a second.
    *
-   * @param isLast Whether to check all closed files.
+   * @param isLast Checks all closed files, too.
    */
   async check(isLast = false): Promise<string | undefined> {
     const journals = [...this.#open, ...(isLast ? this.#closed : this.#justClosed)];
@@ -90,19 +90,21 @@ export class OpenFiles {
     return problem;
   }
 
-  /** See `Journal`: for every file, also where it fails for some. */
+  /** `Journal.moveAway` for all files, even if it fails for some. */
   async moveAway(paths: string[]): Promise<void> {
     this.#hasMovedAway = true;
     paths.push(...this.unnamed.splice(0));
     await moveAllAway([...this.#open, ...this.#closed], paths);
   }
 
-  /** Whether lines of some files go to new ones already: further problems are then handled at once. */
+  /**
+   * Whether `moveAway` was called: outputs are lost already, so `park` redirects further ones at
+   * once, without waiting to see a problem twice.
+   */
   get hasMovedAway(): boolean {
     return this.#hasMovedAway;
   }
 
-  /** A place is free. */
   give(): void {
     this.#taken--;
     this.idle();
@@ -113,16 +115,16 @@ export class OpenFiles {
   }
 }
 
-/** A file whose lines can be directed to another file. */
+/** A file whose lines can be redirected to a new file. */
 export interface Movable {
-  /** See `Journal`. */
+  /** See `Journal.moveAway`. */
   moveAway(paths: string[]): Promise<void>;
 }
 
 /**
- * Directs the lines of files with a problem to new files, and adds the paths of these.
+ * Redirects the lines of files with a problem to new files, and adds the paths of these to `paths`.
  *
- * @throws the first problem, once all files were tried
+ * @throws The first error, once all files were tried.
  */
 export async function moveAllAway(files: Iterable<Movable>, paths: string[]): Promise<void> {
   const problems: unknown[] = [];
@@ -130,14 +132,14 @@ export async function moveAllAway(files: Iterable<Movable>, paths: string[]): Pr
   if (problems.length > 0) throw problems[0];
 }
 
-/** A journal that can be closed and is opened again when it is needed. */
+/** A journal that can be closed and opens again when a line comes. */
 export interface Parkable extends Movable {
-  /** Whether it may be closed. */
+  /** Whether it may be closed now. */
   readonly isIdle: boolean;
-  /** Closes it; false if that cannot be done now. */
+  /** Closes the file; returns false if it cannot be closed now. */
   park(): Promise<boolean>;
-  /** See `Journal`. */
+  /** See `Journal.check`. */
   check(): Promise<string | undefined>;
-  /** A second has passed in which nothing was found; gives whether a closed file is still to be looked after. */
+  /** Called after a check without a problem. Returns whether a closed file needs another check. */
   age(): boolean;
 }

@@ -1,7 +1,6 @@
 /**
- * A journal whose file is open only while lines are written to it: for runs with more outputs than a process may
- * have open files. `OpenFiles` limits the number of open files; the least recently used one is made durable and
- * closed for the next.
+ * A journal whose file may be closed while no lines come: for runs with more outputs than a process
+ * may have open files, which `OpenFiles` limits.
  *
  * @module
  */
@@ -50,26 +49,26 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #opening: Promise<void> | undefined;
   #parking: Promise<void> | undefined;
   #known: KnownFile | undefined;
-  /** Lines that were written since the file was opened. */
+  /** Recent lines that were appended since the file was last closed. */
   readonly #session = new RecentLines();
-  /** Lines of sessions before. The file is closed, so no handle leads to them where it was replaced. */
+  /** Recent lines from before: no open handle leads to them if the file was replaced. */
   readonly #closed = new RecentLines();
   #appendedRows = 0;
-  /** Lines that earlier journals of this file may not have written. */
+  /** Lines that were dropped, or that a closed journal may not have written. */
   #missingRows = 0;
-  /** Lines that are not written yet. */
+  /** Appended lines that are not written yet. */
   #uses = 0;
+  /** Why `append` rejects: this is closed, broken or abandoned. */
   #refusal: SinkError | undefined;
-  /** Why some lines did not become durable. */
+  /** The error of a journal that could not make all its lines durable. */
   #failure: SinkError | undefined;
   /** Whether the last check found a problem with the file. */
   #hasProblem = false;
-  /** Whether the lines go to a new file next to the old one: it is never closed and opened again. */
+  /** Whether lines go to a new file, which then stays open until the end. */
   #isMoved = false;
-  /** Whether it is being closed. */
+  /** Whether `park` is checking the file before it closes it. */
   #isParking = false;
 
-  /** Nothing is open yet. */
   constructor(path: string, options: JournalOptions<T>, files: OpenFiles) {
     this.#path = path;
     this.#options = options;
@@ -77,17 +76,15 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     this.#maxUnsyncedRows = options.maxUnsyncedRows;
   }
 
-  /** Lines that were appended. */
   get appendedRows(): number {
     return this.#appendedRows;
   }
 
-  /** Lines that were appended and may not be in the file. */
+  /** Appended lines that may not be in the file, including those that wait until it is open. */
   get missingRows(): number {
     return this.#missingRows + this.#waiting.length + (this.#journal?.missingRows ?? 0);
   }
 
-  /** See `Journal`. */
   get maxUnsyncedRows(): number {
     return this.#maxUnsyncedRows ?? Infinity;
   }
@@ -97,13 +94,13 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     if (this.#journal !== undefined) this.#journal.maxUnsyncedRows = rows;
   }
 
-  /** Whether the file is open, all lines are written, and the path still leads to it. */
+  /** Whether the file is open, all lines are written, and the last check found no problem. */
   get isIdle(): boolean {
     return this.#journal !== undefined && this.#uses === 0 && !this.#hasProblem && !this.#isMoved &&
       !this.#isParking;
   }
 
-  /** Adds a line; see `Journal`. */
+  /** See `Journal.append`; opens the file if it is closed. */
   append(line: string, record: T): Promise<void> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     this.#appendedRows++;
@@ -118,13 +115,13 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     });
   }
 
-  /** Resolves once all that was appended until now is durable. */
+  /** Resolves once everything appended so far is durable. */
   async flush(): Promise<void> {
     await this.#opening;
     await (this.#parking ?? this.#journal?.flush());
   }
 
-  /** See `Journal`. */
+  /** See `Journal.check`. If the file is closed, checks that no one has changed it since. */
   async check(): Promise<string | undefined> {
     const problem = await (this.#journal?.check() ?? this.#checkClosed());
     this.#hasProblem = problem !== undefined;
@@ -132,27 +129,26 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return problem;
   }
 
-  /** A second has passed in which nothing was found; gives whether lines of a closed file are still to be looked
-   * after. */
+  /** See `Parkable.age`. */
   age(): boolean {
     this.#session.age();
     this.#closed.age();
     return !this.#closed.isEmpty;
   }
 
-  /** See `Journal`. Lines that were written before the file was closed the last time have a file of their own. */
+  /** See `Journal.moveAway`. Recent lines from before the file was closed get a new file, too. */
   async moveAway(paths: string[]): Promise<void> {
     if (this.#hasProblem && !this.#closed.isEmpty) {
       const lines = this.#closed.take();
       try {
         paths.push(await rescueLines(this.#path, this.#options.mode, lines));
       } catch (error) {
-        // The next attempt needs them: the disk may have been full.
+        // For the next attempt: the disk may be full.
         this.#closed.putBack(lines);
         throw error;
       }
     }
-    // Others may add to `paths`, or empty it, meanwhile.
+    // Not `paths` itself: others may change it meanwhile.
     const moved: string[] = [];
     await this.#journal?.moveAway(moved);
     if (moved.length === 0) return;
@@ -167,16 +163,18 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return problem && `Cannot keep writing "${this.#path}": ${problem}`;
   }
 
-  /** See `Journal`. */
+  /** See `Journal.abandon`. */
   abandon(): void {
     const message = `Gave up writing "${this.#path}" with ${this.#waiting.length} rows waiting`;
     this.#stop(new SinkError(message, { path: this.#path }));
     this.#journal?.abandon();
   }
 
-  /** Makes everything durable and closes the file.
+  /**
+   * Makes everything durable and closes the file.
    *
-   * @throws {SinkError} when something could not be made durable, now or when the file was closed before
+   * @throws {SinkError} If something could not be made durable, now or when the file was last
+   * closed.
    */
   async close(): Promise<void> {
     await this.#opening;
@@ -191,20 +189,23 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Closes. `onBroken` was called for what could not be made durable. */
+  /** `close` without its `SinkError`, which `onBroken` has reported. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close().catch((error) => {
       if (!(error instanceof SinkError)) throw error;
     });
   }
 
-  /** Closes the file until the next line comes. Does nothing if a line has come meanwhile, or if lines went to
-   * a file that the path no longer leads to: they can only be saved while it is open. */
+  /**
+   * Closes the file until the next line comes. Returns false, without closing it, if a line has
+   * come meanwhile, or if the check finds a problem: lines can be saved only while the file is
+   * open.
+   */
   async park(): Promise<boolean> {
     this.#isParking = true;
     await this.check();
     this.#isParking = false;
-    // Otherwise it would keep its place until the end of the run, and others may wait for it.
+    // Else it would stay open and counted until the end of the run, while others wait to open.
     if (this.#hasProblem && this.#files.hasMovedAway) {
       await this.moveAway(this.#files.unnamed).catch(() => {});
     }
@@ -215,7 +216,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return true;
   }
 
-  /** Resolves when the file is closed. Where something could not be made durable, it is not opened again. */
+  /** Closes the file. If something could not be made durable, it is not opened again. */
   async #close(journal: Journal<T>): Promise<void> {
     this.#journal = undefined;
     try {
@@ -229,7 +230,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     this.#known = journal.known;
   }
 
-  /** Rejects all lines from now on, including those that wait. */
+  /** Rejects all lines from now on, including those that wait for the file. */
   #stop(error: SinkError): void {
     this.#refusal ??= error;
     this.#missingRows += this.#waiting.length;
@@ -249,24 +250,24 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     const journal = await this.#openJournal();
     if (journal === undefined) return this.#files.give();
     this.#journal = journal;
-    // The open file has not been looked at.
+    // The problem was that of the closed file; the next check looks at the open one.
     this.#hasProblem = false;
     this.#files.opened(this);
     for (const { line, record, resolve, reject } of this.#waiting.splice(0)) {
       journal.append(line, record).then(resolve, reject);
     }
-    // The lines may have been given up meanwhile.
+    // `abandon` may have rejected all lines meanwhile.
     if (this.isIdle) this.#files.idle();
   }
 
-  /** Tries until the file can be opened, because the answers are paid for; undefined if they were given up. */
+  /** Tries until the file is open, as answers are paid for; undefined after `abandon`. */
   async #openJournal(): Promise<Journal<T> | undefined> {
     const { onStall, onRecover } = this.#options;
     const known = this.#known;
     let isStalled = false;
     while (this.#waiting.length > 0) {
       try {
-        // Others may have changed the file; the next check finds that.
+        // Others changed the file, which the next check reports; lines need a whole one before.
         if (known !== undefined && (await statOf(this.#path))?.size !== known.size) {
           await repairTail(this.#path);
         }

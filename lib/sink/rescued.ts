@@ -1,7 +1,6 @@
 /**
- * Lines that could not stay in their output file, because it was replaced, truncated or removed while a run
- * wrote to it. They are kept next to it as `<name>.rescued-<number>.jsonl` until the next run adds them to the
- * file.
+ * Rescued lines: if an output file is replaced, truncated or removed while a run writes to it, its
+ * lines go to `<name>.rescued-<number>.jsonl` next to it, until the next run adds them to the file.
  *
  * @module
  */
@@ -20,19 +19,21 @@ import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { uidOfLine } from "./rewrite.ts";
 import { repairTail } from "./tail.ts";
 
-/** The lines that were added to an output file. */
+/** One file of rescued lines that was merged into its output file. */
 export interface MergedLines {
-  /** The file that they were in; it is removed. */
+  /** Its path, though it is removed. */
   readonly from: string;
-  /** The number of lines that the output file did not hold. */
+  /** The number of its lines that the output file did not hold. */
   readonly count: number;
 }
 
-/** After this many numbers without a file, the search ends: a run may have ended while it merged the first. */
+/** Missing numbers in a row that end the search for files: some of the first may be gone. */
 const MOST_MISSING = 3;
 
-/** The files of rescued lines of an output file, the oldest first. Their numbers are tried one after the other,
- * because the folder may hold very many files. */
+/**
+ * The files of rescued lines for an output file, oldest first. Found by counting up, not by listing
+ * the folder, which may hold very many files.
+ */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
   const found: string[] = [];
   for await (const { path: rescued, size } of rescuedNames(path)) {
@@ -51,7 +52,7 @@ async function* rescuedNames(path: string): AsyncGenerator<{ path: string; size:
   }
 }
 
-/** Creates the next such file, and the folder if that is gone too. */
+/** Creates an empty file for rescued lines, and its folder if that was removed, too. */
 export async function createRescuedFile(path: string, mode: number | undefined): Promise<string> {
   await Deno.mkdir(dirname(path), { recursive: true });
   for (let number = 1;; number++) {
@@ -65,40 +66,40 @@ export async function createRescuedFile(path: string, mode: number | undefined):
   }
 }
 
-/** Lines of the last one to two seconds: those before the last look at the file, and those after it. */
+/** The lines of the last one to two seconds, if `age` is called once a second. */
 export class RecentLines {
+  /** Lines from between the last two calls of `age`. */
   #older: string[] = [];
+  /** Lines since the last call of `age`. */
   #newer: string[] = [];
 
-  /** Whether there are none. */
   get isEmpty(): boolean {
     return this.#older.length === 0 && this.#newer.length === 0;
   }
 
-  /** Adds one that is written now. */
   add(line: string): void {
     this.#newer.push(line);
   }
 
-  /** A second has passed, and the file was as it should be. */
+  /** Called after a check that finds the file unchanged: drops lines from before the last check. */
   age(): void {
     this.#older = this.#newer;
     this.#newer = [];
   }
 
-  /** Takes all of them out. */
+  /** Removes all lines and returns them. */
   take(): string[] {
     const lines = [...this.#older, ...this.#newer];
     this.#older = this.#newer = [];
     return lines;
   }
 
-  /** Adds lines that were taken out. */
+  /** Undoes `take`. */
   putBack(lines: readonly string[]): void {
     this.#newer = [...lines, ...this.#newer];
   }
 
-  /** Adds those of others, which are as old. */
+  /** Moves all lines of `others` to this, with their ages. */
   takeOver(others: RecentLines): void {
     this.#older.push(...others.#older);
     this.#newer.push(...others.#newer);
@@ -107,7 +108,13 @@ export class RecentLines {
   }
 }
 
-/** Keeps lines, given without their endings, that an output file should hold and may not. Gives the path. */
+/**
+ * Writes lines that may be missing in an output file to a new file of rescued lines, durably.
+ *
+ * @param path The output file.
+ * @param lines Without line feeds.
+ * @returns The path of the new file.
+ */
 export async function rescueLines(
   path: string,
   mode: number | undefined,
@@ -125,31 +132,31 @@ export async function rescueLines(
 }
 
 /**
- * Appends rescued lines to their output file, which ends with a whole line, and removes the files that they were
- * in, and empty ones. It can be repeated after a crash: a result whose uid is already there is not added, and no
- * failure whose whole line is.
+ * Appends rescued lines to their output file, which must end with a whole line, and removes the
+ * files of rescued lines. Can be repeated after a crash: results whose uid is in the output file
+ * are not added, nor failures whose whole line is.
  *
- * @throws {SinkError} when the output file cannot be written
+ * @throws {SinkError} If the output file cannot be written.
  */
 export async function mergeRescued(path: string, kind: LineKind): Promise<MergedLines[]> {
   const merged: MergedLines[] = [];
-  // A run that was killed before a line came has left them.
+  // Left by runs that were killed before they wrote a line.
   const empty = await Array.fromAsync(emptyFilesOf(path));
   for (const from of await rescuedFilesOf(path, kind)) {
     await repairTail(from);
     merged.push({ from, count: await addLines(path, from, NAME_OF[kind]) });
   }
-  // The last one first: where this is killed, no gap in the numbers hides those that are left.
+  // The last one first: after a crash, no gap in the numbers hides the files that are left.
   for (const done of [...merged.map(({ from }) => from), ...empty].toSorted(byNumber).reverse()) {
     await removeIfThere(done);
   }
   return merged;
 }
 
-/** The name of a line: lines of one name are added once. */
+/** Identifies a line: of lines with the same name, one is added. */
 type NameOf = (text: string, path: string, number: number) => string;
 
-/** A row has one result, and may have several lines of failures. */
+/** A row has one result, but may have several failures lines. */
 const NAME_OF: Readonly<Record<LineKind, NameOf>> = { results: uidOfLine, failures: sha256Start };
 
 async function addLines(path: string, from: string, nameOf: NameOf): Promise<number> {
@@ -172,7 +179,7 @@ async function addLines(path: string, from: string, nameOf: NameOf): Promise<num
   return count;
 }
 
-/** The names of lines of `from` that `path` holds too. */
+/** The names of lines that are both in `from` and in `path`. */
 async function knownNames(path: string, from: string, nameOf: NameOf): Promise<Set<string>> {
   const names = new Set<string>(), known = new Set<string>();
   for await (const { name } of namedLines(from, nameOf)) names.add(name);

@@ -1,6 +1,6 @@
 /**
- * Rewrites files of lines without outdated lines, or without lines that were appended to half a line. A file
- * is replaced as a whole, so a crash leaves the old one or the new one.
+ * Removes lines from output files: outdated ones, and half lines. The file is replaced, so a crash
+ * leaves the old version or the new one.
  *
  * @module
  */
@@ -15,15 +15,14 @@ import { writeAll } from "../files.ts";
 const NEWLINE = 10;
 
 /**
- * Removes lines from a file of `lineCount` lines; the others keep their order. The old file stays until the new
- * one is on disk. Nothing else may have the file open for writing.
+ * Removes lines from a file, which no process may have open for writing. Reads it block by block,
+ * without parsing, so memory does not grow with it.
  *
- * The file is read once, without parsing its lines, so memory does not grow with it.
- *
- * @param token Part of the temporary name of the new file.
- * @returns Whether it was done. A file with another number of lines is not the one that the numbers are from,
- * and stays as it is.
- * @throws {SinkError} when the new file cannot be written
+ * @param dropped The numbers of the lines to remove, from 1.
+ * @param lineCount The lines that the file had when they were numbered.
+ * @param token Part of the temporary name of the new version.
+ * @returns False if the file has another number of lines now; it stays as it is.
+ * @throws {SinkError} If the new version cannot be written.
  */
 export async function dropLines(
   path: string,
@@ -40,7 +39,7 @@ export async function dropLines(
       const newline = bytes.indexOf(NEWLINE, start);
       const end = newline === -1 ? bytes.length : newline + 1;
       if (!dropped.has(++lines)) {
-        // The memory of a block may be changed until the next one is read.
+        // Changing the block is allowed: its bytes are ours until the next one is read.
         if (kept < start) bytes.copyWithin(kept, start, end);
         kept += end - start;
       }
@@ -54,11 +53,12 @@ export async function dropLines(
 }
 
 /**
- * Moves the lines of these uids from the results to `<name>.outdated.jsonl` next to them, and returns the path
- * of that file. A crash leaves at worst a line in both files.
+ * Moves the lines of these uids from the results to `<name>.outdated.jsonl` and returns its path.
+ * After a crash, lines may be in both files.
  *
- * @throws {DamagedFileError} when a line has no uid; the results are not changed then
- * @throws {SinkError} when a file cannot be written; the results are not changed then
+ * @param path The results file, which stays as it is if this throws.
+ * @throws {DamagedFileError} If a line has no uid.
+ * @throws {SinkError} If a file cannot be written.
  */
 export async function setAside(
   path: string,
@@ -90,7 +90,7 @@ export async function setAside(
   return keptAt;
 }
 
-/** The file for answers to edited prompts: `out/x.outdated.jsonl` for the results `out/x.jsonl`. */
+/** The file for answers to edited prompts: `out/x.outdated.jsonl` for `out/x.jsonl`. */
 export function outdatedPathOf(path: string): string {
   return `${path.replace(/\.\w+$/, "")}.outdated.jsonl`;
 }
@@ -105,7 +105,10 @@ async function openAside(path: string, mode: number | undefined): Promise<Deno.F
 
 const HEAD = '{"uid":"';
 
-/** Moves whole lines that follow half a line to another file; the half lines are removed. */
+/**
+ * Moves whole lines that were appended to half a line to another file, and removes these half lines
+ * from the file at `path`.
+ */
 export async function takeGluedLines(path: string, to: Deno.FsFile): Promise<void> {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const glued = new LineSet();
@@ -122,7 +125,7 @@ export async function takeGluedLines(path: string, to: Deno.FsFile): Promise<voi
   await dropLines(path, glued, number);
 }
 
-/** The whole line after half a line; undefined if there is none. */
+/** The whole line at the end of a line that begins with half a line; undefined if there is none. */
 function wholeLineIn(text: string): string | undefined {
   let at = text.indexOf(HEAD, 1);
   if (at === -1 || isJson(text)) return undefined;
@@ -132,17 +135,15 @@ function wholeLineIn(text: string): string | undefined {
   }
 }
 
-/** A set of numbers, such as those of lines, a bit each. */
+/** A set of line numbers, with one bit for each number up to the largest. */
 export class LineSet {
   #bits = new Uint8Array(64);
   #size = 0;
 
-  /** How many numbers are in it. */
   get size(): number {
     return this.#size;
   }
 
-  /** Adds a number. */
   add(line: number): void {
     if (this.has(line)) return;
     const index = Math.floor(line / 8);
@@ -155,16 +156,17 @@ export class LineSet {
     this.#size++;
   }
 
-  /** Whether a number is in it. */
   has(line: number): boolean {
     return (this.#bits[Math.floor(line / 8)] & (1 << line % 8)) !== 0;
   }
 }
 
 /**
- * The uid of a line. Most can be read without parsing the line.
+ * The uid of a line, in most cases without parsing it.
  *
- * @throws {DamagedFileError} when the line has none
+ * @param path The file of the line, for the error.
+ * @param number The line's number in it, from 1.
+ * @throws {DamagedFileError} If the line has none.
  */
 export function uidOfLine(text: string, path: string, number: number): string {
   const plain = /^\{"uid":"([^"\\]*)"/.exec(text);

@@ -1,6 +1,6 @@
 /**
- * Writes the outcomes of one input: results to one file, failures to the other. Answers that were not accepted
- * are among the failures until their row is finished.
+ * Writes the outcomes of one input to two files: results and failures. Rejected answers of pending
+ * rows are kept as failures lines until their row is finished.
  *
  * @module
  */
@@ -14,49 +14,49 @@ import { type BadRow, badRowLine, failureLine, type LineFormat, resultLine } fro
 import { moveAllAway, type OpenFiles } from "./open_files.ts";
 import type { JournalLike } from "./parked_journal.ts";
 
-/** The files of a sink. */
+/** Paths of the two files. */
 export interface SinkFiles {
-  /** Finished rows. */
+  /** For answered rows. */
   readonly results: string;
-  /** Failed rows, and answers of pending rows that were not accepted. */
+  /** For failed rows, bad rows, and rejected answers of pending rows. */
   readonly failures: string;
 }
 
-/** Options of a sink. */
 export interface SinkOptions {
-  /** What all lines share. */
   readonly format: LineFormat;
-  /** The number of lanes that hand over outcomes; it determines how many rows may be written but not synced. */
+  /** The number of lanes, from which the limit of rows that are written but not synced follows. */
   readonly concurrency: number;
-  /** Receives rows whose lines are durable, failures included; in order within each file. */
+  /** Called with answered and failed rows whose lines are durable, in the order of each file. */
   readonly onDurable?: (rows: readonly FinishedRow[]) => void;
-  /** Whether these rows hold their outcomes; asked for each row. @default they do not */
+  /** Whether these rows hold their outcomes; called for each row. @default they do not */
   readonly keepsOutcomes?: () => boolean;
-  /** The disk takes no more bytes; writing is tried again until it does, and `put` waits. */
+  /** Called when a write fails; it is tried again until it succeeds, and `put` waits. */
   readonly onStall?: (error: SinkError) => void;
-  /** The disk accepts bytes again, for both files. */
+  /** Called when both files are written again. */
   readonly onRecover?: () => void;
-  /** Nothing more can be made durable; called once. */
+  /** Called once, when nothing more can be made durable. */
   readonly onBroken?: (error: SinkError) => void;
-  /** A file is open and cannot be locked, for a reason in words. */
+  /** Called when a file was opened but cannot be locked; `reason` is for a message. */
   readonly onUnlocked?: (path: string, reason: string) => void;
-  /** `never`: rows count as durable once they are written, and a power cut may lose some.
-   * @default "always" */
+  /**
+   * With "never", rows count as durable once they are written, and a power cut may lose some.
+   * @default "always"
+   */
   readonly fsync?: "always" | "never";
-  /** Waits before the disk is tried again. */
+  /** Waits before a failed write is tried again. @default a timer */
   readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** The permissions of new files. @default 0o666 */
+  /** The permissions of new files, before umask. @default 0o666 */
   readonly mode?: number;
   /** Opens a file for appending. @default Deno.open */
   readonly openFile?: (path: string) => Promise<JournalFile>;
 }
 
-/** Writes outcomes to the two files of an output. `Sink.open` creates it; it has to be closed. */
+/** Created by `Sink.open` or `Sink.park`; must be closed. */
 export class Sink implements AsyncDisposable {
   readonly #format: LineFormat;
   readonly #keepsOutcomes: () => boolean;
   readonly #results: JournalLike<FinishedRow>;
-  /** Bad rows and pending rows are not finished, so they have no record. */
+  /** Lines of bad and pending rows have no record, so `onDurable` is not called for them. */
   readonly #failures: JournalLike<FinishedRow | undefined>;
 
   private constructor(
@@ -71,10 +71,10 @@ export class Sink implements AsyncDisposable {
   }
 
   /**
-   * Opens both files, and creates missing ones. They must end with whole lines (see
-   * `repairTail`), and the folder must exist.
+   * Opens both files, or creates them, in an existing folder. They must end with whole lines (see
+   * `repairTail`).
    *
-   * @throws {SinkError} when one cannot be opened
+   * @throws {SinkError} If one cannot be opened.
    */
   static async open(files: SinkFiles, options: SinkOptions): Promise<Sink> {
     const { forResults, forFailures } = journalOptions(options);
@@ -89,10 +89,10 @@ export class Sink implements AsyncDisposable {
   }
 
   /**
-   * Creates missing files, and opens each when a line comes for it, within the limit of `openFiles`. The caller
-   * makes the names of new files durable.
+   * Creates missing files, and opens each when a line comes for it, within the limit of
+   * `openFiles`. The caller must make the names of new files durable.
    *
-   * @throws {SinkError} when one cannot be opened
+   * @throws {SinkError} If one cannot be created.
    */
   static async park(
     files: SinkFiles,
@@ -107,7 +107,7 @@ export class Sink implements AsyncDisposable {
       }
     }
     const { forResults, forFailures } = journalOptions(options);
-    // Loaded only by runs with more outputs than files may be open.
+    // Loaded only if a run has more outputs than the process may have open files.
     const { ParkedJournal } = await import("./parked_journal.ts");
     return new Sink(
       options,
@@ -116,73 +116,77 @@ export class Sink implements AsyncDisposable {
     );
   }
 
-  /** Takes an outcome. Resolves once its line is written; `onDurable` is called when it is on disk. Rejects
-   * with a `SinkError` when it never will be written. */
+  /**
+   * Writes the line of an answered or failed row. Resolves once it is written, before `onDurable`;
+   * rejects with a `SinkError` if it will never be.
+   */
   put(outcome: Outcome): Promise<void> {
     const written = outcomeLine(outcome, this.#format);
     const journal = written.outcome.failure === undefined ? this.#results : this.#failures;
     return journal.append(written.line, finishedRow(written.outcome, this.#keepsOutcomes()));
   }
 
-  /** Takes an answer that was not accepted, of a row that is sent again. Resolves once its line is written,
-   * which is enough to survive this process; `onDurable` is not called for it. */
+  /**
+   * Writes the rejected answer of a pending row. Resolves once it is written, which is enough to
+   * survive this process; `onDurable` is not called for it.
+   */
   putPending(outcome: Outcome): Promise<void> {
     return this.#failures.append(outcomeLine(outcome, this.#format).line, undefined);
   }
 
-  /** Lines that were given to the failures file. */
+  /** Lines that were appended to the failures file by this sink. */
   get failureLines(): number {
     return this.#failures.appendedRows;
   }
 
-  /** Lines that may not be in the files: 0 unless the sink was broken or abandoned. */
+  /** Lines that may not be in the files once closed: 0 unless the sink was broken or abandoned. */
   get missingLines(): number {
     return this.#results.missingRows + this.#failures.missingRows;
   }
 
-  /** Takes an input line that is not a row. */
   putBadRow(badRow: BadRow): Promise<void> {
     return this.#failures.append(badRowLine(badRow), undefined);
   }
 
-  /** Adapts to another concurrency of the run. */
   setConcurrency(concurrency: number): void {
     const rows = maxUnsyncedRows(concurrency);
     this.#results.maxUnsyncedRows = rows;
     this.#failures.maxUnsyncedRows = rows;
   }
 
-  /** Resolves once all that was put until now is durable. */
+  /** Resolves once everything put so far is durable. */
   async flush(): Promise<void> {
     await Promise.all([this.#results.flush(), this.#failures.flush()]);
   }
 
-  /** What has happened to the files, if one was replaced, truncated or removed by others. */
+  /** Returns how others replaced, truncated or removed a file, as a message, or undefined. */
   async check(): Promise<string | undefined> {
     const problems = await Promise.all([this.#results.check(), this.#failures.check()]);
     return problems.find((problem) => problem !== undefined);
   }
 
-  /** See `Journal`: for both files, also where it fails for one. */
+  /** `Journal.moveAway` for both files, even if it fails for one. */
   async moveAway(paths: string[]): Promise<void> {
     await moveAllAway([this.#results, this.#failures], paths);
   }
 
-  /** Gives up what is not written yet: `put` rejects, and `close` does not wait for a full disk. */
+  /** Drops lines that are not written yet, so that `close` need not wait for a full disk. */
   abandon(): void {
     this.#results.abandon();
     this.#failures.abandon();
   }
 
-  /** Makes everything durable and closes both files.
+  /**
+   * Makes everything durable and closes both files.
    *
-   * @throws {SinkError} when something could not be made durable */
+   * @throws {SinkError} If something could not be made durable.
+   */
   async close(): Promise<void> {
     const ends = await Promise.allSettled([this.#results.close(), this.#failures.close()]);
     for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 
-  /** Closes. `onBroken` was called for what could not be made durable. */
+  /** `close` without its `SinkError`, which `onBroken` has reported. */
   async [Symbol.asyncDispose](): Promise<void> {
     await using _results = this.#results;
     await using _failures = this.#failures;
@@ -206,8 +210,10 @@ function journalOptions(options: SinkOptions) {
   };
 }
 
-/** The limit of each file. Rows beyond it wait for fdatasync: with 1,024, a teacher that answers at once was idle half of
- * the time. */
+/**
+ * The limit for each file. Rows beyond it wait for fdatasync: with 1,024, a teacher that answers at
+ * once was idle half of the time.
+ */
 function maxUnsyncedRows(concurrency: number): number {
   return Math.max(8_192, 4 * concurrency);
 }
@@ -230,17 +236,16 @@ function sharedReports(options: SinkOptions) {
   };
 }
 
-/** An outcome as it is written, and its line. */
 export interface WrittenOutcome {
-  /** The outcome as it was written. */
+  /** A failure if the answer could not be written; else the outcome that was given. */
   readonly outcome: Outcome;
-  /** Its line, without the line ending. */
+  /** Without the line feed. */
   readonly line: string;
 }
 
 /**
- * The line of an outcome, for the file that it belongs to. If the answer holds what JSON cannot (a `BigInt` or a
- * cycle of a custom teacher), the row has failed, with the text as `partial`.
+ * The results or failures line of an outcome. If the answer of a custom teacher holds what JSON
+ * cannot (a `BigInt` or a cycle), the row fails, with the text of the answer as `partial`.
  */
 export function outcomeLine(outcome: Outcome, format: LineFormat): WrittenOutcome {
   try {

@@ -1,33 +1,35 @@
 /**
- * The second stage of group commit: makes what was written durable, many rows with each call.
+ * The second stage of group commit: one fdatasync makes many written batches durable.
  *
  * @module
  */
 
 import type { JournalFile } from "./appender.ts";
 
-/** Options of a syncer. */
 export interface SyncerOptions<T> {
-  /** Receives records that are durable, in the order in which they were written. */
+  /** Called with records that have become durable, in the order in which they were written. */
   readonly onDurable?: (records: readonly T[]) => void;
-  /** fdatasync has failed: nothing more becomes durable. */
+  /** Called when fdatasync fails: nothing more becomes durable. */
   readonly onError: (cause: unknown) => void;
-  /** `never`: what is written counts as durable. */
+  /** With "never", rows count as durable once they are written. */
   readonly fsync: "always" | "never";
-  /** At most this many rows are written but not synced. */
+  /** The most rows that are written but not synced. */
   readonly maxUnsyncedRows: number;
 }
 
-/** A caller that waits until this number of rows is durable. */
+/** A caller of `durable`. */
 interface Flush extends PromiseWithResolvers<void> {
+  /** The number of durable rows that it waits for. */
   readonly at: number;
 }
 
-/** The most bytes that are written but not synced, however few rows that are. */
+/** The most bytes that are written but not synced, even if these are few rows. */
 export const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
 
-/** How long a call waits for more lines, in milliseconds. No row waits for it, and each call takes time from rows: at
- * 5 ms a run over HTTP is 6 % slower, at 50 ms no faster. Answers that arrive within this time share one call. */
+/**
+ * The pause before each fdatasync, in which more lines may come. No row waits for a sync, but each
+ * one takes time from rows: with 5 ms, a run over HTTP is 6 % slower; with 50 ms, no faster.
+ */
 const INTERVAL_MS = 20;
 
 /** Syncs one file, through its own handle. */
@@ -35,26 +37,26 @@ export class Syncer<T> {
   readonly #file: JournalFile;
   readonly #options: SyncerOptions<T>;
   #maxUnsyncedRows: number;
-  /** Batches that were written and are not being synced yet, oldest first. */
+  /** Written batches that the next fdatasync will make durable, oldest first. */
   #written: Batch<T>[] = [];
   #unsyncedRows = 0;
   #unsyncedBytes = 0;
   #durableRows = 0;
   #flushes: Flush[] = [];
   #roomMade: PromiseWithResolvers<void> | undefined;
-  /** Ends the pause before a call. */
+  /** Ends the pause before a sync. */
   #hurry: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #end: Error | undefined;
 
-  /** Nothing runs before the first batch. */
+  /** @param file A handle of its own: operations on the same handle wait for each other. */
   constructor(file: JournalFile, options: SyncerOptions<T>) {
     this.#file = file;
     this.#options = options;
     this.#maxUnsyncedRows = options.maxUnsyncedRows;
   }
 
-  /** At most this many rows are written but not synced. May be set at any time. */
+  /** The most rows that are written but not synced. May be set at any time. */
   get maxUnsyncedRows(): number {
     return this.#maxUnsyncedRows;
   }
@@ -64,12 +66,11 @@ export class Syncer<T> {
     this.#roomMade?.resolve();
   }
 
-  /** Rows that are durable. */
   get durableRows(): number {
     return this.#durableRows;
   }
 
-  /** Takes a batch that was written. */
+  /** Called when a batch was written. */
   add(batch: Batch<T>): void {
     if (this.#options.fsync === "never") return this.#settle(batch);
     this.#unsyncedRows += batch.records.length;
@@ -79,7 +80,7 @@ export class Syncer<T> {
     this.#running ??= this.#run();
   }
 
-  /** Whether a batch may be written now. One above the limit is written alone. */
+  /** Whether a batch may be written now. One above the limits may if all others are durable. */
   hasRoomFor(batch: Batch<T>): boolean {
     return this.#unsyncedRows === 0 ||
       this.#unsyncedRows + batch.records.length <= this.#maxUnsyncedRows &&
@@ -94,7 +95,7 @@ export class Syncer<T> {
     this.#roomMade = undefined;
   }
 
-  /** Resolves once `rows` rows are durable, counted from the start. */
+  /** Resolves once `rows` rows in all are durable; rejects after `stop`. */
   durable(rows: number): Promise<void> {
     if (this.#durableRows >= rows) return Promise.resolve();
     if (this.#end !== undefined) return Promise.reject(this.#end);
@@ -104,7 +105,7 @@ export class Syncer<T> {
     return flush.promise;
   }
 
-  /** Makes nothing more durable; callers that wait for that are rejected with the reason. */
+  /** Starts no more syncs, and rejects all callers of `durable` with the reason. */
   stop(reason: Error): void {
     this.#end ??= reason;
     for (const flush of this.#flushes.splice(0)) flush.reject(this.#end);
@@ -112,7 +113,7 @@ export class Syncer<T> {
     this.#hurry?.();
   }
 
-  /** Resolves when no call is in flight any more. */
+  /** Resolves when no sync is running. */
   async idle(): Promise<void> {
     await this.#running;
   }
@@ -130,7 +131,7 @@ export class Syncer<T> {
     }
   }
 
-  /** Waits before a call, unless a caller waits for it. */
+  /** Waits for more lines, unless a caller waits for a sync. */
   async #pause(): Promise<void> {
     if (this.#isHalfFull || this.#isAwaited) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -141,7 +142,7 @@ export class Syncer<T> {
     clearTimeout(timer);
   }
 
-  /** Whether rows may have to wait for room if the next call begins later. */
+  /** Whether rows may have to wait for room if the next sync begins later. */
   get #isHalfFull(): boolean {
     return this.#unsyncedRows >= this.#maxUnsyncedRows / 2 ||
       this.#unsyncedBytes >= MAX_UNSYNCED_BYTES / 2;
@@ -175,40 +176,39 @@ export class Syncer<T> {
 
 const ENCODER = new TextEncoder();
 
-/** Longer texts get their own memory. */
+/** In UTF-16 units: longer texts are encoded into memory of their own. */
 const MAX_KEPT_LENGTH = 1024 * 1024;
 /** One UTF-16 unit takes three bytes at most. */
 const BYTES_PER_UNIT = 3;
 
 /** Lines of one write, with their records. */
 export class Batch<T> {
-  /** The record of each line. */
+  /** One for each line. */
   readonly records: T[] = [];
-  /** The length in UTF-16 units: near enough to bytes to size a batch. */
+  /** In UTF-16 units, which is near enough to bytes for limits. */
   length = 0;
-  /** The size as written. */
+  /** In bytes; 0 before `encode`. */
   byteLength = 0;
-  /** Settled for all lines at once. */
+  /** Settled when the whole batch is written, or never will be. */
   readonly written = Promise.withResolvers<void>();
 
   readonly #lines: string[] = [];
 
-  /** Starts without lines. */
   constructor() {
-    // Not an unhandled rejection where no caller waits: `onBroken` reports it.
+    // Prevents an unhandled rejection if no caller waits: `onBroken` reports the error.
     this.written.promise.catch(ignore);
   }
 
-  /** Adds a line, given without its ending. */
+  /** Adds a line, given without its line feed. */
   add(line: string, record: T): void {
     this.#lines.push(line);
     this.records.push(record);
     this.length += line.length + 1;
   }
 
-  /** The lines as bytes, in the memory of `bytes` if they fit; the texts are released. */
+  /** Returns the lines as UTF-8, valid until `bytes` is used again, and releases their texts. */
   encode(bytes: KeptBytes): Uint8Array {
-    this.#lines.push(""); // Ends the last line without another copy of the text.
+    this.#lines.push(""); // The last line feed, without another copy of the text.
     const encoded = bytes.encode(this.#lines.join("\n"));
     this.#lines.length = 0;
     this.byteLength = encoded.length;
@@ -216,8 +216,10 @@ export class Batch<T> {
   }
 }
 
-/** Memory for encoding one text after another. New memory for each write would be 130 MB a second at full
- * speed, which the garbage collector frees late. */
+/**
+ * Reusable memory for encoding one text after another. New memory for each write would be 130 MB a
+ * second at full speed, which the garbage collector frees late.
+ */
 export class KeptBytes {
   #bytes = new Uint8Array(0);
 

@@ -1,6 +1,6 @@
 /**
- * Repairs the end of an output file after a crash: a run that was killed may leave half a line there,
- * and a power cut a run of NUL bytes.
+ * Repairs the end of an output file after a crash: a killed process may leave half a line there,
+ * and a power cut NUL bytes.
  *
  * @module
  */
@@ -9,28 +9,31 @@ import { SinkError } from "../errors.ts";
 import { ifThere, readFully, writeAll } from "../files.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 
-/** What was done with the end of a file. */
 export interface TailRepair {
-  /** `clean`: nothing. `completed`: the last line only lacked its line feed. `cut`: it was damaged. */
+  /**
+   * "clean": nothing had to be repaired. "completed": the line feed of the last line was added.
+   * "cut": the damaged lines at the end were moved to `keptAt`.
+   */
   readonly kind: "clean" | "completed" | "cut";
-  /** The file that keeps what was cut off. */
+  /** The path of the file that keeps what was cut off, if "cut". */
   readonly keptAt?: string;
-  /** How many bytes were cut off. */
+  /** How many bytes were cut off, if "cut". */
   readonly bytes?: number;
 }
 
 const BLOCK_BYTES = 64 * 1024;
-/** A longer line cannot be one of ours, and would not fit into a string. */
+/** A longer line is not one of ours, and would hardly fit into a string. */
 const MAX_LINE_BYTES = 256 * 1024 * 1024;
 const NEWLINE = 10;
 const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
 
 /**
- * Makes the file end with a whole line. A last line without its line feed is completed if it is a JSON object,
- * else cut off; so is a last line that holds NUL bytes. What is cut off is kept next to the file, as
- * `<name>.tail-<number>`. The file is read from its end, only as far as necessary.
+ * Makes a file end with a whole line. A last line that lacks its line feed, or ends with NUL bytes,
+ * is completed if its text is a JSON object. Otherwise the damaged lines at the end are cut off,
+ * and kept next to the file as `<name>.tail-<number>`. Reads from the end, only as far as
+ * necessary.
  *
- * @throws {SinkError} when the file cannot be read or written
+ * @throws {SinkError} If the file cannot be read or written.
  */
 export async function repairTail(path: string): Promise<TailRepair> {
   try {
@@ -47,7 +50,7 @@ export async function repairTail(path: string): Promise<TailRepair> {
       return { kind: "completed" };
     }
     const keptAt = await keep(path, file, tail.start);
-    // No byte is cut off before its copy is on disk.
+    // Nothing may be cut off before its copy is on disk.
     await syncFolderOf(path);
     await file.truncate(tail.start);
     await file.sync();
@@ -57,17 +60,17 @@ export async function repairTail(path: string): Promise<TailRepair> {
   }
 }
 
-/** The damaged lines at the end. */
+/** The damaged lines at the end of a file. */
 interface Tail {
-  /** The start of the first of them. */
+  /** The offset of the first of them. */
   readonly start: number;
-  /** The end of its text, before any NUL bytes. */
+  /** The offset after its text, before any NUL bytes. */
   readonly textEnd: number;
-  /** Whether the others have text too. */
+  /** Whether the others hold text, too, and not only NUL bytes. */
   readonly hasMore: boolean;
 }
 
-/** Searches backwards, line by line, for a whole one. */
+/** Searches backwards, line by line, for a whole one. Undefined if the last line is whole. */
 async function damagedTail(file: Deno.FsFile, size: number): Promise<Tail | undefined> {
   let tail: Tail | undefined;
   let end = size;
@@ -88,7 +91,7 @@ interface LastLine {
   readonly hasNul: boolean;
 }
 
-/** Reads the last line of the first `end` bytes. */
+/** Finds the last line of the first `end` bytes, reading backwards in blocks. */
 async function lastLine(file: Deno.FsFile, end: number): Promise<LastLine> {
   const isTerminated = (await readAt(file, end - 1, end))[0] === NEWLINE;
   let start = isTerminated ? end - 1 : end;
@@ -139,7 +142,7 @@ async function complete(file: Deno.FsFile, end: number): Promise<void> {
   await file.sync();
 }
 
-/** Copies the file from `start` to its end. */
+/** Copies the file, from `start` to its end, to a new file, durably; returns its path. */
 async function keep(path: string, file: Deno.FsFile, start: number): Promise<string> {
   const [keptAt, copy] = await createBeside(path, (await file.stat()).mode ?? undefined);
   using kept = copy;
@@ -154,7 +157,7 @@ async function keep(path: string, file: Deno.FsFile, start: number): Promise<str
   return keptAt;
 }
 
-/** Uses the first free number: what an earlier crash left is never overwritten. */
+/** Creates `<name>.tail-<number>` with the first free number, so that nothing is overwritten. */
 async function createBeside(
   path: string,
   mode: number | undefined,

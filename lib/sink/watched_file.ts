@@ -1,12 +1,12 @@
 /**
- * An output file that a run adds to, and what happens to its lines when the file is taken away: an editor or
- * `sed -i` replaces it, a shell empties or removes it. The open handle would still take lines, into a file that
- * no path leads to.
+ * An output file that may be replaced (an editor, `sed -i`), truncated or removed while a run
+ * appends to it. The open handle would still take lines, into a file that no path leads to.
  *
- * `check` compares the path with the handle. Callers check twice before they act: some network filesystems
- * answer late. `moveAway` then directs all lines to a new file next to the old one, beginning with those that
- * were written since a minute before the last check without a problem: whatever replaced the file had read it
- * some time before. Lines that are in both files are added to the output once.
+ * `check` compares the path with the handle. Callers check twice before they act, because some
+ * network filesystems answer late. `moveAway` then redirects all lines to a new file next to the
+ * old one. It begins with the lines of about the last minute before the problem, because a program
+ * may have read the file that long before it replaced it. The next run adds lines in both files
+ * once.
  *
  * @module
  */
@@ -21,45 +21,44 @@ import { createRescuedFile } from "./rescued.ts";
 /** Two handles for one file: operations on the same handle wait for each other. */
 interface Handles {
   readonly write: Deno.FsFile;
-  /** Also reads. */
+  /** For fdatasync and for reading. */
   readonly sync: Deno.FsFile;
 }
 
-/** The state of a file when it was closed. */
+/** A file when it was closed, to notice later whether it is the same. */
 export interface KnownFile {
-  /** The file's identity. */
   readonly identity: FileIdentity;
-  /** Its size, all of it durable. */
+  /** The bytes that were durable: if the file is smaller later, it was truncated. */
   readonly size: number;
 }
 
 const BLOCK_BYTES = 64 * 1024;
-/** Checks that are looked back on, one a second. */
+/** How many checks, of one a second, `moveAway` goes back. */
 const CHECKS_KEPT = 60;
 
-/** One output file, open for appending. Closing both handles closes it. */
+/** One output file, open for appending. Close both `writer` and `syncer` to close it. */
 export class WatchedFile {
-  /** Why the file is not locked; undefined where it is. */
+  /** Why the file is not locked, for a message; undefined if it is. */
   readonly unlockedReason: string | undefined;
   readonly #path: string;
-  /** The size of the file that was opened. */
+  /** The size of the file when it was opened. */
   readonly #startSize: number;
   readonly #identity: FileIdentity;
   readonly #mode: number | undefined;
   #handles: Handles;
-  /** Handles of the file that was taken away. */
+  /** The handles of the original file, once lines go to a new one. */
   #oldHandles: Handles | undefined;
-  /** The size after all writes so far. */
+  /** The size that the original file would have if it had taken all lines, like all sizes here. */
   #end: number;
-  /** The part of that which is durable. */
+  /** How much of `#end` is durable. */
   #acknowledged: number;
-  /** The end of its last whole line. */
+  /** The end of the last whole line. */
   #wholeEnd: number;
-  /** What that was at each of the last checks without a problem, the oldest first. */
+  /** `#wholeEnd` at each of the last checks without a problem, oldest first. */
   readonly #seen: number[];
-  /** The new file. */
+  /** The path of the new file, once created. */
   #rescuedPath: string | undefined;
-  /** The number of bytes of the old file that are not in the new one. */
+  /** `#end` minus the size of the file that is written: 0 until lines go to a new file. */
   #shift = 0;
   /** The problem that the last check found. */
   #problem: string | undefined;
@@ -83,7 +82,7 @@ export class WatchedFile {
     this.#mode = info.mode ?? undefined;
   }
 
-  /** Opens the file, or creates it. If it is not the `known` one, the next check reports that. */
+  /** Opens a file, or creates it. If it is not the `known` one, the next check reports that. */
   static async open(path: string, mode?: number, known?: KnownFile): Promise<WatchedFile> {
     const handles = await openHandles(path, mode);
     try {
@@ -98,7 +97,7 @@ export class WatchedFile {
     }
   }
 
-  /** The handle to write to. */
+  /** For writing only. `truncate` counts bytes like `#end`. */
   readonly writer: JournalFile = writerOf(this, {
     take: (bytes) => {
       const count = this.#handles.write.writeSync(bytes);
@@ -116,7 +115,7 @@ export class WatchedFile {
     truncate: async (length) => {
       await this.#moving;
       const size = length - this.#shift;
-      // Never enlarges the file: others may have truncated it.
+      // Truncating must not enlarge the file: others may have truncated it further.
       if ((await this.#handles.write.stat()).size > size) await this.#truncate(size);
       this.#end = this.#wholeEnd = length;
       // A concurrent sync may have counted bytes that are now removed.
@@ -128,7 +127,7 @@ export class WatchedFile {
     },
   });
 
-  /** The handle to sync. */
+  /** For syncing only. */
   readonly syncer: JournalFile = {
     write: () => Promise.reject(new Error("It is not for writing")),
     truncate: () => Promise.reject(new Error("It is not for writing")),
@@ -137,7 +136,7 @@ export class WatchedFile {
       await this.#moving;
       const end = this.#end;
       await this.#handles.sync.syncData();
-      // Bytes that were removed meanwhile do not count.
+      // `truncate` may have removed bytes meanwhile.
       this.#acknowledged = Math.min(end, this.#end);
     },
     close: () => {
@@ -146,22 +145,25 @@ export class WatchedFile {
     },
   };
 
-  /** Whether writes have to wait. */
+  /** Whether `moveAway` is running, for which writes have to wait. */
   get isMoving(): boolean {
     return this.#moving !== undefined;
   }
 
-  /** The state of the file, for opening it again. */
+  /** For opening the file again later. */
   get known(): KnownFile {
     return { identity: this.#identity, size: this.#acknowledged };
   }
 
-  /** The size of the file that was opened. */
+  /** The size of the file when it was opened. */
   get startSize(): number {
     return this.#startSize;
   }
 
-  /** What is wrong with the file at the path; undefined if it is the one that is written to. */
+  /**
+   * Returns what happened to the file at the path, for a message; undefined if it is still the open
+   * one, or if lines go to a new file already.
+   */
   async check(): Promise<string | undefined> {
     if (this.#oldHandles !== undefined) return undefined;
     const end = this.#wholeEnd;
@@ -171,10 +173,11 @@ export class WatchedFile {
   }
 
   /**
-   * Directs all lines to a new file from now on, beginning with those that were written since the oldest
-   * check that is remembered. Does nothing if the last check found no problem, or if lines go to a new file already.
+   * Redirects all lines to a new file, beginning with those that were written since the oldest
+   * check in `#seen`. Does nothing if the last check found no problem, or if lines go to a new file
+   * already.
    *
-   * @returns The path of that file, for the first caller.
+   * @returns The path of the new file; undefined if nothing was done, or another caller gets it.
    */
   async moveAway(): Promise<string | undefined> {
     if (this.#problem === undefined || this.#oldHandles !== undefined) return undefined;
@@ -192,13 +195,13 @@ export class WatchedFile {
     await removeIfThere(this.#rescuedPath).catch(() => {});
   }
 
-  /** Bytes were written. What is given ends with a whole line, but the disk may take a part of it. */
+  /** Called after a write. `bytes` end with a whole line, but only `count` of them were written. */
   #added(count: number, bytes: Uint8Array): void {
     this.#end += count;
     if (count === bytes.length) this.#wholeEnd = this.#end;
   }
 
-  /** Windows does not allow an append handle to truncate; there an open file keeps its path. */
+  /** Truncates by path on Windows, where append handles cannot, and an open file keeps its path. */
   async #truncate(size: number): Promise<void> {
     try {
       await this.#handles.write.truncate(size);
@@ -213,7 +216,7 @@ export class WatchedFile {
     const path = this.#rescuedPath ??= await createRescuedFile(this.#path, this.#mode);
     const handles = await openHandles(path);
     try {
-      // It may have been begun when the disk was full.
+      // An earlier attempt may have written part of it before the disk was full.
       await handles.write.truncate(0);
       if (wasCut) await takeGluedLines(this.#path, handles.write);
       else await copyFrom(old.sync, this.#seen[0], handles.write);
@@ -264,7 +267,6 @@ function closeHandles({ write, sync }: Handles): void {
   sync.close();
 }
 
-/** Copies a file from `start` on. */
 async function copyFrom(from: Deno.FsFile, start: number, to: Deno.FsFile): Promise<void> {
   await from.seek(start, Deno.SeekMode.Start);
   const block = new Uint8Array(BLOCK_BYTES);
