@@ -3,7 +3,10 @@
 import type { Row } from "../../lib/row.ts";
 import type { Completion, Params } from "../../lib/teacher/teacher.ts";
 
-/** A row with these fields, as JSON text, and these parameters of its own. */
+/**
+ * @param text The row as JSON text.
+ * @param params Parameters that the row sets.
+ */
 export function rowOf(text = `{"prompt":"Hello"}`, params?: Params): Row {
   return {
     uid: "row-1",
@@ -18,12 +21,12 @@ export function rowOf(text = `{"prompt":"Hello"}`, params?: Params): Row {
   };
 }
 
-/** A good answer, or one that differs from it in some fields. */
+/** An answer that passes every check, with some fields replaced. */
 export function completionOf(fields: Partial<Completion> = {}): Completion {
   return { response: "42", finishReason: "stop", usage: null, model: "fake", ...fields };
 }
 
-/** The tool calls of an answer that is one. */
+/** Makes an answer a tool call. */
 export const TOOL_CALLS = [{
   id: "1",
   type: "function",

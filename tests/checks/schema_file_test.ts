@@ -26,7 +26,7 @@ Deno.test("askedSchemaOf() names a schema by its title, and requests nothing if 
   assertEquals(askedSchemaOf(SCHEMA), { schema: SCHEMA, name: "answer" });
   assertEquals(askedSchemaOf({ ...SCHEMA, title: "My answer (v2)" })?.name, "My_answer_v2_");
   assertEquals(askedSchemaOf({ ...SCHEMA, title: "答" })?.name, "_");
-  // Fields of the same names are no wrapper.
+  // Properties with these names do not make a schema a `response_format`.
   const own = { type: "object", properties: { schema: {}, name: {} } };
   assertEquals(askedSchemaOf(own)?.schema, own);
   assertEquals(askedSchemaOf(true), undefined);

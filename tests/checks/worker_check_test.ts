@@ -5,8 +5,10 @@ import { WorkerCheck } from "../../lib/checks/worker_check.ts";
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Completion } from "../../lib/teacher/mod.ts";
 
-/** A worker that is ready at once, and crashes at the last answer of its first batch. Workers that were ended
- * still write. */
+/**
+ * A worker that is ready at once, and crashes at the last answer of its first batch. Terminated
+ * workers still write to their notes.
+ */
 class CrashingWorker {
   static readonly notes: Int32Array[] = [];
   onmessage: ((event: unknown) => void) | null = null;
@@ -33,7 +35,7 @@ Deno.test("WorkerCheck ignores what an ended worker still writes", async () => {
   try {
     const checks = await WorkerCheck.start({ pattern: /x/, jsonSchema: undefined });
     const blamed: string[] = [];
-    // The first answer goes to the worker at once, and the others together to the next one.
+    // The first answer goes to the first worker at once, and the others together to the next one.
     const verdicts = ["a", "b", "c", "d"].map(async (response) => {
       await checks.check({ response } as Completion);
       blamed.push(response);

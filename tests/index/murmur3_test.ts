@@ -1,7 +1,7 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { murmur3 } from "../../lib/index/id_hash.ts";
 
-/** The hash of a text between other bytes. */
+/** Hashes a text inside a larger buffer. */
 function hexOf(text: string): string {
   const bytes = new TextEncoder().encode(`##${text}##`);
   const words = new Uint32Array(4);

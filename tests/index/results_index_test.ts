@@ -19,7 +19,7 @@ interface Seen {
   text: string;
 }
 
-/** Everything that the index says of a file. */
+/** Indexes a file; checks the offset and text of each line. */
 async function indexOf(path: string): Promise<{ table: IdTable; seen: Seen[] }> {
   const table = new IdTable(10);
   const seen: Seen[] = [];
@@ -32,7 +32,7 @@ async function indexOf(path: string): Promise<{ table: IdTable; seen: Seen[] }> 
     places.push({ offset, byteLength });
     assertEquals([line.includes('"uid"'), line.includes("}}}}")], [true, text.includes("}}}}")]);
   });
-  // The last one may be half a line.
+  // Half a line at the end counts, but has no id.
   assert(count >= (seen.at(-1)?.number ?? 0));
   const bytes = seen.length === 0 ? new Uint8Array() : await Deno.readFile(path);
   const texts = places.map(({ offset, byteLength }) =>
@@ -234,7 +234,7 @@ Deno.test("readIndex() reads lines wherever the end of a block falls in them", a
   }
 });
 
-/** Numbers that are the same in every run. */
+/** Pseudo-random integers, the same for the same seed. */
 function numbers(seed: number): (below: number) => number {
   return (below) => (seed = (seed * 48_271) % 2_147_483_647) % below;
 }

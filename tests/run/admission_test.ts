@@ -13,7 +13,7 @@ function rowOf(row: object): ParsedRow {
   throw new Error(parsed.problem);
 }
 
-/** The outcome of rows, one after the other: an id, "merged", or what is wrong. */
+/** Admits rows in order; returns for each its id, "merged", or the problem. */
 function admitAll(
   rows: readonly object[],
   { samples = 1, duplicates = "merge" as "merge" | "keep" } = {},

@@ -23,7 +23,7 @@ const pending = (uid: string, resample = 1, text = "{}") =>
     FORMAT,
   );
 
-/** A file of these lines, read by a ledger whose table knows the rows that have results. */
+/** Writes a failures file and reads it into a ledger. `results`: the rows that have one. */
 async function ledgerOf(
   dir: TempDir,
   lines: readonly string[],
@@ -41,7 +41,9 @@ async function ledgerOf(
     hasFailed: (uid: string) => has(uid, HAS_FAILURE),
     isAskedAgain: (uid: string) => has(uid, ASK_AGAIN),
     lineOf: (uid: string) => table.lineOf(table.find(uid)),
-    /** The remaining lines, by number; `more` lines are added before. */
+    /**
+     * Adds the lines `more`, tidies the file, and returns the numbers of the lines that are left.
+     */
     async tidied(more: readonly string[] = []) {
       const added = more.map((line) => `${line}\n`).join("");
       await Deno.writeTextFile(path, added, { append: true });
@@ -151,7 +153,7 @@ Deno.test("FailureLedger distinguishes rows from bad ones whatever their uid beg
     false,
     false,
   ]);
-  // Line 4 of the input was not met again as a bad row.
+  // The first pass has not found line 4 of the input again as a bad row.
   ledger.dropRepairedRows();
   assertEquals(await tidied(), [2, 4]);
 });

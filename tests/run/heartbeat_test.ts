@@ -23,7 +23,7 @@ class TestRun {
     });
   }
 
-  /** Attempts start until `count` are in flight. */
+  /** Starts attempts until `count` are in flight. */
   startUpTo(count: number): void {
     while (this.inFlight < count) this.heartbeat.beforeAttempt(++this.inFlight);
   }

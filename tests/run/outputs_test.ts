@@ -142,7 +142,7 @@ Deno.test("outputFilesOf() refuses an output that is another input of the run", 
   await refusal([dir.path("b/b.jsonl"), dir.path("in/a.jsonl")], dir.path("out"));
 });
 
-/** Makes something at `path` that is no regular file. */
+/** Creates a file of each kind that is not regular. */
 const SPECIAL: Record<string, (path: string) => Promise<Disposable | void>> = {
   "a FIFO": async (path) => {
     await new Deno.Command("mkfifo", { args: [path] }).output();
@@ -194,7 +194,7 @@ for (const [name, sibling] of [["x.jsonl", "x.ndjson"], ["x.ndjson", "x.jsonl"]]
     const line = '{"uid":"a","prompt_hash":"","response":""}\n';
     await dir.write(sibling, line);
     assertStringIncludes(await refusal(["in"], dir.path(name)), dir.path(sibling));
-    // All rows have failed so far.
+    // Without results, but with a run file: all rows have failed so far.
     await dir.write(sibling, "");
     await dir.write("x.run.json", "{}");
     assertStringIncludes(await refusal(["in"], dir.path(name)), dir.path(sibling));

@@ -1,4 +1,7 @@
-/** Tests of lib/run/preflight.ts and of lib/run/planned_rows.ts, which does what it has planned. @module */
+/**
+ * Tests of lib/run/preflight.ts and of lib/run/planned_rows.ts, which does what it has planned.
+ * @module
+ */
 
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SourceError } from "../../lib/errors.ts";
@@ -13,7 +16,7 @@ import { tempDir } from "../support/temp.ts";
 
 const parser = new RowParser();
 
-/** The first pass over a file, where the output holds the ids of `flags` already. */
+/** Runs the first pass over a file. `flags`: the ids that the output holds, with their flags. */
 async function look(
   path: string,
   options: Partial<PreflightOptions> = {},
@@ -40,7 +43,7 @@ async function look(
   return found;
 }
 
-/** The rows of the second pass. */
+/** Runs the second pass. */
 async function readAll(found: Preflight, params = {}) {
   const again: string[] = [], bad: { line: number; problem: string }[] = [];
   const batches: Row[][] = await Array.fromAsync(plannedRows({
@@ -150,7 +153,7 @@ Deno.test("preflight() says whether any row has one of the --uid-field fields", 
   assertEquals(await unmet({ prompt, sku: null }, { id: 1, prompt }), [2, 1]);
   assertEquals(await unmet([{ role: "user", content: "sku" }]), [2, 1]);
   assertEquals(await unmet({ prompt }, { ean: 7, prompt }), [0, 1]);
-  // The row is named by its id, although the field exists.
+  // The row has the field, although its id comes from `id`.
   assertEquals(await unmet({ id: 1, sku: "s", prompt }), [0, 0]);
   assertEquals(await unmet({ id: 1, prompt, params: { sku: 1 } }), [2, 0]);
 });
@@ -236,12 +239,12 @@ Deno.test("the rows of a small input are read once, and sent once", async () => 
   assertEquals(rows.some(({ text }) => text.includes("new")), false);
 });
 
-/** Rows without ids of their own, each of one length. */
+/** Rows without ids, all of the same length. */
 function unnamedRows(count: number, word: string): { prompt: string }[] {
   return Array.from({ length: count }, (_, i) => ({ prompt: `${word} ${i}`.padEnd(400, ".") }));
 }
 
-/** Rows of the second pass whose id does not match their content. */
+/** The places of rows whose id is not the one of their content. */
 function misnamed(rows: readonly Row[]): string[] {
   return rows.filter(({ uid, text }) => (parser.parse(text) as { uid: string }).uid !== uid)
     .map(({ source }) => source);
@@ -256,7 +259,7 @@ Deno.test("the second pass gives each row the id that the first one has made", a
   const first = (await readAll(await look(path))).batches.flat();
   assertEquals(first.length, 5_715);
   assertEquals(misnamed(first), []);
-  // Of these, some need nothing and others are sent again.
+  // By turns: new, with a result, failed, failed and to be retried.
   const flags = Object.fromEntries(
     first.map(({ uid }, i) => [uid, [0, HAS_RESULT, HAS_FAILURE, HAS_FAILURE | ASK_AGAIN][i % 4]]),
   );

@@ -155,7 +155,7 @@ Deno.test("stop() before all bad rows are in the failures file makes a run that 
     if (event.type === "snapshot") states.push(event.state);
   });
   teacher.answer = () => generator.stop();
-  // They take many chunks of the file, and there is no row among them.
+  // Bad lines over many chunks of the file, without a row among them.
   const bad = `${"x".repeat(1_000)}\n`;
   const [first, last] = rowsOf("a", "b").map((row) => JSON.stringify(row));
   const input = [await dir.write("in.jsonl", `${first}\n${bad.repeat(1_000)}${last}\n`)];
@@ -295,7 +295,7 @@ Deno.test("verify() uses the last failure of a row, as a run does", async () => 
   assertEquals([found.failed, found.changed], [1, 0]);
 });
 
-/** Files whose locks fail as some network file systems let them fail. */
+/** How locking fails on network filesystems without locks. */
 const NO_LOCKS: readonly [code: string, message: string][] = [
   ["ENOLCK", "No locks available (os error 37)"],
   ["ENOTSUP", "Operation not supported (os error 95)"],

@@ -42,7 +42,7 @@ Deno.test("sampleRow() increments the seed of the row, or else that of the run",
   assertEquals(seedOf(plain, 2, { seed: 7 }), { top_p: 1, seed: 9 });
   assertEquals(seedOf(seeded, 2, { seed: 7 })?.seed, 102);
   assertEquals(seedOf(seeded, 1, {})?.seed, 101);
-  // A null is left out of a row: the seed of the run counts.
+  // A seed of null counts as none, so the seed of the run is raised.
   assertEquals(seedOf(unseeded, 1, { seed: 7 })?.seed, 8);
   assert(seedOf(plain, 1, { temperature: 1 }) === plain.params);
   assert(seedOf(rowOf({ prompt: "p" }), 1, {}) === undefined);

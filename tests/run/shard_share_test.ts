@@ -30,7 +30,7 @@ class Shards {
     this.#fleets[index] = this.#fleet(index);
   }
 
-  /** Every shard writes its status and reads those of the others. */
+  /** Each shard reads the status of the others, then writes its own; returns the shares. */
   async beat(running: readonly number[] = [...Array(COUNT).keys()]): Promise<number[]> {
     const living = running.filter((index) => !this.dead.has(index));
     for (const index of living) await this.#fleets[index].look();
@@ -82,7 +82,7 @@ async function takeOver(end: "dead" | "interrupted") {
   assertAlmostEquals(totals[0], 7 / 8, 1e-9);
   assertAlmostEquals(totals.at(-1)!, 1, 1e-9);
   assertEquals(totals.every((total) => total <= 1 + 1e-9), true);
-  // One that is started again waits until the others have made room.
+  // A shard that is started again waits until the others have made room.
   shards.restart(3);
   const after: number[] = [];
   for (let beat = 0; beat < 6; beat++) after.push(sum(await shards.beat()));

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/dep
 import { SinkError } from "../../lib/errors.ts";
 import { OutputWatch } from "../../lib/run/unwritable_outputs.ts";
 
-/** Files that the test changes. */
+/** A watched output; the test sets its problem. */
 class TestJob {
   problem: string | undefined;
   looks = 0;
@@ -31,7 +31,7 @@ function setUp() {
     delay: (ms) => Promise.resolve(now += ms),
     hasContent: (path) => Promise.resolve(!empty.has(path)),
   });
-  /** Advances the time by a second. */
+  /** Advances the time, by a second unless told otherwise, and waits for the check. */
   const second = async (ms = 1_000) => {
     now += ms;
     watch.tick();

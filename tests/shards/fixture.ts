@@ -11,7 +11,7 @@ export interface ShardRun extends Omit<RunOptions, "input" | "output"> {
   readonly generator?: Omit<ResponseGeneratorOptions, "teacher" | "teachers">;
   /** Completion tokens of each answer. @default not reported */
   readonly tokens?: number;
-  /** Prompts that are refused. */
+  /** Prompts that the teacher rejects. */
   readonly refused?: readonly string[];
 }
 

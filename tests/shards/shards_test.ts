@@ -167,7 +167,7 @@ Deno.test({
     await using dir = await tempDir();
     const input: string[] = [];
     for (const letter of ["a", "b"]) {
-      // With a comma and a space it is longer than a name may be.
+      // Joined by a comma, the names are longer than a file name may be.
       const path = await dir.write(`${letter.repeat(249)}.jsonl`, [{ prompt: letter }]);
       await Deno.chmod(path, 0o600);
       input.push(path);

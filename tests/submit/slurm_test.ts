@@ -18,7 +18,7 @@ interface Played {
   readonly codes: readonly number[];
   /** The output of `squeue`. @default "RUNNING" */
   readonly state?: string;
-  /** Whether the job was cancelled. */
+  /** Whether the file exists that stops requeuing. */
   readonly isCancelled?: boolean;
   /** Whether the script gets SIGTERM while the program runs. */
   readonly hasTerm?: boolean;
@@ -35,7 +35,7 @@ async function play({ codes, state = "RUNNING", isCancelled = false, hasTerm = f
   await tool("squeue", `echo ${state}`);
   await tool("scontrol", `echo "scontrol $*" >> ${calls}`);
   await tool("sleep", `echo sleep >> ${calls}; exit 0`);
-  // With a signal, it ends like a run that has drained.
+  // Waits for SIGTERM, and ends like a run that has drained.
   const waits =
     `trap 'kill $nap; exit 143' TERM; echo ready >> ${calls}; /bin/sleep 60 & nap=$!; wait`;
   await tool(

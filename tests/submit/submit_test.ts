@@ -47,7 +47,7 @@ Deno.test("a Kubernetes job ends, restarts and skips by its exit codes", () => {
     "--allow-failures",
     "100%",
   ]);
-  // What clusters that enforce the "restricted" standard ask for.
+  // Required by clusters that enforce the "restricted" pod security standard.
   assertEquals([pod.securityContext.runAsNonRoot, pod.automountServiceAccountToken], [true, false]);
   assertEquals(container.securityContext, {
     allowPrivilegeEscalation: false,
@@ -154,7 +154,7 @@ Deno.test({
       sbatch: `cat > /dev/null; echo "sbatch $*" >> ${calls}; n=$(grep -c sbatch ${calls})\n` +
         '[ "$n" != 8 ] || { echo "QOS limit" >&2; exit 1; }\necho "$n;cluster"',
       squeue: "echo RUNNING",
-      // The real one ends with 0 if no job has the name, and takes no list of names.
+      // The real scancel exits with 0 if no job has the name, and takes one name only.
       scancel: `echo "scancel $*" >> ${calls}`,
       kubectl: `echo "kubectl $*" >> ${calls}`,
     };
