@@ -45,10 +45,7 @@ export class Engine {
       ...options,
       clock,
       onReady: () => this.#wake(),
-      onError: (error) => {
-        this.#crash ??= { error };
-        this.stop();
-      },
+      onError: (error) => this.#fail(error, true),
     });
     this.#lanes = new Lanes<Work>(options.concurrency, {
       next: () => this.#next(),
@@ -67,7 +64,6 @@ export class Engine {
       now: clock.read,
       wallClock,
       held: () => this.#held,
-      isRetryQueueFull: () => this.#isRetryQueueFull(),
     });
     this.#dispatch = new Dispatch(this.#pool, this.#queue, options.affinity);
     this.#rowClock = new RowClock(clock.read);
@@ -82,7 +78,10 @@ export class Engine {
       wallClock,
       random: this.#options.random ?? Math.random,
       onReady: () => this.#wake(),
-      onTick: () => this.#onTick(),
+      onTick: () => {
+        this.#tickRows();
+        this.#state.note();
+      },
       onOutage: (endpoint) => noteOutage(endpoint, this.#options),
     });
   }
@@ -137,9 +136,7 @@ export class Engine {
     return this.#state.rest;
   }
 
-  /**
-   * Why the run was halted; undefined if it was not, or if all rows were finished in spite of it.
-   */
+  /** Why the run was halted; undefined if it was not, or if all rows were finished anyway. */
   get haltReason(): string | undefined {
     return this.#state.haltReason;
   }
@@ -169,11 +166,7 @@ export class Engine {
     if (this.#crash !== undefined) throw this.#crash.error;
   }
 
-  /**
-   * Changes the number of lanes.
-   *
-   * @throws {RangeError} outside 1 to 100,000
-   */
+  /** Changes the number of lanes. @throws {RangeError} outside 1 to 100,000 */
   setConcurrency(concurrency: number): void {
     this.#lanes.setTarget(concurrency);
     this.#pool.setConcurrency(concurrency);
@@ -196,9 +189,7 @@ export class Engine {
     this.#pool.remove(teacher);
   }
 
-  /**
-   * Limits this process to a share of `rpm` and `tpm`, from 0 to 1; other processes use the rest.
-   */
+  /** Limits this process to a share of `rpm` and `tpm`, from 0 to 1; others use the rest. */
   setRateShare(share: number): void {
     this.#pool.setRateShare(share);
   }
@@ -239,25 +230,18 @@ export class Engine {
     this.#left.resolve();
   }
 
-  /** The next row for a lane; undefined if there is none now. Its teacher is chosen here too, so
-   * that no two lanes take the same place. */
+  /** The next row for a lane, with a place at a teacher; undefined if there is none now. */
   #next(): Work | undefined {
     if (this.#state.gates.size > 0) return undefined;
-    const work = this.#dispatch.next(this.#isRetryQueueFull());
+    const work = this.#dispatch.next(this.#queue.isFull(this.#held, this.#lanes.target));
     if (work !== undefined) this.#held++;
     return work;
-  }
-
-  /** Whether no new rows may be taken. Counts the rows in lanes too, because each may return to the
-   * retry queue. */
-  #isRetryQueueFull(): boolean {
-    return this.#queue.waiting + this.#held >= Math.max(1_000, 4 * this.#lanes.target);
   }
 
   /** Reads more rows, even while a gate is closed: a run without rows has to end then too. */
   #onIdle(): void {
     this.#state.note();
-    if (!this.#isRetryQueueFull()) this.#queue.pull();
+    if (!this.#queue.isFull(this.#held, this.#lanes.target)) this.#queue.pull();
   }
 
   #wake(): void {
@@ -294,11 +278,6 @@ export class Engine {
     this.#queue.add(work, delayMs);
   }
 
-  #onTick(): void {
-    this.#tickRows();
-    this.#state.note();
-  }
-
   /** Advances the clock of rows, which stands still while nothing can be sent. */
   #tickRows(): void {
     this.#rowClock.tick(this.#state.gates.size > 0 || this.#pool.rest !== undefined);
@@ -312,9 +291,9 @@ export class Engine {
 
   /** Ends the run because outcomes can no longer be written; only the first error is reported. If
    * only the input fails, the calls in flight are finished, because they are paid for. */
-  #fail(error: unknown): void {
+  #fail(error: unknown, isOfInput = error instanceof SourceError): void {
     this.#crash ??= { error };
-    if (error instanceof SourceError) this.stop();
+    if (isOfInput) this.stop();
     else this.abort(error);
   }
 }

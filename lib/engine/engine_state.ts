@@ -22,8 +22,6 @@ export interface EngineParts {
   readonly wallClock: () => number;
   /** Rows that lanes hold, from taking them until the sink has their outcome. */
   readonly held: () => number;
-  /** Whether the retry queue accepts no more rows. */
-  readonly isRetryQueueFull: () => boolean;
 }
 
 export class EngineState {
@@ -55,13 +53,13 @@ export class EngineState {
   /** Set while every row that may be sent waits for its retry. New rows count too, unless the retry
    * queue is full. */
   get #rowsRest(): Rest | undefined {
-    const { options, queue, now, wallClock, held, isRetryQueueFull } = this.#parts;
+    const { options, lanes, queue, now, wallClock, held } = this.#parts;
     const { waiting, dueAt, isExhausted, taken } = queue;
     if (held() > 0 || waiting === 0) return undefined;
     const inMs = dueAt - now();
     if (inMs <= 0) return undefined;
     const isAll = isExhausted || taken === options.rowCount;
-    if (!isAll && !isRetryQueueFull()) return undefined;
+    if (!isAll && !queue.isFull(held(), lanes.target)) return undefined;
     const who = isAll ? "every row left waits" : `${waiting} rows wait`;
     return { until: wallClock() + inMs, inMs, reason: `${who} to be tried again` };
   }

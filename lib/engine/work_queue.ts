@@ -61,6 +61,12 @@ export class WorkQueue {
     return this.#retries.size;
   }
 
+  /** Whether no new rows may be taken. Counts the rows in lanes too, because each may return to the
+   * retry queue. */
+  isFull(held: number, lanes: number): boolean {
+    return this.waiting + held >= Math.max(1_000, 4 * lanes);
+  }
+
   /** When the first retry is due, on the engine's clock; Infinity if none waits. */
   get dueAt(): number {
     return this.#retries.dueAt;

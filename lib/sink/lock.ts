@@ -21,8 +21,7 @@
 
 import { basename, dirname, join } from "../deps/std_path.ts";
 import { LockedError, SinkError, UsageError } from "../errors.ts";
-import { ifThere, makeFolder } from "../files.ts";
-import { type FileIdentity, identityOf, pathProblem } from "./file_identity.ts";
+import { type FileIdentity, identityOf, ifThere, makeFolder, pathProblem } from "../files.ts";
 import { cannotWrite, randomToken } from "./durable_file.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { OWN_FOLDER } from "../paths.ts";

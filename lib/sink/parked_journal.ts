@@ -6,8 +6,7 @@
  */
 
 import { SinkError } from "../errors.ts";
-import { statOf } from "../files.ts";
-import { pathProblem } from "./file_identity.ts";
+import { pathProblem, statOf } from "../files.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
 import type { OpenFiles, Parkable } from "./open_files.ts";
 import { RecentLines, rescueLines } from "./rescued.ts";

@@ -12,8 +12,15 @@
  */
 
 import type { JournalFile } from "./appender.ts";
-import { removeIfThere, statOf, writeAll } from "../files.ts";
-import { type FileIdentity, identityOf, pathProblem, WAS_CUT } from "./file_identity.ts";
+import {
+  type FileIdentity,
+  identityOf,
+  pathProblem,
+  removeIfThere,
+  statOf,
+  WAS_CUT,
+  writeAll,
+} from "../files.ts";
 import { holdAlone } from "./lock_file.ts";
 import { takeGluedLines } from "./rewrite.ts";
 import { createRescuedFile } from "./rescued.ts";

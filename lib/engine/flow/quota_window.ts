@@ -29,8 +29,7 @@ const PROBE_CAP_MS = 15_000;
 const PROBE_GROWTH = 1.5;
 /** The usual length of a window, by the clock or from the first request on, in milliseconds. */
 const MINUTE_MS = 60_000;
-/** How long after the expected opening of a window the probe is made, in milliseconds: once to
- * twice this. */
+/** How long after the expected opening of a window it is probed, in milliseconds: once to twice. */
 const MARGIN_MS = 30;
 /** A probe is accepted if it is not throttled for this time, in milliseconds, and for three times
  * as long as others took: its answer may take minutes. */
@@ -152,12 +151,8 @@ export class QuotaWindow {
     this.#probeAt = now;
   }
 
-  /**
-   * Called when an attempt was answered. Returns the concurrency limit to return to if that shows
-   * that a window has opened, else undefined.
-   *
-   * @param startedAt When the attempt was made.
-   */
+  /** Called when an attempt was answered that was made at `startedAt`. Returns the concurrency limit
+   * to return to if that shows that a window has opened, else undefined. */
   answered(ticket: number, startedAt: number): number | undefined {
     if (this.#run !== undefined && ticket > this.#run.ticket) this.#run = undefined;
     const isProbe = this.#closed !== undefined && ticket > this.#closed.ticket;

@@ -6,6 +6,7 @@
 
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { every, MAX_TIMER_MS } from "../../timer.ts";
+import { heldUntil, type Hold, isOut, leastBusy, leastUsed, ownerOf } from "./choice.ts";
 import { Departed } from "./departed.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { EndpointContext, EndpointOptions } from "./endpoint_options.ts";
@@ -35,12 +36,6 @@ export interface Rest {
   readonly inMs: number;
   /** Why nothing is sent, for the user. */
   readonly reason: string;
-}
-
-/** A teacher asked not to receive a row before a time. */
-interface Hold {
-  readonly by: Endpoint;
-  readonly until: number;
 }
 
 export class TeacherPool {
@@ -138,7 +133,7 @@ export class TeacherPool {
     }
     if (count === 0 && soonest < Infinity) this.#wakeAt(now + soonest);
     if (count < 2) return count === 0 ? undefined : ready[0];
-    return leastBusy(ready, count, (inFlight + 1) / weight);
+    return leastUsed(ready, count, (inFlight + 1) / weight);
   }
 
   /** A teacher other than `avoided` with room now, or `avoided` if there is none. */
@@ -148,18 +143,15 @@ export class TeacherPool {
     return this.#endpoints.find(isOther) ?? avoided;
   }
 
-  /** The least busy teacher for its weight with room now that has not put off the row; undefined if
-   * there is none. */
+  /** The least busy teacher with room now that has not put off the row; undefined if there is
+   * none. */
   pickFor(holds: readonly Hold[]): Endpoint | undefined {
-    const now = this.#read();
-    let best: Endpoint | undefined;
-    for (const endpoint of this.#endpoints) {
-      if (heldUntil(holds, endpoint) > now || endpoint.delayMs(now) > 0) continue;
-      if (best === undefined || endpoint.inFlight * best.weight < best.inFlight * endpoint.weight) {
-        best = endpoint;
-      }
-    }
-    return best;
+    return leastBusy(this.#endpoints, holds, this.#read());
+  }
+
+  /** The teacher for rows with this key: always the same, while it has room; undefined otherwise. */
+  pickForKey(key: number): Endpoint | undefined {
+    return ownerOf(key, this.#endpoints, this.#read());
   }
 
   /**
@@ -194,28 +186,6 @@ export class TeacherPool {
     this.#areLeaving = true;
     this.#attend();
     this.#options.onReady();
-  }
-
-  /**
-   * The teacher for rows with this key: always the same, while it has room; undefined otherwise.
-   * Each key belongs to the teacher with the highest hash of both (rendezvous hashing), so that
-   * only the keys of a teacher that joins or leaves move.
-   */
-  pickForKey(key: number): Endpoint | undefined {
-    const now = this.#read();
-    let best: Endpoint | undefined, highest = -1, inFlight = 1, weight = 0;
-    for (const endpoint of this.#endpoints) {
-      if (isOut(endpoint) || endpoint.isProbed) continue;
-      inFlight += endpoint.inFlight;
-      weight += endpoint.weight;
-      const hash = mixed(key, endpoint.id);
-      if (hash <= highest) continue;
-      highest = hash;
-      best = endpoint;
-    }
-    if (best === undefined || best.delayMs(now) > 0) return undefined;
-    // If all rows have the same key, other teachers must not stay idle.
-    return best.inFlight > MOST_OF_SHARE * inFlight * best.weight / weight ? undefined : best;
   }
 
   /** Changes the most attempts in flight that the run allows. */
@@ -286,47 +256,4 @@ export class TeacherPool {
       this.#options.onReady();
     }, Math.min(MAX_TIMER_MS, leftMs));
   }
-}
-
-/**
- * Of the first `count` endpoints, the one used least for its weight among those that one more
- * attempt keeps within their share. Not the least busy one: with few in flight, that would be the
- * same for every weight.
- */
-function leastBusy(
-  endpoints: readonly Endpoint[],
-  count: number,
-  sharePerWeight: number,
-): Endpoint | undefined {
-  let best: Endpoint | undefined;
-  for (let i = 0; i < count; i++) {
-    const endpoint = endpoints[i];
-    // A probe is made anyway: attempts that hang say nothing about a teacher that is down or
-    // closed.
-    if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isProbed) continue;
-    if (best === undefined || endpoint.turns * best.weight < best.turns * endpoint.weight) {
-      best = endpoint;
-    }
-  }
-  return best;
-}
-
-/** Whether a teacher receives nothing new. */
-function isOut(endpoint: Endpoint): boolean {
-  return endpoint.isHalted || endpoint.isLeaving;
-}
-
-/** By how much a teacher may exceed its share for the rows that belong to it, as a factor. */
-const MOST_OF_SHARE = 1.25;
-
-/** A hash of two 32-bit numbers (the last steps of MurmurHash3). */
-function mixed(a: number, b: number): number {
-  let hash = Math.imul(a ^ Math.imul(b, 0x9e3779b1), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
-}
-
-/** Until when a teacher has put off a row; -Infinity if it has not. */
-function heldUntil(holds: readonly Hold[], endpoint: Endpoint): number {
-  return holds.find(({ by }) => by === endpoint)?.until ?? -Infinity;
 }

@@ -1,0 +1,99 @@
+/**
+ * The choice among several teachers: by weight, by the key of a row, or without those that put the
+ * row off.
+ *
+ * @module
+ */
+
+import type { Endpoint } from "./endpoint.ts";
+
+/** A teacher asked not to receive a row before a time. */
+export interface Hold {
+  readonly by: Endpoint;
+  readonly until: number;
+}
+
+/** By how much a teacher may exceed its share for the rows that belong to it, as a factor. */
+const MOST_OF_SHARE = 1.25;
+
+/** Whether a teacher receives nothing new. */
+export function isOut(endpoint: Endpoint): boolean {
+  return endpoint.isHalted || endpoint.isLeaving;
+}
+
+/** Until when a teacher has put off a row; -Infinity if it has not. */
+export function heldUntil(holds: readonly Hold[], endpoint: Endpoint): number {
+  return holds.find(({ by }) => by === endpoint)?.until ?? -Infinity;
+}
+
+/**
+ * Of the first `count` endpoints, the one used least for its weight among those that one more
+ * attempt keeps within their share. Not the least busy one: with few in flight, that would be the
+ * same for every weight.
+ */
+export function leastUsed(
+  endpoints: readonly Endpoint[],
+  count: number,
+  sharePerWeight: number,
+): Endpoint | undefined {
+  let best: Endpoint | undefined;
+  for (let i = 0; i < count; i++) {
+    const endpoint = endpoints[i];
+    // A probe is made anyway: attempts that hang say nothing about a teacher that is down or
+    // closed.
+    if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isProbed) continue;
+    if (best === undefined || endpoint.turns * best.weight < best.turns * endpoint.weight) {
+      best = endpoint;
+    }
+  }
+  return best;
+}
+
+/** The least busy endpoint for its weight with room now that has not put off the row; undefined if
+ * there is none. */
+export function leastBusy(
+  endpoints: readonly Endpoint[],
+  holds: readonly Hold[],
+  now: number,
+): Endpoint | undefined {
+  let best: Endpoint | undefined;
+  for (const endpoint of endpoints) {
+    if (heldUntil(holds, endpoint) > now || endpoint.delayMs(now) > 0) continue;
+    if (best === undefined || endpoint.inFlight * best.weight < best.inFlight * endpoint.weight) {
+      best = endpoint;
+    }
+  }
+  return best;
+}
+
+/**
+ * The endpoint for rows with this key: always the same, while it has room; undefined otherwise.
+ * Each key belongs to the endpoint with the highest hash of both (rendezvous hashing), so that only
+ * the keys of one that joins or leaves move.
+ */
+export function ownerOf(
+  key: number,
+  endpoints: readonly Endpoint[],
+  now: number,
+): Endpoint | undefined {
+  let best: Endpoint | undefined, highest = -1, inFlight = 1, weight = 0;
+  for (const endpoint of endpoints) {
+    if (isOut(endpoint) || endpoint.isProbed) continue;
+    inFlight += endpoint.inFlight;
+    weight += endpoint.weight;
+    const hash = mixed(key, endpoint.id);
+    if (hash <= highest) continue;
+    highest = hash;
+    best = endpoint;
+  }
+  if (best === undefined || best.delayMs(now) > 0) return undefined;
+  // If all rows have the same key, other teachers must not stay idle.
+  return best.inFlight > MOST_OF_SHARE * inFlight * best.weight / weight ? undefined : best;
+}
+
+/** A hash of two 32-bit numbers (the last steps of MurmurHash3). */
+function mixed(a: number, b: number): number {
+  let hash = Math.imul(a ^ Math.imul(b, 0x9e3779b1), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
