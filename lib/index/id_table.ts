@@ -54,10 +54,8 @@ export class IdTable implements Disposable {
   #entryRoom = 0;
   /** The entries after which the index grows. */
   #room = 0;
-  /**
-   * The lower bits of an index slot, which hold the number of its entry plus 1; 0 marks a free
-   * slot. The upper bits hold bits of the hash.
-   */
+  /** The lower bits of an index slot, which hold the number of its entry plus 1; 0 marks a free
+   * slot. The upper bits hold bits of the hash. */
   #entryBits = 0;
   #size = 0;
   /** The free place in the index for the key that `#probe` did not find. */
@@ -86,10 +84,8 @@ export class IdTable implements Disposable {
     for (const block of this.releaseKeys()) free(block);
   }
 
-  /**
-   * Returns the blocks of hashes, for `uidIn`, and frees everything else: the table is empty
-   * afterwards.
-   */
+  /** Returns the blocks of hashes, for `uidIn`, and frees everything else: the table is empty
+   * afterwards. */
   releaseKeys(): Uint32Array[] {
     const keys = this.#keys;
     for (const block of [...this.#checks, ...this.#flags, ...this.#lines ?? []]) free(block);
@@ -108,19 +104,15 @@ export class IdTable implements Disposable {
     return this.#probe();
   }
 
-  /**
-   * The slot of an id, which is inserted if it is missing; a new one has no flags and an empty
-   * check.
-   */
+  /** The slot of an id, which is inserted if it is missing; a new one has no flags and an empty
+   * check. */
   insert(uid: string): number {
     this.#setKey(uid);
     return this.#insertKey();
   }
 
-  /**
-   * `insert` for an id of 32 hex digits in a buffer, without creating a string. Returns -1 when
-   * they are not lower-case hex digits.
-   */
+  /** `insert` for an id of 32 hex digits in a buffer, without creating a string. Returns -1 when
+   * they are not lower-case hex digits. */
   insertHex(bytes: Uint8Array, start: number): number {
     if (!readHex(bytes, start, this.#key)) return -1;
     return this.#insertKey();
@@ -249,10 +241,8 @@ export class IdTable implements Disposable {
     }
   }
 
-  /**
-   * Adds a block, or enlarges the first one, which begins small: a run may have thousands of tables
-   * of a few rows.
-   */
+  /** Adds a block, or enlarges the first one, which begins small: a run may have thousands of
+   * tables of a few rows. */
   #makeEntries(): void {
     const old = this.#entryRoom;
     const isFirst = old < BLOCK_ENTRIES;

@@ -21,10 +21,8 @@ import {
 import { areHexDigits } from "./id_hash.ts";
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
 
-/**
- * A line of the file. Strings are created only when they are needed. The same object is reused for
- * the next line, so it is valid only during the call.
- */
+/** A line of the file. Strings are created only when they are needed. The same object is reused for
+ * the next line, so it is valid only during the call. */
 export interface IndexedLine {
   /** From 1. */
   readonly number: number;
@@ -48,10 +46,8 @@ export interface IndexedLine {
   includes(text: string): boolean;
 }
 
-/**
- * Called with each line once its id is in the table. Returns `false` if its prompt hash must not be
- * stored.
- */
+/** Called with each line once its id is in the table. Returns `false` if its prompt hash must not
+ * be stored. */
 type OnLine = (slot: number, line: IndexedLine) => void | false;
 
 const BACKSLASH = 92;
@@ -125,9 +121,7 @@ class LineScanner {
     }
   }
 
-  /**
-   * Scans the last line if no line feed ends it. Half a line is ignored: the next run truncates it.
-   */
+  /** Scans a last line without a line feed. Half a line is ignored: the next run truncates it. */
   scanTail({ bytes, offset }: LineBlock): void {
     this.#line.number++;
     this.#line.offset = offset;
@@ -282,10 +276,8 @@ class CurrentLine implements IndexedLine {
     );
   }
 
-  /**
-   * The block is searched from match to match, not line by line: most files do not hold the text at
-   * all.
-   */
+  /** The block is searched from match to match, not line by line: most files do not hold the text
+   * at all. */
   includes(text: string): boolean {
     if (this.#uid !== undefined) return this.text().includes(text);
     const start = this.#end - this.byteLength;
