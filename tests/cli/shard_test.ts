@@ -30,7 +30,9 @@ const TAKEN: [string, Record<string, string>, [number, number]][] = [
 ];
 for (const [text, env, [index, count]] of TAKEN) {
   Deno.test(`--shard ${text} is shard ${index} of ${count} with ${JSON.stringify(env)}`, () => {
-    assertEquals(read(text, env), { index, count, parallel: undefined });
+    const shard = { index, count, parallel: undefined, job: undefined };
+    assertEquals(read(text, env), shard);
+    assertEquals(read(text, { ...env, RETORT_JOB: "j" }), { ...shard, job: "j" });
   });
 }
 
