@@ -40,9 +40,9 @@ export interface Claim {
 }
 
 /**
- * Takes the lock and repairs truncated last lines. Files that are not ours are not touched.
+ * Takes the lock and repairs truncated last lines. Files that Retort did not write are not touched.
  *
- * @throws {LockedError} when another run writes to it
+ * @throws {LockedError} when another run writes to the output
  * @throws {UsageError} when Retort did not write a file there, or a file holds answers that must
  * not be lost
  */
@@ -75,7 +75,10 @@ async function readPathsOf({ input, pieces }: OutputFiles): Promise<string[]> {
   return [...named, ...pieces.map(({ path }) => path)];
 }
 
-/** Removes what the run will replace: the whole output if it starts over, else outdated results. */
+/**
+ * Makes room for what the run writes: deletes the whole output if the run starts over, else moves
+ * outdated results to another file.
+ */
 export async function makeRoom(
   files: OutputFiles,
   outdated: ReadonlySet<string>,

@@ -95,7 +95,7 @@ export class RunNotices {
     else this.#early.push([level, message]);
   }
 
-  /** Says once that a file cannot be locked, and what keeps other runs away from it. */
+  /** Warns once that a file cannot be locked, and says what keeps other runs away from it. */
   unlocked(path: string, reason: string, lock: string): void {
     if (this.#isUnlockedKnown) return;
     this.#isUnlockedKnown = true;

@@ -107,7 +107,7 @@ export class Preflight {
     if (row.shape === "prompt-field") this.unmetPromptField = undefined;
     if (row.clashes.length > 0 && row.has("distill") && row.has("prompt_hash")) this.fromRuns++;
     if (row.isUidDerived) this.hashed++;
-    // (A row whose id is a hash of itself has none of these fields.)
+    // A row whose id is a hash of itself has none of these fields.
     else if (this.unmetUidFields.some((field) => row.has(field))) this.unmetUidFields = [];
   }
 

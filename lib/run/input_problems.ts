@@ -179,7 +179,7 @@ export interface BadLine {
 interface BadLineGroup {
   /** The problem that they share. */
   readonly kind: string;
-  /** What fixes the problem, often a flag; "" if nothing is known to. */
+  /** What fixes the problem, often a flag; "" if unknown. */
   readonly hint: string;
   readonly count: number;
   /** The first lines, at most `EXAMPLES`. */
@@ -187,7 +187,7 @@ interface BadLineGroup {
 }
 
 const EXAMPLES = 5;
-/** The most groups; further problems share one more. */
+/** The most groups of their own; all further problems share one. */
 const MOST_GROUPS = 20;
 const OTHERS = "other problems";
 /** Hints are computed for this many lines: each takes 10 µs. */

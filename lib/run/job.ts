@@ -168,7 +168,7 @@ export class Job {
     if (options.limit === undefined) this.#ledger.dropRepairedRows();
   }
 
-  /** Removes what the run will replace. Only called once all checks have passed. */
+  /** Deletes or moves away what the run replaces. Called only once all checks have passed. */
   async makeRoom(): Promise<void> {
     await makeRoom(this.files, this.found.outdated, this.#context, this.#lock?.token);
   }

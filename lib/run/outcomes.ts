@@ -23,7 +23,7 @@ export interface Publisher<T> {
   readonly repeatsBadRows: boolean;
 }
 
-/** In places of rows: stands for the file name of an iterable. */
+/** Stands for the file name in the places of an iterable's rows, as in `rows:7`. */
 export const GIVEN_SOURCE = "rows";
 
 /** The fields that all outcomes of {@linkcode distill} have. */
@@ -33,8 +33,8 @@ export interface OutcomeCommon<Row> {
   /** The position of the row among all given values, from 0. */
   readonly index: number;
   /**
-   * The row's id (`uid`, `custom_id`, `id`, `uidField`) or a hash of the row, with `~2`, … for
-   * further rows of one id and `#1`, … for further samples.
+   * The row's id (from `uidField`, `uid`, `custom_id` or `id`) or a hash of the row, with `~2`, …
+   * for further rows of one id and `#1`, … for further samples.
    */
   readonly uid: string;
   /** The sample, from 0. */

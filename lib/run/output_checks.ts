@@ -102,8 +102,8 @@ function checkOneFileEach(files: readonly OutputFiles[], found: Stats): void {
 }
 
 /**
- * Checks that `x.jsonl` and `x.ndjson` are not both outputs: they would share the failures file,
- * the lock and all others.
+ * Checks that `x.ndjson` holds no results if `x.jsonl` is an output, and the reverse: they would
+ * share the failures file, the lock and all others.
  */
 async function checkSiblings(
   inputs: ReadonlyMap<string, string>,

@@ -10,7 +10,7 @@ import { blockOf, uidIn } from "../index/mod.ts";
 
 /** What the second pass does for an answer. */
 export enum Todo {
-  /** Nothing: it is finished, or the row is a duplicate. */
+  /** Nothing: it is finished or not chosen, or the row is a duplicate. */
   Skip = 0,
   /** Send its row. */
   Ask = 1,
@@ -154,8 +154,8 @@ const BLOCK_UIDS = 4_096;
 const FIRST_UIDS = 16;
 
 /**
- * A queue of ids of 32 hex digits, kept as slots of the table of ids. It frees the memory of an id
- * once that is taken.
+ * A queue of ids of 32 hex digits, kept as slots of the table of ids. Memory is freed as the ids
+ * are taken.
  */
 export class KeptUids {
   readonly #blocks: Uint32Array[] = [];

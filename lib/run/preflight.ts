@@ -35,7 +35,7 @@ export interface PreflightOptions {
    * them.
    */
   readonly changed: "reask" | "keep" | undefined;
-  /** Whether this run is a retry, which sends failed rows only. */
+  /** Whether rows without an outcome are skipped, as in a retry. */
   readonly onlyFailures: boolean;
   /** The answers that may be requested again in a retry. @default all */
   readonly chosen?: UidSelection;

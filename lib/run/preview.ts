@@ -22,9 +22,9 @@ export interface PreviewedRequest {
 
 /** What a run would do. */
 export interface Preview {
-  /** Rows of all inputs, duplicates merged. */
+  /** Answers to all rows of the inputs, duplicates merged. */
   total: number;
-  /** Rows that would be sent. */
+  /** Answers that would be requested. */
   toAsk: number;
   /** Estimated tokens of the prompts of all answers to request; within about a quarter. */
   promptTokens: number;

@@ -42,8 +42,8 @@ export interface ResolvedOptions
   extends RowOptions, Omit<ResponseGeneratorOptions, Replaced | Resolved> {
   readonly teachers: readonly EndpointOptions[];
   /**
-   * Creates the options of a teacher that joins later; what its place leaves out is the same as for
-   * all.
+   * Creates the options of a teacher that joins later. Limits that its place leaves out are the
+   * generator's.
    */
   readonly endpointOf: (place: TeacherPlace) => EndpointOptions;
   /** The models to request from the teachers, joined by commas. */

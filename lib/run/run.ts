@@ -147,7 +147,7 @@ export class Run {
     });
   }
 
-  /** Removes what the run replaces, writes the run files and opens the outputs. */
+  /** Makes room for the output, writes the run files and opens the outputs. */
   async #openJobs(): Promise<void> {
     const { generator, onSettled, keepsOutcomes } = this.#context;
     const isPriced = this.#context.prepared.budget.costUsd !== null;

@@ -112,7 +112,7 @@ export interface RunFileParts {
   readonly inputs: readonly string[] | undefined;
   /** The settings that the results were created with. */
   readonly identity: Identity;
-  /** Undefined if there was no file. */
+  /** The content before this run; undefined if there was no file. */
   readonly before: RunFile | undefined;
   readonly samples: number;
   readonly uidFieldFirst: boolean;

@@ -204,8 +204,8 @@ export async function runStatuses(output: PathLike): Promise<RunStatus[]> {
 }
 
 /**
- * Records that a shard could not start, for those who wait for it, unless an earlier run of it is
- * done. What earlier runs have spent stays.
+ * Records that a shard could not start, for a merge that waits for it. Leaves the status of an
+ * earlier run that is done, and the cost of earlier runs.
  */
 export async function writeFailedStatus(results: string, shard: Shard): Promise<void> {
   const path = statusPathOf(results);
