@@ -26,11 +26,11 @@ export type Verdict = string | Unchecked | undefined;
 
 /** What a row has taken until this answer. */
 export interface AnswerCost {
-  /** Including the one that brought this answer. */
+  /** Attempts at the row, including the one that brought this answer. */
   readonly attempts: number;
   /** Duration of the last attempt, in milliseconds. */
   readonly latencyMs: number;
-  /** Of all attempts at the row, in US dollars; 0 if no price is known. */
+  /** The cost of all attempts at the row in US dollars; 0 if no price is known. */
   readonly costUsd: number;
 }
 

@@ -22,8 +22,8 @@ export interface CheckOptions {
   readonly requireJson?: boolean;
   /**
    * Keeps only answers that are valid JSON under this JSON Schema: an object or a boolean, of the
-   * draft that its `$schema` names.
-   * @default none, 2020-12
+   * draft that its `$schema` names (2020-12 if it names none).
+   * @default none
    */
   readonly jsonSchema?: unknown;
   /**
@@ -133,7 +133,7 @@ export function validateCheck(validate: Validate): Check {
 
 const FIRST_ATTEMPT: AnswerCost = Object.freeze({ attempts: 1, latencyMs: 0, costUsd: 0 });
 
-/** Turns a function that returns or throws what `validate` may into a check. */
+/** Makes a check of a function that may return and throw the same as `validate`. */
 export function verdictCheck(judge: (...answer: Required<Parameters<Check>>) => unknown): Check {
   return (completion, row, cost = FIRST_ATTEMPT) => {
     try {

@@ -12,7 +12,7 @@
 
 /** 32-bit words in a hash. */
 export const KEY_WORDS = 4;
-/** A growing table copies none of its full blocks. */
+/** Entries are stored in blocks of 4,096: a growing table adds blocks and copies no full one. */
 export const BLOCK_BITS = 12;
 export const BLOCK_ENTRIES = 1 << BLOCK_BITS;
 export const BLOCK_MASK = BLOCK_ENTRIES - 1;
@@ -87,7 +87,7 @@ export function mixed(a: number, b: number, c: number, d: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** By byte: its value as a lower-case hex digit, or 255. */
+/** The value of a byte as a lower-case hex digit; 255 for any other byte. */
 const DIGITS = new Uint8Array(256).fill(255);
 for (let digit = 0; digit < 16; digit++) DIGITS[digit.toString(16).charCodeAt(0)] = digit;
 

@@ -52,10 +52,12 @@ export class IdTable implements Disposable {
   #index = new Uint32Array(0);
   /** The capacity of the blocks, in entries. The first block grows to the size of the others. */
   #entryRoom = 0;
-  /** The entries after which the index grows. */
+  /** The number of entries at which the index grows. */
   #room = 0;
-  /** The lower bits of an index slot, which hold the number of its entry plus 1; 0 marks a free
-   * slot. The upper bits hold bits of the hash. */
+  /**
+   * How many lower bits of an index slot hold the number of its entry plus 1; 0 marks a free slot.
+   * The upper bits hold bits of the hash.
+   */
   #entryBits = 0;
   #size = 0;
   /** The free place in the index for the key that `#probe` did not find. */
@@ -64,7 +66,7 @@ export class IdTable implements Disposable {
   readonly #key = new Uint32Array(KEY_WORDS);
   #bytes = new Uint8Array(1_024);
 
-  /** @param expectedRows Makes the index large enough for this many; more make it grow. */
+  /** @param expectedRows The index starts large enough for this many, and grows with more. */
   constructor(expectedRows = 1_000) {
     this.#makeIndex(Math.max(16, Math.ceil(expectedRows / MAX_LOAD)));
   }

@@ -26,7 +26,7 @@ import { HAS_RESULT, type IdTable } from "./id_table.ts";
 export interface IndexedLine {
   /** From 1. */
   readonly number: number;
-  /** In the file, in bytes. */
+  /** Offset in the file, in bytes. */
   readonly offset: number;
   /** Without the line feed. */
   readonly byteLength: number;
@@ -245,7 +245,7 @@ class CurrentLine implements IndexedLine {
   }
 
   uid(): string {
-    // Not a slice of the characters, which would keep the whole block in memory.
+    // A slice of `#characters` would keep the whole block in memory.
     return this.#uid ?? DECODER.decode(this.#block.subarray(this.#uidStart, this.#uidEnd));
   }
 

@@ -89,7 +89,7 @@ export class RunNotices {
     this.#progress = progress;
   }
 
-  /** Shows the user a notice, once the run has started. */
+  /** Shows the user a notice; holds it back until `start()`. */
   add(level: "info" | "warning", message: string): void {
     if (this.#early === undefined) this.#progress.notice(level, message);
     else this.#early.push([level, message]);

@@ -108,7 +108,7 @@ export class FailureLedger {
   /**
    * Called before a failed row is sent again.
    *
-   * @param number That of its line in the file.
+   * @param number The number of its line in the file.
    */
   askAgain(uid: string, number: number): void {
     this.#askedAgain.set(uid, number);

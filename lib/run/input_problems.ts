@@ -187,7 +187,7 @@ interface BadLineGroup {
 }
 
 const EXAMPLES = 5;
-/** The most groups of their own; all further problems share one. */
+/** Problems that have a group of their own; all further ones share one group. */
 const MOST_GROUPS = 20;
 const OTHERS = "other problems";
 /** Hints are computed for this many lines: each takes 10 µs. */

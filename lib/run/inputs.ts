@@ -248,8 +248,8 @@ async function similarName(path: string): Promise<string> {
 const MOST_TYPOS = 3;
 
 /**
- * Writes the stream to a new file that only its owner can read. Rejects when the signal is aborted:
- * a user at a terminal may never end the stream.
+ * Writes standard input to a new file that only its owner can read. Rejects when the signal is
+ * aborted: a user at a terminal may never end the stream.
  */
 export async function spool(
   stream: ReadableStream<Uint8Array>,

@@ -162,7 +162,7 @@ export class Job {
       signal,
     }));
     if (found === undefined) return;
-    // The second pass needs only the ids of the table that were kept.
+    // Of the table, the second pass needs only the ids that the plan keeps.
     found.plan.takeKeys(table.releaseKeys());
     this.found = found;
     if (options.limit === undefined) this.#ledger.dropRepairedRows();

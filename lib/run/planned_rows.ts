@@ -84,7 +84,7 @@ class SecondPass {
   readonly #options: PlannedRowsOptions;
   readonly #input: InputSequence;
   #index = 0;
-  /** How many of the next kept ids are compared with a new hash of their rows. */
+  /** Kept ids that are still to be compared with a new hash of their rows. */
   #toCheck = 0;
 
   constructor(options: PlannedRowsOptions, input: InputSequence) {

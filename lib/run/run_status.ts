@@ -49,7 +49,10 @@ export interface RunStatus {
   readonly started: string;
   /** Whether the run has ended, so that the file will not be written again. */
   readonly ended: boolean;
-  /** What the run is doing, or how it ended: see `RunState`. */
+  /**
+   * What the run is doing (see `RunState`), or how it ended: `done`, `halted`, `interrupted` or
+   * `failed`.
+   */
   readonly state: string;
   /** Identifies the submission of jobs that started the run; absent if none did. */
   readonly job?: string;

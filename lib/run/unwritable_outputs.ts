@@ -44,8 +44,8 @@ export interface OutputWatchOptions {
 }
 
 /**
- * Checks that the output files and locks of a run are still those that it opened. A problem counts
- * if two checks a second apart find one: others may just be replacing a file.
+ * Checks that the output files and locks of a run are still those that it opened. Outputs are lost
+ * once two checks, a second apart, have found a problem.
  */
 export class OutputWatch {
   readonly #outputs: readonly WatchedOutput[];
@@ -92,7 +92,7 @@ export class OutputWatch {
       await this.#check(true);
     }
     if (this.#lost === undefined) return;
-    // Adds the new files of outputs that were found changed when they were closed.
+    // Also names the new files of outputs that were found changed while they were closed.
     await this.#moveAway(this.#lost);
     throw await this.#errorOf(this.#lost);
   }
@@ -145,7 +145,7 @@ export class OutputWatch {
 
   async #errorOf({ problem, rescued, cause }: LostOutput): Promise<SinkError> {
     const kept: string[] = [];
-    // Not named in the message: files without a line, which will be removed.
+    // The message does not name files without a line, which will be removed.
     for (const path of rescued) {
       if (await this.#hasContent(path).catch(() => true)) kept.push(path);
     }

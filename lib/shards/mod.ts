@@ -2,8 +2,8 @@
  * Shards: contiguous parts of one input, each of which is a separate run, on any machine.
  *
  * In: input files and a number of shards. Out: the borders between them, pinned once in a file next
- * to the output, and the parts that a shard reads. It never asks a teacher, and knows nothing about
- * schedulers.
+ * to the output, and the parts that a shard reads. Nothing here calls a teacher or knows a
+ * scheduler.
  *
  * @module
  */
