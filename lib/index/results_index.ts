@@ -3,8 +3,8 @@
  * wrong.
  *
  * A line that Retort wrote begins with `{"uid":"…","prompt_hash":"…"` and ends with `}}`; only that
- * much is checked. Any other line is parsed, and one that cannot be parsed is damaged. Only
- * `verify` parses every line.
+ * much is checked. Any other line is parsed, and one that cannot be parsed is damaged. `verify`
+ * parses every line.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Checks the output files of a run: every line is read and parsed.
+ * Checks the output files of a run for `verify`: reads and parses every line.
  *
  * @module
  */

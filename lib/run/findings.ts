@@ -42,7 +42,7 @@ export class Preflight {
   failed = 0;
   /** Identical rows that were merged into one. */
   merged = 0;
-  /** Rows whose id is a hash of themselves. */
+  /** Rows without an id, which are named by a hash of the row. */
   hashed = 0;
   /** `uidField` of the run, until a row has one of these fields. */
   unmetUidFields: readonly string[] = [];

@@ -283,7 +283,7 @@ export class Job {
   /** Closes the files, also after an error. With `abandon`, a full disk is not waited for. */
   async close({ abandon = false } = {}): Promise<void> {
     if (abandon) this.abandon();
-    // An error of the disk has already ended the run, or `tidy` has thrown it.
+    // Ignored, because an error has already ended the run, or `tidy` has thrown it.
     await this.#sink?.close().catch(() => {});
     this.#sink = undefined;
     // Without the lock the files belong to another run.

@@ -1,6 +1,6 @@
 /**
- * Validation rules for each option, for callers without types. Ranges that belong to one part of
- * Retort are checked there.
+ * Validation rules for each option, for callers without types. A range that only one part of Retort
+ * knows is checked by that part.
  *
  * @module
  */

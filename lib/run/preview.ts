@@ -43,7 +43,7 @@ export interface Preview {
    * mistakes.
    */
   notes: string[];
-  /** As the teacher would send it; null if there is nothing to send. */
+  /** The first request, as the teacher would send it; null if there is nothing to send. */
   request: unknown;
   /** For each shape of rows, its first request; the first of them is `request`. */
   requests: PreviewedRequest[];

@@ -62,7 +62,7 @@ export class Run {
       if (this.#jobs.list.some(({ found }) => found.unreadable !== undefined)) await this.#refuse();
       await this.#jobs.claim(this.#options);
       const isReady = await this.#jobs.look(this.#context.signal, this.#options.stdin);
-      if (!isReady) return this.#tell(this.#summarise({ isReady }));
+      if (!isReady) return this.#tell(this.#summarize({ isReady }));
       this.#checkInput();
       await this.#work();
       return await this.#finish();
@@ -257,7 +257,7 @@ export class Run {
 
   async #finish(): Promise<Summary> {
     await this.#jobs.each((job) => job.tidy());
-    const summary = this.#summarise({ isReady: true });
+    const summary = this.#summarize({ isReady: true });
     await this.#jobs.each((job, index) => {
       // With all files in each of them, the run files of 10,000 inputs would take 20 GB.
       const files = this.#jobs.areMany ? [summary.files[index]] : summary.files;
@@ -276,7 +276,7 @@ export class Run {
     return summary;
   }
 
-  #summarise({ isReady }: { isReady: boolean }): Summary {
+  #summarize({ isReady }: { isReady: boolean }): Summary {
     const { left } = this.#jobs;
     const haltReason = left > 0 ? this.#engine?.haltReason : undefined;
     const isInterrupted = this.#context.signal.aborted && (!isReady || left > 0);

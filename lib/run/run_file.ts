@@ -185,7 +185,8 @@ interface Rule {
 }
 
 /**
- * Schemas in parameters are nested. Much deeper values cannot be compared, and no one means them.
+ * The deepest nesting of values. Schemas in parameters are nested, but much deeper values cannot be
+ * compared.
  */
 const MOST_LEVELS = 500;
 

@@ -120,8 +120,9 @@ export async function readStatus(path: string): Promise<RunStatus | undefined> {
 }
 
 /**
- * Parses a status; undefined if the text is none. Other versions and programs may have written the
- * file, so each field is checked: one that cannot be used counts as 0, empty or unknown.
+ * Parses a status; undefined if the text is another JSON value. Other versions and programs may
+ * have written the file, so each field is checked: one that cannot be used counts as 0, empty or
+ * unknown.
  *
  * @param file The name of the file, which gives the name of the run.
  * @throws {SyntaxError} when the text is not JSON, such as half a file

@@ -161,7 +161,7 @@ export class OutputWatch {
 interface LostOutput {
   /** The first change that was found. */
   readonly problem: string;
-  /** The new files. */
+  /** Paths of the new files that lines were directed to. */
   readonly rescued: string[];
   /** Why some lines could not be saved; undefined if all were. */
   cause: unknown;

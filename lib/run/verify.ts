@@ -164,7 +164,7 @@ function inputOf(
 
 /** Reads all output, including lines that an earlier run kept next to the output files. */
 async function auditOf({ results, failures }: OutputFiles): Promise<Audit> {
-  // Loaded only here: no other command parses every line.
+  // Loaded only here: a run indexes its output without parsing it.
   const { Audit } = await import("./audit.ts");
   const audit = new Audit();
   await audit.readResults(results);

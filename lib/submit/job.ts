@@ -16,7 +16,7 @@ export interface ShardJob {
   /** The arguments that run a shard; `--shard auto` and `--grace` are added. */
   readonly run: readonly string[];
   readonly merge: readonly string[];
-  /** How long before its time limit a shard is signalled, in seconds. */
+  /** How long before its time limit a shard is signaled, in seconds. */
   readonly leadSeconds: number;
 }
 
