@@ -9,6 +9,7 @@ import { HIGHLIGHT_JS } from "../lib/deps/highlight_js.ts";
 import { MARKED_JS } from "../lib/deps/marked.ts";
 import { UPLOT_CSS as UPLOT_STYLE, UPLOT_JS as UPLOT_SCRIPT } from "../lib/deps/uplot.ts";
 import HTML from "./page.html" with { type: "text" };
+import dialogs from "./page/dialogs.html" with { type: "text" };
 import head from "./page/head.html" with { type: "text" };
 import icons from "./page/icons.html" with { type: "text" };
 import about from "./page/about.js" with { type: "text" };
@@ -27,6 +28,7 @@ import figures from "./page/figures.js" with { type: "text" };
 import frame from "./page/frame.css" with { type: "text" };
 import frames from "./page/frames.js" with { type: "text" };
 import latency from "./page/latency.js" with { type: "text" };
+import latencyStyle from "./page/latency.css" with { type: "text" };
 import link from "./page/link.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
 import markdown from "./page/markdown.js" with { type: "text" };
@@ -92,12 +94,13 @@ const STYLES = [
   frame,
   overviewStyle,
   chartStyle,
+  latencyStyle,
   tableStyle,
   sampleStyle,
   printStyle,
 ];
 
-export const PAGE_HTML: string = inShell(HTML);
+export const PAGE_HTML: string = inShell(HTML.replace("<!-- dialogs -->", dialogs.trim()));
 
 /** The modules of `page/` in one file, because a report has no address to import from. */
 export const PAGE_JS: string = joinModules(MODULES);

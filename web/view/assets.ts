@@ -25,7 +25,9 @@ import rowWindow from "./page/row_window.js" with { type: "text" };
 import searchBar from "./page/search_bar.js" with { type: "text" };
 import words from "./page/words.js" with { type: "text" };
 import HTML from "./page/view.html" with { type: "text" };
-import style from "./page/view.css" with { type: "text" };
+import detailStyle from "./page/detail.css" with { type: "text" };
+import gridStyle from "./page/grid.css" with { type: "text" };
+import viewStyle from "./page/view.css" with { type: "text" };
 
 /** Modules of the page, each after those that it imports. */
 const MODULES = [
@@ -55,4 +57,4 @@ export const VIEW_HTML: string = inShell(HTML);
 
 export const VIEW_JS: string = joinModules(MODULES);
 
-export const VIEW_CSS: string = [...COMMON_STYLES, style].join("\n");
+export const VIEW_CSS: string = [...COMMON_STYLES, viewStyle, gridStyle, detailStyle].join("\n");
