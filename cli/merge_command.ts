@@ -42,7 +42,7 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
 }
 
 function sayProblems(report: MergeReport, io: Io): void {
-  const { problems, clashes, clashCount, results, runs, inputChanges } = report;
+  const { problems, results, runs, inputChanges } = report;
   for (const change of inputChanges.slice(0, MOST_NAMED)) {
     io.writeErr(
       printableLines(
@@ -68,12 +68,16 @@ function sayProblems(report: MergeReport, io: Io): void {
       ),
     );
   }
+  sayClashes(report, io);
+}
+
+function sayClashes({ clashes, clashCount, duplicates }: MergeReport, io: Io): void {
   if (clashCount === 0) return;
   const lines = clashes.map(({ uid, first, second }) =>
     `  uid ${JSON.stringify(uid)}: ${first} and ${second}`
   );
   if (clashCount > clashes.length) lines.push(`  … and ${clashCount - clashes.length} more`);
-  const kept = report.duplicates === null ? "" : `, kept in "${report.duplicates}"`;
+  const kept = duplicates === null ? "" : `, kept in "${duplicates}"`;
   io.writeErr(
     printableLines(
       `${

@@ -29,7 +29,7 @@ export async function writeSet(
   source: ExampleSource,
   options: ResolvedExport,
 ): Promise<ExportReport> {
-  const { output, shuffle, maxRows, validation, paths } = options;
+  const { shuffle, maxRows, validation, paths } = options;
   const format = FORMATS[options.format];
   const maker = new RowMaker(options);
   const guard = { replace: options.replace, sources: source.sources };
@@ -62,10 +62,16 @@ export async function writeSet(
   if (targets.rows === 0 && source.rowCount > 0 && !options.allowEmpty) throw noPairs(options);
   await targets.finish();
   const { rows, validationRows } = targets;
+  const hints = hintsFor(options, columns);
+  return { rows, validationRows, columns, notes: maker.notes(), hints };
+}
+
+/** What trainers need to read the output; nothing for one without a path or an extension. */
+function hintsFor({ output, ...options }: ResolvedExport, columns: readonly string[]) {
+  const format = FORMATS[options.format];
   const isPath = typeof output === "string" &&
     (format.target === "folder" || /\.\w+$/.test(output));
-  const hints = isPath ? format.config({ path: output, columns }) : [];
-  return { rows, validationRows, columns, notes: maker.notes(), hints };
+  return isPath ? format.config({ path: output, columns }) : [];
 }
 
 function refuseEmpty(

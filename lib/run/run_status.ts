@@ -159,17 +159,23 @@ export function parseStatus(text: string, file: string): RunStatus | undefined {
     cost_usd: countOf(value.cost_usd),
     spent_usd: countOf(value.spent_usd),
     share: typeof value.share === "number" ? Math.min(1, countOf(value.share) ?? 0) : null,
-    errors: objectsOf(value.errors, STATUS_LIMITS.errors).map((one) => ({
-      type: textOf(one.type),
-      status: countOf(one.status),
-      count: countOf(one.count) ?? 0,
-    })),
-    teachers: objectsOf(value.teachers, STATUS_LIMITS.teachers).map((one) => ({
-      address: textOf(one.address),
-      state: textOf(one.state),
-      in_flight: countOf(one.in_flight) ?? 0,
-      answered: countOf(one.answered) ?? 0,
-    })),
+    errors: objectsOf(value.errors, STATUS_LIMITS.errors).map(errorOf),
+    teachers: objectsOf(value.teachers, STATUS_LIMITS.teachers).map(teacherOf),
+  };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function errorOf({ type, status, count }: Fields): RunStatus["errors"][number] {
+  return { type: textOf(type), status: countOf(status), count: countOf(count) ?? 0 };
+}
+
+function teacherOf(value: Fields): RunStatus["teachers"][number] {
+  return {
+    address: textOf(value.address),
+    state: textOf(value.state),
+    in_flight: countOf(value.in_flight) ?? 0,
+    answered: countOf(value.answered) ?? 0,
   };
 }
 
@@ -182,7 +188,7 @@ function textOf(value: unknown): string {
   return typeof value === "string" ? value.slice(0, STATUS_LIMITS.chars) : "";
 }
 
-function objectsOf(value: unknown, most: number): Record<string, unknown>[] {
+function objectsOf(value: unknown, most: number): Fields[] {
   return Array.isArray(value) ? value.slice(0, most).filter(isObject) : [];
 }
 

@@ -116,8 +116,12 @@ function metadataOf(name: string, { namespace }: KubernetesOptions) {
   return {
     name,
     ...namespace === undefined ? {} : { namespace },
-    labels: { "app.kubernetes.io/name": "retort", "app.kubernetes.io/instance": name },
+    labels: labelsOf(name),
   };
+}
+
+function labelsOf(name: string) {
+  return { "app.kubernetes.io/name": "retort", "app.kubernetes.io/instance": name };
 }
 
 function templateOf(
@@ -132,9 +136,7 @@ function templateOf(
     valueFrom: { secretKeyRef: { name: secret.name, key: secret.key } },
   }];
   return {
-    metadata: {
-      labels: { "app.kubernetes.io/name": "retort", "app.kubernetes.io/instance": name },
-    },
+    metadata: { labels: labelsOf(name) },
     spec: {
       restartPolicy: "Never",
       // No pod calls the Kubernetes API. The other settings are required by clusters that enforce
