@@ -64,20 +64,15 @@ export interface CardContent {
 }
 
 export function cardOf(content: CardContent): string {
-  const { folder, licence, origin, rows, validationRows } = content;
+  const { folder, origin } = content;
   const name = basename(folder).replaceAll(/[\r\n]+/g, " ");
-  const splits = validationRows > 0
-    ? `${formatCount(rows - validationRows)} rows for training, ${
-      formatCount(validationRows)
-    } for validation`
-    : `${formatCount(rows)} rows`;
   return `${yamlOf(content, name)}
 
 ${CARD_MARK}
 
 # ${name}
 
-${splits}: conversations whose last message is the answer of a teacher model.
+${splitsOf(content)}: conversations whose last message is the answer of a teacher model.
 
 ## Columns
 
@@ -95,12 +90,7 @@ from datasets import load_dataset
 dataset = load_dataset(${JSON.stringify(folder)})
 \`\`\`
 
-${
-    content.columns.has("tools")
-      ? "`tools` is the text of a JSON list, the `arguments` of tool calls that of a JSON object: parse them " +
-        "before a chat template reads them.\n\n"
-      : ""
-  }To upload the folder:
+${content.columns.has("tools") ? TOOLS_NOTE : ""}To upload the folder:
 
 \`\`\`sh
 ${uploadCommand(folder)}
@@ -108,13 +98,22 @@ ${uploadCommand(folder)}
 
 ## Licence
 
-${
-    licence === undefined
-      ? "Not chosen yet. Fill in `license:` at the top of this file; the terms of the teacher model and of the " +
-        "prompts decide what is possible."
-      : `${licence}`
-  }
+${content.licence ?? NO_LICENCE}
 `;
+}
+
+const TOOLS_NOTE =
+  "`tools` is the text of a JSON list, the `arguments` of tool calls that of a JSON object: parse them " +
+  "before a chat template reads them.\n\n";
+
+const NO_LICENCE =
+  "Not chosen yet. Fill in `license:` at the top of this file; the terms of the teacher model and of the " +
+  "prompts decide what is possible.";
+
+function splitsOf({ rows, validationRows }: CardContent): string {
+  if (validationRows === 0) return `${formatCount(rows)} rows`;
+  const training = formatCount(rows - validationRows);
+  return `${training} rows for training, ${formatCount(validationRows)} for validation`;
 }
 
 function yamlOf({ licence, rows, validationRows }: CardContent, name: string): string {

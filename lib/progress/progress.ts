@@ -107,9 +107,7 @@ export class Progress {
     this.#beatEvery(BEAT_MS);
   }
 
-  /**
-   * Called when the state in the gauges has changed: listeners receive a snapshot within 100 ms.
-   */
+  /** Called when the state in the gauges has changed: listeners get a snapshot within 100 ms. */
   stateChanged(): void {
     this.#stateChanged = true;
     this.#beatEvery(BEAT_MS);
@@ -175,9 +173,7 @@ export class Progress {
     };
   }
 
-  /**
-   * Stops the beat. Emits a last snapshot if the run was started. Counting and `emit` still work.
-   */
+  /** Ends the beat, after a last snapshot if the run was started. Counting and `emit` still work. */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
