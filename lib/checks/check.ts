@@ -90,9 +90,9 @@ function compile(text: unknown): RegExp {
 
 /** The first message to the worker: what to check for. It answers with `Ready`. */
 export interface Setup {
-  /** The reject pattern, as `source` and `flags`. */
+  /** `source` and `flags` of the reject pattern; undefined if there is none. */
   readonly pattern: readonly [source: string, flags: string] | undefined;
-  /** The JSON Schema as JSON. */
+  /** JSON text of the schema; undefined if there is none. */
   readonly jsonSchema: string | undefined;
   /** Memory in which the worker notes what it is doing: see `Note`. */
   readonly progress: SharedArrayBuffer;

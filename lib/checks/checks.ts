@@ -33,7 +33,7 @@ export interface CheckOptions {
   readonly rejectPattern?: string | RegExp;
   /** Keeps only answers for which this returns `true` or nothing. @default none */
   readonly validate?: Validate;
-  /** Runs after `validate`. @default none */
+  /** A further check, after `validate`; `distill()` sets it. @default none */
   readonly check?: Check;
   /**
    * Checks patterns and schemas in this thread: a bundle has no file for a worker.

@@ -40,7 +40,7 @@ export class Preflight {
   succeeded = 0;
   /** Answers that have failed permanently. */
   failed = 0;
-  /** Identical rows that were merged into one. */
+  /** Rows that were merged with an identical earlier one. */
   merged = 0;
   /** Rows without an id, which are named by a hash of the row. */
   hashed = 0;
@@ -48,7 +48,7 @@ export class Preflight {
   unmetUidFields: readonly string[] = [];
   /** `promptField` of the run, until a row has it. */
   unmetPromptField: string | undefined;
-  /** Rows that are output lines of an earlier run. */
+  /** Rows that are lines of an earlier run's output. */
   fromRuns = 0;
   /** Rows that were edited after an answer to them was finished. */
   changed = 0;

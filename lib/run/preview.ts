@@ -20,7 +20,7 @@ export interface PreviewedRequest {
   request: unknown;
 }
 
-/** What a run would do. */
+/** What a run would send and cost. */
 export interface Preview {
   /** Answers to all rows of the inputs, duplicates merged. */
   total: number;

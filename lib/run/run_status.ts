@@ -229,7 +229,7 @@ export async function writeFailedStatus(results: string, shard: Shard): Promise<
     ended: true,
     state: "failed",
     job: shard.job,
-    // Its error message may quote a row.
+    // The error message itself may quote a row.
     reason: "it could not start: its log says why",
     shard: [shard.index, shard.count],
     in_flight: 0,

@@ -59,7 +59,7 @@ export interface Verification {
   readonly pending: number;
   /** Lines of the input that are not rows. */
   readonly badRows: number;
-  /** Identical rows that were merged into one. */
+  /** Rows that were merged with an identical earlier one. */
   readonly mergedDuplicates: number;
   /** Rows whose prompt was edited since an answer was finished. */
   readonly changed: number;
