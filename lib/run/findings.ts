@@ -40,7 +40,7 @@ export class Preflight {
   succeeded = 0;
   /** Answers that have failed permanently. */
   failed = 0;
-  /** Rows that were merged with an identical earlier one. */
+  /** Rows that were merged into an identical one. */
   merged = 0;
   /** Rows without an id, which are named by a hash of the row. */
   hashed = 0;

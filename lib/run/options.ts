@@ -105,8 +105,9 @@ export interface ResponseGeneratorOptions extends RowOptions {
   params?: Params;
   /**
    * The number of rows in flight at once, over all teachers: 1 to 100,000. `"auto"` searches for
-   * the number, from 32 to 1,024, above which the tokens a second no longer rise: for your own
-   * servers, which queue excess requests instead of rejecting them.
+   * the number above which the tokens a second no longer rise: from 32 for each teacher, to at most
+   * 1,024 times the number of teachers over all. It is meant for your own servers, which queue
+   * excess requests instead of rejecting them.
    *
    * @default 20
    */

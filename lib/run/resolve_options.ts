@@ -22,7 +22,10 @@ import { GENERATOR_RULES, PLACE_RULES } from "./option_rules.ts";
 import type { ResponseGeneratorOptions, RowOptions, TeacherPlace } from "./options.ts";
 import { checkSamples } from "./admission.ts";
 
-/** The most attempts in flight at one teacher that the search for the best concurrency tries. */
+/**
+ * The search for the best concurrency tries at most this many attempts in flight, times the number
+ * of teachers.
+ */
 const MOST_EXPLORED = 1_024;
 
 /** Options that `resolveOptions` fills in. */

@@ -59,7 +59,7 @@ export interface Verification {
   readonly pending: number;
   /** Lines of the input that are not rows. */
   readonly badRows: number;
-  /** Rows that were merged with an identical earlier one. */
+  /** Rows that were merged into an identical one. */
   readonly mergedDuplicates: number;
   /** Rows whose prompt was edited since an answer was finished. */
   readonly changed: number;
