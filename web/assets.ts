@@ -33,7 +33,6 @@ import link from "./page/link.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
 import markdown from "./page/markdown.js" with { type: "text" };
 import notices from "./page/notices.js" with { type: "text" };
-import notify from "./page/notify.js" with { type: "text" };
 import overview from "./page/overview.js" with { type: "text" };
 import overviewStyle from "./page/overview.css" with { type: "text" };
 import problems from "./page/problems.js" with { type: "text" };
@@ -84,7 +83,6 @@ const MODULES = [
   samples,
   controls,
   notices,
-  notify,
   report,
   main,
 ];

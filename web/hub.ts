@@ -34,10 +34,8 @@ const SAMPLE_BEATS = 4;
 /** Limit of open pages, which bounds the memory of unread messages. */
 export const MAX_PAGES = 100;
 
-/**
- * A page counts as lost after this time without a message: browsers run the timers of background
- * tabs once a minute.
- */
+/** A page counts as lost after this time without a message: browsers run the timers of background
+ * tabs once a minute. */
 const LOST_AFTER_MS = 180_000;
 
 /** Time in which a page that is reloaded comes back. */
@@ -126,10 +124,8 @@ export class Hub {
     };
   }
 
-  /**
-   * Whether a page shows the run: it sent something in the last 3 minutes, or left in the last 10 s
-   * and may be reloading.
-   */
+  /** Whether a page shows the run: it sent something in the last 3 minutes, or left in the last
+   * 10 s and may be reloading. */
   get isWatched(): boolean {
     const now = this.#options.now();
     return now - this.#leftAt < RELOAD_MS ||
@@ -252,10 +248,8 @@ export class Hub {
     }
   }
 
-  /**
-   * Whether a page gets the next snapshot. One that waits for the whole state does not: the new
-   * point would not fit its charts.
-   */
+  /** Whether a page gets the next snapshot. One that waits for the whole state does not: the new
+   * point would not fit its charts. */
   #isDue({ needsHello, isVisible, toldAt }: PageLink): boolean {
     return isVisible ? !needsHello : this.#beats - toldAt >= HIDDEN_BEATS;
   }

@@ -49,10 +49,8 @@ export interface WriteOptions extends RowOptions {
    * read, or as JSON text, which a column of one type needs.
    * @default "object", in Parquet "string" */
   toolArguments?: ToolArguments;
-  /**
-   * Selects rows that meet this condition, as in `completion_tokens < 4000 and lang == "en"`. Names
-   * are fields of the row and, for a results line, of its `distill`. @default all rows
-   */
+  /** Selects rows that meet this condition, as in `completion_tokens < 4000 and lang == "en"`.
+   * Names are fields of the row and, for a results line, of its `distill`. @default all rows */
   where?: string;
   /** Selects rows by the uids of their results lines. @default all rows */
   uids?: readonly string[];
@@ -90,10 +88,8 @@ export interface ExportOptions extends WriteOptions {
   /** How reasoning is written in the answer. Formats that hold the answer as text, such as
    * `alpaca`, have no place for `field`. @default "wrap" */
   think?: ThinkStyle;
-  /**
-   * For formats of pairs, such as `preference`: which answer is chosen. `shortest`, `longest`, or a
-   * field, whose larger number wins. Required for these formats.
-   */
+  /** For formats of pairs, such as `preference`: which answer is chosen. `shortest`, `longest`, or
+   * a field, whose larger number wins. Required for these formats. */
   prefer?: string;
 }
 
@@ -109,10 +105,8 @@ export interface ConvertOptions extends WriteOptions {
    * @default "raw": rows stay as they are
    */
   format?: ConvertFormat;
-  /**
-   * How reasoning is written in the answers. @default as in the row; "wrap" in formats that hold
-   * the answer as text, such as `alpaca`
-   */
+  /** How reasoning is written in the answers. @default as in the row; "wrap" in formats that hold
+   * the answer as text, such as `alpaca` */
   think?: ThinkStyle;
 }
 

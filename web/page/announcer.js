@@ -1,18 +1,19 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The only live region: announces changes of state, each tenth of the rows, and the results of
- * controls.
+ * Tells users what changed who do not look at the page: a live region for screen readers, and a
+ * notification of the browser at the end of the run.
  *
  * @module
  */
 
-import { byId, setText } from "./dom.js";
+import { byId, setShown, setText } from "./dom.js";
 import { settledRows, stateWords } from "./run_state.js";
 
 /** @import { RunStore } from "./store.js" */
 
-/** Announces to screen readers, and rarely. */
+/** The only live region: announces changes of state, each tenth of the rows, and the results of
+ * controls. */
 export class Announcer {
   #region = byId("live", HTMLElement);
   #word = "";
@@ -42,5 +43,31 @@ export class Announcer {
   /** @param {string} text */
   say(text) {
     setText(this.#region, text);
+  }
+}
+
+/** Notifies the user once, when the run ends while the page is open, if the user wants that and the
+ * browser allows it. */
+export class Notifier {
+  #wanted = byId("notify", HTMLInputElement);
+  #hasEnded = true;
+
+  constructor() {
+    const canNotify = isSecureContext && "Notification" in globalThis;
+    setShown(byId("notify-row", HTMLElement), canNotify);
+    this.#wanted.addEventListener("change", async () => {
+      if (!this.#wanted.checked) return;
+      this.#wanted.checked = await Notification.requestPermission() === "granted";
+    });
+  }
+
+  /** @param {RunStore} store @param {number} nowMs */
+  update(store, nowMs) {
+    const isEnd = store.ended && !this.#hasEnded;
+    this.#hasEnded = store.ended;
+    if (store.ended) setShown(byId("notify-row", HTMLElement), false);
+    if (!isEnd || !this.#wanted.checked) return;
+    const { word, detail } = stateWords(store, nowMs);
+    new Notification(`${store.run?.model || "Retort"}: ${word}`, { body: detail });
   }
 }

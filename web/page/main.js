@@ -7,7 +7,7 @@
  */
 
 import { AboutView, startCopying } from "./about.js";
-import { Announcer } from "./announcer.js";
+import { Announcer, Notifier } from "./announcer.js";
 import { ChartGroup } from "./charts.js";
 import { ErrorTable } from "./error_table.js";
 import { Controls } from "./controls.js";
@@ -16,7 +16,6 @@ import { formatAge, formatClock, formatDate } from "./figures.js";
 import { inOwnFrame } from "./frames.js";
 import { LatencyView } from "./latency.js";
 import { fetchSamples, fetchWhole, Link, socketAddress } from "./link.js";
-import { Notifier } from "./notify.js";
 import { NoticesView } from "./notices.js";
 import { Overview } from "./overview.js";
 import { startReports } from "./report.js";
