@@ -68,15 +68,13 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   await checkOutputs(runs.flatMap(({ pieces }) => pieces.map(({ path }) => path)), [files]);
   await makeFolders([files]);
   using _lock = await acquireLock(files.lock);
-  if (!options.replace && await hasContent(files.results)) {
-    throw new UsageError(
-      `Cannot write "${files.results}": it is not empty. Add --replace to replace it, or name ` +
-        "another output",
-    );
-  }
-  if (options.replace) await checkReplaceable(files);
+  await (options.replace ? checkReplaceable : checkEmpty)(files);
   if (!proof) return await joinRuns(runs, files, options.signal);
   return await mergeProven(runs, files, options, missing);
+}
+
+function duplicatesOf(results: string): string {
+  return results.replace(RESULTS_NAME, ".duplicates.jsonl");
 }
 
 function outputFiles(output: string): OutputFiles {
@@ -86,9 +84,20 @@ function outputFiles(output: string): OutputFiles {
   return filesOf("", output.replace(RESULTS_NAME, ""));
 }
 
+/** All files that a merge may write: a run whose rows have all failed leaves only failures. */
+async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
+  for (const path of [results, failures, duplicatesOf(results)]) {
+    if (!(await hasContent(path))) continue;
+    throw new UsageError(
+      `Cannot write "${path}": it is not empty. Add --replace to replace it, or name another output`,
+    );
+  }
+}
+
 /** Answers that a run has added to the output of a merge are nowhere else. */
-async function checkReplaceable({ results, runJson }: OutputFiles): Promise<void> {
+async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
   await checkOwnFile(results, "results");
+  await checkOwnFile(failures, "failures");
   const run = await readRunFile(runJson);
   if (run === undefined || run.merged !== undefined) return;
   throw new UsageError(
@@ -160,7 +169,7 @@ async function mergeProven(
   { partial = false, tidy = false, limit = Infinity, signal }: MergeOptions,
   missing: readonly MergeProblem[],
 ): Promise<MergeReport> {
-  const duplicates = files.results.replace(RESULTS_NAME, ".duplicates.jsonl");
+  const duplicates = duplicatesOf(files.results);
   const madeFrom = runs.map((run) => run.files.results);
   const paths = { results: files.results, failures: files.failures, duplicates };
   await using output = await openOutput(paths, await thatExist(madeFrom));

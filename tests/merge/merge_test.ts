@@ -285,6 +285,16 @@ Deno.test("runs that were made in different ways are not merged, and nothing is 
   );
   assertEquals((await dir.rows("all.jsonl")).length, 1);
   await Deno.remove(output);
+  const failures = await dir.write("all_error.jsonl", prompts(0, 1));
+  for (const replace of [false, true]) {
+    await assertRejects(
+      () => mergeRuns({ outputs: outputs[0], output, replace }),
+      UsageError,
+      `Cannot write "${failures}"`,
+    );
+  }
+  assertEquals((await dir.rows("all_error.jsonl")).length, 1);
+  await Deno.remove(failures);
   await mergeRuns({ outputs: outputs[0], output });
   const report = await mergeRuns({ outputs: outputs[0], output, replace: true });
   assertEquals(report.succeeded, 5);
