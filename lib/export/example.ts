@@ -157,8 +157,9 @@ export class ExampleReader {
     for (const source of [text, withUid]) {
       const sent = source === text ? row : parser.parse(source);
       if (sent instanceof ParsedRow && sent.promptHash === promptHash) return sent;
-      const earlier = parser.earlier(source);
-      if (earlier !== undefined && requestHash(earlier) === promptHash) return { ...earlier, uid };
+      const earlier = parser.earlier(source)
+        .find((request) => requestHash(request) === promptHash);
+      if (earlier !== undefined) return { ...earlier, uid };
     }
     if (fields.final_messages !== undefined) {
       const { params } = row instanceof ParsedRow ? row : {};

@@ -215,8 +215,9 @@ class FirstPass {
   #isAsSent(slot: number, row: ParsedRow): boolean {
     const { table, parser } = this.#options;
     if (table.checkEquals(slot, this.#promptHash ??= row.promptHash)) return true;
-    const earlier: RowRequest | undefined = parser.earlier(row.text, Array.isArray(row.json));
-    if (earlier === undefined || !table.checkEquals(slot, requestHash(earlier))) return false;
+    const earlier: RowRequest | undefined = parser.earlier(row.text, Array.isArray(row.json))
+      .find((request) => table.checkEquals(slot, requestHash(request)));
+    if (earlier === undefined) return false;
     const difference = differenceOf(earlier, row);
     if (difference !== "") this.#difference = difference;
     return difference === "";

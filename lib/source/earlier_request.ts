@@ -53,8 +53,11 @@ export function differenceOf(before: RowRequest, now: RowRequest): string {
   if (now.messages.some(({ content }) => holdsImage(content))) {
     differences.push("images are sent");
   }
-  if (now.messages.some(({ tool_calls: calls }) => has(calls))) {
-    differences.push("calls are sent as tool calls");
+  if (now.messages.some(isCall)) {
+    if (!kept.some(isCall)) differences.push("calls are sent as tool calls");
+    else if (besideCalls(now.messages) !== besideCalls(kept)) {
+      differences.push("the text and reasoning of tool calls are sent");
+    }
   }
   if (kept.length > now.messages.length) differences.push("the old answer is not sent");
   if (isLonger(kept, now.messages)) differences.push("the context is sent");
@@ -67,6 +70,15 @@ function isSameWithoutNulls(before: Params | undefined, now: Params | undefined)
 
 function textOf(value: unknown): string {
   return JSON.stringify(value) ?? "";
+}
+
+function isCall({ tool_calls: calls }: Message): boolean {
+  return has(calls);
+}
+
+/** The fields of messages with calls, apart from the calls. */
+function besideCalls(messages: readonly Message[]): string {
+  return textOf(messages.filter(isCall).map((message) => ({ ...message, tool_calls: null })));
 }
 
 function systemTextOf(messages: readonly Message[]): string {

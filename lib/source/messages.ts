@@ -166,7 +166,7 @@ function converted(
     const message = messageOf(turns[i] as Turn, role, `${name}[${i}]`, reading);
     if (message instanceof RowProblem) return message;
     // Parallel calls: consecutive turns become one message, whose answers follow.
-    if (role === CALLS && wasCall) addCalls(messages.at(-1)!, message);
+    if (role === CALLS && wasCall) addCalls(messages.at(-1)!, message, reading);
     else messages.push(reading.isLog ? withCallsInText(message) : message);
     wasCall = role === CALLS;
     isEmpty &&= isEmptyContent(message.content);
@@ -184,7 +184,7 @@ function messageOf(
 ): Message | RowProblem {
   if (role === CALLS) {
     const calls = callMessage(contentOf(turn), place);
-    if (calls instanceof RowProblem) return calls;
+    if (calls instanceof RowProblem || reading.readsCallsOnly) return calls;
     // Such a turn is not a message of the API, so only fields of the API are copied.
     return { ...withOwnFields(turn, "assistant", place, reading), ...calls };
   }

@@ -121,15 +121,32 @@ export class RowParser {
   }
 
   /**
-   * What an earlier version sent for a row; undefined if it could not read the row.
+   * What earlier versions sent for a row, the latest first; empty if none could read the row.
    *
    * @param text The row's JSON object, as in a results line.
    * @param isArray Whether the row was a bare array of messages, which `text` wraps in an object.
    */
-  earlier(text: string, isArray = false): RowRequest | undefined {
+  earlier(text: string, isArray = false): RowRequest[] {
     // Templates and prompt fields do not apply to bare arrays.
     const options = isArray ? { system: this.#prompts.system } : this.#prompts;
-    return earlierRequest(text, { ...options, keepsPrefill: this.#runKeepsPrefill === true });
+    const first = earlierRequest(text, {
+      ...options,
+      keepsPrefill: this.#runKeepsPrefill === true,
+    });
+    const source = isArray ? text.slice('{"messages":'.length, -1) : text;
+    return [this.#withCallsOnly(source), first].filter((request) => request !== undefined);
+  }
+
+  /** What was sent when turns with tool calls were read without their other fields. */
+  #withCallsOnly(text: string): RowRequest | undefined {
+    const json = parseJson(text);
+    if (json instanceof RowProblem) return undefined;
+    const shape = detectShape(json, this.#prompts);
+    if (shape instanceof RowProblem) return undefined;
+    const sent = this.#sentOf(json, text, shape, true);
+    return sent instanceof RowProblem
+      ? undefined
+      : { messages: sent.messages, params: sent.params };
   }
 
   /**
@@ -152,22 +169,35 @@ export class RowParser {
   }
 
   /** What is sent, with numbers as they were written and without keys that hold null. */
-  #sentOf(json: ParsedJson, text: string, shape: Shape): Sent | RowProblem {
-    const first = this.#read(json, text, shape);
+  #sentOf(
+    json: ParsedJson,
+    text: string,
+    shape: Shape,
+    readsCallsOnly = false,
+  ): Sent | RowProblem {
+    const first = this.#read(json, text, shape, readsCallsOnly);
     if (first instanceof RowProblem) return first;
     const contents = contentsOf(first.messages);
     const hasNumber = (contents & HOLDS_NUMBER) !== 0 || first.reading.hasNumber ||
       holdsNumber(first.params);
-    const sent = hasNumber ? this.#read(parseLossless(text) as ParsedJson, text, shape) : first;
+    const sent = hasNumber
+      ? this.#read(parseLossless(text) as ParsedJson, text, shape, readsCallsOnly)
+      : first;
     if (sent instanceof RowProblem || (contents & HOLDS_NULL) === 0) return sent;
     return { ...sent, messages: messagesWithoutNulls(sent.messages) };
   }
 
-  #read(json: ParsedJson, text: string, shape: Shape): Sent | RowProblem {
+  #read(
+    json: ParsedJson,
+    text: string,
+    shape: Shape,
+    readsCallsOnly: boolean,
+  ): Sent | RowProblem {
     const params = rowParams(shape, json);
     if (params instanceof RowProblem) return params;
     const keepsPrefill = (params?.continue_final_message ?? this.#runKeepsPrefill) === true;
     const reading = new Reading(shape, text, keepsPrefill, this.#named);
+    reading.readsCallsOnly = readsCallsOnly;
     const messages = messagesOf(json, this.#prompts, reading);
     return messages instanceof RowProblem ? messages : { messages, params, reading };
   }

@@ -58,6 +58,8 @@ export class Reading {
   readonly named: ReadonlySet<string>;
   /** Whether a text in the messages was made from numbers, which must stay as they were written. */
   hasNumber = false;
+  /** Reads of turns with tool calls only the calls, as an earlier version did. */
+  readsCallsOnly = false;
   /** Fields left out that other rows of this shape send, and fields of turns that are left out. */
   unsent: Set<string> | undefined;
   files: string[] | undefined;

@@ -70,8 +70,12 @@ function jsonOfPython(text: string): string {
   });
 }
 
-export function addCalls(message: Message, more: Message): void {
+export function addCalls(message: Message, more: Message, { readsCallsOnly }: Reading): void {
   message.tool_calls = [...message.tool_calls as unknown[], ...more.tool_calls as unknown[]];
+  for (const field of readsCallsOnly ? [] : ["content", "reasoning", "reasoning_content"]) {
+    const texts = [message[field], more[field]].filter(hasText);
+    if (texts.length > 0) message[field] = texts.join("\n\n");
+  }
 }
 
 /**

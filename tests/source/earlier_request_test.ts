@@ -5,7 +5,7 @@ import { RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts"
 type Case = [row: string, hash: string, difference?: string, options?: RowParserOptions];
 
 /**
- * Rows, the `prompt_hash` that an earlier version has written for them, and the part of the request
+ * Rows, the `prompt_hash` that one of the earlier versions has written for them, and the part of the request
  * that has changed: undefined for none, "" where only null keys are omitted.
  */
 const CASES: readonly Case[] = [
@@ -71,6 +71,20 @@ const CASES: readonly Case[] = [
     "calls are sent as tool calls",
   ],
   [
+    '{"conversations":[{"from":"human","value":"hi"},{"from":"function_call","value":"{\\"name\\":' +
+    '\\"f\\"}","reasoning_content":"r"},{"from":"observation","value":"42"}]}',
+    "f9103369d23e013f",
+    "the text and reasoning of tool calls are sent",
+  ],
+  [
+    '[{"role":"user","content":"hi","n":1.0},{"role":"tool_call","content":"{\\"name\\":\\"f\\"}",' +
+    '"reasoning":"r"},{"role":"tool_call","content":"<think>t</think>{\\"name\\":\\"g\\"}"},' +
+    '{"role":"tool","content":"1"},{"role":"tool","content":"2"}]',
+    "c72e8930362bee0e",
+    "the text and reasoning of tool calls are sent",
+    { template: "{{q}}" },
+  ],
+  [
     '{"messages":[{"role":"user","content":"<image>What?"}],"images":["https://a.example/1.png"]}',
     "a122932d5abca529",
     "images are sent",
@@ -93,15 +107,28 @@ for (const [text, hash, difference, options] of CASES) {
     const parser = new RowParser(options);
     const row = parser.parse(text);
     if (!(row instanceof ParsedRow)) throw new Error(row.problem);
-    const earlier = parser.earlier(row.text, text.startsWith("["));
-    assertEquals(earlier && requestHash(earlier), hash);
-    assertEquals(row.promptHash === hash ? undefined : differenceOf(earlier!, row), difference);
+    const earlier = parser.earlier(row.text, text.startsWith("["))
+      .find((request) => requestHash(request) === hash);
+    if (earlier === undefined) throw new Error("it looks edited");
+    assertEquals(row.promptHash === hash ? undefined : differenceOf(earlier, row), difference);
   });
 }
 
 Deno.test("a row that an earlier version refused has no earlier request", () => {
   const parser = new RowParser();
   for (const text of ['{"prompt":7}', '{"conversations":[null]}', '{"label":1}', "[1]"]) {
-    assertEquals(parser.earlier(text), undefined);
+    assertEquals(parser.earlier(text), []);
   }
+});
+
+Deno.test("parallel calls keep the text and reasoning of each of their turns", () => {
+  const row = new RowParser().parse(
+    '{"conversations":[{"from":"human","value":"hi"},' +
+      '{"from":"function_call","value":"{\\"name\\":\\"f\\"}","reasoning_content":"first"},' +
+      '{"from":"function_call","value":"{\\"name\\":\\"g\\"}","reasoning_content":"second"},' +
+      '{"from":"observation","value":"1"},{"from":"observation","value":"2"}]}',
+  );
+  if (!(row instanceof ParsedRow)) throw new Error(row.problem);
+  assertEquals(row.messages[1].content, null);
+  assertEquals(row.messages[1].reasoning_content, "first\n\nsecond");
 });
