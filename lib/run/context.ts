@@ -56,6 +56,8 @@ export interface JobContext {
   readonly format?: InputOptions;
   /** The folder of the images that rows name. @default that of the input */
   readonly imagesRoot?: string;
+  /** Whether the rows of a small input stay in memory for the second pass. @default false */
+  readonly keepsRows?: boolean;
   /**
    * Whether the user accepts further endings: an answer that failed as `unfinished` may then be a
    * result.

@@ -33,21 +33,27 @@ export interface RowPlace {
   readonly source: string;
 }
 
+export interface InputSequenceOptions {
+  /** The folder of the images that rows name. @default that of the file that names them */
+  readonly imagesRoot?: string;
+  /**
+   * Whether the rows of one small piece stay in memory for a second pass. Not for one of many
+   * inputs, because all are read once before the first one is read again. @default false
+   */
+  readonly keepsRows?: boolean;
+}
+
 /** Pieces of input, read in order. The numbers of the first piece's rows are those of its file. */
 export class InputSequence {
   readonly pieces: readonly InputPiece[];
-  readonly #imagesRoot: string | undefined;
+  readonly #options: InputSequenceOptions;
   readonly #open: OpenPiece[] = [];
   #current: OpenPiece | undefined;
   #kept: KeptRows | undefined;
 
-  /**
-   * @param imagesRoot The folder of the images that rows name. @default that of the file that names
-   * them
-   */
-  constructor(pieces: readonly InputPiece[], imagesRoot?: string) {
+  constructor(pieces: readonly InputPiece[], options: InputSequenceOptions = {}) {
     this.pieces = pieces;
-    this.#imagesRoot = imagesRoot;
+    this.#options = options;
   }
 
   /**
@@ -56,14 +62,14 @@ export class InputSequence {
    * @throws {SourceError} when one cannot be read
    */
   async open(): Promise<void> {
+    const { imagesRoot, keepsRows = false } = this.#options;
     for (const piece of this.pieces.slice(this.#open.length)) {
       const info = await infoOf(piece.path);
       const input = await openInput(piece.path, piece.name, piece.options, piece.part);
-      const images = imagesIn(this.#imagesRoot ?? folderOf(piece.name));
+      const images = imagesIn(imagesRoot ?? folderOf(piece.name));
       this.#open.push({ ...piece, input, stamp: stamp(info), images, offset: NOT_READ });
-      if (this.pieces.length === 1 && info.size <= MOST_KEPT) {
-        this.#kept = new KeptRows();
-      }
+      const mayKeep = keepsRows && this.pieces.length === 1;
+      if (mayKeep && info.size <= MOST_KEPT) this.#kept = new KeptRows();
     }
     this.#current = this.#open[0];
   }
@@ -144,6 +150,9 @@ export class InputSequence {
  */
 const MOST_KEPT = 4 * 2 ** 20;
 
+/** The most lines that are kept: a parsed row takes 600 bytes in addition to its text. */
+const MOST_KEPT_LINES = 20_000;
+
 /** The lines of a small input and their parsed rows, kept from the first pass for the second. */
 export class KeptRows {
   readonly #batches: Line[][] = [];
@@ -155,7 +164,7 @@ export class KeptRows {
    * file.
    */
   get isTooLarge(): boolean {
-    return this.#chars > MOST_KEPT;
+    return this.#chars > MOST_KEPT || this.#parsed.length > MOST_KEPT_LINES;
   }
 
   /** Adds lines; `addRow` must follow for each. */
@@ -164,9 +173,9 @@ export class KeptRows {
   }
 
   /** Adds the row of the next line; undefined if that is not a row. */
-  addRow(row: ParsedRow | undefined): void {
+  addRow({ text, bytes }: Line, row: ParsedRow | undefined): void {
     this.#parsed.push(row);
-    this.#chars += row?.text.length ?? 0;
+    this.#chars += text?.length ?? bytes?.length ?? 0;
   }
 
   /** Yields the lines, once: nothing is kept afterwards. */

@@ -145,7 +145,7 @@ export class Job {
       }
       await this.#ledger.read(table, options.retry ?? false);
     }
-    const input = new InputSequence(this.#pieces, this.#context.imagesRoot);
+    const input = new InputSequence(this.#pieces, this.#context);
     const found = await this.#reading(preflight(input, {
       parser: this.#parser,
       table,

@@ -203,10 +203,12 @@ export async function makeJobs(options: JobsOptions): Promise<Jobs> {
   if (shard === undefined) {
     const files = await outputFilesOf(inputs.files, output);
     const parserOf = parsersOf(options);
-    return new Jobs(files.map((one) => jobOf(options, one, parserOf)));
+    const keepsRows = options.writes && files.length === 1;
+    return new Jobs(files.map((one) => jobOf(options, one, parserOf, { keepsRows })));
   }
   const own = await shardFiles(inputs.files, shard, options);
-  return new Jobs([jobOf(options, own.files, parsersOf(options), own.limit)], own);
+  const ownContext = { limit: own.limit, keepsRows: options.writes };
+  return new Jobs([jobOf(options, own.files, parsersOf(options), ownContext)], own);
 }
 
 /** The parsers of rows, which all inputs share: one for each order of the fields for ids. */
@@ -219,10 +221,10 @@ function jobOf(
   { context: { generator, signal }, options, chosen, identity, notices }: JobsOptions,
   files: OutputFiles,
   parserOf: JobContext["parserOf"],
-  limit?: number,
+  own: Pick<JobContext, "limit" | "keepsRows">,
 ): Job {
   return new Job(files, {
-    limit,
+    ...own,
     options,
     chosen,
     parserOf,

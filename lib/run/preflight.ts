@@ -130,7 +130,7 @@ class FirstPass {
     const parsed = line.text === undefined
       ? { problem: line.problem ?? "unreadable" }
       : this.#options.parser.parse(line.text);
-    this.#input.kept?.addRow("problem" in parsed ? undefined : parsed);
+    this.#input.kept?.addRow(line, "problem" in parsed ? undefined : parsed);
     if ("problem" in parsed) return this.#bad(line, parsed);
     const problem = parsed.files.length === 0 ? undefined : this.#fileProblem(parsed);
     if (problem !== undefined) return this.#bad(line, { problem });

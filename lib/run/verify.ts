@@ -159,7 +159,7 @@ function inputOf(
   rows: RowOptions,
   { imagesRoot }: VerifyOptions,
 ): InputSequence {
-  return new InputSequence(pieces.map((piece) => ({ options: rows, ...piece })), imagesRoot);
+  return new InputSequence(pieces.map((piece) => ({ options: rows, ...piece })), { imagesRoot });
 }
 
 /** Reads all output, including lines that an earlier run kept next to the output files. */

@@ -28,17 +28,20 @@ async function look(
     table.set(slot, flag);
     table.setCheck(slot, HASH);
   }
-  const found = await preflight(new InputSequence([{ path, name: "in.jsonl" }]), {
-    parser,
-    table,
-    limit: Infinity,
-    duplicates: "merge",
-    samples: 1,
-    changed: undefined,
-    onlyFailures: false,
-    isOnDisk: () => false,
-    ...options,
-  });
+  const found = await preflight(
+    new InputSequence([{ path, name: "in.jsonl" }], { keepsRows: true }),
+    {
+      parser,
+      table,
+      limit: Infinity,
+      duplicates: "merge",
+      samples: 1,
+      changed: undefined,
+      onlyFailures: false,
+      isOnDisk: () => false,
+      ...options,
+    },
+  );
   found.plan.takeKeys(table.releaseKeys());
   return found;
 }
@@ -331,4 +334,19 @@ Deno.test("the second pass stops if a row was inserted at the top, whatever name
   })();
   await assertRejects(() => reading, SourceError, "was changed while the run read it");
   assertEquals(uids, rows.slice(0, uids.length).map(({ id }) => String(id)));
+});
+
+Deno.test("rows of few and short lines alone are kept for the second pass", async () => {
+  await using dir = await tempDir();
+  const isKept = async (text: string | ReadableStream<Uint8Array>) => {
+    const path = dir.path("in.jsonl");
+    await Deno.writeFile(path, typeof text === "string" ? new TextEncoder().encode(text) : text);
+    return (await look(path)).input!.kept !== undefined;
+  };
+  assertEquals(await isKept('{"prompt":"a"}\n'.repeat(20_000)), true);
+  assertEquals(await isKept('{"prompt":"a"}\n'.repeat(20_001)), false);
+  // Lines that are no rows count too, as the file has them once it is decompressed.
+  const long = `{"prompts":"${"a".repeat(1_000)}"}\n`.repeat(5_000);
+  const packed = new Blob([long]).stream().pipeThrough(new CompressionStream("gzip"));
+  assertEquals(await isKept(packed), false);
 });

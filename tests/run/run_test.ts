@@ -341,3 +341,18 @@ for (const [code, message] of NO_LOCKS) {
     },
   });
 }
+
+Deno.test("the rows of several inputs are read again, not kept in memory", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("b.jsonl", [{ prompt: "old" }]);
+  const { mtime } = await Deno.stat(path);
+  const teacher = new TestTeacher();
+  teacher.answer = async () => {
+    await dir.write("b.jsonl", [{ prompt: "new" }]);
+    await Deno.utime(path, mtime!, mtime!);
+  };
+  const input = [await dir.write("a.jsonl", rowsOf("a")), path];
+  const run = generatorOf(teacher, { concurrency: 1 }).run({ input, output: dir.path("out/") });
+  await assertRejects(() => run, SourceError, "was changed while the run read it");
+  assertEquals(teacher.asked, ["a"]);
+});
