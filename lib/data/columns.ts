@@ -1,5 +1,5 @@
 /**
- * The columns of the index: a typed array for each kind of number, 100 bytes a row.
+ * The columns of the index: typed arrays that take 100 bytes for each row in all.
  *
  * @module
  */
@@ -8,12 +8,16 @@ import { fieldName } from "../where/mod.ts";
 
 type NumberArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
 
-/** The columns, with the array type of each. */
+/** All columns, by name. A row is here one line of a file: an answer or a failure. */
 const COLUMNS = {
-  /** Start and length of its line, in bytes. */
+  /** The start of the line in its file, in bytes. */
   offset: Float64Array,
+  /** The length of the line. */
   bytes: Uint32Array,
-  /** Hashes of its id, of its row's id, of the answer and of the prompt. */
+  /**
+   * 64-bit hashes in two halves: of the uid, of the uid without a sample's number, of the answer
+   * and of the prompt.
+   */
   uidLow: Uint32Array,
   uidHigh: Uint32Array,
   rowLow: Uint32Array,
@@ -22,74 +26,71 @@ const COLUMNS = {
   answerHigh: Uint32Array,
   promptLow: Uint32Array,
   promptHigh: Uint32Array,
-  /** The hash of the final answer, 0 where there is none. */
+  /** A 32-bit hash of the final answer; 0 if there is none. */
   final: Uint32Array,
+  /** -1 if unknown. */
   costUsd: Float64Array,
   promptTokens: Uint32Array,
   completionTokens: Uint32Array,
   reasoningTokens: Uint32Array,
   cachedTokens: Uint32Array,
   latencyMs: Uint32Array,
-  /** The row that it duplicates, or -1. */
+  /** The number of the earlier row with the same answer, or -1. */
   duplicateOf: Int32Array,
   attempts: Uint16Array,
+  /** Bits of `FLAG_BIT`. */
   flags: Uint16Array,
+  /** Of the failure; 0 if none. */
   httpStatus: Uint16Array,
-  /** Indexes into dictionaries. */
+  /** An index into `DataIndex.files`; the next ones are codes of `Table.names`. */
   file: Uint16Array,
   model: Uint16Array,
   teacher: Uint16Array,
   finishReason: Uint16Array,
   failure: Uint16Array,
   source: Uint16Array,
+  /** An index into `STATUSES`. */
   status: Uint8Array,
-  /** See `Mark`. */
+  /** Bits of `Mark`. */
   marks: Uint8Array,
 } as const;
 
-/** Columns that the threads of a search read, too: a copy for each search would take 16 bytes a row. */
+/** Columns in shared memory, for the threads of scans: copies would take 16 bytes a row each. */
 const SHARED: ReadonlySet<ColumnName> = new Set(["offset", "bytes", "file", "flags"]);
 
-/** The name of a column. */
 export type ColumnName = keyof typeof COLUMNS;
 
-/** The columns by name. */
 export type ColumnArrays = { [Name in ColumnName]: InstanceType<typeof COLUMNS[Name]> };
 
-/** The names in saving order: the widest numbers first, so that each array is aligned. */
+/** In the order of the index file: the widest numbers first, so that each array is aligned. */
 export const COLUMN_NAMES = (Object.keys(COLUMNS) as ColumnName[]).toSorted((a, b) =>
   COLUMNS[b].BYTES_PER_ELEMENT - COLUMNS[a].BYTES_PER_ELEMENT
 );
 
-/** Bits of `marks`. */
+/** Bits in the column `marks`. */
 export const Mark = {
-  /** Its file was replaced or removed. */
+  /** The row's file was replaced or removed. */
   Gone: 1,
-  /** Its cost is estimated, because its line has none. */
+  /** The cost is estimated by public prices, because the line has none. */
   Estimated: 2,
-  /** It follows the last line feed of its file. */
+  /** The line had no line feed yet when it was read. */
   Tail: 4,
-  /** Its answer holds tool calls. */
+  /** The answer holds tool calls. */
   ToolCalls: 8,
 } as const;
 
-/** Creates all columns, with room for `capacity` rows. */
 export function makeColumns(capacity: number): ColumnArrays {
   return Object.fromEntries(
     COLUMN_NAMES.map((name) => [name, numbers(COLUMNS[name], capacity, SHARED.has(name))]),
   ) as ColumnArrays & Record<ColumnName, NumberArray>;
 }
 
-/**
- * Gives all columns room for `capacity` rows, one by one, so that each old array is freed before
- * the next is copied.
- */
+/** Enlarges the columns one by one, so that each old array is freed before the next is copied. */
 export function enlarge(columns: ColumnArrays, capacity: number): void {
   const all = columns as Record<ColumnName, NumberArray>;
   for (const name of COLUMN_NAMES) all[name] = larger(all[name], capacity);
 }
 
-/** The array with room for `capacity` numbers. */
 function larger<T extends NumberArray>(array: T, capacity: number): T {
   const isShared = array.buffer instanceof SharedArrayBuffer;
   const wide = numbers<T>(array.constructor, capacity, isShared);
@@ -109,35 +110,34 @@ function numbers<T>(kind: object, capacity: number, isShared: boolean): T {
     : new Kind(capacity);
 }
 
-/** A field with more values than this has no facet. */
+/** The most values that a field with a facet may have. */
 export const MOST_VALUES = 50;
-/** Longer values are texts, not categories. */
+/** In UTF-16 units: longer values are texts, not categories. */
 const LONGEST_VALUE = 120;
 
-/** A value of a facet. */
+/** A value that a facet can count. */
 export type Scalar = string | number | boolean | null;
 
-/** A field of the user's rows. */
+/** A field of the user's rows, with the values of all rows if the index can hold them. */
 export class OwnField {
-  /** Its path: `lang`, or `meta` and `lang`. */
+  /** One name, or two for a field of an object: `["meta", "lang"]`. */
   readonly path: readonly string[];
-  /** The values, by their codes minus 1; undefined if there are too many or one is not a scalar. */
+  /** The value of code 1, 2, …; undefined if there are too many or one is not a `Scalar`. */
   values: Scalar[] | undefined = [];
-  /** The code of each row's value; 0 where the row has no such field. */
+  /** The code of each row's value; 0 if the row has no such field. */
   codes: Uint8Array = new Uint8Array(0);
-  /** Each row's number, NaN where there is none; undefined if any row holds anything else. */
+  /** The number of each row, NaN if none; undefined if a row has a value of another type. */
   numbers: Float64Array | undefined;
-  /** Whether any row holds a number. */
+  /** Whether any row has a number. */
   hasNumbers = false;
   readonly #codeOf = new Map<Scalar, number>();
 
-  /** A field without rows. */
   constructor(path: readonly string[], mayHoldNumbers: boolean) {
     this.path = path;
     if (mayHoldNumbers) this.numbers = new Float64Array(0);
   }
 
-  /** Its name in conditions. */
+  /** The name in conditions. */
   get name(): string {
     return fieldName(this.path);
   }
@@ -147,7 +147,11 @@ export class OwnField {
     return this.values !== undefined || (this.numbers !== undefined && this.hasNumbers);
   }
 
-  /** Records the value of a row. Rows come in order, and some have no value. */
+  /**
+   * Records the value of a row. Rows must come in order; those without a value are left out.
+   *
+   * @param capacity The rows to make room for if `row` does not fit.
+   */
   set(row: number, value: unknown, capacity: number): void {
     const isScalar = value === null || typeof value === "boolean" || typeof value === "number" ||
       (typeof value === "string" && value.length <= LONGEST_VALUE);
@@ -167,7 +171,7 @@ export class OwnField {
     else if (value !== null) this.numbers = undefined;
   }
 
-  /** The value of a row; undefined where it has none. */
+  /** Undefined if the row has no value. */
   valueAt(row: number): Scalar | undefined {
     if (this.values !== undefined) {
       const code = row < this.codes.length ? this.codes[row] : 0;
@@ -179,7 +183,6 @@ export class OwnField {
     return Number.isNaN(number) ? undefined : number;
   }
 
-  /** Restores saved values. */
   restore(values: Scalar[] | undefined, codes: Uint8Array): void {
     this.values = values;
     this.codes = codes;

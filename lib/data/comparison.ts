@@ -1,6 +1,6 @@
 /**
- * Compares two runs: which rows both have answered, how often the answers agree, and their tokens,
- * latency and cost.
+ * Compares two runs over the rows that both have answered: how often the answers agree, and the
+ * tokens, latency and cost of each run.
  *
  * @module
  */
@@ -9,36 +9,35 @@ import { Mark } from "./columns.ts";
 import { type Spread, spreadOf } from "./facets.ts";
 import type { Agreement, ComparedRows, Table } from "./table.ts";
 
-/** One of the two runs: tokens, latency and cost of the rows that both have answered. */
+/** One of two compared runs. Figures are of the rows that both have answered. */
 export interface ComparedRun {
-  /** The path that the user named. */
+  /** As the user named it. */
   readonly path: string;
-  /** Rows that only this run has answered. */
+  /** The number of rows that only this run has answered. */
   readonly only: number;
   readonly completion_tokens: Spread;
   readonly latency_ms: Spread;
-  /** US dollars; null where the cost of a row is not known. */
+  /** US dollars; null if the cost of any row is unknown. */
   readonly cost_usd: number | null;
 }
 
 /** Two runs compared by the ids of their rows. */
 export interface RunComparison {
-  /** Rows that both have answered. */
+  /** The number of rows that both have answered. */
   readonly both: number;
-  /** How they compare. A final answer is the last `\boxed{}`, else the last number. */
+  /** How many of these agree. A final answer is the last `\boxed{}`, else the last number. */
   readonly agreement: Readonly<Record<Exclude<Agreement, "none">, number>>;
-  /** Pairs with different texts of which at least one has no final answer. */
+  /** Rows counted as different of which at least one answer has no final answer. */
   readonly without_final_answer: number;
-  /** Both runs, in the order in which they were named. */
+  /** In the order in which the user named them. */
   readonly runs: readonly [ComparedRun, ComparedRun];
 }
 
 /**
- * Compares two runs.
+ * Compares two runs whose rows are in one table.
  *
- * @param table the rows of both
- * @param runOfFile the run of each file: 0 or 1
- * @param paths the paths of both
+ * @param runOfFile For each file the run that it belongs to: 0 or 1.
+ * @param paths The path of run 0 and that of run 1.
  */
 export function compareRuns(
   table: Table,
@@ -77,16 +76,15 @@ function isAnswer({ columns }: Table, row: number): boolean {
 }
 
 /**
- * Rows of the left run with those of the right one that have the same id, in the order of the
- * right. Files of one run may use the same ids: then the first rows of an id are paired, the second
- * rows, and so on.
+ * Pairs answers of run 0 and run 1 by uid, in the order of run 1. If several files of a run use the
+ * same uid, the first rows with it are paired, then the second ones, and so on.
  */
 function pairsOf(table: Table, run: Uint8Array): (readonly [number, number])[] {
   const { uidLow, uidHigh } = table.columns;
   const mask = 2 ** Math.ceil(Math.log2(Math.max(16, table.length * 2))) - 1;
-  /** Row numbers plus 1 by the hash of the id: open addressing. */
+  // A hash table with open addressing, by uid: each slot holds the number of a row plus 1.
   const slots = new Uint32Array(mask + 1);
-  /** Left rows of each id that have no partner, as lists of row numbers plus 1. */
+  // By slot, a linked list of the rows of run 0 that have no partner: row numbers plus 1.
   const heads = new Uint32Array(mask + 1), next = new Uint32Array(table.length);
   const slotOf = (row: number) => {
     let slot = uidLow[row] & mask;

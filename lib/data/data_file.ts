@@ -1,6 +1,6 @@
 /**
- * One file of rows: it is read from its start and followed as it grows, and a replacement is
- * noticed.
+ * One results or failures file, read block by block and followed as it grows. Notices when another
+ * file has replaced it.
  *
  * @module
  */
@@ -18,56 +18,56 @@ import {
   newMark,
 } from "./index_file.ts";
 
-/** How far a file was read. */
 export type FileState =
   /** There is more to read. */
   | "reading"
   /** Everything was read. */
   | "current"
-  /** The file no longer exists. */
+  /** No file is at the path. */
   | "removed"
-  /** It holds no lines of Retort's. */
+  /** The first line is not one of Retort's. */
   | "foreign"
-  /** It cannot be read. */
+  /** The system refuses to open or read the file. */
   | "unreadable";
 
-/** Gets each row of a file. */
+/** Called with each row that is read. */
 export type RowListener = (facts: LineFacts, place: Omit<LinePlace, "file">) => void;
 
 const BLOCK_BYTES = 1 << 20;
 
+/** Damaged lines that are kept for messages. */
 const MAX_DAMAGE = 20;
-/** No run writes a longer line. */
+/** Stops looking for the end of a line: no run writes a longer one. */
 const MAX_LINE_BYTES = 1 << 29;
 const NEWLINE = 10;
 
-/** One file. */
 export class DataFile {
+  /** How far the file was read. */
   readonly mark: FileMark;
   state: FileState = "reading";
-  /** What is wrong with it, in words. */
+  /** Why the state is not "reading" or "current", for a message. */
   problem: string | undefined;
-  /** Its size in bytes at the last check. */
+  /** In bytes, at the last `refresh`. */
   size = 0;
-  /** Its modification time, in Unix milliseconds. */
+  /** Unix time in milliseconds, at the last `refresh`. */
   modifiedMs = 0;
   hints: RunHints = {};
-  /** The path that is read: that of a decompressed copy where the file is compressed. */
+  /** The path that is read: of a decompressed copy if the file is compressed. */
   readonly readPath: string;
   #file: Deno.FsFile | undefined;
   #buffer = new Uint8Array(0);
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-  /** A file of which nothing was read yet, or as much as `mark` says. */
+  /** @param mark What was read already. @default nothing */
   constructor(path: string, readPath = path, mark?: FileMark) {
     this.readPath = readPath;
     this.mark = mark ?? newMark(path);
   }
 
   /**
-   * Checks the file for changes.
+   * Checks whether the file has grown or was replaced.
    *
-   * @returns whether it was replaced, so that what was read of it is void
+   * @returns True if it was replaced or removed: drop the rows that were read.
    */
   refresh(): boolean {
     let info: Deno.FileInfo;
@@ -96,7 +96,7 @@ export class DataFile {
     return isOther;
   }
 
-  /** Reads the next block; returns false when there is nothing more to read. */
+  /** Reads the next block; returns false if there is nothing more to read now. */
   read(onRow: RowListener): boolean {
     if (this.state !== "reading") return false;
     try {
@@ -112,14 +112,13 @@ export class DataFile {
     return this.state === "reading";
   }
 
-  /** The bytes of a line. */
+  /** Reads a line again; may be shorter than `bytes` if the file was truncated. */
   lineAt(offset: number, bytes: number): Uint8Array {
     const file = this.#file ??= Deno.openSync(this.readPath);
     const line = new Uint8Array(bytes);
     return line.subarray(0, readFullySync(file, line, offset));
   }
 
-  /** Closes it. */
   close(): void {
     this.#close();
   }
@@ -175,7 +174,7 @@ export class DataFile {
     if (bytes.length > 0) this.#markEnd(begin + bytes.length, bytes);
   }
 
-  /** Text after the last line feed is a row if it is complete; else it is still being written. */
+  /** Reads text after the last line feed: a row if complete, else still being written. */
   #readTail(bytes: Uint8Array, onRow: RowListener): void {
     const { mark } = this;
     this.state = "current";
@@ -205,7 +204,7 @@ export class DataFile {
 
   #readLine(bytes: Uint8Array, offset: number, isTail: boolean, onRow: RowListener): void {
     const { mark } = this;
-    // The line feed of a last line that was already read without it.
+    // The line feed of a line that `#readTail` has read without it.
     const isRest = mark.isOpen && bytes.length === 0;
     mark.isOpen = false;
     if (isRest) return;
@@ -222,8 +221,7 @@ export class DataFile {
       onRow(facts, { offset, bytes: bytes.length, isTail });
       return;
     }
-    // A first line that a crash truncated is damage; a complete line of something else is a foreign
-    // file.
+    // A first line that is not JSON may have been cut by a crash: damage, not a foreign file.
     if (mark.rows === 0 && mark.damageCount === 0 && offset <= 3 && !isBroken(facts)) {
       this.#setForeign(facts.problem);
       return;
@@ -252,7 +250,11 @@ export class DataFile {
     return isUnchanged(this.readPath, this.mark, this.#lastLength);
   }
 
-  /** Continues a file that an earlier process read. Returns whether it is still the same. */
+  /**
+   * Continues a file that an earlier process has read; false if it is no longer the same.
+   *
+   * @param lastLength What `lastLength` was then.
+   */
   resume(lastLength: number): boolean {
     this.#lastLength = lastLength;
     const { mark } = this;
@@ -268,7 +270,7 @@ export class DataFile {
     }
   }
 
-  /** The length of the block whose hash is `mark.last`. */
+  /** The number of bytes before `mark.end` whose hash is `mark.last`. */
   get lastLength(): number {
     return this.#lastLength;
   }
@@ -278,7 +280,7 @@ export class DataFile {
   }
 }
 
-/** The beginning of every line of Retort's. */
+/** How every line of Retort's begins. */
 const BEGINNING = '{"uid":"';
 
 function isBroken({ problem }: DamagedLine): boolean {

@@ -1,6 +1,5 @@
 /**
- * The index over results and failures files: it reads new rows block by block, and is saved on
- * disk.
+ * The index over results and failures files. Reads new rows in blocks, and can be saved on disk.
  *
  * @module
  */
@@ -15,12 +14,13 @@ import { DataFile, type FileState } from "./data_file.ts";
 import { type LineDamage, readIndexFile, writeIndexFile } from "./index_file.ts";
 import { Table } from "./table.ts";
 
-/** The status of one file. */
+/** A file of the index, for the page. */
 export interface DataFileStatus {
   readonly path: string;
   readonly state: FileState;
-  /** What is wrong with it, in words. */
+  /** Why it cannot be read, for a message; else null. */
   readonly problem: string | null;
+  /** In bytes. */
   readonly size: number;
   /** Bytes read so far. */
   readonly read: number;
@@ -30,56 +30,56 @@ export interface DataFileStatus {
   readonly damage: readonly LineDamage[];
 }
 
-/** The status of all files. */
 export interface IndexStatus {
   readonly files: readonly DataFileStatus[];
   readonly rows: number;
-  /** Whether everything was read. */
+  /** Whether all files were read to their ends. */
   readonly isCurrent: boolean;
   /** Changes whenever rows are added or removed. */
   readonly version: number;
 }
 
-/** A file, and where it is read from. */
 export interface IndexedPath {
   readonly path: string;
-  /** @default path */
+  /** A decompressed copy that is read instead. @default path */
   readonly readPath?: string;
-  /** The index of the user's path that it belongs to. @default 0 */
+  /** Which of the paths on the command line it was found by, from 0. @default 0 */
   readonly run?: number;
 }
 
-/** With a larger share of gone rows, the index is built again. */
+/** The share of gone rows from which the index is built again. */
 const MAX_GONE_SHARE = 0.3;
 
-/** A running run writes more often than this. */
+/** A file that was modified within this time belongs to an active run. */
 const LIVE_MS = 10_000;
 
-/** The index. */
 export class DataIndex {
   files: DataFile[] = [];
-  /** For each file the index of the user's path that it belongs to. */
+  /** `IndexedPath.run` of each file. */
   readonly runs: number[] = [];
   table = new Table();
+  /** Changes whenever rows are added or removed, or a comparison or search adds to them. */
   version = 0;
   readonly #indexPath: string | undefined;
   #savedRows = 0;
+  /** Public prices by model and teacher; undefined if there are none. */
   #pricedPairs = new Map<string, Rates | undefined>();
+  /** Codes of model and teacher of rows without a cost, as one number. */
   #toPrice = new Set<number>();
 
-  /** An index over these files. `indexPath` is where it is saved. @default in memory only */
+  /** @param indexPath Where the index is saved. @default in memory only */
   constructor(paths: readonly IndexedPath[], indexPath?: string) {
     this.#indexPath = indexPath;
     this.addFiles(paths);
   }
 
-  /** The path of the index, in the folder of the first file. */
+  /** Where an index over these files is saved: in `.retort/`, next to the first file. */
   static pathFor(paths: readonly string[]): string {
     const name = xxHash64Hex(JSON.stringify(paths.map((path) => basename(path))));
     return inFolder(dirname(paths[0]), `.retort/view-${name}.index`);
   }
 
-  /** Loads what an earlier process saved, as far as the files are unchanged. */
+  /** Loads a saved index, without the rows of files that were replaced since; false if none. */
   load(): boolean {
     if (this.#indexPath === undefined) return false;
     const saved = readIndexFile(this.#indexPath, this.files.map(({ mark }) => mark.path));
@@ -98,7 +98,7 @@ export class DataIndex {
     return true;
   }
 
-  /** Checks the files for changes; returns true when there is something to read. */
+  /** Checks whether files have changed; returns true if there is something to read. */
   refresh(): boolean {
     this.files.forEach((file, number) => {
       if (!file.refresh()) return;
@@ -109,7 +109,6 @@ export class DataIndex {
     return this.files.some(({ state }) => state === "reading");
   }
 
-  /** Adds files that were found later. */
   addFiles(paths: readonly IndexedPath[]): void {
     for (const { path, readPath, run = 0 } of paths) {
       this.files.push(new DataFile(path, readPath));
@@ -117,13 +116,13 @@ export class DataIndex {
     }
   }
 
-  /** Whether a run is writing to one of the files, judging by modification times. */
+  /** Whether a run seems to write to one of the files, judging by modification times. */
   get isLive(): boolean {
     const now = Date.now();
     return this.files.some(({ modifiedMs }) => now - modifiedMs < LIVE_MS);
   }
 
-  /** Reads about a megabyte; returns false when there is nothing more to read. */
+  /** Reads about a megabyte of one file; returns false if there is nothing more to read. */
   async step(): Promise<boolean> {
     const number = this.files.findIndex(({ state }) => state === "reading");
     if (number === -1) return false;
@@ -144,12 +143,11 @@ export class DataIndex {
     return true;
   }
 
-  /** Reads everything. */
   async readAll(): Promise<void> {
     while (await this.step());
   }
 
-  /** Saves the index. Returns the reason if that fails. */
+  /** Saves the index if rows were added. Returns why that failed, or undefined. */
   save(): string | undefined {
     if (this.#indexPath === undefined || this.table.length === this.#savedRows) return undefined;
     const problem = writeIndexFile(this.#indexPath, this);
@@ -157,7 +155,6 @@ export class DataIndex {
     return problem;
   }
 
-  /** The status of the files. */
   status(): IndexStatus {
     return {
       files: this.files.map(({ mark, state, problem, size }) => ({
@@ -176,18 +173,17 @@ export class DataIndex {
     };
   }
 
-  /** The text of a row's line. */
+  /** Reads the line of a row. Throws if the file can no longer be opened. */
   textAt(row: number): string {
     const { offset, bytes, file } = this.table.columns;
     return DECODER.decode(this.files[file[row]].lineAt(offset[row], bytes[row]));
   }
 
-  /** Closes all files. */
   close(): void {
     for (const file of this.files) file.close();
   }
 
-  /** Estimates the number of rows from what was read, and makes room for them. */
+  /** Makes room for all rows that are to come, estimated from the rows that were read. */
   #reserve(): void {
     let rows = this.table.length;
     for (const { mark, size } of this.files) {
@@ -196,7 +192,7 @@ export class DataIndex {
     this.table.reserve(rows);
   }
 
-  /** Reads everything again if many rows are gone, because they cost memory and time. */
+  /** Starts over if many rows are gone, because these take memory and time. */
   #pruneGone(): void {
     const { gone, length } = this.table;
     if (gone === 0 || gone < Math.max(1, length * MAX_GONE_SHARE)) return;
@@ -210,7 +206,7 @@ export class DataIndex {
     this.version++;
   }
 
-  /** Estimates the cost of rows whose lines have none, by public prices. */
+  /** Estimates the cost of rows without one by public prices, from row `from` on. */
   async #price(
     from: number,
     models: readonly string[],
@@ -237,6 +233,7 @@ export class DataIndex {
   }
 }
 
+/** US dollars for a million tokens. */
 interface Rates {
   readonly usdIn: number;
   readonly usdOut: number;

@@ -1,5 +1,5 @@
 /**
- * The work of the index's worker: it keeps the index up to date, and answers questions in between.
+ * Answers questions of the page about an index, and reads new rows in between. Runs in the worker.
  *
  * @module
  */
@@ -24,15 +24,18 @@ import { scanJobOf } from "./scan.ts";
 import { Scanner } from "./scanner.ts";
 import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
 
-/** The rows of a condition, as far as they were found. */
+/** The rows that meet a condition, cached because pages ask for them again and again. */
 interface Selection {
   readonly where: string;
+  /** The version of the index when this was made. */
   readonly version: number;
-  /** All of them, where the columns have the answer; else the scanner has them. */
+  /** Empty if there is a scanner, which has the rows then. */
   readonly rows: Uint32Array<ArrayBuffer>;
+  /** Undefined if the columns suffice for the condition. */
   readonly scanner: Scanner | undefined;
-  /** Facets and histograms, for the `total` rows that were found by then. */
+  /** Computed when `total` rows were found: more may have been found since. */
   overview?: Pick<Overview, "total" | "facets" | "histograms">;
+  /** The first `count` rows, sorted by `key`. */
   sorted?: {
     readonly key: string;
     readonly count: number;
@@ -41,18 +44,15 @@ interface Selection {
 }
 
 const NO_ROWS = new Uint32Array(0);
-/** The number of conditions whose rows are kept: several pages may be open. */
+/** How many selections are cached, as several pages may be open. */
 const MAX_SELECTIONS = 3;
-/** A query is not repeated more often than this while files grow. */
+/** How long a selection is used although the index has new rows. */
 const STALE_MS = 2_000;
-/**
- * A search that no page has asked about for this time is cancelled; pages ask several times in it.
- */
+/** A scan that no page has asked about for this time is cancelled; open pages ask more often. */
 const UNWATCHED_MS = 1_500;
-/** The longest turn of work before questions are answered. */
+/** How long `work` may take, since questions wait meanwhile. */
 const TURN_MS = 25;
 
-/** Answers questions about an index. */
 export class DataServer {
   readonly #index: DataIndex;
   #selections: (Selection & { madeMs: number; askedMs: number })[] = [];
@@ -61,14 +61,14 @@ export class DataServer {
   #comparison: RunComparison | null = null;
   #comparedVersion = -1;
 
-  /** A server for this index; `paths` are those that the user named. */
+  /** @param paths The paths on the command line. */
   constructor(index: DataIndex, paths: readonly string[]) {
     this.#index = index;
     this.#near = new NearSearch(index);
     this.#paths = paths;
   }
 
-  /** Answers one question. @throws {UsageError} where a condition is invalid */
+  /** @throws {UsageError} If a condition is invalid. */
   answer<Name extends DataRequestName>(
     name: Name,
     given: DataRequests[Name]["in"],
@@ -88,7 +88,7 @@ export class DataServer {
     return answers[name](given);
   }
 
-  /** Works for one turn; returns false when there is nothing to do until files change. */
+  /** Reads rows, or searches near duplicates; false if there is nothing to do for now. */
   async work(): Promise<boolean> {
     const end = performance.now() + TURN_MS;
     let isBusy = false;
@@ -99,7 +99,7 @@ export class DataServer {
     return isBusy || this.#near.work(end);
   }
 
-  /** Cancels searches and closes the index. */
+  /** Cancels scans and closes the index. */
   close(): void {
     for (const { scanner } of this.#selections) scanner?.cancel();
     this.#index.close();
@@ -131,7 +131,7 @@ export class DataServer {
     };
   }
 
-  /** Compares two runs once everything is read, and again after new rows. */
+  /** Compares two runs, if the user named two, once all files are read and after new rows. */
   #compare(): void {
     const { table, runs, version } = this.#index;
     const [left, right, more] = this.#paths;
@@ -163,7 +163,7 @@ export class DataServer {
     const selection = this.#selection(where);
     const rows = foundRows(selection);
     const { table } = this.#index;
-    // Cached, because each page asks every two seconds.
+    // Cached, because every page asks each two seconds.
     if (selection.overview?.total !== rows.length) {
       selection.overview = {
         total: rows.length,
@@ -217,7 +217,7 @@ export class DataServer {
     return ordered;
   }
 
-  /** The selection for a condition: a known one, or a new one, with a search if it needs one. */
+  /** The cached selection for a condition, or a new one, for which a scan may be started. */
   #selection(where: string): Selection {
     const now = performance.now();
     this.#endUnwatched(where, now);
@@ -243,7 +243,7 @@ export class DataServer {
     return made;
   }
 
-  /** Cancels searches that no page asks about any more, to free their memory and workers. */
+  /** Cancels scans that no page asks about any more, to free their memory and workers. */
   #endUnwatched(where: string, now: number): void {
     this.#selections = this.#selections.filter((one) => {
       const isUnwatched = one.scanner?.isDone === false && now - one.askedMs > UNWATCHED_MS;
@@ -267,7 +267,7 @@ function scanStatus({ scanner }: Selection): ScanStatus | null {
   return { done, total, isDone, problem: problem ?? null };
 }
 
-/** Fields of the users' rows that the table can show, those in the index first. */
+/** The fields of the users' rows that the page can show as columns, those in the index first. */
 function ownNames({ table }: DataIndex): string[] {
   const shown = new Set([...table.fields.values()].map(({ name }) => name));
   for (const name of table.fieldNames) shown.add(fieldName([name]));

@@ -1,5 +1,5 @@
 /**
- * Counts rows for facets and histograms, and sums up their figures.
+ * Counts rows by value (facets) and by token count (histograms), and computes statistics.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { NUMBER_FIELDS } from "./fields.ts";
 import type { Facet, FacetValue, Histogram } from "./protocol.ts";
 import { AGREEMENTS, type Table } from "./table.ts";
 
-/** The maximum number of values of one facet. */
+/** The most values of a facet that are sent to the page. */
 const MAX_FACET_VALUES = 50;
 
-/** Counts rows by every field with few values. */
+/** A facet for each field with few values that occurs in these rows. */
 export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
   const { columns, names } = table;
   const facets = [
@@ -76,10 +76,10 @@ function facet(
   };
 }
 
-// V8 optimizes a single function for both kinds of array badly: it takes five times as long.
-// `for … of` is slower, too.
+// Two functions, because V8 optimizes one for both kinds of array badly: it takes five times as
+// long. `for … of` is slower, too.
 
-/** Counts rows by their codes; a row beyond their end has code 0. */
+/** Adds to `counts` by code. Rows beyond the end of `codes` have code 0. */
 function countBytes(rows: Uint32Array, codes: Uint8Array, counts: Uint32Array): void {
   for (let at = 0; at < rows.length; at++) {
     const row = rows[at];
@@ -110,14 +110,14 @@ function flagFacet({ columns }: Table, rows: Uint32Array): Facet {
   };
 }
 
-/** The token counts that have a histogram. */
+/** Fields with histograms, and their titles. */
 const HISTOGRAMS = [
   ["prompt_tokens", "Prompt tokens"],
   ["completion_tokens", "Answer tokens"],
   ["reasoning_tokens", "Reasoning tokens"],
 ] as const;
 
-/** Histograms of the token counts, with four bins for each power of two. */
+/** Histograms with four bins for each power of two, except for fields that are 0 in all rows. */
 export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
   return HISTOGRAMS.map(([field, title]) => {
     const values = table.columns[NUMBER_FIELDS[field]];
@@ -142,7 +142,7 @@ export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
   }).filter(({ most }) => most > 0);
 }
 
-/** The bin of a count: 0, 1, 2, 3, then four bins for each power of two. */
+/** Bins 0 to 3 hold one value each; then come four bins for each power of two. */
 function binOf(value: number): number {
   if (value < 4) return value;
   const octave = 31 - Math.clz32(value);
@@ -155,28 +155,26 @@ function binStart(bin: number): number {
   return (4 + bin % 4) * 2 ** (octave - 2);
 }
 
-/** Statistics over some rows. */
+/** Statistics of selected rows. Spreads are of answered rows only. */
 export interface DataStatistics {
-  /** Rows by status. */
+  /** The number of rows by status. */
   readonly rows: Readonly<Record<"total" | typeof STATUSES[number], number>>;
-  /** Tokens, of answered rows only. */
   readonly prompt_tokens: Spread;
   readonly completion_tokens: Spread;
   readonly reasoning_tokens: Spread;
   readonly latency_ms: Spread;
-  /** US dollars of the rows whose cost is known. */
+  /** US dollars, without rows whose cost is unknown. */
   readonly cost_usd: number;
-  /** Rows whose cost is estimated from public prices, and rows whose cost is not known. */
+  /** The number of rows whose cost is estimated by public prices. */
   readonly cost_estimated_rows: number;
   readonly cost_unknown_rows: number;
-  /** Rows by flag. */
+  /** The number of rows by name of a flag. */
   readonly flags: Readonly<Record<string, number>>;
-  /** Counts for every field with few values. */
+  /** For each field with few values. */
   readonly facets: readonly Facet[];
   readonly histograms: readonly Histogram[];
 }
 
-/** Computes the statistics of rows. */
 export function statisticsOf(table: Table, rows: Uint32Array): DataStatistics {
   const { columns } = table;
   const counts = STATUSES.map(() => 0);
@@ -213,7 +211,7 @@ export function statisticsOf(table: Table, rows: Uint32Array): DataStatistics {
   };
 }
 
-/** A summary of numbers. */
+/** How numbers are distributed; all 0 if there are none. */
 export interface Spread {
   readonly sum: number;
   readonly p50: number;
@@ -221,7 +219,7 @@ export interface Spread {
   readonly max: number;
 }
 
-/** Summarizes numbers. Sorts the array in place. */
+/** Sorts `values` in place. */
 export function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
   values.sort();
   let sum = 0;

@@ -1,6 +1,6 @@
 /**
- * The fields of conditions: read from the columns where they suffice, else from lines, with the
- * derived fields (`status`, `flags`, `prompt`, `source_file`).
+ * The values of fields in conditions, from the columns if they have them, else from lines. Includes
+ * derived fields such as `status`, `flags`, `prompt` and `source_file`.
  *
  * @module
  */
@@ -23,19 +23,19 @@ import { UsageError } from "../errors.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { promptOf } from "./turns.ts";
 
-/** Returns the value of a field in each row. */
+/** Access to one field of all rows, without reading lines. */
 interface Getter {
-  /** The value. */
+  /** The value of the field in a row. */
   readonly at: (row: number) => unknown;
-  /** The codes of the values, if the field has few; rows beyond their end have code 0. */
+  /** A code of each row's value, if there are few values; rows beyond the end have code 0. */
   readonly codes?: Uint8Array | Uint16Array;
-  /** The numbers of all rows, if the field is a plain column. */
+  /** The column itself, if the field is a column of numbers. */
   readonly numbers?: NumberArray;
-  /** Whether all values are numbers. */
+  /** Whether the field holds only numbers. */
   readonly isNumber: boolean;
 }
 
-/** One number for each row. */
+/** A column of numbers. */
 export type NumberArray = Uint16Array | Uint32Array | Float64Array;
 
 type NumberColumn = {
@@ -50,7 +50,7 @@ type NumberColumn = {
     : never;
 }[keyof ColumnArrays];
 
-/** Number columns by their names in lines. */
+/** Columns of numbers by their names in lines. */
 export const NUMBER_FIELDS = {
   prompt_tokens: "promptTokens",
   completion_tokens: "completionTokens",
@@ -61,7 +61,7 @@ export const NUMBER_FIELDS = {
   cost_usd: "costUsd",
 } as const satisfies Record<string, NumberColumn>;
 
-/** Fields whose values are in a dictionary. */
+/** Columns with codes of `Table.names`, by their names in conditions. */
 const NAME_FIELDS = {
   model: "model",
   teacher: "teacher",
@@ -69,29 +69,26 @@ const NAME_FIELDS = {
   source_file: "source",
 } as const;
 
-/**
- * Returns the getter for a path.
- *
- * @returns undefined if lines have to be read for it
- */
+/** The getter for the path of a field; undefined if lines have to be read for it. */
 export function getterOf(table: Table, path: readonly string[]): Getter | undefined {
   const own = ownGetter(table, path);
   if (own === undefined) return undefined;
   const ours = oursOf(table, path);
   if (own === "none") return ours;
-  // The fields of the row itself come first.
+  // A row may have a field with the name of one of ours: its own comes first.
   if (ours === undefined) return undefined;
   if (ours === NOTHING) return own;
   return { at: (row) => own.at(row) ?? ours.at(row), isNumber: own.isNumber && ours.isNumber };
 }
 
+/** For fields that no row has. */
 const NOTHING: Getter = { at: () => null, codes: new Uint8Array(0), isNumber: false };
 
 function ownGetter(table: Table, path: readonly string[]): Getter | "none" | undefined {
   if (!table.fieldNames.has(path[0])) return "none";
   const field = table.fields.get(path.join("\0"));
   if (field === undefined || !field.isKept) return undefined;
-  // Some rows may have an object where others have a value.
+  // In some rows, the field is an object: its fields are in the columns, but it is not.
   if (
     path.length === 1 &&
     [...table.fields.values()].some((one) => one.path.length === 2 && one.path[0] === path[0])
@@ -108,7 +105,7 @@ function fieldGetter(field: OwnField): Getter {
   return values === undefined ? { at, isNumber } : { at, codes, isNumber };
 }
 
-/** The fields that Retort writes or derives. */
+/** The getter for a field that Retort writes or derives; undefined if lines have to be read. */
 function oursOf(table: Table, path: readonly string[]): Getter | undefined {
   const { columns, names } = table;
   const name = path[0] === "distill" && path.length === 2 ? path[1] : path.join(".");
@@ -155,7 +152,7 @@ function comparedGetter(codes: Uint8Array | undefined, values: readonly string[]
   return { at: (row) => values[codes[row]] ?? null, codes, isNumber: false };
 }
 
-/** Retort's fields whose values are only in the lines. */
+/** Fields of Retort's that no column has. */
 const IN_LINES: ReadonlySet<string> = new Set([
   ...RESERVED_FIELDS,
   "prompt",
@@ -178,7 +175,7 @@ const DERIVED: ReadonlySet<string> = new Set([
   "cost_usd",
 ]);
 
-/** Fields that only the page of `view` computes. */
+/** Fields that only the page of `retort view` can compute. */
 const ONLY_OF_VIEW: ReadonlySet<string> = new Set([
   "near_duplicate",
   "run_agreement",
@@ -186,9 +183,10 @@ const ONLY_OF_VIEW: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whether any of these paths of a condition is a derived field.
+ * Whether a condition of a command needs `DerivedFields`.
  *
- * @throws {UsageError} where only the page of `view` knows it
+ * @param paths The fields in the condition.
+ * @throws {UsageError} If only the page of `retort view` can compute one of them.
  */
 export function needsDerived(paths: readonly (readonly string[])[]): boolean {
   const ofPage = paths.find(([name]) => ONLY_OF_VIEW.has(name));
@@ -203,17 +201,17 @@ export function needsDerived(paths: readonly (readonly string[])[]): boolean {
   return paths.some(([name]) => DERIVED.has(name));
 }
 
-/** Computes the derived fields of lines, each of which is passed once, in order. */
+/** Computes derived fields for commands. Pass all lines in order: `duplicate` depends on that. */
 export class DerivedFields {
   readonly #hints: RunHints;
   readonly #seen = new Map<string, string>();
 
-  /** For lines of these results files, with the parameters of their runs. */
+  /** @param results The results files, whose run files have the parameters. */
   constructor(results: readonly string[]) {
     this.#hints = { params: Object.assign({}, ...results.map((path) => readHints(path).params)) };
   }
 
-  /** The derived fields of a line with this prompt; undefined for a foreign line. */
+  /** The derived fields of a line; undefined if the line is damaged or not one of Retort's. */
   of(text: string, prompt: string): object | undefined {
     const facts = factsOf(text, this.#hints);
     if (facts instanceof DamagedLine) return undefined;
@@ -228,8 +226,8 @@ export class DerivedFields {
   }
 
   /**
-   * Like `Table`: neither the first row with an answer nor another sample of that row is a
-   * duplicate.
+   * Whether an earlier row has the same answer. As in `Table`, other samples of the first row with
+   * an answer are not duplicates.
    */
   #isCopy({ response, uid, promptHash }: LineFacts): boolean {
     const isLong = response.length > LONG_ANSWER;
@@ -241,7 +239,7 @@ export class DerivedFields {
   }
 }
 
-/** The objects in which a condition looks for a name, in order. */
+/** The objects in which a condition looks for a field: the first that has it counts. */
 export function placesOf(
   facts: LineFacts,
   hints: RunHints,
@@ -260,7 +258,7 @@ export function placesOf(
   return [line, objectOf(line.distill), derived];
 }
 
-/** The derived fields of a line, without `flags` and `prompt`. */
+/** The derived fields of a line, except `flags` and `prompt`, which take longer. */
 function derivedFrom(facts: LineFacts): object {
   return {
     status: facts.status,
@@ -275,7 +273,7 @@ function derivedFrom(facts: LineFacts): object {
     latency_ms: facts.latencyMs,
     attempts: facts.attempts,
     cost_usd: facts.costUsd,
-    // A failure has these in its `partial`.
+    // Failures lines have these in `partial`.
     response: facts.response,
     reasoning: facts.reasoning,
   };

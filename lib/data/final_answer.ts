@@ -1,13 +1,13 @@
 /**
- * The final answer in a text, as in datasets of mathematics and short questions: the content of the
- * last `\boxed{…}`, else the last number.
+ * Extracts the final answer from a text, as for mathematics: the content of the last `\boxed{…}`,
+ * else the last number.
  *
  * @module
  */
 
 const BOX = "\\boxed{";
 
-/** The final answer in a normalized form; "" where there is none. */
+/** The final answer, normalized so that equal answers are equal texts; "" if there is none. */
 export function finalAnswerOf(text: string): string {
   const box = text.lastIndexOf(BOX);
   const boxed = box === -1 ? "" : bracedAt(text, box + BOX.length);
@@ -21,11 +21,11 @@ function bracedAt(text: string, from: number): string {
     if (code === 123) depth++;
     else if (code === 125 && --depth === 0) return text.slice(from, at);
   }
-  // The text is truncated.
+  // The box is not closed: the text was cut off.
   return "";
 }
 
-/** Normalizes numbers; removes white space from any other text. */
+/** Strips LaTeX's text commands and spacing, `$`, `%` and white space; normalizes a number. */
 function plain(text: string): string {
   const bare = text.replaceAll(/\\(?:text|mathrm|mathbf)\{([^{}]*)\}|\\[,;!% $]|[$%\s]/g, "$1");
   return /^[-+−]?[\d.,]*\d[\d.,]*$/.test(bare) ? numberText(bare) : bare;
@@ -53,10 +53,10 @@ function isDigit(code: number): boolean {
   return code >= 48 && code <= 57;
 }
 
-/** `1,234.50` and `1234.5` are one number. */
+/** Normalizes a number: `1,234.50` becomes `1234.5`. */
 function numberText(text: string): string {
   const bare = text.replaceAll(/,(?=\d{3}(?!\d))/g, "").replace("−", "-").replace(/^\+/, "");
   const number = Number(bare);
-  // Longer numbers would lose digits as floats.
+  // As a float, a longer number would lose digits.
   return bare.length <= 15 && Number.isFinite(number) ? String(number) : bare;
 }

@@ -7,17 +7,15 @@
 
 import { isOtherScript } from "./scripts.ts";
 
-/** A flag and its explanation. */
 export interface Flag {
-  /** Its name in conditions: `flags contains "refusal"`. */
+  /** For conditions: `flags contains "refusal"`. */
   readonly name: string;
-  /** Its title. */
   readonly title: string;
-  /** The rule. */
+  /** The rule by which answers get the flag. */
   readonly help: string;
 }
 
-/** All flags; the index of each is its bit. */
+/** All flags. The index of a flag is the number of its bit. */
 export const FLAGS = [
   {
     name: "refusal",
@@ -74,36 +72,32 @@ export const FLAGS = [
   },
 ] as const satisfies readonly Flag[];
 
-/** The name of a flag. */
 export type FlagName = typeof FLAGS[number]["name"];
 
-/** The bit of each flag. */
+/** By name, a number with only the bit of that flag set. */
 export const FLAG_BIT = Object.fromEntries(
   FLAGS.map(({ name }, bit) => [name, 1 << bit]),
 ) as Readonly<Record<FlagName, number>>;
 
-/** The names of the flags in a set of bits. */
 export function flagNames(bits: number): FlagName[] {
   return FLAGS.flatMap(({ name }, bit) => (bits & (1 << bit)) === 0 ? [] : [name]);
 }
 
-/** The input of the flags. */
+/** What flags are computed from. */
 export interface FlaggedAnswer {
   /** The answer, without the reasoning. */
   readonly response: string;
-  /** The prompt. */
   readonly prompt: string;
-  /** The finish reason, or "". */
+  /** "" if unknown. */
   readonly finishReason: string;
-  /** Whether the answer holds tool calls. */
   readonly hasToolCalls: boolean;
-  /** Whether the teacher calls it a refusal. */
+  /** Whether the teacher marked the answer as a refusal. */
   readonly isRefusal: boolean;
-  /** Whether the request asked for JSON. */
+  /** Whether `response_format` asked for JSON. */
   readonly asksForJson: boolean;
 }
 
-/** The bits of an answer; `duplicate` needs the other answers and is not among them. */
+/** The flags of an answer as bits, except `duplicate`, which depends on the other answers. */
 export function flagsOf(answer: FlaggedAnswer): number {
   const { response, prompt, finishReason, hasToolCalls } = answer;
   const isCut = finishReason === "length" || finishReason === "max_tokens";
@@ -126,12 +120,12 @@ export function flagsOf(answer: FlaggedAnswer): number {
   return bits;
 }
 
-/** Equal answers longer than this count as duplicates. */
+/** In UTF-16 units: equal answers that are longer are duplicates whatever their prompts. */
 export const LONG_ANSWER = 64;
 
 const SHORT = 10;
 
-/** Refusals begin with such a phrase; further on it is part of an answer. */
+/** The characters at the start in which a phrase means a refusal; later it is part of an answer. */
 const REFUSAL_START = 200;
 
 const REFUSAL = new RegExp(
@@ -154,10 +148,7 @@ const REFUSAL = new RegExp(
   "i",
 );
 
-/**
- * Words with which every refusal in Latin letters begins: searching for these first halves the
- * time.
- */
+/** How phrases of `REFUSAL` in Latin letters begin: looking for these first halves the time. */
 const REFUSAL_WORD =
   /(?:^|[^a-z])(?:i[^a-z]|as an? |against |lo siento|lamento|je |es tut mir|ich kann|desculpe)/i;
 const OTHER_REFUSAL_LETTER = /[а-яА-Я\u3040-\ud7a3]/;
@@ -167,19 +158,22 @@ function isRefusal(text: string): boolean {
   return (REFUSAL_WORD.test(start) || OTHER_REFUSAL_LETTER.test(start)) && REFUSAL.test(start);
 }
 
-/** The minimum length of a loop in characters and in rounds. */
+/** The fewest characters of a loop. */
 const LOOP_CHARS = 120;
+/** The fewest rounds of a loop: times that the same text follows itself. */
 const LOOP_ROUNDS = 4;
-/** The maximum length of a round. */
+/** The most characters of a round. */
 const LONGEST_ROUND = 400;
+/** The characters of a probe. */
 const PROBE = 24;
+/** The fewest probes of a text. */
 const PROBES = 5;
-/** Probes are no further apart than this. */
+/** The most characters from one probe to the next. */
 const PROBE_EVERY = 300;
 
 /**
- * Probes some places of the text. Where the same characters occur shortly before, it checks how far
- * the text repeats itself.
+ * Whether the text repeats itself. Takes probes at regular distances: if the same characters occur
+ * shortly before a probe, checks how far the text repeats itself around it.
  */
 function holdsLoop(text: string): boolean {
   if (text.length < LOOP_CHARS) return false;
@@ -189,8 +183,8 @@ function holdsLoop(text: string): boolean {
     const pattern = text.slice(at, at + PROBE);
     const first = text.indexOf(pattern, Math.max(0, at - LONGEST_ROUND));
     if (first >= at) continue;
-    // The first occurrence may be several rounds back. A short loop does not fill that distance, so the distance
-    // to the next occurrence is tried first.
+    // The first occurrence may be several rounds back. A short loop does not fill that distance, so
+    // the distance between the first two occurrences is tried before it.
     const round = text.indexOf(pattern, first + 1) - first;
     if (repeats(text, at, round) || (first + round < at && repeats(text, at, at - first))) {
       return true;
@@ -199,12 +193,12 @@ function holdsLoop(text: string): boolean {
   return false;
 }
 
-/** Whether the text around a place repeats itself with a round of that length. */
+/** Whether the text around `at` repeats itself in rounds of `round` characters. */
 function repeats(text: string, at: number, round: number): boolean {
   const needed = Math.max(LOOP_CHARS, round * LOOP_ROUNDS) - round;
   if (needed + round > text.length) return false;
   const half = Math.ceil(needed / 2);
-  // At least half of it is on one side of the probe. Most texts that only look alike end here.
+  // At least half of a loop is on one side of `at`: most texts that are none end here.
   if (!repeatsAll(text, at, half, round) && !repeatsAll(text, at - half, half, round)) return false;
   let start = at, end = at;
   while (start > round && text.charCodeAt(start - 1) === text.charCodeAt(start - 1 - round)) {
@@ -216,17 +210,19 @@ function repeats(text: string, at: number, round: number): boolean {
   return false;
 }
 
-/** Whether that many characters are those of one round before. */
+/** Whether `length` characters equal those that precede them by `round`. */
 function repeatsAll(text: string, from: number, length: number, round: number): boolean {
   const to = from + length;
   return from >= round && to <= text.length &&
     text.slice(from, to) === text.slice(from - round, to - round);
 }
 
-/** Shorter answers often end without a full stop. */
+/** In UTF-16 units: shorter answers often end without a full stop. */
 const LONG_ENOUGH = 200;
+/** In UTF-16 units: a shorter last line may end without a full stop. */
 const LONG_LINE = 60;
 
+/** Whether an answer seems to be cut off. */
 function endsOpen(text: string): boolean {
   if (holdsOddFences(text)) return true;
   if (text.includes("\\boxed{") && !closes(text, text.lastIndexOf("\\boxed{") + 7)) return true;
@@ -234,8 +230,8 @@ function endsOpen(text: string): boolean {
   const last = text.charCodeAt(text.length - 1);
   if (!isLetter(last) && !",;:([{-–—、，（".includes(text[text.length - 1])) return false;
   const line = text.slice(text.lastIndexOf("\n") + 1);
-  // Headings, table cells and list items end without a full stop; prose with earlier full stops
-  // also ends with one.
+  // Headings, table cells and list items end without a full stop. Prose ends with one if it has
+  // others before.
   return line.length >= LONG_LINE && !/^\s*(?:[-*+•|#]|\d+[.)])/.test(line) &&
     /[.!?…。！？](?:\s|["'”’)])/.test(text);
 }
@@ -265,7 +261,7 @@ const THINK_TAG =
   /<\/?(?:think|thinking|thought|reasoning|reflection|scratchpad)>|<\|(?:channel|start|message|end|begin_of_thought|end_of_thought|im_start|im_end)\|>|\[\/?THINK\]|◁\/?think▷/i;
 
 function holdsThinkTag(text: string): boolean {
-  // Few answers hold one of these characters, and searching for one is cheap.
+  // A quick check: few answers hold one of these characters.
   if (!text.includes("<") && !text.includes("[") && !text.includes("◁")) return false;
   return THINK_TAG.test(text);
 }

@@ -1,6 +1,6 @@
 /**
- * The index on disk: a JSON header, then the columns as they are in memory. The header holds a mark
- * of each file, by which a later process recognises what was read of it.
+ * The index on disk: a JSON header, then the columns as they are in memory. The header has a mark
+ * for each file, by which a later process recognizes it and continues to read.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { FLAGS } from "./flags.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 import { xxHash64Hex } from "../hash.ts";
 
-/** Changes with the columns and with the rules of flags, so that older indexes are built again. */
+/** Change the number with the rules of flags, so that older indexes are built again. */
 const FORMAT = `retort-view 3 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
@@ -32,22 +32,23 @@ interface Header {
   readonly fields: readonly SavedField[];
 }
 
+/** The header of an `OwnField`, whose codes and numbers follow the columns. */
 interface SavedField {
   readonly path: readonly string[];
   readonly values: readonly Scalar[] | null;
+  /** The length of `OwnField.codes`. */
   readonly codes: number;
-  /** The number of numbers that follow; -1 if the field holds other values. */
+  /** The length of `OwnField.numbers`; -1 if these are undefined. */
   readonly numbers: number;
   readonly hasNumbers: boolean;
 }
 
-/** A saved index. */
 interface SavedIndex {
   readonly table: Table;
   readonly files: Header["files"];
 }
 
-/** Reads an index; returns undefined if there is no usable one for these files. */
+/** Reads an index; undefined if there is none for these files that this version can use. */
 export function readIndexFile(path: string, files: readonly string[]): SavedIndex | undefined {
   try {
     using file = Deno.openSync(path);
@@ -67,7 +68,7 @@ export function readIndexFile(path: string, files: readonly string[]): SavedInde
     header.files.forEach(({ mark }, at) => Object.assign(mark, { path: files[at] }));
     return { table: readTable(file, header), files: header.files };
   } catch {
-    // It is missing, truncated or damaged: the files are read again.
+    // The index is missing, truncated or damaged: it is built again.
     return undefined;
   }
 }
@@ -98,7 +99,7 @@ function readTable(file: Deno.FsFile, header: Header): Table {
   return table;
 }
 
-/** Writes an index; returns the reason if that fails. */
+/** Replaces an index; returns why that failed, or undefined. */
 export function writeIndexFile(
   path: string,
   index: { readonly table: Table; readonly files: readonly DataFile[] },
@@ -116,7 +117,7 @@ export function writeIndexFile(
     try {
       Deno.removeSync(temporary);
     } catch {
-      // It was never created.
+      // The temporary file was never created.
     }
     return systemReason(error);
   }
@@ -176,15 +177,16 @@ function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
 
 /** A line that cannot be shown as a row. */
 export interface LineDamage {
-  /** The line, from 1. */
+  /** From 1. */
   readonly line: number;
-  /** What is wrong with it. */
+  /** What is wrong, for a message about the line. */
   readonly problem: string;
 }
 
-/** What was read of a file. */
+/** How far a file was read, and how to recognize it. */
 export interface FileMark {
   readonly path: string;
+  /** 0 before the first check, or if the system has none. */
   inode: number;
   /** Bytes read so far. */
   end: number;
@@ -192,18 +194,19 @@ export interface FileMark {
   lines: number;
   rows: number;
   damageCount: number;
+  /** The first damaged lines. */
   damage: LineDamage[];
-  /** Hashes of the first bytes and of those before `end`. */
+  /** The hash of the first `MARK_BYTES` that were read, or fewer. */
   first: string;
+  /** The hash of the last `MARK_BYTES` before `end`, or fewer. */
   last: string;
-  /** Whether the last row has no line feed yet. */
+  /** Whether the last row had no line feed when it was read. */
   isOpen: boolean;
 }
 
-/** The size of the first and the last block, which identify a file. */
+/** The most bytes at the start and before the end of what was read that identify a file. */
 export const MARK_BYTES = 4096;
 
-/** The mark of a file before it is read. */
 export function newMark(path: string): FileMark {
   return {
     path,
@@ -219,7 +222,7 @@ export function newMark(path: string): FileMark {
   };
 }
 
-/** Whether the first and the last block that were read of a file are unchanged. */
+/** Whether the file still begins with what was read, judging by `mark.first` and `mark.last`. */
 export function isUnchanged(path: string, mark: FileMark, lastLength: number): boolean {
   try {
     using file = Deno.openSync(path);
@@ -236,12 +239,11 @@ export function isUnchanged(path: string, mark: FileMark, lastLength: number): b
   }
 }
 
-/** The hash of a block. */
 export function hashOf(bytes: Uint8Array): string {
   return xxHash64Hex(bytesText(bytes));
 }
 
-/** Bytes as text, one character each, for hashing. */
+/** Bytes as text with one character each: Windows-1252, which is what "latin1" decodes. */
 export function bytesText(bytes: Uint8Array): string {
   return LATIN1.decode(bytes);
 }

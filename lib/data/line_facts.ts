@@ -1,5 +1,5 @@
 /**
- * The content of a results or failures line, in one shape for lines of every version.
+ * Parses results and failures lines of every version into one shape.
  *
  * @module
  */
@@ -8,39 +8,34 @@ import { foreignLineProblem } from "../line_blocks.ts";
 import { RESERVED_FIELDS } from "../row.ts";
 
 /**
- * The states of a row: it has a result, has failed, or has an answer that was not accepted and is
- * to be sent again.
+ * The states of a row: it has a results line, a final failures line, or a failures line after which
+ * it is sent again.
  */
 export const STATUSES = ["answered", "failed", "pending"] as const;
 
-/** One of them. */
 export type Status = typeof STATUSES[number];
 
-/** A JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** The options of the run that wrote a file, as far as they are needed to read its lines. */
+/** What the run file says about lines: each field is absent if the run did not set it. */
 export interface RunHints {
-  /** The field that holds the prompt. */
+  /** The option `--prompt-field`. */
   readonly promptField?: string;
-  /** The template of prompts. */
+  /** The option `--template`. */
   readonly template?: string;
   /** The system message of rows that have none. */
   readonly system?: string;
-  /** The parameter sets, by the ids in lines. */
+  /** Parameters by the id that lines have in `distill.params`. */
   readonly params?: Readonly<Record<string, JsonObject>>;
-  /** The model, for failures, whose lines do not name it. */
+  /** For lines that do not name their model, such as failures. */
   readonly model?: string;
-  /** The teacher's address. */
+  /** The address, for lines that do not name their teacher. */
   readonly teacher?: string;
-  /** The input of the run. */
+  /** The path of the input. */
   readonly input?: string;
 }
 
-/**
- * The options of the run that wrote a results or failures file, which are needed to read its lines;
- * none if the run file is missing or damaged.
- */
+/** Reads the run file of a results or failures file; no hints if it is missing or damaged. */
 export function readHints(results: string): RunHints {
   let file: JsonObject;
   try {
@@ -61,64 +56,57 @@ export function readHints(results: string): RunHints {
   };
 }
 
-/** The path of the run file of a results or failures file. */
+/** The path of the run file that belongs to a results or failures file, compressed or not. */
 export function runFileOf(path: string): string {
   return path.replace(/(?:_error)?(?:\.(?:jsonl|ndjson))?(?:\.gz|\.zst)?$/, "") + ".run.json";
 }
 
-/** The content of a line. Missing numbers are 0. */
+/** The content of a line. Missing counts are 0, missing texts "". */
 export interface LineFacts {
-  /** The whole line. */
+  /** All fields as parsed. */
   readonly line: JsonObject;
-  /** The state of the row. */
   readonly status: Status;
-  /** The id of the answer. */
+  /** With the number of the sample, as in `x#2`. */
   readonly uid: string;
   /** The hash of what was sent. */
   readonly promptHash: string;
-  /** The answer; for a failure the partial answer, or "". */
+  /** The answer; in a failures line the rejected or partial one, if any. */
   readonly response: string;
-  /** The reasoning, or "". */
   readonly reasoning: string;
-  /** Whether it holds tool calls. */
   readonly hasToolCalls: boolean;
-  /** The finish reason, or "". */
   readonly finishReason: string;
-  /** Tokens, attempts, milliseconds. */
   readonly promptTokens: number;
   readonly completionTokens: number;
   readonly reasoningTokens: number;
   readonly cachedTokens: number;
   readonly attempts: number;
   readonly latencyMs: number;
-  /** US dollars; -1 where they are not known. */
+  /** -1 if unknown. */
   readonly costUsd: number;
   readonly model: string;
   readonly teacher: string;
-  /** The type of the failure, or "". */
+  /** The type of the failure; "" if the row was answered. */
   readonly failure: string;
-  /** The HTTP status of the failure, or 0. */
+  /** Of the failure; 0 if none. */
   readonly httpStatus: number;
-  /** The input file, without the line. */
+  /** The path of the input file, without the number of the line. */
   readonly source: string;
-  /** Whether the teacher calls it a refusal. */
+  /** Whether the teacher marked the answer as a refusal. */
   readonly isRefusal: boolean;
-  /** The parameters that the row was sent with, its own before those of the run. */
+  /** The parameters of the run, and the row's own `response_format`. */
   readonly params: JsonObject;
 }
 
-/** A line that is foreign or damaged. */
+/** A line that cannot be parsed, or that Retort did not write. */
 export class DamagedLine {
-  /** What is wrong with it. */
+  /** What is wrong, for a message about the line. */
   readonly problem: string;
 
-  /** A problem with its text. */
   constructor(problem: string) {
     this.problem = problem;
   }
 }
 
-/** Reads a line. */
 export function factsOf(text: string, hints: RunHints): LineFacts | DamagedLine {
   let line: JsonObject;
   try {
@@ -192,14 +180,14 @@ function failureFacts(line: JsonObject, hints: RunHints): LineFacts {
   };
 }
 
-/** The names of the user's own fields. */
+/** The names of the row's own fields in a line. */
 export function ownFields(line: JsonObject): string[] {
   return Object.keys(line).filter((name) => !RESERVED.has(name));
 }
 
 const RESERVED: ReadonlySet<string> = new Set(RESERVED_FIELDS);
 
-/** Whether a request with these parameters asks for JSON. */
+/** Whether parameters ask for JSON by `response_format`. */
 export function requestsJson({ response_format: format }: JsonObject): boolean {
   const { type } = objectOf(format);
   return type === "json_object" || type === "json_schema";
@@ -215,7 +203,7 @@ function paramsOf(line: JsonObject, distill: JsonObject, { params }: RunHints): 
 
 const NOTHING: JsonObject = Object.freeze({});
 
-/** The value if it is an object, else an empty object. */
+/** The value itself if it is an object or array, else an empty object. */
 export function objectOf(value: unknown): JsonObject {
   return typeof value === "object" && value !== null ? value as JsonObject : NOTHING;
 }

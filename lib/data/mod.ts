@@ -1,9 +1,7 @@
 /**
- * Results and failures files as data: an index over them, and what can be asked of it.
- *
- * In: paths of results and failures files, finished or growing. Out: rows by number, filtered,
- * sorted, counted, flagged. It reads files and never changes one; next to them it writes its own
- * index.
+ * Results and failures files as data: an index that filters, sorts, counts and compares their rows
+ * and flags odd answers, while the files may still grow. Never changes these files; saves its index
+ * in `.retort/` next to them.
  *
  * @module
  */

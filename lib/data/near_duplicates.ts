@@ -1,7 +1,7 @@
 /**
- * Finds texts that are nearly the same: one-permutation MinHash over character shingles, 64 bytes a
- * row. The shared shingles of each candidate pair are then counted. The page begins and cancels the search, which is
- * done in steps.
+ * Finds near duplicates: one-permutation MinHash over character shingles, with a signature of 64
+ * bytes a row, proposes pairs, whose shared shingles are then counted. Works in steps, so that the
+ * worker can answer questions in between.
  *
  * @module
  */
@@ -12,30 +12,28 @@ import { planOf, rowsThatMeet } from "./query.ts";
 import { readFacts } from "./shown_row.ts";
 import { promptOf } from "./turns.ts";
 
-/** Bins of a signature. */
+/** The hashes of a signature, from as many bins; `signatureOf` needs a power of two, 2 ** 4. */
 const BINS = 16;
-/** Bins of a band: rows that agree in all bins of a band are compared. */
+/** The bins of a band: rows that agree in all bins of a band are compared. */
 const BAND = 2;
-/** Characters of a shingle. */
+/** The characters of a shingle. */
 const SHINGLE = 8;
-/** Shorter texts are not compared. */
+/** In UTF-16 units: shorter texts are not compared. */
 const SHORTEST = 40;
-/** The number of bins in which two texts have to agree to be compared shingle by shingle. */
+/** The fewest bins in which two signatures must agree for their shingles to be counted. */
 const ENOUGH_BINS = 10;
-/** The share of shingles that near duplicates have in common. */
+/** The smallest share of all shingles of two near duplicates that both have (Jaccard). */
 const NEAR = 0.8;
-/**
- * The number of rows of one band that a row is compared with: if there are more, they are usually
- * one group.
- */
+/** The most rows with the same band that a row is compared with: more are usually one group. */
 const MAX_COMPARED = 16;
+/** A bin without a hash: the text is too short. */
 const EMPTY = 0xffff_ffff;
 
 /** Access to the rows of a search. */
 export interface NearTexts {
-  /** The text of a row, read again. */
+  /** Reads the text of a row from its file. */
   readonly textAt: (row: number) => string;
-  /** Whether two rows are answers to one row, which do not count as duplicates. */
+  /** Whether two answers are samples of one row, which do not count as duplicates. */
   readonly isSameRow: (a: number, b: number) => boolean;
 }
 
@@ -43,11 +41,11 @@ export interface NearTexts {
 export class NearDuplicates {
   readonly #rows: Uint32Array<ArrayBuffer>;
   readonly #signatures: Uint32Array<ArrayBuffer>;
+  /** A union-find forest over indexes of `#rows`: the root of a group is its first row. */
   readonly #group: Int32Array<ArrayBuffer>;
   readonly #texts: NearTexts;
   #added = 0;
 
-  /** A search among these rows. */
   constructor(rows: Uint32Array<ArrayBuffer>, texts: NearTexts) {
     this.#rows = rows;
     this.#texts = texts;
@@ -60,13 +58,13 @@ export class NearDuplicates {
     return this.#added;
   }
 
-  /** Adds the text of the next row. */
+  /** Adds the text of the next row, in the order of `rows`. */
   add(text: string): void {
     const at = this.#added++ * BINS;
     signatureOf(text, this.#signatures.subarray(at, at + BINS));
   }
 
-  /** Compares rows, some thousand at a time; yields the share that is done. */
+  /** Compares rows once all are added; yields the share of the work done after every 2,048 rows. */
   *compare(): Generator<number> {
     const { length } = this.#rows;
     const mask = 2 ** Math.ceil(Math.log2(Math.max(16, length * 2))) - 1;
@@ -88,7 +86,7 @@ export class NearDuplicates {
     }
   }
 
-  /** For each row that is not the first of its group, that first row. */
+  /** The first row of the group by each other row of it, except other samples of that first row. */
   copies(): Map<number, number> {
     const copies = new Map<number, number>();
     this.#rows.forEach((row, at) => {
@@ -100,7 +98,7 @@ export class NearDuplicates {
     return copies;
   }
 
-  /** Whether the row joined the group of another one. */
+  /** Compares a row with others of the same band; returns whether it is now in the group of one. */
   #compareWith(head: number, next: Int32Array, at: number, place: number): boolean {
     const band = place - at * BINS;
     let compared = 0;
@@ -151,7 +149,7 @@ function signatureOf(text: string, signature: Uint32Array): void {
     const rest = (hash << 4) >>> 0;
     if (rest < signature[bin]) signature[bin] = rest;
   });
-  // An empty bin copies the next one that is not empty (Shrivastava and Li 2014).
+  // An empty bin takes a hash of the next one that is not empty (Shrivastava and Li 2014).
   for (let bin = 0; bin < BINS; bin++) {
     for (let step = 1; signature[bin] === EMPTY && step < BINS; step++) {
       const other = signature[(bin + step) % BINS];
@@ -166,7 +164,7 @@ function shinglesOf(text: string): Set<number> {
   return shingles;
 }
 
-/** Hashes all runs of eight characters. Case is ignored, and white space is collapsed. */
+/** Hashes every `SHINGLE` characters. Ignores the case of ASCII letters, collapses white space. */
 function forEachShingle(text: string, take: (hash: number) => void): void {
   let hash = 0, filled = 0, wasSpace = true;
   const window = new Uint16Array(SHINGLE);
@@ -201,28 +199,27 @@ function mix(hash: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** Rows between two steps. */
+/** The rows that are read in one step. */
 const STEP_ROWS = 64;
-/** How much of the work it is to read the texts; the rest is to compare them. */
+/** The share of the work that reading takes; comparing takes the rest. */
 const READING_SHARE = 0.8;
 
-/** The last search that was asked for. */
+/** The search for near duplicates over an index: one at a time. */
 export class NearSearch {
   readonly #index: DataIndex;
   #status: NearStatus | null = null;
   #steps: Generator<void> | undefined;
 
-  /** Over this index. */
   constructor(index: DataIndex) {
     this.#index = index;
   }
 
-  /** How far it is; null where none was asked for. */
+  /** The progress of the last search; null if there was none. */
   get status(): NearStatus | null {
     return this.#status;
   }
 
-  /** Begins a search, in place of any other. */
+  /** Starts a search over answered rows, instead of the one that is running. */
   start(of: "prompt" | "response"): NearStatus {
     const { table } = this.#index;
     const rows = rowsThatMeet(table, planOf(table, 'status == "answered"').indexed);
@@ -239,13 +236,12 @@ export class NearSearch {
     };
   }
 
-  /** Ends the search in progress. */
   cancel(): NearStatus | null {
     if (this.#status?.state === "running") this.#notify({ state: "cancelled" });
     return this.#status;
   }
 
-  /** Works up to a time of `performance.now()`; gives false when there is nothing left to do. */
+  /** Works until `endMs` by `performance.now()`; returns false if no search is running. */
   work(endMs: number): boolean {
     while (this.#status?.state === "running" && performance.now() < endMs) this.#steps?.next();
     return this.#status?.state === "running";

@@ -1,6 +1,6 @@
 /**
- * Opens the paths that the user names: finds their files, decompresses them where needed, and loads
- * their index.
+ * Opens the paths that the user names: finds their files, decompresses copies of compressed ones,
+ * and loads their index.
  *
  * @module
  */
@@ -11,15 +11,16 @@ import { holdsCompressed, openBytes } from "../formats/mod.ts";
 import { DataIndex, type IndexedPath } from "./data_index.ts";
 import { inFolder } from "../paths.ts";
 
-/** Files that can be indexed, and their decompressed copies, which disposing removes. */
+/** Files to be indexed. Disposing removes the decompressed copies. */
 export interface OpenFiles extends AsyncDisposable {
   readonly files: readonly IndexedPath[];
 }
 
 /**
- * Finds the files of some paths.
+ * Finds the files of paths, and decompresses copies of compressed ones.
  *
- * @throws {UsageError} where a path does not exist, or a compressed file is damaged
+ * @throws {UsageError} If a path does not exist, or a compressed file is damaged.
+ * @throws {SinkError} If there is no space for a copy.
  */
 export async function openFiles(
   paths: readonly string[],
@@ -29,10 +30,11 @@ export async function openFiles(
 }
 
 /**
- * Decompresses those files that are compressed.
+ * Decompresses copies of compressed files.
  *
- * @throws {UsageError} where one is damaged
- * @throws {SinkError} where there is no space for one
+ * @param found Files, each with `IndexedPath.run`.
+ * @throws {UsageError} If a compressed file is damaged.
+ * @throws {SinkError} If there is no space for a copy.
  */
 export async function unpackFiles(
   found: ReadonlyMap<string, number>,
@@ -42,7 +44,7 @@ export async function unpackFiles(
   const files: IndexedPath[] = [];
   let folder: string | undefined;
   for (const [path, run] of found) {
-    // The index reports what is wrong with a file that cannot be read. One that is being written may still be empty.
+    // The index reports files that cannot be read. One that a run has just created is empty.
     if (!await holdsCompressed(path).catch(() => false)) {
       files.push({ path, run });
       continue;
@@ -70,9 +72,13 @@ export async function unpackFiles(
   return { files, [Symbol.asyncDispose]: () => rest.disposeAsync() };
 }
 
-/** Opens an index over files, with what an earlier process has saved. */
+/**
+ * Opens an index over files, and loads what an earlier process saved.
+ *
+ * @param isKept Whether the index may be loaded and saved.
+ */
 export function openIndex(files: readonly IndexedPath[], isKept = true): DataIndex {
-  // The copy of a compressed file is a new file each time.
+  // A copy is a new file each time, so a saved index would not recognize it.
   const canBeKept = isKept && files.length > 0 &&
     files.every(({ readPath }) => readPath === undefined);
   const path = canBeKept ? DataIndex.pathFor(files.map(({ path }) => path)) : undefined;
@@ -82,7 +88,7 @@ export function openIndex(files: readonly IndexedPath[], isKept = true): DataInd
   return index;
 }
 
-/** Chunks share memory. */
+/** Copies chunks, because their memory is reused while they are still being written. */
 async function* copiesOf(
   chunks: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
@@ -95,13 +101,16 @@ async function* copiesOf(
 
 /** The names of results and failures files, compressed or not. */
 const DATA_NAME = /\.(?:jsonl|ndjson)(?:\.gz|\.zst)?$/;
-/** Files that accompany results and failures. */
+/** Files that runs and merges write beside results and failures, with lines that do not count. */
 const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
+/** How deep below a folder files are searched. */
 const MAX_DEPTH = 4;
 
 /**
- * The files of some paths, each with the index of its path: files themselves, and in folders the
- * files with names of data files. The failures of a results file are included.
+ * The files of paths, each with the index of its path. A path is a file, whose failures file is
+ * added, or a folder, in which data files are found by name.
+ *
+ * @throws {UsageError} If a path does not exist, or is a pipe.
  */
 export async function findDataFiles(paths: readonly string[]): Promise<Map<string, number>> {
   const all = new Map<string, number>();
@@ -128,7 +137,7 @@ export async function findDataFiles(paths: readonly string[]): Promise<Map<strin
   return all;
 }
 
-/** The failures file that belongs to a results file. */
+/** The path of the failures file of a results file; undefined for any other file. */
 function failuresOf(path: string): string | undefined {
   const [, stem, ending] = /^(.*?)(\.(?:jsonl|ndjson)(?:\.gz|\.zst)?)$/s.exec(path) ?? [];
   return stem === undefined || stem.endsWith("_error") ? undefined : `${stem}_error${ending}`;
@@ -141,7 +150,7 @@ async function addFolder(folder: string, found: Set<string>, depth: number): Pro
   } catch (cause) {
     throw new UsageError(`Cannot open "${folder}": ${systemReason(cause)}`, { cause });
   }
-  // The failures of a results file follow it.
+  // Sorts each failures file behind its results file.
   const stem = ({ name }: Deno.DirEntry) => name.replace(/(_error)?\..*$/s, "");
   entries.sort((a, b) =>
     stem(a).localeCompare(stem(b), "en", { numeric: true }) || a.name.length - b.name.length
@@ -157,7 +166,7 @@ async function addFolder(folder: string, found: Set<string>, depth: number): Pro
   }
 }
 
-/** Whether opening a file may wait for another process. */
+/** Whether it is a pipe or a device, where opening may wait for another process. */
 function isPipe(info: Deno.FileInfo | undefined): boolean {
   return info !== undefined && !info.isFile && !info.isDirectory;
 }

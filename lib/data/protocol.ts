@@ -1,6 +1,6 @@
 /**
- * Questions to an index and their answers, and the other messages between its threads: plain
- * objects. Questions and answers are also passed, as JSON, to the page.
+ * Questions to an index, their answers, and other messages between its threads. The page sends and
+ * receives questions and answers as JSON.
  *
  * @module
  */
@@ -9,29 +9,28 @@ import type { RunComparison } from "./comparison.ts";
 import type { IndexedPath, IndexStatus } from "./data_index.ts";
 import type { ScanJob } from "./scan.ts";
 
-/** Which rows, and in which order. */
+/** Selects rows and their order. */
 export interface Query {
-  /** A condition; all rows where it is empty. */
+  /** A condition; "" for all rows. */
   readonly where: string;
-  /** The number field to sort by. @default the order of the files */
+  /** The field to sort by, one of `DataState.sortable`. @default the order in the files */
   readonly sort?: string;
-  /** Whether the largest come first. @default false */
+  /** Sorts the largest first. @default false */
   readonly descending?: boolean;
 }
 
-/** A value that rows have in common. */
 export type FacetValue = string | number | boolean | null | undefined;
 
-/** The number of rows for each value of a field. */
+/** How many rows have each value of a field. */
 export interface Facet {
-  /** The name of the field in conditions. */
+  /** The field's name in conditions. */
   readonly field: string;
   readonly title: string;
   /** Whether it is a field of the user's rows. */
   readonly isOwn: boolean;
-  /** The values, the most frequent first. */
+  /** The most frequent values first; numbers in ascending order. */
   readonly values: readonly { readonly value: FacetValue; readonly count: number }[];
-  /** The number of values that are left out. */
+  /** The number of further values, which are not in `values`. */
   readonly more: number;
 }
 
@@ -45,39 +44,41 @@ export interface Histogram {
   readonly bins: readonly { readonly from: number; readonly to: number; readonly count: number }[];
 }
 
-/** One row of the table. */
+/** One row of the page's table. Texts are shortened. */
 export interface ShownRow {
-  /** The id of the row in addresses: `file:offset`. */
+  /** For addresses of the page: the number of the file and the offset of the line, `0:4711`. */
   readonly id: string;
   readonly uid: string;
   readonly status: string;
-  /** The prompt and the answer, or the failure; shortened for the table. */
   readonly prompt: string;
+  /** The answer; if the row failed, the message of the failure. */
   readonly answer: string;
   readonly finish_reason: string;
-  /** The type of the failure, or "". */
+  /** The type of the failure; "" if the row was answered. */
   readonly failure: string;
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
   readonly reasoning_tokens: number;
   readonly latency_ms: number;
   readonly attempts: number;
-  /** US dollars, or -1. */
+  /** -1 if unknown. */
   readonly cost_usd: number;
+  /** Whether `cost_usd` is estimated by public prices. */
   readonly is_estimated: boolean;
   readonly teacher: string;
   readonly model: string;
   readonly flags: readonly string[];
-  /** The requested fields of the user's row, as text. */
+  /** The fields of the user's row that the question named as columns, as text. */
   readonly own: Readonly<Record<string, string>>;
 }
 
-/** A whole row. */
+/** One row with full texts, and all fields of the user's row in `own`. */
 export interface RowDetail extends ShownRow {
+  /** The path of the results or failures file. */
   readonly file: string;
-  /** The place of its input row. */
+  /** The place of the row in the input. */
   readonly source: string;
-  /** The prompt. */
+  /** The messages of the prompt. */
   readonly turns: readonly {
     readonly role: string;
     readonly text: string;
@@ -85,7 +86,7 @@ export interface RowDetail extends ShownRow {
   }[];
   readonly response: string;
   readonly reasoning: string;
-  /** Tool calls of the answer as JSON, or "". */
+  /** Tool calls of the answer as indented JSON; "" if none. */
   readonly tool_calls: string;
   readonly error: {
     readonly type: string;
@@ -94,11 +95,11 @@ export interface RowDetail extends ShownRow {
   } | null;
   /** The line as it is in the file. */
   readonly raw: string;
-  /** Whether texts were shortened. */
+  /** Whether `raw`, and perhaps other texts, were too long and are shortened. */
   readonly is_cut: boolean;
-  /** The uid of the earlier row with the same answer. */
+  /** The uid of the earlier row with the same answer; null if none. */
   readonly duplicate_of: string | null;
-  /** All answers to its input row, where there are several. */
+  /** All answers to the same input row, this one included; empty if it is the only one. */
   readonly samples: readonly {
     readonly id: string;
     readonly uid: string;
@@ -114,29 +115,29 @@ export interface RowDetail extends ShownRow {
   }[];
 }
 
-/** The progress of a search through the lines. */
+/** The progress of a scan, in rows. */
 export interface ScanStatus {
   readonly done: number;
   readonly total: number;
   readonly isDone: boolean;
-  /** Why it ended early. */
+  /** Why it ended early, for a message; null if it did not. */
   readonly problem: string | null;
 }
 
-/** Some rows of a query. */
+/** Consecutive rows of a query. */
 export interface RowPage {
-  /** Rows that meet the condition, as far as it is known. */
+  /** The number of rows that meet the condition; those found so far if a scan is running. */
   readonly total: number;
-  /** The search through the lines; null where the condition needs none. */
+  /** The scan of lines; null if the condition needs none. */
   readonly scan: ScanStatus | null;
-  /** The index of the first of these rows. */
+  /** The index of the first of `rows` among all that meet the condition. */
   readonly from: number;
   readonly rows: readonly ShownRow[];
-  /** The version of the index. */
+  /** The version of the index when the condition was evaluated. */
   readonly version: number;
 }
 
-/** Facets and histograms of a query. */
+/** Facets and histograms of the rows that meet a condition; the other fields as in `RowPage`. */
 export interface Overview {
   readonly total: number;
   readonly facets: readonly Facet[];
@@ -147,42 +148,44 @@ export interface Overview {
 
 /** The progress of the search for near duplicates. */
 export interface NearStatus {
-  /** What is compared. */
+  /** Which texts are compared. */
   readonly of: "prompt" | "response";
   readonly done: number;
   readonly total: number;
   readonly state: "running" | "done" | "cancelled" | "failed";
-  /** Groups of rows, and rows in them beyond the first of each. */
+  /** The number of groups of near duplicates; 0 until the search is done. */
   readonly groups: number;
+  /** The number of rows in all groups, without the first row of each. */
   readonly copies: number;
   readonly problem: string | null;
 }
 
-/** The state of the data. */
+/** What the page needs apart from rows. */
 export interface DataState {
   readonly index: IndexStatus;
-  /** Fields by which rows can be sorted. */
+  /** The fields by which rows can be sorted. */
   readonly sortable: readonly string[];
-  /** Fields of the users' rows. */
+  /** The fields of the users' rows. */
   readonly own: readonly string[];
-  /** Token limits that the parameters of runs set. */
+  /** The token limits of all runs, without duplicates. */
   readonly max_tokens: readonly number[];
+  /** Null if no search was started. */
   readonly near: NearStatus | null;
-  /** The runs of the results, for commands. */
+  /** The runs of these results, for commands that the page suggests. */
   readonly runs: readonly {
     readonly input: string;
     readonly output: string;
     readonly model: string;
   }[];
-  /** The results files, which exports read. */
+  /** The paths of readable results files, for exports. */
   readonly results: readonly string[];
-  /** The comparison of two runs, if the user named two. */
+  /** Null unless the user named two paths, and all files were read. */
   readonly comparison: RunComparison | null;
   /** The paths on the command line. */
   readonly paths: readonly string[];
 }
 
-/** Questions to the worker, by name: what is asked, and what is answered. */
+/** Questions to the worker by name: `in` is the question, `out` the answer. */
 export interface DataRequests {
   state: { in: Record<never, never>; out: DataState };
   rows: {
@@ -195,21 +198,22 @@ export interface DataRequests {
   };
   overview: { in: Query; out: Overview };
   row: { in: { readonly id: string }; out: RowDetail | undefined };
-  /** The index of a row among those of a query, or -1. */
+  /** The index of a row among those of a query; -1 if it is not one of them. */
   locate: { in: Query & { readonly uid: string }; out: number };
-  /** The ids of some rows, or of all rows of a query. */
+  /** The uids of rows given by `ShownRow.id`, or of all rows of a query. */
   uids: { in: Query | { readonly ids: readonly string[] }; out: readonly string[] };
+  /** Starts or cancels the search for near duplicates. */
   near: { in: { readonly of: "prompt" | "response" | "cancel" }; out: NearStatus | null };
+  /** Adds files that were found later. */
   files: { in: { readonly files: readonly { path: string; readPath?: string }[] }; out: undefined };
 }
 
-/** The name of a question. */
 export type DataRequestName = keyof DataRequests;
 
-/** The id of the message by which a worker reports that it listens. */
+/** In place of an id: a worker is ready to receive messages. */
 export const READY = -1;
 
-/** The first message to the worker of an index, once it listens. */
+/** The first message to the worker of an index, once it is ready. */
 export interface WorkerSetup {
   readonly files: readonly IndexedPath[];
   readonly paths: readonly string[];
@@ -223,31 +227,35 @@ export interface WorkerQuestion {
   readonly given: unknown;
 }
 
-/** Its answer. */
+/** A message from the worker of an index. */
 export interface WorkerAnswer {
+  /** That of the question; `READY` in the first message. */
   readonly id: number;
+  /** What was asked for, unless there is an `error`. */
   readonly result?: unknown;
+  /** Why the question cannot be answered. */
   readonly error?: string;
-  /** Whether the error is a usage error. */
+  /** Whether the error is a `UsageError`. */
   readonly isUsage?: boolean;
 }
 
-/** The only message to a worker of a scan, once it listens. */
+/** The only message to a worker of a scan, once it is ready. */
 export interface ScanStart {
   readonly job: ScanJob;
-  /** The next chunk of rows to take: an Int32. */
+  /** One Int32: the number of the next chunk to take, shared by all workers of the scan. */
   readonly next: SharedArrayBuffer;
-  /** The progress of each worker: the first row of its block plus 1, or 0. Int32s. */
+  /** An Int32 for each worker: the index of its block's first row plus 1, or 0 between chunks. */
   readonly progress: SharedArrayBuffer;
-  /** The number of the worker. */
+  /** The index of this worker in `progress`. */
   readonly worker: number;
 }
 
-/** A message from that worker: first that it listens, then the hits of each chunk. */
+/** A message from a worker of a scan: that it is ready, then the hits of each chunk. */
 export interface ScanReport {
   /** The number of the chunk; `READY` in the first message. */
   readonly chunk: number;
-  /** Rows of it that meet the conditions. */
+  /** The rows of the chunk that meet the conditions, in order. */
   readonly hits: readonly number[];
+  /** Why the scan must end. */
   readonly problem?: string;
 }

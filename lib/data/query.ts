@@ -1,5 +1,5 @@
 /**
- * Filters and sorts rows.
+ * Filters rows by conditions, and sorts them.
  *
  * @module
  */
@@ -11,15 +11,15 @@ import { getterOf, needsDerived, NUMBER_FIELDS, type NumberArray } from "./field
 import { Scan, SCAN_ROWS, scanJobOf } from "./scan.ts";
 import type { Table } from "./table.ts";
 
-/** A condition, split by what it needs. */
+/** The parts of a condition, all of which a row must meet. */
 export interface QueryPlan {
-  /** Parts that the columns can answer. */
+  /** Parts for which the columns suffice. */
   readonly indexed: readonly Part[];
   /** Parts for which lines have to be read. */
   readonly scanned: readonly Part[];
 }
 
-/** Splits a condition. @throws {UsageError} where it is invalid */
+/** @throws {UsageError} If the condition is invalid. */
 export function planOf(table: Table, where: string): QueryPlan {
   const parts = where.trim() === "" ? [] : parseWhere(where).parts;
   const isIndexed = ({ paths }: Part) => paths.every((path) => getterOf(table, path) !== undefined);
@@ -29,7 +29,7 @@ export function planOf(table: Table, where: string): QueryPlan {
   };
 }
 
-/** The rows that meet all of these parts, in their order. */
+/** The rows that meet all of these `indexed` parts, in ascending order, without gone rows. */
 export function rowsThatMeet(table: Table, parts: readonly Part[]): Uint32Array<ArrayBuffer> {
   const rows = new Uint32Array(table.length);
   let count = 0;
@@ -46,7 +46,6 @@ export function rowsThatMeet(table: Table, parts: readonly Part[]): Uint32Array<
   return count === rows.length ? rows : rows.slice(0, count);
 }
 
-/** Whether a row meets a condition. */
 type RowTest = (row: number) => boolean;
 
 function testOf(table: Table, part: Part): RowTest {
@@ -80,7 +79,7 @@ function anyOf(tests: readonly RowTest[]): RowTest {
   return (row) => tests.some((test) => test(row));
 }
 
-/** A fast path for a comparison with a number: a million rows take some milliseconds. */
+/** A fast path for comparisons of a column with a number: a million rows take some milliseconds. */
 function comparing(numbers: NumberArray, operator: string, value: number): RowTest {
   switch (operator) {
     case "<":
@@ -99,7 +98,7 @@ function comparing(numbers: NumberArray, operator: string, value: number): RowTe
 }
 
 function askingOnce(codes: Uint8Array | Uint16Array, ofRow: RowTest): RowTest {
-  /** By code: 0 if it is not known yet, 1 for no, 2 for yes. */
+  // By code: 0 if not evaluated yet, 1 if it does not meet the condition, 2 if it does.
   const known = new Uint8Array(codes instanceof Uint8Array ? 0x100 : 0x1_0000);
   return (row) => {
     const code = row < codes.length ? codes[row] : 0;
@@ -107,7 +106,7 @@ function askingOnce(codes: Uint8Array | Uint16Array, ofRow: RowTest): RowTest {
   };
 }
 
-/** Sorts rows by a field of numbers; those without one come last. Returns undefined for any other field. */
+/** Sorts rows by a field of numbers, rows without one last; undefined if the field holds others. */
 export function sortRows(
   table: Table,
   rows: Uint32Array<ArrayBuffer>,
@@ -135,7 +134,7 @@ function radixSorted(
 ): Uint32Array<ArrayBuffer> {
   const { length } = rows;
   const bits = new Uint32Array(keys.buffer);
-  // Flips bits so that they sort like the numbers: negative ones in reverse, and below the others.
+  // Flips bits so that they sort like the numbers: all bits of negative ones, else the sign bit.
   for (let at = 0; at < length; at++) {
     if (keys[at] === 0) keys[at] = 0;
     if (bits[2 * at + 1] >>> 31) {
@@ -161,7 +160,6 @@ function radixSorted(
   return next;
 }
 
-/** Names of fields by which rows can be sorted. */
 export function sortableFields(table: Table): string[] {
   const own = [...table.fields.values()].filter(({ numbers, hasNumbers }) =>
     numbers !== undefined && hasNumbers
@@ -169,7 +167,11 @@ export function sortableFields(table: Table): string[] {
   return [...Object.keys(NUMBER_FIELDS), ...own.map(({ name }) => name)];
 }
 
-/** Selects rows. @throws {UsageError} where the condition is invalid */
+/**
+ * The rows that meet a condition, for commands. Reads lines in this thread if it has to.
+ *
+ * @throws {UsageError} If the condition is invalid.
+ */
 export function selectRows(index: DataIndex, where: string): Uint32Array<ArrayBuffer> {
   const { indexed, scanned } = planOf(index.table, where);
   for (const { paths } of [...indexed, ...scanned]) needsDerived(paths);
@@ -177,7 +179,7 @@ export function selectRows(index: DataIndex, where: string): Uint32Array<ArrayBu
   if (scanned.length === 0) return rows;
   using scan = new Scan(scanJobOf(index, rows, scanned));
   let count = 0;
-  // Rows that were found overwrite rows that were already searched.
+  // Hits are written over rows that were searched already.
   for (let first = 0; first < rows.length; first += SCAN_ROWS) {
     for (const row of scan.search(first, Math.min(rows.length, first + SCAN_ROWS))) {
       rows[count++] = row;

@@ -1,5 +1,5 @@
 /**
- * Searches the lines of rows for what the columns do not hold: texts.
+ * Evaluates conditions on lines, for fields that no column has, such as texts.
  *
  * @module
  */
@@ -13,18 +13,18 @@ import { BlockText, MemberFinder, type Prefilter, prefilterOf } from "./line_tex
 import { placesOf } from "./fields.ts";
 import { readFullySync } from "../files.ts";
 
-/** What a scan looks for, and where: plain data that threads share. */
+/** The rows and conditions of a scan, as plain data for its threads. */
 export interface ScanJob {
-  /** The rows to be searched, in their order. */
+  /** The rows to be searched, in order; in shared memory. */
   readonly rows: Uint32Array;
-  /** Where the line of each row of the table is, and the flags of its answer. */
+  /** Of all rows of the table, in shared memory. */
   readonly columns: Pick<ColumnArrays, "offset" | "bytes" | "file" | "flags">;
   readonly files: readonly { readonly path: string; readonly hints: RunHints }[];
-  /** Conditions that all have to hold. */
+  /** Conditions, all of which a row must meet. */
   readonly where: readonly string[];
 }
 
-/** A search of some rows of an index for parts of a condition. */
+/** @param parts Those of a condition that the columns do not suffice for. */
 export function scanJobOf(
   { table, files }: DataIndex,
   rows: Uint32Array,
@@ -41,18 +41,18 @@ export function scanJobOf(
   };
 }
 
-/** The number of rows that a thread takes at a time. */
+/** The number of rows in a chunk, which a thread takes at a time. */
 export const SCAN_ROWS = 512;
 
-/** Lines that are close to one another are read together, up to this size. */
+/** The size up to which lines are read together, as one block. */
 const BLOCK_BYTES = 1 << 18;
-/** A gap that is cheaper to read than to skip. */
+/** The largest gap between lines of a block: it is cheaper to read than to skip. */
 const MAX_GAP = 1 << 16;
 
-/** Runs the search of a block. */
+/** Must call `search` of a block. `at` is the index of the block's first row in the job. */
 export type BlockRunner = (at: number, search: () => void) => void;
 
-/** Searches any range of the rows of a job. */
+/** Searches ranges of the rows of a job. */
 export class Scan implements Disposable {
   readonly #job: ScanJob;
   readonly #parts: readonly Part[];
@@ -61,7 +61,7 @@ export class Scan implements Disposable {
   readonly #files: (Deno.FsFile | undefined)[] = [];
   #buffer = new Uint8Array(BLOCK_BYTES);
 
-  /** @throws {UsageError} where a condition is invalid */
+  /** @throws {UsageError} If a condition is invalid. */
   constructor(job: ScanJob) {
     this.#job = job;
     this.#parts = job.where.flatMap((where) => parseWhere(where).parts);
@@ -69,15 +69,17 @@ export class Scan implements Disposable {
     const filters = this.#parts.flatMap(({ needle }) =>
       needle === undefined ? [] : prefilterOf(needle, hasTemplate) ?? []
     );
-    // The longest text is usually the rarest.
+    // One suffices, since all parts must hold. The longest text is usually the rarest.
     this.#prefilter =
       filters.toSorted((a, b) => b.pattern.source.length - a.pattern.source.length)[0];
     this.#line = new ScannedLine(this.#parts.flatMap(({ paths }) => paths));
   }
 
   /**
-   * Returns the rows from `first` to before `limit` that meet the conditions, in order. `run` calls
-   * the search of each block, and gets the first row of it.
+   * The rows that meet the conditions, in order.
+   *
+   * @param first The index in the job of the first row to search.
+   * @param limit The index after the last one.
    */
   search(first: number, limit: number, run: BlockRunner = (_, search) => search()): number[] {
     const { rows, columns: { offset, bytes, file } } = this.#job;
@@ -138,7 +140,7 @@ export class Scan implements Disposable {
     return this.#parts.every(({ test }) => test(line.lookup)) && !line.isDamaged;
   }
 
-  /** Undefined if the file can no longer be read: the index drops its rows once it notices. */
+  /** Undefined if the file can no longer be read: the index will notice, and drop its rows. */
   #read(number: number, offset: number, length: number): Uint8Array | undefined {
     try {
       const file = this.#files[number] ??= Deno.openSync(this.#job.files[number].path);
@@ -151,9 +153,9 @@ export class Scan implements Disposable {
   }
 }
 
-/** The current line, of which only what the conditions need is parsed. */
+/** One line at a time, of which only the fields in the conditions are parsed, if possible. */
 class ScannedLine {
-  /** Whether it turned out to be damaged or foreign. */
+  /** Whether the line turned out to be damaged or not one of Retort's. */
   isDamaged = false;
   readonly #names: readonly string[];
   readonly #members: MemberFinder;
@@ -162,9 +164,11 @@ class ScannedLine {
   #to = 0;
   #hints: RunHints = {};
   #flags = 0;
+  /** Whether `#members` has found the fields, so that the line need not be parsed. */
   #isSimple = false;
-  /** `distill` of the line, once it was needed. */
+  /** The parsed `distill`, null if there is none; undefined until it is needed. */
   #distill: unknown;
+  /** The result of `placesOf`, if the line was parsed. */
   #places: readonly object[] | undefined;
 
   constructor(paths: readonly (readonly string[])[]) {
@@ -184,7 +188,7 @@ class ScannedLine {
     this.#isSimple = this.#members.find(block, from, to);
   }
 
-  /** The value at a path: in the line, in `distill`, or derived. */
+  /** Looks for a field in the line, in its `distill`, and among derived fields. */
   readonly lookup: Lookup = (path) => {
     try {
       const value = this.#isSimple ? this.#member(path[0]) : undefined;
@@ -192,13 +196,13 @@ class ScannedLine {
         ? valueAt(this.#parsed(), path)
         : valueAt([{ [path[0]]: value }], path);
     } catch {
-      // The file may have been replaced without the index having noticed yet.
+      // The file may have been replaced, which the index has not noticed yet.
       this.isDamaged = true;
       return null;
     }
   };
 
-  /** Undefined if the whole line has to be parsed. */
+  /** A field of the line or of its `distill`; undefined if the line must be parsed to find it. */
   #member(name: string): unknown {
     const own = this.#value(name);
     if (own !== undefined) return own;

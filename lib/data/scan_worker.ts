@@ -1,6 +1,6 @@
 /**
- * A worker that searches lines for texts and patterns. Several share a scan, and they are
- * terminated when a pattern takes too long. Started by `scanner.ts`; not to be imported.
+ * A worker of a scan: takes chunks of rows until none is left. Terminated if a pattern takes too
+ * long. Started by `scanner.ts`; not to be imported.
  *
  * @module
  */
@@ -15,8 +15,8 @@ interface Scope {
 }
 
 /**
- * After this time a search in a block stops by itself. Its scan was ended before: see `MAX_MS` in
- * `scanner.ts`.
+ * Ends the search of a block if terminating the worker did not: by then, `MAX_MS` in `scanner.ts`
+ * has ended the scan.
  */
 const LEASH_MS = 4_000;
 
@@ -47,5 +47,5 @@ function scan({ job, next, progress, worker }: ScanStart): void {
   }
 }
 
-// Modules load asynchronously: a message that arrived earlier would be lost.
+// Modules load asynchronously: a message that arrives before this would be lost.
 scope.postMessage({ chunk: READY, hits: [] });

@@ -1,6 +1,6 @@
 /**
- * Scans: the first rows at once, the others in workers of their own, so that a pattern that takes forever ends with
- * them and nothing else does.
+ * Runs a scan: the first rows in this thread, the others in workers, which can be terminated if a
+ * pattern takes forever.
  *
  * @module
  */
@@ -10,51 +10,55 @@ import { Scan, SCAN_ROWS, type ScanJob } from "./scan.ts";
 import { READY, type ScanReport, type ScanStart } from "./protocol.ts";
 import { formatCount } from "../figures.ts";
 
-/** A worker takes 25 MB, and two are as fast as most disks. */
+/** For all scans of the process: a worker takes 25 MB, and two are as fast as most disks. */
 const MAX_WORKERS = 2;
-/** The time limit for one block of lines, 256 KB or one line. */
+/** How long a worker may search one block: 256 KB, or one longer line. */
 const MAX_MS = 2_000;
+/** The interval at which the workers are checked. */
 const WATCH_MS = 100;
-/** How long the first rows are searched here: a worker takes longer than that to load its modules. */
+/**
+ * How long this thread searches before it starts workers, whose modules take longer than this to
+ * load.
+ */
 const START_MS = 40;
-/** As long as nothing was found it is this many times as long: a busy machine has not done much by then. */
+/** How much longer it searches if nothing is found: a busy machine does little in 40 ms. */
 const START_UNTIL_HIT = 5;
 
-/** How a scan is run. */
 export interface ScannerOptions {
-  /** How long the first rows are searched in this thread, in milliseconds; five times as long where nothing is found.
-   * @default 40 */
+  /**
+   * How long this thread searches before it starts workers, in milliseconds; five times as long if
+   * it finds nothing. @default 40
+   */
   readonly startMs?: number;
-  /** Called when the workers have found or done more. */
+  /** Called when workers have finished chunks, and at the end. */
   readonly onChange?: () => void;
 }
 
 /** The number of workers of all running scans. */
 let working = 0;
 
-/** A scan that is running or has ended. */
+/** A scan, which starts at once and may have ended. */
 export class Scanner {
-  /** The rows that were found, in the order of the job. */
+  /** Memory for hits, of which the first `count` are valid; in the order of the job. */
   rows: Uint32Array<ArrayBuffer> = new Uint32Array(256);
-  /** The number of rows that were found. */
+  /** The number of rows that meet the conditions so far. */
   count = 0;
   /** The number of rows that were searched, of `total`. */
   done = 0;
   readonly total: number;
   isDone = false;
-  /** Why it ended early. */
+  /** Why the scan ended early, for a message. */
   problem: string | undefined;
   readonly #next = new Int32Array(new SharedArrayBuffer(4));
   readonly #progress = new Int32Array(new SharedArrayBuffer(4 * MAX_WORKERS));
   #workers: Worker[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** Hits of chunks that were finished before an earlier one. */
+  /** Hits of finished chunks, kept until all chunks before them are finished. */
   readonly #early = new Map<number, readonly number[]>();
   /** The first chunk that is not finished. */
   #chunk = 0;
   readonly #onChange: () => void;
 
-  /** Starts it. */
   constructor(job: ScanJob, { startMs = START_MS, onChange = () => {} }: ScannerOptions = {}) {
     this.total = job.rows.length;
     this.#onChange = onChange;
@@ -67,19 +71,18 @@ export class Scanner {
     }
   }
 
-  /** The rows that were found so far. */
+  /** The rows that meet the conditions so far. */
   found(): Uint32Array<ArrayBuffer> {
-    // A view, not a copy: this is called several times a second, and rows that were found do not
-    // change.
+    // A view, not a copy: this is called several times a second, and hits are never changed.
     return this.rows.subarray(0, this.count);
   }
 
-  /** Ends it; rows that were found stay. */
+  /** Ends the scan; rows that were found so far stay. */
   cancel(): void {
     if (!this.isDone) this.#end("it was cancelled");
   }
 
-  /** Searches the first rows here, up to where a block takes too long. */
+  /** Searches the first rows in this thread, until time is up or a block takes too long. */
   #searchStart(job: ScanJob, startMs: number): void {
     const beginMs = performance.now();
     const mostMs = startMs * START_UNTIL_HIT;
@@ -100,7 +103,7 @@ export class Scanner {
     this.#next[0] = this.#chunk;
   }
 
-  /** Starts the workers that it may have: all but those of other scans, which end sooner or later. */
+  /** Starts one worker, and more as soon as other scans leave them. */
   #startWorkers(job: ScanJob): void {
     const chunks = Math.ceil(this.total / SCAN_ROWS) - this.#chunk;
     const most = Math.min(chunks, Math.max(1, navigator.hardwareConcurrency), MAX_WORKERS);
@@ -157,7 +160,7 @@ export class Scanner {
     this.isDone = true;
     this.problem = problem;
     clearInterval(this.#timer);
-    // A terminated worker continues to the end of its loop; nothing is left for it.
+    // A terminated worker may still take chunks: leave none.
     Atomics.store(this.#next, 0, Math.ceil(this.total / SCAN_ROWS));
     for (const worker of this.#workers) worker.terminate();
     working -= this.#workers.length;
@@ -165,7 +168,7 @@ export class Scanner {
     this.#onChange();
   }
 
-  /** Watches for slow blocks. A delay of the watch itself is not held against the workers. */
+  /** Ends the scan if a block takes too long. Delays of this thread do not count. */
   #watch(onWatch: () => void): void {
     const seen = new Int32Array(MAX_WORKERS), forMs = new Float64Array(MAX_WORKERS);
     let atMs = performance.now();

@@ -4,24 +4,27 @@
  * @module
  */
 
-/** Scripts that are distinguished; Latin is the first. Han and the Japanese syllables are one. */
+/** The number of scripts, which `scriptOf` numbers from 1. Han and kana count as one. */
 const SCRIPTS = 9;
 const LATIN = 1;
 const GREEK = 3;
-/** The number of characters that are sampled from each text. */
+/** Into how many parts a text is divided, with one character sampled from each. */
 const SAMPLE_CHARS = 96;
-/** Fewer letters are not enough to decide. */
+/** The fewest letters in a sample that allow a decision. */
 const FEW_LETTERS = 12;
 
 const promptCounts = new Uint16Array(SCRIPTS + 1);
 const answerCounts = new Uint16Array(SCRIPTS + 1);
 
-/** Letters beyond those of Europe's west. Strings of one byte a character are through at once. */
+/** Letters of scripts other than Latin. Fast: V8 need not search strings of one-byte characters. */
 const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
 
-/** Whether most letters of the answer, or some of a script that the prompt has none of, are of another script. */
+/**
+ * Whether most letters of an answer are of a script that is rare in the prompt, or over 5 % of one
+ * that does not occur in it. Judges by samples; false if there are few letters.
+ */
 export function isOtherScript(text: string, prompt: string): boolean {
-  // Most pairs are Latin only.
+  // A quick check: in most pairs, both texts are Latin.
   if (!OTHER_LETTER.test(text) && !OTHER_LETTER.test(prompt)) return false;
   const answered = countScripts(text, answerCounts);
   if (answered < FEW_LETTERS) return false;
@@ -32,7 +35,7 @@ export function isOtherScript(text: string, prompt: string): boolean {
     if (script === main) continue;
     const share = answerCounts[script] / answered;
     const isStrange = promptCounts[script] === 0;
-    // Code, names and terms are Latin in every language; formulas have Greek letters.
+    // Latin (code, names, terms) and Greek (formulas) occur in texts of every language.
     if (script === LATIN || script === GREEK) {
       if (share > 0.8 && promptCounts[script] / asked < 0.2) return true;
     } else if (share > 0.5 ? promptCounts[script] / asked < 0.2 : isStrange && share > 0.05) {
@@ -50,7 +53,7 @@ function dominant(counts: Uint16Array): number {
   return best;
 }
 
-/** Counts the letters of each script in a sample of a text; returns their sum. */
+/** Counts the letters of each script in a sample of a text, by its number; returns their sum. */
 function countScripts(text: string, counts: Uint16Array): number {
   counts.fill(0);
   let sum = 0;

@@ -1,5 +1,6 @@
 /**
- * The index in its worker, as seen from another thread.
+ * The main thread's side of the index: starts its worker, passes questions to it, and finds new
+ * files.
  *
  * @module
  */
@@ -17,13 +18,12 @@ import {
   type WorkerSetup,
 } from "./protocol.ts";
 
-/** How data is opened. */
 export interface DataServiceOptions {
-  /** Results, failures, folders. */
+  /** Results files, failures files and folders. */
   readonly paths: readonly string[];
-  /** Whether the index is saved next to the files. @default true */
+  /** Whether the index is saved in `.retort/` next to the files. @default true */
   readonly isKept?: boolean;
-  /** Ends the decompression of files while they are opened. @default never */
+  /** Aborts `open` while it decompresses files. @default never */
   readonly signal?: AbortSignal;
   /** The interval at which folders are searched for new files, in milliseconds. @default 3_000 */
   readonly findMs?: number;
@@ -31,20 +31,24 @@ export interface DataServiceOptions {
 
 const COMPRESSED_NAME = /\.(?:gz|zst)$/;
 
-/** Answers questions about data. */
 export class DataService implements AsyncDisposable {
+  /** As the user named them. */
   readonly paths: readonly string[];
-  /** Unpacked copies are removed with it. */
+  /** Removes decompressed copies. */
   readonly #open = new AsyncDisposableStack();
+  /** The files in the index. */
   readonly #known: Set<string>;
-  /** New files that could not be opened, with their sizes and times: each is tried again when it has changed. */
+  /** New files that could not be opened, with size and time: tried again once these change. */
   readonly #refused = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #worker: Worker;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #setup: WorkerSetup;
+  /** Questions from before the worker was ready; undefined since then. */
   #early: WorkerQuestion[] | undefined = [];
+  /** The id of the next question. */
   #next = 0;
+  /** Why `ask` rejects: the worker has failed, or this is closed. */
   #problem: string | undefined;
   readonly #timer: ReturnType<typeof setInterval>;
   #finding: Promise<void> | undefined;
@@ -72,19 +76,19 @@ export class DataService implements AsyncDisposable {
   /**
    * Opens files and starts to index them.
    *
-   * @throws {UsageError} where a path does not exist
-   * @throws the reason of the signal
+   * @throws {UsageError} If a path does not exist.
+   * @throws The reason of the signal, if aborted.
    */
   static async open(options: DataServiceOptions): Promise<DataService> {
     return new DataService(options, await openFiles(options.paths, options.signal));
   }
 
-  /** The files that were found. */
+  /** The paths of all files in the index, including those found later. */
   get files(): readonly string[] {
     return [...this.#known];
   }
 
-  /** Asks a question. Rejects with a `UsageError` where a condition is invalid. */
+  /** Asks the worker a question. Rejects with a `UsageError` if a condition is invalid. */
   ask<Name extends DataRequestName>(
     name: Name,
     given: DataRequests[Name]["in"],
@@ -106,7 +110,7 @@ export class DataService implements AsyncDisposable {
     await this.#open.disposeAsync();
   }
 
-  /** Sends a question, or holds it until the worker listens. */
+  /** Sends a question, or keeps it until the worker is ready. */
   #send(question: WorkerQuestion): void {
     if (this.#early === undefined) this.#worker.postMessage(question);
     else this.#early.push(question);
@@ -131,12 +135,9 @@ export class DataService implements AsyncDisposable {
     this.#waiting.clear();
   }
 
-  /**
-   * Looks for new files: a run in progress may have created its files since, and folders may have
-   * new ones.
-   */
+  /** Finds new files: failures files that a run has created since, and files in folders. */
   async #findMore(): Promise<void> {
-    // A folder that was removed holds nothing new; the index reports its files.
+    // If a path was removed, the index reports its files.
     const found = await findDataFiles(this.paths).catch(() => new Map<string, number>());
     const files: IndexedPath[] = [];
     for (const [path, run] of found) {
@@ -145,12 +146,12 @@ export class DataService implements AsyncDisposable {
     if (files.length > 0) await this.ask("files", { files }).catch(() => {});
   }
 
-  /** Opens a new file; none if it is damaged, or is still being compressed. */
+  /** Opens a new file; returns none if it is damaged, or still being compressed. */
   async #openNew(path: string, run: number): Promise<readonly IndexedPath[]> {
     const info = await statOf(path);
     const mark = `${info?.size} ${info?.mtime?.getTime()}`;
     if (this.#refused.get(path) === mark || this.#closing.signal.aborted) return [];
-    // Its first bytes, which are not there yet, say how it is compressed.
+    // An empty file does not show yet how it is compressed.
     if (info?.size === 0 && COMPRESSED_NAME.test(path)) return [];
     try {
       const { files } = this.#open.use(

@@ -1,5 +1,5 @@
 /**
- * Rows as the page shows them: in the table, and in detail.
+ * Reads rows as the page shows them, in its table and in detail.
  *
  * @module
  */
@@ -20,10 +20,14 @@ import {
 import { jsonText, promptOf, turnsOf } from "./turns.ts";
 import type { RowDetail, ShownRow } from "./protocol.ts";
 
-/** The number of characters of a text that the table shows. */
+/** In UTF-16 units: the part of a text that the table shows. */
 const GLIMPSE = 240;
 
-/** A row of the table. @param columns the fields of the user's rows to show */
+/**
+ * A row for the page's table.
+ *
+ * @param columns The names of fields of the user's rows to add in `own`.
+ */
 export function shownRow(index: DataIndex, row: number, columns: readonly string[]): ShownRow {
   const { columns: numbers, names } = index.table;
   const facts = readFacts(index, row);
@@ -57,10 +61,10 @@ export function shownRow(index: DataIndex, row: number, columns: readonly string
   };
 }
 
-/** The page shortens texts that are longer than this. */
+/** In UTF-16 units: the part of a text that the page shows in detail. */
 const MAX_TEXT = 2_000_000;
 
-/** A row in detail, with the other answers to it. */
+/** A row in detail; undefined if its line can no longer be read. */
 export function rowDetail(index: DataIndex, row: number): RowDetail | undefined {
   const facts = readFacts(index, row);
   if (facts === undefined) return undefined;
@@ -90,10 +94,10 @@ export function rowDetail(index: DataIndex, row: number): RowDetail | undefined 
   };
 }
 
-/** The maximum number of answers to one row that are compared. */
+/** The most answers to one row that the page shows side by side. */
 const MOST_SAMPLES = 50;
 
-/** All answers to the row, this one included; empty if it is the only one. */
+/** All answers to the same input row, this one included; empty if it is the only one. */
 function samplesOf(index: DataIndex, row: number): RowDetail["samples"] {
   const { table } = index;
   const rows: number[] = [];
@@ -119,12 +123,12 @@ function samplesOf(index: DataIndex, row: number): RowDetail["samples"] {
   });
 }
 
-/** The id of a row. It stays the same as long as its file does. */
+/** The id of a row on the page. Stays the same as long as its file is not replaced. */
 function rowId({ table: { columns } }: DataIndex, row: number): string {
   return `${columns.file[row]}:${columns.offset[row]}`;
 }
 
-/** The row with an id. */
+/** The number of the row with an id; undefined if there is none any more. */
 export function rowOfId({ table: { columns, length } }: DataIndex, id: string): number | undefined {
   const [file, offset] = id.split(":").map(Number);
   for (let row = 0; row < length; row++) {
@@ -138,13 +142,13 @@ export function rowOfId({ table: { columns, length } }: DataIndex, id: string): 
   return undefined;
 }
 
-/** The content of a row's line; undefined if it can no longer be read. */
+/** Reads the line of a row; undefined if that is no longer possible. */
 export function readFacts(index: DataIndex, row: number): LineFacts | undefined {
   try {
     const facts = factsOf(index.textAt(row), hintsOf(index, row));
     return facts instanceof DamagedLine ? undefined : facts;
   } catch {
-    // The file was removed and the index has not noticed yet.
+    // The file was removed, which the index has not noticed yet.
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Rows of results and failures as columns of numbers, with dictionaries for their codes.
+ * The rows of results and failures files in memory: columns of numbers, and names by their codes.
  *
  * @module
  */
@@ -19,24 +19,23 @@ import {
 } from "./line_facts.ts";
 import { promptOf } from "./turns.ts";
 
-/** The maximum number of fields with columns; conditions on other fields read the lines. */
+/** The most fields of users' rows with columns; for conditions on others, lines are read. */
 const MAX_FIELDS = 48;
-/** The maximum number of fields with number columns, which take eight bytes a row. */
+/** The most of these with `OwnField.numbers`, which take eight bytes a row. */
 const MAX_NUMBER_FIELDS = 12;
 
-/** A dictionary of names and their codes, in order of appearance. */
+/** Gives each distinct name a code: 0, 1, 2, … in order of appearance. */
 export class Names {
-  /** The names. */
+  /** The name of each code. */
   readonly list: string[];
   readonly #codes: Map<string, number>;
 
-  /** A dictionary with these names. */
   constructor(names: readonly string[] = []) {
     this.list = [...names];
     this.#codes = new Map(names.map((name, code) => [name, code]));
   }
 
-  /** The code of a name. All names that do not fit share the last code. */
+  /** The code of a name, added if it is new. Names beyond the last code share it. */
   codeOf(name: string): number {
     let code = this.#codes.get(name);
     if (code !== undefined) return code;
@@ -47,24 +46,25 @@ export class Names {
   }
 }
 
+/** The last code, so that codes fit into a `Uint16Array`. */
 const MAX_NAMES = 0xffff;
 
-/** The dictionaries. */
+/** The names behind the columns with codes. */
 export type NameLists = Record<"model" | "teacher" | "finishReason" | "failure" | "source", Names>;
 
-/** The place of a line. */
+/** Where a line is. */
 export interface LinePlace {
-  /** The number of the file. */
+  /** The index of its file. */
   readonly file: number;
-  /** Its start, in bytes. */
+  /** The start of the line in the file, in bytes. */
   readonly offset: number;
-  /** Its length in bytes, without its line feed. */
+  /** The length without the line feed. */
   readonly bytes: number;
-  /** Whether it follows the last line feed. */
+  /** Whether the line has no line feed yet. */
   readonly isTail: boolean;
 }
 
-/** The rows. They are never removed; those of a replaced file are marked as gone. */
+/** All rows. None is ever removed: rows of a replaced file are marked as gone. */
 export class Table {
   /** The number of rows, gone ones included. */
   length = 0;
@@ -72,20 +72,19 @@ export class Table {
   gone = 0;
   readonly columns: ColumnArrays;
   readonly names: NameLists;
-  /** Fields of the users' rows by their paths, joined by NUL. */
+  /** Fields of users' rows by their paths, joined by NUL; the first `MAX_FIELDS` that occurred. */
   readonly fields = new Map<string, OwnField>();
-  /** The first names of all fields of the users' rows. */
+  /** The names of all fields of users' rows, without fields of objects in them. */
   readonly fieldNames = new Set<string>();
-  /** The near duplicate of each row, once they were searched for. */
+  /** For near duplicates the first row of their group; undefined until a search is done. */
   nearOf: ReadonlyMap<number, number> | undefined;
-  /** The comparison of two runs, once it was made. */
+  /** The comparison of two runs; undefined if there is none. */
   compared: ComparedRows | undefined;
   #capacity: number;
   #numberFields = 0;
-  /** Row numbers plus 1 by the hash of their answer: open addressing. */
+  /** A hash table with open addressing, by `answerLow`: row numbers plus 1. */
   #answers = new Uint32Array(1 << 12);
 
-  /** An empty table with room for `capacity` rows. */
   constructor(capacity = 1024) {
     this.#capacity = capacity;
     this.columns = makeColumns(capacity);
@@ -98,7 +97,7 @@ export class Table {
     };
   }
 
-  /** Makes room for a number of rows. */
+  /** Makes room for `rows` rows in all. */
   reserve(rows: number): void {
     if (rows <= this.#capacity) return;
     this.#capacity = rows;
@@ -157,7 +156,7 @@ export class Table {
     columns.final[row] = final === "" ? 0 : parseInt(xxHash64Hex(final).slice(8), 16);
   }
 
-  /** Marks the rows of a file that was replaced or removed as gone. */
+  /** Marks rows of a file as gone. */
   drop(file: number, isDropped: (row: number) => boolean = () => true): void {
     for (let row = 0; row < this.length; row++) {
       if (this.columns.file[row] !== file || this.isGone(row) || !isDropped(row)) continue;
@@ -166,18 +165,18 @@ export class Table {
     }
   }
 
-  /** Whether a row's file was replaced or removed. */
+  /** Whether the row's file was replaced or removed. */
   isGone(row: number): boolean {
     return (this.columns.marks[row] & Mark.Gone) !== 0;
   }
 
-  /** Whether two answers belong to one row. */
+  /** Whether two rows of the table are samples of one input row. */
   isSameRow(a: number, b: number): boolean {
     const { rowLow, rowHigh } = this.columns;
     return rowLow[a] === rowLow[b] && rowHigh[a] === rowHigh[b];
   }
 
-  /** Rebuilds the internal state after rows were restored. */
+  /** Rebuilds what is derived from the columns, after these were loaded from disk. */
   reindex(): void {
     this.gone = 0;
     this.#capacity = this.columns.offset.length;
@@ -189,8 +188,9 @@ export class Table {
   }
 
   /**
-   * Finds an earlier row with the same answer. A duplicate is not added to the table of answers,
-   * unless it is short and belongs to another prompt.
+   * Marks a row as a duplicate if an earlier one has the same answer and, for a short answer, the
+   * same prompt. Otherwise adds it to `#answers`, unless it is another sample of a row with the
+   * same answer.
    */
   #findDuplicate(row: number, isLong: boolean): void {
     const { columns } = this;
@@ -254,7 +254,7 @@ export class Table {
   }
 }
 
-/** Stores a hash of 16 hex digits. */
+/** Stores a hash of 16 hex digits in two columns. */
 function setHash(low: Uint32Array, high: Uint32Array, row: number, hash: string): void {
   low[row] = parseInt(hash.slice(8), 16);
   high[row] = parseInt(hash.slice(0, 8), 16);
@@ -262,18 +262,17 @@ function setHash(low: Uint32Array, high: Uint32Array, row: number, hash: string)
 
 const SAMPLE = /^(.+)#[1-9]\d{0,2}$/s;
 
-/** How the answers of two runs to one row compare, by their codes. */
+/** How the answers of two runs to one row compare; "none" if only one run has answered it. */
 export const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"] as const;
 
-/** One of them. */
 export type Agreement = typeof AGREEMENTS[number];
 
-/** The results for all rows of a table, as columns. */
+/** The comparison of two runs, as columns over all rows of a table. */
 export interface ComparedRows {
-  /** The paths of the runs. */
+  /** The paths of run 0 and run 1. */
   readonly paths: readonly string[];
-  /** The run of each row. */
+  /** 0 or 1. */
   readonly run: Uint8Array<ArrayBuffer>;
-  /** The agreement of each row with that of the other run, by its code. */
+  /** An index into `AGREEMENTS`. */
   readonly agreement: Uint8Array<ArrayBuffer>;
 }

@@ -1,6 +1,6 @@
 /**
- * The prompt of a line, as turns and as text. `lib/source/` reads the row as its run did. Rows of
- * the plainest shapes are read here: that takes 1 µs instead of 35, and most rows are such.
+ * The prompt of a line, as turns and as text. `lib/source/` reads the row as its run did. This
+ * module reads rows of the simplest shapes, as most rows are: that takes 1 µs instead of 35.
  *
  * @module
  */
@@ -15,23 +15,22 @@ import {
   textOf,
 } from "./line_facts.ts";
 
-/** One turn of a conversation. */
 export interface Turn {
-  /** `system`, `user`, `assistant`, `tool` or whatever the row says. */
+  /** `system`, `user`, `assistant`, `tool`, or another role that the row names. */
   readonly role: string;
-  /** Its text; parts that are not text are named in brackets. */
+  /** Parts that are not text are named in brackets: `[image_url]`. */
   readonly text: string;
-  /** Its tool calls, as JSON, where it has some. */
+  /** As indented JSON; absent if there are none. */
   readonly toolCalls?: string;
 }
 
-/** Returns the prompt as turns, by the row's shape and the options of the run. */
+/** The prompt as turns: from `final_messages`, else by the row's shape and the run's options. */
 export function turnsOf(line: JsonObject, hints: RunHints): Turn[] {
   if (Array.isArray(line.final_messages)) return turns(line.final_messages.slice(0, -1));
   return plainTurns(line, hints) ?? parsedTurns(line, hints);
 }
 
-/** Returns the prompt as one text: the turns of users and tools. */
+/** The prompt as one text: the turns of user and tools, each on lines of its own. */
 export function promptOf(line: JsonObject, hints: RunHints): string {
   if (line.final_messages === undefined) {
     const text = plainPrompt(line, hints);
@@ -41,16 +40,16 @@ export function promptOf(line: JsonObject, hints: RunHints): string {
     .map(({ text }) => text).join("\n");
 }
 
-/** Fields by which another shape is meant, or which change the prompt. */
+/** Fields that may give a row another shape, or change its prompt. */
 const UNUSUAL = [
   ...["body", "conversations", "conversation", "history", "images", "image", "context"],
   ...["system", "system_prompt", "system_message", "chosen", "choices", "options"],
 ];
-/** A mark between turns, which some prompts have. */
+/** Separates turns in prompts of HelpSteer. */
 const TURN_MARK = "<extra_id_1>";
 const PLAIN_ROLES: ReadonlySet<unknown> = new Set(["system", "user", "assistant", "tool"]);
 
-/** The text of a row that is a plain prompt, question or instruction; undefined for any other. */
+/** The prompt of a row that is a plain prompt, question or instruction; undefined for any other. */
 function plainPrompt(line: JsonObject, hints: RunHints): string | undefined {
   if (!isPlain(line, hints) || isThere(line.messages)) return undefined;
   const asked = line.prompt ?? line.question;
@@ -95,7 +94,7 @@ function isThere(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** Messages of texts that end with a user's; undefined for any other. */
+/** The turns of messages that hold only text and end with the user's; undefined for any other. */
 function plainMessages(messages: unknown): Turn[] | undefined {
   if (!Array.isArray(messages) || messages.length === 0) return undefined;
   const plain: Turn[] = [];
@@ -107,7 +106,7 @@ function plainMessages(messages: unknown): Turn[] | undefined {
   return plain.at(-1)!.role === "user" ? plain : undefined;
 }
 
-/** One parser for each run; undefined where its template is no longer valid. */
+/** One parser for each run; undefined if its template is not valid in this version. */
 const parsers = new WeakMap<RunHints, RowParser | undefined>();
 
 function parserOf(hints: RunHints): RowParser | undefined {
@@ -124,7 +123,7 @@ function parserOf(hints: RunHints): RowParser | undefined {
   return parsers.get(hints);
 }
 
-/** The turns that the run sent; of a row that it did not send, the text. */
+/** The turns that the run sent; for a bad row, one turn with its text. */
 function parsedTurns(line: JsonObject, hints: RunHints): Turn[] {
   const text = jsonText(rowOf(line));
   const row = parserOf(hints)?.parse(text);
@@ -133,7 +132,7 @@ function parsedTurns(line: JsonObject, hints: RunHints): Turn[] {
   return text === "{}" ? [] : [{ role: "user", text }];
 }
 
-/** The row of a line: its own fields, under the names that they had. */
+/** The row as it was in the input: the line's own fields, and those in `replaced`. */
 function rowOf(line: JsonObject): JsonObject {
   const { replaced } = objectOf(line.distill);
   const renamed = typeof replaced === "string" ? parsed(replaced) : replaced;
@@ -170,7 +169,7 @@ function contentText(content: unknown): string {
   }).join("\n");
 }
 
-/** Returns a value as JSON. V8 can parse values that are too deep for its `stringify`. */
+/** `JSON.stringify`, but a note if the value is too deep for it: `JSON.parse` has no such limit. */
 export function jsonText(value: unknown, indent?: number): string {
   try {
     return JSON.stringify(value, null, indent);

@@ -18,12 +18,14 @@ interface Scope {
 
 const scope = globalThis as unknown as Scope;
 
-/** The interval at which files are checked. */
+/** The interval at which files are checked for changes. */
 const POLL_MS = 1_000;
-/** While a run continues, the index rests eight times as long as it works: a ninth of a core reads 5,000 rows a
- * second, which few teachers answer. */
+/**
+ * How long reading pauses during a run, in times of the work before: a ninth of a core reads 5,000
+ * rows a second, more than most teachers answer.
+ */
 const PAUSE_SHARE = 8;
-/** During a run, the index is saved at most this often, because each save writes all of it. */
+/** The pause between saves of the index during a run, because each save writes all of it. */
 const SAVE_MS = 60_000;
 
 (scope as unknown as { onmessage: (event: { data: WorkerSetup }) => void }).onmessage = (
@@ -48,7 +50,11 @@ const SAVE_MS = 60_000;
   void follow(index, server, (waking) => wake = waking);
 };
 
-/** Keeps the index up to date. */
+/**
+ * Keeps the index up to date, forever.
+ *
+ * @param onWait Called with a function that ends the current wait; one that does nothing if none.
+ */
 async function follow(
   index: DataIndex,
   server: DataServer,
@@ -83,10 +89,10 @@ async function follow(
   }
 }
 
-/** Yields, so that questions are received. */
 const channel = new MessageChannel();
 let onTurn = () => {};
 channel.port1.onmessage = () => onTurn();
+/** Lets the event loop receive questions. */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     onTurn = resolve;
@@ -94,5 +100,5 @@ function turn(): Promise<void> {
   });
 }
 
-// Modules load asynchronously: a message that arrived earlier would be lost.
+// Modules load asynchronously: a message that arrives before this would be lost.
 scope.postMessage({ id: READY });

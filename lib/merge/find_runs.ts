@@ -1,5 +1,5 @@
 /**
- * Finds the runs of a merge by their files, and moves them away once the merge is proven.
+ * Finds the runs to be merged by their files, and moves these away once the merge is proven.
  *
  * @module
  */
@@ -22,28 +22,31 @@ import { acquireLock, cannotWrite } from "../sink/mod.ts";
 
 /** One run to be merged. */
 export interface MergeRun {
-  /** Its name in messages. */
+  /** For messages: `shard 3 of 8`, or the results path. */
   readonly name: string;
-  /** Its files, where they are: a merge may have moved some or all of them away. */
+  /** Where its files are now: a merge may have moved some or all of them. */
   readonly files: OutputFiles;
-  /** Its files, where the run wrote them. */
+  /** Where the run wrote its files. */
   readonly own: OutputFiles;
-  /** The parts of the input that it reads. */
+  /** The parts of the input that the run reads; empty if unknown, or if the shard is empty. */
   readonly pieces: readonly InputPiece[];
-  /** Its run file; undefined if it has not run. */
+  /** The content of its run file; undefined if it has not run. */
   readonly run: RunFile | undefined;
-  /** The number of rows of the whole input before a shard, if it is known. */
+  /** The rows of the input before those of this shard; 0 for other runs, undefined if unknown. */
   readonly rowsBefore: number | undefined;
-  /** How the files of the input differ from those that were divided into shards. */
+  /** How files of the input have changed since they were divided into shards, for messages. */
   readonly changes: readonly string[];
 }
 
-/** An output that holds no runs, or no complete division into shards, which may still come. */
+/** An output holds no runs, or an incomplete division into shards; both may still come. */
 export class NoRunsError extends UsageError {}
 
-/** Finds the runs of outputs, in the order of the outputs and of the shards.
+/**
+ * Finds the runs of outputs, in the order of the outputs and of the shards.
  *
- * @throws {UsageError} when there are none
+ * @param shards The number of shards, to choose one of several divisions.
+ * @param needsRunFile Whether results without a run file are no runs.
+ * @throws {UsageError} If an output holds no runs, or several divisions.
  */
 export async function findRuns(
   outputs: readonly string[],
@@ -58,7 +61,7 @@ export async function findRuns(
   return runs;
 }
 
-/** The folder of an output's files, and the start of their names; undefined for any name. */
+/** The folder of an output's files, and how their names begin; undefined for all names in it. */
 function partsOf(output: string, isFolder: boolean): { folder: string; name: string | undefined } {
   const path = withoutSeparator(output) || "/";
   if (isFolder) return { folder: path, name: undefined };
@@ -117,19 +120,24 @@ async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
 async function changesOf({ inputs }: ShardPlan): Promise<string[]> {
   const changes: string[] = [];
   for (const input of inputs) {
-    // Whether it can be read is found out when it is.
+    // An input that cannot be read is reported when the merge reads it.
     const what = await changeOf(input.path, input).catch(() => undefined);
     if (what !== undefined) changes.push(`"${input.path}": ${what}`);
   }
   return changes;
 }
 
-/** Where the files of merged shards are moved to. */
+/** The folder to which files of merged runs are moved, given one of their own paths. */
 function movedFolderOf(path: string): string {
   return `${dirname(path)}/${OWN_FOLDER}/shards`;
 }
 
-/** The files of a run, each of which a merge may have moved away. `moved`: the names of those that were. */
+/**
+ * Where the files of a run are now.
+ *
+ * @param own Where the run wrote them.
+ * @param moved The names of the files that a merge has moved.
+ */
 async function located(own: OutputFiles, moved: ReadonlySet<string>): Promise<OutputFiles> {
   const placeOf = async (path: string) => {
     const isMoved = moved.has(basename(path)) && !(await exists(path));
@@ -143,7 +151,7 @@ async function located(own: OutputFiles, moved: ReadonlySet<string>): Promise<Ou
   };
 }
 
-/** The runs of a folder or of one results path, over inputs that were split by hand. */
+/** The runs in a folder, or of one results path, that are not shards. */
 async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]> {
   const { folder, name } = partsOf(output, (await statOf(output))?.isDirectory ?? false);
   const names = new Set(await namesIn(folder));
@@ -207,10 +215,9 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 /**
- * Moves the files of all runs to `.retort/shards/` in their folders, and returns the last such
- * folder. Those that were moved before stay there.
+ * Moves the files of all runs to `.retort/shards/` in their folders. Returns that of the last run.
  *
- * @throws {LockedError} when one of them is running; others may already have been moved
+ * @throws {LockedError} If a run is active; the files of runs before it have been moved.
  */
 export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
   let target = "";
@@ -219,7 +226,7 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
     await Deno.mkdir(target, { recursive: true }).catch((cause) => {
       throw cannotWrite(target, cause);
     });
-    // Where only the run file was moved before a crash, the shard already refuses to run again.
+    // The run file first: once it is moved, the shard refuses to run again, even after a crash here.
     const paths = [runJson, results, failures, results.replace(/\.jsonl$/, ".outdated.jsonl")];
     if (!(await Promise.all([...paths, lock].map(exists))).includes(true)) continue;
     {

@@ -1,9 +1,6 @@
 /**
- * Merges the outputs of several runs into one, in input order, and proves that no row is missing or
- * there twice.
- *
- * In: results and failures of shards, or of runs on split inputs. Out: one results and one failures
- * file. It never asks a teacher, and never changes its inputs.
+ * Merges the outputs of shards, or of runs over split inputs, into one results and one failures file
+ * in input order, and proves that each row is there once.
  *
  * @module
  */
