@@ -226,7 +226,8 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
     await Deno.mkdir(target, { recursive: true }).catch((cause) => {
       throw cannotWrite(target, cause);
     });
-    // The run file first: once it is moved, the shard refuses to run again, even after a crash here.
+    // The run file first: once it is moved, the shard refuses to run again, even after a crash
+    // here.
     const paths = [runJson, results, failures, results.replace(/\.jsonl$/, ".outdated.jsonl")];
     if (!(await Promise.all([...paths, lock].map(exists))).includes(true)) continue;
     {

@@ -1,6 +1,6 @@
 /**
- * Joins results without their input: lines in the order of the runs, each uid once. It proves
- * nothing.
+ * Joins the lines of runs without looking at their input, in the order of the runs and each uid
+ * once. Does not prove that rows are complete.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import type { MergeRun } from "./find_runs.ts";
 import type { Clash, MergeReport } from "./merge.ts";
 import { type MergedOutput, openOutput } from "./output.ts";
 
+/** Clashes that are reported in detail. */
 const MAX_TOLD = 20;
 const LINE_FEED = new Uint8Array([10]);
 
-/** Joins the lines of runs. */
 export async function joinRuns(
   runs: readonly MergeRun[],
   files: OutputFiles,
@@ -35,7 +35,7 @@ export async function joinRuns(
   const hasDuplicates = !output.duplicates.isEmpty;
   if (hasDuplicates) await output.duplicates.commit();
   await output.failures.commit();
-  // Left from a merge with proof, it would describe other results.
+  // The run file of an earlier merge with proof would describe other results.
   await ifThere(Deno.remove(files.runJson));
   await output.results.commit();
   const { succeeded, failed, pending, repeated, clashes, clashCount } = joined;
@@ -71,7 +71,7 @@ class Joined {
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
   readonly #table = new IdTable();
-  /** The uids of rows that have neither a result nor a final failure so far. */
+  /** Uids that have only pending failures lines so far. */
   readonly #pending = new Set<string>();
 
   constructor(output: MergedOutput, signal: AbortSignal | undefined) {
@@ -120,7 +120,8 @@ class Joined {
         this.#pending.delete(value.uid);
         this.failed++;
       } else if (!hasFailed) this.#pending.add(value.uid);
-      // A pending line after a failure is from a retry that was interrupted: it holds an answer that was paid for.
+      // Keeps a pending line even after a final one: it is from a retry that was interrupted, and
+      // holds an answer that was paid for.
       this.#add("failures", bytes);
     }
   }
@@ -165,7 +166,7 @@ function ownLine(
   throw new UsageError(`Cannot join ${place}: ${problem}. Repair or remove the line`);
 }
 
-/** Lines without a hash are compared by their uid alone. */
+/** The prompt hash of a line; the same for all lines without one, so that only uids count then. */
 function hashOf({ prompt_hash: hash }: OwnLine): string {
   return typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash) ? hash : "0".repeat(16);
 }

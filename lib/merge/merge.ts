@@ -1,6 +1,5 @@
 /**
- * Merges several outputs into one: its options, its report, and the way to what does it, which is loaded when it is
- * used.
+ * The public face of a merge: options, report, and functions that load the code when called.
  *
  * @module
  */
@@ -8,95 +7,102 @@
 import type { PathLike } from "../paths.ts";
 import type { MergeRun } from "./find_runs.ts";
 
-/** The options of a merge. */
+/** How outputs are merged. */
 export interface MergeOptions {
-  /** The outputs of the runs, as they were given to the runs: folders or results paths. */
+  /** The outputs that the runs were given: folders, or paths of results files. */
   outputs: PathLike | readonly PathLike[];
   /** The results file to write, which ends in `.jsonl`. */
   output: PathLike;
   /** Writes the output even if rows are missing, so that a run can continue it. @default false */
   partial?: boolean;
-  /** How long to wait until every shard is done, or one was halted or could not start, in milliseconds. @default 0 */
+  /**
+   * How long to wait for shards, in milliseconds: until all are done, or one was halted or could
+   * not start. @default 0
+   */
   waitMs?: number;
-  /** The submission of jobs whose end `waitMs` waits for: shards that an earlier one has left halted will run again.
-   * @default any */
+  /**
+   * The submission to wait for: shards that an earlier submission left halted will run again.
+   * @default any submission
+   */
   job?: string;
-  /** Moves the shards to `.retort/shards/` once the merge is proven. @default false */
+  /** Moves the files of the shards to `.retort/shards/` once the merge is proven. @default false */
   tidy?: boolean;
-  /** Compares the output with the input. Without proof, lines are joined in the order of the runs.
-   * @default true */
+  /**
+   * Compares the output with the input. Without this, lines are joined in the order of the runs.
+   * @default true
+   */
   proof?: boolean;
   /** Replaces a results file that an earlier merge has written. @default false */
   replace?: boolean;
-  /** At most this many rows of each input: the `limit` of the runs. @default all */
+  /** The `limit` of the runs: rows of each input after this number do not count. @default all */
   limit?: number;
   /** The number of shards, if a folder holds several divisions. @default the only one */
   shards?: number;
-  /** Ends the merge early. */
+  /** Aborts the merge; nothing is written then. */
   signal?: AbortSignal;
 }
 
-/** Why rows are missing. */
+/** Why rows of a run are missing, or cannot be trusted. */
 export interface MergeProblem {
-  /** The shard or run. */
+  /** The run: `shard 3 of 8`, or its results path. */
   readonly run: string;
-  /** What is wrong with it. */
+  /** "missing" if it has not run, "unfinished" if rows are pending, "damaged" if its files are. */
   readonly kind: "missing" | "unfinished" | "damaged";
-  /** The same in words. */
+  /** The details, for users. */
   readonly message: string;
 }
 
-/** Two rows that have one uid and different contents. */
+/** Two rows with the same uid and different contents. */
 export interface Clash {
-  /** The uid. */
+  /** The uid of both rows. */
   readonly uid: string;
-  /** The place of the row that keeps the uid. */
+  /** The place of the row that keeps the uid: `file:line` of the input. Unknown without `proof`. */
   readonly first: string;
-  /** The place of the other row. */
+  /** The place of the other row; without `proof`, that of its line in the results of its run. */
   readonly second: string;
 }
 
-/** The result of a merge. */
+/** What a merge found and wrote. Answers count for each sample of a row. */
 export interface MergeReport {
-  /** The number of shards or runs. */
+  /** The number of shards or other runs. */
   readonly runs: number;
-  /**
-   * The number of answers that there should be: all samples of all rows, with duplicates merged.
-   */
+  /** The number of answers that there should be: all samples of all rows, duplicates once. */
   readonly total: number;
-  /** Answers that are results. */
+  /** The number of answers in the results, without surplus ones. */
   readonly succeeded: number;
-  /** Answers that have failed. */
+  /** The number of answers that have finally failed. */
   readonly failed: number;
-  /** Answers that are neither. */
+  /** The number of answers that are still to come. */
   readonly pending: number;
-  /** Lines of the input that are not rows. */
+  /** The number of input lines that cannot be sent. */
   readonly badRows: number;
-  /** Identical rows within a run. */
+  /** The number of rows that repeat an earlier one of the same run. */
   readonly mergedDuplicates: number;
-  /** Identical rows in several runs: the first answer was kept. */
+  /** The number of rows that repeat one of an earlier run, whose answer was kept. */
   readonly duplicatesOfRuns: number;
   /**
-   * Answers beyond the samples of their row, as after a run with fewer samples. They are kept,
-   * after the other results of their run.
+   * The number of answers beyond the samples of their row, as after a run with fewer samples. They
+   * are kept, after the other results of their run.
    */
   readonly surplus: number;
-  /** Rows that share a uid with another one; the first 20. */
+  /** The first 20 rows that share a uid with an earlier row of other content. */
   readonly clashes: readonly Clash[];
-  /** The number of all clashes. */
+  /** The number of all such rows. */
   readonly clashCount: number;
-  /** Runs that are not complete. */
+  /** Why runs are not complete; empty if all are. */
   readonly problems: readonly MergeProblem[];
-  /** How files of the input have changed since they were divided into shards: rows are compared with them as they are
-   * now. */
+  /**
+   * How files of the input have changed since they were divided into shards. The merge compares
+   * with the files as they are now.
+   */
   readonly inputChanges: readonly string[];
-  /** The results file; null where nothing was written. */
+  /** The path of the results file; null if nothing was written. */
   readonly results: string | null;
-  /** The failures file; null where nothing was written. */
+  /** The path of the failures file; null if nothing was written. */
   readonly failures: string | null;
-  /** Where later answers of clashing rows are kept; null where there are none. */
+  /** The path of the file that keeps later answers of clashing rows; null if there are none. */
   readonly duplicates: string | null;
-  /** Where the shards were moved to; null where they were not. */
+  /** The folder to which shards were moved; null if they were not. */
   readonly movedTo: string | null;
 }
 
@@ -105,8 +111,9 @@ export interface MergeReport {
  * failures file, in input order, and proves that each row of the input is there once. Files appear
  * complete or not at all; the merged runs stay as they are.
  *
- * Where shards are missing, unfinished or damaged, `problems` says so and nothing is written, unless `partial` is
- * set. A row needs 33 bytes of memory, and 12 bytes more while its shard is read.
+ * If shards are missing, unfinished or damaged, `problems` says so. Then nothing is written, except
+ * with `partial` if none is damaged. A row needs 37 bytes of memory, and each of its answers 49
+ * bytes more while its shard is read.
  *
  * @example
  * ```ts
@@ -126,16 +133,12 @@ export interface MergeReport {
  * @throws {LockedError} A run writes to the output.
  */
 export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
-  // Scripts that merge nothing do not load this.
+  // Programs that merge nothing do not load this code.
   const { mergeRuns } = await import("./merge_runs.ts");
   return await mergeRuns(options);
 }
 
-/**
- * Finds the runs of outputs, in the order of the outputs and of the shards.
- *
- * @throws {UsageError} when there are none
- */
+/** See `findRuns` in `find_runs.ts`. */
 export async function findRuns(
   outputs: readonly string[],
   options: { shards?: number; needsRunFile: boolean },

@@ -1,5 +1,5 @@
 /**
- * One pass over the inputs of all runs, in their order: copies the line of each answer and counts what is
+ * Reads the inputs of all runs in order, copies the line of each answer, and counts what is
  * missing.
  *
  * @module
@@ -18,23 +18,23 @@ import type { MergedOutput } from "./output.ts";
 import { RunLines } from "./run_lines.ts";
 import { formatCount, formatCountOf } from "../figures.ts";
 
-/** The number of clashes that are reported in detail. */
+/** Clashes that are reported in detail. */
 const MAX_TOLD = 20;
 
-/** The run that is being read, and where the reading is. */
+/** The run whose input is being read. */
 interface Reading {
-  /** The number of the row among the rows of all runs. */
+  /** The number of the current row, counted from 1 over the inputs of all runs. */
   number: number;
-  /** The number of the row before the first one of the run. */
+  /** The number of the last row of the run before, 0 for the first run. */
   readonly base: number;
-  /** Answers for each row. */
+  /** The number of answers for each row. */
   readonly samples: number;
   readonly parser: RowParser;
   readonly input: InputSequence;
   readonly lines: RunLines;
 }
 
-/** The pass, with its counts and problems. */
+/** Counts as in `MergeReport`. */
 export class MergePass {
   total = 0;
   succeeded = 0;
@@ -47,16 +47,16 @@ export class MergePass {
   clashCount = 0;
   readonly clashes: Clash[] = [];
   readonly problems: MergeProblem[] = [];
-  /** Rows that failed in one run and have a result in a later one. */
+  /** Uids of answers that failed in one run and have a result in a later one. */
   readonly recovered = new Set<string>();
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
-  /** All rows, with their numbers among the rows of all runs. */
+  /** All rows by uid, with `Reading.number` as their lines. */
   readonly #rows: IdTable;
-  /** Where the numbers of each run begin. */
+  /** `Reading.base` of each run so far, and its input. */
   readonly #bases: { readonly base: number; readonly input: InputSequence }[] = [];
   readonly #isPartial: boolean;
-  /** The number of the last row. */
+  /** `Reading.number` of the last row so far. */
   #lastNumber = 0;
 
   constructor(
@@ -69,7 +69,7 @@ export class MergePass {
     this.#signal = options.signal;
   }
 
-  /** Adds at most `limit` rows of a run. */
+  /** Merges a run: its first `limit` rows. */
   async add(run: MergeRun, limit: number): Promise<void> {
     const input = new InputSequence(run.pieces);
     await input.open();
@@ -117,7 +117,9 @@ export class MergePass {
     }
   }
 
-  /** Takes a line of the run. It is no promise unless another row has to be read again. */
+  /**
+   * Merges the answers to a line of the input. Is a promise only if an earlier row must be read.
+   */
   #take(line: Line, reading: Reading): Promise<void> | undefined {
     const row = line.text === undefined ? undefined : reading.parser.parse(line.text);
     if (row === undefined || "problem" in row) return this.#takeBadRow(line, reading);
@@ -157,7 +159,7 @@ export class MergePass {
     else this.#takeDuplicate(uid, reading);
   }
 
-  /** A row whose text differs from that of an earlier row of the same uid: their contents may be the same. */
+  /** For a row with the uid of an earlier one and another text: their contents may be the same. */
   async #takeSuspect(
     row: ParsedRow,
     earlier: number,
@@ -174,13 +176,11 @@ export class MergePass {
     const { failures } = this.#output;
     this.badRows++;
     const uid = badRowUid(place.file, place.line);
-    // A run without --skip-bad-rows ends before its first call.
+    // Without a failures line, nothing is missing: a run without --skip-bad-rows would not start.
     lines.take(uid, { result: NOWHERE, failure: failures });
   }
 
-  /**
-   * An earlier run had the same row. Its answer is kept, unless it failed there and succeeded here.
-   */
+  /** For a row of an earlier run: keeps the earlier answer, unless only this run has a result. */
   #takeDuplicate(row: string, { samples, lines }: Reading): void {
     this.duplicatesOfRuns++;
     const rows = this.#rows;
@@ -197,11 +197,11 @@ export class MergePass {
     }
   }
 
-  /** Two different rows have one uid. The later answer goes to the duplicates. */
+  /** For a row with the uid of another one: its answer goes to the duplicates. */
   #clash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
-    // Within one run this was found before the first call.
+    // Within one run, this row was found to be bad before the first call.
     const isKnown = lines.standingOf(badRowUid(place.file, place.line)) !== "none";
     if (isKnown) return this.#takeBadRow(line, reading);
     if (++this.clashCount <= MAX_TOLD) {
@@ -215,8 +215,8 @@ export class MergePass {
   }
 
   /**
-   * The content of an earlier row. It is read again, because few rows share a uid and differ in
-   * their text.
+   * The content hash of an earlier row, undefined if it is gone. Reads the input again, because few
+   * rows share a uid and differ in their text.
    */
   async #contentOf(number: number, parser: RowParser): Promise<string | undefined> {
     const { base, input: { pieces } } = this.#bases.findLast((one) => one.base < number)!;
@@ -254,7 +254,7 @@ export class MergePass {
   }
 }
 
-/** The number of the row before the first one of a run, in its file. */
+/** The number in its file of the row before the first one of a run: 0 unless it is a shard. */
 function firstNumberOf({ pieces }: InputSequence): number {
   return pieces[0]?.part?.from.number ?? 0;
 }
@@ -262,8 +262,8 @@ function firstNumberOf({ pieces }: InputSequence): number {
 const NOWHERE = { add: () => {} };
 
 /**
- * A check that distinguishes most rows of one uid: hashing the canonical content takes four times
- * as long.
+ * A hash that is equal only for rows of the same content, but may differ for such rows, too:
+ * hashing the canonical content takes four times as long.
  */
 function checkOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
@@ -273,7 +273,7 @@ function quoted(uids: readonly string[]): string {
   return uids.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
 }
 
-/** The last state of a run, as the reason for missing rows. */
+/** The last state of a run, as a reason for pending rows to append to a message. */
 function stateOf({ run }: MergeRun): string {
   if (run === undefined) return "";
   if (run.merged !== undefined) return ": it is the output of a merge";

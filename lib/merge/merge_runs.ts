@@ -1,5 +1,5 @@
 /**
- * A merge, from its options to its files.
+ * Runs a merge: checks its options and runs, writes the output, and reports.
  *
  * @module
  */
@@ -84,7 +84,7 @@ function outputFiles(output: string): OutputFiles {
   return filesOf("", output.replace(RESULTS_NAME, ""));
 }
 
-/** All files that a merge may write: a run whose rows have all failed leaves only failures. */
+/** Throws if a file is not empty. A run whose rows have all failed has left only failures. */
 async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   for (const path of [results, failures, duplicatesOf(results)]) {
     if (!(await hasContent(path))) continue;
@@ -94,7 +94,7 @@ async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   }
 }
 
-/** Answers that a run has added to the output of a merge are nowhere else. */
+/** Throws if a run has continued the output: its answers are nowhere else. */
 async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
   await checkOwnFile(results, "results");
   await checkOwnFile(failures, "failures");
@@ -106,7 +106,7 @@ async function checkReplaceable({ results, failures, runJson }: OutputFiles): Pr
   );
 }
 
-/** Checks that all runs have one identity, and that their rows can be distinguished. */
+/** Throws if runs have different settings, or if their rows cannot be distinguished. */
 function checkComparable(runs: readonly MergeRun[]): void {
   const [first, ...others] = runs.filter(({ run }) => run !== undefined);
   if (first === undefined) return;
@@ -195,7 +195,7 @@ async function mergeProven(
   return { ...written, movedTo: await tidyUp(runs) };
 }
 
-/** What was found, before anything is written. */
+/** The report before anything is written: without paths. */
 function reportOf(
   pass: MergePass,
   runs: readonly MergeRun[],
@@ -214,7 +214,7 @@ function reportOf(
   };
 }
 
-/** Removes the failures of rows that have a result in a later run. */
+/** Removes the failures lines of answers that have a result in a later run. */
 async function dropRecovered(path: string, recovered: ReadonlySet<string>): Promise<void> {
   if (recovered.size === 0) return;
   const dropped = new LineSet();
@@ -240,7 +240,7 @@ function rowsOf({ pieces, run }: MergeRun): number {
   return known > 0 ? known : run?.summary?.total ?? 1_000;
 }
 
-/** Writes the run file for the whole input, with which a run can continue the output. */
+/** Writes a run file for the input of all runs, so that a run can continue the output. */
 async function writeMergedRunFile(
   files: OutputFiles,
   runs: readonly MergeRun[],
@@ -263,12 +263,11 @@ async function writeMergedRunFile(
   });
 }
 
-/** The rule for each option. */
 const MERGE_RULES: OptionRules<MergeOptions> = {
   outputs: paths,
   output: path,
   partial: flag,
-  // Infinity, too, which `amount` refuses.
+  // Allows Infinity, which `amount` alone does not.
   waitMs: { ...amount, isInRange: (value: number) => value >= 0 },
   tidy: flag,
   proof: flag,

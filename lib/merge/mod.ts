@@ -1,6 +1,6 @@
 /**
- * Merges the outputs of shards, or of runs over split inputs, into one results and one failures file
- * in input order, and proves that each row is there once.
+ * Merges the outputs of shards, or of runs over split inputs, into one results and one failures
+ * file in input order, and proves that each row is there once.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The output of a merge: new versions of all files, which appear together or not at all.
+ * The output files of a merge, each of which appears complete or not at all.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { LineSink } from "./run_lines.ts";
 
 const BUFFER_BYTES = 1 << 20;
 
-/** A file that is written line by line and appears complete. */
+/** One output file, buffered. */
 class MergedFile implements LineSink, AsyncDisposable {
   readonly #replacement: Replacement;
   #buffer = new Uint8Array(BUFFER_BYTES);
@@ -20,22 +20,21 @@ class MergedFile implements LineSink, AsyncDisposable {
     this.#replacement = replacement;
   }
 
-  /** Starts the file. */
+  /** Creates the temporary file of a `Replacement`. */
   static async open(path: string, mode: number | undefined): Promise<MergedFile> {
     return new MergedFile(await Replacement.open(path, { mode, removesLeftovers: true }));
   }
 
-  /** The number of bytes that are not written yet. */
+  /** Bytes in the buffer, which are not written yet. */
   get waiting(): number {
     return this.#filled;
   }
 
-  /** Whether nothing was added. */
   get isEmpty(): boolean {
     return this.#lines === 0;
   }
 
-  /** Adds bytes; they are written by `flush`. */
+  /** Buffers bytes, without limit, until `flush`. */
   add(bytes: Uint8Array): void {
     this.#lines++;
     if (this.#filled + bytes.length > this.#buffer.length) {
@@ -47,14 +46,14 @@ class MergedFile implements LineSink, AsyncDisposable {
     this.#filled += bytes.length;
   }
 
-  /** Writes what is buffered once it is half full. */
+  /** Writes the buffer if it is half full, or always with `all`. */
   async flush({ all = false } = {}): Promise<void> {
     if (this.#filled === 0 || (!all && this.#filled < BUFFER_BYTES / 2)) return;
     await this.#replacement.write(this.#buffer.subarray(0, this.#filled));
     this.#filled = 0;
   }
 
-  /** Makes the file appear. */
+  /** Writes the rest, and makes the file appear durably. */
   async commit(): Promise<void> {
     await this.flush({ all: true });
     await this.#replacement.commit();
@@ -66,7 +65,7 @@ class MergedFile implements LineSink, AsyncDisposable {
   }
 }
 
-/** Opens the results, the failures and the duplicates of a merge. */
+/** @param madeFrom The merged files, whose permissions decide those of the output. */
 export async function openOutput(
   paths: { results: string; failures: string; duplicates: string },
   madeFrom: readonly string[],
@@ -79,14 +78,14 @@ export async function openOutput(
   return new MergedOutput(results, failures, duplicates, stack.move());
 }
 
-/** The files of a merge. */
+/** Made by `openOutput`. */
 export class MergedOutput implements AsyncDisposable {
   readonly results: MergedFile;
   readonly failures: MergedFile;
+  /** For answers of rows that share a uid with an earlier row of other content. */
   readonly duplicates: MergedFile;
   readonly #stack: AsyncDisposableStack;
 
-  /** Made by `openOutput`. */
   constructor(
     results: MergedFile,
     failures: MergedFile,
@@ -99,14 +98,14 @@ export class MergedOutput implements AsyncDisposable {
     this.#stack = stack;
   }
 
-  /** Writes what is buffered once it is half full. */
+  /** Writes the buffers that are half full. */
   async flush(): Promise<void> {
     await this.results.flush();
     await this.failures.flush();
     await this.duplicates.flush();
   }
 
-  /** Closes the files, and discards those that were not committed. */
+  /** Discards the files that were not committed. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }

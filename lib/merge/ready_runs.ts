@@ -1,6 +1,6 @@
 /**
- * The runs that a merge takes, once they are ready: all are done, or one has ended in a way that its scheduler does not
- * repeat.
+ * Finds the runs of a merge, and waits until all are done, or one has ended and will not be started
+ * again by its scheduler.
  *
  * @module
  */
@@ -19,10 +19,10 @@ import { delay } from "../timer.ts";
 import { findRuns, type MergeRun, NoRunsError } from "./find_runs.ts";
 import type { MergeOptions } from "./merge.ts";
 
-/** Pauses between checks of runs that the merge waits for. */
+/** Pauses between checks double from the first to the last. */
 const FIRST_PAUSE_MS = 50, LAST_PAUSE_MS = 2_000;
 
-/** Finds the runs; waits for them until all are done or one was halted. */
+/** Waits at most `waitMs`, and returns the runs even if they are not ready by then. */
 export async function readyRuns(
   outputs: readonly string[],
   files: OutputFiles,
@@ -32,7 +32,7 @@ export async function readyRuns(
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(LAST_PAUSE_MS, 2 * pauseMs)) {
     const isTime = performance.now() < end;
     const runs = await findRuns(outputs, { shards, needsRunFile: proof }).catch(async (error) => {
-      // The first shard may not have begun; a run that could not begin leaves no more than its status.
+      // The first shard may not have started yet, unless a status says that it could not start.
       const isComing = isTime && error instanceof NoRunsError && !(await haveFailed(outputs, job));
       return isComing ? undefined : Promise.reject(error);
     });
@@ -51,7 +51,7 @@ function isDone({ run, pieces }: MergeRun): boolean {
   return run?.summary?.state === "done" && run.summary.pending === 0;
 }
 
-/** Whether a run has ended in a way that its scheduler does not repeat. */
+/** Whether a run has ended that its scheduler will not start again. */
 async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Promise<boolean> {
   for (const { run, own } of runs) {
     if (job === undefined && run?.summary?.state === "halted") return true;
@@ -61,7 +61,7 @@ async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Pr
   return false;
 }
 
-/** The same for outputs without runs. */
+/** `hasFailed` for outputs without run files yet, by the statuses in their folders. */
 async function haveFailed(outputs: readonly string[], job: string | undefined): Promise<boolean> {
   for (const output of outputs) {
     const folder = output.endsWith(".jsonl") ? dirname(output) : output;
@@ -75,7 +75,7 @@ function isFinal({ ended, state, job }: RunStatus, wanted: string | undefined): 
   return ended && (state === "halted" || state === "failed");
 }
 
-/** Loading a folder with both would load every row twice. */
+/** Throws if the output would be beside its runs: loading that folder would load rows twice. */
 async function refuseSameFolder(runs: readonly MergeRun[], files: OutputFiles): Promise<void> {
   const own = await realFolderOf(files.results);
   for (const { files: { results } } of runs) {

@@ -1,5 +1,5 @@
 /**
- * The lines of one run by the ids of their rows. Lines are copied as bytes, never parsed and written again.
+ * Finds the lines of one run by uid, and copies them byte for byte.
  *
  * @module
  */
@@ -9,15 +9,16 @@ import { HAS_FAILURE, HAS_RESULT, IdTable, readIndex, SEEN } from "../index/mod.
 import { type OutputFiles, parseSampleUid } from "../run/mod.ts";
 import { isPendingLine, PENDING_MARKS } from "../sink/mod.ts";
 
-/** The state of an answer. */ export type Standing = "result" | "failure" | "pending" | "none";
+/** The line that a run has for a uid; "pending" is a failures line that is not final. */
+export type Standing = "result" | "failure" | "pending" | "none";
 
-/** Finds the lines of a run. Has to be disposed of. */
+/** An index of the results and failures lines of a run. */
 export class RunLines implements Disposable {
   readonly #files: OutputFiles;
   readonly #table: IdTable;
   readonly #results: LineFile;
   readonly #failures: LineFile;
-  /** The first ids that have two results. */
+  /** Uids that have more than one result; the first 20 such lines. */
   readonly repeated: string[] = [];
 
   private constructor(files: OutputFiles, expectedRows: number) {
@@ -27,11 +28,7 @@ export class RunLines implements Disposable {
     this.#failures = new LineFile(files.failures);
   }
 
-  /**
-   * Reads the place of each line.
-   *
-   * @throws {DamagedFileError} when a line is not one of Retort's
-   */
+  /** @throws {DamagedFileError} If a line is not one of Retort's. */
   static async read(
     files: OutputFiles,
     expectedRows: number,
@@ -51,7 +48,8 @@ export class RunLines implements Disposable {
       if (table.has(slot, HAS_RESULT)) return false;
       const isPending = PENDING_MARKS.some((mark) => line.includes(mark)) &&
         isPendingLine(line.value());
-      // A row of an unfinished retry has failed until it has a result.
+      // A pending line after a final one is from an unfinished retry: the row has failed until
+      // then.
       if (isPending && table.has(slot, HAS_FAILURE)) return false;
       if (!isPending) table.set(slot, HAS_FAILURE);
       table.setLine(slot, lines.#failures.add(line));
@@ -59,7 +57,9 @@ export class RunLines implements Disposable {
     return lines;
   }
 
-  /** Returns the state of an answer, and copies its line to the sink for it. */
+  /**
+   * Copies the line of a uid to the sink for its standing, if there is one, and marks it as taken.
+   */
   take(uid: string, to: { result: LineSink; failure: LineSink; pending?: LineSink }): Standing {
     const table = this.#table;
     const slot = table.find(uid);
@@ -76,7 +76,7 @@ export class RunLines implements Disposable {
     return hasFailed ? "failure" : "pending";
   }
 
-  /** The state of an answer. */ standingOf(uid: string): Standing {
+  standingOf(uid: string): Standing {
     const slot = this.#table.find(uid);
     if (slot === -1) return "none";
     if (this.#table.has(slot, HAS_RESULT)) return "result";
@@ -84,8 +84,9 @@ export class RunLines implements Disposable {
   }
 
   /**
-   * Copies surplus samples, such as `x#3` where `x` has two samples: only their uid shows which row
-   * they answer. The table keeps no uids, so the file is read again if there are any.
+   * Copies results of surplus samples, such as `x#3` if `x` has two samples; returns their number.
+   * Only uids show which row they answer, and the table keeps none: reads the results again if
+   * lines are left.
    */
   async takeSurplus(to: LineSink): Promise<number> {
     if (this.orphans === 0) return 0;
@@ -108,12 +109,11 @@ export class RunLines implements Disposable {
     return slot !== -1 && this.#table.has(slot, SEEN);
   }
 
-  /** The number of results that no row has taken. */
+  /** The number of results that were not taken. */
   get orphans(): number {
     return this.#table.count(HAS_RESULT, SEEN);
   }
 
-  /** Frees memory and files. */
   [Symbol.dispose](): void {
     this.#table[Symbol.dispose]();
     this.#results.close();
@@ -121,35 +121,35 @@ export class RunLines implements Disposable {
   }
 }
 
-/** Takes lines, each with its line feed. */
+/** Receives lines and their line feeds, in parts. */
 export interface LineSink {
-  /** Takes bytes, which are valid only during the call. */
+  /** `bytes` are valid only during the call. */
   add(bytes: Uint8Array): void;
 }
 
 const BLOCK_BYTES = 1 << 18;
 /**
- * Lines are in roughly the order of the input: those of rows in flight at the same time may be far
- * apart.
+ * The most blocks in memory. Lines are in roughly the order of the input, but those of rows that
+ * were in flight together may be far apart.
  */
 const MAX_BLOCKS = 64;
 const LINE_FEED = new Uint8Array([10]);
 
-/** A file whose lines are read in any order. */
+/** Reads lines of a file in any order, in blocks. */
 class LineFile {
   readonly #path: string;
   #offsets = new Float64Array(1_024);
   #lengths = new Uint32Array(1_024);
   #count = 0;
   #file: Deno.FsFile | undefined;
-  /** The most recently read blocks, by their numbers, the oldest first. */
+  /** The blocks that were read last, by their numbers, oldest first. */
   readonly #blocks = new Map<number, Uint8Array<ArrayBuffer>>();
 
   constructor(path: string) {
     this.#path = path;
   }
 
-  /** Records a line, and returns its number, from 1. */
+  /** Records the place of a line; returns a number for `copy`, from 1. */
   add({ offset, byteLength }: { offset: number; byteLength: number }): number {
     if (this.#count === this.#offsets.length) {
       const offsets = new Float64Array(this.#count * 2), lengths = new Uint32Array(this.#count * 2);
@@ -163,7 +163,9 @@ class LineFile {
     return ++this.#count;
   }
 
-  /** Copies a line. Synchronous: a promise for each line would cost more than the read. */
+  /**
+   * Copies a line and a line feed. Synchronous: a promise for each line costs more than the read.
+   */
   copy(line: number, sink: LineSink): void {
     let at = this.#offsets[line - 1];
     const end = at + this.#lengths[line - 1];
