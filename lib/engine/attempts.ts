@@ -25,15 +25,9 @@ import { PaidAnswers } from "./paid_answers.ts";
 import { type RowWait, RowWaits } from "./retry_policy.ts";
 import { type FailedCall, TeacherBlame } from "./teacher_blame.ts";
 
-export interface AttemptsOptions extends
-  Omit<
-    EngineOptions,
-    | "source"
-    | "sink"
-    | "params"
-    | "concurrency"
-    | "isExploring"
-  > {
+type UsedElsewhere = "source" | "sink" | "params" | "concurrency" | "isExploring";
+
+export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
   /** The same clock without the time in which nothing could be sent. */
@@ -266,9 +260,7 @@ export class Attempts {
     return { kind: "failed", outcomes, kept: outcomes.includes(outcome) ? undefined : kept };
   }
 
-  /**
-   * Halts a teacher that will answer no row. This row goes to another teacher, or stays pending.
-   */
+  /** Halts a teacher that will answer no row. This row goes to another one, or stays pending. */
   #halted(work: Work, refusal: Refusal): AttemptResult {
     const { classification, failure, kept } = refusal;
     this.#blame.refusesAll(sentOf(work).endpoint, failure, classification.advice);
