@@ -44,6 +44,8 @@ const REASONING_FIELDS = ["reasoning_content", "reasoning", "thinking"];
 
 export class ConversationReader {
   readonly #parser: RowParser;
+  /** Reads rows as a run sends them, without assistant turns at their end. */
+  readonly #asSent: RowParser;
   readonly #plain: RowParser;
   /** Fields that are part of the prompt, and so cannot be the answer. */
   readonly #asked: ReadonlySet<string>;
@@ -53,6 +55,7 @@ export class ConversationReader {
     // Keeps assistant turns at the end: here, the last one is the answer.
     const runParams = { continue_final_message: true };
     this.#parser = new RowParser({ ...rows, runParams });
+    this.#asSent = new RowParser(rows);
     this.#plain = new RowParser({ runParams });
     const named = [...(rows.template ?? "").matchAll(/\{\{\s*([^{}\s]+)\s*\}\}/g)];
     this.#asked = new Set([...named.map(([, name]) => name), rows.promptField ?? ""]);
@@ -68,6 +71,12 @@ export class ConversationReader {
       ? row.params.tools
       : undefined;
     const last = row.messages.at(-1);
+    if (this.#hasResponse(json)) {
+      const result = this.#resultOf(row, text, json);
+      return result instanceof NoConversation
+        ? result
+        : { ...given, rowUid: row.uid, tools, ...result };
+    }
     if (last?.role === "assistant") {
       const whole = { rowUid: row.uid, messages: row.messages.slice(0, -1), tools };
       return { ...given, ...whole, ...answerOf(last) };
@@ -77,6 +86,29 @@ export class ConversationReader {
     const { answer, rejected } = answers;
     const prompt = { rowUid: row.uid, messages: row.messages, tools, rejected };
     return { ...given, ...prompt, ...(answer === undefined ? NO_ANSWER : answerOf(answer)) };
+  }
+
+  /** Whether a row is a results line whose response is not the prompt of the new rows. */
+  #hasResponse(json: Record<string, unknown>): boolean {
+    return isResultsLine(json) && typeof json.response === "string" && !this.#asked.has("response");
+  }
+
+  /**
+   * Reads the conversation of a results line. An assistant turn at the end of its row is an old
+   * answer, which was not sent, unless `prompt_hash` proves that it was: then the response
+   * continues it.
+   */
+  #resultOf(row: ParsedRow, text: string, { prompt_hash: hash }: Record<string, unknown>) {
+    const isWhole = row.messages.at(-1)?.role !== "assistant" || row.promptHash === hash;
+    const sent = isWhole ? row : this.#asSent.parse(text);
+    if (!(sent instanceof ParsedRow)) return new NoConversation(sent.problem, sent.hint());
+    const answer = this.#messageOf(sent, text, "response");
+    if (answer instanceof NoConversation) return answer;
+    const { messages } = sent, last = messages.at(-1);
+    if (last?.role !== "assistant") return { messages, ...answerOf(answer) };
+    const isText = typeof last.content === "string" && typeof answer.content === "string";
+    const content = isText ? `${last.content}${answer.content}` : answer.content;
+    return { messages: messages.slice(0, -1), ...answerOf({ ...answer, content }) };
   }
 
   /** Finds the answers in fields other than the prompt's. */

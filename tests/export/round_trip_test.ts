@@ -16,6 +16,7 @@ import { FILE_KINDS } from "../../lib/tables/mod.ts";
 import type { Message } from "../../lib/teacher/mod.ts";
 import { seededRandom } from "../e2e/fixture.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
+import type { Params } from "../../lib/teacher/mod.ts";
 import { resultLineOf } from "./results.ts";
 
 const ROWS = 24;
@@ -211,11 +212,24 @@ Deno.test("a dataset folder is an input with its train and validation rows", asy
 
 Deno.test("the answer of a results line is its response, whatever fields its row has", async () => {
   await using dir = await tempDir();
-  const row = { prompt: "q", completion: "a reference", output: "another" };
-  await dir.write("out.jsonl", `${resultLineOf(row, { response: "the answer" })}\n`);
-  await exported(dir, "raw", "x.jsonl");
-  const [{ messages }] = await conversationsIn(dir, "x.jsonl");
-  assertEquals(messages.at(-1)!.content, "the answer");
+  const asked = { role: "user", content: "q" };
+  const old = { role: "assistant", content: "Once" };
+  const messages = [asked, old];
+  const continuing = { continue_final_message: true };
+  const response = " upon a time";
+  const cases: readonly [row: object, answer: string, runParams?: Params][] = [
+    [{ prompt: "q", completion: "a reference", output: "another" }, response],
+    [{ messages }, response],
+    [{ messages, params: continuing }, `Once${response}`],
+    [{ messages }, `Once${response}`, continuing],
+    [{ conversations: [{ from: "human", value: "q" }, { from: "gpt", value: "old" }] }, response],
+  ];
+  for (const [row, answer, runParams] of cases) {
+    await dir.write("out.jsonl", `${resultLineOf(row, { response }, { runParams })}\n`);
+    const [conversation] = await conversationsIn(dir, "out.jsonl");
+    const roles = conversation.messages.map(({ role, content }) => [role, content]);
+    assertEquals(roles, [["user", "q"], ["assistant", answer]]);
+  }
 });
 
 Deno.test("pairs are read with both of their answers, calls included", async () => {
