@@ -170,7 +170,6 @@ export class Engine {
   setConcurrency(concurrency: number): void {
     this.#lanes.setTarget(concurrency);
     this.#pool.setConcurrency(concurrency);
-    this.#wake();
   }
 
   addTeacher(teacher: EngineOptions["teachers"][number]): void {

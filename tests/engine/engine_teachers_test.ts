@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import type { Row } from "../../lib/row.ts";
-import { FakeClock } from "../support/fake_clock.ts";
+import { FakeClock, settled } from "../support/fake_clock.ts";
 import { seededRandom } from "../support/simulated_load.ts";
 import { endpointOf, FakeTeacher, Fixture, rowOf, rowsOf, startPair } from "./engine_fixture.ts";
 import { endlessRows, TimedTeacher } from "./timed_teacher.ts";
@@ -327,5 +327,18 @@ Deno.test("Engine.teacherStatuses() returns the status of each teacher", async (
   await teacher.open[0].refuse(new TeacherError("No credit", { status: 402 }));
   assertEquals([status().state, status().until], ["halted", null]);
   fixture.engine.abort();
+  await fixture.ended;
+});
+
+Deno.test("a teacher whose limit is raised gets more at once, while its calls still run", async () => {
+  const fixture = new Fixture({ rows: rowsOf(10), concurrency: 4 });
+  const { teacher, engine } = fixture;
+  engine.changeTeacher(endpointOf(teacher, { maxConcurrency: 1 }));
+  await fixture.start();
+  assertEquals(teacher.open.length, 1);
+  engine.changeTeacher(endpointOf(teacher, { maxConcurrency: 3 }));
+  await settled();
+  assertEquals(teacher.open.length, 3);
+  engine.abort();
   await fixture.ended;
 });

@@ -172,12 +172,12 @@ export class TeacherPool {
     this.#options.onReady();
   }
 
-  /** Changes the weight and the limit of a teacher; everything learned about it stays. */
+  /** Changes the weight and the limit of a teacher; `setConcurrency` has to follow. Everything
+   * learned about the teacher stays. */
   change({ teacher, weight, maxConcurrency }: EndpointOptions): void {
     for (const endpoint of this.#endpoints) {
       if (endpoint.teacher === teacher) endpoint.setPlace({ weight, maxConcurrency });
     }
-    this.#options.onReady();
   }
 
   /** Sends nothing new to a teacher; its calls in flight are finished. */
@@ -192,6 +192,7 @@ export class TeacherPool {
   setConcurrency(concurrency: number): void {
     for (const endpoint of this.#endpoints) endpoint.setConcurrency(concurrency);
     this.#attend();
+    this.#options.onReady();
   }
 
   /** Uses only a share of `rpm` and `tpm`, from 0 to 1. */
