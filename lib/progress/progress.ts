@@ -250,6 +250,8 @@ export class Progress {
   /** The interval until something changes: no longer than until the next snapshot is due. */
   #idleBeatMs(nowMs: number): number {
     if (this.#listeners.count === 0) return IDLE_BEAT_MS;
+    // A listener may have changed the state.
+    if (this.#stateChanged) return BEAT_MS;
     const leftMs = this.#snapshotMs + SNAPSHOT_MS - nowMs;
     return Math.max(BEAT_MS, Math.min(IDLE_BEAT_MS, leftMs));
   }

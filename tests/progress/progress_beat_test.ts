@@ -98,6 +98,21 @@ Deno.test("Progress reports a change of state within a tenth of a second, and of
   assertEquals(bench.snapshots.map(({ state }) => state), ["preparing", "draining", "done"]);
 });
 
+Deno.test("Progress reports a change of state by a listener within a tenth of a second", () => {
+  const bench = new Bench();
+  bench.listen();
+  bench.progress.on(() => {
+    if (bench.gauges.state === "paused") return;
+    bench.gauges.state = "paused";
+    bench.progress.stateChanged();
+  });
+  bench.progress.start({ total: 5, skipped: 0 });
+  bench.clock.advance(1_000);
+  bench.clock.advance(100);
+  assertEquals(bench.snapshots.map(({ state }) => state), ["running", "paused"]);
+  bench.progress.stop();
+});
+
 Deno.test("Progress builds no snapshot without listeners", () => {
   const bench = new Bench();
   let built = 0;
