@@ -21,7 +21,7 @@ export interface ComparedRun {
   readonly cost_usd: number | null;
 }
 
-/** Two runs compared by the ids of their rows. */
+/** The comparison of two runs, whose rows are matched by uid. */
 export interface RunComparison {
   /** The number of rows that both have answered. */
   readonly both: number;

@@ -37,7 +37,7 @@ export interface NearTexts {
   readonly isSameRow: (a: number, b: number) => boolean;
 }
 
-/** Groups of rows whose texts are nearly the same. */
+/** Groups rows whose texts are nearly the same. */
 export class NearDuplicates {
   readonly #rows: Uint32Array<ArrayBuffer>;
   readonly #signatures: Uint32Array<ArrayBuffer>;
@@ -192,7 +192,7 @@ const BASE_OUT = Array.from({ length: SHINGLE }).reduce<number>(
   1,
 );
 
-/** The last step of MurmurHash3. */
+/** The finalizer of MurmurHash3. */
 function mix(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);

@@ -220,7 +220,7 @@ export interface WorkerSetup {
   readonly isKept: boolean;
 }
 
-/** All later messages to that worker. */
+/** Every later message to the worker of an index. */
 export interface WorkerQuestion {
   readonly id: number;
   readonly name: DataRequestName;
@@ -256,6 +256,6 @@ export interface ScanReport {
   readonly chunk: number;
   /** The rows of the chunk that meet the conditions, in order. */
   readonly hits: readonly number[];
-  /** Why the scan must end. */
+  /** Why the whole scan must end, for a message. */
   readonly problem?: string;
 }

@@ -174,7 +174,7 @@ function isInUse(error: unknown): boolean {
  * name unsynced.
  */
 export async function syncFolderOf(path: string, os = Deno.build.os): Promise<void> {
-  if (os === "windows") return; // A folder cannot be opened there.
+  if (os === "windows") return; // Windows cannot open folders.
   try {
     using folder = await Deno.open(dirname(path), { read: true });
     await folder.sync();
@@ -215,7 +215,7 @@ const ACCESS_BITS = 0o777;
 
 /** Gives a file the permissions of another file, and its owner if the process may set that. */
 async function takeAfter(path: string, { mode, uid, gid }: Deno.FileInfo): Promise<void> {
-  if (mode === null) return; // Windows has none.
+  if (mode === null) return; // Windows has no permissions.
   const made = await Deno.lstat(path);
   if (made.uid !== uid || made.gid !== gid) await Deno.chown(path, uid, gid).catch(() => {});
   // On filesystems without permissions, all files have the same mode, and chmod may fail.

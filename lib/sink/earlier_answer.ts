@@ -148,7 +148,7 @@ export function restoreRow(lineText: string): RestoredRow {
   const { text, removed } = withoutMembers(lineText, RESERVED_FIELDS);
   const members = [insideOf(text)];
   const replaced = removed.distill && valueOf(removed.distill, "replaced");
-  // Earlier versions wrote the object instead of its text.
+  // Earlier versions wrote `replaced` as an object, not as JSON text.
   if (replaced) members.push(insideOf(replaced[0] === '"' ? JSON.parse(replaced) : replaced));
   return { uid, promptHash, text: `{${members.filter((member) => member !== "").join(",")}}` };
 }

@@ -87,7 +87,7 @@ export class Syncer<T> {
         this.#unsyncedBytes + batch.length <= MAX_UNSYNCED_BYTES;
   }
 
-  /** Resolves when there may be room again. */
+  /** Resolves when `hasRoomFor` may have changed. */
   async room(): Promise<void> {
     this.#roomMade = Promise.withResolvers<void>();
     this.#hurry?.();

@@ -157,7 +157,7 @@ export class WatchedFile {
     return this.#moving !== undefined;
   }
 
-  /** For opening the file again later. */
+  /** Recognizes the file when it is opened again later. */
   get known(): KnownFile {
     return { identity: this.#identity, size: this.#acknowledged };
   }

@@ -1,5 +1,5 @@
 /**
- * Puts images from a separate column where the prompt says `<image>`.
+ * Puts images from a separate column into the messages, in place of `<image>`.
  *
  * @module
  */

@@ -28,7 +28,7 @@ export function own(value: unknown, key: string): unknown {
   return (value as Record<string, unknown>)[key];
 }
 
-/** Adds a field. A plain assignment would change the prototype where the name is `__proto__`. */
+/** Sets a field. An assignment would change the prototype if the name is `__proto__`. */
 export function define(object: object, name: string, value: unknown): void {
   Object.defineProperty(object, name, {
     value,
@@ -94,7 +94,7 @@ function keepsContent(holder: object, key: string): boolean {
  * that `JSON.stringify` writes it unchanged. Takes 2.5 times as long as `JSON.parse` where the text
  * may hold one.
  *
- * @throws {SyntaxError} when the text is not JSON
+ * @throws {SyntaxError} If the text is not JSON.
  */
 export function parseLossless(text: string): unknown {
   return MAY_DIFFER.test(text) ? exactJson.parse(text, keepNumber) : JSON.parse(text);

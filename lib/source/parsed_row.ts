@@ -1,5 +1,5 @@
 /**
- * A row that was read and can be sent, and its identity.
+ * A row that can be sent, and its uid.
  *
  * @module
  */

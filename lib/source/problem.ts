@@ -9,7 +9,7 @@ import type { Shape } from "./shape.ts";
 
 const NO_HINT = () => "";
 
-/** A row that cannot be sent. */
+/** Why a row cannot be sent. */
 export class RowProblem {
   /** What is wrong, worded so that it can follow `file:line: `. */
   readonly problem: string;

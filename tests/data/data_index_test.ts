@@ -12,7 +12,7 @@ import { type TempDir, tempDir } from "../support/temp.ts";
 import { Filter } from "../../web/view/page/filter.js";
 import { failureLine, resultLine } from "./lines.ts";
 
-/** Reads files to their end. */
+/** An index that has read these files to their ends. */
 async function indexOf(...paths: string[]): Promise<DataIndex> {
   const index = new DataIndex(paths.map((path) => ({ path })));
   index.refresh();
@@ -20,7 +20,7 @@ async function indexOf(...paths: string[]): Promise<DataIndex> {
   return index;
 }
 
-/** The ids of the rows that meet a condition. */
+/** The uids of the rows that meet a condition, in the order of the index. */
 function uids(index: DataIndex, where = ""): string[] {
   return Array.from(selectRows(index, where), (row) => JSON.parse(index.textAt(row)).uid);
 }

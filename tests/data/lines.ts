@@ -10,7 +10,7 @@ export interface LineOptions {
   readonly reasoning?: string;
 }
 
-/** A results line. */
+/** A results line with its line feed. */
 export function resultLine(
   { uid, prompt = `prompt of ${uid}`, response, own, distill, reasoning }: LineOptions,
 ): string {
@@ -46,7 +46,7 @@ export function resultLine(
   }) + "\n";
 }
 
-/** A failures line. */
+/** A failures line with its line feed. */
 export function failureLine(uid: string, error: Record<string, unknown> = {}): string {
   return JSON.stringify({
     uid,

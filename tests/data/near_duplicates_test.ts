@@ -11,7 +11,7 @@ function someText(): string[] {
   return Array.from({ length: 80 }, () => WORDS[Math.floor(random() * WORDS.length)]);
 }
 
-/** The texts with this many words replaced. */
+/** A text of these words, of which up to `count` are replaced at random. */
 function edited(words: readonly string[], count: number): string {
   const copy = [...words];
   for (let i = 0; i < count; i++) copy[Math.floor(random() * copy.length)] = `new${i}`;

@@ -106,7 +106,7 @@ Deno.test("one uid with two contents is reported with both places, and the later
 
 Deno.test("of identical rows the answer is kept, also where the first has failed", async () => {
   await using dir = await tempDir();
-  // In another notation, they are still identical.
+  // With fields in another order, rows are still identical.
   const rows = [{ id: "0", prompt: "p0" }, ...prompts(1, 20), { prompt: "p0", id: "0" }];
   const input = await dir.write("in.jsonl", rows);
   const output = dir.path("out/");
@@ -161,7 +161,7 @@ Deno.test("a merge into the folder of the shards is refused, unless they are mov
     "in.run.json",
     "in_error.jsonl",
   ]);
-  // The shard would be paid for again.
+  // Running the shard again would pay for its rows twice.
   const shard = { index: 1, count: 2 };
   await assertRejects(() => runShard(input, dir.path("out/"), { shard }), UsageError, "was merged");
   await assertRejects(() => mergeRuns(options), UsageError, "--replace");
@@ -277,7 +277,7 @@ Deno.test("runs that were made in different ways are not merged, and nothing is 
   const refused = await assertRejects(() => mergeRuns({ outputs, output }), UsageError);
   assertStringIncludes(refused.message, "params: {} before");
   await assertRejects(() => mergeRuns({ outputs: outputs[0], output }), UsageError, "--replace");
-  // Only the result of a merge is replaced.
+  // Only the output of a merge is replaced.
   await assertRejects(
     () => mergeRuns({ outputs: outputs[0], output, replace: true }),
     UsageError,
@@ -328,7 +328,7 @@ Deno.test("a merge that waits begins when the last shard is done, and does not w
   const { summary } = await runShard(input, dir.path("out/"), halted);
   assertEquals(summary.state, "halted");
   const refused = await waiting;
-  // Without the wait it would be missing.
+  // Without the wait, the kind would be "missing".
   assertEquals(refused.problems.map(({ run, kind }) => [run, kind]), [
     ["shard 1 of 2", "unfinished"],
   ]);

@@ -124,7 +124,7 @@ Deno.test("Replacement removes what killed processes have left of the same file,
   await using first = await Replacement.open(path, options);
   assertEquals((await dir.names()).includes(left), false);
   {
-    // The first one is being written.
+    // The first version is still being written, so it is no leftover.
     await using second = await Replacement.open(path, options);
     await second.write(new TextEncoder().encode("second"));
     assertEquals((await dir.names()).filter((name) => /[0-9a-f]{16}\.tmp$/.test(name)).length, 3);

@@ -58,7 +58,7 @@ export function diskError(code: string, message: string): Error {
 
 /** A delay that a test ends by hand. */
 export class ManualDelay {
-  /** How often it was waited. */
+  /** How often `delay` was called. */
   calls = 0;
   #begun = Promise.withResolvers<void>();
   #end = Promise.withResolvers<void>();
@@ -84,7 +84,7 @@ export class ManualDelay {
   }
 }
 
-/** The files that lines were directed to, because others changed the old ones. */
+/** The new files to which `moveAway` redirects lines. */
 export async function movedAway(files: Movable): Promise<string[]> {
   const paths: string[] = [];
   await files.moveAway(paths);

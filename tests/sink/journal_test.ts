@@ -351,7 +351,7 @@ Deno.test("Journal.abandon() ends the wait before the next try", async () => {
   const append = journal.append("a", 1);
   await stalled.promise;
   journal.abandon();
-  // The timer of the wait would be found by the sanitizer.
+  // The sanitizer finds the timer of the retry if it is left.
   await assertRejects(() => append, SinkError);
 });
 

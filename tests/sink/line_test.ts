@@ -222,7 +222,7 @@ Deno.test("restoreRow() restores fields with reserved names, as written", () => 
   const row = rowOf(text);
   assertEquals(restoreRow(failureLine(failureOf(row), FORMAT)).text, back);
   assertEquals(restoreRow(resultLine(successOf(row), FORMAT)).text, back);
-  // Earlier versions wrote `replaced` as an object, and none where it is empty.
+  // Earlier versions wrote `replaced` as an object, and left it out if it was empty.
   const earlier = resultLine(successOf(row), FORMAT)
     .replace(/"replaced":("(?:[^"\\]|\\.)*")/, (_, text) => `"replaced":${JSON.parse(text)}`);
   assertEquals(restoreRow(earlier).text, back);

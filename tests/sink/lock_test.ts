@@ -187,7 +187,7 @@ Deno.test("a lock whose file cannot be written holds anyway", async () => {
   );
 });
 
-/** The note of a run with `calls` in flight. */
+/** The note of an active run. */
 function noteOf(inFlight: number): RunState {
   const started = "2026-01-02T03:04:05.678Z";
   return { pid: Deno.pid, started, running: true, in_flight: inFlight };
@@ -255,7 +255,7 @@ Deno.test("SharedLock keeps others from every output that was claimed, and from 
 Deno.test("earlier versions take no lock file of an output that a shared lock holds for theirs", async () => {
   await using dir = await tempDir();
   const path = dir.path("a.lock");
-  // What they ask of a file before they touch it.
+  // How earlier versions recognize their lock files.
   const isTheirs = async () => (await dir.read("a.lock")).startsWith('{"pid":');
   (await acquireLock(path)).release();
   assertEquals(await isTheirs(), true);
@@ -291,7 +291,7 @@ Deno.test("a shared lock gives the next holder of each output the calls in fligh
   assertEquals(second.lock.previous?.in_flight, 17);
   const claimed = await acquireLock(path, { shared: second });
   assertEquals([claimed.previous?.in_flight, claimed.previous?.running], [17, true]);
-  second.lock.release(); // It has ended before it sent anything.
+  second.lock.release(); // The second run ends before it sends anything.
 
   const third = await SharedLock.acquire([path]);
   assertEquals((await acquireLock(path, { shared: third })).previous?.in_flight, 17);

@@ -25,7 +25,7 @@ Deno.test("outcomeLine() writes values that are nested too deeply as text", () =
     const [tool_calls, kept] = [JSON.parse(line.tool_calls), JSON.parse(distill.kept)];
     assertEquals([response, tool_calls.length, failure], ["Hello", 2, undefined]);
     const { partial } = lineOf(parts, true);
-    // A diff of two such texts is unreadable.
+    // Compared by `===`: the diff of two such texts would be unreadable.
     const written = [tool_calls[0], kept.logprobs, partial.tool_calls[0]];
     assertEquals(written.map((one) => one === text), [true, true, true]);
     assertEquals([tool_calls[1], kept.seed], [{ id: "b" }, 1]);

@@ -22,7 +22,7 @@ const TEACHER: Teacher = {
   complete: () => Promise.reject(new Error("No one asks")),
 };
 
-/** A row of this text, with its clashes found the slow way. */
+/** A row with this JSON text, from which `clashes` follow. */
 export function rowOf(text: string, overrides: Partial<Row> = {}): Row {
   const names = Object.keys(JSON.parse(text));
   return {
@@ -39,7 +39,6 @@ export function rowOf(text: string, overrides: Partial<Row> = {}): Row {
   };
 }
 
-/** An answer. */
 export function completionOf(overrides: Partial<Completion> = {}): Completion {
   return { response: "Hello", finishReason: "stop", usage: null, model: "m-1", ...overrides };
 }

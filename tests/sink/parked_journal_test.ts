@@ -10,7 +10,7 @@ import { ParkedJournal } from "../../lib/sink/parked_journal.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { diskError, FaultyDisk, movedAway } from "./faulty_disk.ts";
 
-/** Journals of that many files, of which `most` may be open at once. */
+/** Journals of `count` files, of which `most` may be open at once. */
 function journalsIn(dir: TempDir, count: number, most: number) {
   const openFiles = new OpenFiles(most);
   const durable: number[] = [];
@@ -65,12 +65,12 @@ Deno.test("ParkedJournal: a file that is replaced while it is closed is found, a
   const paths = [1, 2].map((number) => dir.path(`0.rescued-${number}.jsonl`));
   assertEquals(await movedAway(openFiles), paths);
   await first.append("3", 3);
-  // It stays open without using a slot.
+  // The first journal stays open, but no longer counts.
   await second.append("b", 2);
   await first.append("4", 4);
   await first.close();
   await second.close();
-  // The line of the time before it was closed may not be in the new file.
+  // The line from before it was closed may not be in the file that replaced the old one.
   assertEquals(await dir.read("0.rescued-1.jsonl"), "1\n");
   assertEquals(await dir.read("0.rescued-2.jsonl"), "2\n3\n4\n");
   assertEquals(await dir.read("1.jsonl"), "a\nb\n");
@@ -106,7 +106,7 @@ Deno.test("ParkedJournal: files that were replaced use no slot", async () => {
   await first.append("2", 2);
   await third.append("x", 1);
   await first.append("3", 3);
-  // The file that its lines went to when it was to be closed is named too.
+  // Also reports the file to which `park` has redirected lines.
   assertEquals(await movedAway(openFiles), [dir.path("0.rescued-2.jsonl")]);
   for (const journal of journals) await journal.close();
   assertEquals(await dir.read("0.rescued-1.jsonl"), "1\n");
@@ -177,7 +177,7 @@ Deno.test("ParkedJournal: the last check looks at files that were closed long ag
   await Deno.remove(dir.path("1.jsonl"));
   assertEquals(await openFiles.check(), undefined);
   assertStringIncludes(await openFiles.check(true) ?? "", '1.jsonl": it was removed');
-  // No line is so young that it may not have been in the file that was removed.
+  // All lines are older than the last check, so the removed file held them.
   assertEquals(await movedAway(openFiles), []);
   for (const journal of journals) await journal.close();
 });

@@ -58,7 +58,7 @@ Deno.test("mergeRescued() adds the failures whose lines are missing, also of row
   await using dir = await tempDir();
   const before = [failure("a", false), failure("b", true)], more = [failure("a", true)];
   const path = await dir.write("x_error.jsonl", before);
-  // A run that was killed while it added them left both files.
+  // A run that was killed while it merged left both files.
   await dir.write("x_error.rescued-1.jsonl", [...before, ...more]);
   assertEquals((await mergeRescued(path, "failures")).map(({ count }) => count), [1]);
   assertEquals(await dir.rows("x_error.jsonl"), [...before, ...more]);

@@ -25,7 +25,7 @@ Deno.test("repairTail() leaves complete files unchanged", async () => {
   assertEquals(await repaired(""), ["clean", "", undefined]);
   assertEquals(await repaired('{"a":1}\n'), ["clean", '{"a":1}\n', undefined]);
   assertEquals(await repaired(`{"a":1}\n${LONG}\n`), ["clean", `{"a":1}\n${LONG}\n`, undefined]);
-  // Damage that is terminated is for the index to report, not to be cut off silently.
+  // A damaged line with a line feed is not cut off: the index reports it.
   assertEquals(await repaired('{"a":1}\n{"b"\n'), ["clean", '{"a":1}\n{"b"\n', undefined]);
   await using dir = await tempDir();
   assertEquals(await repairTail(dir.path("missing.jsonl")), { kind: "clean" });

@@ -24,9 +24,9 @@ Deno.test("a journal keeps what it wrote in the minute before the last good chec
   await using dir = await tempDir();
   await using journal = await open(dir);
   await journal.append(line("a"), "a");
-  // Once a second.
+  // As in one minute: runs check once a second.
   for (let i = 0; i < 60; i++) await journal.check();
-  // Others may have read the file before this line came, and replace it after that.
+  // Another program may have read the file before this line, and replace it afterwards.
   await journal.append(line("b"), "b");
   await journal.check();
   await dir.write("other", "");
@@ -93,7 +93,7 @@ Deno.test("only acknowledged bytes count as missing", async () => {
   await dir.write("x.jsonl", `${line("a")}\n`);
   await using journal = await open(dir, "never");
   await journal.append(line("b"), "b");
-  // A network filesystem may not know of them yet.
+  // On a network filesystem, bytes that are not synced may be missing.
   await Deno.truncate(dir.path("x.jsonl"), line("a").length + 1);
   assertEquals(await journal.check(), undefined);
   await Deno.truncate(dir.path("x.jsonl"), 10);

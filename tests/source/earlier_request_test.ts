@@ -5,8 +5,8 @@ import { RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts"
 type Case = [row: string, hash: string, difference?: string, options?: RowParserOptions];
 
 /**
- * Rows, the `prompt_hash` that one of the earlier versions has written for them, and the part of the request
- * that has changed: undefined for none, "" where only null keys are omitted.
+ * Rows, the `prompt_hash` that one of the earlier versions has written for them, and the part of
+ * the request that has changed: undefined for none, "" if only keys that hold null are omitted.
  */
 const CASES: readonly Case[] = [
   ['{"prompt":"hi"}', "4f1b70e48d8f08ca"],
