@@ -7,11 +7,11 @@
 
 import { resolve } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
-import { systemReason } from "../lib/files.ts";
+import { exists, statOf, systemReason } from "../lib/files.ts";
 import { sha256Hex } from "../lib/hash.ts";
 import { findRuns, type MergeRun } from "../lib/merge/mod.ts";
 import { readStatus, statusPathOf } from "../lib/run/mod.ts";
-import { splitPath } from "../lib/paths.ts";
+import { inFolder, OWN_FOLDER, splitPath } from "../lib/paths.ts";
 import { printable } from "../lib/printable.ts";
 import { cancelledPathOf } from "../lib/shards/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
@@ -27,12 +27,12 @@ const MOST_NAME_CHARS = 30;
  * Returns the name of an output's job, the same on every machine that has the output at this path.
  */
 export async function jobNameOf(stem: string): Promise<string> {
-  const { start, name: written } = splitPath(stem);
-  const name = written.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")
+  const { start, name } = splitPath(stem);
+  const words = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")
     .slice(0, MOST_NAME_CHARS).replaceAll(/^-+|-+$/g, "");
   const folder = resolve(start || ".");
   const place = await Deno.realPath(folder).catch(() => folder);
-  return `retort-${name || "job"}-${sha256Hex(`${place}/${name}`).slice(0, 8)}`;
+  return `retort-${words || "job"}-${sha256Hex(`${place}/${name}`).slice(0, 8)}`;
 }
 
 export async function statusCommand(
@@ -40,7 +40,15 @@ export async function statusCommand(
   settings: Settings,
   io: Io,
 ): Promise<number> {
-  const { runs, stem } = await shardsOf(outputs, "show the status of a job");
+  const { runs, stem } = await outputOf(outputs, "show the status of a job");
+  const isDone = runs !== undefined && await describeShards(runs, io);
+  if (runs === undefined) io.writeOut(`"${printable(stem)}.jsonl" is not on this machine\n`);
+  io.writeOut(await schedulerSays(await jobNameOf(stem), settings.text("namespace")));
+  return isDone ? EXIT_DONE : EXIT_FAILED_ROWS;
+}
+
+/** Prints the states of all shards. Returns whether all are done. */
+async function describeShards(runs: readonly MergeRun[], io: Io): Promise<boolean> {
   const states = new Map<string, number>();
   const lines: string[] = [];
   let rows = 0, done = 0;
@@ -59,8 +67,7 @@ export async function statusCommand(
   );
   for (const line of lines.slice(0, MOST_NAMED)) io.writeOut(`${printable(line.trim())}\n`);
   if (lines.length > MOST_NAMED) io.writeOut("…\n");
-  io.writeOut(await schedulerSays(await jobNameOf(stem), settings.text("namespace")));
-  return (states.get("done") ?? 0) === runs.length ? EXIT_DONE : EXIT_FAILED_ROWS;
+  return (states.get("done") ?? 0) === runs.length;
 }
 
 async function stateOf({ run, own, pieces }: MergeRun): Promise<{ state: string; why: string }> {
@@ -89,10 +96,9 @@ async function schedulerSays(name: string, namespace: string | undefined): Promi
     `--name=${name},${name}-merge`,
     "--format=%T",
   ]);
-  if (slurm !== undefined) {
-    const states = Map.groupBy(slurm.split("\n").filter((line) => line !== ""), (line) => line);
-    const text = [...states].map(([state, lines]) => `${lines.length} ${state}`).join(", ");
-    return `Slurm: ${text === "" ? "nothing in the queue" : text}\n`;
+  const queue = Map.groupBy((slurm ?? "").split("\n").filter((one) => one !== ""), (one) => one);
+  if (queue.size > 0) {
+    return `Slurm: ${[...queue].map(([state, { length }]) => `${length} ${state}`).join(", ")}\n`;
   }
   const selector = `--selector=app.kubernetes.io/instance in (${name},${name}-merge)`;
   const kubernetes = await tryTool("kubectl", [
@@ -100,6 +106,7 @@ async function schedulerSays(name: string, namespace: string | undefined): Promi
     ...inNamespace(namespace),
   ]);
   if (kubernetes !== undefined && kubernetes.trim() !== "") return `Kubernetes:\n${kubernetes}`;
+  if (slurm !== undefined) return "Slurm: nothing in the queue\n";
   return "The scheduler was not queried: deno task submit status queries Slurm and Kubernetes\n";
 }
 
@@ -109,7 +116,10 @@ export async function cancelCommand(
   settings: Settings,
   io: Io,
 ): Promise<number> {
-  const { stem } = await shardsOf(outputs, "cancel a job");
+  const { stem, runs } = await outputOf(outputs, "cancel a job");
+  const name = await jobNameOf(stem);
+  const namespace = settings.text("namespace");
+  if (runs === undefined) return await cancelElsewhere(stem, name, namespace, io);
   const marker = cancelledPathOf(stem);
   try {
     // Shards that end because of the signal must not be queued again.
@@ -120,15 +130,11 @@ export async function cancelCommand(
       cause,
     });
   }
-  const name = await jobNameOf(stem);
   // The merge first: it runs as soon as the last shard has ended. `scancel` takes one name, and no
   // list of names.
   const merge = await tryTool("scancel", [`--name=${name}-merge`]);
   const slurm = await tryTool("scancel", [`--name=${name}`]) ?? merge;
-  const kubernetes = await tryTool("kubectl", [
-    ...["delete", "job", `${name}-merge`, name, "--ignore-not-found"],
-    ...inNamespace(settings.text("namespace")),
-  ]);
+  const kubernetes = await deleteJobs(name, namespace);
   if (slurm === undefined && kubernetes === undefined) {
     io.writeErr(
       "No scheduler could be called: running shards are not queued again when they end, waiting ones " +
@@ -140,19 +146,84 @@ export async function cancelCommand(
   return EXIT_DONE;
 }
 
-async function shardsOf(
-  outputs: readonly string[],
-  what: string,
-): Promise<{ runs: MergeRun[]; stem: string }> {
+/**
+ * Cancels a job of Kubernetes whose output is on the cluster only. Slurm jobs are submitted where
+ * their output is.
+ */
+async function cancelElsewhere(
+  stem: string,
+  name: string,
+  namespace: string | undefined,
+  io: Io,
+): Promise<number> {
+  const deleted = await deleteJobs(name, namespace);
+  const where = `"${stem}.jsonl" is not on this machine`;
+  if (deleted === undefined) {
+    throw new UsageError(
+      `Cannot cancel the job ${name}: ${where}, and Kubernetes could not be called. Use deno task ` +
+        "submit cancel",
+    );
+  }
+  if (deleted.trim() === "") {
+    throw new UsageError(
+      `Cannot cancel the job ${name}: ${where}, and Kubernetes has no such job. Run this in the ` +
+        "folder of the submit command, with the same output and --namespace",
+    );
+  }
+  io.writeErr(`Cancelled ${name}. The same submit command continues it\n`);
+  return EXIT_DONE;
+}
+
+/** Returns what `kubectl` says: nothing if there are no such jobs. */
+async function deleteJobs(name: string, namespace: string | undefined) {
+  return await tryTool("kubectl", [
+    ...["delete", "job", `${name}-merge`, name, "--ignore-not-found"],
+    ...inNamespace(namespace),
+  ]);
+}
+
+/** The output of a job. */
+interface JobOutput {
+  /** Path without `.jsonl`: `out/x`. */
+  readonly stem: string;
+  /** Undefined if the output is on the cluster only, as on a volume of Kubernetes. */
+  readonly runs?: readonly MergeRun[];
+}
+
+async function outputOf(outputs: readonly string[], what: string): Promise<JobOutput> {
   if (outputs.length !== 1) {
     throw new UsageError(`Cannot ${what} without its output: name one, as in out/`);
   }
-  const runs = await findRuns(outputs, { needsRunFile: true });
-  if (runs[0].run?.identity.shards === null) {
-    throw new UsageError(`Cannot ${what}: "${outputs[0]}" is no output of shards`);
+  const [output] = outputs;
+  if (await hasShards(output)) {
+    const runs = await findRuns(outputs, { needsRunFile: true });
+    return { runs, stem: runs[0].own.results.replace(/-\d{5,}-of-\d{5,}\.jsonl$/, "") };
   }
-  const stem = runs[0].own.results.replace(/-\d{5}-of-\d{5}\.jsonl$/, "");
-  return { runs, stem };
+  if (output.endsWith(".jsonl") && !(await exists(output))) return { stem: stemOf(output) };
+  throw new UsageError(
+    `Cannot ${what}: "${output}" holds no shards. Name the -o of the job or, if only the cluster ` +
+      "has it, the results of the job, as in out/prompts.jsonl",
+  );
+}
+
+function stemOf(results: string): string {
+  return results.replace(/\.(jsonl|ndjson)$/, "");
+}
+
+/** Whether the borders of shards are there: those of the results, or any in the folder. */
+async function hasShards(output: string): Promise<boolean> {
+  const isFolder = (await statOf(output))?.isDirectory ?? false;
+  const { start, name } = splitPath(isFolder ? inFolder(output, "x") : stemOf(output));
+  try {
+    for await (const file of Deno.readDir(`${start}${OWN_FOLDER}`)) {
+      const found = /^(.*)\.shards-\d+\.json$/.exec(file.name);
+      if (found !== null && (isFolder || found[1] === name)) return true;
+    }
+  } catch (error) {
+    const { NotFound, NotADirectory } = Deno.errors;
+    if (!(error instanceof NotFound || error instanceof NotADirectory)) throw error;
+  }
+  return false;
 }
 
 function inNamespace(namespace: string | undefined): string[] {

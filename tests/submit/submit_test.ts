@@ -4,6 +4,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { parse } from "../../lib/deps/std_yaml.ts";
+import { jobNameOf } from "../../cli/submit_status.ts";
 import { kubernetesManifests } from "../../lib/submit/mod.ts";
 import { runCli, startCli } from "../support/process.ts";
 import { prompts } from "../shards/fixture.ts";
@@ -87,6 +88,14 @@ Deno.test("the manifests run: each index its shard, one that is terminated again
   assertExit(merged, 0);
   assertStringIncludes(merged.stderr, "60  have a result");
   assertEquals((await dir.rows("out/merged/in.jsonl")).length, 60);
+});
+
+Deno.test("jobs of different outputs have different names", async () => {
+  const long = "a-long-name-of-an-input-of-which-only-the-last-word-differs";
+  const stems = [`out/${long}-1`, `out/${long}-2`, "out/A.b", "out/a-b", "out2/a-b"];
+  const names = await Promise.all(stems.map(jobNameOf));
+  assertEquals(new Set(names).size, stems.length);
+  assert(names.every((name) => /^[a-z][a-z0-9-]{0,46}$/.test(name)));
 });
 
 Deno.test("no key reaches a job", async () => {
@@ -186,5 +195,17 @@ Deno.test({
       `kubectl delete job ${name}-merge ${name} --ignore-not-found --namespace=team`,
       "",
     ]);
+    // The volume of a Kubernetes job is not mounted here.
+    const elsewhere = [dir.path("volume/in.jsonl"), "-o", dir.path("volume/out/"), "--shards=2"];
+    assertExit(await run("kubernetes", ...elsewhere, "-m", "m", "--send", ...KUBERNETES), 0);
+    const output = dir.path("volume/out/in.jsonl");
+    assertStringIncludes((await run("cancel", output)).stderr, "Kubernetes has no such job");
+    await dir.write("bin/kubectl", `#!/bin/bash\necho "kubectl $*" >> ${calls}; echo deleted\n`);
+    await dir.write("bin/squeue", "#!/bin/bash\n");
+    const absent = await run("cancel", output);
+    assertExit(absent, 0);
+    assertStringIncludes((await run("status", output)).stdout, "Kubernetes:\ndeleted");
+    const [, volumeJob] = /Cancelled (\S+)\./.exec(absent.stderr)!;
+    assertStringIncludes(await dir.read("calls"), `delete job ${volumeJob}-merge ${volumeJob} `);
   },
 });
