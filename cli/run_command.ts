@@ -22,10 +22,20 @@ import type { ParsedArgs } from "./parse.ts";
 import { readRequest, type RunRequest } from "./request.ts";
 import { createConcurrencyHint, openScreen, type Screen, usesColor } from "./screen.ts";
 import { asUsage } from "./settings.ts";
+import { noteFailedShard } from "./shard.ts";
 import { listenForSignals } from "./signals.ts";
 import { openTeachers } from "./teachers.ts";
 
 export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
+  try {
+    return await run(args, io);
+  } catch (error) {
+    await noteFailedShard(args, io, error);
+    throw error;
+  }
+}
+
+async function run(args: ParsedArgs, io: Io): Promise<number> {
   const request = await readRequest(args, io);
   const { settings, progress, isQuiet } = request;
   if (!settings.isOff("resume")) await refuseFormerFolder(request.run, io);

@@ -5,9 +5,11 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { MOST_SHARDS, type Shard } from "../lib/shards/mod.ts";
+import { findInputs, sharedStem, writeFailedStatus } from "../lib/run/mod.ts";
+import { MOST_SHARDS, type Shard, shardStem } from "../lib/shards/mod.ts";
 import type { Io } from "./io.ts";
-import type { Settings } from "./settings.ts";
+import type { ParsedArgs } from "./parse.ts";
+import { Settings } from "./settings.ts";
 
 const RULE = "it must be I/N with I from 0 to N-1, as in 3/16, auto, or auto/N";
 
@@ -37,6 +39,24 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
       shard.count - 1
     }`,
   );
+}
+
+/**
+ * Records that a shard of a job cannot start, as without a key: the merge of the job waits for all
+ * shards.
+ */
+export async function noteFailedShard(args: ParsedArgs, io: Io, error: unknown): Promise<void> {
+  if (!io.env("RETORT_JOB")) return;
+  try {
+    const settings = new Settings(args);
+    const shard = readShard(settings, io), output = settings.text("output");
+    if (shard === undefined || output === undefined) return;
+    const { files } = await findInputs(args.inputs);
+    const stem = await sharedStem(args.inputs, files, output);
+    await writeFailedStatus(`${shardStem(stem, shard)}.jsonl`, shard, error);
+  } catch {
+    // Without a shard or an input there is no status. The error of the run is reported.
+  }
 }
 
 type Wrong = (what: string) => UsageError;

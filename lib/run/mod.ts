@@ -63,4 +63,5 @@ export {
   type StatusError,
   statusPathOf,
   type StatusTeacher,
+  writeFailedStatus,
 } from "./run_status.ts";

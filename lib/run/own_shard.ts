@@ -12,7 +12,7 @@
 
 import { OWN_FOLDER } from "../paths.ts";
 import { basename, dirname } from "../deps/std_path.ts";
-import { SourceError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { exists } from "../files.ts";
 import type { InputOptions } from "../formats/mod.ts";
 import {
@@ -69,29 +69,30 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
   }
   const stem = await sharedStem(named, files, output);
   const own = filesOf(named.join(", "), shardStem(stem, shard));
-  await checkOutputs(files, [own]);
-  await refuseMerged(own);
-  let plan: ShardPlan;
   try {
+    await checkOutputs(files, [own]);
+    await refuseMerged(own);
     await Promise.all(files.map(checkReadableTwice));
-    plan = await pinnedPlan(stem, files, shard.count, options);
+    const plan = await pinnedPlan(stem, files, shard.count, options);
+    return {
+      files: { ...own, pieces: piecesOf(plan, shard.index, options.input) },
+      limit: limit === undefined ? Infinity : limitOf(shard, plan, limit),
+      stem,
+      share: shareOfRows(plan, shard.index),
+    };
   } catch (error) {
-    const isFinal = error instanceof UsageError || error instanceof SourceError;
-    if (isFinal && options.writes !== false) await writeFailedStatus(own.results, shard);
+    if (options.writes !== false) await writeFailedStatus(own.results, shard, error);
     throw error;
   }
-  const before = rowsBefore(plan, shard.index);
-  if (limit !== undefined && before === undefined) {
-    throw new UsageError(
-      "Cannot use --limit with shards of compressed files, whose rows are not counted: name fewer files",
-    );
-  }
-  return {
-    files: { ...own, pieces: piecesOf(plan, shard.index, options.input) },
-    limit: limit === undefined ? Infinity : Math.max(0, limit - before!),
-    stem,
-    share: shareOfRows(plan, shard.index),
-  };
+}
+
+/** The part of a limit that is left for a shard after the rows before it. */
+function limitOf({ index }: Shard, plan: ShardPlan, limit: number): number {
+  const before = rowsBefore(plan, index);
+  if (before !== undefined) return Math.max(0, limit - before);
+  throw new UsageError(
+    "Cannot use --limit with shards of compressed files, whose rows are not counted: name fewer files",
+  );
 }
 
 /** Rejects a shard whose files a merge has moved away: its rows would be paid for again. */

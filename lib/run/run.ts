@@ -5,7 +5,7 @@
  */
 
 import { Engine } from "../engine/mod.ts";
-import { LockedError, type SinkError, UsageError } from "../errors.ts";
+import { type SinkError, UsageError } from "../errors.ts";
 import type { Summary } from "../progress/mod.ts";
 import { engineOptions, lineFormat, type RunContext, RunNotices } from "./context.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -84,7 +84,7 @@ export class Run {
     const [job] = this.#jobs.list;
     const hasStarted = this.#status !== undefined || this.#context.signal.aborted;
     if (shard === undefined || job === undefined || hasStarted) return;
-    if (!(error instanceof LockedError)) await writeFailedStatus(job.files.results, shard);
+    await writeFailedStatus(job.files.results, shard, error);
   }
 
   /** Describes what the run would do, without a call or a change on disk. */

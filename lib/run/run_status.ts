@@ -5,6 +5,7 @@
  * @module
  */
 
+import { DamagedFileError, SourceError, UsageError } from "../errors.ts";
 import { cannotRead } from "../files.ts";
 import { isObject } from "../json.ts";
 import { inFolder, OWN_FOLDER, type PathLike, pathOf } from "../paths.ts";
@@ -214,10 +215,16 @@ export async function runStatuses(output: PathLike): Promise<RunStatus[]> {
 }
 
 /**
- * Records that a shard could not start, for a merge that waits for it. Leaves the status of an
- * earlier run that is done, and the cost of earlier runs.
+ * Records that a shard cannot start, for a merge that waits for it: unless another start may
+ * succeed, as after an error of the disk. Leaves the status of an earlier run that is done, and the
+ * cost of earlier runs.
  */
-export async function writeFailedStatus(results: string, shard: Shard): Promise<void> {
+export async function writeFailedStatus(
+  results: string,
+  shard: Shard,
+  error: unknown,
+): Promise<void> {
+  if (!isRepeatable(error)) return;
   const path = statusPathOf(results);
   const before = await readStatus(path) ?? parseStatus(NO_STATUS, basename(path))!;
   if (before.ended && before.state === "done") return;
@@ -238,6 +245,13 @@ export async function writeFailedStatus(results: string, shard: Shard): Promise<
   };
   // Without a job, no merge waits: no folder is created for a mistyped name.
   await writeStatus(path, status, { makesFolder: shard.job !== undefined });
+}
+
+/** Whether another start would fail in the same way. These errors have exit code 2. */
+function isRepeatable(error: unknown): boolean {
+  return [UsageError, SourceError, DamagedFileError, Deno.errors.NotCapable].some((kind) =>
+    error instanceof kind
+  );
 }
 
 const NO_STATUS = JSON.stringify({ retort: VERSION, beat: 0, started: "" });

@@ -1,9 +1,9 @@
 /** Tests of lib/merge/. @module */
 
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
-import { SourceError, UsageError } from "../../lib/errors.ts";
+import { SinkError, SourceError, UsageError } from "../../lib/errors.ts";
 import { mergeRuns } from "../../lib/merge/mod.ts";
-import { verify } from "../../lib/run/mod.ts";
+import { readStatus, statusPathOf, verify, writeFailedStatus } from "../../lib/run/mod.ts";
 import { prompts, runShard, runShards } from "../shards/fixture.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -368,4 +368,25 @@ Deno.test("a merge that waits for a job ends when a shard of it cannot start, an
   const none = { shard: shard(1, "fourth") };
   await assertRejects(() => runShard(dir.path("none.jsonl"), dir.path("out3/"), none), SourceError);
   await assertRejects(() => absent, UsageError, "it holds none");
+});
+
+Deno.test("only a shard that can never start ends the wait for its job", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 20));
+  const shard = { index: 1, count: 2, job: "first" };
+  const results = dir.path("out/in-00001-of-00002.jsonl");
+  const stateAfter = async (error: unknown) => {
+    await writeFailedStatus(results, shard, error);
+    return (await readStatus(statusPathOf(results)))?.state;
+  };
+  // Schedulers start the shard again after these errors.
+  const [path, unknown] = ["out", new Error("unexpected")];
+  for (const error of [new SinkError("no space", { path }), unknown]) {
+    assertEquals(await stateAfter(error), undefined);
+  }
+  assertEquals(await stateAfter(new UsageError("no key")), "failed");
+  await Deno.remove(statusPathOf(results));
+  await Deno.mkdir(results);
+  await assertRejects(() => runShard(input, dir.path("out/"), { shard }), UsageError, "a folder");
+  assertEquals((await readStatus(statusPathOf(results)))?.state, "failed");
 });

@@ -82,7 +82,15 @@ Deno.test("the manifests run: each index its shard, one that is terminated again
   await terminated.untilStderr(/rows to do/);
   terminated.kill("SIGTERM");
   assertEquals((await terminated.output()).code, 143);
-  assertExit(await runCli(args, { env: { ...variables, JOB_COMPLETION_INDEX: "0" } }), 0);
+  const first = { env: { ...variables, JOB_COMPLETION_INDEX: "0" } };
+  // A shard that cannot start at all, here without a key, ends the wait of the merge.
+  const keyless = args.map((one: string) => one.replace(/^--simulate=.*/, "--model=gpt-5"));
+  assertStringIncludes((await runCli(keyless, first)).stderr, "without a key");
+  const status = JSON.parse(await dir.read("out/.retort/in-00000-of-00002.status.json"));
+  assertEquals([status.state, status.job], ["failed", variables.RETORT_JOB]);
+  const refused = await runCli(merge.containers[0].args, { env: variables });
+  assertStringIncludes(refused.stderr, "shard 0 of 2: missing");
+  assertExit(await runCli(args, first), 0);
   assertExit(await runCli(args, pod), 0);
   const merged = await runCli(merge.containers[0].args);
   assertExit(merged, 0);
