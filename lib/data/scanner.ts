@@ -21,7 +21,7 @@ const WATCH_MS = 100;
  * load.
  */
 const START_MS = 40;
-/** How much longer it searches if nothing is found: a busy machine does little in 40 ms. */
+/** How many times as long it searches while it finds nothing, since machines may be busy. */
 const START_UNTIL_HIT = 5;
 
 export interface ScannerOptions {

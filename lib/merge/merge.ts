@@ -62,7 +62,7 @@ export interface Clash {
   readonly second: string;
 }
 
-/** What a merge found and wrote. Answers count for each sample of a row. */
+/** What a merge found and wrote. Each sample of a row counts as an answer. */
 export interface MergeReport {
   /** The number of shards or other runs. */
   readonly runs: number;

@@ -40,7 +40,7 @@ export interface AppenderOptions {
 const RETRY_MS = 1_000;
 /** A write that takes longer did more than copy into the page cache: the disk counts as slow. */
 const SLOW_MS = 5;
-/** How long it counts as slow: it may block the event loop once in this time. */
+/** How long a disk counts as slow: it may block the event loop once in this time. */
 const SLOW_FOR_MS = 1_000;
 /** Larger writes take long to copy and always go through a thread. */
 const MOST_BYTES_AT_ONCE = 1024 * 1024;

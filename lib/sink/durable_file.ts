@@ -131,7 +131,7 @@ function versionsOf(target: string): RegExp {
   return new RegExp(`^${RegExp.escape(basename(target))}\\.([0-9a-f]{16})\\.tmp$`);
 }
 
-/** What tests replace. */
+/** Parts of the system that tests replace. */
 interface ReplaceOptions {
   /** @default Deno.build.os */
   readonly os?: typeof Deno.build.os;

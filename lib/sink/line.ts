@@ -129,7 +129,7 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
 
 /** The members of a row, which go into its line. */
 interface OwnMembers {
-  /** Those without a name of ours: JSON text without braces, "" if there are none. */
+  /** The members without our names, as JSON text without braces; "" if there are none. */
   readonly inside: string;
   /** The JSON text of each value whose name is one of ours, by name. No prototype. */
   readonly replaced: Record<string, string>;

@@ -93,7 +93,7 @@ export class Lock implements Disposable {
       this.#file.seekSync(0, Deno.SeekMode.Start);
       this.#file.writeSync(new TextEncoder().encode(noteLine(state, this.token)));
     } catch {
-      // A run does not end because of a missing note.
+      // A missing note must not end the run.
     }
   }
 

@@ -21,7 +21,7 @@ import { repairTail } from "./tail.ts";
 
 /** One file of rescued lines that was merged into its output file. */
 export interface MergedLines {
-  /** Its path, though it is removed. */
+  /** The path of the file, which is removed now. */
   readonly from: string;
   /** The number of its lines that the output file did not hold. */
   readonly count: number;

@@ -90,7 +90,7 @@ export async function setAside(
   return keptAt;
 }
 
-/** The file for answers to edited prompts: `out/x.outdated.jsonl` for `out/x.jsonl`. */
+/** The path for answers to edited prompts: `out/x.outdated.jsonl` for `out/x.jsonl`. */
 export function outdatedPathOf(path: string): string {
   return `${path.replace(/\.\w+$/, "")}.outdated.jsonl`;
 }
@@ -125,7 +125,7 @@ export async function takeGluedLines(path: string, to: Deno.FsFile): Promise<voi
   await dropLines(path, glued, number);
 }
 
-/** The whole line at the end of a line that begins with half a line; undefined if there is none. */
+/** The whole line that was appended to half a line in `text`; undefined if there is none. */
 function wholeLineIn(text: string): string | undefined {
   let at = text.indexOf(HEAD, 1);
   if (at === -1 || isJson(text)) return undefined;

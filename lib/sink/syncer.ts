@@ -87,7 +87,7 @@ export class Syncer<T> {
         this.#unsyncedBytes + batch.length <= MAX_UNSYNCED_BYTES;
   }
 
-  /** Resolves when `hasRoomFor` may have changed. */
+  /** Resolves when a batch may fit that did not fit before. */
   async room(): Promise<void> {
     this.#roomMade = Promise.withResolvers<void>();
     this.#hurry?.();

@@ -40,7 +40,7 @@ export interface KnownFile {
 }
 
 const BLOCK_BYTES = 64 * 1024;
-/** How many checks, of one a second, `moveAway` goes back. */
+/** `moveAway` rescues lines since this many checks ago: a minute, at one check a second. */
 const CHECKS_KEPT = 60;
 
 /** One output file, open for appending. Close both `writer` and `syncer` to close it. */

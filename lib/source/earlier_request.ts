@@ -85,7 +85,7 @@ function systemTextOf(messages: readonly Message[]): string {
   return textOf(messages.find(isSystem)?.content);
 }
 
-/** Whether today's prompt is the earlier one and more: the context of a Dolly row. */
+/** Whether today's prompt is the earlier one with text after it, as the context of Dolly rows. */
 function isLonger(before: readonly Message[], now: readonly Message[]): boolean {
   const [old, text] = [before.at(-1)?.content, now.at(-1)?.content];
   return typeof old === "string" && typeof text === "string" && text.startsWith(`${old}\n\n`);

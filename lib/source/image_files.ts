@@ -95,7 +95,7 @@ function realFolder(root: string): string {
   }
 }
 
-/** Its message needs no translation by `systemReason`. */
+/** An error whose message is for users already, unlike that of a system error. */
 class Refusal extends Error {}
 
 function readPart(part: unknown, urls: ReadonlyMap<unknown, string>): unknown {

@@ -178,7 +178,6 @@ export function canonicalJson(text: string, parsed: unknown): string {
 /** The keys of the last row, in its order, cached because the next row usually has the same. */
 let lastKeys: readonly string[] = [];
 /** The same keys sorted, each with its JSON text and a colon. */
-/** The same keys sorted, each with its JSON text and a colon. */
 let lastMembers: readonly { readonly key: string; readonly start: string }[] = [];
 
 function isSameList(one: readonly string[], other: readonly string[]): boolean {

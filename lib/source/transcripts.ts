@@ -114,5 +114,4 @@ const MAY_BE_MENTIONED = /^[A-Z]/;
 const MENTIONS =
   /(?:["'`“‘«「(]|\b(?:an?|the|and|or|of|with|does|is|are|like|as|than|says?|writes?|called|named|labels?|markers?|prefix(?:es)?|keywords?|strings?|tokens?|tags?|words?|terms?|texts?)\s+)$/i;
 /** Characters of a text that `MENTIONS` needs to see before a label. */
-/** Characters of a text that `MENTIONS` needs to see before a label. */
 const LONGEST_WORD = 16;
