@@ -205,7 +205,7 @@ function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
 function ofCode(error: TeacherError): Verdict | undefined {
   const meaning = codeMeaning(error.code);
   if (meaning === undefined) return undefined;
-  if (meaning === "key" && error.isRelayed) return undefined;
+  if (error.isRelayed && (meaning === "key" || meaning === "billing")) return undefined;
   // Gateways without a free channel name the model too, but only for a while.
   if (meaning === "model" && (error.status ?? 0) >= 500) return undefined;
   return BY_CODE[meaning];
@@ -217,23 +217,22 @@ function ofWords(error: TeacherError): Verdict {
   const known = ofCode(error) ?? ofLoad(error);
   if (known !== undefined) return known;
   if (error.type === "server" || isFaultCode(error.code)) return FAULT;
-  const broken = BROKEN_ANSWERS.get(error.code ?? "");
-  if (broken !== undefined) return broken;
-  return error.status === undefined ? FAIL : ofStatedError(error);
+  return BROKEN_ANSWERS.get(error.code ?? "") ??
+    (error.status === undefined ? FAIL : ofStatedError(error));
 }
 
 /** An error in a response of status 200 whose code does not say enough. */
 function ofStatedError(error: TeacherError): Verdict {
-  const { message, code } = error;
+  const { message, code, isRelayed } = error;
   if (neverFits(message)) return ROW;
-  if (aboutMoney(message)) return BILLING;
+  if (aboutMoney(message) && !isRelayed) return BILLING;
   if (isFiltered(message, code)) return FILTERED;
   if (aboutModel(message)) return MODEL;
   if (aboutKey(message)) return KEY;
   if (aboutRegion(message)) return PERMISSION;
   if (aboutRateLimit(message)) return RATE_LIMIT;
   if (aboutLoad(message)) return OVERLOAD;
-  if (error.isRelayed || aboutFault(message)) return FAULT;
+  if (isRelayed || aboutFault(message)) return FAULT;
   if (aboutPath(message)) return ADDRESS;
   // A teacher that rejects a row sends an error status, or says what is wrong with the row.
   return aboutRequest(message, code) ? FAIL : UNKNOWN_WORDS;
@@ -247,11 +246,12 @@ function ofServerError(error: TeacherError, status: number): Verdict {
 }
 
 function ofClientError(error: TeacherError, status: number): Verdict {
-  const { message } = error;
-  if (status === 401 && !error.isRelayed) return KEY;
+  const { message, isRelayed } = error;
+  if (status === 401 && !isRelayed) return KEY;
   if (status === 413 || neverFits(message)) return ROW;
-  if (aboutMoney(message)) return BILLING;
-  if (status === 402) return error.retryAfterMs === undefined ? BILLING : RATE_LIMIT;
+  if (aboutMoney(message) && !isRelayed) return BILLING;
+  if (status === 402 && error.retryAfterMs !== undefined) return RATE_LIMIT;
+  if (status === 402 && !isRelayed) return BILLING;
   if (status === 429) {
     return nothingAllowed(message) ? { ...BILLING, isAboutModel: true } : RATE_LIMIT;
   }
@@ -260,10 +260,10 @@ function ofClientError(error: TeacherError, status: number): Verdict {
   if (status === 498 || isUsedUp || isRateLimit(error) || aboutRateLimit(message)) {
     return RATE_LIMIT;
   }
-  if (aboutQuota(message)) return BILLING;
+  if (aboutQuota(message)) return isRelayed ? RATE_LIMIT : BILLING;
   if (isOverloadCode(error.code) || status === 403 && isLoadCode(error.code)) return OVERLOAD;
   if (FAULTS.has(status) || aboutCrash(message)) return FAULT;
-  if (error.isRelayed) return ofRelayed(error);
+  if (isRelayed) return ofRelayed(error);
   if (isFiltered(message, error.code)) return FILTERED;
   // Firewalls answer some prompts with a web page, which says nothing about the key.
   if (status === 403 && error.code === "web_page") return FAIL;
@@ -275,14 +275,14 @@ function ofClientError(error: TeacherError, status: number): Verdict {
   return WRONG_ADDRESS.has(status) && !aboutFile(message) ? ADDRESS : FAIL;
 }
 
-/** A 4xx of a provider behind a router. The provider's key, paths and faults are not the user's:
- * another attempt may reach another provider, or the same one in a better state. */
+/** A 4xx of a provider behind a router. The provider's key, bill, paths and faults are not the
+ * user's: another attempt may reach another provider, or the same one in a better state. */
 function ofRelayed({ message, code, status }: TeacherError): Verdict {
   if (isFiltered(message, code)) return FILTERED;
   if (aboutModel(message)) return MODEL;
   if (aboutRegion(message)) return PERMISSION;
   const isSaid = !aboutFault(message) && aboutRequest(message, code);
-  return isSaid && status !== 401 && status !== 403 ? FAIL : FAULT;
+  return isSaid && ![401, 402, 403].includes(status ?? 0) ? FAIL : FAULT;
 }
 
 /** The verdict on an error that is about load by its type or code; undefined if it is not. */

@@ -1033,6 +1033,15 @@ export const GROUPS: readonly CaseGroup[] = [
     on("OpenRouter: no such path", 404, relayed(404, { detail: "Not Found" }), FAULT),
     on("OpenRouter: its key", 401, relayed(401, openai("Invalid API Key", "x")), FAULT),
     on("OpenRouter: its key, named", 401, relayed(401, openai("No", "invalid_api_key")), FAULT),
+    on("OpenRouter: its bill", 402, relayed(402, openai("Insufficient Balance", "x")), FAULT),
+    on("OpenRouter: its bill, named", 400, relayed(400, openai("No", "billing_error")), FAULT),
+    on("OpenRouter: its quota", 400, relayed(400, openai(QUOTA, "x")), RATE_LIMIT),
+    on(
+      "OpenRouter: the user's own bill",
+      402,
+      relayed(402, openai("Insufficient Balance", "x"), { is_byok: true }),
+      BILLING,
+    ),
     on(
       "OpenRouter: the user's own key",
       401,
