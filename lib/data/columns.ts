@@ -12,7 +12,7 @@ type NumberArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64
 const COLUMNS = {
   /** The start of the line in its file, in bytes. */
   offset: Float64Array,
-  /** The length of the line. */
+  /** The length of the line in bytes, without its line feed. */
   bytes: Uint32Array,
   /**
    * 64-bit hashes in two halves: of the uid, of the uid without a sample's number, of the answer

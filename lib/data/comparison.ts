@@ -25,7 +25,7 @@ export interface ComparedRun {
 export interface RunComparison {
   /** The number of rows that both have answered. */
   readonly both: number;
-  /** How many of these agree. A final answer is the last `\boxed{}`, else the last number. */
+  /** These rows by how their answers compare. Final answers: see `finalAnswerOf`. */
   readonly agreement: Readonly<Record<Exclude<Agreement, "none">, number>>;
   /** Rows counted as different of which at least one answer has no final answer. */
   readonly without_final_answer: number;

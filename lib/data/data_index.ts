@@ -33,7 +33,7 @@ export interface DataFileStatus {
 export interface IndexStatus {
   readonly files: readonly DataFileStatus[];
   readonly rows: number;
-  /** Whether all files were read to their ends. */
+  /** Whether no file has more to read now. */
   readonly isCurrent: boolean;
   /** Changes whenever rows are added or removed. */
   readonly version: number;

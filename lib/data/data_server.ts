@@ -88,7 +88,7 @@ export class DataServer {
     return answers[name](given);
   }
 
-  /** Reads rows, or searches near duplicates; false if there is nothing to do for now. */
+  /** Works for `TURN_MS`: reads rows, then searches near duplicates. False if nothing was left. */
   async work(): Promise<boolean> {
     const end = performance.now() + TURN_MS;
     let isBusy = false;

@@ -163,7 +163,6 @@ export interface NearStatus {
 /** What the page needs apart from rows. */
 export interface DataState {
   readonly index: IndexStatus;
-  /** The fields by which rows can be sorted. */
   readonly sortable: readonly string[];
   /** The fields of the users' rows. */
   readonly own: readonly string[];

@@ -15,7 +15,7 @@ import { LONGEST_TURN_MS } from "../timer.ts";
 export interface JournalFile {
   /** Appends bytes; returns how many were written. */
   write(bytes: Uint8Array): Promise<number>;
-  /** `write` on this thread: used while the disk is fast. */
+  /** Like `write`, but blocks this thread: for while the disk is fast. */
   writeSync?(bytes: Uint8Array): number;
   /** fdatasync: what was written survives a power cut. */
   syncData(): Promise<void>;

@@ -12,7 +12,6 @@ import { ifThere, systemReason, writeAll } from "../files.ts";
 import { inFolder } from "../paths.ts";
 import { delay } from "../timer.ts";
 
-/** How a new version of a file is written. */
 export interface ReplacementOptions {
   /**
    * Part of the temporary name. A run uses the token in its lock file, so that the next run can

@@ -57,7 +57,7 @@ export class Journal<T> implements AsyncDisposable {
   readonly #gathering: Gathering;
   /** Shared by all writes, since there is only one at a time. */
   readonly #bytes = new KeptBytes();
-  /** For the writer and for the syncer. */
+  /** Two handles of the file: for the writer and for the syncer. */
   readonly #files: readonly [JournalFile, JournalFile];
   readonly #syncer: Syncer<T>;
   readonly #watched: WatchedFile | undefined;

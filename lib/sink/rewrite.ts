@@ -106,8 +106,8 @@ async function openAside(path: string, mode: number | undefined): Promise<Deno.F
 const HEAD = '{"uid":"';
 
 /**
- * Moves whole lines that were appended to half a line to another file, and removes these half lines
- * from the file at `path`.
+ * Finds whole lines that were appended to half a line, copies them to another file, and removes
+ * both parts from the file at `path`.
  */
 export async function takeGluedLines(path: string, to: Deno.FsFile): Promise<void> {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

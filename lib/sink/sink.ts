@@ -159,7 +159,7 @@ export class Sink implements AsyncDisposable {
     await Promise.all([this.#results.flush(), this.#failures.flush()]);
   }
 
-  /** Returns how others replaced, truncated or removed a file, as a message, or undefined. */
+  /** Returns what others did to one of the files, as a message; undefined if nothing. */
   async check(): Promise<string | undefined> {
     const problems = await Promise.all([this.#results.check(), this.#failures.check()]);
     return problems.find((problem) => problem !== undefined);

@@ -27,8 +27,9 @@ interface Flush extends PromiseWithResolvers<void> {
 export const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
 
 /**
- * The pause before each fdatasync, in which more lines may come. No row waits for a sync, but each
- * one takes time from rows: with 5 ms, a run over HTTP is 6 % slower; with 50 ms, no faster.
+ * The longest pause before each fdatasync, in which more lines may come. No row waits for a sync,
+ * but each one takes time from rows: with 5 ms, a run over HTTP is 6 % slower; with 50 ms, no
+ * faster.
  */
 const INTERVAL_MS = 20;
 
