@@ -192,7 +192,7 @@ export class DataIndex {
     this.table.reserve(rows);
   }
 
-  /** Starts over if many rows are gone, because these take memory and time. */
+  /** Reads all files again if many rows are gone, because these take memory and time. */
   #pruneGone(): void {
     const { gone, length } = this.table;
     if (gone === 0 || gone < Math.max(1, length * MAX_GONE_SHARE)) return;

@@ -98,7 +98,9 @@ export class NearDuplicates {
     return copies;
   }
 
-  /** Compares a row with others of the same band; returns whether it is now in the group of one. */
+  /**
+   * Compares a row with others of the same band; returns whether it now shares a group with one.
+   */
   #compareWith(head: number, next: Int32Array, at: number, place: number): boolean {
     const band = place - at * BINS;
     let compared = 0;

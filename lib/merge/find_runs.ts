@@ -151,7 +151,7 @@ async function located(own: OutputFiles, moved: ReadonlySet<string>): Promise<Ou
   };
 }
 
-/** The runs in a folder, or of one results path, that are not shards. */
+/** Runs that are not shards: all in a folder, or the one of a results path. */
 async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]> {
   const { folder, name } = partsOf(output, (await statOf(output))?.isDirectory ?? false);
   const names = new Set(await namesIn(folder));

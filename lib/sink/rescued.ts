@@ -27,7 +27,7 @@ export interface MergedLines {
   readonly count: number;
 }
 
-/** Missing numbers in a row that end the search for files: some of the first may be gone. */
+/** The search for files ends after this many numbers without one: the first may be gone. */
 const MOST_MISSING = 3;
 
 /**

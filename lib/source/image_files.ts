@@ -95,7 +95,7 @@ function realFolder(root: string): string {
   }
 }
 
-/** An error whose message is for users already, unlike that of a system error. */
+/** An error with a message for users; all others are errors of the system. */
 class Refusal extends Error {}
 
 function readPart(part: unknown, urls: ReadonlyMap<unknown, string>): unknown {

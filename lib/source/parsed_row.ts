@@ -55,7 +55,10 @@ export class ParsedRow {
   readonly isUidDerived: boolean;
   /** Paths of images in `messages`. */
   readonly files: readonly string[];
-  /** Fields left out that other rows of this shape send, and fields of turns that are left out. */
+  /**
+   * Fields that this row does not send, although other rows of its shape do; also fields of turns
+   * that are not sent, such as `messages[].id`.
+   */
   readonly unsent: ReadonlySet<string> | undefined;
   /** The parsed input, so an array where `text` wraps one. */
   readonly json: ParsedJson;

@@ -60,7 +60,10 @@ export class Reading {
   hasNumber = false;
   /** Reads of turns with tool calls only the calls, as an earlier version did. */
   readsCallsOnly = false;
-  /** Fields left out that other rows of this shape send, and fields of turns that are left out. */
+  /**
+   * Fields that this row does not send, although other rows of its shape do; also fields of turns
+   * that are not sent, such as `messages[].id`.
+   */
   unsent: Set<string> | undefined;
   files: string[] | undefined;
 
