@@ -37,7 +37,7 @@ const BLOCK_BYTES = 1 << 20;
 
 /** Damaged lines that are kept for messages. */
 const MAX_DAMAGE = 20;
-/** Stops looking for the end of a line: no run writes a longer one. */
+/** How far the end of a line is searched: no run writes a longer line. */
 const MAX_LINE_BYTES = 1 << 29;
 const NEWLINE = 10;
 

@@ -228,7 +228,7 @@ export interface WorkerQuestion {
 
 /** A message from the worker of an index. */
 export interface WorkerAnswer {
-  /** That of the question; `READY` in the first message. */
+  /** The id of the question; `READY` in the first message. */
   readonly id: number;
   /** What was asked for, unless there is an `error`. */
   readonly result?: unknown;

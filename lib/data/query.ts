@@ -29,7 +29,9 @@ export function planOf(table: Table, where: string): QueryPlan {
   };
 }
 
-/** The rows that meet all of these `indexed` parts, in ascending order, without gone rows. */
+/**
+ * The rows that meet all `parts`, which must be `indexed`; in ascending order, without gone rows.
+ */
 export function rowsThatMeet(table: Table, parts: readonly Part[]): Uint32Array<ArrayBuffer> {
   const rows = new Uint32Array(table.length);
   let count = 0;
