@@ -161,7 +161,8 @@ async function addFolder(folder: string, found: Set<string>, depth: number): Pro
       if (depth < MAX_DEPTH) await addFolder(inFolder(folder, name), found, depth + 1);
     } else if (DATA_NAME.test(name) && !COMPANION.test(name)) {
       const path = inFolder(folder, name);
-      if (!isPipe(await statOf(path))) found.add(path);
+      // A file that cannot be looked at is shown as one that cannot be read.
+      if (!isPipe(await statOf(path).catch(() => undefined))) found.add(path);
     }
   }
 }

@@ -35,6 +35,8 @@ Deno.test("turnsOf() reads by template and prompt field, and shows a row that wa
   const template = "Solve {{a.b}}: {{q}}";
   const line = JSON.parse(resultLineOf({ q: "x", a: { b: 1 } }, {}, { template }));
   assertEquals(promptOf(line, { template }), "Solve 1: x");
+  const ofUid = JSON.parse(resultLineOf({ uid: "7", q: "x" }, {}, { template: "{{uid}}: {{q}}" }));
+  assertEquals(promptOf(ofUid, { template: "{{uid}}: {{q}}" }), "7: x");
   const named = JSON.parse(resultLineOf({ text: "x", id: 1 }, {}, { promptField: "text" }));
   assertEquals(promptOf(named, { promptField: "text" }), "x");
   // Without its run file, the row itself is shown.
