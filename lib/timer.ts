@@ -158,7 +158,7 @@ export class RowClock {
   readonly now = (): number => this.#now() - this.#stoppedMs;
 
   /**
-   * Called about ten times a second.
+   * Called two to ten times a second, and before `isStopped` changes.
    *
    * @param isStopped Whether nothing could be sent since the last call.
    */

@@ -180,7 +180,6 @@ export class Engine {
   /** Changes the weight and the most attempts in flight of a teacher. */
   changeTeacher(teacher: EngineOptions["teachers"][number]): void {
     this.#pool.change(teacher);
-    this.#pool.setConcurrency(this.#lanes.target);
   }
 
   /** Sends nothing new to a teacher; its calls in flight are finished. */

@@ -23,7 +23,7 @@ export interface HeartbeatOptions {
   readonly onTick?: () => void;
   /**
    * Calls `callback` every `intervalMs` until the returned function is called.
-   * @default setInterval
+   * @default the timer that all intervals share
    */
   readonly every?: (intervalMs: number, callback: () => void) => () => void;
   /** Unix time in milliseconds. @default Date.now */

@@ -342,3 +342,21 @@ Deno.test("a teacher whose limit is raised gets more at once, while its calls st
   engine.abort();
   await fixture.ended;
 });
+
+Deno.test("a teacher that is listed again with a higher limit starts carefully", async () => {
+  const fixture = new Fixture({ rows: rowsOf(20), concurrency: 10 });
+  const { teacher, engine } = fixture;
+  engine.changeTeacher(endpointOf(teacher, { maxConcurrency: 1 }));
+  await fixture.start();
+  const other = new FakeTeacher();
+  engine.addTeacher(endpointOf(other, { maxConcurrency: 1 }));
+  engine.removeTeacher(teacher);
+  engine.addTeacher(endpointOf(teacher, { maxConcurrency: 9 }));
+  await settled();
+  assertEquals(teacher.open.length, 1);
+  await teacher.open[0].answer();
+  await settled();
+  assert(teacher.open.length > 1 && teacher.open.length < 9);
+  engine.abort();
+  await fixture.ended;
+});

@@ -30,6 +30,7 @@ export class Endpoint {
   readonly #context: EndpointContext;
   #weight: number;
   #maxConcurrency: number;
+  #runConcurrency: number;
   readonly #load: LoadControl;
   readonly #breaker: CircuitBreaker;
   #answered = 0;
@@ -47,6 +48,7 @@ export class Endpoint {
     this.#context = context;
     this.#weight = options.weight;
     this.#maxConcurrency = options.maxConcurrency;
+    this.#runConcurrency = context.concurrency;
     const ceiling = Math.min(options.maxConcurrency, context.concurrency);
     this.#load = new LoadControl({ ...context, ceiling, rpm: options.rpm, tpm: options.tpm });
     this.#breaker = new CircuitBreaker({ now, random });
@@ -223,13 +225,14 @@ export class Endpoint {
     this.#isLeaving = true;
   }
 
-  /** Changes its share of the load and the most attempts in flight; `setConcurrency` has to follow.
-   * Everything learned about the teacher stays. */
+  /** Changes its share of the load and the most attempts in flight. Everything learned about the
+   * teacher stays. */
   setPlace({ weight, maxConcurrency }: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     // Its turns so far count as if it had always had this weight.
     this.turns *= weight / this.#weight;
     this.#weight = weight;
     this.#maxConcurrency = maxConcurrency;
+    this.setConcurrency(this.#runConcurrency);
   }
 
   /** Called when it is listed again before its last call has ended: continues as carefully as after
@@ -243,6 +246,7 @@ export class Endpoint {
 
   /** Changes the most attempts in flight that the run allows. */
   setConcurrency(concurrency: number): void {
+    this.#runConcurrency = concurrency;
     this.#load.setCeiling(Math.min(this.#maxConcurrency, concurrency));
   }
 

@@ -172,12 +172,13 @@ export class TeacherPool {
     this.#options.onReady();
   }
 
-  /** Changes the weight and the limit of a teacher; `setConcurrency` has to follow. Everything
-   * learned about the teacher stays. */
+  /** Changes the weight and the limit of a teacher; everything learned about it stays. */
   change({ teacher, weight, maxConcurrency }: EndpointOptions): void {
     for (const endpoint of this.#endpoints) {
       if (endpoint.teacher === teacher) endpoint.setPlace({ weight, maxConcurrency });
     }
+    this.#attend();
+    this.#options.onReady();
   }
 
   /** Sends nothing new to a teacher; its calls in flight are finished. */
