@@ -1,4 +1,4 @@
-import { assertEquals } from "../lib/deps/std_assert.ts";
+import { assertEquals, assertRejects } from "../lib/deps/std_assert.ts";
 import { after, every, MAX_TIMER_MS } from "../lib/timer.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 
@@ -23,16 +23,21 @@ Deno.test("after() does not call back once it was called off", async () => {
   assertEquals(calls, 0);
 });
 
-Deno.test("after() does not keep the process alive", async () => {
+Deno.test("after() and every() keep the process alive only where asked to, and until that is stopped", async () => {
   const script = `
-    import { after } from ${JSON.stringify(import.meta.resolve("../lib/timer.ts"))};
+    import { after, every } from ${JSON.stringify(import.meta.resolve("../lib/timer.ts"))};
     after(3_600_000, () => {});
+    every(3_600_000, () => {});
+    const stop = every(20, () => {
+      console.log("called");
+      stop();
+    }, { keepsAlive: true });
   `;
-  const { code } = await new Deno.Command(Deno.execPath(), {
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["eval", "--no-check", script],
     signal: AbortSignal.timeout(30_000),
   }).output();
-  assertEquals(code, 0);
+  assertEquals([code, new TextDecoder().decode(stdout)], [0, "called\n"]);
 });
 
 Deno.test("every() wakes the process once for intervals that are due at nearly the same time", async () => {
@@ -66,5 +71,21 @@ Deno.test("every() may be stopped and begun by its callbacks", async () => {
   await clock.advance(1_200);
   stop();
   assertEquals(times, [100, 600, 1_100]);
+  assertEquals(clock.pendingTimers, 0);
+});
+
+Deno.test("every() calls the other callbacks although one throws", async () => {
+  using clock = new FakeClock();
+  let calls = 0;
+  const stops = [
+    every(100, () => {
+      throw new Error("Broken");
+    }),
+    every(100, () => calls++),
+  ];
+  await assertRejects(() => clock.advance(100), Error, "Broken");
+  await clock.advance(50);
+  assertEquals(calls, 1);
+  for (const stop of stops) stop();
   assertEquals(clock.pendingTimers, 0);
 });
