@@ -39,9 +39,4 @@ export class Compressor implements ByteSink {
     this.#stream.end();
     await this.#pumped;
   }
-
-  /** Discards the rest: the compressed data stays incomplete. */
-  abandon(): void {
-    this.#stream.destroy();
-  }
 }
