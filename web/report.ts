@@ -27,8 +27,8 @@ const SCRIPTS = [
 export const TEXT_ONLY = "require-trusted-types-for 'script'; trusted-types 'none'";
 
 /**
- * Limit of the samples in a report, in bytes. Browsers open such a report at once, and it can be
- * sent by mail.
+ * The most bytes of whole samples, whose texts are not shortened, in a report or a response of
+ * `/samples`. Browsers open a report of this size at once, and it can be sent by mail.
  */
 export const MAX_WHOLES_BYTES = 4_000_000;
 

@@ -167,7 +167,7 @@ export class DataFile {
     let start = begin === 0 && bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0;
     while (start < bytes.length) {
       const end = bytes.indexOf(NEWLINE, start);
-      this.#readLine(bytes.subarray(start, end), begin + start, false, onRow);
+      this.#readLine(bytes.subarray(start, end), begin + start, onRow);
       if (this.state !== "reading") return;
       start = end + 1;
     }
@@ -202,7 +202,7 @@ export class DataFile {
     this.#markEnd(mark.end + bytes.length, bytes);
   }
 
-  #readLine(bytes: Uint8Array, offset: number, isTail: boolean, onRow: RowListener): void {
+  #readLine(bytes: Uint8Array, offset: number, onRow: RowListener): void {
     const { mark } = this;
     // The line feed of a line that `#readTail` has read without it.
     const isRest = mark.isOpen && bytes.length === 0;
@@ -218,7 +218,7 @@ export class DataFile {
     }
     if (!(facts instanceof DamagedLine)) {
       mark.rows++;
-      onRow(facts, { offset, bytes: bytes.length, isTail });
+      onRow(facts, { offset, bytes: bytes.length, isTail: false });
       return;
     }
     // A first line that is not JSON may have been cut by a crash: damage, not a foreign file.

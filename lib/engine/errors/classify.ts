@@ -11,12 +11,22 @@ import type { FailureType, TeacherError } from "../../errors.ts";
 import { DAY_MS } from "../../timer.ts";
 import type { Classification, FailureCause, Verdict } from "./classification.ts";
 import {
-  type CodeMeaning,
+  BILLING,
   codeMeaning,
+  FAULT,
+  FILTERED,
+  halt,
   isFaultCode,
   isLoadCode,
   isOverloadCode,
   isRateCode,
+  KEY,
+  MODEL,
+  OVERLOAD,
+  PERMISSION,
+  RATE_LIMIT,
+  ROW,
+  verdictOnCode,
 } from "./provider_codes.ts";
 import {
   aboutClientCertificate,
@@ -40,28 +50,10 @@ import {
 } from "./provider_messages.ts";
 
 const FAIL: Verdict = { action: "fail", cause: "request" };
-const ROW: Verdict = { action: "fail", cause: "row" };
-const FILTERED: Verdict = { action: "fail", cause: "filter", type: "filtered" };
-const RATE_LIMIT: Verdict = { action: "retry", cause: "load", type: "rate_limit" };
-const OVERLOAD: Verdict = { action: "retry", cause: "load", type: "server" };
-const FAULT: Verdict = { action: "retry", cause: "fault" };
 const TIMEOUT: Verdict = { action: "retry", cause: "timeout", type: "timeout" };
 const ADJUSTED: Verdict = { action: "retry", cause: "adjusted" };
 const UNPROVEN: Verdict = { action: "retry", cause: "ending" };
 const UNREACHABLE: Verdict = { action: "retry", cause: "unreachable", type: "network" };
-
-const KEY = halt(
-  "Check the API key (OPENAI_API_KEY, or what --api-key-env, --api-key-file or --header names)",
-);
-const PERMISSION = halt(
-  "Check what the API key may do (its project, its limits, the country and the address it is used " +
-    "from) in the teacher's settings",
-);
-const BILLING = halt("Add credit, or raise the spending limit, in the teacher's billing settings");
-const MODEL: Verdict = {
-  ...halt("Check the name of the model (--model), and that the account may use it"),
-  isAboutModel: true,
-};
 
 /** Advice if something other than a teacher answers. */
 export const OTHER_SERVER =
@@ -91,17 +83,6 @@ const CONNECTIONS: ReadonlyMap<string, Verdict> = new Map([
   // A port of another protocol (gRPC, a database).
   ["no_http", { ...FAULT, isOtherServer: "certainly" }],
 ]);
-
-const BY_CODE: Readonly<Record<CodeMeaning, Verdict>> = {
-  billing: BILLING,
-  key: KEY,
-  permission: PERMISSION,
-  model: MODEL,
-  filter: FILTERED,
-  row: ROW,
-  rate_limit: RATE_LIMIT,
-  bad_output: { ...FAULT, type: "request" },
-};
 
 /** Statuses that mean a wrong address for every row. */
 const WRONG_ADDRESS = new Set([404, 405, 410, 426, 511]);
@@ -208,7 +189,7 @@ function ofCode(error: TeacherError): Verdict | undefined {
   if (error.isRelayed && (meaning === "key" || meaning === "billing")) return undefined;
   // Gateways without a free channel name the model too, but only for a while.
   if (meaning === "model" && (error.status ?? 0) >= 500) return undefined;
-  return BY_CODE[meaning];
+  return verdictOnCode(meaning);
 }
 
 /** An error without a status of its own: from a custom teacher, or reported in a response of status
@@ -293,8 +274,4 @@ function ofLoad(error: TeacherError): Verdict | undefined {
 
 function isRateLimit({ type, code }: TeacherError): boolean {
   return type === "rate_limit" || isRateCode(code);
-}
-
-function halt(advice?: string): Verdict {
-  return { action: "halt", cause: "account", type: "account", ...advice && { advice } };
 }

@@ -7,8 +7,10 @@
  * @module
  */
 
-/** What a code means. The first four halt the teacher; `filter` and `row` fail only their row;
- * `rate_limit` and `bad_output` send it again. */
+import type { Verdict } from "./classification.ts";
+
+/** What a code means. The first four halt the teacher; `filter` and `row` fail only their row; the
+ * others send it again. */
 export type CodeMeaning =
   | "billing"
   | "key"
@@ -17,6 +19,7 @@ export type CodeMeaning =
   | "filter"
   | "row"
   | "rate_limit"
+  | "overload"
   | "bad_output";
 
 const CODES: Readonly<Record<CodeMeaning, readonly string[]>> = {
@@ -109,9 +112,54 @@ const CODES: Readonly<Record<CodeMeaning, readonly string[]>> = {
   ],
   // OpenRouter with status 402: the requests in flight may cost more than the remaining credit.
   rate_limit: ["openrouter_in_flight_budget"],
+  // Anthropic. `isOverloadCode()` recognizes most others.
+  overload: ["overloaded_error"],
   // Groq: what the model wrote is not a tool call, or not JSON. Another answer may be.
   bad_output: ["tool_use_failed", "json_validate_failed", "output_parse_failed"],
 };
+
+export const ROW: Verdict = { action: "fail", cause: "row" };
+export const FILTERED: Verdict = { action: "fail", cause: "filter", type: "filtered" };
+export const RATE_LIMIT: Verdict = { action: "retry", cause: "load", type: "rate_limit" };
+export const OVERLOAD: Verdict = { action: "retry", cause: "load", type: "server" };
+export const FAULT: Verdict = { action: "retry", cause: "fault" };
+
+export const KEY = halt(
+  "Check the API key (OPENAI_API_KEY, or what --api-key-env, --api-key-file or --header names)",
+);
+export const PERMISSION = halt(
+  "Check what the API key may do (its project, its limits, the country and the address it is used " +
+    "from) in the teacher's settings",
+);
+export const BILLING = halt(
+  "Add credit, or raise the spending limit, in the teacher's billing settings",
+);
+export const MODEL: Verdict = {
+  ...halt("Check the name of the model (--model), and that the account may use it"),
+  isAboutModel: true,
+};
+
+const VERDICTS: Readonly<Record<CodeMeaning, Verdict>> = {
+  billing: BILLING,
+  key: KEY,
+  permission: PERMISSION,
+  model: MODEL,
+  filter: FILTERED,
+  row: ROW,
+  rate_limit: RATE_LIMIT,
+  overload: OVERLOAD,
+  bad_output: { ...FAULT, type: "request" },
+};
+
+/** What follows from a code with this meaning. */
+export function verdictOnCode(meaning: CodeMeaning): Verdict {
+  return VERDICTS[meaning];
+}
+
+/** The verdict that nothing is sent to this teacher until the user has done something. */
+export function halt(advice?: string): Verdict {
+  return { action: "halt", cause: "account", type: "account", ...advice && { advice } };
+}
 
 const MEANINGS: ReadonlyMap<string, CodeMeaning> = new Map(
   Object.entries(CODES).flatMap(([meaning, codes]) =>
@@ -132,7 +180,8 @@ export function isRateCode(code = ""): boolean {
       .test(code);
 }
 
-/** Whether a code that is not listed means that the teacher is overloaded, whatever the status. */
+/** Whether an unlisted code means overload. With a 4xx it counts only where the status and the
+ * message do not decide earlier: see `ofClientError()`. */
 export function isOverloadCode(code = ""): boolean {
   return /overload|busy|slow_down/i.test(code);
 }

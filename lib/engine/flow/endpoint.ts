@@ -255,7 +255,7 @@ export class Endpoint {
     this.#load.setRateShare(share);
   }
 
-  /** Updates what depends on time. Called ten times a second, or twice while `isSteady`. */
+  /** Called every 100 ms, or every 500 ms while all teachers are steady. */
   tick(): void {
     this.#load.tick(this.inFlight > 0 && !this.isProbed);
   }

@@ -79,10 +79,11 @@ function follows(
   const time = retryAfterMs === undefined ? undefined : `${retryAfterMs / 1_000} s`;
   if (isExhausted) {
     return time === undefined
-      ? "again; all rows wait, single requests probe the limit"
-      : `again; all rows wait ${time}`;
+      ? "throttled: all rows wait, single requests probe the limit"
+      : `throttled: all rows wait ${time}`;
   }
-  return time === undefined ? "again" : `again, after ${time}`;
+  const again = cause === "load" ? "throttled: again" : "again";
+  return time === undefined ? again : `${again}, after ${time}`;
 }
 
 /** The type of the row's failure; "" if the row cannot fail this way. */
