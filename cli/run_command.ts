@@ -146,7 +146,9 @@ async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io)
   const preview = await generator.preview(request.run);
   if (!request.isQuiet) {
     io.writeErr(
-      [...preview.notes, headingOf(preview)].map((line) => `${printableLines(line)}\n`).join(""),
+      [...preview.notes, headingOf(preview, request.generator.samples)].map((line) =>
+        `${printableLines(line)}\n`
+      ).join(""),
     );
   }
   const shown = preview.requests.length === 0 ? [null] : preview.requests.map((one) => one.request);
@@ -154,15 +156,16 @@ async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io)
   return 0;
 }
 
-function headingOf({ toAsk, promptTokens, requests }: Preview): string {
+function headingOf({ toAsk, promptTokens, requests }: Preview, samples = 1): string {
   const first = requests.length > 1
     ? `the first request of each of ${requests.length} shapes`
     : "the first request";
   if (toAsk === 0) return `No rows to send; ${first} would look like this:`;
   const tokens = formatCount(promptTokens);
-  return `${
-    formatCountOf(toAsk, "row")
-  } to send, about ${tokens} prompt tokens; ${first} would be:`;
+  const what = samples === 1
+    ? `${formatCountOf(toAsk, "row")} to send`
+    : `${formatCountOf(toAsk, "answer")} to request`;
+  return `${what}, about ${tokens} prompt tokens; ${first} would be:`;
 }
 
 export interface RunToEndOptions {

@@ -22,8 +22,11 @@ export interface Recorder {
   close(): void;
 }
 
-/** How long after its start the report's module is loaded: no start should wait for it. */
-const WHILE_UNDER_WAY_MS = 5_000;
+/**
+ * The report's module is loaded this long after the recorder is created, so that it does not delay
+ * the start of the run.
+ */
+const REPORT_LOAD_DELAY_MS = 5_000;
 
 /** Records all runs of a generator from this moment on, until `close()`. */
 export function createRecorder(
@@ -40,7 +43,7 @@ export function createRecorder(
   const report = () => import("./report.ts");
   // Loaded during the run: before a run of days has ended, another version may have replaced the
   // program's files. If it cannot be loaded, the run continues.
-  const cancel = after(WHILE_UNDER_WAY_MS, () => void report().catch(() => {}));
+  const cancel = after(REPORT_LOAD_DELAY_MS, () => void report().catch(() => {}));
   return {
     state: () => hub.record.state(false),
     report: async () => (await report()).reportOf(hub),

@@ -280,7 +280,10 @@ export class DataFile {
   }
 }
 
-/** How every line of Retort's begins. */
+/**
+ * The first bytes of every line that Retort writes: a damaged first row that begins otherwise means
+ * a foreign file.
+ */
 const BEGINNING = '{"uid":"';
 
 function isBroken({ problem }: DamagedLine): boolean {

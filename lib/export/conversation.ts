@@ -146,7 +146,12 @@ export class ConversationReader {
     // their calls.
     const whole = this.#plain.parse(JSON.stringify({ messages: [...row.messages, ...messages] }));
     if (!(whole instanceof ParsedRow)) {
-      return new NoConversation(whole.problem.replaceAll('"messages', `"${field}`), whole.hint());
+      // The problem names its place in the whole conversation.
+      const problem = whole.problem.replace(/^"messages(?:\[(\d+)\])?/, (_, index) => {
+        const isInList = Array.isArray(value) && index !== undefined;
+        return `"${field}${isInList ? `[${index - row.messages.length}]` : ""}`;
+      });
+      return new NoConversation(problem, whole.hint());
     }
     const last = whole.messages.at(-1)!;
     if (last.role === "assistant" && whole.messages.length === row.messages.length + 1) return last;

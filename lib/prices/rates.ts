@@ -114,7 +114,7 @@ function isWithin(times: Times, atMs: number): boolean {
   return times.some(([from, to]) => minute >= from && minute < to);
 }
 
-/** 1 January 1970 was a Thursday. */
+/** Minutes since Monday 00:00 UTC. 3 days are added because 1 January 1970 was a Thursday. */
 function minuteOfWeek(atMs: number): number {
   return (Math.floor(atMs / 60_000) + 3 * DAY_MINUTES) % WEEK_MINUTES;
 }

@@ -1,6 +1,11 @@
 /** Rows of any file in another format, without a run. @module */
 
-import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "../../lib/deps/std_assert.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
 import { convertFiles, type ConvertOptions } from "../../lib/export/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -126,6 +131,29 @@ Deno.test("prompts without an answer are conversations; formats that need one re
     assert(error instanceof SourceError && /a\.jsonl:1: \S+ has no place for/.test(error.message));
   }
   assertEquals(await dir.exists("c.jsonl"), false);
+});
+
+Deno.test("a problem of an answer is named by its place in the field of the answer", async () => {
+  await using dir = await tempDir();
+  const prompt = [user("p"), assistant("a"), user("q")];
+  const call = { role: "assistant", tool_calls: [{ function: { name: "f", arguments: "{}" } }] };
+  const part = { role: "assistant", content: ["text"] };
+  const cases: readonly [row: object, place: string][] = [
+    [{ prompt: "q", completion: ["a"] }, '"completion[0]" must be an object'],
+    [{ prompt, completion: [part] }, '"completion[0].content[0]" must be an object'],
+    [{ prompt, completion: [call, { role: 3 }] }, '"completion[1].role" must be a role'],
+    [{ prompt, completion: { role: 3 } }, '"completion.role" must be a role'],
+    [{ prompt, completion: part }, '"completion.content[0]" must be an object'],
+    [{ prompt, chosen: "a", rejected: [1] }, '"rejected[0]" must be an object'],
+    [{ prompt: "q", output: [assistant("a"), part] }, '"output[1].content[0]" must be an object'],
+  ];
+  for (const [row, place] of cases) {
+    await dir.write("a.jsonl", [row]);
+    const error = await assertRejects(() =>
+      convert(dir, "a.jsonl", "b.jsonl", { format: "messages" })
+    );
+    assertStringIncludes((error as Error).message, `a.jsonl:1: ${place}`);
+  }
 });
 
 Deno.test("duplicates and validation rows are determined by the conversation and its uid", async () => {

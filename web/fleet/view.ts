@@ -32,7 +32,7 @@ export interface FleetRow {
   readonly failed: number;
   readonly in_flight: number;
   readonly rate_per_s: number;
-  /** Seconds until the end of the run, or null. */
+  /** Seconds until the end of the run; null while unknown, and unless it is running or paused. */
   readonly eta_s: number | null;
   /** US dollars, or null if unknown. */
   readonly cost_usd: number | null;
@@ -55,7 +55,10 @@ export interface FleetView {
   readonly failed: number;
   readonly in_flight: number;
   readonly rate_per_s: number;
-  /** Seconds until the last run ends, or null. */
+  /**
+   * Seconds until the last run ends; 0 if all are done; null if it is unknown for a run that is
+   * running or paused, or if there is none.
+   */
   readonly eta_s: number | null;
   /** US dollars, or null if unknown. */
   readonly cost_usd: number | null;
