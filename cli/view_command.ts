@@ -34,7 +34,7 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
   const { signal } = interruption;
   try {
     await using service = await DataService.open({ paths: args.inputs, signal });
-    await refuseNothing(service, args.inputs, signal);
+    await waitForFirstRow(service, args.inputs, signal);
     await using served = serve(service, { hostname, port, program: io.program });
     io.writeErr(`View: ${served.url}\nCtrl-C ends it\n`);
     if (hostname !== undefined && !LOOPBACK.test(hostname)) {
@@ -55,8 +55,9 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
   return 0;
 }
 
-/** Throws if no file can be shown. An empty folder is accepted: its files may come later. */
-async function refuseNothing(
+/** Waits until a row or a whole file was read; throws if no file can be read. Returns at once for an
+ * empty folder, whose files may come later. */
+async function waitForFirstRow(
   service: DataService,
   paths: readonly string[],
   signal: AbortSignal,

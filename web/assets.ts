@@ -14,6 +14,7 @@ import head from "./page/head.html" with { type: "text" };
 import icons from "./page/icons.html" with { type: "text" };
 import about from "./page/about.js" with { type: "text" };
 import announcer from "./page/announcer.js" with { type: "text" };
+import answerTiles from "./page/answer_tiles.js" with { type: "text" };
 import base from "./page/base.css" with { type: "text" };
 import chartStyle from "./page/charts.css" with { type: "text" };
 import chart from "./page/chart.js" with { type: "text" };
@@ -68,6 +69,7 @@ const MODULES = [
   link,
   about,
   announcer,
+  answerTiles,
   tiles,
   overview,
   frames,

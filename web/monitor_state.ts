@@ -29,7 +29,7 @@ export interface MonitorState {
   history: History;
   /** Latency of answered rows, over the whole run. */
   latency: LatencyHistogram;
-  /** How answers ended, and their lengths. */
+  /** What is known of the answers together. */
   answers: AnswerFigures;
   /** One for each teacher, in the order of the snapshot. */
   teacher_figures: TeacherFigures[];

@@ -25,8 +25,8 @@ export interface MonitoredRun {
   /** Sets the concurrency. Throws a `RangeError` if the number is not allowed. */
   setConcurrency(concurrency: number): void;
   /**
-   * Sets the budget in US dollars; null for no limit. Throws a `RangeError` or `TypeError` if the
-   * value is not allowed.
+   * Sets the budget in US dollars; null for no limit. Throws a `RangeError` unless it is above 0,
+   * and a `UsageError` if no price is known.
    */
   setMaxCost(usd: number | null): void;
   /** Finishes calls in flight and starts no others. */

@@ -59,7 +59,7 @@ export interface SnapshotMessage {
   point: (number | null)[];
   /** Latency of answered rows, over the whole run. */
   latency: LatencyHistogram;
-  /** How answers ended, and their lengths. */
+  /** What is known of the answers together. */
   answers: AnswerFigures;
   /** One for each teacher, in the order of the snapshot. */
   teacher_figures: TeacherFigures[];

@@ -107,7 +107,7 @@ export class RunRecord {
     return this.#samples;
   }
 
-  /** How answers ended, and their lengths. */
+  /** What is known of the answers together. */
   get answers(): AnswerFigures {
     return this.#figures.answers();
   }

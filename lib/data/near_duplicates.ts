@@ -12,7 +12,8 @@ import { planOf, rowsThatMeet } from "./query.ts";
 import { readFacts } from "./shown_row.ts";
 import { promptOf } from "./turns.ts";
 
-/** The hashes of a signature, from as many bins; `signatureOf` needs a power of two, 2 ** 4. */
+/** The bins of a signature, with a hash each: `signatureOf` takes the bin from the top 4 bits of a
+ * hash. */
 const BINS = 16;
 /** The bins of a band: rows that agree in all bins of a band are compared. */
 const BAND = 2;

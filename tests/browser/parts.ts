@@ -23,7 +23,11 @@ export function tile(page: Page, title: string): Locator {
 /** Waits until a tile shows this figure. */
 export async function tileShows(page: Page, title: string, figure: string | RegExp): Promise<void> {
   const value = tile(page, title).locator("dd").first();
-  await value.filter({ hasText: typeof figure === "string" ? exactly(figure) : figure }).waitFor();
+  const hasText = typeof figure === "string" ? exactly(figure) : figure;
+  await value.filter({ hasText }).waitFor().catch(async (error) => {
+    const shown = await value.textContent({ timeout: 1_000 }).catch(() => "nothing");
+    throw new Error(`The tile "${title}" shows ${shown?.trim()}, not ${figure}`, { cause: error });
+  });
 }
 
 function exactly(figure: string): RegExp {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { answersFigure, lengthFigure } from "./answer_tiles.js";
 import { byId, make, setAttribute, setText } from "./dom.js";
 import {
   formatCapUsd,
@@ -24,7 +25,7 @@ import {
 } from "./figures.js";
 import { limitWords, unsureWords } from "./run_state.js";
 
-/** @import { Ending, WireSnapshot } from "../monitor_state.ts" */
+/** @import { WireSnapshot } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
 /**
@@ -154,24 +155,6 @@ function tokensFigure(shown) {
   };
 }
 
-/**
- * Length of kept answers in tokens, by which users choose `--max-tokens`.
- *
- * @param {Shown} shown
- * @returns {Figure}
- */
-function lengthFigure({ store: { answers } }) {
-  const { answered = 0, length_tokens } = answers ?? {};
-  if (length_tokens === undefined || length_tokens.max === 0) {
-    return { value: UNKNOWN, note: answered > 0 ? "no tokens reported" : "no answer yet" };
-  }
-  return {
-    value: formatCompact(length_tokens.p50),
-    rest: `/ ${formatCompact(length_tokens.p99)}`,
-    note: `longest ${formatCompact(length_tokens.max)} tokens`,
-  };
-}
-
 /** @param {Shown} shown @returns {Figure} */
 function flightFigure({ store, snapshot: { in_flight, limit } }) {
   return {
@@ -190,57 +173,6 @@ function waitingFigure({ snapshot: { waiting, in_flight, refused_for_load } }) {
       : "between two attempts",
     tone: waiting > in_flight ? "wait" : undefined,
   };
-}
-
-/** @type {Readonly<Record<Ending, string>>} */
-const ENDING_WORDS = {
-  whole: "complete",
-  limit: "cut off at the token limit",
-  context: "cut off at the end of the context",
-  filter: "stopped by a filter",
-  broken: "broken off by the teacher",
-  unknown: "with an unknown finish reason",
-  none: "without a finish reason",
-};
-
-/**
- * Says how answers ended, and how many tokens were paid but not used.
- *
- * @param {Shown} shown
- * @returns {Figure}
- */
-function answersFigure({ store: { answers, ended }, snapshot }) {
-  const counts = countsOf(answers);
-  const all = counts.reduce((sum, [, count]) => sum + count, 0);
-  if (answers === null || all === 0) {
-    return { value: UNKNOWN, note: ended ? "no answer" : "no answer yet" };
-  }
-  const raw = answers.finish_reasons.map(([reason, count]) => `${reason} ${formatCount(count)}`);
-  const notes = answerNotes(answers, all, snapshot.wasted_completion_tokens);
-  return {
-    value: counts.map(([ending, count]) => `${formatShare(count, all)} ${ENDING_WORDS[ending]}`)
-      .join(" · "),
-    hint: `Finish reasons: ${raw.join(", ")}`,
-    note: notes.join(" · ") || "all kept, no tokens wasted",
-    tone: answers.truncated > all / 20 ? "wait" : undefined,
-  };
-}
-
-/** Sorts the endings, most frequent first. @param {RunStore["answers"]} answers */
-function countsOf(answers) {
-  const counts = /** @type {[Ending, number][]} */ (Object.entries(answers?.endings ?? {}));
-  return counts.toSorted(([, a], [, b]) => b - a);
-}
-
-/** @param {NonNullable<RunStore["answers"]>} answers @param {number} all @param {number} wasted */
-function answerNotes({ answered, reasoning_tokens, completion_tokens }, all, wasted) {
-  const notes = [];
-  if (answered < all) notes.push(`${formatCount(all - answered)} not kept`);
-  if (reasoning_tokens > 0) {
-    notes.push(`${formatShare(reasoning_tokens, completion_tokens)} of tokens are reasoning`);
-  }
-  if (wasted > 0) notes.push(`${formatCompact(wasted)} tokens paid and not used`);
-  return notes;
 }
 
 /** @param {Shown} shown */

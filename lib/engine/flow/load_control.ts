@@ -124,7 +124,7 @@ export class LoadControl {
     return trial === undefined ? delayMs : Math.max(delayMs, trial.delayMs(now));
   }
 
-  /** Called when an attempt is made. */
+  /** @param ticket The number of the attempt among those at this teacher, from 1. */
   sent(ticket: number): void {
     const now = this.#now();
     this.#tolerance.sent(ticket, now);

@@ -1,0 +1,81 @@
+// @ts-check
+/**
+ * Tiles about answers: how they ended, how long they are, and what was paid and not used.
+ *
+ * @module
+ */
+
+import { formatCompact, formatCount, formatShare, UNKNOWN } from "./figures.js";
+
+/** @import { Ending } from "../monitor_state.ts" */
+/** @import { RunStore } from "./store.js" */
+/** @import { Figure, Shown } from "./tiles.js" */
+
+/**
+ * Length of kept answers in tokens, by which users choose `--max-tokens`.
+ *
+ * @param {Shown} shown
+ * @returns {Figure}
+ */
+export function lengthFigure({ store: { answers } }) {
+  const { answered = 0, length_tokens } = answers ?? {};
+  if (length_tokens === undefined || length_tokens.max === 0) {
+    return { value: UNKNOWN, note: answered > 0 ? "no tokens reported" : "no answer yet" };
+  }
+  return {
+    value: formatCompact(length_tokens.p50),
+    rest: `/ ${formatCompact(length_tokens.p99)}`,
+    note: `longest ${formatCompact(length_tokens.max)} tokens`,
+  };
+}
+
+/** @type {Readonly<Record<Ending, string>>} */
+const ENDING_WORDS = {
+  whole: "complete",
+  limit: "cut off at the token limit",
+  context: "cut off at the end of the context",
+  filter: "stopped by a filter",
+  broken: "broken off by the teacher",
+  unknown: "with an unknown finish reason",
+  none: "without a finish reason",
+};
+
+/**
+ * Says how answers ended, and how many tokens were paid but not used.
+ *
+ * @param {Shown} shown
+ * @returns {Figure}
+ */
+export function answersFigure({ store: { answers, ended }, snapshot }) {
+  const counts = countsOf(answers);
+  const all = counts.reduce((sum, [, count]) => sum + count, 0);
+  if (answers === null || all === 0) {
+    return { value: UNKNOWN, note: ended ? "no answer" : "no answer yet" };
+  }
+  const raw = answers.finish_reasons.map(([reason, count]) => `${reason} ${formatCount(count)}`);
+  const notes = answerNotes(answers, all, snapshot.wasted_completion_tokens);
+  return {
+    value: counts.map(([ending, count]) => `${formatShare(count, all)} ${ENDING_WORDS[ending]}`)
+      .join(" · "),
+    hint: `Finish reasons: ${raw.join(", ")}`,
+    note: notes.join(" · ") || "all kept, no tokens wasted",
+    tone: answers.truncated > all / 20 ? "wait" : undefined,
+  };
+}
+
+/** Sorts the endings, most frequent first. @param {RunStore["answers"]} answers */
+function countsOf(answers) {
+  const counts = /** @type {[Ending, number][]} */ (Object.entries(answers?.endings ?? {}));
+  return counts.toSorted(([, a], [, b]) => b - a);
+}
+
+/** @param {NonNullable<RunStore["answers"]>} answers @param {number} all @param {number} wasted */
+function answerNotes({ answered, reasoning_tokens, completion_tokens }, all, wasted) {
+  const notes = [];
+  if (answered < all) notes.push(`${formatCount(all - answered)} not kept`);
+  if (reasoning_tokens > 0) {
+    notes.push(`${formatShare(reasoning_tokens, completion_tokens)} of tokens are reasoning`);
+  }
+  if (wasted > 0) notes.push(`${formatCompact(wasted)} tokens paid and not used`);
+  return notes;
+}
