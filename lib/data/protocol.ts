@@ -72,7 +72,7 @@ export interface ShownRow {
   readonly own: Readonly<Record<string, string>>;
 }
 
-/** One row with full texts, and all fields of the user's row in `own`. */
+/** One row with full texts. `own` has all fields of the user's row that `turns` do not show. */
 export interface RowDetail extends ShownRow {
   /** The path of the results or failures file. */
   readonly file: string;

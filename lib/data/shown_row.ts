@@ -17,7 +17,7 @@ import {
   ownFields,
   STATUSES,
 } from "./line_facts.ts";
-import { jsonText, promptOf, turnsOf } from "./turns.ts";
+import { jsonText, promptOf, textFieldsOf, turnsOf } from "./turns.ts";
 import type { RowDetail, ShownRow } from "./protocol.ts";
 
 /** In UTF-16 units: the part of a text that the table shows. */
@@ -73,6 +73,8 @@ export function rowDetail(index: DataIndex, row: number): RowDetail | undefined 
   const { line } = facts;
   const error = objectOf(line.error);
   const copy = table.columns.duplicateOf[row];
+  const inTurns = new Set(textFieldsOf(line, hintsOf(index, row)));
+  const own = ownFields(line).filter((name) => !inTurns.has(name));
   return {
     ...shownRow(index, row, []),
     file: index.files[table.columns.file[row]].mark.path,
@@ -81,7 +83,7 @@ export function rowDetail(index: DataIndex, row: number): RowDetail | undefined 
     response: cut(facts.response),
     reasoning: cut(facts.reasoning),
     tool_calls: callsOf(facts),
-    own: Object.fromEntries(ownFields(line).map((name) => [name, cut(valueText(line[name]))])),
+    own: Object.fromEntries(own.map((name) => [name, cut(valueText(line[name]))])),
     error: line.error === undefined ? null : {
       type: String(error.type ?? ""),
       message: String(error.message ?? ""),

@@ -126,6 +126,13 @@ function parserOf(hints: RunHints): RowParser | undefined {
 /** The uid does not matter here, and deriving one takes twice as long as all the rest. */
 const ANY_UID = "";
 
+/** Returns the fields of a row whose whole texts its turns show; none of a bad row. */
+export function textFieldsOf(line: JsonObject, hints: RunHints): string[] {
+  const parser = parserOf(hints);
+  const row = parser?.parse(jsonText(rowOf(line, hints)), ANY_UID);
+  return row instanceof ParsedRow ? parser!.textFieldsOf(row) : [];
+}
+
 /** The turns that the run sent; for a bad row, one turn with its text. */
 function parsedTurns(line: JsonObject, hints: RunHints): Turn[] {
   const text = jsonText(rowOf(line, hints));

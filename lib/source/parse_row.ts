@@ -33,6 +33,7 @@ import {
   type PromptOptions,
   type RowObject,
   type Shape,
+  textFields,
 } from "./shape.ts";
 import { compileTemplate } from "./template.ts";
 
@@ -166,6 +167,14 @@ export class RowParser {
     for (const name of [...unsent ?? NO_NAMES, ...unsentParams(shape, row)]) {
       if (names.size < most) names.add(name);
     }
+  }
+
+  /** Returns the fields of a row whose whole texts are in its messages. */
+  textFieldsOf({ shape, unsent }: ParsedRow): string[] {
+    const names = textFields(shape, this.#prompts);
+    // A template that names `a.b` has `a` among its fields, but shows only a part of it.
+    const isPart = (name: string) => names.some((other) => other.startsWith(`${name}.`));
+    return names.filter((name) => !unsent?.has(name) && !isPart(name));
   }
 
   /** What is sent, with numbers as they were written and without keys that hold null. */

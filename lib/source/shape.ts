@@ -91,30 +91,35 @@ function hasSystem({ system, system_prompt: prompt, system_message: message }: R
   return system !== undefined || prompt !== undefined || message !== undefined;
 }
 
-const OF_PROMPT: readonly string[] = [...SYSTEM_FIELDS, "history", "images", "image"];
-const OF_CHAT: readonly string[] = [...SYSTEM_FIELDS, "images", "image"];
+const WITH_HISTORY: readonly string[] = [...SYSTEM_FIELDS, "history"];
 
 /** The fields of which rows of a shape send the content, besides parameters and tools. */
-export function fieldsSent(shape: Shape, { promptField, template }: PromptOptions): string[] {
+export function fieldsSent(shape: Shape, options: PromptOptions): string[] {
+  const ofBatch = shape === "openai-batch" ? ["method", "url"] : [];
+  return [...textFields(shape, options), ...ofBatch, "images", "image"];
+}
+
+/** The fields of which the messages hold the texts. */
+export function textFields(shape: Shape, { promptField, template }: PromptOptions): string[] {
   switch (shape) {
     case "template":
-      return [...template?.fields ?? [], ...OF_CHAT];
+      return [...template?.fields ?? [], ...SYSTEM_FIELDS];
     case "prompt-field":
-      return [promptField ?? "", ...OF_PROMPT];
+      return [promptField ?? "", ...WITH_HISTORY];
     case "openai-batch":
-      return ["body", "method", "url", "images", "image"];
+      return ["body"];
     case "prompt-messages":
-      return ["prompt", ...OF_CHAT];
+      return ["prompt", ...SYSTEM_FIELDS];
     case "messages":
     case "conversations":
     case "conversation":
     case "chosen":
-      return [shape, ...OF_CHAT];
+      return [shape, ...SYSTEM_FIELDS];
     case "instruction":
-      return ["instruction", "input", "context", ...OF_PROMPT];
+      return ["instruction", "input", "context", ...WITH_HISTORY];
     case "prompt":
     case "question":
-      return [shape, ...OF_PROMPT];
+      return [shape, ...WITH_HISTORY];
     case "message-array":
       return [];
   }

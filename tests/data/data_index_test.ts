@@ -345,6 +345,21 @@ Deno.test("index: opens compressed files and folders, and the failures next to r
   }
 });
 
+Deno.test("index: the detail of a row has no field that its turns show", async () => {
+  await using dir = await tempDir();
+  const turns = [{ role: "user", content: "q" }];
+  const own = { conversation: turns, system: "s", output: "a", lang: "en" };
+  const path = await dir.write(
+    "x.jsonl",
+    resultLine({ uid: "a", own }).replace(/"prompt":"[^"]*",/, ""),
+  );
+  const index = await indexOf(path);
+  const row = rowDetail(index, 0)!;
+  assertEquals(row.turns.map(({ text }) => text), ["s", "q"]);
+  assertEquals(row.own, { output: "a", lang: "en" });
+  index.close();
+});
+
 Deno.test("index: rows that are nested too deeply for V8 to serialise are still shown", async () => {
   await using dir = await tempDir();
   const deep = "[".repeat(60_000) + "]".repeat(60_000);

@@ -1,7 +1,8 @@
 /** The prompts that the page shows are those that a run sends. @module */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
-import { promptOf, turnsOf } from "../../lib/data/turns.ts";
+import { promptOf, textFieldsOf, turnsOf } from "../../lib/data/turns.ts";
+import type { RunHints } from "../../lib/data/line_facts.ts";
 import { ParsedRow, RowParser } from "../../lib/source/mod.ts";
 import type { Message } from "../../lib/teacher/mod.ts";
 import { ROWS } from "../behaviours/rows/rows.ts";
@@ -42,4 +43,29 @@ Deno.test("turnsOf() reads by template and prompt field, and shows a row that wa
   // Without its run file, the row itself is shown.
   assertEquals(promptOf(named, {}), '{"text":"x","id":1}');
   assertEquals(promptOf({ uid: "1", raw: "{broken", error: {} }, {}), "{broken");
+});
+
+Deno.test("textFieldsOf() names the fields whose whole texts the turns show", () => {
+  const messages = [{ role: "user", content: "q" }];
+  const turns = [{ from: "human", value: "q" }, { from: "gpt", value: "a" }];
+  const cases: readonly [row: object, shown: string[], hints?: RunHints][] = [
+    [{ messages, lang: "en" }, ["messages"]],
+    [{ conversations: turns, lang: "en" }, ["conversations"]],
+    [{ conversation: messages, model: "m" }, ["conversation"]],
+    [{ chosen: messages, rejected: messages }, ["chosen"]],
+    [{ body: { messages }, custom_id: "a", url: "/v1/chat/completions" }, ["body"]],
+    [{ prompt: "q", question: "another", system: "s" }, ["prompt", "system"]],
+    [{ prompt: "q", history: [["a", "b"]], images: [] }, ["prompt", "history"]],
+    [{ instruction: "q", input: "i", context: "not sent" }, ["instruction", "input"]],
+    [{ instruction: "q", context: "c", output: "a" }, ["instruction", "context"]],
+    [{ text: "q", prompt: "p" }, ["text"], { promptField: "text" }],
+    [{ text: messages, history: [["a", "b"]] }, ["text"], { promptField: "text" }],
+    [{ a: { b: 1, c: 2 }, q: "q", prompt: "p" }, ["q"], { template: "{{a.b}} {{q}}" }],
+  ];
+  for (const [row, shown, hints = {}] of cases) {
+    const line = JSON.parse(resultLineOf(row, {}, hints));
+    const found = textFieldsOf(line, hints).filter((name) => name in row);
+    assertEquals(found, shown, JSON.stringify(row));
+  }
+  assertEquals(textFieldsOf({ uid: "bad", label: 1 }, {}), []);
 });

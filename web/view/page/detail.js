@@ -66,9 +66,7 @@ export class Detail {
 
   /** @param {RowDetail} row @returns {Node[]} */
   #parts(row) {
-    const own = Object.entries(row.own).filter(([name, text]) =>
-      !SHOWN_AS_TURNS.has(name) && text !== ""
-    );
+    const own = Object.entries(row.own).filter(([, text]) => text !== "");
     const note = "Long texts are cut here; the file has them whole.";
     return [
       ...row.error === null ? [] : [makeText("Failure", failureWords(row.error))],
@@ -126,16 +124,6 @@ function factsOf(row) {
     ["File", row.file],
   ];
 }
-
-/** Fields of users' rows whose texts the turns already show. */
-const SHOWN_AS_TURNS = new Set([
-  "prompt",
-  "messages",
-  "question",
-  "instruction",
-  "conversations",
-  "body",
-]);
 
 /**
  * Makes two answers to one row side by side, with the differences marked.
