@@ -66,7 +66,7 @@ export interface RunAbout {
 export interface AnswerFigures {
   /**
    * Number of answers for each kind of ending, kept or not. A row that failed as truncated or
-   * filtered counts as such, whatever its finish reason.
+   * filtered counts as such, whatever its finish reason, unless that names the end of the context.
    */
   endings: Partial<Record<Ending, number>>;
   /** Number of answers for each finish reason, kept or not, most frequent first; 9 at most. */

@@ -33,7 +33,9 @@ const RATE_MS = 30_000;
 export class RunFigures {
   readonly #now: () => number;
   readonly #reasons = new Map<string, number>();
-  readonly #teachers = new Map<unknown, TeacherCount>();
+  /** By address and model: a teacher that was listed again may be another object. */
+  readonly #teachers = new Map<string, TeacherCount>();
+  readonly #byTeacher = new WeakMap<object, TeacherCount>();
   readonly #endings: Partial<Record<Ending, number>> = {};
   /** Exact up to 2,000 tokens, then to three digits. */
   readonly #lengths = createHistogram({ lowest: 1, highest: MAX_LENGTH, figures: 3 });
@@ -47,9 +49,10 @@ export class RunFigures {
   }
 
   add(outcomes: readonly Outcome[]): void {
+    const nowMs = this.#now();
     for (const outcome of outcomes) {
       const { failure, completion } = outcome;
-      this.#countTeacher(outcome);
+      this.#countTeacher(outcome, nowMs);
       if (completion === undefined) continue;
       this.#countEnding(completion.finishReason, failure?.type);
       if (failure !== undefined) continue;
@@ -72,14 +75,11 @@ export class RunFigures {
     };
   }
 
-  /**
-   * Returns the figures of these teachers, in order. Call it a few times a second: rates are
-   * measured between calls.
-   */
+  /** Returns the figures of these teachers over the last 30 s, in order. */
   teachers(all: readonly TeacherStatus[]): TeacherFigures[] {
     const nowMs = this.#now();
     return all.map(({ address, model }) => {
-      const count = this.#countOf(address, model);
+      const count = this.#teachers.get(nameOf(address, model));
       if (count === undefined) return { rows_per_s: 0, p50_ms: null };
       return {
         rows_per_s: Number(count.rate(nowMs).toPrecision(3)),
@@ -93,7 +93,9 @@ export class RunFigures {
     const isKnown = this.#reasons.has(reason) || this.#reasons.size < MAX_REASONS;
     const name = isKnown ? reason.slice(0, 40) : "other";
     this.#reasons.set(name, (this.#reasons.get(name) ?? 0) + 1);
-    const ending = (failure && ENDINGS_BY_FAILURE[failure]) ?? endingOf(finishReason);
+    const named = endingOf(finishReason);
+    // A truncated answer ended at its token limit, unless it says that the context was full.
+    const ending = named === "context" ? named : (failure && ENDINGS_BY_FAILURE[failure]) ?? named;
     this.#endings[ending] = (this.#endings[ending] ?? 0) + 1;
   }
 
@@ -112,46 +114,54 @@ export class RunFigures {
     return { p50, p90, p99, max: lengths.max };
   }
 
-  /** Finds a teacher by its name: one that was listed again may be another object. */
-  #countOf(address: string, model: string): TeacherCount | undefined {
-    for (const one of this.#teachers.values()) {
-      if (one.address === address && one.model === model) return one;
-    }
-    return undefined;
-  }
-
   /**
    * Counts a row for its teacher. Failed rows count, too; their latency counts if they were
    * answered.
    */
-  #countTeacher({ teacher, completion, latencyMs }: Outcome): void {
+  #countTeacher({ teacher, completion, latencyMs }: Outcome, nowMs: number): void {
     if (teacher === undefined) return;
-    let count = this.#teachers.get(teacher);
+    let count = this.#byTeacher.get(teacher);
     if (count === undefined) {
-      count = this.#countOf(teacher.address ?? "", teacher.model ?? "") ??
-        new TeacherCount(teacher.address ?? "", teacher.model ?? "", this.#now);
-      this.#teachers.set(teacher, count);
+      const name = nameOf(teacher.address, teacher.model);
+      count = this.#teachers.get(name) ?? new TeacherCount(this.#now);
+      this.#teachers.set(name, count);
+      this.#byTeacher.set(teacher, count);
     }
-    count.rows++;
-    if (completion !== undefined) count.latency.add(latencyMs);
+    count.addRow(nowMs);
+    if (completion !== undefined) count.latency.add(latencyMs, nowMs);
   }
+}
+
+function nameOf(address = "", model = ""): string {
+  return `${address}\n${model}`;
 }
 
 class TeacherCount {
   readonly latency: Latency;
-  rows = 0;
-  /** Values of `rows` over the last 30 s, at least 1 s apart. */
+  #rows = 0;
+  /** Values of `#rows` over the last 30 s, at least 1 s apart. */
   readonly #looks: { ms: number; rows: number }[] = [];
 
-  constructor(readonly address: string, readonly model: string, now: () => number) {
+  constructor(now: () => number) {
     this.latency = new Latency(now);
     this.#looks.push({ ms: now(), rows: 0 });
   }
 
+  addRow(nowMs: number): void {
+    this.#rows++;
+    this.#look(nowMs);
+  }
+
   rate(nowMs: number): number {
-    while (this.#looks.length > 1 && nowMs - this.#looks[1].ms >= RATE_MS) this.#looks.shift();
+    this.#look(nowMs);
     const [first] = this.#looks;
-    if (nowMs - this.#looks.at(-1)!.ms >= 1_000) this.#looks.push({ ms: nowMs, rows: this.rows });
-    return nowMs > first.ms ? (this.rows - first.rows) / (nowMs - first.ms) * 1_000 : 0;
+    return nowMs > first.ms ? (this.#rows - first.rows) / (nowMs - first.ms) * 1_000 : 0;
+  }
+
+  #look(nowMs: number): void {
+    const looks = this.#looks;
+    if (nowMs - looks.at(-1)!.ms < 1_000) return;
+    looks.push({ ms: nowMs, rows: this.#rows });
+    while (nowMs - looks[1].ms >= RATE_MS) looks.shift();
   }
 }

@@ -1,0 +1,40 @@
+/** Tests of web/run_figures.ts. @module */
+
+import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
+import type { Outcome } from "../../lib/row.ts";
+import { makeTeacher } from "../progress/fixtures.ts";
+import { RunFigures } from "../../web/run_figures.ts";
+import { makeAnswer } from "./fake_run.ts";
+
+Deno.test("a report has the latency of each teacher though no page has asked for it during the run", () => {
+  const clock = { nowMs: 0 };
+  const figures = new RunFigures(() => clock.nowMs);
+  const teachers = ["http://a/v1", "http://b/v1"].map((address) =>
+    makeTeacher({ address, model: "m" })
+  );
+  for (let row = 0; row < 120; row++) {
+    clock.nowMs += 1_000;
+    // `a` has no answer in the second minute.
+    const { address, model } = teachers[row < 60 ? 0 : 1];
+    const teacher = { address, model } as Outcome["teacher"];
+    figures.add([{ ...makeAnswer(`row-${row}`), teacher, latencyMs: 500 }]);
+  }
+  const [a, b] = figures.teachers(teachers);
+  assertEquals([a.p50_ms, a.rows_per_s], [null, 0]);
+  assertAlmostEquals(b.p50_ms!, 500, 10);
+  assertEquals(b.rows_per_s, 1);
+});
+
+Deno.test("an answer at the end of the context is not counted as one at its token limit", () => {
+  const figures = new RunFigures(() => 0);
+  const answer = makeAnswer("row");
+  for (const finishReason of ["model_context_window_exceeded", "length", "stop"]) {
+    figures.add([{
+      ...answer,
+      completion: { ...answer.completion!, finishReason },
+      failure: { type: "truncated", message: "The answer stopped", status: null },
+    }]);
+  }
+  assertEquals(figures.answers().endings, { context: 1, limit: 2 });
+  assertEquals(figures.answers().truncated, 3);
+});
