@@ -62,8 +62,11 @@ export async function findRuns(
 }
 
 /** The folder of an output's files, and how their names begin; undefined for all names in it. */
-function partsOf(output: string, isFolder: boolean): { folder: string; name: string | undefined } {
+export async function partsOf(
+  output: string,
+): Promise<{ folder: string; name: string | undefined }> {
   const path = withoutSeparator(output) || "/";
+  const isFolder = path !== output || (await statOf(output))?.isDirectory;
   if (isFolder) return { folder: path, name: undefined };
   return { folder: dirname(path), name: basename(path).replace(/\.(jsonl|ndjson)$/, "") };
 }
@@ -72,7 +75,7 @@ async function findPlan(
   output: string,
   shards: number | undefined,
 ): Promise<{ plan: ShardPlan; stem: string } | undefined> {
-  const { folder, name } = partsOf(output, (await statOf(output))?.isDirectory ?? false);
+  const { folder, name } = await partsOf(output);
   const found: { plan: ShardPlan; stem: string; file: string }[] = [];
   for (const file of await namesIn(`${folder}/${OWN_FOLDER}`)) {
     const match = /^(.*)\.shards-(\d+)\.json$/.exec(file);
@@ -153,7 +156,7 @@ async function located(own: OutputFiles, moved: ReadonlySet<string>): Promise<Ou
 
 /** Runs that are not shards: all in a folder, or the one of a results path. */
 async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]> {
-  const { folder, name } = partsOf(output, (await statOf(output))?.isDirectory ?? false);
+  const { folder, name } = await partsOf(output);
   const names = new Set(await namesIn(folder));
   const stems = [...names].flatMap((file) => stemsOf(file, names, needsRunFile))
     .filter((stem) => name === undefined || stem === name).toSorted(naturally);

@@ -16,7 +16,7 @@ import {
   statusPathOf,
 } from "../run/mod.ts";
 import { delay } from "../timer.ts";
-import { findRuns, type MergeRun, NoRunsError } from "./find_runs.ts";
+import { findRuns, type MergeRun, NoRunsError, partsOf } from "./find_runs.ts";
 import type { MergeOptions } from "./merge.ts";
 
 /** Pauses between checks double from the first to the last. */
@@ -61,13 +61,20 @@ async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Pr
   return false;
 }
 
-/** `hasFailed` for outputs without run files yet, by the statuses in their folders. */
+/** `hasFailed` for outputs without run files yet, by the statuses of their runs. */
 async function haveFailed(outputs: readonly string[], job: string | undefined): Promise<boolean> {
   for (const output of outputs) {
-    const folder = output.endsWith(".jsonl") ? dirname(output) : output;
-    if ((await runStatuses(folder)).some((status) => isFinal(status, job))) return true;
+    const { folder, name } = await partsOf(output);
+    const final = (await runStatuses(folder)).filter((status) => isFinal(status, job));
+    // All runs of a job are awaited; others in the folder may have nothing to do with the merge.
+    if (final.some((status) => job !== undefined || isRunOf(status.name, name))) return true;
   }
   return false;
+}
+
+/** Whether a run is the one with this name, or a shard of it; undefined stands for any name. */
+function isRunOf(run: string, name: string | undefined): boolean {
+  return name === undefined || run.replace(/-\d{5,}-of-\d{5,}$/, "") === name;
 }
 
 function isFinal({ ended, state, job }: RunStatus, wanted: string | undefined): boolean {

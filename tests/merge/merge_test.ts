@@ -370,6 +370,19 @@ Deno.test("a merge that waits for a job ends when a shard of it cannot start, an
   await assertRejects(() => absent, UsageError, "it holds none");
 });
 
+Deno.test("a merge that waits for an output ignores other runs in its folder", async () => {
+  await using dir = await tempDir();
+  const inputs = await Promise.all(
+    ["a", "b"].map((name) => dir.write(`${name}.jsonl`, prompts(0, 20))),
+  );
+  const halted = { generator: { concurrency: 1, maxCompletionTokens: 5 }, tokens: 5 };
+  await runShard(inputs[0], dir.path("out/"), halted);
+  const output = dir.path("all/b.jsonl");
+  const waiting = mergeRuns({ outputs: dir.path("out/b.jsonl"), output, waitMs: 10_000 });
+  await runShards(inputs[1], dir.path("out/"), 2);
+  assertEquals((await waiting).succeeded, 20);
+});
+
 Deno.test("only a shard that can never start ends the wait for its job", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 20));

@@ -145,6 +145,11 @@ Deno.test("files of other programs, versions and kinds are left out or read as f
     'with "<b>spaces\nand lines"',
   ]);
   assertEquals([view.done, view.rate_per_s, view.errors.length], [102 + 402 + 402, 20, 2]);
+  // A run whose file is no status any more is dead.
+  await dir.write("out/.retort/older.status.json", "null");
+  await dir.write("out/.retort/kinds.status.json", "x".repeat(100_000));
+  for (let looks = 0; looks < 12; looks++) await watch.look();
+  assertEquals(watch.view(10).states, { dead: 4 });
   // A file that is gone for a minute is forgotten.
   await Deno.remove(dir.path("out/.retort"), { recursive: true });
   for (let looks = 0; looks < 14; looks++) await watch.look();

@@ -56,9 +56,9 @@ export class FleetWatch {
     if (this.#isLooking) return;
     this.#isLooking = true;
     const missing = new Set(this.#known.keys());
-    // Not loaded with the page of one run, which needs no permission but the network.
-    const { parseStatus } = await import("../../lib/run/mod.ts");
     try {
+      // Not loaded with the page of one run, which needs no permission but the network.
+      const { parseStatus } = await import("../../lib/run/mod.ts");
       let reads = 0;
       for await (const { name } of Deno.readDir(this.#folder)) {
         missing.delete(name);
@@ -74,12 +74,13 @@ export class FleetWatch {
     }
   }
 
-  /** A file is not there, or cannot be read: it may be back at the next check. */
-  #miss(name: string): void {
+  /** A file is not there, or is no status now: it may be one again at the next check. */
+  #miss(name: string): false {
     const known = this.#known.get(name);
-    if (known === undefined) return;
+    if (known === undefined) return false;
     known.silence++;
     if (known.silence > DEAD_LOOKS && !existsIn(this.#folder, name)) this.#known.delete(name);
+    return false;
   }
 
   /**
@@ -95,21 +96,20 @@ export class FleetWatch {
     try {
       const { size, mtime, ino, isFile } = Deno.statSync(path);
       // Opening a pipe would wait forever.
-      if (!isFile || size > MOST_BYTES) return false;
+      if (!isFile || size > MOST_BYTES) return this.#miss(name);
       const stamp = `${size}:${mtime?.getTime()}:${ino}`;
       if (before?.stamp === stamp) {
         before.silence++;
         return false;
       }
       const status = parse(Deno.readTextFileSync(path), name);
-      if (status === undefined) return true;
+      if (status === undefined) return this.#miss(name);
       const isSame = before?.status.beat === status.beat &&
         before.status.started === status.started;
       this.#known.set(name, { stamp, status, silence: isSame ? before.silence + 1 : 0 });
       return true;
     } catch {
-      this.#miss(name);
-      return false;
+      return this.#miss(name);
     }
   }
 
