@@ -16,6 +16,15 @@ export function withGenerated(page: string, tables: string): string {
   return `${page.slice(0, start)}\n\n${tables}\n\n${page.slice(end)}`;
 }
 
+/** Writes the page with its generated part up to date, formatted as `deno fmt` does. */
+export async function writePage(page: URL, update: (page: string) => string): Promise<void> {
+  await Deno.writeTextFile(page, update(await Deno.readTextFile(page)));
+  const args = ["fmt", "--quiet", page.pathname.split("/").at(-1)!];
+  const command = new Deno.Command(Deno.execPath(), { args, cwd: new URL(".", page) });
+  const { success } = await command.spawn().status;
+  if (!success) throw new Error(`Cannot format "${page}": run deno fmt`);
+}
+
 /**
  * Fails with the lines that differ unless the page is equal to the output of the script `remedy`.
  */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { withGenerated } from "../../support/generated_page.ts";
+import { withGenerated, writePage } from "../../support/generated_page.ts";
 import type { RowCase, RowGroup } from "./case.ts";
 import { ROWS } from "./rows.ts";
 
@@ -56,5 +56,5 @@ function cell(text: string): string {
 }
 
 if (import.meta.main) {
-  await Deno.writeTextFile(PAGE, withTables(await Deno.readTextFile(PAGE)));
+  await writePage(PAGE, withTables);
 }

@@ -17,11 +17,7 @@ for (const { title, cases } of ROWS) {
 // Sixty runs would take five seconds; how a run sends what was parsed, the other tables show.
 Deno.test("RowParser reads one row of each well-known dataset", () => {
   for (const { what, flags = [], rows: [text], sent, bad, help, says } of DATASETS.cases) {
-    const [flag, value] = flags;
-    const parser = new RowParser({
-      promptField: flag === "--prompt-field" ? value : undefined,
-      template: flag === "--template" ? value : undefined,
-    });
+    const parser = parserOf(flags);
     const row = parser.parse(text);
     if (row instanceof RowProblem) {
       assertEquals([row.problem, row.hint()], [bad, help ?? ""], what);
@@ -41,3 +37,24 @@ Deno.test("docs/inputs.md has a line for each shape of a row", async () => {
   assertEquals(generatedLines(page), generatedLines(withTables(page)), remedy);
   assert(ROWS.flatMap(({ cases }) => cases).length >= 40);
 });
+
+Deno.test('the table "Shapes" of docs/inputs.md has every shape of these rows', async () => {
+  const page = await Deno.readTextFile(PAGE);
+  const section = page.slice(page.indexOf("\n## Shapes\n"), page.indexOf("\nIn addition, "));
+  const named = [...section.matchAll(/^\| `([\w-]+)` /gm)].map(([, name]) => name);
+  const shapes = new Set<string>();
+  for (const { rows, flags = [] } of ROWS.flatMap(({ cases }) => cases)) {
+    const row = parserOf(flags).parse(rows[0]);
+    if (!(row instanceof RowProblem)) shapes.add(row.shape);
+  }
+  assertEquals(named.toSorted(), [...shapes].sort());
+});
+
+function parserOf(flags: readonly string[]): RowParser {
+  const valueOf = (flag: string) =>
+    flags.includes(flag) ? flags[flags.indexOf(flag) + 1] : undefined;
+  return new RowParser({
+    promptField: valueOf("--prompt-field"),
+    template: valueOf("--template"),
+  });
+}

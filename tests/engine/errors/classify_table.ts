@@ -6,7 +6,7 @@
  */
 
 import type { TeacherError } from "../../../lib/errors.ts";
-import { withGenerated } from "../../support/generated_page.ts";
+import { withGenerated, writePage } from "../../support/generated_page.ts";
 import { type CaseGroup, type Expected, GROUPS, type Remedy } from "./classify_cases.ts";
 
 export const PAGE = new URL("../../../docs/errors.md", import.meta.url);
@@ -102,5 +102,5 @@ function cell(text: string): string {
 }
 
 if (import.meta.main) {
-  await Deno.writeTextFile(PAGE, withTables(await Deno.readTextFile(PAGE)));
+  await writePage(PAGE, withTables);
 }

@@ -1,12 +1,12 @@
 /**
  * Writes the figures of `docs/flow.md` from the scenes that they come from:
- * `deno run --allow-read --allow-write=docs tests/engine/scenes/flow_page.ts`.
+ * `deno run --allow-all tests/engine/scenes/flow_page.ts`.
  *
  * @module
  */
 
 import { TeacherError } from "../../../lib/errors.ts";
-import { withGenerated } from "../../support/generated_page.ts";
+import { withGenerated, writePage } from "../../support/generated_page.ts";
 import { between, play, type Scene, type SceneResult } from "../scene.ts";
 import { tooMany } from "../timed_teacher.ts";
 
@@ -132,6 +132,5 @@ const lines = ["| scene | figures |", "| --- | --- |"];
 for (const { what, scene, mostS, figures } of SCENES) {
   lines.push(`| ${what} | ${figures(await play(scene, mostS))} |`);
 }
-const page = await Deno.readTextFile(PAGE);
-await Deno.writeTextFile(PAGE, withGenerated(page, lines.join("\n")));
+await writePage(PAGE, (page) => withGenerated(page, lines.join("\n")));
 await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", PAGE.pathname] }).output();
