@@ -66,7 +66,8 @@ for (const [name, prompts, flags] of SLOW) {
 Deno.test("three answers in a row that cannot be checked halt the run, and what was paid for is kept", async () => {
   await using dir = await tempDir();
   await using server = serveEcho();
-  const rows = rowsOf(["good", ...Array.from({ length: 19 }, () => "bad")]);
+  // The good one comes last: among the first eight, it could be answered between two bad ones.
+  const rows = rowsOf([...Array.from({ length: 19 }, () => "bad"), "good"]);
   const input = await dir.write("in.jsonl", rows.map((row) => ({ ...row, n: row.id })));
   const args = [input, "-o", dir.path("out/"), "-c", "8", "--no-careful-start"];
   const result = await distill(server, [...args, "--reject-pattern", FREEZING]);
