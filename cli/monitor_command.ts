@@ -39,10 +39,10 @@ export async function monitorCommand(args: ParsedArgs, io: Io): Promise<number> 
     );
   }
   const stopped = Promise.withResolvers<void>();
-  const leave = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
+  const listeners = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
     io.onSignal(signal, () => stopped.resolve())
   );
   await stopped.promise;
-  for (const stop of leave) stop();
+  for (const remove of listeners) remove();
   return 0;
 }

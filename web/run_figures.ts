@@ -14,7 +14,7 @@ import type { Completion } from "../lib/teacher/mod.ts";
 import { Latency } from "./latency.ts";
 import type { AnswerFigures, TeacherFigures } from "./monitor_state.ts";
 
-/** Limit of finish reasons, more than any provider has. Others count as "other". */
+/** Finish reasons counted by name, more than any provider has. Further ones count as "other". */
 const MAX_REASONS = 8;
 
 /** Failures that decide how an answer ended, whatever its finish reason. */
@@ -79,7 +79,7 @@ export class RunFigures {
   teachers(all: readonly TeacherStatus[]): TeacherFigures[] {
     const nowMs = this.#now();
     return all.map(({ address, model }) => {
-      const count = this.#teachers.get(nameOf(address, model));
+      const count = this.#teachers.get(keyOf(address, model));
       if (count === undefined) return { rows_per_s: 0, p50_ms: null };
       return {
         rows_per_s: Number(count.rate(nowMs).toPrecision(3)),
@@ -103,7 +103,7 @@ export class RunFigures {
     const tokens = usage?.completionTokens ?? 0;
     this.#completionTokens += tokens;
     this.#reasoningTokens += usage?.reasoningTokens ?? 0;
-    // A teacher that does not report tokens counts as 0, which is not a length.
+    // Teachers that report no tokens have 0 here, which is not a length.
     if (tokens >= 1) this.#lengths.record(Math.min(Math.round(tokens), MAX_LENGTH));
   }
 
@@ -122,9 +122,9 @@ export class RunFigures {
     if (teacher === undefined) return;
     let count = this.#byTeacher.get(teacher);
     if (count === undefined) {
-      const name = nameOf(teacher.address, teacher.model);
-      count = this.#teachers.get(name) ?? new TeacherCount(this.#now);
-      this.#teachers.set(name, count);
+      const key = keyOf(teacher.address, teacher.model);
+      count = this.#teachers.get(key) ?? new TeacherCount(this.#now);
+      this.#teachers.set(key, count);
       this.#byTeacher.set(teacher, count);
     }
     count.addRow(nowMs);
@@ -132,7 +132,7 @@ export class RunFigures {
   }
 }
 
-function nameOf(address = "", model = ""): string {
+function keyOf(address = "", model = ""): string {
   return `${address}\n${model}`;
 }
 
@@ -140,28 +140,28 @@ class TeacherCount {
   readonly latency: Latency;
   #rows = 0;
   /** Values of `#rows` over the last 30 s, at least 1 s apart. */
-  readonly #looks: { ms: number; rows: number }[] = [];
+  readonly #readings: { ms: number; rows: number }[] = [];
 
   constructor(now: () => number) {
     this.latency = new Latency(now);
-    this.#looks.push({ ms: now(), rows: 0 });
+    this.#readings.push({ ms: now(), rows: 0 });
   }
 
   addRow(nowMs: number): void {
     this.#rows++;
-    this.#look(nowMs);
+    this.#read(nowMs);
   }
 
   rate(nowMs: number): number {
-    this.#look(nowMs);
-    const [first] = this.#looks;
+    this.#read(nowMs);
+    const [first] = this.#readings;
     return nowMs > first.ms ? (this.#rows - first.rows) / (nowMs - first.ms) * 1_000 : 0;
   }
 
-  #look(nowMs: number): void {
-    const looks = this.#looks;
-    if (nowMs - looks.at(-1)!.ms < 1_000) return;
-    looks.push({ ms: nowMs, rows: this.#rows });
-    while (nowMs - looks[1].ms >= RATE_MS) looks.shift();
+  #read(nowMs: number): void {
+    const readings = this.#readings;
+    if (nowMs - readings.at(-1)!.ms < 1_000) return;
+    readings.push({ ms: nowMs, rows: this.#rows });
+    while (nowMs - readings[1].ms >= RATE_MS) readings.shift();
   }
 }

@@ -12,18 +12,18 @@ import type { OutcomeSink } from "./engine_options.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import type { AttemptHistory } from "./retry_policy.ts";
 
-/** A teacher asked not to receive a row for some time. */
+/** The wait that a throttling teacher requested for a row. */
 export interface Hold {
   readonly by: Endpoint;
   /** Until when, on the engine's clock. */
   readonly until: number;
 }
 
-/** A time in which a row may not be sent, and which does not count as the row's own. */
+/** A wait for a throttling teacher, which does not count towards the row's time limit. */
 export interface HeldBack {
   /** Since when, on the clock of rows. */
   readonly since: number;
-  /** The longest duration, in milliseconds. */
+  /** The most that is not counted, in milliseconds. */
   readonly ms: number;
 }
 
@@ -79,7 +79,7 @@ export interface Work extends AttemptHistory {
   /** The last answer that was not accepted. It was paid for, so it is written with the failure
    * unless a better one follows. */
   rejected: RejectedAnswer | undefined;
-  /** The teachers that asked not to receive this row for some time; undefined if none did. */
+  /** The waits that throttling teachers requested for this row; undefined if none did. */
   holds: Hold[] | undefined;
   /** When the row's time is up, on the clock of rows; undefined before its first attempt, and
    * without a limit. */
@@ -139,7 +139,7 @@ export function resume(work: Work, { next, rejected }: EarlierAnswer, policy: An
 }
 
 /** The outcome of a row that is sent again because its last answer was not accepted. It is written
- * first, so that the answer survives the run. */
+ * first, so that the answer survives a crash. */
 export function pendingOutcome(work: Work, latencyMs: number): Outcome {
   const { completion, failure } = work.rejected!;
   const next = { resample: work.resamples, maxTokens: tokenLimitOf(work.params)?.tokens };
@@ -184,15 +184,15 @@ export type AttemptResult =
   | {
     readonly kind: "answered";
     readonly outcome: Outcome;
-    /** The outcomes of other rows that were held back and have failed. */
+    /** Failures of other rows that were withheld while their teacher might have been the cause. */
     readonly others: readonly Outcome[];
   }
   | {
     readonly kind: "failed";
-    /** The outcomes of rows that have failed: of this row, unless it is held back, and of others
-     * that were. */
+    /** Failures to write: of this row, unless it is withheld because its teacher may be the cause,
+     * and of others that were. */
     readonly outcomes: readonly Outcome[];
-    /** An answer of a row that is held back, which is written now. */
+    /** The partial answer of a row whose failure is withheld, which is written now. */
     readonly kept?: Outcome;
   }
   | {
@@ -227,8 +227,8 @@ export class Delivery {
     return this.#finished;
   }
 
-  /** Hands over the outcome of a finished row. Runs for every row, so it adds no promise to that of
-   * the sink. */
+  /** Hands over the outcome of a finished row. Not `async`: a second promise for every row would
+   * cost time. */
   put(outcome: Outcome): Promise<void> {
     this.#finished++;
     return this.#sink.put(outcome);

@@ -1,6 +1,6 @@
 /**
- * Names of the formats of a training set. `formats.ts` defines them, and is loaded only to write
- * one.
+ * Names of the formats of a training set. `formats.ts` defines the formats, and is loaded only to
+ * write one.
  *
  * @module
  */

@@ -1,17 +1,17 @@
 /**
- * Encodings of Parquet: decodes levels, indices and texts, and refuses what a damaged page would
- * make hyparquet repeat or reserve.
+ * Encodings of Parquet: decodes levels, indices and texts, and rejects damaged pages that would
+ * make hyparquet loop or allocate without bounds.
  *
  * @module
  */
 
 import { deltaBinaryUnpack, readRleBitPackedHybrid, readVarInt } from "../deps/hyparquet.ts";
 
-/** Bytes of a length: before a text, and before levels. */
+/** Bytes of the length prefix of a text, and of levels. */
 export const LENGTH_BYTES = 4;
 export const NO_LEVELS = new Uint8Array();
 
-/** Returns where each text begins, and where one after the last would. */
+/** Returns where each text begins; the last entry is where a further text would begin. */
 export function startsOf(bytes: Uint8Array, count: number): Uint32Array {
   const { view } = readerOf(bytes);
   const starts = new Uint32Array(count + 1);
@@ -50,8 +50,8 @@ export function levelsOf(reader: Reader, most: number, count: number, length?: n
 }
 
 /**
- * Refuses a value that is repeated more often than the page has values: hyparquet would repeat it
- * as often as a damaged run says, up to 2^31 times.
+ * Rejects a run that is longer than the page has values: hyparquet would repeat the value as often
+ * as a damaged run says, up to 2^31 times.
  */
 function checkRuns({ view, offset }: Reader, width: number, count: number): void {
   const reader = { view, offset };
@@ -68,8 +68,8 @@ function checkRuns({ view, offset }: Reader, width: number, count: number): void
 }
 
 /**
- * Decodes texts of which each names how many bytes it shares with the one before. hyparquet would
- * reserve as much memory as a damaged length says.
+ * Decodes DELTA_BYTE_ARRAY: each text has the length of the prefix that it shares with the one
+ * before. hyparquet would allocate as much memory as a damaged length says.
  */
 export function textsOfPrefixes(bytes: Uint8Array, count: number): Uint8Array[] {
   const reader = readerOf(bytes);
@@ -94,7 +94,7 @@ export function textsOfPrefixes(bytes: Uint8Array, count: number): Uint8Array[] 
 
 type Reader = Parameters<typeof readRleBitPackedHybrid>[0];
 
-/** Returns a reader at the start of bytes. */
+/** Returns a reader at the start of the bytes. */
 export function readerOf({ buffer, byteOffset, byteLength }: Uint8Array): Reader {
   return { view: new DataView(buffer, byteOffset, byteLength), offset: 0 };
 }

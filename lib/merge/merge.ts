@@ -1,5 +1,5 @@
 /**
- * The public face of a merge: options, report, and functions that load the code when called.
+ * The public interface of a merge: options, report, and functions that load the code when called.
  *
  * @module
  */
@@ -21,11 +21,15 @@ export interface MergeOptions {
    */
   waitMs?: number;
   /**
-   * The submission to wait for: shards that an earlier submission left halted will run again.
+   * The submission to wait for. Shards that an earlier submission left halted are awaited,
+   * too, because this one runs them again.
    * @default any submission
    */
   job?: string;
-  /** Moves the files of the shards to `.retort/shards/` once the merge is proven. @default false */
+  /**
+   * Moves the files of the shards to `.retort/shards/` once the merge is proven, unless rows clash.
+   * @default false
+   */
   tidy?: boolean;
   /**
    * Compares the output with the input. Without this, lines are joined in the order of the runs.
@@ -36,7 +40,8 @@ export interface MergeOptions {
   replace?: boolean;
   /** The `limit` of the runs: rows of each input after this number do not count. @default all */
   limit?: number;
-  /** The number of shards, if a folder holds several divisions. @default the only one */
+  /** Which division to merge, if a folder holds several: its number of shards. @default the only
+   * one */
   shards?: number;
   /** Aborts the merge; nothing is written then. */
   signal?: AbortSignal;
@@ -78,7 +83,7 @@ export interface MergeReport {
   readonly badRows: number;
   /** The number of rows that repeat an earlier one of the same run. */
   readonly mergedDuplicates: number;
-  /** The number of rows that repeat one of an earlier run, whose answer was kept. */
+  /** The number of rows that repeat one of an earlier run. The first result is kept. */
   readonly duplicatesOfRuns: number;
   /**
    * The number of answers beyond the samples of their row, as after a run with fewer samples. They

@@ -84,7 +84,7 @@ function outputFiles(output: string): OutputFiles {
   return filesOf("", output.replace(RESULTS_NAME, ""));
 }
 
-/** Throws if a file is not empty. A run whose rows have all failed has left only failures. */
+/** Throws if a file is not empty. Failures count: a run whose rows all failed leaves no results. */
 async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   for (const path of [results, failures, duplicatesOf(results)]) {
     if (!(await hasContent(path))) continue;
@@ -94,7 +94,7 @@ async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   }
 }
 
-/** Throws if a run has continued the output: its answers are nowhere else. */
+/** Throws if a run has written to the output: its answers are nowhere else. */
 async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
   await checkOwnFile(results, "results");
   await checkOwnFile(failures, "failures");

@@ -63,8 +63,8 @@ export class Heartbeat implements Disposable {
   }
 
   /**
-   * Called when the run has ended. `lost` answers that it had to give up are noted like calls after
-   * a crash. Further calls do nothing.
+   * Called when the run has ended. `lost` is the number of calls whose answers were lost: they are
+   * noted like calls in flight at a crash. Further calls do nothing.
    */
   stop(lost = 0): void {
     if (this.#cancel === undefined) return;
@@ -93,13 +93,13 @@ export class Heartbeat implements Disposable {
 }
 
 /**
- * The calls that may have been in flight when the runs that left these notes crashed; 0 if they
- * ended properly. A run leaves its note with each of its inputs, and counts once.
+ * The number of calls that may have been in flight when the runs that left these notes crashed; 0
+ * if none crashed. A run with several inputs leaves a note for each, but counts once.
  */
 export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number {
   const runs = new Map<string, number>();
   for (const note of notes) {
-    // By start, not by process id: the process that finds the note of a crash carries it on.
+    // By start, not by process id: the next lock holder rewrites a crash's note with its own id.
     if (note?.running) {
       runs.set(note.started, Math.max(runs.get(note.started) ?? 0, note.in_flight));
     }

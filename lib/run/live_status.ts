@@ -1,6 +1,6 @@
 /**
- * Publishes the status of a run for other processes. A shard also takes what the others leave of
- * shared limits.
+ * Writes the status of a run to a file for other processes. A shard also adjusts its share of the
+ * rate limits to what the other shards use.
  *
  * @module
  */
@@ -68,14 +68,14 @@ export class LiveStatus {
   }
 
   /**
-   * To be called about once a second: writes the status when it is due, and then reads those of the
-   * other shards.
+   * To be called about once a second: writes the status when it is due. Every fifth call also
+   * updates the share of the rate limits.
    */
   tick(engine: Limited | undefined): void {
     if (this.#file.tick()) this.takeShare(engine);
   }
 
-  /** Sets the rate limits of the engine to what the other shards leave. */
+  /** Reads the status of the other shards and sets this shard's share of the rate limits. */
   takeShare(engine: Limited | undefined): void {
     const fleet = this.#fleet;
     if (fleet === undefined) return;
@@ -101,7 +101,7 @@ async function fleetOf(
 
 const BEAT_TICKS = 5;
 
-/** What a status is made of. */
+/** The sources of a status, and how it is written. */
 export interface StatusSource {
   readonly snapshot: () => Snapshot;
   /** The requested models, joined by commas. */
@@ -114,11 +114,11 @@ export interface StatusSource {
   readonly share?: () => number;
   /**
    * The permissions of the file: only users who may read the input may read it.
-   * @default those that the system gives
+   * @default the umask's
    */
   readonly mode?: number;
   /**
-   * Whether the cost in the file has to survive a crash: then it is written every second.
+   * Whether the cost in the file has to survive a crash: then the file is written at every tick.
    * @default false
    */
   readonly isLedger?: boolean;
@@ -140,8 +140,8 @@ export class StatusFile {
   }
 
   /**
-   * To be called about once a second: writes the file when it is due. Returns true every fifth
-   * time, when the status of other shards is to be read.
+   * To be called about once a second: writes the file when it is due. Returns true at the first
+   * and every fifth tick after it, when the status of other shards is to be read.
    */
   tick(): boolean {
     const isBeat = this.#ticks++ % BEAT_TICKS === 0;
@@ -169,36 +169,36 @@ export class StatusFile {
 
   #status(): RunStatus {
     const { snapshot, model, shard, spentBefore = 0, share } = this.#source;
-    const now = snapshot();
-    const { cost_usd } = now;
+    const current = snapshot();
+    const { cost_usd } = current;
     return {
       retort: VERSION,
       name: this.#name,
       beat: ++this.#beat,
       started: this.#started,
       ended: false,
-      state: now.state,
+      state: current.state,
       job: shard?.job,
-      reason: now.reason === null ? null : now.reason.slice(0, STATUS_LIMITS.chars),
+      reason: current.reason === null ? null : current.reason.slice(0, STATUS_LIMITS.chars),
       shard: shard === undefined ? null : [shard.index, shard.count],
       model: model.slice(0, STATUS_LIMITS.chars),
-      total: now.total,
-      skipped: now.skipped,
-      succeeded: now.succeeded,
-      failed: now.failed,
-      in_flight: now.in_flight,
-      attempts: now.attempts,
-      failed_attempts: now.failed_attempts,
-      rate_per_s: now.rate_per_s,
-      eta_s: now.eta_s,
-      elapsed_ms: now.elapsed_ms,
-      completion_tokens: now.completion_tokens,
+      total: current.total,
+      skipped: current.skipped,
+      succeeded: current.succeeded,
+      failed: current.failed,
+      in_flight: current.in_flight,
+      attempts: current.attempts,
+      failed_attempts: current.failed_attempts,
+      rate_per_s: current.rate_per_s,
+      eta_s: current.eta_s,
+      elapsed_ms: current.elapsed_ms,
+      completion_tokens: current.completion_tokens,
       cost_usd,
       // If the price is not known now, what earlier runs have spent still counts.
       spent_usd: cost_usd === null && spentBefore === 0 ? null : spentBefore + (cost_usd ?? 0),
       share: share?.() ?? null,
-      errors: errorsOf(now),
-      teachers: teachersOf(now),
+      errors: errorsOf(current),
+      teachers: teachersOf(current),
     };
   }
 }

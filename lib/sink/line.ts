@@ -127,7 +127,7 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
   });
 }
 
-/** The members of a row, which go into its line. */
+/** The row's own members, divided by whether their names clash with ours. */
 interface OwnMembers {
   /** The members without our names, as JSON text without braces; "" if there are none. */
   readonly inside: string;
@@ -155,7 +155,7 @@ function headOf(row: Row, inside: string): string {
   return inside === "" ? head : `${head},${inside}`;
 }
 
-/** The text of `distill` without its last members, `kept` and `replaced`, and its brace. */
+/** The text of `distill` without its last members, `kept` and `replaced`, and its closing brace. */
 function resultDetails(outcome: Outcome, completion: Completion, format: LineFormat): string {
   const { usage } = completion;
   const { teacher } = outcome;
@@ -186,18 +186,18 @@ function restOf({ kept }: Completion, own: OwnMembers): string {
 const NO_REST = ',"kept":"{}","replaced":"{}"}}';
 
 const modelMembers = remembered((asked, returned) =>
-  `{"model":${requoted(asked)},"model_returned":${requoted(returned)},"response_id":`
+  `{"model":${quotedName(asked)},"model_returned":${quotedName(returned)},"response_id":`
 );
 const endMembers = remembered((teacher, reason) =>
-  `,"teacher":${requoted(teacher)},"finish_reason":${requoted(reason)},"prompt_tokens":`
+  `,"teacher":${quotedName(teacher)},"finish_reason":${quotedName(reason)},"prompt_tokens":`
 );
 const paramsMembers = remembered((paramsId, isRefusal) =>
   `,"params":"${paramsId}","refusal":${isRefusal}`
 );
 
 /**
- * Caches the last text: most lines have the same names as the line before, and concatenating few
- * pieces takes less time and memory.
+ * Caches the last result of `make`: most lines have the same names as the line before, and
+ * concatenating fewer pieces takes less time and memory.
  */
 function remembered(make: (first: string, second: string) => string): typeof make {
   let lastFirst: string | undefined, lastSecond: string | undefined;
@@ -210,8 +210,8 @@ function remembered(make: (first: string, second: string) => string): typeof mak
 }
 
 /**
- * The cost of all attempts in US dollars; -1 if unknown. Has a decimal point, so that Arrow gives
- * the column one type.
+ * The cost of all attempts in US dollars; -1 if unknown. Never written as an integer, so that Arrow
+ * gives the column one type.
  */
 function costOf({ costUsd, completion }: Outcome, { isPriced = false }: LineFormat): string {
   // An answer for which the teacher reports no token counts is not free: its cost is unknown.
@@ -258,7 +258,7 @@ function wholeNumber(value: number | undefined): number {
 }
 
 /** `quoted` with a cache, for names that repeat. */
-function requoted(name: string): string {
+function quotedName(name: string): string {
   const known = quotedNames.get(name);
   if (known !== undefined) return known;
   if (quotedNames.size >= MOST_NAMES) quotedNames.clear();

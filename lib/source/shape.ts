@@ -56,7 +56,7 @@ export interface PromptOptions {
   readonly system?: string;
 }
 
-/** The first shape that fits; a template or prompt field of the user comes first. */
+/** The first shape that fits. For objects, the user's template or prompt field comes first. */
 export function detectShape(row: ParsedJson, options: PromptOptions): Shape | RowProblem {
   if (isArray(row)) return "message-array";
   if (options.template !== undefined) return "template";
@@ -73,7 +73,7 @@ export function detectShape(row: ParsedJson, options: PromptOptions): Shape | Ro
   if (has(row.instruction)) return "instruction";
   if (Array.isArray(row.conversation) || isColumns(row.conversation)) return "conversation";
   if (has(row.rejected) && holdsConversation(row.chosen)) return "chosen";
-  // No other field holds a prompt: let the empty list be reported.
+  // No other field holds a prompt, so the empty list is what the error must name.
   if (has(row.messages)) return "messages";
   return has(row.conversations) ? "conversations" : noPrompt(row);
 }
@@ -91,21 +91,21 @@ function hasSystem({ system, system_prompt: prompt, system_message: message }: R
   return system !== undefined || prompt !== undefined || message !== undefined;
 }
 
-const WITH_HISTORY: readonly string[] = [...SYSTEM_FIELDS, "history"];
+const SYSTEM_AND_HISTORY: readonly string[] = [...SYSTEM_FIELDS, "history"];
 
-/** The fields of which rows of a shape send the content, besides parameters and tools. */
+/** The fields whose content is sent for rows of a shape, besides parameters and tools. */
 export function fieldsSent(shape: Shape, options: PromptOptions): string[] {
   const ofBatch = shape === "openai-batch" ? ["method", "url"] : [];
   return [...textFields(shape, options), ...ofBatch, "images", "image"];
 }
 
-/** The fields of which the messages hold the texts. */
+/** The fields whose texts become messages. */
 export function textFields(shape: Shape, { promptField, template }: PromptOptions): string[] {
   switch (shape) {
     case "template":
       return [...template?.fields ?? [], ...SYSTEM_FIELDS];
     case "prompt-field":
-      return [promptField ?? "", ...WITH_HISTORY];
+      return [promptField ?? "", ...SYSTEM_AND_HISTORY];
     case "openai-batch":
       return ["body"];
     case "prompt-messages":
@@ -116,10 +116,10 @@ export function textFields(shape: Shape, { promptField, template }: PromptOption
     case "chosen":
       return [shape, ...SYSTEM_FIELDS];
     case "instruction":
-      return ["instruction", "input", "context", ...WITH_HISTORY];
+      return ["instruction", "input", "context", ...SYSTEM_AND_HISTORY];
     case "prompt":
     case "question":
-      return [shape, ...WITH_HISTORY];
+      return [shape, ...SYSTEM_AND_HISTORY];
     case "message-array":
       return [];
   }
@@ -220,7 +220,7 @@ function alpaca(row: RowObject, reading: Reading): Message[] | RowProblem {
   return userMessage(parts.join("\n\n"), "instruction");
 }
 
-/** Returns Alpaca's input, or Dolly's context: a text in a row without input. */
+/** Returns Alpaca's input. Without one, returns Dolly's context if that is a string. */
 function alpacaInput({ input, context }: RowObject, reading: Reading): string | RowProblem {
   if (has(input) && typeof input !== "string") return mustBe("input", "a string", input);
   const isGiven = typeof input === "string" && !isBlank(input);

@@ -35,7 +35,7 @@ export interface TeacherRequest {
    * the parameters already determine the form of answers. @default none */
   readonly jsonSchema?: AskedSchema;
   /**
-   * What is left of the row's time for this attempt, in milliseconds.
+   * The rest of the row's time limit, which this attempt may use, in milliseconds.
    *
    * @default the teacher's own limit
    */
@@ -48,7 +48,7 @@ export interface AskedSchema {
   readonly name: string;
   /** The schema itself, which may be a boolean. */
   readonly schema: unknown;
-  /** Whether the server must enforce the schema exactly. @default the server's */
+  /** Whether the server must enforce the schema exactly. @default the server decides */
   readonly strict?: boolean;
   /** A description for the model. @default none */
   readonly description?: string;
@@ -77,13 +77,13 @@ export interface RateLimit {
   readonly requestsLeft?: number;
   /** Requests in each period. */
   readonly requestsLimit?: number;
-  /** Milliseconds until the requests are reset. */
+  /** Milliseconds until the request limit resets. */
   readonly requestsResetMs?: number;
   /** Tokens left until the reset. */
   readonly tokensLeft?: number;
   /** Tokens in each period. */
   readonly tokensLimit?: number;
-  /** Milliseconds until the tokens are reset. */
+  /** Milliseconds until the token limit resets. */
   readonly tokensResetMs?: number;
 }
 
@@ -105,8 +105,8 @@ export interface Completion {
    * @default none
    */
   readonly doubt?: string;
-  /** Whether the model refused to answer (`message.refusal`); `response` holds its words. @default
-   * false */
+  /** Whether the model refused to answer (`message.refusal`); `response` holds its words.
+   * @default false */
   readonly isRefusal?: boolean;
   /** Token counts; null if the teacher reports none. */
   readonly usage: Usage | null;
@@ -150,8 +150,8 @@ export interface Teacher {
   /** Why a request can never be sent to this teacher, in words that follow `file:line: `; undefined
    * if it can. Called for each row before a run. @default every request can */
   problem?(request: Pick<TeacherRequest, "messages" | "params">): string | undefined;
-  /** What the user should know before a run with these parameters, one sentence each. @default
-   * nothing */
+  /** What the user should know before a run with these parameters, one sentence each.
+   * @default nothing */
   notices?(params: Params): readonly string[];
   /** The request that would be sent, for `--dry-run`. Makes no call. */
   preview?(request: TeacherRequest): unknown;

@@ -124,10 +124,10 @@ class Drawing {
   }
 }
 
-/** Cells of the longest bar; more would not show more. */
+/** Cells of the longest bar: each is 1 %. */
 const MAX_BAR_CELLS = 100;
 
-/** Cells of the shortest bar; fewer would show nothing. */
+/** Cells of the shortest bar; with less room, only the percentage is shown. */
 const MIN_BAR_CELLS = 4;
 
 /** Shapes of the parts differ, so that users can distinguish them without colors. */

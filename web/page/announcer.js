@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Tells users what changed who do not look at the page: a live region for screen readers, and a
- * notification of the browser at the end of the run.
+ * Tells users who are not looking at the page what has changed: a live region for screen readers,
+ * and a browser notification at the end of the run.
  *
  * @module
  */

@@ -7,7 +7,7 @@
  */
 
 const LOCALE = "en-US";
-/** Its day comes before its month, and its hours are from 0 to 23. */
+/** For dates with the day before the month, and hours from 0 to 23. */
 const DATE_LOCALE = "en-GB";
 
 /** Stands for an unknown value. */
@@ -130,7 +130,7 @@ export function formatDurationRange(leastMs, mostMs) {
   return `${least.endsWith(" s") && most.endsWith(" s") ? least.slice(0, -2) : least} – ${most}`;
 }
 
-/** An age in whole seconds and above: `0 s`, `12 s`, `3m 05s`. @param {number} ageMs */
+/** An age, without fractions of a second: `0 s`, `12 s`, `3m 05s`. @param {number} ageMs */
 export function formatAge(ageMs) {
   const seconds = Math.floor(Math.max(0, ageMs) / 1000);
   return seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000);
@@ -169,7 +169,7 @@ function rounded(value) {
 }
 
 /**
- * A label on an axis of rates or counts, a round number: `0.5`, `2,000`, `20K`.
+ * A label on an axis of rates or counts, a round number: `0.5`, `2K`, `20K`.
  *
  * @param {number} value
  */

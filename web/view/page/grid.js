@@ -2,8 +2,8 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * The table: any number of rows, of which only the visible ones are elements. Rows are identified
- * by their places. The focus stays on the table and moves from row to row by
+ * The table: any number of rows, of which only those near the viewport are in the DOM. Rows are
+ * addressed by their places. The focus stays on the table and moves from row to row by
  * `aria-activedescendant`, so that scrolling does not lose it.
  *
  * @module
@@ -16,7 +16,7 @@ import { ROW_PX, RowWindow } from "./row_window.js";
 /** @import { RowPage, ShownRow } from "../../../lib/data/protocol.ts" */
 /** @import { Column } from "./columns.js" */
 
-/** Rows beyond each edge that are elements, too. */
+/** Rows rendered beyond each edge of the viewport. */
 const OVERSCAN = 4;
 
 export class Grid {
@@ -98,18 +98,19 @@ export class Grid {
     setAttribute(this.#scroller, "aria-colcount", String(columns.length));
     const { style } = this.#scroller;
     style.setProperty("--columns", columns.map(({ width }) => width).join(" "));
-    const least = columns.reduce(
+    const minPx = columns.reduce(
       (sum, { width }) => sum + Number(/\d+/.exec(width)),
       0,
     );
-    style.setProperty("--least", `${least + 24}px`);
+    style.setProperty("--least", `${minPx + 24}px`);
     this.draw();
   }
 
   /**
-   * Drops all rows, because they have changed.
+   * Loads the rows again, because they have changed.
    *
-   * @param {boolean} isOther whether the condition has changed: then the table scrolls to its top
+   * @param {boolean} isOther whether these are other rows: then the old ones are dropped and the
+   * table scrolls to its top
    */
   reset(isOther) {
     if (isOther) {
