@@ -1,5 +1,5 @@
 /**
- * All settings of a run, read from flags and configuration before anything is touched.
+ * All settings of a run, read from flags and configuration before the run starts.
  *
  * @module
  */
@@ -62,7 +62,7 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
     generator: {
       ...await readRowOptions(settings),
       ...readSpeed(settings),
-      ...await readAcceptance(settings),
+      ...await readAnswerPolicy(settings),
       ...readBudgets(settings),
       params,
     },
@@ -132,7 +132,7 @@ async function uidsOf(settings: Settings, name: string): Promise<string[] | unde
   }
 }
 
-/** Reads the options of how rows are read, for `verify` and `export` too. */
+/** Reads the settings for reading rows; `verify` and `export` use them, too. */
 export async function readRowOptions(settings: Settings) {
   return {
     system: await settings.textOrFile("system"),
@@ -148,7 +148,7 @@ export async function readRowOptions(settings: Settings) {
   };
 }
 
-/** Reads the number of answers per row, for `verify` too. */
+/** Reads the number of answers per row; `verify` uses it, too. */
 export function readSamples(settings: Settings): number | undefined {
   return settings.integer("samples", 1, MOST_SAMPLES);
 }
@@ -168,7 +168,7 @@ function readSpeed(settings: Settings) {
 }
 
 /** Reads which answers are kept, and how many per row. */
-async function readAcceptance(settings: Settings) {
+async function readAnswerPolicy(settings: Settings) {
   const onTruncated = settings.choice("on-truncated", ["error", "keep", "escalate"]);
   const maxTokensCap = settings.integer("max-tokens-cap", 1);
   if (maxTokensCap !== undefined && onTruncated !== "escalate") {

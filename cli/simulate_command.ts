@@ -17,11 +17,11 @@ export async function simulateCommand(args: ParsedArgs, io: Io): Promise<number>
   const options = asUsage(() => parseSimulateOptions(args.inputs.join(",")));
   const stopped = Promise.withResolvers<void>();
   await using server = serveSimulatedTeacher({ ...options, port });
-  const leave = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
+  const removals = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
     io.onSignal(signal, () => stopped.resolve())
   );
   io.writeOut(`A simulated teacher listens on ${server.url}; press Ctrl-C to end it\n`);
   await stopped.promise;
-  for (const stop of leave) stop();
+  for (const remove of removals) remove();
   return 0;
 }

@@ -27,7 +27,7 @@ const RULES = { ...SHARED_RULES, ...RUN_ONLY_RULES };
 
 /**
  * Turns files of rows into files of results: continues an earlier run, sends the rows that are
- * missing, and resolves when everything is on disk. The teacher stays open.
+ * missing, and resolves when everything is on disk. Does not close the teacher.
  *
  * @param input A file or several, as paths or `file:` URLs.
  * @param output A folder (ends in `/`, or is one already), or the one results file (`.jsonl`).
@@ -60,12 +60,12 @@ export async function distillFiles(
 ): Promise<RunSummary> {
   checkOptions(options, RULES);
   checkOptions({ input, output }, RUN_RULES);
-  const [generator, run] = [pick(options, SHARED_RULES), pick(options, RUN_ONLY_RULES)];
-  const work = new ResponseGenerator(generator as ResponseGeneratorOptions);
-  generator.signal?.throwIfAborted();
-  const summary = await work.run({ ...run, input, output });
+  const shared = pick(options, SHARED_RULES), runOnly = pick(options, RUN_ONLY_RULES);
+  const generator = new ResponseGenerator(shared as ResponseGeneratorOptions);
+  shared.signal?.throwIfAborted();
+  const summary = await generator.run({ ...runOnly, input, output });
   if (summary.state === "halted") throw new HaltedError(summary.reason ?? "The run was halted");
-  if (summary.state === "interrupted") generator.signal?.throwIfAborted();
+  if (summary.state === "interrupted") shared.signal?.throwIfAborted();
   return summary;
 }
 

@@ -123,14 +123,14 @@ export class ResponseGenerator {
     this.#activity?.resume();
   }
 
-  /** Changes the most rows in flight at once: 1 to 100,000. Also for later runs. */
+  /** Changes how many rows may be in flight at once, 1 to 100,000; for later runs, too. */
   setConcurrency(concurrency: number): void {
     this.#concurrency = checkConcurrency(concurrency);
     this.#activity?.setConcurrency(concurrency);
   }
 
-  /** Changes the cost limit of a run in US dollars; null removes it. Halts the active run if that
-   * has already cost this much. Also for later runs. */
+  /** Changes the cost limit of a run in US dollars, for later runs, too; null removes it. Halts the
+   * active run if it has already cost this much. */
   setMaxCost(usd: number | null): void {
     checkLimits({ maxCostUsd: usd ?? undefined });
     this.#activity?.setMaxCost(usd);
@@ -150,7 +150,7 @@ export class ResponseGenerator {
   /**
    * Turns files of rows into files of results: resumes an earlier run, sends pending rows, and
    * resolves when everything is on disk. A run that was stopped or aborted resolves too, with
-   * `state: "interrupted"`.
+   * `state: "interrupted"`; one that a teacher, a budget or a deadline ended, with `"halted"`.
    *
    * @throws {UsageError | SourceError} if the run cannot start with these options; nothing was sent
    * @throws {LockedError} if another run writes to the same output
@@ -175,6 +175,7 @@ export class ResponseGenerator {
    * `rows` throws, the generator throws that error after the outcomes of the calls in flight.
    *
    * @throws The reason of `signal` once it is aborted.
+   * @throws {HaltedError} If a teacher, a budget or a deadline ended the run.
    * @throws {TypeError} At the call, if `rows` is a string or not iterable.
    */
   generate(

@@ -5,7 +5,7 @@ import type { FlagEntry } from "../flags.ts";
 
 const ROW_COMMANDS = ["run", "retry", "verify", "export", "convert"] as const;
 
-/** How progress is shown. */
+/** What is printed, and how. */
 export const PROGRESS: readonly FlagEntry[] = [
   {
     name: "progress",

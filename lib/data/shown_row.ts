@@ -20,7 +20,7 @@ import {
 import { jsonText, promptOf, textFieldsOf, turnsOf } from "./turns.ts";
 import type { RowDetail, ShownRow } from "./protocol.ts";
 
-/** In UTF-16 units: the part of a text that the table shows. */
+/** How much of a text the table shows, in UTF-16 code units. */
 const GLIMPSE = 240;
 
 /**
@@ -61,7 +61,7 @@ export function shownRow(index: DataIndex, row: number, columns: readonly string
   };
 }
 
-/** In UTF-16 units: the part of a text that the page shows in detail. */
+/** How much of a text the detail view shows, in UTF-16 code units. */
 const MAX_TEXT = 2_000_000;
 
 /** A row in detail; undefined if its line can no longer be read. */
@@ -97,13 +97,13 @@ export function rowDetail(index: DataIndex, row: number): RowDetail | undefined 
 }
 
 /** The most answers to one row that the page shows side by side. */
-const MOST_SAMPLES = 50;
+const MOST_SHOWN_SAMPLES = 50;
 
-/** All answers to the same input row, this one included; empty if it is the only one. */
+/** The first answers to the same input row, usually this one among them; empty if only one. */
 function samplesOf(index: DataIndex, row: number): RowDetail["samples"] {
   const { table } = index;
   const rows: number[] = [];
-  for (let other = 0; other < table.length && rows.length < MOST_SAMPLES; other++) {
+  for (let other = 0; other < table.length && rows.length < MOST_SHOWN_SAMPLES; other++) {
     if (table.isSameRow(row, other) && !table.isGone(other)) rows.push(other);
   }
   if (rows.length < 2) return [];

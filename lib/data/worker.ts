@@ -21,10 +21,10 @@ const scope = globalThis as unknown as Scope;
 /** The interval at which files are checked for changes. */
 const POLL_MS = 1_000;
 /**
- * How long reading pauses during a run, in times of the work before: a ninth of a core reads 5,000
- * rows a second, more than most teachers answer.
+ * During a run, each pause in reading lasts this many times as long as the work before it. The
+ * ninth of a core that is left reads 5,000 rows a second, more than most teachers answer.
  */
-const PAUSE_SHARE = 8;
+const PAUSE_FACTOR = 8;
 /** The pause between saves of the index during a run, because each save writes all of it. */
 const SAVE_MS = 60_000;
 
@@ -53,7 +53,7 @@ const SAVE_MS = 60_000;
 /**
  * Keeps the index up to date, forever.
  *
- * @param onWait Called with a function that ends the current wait; one that does nothing if none.
+ * @param onWait Called with a function that ends the wait; after it, with one that does nothing.
  */
 async function follow(
   index: DataIndex,
@@ -67,7 +67,7 @@ async function follow(
     while (await server.work()) {
       isUnsaved = true;
       const nowMs = performance.now();
-      await (index.isLive ? delay(PAUSE_SHARE * (nowMs - startMs)) : turn());
+      await (index.isLive ? delay(PAUSE_FACTOR * (nowMs - startMs)) : turn());
       startMs = performance.now();
       if (startMs - refreshedMs < POLL_MS) continue;
       index.refresh();

@@ -19,7 +19,7 @@ export const FIRST_LIMIT = 3;
 const LATER_LIMIT = 20;
 
 export interface RepeatedRejectionsOptions {
-  /** Whether key, model and parameters are known to be right, so that a few rejections prove
+  /** Whether key, model and parameters are taken to be right, so that a few rejections prove
    * nothing. */
   readonly isProven: boolean;
   /** Whether rows are held back until the cause is known. Not if a consumer waits for each row;
@@ -55,41 +55,41 @@ export class RepeatedRejections {
     return this.#sources.size;
   }
 
-  /** Whether the rows are not the cause. Stays true. */
+  /** Whether the teacher is the cause. Never becomes false again. */
   get isConclusive(): boolean {
     return this.#isConclusive;
   }
 
-  /** Adds a rejected row. Returns the outcomes of rows that have failed: of earlier ones that were
-   * rejected in other words, or of this one if none are held back. */
+  /** Adds a rejected row. Returns the outcomes of rows that have failed: of earlier ones if their
+   * status or message differs, or of this one if it is not held back. */
   add(rejected: RejectedRow): Outcome[] {
     const { outcome } = rejected;
     const words = `${outcome.failure.status} ${outcome.failure.message.replace(LONG_ID, "")}`;
     if (this.#isConclusive && words !== this.#words) return [outcome];
-    const cleared = words === this.#words ? [] : this.clear();
+    const failed = words === this.#words ? [] : this.clear();
     this.#words = words;
     this.#sources.add(outcome.row.source);
     this.#isConclusive ||= this.count >= this.#limit;
     if (this.#options.holds || this.#isConclusive) this.#held.push(rejected);
-    else cleared.push(outcome);
-    return cleared;
+    else failed.push(outcome);
+    return failed;
   }
 
-  /** Called when a row has succeeded: the held rows were the cause themselves. Returns their
-   * outcomes. */
+  /** Called when a row has succeeded, so that the held rows must be the cause. Returns what
+   * `clear` returns. */
   succeeded(): Outcome[] {
     this.#limit = LATER_LIMIT;
     return this.#sources.size === 0 ? NONE : this.clear();
   }
 
-  /** Returns the outcomes of the held rows; none if the rows are not the cause. */
+  /** Returns the outcomes of the held rows; none if the teacher is the cause. */
   clear(): Outcome[] {
     if (this.#isConclusive) return NONE;
     this.#sources.clear();
     return this.#take().map(({ outcome }) => outcome);
   }
 
-  /** Returns the held rows. For when the rows are not the cause. */
+  /** Returns the held rows, to be sent again because the teacher is the cause. */
   release(): RejectedRow[] {
     return this.#take();
   }
@@ -103,8 +103,8 @@ export class RepeatedRejections {
 
 const NONE: Outcome[] = [];
 
-/** How many bad answers let a row count against its teacher. */
-const TIMES = 2;
+/** Bad answers to one row after which it counts against its teacher. */
+const BAD_ANSWERS_PER_ROW = 2;
 
 export interface RepeatedAnswersOptions {
   /** Whether the teacher has given good answers before, in this run or in one that it continues. */
@@ -135,7 +135,7 @@ export class RepeatedAnswers {
     return this.#count;
   }
 
-  /** Whether the teacher is the cause. Stays true. */
+  /** Whether the teacher is the cause. Never becomes false again. */
   get isConclusive(): boolean {
     return this.#isConclusive;
   }
@@ -143,13 +143,13 @@ export class RepeatedAnswers {
   /**
    * Counts a bad answer to a row.
    *
-   * @param isCertain Whether one such answer lets the row count.
+   * @param isCertain Whether this answer alone is enough for the row to count.
    */
   add({ row }: Work, isCertain: boolean): void {
     const before = this.#times.get(row.source) ?? 0;
-    const times = isCertain ? TIMES : before + 1;
+    const times = isCertain ? BAD_ANSWERS_PER_ROW : before + 1;
     this.#times.set(row.source, times);
-    if (before < TIMES && times >= TIMES) this.#count++;
+    if (before < BAD_ANSWERS_PER_ROW && times >= BAD_ANSWERS_PER_ROW) this.#count++;
     this.#isConclusive ||= this.#count >= this.#limit;
   }
 
@@ -177,7 +177,7 @@ export class RepeatedAnswers {
       : this.#take().map(({ outcome }) => outcome);
   }
 
-  /** Returns the held rows. For when the teacher is the cause. */
+  /** Returns the held rows, to be sent again because the teacher is the cause. */
   release(): RejectedRow[] {
     return this.#take();
   }
@@ -195,11 +195,11 @@ export class RepeatedAnswers {
 
 export type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "wasAnswered">;
 
-/** How long an address that has never answered may refuse connections, in milliseconds. */
+/** How long connections may be refused before any teacher has answered, if `waitForTeacherMs` is
+ * not set. */
 const PATIENCE_MS = 60_000;
 
-/** Codes for a host that does not exist. EAI_AGAIN, a name that cannot be looked up at the moment,
- * is not one. */
+/** Codes for a host that does not exist. EAI_AGAIN, a temporary DNS failure, is not one. */
 const NO_HOST = new Set(["ENOTFOUND"]);
 /** Codes for an address where no server listens. ENETUNREACH, an unreachable network, is not one:
  * that is on our side. */

@@ -1,5 +1,5 @@
 /**
- * What a run would do, without a call: the result of `--dry-run`.
+ * What a run would do: the result of `--dry-run`.
  *
  * @module
  */
@@ -26,11 +26,11 @@ export interface Preview {
   total: number;
   /** Answers that would be requested. */
   toAsk: number;
-  /** Estimated tokens of the prompts of all answers to request; within about a quarter. */
+  /** Estimated prompt tokens of all requests, accurate to about 25 %. */
   promptTokens: number;
   /**
-   * Completion tokens of one answer, as a range. The upper end is the token limit; without one,
-   * both ends are an assumption.
+   * Completion tokens of one answer, as a range; the mean if rows have their own limits. The lower
+   * end is an assumption. The upper end is the token limit, or an assumption without one.
    */
   completionTokens: readonly [least: number, most: number];
   /**
@@ -70,7 +70,7 @@ export function previewOf(
 
 type UsedOptions = Pick<ResolvedOptions, "teachers" | "params" | "askedSchema">;
 
-/** The first request of each shape as it would be sent. Makes no call. */
+/** The first request of each shape, as it would be sent. */
 function requestsOf(
   found: readonly Preflight[],
   options: UsedOptions,
@@ -89,7 +89,9 @@ function requestOf(
 ): unknown {
   const request = {
     uid,
-    messages: files.length === 0 ? messages : messages.map((message) => shown(message, files)),
+    messages: files.length === 0
+      ? messages
+      : messages.map((message) => withPlaceholders(message, files)),
     params: own === undefined ? params : { ...params, ...own },
     jsonSchema,
   };
@@ -97,7 +99,7 @@ function requestOf(
 }
 
 /** The message with placeholders for its image files, which are read only when they are sent. */
-function shown(message: Message, files: readonly string[]): Message {
+function withPlaceholders(message: Message, files: readonly string[]): Message {
   if (!Array.isArray(message.content)) return message;
   const content = message.content.map((part) => {
     const url = part.image_url?.url;

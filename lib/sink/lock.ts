@@ -13,8 +13,8 @@
  * It is overwritten in place and never synced, which is enough to survive the process.
  *
  * A run with thousands of outputs cannot keep a file open for each. It holds one lock for all of
- * them (`SharedLock`), and the lock file of each output names it. A process reads and writes a note
- * only while it holds that file, so it finds the name and checks whether the shared lock is held.
+ * them (`SharedLock`), and the lock file of each output names it. Another process that locks such a
+ * lock file finds the name in its note, and checks whether the shared lock is held.
  *
  * @module
  */
@@ -43,7 +43,7 @@ import { delay } from "../timer.ts";
 export type { RunNote, RunState } from "./lock_file.ts";
 
 export interface LockOptions {
-  /** Fails if the filesystem has no locks; else works without one. @default true */
+  /** Whether to fail if the filesystem has no locks, instead of working without. @default true */
   required?: boolean;
   /** Called with the previous holder's token, to remove the temporary files that it left. */
   onLeftovers?: (token: string) => Promise<void>;
@@ -51,7 +51,7 @@ export interface LockOptions {
   mode?: number;
   /** @default `openLockFile` */
   openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;
-  /** A lock that is held instead: the lock file then only names it and is closed. @default none */
+  /** A lock to hold instead: the lock file then only names it and is closed. @default none */
   shared?: SharedLock;
 }
 
@@ -155,7 +155,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
   throw new SinkError(`Cannot lock "${path}": it is removed again and again`, { path });
 }
 
-/** Attempts to lock a file that others remove or replace meanwhile. */
+/** The most attempts to lock a file that others keep removing or replacing. */
 const ATTEMPTS = 10;
 
 async function acquire(path: string, options: LockOptions): Promise<Lock> {
@@ -172,11 +172,11 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
     const text = await readText(file);
     if (!isOurs(text)) throw foreignFile(path);
     const note = noteOf(text);
-    const previous = await standingNote(path, note, options);
+    const previous = await lastNote(path, note, options);
     if (note?.token !== undefined) await options.onLeftovers?.(note.token);
     const identity = await identityOf(path, await file.stat());
     const lock = new Lock(path, previous, randomToken(), { file, identity });
-    // Keep what the note of a crashed run says until this run sends: it may end before that.
+    // Keep the note of a crashed run until this run sends something: it may end before that.
     lock.note({ ...(previous ?? NO_RUN), pid: Deno.pid });
     await file.truncate(NOTE_BYTES).catch(() => {});
     return lock;
@@ -198,8 +198,8 @@ export class SharedLock implements Disposable {
   }
 
   /**
-   * Takes the lock without waiting. Its name is a hash of the names in `paths`, so that the same
-   * run finds it again.
+   * Takes the lock without waiting. Its name is a hash of the names in `paths`, so that a run
+   * with the same outputs finds it again.
    *
    * @param paths The lock files of the outputs, all in one folder.
    * @throws {LockedError} If another run with the same outputs holds it.
@@ -214,8 +214,8 @@ export class SharedLock implements Disposable {
         return new SharedLock(await acquireLock(path, options), name);
       } catch (error) {
         // `noteOfShared` of another run holds it for a moment.
-        if (!(error instanceof LockedError) || attempt === LOOKS) throw error;
-        await delay(LOOK_MS);
+        if (!(error instanceof LockedError) || attempt === SHARED_ATTEMPTS) throw error;
+        await delay(SHARED_PAUSE_MS);
       }
     }
   }
@@ -225,22 +225,22 @@ export class SharedLock implements Disposable {
   }
 }
 
-/** Attempts to take a shared lock. */
-const LOOKS = 3;
-/** The pause between them. */
-const LOOK_MS = 30;
+/** The most attempts to take a shared lock. */
+const SHARED_ATTEMPTS = 3;
+/** The pause between attempts to take a shared lock. */
+const SHARED_PAUSE_MS = 30;
 
 function sharedPathOf(path: string, name: string): string {
   return join(dirname(path), OWN_FOLDER, `${name}.lock`);
 }
 
 /**
- * The note of the last run for an output: from its lock file, or from the shared lock that this
- * names if that one is later.
+ * The note of the last run for an output: the one in its lock file, or the one in the shared lock
+ * that this names, whichever is later.
  *
  * @throws {LockedError} If the shared lock is held.
  */
-async function standingNote(
+async function lastNote(
   path: string,
   note: RunNote | undefined,
   { required = true, shared }: LockOptions,

@@ -27,11 +27,11 @@ export interface MergedLines {
   readonly count: number;
 }
 
-/** The search for files ends after this many numbers without one: the first may be gone. */
+/** The search for files ends after this many missing numbers in a row: users may remove some. */
 const MOST_MISSING = 3;
 
 /**
- * The files of rescued lines for an output file, oldest first. Found by counting up, not by listing
+ * The files of rescued lines for an output file, by number. Found by counting up, not by listing
  * the folder, which may hold very many files.
  */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
@@ -81,7 +81,7 @@ export class RecentLines {
     this.#newer.push(line);
   }
 
-  /** Called after a check that finds the file unchanged: drops lines from before the last check. */
+  /** Called when a check finds the file unchanged: drops lines from before the previous check. */
   age(): void {
     this.#older = this.#newer;
     this.#newer = [];
@@ -94,7 +94,7 @@ export class RecentLines {
     return lines;
   }
 
-  /** Undoes `take`. */
+  /** Undoes `take`, but all lines count as new. */
   putBack(lines: readonly string[]): void {
     this.#newer = [...lines, ...this.#newer];
   }
@@ -153,10 +153,10 @@ export async function mergeRescued(path: string, kind: LineKind): Promise<Merged
   return merged;
 }
 
-/** Identifies a line: of lines with the same name, one is added. */
+/** Identifies a line: of lines with the same name, only one is added. */
 type NameOf = (text: string, path: string, number: number) => string;
 
-/** A row has one result, but may have several failures lines. */
+/** A row has one line in the results, but may have several in the failures. */
 const NAME_OF: Readonly<Record<LineKind, NameOf>> = { results: uidOfLine, failures: sha256Start };
 
 async function addLines(path: string, from: string, nameOf: NameOf): Promise<number> {

@@ -1,6 +1,6 @@
 /**
  * The connections to one teacher. undici's `Pool` searches all its connections for each request;
- * this takes a free one from a stack. Lanes limit their number.
+ * this takes a free one from a stack. The engine's concurrency limits their number.
  *
  * @module
  */
@@ -20,8 +20,8 @@ export interface ConnectionsOptions
   readonly now?: () => number;
 }
 
-/** How many used-up connections may wait for their server to close them. The side that closes first
- * keeps the port occupied for a minute. */
+/** How many used-up connections may wait for their server to close them: the side that closes first
+ * has the port in TIME_WAIT for a minute. */
 const MOST_USED_UP = 256;
 
 export class Connections implements ConnectionShared {
@@ -64,7 +64,7 @@ export class Connections implements ConnectionShared {
   }
 
   /**
-   * A connection for an attempt: the one given back last, else a new one.
+   * A connection for an attempt: the open one given back last, else one that needs a new socket.
    *
    * @param now The current time, which the attempt has read already.
    */

@@ -9,10 +9,10 @@
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
 /** @import { ChartMark } from "../monitor_state.ts" */
 
-/** Least distance between the names of two marks, in CSS pixels. */
+/** Least distance from the start of one name to the start of the next, in CSS pixels. */
 const MARK_SPACE = 90;
 
-/** Names of custom properties of the style. @type {Record<ChartMark["kind"], string>} */
+/** CSS custom properties, without `--`. @type {Record<ChartMark["kind"], string>} */
 const MARK_COLOURS = {
   hold: "wait",
   throttled: "wait",
@@ -22,13 +22,14 @@ const MARK_COLOURS = {
 };
 
 /**
- * Caches colours by theme and name: computing the style of a line takes as long as drawing it.
+ * Caches colours by theme and name: getting the colour of a line from the computed style takes as
+ * long as drawing the line.
  *
  * @type {Map<string, string>}
  */
 const COLOURS = new Map();
 
-/** Returns the value of a custom property in the current theme. @param {string} name */
+/** Returns the value of a CSS custom property in the current theme. @param {string} name */
 export function themeColour(name) {
   const root = document.documentElement;
   const key = `${root.dataset.theme} ${name}`;
@@ -74,7 +75,7 @@ export function drawMarks(plot, marks, isNamed) {
  *
  * @param {UPlot} plot
  * @param {number} series index in the data of the plot
- * @param {string} colour
+ * @param {string} colour a CSS custom property, without `--`
  */
 export function drawTriangles(plot, series, colour) {
   const { ctx, bbox } = plot;

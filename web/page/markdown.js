@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Markdown as elements. Models write it, so it is untrusted: it is parsed to a tree, and the tree
- * becomes the few kinds of elements that this file makes. Raw HTML and images are shown as text;
+ * Markdown as elements. Models write it, so it is untrusted: it is parsed into a tree, of which
+ * this file makes a few kinds of elements. Raw HTML and images are shown as text;
  * links go to http and https only.
  *
  * @module
@@ -17,11 +17,11 @@ import { make } from "./dom.js";
 /** @typedef {Extract<MarkedToken, { type: "link" }>} Link */
 
 /**
- * Longer paragraphs are shown as they are: the parser's time grows with the square of their length.
+ * Longer paragraphs are shown as plain text: parsing takes quadratic time. In UTF-16 code units.
  */
 const MAX_INLINE = 10_000;
 
-/** Longer texts are shown as they are. */
+/** Longer texts are not parsed. In UTF-16 code units. */
 const MAX_MARKDOWN = 500_000;
 
 /** Elements below this depth are shown as text. */
@@ -79,7 +79,7 @@ function mathToken(type, match) {
 }
 
 /**
- * Returns the elements of a Markdown text; undefined if it is to be shown as it is.
+ * Returns the elements of a Markdown text; undefined if it should be shown as plain text.
  *
  * @param {string} text
  * @returns {(HTMLElement | string)[] | undefined}
@@ -95,7 +95,7 @@ export function markdownElements(text) {
 }
 
 /**
- * Parses like `lexer.lex()`, but leaves long paragraphs as they are.
+ * Parses like `lexer.lex()`, but does not parse the Markdown in long paragraphs.
  *
  * @param {string} text
  * @returns {Token[]}
@@ -124,7 +124,7 @@ function elementsOfToken(token, depth) {
 }
 
 /**
- * Returns the elements of a block; undefined if the token is part of a line.
+ * Returns the elements of a block; undefined if the token is inline.
  *
  * @param {Token} token
  * @param {number} depth
@@ -192,7 +192,7 @@ function listOf({ ordered, start, items }, depth) {
 }
 
 /**
- * Makes a table in a box. A wide table scrolls in the box, so it can get the keyboard focus.
+ * Makes a table in a box. The box scrolls a wide table, so it must be focusable with the keyboard.
  *
  * @param {Table} table
  * @param {number} depth
@@ -220,7 +220,7 @@ function tableOf({ header, rows }, depth) {
 }
 
 /**
- * Makes a link, or text if its protocol is neither http nor https.
+ * Makes a link; its source as text unless it is a valid http or https URL.
  *
  * @param {Link} link
  * @param {(HTMLElement | string)[]} children
@@ -235,9 +235,9 @@ function linkOf({ href, raw }, children) {
 function decoded(text) {
   return text.replaceAll(
     /&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{2,4}));/gi,
-    (all, tens, hex, name) => {
+    (all, decimal, hex, name) => {
       if (name !== undefined) return ENTITIES[name] ?? all;
-      const code = tens === undefined ? parseInt(hex, 16) : Number(tens);
+      const code = decimal === undefined ? parseInt(hex, 16) : Number(decimal);
       return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : all;
     },
   );

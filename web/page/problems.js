@@ -36,7 +36,7 @@ export function adviceFor(type) {
 }
 
 /**
- * Sorts groups of errors by the number of rows that they made fail, most first.
+ * Sorts groups of errors by the number of rows that failed with them, most first.
  *
  * @param {readonly ErrorGroup[]} errors
  */
@@ -45,7 +45,7 @@ export function worstFirst(errors) {
 }
 
 /**
- * Returns why most of the failed rows failed; "" if none did.
+ * Returns the most common reason for which rows failed; "" if none did.
  *
  * @param {readonly ErrorGroup[]} errors
  */
@@ -99,9 +99,9 @@ export function nextStep({ about, ended, summary, snapshot }) {
   return { tone: failed >= summary.total ? "bad" : "wait", icon: "alert", words, command };
 }
 
-/** Failed rows from which on a warning is shown. */
+/** Least number of failed rows for a warning. */
 const MIN_FAILED_ROWS = 20;
-/** Least share of finished rows that must have failed for a warning. */
+/** Least share of failed rows among finished rows for a warning. */
 const MIN_FAILED_SHARE = 0.1;
 
 /** Whether enough rows have failed to warn the user. @param {RunStore["snapshot"]} snapshot */
@@ -112,8 +112,8 @@ export function isFailing(snapshot) {
 
 /** @param {RunStore["snapshot"]} snapshot @returns {NextStep | null} */
 function stopStep(snapshot) {
-  // The advice does not depend on the state of the run: it would come and go while a teacher
-  // pauses.
+  // Does not depend on the state of the run: the advice would come and go with each pause of a
+  // teacher.
   if (snapshot === null || !isFailing(snapshot)) return null;
   const words =
     `${failureWords(snapshot.failed, snapshot.errors)}. To stop now, press Ctrl-C in the ` +
@@ -122,7 +122,7 @@ function stopStep(snapshot) {
 }
 
 /**
- * Says how many rows failed, and what to do about the type of error that most of them have.
+ * Says how many rows failed, and what to do about the most common error.
  *
  * @param {number} failed
  * @param {readonly ErrorGroup[]} errors

@@ -10,14 +10,14 @@
 import { byId, icon, make } from "./dom.js";
 
 /**
- * A row and its cells by column.
+ * A row, its cells by column name, and an icon for the caller to place.
  *
  * @typedef {{ element: HTMLElement, cells: Record<string, HTMLElement>, mark: Element }} Row
  */
 
 /**
  * @param {string} id
- * @param {string[][]} columns
+ * @param {string[][]} columns the name (a CSS class) and the title of each
  */
 export function makeTable(id, columns) {
   const head = make("tr", { role: "row" });

@@ -57,7 +57,7 @@ export class FacetList {
   }
 
   /**
-   * Updates the counts. Values that occur in no shown row are kept, with 0.
+   * Updates the counts. Values that occur in no shown row are kept, with a count of 0.
    *
    * @param {readonly Facet[]} all facets of all rows
    * @param {readonly Facet[]} shown facets of the rows that meet the condition
@@ -68,11 +68,11 @@ export class FacetList {
     for (const facet of all) {
       const choice = filter.choiceOf(facet.field);
       const chosen = [...choice.only, ...choice.not];
-      // A flag that no row has is hidden, unless it is selected.
+      // A flag that no row has is hidden, unless it is selected or excluded.
       const values = facet.values.filter(({ value, count }) =>
         count > 0 || chosen.includes(value ?? null)
       );
-      // A facet with one value is hidden, too.
+      // A field with the same value in all rows is hidden, too.
       const least = facet.field === "flags" ? 1 : 2;
       if (values.length < least && chosen.length === 0) continue;
       const box = this.#boxes.get(facet.field) ?? this.#makeBox(facet);

@@ -34,7 +34,7 @@ import { countWords, nothingWords, scanWords } from "./words.js";
 class ViewPage {
   #filter = Filter.fromHash(location.hash);
   /**
-   * Titles and explanations of flags, filled with the first state.
+   * Titles and explanations of flags, filled from the server's state.
    *
    * @type {Record<string, { title: string, help: string }>}
    */
@@ -176,7 +176,7 @@ class ViewPage {
     });
   }
 
-  /** Updates the page; returns whether the server is busy. @param {string} condition */
+  /** Updates the page; returns whether the server has work left. @param {string} condition */
   async #refresh(condition) {
     /** @type {PageState} */
     const state = await ask("state");
@@ -188,7 +188,7 @@ class ViewPage {
     const isOld = this.#allVersion !== version && (isCurrent || condition === "");
     if (this.#all === undefined || isOld) {
       this.#all = condition === "" ? shown : await ask("overview");
-      // The server may return a recent count again.
+      // The version is that of the counts: the server may return cached, older ones.
       this.#allVersion = this.#all?.version ?? -1;
     }
     setText(byId("problem", HTMLElement), shown.scan?.problem ?? "");
@@ -198,9 +198,9 @@ class ViewPage {
 
   /** @param {unknown} error */
   #showProblem(error) {
-    const isOurs = error instanceof AskError;
-    setShown(byId("lost", HTMLElement), !isOurs);
-    if (!isOurs) return;
+    const isRejected = error instanceof AskError;
+    setShown(byId("lost", HTMLElement), !isRejected);
+    if (!isRejected) return;
     setText(byId("problem", HTMLElement), error.message);
     setText(byId("count", HTMLElement), "No rows");
     this.#grid.setTotal(0);
