@@ -81,8 +81,8 @@ export function besideResults(results: string): string {
 }
 
 /**
- * Renames an earlier report: adds the start of its run to the name. If no report can be written,
- * prints the reason and returns false.
+ * Renames an earlier report: adds the start time of its run to the name. If no report can be
+ * written, prints the reason and returns false.
  */
 export async function keepEarlierReport(
   path: string,

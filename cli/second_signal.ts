@@ -11,8 +11,8 @@
 const SAME_SIGNAL_MS = 500;
 
 /**
- * How long the main thread may take to end the process after the second signal; it normally does so
- * after 1.5 s.
+ * How long the main thread may take to end the process after the second signal. It takes at most
+ * 1.5 s unless it is blocked.
  */
 const PATIENCE_MS = 1_900;
 
@@ -20,7 +20,7 @@ export class SignalCount {
   #lastMs = -Infinity;
   #count = 0;
 
-  /** Counts a signal. Returns the number so far, or undefined if it is the last one again. */
+  /** Counts a signal. Returns the number so far, or undefined if it repeats the last one. */
   add(): number | undefined {
     const nowMs = performance.now();
     if (nowMs - this.#lastMs < SAME_SIGNAL_MS) return undefined;

@@ -1,6 +1,6 @@
 /**
- * `retort submit slurm` and `retort submit kubernetes`: print a job, or hand it to the programs of
- * the scheduler.
+ * `retort submit slurm` and `retort submit kubernetes`: print a job, or submit it with the
+ * command-line tools of the scheduler.
  *
  * @module
  */
@@ -37,9 +37,9 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   try {
     for (const array of arrays) {
       const after = array.after === undefined ? [] : [ids[array.after]];
-      ids.push(await batch(slurmScript(job, array, options), after));
+      ids.push(await sbatch(slurmScript(job, array, options), after));
     }
-    merge = await batch(slurmMerge(job, options), ids);
+    merge = await sbatch(slurmMerge(job, options), ids);
   } catch (error) {
     if (ids.length === 0 || !(error instanceof SinkError)) throw error;
     throw new SinkError(
@@ -61,10 +61,9 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
 }
 
 /**
- * Hands a script to Slurm, to run after other jobs, however they end. Returns the number of the
- * job.
+ * Submits a script to Slurm, to run after other jobs, however they end. Returns the job ID.
  */
-async function batch(script: string, after: readonly string[]): Promise<string> {
+async function sbatch(script: string, after: readonly string[]): Promise<string> {
   const dependency = after.length === 0 ? [] : [`--dependency=afterany:${after.join(":")}`];
   const said = await useTool("sbatch", ["--parsable", ...dependency], script);
   // If Slurm has several clusters, the name of the cluster follows.
@@ -72,7 +71,8 @@ async function batch(script: string, after: readonly string[]): Promise<string> 
 }
 
 /**
- * Returns the command that shows or cancels a job: only `deno task submit` may call the scheduler.
+ * Returns the command that shows or cancels a job. `deno task distill` becomes `deno task submit`:
+ * only that task may call the scheduler.
  */
 function submitWords({ stem }: PreparedJob, what: "status" | "cancel", { program }: Io): string {
   const words = program.replace(/(\btask\b.*) distill$/, "$1 submit");
@@ -129,7 +129,7 @@ function directive(settings: Settings, name: string): string | undefined {
 }
 
 /**
- * The forms in which Slurm takes a time limit, except whole minutes: `--time` reads a number as
+ * Slurm's forms of a time limit, except a plain number: Slurm reads that as minutes, `--time` as
  * seconds.
  */
 const SLURM_TIME = /^(\d+-\d+(:\d\d){0,2}|\d+(:\d\d){1,2})$/;
@@ -184,7 +184,7 @@ export async function submitToKubernetes(
   try {
     said = await useTool("kubectl", ["apply", "-f", "-"], manifests);
   } catch (error) {
-    // A Job that was submitted before is there until it is deleted, also if it has ended.
+    // The Job of an earlier submit exists until it is deleted, even if it has ended.
     if (!(error instanceof SinkError && /immutable/.test(error.message))) throw error;
     throw new UsageError(
       `Cannot submit: there is a job of this output already. Remove it first, which keeps all answers: ${
@@ -215,7 +215,7 @@ function kubernetesOptions(settings: Settings): KubernetesOptions {
   };
 }
 
-/** Each needs the permission to be run. */
+/** Programs that `--allow-run` must name. */
 type Tool = "sbatch" | "squeue" | "scancel" | "scontrol" | "kubectl";
 
 /**

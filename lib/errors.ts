@@ -213,7 +213,7 @@ export interface SinkErrorOptions extends ErrorOptions {
   path?: string;
 }
 
-/** An output file cannot be written, or is damaged. */
+/** An output file cannot be read or written, or is damaged. */
 export class SinkError extends RetortError {
   /** Printed before the message instead of "Error". */
   override name = "SinkError";
@@ -239,7 +239,7 @@ export class DamagedFileError extends SinkError {
   override name = "DamagedFileError";
 }
 
-/** The run cannot be started with these options; nothing was sent or written. */
+/** A command, or a change to a run, cannot be carried out as requested. */
 export class UsageError extends RetortError {
   /** Printed before the message instead of "Error". */
   override name = "UsageError";

@@ -2,8 +2,7 @@
  * The hashes that Retort uses.
  *
  * Not `node:crypto`: on Deno 2.9.6 every call leaves native memory behind until the next major
- * garbage collection, 120 MB over 500,000 calls. SHA-256 and xxHash64 are
- * WebAssembly and leave nothing.
+ * garbage collection, 120 MB over 500,000 calls. SHA-256 and xxHash64 in WebAssembly leave nothing.
  *
  * @module
  */
@@ -17,28 +16,27 @@ const { h64ToString } = await xxhash();
 const ENCODER = new TextEncoder();
 let buffer = new Uint8Array(1 << 16);
 // A `Buffer`, because `Uint8Array` has no `toHex` on Node 24.
-const hash = Buffer.alloc(32);
+const digestBytes = Buffer.alloc(32);
 
 /** SHA-256 of the text's UTF-8 bytes as 64 lower-case hex digits: for names that must never
  * collide. */
 export function sha256Hex(text: string): string {
   digest(text);
-  return hash.toString("hex");
+  return digestBytes.toString("hex");
 }
 
 /** The first 32 hex digits of the text's SHA-256. Takes 2.5 µs for 400 characters. */
 export function sha256Start(text: string): string {
   digest(text);
-  return hash.toString("hex", 0, 16);
+  return digestBytes.toString("hex", 0, 16);
 }
 
-/** Puts the SHA-256 into `hash`, so that no buffer or string is allocated for digits that are not
- * read. */
+/** Puts the SHA-256 into `digestBytes`, from which callers make only the hex digits they need. */
 function digest(text: string): void {
   // One UTF-16 unit takes three bytes at most.
   if (text.length * 3 > buffer.length) buffer = new Uint8Array(text.length * 3);
   const { written } = ENCODER.encodeInto(text, buffer);
-  hash.set(sha256.init().update(buffer.subarray(0, written)).digest("binary"));
+  digestBytes.set(sha256.init().update(buffer.subarray(0, written)).digest("binary"));
 }
 
 /** xxHash64 of the text's UTF-8 bytes as 16 lower-case hex digits, to detect changes. Takes 0.25 µs

@@ -28,8 +28,8 @@ interface Scope {
 
 const scope = globalThis as unknown as Scope;
 /**
- * After this time, in milliseconds, the worker stops by itself. It has been replaced by then: see
- * `MOST_MS` in `worker_check.ts`.
+ * After this time, in milliseconds, the worker stops a check itself. Unless the main thread is
+ * delayed, it has terminated the worker by then: see `MOST_MS` in `worker_check.ts`.
  */
 const LEASH_MS = 2_000;
 /** Neither check uses the row. */
@@ -57,7 +57,7 @@ async function setUp({ pattern, jsonSchema, progress }: Setup) {
   return { checks, progress: new Int32Array(progress) };
 }
 
-/** Returns undefined if an answer takes too long: the main thread has noticed that before. */
+/** Returns undefined if an answer takes too long: the main thread replaces the worker. */
 function reasonsOf(
   { texts, withToolCalls }: Batch,
   checks: readonly [number, Check][],
@@ -82,7 +82,7 @@ function reasonsOf(
   };
   while (place < texts.length) {
     const from = place;
-    // If earlier answers took the time, the interrupted one gets all of it next.
+    // If earlier answers used part of the time, the interrupted one gets all of it next.
     if (!endsWithin(LEASH_MS, checkRest) && place === from) return undefined;
   }
   Atomics.store(progress, Note.Answer, IDLE);

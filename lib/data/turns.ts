@@ -1,6 +1,6 @@
 /**
- * The prompt of a line, as turns and as text. `lib/source/` reads the row as its run did. This
- * module reads rows of the simplest shapes, as most rows are: that takes 1 µs instead of 3.
+ * The prompt of a line, as turns and as text. `lib/source/` reads the row as its run did. Most rows
+ * have the simplest shapes, which this module reads itself: that takes 1 µs instead of 3.
  *
  * @module
  */
@@ -126,7 +126,7 @@ function parserOf(hints: RunHints): RowParser | undefined {
 /** The uid does not matter here, and deriving one takes twice as long as all the rest. */
 const ANY_UID = "";
 
-/** Returns the fields of a row whose whole texts its turns show; none of a bad row. */
+/** Returns the fields that the turns show in full; none for a bad row. */
 export function textFieldsOf(line: JsonObject, hints: RunHints): string[] {
   const parser = parserOf(hints);
   const row = parser?.parse(jsonText(rowOf(line, hints)), ANY_UID);

@@ -32,7 +32,6 @@ export class EngineState {
   #haltReason: string | undefined;
   #last: RunState = "running";
 
-  /** Everything is derived from the parts: no state is kept twice. */
   constructor(parts: EngineParts) {
     this.#parts = parts;
   }
@@ -50,8 +49,8 @@ export class EngineState {
     return pool.rest ?? this.#rowsRest;
   }
 
-  /** Set while every row that may be sent waits for its retry. New rows count too, unless the retry
-   * queue is full. */
+  /** Set while every row that may be sent waits for its retry. New rows may be sent too, unless the
+   * retry queue is full. */
   get #rowsRest(): Rest | undefined {
     const { options, lanes, queue, now, wallClock, held } = this.#parts;
     const { waiting, dueAt, isExhausted, taken } = queue;

@@ -1,5 +1,5 @@
 /**
- * Files of an export: which ones may be written, and that each appears complete or not at all.
+ * Outputs of an export: checks that each may be written. A file appears complete or not at all.
  *
  * @module
  */
@@ -94,14 +94,14 @@ function toPipe(
   { isOurs }: { isOurs: boolean },
 ): Output {
   const writer = stream.getWriter();
-  const saying = <T>(work: Promise<T>) =>
+  const withPath = <T>(work: Promise<T>) =>
     work.catch((cause) => {
       throw cannotWrite(name, cause);
     });
   const leave = async () => isOurs ? await writer.close() : writer.releaseLock();
   return new Output(
-    (bytes) => saying(writer.write(bytes)),
-    () => saying(leave()),
+    (bytes) => withPath(writer.write(bytes)),
+    () => withPath(leave()),
     () => leave().catch(() => {}),
   );
 }
@@ -117,7 +117,7 @@ function toStream(stream: WritableStream<Uint8Array>): Output {
 
 /** Which files an output must not replace. */
 export interface OutputGuard {
-  /** Replaces a file that is not empty. @default false */
+  /** Whether a file that is not empty may be replaced. @default false */
   readonly replace?: boolean;
   /** Files that are never replaced: descriptions for the error, by path. */
   readonly sources: ReadonlyMap<string, string>;
@@ -140,7 +140,7 @@ export function standardStreamOf(path: string): "stdout" | "stderr" | undefined 
 }
 
 /**
- * Checks that an output destroys nothing of the user's.
+ * Checks that writing an output would destroy no file of the user.
  *
  * @returns The path to write to. If the output is a link, that is the file that it points to.
  * @throws {UsageError} if the output is a folder, a source, a file of a run, or a file that is not
@@ -188,7 +188,7 @@ async function holdsResults(path: string): Promise<boolean> {
     const length = await file.read(start) ?? 0;
     return RESULTS_START.test(new TextDecoder().decode(start.subarray(0, length)));
   } catch {
-    return false; // Writing will report why it cannot be read.
+    return false; // It cannot be read, so it does not count as one.
   }
 }
 

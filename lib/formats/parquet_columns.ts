@@ -8,7 +8,7 @@
 import type { SchemaElement } from "../deps/hyparquet.ts";
 import type { LeafColumn } from "./parquet_leaf.ts";
 
-/** A column, an element or a field. It is not null from this definition level on. */
+/** A column, an element or a field. It is null below the definition level `definition`. */
 export type SchemaNode =
   | LeafNode
   | { readonly kind: "struct"; readonly definition: number; readonly fields: readonly Field[] }

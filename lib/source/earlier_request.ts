@@ -34,7 +34,7 @@ export function earlierRequest(text: string, options: EarlierOptions): RowReques
   }
 }
 
-/** What is sent differently today, for a message; "" if only keys that hold null are left out. */
+/** A phrase for what is sent differently today; "" if only keys that hold null are left out. */
 export function differenceOf(before: RowRequest, now: RowRequest): string {
   const kept = messagesWithoutNulls(before.messages);
   if (textOf(kept) === textOf(now.messages) && isSameWithoutNulls(before.params, now.params)) {
@@ -85,7 +85,7 @@ function systemTextOf(messages: readonly Message[]): string {
   return textOf(messages.find(isSystem)?.content);
 }
 
-/** Whether today's prompt is the earlier one with text after it, as the context of Dolly rows. */
+/** Whether today's prompt is the earlier one with text after it, as in Dolly rows with context. */
 function isLonger(before: readonly Message[], now: readonly Message[]): boolean {
   const [old, text] = [before.at(-1)?.content, now.at(-1)?.content];
   return typeof old === "string" && typeof text === "string" && text.startsWith(`${old}\n\n`);

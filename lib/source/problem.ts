@@ -1,6 +1,6 @@
 /**
- * What is found while one row is read, problems among it. A problem is returned, not thrown: the
- * other rows are still sent.
+ * What the parser of one row finds: problems, and facts besides the messages. A problem is
+ * returned, not thrown, so that the other rows are still sent.
  *
  * @module
  */
@@ -22,9 +22,9 @@ export class RowProblem {
   }
 }
 
-const LONGEST_SHOWN = 40;
+const MAX_SHOWN_CHARS = 40;
 
-/** The problem `"name" must be wanted: current value is …`. */
+/** The problem `"NAME" must be WANTED: current value is …`, with the arguments in capitals. */
 export function mustBe(
   name: string,
   wanted: string,
@@ -43,8 +43,8 @@ function describe(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? "an empty array" : "an array";
   if (typeof value === "object" && value !== null) return "an object";
   if (typeof value !== "string") return String(value);
-  if (value.length <= LONGEST_SHOWN) return JSON.stringify(value);
-  return `${JSON.stringify(value.slice(0, LONGEST_SHOWN))}…`;
+  if (value.length <= MAX_SHOWN_CHARS) return JSON.stringify(value);
+  return `${JSON.stringify(value.slice(0, MAX_SHOWN_CHARS))}…`;
 }
 
 /** One row while it is read: how to read it, and what is found besides its messages. */
@@ -56,15 +56,16 @@ export class Reading {
   readonly keepsPrefill: boolean;
   /** The fields that the run's template names, which makes them parts of the prompt. */
   readonly named: ReadonlySet<string>;
-  /** Whether a text in the messages was made from numbers, which must stay as they were written. */
+  /** Whether arguments with numbers became JSON text: numbers must stay as they were written. */
   hasNumber = false;
-  /** Reads of turns with tool calls only the calls, as an earlier version did. */
+  /** Whether turns with tool calls are reduced to the calls, as an earlier version did. */
   readsCallsOnly = false;
   /**
    * Fields that this row does not send, although other rows of its shape do; also fields of turns
    * that are not sent, such as `messages[].id`.
    */
   unsent: Set<string> | undefined;
+  /** Paths of image files in the messages. */
   files: string[] | undefined;
 
   constructor(shape: Shape, text: string, keepsPrefill: boolean, named: ReadonlySet<string>) {

@@ -98,8 +98,8 @@ export function mainSegments(snapshot: Snapshot, isBrief = false): Segment[] {
 }
 
 /**
- * `ETA 13 s (11 – 16 s)`; no segment while nothing is sent. If the estimate is only a lower bound,
- * throttled runs show that bound, because they are not ramping up.
+ * `ETA 13 s (11 – 16 s)`; no segment while the run backs off, or once it has ended. If the estimate
+ * is only a lower bound, throttled runs show that bound, because they are not ramping up.
  */
 function etaSegments(snapshot: Snapshot): Segment[] {
   const { state, eta_is_lower_bound, eta_range_s, refused_for_load } = snapshot;

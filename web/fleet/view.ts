@@ -1,5 +1,5 @@
 /**
- * Rows of the page of all runs: one for each run, and their sum.
+ * What the page of all runs shows: one row for each run or shard, and their sums.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus, StatusError } from "../../lib/run/mod.ts";
 import { sumOf } from "../../lib/figures.ts";
 
-/** `waiting`: a shard that has not begun. `silent`: no beat in 3 checks; `dead`: in 12. */
+/** `waiting`: a shard that has not begun. `silent`: no new beat in 3 checks; `dead`: in 12. */
 export type FleetState =
   | "running"
   | "paused"
@@ -60,7 +60,7 @@ export interface FleetView {
    * running or paused, or if there is none.
    */
   readonly eta_s: number | null;
-  /** US dollars, or null if unknown. */
+  /** US dollars of the runs whose cost is known; null if there is none. */
   readonly cost_usd: number | null;
   /** Kinds of failed attempts in all runs, most frequent first. */
   readonly errors: readonly StatusError[];
@@ -80,9 +80,10 @@ const MAX_ERRORS = 12;
 const MAX_MODELS = 3;
 
 export interface Known {
+  /** Size, modification time and inode of the status file, to skip one that has not changed. */
   stamp: string;
   status: RunStatus;
-  /** Consecutive checks that found the same beat. */
+  /** Consecutive checks that found no new beat. */
   silence: number;
 }
 
@@ -97,9 +98,9 @@ export function fleetView(
   mostRows: number,
 ): FleetView {
   const rows = [...known.map(rowOf), ...waiting];
-  const slowest = medianRate(rows) / 2;
+  const stragglerRate = medianRate(rows) / 2;
   rows.sort((a, b) =>
-    urgency(a, slowest) - urgency(b, slowest) || (b.eta_s ?? 0) - (a.eta_s ?? 0) ||
+    urgency(a, stragglerRate) - urgency(b, stragglerRate) || (b.eta_s ?? 0) - (a.eta_s ?? 0) ||
     (a.name < b.name ? -1 : 1)
   );
   const states: Partial<Record<FleetState, number>> = {};
@@ -167,8 +168,8 @@ const URGENCY: Readonly<Record<FleetState, number>> = {
 };
 
 /** Stragglers (below half of the median rate) come before other running runs. */
-function urgency({ state, rate_per_s }: FleetRow, slowest: number): number {
-  return state === "running" && rate_per_s < slowest ? 4 : URGENCY[state];
+function urgency({ state, rate_per_s }: FleetRow, stragglerRate: number): number {
+  return state === "running" && rate_per_s < stragglerRate ? 4 : URGENCY[state];
 }
 
 function medianRate(rows: readonly FleetRow[]): number {
@@ -178,8 +179,8 @@ function medianRate(rows: readonly FleetRow[]): number {
 }
 
 /**
- * Returns seconds until the slowest run ends, or until the rate of all runs has finished all rows,
- * which includes shards that have not begun. Null if a run has no estimate.
+ * Returns the seconds until the slowest run ends, or those for all rows left, including shards that
+ * have not begun, at the rate of all runs, whichever is longer. Null if a live run has no estimate.
  */
 function etaOf(
   rows: readonly FleetRow[],

@@ -114,8 +114,8 @@ export function setShown(element, isShown) {
 }
 
 /**
- * Puts the children of an element into this order. Moves only those in other places, so that focus,
- * selection and open `<details>` are kept.
+ * Makes these the children of an element, in this order. Does not move those in the right place,
+ * which keep their focus, selection and open `<details>`; removes all others.
  *
  * @param {Element} parent
  * @param {readonly Element[]} children

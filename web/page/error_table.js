@@ -19,7 +19,7 @@ import { makeRow, makeTable } from "./tables.js";
 const FIRST_ERRORS = 5;
 
 /**
- * Worst first: an error group has the icon and colour of its first action.
+ * Worst first: an error group has the icon and tone of the worst action taken on its attempts.
  *
  * @type {Record<FailureAction, { word: string, icon: string, tone: string }>}
  */
@@ -42,8 +42,8 @@ const ERROR_COLUMNS = [
 /** Table of failed attempts by kind. Kinds that made rows fail come first. */
 export class ErrorTable {
   #showRows;
-  #all = byId("errors-all", HTMLButtonElement);
-  #isWhole = false;
+  #allButton = byId("errors-all", HTMLButtonElement);
+  #showsAll = false;
   /** Groups of the shown rows, in order. @type {ErrorGroup[]} */
   #groups = [];
   #nowMs = 0;
@@ -61,8 +61,8 @@ export class ErrorTable {
    */
   constructor(showRows) {
     this.#showRows = showRows;
-    this.#all.addEventListener("click", () => {
-      this.#isWhole = true;
+    this.#allButton.addEventListener("click", () => {
+      this.#showsAll = true;
       if (this.#store !== undefined) this.update(this.#store, this.#nowMs);
     });
   }
@@ -72,10 +72,10 @@ export class ErrorTable {
     this.#store = store;
     this.#nowMs = nowMs;
     const all = worstFirst(store.snapshot?.errors ?? []);
-    const errors = this.#isWhole ? all : all.slice(0, FIRST_ERRORS);
+    const errors = this.#showsAll ? all : all.slice(0, FIRST_ERRORS);
     this.#groups = errors;
-    setShown(this.#all, !this.#isWhole && all.length > errors.length);
-    setText(this.#all, `Show all ${formatCount(all.length)} kinds`);
+    setShown(this.#allButton, !this.#showsAll && all.length > errors.length);
+    setText(this.#allButton, `Show all ${formatCount(all.length)} kinds`);
     setShown(this.#none, errors.length === 0);
     setShown(this.#box, errors.length > 0);
     const { failed_attempts = 0, attempts = 0 } = store.snapshot ?? {};
@@ -141,7 +141,7 @@ function fillError({ element, cells, mark }, group, store, nowMs) {
   setText(cells.last, formatMoment(store.localTime(group.last_seen), nowMs));
 }
 
-/** Most characters of example ids on one line. Of ids that are hashes, only one fits. */
+/** Most characters of the examples, with their first words. Of ids that are hashes, one fits. */
 const MOST_UID_CHARS = 56;
 
 /** @param {readonly string[]} uids */
