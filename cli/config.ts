@@ -29,7 +29,8 @@ export interface Config {
 const KNOWN = FLAGS.filter((flag) =>
   flag.commands.includes("run") && flag.group !== "Help" && flag.name !== "config"
 );
-const OWN_KEYS = ["input", "params", "headers", "teachers", "client-config", "chat-config"];
+/** Keys of the file that are not flags. */
+const OTHER_KEYS = ["input", "params", "headers", "teachers", "client-config", "chat-config"];
 
 /**
  * Reads a configuration file.
@@ -70,7 +71,7 @@ function readFlag(
   const negated = name.startsWith("no-") ? name.slice(3) : undefined;
   const flag = KNOWN.find((one) => one.name === name || (one.isNegated && one.name === negated));
   if (flag === undefined) {
-    const names = [...KNOWN.map((one) => one.name), ...OWN_KEYS];
+    const names = [...KNOWN.map((one) => one.name), ...OTHER_KEYS];
     return fail(`there is no "${key}". Did you mean "${closestString(name, names)}"?`);
   }
   if (flag.name === "overwrite" && value === true) {

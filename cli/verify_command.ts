@@ -22,20 +22,22 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (args.inputs.length === 0) {
     throw new UsageError("Cannot verify without an input: name the files of prompts");
   }
-  const place = {
+  const paths = {
     input: args.inputs,
     output: settings.required("output", "an output: add the -o of the run"),
   };
-  await refuseFormerFolder(place, io, "");
+  await refuseFormerFolder(paths, io, "");
   const found = await verify({
     ...await readRowOptions(settings),
-    ...place,
+    ...paths,
     limit: settings.integer("limit", 1),
     samples: readSamples(settings),
     endpoint: settings.choice("endpoint", ENDPOINTS),
     shard: readShard(settings, io),
   });
-  for (const one of found) if (!settings.isOn("quiet") || !isWhole(one)) io.writeOut(describe(one));
+  for (const one of found) {
+    if (!settings.isOn("quiet") || !isComplete(one)) io.writeOut(describe(one));
+  }
   if (found.some(({ damageCount }) => damageCount > 0)) return EXIT_USAGE;
   const isEmpty = settings.text("shard") === undefined &&
     found.every(({ rows, badRows }) => rows + badRows === 0);
@@ -43,10 +45,10 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (isEmpty && !settings.isOn("allow-empty")) {
     throw new UsageError(emptyMessage("verify", args.inputs));
   }
-  return found.every(isWhole) ? EXIT_DONE : EXIT_FAILED_ROWS;
+  return found.every(isComplete) ? EXIT_DONE : EXIT_FAILED_ROWS;
 }
 
-function isWhole({ succeeded, total, badRows, damageCount }: Verification): boolean {
+function isComplete({ succeeded, total, badRows, damageCount }: Verification): boolean {
   return succeeded === total && badRows === 0 && damageCount === 0;
 }
 
@@ -77,7 +79,7 @@ function describe(found: Verification): string {
   return lines.map((line) => `${printableLines(line)}\n`).join("");
 }
 
-/** In counts, each sample of a row is a row, as in a run. */
+/** Explains counts of samples: like a run, `verify` counts each one as a row. */
 function samplesText({ rows, samples }: Verification): string {
   return `rows: ${samples} samples of ${formatCount(rows)} in the input`;
 }

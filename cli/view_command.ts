@@ -55,8 +55,8 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
   return 0;
 }
 
-/** Waits until a row or a whole file was read; throws if no file can be read. Returns at once for an
- * empty folder, whose files may come later. */
+/** Waits until a row or a whole file was read; throws if no file can be read. Returns at once for
+ * an empty folder, whose files may come later. */
 async function waitForFirstRow(
   service: DataService,
   paths: readonly string[],
@@ -89,13 +89,12 @@ function serve(service: DataService, options: Parameters<typeof serveView>[1]) {
   }
 }
 
-/** How long an interrupted view may take to end, before its process is ended. */
-const LAST_MS = 3_000;
+/** How long an interrupted view may take to end before the process exits. */
+const GRACE_MS = 3_000;
 
 /**
- * Waits for the first signal that asks the process to end. If the process has not ended 3 s later
- * (opening a file may wait for a file server), or a second signal arrives, ends it at
- * once.
+ * Aborts a view on the first SIGINT, SIGTERM or SIGHUP. Exits if the view has not ended 3 s later
+ * (opening a file may wait for a file server), or on a second signal.
  */
 export class Interruption implements Disposable {
   readonly #controller = new AbortController();
@@ -121,7 +120,7 @@ export class Interruption implements Disposable {
     this.#controller.abort();
     const exit = () => this.#exit?.(128 + SIGNAL_NUMBERS[signal]);
     if (count > 1) exit();
-    else this.#timer = setTimeout(exit, LAST_MS);
+    else this.#timer = setTimeout(exit, GRACE_MS);
   }
 
   [Symbol.dispose](): void {

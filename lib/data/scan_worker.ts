@@ -15,8 +15,8 @@ interface Scope {
 }
 
 /**
- * Ends the search of a block if terminating the worker did not: by then, `MAX_MS` in `scanner.ts`
- * has ended the scan.
+ * Stops the search of a block that continues after the worker was terminated (see `endsWithin`).
+ * Longer than `MAX_MS` in `scanner.ts`, which ends the scan.
  */
 const LEASH_MS = 4_000;
 
@@ -32,17 +32,17 @@ scope.onmessage = ({ data }) => {
 
 function scan({ job, next, progress, worker }: ScanStart): void {
   using scan = new Scan(job);
-  const chunks = new Int32Array(next), places = new Int32Array(progress);
+  const nextChunk = new Int32Array(next), positions = new Int32Array(progress);
   while (true) {
-    const chunk = Atomics.add(chunks, 0, 1);
+    const chunk = Atomics.add(nextChunk, 0, 1);
     const first = chunk * SCAN_ROWS;
     if (first >= job.rows.length) break;
     const limit = Math.min(job.rows.length, first + SCAN_ROWS);
     const hits = scan.search(first, limit, (at, searchBlock) => {
-      Atomics.store(places, worker, at + 1);
+      Atomics.store(positions, worker, at + 1);
       if (!endsWithin(LEASH_MS, searchBlock)) throw new Error("The search takes too long");
     });
-    Atomics.store(places, worker, 0);
+    Atomics.store(positions, worker, 0);
     scope.postMessage({ chunk, hits });
   }
 }

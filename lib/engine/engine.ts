@@ -228,7 +228,7 @@ export class Engine {
     this.#left.resolve();
   }
 
-  /** The next row for a lane, with a place at a teacher; undefined if there is none now. */
+  /** The next row for a lane, assigned to a teacher; undefined if there is none now. */
   #next(): Work | undefined {
     if (this.#state.gates.size > 0) return undefined;
     const work = this.#dispatch.next(this.#queue.isFull(this.#held, this.#lanes.target));
@@ -236,7 +236,7 @@ export class Engine {
     return work;
   }
 
-  /** Reads more rows, even while a gate is closed: a run without rows has to end then too. */
+  /** Reads more rows, even while a gate is closed: a run must notice the end of its input. */
   #onIdle(): void {
     this.#state.note();
     if (!this.#queue.isFull(this.#held, this.#lanes.target)) this.#queue.pull();
@@ -281,14 +281,14 @@ export class Engine {
     this.#rowClock.tick(this.#state.gates.size > 0 || this.#pool.rest !== undefined);
   }
 
-  /** Ends the run with its last teacher. */
+  /** Halts the run if no teacher is left; otherwise only reports that one was halted. */
   #onEndpointHalt(reason: string): void {
     if (this.#pool.isHalted) this.halt(reason);
     else this.#options.onNotice?.(reason);
   }
 
-  /** Ends the run because outcomes can no longer be written; only the first error is reported. If
-   * only the input fails, the calls in flight are finished, because they are paid for. */
+  /** Ends the run because of an error of the input or the sink; only the first is reported. If the
+   * input failed, the calls in flight are finished, because they are paid for. */
   #fail(error: unknown, isOfInput = error instanceof SourceError): void {
     this.#crash ??= { error };
     if (isOfInput) this.stop();

@@ -106,12 +106,12 @@ export async function* openRanges(
  * is requested. The file is closed at the end, even if the reader stops early.
  *
  * @param name What errors call the file.
- * @throws {SourceError} if the file cannot be read, is damaged, or holds no text
+ * @throws {SourceError} if the file cannot be read, is damaged, or has a foreign format
  */
 export async function* openBytes(path: string, name: string): AsyncGenerator<Uint8Array> {
   using file = await open(path, name);
   const chunks = chunksOf(file, name);
-  // The content decides, not the name: the copy of standard input has no extension.
+  // Content first, then the name: the copy of standard input has no extension.
   const { value: first = new Uint8Array() } = await chunks.next();
   const all = startingWith(first, chunks);
   const compression = compressionOf(first, path);
@@ -148,7 +148,7 @@ function refuseForeign(start: Uint8Array, name: string): void {
   if (format !== undefined) throw foreignFormatError(name, format);
 }
 
-/** Creates the error for a file in a format that holds no rows. */
+/** Creates the error for a file whose format is not read, or only with `--input-format`. */
 export function foreignFormatError(name: string, { what, advice }: ForeignFormat): SourceError {
   const way = advice(name);
   const isReadable = way.startsWith("Add --input-format");
@@ -189,7 +189,7 @@ async function* chunksOf(
 ): AsyncGenerator<Uint8Array> {
   let left = range === undefined ? Infinity : range.end - range.start;
   const { size, isFile } = await file.stat();
-  // A run may read thousands of small files, so a buffer is not larger than its file.
+  // A run may read thousands of small files, which need no buffer of 64 KB each.
   const most = isFile && size > 0 ? size + 1 : Infinity;
   const buffer = new Uint8Array(Math.min(chunkBytes, left, most));
   if (range !== undefined) await file.seek(range.start, Deno.SeekMode.Start);
@@ -207,8 +207,8 @@ async function* chunksOf(
 }
 
 /**
- * Decompresses chunks. `DecompressionStream` would fail at the second member of a file of several,
- * which `cat a.gz b.gz`, pigz and bgzip write.
+ * Decompresses chunks. `DecompressionStream` would fail at the second member of a gzip file:
+ * `cat a.gz b.gz` and bgzip write files of several.
  */
 async function* decompressed(
   chunks: AsyncIterable<Uint8Array>,

@@ -21,11 +21,10 @@ import {
 } from "./progress_options.ts";
 import { printable } from "../printable.ts";
 
-/** The interval at which snapshots may be emitted, so that no row reads a clock. */
+/** The interval of the beat, a timer that emits snapshots, so that no row reads a clock. */
 const BEAT_MS = 100;
 
-/** The interval of the beat while nothing changes, in milliseconds: waking up costs more CPU than
- * the beat. */
+/** The interval of the beat while nothing changes: waking up costs more CPU than the beat. */
 const IDLE_BEAT_MS = 500;
 
 /** Snapshots are emitted at least this often. */
@@ -51,8 +50,9 @@ export class Progress {
   #stopBeat: (() => void) | undefined;
   #stopped = false;
 
-  /** The interval of the beat, 0 before the first, and when it is due next. */
+  /** The interval of the beat; 0 before the first. */
   #beatMs = 0;
+  /** When the next beat is due. */
   #dueMs = 0;
   #snapshotMs = 0;
   #settledAtSnapshot = 0;
@@ -90,8 +90,8 @@ export class Progress {
     this.#groups.add(failed, this.#options.wallClock());
   }
 
-  /** Corrects the action of a failed attempt whose row has not failed, because its teacher was the
-   * cause. */
+  /** Replaces the action `failed` of an attempt whose row has not failed, because its teacher was
+   * the cause. */
   rowReleased(released: ReleasedRow): void {
     this.#groups.release(released, this.#options.wallClock());
   }
@@ -173,7 +173,7 @@ export class Progress {
     };
   }
 
-  /** Ends the beat, after a last snapshot if the run was started. Counting and `emit` still work. */
+  /** Stops the beat; emits a last snapshot if the run has started. Counting and `emit` continue. */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
@@ -247,7 +247,7 @@ export class Progress {
     this.#beatEvery(this.#idleBeatMs(nowMs));
   }
 
-  /** The interval until something changes: no longer than until the next snapshot is due. */
+  /** The interval while nothing changes: ends when the next snapshot is due, or earlier. */
   #idleBeatMs(nowMs: number): number {
     if (this.#listeners.count === 0) return IDLE_BEAT_MS;
     // A listener may have changed the state.

@@ -32,7 +32,8 @@ import {
 } from "../sink/mod.ts";
 
 /**
- * Which failed rows are retried: all, or those with one of these failure types or HTTP statuses.
+ * Which failed rows are retried: all, none, or those with one of these failure types or HTTP
+ * statuses.
  */
 export type RetryFilter = boolean | readonly (FailureType | number)[];
 
@@ -62,8 +63,8 @@ export class FailureLedger {
   readonly #pending = new Map<string, PendingLine>();
 
   /**
-   * For failed rows that are retried: the places of their answers without proof that they are
-   * complete.
+   * Rows that failed as `unfinished` and are retried, with the places of their lines: their answers
+   * may be accepted now.
    */
   readonly #unfinished = new Map<string, LinePlace>();
   readonly #keepsUnfinished: boolean;
@@ -122,7 +123,7 @@ export class FailureLedger {
   }
 
   /**
-   * Called with each answer that was not accepted.
+   * Called for each row whose answer was not accepted, and which is still pending.
    *
    * @param count Its line is the `count`th that this run has added.
    */
@@ -130,7 +131,7 @@ export class FailureLedger {
     this.#setPending(uid, { number: this.#lines + count });
   }
 
-  /** Called when the last line of a row is on disk; returns whether the row had failed before. */
+  /** Called when a row's final outcome is on disk; returns whether the row had failed before. */
   settle(uid: string): boolean {
     this.#dropPending(uid);
     const number = this.#askedAgain.size === 0 ? undefined : this.#askedAgain.get(uid);
@@ -141,9 +142,8 @@ export class FailureLedger {
   }
 
   /**
-   * Rewrites the file so that it holds one line for each failed and each pending row. No process
-   * may have it open for writing. Returns why that was not possible; nothing is lost then, because
-   * the last line of a row counts, and a result counts more.
+   * Rewrites the file without outdated lines. No process may have it open for writing. Returns why
+   * that was not possible; nothing is lost then, because readers ignore outdated lines.
    *
    * @param count Lines that this run has added.
    */

@@ -43,7 +43,8 @@ export interface RunStatus {
   /** The name of the output: `x` for `out/x.jsonl`. */
   readonly name: string;
   /**
-   * Increases with each write. A run whose number does not change is dead, whatever the clocks say.
+   * Increases with each write. A run that has not ended is dead if this stays the same, whatever
+   * the clocks say.
    */
   readonly beat: number;
   /** Start of the run, in ISO 8601: distinguishes runs over the same output. */
@@ -55,7 +56,7 @@ export interface RunStatus {
    * `failed`.
    */
   readonly state: string;
-  /** Identifies the submission of jobs that started the run; absent if none did. */
+  /** Identifies the job submission that started the run; absent if none did. */
   readonly job?: string;
   /** Why nothing is sent now, or why the run was halted; null otherwise. */
   readonly reason: string | null;
@@ -63,7 +64,7 @@ export interface RunStatus {
   readonly shard: readonly [index: number, count: number] | null;
   /** The requested models, joined by commas. */
   readonly model: string;
-  /** Answers to all rows; null while the input is read. */
+  /** Rows times samples, finished or not; null while the input is read. */
   readonly total: number | null;
   /** Answers that were finished before this run, or that it does not request. */
   readonly skipped: number;
@@ -133,8 +134,8 @@ export function parseStatus(text: string, file: string): RunStatus | undefined {
   if (!isObject(value) || typeof value.retort !== "string") return undefined;
   const { beat, started, ended } = value;
   if (!Number.isSafeInteger(beat) || typeof started !== "string") return undefined;
-  const count = (name: keyof RunStatus) => countOf(value[name]) ?? 0;
-  const [index, shards] = Array.isArray(value.shard) ? value.shard.map(countOf) : [];
+  const count = (name: keyof RunStatus) => numberOf(value[name]) ?? 0;
+  const [index, shards] = Array.isArray(value.shard) ? value.shard.map(numberOf) : [];
   return {
     retort: value.retort,
     name: file.replace(/\.status\.json$/, ""),
@@ -146,7 +147,7 @@ export function parseStatus(text: string, file: string): RunStatus | undefined {
     reason: typeof value.reason === "string" ? textOf(value.reason) : null,
     shard: index == null || shards == null ? null : [index, shards],
     model: textOf(value.model),
-    total: countOf(value.total),
+    total: numberOf(value.total),
     skipped: count("skipped"),
     succeeded: count("succeeded"),
     failed: count("failed"),
@@ -154,12 +155,12 @@ export function parseStatus(text: string, file: string): RunStatus | undefined {
     attempts: count("attempts"),
     failed_attempts: count("failed_attempts"),
     rate_per_s: count("rate_per_s"),
-    eta_s: countOf(value.eta_s),
+    eta_s: numberOf(value.eta_s),
     elapsed_ms: count("elapsed_ms"),
     completion_tokens: count("completion_tokens"),
-    cost_usd: countOf(value.cost_usd),
-    spent_usd: countOf(value.spent_usd),
-    share: typeof value.share === "number" ? Math.min(1, countOf(value.share) ?? 0) : null,
+    cost_usd: numberOf(value.cost_usd),
+    spent_usd: numberOf(value.spent_usd),
+    share: typeof value.share === "number" ? Math.min(1, numberOf(value.share) ?? 0) : null,
     errors: objectsOf(value.errors, STATUS_LIMITS.errors).map(errorOf),
     teachers: objectsOf(value.teachers, STATUS_LIMITS.teachers).map(teacherOf),
   };
@@ -168,20 +169,20 @@ export function parseStatus(text: string, file: string): RunStatus | undefined {
 type Fields = Readonly<Record<string, unknown>>;
 
 function errorOf({ type, status, count }: Fields): RunStatus["errors"][number] {
-  return { type: textOf(type), status: countOf(status), count: countOf(count) ?? 0 };
+  return { type: textOf(type), status: numberOf(status), count: numberOf(count) ?? 0 };
 }
 
 function teacherOf(value: Fields): RunStatus["teachers"][number] {
   return {
     address: textOf(value.address),
     state: textOf(value.state),
-    in_flight: countOf(value.in_flight) ?? 0,
-    answered: countOf(value.answered) ?? 0,
+    in_flight: numberOf(value.in_flight) ?? 0,
+    answered: numberOf(value.answered) ?? 0,
   };
 }
 
-/** A count from 0 to 2^53 - 1; null for anything else. */
-function countOf(value: unknown): number | null {
+/** A number from 0 to 2^53 - 1, not only integers; null for anything else. */
+function numberOf(value: unknown): number | null {
   return typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER ? value : null;
 }
 
@@ -215,16 +216,15 @@ export async function runStatuses(output: PathLike): Promise<RunStatus[]> {
 }
 
 /**
- * Records that a shard cannot start, for a merge that waits for it: unless another start may
- * succeed, as after an error of the disk. Leaves the status of an earlier run that is done, and the
- * cost of earlier runs.
+ * Tells a waiting merge that a shard cannot start. Writes nothing if another start may succeed, as
+ * after a disk error, or if an earlier run is done. Keeps the counts and costs of earlier runs.
  */
 export async function writeFailedStatus(
   results: string,
   shard: Shard,
   error: unknown,
 ): Promise<void> {
-  if (!isRepeatable(error)) return;
+  if (!isPermanent(error)) return;
   const path = statusPathOf(results);
   const before = await readStatus(path) ?? parseStatus(NO_STATUS, basename(path))!;
   if (before.ended && before.state === "done") return;
@@ -248,7 +248,7 @@ export async function writeFailedStatus(
 }
 
 /** Whether another start would fail in the same way. These errors have exit code 2. */
-function isRepeatable(error: unknown): boolean {
+function isPermanent(error: unknown): boolean {
   return [UsageError, SourceError, DamagedFileError, Deno.errors.NotCapable].some((kind) =>
     error instanceof kind
   );

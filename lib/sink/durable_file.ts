@@ -35,7 +35,8 @@ export interface ReplacementOptions {
 /**
  * Replaces the content of a file. After a crash it is entirely the old or the new one.
  *
- * @throws {SinkError} If it cannot be written; the old version stays.
+ * @throws {SinkError} If it cannot be written. The old version stays, unless only the sync of the
+ * folder failed.
  */
 export async function writeFileDurably(
   path: string,
@@ -78,11 +79,11 @@ export class Replacement implements AsyncDisposable {
     try {
       const there = await ifThere(Deno.lstat(target));
       const old = there?.isSymlink ? undefined : there;
-      // A private file must not be readable for others, not even until `takeAfter`.
+      // A private file must not be readable by others, not even for a moment.
       const mode = old === undefined ? options.mode : PRIVATE_MODE;
       const made = await createTemporary(pathOf, { token: options.token, mode });
       const replacement = new Replacement(target, made.path, made.file);
-      if (old !== undefined) await takeAfter(made.path, old);
+      if (old !== undefined) await copyAccess(made.path, old);
       return replacement;
     } catch (cause) {
       throw cannotWrite(target, cause);
@@ -97,7 +98,7 @@ export class Replacement implements AsyncDisposable {
     }
   }
 
-  /** Replaces the file by this version, durably. */
+  /** Replaces the file with this version, durably. */
   async commit(): Promise<void> {
     try {
       await this.#file.sync();
@@ -130,8 +131,8 @@ function versionsOf(target: string): RegExp {
   return new RegExp(`^${RegExp.escape(basename(target))}\\.([0-9a-f]{16})\\.tmp$`);
 }
 
-/** Parts of the system that tests replace. */
-interface ReplaceOptions {
+/** What tests replace: the system, its rename, and the timer. */
+interface RenameOptions {
   /** @default Deno.build.os */
   readonly os?: typeof Deno.build.os;
   /** @default Deno.rename */
@@ -150,7 +151,7 @@ const RENAMES = 9;
 export async function replaceFile(
   from: string,
   to: string,
-  { os = Deno.build.os, rename = Deno.rename, wait = delay }: ReplaceOptions = {},
+  { os = Deno.build.os, rename = Deno.rename, wait = delay }: RenameOptions = {},
 ): Promise<void> {
   for (let attempt = 1;; attempt++) {
     try {
@@ -173,7 +174,7 @@ function isInUse(error: unknown): boolean {
  * name unsynced.
  */
 export async function syncFolderOf(path: string, os = Deno.build.os): Promise<void> {
-  if (os === "windows") return; // Windows cannot open folders.
+  if (os === "windows") return; // Deno cannot open folders there.
   try {
     using folder = await Deno.open(dirname(path), { read: true });
     await folder.sync();
@@ -213,7 +214,7 @@ const PRIVATE_MODE = 0o600;
 const ACCESS_BITS = 0o777;
 
 /** Gives a file the permissions of another file, and its owner if the process may set that. */
-async function takeAfter(path: string, { mode, uid, gid }: Deno.FileInfo): Promise<void> {
+async function copyAccess(path: string, { mode, uid, gid }: Deno.FileInfo): Promise<void> {
   if (mode === null) return; // Windows has no permissions.
   const made = await Deno.lstat(path);
   if (made.uid !== uid || made.gid !== gid) await Deno.chown(path, uid, gid).catch(() => {});
@@ -256,7 +257,7 @@ export async function createTemporary(
     const file = await Deno.open(path, { write: true, createNew: true, mode });
     try {
       // Before the lock was taken, another process may have removed the file as a leftover.
-      if (await isLocked(file) && await ifThere(Deno.lstat(path)) !== undefined) {
+      if (await tryLock(file) && await ifThere(Deno.lstat(path)) !== undefined) {
         return { path, file };
       }
     } catch (error) {
@@ -268,7 +269,7 @@ export async function createTemporary(
   }
 }
 
-async function isLocked(file: Deno.FsFile): Promise<boolean> {
+async function tryLock(file: Deno.FsFile): Promise<boolean> {
   try {
     return await file.tryLock(true);
   } catch {

@@ -24,7 +24,7 @@ interface Slot {
 
 /**
  * Parses a template. `{{field}}` stands for a field of the row, `{{a.b}}` for a field of an object
- * in it (a field whose own name is `a.b` comes first), `{{turns.0}}` for an element of an array.
+ * in it (a field named `a.b` takes precedence), `{{turns.0}}` for an element of an array.
  * Strings are inserted as they are, everything else as JSON with numbers as written. A row in which
  * a field is missing or null is a bad row. A `}}` without `{{` is text, and so are single braces.
  *

@@ -1,6 +1,6 @@
 /**
- * Errors of responses with status 200 that hold no completion. They quote the server's message if
- * there is one.
+ * Errors of 2xx responses without a usable completion. They quote the server's message if there is
+ * one.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import {
 export type BrokenCode = "broken_answer" | "web_page" | "other_api";
 
 /** The most characters that a message quotes of an answer. */
-const SHOWN = 300;
+const MOST_QUOTED = 300;
 
 /** The most bytes of an answer after decompression. */
 export const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
@@ -75,14 +75,14 @@ export function notAnObject(text: string, status: number, redact: Redact): Teach
   return brokenAnswer(what, text, status, redact, isJson ? "broken_answer" : "other_api");
 }
 
-/** What gateways write if there is no error, the empty message included. */
+/** Messages by which gateways report success, the empty one included. */
 const SAYS_SUCCESS = /^\s*(?:ok|(?:request )?succe(?:ss|eded|ssful|ssfully))?[.!]?\s*$/i;
 
-/** The error of a JSON object without a choice. Many servers report errors in this form. One that
- * is not recognized may be retried: it does not count as a rejection of the row. */
+/** The error of a JSON object without a choice. Many servers report errors in this form. One
+ * without a known status may be retried: it does not count as a rejection of the row. */
 export function withoutChoice(
   answer: JsonObject,
-  lack: string,
+  missing: string,
   text: string,
   status: number,
   redact: Redact,
@@ -90,9 +90,9 @@ export function withoutChoice(
   if (!SAYS_SUCCESS.test(wordsOf(answer) ?? "")) {
     return stated(answer, statedStatus(answer), status, redact, true);
   }
-  const isOurs = "choices" in answer || "output" in answer;
-  const code = isOurs ? "broken_answer" : "other_api";
-  return brokenAnswer(`The answer has no ${lack}`, text, status, redact, code);
+  const isKnownApi = "choices" in answer || "output" in answer;
+  const code = isKnownApi ? "broken_answer" : "other_api";
+  return brokenAnswer(`The answer has no ${missing}`, text, status, redact, code);
 }
 
 /** The error of an unreadable answer, which quotes its beginning. */
@@ -104,7 +104,7 @@ export function brokenAnswer(
   code: BrokenCode = "broken_answer",
 ): TeacherError {
   // Redact before shortening: half a key would not be found.
-  const start = redact(text).trim().slice(0, SHOWN);
+  const start = redact(text).trim().slice(0, MOST_QUOTED);
   const message = start === "" ? what : `${what}: it starts with ${start}`;
   return new TeacherError(message, { type: "response", status, code });
 }
@@ -114,7 +114,7 @@ function stated(
   statedStatus: number | undefined,
   status: number,
   redact: Redact,
-  mayPass = false,
+  isRetryable = false,
 ): TeacherError {
   const relayed = relayedIn(body, statedStatus);
   const inner = innermost(relayed?.body ?? body);
@@ -122,7 +122,7 @@ function stated(
   return new TeacherError(redact(words).slice(0, LONGEST_MESSAGE), {
     isRelayed: relayed?.isWithTheirKey,
     ...(statedStatus === undefined
-      ? { type: "response", status, retryable: mayPass || undefined }
+      ? { type: "response", status, retryable: isRetryable || undefined }
       : { status: statedStatus, retryAfterMs: statedDelayMs(inner) }),
     code: codeOf(inner, redact) ?? codeOf(body, redact),
   });

@@ -23,7 +23,7 @@ import { asObject, parseJson } from "./json.ts";
 export interface BodyReader {
   /** Called with each part of an event stream. */
   onEvents(chunk: Uint8Array): void;
-  /** Called once the body exceeds its limit. What is buffered is the beginning. */
+  /** Called when the body exceeds its limit. Of an error body, the start is buffered. */
   onTooLong(): void;
   /** Called after the last decoded byte; `error` if the rest cannot be decoded. */
   onBodyEnd(error: Error | undefined): void;
@@ -37,7 +37,7 @@ export class IncomingBody implements ByteSink {
   #headers: AnswerHeaders = {};
   #isAnswer = false;
   #bytes = 0;
-  #isBegun = false;
+  #hasBegun = false;
   #decoder: ByteDecoder | undefined;
   #transcoder: Transcoder | undefined;
   /** The first decoder, of compression or else of a charset; undefined if neither is needed. */
@@ -56,8 +56,8 @@ export class IncomingBody implements ByteSink {
 
   /** Called with each chunk from the network. */
   receive(chunk: Uint8Array): void {
-    if (!this.#isBegun) {
-      this.#isBegun = true;
+    if (!this.#hasBegun) {
+      this.#hasBegun = true;
       this.#begin(chunk);
     }
     (this.#outer ?? this).data(chunk);
@@ -208,12 +208,12 @@ function transcoderFor(
   }
 }
 
-/** Converts complete lines to UTF-8. Lines that are valid UTF-8 stay, whatever the label says. */
+/** Converts complete lines to UTF-8. Valid UTF-8 stays unchanged, whatever the label says. */
 class Transcoder implements ByteSink {
   readonly #stated: TextDecoder;
   readonly #sink: ByteSink;
   readonly #utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  readonly #isOfBytes: boolean;
+  readonly #isAsciiCompatible: boolean;
   readonly #mostBytes: number;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
@@ -222,12 +222,12 @@ class Transcoder implements ByteSink {
     this.#stated = stated;
     this.#sink = sink;
     this.#mostBytes = mostBytes;
-    // UTF-16 has zero bytes in every line, and 0x0a inside characters.
-    this.#isOfBytes = !stated.encoding.startsWith("utf-16");
+    // UTF-16 text may be valid UTF-8 too, and has the byte 0x0a inside characters.
+    this.#isAsciiCompatible = !stated.encoding.startsWith("utf-16");
   }
 
   data(chunk: Uint8Array): void {
-    const end = this.#isOfBytes ? chunk.lastIndexOf(LINE_END) + 1 : 0;
+    const end = this.#isAsciiCompatible ? chunk.lastIndexOf(LINE_END) + 1 : 0;
     if (end > 0) {
       this.#held.push(chunk.subarray(0, end));
       this.flush();
@@ -258,7 +258,7 @@ class Transcoder implements ByteSink {
   }
 
   #isUtf8(bytes: Uint8Array): boolean {
-    if (!this.#isOfBytes) return false;
+    if (!this.#isAsciiCompatible) return false;
     try {
       this.#utf8.decode(bytes);
       return true;

@@ -73,7 +73,7 @@ const LOOK_MS = 5_000;
 
 /**
  * Serves a page of all runs in an output folder: also of shards on other machines that write to the
- * same file system, and of runs that have ended. It only reads their status files.
+ * same file system, and of runs that have ended. It reads only status files and shard plans.
  *
  * @example
  * ```ts
