@@ -13,11 +13,11 @@ import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { shellWord } from "./program.ts";
 
-/** Flags that would delete answers if they were repeated. */
+/** Flags (`--no-resume --overwrite`) that would delete this run's answers if they were repeated. */
 const NOT_AGAIN = ["resume", "overwrite"];
 
 /**
- * Flags that a simulated teacher does not need. They were not validated: one may be the key itself.
+ * Flags that a simulated teacher ignores. Their values are unchecked: one may be the key itself.
  */
 const UNREAD_BY_SIMULATION = ["api-key-env", "api-key-file", "header"];
 
@@ -44,20 +44,20 @@ export function nextCommand(
 ): string | undefined {
   const commandLine = (command: string[], dropped: readonly string[]) =>
     commandLineOf(args, { program, env }, command, dropped);
-  const isCut = summary.state !== "done";
+  const isUnfinished = summary.state !== "done";
   const isRetry = args.command === "retry" || args.flags.has("retry");
   // The old answers are deleted just before the first row is sent: from then on, `--overwrite`
   // would delete those of this run.
   const dropped = summary.elapsed_ms > 0 ? [...NOT_AGAIN] : [];
   if (args.flags.has("simulate")) dropped.push(...UNREAD_BY_SIMULATION);
-  if (isCut && isRetry) {
+  if (isUnfinished && isRetry) {
     // What is left of a retry is among the failed rows of the requested types. Rows that were never
     // sent wait until it is complete: a retry may have other parameters, which must not be used for
     // them.
     return commandLine(args.command === "retry" ? ["retry"] : [], dropped);
   }
   dropped.push("retry");
-  if (isCut || summary.pending > 0) return commandLine([], dropped);
+  if (isUnfinished || summary.pending > 0) return commandLine([], dropped);
   if (summary.failures_on_disk > 0) return commandLine(["retry"], dropped);
   return undefined;
 }
@@ -116,8 +116,8 @@ function withValue(flag: Flag, written: string, value: string): string[] {
 }
 
 /**
- * Shows an address that holds a secret as a variable: the default one for addresses, unless that
- * holds another address.
+ * Replaces an address that holds a secret with a variable: for the first teacher
+ * `OPENAI_BASE_URL`, unless that holds another address.
  */
 function shownAddress(url: string, index: number, { env }: Pick<Io, "env">): string {
   if (!holdsSecret(url)) return url;

@@ -36,7 +36,7 @@ export interface CheckOptions {
   /** A further check, after `validate`; `distill()` sets it. @default none */
   readonly check?: Check;
   /**
-   * Checks patterns and schemas in this thread: a bundle has no file for a worker.
+   * Checks patterns and schemas in this thread; for bundles, which have no file for a worker.
    * @default false
    */
   readonly isWithoutWorker?: boolean;
@@ -61,7 +61,7 @@ export class Checks implements Disposable {
 }
 
 /**
- * Creates the checks. They run in this order: JSON or its schema, pattern, `validate`.
+ * Creates the checks. They run in this order: JSON or its schema, pattern, `validate`, `check`.
  *
  * A regular expression can take hours for one answer, also inside a JSON Schema, and only the end
  * of its thread stops it: patterns and schemas are checked in a worker, unless `isWithoutWorker` is
@@ -133,7 +133,7 @@ export function validateCheck(validate: Validate): Check {
 
 const FIRST_ATTEMPT: AnswerCost = Object.freeze({ attempts: 1, latencyMs: 0, costUsd: 0 });
 
-/** Makes a check of a function that may return and throw the same as `validate`. */
+/** Makes a check of a function whose results and exceptions have the meaning of `validate`'s. */
 export function verdictCheck(judge: (...answer: Required<Parameters<Check>>) => unknown): Check {
   return (completion, row, cost = FIRST_ATTEMPT) => {
     try {

@@ -20,7 +20,7 @@ import { FLAGS } from "./flags.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 import { xxHash64Hex } from "../hash.ts";
 
-/** Change the number with the rules of flags, so that older indexes are built again. */
+/** Raise the number when a flag's rule changes, so that older indexes are rebuilt. */
 const FORMAT = `retort-view 3 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
@@ -196,15 +196,15 @@ export interface FileMark {
   damageCount: number;
   /** The first damaged lines. */
   damage: LineDamage[];
-  /** The hash of the first `MARK_BYTES` that were read, or fewer. */
+  /** The hash of the first `MARK_BYTES` of the first block that was read, or of all of it. */
   first: string;
-  /** The hash of the last `MARK_BYTES` before `end`, or fewer. */
+  /** The hash of the last `MARK_BYTES` of the last block that was read, or of all of it. */
   last: string;
   /** Whether the last row had no line feed when it was read. */
   isOpen: boolean;
 }
 
-/** The most bytes at the start and before the end of what was read that identify a file. */
+/** The most bytes that are hashed at the start and at the end of what was read. */
 export const MARK_BYTES = 4096;
 
 export function newMark(path: string): FileMark {

@@ -1,6 +1,6 @@
 /**
- * Joins the lines of runs without looking at their input, in the order of the runs and each uid
- * once. Does not prove that rows are complete.
+ * Joins the output of runs without reading their input: in the order of the runs, each result once.
+ * Does not prove that no row is missing.
  *
  * @module
  */

@@ -28,7 +28,7 @@ const MOST_LISTED = 20;
  * Throws one error with all problems of the inputs.
  *
  * @throws {SourceError} for inputs that cannot be read, bad rows, and inputs without any row
- * @throws {UsageError} for mixed shapes, and for rows that were edited
+ * @throws {UsageError} for mixed shapes, edited rows, and rows that this version sends differently
  */
 export function checkInput(found: readonly Found[], options: Options): void {
   const source = [

@@ -142,9 +142,9 @@ export function runFileOf(
 }
 
 /**
- * Returns undefined if there is no file.
+ * Reads a run file; undefined if there is none.
  *
- * @throws {UsageError} when it is not a run file
+ * @throws {UsageError} when it cannot be read or is not a run file
  */
 export async function readRunFile(path: string): Promise<RunFile | undefined> {
   const text = await ifThere(Deno.readTextFile(path), (cause) => cannotRead(path, cause));
@@ -170,7 +170,7 @@ export async function writeRunFile(
   await writeFileDurably(path, text, { ...options, followsLinks: false });
 }
 
-/** The JSON text of a value, with its keys in order. */
+/** The JSON text of a value, with its keys sorted. `onRaw` may replace numbers kept as raw JSON. */
 export function sorted(value: unknown, onRaw: (raw: RawJson) => unknown = (raw) => raw): string {
   return JSON.stringify(value, (_key, inner) => {
     if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return inner;
@@ -185,14 +185,14 @@ interface Rule {
 }
 
 /**
- * The deepest nesting of values. Schemas in parameters are nested, but much deeper values cannot be
- * compared.
+ * The deepest nesting of values. Schemas in parameters need some of it; comparing values with some
+ * 10,000 levels overflows the stack.
  */
 const MOST_LEVELS = 500;
 
-const BLOCK: Rule = { what: "an object", takes: isObject };
+const OBJECT: Rule = { what: "an object", takes: isObject };
 const TEXT: Rule = { what: "a text", takes: (value) => typeof value === "string" };
-const SWITCH: Rule = { what: "true or false", takes: (value) => typeof value === "boolean" };
+const BOOLEAN: Rule = { what: "true or false", takes: (value) => typeof value === "boolean" };
 const NAMES: Rule = {
   what: "a list of names",
   takes: (value) => Array.isArray(value) && value.every(TEXT.takes),
@@ -211,16 +211,16 @@ const PARAM_SETS: Rule = {
 };
 
 const REQUIRED: readonly (readonly [path: string, rule: Rule])[] = [
-  ["identity", BLOCK],
+  ["identity", OBJECT],
   ["identity.model", TEXT],
-  ["rows", BLOCK],
+  ["rows", OBJECT],
 ];
 
 /** Fields that earlier versions may have left out or written as null. */
 const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
   ["input", TEXT],
   ["inputs", NAMES],
-  ["identity.params", BLOCK],
+  ["identity.params", OBJECT],
   ["identity.system", TEXT],
   ["identity.template", TEXT],
   ["identity.prompt_field", TEXT],
@@ -228,14 +228,14 @@ const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
   ["identity.think", oneOf("wrap", "field", "drop")],
   ["identity.shards", SHARDS],
   ["rows.duplicates", oneOf("merge", "keep")],
-  ["rows.mixedShapes", SWITCH],
+  ["rows.mixedShapes", BOOLEAN],
   ["rows.samples", SAMPLES],
-  ["rows.uidFieldFirst", SWITCH],
+  ["rows.uidFieldFirst", BOOLEAN],
   ["rows.inputFormat", oneOf(...INPUT_FORMATS)],
   ["rows.jsonColumns", NAMES],
   ["rows.binaryColumns", NAMES],
   ["params", PARAM_SETS],
-  ["merged", BLOCK],
+  ["merged", OBJECT],
 ];
 
 /**
@@ -251,7 +251,7 @@ function checkedRunFile(value: unknown): RunFile {
     const field = fieldAt(value, path);
     if (field !== undefined && field !== null) check(path, field, rule);
   }
-  // Each field has passed its rule.
+  // Each field with a rule has passed it. Others, such as `summary`, are not checked.
   return value as unknown as RunFile;
 }
 

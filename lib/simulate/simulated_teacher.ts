@@ -157,8 +157,8 @@ class RequestHandler {
     const chat = readChatRequest(await request.text());
     if (typeof chat === "string") return errorResponse(400, chat);
     const plan = planAnswer(chat.prompt, this.#options, chat.maxTokens);
-    const refusal = this.#refusal(plan);
-    if (refusal) return refusal;
+    const rejection = this.#rejection(plan);
+    if (rejection) return rejection;
     this.#inFlight++;
     let streaming = false;
     try {
@@ -166,9 +166,9 @@ class RequestHandler {
       if (fault === "error" || fault === "broken" || !chat.stream) {
         if (plan.latencyMs > 0) await this.#sleepers.sleep(plan.latencyMs);
         if (fault === "error") return errorResponse(500, FAILED);
-        return fault === "broken" ? emptyResponse() : wholeResponse(chat, given(plan, fault));
+        return fault === "broken" ? emptyResponse() : wholeResponse(chat, sentPlan(plan, fault));
       }
-      const events = eventsOf(chat, given(plan, fault));
+      const events = eventsOf(chat, sentPlan(plan, fault));
       if (plan.latencyMs === 0) return eventsResponse(events.join(""));
       streaming = true;
       return eventsResponse(this.#stream(events, plan.latencyMs));
@@ -178,7 +178,7 @@ class RequestHandler {
   }
 
   /** The response that rejects a request at once; undefined if it is admitted. */
-  #refusal(plan: Plan): Response | undefined {
+  #rejection(plan: Plan): Response | undefined {
     const { capacity } = this.#options;
     if (capacity > 0 && this.#inFlight >= capacity) {
       const message = `The simulated teacher has ${capacity} requests in flight (capacity)`;
@@ -226,8 +226,8 @@ class RequestHandler {
   }
 }
 
-/** The plan of what is sent: an aborted answer ends half-way. */
-function given(plan: Plan, fault: Fault | undefined): Plan {
+/** The part of the plan that is sent: half of the tokens if the answer is aborted. */
+function sentPlan(plan: Plan, fault: Fault | undefined): Plan {
   if (fault !== "aborted") return plan;
   return { ...plan, answerTokens: Math.floor(plan.answerTokens / 2), finishReason: "abort" };
 }

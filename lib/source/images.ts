@@ -1,5 +1,5 @@
 /**
- * Puts images from a separate column into the messages, in place of `<image>`.
+ * Puts the images of a row into its messages, in place of `<image>` and of image parts.
  *
  * @module
  */

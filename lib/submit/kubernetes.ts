@@ -27,8 +27,8 @@ export interface KubernetesOptions {
 /** Restarts of a shard, or of the merge, after it failed or was killed. */
 const RESTARTS = 20;
 /**
- * Exit codes that a restart would only repeat: 2 is wrong usage, 5 a run that a teacher or budget
- * halted.
+ * Exit codes that a restart would only repeat: 2 for wrong usage or bad input, 5 for a run that a
+ * teacher or a budget halted.
  */
 const FINAL_CODES = [2, 5];
 const CONTAINER = "retort";
@@ -50,7 +50,7 @@ function shardsJob(job: ShardJob, options: KubernetesOptions) {
   const env = [
     { name: "RETORT_SHARDS", value: String(job.shards) },
     { name: "RETORT_PARALLEL", value: String(job.parallel) },
-    ...submissionOf(job),
+    ...submissionEnv(job),
   ];
   return {
     apiVersion: "batch/v1",
@@ -96,7 +96,7 @@ function mergeJob(job: ShardJob, options: KubernetesOptions) {
           },
         ],
       },
-      template: templateOf(name, [...job.merge, "--wait"], submissionOf(job), job, {
+      template: templateOf(name, [...job.merge, "--wait"], submissionEnv(job), job, {
         ...options,
         secret: undefined,
       }),
@@ -105,10 +105,10 @@ function mergeJob(job: ShardJob, options: KubernetesOptions) {
 }
 
 /**
- * Tells shards and merge which submission they belong to: the merge must not take the status that
- * an earlier submission left for the result of this one.
+ * The environment variable that names the submission. Without it, the merge would mistake the
+ * status that an earlier submission left for the status of this one.
  */
-function submissionOf({ submission }: ShardJob): { name: string; value: string }[] {
+function submissionEnv({ submission }: ShardJob): { name: string; value: string }[] {
   return submission === undefined ? [] : [{ name: "RETORT_JOB", value: submission }];
 }
 
@@ -139,8 +139,8 @@ function templateOf(
     metadata: { labels: labelsOf(name) },
     spec: {
       restartPolicy: "Never",
-      // No pod calls the Kubernetes API. The other settings are required by clusters that enforce
-      // the "restricted" pod security standard.
+      // No pod calls the Kubernetes API or reads service variables. Clusters that enforce the
+      // "restricted" Pod Security Standard require the settings of both security contexts.
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },

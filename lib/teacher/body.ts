@@ -1,6 +1,6 @@
 /**
- * Writes request bodies. Retort adds some fields (`stream_options`, `response_format`). Once a
- * teacher rejects one of them by name, later requests omit it, and no row fails because of it.
+ * Writes request bodies. Retort adds some fields (`Addition`). Once a teacher rejects one of them
+ * by name, later requests omit it, and no row fails because of it.
  *
  * @module
  */
@@ -17,12 +17,12 @@ export interface BodyOptions {
   readonly stream: boolean;
 }
 
-/** The body of a request, and what it requests. */
+/** The body of a request, and the settings in it that the rest of the teacher needs. */
 export interface RequestBody {
   readonly text: string;
   /** The model that the body names. */
   readonly model: string;
-  /** The model that the row named; undefined if it named none. */
+  /** The model that the row named; undefined if it named none or the teacher's own. */
   readonly modelAsked: string | undefined;
   /** The service tier in the parameters; undefined if they set none. */
   readonly tierAsked: string | undefined;
@@ -30,7 +30,7 @@ export interface RequestBody {
   readonly added: readonly Addition[];
 }
 
-interface Written extends Omit<RequestBody, "text"> {
+interface WrittenParams extends Omit<RequestBody, "text"> {
   /** Compared to see whether the text can be reused. */
   readonly schema: AskedSchema | undefined;
   /** `{"model":"…"` */
@@ -43,8 +43,8 @@ interface Written extends Omit<RequestBody, "text"> {
 export class BodyWriter {
   readonly #options: BodyOptions;
   readonly #refused = new Set<Addition>();
-  // All rows share the run's parameters as one object, so these are written once.
-  #written = new WeakMap<Params, Written>();
+  // Rows without parameters of their own share one object, so it is written once.
+  #written = new WeakMap<Params, WrittenParams>();
 
   constructor(options: BodyOptions) {
     this.#options = options;
@@ -98,7 +98,7 @@ export class BodyWriter {
     return { fields, added };
   }
 
-  #writeParams(params: Params, schema: AskedSchema | undefined): Written {
+  #writeParams(params: Params, schema: AskedSchema | undefined): WrittenParams {
     const modelAsked = this.#modelAsked(params);
     const model = modelAsked ?? this.#options.model;
     const { fields, added } = this.#sent(params, schema);
@@ -115,7 +115,7 @@ export class BodyWriter {
   }
 }
 
-/** Whether a `response_format` may be added: not beside tools, which many servers reject. */
+/** Whether a `response_format` may be added. Many servers reject one together with tools. */
 function mayAddFormat(params: Params): boolean {
   return !("response_format" in params) && !("tools" in params) && !("functions" in params);
 }
@@ -135,7 +135,7 @@ interface FieldWords {
 
 const WORDS: Readonly<Record<Addition, FieldWords>> = {
   response_format: {
-    // Of DeepSeek, Groq, OpenAI, vLLM (xgrammar) and llama.cpp, in this order.
+    // DeepSeek, Groq, OpenAI, vLLM (`xgrammar` to `guided`) and llama.cpp, in this order.
     pattern:
       /response[ _.]?format|json[ _]?schema|text\.format|xgrammar|structured[ _]?output|guided|\bgrammar\b/i,
     what: "response_format",
@@ -161,7 +161,7 @@ const WORDS: Readonly<Record<Addition, FieldWords>> = {
 /** Statuses of responses that reject a field. Some servers respond to a schema with 500. */
 const STATUSES = new Set([400, 404, 415, 422, 500, 501]);
 /** Characters of an error message that are searched: later ones may quote the request. */
-const OWN_WORDS = 300;
+const SEARCHED_CHARS = 300;
 
 /**
  * Recognizes an error that is about a field added by Retort. If it is, later requests omit the
@@ -177,7 +177,7 @@ export function withoutRefused(
   address: string,
 ): unknown {
   if (!(error instanceof TeacherError) || !mayBlameField(error)) return error;
-  const words = error.message.slice(0, OWN_WORDS);
+  const words = error.message.slice(0, SEARCHED_CHARS);
   const field = added.find((one) => WORDS[one].pattern.test(words));
   if (field === undefined) return error;
   // Several requests with the field may be in flight: only the first error notifies the user.

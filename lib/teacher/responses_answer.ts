@@ -2,7 +2,7 @@
  * Translates answers of `/responses` into chat completions, complete or as a stream of events.
  *
  * Each part is sent as deltas, then complete at its end, and once more in the last event. Servers
- * omit some of these, so the complete parts fill in what no delta had.
+ * omit some of these, so the complete parts stand in for missing deltas.
  *
  * @module
  */
@@ -104,7 +104,7 @@ function usageOf(usage: unknown): unknown {
   };
 }
 
-/** The finish reason in words of chat completions; "" if the server gives none. */
+/** The finish reason, in the terms of chat completions if possible; "" if the server gives none. */
 function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   const { status, incomplete_details: details } = body;
   if (status === "completed") return hasCalls ? "tool_calls" : "stop";
@@ -115,7 +115,7 @@ function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
 }
 
 /**
- * The error of a failed answer; undefined if a part of the answer exists, which is kept instead.
+ * The error of an answer; undefined if the answer failed but a part of it arrived, which is kept.
  */
 function errorOf({ status, error }: JsonObject, hasContent: boolean): unknown {
   if (status !== "failed") return error;
@@ -198,10 +198,10 @@ export class ResponsesEvents implements EventReader {
   #item(item: JsonObject): JsonObject | undefined {
     if (!isCall(item)) return undefined;
     const call = toolCallOf(item);
-    const told = this.#calls.find(({ id, itemId }) =>
+    const sent = this.#calls.find(({ id, itemId }) =>
       id === call.id || (itemId !== undefined && itemId === item.id)
     );
-    return delta({ tool_calls: [this.#restOf(call, told, item.id)] });
+    return delta({ tool_calls: [this.#restOf(call, sent, item.id)] });
   }
 
   #arguments({ item_id: itemId, delta: text }: JsonObject): JsonObject | undefined {
@@ -215,16 +215,16 @@ export class ResponsesEvents implements EventReader {
   }
 
   /** The part of a complete call that was not sent yet, as a delta. */
-  #restOf(call: ToolCall, told: SentCall | undefined, itemId?: unknown): JsonObject {
+  #restOf(call: ToolCall, sent: SentCall | undefined, itemId?: unknown): JsonObject {
     const { id, function: { arguments: args } } = call;
-    if (told === undefined) {
+    if (sent === undefined) {
       const index = this.#calls.length;
       this.#calls.push({ index, id, itemId, args });
       return { ...call, index };
     }
-    const rest = args.startsWith(told.args) ? args.slice(told.args.length) : "";
-    told.args += rest;
-    return { index: told.index, function: { arguments: rest } };
+    const rest = args.startsWith(sent.args) ? args.slice(sent.args.length) : "";
+    sent.args += rest;
+    return { index: sent.index, function: { arguments: rest } };
   }
 
   /** Handles the last event, which holds the complete answer. */

@@ -39,8 +39,8 @@ export class Overview {
   }
 
   /**
-   * Shows the state line, the title and the age of the last result, which change without messages,
-   * too.
+   * Shows the state line, the title and the age of the last result. They change with time, so this
+   * is also called between messages.
    *
    * @param {RunStore} store
    * @param {number} nowMs
@@ -86,7 +86,7 @@ function updateProgress(store) {
     segment.style.flexGrow = String(isKnown ? count / total : 0);
     setShown(segment, count > 0);
   }
-  // Most runs skip nothing, so the legend omits it.
+  // The legend names skipped rows only if there are any, since most runs have none.
   setShown(byId("skipped-key", HTMLElement), skipped > 0);
   const left = isKnown ? Math.max(0, total - settled) / total : 1;
   byId("left-segment", HTMLElement).style.flexGrow = String(left);

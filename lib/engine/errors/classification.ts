@@ -11,7 +11,7 @@ export type FailureReaction = "retry" | "fail" | "halt";
 /**
  * Why an attempt failed.
  *
- * - `account`: the key, the bill, the model or the address; no row will be answered
+ * - `account`: the key, the bill, the model or the address; this teacher will answer no row
  * - `request`: the request is rejected, because of this row or of something that all rows share
  * - `row`: the content of this row is rejected (its length, its files), which says nothing about
  *   others
@@ -22,7 +22,7 @@ export type FailureReaction = "retry" | "fail" | "halt";
  * - `timeout`: a deadline passed
  * - `adjusted`: the teacher rejected a field that Retort had added, and requests omit it from now
  *   on
- * - `fault`: something broke (500, 502, 504, 408, 409, broken connections, incomplete answers)
+ * - `fault`: something broke (500, 502, 504, 408 and so on, broken connections, partial answers)
  * - `ending`: there is an answer, but no proof that the teacher finished it
  */
 export type FailureCause =
@@ -39,7 +39,7 @@ export type FailureCause =
 
 /** What a failed attempt means for its row and its teacher. */
 export interface Classification {
-  /** Another attempt, the failure of the row, or the end of all sending. */
+  /** Another attempt, the failure of the row, or nothing more for this teacher. */
   readonly action: FailureReaction;
   readonly cause: FailureCause;
   /** The type that users see, in the `error.type` of a failures line. */
@@ -53,7 +53,7 @@ export interface Classification {
   readonly isExhausted?: boolean;
   /** For halts: what the user can do, a sentence without a final period. */
   readonly advice?: string;
-  /** Whether the model's name is the cause, so that a row that names its own model fails alone.
+  /** Whether the requested model is the cause: a row that names its own model then fails alone.
    * @default false */
   readonly isAboutModel?: boolean;
   /** How likely it is that something other than a teacher answers. Ignored if the teacher has ever
@@ -61,7 +61,7 @@ export interface Classification {
   readonly isOtherServer?: "certainly" | "probably";
 }
 
-/** A classification without the figures of the error. Without `type`, the cause decides it. */
+/** A classification without wait and limit. A missing `type` follows from error and cause. */
 export type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhausted"> & {
   readonly type?: FailureType;
 };

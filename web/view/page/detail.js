@@ -33,7 +33,7 @@ export class Detail {
   #open;
 
   /**
-   * @param {Record<string, { title: string, help: string }>} words of flags
+   * @param {Record<string, { title: string, help: string }>} words title and help text of each flag
    * @param {(uid: string) => void} open opens another row
    */
   constructor(words, open) {
@@ -126,7 +126,7 @@ function factsOf(row) {
 }
 
 /**
- * Makes two answers to one row side by side, with the differences marked.
+ * Makes the section that compares two answers to one row, with the differences marked.
  *
  * @param {RowDetail} row
  */
@@ -184,9 +184,9 @@ function sampleFacts(sample) {
 function makeChoice(side, samples) {
   const select = make("select", { "aria-label": `${side} sample` });
   // Two runs may use the same id for a row, so the file is added.
-  const areSeveral = new Set(samples.map(({ file }) => file)).size > 1;
+  const hasSeveralFiles = new Set(samples.map(({ file }) => file)).size > 1;
   for (const { uid, file, status } of samples) {
-    const names = [uid, areSeveral ? file : "", status === "answered" ? "" : status];
+    const names = [uid, hasSeveralFiles ? file : "", status === "answered" ? "" : status];
     select.append(make("option", {}, names.filter((name) => name !== "").join(" · ")));
   }
   return select;
@@ -203,7 +203,7 @@ function turnParts({ role, text, toolCalls }) {
   return [makeText(ROLES[role] ?? role, text), ...calls];
 }
 
-/** Makes reasoning, answer and tool calls. @param {RowDetail} row */
+/** Makes the blocks for reasoning, answer and tool calls. @param {RowDetail} row */
 function answerParts({ reasoning, reasoning_tokens, response, status, tool_calls }) {
   const parts = [];
   if (reasoning !== "") {

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Filter and order of the table. They are kept in the address, and written as one condition.
+ * Filter and order of the table, kept in the address. The filter is also written as one condition.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export class Filter {
   /** Uid of the open row; "" if none is open. */
   row = "";
 
-  /** Returns the filter as one condition, which commands take, too. @returns {string} */
+  /** Returns the filter as one condition, in the form that `--where` takes. @returns {string} */
   condition() {
     const parts = this.facets.flatMap(facetParts);
     for (const { field, min, max } of this.ranges) {
