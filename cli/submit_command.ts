@@ -1,5 +1,5 @@
 /**
- * `retort submit`: prints a job, or submits it.
+ * `retort submit`: prints or submits a job, shows its state, or cancels it.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
 import { shownHeader } from "./headers.ts";
 
 const DEFAULT_LEAD_MS = 120_000;
-/** Shortest `--lead`. A shard needs it to shut down after the grace period for its calls. */
+/** Shortest `--lead`: its last 10 s are for shutting down, the rest is the calls' grace period. */
 const LEAST_LEAD_MS = 15_000;
 
 /** Prints or submits a job, or shows the state of one, or cancels it. */
@@ -63,7 +63,7 @@ export interface PreparedJob extends ShardJob {
   readonly stem: string;
 }
 
-/** Reads the job. Pins the shard boundaries if this machine can read the input. */
+/** Reads the job. Pins the shard boundaries, unless a Kubernetes job's input is not found here. */
 async function prepare(
   scheduler: "slurm" | "kubernetes",
   inputs: readonly string[],
@@ -82,7 +82,7 @@ async function prepare(
   }
   const { files } = await findInputs(inputs);
   const stem = await sharedStem(inputs, files, output);
-  // The input may exist on the cluster only.
+  // The input of a Kubernetes job may exist in the cluster only.
   const isHere = (await Promise.all(files.map(exists))).every(Boolean);
   if (isHere || scheduler === "slurm") {
     await Promise.all(files.map(checkReadableTwice));
@@ -127,7 +127,7 @@ function readDivision(settings: Settings): { shards: number; parallel: number; l
   return { shards, parallel, leadMs };
 }
 
-/** Returns the flags of the shards, each as one argument. */
+/** Returns the flags that the shards' `retort run` gets, each as one argument. */
 function runFlags({ flags }: ParsedArgs): string[] {
   const known = flagsOf("run");
   const submitted = new Set(flagsOf("submit").map(({ name }) => name));

@@ -53,7 +53,7 @@ export function splitPath(path: string, { basename }: Pick<PathRules, "basename"
   return { start: path.slice(0, path.length - name.length), name };
 }
 
-/** Whether a path is below a folder, which is not below itself. Give real paths: links are not
+/** Whether a path is strictly below a folder. Pass real paths: symbolic links are not
  * resolved. */
 export function isInside(path: string, folder: string, rules: PathRules = system): boolean {
   const way = rules.relative(folder, path);

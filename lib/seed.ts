@@ -17,11 +17,11 @@ const MAX_INT64 = 2n ** 63n - 1n;
  * Parameters for a further answer to the same prompt.
  *
  * An integer seed is raised by exactly `by`, even one of 19 digits that is held as `JSON.rawJSON`.
- * If the result would exceed the 64 bits that servers read, the seed is lowered instead, so that
- * different values of `by` always give different seeds.
+ * If the result would exceed a signed 64-bit integer, which servers read, the seed is lowered
+ * instead, so that different values of `by` always give different seeds.
  *
  * @param params The parameters of the first answer; not changed.
- * @param by Which further answer, a whole number: 1 for the second answer.
+ * @param by How much to raise the seed, a whole number: 1 for the second answer.
  * @returns New parameters, or `params` itself if they hold no integer seed or `by` is 0.
  */
 export function reseeded(params: Params, by: number): Params {

@@ -6,7 +6,7 @@
 
 import type { Message } from "./teacher/mod.ts";
 
-/** Where reasoning goes: before the answer in `<think>` tags (`wrap`), to `reasoning_content`
+/** Where reasoning goes: before the answer in `<think>` tags (`wrap`), into `reasoning_content`
  * (`field`), or nowhere (`drop`). */
 export type ThinkStyle = "wrap" | "field" | "drop";
 

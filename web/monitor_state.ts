@@ -29,15 +29,15 @@ export interface MonitorState {
   history: History;
   /** Latency of answered rows, over the whole run. */
   latency: LatencyHistogram;
-  /** What is known of the answers together. */
+  /** Endings, finish reasons and lengths of all answers. */
   answers: AnswerFigures;
   /** One for each teacher, in the order of the snapshot. */
   teacher_figures: TeacherFigures[];
   /** Marks of the charts, oldest first, 60 at most. */
   marks: readonly ChartMark[];
-  /** Samples; `added` holds all of them. */
+  /** Lists of samples; `added` holds every sample in them. */
   samples: Samples;
-  /** Latest notices, oldest first, 100 at most. Uses of controls are notices, too. */
+  /** Latest notices, oldest first, 100 at most. Using a control adds one, too. */
   notices: Notice[];
   /** Whether failed rows are retried when the run is done. */
   retry_when_done: boolean;
@@ -66,10 +66,10 @@ export interface RunAbout {
 export interface AnswerFigures {
   /**
    * Number of answers for each kind of ending, kept or not. A row that failed as truncated or
-   * filtered counts as such, whatever its finish reason, unless that names the end of the context.
+   * filtered counts as `limit` or `filter`, unless its finish reason means `context`.
    */
   endings: Partial<Record<Ending, number>>;
-  /** Number of answers for each finish reason, kept or not, most frequent first; 9 at most. */
+  /** Number of answers for each finish reason, kept or not, most frequent first: 8, and `other`. */
   finish_reasons: (readonly [reason: string, count: number])[];
   /** Number of answers that were kept, to which the tokens below belong. */
   answered: number;
@@ -106,7 +106,7 @@ export interface ChartMark {
   text: string;
 }
 
-/** A snapshot that fits into 8 KB: only the most frequent errors, and long texts cut (`…`). */
+/** A snapshot with only the most frequent errors, the first teachers, and long texts cut (`…`). */
 export interface WireSnapshot extends Omit<Snapshot, "type"> {
   /** Always "snapshot". */
   type: "snapshot";

@@ -35,9 +35,9 @@ export type RowListener = (facts: LineFacts, place: Omit<LinePlace, "file">) => 
 
 const BLOCK_BYTES = 1 << 20;
 
-/** Damaged lines that are kept for messages. */
+/** The most damaged lines that are kept for messages. */
 const MAX_DAMAGE = 20;
-/** How far the end of a line is searched: no run writes a longer line. */
+/** The buffer stops growing at this size or above: no run writes a longer line. */
 const MAX_LINE_BYTES = 1 << 29;
 const NEWLINE = 10;
 
@@ -112,7 +112,7 @@ export class DataFile {
     return this.state === "reading";
   }
 
-  /** Reads a line again; may be shorter than `bytes` if the file was truncated. */
+  /** Reads a line again; the result is shorter than `bytes` if the file was truncated. */
   lineAt(offset: number, bytes: number): Uint8Array {
     const file = this.#file ??= Deno.openSync(this.readPath);
     const line = new Uint8Array(bytes);
@@ -174,7 +174,7 @@ export class DataFile {
     if (bytes.length > 0) this.#markEnd(begin + bytes.length, bytes);
   }
 
-  /** Reads text after the last line feed: a row if complete, else still being written. */
+  /** Reads the text after the last line feed: a row if it is complete, else one being written. */
   #readTail(bytes: Uint8Array, onRow: RowListener): void {
     const { mark } = this;
     this.state = "current";
@@ -281,8 +281,8 @@ export class DataFile {
 }
 
 /**
- * The first bytes of every line that Retort writes: a damaged first row that begins otherwise means
- * a foreign file.
+ * The first bytes of every line that Retort writes: an incomplete first line that begins otherwise
+ * means a foreign file.
  */
 const BEGINNING = '{"uid":"';
 

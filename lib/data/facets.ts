@@ -11,7 +11,7 @@ import { NUMBER_FIELDS } from "./fields.ts";
 import type { Facet, FacetValue, Histogram } from "./protocol.ts";
 import { AGREEMENTS, type Table } from "./table.ts";
 
-/** The most values of a facet that are sent to the page. */
+/** The most values that a facet lists. */
 const MAX_FACET_VALUES = 50;
 
 /** A facet for each field with few values that occurs in these rows. */
@@ -59,8 +59,8 @@ function facet(
   skipsFirst = false,
 ): Facet {
   const counts = new Uint32Array(values.length + 1);
-  if (codes instanceof Uint8Array) countBytes(rows, codes, counts);
-  else countWords(rows, codes, counts);
+  if (codes instanceof Uint8Array) countUint8(rows, codes, counts);
+  else countUint16(rows, codes, counts);
   const counted = values.map((value, code) => ({ value: value ?? null, count: counts[code], code }))
     .filter(({ count, code, value }) =>
       count > 0 && !(skipsFirst && code === 0 && (value === null || value === ""))
@@ -79,21 +79,21 @@ function facet(
 // Two functions, because V8 optimizes one for both kinds of array badly: it takes five times as
 // long. `for … of` is slower, too.
 
-/** Adds to `counts` by code. Rows beyond the end of `codes` have code 0. */
-function countBytes(rows: Uint32Array, codes: Uint8Array, counts: Uint32Array): void {
+/** Counts rows by code. Rows beyond the end of `codes` have code 0. */
+function countUint8(rows: Uint32Array, codes: Uint8Array, counts: Uint32Array): void {
   for (let at = 0; at < rows.length; at++) {
     const row = rows[at];
     counts[row < codes.length ? codes[row] : 0]++;
   }
 }
 
-function countWords(rows: Uint32Array, codes: Uint16Array, counts: Uint32Array): void {
+function countUint16(rows: Uint32Array, codes: Uint16Array, counts: Uint32Array): void {
   for (let at = 0; at < rows.length; at++) counts[codes[rows[at]]]++;
 }
 
 function flagFacet({ columns }: Table, rows: Uint32Array): Facet {
   const combinations = new Uint32Array(0x1_0000);
-  countWords(rows, columns.flags, combinations);
+  countUint16(rows, columns.flags, combinations);
   const values = FLAGS.map(({ name }, bit) => {
     let count = 0;
     for (let bits = 1; bits < 1 << FLAGS.length; bits++) {
@@ -165,12 +165,12 @@ export interface DataStatistics {
   readonly latency_ms: Spread;
   /** US dollars, without rows whose cost is unknown. */
   readonly cost_usd: number;
-  /** The number of rows whose cost is estimated by public prices. */
+  /** The number of rows whose cost is estimated from public prices. */
   readonly cost_estimated_rows: number;
   readonly cost_unknown_rows: number;
   /** The number of rows by name of a flag. */
   readonly flags: Readonly<Record<string, number>>;
-  /** For each field with few values. */
+  /** One for each field with few values. */
   readonly facets: readonly Facet[];
   readonly histograms: readonly Histogram[];
 }

@@ -63,7 +63,7 @@ export interface ShownRow {
   readonly attempts: number;
   /** -1 if unknown. */
   readonly cost_usd: number;
-  /** Whether `cost_usd` is estimated by public prices. */
+  /** Whether `cost_usd` is estimated from public prices. */
   readonly is_estimated: boolean;
   readonly teacher: string;
   readonly model: string;
@@ -164,7 +164,7 @@ export interface NearStatus {
 export interface DataState {
   readonly index: IndexStatus;
   readonly sortable: readonly string[];
-  /** The fields of the users' rows. */
+  /** The fields of the user's rows. */
   readonly own: readonly string[];
   /** The token limits of all runs, without duplicates. */
   readonly max_tokens: readonly number[];
@@ -209,7 +209,7 @@ export interface DataRequests {
 
 export type DataRequestName = keyof DataRequests;
 
-/** In place of an id: a worker is ready to receive messages. */
+/** In place of an id or a chunk's number: a worker is ready to receive messages. */
 export const READY = -1;
 
 /** The first message to the worker of an index, once it is ready. */

@@ -1,8 +1,8 @@
 /**
  * Parts that all formats of a training set share.
  *
- * OpenAI sends the arguments of tool calls as JSON text. Chat templates pass them through `tojson`,
- * which encodes text twice (Qwen2.5, Llama 3.1, gpt-oss) or fails (Qwen3.5, Nemotron 3). Parquet
+ * OpenAI sends the arguments of tool calls as JSON text. Chat templates expect an object: given
+ * text, they encode it twice (Qwen2.5, Llama 3.1, gpt-oss) or fail (Qwen3.5, Nemotron 3). Parquet
  * needs the text, because each of its columns has one type.
  *
  * @module
@@ -17,7 +17,7 @@ export type TrainingRow = Record<string, unknown>;
 
 /** Why an example cannot be written in a format. */
 export class NoPlace {
-  /** What the format has no place for; follows "has no place for". */
+  /** A noun phrase, to follow "has no place for" in the message. */
   readonly problem: string;
 
   constructor(problem: string) {
@@ -25,7 +25,7 @@ export class NoPlace {
   }
 }
 
-/** Adds the tools as the text of a JSON list: no two tools have the same schema. */
+/** Adds the tools as JSON text: their schemas differ, and a dataset's column has one type. */
 export function withTools(row: TrainingRow, tools: readonly unknown[] | undefined): TrainingRow {
   return tools === undefined ? row : { ...row, tools: JSON.stringify(tools) };
 }
@@ -50,8 +50,8 @@ const FROM_DISTILL = [
 ];
 
 /**
- * Returns the uid of an answer, its model and its tokens; nothing for a row that is not a result of
- * Retort's.
+ * Returns the uid of an answer, its model, finish reason and tokens; `{}` for a row that is not a
+ * result of Retort.
  */
 export function provenanceOf({ result }: Example): Record<string, unknown> {
   const { uid, distill } = result;

@@ -12,7 +12,7 @@ import { SourceError } from "../errors.ts";
 import type { Line } from "./lines.ts";
 
 export interface JsonArrayOptions {
-  /** What errors call the file. */
+  /** The file's name in errors. */
   readonly name: string;
   /** Elements of the file before the first one that is read. @default 0 */
   readonly elementsBefore?: number;
@@ -29,7 +29,7 @@ const BATCH_ROWS = 32;
 const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c;
 const OPEN = 0x5b, CLOSE = 0x5d, OPEN_OBJECT = 0x7b, CLOSE_OBJECT = 0x7d;
 
-/** Reads the elements of an array in small batches. `number` counts from 1. */
+/** Reads an array's elements in small batches. `number` counts from 1, messages count from 0. */
 export async function* readJsonArray(
   chunks: AsyncIterable<Uint8Array>,
   options: JsonArrayOptions,
@@ -54,6 +54,7 @@ class ArrayScanner {
   #hasContent = false;
   #pieces: Uint8Array[] = [];
   #length = 0;
+  /** Elements finished so far, and so the index of the current one, which messages name. */
   #number: number;
   #offset = 0;
   readonly #onElement: JsonArrayOptions["onElement"];
@@ -116,10 +117,7 @@ class ArrayScanner {
     return chunk.length;
   }
 
-  /**
-   * Returns the index of the next comma or bracket that ends an element, or the length of the
-   * chunk.
-   */
+  /** Returns the index of the comma or bracket that ends an element, or the chunk's length. */
   #scan(chunk: Uint8Array, from: number): number {
     let isInString = this.#isInString, isEscaped = this.#isEscaped, depth = this.#depth;
     let i = from;

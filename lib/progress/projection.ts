@@ -15,31 +15,31 @@
  *   flight, integrated over time.
  *
  * Until the finished cohorts make up half of the rows that were sent, the projection is a lower
- * bound: the rows not sent yet, times the floor, divided by the lanes, or at the rate of the last
- * 30 s if that takes longer (a teacher that throttles). From then on it is the later of two:
+ * bound: the rows not sent yet, times the floor, divided by the lanes, or at the rate described
+ * below if that takes longer (a teacher that throttles). From then on it is the later of two:
  *
  * - Rows in the queue × mean / lanes, and then the last wave: when the queue is empty, the run
  *   continues until the longest of the rows in flight is done. A row in flight is more likely a
  *   long one, so the mean time left is E[x²] / 2 E[x] (renewal theory), and the longest of k takes
- *   H(k) times as long (k-th harmonic number, for an exponential tail), but hardly longer than any
- *   row before.
+ *   H(k) times as long (k-th harmonic number, for an exponential tail), capped at the longest row
+ *   so far.
  * - Rows left / rate. To keep chance from moving it, the rate is taken at one standard deviation of
  *   its count above itself. The rate of the last 30 s shows what the mean does not: idle lanes
  *   because rows wait, or a teacher that has become slower. With fewer than 20 rows in 30 s, the
- *   rate of the complete run is used. Early in a run there is none: it would lack the rows in
+ *   rate of the run so far is used. Early in a run there is none: it would lack the rows in
  *   flight.
  *
  * It is a lower bound again if nothing has finished for longer than a mean row takes: then only
- * long rows are left, and the time that they have taken so far is the best guess for the rest.
+ * long rows are left, and the time since the last one finished is the least that they are expected to take.
  *
  * Cost has the same bias, since long answers cost more, and the same remedy: the amount spent, plus
  * the rows left at the mean of the finished cohorts. Until those make up half of the rows that were
- * sent, it is a lower bound: the rows not sent yet at the mean cost so far.
+ * sent, it is a lower bound: the amount spent, plus the rows not sent yet at the mean per row sent.
  *
  * @module
  */
 
-/** The size of a cohort for each lane: small enough to finish soon after the first rows. */
+/** Rows of a cohort per lane: few enough to finish soon after the first rows. */
 const ROWS_PER_LANE = 4;
 const MIN_COHORT_ROWS = 50;
 const MAX_COHORT_ROWS = 2000;
@@ -84,8 +84,8 @@ export interface ProjectedCost {
   /** US dollars for the complete run; null while unknown. */
   readonly usd: number | null;
   readonly isLowerBound: boolean;
-  /** The uncertainty in US dollars: two standard errors of the rows left, or 2 % of their cost if
-   * that is more. */
+  /** The uncertainty in US dollars: two standard errors of the mean, times the rows left, or 2 % of
+   * their cost if that is more. */
   readonly errorUsd: number;
 }
 

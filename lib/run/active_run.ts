@@ -1,5 +1,5 @@
 /**
- * The work of a generator: one run, or one `generate()`, from its preparation to its end.
+ * One run of a generator, or one `generate()`, from its preparation to its end.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { after } from "../timer.ts";
 /** Called with outcomes once they are on disk, or taken by the consumer. */
 export type OutcomeListener = (outcomes: readonly Outcome[]) => void;
 
-/** One run, or one `generate()`. */
+/** Controls the engine of one run or `generate()`, and passes on its progress and outcomes. */
 export class ActiveRun {
   /** Counts rows and attempts, and informs the listeners. */
   readonly progress: Progress;
@@ -158,7 +158,7 @@ export class ActiveRun {
 
   /**
    * For a shard: limits the run to a share of the cost limit, from 0 to 1. `spentBefore`: US
-   * dollars that its earlier runs have spent of that.
+   * dollars that the shard's earlier runs have spent of that share.
    */
   shareMaxCost(share: number, spentBefore: number): void {
     this.#budget?.countBefore(spentBefore);
@@ -178,7 +178,7 @@ export class ActiveRun {
     this.run?.giveUp();
   }
 
-  /** Called when the run has ended: stops timers and disposes of the checks. */
+  /** Called when the run has ended: stops timers, the teacher list's watcher and the checks. */
   end(): void {
     this.#cancelDeadline?.();
     this.#stopFollowing?.();

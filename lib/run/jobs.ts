@@ -1,5 +1,5 @@
 /**
- * All inputs of a run: a job for each file, or the one of a shard.
+ * All inputs of a run: one job for each file, or a single one for a shard.
  *
  * Up to 64 outputs stay open, each with its own lock. More outputs share one lock, and their files
  * are opened when lines come for them: 10,000 outputs need 300 open files.
@@ -36,14 +36,14 @@ export interface JobsOptions {
   readonly writes: boolean;
 }
 
-/** The most outputs that all stay open: each takes a lock and two handles on two files. */
+/** The most outputs that all stay open: each takes a lock, and two handles on each of two files. */
 const MOST_KEPT_OPEN = 64;
 /** With more outputs: the most files that are open at once, with two handles each. */
 const MOST_OPEN_FILES = 96;
 /** With more outputs: how many are handled at once. Each waits for the disk most of the time. */
 const AT_ONCE = 16;
 
-/** The jobs of one run, in the order of its inputs. They have to be closed. */
+/** The jobs of one run, in the order of its inputs. Call `close` after use. */
 export class Jobs {
   /** A job for each input; for a shard, the only one. */
   readonly list: readonly Job[];
@@ -121,7 +121,7 @@ export class Jobs {
     await this.each((job) => job.claim(this.#sharedLock));
   }
 
-  /** Opens all outputs for writing. */
+  /** Opens all outputs for writing; many are created here and opened when lines come for them. */
   async open(optionsOf: (job: Job, index: number) => SinkOptions): Promise<void> {
     if (this.areMany) this.#openFiles = new OpenFiles(MOST_OPEN_FILES);
     await this.each((job, index) => job.open(optionsOf(job, index), this.#openFiles));
@@ -170,7 +170,7 @@ export class Jobs {
     return sumOf(this.list, (job) => job.missingLines);
   }
 
-  /** The rows to send, input by input. */
+  /** Batches of the rows to send, input by input. */
   async *rows(): AsyncGenerator<Row[]> {
     for (const [index, job] of this.list.entries()) yield* job.rows(index);
   }
@@ -211,7 +211,7 @@ export async function makeJobs(options: JobsOptions): Promise<Jobs> {
   return new Jobs([jobOf(options, own.files, parsersOf(options), ownContext)], own);
 }
 
-/** The parsers of rows, which all inputs share: one for each order of the fields for ids. */
+/** The row parsers that all inputs share: one for each value of `namedLast`. */
 function parsersOf({ context: { generator } }: JobsOptions): JobContext["parserOf"] {
   const parsers = [false, true].map((namedLast) => rowParserOf(generator, { namedLast }));
   return ({ namedLast }) => parsers[Number(namedLast)];

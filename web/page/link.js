@@ -69,7 +69,7 @@ export function reconnectDelayMs(attempt, chance) {
   return wholeMs / 2 + wholeMs / 2 * chance;
 }
 
-/** Receives messages of the server until the run has ended. */
+/** Receives the server's messages; reconnects until the run has ended and the server is gone. */
 export class Link {
   #options;
   /** @type {WebSocket | undefined} */
@@ -109,7 +109,7 @@ export class Link {
       const message = readMessage(data);
       if (message !== undefined) this.#options.onMessage(message);
     };
-    socket.onclose = ({ code }) => this.#again(socket, code);
+    socket.onclose = ({ code }) => this.#reconnectLater(socket, code);
   }
 
   /**
@@ -132,7 +132,7 @@ export class Link {
   }
 
   /** @param {WebSocket} socket @param {number} code */
-  #again(socket, code) {
+  #reconnectLater(socket, code) {
     if (socket !== this.#socket) return;
     clearInterval(this.#heartbeat);
     const { now, random, isOver } = this.#options;
@@ -155,7 +155,7 @@ export class Link {
 }
 
 /**
- * Returns a sample with its whole texts, or the given one if the server cannot be reached.
+ * Returns a sample with its whole texts, or the given one if the request fails.
  *
  * @param {Sample} sample
  */
@@ -164,7 +164,7 @@ export async function fetchWhole(sample) {
 }
 
 /**
- * Returns all samples with their whole texts; undefined if the server cannot be reached.
+ * Returns all samples with their whole texts; undefined if the request fails.
  *
  * @returns {Promise<Samples | undefined>}
  */

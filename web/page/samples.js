@@ -16,7 +16,7 @@ import { makeFacts, makeFoldedText, makeText } from "./text.js";
 /** @import { Sample } from "../monitor_state.ts" */
 /** @import { RunStore, SampleList } from "./store.js" */
 
-/** UTF-16 units of a text in a closed card. */
+/** The most UTF-16 code units of a text that a closed card shows. */
 const GLIMPSE = 240;
 
 /** @type {Record<SampleList, string>} */

@@ -18,7 +18,7 @@ export interface EndpointOptions {
 export interface EndpointContext {
   /** The most attempts in flight over all endpoints. */
   readonly concurrency: number;
-  /** Whether the limit searches for the number with the highest throughput. */
+  /** Whether the limiter searches for the concurrency with the highest throughput. */
   readonly isExploring: boolean;
   /** Whether the limit starts at 1. */
   readonly isCareful: boolean;
@@ -28,16 +28,16 @@ export interface EndpointContext {
   readonly wallClock: () => number;
   /** Random numbers in [0, 1). */
   readonly random: () => number;
-  /** Called when a teacher is down, or up again. */
+  /** Called when a teacher goes down, or is up again. */
   readonly onOutage?: (endpoint: Endpoint) => void;
   /** Called when an attempt has failed, before its effects. */
   readonly onFailure?: () => void;
 }
 
-/** What a failed attempt means for its row and for others. */
+/** How a failed attempt affects its row. */
 export interface FailureEffect {
   /** Whether it counts against the row. */
   readonly counts: boolean;
-  /** Whether the teacher throttles no more than usual, so that other rows are sent anyway. */
+  /** Whether the teacher throttles no more than usual: the row then waits less. */
   readonly isTolerated: boolean;
 }
