@@ -1,5 +1,5 @@
 /**
- * The web monitor and the report of a run. `web/` is loaded only if one of them is requested.
+ * The web monitor and the report of a run. `web/` is not loaded for a run with neither.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface MonitorRequest {
 
 /**
  * Where a report is written. The default is next to the results, if any request was sent; `isSaid`
- * prints the path.
+ * is whether to print that path.
  */
 export type ReportRequest =
   | { readonly kind: "file"; readonly path: string }
@@ -45,7 +45,7 @@ export interface PageRequest {
   readonly keep: PageKeep;
 }
 
-/** Page and report of a run. */
+/** The page and the report of a run, once opened. */
 export interface RunMonitor {
   /** Undefined without a page. */
   readonly monitor: Monitor | undefined;
@@ -189,7 +189,7 @@ function show({ hostname, isOpened }: PageRequest, url: string, say: (text: stri
   );
 }
 
-/** Replaces the host: other machines reach this one at an address that it does not know itself. */
+/** Replaces the host 0.0.0.0 or ::, which is no address that a browser elsewhere could open. */
 function addressElsewhere(url: string): string {
   const { port, pathname, search } = new URL(url);
   return `http://ADDRESS-OF-THIS-MACHINE:${port}${pathname}${search}`;

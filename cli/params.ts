@@ -1,5 +1,5 @@
 /**
- * Sampling parameters, from four sources.
+ * Request parameters, from four sources.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import type { Params } from "../lib/teacher/mod.ts";
 import type { Settings } from "./settings.ts";
 
 /**
- * Merges the parameters. Later ones take precedence: configuration, `--params`, the short flags,
- * `-p`.
+ * Merges the parameters. Later ones take precedence: configuration, `--params`, `--temperature` and
+ * `--max-tokens`, `-p`.
  *
  * @throws {UsageError} if one cannot be read, or must not be sent
  */
@@ -53,7 +53,7 @@ function parseObject(text: string): Params {
   throw new UsageError('Cannot use --params: it must be an object, as in {"temperature":0.6}');
 }
 
-/** Sets a parameter; `a.b=1` sets a field of an object. A value that is not JSON is a string. */
+/** Sets a parameter, or with the path `a.b` a field of it. Text that is not JSON is a string. */
 function setParam(params: Record<string, unknown>, path: string, text: string): void {
   let value: unknown;
   try {

@@ -1,6 +1,6 @@
 /**
- * Listens for signals while the main thread is frozen, and kills the process after the second one
- * if the main thread does not end it. A separate worker, started by `cli.ts`: do not import it.
+ * Listens for signals even while the main thread is blocked, and kills the process after the second
+ * one if the main thread does not end it. A worker, started by `cli.ts`: do not import it.
  *
  * @module
  */

@@ -7,15 +7,15 @@
 const ELLIPSIS = "…";
 
 /**
- * Encoding and decoding copies a text. A slice would keep in memory the whole text that it was cut
- * from.
+ * Encoding and decoding a slice copies it. The slice itself would keep in memory the whole text
+ * that it was cut from.
  */
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Cuts `text` to at most `maxLength` UTF-16 units, including an ellipsis, and never within a
- * character. The result does not keep the long text in memory.
+ * surrogate pair. The result does not keep the long text in memory.
  */
 export function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;

@@ -39,7 +39,7 @@ function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** What LLaMA-Factory reads of each kind of file. In CSV every cell is text. */
+/** Which columns LLaMA-Factory reads from each kind of file. In CSV every cell is text. */
 const LLAMA_FACTORY: Readonly<Record<FileKind, "everything" | "texts" | "nothing">> = {
   jsonl: "everything",
   json: "everything",
@@ -47,12 +47,12 @@ const LLAMA_FACTORY: Readonly<Record<FileKind, "everything" | "texts" | "nothing
   parquet: "everything",
 };
 
-const READS_LISTS = FILE_KINDS.filter((kind) => LLAMA_FACTORY[kind] === "everything");
+const LIST_KINDS = FILE_KINDS.filter((kind) => LLAMA_FACTORY[kind] === "everything");
 
 /**
- * Returns the entry of LLaMA-Factory's list of datasets.
+ * Returns the entry for LLaMA-Factory's `dataset_info.json`.
  *
- * @param names Our names of columns, by LLaMA-Factory's.
+ * @param names Our column names, keyed by LLaMA-Factory's.
  * @param settings Further fields of the entry.
  */
 export function llamaFactory(
@@ -65,8 +65,8 @@ export function llamaFactory(
   if (!isReadByLlamaFactory(path, isFlat)) {
     return {
       place: "LLaMA-Factory",
-      text: `It reads lists only from uncompressed .${READS_LISTS.slice(0, -1).join(", .")} and ` +
-        `.${READS_LISTS.at(-1)}: use one of these names`,
+      text: `It reads lists only from uncompressed .${LIST_KINDS.slice(0, -1).join(", .")} and ` +
+        `.${LIST_KINDS.at(-1)}: use one of these names`,
     };
   }
   const named = Object.entries(names).filter(([, ours]) => columns.includes(ours));
@@ -88,7 +88,7 @@ function isReadByLlamaFactory(path: string, isFlat: boolean): boolean {
   return reads === "everything" || (reads === "texts" && isFlat);
 }
 
-/** The `ds_type` of each kind of file; undefined for those that Axolotl cannot read. */
+/** Axolotl's `ds_type` for each kind of file; undefined if it cannot read it (none today). */
 const AXOLOTL: Readonly<Record<FileKind, string | undefined>> = {
   jsonl: "json",
   json: "json",
@@ -96,7 +96,7 @@ const AXOLOTL: Readonly<Record<FileKind, string | undefined>> = {
   parquet: "parquet",
 };
 
-/** Returns the entry of Axolotl's configuration; `fields` are further lines of it. */
+/** Returns the entry for Axolotl's `datasets`; `fields` are further YAML lines of the entry. */
 export function axolotl({ path }: WrittenSet, fields: readonly string[] = []): LoaderHint {
   const type = AXOLOTL[fileTypeOf(path).kind];
   if (type === undefined) {

@@ -1,6 +1,6 @@
 /**
- * The bytes of a Parquet footer, in the Thrift compact protocol: its schema, and its row groups,
- * which are found without decoding them.
+ * Reads the schema and the row groups of a Parquet footer (Thrift, compact protocol). Finds the
+ * groups without decoding them.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import {
   type SchemaElement,
 } from "../deps/hyparquet.ts";
 
-/** The first four and the last four bytes of a Parquet file. */
+/** Parquet's magic number: the first four and the last four bytes of a file. */
 export const MARK = "PAR1";
-/** The last bytes of a file: the length of the footer (4), and the mark (4). */
+/** The number of bytes after the footer: its length (4), and the magic number (4). */
 export const TAIL_BYTES = 8;
 
 /**
- * A row group. Fields have the numbers of parquet.thrift: columns, size in bytes, number of rows.
+ * A row group: columns, size in bytes, number of rows. `parquet.thrift` has the field numbers.
  */
 export interface ThriftGroup {
   readonly field_1: readonly ThriftChunk[];
@@ -35,12 +35,12 @@ export interface ThriftChunk {
   readonly field_8?: unknown;
 }
 
+/**
+ * The metadata of a column chunk: codec, number of values, decompressed and compressed size, and
+ * the offsets of the first data page and of the dictionary.
+ */
 export interface ThriftChunkMeta {
   readonly field_4: number;
-  /**
-   * Number of values, decompressed and compressed size, and the offsets of the first data page and
-   * of the dictionary.
-   */
   readonly field_5: bigint;
   readonly field_6: bigint;
   readonly field_7: bigint;
@@ -49,7 +49,7 @@ export interface ThriftChunkMeta {
 }
 
 /**
- * Position of the list of row groups in the bytes of a footer. `start` is after the list's header.
+ * Byte offsets of the list of row groups in a footer: its header, its first group, its end.
  */
 export interface GroupList {
   readonly header: number;
@@ -58,9 +58,9 @@ export interface GroupList {
   readonly count: number;
 }
 
-/** Number of the field of `FileMetaData` that holds the row groups. */
+/** The field `row_groups` of `FileMetaData`. */
 const GROUPS_FIELD = 4;
-/** Types of values in the Thrift compact protocol. */
+/** Type ids of the Thrift compact protocol. */
 const BOOLEANS = [1, 2], BYTE = 3, INTEGERS = [4, 5, 6];
 const DOUBLE = 7, BINARY = 8, LIST = 9, STRUCT = 12;
 
@@ -91,6 +91,7 @@ export function schemaIn(bytes: Uint8Array, { header, end }: GroupList): SchemaE
   const length = header + 1 + bytes.length - end;
   const footer = new Uint8Array(length + TAIL_BYTES);
   footer.set(bytes.subarray(0, header));
+  // The header of an empty list of structs.
   footer[header] = STRUCT;
   footer.set(bytes.subarray(end), header + 1);
   new DataView(footer.buffer).setUint32(length, length, true);

@@ -7,10 +7,10 @@
  * ```
  *
  * A clause has the prices of prompt and of completion tokens, then those of `cached` prompt tokens,
- * of tokens `written` to the cache and of `reasoning` tokens, if they differ. It holds for standard
- * service, for the tier that it begins with, for prompts longer than the number after `>`, or `at`
- * the given times (days from Monday, 1; hours in UTC; `+8` where the days are those of another time
- * zone).
+ * of tokens `written` to the cache and of `reasoning` tokens, if they differ. It is for the
+ * standard tier unless it begins with another one, for prompts longer than the number after `>`, or
+ * for the times after `at` (hours in UTC; days from Monday, 1, in UTC+8 if `+8` precedes them).
+ * `request` has a price per request, `region` a factor on all token prices.
  *
  * @module
  */
@@ -76,7 +76,7 @@ export function parseRates(text: string): Rates {
 }
 
 /**
- * The prices for a prompt of this length, of its tier or, if that has none, of the standard tier.
+ * The prices of a tier for a prompt of this length; those of the standard tier if it has none.
  */
 export function pricesFor(
   { tiers, offPeak }: Rates,
@@ -96,8 +96,8 @@ function standardSteps(tiers: Rates["tiers"], offPeak: Rates["offPeak"], atMs: n
   return tiers.get("")!;
 }
 
-/** US dollars for an answer. Cached, written and reasoning tokens are capped at the counts that
- * include them. */
+/** US dollars for the tokens of an answer. Cached, written and reasoning tokens are capped at the
+ * counts that include them. */
 export function costOf(prices: Prices, usage: Usage): number {
   const { promptTokens, completionTokens } = usage;
   const cached = Math.min(usage.cachedTokens ?? 0, promptTokens);
@@ -189,7 +189,7 @@ export interface PublicPrice {
   usdOut(tier?: string): number;
 }
 
-/** Names that APIs have for the standard tier. */
+/** The API names of tiers that cost as much as the standard tier. */
 const STANDARD = ["", "auto", "default", "standard", "standard_only", "on_demand", "scale"];
 
 /** The tier's name in the lists; "" is the standard tier. */

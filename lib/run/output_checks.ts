@@ -11,10 +11,10 @@ import { statOf } from "../files.ts";
 import type { OutputFiles } from "./outputs.ts";
 
 /**
- * Makes sure that no two outputs use the same file, and that none is an input.
+ * Checks that no two outputs use the same file, and that none is an input.
  *
- * @throws {UsageError} when two are the same file, when one is an input, or when one exists and is
- * not a regular file
+ * @throws {UsageError} when one is another's file, an input, or not a regular file, or when a
+ * sibling (`.jsonl`, `.ndjson`) has results
  */
 export async function checkOutputs(
   inputs: readonly string[],
@@ -29,10 +29,10 @@ export async function checkOutputs(
   await checkSiblings(named, files, found);
 }
 
-/** What `stat` says about paths; those without a file are missing. */
+/** Results of `stat` by path, without the paths that do not exist. */
 type Stats = ReadonlyMap<string, Deno.FileInfo>;
 
-/** How many paths are looked up at once. */
+/** The number of concurrent `stat` calls. */
 const AT_ONCE = 64;
 
 async function statsOf(paths: readonly string[], look = statOf): Promise<Stats> {
@@ -58,7 +58,7 @@ function idOf({ dev, ino }: Deno.FileInfo): string {
 }
 
 /**
- * All files of an output that keep their name. Numbered ones, such as rescued lines, never
+ * All files of an output with a fixed name. Numbered ones, such as those of rescued lines, never
  * overwrite others.
  */
 function pathsOf({ results, failures, runJson, lock }: OutputFiles): string[] {
@@ -103,7 +103,7 @@ function checkOneFileEach(files: readonly OutputFiles[], found: Stats): void {
 
 /**
  * Checks that `x.ndjson` holds no results if `x.jsonl` is an output, and the reverse: they would
- * share the failures file, the lock and all others.
+ * share the failures file, the lock and all other files.
  */
 async function checkSiblings(
   inputs: ReadonlyMap<string, string>,
@@ -151,13 +151,13 @@ function checkNotAnInput(
 /**
  * Checks that outputs are regular files: opening a FIFO without a reader blocks the process, and a
  * later run could not read back what was written to it. Results and failures may be links to
- * regular files; files that Retort names itself may not.
+ * regular files; side files may not.
  */
 async function checkRegular(files: readonly OutputFiles[], found: Stats): Promise<void> {
   const named = await statsOf(files.flatMap(sideFilesOf), (path) => Deno.lstat(path).catch(none));
   for (const path of files.flatMap(pathsOf)) {
     const target = found.get(path);
-    // Of a link to a device, for example, the message names the device.
+    // The message says what a link leads to, such as a device, rather than that it is a link.
     const isOther = target !== undefined && !target.isFile;
     const info = isOther ? target : named.get(path) ?? target;
     if (info === undefined || info.isFile) continue;

@@ -1,6 +1,6 @@
 /**
- * Proves that nothing is missing: every answer to a row of the input is a result, has failed
- * permanently, or is pending, and the output files are not damaged.
+ * Checks the output of a run against its input: counts the answers that are results, have failed
+ * permanently, or are pending, and finds damaged lines.
  *
  * @module
  */
@@ -57,17 +57,17 @@ export interface Verification {
   readonly failed: number;
   /** Answers that are neither results nor failures. */
   readonly pending: number;
-  /** Lines of the input that are not rows. */
+  /** Lines of the input that cannot be sent as rows. */
   readonly badRows: number;
   /** Rows that were merged into an identical one. */
   readonly mergedDuplicates: number;
   /** Rows whose prompt was edited since an answer was finished. */
   readonly changed: number;
-  /** Rows that an earlier version has answered, and that this version would send differently. */
+  /** Rows that an earlier version of Retort answered and this one would send differently. */
   readonly resent: number;
-  /** Results beyond the `samples` of a row, from a run with more samples. */
+  /** Results beyond the `samples` of a row, from a run with more samples; 0 with `limit`. */
   readonly surplus: number;
-  /** Results whose row is not in the input. */
+  /** Results whose row is not in the input; 0 with `limit`. */
   readonly strangers: number;
   /** The first 20 lines that are damaged, or that repeat a uid of the results. */
   readonly damage: readonly Damage[];
@@ -162,7 +162,7 @@ function inputOf(
   return new InputSequence(pieces.map((piece) => ({ options: rows, ...piece })), { imagesRoot });
 }
 
-/** Reads all output, including lines that an earlier run kept next to the output files. */
+/** Reads all output, including rescued lines. */
 async function auditOf({ results, failures }: OutputFiles): Promise<Audit> {
   // Loaded only here: a run indexes its output without parsing it.
   const { Audit } = await import("./audit.ts");

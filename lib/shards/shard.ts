@@ -32,7 +32,7 @@ export interface Shard {
   readonly job?: string;
 }
 
-/** The maximum number of shards. */
+/** The maximum number of shards: file names hold an index of five digits. */
 export const MOST_SHARDS = 100_000;
 
 /** The stem of the files of a shard: `out/x-00003-of-00016`. */
@@ -50,9 +50,7 @@ function planPathOf(stem: string, count: number): string {
   return `${start}${OWN_FOLDER}/${name}.shards-${count}.json`;
 }
 
-/**
- * The path of a file that stops requeuing: while it exists, Slurm jobs do not requeue their shards.
- */
+/** The path of a file that, while it exists, keeps Slurm jobs from requeuing their shards. */
 export function cancelledPathOf(stem: string): string {
   const { start, name } = splitPath(stem);
   return `${start}${OWN_FOLDER}/${name}.cancelled`;
@@ -81,7 +79,7 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
   return pieces;
 }
 
-/** The whole input, as one piece for each file. */
+/** The whole input, one piece per file. */
 export function wholeOf(plan: ShardPlan, options: InputOptions = {}): InputPiece[] {
   return plan.inputs.map((planned) => ({
     path: planned.path,
@@ -95,8 +93,8 @@ function optionsOf({ format, json_columns }: PlannedInput, options: InputOptions
 }
 
 /**
- * The share of a shard in the whole input, from 0 to 1: by rows, or by bytes if there is a
- * compressed file, whose rows are not counted.
+ * The fraction of the whole input that a shard reads: of rows, or of bytes if there is a compressed
+ * file, whose rows are not counted.
  */
 export function shareOfRows(plan: ShardPlan, index: number): number {
   const pieces = piecesOf(plan, index);
@@ -137,7 +135,7 @@ export interface PinOptions {
   readonly signal?: AbortSignal;
 }
 
-const AGAIN_MS = 200;
+const LOCK_RETRY_MS = 200;
 
 /**
  * Returns the pinned borders of the output with this stem. If there are none, divides the input and
@@ -156,7 +154,7 @@ export async function pinnedPlan(
   if (pinned !== undefined) return await checked(pinned, path, files, options.input);
   if (options.writes === false) return await divide(files, count, options.input);
   await makeFolder(dirname(path));
-  using _lock = await patientLock(path.replace(/\.json$/, ".lock"), options);
+  using _lock = await waitForLock(path.replace(/\.json$/, ".lock"), options);
   const others = await readPlan(path);
   if (others !== undefined) return await checked(others, path, files, options.input);
   const plan = await divide(files, count, options.input);
@@ -207,9 +205,9 @@ async function checked(
   const inputs: PlannedInput[] = [];
   for (const [i, input] of plan.inputs.entries()) {
     await checkUnchanged(files[i], input, path);
-    const isOtherwise = (inputFormat !== undefined && inputFormat !== input.format) ||
+    const isDifferent = (inputFormat !== undefined && inputFormat !== input.format) ||
       (jsonColumns !== undefined && String(jsonColumns) !== String(input.json_columns ?? ""));
-    if (isOtherwise) {
+    if (isDifferent) {
       throw new UsageError(
         `Cannot read "${
           files[i]
@@ -256,15 +254,15 @@ export async function changeOf(
     : "its modification time is different";
 }
 
-/** Takes the lock, and waits while another process has it. */
-async function patientLock(path: string, { needsLock, signal }: PinOptions): Promise<Lock> {
+/** Acquires the lock, and waits while another process has it. */
+async function waitForLock(path: string, { needsLock, signal }: PinOptions): Promise<Lock> {
   while (true) {
     signal?.throwIfAborted();
     try {
       return await acquireLock(path, { required: needsLock ?? true });
     } catch (error) {
       if (!(error instanceof LockedError)) throw error;
-      await delay(AGAIN_MS);
+      await delay(LOCK_RETRY_MS);
     }
   }
 }

@@ -39,8 +39,9 @@ export function isPendingLine({ error }: { readonly error?: unknown }): boolean 
 export const PENDING_MARKS: readonly string[] = ['"final":false', '"final": false'];
 
 /**
- * The answer in a pending line; undefined if the row's prompt was edited since. If the parameters
- * of the run differ, the row starts over, but the answer is still returned.
+ * The answer in a pending line; undefined if the row's prompt was edited since, or the line is of
+ * another row. If the parameters of the run differ, the row starts over, but the answer is still
+ * returned.
  *
  * @param path The failures file.
  * @param row The row as it is in the input now.
@@ -66,7 +67,7 @@ interface PendingLine {
   readonly distill?: { readonly params?: unknown };
 }
 
-/** Throws if the text is not JSON: the file was replaced since its index was read. */
+/** Throws if the text is not JSON: the file was replaced since it was indexed. */
 function parsed(text: string, path: string): PendingLine {
   try {
     return JSON.parse(text) as PendingLine;

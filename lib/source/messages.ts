@@ -1,5 +1,5 @@
 /**
- * Turns of a conversation as messages, without the answers at its end.
+ * Converts the turns of a conversation to messages, without the answers at its end.
  *
  * @module
  */
@@ -39,7 +39,7 @@ const ROLES = new Map([
  * The messages of a conversation that are sent: everything before its trailing assistant turns, or
  * all if `keepsPrefill`. Turns that are messages already stay the same objects.
  *
- * @param name The field that holds the conversation, for messages about problems.
+ * @param name The field that holds the conversation.
  */
 export function conversationOf(
   value: unknown,
@@ -50,7 +50,7 @@ export function conversationOf(
   const list = turnsIn(value, reading);
   if (list === undefined) return notTurns(name, value);
   if (list.length === 0) return new RowProblem(`"${name}" must not be empty`);
-  // A bare array of pairs is not a conversation but a file of rows written on one line.
+  // A row that is an array of pairs is not a conversation but a whole dataset on one line.
   const isOfPairs = reading.shape !== "message-array" && isPair(list[0]);
   const all = isOfPairs
     ? list.flatMap(turnsOfPair)
@@ -71,9 +71,9 @@ export function conversationOf(
 }
 
 /**
- * The turns in a value, undefined if it holds none: a list, the JSON text of a list (CSV files,
- * columns of text), or an object of columns such as `{"role":[…],"content":[…]}`, which is how
- * Hugging Face writes a list of objects. For shapes in `OF_TRANSCRIPTS` also a transcript.
+ * The turns in a list, in an object of columns such as `{"role":[…],"content":[…]}`, which is how
+ * Hugging Face writes a list of objects, in the JSON text of either (CSV files, columns of text),
+ * or, for shapes in `OF_TRANSCRIPTS`, in a transcript. Undefined for other values.
  */
 function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
   if (Array.isArray(value)) return value;
@@ -128,7 +128,7 @@ function isPair(turn: unknown): turn is Turn {
     textIn(turn, QUESTIONS) !== undefined;
 }
 
-/** The messages of a pair; anything else stays, and `roleOf` reports it. */
+/** The messages of a pair; anything else stays, for `roleOf` to check. */
 function turnsOfPair(pair: unknown): unknown[] {
   if (!isPair(pair)) return [pair];
   const system = textIn(pair, ["system"]), answer = textIn(pair, ANSWERS);
@@ -229,7 +229,7 @@ export function isSystem({ role }: Message): boolean {
   return role === "system" || role === "developer";
 }
 
-/** The API's name for the role of a turn, or `CALLS`. An unknown `role` is sent as it is. */
+/** The API's name for the role of a turn, or `CALLS`. Unknown names in `role` are kept. */
 function roleOf(turn: unknown, name: string, index: number): string | RowProblem {
   if (!isObject(turn)) {
     const fields = name === "conversations" ? '"from" and "value"' : '"role" and "content"';

@@ -11,7 +11,7 @@ import { type ShardJob, shardWords } from "./job.ts";
 export interface SlurmOptions {
   /**
    * The words that start Retort on a node: the executable, or Deno with its arguments. Never npx,
-   * which dies of the signal with calls in flight.
+   * which the signal kills while requests are in flight.
    */
   readonly program: readonly string[];
   /** The working folder of the tasks. */
@@ -28,18 +28,18 @@ export interface SlurmOptions {
   readonly account?: string;
   /** Memory of a shard, in Slurm notation. @default that of the partition */
   readonly memory?: string;
-  /** Lines before the program, such as `module load …`. */
+  /** Shell lines before the command, such as `module load …`. */
   readonly before: readonly string[];
   /** Quotes a word for the shell. */
   readonly quote: (word: string) => string;
 }
 
-/** The maximum number of tasks in an array unless the cluster says otherwise: Slurm's default. */
+/** The maximum number of tasks in an array: Slurm's default, which a cluster may change. */
 export const MAX_ARRAY_SIZE = 1_001;
 
 /**
- * The variables of the user's environment that tasks get. Slurm saves them with the job, so no key
- * is among them.
+ * The variables of the user's environment that tasks get. Slurm saves them with the job, so they
+ * must not include API keys.
  */
 const EXPORTED = [
   "PATH",
@@ -58,7 +58,7 @@ const EXPORTED = [
   "no_proxy",
 ];
 
-/** A Slurm job array that runs a part of the shards. */
+/** A Slurm job array that runs consecutive shards. */
 export interface SlurmArray {
   /** The shard of task 0. */
   readonly base: number;
@@ -105,8 +105,8 @@ ${
 }
 
 /**
- * The script of the merge. It runs after all arrays, however they ended (`afterany`): with
- * `afterok`, one failed row would make it wait forever.
+ * The script of the merge. It is submitted to run after all arrays, however they ended
+ * (`afterany`): with `afterok`, one failed shard would make it wait forever.
  */
 export function slurmMerge(job: ShardJob, options: SlurmOptions): string {
   const command = [...options.program, ...job.merge].map(options.quote).join(" ");

@@ -1,18 +1,17 @@
 /**
- * Finds the completion in the body of a response: the body itself, an object inside what a gateway
- * has put around it, or the start of a body that continues after it. Recognizes answers of other
- * APIs.
+ * Finds the completion in the body of a response: the body itself, an object inside a gateway's
+ * envelope, or the start of a body that continues after it. Recognizes answers of other APIs.
  *
  * @module
  */
 
 import { asObject, type JsonObject, leadingObject, parseJson, textAt } from "./json.ts";
 
-/** An object and the JSON text that it was parsed from. */
+/** An object, and the JSON text that holds its `choices`. */
 export interface AnswerBody {
   /** The completion, or the object that the server sent instead. */
   readonly object: JsonObject;
-  /** The JSON text of `object`. */
+  /** The text that `choices` were parsed from; it lacks the fields of an envelope. */
   readonly text: string;
 }
 
@@ -30,10 +29,10 @@ export function answerBody(text: string): AnswerBody | undefined {
 
 /**
  * Takes a completion, or a chunk of one, out of the object around it:
- * `{"code":0,"data":{"choices":[…]}}` (gateways of companies), `{"result":{…},"success":true}`
- * (Cloudflare), `{"output":{…},"usage":{…}}` (DashScope), `{"statusCode":200,"body":"…"}`
- * (functions behind AWS' gateway). Fields beside the completion fill in those it lacks. Returns
- * `body` unchanged if no completion is inside.
+ * `{"code":0,"data":{"choices":[…]}}` (corporate gateways), `{"result":{…},"success":true}`
+ * (Cloudflare), `{"output":{…},"usage":{…}}` (DashScope), `{"statusCode":200,"body":"…"}` (AWS
+ * Lambda behind API Gateway). Fields beside the completion fill in those it lacks. Returns `body`
+ * unchanged if no completion is inside.
  */
 export function unwrapped(body: AnswerBody): AnswerBody {
   const { object: around, text } = body;
@@ -59,8 +58,8 @@ function completionIn(
   return { object, text: textAt({ text, path: isList ? [name, 0] : [name] }) ?? "" };
 }
 
-/** Whether an object inside another one is a completion, complete or broken. A JSON answer or a
- * quoted request may have `choices` of another kind. */
+/** Whether an object inside another one is a completion, perhaps with null or no choices. A JSON
+ * answer or a quoted request may have `choices` of another kind. */
 function holdsChoices({ choices }: JsonObject): boolean {
   if (choices === null) return true;
   if (!Array.isArray(choices)) return false;
@@ -83,8 +82,8 @@ const LINE_END = 0x0a;
 const SPACE = 0x20;
 const decoder = new TextDecoder();
 
-/** Whether a body is the chunks of a stream, one per line, without the framing of server-sent
- * events. Ollama's own API sends such lines too. */
+/** Whether a body is a stream's chunks as JSON lines, without the framing of server-sent events,
+ * judged by the first line. Ollama's own API sends such lines too. */
 export function areChunkLines(bytes: Uint8Array): boolean {
   const end = bytes.indexOf(LINE_END);
   if (end < 0 || bytes.subarray(end).every((byte) => byte <= SPACE)) return false;
@@ -99,12 +98,12 @@ export function areChunkLines(bytes: Uint8Array): boolean {
 export interface OtherAnswer {
   /** A message that names the API and says where that server has the OpenAI-compatible one. */
   readonly words: string;
-  /** The text of the answer; empty if that API's reply has none we can read. */
+  /** The text of the answer; "" if we do not read it, as for the responses API. */
   readonly content: string;
 }
 
 /** An API, the path or address of its OpenAI-compatible version, and a function that returns the
- * text of an answer or chunk; undefined if the object is not one of that API. */
+ * text of an answer or chunk, or its parts; undefined if the object is not one of that API. */
 type OtherApi = readonly [name: string, place: string, text: (body: JsonObject) => unknown];
 
 const OTHER_APIS: readonly OtherApi[] = [

@@ -42,10 +42,10 @@ const CODINGS: ReadonlyMap<string, Coding> = new Map<string, Coding>([
 ]);
 
 /**
- * The decoder of a body; undefined if it is not compressed. Some gateways omit the label, others
- * leave it on bodies that they have decoded.
+ * The decoder of a body; undefined if neither the label nor the first bytes name a coding. Some
+ * gateways omit the label, others leave it on bodies that they have decoded.
  *
- * @param label The field `content-encoding`.
+ * @param label The header `content-encoding`.
  * @param first The first bytes of the body.
  * @param sink Receives the decoded bytes.
  */
@@ -75,7 +75,7 @@ function codingsOf(label: string): Coding[] {
   return names.map((name) => CODINGS.get(name)).filter((coding) => coding !== undefined);
 }
 
-/** The coding by magic numbers. On the hot path: destructuring would create an iterator. */
+/** The coding by magic number. On the hot path: destructuring would create an iterator. */
 function unlabelled(start: Uint8Array): readonly Coding[] {
   if (start[0] === 0x1f && start[1] === 0x8b) return ["gzip"];
   const isZstd = start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd;
@@ -84,7 +84,7 @@ function unlabelled(start: Uint8Array): readonly Coding[] {
 
 const NO_CODINGS: readonly Coding[] = [];
 
-/** Removes one of several nested codings. */
+/** Removes one coding; nested codings form a chain of steps. */
 class Step implements ByteSink {
   readonly #coding: Coding;
   readonly #next: ByteSink;
@@ -133,7 +133,7 @@ class Step implements ByteSink {
       .on("error", (error: Error) => this.#failed(error));
   }
 
-  /** Keeps a complete gzip member that other bytes follow, as gzip does; zlib reports an error. */
+  /** Like the gzip tool, keeps a complete member if garbage follows it; zlib reports an error. */
   #failed(error: Error): void {
     const first = error.message === NO_MEMBER ? firstMember(joined(this.#coded)) : undefined;
     if (first === undefined) return this.#next.broken(error);
@@ -194,6 +194,7 @@ export type BodyKind = "events" | "document";
 /** Names of server-sent event fields, with those of gateways (`Data`) and llama.cpp (`error`). ""
  * begins a comment. */
 const FIELDS = ["data", "Data", "event", "id", "retry", "error", ""];
+/** With its colon. */
 const LONGEST_FIELD = 6;
 const BRACE = 0x7b;
 const SPACE = 0x20;
@@ -215,7 +216,7 @@ function isPartOfMark([a, b, c]: Uint8Array): boolean {
   return a === 0xef && (b === undefined || (b === 0xbb && c === undefined));
 }
 
-/** Whether bytes begin like JSON or events, as compressed ones do not. */
+/** Whether bytes begin like a JSON object or events, as compressed ones do not. */
 export function startsAsText(start: Uint8Array): boolean {
   const text = beginning(withoutSpace(start));
   return /^(?:\{\s*(?:"|$)|(?:data|event|id|retry|error)?:)/.test(text);
@@ -246,8 +247,8 @@ export function joined(chunks: readonly Uint8Array[]): Uint8Array {
 
 const NOTHING = new Uint8Array(0);
 
-/** The text of a body whose charset is not stated: UTF-8, or Latin-1 if it is clearly that. Drops a
- * byte order mark. */
+/** Decodes a body without a charset: as UTF-8, or as Latin-1 if `isLatin1`. Drops a byte order
+ * mark. */
 export function textOf(bytes: Uint8Array): string {
   const text = utf8.decode(bytes);
   return text.includes(REPLACEMENT) && isLatin1(bytes, text) ? latin1.decode(bytes) : text;
@@ -259,25 +260,25 @@ const REPLACEMENT = "\ufffd";
 
 /**
  * Whether bytes that are not valid UTF-8 are Latin-1, which servers in front of older systems send
- * without a label: no character beyond ASCII is valid UTF-8, and letters beyond ASCII stand alone.
- * A single one before a quote is no proof: a model may leave half a character at the end of its
- * answer.
+ * without a label: no character beyond ASCII is valid UTF-8, and fewer than a tenth of the letters
+ * beyond ASCII are followed by another one. Those before a quote prove nothing: a model may leave
+ * half a character at the end of its answer.
  */
 function isLatin1(bytes: Uint8Array, text: string): boolean {
   if (/[^\p{ASCII}\ufffd]/u.test(text)) return false;
-  let letters = 0, inRow = 0, inside = 0;
+  let letters = 0, adjacent = 0, inside = 0;
   for (let i = 0; i < bytes.length; i++) {
     if (bytes[i] < FIRST_LETTER) {
       if (bytes[i] >= 0x80) return false;
       continue;
     }
     letters++;
-    if (bytes[i + 1] >= 0x80) inRow++;
+    if (bytes[i + 1] >= 0x80) adjacent++;
     else if (bytes[i + 1] !== QUOTE) inside++;
   }
-  return inside > 0 && inRow * 10 < letters;
+  return inside > 0 && adjacent * 10 < letters;
 }
 
-/** The first printable character of Latin-1 beyond ASCII. */
+/** Below it, from 0x80, Latin-1 has control characters. */
 const FIRST_LETTER = 0xa0;
 const QUOTE = 0x22;

@@ -15,7 +15,7 @@ import type { ResolvedTeacherOptions } from "./teacher_options.ts";
 
 export interface CheckedParams {
   readonly params: Params;
-  /** What was changed, one sentence each. */
+  /** The changes, one sentence each. */
   readonly notices: string[];
 }
 
@@ -25,8 +25,8 @@ export interface CheckedParams {
  * @returns The parameters with `extra_body` flattened: it belongs to the Python client, and servers
  * ignore it.
  * @throws {RangeError} If `n` requests more than one answer.
- * @throws {TypeError} If Retort sets a parameter itself, or one holds a credential, which is not
- * shown.
+ * @throws {TypeError} If Retort sets a parameter itself, one holds a credential (the message omits
+ * it), or `extra_body` is not an object.
  */
 export function checkParams(params: Params): CheckedParams {
   const notices: string[] = [];
@@ -74,7 +74,7 @@ function flatten(params: Params, notices: string[]): Params {
   return { ...rest, ...fields };
 }
 
-/** The value of a number or a `JSON.rawJSON`; undefined for others. */
+/** The value of a number or of a `JSON.rawJSON` object; undefined for other values. */
 function numberOf(value: unknown): number | undefined {
   if (typeof value === "number") return value;
   const raw = asObject(value)?.rawJSON;
@@ -82,7 +82,7 @@ function numberOf(value: unknown): number | undefined {
 }
 
 /**
- * Known parameters by server. A name that several servers share usually stands only at the first.
+ * Known parameters by server. A name that several servers share is usually listed only once.
  */
 const NAMES = {
   "OpenAI, chat completions": `audio frequency_penalty function_call functions logit_bias logprobs
@@ -149,16 +149,16 @@ export function unknownParamNotices(names: readonly string[]): string[] {
   });
 }
 
-/** The known parameter that a misspelling probably means: of `maxTokens`, `max-tokens`,
- * `temprature`. */
+/** The known parameter that a misspelling such as `maxTokens`, `max-tokens` or `temprature`
+ * probably means. */
 function nearestParam(name: string): string | undefined {
   const words = [...KNOWN];
   const plain = plainOf(name);
   const same = words.find((word) => plainOf(word) === plain);
   if (same !== undefined) return same;
   const nearest = closestString(name.toLowerCase(), words);
-  const most = Math.min(3, Math.floor(name.length / 3));
-  return levenshteinDistance(name.toLowerCase(), nearest) <= most ? nearest : undefined;
+  const maxDistance = Math.min(3, Math.floor(name.length / 3));
+  return levenshteinDistance(name.toLowerCase(), nearest) <= maxDistance ? nearest : undefined;
 }
 
 function plainOf(name: string): string {

@@ -27,15 +27,15 @@ export interface PlainOptions {
   write: (text: string) => void;
   /** Whether to show lag, CPU and memory of the process, in a second line. @default false */
   isVerbose?: boolean;
-  /** Longest time between two lines. @default 30000 */
+  /** Time between two lines while the state stays the same. @default 30000 */
   intervalMs?: number;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
 }
 
 /**
- * Least time between lines for short waits: while rows back off again and again, the state changes
- * several times a second.
+ * Minimum time before a line for a change to or from `backing_off`, which may happen several times
+ * a second.
  */
 const MIN_BETWEEN_WAITS_MS = 10_000;
 
@@ -51,7 +51,7 @@ const MIN_TROUBLE_CELLS = 16;
 const PLAIN = createPaint(false);
 
 /**
- * Creates a listener that writes a line every 30 s, at each change of state, and for each notice.
+ * Creates a listener that writes a line every 30 s, at changes of state, and for each notice.
  */
 export function createPlain(options: PlainOptions): RunListener {
   const { write, isVerbose = false, intervalMs = 30_000, now = () => performance.now() } = options;
@@ -64,8 +64,8 @@ export function createPlain(options: PlainOptions): RunListener {
     if (event.type !== "snapshot") return;
     const isWait = event.state === "backing_off" ||
       (event.state === "running" && lastState === "backing_off");
-    const leastMs = event.state === lastState ? intervalMs : isWait ? MIN_BETWEEN_WAITS_MS : 0;
-    if (now() - lastMs < leastMs) return;
+    const minMs = event.state === lastState ? intervalMs : isWait ? MIN_BETWEEN_WAITS_MS : 0;
+    if (now() - lastMs < minMs) return;
     lastMs = now();
     lastState = event.state;
     write(plainLines(event, isVerbose));
@@ -74,7 +74,7 @@ export function createPlain(options: PlainOptions): RunListener {
 
 /**
  * Formats a snapshot in one line of at most 120 columns, most important segments first, with the
- * problem in the remaining room.
+ * problem in the remaining room. If verbose, adds a line for the process.
  */
 function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const time = formatDuration(snapshot.elapsed_ms);

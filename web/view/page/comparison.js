@@ -1,7 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Two runs side by side: time, tokens and cost of the rows that both have answered.
+ * Two runs side by side: tokens, latency and cost of the rows that both have answered, and how many
+ * rows only one has.
  *
  * @module
  */
@@ -13,6 +14,7 @@ import { byId, make, setShown, setText } from "../../page/dom.js";
 /** @typedef {RunComparison["runs"][number]} ComparedRun */
 
 export class Comparison {
+  /** The JSON of the comparison that the page shows. */
   #shown = "";
 
   /** @param {RunComparison | null} comparison */
