@@ -30,7 +30,7 @@
  *   flight.
  *
  * It is a lower bound again if nothing has finished for longer than a mean row takes: then only
- * long rows are left, and the time since the last one finished is the least that they are expected to take.
+ * long rows are left, and they are expected to take as long again as nothing has finished, or more.
  *
  * Cost has the same bias, since long answers cost more, and the same remedy: the amount spent, plus
  * the rows left at the mean of the finished cohorts. Until those make up half of the rows that were
