@@ -187,8 +187,13 @@ async function holdsResults(path: string): Promise<boolean> {
     const start = new Uint8Array(START_BYTES);
     const length = await file.read(start) ?? 0;
     return RESULTS_START.test(new TextDecoder().decode(start.subarray(0, length)));
-  } catch {
-    return false; // It cannot be read, so it does not count as one.
+  } catch (cause) {
+    throw new UsageError(
+      `Cannot replace "${path}": ${
+        systemReason(cause)
+      }, so it cannot be seen whether it holds results`,
+      { cause },
+    );
   }
 }
 

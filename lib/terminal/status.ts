@@ -99,7 +99,7 @@ export function mainSegments(snapshot: Snapshot, isBrief = false): Segment[] {
 
 /**
  * `ETA 13 s (11 – 16 s)`; no segment while the run backs off, or once it has ended. If the estimate
- * is only a lower bound, throttled runs show that bound, because they are not ramping up.
+ * is only a lower bound, throttled runs show that bound, and others say so while they ramp up.
  */
 function etaSegments(snapshot: Snapshot): Segment[] {
   const { state, eta_is_lower_bound, eta_range_s, refused_for_load } = snapshot;
@@ -107,6 +107,7 @@ function etaSegments(snapshot: Snapshot): Segment[] {
   if (hasEnded(snapshot) || state === "backing_off") return [];
   if (eta_is_lower_bound && snapshot.total !== null) {
     const isThrottled = refused_for_load > 0 && etaMs >= MIN_ETA_MS;
+    if (state !== "running" && !isThrottled) return [];
     return [{ text: isThrottled ? `ETA over ${formatDuration(etaMs)}` : "ETA: ramping up" }];
   }
   if (etaMs < MIN_ETA_MS) return [];

@@ -209,3 +209,22 @@ Deno.test("an input is never replaced, nor another file without permission, and 
   await convert(dir, "a.jsonl", "b.jsonl", { replace: true });
   assertEquals(await dir.read("b.jsonl"), '{"n":1}\n');
 });
+
+Deno.test({
+  name: "a file that cannot be read is not replaced, because it may hold results",
+  // Root reads every file.
+  ignore: Deno.build.os === "windows" || Deno.uid() === 0,
+  async fn() {
+    await using dir = await tempDir();
+    await dir.write("a.jsonl", [{ n: 1 }]);
+    await dir.write("b.jsonl", [{ uid: "1", prompt_hash: "0", response: "paid" }]);
+    await Deno.chmod(dir.path("b.jsonl"), 0);
+    const error = await assertRejects(
+      () => convert(dir, "a.jsonl", "b.jsonl", { replace: true }),
+      UsageError,
+    );
+    assert(error.message.includes("Cannot replace"), error.message);
+    await Deno.chmod(dir.path("b.jsonl"), 0o600);
+    assert((await dir.read("b.jsonl")).includes("paid"));
+  },
+});

@@ -77,6 +77,7 @@ Deno.test("mainSegments() estimates the end with a range, or says that the run i
   const unsure = { eta_is_lower_bound: true, eta_range_s: null };
   assertEquals(eta(unsure), "ETA: ramping up");
   assertEquals(eta({ ...unsure, eta_s: 130, refused_for_load: 3 }), "ETA over 2m 10s");
+  assertEquals(eta({ ...unsure, state: "paused" }), undefined);
   assertEquals(eta({ state: "backing_off" }), undefined);
   assertEquals(eta({ eta_s: 0.04 }), undefined);
 });
