@@ -101,6 +101,8 @@ interface GenaiRates {
   readonly prompt: Rate;
   /** Prompt tokens read from the cache. */
   readonly cached: Rate;
+  /** Prompt tokens written to the cache. */
+  readonly written: Rate;
   /** Completion tokens without reasoning. */
   readonly completion: Rate;
   readonly reasoning: Rate;
@@ -146,13 +148,12 @@ export function genaiPrice(
   };
 }
 
-/** Takes less than 1 µs; the package's `calcPrice` takes 4 to 36 µs. Unlike there, tokens written
- * to the cache cost as much as other prompt tokens. */
+/** The result of the package's `calcPrice`, in less than 1 µs instead of 4 to 36. */
 function costAt(rates: GenaiRates, usage: Usage): number {
   const at = (rate: Rate) => rateFor(usage.promptTokens, rate);
-  const prompt = at(rates.prompt), cached = at(rates.cached);
+  const prompt = at(rates.prompt), cached = at(rates.cached), written = at(rates.written);
   const completion = at(rates.completion), reasoning = at(rates.reasoning);
-  return costOf({ prompt, cached, written: prompt, completion, reasoning }, usage) + rates.request;
+  return costOf({ prompt, cached, written, completion, reasoning }, usage) + rates.request;
 }
 
 /** A long prompt raises the price of all tokens of a request, completion tokens included. */
@@ -175,6 +176,7 @@ function ratesIn(listed: ModelPrice): GenaiRates | undefined {
   return {
     prompt,
     cached: listed.cache_read_mtok ?? prompt,
+    written: listed.cache_write_mtok ?? prompt,
     completion,
     reasoning: listed.output_reasoning_mtok ?? completion,
     request: requests === undefined ? 0 : rateFor(0, requests) / 1_000,

@@ -251,8 +251,9 @@ function checkedRunFile(value: unknown): RunFile {
     const field = fieldAt(value, path);
     if (field !== undefined && field !== null) check(path, field, rule);
   }
-  // Each field with a rule has passed it. Others, such as `summary`, are not checked.
-  return value as unknown as RunFile;
+  const { summary = null } = value;
+  if (summary !== null) check("summary", summary, { what: "an object", takes: isObject });
+  return { ...value, summary } as unknown as RunFile;
 }
 
 function check(path: string, value: unknown, { what, takes }: Rule): void {

@@ -216,10 +216,11 @@ function isPartOfMark([a, b, c]: Uint8Array): boolean {
   return a === 0xef && (b === undefined || (b === 0xbb && c === undefined));
 }
 
-/** Whether bytes begin like a JSON object or events, as compressed ones do not. */
+/** Whether bytes begin like JSON or events, as compressed ones do not. Many brotli streams begin with
+ * the byte of `[`, but not with all of `[{"`. */
 export function startsAsText(start: Uint8Array): boolean {
   const text = beginning(withoutSpace(start));
-  return /^(?:\{\s*(?:"|$)|(?:data|event|id|retry|error)?:)/.test(text);
+  return /^(?:\{\s*(?:"|$)|\[\s*\{\s*"|(?:data|event|id|retry|error)?:)/i.test(text);
 }
 
 /** The bytes without leading white space and byte order mark. */

@@ -239,6 +239,23 @@ Deno.test("runs that were divided by hand are merged, those without run files on
   assertEquals((await dir.rows("joined.jsonl")).length, 20);
 });
 
+Deno.test("a run file without a summary is that of a run that has not ended", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10));
+  await runShards(input, dir.path("out/"), 2);
+  const merge = () => mergeRuns({ outputs: dir.path("out"), output: dir.path("all.jsonl") });
+  const name = (await dir.names("out")).findLast((name) => name.endsWith(".run.json"))!;
+  const { summary, ...run } = JSON.parse(await dir.read(`out/${name}`));
+  assertEquals(summary.succeeded, 5);
+  const results = `out/${name.replace(".run.json", ".jsonl")}`;
+  await dir.write(results, (await dir.read(results)).split("\n").slice(1).join("\n"));
+  await dir.write(`out/${name}`, JSON.stringify(run));
+  const { problems } = await merge();
+  assertEquals(problems.length, 1);
+  await dir.write(`out/${name}`, JSON.stringify({ ...run, summary: "done" }));
+  await assertRejects(merge, UsageError, '"summary" must be an object');
+});
+
 Deno.test("without proof each row counts once, whatever number of failures lines it has", async () => {
   await using dir = await tempDir();
   const line = (uid: string, final: boolean) => ({

@@ -85,6 +85,7 @@ Deno.test("genaiPrice() counts every model of the list as the list does", () => 
     [0, 0.3, 1].map((share) => ({
       promptTokens,
       cachedTokens: Math.floor(promptTokens * share),
+      cacheWriteTokens: Math.floor((promptTokens - Math.floor(promptTokens * share)) / 3),
       completionTokens: 1_000,
       reasoningTokens: Math.floor(1_000 * share),
     }))
@@ -110,6 +111,7 @@ Deno.test("genaiPrice() counts every model of the list as the list does", () => 
           {
             input_tokens: usage.promptTokens,
             cache_read_tokens: usage.cachedTokens,
+            cache_write_tokens: usage.cacheWriteTokens,
             output_tokens: usage.completionTokens,
             output_reasoning_tokens: usage.reasoningTokens,
           },

@@ -22,10 +22,12 @@ Deno.test("kindOf() waits as long as the bytes are ambiguous", () => {
 });
 
 Deno.test("startsAsText() recognizes JSON and events", () => {
-  for (const text of ['{"a"', "{", '\n{\n    "a"', "data: {", ": ping"]) {
+  const texts = ['{"a"', "{", '\n{\n    "a"', '[{"a"', "data: {", "Data: {", ": ping"];
+  for (const text of texts) {
     assertEquals(startsAsText(bytes(text)), true, text);
   }
-  for (const start of [[0x1f, 0x8b, 8], [0x78, 0x9c], [0x28, 0xb5, 0x2f, 0xfd], [0x7b, 0x8c]]) {
+  const gzip = [0x1f, 0x8b, 8], zlib = [0x78, 0x9c], zstd = [0x28, 0xb5, 0x2f, 0xfd];
+  for (const start of [gzip, zlib, zstd, [0x7b, 0x8c], [0x5b, 0x7b]]) {
     assertEquals(startsAsText(new Uint8Array(start)), false);
   }
 });
