@@ -179,7 +179,7 @@ export class Gathering {
   readonly #now: () => number;
   /** Ends the wait of `enough`. */
   #hurry: (() => void) | undefined;
-  /** When the turn has lasted so long that even a full batch must wait for its end, by `#now`. */
+  /** From this time on, by `#now`, even a full batch waits for the end of the event loop's turn. */
   #turnAt = 0;
 
   /** @param now A monotonic clock, in milliseconds. */

@@ -26,7 +26,7 @@ import {
   PERMISSION,
   RATE_LIMIT,
   ROW,
-  verdictOnCode,
+  VERDICTS,
 } from "./provider_codes.ts";
 import {
   aboutClientCertificate,
@@ -189,7 +189,7 @@ function ofCode(error: TeacherError): Verdict | undefined {
   if (error.isRelayed && (meaning === "key" || meaning === "billing")) return undefined;
   // Gateways without a free channel name the model too, but only for a while.
   if (meaning === "model" && (error.status ?? 0) >= 500) return undefined;
-  return verdictOnCode(meaning);
+  return VERDICTS[meaning];
 }
 
 /** An error without a status of its own: from a custom teacher, or reported in a response of status

@@ -139,7 +139,8 @@ export const MODEL: Verdict = {
   isAboutModel: true,
 };
 
-const VERDICTS: Readonly<Record<CodeMeaning, Verdict>> = {
+/** What follows from a code, by its meaning. */
+export const VERDICTS: Readonly<Record<CodeMeaning, Verdict>> = {
   billing: BILLING,
   key: KEY,
   permission: PERMISSION,
@@ -150,11 +151,6 @@ const VERDICTS: Readonly<Record<CodeMeaning, Verdict>> = {
   overload: OVERLOAD,
   bad_output: { ...FAULT, type: "request" },
 };
-
-/** What follows from a code with this meaning. */
-export function verdictOnCode(meaning: CodeMeaning): Verdict {
-  return VERDICTS[meaning];
-}
 
 /** The verdict that nothing is sent to this teacher until the user has done something. */
 export function halt(advice?: string): Verdict {
