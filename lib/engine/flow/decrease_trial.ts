@@ -50,6 +50,9 @@ const MOST_ATTEMPTS = 240;
  * be throttled. */
 const SETTLING_MS = 1_000;
 
+/** An accepted rate that was measured for less than this time, in seconds, may be that of a burst. */
+const LEAST_SECONDS = 1;
+
 /** What was measured before a trial. */
 export interface TrialOptions {
   /** Attempts in flight. */
@@ -60,8 +63,10 @@ export interface TrialOptions {
   readonly share: number;
   /** How many attempts this share was measured over. */
   readonly attempts: number;
-  /** Whether the trial confirms another one. @default false */
-  readonly isConfirmation?: boolean;
+  /** How long it took. */
+  readonly seconds: number;
+  /** The trial that this one confirms; undefined if it is the first. */
+  readonly first?: Pick<DecreaseTrial, "cap" | "isQuick">;
 }
 
 /** Whether sending less lowers the share of throttled attempts. */
@@ -77,7 +82,7 @@ export class DecreaseTrial {
   readonly perSecond: number;
   /** Whether few attempts are in flight and return quickly, so that only the rate is tried. */
   readonly isQuick: boolean;
-  readonly #isConfirmation: boolean;
+  readonly #isFinal: boolean;
   readonly #startedAt: number;
   readonly #bucket: TokenBucket;
   readonly #ifThrottled: number;
@@ -92,16 +97,16 @@ export class DecreaseTrial {
   #effectiveSince: number | undefined;
 
   constructor(options: TrialOptions, now: number) {
-    const { size, acceptedPerSecond, share, attempts, isConfirmation = false } = options;
+    const { size, acceptedPerSecond, share, attempts, seconds, first } = options;
     const part = Math.min(MOST_PART, Math.max(LEAST_PART, BELOW_ACCEPTED * (1 - share)));
     // A trial begins when many happened to be throttled, so the true share is usually smaller.
     const expected = Math.max(share / 2, share - 2 * Math.sqrt(share * (1 - share) / attempts));
     const atCapacity = Math.max(REMAINDER * expected, 1 - (1 - expected) / part);
     this.size = size;
     this.perSecond = Math.max(LEAST_PER_S, BELOW_ACCEPTED * acceptedPerSecond);
-    this.isQuick = isConfirmation || size < FEW && size * 1_000 < QUICK_MS * this.perSecond;
-    this.#isConfirmation = isConfirmation;
-    this.cap = this.isQuick ? FEW : Math.max(1, Math.floor(part * size));
+    this.isQuick = first?.isQuick ?? (size < FEW && size * 1_000 < QUICK_MS * this.perSecond);
+    this.#isFinal = first !== undefined || !this.isQuick && seconds >= LEAST_SECONDS;
+    this.cap = first?.cap ?? (this.isQuick ? FEW : Math.max(1, Math.floor(part * size)));
     this.#bucket = new TokenBucket(this.perSecond, now, BURST_MS);
     this.#startedAt = now;
     this.#ifThrottled = Math.log(expected / atCapacity);
@@ -114,16 +119,20 @@ export class DecreaseTrial {
   }
 
   /**
-   * The trial that has to confirm the result "ineffective"; undefined if none is needed. A quick
-   * trial may end within half a second and its rate be too high: if a limit has just fallen, most
-   * attempts were accepted at the previous one.
+   * The trial that has to confirm the result "ineffective"; undefined if this one does. The rate of
+   * the first one may be too high: what was accepted before it may have been a burst, or counted
+   * towards a limit that has just fallen.
    */
   confirmation(now: number): DecreaseTrial | undefined {
-    if (!this.isQuick || this.#isConfirmation) return undefined;
-    const { size, share } = this, attempts = this.#known;
-    const acceptedPerSecond = (1 - share) * this.perSecond;
-    const options = { size, share, attempts, acceptedPerSecond, isConfirmation: true };
-    return new DecreaseTrial(options, now);
+    if (this.#isFinal) return undefined;
+    const { size, cap, share, isQuick } = this, attempts = this.#known;
+    const seconds = Math.max(1, this.#sentAt[attempts - 1] - this.#startedAt) / 1_000;
+    const acceptedPerSecond = Math.min(
+      (1 - share) * this.perSecond,
+      Math.max(0, attempts - this.#throttled) / seconds,
+    );
+    const first = { cap, isQuick };
+    return new DecreaseTrial({ size, share, attempts, seconds, acceptedPerSecond, first }, now);
   }
 
   /** Milliseconds until the trial allows an attempt; 0 if it does now. */

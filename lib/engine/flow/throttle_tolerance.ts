@@ -36,6 +36,7 @@ export interface Throttled {
 /** The results of the last `RECENT` attempts at most. */
 interface Recent {
   readonly attempts: number;
+  readonly seconds: number;
   readonly share: number;
   readonly acceptedPerSecond: number;
   readonly throttledPerSecond: number;
@@ -158,7 +159,7 @@ export class ThrottleTolerance {
       const isEarly = attempt.ticket < START_ATTEMPTS;
       if (isEarly || recent.throttledPerSecond < START_PER_S) return "tolerated";
     }
-    if (this.#sent < LEAST_ATTEMPTS) return "tolerated";
+    if (recent.attempts < LEAST_ATTEMPTS) return "tolerated";
     this.#trial = new DecreaseTrial({ size: attempt.inFlight, ...recent, share }, now);
     return "suspicious";
   }
@@ -221,18 +222,25 @@ export class ThrottleTolerance {
     return Math.ceil(Math.log(UNLIKELY / sent) / Math.log(share));
   }
 
-  /** The results of the last attempts, except those that may still be throttled. */
+  /** The results of the last attempts, except those that may still be throttled. If nearly all of
+   * them may be, their share is that of all attempts. */
   #recent(now: number): Recent {
+    const first = Math.max(this.#recentFrom, this.#lastTicket - RECENT + 2);
     const unknownFrom = now - this.#throttledInMs;
     let last = this.#lastTicket;
-    const first = Math.max(this.#recentFrom, last - RECENT + 2);
     while (last > first && this.#sentAt[last % RECENT] > unknownFrom) last--;
     let throttled = 0;
     for (let n = first; n <= last; n++) throttled += this.#wasThrottled(n) ? 1 : 0;
-    const attempts = Math.max(1, last - first + 1);
-    const seconds = Math.max(1, unknownFrom - this.#sentAt[first % RECENT]) / 1_000;
+    let attempts = Math.max(1, last - first + 1), untilMs = unknownFrom;
+    if (attempts < LEAST_ATTEMPTS) {
+      attempts = Math.max(1, this.#lastTicket - first + 1);
+      throttled = attempts * Math.min(1, this.#throttled / Math.max(1, this.#sent));
+      untilMs = now;
+    }
+    const seconds = Math.max(1, untilMs - this.#sentAt[first % RECENT]) / 1_000;
     return {
       attempts,
+      seconds,
       share: throttled / attempts,
       acceptedPerSecond: (attempts - throttled) / seconds,
       throttledPerSecond: throttled / seconds,

@@ -120,6 +120,22 @@ const LIMITED: readonly [
     0.15,
   ],
   [
+    "takes 100 a second in bursts of 100 and refuses after 300 ms",
+    { rows: 3_000, concurrency: 200, latencyMs: 50, spread: 0.3, refusalMs: 300 },
+    () => atRate(100, 100),
+    30,
+    1.1,
+    0.15,
+  ],
+  [
+    "takes 100 a second and refuses after 1 s, in which more are sent than are remembered",
+    { rows: 3_000, concurrency: 200, latencyMs: 50, spread: 0.3, refusalMs: 1_000 },
+    () => atRate(100, 10),
+    30,
+    1.2,
+    0.35,
+  ],
+  [
     "takes 20 a second, with answers after 1 s",
     { rows: 2_000, concurrency: 100, latencyMs: 1_000 },
     () => atRate(20, 5),
@@ -170,7 +186,7 @@ const LIMITED: readonly [
 ];
 for (const [name, scene, refuse, leastS, mostTimes, mostRefused] of LIMITED) {
   Deno.test(`a teacher that ${name} is kept busy, and refuses little`, async () => {
-    for (const seed of [1, 2]) {
+    for (const seed of [1, 2, 3]) {
       const result = await play({ ...scene, refuse: refuse(), seed });
       assertEquals(result.failed, 0);
       assertLessOrEqual(result.wallMs / 1_000, mostTimes * leastS);
