@@ -112,8 +112,8 @@ export interface Outcome {
   readonly next?: NextAttempt;
   /** The teacher of the last attempt; undefined if there was no attempt. */
   readonly teacher: Teacher | undefined;
-  /** US dollars for all attempts; 0 if no price is known. */
-  readonly costUsd: number;
+  /** US dollars for all attempts; null if the cost of one is unknown. */
+  readonly costUsd: number | null;
 }
 
 /** The fields of an outcome that the counters of a run need. */

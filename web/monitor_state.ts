@@ -201,7 +201,7 @@ export interface Sample {
   latency_ms: number;
   /** Number of attempts. */
   attempts: number;
-  /** Cost of all attempts in US dollars; 0 if no price is known. */
+  /** Cost of all attempts in US dollars; 0 if unknown. */
   cost_usd: number;
   /** Address of the teacher that answered, without credentials; "" if none did. */
   teacher: string;

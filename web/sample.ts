@@ -35,7 +35,7 @@ export function sampleOf(outcome: Outcome, id: number, maxText: number = MAX_TEX
     reasoning_tokens: completion?.usage?.reasoningTokens ?? null,
     latency_ms: Math.round(outcome.latencyMs),
     attempts: outcome.attempts,
-    cost_usd: outcome.costUsd,
+    cost_usd: outcome.costUsd ?? 0,
     teacher: cut(completion?.teacher ?? outcome.teacher?.address ?? "", MAX_UID),
     model: cut(completion?.model ?? outcome.teacher?.model ?? "", MAX_UID),
     failure: failure === undefined ? null : {

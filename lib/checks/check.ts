@@ -30,8 +30,8 @@ export interface AnswerCost {
   readonly attempts: number;
   /** Duration of the last attempt, in milliseconds. */
   readonly latencyMs: number;
-  /** The cost of all attempts at the row in US dollars; 0 if no price is known. */
-  readonly costUsd: number;
+  /** The cost of all attempts at the row in US dollars; null if the cost of one is unknown. */
+  readonly costUsd: number | null;
 }
 
 /**

@@ -44,8 +44,8 @@ export class PaidAnswers {
     const { budget, onHalt } = this.#options;
     const { endpoint } = sentOf(work);
     const costUsd = budget.add(completion, endpoint.teacher);
-    work.costUsd += costUsd;
-    endpoint.paid(costUsd);
+    work.costUsd = work.costUsd === null || costUsd === null ? null : work.costUsd + costUsd;
+    endpoint.paid(costUsd ?? 0);
     const reason = budget.exhausted;
     if (reason !== undefined) onHalt(reason);
   }

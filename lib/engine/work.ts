@@ -74,8 +74,8 @@ export interface Work extends AttemptHistory {
   busyMs: number;
   /** The time in flight of the last attempt, in milliseconds. */
   latencyMs: number;
-  /** US dollars for all attempts. */
-  costUsd: number;
+  /** US dollars for all attempts; null once the cost of one is unknown. */
+  costUsd: number | null;
   /** The last answer that was not accepted. It was paid for, so it is written with the failure
    * unless a better one follows. */
   rejected: RejectedAnswer | undefined;

@@ -63,7 +63,7 @@ export class Forecast {
   }
 
   settled({ sequence, busyMs, costUsd }: RowFigures): void {
-    this.#projection.settled(sequence, busyMs, costUsd);
+    this.#projection.settled(sequence, busyMs, costUsd ?? 0);
   }
 
   /** Samples the counters and the attempts in flight. */

@@ -43,7 +43,8 @@ export interface OutcomeCommon<Row> {
   readonly attempts: number;
   /** Duration of the last attempt, in milliseconds. */
   readonly latencyMs: number;
-  /** The cost of all attempts in US dollars, or null if the price of a teacher is unknown. */
+  /** The cost of all attempts in US dollars; null if the price of a teacher is unknown, or an
+   * attempt was answered without token counts. */
   readonly costUsd: number | null;
 }
 

@@ -213,11 +213,8 @@ function remembered(make: (first: string, second: string) => string): typeof mak
  * The cost of all attempts in US dollars; -1 if unknown. Never written as an integer, so that Arrow
  * gives the column one type.
  */
-function costOf({ costUsd, completion }: Outcome, { isPriced = false }: LineFormat): string {
-  // An answer for which the teacher reports no token counts is not free: its cost is unknown.
-  const isKnown = isPriced &&
-    (costUsd > 0 || completion === undefined || Boolean(completion.usage));
-  if (!isKnown) return "-1.0";
+function costOf({ costUsd }: Outcome, { isPriced = false }: LineFormat): string {
+  if (!isPriced || costUsd === null) return "-1.0";
   return Number.isInteger(costUsd) ? costUsd.toFixed(1) : String(costUsd);
 }
 

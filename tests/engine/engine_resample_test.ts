@@ -55,6 +55,24 @@ Deno.test("Engine resends a row whose answer was rejected, with another seed", a
   assertEquals(fixture.answered.map(({ response }) => response), ["yes"]);
 });
 
+Deno.test("Engine knows no cost of a row once the cost of one of its answers is unknown", async () => {
+  for (const counted of [[10, undefined], [undefined, 10]]) {
+    using clock = new FakeClock();
+    const fixture = resampling({ rows: rowsOf(1), now: clock.now });
+    await fixture.start();
+    for (const [index, tokens] of counted.entries()) {
+      const response = ["no", "yes"][index];
+      const answered = tokens === undefined ? null : usage(tokens);
+      await fixture.teacher.call("0").answer({ response, usage: answered });
+      await clock.advance(0);
+    }
+    await fixture.ended;
+    assertEquals(fixture.outcomes.map(({ costUsd }) => costUsd), [null]);
+    // What is known counts for the teacher.
+    assertEquals(fixture.engine.teacherStatuses().map(({ cost_usd }) => cost_usd), [10]);
+  }
+});
+
 Deno.test("Engine fails a row whose answers were all rejected, with the last one", async () => {
   using clock = new FakeClock();
   const fixture = resampling({ rows: rowsOf(1), now: clock.now });
@@ -159,7 +177,7 @@ Deno.test("Engine halts when the budget is used up, and calls in flight finish",
   await fixture.ended;
   assertEquals(fixture.teacher.asked.length, 5);
   assertEquals(fixture.outcomes.length, 5);
-  assertEquals(fixture.outcomes.reduce((sum, { costUsd }) => sum + costUsd, 0), 25);
+  assertEquals(fixture.outcomes.reduce((sum, { costUsd }) => sum + costUsd!, 0), 25);
   assertEquals(fixture.engine.state, "halted");
 });
 

@@ -127,11 +127,16 @@ Deno.test("failureLine() writes the error", () => {
 Deno.test("lines hold the cost of all attempts, -1 if it is not known, always as a decimal number", () => {
   const usage = { promptTokens: 1, completionTokens: 2 };
   const row = rowOf('{"a":1}');
-  const cases: [cost: number, completion: Completion, isPriced: boolean, expected: string][] = [
+  const cases: [
+    cost: number | null,
+    completion: Completion,
+    isPriced: boolean,
+    expected: string,
+  ][] = [
     [0.00125, completionOf({ usage }), true, "0.00125"],
     [2, completionOf({ usage }), true, "2.0"],
     [0, completionOf({ usage }), true, "0.0"],
-    [0, completionOf({ usage: null }), true, "-1.0"],
+    [null, completionOf({ usage }), true, "-1.0"],
     [0, completionOf({ usage }), false, "-1.0"],
   ];
   for (const [costUsd, completion, isPriced, expected] of cases) {

@@ -107,19 +107,19 @@ export class Budget {
   /**
    * Counts an answer, whether or not it is kept.
    *
-   * @returns Its cost in US dollars; 0 if unknown.
+   * @returns Its cost in US dollars; null if unknown.
    */
-  add(completion: Completion, teacher: Teacher): number {
+  add(completion: Completion, teacher: Teacher): number | null {
     const tokens = completion.usage?.completionTokens;
     // A custom teacher may return anything; one NaN would disable the limit.
     if (tokens === undefined || !(tokens >= 0)) {
       this.#uncounted++;
-      return 0;
+      return null;
     }
     this.#counted++;
     this.#completionTokens += tokens;
-    const costUsd = this.#priceOf?.(completion, teacher) ?? 0;
-    if (!(costUsd > 0)) return 0;
+    const costUsd = this.#priceOf?.(completion, teacher) ?? null;
+    if (costUsd === null || !(costUsd >= 0)) return null;
     this.#costUsd += costUsd;
     return costUsd;
   }

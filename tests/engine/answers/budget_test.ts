@@ -45,7 +45,7 @@ Deno.test("Budget.add() asks for the price at the teacher that answered", () => 
 
 Deno.test("Budget without prices knows no cost", () => {
   const budget = new Budget();
-  assertEquals(budget.add(answer({ completionTokens: 150 }), TEACHER), 0);
+  assertEquals(budget.add(answer({ completionTokens: 150 }), TEACHER), null);
   assertEquals([budget.costUsd, budget.maxCostUsd, budget.exhausted], [
     null,
     null,
@@ -144,15 +144,15 @@ Deno.test("a limit cannot be enforced if most answers come without token counts"
 Deno.test("wrong token counts of a teacher cannot disable the limit", () => {
   const budget = new Budget({ priceOf, maxCostUsd: 10, maxCompletionTokens: 2_000 });
   for (const completionTokens of [NaN, -5_000, undefined as unknown as number]) {
-    assertEquals(budget.add(answer({ completionTokens }), TEACHER), 0);
+    assertEquals(budget.add(answer({ completionTokens }), TEACHER), null);
   }
   const tokens = new Budget({ maxCompletionTokens: 2_000 });
   for (const completionTokens of [NaN, 2_000]) tokens.add(answer({ completionTokens }), TEACHER);
   assertStringIncludes(tokens.exhausted!, "2,000 completion tokens of at most 2,000");
   const nonsense = new Budget({ priceOf: () => NaN, maxCostUsd: 10 });
-  assertEquals(nonsense.add(answer({ completionTokens: 1 }), TEACHER), 0);
+  assertEquals(nonsense.add(answer({ completionTokens: 1 }), TEACHER), null);
   assertEquals(nonsense.costUsd, 0);
-  assertAlmostEquals(budget.add(answer({ completionTokens: 1_500 }), TEACHER), 15);
+  assertAlmostEquals(budget.add(answer({ completionTokens: 1_500 }), TEACHER)!, 15);
   assertStringIncludes(budget.exhausted!, "$15.00");
 });
 
