@@ -106,9 +106,9 @@ async function parquetPieces(
 }
 
 async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") {
-  const { delimiterIn, findJsonColumns } = await import("./csv.ts");
+  const { detectDelimiter, findJsonColumns } = await import("./csv.ts");
   const { openBytes } = await import("./bytes.ts");
-  const delimiter = await delimiterIn(path, name, format);
+  const delimiter = await detectDelimiter(path, name, format);
   return [...await findJsonColumns(openBytes(path, name), { name, delimiter })];
 }
 
@@ -126,8 +126,8 @@ export async function findBorders(
   const chunks = () => openRanges(path, name, [{ start: 0, end: size }], SCAN_BYTES);
   if (format === "json") await scanArray(chunks(), name, found);
   else if (format === "csv" || format === "tsv") {
-    const { delimiterIn } = await import("./csv.ts");
-    await scanTable(chunks(), await delimiterIn(path, name, format), found);
+    const { detectDelimiter } = await import("./csv.ts");
+    await scanTable(chunks(), await detectDelimiter(path, name, format), found);
   } else {
     format satisfies "jsonl" | "txt";
     await scanLines(chunks(), found);

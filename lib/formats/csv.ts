@@ -22,14 +22,14 @@ export interface CsvOptions {
   readonly numberBefore?: number;
 }
 
-/** A longer row must have a quote that is never closed. */
+/** A longer row most likely has a quote that is never closed. */
 const MAX_ROW_CHARS = 64 * 2 ** 20;
 const BATCH_ROWS = 32;
 const LINE_FEED = 10;
 
 /**
- * Reads the rows below the header in small batches. `number` is the row of the table; the header is
- * 1.
+ * Reads the rows below the header in small batches. `Line.number` counts rows of the table from 1,
+ * the header.
  */
 export async function* readCsv(
   chunks: AsyncIterable<Uint8Array>,
@@ -37,7 +37,7 @@ export async function* readCsv(
 ): AsyncGenerator<Line[]> {
   let header: Header | undefined;
   let batch: Line[] = [];
-  for await (const { cells, number } of records(chunks, options)) {
+  for await (const { cells, number } of readRecords(chunks, options)) {
     if (header === undefined) {
       header = new Header(cells, options);
       continue;
@@ -52,8 +52,8 @@ export async function* readCsv(
 }
 
 /**
- * Finds the columns whose cells are all JSON objects or arrays, or empty. Numbers, `true` and
- * quoted text occur in any table and stay text.
+ * Finds the columns that hold JSON objects or arrays and, apart from empty cells, nothing else.
+ * Numbers, `true` and quoted text are valid JSON too, but any table has them: they stay text.
  */
 export async function findJsonColumns(
   chunks: AsyncIterable<Uint8Array>,
@@ -61,8 +61,8 @@ export async function findJsonColumns(
 ): Promise<Set<string>> {
   let names: string[] | undefined;
   let candidates = new Set<number>();
-  const proven = new Set<number>();
-  for await (const { cells } of records(chunks, options)) {
+  const withJson = new Set<number>();
+  for await (const { cells } of readRecords(chunks, options)) {
     if (names === undefined) {
       names = cells;
       candidates = new Set(cells.keys());
@@ -71,16 +71,16 @@ export async function findJsonColumns(
     for (const index of candidates) {
       const cell = cells[index]?.trim() ?? "";
       if (cell === "") continue;
-      if (isStructure(cell)) proven.add(index);
+      if (isObjectOrArray(cell)) withJson.add(index);
       else candidates.delete(index);
     }
     if (candidates.size === 0) break;
   }
-  const found = [...proven].filter((index) => candidates.has(index));
-  return new Set(found.map((index) => names![index]));
+  const jsonColumns = [...withJson].filter((index) => candidates.has(index));
+  return new Set(jsonColumns.map((index) => names![index]));
 }
 
-function isStructure(cell: string): boolean {
+function isObjectOrArray(cell: string): boolean {
   if (cell[0] !== "{" && cell[0] !== "[") return false;
   try {
     JSON.parse(cell);
@@ -90,7 +90,7 @@ function isStructure(cell: string): boolean {
   }
 }
 
-/** Names of the columns. Turns cells into rows. */
+/** The header row: turns the cells of each row into an object. */
 class Header {
   readonly #names: readonly string[];
   /** Each name as JSON, followed by a colon. */
@@ -99,40 +99,25 @@ class Header {
 
   constructor(names: readonly string[], { name, jsonColumns }: CsvOptions) {
     if (/^\{\s*"/.test(names[0])) {
-      throw new SourceError(
-        `Cannot read "${name}": its first row is JSON. Add --input-format jsonl`,
-        { path: name },
-      );
+      throw cannotRead(name, "its first row is JSON. Add --input-format jsonl");
     }
     if (/^sep=.?$/i.test(names[0])) {
-      throw new SourceError(
-        `Cannot read "${name}": its first row is for Excel alone ("sep="). Remove that row`,
-        { path: name },
-      );
+      throw cannotRead(name, 'its first row is a directive for Excel ("sep="). Remove that row');
     }
-    const twice = names.find((one, index) => names.indexOf(one) !== index);
-    if (twice !== undefined) {
-      throw new SourceError(
-        `Cannot read "${name}": two columns are called ${
-          JSON.stringify(twice)
-        }. Rename one in the ` +
-          "first row",
-        { path: name },
-      );
+    const duplicate = names.find((column, index) => names.indexOf(column) !== index);
+    if (duplicate !== undefined) {
+      const column = JSON.stringify(duplicate);
+      throw cannotRead(name, `two columns are called ${column}. Rename one in the first row`);
     }
     const unknown = [...jsonColumns ?? []].find((column) => !names.includes(column));
     if (unknown !== undefined) {
-      throw new SourceError(
-        `Cannot read "${name}": it has no column ${
-          JSON.stringify(unknown)
-        } (--json-columns). Its ` +
-          `columns are ${names.map((one) => JSON.stringify(one)).join(", ")}`,
-        { path: name },
-      );
+      const columns = names.map((column) => JSON.stringify(column)).join(", ");
+      const problem = `it has no column ${JSON.stringify(unknown)} (--json-columns)`;
+      throw cannotRead(name, `${problem}. Its columns are ${columns}`);
     }
     this.#names = names;
-    this.#members = names.map((one) => `${JSON.stringify(one)}:`);
-    this.#isJson = names.map((one) => jsonColumns?.has(one) ?? false);
+    this.#members = names.map((column) => `${JSON.stringify(column)}:`);
+    this.#isJson = names.map((column) => jsonColumns?.has(column) ?? false);
   }
 
   row(cells: readonly string[], number: number): Line {
@@ -152,11 +137,18 @@ class Header {
   }
 }
 
+function cannotRead(name: string, problem: string): SourceError {
+  return new SourceError(`Cannot read "${name}": ${problem}`, { path: name });
+}
+
 function badRow(number: number, cells: readonly string[], problem: string): Line {
   return { number, text: undefined, problem, bytes: new TextEncoder().encode(cells.join(",")) };
 }
 
-/** Returns the JSON of a cell on one line. It may be invalid: the parser of rows reports that. */
+/**
+ * Returns a cell as JSON on one line, `null` if it is blank. Invalid JSON is left to the parser of
+ * rows, which reports it.
+ */
 function jsonOf(cell: string): string {
   return cell.trim() === "" ? "null" : cell.trim().replace(/\s*[\r\n]\s*/g, "");
 }
@@ -167,21 +159,23 @@ interface CsvRecord {
   readonly number: number;
 }
 
-async function* records(
+async function* readRecords(
   chunks: AsyncIterable<Uint8Array>,
   { name, delimiter, numberBefore }: CsvOptions,
 ): AsyncGenerator<CsvRecord> {
-  let rest = "", number = 0, enough = 0, isHeader = true;
-  /** UTF-16 units of `rest` that are complete lines. A quoted cell may have several lines. */
-  let lines = 0;
+  let rest = "", number = 0, isHeader = true;
+  /** UTF-16 units of `rest` up to its last line feed, which may be within a quoted cell. */
+  let completeChars = 0;
+  /** Length of `rest` at which parsing is tried again. */
+  let retryChars = 0;
   let parser: InstanceType<typeof Papa.Parser> | undefined;
-  for await (const { text, isLast } of texts(chunks, name)) {
-    // While a row continues over many chunks, it is neither searched nor parsed with each of them.
-    if (text.includes("\n")) lines = rest.length + text.lastIndexOf("\n") + 1;
+  for await (const { text, isLast } of decodeChunks(chunks, name)) {
+    // A row that spans many chunks must not be searched or parsed again for each of them.
+    if (text.includes("\n")) completeChars = rest.length + text.lastIndexOf("\n") + 1;
     rest += text;
-    if (lines === 0 && rest.length > MAX_ROW_CHARS) throw tooLong(name, number + 1);
-    const end = isLast ? rest.length : lines;
-    if (end === 0 || (!isLast && rest.length < enough)) continue;
+    if (completeChars === 0 && rest.length > MAX_ROW_CHARS) throw tooLong(name, number + 1);
+    const end = isLast ? rest.length : completeChars;
+    if (end === 0 || (!isLast && rest.length < retryChars)) continue;
     parser ??= new Papa.Parser({ delimiter, newline: "\n" });
     const { data, errors, meta } = parser.parse(rest.slice(0, end), 0, !isLast);
     if (errors.length > 0) {
@@ -193,8 +187,8 @@ async function* records(
       throw new SourceError(`Cannot read "${name}" row ${row}: ${what}. ${advice}`, { path: name });
     }
     rest = rest.slice(meta.cursor);
-    lines = end - meta.cursor;
-    enough = data.length === 0 ? 2 * rest.length : 0;
+    completeChars = end - meta.cursor;
+    retryChars = data.length === 0 ? 2 * rest.length : 0;
     if (rest.length > MAX_ROW_CHARS) throw tooLong(name, number + data.length + 1);
     for (const cells of data) {
       number++;
@@ -220,8 +214,11 @@ function tooLong(name: string, row: number): SourceError {
   );
 }
 
-/** Decodes a file in pieces, without its byte order mark; `isLast` marks the last piece. */
-async function* texts(
+/**
+ * Decodes chunks to text, without the byte order mark. `isLast` marks the end of the file, whose
+ * text may be empty.
+ */
+async function* decodeChunks(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
 ): AsyncGenerator<{ text: string; isLast: boolean }> {
@@ -233,11 +230,10 @@ async function* texts(
       try {
         text = decoder.decode(chunk, { stream: true });
       } catch (cause) {
-        throw invalidText(name, line + linesBeforeDamage(chunk), cause);
+        throw invalidText(name, line + linesBeforeInvalid(chunk), cause);
       }
-      for (let at = chunk.indexOf(LINE_FEED); at !== -1; at = chunk.indexOf(LINE_FEED, at + 1)) {
-        line++;
-      }
+      let feed = -1;
+      while ((feed = chunk.indexOf(LINE_FEED, feed + 1)) !== -1) line++;
       yield { text, isLast: false };
     }
     yield { text: decoder.decode(), isLast: true };
@@ -248,7 +244,7 @@ async function* texts(
 }
 
 /** Counts the lines of a chunk before the first one that is not UTF-8. */
-function linesBeforeDamage(chunk: Uint8Array): number {
+function linesBeforeInvalid(chunk: Uint8Array): number {
   let lines = 0;
   for (let start = 0, end; (end = chunk.indexOf(LINE_FEED, start)) !== -1; start = end + 1) {
     if (!isUtf8(chunk.subarray(start, end))) break;
@@ -259,40 +255,41 @@ function linesBeforeDamage(chunk: Uint8Array): number {
 
 function invalidText(name: string, line: number, cause: unknown): SourceError {
   return new SourceError(
-    `Cannot read "${name}" line ${line}: invalid UTF-8. Save it as "CSV UTF-8", or convert it, as ` +
-      "with iconv -f WINDOWS-1252 -t UTF-8",
+    `Cannot read "${name}" line ${line}: invalid UTF-8. Save it as "CSV UTF-8", or convert it, for ` +
+      "example with iconv -f WINDOWS-1252 -t UTF-8",
     { path: name, line, cause },
   );
 }
 
 const DELIMITERS = [",", ";", "\t", "|"];
-/** Number of rows that decide on the delimiter. */
+/** Rows that are read to choose the delimiter. */
 const SAMPLE_ROWS = 20;
 
-/** Returns the delimiter of a file. Excel writes `;` in many countries. */
-export async function delimiterIn(
+/** Returns the delimiter of a file. Excel separates CSV by `;` in many countries. */
+export async function detectDelimiter(
   path: string,
   name: string,
   format: "csv" | "tsv",
 ): Promise<string> {
   return format === "tsv"
     ? "\t"
-    : delimiterOf(new TextDecoder().decode(await firstBytes(path, name)));
+    : likeliestDelimiter(new TextDecoder().decode(await firstBytes(path, name)));
 }
 
 /**
- * Chooses the delimiter with which most rows have as many cells as the header; of several, the one
- * with the most cells. The last row may be incomplete.
+ * Chooses the delimiter that gives most rows as many cells as the header; of several, the one that
+ * gives more cells. The last row may be incomplete.
  */
-function delimiterOf(start: string): string {
-  const found = DELIMITERS.map((delimiter) => {
+function likeliestDelimiter(start: string): string {
+  const candidates = DELIMITERS.map((delimiter) => {
     const parser = new Papa.Parser({ delimiter, newline: "\n", preview: SAMPLE_ROWS });
     const { data } = parser.parse(start, 0, start.includes("\n"));
     const [header = [], ...rows] = data.filter((cells) => !isEmptyRow(cells));
-    const alike = rows.filter((cells) => cells.length === header.length).length;
-    return { delimiter, cells: header.length, share: rows.length === 0 ? 1 : alike / rows.length };
+    const matching = rows.filter((cells) => cells.length === header.length).length;
+    const share = rows.length === 0 ? 1 : matching / rows.length;
+    return { delimiter, cells: header.length, share };
   });
-  const [best] = found.filter(({ cells }) => cells > 1)
-    .sort((one, other) => other.share - one.share || other.cells - one.cells);
+  const [best] = candidates.filter(({ cells }) => cells > 1)
+    .sort((a, b) => b.share - a.share || b.cells - a.cells);
   return best?.delimiter ?? ",";
 }

@@ -23,7 +23,7 @@ const SIGNATURES: readonly (readonly [bytes: string, format: ForeignFormat])[] =
   ["PAR1", { what: "a Parquet file", advice: () => "Add --input-format parquet" }],
   ["\xfd7zXZ\0", { what: "compressed with xz", advice: unpackedWith("xz -dc") }],
   ["PK\x03\x04", { what: "a zip archive", advice: fromZip }],
-  ["PK\x05\x06", { what: "an empty zip archive", advice: () => "There is nothing in it" }],
+  ["PK\x05\x06", { what: "an empty zip archive", advice: () => "Name another file" }],
   ["\x28\xb5\x2f\xfd", { what: "compressed with zstd", advice: unpackedWith("zstd -dc") }],
   ["\x5d\0\0", { what: "compressed with lzma", advice: unpackedWith("xz -dc") }],
   ["x\x01", { what: "compressed with zlib", advice: unpackedWith("pigz -dcz") }],
@@ -66,9 +66,8 @@ export const NEEDS_DICTIONARY: ForeignFormat = {
 };
 
 /**
- * Matches the start of an ORC file. A text may begin with these letters, but has no control
- * characters after them. The bytes from 0x80 to 0x9f do not count: they occur in UTF-8, as in
- * ORC’s.
+ * Matches the start of an ORC file, as Latin-1. A text may begin with these letters, but has no
+ * control characters after them, except from 0x80 to 0x9f: UTF-8 has such bytes, as in `ORC’s`.
  */
 const ORC = /^ORC[^]{0,12}[^\P{Cc}\t\r\n\x80-\x9f]/u;
 
@@ -76,8 +75,8 @@ const ORC = /^ORC[^]{0,12}[^\P{Cc}\t\r\n\x80-\x9f]/u;
 export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
   const text = latin1(start.subarray(0, 512));
   if (ORC.test(text)) return { what: "an ORC file", advice: toJsonLines };
-  const signed = SIGNATURES.find(([bytes]) => text.startsWith(bytes));
-  if (signed !== undefined) return signed[1];
+  const signature = SIGNATURES.find(([bytes]) => text.startsWith(bytes));
+  if (signature !== undefined) return signature[1];
   if (text.startsWith(TAR.text, TAR.offset)) {
     return { what: "a tar archive", advice: unpackedWith("tar -xOf") };
   }
@@ -100,14 +99,14 @@ export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
 const LINE_FEED = 10, CARRIAGE_RETURN = 13, OPEN_BRACKET = 91;
 
 /**
- * Whether lines end as on a Mac before 2001: the file would be read as one line. JSON arrays are
- * allowed to.
+ * Whether lines end with CR alone, as on a Mac before 2001: the file would be read as one line. A
+ * JSON array is read correctly with such lines.
  */
 function hasOnlyCarriageReturns(start: Uint8Array): boolean {
-  const at = start.indexOf(CARRIAGE_RETURN);
-  if (at === -1 || start.includes(LINE_FEED)) return false;
+  const lineEnd = start.indexOf(CARRIAGE_RETURN);
+  if (lineEnd === -1 || start.includes(LINE_FEED)) return false;
   const isArray = start.find((byte) => byte > 32 && byte < 128) === OPEN_BRACKET;
-  return !isArray && start.subarray(at).some((byte) => byte > 32);
+  return !isArray && start.subarray(lineEnd).some((byte) => byte > 32);
 }
 
 /**
@@ -123,8 +122,8 @@ export function foreignText(
   if (/^(\/\/|\/\*)/.test(line)) {
     return { what: "JSON with comments", advice: () => "Remove the comments" };
   }
-  if (isOnlyLine && isOfColumns(line)) {
-    return { what: "a table by columns", advice: fromColumns };
+  if (isOnlyLine && isColumnar(line)) {
+    return { what: "a table stored by column", advice: fromColumns };
   }
   if (/^<(!doctype|html|\?xml|head|body)\b/i.test(line)) {
     return {
@@ -134,7 +133,7 @@ export function foreignText(
   }
   if (line.startsWith("version https://git-lfs.github.com/")) {
     return {
-      what: "a pointer of Git LFS",
+      what: "a Git LFS pointer",
       advice: () => 'Fetch the file: "git lfs pull"',
     };
   }
@@ -142,28 +141,28 @@ export function foreignText(
     return { what: "a JSON array", advice: (path) => withJq(path, "'.[]'") };
   }
   // A complete row followed by a comma is an element of a list, not the start of an object.
-  const isOpen = line.length < MAX_OPEN && /^\{(.*[[{,])?$/.test(line);
-  if (isOpen && !/^\{.*\},$/.test(line)) {
+  const isUnclosed = line.length < MAX_UNCLOSED_CHARS && /^\{(.*[[{,])?$/.test(line);
+  if (isUnclosed && !/^\{.*\},$/.test(line)) {
     const list = /^\{\s*"([^"]*)"\s*:\s*\[/.exec(line)?.[1];
     const filter = list === undefined ? "." : `'.["${list}"][]'`;
     return { what: "JSON over several lines", advice: (path) => withJq(path, filter) };
   }
-  return line.startsWith("{") ? undefined : separatedText(line, path);
+  return line.startsWith("{") ? undefined : nonJsonText(line, path);
 }
 
 /** Columns are lists of values, or objects by index as pandas writes them. */
 const BY_COLUMNS = /^\{\s*"[^"]*"\s*:\s*(\{\s*"0"|\[\s*(["\d-]|true|false|null))/;
 
 /**
- * Whether a line is a table by columns. In a row that begins with a list, some other field is not a
- * list.
+ * Whether a line is a table stored by column. A row may begin with a list, too, but then some other
+ * field is neither a list nor an object.
  */
-function isOfColumns(line: string): boolean {
+function isColumnar(line: string): boolean {
   if (!BY_COLUMNS.test(line)) return false;
   try {
     return Object.values(JSON.parse(line)).every((column) => typeof column === "object");
   } catch {
-    // The line may be cut, so its beginning decides.
+    // The line may be truncated, so its beginning decides.
     return true;
   }
 }
@@ -175,11 +174,11 @@ function fromColumns(path: string): string {
   return withJq(path, ROWS_OF_COLUMNS);
 }
 
-/** Pretty-printed JSON has a short first line. A longer line may be cut. */
-const MAX_OPEN = 4_000;
+/** Pretty-printed JSON has a short first line. A longer line may be a truncated row. */
+const MAX_UNCLOSED_CHARS = 4_000;
 
 /** Returns the format of text that is not JSON: a table, YAML or plain text. */
-function separatedText(line: string, path: string): ForeignFormat | undefined {
+function nonJsonText(line: string, path: string): ForeignFormat | undefined {
   const extension = /\.([a-z]+)(\.gz)?$/i.exec(path)?.[1].toLowerCase();
   const isTable = [",", ";", "\t"].find((separator) => isHeader(line, separator));
   if (extension === "tsv" || (isTable === "\t" && extension !== "txt")) {
@@ -189,7 +188,7 @@ function separatedText(line: string, path: string): ForeignFormat | undefined {
     return { what: "a CSV file", advice: () => "Add --input-format csv" };
   }
   if (extension === "yaml" || extension === "yml" || line === "---") {
-    return { what: "a YAML file", advice: () => "A configuration is named with --config" };
+    return { what: "a YAML file", advice: () => "Name a configuration with --config" };
   }
   if (extension !== "txt" && extension !== "md") return undefined;
   return { what: "plain text", advice: (path) => withJq(path, "-R '{prompt: .}'") };
@@ -202,7 +201,7 @@ function isHeader(line: string, separator: string): boolean {
     names.every((name) => /^"?[\p{L}_#][\p{L}\d _.\-/()]{0,40}"?$/u.test(name));
 }
 
-/** Whether a line is a row without an object: a list of messages. */
+/** Whether a line is a row that is a bare list of messages. */
 function isMessageArray(line: string): boolean {
   try {
     const [first] = JSON.parse(line) as unknown[];
@@ -219,16 +218,16 @@ function fromZip(path: string): string {
 }
 
 function withJq(path: string, filter: string): string {
-  return `Convert it: jq -c ${filter} ${word(path)} > ${word(nameInJsonLines(path))}`;
+  return `Convert it: jq -c ${filter} ${shellWord(path)} > ${shellWord(nameInJsonLines(path))}`;
 }
 
 function fromUnicode(encoding: string): (path: string) => string {
   return (path) =>
-    `Convert it: iconv -f ${encoding} -t UTF-8 ${word(path)} > ${word(nameBeside(path))}`;
+    `Convert it: iconv -f ${encoding} -t UTF-8 ${shellWord(path)} > ${shellWord(nameBeside(path))}`;
 }
 
 function toLineFeeds(path: string): string {
-  return `Convert it: tr '\\r' '\\n' < ${word(path)} > ${word(nameBeside(path))}`;
+  return `Convert it: tr '\\r' '\\n' < ${shellWord(path)} > ${shellWord(nameBeside(path))}`;
 }
 
 function toJsonLines(): string {
@@ -236,7 +235,7 @@ function toJsonLines(): string {
 }
 
 function unpackedWith(command: string): (path: string) => string {
-  return (path) => `Unpack it: ${command} ${word(path)} > ${word(unpackedName(path))}`;
+  return (path) => `Unpack it: ${command} ${shellWord(path)} > ${shellWord(unpackedName(path))}`;
 }
 
 const EXTENSION = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)$/i;
@@ -264,7 +263,7 @@ function nameInJsonLines(path: string): string {
 }
 
 /** Quotes a path for POSIX shells. */
-function word(path: string): string {
+function shellWord(path: string): string {
   if (path === STANDARD_INPUT) return "FILE";
   return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }

@@ -47,13 +47,13 @@ export interface Input {
   readonly format: InputFormat;
   /** Reads the rows from the start, in small batches. */
   rows(): AsyncGenerator<Line[]>;
-  /** Returns the types of Parquet columns that JSON lacks, by column. Absent for other formats. */
+  /** For Parquet only: returns the types that JSON lacks, by column. */
   exactTypes?(): Promise<ReadonlyMap<string, ExactType>>;
 }
 
 /**
- * Opens an input. Finding out whether columns of a table hold JSON takes a separate pass, so it
- * happens once, here, for all later passes.
+ * Opens an input. To find the columns of a table that hold JSON takes a pass over the file, which
+ * is made once, here.
  *
  * @param name What the user calls the file, with its extension.
  * @param part The part to read; outside it only a header is read. @default all of the file
@@ -101,8 +101,8 @@ async function openTable(
   { name, format, before }: { name: string; format: "csv" | "tsv"; before: number },
   options: InputOptions,
 ): Promise<Input> {
-  const { delimiterIn, findJsonColumns, readCsv } = await import("./csv.ts");
-  const delimiter = await delimiterIn(path, name, format);
+  const { detectDelimiter, findJsonColumns, readCsv } = await import("./csv.ts");
+  const delimiter = await detectDelimiter(path, name, format);
   const table = { name, delimiter, numberBefore: before > 0 ? before : undefined };
   const named = options.jsonColumns;
   const jsonColumns = named === undefined ? await findJsonColumns(bytes(), table) : new Set(named);
@@ -122,12 +122,12 @@ async function* bytesOf(
   if (isArray && !isFirst) yield ARRAY_START;
   const head = isFirst || isArray ? [] : [{ start: 0, end: header }];
   // The byte before the border is the comma after the last element.
-  const isCut = isArray && to.byte < size;
+  const endsEarly = isArray && to.byte < size;
   yield* openRanges(path, name, [...head, {
     start: from.byte,
-    end: isCut ? to.byte - 1 : to.byte,
+    end: endsEarly ? to.byte - 1 : to.byte,
   }]);
-  if (isCut) yield ARRAY_END;
+  if (endsEarly) yield ARRAY_END;
 }
 
 const ARRAY_START = new TextEncoder().encode("[");
@@ -176,8 +176,8 @@ async function isParquet(path: string, name: string): Promise<boolean> {
 }
 
 /**
- * Whether a text is one array of rows, and not JSON Lines whose rows are arrays (lists of
- * messages): there the first line is complete, and other lines follow or its elements have roles.
+ * Whether a text is one array of rows. In JSON Lines whose rows are lists of messages, the first
+ * line is complete JSON, and is followed by other lines or has elements with roles.
  */
 function isArray(start: string, byName: InputFormat | undefined): boolean {
   const text = start.trimStart();

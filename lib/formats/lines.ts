@@ -24,7 +24,7 @@ export interface Line {
 }
 
 export interface LinesOptions {
-  /** Most bytes of a line; a longer one is reported as a problem. @default 67108864 (64 MiB) */
+  /** Longest line to read, in bytes; a longer one is a problem. @default 67108864 (64 MiB) */
   maxLineBytes?: number;
   /** What errors call the file. @default its path */
   name?: string;
@@ -32,10 +32,10 @@ export interface LinesOptions {
   linesBefore?: number;
 }
 
-/** Problem of a row with NUL bytes, which no one types. */
+/** Problem of a row with NUL bytes, which text never has. */
 export const NUL_BYTES = "holds NUL bytes: the file was not written completely, or is not text";
 
-export const UTF8_ADVICE = "convert the file, as with iconv -f WINDOWS-1252 -t UTF-8";
+export const UTF8_ADVICE = "convert the file, for example with iconv -f WINDOWS-1252 -t UTF-8";
 
 const DEFAULTS = { maxLineBytes: 64 * 2 ** 20, linesBefore: 0 } satisfies LinesOptions;
 /**
@@ -43,6 +43,7 @@ const DEFAULTS = { maxLineBytes: 64 * 2 ** 20, linesBefore: 0 } satisfies LinesO
  * 16 MB of heap with them, and 37 MB with batches of whole chunks.
  */
 const BATCH_LINES = 64;
+/** How much of a line that is too long is kept. */
 const KEPT_BYTES = 64 * 2 ** 10;
 
 /**
@@ -98,14 +99,14 @@ class LineSplitter {
     let start = 0;
     // One check of all lines that end in the chunk is cheaper than one for each. The first line is
     // left out if it began in an earlier chunk.
-    const first = this.#length === 0 ? 0 : chunk.indexOf(LINE_FEED) + 1;
-    const areText = isUtf8(chunk.subarray(first, chunk.lastIndexOf(LINE_FEED) + 1));
+    const checkStart = this.#length === 0 ? 0 : chunk.indexOf(LINE_FEED) + 1;
+    const areUtf8 = isUtf8(chunk.subarray(checkStart, chunk.lastIndexOf(LINE_FEED) + 1));
     for (
       let end = chunk.indexOf(LINE_FEED);
       end !== -1;
       end = chunk.indexOf(LINE_FEED, start)
     ) {
-      this.#finish(chunk.subarray(start, end), lines, areText && start >= first);
+      this.#finish(chunk.subarray(start, end), lines, areUtf8 && start >= checkStart);
       start = end + 1;
       if (lines.length >= BATCH_LINES) {
         yield lines;
@@ -132,10 +133,10 @@ class LineSplitter {
     }
   }
 
-  #finish(segment: Uint8Array, lines: Line[], isText: boolean): void {
+  #finish(segment: Uint8Array, lines: Line[], isChecked: boolean): void {
     const number = ++this.#number;
     if (this.#length === 0 && segment.length <= this.#maxBytes) {
-      this.#read(number, segment, lines, isText);
+      this.#read(number, segment, lines, isChecked);
       return;
     }
     this.#carry(segment);
@@ -148,13 +149,13 @@ class LineSplitter {
     lines.push({ number, text: undefined, problem: `longer than ${limit}`, bytes: pieces[0] });
   }
 
-  /** Adds a line unless it is blank. `isText`: it has already been checked for UTF-8. */
-  #read(number: number, segment: Uint8Array, lines: Line[], isText: boolean): void {
+  /** Adds a line unless it is blank. `isChecked`: it is known to be UTF-8. */
+  #read(number: number, segment: Uint8Array, lines: Line[], isChecked: boolean): void {
     const bytes = number === 1 && startsWithBom(segment) ? segment.subarray(3) : segment;
     const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
     if (isBlank(bytes, end)) return;
     const line = end === bytes.length ? bytes : bytes.subarray(0, end);
-    if (isText || isUtf8(line)) {
+    if (isChecked || isUtf8(line)) {
       const text = this.#decoder.decode(line);
       lines.push({ number, text, problem: undefined, bytes: undefined });
     } else {
@@ -177,16 +178,16 @@ export function isBlank(bytes: Uint8Array, end: number, start = 0): boolean {
   return true;
 }
 
-/** Joins pieces and cuts the result at `maxBytes`. */
+/** Joins pieces, up to `maxBytes`. */
 function join(pieces: readonly Uint8Array[], maxBytes: number): Uint8Array {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const joined = new Uint8Array(Math.min(length, maxBytes));
-  let at = 0;
+  let filled = 0;
   for (const piece of pieces) {
-    if (at === joined.length) break;
-    const part = piece.subarray(0, joined.length - at);
-    joined.set(part, at);
-    at += part.length;
+    if (filled === joined.length) break;
+    const part = piece.subarray(0, joined.length - filled);
+    joined.set(part, filled);
+    filled += part.length;
   }
   return joined;
 }

@@ -3,7 +3,7 @@
  * not.
  *
  * In: an input file. Out: numbered rows of JSON source text, the same on each pass, in constant
- * memory. Nothing in this folder knows prompts: `lib/source/` decides what a row means.
+ * memory. Nothing in this folder knows about prompts: `lib/source/` decides what a row means.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export {
 } from "./input.ts";
 export { type Line, openLines, UTF8_ADVICE } from "./lines.ts";
 
-/** Loads what finds the borders of shards: other runs do not need it. */
+/** Loads the module that finds borders of shards, which runs without shards do not need. */
 export function loadBorders(): Promise<typeof import("./borders.ts")> {
   return import("./borders.ts");
 }

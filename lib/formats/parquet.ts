@@ -8,9 +8,9 @@ import type { AsyncBuffer } from "../deps/hyparquet.ts";
 import { SourceError } from "../errors.ts";
 import { readFully, systemReason } from "../files.ts";
 import type { Line } from "./lines.ts";
-import { type ChunkBytes, LeafColumn, type RowNote } from "./parquet_leaf.ts";
+import { type ChunkBytes, type CurrentRow, LeafColumn } from "./parquet_leaf.ts";
 import { columnTextOf, type FileSchema } from "./parquet_columns.ts";
-import { cannotRead, Footer, reading, reasonOf, type RowGroup } from "./parquet_footer.ts";
+import { cannotRead, Footer, reasonOf, type RowGroup, withSourceErrors } from "./parquet_footer.ts";
 import { type ExactType, exactTypeOf, isBytes } from "./parquet_values.ts";
 
 export interface ParquetOptions {
@@ -30,8 +30,9 @@ const BATCH_ROWS = 32;
  * A row group of at most this size is read at once; in larger ones, each column is read in windows.
  */
 const MAX_HELD_BYTES = 2 * 2 ** 20;
-/** The windows of all columns share `WINDOWS_BYTES`, within these limits for each. */
-const WINDOWS_BYTES = 8 * 2 ** 20, MIN_WINDOW_BYTES = 2 ** 14, MAX_WINDOW_BYTES = 2 ** 18;
+/** Memory that the windows of all columns share. */
+const WINDOWS_BYTES = 8 * 2 ** 20;
+const MIN_WINDOW_BYTES = 2 ** 14, MAX_WINDOW_BYTES = 2 ** 18;
 
 /** Returns the row groups of a file in order. */
 export async function rowGroupsOf(
@@ -43,7 +44,7 @@ export async function rowGroupsOf(
   return Array.from(footer.groups(), ({ rows, bytes }) => ({ rows, bytes }));
 }
 
-/** Returns the types of columns that JSON lacks, by column. */
+/** Returns the types that JSON lacks, by column. */
 export async function readExactTypes(
   path: string,
   name: string,
@@ -58,7 +59,7 @@ export async function readExactTypes(
   return types;
 }
 
-/** Reads the rows in small batches. `number` counts from 1 over the whole file. */
+/** Reads the rows in small batches. `Line.number` counts from 1 over the whole file. */
 export async function* readParquet(path: string, options: ParquetOptions): AsyncGenerator<Line[]> {
   const { name, rows: { start, end } = { start: 0, end: Infinity } } = options;
   using file = await openFile(path, name);
@@ -82,10 +83,10 @@ async function* readGroup(
   schema: FileSchema,
   { name, before }: { name: string; before: number },
 ): AsyncGenerator<Line[]> {
-  const note: RowNote = { problem: undefined };
+  const row: CurrentRow = { problem: undefined };
   const chunks = await chunksOf(buffer, group, name);
   const leaves = schema.leaves.map((leaf, index) =>
-    new LeafColumn(leaf, group.columns[index], chunks[index], note)
+    new LeafColumn(leaf, group.columns[index], chunks[index], row)
   );
   const keys = schema.columns.map(({ name: column }, index) =>
     `${index === 0 ? "" : ","}${JSON.stringify(column)}:`
@@ -93,7 +94,7 @@ async function* readGroup(
   const texts = schema.columns.map(({ node }) => columnTextOf(node, leaves));
   let number = before;
   for (const end = before + group.rows; number < end;) {
-    const ready = await rowsReadyIn(leaves, Math.min(BATCH_ROWS, end - number), name, number + 1);
+    const ready = await loadRows(leaves, Math.min(BATCH_ROWS, end - number), name, number + 1);
     const lines: Line[] = [];
     try {
       for (let i = 0; i < ready; i++) {
@@ -101,33 +102,34 @@ async function* readGroup(
         for (let column = 0; column < texts.length; column++) {
           members += keys[column] + texts[column].next();
         }
-        lines.push(lineOf(++number, `{${members}}`, note));
+        lines.push(lineOf(++number, `{${members}}`, row));
       }
     } catch (cause) {
       throw cannotRead(name, `row ${number + 1} is damaged${reasonOf(cause)}`, cause);
     }
-    for (const leaf of leaves) leaf.took(ready);
+    for (const leaf of leaves) leaf.markRead(ready);
     yield lines;
   }
   for (const leaf of leaves) leaf.close();
 }
 
 /**
- * Returns the number of rows that are ready in all columns. Loads pages until it is at least one.
+ * Loads pages until each column has a row that can be read. Returns the number of rows that can be
+ * read from all columns, at most `maxRows`.
  */
-async function rowsReadyIn(
+async function loadRows(
   leaves: readonly LeafColumn[],
-  most: number,
+  maxRows: number,
   name: string,
   number: number,
 ): Promise<number> {
-  let ready = most;
+  let ready = maxRows;
   for (const column of leaves) {
     if (column.rowsReady <= 0) {
       const place = `column ${
         JSON.stringify(column.leaf.path)
       } is damaged in row ${number} or after it`;
-      await reading(name, place, async () => {
+      await withSourceErrors(name, place, async () => {
         while (column.rowsReady <= 0) await column.load();
       });
     }
@@ -136,10 +138,10 @@ async function rowsReadyIn(
   return ready;
 }
 
-function lineOf(number: number, text: string, note: RowNote): Line {
-  const { problem } = note;
+function lineOf(number: number, text: string, row: CurrentRow): Line {
+  const { problem } = row;
   if (problem === undefined) return { number, text, problem, bytes: undefined };
-  note.problem = undefined;
+  row.problem = undefined;
   return { number, text: undefined, problem, bytes: new TextEncoder().encode(text) };
 }
 
@@ -154,7 +156,7 @@ function refuseBinary(
   if (refused === undefined) return;
   throw new SourceError(
     `Cannot read "${name}": column ${JSON.stringify(refused.path)} holds bytes, not text. Add ` +
-      `--binary-columns ${refused.elements[1].name} to take it as base64`,
+      `--binary-columns ${refused.elements[1].name} to read it as base64 text`,
     { path: name },
   );
 }
@@ -182,23 +184,23 @@ async function bufferOf(file: Deno.FsFile): Promise<AsyncBuffer> {
   };
 }
 
-/** Prepares reading the bytes of each column of a row group. */
+/** Prepares to read the bytes of each column of a row group. */
 async function chunksOf(
   buffer: AsyncBuffer,
   { columns }: RowGroup,
   name: string,
 ): Promise<ChunkBytes[]> {
   const places = columns.map(({ start, end }) => ({ start, end }));
-  const start = Math.min(...places.map((one) => one.start));
-  const end = Math.max(...places.map((one) => one.end));
+  const start = Math.min(...places.map((place) => place.start));
+  const end = Math.max(...places.map((place) => place.end));
   if (start < 0 || end > buffer.byteLength) {
-    throw cannotRead(name, "its footer names bytes that it does not have");
+    throw cannotRead(name, "its footer refers to bytes beyond the end of the file. Copy it again");
   }
   const read = async (from: number, to: number) => new Uint8Array(await buffer.slice(from, to));
   const share = Math.floor(WINDOWS_BYTES / places.length);
   const windowBytes = Math.min(MAX_WINDOW_BYTES, Math.max(MIN_WINDOW_BYTES, share));
   if (end - start > MAX_HELD_BYTES) return places.map((place) => ({ ...place, windowBytes, read }));
-  const held = await reading(name, "its rows cannot be read", () => read(start, end));
+  const held = await withSourceErrors(name, "its rows cannot be read", () => read(start, end));
   return places.map((place) => ({
     ...place,
     windowBytes,

@@ -23,8 +23,8 @@ import {
 } from "./parquet_thrift.ts";
 import { type FileSchema, fileSchemaOf } from "./parquet_columns.ts";
 
-/** Turns errors of `read` into source errors that name the file. */
-export async function reading<T>(
+/** Runs `read`, and turns its errors into source errors that name the file. */
+export async function withSourceErrors<T>(
   name: string,
   problem: string,
   read: () => Promise<T>,
@@ -38,12 +38,12 @@ export async function reading<T>(
 }
 
 /**
- * Returns a package's message about damaged bytes. `TypeError` and `RangeError` come from its own
- * code and say nothing.
+ * Returns the end of a message about damaged bytes: the reason and what to do. A `TypeError` or
+ * `RangeError` comes from the inside of hyparquet and explains nothing.
  */
 export function reasonOf(cause: unknown): string {
-  const isOfCode = cause instanceof TypeError || cause instanceof RangeError;
-  return `${isOfCode ? "" : ` (${(cause as Error).message})`}. Copy it again`;
+  const isInternal = cause instanceof TypeError || cause instanceof RangeError;
+  return `${isInternal ? "" : ` (${(cause as Error).message})`}. Copy it again`;
 }
 
 export function cannotRead(name: string, problem: string, cause?: unknown): SourceError {
@@ -83,7 +83,7 @@ export class Footer {
    */
   static async read(buffer: AsyncBuffer, name: string): Promise<Footer> {
     await checkMarks(buffer, name);
-    return await reading(name, "its footer is damaged", async () => {
+    return await withSourceErrors(name, "its footer is damaged", async () => {
       const bytes = await footerBytesOf(buffer);
       const groups = findGroups(bytes);
       const footer = new Footer(bytes, groups, fileSchemaOf(schemaIn(bytes, groups)));
@@ -105,9 +105,9 @@ export class Footer {
   #check(name: string): void {
     const { columns, leaves } = this.schema;
     const names = columns.map((column) => column.name);
-    const twice = names.find((one, index) => names.indexOf(one) !== index);
-    if (twice !== undefined) {
-      throw cannotRead(name, `two columns are called ${JSON.stringify(twice)}. Rename one`);
+    const duplicate = names.find((column, index) => names.indexOf(column) !== index);
+    if (duplicate !== undefined) {
+      throw cannotRead(name, `two columns are called ${JSON.stringify(duplicate)}. Rename one`);
     }
     for (const { field_1: chunks } of groupsIn(this.#bytes, this.#groups)) {
       if (chunks?.length !== leaves.length) {
@@ -135,7 +135,7 @@ function checkChunk(chunk: ThriftChunk, column: string, name: string): void {
   }
   if (chunk.field_1 !== undefined) {
     const other = JSON.stringify(new TextDecoder().decode(chunk.field_1));
-    throw cannotRead(name, `its rows are in other files, such as ${other}. Name those`);
+    throw cannotRead(name, `its rows are in other files, such as ${other}. Name those instead`);
   }
   const codec = CompressionCodecs[chunk.field_3.field_4];
   if (codec in CODECS || codec === "UNCOMPRESSED") return;
@@ -168,7 +168,7 @@ async function footerBytesOf(buffer: AsyncBuffer): Promise<Uint8Array> {
   const { byteLength: size } = buffer;
   const tail = new DataView(await buffer.slice(size - TAIL_BYTES, size));
   const length = tail.getUint32(0, true);
-  if (length > size - TAIL_BYTES) throw new Error("its length is that of more than the file");
+  if (length > size - TAIL_BYTES) throw new Error("it is longer than the file");
   return new Uint8Array(await buffer.slice(size - TAIL_BYTES - length, size - TAIL_BYTES));
 }
 

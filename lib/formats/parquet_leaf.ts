@@ -15,19 +15,21 @@ import {
   PageDecoder,
   type PageHeader,
   release,
-  valueAtOf,
+  valueIn,
 } from "./parquet_pages.ts";
 import type { LeafNode } from "./parquet_columns.ts";
 import { type ValueWriter, valueWriterOf } from "./parquet_values.ts";
 
-/** Where the values of a column are in a row group, in bytes of the file. */
+/** Where a row group's values of a column are in the file. */
 export interface ChunkLayout {
   readonly codec: Codec;
   /** Number of values, with nulls. */
   readonly values: number;
-  /** The bytes of all pages once they are decompressed, as the footer says. */
+  /** Size of all pages when decompressed, according to the footer. */
   readonly unpackedBytes: number;
+  /** Offset of the first byte in the file. */
   readonly start: number;
+  /** Offset after the last byte. */
   readonly end: number;
 }
 
@@ -41,8 +43,9 @@ export interface ChunkBytes {
   readonly windowBytes: number;
 }
 
-/** Why the row that is being written is bad, if it is. */
-export interface RowNote {
+/** The row that is being written, shared by all of its columns. */
+export interface CurrentRow {
+  /** Why the row is bad; undefined if it is not. */
   problem: string | undefined;
 }
 
@@ -51,9 +54,9 @@ export interface RowNote {
  * columns of texts that occur once, they took 500 MB.
  */
 const MIN_USES = 3;
-/** A page of this size is decompressed whatever the footer says of its column. */
+/** Pages up to this size are decompressed even if the footer says that the column is smaller. */
 const UNCHECKED_PAGE_BYTES = 1 << 26;
-const MORE_ROWS = "it has more rows than its file says";
+const MORE_ROWS = "it has more rows than the footer says";
 
 /** Reads the values of one chunk in order. */
 export class LeafColumn {
@@ -68,19 +71,21 @@ export class LeafColumn {
   #valuesLeft: number;
   #page = NO_PAGE;
   readonly #pages: Page[] = [];
-  #at = 0;
-  #valueAt = 0;
+  /** Number of entries of `#page` that were read, nulls included. */
+  #position = 0;
+  /** Number of values of `#page` that were read. */
+  #valuePosition = 0;
   #rowsBegun = 0;
   #rowsTaken = 0;
-  readonly #note: RowNote;
+  readonly #row: CurrentRow;
   #dictionary = NO_VALUES;
   /** JSON of the dictionary's values that have occurred; undefined if texts are not kept. */
   #texts: (string | undefined)[] | undefined;
   readonly #valueCount: number;
 
-  constructor(leaf: LeafNode, layout: ChunkLayout, bytes: ChunkBytes, note: RowNote) {
+  constructor(leaf: LeafNode, layout: ChunkLayout, bytes: ChunkBytes, row: CurrentRow) {
     this.leaf = leaf;
-    this.#note = note;
+    this.#row = row;
     this.#decoder = new PageDecoder(leaf, layout.codec);
     this.#chunk = new ChunkReader(bytes);
     this.#write = valueWriterOf(leaf);
@@ -92,13 +97,13 @@ export class LeafColumn {
   /** Loads the next page of values. Throws if there is none. */
   async load(): Promise<void> {
     for (;;) {
-      if (this.#valuesLeft <= 0) throw new Error("it has fewer rows than its file says");
+      if (this.#valuesLeft <= 0) throw new Error("it has fewer rows than the footer says");
       const header = await this.#chunk.header();
       const bytes = await this.#chunk.take(header.compressed_page_size);
       if (header.crc !== undefined && crc32(bytes) !== header.crc >>> 0) {
         throw new Error("the checksum of a page differs");
       }
-      this.#check(header);
+      this.#checkSizes(header);
       if (header.type === "DICTIONARY_PAGE") {
         this.#dictionary = this.#decoder.dictionary(header, bytes);
         const { num_values: distinct } = header.dictionary_page_header!;
@@ -107,49 +112,55 @@ export class LeafColumn {
     }
   }
 
-  /** Most pages have no checksum, and what a damaged header says would be reserved in memory. */
-  #check(header: PageHeader): void {
+  /**
+   * Rejects impossible sizes. Most pages have no checksum, and decoding allocates as much memory as
+   * the header says.
+   */
+  #checkSizes(header: PageHeader): void {
     const { uncompressed_page_size: size, dictionary_page_header: dictionary } = header;
-    const most = Math.max(this.#unpackedBytes, UNCHECKED_PAGE_BYTES);
-    if (!(size >= 0 && size <= most)) throw new Error("a page is larger than its column");
+    const maxSize = Math.max(this.#unpackedBytes, UNCHECKED_PAGE_BYTES);
+    if (!(size >= 0 && size <= maxSize)) throw new Error("a page is larger than its column");
     const values = (header.data_page_header ?? header.data_page_header_v2)?.num_values ?? 0;
     if (!(values >= 0 && values <= this.#valuesLeft)) throw new Error(MORE_ROWS);
     const distinct = dictionary?.num_values ?? 0;
-    if (!(distinct >= 0 && distinct <= size * 8)) throw new Error("a dictionary is cut short");
+    if (!(distinct >= 0 && distinct <= size * 8)) throw new Error("a dictionary is truncated");
   }
 
+  /** Definition level of the next value. */
   get definition(): number {
     const { definitions } = this.#current();
-    return definitions.length === 0 ? this.#definition : definitions[this.#at];
+    return definitions.length === 0 ? this.#definition : definitions[this.#position];
   }
 
   /** Repetition level of the next value. 0: it begins a row, or the chunk has ended. */
   get repetition(): number {
-    return this.#current().repetitions[this.#at] ?? 0;
+    return this.#current().repetitions[this.#position] ?? 0;
   }
 
   next(): string {
     const page = this.#current();
-    const at = this.#at++;
-    if (page.definitions.length > 0 && page.definitions[at] !== this.#definition) return "null";
-    const valueAt = this.#valueAt++;
-    if (!page.isIndex) return this.#write(valueAtOf(page, valueAt)) ?? this.#noteProblem();
-    const index = page.items[valueAt] as number;
+    const position = this.#position++;
+    if (page.definitions.length > 0 && page.definitions[position] !== this.#definition) {
+      return "null";
+    }
+    const valuePosition = this.#valuePosition++;
+    if (!page.isIndex) return this.#write(valueIn(page, valuePosition)) ?? this.#noteProblem();
+    const index = page.items[valuePosition] as number;
     const known = this.#texts?.[index];
     if (known !== undefined) return known;
-    const text = this.#write(valueAtOf(this.#dictionary, index));
+    const text = this.#write(valueIn(this.#dictionary, index));
     if (text === undefined) return this.#noteProblem();
     if (this.#texts !== undefined) this.#texts[index] = text;
     return text;
   }
 
   #noteProblem(): string {
-    this.#note.problem ??= `column ${JSON.stringify(this.leaf.path)}: invalid UTF-8`;
+    this.#row.problem ??= `column ${JSON.stringify(this.leaf.path)}: invalid UTF-8`;
     return "null";
   }
 
-  /** Counts rows that were read, which `rowsReady` then no longer contains. */
-  took(rows: number): void {
+  /** Subtracts rows that have been read from `rowsReady`. */
+  markRead(rows: number): void {
     this.#rowsTaken += rows;
     this.rowsReady -= rows;
   }
@@ -161,10 +172,10 @@ export class LeafColumn {
   }
 
   #current(): Page {
-    if (this.#at < this.#page.count || this.#pages.length === 0) return this.#page;
+    if (this.#position < this.#page.count || this.#pages.length === 0) return this.#page;
     release(this.#page);
     this.#page = this.#pages.shift()!;
-    this.#at = this.#valueAt = 0;
+    this.#position = this.#valuePosition = 0;
     return this.#page;
   }
 
@@ -189,9 +200,10 @@ const MAX_HEADER_BYTES = 1 << 24;
 class ChunkReader {
   readonly #bytes: ChunkBytes;
   #window = new Uint8Array();
-  /** Offset of the window in the file. `#at` is the number of its bytes that were taken. */
+  /** Offset of the window in the file. */
   #start: number;
-  #at = 0;
+  /** Number of bytes of the window that were read. */
+  #position = 0;
 
   constructor(bytes: ChunkBytes) {
     this.#bytes = bytes;
@@ -202,10 +214,10 @@ class ChunkReader {
     for (let size = HEADER_BYTES;; size *= 4) {
       await this.#fill(size);
       const { buffer, byteOffset, byteLength } = this.#window;
-      const reader = { view: new DataView(buffer, byteOffset, byteLength), offset: this.#at };
+      const reader = { view: new DataView(buffer, byteOffset, byteLength), offset: this.#position };
       try {
         const header = parquetHeader(reader);
-        this.#at = reader.offset;
+        this.#position = reader.offset;
         return header;
       } catch (error) {
         // The statistics in a header may have any size.
@@ -217,19 +229,19 @@ class ChunkReader {
 
   async take(length: number): Promise<Uint8Array> {
     await this.#fill(length);
-    const taken = this.#window.subarray(this.#at, this.#at + length);
+    const taken = this.#window.subarray(this.#position, this.#position + length);
     if (length < 0 || taken.length < length) throw new Error("it ends in the middle of a page");
-    this.#at += length;
+    this.#position += length;
     return taken;
   }
 
   async #fill(length: number): Promise<void> {
-    if (this.#window.length - this.#at >= length) return;
-    const start = this.#start + this.#at;
+    if (this.#window.length - this.#position >= length) return;
+    const start = this.#start + this.#position;
     const end = Math.min(this.#bytes.end, start + Math.max(length, this.#bytes.windowBytes));
     if (end <= this.#start + this.#window.length) return;
     this.#window = await this.#bytes.read(start, end);
     this.#start = start;
-    this.#at = 0;
+    this.#position = 0;
   }
 }

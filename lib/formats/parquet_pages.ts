@@ -42,16 +42,15 @@ export interface Values {
   readonly memory?: ArrayBuffer;
 }
 
-/**
- * A decoded page. `count` includes nulls; `isIndex` means that `items` are indices into the
- * dictionary.
- */
+/** A decoded page. */
 export interface Page extends Values {
   /** Definition level of each value; empty if no value is null. */
   readonly definitions: Uint8Array;
   /** Repetition level of each value; empty if the column is not repeated. */
   readonly repetitions: Uint8Array;
+  /** Number of values, nulls included. */
   readonly count: number;
+  /** Whether `items` are indices into the dictionary. */
   readonly isIndex: boolean;
 }
 
@@ -76,7 +75,7 @@ export class PageDecoder {
     this.#definition = definition;
     this.#repetition = repetition;
     const element = elements.at(-1)!;
-    // This class reads the levels itself, so the package must take the column for a required one.
+    // This class reads the levels itself, so hyparquet must treat the column as required.
     const required = { element: { ...element, repetition_type: "REQUIRED" } };
     this.#decoder = {
       ...{ element, type: element.type!, codec, compressors: CODECS },
@@ -105,17 +104,26 @@ export class PageDecoder {
       const levels = { count, repetitions, definitions: this.#definitionsOf(definitions) };
       return { ...this.#withValues(page.subarray(reader.offset), encoding, levels), memory };
     }
-    const { repetition_levels_byte_length: middle, definition_levels_byte_length: length } = v2!;
-    const end = middle + length;
-    const repetitions = levelsOf(readerOf(bytes), repetition, count, middle);
-    const definitions = levelsOf(readerOf(bytes.subarray(middle)), definition, count, length);
+    const {
+      repetition_levels_byte_length: repetitionBytes,
+      definition_levels_byte_length: definitionBytes,
+    } = v2!;
+    const repetitions = levelsOf(readerOf(bytes), repetition, count, repetitionBytes);
+    const definitions = levelsOf(
+      readerOf(bytes.subarray(repetitionBytes)),
+      definition,
+      count,
+      definitionBytes,
+    );
     const levels = { count, repetitions, definitions: this.#definitionsOf(definitions) };
-    const values = bytes.subarray(end), size = header.uncompressed_page_size - end;
-    const isPlain = v2!.is_compressed === false || size === 0;
-    const page = isPlain ? values : this.#decompressed(values, size);
+    const levelBytes = repetitionBytes + definitionBytes;
+    const values = bytes.subarray(levelBytes), size = header.uncompressed_page_size - levelBytes;
+    const isUncompressed = v2!.is_compressed === false || size === 0;
+    const page = isUncompressed ? values : this.#decompressed(values, size);
     return { ...this.#withValues(page, encoding, levels), memory: memoryOf(page, bytes) };
   }
 
+  /** Drops the levels of a page without nulls. */
   #definitionsOf(definitions: Uint8Array): Uint8Array {
     return definitions.every((level) => level === this.#definition) ? NO_LEVELS : definitions;
   }
@@ -136,16 +144,16 @@ export class PageDecoder {
     }
     return {
       ...levels,
-      items: this.#items(bytes, encoding, present),
+      items: this.#rareItems(bytes, encoding, present),
       bytes: undefined,
       isIndex: false,
     };
   }
 
-  /** The values of the encodings that few writers use. */
-  #items(bytes: Uint8Array, encoding: Encoding, present: number): DecodedArray {
+  /** Decodes values in an encoding that few writers use. */
+  #rareItems(bytes: Uint8Array, encoding: Encoding, present: number): DecodedArray {
     if (present === 0) return [];
-    // Only booleans are: 0 or 1, behind the length of their bytes.
+    // Only booleans have this encoding: 0 or 1, after the length in bytes.
     if (encoding === "RLE") return Array.from(levelsOf(readerOf(bytes), 1, present), Boolean);
     if (encoding === "DELTA_BYTE_ARRAY") return textsOfPrefixes(bytes, present);
     const header = { num_values: present, encoding } as NonNullable<PageHeader["data_page_header"]>;
@@ -165,9 +173,12 @@ export class PageDecoder {
   }
 }
 
-/** Returns the memory of a decompressed page; undefined if other bytes may share it. */
-function memoryOf({ buffer, byteLength }: Uint8Array, packed: Uint8Array): ArrayBuffer | undefined {
-  const isOwn = buffer !== packed.buffer && byteLength === buffer.byteLength;
+/** Returns the memory of a decompressed page; undefined if it may be shared with other bytes. */
+function memoryOf(
+  { buffer, byteLength }: Uint8Array,
+  compressed: Uint8Array,
+): ArrayBuffer | undefined {
+  const isOwn = buffer !== compressed.buffer && byteLength === buffer.byteLength;
   return isOwn && buffer instanceof ArrayBuffer ? buffer : undefined;
 }
 
@@ -181,48 +192,48 @@ export function release({ memory }: Values): void {
 
 type Encoding = NonNullable<PageHeader["data_page_header"]>["encoding"];
 
-/** Returns a value of a page or dictionary; for texts, its bytes. */
-export function valueAtOf({ items, bytes }: Values, index: number): unknown {
+/** Returns a value of a page or dictionary; of a text, its bytes. */
+export function valueIn({ items, bytes }: Values, index: number): unknown {
   if (bytes === undefined) return items[index];
   return bytes.subarray(items[index] as number, items[index + 1] as number - LENGTH_BYTES);
 }
 
 /**
- * Codecs of Parquet: the runtime's own code if it has any. With the portable zstd, decompression
- * took 40 % of the time of reading a file.
+ * Codecs of Parquet: those of `node:zlib` where it has them. With zstd in JavaScript, decompression
+ * took 40 % of the time to read a file.
  */
 export const CODECS: Compressors = Object.fromEntries(
   Object.entries({
     ...compressors,
-    ZSTD: preferring("ZSTD", zstdDecompressSync),
-    GZIP: preferring("GZIP", gunzipSync),
-    BROTLI: preferring("BROTLI", brotliDecompressSync),
-  }).map(([codec, unpack]) => [codec, orNothing(unpack)]),
+    ZSTD: withFallback("ZSTD", zstdDecompressSync),
+    GZIP: withFallback("GZIP", gunzipSync),
+    BROTLI: withFallback("BROTLI", brotliDecompressSync),
+  }).map(([codec, decompress]) => [codec, acceptEmpty(decompress)]),
 );
 
-type Unpack = (packed: Uint8Array, length: number) => Uint8Array;
+type Decompress = (compressed: Uint8Array, length: number) => Uint8Array;
 
 /** Some writers store an empty dictionary as no bytes, which no codec can decompress. */
-function orNothing(unpack: Unpack): Unpack {
-  return (packed, length) => length === 0 ? new Uint8Array() : unpack(packed, length);
+function acceptEmpty(decompress: Decompress): Decompress {
+  return (compressed, length) => length === 0 ? new Uint8Array() : decompress(compressed, length);
 }
 
 /**
- * Prefers the runtime's code. If it fails or stops early, as it does after the first of several
- * frames, uses the portable code.
+ * Decompresses by `node:zlib`. If that fails or stops early, as it does after the first of several
+ * frames, decompresses by JavaScript.
  */
-function preferring(
+function withFallback(
   codec: "ZSTD" | "GZIP" | "BROTLI",
-  unpack: (packed: Uint8Array, options: { chunkSize: number }) => Uint8Array,
-): Unpack {
-  return (packed, length) => {
+  decompress: (compressed: Uint8Array, options: { chunkSize: number }) => Uint8Array,
+): Decompress {
+  return (compressed, length) => {
     try {
-      // By default it collects pieces of 16 KB.
-      const page = unpack(packed, { chunkSize: Math.max(64, length) });
+      // By default, zlib collects pieces of 16 KB.
+      const page = decompress(compressed, { chunkSize: Math.max(64, length) });
       if (page.length === length) return page;
     } catch {
-      // The portable code throws the better message.
+      // The code below throws a better message.
     }
-    return compressors[codec]!(packed, length);
+    return compressors[codec]!(compressed, length);
   };
 }

@@ -35,7 +35,7 @@ export type ValueType =
 
 export type TimeUnit = "MILLIS" | "MICROS" | "NANOS";
 
-/** Returns the exact type of a column; undefined if nothing in it has one. */
+/** Returns the exact type of a column; undefined if JSON has all of its types. */
 export function exactTypeOf(node: SchemaNode): ExactType | undefined {
   switch (node.kind) {
     case "leaf":
@@ -133,14 +133,14 @@ export function valueWriterOf(leaf: LeafNode): ValueWriter {
       return (days) => `"${dateOf(Number(days) * MS_PER_DAY)}"`;
     case "instant":
       return element.type === "INT96"
-        ? (value) => moment(nanosecondsOf(value as bigint), NANOSECONDS, INSTANT)
-        : momentWriter(exact.unit, exact.isUtc ? INSTANT : LOCAL);
+        ? (value) => timeText(nanosecondsOf(value as bigint), NANOSECONDS, "instant")
+        : timeWriter(exact.unit, exact.isUtc ? "instant" : "local");
     case "time":
-      return momentWriter(exact.unit, TIME);
+      return timeWriter(exact.unit, "time");
     case "double":
       return element.logical_type?.type === "FLOAT16"
-        ? (bytes) => finite(parseFloat16(bytes as Uint8Array)!)
-        : (value) => finite(value as number);
+        ? (bytes) => numberText(parseFloat16(bytes as Uint8Array)!)
+        : (value) => numberText(value as number);
   }
   return element.type === "BYTE_ARRAY" || element.type === "FIXED_LEN_BYTE_ARRAY"
     ? bytesWriter(leaf, element)
@@ -168,7 +168,7 @@ function isUnsigned(
 }
 
 /** Formats a number. JSON has no NaN or infinity; `String` drops the sign of -0. */
-function finite(value: number): string {
+function numberText(value: number): string {
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";
   return Number.isFinite(value) ? String(value) : "null";
 }
@@ -224,13 +224,10 @@ function nanosecondsOf(value: bigint): bigint {
   return days * NANOSECONDS_PER_DAY + BigInt.asUintN(64, value);
 }
 
-/** Which parts of a time a column stores. */
-type MomentPart = typeof INSTANT | typeof LOCAL | typeof TIME;
 /**
- * `INSTANT`: date and time in UTC. `LOCAL`: date and time without a time zone. `TIME`: the time of
- * day only.
+ * What a column of times holds. "local": date and time without a time zone. "time": time of day.
  */
-const INSTANT = 0, LOCAL = 1, TIME = 2;
+type TimeKind = "instant" | "local" | "time";
 
 interface Unit {
   readonly perSecond: bigint;
@@ -244,12 +241,12 @@ const UNITS: Readonly<Record<TimeUnit, Unit>> = {
   NANOS: NANOSECONDS,
 };
 
-function momentWriter(name: TimeUnit, part: MomentPart): ValueWriter {
+function timeWriter(name: TimeUnit, kind: TimeKind): ValueWriter {
   const unit = UNITS[name];
-  return (value) => moment(BigInt(value as bigint | number), unit, part);
+  return (value) => timeText(BigInt(value as bigint | number), unit, kind);
 }
 
-function moment(count: bigint, { perSecond, digits }: Unit, part: MomentPart): string {
+function timeText(count: bigint, { perSecond, digits }: Unit, kind: TimeKind): string {
   let seconds = count / perSecond, rest = count % perSecond;
   if (rest < 0n) {
     rest += perSecond;
@@ -260,8 +257,8 @@ function moment(count: bigint, { perSecond, digits }: Unit, part: MomentPart): s
   if (Number.isNaN(time.getTime())) return count.toString();
   const whole = time.toISOString().slice(0, -".000Z".length);
   const text = `${whole}.${rest.toString().padStart(digits, "0")}`;
-  if (part === INSTANT) return `"${text}Z"`;
-  return part === LOCAL ? `"${text}"` : `"${text.slice(text.indexOf("T") + 1)}"`;
+  if (kind === "instant") return `"${text}Z"`;
+  return kind === "local" ? `"${text}"` : `"${text.slice(text.indexOf("T") + 1)}"`;
 }
 
 function dateOf(milliseconds: number): string {

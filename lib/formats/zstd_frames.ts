@@ -1,7 +1,7 @@
 /**
  * Divides a zstd file into its frames, and checks that it is complete. `node:zlib` stops without an
- * error if the data is cut or a skippable frame begins, and drops what follows a frame in the same
- * write: the file would be read as a shorter one.
+ * error if the data is truncated or a skippable frame begins, and drops what follows a frame in the
+ * same write: the file would be read as a shorter one.
  *
  * The format is defined in RFC 8878, 3.1: frames of blocks with their lengths.
  *
@@ -13,7 +13,7 @@ import { Buffer } from "node:buffer";
 const FRAME = 0xfd2fb528;
 /** The low 4 bits of the magic number of a skippable frame are free. */
 const SKIPPABLE = 0x184d2a50, SKIPPABLE_BITS = 0xfffffff0;
-const LONGEST_HEADER = 14;
+const MAX_HEADER_BYTES = 14;
 
 /** Kind of the bytes that come next. */
 type Part = "magic" | "skippable size" | "descriptor" | "fields" | "block" | "content" | "checksum";
@@ -21,7 +21,7 @@ type Part = "magic" | "skippable size" | "descriptor" | "fields" | "block" | "co
 /** Follows the frames of a file through its bytes. */
 export class ZstdFrames {
   #part: Part = "magic";
-  readonly #header = new Uint8Array(LONGEST_HEADER);
+  readonly #header = new Uint8Array(MAX_HEADER_BYTES);
   #filled = 0;
   /** Number of bytes of the current part's header. */
   #wanted = 4;
@@ -37,37 +37,37 @@ export class ZstdFrames {
    */
   push(bytes: Uint8Array): Uint8Array[] {
     const frames: Uint8Array[] = [];
-    let kept: Uint8Array[] = [];
-    const keep = (piece: Uint8Array) => {
-      kept.push(piece);
+    let pieces: Uint8Array[] = [];
+    const addPiece = (piece: Uint8Array) => {
+      pieces.push(piece);
       if (this.#part !== "magic") return;
-      frames.push(new Uint8Array(Buffer.concat(kept)));
-      kept = [];
+      frames.push(new Uint8Array(Buffer.concat(pieces)));
+      pieces = [];
     };
-    for (let at = 0; at < bytes.length;) {
+    for (let offset = 0; offset < bytes.length;) {
       if (this.#toSkip > 0) {
-        const count = Math.min(this.#toSkip, bytes.length - at);
+        const count = Math.min(this.#toSkip, bytes.length - offset);
         const isData = this.#part === "content";
         this.#toSkip -= count;
         if (this.#toSkip === 0 && isData) this.#endBlock();
-        if (isData) keep(bytes.subarray(at, at + count));
-        at += count;
+        if (isData) addPiece(bytes.subarray(offset, offset + count));
+        offset += count;
         continue;
       }
-      this.#header[this.#filled++] = bytes[at++];
+      this.#header[this.#filled++] = bytes[offset++];
       if (this.#filled < this.#wanted) continue;
       const header = this.#header.slice(0, this.#filled), part = this.#part;
       this.#filled = 0;
-      this.#take();
+      this.#finishHeader();
       const isSkippable = part === "skippable size" || this.#part === "skippable size";
-      if (!isSkippable) keep(header);
+      if (!isSkippable) addPiece(header);
     }
-    if (kept.length > 0) frames.push(new Uint8Array(Buffer.concat(kept)));
+    if (pieces.length > 0) frames.push(new Uint8Array(Buffer.concat(pieces)));
     return frames;
   }
 
   /**
-   * Call it after the last bytes.
+   * Checks that the file is complete. Called after its last bytes.
    *
    * @throws {Error} if a frame is incomplete
    */
@@ -76,8 +76,8 @@ export class ZstdFrames {
     if (!isWhole) throw new Error("unexpected end of file");
   }
 
-  /** Handles a header that is complete. */
-  #take(): void {
+  /** Reads the header that is now complete, and expects what follows. */
+  #finishHeader(): void {
     switch (this.#part) {
       case "magic": {
         const magic = this.#number(4);

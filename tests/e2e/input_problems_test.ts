@@ -56,7 +56,7 @@ const FOREIGN: [name: string, content: string | Uint8Array, what: string, advice
   [
     "u.jsonl",
     "version https://git-lfs.github.com/spec/v1\noid sha256:1\n",
-    "a pointer of Git LFS",
+    "a Git LFS pointer",
     "git lfs pull",
   ],
   [
@@ -67,7 +67,7 @@ const FOREIGN: [name: string, content: string | Uint8Array, what: string, advice
   ],
   ["w.jsonl.gz", gzipSync(gzipSync(ROWS)), "compressed with gzip twice", "gzip -dc"],
   ["x.xlsx", bytes("PK\x03\x04\x14\0\x06"), "a zip archive", "Convert it to JSON Lines"],
-  ["run.yaml", "input: a.jsonl\n", "a YAML file", "A configuration is named with --config"],
+  ["run.yaml", "input: a.jsonl\n", "a YAML file", "Name a configuration with --config"],
   ["z.jsonl", `["prompt"]\n["a"]\n`, "a JSON array", "jq"],
 ];
 
