@@ -11,11 +11,15 @@ import type { Percentiles, TeacherStatus } from "../lib/progress/mod.ts";
 import type { FailureType } from "../lib/errors.ts";
 import type { Outcome } from "../lib/row.ts";
 import type { Completion } from "../lib/teacher/mod.ts";
+import { cut } from "./cut.ts";
 import { Latency } from "./latency.ts";
 import type { AnswerFigures, TeacherFigures } from "./monitor_state.ts";
 
 /** Finish reasons counted by name, more than any provider has. Further ones count as "other". */
 const MAX_REASONS = 8;
+
+/** Longest finish reason that is shown, in UTF-16 units. */
+const MAX_REASON = 40;
 
 /** Failures that decide how an answer ended, whatever its finish reason. */
 const ENDINGS_BY_FAILURE: Partial<Record<FailureType, Ending>> = {
@@ -89,9 +93,9 @@ export class RunFigures {
   }
 
   #countEnding(finishReason: string, failure: FailureType | undefined): void {
-    const reason = finishReason || "none";
+    const reason = cut(finishReason || "none", MAX_REASON);
     const isKnown = this.#reasons.has(reason) || this.#reasons.size < MAX_REASONS;
-    const name = isKnown ? reason.slice(0, 40) : "other";
+    const name = isKnown ? reason : "other";
     this.#reasons.set(name, (this.#reasons.get(name) ?? 0) + 1);
     const named = endingOf(finishReason);
     // A truncated answer ended at its token limit, unless it says that the context was full.

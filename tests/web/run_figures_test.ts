@@ -25,6 +25,18 @@ Deno.test("a report has the latency of each teacher though no page has asked for
   assertEquals(b.rows_per_s, 1);
 });
 
+Deno.test("a long finish reason is cut and counted under one name, also after eight others", () => {
+  const figures = new RunFigures(() => 0);
+  const answer = makeAnswer("row");
+  const long = "model_stopped_because_of_" + "x".repeat(40);
+  for (const finishReason of [long, "a", "b", "c", "d", "e", "f", "g", "h", long, long]) {
+    figures.add([{ ...answer, completion: { ...answer.completion!, finishReason } }]);
+  }
+  const [first] = figures.answers().finish_reasons;
+  assertEquals(first, [`${long.slice(0, 39)}…`, 3]);
+  assertEquals(new Map(figures.answers().finish_reasons).get("other"), 1);
+});
+
 Deno.test("an answer at the end of the context is not counted as one at its token limit", () => {
   const figures = new RunFigures(() => 0);
   const answer = makeAnswer("row");
