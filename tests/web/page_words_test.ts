@@ -327,5 +327,12 @@ Deno.test("a run in which many rows fail says why, and how to stop it without lo
   assertEquals([stepOf(18), stepOf(19)], [null, null]);
   const step = stepOf(30);
   assertEquals([step?.tone, step?.command], ["wait", ""]);
+  // The type with the most rows counts, not the largest group.
+  const groups = [["rejected", 25], ["truncated", 20], ["truncated", 20]] as const;
+  const errors = groups.map(([type, failed]) =>
+    makeErrorGroup({ type, actions: { retried: 0, failed, halted: 0 } })
+  );
+  const mixed = nextStep(storeOf({ state: "running", failed: 65, succeeded: 170, errors }));
+  assertMatch(String(mixed?.words), /^65 rows failed, 40 of them truncated\. Raise/);
   assertMatch(String(step?.words), /^30 rows failed\. Raise --max-tokens.*press Ctrl-C.*is kept/);
 });

@@ -128,13 +128,27 @@ function stopStep(snapshot) {
  * @param {readonly ErrorGroup[]} errors
  */
 function failureWords(failed, errors) {
-  const [worst] = worstFirst(errors);
-  const advice = adviceFor(worst?.type ?? "");
+  const [type = "", count = 0] = mainType(errors);
+  const advice = adviceFor(type);
   if (advice === "") return `${rowsOf(failed)} failed`;
-  const ofKind = errors.filter(({ type }) => type === worst.type)
-    .reduce((sum, { actions }) => sum + (actions?.failed ?? 0), 0);
-  if (ofKind >= failed) return `${rowsOf(failed)} failed. ${advice}`;
-  return `${rowsOf(failed)} failed, ${formatCount(ofKind)} of them ${worst.type}. ${advice}`;
+  if (count >= failed) return `${rowsOf(failed)} failed. ${advice}`;
+  return `${rowsOf(failed)} failed, ${formatCount(count)} of them ${type}. ${advice}`;
+}
+
+/**
+ * Returns the type of error with which most rows failed, over all of its groups, and their number;
+ * empty if there are no errors.
+ *
+ * @param {readonly ErrorGroup[]} errors
+ * @returns {[type: string, count: number] | []}
+ */
+function mainType(errors) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { type, actions } of errors) {
+    counts.set(type, (counts.get(type) ?? 0) + (actions?.failed ?? 0));
+  }
+  return [...counts].toSorted(([, a], [, b]) => b - a)[0] ?? [];
 }
 
 /** @param {number} rows */
