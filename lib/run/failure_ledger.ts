@@ -134,6 +134,7 @@ export class FailureLedger {
   /** Called when a row's final outcome is on disk; returns whether the row had failed before. */
   settle(uid: string): boolean {
     this.#dropPending(uid);
+    this.#unfinished.delete(uid);
     const number = this.#askedAgain.size === 0 ? undefined : this.#askedAgain.get(uid);
     if (number === undefined) return false;
     this.#askedAgain.delete(uid);
@@ -168,6 +169,7 @@ export class FailureLedger {
     const before = table.lineOf(slot);
     if (before > 0) this.#dropped.add(before);
     if (this.#pending.size > 0) this.#dropPending(line.uid());
+    if (this.#unfinished.size > 0) this.#unfinished.delete(line.uid());
     table.setLine(slot, line.number);
     table.set(slot, HAS_FAILURE);
     const isAsked = retry !== false && isAskedFor(retry, line);

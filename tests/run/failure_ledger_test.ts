@@ -27,12 +27,16 @@ const pending = (uid: string, resample = 1, text = "{}") =>
 async function ledgerOf(
   dir: TempDir,
   lines: readonly string[],
-  { results = [], retry = false }: { results?: string[]; retry?: RetryFilter } = {},
+  { results = [], retry = false, keepsUnfinished = false }: {
+    results?: string[];
+    retry?: RetryFilter;
+    keepsUnfinished?: boolean;
+  } = {},
 ) {
   const path = await dir.write("x_error.jsonl", lines.map((line) => `${line}\n`).join(""));
   const table = new IdTable();
   for (const uid of results) table.set(table.insert(uid), HAS_RESULT);
-  const ledger = new FailureLedger(path);
+  const ledger = new FailureLedger(path, keepsUnfinished);
   await ledger.read(table, retry);
   const has = (uid: string, flag: number) => table.has(table.find(uid), flag);
   return {
@@ -170,4 +174,24 @@ Deno.test("FailureLedger matches types and statuses of final failures only", asy
   lines.push(failed("d", 422), pending("e"));
   const { isAskedAgain } = await ledgerOf(dir, lines, { retry: [422] });
   assertEquals(["a", "b", "c", "d", "e"].map(isAskedAgain), [false, false, false, true, false]);
+});
+
+Deno.test("FailureLedger forgets an unfinished answer once its row has failed otherwise, or has settled", async () => {
+  await using dir = await tempDir();
+  const unfinished = (uid: string) =>
+    failureLine(
+      failureOf(row(uid), {
+        completion: completionOf({ response: "half" }),
+        failure: { type: "unfinished", message: "No finish reason", status: null },
+      }),
+      FORMAT,
+    );
+  const lines = [unfinished("a"), failed("a"), unfinished("b"), unfinished("c")];
+  const { ledger } = await ledgerOf(dir, lines, { retry: true, keepsUnfinished: true });
+  const answers = () =>
+    ["a", "b", "c"].map((uid) => ledger.earlierOf(row(uid), "p1")?.rejected?.completion.response);
+  assertEquals(answers(), [undefined, "half", "half"]);
+  ledger.askAgain("b", 3);
+  ledger.settle("b");
+  assertEquals(answers(), [undefined, undefined, "half"]);
 });
