@@ -9,7 +9,7 @@
 
 import { isUtf8 } from "node:buffer";
 import { SourceError } from "../errors.ts";
-import type { Line } from "./lines.ts";
+import { type Line, MAX_LINE_BYTES, tooLong } from "./lines.ts";
 
 export interface JsonArrayOptions {
   /** The file's name in errors. */
@@ -23,7 +23,6 @@ export interface JsonArrayOptions {
   readonly onElement?: (end: number, number: number, isLast: boolean) => void;
 }
 
-const MAX_ELEMENT_BYTES = 64 * 2 ** 20;
 const BATCH_ROWS = 32;
 
 const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c;
@@ -149,6 +148,7 @@ class ArrayScanner {
   #hasEnded(isEnd: boolean): boolean {
     if (!this.#hasContent) {
       if (isEnd && !this.#isAfterComma) return false;
+      if (this.#number === 0) throw this.#error("there is a comma before the first element");
       const what = isEnd
         ? 'a comma before the closing "]"'
         : "a comma without an element before it";
@@ -181,12 +181,9 @@ class ArrayScanner {
 
   #carry(piece: Uint8Array): void {
     this.#length += piece.length;
-    if (this.#length > MAX_ELEMENT_BYTES) {
-      throw this.#error(
-        `element ${this.#number} is longer than ${
-          MAX_ELEMENT_BYTES / 2 ** 20
-        } MiB, or a quote is missing`,
-      );
+    if (this.#length > MAX_LINE_BYTES) {
+      const problem = tooLong(MAX_LINE_BYTES);
+      throw this.#error(`element ${this.#number} is ${problem}, or a quote is missing`);
     }
     this.#pieces.push(piece.slice());
   }

@@ -37,7 +37,10 @@ export const NUL_BYTES = "holds NUL bytes: the file was not written completely, 
 
 export const UTF8_ADVICE = "convert the file, for example with iconv -f WINDOWS-1252 -t UTF-8";
 
-const DEFAULTS = { maxLineBytes: 64 * 2 ** 20, linesBefore: 0 } satisfies LinesOptions;
+/** Most bytes of a line, and of a JSON array's element. */
+export const MAX_LINE_BYTES = 64 * 2 ** 20;
+
+const DEFAULTS = { maxLineBytes: MAX_LINE_BYTES, linesBefore: 0 } satisfies LinesOptions;
 /**
  * Lines per batch. Small batches die in V8's young generation: the first pass over an input takes
  * 16 MB of heap with them, and 37 MB with batches of whole chunks.
@@ -145,8 +148,8 @@ class LineSplitter {
     this.#pieces = [];
     this.#length = 0;
     if (!isTooLong) return this.#read(number, join(pieces, Infinity), lines, false);
-    const limit = formatBytes(this.#maxBytes, { binary: true });
-    lines.push({ number, text: undefined, problem: `longer than ${limit}`, bytes: pieces[0] });
+    const problem = tooLong(this.#maxBytes);
+    lines.push({ number, text: undefined, problem, bytes: pieces[0] });
   }
 
   /** Adds a line unless it is blank. `isChecked`: it is known to be UTF-8. */
@@ -163,6 +166,11 @@ class LineSplitter {
       lines.push({ number, text: undefined, problem, bytes: line.slice() });
     }
   }
+}
+
+/** The problem of a line with more than `maxBytes`. */
+export function tooLong(maxBytes: number): string {
+  return `longer than ${formatBytes(maxBytes, { binary: true })}`;
 }
 
 function startsWithBom(bytes: Uint8Array): boolean {

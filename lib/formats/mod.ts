@@ -29,7 +29,7 @@ export {
   START,
   withoutFormat,
 } from "./input.ts";
-export { type Line, openLines, UTF8_ADVICE } from "./lines.ts";
+export { type Line, MAX_LINE_BYTES, openLines, tooLong, UTF8_ADVICE } from "./lines.ts";
 
 /** Loads the module that finds borders of shards, which runs without shards do not need. */
 export function loadBorders(): Promise<typeof import("./borders.ts")> {

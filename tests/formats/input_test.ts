@@ -83,7 +83,8 @@ Deno.test("an array's elements are found wherever chunks are cut", async () => {
 for (
   const [what, content, message] of [
     ["a trailing comma", '[{"a":1},]', 'a comma before the closing "]"'],
-    ["a missing element", '[{"a":1},,{"a":2}]', "a comma without an element"],
+    ["a missing element", '[{"a":1},,{"a":2}]', "without an element before it, after element 0"],
+    ["a missing first element", '[,{"a":1}]', "a comma before the first element"],
     ["a cut array", '[{"a":1},{"a"', "ends in the middle of element 1"],
     ["text after the array", '[{"a":1}] {"a":2}', "text after"],
   ] as const
