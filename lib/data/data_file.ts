@@ -7,16 +7,10 @@
 
 import { isBlankLine } from "../line_blocks.ts";
 import { readFullySync, systemReason } from "../files.ts";
+import { MAX_LINE_BYTES, tooLong } from "../formats/mod.ts";
+import { advance, bytesText, type FileMark, isUnchanged, newMark } from "./file_mark.ts";
 import { DamagedLine, factsOf, type LineFacts, readHints, type RunHints } from "./line_facts.ts";
 import type { LinePlace } from "./table.ts";
-import {
-  bytesText,
-  type FileMark,
-  hashOf,
-  isUnchanged,
-  MARK_BYTES,
-  newMark,
-} from "./index_file.ts";
 
 export type FileState =
   /** There is more to read. */
@@ -33,12 +27,19 @@ export type FileState =
 /** Called with each row that is read. */
 export type RowListener = (facts: LineFacts, place: Omit<LinePlace, "file">) => void;
 
+export interface DataFileOptions {
+  /** The path that is read: of a decompressed copy if the file is compressed. @default path */
+  readonly readPath?: string;
+  /** What was read already. @default nothing */
+  readonly mark?: FileMark;
+  /** Most bytes of a line; a longer one is damage. @default 67108864 (64 MiB) */
+  readonly maxLineBytes?: number;
+}
+
 const BLOCK_BYTES = 1 << 20;
 
 /** The most damaged lines that are kept for messages. */
 const MAX_DAMAGE = 20;
-/** The buffer stops growing at this size or above: no run writes a longer line. */
-const MAX_LINE_BYTES = 1 << 29;
 const NEWLINE = 10;
 
 export class DataFile {
@@ -52,16 +53,16 @@ export class DataFile {
   /** Unix time in milliseconds, at the last `refresh`. */
   modifiedMs = 0;
   hints: RunHints = {};
-  /** The path that is read: of a decompressed copy if the file is compressed. */
   readonly readPath: string;
+  readonly #maxLineBytes: number;
   #file: Deno.FsFile | undefined;
   #buffer = new Uint8Array(0);
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-  /** @param mark What was read already. @default nothing */
-  constructor(path: string, readPath = path, mark?: FileMark) {
+  constructor(path: string, { readPath = path, mark, maxLineBytes }: DataFileOptions = {}) {
     this.readPath = readPath;
     this.mark = mark ?? newMark(path);
+    this.#maxLineBytes = maxLineBytes ?? MAX_LINE_BYTES;
   }
 
   /**
@@ -84,7 +85,7 @@ export class DataFile {
     const inode = info.ino ?? 0;
     const isOther = this.mark.end > 0 &&
       (inode !== this.mark.inode || info.size < this.mark.end || this.state === "removed" ||
-        (info.size !== this.size && !this.#isSame()));
+        (info.size !== this.size && !isUnchanged(this.readPath, this.mark)));
     if (isOther || (this.state === "foreign" && info.size !== this.size)) this.#restart();
     this.mark.inode = inode;
     this.size = info.size;
@@ -148,7 +149,11 @@ export class DataFile {
       const bytes = this.#buffer.subarray(0, count);
       const isEnd = count < this.#buffer.length;
       const last = bytes.lastIndexOf(NEWLINE);
-      if (last === -1 && !isEnd && needed < MAX_LINE_BYTES) {
+      if (last === -1 && (mark.isTooLong || count > this.#maxLineBytes)) {
+        this.#skip(bytes, isEnd);
+        return;
+      }
+      if (last === -1 && !isEnd) {
         needed *= 4;
         continue;
       }
@@ -158,48 +163,57 @@ export class DataFile {
     }
   }
 
+  /** Passes over a part of a line that is too long. It is reported once, at its start. */
+  #skip(bytes: Uint8Array, isEnd: boolean): void {
+    const { mark } = this;
+    this.#buffer = new Uint8Array(0);
+    if (!mark.isTooLong) {
+      mark.lines++;
+      this.#addDamage(this.#tooLong(), bytes, mark.end);
+      if (this.state !== "reading") return;
+      mark.isTooLong = true;
+    }
+    advance(mark, bytes);
+    if (isEnd) this.state = "current";
+  }
+
   #readLines(bytes: Uint8Array, onRow: RowListener): void {
     const { mark } = this;
     const begin = mark.end;
-    if (begin === 0 && bytes.length > 0) {
-      mark.first = hashOf(bytes.subarray(0, MARK_BYTES));
-    }
     let start = begin === 0 && bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0;
+    if (mark.isTooLong) {
+      start = bytes.indexOf(NEWLINE) + 1;
+      mark.isTooLong = false;
+    }
     while (start < bytes.length) {
       const end = bytes.indexOf(NEWLINE, start);
       this.#readLine(bytes.subarray(start, end), begin + start, onRow);
       if (this.state !== "reading") return;
       start = end + 1;
     }
-    if (bytes.length > 0) this.#markEnd(begin + bytes.length, bytes);
+    advance(mark, bytes);
   }
 
   /** Reads the text after the last line feed: a row if it is complete, else one being written. */
   #readTail(bytes: Uint8Array, onRow: RowListener): void {
     const { mark } = this;
-    this.state = "current";
-    if (bytes.length === 0 || isBlankLine(bytes)) return;
-    let facts: LineFacts | DamagedLine;
-    try {
-      facts = factsOf(this.#decoder.decode(bytes), this.hints);
-    } catch {
+    if (bytes.length > this.#maxLineBytes) {
+      this.#skip(bytes, true);
       return;
     }
+    this.state = "current";
+    if (bytes.length === 0 || isBlankLine(bytes)) return;
+    const facts = this.#factsOf(bytes);
     if (facts instanceof DamagedLine) {
-      if (
-        mark.rows === 0 && mark.damageCount === 0 &&
-        !BEGINNING.startsWith(bytesText(bytes.subarray(0, 8)))
-      ) {
-        this.#setForeign(facts.problem);
-      }
+      const isFirst = mark.rows === 0 && mark.damageCount === 0;
+      if (isFirst && !isOwnBeginning(bytes)) this.#setForeign(facts.problem);
       return;
     }
     mark.lines++;
     mark.rows++;
     mark.isOpen = true;
     onRow(facts, { offset: mark.end, bytes: bytes.length, isTail: true });
-    if (mark.end === 0) mark.first = hashOf(bytes.subarray(0, MARK_BYTES));
-    this.#markEnd(mark.end + bytes.length, bytes);
+    advance(mark, bytes);
   }
 
   #readLine(bytes: Uint8Array, offset: number, onRow: RowListener): void {
@@ -210,26 +224,38 @@ export class DataFile {
     if (isRest) return;
     mark.lines++;
     if (isBlankLine(bytes)) return;
-    let facts: LineFacts | DamagedLine;
-    try {
-      facts = factsOf(this.#decoder.decode(bytes), this.hints);
-    } catch {
-      facts = new DamagedLine("it is not valid UTF-8");
-    }
-    if (!(facts instanceof DamagedLine)) {
-      mark.rows++;
-      onRow(facts, { offset, bytes: bytes.length, isTail: false });
+    const facts = this.#factsOf(bytes);
+    if (facts instanceof DamagedLine) {
+      this.#addDamage(facts, bytes, offset);
       return;
     }
-    // A first line that is not JSON may have been cut by a crash: damage, not a foreign file.
-    if (mark.rows === 0 && mark.damageCount === 0 && offset <= 3 && !isBroken(facts)) {
-      this.#setForeign(facts.problem);
+    mark.rows++;
+    onRow(facts, { offset, bytes: bytes.length, isTail: false });
+  }
+
+  #factsOf(bytes: Uint8Array): LineFacts | DamagedLine {
+    if (bytes.length > this.#maxLineBytes) return this.#tooLong();
+    try {
+      return factsOf(this.#decoder.decode(bytes), this.hints);
+    } catch {
+      return new DamagedLine("it is not valid UTF-8", true);
+    }
+  }
+
+  #tooLong(): DamagedLine {
+    return new DamagedLine(`it is ${tooLong(this.#maxLineBytes)}`);
+  }
+
+  /** Records a damaged line, or that the file is foreign if this is its first line. */
+  #addDamage({ problem, mayBeCut }: DamagedLine, bytes: Uint8Array, offset: number): void {
+    const { mark } = this;
+    const isFirst = mark.rows === 0 && mark.damageCount === 0 && offset <= 3;
+    if (isFirst && !mayBeCut && !(bytes.length > this.#maxLineBytes && isOwnBeginning(bytes))) {
+      this.#setForeign(problem);
       return;
     }
     mark.damageCount++;
-    if (mark.damage.length < MAX_DAMAGE) {
-      mark.damage.push({ line: mark.lines, problem: facts.problem });
-    }
+    if (mark.damage.length < MAX_DAMAGE) mark.damage.push({ line: mark.lines, problem });
   }
 
   #setForeign(problem: string): void {
@@ -238,41 +264,20 @@ export class DataFile {
     this.#close();
   }
 
-  #markEnd(end: number, bytes: Uint8Array): void {
-    this.mark.end = end;
-    this.mark.last = hashOf(bytes.subarray(Math.max(0, bytes.length - MARK_BYTES)));
-    this.#lastLength = Math.min(bytes.length, MARK_BYTES);
-  }
-
-  #lastLength = MARK_BYTES;
-
-  #isSame(): boolean {
-    return isUnchanged(this.readPath, this.mark, this.#lastLength);
-  }
-
-  /**
-   * Continues a file that an earlier process has read; false if it is no longer the same.
-   *
-   * @param lastLength What `lastLength` was then.
-   */
-  resume(lastLength: number): boolean {
-    this.#lastLength = lastLength;
+  /** Continues a file that an earlier process has read; false if it is no longer the same. */
+  resume(): boolean {
     const { mark } = this;
     try {
       const info = Deno.statSync(this.readPath);
       this.size = info.size;
-      if ((info.ino ?? 0) !== mark.inode || info.size < mark.end || !this.#isSame()) return false;
+      const isOther = (info.ino ?? 0) !== mark.inode || info.size < mark.end;
+      if (isOther || !isUnchanged(this.readPath, mark)) return false;
       this.#readHints();
       this.state = mark.end < info.size ? "reading" : "current";
       return true;
     } catch {
       return false;
     }
-  }
-
-  /** The number of bytes before `mark.end` whose hash is `mark.last`. */
-  get lastLength(): number {
-    return this.#lastLength;
   }
 
   #readHints(): void {
@@ -286,8 +291,8 @@ export class DataFile {
  */
 const BEGINNING = '{"uid":"';
 
-function isBroken({ problem }: DamagedLine): boolean {
-  return problem === "it is not JSON" || problem.includes("UTF-8");
+function isOwnBeginning(bytes: Uint8Array): boolean {
+  return BEGINNING.startsWith(bytesText(bytes.subarray(0, BEGINNING.length)));
 }
 
 function isSystemError(error: unknown): boolean {

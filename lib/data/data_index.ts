@@ -11,7 +11,8 @@ import { pricesOf } from "../prices/mod.ts";
 import type { Teacher } from "../teacher/mod.ts";
 import { Mark } from "./columns.ts";
 import { DataFile, type FileState } from "./data_file.ts";
-import { type LineDamage, readIndexFile, writeIndexFile } from "./index_file.ts";
+import type { LineDamage } from "./file_mark.ts";
+import { readIndexFile, writeIndexFile } from "./index_file.ts";
 import { Table } from "./table.ts";
 
 /** A file of the index, for the page. */
@@ -85,11 +86,10 @@ export class DataIndex {
     const saved = readIndexFile(this.#indexPath, this.files.map(({ mark }) => mark.path));
     if (saved === undefined) return false;
     this.files = this.files.map(({ mark, readPath }, number) => {
-      const { mark: savedMark, lastLength } = saved.files[number];
-      const file = new DataFile(mark.path, readPath, savedMark);
-      if (savedMark.end === 0 || file.resume(lastLength)) return file;
+      const file = new DataFile(mark.path, { readPath, mark: saved.files[number] });
+      if (file.mark.end === 0 || file.resume()) return file;
       saved.table.drop(number);
-      return new DataFile(mark.path, readPath);
+      return new DataFile(mark.path, { readPath });
     });
     this.table = saved.table;
     this.#savedRows = this.table.length;
@@ -111,7 +111,7 @@ export class DataIndex {
 
   addFiles(paths: readonly IndexedPath[]): void {
     for (const { path, readPath, run = 0 } of paths) {
-      this.files.push(new DataFile(path, readPath));
+      this.files.push(new DataFile(path, { readPath }));
       this.runs.push(run);
     }
   }
@@ -198,7 +198,7 @@ export class DataIndex {
     if (gone === 0 || gone < Math.max(1, length * MAX_GONE_SHARE)) return;
     this.table = new Table();
     this.files = this.files.map(({ mark, readPath }) => {
-      const file = new DataFile(mark.path, readPath);
+      const file = new DataFile(mark.path, { readPath });
       file.refresh();
       return file;
     });

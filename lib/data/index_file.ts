@@ -16,17 +16,17 @@ import {
   type Scalar,
 } from "./columns.ts";
 import type { DataFile } from "./data_file.ts";
+import type { FileMark } from "./file_mark.ts";
 import { FLAGS } from "./flags.ts";
 import { type NameLists, Names, Table } from "./table.ts";
-import { xxHash64Hex } from "../hash.ts";
 
 /** Raise the number when a flag's rule changes, so that older indexes are rebuilt. */
-const FORMAT = `retort-view 3 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
+const FORMAT = `retort-view 4 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
   readonly format: string;
   readonly rows: number;
-  readonly files: readonly { readonly mark: FileMark; readonly lastLength: number }[];
+  readonly files: readonly FileMark[];
   readonly names: Readonly<Record<keyof NameLists, readonly string[]>>;
   readonly fieldNames: readonly string[];
   readonly fields: readonly SavedField[];
@@ -61,12 +61,12 @@ export function readIndexFile(path: string, files: readonly string[]): SavedInde
     if (header.format !== FORMAT) return undefined;
     if (
       header.files.length !== files.length ||
-      header.files.some(({ mark }, at) => basename(mark.path) !== basename(files[at]))
+      header.files.some((mark, at) => basename(mark.path) !== basename(files[at]))
     ) {
       return undefined;
     }
-    header.files.forEach(({ mark }, at) => Object.assign(mark, { path: files[at] }));
-    return { table: readTable(file, header), files: header.files };
+    const marks = header.files.map((mark, at) => ({ ...mark, path: files[at] }));
+    return { table: readTable(file, header), files: marks };
   } catch {
     // The index is missing, truncated or damaged: it is built again.
     return undefined;
@@ -148,7 +148,7 @@ function headerOf(
   return {
     format: FORMAT,
     rows,
-    files: files.map(({ mark, lastLength }) => ({ mark, lastLength })),
+    files: files.map(({ mark }) => mark),
     names: Object.fromEntries(
       Object.entries(table.names).map(([name, { list }]) => [name, list]),
     ) as unknown as Header["names"],
@@ -174,78 +174,3 @@ function readInto(file: Deno.FsFile, bytes: Uint8Array): void {
 function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
 }
-
-/** A line that cannot be shown as a row. */
-export interface LineDamage {
-  /** From 1. */
-  readonly line: number;
-  /** What is wrong, for a message about the line. */
-  readonly problem: string;
-}
-
-/** How far a file was read, and how to recognize it. */
-export interface FileMark {
-  readonly path: string;
-  /** 0 before the first check, or if the system has none. */
-  inode: number;
-  /** Bytes read so far. */
-  end: number;
-  /** Lines read so far, damaged and blank ones included. */
-  lines: number;
-  rows: number;
-  damageCount: number;
-  /** The first damaged lines. */
-  damage: LineDamage[];
-  /** The hash of the first `MARK_BYTES` of the first block that was read, or of all of it. */
-  first: string;
-  /** The hash of the last `MARK_BYTES` of the last block that was read, or of all of it. */
-  last: string;
-  /** Whether the last row had no line feed when it was read. */
-  isOpen: boolean;
-}
-
-/** The most bytes that are hashed at the start and at the end of what was read. */
-export const MARK_BYTES = 4096;
-
-export function newMark(path: string): FileMark {
-  return {
-    path,
-    inode: 0,
-    end: 0,
-    lines: 0,
-    rows: 0,
-    damageCount: 0,
-    damage: [],
-    first: "",
-    last: "",
-    isOpen: false,
-  };
-}
-
-/** Whether the file still begins with what was read, judging by `mark.first` and `mark.last`. */
-export function isUnchanged(path: string, mark: FileMark, lastLength: number): boolean {
-  try {
-    using file = Deno.openSync(path);
-    const first = new Uint8Array(MARK_BYTES);
-    const count = readFullySync(file, first);
-    const length = Math.min(lastLength, mark.end);
-    const last = new Uint8Array(length);
-    const lastCount = readFullySync(file, last, mark.end - length);
-    const isFirst = mark.end < MARK_BYTES || mark.end < count ||
-      hashOf(first.subarray(0, count)) === mark.first;
-    return isFirst && hashOf(last.subarray(0, lastCount)) === mark.last;
-  } catch {
-    return false;
-  }
-}
-
-export function hashOf(bytes: Uint8Array): string {
-  return xxHash64Hex(bytesText(bytes));
-}
-
-/** Bytes as text with one character each: Windows-1252, which is what "latin1" decodes. */
-export function bytesText(bytes: Uint8Array): string {
-  return LATIN1.decode(bytes);
-}
-
-const LATIN1 = new TextDecoder("latin1");

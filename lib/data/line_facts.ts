@@ -101,9 +101,12 @@ export interface LineFacts {
 export class DamagedLine {
   /** What is wrong, for a message about the line. */
   readonly problem: string;
+  /** Whether a crash may have cut it, so that its file may be one of Retort's nevertheless. */
+  readonly mayBeCut: boolean;
 
-  constructor(problem: string) {
+  constructor(problem: string, mayBeCut = false) {
     this.problem = problem;
+    this.mayBeCut = mayBeCut;
   }
 }
 
@@ -112,7 +115,7 @@ export function factsOf(text: string, hints: RunHints): LineFacts | DamagedLine 
   try {
     line = JSON.parse(text);
   } catch {
-    return new DamagedLine("it is not JSON");
+    return new DamagedLine("it is not JSON", true);
   }
   const isFailure = typeof line === "object" && line !== null && line.error !== undefined &&
     line.response === undefined;
