@@ -6,7 +6,7 @@
 
 import { UsageError } from "../lib/errors.ts";
 import { findInputs, sharedStem, writeFailedStatus } from "../lib/run/mod.ts";
-import { MOST_SHARDS, type Shard, shardStem } from "../lib/shards/mod.ts";
+import { MAX_SHARDS, type Shard, shardStem } from "../lib/shards/mod.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
@@ -23,8 +23,8 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
   const wrong = (what: string) =>
     new UsageError(`Cannot use ${settings.given("shard", text)}: ${what}`);
   if (match === null || (!isAuto && count === undefined)) throw wrong(RULE);
-  if (count !== undefined && (count < 1 || count > MOST_SHARDS)) {
-    throw wrong(`there must be 1 to ${MOST_SHARDS} shards`);
+  if (count !== undefined && (count < 1 || count > MAX_SHARDS)) {
+    throw wrong(`there must be 1 to ${MAX_SHARDS} shards`);
   }
   const shard = isAuto ? schedulerShard(count, io, wrong) : { index: Number(match[1]), count };
   if (shard.count === undefined) throw wrong(RULE);

@@ -9,7 +9,7 @@ import { exists } from "../lib/files.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import { splitPath } from "../lib/paths.ts";
 import { checkReadableTwice, findInputs, sharedStem } from "../lib/run/mod.ts";
-import { cancelledPathOf, MOST_SHARDS, pinnedPlan } from "../lib/shards/mod.ts";
+import { cancelledPathOf, MAX_SHARDS, pinnedPlan } from "../lib/shards/mod.ts";
 import type { ShardJob } from "../lib/submit/mod.ts";
 import { EXIT_DONE } from "./exit_codes.ts";
 import { flagsOf } from "./flags.ts";
@@ -115,7 +115,7 @@ function checkInputs(inputs: readonly string[]): void {
 }
 
 function readDivision(settings: Settings): { shards: number; parallel: number; leadMs: number } {
-  const shards = settings.integer("shards", 1, MOST_SHARDS);
+  const shards = settings.integer("shards", 1, MAX_SHARDS);
   if (shards === undefined) {
     throw new UsageError("Cannot submit without a number of shards: add --shards N");
   }

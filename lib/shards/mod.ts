@@ -1,9 +1,9 @@
 /**
  * Shards: contiguous parts of one input, each of which is a separate run, on any machine.
  *
- * In: input files and a number of shards. Out: the borders between them, pinned once in a file next
- * to the output, and the parts that a shard reads. Nothing here calls a teacher or knows a
- * scheduler.
+ * In: input files and a number of shards. Out: the borders between the shards, written once to a
+ * file next to the output, and the parts of the inputs that a shard reads. Nothing here calls a
+ * teacher or depends on a scheduler.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export { divide, type ShardPlan } from "./divide.ts";
 export {
   cancelledPathOf,
   changeOf,
-  MOST_SHARDS,
+  MAX_SHARDS,
   piecesOf,
   pinnedPlan,
   type PinOptions,

@@ -33,7 +33,7 @@ export interface Shard {
 }
 
 /** The maximum number of shards: file names hold an index of five digits. */
-export const MOST_SHARDS = 100_000;
+export const MAX_SHARDS = 100_000;
 
 /** The stem of the files of a shard: `out/x-00003-of-00016`. */
 export function shardStem(stem: string, { index, count }: Shard): string {

@@ -1,9 +1,9 @@
 /**
- * The chat completions API of a simulated teacher: reads requests; writes answers as JSON or as
- * server-sent events, and errors.
+ * The chat completions API of a simulated teacher: parses requests and builds responses, which are
+ * answers (JSON or server-sent events) or errors.
  *
- * The seed and the prompt determine an answer completely, so that a run can be repeated and each
- * result be matched with its row.
+ * An answer depends only on the options, the prompt and its token limit. So a run can be repeated,
+ * and each result can be matched with its row.
  *
  * @module
  */
@@ -11,7 +11,7 @@
 import { isObject } from "../json.ts";
 import type { ResolvedSimulateOptions } from "./options.ts";
 
-/** What an answer depends on. */
+/** The fields of a request that its answer depends on. */
 interface ChatRequest {
   /** Repeated in the answer. */
   readonly model: string;
@@ -22,11 +22,11 @@ interface ChatRequest {
   /** `Infinity` if the request sets no limit. */
   readonly maxTokens: number;
   readonly stream: boolean;
-  /** Whether a stream ends with the token counts. */
+  /** Whether a stream reports the token counts at its end. */
   readonly includeUsage: boolean;
 }
 
-/** Reads the body of a request; returns a message if it is invalid. */
+/** Parses the body of a request; returns an error message if it is invalid. */
 export function readChatRequest(text: string): ChatRequest | string {
   let body: unknown;
   try {
@@ -54,7 +54,7 @@ export function readChatRequest(text: string): ChatRequest | string {
   return { model, prompt: promptText(messages), lastUserText, maxTokens, stream, includeUsage };
 }
 
-/** All messages with their roles as one text, which identifies the prompt. */
+/** Joins all messages and their roles into one text, which identifies the prompt. */
 export function promptText(messages: readonly Record<string, unknown>[]): string {
   let text = "";
   for (const { role, content } of messages) {
@@ -86,12 +86,12 @@ const EVENTS_INIT = {
   headers: { "content-type": "text/event-stream", "cache-control": "no-cache" },
 };
 
-/** Tokens in one event of a stream; more once a stream has `MAX_PIECES` of them. */
+/** Tokens per event of a stream. A text too long for `MAX_PIECES` events has more in each. */
 const TOKENS_PER_PIECE = 20;
 const MAX_PIECES = 32;
 
-/** A complete answer as JSON. */
-export function wholeResponse(request: ChatRequest, plan: Plan): Response {
+/** An answer that is not streamed. */
+export function jsonResponse(request: ChatRequest, plan: Plan): Response {
   const { reasoningTokens } = plan;
   const content = answerText(plan, request.lastUserText);
   const message = reasoningTokens > 0
@@ -105,17 +105,17 @@ export function wholeResponse(request: ChatRequest, plan: Plan): Response {
   return new Response(JSON.stringify(body), JSON_INIT);
 }
 
-/** An answer as server-sent events; each text ends in an empty line. */
+/** An answer as server-sent events, each with the blank line that ends it. */
 export function eventsOf(request: ChatRequest, plan: Plan): string[] {
   const start = head(request, plan, "chat.completion.chunk");
   const event = (fields: object) => `data: ${JSON.stringify({ ...start, ...fields })}\n\n`;
   const delta = (fields: object, reason: string | null = null) =>
     event({ choices: [{ index: 0, delta: fields, logprobs: null, finish_reason: reason }] });
   const events = [delta({ role: "assistant", content: "" })];
-  for (const piece of pieces(reasoningText(plan), plan.reasoningTokens)) {
+  for (const piece of splitText(reasoningText(plan), plan.reasoningTokens)) {
     events.push(delta({ reasoning_content: piece }));
   }
-  for (const piece of pieces(answerText(plan, request.lastUserText), plan.answerTokens)) {
+  for (const piece of splitText(answerText(plan, request.lastUserText), plan.answerTokens)) {
     events.push(delta({ content: piece }));
   }
   events.push(delta({}, plan.finishReason));
@@ -128,7 +128,7 @@ export function eventsResponse(body: string | ReadableStream<Uint8Array<ArrayBuf
   return new Response(body, EVENTS_INIT);
 }
 
-/** Status 200 without an answer, as gateways respond if their upstream fails. */
+/** Status 200 without an answer: some gateways respond like this when their upstream fails. */
 export function emptyResponse(): Response {
   return Response.json({ object: "chat.completion", choices: [] });
 }
@@ -169,21 +169,21 @@ function usageOf({ promptTokens, reasoningTokens, answerTokens }: Plan) {
   };
 }
 
-function pieces(text: string, tokens: number): string[] {
-  const count = Math.min(MAX_PIECES, Math.ceil(tokens / TOKENS_PER_PIECE));
+function splitText(text: string, tokenCount: number): string[] {
+  const count = Math.min(MAX_PIECES, Math.ceil(tokenCount / TOKENS_PER_PIECE));
   const length = Math.ceil(text.length / count);
-  const result: string[] = [];
-  for (let at = 0; at < text.length;) {
-    // Keeps surrogate pairs together: a half would not survive UTF-8.
-    const wide = (text.codePointAt(at + length - 1) ?? 0) > 0xffff;
-    const end = at + length + (wide ? 1 : 0);
-    result.push(text.slice(at, end));
-    at = end;
+  const pieces: string[] = [];
+  for (let start = 0; start < text.length;) {
+    // Keeps surrogate pairs together: half of one cannot be encoded as UTF-8.
+    const splitsPair = (text.codePointAt(start + length - 1) ?? 0) > 0xffff;
+    const end = start + length + (splitsPair ? 1 : 0);
+    pieces.push(text.slice(start, end));
+    start = end;
   }
-  return result;
+  return pieces;
 }
 
-/** What a prompt gets, each time it is sent. */
+/** The answer that a prompt gets each time it is sent, unless the request hits a fault or limit. */
 export interface Plan {
   /** A 53-bit hash of the prompt and the seed. */
   readonly hash: number;
@@ -199,10 +199,10 @@ export interface Plan {
   readonly promptTokens: number;
 }
 
-/** A rule of thumb for English text. */
+/** A common estimate for English text. */
 const CHARS_PER_TOKEN = 4;
 
-/** How much of the last user message an answer quotes. */
+/** The length of the quotation from the last user message. */
 const QUOTED_CHARS = 60;
 
 /**
@@ -229,6 +229,8 @@ export function draw(hash: number, salt: number): number {
 }
 
 /**
+ * Decides how a prompt is answered.
+ *
  * @param prompt All messages with their roles, as from `promptText`.
  * @param maxTokens The request's `max_tokens`, or `Infinity`.
  */
@@ -240,16 +242,16 @@ export function planAnswer(
   const hash = hashText(prompt, options.seed);
   const spread = 1 + options.jitter * (2 * draw(hash, 1) - 1);
   const wanted = Math.round(options.tokens * (0.5 + draw(hash, 2)));
-  const cut = options.truncated > 0 && draw(hash, 3) < options.truncated;
+  const isTruncated = options.truncated > 0 && draw(hash, 3) < options.truncated;
   const reasoningTokens = Math.min(options.reasoning, maxTokens);
-  const answerTokens = Math.min(cut ? wanted >> 1 : wanted, maxTokens - reasoningTokens);
+  const answerTokens = Math.min(isTruncated ? wanted >> 1 : wanted, maxTokens - reasoningTokens);
   return {
     hash,
     refused: options.refusals > 0 && draw(hash, 4) < options.refusals,
     latencyMs: options.latency * spread,
     reasoningTokens,
     answerTokens,
-    finishReason: cut || options.reasoning + wanted > maxTokens ? "length" : "stop",
+    finishReason: isTruncated || options.reasoning + wanted > maxTokens ? "length" : "stop",
     promptTokens: Math.ceil(prompt.length / CHARS_PER_TOKEN),
   };
 }
@@ -259,24 +261,24 @@ export function digestOf(hash: number): string {
   return hash.toString(16).padStart(14, "0");
 }
 
-/** The text of an answer, exactly `answerTokens` long: the digest of the prompt, a quotation from
- * it, filler. */
+/** The text of an answer, exactly `answerTokens` long: a digest of the prompt, a quotation from the
+ * last user message, and filler. */
 export function answerText(plan: Plan, lastUserText: string): string {
   const quoted = lastUserText.slice(0, QUOTED_CHARS).toWellFormed();
-  return cutTo(`[${digestOf(plan.hash)}] You asked: "${quoted}". `, plan.answerTokens);
+  return fitTo(`[${digestOf(plan.hash)}] You asked: "${quoted}". `, plan.answerTokens);
 }
 
 /** The text of the reasoning, exactly `reasoningTokens` long. */
 function reasoningText(plan: Plan): string {
-  return cutTo(`Thinking about [${digestOf(plan.hash)}]. `, plan.reasoningTokens);
+  return fitTo(`Thinking about [${digestOf(plan.hash)}]. `, plan.reasoningTokens);
 }
 
 const FILLER = "This is the answer of a simulated teacher, made to measure and to try things out. ";
 let filler = FILLER.repeat(64);
 
-/** `start`, cut or filled to exactly `tokens` tokens. */
-function cutTo(start: string, tokens: number): string {
-  const chars = tokens * CHARS_PER_TOKEN;
+/** `start`, truncated or padded with filler to exactly `tokenCount` tokens. */
+function fitTo(start: string, tokenCount: number): string {
+  const chars = tokenCount * CHARS_PER_TOKEN;
   if (chars <= start.length) return start.slice(0, chars).toWellFormed();
   while (filler.length < chars) filler += filler;
   return start + filler.slice(0, chars - start.length);

@@ -4,42 +4,49 @@
  * @module
  */
 
-/** A rate limit in requests per minute, enforced each second as OpenAI does. */
+/**
+ * A token bucket for a limit in requests per minute. It holds one second's share, because OpenAI
+ * enforces its limits each second.
+ */
 export class RateGate {
-  readonly #perMs: number;
-  readonly #burst: number;
-  #free: number;
-  #seenAt: number;
+  readonly #requestsPerMs: number;
+  readonly #capacity: number;
+  /** Requests that would be admitted now. */
+  #available: number;
+  #refilledAtMs: number;
 
-  /** Admits one second's share at the start. */
+  /** The bucket is full at the start. */
   constructor(rpm: number, nowMs: number) {
-    this.#perMs = rpm / 60_000;
-    this.#burst = Math.max(1, rpm / 60);
-    this.#free = this.#burst;
-    this.#seenAt = nowMs;
+    this.#requestsPerMs = rpm / 60_000;
+    this.#capacity = Math.max(1, rpm / 60);
+    this.#available = this.#capacity;
+    this.#refilledAtMs = nowMs;
   }
 
-  /** Admits a request and returns 0, or returns the seconds to wait. */
-  enter(nowMs: number): number {
-    this.#free = Math.min(this.#burst, this.#free + (nowMs - this.#seenAt) * this.#perMs);
-    this.#seenAt = nowMs;
-    if (this.#free < 1) return Math.max(1, Math.ceil((1 - this.#free) / this.#perMs / 1000));
-    this.#free -= 1;
-    return 0;
+  /** Admits a request and returns 0, or rejects it and returns the seconds until a retry. */
+  admit(nowMs: number): number {
+    const refill = (nowMs - this.#refilledAtMs) * this.#requestsPerMs;
+    this.#available = Math.min(this.#capacity, this.#available + refill);
+    this.#refilledAtMs = nowMs;
+    if (this.#available >= 1) {
+      this.#available -= 1;
+      return 0;
+    }
+    return Math.max(1, Math.ceil((1 - this.#available) / this.#requestsPerMs / 1000));
   }
 }
 
 /** Prompts in one generation of `AttemptCounter`. */
 const GENERATION_SIZE = 65_536;
 
-/** Counts how many times each prompt was sent. Keeps two generations of bounded size: memory stays
- * flat, and old prompts are forgotten. */
+/** Counts how many times each prompt was sent. Forgets the oldest prompts: only two generations of
+ * `size` prompts are in memory. */
 export class AttemptCounter {
   readonly #size: number;
   #young = new Map<number, number>();
   #old = new Map<number, number>();
 
-  /** @param size Remembers at least the last `size` prompts. */
+  /** @param size Prompts in one generation; at least this many are remembered. */
   constructor(size: number = GENERATION_SIZE) {
     this.#size = size;
   }

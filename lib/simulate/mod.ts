@@ -1,7 +1,7 @@
 /**
  * A simulated teacher, served over HTTP, for runs that cost nothing.
  *
- * In: latency, faults and limits. Out: an OpenAI-compatible server. Makes no requests.
+ * In: latency, faults and limits. Out: an OpenAI-compatible server. It calls no other server.
  *
  * @module
  */

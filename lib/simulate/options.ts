@@ -31,15 +31,15 @@ export interface SimulateOptions {
    * Requests per minute, enforced each second; further ones get 429. 0 means no limit. @default 0
    */
   rpm?: number;
-  /** Requests in flight; further ones get 429. 0 means no limit. @default 0 */
+  /** Requests in flight at once; further ones get 429. 0 means no limit. @default 0 */
   capacity?: number;
-  /** A whole number that selects the answers and failures. @default 1 */
+  /** A whole number; another one gives other answers and failures. @default 1 */
   seed?: number;
 }
 
 export type ResolvedSimulateOptions = Readonly<Required<SimulateOptions>>;
 
-/** As fast as a small model, and never fails. */
+/** A teacher as fast as a small model that never fails. */
 export const SIMULATE_DEFAULTS: ResolvedSimulateOptions = {
   latency: 500,
   jitter: 0.2,
@@ -58,39 +58,40 @@ export const SIMULATE_DEFAULTS: ResolvedSimulateOptions = {
 type Key = keyof SimulateOptions;
 
 interface Rule {
-  readonly what: string;
+  /** What a value must be, for messages. */
+  readonly expected: string;
   readonly max: number;
   readonly whole: boolean;
 }
 
-const FRACTION: Rule = { what: "a fraction from 0 to 1", max: 1, whole: false };
+const FRACTION: Rule = { expected: "a fraction from 0 to 1", max: 1, whole: false };
 const COUNT: Rule = {
-  what: "a whole number, 0 or more",
+  expected: "a whole number, 0 or more",
   max: Number.MAX_SAFE_INTEGER,
   whole: true,
 };
 
 const RULES: Readonly<Record<Key, Rule>> = {
-  // Within the 2^31 ms of a timer, jitter included.
-  latency: { what: "milliseconds from 0 to 1000000000", max: 1e9, whole: false },
+  // Timers allow 2^31 ms, and jitter may double the latency.
+  latency: { expected: "milliseconds from 0 to 1000000000", max: 1e9, whole: false },
   jitter: FRACTION,
-  tokens: { what: "a whole number of tokens from 0 to 1000000", max: 1e6, whole: true },
-  reasoning: { what: "a whole number of tokens from 0 to 1000000", max: 1e6, whole: true },
+  tokens: { expected: "a whole number of tokens from 0 to 1000000", max: 1e6, whole: true },
+  reasoning: { expected: "a whole number of tokens from 0 to 1000000", max: 1e6, whole: true },
   errors: FRACTION,
   broken: FRACTION,
   aborted: FRACTION,
   refusals: FRACTION,
   truncated: FRACTION,
-  rpm: { what: "requests per minute, 0 or more", max: Number.MAX_SAFE_INTEGER, whole: false },
+  rpm: { expected: "requests per minute, 0 or more", max: Number.MAX_SAFE_INTEGER, whole: false },
   capacity: COUNT,
-  seed: { what: "a whole number from 0 to 4294967295", max: 4294967295, whole: true },
+  seed: { expected: "a whole number from 0 to 4294967295", max: 4294967295, whole: true },
 };
 
 /** The names in `--simulate=…`, which are also flags of `simulate`. */
 export const SIMULATE_KEYS: readonly Key[] = Object.keys(RULES) as Key[];
 
 /**
- * Fills in the defaults and checks every value. Values may be numbers as text, as flags are.
+ * Fills in the defaults and checks every value. A value may be a number or its text, as in a flag.
  *
  * @throws {TypeError} A name is unknown (the message names the nearest one), or a value is not a
  * number.
@@ -108,7 +109,8 @@ export function resolveSimulateOptions(
 }
 
 /**
- * Parses the text of `--simulate=latency=500,errors=0.01`; an empty text stands for the defaults.
+ * Parses the value of `--simulate`, such as `latency=500,errors=0.01`. An empty text selects the
+ * defaults.
  *
  * @throws {TypeError} A part is not `name=value`, a name is unknown or given twice, or a value is
  * not a number.
@@ -122,7 +124,9 @@ export function parseSimulateOptions(text: string): ResolvedSimulateOptions {
     const key = (equals < 0 ? part : part.slice(0, equals)).trim();
     if (!Object.hasOwn(RULES, key)) throw new TypeError(unknownKey(key));
     if (equals < 0) {
-      throw new TypeError(`Cannot simulate with "${part.trim()}": ${mustBe(key as Key)}: no value`);
+      throw new TypeError(
+        `Cannot simulate with "${key}" without a value: ${mustBe(key as Key)}`,
+      );
     }
     if (Object.hasOwn(given, key)) {
       throw new TypeError(`Cannot simulate with "${text}": "${key}" is given twice`);
@@ -133,7 +137,7 @@ export function parseSimulateOptions(text: string): ResolvedSimulateOptions {
 }
 
 function toNumber(key: Key, value: unknown): number {
-  // `Number("")` is 0, but an empty value is a mistake.
+  // Empty text stays text and is rejected below: `Number("")` would be 0.
   const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
   const problem = `Cannot simulate with "${key}=${value}": ${mustBe(key)}`;
   if (typeof number !== "number" || Number.isNaN(number)) throw new TypeError(problem);
@@ -145,12 +149,14 @@ function toNumber(key: Key, value: unknown): number {
 }
 
 function mustBe(key: Key): string {
-  return `"${key}" must be ${RULES[key].what}`;
+  return `"${key}" must be ${RULES[key].expected}`;
 }
 
 function unknownKey(key: string): string {
   const nearest = closestString(key, SIMULATE_KEYS);
-  const near = levenshteinDistance(key, nearest) <= Math.max(2, nearest.length / 3);
-  const hint = near ? `the nearest is "${nearest}"` : `known are ${SIMULATE_KEYS.join(", ")}`;
-  return `Cannot simulate with "${key}": there is no such option: ${hint}`;
+  const isNear = levenshteinDistance(key, nearest) <= Math.max(2, nearest.length / 3);
+  const hint = isNear
+    ? `Did you mean "${nearest}"?`
+    : `The options are ${SIMULATE_KEYS.join(", ")}`;
+  return `Cannot simulate with "${key}": there is no such option. ${hint}`;
 }

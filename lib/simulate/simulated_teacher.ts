@@ -12,11 +12,11 @@ import {
   errorResponse,
   eventsOf,
   eventsResponse,
+  jsonResponse,
   modelsResponse,
   type Plan,
   planAnswer,
   readChatRequest,
-  wholeResponse,
 } from "./chat.ts";
 import { AttemptCounter, RateGate, Sleepers } from "./gates.ts";
 import {
@@ -166,7 +166,7 @@ class RequestHandler {
       if (fault === "error" || fault === "broken" || !chat.stream) {
         if (plan.latencyMs > 0) await this.#sleepers.sleep(plan.latencyMs);
         if (fault === "error") return errorResponse(500, FAILED);
-        return fault === "broken" ? emptyResponse() : wholeResponse(chat, sentPlan(plan, fault));
+        return fault === "broken" ? emptyResponse() : jsonResponse(chat, sentPlan(plan, fault));
       }
       const events = eventsOf(chat, sentPlan(plan, fault));
       if (plan.latencyMs === 0) return eventsResponse(events.join(""));
@@ -184,7 +184,7 @@ class RequestHandler {
       const message = `The simulated teacher has ${capacity} requests in flight (capacity)`;
       return errorResponse(429, message, { "retry-after": "1" });
     }
-    const waitSeconds = this.#gate?.enter(this.#now()) ?? 0;
+    const waitSeconds = this.#gate?.admit(this.#now()) ?? 0;
     if (waitSeconds > 0) {
       const message = `The simulated teacher takes ${this.#options.rpm} requests per minute (rpm)`;
       return errorResponse(429, message, { "retry-after": String(waitSeconds) });

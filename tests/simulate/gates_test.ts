@@ -7,7 +7,7 @@ Deno.test("RateGate shares a minute's requests out over the seconds", () => {
   const gate = new RateGate(600, 0);
   const entered = (nowMs: number) => {
     let count = 0;
-    while (gate.enter(nowMs) === 0) count++;
+    while (gate.admit(nowMs) === 0) count++;
     return count;
   };
   assertEquals(entered(0), 10);
@@ -17,8 +17,8 @@ Deno.test("RateGate shares a minute's requests out over the seconds", () => {
 
 Deno.test("RateGate says after how many seconds a slow limit lets the next one in", () => {
   const gate = new RateGate(6, 0);
-  assertEquals([gate.enter(0), gate.enter(0), gate.enter(4_000)], [0, 10, 6]);
-  assertEquals(gate.enter(10_000), 0);
+  assertEquals([gate.admit(0), gate.admit(0), gate.admit(4_000)], [0, 10, 6]);
+  assertEquals(gate.admit(10_000), 0);
 });
 
 Deno.test("AttemptCounter counts per prompt and forgets only what is old", () => {
