@@ -12,10 +12,10 @@ import {
   type Lock,
   mergeRescued,
   modeMadeFrom,
-  refuseHeld,
+  moveOutdatedLines,
   repairTail,
+  requireUnlocked,
   rescuedFilesOf,
-  setAside,
   type SharedLock,
   targetOf,
 } from "../sink/mod.ts";
@@ -55,7 +55,7 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
     onLeftovers: (token) => removeLeftovers(files, token),
   });
   try {
-    await refuseHeld(files.results);
+    await requireUnlocked(files.results);
     await readRunFile(files.runJson);
     await checkOwnFile(files.results, "results");
     await checkOwnFile(files.failures, "failures");
@@ -87,7 +87,7 @@ export async function makeRoom(
 ): Promise<void> {
   if (options.resume === false) await dropOutput(files);
   else if (outdated.size > 0) {
-    const kept = await setAside(files.results, outdated, token);
+    const kept = await moveOutdatedLines(files.results, outdated, token);
     notice("info", `Moved ${outdated.size} old answers to "${kept}"`);
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Appends lines to a file so that it ends with a whole line even after a failed write: the file is
- * truncated to its last whole line, and the rest is tried again until the disk takes it. Until then
- * it stays in memory, because the answers are paid for.
+ * Appends lines to a file, which ends with a whole line even after a failed write: it is truncated
+ * to its last whole line, and the write of the remaining lines is retried until it succeeds. They
+ * stay in memory until then, because their answers are paid for.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { LONGEST_TURN_MS } from "../timer.ts";
 export interface JournalFile {
   /** Appends bytes; returns how many were written. */
   write(bytes: Uint8Array): Promise<number>;
-  /** Like `write`, but blocks this thread: for while the disk is fast. */
+  /** Like `write`, but blocks this thread. Used while the disk is fast. */
   writeSync?(bytes: Uint8Array): number;
   /** fdatasync: what was written survives a power cut. */
   syncData(): Promise<void>;
@@ -27,33 +27,33 @@ export interface JournalFile {
 }
 
 export interface AppenderOptions {
-  /** Called when a write fails, once until `onRecover`; it is tried again until it succeeds. */
+  /** Called when a write fails, and not again before `onRecover`. The write is retried. */
   readonly onStall?: (error: SinkError) => void;
-  /** Called when everything is written after a stall. */
+  /** Called when the write has succeeded after a stall. */
   readonly onRecover?: () => void;
   /** A monotonic clock, in milliseconds. @default performance.now */
   readonly now?: () => number;
-  /** Waits before the next attempt, or until the signal is aborted. @default a timer */
+  /** Waits before a retry, or until the signal is aborted. @default a timer */
   readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-const RETRY_MS = 1_000;
+const RETRY_DELAY_MS = 1_000;
 /** A write that takes longer did more than copy into the page cache: the disk counts as slow. */
-const SLOW_MS = 5;
-/** How long a disk counts as slow: it may block the event loop once in this time. */
+const SLOW_WRITE_MS = 5;
+/** How long a disk counts as slow after a slow write: it blocks this thread once in this time. */
 const SLOW_FOR_MS = 1_000;
-/** Larger writes take long to copy and always go through a thread. */
-const MOST_BYTES_AT_ONCE = 1024 * 1024;
+/** Larger writes take long to copy, so they always go through another thread. */
+const MAX_BLOCKING_BYTES = 1024 * 1024;
 const NEWLINE = 10;
 
 export class Appender {
   readonly #path: string;
   readonly #file: JournalFile;
   readonly #options: AppenderOptions;
-  readonly #givenUp = new AbortController();
+  readonly #giveUp = new AbortController();
   /** The size of all whole lines, in bytes. */
   #size: number;
-  /** When the disk no longer counts as slow, by `#now`. */
+  /** The time, by `#now`, from which the disk no longer counts as slow. */
   #slowUntil = -Infinity;
   readonly #now: () => number;
   /** Whether the file may hold part of a line after `#size` bytes. */
@@ -74,54 +74,60 @@ export class Appender {
    */
   async append(lines: Uint8Array): Promise<void> {
     const { delay = wait, onStall, onRecover } = this.#options;
-    const { signal } = this.#givenUp;
+    const { signal } = this.#giveUp;
     let rest = lines;
     let isStalled = false;
     while (true) {
-      const { kept, problem } = await this.#write(rest);
+      const { byteCount, problem } = await this.#writeLines(rest);
       if (problem === undefined) break;
       signal.throwIfAborted();
-      rest = rest.subarray(kept);
+      rest = rest.subarray(byteCount);
       if (!isStalled) onStall?.(problem);
       isStalled = true;
-      await delay(RETRY_MS, signal);
+      await delay(RETRY_DELAY_MS, signal);
       signal.throwIfAborted();
     }
     if (isStalled) onRecover?.();
   }
 
-  /** Ends the attempts: lines that are not written yet are lost. */
+  /** Stops retrying: lines that are not written yet are lost. */
   giveUp(reason: SinkError): void {
-    this.#givenUp.abort(reason);
+    this.#giveUp.abort(reason);
   }
 
-  /** Makes one attempt. Returns how many bytes were kept, and why the others were not. */
-  async #write(lines: Uint8Array): Promise<{ kept: number; problem?: SinkError }> {
+  /**
+   * Tries once to write these lines. Returns the bytes of the lines that are in the file now, and
+   * why the others are not.
+   */
+  async #writeLines(lines: Uint8Array): Promise<{ byteCount: number; problem?: SinkError }> {
     let written = 0;
     try {
       if (this.#isTorn) await this.#trim();
       while (written < lines.length) {
-        const count = await this.#takeUninterrupted(lines, written);
-        if (count === 0) throw new Error("the disk took 0 bytes");
+        const count = await this.#writeUninterrupted(lines, written);
+        if (count === 0) throw new Error("the disk accepted 0 bytes");
         written += count;
       }
       this.#size += written;
-      return { kept: written };
+      return { byteCount: written };
     } catch (cause) {
-      const kept = written === 0 ? 0 : lines.lastIndexOf(NEWLINE, written - 1) + 1;
-      this.#size += kept;
+      const byteCount = written === 0 ? 0 : lines.lastIndexOf(NEWLINE, written - 1) + 1;
+      this.#size += byteCount;
       this.#isTorn = true;
       // If truncating fails too, the next attempt begins with it.
       await this.#trim().catch(() => {});
-      return { kept, problem: this.#problemOf(cause) };
+      return { byteCount, problem: this.#problemOf(cause) };
     }
   }
 
-  /** On network filesystems, a signal may interrupt a write before it begins: the disk is fine. */
-  async #takeUninterrupted(lines: Uint8Array, written: number): Promise<number> {
+  /**
+   * Repeats a write that a signal interrupted before it began, as happens on network filesystems:
+   * the disk is fine.
+   */
+  async #writeUninterrupted(lines: Uint8Array, written: number): Promise<number> {
     while (true) {
       try {
-        return await this.#take(written === 0 ? lines : lines.subarray(written));
+        return await this.#write(written === 0 ? lines : lines.subarray(written));
       } catch (error) {
         if (!(error instanceof Deno.errors.Interrupted)) throw error;
       }
@@ -129,19 +135,19 @@ export class Appender {
   }
 
   /**
-   * Writes on this thread while the disk is fast, else through a thread of Deno's. Most writes only
-   * copy into the page cache: for 20 lines of 1 KB, 6 µs here and 50 µs through a thread, while
-   * lanes wait. At concurrency 20, a row takes 9 µs instead of 14.
+   * Writes on this thread while the disk is fast, otherwise through one of Deno's threads. Most
+   * writes only copy into the page cache. That takes 6 µs here and 50 µs through a thread (20 lines
+   * of 1 KB), for which lanes wait: at concurrency 20, a row takes 9 µs instead of 14.
    */
-  #take(bytes: Uint8Array): number | Promise<number> {
+  #write(bytes: Uint8Array): number | Promise<number> {
     const startedAt = this.#now();
-    const isQuick = startedAt >= this.#slowUntil && bytes.length <= MOST_BYTES_AT_ONCE;
-    if (!isQuick || this.#file.writeSync === undefined) return this.#file.write(bytes);
+    const mayBlock = startedAt >= this.#slowUntil && bytes.length <= MAX_BLOCKING_BYTES;
+    if (!mayBlock || this.#file.writeSync === undefined) return this.#file.write(bytes);
     try {
       return this.#file.writeSync(bytes);
     } finally {
       const endedAt = this.#now();
-      if (endedAt - startedAt > SLOW_MS) this.#slowUntil = endedAt + SLOW_FOR_MS;
+      if (endedAt - startedAt > SLOW_WRITE_MS) this.#slowUntil = endedAt + SLOW_FOR_MS;
     }
   }
 
@@ -152,7 +158,7 @@ export class Appender {
 
   #problemOf(cause: unknown): SinkError {
     return new SinkError(
-      `Cannot write "${this.#path}": ${systemReason(cause)}. Trying again until it can be written`,
+      `Cannot write "${this.#path}": ${systemReason(cause)}. Retrying until the write succeeds`,
       { path: this.#path, cause },
     );
   }
@@ -171,41 +177,41 @@ function wait(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Rows that are written without waiting for more: a write costs 6 µs, whatever its size. */
-const ENOUGH_ROWS = 8;
+/** A batch with this many rows is full: a write costs about 6 µs, whatever its size. */
+const FULL_BATCH_ROWS = 8;
 
-/** Decides how long the writer waits for more lines: at most until the event loop's turn ends. */
-export class Gathering {
+/** Makes the writer wait for more rows, at most until the event loop's turn ends. */
+export class BatchDelay {
   readonly #now: () => number;
-  /** Ends the wait of `enough`. */
-  #hurry: (() => void) | undefined;
+  /** Ends `wait`. */
+  #endWait: (() => void) | undefined;
   /** From this time on, by `#now`, even a full batch waits for the end of the event loop's turn. */
-  #turnAt = 0;
+  #turnDueAt = 0;
 
   /** @param now A monotonic clock, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Called when a row was added; `rows` are in the batch now. */
-  grown(rows: number): void {
-    if (rows >= ENOUGH_ROWS) this.#hurry?.();
+  /** Called when a row was added; the batch has `rowCount` rows now. */
+  onRowAdded(rowCount: number): void {
+    if (rowCount >= FULL_BATCH_ROWS) this.#endWait?.();
   }
 
   /**
-   * Waits until a write is worth its cost, or the event loop's turn ends. Not always until the end:
-   * lanes would send their next requests a turn later, and the teacher would be idle meanwhile.
+   * Waits until the batch is full or the event loop's turn ends. A full batch does not wait for the
+   * end: its lanes would send their next requests a turn later, and the teacher would be idle.
    */
-  async enough(rows: number): Promise<void> {
-    const isTurnDue = this.#now() >= this.#turnAt;
-    if (!isTurnDue && rows >= ENOUGH_ROWS) return;
+  async wait(rowCount: number): Promise<void> {
+    const isTurnDue = this.#now() >= this.#turnDueAt;
+    if (!isTurnDue && rowCount >= FULL_BATCH_ROWS) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    if (!isTurnDue) this.#hurry = resolve;
+    if (!isTurnDue) this.#endWait = resolve;
     setImmediate(() => {
-      this.#turnAt = this.#now() + LONGEST_TURN_MS;
+      this.#turnDueAt = this.#now() + LONGEST_TURN_MS;
       resolve();
     });
     await promise;
-    this.#hurry = undefined;
+    this.#endWait = undefined;
   }
 }

@@ -9,21 +9,22 @@
  *             write is in progress)    resolves)
  * ```
  *
- * The writer takes everything that arrived during its last write, so the size of batches adapts:
- * one line on an idle disk, hundreds on a busy one. The syncer does the same with what was written.
- * They use two handles because in Deno, operations on one handle wait for each other. 64 lanes that
- * wait for fdatasync reach 77,000 rows/s, this 117,000.
+ * The writer takes all lines that arrived during its last write, so the size of batches adapts: one
+ * line on an idle disk, hundreds on a busy one. In the same way, the syncer takes all batches that
+ * were written during its last fdatasync. Each has a handle of its own, because in Deno operations
+ * on one handle wait for each other. With 64 lanes, this design reaches 117,000 rows/s; lanes that
+ * wait for fdatasync reach 77,000.
  *
- * A failed write is tried again (see `appender.ts`) while appends wait. A failed fdatasync is not:
- * the kernel may have dropped the pages, and would report success the next time. Then the journal
- * is broken, and what was not synced never counts as durable.
+ * A failed write is retried (see `appender.ts`) while appends wait. A failed fdatasync is not: the
+ * kernel may have dropped the pages, and would report success the next time. The journal is broken
+ * then, and lines that were not synced never count as durable.
  *
  * @module
  */
 
 import { SinkError } from "../errors.ts";
-import { Appender, type AppenderOptions, Gathering, type JournalFile } from "./appender.ts";
-import { Batch, KeptBytes, MAX_UNSYNCED_BYTES, Syncer } from "./syncer.ts";
+import { Appender, type AppenderOptions, BatchDelay, type JournalFile } from "./appender.ts";
+import { Batch, MAX_UNSYNCED_BYTES, ReusedBytes, Syncer } from "./syncer.ts";
 import { systemReason } from "../files.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { type KnownFile, WatchedFile } from "./watched_file.ts";
@@ -35,17 +36,17 @@ export interface JournalOptions<T> extends AppenderOptions {
   readonly onBroken?: (error: SinkError) => void;
   /** Called when the file was opened but cannot be locked; `reason` is for a message. */
   readonly onUnlocked?: (path: string, reason: string) => void;
-  /** The most rows that are written but not synced, from 1. @default 1024 */
+  /** The maximum of rows that are written but not synced; at least 1. @default 1024 */
   readonly maxUnsyncedRows?: number;
   /** With "never", rows count as durable once they are written. @default "always" */
   readonly fsync?: "always" | "never";
   /** The permissions of a new file, before umask. @default 0o666 */
   readonly mode?: number;
   /** Whether the file's name is durable, so that `open` need not sync the folder. @default false */
-  readonly isNamed?: boolean;
-  /** The file when it was last closed, to notice changes since. @default not open before */
+  readonly isNameDurable?: boolean;
+  /** The file as it was last closed, to notice changes since. @default it was not open before */
   readonly known?: KnownFile;
-  /** Opens the file for appending; called twice. Such a file is not watched. @default Deno.open */
+  /** Opens a handle for appending; called twice. The file is not watched. @default Deno.open */
   readonly openFile?: (path: string) => Promise<JournalFile>;
 }
 
@@ -54,14 +55,14 @@ export class Journal<T> implements AsyncDisposable {
   readonly #path: string;
   readonly #options: JournalOptions<T>;
   readonly #appender: Appender;
-  readonly #gathering: Gathering;
+  readonly #batchDelay: BatchDelay;
   /** Shared by all writes, since there is only one at a time. */
-  readonly #bytes = new KeptBytes();
+  readonly #bytes = new ReusedBytes();
   /** Two handles of the file: for the writer and for the syncer. */
   readonly #files: readonly [JournalFile, JournalFile];
   readonly #syncer: Syncer<T>;
   readonly #watched: WatchedFile | undefined;
-  /** Batches that the writer has not taken, oldest first; only the last one grows. */
+  /** Batches that are not being written yet, oldest first; only the last one grows. */
   readonly #waiting: Batch<T>[] = [];
   #appendedRows = 0;
   #writtenRows = 0;
@@ -86,7 +87,7 @@ export class Journal<T> implements AsyncDisposable {
     this.#watched = watched;
     this.#files = files;
     this.#options = options;
-    this.#gathering = new Gathering(options.now ?? (() => performance.now()));
+    this.#batchDelay = new BatchDelay(options.now ?? (() => performance.now()));
     this.#appender = new Appender(path, files[0], size, options);
     this.#syncer = new Syncer(files[1], {
       onDurable: options.onDurable,
@@ -103,7 +104,7 @@ export class Journal<T> implements AsyncDisposable {
    */
   static async open<T>(path: string, options: JournalOptions<T> = {}): Promise<Journal<T>> {
     const opened: JournalFile[] = [];
-    const { openFile, mode, known, isNamed = false } = options;
+    const { openFile, mode, known, isNameDurable = false } = options;
     try {
       const watched = openFile ? undefined : await WatchedFile.open(path, mode, known);
       if (watched?.unlockedReason !== undefined) options.onUnlocked?.(path, watched.unlockedReason);
@@ -112,7 +113,7 @@ export class Journal<T> implements AsyncDisposable {
       const syncFile = watched?.syncer ?? await openFile!(path);
       opened.push(syncFile);
       const { size } = await writeFile.stat();
-      if (size === 0 && !isNamed) await syncFolderOf(path);
+      if (size === 0 && !isNameDurable) await syncFolderOf(path);
       return new Journal(path, [writeFile, syncFile], size, options, watched);
     } catch (cause) {
       for (const file of opened) file.close();
@@ -120,7 +121,7 @@ export class Journal<T> implements AsyncDisposable {
     }
   }
 
-  /** The most rows that are written but not synced. May be set at any time. */
+  /** The maximum of rows that are written but not synced. May be set at any time. */
   get maxUnsyncedRows(): number {
     return this.#syncer.maxUnsyncedRows;
   }
@@ -129,7 +130,10 @@ export class Journal<T> implements AsyncDisposable {
     this.#syncer.maxUnsyncedRows = rows;
   }
 
-  /** Returns what others did to the file, as a message; undefined if nothing. See `WatchedFile`. */
+  /**
+   * Returns a message if another program removed, replaced or truncated the file, otherwise
+   * undefined. See `WatchedFile`.
+   */
   async check(): Promise<string | undefined> {
     const problem = await this.#watched?.check();
     return problem && `Cannot keep writing "${this.#path}": ${problem}`;
@@ -145,7 +149,7 @@ export class Journal<T> implements AsyncDisposable {
     }
   }
 
-  /** For `JournalOptions.known` when the file is opened again. */
+  /** The value of `JournalOptions.known` for opening the file again. */
   get known(): KnownFile | undefined {
     return this.#watched?.known;
   }
@@ -157,13 +161,13 @@ export class Journal<T> implements AsyncDisposable {
   /** Appended lines that may not be in the file: 0 unless the journal is broken or abandoned. */
   get missingRows(): number {
     if (this.#end === undefined) return 0;
-    const safe = this.#isSyncBroken ? this.#syncer.durableRows : this.#writtenRows;
-    return this.#appendedRows - safe;
+    const safeRows = this.#isSyncBroken ? this.#syncer.durableRows : this.#writtenRows;
+    return this.#appendedRows - safeRows;
   }
 
   /**
    * Appends a line, given without its line feed. Resolves once the whole batch is written; rejects
-   * with a `SinkError` if that will never happen.
+   * with a `SinkError` if it never will be.
    */
   append(line: string, record: T): Promise<void> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
@@ -175,13 +179,13 @@ export class Journal<T> implements AsyncDisposable {
     }
     batch.add(line, record);
     this.#appendedRows++;
-    this.#gathering.grown(batch.records.length);
+    this.#batchDelay.onRowAdded(batch.records.length);
     return batch.written.promise;
   }
 
   /** Resolves once everything appended so far is durable. */
   flush(): Promise<void> {
-    return this.#syncer.durable(this.#appendedRows);
+    return this.#syncer.untilDurable(this.#appendedRows);
   }
 
   /**
@@ -196,8 +200,8 @@ export class Journal<T> implements AsyncDisposable {
   }
 
   /**
-   * Makes everything durable and closes the file. Waits until the disk takes it, or until
-   * `abandon`.
+   * Makes everything durable and closes the file. If writes fail, waits until they succeed, or
+   * until `abandon` is called.
    *
    * @throws {SinkError} If something could not be made durable, unless abandoned.
    */
@@ -222,7 +226,7 @@ export class Journal<T> implements AsyncDisposable {
       if (!this.#isAbandoned) throw error;
     } finally {
       await this.#writer;
-      await this.#syncer.idle();
+      await this.#syncer.untilIdle();
       for (const file of this.#files) file.close();
       await this.#watched?.removeEmpty();
     }
@@ -232,14 +236,17 @@ export class Journal<T> implements AsyncDisposable {
     return batch.records.length >= this.maxUnsyncedRows || batch.length >= MAX_UNSYNCED_BYTES;
   }
 
-  /** Must not await between the last look at `#waiting` and its end, or it could miss a batch. */
+  /**
+   * Writes batches until none is waiting. Must not await between finding `#waiting` empty and
+   * clearing `#writer`: a batch added meanwhile would never be written.
+   */
   async #runWriter(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
-        await this.#gathering.enough(this.#waiting[0].records.length);
+        await this.#batchDelay.wait(this.#waiting[0].records.length);
         if (this.#waiting.length === 0) return;
         if (this.#syncer.hasRoomFor(this.#waiting[0])) await this.#writeNext();
-        else await this.#syncer.room();
+        else await this.#syncer.untilRoom();
       }
     } catch (error) {
       this.#break(error, "write");
@@ -261,12 +268,12 @@ export class Journal<T> implements AsyncDisposable {
     this.#syncer.add(batch);
   }
 
-  #break(cause: unknown, what: string): void {
+  #break(cause: unknown, operation: "write" | "sync"): void {
     if (this.#end !== undefined) return;
-    this.#isSyncBroken = what === "sync";
+    this.#isSyncBroken = operation === "sync";
     const error = new SinkError(
-      `Cannot ${what} "${this.#path}": ${systemReason(cause)}. The last rows may not be on disk; ` +
-        "check the disk, then run the same command again",
+      `Cannot ${operation} "${this.#path}": ${systemReason(cause)}. ` +
+        "The last rows may not be on disk; check the disk, then run the same command again",
       { path: this.#path, cause },
     );
     this.#stop(error);

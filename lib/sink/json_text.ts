@@ -1,6 +1,6 @@
 /**
- * JSON text for output lines: values that `JSON.stringify` cannot write or that readers would
- * reject, and members of an object in their original text.
+ * JSON text for output lines. Writes values that `JSON.stringify` cannot write, or that readers
+ * would reject. Finds and removes members of an object without changing the text of the others.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export function jsonOf(value: unknown): string {
   const json = JSON.stringify(value);
   // `JSON.stringify` writes whole pairs unescaped, so each such escape is a lone surrogate. The
   // search takes a fiftieth of the time of `JSON.stringify`.
-  return json.includes("\\ud") ? json.replace(HALF, wholeOf) : json;
+  return json.includes("\\ud") ? json.replace(SURROGATE_ESCAPE, replaceSurrogate) : json;
 }
 
 /**
@@ -34,9 +34,9 @@ export function withDeepAsText<T extends object>(values: T): T {
 }
 
 /** Matches escaped surrogates, and escaped backslashes, after which `ud800` is plain text. */
-const HALF = /\\(?:\\|ud[89a-f][0-9a-f]{2})/g;
+const SURROGATE_ESCAPE = /\\(?:\\|ud[89a-f][0-9a-f]{2})/g;
 
-function wholeOf(escape: string): string {
+function replaceSurrogate(escape: string): string {
   return escape === "\\\\" ? escape : "\ufffd";
 }
 
@@ -44,7 +44,7 @@ function textOf(value: unknown): string {
   try {
     return JSON.stringify(value);
   } catch (error) {
-    // A RangeError is a full stack; a cycle throws a TypeError before that.
+    // A RangeError means that the stack overflowed; for a cycle, a TypeError is thrown first.
     if (!(error instanceof RangeError)) throw error;
     return deepJson(value);
   }
@@ -52,40 +52,40 @@ function textOf(value: unknown): string {
 
 /** `JSON.stringify` without its depth limit, for values from `JSON.parse`. */
 function deepJson(value: unknown): string {
-  const written: string[] = [];
-  // What is left to write, the next at the end. `verbatim` has the indexes of JSON text in it.
-  const left: unknown[] = [value];
-  const verbatim = new Set<number>();
-  const push = (text: string) => {
-    verbatim.add(left.length);
-    left.push(text);
+  const parts: string[] = [];
+  /** A stack of values and of finished JSON text; `textIndexes` says which entries are text. */
+  const stack: unknown[] = [value];
+  const textIndexes = new Set<number>();
+  const pushText = (text: string) => {
+    textIndexes.add(stack.length);
+    stack.push(text);
   };
-  while (left.length > 0) {
-    const isText = verbatim.delete(left.length - 1);
-    const next = left.pop();
-    if (isText) written.push(next as string);
+  while (stack.length > 0) {
+    const isText = textIndexes.delete(stack.length - 1);
+    const next = stack.pop();
+    if (isText) parts.push(next as string);
     else if (typeof next !== "object" || next === null) {
-      written.push(JSON.stringify(next) ?? "null");
+      parts.push(JSON.stringify(next) ?? "null");
     } else {
       const isList = Array.isArray(next);
       const entries = Object.entries(next).reverse();
-      push(isList ? "]" : "}");
-      entries.forEach(([name, one], i) => {
-        left.push(one);
+      pushText(isList ? "]" : "}");
+      entries.forEach(([name, member], i) => {
+        stack.push(member);
         const comma = i < entries.length - 1 ? "," : "";
-        push(isList ? comma : `${comma}${JSON.stringify(name)}:`);
+        pushText(isList ? comma : `${comma}${JSON.stringify(name)}:`);
       });
-      push(isList ? "[" : "{");
+      pushText(isList ? "[" : "{");
     }
   }
-  return written.join("");
+  return parts.join("");
 }
 
 /** The position of one `"name":value` in the text of an object. */
 export interface Member {
   /** The name, unescaped. */
   readonly name: string;
-  /** The index of the opening quote of the name. */
+  /** The index of the name's opening quote. */
   readonly start: number;
   readonly valueStart: number;
   /** The index after the value. */
@@ -96,7 +96,7 @@ export interface Member {
 export interface Remainder {
   /** The JSON text of the object without these members. */
   readonly text: string;
-  /** The JSON text of each removed value by name, the last one if repeated. No prototype. */
+  /** The JSON text of each removed value by name; of repeated names, the last. No prototype. */
   readonly removed: Record<string, string>;
 }
 
@@ -106,16 +106,16 @@ const COMMA = 44;
 /** The members of the object that `text` holds, in order. The text must be valid JSON. */
 export function topLevelMembers(text: string): Member[] {
   const members: Member[] = [];
-  let at = skipSpace(text, text.indexOf("{") + 1);
-  while (text.charCodeAt(at) === QUOTE) {
-    const nameEnd = endOfString(text, at);
+  let start = skipSpace(text, text.indexOf("{") + 1);
+  while (text.charCodeAt(start) === QUOTE) {
+    const nameEnd = endOfString(text, start);
     const colon = skipSpace(text, nameEnd);
     const valueStart = skipSpace(text, colon + 1);
     const end = endOfValue(text, valueStart);
-    members.push({ name: unquoted(text.slice(at, nameEnd)), start: at, valueStart, end });
+    members.push({ name: unquoted(text.slice(start, nameEnd)), start, valueStart, end });
     const separator = skipSpace(text, end);
     if (text.charCodeAt(separator) !== COMMA) break;
-    at = skipSpace(text, separator + 1);
+    start = skipSpace(text, separator + 1);
   }
   return members;
 }
@@ -124,16 +124,16 @@ export function topLevelMembers(text: string): Member[] {
 export function withoutMembers(text: string, names: readonly string[]): Remainder {
   const members = topLevelMembers(text);
   const removed: Record<string, string> = Object.create(null);
-  let kept = "";
+  let remaining = "";
   let previousEnd = 0;
   for (const { name, start, valueStart, end } of members) {
     if (names.includes(name)) removed[name] = text.slice(valueStart, end);
     // Each member is removed with the comma and the white space before it.
-    else kept += text.slice(kept === "" ? start : previousEnd, end);
+    else remaining += text.slice(remaining === "" ? start : previousEnd, end);
     previousEnd = end;
   }
   if (members.length === 0) return { text, removed };
-  return { text: text.slice(0, members[0].start) + kept + text.slice(previousEnd), removed };
+  return { text: text.slice(0, members[0].start) + remaining + text.slice(previousEnd), removed };
 }
 
 function unquoted(name: string): string {

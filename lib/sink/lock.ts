@@ -6,7 +6,7 @@
  * deleted file. The system releases the lock when the process ends, even by a crash.
  *
  * Users remove lock files that look old. So the path is checked again once the lock is held, and a
- * run also locks the results that it adds to (`holdAlone`): the second of two runs then fails
+ * run also locks the results that it adds to (`lockOutput`): the second of two runs then fails
  * anyway.
  *
  * The file holds a note of one line: which process has the lock, and how many calls are in flight.

@@ -12,9 +12,9 @@ export interface RunNote {
   readonly pid: number;
   /** When the run began to send, ISO 8601; "" before that. Tells runs apart. */
   readonly started: string;
-  /** True while the run is active. If a run has ended, it crashed or had to give up answers. */
+  /** True while the run is active; stays true after it if the run crashed or gave up answers. */
   readonly running: boolean;
-  /** An upper bound of calls whose answers are not written yet. */
+  /** An upper bound for the calls whose answers are not written yet. */
   readonly in_flight: number;
   /** Part of the names of the run's temporary files; absent in notes of earlier versions. */
   readonly token?: string;
@@ -25,10 +25,10 @@ export interface RunNote {
 /** The part of a note that the run provides. */
 export type RunState = Omit<RunNote, "token" | "shared">;
 
-/** The size of a note, padded with spaces so that it overwrites the one before. */
+/** The size of a note, which is padded with spaces to overwrite the previous one completely. */
 export const NOTE_BYTES = 128;
-/** The largest size of a lock file of ours, even if several versions have written to it. */
-const MOST_BYTES = 256;
+/** No lock file of Retort is larger, even if several versions have written to it. */
+const MAX_FILE_BYTES = 256;
 /** The size of a note that names a shared lock. */
 const SHARED_NOTE_BYTES = 192;
 
@@ -45,25 +45,25 @@ export async function openLockFile(path: string, mode?: number): Promise<Deno.Fs
 }
 
 /**
- * Whether a lock file is ours: `poetry.lock` may be Poetry's. Ours holds a note or a part of one;
- * the first versions wrote a number; a file that was created just before a crash is empty.
+ * Whether a lock file is Retort's: `poetry.lock` may be Poetry's. Retort's holds a note, part of
+ * one, or a number (the first versions), or is empty (created just before a crash).
  *
  * @param text From `readText`, which removes the NUL bytes of a power cut.
  */
 export function isOurs(text: string): boolean {
-  return text.length <= MOST_BYTES && /^(?:\{"(?:pid|shared)":.*|\d*)$/s.test(text);
+  return text.length <= MAX_FILE_BYTES && /^(?:\{"(?:pid|shared)":.*|\d*)$/s.test(text);
 }
 
 export function foreignFile(path: string): UsageError {
   return new UsageError(
-    `Cannot lock "${path}": the file there is no lock file of Retort. ` +
-      "Name another output, or move the file away",
+    `Cannot lock "${path}": that file is not a lock file of Retort. ` +
+      "Name another output, or move the file",
   );
 }
 
 /**
- * Locks a file without waiting; false if another process has it. If the filesystem has no locks,
- * throws if `required`, else returns true.
+ * Locks a file without waiting; returns false if another process has locked it. If the filesystem
+ * has no locks, throws if `required`, otherwise returns true.
  */
 export async function tryLock(
   file: Deno.FsFile,
@@ -86,8 +86,8 @@ export async function tryLock(
 }
 
 /**
- * The line of a lock file. A note that names a shared lock begins differently and is longer, so
- * that earlier versions, which do not know shared locks, report a foreign file instead of taking
+ * The line of a lock file. A note that names a shared lock begins differently and is longer:
+ * earlier versions, which do not know shared locks, then report a foreign file instead of locking
  * it.
  */
 export function noteLine(
@@ -99,13 +99,13 @@ export function noteLine(
   return `${line.padEnd((shared === undefined ? NOTE_BYTES : SHARED_NOTE_BYTES) - 1)}\n`;
 }
 
-/** The text of a lock file, or its start if too long, without white space and NULs at its end. */
+/** The text of a lock file without white space and NULs at its end; the start of a longer file. */
 export async function readText(file: Deno.FsFile): Promise<string> {
-  const buffer = new Uint8Array(MOST_BYTES + 1);
+  const buffer = new Uint8Array(MAX_FILE_BYTES + 1);
   await file.seek(0, Deno.SeekMode.Start);
   const count = await file.read(buffer) ?? 0;
   const text = new TextDecoder().decode(buffer.subarray(0, count));
-  return count > MOST_BYTES ? text : text.replace(/[\s\0]+$/, "");
+  return count > MAX_FILE_BYTES ? text : text.replace(/[\s\0]+$/, "");
 }
 
 export function noteOf(text = ""): RunNote | undefined {
@@ -138,13 +138,13 @@ export function lockedError(path: string, note: RunNote | undefined): LockedErro
  * Locks an output file, open for writing, until it is closed. A run can continue without this lock,
  * because its lock file keeps other runs away as well.
  *
- * @param reader Another handle of the file: if the lock keeps it from reading, the lock is
+ * @param reader Another handle of the file: if the lock keeps this handle from reading, the lock is
  * released.
  * @returns Why the file is not locked; undefined if it is, and on Windows, where an open file
- * cannot be removed.
- * @throws {LockedError} If another run holds it.
+ * cannot be removed and needs no lock.
+ * @throws {LockedError} If another run has locked it.
  */
-export async function holdAlone(
+export async function lockOutput(
   file: Deno.FsFile,
   path: string,
   reader?: Pick<Deno.FsFile, "read">,
@@ -173,9 +173,9 @@ async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
 }
 
 /** @throws {LockedError} If a run is writing to the file. */
-export async function refuseHeld(path: string): Promise<void> {
+export async function requireUnlocked(path: string): Promise<void> {
   // Other problems with the file are reported when it is read or written.
   if (!(await Deno.stat(path).catch(() => undefined))?.isFile) return;
   using file = await Deno.open(path, { append: true }).catch(() => null);
-  if (file !== null) await holdAlone(file, path);
+  if (file !== null) await lockOutput(file, path);
 }

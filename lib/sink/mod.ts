@@ -27,11 +27,11 @@ export {
   readEarlierAnswer,
   restoreRow,
 } from "./earlier_answer.ts";
-export { dropLines, LineSet, outdatedPathOf, setAside } from "./rewrite.ts";
+export { dropLines, LineSet, moveOutdatedLines, outdatedPathOf } from "./rewrite.ts";
 export { BAD_ROW_PREFIX, type BadRow, badRowLine, badRowUid, type LineFormat } from "./line.ts";
 export { jsonOf } from "./json_text.ts";
 export { acquireLock, type Lock, type RunNote, SharedLock } from "./lock.ts";
-export { refuseHeld } from "./lock_file.ts";
+export { requireUnlocked } from "./lock_file.ts";
 export { OpenFiles } from "./open_files.ts";
 export { outcomeLine, Sink, type SinkOptions } from "./sink.ts";
 export { mergeRescued, rescuedFilesOf } from "./rescued.ts";

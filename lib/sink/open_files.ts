@@ -4,53 +4,56 @@
  * @module
  */
 
-const CHECKS_AT_ONCE = 64;
+const MAX_CONCURRENT_CHECKS = 64;
 
 /** The open journals, least recently used first. */
 export class OpenFiles {
-  readonly #most: number;
+  readonly #maxOpen: number;
   readonly #open = new Set<Parkable>();
   /** Journals that were open and are closed now. */
   readonly #closed = new Set<Parkable>();
-  /** Closed journals with lines of the last one to two seconds, which `check` still looks after. */
+  /** Closed journals with lines of the last one to two seconds, which `check` still includes. */
   readonly #justClosed = new Set<Parkable>();
-  /** New files to which `park` redirected lines, until the next `moveAway` reports their paths. */
-  readonly unnamed: string[] = [];
-  /** Callers of `take` that wait for an idle journal or a free place. */
+  /** Paths of new files to which `park` redirected lines; the next `moveAway` reports them. */
+  readonly unreportedPaths: string[] = [];
+  /** Callers of `acquireSlot` that wait for an idle journal or a free slot. */
   readonly #waiting: (() => void)[] = [];
-  /** Journals that are open, opening or closing. */
-  #taken = 0;
+  /** The number of journals that are open, opening or closing. */
+  #usedSlots = 0;
   #hasMovedAway = false;
 
-  /** @param most The number of journals that may be open at once. */
-  constructor(most: number) {
-    this.#most = most;
+  /** @param maxOpen The number of journals that may be open at once. */
+  constructor(maxOpen: number) {
+    this.#maxOpen = maxOpen;
   }
 
-  /** Resolves when one more may be opened. Call `opened` afterwards, or `give` if that failed. */
-  async take(): Promise<void> {
-    while (this.#taken >= this.#most) {
+  /**
+   * Resolves when one more journal may be opened. The caller then calls `onOpened`, or
+   * `releaseSlot` if opening failed.
+   */
+  async acquireSlot(): Promise<void> {
+    while (this.#usedSlots >= this.#maxOpen) {
       const idle = this.#firstIdle();
       if (idle !== undefined) await this.park(idle);
       else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    this.#taken++;
+    this.#usedSlots++;
   }
 
   /** Called when a journal was opened: from now on it may be closed while it is idle. */
-  opened(journal: Parkable): void {
+  onOpened(journal: Parkable): void {
     this.#open.add(journal);
     this.#closed.delete(journal);
     this.#justClosed.delete(journal);
   }
 
-  /** Makes a journal the last to be closed. */
-  used(journal: Parkable): void {
+  /** Makes a journal the most recently used one, which is closed last. */
+  onUsed(journal: Parkable): void {
     if (this.#open.delete(journal)) this.#open.add(journal);
   }
 
   /** Called when a journal has become idle: it can be closed for a caller that waits. */
-  idle(): void {
+  onIdle(): void {
     this.#waiting.shift()?.();
   }
 
@@ -59,55 +62,55 @@ export class OpenFiles {
     if (!(await journal.park())) return;
     this.#closed.add(journal);
     this.#justClosed.add(journal);
-    this.release(journal);
+    this.remove(journal);
   }
 
-  /** Stops counting a journal: it is closed, or stays open until the end of the run. */
-  release(journal: Parkable): void {
-    if (this.#open.delete(journal)) this.give();
+  /** Stops counting a journal that is closed, or that stays open until the end of the run. */
+  remove(journal: Parkable): void {
+    if (this.#open.delete(journal)) this.releaseSlot();
   }
 
   /**
-   * Calls `Journal.check` for all open files and those that were just closed; returns a problem, or
-   * undefined if there is none. To be called about once a second.
+   * Calls `check` of all open journals and those that were just closed; returns one of the problems
+   * found, or undefined. To be called about once a second.
    *
-   * @param isLast Checks all closed files, too.
+   * @param isLast Whether this is the final check, which includes all closed journals.
    */
   async check(isLast = false): Promise<string | undefined> {
     const journals = [...this.#open, ...(isLast ? this.#closed : this.#justClosed)];
     let found: string | undefined;
-    for (let first = 0; first < journals.length; first += CHECKS_AT_ONCE) {
-      const some = journals.slice(first, first + CHECKS_AT_ONCE);
-      found = (await Promise.all(some.map((journal) => this.#checkOne(journal))))
+    for (let start = 0; start < journals.length; start += MAX_CONCURRENT_CHECKS) {
+      const group = journals.slice(start, start + MAX_CONCURRENT_CHECKS);
+      found = (await Promise.all(group.map((journal) => this.#checkJournal(journal))))
         .find((problem) => problem !== undefined) ?? found;
     }
     return found;
   }
 
-  async #checkOne(journal: Parkable): Promise<string | undefined> {
+  async #checkJournal(journal: Parkable): Promise<string | undefined> {
     const problem = await journal.check();
     if (problem === undefined && !journal.age()) this.#justClosed.delete(journal);
     return problem;
   }
 
-  /** `Journal.moveAway` for all files, even if it fails for some. */
+  /** `Journal.moveAway` for all journals, even if it fails for some. */
   async moveAway(paths: string[]): Promise<void> {
     this.#hasMovedAway = true;
-    paths.push(...this.unnamed.splice(0));
+    paths.push(...this.unreportedPaths.splice(0));
     await moveAllAway([...this.#open, ...this.#closed], paths);
   }
 
   /**
-   * Whether `moveAway` was called: outputs are lost already, so `park` redirects further ones at
-   * once, without waiting to see a problem twice.
+   * Whether `moveAway` was called. Outputs were lost before then, so `park` redirects lines as soon
+   * as it finds a problem, without a second check to confirm it.
    */
   get hasMovedAway(): boolean {
     return this.#hasMovedAway;
   }
 
-  give(): void {
-    this.#taken--;
-    this.idle();
+  releaseSlot(): void {
+    this.#usedSlots--;
+    this.onIdle();
   }
 
   #firstIdle(): Parkable | undefined {
@@ -115,31 +118,37 @@ export class OpenFiles {
   }
 }
 
-/** A file whose lines can be redirected to a new file. */
+/** A journal whose lines can be redirected to a new file. */
 export interface Movable {
   /** See `Journal.moveAway`. */
   moveAway(paths: string[]): Promise<void>;
 }
 
 /**
- * Redirects the lines of files with a problem to new files, and adds the paths of these to `paths`.
+ * Redirects the lines of journals whose last check found a problem to new files, and adds the paths
+ * of these files to `paths`.
  *
- * @throws The first error, once all files were tried.
+ * @throws The first error, once all journals were tried.
  */
-export async function moveAllAway(files: Iterable<Movable>, paths: string[]): Promise<void> {
-  const problems: unknown[] = [];
-  for (const file of files) await file.moveAway(paths).catch((problem) => problems.push(problem));
-  if (problems.length > 0) throw problems[0];
+export async function moveAllAway(journals: Iterable<Movable>, paths: string[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const journal of journals) {
+    await journal.moveAway(paths).catch((error) => errors.push(error));
+  }
+  if (errors.length > 0) throw errors[0];
 }
 
-/** A journal that can be closed and opens again when a line comes. */
+/** A journal whose file can be closed ("parked") and is opened again for the next line. */
 export interface Parkable extends Movable {
   /** Whether it may be closed now. */
   readonly isIdle: boolean;
-  /** Closes the file; returns false if it cannot be closed now. */
+  /** Closes the file until the next line; returns false if it cannot be closed now. */
   park(): Promise<boolean>;
   /** See `Journal.check`. */
   check(): Promise<string | undefined>;
-  /** Called after a check without a problem. Returns whether a closed file needs another check. */
+  /**
+   * Called after a check that found no problem: forgets lines that were there at the check before.
+   * Returns whether the journal, if closed, needs another check.
+   */
   age(): boolean;
 }

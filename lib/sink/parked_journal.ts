@@ -1,6 +1,6 @@
 /**
- * A journal whose file may be closed while no lines come: for runs with more outputs than a process
- * may have open files, which `OpenFiles` limits.
+ * A journal whose file may be closed while no lines come, for runs with more outputs than a process
+ * may have open files. `OpenFiles` decides which files are closed.
  *
  * @module
  */
@@ -35,7 +35,7 @@ interface Waiting<T> extends PromiseWithResolvers<void> {
   readonly record: T;
 }
 
-const RETRY_MS = 1_000;
+const RETRY_DELAY_MS = 1_000;
 
 /** The journal of one file, which must exist. */
 export class ParkedJournal<T> implements JournalLike<T>, Parkable {
@@ -49,17 +49,17 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #parking: Promise<void> | undefined;
   #known: KnownFile | undefined;
   /** Recent lines that were appended since the file was last closed. */
-  readonly #session = new RecentLines();
-  /** Recent lines from before: no open handle leads to them if the file was replaced. */
-  readonly #closed = new RecentLines();
+  readonly #recentLines = new RecentLines();
+  /** Recent lines from before the file was closed: if it was replaced, no open handle has them. */
+  readonly #closedLines = new RecentLines();
   #appendedRows = 0;
   /** Lines that were dropped, or that a closed journal may not have written. */
   #missingRows = 0;
   /** Appended lines that are not written yet. */
-  #uses = 0;
-  /** Why `append` rejects: this is closed, broken or abandoned. */
+  #unwrittenRows = 0;
+  /** Why `append` rejects: the journal is closed, broken or abandoned. */
   #refusal: SinkError | undefined;
-  /** The error of a journal that could not make all its lines durable. */
+  /** The first error with which a `Journal` of this file could not make its lines durable. */
   #failure: SinkError | undefined;
   /** Whether the last check found a problem with the file. */
   #hasProblem = false;
@@ -79,7 +79,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return this.#appendedRows;
   }
 
-  /** Appended lines that may not be in the file, including those that wait until it is open. */
+  /** Appended lines that may not be in the file, including those that wait for it to be opened. */
   get missingRows(): number {
     return this.#missingRows + this.#waiting.length + (this.#journal?.missingRows ?? 0);
   }
@@ -95,22 +95,22 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
 
   /** Whether the file is open, all lines are written, and the last check found no problem. */
   get isIdle(): boolean {
-    return this.#journal !== undefined && this.#uses === 0 && !this.#hasProblem && !this.#isMoved &&
-      !this.#isParking;
+    return this.#journal !== undefined && this.#unwrittenRows === 0 && !this.#hasProblem &&
+      !this.#isMoved && !this.#isParking;
   }
 
   /** See `Journal.append`; opens the file if it is closed. */
   append(line: string, record: T): Promise<void> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     this.#appendedRows++;
-    this.#uses++;
-    this.#session.add(line);
+    this.#unwrittenRows++;
+    this.#recentLines.add(line);
     const written = this.#journal === undefined
       ? this.#appendLater(line, record)
       : this.#journal.append(line, record);
-    this.#files.used(this);
+    this.#files.onUsed(this);
     return written.finally(() => {
-      if (--this.#uses === 0) this.#files.idle();
+      if (--this.#unwrittenRows === 0) this.#files.onIdle();
     });
   }
 
@@ -120,40 +120,40 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     await (this.#parking ?? this.#journal?.flush());
   }
 
-  /** See `Journal.check`. If the file is closed, checks that no one has changed it since. */
+  /** See `Journal.check`. If the file is closed, checks whether it has changed since. */
   async check(): Promise<string | undefined> {
     const problem = await (this.#journal?.check() ?? this.#checkClosed());
     this.#hasProblem = problem !== undefined;
-    if (this.isIdle) this.#files.idle();
+    if (this.isIdle) this.#files.onIdle();
     return problem;
   }
 
   /** See `Parkable.age`. */
   age(): boolean {
-    this.#session.age();
-    this.#closed.age();
-    return !this.#closed.isEmpty;
+    this.#recentLines.age();
+    this.#closedLines.age();
+    return !this.#closedLines.isEmpty;
   }
 
-  /** See `Journal.moveAway`. Recent lines from before the file was closed get a new file, too. */
+  /** See `Journal.moveAway`. Also copies recent lines from before the file was closed. */
   async moveAway(paths: string[]): Promise<void> {
-    if (this.#hasProblem && !this.#closed.isEmpty) {
-      const lines = this.#closed.take();
+    if (this.#hasProblem && !this.#closedLines.isEmpty) {
+      const lines = this.#closedLines.take();
       try {
         paths.push(await rescueLines(this.#path, this.#options.mode, lines));
       } catch (error) {
-        // For the next attempt: the disk may be full.
-        this.#closed.putBack(lines);
+        // The disk may be full; the next call tries again.
+        this.#closedLines.putBack(lines);
         throw error;
       }
     }
-    // Not `paths` itself: others may change it meanwhile.
+    // A list of its own, because concurrent calls may add to `paths`.
     const moved: string[] = [];
     await this.#journal?.moveAway(moved);
     if (moved.length === 0) return;
     paths.push(...moved);
     this.#isMoved = true;
-    this.#files.release(this);
+    this.#files.remove(this);
   }
 
   async #checkClosed(): Promise<string | undefined> {
@@ -182,7 +182,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     });
     await this.#parking;
     if (this.#journal !== undefined) {
-      this.#files.release(this);
+      this.#files.remove(this);
       await this.#close(this.#journal);
     }
     if (this.#failure !== undefined) throw this.#failure;
@@ -196,26 +196,25 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   }
 
   /**
-   * Closes the file until the next line comes. Returns false, without closing it, if a line has
-   * come meanwhile, or if the check finds a problem: lines can be saved only while the file is
-   * open.
+   * Closes the file until the next line comes. Leaves it open and returns false if a line has come
+   * meanwhile, or if a check finds a problem: lines can be rescued only from an open file.
    */
   async park(): Promise<boolean> {
     this.#isParking = true;
     await this.check();
     this.#isParking = false;
-    // Else it would stay open and counted until the end of the run, while others wait to open.
+    // Otherwise this file would keep its slot until the run ends, while other files wait for one.
     if (this.#hasProblem && this.#files.hasMovedAway) {
-      await this.moveAway(this.#files.unnamed).catch(() => {});
+      await this.moveAway(this.#files.unreportedPaths).catch(() => {});
     }
     if (!this.isIdle) return false;
-    this.#closed.takeOver(this.#session);
+    this.#closedLines.takeOver(this.#recentLines);
     await (this.#parking = this.#close(this.#journal!));
     this.#parking = undefined;
     return true;
   }
 
-  /** Closes the file. If something could not be made durable, it is not opened again. */
+  /** Closes the file. If lines could not be made durable, it is never opened again. */
   async #close(journal: Journal<T>): Promise<void> {
     this.#journal = undefined;
     try {
@@ -229,7 +228,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     this.#known = journal.known;
   }
 
-  /** Rejects all lines from now on, including those that wait for the file. */
+  /** Rejects all lines from now on, including those that wait for the file to be opened. */
   #stop(error: SinkError): void {
     this.#refusal ??= error;
     this.#missingRows += this.#waiting.length;
@@ -245,40 +244,44 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
 
   async #open(): Promise<void> {
     await this.#parking;
-    await this.#files.take();
+    await this.#files.acquireSlot();
     const journal = await this.#openJournal();
-    if (journal === undefined) return this.#files.give();
+    if (journal === undefined) return this.#files.releaseSlot();
     this.#journal = journal;
-    // The problem was that of the closed file; the next check looks at the open one.
+    // A problem found so far is that of the closed file; the next check is of the open one.
     this.#hasProblem = false;
-    this.#files.opened(this);
+    this.#files.onOpened(this);
     for (const { line, record, resolve, reject } of this.#waiting.splice(0)) {
       journal.append(line, record).then(resolve, reject);
     }
     // `abandon` may have rejected all lines meanwhile.
-    if (this.isIdle) this.#files.idle();
+    if (this.isIdle) this.#files.onIdle();
   }
 
-  /** Tries until the file is open, as answers are paid for; undefined after `abandon`. */
+  /**
+   * Tries until the file is open, because the answers are paid for. Returns undefined after
+   * `abandon`.
+   */
   async #openJournal(): Promise<Journal<T> | undefined> {
     const { onStall, onRecover } = this.#options;
     const known = this.#known;
     let isStalled = false;
     while (this.#waiting.length > 0) {
       try {
-        // Others changed the file, which the next check reports; lines need a whole one before.
+        // Another program changed the file, which the next check reports. Its last line may be cut
+        // off, and has to be whole before lines are appended.
         if (known !== undefined && (await statOf(this.#path))?.size !== known.size) {
           await repairTail(this.#path);
         }
         const maxUnsyncedRows = this.#maxUnsyncedRows;
-        const options = { ...this.#options, maxUnsyncedRows, known, isNamed: true };
+        const options = { ...this.#options, maxUnsyncedRows, known, isNameDurable: true };
         const journal = await Journal.open<T>(this.#path, options);
         if (isStalled) onRecover?.();
         return journal;
       } catch (error) {
         if (!isStalled) onStall?.(error as SinkError);
         isStalled = true;
-        await delay(RETRY_MS);
+        await delay(RETRY_DELAY_MS);
       }
     }
   }

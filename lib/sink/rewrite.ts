@@ -1,6 +1,6 @@
 /**
- * Removes lines from output files: outdated ones, and half lines. The file is replaced, so a crash
- * leaves the old version or the new one.
+ * Removes outdated and truncated lines from output files. A file is replaced as a whole, so a crash
+ * leaves either the old version or the new one.
  *
  * @module
  */
@@ -15,13 +15,13 @@ import { writeAll } from "../files.ts";
 const NEWLINE = 10;
 
 /**
- * Removes lines from a file, which no process may have open for writing. Reads it block by block,
- * without parsing, so memory does not grow with it.
+ * Removes lines from a file, which no process may have open for writing. Reads it block by block
+ * and does not parse it, so the memory needed does not depend on its size.
  *
  * @param dropped The numbers of the lines to remove, from 1.
- * @param lineCount The lines that the file had when they were numbered.
+ * @param lineCount The number of lines that the file had when they were numbered.
  * @param token Part of the temporary name of the new version.
- * @returns False if the file has another number of lines now; it stays as it is.
+ * @returns False if the file has another number of lines now; then nothing is removed.
  * @throws {SinkError} If the new version cannot be written.
  */
 export async function dropLines(
@@ -32,62 +32,65 @@ export async function dropLines(
 ): Promise<boolean> {
   if (dropped.size === 0) return true;
   await using replacement = await Replacement.open(path, { token });
-  let lines = 0;
+  let lineNumber = 0;
   for await (const { bytes } of readLineBlocks(path)) {
-    let kept = 0, start = 0;
+    let keptBytes = 0, start = 0;
     while (start < bytes.length) {
       const newline = bytes.indexOf(NEWLINE, start);
       const end = newline === -1 ? bytes.length : newline + 1;
-      if (!dropped.has(++lines)) {
-        // Changing the block is allowed: its bytes are ours until the next one is read.
-        if (kept < start) bytes.copyWithin(kept, start, end);
-        kept += end - start;
+      if (!dropped.has(++lineNumber)) {
+        // The block may be changed: the reader does not use it again.
+        if (keptBytes < start) bytes.copyWithin(keptBytes, start, end);
+        keptBytes += end - start;
       }
       start = end;
     }
-    await replacement.write(bytes.subarray(0, kept));
+    await replacement.write(bytes.subarray(0, keptBytes));
   }
-  if (lines !== lineCount) return false;
+  if (lineNumber !== lineCount) return false;
   await replacement.commit();
   return true;
 }
 
 /**
- * Moves the lines of these uids from the results to `<name>.outdated.jsonl` and returns its path.
- * After a crash, lines may be in both files.
+ * Moves the lines with these uids from the results to `<name>.outdated.jsonl`, and returns the path
+ * of that file. After a crash, lines may be in both files.
  *
- * @param path The results file, which stays as it is if this throws.
+ * @param path The results file, which is unchanged if this throws.
  * @throws {DamagedFileError} If a line has no uid.
  * @throws {SinkError} If a file cannot be written.
  */
-export async function setAside(
+export async function moveOutdatedLines(
   path: string,
   uids: ReadonlySet<string>,
   token?: string,
 ): Promise<string> {
-  const keptAt = outdatedPathOf(path);
-  await checkOwnFile(keptAt, "results");
-  await repairTail(keptAt);
+  const outdatedPath = outdatedPathOf(path);
+  await checkOwnFile(outdatedPath, "results");
+  await repairTail(outdatedPath);
   await using results = await Replacement.open(path, { token });
-  using aside = await openAside(keptAt, (await Deno.stat(path)).mode ?? undefined);
-  let number = 0;
+  using outdated = await openToAppend(outdatedPath, (await Deno.stat(path)).mode ?? undefined);
+  let lineNumber = 0;
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   for await (const block of readLineBlocks(path)) {
-    const staying: string[] = [];
-    const leaving: string[] = [];
+    const keptLines: string[] = [];
+    const outdatedLines: string[] = [];
     for (const line of linesOf(block)) {
-      number++;
+      lineNumber++;
       if (isBlankLine(line)) continue;
       const text = decoder.decode(line);
-      (uids.has(uidOfLine(text, path, number)) ? leaving : staying).push(`${text}\n`);
+      const isOutdated = uids.has(uidOfLine(text, path, lineNumber));
+      (isOutdated ? outdatedLines : keptLines).push(`${text}\n`);
     }
-    await results.write(new TextEncoder().encode(staying.join("")));
-    if (leaving.length > 0) await writeAll(aside, new TextEncoder().encode(leaving.join("")));
+    await results.write(new TextEncoder().encode(keptLines.join("")));
+    if (outdatedLines.length > 0) {
+      await writeAll(outdated, new TextEncoder().encode(outdatedLines.join("")));
+    }
   }
-  await aside.sync();
-  await syncFolderOf(keptAt);
+  await outdated.sync();
+  await syncFolderOf(outdatedPath);
   await results.commit();
-  return keptAt;
+  return outdatedPath;
 }
 
 /** The path for answers to edited prompts: `out/x.outdated.jsonl` for `out/x.jsonl`. */
@@ -95,7 +98,7 @@ export function outdatedPathOf(path: string): string {
   return `${path.replace(/\.\w+$/, "")}.outdated.jsonl`;
 }
 
-async function openAside(path: string, mode: number | undefined): Promise<Deno.FsFile> {
+async function openToAppend(path: string, mode: number | undefined): Promise<Deno.FsFile> {
   try {
     return await Deno.open(path, { append: true, create: true, mode });
   } catch (cause) {
@@ -103,34 +106,34 @@ async function openAside(path: string, mode: number | undefined): Promise<Deno.F
   }
 }
 
-const HEAD = '{"uid":"';
+const LINE_START = '{"uid":"';
 
 /**
- * Finds whole lines that were appended to half a line, copies them to another file, and removes
- * both parts from the file at `path`.
+ * Repairs a file that was truncated within a line, to which a whole line was then appended. Removes
+ * such joined lines from the file at `path`, and copies their whole part to another file.
  */
-export async function takeGluedLines(path: string, to: Deno.FsFile): Promise<void> {
+export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  const glued = new LineSet();
-  let number = 0;
+  const joined = new LineSet();
+  let lineNumber = 0;
   for await (const block of readLineBlocks(path)) {
     for (const line of linesOf(block)) {
-      number++;
+      lineNumber++;
       const whole = wholeLineIn(decoder.decode(line));
       if (whole === undefined) continue;
-      glued.add(number);
+      joined.add(lineNumber);
       await writeAll(to, new TextEncoder().encode(`${whole}\n`));
     }
   }
-  await dropLines(path, glued, number);
+  await dropLines(path, joined, lineNumber);
 }
 
-/** The whole line that was appended to half a line in `text`; undefined if there is none. */
+/** The whole line that `text` ends with, after part of another; undefined if there is none. */
 function wholeLineIn(text: string): string | undefined {
-  let at = text.indexOf(HEAD, 1);
-  if (at === -1 || isJson(text)) return undefined;
-  for (; at !== -1; at = text.indexOf(HEAD, at + 1)) {
-    const rest = text.slice(at);
+  let start = text.indexOf(LINE_START, 1);
+  if (start === -1 || isJson(text)) return undefined;
+  for (; start !== -1; start = text.indexOf(LINE_START, start + 1)) {
+    const rest = text.slice(start);
     if (isJson(rest)) return rest;
   }
 }
@@ -162,30 +165,35 @@ export class LineSet {
 }
 
 /**
- * The uid of a line, in most cases without parsing it.
+ * Reads the uid of a line, in most cases without parsing the line.
  *
- * @param path The file of the line, for the error.
- * @param number The line's number in it, from 1.
- * @throws {DamagedFileError} If the line has none.
+ * @param path The path of the line's file, for errors.
+ * @param lineNumber The line's number in that file, from 1, for errors.
+ * @throws {DamagedFileError} If the line has no uid.
  */
-export function uidOfLine(text: string, path: string, number: number): string {
+export function uidOfLine(text: string, path: string, lineNumber: number): string {
   const plain = /^\{"uid":"([^"\\]*)"/.exec(text);
   if (plain !== null) return plain[1];
   let value: { uid?: unknown } | null;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw damage(path, number, "it is not JSON", cause);
+    throw damagedLine(path, lineNumber, "it is not JSON", cause);
   }
   if (typeof value?.uid !== "string") {
-    throw damage(path, number, 'it has no "uid" that is a string');
+    throw damagedLine(path, lineNumber, 'it has no "uid" that is a string');
   }
   return value.uid;
 }
 
-function damage(path: string, number: number, what: string, cause?: unknown): DamagedFileError {
+function damagedLine(
+  path: string,
+  lineNumber: number,
+  problem: string,
+  cause?: unknown,
+): DamagedFileError {
   return new DamagedFileError(
-    `Cannot rewrite "${path}" line ${number}: ${what}. Repair or remove the line`,
+    `Cannot rewrite "${path}" line ${lineNumber}: ${problem}. Repair or remove the line`,
     { path, cause },
   );
 }

@@ -24,15 +24,15 @@ export interface SinkFiles {
 
 export interface SinkOptions {
   readonly format: LineFormat;
-  /** The number of lanes, from which the limit of rows that are written but not synced follows. */
+  /** The number of lanes; determines how many rows may be written but not synced. */
   readonly concurrency: number;
   /** Called with answered and failed rows whose lines are durable, in the order of each file. */
   readonly onDurable?: (rows: readonly FinishedRow[]) => void;
-  /** Whether these rows hold their outcomes; called for each row. @default they do not */
+  /** Whether rows given to `onDurable` hold their outcomes; called for each. @default they don't */
   readonly keepsOutcomes?: () => boolean;
-  /** Called when a write fails; it is tried again until it succeeds, and `put` waits. */
+  /** Called when a write fails. It is retried until it succeeds, and `put` waits for that. */
   readonly onStall?: (error: SinkError) => void;
-  /** Called when both files are written again. */
+  /** Called when writes to both files succeed again. */
   readonly onRecover?: () => void;
   /** Called once, when nothing more can be made durable. */
   readonly onBroken?: (error: SinkError) => void;
@@ -43,7 +43,7 @@ export interface SinkOptions {
    * @default "always"
    */
   readonly fsync?: "always" | "never";
-  /** Waits before a failed write is tried again. @default a timer */
+  /** Waits before a failed write is retried. @default a timer */
   readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
   /** The permissions of new files, before umask. @default 0o666 */
   readonly mode?: number;
@@ -89,7 +89,7 @@ export class Sink implements AsyncDisposable {
   }
 
   /**
-   * Creates missing files, and opens each when a line comes for it, within the limit of
+   * Creates missing files, but opens a file only when a line comes for it, within the limit of
    * `openFiles`. The caller must make the names of new files durable.
    *
    * @throws {SinkError} If one cannot be created.
@@ -159,7 +159,7 @@ export class Sink implements AsyncDisposable {
     await Promise.all([this.#results.flush(), this.#failures.flush()]);
   }
 
-  /** Returns what others did to one of the files, as a message; undefined if nothing. */
+  /** Returns a message if another program changed one of the files; undefined otherwise. */
   async check(): Promise<string | undefined> {
     const problems = await Promise.all([this.#results.check(), this.#failures.check()]);
     return problems.find((problem) => problem !== undefined);
@@ -182,8 +182,8 @@ export class Sink implements AsyncDisposable {
    * @throws {SinkError} If something could not be made durable.
    */
   async close(): Promise<void> {
-    const ends = await Promise.allSettled([this.#results.close(), this.#failures.close()]);
-    for (const end of ends) if (end.status === "rejected") throw end.reason;
+    const closings = await Promise.allSettled([this.#results.close(), this.#failures.close()]);
+    for (const closing of closings) if (closing.status === "rejected") throw closing.reason;
   }
 
   /** `close` without its `SinkError`, which `onBroken` has reported. */
@@ -196,7 +196,7 @@ export class Sink implements AsyncDisposable {
 function journalOptions(options: SinkOptions) {
   const { onDurable, onUnlocked, concurrency, fsync, delay, mode, openFile } = options;
   const shared = {
-    ...sharedReports(options),
+    ...sharedCallbacks(options),
     maxUnsyncedRows: maxUnsyncedRows(concurrency),
     ...{ onUnlocked, fsync, delay, mode, openFile },
   };
@@ -218,8 +218,8 @@ function maxUnsyncedRows(concurrency: number): number {
   return Math.max(8_192, 4 * concurrency);
 }
 
-/** A full disk stops both files, but is reported once. */
-function sharedReports(options: SinkOptions) {
+/** Reports a problem of both files once, such as a full disk. */
+function sharedCallbacks(options: SinkOptions) {
   let stalled = 0;
   let isBroken = false;
   return {
@@ -237,7 +237,7 @@ function sharedReports(options: SinkOptions) {
 }
 
 export interface WrittenOutcome {
-  /** A failure if the answer could not be written; else the outcome that was given. */
+  /** The outcome that was given, or a failure if its answer cannot be written. */
   readonly outcome: Outcome;
   /** Without the line feed. */
   readonly line: string;

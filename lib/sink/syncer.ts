@@ -13,25 +13,25 @@ export interface SyncerOptions<T> {
   readonly onError: (cause: unknown) => void;
   /** With "never", rows count as durable once they are written. */
   readonly fsync: "always" | "never";
-  /** The most rows that are written but not synced. */
+  /** The maximum of rows that are written but not synced. */
   readonly maxUnsyncedRows: number;
 }
 
-/** A caller of `durable`. */
+/** A caller of `untilDurable`. */
 interface Flush extends PromiseWithResolvers<void> {
   /** The number of durable rows that it waits for. */
-  readonly at: number;
+  readonly rowCount: number;
 }
 
-/** The most bytes that are written but not synced, even if these are few rows. */
+/** The maximum of bytes that are written but not synced, even if these are few rows. */
 export const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
 
 /**
- * The longest pause before each fdatasync, in which more lines may come. No row waits for a sync,
- * but each one takes time from rows: with 5 ms, a run over HTTP is 6 % slower; with 50 ms, no
- * faster.
+ * The pause before each fdatasync, so that it covers more lines. Rows do not wait for it, but each
+ * call takes time from them: with 5 ms, a run over HTTP is 6 % slower than with 20; with 50 ms, it
+ * is no faster.
  */
-const INTERVAL_MS = 20;
+const MAX_PAUSE_MS = 20;
 
 /** Syncs one file, through its own handle. */
 export class Syncer<T> {
@@ -46,7 +46,7 @@ export class Syncer<T> {
   #flushes: Flush[] = [];
   #roomMade: PromiseWithResolvers<void> | undefined;
   /** Ends the pause before a sync. */
-  #hurry: (() => void) | undefined;
+  #endPause: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #end: Error | undefined;
 
@@ -57,7 +57,7 @@ export class Syncer<T> {
     this.#maxUnsyncedRows = options.maxUnsyncedRows;
   }
 
-  /** The most rows that are written but not synced. May be set at any time. */
+  /** The maximum of rows that are written but not synced. May be set at any time. */
   get maxUnsyncedRows(): number {
     return this.#maxUnsyncedRows;
   }
@@ -73,49 +73,49 @@ export class Syncer<T> {
 
   /** Called when a batch was written. */
   add(batch: Batch<T>): void {
-    if (this.#options.fsync === "never") return this.#settle(batch);
+    if (this.#options.fsync === "never") return this.#markDurable(batch);
     this.#unsyncedRows += batch.records.length;
     this.#unsyncedBytes += batch.byteLength;
     this.#written.push(batch);
-    if (this.#isHalfFull) this.#hurry?.();
+    if (this.#isHalfFull) this.#endPause?.();
     this.#running ??= this.#run();
   }
 
-  /** Whether a batch may be written now. One above the limits may if all others are durable. */
+  /** Whether a batch may be written now. One above the limits may be once all others are durable. */
   hasRoomFor(batch: Batch<T>): boolean {
     return this.#unsyncedRows === 0 ||
       this.#unsyncedRows + batch.records.length <= this.#maxUnsyncedRows &&
         this.#unsyncedBytes + batch.length <= MAX_UNSYNCED_BYTES;
   }
 
-  /** Resolves when a batch may fit that did not fit before. */
-  async room(): Promise<void> {
+  /** Resolves when there may be room for a batch for which there was none. */
+  async untilRoom(): Promise<void> {
     this.#roomMade = Promise.withResolvers<void>();
-    this.#hurry?.();
+    this.#endPause?.();
     await this.#roomMade.promise;
     this.#roomMade = undefined;
   }
 
-  /** Resolves once `rows` rows in all are durable; rejects after `stop`. */
-  durable(rows: number): Promise<void> {
-    if (this.#durableRows >= rows) return Promise.resolve();
+  /** Resolves once `rowCount` rows in total are durable; rejects after `stop`. */
+  untilDurable(rowCount: number): Promise<void> {
+    if (this.#durableRows >= rowCount) return Promise.resolve();
     if (this.#end !== undefined) return Promise.reject(this.#end);
-    const flush = { at: rows, ...Promise.withResolvers<void>() };
+    const flush = { rowCount, ...Promise.withResolvers<void>() };
     this.#flushes.push(flush);
-    this.#hurry?.();
+    this.#endPause?.();
     return flush.promise;
   }
 
-  /** Starts no more syncs, and rejects all callers of `durable` with the reason. */
+  /** Starts no more syncs, and rejects all callers of `untilDurable` with the reason. */
   stop(reason: Error): void {
     this.#end ??= reason;
     for (const flush of this.#flushes.splice(0)) flush.reject(this.#end);
     this.#roomMade?.resolve();
-    this.#hurry?.();
+    this.#endPause?.();
   }
 
   /** Resolves when no sync is running. */
-  async idle(): Promise<void> {
+  async untilIdle(): Promise<void> {
     await this.#running;
   }
 
@@ -136,14 +136,14 @@ export class Syncer<T> {
   async #pause(): Promise<void> {
     if (this.#isHalfFull || this.#isAwaited) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, INTERVAL_MS);
-    this.#hurry = resolve;
+    const timer = setTimeout(resolve, MAX_PAUSE_MS);
+    this.#endPause = resolve;
     await promise;
-    this.#hurry = undefined;
+    this.#endPause = undefined;
     clearTimeout(timer);
   }
 
-  /** Whether rows may have to wait for room if the next sync begins later. */
+  /** Whether rows might have to wait for room if the next sync began later. */
   get #isHalfFull(): boolean {
     return this.#unsyncedRows >= this.#maxUnsyncedRows / 2 ||
       this.#unsyncedBytes >= MAX_UNSYNCED_BYTES / 2;
@@ -160,16 +160,16 @@ export class Syncer<T> {
     for (const batch of batches) {
       this.#unsyncedRows -= batch.records.length;
       this.#unsyncedBytes -= batch.byteLength;
-      this.#settle(batch);
+      this.#markDurable(batch);
     }
     this.#roomMade?.resolve();
   }
 
-  #settle(batch: Batch<T>): void {
+  #markDurable(batch: Batch<T>): void {
     if (this.#end !== undefined) return;
     this.#options.onDurable?.(batch.records);
     this.#durableRows += batch.records.length;
-    while (this.#flushes.length > 0 && this.#flushes[0].at <= this.#durableRows) {
+    while (this.#flushes.length > 0 && this.#flushes[0].rowCount <= this.#durableRows) {
       this.#flushes.shift()!.resolve();
     }
   }
@@ -177,16 +177,16 @@ export class Syncer<T> {
 
 const ENCODER = new TextEncoder();
 
-/** In UTF-16 units: longer texts are encoded into memory of their own. */
-const MAX_KEPT_LENGTH = 1024 * 1024;
-/** One UTF-16 unit takes three bytes at most. */
-const BYTES_PER_UNIT = 3;
+/** In UTF-16 code units: longer texts are encoded into new memory, which is not reused. */
+const MAX_REUSED_LENGTH = 1024 * 1024;
+/** A UTF-16 code unit takes at most three bytes in UTF-8. */
+const MAX_BYTES_PER_UNIT = 3;
 
 /** Lines of one write, with their records. */
 export class Batch<T> {
   /** One for each line. */
   readonly records: T[] = [];
-  /** In UTF-16 units, which is near enough to bytes for limits. */
+  /** In UTF-16 code units, which is close enough to bytes for limits. */
   length = 0;
   /** In bytes; 0 before `encode`. */
   byteLength = 0;
@@ -208,7 +208,7 @@ export class Batch<T> {
   }
 
   /** Returns the lines as UTF-8, valid until `bytes` is used again, and releases their texts. */
-  encode(bytes: KeptBytes): Uint8Array {
+  encode(bytes: ReusedBytes): Uint8Array {
     this.#lines.push(""); // The last line feed, without another copy of the text.
     const encoded = bytes.encode(this.#lines.join("\n"));
     this.#lines.length = 0;
@@ -218,17 +218,17 @@ export class Batch<T> {
 }
 
 /**
- * Reusable memory for encoding one text after another. New memory for each write would be 130 MB a
- * second at full speed, which the garbage collector frees late.
+ * Memory that is reused for encoding one text after another. New memory for each write would be
+ * 130 MB a second at full speed, which the garbage collector frees late.
  */
-export class KeptBytes {
+export class ReusedBytes {
   #bytes = new Uint8Array(0);
 
   /** The text as UTF-8; valid until the next call. */
   encode(text: string): Uint8Array {
-    if (text.length > MAX_KEPT_LENGTH) return ENCODER.encode(text);
-    const needed = text.length * BYTES_PER_UNIT;
-    if (needed > this.#bytes.length) this.#bytes = new Uint8Array(needed * 2);
+    if (text.length > MAX_REUSED_LENGTH) return ENCODER.encode(text);
+    const maxBytes = text.length * MAX_BYTES_PER_UNIT;
+    if (maxBytes > this.#bytes.length) this.#bytes = new Uint8Array(maxBytes * 2);
     const { written } = ENCODER.encodeInto(text, this.#bytes);
     return this.#bytes.subarray(0, written);
   }

@@ -22,15 +22,15 @@ export interface TailRepair {
 }
 
 const BLOCK_BYTES = 64 * 1024;
-/** A longer line is not one of ours, and would hardly fit into a string. */
+/** Retort writes no longer line, and one would hardly fit into a string. */
 const MAX_LINE_BYTES = 256 * 1024 * 1024;
 const NEWLINE = 10;
 const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
 
 /**
- * Makes a file end with a whole line. A last line that lacks its line feed, or ends with NUL bytes,
- * is completed if its text is a JSON object. Otherwise the damaged lines at the end are cut off,
- * and kept next to the file as `<name>.tail-<number>`. Reads from the end, only as far as
+ * Makes a file end with a whole line. If the text of the last line is a JSON object that lacks only
+ * its line feed or is followed by NUL bytes, the line is completed. Otherwise the damaged lines at
+ * the end are moved to `<name>.tail-<number>` next to the file. Reads backwards, only as far as
  * necessary.
  *
  * @throws {SinkError} If the file cannot be read or written.
@@ -49,8 +49,8 @@ export async function repairTail(path: string): Promise<TailRepair> {
       await complete(file, tail.textEnd);
       return { kind: "completed" };
     }
-    const keptAt = await keep(path, file, tail.start);
-    // Nothing may be cut off before its copy is on disk.
+    const keptAt = await copyTail(path, file, tail.start);
+    // The copy must be on disk before anything is cut off.
     await syncFolderOf(path);
     await file.truncate(tail.start);
     await file.sync();
@@ -62,15 +62,15 @@ export async function repairTail(path: string): Promise<TailRepair> {
 
 /** The damaged lines at the end of a file. */
 interface Tail {
-  /** The offset of the first of them. */
+  /** The offset of the first damaged line. */
   readonly start: number;
-  /** The offset after its text, before any NUL bytes. */
+  /** The offset after the text of that line, before any NUL bytes. */
   readonly textEnd: number;
-  /** Whether the others hold text, too, and not only NUL bytes. */
+  /** Whether lines after the first hold text, not only NUL bytes. */
   readonly hasMore: boolean;
 }
 
-/** Searches backwards, line by line, for a whole one. Undefined if the last line is whole. */
+/** Reads lines backwards until a whole one. Undefined if the last line is whole. */
 async function damagedTail(file: Deno.FsFile, size: number): Promise<Tail | undefined> {
   let tail: Tail | undefined;
   let end = size;
@@ -142,23 +142,23 @@ async function complete(file: Deno.FsFile, end: number): Promise<void> {
   await file.sync();
 }
 
-/** Copies the file, from `start` to its end, to a new file, durably; returns its path. */
-async function keep(path: string, file: Deno.FsFile, start: number): Promise<string> {
-  const [keptAt, copy] = await createBeside(path, (await file.stat()).mode ?? undefined);
-  using kept = copy;
+/** Copies the file from `start` to its end to a new file and syncs that; returns its path. */
+async function copyTail(path: string, file: Deno.FsFile, start: number): Promise<string> {
+  const [keptAt, opened] = await createTailFile(path, (await file.stat()).mode ?? undefined);
+  using copy = opened;
   await file.seek(start, Deno.SeekMode.Start);
   const block = new Uint8Array(BLOCK_BYTES);
   while (true) {
     const count = await file.read(block);
     if (count === null) break;
-    await writeAll(kept, block.subarray(0, count));
+    await writeAll(copy, block.subarray(0, count));
   }
-  await kept.sync();
+  await copy.sync();
   return keptAt;
 }
 
 /** Creates `<name>.tail-<number>` with the first free number, so that nothing is overwritten. */
-async function createBeside(
+async function createTailFile(
   path: string,
   mode: number | undefined,
 ): Promise<[string, Deno.FsFile]> {

@@ -1,12 +1,12 @@
 /**
- * An output file that may be replaced (an editor, `sed -i`), truncated or removed while a run
- * appends to it. The open handle would still take lines, into a file that no path leads to.
+ * An output file that may be replaced (by an editor or `sed -i`), truncated or removed while a run
+ * appends to it. Writes to the open handle would still succeed, but go to a file without a path.
  *
  * `check` compares the path with the handle. Callers check twice before they act, because some
  * network filesystems answer late. `moveAway` then redirects all lines to a new file next to the
- * old one. It begins with the lines of about the last minute before the problem, because a program
- * may have read the file that long before it replaced it. The next run adds lines in both files
- * once.
+ * old one. The new file begins with the lines of about the last minute before the problem, because
+ * a program may have read the old file that long before replacing it. The next run merges both
+ * files, and keeps lines that are in both once.
  *
  * @module
  */
@@ -21,8 +21,8 @@ import {
   WAS_CUT,
   writeAll,
 } from "../files.ts";
-import { holdAlone } from "./lock_file.ts";
-import { takeGluedLines } from "./rewrite.ts";
+import { lockOutput } from "./lock_file.ts";
+import { moveJoinedLines } from "./rewrite.ts";
 import { createRescuedFile } from "./rescued.ts";
 
 /** Two handles for one file: operations on the same handle wait for each other. */
@@ -32,16 +32,16 @@ interface Handles {
   readonly sync: Deno.FsFile;
 }
 
-/** A file when it was closed, to notice later whether it is the same. */
+/** A file as it was closed, to notice later whether it has changed. */
 export interface KnownFile {
   readonly identity: FileIdentity;
-  /** The bytes that were durable: if the file is smaller later, it was truncated. */
+  /** The bytes that were durable. If the file is smaller later, it was truncated. */
   readonly size: number;
 }
 
 const BLOCK_BYTES = 64 * 1024;
 /** `moveAway` rescues lines since this many checks ago: a minute, at one check a second. */
-const CHECKS_KEPT = 60;
+const RESCUED_CHECKS = 60;
 
 /** One output file, open for appending. Close both `writer` and `syncer` to close it. */
 export class WatchedFile {
@@ -55,17 +55,20 @@ export class WatchedFile {
   #handles: Handles;
   /** The handles of the original file, once lines go to a new one. */
   #oldHandles: Handles | undefined;
-  /** The size that the original file would have if it had taken all lines, like all sizes here. */
+  /**
+   * The end of the file. This and all offsets below are those of the original file, if all lines
+   * had gone there.
+   */
   #end: number;
-  /** How much of `#end` is durable. */
-  #acknowledged: number;
+  /** The end of the bytes that are durable. */
+  #durableEnd: number;
   /** The end of the last whole line. */
   #wholeEnd: number;
   /** `#wholeEnd` at each of the last checks without a problem, oldest first. */
-  readonly #seen: number[];
+  readonly #checkedEnds: number[];
   /** The path of the new file, once created. */
   #rescuedPath: string | undefined;
-  /** `#end` minus the size of the file that is written: 0 until lines go to a new file. */
+  /** `#end` minus the size of the file that is written to: 0 until lines go to a new file. */
   #shift = 0;
   /** The problem that the last check found. */
   #problem: string | undefined;
@@ -83,17 +86,17 @@ export class WatchedFile {
     this.unlockedReason = unlockedReason;
     this.#handles = handles;
     this.#startSize = this.#end = this.#wholeEnd = info.size;
-    this.#seen = [info.size];
-    this.#acknowledged = known.size;
+    this.#checkedEnds = [info.size];
+    this.#durableEnd = known.size;
     this.#identity = known.identity;
     this.#mode = info.mode ?? undefined;
   }
 
-  /** Opens a file, or creates it. If it is not the `known` one, the next check reports that. */
+  /** Opens a file, or creates it. If it is not the `known` file, the next check reports that. */
   static async open(path: string, mode?: number, known?: KnownFile): Promise<WatchedFile> {
     const handles = await openHandles(path, mode);
     try {
-      const unlockedReason = await holdAlone(handles.write, path, handles.sync);
+      const unlockedReason = await lockOutput(handles.write, path, handles.sync);
       const info = await handles.write.stat();
       const { size } = info;
       known ??= { identity: await identityOf(path, info), size };
@@ -106,12 +109,12 @@ export class WatchedFile {
 
   /** For writing only. `truncate` counts bytes like `#end`. */
   readonly writer: JournalFile = writerOf(this, {
-    take: (bytes) => {
+    writeSync: (bytes) => {
       const count = this.#handles.write.writeSync(bytes);
       this.#added(count, bytes);
       return count;
     },
-    takeLater: async (bytes) => {
+    write: async (bytes) => {
       await this.#moving;
       const writing = this.#handles.write.write(bytes);
       this.#writing = writing.catch(() => {});
@@ -122,11 +125,11 @@ export class WatchedFile {
     truncate: async (length) => {
       await this.#moving;
       const size = length - this.#shift;
-      // Truncating must not enlarge the file: others may have truncated it further.
+      // Truncating must not enlarge the file: another program may have truncated it further.
       if ((await this.#handles.write.stat()).size > size) await this.#truncate(size);
       this.#end = this.#wholeEnd = length;
-      // A concurrent sync may have counted bytes that are now removed.
-      this.#acknowledged = Math.min(this.#acknowledged, length);
+      // A concurrent sync may have counted bytes that are removed now.
+      this.#durableEnd = Math.min(this.#durableEnd, length);
     },
     close: () => {
       this.#handles.write.close();
@@ -136,15 +139,15 @@ export class WatchedFile {
 
   /** For syncing only. */
   readonly syncer: JournalFile = {
-    write: () => Promise.reject(new Error("It is not for writing")),
-    truncate: () => Promise.reject(new Error("It is not for writing")),
+    write: () => Promise.reject(new Error("This handle is only for syncing")),
+    truncate: () => Promise.reject(new Error("This handle is only for syncing")),
     stat: () => Promise.resolve({ size: this.#startSize }),
     syncData: async () => {
       await this.#moving;
       const end = this.#end;
       await this.#handles.sync.syncData();
       // `truncate` may have removed bytes meanwhile.
-      this.#acknowledged = Math.min(end, this.#end);
+      this.#durableEnd = Math.min(end, this.#end);
     },
     close: () => {
       this.#handles.sync.close();
@@ -152,14 +155,14 @@ export class WatchedFile {
     },
   };
 
-  /** Whether `moveAway` is running, for which writes have to wait. */
+  /** Whether `moveAway` is running; writes wait until it ends. */
   get isMoving(): boolean {
     return this.#moving !== undefined;
   }
 
-  /** Recognizes the file when it is opened again later. */
+  /** The `known` file for `open` when this file is opened again. */
   get known(): KnownFile {
-    return { identity: this.#identity, size: this.#acknowledged };
+    return { identity: this.#identity, size: this.#durableEnd };
   }
 
   /** The size of the file when it was opened. */
@@ -168,23 +171,25 @@ export class WatchedFile {
   }
 
   /**
-   * Returns what happened to the file at the path, for a message; undefined if it is still the open
-   * one, or if lines go to a new file already.
+   * Returns what happened to the file at the path, for a message. Returns undefined if it is still
+   * the open file, or if lines already go to a new one.
    */
   async check(): Promise<string | undefined> {
     if (this.#oldHandles !== undefined) return undefined;
     const end = this.#wholeEnd;
-    this.#problem = await pathProblem(this.#path, this.#identity, this.#acknowledged);
-    if (this.#problem === undefined && this.#seen.push(end) > CHECKS_KEPT) this.#seen.shift();
+    this.#problem = await pathProblem(this.#path, this.#identity, this.#durableEnd);
+    if (this.#problem === undefined && this.#checkedEnds.push(end) > RESCUED_CHECKS) {
+      this.#checkedEnds.shift();
+    }
     return this.#problem;
   }
 
   /**
    * Redirects all lines to a new file, beginning with those that were written since the oldest
-   * check in `#seen`. Does nothing if the last check found no problem, or if lines go to a new file
-   * already.
+   * check in `#checkedEnds`. Does nothing if the last check found no problem, or if lines already
+   * go to a new file.
    *
-   * @returns The path of the new file; undefined if nothing was done, or another caller gets it.
+   * @returns The path of the new file; undefined if there is none, or if another caller gets it.
    */
   async moveAway(): Promise<string | undefined> {
     if (this.#problem === undefined || this.#oldHandles !== undefined) return undefined;
@@ -208,7 +213,10 @@ export class WatchedFile {
     if (count === bytes.length) this.#wholeEnd = this.#end;
   }
 
-  /** Truncates by path on Windows, where append handles cannot, and an open file keeps its path. */
+  /**
+   * Truncates by path on Windows, where a handle for appending cannot truncate. The path is right:
+   * an open file cannot be replaced there.
+   */
   async #truncate(size: number): Promise<void> {
     try {
       await this.#handles.write.truncate(size);
@@ -225,8 +233,8 @@ export class WatchedFile {
     try {
       // An earlier attempt may have written part of it before the disk was full.
       await handles.write.truncate(0);
-      if (wasCut) await takeGluedLines(this.#path, handles.write);
-      else await copyFrom(old.sync, this.#seen[0], handles.write);
+      if (wasCut) await moveJoinedLines(this.#path, handles.write);
+      else await copyFrom(old.sync, this.#checkedEnds[0], handles.write);
       await handles.write.sync();
       this.#shift = this.#end - (await handles.write.stat()).size;
     } catch (error) {
@@ -239,23 +247,24 @@ export class WatchedFile {
   }
 }
 
-interface WriterParts {
-  take(bytes: Uint8Array): number;
-  takeLater(bytes: Uint8Array): Promise<number>;
+interface WriterMethods {
+  writeSync(bytes: Uint8Array): number;
+  write(bytes: Uint8Array): Promise<number>;
   truncate(length: number): Promise<void>;
   close(): void;
 }
 
-function writerOf(file: WatchedFile, parts: WriterParts): JournalFile {
+/** The writer of a file. It has no `writeSync` while `moveAway` runs, which writes wait for. */
+function writerOf(file: WatchedFile, methods: WriterMethods): JournalFile {
   return {
     get writeSync() {
-      return file.isMoving ? undefined : parts.take;
+      return file.isMoving ? undefined : methods.writeSync;
     },
-    write: parts.takeLater,
-    truncate: parts.truncate,
-    close: parts.close,
+    write: methods.write,
+    truncate: methods.truncate,
+    close: methods.close,
     stat: () => Promise.resolve({ size: file.startSize }),
-    syncData: () => Promise.reject(new Error("It is not for syncing")),
+    syncData: () => Promise.reject(new Error("This handle is only for writing")),
   };
 }
 

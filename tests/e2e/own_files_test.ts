@@ -29,7 +29,7 @@ Deno.test("standard input leaves a file alone that has the old name of its copy"
 
 /** Files of the user's with names of ours, and what a run says of them. */
 const FOREIGN: readonly [name: string, text: string, says: RegExp][] = [
-  ["poetry.lock", "# made by Poetry\n".repeat(100), /no lock file of Retort/],
+  ["poetry.lock", "# made by Poetry\n".repeat(100), /not a lock file of Retort/],
   [
     "poetry.jsonl",
     '{"uid":"row-0","prompt":"mine"}\n{"uid":"row-1","pro',

@@ -7,7 +7,7 @@ import {
 import { LockedError, SinkError, UsageError } from "../../lib/errors.ts";
 import { Journal } from "../../lib/sink/journal.ts";
 import { acquireLock, type RunState, SharedLock } from "../../lib/sink/lock.ts";
-import { holdAlone, refuseHeld } from "../../lib/sink/lock_file.ts";
+import { lockOutput, requireUnlocked } from "../../lib/sink/lock_file.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("acquireLock() refuses a lock that is held, and says by whom", async () => {
@@ -53,16 +53,16 @@ Deno.test("acquireLock() gives up if the file is removed again and again", async
   assertStringIncludes(error.message, "removed again and again");
 });
 
-Deno.test("refuseHeld() refuses results that a run appends to, and nothing else", async () => {
+Deno.test("requireUnlocked() refuses results that a run appends to, and nothing else", async () => {
   await using dir = await tempDir();
   const path = dir.path("out.jsonl");
-  await refuseHeld(path);
-  await refuseHeld(dir.root);
+  await requireUnlocked(path);
+  await requireUnlocked(dir.root);
   const journal = await Journal.open(path);
-  await assertRejects(() => refuseHeld(path), LockedError, `Cannot lock "${path}"`);
+  await assertRejects(() => requireUnlocked(path), LockedError, `Cannot lock "${path}"`);
   await assertRejects(() => Journal.open(path), LockedError);
   await journal.close();
-  await refuseHeld(path);
+  await requireUnlocked(path);
 });
 
 Deno.test("acquireLock() recognizes a held lock even if it keeps other processes from reading the file", async () => {
@@ -141,7 +141,7 @@ Deno.test("acquireLock() leaves a file of the user's as it is", async () => {
   for (const text of [...texts, `{"pid":1}${" ".repeat(900)}.`]) {
     await dir.write("poetry.lock", text);
     const error = await assertRejects(() => acquireLock(path), UsageError);
-    assertStringIncludes(error.message, `"${path}": the file there is no lock file of Retort`);
+    assertStringIncludes(error.message, `"${path}": that file is not a lock file of Retort`);
     assertEquals(await dir.read("poetry.lock"), text);
   }
 });
@@ -302,7 +302,7 @@ Deno.test("a shared lock gives the next holder of each output the calls in fligh
 });
 
 Deno.test({
-  name: "holdAlone() releases a lock that keeps readers out, and says so",
+  name: "lockOutput() releases a lock that keeps readers out, and says so",
   ignore: Deno.build.os === "windows",
   async fn() {
     await using dir = await tempDir();
@@ -310,8 +310,8 @@ Deno.test({
     using file = await Deno.open(path, { append: true });
     using other = await Deno.open(path, { append: true });
     const denied = () => Promise.reject(new Error("Permission denied (os error 13)"));
-    assertStringIncludes(await holdAlone(file, path, { read: denied }) ?? "", "SMB");
-    assertEquals(await holdAlone(other, path, { read: () => Promise.resolve(null) }), undefined);
-    await assertRejects(() => holdAlone(file, path), LockedError);
+    assertStringIncludes(await lockOutput(file, path, { read: denied }) ?? "", "SMB");
+    assertEquals(await lockOutput(other, path, { read: () => Promise.resolve(null) }), undefined);
+    await assertRejects(() => lockOutput(file, path), LockedError);
   },
 });

@@ -1,47 +1,51 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { DamagedFileError, UsageError } from "../../lib/errors.ts";
-import { setAside } from "../../lib/sink/rewrite.ts";
+import { moveOutdatedLines } from "../../lib/sink/rewrite.ts";
 import { tempDir } from "../support/temp.ts";
 
-Deno.test("setAside() moves the lines of these uids, and keeps every byte of them", async () => {
+Deno.test("moveOutdatedLines() moves the lines of these uids, and keeps every byte of them", async () => {
   await using dir = await tempDir();
   const path = await dir.write("a.jsonl", '{"uid":"x","n":1.0}\n{"n":2.0, "uid":"y"}\n');
-  const keptAt = await setAside(path, new Set(["y"]));
+  const keptAt = await moveOutdatedLines(path, new Set(["y"]));
   assertEquals(keptAt, dir.path("a.outdated.jsonl"));
   assertEquals(await dir.read("a.jsonl"), '{"uid":"x","n":1.0}\n');
   assertEquals(await dir.read("a.outdated.jsonl"), '{"n":2.0, "uid":"y"}\n');
   assertEquals((await dir.names()).filter((name) => name.endsWith(".tmp")), []);
 });
 
-Deno.test("setAside() continues after a crash that left half a line there", async () => {
+Deno.test("moveOutdatedLines() continues after a crash that left half a line there", async () => {
   await using dir = await tempDir();
   const path = await dir.write("a.jsonl", [{ uid: "x", response: "paid" }]);
   await dir.write("a.outdated.jsonl", '{"uid":"x","respo');
-  await setAside(path, new Set(["x"]));
+  await moveOutdatedLines(path, new Set(["x"]));
   assertEquals(await dir.rows("a.outdated.jsonl"), [{ uid: "x", response: "paid" }]);
 });
 
-Deno.test("setAside() skips blank lines and a byte order mark", async () => {
+Deno.test("moveOutdatedLines() skips blank lines and a byte order mark", async () => {
   await using dir = await tempDir();
   const path = await dir.write("a.jsonl", '\ufeff{"uid":"x"}\n\n \r\n{"uid":"y"}\n');
-  await setAside(path, new Set(["x"]));
+  await moveOutdatedLines(path, new Set(["x"]));
   assertEquals(await dir.read("a.jsonl"), '{"uid":"y"}\n');
   assertEquals(await dir.read("a.outdated.jsonl"), '{"uid":"x"}\n');
 });
 
-Deno.test("setAside() refuses to add to a file of the user's", async () => {
+Deno.test("moveOutdatedLines() refuses to add to a file of the user's", async () => {
   await using dir = await tempDir();
   const path = await dir.write("a.jsonl", '{"uid":"x"}\n');
   await dir.write("a.outdated.jsonl", '{"note":"mine"}\nhalf');
-  await assertRejects(() => setAside(path, new Set(["x"])), UsageError, "a.outdated.jsonl");
+  await assertRejects(
+    () => moveOutdatedLines(path, new Set(["x"])),
+    UsageError,
+    "a.outdated.jsonl",
+  );
   assertEquals(await dir.read("a.outdated.jsonl"), '{"note":"mine"}\nhalf');
 });
 
-Deno.test("setAside() leaves the results as they are if a line is damaged", async () => {
+Deno.test("moveOutdatedLines() leaves the results as they are if a line is damaged", async () => {
   await using dir = await tempDir();
   const text = '{"uid":"x"}\nhalf a li\n';
   const path = await dir.write("a.jsonl", text);
-  await assertRejects(() => setAside(path, new Set(["x"])), DamagedFileError, "line 2");
+  await assertRejects(() => moveOutdatedLines(path, new Set(["x"])), DamagedFileError, "line 2");
   assertEquals(await dir.read("a.jsonl"), text);
   assertEquals((await dir.names()).filter((name) => name.endsWith(".tmp")), []);
 });
