@@ -8,9 +8,9 @@
 import type { Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 
-/** An answer that could not be checked. */
+/** The verdict on an answer that could not be checked. */
 export interface Unchecked {
-  /** The reason, as a message to the user. */
+  /** Why, as a message to the user. */
   readonly unchecked: string;
   /** Whether the row fails. Otherwise it stays pending, and the next run sends it again. */
   readonly isFinal: boolean;
@@ -24,9 +24,9 @@ export interface Unchecked {
  */
 export type Verdict = string | Unchecked | undefined;
 
-/** What a row has taken until this answer. */
+/** What a row has cost so far, this answer included. */
 export interface AnswerCost {
-  /** Attempts at the row, including the one that brought this answer. */
+  /** Attempts at the row, including the one that returned this answer. */
   readonly attempts: number;
   /** Duration of the last attempt, in milliseconds. */
   readonly latencyMs: number;
@@ -35,7 +35,7 @@ export interface AnswerCost {
 }
 
 /**
- * Checks an answer before it is kept. Returns a promise only if it has to wait. Neither throws nor
+ * Checks an answer before it is kept. Returns a promise only if it must wait. Neither throws nor
  * rejects.
  */
 export type Check = (
@@ -68,7 +68,7 @@ export function compilePattern(pattern: string | RegExp): RegExp {
 function compile(text: unknown): RegExp {
   if (typeof text !== "string") {
     throw new TypeError(
-      `Cannot use the reject pattern: it must be a text or a RegExp: current value is ${
+      `Cannot use the reject pattern: it must be a string or a RegExp: current value is ${
         String(text)
       }`,
     );
@@ -81,20 +81,20 @@ function compile(text: unknown): RegExp {
   } catch (cause) {
     const reason = (cause as SyntaxError).message.replace(/^Invalid regular expression: /, "");
     throw new RangeError(
-      `Cannot use the reject pattern ${JSON.stringify(text)}: it must be a regular expression of ` +
-        `JavaScript: ${reason}`,
+      `Cannot use the reject pattern ${JSON.stringify(text)}: it must be a JavaScript regular ` +
+        `expression: ${reason}`,
       { cause },
     );
   }
 }
 
-/** The first message to the worker: what to check for. It answers with `Ready`. */
+/** The first message to the worker: what to check for. The worker replies with `Ready`. */
 export interface Setup {
   /** `source` and `flags` of the reject pattern; undefined if there is none. */
   readonly pattern: readonly [source: string, flags: string] | undefined;
   /** JSON text of the schema; undefined if there is none. */
   readonly jsonSchema: string | undefined;
-  /** Memory in which the worker notes what it is doing: see `Note`. */
+  /** Shared memory in which the worker notes what it is doing: see `Note`. */
   readonly progress: SharedArrayBuffer;
 }
 
@@ -104,7 +104,7 @@ export interface Ready {
   readonly problem: string | undefined;
 }
 
-/** A later message to the worker: answers to check. It replies with `Reasons`. */
+/** A later message to the worker: answers to check. The worker replies with `Reasons`. */
 export interface Batch {
   /** The text of each answer; "" if it has none. */
   readonly texts: readonly string[];
@@ -115,15 +115,16 @@ export interface Batch {
 /** Why answers of a batch are rejected, by index; answers without an entry pass. */
 export type Reasons = ReadonlyMap<number, string>;
 
-/** Where the worker notes what it is doing, in an array of 32-bit integers. */
+/** Indexes into the array of 32-bit integers in which the worker notes what it is doing. */
 export const Note = {
-  /** Index in the batch of the answer that is being checked, or `IDLE`. */
+  /** The answer that is being checked, as an index in its batch, or `IDLE`. */
   Answer: 0,
   /** Which check is running: a value of `Phase`. */
   Phase: 1,
 } as const;
 
-export const NOTES = 2;
+/** Length of that array. */
+export const NOTE_COUNT = 2;
 
 /** Values of `Note.Phase`. */
 export const Phase = { Schema: 0, Pattern: 1 } as const;

@@ -1,10 +1,10 @@
 /**
- * Checks for answers that must be JSON, with or without a JSON Schema. Users have schemas alone or
- * in the `response_format` of a request.
+ * Checks for answers that must be JSON, with or without a JSON Schema. Users pass a schema alone or
+ * inside the `response_format` of a request.
  *
- * Ajv compiles the schema to a function: that takes 0.1 µs for a small answer, and a validator that
- * interprets the schema 4.5. Ajv also checks the schema itself, so that `"type": "intger"` is found
- * before the first call.
+ * Ajv compiles the schema to a function, which checks a small answer in 0.1 µs; a validator that
+ * interprets the schema takes 4.5 µs. Ajv also checks the schema itself, so that a typo such as
+ * `"type": "intger"` is found before the first call.
  *
  * @module
  */
@@ -14,9 +14,9 @@ import type { AskedSchema } from "../teacher/mod.ts";
 import type { Check } from "./check.ts";
 
 /**
- * Rejects answers that are anything but JSON and white space. A code fence is not part of JSON: a
- * model that is trained on it learns to write the fence. An answer with a tool call and no text is
- * complete, so it passes.
+ * Rejects answers that are not JSON, apart from white space around it. JSON in a code fence is
+ * rejected: a model trained on it would learn to write the fence. An answer with a tool call and no
+ * text is complete, so it passes.
  *
  * @param problemOf Returns what is wrong with the JSON value, or undefined. @default accepts any
  * value
@@ -39,17 +39,17 @@ export function jsonCheck(
 
 function reasonOf(text: string, { message }: SyntaxError): string {
   if (/^\s*```/.test(text)) return "wrapped in a code fence (```)";
-  // V8 quotes the answer after the token. Without the quotation, equal causes have equal messages.
-  // The token may be half of a surrogate pair, which many readers of JSON lines reject.
+  // V8 quotes the answer after the token. Without the quotation, messages with the same cause are
+  // equal. The token may be half of a surrogate pair, which many readers of JSON lines reject.
   return message.replace(/^(Unexpected token '.+?'), .*$/su, "$1").toWellFormed();
 }
 
-const NAMED_ERRORS = 3;
-const MOST_VALUE_CHARS = 100;
+const MAX_LISTED_ERRORS = 3;
+const MAX_SHOWN_CHARS = 100;
 
 /**
- * Compiles a schema, also one inside a `response_format`, of draft 7, 2019-09 or 2020-12 (the
- * default). Formats are checked; unknown keywords and formats are ignored, as the standard
+ * Compiles a JSON Schema of draft 7, 2019-09 or 2020-12 (the default), alone or inside a
+ * `response_format`. Formats are checked; unknown keywords and formats are ignored, as the standard
  * requires.
  *
  * @throws {TypeError} when it is not a valid schema
@@ -64,11 +64,11 @@ export async function schemaCheck(schema: unknown): Promise<Check> {
       // A recursive schema recurses as deeply as the answer is nested.
       return `Cannot be checked against the schema: ${(error as Error).message}`;
     }
-    return `Does not match the schema: ${inWords(validate.errors ?? [])}`;
+    return `Does not match the schema: ${describeErrors(validate.errors ?? [])}`;
   });
 }
 
-/** What is used of a schema that Ajv has compiled. */
+/** The part of Ajv's compiled schema that is used here. */
 interface Compiled {
   (value: unknown): unknown;
   errors?: ErrorObject[] | null;
@@ -78,7 +78,7 @@ async function compile(schema: unknown): Promise<Compiled> {
   if (typeof schema === "boolean") return compile(schema ? {} : { not: {} });
   if (typeof schema !== "object" || schema === null || Array.isArray(schema)) {
     throw new TypeError(
-      `Cannot use the JSON Schema: it must be an object: current value is ${shown(schema)}`,
+      `Cannot use the JSON Schema: it must be an object: current value is ${shortJson(schema)}`,
     );
   }
   const { $schema: dialect, ...keywords } = schema as Readonly<Record<string, unknown>>;
@@ -88,7 +88,7 @@ async function compile(schema: unknown): Promise<Compiled> {
     const [first] = validator.errors ?? [];
     if (first !== undefined) {
       const value = valueAt(keywords, first.instancePath);
-      throw new TypeError(`${inWords([first])}: current value is ${shown(value)}`);
+      throw new TypeError(`${describeErrors([first])}: current value is ${shortJson(value)}`);
     }
     const compiled = validator.compile(keywords);
     if ("$async" in compiled) throw new TypeError('"$async" is not supported');
@@ -104,7 +104,7 @@ async function validatorOf(dialect: unknown) {
     allErrors: true,
     formats: fullFormats,
     logger: false,
-    // Otherwise every object would have a "constructor".
+    // Otherwise an inherited "constructor" would count as a property of every object.
     ownProperties: true,
     strict: false,
   };
@@ -115,7 +115,7 @@ async function validatorOf(dialect: unknown) {
   if (draft === "draft-07") return new AjvDraft7(options);
   throw new RangeError(
     'Cannot use the JSON Schema: "$schema" must name draft 7, 2019-09 or 2020-12: current value is ' +
-      shown(dialect),
+      shortJson(dialect),
   );
 }
 
@@ -128,42 +128,44 @@ function valueAt(root: unknown, pointer: string): unknown {
   }, root);
 }
 
-function inWords(errors: readonly ErrorObject[]): string {
-  const named = errors.slice(0, NAMED_ERRORS).map((error) =>
+function describeErrors(errors: readonly ErrorObject[]): string {
+  const listed = errors.slice(0, MAX_LISTED_ERRORS).map((error) =>
     `${error.instancePath || "it"} ${error.message ?? error.keyword}${detailOf(error)}`
   );
-  if (errors.length > NAMED_ERRORS) named.push(`and ${errors.length - NAMED_ERRORS} more`);
-  return named.join("; ");
+  if (errors.length > MAX_LISTED_ERRORS) {
+    listed.push(`and ${errors.length - MAX_LISTED_ERRORS} more`);
+  }
+  return listed.join("; ");
 }
 
 /** Details that Ajv's messages omit. */
 function detailOf({ keyword, params }: ErrorObject): string {
   switch (keyword) {
     case "additionalProperties":
-      return `: ${shown(params.additionalProperty)}`;
+      return `: ${shortJson(params.additionalProperty)}`;
     case "unevaluatedProperties":
-      return `: ${shown(params.unevaluatedProperty)}`;
+      return `: ${shortJson(params.unevaluatedProperty)}`;
     case "enum":
-      return `: ${shown(params.allowedValues)}`;
+      return `: ${shortJson(params.allowedValues)}`;
     case "const":
-      return `: ${shown(params.allowedValue)}`;
+      return `: ${shortJson(params.allowedValue)}`;
     default:
       return "";
   }
 }
 
-function shown(value: unknown): string {
+function shortJson(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
-  return text.length <= MOST_VALUE_CHARS ? text : `${text.slice(0, MOST_VALUE_CHARS)}…`;
+  return text.length <= MAX_SHOWN_CHARS ? text : `${text.slice(0, MAX_SHOWN_CHARS)}…`;
 }
 
-/** A schema without the `response_format` around it, and the other fields of that. */
+/** A schema, and the other fields of the `response_format` that held it. */
 type Unwrapped = Partial<AskedSchema> & { readonly schema: unknown };
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Names that `response_format` accepts. */
-const NAME = /^[\w-]{1,64}$/;
+/** Schema names that `response_format` accepts. */
+const SCHEMA_NAME = /^[\w-]{1,64}$/;
 
 /**
  * Unwraps a schema from `{"type":"json_schema","json_schema":{…}}`,
@@ -195,7 +197,7 @@ export function askedSchemaOf(value: unknown): AskedSchema | undefined {
   const schema = fieldsOf(unwrapped.schema);
   if (schema === undefined) return undefined;
   const title = String(schema.title ?? "").replace(/[^\w-]+/g, "_").slice(0, 64);
-  const name = [unwrapped.name ?? "", title].find((one) => NAME.test(one)) ?? "answer";
+  const name = [unwrapped.name, title].find((text) => SCHEMA_NAME.test(text ?? "")) ?? "answer";
   return { ...unwrapped, name };
 }
 

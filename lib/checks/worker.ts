@@ -29,7 +29,7 @@ interface Scope {
 const scope = globalThis as unknown as Scope;
 /**
  * After this time, in milliseconds, the worker stops a check itself. Unless the main thread is
- * delayed, it has terminated the worker by then: see `MOST_MS` in `worker_check.ts`.
+ * delayed, it has terminated the worker by then: see `MAX_CHECK_MS` in `worker_check.ts`.
  */
 const LEASH_MS = 2_000;
 /** Neither check uses the row. */

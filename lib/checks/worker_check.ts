@@ -10,7 +10,7 @@ import {
   type Batch,
   IDLE,
   Note,
-  NOTES,
+  NOTE_COUNT,
   Phase,
   type Ready,
   type Reasons,
@@ -25,61 +25,61 @@ export interface WorkerCheckOptions {
   readonly jsonSchema: unknown;
 }
 
-/** The longest check of one answer, in milliseconds. */
-const MOST_MS = 1_000;
+/** Time limit for the check of one answer. */
+const MAX_CHECK_MS = 1_000;
 /**
- * Answers in a row that take longer than `MOST_MS`, or crash the worker, before the run is halted.
+ * The run is halted when this many answers in a row exceed `MAX_CHECK_MS` or crash the worker.
  */
-const MOST_IN_A_ROW = 3;
-const WATCH_MS = 50;
+const MAX_FAILURES_IN_A_ROW = 3;
+const POLL_MS = 50;
 /**
- * The most time that counts between two looks: if this thread was delayed, the worker may have been
+ * The most time that counts between two polls: if this thread was delayed, the worker may have been
  * delayed too.
  */
-const MOST_WATCH_MS = 2 * WATCH_MS;
-/** The most answers in a batch for the worker. */
-const BATCH_ANSWERS = 256;
+const MAX_POLL_MS = 2 * POLL_MS;
+const MAX_BATCH_ANSWERS = 256;
 /** A batch takes no more answers once it holds this many characters. */
-const BATCH_CHARS = 4_000_000;
+const MAX_BATCH_CHARS = 4_000_000;
 
 /** An answer that waits for its verdict. */
-interface Waiting {
+interface QueuedAnswer {
   readonly text: string;
   readonly hasToolCalls: boolean;
   readonly resolve: (verdict: Verdict) => void;
 }
 
-/** What the worker was doing at the last look. */
+/** What the worker was doing at the last poll. */
 interface Watch {
   readonly timer: ReturnType<typeof setInterval>;
-  /** The time of that look: a monotonic clock, in milliseconds. */
-  at: number;
+  /** Time of the last poll, by `performance.now()`. */
+  polledMs: number;
   answer: number;
   phase: number;
-  /** How long the worker has been at the same answer and phase, in milliseconds. */
-  forMs: number;
+  /** How long the worker has been at the same answer and phase. */
+  elapsedMs: number;
 }
 
-/** Runs checks in a worker, with a queue of answers. */
+/** Queues answers and checks them in a worker. */
 export class WorkerCheck {
   readonly #options: WorkerCheckOptions;
   /**
-   * The worker's notes (see `Note`). Each worker has its own: one that was terminated may write for
-   * some seconds more.
+   * The worker's notes (see `Note`). Each worker has an array of its own, because a terminated
+   * worker may continue to write for some seconds.
    */
-  #progress = new Int32Array(new SharedArrayBuffer(NOTES * 4));
+  #progress = new Int32Array(new SharedArrayBuffer(NOTE_COUNT * 4));
   #worker: Worker | undefined;
-  #waiting: Waiting[] = [];
+  #queue: QueuedAnswer[] = [];
   /**
-   * Answers of a terminated worker that come before the one that took too long: they were checked,
-   * but their verdicts are lost.
+   * Answers in the batch of a terminated worker before the one that failed: they were checked, but
+   * their verdicts are lost.
    */
-  #again: Waiting[] = [];
+  #toRecheck: QueuedAnswer[] = [];
   /** The batch of the worker; undefined while it has none or is being started. */
-  #batch: { readonly items: readonly Waiting[]; readonly isAgain: boolean } | undefined;
+  #batch: { readonly items: readonly QueuedAnswer[]; readonly isRecheck: boolean } | undefined;
   #isReady = false;
-  #tooLong = 0;
-  #end: Unchecked | undefined;
+  #failuresInARow = 0;
+  /** The verdict on all further answers; undefined while answers are checked. */
+  #finalVerdict: Unchecked | undefined;
   #watch: Watch | undefined;
 
   private constructor(options: WorkerCheckOptions) {
@@ -92,34 +92,34 @@ export class WorkerCheck {
    * @throws {TypeError} when it cannot be started
    */
   static async start(options: WorkerCheckOptions): Promise<WorkerCheck> {
-    const made = new WorkerCheck(options);
-    const problem = await made.#start();
-    if (problem === undefined) return made;
-    made.close();
+    const check = new WorkerCheck(options);
+    const problem = await check.#start();
+    if (problem === undefined) return check;
+    check.close();
     throw new TypeError(`Cannot start the worker that checks answers: ${problem}`);
   }
 
   readonly check = ({ response, toolCalls }: Completion): Promise<Verdict> => {
-    if (this.#end !== undefined) return Promise.resolve(this.#end);
+    if (this.#finalVerdict !== undefined) return Promise.resolve(this.#finalVerdict);
     return new Promise((resolve) => {
       const hasToolCalls = (toolCalls?.length ?? 0) > 0;
-      this.#waiting.push({ text: response ?? "", hasToolCalls, resolve });
+      this.#queue.push({ text: response ?? "", hasToolCalls, resolve });
       this.#send();
     });
   };
 
-  /** Terminates the worker. Answers that wait stay unchecked. */
+  /** Terminates the worker. Queued answers stay unchecked. */
   close(): void {
     this.#giveUp({ unchecked: "The run has ended before the answer was checked", isFinal: false });
   }
 
-  #giveUp(end: Unchecked): void {
-    this.#end ??= end;
+  #giveUp(verdict: Unchecked): void {
+    this.#finalVerdict ??= verdict;
     this.#stop();
-    const left = [...this.#batch?.items ?? [], ...this.#again, ...this.#waiting];
+    const left = [...this.#batch?.items ?? [], ...this.#toRecheck, ...this.#queue];
     this.#batch = undefined;
-    this.#again = this.#waiting = [];
-    for (const { resolve } of left) resolve(end);
+    this.#toRecheck = this.#queue = [];
+    for (const { resolve } of left) resolve(verdict);
   }
 
   #stop(): void {
@@ -130,10 +130,10 @@ export class WorkerCheck {
     this.#watch = undefined;
   }
 
-  /** Returns why the worker cannot be started, or undefined once it is ready. */
+  /** Starts a worker. Resolves with the reason if it cannot start, or undefined once it is ready. */
   #start(): Promise<string | undefined> {
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
-    this.#progress = new Int32Array(new SharedArrayBuffer(NOTES * 4)).fill(IDLE);
+    this.#progress = new Int32Array(new SharedArrayBuffer(NOTE_COUNT * 4)).fill(IDLE);
     try {
       const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
       this.#worker = worker;
@@ -167,104 +167,107 @@ export class WorkerCheck {
     };
   }
 
-  /** Gives the worker the next batch, unless it has one. */
+  /** Sends the worker the next batch, unless it has one. */
   #send(): void {
     if (!this.#isReady || this.#batch !== undefined) return;
-    const isAgain = this.#again.length > 0;
-    const items = take(isAgain ? this.#again : this.#waiting);
+    const isRecheck = this.#toRecheck.length > 0;
+    const items = takeBatch(isRecheck ? this.#toRecheck : this.#queue);
     if (items.length === 0) {
       clearInterval(this.#watch?.timer);
       this.#watch = undefined;
       return;
     }
-    this.#batch = { items, isAgain };
-    const withToolCalls = items.flatMap(({ hasToolCalls }, place) => hasToolCalls ? place : []);
+    this.#batch = { items, isRecheck };
+    const withToolCalls = items.flatMap(({ hasToolCalls }, index) => hasToolCalls ? index : []);
     const batch: Batch = { texts: items.map(({ text }) => text), withToolCalls };
     this.#worker!.postMessage(batch);
     this.#watch ??= {
-      timer: setInterval(() => this.#look(), WATCH_MS),
-      at: performance.now(),
+      timer: setInterval(() => this.#poll(), POLL_MS),
+      polledMs: performance.now(),
       answer: IDLE,
       phase: IDLE,
-      forMs: 0,
+      elapsedMs: 0,
     };
   }
 
   #onReasons(reasons: Reasons): void {
-    const { items, isAgain } = this.#batch!;
+    const { items, isRecheck } = this.#batch!;
     this.#batch = undefined;
     if (this.#watch !== undefined) this.#watch.answer = IDLE;
-    if (!isAgain) this.#tooLong = 0;
-    for (const [place, { resolve }] of items.entries()) resolve(reasons.get(place));
+    if (!isRecheck) this.#failuresInARow = 0;
+    for (const [index, { resolve }] of items.entries()) resolve(reasons.get(index));
     this.#send();
   }
 
-  /** Checks whether the worker is still at the same answer. */
-  #look(): void {
+  /** Gives up the answer that the worker is at if its check takes too long. */
+  #poll(): void {
     const watch = this.#watch!;
-    const now = performance.now();
-    const passedMs = Math.min(now - watch.at, MOST_WATCH_MS);
+    const nowMs = performance.now();
+    const passedMs = Math.min(nowMs - watch.polledMs, MAX_POLL_MS);
     const answer = Atomics.load(this.#progress, Note.Answer);
     const phase = Atomics.load(this.#progress, Note.Phase);
     const isSame = answer !== IDLE && answer === watch.answer && phase === watch.phase;
-    watch.forMs = isSame ? watch.forMs + passedMs : 0;
-    watch.at = now;
+    watch.elapsedMs = isSame ? watch.elapsedMs + passedMs : 0;
+    watch.polledMs = nowMs;
     watch.answer = answer;
     watch.phase = phase;
-    if (watch.forMs >= MOST_MS) this.#onTooLong(answer, tooLong(phase));
+    if (watch.elapsedMs >= MAX_CHECK_MS) this.#giveUpAnswer(answer, timeoutReason(phase));
   }
 
   #onCrash(message: string): void {
     if (this.#batch === undefined) return;
     const answer = Math.max(0, Atomics.load(this.#progress, Note.Answer));
-    this.#onTooLong(answer, `The answer could not be checked: ${message}`);
+    this.#giveUpAnswer(answer, `The answer could not be checked: ${message}`);
   }
 
-  /** Gives up an answer of the batch, and replaces the worker. */
-  #onTooLong(place: number, reason: string): void {
-    const { items, isAgain } = this.#batch!;
+  /** Gives up an answer of the batch, and replaces the worker. Halts after too many in a row. */
+  #giveUpAnswer(index: number, reason: string): void {
+    const { items, isRecheck } = this.#batch!;
     this.#stop();
     this.#batch = undefined;
-    // The worker has checked other answers since the last one that took too long.
-    if (place > 0 && !isAgain) this.#tooLong = 0;
-    this.#tooLong++;
-    this.#again.unshift(...items.slice(0, place));
-    this.#waiting.unshift(...items.slice(place + 1));
-    if (this.#tooLong < MOST_IN_A_ROW) {
-      items[place].resolve({ unchecked: reason, isFinal: true });
+    // The worker has checked other answers since the last failure.
+    if (index > 0 && !isRecheck) this.#failuresInARow = 0;
+    this.#failuresInARow++;
+    this.#toRecheck.unshift(...items.slice(0, index));
+    this.#queue.unshift(...items.slice(index + 1));
+    if (this.#failuresInARow < MAX_FAILURES_IN_A_ROW) {
+      items[index].resolve({ unchecked: reason, isFinal: true });
       this.#restart();
       return;
     }
-    const halt = `${MOST_IN_A_ROW} answers in a row could not be checked. The last one: ${reason}`;
-    items[place].resolve({ unchecked: reason, isFinal: true, halt });
-    const unchecked = "The answer was not checked, as those before it could not be checked";
+    const halt =
+      `${MAX_FAILURES_IN_A_ROW} answers in a row could not be checked. The last one: ${reason}`;
+    items[index].resolve({ unchecked: reason, isFinal: true, halt });
+    const unchecked =
+      "The answer was not checked, because the answers before it could not be checked";
     this.#giveUp({ unchecked, isFinal: false, halt });
   }
 
   #restart(): void {
     void this.#start().then((problem) => {
-      if (problem === undefined || this.#end !== undefined) return;
-      const unchecked = `The worker that checks answers cannot be started again: ${problem}`;
+      if (problem === undefined || this.#finalVerdict !== undefined) return;
+      const unchecked = `Cannot restart the worker that checks answers: ${problem}`;
       this.#giveUp({ unchecked, isFinal: false, halt: unchecked });
     });
   }
 }
 
-/** Takes the answers of the next batch. */
-function take(from: Waiting[]): Waiting[] {
+/** Removes the answers of the next batch from the front of a queue. */
+function takeBatch(queue: QueuedAnswer[]): QueuedAnswer[] {
+  const limit = Math.min(queue.length, MAX_BATCH_ANSWERS);
   let count = 0, chars = 0;
-  while (count < from.length && count < BATCH_ANSWERS && (count === 0 || chars < BATCH_CHARS)) {
-    chars += from[count++].text.length;
+  while (count < limit && (count === 0 || chars < MAX_BATCH_CHARS)) {
+    chars += queue[count++].text.length;
   }
-  return from.splice(0, count);
+  return queue.splice(0, count);
 }
 
-function tooLong(phase: number): string {
+function timeoutReason(phase: number): string {
   const what = phase === Phase.Pattern
     ? "the reject pattern (--reject-pattern)"
     : "the JSON Schema (--json-schema)";
-  return `Cannot check the answer for ${what}: it takes more than ${
-    MOST_MS / 1_000
-  } s. A repetition ` +
-    "inside of a repetition, as in (a+)+, takes exponential time: write it as one";
+  return `Cannot check the answer for ${what}: the check takes more than ${
+    MAX_CHECK_MS / 1_000
+  } s. ` +
+    "A nested repetition, as in (a+)+, can take exponential time: write a single one, as in a+";
 }

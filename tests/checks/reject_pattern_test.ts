@@ -39,7 +39,7 @@ Deno.test("compilePattern() says what is wrong with a pattern", () => {
   assertThrows(
     () => compilePattern("("),
     RangeError,
-    'Cannot use the reject pattern "(": it must be a regular expression of JavaScript: /(/u: ' +
+    'Cannot use the reject pattern "(": it must be a JavaScript regular expression: /(/u: ' +
       "Unterminated group",
   );
   assertThrows(() => compilePattern(""), RangeError, "it is empty");
