@@ -33,8 +33,8 @@ export type DistillOptions<Row = unknown> = SharedOptions & {
 /**
  * Sends each row to the teacher and yields outcomes as they arrive, in no particular order.
  *
- * A string is one user message; any other row is read as a row of a file is (`prompt`, `messages`,
- * …). Every row yields `samples` outcomes, also if it equals another row. A row that cannot be sent
+ * A string is one user message; any other row is read like a row of a file (`prompt`, `messages`,
+ * …). Every row yields `samples` outcomes, even if it equals another row. A row that cannot be sent
  * yields failures of the type `bad_row`. Rows are read no faster than outcomes are taken: at most
  * `concurrency` are in flight.
  *
@@ -70,8 +70,8 @@ export function distill<Row>(
 }
 
 /** What differs between Deno and other runtimes. */
-export interface Surroundings {
-  /** Returns the reader of local images below `root`, or of none where `root` is undefined. */
+export interface RuntimeAdapter {
+  /** Returns a reader of local images below `root`; one that reads none if `root` is undefined. */
   readonly imagesIn: (root: string | undefined) => RowImages;
   /** Whether patterns and schemas are checked on this thread. @default false: in a worker */
   readonly isWithoutWorker?: boolean;
@@ -81,7 +81,7 @@ export interface Surroundings {
 export function distillation<Row>(
   rows: Iterable<Row> | AsyncIterable<Row>,
   options: DistillOptions<Row>,
-  { imagesIn, isWithoutWorker }: Surroundings,
+  { imagesIn, isWithoutWorker }: RuntimeAdapter,
 ): AsyncGenerator<DistillOutcome<Row>, void, undefined> {
   checkRows(rows);
   checkOptions(options, GENERATOR_RULES);
@@ -92,54 +92,54 @@ export function distillation<Row>(
 }
 
 class Distillation<Row> {
-  readonly #generator: ResolvedOptions;
+  readonly #options: ResolvedOptions;
   readonly #publisher: RowOutcomes<Row>;
   readonly #images: RowImages;
-  #activity: ActiveRun | undefined;
+  #activeRun: ActiveRun | undefined;
 
   constructor(
     options: ResolvedOptions,
     validate: DistillOptions<Row>["validate"],
     images: RowImages,
   ) {
-    const publisher = new RowOutcomes<Row>(() => this.#activity?.isPriced ?? false);
+    const publisher = new RowOutcomes<Row>(() => this.#activeRun?.isPriced ?? false);
     const check = validate === undefined
       ? undefined
       : verdictCheck((completion, row, cost) => validate(publisher.answer(completion, row, cost)));
     this.#publisher = publisher;
-    this.#generator = { ...options, check };
+    this.#options = { ...options, check };
     this.#images = images;
   }
 
   outcomes(rows: Iterable<Row> | AsyncIterable<Row>): AsyncGenerator<DistillOutcome<Row>, void> {
-    return abortedByReturn(this.#outcomes(rows), () => this.#activity?.abort());
+    return abortedByReturn(this.#outcomes(rows), () => this.#activeRun?.abort());
   }
 
   async *#outcomes(
     rows: Iterable<Row> | AsyncIterable<Row>,
   ): AsyncGenerator<DistillOutcome<Row>, void, undefined> {
-    const generator = this.#generator;
-    const { signal, concurrency } = generator;
-    const activity = this.#activity = new ActiveRun(generator, {
+    const options = this.#options;
+    const { signal, concurrency } = options;
+    const activeRun = this.#activeRun = new ActiveRun(options, {
       concurrency,
-      maxCostUsd: generator.maxCostUsd ?? null,
+      maxCostUsd: options.maxCostUsd ?? null,
       listeners: [],
       outcomeListeners: new Listeners(),
     });
-    const onAbort = () => activity.abort(signal?.reason);
+    const onAbort = () => activeRun.abort(signal?.reason);
     signal?.addEventListener("abort", onAbort);
     try {
       signal?.throwIfAborted();
       yield* streamOutcomes(rows, {
-        generator,
-        activity,
+        generator: options,
+        activity: activeRun,
         concurrency,
         publisher: this.#publisher,
         images: this.#images,
       });
     } finally {
       signal?.removeEventListener("abort", onAbort);
-      activity.end();
+      activeRun.end();
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Runs a scan: the first rows in this thread, the others in workers, which can be terminated if a
- * pattern takes forever.
+ * Searches rows: the first ones in this thread, the others in workers, which can be terminated if
+ * a pattern takes too long.
  *
  * @module
  */
@@ -10,10 +10,11 @@ import { Scan, SCAN_ROWS, type ScanJob } from "./scan.ts";
 import { READY, type ScanReport, type ScanStart } from "./protocol.ts";
 import { formatCount } from "../figures.ts";
 
-/** For all scans of the process: a worker takes 25 MB, and two are as fast as most disks. */
+/** The most workers for all scans of the process: each takes 25 MB, and two are as fast as most
+ * disks. */
 const MAX_WORKERS = 2;
 /** How long a worker may search one block: 256 KB, or one longer line. */
-const MAX_MS = 2_000;
+const BLOCK_TIMEOUT_MS = 2_000;
 /** The interval at which the workers are checked. */
 const WATCH_MS = 100;
 /**
@@ -21,8 +22,8 @@ const WATCH_MS = 100;
  * load.
  */
 const START_MS = 40;
-/** How many times as long it searches while it finds nothing, since machines may be busy. */
-const START_UNTIL_HIT = 5;
+/** It searches this many times as long while it has found nothing, since machines may be busy. */
+const NO_HIT_FACTOR = 5;
 
 export interface ScannerOptions {
   /**
@@ -35,7 +36,7 @@ export interface ScannerOptions {
 }
 
 /** The number of workers of all running scans. */
-let working = 0;
+let runningWorkers = 0;
 
 /** A scan, which starts at once and may have ended. */
 export class Scanner {
@@ -49,14 +50,16 @@ export class Scanner {
   isDone = false;
   /** Why the scan ended early, for a message. */
   problem: string | undefined;
-  readonly #next = new Int32Array(new SharedArrayBuffer(4));
+  /** The next chunk to search, shared with the workers. */
+  readonly #nextChunk = new Int32Array(new SharedArrayBuffer(4));
+  /** What each worker searches now, 0 for nothing. */
   readonly #progress = new Int32Array(new SharedArrayBuffer(4 * MAX_WORKERS));
   #workers: Worker[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Hits of finished chunks, kept until all chunks before them are finished. */
-  readonly #early = new Map<number, readonly number[]>();
-  /** The first chunk that is not finished. */
-  #chunk = 0;
+  readonly #earlyHits = new Map<number, readonly number[]>();
+  /** The chunks that are finished, with all before them. */
+  #doneChunks = 0;
   readonly #onChange: () => void;
 
   constructor(job: ScanJob, { startMs = START_MS, onChange = () => {} }: ScannerOptions = {}) {
@@ -82,51 +85,51 @@ export class Scanner {
     if (!this.isDone) this.#end("it was cancelled");
   }
 
-  /** Searches the first rows in this thread, until time is up or a block takes too long. */
+  /** Searches the first rows in this thread, until its time is up or a block takes too long. */
   #searchStart(job: ScanJob, startMs: number): void {
     const beginMs = performance.now();
-    const mostMs = startMs * START_UNTIL_HIT;
+    const maxStartMs = startMs * NO_HIT_FACTOR;
     using scan = new Scan(job);
     while (this.done < this.total) {
       const passedMs = performance.now() - beginMs;
-      if (passedMs >= (this.count > 0 ? startMs : mostMs)) break;
+      if (passedMs >= (this.count > 0 ? startMs : maxStartMs)) break;
       const limit = Math.min(this.total, this.done + SCAN_ROWS);
       let isSlow = false;
       const hits = scan.search(this.done, limit, (_, searchBlock) => {
-        isSlow ||= !endsWithin(mostMs, searchBlock);
+        isSlow ||= !endsWithin(maxStartMs, searchBlock);
       });
       if (isSlow) break;
       this.#add(hits);
-      this.#chunk++;
+      this.#doneChunks++;
       this.done = limit;
     }
-    this.#next[0] = this.#chunk;
+    this.#nextChunk[0] = this.#doneChunks;
   }
 
-  /** Starts one worker, and more as soon as other scans leave them. */
+  /** Starts one worker, and more as soon as other scans free theirs. */
   #startWorkers(job: ScanJob): void {
-    const chunks = Math.ceil(this.total / SCAN_ROWS) - this.#chunk;
-    const most = Math.min(chunks, Math.max(1, navigator.hardwareConcurrency), MAX_WORKERS);
+    const chunks = Math.ceil(this.total / SCAN_ROWS) - this.#doneChunks;
+    const maxWorkers = Math.min(chunks, Math.max(1, navigator.hardwareConcurrency), MAX_WORKERS);
     const startFree = () => {
       do this.#start(this.#workers.length, job); while (
-        this.#workers.length < most && working < MAX_WORKERS
+        this.#workers.length < maxWorkers && runningWorkers < MAX_WORKERS
       );
     };
     startFree();
     this.#watch(() => {
-      if (this.#workers.length < most && working < MAX_WORKERS) startFree();
+      if (this.#workers.length < maxWorkers && runningWorkers < MAX_WORKERS) startFree();
     });
   }
 
   #start(number: number, job: ScanJob): void {
     const worker = new Worker(new URL("./scan_worker.ts", import.meta.url), { type: "module" });
     this.#workers.push(worker);
-    working++;
+    runningWorkers++;
     worker.onerror = (event) => {
       event.preventDefault();
       this.#end(event.message);
     };
-    const [next, progress] = [this.#next.buffer, this.#progress.buffer];
+    const [next, progress] = [this.#nextChunk.buffer, this.#progress.buffer];
     worker.onmessage = ({ data }: MessageEvent<ScanReport>) => {
       if (data.chunk !== READY) return this.#onReport(data);
       worker.postMessage({ job, next, progress, worker: number } satisfies ScanStart);
@@ -136,12 +139,16 @@ export class Scanner {
   #onReport({ chunk, hits, problem }: ScanReport): void {
     if (this.isDone) return;
     if (problem !== undefined) return this.#end(problem);
-    this.#early.set(chunk, hits);
-    for (let next; (next = this.#early.get(this.#chunk)) !== undefined; this.#chunk++) {
-      this.#early.delete(this.#chunk);
-      this.#add(next);
+    this.#earlyHits.set(chunk, hits);
+    for (
+      let early;
+      (early = this.#earlyHits.get(this.#doneChunks)) !== undefined;
+      this.#doneChunks++
+    ) {
+      this.#earlyHits.delete(this.#doneChunks);
+      this.#add(early);
     }
-    this.done = Math.min(this.total, this.#chunk * SCAN_ROWS);
+    this.done = Math.min(this.total, this.#doneChunks * SCAN_ROWS);
     if (this.done === this.total) this.#end(undefined);
     else this.#onChange();
   }
@@ -161,27 +168,29 @@ export class Scanner {
     this.problem = problem;
     clearInterval(this.#timer);
     // A terminated worker may still take chunks: leave none.
-    Atomics.store(this.#next, 0, Math.ceil(this.total / SCAN_ROWS));
+    Atomics.store(this.#nextChunk, 0, Math.ceil(this.total / SCAN_ROWS));
     for (const worker of this.#workers) worker.terminate();
-    working -= this.#workers.length;
+    runningWorkers -= this.#workers.length;
     this.#workers = [];
     this.#onChange();
   }
 
   /** Ends the scan if a block takes too long. Delays of this thread do not count. */
   #watch(onWatch: () => void): void {
-    const seen = new Int32Array(MAX_WORKERS), forMs = new Float64Array(MAX_WORKERS);
-    let atMs = performance.now();
+    const places = new Int32Array(MAX_WORKERS), searchMs = new Float64Array(MAX_WORKERS);
+    let lastMs = performance.now();
     this.#timer = setInterval(() => {
       onWatch();
       const nowMs = performance.now();
-      const passedMs = Math.min(nowMs - atMs, 2 * WATCH_MS);
-      atMs = nowMs;
+      const passedMs = Math.min(nowMs - lastMs, 2 * WATCH_MS);
+      lastMs = nowMs;
       for (let worker = 0; worker < MAX_WORKERS; worker++) {
         const place = Atomics.load(this.#progress, worker);
-        forMs[worker] = place !== 0 && place === seen[worker] ? forMs[worker] + passedMs : 0;
-        seen[worker] = place;
-        if (forMs[worker] >= MAX_MS) return this.#endSlow(place);
+        searchMs[worker] = place !== 0 && place === places[worker]
+          ? searchMs[worker] + passedMs
+          : 0;
+        places[worker] = place;
+        if (searchMs[worker] >= BLOCK_TIMEOUT_MS) return this.#endSlow(place);
       }
     }, WATCH_MS);
   }
@@ -190,8 +199,8 @@ export class Scanner {
     const [row, all] = [place, this.total].map(formatCount);
     this.#end(
       `The search was stopped at row ${row} of ${all}: 256 KB of lines took more than ${
-        MAX_MS / 1_000
-      } s. A nested repetition, as in (a+)+, takes exponential time: write it as one`,
+        BLOCK_TIMEOUT_MS / 1_000
+      } s. A nested repetition, as in (a+)+, takes exponential time: write it as one, a+`,
     );
   }
 }

@@ -32,22 +32,21 @@ export interface DataServiceOptions {
 const COMPRESSED_NAME = /\.(?:gz|zst)$/;
 
 export class DataService implements AsyncDisposable {
-  /** As the user named them. */
+  /** Files and folders, as the user named them. */
   readonly paths: readonly string[];
-  /** Removes decompressed copies. */
+  /** The open files; removes their decompressed copies. */
   readonly #open = new AsyncDisposableStack();
   /** The files in the index. */
-  readonly #known: Set<string>;
-  /** New files that could not be opened, with size and time: tried again once these change. */
+  readonly #indexed: Set<string>;
+  /** New files that could not be opened, with size and time: retried once these change. */
   readonly #refused = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #worker: Worker;
-  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #setup: WorkerSetup;
-  /** Questions from before the worker was ready; undefined since then. */
-  #early: WorkerQuestion[] | undefined = [];
-  /** The id of the next question. */
-  #next = 0;
+  /** Questions asked before the worker is ready; undefined once it is. */
+  #queued: WorkerQuestion[] | undefined = [];
+  #nextId = 0;
   /** Why `ask` rejects: the worker has failed, or this is closed. */
   #problem: string | undefined;
   readonly #timer: ReturnType<typeof setInterval>;
@@ -59,7 +58,7 @@ export class DataService implements AsyncDisposable {
   ) {
     this.paths = paths;
     this.#open.use(files);
-    this.#known = new Set(files.files.map(({ path }) => path));
+    this.#indexed = new Set(files.files.map(({ path }) => path));
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     this.#worker.onerror = (event) => {
       event.preventDefault();
@@ -85,7 +84,7 @@ export class DataService implements AsyncDisposable {
 
   /** The paths of all files in the index, including those found later. */
   get files(): readonly string[] {
-    return [...this.#known];
+    return [...this.#indexed];
   }
 
   /** Asks the worker a question. Rejects with a `UsageError` if a condition is invalid. */
@@ -94,11 +93,11 @@ export class DataService implements AsyncDisposable {
     given: DataRequests[Name]["in"],
   ): Promise<DataRequests[Name]["out"]> {
     if (this.#problem !== undefined) return Promise.reject(new Error(this.#problem));
-    const waiting = Promise.withResolvers<unknown>();
-    const id = this.#next++;
-    this.#waiting.set(id, waiting);
+    const pending = Promise.withResolvers<unknown>();
+    const id = this.#nextId++;
+    this.#pending.set(id, pending);
     this.#send({ id, name, given });
-    return waiting.promise as Promise<DataRequests[Name]["out"]>;
+    return pending.promise as Promise<DataRequests[Name]["out"]>;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -112,27 +111,27 @@ export class DataService implements AsyncDisposable {
 
   /** Sends a question, or keeps it until the worker is ready. */
   #send(question: WorkerQuestion): void {
-    if (this.#early === undefined) this.#worker.postMessage(question);
-    else this.#early.push(question);
+    if (this.#queued === undefined) this.#worker.postMessage(question);
+    else this.#queued.push(question);
   }
 
   #onAnswer({ id, result, error, isUsage }: WorkerAnswer): void {
     if (id === READY) {
       this.#worker.postMessage(this.#setup);
-      for (const question of this.#early ?? []) this.#worker.postMessage(question);
-      this.#early = undefined;
+      for (const question of this.#queued ?? []) this.#worker.postMessage(question);
+      this.#queued = undefined;
       return;
     }
-    const waiting = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    if (error === undefined) waiting?.resolve(result);
-    else waiting?.reject(isUsage ? new UsageError(error) : new Error(error));
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    if (error === undefined) pending?.resolve(result);
+    else pending?.reject(isUsage ? new UsageError(error) : new Error(error));
   }
 
   #fail(problem: string): void {
     this.#problem = problem;
-    for (const { reject } of this.#waiting.values()) reject(new Error(problem));
-    this.#waiting.clear();
+    for (const { reject } of this.#pending.values()) reject(new Error(problem));
+    this.#pending.clear();
   }
 
   /** Finds new files: failures files that a run has created since, and files in folders. */
@@ -141,7 +140,7 @@ export class DataService implements AsyncDisposable {
     const found = await findDataFiles(this.paths).catch(() => new Map<string, number>());
     const files: IndexedPath[] = [];
     for (const [path, run] of found) {
-      if (!this.#known.has(path)) files.push(...await this.#openNew(path, run));
+      if (!this.#indexed.has(path)) files.push(...await this.#openNew(path, run));
     }
     if (files.length > 0) await this.ask("files", { files }).catch(() => {});
   }
@@ -149,18 +148,18 @@ export class DataService implements AsyncDisposable {
   /** Opens a new file; returns none if it is damaged, or still being compressed. */
   async #openNew(path: string, run: number): Promise<readonly IndexedPath[]> {
     const info = await statOf(path);
-    const mark = `${info?.size} ${info?.mtime?.getTime()}`;
-    if (this.#refused.get(path) === mark || this.#closing.signal.aborted) return [];
+    const version = `${info?.size} ${info?.mtime?.getTime()}`;
+    if (this.#refused.get(path) === version || this.#closing.signal.aborted) return [];
     // An empty file does not show yet how it is compressed.
     if (info?.size === 0 && COMPRESSED_NAME.test(path)) return [];
     try {
       const { files } = this.#open.use(
         await unpackFiles(new Map([[path, run]]), this.#closing.signal),
       );
-      this.#known.add(path);
+      this.#indexed.add(path);
       return files;
     } catch {
-      this.#refused.set(path, mark);
+      this.#refused.set(path, version);
       return [];
     }
   }

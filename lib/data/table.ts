@@ -1,5 +1,5 @@
 /**
- * The rows of results and failures files in memory: columns of numbers, and names by their codes.
+ * The rows of results and failures files in memory: columns of numbers, with codes for names.
  *
  * @module
  */
@@ -76,7 +76,7 @@ export class Table {
   readonly fields = new Map<string, OwnField>();
   /** The names of all fields of users' rows, without fields of objects in them. */
   readonly fieldNames = new Set<string>();
-  /** For near duplicates the first row of their group; undefined until a search is done. */
+  /** The first row of the group of each near duplicate; undefined until a search is done. */
   nearOf: ReadonlyMap<number, number> | undefined;
   /** The comparison of two runs; undefined if there is none. */
   compared: ComparedRows | undefined;
@@ -84,6 +84,8 @@ export class Table {
   #numberFields = 0;
   /** A hash table with open addressing, by `answerLow`: row numbers plus 1. */
   #answers = new Uint32Array(1 << 12);
+  /** The number of rows in `#answers`. */
+  #answerCount = 0;
 
   constructor(capacity = 1024) {
     this.#capacity = capacity;
@@ -176,7 +178,7 @@ export class Table {
     return rowLow[a] === rowLow[b] && rowHigh[a] === rowHigh[b];
   }
 
-  /** Rebuilds what is derived from the columns, after these were loaded from disk. */
+  /** Rebuilds what is derived from the columns, after they were loaded from disk. */
   reindex(): void {
     this.gone = 0;
     this.#capacity = this.columns.offset.length;
@@ -211,26 +213,24 @@ export class Table {
       return;
     }
     this.#answers[place] = row + 1;
-    this.#stored++;
-    if (this.#stored * 2 > this.#answers.length) this.#rehash();
+    this.#answerCount++;
+    if (this.#answerCount * 2 > this.#answers.length) this.#rehash();
   }
-
-  #stored = 0;
 
   #rehash(): void {
     const { answerLow, duplicateOf, status } = this.columns;
     let size = this.#answers.length;
     while (size < this.length * 2) size *= 2;
-    const wide = new Uint32Array(size);
-    this.#stored = 0;
+    const table = new Uint32Array(size);
+    this.#answerCount = 0;
     for (let row = 0; row < this.length; row++) {
       if (status[row] !== 0 || duplicateOf[row] !== -1) continue;
       let place = answerLow[row] & (size - 1);
-      while (wide[place] !== 0) place = (place + 1) & (size - 1);
-      wide[place] = row + 1;
-      this.#stored++;
+      while (table[place] !== 0) place = (place + 1) & (size - 1);
+      table[place] = row + 1;
+      this.#answerCount++;
     }
-    this.#answers = wide;
+    this.#answers = table;
   }
 
   #addFields(row: number, line: JsonObject): void {
@@ -238,8 +238,8 @@ export class Table {
       this.fieldNames.add(name);
       const value = line[name];
       if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-        for (const [inner, one] of Object.entries(objectOf(value))) {
-          this.#field(`${name}\0${inner}`)?.set(row, one, this.#capacity);
+        for (const [inner, innerValue] of Object.entries(objectOf(value))) {
+          this.#field(`${name}\0${inner}`)?.set(row, innerValue, this.#capacity);
         }
       } else this.#field(name)?.set(row, value, this.#capacity);
     }
@@ -260,6 +260,7 @@ function setHash(low: Uint32Array, high: Uint32Array, row: number, hash: string)
   high[row] = parseInt(hash.slice(0, 8), 16);
 }
 
+/** The uid of a further sample: that of its input row, and the number of the sample. */
 const SAMPLE = /^(.+)#[1-9]\d{0,2}$/s;
 
 /** How the answers of two runs to one row compare; "none" if only one run has answered it. */
@@ -271,8 +272,8 @@ export type Agreement = typeof AGREEMENTS[number];
 export interface ComparedRows {
   /** The paths of run 0 and run 1. */
   readonly paths: readonly string[];
-  /** 0 or 1. */
+  /** The run of each row: 0 or 1. */
   readonly run: Uint8Array<ArrayBuffer>;
-  /** An index into `AGREEMENTS`. */
+  /** The agreement of each row, as an index into `AGREEMENTS`. */
   readonly agreement: Uint8Array<ArrayBuffer>;
 }

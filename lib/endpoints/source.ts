@@ -21,7 +21,7 @@ export interface ListSource {
   read(): Promise<{ entries: EndpointEntry[]; isWhole: boolean }>;
 }
 
-/** As `Deno.resolveDns`. */
+/** Looks up the addresses of a DNS name, as `Deno.resolveDns` does. */
 export type Resolve = (name: string, type: "A" | "AAAA") => Promise<string[]>;
 
 /**
@@ -53,31 +53,31 @@ export interface SourceDependencies {
 
 const resolveDns: Resolve = (name, type) => Deno.resolveDns(name, type);
 
-/** The run reads the file periodically: network file systems have no file events. */
+/** A list in a file. It is read periodically, not watched: network file systems send no events. */
 function fileSource(path: string, pause: (ms: number) => Promise<void>): ListSource {
-  let before: string | undefined;
+  let lastText: string | undefined;
   return {
     name: `"${path}"`,
     async read() {
       let text = await textOf(path);
       // A file that is being rewritten in place is incomplete for a moment.
-      if (before !== undefined && !linesOf(text).isSupersetOf(linesOf(before))) {
-        await pause(AGAIN_MS);
+      if (lastText !== undefined && !linesOf(text).isSupersetOf(linesOf(lastText))) {
+        await pause(REREAD_DELAY_MS);
         const again = await textOf(path);
         if (again !== text) return { entries: [], isWhole: false };
         text = again;
       }
       const entries = await parseEndpoints(text, /\.ya?ml$/i.test(path));
-      if (entries.length === 0) throw new Error("it holds no address");
-      const isWhole = text.endsWith("\n") || text === before;
-      before = text;
+      if (entries.length === 0) throw new Error("it contains no address");
+      const isWhole = text.endsWith("\n") || text === lastText;
+      lastText = text;
       return { entries, isWhole };
     },
   };
 }
 
 /** How long to wait before a list that has lost lines is read again, in milliseconds. */
-const AGAIN_MS = 100;
+const REREAD_DELAY_MS = 100;
 
 async function textOf(path: string): Promise<string> {
   try {
@@ -98,7 +98,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
       "it must be dns+http://NAME:PORT/v1; with https the certificates name hosts, not addresses",
     );
   }
-  const where = url.port === "" ? "" : `:${url.port}`;
+  const port = url.port === "" ? "" : `:${url.port}`;
   let known: readonly Hosts[] = [[], []];
   return {
     name: redactAddress(text),
@@ -107,9 +107,9 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
         hostsOf(url.hostname, "A", resolve),
         hostsOf(url.hostname, "AAAA", resolve),
       ]);
-      // The lookup of A or AAAA records may fail, once or always: those found before stay.
-      const hosts = found.map((one, i) => one instanceof Error ? known[i] : one);
-      const failed = found.filter((one) => one instanceof Error);
+      // The lookup of A or AAAA records may fail, once or always: the addresses found before stay.
+      const hosts = found.map((lookup, i) => lookup instanceof Error ? known[i] : lookup);
+      const failed = found.filter((lookup) => lookup instanceof Error);
       if (failed.length === 2 || hosts.flat().length === 0) {
         throw new Error(
           failed.length === 0
@@ -119,7 +119,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
       }
       known = hosts;
       const entries = [...new Set(hosts.flat())].sort().map((host) => ({
-        url: spelled(new URL(`http://${host}${where}${url.pathname}${url.search}`)),
+        url: normalized(new URL(`http://${host}${port}${url.pathname}${url.search}`)),
       }));
       return { entries, isWhole: true };
     },
@@ -189,7 +189,7 @@ function lineEntries(text: string): EndpointEntry[] {
       }
       values[name] = Number(value);
     }
-    return [checked(values, `line ${index + 1}`)];
+    return [checkedEntry(values, `line ${index + 1}`)];
   });
 }
 
@@ -198,42 +198,45 @@ async function yamlEntries(text: string): Promise<EndpointEntry[]> {
   const value = parse(text);
   if (!Array.isArray(value)) throw new SyntaxError("it must be a list of addresses");
   return value.map((entry, index) =>
-    checked(typeof entry === "string" ? { url: entry } : entry ?? {}, `entry ${index + 1}`)
+    checkedEntry(typeof entry === "string" ? { url: entry } : entry ?? {}, `entry ${index + 1}`)
   );
 }
 
-/** The most attempts in flight that `max` may allow. */
-const MOST = 100_000;
+/** The highest value of `max`, in attempts in flight. */
+const MAX_IN_FLIGHT = 100_000;
 
-function checked(entry: Record<string, unknown>, place: string): EndpointEntry {
+function checkedEntry(entry: Record<string, unknown>, place: string): EndpointEntry {
   const { url, weight, max, ...others } = entry;
   const [other] = Object.keys(others);
   if (other !== undefined) {
-    throw new SyntaxError(`${place}: there is no "${other}": url, weight, max`);
+    throw new SyntaxError(`${place}: there is no setting "${other}": use url, weight or max`);
   }
   const address = typeof url === "string" ? URL.parse(url) : null;
   if (address === null || !/^https?:$/.test(address.protocol)) {
     throw new SyntaxError(`${place}: the address must be an http or https URL`);
   }
   if (address.username !== "" || address.password !== "") {
-    throw new SyntaxError(`${place}: the address must hold no password`);
+    throw new SyntaxError(`${place}: the address must not contain a user name or password`);
   }
   if (weight !== undefined && !(typeof weight === "number" && weight > 0 && weight < Infinity)) {
     throw new SyntaxError(`${place}: weight must be a number above 0`);
   }
-  if (max !== undefined && !(Number.isInteger(max) && Number(max) >= 1 && Number(max) <= MOST)) {
-    throw new SyntaxError(`${place}: max must be a whole number, 1 to ${MOST}`);
+  if (
+    max !== undefined &&
+    !(Number.isInteger(max) && Number(max) >= 1 && Number(max) <= MAX_IN_FLIGHT)
+  ) {
+    throw new SyntaxError(`${place}: max must be a whole number, 1 to ${MAX_IN_FLIGHT}`);
   }
   return {
-    url: spelled(address),
+    url: normalized(address),
     ...weight === undefined ? {} : { weight: weight as number },
     ...max === undefined ? {} : { max: max as number },
   };
 }
 
-/** A URL without a final slash, so that equal addresses are spelled alike. `URL` has already
+/** A URL without a final slash, so that equal addresses are equal strings. `URL` has already
  * dropped the default port and capitals in the host. */
-function spelled(address: URL): string {
+function normalized(address: URL): string {
   const url = new URL(address);
   url.pathname = url.pathname.replace(/\/+$/, "");
   return url.pathname === "/" && url.search === "" ? url.origin : url.href;

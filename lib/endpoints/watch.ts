@@ -21,7 +21,8 @@ export interface WatchOptions {
   /** Called with each change. Resolves to the entries that could not join: the next read reports
    * them again. */
   readonly onChange: (change: ListChange) => Promise<readonly EndpointEntry[]>;
-  /** Receives why the list cannot be used, once for each reason, and that it can be used again. */
+  /** Called with the reason why the list cannot be used, once for each reason, and when it can be
+   * used again. */
   readonly onNotice: (level: "info" | "warning", message: string) => void;
   /**
    * Calls back every `ms` milliseconds until the returned function is called. @default setInterval
@@ -29,6 +30,7 @@ export interface WatchOptions {
   readonly every?: (ms: number, callback: () => Promise<void>) => () => void;
 }
 
+/** How often the list is read, in milliseconds. */
 const LOOK_MS = 5_000;
 
 export class EndpointWatch {
@@ -36,7 +38,7 @@ export class EndpointWatch {
   readonly #options: WatchOptions;
   #known: Map<string, EndpointEntry>;
   #problem: string | undefined;
-  #isLooking = false;
+  #isReading = false;
   #stop: (() => void) | undefined;
 
   /**
@@ -53,22 +55,22 @@ export class EndpointWatch {
 
   /** Reads the list now, unless a read is in progress. */
   async look(): Promise<void> {
-    if (this.#isLooking) return;
-    this.#isLooking = true;
+    if (this.#isReading) return;
+    this.#isReading = true;
     try {
       const { entries, isWhole } = await this.#source.read();
       if (this.#stop === undefined || !isWhole) return;
-      if (this.#problem !== undefined) this.#say("info", "can be used again");
+      if (this.#problem !== undefined) this.#notify("info", " can be used again");
       this.#problem = undefined;
-      await this.#take(entries);
+      await this.#apply(entries);
     } catch (error) {
       const reason = (error as Error).message;
       if (this.#stop !== undefined && reason !== this.#problem) {
-        this.#say("warning", `cannot be used: ${reason}. The teachers stay as they are`);
+        this.#notify("warning", ` cannot be used: ${reason}. The teachers stay the same`);
       }
       this.#problem = reason;
     } finally {
-      this.#isLooking = false;
+      this.#isReading = false;
     }
   }
 
@@ -77,11 +79,11 @@ export class EndpointWatch {
     this.#stop = undefined;
   }
 
-  async #take(entries: readonly EndpointEntry[]): Promise<void> {
+  async #apply(entries: readonly EndpointEntry[]): Promise<void> {
     const now = byUrl(entries), before = this.#known;
     const added = entries.filter(({ url }) => !before.has(url));
     const left = [...before.values()].filter(({ url }) => !now.has(url));
-    const changed = entries.filter((entry) => isOtherwise(entry, before.get(entry.url)));
+    const changed = entries.filter((entry) => isChanged(entry, before.get(entry.url)));
     if (added.length + left.length + changed.length === 0) return;
     const refused = new Set(await this.#options.onChange({ joined: added, left, changed }));
     if (this.#stop === undefined) return;
@@ -89,20 +91,20 @@ export class EndpointWatch {
     this.#known = now;
     const joined = added.filter((entry) => !refused.has(entry));
     const parts = [
-      ...joined.length > 0 ? [`${named(joined)} joined`] : [],
-      ...left.length > 0 ? [`${named(left)} left`] : [],
-      ...changed.length > 0 ? [`the weight or max of ${named(changed)} changed`] : [],
+      ...joined.length > 0 ? [`${formatUrls(joined)} joined`] : [],
+      ...left.length > 0 ? [`${formatUrls(left)} left`] : [],
+      ...changed.length > 0 ? [`the weight or max of ${formatUrls(changed)} changed`] : [],
     ];
     if (parts.length === 0) return;
-    this.#say("info", `${parts.join(", ")}; ${formatCountOf(now.size, "teacher")} now`);
+    this.#notify("info", `: ${parts.join(", ")}; ${formatCountOf(now.size, "teacher")} now`);
   }
 
-  #say(level: "info" | "warning", what: string): void {
-    this.#options.onNotice(level, `The list ${this.#source.name}: ${what}`);
+  #notify(level: "info" | "warning", what: string): void {
+    this.#options.onNotice(level, `The list ${this.#source.name}${what}`);
   }
 }
 
-function named(entries: readonly EndpointEntry[]): string {
+function formatUrls(entries: readonly EndpointEntry[]): string {
   const shown = entries.slice(0, 3).map(({ url }) => redactAddress(url)).join(", ");
   return entries.length > 3 ? `${shown} and ${entries.length - 3} more` : shown;
 }
@@ -111,7 +113,7 @@ function byUrl(entries: readonly EndpointEntry[]): Map<string, EndpointEntry> {
   return new Map(entries.map((entry) => [entry.url, entry]));
 }
 
-function isOtherwise({ weight, max }: EndpointEntry, before: EndpointEntry | undefined): boolean {
+function isChanged({ weight, max }: EndpointEntry, before: EndpointEntry | undefined): boolean {
   return before !== undefined && (weight !== before.weight || max !== before.max);
 }
 
