@@ -93,8 +93,8 @@ export async function keepEarlierReport(
     const info = await statOf(path);
     if (info === undefined) return true;
     await checkIsReport(path, info);
-    const { startedOf } = await import("../web/report_marker.ts");
-    const started = await startedOf(path) ?? (info.mtime ?? new Date()).toISOString();
+    const { runStartOf } = await import("../web/report_marker.ts");
+    const started = await runStartOf(path) ?? (info.mtime ?? new Date()).toISOString();
     const time = started.replaceAll(":", "-");
     await Deno.rename(path, path.replace(REPORT_ENDING, `.${time}${REPORT_ENDING}`));
     return true;

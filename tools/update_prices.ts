@@ -1,6 +1,6 @@
 /**
- * Updates `lib/prices/public_prices.json` from the table in LiteLLM's package on PyPI. Needs Python
- * and `pip download litellm --no-deps` (or the path of a wheel).
+ * Updates `lib/prices/public_prices.json` from the table in LiteLLM's package on PyPI. Needs Python.
+ * Downloads the wheel with pip, unless the path of a wheel is given.
  *
  * @module
  */
@@ -8,49 +8,56 @@
 import { resolve } from "../lib/deps/std_path.ts";
 import { PROVIDER_IDS } from "../lib/prices/public_prices.ts";
 
-type Listed = Readonly<Record<string, unknown>>;
+type LiteLlmEntry = Readonly<Record<string, unknown>>;
 
-const TABLE = "litellm/model_prices_and_context_window_backup.json";
+const TABLE_PATH = "litellm/model_prices_and_context_window_backup.json";
 const TARGET = new URL("../lib/prices/public_prices.json", import.meta.url);
 const MODES = ["chat", "completion", "responses"];
-/** Suffixes of LiteLLM's names, and values of `service_tier` in a request. */
+/** Suffixes of LiteLLM's price fields, which are also values of `service_tier` in a request. */
 const TIERS = ["flex", "priority", "balanced", "ultrafast", "batches"];
 const MILLION = 1e6;
 
 if (import.meta.main) {
-  const [named] = Deno.args;
+  const [givenPath] = Deno.args;
   // Deno runs tasks in the folder of deno.json.
-  const wheel = named === undefined
-    ? await download()
-    : resolve(Deno.env.get("INIT_CWD") ?? ".", named);
+  const wheel = givenPath === undefined
+    ? await downloadWheel()
+    : resolve(Deno.env.get("INIT_CWD") ?? ".", givenPath);
   const version = /litellm-([\d.]+)-/.exec(wheel)?.[1] ?? "of an unknown version";
-  const table = JSON.parse(await fileIn(wheel, TABLE)) as Record<string, Listed>;
+  const table = JSON.parse(await readFromWheel(wheel, TABLE_PATH)) as Record<string, LiteLlmEntry>;
   const date = new Date().toISOString().slice(0, 10);
   const source = `LiteLLM ${version}`;
-  await Deno.writeTextFile(TARGET, `${JSON.stringify(listOf(table, source, date), null, 2)}\n`);
+  await Deno.writeTextFile(
+    TARGET,
+    `${JSON.stringify(convertTable(table, source, date), null, 2)}\n`,
+  );
 }
 
-async function download(): Promise<string> {
+async function downloadWheel(): Promise<string> {
   const folder = await Deno.makeTempDir();
   await run("python3", ["-m", "pip", "download", "litellm", "--no-deps", "--quiet", "-d", folder]);
   const [wheel] = await Array.fromAsync(Deno.readDir(folder));
   return `${folder}/${wheel.name}`;
 }
 
-async function fileIn(wheel: string, name: string): Promise<string> {
+async function readFromWheel(wheel: string, path: string): Promise<string> {
   const code =
     "import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))";
-  return await run("python3", ["-c", code, wheel, name]);
+  return await run("python3", ["-c", code, wheel, path]);
 }
 
 async function run(command: string, args: string[]): Promise<string> {
   const { success, stdout } = await new Deno.Command(command, { args, stderr: "inherit" }).output();
-  if (!success) throw new Error(`${command} has failed`);
+  if (!success) {
+    throw new Error(
+      `Cannot update the prices: "${command} ${args[0]} ${args[1]}" failed: see above`,
+    );
+  }
   return new TextDecoder().decode(stdout);
 }
 
 /** Converts LiteLLM's table to ours: one line of text per model. */
-export function listOf(table: Record<string, Listed>, source: string, date: string) {
+export function convertTable(table: Record<string, LiteLlmEntry>, source: string, date: string) {
   const models = new Map(PROVIDER_IDS.map((id) => [id, {} as Record<string, string>]));
   for (const [key, entry] of Object.entries(table)) {
     const target = typeof entry.alias_of === "string" ? table[entry.alias_of] : entry;
@@ -70,30 +77,35 @@ function nameOf(key: string, provider: string): string {
   return key.startsWith(`${provider}/`) ? key.slice(provider.length + 1) : key;
 }
 
-/** `0.25 2 cached 0.025; flex 0.125 1 cached 0.0125; >272000 0.5 3`: see `lib/prices/rates.ts`. */
-function ratesOf(entry: Listed): string | undefined {
-  const base = entry.tiered_pricing === undefined ? clause(entry, "", "") : ranges(entry);
+/**
+ * Returns the prices as text, such as `0.25 2 cached 0.025; flex 0.125 1 cached 0.0125; >272000 0.5
+ * 3`, which `lib/prices/rates.ts` reads.
+ */
+function ratesOf(entry: LiteLlmEntry): string | undefined {
+  const base = entry.tiered_pricing === undefined ? clauseOf(entry, "", "") : rangeClauses(entry);
   if (base === undefined) return undefined;
   const clauses = [base];
   for (const tier of ["", ...TIERS]) {
-    const ending = tier === "" ? "" : `_${tier}`;
+    const suffix = tier === "" ? "" : `_${tier}`;
     const name = tier === "batches" ? "batch" : tier;
-    const own = tier === "" ? base : clause(entry, ending, name);
-    if (own === undefined) continue;
-    if (tier !== "") clauses.push(own);
-    for (const [bound, above] of thresholdsOf(entry)) {
+    const tierClause = tier === "" ? base : clauseOf(entry, suffix, name);
+    if (tierClause === undefined) continue;
+    if (tier !== "") clauses.push(tierClause);
+    for (const [bound, boundSuffix] of thresholdsOf(entry)) {
       const label = `${name}>${bound}`;
-      const long = clause(entry, `${above}${ending}`, label);
+      const longClause = clauseOf(entry, `${boundSuffix}${suffix}`, label);
       // A tier without a price for long prompts gets that of the standard tier, if that is higher
       // than its own.
-      const isDearer = Number(entry[`input_cost_per_token${above}`]) >
-        Number(entry[`input_cost_per_token${ending}`]);
-      clauses.push(long ?? (isDearer ? clause(entry, above, label) : undefined) ?? "");
+      const isDearer = Number(entry[`input_cost_per_token${boundSuffix}`]) >
+        Number(entry[`input_cost_per_token${suffix}`]);
+      clauses.push(
+        longClause ?? (isDearer ? clauseOf(entry, boundSuffix, label) : undefined) ?? "",
+      );
     }
   }
-  const offPeak = entry.off_peak_pricing as Listed | undefined;
+  const offPeak = entry.off_peak_pricing as LiteLlmEntry | undefined;
   if (offPeak !== undefined) {
-    clauses.push(clause(offPeak, "", `at ${windowsOf(offPeak)}`) ?? "");
+    clauses.push(clauseOf(offPeak, "", `at ${windowsOf(offPeak)}`) ?? "");
   }
   for (const region of ["eu", "us"]) {
     const factor = entry[`regional_processing_uplift_multiplier_${region}`];
@@ -104,9 +116,13 @@ function ratesOf(entry: Listed): string | undefined {
   return clauses.filter((text) => text !== "").join("; ");
 }
 
-function clause(entry: Listed, ending: string, label: string): string | undefined {
+/**
+ * Formats the prices of the fields with this suffix, in US dollars per million tokens, after a
+ * label: `flex 0.125 1 cached 0.0125`. Undefined if input or output has no price.
+ */
+function clauseOf(entry: LiteLlmEntry, suffix: string, label: string): string | undefined {
   const price = (name: string) => {
-    const value = entry[`${name}${ending}`];
+    const value = entry[`${name}${suffix}`];
     return typeof value === "number" ? rounded(value * MILLION) : undefined;
   };
   // A tier without cache prices gets those of the model, but never more than its own uncached
@@ -119,7 +135,7 @@ function clause(entry: Listed, ending: string, label: string): string | undefine
   if (input === undefined || output === undefined) return undefined;
   // A price of 0 usually means an unknown price, or a trial.
   if (input === 0 && output === 0) return undefined;
-  const named = [
+  const others = [
     ["cached", price("cache_read_input_token_cost") ?? standardCached()],
     // 0 means "no surcharge" in some entries, and "the same price" in others.
     ["written", price("cache_creation_input_token_cost") || undefined],
@@ -127,7 +143,7 @@ function clause(entry: Listed, ending: string, label: string): string | undefine
   ].filter(([name, value]) =>
     value !== undefined && value !== defaultOf(String(name), input, output)
   );
-  return [label, input, output, ...named.flat()].filter((part) => part !== "").join(" ");
+  return [label, input, output, ...others.flat()].filter((part) => part !== "").join(" ");
 }
 
 function defaultOf(name: string, input: number, output: number): number {
@@ -135,31 +151,31 @@ function defaultOf(name: string, input: number, output: number): number {
 }
 
 /** Formats prices that are given for ranges of prompt lengths. */
-function ranges(entry: Listed): string | undefined {
-  const tiers = entry.tiered_pricing as (Listed & { range: [number, number] })[];
+function rangeClauses(entry: LiteLlmEntry): string | undefined {
+  const tiers = entry.tiered_pricing as (LiteLlmEntry & { range: [number, number] })[];
   const clauses = tiers.map((tier) =>
-    clause(tier, "", tier.range[0] === 0 ? "" : `>${tier.range[0]}`)
+    clauseOf(tier, "", tier.range[0] === 0 ? "" : `>${tier.range[0]}`)
   );
   return clauses.includes(undefined) ? undefined : clauses.join("; ");
 }
 
-/** `[272000, "_above_272k_tokens"]` for each bound in the names of fields. */
-function thresholdsOf(entry: Listed): [bound: number, ending: string][] {
-  const endings = Object.keys(entry).flatMap((key) =>
+/** Returns `[272000, "_above_272k_tokens"]` for each bound in the names of fields. */
+function thresholdsOf(entry: LiteLlmEntry): [bound: number, suffix: string][] {
+  const matches = Object.keys(entry).flatMap((key) =>
     /^input_cost_per_token(_above_(\d+)k_tokens)$/.exec(key) ?? []
   );
   const bounds = new Map<number, string>();
-  for (let i = 0; i < endings.length; i += 3) {
-    bounds.set(Number(endings[i + 2]) * 1_000, endings[i + 1]);
+  for (let i = 0; i < matches.length; i += 3) {
+    bounds.set(Number(matches[i + 2]) * 1_000, matches[i + 1]);
   }
   return [...bounds].sort(([a], [b]) => a - b);
 }
 
 /**
  * Returns `1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`: weekdays (Monday is 1), and hours in UTC.
- * `+8` in front means weekdays of Shanghai.
+ * A leading `+8` means that the weekdays are those in Shanghai.
  */
-function windowsOf(offPeak: Listed): string {
+function windowsOf(offPeak: LiteLlmEntry): string {
   const windows = offPeak.windows as { hours_utc: string | string[]; weekdays: number[] }[];
   const zone = offPeak.weekday_timezone === "Asia/Shanghai" ? "+8 " : "";
   return zone + windows.map(({ hours_utc, weekdays }) =>

@@ -9,11 +9,11 @@ import { timingSafeEqual } from "node:crypto";
 
 const TOKEN_BYTES = 24;
 
-/** Names of this machine that no DNS answer can give to another machine. */
+/** Names that mean this machine whatever a DNS server answers. */
 const LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"];
 
-/** Addresses that mean all addresses of this machine: the page may be opened by any of them. */
-const ALL_ADDRESSES = ["0.0.0.0", "[::]"];
+/** Wildcard addresses: a server on one of them can be reached at every address of this machine. */
+const WILDCARD_ADDRESSES = ["0.0.0.0", "[::]"];
 
 const HOST = /^(?<name>[a-z\d.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/;
 const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
@@ -35,9 +35,9 @@ export function isSameSecret(given: string | undefined, secret: string): boolean
 
 /**
  * Whether a request with this `Host` is meant for the monitor. Accepted are the loopback names with
- * any port (an `ssh -L` tunnel has another one), and the address that the monitor listens on. Any
- * other name may be one whose owner lets it point to this machine (DNS rebinding). An address
- * cannot be rebound, so a monitor that listens on all addresses accepts any address.
+ * any port (an `ssh -L` tunnel has another one), and the address that the monitor listens on. The
+ * owner of any other name could let it point to this machine (DNS rebinding). An address cannot be
+ * rebound, so a monitor that listens on a wildcard address accepts any address.
  *
  * @param hostname The address that the monitor listens on.
  */
@@ -45,8 +45,8 @@ export function isOwnHost(host: string | null, hostname: string): boolean {
   const name = HOST.exec(host?.toLowerCase() ?? "")?.groups?.name;
   if (name === undefined) return false;
   if (LOOPBACK_HOSTS.includes(name)) return true;
-  const own = bracketed(hostname.toLowerCase());
-  return ALL_ADDRESSES.includes(own) ? IPV4.test(name) || name.startsWith("[") : name === own;
+  const own = urlHost(hostname.toLowerCase());
+  return WILDCARD_ADDRESSES.includes(own) ? IPV4.test(name) || name.startsWith("[") : name === own;
 }
 
 /**
@@ -54,7 +54,7 @@ export function isOwnHost(host: string | null, hostname: string): boolean {
  * request, and `Sec-Fetch-Site`, if present, is `same-origin`. The cookie does not prove that,
  * because browsers also send it from pages on other ports of this machine.
  */
-export function isOwnPage(headers: Headers): boolean {
+export function isFromOwnPage(headers: Headers): boolean {
   const origin = ORIGIN.exec(headers.get("origin")?.toLowerCase() ?? "")?.groups?.host;
   const site = headers.get("sec-fetch-site");
   return origin !== undefined && origin === headers.get("host")?.toLowerCase() &&
@@ -62,10 +62,10 @@ export function isOwnPage(headers: Headers): boolean {
 }
 
 /**
- * Whether a GET may come from the monitor's own page or from an address that the user typed, judged
- * by `Sec-Fetch-Site`. Tools do not send that field and are accepted.
+ * Whether `Sec-Fetch-Site` allows a GET: the monitor's own page sent it, or the user typed the
+ * address. Tools do not send that field and are accepted.
  */
-export function isOwnRead(headers: Headers): boolean {
+export function isReadAllowed(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");
   return site === null || site === "same-origin" || site === "none";
 }
@@ -73,10 +73,10 @@ export function isOwnRead(headers: Headers): boolean {
 /**
  * Whether a browser followed a link of another site. If it were redirected, the next request would
  * still count as sent by that site and would lack `SameSite=Strict` cookies. Browsers send no
- * `Sec-Fetch-Site` to a network address without TLS: then any browser counts as coming from another
- * site.
+ * `Sec-Fetch-Site` to a network address without TLS: then every browser counts as coming from
+ * another site.
  */
-export function isFromElsewhere(headers: Headers): boolean {
+export function isFromOtherSite(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");
   const isBrowser = headers.get("accept")?.includes("text/html") ?? false;
   return site === null ? isBrowser : site === "cross-site";
@@ -87,7 +87,7 @@ export function bearerToken(headers: Headers): string | undefined {
   return /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
 }
 
-/** Returns an address as URLs contain it: IPv6 in brackets. */
-export function bracketed(hostname: string): string {
+/** Returns an address in the form for URLs: IPv6 in brackets. */
+export function urlHost(hostname: string): string {
   return hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]` : hostname;
 }

@@ -7,7 +7,7 @@
 
 import { bodyLimit, type Context, type Hono } from "../lib/deps/hono.ts";
 import { UsageError } from "../lib/errors.ts";
-import { isOwnPage } from "./access.ts";
+import { isFromOwnPage } from "./access.ts";
 import { MARKDOWN_JS, PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
 import { isControl, useControl } from "./controls.ts";
 import { guardedApp, HTML } from "./guard.ts";
@@ -17,7 +17,7 @@ import type { MonitoredRun } from "./monitored_run.ts";
 import type { PageSocket } from "./page_link.ts";
 import type { ControlAnswer } from "./protocol.ts";
 import { MAX_WHOLES_BYTES, reportOf, reportShell } from "./report.ts";
-import { fitted } from "./samples.ts";
+import { shortenedToFit } from "./samples.ts";
 import { addDataRoutes, DATA_PATH } from "./view/routes.ts";
 import type { RunData } from "./view/run_data.ts";
 
@@ -25,7 +25,7 @@ export interface AppOptions {
   /** The controls act upon this run. */
   readonly run: MonitoredRun;
   readonly hub: Hub;
-  /** What a browser or a scraper must send. */
+  /** Token that a browser or a scraper must send. */
   readonly token: string;
   /** Name of the cookie in which browsers send the token. */
   readonly cookieName: string;
@@ -57,7 +57,7 @@ const MAX_BODY_BYTES = 1024;
  */
 const IDLE_TIMEOUT_S = 0;
 
-/** Matches the end of a path, after a prefix that a proxy may have left in place. */
+/** Matches the app's own path at the end of a path that may begin with a proxy's prefix. */
 const RUN_PATH =
   /\/(?:(?:page|markdown|uplot)\.(?:js|css)|ws|report|report-shell|metrics|control\/[a-z]*|samples(?:\/\d+)?|)$/;
 const OWN_PATH = new RegExp(`${DATA_PATH.source}|${RUN_PATH.source}`);
@@ -70,7 +70,7 @@ export function createApp(options: AppOptions): Hono {
     ...options,
     ownPath: OWN_PATH,
     page: (c) => c.body(page, 200, { "content-type": HTML }),
-    scraped: "/metrics",
+    scrapePath: "/metrics",
   });
   for (const [path, [type, text]] of Object.entries(ASSETS)) {
     app.get(path, (c) => c.body(text, 200, { "content-type": type }));
@@ -85,7 +85,7 @@ export function createApp(options: AppOptions): Hono {
       }),
   );
   app.get("/report-shell", (c) => c.body(reportShell(), 200, { "content-type": HTML }));
-  app.get("/samples", (c) => c.json(fitted(hub.record.samples.wholes(), MAX_WHOLES_BYTES)));
+  app.get("/samples", (c) => c.json(shortenedToFit(hub.record.samples.wholes(), MAX_WHOLES_BYTES)));
   app.get("/samples/:id", (c) => {
     const sample = hub.record.samples.whole(Number(c.req.param("id")));
     return sample === undefined ? c.notFound() : c.json(sample);
@@ -108,7 +108,7 @@ export function createApp(options: AppOptions): Hono {
  */
 function upgrade(c: Context, hub: Hub): Response {
   const { raw } = c.req;
-  if (!isOwnPage(raw.headers)) {
+  if (!isFromOwnPage(raw.headers)) {
     return c.text("Cannot connect: the request is from another page", 403);
   }
   if (raw.headers.get("upgrade")?.toLowerCase() !== "websocket") {
@@ -140,7 +140,7 @@ function upgradeOf(request: Request): Deno.WebSocketUpgrade | undefined {
 
 async function control(c: Context, name: string, { run, hub }: AppOptions): Promise<Response> {
   const { headers } = c.req.raw;
-  if (!isOwnPage(headers)) return refuse(c, 403, "the request is from another page");
+  if (!isFromOwnPage(headers)) return refuse(c, 403, "the request is from another page");
   if (!/^application\/json(;|$)/i.test(headers.get("content-type") ?? "")) {
     return refuse(c, 415, "the body must be application/json");
   }
@@ -165,5 +165,8 @@ function isRefusal(error: unknown): error is Error {
 }
 
 function refuse(c: Context, status: 400 | 403 | 404 | 409 | 413 | 415, why: string): Response {
-  return c.json({ ok: false, error: `Cannot do that: ${why}` } satisfies ControlAnswer, status);
+  return c.json(
+    { ok: false, error: `Cannot use the control: ${why}` } satisfies ControlAnswer,
+    status,
+  );
 }

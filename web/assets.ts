@@ -1,6 +1,6 @@
 /**
- * Files of the page, as text, so that they are served in the same way to local runs, to imports by
- * URL and by the executable.
+ * Files of the page, as text: so they can be served by local runs, by imports from a URL and by the
+ * executable alike.
  *
  * @module
  */
@@ -100,7 +100,7 @@ const STYLES = [
   printStyle,
 ];
 
-export const PAGE_HTML: string = inShell(HTML.replace("<!-- dialogs -->", dialogs.trim()));
+export const PAGE_HTML: string = withHeadAndIcons(HTML.replace("<!-- dialogs -->", dialogs.trim()));
 
 /** The modules of `page/` in one file, because a report has no address to import from. */
 export const PAGE_JS: string = joinModules(MODULES);
@@ -108,31 +108,31 @@ export const PAGE_JS: string = joinModules(MODULES);
 export const PAGE_CSS: string = STYLES.join("\n");
 
 /**
- * The script of uPlot. It formats numbers in the browser's language and throws if `Intl` does not
- * know it, as with `en-US@posix`. So it gets the page's language instead.
+ * The script of uPlot, with the language of the page instead of that of the browser: uPlot throws if
+ * `Intl` does not know the language, as with `en-US@posix`.
  */
 export const UPLOT_JS: string =
   `var uPlot=function(navigator){${UPLOT_SCRIPT}\nreturn uPlot}({language:"en-US"});\n`;
 
 export const UPLOT_CSS: string = UPLOT_STYLE;
 
-/** Parsers for Markdown and code, for `page/text.js`: sets the globals `marked` and `hljs`. */
+/** The Markdown parser and the code highlighter, as the globals `marked` and `hljs`. */
 export const MARKDOWN_JS: string = `var marked=function(){${
-  asFunction(MARKED_JS)
+  asFunctionBody(MARKED_JS)
 }}();\n${HIGHLIGHT_JS}`;
 
 /** Inserts the head and icons that all pages have, in place of two comments. */
-export function inShell(html: string): string {
+export function withHeadAndIcons(html: string): string {
   return html.replace("<!-- head -->", head.trim()).replace("<!-- icons -->", icons.trim());
 }
 
-/** Joins the modules of a page to one script. Their top-level names must differ. */
+/** Joins the modules of a page into one script. Their top-level names must differ. */
 export function joinModules(modules: readonly string[]): string {
-  return modules.map(withoutSeams).join("\n");
+  return modules.map(withoutImportsAndExports).join("\n");
 }
 
 /** Turns an ES module into the body of a function that returns its exports. */
-function asFunction(module: string): string {
+function asFunctionBody(module: string): string {
   const [all, names] = /export\s*\{([^}]*)\};?/.exec(module) ?? ["", ""];
   const fields = names.split(",").map((name) => {
     const [inner, outer = inner] = name.trim().split(/\s+as\s+/);
@@ -141,7 +141,7 @@ function asFunction(module: string): string {
   return `${module.slice(0, module.indexOf(all))}return{${fields.join()}};`;
 }
 
-/** Removes `import` and `export`: in one script, modules share a scope. */
-function withoutSeams(module: string): string {
+/** In one script, all modules share a scope. */
+function withoutImportsAndExports(module: string): string {
   return module.replaceAll(/^import\s[^;]*;\n/gm, "").replaceAll(/^export (?=\w)/gm, "");
 }

@@ -1,26 +1,26 @@
 /**
- * Checks that every request passes first, for all pages that this folder serves.
+ * Access checks for all pages of this folder. Every request must pass them first.
  *
  * @module
  */
 
 import { type Context, getCookie, Hono, setCookie } from "../lib/deps/hono.ts";
-import { bearerToken, isFromElsewhere, isOwnHost, isOwnRead, isSameSecret } from "./access.ts";
+import { bearerToken, isFromOtherSite, isOwnHost, isReadAllowed, isSameSecret } from "./access.ts";
 import { TEXT_ONLY } from "./report.ts";
 
 export interface GuardOptions {
-  /** What a browser or a scraper must send. */
+  /** Token that a browser or a scraper must send. */
   readonly token: string;
   /** Name of the cookie in which browsers send the token. */
   readonly cookieName: string;
   /** Address that the server listens on. */
   readonly hostname: string;
-  /** Matches the end of a path, after a prefix that a proxy may have left in place. */
+  /** Matches the app's own path at the end of a path that may begin with a proxy's prefix. */
   readonly ownPath: RegExp;
   /** Answers `/` for a browser with the cookie. */
   readonly page: (c: Context) => Response;
-  /** Path that a token in `Authorization` opens, too. @default none */
-  readonly scraped?: string;
+  /** Path that also accepts the token in `Authorization`. @default none */
+  readonly scrapePath?: string;
 }
 
 /**
@@ -41,9 +41,9 @@ const HEADERS = {
 
 export const HTML = "text/html; charset=utf-8";
 
-const NO_TOKEN = "Open the address that the run has printed: it holds the token";
+const NO_TOKEN = "Open the address that Retort printed: it contains the token";
 
-/** Reloads the page without the token. Unlike a redirect, that counts as a request of this site. */
+/** Reloads the page without the token: unlike a redirect, as a same-site request. */
 const CONTINUE_PAGE = `<!DOCTYPE html>
 <html lang="en">
   <head>
@@ -57,13 +57,16 @@ const CONTINUE_PAGE = `<!DOCTYPE html>
 
 /** Creates an app with these checks and the route `/`. */
 export function guardedApp(options: GuardOptions): Hono {
-  const { token, cookieName, ownPath, page, scraped } = options;
-  const isKnown = (c: Context) => isSameSecret(getCookie(c, cookieName), token);
+  const { token, cookieName, ownPath, page, scrapePath } = options;
+  const hasCookie = (c: Context) => isSameSecret(getCookie(c, cookieName), token);
   const app = new Hono({ getPath: ({ url }) => pathIn(url, ownPath) });
 
   app.use(async (c, next) => {
     if (!isOwnHost(c.req.raw.headers.get("host"), options.hostname)) {
-      c.res = c.text("Cannot answer: this is not a host of the monitor", 403);
+      c.res = c.text(
+        "Cannot answer: the host must be localhost or the address that the monitor listens on",
+        403,
+      );
     } else {
       await next();
     }
@@ -72,24 +75,24 @@ export function guardedApp(options: GuardOptions): Hono {
 
   app.get("/", (c) => {
     const given = c.req.query("token");
-    if (given === undefined) return isKnown(c) ? page(c) : c.text(NO_TOKEN, 401);
+    if (given === undefined) return hasCookie(c) ? page(c) : c.text(NO_TOKEN, 401);
     if (!isSameSecret(given, token)) return c.text(NO_TOKEN, 401);
     setCookie(c, cookieName, token, { httpOnly: true, sameSite: "Strict", path: "/" });
-    return isFromElsewhere(c.req.raw.headers)
+    return isFromOtherSite(c.req.raw.headers)
       ? c.body(CONTINUE_PAGE, 200, { "content-type": HTML })
       : c.redirect("./", 303);
   });
 
   app.use("/*", async (c, next) => {
-    if (c.req.method !== "POST" && !isOwnRead(c.req.raw.headers)) {
+    if (c.req.method !== "POST" && !isReadAllowed(c.req.raw.headers)) {
       return c.text("Cannot answer: the request is from another page", 403);
     }
-    const isScraper = c.req.path === scraped && c.req.method === "GET" &&
+    const isScraper = c.req.path === scrapePath && c.req.method === "GET" &&
       isSameSecret(bearerToken(c.req.raw.headers), token);
-    return isScraper || isKnown(c) ? await next() : c.text(NO_TOKEN, 401);
+    return isScraper || hasCookie(c) ? await next() : c.text(NO_TOKEN, 401);
   });
 
-  app.notFound((c) => c.text("There is nothing here", 404));
+  app.notFound((c) => c.text("Cannot answer: there is no such address", 404));
   app.onError((_error, c) => c.text("Cannot answer: the monitor has failed", 500));
   return app;
 }

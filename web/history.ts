@@ -1,5 +1,6 @@
 /**
- * The whole run in a bounded number of points, for the charts of a page that is opened late.
+ * The history of the whole run in a bounded number of points, so that charts are complete even on a
+ * page that is opened late.
  *
  * @module
  */
@@ -13,10 +14,10 @@ import {
 export const MAX_POINTS = 1_000;
 
 /** Initial duration of a point: the interval at which pages get snapshots. */
-const FIRST_POINT_S = 0.5;
+const INITIAL_POINT_S = 0.5;
 
 /**
- * The run at one moment. `succeeded` to `refusedForLoad` are counters, which only grow; all others
+ * The run at one moment. `succeeded` to `throttled` are counters, which only grow; all others
  * are gauges.
  */
 export interface Reading {
@@ -25,7 +26,7 @@ export interface Reading {
   readonly succeeded: number;
   readonly failed: number;
   readonly completionTokens: number;
-  readonly refusedForLoad: number;
+  readonly throttled: number;
   /** Latencies of the last 30 s in milliseconds; null without answers. */
   readonly p50: number | null;
   readonly p90: number | null;
@@ -50,13 +51,14 @@ interface Point {
   succeeded: number;
   failed: number;
   completionTokens: number;
-  refusedForLoad: number;
+  throttled: number;
   concurrency: number;
   lagMs: number;
   rssBytes: number;
-  /** Sum of readings for each of `MEANS`; `readings` has their number. */
+  /** Sum of the readings of each gauge in `MEANS`. */
   sums: number[];
-  readings: number[];
+  /** Number of readings in each sum. */
+  counts: number[];
 }
 
 /**
@@ -67,11 +69,11 @@ interface Point {
 export class History {
   readonly #maxPoints: number;
   #points: Point[] = [];
-  #pointS = FIRST_POINT_S;
-  #thinned = 0;
+  #pointS = INITIAL_POINT_S;
+  #mergeCount = 0;
   /**
-   * The end of the previous run, from which the current one is counted: a generator may run more
-   * than once.
+   * The last point of the previous run, to which the current run's counters and times are added: a
+   * generator may run more than once.
    */
   #base: Point | undefined;
 
@@ -85,10 +87,10 @@ export class History {
   }
 
   /**
-   * Number of times that points were merged. When it changes, readers must fetch all points again.
+   * How often neighboring points were merged. When it changes, pages need all points again.
    */
-  get thinned(): number {
-    return this.#thinned;
+  get mergeCount(): number {
+    return this.#mergeCount;
   }
 
   /** Converts a time of the current run to the time axis of all runs, in seconds. */
@@ -96,10 +98,10 @@ export class History {
     return elapsedS + (this.#base?.elapsedS ?? 0);
   }
 
-  /** Call it when another run of the same generator begins: its counters and clock start at 0. */
-  continue(): void {
+  /** Call when another run of the same generator begins: its counters and clock start at 0. */
+  beginNextRun(): void {
     const last = this.#points.at(-1);
-    // A copy: the last point grows if the first reading of the next run falls into its time.
+    // A copy: the first reading of the next run may still be merged into the last point.
     this.#base = last === undefined ? undefined : { ...last };
   }
 
@@ -111,7 +113,7 @@ export class History {
     point.slot = Math.floor(point.elapsedS / this.#pointS);
     if (last?.slot === point.slot) merge(last, point);
     else this.#points.push(point);
-    while (this.#points.length > this.#maxPoints) this.#thin();
+    while (this.#points.length > this.#maxPoints) this.#mergeNeighbors();
   }
 
   /** Returns the values of a point in the order of `HISTORY_COLUMNS`. */
@@ -119,30 +121,30 @@ export class History {
     const point = this.#points[index];
     const before = this.#points[index - 1];
     const seconds = point.elapsedS - (before?.elapsedS ?? 0);
-    const since = (name: "succeeded" | "failed" | "completionTokens" | "refusedForLoad") =>
+    const increase = (name: "succeeded" | "failed" | "completionTokens" | "throttled") =>
       point[name] - (before?.[name] ?? 0);
     const perSecond = (amount: number) => seconds > 0 ? amount / seconds : 0;
     const [p50, p90, p99, inFlight, limit, cpuPercent] = point.sums.map((sum, i) =>
-      point.readings[i] === 0 ? null : sum / point.readings[i]
+      point.counts[i] === 0 ? null : sum / point.counts[i]
     );
     const values: Record<HistoryColumn, number | null> = {
       elapsed_s: point.elapsedS,
-      succeeded_per_s: perSecond(since("succeeded")),
-      failed_per_s: perSecond(since("failed")),
+      succeeded_per_s: perSecond(increase("succeeded")),
+      failed_per_s: perSecond(increase("failed")),
       p50_ms: p50,
       p90_ms: p90,
       p99_ms: p99,
-      tokens_per_s: perSecond(since("completionTokens")),
+      tokens_per_s: perSecond(increase("completionTokens")),
       in_flight: inFlight,
       limit,
       concurrency: point.concurrency,
-      refused_for_load: since("refusedForLoad"),
+      refused_for_load: increase("throttled"),
       lag_ms: point.lagMs,
       cpu_percent: cpuPercent,
       rss_bytes: point.rssBytes,
     };
     return HISTORY_COLUMNS.map((name) =>
-      name === "elapsed_s" ? tenths(values[name]) : short(values[name])
+      name === "elapsed_s" ? toTenths(values[name]) : toFourDigits(values[name])
     );
   }
 
@@ -155,9 +157,9 @@ export class History {
     return { point_s: this.#pointS, columns };
   }
 
-  #thin(): void {
+  #mergeNeighbors(): void {
     this.#pointS *= 2;
-    this.#thinned++;
+    this.#mergeCount++;
     const merged: Point[] = [];
     for (const point of this.#points) {
       point.slot = Math.floor(point.elapsedS / this.#pointS);
@@ -177,12 +179,12 @@ function pointOf(reading: Reading, base: Point | undefined): Point {
     succeeded: reading.succeeded + (base?.succeeded ?? 0),
     failed: reading.failed + (base?.failed ?? 0),
     completionTokens: reading.completionTokens + (base?.completionTokens ?? 0),
-    refusedForLoad: reading.refusedForLoad + (base?.refusedForLoad ?? 0),
+    throttled: reading.throttled + (base?.throttled ?? 0),
     concurrency: reading.concurrency,
     lagMs: reading.lagMs,
     rssBytes: reading.rssBytes,
     sums: values.map((value) => value ?? 0),
-    readings: values.map((value) => value === null ? 0 : 1),
+    counts: values.map((value) => value === null ? 0 : 1),
   };
 }
 
@@ -191,21 +193,21 @@ function merge(into: Point, later: Point): void {
   into.succeeded = later.succeeded;
   into.failed = later.failed;
   into.completionTokens = later.completionTokens;
-  into.refusedForLoad = later.refusedForLoad;
+  into.throttled = later.throttled;
   into.concurrency = later.concurrency;
   into.lagMs = Math.max(into.lagMs, later.lagMs);
   into.rssBytes = Math.max(into.rssBytes, later.rssBytes);
   for (let i = 0; i < MEANS.length; i++) {
     into.sums[i] += later.sums[i];
-    into.readings[i] += later.readings[i];
+    into.counts[i] += later.counts[i];
   }
 }
 
-/** Rounds to four digits, more than a chart can show. */
-function short(value: number | null): number | null {
+/** Four digits are more than a chart can show. */
+function toFourDigits(value: number | null): number | null {
   return value === null ? null : Number(value.toPrecision(4));
 }
 
-function tenths(value: number | null): number | null {
+function toTenths(value: number | null): number | null {
   return value === null ? null : Math.round(value * 10) / 10;
 }

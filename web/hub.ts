@@ -1,6 +1,6 @@
 /**
- * Sends the run to its pages. Nothing in this class waits for a page, and pages affect the run only
- * through the controls.
+ * Sends the state of the run to its pages. Nothing here waits for a page, and pages affect the run
+ * only through the controls.
  *
  * @module
  */
@@ -10,38 +10,37 @@ import type { MonitoredRun } from "./monitored_run.ts";
 import { CLOSE, PageLink, type PageSocket } from "./page_link.ts";
 import type { ServerMessage } from "./protocol.ts";
 import { RunRecord, type RunRecordOptions } from "./run_record.ts";
-import { fitted } from "./samples.ts";
+import { shortenedToFit } from "./samples.ts";
 import { encodeSnapshot } from "./wire_snapshot.ts";
 
-/** Least interval between two snapshots to a page. */
+/** Interval between two beats, and the shortest between two snapshots to a page. */
 export const BEAT_MS = 500;
 
 /**
- * After this number of beats without a snapshot the hub takes one itself: a page turns gray after 5
- * s without any.
+ * After this number of beats without a snapshot (2 s), the hub takes one itself: a page turns gray
+ * after 5 s without a message.
  */
 const SILENT_BEATS = 4;
 
-/**
- * Least number of beats between snapshots to a hidden page, so that it is not gray when it is shown
- * again.
- */
+/** Beats between two snapshots to a hidden page (4 s), so that it is not gray when it is shown. */
 const HIDDEN_BEATS = 8;
 
-/** Number of beats between two messages with samples: 2 s. */
+/** Beats between two messages with samples (2 s). */
 const SAMPLE_BEATS = 4;
 
-/** Limit of open pages, which bounds the memory of unread messages. */
+/** Open pages at most, which bounds the memory of unread messages. */
 export const MAX_PAGES = 100;
 
-/** A page counts as lost after this time without a message: browsers run the timers of background
- * tabs once a minute. */
+/**
+ * A page counts as lost after this time without a message: browsers run the timers of background
+ * tabs only once a minute.
+ */
 const LOST_AFTER_MS = 180_000;
 
-/** Time in which a page that is reloaded comes back. */
+/** A page that is being reloaded is back within this time. */
 const RELOAD_MS = 10_000;
 
-/** Events of a page's socket, which its holder reports. None of these functions throws. */
+/** To be called on the events of a page's socket. None of these functions throws. */
 export interface PageEvents {
   opened(): void;
   received(data: unknown): void;
@@ -60,30 +59,30 @@ export class Hub {
   readonly #record: RunRecord;
   readonly #options: HubOptions;
   readonly #pages = new Set<PageLink>();
-  readonly #leave: readonly (() => void)[];
+  readonly #unsubscribe: readonly (() => void)[];
   #retryWhenDone = false;
   #faults = 0;
   #beats = 0;
-  #publishedAt = 0;
-  #beatAt: number;
-  #isNew = false;
-  #thinned = 0;
+  #publishedBeat = 0;
+  #lastBeatMs: number;
+  #hasNews = false;
+  #mergeCount = 0;
   #closed = false;
-  /** Time when the last page left; pages that were already lost do not count. */
-  #leftAt = -Infinity;
+  /** When the last page left; pages that were already lost do not count. */
+  #lastLeftMs = -Infinity;
 
-  /** Follows the run from this moment on. */
+  /** Listens to the run from this moment on. */
   constructor(run: MonitoredRun, options: HubOptions) {
     this.#run = run;
     this.#options = options;
     this.#record = new RunRecord(options);
-    this.#beatAt = options.now();
+    this.#lastBeatMs = options.now();
     const snapshot = run.snapshot();
-    if (snapshot !== undefined) this.#hear(eventOf(snapshot));
-    this.#leave = [
-      run.on((event) => this.#guarded(() => this.#hear(event))),
-      run.onOutcomes((outcomes) => this.#guarded(() => this.#record.addOutcomes(outcomes))),
-      options.every(BEAT_MS, () => this.#guarded(() => this.#beat())),
+    if (snapshot !== undefined) this.#handle(eventOf(snapshot));
+    this.#unsubscribe = [
+      run.on((event) => this.#countErrors(() => this.#handle(event))),
+      run.onOutcomes((outcomes) => this.#countErrors(() => this.#record.addOutcomes(outcomes))),
+      options.every(BEAT_MS, () => this.#countErrors(() => this.#beat())),
     ];
   }
 
@@ -108,111 +107,114 @@ export class Hub {
   /** Pages get the change with the next snapshot. */
   set retryWhenDone(value: boolean) {
     this.#retryWhenDone = value;
-    this.#isNew = true;
+    this.#hasNews = true;
   }
 
   /** Adds a page once its socket is open. */
   join(socket: PageSocket): PageEvents {
     const page = new PageLink(socket);
     return {
-      opened: () => this.#guarded(() => this.#welcome(page)),
+      opened: () => this.#countErrors(() => this.#admit(page)),
       received: (data) => {
-        page.heardAt = this.#options.now();
-        this.#guarded(() => page.receive(data));
+        page.lastHeardMs = this.#options.now();
+        this.#countErrors(() => page.receive(data));
       },
       left: () => this.#drop(page),
     };
   }
 
-  /** Whether a page shows the run: it sent something in the last 3 minutes, or left in the last
-   * 10 s and may be reloading. */
+  /**
+   * Whether a page shows the run: it sent something in the last 3 minutes, or left in the last 10 s
+   * and may be reloading.
+   */
   get isWatched(): boolean {
     const now = this.#options.now();
-    return now - this.#leftAt < RELOAD_MS ||
-      [...this.#pages].some(({ heardAt }) => now - heardAt < LOST_AFTER_MS);
+    return now - this.#lastLeftMs < RELOAD_MS ||
+      [...this.#pages].some(({ lastHeardMs }) => now - lastHeardMs < LOST_AFTER_MS);
   }
 
   /** Notifies pages that the run has ended. They stay open, and new pages are accepted. */
   finish(): void {
-    this.#guarded(() => {
-      this.#tellAll();
+    this.#countErrors(() => {
+      this.#sendEverything();
       if (this.#record.ended) return;
       this.#record.end(null);
       this.#notify({ type: "end", summary: null, about: this.#record.about });
     });
   }
 
-  /** Notifies pages that the run has ended, closes all sockets and stops following the run. */
+  /** Notifies pages that the run has ended, closes all sockets and stops listening to the run. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const leave of this.#leave) leave();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.finish();
     for (const page of this.#pages) page.close(CLOSE.goingAway, "the run has ended");
     this.#pages.clear();
   }
 
-  #welcome(page: PageLink): void {
+  #admit(page: PageLink): void {
     if (this.#closed) return page.close(CLOSE.goingAway, "the run has ended");
     if (this.#pages.size >= MAX_PAGES) return page.close(CLOSE.tryLater, "too many pages");
-    page.heardAt = this.#options.now();
+    page.lastHeardMs = this.#options.now();
     this.#pages.add(page);
-    this.#greet([page]);
+    this.#sendHello([page]);
   }
 
-  #hear(event: RunEvent): void {
+  #handle(event: RunEvent): void {
     const marks = this.#record.add(event);
     if (marks.length > 0) this.#notify({ type: "marks", marks });
     if (event.type === "snapshot") {
-      this.#isNew = true;
+      this.#hasNews = true;
     } else if (event.type === "notice") {
       this.#notify({ type: "notice", notice: this.#record.notices.at(-1) as Notice });
     } else if (event.type === "run-start") {
       for (const page of this.#pages) page.needsHello = true;
     } else {
       // Sent at once: the process may end before the next beat.
-      this.#tellAll();
+      this.#sendEverything();
       this.#notify({ type: "end", summary: event, about: this.#record.about });
     }
   }
 
   #beat(): void {
     const now = this.#options.now();
-    const lagMs = Math.max(0, now - this.#beatAt - BEAT_MS);
-    this.#beatAt = now;
+    const lagMs = Math.max(0, now - this.#lastBeatMs - BEAT_MS);
+    this.#lastBeatMs = now;
     this.#beats++;
-    if (this.#beats - this.#publishedAt >= SILENT_BEATS) this.#ask();
+    if (this.#beats - this.#publishedBeat >= SILENT_BEATS) this.#pollRun();
     this.#publish(lagMs);
     if (this.#beats % SAMPLE_BEATS === 0) this.#publishSamples();
-    this.#greet(
+    this.#sendHello(
       [...this.#pages].filter((page) => page.needsHello && page.isVisible && !page.isSlow),
     );
   }
 
-  /** Takes a snapshot of the run if no event has brought one. */
-  #ask(): void {
-    if (this.#isNew || this.#record.ended) return;
-    this.#publishedAt = this.#beats;
+  /** Takes a snapshot of the run itself if no event has brought one. */
+  #pollRun(): void {
+    if (this.#hasNews || this.#record.ended) return;
+    this.#publishedBeat = this.#beats;
     const snapshot = this.#run.snapshot() ?? this.#record.snapshot;
-    if (snapshot !== undefined) this.#hear(eventOf(snapshot));
+    if (snapshot !== undefined) this.#handle(eventOf(snapshot));
     else for (const page of this.#pages) page.needsHello = true;
   }
 
-  #tellAll(): void {
+  #sendEverything(): void {
     this.#publish(0);
     this.#publishSamples();
     // Hidden pages, too: when they are shown again, the server may have ended.
-    this.#greet([...this.#pages].filter((page) => page.needsHello || !page.isVisible));
+    this.#sendHello([...this.#pages].filter((page) => page.needsHello || !page.isVisible));
   }
 
   /** Sends the whole state to pages. */
-  #greet(pages: readonly PageLink[]): void {
+  #sendHello(pages: readonly PageLink[]): void {
     if (pages.length === 0) return;
     const state = this.#record.state(this.#retryWhenDone);
-    const text = JSON.stringify({ type: "hello", ...state, samples: fitted(state.samples) });
+    const samples = shortenedToFit(state.samples);
+    const text = JSON.stringify({ type: "hello", ...state, samples });
     for (const page of pages) {
       page.needsHello = false;
-      page.toldAt = this.#beats;
+      page.snapshotBeat = this.#beats;
       page.knownSamples = this.#record.samples.version;
       this.#send(page, text);
     }
@@ -221,12 +223,12 @@ export class Hub {
   /** Sends a new snapshot, if there is one, encoded once for all pages. */
   #publish(lagMs: number): void {
     const { snapshot, history, latency } = this.#record;
-    if (!this.#isNew || snapshot === undefined) return;
-    this.#isNew = false;
-    this.#publishedAt = this.#beats;
+    if (!this.#hasNews || snapshot === undefined) return;
+    this.#hasNews = false;
+    this.#publishedBeat = this.#beats;
     this.#record.addPoint(lagMs);
-    if (history.thinned !== this.#thinned) {
-      this.#thinned = history.thinned;
+    if (history.mergeCount !== this.#mergeCount) {
+      this.#mergeCount = history.mergeCount;
       for (const page of this.#pages) page.needsHello = true;
     }
     const due = [...this.#pages].filter((page) => this.#isDue(page));
@@ -243,15 +245,14 @@ export class Hub {
       retry_when_done: this.#retryWhenDone,
     }, snapshot);
     for (const page of due) {
-      page.toldAt = this.#beats;
+      page.snapshotBeat = this.#beats;
       this.#send(page, text);
     }
   }
 
-  /** Whether a page gets the next snapshot. One that waits for the whole state does not: the new
-   * point would not fit its charts. */
-  #isDue({ needsHello, isVisible, toldAt }: PageLink): boolean {
-    return isVisible ? !needsHello : this.#beats - toldAt >= HIDDEN_BEATS;
+  /** A page that waits for the whole state is not due: its charts lack earlier points. */
+  #isDue({ needsHello, isVisible, snapshotBeat }: PageLink): boolean {
+    return isVisible ? !needsHello : this.#beats - snapshotBeat >= HIDDEN_BEATS;
   }
 
   /** Sends the samples that a page lacks, encoded once for all pages that lack the same ones. */
@@ -262,7 +263,7 @@ export class Hub {
       const known = page.knownSamples;
       if (known === samples.version || page.needsHello || !page.isVisible || page.isSlow) continue;
       const text = texts.get(known) ??
-        JSON.stringify({ type: "samples", ...fitted(samples.since(known)) });
+        JSON.stringify({ type: "samples", ...shortenedToFit(samples.since(known)) });
       texts.set(known, text);
       page.knownSamples = samples.version;
       this.#send(page, text);
@@ -280,11 +281,11 @@ export class Hub {
 
   #drop(page: PageLink): void {
     const now = this.#options.now();
-    if (this.#pages.delete(page) && now - page.heardAt < LOST_AFTER_MS) this.#leftAt = now;
+    if (this.#pages.delete(page) && now - page.lastHeardMs < LOST_AFTER_MS) this.#lastLeftMs = now;
   }
 
-  /** Catches errors: one thrown in a handler of a socket or timer would end the process. */
-  #guarded(work: () => void): void {
+  /** Catches and counts errors: one in a handler of a socket or timer would end the process. */
+  #countErrors(work: () => void): void {
     try {
       work();
     } catch {

@@ -1,5 +1,5 @@
 /**
- * Latency of rows: over the whole run, and over the last half minute.
+ * Latency of rows: over the whole run, and over the last 30 s.
  *
  * @module
  */
@@ -9,19 +9,19 @@ import type { LatencyHistogram } from "./monitor_state.ts";
 /** Buckets per doubling of the latency: each is 2.2 % wider than the one before. */
 const PER_OCTAVE = 32;
 
-/** Limit of bars on the page. Buckets are merged until the measured range fits. */
+/** Bars on the page at most. Buckets are merged until the measured range fits. */
 const MAX_BARS = 48;
 
-/** With fewer bars, empty ones are added at the sides. */
+/** If there are fewer bars, empty ones are added at both ends. */
 const MIN_BARS = 12;
 
-/** From 1 ms to 2^27 ms (37 hours). Values outside count in the first or the last bucket. */
+/** From 1 ms to 2^27 ms (37 hours). The first and last bucket also hold the values beyond. */
 const BUCKETS = 27 * PER_OCTAVE;
 
 /** Duration of a slot of the window. */
 const SLOT_MS = 5_000;
 
-/** Slots of the window: 30 s. */
+/** Number of slots in the window of 30 s. */
 const SLOTS = 6;
 
 /** Percentiles in milliseconds; null if nothing was measured. */
@@ -34,7 +34,7 @@ export interface WindowPercentiles {
 /**
  * Histogram of durations, in buckets that grow by 2.2 %: recording one is two increments, and a
  * percentile is at most 1.1 % off. The percentiles of a snapshot are exact but cover the whole run;
- * charts over time need the last half minute.
+ * charts over time need those of the last 30 s.
  */
 export class Latency {
   readonly #now: () => number;
@@ -65,7 +65,7 @@ export class Latency {
     for (const durationMs of durationsMs) this.add(durationMs, nowMs);
   }
 
-  /** Records a duration that was measured at `nowMs`, of the clock that the constructor takes. */
+  /** Records a duration that was measured at `nowMs`, a time of the constructor's clock. */
   add(durationMs: number, nowMs: number): void {
     this.#moveTo(nowMs);
     const bucket = bucketOf(durationMs);
@@ -75,7 +75,7 @@ export class Latency {
     this.#sumMs += Math.max(0, durationMs) || 0;
   }
 
-  /** Returns the percentiles of the last half minute. */
+  /** Returns the percentiles of the last 30 s. */
   window(): WindowPercentiles {
     this.#moveTo(this.#now());
     const counts = new Float64Array(BUCKETS);
@@ -103,32 +103,31 @@ export class Latency {
     const missing = Math.max(0, MIN_BARS - (last - first + 1));
     first = Math.max(0, first - Math.floor(missing / 2));
     last = Math.min(BUCKETS - 1, last + Math.ceil(missing / 2));
-    let merged = 1;
-    while ((last - first + 1) / merged > MAX_BARS) merged *= 2;
+    let perBar = 1;
+    while ((last - first + 1) / perBar > MAX_BARS) perBar *= 2;
     const counts: number[] = [], bounds: number[] = [];
-    // Bounds are multiples of `merged`, so that bars stay in place while more is measured.
-    for (let at = Math.floor(first / merged) * merged; at <= last; at += merged) {
-      bounds.push(rounded(lowerBound(at)));
+    // Bounds are multiples of `perBar`, so that bars stay in place while more is measured.
+    for (let start = Math.floor(first / perBar) * perBar; start <= last; start += perBar) {
+      bounds.push(rounded(lowerBound(start)));
       let count = 0;
-      for (let i = at; i < Math.min(at + merged, BUCKETS); i++) count += this.#all[i];
+      for (let i = start; i < Math.min(start + perBar, BUCKETS); i++) count += this.#all[i];
       counts.push(count);
     }
-    bounds.push(rounded(lowerBound(Math.floor(last / merged) * merged + merged)));
+    bounds.push(rounded(lowerBound(Math.floor(last / perBar) * perBar + perBar)));
     return { bounds_ms: bounds, counts };
   }
 
   /**
-   * Returns the number of durations below 2, 4, 8, … ms, up to 37 hours. Each count includes the
-   * ones before.
+   * Returns the number of durations below 2, 4, 8, … ms, up to 37 hours. The counts are cumulative.
    */
   octaves(): { upToMs: number; count: number }[] {
-    const found: { upToMs: number; count: number }[] = [];
+    const bounds: { upToMs: number; count: number }[] = [];
     let count = 0;
     for (let i = 0; i < BUCKETS; i++) {
       count += this.#all[i];
-      if ((i + 1) % PER_OCTAVE === 0) found.push({ upToMs: lowerBound(i + 1), count });
+      if ((i + 1) % PER_OCTAVE === 0) bounds.push({ upToMs: lowerBound(i + 1), count });
     }
-    return found;
+    return bounds;
   }
 
   #moveTo(nowMs: number): void {

@@ -1,6 +1,6 @@
 /**
- * Events on the time axis of the charts: holds, bursts of throttled attempts, teachers that went
- * down or came back, and controls that users used.
+ * Events that are marked on the time axis of the charts: pauses, bursts of throttled attempts,
+ * teachers that went down or came back, and controls that were used.
  *
  * @module
  */
@@ -18,17 +18,21 @@ const MAX_TEXT = 80;
 const BURST = 5;
 
 /**
- * The same event within this time of the last one adds no mark: a teacher may go up and down every
- * few seconds.
+ * An event within this time of the last one of its kind adds no mark: a teacher may go up and down
+ * every few seconds.
  */
 const QUIET_S = 30;
+
+/** A pause this soon after a control was probably its effect, and adds no mark of its own. */
+const CONTROL_EFFECT_S = 5;
 
 const FROM_MONITOR = / \(from the monitor\)$/;
 
 /** Creates marks from snapshots and notices. */
 export class Marks {
   #marks: ChartMark[] = [];
-  #before: Snapshot | undefined;
+  #previous: Snapshot | undefined;
+  /** When each kind of event last happened, in seconds on the time axis. */
   readonly #lastS = new Map<string, number>();
 
   /** Marks so far, oldest first. */
@@ -37,13 +41,14 @@ export class Marks {
   }
 
   /**
-   * Compares a snapshot with the one before. Returns new marks; `atS` is its position on the time
-   * axis.
+   * Compares a snapshot with the previous one. Returns the new marks.
+   *
+   * @param atS position of the snapshot on the time axis, in seconds
    */
   observe(snapshot: Snapshot, atS: number): ChartMark[] {
-    const before = this.#before;
-    this.#before = snapshot;
-    if (before === undefined) return [];
+    const previous = this.#previous;
+    this.#previous = snapshot;
+    if (previous === undefined) return [];
     const found: ChartMark[] = [];
     const add = (kind: ChartMark["kind"], key: string, text: string) => {
       if (atS - (this.#lastS.get(key) ?? -Infinity) >= QUIET_S) {
@@ -51,15 +56,17 @@ export class Marks {
       }
       this.#lastS.set(key, atS);
     };
-    if (snapshot.state !== before.state) {
-      if (snapshot.state === "paused" && !this.#wasControl(atS)) add("hold", "paused", "Paused");
+    if (snapshot.state !== previous.state) {
+      if (snapshot.state === "paused" && !this.#followsControl(atS)) {
+        add("hold", "paused", "Paused");
+      }
       if (snapshot.state === "disk_full") add("hold", "disk", "Cannot write");
     }
-    if (snapshot.refused_for_load - before.refused_for_load >= BURST) {
+    if (snapshot.refused_for_load - previous.refused_for_load >= BURST) {
       add("throttled", "429", "Throttled");
     }
     const states = new Map(
-      before.teachers.map((one) => [`${one.address} ${one.model}`, one.state]),
+      previous.teachers.map(({ address, model, state }) => [`${address} ${model}`, state]),
     );
     for (const { address, model, state } of snapshot.teachers) {
       const was = states.get(`${address} ${model}`);
@@ -68,26 +75,26 @@ export class Marks {
       if (isLost) add("down", `${address} ${model}`, `${hostOf(address)} ${state}`);
       else if (was === "down") add("up", `${address} ${model} up`, `${hostOf(address)} up`);
     }
-    return this.#keep(found);
+    return this.#record(found);
   }
 
   /** Returns a new mark if the notice is about a control. */
   notice({ message }: Notice, atS: number): ChartMark[] {
     if (!FROM_MONITOR.test(message)) return [];
-    return this.#keep([{ at_s: atS, kind: "control", text: message.replace(FROM_MONITOR, "") }]);
+    return this.#record([{ at_s: atS, kind: "control", text: message.replace(FROM_MONITOR, "") }]);
   }
 
-  /** Call it when another run begins: its counters start at 0. */
+  /** Call when another run begins: its counters start at 0. */
   restart(): void {
-    this.#before = undefined;
+    this.#previous = undefined;
   }
 
-  #wasControl(atS: number): boolean {
+  #followsControl(atS: number): boolean {
     const last = this.#marks.at(-1);
-    return last?.kind === "control" && atS - last.at_s < 5;
+    return last?.kind === "control" && atS - last.at_s < CONTROL_EFFECT_S;
   }
 
-  #keep(marks: readonly ChartMark[]): ChartMark[] {
+  #record(marks: readonly ChartMark[]): ChartMark[] {
     const short = marks.map((mark) => ({
       ...mark,
       at_s: Math.round(mark.at_s * 10) / 10,

@@ -1,5 +1,5 @@
 /**
- * The run for Prometheus, in its text format 0.0.4. Scrapers send the token of the printed address
+ * Metrics of the run for Prometheus, in its text format 0.0.4. Scrapers send the token of the printed address
  * as `Authorization: Bearer TOKEN`.
  *
  * @module
@@ -35,7 +35,7 @@ const STATES: readonly RunState[] = [
   "halted",
 ];
 
-/** Formats all metrics. Before the first snapshot there are only those of the monitor itself. */
+/** Formats all metrics. Before the first snapshot, there are only those of the monitor itself. */
 export function renderMetrics(hub: Hub): string {
   const { snapshot } = hub.record;
   const metrics = snapshot === undefined ? [] : [
@@ -46,7 +46,7 @@ export function renderMetrics(hub: Hub): string {
     ...processMetrics(snapshot),
     latencyHistogram(hub),
   ];
-  return [...metrics, ...monitorMetrics(hub)].map(written).join("");
+  return [...metrics, ...monitorMetrics(hub)].map(formatMetric).join("");
 }
 
 function rowMetrics(snapshot: Snapshot): Metric[] {
@@ -63,7 +63,7 @@ function rowMetrics(snapshot: Snapshot): Metric[] {
     gauge("elapsed_seconds", "Time since the first row could be sent.", snapshot.elapsed_ms / 1000),
     {
       name: "state",
-      help: "The state of the run: 1 for that state, 0 for the others.",
+      help: "1 for the current state of the run, 0 for the others.",
       type: "gauge",
       values: STATES.map((state) => ({
         labels: { state },
@@ -176,7 +176,7 @@ function latencyHistogram(hub: Hub): Metric {
   };
 }
 
-/** Sums error groups by type and status: their messages are not labels. */
+/** Adds up error groups of the same type and status, because messages are not labels. */
 function errorValues({ errors }: Snapshot): Value[] {
   const counts = Map.groupBy(errors, ({ type, status }) => `${type} ${status ?? ""}`);
   return [...counts.values()].map((groups) => ({
@@ -189,12 +189,12 @@ function counter(name: string, help: string, values: readonly Value[]): Metric {
   return { name, help, type: "counter", values };
 }
 
-/** Creates a gauge; without a known value it is not exposed. */
+/** Creates a gauge. If its value is unknown, it is left out. */
 function gauge(name: string, help: string, value: number | null): Metric {
   return { name, help, type: "gauge", values: value === null ? [] : [{ value }] };
 }
 
-function written({ name, help, type, values }: Metric): string {
+function formatMetric({ name, help, type, values }: Metric): string {
   if (values.length === 0) return "";
   const fullName = `retort_${name}`;
   const lines = values.map(({ suffix = "", labels, value }) =>

@@ -1,5 +1,5 @@
 /**
- * One open page: its socket, and what it was sent.
+ * One open page: its socket, and how much of the run it was sent.
  *
  * @module
  */
@@ -38,12 +38,12 @@ const OPEN = 1;
 export class PageLink {
   readonly #socket: PageSocket;
   isVisible = true;
-  /** When the page last sent something, in milliseconds of the hub's clock. */
-  heardAt = 0;
+  /** When the page last sent a message, in milliseconds of the hub's clock. */
+  lastHeardMs = 0;
   /** Whether the page must get the whole state before anything else. */
   needsHello = true;
-  /** The beat of the last snapshot that the page was sent. */
-  toldAt = 0;
+  /** Number of the beat at which the page was last sent a snapshot. */
+  snapshotBeat = 0;
   /** Version of the last samples that the page was sent. */
   knownSamples = 0;
 
@@ -51,7 +51,7 @@ export class PageLink {
     this.#socket = socket;
   }
 
-  /** Whether the page reads more slowly than it is sent to. */
+  /** Whether the page has fallen behind: it reads more slowly than messages come. */
   get isSlow(): boolean {
     try {
       return this.#socket.bufferedAmount > SLOW_BACKLOG_BYTES;
@@ -61,7 +61,7 @@ export class PageLink {
   }
 
   /**
-   * Sends a text. Returns false if the page has to be dropped: its backlog is above 1 MB, or its
+   * Sends a text. Returns false if the page must be dropped: its backlog is above 1 MB, or its
    * socket is broken.
    */
   send(text: string): boolean {
@@ -73,7 +73,7 @@ export class PageLink {
       if (this.#socket.readyState === OPEN) this.#socket.send(text);
       return true;
     } catch {
-      this.close(CLOSE.goingAway, "cannot be sent to");
+      this.close(CLOSE.goingAway, "sending failed");
       return false;
     }
   }

@@ -1,9 +1,9 @@
 /**
- * Messages between server and page. They are all that the page knows about the run; each is one
- * JSON text in one WebSocket frame.
+ * Messages between server and page: one JSON text per WebSocket frame. The page knows nothing about
+ * the run but what they say.
  *
- * Server to page, over `ws`: `hello` first and whenever the page has to start over (it replaces all
- * that the page holds), then `snapshot`, `samples`, `notice`, `marks` and `end` as they come. Page
+ * Server to page, over `ws`: `hello` first and whenever the page must start over (it replaces all
+ * that the page has), then `snapshot`, `samples`, `notice`, `marks` and `end` as they come. Page
  * to server, over `ws`: only `PageMessage`. Controls are POSTs to `control/…` with a JSON body.
  *
  * @module
@@ -33,8 +33,8 @@ export type ServerMessage =
   | EndMessage;
 
 /**
- * The whole state of the run. Sent on connect, when a hidden page is shown again, when the history
- * was thinned, when another run begins, and every 2 s before the first snapshot. Replaces
+ * The whole state of the run. Sent on connect, when a hidden page is shown again, when points of the
+ * history were merged, when another run begins, and every 2 s before the first snapshot. Replaces
  * everything that was sent before.
  */
 export interface HelloMessage extends MonitorState {
@@ -51,15 +51,15 @@ export interface SnapshotMessage {
   /** The snapshot, shortened to fit. */
   snapshot: WireSnapshot;
   /**
-   * Index of the point in the history: that of the last point, which is updated while it lasts, or
-   * of a new one.
+   * Index of the point in the history. The last point is sent again with each snapshot until its
+   * time is over; then a new one follows.
    */
   point_index: number;
   /** One value for each of `history.columns`, in order. */
   point: (number | null)[];
   /** Latency of answered rows, over the whole run. */
   latency: LatencyHistogram;
-  /** What is known of the answers together. */
+  /** Endings, finish reasons and lengths of all answers. */
   answers: AnswerFigures;
   /** One for each teacher, in the order of the snapshot. */
   teacher_figures: TeacherFigures[];
@@ -85,7 +85,7 @@ export interface SamplesMessage extends Samples {
 export interface NoticeMessage {
   /** Always "notice". */
   type: "notice";
-  /** Text, time and level. */
+  /** Its text, time and level. */
   notice: Notice;
 }
 

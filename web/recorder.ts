@@ -1,6 +1,6 @@
 /**
- * Records a run for its report, without serving a page. The server is never loaded, and the files
- * of the page only once the run is active.
+ * Records a run for its report, without serving a page. It never loads the server, and loads the
+ * files of the page only a while after the run has begun.
  *
  * @module
  */
@@ -16,9 +16,9 @@ export interface Recorder {
   state(): MonitorState;
   /** Renders the run as one HTML file that needs no server. */
   report(): Promise<string>;
-  /** Ends the record, even if the run has sent no end. */
+  /** Ends the record, even if the run has not reported its end. */
   finish(): void;
-  /** Stops following the run. */
+  /** Stops listening to the run. */
   close(): void;
 }
 
@@ -41,8 +41,8 @@ export function createRecorder(
     about,
   });
   const report = () => import("./report.ts");
-  // Loaded during the run: before a run of days has ended, another version may have replaced the
-  // program's files. If it cannot be loaded, the run continues.
+  // Loaded during the run: when a run of days ends, another version may have replaced the program's
+  // files. If it cannot be loaded, the run continues.
   const cancel = after(REPORT_LOAD_DELAY_MS, () => void report().catch(() => {}));
   return {
     state: () => hub.record.state(false),

@@ -27,8 +27,8 @@ const SCRIPTS = [
 export const TEXT_ONLY = "require-trusted-types-for 'script'; trusted-types 'none'";
 
 /**
- * The most bytes of whole samples, whose texts are not shortened, in a report or a response of
- * `/samples`. Browsers open a report of this size at once, and it can be sent by mail.
+ * Limit in bytes for samples with whole texts, in a report or a response of `/samples`. Browsers open
+ * a report of this size at once, and it can be sent by mail.
  */
 export const MAX_WHOLES_BYTES = 4_000_000;
 
@@ -37,7 +37,7 @@ export const MAX_WHOLES_BYTES = 4_000_000;
  */
 const UNSAFE = /[<>&\u2028\u2029]/g;
 
-/** Renders the report of a hub's record, with texts as long as fit. */
+/** Renders the report of a hub's record. Texts are shortened only as far as the limit requires. */
 export function reportOf({ record, retryWhenDone }: Hub): string {
   return renderReport(record.wholeState(retryWhenDone, MAX_WHOLES_BYTES));
 }
@@ -93,8 +93,8 @@ function embeddable(state: MonitorState): string {
 }
 
 /**
- * Replaces each link of the page by a text, in order. Unlike in `String.replace`, `$` has no
- * meaning.
+ * Replaces each link in the page with its text, in order. Unlike in `String.replace`, `$` has no
+ * special meaning.
  */
 function withParts(
   html: string,

@@ -7,17 +7,18 @@
 
 import { readFully } from "../lib/files.ts";
 
-/** Near the start of every report. */
+/** Stands near the start of every report. */
 export const REPORT_MARKER = '<meta name="generator" content="Retort">';
 
-/** In every report of versions without the marker. */
+/** Stands in every report of versions that did not write the marker. */
 const OLD_MARKER = "<title>Retort</title>";
 const STARTED = /<meta name="retort-started" content="([^"]+)">/;
+/** Bytes of a file that are searched for the markers. */
 const START_BYTES = 8_192;
 
 /**
- * Holds the time when the run of a report began (ISO 8601). When another report replaces this one,
- * it is renamed by this time.
+ * Makes the marker that holds the time when the run of a report began (ISO 8601). When another report
+ * replaces this one, this one is renamed with that time.
  */
 export function startedMarker(started: string): string {
   return `<meta name="retort-started" content="${started}">`;
@@ -25,17 +26,17 @@ export function startedMarker(started: string): string {
 
 /** Whether a file is a report. An empty file counts as one: a report may replace it. */
 export async function isReport(path: string): Promise<boolean> {
-  const start = await startOf(path);
+  const start = await readStart(path);
   return start === "" || start.includes(REPORT_MARKER) || start.includes(OLD_MARKER);
 }
 
 /** Returns when the run of a report began (ISO 8601); undefined if the report does not hold it. */
-export async function startedOf(path: string): Promise<string | undefined> {
-  const started = STARTED.exec(await startOf(path))?.[1];
+export async function runStartOf(path: string): Promise<string | undefined> {
+  const started = STARTED.exec(await readStart(path))?.[1];
   return started === undefined || Number.isNaN(Date.parse(started)) ? undefined : started;
 }
 
-async function startOf(path: string): Promise<string> {
+async function readStart(path: string): Promise<string> {
   using file = await Deno.open(path);
   const bytes = new Uint8Array(START_BYTES);
   return new TextDecoder().decode(bytes.subarray(0, await readFully(file, bytes)));

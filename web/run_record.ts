@@ -18,7 +18,7 @@ import type {
   TeacherFigures,
 } from "./monitor_state.ts";
 import { RunFigures } from "./run_figures.ts";
-import { fitted, Samples } from "./samples.ts";
+import { Samples, shortenedToFit } from "./samples.ts";
 import { wireSnapshot } from "./wire_snapshot.ts";
 
 const MAX_NOTICES = 100;
@@ -107,12 +107,12 @@ export class RunRecord {
     return this.#samples;
   }
 
-  /** What is known of the answers together. */
+  /** Endings, finish reasons and lengths of all answers. */
   get answers(): AnswerFigures {
     return this.#figures.answers();
   }
 
-  /** One for each teacher of the latest snapshot, in its order. */
+  /** One for each teacher, in the order of the latest snapshot. */
   get teacherFigures(): TeacherFigures[] {
     return this.#figures.teachers(this.#snapshot?.teachers ?? []);
   }
@@ -151,7 +151,7 @@ export class RunRecord {
       succeeded: snapshot.succeeded,
       failed: snapshot.failed,
       completionTokens: snapshot.completion_tokens,
-      refusedForLoad: snapshot.refused_for_load,
+      throttled: snapshot.refused_for_load,
       ...this.#latency.window(),
       inFlight: snapshot.in_flight,
       limit: snapshot.limit,
@@ -182,11 +182,11 @@ export class RunRecord {
     };
   }
 
-  /** Returns the same with whole texts, shortened only if they exceed `maxBytes`. */
+  /** Returns the whole state with whole texts, shortened only if they exceed `maxBytes`. */
   wholeState(retryWhenDone: boolean, maxBytes: number): MonitorState {
     return {
       ...this.state(retryWhenDone),
-      samples: fitted(this.#samples.wholes(), maxBytes),
+      samples: shortenedToFit(this.#samples.wholes(), maxBytes),
     };
   }
 
@@ -202,12 +202,12 @@ export class RunRecord {
   }
 
   /**
-   * Starts the record of a run. If it is a further run of the generator, for the failed rows, all
-   * figures are those of the new run; charts and notices continue. Sample answers of both runs
-   * stay, because all of them were kept.
+   * Starts the record of a run. If the generator has run before, this run retries failed rows: all
+   * figures are then those of the new run, and charts and notices continue. Sample answers of both
+   * runs stay, because all of them are in the results.
    */
   #begin(event: RunStart): void {
-    if (this.#run !== null) this.#history.continue();
+    if (this.#run !== null) this.#history.beginNextRun();
     this.#marks.restart();
     this.#samples.forgetFailures();
     this.#latency = new Latency(this.#now);

@@ -8,8 +8,14 @@ import type { Outcome, Row } from "../lib/row.ts";
 import { cut } from "./cut.ts";
 import type { Sample } from "./monitor_state.ts";
 
-/** Longest text in lists, in UTF-16 units. */
+/** Longest text of a sample in a list, in UTF-16 units. */
 export const MAX_TEXT = 4_000;
+
+/** Longest uid, address or name, in UTF-16 units. */
+const MAX_NAME = 200;
+
+/** Longest message of a failure, in UTF-16 units. */
+const MAX_MESSAGE = 1_000;
 
 /** Creates a sample of an outcome. Each text is cut to `maxText` UTF-16 units. */
 export function sampleOf(outcome: Outcome, id: number, maxText: number = MAX_TEXT): Sample {
@@ -24,20 +30,20 @@ export function sampleOf(outcome: Outcome, id: number, maxText: number = MAX_TEX
   return {
     id,
     time: outcome.settledAt,
-    uid: cut(row.uid, MAX_UID),
+    uid: cut(row.uid, MAX_NAME),
     prompt: cut(prompt, maxText),
     reasoning: cut(reasoning, maxText),
     response: cut(response, maxText),
     tool_calls: cut(toolCalls, maxText),
-    finish_reason: cut(completion?.finishReason ?? "", MAX_UID),
+    finish_reason: cut(completion?.finishReason ?? "", MAX_NAME),
     prompt_tokens: completion?.usage?.promptTokens ?? null,
     completion_tokens: completion?.usage?.completionTokens ?? null,
     reasoning_tokens: completion?.usage?.reasoningTokens ?? null,
     latency_ms: Math.round(outcome.latencyMs),
     attempts: outcome.attempts,
     cost_usd: outcome.costUsd ?? 0,
-    teacher: cut(completion?.teacher ?? outcome.teacher?.address ?? "", MAX_UID),
-    model: cut(completion?.model ?? outcome.teacher?.model ?? "", MAX_UID),
+    teacher: cut(completion?.teacher ?? outcome.teacher?.address ?? "", MAX_NAME),
+    model: cut(completion?.model ?? outcome.teacher?.model ?? "", MAX_NAME),
     failure: failure === undefined ? null : {
       type: failure.type,
       message: cut(failure.message, MAX_MESSAGE),
@@ -47,7 +53,7 @@ export function sampleOf(outcome: Outcome, id: number, maxText: number = MAX_TEX
   };
 }
 
-/** Returns the sample with shorter texts. */
+/** Returns the sample with each text cut to `maxText` UTF-16 units. */
 export function shortened(sample: Sample, maxText: number): Sample {
   const { prompt, reasoning, response, tool_calls } = sample;
   return {
@@ -67,9 +73,6 @@ export function weightOf({ row, completion }: Outcome): number {
     (completion?.reasoning?.length ?? 0);
 }
 
-const MAX_UID = 200;
-const MAX_MESSAGE = 1_000;
-
 /** Returns the last user message as text. Images and other parts are named in brackets. */
 function promptOf(row: Row): string {
   const message = row.messages.findLast(({ role }) => role === "user") ?? row.messages.at(-1);
@@ -83,10 +86,10 @@ function partText(part: unknown): string {
   if (typeof part === "string") return part;
   if (typeof part !== "object" || part === null) return String(part);
   if ("text" in part && typeof part.text === "string") return part.text;
-  return `[${"type" in part && typeof part.type === "string" ? cut(part.type, MAX_UID) : "?"}]`;
+  return `[${"type" in part && typeof part.type === "string" ? cut(part.type, MAX_NAME) : "?"}]`;
 }
 
-/** Formats tool calls. A custom teacher may return values that are not JSON. */
+/** Formats a value as JSON. A custom teacher may return values that JSON cannot represent. */
 function asJson(value: unknown): string {
   if (value === undefined || value === null) return "";
   try {

@@ -10,25 +10,25 @@ import type { Sample, Samples as WireSamples } from "./monitor_state.ts";
 import { MAX_TEXT, sampleOf, shortened, weightOf } from "./sample.ts";
 
 /** Number of samples in each of the three lists. */
-export const SAMPLES_OF_A_KIND = 20;
+export const SAMPLES_PER_LIST = 20;
 
 /**
- * Rows above this size are reduced to the texts that are shown, so that 60 of them stay below 32
- * MB. In UTF-16 units.
+ * Rows above this size, in UTF-16 units, are reduced to the texts that are shown, so that 60 of them
+ * stay below 32 MB.
  */
 const MAX_WEIGHT = 128 * 1024;
 
 /** Longest text of a reduced row, in UTF-16 units. */
 const MAX_WHOLE = 64 * 1024;
 
-/** Limits of the texts, tried in this order until all samples fit. */
+/** Limits of the texts, in UTF-16 units: tried in this order until all samples fit. */
 const TEXT_LENGTHS = [Infinity, 64_000, 16_000, MAX_TEXT, 2_000, 1_000, 500, 250];
 
 /** Limit of a message with samples, in bytes, so that a page on a slow connection keeps up. */
 export const MAX_SAMPLES_BYTES = 400_000;
 
 /** A row, and its sample once a list was sent with it. */
-interface Held {
+interface Entry {
   readonly id: number;
   readonly content: Outcome | Sample;
   shown?: Sample;
@@ -40,9 +40,9 @@ interface Held {
  */
 export class Samples {
   readonly #random: () => number;
-  readonly #latest: Held[] = [];
-  readonly #failures: Held[] = [];
-  readonly #reservoir: Held[] = [];
+  readonly #latest: Entry[] = [];
+  readonly #failures: Entry[] = [];
+  readonly #reservoir: Entry[] = [];
   #answers = 0;
   #lastId = 0;
 
@@ -51,7 +51,7 @@ export class Samples {
     this.#random = random;
   }
 
-  /** Grows with every row that is added, from 0. */
+  /** Id of the last row that was added; 0 before the first. */
   get version(): number {
     return this.#lastId;
   }
@@ -61,12 +61,12 @@ export class Samples {
     for (const outcome of outcomes) {
       const id = ++this.#lastId;
       const isHeavy = weightOf(outcome) > MAX_WEIGHT;
-      const held: Held = { id, content: isHeavy ? sampleOf(outcome, id, MAX_WHOLE) : outcome };
+      const entry: Entry = { id, content: isHeavy ? sampleOf(outcome, id, MAX_WHOLE) : outcome };
       if (outcome.failure !== undefined) {
-        push(this.#failures, held);
+        push(this.#failures, entry);
       } else {
-        push(this.#latest, held);
-        this.#consider(held);
+        push(this.#latest, entry);
+        this.#consider(entry);
       }
     }
   }
@@ -76,44 +76,47 @@ export class Samples {
     this.#failures.length = 0;
   }
 
-  /** Returns all lists of ids, and the samples that came after `version`. @default all samples */
+  /** Returns all lists of ids, and the samples that were added after `version`. */
   since(version = 0): WireSamples {
     const lists = [this.#latest.toReversed(), this.#reservoir, this.#failures.toReversed()];
-    const held = new Map(lists.flat().map((one) => [one.id, one]));
+    const entries = new Map(lists.flat().map((listed) => [listed.id, listed]));
     const [latest, reservoir, failures] = lists.map((list) => list.map(({ id }) => id));
-    const added = [...held.values()].filter(({ id }) => id > version).map(look);
+    const added = [...entries.values()].filter(({ id }) => id > version).map(shownSample);
     return { latest, reservoir, failures, added };
   }
 
   /** Returns a sample with its whole texts; undefined if it is no longer kept. */
   whole(id: number): Sample | undefined {
-    const held = [...this.#latest, ...this.#reservoir, ...this.#failures]
-      .find((one) => one.id === id);
-    return held && wholeOf(held);
+    const entry = [...this.#latest, ...this.#reservoir, ...this.#failures]
+      .find((listed) => listed.id === id);
+    return entry && wholeOf(entry);
   }
 
   /** Returns all samples with their whole texts. */
   wholes(): WireSamples {
     const samples = this.since();
-    return { ...samples, added: samples.added.map((one) => this.whole(one.id) ?? one) };
+    return { ...samples, added: samples.added.map((sample) => this.whole(sample.id) ?? sample) };
   }
 
   /** Algorithm R (Vitter, 1985): every answer so far has the same chance to be in the reservoir. */
-  #consider(held: Held): void {
+  #consider(entry: Entry): void {
     this.#answers++;
-    if (this.#reservoir.length < SAMPLES_OF_A_KIND) {
-      this.#reservoir.push(held);
+    if (this.#reservoir.length < SAMPLES_PER_LIST) {
+      this.#reservoir.push(entry);
       return;
     }
     const place = Math.floor(this.#random() * this.#answers);
-    if (place < SAMPLES_OF_A_KIND) this.#reservoir[place] = held;
+    if (place < SAMPLES_PER_LIST) this.#reservoir[place] = entry;
   }
 }
 
 /**
- * Shortens the texts of all samples to the same length until they fit. @default MAX_SAMPLES_BYTES
+ * Shortens the texts of all samples to the same length, so that the samples fit into `maxBytes`.
  */
-export function fitted(samples: WireSamples, maxBytes: number = MAX_SAMPLES_BYTES): WireSamples {
+export function shortenedToFit(
+  samples: WireSamples,
+  maxBytes: number = MAX_SAMPLES_BYTES,
+): WireSamples {
   for (const length of TEXT_LENGTHS) {
     const added = samples.added.map((sample) => shortened(sample, length));
     const fits = byteLength(JSON.stringify(added)) <= maxBytes;
@@ -122,17 +125,17 @@ export function fitted(samples: WireSamples, maxBytes: number = MAX_SAMPLES_BYTE
   return samples;
 }
 
-function look(held: Held): Sample {
-  return held.shown ??= "row" in held.content
-    ? sampleOf(held.content, held.id)
-    : shortened(held.content, MAX_TEXT);
+function shownSample(entry: Entry): Sample {
+  return entry.shown ??= "row" in entry.content
+    ? sampleOf(entry.content, entry.id)
+    : shortened(entry.content, MAX_TEXT);
 }
 
-function wholeOf({ content, id }: Held): Sample {
+function wholeOf({ content, id }: Entry): Sample {
   return "row" in content ? sampleOf(content, id, Infinity) : content;
 }
 
-function push(list: Held[], held: Held): void {
-  list.push(held);
-  if (list.length > SAMPLES_OF_A_KIND) list.shift();
+function push(list: Entry[], entry: Entry): void {
+  list.push(entry);
+  if (list.length > SAMPLES_PER_LIST) list.shift();
 }

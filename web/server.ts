@@ -1,6 +1,6 @@
 /**
- * The web monitor: one page that shows a run and controls it. This module is loaded only where a
- * monitor is asked for.
+ * The web monitor: a page that shows a run and controls it. This module is loaded only if a monitor is
+ * requested.
  *
  * @example
  * ```ts
@@ -22,7 +22,7 @@
 import type { Summary } from "../lib/progress/mod.ts";
 import { UsageError } from "../lib/errors.ts";
 import { delay, every } from "../lib/timer.ts";
-import { bracketed, createToken } from "./access.ts";
+import { createToken, urlHost } from "./access.ts";
 import { createApp } from "./app.ts";
 import { Hub } from "./hub.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
@@ -100,7 +100,7 @@ export interface Monitor extends Disposable {
   report(): string;
   /** Notifies pages that the run has ended, and keeps them open. */
   finish(): void;
-  /** Notifies pages that the run has ended, closes them and stops following the run. */
+  /** Notifies pages that the run has ended, closes them and stops listening to the run. */
   close(): void;
 }
 
@@ -126,15 +126,15 @@ export interface ServedMonitor extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** 64 bits, so that two monitors do not get the same name. */
+/** Random part of the cookie's name. With 64 bits, no two monitors get the same. */
 const NAME_BYTES = 8;
 
 /** Time for pages to receive the last messages, and for requests to be answered. */
-const LAST_WORDS_MS = 100;
+const CLOSING_MS = 100;
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
 
-/** Creates a monitor of a generator. It follows all runs from this moment on, until `close()`. */
+/** Creates a monitor of a generator. It shows all runs from this moment on, until `close()`. */
 export function createMonitor(generator: MonitoredRun, options: MonitorOptions = {}): Monitor {
   const hub = new Hub(generator, {
     now: options.now ?? (() => performance.now()),
@@ -190,7 +190,7 @@ export function serveMonitor(
   server.unref();
   const close = async () => {
     monitor.close();
-    await delay(LAST_WORDS_MS);
+    await delay(CLOSING_MS);
     // Not `server.shutdown()`: it waits for requests that never end, and aborting the server while
     // it waits ends the process.
     server.ref();
@@ -200,7 +200,7 @@ export function serveMonitor(
   let closed: Promise<void> | undefined;
   const closeOnce = () => closed ??= close();
   return {
-    url: `http://${shownHost(hostname)}:${server.addr.port}/?token=${monitor.token}`,
+    url: `http://${openableHost(hostname)}:${server.addr.port}/?token=${monitor.token}`,
     port: server.addr.port,
     monitor,
     close: closeOnce,
@@ -223,17 +223,17 @@ function listen(
   } catch (error) {
     monitor.close();
     throw new UsageError(
-      `Cannot serve the monitor on ${bracketed(hostname)}:${port}: ${reasonOf(error)}: ` +
-        "name another port, or none for any free one",
+      `Cannot serve the monitor on ${urlHost(hostname)}:${port}: ${reasonOf(error)}: ` +
+        "choose another port, or leave it out for any free one",
       { cause: error },
     );
   }
 }
 
-/** Returns a host that browsers can open: "all addresses" is none. */
-function shownHost(hostname: string): string {
+/** Returns a host that browsers can open, which a wildcard address is not. */
+function openableHost(hostname: string): string {
   if (hostname === "0.0.0.0") return DEFAULT_HOSTNAME;
-  return hostname === "::" ? "[::1]" : bracketed(hostname);
+  return hostname === "::" ? "[::1]" : urlHost(hostname);
 }
 
 function reasonOf(error: unknown): string {

@@ -12,19 +12,24 @@ import type { WireSnapshot } from "./monitor_state.ts";
 /** Limit of a snapshot message, in bytes. */
 export const MAX_SNAPSHOT_BYTES = 8 * 1024;
 
+/** Longest uid, in UTF-16 units. Users search for uids, so most must be complete. */
+const MAX_UID = 80;
+
 /** How much of a snapshot is kept. */
-interface Fit {
+interface Limits {
+  /** Number of error groups. */
   readonly errors: number;
+  /** Number of teachers. */
   readonly teachers: number;
   /** Longest text, in UTF-16 units. */
   readonly text: number;
 }
 
 /**
- * Tried in this order. With the last one any snapshot fits: a text of 24 units has at most 144
+ * Tried in this order. Any snapshot fits with the last ones: a text of 24 units has at most 144
  * bytes, if all are control characters.
  */
-const FITS: readonly Fit[] = [
+const LIMITS: readonly Limits[] = [
   { errors: 50, teachers: 32, text: 400 },
   { errors: 30, teachers: 16, text: 240 },
   { errors: 20, teachers: 12, text: 160 },
@@ -34,14 +39,16 @@ const FITS: readonly Fit[] = [
   { errors: 2, teachers: 2, text: 24 },
 ];
 
-/** Shortens a snapshot; by default to the limits of those in `hello` and in reports. */
-export function wireSnapshot(snapshot: Snapshot, fit: Fit = FITS[0]): WireSnapshot {
+/** Shortens a snapshot. The default limits are those for `hello` and for reports. */
+export function wireSnapshot(snapshot: Snapshot, limits: Limits = LIMITS[0]): WireSnapshot {
   return {
     ...snapshot,
-    reason: cutOrNull(snapshot.reason, fit.text),
-    errors: snapshot.errors.slice(0, fit.errors).map((group) => cutGroup(group, fit.text)),
+    reason: cutOrNull(snapshot.reason, limits.text),
+    errors: snapshot.errors.slice(0, limits.errors).map((group) => cutGroup(group, limits.text)),
     errors_total: snapshot.errors.length,
-    teachers: snapshot.teachers.slice(0, fit.teachers).map((one) => cutTeacher(one, fit.text)),
+    teachers: snapshot.teachers.slice(0, limits.teachers).map((teacher) =>
+      cutTeacher(teacher, limits.text)
+    ),
     teachers_total: snapshot.teachers.length,
     teachers_left: snapshot.teachers.filter(({ state }) => state === "left").length,
   };
@@ -56,9 +63,13 @@ export function encodeSnapshot(
   snapshot: Snapshot,
 ): string {
   let text = "";
-  for (const fit of FITS) {
-    const teacher_figures = message.teacher_figures.slice(0, fit.teachers);
-    text = JSON.stringify({ ...message, teacher_figures, snapshot: wireSnapshot(snapshot, fit) });
+  for (const limits of LIMITS) {
+    const teacher_figures = message.teacher_figures.slice(0, limits.teachers);
+    text = JSON.stringify({
+      ...message,
+      teacher_figures,
+      snapshot: wireSnapshot(snapshot, limits),
+    });
     if (byteLength(text) <= MAX_SNAPSHOT_BYTES) break;
   }
   return text;
@@ -80,9 +91,6 @@ function cutTeacher(teacher: TeacherStatus, length: number): TeacherStatus {
     reason: cutOrNull(teacher.reason, length),
   };
 }
-
-/** Longest id, in UTF-16 units. Users search for ids, so most must be complete. */
-const MAX_UID = 80;
 
 function cutOrNull(text: string | null, length: number): string | null {
   return text === null ? null : cut(text, length);

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { PROVIDER_IDS } from "../../lib/prices/public_prices.ts";
-import { listOf } from "../../tools/update_prices.ts";
+import { convertTable } from "../../tools/update_prices.ts";
 
 /** US dollars per million tokens, as LiteLLM writes them. */
 function per(usd: number): number {
@@ -17,11 +17,11 @@ const PRICED = {
 };
 
 function ratesOf(entry: object, key = "m"): string | undefined {
-  const models = listOf({ [key]: { ...PRICED, ...entry } }, "LiteLLM 1", "2026-01-01").models;
+  const models = convertTable({ [key]: { ...PRICED, ...entry } }, "LiteLLM 1", "2026-01-01").models;
   return Object.values(models).flatMap((byName) => Object.values(byName))[0];
 }
 
-Deno.test("listOf() writes a model's prices as one line of text", () => {
+Deno.test("convertTable() writes a model's prices as one line of text", () => {
   const cases: [entry: object, rates: string | undefined][] = [
     [{}, "1 4"],
     [{ cache_read_input_token_cost: per(0.1) }, "1 4 cached 0.1"],
@@ -91,12 +91,12 @@ Deno.test("listOf() writes a model's prices as one line of text", () => {
   for (const [entry, rates] of cases) assertEquals(ratesOf(entry), rates, JSON.stringify(entry));
 });
 
-Deno.test("listOf() names models as their providers do, and follows aliases", () => {
+Deno.test("convertTable() names models as their providers do, and follows aliases", () => {
   const table = {
     "gemini/g-1": { ...PRICED, litellm_provider: "gemini" },
     "g-latest": { alias_of: "gemini/g-1" },
   };
-  const { models, source, date } = listOf(table, "LiteLLM 1", "2026-01-01");
+  const { models, source, date } = convertTable(table, "LiteLLM 1", "2026-01-01");
   assertEquals(models.gemini, { "g-1": "1 4", "g-latest": "1 4" });
   assertEquals([source, date, Object.keys(models)], ["LiteLLM 1", "2026-01-01", PROVIDER_IDS]);
 });

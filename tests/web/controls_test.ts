@@ -15,7 +15,7 @@ const CONTROLS: [string, unknown, string | undefined, string][] = [
     "Concurrency set to 64 (from the monitor)",
   ],
   ["budget", { max_cost_usd: 12.5 }, "setMaxCost(12.5)", "Budget set to $12.5 (from the monitor)"],
-  ["budget", { max_cost_usd: null }, "setMaxCost(null)", "Budget lifted (from the monitor)"],
+  ["budget", { max_cost_usd: null }, "setMaxCost(null)", "Budget removed (from the monitor)"],
   [
     "retry",
     { retry_when_done: true },
@@ -132,7 +132,7 @@ Deno.test("an ended run cannot be controlled", async () => {
   const response = await post(monitor, "pause", {});
   assertEquals([response.status, (await response.json()).error], [
     409,
-    "Cannot do that: the run has ended",
+    "Cannot use the control: the run has ended",
   ]);
   assertEquals(run.calls, []);
 });

@@ -48,7 +48,7 @@ Deno.test("a counter that stops makes a run silent, then dead; one that moves ag
   assertEquals(await stateAfter(1, 20), "running");
 });
 
-Deno.test("shards that have not begun wait, with the rows that they will have", async () => {
+Deno.test("shards that have not started wait, with the rows that they will have", async () => {
   await using dir = await tempDir();
   const border = (rows: number) => ({ input: 0, byte: rows * 10, number: rows, rows });
   await dir.write(

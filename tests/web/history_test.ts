@@ -13,7 +13,7 @@ function reading(elapsedS: number, changes: Partial<Reading> = {}): Reading {
     succeeded: 0,
     failed: 0,
     completionTokens: 0,
-    refusedForLoad: 0,
+    throttled: 0,
     p50: null,
     p90: null,
     p99: null,
@@ -34,7 +34,7 @@ function column(history: History, name: HistoryColumn): (number | null)[] {
 Deno.test("History.columns() gives counters as rates between points", () => {
   const history = new History();
   history.add(reading(0.5, { succeeded: 5, completionTokens: 100 }));
-  history.add(reading(1, { succeeded: 6, failed: 2, completionTokens: 400, refusedForLoad: 3 }));
+  history.add(reading(1, { succeeded: 6, failed: 2, completionTokens: 400, throttled: 3 }));
   assertEquals(column(history, "elapsed_s"), [0.5, 1]);
   assertEquals(column(history, "succeeded_per_s"), [10, 2]);
   assertEquals(column(history, "failed_per_s"), [0, 4]);
@@ -48,7 +48,7 @@ Deno.test("History.add() keeps a whole run of ten days in at most 1,000 points",
   let readings = 0;
   for (let s = 0; s <= days * 86_400; s += everyS) {
     readings++;
-    history.add(reading(s, { succeeded: 2 * s, refusedForLoad: Math.floor(s / 1000) }));
+    history.add(reading(s, { succeeded: 2 * s, throttled: Math.floor(s / 1000) }));
     assertLessOrEqual(history.length, MAX_POINTS);
   }
   const { point_s: pointS, columns } = history.columns();
@@ -66,7 +66,7 @@ Deno.test("History.add() merges gauges as means, lag and memory as maxima, setti
   history.add(reading(0.1, { p50: 10, inFlight: 4, lagMs: 30, rssBytes: 5, concurrency: 20 }));
   history.add(reading(0.6, { p50: 30, inFlight: 8, lagMs: 2, rssBytes: 9, concurrency: 50 }));
   history.add(reading(1.2, { p50: null }));
-  assertEquals([history.length, history.thinned, history.columns().point_s], [2, 1, 1]);
+  assertEquals([history.length, history.mergeCount, history.columns().point_s], [2, 1, 1]);
   const first = (name: HistoryColumn) => column(history, name)[0];
   assertEquals(first("p50_ms"), 20);
   assertEquals(first("in_flight"), 6);
@@ -91,7 +91,7 @@ Deno.test("History.add() ignores a reading that is older than the last", () => {
 Deno.test("History.continue() adds a second run after the first", () => {
   const history = new History();
   history.add(reading(10, { succeeded: 100 }));
-  history.continue();
+  history.beginNextRun();
   history.add(reading(0.1, { succeeded: 1 }));
   history.add(reading(2.1, { succeeded: 5 }));
   assertEquals(column(history, "elapsed_s"), [10.1, 12.1]);

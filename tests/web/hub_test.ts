@@ -119,7 +119,7 @@ Deno.test("Hub sends the point of the history with each snapshot", () => {
   assertEquals(sent[1].point.slice(0, 2), [1, 20]);
 });
 
-Deno.test("Hub sends pages the whole state again when the history was thinned", () => {
+Deno.test("Hub sends pages the whole state again when points of the history were merged", () => {
   const stage = new Stage();
   const { socket } = stage.open();
   socket.taken();

@@ -35,7 +35,7 @@ Deno.test("a page that missed points does not change its charts until the next w
   assertEquals(ratesOf(store)?.at(-1), 90);
 });
 
-Deno.test("a thinned history is not overwritten by points of another duration", () => {
+Deno.test("a history with merged points is not overwritten by points of another duration", () => {
   const store = greeted(1_000);
   store.apply(makeSnapshotMessage(500, 70), 1_000_000);
   assertEquals(ratesOf(store)?.[500], 501);

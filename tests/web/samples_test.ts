@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_asse
 import type { Outcome } from "../../lib/row.ts";
 import { byteLength } from "../../web/cut.ts";
 import { MAX_TEXT, sampleOf } from "../../web/sample.ts";
-import { fitted, MAX_SAMPLES_BYTES, Samples } from "../../web/samples.ts";
+import { MAX_SAMPLES_BYTES, Samples, shortenedToFit } from "../../web/samples.ts";
 import { makeAnswer } from "./fake_run.ts";
 
 const FAILURE = { type: "truncated", message: "too long", status: null } as const;
@@ -85,14 +85,14 @@ Deno.test("sampleOf() cuts long texts and marks them", () => {
   assertEquals([sample.is_cut, sampleOf(makeAnswer("u"), 1).is_cut], [true, false]);
 });
 
-Deno.test("fitted() keeps 60 samples of long texts below 400 KB", () => {
+Deno.test("shortenedToFit() keeps 60 samples of long texts below 400 KB", () => {
   const samples = new Samples(() => 0);
   const text = "界".repeat(10_000);
   const completion = { ...makeAnswer("u").completion!, response: text, reasoning: text };
   const long = Array.from({ length: 60 }, (_, i) => makeAnswer(`u${i}`, { completion }));
   samples.add(long);
   samples.add(long.map((one) => ({ ...one, failure: FAILURE })));
-  const { added } = fitted(samples.since());
+  const { added } = shortenedToFit(samples.since());
   assert(added.length >= 40);
   assertLessOrEqual(byteLength(JSON.stringify(added)), MAX_SAMPLES_BYTES);
   assert(added.every(({ is_cut: isCut, response }) => isCut && response.length >= 250));

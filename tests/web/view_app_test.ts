@@ -229,5 +229,8 @@ Deno.test("view: is a part of the page of a run, opened at the first request", a
   using other = createMonitor(new FakeRun());
   const cookie = `${other.cookieName}=${other.token}`;
   const missing = await other.app.request("/data/", { headers: { ...headers, cookie } });
-  assertEquals([missing.status, await missing.text()], [404, "There is nothing here"]);
+  assertEquals([missing.status, await missing.text()], [
+    404,
+    "Cannot answer: there is no such address",
+  ]);
 });

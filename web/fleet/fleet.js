@@ -19,16 +19,16 @@ import { startTheme } from "../page/theme.js";
 
 /** @import { FleetRow, FleetView } from "./view.ts" */
 
-const FLEET_ASK_MS = 5_000;
+const FLEET_POLL_MS = 5_000;
 
 /**
- * Words and tones of states; a word always says the same as the color.
+ * Words and tones of states. A word always says the same as its color.
  *
  * @type {Record<string, { word: string, tone: string }>}
  */
 const FLEET_STATES = {
   running: { word: "running", tone: "calm" },
-  paused: { word: "waits for its teacher or disk", tone: "wait" },
+  paused: { word: "not sending", tone: "wait" },
   waiting: { word: "not started", tone: "calm" },
   silent: { word: "silent", tone: "bad" },
   dead: { word: "dead", tone: "bad" },
@@ -41,6 +41,7 @@ const FLEET_STATES = {
 /** @typedef {{ element: HTMLElement, cells: HTMLElement[] }} FleetTableRow */
 
 class FleetPage {
+  /** Whether the user asked for all runs, not only the most urgent. */
   #wantsAll = false;
   /** @type {FleetTableRow[]} */
   #runs = [];
@@ -51,18 +52,18 @@ class FleetPage {
     startTheme(() => {}, () => {});
     byId("fleet-all", HTMLButtonElement).addEventListener("click", () => {
       this.#wantsAll = true;
-      this.#ask();
+      this.#poll();
     });
-    this.#ask();
+    this.#poll();
     setInterval(() => {
-      if (document.visibilityState === "visible") this.#ask();
-    }, FLEET_ASK_MS);
+      if (document.visibilityState === "visible") this.#poll();
+    }, FLEET_POLL_MS);
     document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible") this.#ask();
+      if (document.visibilityState === "visible") this.#poll();
     });
   }
 
-  async #ask() {
+  async #poll() {
     try {
       const answer = await fetch(this.#wantsAll ? "state?all" : "state");
       if (!answer.ok) throw new Error(String(answer.status));
@@ -84,7 +85,7 @@ class FleetPage {
     setText(
       byId("fleet-states", HTMLElement),
       `${formatCount(view.runs)} runs: ${
-        states.length === 0 ? "none has begun" : states.join(", ")
+        states.length === 0 ? "none has started" : states.join(", ")
       }`,
     );
     const bar = byId("fleet-bar", HTMLProgressElement);
@@ -126,9 +127,9 @@ class FleetPage {
   #showRuns({ rows, more }) {
     const body = byId("fleet-runs", HTMLTableElement).tBodies[0];
     fillRows(body, this.#runs, rows, () => tableRow(9), ({ cells }, row) => fillRun(cells, row));
-    const all = byId("fleet-all", HTMLButtonElement);
-    setShown(all, more > 0);
-    setText(all, `Show ${formatCount(more)} more`);
+    const button = byId("fleet-all", HTMLButtonElement);
+    setShown(button, more > 0);
+    setText(button, `Show ${formatCount(more)} more`);
   }
 }
 

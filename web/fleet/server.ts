@@ -6,8 +6,8 @@
 
 import type { Hono } from "../../lib/deps/hono.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { bracketed, createToken } from "../access.ts";
-import { COMMON_MODULES, COMMON_STYLES, inShell, joinModules } from "../assets.ts";
+import { createToken, urlHost } from "../access.ts";
+import { COMMON_MODULES, COMMON_STYLES, joinModules, withHeadAndIcons } from "../assets.ts";
 import { guardedApp, HTML } from "../guard.ts";
 import FLEET_HTML from "./fleet.html" with { type: "text" };
 import fleet from "./fleet.js" with { type: "text" };
@@ -50,7 +50,7 @@ export function createFleetApp(
   watch: FleetWatch,
   { token, hostname, cookieName }: { token: string; hostname: string; cookieName: string },
 ): Hono {
-  const page = inShell(FLEET_HTML);
+  const page = withHeadAndIcons(FLEET_HTML);
   const app = guardedApp({
     ...{ token, hostname, cookieName },
     ownPath: OWN_PATH,
@@ -135,9 +135,7 @@ export function serveFleet(watch: FleetWatch, options: FleetOptions = {}): Serve
     );
   } catch (cause) {
     throw new UsageError(
-      `Cannot serve the page on ${bracketed(hostname)}:${port}: ${
-        (cause as Error).message
-      }. Name ` +
+      `Cannot serve the page on ${urlHost(hostname)}:${port}: ${(cause as Error).message}. Name ` +
         "another port",
       { cause },
     );
@@ -146,7 +144,7 @@ export function serveFleet(watch: FleetWatch, options: FleetOptions = {}): Serve
     ? "127.0.0.1"
     : hostname === "::"
     ? "[::1]"
-    : bracketed(hostname);
+    : urlHost(hostname);
   return {
     url: `http://${shown}:${server.addr.port}/?token=${token}`,
     async [Symbol.asyncDispose]() {

@@ -8,7 +8,7 @@ import type { ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus, StatusError } from "../../lib/run/mod.ts";
 import { sumOf } from "../../lib/figures.ts";
 
-/** `waiting`: a shard that has not begun. `silent`: no new beat in 3 checks; `dead`: in 12. */
+/** `waiting`: a shard that has not started. `silent`: no new beat in 3 checks; `dead`: in 12. */
 export type FleetState =
   | "running"
   | "paused"
@@ -46,7 +46,7 @@ export interface FleetView {
   readonly model: string;
   /** Number of runs in each state. */
   readonly states: Readonly<Partial<Record<FleetState, number>>>;
-  /** Number of runs, including shards that have not begun. */
+  /** Number of runs, including shards that have not started. */
   readonly runs: number;
   /** Rows of all runs; null while those of any run are unknown. */
   readonly total: number | null;
@@ -89,13 +89,13 @@ export interface Known {
 
 /**
  * Combines all runs. The most urgent states come first; within a state, the runs with the most time
- * left. `waiting` are shards that have not begun.
+ * left. `waiting` are shards that have not started.
  */
 export function fleetView(
   name: string,
   known: readonly Known[],
   waiting: readonly FleetRow[],
-  mostRows: number,
+  maxRows: number,
 ): FleetView {
   const rows = [...known.map(rowOf), ...waiting];
   const stragglerRate = medianRate(rows) / 2;
@@ -126,8 +126,8 @@ export function fleetView(
     cost_usd: costs.every((cost) => cost === null) ? null : sumOf(costs, (cost) => cost ?? 0),
     errors: errorsOf(all),
     teachers: teachersOf(all.filter(({ ended }) => !ended)),
-    rows: rows.slice(0, mostRows),
-    more: Math.max(0, rows.length - mostRows),
+    rows: rows.slice(0, maxRows),
+    more: Math.max(0, rows.length - maxRows),
   };
 }
 
@@ -180,7 +180,7 @@ function medianRate(rows: readonly FleetRow[]): number {
 
 /**
  * Returns the seconds until the slowest run ends, or those for all rows left, including shards that
- * have not begun, at the rate of all runs, whichever is longer. Null if a live run has no estimate.
+ * have not started, at the rate of all runs, whichever is longer. Null if a live run has no estimate.
  */
 function etaOf(
   rows: readonly FleetRow[],

@@ -1,9 +1,9 @@
 /**
  * Watches all runs in an output folder by their status files.
  *
- * A run is alive as long as its counter grows; times are not compared, because the clocks of nodes
- * and file servers differ. Files that have not changed are not read again, so a check of a thousand
- * takes a few milliseconds.
+ * A run is alive as long as the counter in its file (`beat`) grows. Times are not compared, because
+ * the clocks of nodes and file servers differ. Files that have not changed are not read again, so a
+ * check of a thousand takes a few milliseconds.
  *
  * @module
  */
@@ -21,12 +21,12 @@ import {
   rowsOf,
 } from "./view.ts";
 
-/** Files that are read before other work gets a turn. */
-const READS_AT_ONCE = 100;
+/** Number of files that are read before other work gets a turn. */
+const READS_PER_TURN = 100;
 
-const STATUS = ".status.json";
-/** Larger files are ignored: the status of a run has at most 8 KB. */
-const MOST_BYTES = 65_536;
+const STATUS_SUFFIX = ".status.json";
+/** Larger files are ignored: a status file has at most 8 KB. */
+const MAX_STATUS_BYTES = 65_536;
 
 type ParseStatus = (text: string, file: string) => RunStatus | undefined;
 
@@ -46,12 +46,12 @@ export class FleetWatch {
     this.#name = output;
   }
 
-  /** Whether no run and no shard plan was found. */
+  /** Whether neither a run nor a shard plan was found. */
   get isEmpty(): boolean {
     return this.#known.size === 0 && this.#plans.size === 0;
   }
 
-  /** Reads files that have changed since the last call. */
+  /** Checks all files, and reads those that have changed since the last check. */
   async look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
@@ -62,9 +62,11 @@ export class FleetWatch {
       let reads = 0;
       for await (const { name } of Deno.readDir(this.#folder)) {
         missing.delete(name);
-        if (name.endsWith(STATUS)) {
-          if (this.#lookAt(name, parseStatus) && ++reads % READS_AT_ONCE === 0) await turn();
-        } else if (/\.shards-\d+\.json$/.test(name)) await this.#lookAtPlan(name);
+        if (name.endsWith(STATUS_SUFFIX)) {
+          if (this.#readStatus(name, parseStatus) && ++reads % READS_PER_TURN === 0) {
+            await nextTurn();
+          }
+        } else if (/\.shards-\d+\.json$/.test(name)) await this.#readPlan(name);
       }
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw cannotRead(this.#folder, error);
@@ -74,21 +76,23 @@ export class FleetWatch {
     }
   }
 
-  /** A file is not there, or is no status now: it may be one again at the next check. */
-  #miss(name: string): false {
+  /** Counts a check that found no status in a known file, which may have one again later. */
+  #miss(name: string): void {
     const known = this.#known.get(name);
-    if (known === undefined) return false;
+    if (known === undefined) return;
     known.silence++;
     if (known.silence > DEAD_LOOKS && !existsIn(this.#folder, name)) this.#known.delete(name);
-    return false;
   }
 
   /**
-   * Returns whether the file was read. Synchronous: a file server answers a `stat` in microseconds,
-   * a promise takes longer.
+   * Reads a status file if it has changed. Returns whether a status was read. Synchronous, because a
+   * file server answers a `stat` in microseconds and a promise takes longer.
    */
-  #lookAt(name: string, parse: ParseStatus): boolean {
-    if (this.stem !== undefined && stemOf(name) !== this.stem && name !== `${this.stem}${STATUS}`) {
+  #readStatus(name: string, parse: ParseStatus): boolean {
+    if (
+      this.stem !== undefined && stemOf(name) !== this.stem &&
+      name !== `${this.stem}${STATUS_SUFFIX}`
+    ) {
       return false;
     }
     const path = inFolder(this.#folder, name);
@@ -96,24 +100,31 @@ export class FleetWatch {
     try {
       const { size, mtime, ino, isFile } = Deno.statSync(path);
       // Opening a pipe would wait forever.
-      if (!isFile || size > MOST_BYTES) return this.#miss(name);
+      if (!isFile || size > MAX_STATUS_BYTES) {
+        this.#miss(name);
+        return false;
+      }
       const stamp = `${size}:${mtime?.getTime()}:${ino}`;
       if (before?.stamp === stamp) {
         before.silence++;
         return false;
       }
       const status = parse(Deno.readTextFileSync(path), name);
-      if (status === undefined) return this.#miss(name);
-      const isSame = before?.status.beat === status.beat &&
+      if (status === undefined) {
+        this.#miss(name);
+        return false;
+      }
+      const isSameBeat = before?.status.beat === status.beat &&
         before.status.started === status.started;
-      this.#known.set(name, { stamp, status, silence: isSame ? before.silence + 1 : 0 });
+      this.#known.set(name, { stamp, status, silence: isSameBeat ? before.silence + 1 : 0 });
       return true;
     } catch {
-      return this.#miss(name);
+      this.#miss(name);
+      return false;
     }
   }
 
-  async #lookAtPlan(name: string): Promise<void> {
+  async #readPlan(name: string): Promise<void> {
     if (this.#plans.has(name)) return;
     const plan = await readPlan(inFolder(this.#folder, name));
     const stem = name.replace(/\.shards-\d+\.json$/, "");
@@ -122,24 +133,24 @@ export class FleetWatch {
   }
 
   /** Combines all runs, the most urgent states first. */
-  view(mostRows: number): FleetView {
-    return fleetView(this.#name, [...this.#known.values()], this.#waiting(), mostRows);
+  view(maxRows: number): FleetView {
+    return fleetView(this.#name, [...this.#known.values()], this.#waiting(), maxRows);
   }
 
-  /** Returns shards that have not begun. */
+  /** Returns the shards that have not started. */
   #waiting(): FleetRow[] {
     const waiting: FleetRow[] = [];
     for (const { plan, stem } of this.#plans.values()) {
       const count = String(plan.shards).padStart(5, "0");
-      const began = `-of-${count}${STATUS}`;
-      // If none of its shards has run but other runs have, a plan is an old one.
-      const isUsed = [...this.#known.keys()].some((name) =>
-        stemOf(name) === stem && name.endsWith(began)
+      const suffix = `-of-${count}${STATUS_SUFFIX}`;
+      // A plan is obsolete if there are other runs, but none of its shards has started.
+      const hasStarted = [...this.#known.keys()].some((name) =>
+        stemOf(name) === stem && name.endsWith(suffix)
       );
-      if (!isUsed && this.#known.size > 0) continue;
+      if (!hasStarted && this.#known.size > 0) continue;
       for (let index = 0; index < plan.shards; index++) {
         const name = `${stem}-${String(index).padStart(5, "0")}-of-${count}`;
-        if (this.#known.has(`${name}.status.json`)) continue;
+        if (this.#known.has(`${name}${STATUS_SUFFIX}`)) continue;
         waiting.push({
           ...{
             name,
@@ -171,6 +182,6 @@ function existsIn(folder: string, name: string): boolean {
   }
 }
 
-function turn(): Promise<void> {
+function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

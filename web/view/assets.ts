@@ -4,7 +4,7 @@
  * @module
  */
 
-import { COMMON_MODULES, COMMON_STYLES, inShell, joinModules } from "../assets.ts";
+import { COMMON_MODULES, COMMON_STYLES, joinModules, withHeadAndIcons } from "../assets.ts";
 import actions from "./page/actions.js" with { type: "text" };
 import ask from "./page/ask.js" with { type: "text" };
 import columns from "./page/columns.js" with { type: "text" };
@@ -53,7 +53,7 @@ const MODULES = [
   main,
 ];
 
-export const VIEW_HTML: string = inShell(HTML);
+export const VIEW_HTML: string = withHeadAndIcons(HTML);
 
 export const VIEW_JS: string = joinModules(MODULES);
 

@@ -1,6 +1,6 @@
 /**
- * Routes of the data page. All but `POST /data/selection` only read; that one writes the ids of
- * selected rows next to the results.
+ * Routes of the data page. Only `POST /data/selection` writes: the ids of selected rows, next to the
+ * results.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { bodyLimit, type Context, type Hono } from "../../lib/deps/hono.ts";
 import { type DataRequests, type DataService, FLAGS } from "../../lib/data/mod.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { isOwnPage } from "../access.ts";
+import { isFromOwnPage } from "../access.ts";
 import { HTML } from "../guard.ts";
 import { MARKDOWN_JS } from "../assets.ts";
 import { VIEW_CSS, VIEW_HTML, VIEW_JS } from "./assets.ts";
@@ -17,7 +17,7 @@ import { saveSelection } from "./selection.ts";
 export interface ViewPageOptions {
   /** The words that start the program, for commands on the page. */
   readonly program: string;
-  /** Whether the page of a run is one folder up. */
+  /** Whether the page of a run is served at `../`. */
   readonly hasRun: boolean;
 }
 
@@ -39,16 +39,16 @@ export type DataSource = Pick<DataService, "ask" | "files">;
 /** Opens the data at the first request. */
 export type OpenData = () => Promise<DataSource>;
 
-/** Reading requests, by the last part of the address. */
+/** GET requests, by the last part of the address. */
 const READS: Record<string, (data: DataSource, c: Context) => Promise<unknown>> = {
-  rows: (data, c) => data.ask("rows", rowsAsked(c)),
-  overview: (data, c) => data.ask("overview", queryOf(c)),
-  locate: (data, c) => data.ask("locate", { ...queryOf(c), uid: c.req.query("uid") ?? "" }),
+  rows: (data, c) => data.ask("rows", rowsParams(c)),
+  overview: (data, c) => data.ask("overview", queryParams(c)),
+  locate: (data, c) => data.ask("locate", { ...queryParams(c), uid: c.req.query("uid") ?? "" }),
   row: async (data, c) => await data.ask("row", { id: c.req.query("id") ?? "" }) ?? null,
-  near: (data, c) => data.ask("near", { of: nearAsked(c) }),
+  near: (data, c) => data.ask("near", { of: nearParam(c) }),
 };
 
-/** Adds the page and its requests to an app that checks access. */
+/** Adds the page and its routes to an app that checks access. */
 export function addDataRoutes(app: Hono, open: OpenData, options: ViewPageOptions): void {
   app.get("/data/", (c) => c.body(VIEW_HTML, 200, { "content-type": HTML }));
   for (const [path, [type, text]] of Object.entries(ASSETS)) {
@@ -65,13 +65,13 @@ export function addDataRoutes(app: Hono, open: OpenData, options: ViewPageOption
     maxSize: MAX_BODY_BYTES,
     onError: (c) => c.json({ error: "Cannot save: too many rows" }, 413),
   });
-  app.post("/data/selection", limit, (c) => select(c, open));
+  app.post("/data/selection", limit, (c) => postSelection(c, open));
 }
 
 /** Handles `POST /data/selection`, the only write. */
-async function select(c: Context, open: OpenData): Promise<Response> {
+async function postSelection(c: Context, open: OpenData): Promise<Response> {
   const { headers } = c.req.raw;
-  if (!isOwnPage(headers)) {
+  if (!isFromOwnPage(headers)) {
     return c.json({ error: "Cannot save: the request is from another page" }, 403);
   }
   if (!/^application\/json(;|$)/i.test(headers.get("content-type") ?? "")) {
@@ -81,13 +81,13 @@ async function select(c: Context, open: OpenData): Promise<Response> {
     );
   }
   return await answer(c, async () => {
-    const asked = selectionAsked(await c.req.text());
+    const params = selectionParams(await c.req.text());
     const service = await open();
-    return await saveSelection(service.files, await service.ask("uids", asked));
+    return await saveSelection(service.files, await service.ask("uids", params));
   }, 400);
 }
 
-function selectionAsked(body: string): DataRequests["uids"]["in"] {
+function selectionParams(body: string): DataRequests["uids"]["in"] {
   let value: unknown;
   try {
     value = JSON.parse(body);
@@ -109,8 +109,8 @@ function selectionAsked(body: string): DataRequests["uids"]["in"] {
 }
 
 /**
- * Sends the result of `make` as JSON. An invalid condition is input of the user and by default gets
- * status 200: browsers log an error status in their console.
+ * Sends the result of `make` as JSON. By default a `UsageError`, such as an invalid condition, gets
+ * status 200: browsers log other statuses to their console while the user types.
  */
 async function answer(
   c: Context,
@@ -127,7 +127,7 @@ async function answer(
   }
 }
 
-function queryOf(c: Context) {
+function queryParams(c: Context) {
   return {
     where: c.req.query("where") ?? "",
     sort: c.req.query("sort") ?? "",
@@ -135,17 +135,17 @@ function queryOf(c: Context) {
   };
 }
 
-function rowsAsked(c: Context): DataRequests["rows"]["in"] {
+function rowsParams(c: Context): DataRequests["rows"]["in"] {
   const number = (name: string) => Math.max(0, Math.floor(Number(c.req.query(name)) || 0));
   return {
-    ...queryOf(c),
+    ...queryParams(c),
     from: number("from"),
     count: Math.min(MAX_ROWS, number("count")),
     columns: c.req.queries("column") ?? [],
   };
 }
 
-function nearAsked(c: Context): DataRequests["near"]["in"]["of"] {
+function nearParam(c: Context): DataRequests["near"]["in"]["of"] {
   const of = c.req.query("of");
   if (of === "prompt" || of === "response" || of === "cancel") return of;
   throw new UsageError(

@@ -1,5 +1,5 @@
 /**
- * The results of a run while it continues, opened when the data page is first used.
+ * The results of an active run, opened when the data page is first used.
  *
  * @module
  */
@@ -18,11 +18,12 @@ export interface RunDataOptions {
 /** A page counts as open for this time after its last request. It sends one every two seconds. */
 const OPEN_MS = 10_000;
 
+/** The data of a run, and whether a page shows it. */
 export class RunData implements AsyncDisposable {
   readonly options: RunDataOptions;
   readonly #now: () => number;
   #service: Promise<DataService> | undefined;
-  #askedMs = -Infinity;
+  #lastRequestMs = -Infinity;
 
   /** Opens nothing until the first request. */
   constructor(options: RunDataOptions, now: () => number) {
@@ -32,14 +33,14 @@ export class RunData implements AsyncDisposable {
 
   /** Whether a data page is open. */
   get isWatched(): boolean {
-    return this.#now() - this.#askedMs < OPEN_MS;
+    return this.#now() - this.#lastRequestMs < OPEN_MS;
   }
 
   /**
    * Opens the data once. Fails, and can be called again, if the run has not created its output yet.
    */
   readonly open = async (): Promise<DataService> => {
-    this.#askedMs = this.#now();
+    this.#lastRequestMs = this.#now();
     const { DataService } = await import("../../lib/data/mod.ts");
     this.#service ??= DataService.open({ paths: this.options.paths });
     try {

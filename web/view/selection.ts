@@ -1,5 +1,5 @@
 /**
- * Rows that a user selected, saved as a file of ids that commands read.
+ * Saves the ids of rows that a user selected to a file, which commands read.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { UsageError } from "../../lib/errors.ts";
 import { systemReason } from "../../lib/files.ts";
 
 export interface SavedSelection {
-  /** File with one id per line, as JSON if it has special characters. */
+  /** File with one id per line. Ids with special characters are JSON strings. */
   readonly path: string;
   readonly count: number;
 }
 
 /**
- * Writes ids into `.retort/` next to the first of `files`, under an unused name.
+ * Writes ids to a new file in `.retort/`, next to the first of `files`.
  *
  * @throws {UsageError} if the file cannot be written
  */
@@ -24,7 +24,7 @@ export async function saveSelection(
   uids: readonly string[],
 ): Promise<SavedSelection> {
   if (uids.length === 0) {
-    throw new UsageError("Cannot save a selection of no rows");
+    throw new UsageError("Cannot save the selection: it has no rows");
   }
   const folder = join(dirname(files[0]), ".retort");
   const text = uids.map((uid) => `${lineOf(uid)}\n`).join("");

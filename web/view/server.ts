@@ -5,14 +5,14 @@
  */
 
 import type { Hono } from "../../lib/deps/hono.ts";
-import { bracketed, createToken } from "../access.ts";
+import { createToken, urlHost } from "../access.ts";
 import { guardedApp } from "../guard.ts";
 import { addDataRoutes, DATA_PATH, type DataSource } from "./routes.ts";
 
 export interface ServeViewOptions {
-  /** @default "127.0.0.1" */
+  /** Address to listen on. @default "127.0.0.1" */
   readonly hostname?: string;
-  /** 0 for any free port. @default 0 */
+  /** Port to listen on; 0 for any free one. @default 0 */
   readonly port?: number;
   /** Token that a browser must send. @default 192 random bits */
   readonly token?: string;
@@ -24,7 +24,7 @@ export interface ServeViewOptions {
 export interface ServedView extends AsyncDisposable {
   /** Address to open in a browser, with the token. */
   readonly url: string;
-  /** `app.request()` needs no socket. */
+  /** The app of the page. `app.request()` needs no socket. */
   readonly app: Hono;
 }
 
@@ -75,7 +75,7 @@ export function serveView(
   const shown = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
   return {
     app,
-    url: `http://${bracketed(shown)}:${server.addr.port}/?token=${token}`,
+    url: `http://${urlHost(shown)}:${server.addr.port}/?token=${token}`,
     async [Symbol.asyncDispose]() {
       abort.abort();
       await server.finished;
