@@ -106,21 +106,26 @@ function plainMessages(messages: unknown): Turn[] | undefined {
   return plain.at(-1)!.role === "user" ? plain : undefined;
 }
 
-/** One parser for each run; undefined if its template is not valid in this version. */
-const parsers = new WeakMap<RunHints, RowParser | undefined>();
+/** The parsers of each run by whether old answers continue; undefined for one whose template is
+ * not valid in this version. */
+const parsers = new WeakMap<RunHints, Map<boolean, RowParser | undefined>>();
 
-function parserOf(hints: RunHints): RowParser | undefined {
-  if (!parsers.has(hints)) {
-    const { template, promptField, system } = hints;
+function parserOf(line: JsonObject, hints: RunHints): RowParser | undefined {
+  const { template, promptField, system, params } = hints;
+  const runParams = params?.[textOf(objectOf(line.distill).params)] ?? {};
+  const continues = runParams.continue_final_message === true;
+  let ofRun = parsers.get(hints);
+  if (ofRun === undefined) parsers.set(hints, ofRun = new Map());
+  if (!ofRun.has(continues)) {
     let parser: RowParser | undefined;
     try {
-      parser = new RowParser({ template, promptField, system });
+      parser = new RowParser({ template, promptField, system, runParams });
     } catch {
       parser = undefined;
     }
-    parsers.set(hints, parser);
+    ofRun.set(continues, parser);
   }
-  return parsers.get(hints);
+  return ofRun.get(continues);
 }
 
 /** The uid does not matter here, and deriving one takes twice as long as all the rest. */
@@ -128,7 +133,7 @@ const ANY_UID = "";
 
 /** Returns the fields that the turns show in full; none for a bad row. */
 export function textFieldsOf(line: JsonObject, hints: RunHints): string[] {
-  const parser = parserOf(hints);
+  const parser = parserOf(line, hints);
   const row = parser?.parse(jsonText(rowOf(line, hints)), ANY_UID);
   return row instanceof ParsedRow ? parser!.textFieldsOf(row) : [];
 }
@@ -136,7 +141,7 @@ export function textFieldsOf(line: JsonObject, hints: RunHints): string[] {
 /** The turns that the run sent; for a bad row, one turn with its text. */
 function parsedTurns(line: JsonObject, hints: RunHints): Turn[] {
   const text = jsonText(rowOf(line, hints));
-  const row = parserOf(hints)?.parse(text, ANY_UID);
+  const row = parserOf(line, hints)?.parse(text, ANY_UID);
   if (row instanceof ParsedRow) return turns(row.messages);
   if (typeof line.raw === "string") return [{ role: "user", text: line.raw }];
   return text === "{}" ? [] : [{ role: "user", text }];

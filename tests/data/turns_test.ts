@@ -45,6 +45,20 @@ Deno.test("turnsOf() reads by template and prompt field, and shows a row that wa
   assertEquals(promptOf({ uid: "1", raw: "{broken", error: {} }, {}), "{broken");
 });
 
+Deno.test("turnsOf() shows the turn that the answer continues, by the parameters of the line's own run", () => {
+  const hints = { params: { on: { continue_final_message: true }, off: {} } };
+  const messages = [{ role: "user", content: "q" }, { role: "assistant", content: "Well," }];
+  const rolesOf = (row: object, paramsId: string) => {
+    const line = JSON.parse(resultLineOf(row, {}, { runParams: hints.params.on, paramsId }));
+    return turnsOf(line, hints).map(({ role }) => role);
+  };
+  assertEquals(rolesOf({ messages }, "on"), ["user", "assistant"]);
+  assertEquals(rolesOf({ messages }, "off"), ["user"]);
+  // The row's own parameters come first.
+  const params = { continue_final_message: false };
+  assertEquals(rolesOf({ messages, params }, "on"), ["user"]);
+});
+
 Deno.test("textFieldsOf() names the fields whose whole texts the turns show", () => {
   const messages = [{ role: "user", content: "q" }];
   const turns = [{ from: "human", value: "q" }, { from: "gpt", value: "a" }];

@@ -204,15 +204,18 @@ function turnParts({ role, text, toolCalls }) {
 }
 
 /** Makes the blocks for reasoning, answer and tool calls. @param {RowDetail} row */
-function answerParts({ reasoning, reasoning_tokens, response, status, tool_calls }) {
+function answerParts({ reasoning, reasoning_tokens, response, status, tool_calls, turns }) {
   const parts = [];
+  const answer = turns.at(-1)?.role === "assistant"
+    ? "Answer, continuing the turn above"
+    : "Answer";
   if (reasoning !== "") {
     const tokens = reasoning_tokens > 0 ? ` (${formatCount(reasoning_tokens)} tokens)` : "";
     parts.push(makeFoldedText("Reasoning", tokens, reasoning));
   }
   const isAnswered = status === "answered";
   if (response !== "" || (isAnswered && tool_calls === "")) {
-    parts.push(makeText(isAnswered ? "Answer" : "Answer that was not kept", response));
+    parts.push(makeText(isAnswered ? answer : "Answer that was not kept", response));
   }
   if (tool_calls !== "") parts.push(makeText("Tool calls", tool_calls));
   return parts;
