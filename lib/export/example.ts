@@ -157,7 +157,7 @@ export class ExampleReader {
     for (const source of [text, withUid]) {
       const sent = source === text ? row : parser.parse(source);
       if (sent instanceof ParsedRow && sent.promptHash === promptHash) return sent;
-      const earlier = parser.earlier(source)
+      const earlier = parser.earlierRequests(source)
         .find((request) => requestHash(request) === promptHash);
       if (earlier !== undefined) return { ...earlier, uid };
     }

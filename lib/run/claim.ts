@@ -151,26 +151,26 @@ async function repair({ results, failures }: OutputFiles, { notice }: ClaimOptio
 
 /**
  * Reads `run.json`, and checks that a run with other settings does not add to its results.
- * `namedLast`: the fields of `uidField` come after `id`, as in the version that began the output.
+ * `uidFieldLast`: the fields of `uidField` come after `id`, as in the version that began the output.
  *
  * @throws {UsageError} with a line for each difference
  */
 export async function earlierRunOf(
   { input, results, failures, runJson }: OutputFiles,
   { options, identity, notice }: Pick<JobContext, "options" | "identity" | "notice">,
-): Promise<{ before?: RunFile; namedLast?: boolean }> {
+): Promise<{ before?: RunFile; uidFieldLast?: boolean }> {
   const before = options.resume === false ? undefined : await readRunFile(runJson);
   if (before === undefined) return {};
   if (!(await hasContent(results)) && !(await hasContent(failures))) return { before };
-  const namedLast = !before.rows?.uidFieldFirst;
-  if (options.allowMixed) return { before, namedLast };
+  const uidFieldLast = !before.rows?.uidFieldFirst;
+  if (options.allowMixed) return { before, uidFieldLast };
   checkSameIdentity(results, before.identity, identity, {
     mayChangeParams: Boolean(options.retry),
   });
   if (before.input !== input) {
     notice("info", `The answers in "${results}" came from "${before.input}" until now`);
   }
-  return { before, namedLast };
+  return { before, uidFieldLast };
 }
 
 /**

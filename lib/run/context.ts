@@ -46,10 +46,10 @@ export interface JobContext {
   readonly chosen: UidSelection;
   readonly options: RunOptions;
   /**
-   * Returns the parser of rows. `namedLast`: the fields of `uidField` come after `id`, as in an
+   * Returns the parser of rows. `uidFieldLast`: the fields of `uidField` come after `id`, as in an
    * earlier version.
    */
-  readonly parserOf: (order: { namedLast: boolean }) => RowParser;
+  readonly parserOf: (order: { uidFieldLast: boolean }) => RowParser;
   /** Rows with the same id: see `RowOptions`. */
   readonly duplicates: "merge" | "keep";
   /** How the input is read. @default by its name, then by its content */

@@ -225,7 +225,7 @@ export class Generation<T> {
     const admitted = this.#admission.admit(parsed);
     if (typeof admitted !== "string") return admitted;
     const source = `${GIVEN_SOURCE}:${index + 1}`;
-    return parsed.at({ uid: admitted, input: 0, source, given }, images);
+    return parsed.toRow({ uid: admitted, input: 0, source, given }, images);
   }
 
   async #putBad(given: GivenRow, problem: string): Promise<void> {

@@ -44,7 +44,7 @@ export class Job {
   /**
    * Whether the fields of `uidField` come after `id`, because an earlier version began this output.
    */
-  namedLast = false;
+  uidFieldLast = false;
   #parser: RowParser | undefined;
   readonly #context: JobContext;
   readonly #ledger: FailureLedger;
@@ -125,16 +125,16 @@ export class Job {
 
   /** Reads `run.json` and checks that the settings of the run are the same. */
   async checkIdentity(): Promise<void> {
-    const { before, namedLast = false } = await earlierRunOf(this.files, this.#context);
+    const { before, uidFieldLast = false } = await earlierRunOf(this.files, this.#context);
     this.before = before;
-    this.namedLast = namedLast;
+    this.uidFieldLast = uidFieldLast;
   }
 
   /** Reads the output files, then the input for the first time. Writes nothing. */
   async look(): Promise<void> {
     if (this.found.unreadable !== undefined) return;
     const { options, duplicates, identity, signal } = this.#context;
-    this.#parser = this.#context.parserOf({ namedLast: this.namedLast });
+    this.#parser = this.#context.parserOf({ uidFieldLast: this.uidFieldLast });
     const limit = this.#context.limit ?? options.limit ?? Infinity;
     using table = new IdTable(Math.min(await estimateRows(this.#pieces), limit) * this.samples);
     if (options.resume !== false) {

@@ -211,10 +211,10 @@ export async function makeJobs(options: JobsOptions): Promise<Jobs> {
   return new Jobs([jobOf(options, own.files, parsersOf(options), ownContext)], own);
 }
 
-/** The row parsers that all inputs share: one for each value of `namedLast`. */
+/** The row parsers that all inputs share: one for each value of `uidFieldLast`. */
 function parsersOf({ context: { generator } }: JobsOptions): JobContext["parserOf"] {
-  const parsers = [false, true].map((namedLast) => rowParserOf(generator, { namedLast }));
-  return ({ namedLast }) => parsers[Number(namedLast)];
+  const parsers = [false, true].map((uidFieldLast) => rowParserOf(generator, { uidFieldLast }));
+  return ({ uidFieldLast }) => parsers[Number(uidFieldLast)];
 }
 
 function jobOf(

@@ -140,7 +140,7 @@ class SecondPass {
       if (parsed.uid !== kept) throw this.changedUnderway();
     }
     const source = this.#input.sourceOf(number);
-    return parsed.at({ uid: plan.idOf(index, parsed.uid), input, source }, this.#input.images);
+    return parsed.toRow({ uid: plan.idOf(index, parsed.uid), input, source }, this.#input.images);
   }
 
   #parse(text: string | undefined, uid: string | undefined): ParsedRow {

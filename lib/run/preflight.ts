@@ -215,7 +215,10 @@ class FirstPass {
   #isAsSent(slot: number, row: ParsedRow): boolean {
     const { table, parser } = this.#options;
     if (table.checkEquals(slot, this.#promptHash ??= row.promptHash)) return true;
-    const earlier: RowRequest | undefined = parser.earlier(row.text, Array.isArray(row.json))
+    const earlier: RowRequest | undefined = parser.earlierRequests(
+      row.text,
+      Array.isArray(row.json),
+    )
       .find((request) => table.checkEquals(slot, requestHash(request)));
     if (earlier === undefined) return false;
     const difference = differenceOf(earlier, row);

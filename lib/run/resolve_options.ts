@@ -133,7 +133,7 @@ function askedSchema(
  */
 export function rowParserOf(
   options: ResolvedOptions,
-  order: Pick<RowParserOptions, "namedLast"> = {},
+  order: Pick<RowParserOptions, "uidFieldLast"> = {},
 ): RowParser {
   return new RowParser({
     ...options,

@@ -289,11 +289,12 @@ export class Run {
   }
 
   async #writeRunFile(job: Job, summary: Summary | null): Promise<void> {
-    const { before, files: { input, runJson }, inputs, samples, namedLast } = job;
+    const { before, files: { input, runJson }, inputs, samples } = job;
     // A retry may have other parameters, but the original command must be able to continue.
     const keepsIdentity = Boolean(this.#options.retry) && !this.#options.allowMixed;
     const identity = keepsIdentity ? before?.identity ?? this.#identity : this.#identity;
-    const parts = { input, inputs, identity, before, samples, uidFieldFirst: !namedLast, summary };
+    const uidFieldFirst = !job.uidFieldLast;
+    const parts = { input, inputs, identity, before, samples, uidFieldFirst, summary };
     await writeRunFile(runJson, runFileOf(this.#context.generator, parts), job.replacing);
   }
 }

@@ -181,7 +181,7 @@ async function auditOf({ results, failures }: OutputFiles): Promise<Audit> {
 export function rowOptionsOf(
   run: RunFile | undefined,
   options: RowOptions,
-): RowOptions & Pick<RowParserOptions, "namedLast"> {
+): RowOptions & Pick<RowParserOptions, "uidFieldLast"> {
   const { identity, rows } = run ?? {};
   return {
     system: options.system ?? identity?.system ?? undefined,
@@ -193,6 +193,6 @@ export function rowOptionsOf(
     inputFormat: options.inputFormat ?? rows?.inputFormat,
     jsonColumns: options.jsonColumns ?? rows?.jsonColumns,
     binaryColumns: options.binaryColumns ?? rows?.binaryColumns,
-    namedLast: run !== undefined && !rows?.uidFieldFirst,
+    uidFieldLast: run !== undefined && !rows?.uidFieldFirst,
   };
 }

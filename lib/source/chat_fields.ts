@@ -8,14 +8,14 @@
 import { isObject } from "../json.ts";
 import { secretParam } from "../secret_names.ts";
 import type { Params } from "../teacher/mod.ts";
-import { define, has, toolsWithoutNulls } from "./json_values.ts";
+import { isSet, setField, toolsWithoutNulls } from "./json_values.ts";
 import { currentValue, mustBe, RowProblem } from "./problem.ts";
 import type { ParsedJson, RowObject, Shape } from "./shape.ts";
 import { toolsOf } from "./tool_calls.ts";
 
 /**
- * The type that a field must have to count as a parameter: not "any" for names that are also common
- * names of columns.
+ * The type that a field must have to count as a parameter. Names that are also common for columns
+ * of datasets need another type than "any".
  */
 type FieldType = "any" | "object" | "array" | "boolean";
 
@@ -24,8 +24,8 @@ function fields(type: FieldType, names: string): [string, FieldType][] {
 }
 
 /**
- * The fields of OpenAI's API, and the extensions of compatible servers. Names that are as likely
- * columns of a dataset are left out (`documents`, `grammar`, `json_schema`, `options`, `priority`,
+ * The fields of OpenAI's API, and the extensions of compatible servers. Left out are names that are
+ * more likely columns of a dataset (`documents`, `grammar`, `json_schema`, `options`, `priority`,
  * `usage`, …).
  */
 const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
@@ -88,9 +88,9 @@ const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
 const ROW_FIELDS: ReadonlySet<string> = new Set(["uid", "custom_id", "id", "metadata"]);
 
 /**
- * The parameters of a raw request body, undefined if it has none; `false` for any other row. In a
- * raw request body, every field is in `REQUEST_FIELDS` or `ROW_FIELDS`. Rows of LMSYS and WildChat
- * have a `model`, too (the one that answered then), but also columns that no request has.
+ * The parameters of a raw request body, undefined if it has none; `false` if the row is not one. In
+ * a raw request body, every field is in `REQUEST_FIELDS` or `ROW_FIELDS`. Rows of LMSYS and
+ * WildChat also have a `model` (the one that answered), but other columns that no request has.
  */
 export function requestParams(row: RowObject): Record<string, unknown> | undefined | false {
   let params: Record<string, unknown> | undefined;
@@ -101,44 +101,45 @@ export function requestParams(row: RowObject): Record<string, unknown> | undefin
     const value = row[name];
     if (value === null) continue;
     if (type !== "any" && !isOfType(value, type)) return false;
-    define(params ??= {}, name, value);
+    setField(params ??= {}, name, value);
   }
-  if (sendsMetadata(row)) define(params ??= {}, "metadata", row.metadata);
+  if (sendsMetadata(row)) setField(params ??= {}, "metadata", row.metadata);
   return params;
 }
 
 /** Whether a field of a raw request body is sent. */
 export function isSentInRequest(name: string, row: RowObject): boolean {
   if (name === "metadata") return sendsMetadata(row);
-  return !ROW_FIELDS.has(name) && !isOverruled(name, row[name]);
+  return !ROW_FIELDS.has(name) && !isIgnored(name, row[name]);
 }
 
-/** Whether answers are streamed: the run decides that (`--stream`), not a row. */
-const OF_TRANSPORT = ["stream", "stream_options"];
+/** Parameters that are ignored in rows: the run decides whether answers are streamed. */
+const STREAM_PARAMS = ["stream", "stream_options"];
 
-/** Whether a row sets what the run decides. `false` is the API's default, so it does not count. */
-function isOverruled(name: string, value: unknown): boolean {
-  return OF_TRANSPORT.includes(name) && has(value) && value !== false;
+/** Whether a row's value of a parameter is ignored. `false` is the API's default, and harmless. */
+function isIgnored(name: string, value: unknown): boolean {
+  return STREAM_PARAMS.includes(name) && isSet(value) && value !== false;
 }
 
 /** The parameters in `body` or `params` that are not sent, as paths such as `body.stream`. */
 export function unsentParams(shape: Shape, row: RowObject): readonly string[] {
-  const name = shape === "openai-batch" ? "body" : "params";
-  const params = row[name];
+  const holder = shape === "openai-batch" ? "body" : "params";
+  const params = row[holder];
   if (!isObject(params)) return [];
   const extra = isObject(params.extra_body) ? params.extra_body : {};
   return [
-    ...OF_TRANSPORT.filter((one) => isOverruled(one, params[one])).map((one) => `${name}.${one}`),
-    ...OF_TRANSPORT.filter((one) => isOverruled(one, extra[one]))
-      .map((one) => `${name}.extra_body.${one}`),
+    ...STREAM_PARAMS.filter((name) => isIgnored(name, params[name]))
+      .map((name) => `${holder}.${name}`),
+    ...STREAM_PARAMS.filter((name) => isIgnored(name, extra[name]))
+      .map((name) => `${holder}.extra_body.${name}`),
   ];
 }
 
 function sendsMetadata(row: RowObject): boolean {
-  return row.store === true && has(row.metadata);
+  return row.store === true && isSet(row.metadata);
 }
 
-/** The fields of a message. In conversation logs, turns also hold metadata, which is not sent. */
+/** The fields of a message that are sent. Turns of conversation logs hold other metadata, too. */
 export const MESSAGE_FIELDS: ReadonlySet<string> = new Set([
   "role",
   "content",
@@ -159,7 +160,7 @@ function isOfType(value: unknown, type: FieldType): boolean {
 /**
  * A row's own parameters, undefined if it has none: in an OpenAI Batch row everything in `body`
  * except the messages; in a raw request body everything except the messages and ids; in any other
- * row its `params`, overridden by its `tools`. `extra_body` is flattened into them. `stream` and
+ * row its `params`, with its `tools`. The members of `extra_body` become parameters. `stream` and
  * `stream_options` are left out, because the run decides whether answers are streamed.
  */
 export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | RowProblem {
@@ -167,20 +168,24 @@ export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | R
   const object = row as RowObject;
   if (shape === "openai-batch") {
     const { messages: _messages, ...rest } = object.body as Record<string, unknown>;
-    return settle(rest, "body");
+    return checkedParams(rest, "body");
   }
   const own = shape === "messages" && requestParams(object);
-  if (own !== false) return own === undefined ? undefined : settle(own, "");
+  if (own !== false) return own === undefined ? undefined : checkedParams(own, "");
   const params = object.params ?? undefined;
   const tools = object.tools ?? undefined;
   if (params === undefined && tools === undefined) return undefined;
   if (params !== undefined && !isObject(params)) return mustBe("params", "an object", params);
-  return settle(tools === undefined ? { ...params } : { ...params, tools }, "params");
+  return checkedParams(tools === undefined ? { ...params } : { ...params, tools }, "params");
 }
 
-function settle(all: Record<string, unknown>, name: string): Params | undefined | RowProblem {
-  const { extra_body: extra, ...direct } = all;
-  const prefix = name === "" ? "" : `${name}.`;
+/** @param holder The field of the row that holds the parameters; "" if the row itself does. */
+function checkedParams(
+  given: Record<string, unknown>,
+  holder: string,
+): Params | undefined | RowProblem {
+  const { extra_body: extra, ...direct } = given;
+  const prefix = holder === "" ? "" : `${holder}.`;
   if (extra !== undefined && extra !== null && !isObject(extra)) {
     return mustBe(`${prefix}extra_body`, "an object", extra);
   }
@@ -191,29 +196,29 @@ function settle(all: Record<string, unknown>, name: string): Params | undefined 
     return new RowProblem(`"${prefix}${secret}" must not be in a row: it holds a credential`);
   }
   if (Object.hasOwn(params, "messages")) {
-    const holder = name === "" ? "extra_body" : name;
-    return new RowProblem(`"${holder}" must not hold "messages": they belong in the row itself`);
+    const field = holder === "" ? "extra_body" : holder;
+    return new RowProblem(`"${field}" must not hold "messages": they belong in the row itself`);
   }
   // A string counts, too: vLLM reads "4" as 4.
   if ((typeof params.n === "number" || typeof params.n === "string") && Number(params.n) > 1) {
     return new RowProblem(
-      `"${prefix}n" must be 1: use --samples for several answers: ${currentValue(params.n)}`,
+      `"${prefix}n" must be 1 (use --samples for several answers): ${currentValue(params.n)}`,
     );
   }
-  const checked = has(params.tools) ? withTools(params, name) : params;
-  if (checked instanceof RowProblem) return checked;
-  const kept = withoutNulls(checked);
-  return Object.keys(kept).length === 0 ? undefined : kept;
+  const withTools = isSet(params.tools) ? withParsedTools(params, holder) : params;
+  if (withTools instanceof RowProblem) return withTools;
+  const result = withoutNulls(withTools);
+  return Object.keys(result).length === 0 ? undefined : result;
 }
 
-/** In files made from tables, every row has every column: null means that none is set. */
+/** In files made from tables, every row has every column: null means that it is not set. */
 function withoutNulls(params: Record<string, unknown>): Record<string, unknown> {
   if (!Object.values(params).includes(null)) return params;
   return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null));
 }
 
-function withTools(params: Record<string, unknown>, name: string): Params | RowProblem {
-  const tools = toolsOf(params.tools, name === "body" ? "body.tools" : "tools");
+function withParsedTools(params: Record<string, unknown>, holder: string): Params | RowProblem {
+  const tools = toolsOf(params.tools, holder === "body" ? "body.tools" : "tools");
   if (tools instanceof RowProblem) return tools;
   if (tools !== undefined) return { ...params, tools: toolsWithoutNulls(tools) };
   const { tools: _none, ...rest } = params;

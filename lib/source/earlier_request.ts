@@ -7,7 +7,7 @@
 
 import { isObject } from "../json.ts";
 import type { Message, Params } from "../teacher/mod.ts";
-import { has, holdsNumber, isBlank, messagesWithoutNulls, parseLossless } from "./json_values.ts";
+import { holdsNumber, isBlank, isSet, messagesWithoutNulls, parseLossless } from "./json_values.ts";
 import { isSystem, withSystem } from "./messages.ts";
 import type { RowRequest } from "./parsed_row.ts";
 import { RowProblem } from "./problem.ts";
@@ -73,7 +73,7 @@ function textOf(value: unknown): string {
 }
 
 function isCall({ tool_calls: calls }: Message): boolean {
-  return has(calls);
+  return isSet(calls);
 }
 
 /** The fields of messages with calls, apart from the calls. */
@@ -128,16 +128,16 @@ function ownMessages(row: RowObject, text: string, options: EarlierOptions): Mes
   if (isBatch(row)) {
     return conversation((row.body as Record<string, unknown>).messages, keepsPrefill);
   }
-  if (has(row.messages)) return conversation(row.messages, keepsPrefill);
+  if (isSet(row.messages)) return conversation(row.messages, keepsPrefill);
   if (Array.isArray(row.prompt)) return conversation(row.prompt, keepsPrefill);
-  if (has(row.conversations)) {
+  if (isSet(row.conversations)) {
     const turns = (row.conversations as Record<string, unknown>[]).map(shareGptTurn);
     const messages = conversation(turns, keepsPrefill);
     return messages && withSystem(messages, systemOf(row));
   }
-  if (has(row.prompt)) return user(row.prompt);
-  if (has(row.question)) return user(row.question);
-  return has(row.instruction) ? alpaca(row) : undefined;
+  if (isSet(row.prompt)) return user(row.prompt);
+  if (isSet(row.question)) return user(row.question);
+  return isSet(row.instruction) ? alpaca(row) : undefined;
 }
 
 function hasPromptField(row: RowObject, { promptField }: PromptOptions): boolean {
@@ -145,7 +145,7 @@ function hasPromptField(row: RowObject, { promptField }: PromptOptions): boolean
 }
 
 function isBatch({ body, custom_id: id, url, method }: RowObject): boolean {
-  return isObject(body) && (has(body.messages) || (has(id) && (has(url) || has(method))));
+  return isObject(body) && (isSet(body.messages) || (isSet(id) && (isSet(url) || isSet(method))));
 }
 
 function conversation(value: unknown, keepsPrefill: boolean): Message[] | undefined {
@@ -180,7 +180,7 @@ const SPEAKERS: Readonly<Record<string, string>> = {
 };
 
 function shareGptTurn(turn: Record<string, unknown>): Record<string, unknown> {
-  if (!has(turn.from)) return turn;
+  if (!isSet(turn.from)) return turn;
   return { role: SPEAKERS[(turn.from as string).toLowerCase()], content: turn.value };
 }
 

@@ -1,11 +1,12 @@
 /**
- * Image files that rows name: checked before the run, read when they are sent.
+ * Image files that rows name. They are checked before the run, and read when they are sent.
  *
  * @module
  */
 
 import { formatBytes } from "../deps/std_fmt.ts";
 import { isAbsolute, join } from "../deps/std_path.ts";
+import { formatCount } from "../figures.ts";
 import { systemReason } from "../files.ts";
 import { isInside } from "../paths.ts";
 import type { Message } from "../teacher/mod.ts";
@@ -13,10 +14,10 @@ import { NO_IMAGES, type RowImages, unreadableImage } from "./parsed_row.ts";
 
 /** 20 MiB: the limit of many providers. */
 const MAX_BYTES = 20 * 2 ** 20;
-/** Enough for every signature in `imageTypeOf`. */
+/** The first bytes of a file, enough for every signature in `imageTypeOf`. */
 const HEAD_BYTES = 16;
 
-/** The media type of an image by its first bytes; undefined if teachers do not accept its type. */
+/** The media type of an image, by its first bytes; undefined if teachers do not accept the type. */
 export function imageTypeOf(bytes: Uint8Array): string | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, HEAD_BYTES));
   if (head.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";
@@ -25,11 +26,12 @@ export function imageTypeOf(bytes: Uint8Array): string | undefined {
   return head.startsWith("RIFF") && head.startsWith("WEBP", 8) ? "image/webp" : undefined;
 }
 
+/** Images in the folder `root`; rejects every image if that is undefined. */
 export function imagesIn(root: string | undefined): RowImages {
   return root === undefined ? NO_IMAGES : new ImageFolder(root);
 }
 
-/** The folder that relative paths in rows are resolved against, and that every image must be in. */
+/** A folder that every image must be in; relative paths in rows are resolved against it. */
 class ImageFolder implements RowImages {
   readonly #root: string;
   #realRoot: string | undefined;
@@ -38,10 +40,10 @@ class ImageFolder implements RowImages {
     this.#root = root;
   }
 
-  /** Takes 20 µs, so it is synchronous. */
+  /** Synchronous, because it takes only 20 µs. */
   problemOf(path: string): string | undefined {
     try {
-      const real = this.#inside(Deno.realPathSync(this.#absolute(path)));
+      const real = this.#requireInside(Deno.realPathSync(this.#absolute(path)));
       checkFile(Deno.statSync(real));
       using file = Deno.openSync(real);
       const head = new Uint8Array(HEAD_BYTES);
@@ -52,18 +54,18 @@ class ImageFolder implements RowImages {
     }
   }
 
-  async readIn(messages: readonly Message[], paths: readonly string[]): Promise<Message[]> {
+  async inlineImages(messages: readonly Message[], paths: readonly string[]): Promise<Message[]> {
     const urls = new Map<unknown, string>();
     for (const path of new Set(paths)) urls.set(path, await this.#dataUrl(path));
     return messages.map((message) => {
       if (!Array.isArray(message.content)) return message;
-      return { ...message, content: message.content.map((part) => readPart(part, urls)) };
+      return { ...message, content: message.content.map((part) => withDataUrl(part, urls)) };
     });
   }
 
   async #dataUrl(path: string): Promise<string> {
     try {
-      const real = this.#inside(await Deno.realPath(this.#absolute(path)));
+      const real = this.#requireInside(await Deno.realPath(this.#absolute(path)));
       checkFile(await Deno.stat(real));
       const bytes = await Deno.readFile(real);
       return `data:${checkedType(bytes)};base64,${bytes.toBase64()}`;
@@ -77,9 +79,11 @@ class ImageFolder implements RowImages {
   }
 
   /** Returns `real`, a path with all links resolved; throws if it is outside the folder. */
-  #inside(real: string): string {
+  #requireInside(real: string): string {
     if (isInside(real, this.#folder)) return real;
-    throw new Refusal(`it must be in the folder ${JSON.stringify(this.#root)} (--images-root)`);
+    throw new ImageProblem(
+      `it must be in the folder ${JSON.stringify(this.#root)} (--images-root)`,
+    );
   }
 
   get #folder(): string {
@@ -91,14 +95,16 @@ function realFolder(root: string): string {
   try {
     return Deno.realPathSync(root);
   } catch (error) {
-    throw new Refusal(`the folder ${JSON.stringify(root)} cannot be read: ${systemReason(error)}`);
+    throw new ImageProblem(
+      `the folder ${JSON.stringify(root)} cannot be read: ${systemReason(error)}`,
+    );
   }
 }
 
 /** An error with a message for users; all others are errors of the system. */
-class Refusal extends Error {}
+class ImageProblem extends Error {}
 
-function readPart(part: unknown, urls: ReadonlyMap<unknown, string>): unknown {
+function withDataUrl(part: unknown, urls: ReadonlyMap<unknown, string>): unknown {
   const { image_url: image } = part as { image_url?: { url?: unknown } };
   const url = urls.get(image?.url);
   return url === undefined ? part : { ...part as object, image_url: { ...image, url } };
@@ -106,18 +112,22 @@ function readPart(part: unknown, urls: ReadonlyMap<unknown, string>): unknown {
 
 function checkFile({ isFile, size }: Deno.FileInfo): void {
   // Opening a pipe would block until something writes to it.
-  if (!isFile) throw new Refusal("it is not a regular file");
+  if (!isFile) throw new ImageProblem("it is not a regular file");
   if (size <= MAX_BYTES) return;
   const limit = formatBytes(MAX_BYTES, { binary: true });
-  throw new Refusal(`it must be ${limit} at most: it has ${formatBytes(size, { binary: true })}`);
+  throw new ImageProblem(
+    `it must have at most ${limit} (${formatCount(MAX_BYTES)} bytes): it has ${
+      formatCount(size)
+    } bytes`,
+  );
 }
 
 function checkedType(bytes: Uint8Array): string {
   const type = imageTypeOf(bytes);
-  if (type === undefined) throw new Refusal("it must be PNG, JPEG, GIF or WebP");
+  if (type === undefined) throw new ImageProblem("it must be PNG, JPEG, GIF or WebP");
   return type;
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof Refusal ? error.message : systemReason(error);
+  return error instanceof ImageProblem ? error.message : systemReason(error);
 }

@@ -7,7 +7,7 @@
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { imageTypeOf } from "./image_files.ts";
-import { has } from "./json_values.ts";
+import { isSet } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
 
 const PLACEHOLDER = "<image>";
@@ -118,7 +118,7 @@ class Placing {
     }
     if (part.type !== "image") return part;
     const source = part.image ?? part.url ?? part.path ?? ofAnthropic(part.source);
-    return has(source) ? this.#image(source, "image") : this.#next();
+    return isSet(source) ? this.#image(source, "image") : this.#next();
   }
 
   #inText(text: string): Part[] {
@@ -155,7 +155,7 @@ function ofAnthropic(source: unknown): unknown {
 }
 
 function columnOf(name: string, value: unknown): Column | RowProblem {
-  if (Array.isArray(value)) return { name, values: value.filter(has) };
+  if (Array.isArray(value)) return { name, values: value.filter(isSet) };
   if (typeof value === "string" || isObject(value)) return { name, values: [value] };
   return mustBe(name, "an image or a list of images", value);
 }
@@ -168,10 +168,10 @@ function addressOf(value: unknown, place: string, reading: Reading): string | Ro
   if (typeof value === "string") return ofText(value, place, reading);
   if (!isObject(value)) return mustBe(place, "an address, a path or an object", value);
   const { bytes, path, url, image_url: inner } = value;
-  if (has(bytes)) return ofBytes(bytes, `${place}.bytes`);
-  if (has(path)) return addressOf(path, place, reading);
-  if (has(url)) return addressOf(url, place, reading);
-  if (has(inner)) return addressOf(inner, place, reading);
+  if (isSet(bytes)) return ofBytes(bytes, `${place}.bytes`);
+  if (isSet(path)) return addressOf(path, place, reading);
+  if (isSet(url)) return addressOf(url, place, reading);
+  if (isSet(inner)) return addressOf(inner, place, reading);
   return mustBe(place, 'an object with "bytes", "path" or "url"', value);
 }
 
@@ -216,13 +216,13 @@ function ofBytes(value: unknown, place: string): string | RowProblem {
 
 /** Whether a field may hold images; an empty list counts. */
 function isColumn(value: unknown): boolean {
-  return has(value) && (typeof value !== "string" || value.trim() !== "");
+  return isSet(value) && (typeof value !== "string" || value.trim() !== "");
 }
 
 /** Whether a value may be a recording, unlike a flag, a number or an empty list. */
 function isMedia(value: unknown): boolean {
   if (typeof value === "string") return value.trim() !== "";
-  return Array.isArray(value) ? value.some(has) : isObject(value);
+  return Array.isArray(value) ? value.some(isSet) : isObject(value);
 }
 
 function holdsImagePart({ content }: Message): boolean {

@@ -1,35 +1,36 @@
 /**
- * JSON values of rows: numbers as they were written (`1.0`, `1e400`, integers of 19 digits), the
- * canonical text that a row's hash is computed from, and keys that hold null. Files made from Arrow
- * tables, such as those of Hugging Face, hold every key of a column in every row; servers refuse
- * many of these nulls.
+ * JSON values of rows: keeps numbers as they were written (`1.0`, `1e400`, integers of 19 digits),
+ * makes the canonical text that a row's hash is computed from, and removes keys that hold null.
+ * Files made from Arrow tables, such as those of Hugging Face, have every key of a column in every
+ * row; servers reject many of these nulls.
  *
  * @module
  */
 
 import { exactJson, type RawJson } from "../json.ts";
+
 export function isBlank(text: string): boolean {
   return !/\S/.test(text);
 }
 
-/** Whether a field has a value. Null counts as absent, as in files made from Arrow tables. */
-export function has(value: unknown): boolean {
+/** Whether a field has a value. Null counts as none: files made from Arrow tables have such keys. */
+export function isSet(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** Whether a value is an empty list, which files made from tables hold in place of null. */
+/** Whether a value is an empty list, which files made from tables have in place of null. */
 export function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-/** A field of an object or array, undefined if absent or inherited, as `constructor` is. */
-export function own(value: unknown, key: string): unknown {
+/** A field of an object or array; undefined if absent, or inherited like `constructor`. */
+export function ownField(value: unknown, key: string): unknown {
   if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
   return (value as Record<string, unknown>)[key];
 }
 
-/** Sets a field. An assignment would change the prototype if the name is `__proto__`. */
-export function define(object: object, name: string, value: unknown): void {
+/** Sets a field, even one named `__proto__`, which an assignment would use as the prototype. */
+export function setField(object: object, name: string, value: unknown): void {
   Object.defineProperty(object, name, {
     value,
     enumerable: true,
@@ -39,10 +40,10 @@ export function define(object: object, name: string, value: unknown): void {
 }
 
 /**
- * The value without keys that hold null, at any level; elements of arrays stay. Returns `value`
- * itself if it holds no such key.
+ * The value without keys that hold null, at any level. Nulls in arrays stay. Returns `value` itself
+ * if it has no such key.
  *
- * @param keeps Selects keys that stay although they hold null.
+ * @param keeps Whether a key stays although it holds null.
  */
 export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) => boolean): T {
   if (typeof value !== "object" || value === null || isRawJson(value)) return value;
@@ -63,9 +64,9 @@ export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) 
       isSame = false;
       continue;
     }
-    const kept = withoutNulls(inner, keeps);
-    if (kept !== inner) isSame = false;
-    entries.push([key, kept]);
+    const cleaned = withoutNulls(inner, keeps);
+    if (cleaned !== inner) isSame = false;
+    entries.push([key, cleaned]);
   }
   return isSame ? value : Object.fromEntries(entries) as T;
 }
@@ -90,9 +91,9 @@ function keepsContent(holder: object, key: string): boolean {
 }
 
 /**
- * `JSON.parse`, but a number that JavaScript would write differently is held as `JSON.rawJSON`, so
- * that `JSON.stringify` writes it unchanged. Takes 2.5 times as long as `JSON.parse` where the text
- * may hold one.
+ * `JSON.parse`, but numbers that JavaScript would write differently become `JSON.rawJSON` objects,
+ * which `JSON.stringify` writes unchanged. Takes 2.5 times as long as `JSON.parse` if the text may
+ * have such numbers.
  *
  * @throws {SyntaxError} If the text is not JSON.
  */
@@ -118,7 +119,7 @@ export function isRawJson(value: unknown): value is RawJson {
   return exactJson.isRawJSON(value);
 }
 
-/** Whether a value holds a number at any level: only then does `parseLossless` matter. */
+/** Whether a value holds a number at any level; otherwise `parseLossless` makes no difference. */
 export function holdsNumber(value: unknown): boolean {
   if (typeof value === "number") return true;
   if (typeof value !== "object" || value === null) return false;
@@ -135,7 +136,7 @@ export const HOLDS_NUMBER = 1;
 /** A bit in the result of `contentsOf`. */
 export const HOLDS_NULL = 2;
 
-/** Whether a value holds numbers and nulls, at any level: the bits above, found in one pass. */
+/** Whether a value holds numbers and nulls, at any level, found in one pass: the bits above. */
 export function contentsOf(value: unknown): number {
   if (typeof value === "string") return 0;
   if (value === null) return HOLDS_NULL;
@@ -152,15 +153,17 @@ export function contentsOf(value: unknown): number {
 }
 
 /**
- * JSON without white space, keys sorted by UTF-16 units, strings escaped in one way, numbers as
- * they were written (so `1` and `1.0` differ).
+ * JSON without white space, with keys sorted by UTF-16 code units, strings escaped in one way, and
+ * numbers as they were written (so `1` and `1.0` differ).
  *
  * @param text The JSON text that `parsed` comes from, for its numbers.
  * @param parsed The result of `JSON.parse`.
  */
 export function canonicalJson(text: string, parsed: unknown): string {
   const value = holdsNumber(parsed) ? parseLossless(text) : parsed;
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return write(value);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return canonicalText(value);
+  }
   const object = value as Record<string, unknown>;
   const keys = Object.keys(object);
   if (!isSameList(keys, lastKeys)) {
@@ -170,31 +173,31 @@ export function canonicalJson(text: string, parsed: unknown): string {
   let members = "";
   for (let i = 0; i < lastMembers.length; i++) {
     const { key, start } = lastMembers[i];
-    members += (i === 0 ? start : `,${start}`) + write(object[key]);
+    members += (i === 0 ? start : `,${start}`) + canonicalText(object[key]);
   }
   return `{${members}}`;
 }
 
-/** The keys of the last row, in its order, cached because the next row usually has the same. */
+/** The keys of the last row, in its order. Cached, because the next row usually has the same. */
 let lastKeys: readonly string[] = [];
 /** The same keys sorted, each with its JSON text and a colon. */
 let lastMembers: readonly { readonly key: string; readonly start: string }[] = [];
 
-function isSameList(one: readonly string[], other: readonly string[]): boolean {
-  if (one.length !== other.length) return false;
-  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+function isSameList(left: readonly string[], right: readonly string[]): boolean {
+  if (left.length !== right.length) return false;
+  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false;
   return true;
 }
 
-function write(value: unknown): string {
+function canonicalText(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value !== "object" || value === null) return String(value);
-  if (Array.isArray(value)) return `[${value.map(write).join(",")}]`;
+  if (Array.isArray(value)) return `[${value.map(canonicalText).join(",")}]`;
   if (isRawJson(value)) return value.rawJSON;
   const object = value as Record<string, unknown>;
   let text = "";
   for (const key of Object.keys(object).sort()) {
-    text += `${text === "" ? "{" : ","}${JSON.stringify(key)}:${write(object[key])}`;
+    text += `${text === "" ? "{" : ","}${JSON.stringify(key)}:${canonicalText(object[key])}`;
   }
   return text === "" ? "{}" : `${text}}`;
 }

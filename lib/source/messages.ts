@@ -7,7 +7,7 @@
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { MESSAGE_FIELDS } from "./chat_fields.ts";
-import { define, has, isBlank } from "./json_values.ts";
+import { isBlank, isSet, setField } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
 import { turnsOfTranscript } from "./transcripts.ts";
 import { addCalls, callMessage, linkToolCalls, parsed, withCallsInText } from "./tool_calls.ts";
@@ -108,7 +108,7 @@ function turnsOfColumns(columns: Readonly<Record<string, unknown[]>>): unknown[]
   const entries = Object.entries(columns);
   return entries[0][1].map((_, i) => {
     const turn: Record<string, unknown> = {};
-    for (const [name, column] of entries) if (has(column[i])) define(turn, name, column[i]);
+    for (const [name, column] of entries) if (isSet(column[i])) setField(turn, name, column[i]);
     return turn;
   });
 }
@@ -188,7 +188,7 @@ function messageOf(
     // Such a turn is not a message of the API, so only fields of the API are copied.
     return { ...withOwnFields(turn, "assistant", place, reading), ...calls };
   }
-  const isMessage = role === turn.role && contentName(turn) === "content" && !has(turn.from) &&
+  const isMessage = role === turn.role && contentName(turn) === "content" && !isSet(turn.from) &&
     !reading.isLog;
   const message = isMessage
     ? turn as Message
@@ -208,13 +208,13 @@ function withOwnFields(
   onlyOfMessages = true,
 ): Message {
   const name = contentName(turn);
-  const isOther = has(turn.from) || name !== "content";
+  const isOther = isSet(turn.from) || name !== "content";
   const message: Message = isOther ? { role, content: contentOf(turn) } : { role };
   for (const key of Object.keys(turn)) {
     if (isOther && (key === "from" || key === name)) continue;
     if (onlyOfMessages && !MESSAGE_FIELDS.has(key)) {
-      if (has(turn[key])) reading.leaveOut(`${place.slice(0, place.lastIndexOf("["))}[].${key}`);
-    } else if (key !== "role") define(message, key, turn[key]);
+      if (isSet(turn[key])) reading.leaveOut(`${place.slice(0, place.lastIndexOf("["))}[].${key}`);
+    } else if (key !== "role") setField(message, key, turn[key]);
   }
   return message;
 }
@@ -242,7 +242,7 @@ function roleOf(turn: unknown, name: string, index: number): string | RowProblem
     return ROLES.get(role) ?? ROLES.get(role.trim().toLowerCase()) ?? role;
   }
   const { from } = turn;
-  if (has(role) || !has(from)) {
+  if (isSet(role) || !isSet(from)) {
     const help = typeof turn.type === "string" ? () => LANGCHAIN : undefined;
     return mustBe(`${name}[${index}].role`, "a role such as user", role, help);
   }
@@ -261,10 +261,10 @@ function isAnswer(turn: unknown): boolean {
 
 /** The field that holds the text of a turn; `text` is OpenAssistant's. */
 function contentName(turn: Turn): "content" | "value" | "text" {
-  if (has(turn.content)) return "content";
-  if (has(turn.value)) return "value";
+  if (isSet(turn.content)) return "content";
+  if (isSet(turn.value)) return "value";
   if (typeof turn.text === "string") return "text";
-  return has(turn.from) ? "value" : "content";
+  return isSet(turn.from) ? "value" : "content";
 }
 
 function contentOf(turn: Turn): unknown {
@@ -274,7 +274,7 @@ function contentOf(turn: Turn): unknown {
 function contentProblem(message: Message, place: string): RowProblem | undefined {
   const { content } = message;
   if (typeof content === "string") return undefined;
-  if (!has(content) && callsSomething(message)) return undefined;
+  if (!isSet(content) && callsSomething(message)) return undefined;
   if (!Array.isArray(content)) return mustBe(place, "a string or an array of parts", content);
   for (let part = 0; part < content.length; part++) {
     if (isObject(content[part]) && typeof content[part].type === "string") continue;

@@ -5,17 +5,17 @@
  */
 
 import { closestString, levenshteinDistance } from "../deps/std_text.ts";
-import { own } from "./json_values.ts";
+import { ownField } from "./json_values.ts";
 import { TEXTS_IN_TURN } from "./messages.ts";
 import { RowProblem } from "./problem.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Fields that are read without a flag: a name that is nearly one of these is a typo. */
-const KNOWN = ["prompt", "question", "instruction", "messages", "conversations"];
+/** Fields that are read without a flag. A name that is nearly one of these is probably a typo. */
+const DEFAULT_NAMES = ["prompt", "question", "instruction", "messages", "conversations"];
 
-/** Names of prompts in other datasets, the clearest first. */
-const USUAL = [
+/** Names of prompts in other datasets, the least ambiguous first. */
+const COMMON_NAMES = [
   "user_prompt",
   "prompt_text",
   "input_text",
@@ -43,14 +43,14 @@ const USUAL = [
   "title",
 ];
 
-/** Names in `USUAL` that as often describe a row: they count only if they hold a sentence. */
-const MAY_BE_NOTES: ReadonlySet<string> = new Set(["source", "context", "body", "title"]);
+/** Names in `COMMON_NAMES` that are often metadata: these fields must hold a sentence. */
+const OFTEN_METADATA: ReadonlySet<string> = new Set(["source", "context", "body", "title"]);
 
 /** Names of fields that are not prompts: answers, ids, labels and other metadata. */
-const UNLIKELY =
+const OTHER_NAMES =
   /(^|_)(id|uuid|uid|url|label|category|class|lang|language|split|answer|response|output|completion|solution|target|model|date|time|hash|name|type|difficulty|score|rating)s?$/i;
 
-export function noPrompt(row: Fields): RowProblem {
+export function missingPrompt(row: Fields): RowProblem {
   return new RowProblem(
     'no prompt found: expected "messages", "prompt", "conversations", "question" or ' +
       `"instruction", or a template: ${fieldsOf(row)}`,
@@ -58,88 +58,90 @@ export function noPrompt(row: Fields): RowProblem {
   );
 }
 
-const FIELDS_SHOWN = 10;
+const MAX_SHOWN_FIELDS = 10;
 
 function fieldsOf(row: Fields): string {
   const names = Object.keys(row);
   if (names.length === 0) return "the row is empty";
-  const shown = names.slice(0, FIELDS_SHOWN).map((name) => JSON.stringify(name)).join(", ");
-  return `its fields are ${shown}${names.length > FIELDS_SHOWN ? ", …" : ""}`;
+  const shown = names.slice(0, MAX_SHOWN_FIELDS).map((name) => JSON.stringify(name)).join(", ");
+  return `its fields are ${shown}${names.length > MAX_SHOWN_FIELDS ? ", …" : ""}`;
 }
 
 /** Advice for a row without a prompt; "" if no field looks like one. */
 function promptHint(row: Fields): string {
-  const inside = insideHint(row);
-  if (inside !== "") return inside;
+  const nested = nestedHint(row);
+  if (nested !== "") return nested;
   const lists = Object.entries(row).filter(([, value]) => isListOfObjects(value));
   if (lists.length === 1 && Object.keys(row).length <= 3 && !isConversation(lists[0][1])) {
     const [name, [first]] = lists[0] as [string, object[]];
-    // Axolotl's segments are the parts of one text, answers among them.
+    // The segments of Axolotl are parts of one text, including the answers.
     if ("label" in first && "text" in first) return "";
-    return `the rows are in "${name}": extract them with jq -c ${word(`${jqPath(name)}[]`)}`;
+    return `the rows are in "${name}": extract them with jq -c ${shellWord(`${jqPath(name)}[]`)}`;
   }
   const batch = batchHint(row);
   if (batch !== "") return batch;
   const field = likelyPromptField(row);
-  const named = field === undefined ? "" : `use --prompt-field ${word(field)}`;
-  if (!Object.keys(row).some(isNoName)) return named;
-  const header = "write a row of names such as prompt,answer before the first row if that is data";
-  return named === "" ? header : `${named}, or ${header}`;
+  const flag = field === undefined ? "" : `use --prompt-field ${shellWord(field)}`;
+  if (!Object.keys(row).some(looksLikeValue)) return flag;
+  const header =
+    "if the first row is data, add a row of column names such as prompt,answer above it";
+  return flag === "" ? header : `${flag}; ${header}`;
 }
 
 /**
  * Whether the name of a field looks like a value, as in a table without a header: a sentence, or
  * six words or more. The split is limited because such a name may be as long as a document.
  */
-function isNoName(name: string): boolean {
+function looksLikeValue(name: string): boolean {
   const words = name.trim().split(/\s+/, 6);
   return words.length === 6 || (words.length > 1 && /[.?!]["')]*$/.test(words.at(-1)!));
 }
 
 /**
  * Advice for rows whose prompt is inside a field: messages in an object, a list of texts, a pair of
- * translations; also for MOSS, and for single messages of a tree. "" for other rows.
+ * translations, a dialogue of MOSS; also for single messages of a tree. "" for other rows.
  */
-function insideHint(row: Fields): string {
+function nestedHint(row: Fields): string {
   for (const [name, value] of Object.entries(row)) {
     if (/^(?:params|request|modelInput)$/.test(name)) continue;
-    if (isConversation(own(value, "messages"))) {
-      return `the messages are in "${name}": extract them with jq -c ${word(jqPath(name))}`;
+    if (isConversation(ownField(value, "messages"))) {
+      return `the messages are in "${name}": extract them with jq -c ${shellWord(jqPath(name))}`;
     }
   }
   const [texts, ...others] = Object.keys(row).filter((name) => isListOfTexts(row[name]));
   if (texts !== undefined && others.length === 0 && likelyPromptField(row) === undefined) {
     return TEXTS_IN_TURN.test(texts)
-      ? `use --prompt-field ${word(texts)}`
-      : `use --template ${word(`{{${texts}.0}}`)} for the first text of the list`;
+      ? `use --prompt-field ${shellWord(texts)}`
+      : `use --template ${shellWord(`{{${texts}.0}}`)} for the first text of the list`;
   }
-  if (typeof own(own(row.chat, "turn_1"), "Human") === "string") return MOSS;
+  if (typeof ownField(ownField(row.chat, "turn_1"), "Human") === "string") return MOSS_HINT;
   const [from, to] = Object.keys(row.translation ?? {}).filter((name) => /^[a-z]{2,3}$/.test(name));
   if (to !== undefined) {
-    return `use --template ${word(`Translate from ${from} to ${to}: {{translation.${from}}}`)}`;
+    const template = `Translate from ${from} to ${to}: {{translation.${from}}}`;
+    return `use --template ${shellWord(template)}`;
   }
   if (typeof row.text === "string" && "parent_id" in row && typeof row.role === "string") {
-    return "it is one message of a tree: keep the first ones with " +
+    return "it is one message of a tree: keep the first of each tree with " +
       "jq -c 'select(.parent_id == null) | {prompt: .text}'";
   }
   return "";
 }
 
-const MOSS = "it is a dialogue of MOSS: send its first turn with " +
+const MOSS_HINT = "it is a dialogue of MOSS: send its first turn with " +
   'jq -c \'{system: .meta_instruction, prompt: (.chat.turn_1.Human | ltrimstr("<|Human|>: ") | ' +
   'rtrimstr("\\n") | rtrimstr("<eoh>"))}\'';
 
-/** Advice for requests and batch files of APIs other than chat completions; "" for other rows. */
+/** Advice for requests and batch files of APIs other than chat completions; "" if it is neither. */
 function batchHint({ params, request, modelInput, contents, input, instructions }: Fields): string {
-  if (isConversation(own(params, "messages"))) {
+  if (isConversation(ownField(params, "messages"))) {
     return "it is a line of an Anthropic batch: extract it with " +
       "jq -c '{custom_id, system: .params.system, messages: .params.messages}'";
   }
-  if (Array.isArray(own(request, "contents"))) {
+  if (Array.isArray(ownField(request, "contents"))) {
     return "it is a line of a Gemini batch: extract it with " +
       "jq -c '{id: .key, prompt: .request.contents[-1].parts[0].text}'";
   }
-  if (Array.isArray(contents) && own(contents[0], "parts") !== undefined) {
+  if (Array.isArray(contents) && ownField(contents[0], "parts") !== undefined) {
     return "it is a request of Gemini's API: extract it with " +
       "jq -c '{prompt: .contents[-1].parts[0].text}'";
   }
@@ -147,7 +149,7 @@ function batchHint({ params, request, modelInput, contents, input, instructions 
     return "it is a request of OpenAI's responses API: extract it with " +
       "jq -c '{system: .instructions, prompt: .input}'";
   }
-  if (isConversation(own(modelInput, "messages"))) {
+  if (isConversation(ownField(modelInput, "messages"))) {
     return "it is a line of a Bedrock batch: extract it with " +
       "jq -c '{id: .recordId, system: .modelInput.system, messages: .modelInput.messages}'";
   }
@@ -158,42 +160,44 @@ function batchHint({ params, request, modelInput, contents, input, instructions 
  * Advice for a field that should hold a prompt and holds an object or a list, as in OpenAssistant's
  * trees, PRM800K and BFCL; "" if there is none.
  */
-export function fieldInside(name: string, value: unknown): string {
+export function nestedFieldHint(name: string, value: unknown): string {
   if (typeof value !== "object" || value === null) return "";
   if (Array.isArray(value)) {
-    if (isConversation(value)) return `use --prompt-field ${word(name)}`;
+    if (isConversation(value)) return `use --prompt-field ${shellWord(name)}`;
     if (!isConversation(value[0])) return "";
     return "it holds a list of messages for each turn: send the first one with " +
-      `jq -c ${word(`{id, messages: ${jqPath(name)}[0], tools: .function}`)}`;
+      `jq -c ${shellWord(`{id, messages: ${jqPath(name)}[0], tools: .function}`)}`;
   }
   const texts = Object.entries(value).filter(([, text]) => typeof text === "string");
   const field = likelyPromptField(Object.fromEntries(texts));
-  return field === undefined ? "" : `use --template ${word(`{{${name}.${field}}}`)}`;
+  return field === undefined ? "" : `use --template ${shellWord(`{{${name}.${field}}}`)}`;
 }
 
 /** The field that is most likely the prompt; undefined if none is likely. */
 function likelyPromptField(row: Fields): string | undefined {
   const names = Object.keys(row).filter((name) => isPrompt(row[name]));
-  const mistyped = names.find((name) => isNearly(name, KNOWN));
+  const mistyped = names.find((name) => isNearly(name, DEFAULT_NAMES));
   if (mistyped !== undefined) return mistyped;
-  const chats = names.filter((name) => isConversation(row[name]) && !OLD.test(name));
+  const chats = names.filter((name) => isConversation(row[name]) && !ANSWER_NAMES.test(name));
   if (chats.length === 1) return chats[0];
-  for (const usual of USUAL) {
-    const found = names.find((name) => name.toLowerCase() === usual);
-    if (found !== undefined && (!MAY_BE_NOTES.has(usual) || isSentence(row[found]))) return found;
+  for (const common of COMMON_NAMES) {
+    const found = names.find((name) => name.toLowerCase() === common);
+    if (found === undefined) continue;
+    if (!OFTEN_METADATA.has(common) || isSentence(row[found])) return found;
   }
-  const [only, ...others] = names.filter((name) => !UNLIKELY.test(name) && isSentence(row[name]));
+  const [only, ...others] = names
+    .filter((name) => !OTHER_NAMES.test(name) && isSentence(row[name]));
   return others.length === 0 ? only : undefined;
 }
 
 /** Names of conversations that hold answers to the prompt. */
-const OLD = /output|completion|response|answer|repl(?:y|ies)|chosen|rejected|prefer/i;
+const ANSWER_NAMES = /output|completion|response|answer|repl(?:y|ies)|chosen|rejected|prefer/i;
 
 function isPrompt(value: unknown): boolean {
   return typeof value === "string" ? /\S/.test(value) : isConversation(value);
 }
 
-/** Whether a text has two words or more; true for anything else than text. */
+/** Whether a text has two words or more; true for values other than texts. */
 function isSentence(value: unknown): boolean {
   return typeof value !== "string" || /\S\s+\S/.test(value);
 }
@@ -223,7 +227,7 @@ function jqPath(name: string): string {
   return `.[${JSON.stringify(name)}]`;
 }
 
-/** Quotes a word for POSIX shells: advice is pasted, and names come from untrusted files. */
-function word(text: string): string {
+/** Quotes a word for POSIX shells: users paste the advice, and names come from untrusted files. */
+function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

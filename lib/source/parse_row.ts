@@ -45,14 +45,14 @@ export type { Shape } from "./shape.ts";
 export interface RowParserOptions {
   /** The system message of rows that have none. */
   readonly system?: string;
-  /** The source of a template for all prompts, except of bare arrays; overrides `promptField`. */
+  /** The text of a template that makes all prompts except bare arrays; overrides `promptField`. */
   readonly template?: string;
-  /** The field that holds the prompt; rows without it are read by their shape. */
+  /** The field that holds the prompt. Rows without this field are read by their shape. */
   readonly promptField?: string;
   /** Fields that may hold the uid, tried before `uid`, `custom_id` and `id`. */
   readonly uidField?: readonly string[];
-  /** Tries them after these, as for outputs that an earlier version began. @default false */
-  readonly namedLast?: boolean;
+  /** Tries `uidField` after `id`, for outputs that an earlier version began. @default false */
+  readonly uidFieldLast?: boolean;
   /** The run's parameters, of which only `continue_final_message` matters. */
   readonly runParams?: Params;
   /**
@@ -62,19 +62,19 @@ export interface RowParserOptions {
   readonly problemOf?: (messages: readonly Message[], params: Params) => string | undefined;
 }
 
-/** What is sent for one row, and what was recorded while it was read. */
-interface Sent extends RowRequest {
+/** What is sent for one row, and what was recorded while the row was read. */
+interface ReadRequest extends RowRequest {
   readonly reading: Reading;
 }
 
 const RESERVED: ReadonlySet<string> = new Set(RESERVED_FIELDS);
 const MAX_DEPTH = 1_000;
 const NO_PARAMS: Params = Object.freeze({});
-const NOTHING_NAMED: ReadonlySet<string> = new Set();
+const NO_FIELDS: ReadonlySet<string> = new Set();
 
 export class RowParser {
   readonly #prompts: PromptOptions;
-  readonly #named: ReadonlySet<string>;
+  readonly #templateFields: ReadonlySet<string>;
   readonly #uidFields: readonly string[];
   readonly #runKeepsPrefill: unknown;
   readonly #problemOf: RowParserOptions["problemOf"];
@@ -82,11 +82,11 @@ export class RowParser {
 
   /** @throws {RangeError} If the template is malformed. */
   constructor(options: RowParserOptions = {}) {
-    const { system, promptField, runParams, namedLast, problemOf } = options;
+    const { system, promptField, runParams, uidFieldLast, problemOf } = options;
     const template = options.template === undefined ? undefined : compileTemplate(options.template);
     this.#prompts = { system, promptField, template };
-    this.#named = template?.fields ?? NOTHING_NAMED;
-    this.#uidFields = uidFieldsOf(options.uidField, { namedLast });
+    this.#templateFields = template?.fields ?? NO_FIELDS;
+    this.#uidFields = uidFieldsOf(options.uidField, { uidFieldLast });
     this.#runKeepsPrefill = runParams?.continue_final_message;
     this.#problemOf = problemOf;
   }
@@ -94,26 +94,26 @@ export class RowParser {
   /**
    * Reads one row from its JSON text. Never throws.
    *
-   * @param known The row's uid, if it is known already.
+   * @param knownUid The row's uid, if the caller knows it, so that it need not be found again.
    */
-  parse(text: string, known?: string): ParsedRow | RowProblem {
+  parse(text: string, knownUid?: string): ParsedRow | RowProblem {
     const json = parseJson(text);
     if (json instanceof RowProblem) return json;
     const shape = detectShape(json, this.#prompts);
     if (shape instanceof RowProblem) return shape;
-    const sent = this.#sentOf(json, text, shape);
-    if (sent instanceof RowProblem) return sent;
-    const problem = this.#problemOf?.(sent.messages, sent.params ?? NO_PARAMS);
+    const request = this.#requestOf(json, text, shape);
+    if (request instanceof RowProblem) return request;
+    const problem = this.#problemOf?.(request.messages, request.params ?? NO_PARAMS);
     if (problem !== undefined) return new RowProblem(problem);
     const isArray = Array.isArray(json);
-    const given = known ?? (isArray ? undefined : givenUid(json, text, this.#uidFields));
+    const given = knownUid ?? (isArray ? undefined : givenUid(json, text, this.#uidFields));
     if (given instanceof RowProblem) return given;
     const trimmed = text.trim();
     return new ParsedRow({
       uid: given ?? derivedUid(json, text),
-      messages: sent.messages,
-      params: sent.params,
-      reading: sent.reading,
+      messages: request.messages,
+      params: request.params,
+      reading: request.reading,
       text: isArray ? `{"messages":${trimmed}}` : trimmed,
       clashes: isArray ? NO_NAMES : clashesOf(json),
       json,
@@ -122,50 +122,51 @@ export class RowParser {
   }
 
   /**
-   * What earlier versions sent for a row, the latest first; empty if none could read the row.
+   * What earlier versions sent for a row, the latest version first; empty if none could read it.
    *
    * @param text The row's JSON object, as in a results line.
    * @param isArray Whether the row was a bare array of messages, which `text` wraps in an object.
    */
-  earlier(text: string, isArray = false): RowRequest[] {
+  earlierRequests(text: string, isArray = false): RowRequest[] {
     // Templates and prompt fields do not apply to bare arrays.
     const options = isArray ? { system: this.#prompts.system } : this.#prompts;
-    const first = earlierRequest(text, {
+    const oldest = earlierRequest(text, {
       ...options,
       keepsPrefill: this.#runKeepsPrefill === true,
     });
     const source = isArray ? text.slice('{"messages":'.length, -1) : text;
-    return [this.#withCallsOnly(source), first].filter((request) => request !== undefined);
+    return [this.#callsOnlyRequest(source), oldest].filter((request) => request !== undefined);
   }
 
-  /** What was sent when turns with tool calls were read without their other fields. */
-  #withCallsOnly(text: string): RowRequest | undefined {
+  /** The request of the version that sent only the calls of turns with tool calls. */
+  #callsOnlyRequest(text: string): RowRequest | undefined {
     const json = parseJson(text);
     if (json instanceof RowProblem) return undefined;
     const shape = detectShape(json, this.#prompts);
     if (shape instanceof RowProblem) return undefined;
-    const sent = this.#sentOf(json, text, shape, true);
-    return sent instanceof RowProblem
+    const request = this.#requestOf(json, text, shape, true);
+    return request instanceof RowProblem
       ? undefined
-      : { messages: sent.messages, params: sent.params };
+      : { messages: request.messages, params: request.params };
   }
 
   /**
    * Adds to `names` the fields of a row that have a value, are not sent and do not hold its uid,
-   * until `names` has `most` entries.
+   * until `names` has `maxNames` entries.
    */
-  addUnsent({ json, shape, unsent }: ParsedRow, names: Set<string>, most: number): void {
+  addUnsent({ json, shape, unsent }: ParsedRow, names: Set<string>, maxNames: number): void {
     if (Array.isArray(json)) return;
     const row = json as RowObject;
     const sent = this.#sentFieldsOf(shape);
     let isRaw: boolean | undefined;
     for (const name in row) {
-      if (sent.has(name) || row[name] === null || names.has(name) || names.size >= most) continue;
+      if (names.size >= maxNames) return;
+      if (sent.has(name) || row[name] === null || names.has(name)) continue;
       isRaw ??= shape === "messages" && requestParams(row) !== false;
       if (!isRaw || !isSentInRequest(name, row)) names.add(name);
     }
     for (const name of [...unsent ?? NO_NAMES, ...unsentParams(shape, row)]) {
-      if (names.size < most) names.add(name);
+      if (names.size < maxNames) names.add(name);
     }
   }
 
@@ -178,22 +179,22 @@ export class RowParser {
   }
 
   /** What is sent, with numbers as they were written and without keys that hold null. */
-  #sentOf(
+  #requestOf(
     json: ParsedJson,
     text: string,
     shape: Shape,
     readsCallsOnly = false,
-  ): Sent | RowProblem {
-    const first = this.#read(json, text, shape, readsCallsOnly);
-    if (first instanceof RowProblem) return first;
-    const contents = contentsOf(first.messages);
-    const hasNumber = (contents & HOLDS_NUMBER) !== 0 || first.reading.hasNumber ||
-      holdsNumber(first.params);
-    const sent = hasNumber
+  ): ReadRequest | RowProblem {
+    const plain = this.#read(json, text, shape, readsCallsOnly);
+    if (plain instanceof RowProblem) return plain;
+    const contents = contentsOf(plain.messages);
+    const hasNumber = (contents & HOLDS_NUMBER) !== 0 || plain.reading.hasNumber ||
+      holdsNumber(plain.params);
+    const request = hasNumber
       ? this.#read(parseLossless(text) as ParsedJson, text, shape, readsCallsOnly)
-      : first;
-    if (sent instanceof RowProblem || (contents & HOLDS_NULL) === 0) return sent;
-    return { ...sent, messages: messagesWithoutNulls(sent.messages) };
+      : plain;
+    if (request instanceof RowProblem || (contents & HOLDS_NULL) === 0) return request;
+    return { ...request, messages: messagesWithoutNulls(request.messages) };
   }
 
   #read(
@@ -201,11 +202,11 @@ export class RowParser {
     text: string,
     shape: Shape,
     readsCallsOnly: boolean,
-  ): Sent | RowProblem {
+  ): ReadRequest | RowProblem {
     const params = rowParams(shape, json);
     if (params instanceof RowProblem) return params;
     const keepsPrefill = (params?.continue_final_message ?? this.#runKeepsPrefill) === true;
-    const reading = new Reading(shape, text, keepsPrefill, this.#named);
+    const reading = new Reading(shape, text, keepsPrefill, this.#templateFields);
     reading.readsCallsOnly = readsCallsOnly;
     const messages = messagesOf(json, this.#prompts, reading);
     return messages instanceof RowProblem ? messages : { messages, params, reading };
@@ -235,14 +236,14 @@ function parseJson(text: string): ParsedJson | RowProblem {
   if (typeof value !== "object" || value === null) {
     return new RowProblem(`must be an object or an array: ${currentValue(value)}`);
   }
-  // Without a fixed limit, the depth that fits on the stack would depend on the caller.
+  // A fixed limit: how many levels fit on the stack depends on the caller.
   if (text.length > MAX_DEPTH && isDeeperThan(value, MAX_DEPTH)) {
     return new RowProblem(`nested too deeply: the limit is ${MAX_DEPTH} levels`);
   }
   return value as ParsedJson;
 }
 
-/** Advice for text that other programs write instead of JSON; "" for anything else. */
+/** Advice for common mistakes in files that are meant to be JSON; "" for other text. */
 function notJsonHint(text: string): string {
   if (text.includes("\0")) return "NUL bytes: the file was not written completely";
   if (/^\s*[{[]\s*[{['].*'\s*:/s.test(text)) {

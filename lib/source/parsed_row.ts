@@ -49,18 +49,18 @@ export class ParsedRow {
   readonly params: Params | undefined;
   /** The row's JSON object as in the input; a bare array becomes `{"messages":[…]}`. */
   readonly text: string;
-  /** The row's fields that have names of Retort's own fields in results. */
+  /** The row's fields that have the name of a field that Retort writes in results. */
   readonly clashes: readonly string[];
-  /** Whether the uid is a hash of the row, because no field holds one. */
+  /** Whether the uid is a hash of the row, because no field holds a uid. */
   readonly isUidDerived: boolean;
-  /** Paths of images in `messages`. */
+  /** The paths of the image files in `messages`. */
   readonly files: readonly string[];
   /**
    * Fields that this row does not send, although other rows of its shape do; also fields of turns
    * that are not sent, such as `messages[].id`.
    */
   readonly unsent: ReadonlySet<string> | undefined;
-  /** The parsed input, so an array where `text` wraps one. */
+  /** The parsed input: an array if `text` wraps one. */
   readonly json: ParsedJson;
 
   constructor(fields: ParsedFields) {
@@ -76,8 +76,8 @@ export class ParsedRow {
     this.unsent = fields.reading.unsent;
   }
 
-  /** The row for the engine, at its place in the run; its images are read when it is sent. */
-  at(place: Pick<Row, "uid" | "input" | "source" | "given">, images = NO_IMAGES): Row {
+  /** The row for the engine, with its place in the run. Its images are read when it is sent. */
+  toRow(place: Pick<Row, "uid" | "input" | "source" | "given">, images = NO_IMAGES): Row {
     const { promptHash, messages, params, text, clashes, files } = this;
     return {
       uid: place.uid,
@@ -90,7 +90,7 @@ export class ParsedRow {
       source: place.source,
       sample: 0,
       given: place.given,
-      readFiles: files.length === 0 ? undefined : () => images.readIn(messages, files),
+      readFiles: files.length === 0 ? undefined : () => images.inlineImages(messages, files),
     };
   }
 
@@ -101,15 +101,15 @@ export class ParsedRow {
   }
 
   /**
-   * The `requestHash` that shows later whether a prompt was edited. Computed on each access, which
-   * is once for most rows.
+   * The `requestHash`, which shows later whether a prompt was edited. Computed on each access: most
+   * rows need it once.
    */
   get promptHash(): string {
     return requestHash(this);
   }
 
   /**
-   * 16 hex digits that distinguish two rows of one uid: the xxHash64 of the row's canonical JSON,
+   * 16 hex digits that distinguish rows with the same uid: the xxHash64 of the row's canonical JSON,
    * or the start of a derived uid.
    */
   get contentHash(): string {
@@ -121,15 +121,15 @@ export class ParsedRow {
 const DEFAULT_FIELDS: readonly string[] = ["uid", "custom_id", "id"];
 
 /**
- * The fields that may hold the uid, in order.
+ * The fields that may hold the uid, in the order in which they are tried.
  *
- * @param namedLast Puts the user's fields last, as an earlier version did.
+ * @param uidFieldLast Puts the user's fields last, as an earlier version did.
  */
 export function uidFieldsOf(
   named: readonly string[] = [],
-  { namedLast = false }: { namedLast?: boolean } = {},
+  { uidFieldLast = false }: { uidFieldLast?: boolean } = {},
 ): readonly string[] {
-  return namedLast ? [...DEFAULT_FIELDS, ...named] : [...named, ...DEFAULT_FIELDS];
+  return uidFieldLast ? [...DEFAULT_FIELDS, ...named] : [...named, ...DEFAULT_FIELDS];
 }
 
 /**
@@ -164,15 +164,15 @@ const ESCAPED_ASCII = /\\u00[2-7]/;
 const NUMBER = /\s*:\s*(-?\d[\d.eE+-]*)/y;
 
 /**
- * The text of a number field, found without parsing the row a second time; undefined if that is not
- * safe. A quoted name that occurs once and cannot be spelled with escapes is the field.
+ * Finds the text of a number field without parsing the row a second time; returns undefined if that
+ * is not safe. It is if the quoted name occurs once, and no key can be spelled with escapes.
  */
 function findNumber(text: string, field: string): string | undefined {
   if (!PLAIN_NAME.test(field) || ESCAPED_ASCII.test(text)) return undefined;
   const quoted = `"${field}"`;
-  const at = text.indexOf(quoted);
-  if (text.indexOf(quoted, at + 1) !== -1) return undefined;
-  NUMBER.lastIndex = at + quoted.length;
+  const start = text.indexOf(quoted);
+  if (text.indexOf(quoted, start + 1) !== -1) return undefined;
+  NUMBER.lastIndex = start + quoted.length;
   return NUMBER.exec(text)?.[1];
 }
 
@@ -181,24 +181,24 @@ function exactNumber(text: string, field: string): string {
   return isRawJson(value) ? value.rawJSON : String(value);
 }
 
-/** Checks and reads images by the paths in rows. */
+/** Checks and reads the images whose paths are in rows. */
 export interface RowImages {
   /** Why the image at a path cannot be sent; undefined if it can. */
   problemOf(path: string): string | undefined;
   /**
-   * Returns the messages with data URLs in place of `paths`. The files are read on each call, so
-   * that they are not kept in memory.
+   * Returns the messages with data URLs in place of `paths`. Reads the files on each call instead
+   * of keeping them in memory.
    *
    * @throws {TeacherError} If a file can no longer be read.
    */
-  readIn(messages: readonly Message[], paths: readonly string[]): Promise<Message[]>;
+  inlineImages(messages: readonly Message[], paths: readonly string[]): Promise<Message[]>;
 }
 
 /** Rejects every path, with advice. */
 export function withoutImages(advice: string): RowImages {
   return {
     problemOf: (path) => `cannot send the image ${JSON.stringify(path)}: ${advice}`,
-    readIn: (_messages, [path]) => Promise.reject(unreadableImage(path, advice)),
+    inlineImages: (_messages, [path]) => Promise.reject(unreadableImage(path, advice)),
   };
 }
 
@@ -206,7 +206,7 @@ export const NO_IMAGES: RowImages = withoutImages(
   "name the folder of the images (--images-root, imagesRoot)",
 );
 
-/** The error that fails a row whose image cannot be read, and is not retried. */
+/** The error of a row whose image cannot be read: the row fails without a retry. */
 export function unreadableImage(path: string, reason: string, cause?: unknown): TeacherError {
   return new TeacherError(`Cannot send the image ${JSON.stringify(path)}: ${reason}`, {
     type: "bad_row",

@@ -7,12 +7,12 @@
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { hasImages, withImages } from "./images.ts";
-import { has, isBlank, isEmptyList } from "./json_values.ts";
+import { isBlank, isEmptyList, isSet } from "./json_values.ts";
 import { conversationOf, isColumns, isSystem, withSystem } from "./messages.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
 import { oldAnswerIn, turnsOfHelpSteer, turnsOfTranscript } from "./transcripts.ts";
 import type { Template } from "./template.ts";
-import { fieldInside, noPrompt } from "./missing_prompt.ts";
+import { missingPrompt, nestedFieldHint } from "./missing_prompt.ts";
 
 /** Which fields hold the prompt of a row. */
 export type Shape =
@@ -65,17 +65,17 @@ export function detectShape(row: ParsedJson, options: PromptOptions): Shape | Ro
     return "prompt-field";
   }
   if (isBatch(row)) return "openai-batch";
-  if (has(row.messages) && !isEmptyList(row.messages)) return "messages";
+  if (isSet(row.messages) && !isEmptyList(row.messages)) return "messages";
   if (Array.isArray(row.prompt) || isColumns(row.prompt)) return "prompt-messages";
-  if (has(row.conversations) && !isEmptyList(row.conversations)) return "conversations";
-  if (has(row.prompt)) return "prompt";
-  if (has(row.question)) return "question";
-  if (has(row.instruction)) return "instruction";
+  if (isSet(row.conversations) && !isEmptyList(row.conversations)) return "conversations";
+  if (isSet(row.prompt)) return "prompt";
+  if (isSet(row.question)) return "question";
+  if (isSet(row.instruction)) return "instruction";
   if (Array.isArray(row.conversation) || isColumns(row.conversation)) return "conversation";
-  if (has(row.rejected) && holdsConversation(row.chosen)) return "chosen";
+  if (isSet(row.rejected) && holdsConversation(row.chosen)) return "chosen";
   // No other field holds a prompt, so the empty list is what the error must name.
-  if (has(row.messages)) return "messages";
-  return has(row.conversations) ? "conversations" : noPrompt(row);
+  if (isSet(row.messages)) return "messages";
+  return isSet(row.conversations) ? "conversations" : missingPrompt(row);
 }
 
 function holdsConversation(value: unknown): boolean {
@@ -177,8 +177,8 @@ function ownMessages(
 
 function promptField(row: RowObject, field: string, reading: Reading): Message[] | RowProblem {
   const value = row[field];
-  if (Array.isArray(value) || isColumns(value) || (field === "chosen" && has(row.rejected))) {
-    if (has(row.history)) reading.leaveOut("history");
+  if (Array.isArray(value) || isColumns(value) || (field === "chosen" && isSet(row.rejected))) {
+    if (isSet(row.history)) reading.leaveOut("history");
     return conversationOf(value, field, reading);
   }
   return withHistory(userMessage(value, field), row, reading);
@@ -187,7 +187,7 @@ function promptField(row: RowObject, field: string, reading: Reading): Message[]
 function userMessage(content: unknown, name: string): Message[] | RowProblem {
   if (content instanceof RowProblem) return content;
   if (typeof content !== "string") {
-    return mustBe(name, "a string", content, () => fieldInside(name, content));
+    return mustBe(name, "a string", content, () => nestedFieldHint(name, content));
   }
   if (isBlank(content)) return mustBe(name, "more than white space", content);
   if (name === "template") return [{ role: "user", content }];
@@ -198,8 +198,8 @@ const CHAT_PATH = "/chat/completions";
 
 function batchMessages(row: RowObject, reading: Reading): Message[] | RowProblem {
   const { method, url } = row;
-  if (has(method) && method !== "POST") return mustBe("method", '"POST"', method);
-  if (has(url) && !(typeof url === "string" && url.endsWith(CHAT_PATH))) {
+  if (isSet(method) && method !== "POST") return mustBe("method", '"POST"', method);
+  if (isSet(url) && !(typeof url === "string" && url.endsWith(CHAT_PATH))) {
     return mustBe("url", `a path that ends in "${CHAT_PATH}"`, url);
   }
   const body = row.body as Record<string, unknown>;
@@ -222,10 +222,10 @@ function alpaca(row: RowObject, reading: Reading): Message[] | RowProblem {
 
 /** Returns Alpaca's input. Without one, returns Dolly's context if that is a string. */
 function alpacaInput({ input, context }: RowObject, reading: Reading): string | RowProblem {
-  if (has(input) && typeof input !== "string") return mustBe("input", "a string", input);
+  if (isSet(input) && typeof input !== "string") return mustBe("input", "a string", input);
   const isGiven = typeof input === "string" && !isBlank(input);
   if (typeof context === "string" && !isGiven) return context;
-  if (has(context) && context !== "") reading.leaveOut("context");
+  if (isSet(context) && context !== "") reading.leaveOut("context");
   return isGiven ? input : "";
 }
 
@@ -238,7 +238,7 @@ function withHistory(
   { history }: RowObject,
   reading: Reading,
 ): Message[] | RowProblem {
-  if (prompt instanceof RowProblem || !has(history)) return prompt;
+  if (prompt instanceof RowProblem || !isSet(history)) return prompt;
   if (!Array.isArray(history)) {
     reading.leaveOut("history");
     return prompt;
@@ -289,7 +289,8 @@ function withRowSystem(
 /** Whether a row is an OpenAI Batch line: `body` alone may be anything. */
 function isBatch(row: RowObject): boolean {
   if (!isObject(row.body)) return false;
-  return has(row.body.messages) || (has(row.custom_id) && (has(row.url) || has(row.method)));
+  return isSet(row.body.messages) ||
+    (isSet(row.custom_id) && (isSet(row.url) || isSet(row.method)));
 }
 
 function isArray(row: ParsedJson): row is unknown[] {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { holdsNumber, isBlank, own, parseLossless } from "./json_values.ts";
+import { holdsNumber, isBlank, ownField, parseLossless } from "./json_values.ts";
 import { RowProblem } from "./problem.ts";
 
 export interface Template {
@@ -85,6 +85,6 @@ function fill(
 }
 
 function valueAt(row: unknown, slot: Slot): unknown {
-  const whole = own(row, slot.name);
-  return whole !== undefined || slot.path.length === 1 ? whole : slot.path.reduce(own, row);
+  const whole = ownField(row, slot.name);
+  return whole !== undefined || slot.path.length === 1 ? whole : slot.path.reduce(ownField, row);
 }

@@ -1,5 +1,5 @@
 /**
- * Tools, tool calls and their results, as datasets hold them, in the form of the API.
+ * Converts tools, tool calls and their results from the forms in datasets to that of the API.
  *
  * @module
  */
@@ -7,80 +7,82 @@
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import {
-  has,
   holdsNumber,
   isBlank,
   isRawJson,
+  isSet,
   parseLossless,
   withoutNulls,
 } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
 
-const A_CALL = 'a call or a list of calls such as {"name":"f","arguments":{}}';
+const CALL_FORM = 'a call or a list of calls such as {"name":"f","arguments":{}}';
 /** The reasoning that `retort export` writes before the calls of a turn. */
-const THOUGHT = /^\s*(<think>.*<\/think>)\s*/s;
+const REASONING = /^\s*(<think>.*<\/think>)\s*/s;
 
-/** The message for a turn whose text is a JSON call or array of calls, perhaps after reasoning. */
+/** The message of a turn whose text is a JSON call or array of calls, perhaps after reasoning. */
 export function callMessage(text: unknown, place: string): Message | RowProblem {
-  const [start, thought = null] = (typeof text === "string" && THOUGHT.exec(text)) || [""];
+  const [start, reasoning = null] = (typeof text === "string" && REASONING.exec(text)) || [""];
   const value = typeof text === "string" ? parsed(text.slice(start.length)) : text;
   const calls = Array.isArray(value) ? value : [value];
-  if (calls.length === 0 || !calls.every(isNamed)) return mustBe(place, A_CALL, text);
-  return { role: "assistant", content: thought, tool_calls: calls.map(asStated) };
+  if (calls.length === 0 || !calls.every(isNamed)) return mustBe(place, CALL_FORM, text);
+  return { role: "assistant", content: reasoning, tool_calls: calls.map(withTextArguments) };
 }
 
-/** A call with its arguments as text, which keeps nulls in them: here, nulls are on purpose. */
-function asStated(call: Record<string, unknown>): Record<string, unknown> {
+/** A call with its arguments as text, which keeps nulls in them: in text, nulls are deliberate. */
+function withTextArguments(call: Record<string, unknown>): Record<string, unknown> {
   const { name, arguments: args, parameters } = isObject(call.function) ? call.function : call;
   const text = textOf(args ?? parameters ?? {});
   return { ...(hasText(call.id) ? { id: call.id } : {}), name, arguments: text };
 }
 
-const CALL_IN_TEXT = /<tool_call>(.*?)<\/tool_call>/gs;
-const ANSWER_IN_TEXT = /<tool_response>(.*?)<\/tool_response>/gs;
+const TAGGED_CALL = /<tool_call>(.*?)<\/tool_call>/gs;
+const TAGGED_RESULT = /<tool_response>(.*?)<\/tool_response>/gs;
 
 /**
- * Moves tagged calls from the text of an assistant message to `tool_calls`, and strips the tags in
- * tool messages; Hermes datasets have both. Text whose calls cannot be parsed stays as it is.
+ * Moves tagged calls from the text of an assistant message to `tool_calls`, and removes the tags in
+ * tool messages; Hermes datasets have both. Text whose calls cannot be parsed is not changed.
  */
 export function withCallsInText(message: Message): Message {
   const { role, content } = message;
-  if (typeof content !== "string" || has(message.tool_calls)) return message;
+  if (typeof content !== "string" || isSet(message.tool_calls)) return message;
   if (role === "tool") {
-    const answers = [...content.matchAll(ANSWER_IN_TEXT)].map(([, answer]) => answer.trim());
-    if (answers.length === 0) return message;
-    return { ...message, content: answers.length === 1 ? answers[0] : JSON.stringify(answers) };
+    const results = [...content.matchAll(TAGGED_RESULT)].map(([, result]) => result.trim());
+    if (results.length === 0) return message;
+    return { ...message, content: results.length === 1 ? results[0] : JSON.stringify(results) };
   }
   if (role !== "assistant" || !content.includes("<tool_call>")) return message;
-  const calls = [...content.matchAll(CALL_IN_TEXT)]
+  const calls = [...content.matchAll(TAGGED_CALL)]
     .map(([, call]) => parsed(call) ?? parsed(jsonOfPython(call)));
   if (calls.length === 0 || !calls.every(isNamed)) return message;
-  const text = content.replace(CALL_IN_TEXT, "").trim();
-  return { ...message, content: text === "" ? null : text, tool_calls: calls.map(asStated) };
+  const text = content.replace(TAGGED_CALL, "").trim();
+  const toolCalls = calls.map(withTextArguments);
+  return { ...message, content: text === "" ? null : text, tool_calls: toolCalls };
 }
 
-const PYTHON = /"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'|\b(?:True|False|None)\b/gs;
+const PYTHON_LITERAL = /"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'|\b(?:True|False|None)\b/gs;
 const CONSTANTS: Readonly<Record<string, string>> = { True: "true", False: "false", None: "null" };
 
-/** A Python literal as JSON: Hermes datasets hold calls as `str()` wrote them. */
+/** Converts a Python literal to JSON: Hermes datasets have calls as `str()` writes them. */
 function jsonOfPython(text: string): string {
-  return text.replace(PYTHON, (literal, quoted) => {
+  return text.replace(PYTHON_LITERAL, (literal, quoted) => {
     if (quoted === undefined) return CONSTANTS[literal] ?? literal;
     return `"${quoted.replaceAll("\\'", "'").replaceAll('"', '\\"')}"`;
   });
 }
 
-export function addCalls(message: Message, more: Message, { readsCallsOnly }: Reading): void {
-  message.tool_calls = [...message.tool_calls as unknown[], ...more.tool_calls as unknown[]];
+/** Adds the calls and texts of the turn that follows a message with calls. */
+export function addCalls(message: Message, next: Message, { readsCallsOnly }: Reading): void {
+  message.tool_calls = [...message.tool_calls as unknown[], ...next.tool_calls as unknown[]];
   for (const field of readsCallsOnly ? [] : ["content", "reasoning", "reasoning_content"]) {
-    const texts = [message[field], more[field]].filter(hasText);
+    const texts = [message[field], next[field]].filter(hasText);
     if (texts.length > 0) message[field] = texts.join("\n\n");
   }
 }
 
 /**
- * Gives calls the form of the API and an id if they have none, and the tool messages that follow
- * the ids of their calls. Ids have nine letters and digits, which is all that Mistral accepts.
+ * Gives calls the form of the API, and an id if they have none; gives the tool messages after them
+ * the ids of their calls. New ids have nine letters and digits: Mistral accepts no others.
  */
 export function linkToolCalls(
   messages: readonly Message[],
@@ -88,96 +90,95 @@ export function linkToolCalls(
   reading: Reading,
 ): Message[] | RowProblem {
   const linked: Message[] = [];
-  let unanswered: Record<string, unknown>[] = [];
-  let made = 0;
+  let openCalls: Record<string, unknown>[] = [];
+  let newIdCount = 0;
   for (const [index, message] of messages.entries()) {
     if (message.role === "tool") {
-      const isAlone = messages[index + 1]?.role !== "tool";
-      const answers = answersOf(message, unanswered, isAlone);
-      if (answers.length === 0 && reading.isLog) {
+      const isLast = messages[index + 1]?.role !== "tool";
+      const results = resultsOf(message, openCalls, isLast);
+      if (results.length === 0 && reading.isLog) {
         return new RowProblem(
-          `"${name}" holds the answer to a call without the call before it`,
+          `"${name}" holds the result of a tool call without the call before it`,
           () => AS_USER_TURN,
         );
       }
-      linked.push(...(answers.length === 0 ? [message] : answers));
-      unanswered = unanswered.filter(({ id }) =>
-        !answers.some(({ tool_call_id }) => id === tool_call_id)
+      linked.push(...(results.length === 0 ? [message] : results));
+      openCalls = openCalls.filter(({ id }) =>
+        !results.some(({ tool_call_id }) => id === tool_call_id)
       );
       continue;
     }
-    unanswered = [];
+    openCalls = [];
     if (message.tool_calls === undefined) {
       linked.push(message);
       continue;
     }
     const calls = callsOf(message.tool_calls, reading)
-      ?.map((call) => hasText(call.id) ? call : withId(call, ++made));
+      ?.map((call) => hasText(call.id) ? call : withId(call, ++newIdCount));
     linked.push(withCalls(message, calls));
-    unanswered = calls ?? [];
+    openCalls = calls ?? [];
   }
   return linked;
 }
 
 /** Advice for logs in which calls are plain text such as `[f(x=1)]` (ToolACE). */
-const AS_USER_TURN = "if the call is plain text, send the answer as a turn of the user: use " +
+const AS_USER_TURN = "if the call is plain text, send the result as a turn of the user: use " +
   `jq -c '.conversations |= map(if .from == "tool" or .from == "observation" then .from = "human" else . end)'`;
 
 /**
- * A tool message with the id of its call; empty if no call is left. The only tool message after
- * several calls, if it names none, becomes one for each call: a JSON array of as many elements is
- * divided.
+ * A tool message with the id of its call; empty if no call is open. If several are open, the last
+ * tool message, unless it names a call, is repeated for each; a JSON array of as many is divided.
  *
- * @param unanswered The calls before it that no tool message has answered.
- * @param isAlone Whether no tool message follows.
+ * @param openCalls The calls before the message that have no result yet.
+ * @param isLast Whether no tool message follows.
  */
-function answersOf(
+function resultsOf(
   message: Message,
-  unanswered: readonly Record<string, unknown>[],
-  isAlone: boolean,
+  openCalls: readonly Record<string, unknown>[],
+  isLast: boolean,
 ): Message[] {
   if (hasText(message.tool_call_id)) return [message];
-  if (unanswered.length === 0) return [];
-  const named = unanswered.find((call) => nameOf(call) === message.name);
-  if (unanswered.length === 1 || named !== undefined || !isAlone) {
-    return [{ ...message, tool_call_id: (named ?? unanswered[0]).id }];
+  if (openCalls.length === 0) return [];
+  const named = openCalls.find((call) => nameOf(call) === message.name);
+  if (openCalls.length === 1 || named !== undefined || !isLast) {
+    return [{ ...message, tool_call_id: (named ?? openCalls[0]).id }];
   }
   const { content } = message;
   const list = typeof content === "string" ? parsed(content) : undefined;
-  const each = Array.isArray(list) && list.length === unanswered.length ? list : undefined;
-  return unanswered.map((call, i) => ({
+  const contents = Array.isArray(list) && list.length === openCalls.length ? list : undefined;
+  return openCalls.map((call, i) => ({
     ...message,
-    content: each === undefined ? content : textOf(each[i]),
+    content: contents === undefined ? content : textOf(contents[i]),
     tool_call_id: call.id,
   }));
 }
 
-/** The calls in `tool_calls`, which may be JSON text, in the form of the API; undefined if none. */
+/** The calls in a `tool_calls`, which may be JSON text, in the form of the API. */
 function callsOf(value: unknown, reading: Reading): Record<string, unknown>[] | undefined {
   const calls = typeof value === "string" ? parsed(value) : value;
   if (!Array.isArray(calls) || calls.length === 0) return undefined;
-  return calls.map((call) => inForm(call, reading));
+  return calls.map((call) => inApiForm(call, reading));
 }
 
 /** A call in the form of the API; the same object if it has that form already. */
-function inForm(call: Record<string, unknown>, reading: Reading): Record<string, unknown> {
+function inApiForm(call: Record<string, unknown>, reading: Reading): Record<string, unknown> {
   if (!isObject(call)) return call;
   if (call.function === undefined && typeof call.name === "string") {
     const { name, arguments: args, parameters, ...rest } = call;
     const given = { name, arguments: textOfArguments(args ?? parameters, reading) };
     return { ...rest, type: "function", function: given };
   }
-  const called = call.function;
-  if (!isObject(called)) return call;
-  if (typeof called.arguments === "string" && hasText(call.type)) return call;
-  const text = textOfArguments(called.arguments, reading);
-  return { ...call, type: call.type ?? "function", function: { ...called, arguments: text } };
+  const named = call.function;
+  if (!isObject(named)) return call;
+  if (typeof named.arguments === "string" && hasText(call.type)) return call;
+  const text = textOfArguments(named.arguments, reading);
+  return { ...call, type: call.type ?? "function", function: { ...named, arguments: text } };
 }
 
 function textOfArguments(args: unknown, reading: Reading): string {
   if (typeof args === "string") return args;
   if (holdsNumber(args)) reading.hasNumber = true;
-  // In files made from tables, every call has the arguments of all others, null if it lacks them.
+  // In files made from tables, every call has the arguments of all calls: null if it lacks one.
   return JSON.stringify(withoutNulls(args ?? {}));
 }
 
@@ -193,15 +194,15 @@ function withCalls(message: Message, calls: Record<string, unknown>[] | undefine
 }
 
 /**
- * The tools of a row, which are a list or the JSON text of one. Bare functions (LLaMA-Factory) are
- * wrapped. Undefined for an empty list, which the API rejects.
+ * The tools of a row, which are a list or the JSON text of a list. Wraps bare functions, as
+ * LLaMA-Factory has them. Undefined for an empty list, which the API rejects.
  */
 export function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProblem {
   if (typeof value === "string" && isBlank(value)) return undefined;
   const tools = typeof value === "string" ? parsed(value) : value;
   if (!Array.isArray(tools)) return mustBe(name, "an array of tools, or that as JSON text", value);
   if (tools.length === 0) return undefined;
-  const formed: unknown[] = [];
+  const converted: unknown[] = [];
   for (let i = 0; i < tools.length; i++) {
     const tool = typeof tools[i] === "string" ? parsed(tools[i]) : tools[i];
     if (!isObject(tool)) {
@@ -212,13 +213,13 @@ export function toolsOf(value: unknown, name: string): unknown[] | undefined | R
       );
     }
     const isBare = typeof tool.name === "string" && !hasText(tool.type) && !tool.function;
-    formed.push(isBare ? { type: "function", function: withSchema(tool) } : tool);
+    converted.push(isBare ? { type: "function", function: withSchema(tool) } : tool);
   }
-  return formed.every((tool, i) => tool === tools[i]) && tools === value ? tools : formed;
+  return tools === value && converted.every((tool, i) => tool === tools[i]) ? tools : converted;
 }
 
-/** JSON schema's types by Python's names for them. */
-const TYPES: ReadonlyMap<string, string> = new Map([
+/** The types of JSON Schema by their names in Python. */
+const JSON_TYPES: ReadonlyMap<string, string> = new Map([
   ["str", "string"],
   ["int", "integer"],
   ["float", "number"],
@@ -230,12 +231,12 @@ const TYPES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * A function whose `parameters` are a JSON schema. xLAM and APIGen list them by name with Python
- * types: `{"x":{"type":"int, optional","description":…}}`.
+ * Makes the `parameters` of a function a JSON schema. In xLAM and APIGen they are an object of
+ * parameters with Python types: `{"x":{"type":"int, optional","description":…}}`.
  */
 function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
   // Anthropic calls the schema `input_schema`.
-  if (isObject(tool.input_schema) && !has(tool.parameters)) {
+  if (isObject(tool.input_schema) && !isSet(tool.parameters)) {
     const { input_schema: parameters, ...rest } = tool;
     return { ...rest, parameters };
   }
@@ -245,20 +246,20 @@ function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
   if (typeof parameters.type === "string") return tool;
   const entries = Object.entries(parameters);
   const isByName = entries.length > 0 &&
-    entries.every(([, one]) => isObject(one) && typeof one.type === "string");
+    entries.every(([, parameter]) => isObject(parameter) && typeof parameter.type === "string");
   if (!isByName) return tool;
   const required: string[] = [];
-  const properties = entries.map(([name, one]) => {
-    const { type, ...rest } = one as Record<string, unknown> & { type: string };
-    const [, word] = /^\s*(\w*)/.exec(type)!;
-    if (!/\boptional\b/i.test(type) && !has(rest.default)) required.push(name);
-    return [name, { type: TYPES.get(word.toLowerCase()) ?? type, ...rest }];
+  const properties = entries.map(([name, parameter]) => {
+    const { type, ...rest } = parameter as Record<string, unknown> & { type: string };
+    const [, typeName] = /^\s*(\w*)/.exec(type)!;
+    if (!/\boptional\b/i.test(type) && !isSet(rest.default)) required.push(name);
+    return [name, { type: JSON_TYPES.get(typeName.toLowerCase()) ?? type, ...rest }];
   });
   const schema = { type: "object", properties: Object.fromEntries(properties) };
   return { ...tool, parameters: required.length === 0 ? schema : { ...schema, required } };
 }
 
-/** Replaces Python's names of types in a schema, which BFCL has, at any level. */
+/** Replaces the Python names of types at any level of a schema, as in BFCL. */
 function withJsonTypes(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(withJsonTypes);
   if (!isObject(schema) || isRawJson(schema)) return schema;
@@ -266,7 +267,7 @@ function withJsonTypes(schema: unknown): unknown {
     Object.entries(schema).map(([name, value]) => [
       name,
       name === "type" && typeof value === "string"
-        ? TYPES.get(value) ?? value
+        ? JSON_TYPES.get(value) ?? value
         : withJsonTypes(value),
     ]),
   );
@@ -288,8 +289,8 @@ function hasText(value: unknown): boolean {
   return typeof value === "string" && value !== "";
 }
 
-/** The value of a JSON text, numbers as they were written; undefined if it is not JSON. */
-// deno-lint-ignore no-explicit-any -- each caller checks what it got
+/** Parses JSON, with numbers as they were written; undefined if the text is not JSON. */
+// deno-lint-ignore no-explicit-any -- each caller checks the type
 export function parsed(text: string): any {
   try {
     return parseLossless(text);

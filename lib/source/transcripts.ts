@@ -11,7 +11,7 @@ import { RowProblem } from "./problem.ts";
 
 const SPEAKER = /(?:^|\n\n)(Human|Assistant):[ \n]?/;
 
-/** The turns of a text like HH-RLHF's `\n\nHuman: …\n\nAssistant: …`; undefined for other text. */
+/** The turns of a text such as `\n\nHuman: …\n\nAssistant: …` (HH-RLHF); undefined for others. */
 export function turnsOfTranscript(text: string): unknown[] | undefined {
   const [start, ...parts] = text.trimStart().split(SPEAKER);
   if (start !== "" || parts[0] !== "Human") return undefined;
@@ -50,7 +50,7 @@ export function turnsOfHelpSteer(text: string): Message[] | undefined {
  * Chat templates and other formats: how their texts begin, the label before an answer, and the
  * label before a turn of the user.
  */
-const FORMATS: readonly (readonly [begins: RegExp, answer: string, turn: string])[] = [
+const FORMATS: readonly (readonly [start: RegExp, answer: string, turn: string])[] = [
   [/^<\|im_start\|>/, "<|im_start|>assistant", "<|im_start|>"],
   [
     /^<\|start_header_id\|>/,
@@ -72,8 +72,8 @@ const FORMATS: readonly (readonly [begins: RegExp, answer: string, turn: string]
   [/^The conversation between human and AI assistant/, "[|AI|]", "[|Human|]"],
 ];
 
-/** The first letters of `FORMATS`, as a quick check: most prompts begin otherwise. */
-const MAY_BEGIN =
+/** A quick check for the starts in `FORMATS`, which most prompts do not have. */
+const MAY_HAVE_FORMAT =
   /^\s*(?:<|\[INST\]|### [HI]|Below is an i|Human:|User:|USER:|A chat b|The conversation b)/;
 const FIRST_TOKEN = /^\s*(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sentence｜>)?\s*/;
 /** What may follow the last label if no answer does: an end token, or a template's `<think>`. */
@@ -82,36 +82,39 @@ const NO_ANSWER =
 
 /** The problem of a text in one of `FORMATS` that ends with an answer; undefined for other text. */
 export function oldAnswerIn(text: string, field: string): RowProblem | undefined {
-  if (!MAY_BEGIN.test(text)) return undefined;
-  const own = text.replace(FIRST_TOKEN, "");
-  const format = FORMATS.find(([begins]) => begins.test(own));
+  if (!MAY_HAVE_FORMAT.test(text)) return undefined;
+  const body = text.replace(FIRST_TOKEN, "");
+  const format = FORMATS.find(([start]) => start.test(body));
   if (format === undefined) return undefined;
   const [, answer, turn] = format;
-  const at = lastLabel(own, answer);
-  const rest = own.slice(at + answer.length);
-  if (at < 0 || NO_ANSWER.test(rest) || rest.includes(turn)) return undefined;
+  const labelStart = lastLabel(body, answer);
+  const rest = body.slice(labelStart + answer.length);
+  if (labelStart < 0 || NO_ANSWER.test(rest) || rest.includes(turn)) return undefined;
   return new RowProblem(
     `"${field}" ends with an old answer: it follows ${JSON.stringify(answer)}`,
     () => `remove it, or send the text as it is with --template '{{${field}}}'`,
   );
 }
 
-/** The index of the last label that is not just mentioned, as in a prompt about it; -1 if none. */
+/**
+ * The index of the last label that begins an answer; -1 if there is none. A label that the text
+ * only mentions, as a prompt about the format does, begins none.
+ */
 function lastLabel(text: string, label: string): number {
-  let at = text.lastIndexOf(label);
+  let start = text.lastIndexOf(label);
   while (
-    at > 0 && MAY_BE_MENTIONED.test(label) &&
-    MENTIONS.test(text.slice(Math.max(0, at - LONGEST_WORD), at))
+    start > 0 && MAY_BE_MENTIONED.test(label) &&
+    BEFORE_MENTION.test(text.slice(Math.max(0, start - MAX_CHARS_BEFORE), start))
   ) {
-    at = text.lastIndexOf(label, at - 1);
+    start = text.lastIndexOf(label, start - 1);
   }
-  return at;
+  return start;
 }
 
 /** Labels that begin with a letter may be mentioned in text; others are marks of a template. */
 const MAY_BE_MENTIONED = /^[A-Z]/;
-/** What precedes a mentioned label: an opening quote, or a word that does not end a turn. */
-const MENTIONS =
+/** The text before a mentioned label: an opening quote, or a word that does not end a turn. */
+const BEFORE_MENTION =
   /(?:["'`“‘«「(]|\b(?:an?|the|and|or|of|with|does|is|are|like|as|than|says?|writes?|called|named|labels?|markers?|prefix(?:es)?|keywords?|strings?|tokens?|tags?|words?|terms?|texts?)\s+)$/i;
-/** Characters of a text that `MENTIONS` needs to see before a label. */
-const LONGEST_WORD = 16;
+/** The length of the longest text that `BEFORE_MENTION` matches. */
+const MAX_CHARS_BEFORE = 16;

@@ -29,7 +29,7 @@ export function resultLineOf(
   if (!(parsed instanceof ParsedRow)) throw new Error(parsed.problem);
   const { source = "prompts.jsonl:1", sample = 0, ...completion } = answered;
   return resultLine({
-    row: sampleRow(parsed.at({ uid: parsed.uid, input: 0, source }), sample, {}),
+    row: sampleRow(parsed.toRow({ uid: parsed.uid, input: 0, source }), sample, {}),
     sequence: 0,
     attempts: 1,
     busyMs: 1,

@@ -9,7 +9,7 @@ import type { Params } from "../../lib/teacher/teacher.ts";
 function rowOf(row: object): Row {
   const parsed = new RowParser().parse(JSON.stringify(row));
   if ("problem" in parsed) throw new Error(parsed.problem);
-  return parsed.at({ uid: parsed.uid, input: 0, source: "in.jsonl:1" });
+  return parsed.toRow({ uid: parsed.uid, input: 0, source: "in.jsonl:1" });
 }
 
 Deno.test("sampleUid() and parseSampleUid() are inverse except for the first answer", () => {

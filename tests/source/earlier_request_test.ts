@@ -107,7 +107,7 @@ for (const [text, hash, difference, options] of CASES) {
     const parser = new RowParser(options);
     const row = parser.parse(text);
     if (!(row instanceof ParsedRow)) throw new Error(row.problem);
-    const earlier = parser.earlier(row.text, text.startsWith("["))
+    const earlier = parser.earlierRequests(row.text, text.startsWith("["))
       .find((request) => requestHash(request) === hash);
     if (earlier === undefined) throw new Error("it looks edited");
     assertEquals(row.promptHash === hash ? undefined : differenceOf(earlier, row), difference);
@@ -117,7 +117,7 @@ for (const [text, hash, difference, options] of CASES) {
 Deno.test("a row that an earlier version refused has no earlier request", () => {
   const parser = new RowParser();
   for (const text of ['{"prompt":7}', '{"conversations":[null]}', '{"label":1}', "[1]"]) {
-    assertEquals(parser.earlier(text), []);
+    assertEquals(parser.earlierRequests(text), []);
   }
 });
 

@@ -70,7 +70,7 @@ Deno.test("parse() refuses params and tools of a wrong type", () => {
 });
 
 Deno.test("parse() refuses more than one sample per row", () => {
-  const reason = "must be 1: use --samples for several answers";
+  const reason = "must be 1 (use --samples for several answers)";
   const asShown = { "2": "2", "2.0": "2", '"2"': '"2"', "1e400": "Infinity" };
   for (const [n, shown] of Object.entries(asShown)) {
     assertEquals(

@@ -202,7 +202,7 @@ Deno.test("parse() names the problem of a ShareGPT turn", () => {
     ],
     [
       [{ from: "human", value: "q" }, { from: "observation", value: "42" }],
-      '"conversations" holds the answer to a call without the call before it',
+      '"conversations" holds the result of a tool call without the call before it',
     ],
     [[{ from: "gpt", value: "a" }], '"conversations" must hold more than assistant turns'],
   ];
@@ -319,10 +319,11 @@ Deno.test("parse() quotes names of fields in the commands that it advises", () =
 });
 
 Deno.test("a table without a header is advised to get one", () => {
-  const header = "write a row of names such as prompt,answer before the first row if that is data";
+  const header =
+    "if the first row is data, add a row of column names such as prompt,answer above it";
   assertEquals(
     hintOf({ "What is 2+2?": "What is 3+3?", "4": "6" }),
-    `use --prompt-field 'What is 2+2?', or ${header}`,
+    `use --prompt-field 'What is 2+2?'; ${header}`,
   );
   assertEquals(hintOf({ "What is 2+2?": "5+6", "4": "6" }), header);
   assertEquals(hintOf({ "text of it": "a b" }), "use --prompt-field 'text of it'");

@@ -2,8 +2,8 @@ import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { RowProblem } from "../../lib/source/problem.ts";
 import { derivedUid, givenUid, uidFieldsOf } from "../../lib/source/parsed_row.ts";
 
-function uidOf(text: string, named: string[] = [], namedLast = false): string | undefined {
-  const uid = givenUid(JSON.parse(text), text, uidFieldsOf(named, { namedLast }));
+function uidOf(text: string, named: string[] = [], uidFieldLast = false): string | undefined {
+  const uid = givenUid(JSON.parse(text), text, uidFieldsOf(named, { uidFieldLast }));
   return uid instanceof RowProblem ? `bad: ${uid.problem}` : uid;
 }
 

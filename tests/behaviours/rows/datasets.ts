@@ -31,7 +31,7 @@ export const DATASETS: RowGroup = {
     bad: NO_PROMPT +
       'its fields are "message_id", "parent_id", "user_id", "text", "role", "lang", "rank", "message_tree_id", "tree_state"',
     help:
-      "it is one message of a tree: keep the first ones with jq -c 'select(.parent_id == null) | {prompt: .text}'",
+      "it is one message of a tree: keep the first of each tree with jq -c 'select(.parent_id == null) | {prompt: .text}'",
   }, {
     what: "OpenAssistant's trees",
     rows: [
@@ -65,9 +65,9 @@ export const DATASETS: RowGroup = {
     rows: [
       '{"system":"You are an expert. Here is a list of functions in JSON format that you can invoke:\\n[{\\"name\\":\\"f\\"}]","conversations":[{"from":"user","value":"hi"},{"from":"assistant","value":"[f(x=1)]"},{"from":"tool","value":"[{\\"name\\":\\"f\\",\\"results\\":{}}]"},{"from":"assistant","value":"old"}]}',
     ],
-    bad: '"conversations" holds the answer to a call without the call before it',
+    bad: '"conversations" holds the result of a tool call without the call before it',
     help:
-      'if the call is plain text, send the answer as a turn of the user: use jq -c \'.conversations |= map(if .from == "tool" or .from == "observation" then .from = "human" else . end)\'',
+      'if the call is plain text, send the result as a turn of the user: use jq -c \'.conversations |= map(if .from == "tool" or .from == "observation" then .from = "human" else . end)\'',
   }, {
     what: "xLAM and APIGen, whose parameters have types of Python",
     rows: [

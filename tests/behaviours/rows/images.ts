@@ -218,9 +218,12 @@ export const IMAGES: RowGroup = {
         flags: ["--images-root", "$DIR/none"],
       },
     ),
-    refused("a file that is too large", "1.png", "it must be 20 MiB at most: it has 20 MiB", {
-      files: { "in/1.png": padded(MAX_BYTES + 1) },
-    }),
+    refused(
+      "a file that is too large",
+      "1.png",
+      "it must have at most 20 MiB (20,971,520 bytes): it has 20,971,521 bytes",
+      { files: { "in/1.png": padded(MAX_BYTES + 1) } },
+    ),
     {
       what: "a kind of address that servers cannot read",
       rows: [row('["s3://bucket/1.png"]')],

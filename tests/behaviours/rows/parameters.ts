@@ -97,7 +97,7 @@ export const PARAMETERS: RowGroup = {
     {
       what: "more than one answer",
       rows: [`{${HI},"n":4}`],
-      bad: '"n" must be 1: use --samples for several answers: current value is 4',
+      bad: '"n" must be 1 (use --samples for several answers): current value is 4',
     },
   ],
 };
