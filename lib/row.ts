@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Ending } from "./endings.ts";
 import type { FailureType } from "./errors.ts";
 import type { Completion, Message, Params, Teacher } from "./teacher/mod.ts";
 
@@ -106,6 +107,9 @@ export interface Outcome {
   /** The answer. With a `failure`, one that was paid for but not accepted; undefined if there is
    * none. */
   readonly completion: Completion | undefined;
+  /** How the answer ended, if that is known better than by its finish reason: one that is as long
+   * as its token limit was truncated. */
+  readonly ending?: Ending;
   /** Why the row failed, or why its answer was not accepted; undefined if it succeeded. */
   readonly failure: Failure | undefined;
   /** For a pending row: how it is sent again. Undefined once the row is answered or failed. */

@@ -32,6 +32,8 @@ interface Source {
 /** Small files that everything in `lib/` may use; they use only one another. */
 const SHARED = [
   "errors",
+  "endings",
+  "refusals",
   "row",
   "hash",
   "json",
@@ -81,7 +83,7 @@ const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonl
   tables: { all: ["formats", "sink", "source"] },
   terminal: { types: ["progress"] },
   "engine/answers": { types: ["checks", "teacher"] },
-  "engine/errors": { all: ["engine/answers"] },
+  "engine/errors": {},
   "engine/flow": {
     types: ["engine/errors", "progress", "teacher"],
   },

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Ending } from "../lib/engine/answers/mod.ts";
+import type { Ending } from "../lib/endings.ts";
 import type {
   ErrorGroup,
   Notice,
@@ -15,7 +15,7 @@ import type {
   Summary,
 } from "../lib/progress/mod.ts";
 
-export type { Ending } from "../lib/engine/answers/mod.ts";
+export type { Ending } from "../lib/endings.ts";
 
 /** The whole state of a run, for pages and reports. */
 export interface MonitorState {

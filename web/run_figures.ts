@@ -6,7 +6,7 @@
  */
 
 import { createHistogram } from "node:perf_hooks";
-import { type Ending, endingOf } from "../lib/engine/answers/mod.ts";
+import { type Ending, endingOf } from "../lib/endings.ts";
 import type { Percentiles, TeacherStatus } from "../lib/progress/mod.ts";
 import type { FailureType } from "../lib/errors.ts";
 import type { Outcome } from "../lib/row.ts";
@@ -55,10 +55,12 @@ export class RunFigures {
   add(outcomes: readonly Outcome[]): void {
     const nowMs = this.#now();
     for (const outcome of outcomes) {
-      const { failure, completion } = outcome;
+      const { failure, completion, ending } = outcome;
       this.#countTeacher(outcome, nowMs);
       if (completion === undefined) continue;
-      this.#countEnding(completion.finishReason, failure?.type);
+      const { finishReason } = completion;
+      this.#countReason(finishReason);
+      this.#countEnding(ending ?? endingFor(finishReason, failure?.type));
       if (failure !== undefined) continue;
       this.#answered++;
       this.#countTokens(completion.usage);
@@ -92,14 +94,14 @@ export class RunFigures {
     });
   }
 
-  #countEnding(finishReason: string, failure: FailureType | undefined): void {
+  #countReason(finishReason: string): void {
     const reason = cut(finishReason || "none", MAX_REASON);
     const isKnown = this.#reasons.has(reason) || this.#reasons.size < MAX_REASONS;
     const name = isKnown ? reason : "other";
     this.#reasons.set(name, (this.#reasons.get(name) ?? 0) + 1);
-    const named = endingOf(finishReason);
-    // A truncated answer ended at its token limit, unless it says that the context was full.
-    const ending = named === "context" ? named : (failure && ENDINGS_BY_FAILURE[failure]) ?? named;
+  }
+
+  #countEnding(ending: Ending): void {
     this.#endings[ending] = (this.#endings[ending] ?? 0) + 1;
   }
 
@@ -134,6 +136,14 @@ export class RunFigures {
     count.addRow(nowMs);
     if (completion !== undefined) count.latency.add(latencyMs, nowMs);
   }
+}
+
+/** How an answer ended, by its finish reason and the failure of its row. */
+function endingFor(finishReason: string, failure: FailureType | undefined): Ending {
+  const named = endingOf(finishReason);
+  // A truncated answer ended at its token limit, unless it says that the context was full.
+  if (named === "context" || failure === undefined) return named;
+  return ENDINGS_BY_FAILURE[failure] ?? named;
 }
 
 function keyOf(address = "", model = ""): string {

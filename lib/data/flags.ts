@@ -5,6 +5,8 @@
  * @module
  */
 
+import { endingOf } from "../endings.ts";
+import { resemblesRefusal } from "../refusals.ts";
 import { isOtherScript } from "./scripts.ts";
 
 export interface Flag {
@@ -43,7 +45,7 @@ export const FLAGS = [
     name: "cut_off",
     title: "Cut off",
     help:
-      "The finish reason is the token limit, a code block or \\boxed{ is not closed, or the last " +
+      "The finish reason is the token limit or the context, a code block or \\boxed{ is not closed, or the last " +
       "sentence of a longer answer has no end",
   },
   {
@@ -100,14 +102,15 @@ export interface FlaggedAnswer {
 /** The flags of an answer as bits, except `duplicate`, which depends on the other answers. */
 export function flagsOf(answer: FlaggedAnswer): number {
   const { response, prompt, finishReason, hasToolCalls } = answer;
-  const isCut = finishReason === "length" || finishReason === "max_tokens";
+  const ending = endingOf(finishReason);
+  const isCut = ending === "limit" || ending === "context";
   const text = response.trim();
   if (text === "") {
     return (hasToolCalls ? 0 : FLAG_BIT.empty) | (isCut ? FLAG_BIT.cut_off : 0) |
       (answer.isRefusal ? FLAG_BIT.refusal : 0);
   }
   let bits = 0;
-  if (answer.isRefusal || isRefusal(text)) bits |= FLAG_BIT.refusal;
+  if (answer.isRefusal || resemblesRefusal(text)) bits |= FLAG_BIT.refusal;
   if (text.length < SHORT && !hasToolCalls && !/\d/.test(text)) bits |= FLAG_BIT.short;
   const isLoop = holdsLoop(text);
   if (isLoop) bits |= FLAG_BIT.loop;
@@ -124,39 +127,6 @@ export function flagsOf(answer: FlaggedAnswer): number {
 export const LONG_ANSWER = 64;
 
 const SHORT = 10;
-
-/** The characters at the start in which a phrase means a refusal; later it is part of an answer. */
-const REFUSAL_START = 200;
-
-const REFUSAL = new RegExp(
-  [
-    "\\bI(?:['’]m| am)(?: \\w+){0,2} (?:sorry|afraid|unable|not able|not comfortable|not allowed)\\b" +
-    "(?:[^.!?]{0,60}\\b(?:can(?:['’]?t|not)|unable|won['’]?t|not able|help|assist|provide|comply|fulfil+|do that))",
-    "\\bI(?: \\w+)? (?:can(?:['’]?t|not)|can not|won['’]?t|will not|must decline|have to decline|am unable to|am not able to|refuse to|decline to)" +
-    "(?: \\w+){0,2} (?:help|assist|provide|comply|fulfil+|answer|do that|support|create|write|generate|share|give|engage|discuss|offer|produce|continue|complete)\\b",
-    "\\b(?:sorry|apologi[sz]e),? (?:but )?I (?:can(?:['’]?t|not)|am unable|won['’]?t|am not able)",
-    "\\bI (?:must|have to|need to|will have to) (?:respectfully )?decline\\b",
-    "\\bas an? (?:AI|artificial intelligence|language model|large language model)\\b",
-    "\\b(?:goes |is |would be )?against (?:my|our|openai['’]?s) (?:guidelines|policy|policies|programming|values)\\b",
-    "(?:抱歉|对不起|很遗憾)[^。]{0,20}(?:无法|不能|不便)|我(?:无法|不能)(?:提供|回答|协助|帮助|满足|完成)",
-    "(?:申し訳|すみません)[^。]{0,30}(?:できません|できかねます|お答えできません)",
-    "(?:죄송|미안)[^.]{0,30}(?:없습니다|어렵습니다)",
-    "(?:lo siento|lamento)[^.]{0,30}no puedo|je (?:suis désolé|regrette)[^.]{0,40}(?:ne peux|ne suis pas)",
-    "es tut mir leid[^.]{0,40}(?:kann|darf)|ich kann (?:dabei|dir|ihnen) (?:leider )?nicht helfen",
-    "(?:извините|к сожалению)[^.]{0,40}(?:не могу|не смогу)|desculpe[^.]{0,30}não posso",
-  ].join("|"),
-  "i",
-);
-
-/** How phrases of `REFUSAL` in Latin letters begin: looking for these first halves the time. */
-const REFUSAL_WORD =
-  /(?:^|[^a-z])(?:i[^a-z]|as an? |against |lo siento|lamento|je |es tut mir|ich kann|desculpe)/i;
-const OTHER_REFUSAL_LETTER = /[а-яА-Я\u3040-\ud7a3]/;
-
-function isRefusal(text: string): boolean {
-  const start = text.length > REFUSAL_START ? text.slice(0, REFUSAL_START) : text;
-  return (REFUSAL_WORD.test(start) || OTHER_REFUSAL_LETTER.test(start)) && REFUSAL.test(start);
-}
 
 /** The fewest characters of a loop. */
 const LOOP_CHARS = 120;

@@ -4,11 +4,12 @@
  * @module
  */
 
+import type { Ending } from "../endings.ts";
 import type { TeacherError } from "../errors.ts";
 import type { FailedAttempt, FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { type Ending, isCompletion, type Rejection, unfinished } from "./answers/mod.ts";
+import { isCompletion, type Rejection, unfinished } from "./answers/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { type Classification, classify } from "./errors/mod.ts";
 import {

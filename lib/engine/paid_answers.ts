@@ -5,15 +5,10 @@
  * @module
  */
 
+import type { Ending } from "../endings.ts";
 import type { EarlierAnswer, Failure } from "../row.ts";
 import type { Completion, Params } from "../teacher/mod.ts";
-import {
-  type AnswerPolicy,
-  type Budget,
-  type Ending,
-  type Rejection,
-  unfinished,
-} from "./answers/mod.ts";
+import { type AnswerPolicy, type Budget, type Rejection, unfinished } from "./answers/mod.ts";
 import { sentOf, type Work } from "./work.ts";
 
 export interface PaidAnswersOptions {
@@ -54,6 +49,7 @@ export class PaidAnswers {
    * takes time. */
   decide(work: Work, completion: Completion, ending: Ending): Decided {
     const { row, params, resamples } = work;
+    work.ending = ending;
     const decided = this.#options.policy.decide(completion, row, params, resamples, ending, work);
     if (!(decided instanceof Promise)) return decided;
     const message = completion.kept === undefined ? UNCHECKED : UNCHECKED_WITH_FIELDS;
@@ -89,6 +85,7 @@ export class PaidAnswers {
     const before = work.rejected?.completion;
     if (before !== undefined && lengthOf(before) > lengthOf(partial)) return false;
     work.rejected = { completion: partial, failure };
+    work.ending = undefined;
     return true;
   }
 }

@@ -5,10 +5,10 @@
  * @module
  */
 
+import { NO_REASON } from "../endings.ts";
 import type { TeacherError } from "../errors.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { Teacher } from "../teacher/mod.ts";
-import { NO_REASON } from "./answers/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { type Classification, OTHER_SERVER } from "./errors/mod.ts";
 import {

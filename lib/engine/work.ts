@@ -4,10 +4,11 @@
  * @module
  */
 
+import { type Ending, tokenLimitOf } from "../endings.ts";
 import { TeacherError } from "../errors.ts";
 import type { EarlierAnswer, Failure, Outcome, RejectedAnswer, Row } from "../row.ts";
 import type { Completion, Params } from "../teacher/mod.ts";
-import { type AnswerPolicy, tokenLimitOf } from "./answers/mod.ts";
+import type { AnswerPolicy } from "./answers/mod.ts";
 import type { OutcomeSink } from "./engine_options.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import type { AttemptHistory } from "./retry_policy.ts";
@@ -79,6 +80,8 @@ export interface Work extends AttemptHistory {
   /** The last answer that was not accepted. It was paid for, so it is written with the failure
    * unless a better one follows. */
   rejected: RejectedAnswer | undefined;
+  /** How the last answer ended; undefined if that follows from its finish reason and failure. */
+  ending: Ending | undefined;
   /** The waits that throttling teachers requested for this row; undefined if none did. */
   holds: Hold[] | undefined;
   /** When the row's time is up, on the clock of rows; undefined before its first attempt, and
@@ -105,6 +108,7 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
     latencyMs: 0,
     costUsd: 0,
     rejected: undefined,
+    ending: undefined,
     holds: undefined,
     deadlineAt: undefined,
     firstFailedAt: undefined,
@@ -161,6 +165,7 @@ export function outcomeOf(
     firstFailedAt: work.firstFailedAt,
     settledAt: Date.now(),
     completion: completion ?? work.rejected?.completion,
+    ending: work.ending,
     failure,
     teacher: work.state.kind === "new" ? undefined : work.state.endpoint.teacher,
     costUsd: work.costUsd,

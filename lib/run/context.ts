@@ -170,7 +170,9 @@ export async function prepare(
     });
     // Last, because checks may hold a worker.
     const checks = await createChecks(options);
-    const policy = new AnswerPolicy({ ...options, checks: checks.list });
+    // Loaded only where it is needed, which is rare.
+    const { isRefusal } = options.rejectRefusals ? await import("../refusals.ts") : {};
+    const policy = new AnswerPolicy({ ...options, isRefusal, checks: checks.list });
     return { checks, policy, budget, ratesOf, notes };
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;

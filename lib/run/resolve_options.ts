@@ -7,7 +7,8 @@
 import { askedSchemaOf, type Check, compilePattern } from "../checks/mod.ts";
 import type { EndpointOptions } from "../engine/flow/mod.ts";
 import { checkConcurrency, MAX_CONCURRENCY, RetryPolicy } from "../engine/mod.ts";
-import { checkEndings, checkLimits, type OnTruncated } from "../engine/answers/mod.ts";
+import { checkEndings } from "../endings.ts";
+import { checkLimits, type OnTruncated } from "../engine/answers/mod.ts";
 import { checkPrices } from "../prices/mod.ts";
 import { RowParser, type RowParserOptions } from "../source/mod.ts";
 import {

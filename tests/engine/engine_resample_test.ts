@@ -73,6 +73,23 @@ Deno.test("Engine knows no cost of a row once the cost of one of its answers is 
   }
 });
 
+Deno.test("Engine says of an answer as long as its token limit that it was truncated", async () => {
+  const fixture = new Fixture({
+    rows: rowsOf(2),
+    onTruncated: "keep",
+    params: { max_tokens: 5 },
+  });
+  await fixture.start();
+  for (const [uid, tokens] of [["0", 5], ["1", 4]] as const) {
+    await fixture.teacher.call(uid).answer({ finishReason: "stop", usage: usage(tokens) });
+  }
+  await fixture.ended;
+  assertEquals(fixture.outcomes.map(({ ending, failure }) => [ending, failure]), [
+    ["limit", undefined],
+    ["whole", undefined],
+  ]);
+});
+
 Deno.test("Engine fails a row whose answers were all rejected, with the last one", async () => {
   using clock = new FakeClock();
   const fixture = resampling({ rows: rowsOf(1), now: clock.now });

@@ -50,3 +50,10 @@ Deno.test("an answer at the end of the context is not counted as one at its toke
   assertEquals(figures.answers().endings, { context: 1, limit: 2 });
   assertEquals(figures.answers().truncated, 3);
 });
+
+Deno.test("an answer that the engine knows to be truncated counts as such, whatever its finish reason", () => {
+  const figures = new RunFigures(() => 0);
+  figures.add([{ ...makeAnswer("row"), ending: "limit" }, makeAnswer("row")]);
+  assertEquals(figures.answers().endings, { limit: 1, whole: 1 });
+  assertEquals(figures.answers().truncated, 1);
+});

@@ -9,14 +9,6 @@
 
 export { Budget, checkLimits } from "./budget.ts";
 export {
-  checkEndings,
-  type Ending,
-  endingOf,
-  isFilterWord,
-  NO_REASON,
-  tokenLimitOf,
-} from "./endings.ts";
-export {
   AnswerPolicy,
   isCompletion,
   type OnTruncated,

@@ -5,19 +5,18 @@
  */
 
 import type { AnswerCost, Check, Verdict } from "../../checks/mod.ts";
-import { type FailureType, TeacherError } from "../../errors.ts";
-import type { Failure, NextAttempt, Row } from "../../row.ts";
-import { resampled, resampledTimes } from "../../seed.ts";
-import type { Completion, Params } from "../../teacher/mod.ts";
 import {
   type Ending,
   endingOf,
   Endings,
   escalated,
-  isRefusal,
   tokenLimitOf,
   withTokenLimit,
-} from "./endings.ts";
+} from "../../endings.ts";
+import { type FailureType, TeacherError } from "../../errors.ts";
+import type { Failure, NextAttempt, Row } from "../../row.ts";
+import { resampled, resampledTimes } from "../../seed.ts";
+import type { Completion, Params } from "../../teacher/mod.ts";
 
 /** What happens to an answer that ended at the token limit or in a filter: it fails (`error`), is
  * kept (`keep`), or at the token limit is requested again with twice the limit (`escalate`). */
@@ -50,8 +49,8 @@ export interface AnswerPolicyOptions {
    * Additional finish reasons of complete answers; `none` stands for a missing reason. @default []
    */
   readonly acceptEndings?: readonly string[];
-  /** Whether answers in which the model refuses are rejected. @default false */
-  readonly rejectRefusals?: boolean;
+  /** Recognizes answers in which the model refuses, which are rejected. @default none are */
+  readonly isRefusal?: (response: string) => boolean;
   /** Run in this order; an answer is kept if all accept it. */
   readonly checks: readonly Check[];
   /** The parameters of the run. With those of a row merged over them, they hold its first token
@@ -111,8 +110,8 @@ export class AnswerPolicy {
       const message = hasReasoning(completion) ? `${EMPTY}, only reasoning` : EMPTY;
       return this.#unfit("empty", message, params, resamples);
     }
-    const { checks, rejectRefusals = false } = this.#options;
-    if (rejectRefusals && (completion.isRefusal || isRefusal(completion.response ?? ""))) {
+    const { checks, isRefusal } = this.#options;
+    if (isRefusal && (completion.isRefusal || isRefusal(completion.response ?? ""))) {
       return this.#unfit("refused", "The model refused to answer", params, resamples);
     }
     for (let index = 0; index < checks.length; index++) {

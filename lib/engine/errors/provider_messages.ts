@@ -8,7 +8,7 @@
  * @module
  */
 
-import { isFilterWord } from "../answers/mod.ts";
+import { isFilterWord } from "../../endings.ts";
 
 /** Characters of a message that are searched. Servers that quote the request do so after their own
  * words, and a prompt may mention money and models. */

@@ -1,6 +1,6 @@
-import { assertEquals, assertThrows } from "../../../lib/deps/std_assert.ts";
-import { checkEndings, endingOf, Endings } from "../../../lib/engine/answers/endings.ts";
-import type { Completion } from "../../../lib/teacher/mod.ts";
+import { assertEquals, assertThrows } from "../lib/deps/std_assert.ts";
+import { checkEndings, endingOf, Endings } from "../lib/endings.ts";
+import type { Completion } from "../lib/teacher/mod.ts";
 
 function completion(finishReason: unknown, completionTokens = 11): Completion {
   const usage = { promptTokens: 7, completionTokens };

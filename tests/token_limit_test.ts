@@ -1,7 +1,7 @@
-import { assertEquals } from "../../../lib/deps/std_assert.ts";
-import { escalated, tokenLimitOf, withTokenLimit } from "../../../lib/engine/answers/endings.ts";
-import { parseLossless } from "../../../lib/source/json_values.ts";
-import type { Params } from "../../../lib/teacher/teacher.ts";
+import { assertEquals } from "../lib/deps/std_assert.ts";
+import { escalated, tokenLimitOf, withTokenLimit } from "../lib/endings.ts";
+import { parseLossless } from "../lib/source/json_values.ts";
+import type { Params } from "../lib/teacher/teacher.ts";
 
 function paramsOf(text: string): Params {
   return Object.freeze(parseLossless(text)) as Params;
