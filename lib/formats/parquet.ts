@@ -78,7 +78,7 @@ export async function* readParquet(path: string, options: ParquetOptions): Async
 }
 
 async function* readGroup(
-  buffer: AsyncBuffer,
+  buffer: FileBuffer,
   group: RowGroup,
   schema: FileSchema,
   { name, before }: { name: string; before: number },
@@ -169,16 +169,25 @@ async function openFile(path: string, name: string): Promise<Deno.FsFile> {
   }
 }
 
-async function bufferOf(file: Deno.FsFile): Promise<AsyncBuffer> {
+interface FileBuffer extends AsyncBuffer {
+  /** Fills `into` with the bytes of the file from `start`. */
+  read(into: Uint8Array, start: number): Promise<void>;
+}
+
+async function bufferOf(file: Deno.FsFile): Promise<FileBuffer> {
   const { size } = await file.stat();
+  const read = async (into: Uint8Array, start: number) => {
+    await file.seek(start, Deno.SeekMode.Start);
+    if (await readFully(file, into) < into.length) {
+      throw new Error("the file is shorter than its footer says");
+    }
+  };
   return {
     byteLength: size,
+    read,
     slice: async (start, end = size) => {
       const bytes = new Uint8Array(Math.max(0, Math.min(end, size) - start));
-      await file.seek(start, Deno.SeekMode.Start);
-      if (await readFully(file, bytes) < bytes.length) {
-        throw new Error("the file is shorter than its footer says");
-      }
+      await read(bytes, start);
       return bytes.buffer;
     },
   };
@@ -186,7 +195,7 @@ async function bufferOf(file: Deno.FsFile): Promise<AsyncBuffer> {
 
 /** Prepares to read the bytes of each column of a row group. */
 async function chunksOf(
-  buffer: AsyncBuffer,
+  buffer: FileBuffer,
   { columns }: RowGroup,
   name: string,
 ): Promise<ChunkBytes[]> {
@@ -196,14 +205,14 @@ async function chunksOf(
   if (start < 0 || end > buffer.byteLength) {
     throw cannotRead(name, "its footer refers to bytes beyond the end of the file. Copy it again");
   }
-  const read = async (from: number, to: number) => new Uint8Array(await buffer.slice(from, to));
+  const { read } = buffer;
   const share = Math.floor(WINDOWS_BYTES / places.length);
   const windowBytes = Math.min(MAX_WINDOW_BYTES, Math.max(MIN_WINDOW_BYTES, share));
   if (end - start > MAX_HELD_BYTES) return places.map((place) => ({ ...place, windowBytes, read }));
-  const held = await withSourceErrors(name, "its rows cannot be read", () => read(start, end));
-  return places.map((place) => ({
-    ...place,
-    windowBytes,
-    read: (from, to) => Promise.resolve(held.subarray(from - start, to - start)),
-  }));
+  const all = new Uint8Array(end - start);
+  await withSourceErrors(name, "its rows cannot be read", () => read(all, start));
+  return places.map((place) => {
+    const held = all.subarray(place.start - start, place.end - start);
+    return { ...place, windowBytes, read, held };
+  });
 }

@@ -37,8 +37,10 @@ export interface ChunkLayout {
 export interface ChunkBytes {
   readonly start: number;
   readonly end: number;
-  /** Reads a range of the file within the chunk. */
-  readonly read: (start: number, end: number) => Promise<Uint8Array<ArrayBuffer>>;
+  /** The whole chunk, if it is in memory. */
+  readonly held?: Uint8Array<ArrayBuffer>;
+  /** Fills `into` with the bytes of the file from `start`. */
+  readonly read: (into: Uint8Array, start: number) => Promise<void>;
   /** Bytes to read at a time. */
   readonly windowBytes: number;
 }
@@ -199,7 +201,7 @@ const MAX_HEADER_BYTES = 1 << 24;
 /** Reads the pages of a chunk in order, through a window. */
 class ChunkReader {
   readonly #bytes: ChunkBytes;
-  #window = new Uint8Array();
+  #window: Uint8Array<ArrayBuffer>;
   /** Offset of the window in the file. */
   #start: number;
   /** Number of bytes of the window that were read. */
@@ -207,6 +209,7 @@ class ChunkReader {
 
   constructor(bytes: ChunkBytes) {
     this.#bytes = bytes;
+    this.#window = bytes.held ?? new Uint8Array();
     this.#start = bytes.start;
   }
 
@@ -240,7 +243,13 @@ class ChunkReader {
     const start = this.#start + this.#position;
     const end = Math.min(this.#bytes.end, start + Math.max(length, this.#bytes.windowBytes));
     if (end <= this.#start + this.#window.length) return;
-    this.#window = await this.#bytes.read(start, end);
+    // The bytes that are left are kept: to read them again took a quarter more where pages are
+    // large.
+    const left = this.#window.subarray(this.#position);
+    const window = new Uint8Array(end - start);
+    window.set(left);
+    await this.#bytes.read(window.subarray(left.length), start + left.length);
+    this.#window = window;
     this.#start = start;
     this.#position = 0;
   }

@@ -2,7 +2,7 @@
  * Tests of lib/formats/borders.ts: the parts of an input have the same rows as the whole. @module
  */
 
-import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { assert, assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
 import { divisibleOf, findBorders } from "../../lib/formats/borders.ts";
 import {
   type Border,
@@ -81,19 +81,9 @@ Deno.test("parts of an input are of about one size", async () => {
 
 Deno.test("a Parquet file is divided between its row groups, a compressed one not at all", async () => {
   await using dir = await tempDir();
-  const { ByteWriter, ParquetWriter } = await import("../../lib/deps/hyparquet_writer.ts");
   const path = dir.path("in.parquet");
   const data = Array.from({ length: 100 }, (_, i) => `prompt ${i}`);
-  const schema = [{ name: "root", num_children: 1 }, {
-    name: "prompt",
-    type: "BYTE_ARRAY" as const,
-    converted_type: "UTF8" as const,
-  }];
-  const writer = new ByteWriter();
-  const table = new ParquetWriter({ writer, schema });
-  table.write({ columnData: [{ name: "prompt", data }], rowGroupSize: 30 });
-  table.finish();
-  await Deno.writeFile(path, new Uint8Array(writer.getBuffer()));
+  await writeParquet(path, data, { rowGroupSize: 30 });
   const { kind, pieces, size } = await divisibleOf(path, "in.parquet");
   assertEquals([kind, ...pieces.map(({ rows }) => rows)], ["row-groups", 0, 30, 60, 90]);
   const part = { from: pieces[1], to: pieces[3], header: 0, size };
@@ -105,3 +95,58 @@ Deno.test("a Parquet file is divided between its row groups, a compressed one no
   await Deno.writeFile(packed, stream);
   assertEquals((await divisibleOf(packed, "in.jsonl.gz")).kind, "whole");
 });
+
+Deno.test("the parts of a Parquet file with large pages read each byte of it once", async () => {
+  await using dir = await tempDir();
+  const path = dir.path("in.parquet");
+  const data = Array.from({ length: 1_200 }, (_, i) => `${i}`.padEnd(10_000, "."));
+  await writeParquet(path, data, { rowGroupSize: 300, codec: "UNCOMPRESSED" });
+  const { pieces, size, rows } = await divisibleOf(path, "in.parquet");
+  const ends = [...pieces.slice(1), { byte: size, number: rows!, rows: rows! }];
+  let found = 0;
+  const bytes = await bytesReadBy(async () => {
+    for (const [i, from] of pieces.entries()) {
+      const part = { from, to: ends[i], header: 0, size };
+      found += (await rowsOf(path, "in.parquet", { inputFormat: "parquet" }, part)).length;
+    }
+  });
+  assertEquals(found, 1_200);
+  assertLess(bytes, 1.02 * (await Deno.stat(path)).size);
+});
+
+/** The bytes that are read from files meanwhile, in this isolate. */
+async function bytesReadBy(read: () => Promise<void>): Promise<number> {
+  const { prototype } = Deno.FsFile;
+  const original = prototype.read;
+  let bytes = 0;
+  prototype.read = async function (into) {
+    const count = await original.call(this, into);
+    bytes += count ?? 0;
+    return count;
+  };
+  try {
+    await read();
+  } finally {
+    prototype.read = original;
+  }
+  return bytes;
+}
+
+/** Writes a file with one column of texts. */
+async function writeParquet(
+  path: string,
+  data: string[],
+  { rowGroupSize, codec }: { rowGroupSize: number; codec?: "UNCOMPRESSED" },
+): Promise<void> {
+  const { ByteWriter, ParquetWriter } = await import("../../lib/deps/hyparquet_writer.ts");
+  const schema = [{ name: "root", num_children: 1 }, {
+    name: "prompt",
+    type: "BYTE_ARRAY" as const,
+    converted_type: "UTF8" as const,
+  }];
+  const writer = new ByteWriter();
+  const table = new ParquetWriter({ writer, schema, codec });
+  table.write({ columnData: [{ name: "prompt", data }], rowGroupSize });
+  table.finish();
+  await Deno.writeFile(path, new Uint8Array(writer.getBuffer()));
+}
