@@ -25,7 +25,18 @@ export interface LineBlock {
  * exist. */
 export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
   using file = await ifThere(Deno.open(path), (cause) => cannotRead(path, cause));
-  if (file === undefined) return;
+  if (file !== undefined) yield* readOpenBlocks(file, path);
+}
+
+/**
+ * As `readLineBlocks`, for a file that was opened and not read yet, and stays open.
+ *
+ * @param path For messages.
+ */
+export async function* readOpenBlocks(
+  file: Deno.FsFile,
+  path: string,
+): AsyncGenerator<LineBlock> {
   // Small files get small buffers: a run may read thousands of them.
   const { size } = await file.stat();
   let buffer = new Uint8Array(Math.min(BLOCK_BYTES, Math.max(LEAST_BYTES, size + 1)));

@@ -9,4 +9,4 @@
 
 export { blockOf, uidIn } from "./id_hash.ts";
 export { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "./id_table.ts";
-export { type IndexedLine, readIndex } from "./results_index.ts";
+export { type IndexedLine, type OnLine, readIndex } from "./results_index.ts";

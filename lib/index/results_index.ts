@@ -17,6 +17,7 @@ import {
   type LineBlock,
   type LineKind,
   readLineBlocks,
+  readOpenBlocks,
 } from "../line_blocks.ts";
 import { areHexDigits } from "./id_hash.ts";
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
@@ -48,7 +49,7 @@ export interface IndexedLine {
 
 /** Called with each line once its id is in the table. Returns `false` if its prompt hash must not
  * be stored. */
-type OnLine = (slot: number, line: IndexedLine) => void | false;
+export type OnLine = (slot: number, line: IndexedLine) => void | false;
 
 const BACKSLASH = 92;
 const HEAD = '{"uid":"';
@@ -60,6 +61,8 @@ const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 interface IndexedFile {
   readonly path: string;
   readonly kind: LineKind;
+  /** The file at its start, if it is open; it stays open. @default it is opened */
+  readonly file?: Deno.FsFile;
 }
 
 /**
@@ -77,7 +80,10 @@ export async function readIndex(
   signal?: AbortSignal,
 ): Promise<number> {
   const scanner = new LineScanner(file, table, onLine);
-  for await (const block of readLineBlocks(file.path)) {
+  const blocks = file.file === undefined
+    ? readLineBlocks(file.path)
+    : readOpenBlocks(file.file, file.path);
+  for await (const block of blocks) {
     signal?.throwIfAborted();
     if (block.isTail) scanner.scanTail(block);
     else scanner.scan(block);

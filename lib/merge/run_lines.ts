@@ -4,8 +4,9 @@
  * @module
  */
 
-import { cannotRead, readFullySync } from "../files.ts";
-import { HAS_FAILURE, HAS_RESULT, IdTable, readIndex, SEEN } from "../index/mod.ts";
+import { cannotRead, ifThere, readFullySync } from "../files.ts";
+import { HAS_FAILURE, HAS_RESULT, IdTable, type OnLine, readIndex, SEEN } from "../index/mod.ts";
+import type { LineKind } from "../line_blocks.ts";
 import { type OutputFiles, parseSampleUid } from "../run/mod.ts";
 import { isPendingLine, PENDING_MARKS } from "../sink/mod.ts";
 
@@ -14,18 +15,24 @@ export type Standing = "result" | "failure" | "pending" | "none";
 
 /** An index of the results and failures lines of a run. */
 export class RunLines implements Disposable {
-  readonly #files: OutputFiles;
   readonly #table: IdTable;
   readonly #results: LineFile;
   readonly #failures: LineFile;
+  readonly #stack: DisposableStack;
   /** Uids that have more than one result; the first 20 such lines. */
-  readonly repeated: string[] = [];
+  readonly repeated: readonly string[];
 
-  private constructor(files: OutputFiles, expectedRows: number) {
-    this.#files = files;
-    this.#table = new IdTable(expectedRows);
-    this.#results = new LineFile(files.results);
-    this.#failures = new LineFile(files.failures);
+  private constructor(
+    table: IdTable,
+    files: { results: LineFile; failures: LineFile },
+    repeated: readonly string[],
+    stack: DisposableStack,
+  ) {
+    this.#table = table;
+    this.#results = files.results;
+    this.#failures = files.failures;
+    this.repeated = repeated;
+    this.#stack = stack;
   }
 
   /** @throws {DamagedFileError} If a line is not one of Retort's. */
@@ -34,17 +41,19 @@ export class RunLines implements Disposable {
     expectedRows: number,
     signal?: AbortSignal,
   ): Promise<RunLines> {
-    const lines = new RunLines(files, expectedRows);
-    const { results, failures } = files;
-    const table = lines.#table;
-    await readIndex({ path: results, kind: "results" }, table, (slot, line) => {
-      if (table.has(slot, HAS_RESULT) && lines.repeated.length < 20) {
-        lines.repeated.push(line.uid());
-      }
+    using stack = new DisposableStack();
+    // A retry that is active moves lines from the failures to the results. The failures are opened
+    // first, so that such a line is in at least one of the two files.
+    const failures = stack.use(await LineFile.open(files.failures));
+    const results = stack.use(await LineFile.open(files.results));
+    const table = stack.use(new IdTable(expectedRows));
+    const repeated: string[] = [];
+    await results.index("results", table, (slot, line) => {
+      if (table.has(slot, HAS_RESULT) && repeated.length < 20) repeated.push(line.uid());
       table.set(slot, HAS_RESULT);
-      table.setLine(slot, lines.#results.add(line));
+      table.setLine(slot, results.add(line));
     }, signal);
-    await readIndex({ path: failures, kind: "failures" }, table, (slot, line) => {
+    await failures.index("failures", table, (slot, line) => {
       if (table.has(slot, HAS_RESULT)) return false;
       const isPending = PENDING_MARKS.some((mark) => line.includes(mark)) &&
         isPendingLine(line.value());
@@ -52,9 +61,9 @@ export class RunLines implements Disposable {
       // then.
       if (isPending && table.has(slot, HAS_FAILURE)) return false;
       if (!isPending) table.set(slot, HAS_FAILURE);
-      table.setLine(slot, lines.#failures.add(line));
+      table.setLine(slot, failures.add(line));
     }, signal);
-    return lines;
+    return new RunLines(table, { results, failures }, repeated, stack.move());
   }
 
   /**
@@ -92,7 +101,7 @@ export class RunLines implements Disposable {
     if (this.orphans === 0) return 0;
     const table = this.#table, known = new IdTable();
     let surplus = 0;
-    await readIndex({ path: this.#files.results, kind: "results" }, known, (_, line) => {
+    await this.#results.index("results", known, (_, line) => {
       const uid = line.uid(), parent = parseSampleUid(uid);
       if (parent === undefined || !this.#isTaken(parent.uid) || this.#isTaken(uid)) return;
       const slot = table.find(uid);
@@ -115,9 +124,7 @@ export class RunLines implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#table[Symbol.dispose]();
-    this.#results.close();
-    this.#failures.close();
+    this.#stack.dispose();
   }
 }
 
@@ -135,18 +142,35 @@ const BLOCK_BYTES = 1 << 18;
 const MAX_BLOCKS = 64;
 const LINE_FEED = new Uint8Array([10]);
 
-/** Reads lines of a file in any order, in blocks. */
-class LineFile {
+/**
+ * Reads lines of a file in any order, in blocks. The file stays open: a run that rewrites it
+ * replaces it, and then lines of the new one would be elsewhere.
+ */
+class LineFile implements Disposable {
   readonly #path: string;
   #offsets = new Float64Array(1_024);
   #lengths = new Uint32Array(1_024);
   #count = 0;
-  #file: Deno.FsFile | undefined;
+  /** Undefined if the file does not exist. */
+  readonly #file: Deno.FsFile | undefined;
   /** The blocks that were read last, by their numbers, oldest first. */
   readonly #blocks = new Map<number, Uint8Array<ArrayBuffer>>();
 
-  constructor(path: string) {
+  private constructor(path: string, file: Deno.FsFile | undefined) {
     this.#path = path;
+    this.#file = file;
+  }
+
+  static async open(path: string): Promise<LineFile> {
+    const file = await ifThere(Deno.open(path), (cause) => cannotRead(path, cause));
+    return new LineFile(path, file);
+  }
+
+  /** See `readIndex`. A file that does not exist counts as empty. */
+  async index(kind: LineKind, table: IdTable, onLine: OnLine, signal?: AbortSignal): Promise<void> {
+    if (this.#file === undefined) return;
+    await this.#file.seek(0, Deno.SeekMode.Start);
+    await readIndex({ path: this.#path, kind, file: this.#file }, table, onLine, signal);
   }
 
   /** Records the place of a line; returns a number for `copy`, from 1. */
@@ -196,16 +220,14 @@ class LineFile {
 
   #read(offset: number, bytes: Uint8Array): number {
     try {
-      this.#file ??= Deno.openSync(this.#path);
-      return readFullySync(this.#file, bytes, offset);
+      return readFullySync(this.#file!, bytes, offset);
     } catch (cause) {
       throw cannotRead(this.#path, cause);
     }
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#file?.close();
-    this.#file = undefined;
     this.#blocks.clear();
   }
 }

@@ -420,3 +420,22 @@ Deno.test("only a shard that can never start ends the wait for its job", async (
   await assertRejects(() => runShard(input, dir.path("out/"), { shard }), UsageError, "a folder");
   assertEquals((await readStatus(statusPathOf(results)))?.state, "failed");
 });
+
+Deno.test("lines are copied from the files that were read, also if a retry replaces one meanwhile", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10));
+  await runShards(input, dir.path("out/"), 2, { refused: ["p1", "p3"] });
+  const failures = "out/in-00000-of-00002_error.jsonl";
+  const before = await dir.rows(failures);
+  await dir.write("retried.jsonl", before.slice(1));
+  const { signal } = new AbortController();
+  // Called for each block that is read: first of the results, then of the failures.
+  let calls = 0;
+  signal.throwIfAborted = () => {
+    if (++calls === 2) Deno.renameSync(dir.path("retried.jsonl"), dir.path(failures));
+  };
+  const output = dir.path("all/in.jsonl");
+  const { failed } = await mergeRuns({ outputs: dir.path("out"), output, signal });
+  assertEquals([failed, await dir.rows("all/in_error.jsonl")], [2, before]);
+  assertEquals((await dir.rows(failures)).length, 1);
+});
