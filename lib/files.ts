@@ -86,6 +86,13 @@ export async function hasContent(path: string): Promise<boolean> {
   return info !== undefined && info.size > 0;
 }
 
+/** The compressed copy of a file that is itself missing or empty; undefined if there is none. */
+export async function compressedCopyOf(path: string): Promise<string | undefined> {
+  if (await hasContent(path)) return undefined;
+  for (const copy of [`${path}.gz`, `${path}.zst`]) if (await hasContent(copy)) return copy;
+  return undefined;
+}
+
 export async function removeIfThere(path: string): Promise<void> {
   await ifThere(Deno.remove(path));
 }

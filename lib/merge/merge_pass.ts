@@ -6,6 +6,7 @@
  */
 
 import { DamagedFileError } from "../errors.ts";
+import { compressedCopyOf } from "../files.ts";
 import type { Line } from "../formats/mod.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { HAS_FAILURE, IdTable, SEEN } from "../index/mod.ts";
@@ -76,6 +77,7 @@ export class MergePass {
     this.#bases.push({ base: this.#lastNumber, input });
     const pendingBefore = this.pending;
     try {
+      await refuseCompressed(run.files.results);
       using lines = await RunLines.read(run.files, expectedAnswers(run), this.#signal);
       await this.#read(run, input, lines, limit);
       if (limit === Infinity) this.surplus += await lines.takeSurplus(this.#output.results);
@@ -252,6 +254,12 @@ export class MergePass {
     const rows = pending === 1 ? "1 row is" : `${formatCount(pending)} rows are`;
     add("unfinished", `${rows} pending${stateOf(run)}`);
   }
+}
+
+async function refuseCompressed(results: string): Promise<void> {
+  const copy = await compressedCopyOf(results);
+  if (copy === undefined) return;
+  throw new DamagedFileError(`"${results}" is missing, and "${copy}" is there: decompress it`);
 }
 
 /** The number in its file of the row before the first one of a run: 0 unless it is a shard. */

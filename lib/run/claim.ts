@@ -19,7 +19,7 @@ import {
   type SharedLock,
   targetOf,
 } from "../sink/mod.ts";
-import { hasContent, removeIfThere, statOf } from "../files.ts";
+import { compressedCopyOf, hasContent, removeIfThere, statOf } from "../files.ts";
 import type { JobContext } from "./context.ts";
 import { type Identity, readRunFile, type RunFile, sorted } from "./run_file.ts";
 import type { RunOptions } from "./options.ts";
@@ -56,7 +56,10 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
   });
   try {
     await requireUnlocked(files.results);
-    await readRunFile(files.runJson);
+    const before = await readRunFile(files.runJson);
+    if (before !== undefined && options.options.resume !== false) {
+      await refuseCompressed(files.results);
+    }
     await checkOwnFile(files.results, "results");
     await checkOwnFile(files.failures, "failures");
     if (options.options.resume === false) await checkOverwrite(files, options);
@@ -66,6 +69,15 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
     lock.release();
     throw error;
   }
+}
+
+/** Throws if the results were compressed since the last run: all of them would be paid for again. */
+async function refuseCompressed(results: string): Promise<void> {
+  const copy = await compressedCopyOf(results);
+  if (copy === undefined) return;
+  throw new UsageError(
+    `Cannot continue "${results}": it is missing, and "${copy}" holds its answers. Decompress it first`,
+  );
 }
 
 /** The paths that rows are read from. With pieces, `input` may be several names or a folder. */

@@ -439,3 +439,26 @@ Deno.test("lines are copied from the files that were read, also if a retry repla
   assertEquals([failed, await dir.rows("all/in_error.jsonl")], [2, before]);
   assertEquals((await dir.rows(failures)).length, 1);
 });
+
+Deno.test("results that were compressed are named by a merge, and not paid for again", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10));
+  await runShards(input, dir.path("out/"), 2);
+  const results = dir.path("out/in-00001-of-00002.jsonl");
+  await Deno.rename(results, `${results}.gz`);
+  const { problems } = await mergeRuns({
+    outputs: dir.path("out"),
+    output: dir.path("all/in.jsonl"),
+    partial: true,
+  });
+  assertEquals(problems.map(({ run, kind }) => [run, kind]), [["shard 1 of 2", "damaged"]]);
+  const shard = { index: 1, count: 2 };
+  const again = await assertRejects(
+    () => runShard(input, dir.path("out/"), { shard }),
+    UsageError,
+    `${results}.gz`,
+  );
+  for (const message of [problems[0].message, again.message]) {
+    assertStringIncludes(message, "ecompress it");
+  }
+});
