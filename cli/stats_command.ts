@@ -128,11 +128,16 @@ function jsonOf({ files }: IndexStatus, statistics: DataStatistics) {
     rows,
     ...rest,
     facets: Object.fromEntries(
-      facets.filter(({ field }) => field !== "flags" && field !== "status")
+      facets.filter((facet) => !isCountedApart(facet))
         .map(({ field, values }) => [field, values]),
     ),
     histograms: Object.fromEntries(histograms.map(({ field, bins }) => [field, bins])),
   };
+}
+
+/** Whether rows are counted by this field elsewhere in the output. */
+function isCountedApart({ field, isOwn }: Facet): boolean {
+  return !isOwn && /^(?:distill\.)?(?:flags|status)$/.test(field);
 }
 
 const LEFT = 20;
@@ -161,7 +166,7 @@ function textOf({ files }: IndexStatus, statistics: DataStatistics): string {
   }
   if (lines.at(-1) === "Flags") lines.push(row("  none", ""));
   for (const facet of statistics.facets) {
-    if (facet.field === "flags" || facet.field === "status") continue;
+    if (isCountedApart(facet)) continue;
     lines.push("", ...facetLines(facet, rows.total));
   }
   return `${lines.join("\n")}\n`;

@@ -16,25 +16,34 @@ const MAX_FACET_VALUES = 50;
 
 /** A facet for each field with few values that occurs in these rows. */
 export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
-  const { columns, names } = table;
+  const { columns, names, compared } = table;
+  const ours = (name: string) => nameOfOurs(table, name);
   const facets = [
-    facet("status", "Status", rows, columns.status, STATUSES),
+    facet(ours("status"), "Status", rows, columns.status, STATUSES),
     facet("error.type", "Failure", rows, columns.failure, names.failure.list, true),
-    facet("finish_reason", "Finish reason", rows, columns.finishReason, names.finishReason.list),
+    facet(
+      ours("finish_reason"),
+      "Finish reason",
+      rows,
+      columns.finishReason,
+      names.finishReason.list,
+    ),
     flagFacet(table, rows),
-    facet("model", "Model", rows, columns.model, names.model.list),
-    facet("teacher", "Teacher", rows, columns.teacher, names.teacher.list),
-    facet("source_file", "Source file", rows, columns.source, names.source.list),
+    facet(ours("model"), "Model", rows, columns.model, names.model.list),
+    facet(ours("teacher"), "Teacher", rows, columns.teacher, names.teacher.list),
+    facet(ours("source_file"), "Source file", rows, columns.source, names.source.list),
   ];
-  const { compared } = table;
   if (compared !== undefined) {
+    const title = "Answers of both runs";
     facets.unshift(
-      facet("compared_run", "Run", rows, compared.run, compared.paths),
-      facet("run_agreement", "Answers of both runs", rows, compared.agreement, AGREEMENTS),
+      facet(ours("compared_run"), "Run", rows, compared.run, compared.paths),
+      facet(ours("run_agreement"), title, rows, compared.agreement, AGREEMENTS),
     );
   }
   for (const field of table.fields.values()) {
     if (field.values === undefined || field.values.length === 0) continue;
+    // The page could not tell it from the facet of Retort's flags.
+    if (field.name === "flags") continue;
     facets.push({
       ...facet(
         field.name,
@@ -48,6 +57,11 @@ export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
     });
   }
   return facets.filter(({ values }) => values.length > 0);
+}
+
+/** The name of a field of Retort's in conditions, where rows may have one of the same name. */
+function nameOfOurs({ fieldNames }: Table, name: string): string {
+  return fieldNames.has(name) ? `distill.${name}` : name;
 }
 
 function facet(

@@ -175,6 +175,11 @@ const DERIVED: ReadonlySet<string> = new Set([
   "cost_usd",
 ]);
 
+/** Whether a path names a derived field in a way that no field of the user's can be meant. */
+export function isOfRetort(path: readonly string[]): boolean {
+  return path[0] === "distill" && path.length === 2 && DERIVED.has(path[1]);
+}
+
 /** Fields that only the page of `retort view` can compute. */
 const ONLY_OF_VIEW: ReadonlySet<string> = new Set([
   "near_duplicate",
@@ -189,16 +194,15 @@ const ONLY_OF_VIEW: ReadonlySet<string> = new Set([
  * @throws {UsageError} If only the page of `retort view` can compute one of them.
  */
 export function needsDerived(paths: readonly (readonly string[])[]): boolean {
-  const ofPage = paths.find(([name]) => ONLY_OF_VIEW.has(name));
+  const names = paths.map((path) => isOfRetort(path) ? path[1] : path[0]);
+  const ofPage = names.find((name) => ONLY_OF_VIEW.has(name));
   if (ofPage !== undefined) {
     throw new UsageError(
-      `Cannot use ${
-        ofPage[0]
-      } in a command: only the page of view knows it. Save its rows as a selection ` +
+      `Cannot use ${ofPage} in a command: only the page of view knows it. Save its rows as a selection ` +
         "there, and use --uids or --exclude-uids",
     );
   }
-  return paths.some(([name]) => DERIVED.has(name));
+  return names.some((name) => DERIVED.has(name));
 }
 
 /** Computes derived fields for commands. Pass all lines in order: `duplicate` depends on that. */

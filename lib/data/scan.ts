@@ -10,7 +10,7 @@ import type { DataIndex } from "./data_index.ts";
 import { flagNames } from "./flags.ts";
 import { DamagedLine, factsOf, type RunHints } from "./line_facts.ts";
 import { BlockText, MemberFinder, type Prefilter, prefilterOf } from "./line_text.ts";
-import { placesOf } from "./fields.ts";
+import { isOfRetort, placesOf } from "./fields.ts";
 import { readFullySync } from "../files.ts";
 
 /** The rows and conditions of a scan, as plain data for its threads. */
@@ -191,6 +191,7 @@ class ScannedLine {
   /** Looks for a field in the line, in its `distill`, and among derived fields. */
   readonly lookup: Lookup = (path) => {
     try {
+      if (isOfRetort(path)) return valueAt(this.#parsed().slice(1), path.slice(1));
       const value = this.#isSimple ? this.#member(path[0]) : undefined;
       return value === undefined
         ? valueAt(this.#parsed(), path)

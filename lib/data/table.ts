@@ -239,16 +239,19 @@ export class Table {
       const value = line[name];
       if (typeof value === "object" && value !== null && !Array.isArray(value)) {
         for (const [inner, innerValue] of Object.entries(objectOf(value))) {
-          this.#field(`${name}\0${inner}`)?.set(row, innerValue, this.#capacity);
+          this.#field(`${name}\0${inner}`, 2)?.set(row, innerValue, this.#capacity);
         }
-      } else this.#field(name)?.set(row, value, this.#capacity);
+      } else this.#field(name, 1)?.set(row, value, this.#capacity);
     }
   }
 
-  #field(key: string): OwnField | undefined {
+  /** @param depth The length of the path: a name that holds a NUL itself gets no column. */
+  #field(key: string, depth: number): OwnField | undefined {
     const known = this.fields.get(key);
     if (known !== undefined || this.fields.size >= MAX_FIELDS) return known;
-    const field = new OwnField(key.split("\0"), this.#numberFields++ < MAX_NUMBER_FIELDS);
+    const path = key.split("\0");
+    if (path.length !== depth) return undefined;
+    const field = new OwnField(path, this.#numberFields++ < MAX_NUMBER_FIELDS);
     this.fields.set(key, field);
     return field;
   }

@@ -80,7 +80,11 @@ export class RowMaker {
     const distill = isObject(result.distill) ? result.distill : undefined;
     const derived = this.#derivedFields?.of(example.text, promptTextOf(example));
     if (!this.#chosen.has(String(result.uid))) return false;
-    if (this.#where && !this.#where.matches(result, distill, derived)) return false;
+    if (this.#where) {
+      // Derived fields may also be named in `distill`, where rows have fields of the same names.
+      const row = derived && { ...result, distill: { ...derived, ...distill } };
+      if (!this.#where.matches(row ?? result, distill, derived)) return false;
+    }
     if (this.#options.format === "logprobs" && !this.#hasLogprobs(example)) return false;
     if (this.#seen === undefined) return true;
     const { messages, response, reasoning, toolCalls, tools } = example;

@@ -103,13 +103,21 @@ Deno.test("index: conditions are answered by columns and by lines alike", async 
 
 Deno.test("index: a value of any field can be selected and excluded on the page", async () => {
   await using dir = await tempDir();
-  const names = ["lang", "odd name", "in", "a.b", "tick`s"];
+  const names = [
+    ...["lang", "odd name", "in", "AND", "true", "a.b", "tick`s", "``", "", " ", '"', "'", "\\"],
+    ...["a[0]", '["x"]', "ключ", "日本 語", "😀", "new\nline", "__proto__", "0", "-", "a&b=#c"],
+    ...["status", "model", "teacher", "finish_reason", "source_file"],
+  ];
   const lines = ["x", "y"].map((value) =>
-    resultLine({ uid: value, own: Object.fromEntries(names.map((name) => [name, value])) })
+    resultLine({
+      uid: value,
+      own: { ...Object.fromEntries(names.map((name) => [name, value])), "a\0b": value },
+    })
   );
   const index = await indexOf(await dir.write("x.jsonl", lines.join("")));
-  const facets = facetsOf(index.table, selectRows(index, ""))
-    .filter(({ title }) => names.includes(title));
+  const all = facetsOf(index.table, selectRows(index, ""));
+  assertEquals(new Set(all.map(({ field }) => field)).size, all.length);
+  const facets = all.filter(({ title }) => names.includes(title));
   assertEquals(facets.length, names.length);
   for (const { field, title } of facets) {
     const filter = new Filter();
@@ -117,6 +125,13 @@ Deno.test("index: a value of any field can be selected and excluded on the page"
     assertEquals(uids(index, filter.condition()), ["x"], title);
     filter.choose(field, "x", "not");
     assertEquals(uids(index, filter.condition()), ["y"], title);
+  }
+  // Retort's own fields are still there under the names of their facets, in columns and in lines.
+  for (const [title, value] of [["Status", "answered"], ["Model", "qwen3"]]) {
+    const filter = new Filter();
+    filter.choose(all.find((facet) => facet.title === title)!.field, value, "only");
+    assertEquals(uids(index, filter.condition()), ["x", "y"], title);
+    assertEquals(uids(index, `${filter.condition()} or kept == "?"`), ["x", "y"], title);
   }
   index.close();
 });

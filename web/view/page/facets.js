@@ -161,7 +161,7 @@ export class FacetList {
   #wordsOf(field, value) {
     const known = field === "flags"
       ? this.#words
-      : field === "run_agreement"
+      : field.endsWith("run_agreement")
       ? AGREEMENT_WORDS
       : {};
     const words = known[String(value)];
