@@ -79,10 +79,13 @@ export function slurmArrays(
   maxArraySize = MAX_ARRAY_SIZE,
 ): SlurmArray[] {
   const count = Math.ceil(shards / maxArraySize);
-  const share = Math.max(1, Math.floor(parallel / count));
+  // Arrays of one size and one limit end together: a small last one would leave its share idle.
+  const partOf = (whole: number, i: number) => Math.floor((whole + i) / count);
+  let base = 0;
   return Array.from({ length: count }, (_, i) => {
-    const tasks = Math.min(maxArraySize, shards - i * maxArraySize);
-    const array = { base: i * maxArraySize, tasks, parallel: Math.min(share, tasks) };
+    const tasks = partOf(shards, i);
+    const array = { base, tasks, parallel: Math.min(Math.max(1, partOf(parallel, i)), tasks) };
+    base += tasks;
     return i < parallel ? array : { ...array, after: i - parallel };
   });
 }

@@ -121,9 +121,14 @@ for (const [name, played, expected] of CASES) {
 
 Deno.test("more shards than an array allows become several arrays, which share the limit of parallel tasks", () => {
   assertEquals(slurmArrays({ shards: 2_500, parallel: 100 }, 1_000), [
-    { base: 0, tasks: 1_000, parallel: 33 },
-    { base: 1_000, tasks: 1_000, parallel: 33 },
-    { base: 2_000, tasks: 500, parallel: 33 },
+    { base: 0, tasks: 833, parallel: 33 },
+    { base: 833, tasks: 833, parallel: 33 },
+    { base: 1_666, tasks: 834, parallel: 34 },
+  ]);
+  // One shard more than an array allows: both arrays are busy to the end.
+  assertEquals(slurmArrays({ shards: 1_001, parallel: 64 }, 1_000), [
+    { base: 0, tasks: 500, parallel: 32 },
+    { base: 500, tasks: 501, parallel: 32 },
   ]);
   assertEquals(slurmArrays({ shards: 3, parallel: 3 }), [{ base: 0, tasks: 3, parallel: 3 }]);
 });
