@@ -22,7 +22,7 @@ import type { ParsedArgs } from "./parse.ts";
 import { readRequest, type RunRequest } from "./request.ts";
 import { createConcurrencyHint, openScreen, type Screen, usesColor } from "./screen.ts";
 import { asUsage } from "./settings.ts";
-import { noteFailedShard } from "./shard.ts";
+import { noteFailedShard, withNamedShard } from "./shard.ts";
 import { listenForSignals } from "./signals.ts";
 import { openTeachers } from "./teachers.ts";
 
@@ -35,8 +35,9 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-async function run(args: ParsedArgs, io: Io): Promise<number> {
-  const request = await readRequest(args, io);
+async function run(given: ParsedArgs, io: Io): Promise<number> {
+  const request = await readRequest(given, io);
+  const args = withNamedShard(given, request.run.shard);
   const { settings, progress, isQuiet } = request;
   if (!settings.isOff("resume")) await refuseFormerFolder(request.run, io);
   const mayAsk = !request.run.input.includes("-");

@@ -42,6 +42,16 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
 }
 
 /**
+ * The arguments with the shard by number instead of `auto`, so that a command that is printed works
+ * outside the job, too.
+ */
+export function withNamedShard(args: ParsedArgs, shard: Shard | undefined): ParsedArgs {
+  if (shard === undefined) return args;
+  const named = new Map(args.flags).set("shard", `${shard.index}/${shard.count}`);
+  return { ...args, flags: named };
+}
+
+/**
  * Records that a shard of a job cannot start, as without a key: the merge of the job waits for all
  * shards.
  */

@@ -3,6 +3,7 @@ import { nextCommand } from "../../cli/continue.ts";
 import { type Flag, flagsOf } from "../../cli/flags.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { summaryOf } from "./summary_fixture.ts";
+import { withNamedShard } from "../../cli/shard.ts";
 import { POSIX } from "../support/process.ts";
 
 const INTERRUPTED = summaryOf({ state: "interrupted", pending: 5, failures_on_disk: 2 });
@@ -233,3 +234,11 @@ Deno.test(
     assertEquals(parseCommandLine(again), before);
   },
 );
+
+Deno.test("nextCommand() names the shard of a job, whose variables are not set elsewhere", () => {
+  const args = parseCommandLine(["a.jsonl", "-o", "out/", "--shard", "auto"]);
+  const named = withNamedShard(args, { index: 3, count: 16 });
+  const command = nextCommand(named, INTERRUPTED, "retort");
+  assertEquals(command, "retort a.jsonl -o out/ --shard 3/16");
+  assertEquals(withNamedShard(args, undefined), args);
+});
