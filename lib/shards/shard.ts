@@ -224,9 +224,13 @@ async function checked(
 async function checkUnchanged(file: string, planned: PlannedInput, path: string): Promise<void> {
   const what = await changeOf(file, planned);
   if (what === undefined) return;
+  // A copy has the content, but not the time.
+  const time = planned.mtime === null
+    ? ""
+    : ` and its time (touch -d ${new Date(planned.mtime).toISOString()})`;
   throw new SourceError(
     `Cannot use "${file}" in shards: it has changed since the borders in "${path}" were made ` +
-      `(${what}). Restore it, or name another output`,
+      `(${what}). Restore it${time}, or name another output`,
     { path: file },
   );
 }
@@ -249,9 +253,22 @@ export async function changeOf(
   if (now.size !== size) {
     return `it had ${formatCount(size)} bytes and has ${formatCount(now.size)}`;
   }
-  return (now.mtime?.getTime() ?? null) === mtime
-    ? undefined
-    : "its modification time is different";
+  const changed = now.mtime?.getTime() ?? null;
+  if (isSameTime(changed, mtime)) return undefined;
+  const [is, was] = [changed, mtime].map((time) =>
+    time === null ? "unknown" : new Date(time).toISOString()
+  );
+  return `its modification time is ${is} instead of ${was}`;
+}
+
+/**
+ * Whether two modification times are the same one. A file server may round the time to seconds once
+ * it has stored the file, and another node then sees the rounded time.
+ */
+function isSameTime(one: number | null, other: number | null): boolean {
+  if (one === null || other === null) return one === other;
+  const isRounded = one % 1_000 === 0 || other % 1_000 === 0;
+  return isRounded ? Math.abs(one - other) < 1_000 : one === other;
 }
 
 /** Acquires the lock, and waits while another process has it. */
