@@ -109,10 +109,10 @@ Deno.test("page: sets another budget, or none", async () => {
   await apply.click();
   const dialog = page.getByRole("dialog", { name: "Stop the run with this budget?" });
   await dialog.getByText("The run has spent $0.01").waitFor();
-  await dialog.getByRole("button", { name: "Keep the budget" }).click();
+  await dialog.getByRole("button", { name: "Keep the current budget" }).click();
   assertEquals(job.generator.snapshot()?.max_cost_usd, null);
   await apply.click();
-  await dialog.getByRole("button", { name: "Set it and stop" }).click();
+  await dialog.getByRole("button", { name: "Set budget and stop" }).click();
   await stateWord(page, "Halted").or(stateWord(page, "Draining")).first().waitFor();
   job.teacher.open();
   assertEquals((await job.summary).state, "halted");

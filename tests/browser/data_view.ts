@@ -207,7 +207,7 @@ Deno.test("data page: compares samples, explains flags and failures, and finds n
   await detail.getByText("http 503: No answer within 1 s").waitFor();
   await page.getByRole("button", { name: "Clear" }).click();
   await page.getByRole("button", { name: "Compare answers" }).click();
-  await page.getByText(/answers are nearly those of earlier rows/).waitFor();
+  await page.getByText(/answers are near duplicates of earlier ones/).waitFor();
   await page.getByRole("textbox", { name: "Condition" }).fill("near_duplicate");
   await page.getByText(/^[1-9]\d* of 304 rows$/).waitFor();
   await page.getByRole("button", { name: "Use these rows …" }).click();

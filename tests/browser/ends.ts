@@ -68,9 +68,9 @@ Deno.test("page: a halt is a red banner with the command to copy, notified, and 
     const banner = page.locator("#next");
     await banner.getByText(reason).waitFor();
     await banner.getByText(RETRY, { exact: true }).waitFor();
-    const colour = await banner.evaluate((one) => getComputedStyle(one).color);
-    const [red, green] = colour.match(/\d+/g)!.map(Number);
-    assert(red > green * 2, colour);
+    const color = await banner.evaluate((one) => getComputedStyle(one).color);
+    const [red, green] = color.match(/\d+/g)!.map(Number);
+    assert(red > green * 2, color);
     await section(page, "What was run").getByText(RETRY, { exact: true })
       .waitFor();
     assert((await page.title()).includes("Halted"), await page.title());
@@ -107,7 +107,7 @@ Deno.test("page: makes a whole report when the process of the run is gone, witho
   await page.getByRole("button", { name: "Download report" }).click();
   const path = dir.path("report.html");
   await (await downloading).saveAs(path);
-  await section(page, "Controls").getByText("Report made").waitFor();
+  await section(page, "Controls").getByText("Report downloaded").waitFor();
   await using report = await visit(`file://${path}`);
   await stateWord(report.page, "Done with failures").waitFor();
   await tileShows(report.page, "Answered", "145");

@@ -53,13 +53,13 @@ Deno.test("page: one that loses its run turns grey, shows its age, and recovers 
   job.teacher.release(10);
   await page.clock.fastForward(6_000);
   const age = page.getByRole("banner").getByText(
-    /Connection lost\. The figures are of [\d:]+, [\dm ]+s ago/,
+    /Connection lost\. The figures are from [\d:]+, [\dm ]+s ago/,
   );
   await age.waitFor();
   assert(await filterOf(page.getByRole("progressbar")) !== fresh, "what is old looks old");
   assert(await page.getByRole("button", { name: "Apply concurrency" }).isDisabled());
   await page.clock.fastForward(60_000);
-  await page.getByText(/Connection lost\. The figures are of [\d:]+, 1m 0\ds ago/).waitFor();
+  await page.getByText(/Connection lost\. The figures are from [\d:]+, 1m 0\ds ago/).waitFor();
   tunnel.restore();
   await page.clock.fastForward(16_000);
   await tileShows(page, "Answered", "20");

@@ -108,7 +108,7 @@ async function assertSafeMarkdown(page: Page): Promise<void> {
   );
 }
 
-Deno.test("page: answers are Markdown with coloured code, or raw, and never markup", async () => {
+Deno.test("page: answers are Markdown with colored code, or raw, and never markup", async () => {
   await using stage = stageTexts();
   await using visited = await visit(stage.served.url);
   const { page, requests } = visited;

@@ -2,7 +2,7 @@
 
 import { assert, assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
 import {
-  evenly,
+  evenIndexes,
   roundScale,
   TIME_AXIS_SPACE,
   TIME_AXIS_STEPS,
@@ -34,8 +34,8 @@ Deno.test("a time axis has at least two labels, however long the run and narrow 
 });
 
 Deno.test("the table of a chart spans the run and ends with its last point", () => {
-  assertEquals(evenly(3, 20), [0, 1, 2]);
-  const places = evenly(1_000, 20);
+  assertEquals(evenIndexes(3, 20), [0, 1, 2]);
+  const places = evenIndexes(1_000, 20);
   assertEquals([places.length, places[0], places.at(-1)], [20, 49, 999]);
 });
 

@@ -24,8 +24,8 @@ import {
   countWords,
   durableWords,
   limitWords,
+  missingEtaWords,
   stateWords,
-  unsureWords,
 } from "../../web/page/run_state.js";
 import { nextStep } from "../../web/page/problems.js";
 import { RunStore } from "../../web/page/store.js";
@@ -43,7 +43,7 @@ function storeOf(snapshot: Partial<WireSnapshot>, changes: Partial<MonitorState>
   return store;
 }
 
-Deno.test("each state has a word, an icon and a colour of its own meaning", () => {
+Deno.test("each state has a word, an icon and a color of its own meaning", () => {
   const wordOf = (state: WireSnapshot["state"]) => {
     const { word, icon, tone } = stateWords(storeOf({ state, reason: null }), NOW_MS);
     return [word, icon, tone];
@@ -160,7 +160,7 @@ Deno.test("a lost connection is never shown as Running, and has the time of its 
   assertEquals([word, tone, detail], [
     "Connection lost",
     "wait",
-    `the figures are of ${formatClock(NOW_MS)}`,
+    `the figures are from ${formatClock(NOW_MS)}`,
   ]);
 });
 
@@ -249,7 +249,7 @@ Deno.test("a wait is shown once it lasts, and so is the reason for fewer attempt
   assertEquals(limit({ limit: 64 }), "concurrency 64");
   assertEquals(limit({}), "ramping up to 64");
   assertEquals(limit({ refused_for_load: 3 }), "limited by the teacher, 64 requested");
-  const unsure = (changes: Partial<WireSnapshot>) => unsureWords(makeWireSnapshot(changes));
+  const unsure = (changes: Partial<WireSnapshot>) => missingEtaWords(makeWireSnapshot(changes));
   assertEquals(unsure({ refused_for_load: 0, eta_s: 130 }), "ramping up, ");
   assertEquals(unsure({ refused_for_load: 3, eta_s: 130 }), "over 2m 10s left, ");
   assertEquals(unsure({ refused_for_load: 3, eta_s: null }), "");

@@ -16,16 +16,17 @@ export class AboutView {
   #section = byId("about", HTMLElement);
   #facts = byId("about-facts", HTMLElement);
   #banner = byId("next", HTMLElement);
-  #text = "";
+  /** The description that is shown, as JSON. */
+  #shown = "";
 
   /** @param {RunStore} store */
   update(store) {
     const { about } = store;
     setShown(this.#section, about !== null);
     setShown(byId("over-commands", HTMLElement), about !== null);
-    const text = JSON.stringify(about);
-    if (about === null || text === this.#text) return;
-    this.#text = text;
+    const json = JSON.stringify(about);
+    if (about === null || json === this.#shown) return;
+    this.#shown = json;
     this.#facts.replaceChildren(
       ...about.commands.map(({ name, command }) => {
         const line = make("pre");
@@ -56,10 +57,10 @@ function factOf(name, text) {
 }
 
 /**
- * Lets the button of the banner copy the command. Without a secure context there is no clipboard,
- * so the command is selected instead.
+ * Makes the button of the banner copy the command. Pages that are not secure cannot use the
+ * clipboard: there the button selects the command.
  */
-export function startCopying() {
+export function enableNextCopy() {
   byId("next-copy", HTMLButtonElement).addEventListener("click", async () => {
     const command = byId("next-code", HTMLElement);
     try {

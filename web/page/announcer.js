@@ -8,7 +8,7 @@
  */
 
 import { byId, setShown, setText } from "./dom.js";
-import { settledRows, stateWords } from "./run_state.js";
+import { finishedRows, stateWords } from "./run_state.js";
 
 /** @import { RunStore } from "./store.js" */
 
@@ -29,7 +29,7 @@ export class Announcer {
   update(store, nowMs) {
     const { word, detail } = stateWords(store, nowMs);
     const total = store.snapshot?.total ?? 0;
-    const tenth = total > 0 ? Math.floor(settledRows(store) / total * 10) : 0;
+    const tenth = total > 0 ? Math.floor(finishedRows(store) / total * 10) : 0;
     const isFirst = this.#tenth < 0;
     const isNewState = word !== this.#word;
     const isNewTenth = tenth > this.#tenth;

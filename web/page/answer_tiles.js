@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * Tiles about answers: how they ended, how long they are, and what was paid and not used.
+ * Tiles about answers: how they ended, how long they are, and the tokens that were paid for but not
+ * used.
  *
  * @module
  */
@@ -9,12 +10,12 @@ import { formatCompact, formatCount, formatShare, UNKNOWN } from "./figures.js";
 
 /** @import { Ending } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
-/** @import { Figure, Shown } from "./tiles.js" */
+/** @import { Figure, TileInput } from "./tiles.js" */
 
 /**
  * Length of kept answers in tokens, by which users choose `--max-tokens`.
  *
- * @param {Shown} shown
+ * @param {TileInput} input
  * @returns {Figure}
  */
 export function lengthFigure({ store: { answers } }) {
@@ -41,25 +42,25 @@ const ENDING_WORDS = {
 };
 
 /**
- * Says how answers ended, and how many tokens were paid but not used.
+ * Says how answers ended, and how many tokens were paid for but not used.
  *
- * @param {Shown} shown
+ * @param {TileInput} input
  * @returns {Figure}
  */
 export function answersFigure({ store: { answers, ended }, snapshot }) {
   const counts = countsOf(answers);
-  const all = counts.reduce((sum, [, count]) => sum + count, 0);
-  if (answers === null || all === 0) {
+  const total = counts.reduce((sum, [, count]) => sum + count, 0);
+  if (answers === null || total === 0) {
     return { value: UNKNOWN, note: ended ? "no answer" : "no answer yet" };
   }
   const raw = answers.finish_reasons.map(([reason, count]) => `${reason} ${formatCount(count)}`);
-  const notes = answerNotes(answers, all, snapshot.wasted_completion_tokens);
+  const notes = answerNotes(answers, total, snapshot.wasted_completion_tokens);
   return {
-    value: counts.map(([ending, count]) => `${formatShare(count, all)} ${ENDING_WORDS[ending]}`)
+    value: counts.map(([ending, count]) => `${formatShare(count, total)} ${ENDING_WORDS[ending]}`)
       .join(" · "),
     hint: `Finish reasons: ${raw.join(", ")}`,
     note: notes.join(" · ") || "all kept, no tokens wasted",
-    tone: answers.truncated > all / 20 ? "wait" : undefined,
+    tone: answers.truncated > total / 20 ? "wait" : undefined,
   };
 }
 
@@ -69,13 +70,17 @@ function countsOf(answers) {
   return counts.toSorted(([, a], [, b]) => b - a);
 }
 
-/** @param {NonNullable<RunStore["answers"]>} answers @param {number} all @param {number} wasted */
-function answerNotes({ answered, reasoning_tokens, completion_tokens }, all, wasted) {
+/**
+ * @param {NonNullable<RunStore["answers"]>} answers
+ * @param {number} total
+ * @param {number} wasted
+ */
+function answerNotes({ answered, reasoning_tokens, completion_tokens }, total, wasted) {
   const notes = [];
-  if (answered < all) notes.push(`${formatCount(all - answered)} not kept`);
+  if (answered < total) notes.push(`${formatCount(total - answered)} not kept`);
   if (reasoning_tokens > 0) {
     notes.push(`${formatShare(reasoning_tokens, completion_tokens)} of tokens are reasoning`);
   }
-  if (wasted > 0) notes.push(`${formatCompact(wasted)} tokens paid and not used`);
+  if (wasted > 0) notes.push(`${formatCompact(wasted)} tokens paid for but not used`);
   return notes;
 }

@@ -8,22 +8,22 @@
  * @module
  */
 
-import { drawMarks, drawTriangles, themeColour } from "./chart_marks.js";
+import { drawMarks, drawTriangles, themeColor } from "./chart_marks.js";
 import { make, setAttribute, setText } from "./dom.js";
 import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
-import { evenly, roundScale, TIME_AXIS_SPACE, TIME_AXIS_STEPS } from "./scale.js";
+import { evenIndexes, roundScale, TIME_AXIS_SPACE, TIME_AXIS_STEPS } from "./scale.js";
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
 /** @import { HistoryColumn } from "../monitor_state.ts" */
 /** @import { ChartGroup } from "./charts.js" */
 
 /**
- * A line. `line` says how it is drawn, so that lines can be distinguished without colours.
+ * A line. `line` says how it is drawn, so that lines can be distinguished without colors.
  *
  * @typedef {object} Series
  * @property {HistoryColumn} column
  * @property {string} label
- * @property {string} colour name of a custom property of the style
+ * @property {string} color name of a custom property of the style
  * @property {"solid" | "dashed" | "dotted" | "marks"} line `marks`: a triangle at the bottom
  * wherever the value is above 0
  * @property {boolean} [isFilled]
@@ -32,34 +32,36 @@ import { evenly, roundScale, TIME_AXIS_SPACE, TIME_AXIS_STEPS } from "./scale.js
 /**
  * @typedef {object} ChartDefinition
  * @property {string} title
- * @property {"speed" | "load" | "process"} place section of the page that holds the chart
+ * @property {"speed" | "load" | "process"} section of the page that holds the chart
  * @property {string} description of the lines, for screen readers
  * @property {"large" | "small"} size
  * @property {readonly Series[]} series
  * @property {(value: number) => string} format
- * @property {(value: number) => string} mark formats a round value at the axis
+ * @property {(value: number) => string} formatTick formats a round value for a label of the axis
  * @property {boolean} [isTime] whether values are milliseconds
- * @property {number} least smallest top of the scale
+ * @property {number} minTop smallest value at the top of the scale
  */
 
-/** Rows of a chart's table. */
+/** Rows of a table at most. */
 const TABLE_ROWS = 20;
 
 /** Dashes of lines, in CSS pixels. @type {Record<string, number[]>} */
 const DASHES = { solid: [], dashed: [6, 4], dotted: [1.5, 3], marks: [] };
 
-/**
- * Half the width of the longest label of a time axis: a label may be centered at the end of the
- * axis.
- */
-const RIGHT_PX = 28;
+/** Half the width of a label of the time axis, which may be centered at the end of the axis. */
+const RIGHT_PADDING_PX = 28;
 
-/** Width of a character of a label at the y axis. `AXIS_PX` is the gap between labels and plot. */
-const LETTER_PX = 6.5;
-const AXIS_PX = 14;
+/** Width of a character in the labels of the y axis. */
+const CHARACTER_PX = 6.5;
+
+/** Gap between the labels of the y axis and the plot. */
+const AXIS_GAP_PX = 14;
+
+/** Narrower plots are not drawn. */
+const MIN_WIDTH_PX = 50;
 
 /**
- * Undefined if the script could not be loaded: then there are only the tables.
+ * Undefined if the script could not be loaded: then charts show only their tables.
  *
  * @type {typeof UPlot | undefined}
  */
@@ -70,7 +72,7 @@ export class Chart {
   #group;
   #plotBox = make("div", { class: "plot" });
   #body = make("div");
-  #table = make("details", { class: "behind" });
+  #table = make("details", { class: "chart-table" });
   /** @type {HTMLElement[]} */
   #values = [];
   /** Whether each line is shown. @type {boolean[]} */
@@ -88,7 +90,7 @@ export class Chart {
     this.#plotBox.setAttribute("role", "img");
     this.#plotBox.setAttribute("aria-label", `${title} over time: ${description}`);
     this.#table.append(
-      make("summary", {}, "Table", make("span", { class: "unseen" }, ` of ${title}`)),
+      make("summary", {}, "Table", make("span", { class: "visually-hidden" }, ` of ${title}`)),
       this.#body,
     );
     this.#table.addEventListener("toggle", () => this.#fillTable());
@@ -102,8 +104,8 @@ export class Chart {
   }
 
   /** Section of the page that holds the chart. */
-  get place() {
-    return this.#definition.place;
+  get section() {
+    return this.#definition.section;
   }
 
   /** Sets the width of the plot. @param {number} width in CSS pixels */
@@ -113,7 +115,7 @@ export class Chart {
   }
 
   draw() {
-    if (this.#width < 50 || Plot === undefined) return;
+    if (this.#width < MIN_WIDTH_PX || Plot === undefined) return;
     const data = this.#group.data(this.#definition.series.map(({ column }) => column));
     if (data[0].length === 0) return;
     if (this.#plot === undefined) this.#plot = new Plot(this.#options(), data, this.#plotBox);
@@ -121,7 +123,7 @@ export class Chart {
     this.showValues(this.#group.cursorIndex);
   }
 
-  /** Draws the same points again, after a change of colours. */
+  /** Draws the same points again, after a change of colors. */
   redraw() {
     this.#plot?.redraw(false, true);
   }
@@ -145,10 +147,10 @@ export class Chart {
   /** Makes the legend. Each line has a button that hides it. */
   #legend() {
     const list = make("ul", { class: "legend" });
-    this.#definition.series.forEach(({ label, colour, line }, i) => {
+    this.#definition.series.forEach(({ label, color, line }, i) => {
       const value = make("span", { class: "value" }, UNKNOWN);
       this.#values.push(value);
-      const key = make("span", { class: `key ${line} ${colour}`, "aria-hidden": "true" });
+      const key = make("span", { class: `key ${line} ${color}`, "aria-hidden": "true" });
       const button = make("button", { type: "button", "aria-pressed": "true" }, key, `${label} `);
       button.addEventListener("click", () => {
         this.#isShown[i] = !this.#isShown[i];
@@ -162,14 +164,14 @@ export class Chart {
 
   /** @returns {UPlot.Options} */
   #options() {
-    const shown = this.#definition.series.map((one, i) => ({
-      ...seriesOptions(one),
+    const shown = this.#definition.series.map((line, i) => ({
+      ...seriesOptions(line),
       show: this.#isShown[i],
     }));
     return {
       width: this.#width,
       height: this.#height,
-      padding: [8, RIGHT_PX, 0, 0],
+      padding: [8, RIGHT_PADDING_PX, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -198,9 +200,9 @@ export class Chart {
   #axes() {
     const axis = {
       font: `11px ${getComputedStyle(document.body).fontFamily}`,
-      stroke: () => themeColour("muted"),
+      stroke: () => themeColor("muted"),
       ticks: { show: false },
-      grid: { stroke: () => themeColour("line"), width: 1 },
+      grid: { stroke: () => themeColor("line"), width: 1 },
     };
     return [
       {
@@ -218,21 +220,21 @@ export class Chart {
       {
         ...axis,
         size: (_plot, values) =>
-          AXIS_PX + LETTER_PX * Math.max(4, ...(values ?? []).map(({ length }) => length)),
+          AXIS_GAP_PX + CHARACTER_PX * Math.max(4, ...(values ?? []).map(({ length }) => length)),
         gap: 8,
         splits: (_plot, _axis, _min, max) => {
           const { step } = this.#scale(max);
           return Array.from({ length: Math.round(max / step) + 1 }, (_, i) => i * step);
         },
-        values: (_plot, splits) => splits.map((value) => this.#definition.mark(value)),
+        values: (_plot, splits) => splits.map((value) => this.#definition.formatTick(value)),
       },
     ];
   }
 
-  /** @param {number | null} most */
-  #scale(most) {
-    const { least, isTime, size } = this.#definition;
-    return roundScale(Math.max(most ?? 0, least), size === "large" ? 4 : 3, isTime);
+  /** @param {number | null} max largest value, if there are any */
+  #scale(max) {
+    const { minTop, isTime, size } = this.#definition;
+    return roundScale(Math.max(max ?? 0, minTop), size === "large" ? 4 : 3, isTime);
   }
 
   /** @param {UPlot} plot */
@@ -246,11 +248,11 @@ export class Chart {
   /** @param {UPlot} plot */
   #drawThrottled(plot) {
     const { series } = this.#definition;
-    const place = series.findIndex(({ line }) => line === "marks");
-    if (place >= 0 && this.#isShown[place]) drawTriangles(plot, place + 1, series[place].colour);
+    const index = series.findIndex(({ line }) => line === "marks");
+    if (index >= 0 && this.#isShown[index]) drawTriangles(plot, index + 1, series[index].color);
   }
 
-  /** Fills the table with about twenty points when it is opened. */
+  /** Fills the table with at most 20 points when it is opened. */
   #fillTable() {
     this.#body.replaceChildren();
     if (!this.#table.open) return;
@@ -259,7 +261,8 @@ export class Chart {
     const head = make("tr", {}, make("th", { scope: "col" }, "Time"));
     for (const { label } of series) head.append(make("th", { scope: "col" }, label));
     const rows = make("tbody");
-    for (const index of evenly(times.length, TABLE_ROWS)) {
+    const indexes = evenIndexes(times.length, TABLE_ROWS);
+    for (const index of indexes) {
       const row = make("tr", {}, make("th", { scope: "row" }, formatClock(times[index] * 1000)));
       for (const { column } of series) {
         const value = this.#group.values(column)[index];
@@ -269,15 +272,15 @@ export class Chart {
     }
     const caption = make(
       "caption",
-      { class: "unseen" },
-      `${title}: ${TABLE_ROWS} points of the run`,
+      { class: "visually-hidden" },
+      `${title}: ${indexes.length} points of the run`,
     );
     this.#body.append(make("table", { class: "figures" }, caption, make("thead", {}, head), rows));
   }
 }
 
 /** @param {Series} series @returns {UPlot.Series} */
-function seriesOptions({ colour, line, isFilled }) {
+function seriesOptions({ color, line, isFilled }) {
   if (line === "marks") {
     return {
       scale: "none",
@@ -287,10 +290,10 @@ function seriesOptions({ colour, line, isFilled }) {
     };
   }
   return {
-    stroke: () => themeColour(colour),
+    stroke: () => themeColor(color),
     width: 1.5,
     dash: DASHES[line],
-    fill: isFilled ? () => `${themeColour(colour)}1f` : undefined,
+    fill: isFilled ? () => `${themeColor(color)}1f` : undefined,
     points: { show: false },
     spanGaps: false,
   };

@@ -13,7 +13,7 @@
 const MARK_SPACE = 90;
 
 /** CSS custom properties, without `--`. @type {Record<ChartMark["kind"], string>} */
-const MARK_COLOURS = {
+const MARK_COLORS = {
   hold: "wait",
   throttled: "wait",
   down: "bad",
@@ -22,20 +22,20 @@ const MARK_COLOURS = {
 };
 
 /**
- * Caches colours by theme and name: getting the colour of a line from the computed style takes as
+ * Caches colors by theme and name: getting the color of a line from the computed style takes as
  * long as drawing the line.
  *
  * @type {Map<string, string>}
  */
-const COLOURS = new Map();
+const COLORS = new Map();
 
 /** Returns the value of a CSS custom property in the current theme. @param {string} name */
-export function themeColour(name) {
+export function themeColor(name) {
   const root = document.documentElement;
   const key = `${root.dataset.theme} ${name}`;
-  const colour = COLOURS.get(key) ?? getComputedStyle(root).getPropertyValue(`--${name}`).trim();
-  COLOURS.set(key, colour);
-  return colour;
+  const color = COLORS.get(key) ?? getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+  COLORS.set(key, color);
+  return color;
 }
 
 /**
@@ -57,7 +57,7 @@ export function drawMarks(plot, marks, isNamed) {
   for (const { timeS, kind, text } of marks) {
     const x = plot.valToPos(timeS, "x", true);
     if (x < bbox.left || x > right) continue;
-    ctx.strokeStyle = ctx.fillStyle = themeColour(MARK_COLOURS[kind]);
+    ctx.strokeStyle = ctx.fillStyle = themeColor(MARK_COLORS[kind]);
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
@@ -75,14 +75,14 @@ export function drawMarks(plot, marks, isNamed) {
  *
  * @param {UPlot} plot
  * @param {number} series index in the data of the plot
- * @param {string} colour a CSS custom property, without `--`
+ * @param {string} color a CSS custom property, without `--`
  */
-export function drawTriangles(plot, series, colour) {
+export function drawTriangles(plot, series, color) {
   const { ctx, bbox } = plot;
   const size = 4 * devicePixelRatio;
   const bottom = bbox.top + bbox.height;
   ctx.save();
-  ctx.fillStyle = themeColour(colour);
+  ctx.fillStyle = themeColor(color);
   ctx.beginPath();
   plot.data[series].forEach((value, index) => {
     const x = plot.valToPos(plot.data[0][index], "x", true);

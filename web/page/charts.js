@@ -19,30 +19,33 @@ import { trailingMeans } from "./scale.js";
 /** @import { RunStore } from "./store.js" */
 
 /**
- * Least time between drawings while no new point arrives. In a long run a point covers several
- * snapshots and is redrawn while it grows.
+ * Shortest interval between drawings while no new point arrives. In a long run, a point covers
+ * several snapshots and changes with each of them.
  */
-const GROWING_POINT_MS = 2_000;
+const LAST_POINT_MS = 2_000;
 
 /**
- * Windows of the rates' means, in seconds. The first one that is not shorter than `MEAN_PART` of
- * the run is used.
+ * Windows for averaging rates, in seconds. Charts use the first one that is at least `WINDOW_SHARE`
+ * of the run.
  */
-const MEANS_S = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
-const MEAN_PART = 1 / 120;
+const WINDOWS_S = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
+const WINDOW_SHARE = 1 / 120;
+
+/** Shortest time axis. */
+const MIN_RANGE_S = 10;
 
 /** @type {readonly HistoryColumn[]} */
 const RATES = ["succeeded_per_s", "failed_per_s", "tokens_per_s"];
 
-/** Shares times, cursor and zoom among the charts. */
+/** All charts, with the times, the cursor and the zoom that they share. */
 export class ChartGroup {
   /** @type {number | null} */
   cursorIndex = null;
   /** @type {Record<HistoryColumn, (number | null)[]> | undefined} */
   columns;
-  /** Computed when they are first shown. @type {Map<HistoryColumn, number[]>} */
+  /** Averaged rates, computed when they are first shown. @type {Map<HistoryColumn, number[]>} */
   #means = new Map();
-  #meanS = MEANS_S[0];
+  #windowS = WINDOWS_S[0];
   #charts = CHARTS.map((definition) => new Chart(definition, this));
   /** @type {Set<Chart>} */
   #visible = new Set();
@@ -54,18 +57,19 @@ export class ChartGroup {
   marks = [];
   /** Seconds at the end of the run that are shown; 0 for the whole run. */
   #rangeS = 0;
-  /** @type {[number, number] | undefined} */
+  /** Range that the user zoomed into, in Unix seconds. @type {[number, number] | undefined} */
   #zoomed;
-  #zeroS = 0;
+  /** Start of the time axis, in Unix seconds. */
+  #startS = 0;
   #drawnMs = 0;
   #isDrawing = false;
   #cursorTime = byId("cursor-time", HTMLElement);
-  #mean = byId("mean", HTMLElement);
+  #windowNote = byId("mean", HTMLElement);
   #zoomOut = byId("zoom-out", HTMLButtonElement);
 
   constructor() {
-    for (const { element, place } of this.#charts) {
-      byId(`charts-${place}`, HTMLElement).append(element);
+    for (const { element, section } of this.#charts) {
+      byId(`charts-${section}`, HTMLElement).append(element);
     }
     this.#watch();
     this.#zoomOut.addEventListener("click", () => this.#setZoom(undefined));
@@ -82,24 +86,24 @@ export class ChartGroup {
    * @param {RunStore} store
    * @param {number} nowMs
    */
-  update({ history, zeroMs, marks }, nowMs) {
+  update({ history, startMs, marks }, nowMs) {
     if (history === null) return;
-    this.marks = marks.map((mark) => ({ ...mark, timeS: zeroMs / 1000 + mark.at_s }));
+    this.marks = marks.map((mark) => ({ ...mark, timeS: startMs / 1000 + mark.at_s }));
     const { elapsed_s } = history.columns;
-    if (this.columns !== history.columns || this.#zeroS !== zeroMs / 1000) {
+    if (this.columns !== history.columns || this.#startS !== startMs / 1000) {
       this.columns = history.columns;
-      this.#zeroS = zeroMs / 1000;
+      this.#startS = startMs / 1000;
       this.#times = [];
     }
-    const first = Math.max(0, this.#times.length - 1);
-    for (let i = first; i < elapsed_s.length; i++) {
-      this.#times[i] = this.#zeroS + (elapsed_s[i] ?? 0);
+    const firstChanged = Math.max(0, this.#times.length - 1);
+    for (let i = firstChanged; i < elapsed_s.length; i++) {
+      this.#times[i] = this.#startS + (elapsed_s[i] ?? 0);
     }
     this.#means.clear();
-    const partS = (elapsed_s.at(-1) ?? 0) * MEAN_PART;
-    this.#meanS = MEANS_S.find((seconds) => seconds >= partS) ?? partS;
-    setText(this.#mean, `Rates are means over ${formatLatencyMark(this.#meanS * 1000)}`);
-    if (first < elapsed_s.length - 1 || nowMs - this.#drawnMs >= GROWING_POINT_MS) {
+    const minWindowS = (elapsed_s.at(-1) ?? 0) * WINDOW_SHARE;
+    this.#windowS = WINDOWS_S.find((seconds) => seconds >= minWindowS) ?? minWindowS;
+    setText(this.#windowNote, `Rates are means over ${formatLatencyMark(this.#windowS * 1000)}`);
+    if (firstChanged < elapsed_s.length - 1 || nowMs - this.#drawnMs >= LAST_POINT_MS) {
       this.#drawnMs = nowMs;
       this.drawAll();
     } else if (this.cursorIndex === null) {
@@ -110,11 +114,11 @@ export class ChartGroup {
   /** Redraws the visible charts now, and others when they become visible. */
   drawAll() {
     for (const chart of this.#charts) this.#stale.add(chart);
-    this.#drawSome();
+    this.#drawNextStale();
   }
 
   /** Redraws after a change of the theme. */
-  recolour() {
+  redrawColors() {
     for (const chart of this.#charts) chart.redraw();
   }
 
@@ -138,7 +142,7 @@ export class ChartGroup {
     if (columns === undefined) return [];
     if (!RATES.includes(name)) return columns[name];
     const means = this.#means.get(name) ??
-      trailingMeans(columns.elapsed_s, columns[name], this.#meanS, columns.in_flight);
+      trailingMeans(columns.elapsed_s, columns[name], this.#windowS, columns.in_flight);
     this.#means.set(name, means);
     return means;
   }
@@ -146,10 +150,10 @@ export class ChartGroup {
   /** Returns the range of the time axes, in Unix seconds. @returns {[number, number]} */
   range() {
     if (this.#zoomed !== undefined) return this.#zoomed;
-    const last = this.#times.at(-1) ?? 0;
-    const start = this.#times[0] ?? 0;
-    const first = this.#rangeS > 0 ? Math.max(start, last - this.#rangeS) : start;
-    return [first, Math.max(last, first + 10)];
+    const startS = this.#times[0] ?? 0;
+    const endS = this.#times.at(-1) ?? 0;
+    const fromS = this.#rangeS > 0 ? Math.max(startS, endS - this.#rangeS) : startS;
+    return [fromS, Math.max(endS, fromS + MIN_RANGE_S)];
   }
 
   /**
@@ -165,7 +169,7 @@ export class ChartGroup {
       this.#cursorTime,
       time === undefined ? "" : [
         formatClock(time * 1000),
-        `${formatDuration((time - this.#zeroS) * 1000)} in`,
+        `${formatDuration((time - this.#startS) * 1000)} in`,
         ...this.#marksAt(time),
       ].join(" · "),
     );
@@ -195,26 +199,27 @@ export class ChartGroup {
     this.drawAll();
   }
 
+  /** Follows which charts are visible, and how wide they are. */
   #watch() {
     /** @type {Map<Element, Chart>} */
-    const owners = new Map(this.#charts.map((chart) => [chart.element, chart]));
-    const sight = new IntersectionObserver((entries) => {
+    const chartOf = new Map(this.#charts.map((chart) => [chart.element, chart]));
+    const visibility = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
-        const chart = owners.get(target);
+        const chart = chartOf.get(target);
         if (chart === undefined) continue;
         if (isIntersecting) this.#visible.add(chart);
         else this.#visible.delete(chart);
       }
-      this.#drawSome();
+      this.#drawNextStale();
     }, { rootMargin: "64px" });
     const size = new ResizeObserver((entries) => {
       for (const { target, contentRect } of entries) {
-        owners.get(target)?.setWidth(contentRect.width);
+        chartOf.get(target)?.setWidth(contentRect.width);
       }
       this.drawAll();
     });
-    for (const element of owners.keys()) {
-      sight.observe(element);
+    for (const element of chartOf.keys()) {
+      visibility.observe(element);
       size.observe(element);
     }
   }
@@ -229,16 +234,16 @@ export class ChartGroup {
   }
 
   /** Draws one stale chart per frame, so that the page does not stutter. */
-  #drawSome() {
+  #drawNextStale() {
     if (this.#isDrawing) return;
-    const chart = [...this.#stale].find((one) => this.#visible.has(one));
+    const chart = [...this.#stale].find((stale) => this.#visible.has(stale));
     if (chart === undefined) return;
     this.#isDrawing = true;
     inOwnFrame(() => {
       this.#isDrawing = false;
       this.#stale.delete(chart);
       // Requested before drawing, so that an error in one chart does not stop the others.
-      this.#drawSome();
+      this.#drawNextStale();
       chart.draw();
     });
   }

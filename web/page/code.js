@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Code with its keywords, strings and comments in colour. The highlighter returns a tree, which
+ * Code with its keywords, strings and comments in color. The highlighter returns a tree, which
  * becomes elements: no string is ever parsed as markup.
  *
  * @module
@@ -15,11 +15,14 @@ import { make } from "./dom.js";
  * @typedef {string | { scope: string, children: Piece[] }} Piece
  */
 
-/** Longer code is shown without colours: the highlighter runs on the page's main thread. */
-const MAX_HIGHLIGHTED = 50_000;
+/**
+ * Longer code is shown without colors: the highlighter runs on the page's main thread. In UTF-16
+ * units.
+ */
+const MAX_HIGHLIGHTED_LENGTH = 50_000;
 
-/** Scopes with a colour, by the first word of their name. Others look like plain text. */
-const COLOURED = new Map(Object.entries({
+/** Scopes with a color, by the first word of their name. Others look like plain text. */
+const COLORED = new Map(Object.entries({
   comment: "comment",
   quote: "comment",
   doctag: "comment",
@@ -91,18 +94,18 @@ class TreeEmitter {
   }
 }
 
-/** Undefined if its script could not be loaded: code is then shown without colours. */
+/** Undefined if its script could not be loaded: code is then shown without colors. */
 const Highlighter = Reflect.get(globalThis, "hljs");
-// The only access to the tree, which lowlight uses, too.
+// The highlighter gives no other access to its tree. The package lowlight uses this one, too.
 Highlighter?.configure({ __emitter: TreeEmitter });
-// Makes the highlighter throw errors, which would otherwise cut off the code.
+// Makes the highlighter throw its errors: otherwise it would cut off the code silently.
 Highlighter?.debugMode();
 
 /**
  * Makes a block of code. Long lines scroll in it, so it can get the keyboard focus.
  *
  * @param {string} text
- * @param {string} language name or alias of a language; any other text for none
+ * @param {string} language name or alias of a language; code in an unknown one gets no colors
  * @param {string} label for screen readers
  */
 export function makeCode(text, language, label) {
@@ -113,7 +116,7 @@ export function makeCode(text, language, label) {
 
 /** @param {string} text @param {string} language @returns {Piece[]} */
 function piecesOf(text, language) {
-  if (text.length > MAX_HIGHLIGHTED || !Highlighter?.getLanguage(language)) return [text];
+  if (text.length > MAX_HIGHLIGHTED_LENGTH || !Highlighter?.getLanguage(language)) return [text];
   try {
     return Highlighter.highlight(text, { language, ignoreIllegals: true })._emitter.pieces;
   } catch {
@@ -126,10 +129,8 @@ function piecesOf(text, language) {
 function elementsOf(pieces) {
   return pieces.flatMap((piece) => {
     if (typeof piece === "string") return [piece];
-    const colour = COLOURED.get(piece.scope.split(".")[0]);
+    const color = COLORED.get(piece.scope.split(".")[0]);
     const children = elementsOf(piece.children);
-    return colour === undefined
-      ? children
-      : [make("span", { class: `code-${colour}` }, ...children)];
+    return color === undefined ? children : [make("span", { class: `code-${color}` }, ...children)];
   });
 }

@@ -16,8 +16,8 @@ import { formatCapUsd, formatCount, formatUsd } from "./figures.js";
 /** Users must type this word before they can abort the run. */
 const ABORT_WORD = "abort";
 
-/** For each control, the one beside which its result is shown. */
-const ANSWERS = {
+/** The control next to which the result of each control is shown. */
+const RESULT_PLACES = {
   pause: "pause",
   resume: "pause",
   concurrency: "concurrency",
@@ -29,7 +29,7 @@ const ANSWERS = {
 
 /** Sends controls and shows their results. */
 export class Controls {
-  #say;
+  #announce;
   #pause = byId("pause", HTMLButtonElement);
   #concurrency = new Field("concurrency");
   #budget = new Field("budget");
@@ -37,12 +37,12 @@ export class Controls {
   #retry = byId("retry", HTMLInputElement);
   #confirm = byId("abort-word", HTMLInputElement);
   #isPaused = false;
-  /** What the user has chosen but the server has not confirmed yet. @type {boolean | undefined} */
+  /** Choice of the user that the server has not confirmed yet. @type {boolean | undefined} */
   #retryWanted;
 
-  /** @param {(text: string) => void} say announces a text to screen readers */
-  constructor(say) {
-    this.#say = say;
+  /** @param {(text: string) => void} announce announces a text to screen readers */
+  constructor(announce) {
+    this.#announce = announce;
     this.#pause.addEventListener("click", () => {
       if (this.#isPaused) this.#send("resume", {}, "Resumed");
       else this.#send("pause", {}, "Paused");
@@ -51,7 +51,7 @@ export class Controls {
       const { value } = this.#concurrency;
       const concurrency = Number(value);
       const words = `Concurrency is ${formatCount(concurrency)}`;
-      this.#send("concurrency", { concurrency }, words, () => this.#concurrency.release(value));
+      this.#send("concurrency", { concurrency }, words, () => this.#concurrency.markApplied(value));
     });
     this.#prepareBudget();
     this.#retry.addEventListener("change", () => {
@@ -71,7 +71,7 @@ export class Controls {
 
   /**
    * Prepares the form of the budget. A budget below what is spent would end the run, so the user
-   * has to confirm it.
+   * must confirm it.
    */
   #prepareBudget() {
     onSubmit("budget-form", () => {
@@ -95,10 +95,10 @@ export class Controls {
   }
 
   /**
-   * Shows the values of the run, and enables the controls that are possible.
+   * Shows the values of the run, and enables the controls that can be used now.
    *
    * @param {RunStore} store
-   * @param {boolean} isReachable
+   * @param {boolean} isReachable whether the server can be reached
    */
   update(store, isReachable) {
     const { snapshot, ended, retryWhenDone } = store;
@@ -137,7 +137,7 @@ export class Controls {
     const { value } = this.#budget;
     const usd = value === "" ? null : Number(value);
     const words = usd === null ? "No budget" : `The budget is ${formatUsd(usd)}`;
-    this.#send("budget", { max_cost_usd: usd }, words, () => this.#budget.release(value));
+    this.#send("budget", { max_cost_usd: usd }, words, () => this.#budget.markApplied(value));
   }
 
   get #isConfirmed() {
@@ -145,7 +145,7 @@ export class Controls {
   }
 
   /**
-   * Opens the dialog on the button of this name; its own buttons close it.
+   * Makes the button of this name open its dialog, whose own buttons close it.
    *
    * @param {"stop" | "abort"} name
    * @param {() => void} act
@@ -169,17 +169,17 @@ export class Controls {
    * @template {ControlName} N
    * @param {N} name
    * @param {ControlBodies[N]} body
-   * @param {string} words describes the result
-   * @param {() => void} [done]
+   * @param {string} words describe the result
+   * @param {() => void} [onSuccess]
    */
-  async #send(name, body, words, done) {
+  async #send(name, body, words, onSuccess) {
     const error = await post(name, body);
     if (error !== undefined && name === "retry") this.#retryWanted = undefined;
-    const answer = byId(`${ANSWERS[name]}-answer`, HTMLElement);
-    setAttribute(answer, "data-tone", error === undefined ? "good" : "bad");
-    setText(answer, error ?? words);
-    this.#say(error ?? words);
-    if (error === undefined) done?.();
+    const result = byId(`${RESULT_PLACES[name]}-answer`, HTMLElement);
+    setAttribute(result, "data-tone", error === undefined ? "good" : "bad");
+    setText(result, error ?? words);
+    this.#announce(error ?? words);
+    if (error === undefined) onSuccess?.();
   }
 }
 
@@ -207,21 +207,20 @@ async function post(name, body) {
 }
 
 /**
- * A field that shows the run's value until the user types into it. Then it is marked as not
- * applied.
+ * A field that shows the run's value until the user types another, which is marked as not applied.
  */
 class Field {
   #input;
   #mark;
   /** Last value that the run has reported. */
-  #known = "";
+  #reported = "";
   #isTyped = false;
 
   /** @param {string} name */
   constructor(name) {
     this.#input = byId(name, HTMLInputElement);
     this.#mark = byId(`${name}-mark`, HTMLElement);
-    this.#input.addEventListener("input", () => this.#setTyped(this.value !== this.#known));
+    this.#input.addEventListener("input", () => this.#setTyped(this.value !== this.#reported));
   }
 
   get value() {
@@ -230,18 +229,18 @@ class Field {
 
   /** Shows the run's value unless the user has typed another. @param {string} value */
   show(value) {
-    if (value === this.#known) return;
-    this.#known = value;
+    if (value === this.#reported) return;
+    this.#reported = value;
     if (!this.#isTyped) this.#input.value = value;
   }
 
   /**
-   * Removes the mark once the run has accepted the value. Until the run reports it, the field keeps
-   * it.
+   * Removes the mark once the run has accepted a value. The field keeps this value until the run
+   * reports it.
    *
    * @param {string} value
    */
-  release(value) {
+  markApplied(value) {
     if (this.#input.value === value) this.#setTyped(false);
   }
 

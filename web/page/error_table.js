@@ -95,7 +95,7 @@ export class ErrorTable {
   #makeRow() {
     const row = makeErrorRow();
     const button = make("button", { type: "button", class: "small" }, "Show rows");
-    button.append(row.cells.of = make("span", { class: "unseen" }));
+    button.append(row.cells.of = make("span", { class: "visually-hidden" }));
     button.addEventListener("click", () => {
       const group = this.#groups[this.#rows.indexOf(row)];
       if (group !== undefined) this.#showRows(group.type, group.status);

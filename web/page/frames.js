@@ -9,7 +9,7 @@
 /** Work that waits for a frame, in order. @type {(() => void)[]} */
 const frameJobs = [];
 
-/** Calls `work` in a frame without other such work. @param {() => void} work */
+/** Calls `work` in an animation frame of its own. @param {() => void} work */
 export function inOwnFrame(work) {
   frameJobs.push(work);
   if (frameJobs.length === 1) requestAnimationFrame(runFrameJob);

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Latency of rows over the whole run: four percentiles and a histogram, whose bars are SVG so that
- * they need no inline style.
+ * Latency of rows over the whole run: three percentiles, the maximum and a histogram. Its bars are
+ * SVG, so that they need no inline style.
  *
  * @module
  */
@@ -14,15 +14,16 @@ import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js
 /** @import { LatencyHistogram } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** Most labels under the bars. */
-const MAX_MARKS = 7;
+/** Labels under the bars at most. */
+const MAX_LABELS = 7;
 
 export class LatencyView {
   #bars = byId("histogram", SVGElement);
-  #marks = byId("histogram-marks", HTMLElement);
+  #labels = byId("histogram-marks", HTMLElement);
   #lines = byId("histogram-lines", HTMLElement);
   #table = byId("histogram-table", HTMLDetailsElement);
-  #drawn = "";
+  /** Identifies the histogram that is drawn. */
+  #drawnKey = "";
   /** @type {{ element: HTMLElement, word: HTMLElement }[]} */
   #lineRows = [];
   /** @type {LatencyHistogram} */
@@ -42,15 +43,15 @@ export class LatencyView {
     this.#latency = latency;
     this.#drawLines(latency, percentiles);
     const key = `${latency.bounds_ms[0]} ${latency.counts.join()}`;
-    if (key === this.#drawn) return;
-    this.#drawn = key;
+    if (key === this.#drawnKey) return;
+    this.#drawnKey = key;
     this.#draw(latency);
     if (this.#table.open) this.#fillTable();
   }
 
   /** @param {LatencyHistogram} latency */
   #draw({ bounds_ms, counts }) {
-    const most = Math.max(1, ...counts);
+    const maxCount = Math.max(1, ...counts);
     setShown(byId("histogram-none", HTMLElement), counts.length === 0);
     setAttribute(this.#bars, "viewBox", `0 0 ${Math.max(1, counts.length)} 100`);
     while (this.#bars.childElementCount > counts.length) this.#bars.lastElementChild?.remove();
@@ -58,24 +59,24 @@ export class LatencyView {
       this.#bars.append(document.createElementNS("http://www.w3.org/2000/svg", "rect"));
     }
     [...this.#bars.children].forEach((bar, i) => {
-      // A bar with any rows must be visible.
-      const height = counts[i] === 0 ? 0 : Math.max(1.5, counts[i] / most * 100);
-      const place = { x: i + 0.06, y: 100 - height, width: 0.88, height };
-      for (const [name, value] of Object.entries(place)) setAttribute(bar, name, value.toFixed(2));
+      // Even the bar of a single row must be visible.
+      const height = counts[i] === 0 ? 0 : Math.max(1.5, counts[i] / maxCount * 100);
+      const box = { x: i + 0.06, y: 100 - height, width: 0.88, height };
+      for (const [name, value] of Object.entries(box)) setAttribute(bar, name, value.toFixed(2));
     });
-    this.#drawMarks(bounds_ms);
+    this.#drawLabels(bounds_ms);
   }
 
   /** @param {readonly number[]} bounds */
-  #drawMarks(bounds) {
+  #drawLabels(bounds) {
     const buckets = Math.max(1, bounds.length - 1);
-    const step = Math.max(1, Math.ceil(bounds.length / MAX_MARKS));
-    const marks = bounds.map((bound, i) => ({ bound, share: i / buckets }))
+    const step = Math.max(1, Math.ceil(bounds.length / MAX_LABELS));
+    const labels = bounds.map((bound, i) => ({ bound, share: i / buckets }))
       .filter((_, i) => i % step === 0 && i <= bounds.length - 1 - step / 2);
-    this.#marks.replaceChildren(...marks.map(({ bound, share }) => {
-      const mark = make("span", {}, formatLatency(bound));
-      mark.style.left = `${share * 100}%`;
-      return mark;
+    this.#labels.replaceChildren(...labels.map(({ bound, share }) => {
+      const label = make("span", {}, formatLatency(bound));
+      label.style.left = `${share * 100}%`;
+      return label;
     }));
   }
 
@@ -89,14 +90,20 @@ export class LatencyView {
     const names = /** @type {const} */ (["p50", "p90", "p99"]);
     const lines = names.flatMap((name) => {
       const value = percentiles?.[name] ?? 0;
-      const place = placeIn(bounds_ms, value);
-      return place === undefined ? [] : [{ name, place }];
+      const position = positionAmong(bounds_ms, value);
+      return position === undefined ? [] : [{ name, position }];
     });
-    fillRows(this.#lines, this.#lineRows, lines, makeLine, ({ element, word }, { name, place }) => {
-      element.style.left = `${(place * 100).toFixed(2)}%`;
-      setText(word, name);
-      setAttribute(element, "class", name);
-    });
+    fillRows(
+      this.#lines,
+      this.#lineRows,
+      lines,
+      makeLine,
+      ({ element, word }, { name, position }) => {
+        element.style.left = `${(position * 100).toFixed(2)}%`;
+        setText(word, name);
+        setAttribute(element, "class", name);
+      },
+    );
   }
 
   #fillTable() {
@@ -123,7 +130,7 @@ export class LatencyView {
       make("th", { scope: "col" }, "Latency"),
       make("th", { scope: "col" }, "Rows"),
     );
-    const caption = make("caption", { class: "unseen" }, "Rows by latency");
+    const caption = make("caption", { class: "visually-hidden" }, "Rows by latency");
     body.append(make("table", { class: "figures" }, caption, make("thead", {}, head), rows));
   }
 }
@@ -135,7 +142,7 @@ export class LatencyView {
  * @param {readonly number[]} bounds
  * @param {number} value
  */
-function placeIn(bounds, value) {
+function positionAmong(bounds, value) {
   const bars = bounds.length - 1;
   const bar = bounds.findLastIndex((bound) => bound <= value);
   if (value <= 0 || bars < 1 || bar < 0) return undefined;

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { AboutView, startCopying } from "./about.js";
+import { AboutView, enableNextCopy } from "./about.js";
 import { Announcer, Notifier } from "./announcer.js";
 import { ChartGroup } from "./charts.js";
 import { ErrorTable } from "./error_table.js";
@@ -30,8 +30,11 @@ import { startTheme } from "./theme.js";
 /** Time without a message after which the figures count as stale. */
 const STALE_MS = 5_000;
 
-/** Time after which a closed connection counts as lost; shorter interruptions are not shown. */
+/** Shorter interruptions of the connection are not shown. */
 const LOST_MS = 2_000;
+
+/** Added to a wait, which is shown in whole seconds, so that it never shows 0 s. */
+const ROUND_UP_MS = 999;
 
 /** The page: its store, its views, and the link to the server. */
 class Page {
@@ -51,8 +54,9 @@ class Page {
   #controls = new Controls((text) => this.#announcer.say(text));
   /** @type {Set<Part>} */
   #changed = new Set();
-  /** Undefined in a report. @type {Link | undefined} */
+  /** Link to the server; undefined in a report. @type {Link | undefined} */
   #link;
+  /** When the last message arrived. */
   #heardMs = Date.now();
 
   /** Shows the run that the report holds. @param {MonitorState} state */
@@ -69,24 +73,24 @@ class Page {
       connect: () => new WebSocket(socketAddress(document.baseURI)),
       onMessage: (message) => {
         this.#heardMs = Date.now();
-        this.#mark(this.#store.apply(message, this.#heardMs));
-        if (message.type === "end") this.#keepTexts();
+        this.#scheduleDrawing(this.#store.apply(message, this.#heardMs));
+        if (message.type === "end") this.#loadWholeTexts();
       },
       isOver: () => this.#store.ended,
     });
     this.#link = link;
-    const tellVisibility = () => link.setVisible(document.visibilityState === "visible");
-    document.addEventListener("visibilitychange", tellVisibility);
+    const sendVisibility = () => link.setVisible(document.visibilityState === "visible");
+    document.addEventListener("visibilitychange", sendVisibility);
     addEventListener("online", () => link.retry());
     byId("reconnect", HTMLButtonElement).addEventListener("click", () => link.retry());
     startReports(() => this.#store.state(Date.now()));
     link.start();
-    tellVisibility();
+    sendVisibility();
     setInterval(() => this.#tick(link), 500);
   }
 
-  /** Loads the whole texts of all samples: when the process has ended, they cannot be requested. */
-  async #keepTexts() {
+  /** Loads the whole texts of all samples while the process can still be asked for them. */
+  async #loadWholeTexts() {
     const samples = await fetchSamples();
     if (samples !== undefined) this.#store.takeWhole(samples.added);
   }
@@ -97,16 +101,16 @@ class Page {
   }
 
   /** Redraws after a change of the theme. */
-  recolour() {
-    this.#charts.recolour();
+  redrawColors() {
+    this.#charts.redrawColors();
   }
 
   /**
-   * Draws parts in the next frame, together with others that change until then.
+   * Draws parts in the next frame, together with those that change until then.
    *
    * @param {readonly Part[]} parts
    */
-  #mark(parts) {
+  #scheduleDrawing(parts) {
     const isWaiting = this.#changed.size > 0;
     for (const part of parts) this.#changed.add(part);
     if (isWaiting || this.#changed.size === 0) return;
@@ -126,7 +130,7 @@ class Page {
   }
 
   /**
-   * Returns a function for each section that these parts change, which draws it.
+   * Returns one drawing function for each section that these parts change.
    *
    * @param {readonly Part[]} parts
    * @returns {(() => void)[]}
@@ -165,7 +169,7 @@ class Page {
     return [...drawings, () => setAttribute(document.documentElement, "data-loading", false)];
   }
 
-  /** Updates ages and waits, which grow without messages. @param {Link} link */
+  /** Updates ages and waits, which change even without messages. @param {Link} link */
   #tick(link) {
     const nowMs = Date.now();
     const { isOpen, nextMs } = link.status;
@@ -177,13 +181,13 @@ class Page {
     setShown(byId("stale", HTMLElement), isStale);
     if (isStale) {
       const next = isOpen
-        ? "Connected, waiting for it."
+        ? "Connected, waiting for data."
         : nextMs === null
         ? "Connecting …"
-        : `Trying again in ${formatAge(nextMs - nowMs + 999)}.`;
+        : `Trying again in ${formatAge(nextMs - nowMs + ROUND_UP_MS)}.`;
       setText(
         byId("stale-age", HTMLElement),
-        `Connection lost. The figures are of ${formatClock(this.#heardMs)}, ${
+        `Connection lost. The figures are from ${formatClock(this.#heardMs)}, ${
           formatAge(ageMs)
         } ago.`,
       );
@@ -209,7 +213,7 @@ function guarded(update) {
 }
 
 /**
- * Returns the run of a report, which is in the page as JSON.
+ * Returns the run that a report holds as JSON; undefined in a live page.
  *
  * @returns {MonitorState | undefined}
  */
@@ -219,8 +223,8 @@ function embeddedState() {
 }
 
 const page = new Page();
-startCopying();
-startTheme(() => page.recolour(), () => page.prepareForPrint());
+enableNextCopy();
+startTheme(() => page.redrawColors(), () => page.prepareForPrint());
 const state = embeddedState();
 if (state === undefined) page.follow();
 else page.showReport(state);

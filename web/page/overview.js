@@ -9,7 +9,7 @@
 
 import { byId, setAttribute, setIcon, setShown, setText } from "./dom.js";
 import { formatCount, formatDate, formatShare, UNKNOWN } from "./figures.js";
-import { durableWords, settledRows, stateWords } from "./run_state.js";
+import { durableWords, finishedRows, stateWords } from "./run_state.js";
 import { Tiles } from "./tiles.js";
 
 /** @import { RunStore } from "./store.js" */
@@ -57,7 +57,7 @@ export class Overview {
     const { snapshot, run } = store;
     const share = snapshot === null || snapshot.total === null
       ? ""
-      : `${formatShare(settledRows(store), snapshot.total)} · `;
+      : `${formatShare(finishedRows(store), snapshot.total)} · `;
     const title = `${share}${word} · ${run?.model || "Retort"}`;
     if (document.title !== title) document.title = title;
   }
@@ -68,18 +68,18 @@ function updateProgress(store) {
   const { snapshot } = store;
   if (snapshot === null) return;
   const { total, skipped, succeeded, failed } = snapshot;
-  const settled = settledRows(store);
+  const finished = finishedRows(store);
   const isKnown = total !== null && total > 0;
-  setText(byId("share", HTMLElement), isKnown ? formatShare(settled, total) : UNKNOWN);
+  setText(byId("share", HTMLElement), isKnown ? formatShare(finished, total) : UNKNOWN);
   setText(
     byId("rows", HTMLElement),
     total === null
-      ? `${formatCount(settled)} rows finished`
-      : `${formatCount(settled)} of ${formatCount(total)} rows finished`,
+      ? `${formatCount(finished)} rows finished`
+      : `${formatCount(finished)} of ${formatCount(total)} rows finished`,
   );
   const bar = byId("progress", HTMLElement);
-  setAttribute(bar, "aria-valuenow", isKnown ? String(Math.floor(settled / total * 100)) : false);
-  setAttribute(bar, "aria-valuetext", isKnown ? formatShare(settled, total) : "not known yet");
+  setAttribute(bar, "aria-valuenow", isKnown ? String(Math.floor(finished / total * 100)) : false);
+  setAttribute(bar, "aria-valuetext", isKnown ? formatShare(finished, total) : "not known yet");
   const counts = { skipped, succeeded, failed };
   for (const [name, count] of Object.entries(counts)) {
     const segment = byId(`${name}-segment`, HTMLElement);
@@ -88,6 +88,6 @@ function updateProgress(store) {
   }
   // The legend names skipped rows only if there are any, since most runs have none.
   setShown(byId("skipped-key", HTMLElement), skipped > 0);
-  const left = isKnown ? Math.max(0, total - settled) / total : 1;
+  const left = isKnown ? Math.max(0, total - finished) / total : 1;
   byId("left-segment", HTMLElement).style.flexGrow = String(left);
 }

@@ -1,9 +1,9 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Makes the report in the browser, at any time: while the run is active, and after its process has
- * ended. The server sends an empty report once, with the hashes of its scripts, because browsers
- * cannot compute hashes on pages that are not secure, such as those at a network address.
+ * Makes the report in the browser, while the run is active or after its process has ended. The
+ * server sends an empty report once, with the hashes of its scripts, because browsers compute no
+ * hashes on pages that are not secure, such as those at a network address.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { byId, setAttribute, setText } from "./dom.js";
 /** @import { MonitorState } from "../monitor_state.ts" */
 
 /** The JSON of the run is inserted after the last occurrence of this text. */
-const BEFORE_STATE = 'id="report-state">';
+const STATE_TAG_END = 'id="report-state">';
 
 /**
  * Characters that would end the element that holds the JSON, and those that end a line of script.
@@ -21,7 +21,7 @@ const BEFORE_STATE = 'id="report-state">';
 const UNSAFE_IN_JSON = /[<>&\u2028\u2029]/g;
 
 /**
- * Lets the button download a report.
+ * Makes the button download a report.
  *
  * @param {() => MonitorState} stateOf returns the run as the page knows it
  */
@@ -44,7 +44,10 @@ export function startReports(stateOf) {
     const isMade = shell !== undefined;
     if (shell !== undefined) download(reportOf(shell, stateOf()), nameOf(stateOf()));
     setAttribute(answer, "data-tone", isMade ? "good" : "bad");
-    setText(answer, isMade ? "Report made" : "Cannot make the report: the run cannot be reached");
+    setText(
+      answer,
+      isMade ? "Report downloaded" : "Cannot make the report: the run cannot be reached",
+    );
   });
 }
 
@@ -54,7 +57,7 @@ function reportOf(shell, state) {
     UNSAFE_IN_JSON,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
-  const place = shell.lastIndexOf(BEFORE_STATE) + BEFORE_STATE.length;
+  const place = shell.lastIndexOf(STATE_TAG_END) + STATE_TAG_END.length;
   return shell.slice(0, place) + json + shell.slice(place);
 }
 

@@ -20,18 +20,19 @@ import { isFailing, mainReason } from "./problems.js";
 /** @import { RunStore, SampleList } from "./store.js" */
 
 /**
- * The state line. `icon` and `word` say the same as the colour of `tone`.
+ * The state line. `icon` and `word` say the same as the color of `tone`.
  *
  * @typedef {object} StateWords
  * @property {"good" | "calm" | "wait" | "bad"} tone
  * @property {string} icon
  * @property {string} word
  * @property {string} detail
- * @property {string} [short] the detail without the reason, which a banner shows; only if it
- * differs
+ * @property {string} [short] the detail without the reason, if a banner shows the reason
  */
 
 /**
+ * Returns the state line.
+ *
  * @param {RunStore} store
  * @param {number} nowMs
  * @returns {StateWords}
@@ -40,7 +41,7 @@ export function stateWords(store, nowMs) {
   const { snapshot } = store;
   if (store.ended) return endWords(store);
   if (store.lostSinceMs !== null) {
-    const detail = `the figures are of ${formatClock(store.lostSinceMs)}`;
+    const detail = `the figures are from ${formatClock(store.lostSinceMs)}`;
     return { tone: "wait", icon: "alert", word: "Connection lost", detail };
   }
   if (snapshot === null) {
@@ -88,17 +89,17 @@ function endWords(store) {
       detail: snapshot?.reason ?? "with an error; see the terminal",
     };
   }
-  const took = `after ${formatDuration(summary.elapsed_ms)}`;
+  const duration = `after ${formatDuration(summary.elapsed_ms)}`;
   const left = summary.pending > 0 ? `, ${formatCount(summary.pending)} rows left` : "";
   const why = summary.reason === null ? "" : `: ${summary.reason}`;
   if (summary.state === "halted") {
-    const short = `${took}${left}`;
+    const short = `${duration}${left}`;
     return { tone: "bad", icon: "stop", word: "Halted", detail: `${short}${why}`, short };
   }
   if (summary.state === "interrupted") {
-    return { tone: "wait", icon: "stop", word: "Stopped", detail: `${took}${left}${why}` };
+    return { tone: "wait", icon: "stop", word: "Stopped", detail: `${duration}${left}${why}` };
   }
-  return doneWords(summary, took);
+  return doneWords(summary, duration);
 }
 
 /**
@@ -106,35 +107,35 @@ function endWords(store) {
  * none.
  *
  * @param {Summary} summary
- * @param {string} took
+ * @param {string} duration
  * @returns {StateWords}
  */
-function doneWords({ total, failures_on_disk: failed, pending, bad_rows }, took) {
+function doneWords({ total, failures_on_disk: failed, pending, bad_rows }, duration) {
   const missing = [
     [failed, "failed"],
     [pending, "left"],
     [bad_rows, bad_rows === 1 ? "bad line skipped" : "bad lines skipped"],
   ].filter(([count]) => Number(count) > 0);
-  if (missing.length === 0) return { tone: "good", icon: "check", word: "Done", detail: took };
+  if (missing.length === 0) return { tone: "good", icon: "check", word: "Done", detail: duration };
   const counts = missing.map(([count, what]) => `${formatCount(Number(count))} ${what}`).join(", ");
   const tone = failed > 0 && failed + pending >= total ? "bad" : "wait";
   const word = failed > 0 ? "Done with failures" : "Done, not complete";
-  return { tone, icon: "alert", word, detail: `${counts}, ${took}` };
+  return { tone, icon: "alert", word, detail: `${counts}, ${duration}` };
 }
 
 /**
- * Returns the teachers that take no requests though the user lists them.
+ * Returns the teachers of the list that take no requests now.
  *
  * @param {RunStore["snapshot"]} snapshot
  */
 function troubledTeachers(snapshot) {
-  const calm = ["up", "leaving", "left"];
-  return snapshot?.teachers.filter(({ state }) => !calm.includes(state)) ?? [];
+  const calmStates = ["up", "leaving", "left"];
+  return snapshot?.teachers.filter(({ state }) => !calmStates.includes(state)) ?? [];
 }
 
 /**
- * Describes a running run. It continues without teachers that are down, but the user should know of
- * them.
+ * Describes a run in the state "running". It continues without teachers that are down, but the user
+ * should know about them.
  *
  * @param {RunStore} store
  * @returns {StateWords}
@@ -158,7 +159,7 @@ function runningWords({ snapshot }) {
   const all = snapshot.teachers_total - snapshot.teachers_left;
   const counts = `${formatCount(troubled.length)} of ${formatCount(all)} teachers not up`;
   if (lost === undefined) return { tone: "good", icon: "play", word, detail: counts };
-  // The host is already in the text, so it is removed from the reason.
+  // The detail already names the host, so it is removed from the reason.
   const cause = lost.reason?.replace(/^Cannot connect to .+: ([^:]+)$/, "$1") ?? "";
   const why = cause === "" ? "" : `: ${cause}`;
   const up = all - troubled.length;
@@ -230,8 +231,8 @@ export function durableWords(store, nowMs) {
 }
 
 /**
- * Says why the limit of attempts in flight is below the concurrency. Only if attempts were
- * throttled is the teacher the reason.
+ * Says why the limit of attempts in flight is below the concurrency. It is the teacher's doing only
+ * if attempts were throttled.
  *
  * @param {RunStore} store
  */
@@ -246,8 +247,8 @@ export function limitWords({ snapshot, run }) {
   return `ramping up to ${wanted}`;
 }
 
-/** Counts rows that are finished, by earlier runs and by this one. @param {RunStore} store */
-export function settledRows({ snapshot }) {
+/** Counts the rows that this run and earlier ones have finished. @param {RunStore} store */
+export function finishedRows({ snapshot }) {
   return snapshot === null ? 0 : snapshot.skipped + snapshot.succeeded + snapshot.failed;
 }
 
@@ -269,7 +270,7 @@ export function countWords({ lists, snapshot }, name) {
  *
  * @param {NonNullable<RunStore["snapshot"]>} snapshot
  */
-export function unsureWords({ eta_s, refused_for_load }) {
+export function missingEtaWords({ eta_s, refused_for_load }) {
   if (refused_for_load === 0) return "ramping up, ";
   return eta_s ? `over ${formatDuration(eta_s * 1000)} left, ` : "";
 }

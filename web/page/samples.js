@@ -209,8 +209,8 @@ function makeCard(sample, store, whole) {
           formatMoment(timeMs, Date.now()),
         ),
       ),
-      make("span", { class: "glimpse prompt" }, glimpse(prompt)),
-      make("span", { class: "glimpse" }, glimpse(said)),
+      make("span", { class: "preview prompt" }, preview(prompt)),
+      make("span", { class: "preview" }, preview(said)),
     ),
   );
   card.addEventListener("toggle", async () => {
@@ -271,6 +271,6 @@ function makeWhole(sample) {
 }
 
 /** @param {string} text */
-function glimpse(text) {
+function preview(text) {
   return text.slice(0, GLIMPSE).replaceAll(/\s+/g, " ");
 }

@@ -9,7 +9,8 @@
 const ROUND_STEPS = [1, 2, 5, 10];
 
 /**
- * Round distances between two labels in milliseconds, above 5 s, where powers of ten are not round.
+ * Round distances between two labels in milliseconds, used above 5 s: powers of ten are not round
+ * there.
  */
 const TIME_STEPS = [10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 18_000, 36_000]
   .map((seconds) => seconds * 1_000);
@@ -25,34 +26,34 @@ export const TIME_AXIS_STEPS = [
   ...[43_200, DAY_S, 2 * DAY_S, 4 * DAY_S, 8 * DAY_S, 16 * DAY_S, 30 * DAY_S],
 ];
 
-/** Pixels between two labels of a time axis, at least: `12:03:07` and some space. */
+/** Shortest distance of two labels of a time axis, in pixels: `12:03:07` and some space. */
 export const TIME_AXIS_SPACE = 64;
 
 /**
  * Chooses a scale from 0 with round labels: the distance between two of them, and the top, which
  * has a label, too.
  *
- * @param {number} most largest value
- * @param {number} marks most labels, without the 0
+ * @param {number} max largest value
+ * @param {number} maxLabels without that of the 0
  * @param {boolean} [isTime] whether values are milliseconds
  */
-export function roundScale(most, marks, isTime = false) {
-  const least = most / marks;
-  const power = 10 ** Math.floor(Math.log10(least));
-  const tens = ROUND_STEPS.find((step) => step * power >= least) ?? 10;
-  const isLong = isTime && least > 5_000;
-  const step = (isLong ? TIME_STEPS.find((time) => time >= least) : undefined) ?? tens * power;
-  return { step, top: Math.ceil(most / step - 1e-9) * step };
+export function roundScale(max, maxLabels, isTime = false) {
+  const minStep = max / maxLabels;
+  const power = 10 ** Math.floor(Math.log10(minStep));
+  const factor = ROUND_STEPS.find((step) => step * power >= minStep) ?? 10;
+  const isLong = isTime && minStep > 5_000;
+  const step = (isLong ? TIME_STEPS.find((time) => time >= minStep) : undefined) ?? factor * power;
+  return { step, top: Math.ceil(max / step - 1e-9) * step };
 }
 
 /**
- * Returns the indexes of at most `most` of `length` points, evenly spaced, with the last one.
+ * Returns the indexes of at most `maxCount` of `length` points, evenly spaced up to the last one.
  *
  * @param {number} length
- * @param {number} most
+ * @param {number} maxCount
  */
-export function evenly(length, most) {
-  const count = Math.min(length, most);
+export function evenIndexes(length, maxCount) {
+  const count = Math.min(length, maxCount);
   return Array.from({ length: count }, (_, i) => Math.round((i + 1) * length / count) - 1);
 }
 
@@ -60,12 +61,12 @@ export function evenly(length, most) {
  * Averages rates over the last `windowS` seconds: a few rows in half a second are not a reliable
  * rate. Each value covers the time since the one before.
  *
- * @param {readonly (number | null)[]} endsS when each value's time ends, in seconds, rising from 0
+ * @param {readonly (number | null)[]} endsS end of the time that each value covers, in seconds
  * @param {readonly (number | null)[]} rates
  * @param {number} windowS
- * @param {readonly (number | null)[]} [inFlight] if nothing is in flight and no row has finished,
- * the rate is 0 and the window starts again: a mean over a pause and the time before it would be
- * misleading
+ * @param {readonly (number | null)[]} [inFlight] attempts in flight. If there are none and no row
+ * has finished, the rate is 0 and the window starts again: a mean over a pause and the time before
+ * it would be misleading
  * @returns {number[]}
  */
 export function trailingMeans(endsS, rates, windowS, inFlight = []) {

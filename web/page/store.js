@@ -12,18 +12,18 @@
  * Samples, TeacherFigures, WireSnapshot } from "../monitor_state.ts"
  */
 
-/** As on the server. */
+/** The server keeps as many. */
 const MAX_NOTICES = 100;
 
-/** As on the server. */
+/** The server keeps as many. */
 const MAX_CHART_MARKS = 60;
 
 /**
- * Shorter waits are not shown: while rows back off for a moment, the state changes all the time.
+ * Shorter waits are not shown: the state would change all the time while rows back off briefly.
  */
-const BACKING_OFF_MS = 2_000;
+const MIN_SHOWN_WAIT_MS = 2_000;
 
-/** More points than the server ever sends indicate an error. */
+/** The server never sends as many points. */
 const MAX_HISTORY = 2_000;
 
 /**
@@ -95,8 +95,8 @@ export class RunStore {
   time = 0;
   /** The server's clock minus the page's, in milliseconds: they may be on different machines. */
   clockOffsetMs = 0;
-  /** Start of the run's clock, in Unix milliseconds of the page's clock. */
-  zeroMs = 0;
+  /** Zero of the run's time axis, in Unix milliseconds of the page's clock. */
+  startMs = 0;
   /**
    * When the current wait began, in Unix milliseconds of the page's clock; undefined while requests
    * are sent, -Infinity if the wait is older than the page.
@@ -104,7 +104,7 @@ export class RunStore {
    * @type {number | undefined}
    */
   #waitsSinceMs;
-  /** Whether points are missing: none are added until the next `hello`. */
+  /** Whether points are missing. If so, none are added until the next `hello`. */
   #isBehind = false;
 
   /**
@@ -168,14 +168,14 @@ export class RunStore {
     // The state of an ended run may arrive much later. Its summary says when its clock stopped.
     const endMs = this.localTime(state.summary?.ended ?? "");
     const lastMs = Number.isNaN(endMs) ? nowMs : endMs;
-    this.zeroMs = lastMs - Math.max(lastS * 1000, state.snapshot?.elapsed_ms ?? 0);
+    this.startMs = lastMs - Math.max(lastS * 1000, state.snapshot?.elapsed_ms ?? 0);
     this.#isBehind = false;
   }
 
   /** Returns the state of the run, with short waits counted as running. @param {number} nowMs */
   shownState(nowMs) {
     const { state } = this.snapshot ?? {};
-    const isShort = nowMs - (this.#waitsSinceMs ?? -Infinity) < BACKING_OFF_MS;
+    const isShort = nowMs - (this.#waitsSinceMs ?? -Infinity) < MIN_SHOWN_WAIT_MS;
     return state === "backing_off" && isShort ? "running" : state;
   }
 
@@ -204,7 +204,7 @@ export class RunStore {
     };
   }
 
-  /** Replaces samples with those that have whole texts. @param {readonly Sample[]} samples */
+  /** Replaces samples with the same samples with whole texts. @param {readonly Sample[]} samples */
   takeWhole(samples) {
     for (const sample of samples) {
       if (this.byId.has(sample.id)) this.byId.set(sample.id, sample);
@@ -251,7 +251,7 @@ export class RunStore {
     const isNext = index === length || (length > 0 && index === length - 1);
     if (!isNext || index >= MAX_HISTORY) this.#isBehind = true;
     if (this.#isBehind) return false;
-    columns.forEach((column, place) => column[index] = point[place]);
+    columns.forEach((column, i) => column[index] = point[i]);
     return true;
   }
 
@@ -259,9 +259,9 @@ export class RunStore {
   #takeSamples({ latest, reservoir, failures, added }) {
     this.lists = { latest, reservoir, failures };
     for (const sample of added) this.byId.set(sample.id, sample);
-    const named = new Set([...latest, ...reservoir, ...failures]);
+    const listed = new Set([...latest, ...reservoir, ...failures]);
     for (const id of this.byId.keys()) {
-      if (!named.has(id)) this.byId.delete(id);
+      if (!listed.has(id)) this.byId.delete(id);
     }
   }
 }

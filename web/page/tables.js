@@ -25,7 +25,7 @@ export function makeTable(id, columns) {
     head.append(make(
       "th",
       { role: "columnheader", scope: "col", class: name },
-      title === "" ? make("span", { class: "unseen" }, "Rows") : title,
+      title === "" ? make("span", { class: "visually-hidden" }, "Rows") : title,
     ));
   }
   const body = make("tbody", { role: "rowgroup" });

@@ -49,7 +49,7 @@ const TEACHER_COLUMNS = [
   ["cost", "Cost"],
 ];
 
-/** Table of teachers. Always shown: the page must not jump whenever one of them is in trouble. */
+/** Table of teachers. Always shown, so that the page does not jump when one is in trouble. */
 export class TeacherTable {
   #table = byId("teacher-table", HTMLElement);
   #body = makeTable("teacher-table", TEACHER_COLUMNS);
@@ -66,7 +66,7 @@ export class TeacherTable {
       fillTeacher(row, teacher, store);
       fillSpeed(row, teacher, figures);
     });
-    // Equal weights say nothing, and take room from addresses.
+    // Equal weights tell users nothing, and would take room from addresses.
     const isWeighted = teachers.some(({ weight }) => weight !== teachers[0].weight);
     setAttribute(this.#table, "data-weighted", isWeighted);
     const missing = total - teachers.length;
@@ -88,13 +88,13 @@ function makeTeacherRow() {
 function fillTeacher({ element, cells, mark }, teacher, store) {
   const { word, until, icon: name, tone } = TEACHER_STATES[teacher.state];
   const time = formatClock(store.localTime(teacher.until ?? ""));
-  const others = [teacher.model, teacher.reason ?? ""].filter((text) => text !== "");
+  const details = [teacher.model, teacher.reason ?? ""].filter((text) => text !== "");
   setAttribute(element, "data-tone", tone);
   setIcon(mark, name);
   setText(cells.state, word);
   setText(cells.until, teacher.until === null || until === "" ? "" : `${until} ${time}`);
   setText(cells.teacher, teacher.address);
-  setText(cells.reason, others.join(" · "));
+  setText(cells.reason, details.join(" · "));
   setText(cells.weight, formatCount(teacher.weight));
   setText(cells.answered, formatCount(teacher.answered));
   setText(cells.failed, formatCount(teacher.failed));
@@ -105,7 +105,7 @@ function fillTeacher({ element, cells, mark }, teacher, store) {
 }
 
 /**
- * What a teacher does now; one that left does nothing.
+ * Fills the cells about what a teacher does now. One that left does nothing.
  *
  * @param {Row} row
  * @param {TeacherStatus} teacher

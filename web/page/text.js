@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * A whole text of a prompt or a model: as Markdown or JSON with its colours, or raw. Texts are
- * inserted as text only.
+ * Shows a whole prompt, reasoning or answer: as Markdown or JSON with colors, or raw. Texts are
+ * never parsed as HTML.
  *
  * @module
  */
@@ -12,19 +12,19 @@ import { make, setAttribute } from "./dom.js";
 import { formatCount } from "./figures.js";
 import { markdownElements } from "./markdown.js";
 
-/** Longer JSON is not indented. */
-const MAX_JSON = 200_000;
+/** JSON of more UTF-16 units is not indented. */
+const MAX_JSON_LENGTH = 200_000;
 
 /**
- * Characters that are laid out at once: two million in one paragraph block a page for half a
+ * UTF-16 units that are laid out at once: two million in one paragraph block a page for half a
  * minute.
  */
-const MAX_SHOWN = 100_000;
+const MAX_SHOWN_LENGTH = 100_000;
 /**
- * Longer texts are split into pieces of this length, of which the browser lays out the visible
- * ones.
+ * Longer texts are split into pieces of this length in UTF-16 units, of which the browser lays out
+ * the visible ones.
  */
-const PIECE = 10_000;
+const PIECE_LENGTH = 10_000;
 
 /** Whether texts are shown raw. The choice applies to all texts that are opened later. */
 let isRaw = false;
@@ -39,8 +39,8 @@ export function makeText(title, text) {
   const box = make("div", { class: "text-body" });
   const raw = make("button", { type: "button", class: "small", "aria-pressed": "false" }, "Raw");
   const copy = make("button", { type: "button", class: "small" }, "Copy");
-  raw.append(make("span", { class: "unseen" }, ` ${title.toLowerCase()}`));
-  copy.append(make("span", { class: "unseen" }, ` ${title.toLowerCase()}`));
+  raw.append(make("span", { class: "visually-hidden" }, ` ${title.toLowerCase()}`));
+  copy.append(make("span", { class: "visually-hidden" }, ` ${title.toLowerCase()}`));
   const show = () => {
     setAttribute(raw, "aria-pressed", String(isRaw));
     box.replaceChildren(...(isRaw ? rawText(title, text) : formattedText(title, text)));
@@ -77,8 +77,10 @@ function rawText(title, text) {
     "aria-label": title,
     dir: "auto",
   };
-  if (text.length <= MAX_SHOWN) return [make("pre", attributes, text === "" ? "(empty)" : text)];
-  const shown = make("pre", attributes, text.slice(0, MAX_SHOWN).toWellFormed());
+  if (text.length <= MAX_SHOWN_LENGTH) {
+    return [make("pre", attributes, text === "" ? "(empty)" : text)];
+  }
+  const shown = make("pre", attributes, text.slice(0, MAX_SHOWN_LENGTH).toWellFormed());
   const more = make(
     "button",
     { type: "button", class: "small" },
@@ -95,7 +97,7 @@ function rawText(title, text) {
 }
 
 /**
- * "" or null for an unknown value.
+ * A named value; "" or null if it is unknown.
  *
  * @typedef {[name: string, value: string | number | null]} Fact
  */
@@ -111,16 +113,16 @@ export function makeFacts(facts) {
   return list;
 }
 
-/** Splits a text after line feeds, or else after spaces, or else anywhere. @param {string} text */
+/** Splits a text, if possible after a line feed, or else after a space. @param {string} text */
 function textPieces(text) {
   const pieces = [];
   for (let from = 0; from < text.length;) {
-    const limit = Math.min(text.length, from + PIECE);
-    const at = Math.max(text.lastIndexOf("\n", limit), from) === from
+    const limit = Math.min(text.length, from + PIECE_LENGTH);
+    const breakAt = Math.max(text.lastIndexOf("\n", limit), from) === from
       ? text.lastIndexOf(" ", limit)
       : text.lastIndexOf("\n", limit);
-    let to = limit === text.length || at <= from ? limit : at + 1;
-    // A pair of surrogates is one character.
+    let to = limit === text.length || breakAt <= from ? limit : breakAt + 1;
+    // A surrogate pair must not be split.
     if (to < text.length && /[\ud800-\udbff]/.test(text[to - 1])) to++;
     pieces.push(text.slice(from, to).toWellFormed());
     from = to;
@@ -150,7 +152,7 @@ function formattedText(title, text) {
  * @param {string} text
  */
 function indentedJson(text) {
-  if (!/^\s*[[{]/.test(text) || text.length > MAX_JSON) return undefined;
+  if (!/^\s*[[{]/.test(text) || text.length > MAX_JSON_LENGTH) return undefined;
   try {
     const value = JSON.parse(text);
     // `JSON.parse` changes numbers that JavaScript cannot represent exactly.
@@ -161,7 +163,7 @@ function indentedJson(text) {
 }
 
 /**
- * Copies a text. Without a secure context there is no clipboard, so the text is selected instead.
+ * Copies a text. Pages that are not secure cannot use the clipboard: there the text is selected.
  *
  * @param {string} text
  * @param {HTMLElement} button

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Light or dark: the system's setting until the user chooses; the choice is stored.
+ * Light or dark theme: as the system says until the user chooses. The choice is stored.
  *
  * @module
  */
@@ -11,8 +11,7 @@ import { byId, setAttribute, setIcon, setText } from "./dom.js";
 const THEME_KEY = "retort-theme";
 
 /**
- * Sets the theme from the button and the system. Prints in the light theme with everything
- * unfolded.
+ * Follows the button and the system's setting. Prints in the light theme with everything unfolded.
  *
  * @param {() => void} onChange called after each change
  * @param {() => void} onPrint called before the page is printed
@@ -48,7 +47,7 @@ export function startTheme(onChange, onPrint) {
 /** @type {string | null} */
 let chosenTheme = null;
 
-/** Storage may be forbidden, as it is for some files opened from disk. */
+/** Browsers may forbid the storage, as for some files that are opened from disk. */
 function rememberedTheme() {
   try {
     return chosenTheme ?? localStorage.getItem(THEME_KEY);
@@ -63,6 +62,6 @@ function rememberTheme(theme) {
   try {
     localStorage.setItem(THEME_KEY, theme);
   } catch {
-    // The choice then lasts as long as the page.
+    // Then the choice lasts until the page is closed.
   }
 }

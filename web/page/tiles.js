@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Tiles: figures of a run, each with a line that explains it. To add a tile, add an entry to
+ * Tiles: figures of a run, each with a line below that explains it. A new tile is a new entry of
  * `TILES`.
  *
  * @module
@@ -23,7 +23,7 @@ import {
   formatUsd,
   UNKNOWN,
 } from "./figures.js";
-import { limitWords, unsureWords } from "./run_state.js";
+import { limitWords, missingEtaWords } from "./run_state.js";
 
 /** @import { WireSnapshot } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
@@ -35,7 +35,11 @@ import { limitWords, unsureWords } from "./run_state.js";
  * Figure
  */
 
-/** @typedef {{ store: RunStore, snapshot: WireSnapshot, nowMs: number }} Shown */
+/**
+ * What a tile is computed from.
+ *
+ * @typedef {{ store: RunStore, snapshot: WireSnapshot, nowMs: number }} TileInput
+ */
 
 /**
  * `isLine`: a sentence over the whole width instead of a figure. `isLong`: two lines for the note
@@ -43,7 +47,7 @@ import { limitWords, unsureWords } from "./run_state.js";
  *
  * @typedef {{
  *   title: string | ((store: RunStore) => string),
- *   figure: (shown: Shown) => Figure,
+ *   figure: (input: TileInput) => Figure,
  *   isLine?: true,
  *   isLong?: true,
  * }} Tile
@@ -108,7 +112,7 @@ function makeTile(id, tile) {
   return { tile, element, title, value, rest, note };
 }
 
-/** @param {Shown} shown @returns {Figure} */
+/** @param {TileInput} input @returns {Figure} */
 function answeredFigure({ snapshot: { succeeded, skipped } }) {
   return {
     value: formatCount(succeeded),
@@ -116,7 +120,7 @@ function answeredFigure({ snapshot: { succeeded, skipped } }) {
   };
 }
 
-/** @param {Shown} shown @returns {Figure} */
+/** @param {TileInput} input @returns {Figure} */
 function failedFigure({ snapshot: { succeeded, failed } }) {
   const finished = succeeded + failed;
   return {
@@ -128,7 +132,7 @@ function failedFigure({ snapshot: { succeeded, failed } }) {
   };
 }
 
-/** @param {Shown} shown @returns {Figure} */
+/** @param {TileInput} input @returns {Figure} */
 function rateFigure({ store: { summary }, snapshot }) {
   return {
     value: formatRate(summary?.rate_per_s ?? snapshot.rate_per_s),
@@ -136,7 +140,7 @@ function rateFigure({ store: { summary }, snapshot }) {
   };
 }
 
-/** @param {Shown} shown @returns {Figure} */
+/** @param {TileInput} input @returns {Figure} */
 function latencyFigure({ snapshot: { latency_ms } }) {
   if (latency_ms.max === 0) return { value: UNKNOWN, note: "no answer yet" };
   return {
@@ -146,16 +150,16 @@ function latencyFigure({ snapshot: { latency_ms } }) {
   };
 }
 
-/** @param {Shown} shown @returns {Figure} */
-function tokensFigure(shown) {
-  const all = formatCompact(shown.snapshot.completion_tokens);
+/** @param {TileInput} input @returns {Figure} */
+function tokensFigure(input) {
+  const all = formatCompact(input.snapshot.completion_tokens);
   return {
-    value: formatRate(tokenRate(shown)),
-    note: `${all} tokens ${shown.store.ended ? "in all" : "so far"}`,
+    value: formatRate(tokenRate(input)),
+    note: `${all} tokens ${input.store.ended ? "in all" : "so far"}`,
   };
 }
 
-/** @param {Shown} shown @returns {Figure} */
+/** @param {TileInput} input @returns {Figure} */
 function flightFigure({ store, snapshot: { in_flight, limit } }) {
   return {
     value: formatCount(in_flight),
@@ -164,7 +168,7 @@ function flightFigure({ store, snapshot: { in_flight, limit } }) {
   };
 }
 
-/** @param {Shown} shown @returns {Figure} */
+/** @param {TileInput} input @returns {Figure} */
 function waitingFigure({ snapshot: { waiting, in_flight, refused_for_load } }) {
   return {
     value: formatCount(waiting),
@@ -175,23 +179,23 @@ function waitingFigure({ snapshot: { waiting, in_flight, refused_for_load } }) {
   };
 }
 
-/** @param {Shown} shown */
+/** @param {TileInput} input */
 function tokenRate({ store: { summary }, snapshot }) {
   if (summary === null) return snapshot.tokens_per_s;
   return summary.elapsed_ms > 0 ? summary.completion_tokens / summary.elapsed_ms * 1000 : 0;
 }
 
-/** @param {Shown} shown @returns {Figure} */
+/** @param {TileInput} input @returns {Figure} */
 function timeFigure({ store, snapshot, nowMs }) {
   const { ended } = store;
   const { eta_s, eta_range_s, eta_is_lower_bound } = snapshot;
   const elapsed = formatDuration(snapshot.elapsed_ms);
   if (ended) {
-    const endMs = store.zeroMs + snapshot.elapsed_ms;
+    const endMs = store.startMs + snapshot.elapsed_ms;
     return { value: elapsed, note: `ended ${formatMoment(endMs, nowMs)}` };
   }
   if (eta_s === null || eta_is_lower_bound) {
-    return { value: UNKNOWN, note: `${unsureWords(snapshot)}${elapsed} so far` };
+    return { value: UNKNOWN, note: `${missingEtaWords(snapshot)}${elapsed} so far` };
   }
   const end = formatMoment(nowMs + eta_s * 1000, nowMs);
   const range = eta_range_s === null
@@ -200,7 +204,7 @@ function timeFigure({ store, snapshot, nowMs }) {
   return { value: formatDuration(eta_s * 1000), note: `${range}about ${end}` };
 }
 
-/** @param {Shown} shown @returns {Figure} */
+/** @param {TileInput} input @returns {Figure} */
 function costFigure({ snapshot, store: { ended } }) {
   const { cost_usd, projected_cost_usd, projected_cost_range_usd: range, max_cost_usd } = snapshot;
   const cap = max_cost_usd === null ? "no cap" : `cap ${formatCapUsd(max_cost_usd)}`;
@@ -224,6 +228,6 @@ function costFigure({ snapshot, store: { ended } }) {
 /** `$13 – $15, `; "" if both look the same. @param {readonly [number, number] | null} range */
 function rangeWords(range) {
   if (range === null) return "";
-  const [least, most] = range.map(formatRoughUsd);
-  return least === most ? "" : `${least} – ${most}, `;
+  const [low, high] = range.map(formatRoughUsd);
+  return low === high ? "" : `${low} – ${high}, `;
 }

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * Commands for rows, which users copy. The page itself runs none.
+ * Shows commands for rows, which users copy and run. The page itself runs none.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export class Actions {
   #note = byId("actions-note", HTMLElement);
   #save = byId("actions-save", HTMLButtonElement);
   /** @type {() => Promise<{ path: string, count: number }>} */
-  #saving = () => Promise.reject(new Error("nothing to save"));
+  #saveIds = () => Promise.reject(new Error("nothing to save"));
   /** @type {CommandContext} */
   #context = { program: "retort", paths: [], results: [], runs: [] };
 
@@ -41,12 +41,12 @@ export class Actions {
    * @param {CommandContext} context
    * @param {string} condition
    * @param {number} count
-   * @param {boolean} isKnownOutside whether commands know all fields of the condition
+   * @param {boolean} isKnownToCommands whether commands know all fields of the condition
    * @param {() => Promise<{ path: string, count: number }>} save
    */
-  showFilter(context, condition, count, isKnownOutside, save) {
+  showFilter(context, condition, count, isKnownToCommands, save) {
     this.#context = context;
-    this.#saving = save;
+    this.#saveIds = save;
     setText(
       byId("actions-title", HTMLElement),
       `Use ${formatCount(count)} ${count === 1 ? "row" : "rows"}`,
@@ -54,12 +54,12 @@ export class Actions {
     const isAll = condition === "";
     setText(
       this.#note,
-      isKnownOutside
-        ? "Each command names the condition. Save the ids to send these rows again, or to keep the list as it is now."
-        : "This condition is known to this page only: save the ids of the rows, then use them.",
+      isKnownToCommands
+        ? "Each command contains the condition. Save the ids to send these rows again, or to keep the list as it is now."
+        : "Commands do not know this condition. Save the ids of the rows to use them in commands.",
     );
     this.#showCommands(
-      isKnownOutside ? filterCommands(context, condition) : [],
+      isKnownToCommands ? filterCommands(context, condition) : [],
     );
     setText(this.#save, `Save ${formatCount(count)} ids`);
     setShown(this.#save, !isAll && count > 0);
@@ -75,7 +75,7 @@ export class Actions {
    */
   showSelection(context, count, save) {
     this.#context = context;
-    this.#saving = save;
+    this.#saveIds = save;
     setText(
       byId("actions-title", HTMLElement),
       `Use ${formatCount(count)} selected ${count === 1 ? "row" : "rows"}`,
@@ -93,7 +93,7 @@ export class Actions {
   async #onSave() {
     this.#save.disabled = true;
     try {
-      const { path, count } = await this.#saving();
+      const { path, count } = await this.#saveIds();
       setText(this.#note, `Saved ${formatCount(count)} ids in ${path}`);
       setShown(this.#save, false);
       this.#showCommands(selectionCommands(this.#context, path));
@@ -116,7 +116,7 @@ export class Actions {
         "aria-label": title,
       }, command);
       const copy = make("button", { type: "button", class: "small" }, "Copy");
-      copy.append(make("span", { class: "unseen" }, ` the command: ${title}`));
+      copy.append(make("span", { class: "visually-hidden" }, ` the command: ${title}`));
       copy.addEventListener("click", async () => {
         try {
           await navigator.clipboard.writeText(command);
@@ -194,7 +194,7 @@ function selectionCommands(context, path) {
 }
 
 /**
- * Names results files, because an export does not take a folder.
+ * Returns the results files as arguments of `export`, which does not take a folder.
  *
  * @param {CommandContext} context
  */

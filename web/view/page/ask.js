@@ -7,7 +7,7 @@
  */
 
 /**
- * Sends a reading request. Throws an `AskError` if the server rejects it.
+ * Sends a GET request. Throws an `AskError` if the server rejects it.
  *
  * @param {string} path
  * @param {Record<string, string | readonly string[]>} params
@@ -16,8 +16,8 @@
 export async function ask(path, params = {}) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(params)) {
-    for (const one of typeof value === "string" ? [value] : value) {
-      query.append(name, one);
+    for (const item of typeof value === "string" ? [value] : value) {
+      query.append(name, item);
     }
   }
   return await answerOf(await fetch(`${path}?${query}`));
@@ -26,11 +26,11 @@ export async function ask(path, params = {}) {
 /** @param {Response} response */
 async function answerOf(response) {
   const answer = await response.json().catch(() => ({
-    error: `The server answered with ${response.status}`,
+    error: `The server answered with status ${response.status}`,
   }));
-  const isRefused = typeof answer?.error === "string";
-  if (!response.ok || isRefused) {
-    const words = isRefused ? answer.error : `The server answered with ${response.status}`;
+  const isRejected = typeof answer?.error === "string";
+  if (!response.ok || isRejected) {
+    const words = isRejected ? answer.error : `The server answered with status ${response.status}`;
     throw new AskError(words, response.status);
   }
   return answer;
@@ -45,7 +45,7 @@ export class AskError extends Error {
   }
 }
 
-/** Saves the ids of rows, the only writing request. @param {object} body `ids` or `where` */
+/** Saves the ids of rows: the only request that writes. @param {object} body `ids` or `where` */
 export async function save(body) {
   return await answerOf(
     await fetch("selection", {

@@ -17,7 +17,7 @@ import { byId, make } from "../../page/dom.js";
  */
 
 /** Columns that are shown by default. */
-export const USUAL_COLUMNS = [
+export const DEFAULT_COLUMNS = [
   "uid",
   "prompt",
   "answer",
@@ -79,14 +79,14 @@ function textColumn(title, field, width) {
  * @param {"completion_tokens" | "prompt_tokens" | "reasoning_tokens" | "latency_ms" | "attempts" |
  * "cost_usd"} field
  * @param {string} width
- * @param {(row: ShownRow) => string} [textOf] a whole number by default
+ * @param {(row: ShownRow) => string} [textOf] formats the value; as a whole number by default
  * @returns {Column}
  */
 function numberColumn(title, field, width, textOf = (row) => formatCount(row[field])) {
   return { title, sort: field, width, isNumber: true, cell: (row) => [textOf(row)] };
 }
 
-/** Says why the answer ended, or why the row has none. @param {ShownRow} row */
+/** Shows why the answer ended, or why the row has none. @param {ShownRow} row */
 function endingBadge({ status, failure, finish_reason: reason }) {
   if (status !== "answered") {
     return make("span", { class: status === "failed" ? "badge bad" : "badge wait" }, failure);
@@ -158,7 +158,7 @@ export class ColumnChoices {
       const box = make("input", { type: "checkbox" });
       box.checked = shown.includes(name);
       box.addEventListener("change", () => {
-        this.#onChange(box.checked ? [...shown, name] : shown.filter((one) => one !== name));
+        this.#onChange(box.checked ? [...shown, name] : shown.filter((other) => other !== name));
       });
       return make("label", { class: "check" }, box, this.#builtIn[name]?.title ?? name);
     }));

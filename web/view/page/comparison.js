@@ -28,7 +28,7 @@ export class Comparison {
     byId("comparison-head", HTMLElement).replaceChildren(make(
       "tr",
       {},
-      make("th", { scope: "col" }, make("span", { class: "unseen" }, "Figure")),
+      make("th", { scope: "col" }, make("span", { class: "visually-hidden" }, "Figure")),
       ...runs.map(({ path }) =>
         make(
           "th",

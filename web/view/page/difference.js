@@ -6,8 +6,8 @@
  */
 
 /**
- * If the parts that differ have more words than this, they count as entirely different: comparing
- * them would take seconds.
+ * If the differing parts of two texts have more words than this, they count as entirely different:
+ * comparing them would take seconds.
  */
 const MAX_WORDS = 3_000;
 
@@ -37,14 +37,14 @@ export function differenceOf(left, right) {
   ];
   const same = middleA.length * middleB.length > MAX_WORDS ** 2
     ? { a: new Set(), b: new Set() }
-    : commonPlaces(middleA, middleB);
+    : commonIndexes(middleA, middleB);
   const pieces = (
     /** @type {string[]} */ words,
-    /** @type {Set<number>} */ places,
+    /** @type {Set<number>} */ indexes,
   ) =>
-    joined(words.map((text, at) => ({
+    mergeAdjacent(words.map((text, index) => ({
       text,
-      isSame: at < start || at >= words.length - end || places.has(at - start),
+      isSame: index < start || index >= words.length - end || indexes.has(index - start),
     })));
   return [pieces(a, same.a), pieces(b, same.b)];
 }
@@ -54,8 +54,13 @@ function wordsOf(text) {
   return text.match(/\s+|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu) ?? [];
 }
 
-/** @param {string[]} a @param {string[]} b */
-function commonPlaces(a, b) {
+/**
+ * Returns the indexes of the words of a longest common subsequence, in each text.
+ *
+ * @param {string[]} a
+ * @param {string[]} b
+ */
+function commonIndexes(a, b) {
   const width = b.length + 1;
   const lengths = new Uint16Array((a.length + 1) * width);
   for (let i = a.length - 1; i >= 0; i--) {
@@ -66,19 +71,19 @@ function commonPlaces(a, b) {
     }
   }
   /** @type {{ a: Set<number>, b: Set<number> }} */
-  const places = { a: new Set(), b: new Set() };
+  const indexes = { a: new Set(), b: new Set() };
   for (let i = 0, j = 0; i < a.length && j < b.length;) {
     if (a[i] === b[j]) {
-      places.a.add(i++);
-      places.b.add(j++);
+      indexes.a.add(i++);
+      indexes.b.add(j++);
     } else if (lengths[(i + 1) * width + j] >= lengths[i * width + j + 1]) i++;
     else j++;
   }
-  return places;
+  return indexes;
 }
 
 /** Merges adjacent pieces of the same kind. @param {Piece[]} pieces */
-function joined(pieces) {
+function mergeAdjacent(pieces) {
   /** @type {Piece[]} */
   const result = [];
   for (const piece of pieces) {

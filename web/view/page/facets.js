@@ -143,7 +143,7 @@ export class FacetList {
       "aria-pressed": "false",
       title: `Exclude the rows with ${name}`,
     }, "Exclude");
-    not.append(make("span", { class: "unseen" }, ` ${name}`));
+    not.append(make("span", { class: "visually-hidden" }, ` ${name}`));
     box.addEventListener(
       "change",
       () => this.#onChange(field, value, box.checked ? "only" : undefined),

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * State of the files: how much is read, and their problems.
+ * The state of the files: how much of them has been read, and their problems.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { filesWords, noteWords } from "./words.js";
 
 /** @import { DataState } from "../../../lib/data/protocol.ts" */
 
-/** Most files with problems that are listed. */
+/** Problems that are listed at most. */
 const MAX_NOTES = 20;
 
 export class FilesBar {
@@ -32,7 +32,7 @@ export class FilesBar {
     const words = `Reading: ${formatShare(read, size)} of ${formatBytes(size)}`;
     setText(this.#reading, index.isCurrent ? "" : words);
     const notes = noteWords(index);
-    // An unchanged list keeps the user's selection of text.
+    // An unchanged list is not replaced, so that the user's selection of text stays.
     const text = notes.join("\n");
     if (text === this.#shown) return;
     this.#shown = text;

@@ -45,10 +45,10 @@ export class Grid {
     this.#pages = new RowPages(load, () => this.draw());
     this.#listener = listener;
     this.#scroller.addEventListener("scroll", () => {
-      if (this.#window.takeScroll()) this.draw();
+      if (this.#window.handleScroll()) this.draw();
     });
     this.#scroller.addEventListener("wheel", (event) => {
-      if (this.#window.takeWheel(event)) this.draw();
+      if (this.#window.handleWheel(event)) this.draw();
     }, { passive: false });
     this.#scroller.addEventListener("keydown", (event) => this.#onKey(event));
     this.#layer.addEventListener("click", (event) => this.#onClick(event));
@@ -79,7 +79,7 @@ export class Grid {
         "aria-sort": isSorted ? isDescending ? "descending" : "ascending" : false,
       });
       if (column.title === "Selected") {
-        cell.append(make("span", { class: "unseen" }, column.title));
+        cell.append(make("span", { class: "visually-hidden" }, column.title));
       } else if (column.sort === undefined) cell.append(column.title);
       else {
         const arrow = isSorted ? isDescending ? " ↓" : " ↑" : "";
@@ -102,7 +102,7 @@ export class Grid {
       (sum, { width }) => sum + Number(/\d+/.exec(width)),
       0,
     );
-    style.setProperty("--least", `${minPx + 24}px`);
+    style.setProperty("--min-width", `${minPx + 24}px`);
     this.draw();
   }
 
@@ -117,7 +117,7 @@ export class Grid {
       this.#pages.clear();
       this.#active = 0;
       this.#window.goTop();
-    } else this.#pages.renew();
+    } else this.#pages.markStale();
     this.draw();
   }
 
@@ -135,11 +135,11 @@ export class Grid {
    * Makes a row the current one and scrolls to it.
    *
    * @param {number} place
-   * @param {boolean} [isCentred]
+   * @param {boolean} [isCentered]
    */
-  goTo(place, isCentred = false) {
+  goTo(place, isCentered = false) {
     this.#active = Math.max(0, Math.min(place, this.total - 1));
-    this.#window.show(this.#active, isCentred);
+    this.#window.show(this.#active, isCentered);
     this.draw();
   }
 
@@ -176,7 +176,7 @@ export class Grid {
       "aria-activedescendant",
       isActiveInSight ? `row-${this.#active}` : false,
     );
-    if (this.total > 0) this.#pages.need(first, last);
+    if (this.total > 0) this.#pages.request(first, last);
   }
 
   /** @param {KeyboardEvent} event */

@@ -14,7 +14,14 @@ import { byId, make, setAttribute, setChildren, setShown, setText } from "../../
 /** @import { Filter } from "./filter.js" */
 
 const SVG = "http://www.w3.org/2000/svg";
+/** Height of the drawing, in units of its `viewBox`. */
 const HEIGHT = 48;
+
+/** Width of a bar in the same units. */
+const BAR_WIDTH = 3;
+
+/** Distance from the start of a bar to that of the next, in the same units. */
+const BAR_STEP = 4;
 
 /**
  * @typedef {{ element: HTMLElement, bars: SVGElement, allBars: SVGElement, shownBars: SVGElement,
@@ -44,11 +51,11 @@ export class HistogramList {
    */
   update(all, shown, filter, limits) {
     // A histogram of one value is hidden, unless a range is selected.
-    const several = all.filter(({ field, bins }) =>
+    const drawn = all.filter(({ field, bins }) =>
       bins.filter(({ count }) => count > 0).length > 1 ||
       filter.ranges.some((range) => range.field === field)
     );
-    const elements = several.map((histogram) => {
+    const elements = drawn.map((histogram) => {
       const plot = this.#plots.get(histogram.field) ?? this.#makePlot(histogram);
       const counts = shown.find(({ field }) => field === histogram.field)?.bins ?? [];
       const range = filter.ranges.find(({ field }) => field === histogram.field) ??
@@ -82,9 +89,14 @@ export class HistogramList {
   /** @param {Histogram} histogram @returns {Plot} */
   #makePlot({ field, title }) {
     const allBars = svg("g"), shownBars = svg("g"), lines = svg("g");
-    const label = `How ${title.toLowerCase()} spread`;
-    const look = { class: "bars", preserveAspectRatio: "none", role: "img", "aria-label": label };
-    const bars = svg("svg", look);
+    const label = `Distribution of ${title.toLowerCase()}`;
+    const attributes = {
+      class: "bars",
+      preserveAspectRatio: "none",
+      role: "img",
+      "aria-label": label,
+    };
+    const bars = svg("svg", attributes);
     bars.append(allBars, shownBars, lines);
     const ends = make("p", { class: "note" });
     const limit = make("p", { class: "note limit-note" });
@@ -115,8 +127,8 @@ export class HistogramList {
     const { bars } = plot;
     const binAt = (/** @type {PointerEvent} */ event) => {
       const { left, width } = bars.getBoundingClientRect();
-      const at = Math.floor((event.clientX - left) / width * plot.bins.length);
-      return Math.max(0, Math.min(plot.bins.length - 1, at));
+      const index = Math.floor((event.clientX - left) / width * plot.bins.length);
+      return Math.max(0, Math.min(plot.bins.length - 1, index));
     };
     /** @type {number | undefined} */
     let start;
@@ -153,43 +165,44 @@ function numberOf(input) {
  */
 function drawBars({ bins, bars, allBars, shownBars }, shown) {
   const counts = bins.map(({ count }) => count);
-  const most = Math.max(1, ...counts);
-  setAttribute(bars, "viewBox", `0 0 ${Math.max(1, bins.length) * 4} ${HEIGHT}`);
-  fillBars(allBars, "all", counts, most);
-  fillBars(shownBars, "shown", shown, most);
+  const maxCount = Math.max(1, ...counts);
+  setAttribute(bars, "viewBox", `0 0 ${Math.max(1, bins.length) * BAR_STEP} ${HEIGHT}`);
+  fillBars(allBars, "all", counts, maxCount);
+  fillBars(shownBars, "shown", shown, maxCount);
 }
 
 /**
- * Changes only bars that differ.
+ * Changes only the bars whose count has changed.
  *
  * @param {SVGElement} group
  * @param {string} name
  * @param {readonly number[]} counts
- * @param {number} most count of a bar of full height
+ * @param {number} maxCount count of a bar of full height
  */
-function fillBars(group, name, counts, most) {
+function fillBars(group, name, counts, maxCount) {
   while (group.childElementCount > counts.length) group.lastElementChild?.remove();
   while (group.childElementCount < counts.length) {
-    group.append(svg("rect", { class: name, width: "3", x: String(group.childElementCount * 4) }));
+    const x = String(group.childElementCount * BAR_STEP);
+    group.append(svg("rect", { class: name, width: String(BAR_WIDTH), x }));
   }
-  counts.forEach((count, at) => {
-    const height = count === 0 ? 0 : Math.max(1, count / most * HEIGHT);
-    setAttribute(group.children[at], "y", String(HEIGHT - height));
-    setAttribute(group.children[at], "height", String(height));
+  counts.forEach((count, i) => {
+    const height = count === 0 ? 0 : Math.max(1, count / maxCount * HEIGHT);
+    setAttribute(group.children[i], "y", String(HEIGHT - height));
+    setAttribute(group.children[i], "height", String(height));
   });
 }
 
 /** @param {Plot} plot @param {readonly number[]} limits */
 function showLimits({ bins, lines, limit }, limits) {
-  lines.replaceChildren(...limits.map((one) => {
+  lines.replaceChildren(...limits.map((tokens) => {
     // A limit above all answers is drawn at the edge.
-    const found = bins.findIndex(({ to }) => to >= one);
-    const x = String((found === -1 ? bins.length - 1 : found) * 4 + 1.5);
+    const found = bins.findIndex(({ to }) => to >= tokens);
+    const x = String((found === -1 ? bins.length - 1 : found) * BAR_STEP + BAR_WIDTH / 2);
     return svg("line", { x1: x, x2: x, y1: "0", y2: String(HEIGHT), class: "limit" });
   }));
   setShown(limit, limits.length > 0);
-  const isBeyond = limits.every((one) => bins.every(({ to }) => to < one));
-  const end = isBeyond ? ", not reached" : "";
+  const isUnreached = limits.every((tokens) => bins.every(({ to }) => to < tokens));
+  const end = isUnreached ? ", not reached" : "";
   setText(limit, `Line: max_tokens ${limits.map(formatCount).join(", ")}${end}`);
 }
 

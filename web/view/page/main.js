@@ -12,7 +12,7 @@ import { byId, setAttribute, setShown, setText } from "../../page/dom.js";
 import { startTheme } from "../../page/theme.js";
 import { Actions } from "./actions.js";
 import { ask, AskError, save } from "./ask.js";
-import { builtInColumns, ColumnChoices, ownColumn, USUAL_COLUMNS } from "./columns.js";
+import { builtInColumns, ColumnChoices, DEFAULT_COLUMNS, ownColumn } from "./columns.js";
 import { Comparison } from "./comparison.js";
 import { FacetList } from "./facets.js";
 import { FilesBar } from "./files_bar.js";
@@ -109,7 +109,7 @@ class ViewPage {
       else this.#row.openUid(this.#filter.row);
     });
     this.#changed();
-    this.#poll.hurry();
+    this.#poll.pollNow();
   }
 
   /** Applies a changed filter, order or list of columns. */
@@ -133,12 +133,12 @@ class ViewPage {
     this.#shownVersion = -1;
     this.#grid.reset(true);
     if (isOther) setText(byId("problem", HTMLElement), "");
-    this.#poll.hurry();
+    this.#poll.pollNow();
   }
 
   get #shownColumns() {
     const { columns } = this.#filter;
-    return columns.length > 0 ? columns : USUAL_COLUMNS;
+    return columns.length > 0 ? columns : DEFAULT_COLUMNS;
   }
 
   #setColumns() {
@@ -285,7 +285,7 @@ class ViewPage {
     } catch (error) {
       this.#showProblem(error);
     }
-    this.#poll.hurry();
+    this.#poll.pollNow();
   }
 }
 

@@ -18,8 +18,8 @@ import { Detail } from "./detail.js";
  * What the page provides.
  *
  * @typedef {object} OpenRowPage
- * @property {() => Filter} filter whose `row` is the open one
- * @property {() => Record<string, string>} query the filter as parameters of a request
+ * @property {() => Filter} filter returns the filter, whose `row` is the uid of the open row
+ * @property {() => Record<string, string>} query returns the filter as parameters of a request
  * @property {(error: unknown) => void} fail shows an error
  */
 
@@ -38,11 +38,11 @@ export class OpenRow {
     this.#grid = grid;
     this.#page = page;
     this.#detail = new Detail(words, (uid) => this.openUid(uid));
-    const click = (/** @type {string} */ id, /** @type {() => void} */ act) =>
+    const onClick = (/** @type {string} */ id, /** @type {() => void} */ act) =>
       byId(id, HTMLButtonElement).addEventListener("click", act);
-    click("detail-close", () => this.close());
-    click("detail-next", () => this.#step(1));
-    click("detail-previous", () => this.#step(-1));
+    onClick("detail-close", () => this.close());
+    onClick("detail-next", () => this.#step(1));
+    onClick("detail-previous", () => this.#step(-1));
     byId("detail", HTMLElement).addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.close();
     });
@@ -101,9 +101,9 @@ export class OpenRow {
     this.#grid.focus();
   }
 
-  /** @param {number} by */
-  async #step(by) {
-    const place = this.#grid.active + by;
+  /** @param {1 | -1} direction */
+  async #step(direction) {
+    const place = this.#grid.active + direction;
     if (place < 0 || place >= this.#grid.total) return;
     this.#grid.goTo(place);
     await this.#openAt(place);

@@ -5,52 +5,54 @@
  * @module
  */
 
-/** Interval of requests while the server is busy. `CALM_MS` is the interval otherwise. */
+/** Pause between requests while the server is busy. */
 const BUSY_MS = 250;
-const CALM_MS = 2_000;
 
-/** A loop of requests. The first `hurry()` starts it. */
+/** Pause between requests while it is not. */
+const IDLE_MS = 2_000;
+
+/** A loop of requests. The first `pollNow()` starts it. */
 export class Poll {
   #refresh;
-  #on;
-  #isAsking = false;
-  /** Whether `hurry()` was called during a request: its answer may be outdated. */
-  #isHurried = false;
+  #listener;
+  #isWaiting = false;
+  /** Whether `pollNow()` was called during a request, whose answer may then be outdated. */
+  #isOutdated = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
   /**
    * @param {() => Promise<boolean>} refresh updates the page; returns whether the server is busy
-   * @param {{ done: (isBusy: boolean) => void, failed: (error: unknown) => void }} on
+   * @param {{ done: (isBusy: boolean) => void, failed: (error: unknown) => void }} listener
    */
-  constructor(refresh, on) {
+  constructor(refresh, listener) {
     this.#refresh = refresh;
-    this.#on = on;
+    this.#listener = listener;
   }
 
   /** Requests the state at once, or as soon as the current request has been answered. */
-  hurry() {
-    this.#isHurried = true;
-    if (!this.#isAsking) this.#askIn(0);
+  pollNow() {
+    this.#isOutdated = true;
+    if (!this.#isWaiting) this.#pollIn(0);
   }
 
   /** @param {number} ms */
-  #askIn(ms) {
+  #pollIn(ms) {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#ask(), ms);
+    this.#timer = setTimeout(() => this.#poll(), ms);
   }
 
-  async #ask() {
-    this.#isAsking = true;
-    this.#isHurried = false;
+  async #poll() {
+    this.#isWaiting = true;
+    this.#isOutdated = false;
     let isBusy = false;
     try {
       isBusy = await this.#refresh();
-      this.#on.done(isBusy);
+      this.#listener.done(isBusy);
     } catch (error) {
-      this.#on.failed(error);
+      this.#listener.failed(error);
     }
-    this.#isAsking = false;
-    this.#askIn(this.#isHurried ? 0 : isBusy ? BUSY_MS : CALM_MS);
+    this.#isWaiting = false;
+    this.#pollIn(this.#isOutdated ? 0 : isBusy ? BUSY_MS : IDLE_MS);
   }
 }

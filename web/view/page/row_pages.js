@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The rows in memory: pages that are requested when they become visible.
+ * Keeps rows in memory, in pages that are requested when they become visible.
  *
  * @module
  */
@@ -13,20 +13,20 @@ const MAX_PAGES = 30;
 
 /** Pages of rows, by their number. At most 30 are kept. */
 export class RowPages {
-  /** @type {Map<number, readonly ShownRow[] | "asked">} */
+  /** @type {Map<number, readonly ShownRow[] | "requested">} */
   #pages = new Map();
   /** Pages whose rows may have changed. @type {Set<number>} */
   #stale = new Set();
   #generation = 0;
-  #load;
+  #fetch;
   #onChange;
 
   /**
-   * @param {(from: number, count: number) => Promise<RowPage>} load
+   * @param {(from: number, count: number) => Promise<RowPage>} fetchRows
    * @param {() => void} onChange called when rows have arrived
    */
-  constructor(load, onChange) {
-    this.#load = load;
+  constructor(fetchRows, onChange) {
+    this.#fetch = fetchRows;
     this.#onChange = onChange;
   }
 
@@ -36,9 +36,10 @@ export class RowPages {
   }
 
   /**
-   * Marks all rows as outdated: they are requested again when they are drawn, and stay until then.
+   * Marks all rows as stale: they are requested again when they are drawn, and are shown until the
+   * new ones arrive.
    */
-  renew() {
+  markStale() {
     this.#generation++;
     this.#stale = new Set(this.#pages.keys());
   }
@@ -63,7 +64,7 @@ export class RowPages {
   async fetchRow(place) {
     const known = this.rowAt(place);
     if (known !== undefined) return known;
-    const { rows } = await this.#load(place, 1);
+    const { rows } = await this.#fetch(place, 1);
     return rows[0];
   }
 
@@ -73,23 +74,23 @@ export class RowPages {
    * @param {number} first
    * @param {number} last
    */
-  need(first, last) {
+  request(first, last) {
     for (let page = Math.floor(first / PAGE_ROWS); page <= Math.floor(last / PAGE_ROWS); page++) {
-      this.#ask(page);
+      this.#requestPage(page);
     }
   }
 
   /** @param {number} page */
-  async #ask(page) {
+  async #requestPage(page) {
     const known = this.#pages.get(page);
     if (known !== undefined && !this.#stale.has(page)) return;
     this.#stale.delete(page);
-    if (known === undefined) this.#pages.set(page, "asked");
+    if (known === undefined) this.#pages.set(page, "requested");
     const generation = this.#generation;
     try {
-      const { rows } = await this.#load(page * PAGE_ROWS, PAGE_ROWS);
+      const { rows } = await this.#fetch(page * PAGE_ROWS, PAGE_ROWS);
       if (generation !== this.#generation) {
-        if (this.#pages.get(page) === "asked") this.#pages.delete(page);
+        if (this.#pages.get(page) === "requested") this.#pages.delete(page);
         return;
       }
       this.#pages.delete(page);

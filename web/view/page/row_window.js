@@ -1,16 +1,15 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Computes which rows of a table are visible. If all rows together are higher than browsers allow,
- * each pixel of the scroll bar stands for more rows.
+ * Computes which rows of a table are visible. If all rows together are higher than an element may be,
+ * the scroll position is scaled: each of its pixels then stands for more of the table.
  *
  * @module
  */
 
 export const ROW_PX = 36;
 /**
- * Browsers limit the height of an element to 33,554,428 px. Above this limit, places and pixels are
- * scaled.
+ * Tables above this height are scaled. Browsers limit the height of an element to 33,554,428 px.
  */
 const MAX_PX = 30_000_000;
 
@@ -22,7 +21,7 @@ export class RowWindow {
   #top = 0;
   #isScrolling = false;
 
-  /** @param {HTMLElement} scroller its first row is the head of the table */
+  /** @param {HTMLElement} scroller element that scrolls; its first row is the head of the table */
   constructor(scroller) {
     this.#scroller = scroller;
   }
@@ -42,7 +41,7 @@ export class RowWindow {
     return Math.min(MAX_PX, this.total * ROW_PX) + ROW_PX;
   }
 
-  /** How far rows are from where they would be without scaling, in pixels. */
+  /** How many pixels lower than without scaling rows are drawn. */
   get shiftPx() {
     return this.#scroller.scrollTop - this.#top * ROW_PX;
   }
@@ -56,19 +55,19 @@ export class RowWindow {
    * Scrolls just far enough to show a row, or centers it.
    *
    * @param {number} place
-   * @param {boolean} isCentred
+   * @param {boolean} isCentered
    */
-  show(place, isCentred) {
+  show(place, isCentered) {
     const { rows } = this;
-    if (isCentred) this.#top = place - rows / 2;
+    if (isCentered) this.#top = place - rows / 2;
     else if (place < this.#top) this.#top = place;
     else if (place > this.#top + rows - 1) this.#top = place - rows + 1;
     this.#top = Math.max(0, Math.min(this.#top, this.total - rows));
     this.#scroll();
   }
 
-  /** Handles a scroll event. Returns false if this window caused it, and not the user. */
-  takeScroll() {
+  /** Handles a scroll event. Returns false if this class caused it, not the user. */
+  handleScroll() {
     if (this.#isScrolling) {
       this.#isScrolling = false;
       return false;
@@ -80,12 +79,12 @@ export class RowWindow {
   }
 
   /**
-   * Scrolls by rows if pixels are scaled: otherwise a turn of the wheel would skip many rows.
+   * Scrolls by rows if the table is scaled, where a turn of the wheel would skip many rows.
    *
    * @param {WheelEvent} event
    * @returns {boolean} whether the event was handled
    */
-  takeWheel(event) {
+  handleWheel(event) {
     if (!this.#isScaled || event.ctrlKey || event.deltaY === 0) return false;
     event.preventDefault();
     const rows = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL

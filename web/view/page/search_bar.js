@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The search and the condition above the table.
+ * The fields for the search and the condition, above the table.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import { byId } from "../../page/dom.js";
 
 /** @import { Filter } from "./filter.js" */
 
-/** Time without a key after which a typed text is applied. */
-const TYPING_MS = 300;
+/** Pause in typing after which the text is applied. */
+const TYPING_PAUSE_MS = 300;
 
 export class SearchBar {
   #search = byId("search", HTMLInputElement);
@@ -26,7 +26,7 @@ export class SearchBar {
     for (const input of [this.#search, this.#where]) {
       input.addEventListener("input", () => {
         clearTimeout(this.#typing);
-        this.#typing = setTimeout(onChange, TYPING_MS);
+        this.#typing = setTimeout(onChange, TYPING_PAUSE_MS);
       });
     }
     for (const choice of [this.#searchIn, this.#isPattern]) {

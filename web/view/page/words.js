@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Texts about rows, files and searches.
+ * The texts that the page shows about rows, files and searches.
  *
  * @module
  */
@@ -65,14 +65,14 @@ export function filesWords({ index, paths }) {
  */
 export function nearWords(near) {
   if (near === null) return "";
-  const of = near.of === "prompt" ? "prompts" : "answers";
+  const texts = near.of === "prompt" ? "prompts" : "answers";
   if (near.state === "running") {
-    return `Comparing ${of}: ${formatShare(near.done, near.total)}`;
+    return `Comparing ${texts}: ${formatShare(near.done, near.total)}`;
   }
   if (near.state === "cancelled") return "Cancelled";
   if (near.state === "failed") return near.problem ?? "Failed";
-  if (near.copies === 0) return `No ${of} are nearly the same`;
-  return `${formatCount(near.copies)} ${of} are nearly those of earlier rows, in ${
+  if (near.copies === 0) return `No near duplicates among the ${texts}`;
+  return `${formatCount(near.copies)} ${texts} are near duplicates of earlier ones, in ${
     formatCount(near.groups)
   } groups`;
 }
