@@ -1,6 +1,6 @@
 /**
- * Updates `lib/prices/public_prices.json` from the table in LiteLLM's package on PyPI. Needs Python.
- * Downloads the wheel with pip, unless the path of a wheel is given.
+ * Updates `lib/prices/public_prices.json` from the table in LiteLLM's package on PyPI. Needs
+ * Python. Downloads the wheel with pip, unless the path of a wheel is given.
  *
  * @module
  */

@@ -108,8 +108,8 @@ export const PAGE_JS: string = joinModules(MODULES);
 export const PAGE_CSS: string = STYLES.join("\n");
 
 /**
- * The script of uPlot, with the language of the page instead of that of the browser: uPlot throws if
- * `Intl` does not know the language, as with `en-US@posix`.
+ * The script of uPlot, with the language of the page instead of that of the browser: uPlot throws
+ * if `Intl` does not know the language, as with `en-US@posix`.
  */
 export const UPLOT_JS: string =
   `var uPlot=function(navigator){${UPLOT_SCRIPT}\nreturn uPlot}({language:"en-US"});\n`;

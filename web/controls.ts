@@ -70,7 +70,7 @@ export function isControl(name: string): name is ControlName {
 /**
  * Runs a control and records it as a notice of the run. An invalid body changes nothing.
  *
- * @throws {TypeError | RangeError | UsageError} if the body is invalid, or the run rejects the value
+ * @throws {TypeError | RangeError | UsageError} if the body is invalid or the run rejects the value
  */
 export function useControl(name: ControlName, body: unknown, target: ControlTarget): void {
   const done = CONTROLS[name](body, target);

@@ -33,9 +33,9 @@ export type ServerMessage =
   | EndMessage;
 
 /**
- * The whole state of the run. Sent on connect, when a hidden page is shown again, when points of the
- * history were merged, when another run begins, and every 2 s before the first snapshot. Replaces
- * everything that was sent before.
+ * The whole state of the run. Sent on connect, when a hidden page is shown again, when points of
+ * the history were merged, when another run begins, and every 2 s before the first snapshot.
+ * Replaces everything that was sent before.
  */
 export interface HelloMessage extends MonitorState {
   /** Always "hello". */

@@ -27,8 +27,8 @@ const SCRIPTS = [
 export const TEXT_ONLY = "require-trusted-types-for 'script'; trusted-types 'none'";
 
 /**
- * Limit in bytes for samples with whole texts, in a report or a response of `/samples`. Browsers open
- * a report of this size at once, and it can be sent by mail.
+ * Limit in bytes for samples with whole texts, in a report or a response of `/samples`. Browsers
+ * open a report of this size at once, and it can be sent by mail.
  */
 export const MAX_WHOLES_BYTES = 4_000_000;
 

@@ -17,8 +17,8 @@ const STARTED = /<meta name="retort-started" content="([^"]+)">/;
 const START_BYTES = 8_192;
 
 /**
- * Makes the marker that holds the time when the run of a report began (ISO 8601). When another report
- * replaces this one, this one is renamed with that time.
+ * Makes the marker that holds the time when the run of a report began (ISO 8601). When another
+ * report replaces this one, this one is renamed with that time.
  */
 export function startedMarker(started: string): string {
   return `<meta name="retort-started" content="${started}">`;

@@ -13,8 +13,8 @@ import { MAX_TEXT, sampleOf, shortened, weightOf } from "./sample.ts";
 export const SAMPLES_PER_LIST = 20;
 
 /**
- * Rows above this size, in UTF-16 units, are reduced to the texts that are shown, so that 60 of them
- * stay below 32 MB.
+ * Rows above this size, in UTF-16 units, are reduced to the texts that are shown, so that 60 of
+ * them stay below 32 MB.
  */
 const MAX_WEIGHT = 128 * 1024;
 

@@ -1,6 +1,6 @@
 /**
- * The web monitor: a page that shows a run and controls it. This module is loaded only if a monitor is
- * requested.
+ * The web monitor: a page that shows a run and controls it. This module is loaded only if a monitor
+ * is requested.
  *
  * @example
  * ```ts

@@ -180,7 +180,8 @@ function medianRate(rows: readonly FleetRow[]): number {
 
 /**
  * Returns the seconds until the slowest run ends, or those for all rows left, including shards that
- * have not started, at the rate of all runs, whichever is longer. Null if a live run has no estimate.
+ * have not started, at the rate of all runs, whichever is longer. Null if a live run has no
+ * estimate.
  */
 function etaOf(
   rows: readonly FleetRow[],

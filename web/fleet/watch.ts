@@ -85,8 +85,8 @@ export class FleetWatch {
   }
 
   /**
-   * Reads a status file if it has changed. Returns whether a status was read. Synchronous, because a
-   * file server answers a `stat` in microseconds and a promise takes longer.
+   * Reads a status file if it has changed. Returns whether a status was read. Synchronous, because
+   * a file server answers a `stat` in microseconds and a promise takes longer.
    */
   #readStatus(name: string, parse: ParseStatus): boolean {
     if (

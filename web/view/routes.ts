@@ -1,6 +1,6 @@
 /**
- * Routes of the data page. Only `POST /data/selection` writes: the ids of selected rows, next to the
- * results.
+ * Routes of the data page. Only `POST /data/selection` writes: the ids of selected rows, next to
+ * the results.
  *
  * @module
  */

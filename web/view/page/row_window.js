@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Computes which rows of a table are visible. If all rows together are higher than an element may be,
- * the scroll position is scaled: each of its pixels then stands for more of the table.
+ * Computes which rows of a table are visible. If all rows together are higher than an element may
+ * be, the scroll position is scaled: each of its pixels then stands for more of the table.
  *
  * @module
  */
