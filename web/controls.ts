@@ -13,7 +13,7 @@ export interface ControlTarget {
   readonly plan: { retryWhenDone: boolean };
 }
 
-/** Validates the body, applies the control, and returns the text of its notice. */
+/** Validates the body, applies the control, and returns its effect as text for a notice. */
 type Control = (body: unknown, target: ControlTarget) => string;
 
 const CONTROLS: Readonly<Record<ControlName, Control>> = {
@@ -73,8 +73,8 @@ export function isControl(name: string): name is ControlName {
  * @throws {TypeError | RangeError | UsageError} if the body is invalid or the run rejects the value
  */
 export function useControl(name: ControlName, body: unknown, target: ControlTarget): void {
-  const done = CONTROLS[name](body, target);
-  target.run.notice("info", `${done} (from the monitor)`);
+  const effect = CONTROLS[name](body, target);
+  target.run.notice("info", `${effect} (from the monitor)`);
 }
 
 /**
@@ -101,7 +101,9 @@ function onlyField(
 ): unknown {
   const { [field]: value, ...others } = fieldsOf(body);
   if (Object.keys(others).length === 0 && isValid(value)) return value;
-  throw new TypeError(`Cannot use the control: the body must be {"${field}": …}, ${expected}`);
+  throw new TypeError(
+    `Cannot use the control: the body must have only the field "${field}", with ${expected}`,
+  );
 }
 
 function expectNoFields(body: unknown): void {

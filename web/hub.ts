@@ -90,7 +90,7 @@ export class Hub {
     return this.#record;
   }
 
-  get pages(): number {
+  get pageCount(): number {
     return this.#pages.size;
   }
 

@@ -151,7 +151,7 @@ function processMetrics(snapshot: Snapshot): Metric[] {
 
 function monitorMetrics(hub: Hub): Metric[] {
   return [
-    gauge("monitor_pages", "Pages that are open.", hub.pages),
+    gauge("monitor_pages", "Pages that are open.", hub.pageCount),
     counter("monitor_faults_total", "Errors of the monitor itself.", [{ value: hub.faults }]),
   ];
 }

@@ -219,7 +219,7 @@ Deno.test("Hub drops a page with more than 1 MB of backlog, and no other", () =>
   reading.bufferedAmount = MAX_BACKLOG_BYTES;
   stage.step();
   assertEquals([stalled.closedWith, reading.closedWith], [1013, undefined]);
-  assertEquals([stage.hub.pages, stalled.texts.length, reading.texts.length], [1, 1, 2]);
+  assertEquals([stage.hub.pageCount, stalled.texts.length, reading.texts.length], [1, 1, 2]);
 });
 
 Deno.test("Hub closes a page that sends an invalid message", () => {
@@ -273,7 +273,7 @@ Deno.test("Hub continues when a socket throws at every turn", () => {
   socket.taken();
   stage.step();
   assertEquals(socket.taken(), ["snapshot"]);
-  assertEquals(stage.hub.pages, 1);
+  assertEquals(stage.hub.pageCount, 1);
   page.left();
 });
 
@@ -296,7 +296,7 @@ Deno.test("Hub refuses more than 100 pages, and forgets those that leave", () =>
   const pages = Array.from({ length: MAX_PAGES }, () => stage.open());
   assertEquals(stage.open().socket.closedWith, 1013);
   pages.forEach(({ page }) => page.left());
-  assertEquals([stage.hub.pages, stage.open().socket.closedWith], [0, undefined]);
+  assertEquals([stage.hub.pageCount, stage.open().socket.closedWith], [0, undefined]);
 });
 
 Deno.test("Hub sends the last snapshot, the samples and the summary when the run ends", () => {
@@ -318,7 +318,7 @@ Deno.test("Hub.close() notifies pages, closes all sockets with 1001 and stops fo
   stage.hub.close();
   stage.hub.close();
   assertEquals(socket.messages, [{ type: "end", summary: null, about: null }]);
-  assertEquals([socket.closedWith, stage.hub.pages, stage.run.followers], [1001, 0, 0]);
+  assertEquals([socket.closedWith, stage.hub.pageCount, stage.run.followers], [1001, 0, 0]);
   assertEquals(stage.clock.timers, 0);
   assertEquals(stage.open().socket.closedWith, 1001);
 });
@@ -401,7 +401,7 @@ Deno.test("Hub.finish() notifies pages of the end, keeps them, and accepts new o
   stage.hub.finish();
   assertEquals([socket.messages.at(-1)?.type, socket.closedWith], ["end", undefined]);
   const [hello] = stage.open().socket.messages as HelloMessage[];
-  assertEquals([hello.type, hello.ended, stage.hub.pages], ["hello", true, 2]);
+  assertEquals([hello.type, hello.ended, stage.hub.pageCount], ["hello", true, 2]);
   stage.hub.close();
   assertEquals(socket.messages.filter(({ type }) => type === "end").length, 1);
 });

@@ -22,7 +22,7 @@ import { trailingMeans } from "./scale.js";
  * Shortest interval between drawings while no new point arrives. In a long run, a point covers
  * several snapshots and changes with each of them.
  */
-const LAST_POINT_MS = 2_000;
+const LAST_POINT_REDRAW_MS = 2_000;
 
 /**
  * Windows for averaging rates, in seconds. Charts use the first one that is at least `WINDOW_SHARE`
@@ -52,7 +52,7 @@ export class ChartGroup {
   /** @type {Set<Chart>} */
   #stale = new Set();
   /** @type {number[]} */
-  #times = [];
+  #timesS = [];
   /** Events, with their times in Unix seconds. @type {(ChartMark & { timeS: number })[]} */
   marks = [];
   /** Seconds at the end of the run that are shown; 0 for the whole run. */
@@ -93,17 +93,17 @@ export class ChartGroup {
     if (this.columns !== history.columns || this.#startS !== startMs / 1000) {
       this.columns = history.columns;
       this.#startS = startMs / 1000;
-      this.#times = [];
+      this.#timesS = [];
     }
-    const firstChanged = Math.max(0, this.#times.length - 1);
+    const firstChanged = Math.max(0, this.#timesS.length - 1);
     for (let i = firstChanged; i < elapsed_s.length; i++) {
-      this.#times[i] = this.#startS + (elapsed_s[i] ?? 0);
+      this.#timesS[i] = this.#startS + (elapsed_s[i] ?? 0);
     }
     this.#means.clear();
     const minWindowS = (elapsed_s.at(-1) ?? 0) * WINDOW_SHARE;
     this.#windowS = WINDOWS_S.find((seconds) => seconds >= minWindowS) ?? minWindowS;
     setText(this.#windowNote, `Rates are means over ${formatLatencyMark(this.#windowS * 1000)}`);
-    if (firstChanged < elapsed_s.length - 1 || nowMs - this.#drawnMs >= LAST_POINT_MS) {
+    if (firstChanged < elapsed_s.length - 1 || nowMs - this.#drawnMs >= LAST_POINT_REDRAW_MS) {
       this.#drawnMs = nowMs;
       this.drawAll();
     } else if (this.cursorIndex === null) {
@@ -129,7 +129,7 @@ export class ChartGroup {
    * @returns {UPlot.AlignedData}
    */
   data(names) {
-    return [this.#times, ...names.map((name) => this.values(name))];
+    return [this.#timesS, ...names.map((name) => this.values(name))];
   }
 
   /**
@@ -150,8 +150,8 @@ export class ChartGroup {
   /** Returns the range of the time axes, in Unix seconds. @returns {[number, number]} */
   range() {
     if (this.#zoomed !== undefined) return this.#zoomed;
-    const startS = this.#times[0] ?? 0;
-    const endS = this.#times.at(-1) ?? 0;
+    const startS = this.#timesS[0] ?? 0;
+    const endS = this.#timesS.at(-1) ?? 0;
     const fromS = this.#rangeS > 0 ? Math.max(startS, endS - this.#rangeS) : startS;
     return [fromS, Math.max(endS, fromS + MIN_RANGE_S)];
   }
@@ -164,24 +164,24 @@ export class ChartGroup {
   showCursor(index) {
     if (index === this.cursorIndex) return;
     this.cursorIndex = index;
-    const time = index === null ? undefined : this.#times[index];
+    const timeS = index === null ? undefined : this.#timesS[index];
     setText(
       this.#cursorTime,
-      time === undefined ? "" : [
-        formatClock(time * 1000),
-        `${formatDuration((time - this.#startS) * 1000)} in`,
-        ...this.#marksAt(time),
+      timeS === undefined ? "" : [
+        formatClock(timeS * 1000),
+        `${formatDuration((timeS - this.#startS) * 1000)} in`,
+        ...this.#eventsNear(timeS),
       ].join(" · "),
     );
     for (const chart of this.#visible) chart.showValues(index);
   }
 
   /**
-   * Returns the texts of events near a time: within a hundredth of the chart's width.
+   * Returns the texts of the last two events within a hundredth of the chart's width of a time.
    *
    * @param {number} timeS
    */
-  #marksAt(timeS) {
+  #eventsNear(timeS) {
     const [from, to] = this.range();
     return this.marks.filter((mark) => Math.abs(mark.timeS - timeS) <= (to - from) / 100)
       .map(({ text }) => text).slice(-2);

@@ -23,12 +23,12 @@ const UNSAFE_IN_JSON = /[<>&\u2028\u2029]/g;
 /**
  * Makes the button download a report.
  *
- * @param {() => MonitorState} stateOf returns the run as the page knows it
+ * @param {() => MonitorState} getState returns the state of the run as the page knows it
  */
-export function startReports(stateOf) {
+export function startReports(getState) {
   const button = byId("report", HTMLButtonElement);
   const answer = byId("report-answer", HTMLElement);
-  /** @type {string | undefined} */
+  /** The empty report, once it is loaded. @type {string | undefined} */
   let shell;
   const load = async () => {
     try {
@@ -42,7 +42,7 @@ export function startReports(stateOf) {
   button.addEventListener("click", async () => {
     if (shell === undefined) await load();
     const isMade = shell !== undefined;
-    if (shell !== undefined) download(reportOf(shell, stateOf()), nameOf(stateOf()));
+    if (shell !== undefined) download(reportOf(shell, getState()), nameOf(getState()));
     setAttribute(answer, "data-tone", isMade ? "good" : "bad");
     setText(
       answer,

@@ -156,13 +156,13 @@ function runningWords({ snapshot }) {
       : `for ${formatDuration(snapshot?.elapsed_ms ?? 0)}`;
     return { tone: "good", icon: "play", word, detail };
   }
-  const all = snapshot.teachers_total - snapshot.teachers_left;
-  const counts = `${formatCount(troubled.length)} of ${formatCount(all)} teachers not up`;
+  const listed = snapshot.teachers_total - snapshot.teachers_left;
+  const counts = `${formatCount(troubled.length)} of ${formatCount(listed)} teachers not up`;
   if (lost === undefined) return { tone: "good", icon: "play", word, detail: counts };
   // The detail already names the host, so it is removed from the reason.
   const cause = lost.reason?.replace(/^Cannot connect to .+: ([^:]+)$/, "$1") ?? "";
   const why = cause === "" ? "" : `: ${cause}`;
-  const up = all - troubled.length;
+  const up = listed - troubled.length;
   const others = up === 0 ? "" : `; its rows go to the other${up === 1 ? "" : "s"}`;
   return {
     tone: "wait",

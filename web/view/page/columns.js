@@ -12,6 +12,8 @@ import { byId, make } from "../../page/dom.js";
 
 /** @import { ShownRow } from "../../../lib/data/protocol.ts" */
 /**
+ * A column. `sort` is the field by which it sorts rows, if it can; `width` is a CSS track size.
+ *
  * @typedef {{ title: string, sort?: string, width: string, isNumber?: boolean, cell: (row:
  * ShownRow) => (Node | string)[] }} Column
  */
@@ -105,7 +107,7 @@ export function makeFlag(flag, words) {
   return make("span", { class: "badge wait flag", title: help }, title);
 }
 
-/** @param {Pick<ShownRow, "cost_usd" | "is_estimated">} row */
+/** A negative cost is unknown. @param {Pick<ShownRow, "cost_usd" | "is_estimated">} row */
 export function costText({ cost_usd: usd, is_estimated: isEstimated }) {
   if (usd < 0) return "–";
   return `${isEstimated ? "~" : ""}${formatUsd(usd)}`;
