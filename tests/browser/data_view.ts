@@ -212,7 +212,7 @@ Deno.test("data page: compares samples, explains flags and failures, and finds n
   await page.getByText(/^[1-9]\d* of 304 rows$/).waitFor();
   await page.getByRole("button", { name: "Use these rows …" }).click();
   await page.getByRole("dialog").getByText(
-    "This condition is known to this page only",
+    "Commands do not know this condition",
   ).waitFor();
 });
 
@@ -449,7 +449,7 @@ Deno.test("data page: compares two runs, and lays out a very long answer only on
   );
   await page.getByRole("button", { name: "Use these rows …" }).click();
   await page.getByRole("dialog").getByText(
-    "This condition is known to this page only",
+    "Commands do not know this condition",
   ).waitFor();
 });
 
