@@ -1,5 +1,5 @@
 /**
- * The columns of the index: typed arrays that take 100 bytes for each row in all.
+ * The columns of the index: typed arrays, 100 bytes per row in total.
  *
  * @module
  */
@@ -8,22 +8,22 @@ import { fieldName } from "../where/mod.ts";
 
 type NumberArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
 
-/** All columns, by name. A row is here one line of a file: an answer or a failure. */
+/** All columns, by name. Here, a row is one line of a file: an answer or a failure. */
 const COLUMNS = {
   /** The start of the line in its file, in bytes. */
   offset: Float64Array,
   /** The length of the line in bytes, without its line feed. */
   bytes: Uint32Array,
-  /**
-   * 64-bit hashes in two halves: of the uid, of the uid without a sample's number, of the answer
-   * and of the prompt.
-   */
+  /** The two halves of the uid's 64-bit hash. */
   uidLow: Uint32Array,
   uidHigh: Uint32Array,
+  /** The hash of the uid without a sample's number: equal for all samples of a row. */
   rowLow: Uint32Array,
   rowHigh: Uint32Array,
+  /** The hash of the answer. */
   answerLow: Uint32Array,
   answerHigh: Uint32Array,
+  /** The hash of the prompt. */
   promptLow: Uint32Array,
   promptHigh: Uint32Array,
   /** A 32-bit hash of the final answer; 0 if there is none. */
@@ -40,10 +40,11 @@ const COLUMNS = {
   attempts: Uint16Array,
   /** Bits of `FLAG_BIT`. */
   flags: Uint16Array,
-  /** Of the failure; 0 if none. */
+  /** The status of the failed request; 0 if none. */
   httpStatus: Uint16Array,
-  /** An index into `DataIndex.files`; the next ones are codes of `Table.names`. */
+  /** An index into `DataIndex.files`. */
   file: Uint16Array,
+  /** A code of `Table.names`, as are the next four. */
   model: Uint16Array,
   teacher: Uint16Array,
   finishReason: Uint16Array,
@@ -55,14 +56,14 @@ const COLUMNS = {
   marks: Uint8Array,
 } as const;
 
-/** Columns in shared memory, for the threads of scans: copies would take 16 bytes a row each. */
+/** Columns that scans read in shared memory: a copy for each thread would take 16 bytes per row. */
 const SHARED: ReadonlySet<ColumnName> = new Set(["offset", "bytes", "file", "flags"]);
 
 export type ColumnName = keyof typeof COLUMNS;
 
 export type ColumnArrays = { [Name in ColumnName]: InstanceType<typeof COLUMNS[Name]> };
 
-/** In the order of the index file: the widest numbers first, so that each array is aligned. */
+/** All names in the order of the index file: the widest numbers first, which aligns each array. */
 export const COLUMN_NAMES = (Object.keys(COLUMNS) as ColumnName[]).toSorted((a, b) =>
   COLUMNS[b].BYTES_PER_ELEMENT - COLUMNS[a].BYTES_PER_ELEMENT
 );
@@ -81,39 +82,39 @@ export const Mark = {
 
 export function makeColumns(capacity: number): ColumnArrays {
   return Object.fromEntries(
-    COLUMN_NAMES.map((name) => [name, numbers(COLUMNS[name], capacity, SHARED.has(name))]),
+    COLUMN_NAMES.map((name) => [name, allocate(COLUMNS[name], capacity, SHARED.has(name))]),
   ) as ColumnArrays & Record<ColumnName, NumberArray>;
 }
 
 /** Enlarges the columns one by one, so that each old array is freed before the next is copied. */
 export function enlarge(columns: ColumnArrays, capacity: number): void {
   const all = columns as Record<ColumnName, NumberArray>;
-  for (const name of COLUMN_NAMES) all[name] = larger(all[name], capacity);
+  for (const name of COLUMN_NAMES) all[name] = enlarged(all[name], capacity);
 }
 
-function larger<T extends NumberArray>(array: T, capacity: number): T {
+function enlarged<T extends NumberArray>(array: T, capacity: number): T {
   const isShared = array.buffer instanceof SharedArrayBuffer;
-  const wide = numbers<T>(array.constructor, capacity, isShared);
-  wide.set(array);
-  return wide;
+  const copy = allocate<T>(array.constructor, capacity, isShared);
+  copy.set(array);
+  return copy;
 }
 
-type NumbersOf<T> =
+type ArrayConstructorOf<T> =
   & (new (length: number) => T)
   & (new (buffer: SharedArrayBuffer) => T)
   & { readonly BYTES_PER_ELEMENT: number };
 
-function numbers<T>(kind: object, capacity: number, isShared: boolean): T {
-  const Kind = kind as NumbersOf<T>;
+function allocate<T>(constructor: object, capacity: number, isShared: boolean): T {
+  const TypedArray = constructor as ArrayConstructorOf<T>;
   return isShared
-    ? new Kind(new SharedArrayBuffer(capacity * Kind.BYTES_PER_ELEMENT))
-    : new Kind(capacity);
+    ? new TypedArray(new SharedArrayBuffer(capacity * TypedArray.BYTES_PER_ELEMENT))
+    : new TypedArray(capacity);
 }
 
-/** The most values that a field with a facet may have. */
-export const MOST_VALUES = 50;
+/** A field with more values has no facet. */
+const MAX_FACET_VALUES = 50;
 /** In UTF-16 units: longer values are texts, not categories. */
-const LONGEST_VALUE = 120;
+const MAX_VALUE_LENGTH = 120;
 
 /** A value that a facet can count. */
 export type Scalar = string | number | boolean | null;
@@ -143,26 +144,26 @@ export class OwnField {
   }
 
   /** Whether a condition on this field can be answered without reading lines. */
-  get isKept(): boolean {
+  get isIndexed(): boolean {
     return this.values !== undefined || (this.numbers !== undefined && this.hasNumbers);
   }
 
   /**
    * Records the value of a row. Rows must come in order; those without a value are left out.
    *
-   * @param capacity The rows to make room for if `row` does not fit.
+   * @param capacity The number of rows to make room for if `row` does not fit.
    */
   set(row: number, value: unknown, capacity: number): void {
     const isScalar = value === null || typeof value === "boolean" || typeof value === "number" ||
-      (typeof value === "string" && value.length <= LONGEST_VALUE);
+      (typeof value === "string" && value.length <= MAX_VALUE_LENGTH);
     if (this.values !== undefined) {
-      const code = isScalar ? this.#code(value as Scalar) : undefined;
+      const code = isScalar ? this.#codeFor(value as Scalar) : undefined;
       if (code === undefined) {
         this.values = undefined;
         this.codes = new Uint8Array(0);
         this.#codeOf.clear();
       } else {
-        if (row >= this.codes.length) this.codes = larger(this.codes, capacity);
+        if (row >= this.codes.length) this.codes = enlarged(this.codes, capacity);
         this.codes[row] = code;
       }
     }
@@ -171,7 +172,7 @@ export class OwnField {
     else if (value !== null) this.numbers = undefined;
   }
 
-  /** Undefined if the row has no value. */
+  /** Returns the value of a row, or undefined if it has none. */
   valueAt(row: number): Scalar | undefined {
     if (this.values !== undefined) {
       const code = row < this.codes.length ? this.codes[row] : 0;
@@ -183,26 +184,27 @@ export class OwnField {
     return Number.isNaN(number) ? undefined : number;
   }
 
+  /** Sets what was loaded from the index file. */
   restore(values: Scalar[] | undefined, codes: Uint8Array): void {
     this.values = values;
     this.codes = codes;
-    values?.forEach((value, place) => this.#codeOf.set(value, place + 1));
+    values?.forEach((value, index) => this.#codeOf.set(value, index + 1));
   }
 
   #setNumber(row: number, value: number, capacity: number): void {
     const before = this.numbers!.length;
     if (row >= before) {
-      this.numbers = larger(this.numbers!, capacity);
+      this.numbers = enlarged(this.numbers!, capacity);
       this.numbers.fill(NaN, before);
     }
     this.numbers![row] = value;
     this.hasNumbers = true;
   }
 
-  #code(value: Scalar): number | undefined {
+  #codeFor(value: Scalar): number | undefined {
     const known = this.#codeOf.get(value);
     if (known !== undefined) return known;
-    if (this.values!.length >= MOST_VALUES) return undefined;
+    if (this.values!.length >= MAX_FACET_VALUES) return undefined;
     this.values!.push(value);
     this.#codeOf.set(value, this.values!.length);
     return this.values!.length;

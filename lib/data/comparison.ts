@@ -9,7 +9,7 @@ import { Mark } from "./columns.ts";
 import { type Spread, spreadOf } from "./facets.ts";
 import type { Agreement, ComparedRows, Table } from "./table.ts";
 
-/** One of two compared runs. Figures are of the rows that both have answered. */
+/** One of two compared runs. Except `only`, its figures are of the rows that both have answered. */
 export interface ComparedRun {
   /** As the user named it. */
   readonly path: string;
@@ -27,7 +27,7 @@ export interface RunComparison {
   readonly both: number;
   /** These rows by how their answers compare. Final answers: see `finalAnswerOf`. */
   readonly agreement: Readonly<Record<Exclude<Agreement, "none">, number>>;
-  /** Rows counted as different of which at least one answer has no final answer. */
+  /** Rows counted as different in which at least one of the two texts has no final answer. */
   readonly without_final_answer: number;
   /** In the order in which the user named them. */
   readonly runs: readonly [ComparedRun, ComparedRun];
@@ -36,7 +36,7 @@ export interface RunComparison {
 /**
  * Compares two runs whose rows are in one table.
  *
- * @param runOfFile For each file the run that it belongs to: 0 or 1.
+ * @param runOfFile For each file, the run that it belongs to: 0 or 1.
  * @param paths The path of run 0 and that of run 1.
  */
 export function compareRuns(
@@ -58,8 +58,8 @@ export function compareRuns(
   }
   const answered = [0, 0];
   for (let row = 0; row < length; row++) if (isAnswer(table, row)) answered[run[row]]++;
-  const side = (number: 0 | 1) =>
-    sideOf(table, pairs.map((pair) => pair[number]), paths[number], answered[number]);
+  const side = (index: 0 | 1) =>
+    comparedRun(table, pairs.map((pair) => pair[index]), paths[index], answered[index]);
   return {
     comparison: {
       both: pairs.length,
@@ -76,8 +76,8 @@ function isAnswer({ columns }: Table, row: number): boolean {
 }
 
 /**
- * Pairs answers of run 0 and run 1 by uid, in the order of run 1. If several files of a run use the
- * same uid, the first rows with it are paired, then the second ones, and so on.
+ * Pairs answers of run 0 and run 1 by uid, in the order of run 1. If a uid occurs several times in
+ * a run, as in several files, the first rows with it are paired, then the second ones, and so on.
  */
 function pairsOf(table: Table, run: Uint8Array): (readonly [number, number])[] {
   const { uidLow, uidHigh } = table.columns;
@@ -112,13 +112,14 @@ function pairsOf(table: Table, run: Uint8Array): (readonly [number, number])[] {
   return pairs;
 }
 
+/** Returns an index into `AGREEMENTS`. */
 function agreementOf({ columns }: Table, left: number, right: number): number {
   const { answerLow, answerHigh, final } = columns;
   if (answerLow[left] === answerLow[right] && answerHigh[left] === answerHigh[right]) return 1;
   return final[left] !== 0 && final[left] === final[right] ? 2 : 3;
 }
 
-function sideOf(
+function comparedRun(
   { columns }: Table,
   rows: readonly number[],
   path: string,

@@ -19,11 +19,11 @@ import { Table } from "./table.ts";
 export interface DataFileStatus {
   readonly path: string;
   readonly state: FileState;
-  /** Why it cannot be read, for a message; else null. */
+  /** Why the file cannot be read, for a message; else null. */
   readonly problem: string | null;
   /** In bytes. */
   readonly size: number;
-  /** Bytes read so far. */
+  /** The number of bytes read so far. */
   readonly read: number;
   readonly rows: number;
   readonly damageCount: number;
@@ -44,11 +44,11 @@ export interface IndexedPath {
   readonly path: string;
   /** A decompressed copy that is read instead. @default path */
   readonly readPath?: string;
-  /** Which of the paths on the command line it was found by, from 0. @default 0 */
+  /** The path on the command line that led to this file, counted from 0. @default 0 */
   readonly run?: number;
 }
 
-/** The share of gone rows from which the index is built again. */
+/** The share of gone rows at which the index is rebuilt. */
 const MAX_GONE_SHARE = 0.3;
 
 /** A file that was modified within this time belongs to an active run. */
@@ -63,10 +63,10 @@ export class DataIndex {
   version = 0;
   readonly #indexPath: string | undefined;
   #savedRows = 0;
-  /** Public prices by model and teacher; undefined if there are none. */
-  #pricedPairs = new Map<string, Rates | undefined>();
-  /** Codes of model and teacher of rows without a cost, as one number. */
-  #toPrice = new Set<number>();
+  /** Public prices by model and teacher; a pair without a public price has undefined. */
+  #rates = new Map<string, Rates | undefined>();
+  /** Pairs of model and teacher of new rows without a cost: their two codes in one number. */
+  #unpricedPairs = new Set<number>();
 
   /** @param indexPath Where the index is saved. @default in memory only */
   constructor(paths: readonly IndexedPath[], indexPath?: string) {
@@ -80,15 +80,18 @@ export class DataIndex {
     return inFolder(dirname(paths[0]), `.retort/view-${name}.index`);
   }
 
-  /** Loads a saved index, without the rows of files that were replaced since; false if none. */
+  /**
+   * Loads a saved index, without the rows of files that were replaced since. Returns false if there
+   * is none.
+   */
   load(): boolean {
     if (this.#indexPath === undefined) return false;
     const saved = readIndexFile(this.#indexPath, this.files.map(({ mark }) => mark.path));
     if (saved === undefined) return false;
-    this.files = this.files.map(({ mark, readPath }, number) => {
-      const file = new DataFile(mark.path, { readPath, mark: saved.files[number] });
+    this.files = this.files.map(({ mark, readPath }, index) => {
+      const file = new DataFile(mark.path, { readPath, mark: saved.files[index] });
       if (file.mark.end === 0 || file.resume()) return file;
-      saved.table.drop(number);
+      saved.table.drop(index);
       return new DataFile(mark.path, { readPath });
     });
     this.table = saved.table;
@@ -100,9 +103,9 @@ export class DataIndex {
 
   /** Checks whether files have changed; returns true if there is something to read. */
   refresh(): boolean {
-    this.files.forEach((file, number) => {
+    this.files.forEach((file, index) => {
       if (!file.refresh()) return;
-      this.table.drop(number);
+      this.table.drop(index);
       this.version++;
     });
     this.#pruneGone();
@@ -124,22 +127,24 @@ export class DataIndex {
 
   /** Reads about a megabyte of one file; returns false if there is nothing more to read. */
   async step(): Promise<boolean> {
-    const number = this.files.findIndex(({ state }) => state === "reading");
-    if (number === -1) return false;
-    const file = this.files[number];
+    const fileIndex = this.files.findIndex(({ state }) => state === "reading");
+    if (fileIndex === -1) return false;
+    const file = this.files[fileIndex];
     const before = this.table.length;
     const { columns, names } = this.table;
     file.read((facts, place) => {
-      const row = this.table.add(facts, { ...place, file: number }, file.hints);
+      const row = this.table.add(facts, { ...place, file: fileIndex }, file.hints);
       if (columns.costUsd[row] === -1 && facts.completionTokens > 0) {
-        this.#toPrice.add(columns.model[row] * 0x1_0000 + columns.teacher[row]);
+        this.#unpricedPairs.add(columns.model[row] * 0x1_0000 + columns.teacher[row]);
       }
     });
     if (this.table.length > before) {
       if (before === 0 || file.mark.rows === this.table.length - before) this.#reserve();
       this.version++;
     }
-    if (this.#toPrice.size > 0) await this.#price(before, names.model.list, names.teacher.list);
+    if (this.#unpricedPairs.size > 0) {
+      await this.#estimateCosts(before, names.model.list, names.teacher.list);
+    }
     return true;
   }
 
@@ -147,7 +152,7 @@ export class DataIndex {
     while (await this.step());
   }
 
-  /** Saves the index if rows were added. Returns why that failed, or undefined. */
+  /** Saves the index if rows were added. Returns the reason if that fails, else undefined. */
   save(): string | undefined {
     if (this.#indexPath === undefined || this.table.length === this.#savedRows) return undefined;
     const problem = writeIndexFile(this.#indexPath, this);
@@ -183,7 +188,7 @@ export class DataIndex {
     for (const file of this.files) file.close();
   }
 
-  /** Makes room for all rows that are to come, estimated from the rows that were read. */
+  /** Makes room for all rows that are still to be read, estimated from the mean line so far. */
   #reserve(): void {
     let rows = this.table.length;
     for (const { mark, size } of this.files) {
@@ -192,7 +197,7 @@ export class DataIndex {
     this.table.reserve(rows);
   }
 
-  /** Reads all files again if many rows are gone, because these take memory and time. */
+  /** Starts again with an empty table if many rows are gone, because these take memory and time. */
   #pruneGone(): void {
     const { gone, length } = this.table;
     if (gone === 0 || gone < Math.max(1, length * MAX_GONE_SHARE)) return;
@@ -206,22 +211,22 @@ export class DataIndex {
     this.version++;
   }
 
-  /** Estimates the cost of rows without one by public prices, from row `from` on. */
-  async #price(
+  /** Estimates the cost of rows that have none from public prices, beginning with row `from`. */
+  async #estimateCosts(
     from: number,
     models: readonly string[],
     teachers: readonly string[],
   ): Promise<void> {
-    for (const pair of this.#toPrice) {
+    for (const pair of this.#unpricedPairs) {
       const [model, teacher] = [models[Math.floor(pair / 0x1_0000)], teachers[pair % 0x1_0000]];
       const key = `${model}\0${teacher}`;
-      if (!this.#pricedPairs.has(key)) this.#pricedPairs.set(key, await ratesOf(model, teacher));
+      if (!this.#rates.has(key)) this.#rates.set(key, await publicRatesOf(model, teacher));
     }
-    this.#toPrice.clear();
+    this.#unpricedPairs.clear();
     const { columns, length } = this.table;
     for (let row = from; row < length; row++) {
       if (columns.costUsd[row] !== -1) continue;
-      const rates = this.#pricedPairs.get(
+      const rates = this.#rates.get(
         `${models[columns.model[row]]}\0${teachers[columns.teacher[row]]}`,
       );
       if (rates === undefined) continue;
@@ -233,13 +238,13 @@ export class DataIndex {
   }
 }
 
-/** US dollars for a million tokens. */
+/** US dollars per million tokens. */
 interface Rates {
   readonly usdIn: number;
   readonly usdOut: number;
 }
 
-async function ratesOf(model: string, address: string): Promise<Rates | undefined> {
+async function publicRatesOf(model: string, address: string): Promise<Rates | undefined> {
   const teacher = {
     model,
     address,

@@ -1,5 +1,6 @@
 /**
- * Answers questions of the page about an index, and reads new rows in between. Runs in the worker.
+ * Answers the page's requests about an index, and reads new rows between requests. Runs in the
+ * worker.
  *
  * @module
  */
@@ -24,16 +25,16 @@ import { scanJobOf } from "./scan.ts";
 import { Scanner } from "./scanner.ts";
 import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
 
-/** The rows that meet a condition, cached because pages ask for them again and again. */
+/** The rows that meet a condition, cached because pages request them again and again. */
 interface Selection {
   readonly where: string;
-  /** The version of the index when this was made. */
+  /** The version of the index when the selection was created. */
   readonly version: number;
-  /** Empty if there is a scanner, which has the rows then. */
+  /** Empty if there is a scanner, which then has the rows. */
   readonly rows: Uint32Array<ArrayBuffer>;
   /** Undefined if the columns suffice for the condition. */
   readonly scanner: Scanner | undefined;
-  /** Computed when `total` rows were found: more may have been found since. */
+  /** Computed when `total` rows had been found: more may have been found since. */
   overview?: Pick<Overview, "total" | "facets" | "histograms">;
   /** The first `count` rows, sorted by `key`. */
   sorted?: {
@@ -46,16 +47,17 @@ interface Selection {
 const NO_ROWS = new Uint32Array(0);
 /** How many selections are cached, as several pages may be open. */
 const MAX_SELECTIONS = 3;
-/** How long a selection is used although the index has new rows. */
+/** How long a selection is served after the index has got new rows. */
 const STALE_MS = 2_000;
-/** A scan that no page has asked about for this time is cancelled; open pages ask more often. */
+/** A scan that no page has requested for this time is cancelled; open pages request more often. */
 const UNWATCHED_MS = 1_500;
-/** How long `work` may take, since questions wait meanwhile. */
-const TURN_MS = 25;
+/** Time limit of `work`, because requests wait meanwhile. */
+const WORK_MS = 25;
 
 export class DataServer {
   readonly #index: DataIndex;
-  #selections: (Selection & { madeMs: number; askedMs: number })[] = [];
+  /** The times are by `performance.now()`. */
+  #selections: (Selection & { createdMs: number; requestedMs: number })[] = [];
   readonly #near: NearSearch;
   readonly #paths: readonly string[];
   #comparison: RunComparison | null = null;
@@ -71,10 +73,10 @@ export class DataServer {
   /** @throws {UsageError} If a condition is invalid. */
   answer<Name extends DataRequestName>(
     name: Name,
-    given: DataRequests[Name]["in"],
+    request: DataRequests[Name]["in"],
   ): DataRequests[Name]["out"] {
     const answers: {
-      [One in DataRequestName]: (given: DataRequests[One]["in"]) => DataRequests[One]["out"];
+      [Each in DataRequestName]: (request: DataRequests[Each]["in"]) => DataRequests[Each]["out"];
     } = {
       state: () => this.#state(),
       rows: (query) => this.#rows(query),
@@ -85,18 +87,21 @@ export class DataServer {
       near: ({ of }) => of === "cancel" ? this.#near.cancel() : this.#near.start(of),
       files: ({ files }) => void this.#index.addFiles(files) as undefined,
     };
-    return answers[name](given);
+    return answers[name](request);
   }
 
-  /** Works for `TURN_MS`: reads rows, then searches near duplicates. False if nothing was left. */
+  /**
+   * Works for `WORK_MS` at most: reads rows, then searches for near duplicates. Returns false if
+   * nothing is left to do.
+   */
   async work(): Promise<boolean> {
-    const end = performance.now() + TURN_MS;
-    let isBusy = false;
-    while (performance.now() < end) {
-      isBusy = await this.#index.step();
-      if (!isBusy) break;
+    const endMs = performance.now() + WORK_MS;
+    let isReading = false;
+    while (performance.now() < endMs) {
+      isReading = await this.#index.step();
+      if (!isReading) break;
     }
-    return isBusy || this.#near.work(end);
+    return isReading || this.#near.work(endMs);
   }
 
   /** Cancels scans and closes the index. */
@@ -131,11 +136,11 @@ export class DataServer {
     };
   }
 
-  /** Compares two runs, if the user named two, once all files are read and after new rows. */
+  /** If the user named two paths, compares their runs: once all files are read, and after changes. */
   #compare(): void {
     const { table, runs, version } = this.#index;
-    const [left, right, more] = this.#paths;
-    if (right === undefined || more !== undefined || version === this.#comparedVersion) return;
+    if (this.#paths.length !== 2 || version === this.#comparedVersion) return;
+    const [left, right] = this.#paths;
     if (!this.#index.status().isCurrent) return;
     const { comparison, rows } = compareRuns(table, runs, [left, right]);
     this.#comparison = comparison;
@@ -163,7 +168,7 @@ export class DataServer {
     const selection = this.#selection(where);
     const rows = foundRows(selection);
     const { table } = this.#index;
-    // Cached, because every page asks each two seconds.
+    // Cached, because every page requests it every two seconds.
     if (selection.overview?.total !== rows.length) {
       selection.overview = {
         total: rows.length,
@@ -219,36 +224,40 @@ export class DataServer {
 
   /** The cached selection for a condition, or a new one, for which a scan may be started. */
   #selection(where: string): Selection {
-    const now = performance.now();
-    this.#endUnwatched(where, now);
-    const known = this.#selections.find((one) => one.where === where);
-    if (known !== undefined) known.askedMs = now;
+    const nowMs = performance.now();
+    this.#cancelUnwatched(where, nowMs);
+    const cached = this.#selections.find((selection) => selection.where === where);
+    if (cached !== undefined) cached.requestedMs = nowMs;
     const { version, table } = this.#index;
-    const isUnderWay = known?.scanner?.isDone === false;
+    const isScanning = cached?.scanner?.isDone === false;
     if (
-      known !== undefined &&
-      (known.version === version || isUnderWay || now - known.madeMs < STALE_MS)
+      cached !== undefined &&
+      (cached.version === version || isScanning || nowMs - cached.createdMs < STALE_MS)
     ) {
-      return known;
+      return cached;
     }
     const { indexed, scanned } = planOf(table, where);
     const rows = rowsThatMeet(table, indexed);
     const found = scanned.length === 0
       ? { rows, scanner: undefined }
       : { rows: NO_ROWS, scanner: new Scanner(scanJobOf(this.#index, rows, scanned)) };
-    const made = { where, version, ...found, madeMs: now, askedMs: now };
-    this.#selections = [made, ...this.#selections.filter((one) => one !== known)];
+    const created = { where, version, ...found, createdMs: nowMs, requestedMs: nowMs };
+    this.#selections = [created, ...this.#selections.filter((selection) => selection !== cached)];
     for (const { scanner } of this.#selections.splice(MAX_SELECTIONS)) scanner?.cancel();
-    known?.scanner?.cancel();
-    return made;
+    cached?.scanner?.cancel();
+    return created;
   }
 
-  /** Cancels scans that no page asks about any more, to free their memory and workers. */
-  #endUnwatched(where: string, now: number): void {
-    this.#selections = this.#selections.filter((one) => {
-      const isUnwatched = one.scanner?.isDone === false && now - one.askedMs > UNWATCHED_MS;
-      if (one.where === where || !isUnwatched) return true;
-      one.scanner?.cancel();
+  /**
+   * Cancels scans that no page requests any more, to free their memory and workers; not the one for
+   * `where`.
+   */
+  #cancelUnwatched(where: string, nowMs: number): void {
+    this.#selections = this.#selections.filter((selection) => {
+      const { scanner, requestedMs } = selection;
+      const isUnwatched = scanner?.isDone === false && nowMs - requestedMs > UNWATCHED_MS;
+      if (selection.where === where || !isUnwatched) return true;
+      scanner?.cancel();
       return false;
     });
   }
@@ -267,7 +276,7 @@ function scanStatus({ scanner }: Selection): ScanStatus | null {
   return { done, total, isDone, problem: problem ?? null };
 }
 
-/** The fields of the users' rows that the page can show as columns, those in the index first. */
+/** The user's own fields that the page can show as columns, those in the index first. */
 function ownNames({ table }: DataIndex): string[] {
   const shown = new Set([...table.fields.values()].map(({ name }) => name));
   for (const name of table.fieldNames) shown.add(fieldName([name]));

@@ -1,13 +1,13 @@
 /**
- * The values of fields in conditions, from the columns if they have them, else from lines. Includes
- * derived fields such as `status`, `flags`, `prompt` and `source_file`.
+ * Reads the values of fields in conditions: from the columns if they hold the field, else from
+ * lines. Includes derived fields such as `status`, `flags`, `prompt` and `source_file`.
  *
  * @module
  */
 
 import { RESERVED_FIELDS } from "../row.ts";
 import type { ColumnArrays, OwnField } from "./columns.ts";
-import { FLAG_BIT, flagNames, flagsOf, LONG_ANSWER } from "./flags.ts";
+import { FLAG_BIT, flagNames, flagsOf, LONG_ANSWER_CHARS } from "./flags.ts";
 import {
   DamagedLine,
   factsOf,
@@ -25,9 +25,9 @@ import { promptOf } from "./turns.ts";
 
 /** Access to one field of all rows, without reading lines. */
 interface Getter {
-  /** The value of the field in a row. */
-  readonly at: (row: number) => unknown;
-  /** A code of each row's value, if there are few values; rows beyond the end have code 0. */
+  /** Returns the value of the field in a row. */
+  readonly valueAt: (row: number) => unknown;
+  /** The code of each row's value, if there are few values; rows beyond the end have code 0. */
   readonly codes?: Uint8Array | Uint16Array;
   /** The column itself, if the field is a column of numbers. */
   readonly numbers?: NumberArray;
@@ -50,7 +50,7 @@ type NumberColumn = {
     : never;
 }[keyof ColumnArrays];
 
-/** Columns of numbers by their names in lines. */
+/** Columns of numbers, by the names that conditions use. */
 export const NUMBER_FIELDS = {
   prompt_tokens: "promptTokens",
   completion_tokens: "completionTokens",
@@ -73,25 +73,29 @@ const NAME_FIELDS = {
 export function getterOf(table: Table, path: readonly string[]): Getter | undefined {
   const own = ownGetter(table, path);
   if (own === undefined) return undefined;
-  const ours = oursOf(table, path);
-  if (own === "none") return ours;
-  // A row may have a field with the name of one of ours: its own comes first.
-  if (ours === undefined) return undefined;
-  if (ours === NOTHING) return own;
-  return { at: (row) => own.at(row) ?? ours.at(row), isNumber: own.isNumber && ours.isNumber };
+  const builtIn = builtInGetter(table, path);
+  if (own === "none") return builtIn;
+  // A row's own field takes precedence over a field of Retort's with the same name.
+  if (builtIn === undefined) return undefined;
+  if (builtIn === ABSENT) return own;
+  return {
+    valueAt: (row) => own.valueAt(row) ?? builtIn.valueAt(row),
+    isNumber: own.isNumber && builtIn.isNumber,
+  };
 }
 
 /** For fields that no row has. */
-const NOTHING: Getter = { at: () => null, codes: new Uint8Array(0), isNumber: false };
+const ABSENT: Getter = { valueAt: () => null, codes: new Uint8Array(0), isNumber: false };
 
+/** The getter for a field of the user's rows, or `"none"` if no row has such a field. */
 function ownGetter(table: Table, path: readonly string[]): Getter | "none" | undefined {
   if (!table.fieldNames.has(path[0])) return "none";
   const field = table.fields.get(path.join("\0"));
-  if (field === undefined || !field.isKept) return undefined;
-  // In some rows, the field is an object: its fields are in the columns, but it is not.
+  if (field === undefined || !field.isIndexed) return undefined;
+  // In some rows, the value is an object. The columns hold the object's fields, but not the object.
   if (
     path.length === 1 &&
-    [...table.fields.values()].some((one) => one.path.length === 2 && one.path[0] === path[0])
+    table.fields.values().some((other) => other.path.length === 2 && other.path[0] === path[0])
   ) {
     return undefined;
   }
@@ -101,59 +105,59 @@ function ownGetter(table: Table, path: readonly string[]): Getter | "none" | und
 function fieldGetter(field: OwnField): Getter {
   const { values, codes } = field;
   const isNumber = field.hasNumbers && field.numbers !== undefined;
-  const at = (row: number) => field.valueAt(row);
-  return values === undefined ? { at, isNumber } : { at, codes, isNumber };
+  const valueAt = (row: number) => field.valueAt(row);
+  return values === undefined ? { valueAt, isNumber } : { valueAt, codes, isNumber };
 }
 
 /** The getter for a field that Retort writes or derives; undefined if lines have to be read. */
-function oursOf(table: Table, path: readonly string[]): Getter | undefined {
+function builtInGetter(table: Table, path: readonly string[]): Getter | undefined {
   const { columns, names } = table;
   const name = path[0] === "distill" && path.length === 2 ? path[1] : path.join(".");
   if (Object.hasOwn(NUMBER_FIELDS, name)) {
     const numbers: NumberArray = columns[NUMBER_FIELDS[name as keyof typeof NUMBER_FIELDS]];
-    return { at: (row) => numbers[row], numbers, isNumber: true };
+    return { valueAt: (row) => numbers[row], numbers, isNumber: true };
   }
   if (Object.hasOwn(NAME_FIELDS, name)) {
     const column = NAME_FIELDS[name as keyof typeof NAME_FIELDS];
     return {
-      at: (row) => names[column].list[columns[column][row]],
+      valueAt: (row) => names[column].list[columns[column][row]],
       codes: columns[column],
       isNumber: false,
     };
   }
   if (Object.hasOwn(DERIVED_FIELDS, name)) {
     const getter = DERIVED_FIELDS[name](table);
-    return getter === NOTHING ? NOTHING : { isNumber: false, ...getter };
+    return getter === ABSENT ? ABSENT : { isNumber: false, ...getter };
   }
-  return name === "error" || IN_LINES.has(path[0]) ? undefined : NOTHING;
+  return name === "error" || FIELDS_IN_LINES.has(path[0]) ? undefined : ABSENT;
 }
 
 const DERIVED_FIELDS: Readonly<Record<string, (table: Table) => Omit<Getter, "isNumber">>> = {
-  status: ({ columns: { status } }) => ({ at: (row) => STATUSES[status[row]], codes: status }),
-  flags: ({ columns: { flags } }) => ({ at: (row) => flagNames(flags[row]), codes: flags }),
+  status: ({ columns: { status } }) => ({ valueAt: (row) => STATUSES[status[row]], codes: status }),
+  flags: ({ columns: { flags } }) => ({ valueAt: (row) => flagNames(flags[row]), codes: flags }),
   "error.type": ({ columns: { failure }, names }) => ({
-    at: (row) => names.failure.list[failure[row]] || null,
+    valueAt: (row) => names.failure.list[failure[row]] || null,
     codes: failure,
   }),
   "error.status": ({ columns: { httpStatus } }) => ({
-    at: (row) => httpStatus[row] || null,
+    valueAt: (row) => httpStatus[row] || null,
     codes: httpStatus,
   }),
   "error.attempts": ({ columns: { status, attempts } }) => ({
-    at: (row) => status[row] === 0 ? null : attempts[row],
+    valueAt: (row) => status[row] === 0 ? null : attempts[row],
   }),
   run_agreement: ({ compared }) => comparedGetter(compared?.agreement, AGREEMENTS),
   compared_run: ({ compared }) => comparedGetter(compared?.run, compared?.paths ?? []),
-  near_duplicate: (table) => ({ at: (row) => table.nearOf?.has(row) ?? false }),
+  near_duplicate: (table) => ({ valueAt: (row) => table.nearOf?.has(row) ?? false }),
 };
 
 function comparedGetter(codes: Uint8Array | undefined, values: readonly string[]): Getter {
-  if (codes === undefined) return NOTHING;
-  return { at: (row) => values[codes[row]] ?? null, codes, isNumber: false };
+  if (codes === undefined) return ABSENT;
+  return { valueAt: (row) => values[codes[row]] ?? null, codes, isNumber: false };
 }
 
-/** Fields of Retort's that no column has. */
-const IN_LINES: ReadonlySet<string> = new Set([
+/** Fields that Retort writes, but that have no column. */
+const FIELDS_IN_LINES: ReadonlySet<string> = new Set([
   ...RESERVED_FIELDS,
   "prompt",
   "model_returned",
@@ -167,7 +171,8 @@ const IN_LINES: ReadonlySet<string> = new Set([
   "replaced",
 ]);
 
-const DERIVED: ReadonlySet<string> = new Set([
+/** Fields that commands compute with `DerivedFields`, because lines may lack them. */
+const DERIVED_FOR_COMMANDS: ReadonlySet<string> = new Set([
   "status",
   "flags",
   "prompt",
@@ -175,13 +180,13 @@ const DERIVED: ReadonlySet<string> = new Set([
   "cost_usd",
 ]);
 
-/** Whether a path names a derived field in a way that no field of the user's can be meant. */
+/** Whether a path can only mean a derived field, and not a field of the user's rows. */
 export function isOfRetort(path: readonly string[]): boolean {
-  return path[0] === "distill" && path.length === 2 && DERIVED.has(path[1]);
+  return path[0] === "distill" && path.length === 2 && DERIVED_FOR_COMMANDS.has(path[1]);
 }
 
 /** Fields that only the page of `retort view` can compute. */
-const ONLY_OF_VIEW: ReadonlySet<string> = new Set([
+const VIEW_ONLY_FIELDS: ReadonlySet<string> = new Set([
   "near_duplicate",
   "run_agreement",
   "compared_run",
@@ -195,28 +200,29 @@ const ONLY_OF_VIEW: ReadonlySet<string> = new Set([
  */
 export function needsDerived(paths: readonly (readonly string[])[]): boolean {
   const names = paths.map((path) => isOfRetort(path) ? path[1] : path[0]);
-  const ofPage = names.find((name) => ONLY_OF_VIEW.has(name));
-  if (ofPage !== undefined) {
+  const viewOnly = names.find((name) => VIEW_ONLY_FIELDS.has(name));
+  if (viewOnly !== undefined) {
     throw new UsageError(
-      `Cannot use ${ofPage} in a command: only the page of view knows it. Save its rows as a selection ` +
-        "there, and use --uids or --exclude-uids",
+      `Cannot use ${viewOnly} in a command: only the page of "view" computes this field. Save the ` +
+        "rows as a selection there, and pass it to --uids or --exclude-uids",
     );
   }
-  return names.some((name) => DERIVED.has(name));
+  return names.some((name) => DERIVED_FOR_COMMANDS.has(name));
 }
 
 /** Computes derived fields for commands. Pass all lines in order: `duplicate` depends on that. */
 export class DerivedFields {
   readonly #hints: RunHints;
-  readonly #seen = new Map<string, string>();
+  /** The uid of the first row with an answer, without the sample, by the answer's hash. */
+  readonly #firstRows = new Map<string, string>();
 
-  /** @param results The results files, whose run files have the parameters. */
+  /** @param results Paths of the results files. The run files next to them hold the parameters. */
   constructor(results: readonly string[]) {
     this.#hints = { params: Object.assign({}, ...results.map((path) => readHints(path).params)) };
   }
 
   /** The derived fields of a line; undefined if the line is damaged or not one of Retort's. */
-  of(text: string, prompt: string): object | undefined {
+  compute(text: string, prompt: string): object | undefined {
     const facts = factsOf(text, this.#hints);
     if (facts instanceof DamagedLine) return undefined;
     return { ...derivedFrom(facts), prompt, flags: this.#flags(facts, prompt) };
@@ -225,7 +231,7 @@ export class DerivedFields {
   #flags(facts: LineFacts, prompt: string): readonly string[] {
     if (facts.status !== "answered") return [];
     let bits = flagsOf({ ...facts, prompt, asksForJson: requestsJson(facts.params) });
-    if (facts.response !== "" && this.#isCopy(facts)) bits |= FLAG_BIT.duplicate;
+    if (facts.response !== "" && this.#isDuplicate(facts)) bits |= FLAG_BIT.duplicate;
     return flagNames(bits);
   }
 
@@ -233,18 +239,18 @@ export class DerivedFields {
    * Whether an earlier row has the same answer. As in `Table`, other samples of the first row with
    * an answer are not duplicates.
    */
-  #isCopy({ response, uid, promptHash }: LineFacts): boolean {
-    const isLong = response.length > LONG_ANSWER;
+  #isDuplicate({ response, uid, promptHash }: LineFacts): boolean {
+    const isLong = response.length > LONG_ANSWER_CHARS;
     const key = xxHash64Hex(isLong ? response : JSON.stringify([promptHash, response]));
     const row = uid.replace(/#[1-9]\d{0,2}$/, "");
-    const first = this.#seen.get(key);
-    if (first === undefined) this.#seen.set(key, row);
-    return first !== undefined && first !== row;
+    const firstRow = this.#firstRows.get(key);
+    if (firstRow === undefined) this.#firstRows.set(key, row);
+    return firstRow !== undefined && firstRow !== row;
   }
 }
 
-/** The objects in which a condition looks for a field: the first that has it counts. */
-export function placesOf(
+/** Returns the objects in which a condition looks for a field, in this order. */
+export function lookupObjects(
   facts: LineFacts,
   hints: RunHints,
   flags: () => readonly string[],
@@ -262,7 +268,7 @@ export function placesOf(
   return [line, objectOf(line.distill), derived];
 }
 
-/** The derived fields of a line, except `flags` and `prompt`, which take longer. */
+/** The derived fields of a line, except `flags` and `prompt`, which take longer to compute. */
 function derivedFrom(facts: LineFacts): object {
   return {
     status: facts.status,

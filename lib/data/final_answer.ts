@@ -1,5 +1,5 @@
 /**
- * Extracts the final answer from a text, as for mathematics: the content of the last `\boxed{…}`,
+ * Extracts the final answer from the text of a solution: the content of the last `\boxed{…}`, or
  * else the last number.
  *
  * @module
@@ -10,25 +10,25 @@ const BOX = "\\boxed{";
 /** The final answer, normalized so that equal answers are equal texts; "" if there is none. */
 export function finalAnswerOf(text: string): string {
   const box = text.lastIndexOf(BOX);
-  const boxed = box === -1 ? "" : bracedAt(text, box + BOX.length);
-  return boxed === "" ? lastNumber(text) : plain(boxed);
+  const boxed = box === -1 ? "" : untilClosingBrace(text, box + BOX.length);
+  return boxed === "" ? lastNumber(text) : normalizeBoxed(boxed);
 }
 
-function bracedAt(text: string, from: number): string {
+function untilClosingBrace(text: string, from: number): string {
   let depth = 1;
-  for (let at = from; at < text.length; at++) {
-    const code = text.charCodeAt(at);
+  for (let i = from; i < text.length; i++) {
+    const code = text.charCodeAt(i);
     if (code === 123) depth++;
-    else if (code === 125 && --depth === 0) return text.slice(from, at);
+    else if (code === 125 && --depth === 0) return text.slice(from, i);
   }
   // The box is not closed: the text was cut off.
   return "";
 }
 
 /** Strips LaTeX's text commands and spacing, `$`, `%` and white space; normalizes a number. */
-function plain(text: string): string {
+function normalizeBoxed(text: string): string {
   const bare = text.replaceAll(/\\(?:text|mathrm|mathbf)\{([^{}]*)\}|\\[,;!% $]|[$%\s]/g, "$1");
-  return /^[-+−]?[\d.,]*\d[\d.,]*$/.test(bare) ? numberText(bare) : bare;
+  return /^[-+−]?[\d.,]*\d[\d.,]*$/.test(bare) ? normalizeNumber(bare) : bare;
 }
 
 function lastNumber(text: string): string {
@@ -46,15 +46,15 @@ function lastNumber(text: string): string {
   const before = from > 0 ? text[from - 1] : "";
   const isNegative = (before === "-" || before === "−") &&
     !(from > 1 && /[\p{L}\d)\]]/u.test(text[from - 2]));
-  return numberText((isNegative ? "-" : "") + text.slice(from, end));
+  return normalizeNumber((isNegative ? "-" : "") + text.slice(from, end));
 }
 
 function isDigit(code: number): boolean {
   return code >= 48 && code <= 57;
 }
 
-/** Normalizes a number: `1,234.50` becomes `1234.5`. */
-function numberText(text: string): string {
+/** Normalizes the text of a number: `1,234.50` becomes `1234.5`. */
+function normalizeNumber(text: string): string {
   const bare = text.replaceAll(/,(?=\d{3}(?!\d))/g, "").replace("−", "-").replace(/^\+/, "");
   const number = Number(bare);
   // As a float, a longer number would lose digits.

@@ -17,7 +17,7 @@ export interface Flag {
   readonly help: string;
 }
 
-/** All flags. The index of a flag is the number of its bit. */
+/** All flags. A flag's index is the position of its bit. */
 export const FLAGS = [
   {
     name: "refusal",
@@ -39,7 +39,7 @@ export const FLAGS = [
   {
     name: "loop",
     title: "Repetition loop",
-    help: "The same text follows itself four times or more over at least 120 characters",
+    help: "The same text repeats four times or more in a row, over at least 120 characters",
   },
   {
     name: "cut_off",
@@ -76,7 +76,7 @@ export const FLAGS = [
 
 export type FlagName = typeof FLAGS[number]["name"];
 
-/** By name, a number with only the bit of that flag set. */
+/** For each flag, the number in which only its bit is set. */
 export const FLAG_BIT = Object.fromEntries(
   FLAGS.map(({ name }, bit) => [name, 1 << bit]),
 ) as Readonly<Record<FlagName, number>>;
@@ -111,10 +111,9 @@ export function flagsOf(answer: FlaggedAnswer): number {
   }
   let bits = 0;
   if (answer.isRefusal || resemblesRefusal(text)) bits |= FLAG_BIT.refusal;
-  if (text.length < SHORT && !hasToolCalls && !/\d/.test(text)) bits |= FLAG_BIT.short;
-  const isLoop = holdsLoop(text);
-  if (isLoop) bits |= FLAG_BIT.loop;
-  if (isCut || endsOpen(text)) bits |= FLAG_BIT.cut_off;
+  if (text.length < SHORT_CHARS && !hasToolCalls && !/\d/.test(text)) bits |= FLAG_BIT.short;
+  if (holdsLoop(text)) bits |= FLAG_BIT.loop;
+  if (isCut || looksCutOff(text)) bits |= FLAG_BIT.cut_off;
   if (holdsThinkTag(text)) bits |= FLAG_BIT.think_leak;
   if (isOtherScript(text, prompt)) bits |= FLAG_BIT.script;
   if ((answer.asksForJson || asksForJson(prompt)) && !hasToolCalls && !isJson(text)) {
@@ -123,54 +122,60 @@ export function flagsOf(answer: FlaggedAnswer): number {
   return bits;
 }
 
-/** In UTF-16 units: equal answers that are longer are duplicates whatever their prompts. */
-export const LONG_ANSWER = 64;
+/** In UTF-16 units: longer answers that are equal are duplicates, whatever their prompts. */
+export const LONG_ANSWER_CHARS = 64;
 
-const SHORT = 10;
+/** In UTF-16 units: a shorter answer is very short. */
+const SHORT_CHARS = 10;
 
-/** The fewest characters of a loop. */
-const LOOP_CHARS = 120;
-/** The fewest rounds of a loop: times that the same text follows itself. */
-const LOOP_ROUNDS = 4;
-/** The most characters of a round. */
-const LONGEST_ROUND = 400;
-/** The characters of a probe. */
-const PROBE = 24;
-/** The fewest probes of a text. */
-const PROBES = 5;
-/** The most characters from one probe to the next. */
-const PROBE_EVERY = 300;
+/** Minimum length of a loop, all rounds together. */
+const MIN_LOOP_CHARS = 120;
+/** Minimum number of rounds: how often the same text occurs in a row. */
+const MIN_ROUNDS = 4;
+/** Maximum length of a round. */
+const MAX_ROUND_CHARS = 400;
+/** Length of a probe: a piece of the text that is searched for in the characters before it. */
+const PROBE_CHARS = 24;
+/** Minimum number of probes in a text. */
+const MIN_PROBES = 5;
+/** Maximum distance between the starts of two probes, in characters. */
+const MAX_PROBE_DISTANCE = 300;
 
 /**
  * Whether the text repeats itself. Takes probes at regular distances: if the same characters occur
  * shortly before a probe, checks how far the text repeats itself around it.
  */
 function holdsLoop(text: string): boolean {
-  if (text.length < LOOP_CHARS) return false;
-  const probes = Math.max(PROBES, Math.ceil(text.length / PROBE_EVERY));
+  if (text.length < MIN_LOOP_CHARS) return false;
+  const probes = Math.max(MIN_PROBES, Math.ceil(text.length / MAX_PROBE_DISTANCE));
   for (let probe = 1; probe <= probes; probe++) {
-    const at = Math.floor((text.length - PROBE) * probe / probes);
-    const pattern = text.slice(at, at + PROBE);
-    const first = text.indexOf(pattern, Math.max(0, at - LONGEST_ROUND));
-    if (first >= at) continue;
-    // The first occurrence may be several rounds back. A short loop does not fill that distance, so
-    // the distance between the first two occurrences is tried before it.
+    const start = Math.floor((text.length - PROBE_CHARS) * probe / probes);
+    const pattern = text.slice(start, start + PROBE_CHARS);
+    const first = text.indexOf(pattern, Math.max(0, start - MAX_ROUND_CHARS));
+    if (first >= start) continue;
+    // The first occurrence may be several rounds back, farther than a short loop reaches. So the
+    // distance between the first two occurrences is tried before that to the first one.
     const round = text.indexOf(pattern, first + 1) - first;
-    if (repeats(text, at, round) || (first + round < at && repeats(text, at, at - first))) {
+    if (
+      repeatsAround(text, start, round) ||
+      (first + round < start && repeatsAround(text, start, start - first))
+    ) {
       return true;
     }
   }
   return false;
 }
 
-/** Whether the text around `at` repeats itself in rounds of `round` characters. */
-function repeats(text: string, at: number, round: number): boolean {
-  const needed = Math.max(LOOP_CHARS, round * LOOP_ROUNDS) - round;
+/** Whether the text around an index repeats itself in rounds of `round` characters. */
+function repeatsAround(text: string, index: number, round: number): boolean {
+  const needed = Math.max(MIN_LOOP_CHARS, round * MIN_ROUNDS) - round;
   if (needed + round > text.length) return false;
   const half = Math.ceil(needed / 2);
-  // At least half of a loop is on one side of `at`: most texts that are none end here.
-  if (!repeatsAll(text, at, half, round) && !repeatsAll(text, at - half, half, round)) return false;
-  let start = at, end = at;
+  // At least half of a loop is on one side of the index. Most texts without a loop fail this test.
+  if (!equalsBefore(text, index, half, round) && !equalsBefore(text, index - half, half, round)) {
+    return false;
+  }
+  let start = index, end = index;
   while (start > round && text.charCodeAt(start - 1) === text.charCodeAt(start - 1 - round)) {
     if (end - --start >= needed) return true;
   }
@@ -180,39 +185,43 @@ function repeats(text: string, at: number, round: number): boolean {
   return false;
 }
 
-/** Whether `length` characters equal those that precede them by `round`. */
-function repeatsAll(text: string, from: number, length: number, round: number): boolean {
+/** Whether the `length` characters from an index equal those `distance` characters earlier. */
+function equalsBefore(text: string, from: number, length: number, distance: number): boolean {
   const to = from + length;
-  return from >= round && to <= text.length &&
-    text.slice(from, to) === text.slice(from - round, to - round);
+  return from >= distance && to <= text.length &&
+    text.slice(from, to) === text.slice(from - distance, to - distance);
 }
 
 /** In UTF-16 units: shorter answers often end without a full stop. */
-const LONG_ENOUGH = 200;
+const MIN_PROSE_LENGTH = 200;
 /** In UTF-16 units: a shorter last line may end without a full stop. */
-const LONG_LINE = 60;
+const MIN_LAST_LINE_LENGTH = 60;
 
 /** Whether an answer seems to be cut off. */
-function endsOpen(text: string): boolean {
-  if (holdsOddFences(text)) return true;
-  if (text.includes("\\boxed{") && !closes(text, text.lastIndexOf("\\boxed{") + 7)) return true;
-  if (text.length < LONG_ENOUGH) return false;
-  const last = text.charCodeAt(text.length - 1);
-  if (!isLetter(last) && !",;:([{-–—、，（".includes(text[text.length - 1])) return false;
+function looksCutOff(text: string): boolean {
+  if (hasOpenFence(text)) return true;
+  const box = text.lastIndexOf("\\boxed{");
+  if (box !== -1 && !closesBrace(text, box + "\\boxed{".length)) return true;
+  if (text.length < MIN_PROSE_LENGTH) return false;
+  if (!isLetter(text.charCodeAt(text.length - 1)) && !",;:([{-–—、，（".includes(text.at(-1)!)) {
+    return false;
+  }
   const line = text.slice(text.lastIndexOf("\n") + 1);
-  // Headings, table cells and list items end without a full stop. Prose ends with one if it has
-  // others before.
-  return line.length >= LONG_LINE && !/^\s*(?:[-*+•|#]|\d+[.)])/.test(line) &&
+  // Headings, table cells and list items end without a full stop. Prose ends with one if earlier
+  // sentences do.
+  return line.length >= MIN_LAST_LINE_LENGTH && !/^\s*(?:[-*+•|#]|\d+[.)])/.test(line) &&
     /[.!?…。！？](?:\s|["'”’)])/.test(text);
 }
 
-function holdsOddFences(text: string): boolean {
+/** Whether the last code fence is not closed: the number of fences is odd. */
+function hasOpenFence(text: string): boolean {
   let count = 0;
-  for (let at = text.indexOf("```"); at !== -1; at = text.indexOf("```", at + 3)) count++;
+  for (let i = text.indexOf("```"); i !== -1; i = text.indexOf("```", i + 3)) count++;
   return count % 2 === 1;
 }
 
-function closes(text: string, from: number): boolean {
+/** Whether the brace that was opened just before an index is closed. */
+function closesBrace(text: string, from: number): boolean {
   let depth = 1;
   for (let i = from; i < text.length; i++) {
     const char = text.charCodeAt(i);
@@ -222,16 +231,17 @@ function closes(text: string, from: number): boolean {
   return false;
 }
 
+/** Whether a character is a letter, except those of Chinese, Japanese and Korean. */
 function isLetter(code: number): boolean {
   return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) ||
-    (code >= 0xc0 && code < 0x3000);
+    (code >= 0xc0 && code < 0x3000 && /[\p{L}\p{M}]/u.test(String.fromCharCode(code)));
 }
 
 const THINK_TAG =
   /<\/?(?:think|thinking|thought|reasoning|reflection|scratchpad)>|<\|(?:channel|start|message|end|begin_of_thought|end_of_thought|im_start|im_end)\|>|\[\/?THINK\]|◁\/?think▷/i;
 
 function holdsThinkTag(text: string): boolean {
-  // A quick check: few answers hold one of these characters.
+  // Few answers hold one of these characters, with which every tag begins.
   if (!text.includes("<") && !text.includes("[") && !text.includes("◁")) return false;
   return THINK_TAG.test(text);
 }

@@ -17,7 +17,7 @@ export type Status = typeof STATUSES[number];
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** What the run file says about lines: each field is absent if the run did not set it. */
+/** What the run file says about lines. A field is absent if the run did not set it. */
 export interface RunHints {
   /** The option `--prompt-field`. */
   readonly promptField?: string;
@@ -35,7 +35,10 @@ export interface RunHints {
   readonly input?: string;
 }
 
-/** Reads the run file of a results or failures file; no hints if it is missing or damaged. */
+/**
+ * Reads the run file that belongs to a results or failures file. Returns no hints if the run file is
+ * missing or damaged.
+ */
 export function readHints(results: string): RunHints {
   let file: JsonObject;
   try {
@@ -66,7 +69,7 @@ export interface LineFacts {
   /** All fields as parsed. */
   readonly line: JsonObject;
   readonly status: Status;
-  /** With the number of the sample, as in `x#2`. */
+  /** Including the number of the sample, as in `x#2`. */
   readonly uid: string;
   /** The hash of what was sent. */
   readonly promptHash: string;
@@ -87,7 +90,7 @@ export interface LineFacts {
   readonly teacher: string;
   /** The type of the failure; "" if the row was answered. */
   readonly failure: string;
-  /** Of the failure; 0 if none. */
+  /** The status of the failed request; 0 if none. */
   readonly httpStatus: number;
   /** The path of the input file, without the number of the line. */
   readonly source: string;
@@ -110,6 +113,7 @@ export class DamagedLine {
   }
 }
 
+/** Parses a line of a results or failures file. */
 export function factsOf(text: string, hints: RunHints): LineFacts | DamagedLine {
   let line: JsonObject;
   try {
@@ -134,7 +138,9 @@ function resultFacts(line: JsonObject, hints: RunHints): LineFacts {
     promptHash: line.prompt_hash as string,
     response: textOf(line.response),
     reasoning: textOf(line.reasoning),
-    hasToolCalls: typeof calls === "string" ? calls !== "[]" && calls !== "" : isFilled(calls),
+    hasToolCalls: typeof calls === "string"
+      ? calls !== "[]" && calls !== ""
+      : isNonEmptyArray(calls),
     finishReason: textOf(distill.finish_reason),
     promptTokens: countOf(distill.prompt_tokens),
     completionTokens: countOf(distill.completion_tokens),
@@ -164,7 +170,7 @@ function failureFacts(line: JsonObject, hints: RunHints): LineFacts {
     promptHash: line.prompt_hash as string,
     response: textOf(partial.response),
     reasoning: textOf(partial.reasoning),
-    hasToolCalls: isFilled(partial.tool_calls),
+    hasToolCalls: isNonEmptyArray(partial.tool_calls),
     finishReason: textOf(partial.finish_reason),
     promptTokens: countOf(partial.prompt_tokens),
     completionTokens: countOf(partial.completion_tokens),
@@ -197,28 +203,29 @@ export function requestsJson({ response_format: format }: JsonObject): boolean {
 }
 
 function paramsOf(line: JsonObject, distill: JsonObject, { params }: RunHints): JsonObject {
-  const ofRun = params?.[textOf(distill.params)] ?? NOTHING;
+  const ofRun = params?.[textOf(distill.params)] ?? NO_FIELDS;
   const own = line.response_format === undefined ? objectOf(line.body) : line;
   return own.response_format === undefined
     ? ofRun
     : { ...ofRun, response_format: own.response_format };
 }
 
-const NOTHING: JsonObject = Object.freeze({});
+const NO_FIELDS: JsonObject = Object.freeze({});
 
 /** The value itself if it is an object or array, else an empty object. */
 export function objectOf(value: unknown): JsonObject {
-  return typeof value === "object" && value !== null ? value as JsonObject : NOTHING;
+  return typeof value === "object" && value !== null ? value as JsonObject : NO_FIELDS;
 }
 
 export function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-export function isFilled(value: unknown): boolean {
+export function isNonEmptyArray(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0;
 }
 
+/** Returns a count, or 0 if there is none or it does not fit into a column of 32 bits. */
 function countOf(value: unknown): number {
   return typeof value === "number" && value > 0 && value <= 0xffff_ffff ? value : 0;
 }

@@ -1,7 +1,7 @@
 /**
- * Finds near duplicates: one-permutation MinHash over character shingles, with a signature of 64
- * bytes a row, proposes pairs, whose shared shingles are then counted. Works in steps, so that the
- * worker can answer questions in between.
+ * Finds near duplicates. One-permutation MinHash over character shingles, with a signature of 64
+ * bytes per row, proposes pairs; then the shingles that both texts share are counted. Works in
+ * steps, so that the worker can answer requests in between.
  *
  * @module
  */
@@ -12,27 +12,26 @@ import { planOf, rowsThatMeet } from "./query.ts";
 import { readFacts } from "./shown_row.ts";
 import { promptOf } from "./turns.ts";
 
-/** The bins of a signature, with a hash each: `signatureOf` takes the bin from the top 4 bits of a
- * hash. */
+/** Bins of a signature. Each holds one hash; the top 4 bits of a hash choose its bin. */
 const BINS = 16;
-/** The bins of a band: rows that agree in all bins of a band are compared. */
-const BAND = 2;
-/** The characters of a shingle. */
-const SHINGLE = 8;
+/** Bins of a band. Rows that agree in all bins of a band are compared. */
+const BAND_BINS = 2;
+/** Length of a shingle, in UTF-16 units. */
+const SHINGLE_LENGTH = 8;
 /** In UTF-16 units: shorter texts are not compared. */
-const SHORTEST = 40;
-/** The fewest bins in which two signatures must agree for their shingles to be counted. */
-const ENOUGH_BINS = 10;
-/** The smallest share of all shingles of two near duplicates that both have (Jaccard). */
-const NEAR = 0.8;
-/** The most rows with the same band that a row is compared with: more are usually one group. */
+const MIN_TEXT_LENGTH = 40;
+/** Minimum number of bins in which two signatures agree, for their shingles to be counted. */
+const MIN_EQUAL_BINS = 10;
+/** Minimum Jaccard similarity of the shingles of near duplicates. */
+const MIN_SIMILARITY = 0.8;
+/** Maximum number of rows in a band that a row is compared with: more are usually one group. */
 const MAX_COMPARED = 16;
-/** A bin without a hash: the text is too short. */
+/** A bin without a hash, because the text is too short. */
 const EMPTY = 0xffff_ffff;
 
 /** Access to the rows of a search. */
 export interface NearTexts {
-  /** Reads the text of a row from its file. */
+  /** Reads the compared text of a row from its file. */
   readonly textAt: (row: number) => string;
   /** Whether two answers are samples of one row, which do not count as duplicates. */
   readonly isSameRow: (a: number, b: number) => boolean;
@@ -42,7 +41,7 @@ export interface NearTexts {
 export class NearDuplicates {
   readonly #rows: Uint32Array<ArrayBuffer>;
   readonly #signatures: Uint32Array<ArrayBuffer>;
-  /** A union-find forest over indexes of `#rows`: the root of a group is its first row. */
+  /** A union-find forest over indexes in `#rows`: the root of a group is its first row. */
   readonly #group: Int32Array<ArrayBuffer>;
   readonly #texts: NearTexts;
   #added = 0;
@@ -51,7 +50,7 @@ export class NearDuplicates {
     this.#rows = rows;
     this.#texts = texts;
     this.#signatures = new Uint32Array(rows.length * BINS);
-    this.#group = Int32Array.from(rows, (_, at) => at);
+    this.#group = Int32Array.from(rows, (_, index) => index);
   }
 
   /** The number of rows added so far. */
@@ -61,38 +60,41 @@ export class NearDuplicates {
 
   /** Adds the text of the next row, in the order of `rows`. */
   add(text: string): void {
-    const at = this.#added++ * BINS;
-    signatureOf(text, this.#signatures.subarray(at, at + BINS));
+    const start = this.#added++ * BINS;
+    fillSignature(text, this.#signatures.subarray(start, start + BINS));
   }
 
-  /** Compares rows once all are added; yields the share of the work done after every 2,048 rows. */
+  /** Compares the rows, all of which must be added. Yields the share done after every 2,048 rows. */
   *compare(): Generator<number> {
     const { length } = this.#rows;
     const mask = 2 ** Math.ceil(Math.log2(Math.max(16, length * 2))) - 1;
     const heads = new Int32Array(mask + 1);
     const next = new Int32Array(length);
-    const bands = BINS / BAND;
+    const bands = BINS / BAND_BINS;
     for (let band = 0; band < bands; band++) {
       heads.fill(-1);
-      for (let at = 0; at < length; at++) {
-        if (at % 2048 === 0) yield (band + at / length) / bands;
-        const place = at * BINS + band * BAND;
-        if (this.#signatures[place] === EMPTY) continue;
+      for (let index = 0; index < length; index++) {
+        if (index % 2048 === 0) yield (band + index / length) / bands;
+        const bin = index * BINS + band * BAND_BINS;
+        if (this.#signatures[bin] === EMPTY) continue;
         const slot =
-          mix(this.#signatures[place] ^ Math.imul(this.#signatures[place + 1], 0x9e37_79b1)) & mask;
-        if (this.#compareWith(heads[slot], next, at, place)) continue;
-        next[at] = heads[slot];
-        heads[slot] = at;
+          mix(this.#signatures[bin] ^ Math.imul(this.#signatures[bin + 1], 0x9e37_79b1)) & mask;
+        if (this.#joinGroup(index, bin, heads[slot], next)) continue;
+        next[index] = heads[slot];
+        heads[slot] = index;
       }
     }
   }
 
-  /** The first row of the group by each other row of it, except other samples of that first row. */
+  /**
+   * Maps each row of a group to the group's first row, except that row itself and other samples of
+   * it.
+   */
   copies(): Map<number, number> {
     const copies = new Map<number, number>();
-    this.#rows.forEach((row, at) => {
-      const first = this.#find(at);
-      if (first !== at && !this.#texts.isSameRow(row, this.#rows[first])) {
+    this.#rows.forEach((row, index) => {
+      const first = this.#rootOf(index);
+      if (first !== index && !this.#texts.isSameRow(row, this.#rows[first])) {
         copies.set(row, this.#rows[first]);
       }
     });
@@ -100,25 +102,31 @@ export class NearDuplicates {
   }
 
   /**
-   * Compares a row with others of the same band; returns whether it now shares a group with one.
+   * Compares a row with earlier ones of the same band, until it shares a group with one of them.
+   * Returns whether it does.
+   *
+   * @param bin The index in `#signatures` of the row's first bin of the band.
+   * @param head The first row of a linked list, which `next` continues; -1 ends it.
    */
-  #compareWith(head: number, next: Int32Array, at: number, place: number): boolean {
-    const band = place - at * BINS;
+  #joinGroup(index: number, bin: number, head: number, next: Int32Array): boolean {
+    const bandStart = bin - index * BINS;
     let compared = 0;
     for (let other = head; other !== -1 && compared < MAX_COMPARED; other = next[other]) {
-      const theirs = other * BINS + band;
+      const otherBin = other * BINS + bandStart;
       if (
-        this.#signatures[theirs] !== this.#signatures[place] ||
-        this.#signatures[theirs + 1] !== this.#signatures[place + 1]
+        this.#signatures[otherBin] !== this.#signatures[bin] ||
+        this.#signatures[otherBin + 1] !== this.#signatures[bin + 1]
       ) {
         continue;
       }
       compared++;
-      if (this.#find(other) === this.#find(at)) return true;
-      if (this.#texts.isSameRow(this.#rows[at], this.#rows[other]) || !this.#isNear(at, other)) {
+      const [a, b] = [this.#rootOf(index), this.#rootOf(other)];
+      if (a === b) return true;
+      if (
+        this.#texts.isSameRow(this.#rows[index], this.#rows[other]) || !this.#isNear(index, other)
+      ) {
         continue;
       }
-      const [a, b] = [this.#find(at), this.#find(other)];
       this.#group[Math.max(a, b)] = Math.min(a, b);
       return true;
     }
@@ -126,27 +134,29 @@ export class NearDuplicates {
   }
 
   #isNear(a: number, b: number): boolean {
-    let same = 0;
+    let equalBins = 0;
     for (let bin = 0; bin < BINS; bin++) {
-      if (this.#signatures[a * BINS + bin] === this.#signatures[b * BINS + bin]) same++;
+      if (this.#signatures[a * BINS + bin] === this.#signatures[b * BINS + bin]) equalBins++;
     }
-    if (same === BINS) return true;
-    if (same < ENOUGH_BINS) return false;
-    const [left, right] = [a, b].map((at) => shinglesOf(this.#texts.textAt(this.#rows[at])));
+    if (equalBins === BINS) return true;
+    if (equalBins < MIN_EQUAL_BINS) return false;
+    const [left, right] = [a, b].map((index) => shinglesOf(this.#texts.textAt(this.#rows[index])));
     let shared = 0;
     for (const shingle of left) if (right.has(shingle)) shared++;
-    return shared / (left.size + right.size - shared) >= NEAR;
+    return shared / (left.size + right.size - shared) >= MIN_SIMILARITY;
   }
 
-  #find(at: number): number {
-    while (this.#group[at] !== at) at = this.#group[at] = this.#group[this.#group[at]];
-    return at;
+  /** The root of the group of an index in `#rows`. Shortens the path to it. */
+  #rootOf(index: number): number {
+    let root = index;
+    while (this.#group[root] !== root) root = this.#group[root] = this.#group[this.#group[root]];
+    return root;
   }
 }
 
-function signatureOf(text: string, signature: Uint32Array): void {
+function fillSignature(text: string, signature: Uint32Array): void {
   signature.fill(EMPTY);
-  if (text.length < SHORTEST) return;
+  if (text.length < MIN_TEXT_LENGTH) return;
   forEachShingle(text, (hash) => {
     const bin = hash >>> 28;
     const rest = (hash << 4) >>> 0;
@@ -167,12 +177,15 @@ function shinglesOf(text: string): Set<number> {
   return shingles;
 }
 
-/** Hashes every `SHINGLE` characters. Ignores the case of ASCII letters, collapses white space. */
+/**
+ * Calls `take` with a rolling hash of each shingle. Ignores the case of ASCII letters and collapses
+ * white space.
+ */
 function forEachShingle(text: string, take: (hash: number) => void): void {
   let hash = 0, filled = 0, wasSpace = true;
-  const window = new Uint16Array(SHINGLE);
-  for (let at = 0; at < text.length; at++) {
-    let code = text.charCodeAt(at);
+  const window = new Uint16Array(SHINGLE_LENGTH);
+  for (let i = 0; i < text.length; i++) {
+    let code = text.charCodeAt(i);
     if (code <= 32) {
       if (wasSpace) continue;
       wasSpace = true;
@@ -181,16 +194,16 @@ function forEachShingle(text: string, take: (hash: number) => void): void {
       wasSpace = false;
       if (code >= 65 && code <= 90) code += 32;
     }
-    const slot = filled % SHINGLE;
+    const slot = filled % SHINGLE_LENGTH;
     hash = (Math.imul(hash, BASE) + code - Math.imul(window[slot], BASE_OUT)) | 0;
     window[slot] = code;
-    if (++filled >= SHINGLE) take(mix(hash));
+    if (++filled >= SHINGLE_LENGTH) take(mix(hash));
   }
 }
 
 const BASE = 0x0100_0193;
 /** `BASE` to the power of the length of a shingle. */
-const BASE_OUT = Array.from({ length: SHINGLE }).reduce<number>(
+const BASE_OUT = Array.from({ length: SHINGLE_LENGTH }).reduce<number>(
   (power) => Math.imul(power, BASE),
   1,
 );
@@ -202,7 +215,7 @@ function mix(hash: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** The rows that are read in one step. */
+/** The number of rows that are read in one step. */
 const STEP_ROWS = 64;
 /** The share of the work that reading takes; comparing takes the rest. */
 const READING_SHARE = 0.8;
@@ -222,7 +235,7 @@ export class NearSearch {
     return this.#status;
   }
 
-  /** Starts a search over answered rows, instead of the one that is running. */
+  /** Starts a search over answered rows, which replaces a running one. */
   start(of: "prompt" | "response"): NearStatus {
     const { table } = this.#index;
     const rows = rowsThatMeet(table, planOf(table, 'status == "answered"').indexed);
@@ -240,17 +253,17 @@ export class NearSearch {
   }
 
   cancel(): NearStatus | null {
-    if (this.#status?.state === "running") this.#notify({ state: "cancelled" });
+    if (this.#status?.state === "running") this.#setStatus({ state: "cancelled" });
     return this.#status;
   }
 
-  /** Works until `endMs` by `performance.now()`; returns false if no search is running. */
+  /** Works until `performance.now()` is `endMs`. Returns whether a search is running. */
   work(endMs: number): boolean {
     while (this.#status?.state === "running" && performance.now() < endMs) this.#steps?.next();
     return this.#status?.state === "running";
   }
 
-  #notify(changes: Partial<NearStatus>): void {
+  #setStatus(changes: Partial<NearStatus>): void {
     if (this.#status !== null) this.#status = { ...this.#status, ...changes };
   }
 
@@ -261,19 +274,19 @@ export class NearSearch {
     for (const row of rows) {
       near.add(textAt(row));
       if (near.added % STEP_ROWS !== 0) continue;
-      this.#notify({ done: Math.round(near.added * READING_SHARE) });
+      this.#setStatus({ done: Math.round(near.added * READING_SHARE) });
       yield;
     }
     for (const share of near.compare()) {
       const done = READING_SHARE + share * (1 - READING_SHARE);
-      this.#notify({ done: Math.round(rows.length * done) });
+      this.#setStatus({ done: Math.round(rows.length * done) });
       yield;
     }
     const copies = near.copies();
     table.nearOf = copies;
     this.#index.version++;
     const groups = new Set(copies.values()).size;
-    this.#notify({ done: rows.length, state: "done", groups, copies: copies.size });
+    this.#setStatus({ done: rows.length, state: "done", groups, copies: copies.size });
   }
 
   #textAt(of: "prompt" | "response", row: number): string {

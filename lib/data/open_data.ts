@@ -1,6 +1,6 @@
 /**
- * Opens the paths that the user names: finds their files, decompresses copies of compressed ones,
- * and loads their index.
+ * Opens the paths that the user names: finds their files, decompresses compressed ones into
+ * temporary copies, and loads their index.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export interface OpenFiles extends AsyncDisposable {
 }
 
 /**
- * Finds the files of paths, and decompresses copies of compressed ones.
+ * Finds the files of paths, and decompresses compressed ones into temporary copies.
  *
  * @throws {UsageError} If a path does not exist, or a compressed file is damaged.
  * @throws {SinkError} If there is no space for a copy.
@@ -30,9 +30,9 @@ export async function openFiles(
 }
 
 /**
- * Decompresses copies of compressed files.
+ * Decompresses compressed files into temporary copies.
  *
- * @param found Files, each with `IndexedPath.run`.
+ * @param found Paths of files, each with its `IndexedPath.run`.
  * @throws {UsageError} If a compressed file is damaged.
  * @throws {SinkError} If there is no space for a copy.
  */
@@ -40,27 +40,27 @@ export async function unpackFiles(
   found: ReadonlyMap<string, number>,
   signal?: AbortSignal,
 ): Promise<OpenFiles> {
-  await using made = new AsyncDisposableStack();
+  await using cleanup = new AsyncDisposableStack();
   const files: IndexedPath[] = [];
   let folder: string | undefined;
   for (const [path, run] of found) {
-    // The index reports files that cannot be read. One that a run has just created is empty.
+    // The index reports files that cannot be read. A file that a run has just created is empty.
     if (!await holdsCompressed(path).catch(() => false)) {
       files.push({ path, run });
       continue;
     }
     if (folder === undefined) {
-      const copies = folder = await Deno.makeTempDir({ prefix: "retort-view-" });
-      made.defer(() => Deno.remove(copies, { recursive: true }));
+      const created = folder = await Deno.makeTempDir({ prefix: "retort-view-" });
+      cleanup.defer(() => Deno.remove(created, { recursive: true }));
     }
     const readPath = `${folder}/${files.length}.jsonl`;
     try {
-      const copies = copiesOf(openBytes(path, path), signal);
-      await Deno.writeFile(readPath, ReadableStream.from(copies));
+      const chunks = copyChunks(openBytes(path, path), signal);
+      await Deno.writeFile(readPath, ReadableStream.from(chunks));
     } catch (cause) {
       signal?.throwIfAborted();
       if (cause instanceof SourceError) throw new UsageError(cause.message, { cause });
-      const reason = `${systemReason(cause)}. TMPDIR may name a folder with more space`;
+      const reason = `${systemReason(cause)}. To use a folder with more space, set TMPDIR`;
       throw new SinkError(`Cannot decompress "${path}" to "${readPath}": ${reason}`, {
         path,
         cause,
@@ -68,20 +68,20 @@ export async function unpackFiles(
     }
     files.push({ path, readPath, run });
   }
-  const rest = made.move();
-  return { files, [Symbol.asyncDispose]: () => rest.disposeAsync() };
+  const kept = cleanup.move();
+  return { files, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 /**
  * Opens an index over files, and loads what an earlier process saved.
  *
- * @param isKept Whether the index may be loaded and saved.
+ * @param mayPersist Whether the index may be loaded from disk and saved there.
  */
-export function openIndex(files: readonly IndexedPath[], isKept = true): DataIndex {
+export function openIndex(files: readonly IndexedPath[], mayPersist = true): DataIndex {
   // A copy is a new file each time, so a saved index would not recognize it.
-  const canBeKept = isKept && files.length > 0 &&
+  const isPersistent = mayPersist && files.length > 0 &&
     files.every(({ readPath }) => readPath === undefined);
-  const path = canBeKept ? DataIndex.pathFor(files.map(({ path }) => path)) : undefined;
+  const path = isPersistent ? DataIndex.pathFor(files.map(({ path }) => path)) : undefined;
   const index = new DataIndex(files, path);
   index.load();
   index.refresh();
@@ -89,7 +89,7 @@ export function openIndex(files: readonly IndexedPath[], isKept = true): DataInd
 }
 
 /** Copies chunks, because their memory is reused while they are still being written. */
-async function* copiesOf(
+async function* copyChunks(
   chunks: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
@@ -103,18 +103,18 @@ async function* copiesOf(
 const DATA_NAME = /\.(?:jsonl|ndjson)(?:\.gz|\.zst)?$/;
 /** Files that runs and merges write beside results and failures, with lines that do not count. */
 const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
-/** How deep below a folder files are searched. */
+/** Levels of subfolders in which files are searched. */
 const MAX_DEPTH = 4;
 
 /**
- * The files of paths, each with the index of its path. A path is a file, whose failures file is
- * added, or a folder, in which data files are found by name.
+ * The files of paths, each with the index of the path that led to it. A path is a file, to which its
+ * failures file is added, or a folder, in which data files are found by name.
  *
  * @throws {UsageError} If a path does not exist, or is a pipe.
  */
 export async function findDataFiles(paths: readonly string[]): Promise<Map<string, number>> {
   const all = new Map<string, number>();
-  for (const [place, path] of paths.entries()) {
+  for (const [index, path] of paths.entries()) {
     const found = new Set<string>();
     const info = await statOf(path);
     if (info === undefined) {
@@ -132,7 +132,7 @@ export async function findDataFiles(paths: readonly string[]): Promise<Map<strin
       const failures = failuresOf(path);
       if (failures !== undefined && (await statOf(failures))?.isFile) found.add(failures);
     }
-    for (const file of found) if (!all.has(file)) all.set(file, place);
+    for (const file of found) if (!all.has(file)) all.set(file, index);
   }
   return all;
 }
@@ -161,13 +161,13 @@ async function addFolder(folder: string, found: Set<string>, depth: number): Pro
       if (depth < MAX_DEPTH) await addFolder(inFolder(folder, name), found, depth + 1);
     } else if (DATA_NAME.test(name) && !COMPANION.test(name)) {
       const path = inFolder(folder, name);
-      // A file that cannot be looked at is shown as one that cannot be read.
+      // A file whose type cannot be read is added: the index reports why it is unreadable.
       if (!isPipe(await statOf(path).catch(() => undefined))) found.add(path);
     }
   }
 }
 
-/** Whether it is a pipe or a device, where opening may wait for another process. */
+/** Whether a path is a pipe or a device, which may block until another process opens it. */
 function isPipe(info: Deno.FileInfo | undefined): boolean {
   return info !== undefined && !info.isFile && !info.isDirectory;
 }

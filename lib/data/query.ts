@@ -19,7 +19,11 @@ export interface QueryPlan {
   readonly scanned: readonly Part[];
 }
 
-/** @throws {UsageError} If the condition is invalid. */
+/**
+ * Splits a condition into the parts that the columns can evaluate and those that need lines.
+ *
+ * @throws {UsageError} If the condition is invalid.
+ */
 export function planOf(table: Table, where: string): QueryPlan {
   const parts = where.trim() === "" ? [] : parseWhere(where).parts;
   const isIndexed = ({ paths }: Part) => paths.every((path) => getterOf(table, path) !== undefined);
@@ -30,7 +34,8 @@ export function planOf(table: Table, where: string): QueryPlan {
 }
 
 /**
- * The rows that meet all `parts`, which must be `indexed`; in ascending order, without gone rows.
+ * The rows that meet all parts, in ascending order and without gone rows. The parts must be
+ * `QueryPlan.indexed`.
  */
 export function rowsThatMeet(table: Table, parts: readonly Part[]): Uint32Array<ArrayBuffer> {
   const rows = new Uint32Array(table.length);
@@ -41,9 +46,9 @@ export function rowsThatMeet(table: Table, parts: readonly Part[]): Uint32Array<
   }
   for (const part of parts) {
     const test = testOf(table, part);
-    let kept = 0;
-    for (let at = 0; at < count; at++) if (test(rows[at])) rows[kept++] = rows[at];
-    count = kept;
+    let passed = 0;
+    for (let i = 0; i < count; i++) if (test(rows[i])) rows[passed++] = rows[i];
+    count = passed;
   }
   return count === rows.length ? rows : rows.slice(0, count);
 }
@@ -56,18 +61,18 @@ function testOf(table: Table, part: Part): RowTest {
   const getters = paths.map((path) => getterOf(table, path)!);
   const { numbers, codes } = getters[0] ?? {};
   if (comparison !== undefined && numbers !== undefined) {
-    return comparing(numbers, comparison.operator, comparison.value);
+    return comparisonTest(numbers, comparison.operator, comparison.value);
   }
-  let row = 0;
-  const byPath = new Map(paths.map((path, at) => [path, getters[at]]));
-  const lookup = (path: readonly string[]) => byPath.get(path)!.at(row) ?? null;
-  const ofRow = (one: number) => {
-    row = one;
+  let currentRow = 0;
+  const byPath = new Map(paths.map((path, i) => [path, getters[i]]));
+  const lookup = (path: readonly string[]) => byPath.get(path)!.valueAt(currentRow) ?? null;
+  const rowTest = (row: number) => {
+    currentRow = row;
     return test(lookup);
   };
   // A condition on one field with few values is evaluated once for each value.
   const isOneField = new Set(paths.map((path) => path.join("\0"))).size === 1;
-  return isOneField && codes !== undefined ? askingOnce(codes, ofRow) : ofRow;
+  return isOneField && codes !== undefined ? oncePerCode(codes, rowTest) : rowTest;
 }
 
 function allOf(table: Table, parts: readonly Part[]): RowTest {
@@ -81,8 +86,8 @@ function anyOf(tests: readonly RowTest[]): RowTest {
   return (row) => tests.some((test) => test(row));
 }
 
-/** A fast path for comparisons of a column with a number: a million rows take some milliseconds. */
-function comparing(numbers: NumberArray, operator: string, value: number): RowTest {
+/** A fast path for comparing a column with a number: a million rows take a few milliseconds. */
+function comparisonTest(numbers: NumberArray, operator: string, value: number): RowTest {
   switch (operator) {
     case "<":
       return (row) => numbers[row] < value;
@@ -99,16 +104,20 @@ function comparing(numbers: NumberArray, operator: string, value: number): RowTe
   }
 }
 
-function askingOnce(codes: Uint8Array | Uint16Array, ofRow: RowTest): RowTest {
+/** Evaluates a test once for each code, and remembers the result. */
+function oncePerCode(codes: Uint8Array | Uint16Array, test: RowTest): RowTest {
   // By code: 0 if not evaluated yet, 1 if it does not meet the condition, 2 if it does.
-  const known = new Uint8Array(codes instanceof Uint8Array ? 0x100 : 0x1_0000);
+  const results = new Uint8Array(codes instanceof Uint8Array ? 0x100 : 0x1_0000);
   return (row) => {
     const code = row < codes.length ? codes[row] : 0;
-    return (known[code] ||= ofRow(row) ? 2 : 1) === 2;
+    return (results[code] ||= test(row) ? 2 : 1) === 2;
   };
 }
 
-/** Sorts rows by a field of numbers, rows without one last; undefined if the field holds others. */
+/**
+ * Sorts rows by a field of numbers; rows without the field are last. Returns undefined if the field
+ * also holds other values.
+ */
 export function sortRows(
   table: Table,
   rows: Uint32Array<ArrayBuffer>,
@@ -118,10 +127,10 @@ export function sortRows(
   const getter = getterOf(table, path);
   if (getter === undefined || !getter.isNumber) return undefined;
   const keys = new Float64Array(rows.length);
-  for (let at = 0; at < rows.length; at++) {
-    const value = getter.at(rows[at]);
+  for (let i = 0; i < rows.length; i++) {
+    const value = getter.valueAt(rows[i]);
     const isKnown = typeof value === "number" && !(path[0] === "cost_usd" && value < 0);
-    keys[at] = isKnown ? isDescending ? -value : value : Infinity;
+    keys[i] = isKnown ? isDescending ? -value : value : Infinity;
   }
   return radixSorted(keys, rows);
 }
@@ -137,31 +146,33 @@ function radixSorted(
   const { length } = rows;
   const bits = new Uint32Array(keys.buffer);
   // Flips bits so that they sort like the numbers: all bits of negative ones, else the sign bit.
-  for (let at = 0; at < length; at++) {
-    if (keys[at] === 0) keys[at] = 0;
-    if (bits[2 * at + 1] >>> 31) {
-      bits[2 * at] = ~bits[2 * at];
-      bits[2 * at + 1] = ~bits[2 * at + 1];
+  for (let i = 0; i < length; i++) {
+    // Turns -0 into 0.
+    if (keys[i] === 0) keys[i] = 0;
+    if (bits[2 * i + 1] >>> 31) {
+      bits[2 * i] = ~bits[2 * i];
+      bits[2 * i + 1] = ~bits[2 * i + 1];
     } else {
-      bits[2 * at + 1] |= 0x8000_0000;
+      bits[2 * i + 1] |= 0x8000_0000;
     }
   }
   const digits = new Uint16Array(keys.buffer);
-  let order = Uint32Array.from({ length }, (_, at) => at);
+  let order = Uint32Array.from({ length }, (_, i) => i);
   let next = new Uint32Array(length);
   const counts = new Uint32Array(0x1_0001);
   for (let digit = 0; digit < 4; digit++) {
     counts.fill(0);
-    for (let at = 0; at < length; at++) counts[digits[4 * at + digit] + 1]++;
+    for (let i = 0; i < length; i++) counts[digits[4 * i + digit] + 1]++;
     if (length === 0 || counts[digits[digit] + 1] === length) continue;
     for (let value = 0; value < 0x1_0000; value++) counts[value + 1] += counts[value];
-    for (let at = 0; at < length; at++) next[counts[digits[4 * order[at] + digit]]++] = order[at];
+    for (let i = 0; i < length; i++) next[counts[digits[4 * order[i] + digit]]++] = order[i];
     [order, next] = [next, order];
   }
-  for (let at = 0; at < length; at++) next[at] = rows[order[at]];
+  for (let i = 0; i < length; i++) next[i] = rows[order[i]];
   return next;
 }
 
+/** The names of the fields by which `sortRows` can sort. */
 export function sortableFields(table: Table): string[] {
   const own = [...table.fields.values()].filter(({ numbers, hasNumbers }) =>
     numbers !== undefined && hasNumbers
@@ -170,7 +181,8 @@ export function sortableFields(table: Table): string[] {
 }
 
 /**
- * The rows that meet a condition, for commands. Reads lines in this thread if it has to.
+ * The rows that meet a condition, for commands. If the columns do not suffice, reads lines in this
+ * thread.
  *
  * @throws {UsageError} If the condition is invalid.
  */

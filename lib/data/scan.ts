@@ -10,12 +10,12 @@ import type { DataIndex } from "./data_index.ts";
 import { flagNames } from "./flags.ts";
 import { DamagedLine, factsOf, type RunHints } from "./line_facts.ts";
 import { BlockText, MemberFinder, type Prefilter, prefilterOf } from "./line_text.ts";
-import { isOfRetort, placesOf } from "./fields.ts";
+import { isOfRetort, lookupObjects } from "./fields.ts";
 import { readFullySync } from "../files.ts";
 
 /** The rows and conditions of a scan, as plain data for its threads. */
 export interface ScanJob {
-  /** The rows to be searched, in order; in shared memory. */
+  /** The rows to search, in order; in shared memory. */
   readonly rows: Uint32Array;
   /** Of all rows of the table, in shared memory. */
   readonly columns: Pick<ColumnArrays, "offset" | "bytes" | "file" | "flags">;
@@ -24,7 +24,7 @@ export interface ScanJob {
   readonly where: readonly string[];
 }
 
-/** @param parts Those of a condition that the columns do not suffice for. */
+/** @param parts The parts of a condition for which the columns do not suffice. */
 export function scanJobOf(
   { table, files }: DataIndex,
   rows: Uint32Array,
@@ -41,16 +41,16 @@ export function scanJobOf(
   };
 }
 
-/** The number of rows in a chunk, which a thread takes at a time. */
+/** The number of rows in a chunk, which a thread searches at a time. */
 export const SCAN_ROWS = 512;
 
-/** The size up to which lines are read together, as one block. */
-const BLOCK_BYTES = 1 << 18;
-/** The largest gap between lines of a block: it is cheaper to read than to skip. */
-const MAX_GAP = 1 << 16;
+/** Maximum size of a block of lines that are read together; a longer line is a block of its own. */
+const MAX_BLOCK_BYTES = 1 << 18;
+/** Maximum gap between lines of a block: reading it is cheaper than skipping it. */
+const MAX_GAP_BYTES = 1 << 16;
 
-/** Must call `search` of a block. `at` is the index of the block's first row in the job. */
-export type BlockRunner = (at: number, search: () => void) => void;
+/** Must call `search`. `index` is that of the block's first row in the job. */
+export type BlockRunner = (index: number, search: () => void) => void;
 
 /** Searches ranges of the rows of a job. */
 export class Scan implements Disposable {
@@ -59,7 +59,7 @@ export class Scan implements Disposable {
   readonly #prefilter: Prefilter | undefined;
   readonly #line: ScannedLine;
   readonly #files: (Deno.FsFile | undefined)[] = [];
-  #buffer = new Uint8Array(BLOCK_BYTES);
+  #buffer = new Uint8Array(MAX_BLOCK_BYTES);
 
   /** @throws {UsageError} If a condition is invalid. */
   constructor(job: ScanJob) {
@@ -85,16 +85,16 @@ export class Scan implements Disposable {
     const { rows, columns: { offset, bytes, file } } = this.#job;
     const found: number[] = [];
     for (let begin = first, last = first; begin < limit; begin = last + 1) {
-      const number = file[rows[begin]], start = offset[rows[begin]];
+      const fileIndex = file[rows[begin]], start = offset[rows[begin]];
       let end = start + bytes[rows[last = begin]];
       while (last + 1 < limit) {
         const next = rows[last + 1], from = offset[next], to = from + bytes[next];
-        const isNear = file[next] === number && from >= end && from - end <= MAX_GAP;
-        if (!isNear || to - start > BLOCK_BYTES) break;
+        const isNear = file[next] === fileIndex && from >= end && from - end <= MAX_GAP_BYTES;
+        if (!isNear || to - start > MAX_BLOCK_BYTES) break;
         last++;
         end = to;
       }
-      const block = this.#read(number, start, end - start);
+      const block = this.#read(fileIndex, start, end - start);
       if (block === undefined) continue;
       const text = new BlockText(block), until = last;
       run(begin, () => this.#searchBlock(text, start, begin, until, found));
@@ -116,19 +116,20 @@ export class Scan implements Disposable {
     const { rows, columns: { offset } } = this.#job;
     const pattern = this.#prefilter?.patternFor(block);
     if (pattern === undefined) {
-      for (let at = first; at <= last; at++) {
-        if (this.#meets(block, start, rows[at])) found.push(rows[at]);
+      for (let index = first; index <= last; index++) {
+        if (this.#meets(block, start, rows[index])) found.push(rows[index]);
       }
       return;
     }
-    let at = first;
-    for (pattern.lastIndex = 0; at <= last;) {
+    let index = first;
+    for (pattern.lastIndex = 0; index <= last;) {
       const match = pattern.exec(block.text);
       if (match === null) break;
-      const place = start + match.index;
-      while (at < last && offset[rows[at + 1]] <= place) at++;
-      if (this.#meets(block, start, rows[at])) found.push(rows[at]);
-      if (++at <= last) pattern.lastIndex = Math.max(pattern.lastIndex, offset[rows[at]] - start);
+      const matchOffset = start + match.index;
+      while (index < last && offset[rows[index + 1]] <= matchOffset) index++;
+      if (this.#meets(block, start, rows[index])) found.push(rows[index]);
+      if (++index > last) break;
+      pattern.lastIndex = Math.max(pattern.lastIndex, offset[rows[index]] - start);
     }
   }
 
@@ -140,10 +141,10 @@ export class Scan implements Disposable {
     return this.#parts.every(({ test }) => test(line.lookup)) && !line.isDamaged;
   }
 
-  /** Undefined if the file can no longer be read: the index will notice, and drop its rows. */
-  #read(number: number, offset: number, length: number): Uint8Array | undefined {
+  /** Returns undefined if the file can no longer be read: the index will notice and drop its rows. */
+  #read(fileIndex: number, offset: number, length: number): Uint8Array | undefined {
     try {
-      const file = this.#files[number] ??= Deno.openSync(this.#job.files[number].path);
+      const file = this.#files[fileIndex] ??= Deno.openSync(this.#job.files[fileIndex].path);
       if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
       const bytes = this.#buffer.subarray(0, length);
       return readFullySync(file, bytes, offset) < length ? undefined : bytes;
@@ -153,7 +154,7 @@ export class Scan implements Disposable {
   }
 }
 
-/** One line at a time, of which only the fields in the conditions are parsed, if possible. */
+/** One line at a time. Parses only the fields in the conditions, if possible. */
 class ScannedLine {
   /** Whether the line turned out to be damaged or not one of Retort's. */
   isDamaged = false;
@@ -164,12 +165,12 @@ class ScannedLine {
   #to = 0;
   #hints: RunHints = {};
   #flags = 0;
-  /** Whether `#members` has found the fields, so that the line need not be parsed. */
-  #isSimple = false;
+  /** Whether `#members` could read the line. If not, the whole line is parsed. */
+  #hasMembers = false;
   /** The parsed `distill`, null if there is none; undefined until it is needed. */
   #distill: unknown;
-  /** The result of `placesOf`, if the line was parsed. */
-  #places: readonly object[] | undefined;
+  /** The result of `lookupObjects`, if the line was parsed. */
+  #objects: readonly object[] | undefined;
 
   constructor(paths: readonly (readonly string[])[]) {
     this.#names = [...new Set([...paths.map(([name]) => name), "distill"])];
@@ -183,21 +184,21 @@ class ScannedLine {
     this.#hints = hints;
     this.#flags = flags;
     this.#distill = undefined;
-    this.#places = undefined;
+    this.#objects = undefined;
     this.isDamaged = false;
-    this.#isSimple = this.#members.find(block, from, to);
+    this.#hasMembers = this.#members.find(block, from, to);
   }
 
   /** Looks for a field in the line, in its `distill`, and among derived fields. */
   readonly lookup: Lookup = (path) => {
     try {
       if (isOfRetort(path)) return valueAt(this.#parsed().slice(1), path.slice(1));
-      const value = this.#isSimple ? this.#member(path[0]) : undefined;
+      const value = this.#hasMembers ? this.#member(path[0]) : undefined;
       return value === undefined
         ? valueAt(this.#parsed(), path)
         : valueAt([{ [path[0]]: value }], path);
     } catch {
-      // The file may have been replaced, which the index has not noticed yet.
+      // The file may have been replaced since the index last checked it.
       this.isDamaged = true;
       return null;
     }
@@ -215,19 +216,20 @@ class ScannedLine {
   }
 
   #value(name: string): unknown {
-    const at = 2 * this.#names.indexOf(name);
-    const from = this.#members.places[at];
-    return from === -1 ? undefined : this.#block!.valueAt(from, this.#members.places[at + 1]);
+    const index = 2 * this.#names.indexOf(name);
+    const { ranges } = this.#members;
+    const from = ranges[index];
+    return from === -1 ? undefined : this.#block!.valueAt(from, ranges[index + 1]);
   }
 
   #parsed(): readonly object[] {
-    if (this.#places !== undefined) return this.#places;
+    if (this.#objects !== undefined) return this.#objects;
     const { bytes } = this.#block!;
     const facts = factsOf(DECODER.decode(bytes.subarray(this.#from, this.#to)), this.#hints);
     this.isDamaged = facts instanceof DamagedLine;
-    return this.#places = facts instanceof DamagedLine
+    return this.#objects = facts instanceof DamagedLine
       ? []
-      : placesOf(facts, this.#hints, () => flagNames(this.#flags));
+      : lookupObjects(facts, this.#hints, () => flagNames(this.#flags));
   }
 }
 

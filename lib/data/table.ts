@@ -7,7 +7,7 @@
 import { xxHash64Hex } from "../hash.ts";
 import { type ColumnArrays, enlarge, makeColumns, Mark, OwnField } from "./columns.ts";
 import { finalAnswerOf } from "./final_answer.ts";
-import { FLAG_BIT, flagsOf, LONG_ANSWER } from "./flags.ts";
+import { FLAG_BIT, flagsOf, LONG_ANSWER_CHARS } from "./flags.ts";
 import {
   type JsonObject,
   type LineFacts,
@@ -136,7 +136,7 @@ export class Table {
     this.#addHashes(row, facts, prompt);
     columns.duplicateOf[row] = -1;
     if (facts.status === "answered" && facts.response !== "") {
-      this.#findDuplicate(row, facts.response.length > LONG_ANSWER);
+      this.#findDuplicate(row, facts.response.length > LONG_ANSWER_CHARS);
     }
     this.#addFields(row, facts.line);
     return row;

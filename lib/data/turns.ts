@@ -7,7 +7,7 @@
 
 import { ParsedRow, RowParser } from "../source/mod.ts";
 import {
-  isFilled,
+  isNonEmptyArray,
   type JsonObject,
   objectOf,
   ownFields,
@@ -171,7 +171,7 @@ function turns(messages: readonly unknown[]): Turn[] {
   return messages.map((message) => {
     const { role, content, tool_calls: calls } = objectOf(message);
     const turn = { role: textOf(role) || "user", text: contentText(content) };
-    return isFilled(calls) ? { ...turn, toolCalls: jsonText(calls, 2) } : turn;
+    return isNonEmptyArray(calls) ? { ...turn, toolCalls: jsonText(calls, 2) } : turn;
   });
 }
 

@@ -78,7 +78,7 @@ export class RowMaker {
   takes(example: Example): boolean {
     const { result } = example;
     const distill = isObject(result.distill) ? result.distill : undefined;
-    const derived = this.#derivedFields?.of(example.text, promptTextOf(example));
+    const derived = this.#derivedFields?.compute(example.text, promptTextOf(example));
     if (!this.#chosen.has(String(result.uid))) return false;
     if (this.#where) {
       // Derived fields may also be named in `distill`, where rows have fields of the same names.

@@ -72,6 +72,13 @@ const CASES: readonly [
   ["token limit", { response: PROSE, finishReason: "MAX_TOKENS" }, ["cut_off"]],
   ["full context", { response: PROSE, finishReason: "model_context_window_exceeded" }, ["cut_off"]],
   ["cut in a sentence", PROSE.slice(0, 230), ["cut_off"]],
+  ["cut after an accented letter", PROSE.slice(0, 225) + " café", ["cut_off"]],
+  [
+    "a typographic quotation at the end",
+    PROSE.slice(0, 225) + " is what he called “the mean.”",
+    [],
+  ],
+  ["a sign at the end of a proof", PROSE.slice(0, 225) + " as was to be shown. ∎", []],
   ["open fence", "```python\nprint(1)", ["cut_off"]],
   ["closed fence", "```python\nprint(1)\n```", []],
   ["open box", "So the result is \\boxed{\\frac{1}{2}", ["cut_off"]],

@@ -3,7 +3,7 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { DataIndex, selectRows } from "../../lib/data/mod.ts";
 import { DamagedLine, factsOf } from "../../lib/data/line_facts.ts";
-import { placesOf } from "../../lib/data/fields.ts";
+import { lookupObjects } from "../../lib/data/fields.ts";
 import { Scanner } from "../../lib/data/scanner.ts";
 import { SCAN_ROWS, scanJobOf } from "../../lib/data/scan.ts";
 import { parseWhere } from "../../lib/where/mod.ts";
@@ -87,7 +87,7 @@ Deno.test("scan: finds the same as parsing each line, in any notation", async ()
       const expected = lines.flatMap((line) => {
         const facts = factsOf(line, hints);
         if (facts instanceof DamagedLine) throw new Error(`${facts.problem}: ${line}`);
-        const [first, ...others] = placesOf(
+        const [first, ...others] = lookupObjects(
           facts,
           hints,
           () => facts.status === "answered" && facts.response === "" ? ["empty"] : [],
