@@ -8,7 +8,7 @@ import { FAILURE_TYPES, type FailureType, UsageError } from "../lib/errors.ts";
 import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import type { ResolvedRunOptions, ResponseGeneratorOptions } from "../lib/run/mod.ts";
-import { MOST_SAMPLES } from "../lib/seed.ts";
+import { MAX_SAMPLES } from "../lib/seed.ts";
 import type { TeacherSpec } from "./config_teachers.ts";
 import { type Allowance, parseAllowance } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
@@ -150,7 +150,7 @@ export async function readRowOptions(settings: Settings) {
 
 /** Reads the number of answers per row; `verify` uses it, too. */
 export function readSamples(settings: Settings): number | undefined {
-  return settings.integer("samples", 1, MOST_SAMPLES);
+  return settings.integer("samples", 1, MAX_SAMPLES);
 }
 
 function readSpeed(settings: Settings) {

@@ -132,7 +132,7 @@ class Distillation<Row> {
       signal?.throwIfAborted();
       yield* streamOutcomes(rows, {
         generator: options,
-        activity: activeRun,
+        activeRun,
         concurrency,
         publisher: this.#publisher,
         images: this.#images,

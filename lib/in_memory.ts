@@ -72,10 +72,10 @@ export function distill<Row>(
   rows: (Iterable<Row> & object) | AsyncIterable<Row>,
   options: NoInfer<DistillOptions<Row>>,
 ): AsyncGenerator<DistillOutcome<Row>, void, undefined> {
-  return distillation(rows, options, { imagesIn: noFiles, isWithoutWorker: true });
+  return distillation(rows, options, { imagesIn: imagesByUrl, isWithoutWorker: true });
 }
 
-function noFiles(root: string | undefined): RowImages {
+function imagesByUrl(root: string | undefined): RowImages {
   if (root === undefined) return withoutImages("give it as an https: or data: URL");
   throw new TypeError("Cannot use imagesRoot: this module reads no files. Give images as URLs");
 }

@@ -1,7 +1,7 @@
 /**
  * JSON: type checks, exact numbers, positions of values in a text, and limits of nesting.
- * `JSON.parse` takes any depth; Python's `json` fails near 1,000 levels, `JSON.stringify` at some
- * thousands.
+ * `JSON.parse` takes any depth; Python's `json` fails near 1,000 levels, `JSON.stringify` at a few
+ * thousand.
  *
  * @module
  */
@@ -39,22 +39,22 @@ export interface RawJson {
 /**
  * The deepest nesting at which values are written unchanged; deeper ones are written as JSON text.
  */
-export const MOST_LEVELS = 64;
+export const MAX_LEVELS = 64;
 
 /** Whether a value from `JSON.parse` has more than `levels` levels of arrays and objects. */
-export function isTooDeep(value: unknown, levels: number = MOST_LEVELS): boolean {
+export function isTooDeep(value: unknown, levels: number = MAX_LEVELS): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (levels === 0) return true;
   // Primitive values need no call: log probabilities are a million of them.
   if (Array.isArray(value)) {
-    for (const one of value) {
-      if (typeof one === "object" && isTooDeep(one, levels - 1)) return true;
+    for (const item of value) {
+      if (typeof item === "object" && isTooDeep(item, levels - 1)) return true;
     }
     return false;
   }
   for (const name in value) {
-    const one = (value as Record<string, unknown>)[name];
-    if (typeof one === "object" && isTooDeep(one, levels - 1)) return true;
+    const field = (value as Record<string, unknown>)[name];
+    if (typeof field === "object" && isTooDeep(field, levels - 1)) return true;
   }
   return false;
 }
@@ -68,10 +68,10 @@ const OPENING_BRACE = 123;
 const CLOSING_BRACE = 125;
 const SPACE = 32;
 
-/** The position of the next character from `at` that is not white space. */
-export function skipSpace(text: string, at: number): number {
-  while (text.charCodeAt(at) <= SPACE) at++;
-  return at;
+/** The position of the first character, at `position` or after it, that is not white space. */
+export function skipSpace(text: string, position: number): number {
+  while (text.charCodeAt(position) <= SPACE) position++;
+  return position;
 }
 
 /** The end (exclusive) of the value at `start` in a valid JSON text. */
@@ -79,9 +79,9 @@ export function endOfValue(text: string, start: number): number {
   const first = text.charCodeAt(start);
   if (first === QUOTE) return endOfString(text, start);
   if (first === OPENING_BRACE || first === OPENING_BRACKET) return endOfNested(text, start);
-  let at = start;
-  while (at < text.length && !endsLiteral(text.charCodeAt(at))) at++;
-  return at;
+  let position = start;
+  while (position < text.length && !endsLiteral(text.charCodeAt(position))) position++;
+  return position;
 }
 
 function endsLiteral(code: number): boolean {
@@ -91,18 +91,18 @@ function endsLiteral(code: number): boolean {
 /** Brackets of both kinds are counted together: valid JSON closes them in order. */
 function endOfNested(text: string, start: number): number {
   let depth = 0;
-  let at = start;
-  while (at < text.length) {
-    const code = text.charCodeAt(at);
+  let position = start;
+  while (position < text.length) {
+    const code = text.charCodeAt(position);
     if (code === QUOTE) {
-      at = endOfString(text, at);
+      position = endOfString(text, position);
       continue;
     }
-    at++;
+    position++;
     if (code === OPENING_BRACE || code === OPENING_BRACKET) depth++;
     else if ((code === CLOSING_BRACE || code === CLOSING_BRACKET) && --depth === 0) break;
   }
-  return at;
+  return position;
 }
 
 /** The end (exclusive) of the string whose opening quote is at `start`. */

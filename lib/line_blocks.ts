@@ -8,7 +8,7 @@ import { UsageError } from "./errors.ts";
 import { cannotRead, ifThere } from "./files.ts";
 
 const BLOCK_BYTES = 1 << 20;
-const LEAST_BYTES = 4_096;
+const MIN_BLOCK_BYTES = 4_096;
 const NEWLINE = 10;
 
 /** Consecutive lines of a file. The next block reuses the memory of `bytes`. */
@@ -39,7 +39,7 @@ export async function* readOpenBlocks(
 ): AsyncGenerator<LineBlock> {
   // Small files get small buffers: a run may read thousands of them.
   const { size } = await file.stat();
-  let buffer = new Uint8Array(Math.min(BLOCK_BYTES, Math.max(LEAST_BYTES, size + 1)));
+  let buffer = new Uint8Array(Math.min(BLOCK_BYTES, Math.max(MIN_BLOCK_BYTES, size + 1)));
   let filled = 0, offset = 0, isStart = true;
   while (true) {
     if (filled === buffer.length) buffer = enlarged(buffer);
@@ -50,26 +50,26 @@ export async function* readOpenBlocks(
     const end = lastNewline === -1 ? 0 : filled + lastNewline + 1;
     filled += count;
     if (end === 0) continue;
-    const start = isStart ? markLength(buffer.subarray(0, end)) : 0;
+    const start = isStart ? bomLength(buffer.subarray(0, end)) : 0;
     isStart = false;
     yield { bytes: buffer.subarray(start, end), offset: offset + start, isTail: false };
     offset += end;
     buffer.copyWithin(0, end, filled);
     filled -= end;
   }
-  const start = isStart ? markLength(buffer.subarray(0, filled)) : 0;
+  const start = isStart ? bomLength(buffer.subarray(0, filled)) : 0;
   if (filled > start) {
     yield { bytes: buffer.subarray(start, filled), offset: offset + start, isTail: true };
   }
 }
 
 /** The length of a UTF-8 byte order mark at the start of a file: 3 or 0. */
-function markLength(bytes: Uint8Array): number {
+function bomLength(bytes: Uint8Array): number {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
 }
 
 export function isBlankLine(line: Uint8Array): boolean {
-  // Ends at the first byte of most lines.
+  // The first byte decides for most lines.
   for (const byte of line) if (byte !== 32 && byte !== 9 && byte !== 13) return false;
   return true;
 }
@@ -133,7 +133,7 @@ export async function checkOwnFile(path: string, kind: LineKind): Promise<void> 
   const problem = await firstLineProblem(path, kind);
   if (problem === undefined) return;
   throw new UsageError(
-    `Cannot write "${path}": the file there is no ${kind} file of Retort (its first line: ` +
+    `Cannot write "${path}": it is not a ${kind} file of Retort (its first line: ` +
       `${problem}). Name another output, or move the file away`,
   );
 }

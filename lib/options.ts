@@ -34,7 +34,7 @@ export const callback: OptionRule = {
 export const record: OptionRule = { what: "an object", isType: isObject };
 export const texts: OptionRule = {
   what: "an array of strings",
-  isType: (value) => Array.isArray(value) && value.every((one) => typeof one === "string"),
+  isType: (value) => Array.isArray(value) && value.every((item) => typeof item === "string"),
 };
 /** A JSON Schema, which may be a boolean. The run compiles it, and so validates it, before the
  * first call. */
@@ -59,11 +59,11 @@ export const signal: OptionRule = {
     value instanceof EventTarget && "aborted" in value && "throwIfAborted" in value,
 };
 
-export function wholeFrom(least: number): OptionRule {
+export function wholeNumberFrom(min: number): OptionRule {
   return {
-    what: `a whole number, ${least} or more`,
+    what: `a whole number, ${min} or more`,
     isType: (value) => typeof value === "number",
-    isInRange: (value: number) => Number.isSafeInteger(value) && value >= least,
+    isInRange: (value: number) => Number.isSafeInteger(value) && value >= min,
   };
 }
 
@@ -123,8 +123,8 @@ export function requireOptions<Name extends string>(
 
 function unknownOption(name: string, known: readonly string[]): string {
   const lower = name.toLowerCase();
-  const nearest = closestString(lower, known.map((one) => one.toLowerCase()));
-  const meant = known.find((one) => one.toLowerCase() === nearest)!;
+  const nearest = closestString(lower, known.map((option) => option.toLowerCase()));
+  const meant = known.find((option) => option.toLowerCase() === nearest)!;
   const isNear = levenshteinDistance(lower, nearest) <= Math.max(2, meant.length / 3);
   return `Cannot use option "${name}": there is no such option` +
     hintFor(name, meant, isNear, known);

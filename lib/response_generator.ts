@@ -56,7 +56,7 @@ export class ResponseGenerator {
   readonly #outcomeListeners = new Listeners<readonly Outcome[]>();
   #concurrency: number;
   #maxCostUsd: number | null;
-  #activity: ActiveRun | undefined;
+  #activeRun: ActiveRun | undefined;
 
   /**
    * Checks the options and sends nothing.
@@ -72,7 +72,7 @@ export class ResponseGenerator {
   /** What the active run is doing: "preparing" until its first row can be sent, "done" if no run is
    * active. */
   get state(): RunState {
-    return this.#activity?.state ?? "done";
+    return this.#activeRun?.state ?? "done";
   }
 
   /** The most rows in flight at once. */
@@ -85,7 +85,7 @@ export class ResponseGenerator {
   on(listener: RunListener): () => void {
     checkListener(listener);
     this.#listeners.add(listener);
-    const leave = this.#activity?.progress.on(listener);
+    const leave = this.#activeRun?.progress.on(listener);
     return () => {
       this.#listeners.delete(listener);
       leave?.();
@@ -104,47 +104,47 @@ export class ResponseGenerator {
 
   /** Reports a notice to all listeners of the active run; without one it is dropped. */
   notice(level: "info" | "warning", message: string): void {
-    this.#activity?.progress.notice(level, message);
+    this.#activeRun?.progress.notice(level, message);
   }
 
   /** The progress of the active run; undefined if none is active. */
   snapshot(): RunSnapshot | undefined {
-    const snapshot = this.#activity?.progress.snapshot();
+    const snapshot = this.#activeRun?.progress.snapshot();
     return snapshot && resultOf(snapshot);
   }
 
   /** Starts no attempt until `resume()`; calls in flight continue. */
   pause(): void {
-    this.#activity?.pause();
+    this.#activeRun?.pause();
   }
 
   /** Continues after `pause()`. */
   resume(): void {
-    this.#activity?.resume();
+    this.#activeRun?.resume();
   }
 
   /** Changes how many rows may be in flight at once, 1 to 100,000; for later runs, too. */
   setConcurrency(concurrency: number): void {
     this.#concurrency = checkConcurrency(concurrency);
-    this.#activity?.setConcurrency(concurrency);
+    this.#activeRun?.setConcurrency(concurrency);
   }
 
   /** Changes the cost limit of a run in US dollars, for later runs, too; null removes it. Halts the
    * active run if it has already cost this much. */
   setMaxCost(usd: number | null): void {
     checkLimits({ maxCostUsd: usd ?? undefined });
-    this.#activity?.setMaxCost(usd);
+    this.#activeRun?.setMaxCost(usd);
     this.#maxCostUsd = usd;
   }
 
   /** Finishes the calls in flight and starts none; the other rows stay pending. */
   stop(): void {
-    this.#activity?.stop();
+    this.#activeRun?.stop();
   }
 
   /** Stops, and aborts the calls in flight, whose rows stay pending. */
   abort(reason?: unknown): void {
-    this.#activity?.abort(reason);
+    this.#activeRun?.abort(reason);
   }
 
   /**
@@ -157,16 +157,18 @@ export class ResponseGenerator {
    * @throws {SinkError} if the output cannot be written
    */
   async run(options: RunOptions): Promise<RunSummary> {
-    return await this.#during(async (activity) => {
-      const run = await this.#runOf(activity, options);
-      activity.run = run;
+    return await this.#during(async (activeRun) => {
+      const run = await this.#runOf(activeRun, options);
+      activeRun.run = run;
       return resultOf(await run.execute());
     });
   }
 
   /** What `run()` would do and send first. Makes no call and writes nothing. */
   async preview(options: RunOptions): Promise<Preview> {
-    return await this.#during(async (activity) => (await this.#runOf(activity, options)).preview());
+    return await this.#during(async (activeRun) =>
+      (await this.#runOf(activeRun, options)).preview()
+    );
   }
 
   /**
@@ -182,77 +184,77 @@ export class ResponseGenerator {
     rows: Iterable<unknown> | AsyncIterable<unknown>,
   ): AsyncGenerator<GeneratedOutcome, void, undefined> {
     checkRows(rows);
-    let activity: ActiveRun | undefined;
+    let activeRun: ActiveRun | undefined;
     const generate = async function* (this: ResponseGenerator) {
-      activity = this.#begin();
+      activeRun = this.#begin();
       try {
         yield* streamOutcomes(rows, {
           generator: this.#options,
-          activity,
+          activeRun,
           concurrency: this.#concurrency,
           publisher: new LineOutcomes({
             ...lineFormat(this.#options, {}),
             // Prices are loaded once the run has begun.
             get isPriced() {
-              return activity?.isPriced ?? false;
+              return activeRun?.isPriced ?? false;
             },
           }),
           images: imagesIn(this.#options.imagesRoot),
         });
       } finally {
-        this.#end(activity);
+        this.#end(activeRun);
       }
     };
-    return abortedByReturn(generate.call(this), () => activity?.abort());
+    return abortedByReturn(generate.call(this), () => activeRun?.abort());
   }
 
-  async #runOf(activity: ActiveRun, options: RunOptions): Promise<Run> {
-    return new Run(await this.#context(activity), options);
+  async #runOf(activeRun: ActiveRun, options: RunOptions): Promise<Run> {
+    return new Run(await this.#context(activeRun), options);
   }
 
-  async #context(activity: ActiveRun): Promise<RunContext> {
-    const prepared = await activity.prepare();
+  async #context(activeRun: ActiveRun): Promise<RunContext> {
+    const prepared = await activeRun.prepare();
     return {
       generator: { ...this.#options, concurrency: this.#concurrency },
       prepared,
-      progress: activity.progress,
-      signal: activity.preparing.signal,
-      onSettled: (rows) => activity.settled(rows),
-      keepsOutcomes: () => activity.keepsOutcomes,
-      shareMaxCost: (share, spentBefore) => activity.shareMaxCost(share, spentBefore),
-      onEngine: (engine) => activity.attach(engine),
+      progress: activeRun.progress,
+      signal: activeRun.preparing.signal,
+      onSettled: (rows) => activeRun.settled(rows),
+      keepsOutcomes: () => activeRun.keepsOutcomes,
+      shareMaxCost: (share, spentBefore) => activeRun.shareMaxCost(share, spentBefore),
+      onEngine: (engine) => activeRun.attach(engine),
     };
   }
 
-  async #during<T>(work: (activity: ActiveRun) => Promise<T>): Promise<T> {
-    const activity = this.#begin();
+  async #during<T>(work: (activeRun: ActiveRun) => Promise<T>): Promise<T> {
+    const activeRun = this.#begin();
     try {
-      return await work(activity);
+      return await work(activeRun);
     } finally {
-      this.#end(activity);
+      this.#end(activeRun);
     }
   }
 
   #begin(): ActiveRun {
-    if (this.#activity !== undefined) {
+    if (this.#activeRun !== undefined) {
       throw new TypeError("Cannot start: this generator is already running. Create another one");
     }
-    const activity = new ActiveRun(this.#options, {
+    const activeRun = new ActiveRun(this.#options, {
       concurrency: this.#concurrency,
       maxCostUsd: this.#maxCostUsd,
       listeners: this.#listeners,
       outcomeListeners: this.#outcomeListeners,
     });
-    this.#activity = activity;
+    this.#activeRun = activeRun;
     this.#options.signal?.addEventListener("abort", this.#onAbort);
     if (this.#options.signal?.aborted) this.#onAbort();
-    return activity;
+    return activeRun;
   }
 
-  #end(activity: ActiveRun): void {
+  #end(activeRun: ActiveRun): void {
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    activity.end();
-    this.#activity = undefined;
+    activeRun.end();
+    this.#activeRun = undefined;
   }
 
   readonly #onAbort = (): void => this.abort(this.#options.signal?.reason);

@@ -10,7 +10,7 @@ import type { Params } from "./teacher/mod.ts";
 /** OpenAI's name, which nearly all servers use, and Mistral's. */
 const NAMES: readonly string[] = ["seed", "random_seed"];
 /** The highest number of `samples`. */
-export const MOST_SAMPLES = 1_000;
+export const MAX_SAMPLES = 1_000;
 const MAX_INT64 = 2n ** 63n - 1n;
 
 /**
@@ -46,7 +46,7 @@ export function resampled(params: Params): Params {
 
 /** `resampled`, applied `times` times. */
 export function resampledTimes(params: Params, times: number): Params {
-  return reseeded(params, times * MOST_SAMPLES);
+  return reseeded(params, times * MAX_SAMPLES);
 }
 
 function raised(seed: bigint, by: bigint): bigint {

@@ -194,7 +194,7 @@ export class Attempts {
     if (halt !== undefined) this.#options.onHalt(halt);
     const action = params === undefined ? "failed" : this.#again;
     // An answer of an earlier run is no attempt of this one; its tokens were counted then.
-    if (work.attempts > 0) this.#note(work, { failure, action, isLoad: false, completion });
+    if (work.attempts > 0) this.#note(work, { failure, action, isThrottled: false, completion });
     if (params === undefined) {
       return failedWith(outcomeOf(work, work.latencyMs, completion, failure));
     }
@@ -276,7 +276,7 @@ export class Attempts {
 
   #noteRefusal(work: Work, refusal: Refusal, action: FailureAction): void {
     const { error: { partial: completion }, classification, failure } = refusal;
-    this.#note(work, { failure, action, isLoad: classification.cause === "load", completion });
+    this.#note(work, { failure, action, isThrottled: classification.cause === "load", completion });
   }
 
   #note(work: Work, failed: Omit<FailedAttempt, "uid">): void {

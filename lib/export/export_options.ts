@@ -15,7 +15,7 @@ import {
   requireOptions,
   text,
   texts,
-  wholeFrom,
+  wholeNumberFrom,
 } from "../options.ts";
 import { type PathLike, pathOf, pathsOf } from "../paths.ts";
 import { ROW_RULES, type RowOptions } from "../run/mod.ts";
@@ -272,7 +272,7 @@ const WRITE_RULES: OptionRules<WriteOptions> = {
   columns: texts,
   dedupe: flag,
   shuffle: number,
-  maxRows: wholeFrom(1),
+  maxRows: wholeNumberFrom(1),
   validation: number,
   replace: flag,
   allowEmpty: flag,

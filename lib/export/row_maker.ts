@@ -12,7 +12,7 @@ import { jsonOf } from "../sink/mod.ts";
 import { type ColumnType, isTyped, Schema, takesText } from "../tables/mod.ts";
 import { parseLossless } from "../source/mod.ts";
 import { DerivedFields, needsDerived } from "../data/mod.ts";
-import { UidSelection, unmetUidsWords } from "../run/mod.ts";
+import { missingUidsMessage, UidSelection } from "../run/mod.ts";
 import { parseWhere, type Where } from "../where/mod.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
@@ -182,7 +182,7 @@ export class RowMaker {
     const { missing, different } = this.#withoutTokens;
     return [
       ...this.#trainerNotes.notes(),
-      ...this.#chosen.unmet.length > 0 ? [unmetUidsWords(this.#chosen.unmet)] : [],
+      ...this.#chosen.missing.length > 0 ? [missingUidsMessage(this.#chosen.missing)] : [],
       ...this.#start?.isMarked ? [MARKED] : [],
       ...count(missing, "row", "without log probabilities: run with --keep logprobs"),
       ...count(different, "row", "whose tokens are not the text of the answer"),

@@ -5,12 +5,12 @@
  */
 
 import { xxHash64Hex } from "../hash.ts";
-import { MOST_SAMPLES } from "../seed.ts";
+import { MAX_SAMPLES } from "../seed.ts";
 
 const START_CAPACITY = 1_024;
 const BLOCK_CAPACITY = 1 << 16;
 /** Limit of answers per row, for the sort key. */
-const SAMPLES_PER_LINE = MOST_SAMPLES;
+const SAMPLES_PER_LINE = MAX_SAMPLES;
 /**
  * Limit of line numbers, for the sort key: with 900 inputs and their answers, the key is still a
  * safe integer.

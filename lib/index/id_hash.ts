@@ -2,15 +2,15 @@
  * 128-bit hashes of ids. An id of 32 hex digits is its own hash; all others are hashed by
  * MurmurHash3 (Austin Appleby, public domain), the variant for 32-bit machines.
  *
- * Ids of users are short, and millions of them are hashed: this takes 0.05 µs for one of 20 bytes,
- * SHA-256 takes 2. Accidental collisions are as rare as with any 128-bit hash, and impossible
- * between ids of the same length up to 16 bytes. It does not resist deliberate collisions; such
- * rows differ in their content, and are reported as a clash.
+ * Ids of users are short, and millions of them are hashed: MurmurHash3 takes 0.05 µs for an id of
+ * 20 bytes, SHA-256 takes 2. Accidental collisions are as rare as with any 128-bit hash, and
+ * impossible between ids of the same length up to 16 bytes. MurmurHash3 does not resist deliberate
+ * collisions: such rows differ in their content, and are reported as a clash.
  *
  * @module
  */
 
-/** 32-bit words in a hash. */
+/** 32-bit words in a key, the hash of an id. */
 export const KEY_WORDS = 4;
 /** Entries are stored in blocks of 4,096: a growing table adds blocks and copies no full one. */
 export const BLOCK_BITS = 12;
@@ -22,22 +22,22 @@ const C1 = 0x239b961b, C2 = 0xab0e9789, C3 = 0x38b34ae5, C4 = 0xa1e38b93;
 /** Hashes the bytes from `start` to `end` into four words, with the seed 0. */
 export function murmur3(bytes: Uint8Array, start: number, end: number, into: Uint32Array): void {
   let a = 0, b = 0, c = 0, d = 0;
-  let at = start;
-  for (; at + 16 <= end; at += 16) {
-    a = rotate(a ^ scramble(word(bytes, at), C1, 15, C2), 19) + b | 0;
+  let offset = start;
+  for (; offset + 16 <= end; offset += 16) {
+    a = rotate(a ^ scramble(word(bytes, offset), C1, 15, C2), 19) + b | 0;
     a = Math.imul(a, 5) + 0x561ccd1b | 0;
-    b = rotate(b ^ scramble(word(bytes, at + 4), C2, 16, C3), 17) + c | 0;
+    b = rotate(b ^ scramble(word(bytes, offset + 4), C2, 16, C3), 17) + c | 0;
     b = Math.imul(b, 5) + 0x0bcaa747 | 0;
-    c = rotate(c ^ scramble(word(bytes, at + 8), C3, 17, C4), 15) + d | 0;
+    c = rotate(c ^ scramble(word(bytes, offset + 8), C3, 17, C4), 15) + d | 0;
     c = Math.imul(c, 5) + 0x96cd1c35 | 0;
-    d = rotate(d ^ scramble(word(bytes, at + 12), C4, 18, C1), 13) + a | 0;
+    d = rotate(d ^ scramble(word(bytes, offset + 12), C4, 18, C1), 13) + a | 0;
     d = Math.imul(d, 5) + 0x32ac3b17 | 0;
   }
   const length = end - start;
-  a ^= scramble(lastWord(bytes, at, end), C1, 15, C2) ^ length;
-  b ^= scramble(lastWord(bytes, at + 4, end), C2, 16, C3) ^ length;
-  c ^= scramble(lastWord(bytes, at + 8, end), C3, 17, C4) ^ length;
-  d ^= scramble(lastWord(bytes, at + 12, end), C4, 18, C1) ^ length;
+  a ^= scramble(lastWord(bytes, offset, end), C1, 15, C2) ^ length;
+  b ^= scramble(lastWord(bytes, offset + 4, end), C2, 16, C3) ^ length;
+  c ^= scramble(lastWord(bytes, offset + 8, end), C3, 17, C4) ^ length;
+  d ^= scramble(lastWord(bytes, offset + 12, end), C4, 18, C1) ^ length;
   a = a + b + c + d | 0;
   const e = finish(a), f = finish(b + a | 0), g = finish(c + a | 0), h = finish(d + a | 0);
   const sum = e + f + g + h | 0;
@@ -47,17 +47,17 @@ export function murmur3(bytes: Uint8Array, start: number, end: number, into: Uin
   into[3] = h + sum;
 }
 
-function word(bytes: Uint8Array, at: number): number {
-  return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24;
+function word(bytes: Uint8Array, offset: number): number {
+  return bytes[offset] | bytes[offset + 1] << 8 | bytes[offset + 2] << 16 | bytes[offset + 3] << 24;
 }
 
 /**
- * Up to four bytes before `end`, little-endian. Missing bytes count as 0, and a word of 0 changes
- * no hash.
+ * The bytes from `offset` to `end`, at most four, as a little-endian number. Missing bytes count as
+ * 0, and a word of 0 leaves the hash as it is.
  */
-function lastWord(bytes: Uint8Array, at: number, end: number): number {
+function lastWord(bytes: Uint8Array, offset: number, end: number): number {
   let value = 0;
-  for (let i = Math.min(end, at + 4) - 1; i >= at; i--) value = value << 8 | bytes[i];
+  for (let i = Math.min(end, offset + 4) - 1; i >= offset; i--) value = value << 8 | bytes[i];
   return value;
 }
 
@@ -79,7 +79,7 @@ function finish(value: number): number {
  * Mixes a hash into 32 bits. All four words count, because ids of 32 hex digits may differ in only
  * a few digits of any one. The constants are the golden ratio's, after Knuth, and MurmurHash3's.
  */
-export function mixed(a: number, b: number, c: number, d: number): number {
+export function mix(a: number, b: number, c: number, d: number): number {
   let hash = Math.imul(a ^ (a >>> 16), 0x9e3779b1) ^ b;
   hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ c;
   hash = Math.imul(hash ^ (hash >>> 13), 0x9e3779b1) ^ d;
@@ -137,14 +137,14 @@ export function wordAt(text: string, start: number): number {
   return value >>> 0;
 }
 
-/** The hash in a slot of `IdTable.releaseKeys()`, as 32 hex digits. */
+/** The key of a slot, from the blocks of `IdTable.releaseKeys()`, as 32 hex digits. */
 export function uidIn(keys: readonly Uint32Array[], slot: number): string {
-  const block = keys[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * KEY_WORDS;
-  for (let word = 0; word < KEY_WORDS; word++) UID_VIEW.setUint32(word * 4, block[at + word]);
+  const block = keys[slot >>> BLOCK_BITS], offset = (slot & BLOCK_MASK) * KEY_WORDS;
+  for (let word = 0; word < KEY_WORDS; word++) UID_VIEW.setUint32(word * 4, block[offset + word]);
   return UID_BYTES.toHex();
 }
 
-/** The index of the block that holds the hash of a slot. */
+/** The index of the block that holds the key of a slot. */
 export function blockOf(slot: number): number {
   return slot >>> BLOCK_BITS;
 }

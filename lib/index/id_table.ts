@@ -1,12 +1,12 @@
 /**
- * A compact hash table of ids: flags, a check of 64 bits, and a line number for each. Entries of 25
- * bytes are stored in the order of their insertion; an index of 4 bytes a slot refers to them.
+ * A compact hash table of ids: flags, a 64-bit fingerprint, and a line number for each. Entries of
+ * 25 bytes are stored in the order of their insertion; an index of 4 bytes a slot refers to them.
  *
- * `Map` and `Set` throw at 16,777,216 entries and take at least 125 bytes a row. This takes at most
- * 33 bytes a row. Only the index has free slots, and only the index is rebuilt when the table
- * grows: it uses open addressing, is filled to four fifths and grows by half. The bits of a slot
- * that the entry number does not need hold bits of the hash, so that most slots of other ids are
- * skipped without reading their entries.
+ * `Map` and `Set` throw at 16,777,216 entries and take at least 125 bytes a row. This table takes
+ * at most 33 bytes a row. Only the index has free slots, and only the index is rebuilt when the
+ * table grows: it uses open addressing, is filled to four fifths and grows by half. The bits of a
+ * slot that the entry number does not need hold bits of the hash, so that most slots of other ids
+ * are skipped without reading their entries.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import {
   BLOCK_MASK,
   isHex,
   KEY_WORDS,
-  mixed,
+  mix,
   murmur3,
   readHex,
   UID_DIGITS,
@@ -30,30 +30,30 @@ export const HAS_RESULT = 2;
 export const HAS_FAILURE = 4;
 /** The id is in the input. */
 export const SEEN = 8;
-/** The failed row with the id is retried. */
+/** The failed row with the id is sent again. */
 export const ASK_AGAIN = 16;
 
-const CHECK_WORDS = 2, FIRST_ENTRIES = 16;
+const FINGERPRINT_WORDS = 2, FIRST_ENTRIES = 16;
 const MAX_LOAD = 0.8, GROWTH = 1.5;
 const ENCODER = new TextEncoder();
 
 /**
- * Ids by their 128-bit hashes, each with four flags and a check of 64 bits, such as its prompt
- * hash.
+ * Ids by their keys (128-bit hashes), each with four flags and a 64-bit fingerprint of its row,
+ * such as the prompt hash.
  *
  * The `slot` of the methods is the number of an entry, from 0; it stays valid while the table
  * grows. A column of line numbers takes another 4 bytes a row once one is set.
  */
 export class IdTable implements Disposable {
   #keys: Uint32Array[] = [];
-  #checks: Uint32Array[] = [];
+  #fingerprints: Uint32Array[] = [];
   #flags: Uint8Array[] = [];
   #lines: Uint32Array[] | undefined;
   #index = new Uint32Array(0);
   /** The capacity of the blocks, in entries. The first block grows to the size of the others. */
-  #entryRoom = 0;
-  /** The number of entries at which the index grows. */
-  #room = 0;
+  #entryCapacity = 0;
+  /** The number of entries above which the index grows. */
+  #maxSize = 0;
   /**
    * How many lower bits of an index slot hold the number of its entry plus 1; 0 marks a free slot.
    * The upper bits hold bits of the hash.
@@ -61,14 +61,14 @@ export class IdTable implements Disposable {
   #entryBits = 0;
   #size = 0;
   /** The free place in the index for the key that `#probe` did not find. */
-  #free = 0;
+  #freePlace = 0;
   /** The key of the current call, in one buffer: a tuple per row would be garbage. */
   readonly #key = new Uint32Array(KEY_WORDS);
   #bytes = new Uint8Array(1_024);
 
   /** @param expectedRows The index starts large enough for this many, and grows with more. */
   constructor(expectedRows = 1_000) {
-    this.#makeIndex(Math.max(16, Math.ceil(expectedRows / MAX_LOAD)));
+    this.#rebuildIndex(Math.max(16, Math.ceil(expectedRows / MAX_LOAD)));
   }
 
   get size(): number {
@@ -77,7 +77,7 @@ export class IdTable implements Disposable {
 
   /** Allocated memory in bytes. */
   get byteLength(): number {
-    const blocks = [...this.#keys, ...this.#checks, ...this.#flags, ...this.#lines ?? []];
+    const blocks = [...this.#keys, ...this.#fingerprints, ...this.#flags, ...this.#lines ?? []];
     return blocks.reduce((sum, block) => sum + block.byteLength, this.#index.byteLength);
   }
 
@@ -86,17 +86,17 @@ export class IdTable implements Disposable {
     for (const block of this.releaseKeys()) free(block);
   }
 
-  /** Returns the blocks of hashes, for `uidIn`, and frees everything else: the table is empty
+  /** Returns the blocks of keys, for `uidIn`, and frees everything else: the table is empty
    * afterwards. */
   releaseKeys(): Uint32Array[] {
     const keys = this.#keys;
-    for (const block of [...this.#checks, ...this.#flags, ...this.#lines ?? []]) free(block);
+    for (const block of [...this.#fingerprints, ...this.#flags, ...this.#lines ?? []]) free(block);
     this.#keys = [];
-    this.#checks = [];
+    this.#fingerprints = [];
     this.#flags = [];
     this.#lines = undefined;
-    this.#size = this.#entryRoom = 0;
-    this.#makeIndex(16);
+    this.#size = this.#entryCapacity = 0;
+    this.#rebuildIndex(16);
     return keys;
   }
 
@@ -106,8 +106,8 @@ export class IdTable implements Disposable {
     return this.#probe();
   }
 
-  /** The slot of an id, which is inserted if it is missing; a new one has no flags and an empty
-   * check. */
+  /** The slot of an id, which is inserted if it is missing; a new one has no flags and no
+   * fingerprint. */
   insert(uid: string): number {
     this.#setKey(uid);
     return this.#insertKey();
@@ -120,7 +120,7 @@ export class IdTable implements Disposable {
     return this.#insertKey();
   }
 
-  /** `insert` for an id in UTF-8 in a buffer that is not 32 hex digits. */
+  /** `insert` for an id in a buffer, as UTF-8. It must not be 32 hex digits. */
   insertUtf8(bytes: Uint8Array, start: number, end: number): number {
     murmur3(bytes, start, end, this.#key);
     return this.#insertKey();
@@ -139,38 +139,42 @@ export class IdTable implements Disposable {
   }
 
   /** @param hex 16 lower-case hex digits. */
-  setCheck(slot: number, hex: string): void {
-    const checks = this.#checks[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * CHECK_WORDS;
-    checks[at] = wordAt(hex, 0);
-    checks[at + 1] = wordAt(hex, 8);
+  setFingerprint(slot: number, hex: string): void {
+    const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
+      offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
+    fingerprints[offset] = wordAt(hex, 0);
+    fingerprints[offset + 1] = wordAt(hex, 8);
   }
 
-  /** `setCheck` from 16 lower-case hex digits in a buffer. */
-  setCheckHex(slot: number, bytes: Uint8Array, start: number): void {
-    const checks = this.#checks[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * CHECK_WORDS;
-    for (let word = 0; word < CHECK_WORDS; word++) {
+  /** `setFingerprint` from 16 lower-case hex digits in a buffer. */
+  setFingerprintHex(slot: number, bytes: Uint8Array, start: number): void {
+    const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
+      offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
+    for (let word = 0; word < FINGERPRINT_WORDS; word++) {
       let value = 0;
       for (let i = start + word * 8; i < start + word * 8 + 8; i++) {
         const code = bytes[i];
         value = (value << 4) | (code <= 57 ? code - 48 : code - 87);
       }
-      checks[at + word] = value;
+      fingerprints[offset + word] = value;
     }
   }
 
-  checkEquals(slot: number, hex: string): boolean {
-    const checks = this.#checks[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * CHECK_WORDS;
-    return checks[at] === wordAt(hex, 0) && checks[at + 1] === wordAt(hex, 8);
+  fingerprintEquals(slot: number, hex: string): boolean {
+    const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
+      offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
+    return fingerprints[offset] === wordAt(hex, 0) && fingerprints[offset + 1] === wordAt(hex, 8);
   }
 
-  /** Uses the check of an id that no row has as a counter: increments and returns it. */
+  /** Uses the fingerprint of an id that no row has as a counter: increments and returns it. */
   countUp(slot: number): number {
-    return ++this.#checks[slot >>> BLOCK_BITS][(slot & BLOCK_MASK) * CHECK_WORDS + 1];
+    return ++this.#fingerprints[slot >>> BLOCK_BITS][(slot & BLOCK_MASK) * FINGERPRINT_WORDS + 1];
   }
 
-  isCheckEmpty(slot: number): boolean {
-    const checks = this.#checks[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * CHECK_WORDS;
-    return checks[at] === 0 && checks[at + 1] === 0;
+  hasFingerprint(slot: number): boolean {
+    const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
+      offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
+    return fingerprints[offset] !== 0 || fingerprints[offset + 1] !== 0;
   }
 
   /** @param line From 1. */
@@ -209,27 +213,27 @@ export class IdTable implements Disposable {
   #insertKey(): number {
     const found = this.#probe();
     if (found !== -1) return found;
-    if (this.#size === this.#room) {
-      this.#makeIndex(Math.ceil(this.#index.length * GROWTH));
+    if (this.#size === this.#maxSize) {
+      this.#rebuildIndex(Math.ceil(this.#index.length * GROWTH));
       this.#probe();
     }
     const slot = this.#size++, at = slot & BLOCK_MASK;
-    if (slot === this.#entryRoom) this.#makeEntries();
+    if (slot === this.#entryCapacity) this.#addEntries();
     this.#keys[slot >>> BLOCK_BITS].set(this.#key, at * KEY_WORDS);
-    this.#index[this.#free] = this.#hashBits() | (slot + 1);
+    this.#index[this.#freePlace] = this.#hashBits() | (slot + 1);
     return slot;
   }
 
-  /** The entry of the key. If there is none, returns -1 and sets `#free`. */
+  /** The entry of the key. If there is none, returns -1 and sets `#freePlace`. */
   #probe(): number {
     const { 0: a, 1: b, 2: c, 3: d } = this.#key;
     const index = this.#index, entryMask = 2 ** this.#entryBits - 1;
-    const hash = mixed(a, b, c, d), hashBits = this.#entryBits === 32 ? 0 : hash << this.#entryBits;
+    const hash = mix(a, b, c, d), hashBits = this.#entryBits === 32 ? 0 : hash << this.#entryBits;
     let place = Math.floor(hash / 2 ** 32 * index.length);
     while (true) {
       const word = index[place];
       if (word === 0) {
-        this.#free = place;
+        this.#freePlace = place;
         return -1;
       }
       if (((word ^ hashBits) & ~entryMask) === 0) {
@@ -245,43 +249,43 @@ export class IdTable implements Disposable {
 
   /** Adds a block, or enlarges the first one, which begins small: a run may have thousands of
    * tables of a few rows. */
-  #makeEntries(): void {
-    const old = this.#entryRoom;
+  #addEntries(): void {
+    const old = this.#entryCapacity;
     const isFirst = old < BLOCK_ENTRIES;
     const block = isFirst ? 0 : this.#keys.length;
     const wanted = isFirst ? Math.max(FIRST_ENTRIES, old * 2) : BLOCK_ENTRIES;
     const entries = Math.min(BLOCK_ENTRIES, wanted);
     const keys = new Uint32Array(entries * KEY_WORDS);
-    const checks = new Uint32Array(entries * CHECK_WORDS);
+    const fingerprints = new Uint32Array(entries * FINGERPRINT_WORDS);
     const flags = new Uint8Array(entries);
     if (isFirst && old > 0) {
       keys.set(this.#keys[0]);
-      checks.set(this.#checks[0]);
+      fingerprints.set(this.#fingerprints[0]);
       flags.set(this.#flags[0]);
     }
     this.#keys[block] = keys;
-    this.#checks[block] = checks;
+    this.#fingerprints[block] = fingerprints;
     this.#flags[block] = flags;
-    this.#entryRoom += isFirst ? entries - old : entries;
+    this.#entryCapacity += isFirst ? entries - old : entries;
   }
 
   #hashBits(): number {
     const [a, b, c, d] = this.#key;
-    return this.#entryBits === 32 ? 0 : mixed(a, b, c, d) << this.#entryBits;
+    return this.#entryBits === 32 ? 0 : mix(a, b, c, d) << this.#entryBits;
   }
 
   /** Rebuilds the index of all entries. The old one is freed first. */
-  #makeIndex(capacity: number): void {
+  #rebuildIndex(capacity: number): void {
     free(this.#index);
     this.#index = new Uint32Array(capacity);
-    this.#room = Math.floor(capacity * MAX_LOAD);
-    this.#entryBits = 32 - Math.clz32(this.#room);
+    this.#maxSize = Math.floor(capacity * MAX_LOAD);
+    this.#entryBits = 32 - Math.clz32(this.#maxSize);
     const key = this.#key.slice();
     for (let entry = 0; entry < this.#size; entry++) {
       const at = (entry & BLOCK_MASK) * KEY_WORDS;
       this.#key.set(this.#keys[entry >>> BLOCK_BITS].subarray(at, at + KEY_WORDS));
       this.#probe();
-      this.#index[this.#free] = this.#hashBits() | (entry + 1);
+      this.#index[this.#freePlace] = this.#hashBits() | (entry + 1);
     }
     this.#key.set(key);
   }

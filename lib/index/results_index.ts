@@ -22,8 +22,8 @@ import {
 import { areHexDigits } from "./id_hash.ts";
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
 
-/** A line of the file. Strings are created only when they are needed. The same object is reused for
- * the next line, so it is valid only during the call. */
+/** A line of the file. Strings are created only when they are needed. The object is reused for the
+ * next line, so it is valid only during the call of `OnLine`. */
 export interface IndexedLine {
   /** From 1. */
   readonly number: number;
@@ -152,10 +152,10 @@ class LineScanner {
     const slot = this.#slotOf(block, uidStart, uidEnd);
     if (slot === -1) return false;
     // The last failure of a row counts, but a result outranks it.
-    const isNewest = !this.#table.has(slot, HAS_RESULT);
-    this.#line.scanned(block, start, end, uidStart, uidEnd);
-    const isNoted = this.#onLine(slot, this.#line) !== false;
-    if (isNewest && isNoted) this.#table.setCheckHex(slot, block, hashStart);
+    const hadResult = this.#table.has(slot, HAS_RESULT);
+    this.#line.moveTo(block, start, end, uidStart, uidEnd);
+    const storesHash = this.#onLine(slot, this.#line) !== false;
+    if (!hadResult && storesHash) this.#table.setFingerprintHex(slot, block, hashStart);
     return true;
   }
 
@@ -186,10 +186,12 @@ class LineScanner {
     if (isBlankLine(line)) return;
     const { uid, promptHash } = this.#parse(line);
     const slot = this.#table.insert(uid);
-    const isNewest = !this.#table.has(slot, HAS_RESULT);
-    this.#line.parsed(line, uid, promptHash !== undefined);
-    const isNoted = this.#onLine(slot, this.#line) !== false;
-    if (promptHash !== undefined && isNewest && isNoted) this.#table.setCheck(slot, promptHash);
+    const hadResult = this.#table.has(slot, HAS_RESULT);
+    this.#line.moveToParsed(line, uid, promptHash !== undefined);
+    const storesHash = this.#onLine(slot, this.#line) !== false;
+    if (promptHash !== undefined && !hadResult && storesHash) {
+      this.#table.setFingerprint(slot, promptHash);
+    }
   }
 
   #parse(line: Uint8Array): { uid: string; promptHash: string | undefined } {
@@ -233,7 +235,7 @@ class CurrentLine implements IndexedLine {
   }
 
   /** Moves to a line that was scanned without parsing it. */
-  scanned(block: Uint8Array, start: number, end: number, uidStart: number, uidEnd: number): void {
+  moveTo(block: Uint8Array, start: number, end: number, uidStart: number, uidEnd: number): void {
     this.#block = block;
     this.#end = end;
     this.byteLength = end - start;
@@ -243,7 +245,8 @@ class CurrentLine implements IndexedLine {
     this.#uidEnd = uidEnd;
   }
 
-  parsed(line: Uint8Array, uid: string, hasHash: boolean): void {
+  /** Moves to a line that was parsed. */
+  moveToParsed(line: Uint8Array, uid: string, hasHash: boolean): void {
     this.#block = line;
     this.#end = this.byteLength = line.length;
     this.hasHash = hasHash;
@@ -262,7 +265,7 @@ class CurrentLine implements IndexedLine {
   value(): Readonly<Record<string, unknown>> {
     const value = this.jsonOf(this.#block.subarray(this.#end - this.byteLength, this.#end));
     if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
-    throw this.damage("it is no object");
+    throw this.damage("it is not an object");
   }
 
   /** Parses the bytes of this line. */
@@ -287,12 +290,12 @@ class CurrentLine implements IndexedLine {
   includes(text: string): boolean {
     if (this.#uid !== undefined) return this.text().includes(text);
     const start = this.#end - this.byteLength;
-    let at = this.#found.get(text) ?? -1;
-    if (at < start) {
-      at = this.#characters.indexOf(text, start);
-      if (at === -1) at = Infinity;
-      this.#found.set(text, at);
+    let next = this.#found.get(text) ?? -1;
+    if (next < start) {
+      next = this.#characters.indexOf(text, start);
+      if (next === -1) next = Infinity;
+      this.#found.set(text, next);
     }
-    return at < this.#end;
+    return next < this.#end;
   }
 }

@@ -1,5 +1,6 @@
 /**
- * Finds the runs to be merged by their files, and moves these away once the merge is proven.
+ * Finds the runs to merge by their files, and moves those files away once the merge has been proven
+ * complete.
  *
  * @module
  */
@@ -38,7 +39,9 @@ export interface MergeRun {
   readonly changes: readonly string[];
 }
 
-/** An output holds no runs, or an incomplete division into shards; both may still come. */
+/**
+ * An output holds no runs yet, or an incomplete division into shards: a merge may wait for them.
+ */
 export class NoRunsError extends UsageError {}
 
 /**
@@ -61,8 +64,8 @@ export async function findRuns(
   return runs;
 }
 
-/** The folder of an output's files, and how their names begin; undefined for all names in it. */
-export async function partsOf(
+/** The folder of an output's files, and their common name; undefined if all files count. */
+export async function folderAndName(
   output: string,
 ): Promise<{ folder: string; name: string | undefined }> {
   const path = withoutSeparator(output) || "/";
@@ -75,7 +78,7 @@ async function findPlan(
   output: string,
   shards: number | undefined,
 ): Promise<{ plan: ShardPlan; stem: string } | undefined> {
-  const { folder, name } = await partsOf(output);
+  const { folder, name } = await folderAndName(output);
   const found: { plan: ShardPlan; stem: string; file: string }[] = [];
   for (const file of await namesIn(`${folder}/${OWN_FOLDER}`)) {
     const match = /^(.*)\.shards-(\d+)\.json$/.exec(file);
@@ -92,7 +95,7 @@ async function findPlan(
   if (found.length < 2) return found[0];
   const list = found.map(({ file }) => file).join(", ");
   throw new UsageError(
-    `Cannot merge "${output}": it holds several divisions (${list}). Name one as a results path, as in ` +
+    `Cannot merge "${output}": it holds several divisions into shards (${list}). Name one as a results path, as in ` +
       `"${found[0].stem}.jsonl", or with --shards N`,
   );
 }
@@ -104,7 +107,7 @@ async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
   for (let index = 0; index < plan.shards; index++) {
     const ownStem = shardStem(stem, { index, count: plan.shards });
     const own = filesOf(plan.inputs.map(({ path }) => path).join(", "), ownStem);
-    const files = await located(own, moved);
+    const files = await locate(own, moved);
     const run = await readRunFile(files.runJson);
     const binaryColumns = run?.rows.binaryColumns;
     runs.push({
@@ -124,8 +127,8 @@ async function changesOf({ inputs }: ShardPlan): Promise<string[]> {
   const changes: string[] = [];
   for (const input of inputs) {
     // An input that cannot be read is reported when the merge reads it.
-    const what = await changeOf(input.path, input).catch(() => undefined);
-    if (what !== undefined) changes.push(`"${input.path}": ${what}`);
+    const change = await changeOf(input.path, input).catch(() => undefined);
+    if (change !== undefined) changes.push(`"${input.path}": ${change}`);
   }
   return changes;
 }
@@ -141,7 +144,7 @@ function movedFolderOf(path: string): string {
  * @param own Where the run wrote them.
  * @param moved The names of the files that a merge has moved.
  */
-async function located(own: OutputFiles, moved: ReadonlySet<string>): Promise<OutputFiles> {
+async function locate(own: OutputFiles, moved: ReadonlySet<string>): Promise<OutputFiles> {
   const placeOf = async (path: string) => {
     const isMoved = moved.has(basename(path)) && !(await exists(path));
     return isMoved ? `${movedFolderOf(path)}/${basename(path)}` : path;
@@ -156,15 +159,17 @@ async function located(own: OutputFiles, moved: ReadonlySet<string>): Promise<Ou
 
 /** Runs that are not shards: all in a folder, or the one of a results path. */
 async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]> {
-  const { folder, name } = await partsOf(output);
+  const { folder, name } = await folderAndName(output);
   const names = new Set(await namesIn(folder));
   const stems = [...names].flatMap((file) => stemsOf(file, names, needsRunFile))
-    .filter((stem) => name === undefined || stem === name).toSorted(naturally);
+    .filter((stem) => name === undefined || stem === name).toSorted(compareNaturally);
   if (stems.length === 0) {
     const advice = needsRunFile
       ? "Name the output of the shards, or add --no-proof to join results without run files"
       : "Name a folder of results";
-    throw new NoRunsError(`Cannot use "${output}" as the output of runs: it holds none. ${advice}`);
+    throw new NoRunsError(
+      `Cannot use "${output}" as the output of runs: there are no runs in it. ${advice}`,
+    );
   }
   return await Promise.all(stems.map(async (stem) => {
     const path = folder === "." ? stem : `${folder}/${stem}`;
@@ -180,7 +185,7 @@ async function piecesOfRun(run: RunFile, { results }: OutputFiles): Promise<Inpu
     throw new UsageError(
       `Cannot merge "${results}": it is a shard, and without the borders of all shards ` +
         `("${OWN_FOLDER}/…shards-${run.identity.shards}.json") its rows are not known. Name the ` +
-        "output that the shards were given, and run one of them if its borders are lost",
+        "output of all shards. If the borders are lost, run one shard, which writes them again",
     );
   }
   const paths = await inputFilesOf(run);
@@ -195,6 +200,7 @@ async function piecesOfRun(run: RunFile, { results }: OutputFiles): Promise<Inpu
   return paths.map((path) => ({ path, name: path, options }));
 }
 
+/** The stem of a run, if the file is its run file or, without run files, its results file. */
 function stemsOf(file: string, names: ReadonlySet<string>, needsRunFile: boolean): string[] {
   if (needsRunFile) return file.endsWith(".run.json") ? [file.slice(0, -".run.json".length)] : [];
   const stem = /^([^.].*)\.jsonl$/.exec(file)?.[1];
@@ -203,7 +209,7 @@ function stemsOf(file: string, names: ReadonlySet<string>, needsRunFile: boolean
   return isCompanion ? [] : [stem];
 }
 
-const { compare: naturally } = new Intl.Collator("en", { numeric: true });
+const { compare: compareNaturally } = new Intl.Collator("en", { numeric: true });
 
 async function namesIn(folder: string): Promise<string[]> {
   const names: string[] = [];
@@ -218,7 +224,8 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 /**
- * Moves the files of all runs to `.retort/shards/` in their folders. Returns that of the last run.
+ * Moves the files of all runs to `.retort/shards/` in their folders. Returns the last of these
+ * folders.
  *
  * @throws {LockedError} If a run is active; the files of runs before it have been moved.
  */

@@ -90,10 +90,10 @@ class Joined {
       const hash = hashOf(value);
       if (!table.has(slot, HAS_RESULT)) {
         table.set(slot, HAS_RESULT);
-        table.setCheck(slot, hash);
+        table.setFingerprint(slot, hash);
         this.succeeded++;
         this.#add("results", bytes);
-      } else if (table.checkEquals(slot, hash)) this.repeated++;
+      } else if (table.fingerprintEquals(slot, hash)) this.repeated++;
       else {
         const second = `${path}:${number}`;
         if (++this.clashCount <= MAX_TOLD) {

@@ -19,8 +19,8 @@ import type { MergedOutput } from "./output.ts";
 import { RunLines } from "./run_lines.ts";
 import { formatCount, formatCountOf } from "../figures.ts";
 
-/** Clashes that are reported in detail. */
-const MAX_TOLD = 20;
+/** The most clashes that are reported in detail. */
+const MAX_CLASHES_SHOWN = 20;
 
 /** The run whose input is being read. */
 interface Reading {
@@ -81,7 +81,7 @@ export class MergePass {
       using lines = await RunLines.read(run.files, expectedAnswers(run), this.#signal);
       await this.#read(run, input, lines, limit);
       if (limit === Infinity) this.surplus += await lines.takeSurplus(this.#output.results);
-      this.#judge(run, lines, this.pending - pendingBefore, limit === Infinity);
+      this.#reportProblems(run, lines, this.pending - pendingBefore, limit === Infinity);
     } catch (error) {
       if (!(error instanceof DamagedFileError)) throw error;
       this.problems.push({ run: run.name, kind: "damaged", message: error.message });
@@ -102,15 +102,15 @@ export class MergePass {
     const parser = new RowParser({ ...rowOptionsOf(run, {}), runParams: run?.identity.params });
     const samples = run?.rows.samples ?? 1;
     const { base } = this.#bases.at(-1)!;
-    const before = firstNumberOf(input);
+    const before = numberBefore(input);
     const reading: Reading = { number: base, base, samples, parser, input, lines };
     let left = limit;
     for await (const batch of input.rows()) {
       for (const line of batch) {
         if (left-- <= 0) break;
         reading.number = base + line.number - before;
-        const isLooking = this.#take(line, reading);
-        if (isLooking !== undefined) await isLooking;
+        const comparison = this.#mergeLine(line, reading);
+        if (comparison !== undefined) await comparison;
       }
       this.#lastNumber = reading.number;
       this.#signal?.throwIfAborted();
@@ -120,60 +120,61 @@ export class MergePass {
   }
 
   /**
-   * Merges the answers to a line of the input. Is a promise only if an earlier row must be read.
+   * Merges the answers to a line of the input. Returns a promise only if an earlier row must be
+   * read.
    */
-  #take(line: Line, reading: Reading): Promise<void> | undefined {
+  #mergeLine(line: Line, reading: Reading): Promise<void> | undefined {
     const row = line.text === undefined ? undefined : reading.parser.parse(line.text);
-    if (row === undefined || "problem" in row) return this.#takeBadRow(line, reading);
+    if (row === undefined || "problem" in row) return this.#copyBadRow(line, reading);
     const rows = this.#rows;
     const slot = rows.insert(row.uid);
-    const check = checkOf(row);
+    const fingerprint = fingerprintOf(row);
     if (rows.has(slot, SEEN)) {
       const earlier = rows.lineOf(slot);
-      return rows.checkEquals(slot, check)
-        ? this.#takeSame(row.uid, earlier, reading)
-        : this.#takeSuspect(row, earlier, line, reading);
+      return rows.fingerprintEquals(slot, fingerprint)
+        ? this.#mergeIdentical(row.uid, earlier, reading)
+        : this.#compareContents(row, earlier, line, reading);
     }
     rows.set(slot, SEEN);
-    rows.setCheck(slot, check);
+    rows.setFingerprint(slot, fingerprint);
     rows.setLine(slot, reading.number);
-    this.#takeAnswers(row.uid, reading);
+    this.#copyAnswers(row.uid, reading);
     return undefined;
   }
 
-  #takeAnswers(row: string, { samples, lines }: Reading): void {
+  #copyAnswers(row: string, { samples, lines }: Reading): void {
     const { results, failures } = this.#output;
     const pending = this.#isPartial ? failures : undefined;
     for (let sample = 0; sample < samples; sample++) {
       const uid = sampleUid(row, sample);
       this.total++;
-      const standing = lines.take(uid, { result: results, failure: failures, pending });
-      if (standing === "result") this.succeeded++;
-      else if (standing === "failure") {
+      const state = lines.take(uid, { result: results, failure: failures, pending });
+      if (state === "result") this.succeeded++;
+      else if (state === "failure") {
         this.failed++;
         this.#rows.set(this.#rows.insert(uid), HAS_FAILURE);
       } else this.pending++;
     }
   }
 
-  #takeSame(uid: string, earlier: number, reading: Reading): undefined {
+  #mergeIdentical(uid: string, earlier: number, reading: Reading): undefined {
     if (earlier > reading.base) this.mergedDuplicates++;
-    else this.#takeDuplicate(uid, reading);
+    else this.#mergeRepeated(uid, reading);
   }
 
-  /** For a row with the uid of an earlier one and another text: their contents may be the same. */
-  async #takeSuspect(
+  /** For a row with the uid of an earlier one and other text: their contents may still be equal. */
+  async #compareContents(
     row: ParsedRow,
     earlier: number,
     line: Line,
     reading: Reading,
   ): Promise<void> {
     const content = await this.#contentOf(earlier, reading.parser);
-    if (content === row.contentHash) this.#takeSame(row.uid, earlier, reading);
+    if (content === row.contentHash) this.#mergeIdentical(row.uid, earlier, reading);
     else this.#clash(row, earlier, line, reading);
   }
 
-  #takeBadRow(line: Line, { input, lines }: Reading): undefined {
+  #copyBadRow(line: Line, { input, lines }: Reading): undefined {
     const place = input.placeOf(line.number);
     const { failures } = this.#output;
     this.badRows++;
@@ -182,8 +183,10 @@ export class MergePass {
     lines.take(uid, { result: NOWHERE, failure: failures });
   }
 
-  /** For a row of an earlier run: keeps the earlier answer, unless only this run has a result. */
-  #takeDuplicate(row: string, { samples, lines }: Reading): void {
+  /**
+   * For a row that an earlier run has, too: its answer stays, unless only this run has a result.
+   */
+  #mergeRepeated(row: string, { samples, lines }: Reading): void {
     this.duplicatesOfRuns++;
     const rows = this.#rows;
     for (let sample = 0; sample < samples; sample++) {
@@ -204,9 +207,9 @@ export class MergePass {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
     // Within one run, this row was found to be bad before the first call.
-    const isKnown = lines.standingOf(badRowUid(place.file, place.line)) !== "none";
-    if (isKnown) return this.#takeBadRow(line, reading);
-    if (++this.clashCount <= MAX_TOLD) {
+    const isKnown = lines.stateOf(badRowUid(place.file, place.line)) !== "none";
+    if (isKnown) return this.#copyBadRow(line, reading);
+    if (++this.clashCount <= MAX_CLASHES_SHOWN) {
       const first = this.#placeOf(earlier);
       this.clashes.push({ uid: row.uid, first, second: place.source });
     }
@@ -217,14 +220,14 @@ export class MergePass {
   }
 
   /**
-   * The content hash of an earlier row, undefined if it is gone. Reads the input again, because few
-   * rows share a uid and differ in their text.
+   * The content hash of an earlier row; undefined if the row is gone. Reads the input again,
+   * because few rows share a uid and differ in their text.
    */
   async #contentOf(number: number, parser: RowParser): Promise<string | undefined> {
-    const { base, input: { pieces } } = this.#bases.findLast((one) => one.base < number)!;
+    const { base, input: { pieces } } = this.#bases.findLast(({ base }) => base < number)!;
     const input = new InputSequence(pieces);
     await input.open();
-    const wanted = number - base + firstNumberOf(input);
+    const wanted = number - base + numberBefore(input);
     for await (const batch of input.rows()) {
       const text = batch.find((line) => line.number === wanted)?.text;
       if (text === undefined) continue;
@@ -235,11 +238,11 @@ export class MergePass {
   }
 
   #placeOf(number: number): string {
-    const { base, input } = this.#bases.findLast((one) => one.base < number)!;
-    return input.placeOf(number - base + firstNumberOf(input)).source;
+    const { base, input } = this.#bases.findLast(({ base }) => base < number)!;
+    return input.placeOf(number - base + numberBefore(input)).source;
   }
 
-  #judge(run: MergeRun, lines: RunLines, pending: number, isWhole: boolean): void {
+  #reportProblems(run: MergeRun, lines: RunLines, pending: number, isWhole: boolean): void {
     const add = (kind: MergeProblem["kind"], message: string) =>
       this.problems.push({ run: run.name, kind, message });
     if (lines.repeated.length > 0) {
@@ -252,7 +255,7 @@ export class MergePass {
     }
     if (pending === 0) return;
     const rows = pending === 1 ? "1 row is" : `${formatCount(pending)} rows are`;
-    add("unfinished", `${rows} pending${stateOf(run)}`);
+    add("unfinished", `${rows} pending${endOf(run)}`);
   }
 }
 
@@ -263,7 +266,7 @@ async function refuseCompressed(results: string): Promise<void> {
 }
 
 /** The number in its file of the row before the first one of a run: 0 unless it is a shard. */
-function firstNumberOf({ pieces }: InputSequence): number {
+function numberBefore({ pieces }: InputSequence): number {
   return pieces[0]?.part?.from.number ?? 0;
 }
 
@@ -273,7 +276,7 @@ const NOWHERE = { add: () => {} };
  * A hash that is equal only for rows of the same content, but may differ for such rows, too:
  * hashing the canonical content takes four times as long.
  */
-function checkOf(row: ParsedRow): string {
+function fingerprintOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
 }
 
@@ -281,8 +284,8 @@ function quoted(uids: readonly string[]): string {
   return uids.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
 }
 
-/** The last state of a run, as a reason for pending rows to append to a message. */
-function stateOf({ run }: MergeRun): string {
+/** How a run ended, to append to the message on its pending rows. */
+function endOf({ run }: MergeRun): string {
   if (run === undefined) return "";
   if (run.merged !== undefined) return ": it is the output of a merge";
   if (run.summary === null) return ": it is running or was killed";

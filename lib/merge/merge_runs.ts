@@ -15,7 +15,7 @@ import {
   paths,
   signal,
   text,
-  wholeFrom,
+  wholeNumberFrom,
 } from "../options.ts";
 import { pathOf, pathsOf } from "../paths.ts";
 import {
@@ -272,8 +272,8 @@ const MERGE_RULES: OptionRules<MergeOptions> = {
   tidy: flag,
   proof: flag,
   replace: flag,
-  limit: wholeFrom(1),
-  shards: wholeFrom(1),
+  limit: wholeNumberFrom(1),
+  shards: wholeNumberFrom(1),
   job: text,
   signal,
 };

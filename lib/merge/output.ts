@@ -25,11 +25,6 @@ class MergedFile implements LineSink, AsyncDisposable {
     return new MergedFile(await Replacement.open(path, { mode, removesLeftovers: true }));
   }
 
-  /** Bytes in the buffer, which are not written yet. */
-  get waiting(): number {
-    return this.#filled;
-  }
-
   get isEmpty(): boolean {
     return this.#lines === 0;
   }

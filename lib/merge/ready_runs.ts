@@ -16,7 +16,7 @@ import {
   statusPathOf,
 } from "../run/mod.ts";
 import { delay } from "../timer.ts";
-import { findRuns, type MergeRun, NoRunsError, partsOf } from "./find_runs.ts";
+import { findRuns, folderAndName, type MergeRun, NoRunsError } from "./find_runs.ts";
 import type { MergeOptions } from "./merge.ts";
 
 /** Pauses between checks double from the first to the last. */
@@ -30,16 +30,17 @@ export async function readyRuns(
 ): Promise<MergeRun[]> {
   const end = performance.now() + waitMs;
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(LAST_PAUSE_MS, 2 * pauseMs)) {
-    const isTime = performance.now() < end;
+    const mayWait = performance.now() < end;
     const runs = await findRuns(outputs, { shards, needsRunFile: proof }).catch(async (error) => {
       // The first shard may not have started yet, unless a status says that it could not start.
-      const isComing = isTime && error instanceof NoRunsError && !(await haveFailed(outputs, job));
-      return isComing ? undefined : Promise.reject(error);
+      const mayCome = mayWait && error instanceof NoRunsError &&
+        !(await hasFailedStatus(outputs, job));
+      return mayCome ? undefined : Promise.reject(error);
     });
     if (runs !== undefined) {
       if (!tidy) await refuseSameFolder(runs, files);
-      const open = runs.filter((run) => !isDone(run));
-      if (open.length === 0 || !isTime || await hasFailed(open, job)) return runs;
+      const unfinished = runs.filter((run) => !isDone(run));
+      if (unfinished.length === 0 || !mayWait || await hasFailed(unfinished, job)) return runs;
     }
     signal?.throwIfAborted();
     await delay(pauseMs);
@@ -61,10 +62,13 @@ async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Pr
   return false;
 }
 
-/** `hasFailed` for outputs without run files yet, by the statuses of their runs. */
-async function haveFailed(outputs: readonly string[], job: string | undefined): Promise<boolean> {
+/** `hasFailed` for outputs without run files yet, by the status files of their runs. */
+async function hasFailedStatus(
+  outputs: readonly string[],
+  job: string | undefined,
+): Promise<boolean> {
   for (const output of outputs) {
-    const { folder, name } = await partsOf(output);
+    const { folder, name } = await folderAndName(output);
     const final = (await runStatuses(folder)).filter((status) => isFinal(status, job));
     // All runs of a job are awaited; others in the folder may have nothing to do with the merge.
     if (final.some((status) => job !== undefined || isRunOf(status.name, name))) return true;

@@ -10,8 +10,8 @@ import type { LineKind } from "../line_blocks.ts";
 import { type OutputFiles, parseSampleUid } from "../run/mod.ts";
 import { isPendingLine, PENDING_MARKS } from "../sink/mod.ts";
 
-/** The line that a run has for a uid; "pending" is a failures line that is not final. */
-export type Standing = "result" | "failure" | "pending" | "none";
+/** Which line a run has for a uid. "pending": a failures line that is not final. */
+export type AnswerState = "result" | "failure" | "pending" | "none";
 
 /** An index of the results and failures lines of a run. */
 export class RunLines implements Disposable {
@@ -19,7 +19,7 @@ export class RunLines implements Disposable {
   readonly #results: LineFile;
   readonly #failures: LineFile;
   readonly #stack: DisposableStack;
-  /** Uids that have more than one result; the first 20 such lines. */
+  /** Uids that have more than one result, at most 20. */
   readonly repeated: readonly string[];
 
   private constructor(
@@ -67,9 +67,9 @@ export class RunLines implements Disposable {
   }
 
   /**
-   * Copies the line of a uid to the sink for its standing, if there is one, and marks it as taken.
+   * Copies the line of a uid to the sink for its state, if there is one, and marks it as taken.
    */
-  take(uid: string, to: { result: LineSink; failure: LineSink; pending?: LineSink }): Standing {
+  take(uid: string, to: { result: LineSink; failure: LineSink; pending?: LineSink }): AnswerState {
     const table = this.#table;
     const slot = table.find(uid);
     if (slot === -1) return "none";
@@ -85,7 +85,7 @@ export class RunLines implements Disposable {
     return hasFailed ? "failure" : "pending";
   }
 
-  standingOf(uid: string): Standing {
+  stateOf(uid: string): AnswerState {
     const slot = this.#table.find(uid);
     if (slot === -1) return "none";
     if (this.#table.has(slot, HAS_RESULT)) return "result";
@@ -94,8 +94,8 @@ export class RunLines implements Disposable {
 
   /**
    * Copies results of surplus samples, such as `x#3` if `x` has two samples; returns their number.
-   * Only uids show which row they answer, and the table keeps none: reads the results again if
-   * lines are left.
+   * Only uids show which rows they answer, and the table does not keep uids: if results are left,
+   * the file is read again.
    */
   async takeSurplus(to: LineSink): Promise<number> {
     if (this.orphans === 0) return 0;
@@ -191,15 +191,15 @@ class LineFile implements Disposable {
    * Copies a line and a line feed. Synchronous: a promise for each line costs more than the read.
    */
   copy(line: number, sink: LineSink): void {
-    let at = this.#offsets[line - 1];
-    const end = at + this.#lengths[line - 1];
-    while (at < end) {
-      const number = Math.floor(at / BLOCK_BYTES);
-      const start = at - number * BLOCK_BYTES;
-      const bytes = this.#block(number).subarray(start, start + end - at);
+    let offset = this.#offsets[line - 1];
+    const end = offset + this.#lengths[line - 1];
+    while (offset < end) {
+      const number = Math.floor(offset / BLOCK_BYTES);
+      const start = offset - number * BLOCK_BYTES;
+      const bytes = this.#block(number).subarray(start, start + end - offset);
       if (bytes.length === 0) throw cannotRead(this.#path, "it was truncated");
       sink.add(bytes);
-      at += bytes.length;
+      offset += bytes.length;
     }
     sink.add(LINE_FEED);
   }

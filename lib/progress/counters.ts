@@ -73,9 +73,9 @@ export class Counters {
   }
 
   /** Counts a failed attempt, and the tokens of its answer if it has one. */
-  addFailedAttempt({ failure, isLoad, completion }: FailedAttempt): void {
+  addFailedAttempt({ failure, isThrottled, completion }: FailedAttempt): void {
     this.failedAttempts++;
-    if (isLoad) this.refusedForLoad++;
+    if (isThrottled) this.refusedForLoad++;
     if (completion === undefined) return;
     this.#addTokens(completion);
     const wasted = completion.usage?.completionTokens ?? 0;

@@ -15,7 +15,7 @@ export interface FailedAttempt {
   readonly failure: Failure;
   readonly action: FailureAction;
   /** Whether the teacher throttled the attempt or was overloaded. */
-  readonly isLoad: boolean;
+  readonly isThrottled: boolean;
   /** The answer that was paid for but not kept; absent if there was none. */
   readonly completion?: Completion;
 }
@@ -98,7 +98,7 @@ export class ErrorGroups {
 
   #find(failure: Failure, nowMs: number): Group {
     const { type, status } = failure;
-    const key = `${type} ${status} ${normaliseMessage(failure.message)}`;
+    const key = `${type} ${status} ${normalizeMessage(failure.message)}`;
     let group = this.#groups.get(key);
     if (group !== undefined) return group;
     if (this.#groups.size === MAX_GROUPS) {
@@ -149,7 +149,7 @@ const NUMBER = /\d+(?:[.,:]\d+)*/g;
 
 /** Replaces ids by `<id>` and numbers by `#`, so that equal causes have equal messages. Returns one
  * line of at most 200 UTF-16 units that is safe for a terminal. */
-export function normaliseMessage(message: string): string {
+export function normalizeMessage(message: string): string {
   const text = printable(message.slice(0, MAX_RAW_CHARS))
     .replace(UUID, "<id>")
     .replace(QUOTED_ID, "$1<id>$1")

@@ -8,7 +8,7 @@
 import { UsageError } from "../errors.ts";
 import { type IdTable, SEEN } from "../index/mod.ts";
 import type { Row } from "../row.ts";
-import { MOST_SAMPLES, reseeded } from "../seed.ts";
+import { MAX_SAMPLES, reseeded } from "../seed.ts";
 import { NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import { formatCountOf } from "../figures.ts";
@@ -64,7 +64,7 @@ export class Admission {
     let slot = table.insert(uid);
     let taken = table.has(slot, SEEN) ? 0 : this.#takenSample(uid);
     if (taken !== undefined && this.#duplicates === "merge") {
-      return taken === 0 && table.checkEquals(slot, row.contentHash)
+      return taken === 0 && table.fingerprintEquals(slot, row.contentHash)
         ? undefined
         : this.#clash(uid, taken);
     }
@@ -78,7 +78,7 @@ export class Admission {
       if (sample > 0) slot = table.insert(answer);
       onAnswer?.(slot, answer, sample, row);
       table.set(slot, SEEN);
-      table.setCheck(slot, contentHash);
+      table.setFingerprint(slot, contentHash);
     }
     return uid;
   }
@@ -127,9 +127,9 @@ export function clashProblem(uid: string, sample: number, samples: number): stri
  * @throws {RangeError} when it is not a whole number from 1 to 1,000
  */
 export function checkSamples(samples: number): number {
-  if (Number.isInteger(samples) && samples >= 1 && samples <= MOST_SAMPLES) return samples;
+  if (Number.isInteger(samples) && samples >= 1 && samples <= MAX_SAMPLES) return samples;
   throw new RangeError(
-    `Cannot use samples ${samples}: it must be a whole number from 1 to ${MOST_SAMPLES}`,
+    `Cannot use samples ${samples}: it must be a whole number from 1 to ${MAX_SAMPLES}`,
   );
 }
 
@@ -198,7 +198,7 @@ export class UidSelection {
     this.isAll = only === undefined && except.length === 0;
   }
 
-  /** Whether an answer is chosen; also notes for `unmet` that its id was found. */
+  /** Whether an answer is chosen; also notes for `missing` that its id was found. */
   has(uid: string): boolean {
     if (this.isAll) return true;
     if (this.#except.has(uid)) return false;
@@ -209,7 +209,7 @@ export class UidSelection {
   }
 
   /** Ids of `only` that `has` was not asked about, without those of `except`. */
-  get unmet(): string[] {
+  get missing(): string[] {
     return [...this.#only ?? []].filter((uid) => !this.#met.has(uid) && !this.#except.has(uid));
   }
 }
@@ -236,9 +236,9 @@ export function parseUids(text: string): string[] {
   });
 }
 
-export function unmetUidsWords(unmet: readonly string[]): string {
-  const shown = unmet.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
-  return `${formatCountOf(unmet.length, "id")} of --uids belong to no row: ${shown}${
-    unmet.length > 3 ? ", …" : ""
+export function missingUidsMessage(missing: readonly string[]): string {
+  const shown = missing.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
+  return `${formatCountOf(missing.length, "id")} of --uids belong to no row: ${shown}${
+    missing.length > 3 ? ", …" : ""
   }`;
 }

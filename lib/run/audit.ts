@@ -95,7 +95,7 @@ export class Audit {
     const hash = row.prompt_hash;
     const isHash = typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash);
     // The last failure of a row counts, but a result outranks it.
-    if (isHash && !this.table.has(slot, HAS_RESULT)) this.table.setCheck(slot, hash);
+    if (isHash && !this.table.has(slot, HAS_RESULT)) this.table.setFingerprint(slot, hash);
     return slot;
   }
 

@@ -45,9 +45,9 @@ export class Preflight {
   /** Rows without an id, which are named by a hash of the row. */
   hashed = 0;
   /** `uidField` of the run, until a row has one of these fields. */
-  unmetUidFields: readonly string[] = [];
+  missingUidFields: readonly string[] = [];
   /** `promptField` of the run, until a row has it. */
-  unmetPromptField: string | undefined;
+  missingPromptField: string | undefined;
   /** Rows that are lines of an earlier run's output. */
   fromRuns = 0;
   /** Rows that were edited after an answer to them was finished. */
@@ -79,7 +79,7 @@ export class Preflight {
    */
   readonly ownLimits: OwnLimits = { answers: 0, fewest: 0, most: 0 };
   /** The first row of each shape, for `--dry-run`. */
-  readonly firsts = new Map<string, ParsedRow>();
+  readonly firstRows = new Map<string, ParsedRow>();
   /** The input as it was opened for the first pass; undefined before. */
   input: InputSequence | undefined;
 
@@ -99,16 +99,16 @@ export class Preflight {
     if (row.params !== undefined) this.#addParams(row.params);
     const count = this.shapes.get(row.shape) ?? 0;
     if (count === 0) {
-      this.firsts.set(row.shape, row);
+      this.firstRows.set(row.shape, row);
       this.shapeStarts.set(row.shape, line);
     }
     this.shapes.set(row.shape, count + 1);
     if (asked > 0) this.#addAsked(row, asked);
-    if (row.shape === "prompt-field") this.unmetPromptField = undefined;
+    if (row.shape === "prompt-field") this.missingPromptField = undefined;
     if (row.clashes.length > 0 && row.has("distill") && row.has("prompt_hash")) this.fromRuns++;
     if (row.isUidDerived) this.hashed++;
     // A row whose id is a hash of itself has none of these fields.
-    else if (this.unmetUidFields.some((field) => row.has(field))) this.unmetUidFields = [];
+    else if (this.missingUidFields.some((field) => row.has(field))) this.missingUidFields = [];
   }
 
   /** Counts a row for `resent`. */

@@ -23,7 +23,7 @@ import { GIVEN_SOURCE, Handoff, type Publisher } from "./outcomes.ts";
 export interface StreamOptions<T> {
   readonly generator: ResolvedOptions;
   /** The run in progress. The caller calls `end()` on it. */
-  readonly activity: ActiveRun;
+  readonly activeRun: ActiveRun;
   readonly concurrency: number;
   /** Makes the objects that the consumer is given. */
   readonly publisher: Publisher<T>;
@@ -58,11 +58,11 @@ export function checkRows(rows: unknown): void {
  */
 export async function* streamOutcomes<T>(
   rows: Iterable<unknown> | AsyncIterable<unknown>,
-  { generator, activity, concurrency, publisher, images }: StreamOptions<T>,
+  { generator, activeRun, concurrency, publisher, images }: StreamOptions<T>,
 ): AsyncGenerator<T, void, undefined> {
-  const prepared = await activity.prepare();
+  const prepared = await activeRun.prepare();
   generator.signal?.throwIfAborted();
-  const { progress } = activity;
+  const { progress } = activeRun;
   const generation = new Generation({
     parser: rowParserOf(generator),
     promptField: generator.promptField,
@@ -71,7 +71,7 @@ export async function* streamOutcomes<T>(
     samples: generator.samples,
     params: generator.params,
     publisher,
-    onSettled: (rows) => activity.settled(rows),
+    onSettled: (rows) => activeRun.settled(rows),
   });
   const engine = new Engine({
     ...engineOptions({ generator, prepared, progress }),
@@ -81,7 +81,7 @@ export async function* streamOutcomes<T>(
     holdsRejections: false,
     sink: generation,
   });
-  activity.attach(engine);
+  activeRun.attach(engine);
   progress.start({ total: null, skipped: 0 });
   for (const notice of teacherNotices(generator)) progress.notice("warning", notice);
   yield* generation.outcomes(engine);

@@ -12,7 +12,7 @@ import { VERSION } from "../version.ts";
 import type { RunContext } from "./context.ts";
 import type { Jobs } from "./jobs.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
-import type { Fleet, ShardFiles } from "./own_shard.ts";
+import type { OtherShards, ShardFiles } from "./own_shard.ts";
 import {
   readStatus,
   type RunStatus,
@@ -27,13 +27,13 @@ interface Limited {
 
 export class LiveStatus {
   readonly #file: StatusFile;
-  readonly #fleet: Fleet | undefined;
+  readonly #otherShards: OtherShards | undefined;
   /** US dollars that earlier runs of the shard have spent; 0 for other runs. */
   readonly spentBefore: number;
 
-  private constructor(file: StatusFile, fleet: Fleet | undefined, spentBefore: number) {
+  private constructor(file: StatusFile, otherShards: OtherShards | undefined, spentBefore: number) {
     this.#file = file;
-    this.#fleet = fleet;
+    this.#otherShards = otherShards;
     this.spentBefore = spentBefore;
   }
 
@@ -50,7 +50,9 @@ export class LiveStatus {
     const [job] = jobs.list;
     const path = job.files.results;
     const isShared = generator.teachers.some(({ rpm, tpm }) => (rpm ?? tpm) !== undefined);
-    const fleet = jobs.shard && isShared ? await fleetOf(jobs.shard, shard!) : undefined;
+    const otherShards = jobs.shard && isShared
+      ? await otherShardsOf(jobs.shard, shard!)
+      : undefined;
     const before = shard && await readStatus(statusPathOf(path));
     const spentBefore = before?.spent_usd ?? 0;
     const file = new StatusFile(path, {
@@ -58,13 +60,13 @@ export class LiveStatus {
       model,
       shard,
       spentBefore,
-      share: fleet && (() => fleet.share),
+      share: otherShards && (() => otherShards.share),
       mode: job.replacing.mode,
       isLedger: shard !== undefined && prepared.budget.maxCostUsd !== null,
     });
     const written = file.write();
     if (shard !== undefined) await written;
-    return new LiveStatus(file, fleet, spentBefore);
+    return new LiveStatus(file, otherShards, spentBefore);
   }
 
   /**
@@ -77,10 +79,10 @@ export class LiveStatus {
 
   /** Reads the status of the other shards and sets this shard's share of the rate limits. */
   takeShare(engine: Limited | undefined): void {
-    const fleet = this.#fleet;
-    if (fleet === undefined) return;
-    engine?.setRateShare(fleet.share);
-    fleet.look().then((share) => engine?.setRateShare(share), () => {});
+    const otherShards = this.#otherShards;
+    if (otherShards === undefined) return;
+    engine?.setRateShare(otherShards.share);
+    otherShards.poll().then((share) => engine?.setRateShare(share), () => {});
   }
 
   /** Writes the last status; `summary` is undefined if the run failed. */
@@ -89,14 +91,14 @@ export class LiveStatus {
   }
 }
 
-async function fleetOf(
+async function otherShardsOf(
   { stem }: ShardFiles,
   shard: NonNullable<ResolvedRunOptions["shard"]>,
-): Promise<Fleet> {
-  const { Fleet } = await import("./own_shard.ts");
-  const fleet = new Fleet(stem, shard, shard.parallel ?? shard.count);
-  await fleet.look();
-  return fleet;
+): Promise<OtherShards> {
+  const { OtherShards } = await import("./own_shard.ts");
+  const otherShards = new OtherShards(stem, shard, shard.parallel ?? shard.count);
+  await otherShards.poll();
+  return otherShards;
 }
 
 const BEAT_TICKS = 5;

@@ -23,7 +23,7 @@ import {
   signal,
   text,
   texts,
-  wholeFrom,
+  wholeNumberFrom,
 } from "../options.ts";
 import { pathOf, pathsOf } from "../paths.ts";
 import { ENDPOINTS } from "../teacher/mod.ts";
@@ -87,7 +87,7 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
     isType: (value) => typeof value === "string" || value instanceof RegExp,
   },
   validate: callback,
-  resample: wholeFrom(0),
+  resample: wholeNumberFrom(0),
   samples: number,
   maxCostUsd: number,
   priceIn: number,
@@ -95,7 +95,7 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   priceOut: number,
   maxCompletionTokens: number,
   deadlineMs: number,
-  updateInterval: wholeFrom(1),
+  updateInterval: wholeNumberFrom(1),
   signal,
   random: callback,
 };
@@ -104,7 +104,7 @@ export const RUN_RULES: OptionRules<RunOptions> = {
   input: paths,
   output: path,
   stdin: { what: "a ReadableStream", isType: (value) => value instanceof ReadableStream },
-  limit: wholeFrom(1),
+  limit: wholeNumberFrom(1),
   skipBadRows: flag,
   allowEmpty: flag,
   changed: oneOf(["reask", "keep"]),
@@ -137,7 +137,7 @@ export const VERIFY_RULES: OptionRules<VerifyOptions> = {
   ...ROW_RULES,
   input: paths,
   output: path,
-  limit: wholeFrom(1),
+  limit: wholeNumberFrom(1),
   samples: number,
   endpoint: oneOf(ENDPOINTS),
   shard: RUN_RULES.shard,

@@ -122,7 +122,7 @@ interface Other {
 }
 
 /** The other shards of the same input, as one shard sees them. */
-export class Fleet {
+export class OtherShards {
   readonly #folder: string;
   readonly #stem: string;
   readonly #shard: Shard;
@@ -152,7 +152,7 @@ export class Fleet {
   /**
    * Reads the status of the other shards, and returns the new share. To be called about every 5 s.
    */
-  async look(): Promise<number> {
+  async poll(): Promise<number> {
     if (this.#isLooking || ++this.#skipped < this.#others.size / FILES_A_LOOK) return this.#share;
     this.#isLooking = true;
     this.#skipped = 0;

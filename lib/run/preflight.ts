@@ -60,8 +60,8 @@ export async function preflight(
 ): Promise<Preflight> {
   const found = new Preflight(options.samples);
   await input.open();
-  found.unmetUidFields = options.uidFields ?? [];
-  found.unmetPromptField = options.promptField;
+  found.missingUidFields = options.uidFields ?? [];
+  found.missingPromptField = options.promptField;
   const pass = new FirstPass(found, options, input);
   found.input = input;
   for await (const batch of input.rows()) {
@@ -198,7 +198,7 @@ class FirstPass {
     const { table, changed } = this.#options;
     const { plan } = this.#found;
     const isSettled = table.has(slot, HAS_RESULT) || table.has(slot, HAS_FAILURE);
-    const isChanged = isSettled && !table.isCheckEmpty(slot) && !this.#isAsSent(slot, row);
+    const isChanged = isSettled && table.hasFingerprint(slot) && !this.#isAsSent(slot, row);
     this.#isChanged ||= isChanged;
     const todo = this.#todoOf(slot, uid, isChanged && changed === "reask");
     if (todo !== Todo.Skip) this.#asked++;
@@ -214,12 +214,12 @@ class FirstPass {
    */
   #isAsSent(slot: number, row: ParsedRow): boolean {
     const { table, parser } = this.#options;
-    if (table.checkEquals(slot, this.#promptHash ??= row.promptHash)) return true;
+    if (table.fingerprintEquals(slot, this.#promptHash ??= row.promptHash)) return true;
     const earlier: RowRequest | undefined = parser.earlierRequests(
       row.text,
       Array.isArray(row.json),
     )
-      .find((request) => table.checkEquals(slot, requestHash(request)));
+      .find((request) => table.fingerprintEquals(slot, requestHash(request)));
     if (earlier === undefined) return false;
     const difference = differenceOf(earlier, row);
     if (difference !== "") this.#difference = difference;

@@ -76,8 +76,8 @@ function requestsOf(
   options: UsedOptions,
 ): Pick<Preview, "request" | "requests"> {
   const rows = new Map<string, ParsedRow>();
-  for (const { firsts } of found) {
-    for (const [shape, row] of firsts) if (!rows.has(shape)) rows.set(shape, row);
+  for (const { firstRows } of found) {
+    for (const [shape, row] of firstRows) if (!rows.has(shape)) rows.set(shape, row);
   }
   const requests = [...rows].map(([shape, row]) => ({ shape, request: requestOf(row, options) }));
   return { request: requests[0]?.request ?? null, requests };

@@ -21,7 +21,7 @@ import { readAhead } from "./planned_rows.ts";
 import { checkInput } from "./input_problems.ts";
 import { LiveStatus } from "./live_status.ts";
 import { writeFailedStatus } from "./run_status.ts";
-import { UidSelection, unmetUidsWords } from "./admission.ts";
+import { missingUidsMessage, UidSelection } from "./admission.ts";
 
 export class Run {
   readonly #context: RunContext;
@@ -234,8 +234,8 @@ export class Run {
     const { generator, progress } = this.#context;
     const { inputs, found } = this.#jobs;
     const { info, warnings } = startNotices(this.#context, inputs, found);
-    const { unmet } = this.#chosen;
-    if (unmet.length > 0) this.#notices.add("warning", unmetUidsWords(unmet));
+    const { missing } = this.#chosen;
+    if (missing.length > 0) this.#notices.add("warning", missingUidsMessage(missing));
     for (const notice of info) this.#notices.add("info", notice);
     for (const notice of warnings) this.#notices.add("warning", notice);
     const total = this.#jobs.sum((found) => found.total);

@@ -14,7 +14,7 @@ import type { Summary } from "../progress/mod.ts";
 import { type ReplacementOptions, writeFileDurably } from "../sink/mod.ts";
 import { isRawJson, parseLossless } from "../source/mod.ts";
 import { cannotRead, ifThere } from "../files.ts";
-import { MOST_SAMPLES } from "../seed.ts";
+import { MAX_SAMPLES } from "../seed.ts";
 import type { Params } from "../teacher/mod.ts";
 import { VERSION } from "../version.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";
@@ -198,8 +198,8 @@ const NAMES: Rule = {
   takes: (value) => Array.isArray(value) && value.every(TEXT.takes),
 };
 const SAMPLES: Rule = {
-  what: `a whole number, between 1 and ${MOST_SAMPLES}`,
-  takes: (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MOST_SAMPLES,
+  what: `a whole number, between 1 and ${MAX_SAMPLES}`,
+  takes: (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_SAMPLES,
 };
 const SHARDS: Rule = {
   what: "a whole number, 1 or more",

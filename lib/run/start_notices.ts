@@ -88,9 +88,9 @@ function reaskedNotes(
  */
 export function teacherNotices(
   { teachers, params }: Pick<ResolvedOptions, "teachers" | "params">,
-  found: readonly Pick<Preflight, "firsts" | "paramNames">[] = [],
+  found: readonly Pick<Preflight, "firstRows" | "paramNames">[] = [],
 ): string[] {
-  const rows = found.flatMap(({ firsts }) => [...firsts.values()]);
+  const rows = found.flatMap(({ firstRows }) => [...firstRows.values()]);
   const names = found.flatMap(({ paramNames }) => [...paramNames].map((name) => [name, undefined]));
   const asked = {
     ...Object.fromEntries(names),
@@ -115,8 +115,8 @@ type Found = Pick<
   | "resent"
   | "unsent"
   | "hashed"
-  | "unmetUidFields"
-  | "unmetPromptField"
+  | "missingUidFields"
+  | "missingPromptField"
   | "fromRuns"
 >;
 
@@ -188,7 +188,7 @@ function unsentLines(found: readonly Found[]): string[] {
  * row's shape.
  */
 function promptFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
-  return found.flatMap(({ rows, unmetPromptField: field }, index) =>
+  return found.flatMap(({ rows, missingPromptField: field }, index) =>
     rows === 0 || field === undefined
       ? []
       : [`No row of ${nameOf(inputs[index])} has the field "${field}" of --prompt-field`]
@@ -243,10 +243,10 @@ function countLines(inputs: readonly string[], found: readonly Found[]): string[
  * results are joined by their uids.
  */
 function uidFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
-  return found.flatMap(({ rows, hashed, unmetUidFields }, index) => {
-    if (rows === 0 || unmetUidFields.length === 0) return [];
+  return found.flatMap(({ rows, hashed, missingUidFields }, index) => {
+    if (rows === 0 || missingUidFields.length === 0) return [];
     const name = nameOf(inputs[index]);
-    const fields = unmetUidFields.map((field) => `"${field}"`).join(" or ");
+    const fields = missingUidFields.map((field) => `"${field}"`).join(" or ");
     const names = [
       ...(hashed < rows ? ["by their uid, custom_id or id"] : []),
       ...(hashed > 0 ? ["by a hash of themselves"] : []),

@@ -33,9 +33,13 @@ const FOREIGN: readonly [name: string, text: string, says: RegExp][] = [
   [
     "poetry.jsonl",
     '{"uid":"row-0","prompt":"mine"}\n{"uid":"row-1","pro',
-    /no results file of Retort/,
+    /it is not a results file of Retort/,
   ],
-  ["poetry_error.jsonl", '{"uid":"row-0","message":"mine"}\nhalf', /no failures file of Retort/],
+  [
+    "poetry_error.jsonl",
+    '{"uid":"row-0","message":"mine"}\nhalf',
+    /it is not a failures file of Retort/,
+  ],
   ["poetry.run.json", '{"identity":"mine"}', /poetry.run.json": .*Move it away/],
 ];
 
@@ -62,7 +66,7 @@ Deno.test("results that are a copy of the input are no answers", async () => {
   await dir.write("out.jsonl", rows);
   const run = await distill(server, [input, "-o", dir.path("out.jsonl")]);
   assertExit(run, 2);
-  assertMatch(run.stderr, /out\.jsonl": the file there is no results file of Retort/);
+  assertMatch(run.stderr, /out\.jsonl": it is not a results file of Retort/);
 });
 
 Deno.test("a run treats an empty lock file as its own", async () => {
@@ -99,7 +103,9 @@ Deno.test("the next run removes what a killed one left under its temporary names
   ]);
 });
 
-/** Runs once with one row that fails, and then a retry of it, which rewrites results and failures. */
+/**
+ * Runs once with one row that fails, and then a retry of it, which rewrites results and failures.
+ */
 async function runAndRetry(dir: TempDir, prepare: () => Promise<void>): Promise<void> {
   let isRefusing = true;
   await using server = serveLedger(({ prompt }) =>

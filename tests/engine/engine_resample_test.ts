@@ -44,11 +44,11 @@ Deno.test("Engine resends a row whose answer was rejected, with another seed", a
   // The cost of a teacher includes answers that were not kept.
   assertEquals(fixture.engine.teacherStatuses().map(({ cost_usd }) => cost_usd), [33]);
   assertEquals(
-    fixture.failed.map(({ action, failure, completion, isLoad }) => [
+    fixture.failed.map(({ action, failure, completion, isThrottled }) => [
       action,
       failure.type,
       completion?.response,
-      isLoad,
+      isThrottled,
     ]),
     [["retried", "rejected", "no", false], ["retried", "rejected", "perhaps", false]],
   );

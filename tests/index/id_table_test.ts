@@ -20,7 +20,7 @@ Deno.test("IdTable gives a new id no flags and an empty check", () => {
   const table = new IdTable();
   const slot = table.insert("a");
   for (const flag of FLAGS) assertEquals(table.has(slot, flag), false);
-  assertEquals(table.isCheckEmpty(slot), true);
+  assertEquals(table.hasFingerprint(slot), false);
 });
 
 Deno.test("IdTable keeps each flag separately", () => {
@@ -42,25 +42,25 @@ Deno.test("IdTable keeps each flag separately", () => {
 Deno.test("IdTable keeps the check with the id, from text and from bytes", () => {
   const table = new IdTable();
   const slot = table.insert("a");
-  table.setCheck(slot, HASH);
-  assertEquals(table.checkEquals(slot, HASH), true);
-  assertEquals(table.isCheckEmpty(slot), false);
+  table.setFingerprint(slot, HASH);
+  assertEquals(table.fingerprintEquals(slot, HASH), true);
+  assertEquals(table.hasFingerprint(slot), true);
   for (const hex of ["1123456789abcdef", "0123456789abcdee", "0123456709abcdef"]) {
-    assertEquals(table.checkEquals(slot, hex), false);
+    assertEquals(table.fingerprintEquals(slot, hex), false);
   }
   const other = table.insert("b");
-  table.setCheckHex(other, encoder.encode(`xx${"fedcba9876543210"}yy`), 2);
-  assertEquals(table.checkEquals(other, "fedcba9876543210"), true);
-  assertEquals(table.checkEquals(slot, HASH), true);
+  table.setFingerprintHex(other, encoder.encode(`xx${"fedcba9876543210"}yy`), 2);
+  assertEquals(table.fingerprintEquals(other, "fedcba9876543210"), true);
+  assertEquals(table.fingerprintEquals(slot, HASH), true);
 });
 
 Deno.test("IdTable accepts a check of which one half is zero", () => {
   const table = new IdTable();
   for (const hex of ["0000000000000001", "0000000100000000", "ffffffff00000000"]) {
     const slot = table.insert(hex);
-    table.setCheck(slot, hex);
-    assertEquals(table.isCheckEmpty(slot), false);
-    assertEquals(table.checkEquals(slot, hex), true);
+    table.setFingerprint(slot, hex);
+    assertEquals(table.hasFingerprint(slot), true);
+    assertEquals(table.fingerprintEquals(slot, hex), true);
   }
 });
 
@@ -169,7 +169,7 @@ Deno.test("IdTable agrees with a Map of 30,000 ids while it grows", () => {
     }
     if (random(2) === 0) {
       entry.check = (number * 2_654_435_761 + 1).toString(16).padStart(16, "0").slice(-16);
-      table.setCheck(slot, entry.check);
+      table.setFingerprint(slot, entry.check);
     }
   }
   assertEquals(table.size, oracle.size);
@@ -178,7 +178,7 @@ Deno.test("IdTable agrees with a Map of 30,000 ids while it grows", () => {
     const slot = table.find(uid);
     const found = FLAGS.reduce((sum, flag) => sum | (table.has(slot, flag) ? flag : 0), 0);
     const isRight = slot !== -1 && found === flags &&
-      (check === "" ? table.isCheckEmpty(slot) : table.checkEquals(slot, check));
+      (check === "" ? !table.hasFingerprint(slot) : table.fingerprintEquals(slot, check));
     if (!isRight) wrong.push(uid);
     if (table.find(`${uid}!`) !== -1) wrong.push(`${uid}!`);
   }

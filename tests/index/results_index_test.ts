@@ -71,8 +71,8 @@ Deno.test("readIndex() enters ids with their prompt hashes and line numbers", as
     { uid: "c d", number: 3, text: lines[2] },
   ]);
   assertEquals(table.size, 3);
-  assertEquals(table.checkEquals(table.find("a"), HASH), true);
-  assertEquals(table.checkEquals(table.find(hex), "fedcba9876543210"), true);
+  assertEquals(table.fingerprintEquals(table.find("a"), HASH), true);
+  assertEquals(table.fingerprintEquals(table.find(hex), "fedcba9876543210"), true);
 });
 
 Deno.test("readIndex() reads a line that Python wrote again, with spaces", async () => {
@@ -87,9 +87,9 @@ Deno.test("readIndex() reads a line that Python wrote again, with spaces", async
   assertEquals(seen.map(({ uid }) => uid), ["a", "bé", "c", "e"]);
   assertEquals(seen.map(({ text }) => text), lines);
   for (const uid of ["a", "bé", "e"]) {
-    assertEquals(table.checkEquals(table.find(uid), HASH), true);
+    assertEquals(table.fingerprintEquals(table.find(uid), HASH), true);
   }
-  assertEquals(table.isCheckEmpty(table.find("c")), true);
+  assertEquals(table.hasFingerprint(table.find("c")), false);
 });
 
 Deno.test("readIndex() skips a byte order mark and blank lines, which count for line numbers", async () => {
@@ -122,17 +122,17 @@ Deno.test("readIndex() keeps the hash of a result, and that of the last failure"
   const path = await dir.write("a.jsonl", lines);
   const table = new IdTable();
   await readIndex({ path, kind: "results" }, table, () => {});
-  assertEquals(table.checkEquals(table.find("a"), later), true);
-  assertEquals(table.checkEquals(table.find(hex), later), true);
+  assertEquals(table.fingerprintEquals(table.find("a"), later), true);
+  assertEquals(table.fingerprintEquals(table.find(hex), later), true);
   const settled = new IdTable();
   for (const uid of ["a", hex]) {
     const slot = settled.insert(uid);
     settled.set(slot, HAS_RESULT);
-    settled.setCheck(slot, HASH);
+    settled.setFingerprint(slot, HASH);
   }
   await readIndex({ path, kind: "results" }, settled, () => {});
-  assertEquals(settled.checkEquals(settled.find("a"), HASH), true);
-  assertEquals(settled.checkEquals(settled.find(hex), HASH), true);
+  assertEquals(settled.fingerprintEquals(settled.find("a"), HASH), true);
+  assertEquals(settled.fingerprintEquals(settled.find(hex), HASH), true);
 });
 
 Deno.test("readIndex() accepts a complete last line without a line break, and skips half a line", async () => {
@@ -319,7 +319,7 @@ for (let seed = 1; seed <= 5; seed++) {
       const first = new Map(rows.toReversed().map((row) => [row.uid, row.prompt_hash]));
       assertEquals(table.size, first.size, name);
       for (const [uid, hash] of first) {
-        assertEquals(table.checkEquals(table.find(uid), hash), true, `${name}: ${uid}`);
+        assertEquals(table.fingerprintEquals(table.find(uid), hash), true, `${name}: ${uid}`);
       }
     }
   });

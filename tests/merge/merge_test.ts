@@ -179,7 +179,7 @@ Deno.test("a merge into the folder of the shards is refused, unless they are mov
   await assertRejects(
     () => mergeRuns({ outputs: report.movedTo!, output: dir.path("all.jsonl") }),
     UsageError,
-    "Name the output that the shards were given",
+    "Name the output of all shards",
   );
 });
 
@@ -298,7 +298,7 @@ Deno.test("runs that were made in different ways are not merged, and nothing is 
   await assertRejects(
     () => mergeRuns({ outputs: outputs[0], output, replace: true }),
     UsageError,
-    "no results file of Retort",
+    "it is not a results file of Retort",
   );
   assertEquals((await dir.rows("all.jsonl")).length, 1);
   await Deno.remove(output);
@@ -384,7 +384,7 @@ Deno.test("a merge that waits for a job ends when a shard of it cannot start, an
   const absent = mergeRuns({ ...options, outputs: dir.path("out3/x.jsonl"), job: "fourth" });
   const none = { shard: shard(1, "fourth") };
   await assertRejects(() => runShard(dir.path("none.jsonl"), dir.path("out3/"), none), SourceError);
-  await assertRejects(() => absent, UsageError, "it holds none");
+  await assertRejects(() => absent, UsageError, "there are no runs in it");
 });
 
 Deno.test("a merge that waits for an output ignores other runs in its folder", async () => {

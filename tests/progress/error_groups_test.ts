@@ -2,7 +2,7 @@ import { assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
 import {
   ErrorGroups,
   type FailedAttempt,
-  normaliseMessage,
+  normalizeMessage,
 } from "../../lib/progress/error_groups.ts";
 import type { Failure } from "../../lib/row.ts";
 import { makeFailedAttempt } from "./fixtures.ts";
@@ -30,13 +30,13 @@ const MESSAGES: readonly [name: string, message: string, expected: string][] = [
 ];
 
 for (const [name, message, expected] of MESSAGES) {
-  Deno.test(`normaliseMessage() ${name}`, () => assertEquals(normaliseMessage(message), expected));
+  Deno.test(`normalizeMessage() ${name}`, () => assertEquals(normalizeMessage(message), expected));
 }
 
-Deno.test("normaliseMessage() cuts long messages without splitting a character", () => {
-  assertEquals(normaliseMessage("x".repeat(5000)), "x".repeat(199) + "…");
+Deno.test("normalizeMessage() cuts long messages without splitting a character", () => {
+  assertEquals(normalizeMessage("x".repeat(5000)), "x".repeat(199) + "…");
   for (const offset of [0, 1]) {
-    const message = normaliseMessage("x".repeat(offset) + "👍".repeat(300));
+    const message = normalizeMessage("x".repeat(offset) + "👍".repeat(300));
     assertLessOrEqual(message.length, 200);
     assertEquals(message.isWellFormed(), true);
     assertEquals(message.includes("\ufffd"), false);

@@ -75,7 +75,7 @@ export const COMPLETION: Completion = {
 
 /** A throttled attempt that will be repeated, with `changes`. */
 export function makeFailedAttempt(changes: Partial<FailedAttempt> = {}): FailedAttempt {
-  return { uid: "1", failure: FAILURE, action: "retried", isLoad: true, ...changes };
+  return { uid: "1", failure: FAILURE, action: "retried", isThrottled: true, ...changes };
 }
 
 export function makeErrorGroup(changes: Partial<ErrorGroup> = {}): ErrorGroup {

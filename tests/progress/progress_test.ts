@@ -90,7 +90,9 @@ Deno.test("Progress sums a run up from the same counters", () => {
   progress.start({ total: 100, skipped: 10 });
   for (let i = 0; i < 9; i++) progress.attempt();
   for (let i = 0; i < 4; i++) progress.attemptAnswered(COMPLETION);
-  for (const isLoad of [true, true, false]) progress.attemptFailed(makeFailedAttempt({ isLoad }));
+  for (const isThrottled of [true, true, false]) {
+    progress.attemptFailed(makeFailedAttempt({ isThrottled }));
+  }
   bench.settle(4);
   bench.settle(1, { failure: FAILURE, attempts: 3 });
   bench.clock.advance(2000);

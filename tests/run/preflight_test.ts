@@ -26,7 +26,7 @@ async function look(
   for (const [uid, flag] of Object.entries(flags)) {
     const slot = table.insert(uid);
     table.set(slot, flag);
-    table.setCheck(slot, HASH);
+    table.setFingerprint(slot, HASH);
   }
   const found = await preflight(
     new InputSequence([{ path, name: "in.jsonl" }], { keepsRows: true }),
@@ -145,20 +145,20 @@ Deno.test("preflight() limits rows, and counts bad lines and copies by the line"
 Deno.test("preflight() says whether any row has one of the --uid-field fields", async () => {
   await using dir = await tempDir();
   const uidFields = ["sku", "ean"];
-  const unmet = async (...rows: unknown[]) => {
+  const missing = async (...rows: unknown[]) => {
     const parser = new RowParser({ uidField: uidFields });
     const path = await dir.write("in.jsonl", rows);
-    const { unmetUidFields, hashed } = await look(path, { parser, uidFields });
-    return [unmetUidFields.length, hashed];
+    const { missingUidFields, hashed } = await look(path, { parser, uidFields });
+    return [missingUidFields.length, hashed];
   };
   const prompt = "p";
-  assertEquals(await unmet({ prompt: "a" }, { prompt: "b" }), [2, 2]);
-  assertEquals(await unmet({ prompt, sku: null }, { id: 1, prompt }), [2, 1]);
-  assertEquals(await unmet([{ role: "user", content: "sku" }]), [2, 1]);
-  assertEquals(await unmet({ prompt }, { ean: 7, prompt }), [0, 1]);
+  assertEquals(await missing({ prompt: "a" }, { prompt: "b" }), [2, 2]);
+  assertEquals(await missing({ prompt, sku: null }, { id: 1, prompt }), [2, 1]);
+  assertEquals(await missing([{ role: "user", content: "sku" }]), [2, 1]);
+  assertEquals(await missing({ prompt }, { ean: 7, prompt }), [0, 1]);
   // The row has the field, although its id comes from `id`.
-  assertEquals(await unmet({ id: 1, sku: "s", prompt }), [0, 0]);
-  assertEquals(await unmet({ id: 1, prompt, params: { sku: 1 } }), [2, 0]);
+  assertEquals(await missing({ id: 1, sku: "s", prompt }), [0, 0]);
+  assertEquals(await missing({ id: 1, prompt, params: { sku: 1 } }), [2, 0]);
 });
 
 Deno.test("both passes agree on an id that is taken", async () => {

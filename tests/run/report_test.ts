@@ -65,8 +65,8 @@ Deno.test("describeInput() says that no row has the field of --uid-field, and wh
   const empty = foundOf({ rows: 0, shape });
   hashed.hashed = 2;
   some.hashed = 1;
-  for (const found of [hashed, named, empty]) found.unmetUidFields = ["sku"];
-  some.unmetUidFields = ["sku", "ean"];
+  for (const found of [hashed, named, empty]) found.missingUidFields = ["sku"];
+  some.missingUidFields = ["sku", "ean"];
   const inputs = ["a.jsonl", "b.jsonl", "empty.jsonl", "-"];
   assertEquals(describeInput(inputs, [hashed, named, empty, some]).slice(4), [
     'No row of "a.jsonl" has a value for the field "sku" of --uid-field: ' +

@@ -1,7 +1,7 @@
 /** Tests of lib/run/own_shard.ts: how shards divide limits that they share. @module */
 
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
-import { Fleet } from "../../lib/run/own_shard.ts";
+import { OtherShards } from "../../lib/run/own_shard.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
 const COUNT = 8;
@@ -9,7 +9,7 @@ const COUNT = 8;
 /** The shards of one output, each with its own view of the others. */
 class Shards {
   readonly #dir: TempDir;
-  readonly #fleets: Fleet[];
+  readonly #others: OtherShards[];
   readonly #beats = new Array(COUNT).fill(0);
   readonly ended = new Set<number>();
   readonly dead = new Set<number>();
@@ -17,29 +17,29 @@ class Shards {
 
   constructor(dir: TempDir, parallel = COUNT) {
     this.#dir = dir;
-    this.#fleets = Array.from({ length: COUNT }, (_, index) => this.#fleet(index, parallel));
+    this.#others = Array.from({ length: COUNT }, (_, index) => this.#othersOf(index, parallel));
   }
 
-  #fleet(index: number, parallel = COUNT): Fleet {
-    return new Fleet(this.#dir.path("out/x"), { index, count: COUNT }, parallel);
+  #othersOf(index: number, parallel = COUNT): OtherShards {
+    return new OtherShards(this.#dir.path("out/x"), { index, count: COUNT }, parallel);
   }
 
   restart(index: number): void {
     this.dead.delete(index);
     this.interrupted.delete(index);
-    this.#fleets[index] = this.#fleet(index);
+    this.#others[index] = this.#othersOf(index);
   }
 
   /** Each shard reads the status of the others, then writes its own; returns the shares. */
   async beat(running: readonly number[] = [...Array(COUNT).keys()]): Promise<number[]> {
     const living = running.filter((index) => !this.dead.has(index));
-    for (const index of living) await this.#fleets[index].look();
+    for (const index of living) await this.#others[index].poll();
     for (const index of living) await this.#write(index);
     return this.shares(living);
   }
 
   shares(indexes: readonly number[]): number[] {
-    return indexes.map((index) => this.ended.has(index) ? 0 : this.#fleets[index].share);
+    return indexes.map((index) => this.ended.has(index) ? 0 : this.#others[index].share);
   }
 
   async #write(index: number): Promise<void> {
@@ -51,7 +51,7 @@ class Shards {
         started: "",
         ended: this.ended.has(index) || this.interrupted.has(index),
         state: this.ended.has(index) ? "done" : "interrupted",
-        share: this.ended.has(index) ? 0 : this.#fleets[index].share,
+        share: this.ended.has(index) ? 0 : this.#others[index].share,
         errors: [],
         teachers: [],
       }),

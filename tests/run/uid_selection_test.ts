@@ -20,7 +20,7 @@ Deno.test("parseUids() reads ids, JSON strings, and lines with a uid", () => {
 Deno.test("UidSelection knows which ids it has not seen", () => {
   const selection = new UidSelection(["a", "b", "c"], ["b"]);
   assertEquals(["a", "b", "z"].map((uid) => selection.has(uid)), [true, false, false]);
-  assertEquals(selection.unmet, ["c"]);
+  assertEquals(selection.missing, ["c"]);
   assertEquals(new UidSelection().has("x"), true);
 });
 
