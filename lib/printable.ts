@@ -18,7 +18,7 @@ const ESCAPE_SEQUENCES =
  */
 export const LONG_ID = /\b(?=[a-z_-]*\d)\w[\w-]{11,}/gi;
 
-/** Replaced by one space. */
+/** Spaces, line breaks and control characters, which become one space. */
 // deno-lint-ignore no-control-regex
 const BLANKS = /[\s\x00-\x1f\x7f-\x9f]+/g;
 

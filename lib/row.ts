@@ -29,7 +29,7 @@ export interface Row {
   /** The JSON object of the row as it is in the input, without the line ending. A bare array of
    * messages becomes `{"messages":[…]}`. */
   readonly text: string;
-  /** Names in `text` that are also names of ours (`RESERVED_FIELDS`); nearly always empty. */
+  /** Fields of `text` whose names Retort uses itself (`RESERVED_FIELDS`); nearly always none. */
   readonly clashes: readonly string[];
   /** The index of its input file among those of the run, from 0. */
   readonly input: number;

@@ -20,22 +20,23 @@ export interface EstimateOptions {
   readonly rates: readonly (PlainRates | undefined)[];
 }
 
-/** Answers to rows with a token limit of their own: how many, and the fewest and most tokens these
- * can take together. */
+/** Answers to rows with a token limit of their own. */
 export interface OwnLimits {
   answers: number;
-  fewest: number;
-  most: number;
+  /** Completion tokens of all these answers if they are short. */
+  minTokens: number;
+  /** Completion tokens of all these answers if they reach their limits. */
+  maxTokens: number;
 }
 
 /** Counts `answers` answers to a row that limits each to `maxTokens` tokens. */
 export function addOwnLimit(limits: OwnLimits, answers: number, maxTokens: number): void {
   limits.answers += answers;
-  limits.fewest += answers * Math.min(SHORT_ANSWER_TOKENS, maxTokens);
-  limits.most += answers * maxTokens;
+  limits.minTokens += answers * Math.min(SHORT_ANSWER_TOKENS, maxTokens);
+  limits.maxTokens += answers * maxTokens;
 }
 
-export type Range = readonly [least: number, most: number];
+export type Range = readonly [low: number, high: number];
 
 export interface Estimate {
   /** The number of answers to request. */
@@ -64,27 +65,27 @@ const NO_LIMIT = "an assumption: no max_tokens is set";
 /** Estimates a run without failed attempts and repeated answers, which cost more. */
 export function estimate(options: EstimateOptions): Estimate {
   const { answers, promptTokens, maxTokens, rates } = options;
-  const limits = { answers: 0, fewest: 0, most: 0, ...options.ownLimits };
+  const limits = { answers: 0, minTokens: 0, maxTokens: 0, ...options.ownLimits };
   const isMean = limits.answers > 0, others = answers - limits.answers;
   addOwnLimit(limits, others, maxTokens ?? LONG_ANSWER_TOKENS);
-  const each = (tokens: number) => Math.round(tokens / Math.max(1, answers));
-  const known = rates.filter((rate) => rate !== undefined);
-  const costs = known.map(({ usdIn, usdOut }): Range => {
+  const perAnswer = (tokens: number) => Math.round(tokens / Math.max(1, answers));
+  const knownRates = rates.filter((rate) => rate !== undefined);
+  const costs = knownRates.map(({ usdIn, usdOut }): Range => {
     const prompts = promptTokens * usdIn;
     return [
-      (prompts * (1 - PROMPT_UNCERTAINTY) + limits.fewest * usdOut) / MILLION,
-      (prompts * (1 + PROMPT_UNCERTAINTY) + limits.most * usdOut) / MILLION,
+      (prompts * (1 - PROMPT_UNCERTAINTY) + limits.minTokens * usdOut) / MILLION,
+      (prompts * (1 + PROMPT_UNCERTAINTY) + limits.maxTokens * usdOut) / MILLION,
     ];
   });
-  const isKnown = known.length === rates.length && known.length > 0;
+  const isKnown = knownRates.length === rates.length && knownRates.length > 0;
   return {
     answers,
     promptTokens,
-    completionTokens: [each(limits.fewest), each(limits.most)],
+    completionTokens: [perAnswer(limits.minTokens), perAnswer(limits.maxTokens)],
     isMean,
     isAssumed: maxTokens === undefined && others > 0,
     costUsd: isKnown
-      ? [Math.min(...costs.map(([least]) => least)), Math.max(...costs.map(([, most]) => most))]
+      ? [Math.min(...costs.map(([low]) => low)), Math.max(...costs.map(([, high]) => high))]
       : null,
   };
 }
@@ -92,35 +93,36 @@ export function estimate(options: EstimateOptions): Estimate {
 /** A sentence for the start of a run, and a warning if the budget may not suffice. Both are empty
  * if no rows are to be sent, or the cost is unknown. */
 export function describeEstimate(
-  { answers, promptTokens, completionTokens: [fewest, most], isMean, isAssumed, costUsd }: Estimate,
+  { answers, promptTokens, completionTokens: [short, long], isMean, isAssumed, costUsd }: Estimate,
   maxCostUsd: number | null,
 ): { readonly info: readonly string[]; readonly warnings: readonly string[] } {
   if (answers === 0 || costUsd === null) return { info: [], warnings: [] };
-  const [least, dearest] = costUsd;
+  const [low, high] = costUsd;
   const assumed = isMean ? "rows without max_tokens are an assumption" : NO_LIMIT;
   const why = isAssumed ? assumed : "the limit by max_tokens";
   const info = `Estimated cost of ${formatCountOf(answers, "answer")}, by their length: ` +
-    `${besideUsd(least, dearest)} (${formatCount(fewest)} completion tokens each${
+    `${formatLowUsd(low, high)} (${formatCount(short)} completion tokens each${
       isMean ? " on average" : ""
-    }) to ${formatRoughUsd(dearest)} (${formatCount(most)}, ${why}), ` +
-    `with about ${formatCount(promptTokens)} prompt tokens in all. It narrows as answers arrive`;
+    }) to ${formatRoughUsd(high)} (${formatCount(long)}, ${why}), ` +
+    `with about ${formatCount(promptTokens)} prompt tokens in all. ` +
+    "The estimate narrows as answers arrive";
   return { info: [info], warnings: budgetWarnings(costUsd, maxCostUsd) };
 }
 
-/** An amount rounded to cents if the larger one beside it is a dollar or more. */
-function besideUsd(usd: number, larger: number): string {
-  if (larger < 1 || usd >= 0.0995) return formatRoughUsd(usd);
-  return usd < 0.01 ? "under $0.01" : `$${usd.toFixed(2)}`;
+/** Formats the lower end of a range: in cents if the upper end is a dollar or more. */
+function formatLowUsd(low: number, high: number): string {
+  if (high < 1 || low >= 0.0995) return formatRoughUsd(low);
+  return low < 0.01 ? "under $0.01" : `$${low.toFixed(2)}`;
 }
 
-function budgetWarnings([least, most]: Range, maxCostUsd: number | null): string[] {
-  if (maxCostUsd === null || maxCostUsd >= most) return [];
+function budgetWarnings([low, high]: Range, maxCostUsd: number | null): string[] {
+  if (maxCostUsd === null || maxCostUsd >= high) return [];
   const budget = formatRoughUsd(maxCostUsd);
   return [
-    maxCostUsd < least
-      ? `--max-cost ${budget} is below the estimated cost (${formatRoughUsd(least)} at least): ` +
+    maxCostUsd < low
+      ? `--max-cost ${budget} is below the estimated cost (${formatRoughUsd(low)} at least): ` +
         "the run will end before all rows are answered"
-      : `--max-cost ${budget} is below the highest estimate (${formatRoughUsd(most)}): ` +
-        "it may end before all rows are answered",
+      : `--max-cost ${budget} is below the highest estimate (${formatRoughUsd(high)}): ` +
+        "the run may end before all rows are answered",
   ];
 }

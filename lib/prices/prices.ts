@@ -27,6 +27,7 @@ export interface Prices {
    * the bill.
    */
   readonly priceOf: ((completion: Completion, teacher: Teacher) => number | undefined) | undefined;
+  /** Teachers whose price is unknown. */
   readonly unpriced: readonly Teacher[];
   /** For each model, a sentence that says where its price comes from; empty if the user set the
    * prices. */
@@ -42,7 +43,9 @@ export interface PlainRates {
 /** US dollars for an answer of one teacher; undefined if unknown. */
 type CostOf = (completion: Completion) => number | undefined;
 
-/** @throws {RangeError} if a price is not an amount of money, or one is given without the other */
+/**
+ * @throws {RangeError} if a price is not an amount of money, or another price must be given, too
+ */
 export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): void {
   for (
     const [name, flag, usd] of [
@@ -53,7 +56,7 @@ export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): v
   ) {
     if (usd === undefined || (Number.isFinite(usd) && usd >= 0)) continue;
     throw new RangeError(
-      `Cannot use "${name}" (${flag}): it must be US dollars for a million tokens, 0 and more: ` +
+      `Cannot use "${name}" (${flag}): it must be US dollars for a million tokens, 0 or more: ` +
         `current value is ${usd}`,
     );
   }
@@ -67,7 +70,7 @@ export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): v
     ? ["--price-out (priceOut)", "--price-in (priceIn)"]
     : ["--price-in (priceIn)", "--price-out (priceOut)"];
   throw new RangeError(
-    `Cannot use ${given} alone: add ${missing}, US dollars for a million tokens, 0 where they are free`,
+    `Cannot use ${given} alone: add ${missing}, US dollars for a million tokens, 0 if they are free`,
   );
 }
 
@@ -100,10 +103,10 @@ export async function pricesOf(
     };
   }
   const tier = tierOf(options.params);
-  const known = new Map<Teacher, Known>();
+  const known = new Map<Teacher, KnownPrice>();
   for (const teacher of teachers.filter(mayBePublic)) {
-    const one = await knownOf(teacher, tier, options.now);
-    if (one !== undefined) known.set(teacher, one);
+    const price = await findPrice(teacher, tier, options.now);
+    if (price !== undefined) known.set(teacher, price);
   }
   const unpriced = teachers.filter((teacher) => !known.has(teacher));
   const isKnown = unpriced.length === 0 && teachers.length > 0;
@@ -115,18 +118,18 @@ export async function pricesOf(
   };
 }
 
-/** What is known of a teacher's prices. */
-interface Known {
+/** The price of one teacher. */
+interface KnownPrice {
   readonly costOf: CostOf;
   readonly rates: PlainRates | undefined;
   readonly note: string;
 }
 
-async function knownOf(
+async function findPrice(
   teacher: Teacher,
   tier: string | undefined,
   now?: () => number,
-): Promise<Known | undefined> {
+): Promise<KnownPrice | undefined> {
   const { publicPrice } = await import("./public_prices.ts");
   const { model = "", address = "" } = teacher;
   const priceAt = (name: string) => publicPrice(name, address, now);
@@ -190,14 +193,14 @@ function costOfModels(
 
 function noteOn({ model, address }: Teacher, price: PublicPrice, tier: string | undefined): string {
   const isTier = tier !== undefined && price.knowsTier(tier);
-  const at = tier === undefined
+  const tierNote = tier === undefined
     ? ""
     : isTier
     ? `, service_tier ${tier}`
     : `, which has no separate price for service_tier ${tier}`;
   const usdIn = price.usdIn(tier), usdCached = price.usdCached(tier);
   const cached = usdCached === usdIn ? "" : ` ($${usdCached} from the cache)`;
-  return `Cost of "${model}" at ${address} by a list of public prices${at}: $${usdIn} for a million ` +
+  return `Cost of "${model}" at ${address} by a list of public prices${tierNote}: $${usdIn} for a million ` +
     `prompt tokens${cached}, $${price.usdOut(tier)} for a million completion tokens ` +
     `(--price-in and --price-out override it; ${price.source})`;
 }

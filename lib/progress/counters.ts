@@ -104,7 +104,7 @@ export class Counters {
 const UNITS_PER_MS = 10;
 
 /** A day. Longer durations count as a day. */
-const HIGHEST_UNITS = 24 * 3600 * 1000 * UNITS_PER_MS;
+const MAX_UNITS = 24 * 3600 * 1000 * UNITS_PER_MS;
 
 /**
  * A distribution of durations: an HDR histogram (`node:perf_hooks`, native in Deno) of constant
@@ -115,7 +115,7 @@ const HIGHEST_UNITS = 24 * 3600 * 1000 * UNITS_PER_MS;
  * it. Negative durations and NaN count as 0.1 ms.
  */
 export class DurationHistogram {
-  readonly #histogram = createHistogram({ lowest: 1, highest: HIGHEST_UNITS, figures: 3 });
+  readonly #histogram = createHistogram({ lowest: 1, highest: MAX_UNITS, figures: 3 });
 
   get count(): number {
     return this.#histogram.count;
@@ -123,10 +123,10 @@ export class DurationHistogram {
 
   record(durationMs: number): void {
     const units = Math.round(durationMs * UNITS_PER_MS);
-    this.#histogram.record(units >= 1 ? Math.min(units, HIGHEST_UNITS) : 1);
+    this.#histogram.record(units >= 1 ? Math.min(units, MAX_UNITS) : 1);
   }
 
-  /** Percentiles in milliseconds; all 0 while nothing was recorded. */
+  /** Percentiles in milliseconds; all 0 until something is recorded. */
   percentiles(): Percentiles {
     const histogram = this.#histogram;
     if (histogram.count === 0) return { p50: 0, p90: 0, p99: 0, max: 0 };

@@ -48,12 +48,13 @@ interface Group {
   readonly type: string;
   readonly status: number | null;
   readonly uids: string[];
-  readonly firstSeen: number;
+  /** Unix time, as of `lastSeenMs`. */
+  readonly firstSeenMs: number;
   readonly message: string;
   count: number;
   action: FailureAction;
   readonly actions: Record<FailureAction, number>;
-  lastSeen: number;
+  lastSeenMs: number;
 }
 
 /** Counts failed attempts by type, status and normalized message. */
@@ -74,14 +75,14 @@ export class ErrorGroups {
     group.count++;
     group.action = action;
     group.actions[action]++;
-    group.lastSeen = nowMs;
+    group.lastSeenMs = nowMs;
     if (group.uids.length < MAX_UIDS) addUid(group.uids, uid);
     this.#lastFailure = failure;
     this.#lastGroup = group;
     this.#list = undefined;
   }
 
-  /** Replaces one action `failed` of a group by what follows instead. */
+  /** Replaces one `failed` of a group by the action that follows instead. */
   release({ failure, action }: ReleasedRow, nowMs: number): void {
     const group = this.#find(failure, nowMs);
     if (group.actions.failed > 0) group.actions.failed--;
@@ -121,15 +122,15 @@ export class ErrorGroups {
         action: group.action,
         actions: { ...group.actions },
         uids: [...group.uids],
-        first_seen: new Date(group.firstSeen).toISOString(),
-        last_seen: new Date(group.lastSeen).toISOString(),
+        first_seen: new Date(group.firstSeenMs).toISOString(),
+        last_seen: new Date(group.lastSeenMs).toISOString(),
       })
     ));
   }
 }
 
 function newGroup(type: string, status: number | null, message: string, nowMs: number): Group {
-  const seen = { firstSeen: nowMs, lastSeen: nowMs };
+  const seen = { firstSeenMs: nowMs, lastSeenMs: nowMs };
   const actions = { retried: 0, failed: 0, halted: 0 };
   return { type, status, message, uids: [], count: 0, action: "retried", actions, ...seen };
 }
@@ -164,7 +165,7 @@ function oneLine(message: string): string {
   return shortened(printable(message.slice(0, MAX_RAW_CHARS)));
 }
 
-function shortened(text: string, mostChars = MAX_MESSAGE_CHARS): string {
-  if (text.length <= mostChars) return text;
-  return text.slice(0, mostChars - 1).toWellFormed().replace(/\ufffd$/, "") + "…";
+function shortened(text: string, maxChars = MAX_MESSAGE_CHARS): string {
+  if (text.length <= maxChars) return text;
+  return text.slice(0, maxChars - 1).toWellFormed().replace(/\ufffd$/, "") + "…";
 }

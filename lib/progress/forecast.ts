@@ -28,7 +28,7 @@ export type ForecastView = Pick<
 >;
 
 /** The counters that forecasts are made from. */
-export interface Counted {
+export interface Counts {
   /** Rows that were answered or failed. */
   readonly settled: number;
   /** Completion tokens paid for. */
@@ -45,6 +45,7 @@ export class Forecast {
   #settled = 0;
   #completionTokens = 0;
   #observedMs: number;
+  /** Duration of all holds. */
   #heldMs = 0;
   #isHeld = false;
   #time: Estimate = NO_ESTIMATE;
@@ -67,18 +68,18 @@ export class Forecast {
   }
 
   /** Samples the counters and the attempts in flight. */
-  observe(nowMs: number, gauges: Gauges, counted: Counted): void {
+  observe(nowMs: number, gauges: Gauges, counts: Counts): void {
     if (isHeld(gauges) !== this.#isHeld) this.#restartRates(nowMs);
     else {
-      this.#rowRate.add(nowMs, counted.settled - this.#settled);
-      this.#tokenRate.add(nowMs, counted.completionTokens - this.#completionTokens);
+      this.#rowRate.add(nowMs, counts.settled - this.#settled);
+      this.#tokenRate.add(nowMs, counts.completionTokens - this.#completionTokens);
     }
     this.#isHeld = isHeld(gauges);
-    this.#settled = counted.settled;
-    this.#completionTokens = counted.completionTokens;
+    this.#settled = counts.settled;
+    this.#completionTokens = counts.completionTokens;
     this.#projection.observe(nowMs, gauges.inFlight, gauges.waiting);
     if (this.#isHeld) this.#heldMs += nowMs - this.#observedMs;
-    else this.#spread.observe(nowMs - this.#startMs - this.#heldMs, counted.settled);
+    else this.#spread.observe(nowMs - this.#startMs - this.#heldMs, counts.settled);
     this.#observedMs = nowMs;
   }
 
@@ -89,8 +90,8 @@ export class Forecast {
     if (rows !== null && !this.#isHeld) this.#projectTime(rows, gauges.concurrency);
     this.#projectCost(rows, gauges.costUsd);
     // A held run with nothing in flight has no rate.
-    const isStill = this.#isHeld && gauges.inFlight === 0;
-    const rateOf = (rate: RateWindow) => isStill ? 0 : rate.perSecond(nowMs);
+    const isIdle = this.#isHeld && gauges.inFlight === 0;
+    const rateOf = (rate: RateWindow) => isIdle ? 0 : rate.perSecond(nowMs);
     return {
       rate_per_s: rateOf(this.#rowRate),
       tokens_per_s: rateOf(this.#tokenRate),
@@ -129,7 +130,7 @@ export class Forecast {
     this.#cost = nextEstimate(this.#cost, { value: usd, isLowerBound, range });
   }
 
-  /** Restarts the rates, because one over a hold and the time before describes neither. */
+  /** Restarts the rates: a rate over a hold and the time before it would describe neither. */
   #restartRates(nowMs: number): void {
     this.#rowRate = new RateWindow(nowMs);
     this.#tokenRate = new RateWindow(nowMs);
@@ -140,6 +141,7 @@ function copyOf(range: readonly [number, number] | null): [number, number] | nul
   return range === null ? null : [...range];
 }
 
+/** Whether the run sends nothing, because it is paused or a disk is full. */
 function isHeld({ state }: Gauges): boolean {
   return state === "paused" || state === "disk_full";
 }
@@ -182,10 +184,10 @@ export class RateWindow {
   #advance(nowMs: number): void {
     const counts = this.#counts;
     const second = Math.floor((nowMs - this.#startMs) / 1000);
-    const first = Math.max(this.#second + 1, second - counts.length + 1);
-    for (let due = first; due <= second; due++) {
-      this.#sum -= counts[due % counts.length];
-      counts[due % counts.length] = 0;
+    const firstNew = Math.max(this.#second + 1, second - counts.length + 1);
+    for (let i = firstNew; i <= second; i++) {
+      this.#sum -= counts[i % counts.length];
+      counts[i % counts.length] = 0;
     }
     this.#second = Math.max(this.#second, second);
   }
@@ -196,7 +198,7 @@ const MARK_MS = 10_000;
 const MAX_MARKS = 31;
 
 /**
- * How long the compared stretches are, if the marks span three of them; else a third of the span.
+ * Length of the windows whose rates are compared; a third of the marks' span if that is shorter.
  */
 const WINDOW_MS = 60_000;
 
@@ -206,7 +208,7 @@ const MIN_SPREAD = 0.05;
 /** The largest factor between a rate and its bounds; a wider range would be meaningless. */
 const MAX_SPREAD = 4;
 
-/** How far above a kept estimate its range extends, as a factor. */
+/** How far the range extends above an estimate that is kept, as a factor. */
 const DOUBT = 2;
 
 interface Estimate {
@@ -229,8 +231,8 @@ function nextEstimate(
   if (value !== null && !isLowerBound) return { value, isLowerBound, range };
   // Still ramping up.
   if (last.range === null || last.value === null) return { value, isLowerBound: true, range: null };
-  const kept = Math.max(last.value, value ?? 0);
-  return { value: kept, isLowerBound: false, range: [range[0], kept * DOUBT] };
+  const raised = Math.max(last.value, value ?? 0);
+  return { value: raised, isLowerBound: false, range: [range[0], raised * DOUBT] };
 }
 
 /** How much the rate of a counter has varied in the last five minutes. */
@@ -263,15 +265,15 @@ class RateSpread {
     for (let from = 0, to = 0; to < marks.length; from++) {
       while (to < marks.length && marks[to].ms - marks[from].ms < windowMs) to++;
       if (to === marks.length) break;
-      const share = (marks[to].count - marks[from].count) / rows /
+      const relativeRate = (marks[to].count - marks[from].count) / rows /
         ((marks[to].ms - marks[from].ms) / spanMs);
-      slow = Math.min(slow, share);
-      fast = Math.max(fast, share);
+      slow = Math.min(slow, relativeRate);
+      fast = Math.max(fast, relativeRate);
     }
-    const chance = Math.max(MIN_SPREAD, 1 / Math.sqrt(rows));
+    const noise = Math.max(MIN_SPREAD, 1 / Math.sqrt(rows));
     return [
-      Math.max(1 / MAX_SPREAD, Math.min(slow, 1 - chance)),
-      Math.min(MAX_SPREAD, Math.max(fast, 1 + chance)),
+      Math.max(1 / MAX_SPREAD, Math.min(slow, 1 - noise)),
+      Math.min(MAX_SPREAD, Math.max(fast, 1 + noise)),
     ];
   }
 }

@@ -74,9 +74,9 @@ export class Admission {
     }
     const { contentHash } = row;
     for (let sample = 0; sample < this.#samples; sample++) {
-      const answer = sampleUid(uid, sample);
-      if (sample > 0) slot = table.insert(answer);
-      onAnswer?.(slot, answer, sample, row);
+      const answerUid = sampleUid(uid, sample);
+      if (sample > 0) slot = table.insert(answerUid);
+      onAnswer?.(slot, answerUid, sample, row);
       table.set(slot, SEEN);
       table.setFingerprint(slot, contentHash);
     }
@@ -143,9 +143,9 @@ export function sampleUid(uid: string, sample: number): string {
  * may also have such an id of its own.
  */
 export function parseSampleUid(uid: string): { uid: string; sample: number } | undefined {
-  const at = uid.lastIndexOf("#");
-  if (at < 1 || !SAMPLE_NUMBER.test(uid.slice(at + 1))) return undefined;
-  return { uid: uid.slice(0, at), sample: Number(uid.slice(at + 1)) };
+  const mark = uid.lastIndexOf("#"), number = uid.slice(mark + 1);
+  if (mark < 1 || !SAMPLE_NUMBER.test(number)) return undefined;
+  return { uid: uid.slice(0, mark), sample: Number(number) };
 }
 
 const SAMPLE_NUMBER = /^[1-9]\d{0,2}$/;
@@ -162,9 +162,9 @@ const SAMPLE_NUMBER = /^[1-9]\d{0,2}$/;
  */
 export function sampleRow(first: Row, sample: number, runParams: Params): Row {
   if (sample === 0) return first;
-  const together = first.params === undefined ? runParams : { ...runParams, ...first.params };
-  const seeded = reseeded(together, sample);
-  const params = seeded === together ? first.params : seeded;
+  const merged = first.params === undefined ? runParams : { ...runParams, ...first.params };
+  const seeded = reseeded(merged, sample);
+  const params = seeded === merged ? first.params : seeded;
   return { ...first, uid: sampleUid(first.uid, sample), sample, params };
 }
 
@@ -186,7 +186,7 @@ export class UidSelection {
   readonly isAll: boolean;
   readonly #only: ReadonlySet<string> | undefined;
   readonly #except: ReadonlySet<string>;
-  readonly #met = new Set<string>();
+  readonly #found = new Set<string>();
 
   /**
    * @param only The chosen ids. @default all
@@ -198,19 +198,19 @@ export class UidSelection {
     this.isAll = only === undefined && except.length === 0;
   }
 
-  /** Whether an answer is chosen; also notes for `missing` that its id was found. */
+  /** Whether an answer is chosen. Its id is no longer `missing` then. */
   has(uid: string): boolean {
     if (this.isAll) return true;
     if (this.#except.has(uid)) return false;
     if (this.#only === undefined) return true;
     if (!this.#only.has(uid)) return false;
-    this.#met.add(uid);
+    this.#found.add(uid);
     return true;
   }
 
-  /** Ids of `only` that `has` was not asked about, without those of `except`. */
+  /** Chosen ids that `has` was never called with: no row has them. */
   get missing(): string[] {
-    return [...this.#only ?? []].filter((uid) => !this.#met.has(uid) && !this.#except.has(uid));
+    return [...this.#only ?? []].filter((uid) => !this.#found.has(uid) && !this.#except.has(uid));
   }
 }
 
@@ -228,7 +228,9 @@ export function parseUids(text: string): string[] {
     try {
       value = JSON.parse(line);
     } catch {
-      throw new UsageError(`line ${index + 1} is no id: one that begins with a quote must be JSON`);
+      throw new UsageError(
+        `line ${index + 1} is not an id: a line that begins with " or { must be JSON`,
+      );
     }
     const uid = typeof value === "object" && value !== null ? Reflect.get(value, "uid") : value;
     if (typeof uid === "string") return [uid];
@@ -238,7 +240,6 @@ export function parseUids(text: string): string[] {
 
 export function missingUidsMessage(missing: readonly string[]): string {
   const shown = missing.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
-  return `${formatCountOf(missing.length, "id")} of --uids belong to no row: ${shown}${
-    missing.length > 3 ? ", …" : ""
-  }`;
+  const ids = formatCountOf(missing.length, "id");
+  return `--uids has ${ids} that no row has: ${shown}${missing.length > 3 ? ", …" : ""}`;
 }

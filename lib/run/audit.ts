@@ -21,7 +21,7 @@ export interface Damage {
   readonly problem: string;
 }
 
-const DAMAGE_SHOWN = 20;
+const MAX_DAMAGE_SHOWN = 20;
 
 /** Collects the ids of all output lines, and the damage. */
 export class Audit {
@@ -32,7 +32,7 @@ export class Audit {
 
   async readResults(path: string): Promise<void> {
     for await (const { line, row } of this.#audited(path, "results")) {
-      const slot = this.#enter(row);
+      const slot = this.#insert(row);
       if (this.table.has(slot, HAS_RESULT)) {
         this.#report(path, line, `uid ${JSON.stringify(row.uid)} has a result already`);
       } else if (typeof row.response !== "string") {
@@ -48,7 +48,7 @@ export class Audit {
    */
   async readRescued(path: string): Promise<void> {
     for await (const { row } of this.#audited(path, "results")) {
-      this.table.set(this.#enter(row), HAS_RESULT);
+      this.table.set(this.#insert(row), HAS_RESULT);
     }
   }
 
@@ -57,7 +57,7 @@ export class Audit {
       if (isBadRow(row)) this.badRows.add(row.uid);
       // The row is pending, unless it had failed before.
       else if (isPendingLine(row)) this.table.insert(row.uid);
-      else this.table.set(this.#enter(row), HAS_FAILURE);
+      else this.table.set(this.#insert(row), HAS_FAILURE);
     }
   }
 
@@ -67,11 +67,11 @@ export class Audit {
   }
 
   /**
-   * Counts results beyond `samples` of a row that is in the input: only their uids, as in
-   * `<uid>#3`, show that. The table keeps no uids, so the file is read again, unless there are no
-   * orphans. Surplus results no longer count as orphans.
+   * Counts results beyond `samples` of rows in the input, which then no longer count as orphans.
+   * Only their uids, such as `<uid>#3`, show which rows they answer, and the table does not keep
+   * uids: if there are orphans, the file is read again.
    */
-  async claimSurplus(path: string): Promise<number> {
+  async countSurplus(path: string): Promise<number> {
     if (this.orphans === 0) return 0;
     let surplus = 0;
     for await (const { row } of rowsOf(path, "results")) {
@@ -90,7 +90,7 @@ export class Audit {
     return slot !== -1 && this.table.has(slot, SEEN);
   }
 
-  #enter(row: AuditedRow): number {
+  #insert(row: AuditedRow): number {
     const slot = this.table.insert(row.uid);
     const hash = row.prompt_hash;
     const isHash = typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash);
@@ -110,13 +110,13 @@ export class Audit {
   }
 
   #report(path: string, line: number, problem: string): void {
-    if (++this.damageCount <= DAMAGE_SHOWN) this.damage.push({ path, line, problem });
+    if (++this.damageCount <= MAX_DAMAGE_SHOWN) this.damage.push({ path, line, problem });
   }
 }
 
 /**
- * The uid alone is no proof: a row of the input may have such an id too. But the line of a bad row
- * has no prompt hash.
+ * Whether a failures line is that of a bad row. A row of the input may have such an id too, but
+ * only the line of a bad row has no prompt hash.
  */
 function isBadRow({ uid, prompt_hash }: AuditedRow): boolean {
   return uid.startsWith(BAD_ROW_PREFIX) && !prompt_hash;

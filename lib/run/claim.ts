@@ -24,6 +24,7 @@ import type { JobContext } from "./context.ts";
 import { type Identity, readRunFile, type RunFile, sorted } from "./run_file.ts";
 import type { RunOptions } from "./options.ts";
 import { type OutputFiles, temporaryFilesOf } from "./outputs.ts";
+import { formatCountOf } from "../figures.ts";
 
 export interface ClaimOptions {
   readonly options: Pick<RunOptions, "lock" | "resume" | "overwrite">;
@@ -99,8 +100,8 @@ export async function makeRoom(
 ): Promise<void> {
   if (options.resume === false) await dropOutput(files);
   else if (outdated.size > 0) {
-    const kept = await moveOutdatedLines(files.results, outdated, token);
-    notice("info", `Moved ${outdated.size} old answers to "${kept}"`);
+    const path = await moveOutdatedLines(files.results, outdated, token);
+    notice("info", `Moved ${formatCountOf(outdated.size, "old answer")} to "${path}"`);
   }
 }
 
@@ -156,7 +157,7 @@ async function repair({ results, failures }: OutputFiles, { notice }: ClaimOptio
   for (const { from, count } of merged) {
     notice(
       "info",
-      `Added ${count === 1 ? "1 line" : `${count} lines`} from "${from}" to the output`,
+      `Added ${formatCountOf(count, "line")} from "${from}" to the output`,
     );
   }
 }
@@ -197,13 +198,13 @@ export function checkSameIdentity(
   { mayChangeParams = false }: { mayChangeParams?: boolean } = {},
 ): void {
   const differences = identityDifferences(before, now)
-    .filter((one) => !(mayChangeParams && one.startsWith("  params: ")));
+    .filter((difference) => !(mayChangeParams && difference.startsWith("  params: ")));
   if (differences.length === 0) return;
   throw new UsageError(
     `Cannot continue "${path}": its answers were created with different settings\n${
       differences.join("\n")
     }\n` +
-      "Run it as before, name another output, or add --allow-mixed to have both in one file",
+      "Use the earlier settings, name another output, or add --allow-mixed to have both in one file",
   );
 }
 
@@ -211,15 +212,17 @@ export function checkSameIdentity(
 export function identityDifferences(before: Identity, now: Identity): string[] {
   const names = Object.keys(now) as (keyof Identity)[];
   return names
-    .filter((name) => normal(before[name] ?? null) !== normal(now[name]))
-    .map((name) => `  ${name}: ${normal(before[name] ?? null)} before, ${normal(now[name])} now`);
+    .filter((name) => normalized(before[name] ?? null) !== normalized(now[name]))
+    .map((name) =>
+      `  ${name}: ${normalized(before[name] ?? null)} before, ${normalized(now[name])} now`
+    );
 }
 
 /**
  * Numbers are compared by value: `1.0` and `1` are the same temperature. Integers of 19 digits are
  * compared exactly: they may be different seeds.
  */
-function normal(value: unknown): string {
+function normalized(value: unknown): string {
   return sorted(value, (raw) => {
     const number = Number(raw.rawJSON);
     const isExact = Number.isInteger(number) ? Number.isSafeInteger(number) : isFinite(number);

@@ -31,7 +31,7 @@ export interface RunContext {
   readonly keepsOutcomes: () => boolean;
   /**
    * For a shard: limits the run to a share of the cost limit, from 0 to 1. `spentBefore`: US
-   * dollars that its earlier runs have spent of that.
+   * dollars of that share that earlier runs of the shard have spent.
    */
   readonly shareMaxCost: (share: number, spentBefore: number) => void;
   /** Called with the engine before it runs. */
@@ -82,9 +82,9 @@ export interface JobContext {
 /** The notices of one run. "run-start" is its first event, so earlier notices wait for it. */
 export class RunNotices {
   readonly #progress: Progress;
+  /** Notices that wait for `start`; undefined once it was called. */
   #early: [level: "info" | "warning", message: string][] | undefined = [];
-
-  #isUnlockedKnown = false;
+  #hasWarnedUnlocked = false;
 
   /** Holds back all notices until `start()`. */
   constructor(progress: Progress) {
@@ -98,9 +98,9 @@ export class RunNotices {
   }
 
   /** Warns once that a file cannot be locked, and says what keeps other runs away from it. */
-  unlocked(path: string, reason: string, lock: string): void {
-    if (this.#isUnlockedKnown) return;
-    this.#isUnlockedKnown = true;
+  warnUnlocked(path: string, reason: string, lock: string): void {
+    if (this.#hasWarnedUnlocked) return;
+    this.#hasWarnedUnlocked = true;
     this.add(
       "warning",
       `Cannot lock "${path}": ${reason}. "${lock}" keeps other runs away as long as it is not removed`,

@@ -15,11 +15,12 @@ import { BadLines } from "./input_problems.ts";
 import type { InputSequence } from "./input_sequence.ts";
 import { Plan } from "./plan.ts";
 
+/** The most models that a notice names. */
 export const MODELS_SHOWN = 3;
 /** The most parameter names that are kept: each row may set others. */
-const MOST_PARAM_NAMES = 100;
+const MAX_PARAM_NAMES = 100;
 /** The most differences that are counted separately. */
-const MOST_DIFFERENCES = 20;
+const MAX_DIFFERENCES = 20;
 
 /** What the first pass found. Where rows and answers differ, the comments say which are counted. */
 export class Preflight {
@@ -67,17 +68,14 @@ export class Preflight {
   ownModels = 0;
   /** The models that rows set, at most `MODELS_SHOWN` + 1. */
   readonly models = new Set<string>();
-  /** Names of parameters that rows set, at most `MOST_PARAM_NAMES`. */
+  /** Names of parameters that rows set, at most `MAX_PARAM_NAMES`. */
   readonly paramNames = new Set<string>();
   /** Fields of rows that are not sent, at most 100. */
   readonly unsent = new Set<string>();
   /** Estimated tokens of the prompts of all answers to request. */
   promptTokens = 0;
-  /**
-   * Answers to request with a token limit of their row: how many, and the fewest and most tokens
-   * that these can take together.
-   */
-  readonly ownLimits: OwnLimits = { answers: 0, fewest: 0, most: 0 };
+  /** Answers to request to rows with a token limit of their own. */
+  readonly ownLimits: OwnLimits = { answers: 0, minTokens: 0, maxTokens: 0 };
   /** The first row of each shape, for `--dry-run`. */
   readonly firstRows = new Map<string, ParsedRow>();
   /** The input as it was opened for the first pass; undefined before. */
@@ -93,8 +91,8 @@ export class Preflight {
     return this.rows * this.samples;
   }
 
-  /** @param asked The number of its answers to request. */
-  addRow(row: ParsedRow, line: number, asked: number): void {
+  /** @param requests The number of its answers to request. */
+  addRow(row: ParsedRow, line: number, requests: number): void {
     this.rows++;
     if (row.params !== undefined) this.#addParams(row.params);
     const count = this.shapes.get(row.shape) ?? 0;
@@ -103,7 +101,7 @@ export class Preflight {
       this.shapeStarts.set(row.shape, line);
     }
     this.shapes.set(row.shape, count + 1);
-    if (asked > 0) this.#addAsked(row, asked);
+    if (requests > 0) this.#addRequests(row, requests);
     if (row.shape === "prompt-field") this.missingPromptField = undefined;
     if (row.clashes.length > 0 && row.has("distill") && row.has("prompt_hash")) this.fromRuns++;
     if (row.isUidDerived) this.hashed++;
@@ -113,20 +111,20 @@ export class Preflight {
 
   /** Counts a row for `resent`. */
   addResent(difference: string): void {
-    const isTold = this.resent.has(difference) || this.resent.size < MOST_DIFFERENCES;
-    const what = isTold ? difference : "and more";
+    const isListed = this.resent.has(difference) || this.resent.size < MAX_DIFFERENCES;
+    const what = isListed ? difference : "and more";
     this.resent.set(what, (this.resent.get(what) ?? 0) + 1);
   }
 
-  #addAsked(row: ParsedRow, asked: number): void {
-    this.promptTokens += asked * promptTokensOf(row);
+  #addRequests(row: ParsedRow, requests: number): void {
+    this.promptTokens += requests * promptTokensOf(row);
     const limit = row.params && tokenLimitOf(row.params);
-    if (limit !== undefined) addOwnLimit(this.ownLimits, asked, limit.tokens);
+    if (limit !== undefined) addOwnLimit(this.ownLimits, requests, limit.tokens);
   }
 
   #addParams(params: Params): void {
     for (const name in params) {
-      if (this.paramNames.size < MOST_PARAM_NAMES) this.paramNames.add(name);
+      if (this.paramNames.size < MAX_PARAM_NAMES) this.paramNames.add(name);
     }
     if (typeof params.model !== "string") return;
     this.ownModels++;
@@ -199,7 +197,7 @@ export class JobCounts {
   }
 
   /** The current counts of the input. */
-  standing(found: Preflight): Pick<SummaryFile, "total" | "succeeded" | "failed" | "pending"> {
+  countsOf(found: Preflight): Pick<SummaryFile, "total" | "succeeded" | "failed" | "pending"> {
     const { total } = found;
     const succeeded = found.succeeded + this.#succeeded;
     const failed = found.failed + this.#failed - this.#recovered;

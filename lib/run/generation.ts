@@ -17,12 +17,12 @@ import { Admission, fileProblem, sampleRow } from "./admission.ts";
 import { engineOptions } from "./context.ts";
 import { teacherNotices } from "./start_notices.ts";
 import { type ResolvedOptions, rowParserOf } from "./resolve_options.ts";
-import { setImmediate as turn } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { GIVEN_SOURCE, Handoff, type Publisher } from "./outcomes.ts";
 
 export interface StreamOptions<T> {
   readonly generator: ResolvedOptions;
-  /** The run in progress. The caller calls `end()` on it. */
+  /** The run in progress. The caller must call its `end()`. */
   readonly activeRun: ActiveRun;
   readonly concurrency: number;
   /** Makes the objects that the consumer is given. */
@@ -39,7 +39,7 @@ export interface StreamOptions<T> {
 export function checkRows(rows: unknown): void {
   if (typeof rows === "string" || rows instanceof String) {
     throw new TypeError(
-      "Cannot read rows from a string: it must be an iterable of rows, as in [prompt]. For a file " +
+      "Cannot read rows from a string: it must be an iterable of rows, as in [prompt]. For a file, " +
         "call distillFiles()",
     );
   }
@@ -163,7 +163,7 @@ export class Generation<T> {
     let turnAt = performance.now() + LONGEST_TURN_MS;
     for await (const value of values) {
       if (performance.now() >= turnAt) {
-        await turn();
+        await nextTurn();
         turnAt = performance.now() + LONGEST_TURN_MS;
       }
       if (this.#handoff.isClosed) return;
@@ -186,9 +186,9 @@ export class Generation<T> {
    * waits for them.
    */
   async *outcomes(engine: Engine): AsyncGenerator<T> {
-    const patience = new Patience(engine);
+    const abortTimeout = new AbortTimeout(engine);
     const finished = engine.run().finally(() => {
-      patience.end();
+      abortTimeout.end();
       this.#handoff.end();
     });
     // The error is thrown at the end. Without this, it would be unhandled while the consumer is
@@ -237,11 +237,11 @@ export class Generation<T> {
   }
 }
 
-/** How long to wait for aborted calls, in milliseconds. */
-const MOST_AFTER_ABORT_MS = 1_000;
+/** How long aborted calls are waited for. */
+const ABORT_TIMEOUT_MS = 1_000;
 
-/** Waits for aborted calls, but not forever for a teacher that ignores its signal. */
-class Patience {
+/** Limits the wait for aborted calls: a teacher may ignore its signal. */
+class AbortTimeout {
   readonly #engine: Engine;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -257,6 +257,6 @@ class Patience {
   }
 
   readonly #onAbort = (): void => {
-    this.#timer = setTimeout(() => this.#engine.leave(), MOST_AFTER_ABORT_MS);
+    this.#timer = setTimeout(() => this.#engine.leave(), ABORT_TIMEOUT_MS);
   };
 }

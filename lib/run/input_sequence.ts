@@ -49,7 +49,7 @@ export class InputSequence {
   readonly #options: InputSequenceOptions;
   readonly #open: OpenPiece[] = [];
   #current: OpenPiece | undefined;
-  #kept: KeptRows | undefined;
+  #keptRows: KeptRows | undefined;
 
   constructor(pieces: readonly InputPiece[], options: InputSequenceOptions = {}) {
     this.pieces = pieces;
@@ -69,7 +69,7 @@ export class InputSequence {
       const images = imagesIn(imagesRoot ?? folderOf(piece.name));
       this.#open.push({ ...piece, input, stamp: stamp(info), images, offset: NOT_READ });
       const mayKeep = keepsRows && this.pieces.length === 1;
-      if (mayKeep && info.size <= MOST_KEPT) this.#kept = new KeptRows();
+      if (mayKeep && info.size <= MAX_KEPT_CHARS) this.#keptRows = new KeptRows();
     }
     this.#current = this.#open[0];
   }
@@ -87,7 +87,7 @@ export class InputSequence {
   /** Reads all rows from the start, in small batches. */
   rows(): AsyncGenerator<Line[]> {
     const [first, ...others] = this.#open;
-    // One piece needs no offsets: a batch takes three promises less than in `#allRows`.
+    // One piece needs no offsets: a batch takes three fewer promises than in `#allRows`.
     if (first === undefined || others.length > 0) return this.#allRows();
     this.#current = first;
     first.offset = 0;
@@ -98,9 +98,9 @@ export class InputSequence {
    * The rows of a small input, kept from the first pass, so that the second one reads nothing;
    * undefined for others.
    */
-  get kept(): KeptRows | undefined {
-    if (this.#kept?.isTooLarge) this.#kept = undefined;
-    return this.#kept;
+  get keptRows(): KeptRows | undefined {
+    if (this.#keptRows?.isTooLarge) this.#keptRows = undefined;
+    return this.#keptRows;
   }
 
   async *#allRows(): AsyncGenerator<Line[]> {
@@ -148,10 +148,10 @@ export class InputSequence {
  * The most characters of an input whose rows are kept between the passes. For 5,000 short rows, a
  * run takes 25 ms less.
  */
-const MOST_KEPT = 4 * 2 ** 20;
+const MAX_KEPT_CHARS = 4 * 2 ** 20;
 
 /** The most lines that are kept: a parsed row takes 600 bytes in addition to its text. */
-const MOST_KEPT_LINES = 20_000;
+const MAX_KEPT_LINES = 20_000;
 
 /** The lines of a small input and their parsed rows, kept from the first pass for the second. */
 export class KeptRows {
@@ -164,7 +164,7 @@ export class KeptRows {
    * file.
    */
   get isTooLarge(): boolean {
-    return this.#chars > MOST_KEPT || this.#parsed.length > MOST_KEPT_LINES;
+    return this.#chars > MAX_KEPT_CHARS || this.#parsed.length > MAX_KEPT_LINES;
   }
 
   /** Adds lines; `addRow` must follow for each. */
@@ -199,6 +199,7 @@ export class KeptRows {
   }
 }
 
+const LINE_FEED = 10;
 const SAMPLE_BYTES = 1 << 16;
 const DEFAULT_ROWS = 1_000;
 /**
@@ -225,14 +226,12 @@ async function rowsOf(path: string): Promise<number> {
     const { size, isFile } = await file.stat();
     if (!isFile) return DEFAULT_ROWS;
     const sample = new Uint8Array(Math.min(SAMPLE_BYTES, size + 1));
-    const read = await file.read(sample);
-    if (read === null) return DEFAULT_ROWS;
+    const sampleBytes = await file.read(sample);
+    if (sampleBytes === null) return DEFAULT_ROWS;
     let lines = 0;
-    for (let at = sample.indexOf(10); at !== -1 && at < read; at = sample.indexOf(10, at + 1)) {
-      lines++;
-    }
-    const rows = Math.min(size / read * lines * MARGIN, size / SHORTEST_ROW_BYTES);
-    return read === size ? lines + 1 : Math.max(DEFAULT_ROWS, Math.ceil(rows));
+    for (let i = 0; i < sampleBytes; i++) if (sample[i] === LINE_FEED) lines++;
+    const rows = Math.min(size / sampleBytes * lines * MARGIN, size / SHORTEST_ROW_BYTES);
+    return sampleBytes === size ? lines + 1 : Math.max(DEFAULT_ROWS, Math.ceil(rows));
   } catch {
     return DEFAULT_ROWS;
   }

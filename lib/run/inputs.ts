@@ -41,13 +41,13 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
       files.push(input);
       continue;
     }
-    const { found, skipped } = isFolder ? await ofFolder(input) : await matching(input);
+    const { found, skipped } = isFolder ? await inputsOfFolder(input) : await inputsMatching(input);
     // That it has no files is reported later, together with the problems of other inputs.
     if (found.length === 0) files.push(input);
     files.push(...(found.length > 1 ? sortNaturally(found) : found));
     if (skipped > 0 && found.length > 0) {
       notes.push(
-        `${input}: ${found.length} files are read; ${skipped} hidden, other or own files are left out`,
+        `${input}: ${found.length} files are read; ${skipped} are left out (hidden, of other formats, or written by Retort)`,
       );
     }
   }
@@ -77,15 +77,15 @@ interface Found {
  * The files in a folder. A Hugging Face dataset, as `export --format dataset` writes it, has them
  * in its subfolder `data`.
  */
-async function ofFolder(folder: string): Promise<Found> {
-  const own = await inFolder(folder);
+async function inputsOfFolder(folder: string): Promise<Found> {
+  const own = await inputsDirectlyIn(folder);
   const data = join(folder, "data");
   if (own.found.length > 0 || !(await hasKind(data, "isDirectory"))) return own;
-  const { found, skipped } = await inFolder(data);
+  const { found, skipped } = await inputsDirectlyIn(data);
   return { found, skipped: skipped + own.skipped };
 }
 
-async function inFolder(folder: string): Promise<Found> {
+async function inputsDirectlyIn(folder: string): Promise<Found> {
   const names = await namesIn(folder);
   const known = new Set(names);
   const found = names.filter((name) => isInput(name, known));
@@ -115,18 +115,18 @@ function isInput(name: string, siblings: ReadonlySet<string>): boolean {
   return formatOfName(name) !== undefined;
 }
 
-async function matching(pattern: string): Promise<Found> {
+async function inputsMatching(pattern: string): Promise<Found> {
   const { start, glob, depth } = globOf(pattern);
   const found: string[] = [];
   let skipped = 0;
   // Matches in one folder follow each other, so its names are kept until the next folder.
-  let near = { folder: "", names: new Set<string>() };
+  let current = { folder: "", names: new Set<string>() };
   for await (const path of walk(start, depth)) {
     const named = start === "." ? path.replace(/^\.\//, "") : path;
     if (!matchesGlob(named, glob)) continue;
     const folder = dirname(path);
-    if (folder !== near.folder) near = { folder, names: new Set(await namesIn(folder)) };
-    if (isInput(basename(path), near.names)) found.push(named);
+    if (folder !== current.folder) current = { folder, names: new Set(await namesIn(folder)) };
+    if (isInput(basename(path), current.names)) found.push(named);
     else skipped++;
   }
   return { found, skipped };
@@ -171,8 +171,8 @@ export async function stampOf(path: string): Promise<string> {
 }
 
 /**
- * Whether the stamp of a file is still `before`. Synchronous, because it is called very often: 3
- * µs.
+ * Whether the stamp of a file is still `before`. Synchronous, because it is called for each batch
+ * of rows: it takes 3 µs.
  */
 export function isUnchanged(path: string, before: string): boolean {
   try {
@@ -200,8 +200,8 @@ export async function checkReadableTwice(path: string): Promise<void> {
       INPUT_FORMATS.slice(0, -1).join(", .")
     } ` +
       `or .${INPUT_FORMATS.at(-1)} file`
-    : `Cannot read "${path}" twice, as a run has to: it is not a regular file. ` +
-      `${READ_STDIN}, which is kept for the second time`;
+    : `Cannot read "${path}": a run reads its input twice, and this is not a regular file. ` +
+      `${READ_STDIN}, which is copied for the second time`;
   throw new SourceError(problem, { path });
 }
 
@@ -238,14 +238,14 @@ async function similarName(path: string): Promise<string> {
     if (names.length === 0) return where;
     if (names.includes(name)) return ": its name is not UTF-8. Rename it";
     const nearest = closestString(name, names);
-    const isNear = levenshteinDistance(name, nearest) <= Math.min(MOST_TYPOS, name.length / 3);
+    const isNear = levenshteinDistance(name, nearest) <= Math.min(MAX_TYPOS, name.length / 3);
     return isNear ? `. Did you mean "${path.slice(0, -name.length)}${nearest}"?` : where;
   } catch {
     return where;
   }
 }
 
-const MOST_TYPOS = 3;
+const MAX_TYPOS = 3;
 
 /**
  * Writes standard input to a new file that only its owner can read. Rejects when the signal is
@@ -268,7 +268,7 @@ export async function spool(
   }
 }
 
-/** Undefined for standard input. */
+/** The folder of an input; undefined for standard input. */
 export function folderOf(input: string): string | undefined {
   if (input === "-") return undefined;
   return dirname(input);

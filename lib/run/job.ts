@@ -31,7 +31,7 @@ import { removeIfThere } from "../files.ts";
 import { estimateRows, InputSequence } from "./input_sequence.ts";
 import { plannedRows } from "./planned_rows.ts";
 
-/** One input and its files. It has to be closed. */
+/** One input and its files. Must be closed. */
 export class Job {
   readonly files: OutputFiles;
   /** The file that rows are read from: the input itself, or the copy of standard input. */
@@ -67,7 +67,7 @@ export class Job {
    */
   async checkInput(): Promise<void> {
     if (this.path === "-") return;
-    await this.#reading(Promise.all(this.#pieces.map(({ path }) => checkReadableTwice(path))));
+    await this.#orUnreadable(Promise.all(this.#pieces.map(({ path }) => checkReadableTwice(path))));
   }
 
   /** The pieces that the rows are read from. */
@@ -85,10 +85,10 @@ export class Job {
   }
 
   /**
-   * Keeps an error of the input in `found.unreadable`, to be reported with the problems of other
-   * inputs.
+   * Waits for `work`. Keeps an error of the input in `found.unreadable`, to report it with the
+   * problems of other inputs.
    */
-  async #reading<T>(work: Promise<T>): Promise<T | undefined> {
+  async #orUnreadable<T>(work: Promise<T>): Promise<T | undefined> {
     try {
       return await work;
     } catch (error) {
@@ -130,23 +130,23 @@ export class Job {
     this.uidFieldLast = uidFieldLast;
   }
 
-  /** Reads the output files, then the input for the first time. Writes nothing. */
-  async look(): Promise<void> {
+  /** Makes the first pass: reads the output files and then the input. Writes nothing. */
+  async preflight(): Promise<void> {
     if (this.found.unreadable !== undefined) return;
     const { options, duplicates, identity, signal } = this.#context;
     this.#parser = this.#context.parserOf({ uidFieldLast: this.uidFieldLast });
     const limit = this.#context.limit ?? options.limit ?? Infinity;
     using table = new IdTable(Math.min(await estimateRows(this.#pieces), limit) * this.samples);
     if (options.resume !== false) {
-      const note = (slot: number) => table.set(slot, HAS_RESULT);
+      const mark = (slot: number) => table.set(slot, HAS_RESULT);
       const { results } = this.files;
       for (const path of [results, ...await rescuedFilesOf(results, "results")]) {
-        await readIndex({ path, kind: "results" }, table, note, signal);
+        await readIndex({ path, kind: "results" }, table, mark, signal);
       }
       await this.#ledger.read(table, options.retry ?? false);
     }
     const input = new InputSequence(this.#pieces, this.#context);
-    const found = await this.#reading(preflight(input, {
+    const found = await this.#orUnreadable(preflight(input, {
       parser: this.#parser,
       table,
       duplicates,
@@ -247,7 +247,7 @@ export class Job {
       parser: this.#parser,
       params: identity.params,
       input: inputIndex,
-      onAskAgain: (uid, failureLine) => this.#ledger.askAgain(uid, failureLine),
+      onRetry: (uid, failureLine) => this.#ledger.askAgain(uid, failureLine),
       earlierOf: (row) => this.#ledger.earlierOf(row, params),
       onBadRow: async (bad) => {
         await this.sink.putBadRow(bad);
@@ -295,6 +295,6 @@ export class Job {
 
   summary(): SummaryFile {
     const { input, results, failures } = this.files;
-    return { input, results, failures, ...this.#counts.standing(this.found) };
+    return { input, results, failures, ...this.#counts.countsOf(this.found) };
   }
 }

@@ -143,10 +143,10 @@ export class Jobs {
   }
 
   /** Runs the first pass over all inputs; returns false if the signal ended it early. */
-  async look(signal: AbortSignal, stdin?: ReadableStream<Uint8Array>): Promise<boolean> {
+  async preflight(signal: AbortSignal, stdin?: ReadableStream<Uint8Array>): Promise<boolean> {
     try {
       await this.#readStandardInput(stdin);
-      await this.each((job) => job.look());
+      await this.each((job) => job.preflight());
     } catch (error) {
       if (!signal.aborted) throw error;
     }

@@ -243,7 +243,7 @@ export interface RunOptions {
   /**
    * What to do if a row was edited after it was answered: `reask` sends it again, `keep` keeps the
    * answer.
-   * @default refuse
+   * @default the run is refused
    */
   changed?: "reask" | "keep";
   /** Continues even if the results were created with another model or parameters. @default false */

@@ -86,6 +86,7 @@ export interface FailedRow<Row = unknown> extends OutcomeCommon<Row> {
 /** The outcome of a row, or of one of its samples: `ok` distinguishes the two. */
 export type DistillOutcome<Row = unknown> = Answer<Row> | FailedRow<Row>;
 
+/** Creates the outcomes of `distill()`. */
 export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
   readonly repeatsBadRows = true;
   readonly #isPriced: () => boolean;
@@ -190,6 +191,7 @@ export type GeneratedOutcome =
     readonly error: Failure & { readonly attempts: number };
   };
 
+/** Creates the outcomes of `generate()`. */
 export class LineOutcomes implements Publisher<GeneratedOutcome> {
   readonly repeatsBadRows = false;
   readonly #format: LineFormat;

@@ -60,7 +60,7 @@ export async function outputFilesOf(
   output: string,
 ): Promise<OutputFiles[]> {
   if (inputs.length === 0) throw new UsageError("Cannot run without an input file: name one");
-  const files = await namesFile(output)
+  const files = await isResultsFile(output)
     ? [await resultsFileOf(inputs, output)]
     : inputs.map((input) => filesOf(input, inFolder(output, nameOf(input))));
   await checkOutputs(inputs, files);
@@ -118,7 +118,7 @@ export function filesOf(input: string, stem: string): OutputFiles {
  * @throws {UsageError} when `output` can be neither a results file nor a folder
  */
 export async function stemOf(output: string, name: string): Promise<string> {
-  if (await namesFile(output)) return output.replace(RESULTS_NAME, "");
+  if (await isResultsFile(output)) return output.replace(RESULTS_NAME, "");
   return inFolder(output, name);
 }
 
@@ -127,7 +127,7 @@ export async function stemOf(output: string, name: string): Promise<string> {
  *
  * @throws {UsageError} when it can be neither
  */
-async function namesFile(output: string): Promise<boolean> {
+async function isResultsFile(output: string): Promise<boolean> {
   if (output === "") {
     throw new UsageError("Cannot write results to an empty path: name a file or folder");
   }

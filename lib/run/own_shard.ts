@@ -3,7 +3,7 @@
  *
  * There is no coordinator: each shard reads the status files of the others and takes no more of
  * `--rpm` and `--tpm` than they leave. It starts with the limit divided by the number of shards
- * that run at once. It takes more only if others have ended, or have been silent for three looks. A
+ * that run at once. It takes more only if others have ended, or have been silent for three polls. A
  * shard is silent if the counter in its status does not change: times are not compared, because the
  * clocks of nodes differ.
  *
@@ -91,7 +91,7 @@ function limitOf({ index }: Shard, plan: ShardPlan, limit: number): number {
   const before = rowsBefore(plan, index);
   if (before !== undefined) return Math.max(0, limit - before);
   throw new UsageError(
-    "Cannot use --limit with shards of compressed files, whose rows are not counted: name fewer files",
+    "Cannot use --limit with shards of compressed files, whose rows are not counted: decompress them, or name fewer files",
   );
 }
 
@@ -107,17 +107,20 @@ async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
   );
 }
 
-/** Looks in a row without a new beat after which a shard counts as silent. */
-const SILENT_LOOKS = 3;
+/** Polls in a row without a new beat after which a shard counts as silent. */
+const SILENT_POLLS = 3;
 /**
- * The most status files to read per call of `look`, on average: a thousand shards must not read a
+ * The most status files to read per poll, on average: a thousand shards must not read a
  * million files every 5 s.
  */
-const FILES_A_LOOK = 100;
+const FILES_PER_POLL = 100;
+
+/** The name of a status file, with the stem, index and count of its shard. */
+const STATUS_NAME = /^(.*)-(\d{5,})-of-(\d{5,})\.status\.json$/;
 
 interface Other {
   status: RunStatus;
-  /** Looks in a row that found the same beat. */
+  /** Polls in a row that found the same beat. */
   silence: number;
 }
 
@@ -129,7 +132,7 @@ export class OtherShards {
   readonly #parallel: number;
   readonly #others = new Map<number, Other>();
   #share: number;
-  #isLooking = false;
+  #isPolling = false;
   #skipped = 0;
 
   /**
@@ -150,40 +153,39 @@ export class OtherShards {
   }
 
   /**
-   * Reads the status of the other shards, and returns the new share. To be called about every 5 s.
+   * Reads the status of the other shards, and returns the new share. Called about every 5 s.
    */
   async poll(): Promise<number> {
-    if (this.#isLooking || ++this.#skipped < this.#others.size / FILES_A_LOOK) return this.#share;
-    this.#isLooking = true;
+    if (this.#isPolling || ++this.#skipped < this.#others.size / FILES_PER_POLL) return this.#share;
+    this.#isPolling = true;
     this.#skipped = 0;
     try {
-      for (const index of await this.#started()) await this.#lookAt(index);
+      for (const index of await this.#started()) await this.#pollShard(index);
       this.#share = this.#fairShare();
     } finally {
-      this.#isLooking = false;
+      this.#isPolling = false;
     }
     return this.#share;
   }
 
   /** The indexes of the other shards that have a status file. */
   async #started(): Promise<number[]> {
-    const own = new RegExp(`^(.*)-(\\d{5,})-of-(\\d{5,})\\.status\\.json$`);
     const found: number[] = [];
     try {
       for await (const { name } of Deno.readDir(this.#folder)) {
-        const match = own.exec(name);
+        const match = STATUS_NAME.exec(name);
         if (match === null || match[1] !== this.#stem) continue;
         if (Number(match[3]) !== this.#shard.count) continue;
         const index = Number(match[2]);
         if (index !== this.#shard.index) found.push(index);
       }
     } catch {
-      // A folder that cannot be read now may be readable at the next look.
+      // A folder that cannot be read now may be readable at the next poll.
     }
     return found;
   }
 
-  async #lookAt(index: number): Promise<void> {
+  async #pollShard(index: number): Promise<void> {
     const before = this.#others.get(index);
     const stem = shardStem(this.#stem, { index, count: this.#shard.count });
     const status = await readStatus(`${this.#folder}/${stem}.status.json`);
@@ -197,7 +199,7 @@ export class OtherShards {
     for (const { status, silence } of this.#others.values()) {
       // The share of an interrupted shard stays reserved until it is silent: it may be started
       // again at once.
-      const isDone = status.ended && status.state === "done", isSilent = silence >= SILENT_LOOKS;
+      const isDone = status.ended && status.state === "done", isSilent = silence >= SILENT_POLLS;
       if (isDone || isSilent) unfinished--;
       if (status.ended || isSilent) continue;
       active++;

@@ -50,6 +50,7 @@ export class Plan {
     return this.#length;
   }
 
+  /** Answers to request. */
   get toAsk(): number {
     return this.#counts[Todo.Ask] + this.#counts[Todo.AskAgain];
   }
@@ -81,7 +82,7 @@ export class Plan {
   }
 
   /** The decision on an answer, by line and sample, both from 0. */
-  at(index: number, sample = 0): Todo {
+  decisionOn(index: number, sample = 0): Todo {
     return this.#todos[index * this.#samples + sample] & TODO_BITS;
   }
 
@@ -101,8 +102,8 @@ export class Plan {
   }
 
   /**
-   * Returns the id of a row if it was kept. To be called once for each row with a decision to send
-   * it, in order, after `takeKeys`.
+   * Returns the id of a row if it was kept. Must be called once for each row to send, in order,
+   * after `takeKeys`.
    */
   takeUid(index: number): string | undefined {
     const isKept = (this.#todos[index * this.#samples] & UID_IS_KEPT) !== 0;
@@ -128,11 +129,11 @@ export class Plan {
   }
 
   /**
-   * Notes that the row of the last line is not the first with its id.
+   * Records that the row of the last line is not the first with its id.
    *
    * @param number 2 for the second row, as in `<uid>~2`.
    */
-  isCopy(number: number): void {
+  markCopy(number: number): void {
     const index = this.#length - 1;
     if (index >= this.#copies.length) {
       const larger = new Uint32Array(Math.max(this.#todos.length / this.#samples, index + 1));
@@ -160,22 +161,22 @@ const FIRST_UIDS = 16;
 export class KeptUids {
   readonly #blocks: Uint32Array[] = [];
   /** Slots in the last block. */
-  #kept = 0;
+  #filled = 0;
   /** The capacity of the last block. */
-  #room = 0;
+  #capacity = 0;
   /** Slots that were taken out of the first block. */
   #taken = 0;
   #keys: Uint32Array[] = [];
-  /** For each block of keys: how many of its ids are still to be taken. */
+  /** For each block of keys: how many of its ids are not taken yet. */
   readonly #left: number[] = [];
 
   keep(slot: number): void {
-    if (this.#kept === this.#room) {
-      this.#room = Math.min(BLOCK_UIDS, Math.max(FIRST_UIDS, this.#room * 2));
-      this.#blocks.push(new Uint32Array(this.#room));
-      this.#kept = 0;
+    if (this.#filled === this.#capacity) {
+      this.#capacity = Math.min(BLOCK_UIDS, Math.max(FIRST_UIDS, this.#capacity * 2));
+      this.#blocks.push(new Uint32Array(this.#capacity));
+      this.#filled = 0;
     }
-    this.#blocks.at(-1)![this.#kept++] = slot;
+    this.#blocks.at(-1)![this.#filled++] = slot;
     const block = blockOf(slot);
     while (this.#left.length <= block) this.#left.push(0);
     this.#left[block]++;

@@ -24,7 +24,7 @@ export interface PlannedRowsOptions {
   /**
    * Called before an answer is requested again, with the number of its line in the failures file.
    */
-  readonly onAskAgain: (uid: string, failureLine: number) => void;
+  readonly onRetry: (uid: string, failureLine: number) => void;
   /** Returns what an earlier run left of a row that it did not finish. @default nothing */
   readonly earlierOf?: (row: Row) => EarlierAnswer | undefined;
   /** Called with each line that is not a row. */
@@ -34,10 +34,9 @@ export interface PlannedRowsOptions {
 }
 
 /**
- * The most rows that are yielded at once, plus the samples of one: a batch of lines may hold far
- * more.
+ * Rows are yielded once there are this many: a batch of lines may hold far more, with samples.
  */
-const MOST_ROWS = 1_000;
+const BATCH_ROWS = 1_000;
 
 /**
  * Yields the planned rows in input order, all samples of a row in sequence. Bad lines go to
@@ -51,16 +50,16 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
   if (left === 0) return;
   const input = found.input!;
   const pass = new SecondPass(options, input);
-  if (!(await input.areAllUnchanged())) throw pass.changedUnderway();
-  const { kept } = input;
-  for await (const lines of kept?.lines() ?? input.rows()) {
+  if (!(await input.areAllUnchanged())) throw pass.changedError();
+  const { keptRows } = input;
+  for await (const lines of keptRows?.lines() ?? input.rows()) {
     // A user who has stopped the run must not wait for the next row, which may be far away in the
     // file.
     if (signal.aborted) return;
     // Rows are identified by their line numbers: in a changed file, other rows would be sent in
     // their place.
-    if (!input.isUnchanged) throw pass.changedUnderway();
-    if (kept === undefined) pass.checkUids();
+    if (!input.isUnchanged) throw pass.changedError();
+    if (keptRows === undefined) pass.checkUids();
     let rows: Row[] = [];
     for (const line of lines) {
       const bad = pass.take(line, rows);
@@ -68,7 +67,7 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
         await options.onBadRow(bad);
         left--;
       }
-      if (rows.length < MOST_ROWS) continue;
+      if (rows.length < BATCH_ROWS) continue;
       left -= rows.length;
       yield rows;
       rows = [];
@@ -77,7 +76,7 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
     if (rows.length > 0) yield rows;
     if (left === 0) return;
   }
-  throw pass.changedUnderway();
+  throw pass.changedError();
 }
 
 class SecondPass {
@@ -102,27 +101,26 @@ class SecondPass {
   }
 
   /**
-   * Parses the next line and adds the rows to send for it to `rows`; returns the line if it has to
-   * be reported.
+   * Parses the next line and adds the rows to send for it to `rows`. Returns the line if it is bad.
    */
   take(line: Line, rows: Row[]): BadRow | undefined {
-    const { params, onAskAgain, earlierOf } = this.#options;
+    const { params, onRetry, earlierOf } = this.#options;
     const { plan, samples } = this.#options.found;
     const index = this.#index++;
     let first: Row | undefined;
     for (let sample = 0; sample < samples; sample++) {
-      const todo = plan.at(index, sample);
+      const todo = plan.decisionOn(index, sample);
       if (todo === Todo.Skip) continue;
       if (todo === Todo.Bad) return this.#badRowOf(line, index, sample);
       first ??= this.#rowOf(line, index);
       const row = sampleRow(first, sample, params);
-      if (todo === Todo.AskAgain) onAskAgain(row.uid, plan.takeFailureLine());
+      if (todo === Todo.AskAgain) onRetry(row.uid, plan.takeFailureLine());
       const earlier = earlierOf?.(row);
       rows.push(earlier === undefined ? row : { ...row, earlier });
     }
   }
 
-  changedUnderway(): SourceError {
+  changedError(): SourceError {
     const name = this.#input.current?.name ?? "";
     return new SourceError(
       `Cannot continue with "${name}": it was changed while the run read it. Run the same command again`,
@@ -133,11 +131,11 @@ class SecondPass {
   #rowOf({ text, number }: Line, index: number): Row {
     const { input, found: { plan } } = this.#options;
     const kept = plan.takeUid(index);
-    const parsed = this.#input.kept?.takeRow(index) ??
+    const parsed = this.#input.keptRows?.takeRow(index) ??
       this.#parse(text, this.#toCheck > 0 ? undefined : kept);
     if (kept !== undefined && this.#toCheck > 0) {
       this.#toCheck--;
-      if (parsed.uid !== kept) throw this.changedUnderway();
+      if (parsed.uid !== kept) throw this.changedError();
     }
     const source = this.#input.sourceOf(number);
     return parsed.toRow({ uid: plan.idOf(index, parsed.uid), input, source }, this.#input.images);
@@ -145,7 +143,7 @@ class SecondPass {
 
   #parse(text: string | undefined, uid: string | undefined): ParsedRow {
     const parsed = text === undefined ? undefined : this.#options.parser.parse(text, uid);
-    if (parsed === undefined || "problem" in parsed) throw this.changedUnderway();
+    if (parsed === undefined || "problem" in parsed) throw this.changedError();
     return parsed;
   }
 

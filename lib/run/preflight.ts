@@ -52,8 +52,13 @@ export interface PreflightOptions {
 }
 
 /** The most names of unsent fields that are kept: each row of a file may have others. */
-const MOST_UNSENT = 100;
+const MAX_UNSENT = 100;
 
+/**
+ * Makes the first pass.
+ *
+ * @throws {SourceError} if the input cannot be read, or has another format
+ */
 export async function preflight(
   input: InputSequence,
   options: PreflightOptions,
@@ -65,20 +70,20 @@ export async function preflight(
   const pass = new FirstPass(found, options, input);
   found.input = input;
   for await (const batch of input.rows()) {
-    input.kept?.addLines(batch);
+    input.keptRows?.addLines(batch);
     for (const line of batch) {
       if (found.plan.length >= options.limit) return found;
       pass.take(line);
     }
-    if (found.rows === 0) pass.refuseForeign(FEW_LINES);
+    if (found.rows === 0) pass.refuseForeign(FOREIGN_CHECK_LINES);
     options.signal?.throwIfAborted();
   }
   pass.refuseForeign(1);
   return found;
 }
 
-/** After this many bad lines without a row, a file is checked for being of another format. */
-const FEW_LINES = 1_000;
+/** Bad lines without a row after which a file is suspected to have another format. */
+const FOREIGN_CHECK_LINES = 1_000;
 
 interface Problem {
   readonly problem: string;
@@ -102,8 +107,8 @@ class FirstPass {
    * Whether an answer to the current row was finished for another prompt than would be sent now.
    */
   #isChanged = false;
-  /** Answers to the current row that have to be requested. */
-  #asked = 0;
+  /** Number of answers to the current row to request. */
+  #requests = 0;
   /** The slot in the table of the current row's first answer. */
   #slot = -1;
   /**
@@ -130,12 +135,12 @@ class FirstPass {
     const parsed = line.text === undefined
       ? { problem: line.problem ?? "unreadable" }
       : this.#options.parser.parse(line.text);
-    this.#input.kept?.addRow(line, "problem" in parsed ? undefined : parsed);
+    this.#input.keptRows?.addRow(line, "problem" in parsed ? undefined : parsed);
     if ("problem" in parsed) return this.#bad(line, parsed);
     const problem = parsed.files.length === 0 ? undefined : this.#fileProblem(parsed);
     if (problem !== undefined) return this.#bad(line, { problem });
     this.#isChanged = false;
-    this.#asked = 0;
+    this.#requests = 0;
     this.#difference = this.#promptHash = undefined;
     const admitted = this.#admission.admit(parsed, this.#decide);
     if (admitted === undefined) {
@@ -145,12 +150,12 @@ class FirstPass {
     if (typeof admitted === "string") this.#count(parsed, line.number);
     else this.#bad(line, admitted, admitted.sample);
     const uid = typeof admitted === "string" ? admitted : admitted.uid;
-    if (uid !== parsed.uid) found.plan.isCopy(Number(uid.slice(parsed.uid.length + 1)));
-    else if (this.#asked > 0 && parsed.isUidDerived) found.plan.keepUid(this.#slot);
+    if (uid !== parsed.uid) found.plan.markCopy(Number(uid.slice(parsed.uid.length + 1)));
+    else if (this.#requests > 0 && parsed.isUidDerived) found.plan.keepUid(this.#slot);
   }
 
   /**
-   * Returns the problem with the files of a row. Those of a row that is not sent need not exist any
+   * Returns the problem with the files that a row names. Those of a finished row need not exist any
    * more.
    */
   #fileProblem(row: ParsedRow): string | undefined {
@@ -167,9 +172,9 @@ class FirstPass {
    *
    * @throws {SourceError} with the format and the command that converts it
    */
-  refuseForeign(leastLines: number): void {
+  refuseForeign(minBadLines: number): void {
     const { bad, rows } = this.#found;
-    if (this.#firstLine === undefined || bad.count < leastLines || bad.count <= rows) return;
+    if (this.#firstLine === undefined || bad.count < minBadLines || bad.count <= rows) return;
     const { name, format } = this.#input.current!;
     if (format !== "jsonl") return;
     const foreign = foreignText(this.#firstLine, name, bad.count === 1);
@@ -186,8 +191,8 @@ class FirstPass {
 
   #count(row: ParsedRow, line: number): void {
     const found = this.#found;
-    found.addRow(row, line, this.#asked);
-    this.#options.parser.addUnsent(row, found.unsent, MOST_UNSENT);
+    found.addRow(row, line, this.#requests);
+    this.#options.parser.addUnsent(row, found.unsent, MAX_UNSENT);
     if (!this.#isChanged) return;
     if (this.#difference === undefined) found.changed++;
     else found.addResent(this.#difference);
@@ -201,7 +206,7 @@ class FirstPass {
     const isChanged = isSettled && table.hasFingerprint(slot) && !this.#isAsSent(slot, row);
     this.#isChanged ||= isChanged;
     const todo = this.#todoOf(slot, uid, isChanged && changed === "reask");
-    if (todo !== Todo.Skip) this.#asked++;
+    if (todo !== Todo.Skip) this.#requests++;
     if (sample === 0) {
       this.#slot = slot;
       plan.push(todo);

@@ -27,7 +27,7 @@ import { checkSamples } from "./admission.ts";
  * The search for the best concurrency tries at most this many attempts in flight, times the number
  * of teachers.
  */
-const MOST_EXPLORED = 1_024;
+const MAX_EXPLORED = 1_024;
 
 /** Options that `resolveOptions` fills in. */
 type Resolved = "teachers" | "params" | "concurrency" | "onTruncated" | "duplicates";
@@ -86,7 +86,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   const places = placesOf(options);
   const { params, notices } = checkParams(options.params ?? {});
   const isExploring = options.concurrency === "auto";
-  const explored = Math.min(MAX_CONCURRENCY, MOST_EXPLORED * places.length);
+  const explored = Math.min(MAX_CONCURRENCY, MAX_EXPLORED * places.length);
   const concurrency = options.concurrency === "auto" ? explored : options.concurrency ?? 20;
   checkConcurrency(concurrency);
   checkAbove(options, ["rowTimeoutMs", "deadlineMs", "maxTokensCap"]);

@@ -59,15 +59,15 @@ export class Run {
     try {
       this.#jobs = await this.#makeJobs({ writes: true });
       await this.#jobs.each((job) => job.checkInput());
-      if (this.#jobs.list.some(({ found }) => found.unreadable !== undefined)) await this.#refuse();
+      await this.#reportUnreadable();
       await this.#jobs.claim(this.#options);
-      const isReady = await this.#jobs.look(this.#context.signal, this.#options.stdin);
-      if (!isReady) return this.#tell(this.#summarize({ isReady }));
+      const isReady = await this.#jobs.preflight(this.#context.signal, this.#options.stdin);
+      if (!isReady) return this.#emitSummary(this.#summarize({ isReady }));
       this.#checkInput();
-      await this.#work();
+      await this.#runEngine();
       return await this.#finish();
     } catch (error) {
-      await this.#noteRefusal(error);
+      await this.#recordFailedStart(error);
       throw error;
     } finally {
       this.#notices.start();
@@ -79,7 +79,7 @@ export class Run {
   }
 
   /** Records that a shard could not start, so that a merge does not wait for it forever. */
-  async #noteRefusal(error: unknown): Promise<void> {
+  async #recordFailedStart(error: unknown): Promise<void> {
     const { shard } = this.#options;
     const [job] = this.#jobs.list;
     const hasStarted = this.#status !== undefined || this.#context.signal.aborted;
@@ -96,7 +96,7 @@ export class Run {
     await this.#jobs.each(async (job) => {
       await job.checkInput();
       await job.checkIdentity();
-      await job.look();
+      await job.preflight();
     });
     this.#checkInput();
     const { previewOf } = await import("./preview.ts");
@@ -104,9 +104,10 @@ export class Run {
   }
 
   /** Reports the problems of all inputs if one of them cannot be read. */
-  async #refuse(): Promise<void> {
+  async #reportUnreadable(): Promise<void> {
+    if (this.#jobs.list.every(({ found }) => found.unreadable === undefined)) return;
     await this.#jobs.each(async (job) => {
-      if (job.files.input !== "-") await job.look();
+      if (job.files.input !== "-") await job.preflight();
     });
     this.#checkInput();
   }
@@ -169,12 +170,12 @@ export class Run {
       onRecover: () => this.#stalled.remove(index),
       onBroken: (error) => this.#engine?.abort(error),
       onUnlocked: (path, reason) => {
-        if (this.#options.lock !== false) this.#notices.unlocked(path, reason, job.files.lock);
+        if (this.#options.lock !== false) this.#notices.warnUnlocked(path, reason, job.files.lock);
       },
     }));
   }
 
-  async #work(): Promise<void> {
+  async #runEngine(): Promise<void> {
     const { onEngine, shareMaxCost } = this.#context;
     await this.#openJobs();
     this.#announce();
@@ -221,10 +222,7 @@ export class Run {
     });
   }
 
-  /**
-   * Called when others have changed an output: sends nothing more. Calls in flight are finished and
-   * their answers kept.
-   */
+  /** Called when others have changed an output: lets the calls in flight finish, sends no others. */
   #loseOutput(error: SinkError): void {
     this.#notices.add("warning", `${error.message}. Nothing more is sent`);
     this.#engine?.stop();
@@ -263,11 +261,11 @@ export class Run {
       const files = this.#jobs.areMany ? [summary.files[index]] : summary.files;
       return this.#writeRunFile(job, { ...summary, files });
     });
-    return this.#tell(summary);
+    return this.#emitSummary(summary);
   }
 
   /** Emits the last snapshot, and then the summary as the last event. */
-  #tell(summary: Summary): Summary {
+  #emitSummary(summary: Summary): Summary {
     const { progress } = this.#context;
     this.#notices.start();
     progress.stop();

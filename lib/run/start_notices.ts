@@ -29,8 +29,8 @@ export function estimateOf(
     maxTokens: tokenLimitOf(params)?.tokens,
     ownLimits: {
       answers: sumOf(found, ({ ownLimits }) => ownLimits.answers),
-      fewest: sumOf(found, ({ ownLimits }) => ownLimits.fewest),
-      most: sumOf(found, ({ ownLimits }) => ownLimits.most),
+      minTokens: sumOf(found, ({ ownLimits }) => ownLimits.minTokens),
+      maxTokens: sumOf(found, ({ ownLimits }) => ownLimits.maxTokens),
     },
     rates: teachers.map(({ teacher }) => prepared.ratesOf(teacher)),
   });
@@ -92,12 +92,12 @@ export function teacherNotices(
 ): string[] {
   const rows = found.flatMap(({ firstRows }) => [...firstRows.values()]);
   const names = found.flatMap(({ paramNames }) => [...paramNames].map((name) => [name, undefined]));
-  const asked = {
+  const sent = {
     ...Object.fromEntries(names),
     ...params,
     ...rows.find((row) => row.params !== undefined)?.params,
   };
-  return [...new Set(teachers.flatMap(({ teacher }) => teacher.notices?.(asked) ?? []))];
+  return [...new Set(teachers.flatMap(({ teacher }) => teacher.notices?.(sent) ?? []))];
 }
 
 type Found = Pick<
@@ -123,33 +123,33 @@ type Found = Pick<
 /** For each input, a line with what was found in it; then lines on probable mistakes. */
 export function describeInput(inputs: readonly string[], found: readonly Found[]): string[] {
   return [
-    ...firstOf(countLines(inputs, found), found.slice(MOST_INPUTS)),
-    ...firstOf(uidFieldLines(inputs, found)),
-    ...firstOf(promptFieldLines(inputs, found)),
-    ...firstOf(fromRunLines(inputs, found)),
+    ...shortened(countLines(inputs, found), found.slice(MAX_INPUTS_SHOWN)),
+    ...shortened(uidFieldLines(inputs, found)),
+    ...shortened(promptFieldLines(inputs, found)),
+    ...shortened(fromRunLines(inputs, found)),
     ...unsentLines(found),
   ];
 }
 
 /** The most inputs that a notice lists, one a line. */
-const MOST_INPUTS = 20;
+const MAX_INPUTS_SHOWN = 20;
 
 /**
  * The first of these lines, and how many inputs follow. `rest`: what was found in those, for a
  * count of their rows.
  */
-function firstOf(lines: readonly string[], rest?: readonly Found[]): string[] {
-  const more = lines.length - MOST_INPUTS;
+function shortened(lines: readonly string[], rest?: readonly Found[]): string[] {
+  const more = lines.length - MAX_INPUTS_SHOWN;
   if (more <= 0) return [...lines];
-  const rows = rest && sumOf(rest, (one) => one.rows);
-  const bad = sumOf(rest ?? [], (one) => one.bad.count);
-  const said = [
+  const rows = rest && sumOf(rest, (input) => input.rows);
+  const bad = sumOf(rest ?? [], (input) => input.bad.count);
+  const counts = [
     ...(rows === undefined ? [] : [`: ${formatCountOf(rows, "row")}`]),
     ...(bad === 0 ? [] : [`, ${formatCount(bad)} bad`]),
   ];
   return [
-    ...lines.slice(0, MOST_INPUTS),
-    `… and ${formatCount(more)} more inputs${said.join("")}`,
+    ...lines.slice(0, MAX_INPUTS_SHOWN),
+    `… and ${formatCount(more)} more inputs${counts.join("")}`,
   ];
 }
 
@@ -173,19 +173,19 @@ function unsentLines(found: readonly Found[]): string[] {
   const shown = names.slice(0, UNSENT_SHOWN).map((name) =>
     /^[\w.[\]-]+$/.test(name) ? name : JSON.stringify(name)
   );
-  const meant = names.filter((name) => OFTEN_ASKED_ABOUT.has(name));
+  const context = names.filter((name) => OFTEN_ASKED_ABOUT.has(name));
   return [
     `not sent: ${shown.join(", ")}${names.length > shown.length ? ", …" : ""}`,
-    ...meant.length === 0 ? [] : [
-      `Is the prompt about ${meant.map((name) => `"${name}"`).join(", ")}? ` +
+    ...context.length === 0 ? [] : [
+      `Is the prompt about ${context.map((name) => `"${name}"`).join(", ")}? ` +
       "--template makes prompts of several fields",
     ],
   ];
 }
 
 /**
- * Notices that no row has the field of `--prompt-field`: prompts come from the usual field of each
- * row's shape.
+ * A notice for each input without a row that has the field of `--prompt-field`: its prompts come
+ * from the usual field of each row's shape.
  */
 function promptFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
   return found.flatMap(({ rows, missingPromptField: field }, index) =>
@@ -195,17 +195,19 @@ function promptFieldLines(inputs: readonly string[], found: readonly Found[]): s
   );
 }
 
-/** Notices rows that are results of an earlier run: they would be paid for a second time. */
+/** A notice for each input with results of an earlier run: they would be paid for a second time. */
 function fromRunLines(inputs: readonly string[], found: readonly Found[]): string[] {
-  return found.flatMap(({ fromRuns }, index) =>
-    fromRuns === 0 ? [] : [
-      `${formatCountOf(fromRuns, "row")} of ${nameOf(inputs[index])} ${
-        fromRuns === 1 ? "is a line" : "are lines"
-      } ` +
-      "that an earlier run has written: their prompts are sent again. " +
+  return found.flatMap(({ fromRuns }, index) => {
+    if (fromRuns === 0) return [];
+    const [lines, prompts] = fromRuns === 1
+      ? ["is a line", "its prompt is"]
+      : ["are lines", "their prompts are"];
+    return [
+      `${formatCountOf(fromRuns, "row")} of ${nameOf(inputs[index])} ${lines} ` +
+      `that an earlier run has written: ${prompts} sent again. ` +
       '"export" makes a training set of results, and "retry" retries failed rows',
-    ]
-  );
+    ];
+  });
 }
 
 function nameOf(input: string): string {
@@ -213,34 +215,36 @@ function nameOf(input: string): string {
 }
 
 function countLines(inputs: readonly string[], found: readonly Found[]): string[] {
-  return found.map((one, index) => {
+  return found.map((preflight, index) => {
     const name = inputs[index] === "-" ? "standard input" : inputs[index];
-    const parts = [`${name}: ${formatCountOf(one.rows, "row")}`];
-    if (one.shapes.size > 0) parts.push(`(${counted(one.shapes)})`);
-    if (one.samples > 1) parts.push(`with ${formatCount(one.samples)} samples each`);
+    const parts = [`${name}: ${formatCountOf(preflight.rows, "row")}`];
+    if (preflight.shapes.size > 0) parts.push(`(${counted(preflight.shapes)})`);
+    if (preflight.samples > 1) parts.push(`with ${formatCount(preflight.samples)} samples each`);
     const extras = [
-      [one.succeeded, "have a result"],
-      [one.failed, "failed before"],
-      [one.merged, "merged as identical"],
-      [one.changed, "edited since"],
-      [sumOf(one.resent.values(), (count) => count), "sent differently now"],
-      [one.bad.count, "bad"],
+      [preflight.succeeded, "have a result"],
+      [preflight.failed, "failed before"],
+      [preflight.merged, "merged as identical"],
+      [preflight.changed, "edited since"],
+      [sumOf(preflight.resent.values(), (count) => count), "sent differently now"],
+      [preflight.bad.count, "bad"],
     ] as const;
-    const said = extras.filter(([count]) => count > 0).map(([count, what]) =>
+    const details = extras.filter(([count]) => count > 0).map(([count, what]) =>
       `${formatCount(count)} ${what}`
     );
     // These models are paid for, whatever `--model` says.
-    if (one.ownModels > 0) {
-      const set = one.ownModels === 1 ? "sets a model of its own" : "set a model of their own";
-      said.push(`${formatCount(one.ownModels)} ${set}: ${listed(one.models)}`);
+    if (preflight.ownModels > 0) {
+      const set = preflight.ownModels === 1
+        ? "sets a model of its own"
+        : "set a model of their own";
+      details.push(`${formatCount(preflight.ownModels)} ${set}: ${listed(preflight.models)}`);
     }
-    return said.length === 0 ? parts.join(" ") : `${parts.join(" ")}, ${said.join(", ")}`;
+    return details.length === 0 ? parts.join(" ") : `${parts.join(" ")}, ${details.join(", ")}`;
   });
 }
 
 /**
- * Notices that no row has a field of `--uid-field`: otherwise a mistyped name shows only when
- * results are joined by their uids.
+ * A notice for each input without a row that has a field of `--uid-field`: otherwise, a mistyped
+ * name would show only when results are joined by their uids.
  */
 function uidFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
   return found.flatMap(({ rows, hashed, missingUidFields }, index) => {

@@ -27,12 +27,12 @@ export interface WatchedOutput {
   moveAway(paths: string[]): Promise<void>;
 }
 
-const AGAIN_MS = 1_000;
+const RECHECK_MS = 1_000;
 /**
  * The least time between two checks that find a problem before it counts: timers of a second may
  * fire a little early.
  */
-const APART_MS = 900;
+const MIN_APART_MS = 900;
 
 export interface OutputWatchOptions {
   /** A monotonic clock, in milliseconds. @default performance.now */
@@ -56,7 +56,7 @@ export class OutputWatch {
   #checking: Promise<void> | undefined;
   /** When the first of several checks in a row found a problem. */
   #firstSeenAt: number | undefined;
-  #isOver = false;
+  #isClosed = false;
   #lost: LostOutput | undefined;
 
   /** @param onLost Called once, when an output is lost: nothing more may be sent. */
@@ -75,7 +75,7 @@ export class OutputWatch {
 
   /** Starts a check, unless one is in progress. To be called about once a second. */
   tick(): void {
-    if (this.#isOver) return;
+    if (this.#isClosed) return;
     this.#checking ??= this.#check().finally(() => this.#checking = undefined);
   }
 
@@ -88,7 +88,7 @@ export class OutputWatch {
     await this.close();
     await this.#check(true);
     while (this.#firstSeenAt !== undefined && this.#lost === undefined) {
-      await this.#delay(AGAIN_MS);
+      await this.#delay(RECHECK_MS);
       await this.#check(true);
     }
     if (this.#lost === undefined) return;
@@ -103,20 +103,20 @@ export class OutputWatch {
 
   /** Starts no more checks; resolves once none is in progress. */
   async close(): Promise<void> {
-    this.#isOver = true;
+    this.#isClosed = true;
     await this.#checking;
   }
 
   async #check(isLast = false): Promise<void> {
     const problems = await Promise.all(this.#outputs.map((output) => output.check(isLast)));
-    const problem = problems.find((one) => one !== undefined);
+    const problem = problems.find((found) => found !== undefined);
     if (this.#lost !== undefined) {
       // Outputs are already lost: moves further ones at once, without waiting to see the problem
       // twice.
       if (problem !== undefined) await this.#moveAway(this.#lost);
     } else if (problem === undefined) this.#firstSeenAt = undefined;
     else if (this.#firstSeenAt === undefined) this.#firstSeenAt = this.#now();
-    else if (this.#now() - this.#firstSeenAt >= APART_MS) await this.#lose(problem);
+    else if (this.#now() - this.#firstSeenAt >= MIN_APART_MS) await this.#lose(problem);
   }
 
   /**
@@ -144,14 +144,14 @@ export class OutputWatch {
   }
 
   async #errorOf({ problem, rescued, cause }: LostOutput): Promise<SinkError> {
-    const kept: string[] = [];
+    const withLines: string[] = [];
     // The message does not name files without a line, which will be removed.
     for (const path of rescued) {
-      if (await this.#hasContent(path).catch(() => true)) kept.push(path);
+      if (await this.#hasContent(path).catch(() => true)) withLines.push(path);
     }
-    if (cause === undefined) return new SinkError(`${problem}. ${adviceFor(kept)}`);
+    if (cause === undefined) return new SinkError(`${problem}. ${adviceFor(withLines)}`);
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const others = kept.length === 0 ? "" : `. Others are in ${named(kept)}`;
+    const others = withLines.length === 0 ? "" : `. Others are in ${named(withLines)}`;
     return new SinkError(`${problem}, and the last answers are not safe: ${reason}${others}`, {
       cause,
     });
@@ -168,7 +168,7 @@ interface LostOutput {
 }
 
 /** The most files that a message names. */
-const MOST_NAMED = 5;
+const MAX_NAMED = 5;
 
 function adviceFor(rescued: readonly string[]): string {
   if (rescued.length === 0) {
@@ -179,8 +179,8 @@ function adviceFor(rescued: readonly string[]): string {
 }
 
 function named(paths: readonly string[]): string {
-  const more = paths.length > MOST_NAMED ? `, and ${paths.length - MOST_NAMED} more` : "";
-  return `"${paths.slice(0, MOST_NAMED).join('", "')}"${more}`;
+  const more = paths.length > MAX_NAMED ? `, and ${paths.length - MAX_NAMED} more` : "";
+  return `"${paths.slice(0, MAX_NAMED).join('", "')}"${more}`;
 }
 
 /**
@@ -205,7 +205,10 @@ export class StalledOutputs {
     return this.#stalled.has(index);
   }
 
-  /** Called when the disk of an output is full. It may stop many outputs, but is reported once. */
+  /**
+   * Called when the disk of an output is full. One full disk may stop many outputs: reports it
+   * once.
+   */
   add(index: number, job: Pick<Job, "abandon">, error: SinkError): void {
     if (this.#stalled.size === 0) {
       this.#notices.add("warning", `${error.message}; nothing more is sent meanwhile`);

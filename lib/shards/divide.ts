@@ -5,7 +5,7 @@
  */
 
 import { SourceError } from "../errors.ts";
-import { formatCount, sumOf } from "../figures.ts";
+import { formatCountOf, sumOf } from "../figures.ts";
 import {
   type Border,
   type Divisible,
@@ -57,7 +57,7 @@ interface Candidate {
   readonly path: string;
   readonly size: number;
   readonly mtime: number | null;
-  readonly how: Divisible;
+  readonly divisible: Divisible;
 }
 
 /**
@@ -71,15 +71,15 @@ export async function divide(
   options: InputOptions = {},
 ): Promise<ShardPlan> {
   const candidates = await candidatesOf(files, options);
-  const isIndivisible = candidates.every(({ how }) => how.kind !== "anywhere");
+  const isIndivisible = candidates.every(({ divisible }) => divisible.kind !== "anywhere");
   if (isIndivisible) refuseTooFew(candidates, count);
-  const total = sumOf(candidates, ({ how }) => how.size);
+  const total = sumOf(candidates, ({ divisible }) => divisible.size);
   const targets = Array.from({ length: count - 1 }, (_, i) => total * (i + 1) / count);
   const inputs: PlannedInput[] = [];
   const starts: ShardStart[] = [{ input: 0, ...START }];
   let base = 0;
   for (const [input, candidate] of candidates.entries()) {
-    const { size } = candidate.how;
+    const { size } = candidate.divisible;
     const wanted = targets.filter((target) => target > base && target <= base + size)
       .map((target) => target - base);
     const division = await divisionOf(candidate, wanted);
@@ -107,31 +107,31 @@ async function candidatesOf(
   const candidates: Candidate[] = [];
   for (const path of files) {
     const { divisibleOf } = await loadBorders();
-    const how = await divisibleOf(path, path, options);
+    const divisible = await divisibleOf(path, path, options);
     const { size, mtime } = await Deno.stat(path);
-    candidates.push({ path, size, mtime: mtime?.getTime() ?? null, how });
+    candidates.push({ path, size, mtime: mtime?.getTime() ?? null, divisible });
   }
   return candidates;
 }
 
 function plannedInput(
-  { path, size, mtime, how }: Candidate,
+  { path, size, mtime, divisible }: Candidate,
   { header, end }: AnyDivision,
 ): PlannedInput {
   return {
     path,
     size,
     mtime,
-    format: how.format,
-    json_columns: how.jsonColumns ?? null,
+    format: divisible.format,
+    json_columns: divisible.jsonColumns ?? null,
     header,
-    length: how.size,
+    length: divisible.size,
     end,
   };
 }
 
 async function divisionOf(
-  { path, how: { format, kind, pieces, size, rows } }: Candidate,
+  { path, divisible: { format, kind, pieces, size, rows } }: Candidate,
   targets: readonly number[],
 ): Promise<AnyDivision> {
   if (kind === "anywhere" && format !== "parquet") {
@@ -156,40 +156,42 @@ type AnyDivision = Omit<Division, "borders" | "end"> & {
  * Moves the starts so that each shard gets at least one piece: a row group or a compressed file.
  */
 function spread(starts: readonly ShardStart[], candidates: readonly Candidate[]): ShardStart[] {
-  const pieces = candidates.flatMap(({ how }, input) =>
-    how.pieces.map((border) => ({ input, ...border }))
+  const pieces = candidates.flatMap(({ divisible }, input) =>
+    divisible.pieces.map((border) => ({ input, ...border }))
   );
-  const isAtOrBehind = (one: ShardStart, other: ShardStart) =>
-    one.input > other.input || (one.input === other.input && one.byte >= other.byte);
-  const found: number[] = [];
+  const isAtOrAfter = (piece: ShardStart, start: ShardStart) =>
+    piece.input > start.input || (piece.input === start.input && piece.byte >= start.byte);
+  const chosen: number[] = [];
   for (const [i, start] of starts.entries()) {
-    const at = pieces.findIndex((piece) => isAtOrBehind(piece, start));
-    const most = pieces.length - (starts.length - i);
-    const wanted = at === -1 ? most : Math.min(at, most);
-    found.push(i === 0 ? 0 : Math.max(wanted, found[i - 1] + 1));
+    const nearest = pieces.findIndex((piece) => isAtOrAfter(piece, start));
+    // Leaves one piece for each shard that follows.
+    const last = pieces.length - (starts.length - i);
+    const index = nearest === -1 ? last : Math.min(nearest, last);
+    chosen.push(i === 0 ? 0 : Math.max(index, chosen[i - 1] + 1));
   }
-  return found.map((at) => pieces[at]);
+  return chosen.map((index) => pieces[index]);
 }
 
 function refuseTooFew(candidates: readonly Candidate[], count: number): void {
-  const pieces = sumOf(candidates, ({ how }) => how.pieces.length);
+  const pieces = sumOf(candidates, ({ divisible }) => divisible.pieces.length);
   if (pieces >= count) return;
   const [{ path }] = candidates;
   const name = candidates.length === 1 ? `"${path}"` : `${candidates.length} files`;
-  const packed = candidates.find(({ how }) => how.kind === "whole");
-  if (packed === undefined) {
-    const groups = pieces === 1 ? "1 row group" : `${formatCount(pieces)} row groups`;
+  const atMost = formatCountOf(pieces, "shard");
+  const compressed = candidates.find(({ divisible }) => divisible.kind === "whole");
+  if (compressed === undefined) {
+    const groups = formatCountOf(pieces, "row group");
     throw new SourceError(
       `Cannot divide ${name} into ${count} shards: Parquet is divided between row groups, and there ` +
-        `${pieces === 1 ? "is" : "are"} ${groups}. Use at most ${pieces} shards, or convert it: ` +
+        `${pieces === 1 ? "is" : "are"} ${groups}. Use at most ${atMost}, or convert it: ` +
         `convert ${path} -o ${withoutFormat(path)}.jsonl`,
       { path },
     );
   }
   throw new SourceError(
     `Cannot divide ${name} into ${count} shards: compressed files are read as a whole, and there ` +
-      `${pieces === 1 ? "is" : "are"} ${pieces}. Use at most ${pieces} shards, or decompress: ` +
-      `convert ${packed.path} -o ${withoutFormat(packed.path)}.jsonl`,
-    { path: packed.path },
+      `${pieces === 1 ? "is" : "are"} ${pieces}. Use at most ${atMost}, or decompress: ` +
+      `convert ${compressed.path} -o ${withoutFormat(compressed.path)}.jsonl`,
+    { path: compressed.path },
   );
 }

@@ -28,7 +28,7 @@ Deno.test("estimate() gives a range that contains the final cost", () => {
 });
 
 Deno.test("estimate() takes rows by the limits that they set themselves", () => {
-  const ownLimits = { answers: 0, fewest: 0, most: 0 };
+  const ownLimits = { answers: 0, minTokens: 0, maxTokens: 0 };
   addOwnLimit(ownLimits, 500, 10);
   const { completionTokens, isAssumed, costUsd } = estimate({ ...KNOWN, ownLimits });
   assertEquals([completionTokens, isAssumed], [[55, 505], false]);
@@ -61,7 +61,7 @@ Deno.test("describeEstimate() states its assumptions, and whether a budget is be
     info: [
       "Estimated cost of 1,000 answers, by their length: $0.39 (100 completion tokens each) " +
       "to $2.31 (1,000, the limit by max_tokens), with about 1,000,000 prompt tokens in all. " +
-      "It narrows as answers arrive",
+      "The estimate narrows as answers arrive",
     ],
     warnings: [],
   });
@@ -74,7 +74,7 @@ Deno.test("describeEstimate() states its assumptions, and whether a budget is be
     say(null, {
       promptTokens: 100,
       maxTokens: 4_000,
-      ownLimits: { answers: 980, fewest: 0, most: 1e6 },
+      ownLimits: { answers: 980, minTokens: 0, maxTokens: 1e6 },
     })
       .info[0],
     ": under $0.01 (",
@@ -82,7 +82,7 @@ Deno.test("describeEstimate() states its assumptions, and whether a budget is be
   assertEquals(say(2.4).warnings, []);
   assertEquals(say(1).warnings, [
     "--max-cost $1.00 is below the highest estimate ($2.31): " +
-    "it may end before all rows are answered",
+    "the run may end before all rows are answered",
   ]);
   assertEquals(say(0.1).warnings, [
     "--max-cost $0.10 is below the estimated cost ($0.39 at least): " +

@@ -11,7 +11,7 @@ Deno.test("Plan returns each decision and counts them", () => {
   const plan = new Plan();
   const todos = [Todo.Ask, Todo.Skip, Todo.AskAgain, Todo.Bad, Todo.Ask, Todo.Ask];
   for (const todo of todos) plan.push(todo);
-  assertEquals(todos.map((_, index) => plan.at(index)), todos);
+  assertEquals(todos.map((_, index) => plan.decisionOn(index)), todos);
   assertEquals([plan.length, plan.toAsk, plan.bad], [6, 4, 1]);
 });
 
@@ -27,7 +27,7 @@ for (const samples of [1, 3, 1_000]) {
     let wrong = 0;
     for (let i = 0; i < lines; i++) {
       for (let sample = 0; sample < samples; sample++) {
-        if (plan.at(i, sample) !== todoOf(i, sample)) wrong++;
+        if (plan.decisionOn(i, sample) !== todoOf(i, sample)) wrong++;
       }
     }
     assertEquals(wrong, 0);
@@ -39,17 +39,17 @@ Deno.test("Plan skips the other answers of a line that is bad for one of them", 
   const plan = new Plan(3);
   plan.push(Todo.Bad, 2);
   plan.push(Todo.Ask);
-  const todos = [0, 1].map((line) => [0, 1, 2].map((sample) => plan.at(line, sample)));
+  const todos = [0, 1].map((line) => [0, 1, 2].map((sample) => plan.decisionOn(line, sample)));
   assertEquals(todos, [[Todo.Skip, Todo.Skip, Todo.Bad], [Todo.Ask, Todo.Skip, Todo.Skip]]);
   assertEquals([plan.length, plan.bad, plan.toAsk], [2, 1, 1]);
 });
 
-Deno.test("Plan.isCopy() gives the row of the last line another id, and only that row", () => {
+Deno.test("Plan.markCopy() gives the row of the last line another id, and only that row", () => {
   const plan = new Plan(2);
   const copies = [1, 4_000, 9_999];
   for (let line = 0; line < 10_000; line++) {
     plan.push(Todo.Ask);
-    if (copies.includes(line)) plan.isCopy(line + 1);
+    if (copies.includes(line)) plan.markCopy(line + 1);
   }
   plan.push(Todo.Ask);
   const ids = Array.from({ length: 10_001 }, (_, line) => plan.idOf(line, "a"));
@@ -68,6 +68,6 @@ Deno.test("Plan keeps ids next to its decisions, for those lines that are given 
   plan.takeKeys(table.releaseKeys());
   assertEquals(uids.map((_, i) => plan.takeUid(i)), uids.map((uid, i) => i % 3 ? undefined : uid));
   assertEquals(plan.toAsk, 5_000);
-  const todos = new Set(uids.map((_, i) => `${plan.at(i, 0)} ${plan.at(i, 1)}`));
+  const todos = new Set(uids.map((_, i) => `${plan.decisionOn(i, 0)} ${plan.decisionOn(i, 1)}`));
   assertEquals([...todos], [`${Todo.Skip} ${Todo.AskAgain}`]);
 });

@@ -54,7 +54,7 @@ async function readAll(found: Preflight, params = {}) {
     parser,
     params,
     input: 4,
-    onAskAgain: (uid) => void again.push(uid),
+    onRetry: (uid) => void again.push(uid),
     onBadRow: ({ line, problem }) => {
       bad.push({ line, problem });
       return Promise.resolve();
@@ -291,7 +291,7 @@ function passOf(found: Preflight): AsyncGenerator<Row[]> {
     parser,
     params: {},
     input: 0,
-    onAskAgain: () => {},
+    onRetry: () => {},
     onBadRow: () => Promise.resolve(),
     signal: new AbortController().signal,
   });
@@ -341,7 +341,7 @@ Deno.test("rows of few and short lines alone are kept for the second pass", asyn
   const isKept = async (text: string | ReadableStream<Uint8Array>) => {
     const path = dir.path("in.jsonl");
     await Deno.writeFile(path, typeof text === "string" ? new TextEncoder().encode(text) : text);
-    return (await look(path)).input!.kept !== undefined;
+    return (await look(path)).input!.keptRows !== undefined;
   };
   assertEquals(await isKept('{"prompt":"a"}\n'.repeat(20_000)), true);
   assertEquals(await isKept('{"prompt":"a"}\n'.repeat(20_001)), false);

@@ -11,7 +11,10 @@ Deno.test("parseUids() reads ids, JSON strings, and lines with a uid", () => {
   const text = '\ufeffa\r\n\n" b\\n"\n{"uid":"c","response":"x"}\n d#1 \nä~2';
   assertEquals(parseUids(text), ["a", " b\n", "c", " d#1 ", "ä~2"]);
   for (
-    const [bad, problem] of [['a\n"b', "line 2 is no id"], ['{"id":"a"}', 'line 1 holds no "uid"']]
+    const [bad, problem] of [['a\n"b', "line 2 is not an id"], [
+      '{"id":"a"}',
+      'line 1 holds no "uid"',
+    ]]
   ) {
     assertThrows(() => parseUids(bad), UsageError, problem);
   }
@@ -69,7 +72,7 @@ Deno.test("a retry sends the chosen rows only, and answered ones on request", as
     /1 answered row is sent and paid for again; .* price is not known/.test(again.notices),
     again.notices,
   );
-  assert(/1 id of --uids belong to no row: "r9"/.test(again.notices), again.notices);
+  assert(/--uids has 1 id that no row has: "r9"/.test(again.notices), again.notices);
   const results = await dir.rows("out/in.jsonl");
   assertEquals(results.map(({ uid }) => uid).toSorted(), ["r1", "r2", "r3", "r4", "r5"]);
   assertEquals((await dir.rows("out/in.outdated.jsonl")).map(({ uid }) => uid), ["r1"]);
