@@ -189,9 +189,7 @@ class LineScanner {
     const hadResult = this.#table.has(slot, HAS_RESULT);
     this.#line.moveToParsed(line, uid, promptHash !== undefined);
     const storesHash = this.#onLine(slot, this.#line) !== false;
-    if (promptHash !== undefined && !hadResult && storesHash) {
-      this.#table.setFingerprint(slot, promptHash);
-    }
+    if (promptHash && !hadResult && storesHash) this.#table.setFingerprint(slot, promptHash);
   }
 
   #parse(line: Uint8Array): { uid: string; promptHash: string | undefined } {

@@ -119,10 +119,7 @@ export class MergePass {
     }
   }
 
-  /**
-   * Merges the answers to a line of the input. Returns a promise only if an earlier row must be
-   * read.
-   */
+  /** Merges the answers to an input line. Returns a promise only if it must read an earlier row. */
   #mergeLine(line: Line, reading: Reading): Promise<void> | undefined {
     const row = line.text === undefined ? undefined : reading.parser.parse(line.text);
     if (row === undefined || "problem" in row) return this.#copyBadRow(line, reading);
@@ -183,9 +180,7 @@ export class MergePass {
     lines.take(uid, { result: NOWHERE, failure: failures });
   }
 
-  /**
-   * For a row that an earlier run has, too: its answer stays, unless only this run has a result.
-   */
+  /** For a row that an earlier run has: its answer stays, unless only this run has a result. */
   #mergeRepeated(row: string, { samples, lines }: Reading): void {
     this.duplicatesOfRuns++;
     const rows = this.#rows;
