@@ -16,7 +16,7 @@ import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { PageSocket } from "./page_link.ts";
 import type { ControlAnswer } from "./protocol.ts";
-import { MAX_WHOLES_BYTES, reportOf, reportShell } from "./report.ts";
+import { MAX_WHOLE_SAMPLES_BYTES, reportOf, reportShell } from "./report.ts";
 import { shortenedToFit } from "./samples.ts";
 import { addDataRoutes, DATA_PATH } from "./view/routes.ts";
 import type { RunData } from "./view/run_data.ts";
@@ -85,9 +85,12 @@ export function createApp(options: AppOptions): Hono {
       }),
   );
   app.get("/report-shell", (c) => c.body(reportShell(), 200, { "content-type": HTML }));
-  app.get("/samples", (c) => c.json(shortenedToFit(hub.record.samples.wholes(), MAX_WHOLES_BYTES)));
+  app.get(
+    "/samples",
+    (c) => c.json(shortenedToFit(hub.record.samples.wholeSamples(), MAX_WHOLE_SAMPLES_BYTES)),
+  );
   app.get("/samples/:id", (c) => {
-    const sample = hub.record.samples.whole(Number(c.req.param("id")));
+    const sample = hub.record.samples.wholeSample(Number(c.req.param("id")));
     return sample === undefined ? c.notFound() : c.json(sample);
   });
   if (data !== undefined) {

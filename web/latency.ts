@@ -38,8 +38,11 @@ export interface WindowPercentiles {
  */
 export class Latency {
   readonly #now: () => number;
+  /** Counts of the whole run. */
   readonly #all = new Float64Array(BUCKETS);
+  /** Counts of the window, as a ring of slots. */
   readonly #slots = Array.from({ length: SLOTS }, () => new Uint32Array(BUCKETS));
+  /** Number of the current slot on the time axis. */
   #slot = 0;
   #sumMs = 0;
   #count = 0;

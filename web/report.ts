@@ -30,7 +30,7 @@ export const TEXT_ONLY = "require-trusted-types-for 'script'; trusted-types 'non
  * Limit in bytes for samples with whole texts, in a report or a response of `/samples`. Browsers
  * open a report of this size at once, and it can be sent by mail.
  */
-export const MAX_WHOLES_BYTES = 4_000_000;
+export const MAX_WHOLE_SAMPLES_BYTES = 4_000_000;
 
 /**
  * Characters that would end the element that holds the JSON, and those that end a line of script.
@@ -39,7 +39,7 @@ const UNSAFE = /[<>&\u2028\u2029]/g;
 
 /** Renders the report of a hub's record. Texts are shortened only as far as the limit requires. */
 export function reportOf({ record, retryWhenDone }: Hub): string {
-  return renderReport(record.wholeState(retryWhenDone, MAX_WHOLES_BYTES));
+  return renderReport(record.wholeState(retryWhenDone, MAX_WHOLE_SAMPLES_BYTES));
 }
 
 /**

@@ -186,7 +186,7 @@ export class RunRecord {
   wholeState(retryWhenDone: boolean, maxBytes: number): MonitorState {
     return {
       ...this.state(retryWhenDone),
-      samples: shortenedToFit(this.#samples.wholes(), maxBytes),
+      samples: shortenedToFit(this.#samples.wholeSamples(), maxBytes),
     };
   }
 

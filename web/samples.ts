@@ -19,7 +19,7 @@ export const SAMPLES_PER_LIST = 20;
 const MAX_WEIGHT = 128 * 1024;
 
 /** Longest text of a reduced row, in UTF-16 units. */
-const MAX_WHOLE = 64 * 1024;
+const MAX_WHOLE_TEXT = 64 * 1024;
 
 /** Limits of the texts, in UTF-16 units: tried in this order until all samples fit. */
 const TEXT_LENGTHS = [Infinity, 64_000, 16_000, MAX_TEXT, 2_000, 1_000, 500, 250];
@@ -61,7 +61,10 @@ export class Samples {
     for (const outcome of outcomes) {
       const id = ++this.#lastId;
       const isHeavy = weightOf(outcome) > MAX_WEIGHT;
-      const entry: Entry = { id, content: isHeavy ? sampleOf(outcome, id, MAX_WHOLE) : outcome };
+      const entry: Entry = {
+        id,
+        content: isHeavy ? sampleOf(outcome, id, MAX_WHOLE_TEXT) : outcome,
+      };
       if (outcome.failure !== undefined) {
         push(this.#failures, entry);
       } else {
@@ -86,16 +89,16 @@ export class Samples {
   }
 
   /** Returns a sample with its whole texts; undefined if it is no longer kept. */
-  whole(id: number): Sample | undefined {
+  wholeSample(id: number): Sample | undefined {
     const entry = [...this.#latest, ...this.#reservoir, ...this.#failures]
       .find((listed) => listed.id === id);
     return entry && wholeOf(entry);
   }
 
   /** Returns all samples with their whole texts. */
-  wholes(): WireSamples {
+  wholeSamples(): WireSamples {
     const samples = this.since();
-    return { ...samples, added: samples.added.map((sample) => this.whole(sample.id) ?? sample) };
+    return { ...samples, added: samples.added.map((sample) => this.wholeSample(sample.id) ?? sample) };
   }
 
   /** Algorithm R (Vitter, 1985): every answer so far has the same chance to be in the reservoir. */

@@ -30,6 +30,9 @@ export function lengthFigure({ store: { answers } }) {
   };
 }
 
+/** Share of truncated answers above which the tile is amber. */
+const TRUNCATED_WARNING_SHARE = 0.05;
+
 /** @type {Readonly<Record<Ending, string>>} */
 const ENDING_WORDS = {
   whole: "complete",
@@ -60,7 +63,7 @@ export function answersFigure({ store: { answers, ended }, snapshot }) {
       .join(" · "),
     hint: `Finish reasons: ${raw.join(", ")}`,
     note: notes.join(" · ") || "all kept, no tokens wasted",
-    tone: answers.truncated > total / 20 ? "wait" : undefined,
+    tone: answers.truncated > total * TRUNCATED_WARNING_SHARE ? "wait" : undefined,
   };
 }
 

@@ -36,10 +36,10 @@ export class Poll {
     if (!this.#isWaiting) this.#pollIn(0);
   }
 
-  /** @param {number} ms */
-  #pollIn(ms) {
+  /** @param {number} delayMs */
+  #pollIn(delayMs) {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#poll(), ms);
+    this.#timer = setTimeout(() => this.#poll(), delayMs);
   }
 
   async #poll() {

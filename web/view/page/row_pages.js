@@ -9,14 +9,17 @@
 
 /** Rows per page. */
 const PAGE_ROWS = 100;
+
+/** Pages that are kept at most. */
 const MAX_PAGES = 30;
 
-/** Pages of rows, by their number. At most 30 are kept. */
+/** Pages of rows, by their number. */
 export class RowPages {
   /** @type {Map<number, readonly ShownRow[] | "requested">} */
   #pages = new Map();
   /** Pages whose rows may have changed. @type {Set<number>} */
   #stale = new Set();
+  /** Grows when rows may have changed: answers to earlier requests are dropped. */
   #generation = 0;
   #fetch;
   #onChange;
