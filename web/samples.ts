@@ -98,7 +98,10 @@ export class Samples {
   /** Returns all samples with their whole texts. */
   wholeSamples(): WireSamples {
     const samples = this.since();
-    return { ...samples, added: samples.added.map((sample) => this.wholeSample(sample.id) ?? sample) };
+    return {
+      ...samples,
+      added: samples.added.map((sample) => this.wholeSample(sample.id) ?? sample),
+    };
   }
 
   /** Algorithm R (Vitter, 1985): every answer so far has the same chance to be in the reservoir. */
