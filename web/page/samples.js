@@ -17,7 +17,7 @@ import { makeFacts, makeFoldedText, makeText } from "./text.js";
 /** @import { RunStore, SampleList } from "./store.js" */
 
 /** The most UTF-16 code units of a text that a closed card shows. */
-const GLIMPSE = 240;
+const PREVIEW_LENGTH = 240;
 
 /** @type {Record<SampleList, string>} */
 const NOTHING = {
@@ -272,5 +272,5 @@ function makeWhole(sample) {
 
 /** @param {string} text */
 function preview(text) {
-  return text.slice(0, GLIMPSE).replaceAll(/\s+/g, " ");
+  return text.slice(0, PREVIEW_LENGTH).replaceAll(/\s+/g, " ");
 }
