@@ -94,7 +94,7 @@ function ratesOf(entry: LiteLlmEntry): string | undefined {
     for (const [bound, boundSuffix] of thresholdsOf(entry)) {
       const label = `${name}>${bound}`;
       const longClause = clauseOf(entry, `${boundSuffix}${suffix}`, label);
-      // A tier without a price for long prompts gets that of the standard tier, if that is higher
+      // A tier without prices for long prompts gets those of the standard tier, if they are higher
       // than its own.
       const isDearer = Number(entry[`input_cost_per_token${boundSuffix}`]) >
         Number(entry[`input_cost_per_token${suffix}`]);
@@ -125,7 +125,7 @@ function clauseOf(entry: LiteLlmEntry, suffix: string, label: string): string | 
     const value = entry[`${name}${suffix}`];
     return typeof value === "number" ? rounded(value * MILLION) : undefined;
   };
-  // A tier without cache prices gets those of the model, but never more than its own uncached
+  // A tier without a price for cached tokens gets that of the model, but at most its own uncached
   // price.
   const standardCached = () => {
     const value = entry.cache_read_input_token_cost;

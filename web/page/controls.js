@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Controls of the run.
+ * Controls of the run: sends them to the server, and shows their results and the current values.
  *
  * @module
  */
@@ -81,7 +81,7 @@ export class Controls {
         byId("budget-words", HTMLElement),
         `The run has spent ${formatUsd(this.#spentUsd)}. With a budget of ${
           formatCapUsd(Number(value))
-        } nothing more is sent, and the run stops.`,
+        }, nothing more is sent, and the run stops.`,
       );
       byId("budget-dialog", HTMLDialogElement).showModal();
     });

@@ -26,6 +26,8 @@ export const DATA_PATH = /\/data\/(?:[a-z]+(?:\.js|\.css)?)?$/;
 
 /** Enough for the ids of a million rows. */
 const MAX_BODY_BYTES = 64 * 2 ** 20;
+
+/** Rows of a response at most. */
 const MAX_ROWS = 200;
 
 const ASSETS = {
@@ -63,7 +65,8 @@ export function addDataRoutes(app: Hono, open: OpenData, options: ViewPageOption
   }
   const limit = bodyLimit({
     maxSize: MAX_BODY_BYTES,
-    onError: (c) => c.json({ error: "Cannot save: too many rows" }, 413),
+    onError: (c) =>
+      c.json({ error: "Cannot save: more than 64 MB of ids: use a condition instead" }, 413),
   });
   app.post("/data/selection", limit, (c) => postSelection(c, open));
 }
