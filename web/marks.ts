@@ -55,6 +55,8 @@ export class Marks {
         found.push({ at_s: atS, kind, text });
       }
       this.#lastS.set(key, atS);
+      // In a run of days, teachers come and go.
+      for (const [old, lastS] of this.#lastS) if (atS - lastS >= QUIET_S) this.#lastS.delete(old);
     };
     if (snapshot.state !== previous.state) {
       if (snapshot.state === "paused" && !this.#followsControl(atS)) {

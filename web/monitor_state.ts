@@ -114,9 +114,10 @@ export interface WireSnapshot extends Omit<Snapshot, "type"> {
   errors: ErrorGroup[];
   /** Number of error groups, including those that do not fit. */
   errors_total: number;
-  /** Number of teachers, including those that do not fit. */
+  /** Number of entries for teachers, including those that do not fit. */
   teachers_total: number;
-  /** Number of teachers that have left the list of teachers. */
+  /** Number of entries for teachers that have left the list of teachers: one for all of them, or
+   * 0. */
   teachers_left: number;
 }
 

@@ -39,7 +39,7 @@ export class RunFigures {
   readonly #reasons = new Map<string, number>();
   /** By address and model: a teacher that was listed again may be another object. */
   readonly #teachers = new Map<string, TeacherCount>();
-  readonly #byTeacher = new WeakMap<object, TeacherCount>();
+  readonly #keys = new WeakMap<object, string>();
   readonly #endings: Partial<Record<Ending, number>> = {};
   /** Exact up to 2,000 tokens, then to three digits. */
   readonly #lengths = createHistogram({ lowest: 1, highest: MAX_LENGTH, figures: 3 });
@@ -50,6 +50,11 @@ export class RunFigures {
   /** @param now A monotonic clock, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
+  }
+
+  /** Teachers whose figures are held in memory. */
+  get teachersKnown(): number {
+    return this.#teachers.size;
   }
 
   add(outcomes: readonly Outcome[]): void {
@@ -126,15 +131,27 @@ export class RunFigures {
    */
   #countTeacher({ teacher, completion, latencyMs }: Outcome, nowMs: number): void {
     if (teacher === undefined) return;
-    let count = this.#byTeacher.get(teacher);
+    let key = this.#keys.get(teacher);
+    if (key === undefined) {
+      key = keyOf(teacher.address, teacher.model);
+      this.#keys.set(teacher, key);
+    }
+    let count = this.#teachers.get(key);
     if (count === undefined) {
-      const key = keyOf(teacher.address, teacher.model);
-      count = this.#teachers.get(key) ?? new TeacherCount(this.#now);
+      this.#forgetIdle(nowMs);
+      count = new TeacherCount(this.#now);
       this.#teachers.set(key, count);
-      this.#byTeacher.set(teacher, count);
     }
     count.addRow(nowMs);
     if (completion !== undefined) count.latency.add(latencyMs, nowMs);
+  }
+
+  /** Forgets teachers whose figures are all zero by now: a run of days sees any number of them, and
+   * each takes 27 KB. */
+  #forgetIdle(nowMs: number): void {
+    for (const [key, count] of this.#teachers) {
+      if (nowMs - count.lastMs > 2 * RATE_MS) this.#teachers.delete(key);
+    }
   }
 }
 
@@ -152,6 +169,8 @@ function keyOf(address = "", model = ""): string {
 
 class TeacherCount {
   readonly latency: Latency;
+  /** When its last row finished. */
+  lastMs = 0;
   #rows = 0;
   /** Values of `#rows` over the last 30 s, at least 1 s apart. */
   readonly #readings: { ms: number; rows: number }[] = [];
@@ -163,6 +182,7 @@ class TeacherCount {
 
   addRow(nowMs: number): void {
     this.#rows++;
+    this.lastMs = nowMs;
     this.#read(nowMs);
   }
 

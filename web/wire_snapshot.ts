@@ -5,6 +5,7 @@
  */
 
 import type { ErrorGroup, Snapshot, TeacherStatus } from "../lib/progress/mod.ts";
+import { formatCount, sumOf } from "../lib/figures.ts";
 import { byteLength, cut } from "./cut.ts";
 import type { SnapshotMessage } from "./protocol.ts";
 import type { WireSnapshot } from "./monitor_state.ts";
@@ -41,17 +42,35 @@ const LIMITS: readonly Limits[] = [
 
 /** Shortens a snapshot. The default limits are those for `hello` and for reports. */
 export function wireSnapshot(snapshot: Snapshot, limits: Limits = LIMITS[0]): WireSnapshot {
+  const present = snapshot.teachers.filter(({ state }) => state !== "left");
+  const left = joined(snapshot.teachers.filter(({ state }) => state === "left"));
+  // Those that left have no room of their own, so that the sums of the table are complete.
+  const shown = [...present.slice(0, limits.teachers - left.length), ...left];
   return {
     ...snapshot,
     reason: cutOrNull(snapshot.reason, limits.text),
     errors: snapshot.errors.slice(0, limits.errors).map((group) => cutGroup(group, limits.text)),
     errors_total: snapshot.errors.length,
-    teachers: snapshot.teachers.slice(0, limits.teachers).map((teacher) =>
-      cutTeacher(teacher, limits.text)
-    ),
-    teachers_total: snapshot.teachers.length,
-    teachers_left: snapshot.teachers.filter(({ state }) => state === "left").length,
+    teachers: shown.map((teacher) => cutTeacher(teacher, limits.text)),
+    teachers_total: present.length + left.length,
+    teachers_left: left.length,
   };
+}
+
+/** One entry for all teachers that left; none if none did. */
+function joined(left: readonly TeacherStatus[]): TeacherStatus[] {
+  if (left.length < 2) return [...left];
+  const count = sumOf(left, ({ teachers = 1 }) => teachers);
+  return [{
+    ...left[0],
+    address: `${formatCount(count)} teachers that left`,
+    model: "",
+    answered: sumOf(left, ({ answered }) => answered),
+    failed: sumOf(left, ({ failed }) => failed),
+    completion_tokens: sumOf(left, ({ completion_tokens }) => completion_tokens),
+    cost_usd: sumOf(left, ({ cost_usd }) => cost_usd),
+    teachers: count,
+  }];
 }
 
 /**

@@ -213,7 +213,8 @@ const NOTHING_LISTENS = new Set([
 /** Finds teachers that do not exist or never start. */
 export class AbsentTeachers {
   readonly #options: AbsentTeachersOptions;
-  readonly #since = new Map<Endpoint, number>();
+  /** Weak, because teachers that have left are never removed. */
+  readonly #since = new WeakMap<Endpoint, number>();
   #wasAnswered: boolean;
 
   constructor(options: AbsentTeachersOptions) {

@@ -18,8 +18,8 @@ import {
   RepeatedAnswers,
   RepeatedRejections,
 } from "./evidence.ts";
-import type { Endpoint } from "./flow/mod.ts";
-import { sentOf, type Work } from "./work.ts";
+import { type Endpoint, hasLeft } from "./flow/mod.ts";
+import { NO_OTHERS, sentOf, type Work } from "./work.ts";
 
 export interface TeacherBlameOptions extends
   Pick<
@@ -57,6 +57,8 @@ export class TeacherBlame {
   readonly #options: TeacherBlameOptions;
   readonly #records = new Map<Endpoint, Records>();
   readonly #absent: AbsentTeachers;
+  /** Outcomes of rows that were held back because of teachers that have left since. */
+  #orphaned: Outcome[] = [];
 
   constructor(options: TeacherBlameOptions) {
     this.#options = options;
@@ -128,18 +130,15 @@ export class TeacherBlame {
   succeeded(endpoint: Endpoint): readonly Outcome[] {
     const { rejections, endings, others } = this.#of(endpoint);
     const failed = rejections.succeeded(), unproven = endings.clear(), foreign = others.clear();
-    if (unproven.length === 0 && foreign.length === 0) return failed;
-    return [...failed, ...unproven, ...foreign];
+    const orphaned = this.#takeOrphaned();
+    if (unproven.length === 0 && foreign.length === 0 && orphaned.length === 0) return failed;
+    return [...failed, ...unproven, ...foreign, ...orphaned];
   }
 
   /** Called at the end of the run. Returns the outcomes of rows that were held back and have
    * failed. */
   clear(): readonly Outcome[] {
-    return [...this.#records.values()].flatMap(({ rejections, endings, others }) => [
-      ...rejections.clear(),
-      ...endings.clear(),
-      ...others.clear(),
-    ]);
+    return [...this.#takeOrphaned(), ...[...this.#records.values()].flatMap(cleared)];
   }
 
   /**
@@ -184,6 +183,7 @@ export class TeacherBlame {
   #of(endpoint: Endpoint): Records {
     let records = this.#records.get(endpoint);
     if (records === undefined) {
+      this.#forgetDeparted();
       const { isCareful, isProven = false, holdsRejections: holds = true } = this.#options;
       records = {
         rejections: new RepeatedRejections({ isProven: isProven || !isCareful, holds }),
@@ -194,6 +194,28 @@ export class TeacherBlame {
     }
     return records;
   }
+
+  /** A run of days sees any number of teachers: the evidence against those that have left is
+   * complete, as at the end of the run. */
+  #forgetDeparted(): void {
+    for (const [endpoint, records] of this.#records) {
+      if (!hasLeft(endpoint)) continue;
+      this.#orphaned.push(...cleared(records));
+      this.#records.delete(endpoint);
+    }
+  }
+
+  #takeOrphaned(): readonly Outcome[] {
+    if (this.#orphaned.length === 0) return NO_OTHERS;
+    const orphaned = this.#orphaned;
+    this.#orphaned = [];
+    return orphaned;
+  }
+}
+
+/** The outcomes of rows that were held back and have failed. */
+function cleared({ rejections, endings, others }: Records): Outcome[] {
+  return [...rejections.clear(), ...endings.clear(), ...others.clear()];
 }
 
 /** Advice if a server answers every row with an unknown error. */

@@ -89,6 +89,8 @@ export interface TeacherStatus {
   /** US dollars for its answers, if prices are known. The sum over all teachers is the run's
    * `cost_usd`. */
   cost_usd: number;
+  /** How many teachers that left this entry sums up. @default 1 */
+  teachers?: number;
 }
 
 /** The state of a run at one moment. */

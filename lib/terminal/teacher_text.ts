@@ -43,10 +43,27 @@ export function troubleText(all: readonly TeacherStatus[]): string | undefined {
 
 /**
  * Formats a line for each teacher, in columns: `http://gpu1:8000/v1  qwen3  600 answered · 3 not
- * answered`.
+ * answered`. Teachers that left share a line if there are several.
  */
-export function teacherLines(teachers: readonly TeacherStatus[]): string[] {
-  const shown = teachers.length > MAX_LINES ? teachers.slice(0, MAX_LINES - 1) : teachers;
+export function teacherLines(all: readonly TeacherStatus[]): string[] {
+  const left = all.filter(({ state }) => state === "left");
+  if (left.length < 2) return presentLines(all, MAX_LINES);
+  const present = all.filter(({ state }) => state !== "left");
+  const count = sumOf(left, ({ teachers = 1 }) => teachers);
+  return [
+    ...present.length === 0 ? [] : presentLines(present, MAX_LINES - 1),
+    `${formatCount(count)} teachers that left: ${answersText(left)}`,
+  ];
+}
+
+function answersText(teachers: readonly TeacherStatus[]): string {
+  const failed = sumOf(teachers, (one) => one.failed);
+  const unanswered = failed === 0 ? "" : ` · ${formatCount(failed)} not answered`;
+  return `${formatCount(sumOf(teachers, (one) => one.answered))} answered${unanswered}`;
+}
+
+function presentLines(teachers: readonly TeacherStatus[], maxLines: number): string[] {
+  const shown = teachers.length > maxLines ? teachers.slice(0, maxLines - 1) : teachers;
   const addresses = column(shown.map(({ address }) => address));
   const models = column(shown.map(({ model }) => model));
   const answered = shown.map((one) => formatCount(one.answered));
@@ -59,8 +76,7 @@ export function teacherLines(teachers: readonly TeacherStatus[]): string[] {
   });
   const rest = teachers.length - shown.length;
   if (rest > 0) {
-    const others = sumOf(teachers.slice(shown.length), (one) => one.answered);
-    lines.push(`and ${formatCount(rest)} more: ${formatCount(others)} answered`);
+    lines.push(`and ${formatCount(rest)} more: ${answersText(teachers.slice(shown.length))}`);
   }
   return lines;
 }

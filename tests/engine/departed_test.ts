@@ -1,7 +1,9 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { Departed } from "../../lib/engine/flow/departed.ts";
 import { sumOf } from "../../lib/figures.ts";
+import { TeacherError } from "../../lib/errors.ts";
 import { makeTeacher } from "../progress/fixtures.ts";
+import { endpointOf, FakeTeacher, Fixture, rowsOf } from "./engine_fixture.ts";
 
 Deno.test("Departed keeps the sums of any number of teachers, and names the last 100", () => {
   const departed = new Departed();
@@ -15,6 +17,32 @@ Deno.test("Departed keeps the sums of any number of teachers, and names the last
     all.slice(1).every(({ state, in_flight }) => state === "left" && in_flight === 0),
     true,
   );
+  assertEquals(all.at(-1)!.teachers, 900);
   assertEquals(sumOf(all, ({ answered }) => answered), 3_001);
   assertEquals(sumOf(all, ({ cost_usd }) => cost_usd), 501);
+});
+
+Deno.test("Engine writes the failures that it held back because of a teacher that has left", async () => {
+  const [a, b, c] = [new FakeTeacher(), new FakeTeacher(), new FakeTeacher()];
+  const fixture = new Fixture({
+    rows: rowsOf(6),
+    teachers: [endpointOf(a), endpointOf(b)],
+    concurrency: 2,
+    isCareful: false,
+    isProven: true,
+  });
+  await fixture.start();
+  // Rejections like this one may be the teacher's fault, so the row waits for more of them.
+  const error = new TeacherError("No", { type: "request", status: 400 });
+  await b.open[0].refuse(error);
+  assertEquals(fixture.outcomes.length, 0);
+  fixture.engine.removeTeacher(b);
+  await b.open[0]?.answer();
+  fixture.engine.addTeacher(endpointOf(c));
+  while (c.open.length === 0) await a.open[0].answer();
+  await c.open[0].answer();
+  assertEquals(fixture.failures.map(({ message }) => message), ["No"]);
+  while (!fixture.hasEnded) await [...a.open, ...c.open][0].answer();
+  await fixture.ended;
+  assertEquals(fixture.outcomes.length, 6);
 });

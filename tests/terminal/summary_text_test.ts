@@ -100,7 +100,7 @@ Interrupted after 35 s: 200 rows still to do
   Teachers     http://gpu1:8000/v1  qwen3  411 answered · 12 not answered
                http://gpu1:8000/v1  qwen3  411 answered · 12 not answered
                http://gpu1:8000/v1  qwen3  411 answered · 12 not answered
-               and 6 more: 2,466 answered
+               and 6 more: 2,466 answered · 72 not answered
   Errors       60 × rate_limit 429: cause 0 · 3 retried
                59 × rate_limit: cause 1 · 3 retried
                58 × rate_limit 429: cause 2 · 3 retried

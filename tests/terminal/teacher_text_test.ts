@@ -51,3 +51,12 @@ Deno.test("teacherLines() leaves out a column that is empty, and counts teachers
   assertEquals(teacherLines(teachers.slice(1)), [line, line, line, line]);
   assertEquals(teacherLines(teachers), [line, line, line, "and 2 more: 822 answered"]);
 });
+
+Deno.test("teacherLines() sums up the teachers that left, also those that are no longer listed", () => {
+  const left = Array.from({ length: 3 }, () => makeTeacher({ state: "left", answered: 10 }));
+  left.push(makeTeacher({ address: "(earlier teachers)", state: "left", teachers: 897 }));
+  assertEquals(teacherLines([makeTeacher(), ...left]), [
+    "http://gpu1:8000/v1  qwen3  411 answered · 12 not answered",
+    "900 teachers that left: 441 answered · 48 not answered",
+  ]);
+});

@@ -1,6 +1,6 @@
 /** Tests of web/run_figures.ts. @module */
 
-import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
+import { assert, assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Outcome } from "../../lib/row.ts";
 import { makeTeacher } from "../progress/fixtures.ts";
 import { RunFigures } from "../../web/run_figures.ts";
@@ -56,4 +56,29 @@ Deno.test("an answer that the engine knows to be truncated counts as such, whate
   figures.add([{ ...makeAnswer("row"), ending: "limit" }, makeAnswer("row")]);
   assertEquals(figures.answers().endings, { limit: 1, whole: 1 });
   assertEquals(figures.answers().truncated, 1);
+});
+
+Deno.test("a teacher that has left is forgotten, and counts again once it is back", () => {
+  const clock = { nowMs: 0 };
+  const figures = new RunFigures(() => clock.nowMs);
+  const teachers = Array.from({ length: 200 }, (_, pod) => ({
+    address: `http://10.0.0.${pod}/v1`,
+    model: "m",
+  } as Outcome["teacher"]));
+  const finish = (teacher: Outcome["teacher"]) => {
+    for (let row = 0; row < 60; row++) {
+      clock.nowMs += 1_000;
+      figures.add([{ ...makeAnswer("row"), teacher, latencyMs: 500 }]);
+    }
+  };
+  for (const teacher of teachers) finish(teacher);
+  assert(figures.teachersKnown < 5);
+  finish(teachers[0]);
+  const [back, gone] = figures.teachers(
+    [teachers[0], teachers[150]].map((teacher) =>
+      makeTeacher({ address: teacher!.address, model: "m" })
+    ),
+  );
+  assertEquals([back.rows_per_s, gone.rows_per_s, gone.p50_ms], [1, 0, null]);
+  assertAlmostEquals(back.p50_ms!, 500, 10);
 });

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_asse
 import type { Snapshot } from "../../lib/progress/snapshot.ts";
 import { byteLength, cut } from "../../web/cut.ts";
 import type { SnapshotMessage } from "../../web/protocol.ts";
-import { encodeSnapshot, MAX_SNAPSHOT_BYTES } from "../../web/wire_snapshot.ts";
+import { encodeSnapshot, MAX_SNAPSHOT_BYTES, wireSnapshot } from "../../web/wire_snapshot.ts";
 import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
 
 function encode(parts: Partial<Snapshot>): { bytes: number; message: SnapshotMessage } {
@@ -82,4 +82,26 @@ Deno.test("cut() never splits a character, and returns at most the given length"
   assertEquals(cut("a𝄞𝄞", 3), "a…");
   assertEquals(cut("abc", 1), "…");
   assertEquals(cut("abc", 0), "");
+});
+
+Deno.test("wireSnapshot() sums up the teachers that left in one entry, which always has room", () => {
+  const present = Array.from({ length: 40 }, (_, i) => makeTeacher({ address: `http://gpu${i}` }));
+  const left = Array.from(
+    { length: 3 },
+    () =>
+      makeTeacher({ state: "left", answered: 5, failed: 1, completion_tokens: 7, cost_usd: 0.5 }),
+  );
+  left.push({ ...left[0], address: "(earlier teachers)", teachers: 97 });
+  const wire = wireSnapshot(makeSnapshot({ teachers: [...present, ...left] }));
+  assertEquals([wire.teachers.length, wire.teachers_total, wire.teachers_left], [32, 41, 1]);
+  const { address, answered, failed, completion_tokens, cost_usd } = wire.teachers.at(-1)!;
+  assertEquals([address, answered, failed, completion_tokens, cost_usd], [
+    "100 teachers that left",
+    20,
+    4,
+    28,
+    2,
+  ]);
+  const alone = wireSnapshot(makeSnapshot({ teachers: [makeTeacher(), left[0]] }));
+  assertEquals(alone.teachers.map(({ address }) => address), Array(2).fill("http://gpu1:8000/v1"));
 });

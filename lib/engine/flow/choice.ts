@@ -21,6 +21,11 @@ export function isOut(endpoint: Endpoint): boolean {
   return endpoint.isHalted || endpoint.isLeaving;
 }
 
+/** Whether a teacher has left and its last call has ended. */
+export function hasLeft(endpoint: Endpoint): boolean {
+  return endpoint.isLeaving && endpoint.inFlight === 0;
+}
+
 /** Until when a teacher has put off a row; -Infinity if it has not. */
 export function heldUntil(holds: readonly Hold[], endpoint: Endpoint): number {
   return holds.find(({ by }) => by === endpoint)?.until ?? -Infinity;

@@ -28,8 +28,8 @@ export class Departed {
     if (this.#named.size <= MAX_NAMED) return;
     const [[first, oldest]] = this.#named;
     this.#named.delete(first);
-    const nameless = { ...oldest, address: EARLIER, model: "" };
-    this.#earlier = plus(nameless, this.#earlier);
+    const teachers = (this.#earlier?.teachers ?? 0) + 1;
+    this.#earlier = plus({ ...oldest, address: EARLIER, model: "", teachers }, this.#earlier);
   }
 
   /** The statuses of present teachers, then of those that left. A teacher that came back has one

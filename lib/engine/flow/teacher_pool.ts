@@ -6,7 +6,7 @@
 
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { every, MAX_TIMER_MS } from "../../timer.ts";
-import { heldUntil, type Hold, isOut, leastBusy, leastUsed, ownerOf } from "./choice.ts";
+import { hasLeft, heldUntil, type Hold, isOut, leastBusy, leastUsed, ownerOf } from "./choice.ts";
 import { Departed } from "./departed.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { EndpointContext, EndpointOptions } from "./endpoint_options.ts";
@@ -240,9 +240,8 @@ export class TeacherPool {
 
   /** Removes teachers that have left once nothing is in flight there; what they did is kept. */
   #forget(): void {
-    const isGone = (one: Endpoint) => one.isLeaving && one.inFlight === 0;
-    for (const one of this.#endpoints) if (isGone(one)) this.#departed.add(one.status());
-    this.#endpoints = this.#endpoints.filter((one) => !isGone(one));
+    for (const one of this.#endpoints) if (hasLeft(one)) this.#departed.add(one.status());
+    this.#endpoints = this.#endpoints.filter((one) => !hasLeft(one));
     this.#areLeaving = this.#endpoints.some((one) => one.isLeaving);
   }
 
