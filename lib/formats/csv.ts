@@ -181,10 +181,12 @@ async function* readRecords(
     if (errors.length > 0) {
       const row = number + (errors[0].row ?? 0) + 1;
       const advice = "Quote the cell, and write each quote in it twice";
-      const what = errors[0].code === "MissingQuotes"
+      const problem = errors[0].code === "MissingQuotes"
         ? "a quote is opened and never closed"
         : "a cell that is not quoted holds a quote";
-      throw new SourceError(`Cannot read "${name}" row ${row}: ${what}. ${advice}`, { path: name });
+      throw new SourceError(`Cannot read "${name}" row ${row}: ${problem}. ${advice}`, {
+        path: name,
+      });
     }
     rest = rest.slice(meta.cursor);
     completeChars = end - meta.cursor;

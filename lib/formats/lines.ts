@@ -18,7 +18,7 @@ export interface Line {
   readonly problem: string | undefined;
   /**
    * Bytes of a line that cannot be read: all of them, or the first 64 KiB of a line that is too
-   * long. Undefined for others.
+   * long. Undefined for lines that can be read.
    */
   readonly bytes: Uint8Array | undefined;
 }

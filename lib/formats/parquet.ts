@@ -67,13 +67,13 @@ export async function* readParquet(path: string, options: ParquetOptions): Async
   const footer = await Footer.read(buffer, name);
   const { schema } = footer;
   refuseBinary(schema, options);
-  let before = 0;
+  let rowsBefore = 0;
   for (const group of footer.groups()) {
     const { rows } = group;
-    if (rows > 0 && before >= start && before < end) {
-      yield* readGroup(buffer, group, schema, { name, before });
+    if (rows > 0 && rowsBefore >= start && rowsBefore < end) {
+      yield* readGroup(buffer, group, schema, { name, rowsBefore });
     }
-    before += rows;
+    rowsBefore += rows;
   }
 }
 
@@ -81,7 +81,7 @@ async function* readGroup(
   buffer: FileBuffer,
   group: RowGroup,
   schema: FileSchema,
-  { name, before }: { name: string; before: number },
+  { name, rowsBefore }: { name: string; rowsBefore: number },
 ): AsyncGenerator<Line[]> {
   const row: CurrentRow = { problem: undefined };
   const chunks = await chunksOf(buffer, group, name);
@@ -92,8 +92,8 @@ async function* readGroup(
     `${index === 0 ? "" : ","}${JSON.stringify(column)}:`
   );
   const texts = schema.columns.map(({ node }) => columnTextOf(node, leaves));
-  let number = before;
-  for (const end = before + group.rows; number < end;) {
+  let number = rowsBefore;
+  for (const end = rowsBefore + group.rows; number < end;) {
     const ready = await loadRows(leaves, Math.min(BATCH_ROWS, end - number), name, number + 1);
     const lines: Line[] = [];
     try {

@@ -134,8 +134,8 @@ function checkChunk(chunk: ThriftChunk, column: string, name: string): void {
     throw cannotRead(name, ENCRYPTED);
   }
   if (chunk.field_1 !== undefined) {
-    const other = JSON.stringify(new TextDecoder().decode(chunk.field_1));
-    throw cannotRead(name, `its rows are in other files, such as ${other}. Name those instead`);
+    const file = JSON.stringify(new TextDecoder().decode(chunk.field_1));
+    throw cannotRead(name, `its rows are in other files, such as ${file}. Name those instead`);
   }
   const codec = CompressionCodecs[chunk.field_3.field_4];
   if (codec in CODECS || codec === "UNCOMPRESSED") return;

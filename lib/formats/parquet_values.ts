@@ -115,8 +115,8 @@ function exactLeafTypeOf(element: SchemaElement): ExactLeafType | undefined {
 export function isBytes({ elements }: LeafNode): boolean {
   const { type, converted_type: converted, logical_type: logical } = elements.at(-1)!;
   if (type !== "BYTE_ARRAY" && type !== "FIXED_LEN_BYTE_ARRAY") return false;
-  const known = ["UTF8", "JSON", "ENUM", "DECIMAL"];
-  if (converted !== undefined && known.includes(converted)) return false;
+  const readable = ["UTF8", "JSON", "ENUM", "DECIMAL"];
+  if (converted !== undefined && readable.includes(converted)) return false;
   const kind = logical?.type as string | undefined;
   return kind === undefined ||
     !["STRING", "JSON", "ENUM", "DECIMAL", "UUID", "FLOAT16"].includes(kind);

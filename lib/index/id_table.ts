@@ -282,8 +282,8 @@ export class IdTable implements Disposable {
     this.#entryBits = 32 - Math.clz32(this.#maxSize);
     const key = this.#key.slice();
     for (let entry = 0; entry < this.#size; entry++) {
-      const at = (entry & BLOCK_MASK) * KEY_WORDS;
-      this.#key.set(this.#keys[entry >>> BLOCK_BITS].subarray(at, at + KEY_WORDS));
+      const offset = (entry & BLOCK_MASK) * KEY_WORDS;
+      this.#key.set(this.#keys[entry >>> BLOCK_BITS].subarray(offset, offset + KEY_WORDS));
       this.#probe();
       this.#index[this.#freePlace] = this.#hashBits() | (entry + 1);
     }

@@ -138,7 +138,7 @@ class LineScanner {
     }
   }
 
-  /** Returns false for a line that has to be parsed. */
+  /** Returns false for a line that must be parsed. */
   #scanFast(block: Uint8Array, characters: string, start: number, end: number): boolean {
     if (!characters.startsWith(HEAD, start)) return false;
     if (!characters.startsWith(END, end - END.length)) return false;
@@ -159,7 +159,7 @@ class LineScanner {
     return true;
   }
 
-  /** The slot of the id; -1 if the line has to be parsed. */
+  /** The slot of the id; -1 if the line must be parsed. */
   #slotOf(block: Uint8Array, start: number, end: number): number {
     const slot = end - start === 32 ? this.#table.insertHex(block, start) : -1;
     if (slot !== -1 || !this.#isPlain(block, start, end)) return slot;
@@ -275,9 +275,9 @@ class CurrentLine implements IndexedLine {
     }
   }
 
-  damage(what: string, cause?: unknown): DamagedFileError {
+  damage(problem: string, cause?: unknown): DamagedFileError {
     return new DamagedFileError(
-      `Cannot use "${this.#path}" line ${this.number}: ${what}. Repair or remove the line; ` +
+      `Cannot use "${this.#path}" line ${this.number}: ${problem}. Repair or remove the line; ` +
         `its row will be sent again`,
       { path: this.#path, cause },
     );

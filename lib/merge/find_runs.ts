@@ -79,7 +79,7 @@ async function findPlan(
   shards: number | undefined,
 ): Promise<{ plan: ShardPlan; stem: string } | undefined> {
   const { folder, name } = await folderAndName(output);
-  const found: { plan: ShardPlan; stem: string; file: string }[] = [];
+  const plans: { plan: ShardPlan; stem: string; file: string }[] = [];
   for (const file of await namesIn(`${folder}/${OWN_FOLDER}`)) {
     const match = /^(.*)\.shards-(\d+)\.json$/.exec(file);
     if (match === null || (name !== undefined && match[1] !== name)) continue;
@@ -90,13 +90,13 @@ async function findPlan(
         `Cannot read "${folder}/${OWN_FOLDER}/${file}": it is incomplete. Run a shard, which writes it again`,
       );
     }
-    found.push({ plan, stem: `${folder}/${match[1]}`.replace(/^\.\//, ""), file });
+    plans.push({ plan, stem: `${folder}/${match[1]}`.replace(/^\.\//, ""), file });
   }
-  if (found.length < 2) return found[0];
-  const list = found.map(({ file }) => file).join(", ");
+  if (plans.length < 2) return plans[0];
+  const list = plans.map(({ file }) => file).join(", ");
   throw new UsageError(
     `Cannot merge "${output}": it holds several divisions into shards (${list}). Name one as a results path, as in ` +
-      `"${found[0].stem}.jsonl", or with --shards N`,
+      `"${plans[0].stem}.jsonl", or with --shards N`,
   );
 }
 

@@ -135,7 +135,7 @@ export interface Summary {
   cpu_seconds: number;
   /** The largest resident memory of this process; read once a second. */
   peak_rss_bytes: number;
-  /** Each teacher at the end of the run, those that left the list last. */
+  /** Each teacher at the end of the run. Those that have left the list come last. */
   teachers: TeacherStatus[];
   /** Causes of failed attempts, most frequent first. */
   errors: ErrorGroup[];

@@ -127,8 +127,8 @@ export interface Snapshot {
   reason: string | null;
   /** When a row last became durable on disk, in ISO 8601; null before the first. */
   last_durable: string | null;
-  /** Each teacher of the run, those that left the list last: 100 at most by name, earlier ones as
-   * one. */
+  /** Each teacher of the run. Those that have left the list come last: at most 100 on their own, all
+   * earlier ones summed up in one entry. */
   teachers: TeacherStatus[];
   /** Rows finished per second over the last 30 s, failed ones included. */
   rate_per_s: number;

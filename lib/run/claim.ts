@@ -36,7 +36,7 @@ export interface ClaimOptions {
 
 export interface Claim {
   readonly lock: Lock;
-  /** The permissions for new files; undefined for those that the system gives. */
+  /** The permissions for new files; undefined for the system's default. */
   readonly mode: number | undefined;
 }
 
@@ -72,7 +72,9 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
   }
 }
 
-/** Throws if the results were compressed since the last run: all of them would be paid for again. */
+/**
+ * Throws if the results were compressed since the last run: all of them would be paid for again.
+ */
 async function refuseCompressed(results: string): Promise<void> {
   const copy = await compressedCopyOf(results);
   if (copy === undefined) return;
@@ -164,7 +166,8 @@ async function repair({ results, failures }: OutputFiles, { notice }: ClaimOptio
 
 /**
  * Reads `run.json`, and checks that a run with other settings does not add to its results.
- * `uidFieldLast`: the fields of `uidField` come after `id`, as in the version that began the output.
+ * `uidFieldLast`: the fields of `uidField` come after `id`, as in the version that began the
+ * output.
  *
  * @throws {UsageError} with a line for each difference
  */

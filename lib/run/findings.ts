@@ -26,7 +26,7 @@ const MAX_DIFFERENCES = 20;
 export class Preflight {
   /** Answers for each row. */
   readonly samples: number;
-  /** What the second pass has to do for each answer. */
+  /** What the second pass must do for each answer. */
   readonly plan: Plan;
   /** The number of rows of each shape. */
   readonly shapes = new Map<string, number>();
@@ -112,8 +112,8 @@ export class Preflight {
   /** Counts a row for `resent`. */
   addResent(difference: string): void {
     const isListed = this.resent.has(difference) || this.resent.size < MAX_DIFFERENCES;
-    const what = isListed ? difference : "and more";
-    this.resent.set(what, (this.resent.get(what) ?? 0) + 1);
+    const key = isListed ? difference : "and more";
+    this.resent.set(key, (this.resent.get(key) ?? 0) + 1);
   }
 
   #addRequests(row: ParsedRow, requests: number): void {

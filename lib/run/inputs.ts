@@ -78,17 +78,17 @@ interface Found {
  * in its subfolder `data`.
  */
 async function inputsOfFolder(folder: string): Promise<Found> {
-  const own = await inputsDirectlyIn(folder);
+  const direct = await inputsDirectlyIn(folder);
   const data = join(folder, "data");
-  if (own.found.length > 0 || !(await hasKind(data, "isDirectory"))) return own;
+  if (direct.found.length > 0 || !(await hasKind(data, "isDirectory"))) return direct;
   const { found, skipped } = await inputsDirectlyIn(data);
-  return { found, skipped: skipped + own.skipped };
+  return { found, skipped: skipped + direct.skipped };
 }
 
 async function inputsDirectlyIn(folder: string): Promise<Found> {
   const names = await namesIn(folder);
-  const known = new Set(names);
-  const found = names.filter((name) => isInput(name, known));
+  const siblings = new Set(names);
+  const found = names.filter((name) => isInput(name, siblings));
   return { found: found.map((name) => join(folder, name)), skipped: names.length - found.length };
 }
 

@@ -211,15 +211,15 @@ export class Job {
     this.#sink?.abandon();
   }
 
-  /** Returns what others have changed about the output files or the lock; undefined if nothing. */
+  /** Returns what another process has changed in the output files or the lock; else undefined. */
   async check(): Promise<string | undefined> {
     const [file, lock] = await Promise.all([this.#sink?.check(), this.#lock?.check()]);
     return file ?? lock;
   }
 
   /**
-   * If others have changed the output files, directs lines to new files and adds their paths to
-   * `paths`.
+   * If another process has changed the output files, directs lines to new files and adds their
+   * paths to `paths`.
    */
   async moveAway(paths: string[]): Promise<void> {
     await this.#sink?.moveAway(paths);
@@ -268,8 +268,8 @@ export class Job {
   }
 
   /**
-   * Closes the output, and rewrites the failures file to hold exactly what failed and what is
-   * pending.
+   * Closes the output, and rewrites the failures file so that it holds exactly the failed and
+   * the pending rows.
    */
   async tidy(): Promise<void> {
     const { failureLines } = this.sink;

@@ -44,7 +44,7 @@ export async function temporaryFilesOf(files: OutputFiles, token: string): Promi
   return [spoolPathOf(files, token), ...replaced.map((path) => temporaryPathOf(path, token))];
 }
 
-/** An output with such a name is meant as a file, which a run cannot write. */
+/** An output with such a name is meant as a file, but of a type that a run cannot write. */
 const OTHER_FILE_NAME = /\.(json|txt|csv|parquet|gz)$/;
 const INPUT_ENDING = new RegExp(`(\\.(${INPUT_EXTENSIONS.join("|")}))?(\\.(gz|zst))?$`);
 

@@ -4,8 +4,8 @@
  * There is no coordinator: each shard reads the status files of the others and takes no more of
  * `--rpm` and `--tpm` than they leave. It starts with the limit divided by the number of shards
  * that run at once. It takes more only if others have ended, or have been silent for three polls. A
- * shard is silent if the counter in its status does not change: times are not compared, because the
- * clocks of nodes differ.
+ * shard is silent if the heartbeat counter in its status does not change: times are not compared,
+ * because the clocks of nodes differ.
  *
  * @module
  */
@@ -100,14 +100,12 @@ async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
   const moved = `${dirname(runJson)}/${OWN_FOLDER}/shards/${basename(runJson)}`;
   if (!(await exists(moved)) || await exists(runJson)) return;
   throw new UsageError(
-    `Cannot run this shard: it was merged, and its files were moved to "${
-      dirname(moved)
-    }/". Move them back, ` +
-      "or name another output",
+    `Cannot run this shard: it was merged, and its files were moved to "${dirname(moved)}/". ` +
+      "Move them back, or name another output",
   );
 }
 
-/** Polls in a row without a new beat after which a shard counts as silent. */
+/** Polls in a row without a heartbeat after which a shard counts as silent. */
 const SILENT_POLLS = 3;
 /**
  * The most status files to read per poll, on average: a thousand shards must not read a
@@ -118,9 +116,9 @@ const FILES_PER_POLL = 100;
 /** The name of a status file, with the stem, index and count of its shard. */
 const STATUS_NAME = /^(.*)-(\d{5,})-of-(\d{5,})\.status\.json$/;
 
-interface Other {
+interface OtherShard {
   status: RunStatus;
-  /** Polls in a row that found the same beat. */
+  /** Polls in a row that found no heartbeat. */
   silence: number;
 }
 
@@ -130,10 +128,10 @@ export class OtherShards {
   readonly #stem: string;
   readonly #shard: Shard;
   readonly #parallel: number;
-  readonly #others = new Map<number, Other>();
+  readonly #others = new Map<number, OtherShard>();
   #share: number;
   #isPolling = false;
-  #skipped = 0;
+  #skippedPolls = 0;
 
   /**
    * @param stem The common beginning of all outputs, such as `out/x`.
@@ -156,11 +154,13 @@ export class OtherShards {
    * Reads the status of the other shards, and returns the new share. Called about every 5 s.
    */
   async poll(): Promise<number> {
-    if (this.#isPolling || ++this.#skipped < this.#others.size / FILES_PER_POLL) return this.#share;
+    if (this.#isPolling || ++this.#skippedPolls < this.#others.size / FILES_PER_POLL) {
+      return this.#share;
+    }
     this.#isPolling = true;
-    this.#skipped = 0;
+    this.#skippedPolls = 0;
     try {
-      for (const index of await this.#started()) await this.#pollShard(index);
+      for (const index of await this.#startedShards()) await this.#pollShard(index);
       this.#share = this.#fairShare();
     } finally {
       this.#isPolling = false;
@@ -169,7 +169,7 @@ export class OtherShards {
   }
 
   /** The indexes of the other shards that have a status file. */
-  async #started(): Promise<number[]> {
+  async #startedShards(): Promise<number[]> {
     const found: number[] = [];
     try {
       for await (const { name } of Deno.readDir(this.#folder)) {

@@ -130,12 +130,12 @@ class SecondPass {
 
   #rowOf({ text, number }: Line, index: number): Row {
     const { input, found: { plan } } = this.#options;
-    const kept = plan.takeUid(index);
+    const keptUid = plan.takeUid(index);
     const parsed = this.#input.keptRows?.takeRow(index) ??
-      this.#parse(text, this.#toCheck > 0 ? undefined : kept);
-    if (kept !== undefined && this.#toCheck > 0) {
+      this.#parse(text, this.#toCheck > 0 ? undefined : keptUid);
+    if (keptUid !== undefined && this.#toCheck > 0) {
       this.#toCheck--;
-      if (parsed.uid !== kept) throw this.changedError();
+      if (parsed.uid !== keptUid) throw this.changedError();
     }
     const source = this.#input.sourceOf(number);
     return parsed.toRow({ uid: plan.idOf(index, parsed.uid), input, source }, this.#input.images);

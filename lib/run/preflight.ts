@@ -1,6 +1,6 @@
 /**
  * The first pass over an input: counts its rows, finds its problems, and decides for each answer
- * what the run has to do. Nothing is paid for before it has ended.
+ * what the run must do. Nothing is paid for before this pass has ended.
  *
  * @module
  */

@@ -222,7 +222,9 @@ export class Run {
     });
   }
 
-  /** Called when others have changed an output: lets the calls in flight finish, sends no others. */
+  /**
+   * Called when another process has changed an output: sends nothing more, finishes what is sent.
+   */
   #loseOutput(error: SinkError): void {
     this.#notices.add("warning", `${error.message}. Nothing more is sent`);
     this.#engine?.stop();

@@ -63,13 +63,13 @@ function reaskedNotes(
 ): string[] {
   const count = sumOf(found, ({ reasked }) => reasked);
   const left = sumOf(found, ({ leftAnswered }) => leftAnswered);
-  const kept = left === 0 ? [] : [
+  const leftNotes = left === 0 ? [] : [
     `${formatCount(left)} chosen ${
       left === 1 ? "row has a result and is" : "rows have results and are"
     } ` +
     "left alone: --reask-answered with --uids sends them again",
   ];
-  if (count === 0) return kept;
+  if (count === 0) return leftNotes;
   const { costUsd } = estimateOf(context, found);
   const cost = costUsd === null
     ? "their price is not known (--price-in and --price-out set it)"
@@ -135,8 +135,8 @@ export function describeInput(inputs: readonly string[], found: readonly Found[]
 const MAX_INPUTS_SHOWN = 20;
 
 /**
- * The first of these lines, and how many inputs follow. `rest`: what was found in those, for a
- * count of their rows.
+ * The first lines, and the number of inputs whose lines are left out. `rest`: what was found in
+ * those inputs, to count their rows.
  */
 function shortened(lines: readonly string[], rest?: readonly Found[]): string[] {
   const more = lines.length - MAX_INPUTS_SHOWN;

@@ -1,6 +1,6 @@
 /**
- * Outputs that a run cannot write to. While a disk is full, nothing is sent. Once others have
- * changed a file or a lock, nothing more is sent, and lines are written to new files.
+ * Outputs that a run cannot write to. While a disk is full, nothing is sent. Once another
+ * process has changed a file or a lock, the run sends nothing more and writes lines to new files.
  *
  * @module
  */
@@ -12,17 +12,17 @@ import { delay as wait } from "../timer.ts";
 import type { RunNotices } from "./context.ts";
 import type { Job } from "./job.ts";
 
-/** Output files that are checked for changes by others. */
+/** Output files that are checked for changes by other processes. */
 export interface WatchedOutput {
   /**
-   * Returns what others have changed; undefined if nothing.
+   * Returns what another process has changed; undefined if nothing.
    *
    * @param isLast Checks closed files as well.
    */
   check(isLast: boolean): Promise<string | undefined>;
   /**
-   * If others have changed the files, directs lines to new files and adds their paths to `paths`.
-   * Rejects if some lines could not be saved.
+   * If another process has changed the files, directs lines to new files and adds their paths to
+   * `paths`. Rejects if some lines could not be saved.
    */
   moveAway(paths: string[]): Promise<void>;
 }
@@ -73,7 +73,7 @@ export class OutputWatch {
     this.#hasContent = hasContent;
   }
 
-  /** Starts a check, unless one is in progress. To be called about once a second. */
+  /** Starts a check, unless one is in progress. Called about once a second. */
   tick(): void {
     if (this.#isClosed) return;
     this.#checking ??= this.#check().finally(() => this.#checking = undefined);
@@ -120,7 +120,8 @@ export class OutputWatch {
   }
 
   /**
-   * Saves lines since the last check without a problem at once: calls in flight may take minutes.
+   * Writes all lines since the last check without a problem to new files. Does so at once, because
+   * calls in flight may take minutes.
    */
   async #lose(problem: string): Promise<void> {
     this.#lost = { problem, rescued: [], cause: undefined };
@@ -151,7 +152,7 @@ export class OutputWatch {
     }
     if (cause === undefined) return new SinkError(`${problem}. ${adviceFor(withLines)}`);
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const others = withLines.length === 0 ? "" : `. Others are in ${named(withLines)}`;
+    const others = withLines.length === 0 ? "" : `. Other answers are in ${named(withLines)}`;
     return new SinkError(`${problem}, and the last answers are not safe: ${reason}${others}`, {
       cause,
     });
@@ -184,8 +185,8 @@ function named(paths: readonly string[]): string {
 }
 
 /**
- * The outputs of a run that wait for a full disk. Meanwhile nothing is sent, and answers of calls
- * in flight are kept in memory.
+ * The outputs of a run whose disk is full. Until it has space again, nothing is sent, and answers
+ * of calls in flight stay in memory.
  */
 export class StalledOutputs {
   readonly #notices: RunNotices;

@@ -100,7 +100,7 @@ Deno.test("OutputWatch names the lines that are safe also where others are not",
   };
   const { message } = await assertRejects(() => watch.end(), SinkError);
   assertStringIncludes(message, "not safe: the disk is full");
-  assertStringIncludes(message, 'Others are in "x.rescued-1.jsonl"');
+  assertStringIncludes(message, 'Other answers are in "x.rescued-1.jsonl"');
 });
 
 Deno.test("OutputWatch forgets what was seen once", async () => {
