@@ -28,7 +28,7 @@ export const NO_REASON = "none";
  * Cohere, Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio, Zhipu, DeepSeek, Baidu,
  * AI21 and OpenAI's Responses API, which gateways pass on.
  */
-const WORDS: Readonly<Record<Exclude<Ending, "unknown" | "none">, string>> = {
+const FINISH_REASONS: Readonly<Record<Exclude<Ending, "unknown" | "none">, string>> = {
   whole: `stop stopped tool_calls tool_call tool_use function_call function_calls end_turn end
     stop_sequence stop_sequence_reached stop_string_found stop_token stop_token_reached eos eos_token
     eos_found end_of_text endoftext end_of_sequence complete completed completion finish finished done
@@ -51,22 +51,21 @@ const WORDS: Readonly<Record<Exclude<Ending, "unknown" | "none">, string>> = {
 };
 
 const ENDINGS: ReadonlyMap<string, Ending> = new Map(
-  Object.entries(WORDS).flatMap(([ending, words]) =>
-    words.split(/\s+/).map((word) => [keyOf(word), ending as Ending] as const)
+  Object.entries(FINISH_REASONS).flatMap(([ending, words]) =>
+    words.split(/\s+/).map((word) => [normalized(word), ending as Ending] as const)
   ),
 );
 
 /**
- * Parts of finish reasons and error codes of filters, in the form in which these are compared:
- * `content_filter: RECITATION` and `IMAGE_SAFETY` of Gemini, `guardrail_intervened` of Bedrock,
- * `DataInspectionFailed` of DashScope.
+ * Parts of normalized finish reasons and error codes of filters: `content_filter: RECITATION` and
+ * `IMAGE_SAFETY` of Gemini, `guardrail_intervened` of Bedrock, `DataInspectionFailed` of DashScope.
  */
 const FILTER_WORDS =
   /content(?:filter|policy|blocked|violation)|policyviolation|moderation|sensitive|safety|recitation|blocklist|prohibitedcontent|spii|modelarmor|guardrail|toxic|inspectionfailed|flagged/;
 
 /** Whether a finish reason or an error code is that of a filter. */
 export function isFilterWord(word: string): boolean {
-  return FILTER_WORDS.test(keyOf(word));
+  return FILTER_WORDS.test(normalized(word));
 }
 
 export class Endings {
@@ -75,24 +74,24 @@ export class Endings {
   /** @param accepted Additional finish reasons of complete answers; `none` stands for a missing
    * reason. */
   constructor(accepted: readonly string[] = []) {
-    this.#accepted = new Set(accepted.map(keyOf));
+    this.#accepted = new Set(accepted.map(normalized));
   }
 
   /** How an answer to a request with `params` ended. */
   of(completion: Completion, params: Params): Ending {
-    const ending = this.#ofWord(completion.finishReason);
-    const mayBeCut = ending === "whole" || ending === "unknown" || ending === "none";
-    return mayBeCut && hasMetLimit(completion, params) ? "limit" : ending;
+    const ending = this.#ofReason(completion.finishReason);
+    const mayBeTruncated = ending === "whole" || ending === "unknown" || ending === "none";
+    return mayBeTruncated && hasReachedLimit(completion, params) ? "limit" : ending;
   }
 
-  #ofWord(finishReason: string | null | undefined): Ending {
+  #ofReason(finishReason: string | null | undefined): Ending {
     // A custom teacher without types that never names a reason is trusted.
     if (finishReason === "stop" || finishReason === undefined) return "whole";
     const ending = endingOf(finishReason);
     // The user cannot accept answers that a filter or a token limit truncated.
-    const isOpen = ending === "unknown" || ending === "none" || ending === "broken";
-    if (!isOpen || this.#accepted.size === 0) return ending;
-    const key = ending === "none" ? NO_REASON : keyOf(finishReason!);
+    const isAcceptable = ending === "unknown" || ending === "none" || ending === "broken";
+    if (!isAcceptable || this.#accepted.size === 0) return ending;
+    const key = ending === "none" ? NO_REASON : normalized(finishReason!);
     return this.#accepted.has(key) ? "whole" : ending;
   }
 }
@@ -101,7 +100,7 @@ export class Endings {
 export function endingOf(finishReason: string | null): Ending {
   if (finishReason === "stop") return "whole";
   if (typeof finishReason !== "string") return "none";
-  const key = keyOf(finishReason);
+  const key = normalized(finishReason);
   if (key === "") return "none";
   return ENDINGS.get(key) ?? (FILTER_WORDS.test(key) ? "filter" : "unknown");
 }
@@ -110,7 +109,7 @@ export function endingOf(finishReason: string | null): Ending {
  * Checks the finish reasons of `acceptEndings`.
  *
  * @throws {TypeError} if they are not a list
- * @throws {RangeError} if one is not a word, or is that of a truncated answer
+ * @throws {RangeError} if one is not a word, or marks a truncated or filtered answer
  */
 export function checkEndings(words: readonly string[]): void {
   if (!Array.isArray(words)) {
@@ -120,7 +119,7 @@ export function checkEndings(words: readonly string[]): void {
   }
   for (const word of words) {
     const shown = JSON.stringify(word);
-    if (typeof word !== "string" || keyOf(word) === "") {
+    if (typeof word !== "string" || normalized(word) === "") {
       throw new RangeError(
         `Cannot accept the ending ${shown} (--accept-ending): it must be a finish reason, or none`,
       );
@@ -129,7 +128,7 @@ export function checkEndings(words: readonly string[]): void {
     if (ending === "limit" || ending === "context" || ending === "filter") {
       const what = ending === "filter" ? "filtered" : "truncated";
       throw new RangeError(
-        `Cannot accept the ending ${shown} (--accept-ending): it is that of a ${what} answer; ` +
+        `Cannot accept the ending ${shown} (--accept-ending): it marks a ${what} answer; ` +
           "--on-truncated keep keeps those",
       );
     }
@@ -138,25 +137,25 @@ export function checkEndings(words: readonly string[]): void {
 
 /** Whether an answer has as many tokens as its limit allows, and so was truncated, whatever its
  * finish reason. */
-function hasMetLimit({ usage }: Completion, params: Params): boolean {
+function hasReachedLimit({ usage }: Completion, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0;
   return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;
 }
 
-/** A finish reason in the form in which it is compared: `MAX_TOKENS`, `max-tokens` and
- * `FinishReason.MAX_TOKENS` are equal. */
-function keyOf(word: string): string {
+/** Normalizes a finish reason or an error code for comparison: `MAX_TOKENS`, `max-tokens` and
+ * `FinishReason.MAX_TOKENS` become equal. */
+function normalized(word: string): string {
   return word.toLowerCase().replace(/^\s*finish_?reason[._]/, "").replace(/[^\p{L}\p{N}]/gu, "");
 }
 
 const LIMIT_NAMES = [
-  // OpenAI's older models, and nearly all other servers.
+  // OpenAI's older models, and nearly all other servers
   "max_tokens",
-  // OpenAI's newer models.
+  // OpenAI's newer models
   "max_completion_tokens",
-  // The endpoint `/responses`.
+  // OpenAI's Responses API
   "max_output_tokens",
-  // Names that llama.cpp and SGLang accept too.
+  // llama.cpp and SGLang, in addition to the names above
   "n_predict",
   "max_new_tokens",
 ] as const;
@@ -179,8 +178,8 @@ export function tokenLimitOf(params: Params): TokenLimit | undefined {
 
 /**
  * Parameters for an answer of up to twice the length. Doubles each limit among them, up to `cap`.
- * Without one, the teacher's own limit truncated the answer: with a cap, `max_tokens` is set to
- * twice the length of that answer.
+ * If they set none, the teacher's own limit truncated the answer: `max_tokens` is then set to twice
+ * the length of that answer, if there is a cap.
  *
  * @param params The parameters of the truncated attempt; not changed.
  * @param cap The highest limit, in tokens; undefined for none.

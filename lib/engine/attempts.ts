@@ -1,5 +1,5 @@
 /**
- * Makes attempts: calls the teacher, and derives what follows for the row and the run.
+ * Makes attempts: calls the teacher, and decides what follows for the row and the run.
  *
  * @module
  */
@@ -42,7 +42,7 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   /** Called when a teacher was halted: it receives nothing more. */
   readonly onEndpointHalt: (reason: string) => void;
   /** Called when a row that was held back has to be sent again. */
-  readonly onAgain: (work: Work) => void;
+  readonly onSendAgain: (work: Work) => void;
   /** Whether no further attempt will be made. */
   readonly isOver: () => boolean;
   /** Milliseconds until some teacher accepts the row; 0 if one does now. */
@@ -50,7 +50,7 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
 }
 
 /** A failed attempt, and the outcome to write for its answer. */
-interface Refusal extends FailedCall {
+interface AttemptFailure extends FailedCall {
   /** The outcome with its partial answer, to be written before the row is sent again; undefined if
    * there is none. */
   readonly kept: Outcome | undefined;
@@ -68,9 +68,9 @@ export class Attempts {
     this.#options = options;
     this.#blame = new TeacherBlame({
       ...options,
-      onAgain: (work, failure) => {
-        options.listener.rowReleased({ failure, action: this.#again });
-        options.onAgain(work);
+      onSendAgain: (work, failure) => {
+        options.listener.rowReleased({ failure, action: this.#unfinishedAction });
+        options.onSendAgain(work);
       },
     });
     this.#answers = new PaidAnswers(options);
@@ -91,11 +91,11 @@ export class Attempts {
   async make(work: Work): Promise<AttemptResult> {
     const { endpoint } = sentOf(work);
     const timeoutMs = this.#waits.begin(work);
-    const early = this.#withoutCall(work, timeoutMs);
-    const settled = early === undefined ? undefined : await early;
-    if (settled !== undefined) {
+    const pendingResult = this.#withoutCall(work, timeoutMs);
+    const resultWithoutCall = pendingResult === undefined ? undefined : await pendingResult;
+    if (resultWithoutCall !== undefined) {
       endpoint.returned();
-      return settled;
+      return resultWithoutCall;
     }
     work.attempts++;
     this.#inFlight++;
@@ -135,7 +135,7 @@ export class Attempts {
     timeoutMs: number | undefined,
   ): AttemptResult | Promise<AttemptResult | undefined> | undefined {
     if (timeoutMs !== undefined && timeoutMs <= 0) {
-      return failedWith(outcomeOf(work, 0, undefined, this.#waits.lateness(work)));
+      return failedWith(outcomeOf(work, 0, undefined, this.#waits.timeoutFailure(work)));
     }
     const { earlier } = work.row;
     if (work.attempts > 0 || earlier === undefined) return undefined;
@@ -184,17 +184,17 @@ export class Attempts {
 
   /** Called at the end of the run: returns the outcomes of rows that were held back and have
    * failed. Rows whose rejections halted their teacher stay pending. */
-  leave(): readonly Outcome[] {
-    return this.#blame.clear();
+  failHeldBack(): readonly Outcome[] {
+    return this.#blame.failHeldBack();
   }
 
   /** Handles an answer that is not accepted: the row has failed, or is sent again. */
   #rejected(work: Work, completion: Completion, rejection: Rejection): AttemptResult {
     const { failure, follow, params, halt } = rejection;
     if (halt !== undefined) this.#options.onHalt(halt);
-    const action = params === undefined ? "failed" : this.#again;
+    const action = params === undefined ? "failed" : this.#unfinishedAction;
     // An answer of an earlier run is no attempt of this one; its tokens were counted then.
-    if (work.attempts > 0) this.#note(work, { failure, action, isThrottled: false, completion });
+    if (work.attempts > 0) this.#report(work, { failure, action, isThrottled: false, completion });
     if (params === undefined) {
       return failedWith(outcomeOf(work, work.latencyMs, completion, failure));
     }
@@ -226,60 +226,60 @@ export class Attempts {
     if (classification.cause === "ending") work.avoided = endpoint;
     const isKept = partial !== undefined && this.#answers.keepPartial(work, partial, failure);
     const kept = isKept ? pendingOutcome(work, work.latencyMs) : undefined;
-    const refusal: Refusal = { error, classification, failure, kept };
-    if (classification.action === "halt") return this.#halted(work, refusal);
-    if (classification.action !== "retry") return this.#failed(work, refusal);
-    return this.#retried(work, refusal, this.#waits.failed(work, classification, effect));
+    const attempt: AttemptFailure = { error, classification, failure, kept };
+    if (classification.action === "halt") return this.#halted(work, attempt);
+    if (classification.action !== "retry") return this.#failed(work, attempt);
+    return this.#retried(work, attempt, this.#waits.failed(work, classification, effect));
   }
 
   /** Sends the row again, unless its time or its attempts are used up. */
-  #retried(work: Work, refusal: Refusal, wait: RowWait): AttemptResult {
-    if (wait.kind === "spent") return this.#failed(work, refusal);
-    const { error, kept } = refusal;
+  #retried(work: Work, attempt: AttemptFailure, wait: RowWait): AttemptResult {
+    if (wait.kind === "spent") return this.#failed(work, attempt);
+    const { error, kept } = attempt;
     if (wait.kind === "late") {
-      this.#noteRefusal(work, refusal, "failed");
-      const lateness = this.#waits.lateness(work, error.message);
-      return failedWith(outcomeOf(work, work.latencyMs, undefined, lateness));
+      this.#reportFailure(work, attempt, "failed");
+      const timeoutFailure = this.#waits.timeoutFailure(work, error.message);
+      return failedWith(outcomeOf(work, work.latencyMs, undefined, timeoutFailure));
     }
-    const isElsewhere = this.#blame.again(work, refusal);
-    this.#noteRefusal(work, refusal, this.#again);
-    return isElsewhere
+    const isTeacherHalted = this.#blame.sentAgain(work, attempt);
+    this.#reportFailure(work, attempt, this.#unfinishedAction);
+    return isTeacherHalted
       ? { kind: "retry", delayMs: 0, kept }
       : { kind: "retry", delayMs: wait.delayMs, heldBack: wait.heldBack, kept };
   }
 
   /** Fails the row, unless its teacher may be the cause. */
-  #failed(work: Work, refusal: Refusal): AttemptResult {
-    const { classification, failure, kept } = refusal;
-    this.#noteRefusal(work, refusal, "failed");
+  #failed(work: Work, attempt: AttemptFailure): AttemptResult {
+    const { classification, failure, kept } = attempt;
+    this.#reportFailure(work, attempt, "failed");
     const outcome = { ...outcomeOf(work, work.latencyMs, undefined, failure), failure };
     // The cause may be something that all rows share.
     if (classification.cause === "request") {
       return { kind: "failed", outcomes: this.#blame.rejected(work, outcome) };
     }
-    const outcomes = this.#blame.last(work, refusal, outcome);
+    const outcomes = this.#blame.spent(work, attempt, outcome);
     return { kind: "failed", outcomes, kept: outcomes.includes(outcome) ? undefined : kept };
   }
 
   /** Halts a teacher that will answer no row. This row goes to another one, or stays pending. */
-  #halted(work: Work, refusal: Refusal): AttemptResult {
-    const { classification, failure, kept } = refusal;
-    this.#blame.refusesAll(sentOf(work).endpoint, failure, classification.advice);
-    this.#noteRefusal(work, refusal, this.#again);
+  #halted(work: Work, attempt: AttemptFailure): AttemptResult {
+    const { classification, failure, kept } = attempt;
+    this.#blame.haltForAllRows(sentOf(work).endpoint, failure, classification.advice);
+    this.#reportFailure(work, attempt, this.#unfinishedAction);
     return { kind: "retry", delayMs: 0, kept };
   }
 
   /** What happens to a row that has neither succeeded nor failed. */
-  get #again(): FailureAction {
+  get #unfinishedAction(): FailureAction {
     return this.#options.isOver() ? "halted" : "retried";
   }
 
-  #noteRefusal(work: Work, refusal: Refusal, action: FailureAction): void {
-    const { error: { partial: completion }, classification, failure } = refusal;
-    this.#note(work, { failure, action, isThrottled: classification.cause === "load", completion });
+  #reportFailure(work: Work, attempt: AttemptFailure, action: FailureAction): void {
+    const { error: { partial: completion }, classification, failure } = attempt;
+    this.#report(work, { failure, action, isThrottled: classification.cause === "load", completion });
   }
 
-  #note(work: Work, failed: Omit<FailedAttempt, "uid">): void {
+  #report(work: Work, failed: Omit<FailedAttempt, "uid">): void {
     work.firstFailedAt ??= Date.now();
     this.#options.listener.attemptFailed({ uid: work.row.uid, ...failed });
   }

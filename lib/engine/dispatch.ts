@@ -11,7 +11,7 @@ import { send, type Work } from "./work.ts";
 import type { WorkQueue } from "./work_queue.ts";
 
 /** The longest wait before a row that no teacher accepts yet is offered again, in milliseconds. */
-const LOOK_AGAIN_MS = 1_000;
+const MAX_OFFER_WAIT_MS = 1_000;
 
 /** Chooses a row and a teacher for each free lane. */
 export class Dispatch {
@@ -58,12 +58,12 @@ export class Dispatch {
     if (holds === undefined) return avoided === picked ? this.#pool.pickOther(picked) : picked;
     const endpoint = this.#pool.pickFor(holds);
     // The row is offered again later.
-    if (endpoint === undefined) this.#queue.add(work, this.#soonMs(work));
+    if (endpoint === undefined) this.#queue.add(work, this.#offerAgainMs(work));
     return endpoint;
   }
 
-  #soonMs({ holds = [] }: Work): number {
-    return Math.min(Math.max(1, this.#pool.soonestMs(holds)), LOOK_AGAIN_MS);
+  #offerAgainMs({ holds = [] }: Work): number {
+    return Math.min(Math.max(1, this.#pool.soonestMs(holds)), MAX_OFFER_WAIT_MS);
   }
 }
 

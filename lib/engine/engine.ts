@@ -96,7 +96,7 @@ export class Engine {
       onEnd: () => this.#wakeParked(),
       onHalt: (reason) => this.halt(reason),
       onEndpointHalt: (reason) => this.#onEndpointHalt(reason),
-      onAgain: (work) => this.#retryLater(work, 0),
+      onSendAgain: (work) => this.#retryLater(work, 0),
       isOver: () => this.#lanes.isClosed,
       soonestMs: (work) => this.#pool.soonestMs(work.holds ?? []),
     });
@@ -157,7 +157,7 @@ export class Engine {
     await Promise.race([this.#lanes.run(), this.#left.promise]);
     this.#pool.close();
     for (const work of this.#queue.clear()) this.#delivery.leave(work);
-    const held = this.#crash === undefined ? this.#attempts.leave() : [];
+    const held = this.#crash === undefined ? this.#attempts.failHeldBack() : [];
     await this.#delivery.putAll(held).catch((error) => this.#fail(error));
     await this.#delivery.end().catch((error) => this.#fail(error));
     this.#state.end(this.#crash !== undefined);

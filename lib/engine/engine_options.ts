@@ -11,7 +11,7 @@ import type { AnswerPolicy, Budget } from "./answers/mod.ts";
 import type { EndpointOptions } from "./flow/mod.ts";
 import type { RetryPolicy } from "./retry_policy.ts";
 
-/** Takes outcomes. A lane is free again once the promise resolves. */
+/** Takes outcomes. The lane of a row is free again once the promise resolves. */
 export interface OutcomeSink {
   /** Takes the outcome of a finished row. A rejection means that outcomes can no longer be written,
    * and ends the run. */
@@ -35,7 +35,7 @@ export interface EngineListener {
   /** Called when a row whose attempt was reported as `failed` has not failed, because its teacher
    * was the cause. */
   rowReleased(released: ReleasedRow): void;
-  /** Called when `state` may have changed. */
+  /** Called when the engine's `state` may have changed. */
   stateChanged(): void;
 }
 
@@ -88,8 +88,8 @@ export interface EngineOptions {
    * @default any teacher
    */
   affinity?: "prefix";
-  /** The number of rows, if known. The run is done once all are finished; otherwise it is halted,
-   * even if the source ended early because it was stopped. */
+  /** The number of rows, if known. A run whose source ends before all of them are finished is
+   * halted, even if the source was stopped. */
   rowCount?: number;
   /**
    * Called before each attempt, on the hot path, with the number of rows that would be lost with

@@ -60,8 +60,8 @@ export class Lanes<T> {
   /** Runs the lanes; resolves when all have ended. */
   async run(): Promise<void> {
     // Draining the pool's iterator starts no work, and no other code has it.
-    const drained = pooledMap(MAX_CONCURRENCY, this.#numbers(), () => this.#drain());
-    while (!(await drained.next()).done);
+    const ended = pooledMap(MAX_CONCURRENCY, this.#numbers(), () => this.#runLane());
+    while (!(await ended.next()).done);
   }
 
   /**
@@ -108,10 +108,10 @@ export class Lanes<T> {
   }
 
   /** Runs one lane until it is not needed. Never rejects, because that would hang the pool. */
-  async #drain(): Promise<void> {
+  async #runLane(): Promise<void> {
     try {
       while (true) {
-        const next = this.#isSurplus() ? this.#leave() : this.#work.next() ?? this.#rest();
+        const next = this.#isSurplus() ? this.#endLane() : this.#work.next() ?? this.#park();
         const item = next instanceof Promise ? await next : next;
         if (item === undefined) return;
         await this.#work.work(item);
@@ -126,16 +126,16 @@ export class Lanes<T> {
     return this.#isClosed || this.#count > this.#target;
   }
 
-  #leave(): undefined {
+  #endLane(): undefined {
     this.#count--;
     return undefined;
   }
 
   /** Parks the lane until there is an item, unless there will be none. */
-  #rest(): undefined | Promise<T | undefined> {
+  #park(): undefined | Promise<T | undefined> {
     if (this.#work.isFinished()) {
       this.close();
-      return this.#leave();
+      return this.#endLane();
     }
     const parked = new Promise<T | undefined>((resolve) => this.#parked.push(resolve));
     this.#work.onIdle();

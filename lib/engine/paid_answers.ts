@@ -41,13 +41,13 @@ export class PaidAnswers {
     const costUsd = budget.add(completion, endpoint.teacher);
     work.costUsd = work.costUsd === null || costUsd === null ? null : work.costUsd + costUsd;
     endpoint.paid(costUsd ?? 0);
-    const reason = budget.exhausted;
+    const reason = budget.exhaustedReason;
     if (reason !== undefined) onHalt(reason);
   }
 
   /** Decides whether an answer is accepted. On the hot path: returns a promise only if a check
    * takes time. */
-  decide(work: Work, completion: Completion, ending: Ending): Decided {
+  decide(work: Work, completion: Completion, ending: Ending): DecisionOrPromise {
     const { row, params, resamples } = work;
     work.ending = ending;
     const decided = this.#options.policy.decide(completion, row, params, resamples, ending, work);
@@ -72,18 +72,20 @@ export class PaidAnswers {
     if (!isUnchecked && failure.type !== "unfinished") return undefined;
     const ending = this.#options.policy.ending(completion, work.params);
     // A truncated answer may have waited for its check too (`onTruncated: "keep"`).
-    const isEnded = isUnchecked ? unfinished(completion, ending) === undefined : ending === "whole";
-    if (!isEnded) return undefined;
+    const canBeDecided = isUnchecked
+      ? unfinished(completion, ending) === undefined
+      : ending === "whole";
+    if (!canBeDecided) return undefined;
     const rejection = await this.decide(work, completion, ending);
     return rejection === undefined || isUnchecked ? { completion, rejection } : undefined;
   }
 
-  /** Pays for the part of an answer that arrived before the attempt failed. Keeps the longest part
-   * of a row; returns whether that is this one. */
+  /** Pays for the part of an answer that arrived before the attempt failed. Keeps the longest
+   * partial answer of a row; returns whether this is it. */
   keepPartial(work: Work, partial: Completion, failure: Failure): boolean {
     this.pay(work, partial);
-    const before = work.rejected?.completion;
-    if (before !== undefined && lengthOf(before) > lengthOf(partial)) return false;
+    const previous = work.rejected?.completion;
+    if (previous !== undefined && lengthOf(previous) > lengthOf(partial)) return false;
     work.rejected = { completion: partial, failure };
     work.ending = undefined;
     return true;
@@ -102,22 +104,22 @@ interface EarlierDecision {
 }
 
 type Decision = Rejection | undefined;
-type Decided = Decision | Promise<Decision>;
+type DecisionOrPromise = Decision | Promise<Decision>;
 
 class PendingChecks {
   readonly #signal: AbortSignal;
-  readonly #open = new Set<() => void>();
+  readonly #pending = new Set<() => void>();
 
   /** @param signal Aborted when the run must end at once. */
   constructor(signal: AbortSignal) {
     this.#signal = signal;
     signal.addEventListener("abort", () => {
-      for (const giveUp of this.#open) giveUp();
+      for (const leaveUnchecked of this.#pending) leaveUnchecked();
     }, { once: true });
   }
 
   get size(): number {
-    return this.#open.size;
+    return this.#pending.size;
   }
 
   /** Waits for a decision. If the run is aborted first, resolves to `unchecked`: the row stays
@@ -126,11 +128,11 @@ class PendingChecks {
     if (this.#signal.aborted) return Promise.resolve(unchecked);
     return new Promise((resolve) => {
       const settle = (decided: Decision) => {
-        this.#open.delete(giveUp);
+        this.#pending.delete(leaveUnchecked);
         resolve(decided);
       };
-      const giveUp = () => settle(unchecked);
-      this.#open.add(giveUp);
+      const leaveUnchecked = () => settle(unchecked);
+      this.#pending.add(leaveUnchecked);
       void decision.then(settle);
     });
   }

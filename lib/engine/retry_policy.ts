@@ -21,18 +21,18 @@ export interface RetryPolicyOptions {
 /** The upper bound of the first wait, in milliseconds; doubles with every wait. */
 export const BACKOFF_BASE_MS = 500;
 
-/** `BACKOFF_BASE_MS` after a rate limit without a time to come back at. */
+/** In place of `BACKOFF_BASE_MS`, after a rate limit whose response names no time to retry at. */
 export const RATE_LIMIT_BASE_MS = 1_000;
 
 /** The upper bound of any wait that the teacher did not request, in milliseconds. */
 export const BACKOFF_CAP_MS = 60_000;
 
 /** The shortest wait of a row whose answers ended twice without proof of completeness, in
- * milliseconds: the endings of other rows may save a third answer. */
+ * milliseconds: meanwhile, the endings of other rows may show that a third answer is not needed. */
 const UNPROVEN_WAIT_MS = 1_000;
 
-/** How many waits of a row precede the doubling of its backoff if its teacher throttles no more
- * than usual. It then doubles every second time. */
+/** If a teacher throttles no more than usual, a row waits this often before its backoff begins to
+ * double, every second time. */
 const TOLERATED_WAITS = 5;
 
 /** The jitter of rows whose teacher throttles no more than usual, as a fraction of the requested
@@ -43,7 +43,7 @@ const JITTER = 0.1;
 const MAX_TIMEOUTS = 2;
 
 /** Throttling says nothing about the row, so its limit is higher than that of faults. */
-const MAX_LOADS = 20;
+const MAX_THROTTLED = 20;
 
 /** What has happened to a row so far, the last failed attempt included. */
 export interface AttemptHistory {
@@ -52,7 +52,7 @@ export interface AttemptHistory {
   readonly faults: number;
   /** Timeouts, which `faults` includes. */
   readonly timeouts: number;
-  /** Throttled attempts that count against `MAX_LOADS`. */
+  /** Throttled attempts that count against `MAX_THROTTLED`. */
   readonly loads: number;
   /** Waits after attempts that count: the exponent of the backoff. */
   readonly waits: number;
@@ -94,27 +94,27 @@ export class RetryPolicy {
     }
     // The next attempt is another request.
     if (classification.cause === "adjusted") return 0;
-    const { retryAfterMs: askedMs } = classification;
+    const { retryAfterMs: requestedMs } = classification;
     const doublings = isTolerated
       ? Math.max(0, history.waits - TOLERATED_WAITS) / 2
       : history.waits;
-    const followsTeacher = isTolerated && askedMs !== undefined && askedMs > 0;
+    const followsTeacher = isTolerated && requestedMs !== undefined && requestedMs > 0;
     const baseMs = followsTeacher
-      ? Math.min(BACKOFF_BASE_MS, JITTER * askedMs)
-      : classification.type === "rate_limit" && askedMs === undefined && !isTolerated
+      ? Math.min(BACKOFF_BASE_MS, JITTER * requestedMs)
+      : classification.type === "rate_limit" && requestedMs === undefined && !isTolerated
       ? RATE_LIMIT_BASE_MS
       : BACKOFF_BASE_MS;
     const bound = Math.min(BACKOFF_CAP_MS, baseMs * 2 ** doublings);
-    const leastMs = classification.cause === "ending" && history.faults > 1
+    const minMs = classification.cause === "ending" && history.faults > 1
       ? UNPROVEN_WAIT_MS
-      : askedMs ?? 0;
-    return leastMs + this.#random() * bound;
+      : requestedMs ?? 0;
+    return minMs + this.#random() * bound;
   }
 
   #isSpent({ cause }: Classification, { faults, timeouts, loads }: AttemptHistory): boolean {
     // A row does not fail because no server listens, or because of a field that Retort added.
     if (cause === "unreachable" || cause === "adjusted") return false;
-    if (cause === "load") return loads >= Math.max(MAX_LOADS, this.#maxAttempts);
+    if (cause === "load") return loads >= Math.max(MAX_THROTTLED, this.#maxAttempts);
     return faults >= this.#maxAttempts || (cause === "timeout" && timeouts >= MAX_TIMEOUTS);
   }
 }
@@ -187,7 +187,7 @@ export class RowWaits {
    *
    * @param last The message of its last attempt; undefined without one.
    */
-  lateness(work: Work, last?: string): Failure {
+  timeoutFailure(work: Work, last?: string): Failure {
     const seconds = this.#options.rowTimeoutMs! / 1_000;
     const attempts = work.attempts === 1 ? "1 attempt" : `${work.attempts} attempts`;
     const message = `The row was not answered within ${seconds} s (--row-timeout), in ${attempts}`;
@@ -204,10 +204,10 @@ export class RowWaits {
   }
 
   /** Holds a row back for the time that its teacher requested, or until another one has room. */
-  #holdBack(work: Work, askedMs: number, jitterMs: number): RowWait {
+  #holdBack(work: Work, requestedMs: number, jitterMs: number): RowWait {
     const by = sentOf(work).endpoint;
     const others = work.holds?.filter((hold) => hold.by !== by) ?? [];
-    work.holds = [...others, { by, until: by.now + askedMs }];
+    work.holds = [...others, { by, until: by.now + requestedMs }];
     const ms = this.#options.soonestMs(work);
     return {
       kind: "again",

@@ -30,7 +30,7 @@ export interface TeacherBlameOptions extends
   /** Called when a teacher was halted: it receives nothing more. */
   readonly onEndpointHalt: (reason: string) => void;
   /** Called when a row that was held back because of a failure has to be sent again. */
-  readonly onAgain: (work: Work, failure: Failure) => void;
+  readonly onSendAgain: (work: Work, failure: Failure) => void;
 }
 
 /** A failed attempt and its classification. */
@@ -44,12 +44,12 @@ export interface FailedCall {
 type FailedOutcome = Outcome & { readonly failure: Failure };
 
 interface Records {
-  /** Rows that were rejected in the same words. */
+  /** Rows that were rejected with the same message. */
   readonly rejections: RepeatedRejections;
   /** Rows whose answers were not marked as complete. */
   readonly endings: RepeatedAnswers;
   /** Rows that something other than a teacher answered. */
-  readonly others: RepeatedAnswers;
+  readonly otherServer: RepeatedAnswers;
 }
 
 /** Keeps the evidence against each teacher of a run. */
@@ -66,7 +66,7 @@ export class TeacherBlame {
   }
 
   /** Halts a teacher that rejects all rows. */
-  refusesAll(endpoint: Endpoint, failure: Failure, advice: string | undefined): void {
+  haltForAllRows(endpoint: Endpoint, failure: Failure, advice: string | undefined): void {
     this.#halt(endpoint, "refuses all rows", failure, advice);
   }
 
@@ -84,20 +84,20 @@ export class TeacherBlame {
     const failed = rejections.add({ outcome, work });
     if (!rejections.isConclusive) return failed;
     const { count } = rejections;
-    const what = `refused ${count} rows in a row with the same words`;
-    this.#halt(endpoint, what, outcome.failure, adviceForRefusals(count));
+    const what = `rejected ${count} consecutive rows with the same message`;
+    this.#halt(endpoint, what, outcome.failure, adviceForRejections(count));
     this.#release(rejections.release());
     return failed;
   }
 
   /** Called when a row has to be sent again. Returns whether its teacher is halted. */
-  again(work: Work, call: FailedCall): boolean {
+  sentAgain(work: Work, call: FailedCall): boolean {
     const endpoint = sentOf(work).endpoint;
     const { classification } = call;
     const answers = this.#evidence(work, classification);
     if (answers === undefined) return endpoint.isHalted;
-    // With several teachers the row goes to another one next, so it has only one such answer of
-    // this one.
+    // With several teachers, the row goes to another one next, so this one gives it only one such
+    // answer.
     const isOnce = classification.cause === "ending" && (this.#options.teachers?.length ?? 1) > 1;
     answers.add(work, isOnce || classification.isOtherServer === "certainly");
     this.#checkConclusive(work, call, answers);
@@ -105,7 +105,7 @@ export class TeacherBlame {
   }
 
   /** Called when a row has no attempt left. Returns the outcomes of rows that have failed. */
-  last(work: Work, call: FailedCall, outcome: FailedOutcome): readonly Outcome[] {
+  spent(work: Work, call: FailedCall, outcome: FailedOutcome): readonly Outcome[] {
     const answers = this.#evidence(work, call.classification);
     if (answers === undefined) return [outcome];
     const failed = answers.addLast({ outcome, work });
@@ -120,16 +120,16 @@ export class TeacherBlame {
 
   /** Called when a teacher has given a complete answer, which may still be rejected. */
   wasWhole(endpoint: Endpoint): void {
-    const { endings, others } = this.#of(endpoint);
+    const { endings, otherServer } = this.#of(endpoint);
     endings.wasGood();
-    others.wasGood();
+    otherServer.wasGood();
   }
 
   /** Called when an answer of a teacher is kept. Returns the outcomes of rows that were held back
    * and have failed. */
   succeeded(endpoint: Endpoint): readonly Outcome[] {
-    const { rejections, endings, others } = this.#of(endpoint);
-    const failed = rejections.succeeded(), unproven = endings.clear(), foreign = others.clear();
+    const { rejections, endings, otherServer } = this.#of(endpoint);
+    const failed = rejections.succeeded(), unproven = endings.clear(), foreign = otherServer.clear();
     const orphaned = this.#takeOrphaned();
     if (unproven.length === 0 && foreign.length === 0 && orphaned.length === 0) return failed;
     return [...failed, ...unproven, ...foreign, ...orphaned];
@@ -137,7 +137,7 @@ export class TeacherBlame {
 
   /** Called at the end of the run. Returns the outcomes of rows that were held back and have
    * failed. */
-  clear(): readonly Outcome[] {
+  failHeldBack(): readonly Outcome[] {
     return [...this.#takeOrphaned(), ...[...this.#records.values()].flatMap(cleared)];
   }
 
@@ -148,7 +148,7 @@ export class TeacherBlame {
     const endpoint = sentOf(work).endpoint;
     if (cause === "ending") return this.#of(endpoint).endings;
     if (isOtherServer === undefined || endpoint.hasAnswered) return undefined;
-    return this.#of(endpoint).others;
+    return this.#of(endpoint).otherServer;
   }
 
   #checkConclusive(
@@ -162,7 +162,7 @@ export class TeacherBlame {
         `did not mark its answers to ${answers.count} rows as complete`,
         adviceForEnding(error.partial?.finishReason),
       ]
-      : isForeign(error)
+      : isOtherServer(error)
       ? ["is not an OpenAI-compatible endpoint", OTHER_SERVER]
       : ["has answered no row, only this", NO_ANSWERS];
     this.#halt(sentOf(work).endpoint, what, failure, advice);
@@ -170,7 +170,7 @@ export class TeacherBlame {
   }
 
   #release(rows: readonly RejectedRow[]): void {
-    for (const { work, outcome } of rows) this.#options.onAgain(work, outcome.failure);
+    for (const { work, outcome } of rows) this.#options.onSendAgain(work, outcome.failure);
   }
 
   #halt(endpoint: Endpoint, what: string, failure: Failure, advice: string | undefined): void {
@@ -188,7 +188,7 @@ export class TeacherBlame {
       records = {
         rejections: new RepeatedRejections({ isProven: isProven || !isCareful, holds }),
         endings: new RepeatedAnswers({ isProven, onlyFirst: false, holds }),
-        others: new RepeatedAnswers({ isProven, onlyFirst: true, holds }),
+        otherServer: new RepeatedAnswers({ isProven, onlyFirst: true, holds }),
       };
       this.#records.set(endpoint, records);
     }
@@ -222,7 +222,7 @@ function cleared({ rejections, endings, others }: Records): Outcome[] {
 const NO_ANSWERS = "Check the address (--base-url), the key and the account";
 
 /** Whether the response comes from another kind of server. */
-function isForeign({ code }: TeacherError): boolean {
+function isOtherServer({ code }: TeacherError): boolean {
   return code === "web_page" || code === "other_api" || code === "no_http";
 }
 
@@ -256,17 +256,17 @@ export function haltReason(
     ? [message, ""]
     : [`${status}: ${message}`, ` (${status})`];
   const words = `The teacher${place} ${what}${suffix}: ${message}`;
-  return { cause, sentence: advice === undefined ? words : joined(words, advice) };
+  return { cause, sentence: advice === undefined ? words : joinSentences(words, advice) };
 }
 
-/** Advice if `count` rows were rejected in the same words. */
-export function adviceForRefusals(count: number): string {
+/** Advice if `count` rows were rejected with the same message. */
+export function adviceForRejections(count: number): string {
   const rows = count > FIRST_LIMIT ? "fix them or leave them out" : "add --no-careful-start";
   return `If a parameter is to blame, change or remove it (-p, --params); if the rows are, ${rows}`;
 }
 
 /** Joins two sentences, whatever the first ends with. */
-function joined(first: string, second: string): string {
+function joinSentences(first: string, second: string): string {
   const words = first.trimEnd();
   return /[!?。]$/.test(words) ? `${words} ${second}` : `${words.replace(/\.+$/, "")}. ${second}`;
 }

@@ -10,15 +10,8 @@ import type { EarlierAnswer, Failure, Outcome, RejectedAnswer, Row } from "../ro
 import type { Completion, Params } from "../teacher/mod.ts";
 import type { AnswerPolicy } from "./answers/mod.ts";
 import type { OutcomeSink } from "./engine_options.ts";
-import type { Endpoint } from "./flow/mod.ts";
+import type { Endpoint, Hold } from "./flow/mod.ts";
 import type { AttemptHistory } from "./retry_policy.ts";
-
-/** The wait that a throttling teacher requested for a row. */
-export interface Hold {
-  readonly by: Endpoint;
-  /** Until when, on the engine's clock. */
-  readonly until: number;
-}
 
 /** A wait for a throttling teacher, which does not count towards the row's time limit. */
 export interface HeldBack {

@@ -43,7 +43,7 @@ export class WorkQueue {
 
   /** Whether there will be no new rows. */
   get isExhausted(): boolean {
-    return this.#buffer.exhausted;
+    return this.#buffer.isExhausted;
   }
 
   /** Whether there is no row, whether due or not. */
@@ -61,10 +61,13 @@ export class WorkQueue {
     return this.#retries.size;
   }
 
-  /** Whether no new rows may be taken. Counts the rows in lanes too, because each may return to the
-   * retry queue. */
-  isFull(held: number, lanes: number): boolean {
-    return this.waiting + held >= Math.max(1_000, 4 * lanes);
+  /**
+   * Whether no new rows may be taken.
+   *
+   * @param inLanes The rows in lanes, each of which may return to the retry queue.
+   */
+  isFull(inLanes: number, lanes: number): boolean {
+    return this.waiting + inLanes >= Math.max(1_000, 4 * lanes);
   }
 
   /** When the first retry is due, on the engine's clock; Infinity if none waits. */
@@ -128,8 +131,8 @@ export class RowBuffer<T> {
   readonly #iterator: AsyncIterator<readonly T[]>;
   #batch: readonly T[] = [];
   #position = 0;
-  #pulling = false;
-  #exhausted = false;
+  #isPulling = false;
+  #isExhausted = false;
 
   /** Pulls nothing before the first `pull()`. */
   constructor(source: AsyncIterable<readonly T[]>) {
@@ -137,8 +140,8 @@ export class RowBuffer<T> {
   }
 
   /** Whether no row is left and none will come. */
-  get exhausted(): boolean {
-    return this.#exhausted && this.#position >= this.#batch.length;
+  get isExhausted(): boolean {
+    return this.#isExhausted && this.#position >= this.#batch.length;
   }
 
   /** Whether the current batch has no row left. */
@@ -157,13 +160,13 @@ export class RowBuffer<T> {
    * @param onSettled Called when the batch is there, or with the error of the source.
    */
   pull(onSettled: (error?: unknown) => void): void {
-    if (this.#pulling || this.#exhausted || !this.isEmpty) return;
-    this.#pulling = true;
+    if (this.#isPulling || this.#isExhausted || !this.isEmpty) return;
+    this.#isPulling = true;
     this.#iterator.next().then(
       (result) => {
-        this.#pulling = false;
+        this.#isPulling = false;
         if (result.done) {
-          this.#exhausted = true;
+          this.#isExhausted = true;
         } else {
           this.#batch = result.value;
           this.#position = 0;
@@ -171,8 +174,8 @@ export class RowBuffer<T> {
         onSettled();
       },
       (error) => {
-        this.#pulling = false;
-        this.#exhausted = true;
+        this.#isPulling = false;
+        this.#isExhausted = true;
         onSettled(error);
       },
     );
@@ -180,12 +183,12 @@ export class RowBuffer<T> {
 
   /** Lets the source free its resources. */
   async close(): Promise<void> {
-    this.#exhausted = true;
+    this.#isExhausted = true;
     this.#batch = [];
     this.#position = 0;
     const closed = this.#iterator.return?.();
     // A source may never answer a pull, so its end is not waited for.
-    if (this.#pulling) closed?.catch(() => {});
+    if (this.#isPulling) closed?.catch(() => {});
     else await closed;
   }
 }

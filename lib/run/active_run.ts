@@ -151,7 +151,7 @@ export class ActiveRun {
   setMaxCost(usd: number | null): void {
     this.#budget?.setMaxCost(usd);
     this.#maxCostUsd = usd;
-    const reason = this.#budget?.exhausted;
+    const reason = this.#budget?.exhaustedReason;
     if (reason !== undefined) this.#engine?.halt(reason);
     this.progress.stateChanged();
   }
@@ -161,7 +161,7 @@ export class ActiveRun {
    * dollars that the shard's earlier runs have spent of that share.
    */
   shareMaxCost(share: number, spentBefore: number): void {
-    this.#budget?.countBefore(spentBefore);
+    this.#budget?.countEarlierRuns(spentBefore);
     if (this.#maxCostUsd !== null) this.setMaxCost(this.#maxCostUsd * share);
   }
 

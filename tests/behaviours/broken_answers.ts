@@ -193,7 +193,7 @@ export const BROKEN_ANSWERS: ServerGroup = {
       "a server that speaks TLS",
       "an alert to the address `http://`",
       { body: "", raw: Uint8Array.of(0x15, 3, 1, 0, 2, 2, 0x46), closes: true },
-      /it wants https:\/\/ instead of http:\/\//,
+      /use https:\/\/ instead of http:\/\//,
     ),
     halting(
       "another API",

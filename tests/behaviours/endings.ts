@@ -201,7 +201,7 @@ export const ENDINGS: ServerGroup = {
       "servers that send a number",
       "the number of a word",
       ended({ finish_reason: 1 }),
-      /finish reason that is not known \("1"\)[^]*--accept-ending 1/,
+      /an unknown finish reason \("1"\)[^]*--accept-ending 1/,
     ),
     cut("OpenAI, Azure", "content_filter", "filtered"),
     cut("Gemini's OpenAI-compatible API", "content_filter: RECITATION", "filtered"),

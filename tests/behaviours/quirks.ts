@@ -130,7 +130,7 @@ export const QUIRKS: ServerGroup = {
       expected: { result: { response: "42", distill: { attempts: 2 } }, posts: 2 },
     },
     lasting("Ollama's cloud", "`stop`, no content, and counts of 0", NOTHING, {
-      error: { type: "empty", attempts: 2, message: /counted no token/ },
+      error: { type: "empty", attempts: 2, message: /counted no tokens/ },
       partial: { response: "", finish_reason: "stop" },
     }),
     {

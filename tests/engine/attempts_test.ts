@@ -40,7 +40,7 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
     signal: new AbortController().signal,
     onEnd: () => told.push("end"),
     onHalt: () => told.push("halt"),
-    onAgain: () => {},
+    onSendAgain: () => {},
     onEndpointHalt: () => told.push("endpoint halt"),
     isOver: () => told.includes("halt"),
     soonestMs: ({ holds = [] }) => Math.max(...holds.map(({ until }) => until)),

@@ -136,7 +136,7 @@ Deno.test("Engine halts at the third refusal with the same message, and the rows
   await fixture.ended;
   assertEquals(
     fixture.engine.haltReason,
-    "The teacher refused 3 rows in a row with the same words (400): " +
+    "The teacher rejected 3 consecutive rows with the same message (400): " +
       "max_tokens is not supported with this model. If a parameter is to blame, change or remove it " +
       "(-p, --params); if the rows are, add --no-careful-start",
   );
@@ -194,7 +194,7 @@ Deno.test("Engine halts at the twentieth refusal with the same message once a ro
   assertEquals(fixture.engine.haltReason, undefined);
   await fixture.teacher.open[0].refuse(badRequest());
   await fixture.ended;
-  assertStringIncludes(fixture.engine.haltReason!, "refused 20 rows in a row");
+  assertStringIncludes(fixture.engine.haltReason!, "rejected 20 consecutive rows");
   assertEquals(fixture.settledUids, ["0"]);
 });
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
-import { adviceForRefusals, haltReason } from "../../lib/engine/teacher_blame.ts";
+import { adviceForRejections, haltReason } from "../../lib/engine/teacher_blame.ts";
 import type { Teacher } from "../../lib/teacher/teacher.ts";
 
 const TEACHER: Teacher = { complete: () => Promise.reject(new Error("Not asked")) };
@@ -30,8 +30,8 @@ Deno.test("haltReason() returns the cause only, starting with its status", () =>
   assertEquals(cause, "401: It is closed.");
 });
 
-Deno.test("adviceForRefusals() names a flag only if that changes something", () => {
-  assertStringIncludes(adviceForRefusals(3), "-p, --params");
-  assertStringIncludes(adviceForRefusals(3), "--no-careful-start");
-  assertEquals(adviceForRefusals(20).includes("--no-careful-start"), false);
+Deno.test("adviceForRejections() names a flag only if that changes something", () => {
+  assertStringIncludes(adviceForRejections(3), "-p, --params");
+  assertStringIncludes(adviceForRejections(3), "--no-careful-start");
+  assertEquals(adviceForRejections(20).includes("--no-careful-start"), false);
 });

@@ -14,14 +14,14 @@ function pulled(buffer: RowBuffer<number>): Promise<unknown> {
 Deno.test("RowBuffer returns the rows of a batch, then pulls the next", async () => {
   const buffer = new RowBuffer(batches([1, 2], [3]));
   assertEquals(buffer.take(), undefined);
-  assertEquals(buffer.exhausted, false);
+  assertEquals(buffer.isExhausted, false);
   await pulled(buffer);
   assertEquals([buffer.take(), buffer.take(), buffer.take()], [1, 2, undefined]);
   await pulled(buffer);
   assertEquals(buffer.take(), 3);
-  assertEquals(buffer.exhausted, false);
+  assertEquals(buffer.isExhausted, false);
   await pulled(buffer);
-  assertEquals(buffer.exhausted, true);
+  assertEquals(buffer.isExhausted, true);
   assertEquals(buffer.take(), undefined);
 });
 
@@ -67,7 +67,7 @@ Deno.test("RowBuffer reports what the source throws, and is then exhausted", asy
     [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(failure) }),
   });
   assertEquals(await pulled(buffer), failure);
-  assertEquals(buffer.exhausted, true);
+  assertEquals(buffer.isExhausted, true);
 });
 
 Deno.test("RowBuffer.close() lets the source free what it holds", async () => {
@@ -84,7 +84,7 @@ Deno.test("RowBuffer.close() lets the source free what it holds", async () => {
   await buffer.close();
   assertEquals(isFreed, true);
   assertEquals(buffer.take(), undefined);
-  assertEquals(buffer.exhausted, true);
+  assertEquals(buffer.isExhausted, true);
 });
 
 Deno.test("RowBuffer.close() rejects with what the source throws while it is closed", async () => {

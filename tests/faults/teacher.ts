@@ -2,8 +2,8 @@
  * The teacher of the fault trials, in a process of its own: a server that keeps a ledger of what it
  * was asked and what it delivered whole, and that follows the script of each trial.
  *
- * One process serves any number of trials; the first part of the path identifies them. Its address is
- * the only line that it prints, and it ends when its standard input does.
+ * One process serves any number of trials; the first part of the path identifies them. Its address
+ * is the only line that it prints, and it ends when its standard input does.
  *
  * @module
  */
@@ -102,7 +102,7 @@ class Trial {
   #answer(post: Post): Reply {
     const { rejected = 0, wholeFrom = 0, refused = 0, bytes = 0 } = this.script;
     const row = rowOf(post.prompt), { seed = 0, max_tokens = Infinity } = post.body;
-    // Spread, because a teacher that refuses 20 rows in a row is halted.
+    // Spread, because a teacher that rejects 20 consecutive rows is halted.
     if (row * 7_919 % 1_000 < refused * 1_000) {
       return this.#enter(post, json({ error: {} }, { status: 400 }));
     }

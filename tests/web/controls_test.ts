@@ -106,7 +106,7 @@ Deno.test("a budget that the run cannot keep is refused with the run's own messa
   const response = await post(monitor, "budget", { max_cost_usd: UNPRICED_USD });
   assertEquals([response.status, await response.json()], [400, {
     ok: false,
-    error: "Cannot hold the run to it: no price is known",
+    error: "Cannot limit the run to it: no price is known",
   }]);
   assertEquals([run.calls, monitor.state().notices], [[], []]);
 });

@@ -58,7 +58,7 @@ export class FakeRun implements MonitoredRun {
   }
 
   setMaxCost(usd: number | null): void {
-    if (usd === UNPRICED_USD) throw new UsageError("Cannot hold the run to it: no price is known");
+    if (usd === UNPRICED_USD) throw new UsageError("Cannot limit the run to it: no price is known");
     this.calls.push(`setMaxCost(${usd})`);
   }
 

@@ -23,8 +23,8 @@ export interface BudgetOptions {
   maxCompletionTokens?: number;
 }
 
-/** Answers without token counts that halt the run if they are the majority too, because no limit
- * can be enforced then. */
+/** This many answers without token counts halt the run if they are also the majority: no limit can
+ * be enforced then. */
 const UNCOUNTED_ANSWERS = 10;
 
 /** @throws {RangeError} if a limit is out of range */
@@ -50,7 +50,7 @@ export class Budget {
   #maxCostUsd: number | null = null;
   #costUsd = 0;
   /** US dollars of earlier runs that share the limit. */
-  #costBefore = 0;
+  #earlierCostUsd = 0;
   #completionTokens = 0;
   #counted = 0;
   #uncounted = 0;
@@ -79,27 +79,27 @@ export class Budget {
 
   /** Why no more may be spent, for the user; undefined while more may be. On the hot path: cheap in
    * that case. */
-  get exhausted(): string | undefined {
+  get exhaustedReason(): string | undefined {
     const maxCostUsd = this.#maxCostUsd, maxTokens = this.#maxCompletionTokens;
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
-    if (maxCostUsd !== null && this.#costUsd + this.#costBefore >= maxCostUsd) {
-      const cost = dollarsBeside(this.#costUsd + this.#costBefore, maxCostUsd);
-      if (this.#costBefore > 0) {
+    if (maxCostUsd !== null && this.#costUsd + this.#earlierCostUsd >= maxCostUsd) {
+      const cost = dollarsBeside(this.#costUsd + this.#earlierCostUsd, maxCostUsd);
+      if (this.#earlierCostUsd > 0) {
         return `The shard has cost ${cost} of its share of at most ${dollars(maxCostUsd)} ` +
           "(--max-cost), all its runs together";
       }
       return `The run has cost ${cost} of at most ${dollars(maxCostUsd)} (--max-cost)`;
     }
     if (this.#completionTokens >= maxTokens) {
-      return `The run has had ${
+      return `The run has received ${
         formatCount(this.#completionTokens)
-      } completion tokens of at most ` +
-        `${formatCount(maxTokens)} (--max-completion-tokens-total)`;
+      } completion tokens of at ` +
+        `most ${formatCount(maxTokens)} (--max-completion-tokens-total)`;
     }
     if (this.#uncounted >= UNCOUNTED_ANSWERS && this.#uncounted > this.#counted) {
       const limit = maxCostUsd === null ? "--max-completion-tokens-total" : "--max-cost";
-      return `The limit ${limit} cannot be held: ${this.#uncounted} of ` +
-        `${this.#uncounted + this.#counted} answers came without a count of their tokens (usage)`;
+      return `The limit ${limit} cannot be enforced: ${this.#uncounted} of ` +
+        `${this.#uncounted + this.#counted} answers came without token counts (usage)`;
     }
     return undefined;
   }
@@ -125,8 +125,8 @@ export class Budget {
   }
 
   /** Counts `usd` US dollars of earlier runs against the limit. */
-  countBefore(usd: number): void {
-    this.#costBefore = usd;
+  countEarlierRuns(usd: number): void {
+    this.#earlierCostUsd = usd;
   }
 
   /**
@@ -157,7 +157,9 @@ function noPrice(maxCostUsd: number, unpriced: readonly Teacher[]): UsageError {
   );
   const whose = names.length === 0 ? "" : ` of ${[...new Set(names)].join(", ")}`;
   return new UsageError(
-    `Cannot hold the run to ${dollars(maxCostUsd)} (--max-cost): the price${whose} is not known. ` +
+    `Cannot limit the run to ${
+      dollars(maxCostUsd)
+    } (--max-cost): the price${whose} is not known. ` +
       "Add --price-in and --price-out, US dollars for a million tokens",
   );
 }
@@ -171,12 +173,12 @@ function dollars(usd: number, fractionDigits = 2): string {
   return usd.toLocaleString("en-US", { style: "currency", currency: "USD", ...digits });
 }
 
-/** The most decimals that tell a cost from its limit. A smaller excess is shown as equal. */
-const MOST_DIGITS = 6;
+/** The most decimals shown to tell a cost from its limit. A smaller difference is not shown. */
+const MAX_DECIMALS = 6;
 
 /** An amount with enough decimals to differ from `other`: `$2.0031` beside `$2.00`. */
 function dollarsBeside(usd: number, other: number): string {
-  for (let digits = 2; digits <= MOST_DIGITS; digits++) {
+  for (let digits = 2; digits <= MAX_DECIMALS; digits++) {
     const text = dollars(usd, digits);
     if (text !== dollars(other, digits)) return text;
   }

@@ -67,9 +67,9 @@ export function isCompletion(value: unknown): value is Completion {
 }
 
 /**
- * Judges completions in this order: is the answer finished, truncated, empty, a refusal, accepted
- * by the checks. The first reason rejects it. A tool call counts as an answer. Truncated answers
- * that are kept (`keep`) have to pass the checks too.
+ * Decides on completions, in this order: is the answer truncated or filtered, empty, a refusal,
+ * rejected by a check? The first reason rejects it. A tool call counts as an answer. Truncated
+ * answers that are kept (`keep`) have to pass the checks too.
  */
 export class AnswerPolicy {
   readonly #options: AnswerPolicyOptions;
@@ -90,7 +90,7 @@ export class AnswerPolicy {
    * check takes time.
    *
    * @param params The parameters of the attempt.
-   * @param resamples How often the row was sent again already because an answer was not kept.
+   * @param resamples How often the row was already sent again because an answer was not kept.
    * @param cost Attempts, latency and cost of the row, for the checks.
    */
   decide(
@@ -103,22 +103,22 @@ export class AnswerPolicy {
   ): Rejection | undefined | Promise<Rejection | undefined> {
     const hasAnswer = hasContent(completion);
     if (ending === "limit" || ending === "context" || ending === "filter") {
-      const rejection = this.#cutOff(ending, hasAnswer, completion, row, params);
+      const rejection = this.#rejectTruncated(ending, hasAnswer, completion, row, params);
       if (rejection !== undefined) return rejection;
     }
     if (!hasAnswer) {
       const message = hasReasoning(completion) ? `${EMPTY}, only reasoning` : EMPTY;
-      return this.#unfit("empty", message, params, resamples);
+      return this.#reject("empty", message, params, resamples);
     }
     const { checks, isRefusal } = this.#options;
     if (isRefusal && (completion.isRefusal || isRefusal(completion.response ?? ""))) {
-      return this.#unfit("refused", "The model refused to answer", params, resamples);
+      return this.#reject("refused", "The model refused to answer", params, resamples);
     }
     for (let index = 0; index < checks.length; index++) {
       const verdict = checks[index](completion, row, cost);
       if (verdict === undefined) continue;
       if (!(verdict instanceof Promise)) return this.#rejection(verdict, params, resamples);
-      return this.#checked(verdict, index + 1, completion, row, cost)
+      return this.#firstVerdict(verdict, index + 1, completion, row, cost)
         .then((verdict) => this.#rejection(verdict, params, resamples));
     }
     return undefined;
@@ -139,7 +139,7 @@ export class AnswerPolicy {
 
   /** The first verdict after a check that takes time: its own, else that of the checks from index
    * `next` on. */
-  async #checked(
+  async #firstVerdict(
     waiting: Promise<Verdict>,
     next: number,
     completion: Completion,
@@ -156,7 +156,7 @@ export class AnswerPolicy {
 
   #rejection(verdict: Verdict, params: Params, resamples: number): Rejection | undefined {
     if (verdict === undefined) return undefined;
-    if (typeof verdict === "string") return this.#unfit("rejected", verdict, params, resamples);
+    if (typeof verdict === "string") return this.#reject("rejected", verdict, params, resamples);
     const { unchecked, isFinal, halt } = verdict;
     const failure = failureOf("rejected", unchecked);
     // Another answer may be as hard to check, so none is paid for.
@@ -164,18 +164,16 @@ export class AnswerPolicy {
     return { failure, follow: "repeat", params, halt };
   }
 
-  /**
-   * Rejects an answer that is empty, a refusal, or failed a check. Another answer may be better.
-   */
-  #unfit(type: FailureType, message: string, params: Params, resamples: number): Rejection {
+  /** Rejects an answer that is empty, a refusal or failed a check: another may be better. */
+  #reject(type: FailureType, message: string, params: Params, resamples: number): Rejection {
     const failure = failureOf(type, message);
     if (resamples >= (this.#options.resample ?? 0)) return failed(failure);
     return { failure, follow: "resample", params: resampled(params) };
   }
 
   /** Rejects a truncated or filtered answer; undefined if it is kept. */
-  #cutOff(
-    ending: CutOff,
+  #rejectTruncated(
+    ending: TruncatedEnding,
     hasAnswer: boolean,
     completion: Completion,
     row: Row,
@@ -196,21 +194,23 @@ export class AnswerPolicy {
           : "The answer stopped at the end of the model's context",
       ));
     }
-    const limit = limitInWords(params, completion);
+    const limit = describeLimit(params, completion);
     const failure = failureOf(
       "truncated",
       isOnlyReasoning
-        ? `The reasoning used up ${limit} before the answer began: ${wayOut(onTruncated)}`
+        ? `The reasoning used up ${limit} before the answer began: ${adviceFor(onTruncated)}`
         : endingOf(completion.finishReason) === "limit"
         ? `The answer stopped at ${limit}`
         : `The answer has as many tokens as ${limit} allows, whatever its finish reason says`,
     );
-    const longer = onTruncated === "escalate" ? this.#longer(completion, row, params) : undefined;
+    const longer = onTruncated === "escalate"
+      ? this.#escalated(completion, row, params)
+      : undefined;
     if (longer === undefined) return failed(failure);
     return { failure, follow: "escalate", params: longer };
   }
 
-  #longer(completion: Completion, row: Row, params: Params): Params | undefined {
+  #escalated(completion: Completion, row: Row, params: Params): Params | undefined {
     return escalated(params, this.#capOf(row), completion.usage?.completionTokens);
   }
 
@@ -226,20 +226,20 @@ const DEFAULT_CAP_FACTOR = 8;
 
 const EMPTY = "The answer holds neither text nor a tool call";
 
-/** The endings of answers that were cut off for a known reason. */
-type CutOff = "limit" | "context" | "filter";
+/** The endings of answers that are incomplete for a known reason. */
+type TruncatedEnding = "limit" | "context" | "filter";
 
 /** The error of an attempt whose answer the teacher did not finish, did not mark as complete, or
- * did not begin: the row is sent again. Undefined for other answers. */
+ * did not begin, after which the row is sent again; undefined for other answers. */
 export function unfinished(completion: Completion, ending: Ending): TeacherError | undefined {
-  if (ending === "whole" && isNothing(completion)) {
-    return new TeacherError(`${EMPTY}, and the teacher counted no token of it`, {
+  if (ending === "whole" && isEmptyAndUncounted(completion)) {
+    return new TeacherError(`${EMPTY}, and the teacher counted no tokens for it`, {
       type: "empty",
       partial: completion,
     });
   }
   if (ending !== "broken" && ending !== "unknown" && ending !== "none") return undefined;
-  return new TeacherError(unfinishedInWords(ending, completion), {
+  return new TeacherError(describeUnfinished(ending, completion), {
     type: "unfinished",
     code: ending === "broken" ? "broken_off" : "unproven_ending",
     partial: completion,
@@ -247,7 +247,7 @@ export function unfinished(completion: Completion, ending: Ending): TeacherError
 }
 
 /** The message for an answer that was not finished or not marked as complete. */
-function unfinishedInWords(ending: Ending, { finishReason, doubt }: Completion): string {
+function describeUnfinished(ending: Ending, { finishReason, doubt }: Completion): string {
   if (ending === "none") {
     const what = "The answer ended without a finish reason";
     return doubt === undefined ? what : `${what}: ${doubt}`;
@@ -255,7 +255,7 @@ function unfinishedInWords(ending: Ending, { finishReason, doubt }: Completion):
   const word = JSON.stringify(finishReason);
   return ending === "broken"
     ? `The teacher broke the answer off (finish reason ${word})`
-    : `The answer ended with a finish reason that is not known (${word})`;
+    : `The answer ended with an unknown finish reason (${word})`;
 }
 
 function hasContent({ response, toolCalls }: Completion): boolean {
@@ -265,7 +265,7 @@ function hasContent({ response, toolCalls }: Completion): boolean {
 
 /** Whether an answer is empty and has no tokens: gateways send such answers if their upstream has
  * failed (Ollama's cloud, LiteLLM), and Gemini sometimes. */
-function isNothing(completion: Completion): boolean {
+function isEmptyAndUncounted(completion: Completion): boolean {
   const { usage } = completion;
   return (usage === null || usage?.completionTokens === 0) && !hasContent(completion) &&
     !hasReasoning(completion);
@@ -276,14 +276,14 @@ function hasReasoning({ reasoning, usage }: Completion): boolean {
   return /\S/.test(reasoning ?? "") || (usage?.reasoningTokens ?? 0) > 0;
 }
 
-function limitInWords(params: Params, { usage }: Completion): string {
+function describeLimit(params: Params, { usage }: Completion): string {
   const limit = tokenLimitOf(params);
   if (limit !== undefined) return `the token limit (${limit.name} ${limit.tokens})`;
   const tokens = usage?.completionTokens ?? 0;
   return tokens > 0 ? `the teacher's own token limit (after ${tokens})` : "the token limit";
 }
 
-function wayOut(onTruncated: OnTruncated): string {
+function adviceFor(onTruncated: OnTruncated): string {
   return onTruncated === "escalate"
     ? "raise --max-tokens-cap (maxTokensCap)"
     : "raise max_tokens, or add --on-truncated escalate (onTruncated)";

@@ -29,24 +29,24 @@ import {
   VERDICTS,
 } from "./provider_codes.ts";
 import {
-  aboutClientCertificate,
-  aboutCrash,
-  aboutFault,
-  aboutFile,
-  aboutKey,
-  aboutLoad,
-  aboutModel,
-  aboutMoney,
-  aboutPath,
-  aboutPlainHttp,
-  aboutQuota,
-  aboutRateLimit,
-  aboutRegion,
-  aboutRequest,
+  isAboutClientCertificate,
+  isAboutCrash,
+  isAboutFault,
+  isAboutFile,
+  isAboutKey,
+  isAboutLoad,
+  isAboutModel,
+  isAboutMoney,
+  isAboutPath,
+  isAboutPlainHttp,
+  isAboutQuota,
+  isAboutRateLimit,
+  isAboutRegion,
+  isAboutRequest,
   isFiltered,
+  isLimitZero,
   isTooLong,
   neverFits,
-  nothingAllowed,
 } from "./provider_messages.ts";
 
 const FAIL: Verdict = { action: "fail", cause: "request" };
@@ -62,11 +62,11 @@ export const OTHER_SERVER =
 const ADDRESS = halt(OTHER_SERVER);
 const PROXY = halt("Check the user name and the password in the address of the proxy");
 const CLIENT_CERTIFICATE = halt(
-  "Check the certificate that the teacher is shown (--client-cert, --client-key): it wants one that " +
-    "it trusts",
+  "Check the client certificate (--client-cert, --client-key): the teacher requires one that it " +
+    "trusts",
 );
 const PLAIN_HTTP = halt(
-  "Check the address: what answers there speaks TLS, it wants https:// instead of http://",
+  "Check the address: the server there speaks TLS, so use https:// instead of http://",
 );
 
 /** Verdicts on connections that another attempt does not fix, by error code. */
@@ -79,7 +79,12 @@ const CONNECTIONS: ReadonlyMap<string, Verdict> = new Map([
   // Deno's permission, not the teacher's.
   ["no_permission", halt("Start it with --allow-net")],
   ["wants_tls", PLAIN_HTTP],
-  ["no_tls", halt("Check the address: it may want http:// instead of https://")],
+  [
+    "no_tls",
+    halt(
+      "Check the address: the server there may speak plain HTTP, so try http:// instead of https://",
+    ),
+  ],
   // A port of another protocol (gRPC, a database).
   ["no_http", { ...FAULT, isOtherServer: "certainly" }],
 ]);
@@ -95,27 +100,27 @@ const FAULTS = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
 /** Responses of status 200 with neither a completion nor an error. A web page comes from another
  * server, or from a portal in between. */
 const BROKEN: Verdict = { ...FAULT, type: "response" };
-/** LM Studio responds to unknown paths with status 200 and a text of its own. */
-const UNKNOWN_WORDS: Verdict = { ...BROKEN, isOtherServer: "probably" };
+/** LM Studio responds to unknown paths with status 200 and its own text. */
+const UNKNOWN_TEXT: Verdict = { ...BROKEN, isOtherServer: "probably" };
 const BROKEN_ANSWERS: ReadonlyMap<string, Verdict> = new Map([
   ["broken_answer", BROKEN],
   ["web_page", { ...BROKEN, isOtherServer: "certainly" }],
-  ["other_api", UNKNOWN_WORDS],
+  ["other_api", UNKNOWN_TEXT],
 ]);
 
 /**
  * Classifies an error. Obeys what the thrower says explicitly (`error.retryable`, the header
  * `x-should-retry`), as the OpenAI SDKs do, unless another attempt is useless: what the user has to
- * fix halts anyway, except for a 429 that is said to pass.
+ * fix halts anyway, except for a 429 that is marked retryable.
  *
- * @param hasAnswered Whether the teacher has answered before: then an invalid certificate is waited
- * for, because it may be in renewal.
+ * @param hasAnswered Whether the teacher has answered before: the run then waits for a valid
+ * certificate, because the old one may be about to be replaced.
  */
 export function classify(error: TeacherError, hasAnswered = false): Classification {
   const verdict = verdictOn(error, hasAnswered);
   const { cause, type = typeOf(error, cause), ...rest } = verdict;
   const isLoad = cause === "load";
-  const retryAfterMs = verdict.action === "retry" ? askedMs(error, isLoad) : undefined;
+  const retryAfterMs = verdict.action === "retry" ? requestedWaitMs(error, isLoad) : undefined;
   return {
     ...rest,
     cause,
@@ -136,7 +141,7 @@ function typeOf({ type, status }: TeacherError, cause: FailureCause): FailureTyp
 
 /** The wait that the teacher requests, in milliseconds. A custom teacher may request anything:
  * invalid times are ignored. */
-function askedMs(error: TeacherError, isLoad: boolean): number | undefined {
+function requestedWaitMs(error: TeacherError, isLoad: boolean): number | undefined {
   const { retryAfterMs, limitResetMs } = error;
   const ms = retryAfterMs ?? (isLoad ? limitResetMs : undefined);
   return ms !== undefined && ms >= 0 && ms < Infinity ? Math.min(ms, DAY_MS) : undefined;
@@ -152,9 +157,9 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   if (verdict.action === "halt") return retryable && status === 429 ? RATE_LIMIT : verdict;
   if (!retryable) return verdict.action === "fail" ? verdict : ofRejection(error);
   if (verdict.action !== "fail") return verdict;
-  // Marked retryable only because the text of a response of status 200 may say nothing.
+  // Marked retryable only because a response of status 200 may not say what is wrong.
   const isStated = status !== undefined && status < 300;
-  if (isStated) return verdict === FAIL ? UNKNOWN_WORDS : verdict;
+  if (isStated) return verdict === FAIL ? UNKNOWN_TEXT : verdict;
   return FAULT;
 }
 
@@ -206,17 +211,17 @@ function ofWords(error: TeacherError): Verdict {
 function ofStatedError(error: TeacherError): Verdict {
   const { message, code, isRelayed } = error;
   if (neverFits(message)) return ROW;
-  if (aboutMoney(message) && !isRelayed) return BILLING;
+  if (isAboutMoney(message) && !isRelayed) return BILLING;
   if (isFiltered(message, code)) return FILTERED;
-  if (aboutModel(message)) return MODEL;
-  if (aboutKey(message)) return KEY;
-  if (aboutRegion(message)) return PERMISSION;
-  if (aboutRateLimit(message)) return RATE_LIMIT;
-  if (aboutLoad(message)) return OVERLOAD;
-  if (isRelayed || aboutFault(message)) return FAULT;
-  if (aboutPath(message)) return ADDRESS;
+  if (isAboutModel(message)) return MODEL;
+  if (isAboutKey(message)) return KEY;
+  if (isAboutRegion(message)) return PERMISSION;
+  if (isAboutRateLimit(message)) return RATE_LIMIT;
+  if (isAboutLoad(message)) return OVERLOAD;
+  if (isRelayed || isAboutFault(message)) return FAULT;
+  if (isAboutPath(message)) return ADDRESS;
   // A teacher that rejects a row sends an error status, or says what is wrong with the row.
-  return aboutRequest(message, code) ? FAIL : UNKNOWN_WORDS;
+  return isAboutRequest(message, code) ? FAIL : UNKNOWN_TEXT;
 }
 
 function ofServerError(error: TeacherError, status: number): Verdict {
@@ -230,40 +235,40 @@ function ofClientError(error: TeacherError, status: number): Verdict {
   const { message, isRelayed } = error;
   if (status === 401 && !isRelayed) return KEY;
   if (status === 413 || neverFits(message)) return ROW;
-  if (aboutMoney(message) && !isRelayed) return BILLING;
+  if (isAboutMoney(message) && !isRelayed) return BILLING;
   if (status === 402 && error.retryAfterMs !== undefined) return RATE_LIMIT;
   if (status === 402 && !isRelayed) return BILLING;
   if (status === 429) {
-    return nothingAllowed(message) ? { ...BILLING, isAboutModel: true } : RATE_LIMIT;
+    return isLimitZero(message) ? { ...BILLING, isAboutModel: true } : RATE_LIMIT;
   }
   // 498 is Groq's status for a flex tier without capacity. Others report limits with 400 and 403.
   const isUsedUp = error.isExhausted && error.retryAfterMs !== undefined;
-  if (status === 498 || isUsedUp || isRateLimit(error) || aboutRateLimit(message)) {
+  if (status === 498 || isUsedUp || isRateLimit(error) || isAboutRateLimit(message)) {
     return RATE_LIMIT;
   }
-  if (aboutQuota(message)) return isRelayed ? RATE_LIMIT : BILLING;
+  if (isAboutQuota(message)) return isRelayed ? RATE_LIMIT : BILLING;
   if (isOverloadCode(error.code) || status === 403 && isLoadCode(error.code)) return OVERLOAD;
-  if (FAULTS.has(status) || aboutCrash(message)) return FAULT;
+  if (FAULTS.has(status) || isAboutCrash(message)) return FAULT;
   if (isRelayed) return ofRelayed(error);
   if (isFiltered(message, error.code)) return FILTERED;
   // Firewalls answer some prompts with a web page, which says nothing about the key.
   if (status === 403 && error.code === "web_page") return FAIL;
-  if (aboutClientCertificate(message)) return CLIENT_CERTIFICATE;
-  if (aboutPlainHttp(message)) return PLAIN_HTTP;
-  if (aboutModel(message)) return MODEL;
-  if (aboutKey(message)) return KEY;
-  if (status === 403 || aboutRegion(message)) return PERMISSION;
-  return WRONG_ADDRESS.has(status) && !aboutFile(message) ? ADDRESS : FAIL;
+  if (isAboutClientCertificate(message)) return CLIENT_CERTIFICATE;
+  if (isAboutPlainHttp(message)) return PLAIN_HTTP;
+  if (isAboutModel(message)) return MODEL;
+  if (isAboutKey(message)) return KEY;
+  if (status === 403 || isAboutRegion(message)) return PERMISSION;
+  return WRONG_ADDRESS.has(status) && !isAboutFile(message) ? ADDRESS : FAIL;
 }
 
 /** A 4xx of a provider behind a router. The provider's key, bill, paths and faults are not the
  * user's: another attempt may reach another provider, or the same one in a better state. */
 function ofRelayed({ message, code, status }: TeacherError): Verdict {
   if (isFiltered(message, code)) return FILTERED;
-  if (aboutModel(message)) return MODEL;
-  if (aboutRegion(message)) return PERMISSION;
-  const isSaid = !aboutFault(message) && aboutRequest(message, code);
-  return isSaid && ![401, 402, 403].includes(status ?? 0) ? FAIL : FAULT;
+  if (isAboutModel(message)) return MODEL;
+  if (isAboutRegion(message)) return PERMISSION;
+  const blamesRequest = !isAboutFault(message) && isAboutRequest(message, code);
+  return blamesRequest && ![401, 402, 403].includes(status ?? 0) ? FAIL : FAULT;
 }
 
 /** The verdict on an error that is about load by its type or code; undefined if it is not. */

@@ -1,5 +1,5 @@
 /**
- * The codes by which providers say what no status says, by their meaning.
+ * The error codes of providers by meaning, where the status alone does not say enough.
  *
  * They come from the documentation of providers and from reports of their users; most have an
  * example in `tests/engine/errors/classify_cases.ts`.
@@ -114,7 +114,7 @@ const CODES: Readonly<Record<CodeMeaning, readonly string[]>> = {
   rate_limit: ["openrouter_in_flight_budget"],
   // Anthropic. `isOverloadCode()` recognizes most others.
   overload: ["overloaded_error"],
-  // Groq: what the model wrote is not a tool call, or not JSON. Another answer may be.
+  // Groq: the model wrote no valid tool call or JSON. Another answer may be valid.
   bad_output: ["tool_use_failed", "json_validate_failed", "output_parse_failed"],
 };
 
@@ -182,7 +182,7 @@ export function isOverloadCode(code = ""): boolean {
   return /overload|busy|slow_down/i.test(code);
 }
 
-/** Whether a code that is not listed is about load, where the status does not blame the request. */
+/** Whether an unlisted code is about load, where the status does not blame the request. */
 export function isLoadCode(code = ""): boolean {
   return isRateCode(code) || isOverloadCode(code) || /too_?many|capacity|unavailable/i.test(code);
 }

@@ -1,6 +1,6 @@
 /**
- * Recognizes messages that say what neither status nor code say: that the account has no money
- * left, a model does not exist, a prompt was filtered, a request can never fit.
+ * Recognizes messages that say what neither the status nor the code says: that the account has no
+ * money left, a model does not exist, a prompt was filtered, a request can never fit.
  *
  * They come from the documentation of providers and from reports of their users; most have an
  * example in `tests/engine/errors/classify_cases.ts`.
@@ -12,13 +12,13 @@ import { isFilterWord } from "../../endings.ts";
 
 /** Characters of a message that are searched. Servers that quote the request do so after their own
  * words, and a prompt may mention money and models. */
-const OWN_WORDS = 250;
+const SEARCHED_CHARS = 250;
 /** Where vLLM and others begin to quote the request. */
 const QUOTED = /input_value|['"]input['"]/;
 
-/** Whether the account has no money, or may spend no more of it. */
-export function aboutMoney(message: string): boolean {
-  return says(
+/** Whether the account has no money left, or has reached its spending limit. */
+export function isAboutMoney(message: string): boolean {
+  return matchesAny(
     message,
     /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|余额不足|欠费/i,
     /(?:used all|run out of|have any|exceeded your) (?:available |your )?(?:monthly )?(?:included )?credits/i,
@@ -29,9 +29,9 @@ export function aboutMoney(message: string): boolean {
   );
 }
 
-/** Whether a quota is used up, where neither status nor code are those of a rate limit. */
-export function aboutQuota(message: string): boolean {
-  return says(
+/** Whether a quota is used up, where neither the status nor the code is that of a rate limit. */
+export function isAboutQuota(message: string): boolean {
+  return matchesAny(
     message,
     /exceeded (?:your|the) (?:current )?quota|quota (?:is |has been )?(?:not enough|insufficient|exhausted|exceeded|used up)/i,
     /额度(?:不足|已用尽)/,
@@ -39,8 +39,8 @@ export function aboutQuota(message: string): boolean {
 }
 
 /** Whether the key is invalid, in a response that is not 401. */
-export function aboutKey(message: string): boolean {
-  return says(
+export function isAboutKey(message: string): boolean {
+  return matchesAny(
     message,
     // xAI percent-encodes its message.
     /(?:invalid|incorrect|missing|expired)(?:[ _]|%20)api(?:[ _-]|%20)?key/i,
@@ -51,8 +51,8 @@ export function aboutKey(message: string): boolean {
 }
 
 /** Whether a rate limit is reached, whatever the status. */
-export function aboutRateLimit(message: string): boolean {
-  return says(
+export function isAboutRateLimit(message: string): boolean {
+  return matchesAny(
     message,
     /\brate[ -]?limits?\b[^.]{0,40}\b(?:exceeded|reached|hit)|\b(?:exceeded|reached|hit)\b[^.]{0,40}\brate[ -]?limit/i,
     /too many (?:concurrent )?requests|too many tokens(?:,| per )|request limit reached|\b(?:requests|tokens|queries) per (?:second|minute|hour|day)\b/i,
@@ -63,8 +63,8 @@ export function aboutRateLimit(message: string): boolean {
 }
 
 /** Whether the teacher is overloaded, in a response without a status of its own. */
-export function aboutLoad(message: string): boolean {
-  return says(
+export function isAboutLoad(message: string): boolean {
+  return matchesAny(
     message,
     /rate ?limit|overloaded|over capacity|at capacity/i,
     /\b(?:server|service|system|engine|model)s? (?:is |are )?(?:currently )?(?:too )?busy\b/i,
@@ -74,8 +74,8 @@ export function aboutLoad(message: string): boolean {
 
 /** Whether something broke, in a response whose status blames the request: LM Studio, and gateways
  * that relay what their upstream says. Parameters may have names such as `timeout`. */
-export function aboutCrash(message: string): boolean {
-  return says(
+export function isAboutCrash(message: string): boolean {
+  return matchesAny(
     message,
     /\bmodel (?:has |is |was |got )?(?:crashed|unloaded)|^channel error|out of memory/i,
     /(?:temporarily|service|currently) unavailable|internal server error|\bno models provided/i,
@@ -84,8 +84,8 @@ export function aboutCrash(message: string): boolean {
 }
 
 /** Whether something broke, in a response without a status of its own. */
-export function aboutFault(message: string): boolean {
-  return says(
+export function isAboutFault(message: string): boolean {
+  return matchesAny(
     message,
     /internal (?:server )?error|server error|unexpected (?:error|eof|end)\b|try again|temporar/i,
     /time(?:d)?[ -]?out|terminated|crashed|disconnect|unavailable|upstream|out of memory/i,
@@ -95,9 +95,9 @@ export function aboutFault(message: string): boolean {
 }
 
 /** Whether the request itself is invalid, in a response without a status of its own. */
-export function aboutRequest(message: string, code = ""): boolean {
+export function isAboutRequest(message: string, code = ""): boolean {
   if (/invalid|validation|bad_?request|unsupported|badrequest/i.test(code)) return true;
-  return says(
+  return matchesAny(
     message,
     /\b(?:in|not )valid|validation|\bmust (?:be|have|not|contain)\b|(?:not |un)supported|supports (?:at most|only)|too (?:long|large|many)/i,
     /maximum|exceeds?\b|incorrect|unknown (?:field|parameter)|unrecognized|missing|required|context (?:length|size)/i,
@@ -105,28 +105,34 @@ export function aboutRequest(message: string, code = ""): boolean {
 }
 
 /** Whether the path does not exist, which LM Studio says with status 200. */
-export function aboutPath(message: string): boolean {
-  return says(message, /unexpected endpoint/i);
+export function isAboutPath(message: string): boolean {
+  return matchesAny(message, /unexpected endpoint/i);
 }
 
 /** Whether nginx requires a client certificate, or another one. */
-export function aboutClientCertificate(message: string): boolean {
-  return says(message, /no required SSL certificate|the SSL certificate error/i);
+export function isAboutClientCertificate(message: string): boolean {
+  return matchesAny(message, /no required SSL certificate|the SSL certificate error/i);
 }
 
 /** Whether a TLS server received plain HTTP: nginx, Go. */
-export function aboutPlainHttp(message: string): boolean {
-  return says(message, /plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server/i);
+export function isAboutPlainHttp(message: string): boolean {
+  return matchesAny(
+    message,
+    /plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server/i,
+  );
 }
 
 /** Whether the teacher may not be used from this country. */
-export function aboutRegion(message: string): boolean {
-  return says(message, /location is not supported|country, region,? or territory not supported/i);
+export function isAboutRegion(message: string): boolean {
+  return matchesAny(
+    message,
+    /location is not supported|country, region,? or territory not supported/i,
+  );
 }
 
 /** Whether the model does not exist, or not for this account. */
-export function aboutModel(message: string): boolean {
-  return says(
+export function isAboutModel(message: string): boolean {
+  return matchesAny(
     message,
     /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:is )?(?:does ?n[o']t exist|not exist|not found|not supported by)/i,
     /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:has been (?:deprecated|decommissioned)|is no longer)/i,
@@ -138,8 +144,11 @@ export function aboutModel(message: string): boolean {
 }
 
 /** Whether a 404 is about something in the row, or what the model cannot do with it. */
-export function aboutFile(message: string): boolean {
-  return says(message, /\b(?:files?|images?|audio|attachment)\b|no endpoints found that support/i);
+export function isAboutFile(message: string): boolean {
+  return matchesAny(
+    message,
+    /\b(?:files?|images?|audio|attachment)\b|no endpoints found that support/i,
+  );
 }
 
 /** Whether a filter withheld this prompt, which says nothing about others. */
@@ -147,7 +156,7 @@ export function isFiltered(message: string, code = ""): boolean {
   // An account that is suspended for breaking the rules: no other row will be answered either.
   if (BLOCKED_ACCOUNT.test(message)) return false;
   if (isFilterWord(code)) return true;
-  return says(
+  return matchesAny(
     message,
     /(?:input|output|prompt|content|request|response|messages?) (?:was|were|has been|is) (?:flagged|blocked|filtered)/i,
     /(?:output|prompt|content) blocked|requires moderation|content (?:management|filtering) policy/i,
@@ -163,7 +172,7 @@ const BLOCKED_ACCOUNT =
 /** Whether one request is larger than what the account may send in a minute, so that waiting does
  * not help. */
 export function neverFits(message: string): boolean {
-  if (says(message, /request too large/i)) return true;
+  if (matchesAny(message, /request too large/i)) return true;
   const match = /\blimit:? ([\d,]+),(?: used:? [\d,]+,)? requested:? ([\d,]+)/i.exec(message);
   return match !== null && toNumber(match[1]) > 0 && toNumber(match[2]) > toNumber(match[1]);
 }
@@ -171,8 +180,8 @@ export function neverFits(message: string): boolean {
 /** Whether the row is too long for the model. Messages about the token limit do not count: all rows
  * share it. */
 export function isTooLong(message: string): boolean {
-  if (says(message, /max_(?:completion_|output_|new_)?tokens/i)) return false;
-  return says(
+  if (matchesAny(message, /max_(?:completion_|output_|new_)?tokens/i)) return false;
+  return matchesAny(
     message,
     /maximum context length|model['’]?s context length|available context size|model token limit|range of input length/i,
     /(?:prompt|input|request|messages?)\b[^.:]{0,30}\b(?:too long|exceeds? the (?:maximum|limit|context))/i,
@@ -181,12 +190,12 @@ export function isTooLong(message: string): boolean {
 }
 
 /** Whether the limit of the account is zero (Gemini's free tier for a paid model). */
-export function nothingAllowed(message: string): boolean {
+export function isLimitZero(message: string): boolean {
   return /\blimit:? 0(?![\d.,]\d)/i.test(message);
 }
 
-function says(message: string, ...patterns: RegExp[]): boolean {
-  const words = message.slice(0, OWN_WORDS).split(QUOTED, 1)[0];
+function matchesAny(message: string, ...patterns: RegExp[]): boolean {
+  const words = message.slice(0, SEARCHED_CHARS).split(QUOTED, 1)[0];
   return patterns.some((pattern) => pattern.test(words));
 }
 

@@ -7,9 +7,10 @@
 
 import type { Endpoint } from "./endpoint.ts";
 
-/** A teacher asked not to receive a row before a time. */
+/** The wait that a throttling teacher requested for a row. */
 export interface Hold {
   readonly by: Endpoint;
+  /** Until when, on the engine's clock. */
   readonly until: number;
 }
 

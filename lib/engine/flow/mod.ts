@@ -9,7 +9,7 @@
  * @module
  */
 
-export { hasLeft } from "./choice.ts";
+export { hasLeft, type Hold } from "./choice.ts";
 export type { Endpoint } from "./endpoint.ts";
 export type { EndpointOptions, FailureEffect } from "./endpoint_options.ts";
 export { type Rest, TeacherPool } from "./teacher_pool.ts";

@@ -33,7 +33,7 @@ Deno.test("Budget.add() returns the cost of an answer and adds it up", () => {
   assertEquals(budget.add(answer({ completionTokens: 150 }), TEACHER), 1.5);
   assertEquals(budget.add(answer({ completionTokens: 50 }), TEACHER), 0.5);
   assertEquals([budget.costUsd, budget.maxCostUsd], [2, null]);
-  assertEquals(budget.exhausted, undefined);
+  assertEquals(budget.exhaustedReason, undefined);
 });
 
 Deno.test("Budget.add() asks for the price at the teacher that answered", () => {
@@ -46,21 +46,21 @@ Deno.test("Budget.add() asks for the price at the teacher that answered", () => 
 Deno.test("Budget without prices knows no cost", () => {
   const budget = new Budget();
   assertEquals(budget.add(answer({ completionTokens: 150 }), TEACHER), null);
-  assertEquals([budget.costUsd, budget.maxCostUsd, budget.exhausted], [
+  assertEquals([budget.costUsd, budget.maxCostUsd, budget.exhaustedReason], [
     null,
     null,
     undefined,
   ]);
 });
 
-Deno.test("Budget.exhausted names what was spent as soon as the limit is reached", () => {
+Deno.test("Budget.exhaustedReason names what was spent as soon as the limit is reached", () => {
   const budget = new Budget({ priceOf, maxCostUsd: 10 });
   budget.add(answer({ completionTokens: 999 }), TEACHER);
-  assertEquals(budget.exhausted, undefined);
+  assertEquals(budget.exhaustedReason, undefined);
   budget.add(answer({ completionTokens: 1 }), TEACHER);
-  assertEquals(budget.exhausted, "The run has cost $10.00 of at most $10.00 (--max-cost)");
+  assertEquals(budget.exhaustedReason, "The run has cost $10.00 of at most $10.00 (--max-cost)");
   budget.add(answer({ completionTokens: 234_502 }), TEACHER);
-  assertEquals(budget.exhausted, "The run has cost $2,355.02 of at most $10.00 (--max-cost)");
+  assertEquals(budget.exhaustedReason, "The run has cost $2,355.02 of at most $10.00 (--max-cost)");
 });
 
 for (
@@ -71,27 +71,27 @@ for (
     [2.000_000_000_1, 2, "$2.00 of at most $2.00 "],
   ] as const
 ) {
-  Deno.test(`Budget.exhausted distinguishes ${costUsd} from ${maxCostUsd}`, () => {
+  Deno.test(`Budget.exhaustedReason distinguishes ${costUsd} from ${maxCostUsd}`, () => {
     const budget = new Budget({ priceOf: () => costUsd, maxCostUsd });
     budget.add(answer({}), TEACHER);
-    assertStringIncludes(budget.exhausted!, words);
+    assertStringIncludes(budget.exhaustedReason!, words);
   });
 }
 
-Deno.test("Budget.exhausted shows amounts under a cent", () => {
+Deno.test("Budget.exhaustedReason shows amounts under a cent", () => {
   const budget = new Budget({ priceOf: () => 0.0001234, maxCostUsd: 0.0001 });
   budget.add(answer({}), TEACHER);
-  assertStringIncludes(budget.exhausted!, "has cost $0.000123 of at most $0.0001 ");
+  assertStringIncludes(budget.exhaustedReason!, "has cost $0.000123 of at most $0.0001 ");
 });
 
 Deno.test("Budget counts completion tokens, with prices or without", () => {
   const budget = new Budget({ maxCompletionTokens: 1_000_000 });
   budget.add(answer({ promptTokens: 5_000_000, completionTokens: 999_999 }), TEACHER);
-  assertEquals(budget.exhausted, undefined);
+  assertEquals(budget.exhaustedReason, undefined);
   budget.add(answer({ completionTokens: 124 }), TEACHER);
   assertEquals(
-    budget.exhausted,
-    "The run has had 1,000,123 completion tokens of at most 1,000,000 " +
+    budget.exhaustedReason,
+    "The run has received 1,000,123 completion tokens of at most 1,000,000 " +
       "(--max-completion-tokens-total)",
   );
 });
@@ -101,12 +101,12 @@ Deno.test("Budget.setMaxCost() applies from then on, and null removes the limit"
   budget.add(answer({ completionTokens: 500 }), TEACHER);
   budget.setMaxCost(4);
   assertEquals(budget.maxCostUsd, 4);
-  assertStringIncludes(budget.exhausted!, "$5.00 of at most $4.00");
+  assertStringIncludes(budget.exhaustedReason!, "$5.00 of at most $4.00");
   budget.setMaxCost(6);
-  assertEquals(budget.exhausted, undefined);
+  assertEquals(budget.exhaustedReason, undefined);
   budget.setMaxCost(1);
   budget.setMaxCost(null);
-  assertEquals([budget.maxCostUsd, budget.exhausted], [null, undefined]);
+  assertEquals([budget.maxCostUsd, budget.exhaustedReason], [null, undefined]);
 });
 
 Deno.test("a limit to the cost needs a price, and the message says where one is missing", () => {
@@ -114,7 +114,7 @@ Deno.test("a limit to the cost needs a price, and the message says where one is 
   const error = assertThrows(() => new Budget({ maxCostUsd: 10, unpriced }), UsageError);
   assertEquals(
     error.message,
-    'Cannot hold the run to $10.00 (--max-cost): the price of "qwen3" at ' +
+    'Cannot limit the run to $10.00 (--max-cost): the price of "qwen3" at ' +
       "http://127.0.0.1:8000/v1 is not known. Add --price-in and --price-out, US dollars for a " +
       "million tokens",
   );
@@ -127,18 +127,18 @@ Deno.test("a limit cannot be enforced if most answers come without token counts"
   const limited = new Budget({ priceOf, maxCostUsd: 10 });
   const unlimited = new Budget({ priceOf });
   for (let i = 0; i < 9; i++) limited.add(answer(null), TEACHER);
-  assertEquals(limited.exhausted, undefined);
+  assertEquals(limited.exhaustedReason, undefined);
   for (const budget of [limited, unlimited]) {
     for (let i = 0; i < 11; i++) budget.add(answer(null), TEACHER);
   }
   assertEquals(
-    limited.exhausted,
-    "The limit --max-cost cannot be held: 20 of 20 answers came without a count of their tokens " +
+    limited.exhaustedReason,
+    "The limit --max-cost cannot be enforced: 20 of 20 answers came without token counts " +
       "(usage)",
   );
-  assertEquals(unlimited.exhausted, undefined);
+  assertEquals(unlimited.exhaustedReason, undefined);
   for (let i = 0; i < 20; i++) limited.add(answer({ completionTokens: 1 }), TEACHER);
-  assertEquals(limited.exhausted, undefined);
+  assertEquals(limited.exhaustedReason, undefined);
 });
 
 Deno.test("wrong token counts of a teacher cannot disable the limit", () => {
@@ -148,12 +148,12 @@ Deno.test("wrong token counts of a teacher cannot disable the limit", () => {
   }
   const tokens = new Budget({ maxCompletionTokens: 2_000 });
   for (const completionTokens of [NaN, 2_000]) tokens.add(answer({ completionTokens }), TEACHER);
-  assertStringIncludes(tokens.exhausted!, "2,000 completion tokens of at most 2,000");
+  assertStringIncludes(tokens.exhaustedReason!, "2,000 completion tokens of at most 2,000");
   const nonsense = new Budget({ priceOf: () => NaN, maxCostUsd: 10 });
   assertEquals(nonsense.add(answer({ completionTokens: 1 }), TEACHER), null);
   assertEquals(nonsense.costUsd, 0);
   assertAlmostEquals(budget.add(answer({ completionTokens: 1_500 }), TEACHER)!, 15);
-  assertStringIncludes(budget.exhausted!, "$15.00");
+  assertStringIncludes(budget.exhaustedReason!, "$15.00");
 });
 
 Deno.test("checkLimits() rejects an invalid limit", () => {
