@@ -214,8 +214,8 @@ export class TeacherBlame {
 }
 
 /** The outcomes of rows that were held back and have failed. */
-function cleared({ rejections, endings, others }: Records): Outcome[] {
-  return [...rejections.clear(), ...endings.clear(), ...others.clear()];
+function cleared({ rejections, endings, otherServer }: Records): Outcome[] {
+  return [...rejections.clear(), ...endings.clear(), ...otherServer.clear()];
 }
 
 /** Advice if a server answers every row with an unknown error. */

@@ -10,7 +10,7 @@ Deno.test("Departed keeps the sums of any number of teachers, and names the last
   for (let pod = 0; pod < 1_000; pod++) {
     departed.add(makeTeacher({ address: `http://10.0.0.${pod}`, answered: 3, cost_usd: 0.5 }));
   }
-  const all = departed.with([makeTeacher({ answered: 1, cost_usd: 1 })]);
+  const all = departed.allStatuses([makeTeacher({ answered: 1, cost_usd: 1 })]);
   assertEquals(all.length, 102);
   assertEquals(all[1].address, "http://10.0.0.999");
   assertEquals(

@@ -21,30 +21,32 @@ import {
 } from "./rate_parts.ts";
 
 /** The new rate after throttling, as a fraction of the accepted rate. */
-const DECREASE = 0.85;
+const DECREASE_FACTOR = 0.85;
 
-/** The largest decrease, as a fraction of the rate: a single hiccup must not stop the run. */
-const DEEPEST_DECREASE = 0.5;
+/**
+ * The least that one decrease leaves of the rate, as a fraction: a hiccup must not stop the run.
+ */
+const MIN_DECREASE_FACTOR = 0.5;
 
 /** The lowest rate, in requests per second. */
-const LEAST_PER_S = 0.2;
+const MIN_PER_S = 0.2;
 
-/** The least that counts as the rate before the first throttling, in requests per second. */
-const FIRST_PER_S = 100;
+/** The lowest rate that is assumed before the first throttling, in requests per second. */
+const MIN_FIRST_PER_S = 100;
 
 /** After a trial, growth levels off at this fraction of the suspected rate: some limits reject half
  * of what is sent once it is slightly too much. */
-const BELOW_SUSPECTED = 0.95;
-/** After a trial, growth levels off at most at this multiple of the reduced rate. */
-const MOST_ABOVE = 2;
+const SUSPECTED_FRACTION = 0.95;
+/** After a trial, growth levels off at this multiple of the reduced rate at the latest. */
+const MAX_GROWTH_FACTOR = 2;
 
 /**
  * Beyond the rate before a decrease, growth is as fast as after a decrease by this fraction. If the
  * teacher accepts several times as much, the curve after a small decrease would need a minute.
  */
-const BEYOND = 0.5;
-/** `BEYOND` applies from this rate on, in requests per second: at lower rates, throttling shows too
- * late that the rate is too high. */
+const BEYOND_DECREASE = 0.5;
+/** `BEYOND_DECREASE` applies from this rate on, in requests per second: at lower rates, throttling
+ * shows too late that the rate is too high. */
 const BEYOND_FROM_PER_S = 10;
 
 /** A guess that is not throttled for this long was not too high, in milliseconds. */
@@ -57,14 +59,13 @@ const DOUBLING_MS = 1_000;
 const REFRESH_MS = 100;
 
 /** The rate grows while at least this fraction of it is used. */
-const USED = 1 / 3;
+const USED_FRACTION = 1 / 3;
 
 /** From this fraction of use on, the rate is what limits sending. */
-const LIMITING = 0.9;
+const LIMITING_FRACTION = 0.9;
 
-/** Below this fraction of use, the rate limits nothing. */
-const IDLE = 1 / 2;
-/** How long a rate that limits nothing is kept, in milliseconds. */
+/** Below this fraction of use, the rate limits nothing: `IDLE_MS` later, the limit is removed. */
+const IDLE_FRACTION = 1 / 2;
 const IDLE_MS = 30_000;
 
 /** A rate in requests per second, unlimited until the first throttling. Times are in milliseconds
@@ -72,7 +73,7 @@ const IDLE_MS = 30_000;
 export class AdaptiveRate {
   readonly #growth = new CubicGrowth();
   readonly #sent: RateMeter;
-  readonly #refused: RateMeter;
+  readonly #throttled: RateMeter;
   #bucket: TokenBucket | undefined;
   #perSecond = Infinity;
   #decreasedAt = -Infinity;
@@ -87,11 +88,11 @@ export class AdaptiveRate {
 
   constructor(now: number) {
     this.#sent = new RateMeter(now);
-    this.#refused = new RateMeter(now);
+    this.#throttled = new RateMeter(now);
   }
 
   /** Whether sending is limited: not before the first throttling. */
-  get isBound(): boolean {
+  get isLimited(): boolean {
     return this.#bucket !== undefined;
   }
 
@@ -121,15 +122,15 @@ export class AdaptiveRate {
    * @param startedAt When it was sent.
    * @param isExcess Whether throttling exceeds the share that the teacher always throttles.
    */
-  refused(startedAt: number, now: number, isExcess: boolean): void {
-    this.#refused.add(now);
+  throttled(startedAt: number, now: number, isExcess: boolean): void {
+    this.#throttled.add(now);
     // Sent before the last decrease, which could not affect it.
     if (!isExcess || startedAt <= this.#decreasedAt) return;
-    const before = this.#before(now);
-    const isGuess = this.#knowsLittle(now);
+    const before = this.#throttledRate(now);
+    const isGuess = this.#isRateUnknown(now);
     const accepted = isGuess ? 0 : before * this.#acceptedShare(now);
     this.#decreaseTo(
-      Math.max(LEAST_PER_S, DEEPEST_DECREASE * before, DECREASE * accepted),
+      Math.max(MIN_PER_S, MIN_DECREASE_FACTOR * before, DECREASE_FACTOR * accepted),
       before,
       now,
     );
@@ -138,12 +139,12 @@ export class AdaptiveRate {
 
   /** Whether the rate is what limits sending. */
   isLimiting(now: number): boolean {
-    return this.isBound && this.#sentRecently(now) >= LIMITING * this.#perSecond;
+    return this.isLimited && this.#sentRecently(now) >= LIMITING_FRACTION * this.#perSecond;
   }
 
   /** Called when a trial begins, which shows whether the rate is too high. */
-  suspect(now: number): void {
-    const isSuspected = this.isBound && (this.#isGuess || this.isLimiting(now));
+  startTrial(now: number): void {
+    const isSuspected = this.isLimited && (this.#isGuess || this.isLimiting(now));
     this.#suspected = isSuspected ? this.#perSecond : 0;
   }
 
@@ -154,15 +155,15 @@ export class AdaptiveRate {
    * rate.
    */
   decrease(perSecond: number, isRateAlone: boolean, now: number): void {
-    const rate = Math.max(LEAST_PER_S, perSecond);
-    const suspected = isRateAlone ? BELOW_SUSPECTED * this.#suspected : 0;
-    this.#decreaseTo(rate, Math.min(MOST_ABOVE * rate, suspected), now);
+    const rate = Math.max(MIN_PER_S, perSecond);
+    const suspected = isRateAlone ? SUSPECTED_FRACTION * this.#suspected : 0;
+    this.#decreaseTo(rate, Math.min(MAX_GROWTH_FACTOR * rate, suspected), now);
     this.#isGuess = false;
   }
 
   #decreaseTo(rate: number, before: number, now: number): void {
-    const from = Math.max(before, rate / DECREASE);
-    const beyond = from < BEYOND_FROM_PER_S ? 0 : BEYOND * from;
+    const from = Math.max(before, rate / DECREASE_FACTOR);
+    const beyond = from < BEYOND_FROM_PER_S ? 0 : BEYOND_DECREASE * from;
     this.#growth.decrease(0, rate, from, Math.max(from - rate, beyond));
     this.#decreasedAt = this.#refreshedAt = now;
     this.#sentSinceDecrease = this.#grownMs = this.#idleMs = 0;
@@ -176,23 +177,23 @@ export class AdaptiveRate {
 
   /** Whether the accepted rate is unknown: at the start, while a guess is still throttled at once,
    * and if nothing was accepted since the last decrease. */
-  #knowsLittle(now: number): boolean {
-    if (!this.isBound) return !this.#sent.isSteady(now);
+  #isRateUnknown(now: number): boolean {
+    if (!this.isLimited) return !this.#sent.isSteady(now);
     return this.#sentSinceDecrease <= 1 || this.#isGuess && now - this.#decreasedAt < CONFIRM_MS;
   }
 
   /** The rate that was throttled: the limit if it was used, else what was sent. */
-  #before(now: number): number {
+  #throttledRate(now: number): number {
     const sent = this.#sentRecently(now);
-    if (!this.isBound) return Math.max(FIRST_PER_S, sent);
-    return sent >= USED * this.#perSecond ? this.#perSecond : sent;
+    if (!this.isLimited) return Math.max(MIN_FIRST_PER_S, sent);
+    return sent >= USED_FRACTION * this.#perSecond ? this.#perSecond : sent;
   }
 
   /** The fraction of attempts since the last decrease that was not throttled. */
   #acceptedShare(now: number): number {
     const sinceDecreaseMs = now - this.#decreasedAt;
-    const refused = this.#refused.perSecond(now, sinceDecreaseMs);
-    return Math.max(0, 1 - refused / this.#sent.perSecond(now, sinceDecreaseMs));
+    const throttled = this.#throttled.perSecond(now, sinceDecreaseMs);
+    return Math.max(0, 1 - throttled / this.#sent.perSecond(now, sinceDecreaseMs));
   }
 
   /** Attempts sent per second, over the last second or the last five, whichever is more. */
@@ -205,21 +206,21 @@ export class AdaptiveRate {
     const elapsedMs = Math.min(LONGEST_WINDOW_MS, now - this.#refreshedAt);
     const used = this.#sentRecently(now) / this.#perSecond;
     this.#refreshedAt = now;
-    this.#idleMs = used < IDLE ? this.#idleMs + elapsedMs : 0;
+    this.#idleMs = used < IDLE_FRACTION ? this.#idleMs + elapsedMs : 0;
     if (this.#idleMs >= IDLE_MS) {
-      this.forget();
+      this.removeLimit();
       return;
     }
-    if (used < USED) return;
+    if (used < USED_FRACTION) return;
     this.#grownMs += elapsedMs;
     this.#perSecond = this.#isGuess
       ? this.#decreasedTo * 2 ** (this.#grownMs / DOUBLING_MS)
-      : this.#growth.at(this.#grownMs);
+      : this.#growth.sizeAt(this.#grownMs);
     bucket.setRate(this.#perSecond, now);
   }
 
   /** Removes the limit, because throttling does not depend on the rate. */
-  forget(): void {
+  removeLimit(): void {
     this.#bucket = undefined;
     this.#perSecond = Infinity;
   }

@@ -1,6 +1,6 @@
 /**
- * The choice among several teachers: by weight, by the key of a row, or without those that put the
- * row off.
+ * Chooses among several teachers: by weight, by the key of a row, or without those that have put
+ * the row off.
  *
  * @module
  */
@@ -14,11 +14,11 @@ export interface Hold {
   readonly until: number;
 }
 
-/** By how much a teacher may exceed its share for the rows that belong to it, as a factor. */
-const MOST_OF_SHARE = 1.25;
+/** A teacher gets the rows of its keys up to this multiple of its share of attempts in flight. */
+const MAX_SHARE_FACTOR = 1.25;
 
 /** Whether a teacher receives nothing new. */
-export function isOut(endpoint: Endpoint): boolean {
+export function getsNothingNew(endpoint: Endpoint): boolean {
   return endpoint.isHalted || endpoint.isLeaving;
 }
 
@@ -33,9 +33,9 @@ export function heldUntil(holds: readonly Hold[], endpoint: Endpoint): number {
 }
 
 /**
- * Of the first `count` endpoints, the one used least for its weight among those that one more
- * attempt keeps within their share. Not the least busy one: with few in flight, that would be the
- * same for every weight.
+ * Of the first `count` endpoints that have less than their share in flight, the one that was used
+ * least for its weight. Not the least busy one: with few in flight, that would be the same for
+ * every weight.
  */
 export function leastUsed(
   endpoints: readonly Endpoint[],
@@ -55,8 +55,8 @@ export function leastUsed(
   return best;
 }
 
-/** The least busy endpoint for its weight with room now that has not put off the row; undefined if
- * there is none. */
+/** The endpoint with the least in flight for its weight, of those that have room now and have not
+ * put off the row; undefined if there is none. */
 export function leastBusy(
   endpoints: readonly Endpoint[],
   holds: readonly Hold[],
@@ -74,8 +74,8 @@ export function leastBusy(
 
 /**
  * The endpoint for rows with this key: always the same, while it has room; undefined otherwise.
- * Each key belongs to the endpoint with the highest hash of both (rendezvous hashing), so that only
- * the keys of one that joins or leaves move.
+ * Each key belongs to the endpoint with the highest hash of both (rendezvous hashing), so that
+ * when one joins or leaves, only its own keys move.
  */
 export function ownerOf(
   key: number,
@@ -84,21 +84,21 @@ export function ownerOf(
 ): Endpoint | undefined {
   let best: Endpoint | undefined, highest = -1, inFlight = 1, weight = 0;
   for (const endpoint of endpoints) {
-    if (isOut(endpoint) || endpoint.isProbed) continue;
+    if (getsNothingNew(endpoint) || endpoint.isProbed) continue;
     inFlight += endpoint.inFlight;
     weight += endpoint.weight;
-    const hash = mixed(key, endpoint.id);
+    const hash = mixHashes(key, endpoint.id);
     if (hash <= highest) continue;
     highest = hash;
     best = endpoint;
   }
   if (best === undefined || best.delayMs(now) > 0) return undefined;
   // If all rows have the same key, other teachers must not stay idle.
-  return best.inFlight > MOST_OF_SHARE * inFlight * best.weight / weight ? undefined : best;
+  return best.inFlight > MAX_SHARE_FACTOR * inFlight * best.weight / weight ? undefined : best;
 }
 
 /** A hash of two 32-bit numbers (the last steps of MurmurHash3). */
-function mixed(a: number, b: number): number {
+function mixHashes(a: number, b: number): number {
   let hash = Math.imul(a ^ Math.imul(b, 0x9e3779b1), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;

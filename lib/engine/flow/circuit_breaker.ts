@@ -9,23 +9,23 @@ import type { Classification } from "../errors/mod.ts";
 
 /**
  * Failed rows that count as an outage if hardly any attempt since the first of them was answered. A
- * row that has failed before may itself be the cause and does not count: otherwise the last rows of
- * a run would look like an outage.
+ * row that failed before does not count, because it may itself be the cause: otherwise the last
+ * rows of a run would look like an outage.
  */
 const ROWS_FOR_OUTAGE = 10;
 
-/** How long such failures have to last, in milliseconds: of a thousand in flight half of which
+/** How long such failures have to last, in milliseconds: if half of a thousand attempts in flight
  * fail, ten in a row are chance. */
-const FAULTS_ALONE_MS = 300;
+const MIN_FAULTS_MS = 300;
 
 /** The fraction of attempts that counts as nearly all. */
 const NEARLY_ALL = 0.9;
 
 /** Consecutive throttled rows that count as an outage. */
-const LOADS_FOR_OUTAGE = 10;
+const THROTTLED_FOR_OUTAGE = 10;
 
 /** How long throttling has to last to count as an outage, in milliseconds: a burst does not. */
-const LOADS_ALONE_MS = 5_000;
+const MIN_THROTTLING_MS = 5_000;
 
 /** Consecutive refused connections that count as an outage at once. */
 const REFUSALS_FOR_OUTAGE = 3;
@@ -135,8 +135,8 @@ export class CircuitBreaker {
   failed(cause: Classification["cause"], startedAt: number, isFirst: boolean): boolean {
     const now = this.#options.now();
     if (this.#downSince !== undefined) {
-      const isOfRow = cause === "fault" || cause === "timeout";
-      return isOfRow && now - this.#downSince >= PATIENCE_MS;
+      const mayBlameRow = cause === "fault" || cause === "timeout";
+      return mayBlameRow && now - this.#downSince >= PATIENCE_MS;
     }
     if (this.#trouble.length === 0) this.#made = this.#madeAndFailed = 0;
     else if (startedAt >= this.#trouble.since) this.#madeAndFailed++;
@@ -155,11 +155,11 @@ export class CircuitBreaker {
     const silence = this.#silence;
     if (cause === "unreachable") return silence.refusals >= REFUSALS_FOR_OUTAGE;
     if (cause === "load") {
-      return silence.loads >= LOADS_FOR_OUTAGE && now - silence.since >= LOADS_ALONE_MS;
+      return silence.throttled >= THROTTLED_FOR_OUTAGE && now - silence.since >= MIN_THROTTLING_MS;
     }
-    if (silence.rows >= ROWS_FOR_OUTAGE && now - silence.since >= FAULTS_ALONE_MS) return true;
+    if (silence.rows >= ROWS_FOR_OUTAGE && now - silence.since >= MIN_FAULTS_MS) return true;
     const { rows, since } = this.#trouble;
-    return rows >= ROWS_FOR_OUTAGE && now - since >= FAULTS_ALONE_MS &&
+    return rows >= ROWS_FOR_OUTAGE && now - since >= MIN_FAULTS_MS &&
       this.#madeAndFailed >= NEARLY_ALL * this.#made;
   }
 
@@ -178,15 +178,15 @@ class Streak {
   length = 0;
   /** Refused connections. */
   refusals = 0;
-  /** Rows throttled whose earlier attempts had not failed. */
-  loads = 0;
-  /** Rows failed in another way whose earlier attempts had not failed. */
+  /** Throttled rows whose earlier attempts had not failed. */
+  throttled = 0;
+  /** Rows that failed in another way and whose earlier attempts had not failed. */
   rows = 0;
 
   add(cause: Classification["cause"], isFirst: boolean, now: number): void {
     if (this.length++ === 0) this.since = now;
     if (cause === "unreachable") this.refusals++;
-    else if (isFirst && cause === "load") this.loads++;
+    else if (isFirst && cause === "load") this.throttled++;
     else if (isFirst) this.rows++;
   }
 
@@ -194,7 +194,7 @@ class Streak {
     this.since = Infinity;
     this.length =
       this.refusals =
-      this.loads =
+      this.throttled =
       this.rows =
         0;
   }

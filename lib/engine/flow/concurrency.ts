@@ -33,21 +33,22 @@ export interface LimitAnswer {
   readonly tokens: number;
 }
 
-/** What the limit needs to know of a sign of overload. */
+/** What the limit needs to know about an attempt that was throttled, timed out or not connected. */
 export interface LimitPressure {
   /** When the attempt was made, on the limit's clock. */
   readonly startedAt: number;
   /** Attempts in flight when it ended, this one included. */
   readonly inFlight: number;
+  /** Whether it is part of a run of throttled attempts that is not chance. @default false */
   readonly isRun?: boolean;
 }
 
 /** The new limit as a fraction of the old one. CUBIC's 0.7 would leave too much idle at a teacher
  * whose throttling costs next to nothing. */
-const DECREASE = 0.85;
+const DECREASE_FACTOR = 0.85;
 /** If less than this fraction of the limit is still in flight, that number says nothing about what
  * is accepted. */
-const LEAST_SHRUNK = 0.1;
+const MIN_REMAINING = 0.1;
 /** Attempts made this soon after a decrease, in milliseconds, still compete with the throttled
  * burst. */
 const BURST_MS = 100;
@@ -55,8 +56,8 @@ const BURST_MS = 100;
  * A careful start that is throttled continues from a lower limit: its last doubling may have been
  * too large a step. If it is throttled again before it has grown by this factor, the start is over.
  */
-const FURTHER = 1.5;
-/** How a careful start grows: up to `below`, each answer multiplies the limit by `factor`; then
+const FURTHER_GROWTH = 1.5;
+/** How a careful start grows. Up to `below`, each answer multiplies the limit by `factor`; then
  * each adds one, which doubles it with every round of answers. */
 interface StartGrowth {
   readonly factor: number;
@@ -81,7 +82,7 @@ const USED_SHARE = 0.8;
 const USED_FOR_MS = 1_000;
 /** Longer gaps between two calls, in milliseconds, do not count as time. While attempts are in
  * flight there are at least two calls per second, so a longer gap means that none were. */
-const LONGEST_SILENCE_MS = 3_000;
+const MAX_CALL_GAP_MS = 3_000;
 
 /** An adaptive limit on the attempts in flight at one teacher. */
 export class ConcurrencyLimit {
@@ -93,7 +94,7 @@ export class ConcurrencyLimit {
   #start: number | undefined;
   #startGrowth: StartGrowth;
   /** The limit at which the start was throttled; 0 if it was not. */
-  #startRefusedAt = 0;
+  #startThrottledAt = 0;
   #quietSince: number;
 
   #growth = new CubicGrowth();
@@ -104,8 +105,8 @@ export class ConcurrencyLimit {
   #decreasedFrom = 0;
   /** Whether an attempt made after the last decrease was answered. */
   #isProven = false;
-  /** The last limit that was proven by an answer before it was reduced; Infinity if unknown. */
-  #held = Infinity;
+  /** The last limit at which an answer arrived before it was reduced; Infinity if unknown. */
+  #provenLimit = Infinity;
 
   #calledAt: number;
   #lastUsedAt: number;
@@ -128,7 +129,7 @@ export class ConcurrencyLimit {
 
   /** Whether the limit is at the ceiling, or at what the exploration allows. */
   get isFull(): boolean {
-    return this.#start === undefined && this.#growth.at(this.#usedMs) >= this.#top;
+    return this.#start === undefined && this.#growth.sizeAt(this.#usedMs) >= this.#maximum;
   }
 
   /** How many attempts may be in flight: a whole number, 1 or more. */
@@ -155,8 +156,8 @@ export class ConcurrencyLimit {
   }
 
   /**
-   * Called on overload: throttling (a rate limit or overload), a timeout, a refused connection. All throttling
-   * of one burst counts once: attempts made before the last decrease or right after it are ignored.
+   * Called when an attempt was throttled, timed out or could not connect. A burst of these counts
+   * once: attempts made before the last decrease or right after it are ignored.
    */
   pressed(pressure: LimitPressure): void {
     this.#observe(pressure.inFlight);
@@ -166,18 +167,18 @@ export class ConcurrencyLimit {
       return;
     }
     const from = Math.max(1, Math.min(this.#exact, pressure.inFlight));
-    this.decrease(from, DECREASE * from);
+    this.decrease(from, DECREASE_FACTOR * from);
   }
 
   /** Reduces the limit to `towards`, at least by one from `from`, which was too many. */
   decrease(from: number, towards: number): void {
     const size = this.#exact;
-    if (this.#isProven && this.#start === undefined) this.#held = size;
+    if (this.#isProven && this.#start === undefined) this.#provenLimit = size;
     // At least by one: 15 % of a small limit would grow back at once.
     const to = Math.min(towards, from - 1);
-    if (this.#start !== undefined && size >= FURTHER * this.#startRefusedAt) {
+    if (this.#start !== undefined && size >= FURTHER_GROWTH * this.#startThrottledAt) {
       this.#start = Math.max(1, Math.floor(to));
-      this.#startRefusedAt = size;
+      this.#startThrottledAt = size;
     } else {
       this.#growth.decrease(this.#usedMs, to, from);
       this.#start = undefined;
@@ -191,7 +192,7 @@ export class ConcurrencyLimit {
   /** Undoes a decrease that did not lower the share of throttled attempts: continues from `size`
    * like a careful start, limited only by the ceiling. */
   resume(size: number): void {
-    this.#forget();
+    this.#forgetThrottling();
     this.#setStart(size);
   }
 
@@ -206,10 +207,14 @@ export class ConcurrencyLimit {
 
   /** Called when the teacher is up after an outage: starts at 1, up to the last proven limit. */
   restart(): void {
-    this.#forget();
-    if (this.#held < Infinity) {
-      // As if that limit had been reduced long ago and had recovered by now.
-      this.#growth.decrease(this.#usedMs - RECOVERY_MS, DECREASE * this.#held, this.#held);
+    this.#forgetThrottling();
+    if (this.#provenLimit < Infinity) {
+      // Growth then ends at that limit: it counts as reduced so long ago that it has recovered.
+      this.#growth.decrease(
+        this.#usedMs - RECOVERY_MS,
+        DECREASE_FACTOR * this.#provenLimit,
+        this.#provenLimit,
+      );
     }
     this.#explorer?.interrupted();
     this.#startGrowth = GENTLE_START;
@@ -223,28 +228,29 @@ export class ConcurrencyLimit {
    */
   #shrink(inFlight: number): void {
     const to = Math.max(1, inFlight), size = this.#decreasedFrom;
-    if (to < LEAST_SHRUNK * size) this.#growth.decrease(this.#usedMs, DECREASE * size, size);
-    else if (to < this.#exact) this.#growth.decrease(this.#usedMs, to, to / DECREASE);
+    if (to < MIN_REMAINING * size) {
+      this.#growth.decrease(this.#usedMs, DECREASE_FACTOR * size, size);
+    } else if (to < this.#exact) this.#growth.decrease(this.#usedMs, to, to / DECREASE_FACTOR);
   }
 
   /** Forgets what was throttled so far. */
-  #forget(): void {
+  #forgetThrottling(): void {
     this.#passTime();
     this.#growth = new CubicGrowth();
     this.#isProven = false;
-    this.#startRefusedAt = 0;
+    this.#startThrottledAt = 0;
   }
 
   get #exact(): number {
-    return Math.max(1, Math.min(this.#start ?? Infinity, this.#bound));
+    return Math.max(1, Math.min(this.#start ?? Infinity, this.#startEnd));
   }
 
   /** The limit at which a careful start ends. */
-  get #bound(): number {
-    return Math.min(this.#top, this.#growth.at(this.#usedMs));
+  get #startEnd(): number {
+    return Math.min(this.#maximum, this.#growth.sizeAt(this.#usedMs));
   }
 
-  get #top(): number {
+  get #maximum(): number {
     return this.#explorer?.limit ?? this.#ceiling;
   }
 
@@ -268,13 +274,13 @@ export class ConcurrencyLimit {
     const now = this.#now();
     const sinceMs = now - this.#calledAt;
     this.#calledAt = now;
-    if (sinceMs > LONGEST_SILENCE_MS) this.#explorer?.discard();
+    if (sinceMs > MAX_CALL_GAP_MS) this.#explorer?.discard();
     else if (this.#isUsed && this.#start === undefined) this.#usedMs += sinceMs;
   }
 
   #advanceStart(start: number, isLimiting: boolean): void {
     const { factor, below } = this.#startGrowth;
-    if (start < below && this.#startRefusedAt === 0) this.#setStart(factor * start);
+    if (start < below && this.#startThrottledAt === 0) this.#setStart(factor * start);
     else if (isLimiting) this.#advanceTo(start + 1);
   }
 
@@ -285,6 +291,6 @@ export class ConcurrencyLimit {
   }
 
   #advanceTo(start: number): void {
-    this.#start = start < this.#bound ? start : undefined;
+    this.#start = start < this.#startEnd ? start : undefined;
   }
 }

@@ -2,11 +2,11 @@
  * Finds out whether sending less lowers the share of throttled attempts.
  *
  * Some teachers throttle a share of whatever is sent: a faulty gateway, a router with a dead
- * replica. Others throttle what exceeds their capacity. A trial distinguishes them: for a while,
- * neither more attempts in flight nor more per second than were accepted before. A teacher at its
- * capacity then throttles hardly anything, the others throttle the same share. Both bounds are
- * needed: if throttled attempts return at once, a few lanes send more than many teachers accept;
- * and attempts that are in flight for minutes follow a rate too slowly.
+ * replica. Others throttle what exceeds their capacity. A trial distinguishes them: for a while, it
+ * allows neither more attempts in flight nor more per second than were accepted before. A teacher
+ * at its capacity then throttles hardly anything, the others throttle the same share. Both bounds
+ * are needed: if throttled attempts return at once, a few lanes send more than many teachers
+ * accept; and attempts that are in flight for minutes follow a rate too slowly.
  *
  * The decision is a sequential probability ratio test (Wald, 1945) between the two shares: it needs
  * as few attempts as their difference allows.
@@ -17,41 +17,43 @@
 import { TokenBucket } from "./rate_parts.ts";
 
 /** The rate of a trial, as a fraction of the accepted rate. */
-const BELOW_ACCEPTED = 0.9;
-/** The least attempts in flight during a trial, as a fraction of those before. */
-const LEAST_PART = 0.4;
-/** The most attempts in flight during a trial, as a fraction of those before. */
-const MOST_PART = 0.85;
+const ACCEPTED_FRACTION = 0.9;
+/** The lowest limit on attempts in flight during a trial, as a fraction of those before. */
+const MIN_CAP_FRACTION = 0.4;
+/** The highest limit on attempts in flight during a trial, as a fraction of those before. */
+const MAX_CAP_FRACTION = 0.85;
 /** The lowest rate of a trial, in attempts per second. */
-const LEAST_PER_S = 0.2;
+const MIN_PER_S = 0.2;
 /** The burst of a trial, as milliseconds of its rate: enough for late timers. A teacher that allows
  * no bursts throttles larger ones at any rate. */
 const BURST_MS = 5;
 /** With fewer attempts in flight, one more or less is a large step, so a rate is needed too. */
-export const FEW = 8;
+export const FEW_IN_FLIGHT = 8;
 /**
  * If few attempts return within this time on average, in milliseconds, they follow the rate so
- * closely that it is the only limit needed. To reduce them too would leave one lane, which sends
+ * closely that it is the only limit needed. Reducing these too would leave one lane, which sends
  * less than many teachers accept.
  */
 const QUICK_MS = 50;
 /** How much of the throttled share may remain at a teacher at its capacity, as a fraction, because
  * attempts come together by chance. */
-const REMAINDER = 0.35;
+const REMAINING_FRACTION = 0.35;
 /** The log likelihood ratio at which a trial ends as "ineffective": odds of 100 to 1. */
 const INEFFECTIVE_AT = Math.log(100);
 /** The log likelihood ratio at which a trial ends as "effective": odds of 20 to 1. */
 const EFFECTIVE_AT = -Math.log(20);
 /** The fewest attempts for "ineffective": fewer do not show the share to tolerate. */
-const LEAST_ATTEMPTS = 24;
+const MIN_ATTEMPTS = 24;
 /** The most attempts of a trial. One without a clear result then ends with the more likely one. */
-const MOST_ATTEMPTS = 240;
+const MAX_ATTEMPTS = 240;
 /** How long the evidence for "effective" has to last, in milliseconds: the last attempts may still
  * be throttled. */
 const SETTLING_MS = 1_000;
 
-/** An accepted rate that was measured for less than this time, in seconds, may be that of a burst. */
-const LEAST_SECONDS = 1;
+/**
+ * An accepted rate that was measured for less than this time, in seconds, may be that of a burst.
+ */
+const MIN_SECONDS = 1;
 
 /** What was measured before a trial. */
 export interface TrialOptions {
@@ -63,7 +65,7 @@ export interface TrialOptions {
   readonly share: number;
   /** How many attempts this share was measured over. */
   readonly attempts: number;
-  /** How long it took. */
+  /** How long it was measured, in seconds. */
   readonly seconds: number;
   /** The trial that this one confirms; undefined if it is the first. */
   readonly first?: Pick<DecreaseTrial, "cap" | "isQuick">;
@@ -85,10 +87,12 @@ export class DecreaseTrial {
   readonly #isFinal: boolean;
   readonly #startedAt: number;
   readonly #bucket: TokenBucket;
-  readonly #ifThrottled: number;
-  readonly #ifAccepted: number;
+  /** The log likelihood ratio that a throttled attempt adds. */
+  readonly #throttledEvidence: number;
+  /** The log likelihood ratio that an accepted attempt adds. */
+  readonly #acceptedEvidence: number;
   /** When each attempt of the trial was sent. */
-  readonly #sentAt = new Float64Array(MOST_ATTEMPTS);
+  readonly #sentAt = new Float64Array(MAX_ATTEMPTS);
   #attempts = 0;
   /** Attempts old enough that they would have been throttled by now. */
   #known = 0;
@@ -98,19 +102,24 @@ export class DecreaseTrial {
 
   constructor(options: TrialOptions, now: number) {
     const { size, acceptedPerSecond, share, attempts, seconds, first } = options;
-    const part = Math.min(MOST_PART, Math.max(LEAST_PART, BELOW_ACCEPTED * (1 - share)));
+    const capFraction = Math.min(
+      MAX_CAP_FRACTION,
+      Math.max(MIN_CAP_FRACTION, ACCEPTED_FRACTION * (1 - share)),
+    );
     // A trial begins when many happened to be throttled, so the true share is usually smaller.
     const expected = Math.max(share / 2, share - 2 * Math.sqrt(share * (1 - share) / attempts));
-    const atCapacity = Math.max(REMAINDER * expected, 1 - (1 - expected) / part);
+    const atCapacity = Math.max(REMAINING_FRACTION * expected, 1 - (1 - expected) / capFraction);
     this.size = size;
-    this.perSecond = Math.max(LEAST_PER_S, BELOW_ACCEPTED * acceptedPerSecond);
-    this.isQuick = first?.isQuick ?? (size < FEW && size * 1_000 < QUICK_MS * this.perSecond);
-    this.#isFinal = first !== undefined || !this.isQuick && seconds >= LEAST_SECONDS;
-    this.cap = first?.cap ?? (this.isQuick ? FEW : Math.max(1, Math.floor(part * size)));
+    this.perSecond = Math.max(MIN_PER_S, ACCEPTED_FRACTION * acceptedPerSecond);
+    this.isQuick = first?.isQuick ??
+      (size < FEW_IN_FLIGHT && size * 1_000 < QUICK_MS * this.perSecond);
+    this.#isFinal = first !== undefined || !this.isQuick && seconds >= MIN_SECONDS;
+    this.cap = first?.cap ??
+      (this.isQuick ? FEW_IN_FLIGHT : Math.max(1, Math.floor(capFraction * size)));
     this.#bucket = new TokenBucket(this.perSecond, now, BURST_MS);
     this.#startedAt = now;
-    this.#ifThrottled = Math.log(expected / atCapacity);
-    this.#ifAccepted = Math.log((1 - expected) / (1 - atCapacity));
+    this.#throttledEvidence = Math.log(expected / atCapacity);
+    this.#acceptedEvidence = Math.log((1 - expected) / (1 - atCapacity));
   }
 
   /** The share of the trial's attempts that was throttled. */
@@ -141,7 +150,7 @@ export class DecreaseTrial {
   }
 
   sent(now: number): void {
-    if (this.#attempts < MOST_ATTEMPTS) this.#sentAt[this.#attempts++] = now;
+    if (this.#attempts < MAX_ATTEMPTS) this.#sentAt[this.#attempts++] = now;
     this.#bucket.take(1, now);
   }
 
@@ -162,11 +171,11 @@ export class DecreaseTrial {
     const knownUntil = now - this.#throttledInMs;
     while (this.#known < this.#attempts && this.#sentAt[this.#known] <= knownUntil) this.#known++;
     const accepted = Math.max(0, this.#known - this.#throttled);
-    const evidence = this.#throttled * this.#ifThrottled + accepted * this.#ifAccepted;
+    const evidence = this.#throttled * this.#throttledEvidence + accepted * this.#acceptedEvidence;
     if (evidence >= INEFFECTIVE_AT) {
-      return this.#known < LEAST_ATTEMPTS ? undefined : "ineffective";
+      return this.#known < MIN_ATTEMPTS ? undefined : "ineffective";
     }
-    const isOver = this.#known >= MOST_ATTEMPTS;
+    const isOver = this.#known >= MAX_ATTEMPTS;
     if (evidence > EFFECTIVE_AT && !isOver) {
       this.#effectiveSince = undefined;
       return undefined;

@@ -14,7 +14,7 @@ import { CircuitBreaker } from "./circuit_breaker.ts";
 import type { EndpointContext, EndpointOptions, FailureEffect } from "./endpoint_options.ts";
 import { LoadControl, type Sent } from "./load_control.ts";
 
-/** Causes that may mean that less should be sent. */
+/** Causes of failures that may mean that less should be sent. */
 const PRESSURE: ReadonlySet<Classification["cause"]> = new Set(["load", "unreachable", "timeout"]);
 
 export class Endpoint {
@@ -22,10 +22,10 @@ export class Endpoint {
   /** A 32-bit hash of its address, for `pickForKey`. */
   readonly id: number;
   inFlight = 0;
-  /** Attempts made, of which the last one's number is the ticket. */
+  /** Attempts made. The number of an attempt is its ticket. */
   attempts = 0;
-  /** Attempts made, plus those that a teacher missed that joined later. The pool takes turns by
-   * this number. */
+  /** Attempts made and, for a teacher that joined later, those that it missed. The pool takes turns
+   * by this number. */
   turns = 0;
   readonly #context: EndpointContext;
   #weight: number;
@@ -121,7 +121,7 @@ export class Endpoint {
     if (this.#haltReason !== undefined || this.#isLeaving) return Infinity;
     const restsUntil = this.restsUntil(now);
     if (restsUntil !== undefined && restsUntil > now) return restsUntil - now;
-    // A probe is made however many attempts hang.
+    // A probe is made even if attempts hang.
     if (this.inFlight >= this.#load.limit && !this.isProbed) return Infinity;
     return this.#load.delayMs(now);
   }
@@ -141,7 +141,7 @@ export class Endpoint {
     const inFlight = this.inFlight--;
     this.#answered++;
     this.#completionTokens += completion.usage?.completionTokens ?? 0;
-    this.#isThere(sent);
+    this.#responded(sent);
     this.#load.answered(sent, inFlight, completion);
   }
 
@@ -169,7 +169,7 @@ export class Endpoint {
     this.#completionTokens += error.partial?.usage?.completionTokens ?? 0;
     // The teacher responds without a sign of trouble.
     if (action !== "retry" || cause === "ending" || cause === "adjusted") {
-      this.#isThere(sent);
+      this.#responded(sent);
       return { counts: cause !== "adjusted", isTolerated: false };
     }
     this.#reason = error.status === undefined ? error.message : `${error.status}: ${error.message}`;
@@ -227,7 +227,7 @@ export class Endpoint {
 
   /** Changes its share of the load and the most attempts in flight. Everything learned about the
    * teacher stays. */
-  setPlace({ weight, maxConcurrency }: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
+  setShare({ weight, maxConcurrency }: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     // Its turns so far count as if it had always had this weight.
     this.turns *= weight / this.#weight;
     this.#weight = weight;
@@ -238,7 +238,7 @@ export class Endpoint {
   /** Called when it is listed again before its last call has ended: continues as carefully as after
    * an outage. */
   rejoin(place: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
-    this.setPlace(place);
+    this.setShare(place);
     this.#isLeaving = false;
     this.#haltReason = undefined;
     this.#load.restart();
@@ -290,8 +290,8 @@ export class Endpoint {
     };
   }
 
-  /** Called when it has responded. After an outage it starts with one attempt again. */
-  #isThere(sent: Sent): void {
+  /** Called when the teacher has responded. After an outage, it starts with one attempt again. */
+  #responded(sent: Sent): void {
     this.#load.responded(sent);
     if (!this.#breaker.answered(sent.startedAt)) return;
     this.#load.restart();

@@ -11,7 +11,7 @@
  */
 
 /** Where the search begins, and the lowest limit unless the ceiling is lower: with fewer in flight,
- * a server that queues is no faster. */
+ * a server that queues requests is no faster. */
 export const EXPLORING_FROM = 32;
 
 /** The step while each one pays, as a factor of the limit. */
@@ -26,7 +26,7 @@ const DOWN = Math.SQRT1_2;
 const WORTHWHILE_POWER = 0.1;
 /** A lower limit is as good if this fraction of the goodput remains. A wrong step down costs more
  * than a right one saves. */
-const AS_GOOD = 0.99;
+const AS_GOOD_FRACTION = 0.99;
 /** If the mean length of answers differs by this factor, two windows are not comparable. */
 const REGIME_FACTOR = 1.5;
 /** Answers in a window, as a multiple of the limit. */
@@ -58,7 +58,7 @@ export class HillClimb {
   readonly #options: HillClimbOptions;
   #ceiling: number;
   /** The best limit so far. */
-  #held: number;
+  #best: number;
   /** The last goodput measured at the best limit. */
   #reference: Goodput | undefined;
   /** The limit in force: the best one, or one that is being tried. */
@@ -71,7 +71,7 @@ export class HillClimb {
   constructor(options: HillClimbOptions) {
     this.#options = options;
     this.#ceiling = options.ceiling;
-    this.#held = this.#limit = Math.min(EXPLORING_FROM, options.ceiling);
+    this.#best = this.#limit = Math.min(EXPLORING_FROM, options.ceiling);
     this.#window = Window.afterSettling(this.#limit);
   }
 
@@ -86,12 +86,12 @@ export class HillClimb {
     this.interrupted();
   }
 
-  /** Called for an answer while this limit was what kept more from being sent. */
+  /** Called for an answer if only this limit kept more from being sent. */
   answered(tokens: number): void {
     const now = this.#options.now();
     const goodput = this.#window.answered(now, tokens);
     if (goodput === undefined) return;
-    if (this.#limit === this.#held) this.#hold(goodput, now);
+    if (this.#limit === this.#best) this.#hold(goodput, now);
     else this.#compare(goodput);
   }
 
@@ -103,15 +103,14 @@ export class HillClimb {
   /** Called when something else has changed what is in flight: keeps the limit and forgets all
    * measurements. */
   interrupted(): void {
-    this.#held = this.#limit;
+    this.#best = this.#limit;
     this.#reference = undefined;
     this.#step = CLIMB;
     this.#windowsToHold = 1;
     this.discard();
   }
 
-  /** Handles a window at the best limit. The last one before a step is what the step is compared
-   * with. */
+  /** Handles a window at the best limit. The step that follows is compared with the last one. */
   #hold(goodput: Goodput, now: number): void {
     this.#reference = goodput;
     this.#windowsToHold--;
@@ -126,9 +125,9 @@ export class HillClimb {
       this.#goBack(1);
       return;
     }
-    const wanted = this.#step > 1 ? this.#step ** WORTHWHILE_POWER : AS_GOOD;
-    if (goodput.perSecond >= wanted * reference.perSecond) {
-      this.#held = this.#limit;
+    const factor = this.#step > 1 ? this.#step ** WORTHWHILE_POWER : AS_GOOD_FRACTION;
+    if (goodput.perSecond >= factor * reference.perSecond) {
+      this.#best = this.#limit;
       this.#reference = goodput;
       if (this.#step === UP) this.#step = CLIMB;
       this.#try();
@@ -141,9 +140,9 @@ export class HillClimb {
   /** Tries the next limit. If the step does not change the limit, tries another step later. */
   #try(): void {
     const floor = Math.min(EXPLORING_FROM, this.#ceiling);
-    const wanted = Math.round(this.#held * this.#step);
-    this.#limit = Math.max(floor, Math.min(this.#ceiling, wanted));
-    if (this.#limit === this.#held) {
+    const next = Math.round(this.#best * this.#step);
+    this.#limit = Math.max(floor, Math.min(this.#ceiling, next));
+    if (this.#limit === this.#best) {
       this.#windowsToHold = this.#holdLength();
       this.#turnAround();
     } else {
@@ -160,7 +159,7 @@ export class HillClimb {
   }
 
   #goBack(windowsToHold: number): void {
-    this.#limit = this.#held;
+    this.#limit = this.#best;
     this.#windowsToHold = windowsToHold;
     this.discard();
   }

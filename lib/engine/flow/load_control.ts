@@ -8,7 +8,7 @@
 import type { Classification } from "../errors/mod.ts";
 import type { Completion } from "../../teacher/mod.ts";
 import { ConcurrencyLimit } from "./concurrency.ts";
-import { FEW } from "./decrease_trial.ts";
+import { FEW_IN_FLIGHT } from "./decrease_trial.ts";
 import { QuotaWindow } from "./quota_window.ts";
 import { RateLimiter } from "./rate.ts";
 import { ThrottleTolerance, type ThrottleVerdict } from "./throttle_tolerance.ts";
@@ -32,6 +32,7 @@ export interface LoadControlOptions {
   readonly random: () => number;
 }
 
+/** An attempt that was sent. */
 export interface Sent {
   /** Its number among the attempts at its teacher, from 1. */
   readonly ticket: number;
@@ -47,18 +48,16 @@ interface Pressure extends Sent {
   readonly isRate: boolean;
   /** Whether the teacher said that a limit is used up. */
   readonly isExhausted: boolean;
-  /** Whether the teacher said when to come back. */
-  readonly isDated: boolean;
+  /** Whether the teacher said when to retry. */
+  readonly hasRetryTime: boolean;
 }
 
-/**
- * How much longer than requested a cool-down lasts at most, as a fraction, and at most a second.
- */
+/** A cool-down lasts longer than requested by up to this fraction, and at most a second. */
 const COOL_DOWN_JITTER = 0.1;
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
-/** A careful start is stuck, and therefore over, after this many attempts for each place below the
- * ceiling. */
+/** A careful start that has not reached the ceiling is over after this many attempts for each place
+ * below it. */
 const START_TURNS = 4;
 
 /** The load on one teacher. Each attempt is a `sent()`, then exactly one of `answered()`,
@@ -161,13 +160,13 @@ export class LoadControl {
   /** Called if an attempt was not made after all. */
   returned(): void {
     this.#rate.returned();
-    this.#window.unsent(this.#now());
+    this.#window.returned(this.#now());
   }
 
   /**
    * Called when an attempt was throttled or timed out. Returns whether that is no more than usual,
-   * too much, or because a quota is used up. If the teacher names a time and others would be
-   * throttled too, all wait for it.
+   * a sign that too much is sent, or due to a quota that is used up. If the teacher names a time
+   * and other attempts would be throttled too, all wait for it.
    */
   pressed(
     { ticket, startedAt }: Sent,
@@ -177,11 +176,11 @@ export class LoadControl {
       "type" | "retryAfterMs" | "isExhausted"
     >,
   ): "tolerated" | "excess" | "closed" {
-    const isDated = retryAfterMs !== undefined, isRate = type === "rate_limit";
-    const pressure = { ticket, startedAt, inFlight, isRate, isExhausted, isDated };
+    const hasRetryTime = retryAfterMs !== undefined, isRate = type === "rate_limit";
+    const pressure = { ticket, startedAt, inFlight, isRate, isExhausted, hasRetryTime };
     const verdict = this.#throttled(pressure);
     const isClosed = verdict === "closed";
-    if (isDated && (isClosed || isExhausted || this.isRun)) {
+    if (hasRetryTime && (isClosed || isExhausted || this.isRun)) {
       this.#coolDown(retryAfterMs);
       return isClosed ? "closed" : "excess";
     }
@@ -192,31 +191,31 @@ export class LoadControl {
     const jitterMs = Math.min(COOL_DOWN_JITTER_CAP_MS, ms * COOL_DOWN_JITTER);
     const until = this.#now() + ms + this.#random() * jitterMs;
     this.#coolUntil = Math.max(this.#coolUntil, until);
-    this.#tolerance.rested();
+    this.#tolerance.restartRate();
   }
 
   #throttled(pressure: Pressure): ThrottleVerdict | "closed" {
-    const now = this.#now(), { isRate, isExhausted, isDated } = pressure;
+    const now = this.#now(), { isRate, isExhausted, hasRetryTime } = pressure;
     const size = this.#limit.value;
     const isClosed = this.closedUntil !== undefined;
-    const verdict = isClosed ? "closed" : this.#press(pressure, now);
-    if (!isClosed && (isDated || !isRate && !isExhausted)) return verdict;
+    const verdict = isClosed ? "closed" : this.#tolerate(pressure, now);
+    if (!isClosed && (hasRetryTime || !isRate && !isExhausted)) return verdict;
     const { isRun } = this.#tolerance;
-    return this.#window.throttledAt(now, { ...pressure, size, isRun }) ? "closed" : verdict;
+    return this.#window.throttled(now, { ...pressure, size, isRun }) ? "closed" : verdict;
   }
 
-  #press({ ticket, startedAt, inFlight, isRate }: Pressure, now: number): ThrottleVerdict {
+  #tolerate({ ticket, startedAt, inFlight, isRate }: Pressure, now: number): ThrottleVerdict {
     const { trial } = this.#tolerance;
     const isStarting = this.#limit.isStarting && !this.#rate.isLimiting &&
       ticket < START_TURNS * this.#ceiling;
     const verdict = this.#tolerance.throttled({ ticket, startedAt, inFlight, isStarting }, now);
     const isExcess = verdict === "excess";
     if (isExcess) this.#limit.pressed({ startedAt, inFlight, isRun: this.isRun });
-    if (verdict === "suspicious") this.#rate.suspect();
-    if (isRate) this.#rate.refused(startedAt, isExcess);
+    if (verdict === "suspicious") this.#rate.startTrial();
+    if (isRate) this.#rate.throttled(startedAt, isExcess);
     if (verdict === "ineffective") {
       this.#limit.resume(trial!.size);
-      this.#rate.forget();
+      this.#rate.removeAdaptiveLimit();
     }
     return verdict;
   }
@@ -243,7 +242,7 @@ export class LoadControl {
     if (trial !== undefined) {
       const { isQuick } = trial;
       if (!isQuick) this.#limit.decrease(trial.size, trial.cap);
-      if (isQuick || this.#limit.value < FEW || this.#rate.isLimiting) {
+      if (isQuick || this.#limit.value < FEW_IN_FLIGHT || this.#rate.isLimiting) {
         this.#rate.decrease(trial.perSecond, isQuick);
       }
     }
@@ -252,11 +251,11 @@ export class LoadControl {
   }
 
   /** Returns to `size` attempts in flight once a window is open: throttling at the end of the last
-   * one said nothing about limit or rate. */
+   * one said nothing about the limit or the rate. */
   #reopen(size: number | undefined): void {
     if (size === undefined) return;
     this.#limit.resume(size);
-    this.#rate.forget();
-    this.#tolerance.rested();
+    this.#rate.removeAdaptiveLimit();
+    this.#tolerance.restartRate();
   }
 }

@@ -10,17 +10,17 @@
  */
 
 /** The fewest throttled attempts that show that a window is closed. */
-const LEAST_THROTTLED = 3;
-/** How long these have to last, in milliseconds. */
-const LEAST_MS = 500;
-/** The fraction of the attempts in flight that may remain when a window closes: these do not use up
- * the capacity. */
-const REMAINDER = 0.1;
+const MIN_THROTTLED = 3;
+/** The time from the first to the last of these, in milliseconds, at least. */
+const MIN_RUN_MS = 500;
+/** The fraction of the attempts in flight that may remain when a window closes: with so few, the
+ * teacher is not at its capacity. */
+const REMAINING_FRACTION = 0.1;
 /** A teacher that was closed for a shorter time, in milliseconds, has a slow rate instead of a
  * window. */
-const LEAST_CLOSED_MS = 3_000;
+const MIN_CLOSED_MS = 3_000;
 /** A teacher that accepted fewer attempts has a slow rate too. */
-const LEAST_QUOTA = 8;
+const MIN_QUOTA = 8;
 /** The wait before the first probe, in milliseconds. */
 const PROBE_BASE_MS = 1_000;
 /** The longest wait before a probe, in milliseconds. */
@@ -29,20 +29,20 @@ const PROBE_CAP_MS = 15_000;
 const PROBE_GROWTH = 1.5;
 /** The usual length of a window, by the clock or from the first request on, in milliseconds. */
 const MINUTE_MS = 60_000;
-/** How long after the expected opening of a window it is probed, in milliseconds: once to twice. */
+/** A window is probed once to twice this time after its expected opening, in milliseconds. */
 const MARGIN_MS = 30;
 /** A probe is accepted if it is not throttled for this time, in milliseconds, and for three times
  * as long as others took: its answer may take minutes. */
 const GRACE_MS = 500;
 /** A window that opens unexpectedly gets 1, 2, 4, … attempts up to this number, then the rest of
  * its quota. One that opens as expected is filled at once. */
-const MOST_STEP = 256;
-/** The shortest time between these steps, in milliseconds: else twice the time of throttling. */
-const STEP_MS = 100;
-/** The longest time between these steps, in milliseconds. */
-const LONGEST_STEP_MS = 1_000;
-/** The fraction of its quota from which on a window is at its end. */
-const END = 0.9;
+const MAX_STEP = 256;
+/** The time between two of these steps, in milliseconds; twice the time of throttling if longer. */
+const MIN_STEP_MS = 100;
+/** The longest time between two steps, in milliseconds. */
+const MAX_STEP_MS = 1_000;
+/** Once this fraction of its quota was sent, a window is near its end. */
+const NEAR_END = 0.9;
 
 export interface QuotaWindowOptions {
   /** Unix time in milliseconds. */
@@ -51,7 +51,7 @@ export interface QuotaWindowOptions {
   readonly random: () => number;
 }
 
-/** What a window needs to know of a throttled attempt. */
+/** What a window needs to know about a throttled attempt. */
 export interface ThrottledAttempt {
   /** Its number among the attempts at its teacher, from 1. */
   readonly ticket: number;
@@ -70,7 +70,7 @@ export interface ThrottledAttempt {
 /** Throttled attempts without an answer between them. */
 interface Run {
   readonly ticket: number;
-  readonly at: number;
+  readonly startedAt: number;
   readonly inFlight: number;
   readonly size: number;
   count: number;
@@ -86,9 +86,9 @@ export class QuotaWindow {
   #probeMs = PROBE_BASE_MS;
   #probeSentAt: number | undefined;
   /** Whether the next probe is timed to the expected opening of a window. */
-  #isNextAtTurn = false;
+  #isNextAtOpening = false;
   /** The first attempt made at the expected opening or later, unless it was throttled. */
-  #turnTicket = Infinity;
+  #openingTicket = Infinity;
   /** When the window opened; undefined if that was not seen. */
   #openedAt: number | undefined;
   /** When the first attempt in the window was made. */
@@ -100,18 +100,18 @@ export class QuotaWindow {
   #throttledInMs = 0;
   /** How many attempts a window accepts; undefined if unknown. */
   #quota: number | undefined;
-  /** The least length of a window, in milliseconds: a probe was throttled after this time. */
-  #longerThanMs = 0;
-  /** The most length of a window, in milliseconds: a probe was accepted after this time. */
+  /** A window is at least this long, in milliseconds: a probe was throttled after this time. */
+  #minPeriodMs = 0;
+  /** A window is at most this long, in milliseconds: a probe was accepted after this time. */
   #periodMs: number | undefined;
-  /** The number of the last attempt that is allowed now. */
-  #allowed = Infinity;
+  /** The ticket of the last attempt that is allowed now. */
+  #allowedTicket = Infinity;
   /** How many attempts the next step allows. */
-  #step = MOST_STEP;
+  #step = MAX_STEP;
   /** When the next step is due. */
   #stepAt = 0;
   /** Whether more attempts than the quota are being tried. */
-  #isPast = false;
+  #isBeyondQuota = false;
 
   constructor(options: QuotaWindowOptions) {
     this.#options = options;
@@ -126,10 +126,10 @@ export class QuotaWindow {
   delayMs(now: number): number {
     if (this.#closed !== undefined) return Math.max(0, this.#probeAt - now);
     if (this.#quota === undefined) return 0;
-    this.#turn(now);
-    if (this.#lastTicket < this.#allowed) return 0;
+    this.#startNextWindow(now);
+    if (this.#lastTicket < this.#allowedTicket) return 0;
     if (now < this.#stepAt) return this.#stepAt - now;
-    this.#raise(now);
+    this.#allowMore(now);
     return 0;
   }
 
@@ -139,24 +139,24 @@ export class QuotaWindow {
     this.#firstAt ??= now;
     if (this.#closed === undefined) return;
     this.#probeSentAt = now;
-    if (this.#isNextAtTurn) this.#turnTicket = Math.min(this.#turnTicket, ticket);
+    if (this.#isNextAtOpening) this.#openingTicket = Math.min(this.#openingTicket, ticket);
     this.#waitForProbe(now);
   }
 
   /** Called if the last attempt was not made after all: a probe is then still due. */
-  unsent(now: number): void {
+  returned(now: number): void {
     this.#lastTicket--;
     if (this.#closed === undefined) return;
     this.#probeSentAt = undefined;
     this.#probeAt = now;
   }
 
-  /** Called when an attempt was answered that was made at `startedAt`. Returns the concurrency limit
-   * to return to if that shows that a window has opened, else undefined. */
+  /** Called when an attempt made at `startedAt` was answered. Returns the concurrency limit to
+   * return to if this shows that a window has opened, else undefined. */
   answered(ticket: number, startedAt: number): number | undefined {
     if (this.#run !== undefined && ticket > this.#run.ticket) this.#run = undefined;
     const isProbe = this.#closed !== undefined && ticket > this.#closed.ticket;
-    return isProbe ? this.#open(ticket, startedAt, ticket >= this.#turnTicket) : undefined;
+    return isProbe ? this.#open(ticket, startedAt, ticket >= this.#openingTicket) : undefined;
   }
 
   /** Accepts a probe that was not throttled in time. Returns the concurrency limit to return to if
@@ -169,7 +169,7 @@ export class QuotaWindow {
   }
 
   /** Called when an attempt was throttled. Returns whether the window is closed. */
-  throttledAt(now: number, attempt: ThrottledAttempt): boolean {
+  throttled(now: number, attempt: ThrottledAttempt): boolean {
     const { ticket, startedAt, inFlight, size, isRun, isExhausted } = attempt;
     this.#throttledInMs = Math.max(0.9 * this.#throttledInMs, now - startedAt);
     if (this.#closed !== undefined) {
@@ -177,11 +177,11 @@ export class QuotaWindow {
       return true;
     }
     this.#throttled++;
-    this.#run ??= { ticket, at: startedAt, inFlight, size, count: 0 };
+    this.#run ??= { ticket, startedAt, inFlight, size, count: 0 };
     const run = this.#run;
     run.count++;
-    const isDrained = inFlight - 1 <= REMAINDER * run.inFlight;
-    const isLong = run.count >= LEAST_THROTTLED && now - run.at >= LEAST_MS;
+    const isDrained = inFlight - 1 <= REMAINING_FRACTION * run.inFlight;
+    const isLong = run.count >= MIN_THROTTLED && now - run.startedAt >= MIN_RUN_MS;
     if (this.#isAtEnd || isDrained && (isExhausted || isRun && isLong)) this.#close(run, now);
     return this.#closed !== undefined;
   }
@@ -190,87 +190,87 @@ export class QuotaWindow {
    * hardly anything was. */
   get #isAtEnd(): boolean {
     if (this.#quota === undefined) return false;
-    return this.#step < MOST_STEP || this.#lastTicket >= this.#firstTicket + END * this.#quota;
+    return this.#step < MAX_STEP || this.#lastTicket >= this.#firstTicket + NEAR_END * this.#quota;
   }
 
   #stillClosed(ticket: number, startedAt: number): void {
     this.#probeSentAt = undefined;
-    if (ticket >= this.#turnTicket) this.#turnTicket = Infinity;
+    if (ticket >= this.#openingTicket) this.#openingTicket = Infinity;
     if (this.#openedAt === undefined) return;
-    const longerThanMs = startedAt - this.#openedAt;
+    const minPeriodMs = startedAt - this.#openedAt;
     // A window was missed, or windows have another length now.
-    if (longerThanMs >= (this.#periodMs ?? Infinity)) this.#periodMs = undefined;
-    else this.#longerThanMs = Math.max(this.#longerThanMs, longerThanMs);
+    if (minPeriodMs >= (this.#periodMs ?? Infinity)) this.#periodMs = undefined;
+    else this.#minPeriodMs = Math.max(this.#minPeriodMs, minPeriodMs);
   }
 
   #close(run: Run, now: number): void {
     const accepted = run.ticket - this.#firstTicket - (this.#throttled - run.count);
     // A window that closes again at once was never open.
-    if (this.#quota === undefined || accepted >= LEAST_QUOTA) this.#quota = Math.max(0, accepted);
+    if (this.#quota === undefined || accepted >= MIN_QUOTA) this.#quota = Math.max(0, accepted);
     this.#closed = { run, ticket: this.#lastTicket };
-    this.#turnTicket = Infinity;
+    this.#openingTicket = Infinity;
     this.#run = undefined;
     this.#probeSentAt = undefined;
     this.#probeMs = this.#periodMs === undefined ? PROBE_BASE_MS : PROBE_CAP_MS;
     this.#waitForProbe(now);
   }
 
-  #open(ticket: number, at: number, isCertain: boolean): number | undefined {
+  #open(ticket: number, openedAt: number, isCertain: boolean): number | undefined {
     const { run } = this.#closed!;
     this.#closed = undefined;
     this.#throttled = 0;
     this.#firstTicket = ticket;
     const isFirst = this.#openedAt === undefined;
-    const isWindow = at - run.at >= LEAST_CLOSED_MS &&
-      ((this.#quota ?? 0) >= LEAST_QUOTA || run.ticket === 1);
+    const isWindow = openedAt - run.startedAt >= MIN_CLOSED_MS &&
+      ((this.#quota ?? 0) >= MIN_QUOTA || run.ticket === 1);
     if (!isWindow) {
       this.#quota = this.#periodMs = this.#openedAt = undefined;
-      this.#longerThanMs = 0;
-      this.#allowed = Infinity;
+      this.#minPeriodMs = 0;
+      this.#allowedTicket = Infinity;
       return undefined;
     }
-    if (!isFirst) this.#learnPeriod(at - this.#openedAt!);
-    this.#openedAt = this.#firstAt = at;
-    this.#step = isCertain ? MOST_STEP : 1;
-    this.#isPast = false;
-    this.#allowed = isCertain ? ticket + Math.max(0, this.#quota! - 1) : ticket;
-    this.#stepAt = at;
+    if (!isFirst) this.#learnPeriod(openedAt - this.#openedAt!);
+    this.#openedAt = this.#firstAt = openedAt;
+    this.#step = isCertain ? MAX_STEP : 1;
+    this.#isBeyondQuota = false;
+    this.#allowedTicket = isCertain ? ticket + Math.max(0, this.#quota! - 1) : ticket;
+    this.#stepAt = openedAt;
     return run.size;
   }
 
   #learnPeriod(periodMs: number): void {
     this.#periodMs = Math.min(periodMs, this.#periodMs ?? Infinity);
-    if (this.#longerThanMs >= this.#periodMs) this.#longerThanMs = 0;
+    if (this.#minPeriodMs >= this.#periodMs) this.#minPeriodMs = 0;
   }
 
   /** Allows more attempts: up to the quota, and beyond it step by step from one on. */
-  #raise(now: number): void {
+  #allowMore(now: number): void {
     const end = this.#firstTicket + this.#quota! - 1;
-    const isPast = this.#lastTicket >= end;
-    this.#step = isPast && !this.#isPast ? 1 : 2 * this.#step;
-    this.#isPast = isPast;
-    this.#stepAt = now + Math.max(STEP_MS, Math.min(LONGEST_STEP_MS, 2 * this.#throttledInMs));
+    const isBeyondQuota = this.#lastTicket >= end;
+    this.#step = isBeyondQuota && !this.#isBeyondQuota ? 1 : 2 * this.#step;
+    this.#isBeyondQuota = isBeyondQuota;
+    this.#stepAt = now + Math.max(MIN_STEP_MS, Math.min(MAX_STEP_MS, 2 * this.#throttledInMs));
     const allowed = this.#lastTicket + this.#step;
-    if (!isPast) this.#allowed = this.#step >= MOST_STEP ? end : Math.min(end, allowed);
-    else if (this.#step < MOST_STEP) this.#allowed = allowed;
+    if (!isBeyondQuota) this.#allowedTicket = this.#step >= MAX_STEP ? end : Math.min(end, allowed);
+    else if (this.#step < MAX_STEP) this.#allowedTicket = allowed;
     else {
       // The window accepts more than before.
-      this.#allowed = Infinity;
+      this.#allowedTicket = Infinity;
       this.#quota = undefined;
     }
   }
 
   /** Begins the next window once its time has come. */
-  #turn(now: number): void {
+  #startNextWindow(now: number): void {
     const periodMs = this.#periodMs ?? MINUTE_MS;
     if (this.#openedAt === undefined || now < this.#openedAt + periodMs) return;
     this.#openedAt += periodMs * Math.floor((now - this.#openedAt) / periodMs);
     this.#firstAt = now;
     this.#firstTicket = this.#lastTicket + 1;
     this.#throttled = 0;
-    this.#step = MOST_STEP;
-    this.#isPast = false;
-    this.#allowed = this.#lastTicket + this.#quota!;
+    this.#step = MAX_STEP;
+    this.#isBeyondQuota = false;
+    this.#allowedTicket = this.#lastTicket + this.#quota!;
   }
 
   /** Sets the time of the next probe: when a window may open, or after the wait. Jitter keeps many
@@ -280,18 +280,18 @@ export class QuotaWindow {
     const waitMs = this.#probeMs * (1 + 0.2 * random());
     const marginMs = MARGIN_MS * (1 + random());
     // Each opening is probed once.
-    const earliest = this.#isNextAtTurn ? now + marginMs : now;
+    const earliest = this.#isNextAtOpening ? now + marginMs : now;
     const openings = [
       now + MINUTE_MS - wallClock() % MINUTE_MS,
       (this.#firstAt ?? now) + MINUTE_MS,
       ...this.#openedAt === undefined || this.#periodMs === undefined
         ? []
-        : [this.#openedAt + this.#longerThanMs, this.#openedAt + this.#periodMs],
+        : [this.#openedAt + this.#minPeriodMs, this.#openedAt + this.#periodMs],
     ].map((at) => at + marginMs).filter((at) => at > earliest);
     const opening = Math.min(...openings);
     const isOpening = opening <= now + waitMs;
     this.#probeAt = isOpening ? opening : now + waitMs;
-    this.#isNextAtTurn = isOpening;
+    this.#isNextAtOpening = isOpening;
     // Clocks differ: a window may open soon after its expected time.
     this.#probeMs = isOpening
       ? PROBE_BASE_MS

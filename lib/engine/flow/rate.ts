@@ -1,6 +1,6 @@
 /**
  * Limits how fast attempts are sent to one teacher: as the user set it (`--rpm`, `--tpm`), as
- * learned from throttling, and as the headers of answers say.
+ * learned from throttling, and as the headers of answers require.
  *
  * @module
  */
@@ -32,11 +32,11 @@ const LOW_SHARE = 0.2;
 /** In place of `LOW_SHARE` if the limit is unknown, in calls. */
 const LOW_CALLS = 20;
 
-/** The longest spacing of attempts because of headers, in milliseconds. */
-const WIDEST_SPACING_MS = 5_000;
+/** The longest time between two attempts because of headers, in milliseconds. */
+const MAX_SPACING_MS = 5_000;
 
 /** The rate limiter of one teacher. Each attempt is a `take()`, then exactly one of `answered()`,
- * `failed()` and `returned()`; `refused()` is called in addition. */
+ * `failed()` and `returned()`; `throttled()` is called in addition. */
 export class RateLimiter {
   readonly #now: () => number;
   readonly #requests: TokenBucket | undefined;
@@ -46,14 +46,14 @@ export class RateLimiter {
   readonly #adaptive: AdaptiveRate;
   #inFlight = 0;
   #meanTokens = GUESS_TOKENS;
-  #measured = GUESS_WEIGHT;
-  /** The tokens that the attempts in flight have been charged. */
+  #meanCalls = GUESS_WEIGHT;
+  /** The tokens charged for the attempts in flight. */
   #charged = 0;
   #spacingMs = 0;
   #spacedUntil = 0;
-  #takenAt = -Infinity;
+  #sentAt = -Infinity;
   /** Whether any limit could delay an attempt. */
-  #isBound: boolean;
+  #isLimited: boolean;
 
   constructor({ rpm, tpm, now }: RateLimiterOptions) {
     const time = now();
@@ -62,7 +62,7 @@ export class RateLimiter {
     this.#tokens = tpm === undefined ? undefined : new TokenBucket(tpm / 60, time);
     this.#adaptive = new AdaptiveRate(time);
     this.#perSecond = { requests: (rpm ?? 0) / 60, tokens: (tpm ?? 0) / 60 };
-    this.#isBound = rpm !== undefined || tpm !== undefined;
+    this.#isLimited = rpm !== undefined || tpm !== undefined;
   }
 
   /** Uses only a share of `rpm` and `tpm`, from 0 to 1. */
@@ -75,9 +75,9 @@ export class RateLimiter {
   /** Milliseconds until an attempt may be sent; 0 if it may be now. An answer or a failure shortens
    * the wait if it used fewer tokens than expected. */
   delayMs(): number {
-    if (!this.#isBound) return 0;
+    if (!this.#isLimited) return 0;
     const now = this.#now();
-    const spacedMs = now < this.#spacedUntil ? this.#takenAt + this.#spacingMs - now : 0;
+    const spacedMs = now < this.#spacedUntil ? this.#sentAt + this.#spacingMs - now : 0;
     return Math.max(
       0,
       spacedMs,
@@ -90,13 +90,13 @@ export class RateLimiter {
   /** Called when an attempt is sent: charges one request and the mean tokens of a call. */
   take(): void {
     const now = this.#now();
-    this.#takenAt = now;
+    this.#sentAt = now;
     this.#inFlight++;
     this.#requests?.take(1, now);
     this.#charge(0);
     this.#adaptive.take(now);
-    // The adaptive limit may be gone, or the teacher's limit may have been reset.
-    this.#checkBounds(now);
+    // The adaptive limit may have been removed, or the teacher's limit reset.
+    this.#updateIsLimited(now);
   }
 
   /** Called when an attempt was answered: charges its actual tokens. */
@@ -107,11 +107,11 @@ export class RateLimiter {
     // A custom teacher without types may omit it.
     if (usage) {
       tokens = usage.promptTokens + usage.completionTokens;
-      this.#measured = Math.min(MEAN_CALLS, this.#measured + 1);
-      this.#meanTokens += (tokens - this.#meanTokens) / this.#measured;
+      this.#meanCalls = Math.min(MEAN_CALLS, this.#meanCalls + 1);
+      this.#meanTokens += (tokens - this.#meanTokens) / this.#meanCalls;
     }
     this.#charge(tokens);
-    if (rateLimit !== undefined) this.#inform(rateLimit, this.#now());
+    if (rateLimit !== undefined) this.#applyHeaders(rateLimit, this.#now());
   }
 
   /** Called when an attempt failed for any reason: gives its tokens back. */
@@ -134,14 +134,14 @@ export class RateLimiter {
    * @param startedAt When it was sent.
    * @param isExcess Whether throttling exceeds the share that the teacher always throttles.
    */
-  refused(startedAt: number, isExcess: boolean): void {
-    this.#adaptive.refused(startedAt, this.#now(), isExcess);
-    this.#isBound ||= this.#adaptive.isBound;
+  throttled(startedAt: number, isExcess: boolean): void {
+    this.#adaptive.throttled(startedAt, this.#now(), isExcess);
+    this.#isLimited ||= this.#adaptive.isLimited;
   }
 
   /** Called when a trial begins, which shows whether the rate is too high. */
-  suspect(): void {
-    this.#adaptive.suspect(this.#now());
+  startTrial(): void {
+    this.#adaptive.startTrial(this.#now());
   }
 
   /**
@@ -151,7 +151,7 @@ export class RateLimiter {
    */
   decrease(perSecond: number, isRateAlone: boolean): void {
     this.#adaptive.decrease(perSecond, isRateAlone, this.#now());
-    this.#isBound = true;
+    this.#isLimited = true;
   }
 
   /** Whether the adaptive rate is what limits sending. */
@@ -160,8 +160,8 @@ export class RateLimiter {
   }
 
   /** Removes the adaptive limit, because it does not lower the share of throttled attempts. */
-  forget(): void {
-    this.#adaptive.forget();
+  removeAdaptiveLimit(): void {
+    this.#adaptive.removeLimit();
   }
 
   /** Charges `spent` tokens, and corrects the charge for the attempts in flight. */
@@ -172,14 +172,14 @@ export class RateLimiter {
     this.#charged = charged;
   }
 
-  #inform(limit: RateLimit, now: number): void {
+  #applyHeaders(limit: RateLimit, now: number): void {
     const { requestsLeft, requestsLimit, requestsResetMs } = limit;
     const { tokensLeft, tokensLimit, tokensResetMs } = limit;
     this.#spacingMs = 0;
     this.#spread(requestsLeft, requestsLimit, requestsResetMs, 1, now);
     this.#spread(tokensLeft, tokensLimit, tokensResetMs, this.#meanTokens, now);
     if (this.#spacingMs === 0) this.#spacedUntil = 0;
-    else this.#isBound = true;
+    else this.#isLimited = true;
   }
 
   /** If little is left, spreads it over the time until the reset. */
@@ -191,17 +191,17 @@ export class RateLimiter {
     now: number,
   ): void {
     if (left === undefined || resetMs === undefined) return;
-    const low = limit === undefined ? LOW_CALLS * perCall : LOW_SHARE * limit;
-    if (left >= low) return;
-    const spacingMs = Math.min(WIDEST_SPACING_MS, resetMs / Math.max(1, left / perCall));
+    const threshold = limit === undefined ? LOW_CALLS * perCall : LOW_SHARE * limit;
+    if (left >= threshold) return;
+    const spacingMs = Math.min(MAX_SPACING_MS, resetMs / Math.max(1, left / perCall));
     if (spacingMs <= this.#spacingMs) return;
     this.#spacingMs = spacingMs;
     this.#spacedUntil = now + resetMs;
   }
 
-  #checkBounds(now: number): void {
-    if (!this.#isBound) return;
-    this.#isBound = this.#requests !== undefined || this.#tokens !== undefined ||
-      this.#adaptive.isBound || now < this.#spacedUntil;
+  #updateIsLimited(now: number): void {
+    if (!this.#isLimited) return;
+    this.#isLimited = this.#requests !== undefined || this.#tokens !== undefined ||
+      this.#adaptive.isLimited || now < this.#spacedUntil;
   }
 }

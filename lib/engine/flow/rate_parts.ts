@@ -50,9 +50,9 @@ export class TokenBucket {
 
   /** Fills the bucket with time, up to the burst. What was given back beyond that stays. */
   #fill(now: number): void {
-    const most = this.#perMs * this.#burstMs;
-    if (this.#level < most) {
-      this.#level = Math.min(most, this.#level + (now - this.#seenAt) * this.#perMs);
+    const maxLevel = this.#perMs * this.#burstMs;
+    if (this.#level < maxLevel) {
+      this.#level = Math.min(maxLevel, this.#level + (now - this.#seenAt) * this.#perMs);
     }
     this.#seenAt = now;
   }
@@ -66,10 +66,10 @@ export const LONGEST_WINDOW_MS = 5_000;
 /** The shortest window, in milliseconds: events in the first moments are no rate yet. */
 export const SHORTEST_WINDOW_MS = 1_000;
 
-/** How far a steady rate over the last second may exceed that over five, as a factor. */
-const STEADY = 1.5;
+/** How far a steady rate over the last second may exceed that over five seconds, as a factor. */
+const MAX_STEADY_FACTOR = 1.5;
 
-/** Counts events of the last 5 s in slots of 100 ms. */
+/** Counts the events of the last 5 s in slots of 100 ms. */
 export class RateMeter {
   // One more than the window has, for the current slot, which is incomplete.
   readonly #counts = new Float64Array(LONGEST_WINDOW_MS / SLOT_MS + 1);
@@ -90,26 +90,26 @@ export class RateMeter {
   perSecond(now: number, windowMs: number = LONGEST_WINDOW_MS): number {
     this.#advance(now);
     const slots = Math.ceil(Math.max(SHORTEST_WINDOW_MS, windowMs) / SLOT_MS);
-    const back = Math.min(slots, this.#slot, this.#counts.length - 1);
+    const pastSlots = Math.min(slots, this.#slot, this.#counts.length - 1);
     let count = 0;
-    for (let slot = this.#slot - back; slot <= this.#slot; slot++) {
+    for (let slot = this.#slot - pastSlots; slot <= this.#slot; slot++) {
       count += this.#counts[slot % this.#counts.length];
     }
-    const spanMs = back * SLOT_MS + (now - this.#startedAt) % SLOT_MS;
+    const spanMs = pastSlots * SLOT_MS + (now - this.#startedAt) % SLOT_MS;
     return count * 1_000 / Math.max(SHORTEST_WINDOW_MS, spanMs);
   }
 
   /** Whether events have come long enough and evenly enough for a rate. */
   isSteady(now: number): boolean {
     return now - this.#startedAt >= LONGEST_WINDOW_MS &&
-      this.perSecond(now, SHORTEST_WINDOW_MS) <= STEADY * this.perSecond(now);
+      this.perSecond(now, SHORTEST_WINDOW_MS) <= MAX_STEADY_FACTOR * this.perSecond(now);
   }
 
   #advance(now: number): void {
     const slot = Math.floor((now - this.#startedAt) / SLOT_MS);
     if (slot <= this.#slot) return;
-    const first = Math.max(this.#slot + 1, slot - this.#counts.length + 1);
-    for (let due = first; due <= slot; due++) this.#counts[due % this.#counts.length] = 0;
+    const firstStale = Math.max(this.#slot + 1, slot - this.#counts.length + 1);
+    for (let due = firstStale; due <= slot; due++) this.#counts[due % this.#counts.length] = 0;
     this.#slot = slot;
   }
 }
@@ -140,7 +140,7 @@ export class CubicGrowth {
   }
 
   /** The size at a time; Infinity before the first decrease. */
-  at(now: number): number {
+  sizeAt(now: number): number {
     if (this.#from === Infinity) return Infinity;
     const distance = (now - this.#decreasedAt - RECOVERY_MS) / RECOVERY_MS;
     const scale = distance > 0 ? this.#scaleBeyond : this.#from - this.#to;

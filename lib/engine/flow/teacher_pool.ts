@@ -6,7 +6,15 @@
 
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { every, MAX_TIMER_MS } from "../../timer.ts";
-import { hasLeft, heldUntil, type Hold, isOut, leastBusy, leastUsed, ownerOf } from "./choice.ts";
+import {
+  getsNothingNew,
+  hasLeft,
+  heldUntil,
+  type Hold,
+  leastBusy,
+  leastUsed,
+  ownerOf,
+} from "./choice.ts";
 import { Departed } from "./departed.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { EndpointContext, EndpointOptions } from "./endpoint_options.ts";
@@ -58,18 +66,21 @@ export class TeacherPool {
   constructor(options: TeacherPoolOptions) {
     this.#options = options;
     this.#read = options.read ?? options.now;
-    this.#context = { ...options, onFailure: () => this.#attend() };
+    this.#context = { ...options, onFailure: () => this.#tickOften() };
     this.#endpoints = options.teachers.map((teacher) => new Endpoint(teacher, this.#context));
   }
 
   /** How many attempts may be in flight over all teachers. */
   get limit(): number {
-    return this.#endpoints.reduce((sum, one) => isOut(one) ? sum : sum + one.limit, 0);
+    return this.#endpoints.reduce(
+      (sum, endpoint) => getsNothingNew(endpoint) ? sum : sum + endpoint.limit,
+      0,
+    );
   }
 
   /** Whether all teachers were halted or have left. */
   get isHalted(): boolean {
-    return this.#endpoints.every(isOut);
+    return this.#endpoints.every(getsNothingNew);
   }
 
   /** Why nothing is sent, and until when; undefined unless all teachers rest. */
@@ -77,7 +88,7 @@ export class TeacherPool {
     const now = this.#options.now();
     let first = Infinity, reason = "";
     for (const endpoint of this.#endpoints) {
-      if (isOut(endpoint)) continue;
+      if (getsNothingNew(endpoint)) continue;
       const until = endpoint.restsUntil(now);
       if (until === undefined) return undefined;
       if (until < first) {
@@ -95,7 +106,7 @@ export class TeacherPool {
     const now = this.#options.now();
     let soonest = Infinity;
     for (const endpoint of this.#endpoints) {
-      if (isOut(endpoint)) continue;
+      if (getsNothingNew(endpoint)) continue;
       const until = Math.max(endpoint.restsUntil(now) ?? now, heldUntil(holds, endpoint));
       soonest = Math.min(soonest, until);
     }
@@ -139,12 +150,14 @@ export class TeacherPool {
   /** A teacher other than `avoided` with room now, or `avoided` if there is none. */
   pickOther(avoided: Endpoint): Endpoint {
     const now = this.#read();
-    const isOther = (one: Endpoint) => one !== avoided && one.delayMs(now) === 0;
-    return this.#endpoints.find(isOther) ?? avoided;
+    const other = this.#endpoints.find((endpoint) =>
+      endpoint !== avoided && endpoint.delayMs(now) === 0
+    );
+    return other ?? avoided;
   }
 
-  /** The least busy teacher with room now that has not put off the row; undefined if there is
-   * none. */
+  /** The teacher with the least in flight for its weight, of those that have room now and have not
+   * put off the row; undefined if there is none. */
   pickFor(holds: readonly Hold[]): Endpoint | undefined {
     return leastBusy(this.#endpoints, holds, this.#read());
   }
@@ -159,25 +172,25 @@ export class TeacherPool {
    */
   add(teacher: EndpointOptions): void {
     // Without the turns that it missed, it alone would get all rows at first.
-    const others = this.#endpoints.filter((one) => !isOut(one));
-    const turns = others.reduce((most, one) => Math.max(most, one.turns / one.weight), 0);
+    const others = this.#endpoints.filter((endpoint) => !getsNothingNew(endpoint));
+    const turns = Math.max(0, ...others.map(({ turns, weight }) => turns / weight));
     // A second endpoint would not know what the first still has in flight.
-    const known = this.#endpoints.find((one) => one.teacher === teacher.teacher);
+    const known = this.#endpoints.find((endpoint) => endpoint.teacher === teacher.teacher);
     const endpoint = known ?? new Endpoint(teacher, { ...this.#context, isCareful: true });
     if (known === undefined) this.#endpoints = [...this.#endpoints, endpoint];
     known?.rejoin(teacher);
     endpoint.turns = turns * endpoint.weight;
     if (this.#rateShare !== 1) endpoint.setRateShare(this.#rateShare);
-    this.#attend();
+    this.#tickOften();
     this.#options.onReady();
   }
 
   /** Changes the weight and the limit of a teacher; everything learned about it stays. */
   change({ teacher, weight, maxConcurrency }: EndpointOptions): void {
     for (const endpoint of this.#endpoints) {
-      if (endpoint.teacher === teacher) endpoint.setPlace({ weight, maxConcurrency });
+      if (endpoint.teacher === teacher) endpoint.setShare({ weight, maxConcurrency });
     }
-    this.#attend();
+    this.#tickOften();
     this.#options.onReady();
   }
 
@@ -185,14 +198,14 @@ export class TeacherPool {
   remove(teacher: EndpointOptions["teacher"]): void {
     for (const endpoint of this.#endpoints) if (endpoint.teacher === teacher) endpoint.leave();
     this.#areLeaving = true;
-    this.#attend();
+    this.#tickOften();
     this.#options.onReady();
   }
 
   /** Changes the most attempts in flight that the run allows. */
   setConcurrency(concurrency: number): void {
     for (const endpoint of this.#endpoints) endpoint.setConcurrency(concurrency);
-    this.#attend();
+    this.#tickOften();
     this.#options.onReady();
   }
 
@@ -205,25 +218,25 @@ export class TeacherPool {
 
   /** Includes teachers that have left. */
   statuses(): TeacherStatus[] {
-    if (this.#areLeaving) this.#forget();
-    return this.#departed.with(this.#endpoints.map((endpoint) => endpoint.status()));
+    if (this.#areLeaving) this.#removeDeparted();
+    return this.#departed.allStatuses(this.#endpoints.map((endpoint) => endpoint.status()));
   }
 
   #tick(): void {
     this.#read();
     const before = this.limit;
     for (const endpoint of this.#endpoints) endpoint.tick();
-    if (this.#areLeaving) this.#forget();
+    if (this.#areLeaving) this.#removeDeparted();
     if (this.limit > before) this.#options.onReady();
     this.#options.onTick();
     // `onReady` may have ended the run and closed the pool.
     if (this.#tickMs === 0) return;
-    this.#tickEvery(this.#endpoints.every((one) => one.isSteady) ? STEADY_TICK_MS : TICK_MS);
+    this.#tickEvery(this.#endpoints.every(({ isSteady }) => isSteady) ? STEADY_TICK_MS : TICK_MS);
   }
 
   /** Returns to frequent ticks because time matters again. First counts the time that has passed
    * since the last one. */
-  #attend(): void {
+  #tickOften(): void {
     if (this.#tickMs !== STEADY_TICK_MS) return;
     this.#read();
     this.#options.onTick();
@@ -238,11 +251,15 @@ export class TeacherPool {
     this.#stopTicks = ms === 0 ? undefined : every(ms, () => this.#tick(), { keepsAlive: true });
   }
 
-  /** Removes teachers that have left once nothing is in flight there; what they did is kept. */
-  #forget(): void {
-    for (const one of this.#endpoints) if (hasLeft(one)) this.#departed.add(one.status());
-    this.#endpoints = this.#endpoints.filter((one) => !hasLeft(one));
-    this.#areLeaving = this.#endpoints.some((one) => one.isLeaving);
+  /**
+   * Removes teachers that have left once nothing is in flight there; keeps their counts and costs.
+   */
+  #removeDeparted(): void {
+    for (const endpoint of this.#endpoints) {
+      if (hasLeft(endpoint)) this.#departed.add(endpoint.status());
+    }
+    this.#endpoints = this.#endpoints.filter((endpoint) => !hasLeft(endpoint));
+    this.#areLeaving = this.#endpoints.some(({ isLeaving }) => isLeaving);
   }
 
   #wakeAt(at: number): void {

@@ -43,28 +43,30 @@ interface Recent {
 }
 
 /** The share of attempts that is always tolerated. */
-const TOLERATED = 0.03;
-/** How many attempts count; older ones fade. */
+const TOLERATED_SHARE = 0.03;
+/** About how many attempts count: each new one reduces the weight of older ones. */
 const MEMORY = 200;
-const KEPT = 1 - 1 / MEMORY;
+/** The weight that older attempts keep with each new one. */
+const KEPT_WEIGHT = 1 - 1 / MEMORY;
 /** How many attempts are remembered individually. */
 const RECENT = 128;
+/** No attempt has this ticket. */
 const NONE = -1;
 /** The most that a throttled attempt adds to `#throttledInMs`, in milliseconds: timeouts take
  * longer. */
-const LONGEST_MS = 2_000;
+const MAX_THROTTLED_MS = 2_000;
 /** How much of `#throttledInMs` remains with each throttled attempt, as a factor. */
 const FADING = 0.95;
 /** How many throttled attempts are always tolerated. */
-const ALWAYS = 4;
+const ALWAYS_TOLERATED = 4;
 /** By how many standard deviations chance may exceed the tolerated share. */
 const DEVIATIONS = 3;
 /** Below this probability, a run of throttled attempts is not chance. */
-const UNLIKELY = 2.1e-4;
+const CHANCE_PROBABILITY = 2.1e-4;
 /** The shortest run that is not chance. */
-const LEAST_RUN = 3;
+const MIN_RUN = 3;
 /** The lowest share of throttled attempts that chance is assumed to have. */
-const LEAST_SHARE = 0.01;
+const MIN_SHARE = 0.01;
 /** Below this share of throttled attempts, no trial delays a careful start. */
 const START_SHARE = 0.5;
 /** Below this number of attempts, no trial delays a careful start: few attempts say little about
@@ -73,15 +75,17 @@ const START_ATTEMPTS = 120;
 /** Below this many throttled attempts per second, no trial delays a careful start: it would be
  * slow. */
 const START_PER_S = 5;
-/** A trial compares shares; fewer attempts give no share to compare with. */
-const LEAST_ATTEMPTS = 20;
+/** The fewest attempts before a trial: fewer give no share to compare with. */
+const MIN_ATTEMPTS = 20;
 /** A teacher that throttles more than this share is full or closed: no trial is needed. */
-const MOST = 0.75;
+const MAX_SHARE = 0.75;
 /** The tolerated share after a trial, as a multiple of the share that was throttled. */
-const MARGIN = 1.2;
-/** Tolerance ends if less than this fraction of the tolerated share is throttled. */
-const GONE = 0.25;
-/** How many attempts have to show that. */
+const TOLERANCE_MARGIN = 1.2;
+/**
+ * The tolerance that a trial has shown ends if less than this fraction of its share is throttled.
+ */
+const GONE_FRACTION = 0.25;
+/** The attempts over which that is measured. */
 const GONE_ATTEMPTS = 0.8 * MEMORY;
 
 /** The throttled attempts of one teacher. Times are in milliseconds of any clock. */
@@ -97,7 +101,7 @@ export class ThrottleTolerance {
   /** Those of `#allSent` that were throttled, which shows the share by chance. */
   #allThrottled = 0;
   /** The share that is throttled whatever is sent, as a trial has shown. */
-  #usual = 0;
+  #usualShare = 0;
   #trial: DecreaseTrial | undefined;
   /** The longest time until one of the last attempts was throttled, in milliseconds. */
   #throttledInMs = 0;
@@ -105,8 +109,8 @@ export class ThrottleTolerance {
   readonly #sentAt = new Float64Array(RECENT);
   #lastTicket = 0;
   #recentFrom = 1;
-  /** The numbers of throttled attempts, each at its number modulo `RECENT`. */
-  readonly #numbers = new Float64Array(RECENT).fill(NONE);
+  /** The tickets of throttled attempts, each at its ticket modulo `RECENT`. */
+  readonly #throttledTickets = new Float64Array(RECENT).fill(NONE);
   #isRun = false;
 
   get trial(): DecreaseTrial | undefined {
@@ -122,17 +126,17 @@ export class ThrottleTolerance {
   sent(ticket: number, now: number): void {
     this.#lastTicket = ticket;
     this.#sentAt[ticket % RECENT] = now;
-    this.#sent = this.#sent * KEPT + 1;
-    this.#throttled *= KEPT;
-    this.#allSent = this.#allSent * KEPT + 1;
-    this.#allThrottled *= KEPT;
+    this.#sent = this.#sent * KEPT_WEIGHT + 1;
+    this.#throttled *= KEPT_WEIGHT;
+    this.#allSent = this.#allSent * KEPT_WEIGHT + 1;
+    this.#allThrottled *= KEPT_WEIGHT;
     this.#trial?.sent(now);
-    if (this.#usual > 0 && this.#isGone) this.#usual = 0;
+    if (this.#usualShare > 0 && this.#isUsualShareGone) this.#usualShare = 0;
   }
 
   /** Excludes the attempts so far from the measured rate, because of a pause or because less is
    * sent. */
-  rested(): void {
+  restartRate(): void {
     this.#recentFrom = this.#lastTicket + 1;
   }
 
@@ -141,25 +145,25 @@ export class ThrottleTolerance {
     // Attempts from before the last verdict are not counted.
     if (attempt.ticket > this.#countedFrom) this.#throttled++;
     this.#throttledInMs = Math.max(
-      Math.min(LONGEST_MS, now - attempt.startedAt),
+      Math.min(MAX_THROTTLED_MS, now - attempt.startedAt),
       FADING * this.#throttledInMs,
     );
     this.#trial?.throttled(attempt.startedAt, now);
     const run = this.#runAt(attempt.ticket);
-    if (run < LEAST_RUN) this.#allThrottled++;
+    if (run < MIN_RUN) this.#allThrottled++;
     else this.#allSent = Math.max(0, this.#allSent - 1);
-    this.#isRun = run >= Math.max(LEAST_RUN, this.#unlikelyRun(run));
+    this.#isRun = run >= Math.max(MIN_RUN, this.#minRunLength(run));
     if (this.#isRun) return this.#excess();
-    if (this.#trial !== undefined) return this.#tried(this.#trial, now);
+    if (this.#trial !== undefined) return this.#afterTrial(this.#trial, now);
     if (this.#isTolerated || attempt.ticket <= this.#countedFrom) return "tolerated";
     const recent = this.#recent(now);
     const share = Math.max(recent.share, this.#throttled / Math.max(1, this.#sent));
-    if (share >= MOST) return this.#excess();
+    if (share >= MAX_SHARE) return this.#excess();
     if (attempt.isStarting && share < START_SHARE) {
       const isEarly = attempt.ticket < START_ATTEMPTS;
       if (isEarly || recent.throttledPerSecond < START_PER_S) return "tolerated";
     }
-    if (recent.attempts < LEAST_ATTEMPTS) return "tolerated";
+    if (recent.attempts < MIN_ATTEMPTS) return "tolerated";
     this.#trial = new DecreaseTrial({ size: attempt.inFlight, ...recent, share }, now);
     return "suspicious";
   }
@@ -170,38 +174,38 @@ export class ThrottleTolerance {
   effectiveTrial(now: number): DecreaseTrial | undefined {
     const trial = this.#trial;
     if (trial?.result(now) !== "effective") return undefined;
-    this.#usual = Math.min(this.#usual, trial.share);
-    this.#startAnew();
+    this.#usualShare = Math.min(this.#usualShare, trial.share);
+    this.#restart();
     return trial;
   }
 
-  #tried(trial: DecreaseTrial, now: number): ThrottleVerdict {
+  #afterTrial(trial: DecreaseTrial, now: number): ThrottleVerdict {
     if (trial.result(now) !== "ineffective") return "tolerated";
-    if (trial.share >= MOST) return this.#excess();
+    if (trial.share >= MAX_SHARE) return this.#excess();
     const confirmation = trial.confirmation(now);
     if (confirmation !== undefined) {
       this.#trial = confirmation;
       return "tolerated";
     }
-    this.#usual = trial.share;
-    this.#startAnew();
+    this.#usualShare = trial.share;
+    this.#restart();
     return "ineffective";
   }
 
   #excess(): ThrottleVerdict {
-    this.#startAnew();
+    this.#restart();
     return "excess";
   }
 
   get #isTolerated(): boolean {
-    const tolerated = (this.#usual * MARGIN + TOLERATED) * this.#sent;
-    return this.#throttled <= ALWAYS + tolerated + DEVIATIONS * Math.sqrt(tolerated);
+    const tolerated = (this.#usualShare * TOLERANCE_MARGIN + TOLERATED_SHARE) * this.#sent;
+    return this.#throttled <= ALWAYS_TOLERATED + tolerated + DEVIATIONS * Math.sqrt(tolerated);
   }
 
   /** The length of the run that an attempt is part of, in the order of sending. Attempts in flight
    * end a run, because they may be accepted. */
   #runAt(ticket: number): number {
-    this.#numbers[ticket % RECENT] = ticket;
+    this.#throttledTickets[ticket % RECENT] = ticket;
     let length = 1;
     for (let n = ticket - 1; length < RECENT && this.#wasThrottled(n); n--) length++;
     for (let n = ticket + 1; length < RECENT && this.#wasThrottled(n); n++) length++;
@@ -209,17 +213,17 @@ export class ThrottleTolerance {
   }
 
   #wasThrottled(ticket: number): boolean {
-    return this.#numbers[ticket % RECENT] === ticket;
+    return this.#throttledTickets[ticket % RECENT] === ticket;
   }
 
   /** The shortest run that is not chance, given the share that was throttled before it. */
-  #unlikelyRun(length: number): number {
-    const own = Math.min(length, LEAST_RUN - 1);
+  #minRunLength(length: number): number {
+    const own = Math.min(length, MIN_RUN - 1);
     const sent = Math.max(1, this.#allSent - own);
     const before = Math.max(0, this.#allThrottled - own);
     const known = (before - Math.sqrt(before)) / sent;
-    const share = Math.min(MOST, Math.max(LEAST_SHARE, this.#usual, known));
-    return Math.ceil(Math.log(UNLIKELY / sent) / Math.log(share));
+    const share = Math.min(MAX_SHARE, Math.max(MIN_SHARE, this.#usualShare, known));
+    return Math.ceil(Math.log(CHANCE_PROBABILITY / sent) / Math.log(share));
   }
 
   /** The results of the last attempts, except those that may still be throttled. If nearly all of
@@ -232,7 +236,7 @@ export class ThrottleTolerance {
     let throttled = 0;
     for (let n = first; n <= last; n++) throttled += this.#wasThrottled(n) ? 1 : 0;
     let attempts = Math.max(1, last - first + 1), untilMs = unknownFrom;
-    if (attempts < LEAST_ATTEMPTS) {
+    if (attempts < MIN_ATTEMPTS) {
       attempts = Math.max(1, this.#lastTicket - first + 1);
       throttled = attempts * Math.min(1, this.#throttled / Math.max(1, this.#sent));
       untilMs = now;
@@ -247,13 +251,14 @@ export class ThrottleTolerance {
     };
   }
 
-  get #isGone(): boolean {
-    return this.#sent > GONE_ATTEMPTS && this.#throttled < GONE * this.#usual * this.#sent;
+  get #isUsualShareGone(): boolean {
+    return this.#sent > GONE_ATTEMPTS &&
+      this.#throttled < GONE_FRACTION * this.#usualShare * this.#sent;
   }
 
-  #startAnew(): void {
+  #restart(): void {
     this.#countedFrom = this.#lastTicket;
-    this.rested();
+    this.restartRate();
     this.#sent = this.#throttled = 0;
     this.#trial = undefined;
   }
