@@ -22,17 +22,17 @@ export function formatDuration(durationMs: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return pair(whole, 60, "m", "s");
+  if (whole < 3600) return inTwoUnits(whole, 60, "m", "s");
   const minutes = Math.round(seconds / 60);
-  if (minutes < 24 * 60) return pair(minutes, 60, "h", "m");
-  return pair(Math.round(seconds / 3600), 24, "d", "h");
+  if (minutes < 24 * 60) return inTwoUnits(minutes, 60, "h", "m");
+  return inTwoUnits(Math.round(seconds / 3600), 24, "d", "h");
 }
 
 /** A range of durations: `3.0 – 9.5 s`, `41 s – 2m 05s`. One duration if both look the same. */
-export function formatDurationRange(leastMs: number, mostMs: number): string {
-  const [least, most] = [formatDuration(leastMs), formatDuration(mostMs)];
-  if (least === most) return most;
-  return `${least.endsWith(" s") && most.endsWith(" s") ? least.slice(0, -2) : least} – ${most}`;
+export function formatDurationRange(minMs: number, maxMs: number): string {
+  const [min, max] = [formatDuration(minMs), formatDuration(maxMs)];
+  if (min === max) return max;
+  return `${min.endsWith(" s") && max.endsWith(" s") ? min.slice(0, -2) : min} – ${max}`;
 }
 
 /** A latency: `0.8 ms`, `512 ms`, `1.24 s`, `41 s`, `3m 05s`. */
@@ -79,7 +79,7 @@ export function formatTime(iso: string): string {
   return new Date(iso).toTimeString().slice(0, 8);
 }
 
-function pair(value: number, base: number, big: string, small: string): string {
+function inTwoUnits(value: number, base: number, big: string, small: string): string {
   return `${Math.floor(value / base)}${big} ${String(value % base).padStart(2, "0")}${small}`;
 }
 

@@ -15,7 +15,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["IsADirectory", "it is a folder"],
   ["NotADirectory", "a part of its path is a file, not a folder"],
   ["BrokenPipe", "its reader has ended"],
-  ["FilesystemLoop", "its links lead in a circle"],
+  ["FilesystemLoop", "its symbolic links form a loop"],
 ]);
 
 /** Deno allows these only with `--allow-all`, which `deno task distill` does not use. */
@@ -107,7 +107,7 @@ export async function makeFolder(path: string): Promise<void> {
   try {
     await Deno.mkdir(path, { recursive: true });
   } catch (cause) {
-    const words = `Cannot make the folder "${path}"`;
+    const words = `Cannot create the folder "${path}"`;
     if (cause instanceof Deno.errors.AlreadyExists || cause instanceof Deno.errors.NotADirectory) {
       throw new UsageError(`${words}: there is a file of that name. Name another output`);
     }
@@ -200,7 +200,7 @@ export async function pathProblem(
   if (inode !== 0 && info.ino && (info.ino !== inode || info.dev !== device)) {
     return "another file has taken its place";
   }
-  return info.size < minBytes ? WAS_CUT : undefined;
+  return info.size < minBytes ? TRUNCATED : undefined;
 }
 
-export const WAS_CUT = "it was cut";
+export const TRUNCATED = "it was truncated";

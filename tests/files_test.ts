@@ -57,8 +57,8 @@ Deno.test({
     assertEquals(done.code, 0, done.stderr);
     const results = dir.path("out/in.jsonl");
     const cases: [args: string[], code: number, message: string][] = [
-      [[input, "-o", "/proc/x/", "--simulate"], 6, 'Cannot make the folder "/proc/x"'],
-      [[input, "-o", "/sys/x.jsonl", "--simulate"], 6, 'Cannot make the folder "/sys"'],
+      [[input, "-o", "/proc/x/", "--simulate"], 6, 'Cannot create the folder "/proc/x"'],
+      [[input, "-o", "/sys/x.jsonl", "--simulate"], 6, 'Cannot create the folder "/sys"'],
       [["/dev/fd/63", "-o", out, "--simulate"], 2, 'Cannot read "/dev/fd/63"'],
       [[input, "-o", out, "--simulate", "--report", "/proc/a.html"], 6, '"/proc/a.html"'],
       [["--config", "/proc/a.yaml"], 2, 'Cannot use "/proc/a.yaml"'],

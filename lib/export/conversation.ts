@@ -12,9 +12,10 @@ import type { Message } from "../teacher/mod.ts";
 import type { Example } from "./example.ts";
 import { readReasoning } from "./turns.ts";
 
+/** Where a row is, for messages. */
 export interface Place {
   readonly file: string;
-  /** Number of the row in the file, from 1. */
+  /** The number of the row in the file, from 1. */
   readonly line: number;
 }
 
@@ -46,11 +47,12 @@ export class ConversationReader {
   readonly #parser: RowParser;
   /** Reads rows as a run sends them, without assistant turns at their end. */
   readonly #asSent: RowParser;
+  /** Reads conversations without the options of a run. */
   readonly #plain: RowParser;
-  /** Fields that are part of the prompt, and so cannot be the answer. */
-  readonly #asked: ReadonlySet<string>;
+  /** Fields that make the prompt, and so cannot hold the answer. */
+  readonly #promptFields: ReadonlySet<string>;
 
-  /** @param rows How prompts are made of rows, as for a run. */
+  /** @param rows How prompts are made from rows, as for a run. */
   constructor(rows: RowOptions) {
     // Keeps assistant turns at the end: here, the last one is the answer.
     const runParams = { continue_final_message: true };
@@ -58,7 +60,7 @@ export class ConversationReader {
     this.#asSent = new RowParser(rows);
     this.#plain = new RowParser({ runParams });
     const named = [...(rows.template ?? "").matchAll(/\{\{\s*([^{}\s]+)\s*\}\}/g)];
-    this.#asked = new Set([...named.map(([, name]) => name), rows.promptField ?? ""]);
+    this.#promptFields = new Set([...named.map(([, name]) => name), rows.promptField ?? ""]);
   }
 
   /** Reads the text of a row as an example. */
@@ -90,7 +92,8 @@ export class ConversationReader {
 
   /** Whether a row is a results line whose response is not the prompt of the new rows. */
   #hasResponse(json: Record<string, unknown>): boolean {
-    return isResultsLine(json) && typeof json.response === "string" && !this.#asked.has("response");
+    return isResultsLine(json) && typeof json.response === "string" &&
+      !this.#promptFields.has("response");
   }
 
   /**
@@ -99,8 +102,8 @@ export class ConversationReader {
    * continues it.
    */
   #resultOf(row: ParsedRow, text: string, { prompt_hash: hash }: Record<string, unknown>) {
-    const isWhole = row.messages.at(-1)?.role !== "assistant" || row.promptHash === hash;
-    const sent = isWhole ? row : this.#asSent.parse(text);
+    const wasSentWhole = row.messages.at(-1)?.role !== "assistant" || row.promptHash === hash;
+    const sent = wasSentWhole ? row : this.#asSent.parse(text);
     if (!(sent instanceof ParsedRow)) return new NoConversation(sent.problem, sent.hint());
     const answer = this.#messageOf(sent, text, "response");
     if (answer instanceof NoConversation) return answer;
@@ -111,17 +114,17 @@ export class ConversationReader {
     return { messages: messages.slice(0, -1), ...answerOf({ ...answer, content }) };
   }
 
-  /** Finds the answers in fields other than the prompt's. */
+  /** Finds the answers in fields that are not part of the prompt. */
   #answersOf(
     row: ParsedRow,
     text: string,
   ): { answer?: Message; rejected?: Message } | NoConversation {
     if (!isObject(row.json)) return {};
     const { json } = row;
-    const isOwn = (name: string) => !this.#asked.has(name) && isAnswer(json[name]);
+    const isAnswerField = (name: string) => !this.#promptFields.has(name) && isAnswer(json[name]);
     // With tool calls, the text of an answer is usually empty.
     const fields = isResultsLine(json) ? RESULT_FIELDS : ANSWER_FIELDS;
-    const field = fields.find(isOwn) ??
+    const field = fields.find(isAnswerField) ??
       (json.response === "" && isCalls(json.tool_calls) ? "response" : undefined);
     if (field === undefined) return {};
     const answer = this.#messageOf(row, text, field);
@@ -155,7 +158,7 @@ export class ConversationReader {
     }
     const last = whole.messages.at(-1)!;
     if (last.role === "assistant" && whole.messages.length === row.messages.length + 1) return last;
-    return new NoConversation(`"${field}" must be one message of the assistant`);
+    return new NoConversation(`"${field}" must be a single assistant message`);
   }
 }
 

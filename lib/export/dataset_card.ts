@@ -1,5 +1,6 @@
 /**
- * The card of a dataset: YAML for the Hub, and for users how the dataset was made.
+ * The card of a dataset: metadata in YAML for the Hub, and a text for users that says how the
+ * dataset was made.
  *
  * @module
  */
@@ -17,15 +18,16 @@ import { uploadCommand } from "./trainer_config.ts";
 export const CARD_MARK =
   "<!-- Written by Retort. `--replace` writes it and data/ again; a licence stays. -->";
 
-/** Sums over the rows of a dataset, for its card. */
+/** What the rows of a dataset add up to, for its card. */
 export class DatasetFacts {
-  /** Number of rows by the model that answered them. */
+  /** The number of rows that each model answered. */
   readonly models = new Map<string, number>();
-  /** As counted by the teachers. */
+  /** Tokens, as counted by the teachers. */
   readonly tokens = { prompt: 0, completion: 0, reasoning: 0 };
-  /** Times of the first and the last answer, in ISO 8601; "" if unknown. */
-  first = "";
-  last = "";
+  /** The time of the first answer, in ISO 8601; "" if unknown. */
+  firstAnswered = "";
+  /** The time of the last answer, in ISO 8601; "" if unknown. */
+  lastAnswered = "";
 
   add({ result: { distill } }: Example): void {
     if (!isObject(distill)) return;
@@ -35,8 +37,8 @@ export class DatasetFacts {
     this.tokens.completion += countIn(distill, "completion_tokens");
     this.tokens.reasoning += countIn(distill, "reasoning_tokens");
     if (typeof created !== "string") return;
-    if (this.first === "" || created < this.first) this.first = created;
-    if (created > this.last) this.last = created;
+    if (this.firstAnswered === "" || created < this.firstAnswered) this.firstAnswered = created;
+    if (created > this.lastAnswered) this.lastAnswered = created;
   }
 }
 
@@ -80,7 +82,7 @@ ${columnsOf(content)}
 
 ## How it was made
 
-${[...origin, ...factsOf(content), ...choicesOf(content)].map((one) => `- ${one}`).join("\n")}
+${[...origin, ...factsOf(content), ...choicesOf(content)].map((fact) => `- ${fact}`).join("\n")}
 
 ## Use
 
@@ -103,8 +105,8 @@ ${content.licence ?? NO_LICENCE}
 }
 
 const TOOLS_NOTE =
-  "`tools` is the text of a JSON list, the `arguments` of tool calls that of a JSON object: parse them " +
-  "before a chat template reads them.\n\n";
+  "`tools` is a JSON list as text, and the `arguments` of a tool call are a JSON object as text: parse " +
+  "them before a chat template reads them.\n\n";
 
 const NO_LICENCE =
   "Not chosen yet. Fill in `license:` at the top of this file; the terms of the teacher model and of the " +
@@ -137,19 +139,19 @@ function yamlOf({ licence, rows, validationRows }: CardContent, name: string): s
   return `---\n${lines.join("\n")}\n---`;
 }
 
-/** Returns the Hub's category for the number of rows. */
+/** Returns the size category of the Hub for a number of rows. */
 function sizeOf(rows: number): string {
   const steps = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
   const names = ["1K", "10K", "100K", "1M", "10M", "100M", "1B"];
-  const at = steps.findIndex((step) => rows < step);
-  if (at === 0) return "n<1K";
-  return at === -1 ? "n>1B" : `${names[at - 1]}<n<${names[at]}`;
+  const upper = steps.findIndex((step) => rows < step);
+  if (upper === 0) return "n<1K";
+  return upper === -1 ? "n>1B" : `${names[upper - 1]}<n<${names[upper]}`;
 }
 
 const MEANINGS: Readonly<Record<string, string>> = {
   messages: "the conversation: `role`, `content`, and `tool_calls` where the model called tools",
-  tools: "the tools that the model was offered, as the text of a JSON list; `[]` without tools",
-  uid: "the identity of the answer",
+  tools: "the tools that the model was offered, a JSON list as text; `[]` without tools",
+  uid: "the id of the answer",
   model: "the model that answered",
   finish_reason: "how the answer ended",
   prompt_tokens: "tokens of the prompt, as the teacher counts them",
@@ -170,8 +172,8 @@ function factsOf({ facts }: CardContent): string[] {
     `Teacher: ${
       models.map(([name, count]) => `\`${name}\` (${formatCount(count)} rows)`).join(", ")
     }.`,
-    `Answered between ${facts.first.slice(0, 10)} and ${facts.last.slice(0, 10)}.`,
-    `Tokens: ${formatCount(prompt)} of prompts, ${formatCount(completion)} of answers` +
+    `Answered between ${facts.firstAnswered.slice(0, 10)} and ${facts.lastAnswered.slice(0, 10)}.`,
+    `Tokens: ${formatCount(prompt)} in prompts, ${formatCount(completion)} in answers` +
     `${reasoning > 0 ? `, ${formatCount(reasoning)} of these for reasoning` : ""}.`,
   ];
 }
@@ -187,7 +189,7 @@ function choicesOf({ options }: CardContent): string[] {
       ? `${Number((validation * 100).toFixed(4))} % for validation, by the uid of the row`
       : "",
     think === undefined ? "" : `reasoning: ${think}`,
-  ].filter((one) => one !== "");
+  ].filter((choice) => choice !== "");
   const date = new Date().toISOString().slice(0, 10);
   return [
     ...choices.length > 0 ? [`Export: ${choices.join("; ")}.`] : [],

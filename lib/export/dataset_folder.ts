@@ -22,8 +22,8 @@ import { infoOf, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 import type { TargetContext, Targets } from "./targets.ts";
 
-/** Size at which a Parquet file ends and the next begins. The Hub asks for files below 500 MB. */
-const SHARD_BYTES = 256 * 2 ** 20;
+/** The size from which the next Parquet file begins. The Hub asks for files below 500 MB. */
+const MAX_FILE_BYTES = 256 * 2 ** 20;
 
 /**
  * Checks that a folder may be written: it is new, holds only hidden files, or holds a dataset of
@@ -61,30 +61,30 @@ export class DatasetFolder implements Targets {
   readonly #path: string;
   readonly #staging: string;
   /** A file next to the staging folder. It is locked while the staging folder is in use. */
-  readonly #mark: TemporaryFile;
+  readonly #lock: TemporaryFile;
   readonly #options: ResolvedExport;
   readonly #context: TargetContext;
   readonly #isNew: boolean;
   readonly #facts = new DatasetFacts();
-  readonly #train: Shards;
-  readonly #validation: Shards;
+  readonly #train: SplitFiles;
+  readonly #validation: SplitFiles;
   #isFinished = false;
 
   private constructor(
     path: string,
-    mark: TemporaryFile,
+    lock: TemporaryFile,
     options: ResolvedExport,
     context: TargetContext,
     isNew: boolean,
   ) {
     this.#path = path;
     this.#isNew = isNew;
-    this.#mark = mark;
-    this.#staging = mark.path.replace(/\.lock$/, "");
+    this.#lock = lock;
+    this.#staging = lock.path.replace(/\.lock$/, "");
     this.#options = options;
     this.#context = context;
-    this.#train = new Shards("train", this.#staging, context);
-    this.#validation = new Shards("validation", this.#staging, context);
+    this.#train = new SplitFiles("train", this.#staging, context);
+    this.#validation = new SplitFiles("validation", this.#staging, context);
   }
 
   /** Creates the folder and its staging folder. */
@@ -93,9 +93,9 @@ export class DatasetFolder implements Targets {
     const isNew = await infoOf(path) === undefined;
     try {
       await Deno.mkdir(path, { recursive: true });
-      await removeStagingOfOthers(path);
-      const mark = await createTemporary((token) => `${stagingPath(path, token)}.lock`);
-      const folder = new DatasetFolder(path, mark, options, context, isNew);
+      await removeStaleStaging(path);
+      const lock = await createTemporary((token) => `${stagingPath(path, token)}.lock`);
+      const folder = new DatasetFolder(path, lock, options, context, isNew);
       await Deno.mkdir(folder.#staging).catch(async (cause) => {
         await folder[Symbol.asyncDispose]();
         throw cause;
@@ -121,7 +121,7 @@ export class DatasetFolder implements Targets {
     const files = [...await this.#train.finish(), ...await this.#validation.finish()];
     await checkFolder(this.#path, this.#context.guard);
     const data = `${this.#path}/data`, old = `${this.#staging}.old`;
-    const before = await Deno.readTextFile(`${this.#path}/README.md`).catch(() => "");
+    const previousCard = await Deno.readTextFile(`${this.#path}/README.md`).catch(() => "");
     const card = cardOf({
       facts: this.#facts,
       rows: this.rows,
@@ -129,7 +129,7 @@ export class DatasetFolder implements Targets {
       columns: this.#context.schema.columns,
       files,
       folder: this.#path,
-      licence: licenceOf(before),
+      licence: licenceOf(previousCard),
       options: this.#options,
       origin: this.#context.origin,
     });
@@ -143,21 +143,21 @@ export class DatasetFolder implements Targets {
       this.#isFinished = true;
       await writeFileDurably(`${this.#path}/README.md`, card);
       if (hadData) await Deno.remove(old, { recursive: true });
-      await removeIfThere(this.#mark.path);
+      await removeIfThere(this.#lock.path);
     } catch (cause) {
       throw cause instanceof SinkError ? cause : cannotWrite(this.#path, cause);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // If the end of `finish` failed, the next export finds the mark unlocked and cleans up.
-    using _mark = this.#mark.file;
+    // If the end of `finish` failed, the next export finds the file unlocked and cleans up.
+    using _lock = this.#lock.file;
     if (this.#isFinished) return;
-    this.#train.abandon();
-    this.#validation.abandon();
+    this.#train.closeFile();
+    this.#validation.closeFile();
     // Errors of the cleanup do not replace the one that led to it.
     await Deno.remove(this.#staging, { recursive: true }).catch(() => {});
-    await removeIfThere(this.#mark.path).catch(() => {});
+    await removeIfThere(this.#lock.path).catch(() => {});
     if (this.#isNew) await Deno.remove(this.#path).catch(() => {});
   }
 }
@@ -168,21 +168,23 @@ function stagingPath(folder: string, token: string): string {
 
 /**
  * Removes staging folders of exports that were killed. If one was killed between its two renames,
- * restores the previous data, which has another name then.
+ * first moves the previous data back from where it was moved to.
  */
-async function removeStagingOfOthers(folder: string): Promise<void> {
-  await removeLeftovers(folder, /^\.data-([0-9a-f]{16})\.lock$/, async (mark, token) => {
+async function removeStaleStaging(folder: string): Promise<void> {
+  await removeLeftovers(folder, /^\.data-([0-9a-f]{16})\.lock$/, async (lock, token) => {
     const staging = stagingPath(folder, token), old = `${staging}.old`;
     if (await infoOf(`${folder}/data`) === undefined && await infoOf(old) !== undefined) {
       await Deno.rename(old, `${folder}/data`);
     }
     for (const path of [staging, old]) await ifThere(Deno.remove(path, { recursive: true }));
-    await Deno.remove(mark);
+    await Deno.remove(lock);
   });
 }
 
-/** Files of one split. Their names contain their number, so they are renamed at the end. */
-class Shards {
+/**
+ * The files of one split. Their names contain how many there are, so they are renamed at the end.
+ */
+class SplitFiles {
   readonly #split: string;
   readonly #folder: string;
   readonly #schema: Schema;
@@ -200,7 +202,7 @@ class Shards {
   }
 
   write(row: Readonly<Record<string, unknown>>): Promise<void> | undefined {
-    if (this.#table === undefined || this.#bytes >= SHARD_BYTES) return this.#writeToNext(row);
+    if (this.#table === undefined || this.#bytes >= MAX_FILE_BYTES) return this.#writeToNext(row);
     return this.#table.write(row);
   }
 
@@ -238,7 +240,7 @@ class Shards {
     return names;
   }
 
-  abandon(): void {
+  closeFile(): void {
     this.#file?.close();
     this.#file = undefined;
   }
@@ -253,7 +255,7 @@ class Shards {
     if (this.#file === undefined) return;
     await this.#table!.finish();
     await this.#file.sync();
-    this.abandon();
+    this.closeFile();
     this.#table = undefined;
   }
 

@@ -1,5 +1,5 @@
 /**
- * From a results line to a training example: the conversation as it was sent, and the answer.
+ * Turns a results line into a training example: the conversation as it was sent, and the answer.
  *
  * @module
  */
@@ -46,11 +46,11 @@ export interface Example extends Origin {
  * A source of examples. Call `scan` first, to select and check them; then `batches`, to write them.
  */
 export interface ExampleSource {
-  /** Number of selected examples, known after the scan. */
+  /** The number of selected examples, known after the scan. */
   readonly rowCount: number;
-  /** Number of rows in the files, known after the scan. */
+  /** The number of rows in the files, known after the scan. */
   readonly lineCount: number;
-  /** Files that must not be replaced, with a description for the error; known after the scan. */
+  /** Files that must not be replaced, described for the error; known after the scan. */
   readonly sources: ReadonlyMap<string, string>;
   /**
    * Exact types of columns, as far as all files agree on them; known after the scan. @default none
@@ -69,7 +69,7 @@ export interface ExampleSource {
   batches(shuffle: number | undefined): AsyncIterable<Iterable<Example>>;
 }
 
-/** A line that Retort did not write as it is now. */
+/** A line that is not as Retort writes it. */
 export class DamagedLine {
   readonly problem: string;
 
@@ -109,9 +109,9 @@ export class ExampleReader {
   read(text: string): Example | DamagedLine {
     const fields = parseFields(text);
     if (fields instanceof DamagedLine) return fields;
-    const origin = /^((?:.*[/\\])?(.*?))(?::([1-9]\d{0,9})|\[(\d{1,10})\])$/s
+    const source = /^((?:.*[/\\])?(.*?))(?::([1-9]\d{0,9})|\[(\d{1,10})\])$/s
       .exec(fields.distill.source);
-    if (origin === null) {
+    if (source === null) {
       return new DamagedLine('"distill.source" must be file:line or file[element]');
     }
     const paramsId = fields.distill.params ?? "";
@@ -129,10 +129,10 @@ export class ExampleReader {
       response: fields.response,
       reasoning: fields.reasoning ?? "",
       toolCalls: fields.tool_calls?.length ? fields.tool_calls as unknown[] : undefined,
-      // Only the name: a run that is continued in another folder names its input by another path.
-      file: origin[2],
-      line: origin[3] === undefined ? Number(origin[4]) + 1 : Number(origin[3]),
-      input: origin[1],
+      // Only its name: a run that is continued in another folder has another path to its input.
+      file: source[2],
+      line: source[3] === undefined ? Number(source[4]) + 1 : Number(source[3]),
+      input: source[1],
       sample: answer?.sample ?? 0,
     };
   }
@@ -150,14 +150,13 @@ export class ExampleReader {
     const parser = this.#parserOf(paramsId);
     const row = parser.parse(text);
     const { uid } = row instanceof ParsedRow ? row : {};
-    // Retort replaces a row's own uid, so it is not in the restored text; but a template may use
-    // it.
+    // Retort replaces the uid of a row, so the restored text lacks it; but a template may use it.
     const withUid = JSON.stringify({ uid: fields.uid }).slice(0, -1) +
       (text === "{}" ? "}" : `,${text.slice(1)}`);
-    for (const source of [text, withUid]) {
-      const sent = source === text ? row : parser.parse(source);
+    for (const rowText of [text, withUid]) {
+      const sent = rowText === text ? row : parser.parse(rowText);
       if (sent instanceof ParsedRow && sent.promptHash === promptHash) return sent;
-      const earlier = parser.earlierRequests(source)
+      const earlier = parser.earlierRequests(rowText)
         .find((request) => requestHash(request) === promptHash);
       if (earlier !== undefined) return { ...earlier, uid };
     }

@@ -62,7 +62,7 @@ export interface WriteOptions extends RowOptions {
   dedupe?: boolean;
   /** Shuffles the rows; the same number gives the same order. @default input order */
   shuffle?: number;
-  /** Most rows to write. @default no limit */
+  /** The most rows to write. @default no limit */
   maxRows?: number;
   /**
    * Share of rows, from 0 to 1, that goes into a second file: `train.validation.jsonl` for
@@ -116,15 +116,15 @@ export interface ResolvedExport extends WriteOptions {
   readonly prefer?: string;
   readonly paths: readonly string[];
   readonly output: string | WritableStream<Uint8Array>;
-  readonly table: FileType;
-  /** Undefined if answers stay as they are. */
+  readonly fileType: FileType;
+  /** How reasoning is written in the answers; undefined if answers stay as they are. */
   readonly think: ThinkStyle | undefined;
   readonly reasoningField: string;
   readonly toolArguments: ToolArguments;
   readonly validation: number;
   readonly maxRows: number;
-  /** True for an export of results, false for a conversion of inputs. */
-  readonly isOfResults: boolean;
+  /** Whether the rows are results of runs, which are exported, or inputs, which are converted. */
+  readonly isFromResults: boolean;
 }
 
 /**
@@ -146,7 +146,7 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
     const pairs = EXPORT_FORMATS.filter((name) => FORMATS[name].rows === "pairs");
     throw new UsageError(`Cannot use prefer without the format ${pairs.join(" or ")}`);
   }
-  return { ...options, ...resolveWrite(options, { format, think, paths, isOfResults: true }) };
+  return { ...options, ...resolveWrite(options, { format, think, paths, isFromResults: true }) };
 }
 
 /**
@@ -164,14 +164,14 @@ export function resolveConvert(options: ConvertOptions): ResolvedExport {
   if (think !== undefined) checkChoice("Cannot convert with think", think, THINK_STYLES);
   const paths = pathsOf(input);
   if (paths.length === 0) throw new UsageError("Cannot convert without an input: name a file");
-  return { ...options, ...resolveWrite(options, { format, think, paths, isOfResults: false }) };
+  return { ...options, ...resolveWrite(options, { format, think, paths, isFromResults: false }) };
 }
 
 const THINK_STYLES: readonly ThinkStyle[] = ["wrap", "field", "drop"];
 
 function resolveWrite(
   options: WriteOptions,
-  chosen: Pick<ResolvedExport, "format" | "think" | "paths" | "isOfResults">,
+  chosen: Pick<ResolvedExport, "format" | "think" | "paths" | "isFromResults">,
 ): ResolvedExport {
   const { format, think } = chosen;
   const { validation = 0, maxRows = Infinity, shuffle, reasoningField = REASONING } = options;
@@ -182,27 +182,28 @@ function resolveWrite(
   if (isFolder && !isPath) {
     throw new UsageError(`Cannot write a ${format} to a stream: name a folder, as in dataset/`);
   }
-  const table: FileType = isFolder
+  const fileType: FileType = isFolder
     ? { kind: "parquet" }
     : isPath
     ? fileTypeOf(output)
     : { kind: "jsonl" };
-  const needsText = isTyped(table);
+  const needsText = isTyped(fileType);
   const { toolArguments = needsText ? "string" : "object" } = options;
   checkChoice("Cannot write with toolArguments", toolArguments, ["object", "string"]);
   if (needsText && toolArguments === "object") {
     throw new UsageError(
-      `Cannot write arguments of tool calls as objects to .${table.kind}: its columns have one type ` +
+      `Cannot write arguments of tool calls as objects to .${fileType.kind}: its columns have one type ` +
         "each. Use --tool-arguments string, or .jsonl",
     );
   }
   checkNumbers(validation, maxRows, shuffle);
   if (validation > 0 && !isFolder && !(isPath && /\.\w+$/.test(output))) {
     throw new UsageError(
-      "Cannot write validation rows without a file name: theirs is derived from it",
+      "Cannot write validation rows: the name of their file is derived from that of the output. Name a " +
+        "file with an extension, as in train.jsonl",
     );
   }
-  return { ...chosen, output, table, reasoningField, toolArguments, validation, maxRows };
+  return { ...chosen, output, fileType, reasoningField, toolArguments, validation, maxRows };
 }
 
 function checkReasoning(
@@ -214,7 +215,9 @@ function checkReasoning(
     throw new UsageError(`Cannot write reasoning as a field of ${format}: use think wrap or drop`);
   }
   if (reasoningField !== REASONING && think !== "field") {
-    throw new UsageError(`Cannot use reasoningField "${reasoningField}" without think field`);
+    throw new UsageError(
+      `Cannot use reasoningField "${reasoningField}" without think "field": add --think field, or omit it`,
+    );
   }
   if (["", "role", "content", "tool_calls", "tool_call_id", "name"].includes(reasoningField)) {
     throw new UsageError(

@@ -90,7 +90,8 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     turns: "messages",
     answerIn: "the last turn",
     target: "file",
-    toRow: (turns, { tools, styled }) => withTools({ messages: styled(wholeOf(turns)) }, tools),
+    toRow: (turns, { tools, styled }) =>
+      withTools({ messages: styled(conversationOf(turns)) }, tools),
     config: (written) => [axolotl(written)],
   },
   "prompt-completion": {
@@ -115,7 +116,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     turns: "ShareGPT",
     answerIn: "the last turn",
     target: "file",
-    toRow: (turns, { tools }) => toShareGpt(wholeOf(turns), tools),
+    toRow: (turns, { tools }) => toShareGpt(conversationOf(turns), tools),
     config: (written) => [
       llamaFactory(written, { messages: "conversations", tools: "tools" }, {
         formatting: "sharegpt",
@@ -195,7 +196,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     answerIn: "the last turn",
     target: "file",
     toRow: (turns, { example, tools, styled }) =>
-      withLogprobs(withTools({ messages: styled(wholeOf(turns)) }, tools), example),
+      withLogprobs(withTools({ messages: styled(conversationOf(turns)) }, tools), example),
     config: () => [],
   },
   "raw": {
@@ -218,7 +219,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     answerIn: "the last turn",
     target: "folder",
     toRow: (turns, { example, tools, styled }) => ({
-      ...withTools({ messages: styled(wholeOf(turns)) }, tools),
+      ...withTools({ messages: styled(conversationOf(turns)) }, tools),
       ...provenanceOf(example),
     }),
     config: (written) => [hub(written)],
@@ -248,6 +249,6 @@ export function toTrainingRow(
 }
 
 /** Returns the whole conversation, with the answer if there is one. */
-function wholeOf({ prompt, answer }: { prompt: readonly Message[]; answer?: Message }) {
+function conversationOf({ prompt, answer }: { prompt: readonly Message[]; answer?: Message }) {
   return answer === undefined ? prompt : [...prompt, answer];
 }

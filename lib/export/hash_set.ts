@@ -6,11 +6,10 @@
 
 const SEGMENTS = 256;
 const START_SLOTS = 8;
-/**
- * When a segment's share of used slots exceeds `MAX_FULL`, it gets `GROWTH` times as many slots. So
- * a hash takes 9.4 to 11.8 bytes.
- */
-const MAX_FULL = 0.85, GROWTH = 1.25;
+/** The share of used slots above which a segment grows. */
+const MAX_FULL = 0.85;
+/** By what factor a segment grows: so a hash takes 9.4 to 11.8 bytes. */
+const GROWTH = 1.25;
 
 /**
  * A set of 64-bit hashes. Ten million of them take at most 120 MB; a `Set` takes over a gigabyte,
@@ -42,21 +41,23 @@ class Segment {
 
   #insert(high: number, low: number): boolean {
     const slots = this.#slots, { length } = slots;
-    let at = 2 * Math.floor(high / 2 ** 32 * (length / 2));
-    while (slots[at] !== 0 || slots[at + 1] !== 0) {
-      if (slots[at] === high && slots[at + 1] === low) return false;
-      at = at + 2 === length ? 0 : at + 2;
+    let slot = 2 * Math.floor(high / 2 ** 32 * (length / 2));
+    while (slots[slot] !== 0 || slots[slot + 1] !== 0) {
+      if (slots[slot] === high && slots[slot + 1] === low) return false;
+      slot = slot + 2 === length ? 0 : slot + 2;
     }
-    slots[at] = high;
-    slots[at + 1] = low;
+    slots[slot] = high;
+    slots[slot + 1] = low;
     return true;
   }
 
   #grow(): void {
     const before = this.#slots;
     this.#slots = new Uint32Array(2 * Math.ceil(before.length / 2 * GROWTH));
-    for (let at = 0; at < before.length; at += 2) {
-      if (before[at] !== 0 || before[at + 1] !== 0) this.#insert(before[at], before[at + 1]);
+    for (let slot = 0; slot < before.length; slot += 2) {
+      if (before[slot] !== 0 || before[slot + 1] !== 0) {
+        this.#insert(before[slot], before[slot + 1]);
+      }
     }
   }
 }

@@ -27,7 +27,7 @@ import { FORMATS } from "./formats.ts";
 import { NoPlace } from "./training_row.ts";
 import { RowSpool } from "./row_spool.ts";
 
-/** Most files that the card of a dataset names. */
+/** The most files that the card of a dataset names. */
 const MAX_NAMED = 10;
 
 /**
@@ -48,7 +48,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   /** Whether rows are written as they are. */
   readonly #isRaw: boolean;
   /** Whether the second pass needs only the text of a row. */
-  readonly #isAsText: boolean;
+  readonly #needsOnlyText: boolean;
   #spool: RowSpool | undefined;
 
   constructor(files: readonly string[], options: ResolvedExport) {
@@ -56,7 +56,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     this.#reader = new ConversationReader(options);
     const { format, validation, dedupe } = options;
     this.#isRaw = FORMATS[format].rows === "as they are";
-    this.#isAsText = this.#isRaw && validation === 0 && !dedupe;
+    this.#needsOnlyText = this.#isRaw && validation === 0 && !dedupe;
     this.#files = files;
     const names = files.slice(0, MAX_NAMED).map((path) => `\`${basename(path)}\``);
     const more = files.length > MAX_NAMED ? ` and ${files.length - MAX_NAMED} more` : "";
@@ -66,7 +66,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 
   async scan(takes: (example: Example) => boolean | NoPlace): Promise<void> {
     const { shuffle, output } = this.#options;
-    // Shuffled rows are read at random, which only a file of lines allows.
+    // Shuffled rows are read in random order, which only our own temporary file allows.
     if (shuffle !== undefined) {
       this.#spool = await RowSpool.open(typeof output === "string" ? dirname(output) : undefined);
     }
@@ -79,15 +79,15 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       await this.#addExactTypes(input);
       const bad = new BadLines();
       found.push({ input: file, bad, placeOf: (line) => placeOf(file, input.format, line) });
-      let rows = 0, start: string | undefined;
+      let rows = 0, firstText: string | undefined;
       for await (const lines of input.rows()) {
         for (const { text, problem, number } of lines) {
           const read = text === undefined
             ? new NoConversation(problem ?? "unreadable", isUtf8Problem(problem) ? UTF8_ADVICE : "")
             : this.#read(text, file, number);
           rows++;
-          if (rows === 1) start = text;
-          const isTaken = this.#judge(read, number, bad, takes);
+          if (rows === 1) firstText = text;
+          const isTaken = this.#isSelected(read, number, bad, takes);
           if (isTaken) {
             this.#taken.add(index);
             this.#spool?.add(text!, file, number);
@@ -98,29 +98,29 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       }
       // If no row can be read, the file may be of another format.
       const foreign = rows > 0 && bad.count === rows && input.format === "jsonl" &&
-        foreignText(start ?? "", file, rows === 1);
+        foreignText(firstText ?? "", file, rows === 1);
       if (foreign) throw foreignFormatError(file, foreign);
     }
-    throwIfAny(found);
+    throwIfBad(found);
   }
 
   async *batches(shuffle: number | undefined): AsyncGenerator<Iterable<Example>> {
     if (this.#spool !== undefined && shuffle !== undefined) {
-      yield this.#spool.shuffled(shuffle, (text, file, line) => this.#again(text, file, line));
+      yield this.#spool.shuffled(shuffle, (text, file, line) => this.#readAgain(text, file, line));
       return;
     }
     let index = 0;
-    for (const [at, { input, stamp }] of this.#inputs.entries()) {
-      const file = this.#files[at];
+    for (const [fileIndex, { input, stamp }] of this.#inputs.entries()) {
+      const file = this.#files[fileIndex];
       await this.#checkUnchanged(file, stamp);
       for await (const lines of input.rows()) {
         const examples: Example[] = [];
         for (const { text, number } of lines) {
           if (!this.#taken.has(index++)) continue;
           examples.push(
-            text !== undefined && this.#isAsText
+            text !== undefined && this.#needsOnlyText
               ? new TextExample(text, file, number)
-              : this.#again(text, file, number),
+              : this.#readAgain(text, file, number),
           );
         }
         if (examples.length > 0) yield examples;
@@ -141,7 +141,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     }
   }
 
-  #judge(
+  #isSelected(
     read: Example | NoConversation,
     line: number,
     bad: BadLines,
@@ -182,7 +182,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     });
   }
 
-  #again(text: string | undefined, file: string, line: number): Example {
+  #readAgain(text: string | undefined, file: string, line: number): Example {
     const example = text === undefined ? undefined : this.#read(text, file, line);
     if (example === undefined || example instanceof NoConversation) throw changed(file);
     return example;
@@ -193,7 +193,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   }
 }
 
-/** A row that is written as it is in its file. */
+/** A row that is written as it stands in its file. */
 class TextExample implements Example {
   readonly text: string;
   readonly rowUid = "";
@@ -224,7 +224,7 @@ class TextExample implements Example {
   }
 }
 
-/** The same limit as for rows that are sent. */
+/** The most levels of nesting: the same limit as for rows that are sent. */
 const MAX_DEPTH = 1_000;
 
 function isUtf8Problem(problem: string | undefined): boolean {
@@ -239,7 +239,7 @@ function changed(file: string): SourceError {
 }
 
 /** @throws {SourceError} with the rows that cannot be converted, by problem */
-function throwIfAny(found: readonly BadInput[]): void {
+function throwIfBad(found: readonly BadInput[]): void {
   const count = sumOf(found, ({ bad }) => bad.count);
   if (count === 0) return;
   const files = found.filter(({ bad }) => bad.count > 0);

@@ -22,7 +22,7 @@ export function toShareGpt(
   tools: readonly unknown[] | undefined,
 ): TrainingRow | NoPlace {
   const conversations: Record<string, unknown>[] = [];
-  /** Texts of the tool results of the last turn. */
+  /** The texts of the tool results since the last other turn. */
   let observed: string[] = [];
   for (const message of messages) {
     const text = textOf(message);
@@ -62,7 +62,7 @@ export function toShareGptPair(
   const [first, second] = [answer, rejected].map((message) =>
     message === undefined ? undefined : toShareGpt([message], undefined)
   );
-  for (const one of [row, first, second]) if (one instanceof NoPlace) return one;
+  for (const made of [row, first, second]) if (made instanceof NoPlace) return made;
   const turnOf = (made: TrainingRow | NoPlace | undefined) =>
     ((made as TrainingRow).conversations as unknown[])[0];
   const { conversations, ...rest } = row as TrainingRow;

@@ -22,7 +22,7 @@ interface Token {
 }
 
 /** A position of the answer: its token, and alternatives. */
-interface Place extends Token {
+interface TokenPosition extends Token {
   readonly top: readonly Token[];
 }
 
@@ -32,11 +32,13 @@ interface Place extends Token {
 export type LogprobsProblem = "missing" | "different";
 
 /** Returns the tokens of an answer, or why they cannot be trained on. */
-export function readLogprobs(example: Example): readonly Place[] | LogprobsProblem {
-  const kept = keptOf(example);
-  const places = isObject(kept?.logprobs) ? placesOf(kept.logprobs, kept.token_ids) : undefined;
-  if (places === undefined || places.length === 0) return "missing";
-  return isTextOf(places, example) ? places : "different";
+export function readLogprobs(example: Example): readonly TokenPosition[] | LogprobsProblem {
+  const kept = keptFields(example);
+  const positions = isObject(kept?.logprobs)
+    ? positionsOf(kept.logprobs, kept.token_ids)
+    : undefined;
+  if (positions === undefined || positions.length === 0) return "missing";
+  return isTextOf(positions, example) ? positions : "different";
 }
 
 /** Adds the columns of an answer's tokens to a row. */
@@ -44,29 +46,29 @@ export function withLogprobs(
   row: Record<string, unknown>,
   example: Example,
 ): Record<string, unknown> {
-  const places = readLogprobs(example);
-  if (typeof places === "string") return row;
-  const hasIds = places.every(({ id }) => id !== null);
-  const hasTop = places.some(({ top }) => top.length > 0);
-  const topIds = places.map(({ top }) => top.map(({ id }) => id));
+  const positions = readLogprobs(example);
+  if (typeof positions === "string") return row;
+  const hasIds = positions.every(({ id }) => id !== null);
+  const hasTop = positions.some(({ top }) => top.length > 0);
+  const topIds = positions.map(({ top }) => top.map(({ id }) => id));
   const hasTopIds = hasTop && topIds.every((ids) => ids.every((id) => id !== null));
   return {
     ...row,
-    tokens: places.map(({ text }) => text),
-    ...(hasIds ? { token_ids: places.map(({ id }) => id) } : {}),
-    logprobs: places.map(({ logprob }) => logprob),
+    tokens: positions.map(({ text }) => text),
+    ...(hasIds ? { token_ids: positions.map(({ id }) => id) } : {}),
+    logprobs: positions.map(({ logprob }) => logprob),
     ...(hasTop
       ? {
-        top_tokens: places.map(({ top }) => top.map(({ text }) => text)),
+        top_tokens: positions.map(({ top }) => top.map(({ text }) => text)),
         ...(hasTopIds ? { top_token_ids: topIds } : {}),
-        top_logprobs: places.map(({ top }) => top.map(({ logprob }) => logprob)),
+        top_logprobs: positions.map(({ top }) => top.map(({ logprob }) => logprob)),
       }
       : {}),
   };
 }
 
 /** Returns the fields of the response that `--keep` kept. */
-function keptOf({ result }: Example): Record<string, unknown> | undefined {
+function keptFields({ result }: Example): Record<string, unknown> | undefined {
   const { kept } = result.distill as { kept?: unknown };
   if (typeof kept !== "string") return isObject(kept) ? kept : undefined;
   if (kept === "{}") return undefined;
@@ -78,22 +80,22 @@ function keptOf({ result }: Example): Record<string, unknown> | undefined {
   }
 }
 
-function placesOf(logprobs: Record<string, unknown>, ids: unknown): Place[] | undefined {
+function positionsOf(logprobs: Record<string, unknown>, ids: unknown): TokenPosition[] | undefined {
   const idAt = (index: number, own: number | null) =>
     own ?? idOf(Array.isArray(ids) ? ids[index] : undefined);
   const { content, tokens } = logprobs;
   if (Array.isArray(content)) {
-    return content.filter(isObject).map((one, index) => {
-      const token = tokenOf(one);
-      const top = Array.isArray(one.top_logprobs) ? one.top_logprobs.filter(isObject) : [];
+    return content.filter(isObject).map((entry, index) => {
+      const token = tokenOf(entry);
+      const top = Array.isArray(entry.top_logprobs) ? entry.top_logprobs.filter(isObject) : [];
       return { ...token, id: idAt(index, token.id), top: top.map(tokenOf) };
     });
   }
   if (!Array.isArray(tokens)) return undefined;
   const { token_logprobs: values, token_ids: own, top_logprobs: tops } = logprobs;
   return tokens.map((text, index) => {
-    const token = tokenOf({ token: text, logprob: at(values, index), id: at(own, index) });
-    const top = at(tops, index);
+    const token = tokenOf({ token: text, logprob: itemAt(values, index), id: itemAt(own, index) });
+    const top = itemAt(tops, index);
     const others = isObject(top) ? Object.entries(top) : [];
     return {
       ...token,
@@ -103,7 +105,7 @@ function placesOf(logprobs: Record<string, unknown>, ids: unknown): Place[] | un
   });
 }
 
-function at(list: unknown, index: number): unknown {
+function itemAt(list: unknown, index: number): unknown {
   return Array.isArray(list) ? list[index] : undefined;
 }
 
@@ -132,29 +134,32 @@ function idOf(value: unknown): number | null {
  * Matches what templates put around reasoning and answers: special tokens, the names of gpt-oss's
  * channels, and white space.
  */
-const MARKS =
+const TEMPLATE_MARKS =
   /<\|[^|>]*\|>|<\/?(?:s|think|thinking|bos|eos|end_of_turn|start_of_turn)>|\[\/?(?:THINK|INST)\]|\b(?:assistant|analysis|commentary|final)\b|<｜[^｜]*｜>|\s+/g;
 
 /**
  * Whether the tokens add up to the text of the answer, not counting reasoning and special tokens.
- * With tool calls, whose text is not kept, the answer only has to be part of it. Tokens that are
- * named by ids cannot be compared, and count as right.
+ * With tool calls, whose text is not kept, the tokens only have to contain the answer. Tokens that
+ * are named by ids cannot be compared, and count as equal.
  */
-function isTextOf(places: readonly Place[], { response, reasoning, toolCalls }: Example): boolean {
-  if (places.some(({ text }) => ID_AS_TEXT.test(text))) return true;
-  const text = joined(places);
+function isTextOf(
+  positions: readonly TokenPosition[],
+  { response, reasoning, toolCalls }: Example,
+): boolean {
+  if (positions.some(({ text }) => ID_AS_TEXT.test(text))) return true;
+  const text = textOf(positions);
   if (text === response) return true;
   if (toolCalls !== undefined) return text.includes(response.trim());
-  const plain = (part: string) => part.replaceAll(MARKS, "");
+  const plain = (part: string) => part.replaceAll(TEMPLATE_MARKS, "");
   return plain(text) === plain(reasoning) + plain(response) || plain(text) === plain(response);
 }
 
 /** Joins the tokens to a text. A character may span several tokens, so bytes are joined. */
-function joined(places: readonly Place[]): string {
+function textOf(positions: readonly TokenPosition[]): string {
   const encoder = new TextEncoder(), decoder = new TextDecoder();
   let text = "";
-  for (const place of places) {
-    text += decoder.decode(place.bytes ?? encoder.encode(place.text), { stream: true });
+  for (const position of positions) {
+    text += decoder.decode(position.bytes ?? encoder.encode(position.text), { stream: true });
   }
   return text + decoder.decode();
 }

@@ -55,7 +55,7 @@ export function pairOf(
   leftOut: LeftOut,
 ): readonly [chosen: Example, rejected: Example] | undefined {
   const scored = answers.map((example) => ({ example, score: score(example) }))
-    .filter((one) => !Number.isNaN(one.score));
+    .filter(({ score }) => !Number.isNaN(score));
   leftOut.unscored += answers.length - scored.length;
   if (scored.length < 2) {
     if (scored.length === 1) leftOut.single++;

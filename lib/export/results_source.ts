@@ -20,7 +20,6 @@ export class ResultsSource implements ExampleSource, Disposable {
   readonly sources = new Map<string, string>();
   readonly origin: string[] = [];
   readonly #files: readonly ResultsFile[];
-
   readonly #format: string;
 
   private constructor(files: readonly ResultsFile[], format: string) {
@@ -36,7 +35,7 @@ export class ResultsSource implements ExampleSource, Disposable {
       source.sources.set(path, "a results file that is exported");
       const run = await readRunFile(runFileOf(path));
       if (run === undefined) continue;
-      source.sources.set(run.input, inputOf(path));
+      source.sources.set(run.input, inputWords(path));
       source.origin.push(...originOf(run));
     }
     return source;
@@ -57,7 +56,7 @@ export class ResultsSource implements ExampleSource, Disposable {
         if (verdict instanceof NoPlace) throw noPlaceError(this.#format, place, verdict);
         return verdict;
       });
-      for (const input of file.inputs) this.sources.set(input, inputOf(file.path));
+      for (const input of file.inputs) this.sources.set(input, inputWords(file.path));
     }
   }
 
@@ -72,7 +71,7 @@ export class ResultsSource implements ExampleSource, Disposable {
 
   *#inInputOrder(): Generator<Example> {
     for (const file of this.#files) {
-      for (const index of file.inInputOrder()) yield file.at(index);
+      for (const index of file.inInputOrder()) yield file.exampleAt(index);
     }
   }
 
@@ -93,7 +92,7 @@ export class ResultsSource implements ExampleSource, Disposable {
     shuffleIn(places, randomOf(seed));
     for (const place of places) {
       const file = starts.findLastIndex((start) => start <= place);
-      yield files[file].at(place - starts[file]);
+      yield files[file].exampleAt(place - starts[file]);
     }
   }
 }
@@ -103,7 +102,7 @@ export class ResultsSource implements ExampleSource, Disposable {
  * private.
  */
 function originOf({ input, params, retort, summary }: RunFile): string[] {
-  const sets = Object.values(params).map((one) => `\`${JSON.stringify(one)}\``);
+  const sets = Object.values(params).map((set) => `\`${JSON.stringify(set)}\``);
   const cost = summary?.cost_usd;
   return [
     `Prompts: \`${basename(input)}\`, answered with Retort ${retort}.`,
@@ -125,7 +124,7 @@ function noPlaceError(format: string, place: string, { problem }: NoPlace): Usag
   );
 }
 
-function inputOf(results: string): string {
+function inputWords(results: string): string {
   return `the input that "${results}" was made from`;
 }
 
@@ -155,12 +154,12 @@ class ResultsFile implements Disposable {
   /** Paths of the inputs of its rows, known after `index`. */
   readonly inputs = new Set<string>();
 
-  /** Number of selected lines, known after `index`. */
+  /** The number of selected lines, known after `index`. */
   get rowCount(): number {
     return this.#order.length;
   }
 
-  /** Number of results in the file, known after `index`. */
+  /** The number of results in the file, known after `index`. */
   lineCount = 0;
 
   static async open(path: string, options: RowOptions): Promise<ResultsFile> {
@@ -193,13 +192,13 @@ class ResultsFile implements Disposable {
     }
   }
 
-  /** Returns indexes for `at`, in input order of the examples. */
+  /** Returns indexes for `exampleAt`, in input order of the examples. */
   inInputOrder(): Uint32Array {
     return this.#order.inInputOrder();
   }
 
   /** Reads a selected example again. */
-  at(index: number): Example {
+  exampleAt(index: number): Example {
     const { offset, byteLength } = this.#order.place(index);
     if (this.#buffer.length < byteLength) this.#buffer = new Uint8Array(byteLength * 2);
     const bytes = this.#buffer.subarray(0, byteLength);
@@ -207,7 +206,7 @@ class ResultsFile implements Disposable {
     if (readFullySync(file, bytes, offset) < byteLength) {
       throw this.#damage(`"${this.path}"`, "the file was truncated while it was read");
     }
-    return this.#read(bytes, `"${this.path}" a line`, false);
+    return this.#read(bytes, `a line of "${this.path}"`, false);
   }
 
   [Symbol.dispose](): void {
@@ -229,7 +228,9 @@ class ResultsFile implements Disposable {
       throw new UsageError(`Cannot export ${place}: ${error.message}`);
     }
     if (!(example instanceof DamagedLine)) return example;
-    const hint = isTail ? ". It is truncated: run the same command again to repair it" : "";
+    const hint = isTail
+      ? ". It is truncated: run the command that wrote it again, to repair it"
+      : "";
     throw this.#damage(place, example.problem + hint);
   }
 

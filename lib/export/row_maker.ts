@@ -1,5 +1,5 @@
 /**
- * From examples to the rows of a format, and everything that depends on all rows.
+ * Makes the rows of a format from examples, and everything that depends on all rows.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export interface MadeRow {
   readonly row: TrainingRow | string;
 }
 
-/** Makes rows, in two passes. The first adds all rows, so that the second knows their columns. */
+/** Makes rows in two passes: the first adds all rows, so that the second knows their columns. */
 export class RowMaker {
   /** Columns of all rows, complete after the first pass. */
   readonly schema = new Schema();
@@ -40,7 +40,7 @@ export class RowMaker {
   readonly #format: FormatDefinition;
   readonly #where: Where | undefined;
   readonly #seen: HashSet | undefined;
-  readonly #chosen: UidSelection;
+  readonly #uids: UidSelection;
   readonly #derivedFields: DerivedFields | undefined;
   readonly #optional = new Set<string>();
   readonly #trainerNotes: TrainerNotes;
@@ -50,24 +50,24 @@ export class RowMaker {
   /** Whether rows are written as they are in their files. */
   readonly #isVerbatim: boolean;
   #fillers: [string, unknown][] = [];
-  #parts = false;
+  #hasParts = false;
   /** Columns in which a message has more than a role and content. */
   readonly #uneven = new Set<string>();
-  #start: UnevenStart | undefined;
+  #unevenStart: UnevenStart | undefined;
   /** For pairs: answers to one input row, collected until the next row begins. */
   #answers: Example[] = [];
 
   constructor(options: ResolvedExport) {
-    const { where, dedupe, prefer, format, isOfResults, columns, table } = options;
+    const { where, dedupe, prefer, format, isFromResults, columns, fileType } = options;
     this.#options = options;
     this.#format = FORMATS[format];
-    this.#isVerbatim = this.#format.rows === "as they are" && !isOfResults &&
-      columns === undefined && takesText(table);
+    this.#isVerbatim = this.#format.rows === "as they are" && !isFromResults &&
+      columns === undefined && takesText(fileType);
     this.#score = prefer === undefined ? undefined : scoreOf(prefer);
     this.#trainerNotes = new TrainerNotes(options);
     this.#where = where === undefined ? undefined : parseWhere(where);
     this.#seen = dedupe ? new HashSet() : undefined;
-    this.#chosen = new UidSelection(options.uids, options.excludeUids);
+    this.#uids = new UidSelection(options.uids, options.excludeUids);
     // Gets every row, even those that are not selected, so that duplicates are found.
     if (needsDerived(this.#where?.paths ?? [])) {
       this.#derivedFields = new DerivedFields(options.paths);
@@ -79,7 +79,7 @@ export class RowMaker {
     const { result } = example;
     const distill = isObject(result.distill) ? result.distill : undefined;
     const derived = this.#derivedFields?.compute(example.text, promptTextOf(example));
-    if (!this.#chosen.has(String(result.uid))) return false;
+    if (!this.#uids.has(String(result.uid))) return false;
     if (this.#where) {
       // Derived fields may also be named in `distill`, where rows have fields of the same names.
       const row = derived && { ...result, distill: { ...derived, ...distill } };
@@ -97,8 +97,8 @@ export class RowMaker {
   add(example: Example): NoPlace | undefined {
     // Rows that stay as they are keep text as text, even if other rows have lists of parts.
     const { rows, messageColumns, fillers } = this.#format;
-    if (rows !== "as they are" && !this.#parts && hasParts(example)) {
-      this.#parts = true;
+    if (rows !== "as they are" && !this.#hasParts && hasParts(example)) {
+      this.#hasParts = true;
       for (const name of messageColumns) withPartsIn(this.schema.columns.get(name));
     }
     if (this.#isVerbatim) return undefined;
@@ -128,12 +128,12 @@ export class RowMaker {
       columns.set("chosen", completion).set("rejected", completion);
     }
     const wanted = this.#options.columns;
-    if (takesText(this.#options.table) && this.#uneven.size > 0) {
+    if (takesText(this.#options.fileType) && this.#uneven.size > 0) {
       // Each answer of a pair will have the column of a single answer.
       if (this.#score !== undefined && this.#uneven.delete("completion")) {
         this.#uneven.add("chosen").add("rejected");
       }
-      this.#start = new UnevenStart(this.#uneven);
+      this.#unevenStart = new UnevenStart(this.#uneven);
     }
     if (wanted === undefined) return [...columns.keys()];
     const missing = wanted.find((name) => !columns.has(name));
@@ -154,14 +154,14 @@ export class RowMaker {
   *rowsOf(examples: Iterable<Example>): Generator<MadeRow> {
     for (const example of examples) {
       if (this.#score !== undefined) yield* this.#pairsOf(example, this.#score);
-      else yield* this.#made(example);
+      else yield* this.#rowsOfExample(example);
     }
   }
 
   /** Makes the rows that waited for later examples. Call it at the end. */
   *lastRows(): Generator<MadeRow> {
     if (this.#score !== undefined) yield* this.#pair(this.#score);
-    if (this.#start !== undefined) yield* this.#start.end();
+    if (this.#unevenStart !== undefined) yield* this.#unevenStart.end();
   }
 
   /**
@@ -177,13 +177,13 @@ export class RowMaker {
   /** Returns notes for the user. */
   notes(): string[] {
     const { single, tied, unscored } = this.#leftOut;
-    const count = (number: number, one: string, what: string) =>
-      number === 0 ? [] : [`Left out ${formatCountOf(number, one)} ${what}`];
+    const count = (number: number, noun: string, what: string) =>
+      number === 0 ? [] : [`Left out ${formatCountOf(number, noun)} ${what}`];
     const { missing, different } = this.#withoutTokens;
     return [
       ...this.#trainerNotes.notes(),
-      ...this.#chosen.missing.length > 0 ? [missingUidsMessage(this.#chosen.missing)] : [],
-      ...this.#start?.isMarked ? [MARKED] : [],
+      ...this.#uids.missing.length > 0 ? [missingUidsMessage(this.#uids.missing)] : [],
+      ...this.#unevenStart?.isMarked ? [MARKED] : [],
       ...count(missing, "row", "without log probabilities: run with --keep logprobs"),
       ...count(different, "row", "whose tokens are not the text of the answer"),
       ...count(single, "row", "with one answer: a pair needs two"),
@@ -192,13 +192,13 @@ export class RowMaker {
     ];
   }
 
-  *#made(example: Example): Generator<MadeRow> {
+  *#rowsOfExample(example: Example): Generator<MadeRow> {
     if (this.#isVerbatim) return yield { example, row: example.text };
-    yield* this.#started({ example, row: this.#whole(this.#row(example)) });
+    yield* this.#toWrite({ example, row: this.#withAllColumns(this.#row(example)) });
   }
 
-  #started(made: MadeRow): Iterable<MadeRow> {
-    return this.#start === undefined ? [made] : this.#start.push(made);
+  #toWrite(made: MadeRow): Iterable<MadeRow> {
+    return this.#unevenStart === undefined ? [made] : this.#unevenStart.push(made);
   }
 
   *#pairsOf(example: Example, score: Score): Generator<MadeRow> {
@@ -214,8 +214,11 @@ export class RowMaker {
     const found = pairOf(this.#answers, score, this.#leftOut);
     this.#answers = [];
     if (found === undefined) return;
-    const [chosen, rejected] = found.map((one) => this.#row(one) as TrainingRow);
-    yield* this.#started({ example: found[0], row: this.#whole(preferenceRow(chosen, rejected)) });
+    const [chosen, rejected] = found.map((example) => this.#row(example) as TrainingRow);
+    yield* this.#toWrite({
+      example: found[0],
+      row: this.#withAllColumns(preferenceRow(chosen, rejected)),
+    });
   }
 
   #hasLogprobs(example: Example): boolean {
@@ -224,7 +227,7 @@ export class RowMaker {
     return typeof found !== "string";
   }
 
-  #whole(made: TrainingRow | NoPlace): TrainingRow {
+  #withAllColumns(made: TrainingRow | NoPlace): TrainingRow {
     const row = made as TrainingRow;
     for (const [name, value] of this.#fillers) row[name] ??= value;
     const { columns } = this.#options;
@@ -234,24 +237,24 @@ export class RowMaker {
   }
 
   #row(example: Example): TrainingRow | NoPlace {
-    const { think, reasoningField, toolArguments, table, isOfResults } = this.#options;
+    const { think, reasoningField, toolArguments, fileType, isFromResults } = this.#options;
     if (this.#format.rows === "as they are") {
-      return isOfResults
-        ? rawRow(example.text, isTyped(table))
+      return isFromResults
+        ? rawRow(example.text, isTyped(fileType))
         : parseLossless(example.text) as TrainingRow;
     }
     return toTrainingRow(example, this.#format, {
       think,
       reasoningField,
       toolArguments,
-      parts: this.#parts,
+      parts: this.#hasParts,
     });
   }
 }
 
 const MARKED =
-  'The last message of the first row has "weight": 1, which no template reads: messages with ' +
-  "other keys, such as tool calls, begin so late that datasets would not expect them";
+  'Added "weight": 1 to the last message of the first row, which no template reads: otherwise ' +
+  "datasets would fail at later messages with other keys, such as tool calls";
 
 /** Changes the type of content from text to a list of parts: so far, all messages had text. */
 function withPartsIn(type: ColumnType | undefined): void {

@@ -1,5 +1,5 @@
 /**
- * Order of exported rows (input order or shuffled), and the choice of validation rows.
+ * Orders exported rows (input order or shuffled), and chooses the validation rows.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { MAX_SAMPLES } from "../seed.ts";
 
 const START_CAPACITY = 1_024;
 const BLOCK_CAPACITY = 1 << 16;
-/** Limit of answers per row, for the sort key. */
+/** The most answers per row, for the sort key. */
 const SAMPLES_PER_LINE = MAX_SAMPLES;
 /**
- * Limit of line numbers, for the sort key: with 900 inputs and their answers, the key is still a
+ * The highest line number, for the sort key: with 900 inputs and their answers, the key is still a
  * safe integer.
  */
 const LINES_PER_FILE = 1e10;
@@ -117,10 +117,10 @@ function sorted(places: Uint32Array, keys: Numbers): Uint32Array {
         continue;
       }
       isSorted = false;
-      for (let left = start, right = middle, at = start; at < end; at++) {
+      for (let left = start, right = middle, next = start; next < end; next++) {
         const takesLeft = right === end ||
           (left < middle && keys.at(from[left]) <= keys.at(from[right]));
-        to[at] = from[takesLeft ? left++ : right++];
+        to[next] = from[takesLeft ? left++ : right++];
       }
     }
     [from, to] = [to, from];

@@ -1,5 +1,5 @@
 /**
- * Rows that are to be shuffled: their texts in a temporary file, and only their lengths in memory.
+ * Rows to be shuffled: their texts are in a temporary file, and only their lengths in memory.
  *
  * @module
  */
@@ -19,12 +19,12 @@ export class RowSpool implements AsyncDisposable {
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
   readonly #files: string[] = [];
-  /** Bytes of each row: the line number, a space and the text. */
+  /** The length of each row in bytes: its line number, a space and its text. */
   readonly #lengths = new Numbers(Uint32Array);
   /** Offset of every 64th row in the temporary file. */
   readonly #bases = new Numbers(Float64Array);
   #end = 0;
-  #waiting: string[] = [];
+  #unwritten: string[] = [];
   #buffer = new Uint8Array(1 << 16);
   /** Index of the first row of each file. */
   readonly #starts: number[] = [];
@@ -48,22 +48,22 @@ export class RowSpool implements AsyncDisposable {
   add(text: string, file: string, line: number): void {
     if (this.#files.at(-1) !== file) {
       this.#files.push(file);
-      this.#starts.push(this.#lengths.length + this.#waiting.length);
+      this.#starts.push(this.#lengths.length + this.#unwritten.length);
     }
-    this.#waiting.push(`${line} ${text}`);
+    this.#unwritten.push(`${line} ${text}`);
   }
 
   /** Writes the added rows to the temporary file. */
   async flush(): Promise<void> {
-    if (this.#waiting.length === 0) return;
-    for (const text of this.#waiting) {
+    if (this.#unwritten.length === 0) return;
+    for (const text of this.#unwritten) {
       if (this.#lengths.length % ROWS_PER_BASE === 0) this.#bases.push(this.#end);
       const length = Buffer.byteLength(text);
       this.#lengths.push(length);
       this.#end += length;
     }
-    const bytes = this.#encoder.encode(this.#waiting.join(""));
-    this.#waiting = [];
+    const bytes = this.#encoder.encode(this.#unwritten.join(""));
+    this.#unwritten = [];
     try {
       await writeAll(this.#file, bytes);
     } catch (cause) {

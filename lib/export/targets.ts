@@ -85,15 +85,17 @@ class FileTargets implements Targets {
     options: ResolvedExport,
     { guard, schema, mode }: TargetContext,
   ): Promise<FileTargets> {
-    const { output, table } = options;
+    const { output, fileType } = options;
     const names = typeof output === "string" ? pathsOf(options) : [output];
     const outputs: Output[] = [];
     try {
       for (const name of names) outputs.push(await openOutput(name, guard, mode));
-      const tables = await Promise.all(outputs.map((one) => openTable(table, schema, one)));
+      const tables = await Promise.all(
+        outputs.map((output) => openTable(fileType, schema, output)),
+      );
       return new FileTargets(outputs, tables);
     } catch (error) {
-      for (const one of outputs) await one[Symbol.asyncDispose]();
+      for (const output of outputs) await output[Symbol.asyncDispose]();
       throw error;
     }
   }

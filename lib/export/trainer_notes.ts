@@ -20,14 +20,14 @@ export class TrainerNotes {
   readonly #toolArguments: ToolArguments;
   #rowsWithCalls = 0;
   #rowsWithReasoning = 0;
-  #callsOfText = 0;
+  #callsWithTextArguments = 0;
   #rowsOutOfTurn = 0;
   #textsWithCalls = 0;
-  /** First type of each argument of tool calls. */
-  readonly #types = new Map<string, string>();
+  /** The first type of each argument of tool calls. */
+  readonly #argumentTypes = new Map<string, string>();
   #firstKeys: string | undefined;
-  /** Describes an argument that differs between tool calls; undefined if none does. */
-  #different: string | undefined;
+  /** How an argument differs between tool calls, for a note; undefined if none does. */
+  #difference: string | undefined;
 
   constructor({ format, think, toolArguments }: ResolvedExport) {
     this.#turns = FORMATS[format].turns;
@@ -69,24 +69,24 @@ export class TrainerNotes {
   #callNotes(): string[] {
     const notes: string[] = [];
     const isText = this.#toolArguments === "string";
-    if (!isText && this.#different !== undefined) {
+    if (!isText && this.#difference !== undefined) {
       notes.push(
-        `Tool calls differ in their arguments (${this.#different}): load the file with datasets 4.8 ` +
+        `Tool calls differ in their arguments (${this.#difference}): load the file with datasets 4.8 ` +
           "or newer; older versions give each call the keys of all others. " +
           "--tool-arguments string loads everywhere",
       );
     }
-    if (!isText && this.#callsOfText > 0) {
+    if (!isText && this.#callsWithTextArguments > 0) {
       notes.push(
         `${
-          formatCountOf(this.#callsOfText, "tool call")
+          formatCountOf(this.#callsWithTextArguments, "tool call")
         } with arguments that are not a JSON object: ` + "written as text",
       );
     }
     if (isText && this.#rowsWithCalls > 0) {
       notes.push(
         "Arguments of tool calls are JSON text: Axolotl parses it; in TRL most chat templates encode it a " +
-          "second time, or refuse it. Parse it before training, or use --tool-arguments object with JSONL",
+          "second time, or reject it. Parse it before training, or use --tool-arguments object with JSONL",
       );
     }
     return notes;
@@ -152,23 +152,23 @@ export class TrainerNotes {
   #addCall(call: unknown): void {
     const object = argumentsOf(call);
     if (object === undefined) {
-      this.#callsOfText++;
+      this.#callsWithTextArguments++;
       return;
     }
-    if (this.#different !== undefined) return;
+    if (this.#difference !== undefined) return;
     const keys = Object.keys(object).sort();
     for (const key of keys) {
       const type = typeOf(object[key]);
-      const first = this.#types.get(key);
-      if (first === undefined) this.#types.set(key, type);
-      else if (first !== type) this.#different = `"${key}" is ${first} and ${type}`;
+      const first = this.#argumentTypes.get(key);
+      if (first === undefined) this.#argumentTypes.set(key, type);
+      else if (first !== type) this.#difference = `"${key}" is ${first} and ${type}`;
     }
     this.#firstKeys ??= keys.join("\n");
-    if (this.#different !== undefined || this.#firstKeys === keys.join("\n")) return;
+    if (this.#difference !== undefined || this.#firstKeys === keys.join("\n")) return;
     const first = new Set(this.#firstKeys.split("\n"));
-    const odd = keys.find((key) => !first.has(key)) ??
+    const missingKey = keys.find((key) => !first.has(key)) ??
       [...first].find((key) => !keys.includes(key));
-    this.#different = `not every call has "${odd}"`;
+    this.#difference = `not every call has "${missingKey}"`;
   }
 }
 
@@ -180,6 +180,6 @@ function typeOf(value: unknown): string {
   }
   if (isRawJson(value)) return "a number";
   if (typeof value !== "object") return `a ${typeof value}`;
-  const members = Object.entries(value).map(([key, one]) => `${key}: ${typeOf(one)}`).sort();
+  const members = Object.entries(value).map(([key, member]) => `${key}: ${typeOf(member)}`).sort();
   return `an object {${members.join(", ")}}`;
 }

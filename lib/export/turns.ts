@@ -33,9 +33,9 @@ export interface Turns {
 /** Returns the turns of an example, with its reasoning in one style. */
 export function turnsOf(example: Example, think: ThinkStyle | undefined): Turns {
   const { messages: prompt, response, reasoning, toolCalls, answer: own } = example;
-  const rejected = example.rejected && thought(example.rejected, think);
+  const rejected = example.rejected && withThinkStyle(example.rejected, think);
   if (own !== undefined) {
-    return { prompt, answer: own === null ? undefined : thought(own, think), rejected };
+    return { prompt, answer: own === null ? undefined : withThinkStyle(own, think), rejected };
   }
   const answer = assistantMessage(response, reasoning, toolCalls, think ?? "field");
   // Arrow needs the field in every row or in none; templates treat "" as no reasoning.
@@ -52,11 +52,11 @@ export function turnsOf(example: Example, think: ThinkStyle | undefined): Turns 
  * export's `style` asks for.
  */
 export function inStyle(messages: readonly Message[], style: RowStyle): Message[] {
-  const called = withArguments(messages, style.toolArguments);
-  const parted = style.parts ? called.map(withParts) : called;
+  const converted = withArguments(messages, style.toolArguments);
+  const styled = style.parts ? converted.map(withParts) : converted;
   return style.reasoningField === REASONING
-    ? parted
-    : parted.map((message) => withReasoningAs(style.reasoningField, message));
+    ? styled
+    : styled.map((message) => withReasoningAs(style.reasoningField, message));
 }
 
 /** Whether a message of the row has a list of parts as content. */
@@ -65,7 +65,7 @@ export function hasParts({ messages, answer }: Example): boolean {
 }
 
 /** Writes the reasoning of an answer in another style. */
-function thought(message: Message, think: ThinkStyle | undefined): Message {
+function withThinkStyle(message: Message, think: ThinkStyle | undefined): Message {
   if (think === undefined) return message;
   const { response, reasoning } = readReasoning(message);
   const {

@@ -1,5 +1,5 @@
 /**
- * Start of a text file of messages, as the loader of datasets needs it.
+ * Arranges the start of a text file of messages so that the library datasets can load it.
  *
  * If all messages of the first 10 MB have the same keys, datasets 4.8 reads messages as structs,
  * and fails with a TypeError at the first later tool call. If one of them differs, it reads all

@@ -75,12 +75,12 @@ function hintsFor({ output, ...options }: ResolvedExport, columns: readonly stri
 }
 
 function refuseEmpty(
-  { paths, where, allowEmpty, isOfResults }: ResolvedExport,
+  { paths, where, allowEmpty, isFromResults }: ResolvedExport,
   { rowCount, lineCount }: ExampleSource,
   maker: RowMaker,
 ): void {
   if (allowEmpty || rowCount > 0) return;
-  const [verb, what] = isOfResults ? ["export", "result"] : ["convert", "row"];
+  const [verb, what] = isFromResults ? ["export", "result"] : ["convert", "row"];
   const problem = maker.emptyReason() ??
     (where !== undefined && lineCount > 0 ? `no ${what} meets --where` : `there is no ${what}`);
   throw new UsageError(
@@ -96,7 +96,7 @@ function noPairs({ paths, prefer }: ResolvedExport): UsageError {
   const names = paths.join('", "');
   return new UsageError(
     `Cannot export "${names}": no row has two answers that --prefer ${prefer} ranks differently. ` +
-      "It takes a run with --samples 2 or more. Add --allow-empty if no pair is meant",
+      "A pair needs a run with --samples 2 or more. Add --allow-empty if that is meant",
   );
 }
 

@@ -19,7 +19,7 @@ export interface Border {
    * Where the row after the border begins, in bytes. In Parquet: bytes of the row groups before it.
    */
   readonly byte: number;
-  /** Number of the last row before the border, as `Line.number` counts. */
+  /** The number of the last row before the border, as `Line.number` counts. */
   readonly number: number;
   /** Rows before the border, without blank lines. */
   readonly rows: number;
@@ -122,24 +122,24 @@ export async function findBorders(
   targets: readonly number[],
 ): Promise<Division> {
   const { size } = await Deno.stat(path);
-  const found = new Finder(targets);
+  const finder = new BorderFinder(targets);
   const chunks = () => openRanges(path, name, [{ start: 0, end: size }], SCAN_BYTES);
-  if (format === "json") await scanArray(chunks(), name, found);
+  if (format === "json") await scanArray(chunks(), name, finder);
   else if (format === "csv" || format === "tsv") {
     const { detectDelimiter } = await import("./csv.ts");
-    await scanTable(chunks(), await detectDelimiter(path, name, format), found);
+    await scanTable(chunks(), await detectDelimiter(path, name, format), finder);
   } else {
     format satisfies "jsonl" | "txt";
-    await scanLines(chunks(), found);
+    await scanLines(chunks(), finder);
   }
-  return found.finish(size);
+  return finder.finish(size);
 }
 
 const SCAN_BYTES = 2 ** 20;
 const LINE_FEED = 10, QUOTE = 34, SPACE = 32;
 
 /** Selects the first border at or after each target. */
-class Finder {
+class BorderFinder {
   readonly #targets: readonly number[];
   readonly #borders: Border[] = [];
   /** The next border is selected if it is at or after this byte. */
@@ -169,40 +169,39 @@ class Finder {
   }
 }
 
-async function scanLines(chunks: AsyncIterable<Uint8Array>, found: Finder): Promise<void> {
+async function scanLines(chunks: AsyncIterable<Uint8Array>, finder: BorderFinder): Promise<void> {
   let offset = 0;
-  /**
-   * For a line that began in an earlier chunk: whether it has text so far. Undefined if no line
-   * did.
-   */
-  let begun: boolean | undefined;
+  /** Whether a line that continues from an earlier chunk has text so far; undefined without one. */
+  let unfinishedHasText: boolean | undefined;
   for await (const chunk of chunks) {
     // One character per byte: typed arrays are searched at half the speed.
     const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString("latin1");
     let start = offset === 0 && text.startsWith("\xef\xbb\xbf") ? 3 : 0;
     for (let end = text.indexOf("\n", start); end !== -1; end = text.indexOf("\n", start)) {
-      found.number++;
-      if (begun || chunk[start] > SPACE || !isBlank(chunk, end, start)) found.rows++;
-      begun = undefined;
+      finder.number++;
+      if (unfinishedHasText || chunk[start] > SPACE || !isBlank(chunk, end, start)) finder.rows++;
+      unfinishedHasText = undefined;
       start = end + 1;
-      if (offset + start >= found.wanted) found.take(offset + start);
+      if (offset + start >= finder.wanted) finder.take(offset + start);
     }
-    if (start < chunk.length) begun = begun || !isBlank(chunk, chunk.length, start);
+    if (start < chunk.length) {
+      unfinishedHasText = unfinishedHasText || !isBlank(chunk, chunk.length, start);
+    }
     offset += chunk.length;
   }
-  if (begun === undefined) return;
-  found.number++;
-  if (begun) found.rows++;
+  if (unfinishedHasText === undefined) return;
+  finder.number++;
+  if (unfinishedHasText) finder.rows++;
 }
 
 async function scanArray(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
-  found: Finder,
+  finder: BorderFinder,
 ): Promise<void> {
   const onElement = (end: number, number: number, isLast: boolean) => {
-    found.number = found.rows = number;
-    if (!isLast && end >= found.wanted - 1) found.take(end + 1);
+    finder.number = finder.rows = number;
+    if (!isLast && end >= finder.wanted - 1) finder.take(end + 1);
   };
   const { readJsonArray } = await import("./json_array.ts");
   for await (const _ of readJsonArray(chunks, { name, onElement }));
@@ -220,73 +219,73 @@ enum Cell {
 async function scanTable(
   chunks: AsyncIterable<Uint8Array>,
   delimiter: string,
-  found: Finder,
+  finder: BorderFinder,
 ): Promise<void> {
-  const scan = new TableScan(found);
+  const scan = new TableScan(finder);
   for await (const chunk of chunks) scan.add(chunk, delimiter.charCodeAt(0));
   scan.finish();
 }
 
 /** Finds the ends of records. State is kept between chunks. */
 class TableScan {
-  readonly #found: Finder;
+  readonly #finder: BorderFinder;
   /** Bytes of the earlier chunks. */
   offset = 0;
   #cell = Cell.Start;
   /** Whether a record is incomplete at the end of the chunk. */
-  #isBegun = false;
+  #isUnfinished = false;
   /** Whether the record has text or a delimiter, and so counts as a row. */
-  #isFull = false;
+  #hasContent = false;
 
-  constructor(found: Finder) {
-    this.#found = found;
+  constructor(finder: BorderFinder) {
+    this.#finder = finder;
   }
 
   add(chunk: Uint8Array, delimiter: number): void {
     // Local variables: a write to a field for each byte would be slow.
-    let cell = this.#cell, isFull = this.#isFull;
+    let cell = this.#cell, hasContent = this.#hasContent;
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i];
       if (cell === Cell.Quoted) {
         if (byte === QUOTE) cell = Cell.Closed;
-        else if (byte > SPACE) isFull = true;
+        else if (byte > SPACE) hasContent = true;
       } else if (byte === LINE_FEED) {
         cell = Cell.Start;
-        this.#end(this.offset + i + 1, isFull);
-        isFull = false;
+        this.#end(this.offset + i + 1, hasContent);
+        hasContent = false;
       } else if (byte === delimiter) {
         cell = Cell.Start;
-        isFull = true;
+        hasContent = true;
       } else if (byte === QUOTE && cell !== Cell.Plain) {
-        if (cell === Cell.Closed) isFull = true;
+        if (cell === Cell.Closed) hasContent = true;
         cell = Cell.Quoted;
       } else if (cell === Cell.Start) {
         // A byte order mark comes before the first cell.
         if (this.offset + i < 3 && byte >= 0xbb) continue;
         cell = Cell.Plain;
-        if (byte > SPACE) isFull = true;
+        if (byte > SPACE) hasContent = true;
       } else if (byte > SPACE) {
-        isFull = true;
+        hasContent = true;
       }
     }
     if (chunk.length > 0) {
-      this.#isBegun = chunk[chunk.length - 1] !== LINE_FEED || cell === Cell.Quoted;
+      this.#isUnfinished = chunk[chunk.length - 1] !== LINE_FEED || cell === Cell.Quoted;
     }
     this.#cell = cell;
-    this.#isFull = isFull;
+    this.#hasContent = hasContent;
     this.offset += chunk.length;
   }
 
   /** Ends the last record, which may have no line feed. */
   finish(): void {
-    if (this.#isBegun) this.#end(this.offset, this.#isFull);
+    if (this.#isUnfinished) this.#end(this.offset, this.#hasContent);
   }
 
-  #end(byte: number, isFull: boolean): void {
-    const found = this.#found;
-    found.number++;
-    if (isFull && found.header === 0) found.header = byte;
-    else if (isFull) found.rows++;
-    if (found.header > 0 && byte >= found.wanted) found.take(byte);
+  #end(byte: number, hasContent: boolean): void {
+    const finder = this.#finder;
+    finder.number++;
+    if (hasContent && finder.header === 0) finder.header = byte;
+    else if (hasContent) finder.rows++;
+    if (finder.header > 0 && byte >= finder.wanted) finder.take(byte);
   }
 }

@@ -18,7 +18,7 @@ import {
   pathProblem,
   removeIfThere,
   statOf,
-  WAS_CUT,
+  TRUNCATED,
   writeAll,
 } from "../files.ts";
 import { lockOutput } from "./lock_file.ts";
@@ -195,8 +195,8 @@ export class WatchedFile {
     if (this.#problem === undefined || this.#oldHandles !== undefined) return undefined;
     // A second caller waits for the first: moving the same lines twice would leave two files.
     if (this.#moving !== undefined) return void await this.#moving;
-    const wasCut = this.#problem === WAS_CUT;
-    const moved = this.#writing.then(() => this.#move(wasCut));
+    const wasTruncated = this.#problem === TRUNCATED;
+    const moved = this.#writing.then(() => this.#move(wasTruncated));
     this.#moving = moved.catch(() => {}).finally(() => this.#moving = undefined);
     return await moved;
   }
@@ -226,14 +226,14 @@ export class WatchedFile {
     }
   }
 
-  async #move(wasCut: boolean): Promise<string> {
+  async #move(wasTruncated: boolean): Promise<string> {
     const old = this.#handles;
     const path = this.#rescuedPath ??= await createRescuedFile(this.#path, this.#mode);
     const handles = await openHandles(path);
     try {
       // An earlier attempt may have written part of it before the disk was full.
       await handles.write.truncate(0);
-      if (wasCut) await moveJoinedLines(this.#path, handles.write);
+      if (wasTruncated) await moveJoinedLines(this.#path, handles.write);
       else await copyFrom(old.sync, this.#checkedEnds[0], handles.write);
       await handles.write.sync();
       this.#shift = this.#end - (await handles.write.stat()).size;

@@ -1,4 +1,6 @@
-/** Output files that are replaced, cut or removed while a run adds to them lose no answer. @module */
+/**
+ * Output files that are replaced, cut or removed while a run adds to them lose no answer. @module
+ */
 
 import {
   assertEquals,
@@ -77,14 +79,14 @@ const CASES: readonly {
   {
     name: "emptied",
     touch: (path) => Deno.truncate(path, 0),
-    says: /it was cut/,
+    says: /it was truncated/,
     takesAway: true,
   },
   {
     name: "cut inside a line",
     touch: async (path) =>
       await Deno.truncate(path, (await Deno.readTextFile(path)).indexOf("\n") + 90),
-    says: /it was cut/,
+    says: /it was truncated/,
     takesAway: true,
   },
 ];
@@ -110,7 +112,8 @@ for (const { name, touch, says, takesAway } of CASES) {
         ...await uidsIn(dir, "out.jsonl"),
         ...await uidsIn(dir, "out.rescued-1.jsonl"),
       ]);
-      // All answers are there but those that were taken out. More may have come between look and touch.
+      // All answers are there but those that were taken out. More may have come between look and
+      // touch.
       assertGreaterOrEqual(kept.size, takesAway ? asked - before - 8 : asked);
       const verified = await runCli(["verify", ...args]);
       assertMatch(verified.stdout, new RegExp(`\\b${kept.size} +have a result`));

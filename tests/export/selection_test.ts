@@ -132,7 +132,7 @@ Deno.test("preference pairs the best with the worst answer, and counts rows that
   await assertRejects(
     () => exportFrom(dir, none),
     UsageError,
-    "no row has two answers that --prefer shortest ranks differently. It takes a run with --samples 2",
+    "no row has two answers that --prefer shortest ranks differently. A pair needs a run with --samples 2",
   );
   assertEquals(await dir.exists("none.jsonl"), false);
   assertEquals((await exportFrom(dir, { ...none, allowEmpty: true })).rows, 0);

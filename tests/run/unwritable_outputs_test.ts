@@ -43,7 +43,7 @@ function setUp() {
 Deno.test("OutputWatch acts on what it sees twice, a second apart", async () => {
   const { job, lost, watch, second } = setUp();
   await second();
-  job.problem = "it was cut";
+  job.problem = "it was truncated";
   await second();
   await second(100);
   assertEquals([lost.length, job.moves], [0, 0]);
@@ -56,7 +56,7 @@ Deno.test("OutputWatch acts on what it sees twice, a second apart", async () => 
 
 Deno.test("OutputWatch moves at once what it finds after the first loss, also at the end", async () => {
   const { job, lost, watch, second } = setUp();
-  job.problem = "it was cut";
+  job.problem = "it was truncated";
   await second();
   await second();
   assertEquals([lost.length, job.moves], [1, 1]);
@@ -64,14 +64,14 @@ Deno.test("OutputWatch moves at once what it finds after the first loss, also at
   await second();
   assertEquals([lost.length, job.moves], [1, 2]);
   job.problem = "a third one was cut";
-  await assertRejects(() => watch.end(), SinkError, "it was cut");
+  await assertRejects(() => watch.end(), SinkError, "it was truncated");
   assertEquals(job.problem, undefined);
 });
 
 Deno.test("OutputWatch names no file that holds nothing, nor one that got lines later", async () => {
   const { job, lost, empty, watch, second } = setUp();
   empty.add("x.rescued-1.jsonl");
-  job.problem = "it was cut";
+  job.problem = "it was truncated";
   await second();
   await second();
   assertEquals(lost.map((message) => message.includes("rescued")), [false]);
@@ -81,7 +81,7 @@ Deno.test("OutputWatch names no file that holds nothing, nor one that got lines 
 
 Deno.test("OutputWatch names a few of many files", async () => {
   const { job, watch } = setUp();
-  job.problem = "it was cut";
+  job.problem = "it was truncated";
   const names = Array.from({ length: 96 }, (_, i) => `${i}.jsonl`);
   job.moveAway = (paths) => Promise.resolve(void paths.push(...names.splice(0)));
   await assertRejects(
@@ -93,7 +93,7 @@ Deno.test("OutputWatch names a few of many files", async () => {
 
 Deno.test("OutputWatch names the lines that are safe also where others are not", async () => {
   const { job, watch } = setUp();
-  job.problem = "it was cut";
+  job.problem = "it was truncated";
   job.moveAway = (paths) => {
     paths.push("x.rescued-1.jsonl");
     return Promise.reject(new Error("the disk is full"));
@@ -106,7 +106,7 @@ Deno.test("OutputWatch names the lines that are safe also where others are not",
 Deno.test("OutputWatch forgets what was seen once", async () => {
   const { job, lost, watch, second } = setUp();
   for (let i = 0; i < 5; i++) {
-    job.problem = "it was cut";
+    job.problem = "it was truncated";
     await second();
     job.problem = undefined;
     await second();

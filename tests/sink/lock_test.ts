@@ -271,7 +271,7 @@ Deno.test("SharedLock names the folder that it cannot make", async () => {
   await using dir = await tempDir();
   await dir.write(".retort", "a file");
   const error = await assertRejects(() => SharedLock.acquire([dir.path("a.lock")]), UsageError);
-  assertStringIncludes(error.message, `Cannot make the folder "${dir.path(".retort")}"`);
+  assertStringIncludes(error.message, `Cannot create the folder "${dir.path(".retort")}"`);
 });
 
 Deno.test("a shared lock gives the next holder of each output the calls in flight at a crash, until that sends", async () => {

@@ -97,7 +97,7 @@ Deno.test("only acknowledged bytes count as missing", async () => {
   await Deno.truncate(dir.path("x.jsonl"), line("a").length + 1);
   assertEquals(await journal.check(), undefined);
   await Deno.truncate(dir.path("x.jsonl"), 10);
-  assertStringIncludes((await journal.check())!, "it was cut");
+  assertStringIncludes((await journal.check())!, "it was truncated");
   await journal.append(line("c"), "c");
   await movedAway(journal);
   assertEquals((await dir.rows("x.rescued-1.jsonl")).map(({ uid }) => uid), ["c"]);
