@@ -30,7 +30,7 @@ export async function viewFile({ path }: { path: string }): Promise<ViewFigures>
   const { DataService } = await import("../lib/data/mod.ts");
   const startMs = performance.now();
   let peakBytes = 0;
-  await using service = await DataService.open({ paths: [path], isKept: false });
+  await using service = await DataService.open({ paths: [path], isSaved: false });
   const page = async (where: string): Promise<DataRequests["rows"]["out"]> => {
     peakBytes = Math.max(peakBytes, Deno.memoryUsage().rss);
     return await service.ask("rows", { where, from: 0, count: 100, columns: [] });
@@ -99,7 +99,7 @@ export async function viewDuringRun(
     // The first write makes the file look like that of a running job; text after the last line feed
     // is not a row.
     await Deno.writeTextFile(path, " ", { append: true });
-    await using service = await DataService.open({ paths: [path], isKept: false });
+    await using service = await DataService.open({ paths: [path], isSaved: false });
     await service.ask("state", {});
     return await speed();
   }, speed);

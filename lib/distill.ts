@@ -74,21 +74,23 @@ export interface RuntimeAdapter {
   /** Returns a reader of local images below `root`; one that reads none if `root` is undefined. */
   readonly imagesIn: (root: string | undefined) => RowImages;
   /** Whether patterns and schemas are checked on this thread. @default false: in a worker */
-  readonly isWithoutWorker?: boolean;
+  readonly checksOnThisThread?: boolean;
 }
 
 /** `distill()` for any runtime. Invalid options throw here, not at the first iteration. */
 export function distillation<Row>(
   rows: Iterable<Row> | AsyncIterable<Row>,
   options: DistillOptions<Row>,
-  { imagesIn, isWithoutWorker }: RuntimeAdapter,
+  { imagesIn, checksOnThisThread }: RuntimeAdapter,
 ): AsyncGenerator<DistillOutcome<Row>, void, undefined> {
   checkRows(rows);
   checkOptions(options, GENERATOR_RULES);
   const { validate, ...rest } = options;
   const resolved = resolveOptions({ ...rest, duplicates: rest.duplicates ?? "keep" });
   const images = imagesIn(resolved.imagesRoot);
-  return new Distillation<Row>({ ...resolved, isWithoutWorker }, validate, images).outcomes(rows);
+  return new Distillation<Row>({ ...resolved, checksOnThisThread }, validate, images).outcomes(
+    rows,
+  );
 }
 
 class Distillation<Row> {

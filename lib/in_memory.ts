@@ -72,7 +72,7 @@ export function distill<Row>(
   rows: (Iterable<Row> & object) | AsyncIterable<Row>,
   options: NoInfer<DistillOptions<Row>>,
 ): AsyncGenerator<DistillOutcome<Row>, void, undefined> {
-  return distillation(rows, options, { imagesIn: imagesByUrl, isWithoutWorker: true });
+  return distillation(rows, options, { imagesIn: imagesByUrl, checksOnThisThread: true });
 }
 
 function imagesByUrl(root: string | undefined): RowImages {

@@ -39,7 +39,7 @@ export interface CheckOptions {
    * Checks patterns and schemas in this thread; for bundles, which have no file for a worker.
    * @default false
    */
-  readonly isWithoutWorker?: boolean;
+  readonly checksOnThisThread?: boolean;
 }
 
 /** The checks of a run. Dispose of them when it has ended. */
@@ -64,8 +64,8 @@ export class Checks implements Disposable {
  * Creates the checks. They run in this order: JSON or its schema, pattern, `validate`, `check`.
  *
  * A regular expression can take hours for one answer, also inside a JSON Schema, and only the end
- * of its thread stops it: patterns and schemas are checked in a worker, unless `isWithoutWorker` is
- * set.
+ * of its thread stops it: patterns and schemas are checked in a worker, unless `checksOnThisThread`
+ * is set.
  *
  * @throws {TypeError} when an option is of the wrong type, the JSON Schema is invalid, or no worker
  * can be started
@@ -82,7 +82,7 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
   const schema = jsonSchema === undefined ? undefined : await schemaCheck(jsonSchema);
   const json = schema === undefined && requireJson ? [jsonCheck()] : [];
   if (pattern === undefined && schema === undefined) return new Checks([...json, ...own]);
-  if (options.isWithoutWorker) {
+  if (options.checksOnThisThread) {
     const here = [schema, pattern && patternCheck(pattern)].filter((check) => check !== undefined);
     return new Checks([...json, ...here, ...own]);
   }

@@ -216,7 +216,7 @@ export const READY = -1;
 export interface WorkerSetup {
   readonly files: readonly IndexedPath[];
   readonly paths: readonly string[];
-  readonly isKept: boolean;
+  readonly isSaved: boolean;
 }
 
 /** Every later message to the worker of an index. */

@@ -22,7 +22,7 @@ export interface DataServiceOptions {
   /** Results files, failures files and folders. */
   readonly paths: readonly string[];
   /** Whether the index is saved in `.retort/` next to the files. @default true */
-  readonly isKept?: boolean;
+  readonly isSaved?: boolean;
   /** Aborts `open` while it decompresses files. @default never */
   readonly signal?: AbortSignal;
   /** The interval at which folders are searched for new files, in milliseconds. @default 3_000 */
@@ -53,7 +53,7 @@ export class DataService implements AsyncDisposable {
   #finding: Promise<void> | undefined;
 
   private constructor(
-    { paths, isKept = true, findMs = 3_000 }: DataServiceOptions,
+    { paths, isSaved = true, findMs = 3_000 }: DataServiceOptions,
     files: OpenFiles,
   ) {
     this.paths = paths;
@@ -65,7 +65,7 @@ export class DataService implements AsyncDisposable {
       this.#fail(event.message);
     };
     this.#worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => this.#onAnswer(data);
-    this.#setup = { files: files.files, paths, isKept };
+    this.#setup = { files: files.files, paths, isSaved };
     this.#timer = setInterval(() => {
       this.#finding ??= this.#findMore().finally(() => this.#finding = undefined);
     }, findMs);

@@ -31,7 +31,7 @@ const SAVE_MS = 60_000;
 (scope as unknown as { onmessage: (event: { data: WorkerSetup }) => void }).onmessage = (
   { data },
 ) => {
-  const index = openIndex(data.files, data.isKept);
+  const index = openIndex(data.files, data.isSaved);
   const server = new DataServer(index, data.paths);
   let wake = () => {};
   scope.onmessage = ({ data: { id, name, given } }) => {

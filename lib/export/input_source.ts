@@ -44,7 +44,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly #reader: ConversationReader;
   readonly #files: readonly string[];
   readonly #inputs: { input: Input; stamp: string }[] = [];
-  readonly #taken = new LineSet();
+  readonly #selected = new LineSet();
   /** Whether rows are written as they are. */
   readonly #isRaw: boolean;
   /** Whether the second pass needs only the text of a row. */
@@ -89,7 +89,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
           if (rows === 1) firstText = text;
           const isTaken = this.#isSelected(read, number, bad, takes);
           if (isTaken) {
-            this.#taken.add(index);
+            this.#selected.add(index);
             this.#spool?.add(text!, file, number);
           }
           index++;
@@ -116,7 +116,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       for await (const lines of input.rows()) {
         const examples: Example[] = [];
         for (const { text, number } of lines) {
-          if (!this.#taken.has(index++)) continue;
+          if (!this.#selected.has(index++)) continue;
           examples.push(
             text !== undefined && this.#needsOnlyText
               ? new TextExample(text, file, number)
@@ -173,8 +173,12 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       return new NoConversation(`nested deeper than ${MAX_DEPTH} levels`);
     }
     const { validation, dedupe } = this.#options;
-    const known = validation > 0 || dedupe ? this.#reader.read(text, { file, line }) : undefined;
-    if (known !== undefined && !(known instanceof NoConversation)) return known;
+    const conversation = validation > 0 || dedupe
+      ? this.#reader.read(text, { file, line })
+      : undefined;
+    if (conversation !== undefined && !(conversation instanceof NoConversation)) {
+      return conversation;
+    }
     const example = new TextExample(text, file, line, value);
     return validation === 0 && !dedupe ? example : Object.assign(example, {
       rowUid: validation > 0 ? sha256Hex(text) : "",

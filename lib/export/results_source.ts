@@ -120,7 +120,7 @@ function originOf({ input, params, retort, summary }: RunFile): string[] {
 function noPlaceError(format: string, place: string, { problem }: NoPlace): UsageError {
   return new UsageError(
     `Cannot export ${place} as ${format}: the format has no place for ${problem}. ` +
-      "Use the format messages",
+      "Use --format messages",
   );
 }
 

@@ -39,9 +39,11 @@ export class RowMaker {
   readonly #options: ResolvedExport;
   readonly #format: FormatDefinition;
   readonly #where: Where | undefined;
+  /** Hashes of the rows so far, for `dedupe`. */
   readonly #seen: HashSet | undefined;
   readonly #uids: UidSelection;
   readonly #derivedFields: DerivedFields | undefined;
+  /** Optional columns that some row has. */
   readonly #optional = new Set<string>();
   readonly #trainerNotes: TrainerNotes;
   readonly #score: Score | undefined;
@@ -68,7 +70,7 @@ export class RowMaker {
     this.#where = where === undefined ? undefined : parseWhere(where);
     this.#seen = dedupe ? new HashSet() : undefined;
     this.#uids = new UidSelection(options.uids, options.excludeUids);
-    // Gets every row, even those that are not selected, so that duplicates are found.
+    // `takes` gives it every row, selected or not, so that duplicates are found.
     if (needsDerived(this.#where?.paths ?? [])) {
       this.#derivedFields = new DerivedFields(options.paths);
     }
@@ -102,7 +104,7 @@ export class RowMaker {
       for (const name of messageColumns) withPartsIn(this.schema.columns.get(name));
     }
     if (this.#isVerbatim) return undefined;
-    const row = this.#row(example);
+    const row = this.#rowOf(example);
     if (row instanceof NoPlace) return row;
     this.#trainerNotes.add(example, row);
     for (const name in fillers) {
@@ -153,14 +155,14 @@ export class RowMaker {
   /** Makes the rows of the next examples, each with all columns that any row has. */
   *rowsOf(examples: Iterable<Example>): Generator<MadeRow> {
     for (const example of examples) {
-      if (this.#score !== undefined) yield* this.#pairsOf(example, this.#score);
+      if (this.#score !== undefined) yield* this.#addAnswer(example, this.#score);
       else yield* this.#rowsOfExample(example);
     }
   }
 
   /** Makes the rows that waited for later examples. Call it at the end. */
   *lastRows(): Generator<MadeRow> {
-    if (this.#score !== undefined) yield* this.#pair(this.#score);
+    if (this.#score !== undefined) yield* this.#pairOfAnswers(this.#score);
     if (this.#unevenStart !== undefined) yield* this.#unevenStart.end();
   }
 
@@ -194,27 +196,28 @@ export class RowMaker {
 
   *#rowsOfExample(example: Example): Generator<MadeRow> {
     if (this.#isVerbatim) return yield { example, row: example.text };
-    yield* this.#toWrite({ example, row: this.#withAllColumns(this.#row(example)) });
+    yield* this.#toWrite({ example, row: this.#withAllColumns(this.#rowOf(example)) });
   }
 
   #toWrite(made: MadeRow): Iterable<MadeRow> {
     return this.#unevenStart === undefined ? [made] : this.#unevenStart.push(made);
   }
 
-  *#pairsOf(example: Example, score: Score): Generator<MadeRow> {
+  /** Collects an answer. If it is the first one to its row, makes the pair of the row before. */
+  *#addAnswer(example: Example, score: Score): Generator<MadeRow> {
     const [first] = this.#answers;
-    const isNext = first !== undefined && first.line === example.line &&
+    const isSameRow = first !== undefined && first.line === example.line &&
       first.input === example.input;
-    if (!isNext) yield* this.#pair(score);
+    if (!isSameRow) yield* this.#pairOfAnswers(score);
     this.#answers.push(example);
   }
 
   /** Makes the pair of the collected answers, if there is one. */
-  *#pair(score: Score): Generator<MadeRow> {
+  *#pairOfAnswers(score: Score): Generator<MadeRow> {
     const found = pairOf(this.#answers, score, this.#leftOut);
     this.#answers = [];
     if (found === undefined) return;
-    const [chosen, rejected] = found.map((example) => this.#row(example) as TrainingRow);
+    const [chosen, rejected] = found.map((example) => this.#rowOf(example) as TrainingRow);
     yield* this.#toWrite({
       example: found[0],
       row: this.#withAllColumns(preferenceRow(chosen, rejected)),
@@ -236,7 +239,7 @@ export class RowMaker {
       : Object.fromEntries(columns.map((name) => [name, row[name]]));
   }
 
-  #row(example: Example): TrainingRow | NoPlace {
+  #rowOf(example: Example): TrainingRow | NoPlace {
     const { think, reasoningField, toolArguments, fileType, isFromResults } = this.#options;
     if (this.#format.rows === "as they are") {
       return isFromResults

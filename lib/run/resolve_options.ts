@@ -58,7 +58,7 @@ export interface ResolvedOptions
   /** Set by `distill()`, whose `validate` gets an `Answer`. @default none */
   readonly check?: Check;
   /** Checks patterns and schemas in this thread. @default in a worker */
-  readonly isWithoutWorker?: boolean;
+  readonly checksOnThisThread?: boolean;
   /**
    * The JSON Schema to send to teachers; undefined if `jsonSchema` is not set or not to be sent.
    */

@@ -416,7 +416,7 @@ Deno.test("data page: compares two runs, and lays out a very long answer only on
   const service = stack.use(
     await DataService.open({
       paths: [dir.path("a"), dir.path("b")],
-      isKept: false,
+      isSaved: false,
     }),
   );
   const served = stack.use(serveView(service, { program: "retort" }));

@@ -36,7 +36,7 @@ async function takeScreenshots(
   Deno.chdir(dir.root);
   await using service = await DataService.open({
     paths: ["out/"],
-    isKept: false,
+    isSaved: false,
   });
   await using served = serveView(service, { program: "retort" });
   await using browser = await launchChromium();

@@ -142,7 +142,7 @@ Deno.test("view: a damaged file hides no other new ones, and is shown once it is
   await dir.write("out/x.jsonl", resultLine({ uid: "a" }));
   await using service = await DataService.open({
     paths: [dir.path("out")],
-    isKept: false,
+    isSaved: false,
     findMs: 10,
   });
   const packed = gzipSync(resultLine({ uid: "c" }));
@@ -194,7 +194,7 @@ Deno.test("view: an interruption does not wait for compressed files, and leaves 
 Deno.test("view: a pattern that takes forever is stopped, and everything else is answered", async () => {
   await using dir = await tempDir();
   await dir.write("x.jsonl", resultLine({ uid: "a", response: "a".repeat(40) + "!" }));
-  await using service = await DataService.open({ paths: [dir.path("x.jsonl")], isKept: false });
+  await using service = await DataService.open({ paths: [dir.path("x.jsonl")], isSaved: false });
   const query = { where: 'response matches "^(a+)+$"', from: 0, count: 1, columns: [] };
   while (!(await service.ask("state", {})).index.isCurrent);
   while (true) {

@@ -52,8 +52,9 @@ interface Pressure extends Sent {
   readonly hasRetryTime: boolean;
 }
 
-/** A cool-down lasts longer than requested by up to this fraction, and at most a second. */
+/** A cool-down lasts longer than requested by up to this fraction. */
 const COOL_DOWN_JITTER = 0.1;
+/** The most by which a cool-down lasts longer than requested, in milliseconds. */
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
 /** A careful start that has not reached the ceiling is over after this many attempts for each place
@@ -115,7 +116,7 @@ export class LoadControl {
     return this.#coolUntil;
   }
 
-  /** Milliseconds until the rate allows an attempt; 0 if it does now. */
+  /** Milliseconds until the rate, a quota and a trial allow an attempt; 0 if they do now. */
   delayMs(now: number): number {
     if (this.closedUntil !== undefined) return this.#window.delayMs(now);
     const { trial } = this.#tolerance;

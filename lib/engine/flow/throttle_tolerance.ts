@@ -36,7 +36,9 @@ export interface Throttled {
 /** The results of the last `RECENT` attempts at most. */
 interface Recent {
   readonly attempts: number;
+  /** From the first of the attempts on. */
   readonly seconds: number;
+  /** The share that was throttled, from 0 to 1. */
   readonly share: number;
   readonly acceptedPerSecond: number;
   readonly throttledPerSecond: number;
@@ -81,11 +83,9 @@ const MIN_ATTEMPTS = 20;
 const MAX_SHARE = 0.75;
 /** The tolerated share after a trial, as a multiple of the share that was throttled. */
 const TOLERANCE_MARGIN = 1.2;
-/**
- * The tolerance that a trial has shown ends if less than this fraction of its share is throttled.
- */
+/** The usual share is forgotten once less than this fraction of it is throttled. */
 const GONE_FRACTION = 0.25;
-/** The attempts over which that is measured. */
+/** The fewest attempts that show this. */
 const GONE_ATTEMPTS = 0.8 * MEMORY;
 
 /** The throttled attempts of one teacher. Times are in milliseconds of any clock. */
@@ -218,11 +218,12 @@ export class ThrottleTolerance {
 
   /** The shortest run that is not chance, given the share that was throttled before it. */
   #minRunLength(length: number): number {
+    // The run's own attempts that were counted before it was long enough to be a run.
     const own = Math.min(length, MIN_RUN - 1);
     const sent = Math.max(1, this.#allSent - own);
     const before = Math.max(0, this.#allThrottled - own);
-    const known = (before - Math.sqrt(before)) / sent;
-    const share = Math.min(MAX_SHARE, Math.max(MIN_SHARE, this.#usualShare, known));
+    const shareBefore = (before - Math.sqrt(before)) / sent;
+    const share = Math.min(MAX_SHARE, Math.max(MIN_SHARE, this.#usualShare, shareBefore));
     return Math.ceil(Math.log(CHANCE_PROBABILITY / sent) / Math.log(share));
   }
 
