@@ -99,17 +99,18 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
     );
   }
   const port = url.port === "" ? "" : `:${url.port}`;
-  let known: readonly Hosts[] = [[], []];
+  /** The hosts of the last successful lookups, of A and AAAA records. */
+  let lastHosts: readonly Hosts[] = [[], []];
   return {
     name: redactAddress(text),
     async read() {
-      const found = await Promise.all([
+      const lookups = await Promise.all([
         hostsOf(url.hostname, "A", resolve),
         hostsOf(url.hostname, "AAAA", resolve),
       ]);
       // The lookup of A or AAAA records may fail, once or always: the addresses found before stay.
-      const hosts = found.map((lookup, i) => lookup instanceof Error ? known[i] : lookup);
-      const failed = found.filter((lookup) => lookup instanceof Error);
+      const hosts = lookups.map((lookup, i) => lookup instanceof Error ? lastHosts[i] : lookup);
+      const failed = lookups.filter((lookup) => lookup instanceof Error);
       if (failed.length === 2 || hosts.flat().length === 0) {
         throw new Error(
           failed.length === 0
@@ -117,7 +118,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
             : `the name cannot be looked up: ${systemReason(failed[0])}`,
         );
       }
-      known = hosts;
+      lastHosts = hosts;
       const entries = [...new Set(hosts.flat())].sort().map((host) => ({
         url: normalized(new URL(`http://${host}${port}${url.pathname}${url.search}`)),
       }));

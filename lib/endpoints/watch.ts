@@ -80,23 +80,23 @@ export class EndpointWatch {
   }
 
   async #apply(entries: readonly EndpointEntry[]): Promise<void> {
-    const now = byUrl(entries), before = this.#known;
+    const current = byUrl(entries), before = this.#known;
     const added = entries.filter(({ url }) => !before.has(url));
-    const left = [...before.values()].filter(({ url }) => !now.has(url));
+    const left = [...before.values()].filter(({ url }) => !current.has(url));
     const changed = entries.filter((entry) => isChanged(entry, before.get(entry.url)));
     if (added.length + left.length + changed.length === 0) return;
-    const refused = new Set(await this.#options.onChange({ joined: added, left, changed }));
+    const notJoined = new Set(await this.#options.onChange({ joined: added, left, changed }));
     if (this.#stop === undefined) return;
-    for (const { url } of refused) now.delete(url);
-    this.#known = now;
-    const joined = added.filter((entry) => !refused.has(entry));
+    for (const { url } of notJoined) current.delete(url);
+    this.#known = current;
+    const joined = added.filter((entry) => !notJoined.has(entry));
     const parts = [
       ...joined.length > 0 ? [`${formatUrls(joined)} joined`] : [],
       ...left.length > 0 ? [`${formatUrls(left)} left`] : [],
       ...changed.length > 0 ? [`the weight or max of ${formatUrls(changed)} changed`] : [],
     ];
     if (parts.length === 0) return;
-    this.#notify("info", `: ${parts.join(", ")}; ${formatCountOf(now.size, "teacher")} now`);
+    this.#notify("info", `: ${parts.join(", ")}; ${formatCountOf(current.size, "teacher")} now`);
   }
 
   #notify(level: "info" | "warning", what: string): void {

@@ -25,6 +25,7 @@ export class TrainerNotes {
   #textsWithCalls = 0;
   /** The first type of each argument of tool calls. */
   readonly #argumentTypes = new Map<string, string>();
+  /** The names of the first tool call's arguments, one a line. */
   #firstKeys: string | undefined;
   /** How an argument differs between tool calls, for a note; undefined if none does. */
   #difference: string | undefined;

@@ -142,23 +142,25 @@ const LINE_FEED = 10, QUOTE = 34, SPACE = 32;
 class BorderFinder {
   readonly #targets: readonly number[];
   readonly #borders: Border[] = [];
-  /** The next border is selected if it is at or after this byte. */
-  wanted: number;
+  /** The next target: the first border at or after this byte is selected. */
+  target: number;
+  /** The number of the last row so far. */
   number = 0;
+  /** Rows so far, without blank lines. */
   rows = 0;
   header = 0;
 
   constructor(targets: readonly number[]) {
     this.#targets = targets;
-    this.wanted = targets[0] ?? Infinity;
+    this.target = targets[0] ?? Infinity;
   }
 
   /** Called between two rows: the next one begins at this byte. */
   take(byte: number): void {
     const border = { byte, number: this.number, rows: this.rows };
-    while (this.wanted <= byte) {
+    while (this.target <= byte) {
       this.#borders.push(border);
-      this.wanted = this.#targets[this.#borders.length] ?? Infinity;
+      this.target = this.#targets[this.#borders.length] ?? Infinity;
     }
   }
 
@@ -182,7 +184,7 @@ async function scanLines(chunks: AsyncIterable<Uint8Array>, finder: BorderFinder
       if (unfinishedHasText || chunk[start] > SPACE || !isBlank(chunk, end, start)) finder.rows++;
       unfinishedHasText = undefined;
       start = end + 1;
-      if (offset + start >= finder.wanted) finder.take(offset + start);
+      if (offset + start >= finder.target) finder.take(offset + start);
     }
     if (start < chunk.length) {
       unfinishedHasText = unfinishedHasText || !isBlank(chunk, chunk.length, start);
@@ -201,7 +203,7 @@ async function scanArray(
 ): Promise<void> {
   const onElement = (end: number, number: number, isLast: boolean) => {
     finder.number = finder.rows = number;
-    if (!isLast && end >= finder.wanted - 1) finder.take(end + 1);
+    if (!isLast && end >= finder.target - 1) finder.take(end + 1);
   };
   const { readJsonArray } = await import("./json_array.ts");
   for await (const _ of readJsonArray(chunks, { name, onElement }));
@@ -286,6 +288,6 @@ class TableScan {
     finder.number++;
     if (hasContent && finder.header === 0) finder.header = byte;
     else if (hasContent) finder.rows++;
-    if (finder.header > 0 && byte >= finder.wanted) finder.take(byte);
+    if (finder.header > 0 && byte >= finder.target) finder.take(byte);
   }
 }

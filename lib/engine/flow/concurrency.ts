@@ -241,6 +241,7 @@ export class ConcurrencyLimit {
     this.#startThrottledAt = 0;
   }
 
+  /** The limit before it is rounded down. */
   get #exact(): number {
     return Math.max(1, Math.min(this.#start ?? Infinity, this.#startEnd));
   }

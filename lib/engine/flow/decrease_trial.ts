@@ -84,6 +84,7 @@ export class DecreaseTrial {
   readonly perSecond: number;
   /** Whether few attempts are in flight and return quickly, so that only the rate is tried. */
   readonly isQuick: boolean;
+  /** Whether its result needs no confirmation. */
   readonly #isFinal: boolean;
   readonly #startedAt: number;
   readonly #bucket: TokenBucket;
@@ -97,6 +98,7 @@ export class DecreaseTrial {
   /** Attempts old enough that they would have been throttled by now. */
   #known = 0;
   #throttled = 0;
+  /** The longest time until an attempt was throttled, in milliseconds. */
   #throttledInMs = 0;
   #effectiveSince: number | undefined;
 
@@ -107,8 +109,11 @@ export class DecreaseTrial {
       Math.max(MIN_CAP_FRACTION, ACCEPTED_FRACTION * (1 - share)),
     );
     // A trial begins when many happened to be throttled, so the true share is usually smaller.
-    const expected = Math.max(share / 2, share - 2 * Math.sqrt(share * (1 - share) / attempts));
-    const atCapacity = Math.max(REMAINING_FRACTION * expected, 1 - (1 - expected) / capFraction);
+    const trueShare = Math.max(share / 2, share - 2 * Math.sqrt(share * (1 - share) / attempts));
+    const shareAtCapacity = Math.max(
+      REMAINING_FRACTION * trueShare,
+      1 - (1 - trueShare) / capFraction,
+    );
     this.size = size;
     this.perSecond = Math.max(MIN_PER_S, ACCEPTED_FRACTION * acceptedPerSecond);
     this.isQuick = first?.isQuick ??
@@ -118,8 +123,8 @@ export class DecreaseTrial {
       (this.isQuick ? FEW_IN_FLIGHT : Math.max(1, Math.floor(capFraction * size)));
     this.#bucket = new TokenBucket(this.perSecond, now, BURST_MS);
     this.#startedAt = now;
-    this.#throttledEvidence = Math.log(expected / atCapacity);
-    this.#acceptedEvidence = Math.log((1 - expected) / (1 - atCapacity));
+    this.#throttledEvidence = Math.log(trueShare / shareAtCapacity);
+    this.#acceptedEvidence = Math.log((1 - trueShare) / (1 - shareAtCapacity));
   }
 
   /** The share of the trial's attempts that was throttled. */

@@ -215,7 +215,7 @@ export class QuotaWindow {
     this.#waitForProbe(now);
   }
 
-  #open(ticket: number, openedAt: number, isCertain: boolean): number | undefined {
+  #open(ticket: number, openedAt: number, isAsExpected: boolean): number | undefined {
     const { run } = this.#closed!;
     this.#closed = undefined;
     this.#throttled = 0;
@@ -231,9 +231,9 @@ export class QuotaWindow {
     }
     if (!isFirst) this.#learnPeriod(openedAt - this.#openedAt!);
     this.#openedAt = this.#firstAt = openedAt;
-    this.#step = isCertain ? MAX_STEP : 1;
+    this.#step = isAsExpected ? MAX_STEP : 1;
     this.#isBeyondQuota = false;
-    this.#allowedTicket = isCertain ? ticket + Math.max(0, this.#quota! - 1) : ticket;
+    this.#allowedTicket = isAsExpected ? ticket + Math.max(0, this.#quota! - 1) : ticket;
     this.#stepAt = openedAt;
     return run.size;
   }
