@@ -39,7 +39,7 @@ export class DataService implements AsyncDisposable {
   /** The files in the index. */
   readonly #indexed: Set<string>;
   /** New files that could not be opened, with size and time: retried once these change. */
-  readonly #refused = new Map<string, string>();
+  readonly #unreadable = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #worker: Worker;
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
@@ -149,7 +149,7 @@ export class DataService implements AsyncDisposable {
   async #openNew(path: string, run: number): Promise<readonly IndexedPath[]> {
     const info = await statOf(path);
     const version = `${info?.size} ${info?.mtime?.getTime()}`;
-    if (this.#refused.get(path) === version || this.#closing.signal.aborted) return [];
+    if (this.#unreadable.get(path) === version || this.#closing.signal.aborted) return [];
     // An empty file does not show yet how it is compressed.
     if (info?.size === 0 && COMPRESSED_NAME.test(path)) return [];
     try {
@@ -159,7 +159,7 @@ export class DataService implements AsyncDisposable {
       this.#indexed.add(path);
       return files;
     } catch {
-      this.#refused.set(path, version);
+      this.#unreadable.set(path, version);
       return [];
     }
   }

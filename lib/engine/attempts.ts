@@ -167,7 +167,7 @@ export class Attempts {
     if (completion.notice !== undefined) this.#options.onNotice?.(completion.notice);
     this.#answers.pay(work, completion);
     this.#options.onEnd();
-    if (ending === "whole") this.#blame.wasWhole(sent.endpoint);
+    if (ending === "whole") this.#blame.answeredCompletely(sent.endpoint);
     const decided = this.#answers.decide(work, completion, ending);
     return decided instanceof Promise
       ? decided.then((rejection) => this.#decided(work, completion, rejection))

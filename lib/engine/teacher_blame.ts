@@ -43,6 +43,7 @@ export interface FailedCall {
 /** The outcome of a row that gets no further attempt. */
 type FailedOutcome = Outcome & { readonly failure: Failure };
 
+/** The evidence against one teacher. */
 interface Records {
   /** Rows that were rejected with the same message. */
   readonly rejections: RepeatedRejections;
@@ -67,7 +68,7 @@ export class TeacherBlame {
 
   /** Halts a teacher that rejects all rows. */
   haltForAllRows(endpoint: Endpoint, failure: Failure, advice: string | undefined): void {
-    this.#halt(endpoint, "refuses all rows", failure, advice);
+    this.#halt(endpoint, "rejects all rows", failure, advice);
   }
 
   /** Called when an attempt has failed. Halts the teacher if no server answers at its address. */
@@ -80,7 +81,7 @@ export class TeacherBlame {
    * rows that have failed. */
   rejected(work: Work, outcome: FailedOutcome): readonly Outcome[] {
     const endpoint = sentOf(work).endpoint;
-    const { rejections } = this.#of(endpoint);
+    const { rejections } = this.#recordsOf(endpoint);
     const failed = rejections.add({ outcome, work });
     if (!rejections.isConclusive) return failed;
     const { count } = rejections;
@@ -119,8 +120,8 @@ export class TeacherBlame {
   }
 
   /** Called when a teacher has given a complete answer, which may still be rejected. */
-  wasWhole(endpoint: Endpoint): void {
-    const { endings, otherServer } = this.#of(endpoint);
+  answeredCompletely(endpoint: Endpoint): void {
+    const { endings, otherServer } = this.#recordsOf(endpoint);
     endings.wasGood();
     otherServer.wasGood();
   }
@@ -128,7 +129,7 @@ export class TeacherBlame {
   /** Called when an answer of a teacher is kept. Returns the outcomes of rows that were held back
    * and have failed. */
   succeeded(endpoint: Endpoint): readonly Outcome[] {
-    const { rejections, endings, otherServer } = this.#of(endpoint);
+    const { rejections, endings, otherServer } = this.#recordsOf(endpoint);
     const failed = rejections.succeeded(), unproven = endings.clear(), foreign = otherServer.clear();
     const orphaned = this.#takeOrphaned();
     if (unproven.length === 0 && foreign.length === 0 && orphaned.length === 0) return failed;
@@ -146,9 +147,9 @@ export class TeacherBlame {
    */
   #evidence(work: Work, { cause, isOtherServer }: Classification): RepeatedAnswers | undefined {
     const endpoint = sentOf(work).endpoint;
-    if (cause === "ending") return this.#of(endpoint).endings;
+    if (cause === "ending") return this.#recordsOf(endpoint).endings;
     if (isOtherServer === undefined || endpoint.hasAnswered) return undefined;
-    return this.#of(endpoint).otherServer;
+    return this.#recordsOf(endpoint).otherServer;
   }
 
   #checkConclusive(
@@ -180,7 +181,7 @@ export class TeacherBlame {
     this.#options.onEndpointHalt(sentence);
   }
 
-  #of(endpoint: Endpoint): Records {
+  #recordsOf(endpoint: Endpoint): Records {
     let records = this.#records.get(endpoint);
     if (records === undefined) {
       this.#forgetDeparted();
@@ -242,7 +243,9 @@ export interface HaltReason {
 }
 
 /**
- * @param what What the teacher does: `refuses all rows`.
+ * Says why a teacher was halted.
+ *
+ * @param what What the teacher does: `rejects all rows`.
  * @param advice What the user can do, a sentence without a final period; undefined for none.
  */
 export function haltReason(

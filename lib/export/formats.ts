@@ -74,7 +74,7 @@ export interface RowContext {
 }
 
 /**
- * Tools are the text of a JSON list. Nulls and nested schemas would break datasets, polars and
+ * Tools are a JSON list as text. Nulls and nested schemas would break datasets, polars and
  * pyarrow if tools first appear late. TRL and Axolotl parse the text; Axolotl fails at "".
  */
 const NO_TOOLS = { tools: "[]" };

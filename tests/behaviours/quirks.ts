@@ -217,7 +217,7 @@ export const QUIRKS: ServerGroup = {
       "a gateway to Gemini",
       "Google's error as the text of its own",
       bad({ message: '{"error":{"code":400,"message":"API key not valid."}}', code: 400 }),
-      /refuses all rows \(400\): API key not valid\. Check the API key/,
+      /rejects all rows \(400\): API key not valid\. Check the API key/,
     ),
     {
       // earendil-works/pi#2326

@@ -60,7 +60,7 @@ Deno.test("page: a halt is a red banner with the command to copy, notified, and 
   const { page } = visited;
   await stateWord(page, "Running").waitFor();
   await page.getByRole("switch", { name: "Notify me at the end" }).click();
-  const reason = "The teacher refuses all rows (401): Incorrect API key";
+  const reason = "The teacher rejects all rows (401): Incorrect API key";
   stage.run.emit(makeSnapshot({ ...stage.run.now, state: "halted", reason }));
   stage.run.emit(makeSummary({ state: "halted", reason, pending: 900 }));
   for (let visits = 0; visits < 2; visits++) {

@@ -64,7 +64,7 @@ const SCENES: readonly Scene[] = [
       stage.play(40);
       end(stage, {
         state: "halted",
-        reason: "The teacher at http://gpu1:8000/v1 refuses all rows (401): Incorrect API key",
+        reason: "The teacher at http://gpu1:8000/v1 rejects all rows (401): Incorrect API key",
         pending: 198_280,
         succeeded: 720,
         errors: [makeErrorGroup({

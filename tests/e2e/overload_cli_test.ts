@@ -28,8 +28,8 @@ async function argsIn(dir: TempDir): Promise<string[]> {
   return [input, "-o", dir.path("out/"), "-c", String(CONCURRENCY)];
 }
 
-/** Proves that a run was halted, that it marked no row as failed, and that it ended with the command
- * that continues. */
+/** Proves that a run was halted, that it marked no row as failed, and that it ended with the
+ * command that continues. */
 async function assertHalted(
   result: CliResult,
   dir: TempDir,
@@ -233,7 +233,7 @@ Deno.test("two teachers share the rows; each answer says whose it is, and one ke
   const env = { GOOD: "sk-good", BAD: "sk-bad" };
   const result = await runCli(["--config", config], { env });
   assertExit(result, 0);
-  assertStringIncludes(result.stderr, `The teacher at ${bad.url} refuses all rows (401)`);
+  assertStringIncludes(result.stderr, `The teacher at ${bad.url} rejects all rows (401)`);
   assertEquals(good.posts, ROWS);
   assertLessOrEqual(bad.posts, 3);
   assertEquals(good.requests[0].headers.get("authorization"), "Bearer sk-good");

@@ -24,7 +24,7 @@ Deno.test("Engine halts when the teacher refuses the key, and what is in flight 
   assertEquals(run.engine.state, "draining");
   assertEquals(
     run.engine.haltReason,
-    "The teacher at http://a/v1 refuses all rows (401): Incorrect API key provided. " +
+    "The teacher at http://a/v1 rejects all rows (401): Incorrect API key provided. " +
       "Check the API key (OPENAI_API_KEY, or what --api-key-env, --api-key-file or --header names)",
   );
   await named.call("0").answer();
@@ -81,7 +81,7 @@ Deno.test("Engine continues with one of two teachers when the other refuses the 
   }
   await fixture.ended;
   assertEquals(notices.length, 1);
-  assertStringIncludes(notices[0], "The teacher at http://bad/v1 refuses all rows (401)");
+  assertStringIncludes(notices[0], "The teacher at http://bad/v1 rejects all rows (401)");
   assertEquals(bad.asked, ["0"]);
   assertEquals(fixture.outcomes.map(({ failure }) => failure), Array(9).fill(undefined));
   assertEquals(fixture.outcomes.every(({ teacher }) => teacher === good), true);
@@ -104,7 +104,7 @@ Deno.test("Engine halts when the last of several teachers does", async () => {
   await b.open[0].refuse(new TeacherError("You have no credit", { status: 402 }));
   for (const { open } of [a, b]) while (open.length > 0) await open[0].refuse(badKey());
   await fixture.ended;
-  assertStringIncludes(fixture.engine.haltReason!, "http://b/v1 refuses all rows (402)");
+  assertStringIncludes(fixture.engine.haltReason!, "http://b/v1 rejects all rows (402)");
   assertEquals(fixture.outcomes, []);
   assertEquals(fixture.engine.state, "halted");
 });

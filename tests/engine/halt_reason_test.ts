@@ -14,19 +14,19 @@ const ENDS: readonly [message: string, words: string][] = [
 for (const [message, words] of ENDS) {
   Deno.test(`haltReason() joins ${JSON.stringify(message)} and the way out`, () => {
     const failure = { type: "request", status: 402, message } as const;
-    const { sentence } = haltReason(TEACHER, "refuses all rows", failure, "Pay");
-    assertEquals(sentence, `The teacher refuses all rows (402): ${words}`);
+    const { sentence } = haltReason(TEACHER, "rejects all rows", failure, "Pay");
+    assertEquals(sentence, `The teacher rejects all rows (402): ${words}`);
   });
 }
 
 Deno.test("haltReason() returns the cause only, starting with its status", () => {
   const teacher = { ...TEACHER, address: "http://a/v1" };
   const failure = { type: "request", status: null, message: "It is closed." } as const;
-  assertEquals(haltReason(teacher, "refuses all rows", failure, undefined), {
+  assertEquals(haltReason(teacher, "rejects all rows", failure, undefined), {
     cause: "It is closed.",
-    sentence: "The teacher at http://a/v1 refuses all rows: It is closed.",
+    sentence: "The teacher at http://a/v1 rejects all rows: It is closed.",
   });
-  const { cause } = haltReason(teacher, "refuses all rows", { ...failure, status: 401 }, "Pay");
+  const { cause } = haltReason(teacher, "rejects all rows", { ...failure, status: 401 }, "Pay");
   assertEquals(cause, "401: It is closed.");
 });
 

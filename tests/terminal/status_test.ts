@@ -37,7 +37,7 @@ const STATES: readonly [changes: Partial<Snapshot>, expected: string][] = [
   [
     {
       state: "halted",
-      reason: "The teacher at http://gpu1:8000/v1 refuses all rows (401): Incorrect API key",
+      reason: "The teacher at http://gpu1:8000/v1 rejects all rows (401): Incorrect API key",
       teachers: [makeTeacher({ state: "halted", reason: "401: Incorrect API key" })],
     },
     "halted (401: Incorrect API key)",

@@ -153,7 +153,7 @@ export class CircuitBreaker {
 
   #isOutage(cause: Classification["cause"], now: number): boolean {
     const silence = this.#silence;
-    if (cause === "unreachable") return silence.refusals >= REFUSALS_FOR_OUTAGE;
+    if (cause === "unreachable") return silence.refusedConnections >= REFUSALS_FOR_OUTAGE;
     if (cause === "load") {
       return silence.throttled >= THROTTLED_FOR_OUTAGE && now - silence.since >= MIN_THROTTLING_MS;
     }
@@ -176,8 +176,7 @@ class Streak {
   since = Infinity;
   /** Failures of all kinds. */
   length = 0;
-  /** Refused connections. */
-  refusals = 0;
+  refusedConnections = 0;
   /** Throttled rows whose earlier attempts had not failed. */
   throttled = 0;
   /** Rows that failed in another way and whose earlier attempts had not failed. */
@@ -185,7 +184,7 @@ class Streak {
 
   add(cause: Classification["cause"], isFirst: boolean, now: number): void {
     if (this.length++ === 0) this.since = now;
-    if (cause === "unreachable") this.refusals++;
+    if (cause === "unreachable") this.refusedConnections++;
     else if (isFirst && cause === "load") this.throttled++;
     else if (isFirst) this.rows++;
   }
@@ -193,7 +192,7 @@ class Streak {
   end(): void {
     this.since = Infinity;
     this.length =
-      this.refusals =
+      this.refusedConnections =
       this.throttled =
       this.rows =
         0;
