@@ -18,7 +18,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["FilesystemLoop", "its symbolic links form a loop"],
 ]);
 
-/** Deno allows these only with `--allow-all`, which `deno task distill` does not use. */
+/** Deno allows access to these only with `--allow-all`, which `deno task distill` does not use. */
 const SYSTEM_FOLDERS = "/proc, /sys and most of /dev";
 
 const TOO_MANY_FILES =
@@ -29,8 +29,8 @@ const TOO_MANY_FILES =
 export function systemReason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   if (cause.name === "NotCapable") return permissionReason(cause.message);
-  const known = REASONS.get(cause.name);
-  if (known !== undefined) return known;
+  const reason = REASONS.get(cause.name);
+  if (reason !== undefined) return reason;
   const { message } = cause;
   if (
     (cause as { code?: unknown }).code === "EMFILE" || message.startsWith("Too many open files")
@@ -159,19 +159,20 @@ export interface FileIdentity {
 
 /** @param info The `stat()` of the file that was opened at `path`. */
 export async function identityOf(path: string, info: Deno.FileInfo): Promise<FileIdentity> {
-  const named = await Deno.stat(path).catch(() => undefined);
+  const infoByPath = await Deno.stat(path).catch(() => undefined);
   // Some network and overlay filesystems report different numbers for a path and for its handle.
-  const isOdd = named !== undefined && !isSame(named, info) && await isOpenedAs(path, named, info);
-  return { device: info.dev, inode: isOdd ? 0 : info.ino ?? 0 };
+  const isInconsistent = infoByPath !== undefined && !isSame(infoByPath, info) &&
+    await isOpenedAs(path, infoByPath, info);
+  return { device: info.dev, inode: isInconsistent ? 0 : info.ino ?? 0 };
 }
 
 /** Whether `path` leads to the file of `info`, although `stat(path)` reports another number. */
 async function isOpenedAs(
   path: string,
-  named: Deno.FileInfo,
+  infoByPath: Deno.FileInfo,
   info: Deno.FileInfo,
 ): Promise<boolean> {
-  if (!named.isFile) return false;
+  if (!infoByPath.isFile) return false;
   using file = await Deno.open(path, { read: true }).catch(() => null);
   return file === null || isSame(await file.stat(), info);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Numbers of scripts; 0 is for characters that are no letters of these. */
+/** The numbers of scripts; 0 is any other character. */
 const LATIN = 1;
 const CYRILLIC = 2;
 const GREEK = 3;

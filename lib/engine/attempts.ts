@@ -41,7 +41,7 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   readonly onHalt: (reason: string) => void;
   /** Called when a teacher was halted: it receives nothing more. */
   readonly onEndpointHalt: (reason: string) => void;
-  /** Called when a row that was held back has to be sent again. */
+  /** Called when a row that was held back must be sent again. */
   readonly onSendAgain: (work: Work) => void;
   /** Whether no further attempt will be made. */
   readonly isOver: () => boolean;

@@ -16,7 +16,7 @@ export interface PaidAnswersOptions {
   readonly budget: Budget;
   /** Aborted when the run must end at once. */
   readonly signal: AbortSignal;
-  /** Called with the reason when the run has to be halted. */
+  /** Called with the reason when the run must be halted. */
   readonly onHalt: (reason: string) => void;
 }
 
@@ -58,7 +58,7 @@ export class PaidAnswers {
 
   /**
    * Decides on an answer that an earlier run paid for but left undecided: that run ended before the
-   * check, or this one accepts its ending (`acceptEndings`). Undefined if the answer has to be
+   * check, or this one accepts its ending (`acceptEndings`). Undefined if the answer must be
    * requested again.
    */
   async decideEarlier(

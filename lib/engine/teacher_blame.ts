@@ -29,7 +29,7 @@ export interface TeacherBlameOptions extends
   Partial<Pick<EngineOptions, "teachers">> {
   /** Called when a teacher was halted: it receives nothing more. */
   readonly onEndpointHalt: (reason: string) => void;
-  /** Called when a row that was held back because of a failure has to be sent again. */
+  /** Called when a row that was held back because of a failure must be sent again. */
   readonly onSendAgain: (work: Work, failure: Failure) => void;
 }
 
@@ -91,7 +91,7 @@ export class TeacherBlame {
     return failed;
   }
 
-  /** Called when a row has to be sent again. Returns whether its teacher is halted. */
+  /** Called when a row must be sent again. Returns whether its teacher is halted. */
   sentAgain(work: Work, call: FailedCall): boolean {
     const endpoint = sentOf(work).endpoint;
     const { classification } = call;

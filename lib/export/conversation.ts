@@ -68,7 +68,7 @@ export class ConversationReader {
     const row = this.#parser.parse(text);
     if (!(row instanceof ParsedRow)) return new NoConversation(row.problem, row.hint());
     const json = isObject(row.json) ? row.json : {};
-    const given = { file, input: file, line, sample: 0, text: row.text, result: json };
+    const origin = { file, input: file, line, sample: 0, text: row.text, result: json };
     const tools = Array.isArray(row.params?.tools) && row.params.tools.length > 0
       ? row.params.tools
       : undefined;
@@ -77,17 +77,17 @@ export class ConversationReader {
       const result = this.#resultOf(row, text, json);
       return result instanceof NoConversation
         ? result
-        : { ...given, rowUid: row.uid, tools, ...result };
+        : { ...origin, rowUid: row.uid, tools, ...result };
     }
     if (last?.role === "assistant") {
       const whole = { rowUid: row.uid, messages: row.messages.slice(0, -1), tools };
-      return { ...given, ...whole, ...answerOf(last) };
+      return { ...origin, ...whole, ...answerOf(last) };
     }
     const answers = this.#answersOf(row, text);
     if (answers instanceof NoConversation) return answers;
     const { answer, rejected } = answers;
     const prompt = { rowUid: row.uid, messages: row.messages, tools, rejected };
-    return { ...given, ...prompt, ...(answer === undefined ? NO_ANSWER : answerOf(answer)) };
+    return { ...origin, ...prompt, ...(answer === undefined ? NO_ANSWER : answerOf(answer)) };
   }
 
   /** Whether a row is a results line whose response is not the prompt of the new rows. */
@@ -147,17 +147,21 @@ export class ConversationReader {
     const messages = isText ? [{ ...answer, tool_calls: exact.tool_calls }] : [exact[field]].flat();
     // The parser converts tool calls to the form of the API, and gives tool results the ids of
     // their calls.
-    const whole = this.#plain.parse(JSON.stringify({ messages: [...row.messages, ...messages] }));
-    if (!(whole instanceof ParsedRow)) {
+    const conversation = this.#plain.parse(
+      JSON.stringify({ messages: [...row.messages, ...messages] }),
+    );
+    if (!(conversation instanceof ParsedRow)) {
       // The problem names its place in the whole conversation.
-      const problem = whole.problem.replace(/^"messages(?:\[(\d+)\])?/, (_, index) => {
+      const problem = conversation.problem.replace(/^"messages(?:\[(\d+)\])?/, (_, index) => {
         const isInList = Array.isArray(value) && index !== undefined;
         return `"${field}${isInList ? `[${index - row.messages.length}]` : ""}`;
       });
-      return new NoConversation(problem, whole.hint());
+      return new NoConversation(problem, conversation.hint());
     }
-    const last = whole.messages.at(-1)!;
-    if (last.role === "assistant" && whole.messages.length === row.messages.length + 1) return last;
+    const last = conversation.messages.at(-1)!;
+    if (last.role === "assistant" && conversation.messages.length === row.messages.length + 1) {
+      return last;
+    }
     return new NoConversation(`"${field}" must be a single assistant message`);
   }
 }

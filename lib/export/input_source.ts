@@ -70,7 +70,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     if (shuffle !== undefined) {
       this.#spool = await RowSpool.open(typeof output === "string" ? dirname(output) : undefined);
     }
-    const found: BadInput[] = [];
+    const badInputs: BadInput[] = [];
     let index = 0;
     for (const file of this.#files) {
       const stamp = await stampOf(file);
@@ -78,7 +78,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       this.#inputs.push({ input, stamp });
       await this.#addExactTypes(input);
       const bad = new BadLines();
-      found.push({ input: file, bad, placeOf: (line) => placeOf(file, input.format, line) });
+      badInputs.push({ input: file, bad, placeOf: (line) => placeOf(file, input.format, line) });
       let rows = 0, firstText: string | undefined;
       for await (const lines of input.rows()) {
         for (const { text, problem, number } of lines) {
@@ -101,7 +101,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
         foreignText(firstText ?? "", file, rows === 1);
       if (foreign) throw foreignFormatError(file, foreign);
     }
-    throwIfBad(found);
+    throwIfBad(badInputs);
   }
 
   async *batches(shuffle: number | undefined): AsyncGenerator<Iterable<Example>> {
@@ -243,10 +243,10 @@ function changed(file: string): SourceError {
 }
 
 /** @throws {SourceError} with the rows that cannot be converted, by problem */
-function throwIfBad(found: readonly BadInput[]): void {
-  const count = sumOf(found, ({ bad }) => bad.count);
+function throwIfBad(badInputs: readonly BadInput[]): void {
+  const count = sumOf(badInputs, ({ bad }) => bad.count);
   if (count === 0) return;
-  const files = found.filter(({ bad }) => bad.count > 0);
+  const files = badInputs.filter(({ bad }) => bad.count > 0);
   throw new SourceError(
     `Cannot convert ${formatCountOf(count, "row")} of the input; nothing was written\n` +
       listBadLines(files, "row").join("\n"),

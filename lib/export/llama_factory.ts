@@ -98,10 +98,10 @@ export function hasTextWithCalls(message: Message): boolean {
 /** Whether turns alternate. LLaMA-Factory drops conversations in which they do not. */
 export function isAlternating(row: TrainingRow): boolean {
   const turns = row.conversations as readonly { from: string }[];
-  const own = turns[0]?.from === "system" ? turns.slice(1) : turns;
+  const dialogue = turns[0]?.from === "system" ? turns.slice(1) : turns;
   const isPair = row.chosen !== undefined || row.completion !== undefined;
-  return own.length % 2 === (isPair ? 1 : 0) &&
-    own.every(({ from }, index) =>
+  return dialogue.length % 2 === (isPair ? 1 : 0) &&
+    dialogue.every(({ from }, index) =>
       (index % 2 === 0 ? ["human", "observation"] : ["gpt", "function_call"]).includes(from)
     );
 }

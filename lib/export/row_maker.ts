@@ -214,20 +214,20 @@ export class RowMaker {
 
   /** Makes the pair of the collected answers, if there is one. */
   *#pairOfAnswers(score: Score): Generator<MadeRow> {
-    const found = pairOf(this.#answers, score, this.#leftOut);
+    const pair = pairOf(this.#answers, score, this.#leftOut);
     this.#answers = [];
-    if (found === undefined) return;
-    const [chosen, rejected] = found.map((example) => this.#rowOf(example) as TrainingRow);
+    if (pair === undefined) return;
+    const [chosen, rejected] = pair.map((example) => this.#rowOf(example) as TrainingRow);
     yield* this.#toWrite({
-      example: found[0],
+      example: pair[0],
       row: this.#withAllColumns(preferenceRow(chosen, rejected)),
     });
   }
 
   #hasLogprobs(example: Example): boolean {
-    const found = readLogprobs(example);
-    if (typeof found === "string") this.#withoutTokens[found]++;
-    return typeof found !== "string";
+    const tokens = readLogprobs(example);
+    if (typeof tokens === "string") this.#withoutTokens[tokens]++;
+    return typeof tokens !== "string";
   }
 
   #withAllColumns(made: TrainingRow | NoPlace): TrainingRow {

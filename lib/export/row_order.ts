@@ -138,7 +138,7 @@ function isInOrder(places: Uint32Array, keys: Numbers): boolean {
 
 /**
  * Whether the rows of a uid are for validation. The hash of the uid decides, so the split is the
- * same in each export, whatever else is in it.
+ * same in each export, no matter what else it contains.
  */
 export function isForValidation(rowUid: string, share: number): boolean {
   return share > 0 && Number.parseInt(xxHash64Hex(rowUid).slice(0, 8), 16) < share * 2 ** 32;

@@ -65,8 +65,8 @@ function pathsOf({ output, validation }: ResolvedExport): string[] {
 
 /** Returns `train.validation.jsonl.gz` for `train.jsonl.gz`, also for unknown extensions. */
 function validationPathOf(path: string): string {
-  const known = withoutFormat(path);
-  const stem = known === path ? path.replace(/\.\w+$/, "") : known;
+  const withoutExtension = withoutFormat(path);
+  const stem = withoutExtension === path ? path.replace(/\.\w+$/, "") : withoutExtension;
   return `${stem}.validation${path.slice(stem.length)}`;
 }
 

@@ -166,9 +166,9 @@ export class TrainerNotes {
     }
     this.#firstKeys ??= keys.join("\n");
     if (this.#difference !== undefined || this.#firstKeys === keys.join("\n")) return;
-    const first = new Set(this.#firstKeys.split("\n"));
-    const missingKey = keys.find((key) => !first.has(key)) ??
-      [...first].find((key) => !keys.includes(key));
+    const firstKeys = new Set(this.#firstKeys.split("\n"));
+    const missingKey = keys.find((key) => !firstKeys.has(key)) ??
+      [...firstKeys].find((key) => !keys.includes(key));
     this.#difference = `not every call has "${missingKey}"`;
   }
 }

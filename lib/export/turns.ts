@@ -89,8 +89,8 @@ export function readReasoning(
   { content, reasoning_content: field, reasoning: short, thinking }: Message,
 ): { response: string; reasoning: string } {
   const text = typeof content === "string" ? content : "";
-  for (const own of [field, short, thinking]) {
-    if (typeof own === "string" && own !== "") return { response: text, reasoning: own };
+  for (const reasoning of [field, short, thinking]) {
+    if (typeof reasoning === "string" && reasoning !== "") return { response: text, reasoning };
   }
   const [start, reasoning] = /^\s*<think>\s*(.*?)\s*<\/think>\s*/s.exec(text) ?? ["", ""];
   return { response: text.slice(start.length), reasoning };

@@ -216,9 +216,9 @@ export class AnswerPolicy {
 
   /** The highest token limit for a row; undefined if the row has none and there is no cap. */
   #capOf(row: Row): number | undefined {
-    const first = tokenLimitOf({ ...this.#options.params, ...row.params });
+    const firstLimit = tokenLimitOf({ ...this.#options.params, ...row.params });
     return this.#options.maxTokensCap ??
-      (first === undefined ? undefined : DEFAULT_CAP_FACTOR * first.tokens);
+      (firstLimit === undefined ? undefined : DEFAULT_CAP_FACTOR * firstLimit.tokens);
   }
 }
 

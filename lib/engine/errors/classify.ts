@@ -149,8 +149,8 @@ function requestedWaitMs(error: TeacherError, isLoad: boolean): number | undefin
 
 function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   if (error.isAdjusted) return ADJUSTED;
-  const found = verdictByContent(error, hasAnswered);
-  const verdict = found === FAIL ? ofRejection(error) : found;
+  const byContent = verdictByContent(error, hasAnswered);
+  const verdict = byContent === FAIL ? ofRejection(error) : byContent;
   const { retryable, status, partial } = error;
   // A teacher that rejects a row sends no partial answer: something broke.
   if (retryable === undefined) return verdict === FAIL && partial !== undefined ? FAULT : verdict;

@@ -61,7 +61,7 @@ const REFRESH_MS = 100;
 /** The rate grows while at least this fraction of it is used. */
 const USED_FRACTION = 1 / 3;
 
-/** From this fraction of use on, the rate is what limits sending. */
+/** From this fraction of use on, the rate counts as the cause that no more is sent. */
 const LIMITING_FRACTION = 0.9;
 
 /** Below this fraction of use, the rate limits nothing: `IDLE_MS` later, the limit is removed. */
@@ -137,7 +137,7 @@ export class AdaptiveRate {
     this.#isGuess = isGuess;
   }
 
-  /** Whether the rate is what limits sending. */
+  /** Whether the rate keeps more from being sent. */
   isLimiting(now: number): boolean {
     return this.isLimited && this.#sentRecently(now) >= LIMITING_FRACTION * this.#perSecond;
   }

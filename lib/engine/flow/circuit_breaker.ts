@@ -14,7 +14,7 @@ import type { Classification } from "../errors/mod.ts";
  */
 const ROWS_FOR_OUTAGE = 10;
 
-/** How long such failures have to last, in milliseconds: if half of a thousand attempts in flight
+/** How long such failures must last, in milliseconds: if half of a thousand attempts in flight
  * fail, ten in a row are chance. */
 const MIN_FAULTS_MS = 300;
 
@@ -24,7 +24,7 @@ const NEARLY_ALL = 0.9;
 /** Consecutive throttled rows that count as an outage. */
 const THROTTLED_FOR_OUTAGE = 10;
 
-/** How long throttling has to last to count as an outage, in milliseconds: a burst does not. */
+/** How long throttling must last to count as an outage, in milliseconds: a burst does not. */
 const MIN_THROTTLING_MS = 5_000;
 
 /** Consecutive refused connections that count as an outage at once. */
@@ -62,8 +62,8 @@ export class CircuitBreaker {
    * older attempts say little about a teacher that has begun to fail. */
   readonly #trouble = new Streak();
   /** Attempts made since `#trouble` began. */
-  #made = 0;
-  #madeAndFailed = 0;
+  #attempts = 0;
+  #failedAttempts = 0;
   #downSince: number | undefined;
   #probeMs = PROBE_BASE_MS;
   #probeAt = 0;
@@ -87,21 +87,21 @@ export class CircuitBreaker {
     return this.#probeBy;
   }
 
-  set probeBy(at: number) {
-    this.#probeBy = at;
+  set probeBy(latestAt: number) {
+    this.#probeBy = latestAt;
   }
 
   /** Called when an attempt is made. While the teacher is down, it is a probe, and the next one has
    * to wait. */
   sent(): void {
-    this.#made++;
+    this.#attempts++;
     if (this.#probeBy < Infinity && this.#options.now() >= this.#probeBy) this.#probeBy = Infinity;
     if (this.isDown) this.#waitForProbe();
   }
 
   /** Called if the attempt was not made after all: a probe is then still due. */
   returned(): void {
-    this.#made--;
+    this.#attempts--;
     if (this.isDown) this.#probeAt = this.#options.now();
   }
 
@@ -138,8 +138,8 @@ export class CircuitBreaker {
       const mayBlameRow = cause === "fault" || cause === "timeout";
       return mayBlameRow && now - this.#downSince >= PATIENCE_MS;
     }
-    if (this.#trouble.length === 0) this.#made = this.#madeAndFailed = 0;
-    else if (startedAt >= this.#trouble.since) this.#madeAndFailed++;
+    if (this.#trouble.length === 0) this.#attempts = this.#failedAttempts = 0;
+    else if (startedAt >= this.#trouble.since) this.#failedAttempts++;
     this.#silence.add(cause, isFirst, now);
     this.#trouble.add(cause, isFirst, now);
     if (!this.#isOutage(cause, now)) return true;
@@ -160,7 +160,7 @@ export class CircuitBreaker {
     if (silence.rows >= ROWS_FOR_OUTAGE && now - silence.since >= MIN_FAULTS_MS) return true;
     const { rows, since } = this.#trouble;
     return rows >= ROWS_FOR_OUTAGE && now - since >= MIN_FAULTS_MS &&
-      this.#madeAndFailed >= NEARLY_ALL * this.#made;
+      this.#failedAttempts >= NEARLY_ALL * this.#attempts;
   }
 
   /** The jitter only adds to the wait, so that many runs do not probe at once. */

@@ -75,7 +75,7 @@ const GENTLE_START: StartGrowth = { factor: 2, below: 16 };
 /** The time without throttling after which a careful start doubles, in milliseconds: answers may
  * take an hour. */
 const QUIET_MS = 10_000;
-/** The fraction of the limit that has to be in flight for the limit to count as used. */
+/** The fraction of the limit that must be in flight for the limit to count as used. */
 const USED_SHARE = 0.8;
 /** How long the limit counts as used after it was, in milliseconds: answers that arrive together
  * see ever fewer in flight. */
@@ -256,7 +256,7 @@ export class ConcurrencyLimit {
   }
 
   /**
-   * Records how much is in flight. Returns whether the limit is what keeps more from being sent.
+   * Records how much is in flight. Returns whether the limit keeps more from being sent.
    */
   #observe(inFlight: number): boolean {
     if (inFlight >= USED_SHARE * this.value) this.#lastUsedAt = this.#now();

@@ -1,11 +1,11 @@
 /**
  * Finds out whether sending less lowers the share of throttled attempts.
  *
- * Some teachers throttle a share of whatever is sent: a faulty gateway, a router with a dead
- * replica. Others throttle what exceeds their capacity. A trial distinguishes them: for a while, it
- * allows neither more attempts in flight nor more per second than were accepted before. A teacher
- * at its capacity then throttles hardly anything, the others throttle the same share. Both bounds
- * are needed: if throttled attempts return at once, a few lanes send more than many teachers
+ * Some teachers throttle a share of all requests, however few: a faulty gateway, a router with a
+ * dead replica. Others throttle what exceeds their capacity. A trial distinguishes them: for a
+ * while, it allows neither more attempts in flight nor more per second than were accepted before. A
+ * teacher at its capacity then throttles hardly anything, the others throttle the same share. Both
+ * bounds are needed: if throttled attempts return at once, a few lanes send more than many teachers
  * accept; and attempts that are in flight for minutes follow a rate too slowly.
  *
  * The decision is a sequential probability ratio test (Wald, 1945) between the two shares: it needs
@@ -46,7 +46,7 @@ const EFFECTIVE_AT = -Math.log(20);
 const MIN_ATTEMPTS = 24;
 /** The most attempts of a trial. One without a clear result then ends with the more likely one. */
 const MAX_ATTEMPTS = 240;
-/** How long the evidence for "effective" has to last, in milliseconds: the last attempts may still
+/** How long the evidence for "effective" must last, in milliseconds: the last attempts may still
  * be throttled. */
 const SETTLING_MS = 1_000;
 
@@ -133,7 +133,7 @@ export class DecreaseTrial {
   }
 
   /**
-   * The trial that has to confirm the result "ineffective"; undefined if this one does. The rate of
+   * The trial that must confirm the result "ineffective"; undefined if this one does. The rate of
    * the first one may be too high: what was accepted before it may have been a burst, or counted
    * towards a limit that has just fallen.
    */
@@ -171,7 +171,7 @@ export class DecreaseTrial {
     this.#throttled++;
   }
 
-  /** The result; undefined while the trial has to continue. */
+  /** The result; undefined while the trial continues. */
   result(now: number): TrialResult | undefined {
     const knownUntil = now - this.#throttledInMs;
     while (this.#known < this.#attempts && this.#sentAt[this.#known] <= knownUntil) this.#known++;

@@ -206,8 +206,8 @@ export class Endpoint {
   }
 
   /** Makes a probe at this time on the engine's clock at the latest, even while it is down. */
-  probeBy(at: number): void {
-    this.#breaker.probeBy = at;
+  probeBy(latestAt: number): void {
+    this.#breaker.probeBy = latestAt;
   }
 
   /** Sends nothing more to it. The first reason is kept. */

@@ -11,7 +11,7 @@
 
 /** The fewest throttled attempts that show that a window is closed. */
 const MIN_THROTTLED = 3;
-/** The time from the first to the last of these, in milliseconds, at least. */
+/** The shortest time from the first to the last of these attempts, in milliseconds. */
 const MIN_RUN_MS = 500;
 /** The fraction of the attempts in flight that may remain when a window closes: with so few, the
  * teacher is not at its capacity. */

@@ -154,7 +154,7 @@ export class RateLimiter {
     this.#isLimited = true;
   }
 
-  /** Whether the adaptive rate is what limits sending. */
+  /** Whether the adaptive rate keeps more from being sent. */
   get isLimiting(): boolean {
     return this.#adaptive.isLimiting(this.#now());
   }

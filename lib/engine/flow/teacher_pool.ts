@@ -86,18 +86,18 @@ export class TeacherPool {
   /** Why nothing is sent, and until when; undefined unless all teachers rest. */
   get rest(): Rest | undefined {
     const now = this.#options.now();
-    let first = Infinity, reason = "";
+    let earliest = Infinity, reason = "";
     for (const endpoint of this.#endpoints) {
       if (getsNothingNew(endpoint)) continue;
       const until = endpoint.restsUntil(now);
       if (until === undefined) return undefined;
-      if (until < first) {
-        first = until;
+      if (until < earliest) {
+        earliest = until;
         reason = endpoint.reason;
       }
     }
-    if (first === Infinity) return undefined;
-    const inMs = Math.max(0, first - now);
+    if (earliest === Infinity) return undefined;
+    const inMs = Math.max(0, earliest - now);
     return { until: this.#options.wallClock() + inMs, inMs, reason };
   }
 
@@ -162,23 +162,24 @@ export class TeacherPool {
     return leastBusy(this.#endpoints, holds, this.#read());
   }
 
-  /** The teacher for rows with this key: always the same, while it has room; undefined otherwise. */
+  /** The teacher for rows with this key: always the same while it has room; else undefined. */
   pickForKey(key: number): Endpoint | undefined {
     return ownerOf(key, this.#endpoints, this.#read());
   }
 
   /**
-   * Adds a teacher, or one that left before. It starts carefully, whatever the others have proven.
+   * Adds a teacher, or one that left before. It starts carefully, even if the others have proven
+   * themselves.
    */
   add(teacher: EndpointOptions): void {
     // Without the turns that it missed, it alone would get all rows at first.
     const others = this.#endpoints.filter((endpoint) => !getsNothingNew(endpoint));
     const turns = Math.max(0, ...others.map(({ turns, weight }) => turns / weight));
     // A second endpoint would not know what the first still has in flight.
-    const known = this.#endpoints.find((endpoint) => endpoint.teacher === teacher.teacher);
-    const endpoint = known ?? new Endpoint(teacher, { ...this.#context, isCareful: true });
-    if (known === undefined) this.#endpoints = [...this.#endpoints, endpoint];
-    known?.rejoin(teacher);
+    const existing = this.#endpoints.find((endpoint) => endpoint.teacher === teacher.teacher);
+    const endpoint = existing ?? new Endpoint(teacher, { ...this.#context, isCareful: true });
+    if (existing === undefined) this.#endpoints = [...this.#endpoints, endpoint];
+    existing?.rejoin(teacher);
     endpoint.turns = turns * endpoint.weight;
     if (this.#rateShare !== 1) endpoint.setRateShare(this.#rateShare);
     this.#tickOften();
@@ -262,13 +263,13 @@ export class TeacherPool {
     this.#areLeaving = this.#endpoints.some(({ isLeaving }) => isLeaving);
   }
 
-  #wakeAt(at: number): void {
-    if (this.#timer !== undefined && this.#timerAt <= at) return;
+  #wakeAt(wakeAt: number): void {
+    if (this.#timer !== undefined && this.#timerAt <= wakeAt) return;
     clearTimeout(this.#timer);
-    this.#timerAt = at;
+    this.#timerAt = wakeAt;
     // At least 1: a wait below the precision of the clock would end repeatedly without any time
     // passing.
-    const leftMs = Math.max(1, Math.ceil(at - this.#options.now()));
+    const leftMs = Math.max(1, Math.ceil(wakeAt - this.#options.now()));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#options.onReady();

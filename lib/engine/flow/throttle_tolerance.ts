@@ -1,9 +1,9 @@
 /**
  * Decides which throttled attempts (a rate limit or overload) mean that too much is sent.
  *
- * Some teachers throttle a few attempts whatever is sent: a gateway that rejects one request in a
- * hundred, a router with a dead replica. To send less for each of these would bring a run to a
- * standstill. So a small share is tolerated. If a trial (`decrease_trial.ts`) shows that sending
+ * Some teachers throttle a few attempts however little is sent: a gateway that rejects one request
+ * in a hundred, a router with a dead replica. Sending less after each of these would bring a run to
+ * a standstill. So a small share is tolerated. If a trial (`decrease_trial.ts`) shows that sending
  * less does not lower a larger share, that share is tolerated too.
  *
  * @module
@@ -100,7 +100,7 @@ export class ThrottleTolerance {
   #allSent = 0;
   /** Those of `#allSent` that were throttled, which shows the share by chance. */
   #allThrottled = 0;
-  /** The share that is throttled whatever is sent, as a trial has shown. */
+  /** The share that is throttled however little is sent, as a trial has shown. */
   #usualShare = 0;
   #trial: DecreaseTrial | undefined;
   /** The longest time until one of the last attempts was throttled, in milliseconds. */
