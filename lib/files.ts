@@ -7,8 +7,8 @@
 
 import { SinkError, UsageError } from "./errors.ts";
 
-/** Deno's error classes, by name, in words for users. By name, because the bundle for Node has no
- * `Deno`. */
+/** Why an operation failed, in words for users, by the name of Deno's error class: the bundle for
+ * Node has no `Deno`. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["NotFound", "no such file"],
   ["PermissionDenied", "permission denied"],
@@ -149,7 +149,8 @@ export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<vo
   while (written < bytes.length) written += await file.write(bytes.subarray(written));
 }
 
-/** Identifies a file on this machine as long as it exists; later, another file may get the same. */
+/** Identifies a file on this machine as long as it exists; later, another file may get the same
+ * numbers. */
 export interface FileIdentity {
   /** The id of the filesystem. */
   readonly device: number;
@@ -157,7 +158,11 @@ export interface FileIdentity {
   readonly inode: number;
 }
 
-/** @param info The `stat()` of the file that was opened at `path`. */
+/**
+ * Returns the identity of an open file.
+ *
+ * @param info The `stat()` of the file that was opened at `path`.
+ */
 export async function identityOf(path: string, info: Deno.FileInfo): Promise<FileIdentity> {
   const infoByPath = await Deno.stat(path).catch(() => undefined);
   // Some network and overlay filesystems report different numbers for a path and for its handle.

@@ -136,7 +136,7 @@ export class DataService implements AsyncDisposable {
 
   /** Finds new files: failures files that a run has created since, and files in folders. */
   async #findMore(): Promise<void> {
-    // If a path was removed, the index reports its files.
+    // If a path was removed, the index reports its files as missing.
     const found = await findDataFiles(this.paths).catch(() => new Map<string, number>());
     const files: IndexedPath[] = [];
     for (const [path, run] of found) {
@@ -145,12 +145,12 @@ export class DataService implements AsyncDisposable {
     if (files.length > 0) await this.ask("files", { files }).catch(() => {});
   }
 
-  /** Opens a new file; returns none if it is damaged, or still being compressed. */
+  /** Opens a new file. Returns nothing if the file is damaged, or still being compressed. */
   async #openNew(path: string, run: number): Promise<readonly IndexedPath[]> {
     const info = await statOf(path);
     const version = `${info?.size} ${info?.mtime?.getTime()}`;
     if (this.#unreadable.get(path) === version || this.#closing.signal.aborted) return [];
-    // An empty file does not show yet how it is compressed.
+    // The content shows how a file is compressed, so an empty one is left for later.
     if (info?.size === 0 && COMPRESSED_NAME.test(path)) return [];
     try {
       const { files } = this.#open.use(

@@ -118,12 +118,13 @@ export class ExampleReader {
     const sent = this.#sent(text, fields, paramsId);
     const tools = sent.params?.tools ?? this.#paramSets[paramsId]?.tools;
     // The uid of an input row may itself look like that of a sample: `x#1`.
-    const isFirst = sent.uid === fields.uid;
-    const answer = isFirst ? undefined : parseSampleUid(fields.uid);
+    const isRowUid = sent.uid === fields.uid;
+    const sampleUid = isRowUid ? undefined : parseSampleUid(fields.uid);
     return {
       text,
       result: fields as unknown as Record<string, unknown>,
-      rowUid: (answer?.uid ?? fields.uid).replace(/~\d+$/, ""),
+      // Equal rows, whose uids end in `~2`, `~3` and so on, count as one.
+      rowUid: (sampleUid?.uid ?? fields.uid).replace(/~\d+$/, ""),
       messages: sent.messages,
       tools: Array.isArray(tools) && tools.length > 0 ? tools : undefined,
       response: fields.response,
@@ -133,7 +134,7 @@ export class ExampleReader {
       file: source[2],
       line: source[3] === undefined ? Number(source[4]) + 1 : Number(source[3]),
       input: source[1],
-      sample: answer?.sample ?? 0,
+      sample: sampleUid?.sample ?? 0,
     };
   }
 

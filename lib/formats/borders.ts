@@ -148,6 +148,7 @@ class BorderFinder {
   number = 0;
   /** Rows so far, without blank lines. */
   rows = 0;
+  /** Bytes of the header of CSV or TSV; 0 for other formats. */
   header = 0;
 
   constructor(targets: readonly number[]) {
@@ -156,7 +157,7 @@ class BorderFinder {
   }
 
   /** Called between two rows: the next one begins at this byte. */
-  take(byte: number): void {
+  passBorder(byte: number): void {
     const border = { byte, number: this.number, rows: this.rows };
     while (this.target <= byte) {
       this.#borders.push(border);
@@ -184,7 +185,7 @@ async function scanLines(chunks: AsyncIterable<Uint8Array>, finder: BorderFinder
       if (unfinishedHasText || chunk[start] > SPACE || !isBlank(chunk, end, start)) finder.rows++;
       unfinishedHasText = undefined;
       start = end + 1;
-      if (offset + start >= finder.target) finder.take(offset + start);
+      if (offset + start >= finder.target) finder.passBorder(offset + start);
     }
     if (start < chunk.length) {
       unfinishedHasText = unfinishedHasText || !isBlank(chunk, chunk.length, start);
@@ -203,7 +204,7 @@ async function scanArray(
 ): Promise<void> {
   const onElement = (end: number, number: number, isLast: boolean) => {
     finder.number = finder.rows = number;
-    if (!isLast && end >= finder.target - 1) finder.take(end + 1);
+    if (!isLast && end >= finder.target - 1) finder.passBorder(end + 1);
   };
   const { readJsonArray } = await import("./json_array.ts");
   for await (const _ of readJsonArray(chunks, { name, onElement }));
@@ -288,6 +289,6 @@ class TableScan {
     finder.number++;
     if (hasContent && finder.header === 0) finder.header = byte;
     else if (hasContent) finder.rows++;
-    if (finder.header > 0 && byte >= finder.target) finder.take(byte);
+    if (finder.header > 0 && byte >= finder.target) finder.passBorder(byte);
   }
 }
