@@ -67,7 +67,7 @@ export interface ThrottledAttempt {
   readonly isExhausted: boolean;
 }
 
-/** Throttled attempts without an answer between them. */
+/** Throttled attempts without an answer between them: the first one, and their count. */
 interface Run {
   readonly ticket: number;
   readonly startedAt: number;
