@@ -275,8 +275,8 @@ export class Attempts {
   }
 
   #reportFailure(work: Work, attempt: AttemptFailure, action: FailureAction): void {
-    const { error: { partial: completion }, classification, failure } = attempt;
-    this.#report(work, { failure, action, isThrottled: classification.cause === "load", completion });
+    const { error: { partial: completion }, classification: { cause }, failure } = attempt;
+    this.#report(work, { failure, action, isThrottled: cause === "load", completion });
   }
 
   #report(work: Work, failed: Omit<FailedAttempt, "uid">): void {
