@@ -130,7 +130,9 @@ export class TeacherBlame {
    * and have failed. */
   succeeded(endpoint: Endpoint): readonly Outcome[] {
     const { rejections, endings, otherServer } = this.#recordsOf(endpoint);
-    const failed = rejections.succeeded(), unproven = endings.clear(), foreign = otherServer.clear();
+    const failed = rejections.succeeded(),
+      unproven = endings.clear(),
+      foreign = otherServer.clear();
     const orphaned = this.#takeOrphaned();
     if (unproven.length === 0 && foreign.length === 0 && orphaned.length === 0) return failed;
     return [...failed, ...unproven, ...foreign, ...orphaned];
