@@ -6,7 +6,7 @@
 
 import { type Context, getCookie, Hono, setCookie } from "../lib/deps/hono.ts";
 import { bearerToken, isFromOtherSite, isOwnHost, isReadAllowed, isSameSecret } from "./access.ts";
-import { TEXT_ONLY } from "./report.ts";
+import { TRUSTED_TYPES } from "./report.ts";
 
 export interface GuardOptions {
   /** Token that a browser or a scraper must send. */
@@ -31,7 +31,7 @@ const HEADERS = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
-    TEXT_ONLY,
+    TRUSTED_TYPES,
   "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
   "cache-control": "no-store",

@@ -15,16 +15,16 @@ const STYLES = [
   ['<link rel="stylesheet" href="uplot.css">', UPLOT_CSS],
   ['<link rel="stylesheet" href="page.css">', PAGE_CSS],
 ] as const;
+
+/** Links in the page, attributes of the elements that replace them, and their scripts. */
 const SCRIPTS = [
   ['<script src="uplot.js" defer></script>', "", UPLOT_JS],
   ['<script src="markdown.js" defer></script>', "", MARKDOWN_JS],
   ['<script type="module" src="page.js"></script>', ' type="module"', PAGE_JS],
 ] as const;
 
-/**
- * Content security policy: assigning strings where they would become markup or script is an error.
- */
-export const TEXT_ONLY = "require-trusted-types-for 'script'; trusted-types 'none'";
+/** Part of a content security policy: a string that would become markup or script is an error. */
+export const TRUSTED_TYPES = "require-trusted-types-for 'script'; trusted-types 'none'";
 
 /**
  * Limit in bytes for samples with whole texts, in a report or a response of `/samples`. Browsers
@@ -77,7 +77,7 @@ function policy(): string {
   const rules = `default-src 'none'; script-src ${scripts.join(" ")}; ` +
     `style-src ${
       styles.join(" ")
-    }; img-src data:; base-uri 'none'; form-action 'none'; ${TEXT_ONLY}`;
+    }; img-src data:; base-uri 'none'; form-action 'none'; ${TRUSTED_TYPES}`;
   return `<meta http-equiv="content-security-policy" content="${rules}">`;
 }
 

@@ -53,7 +53,7 @@ Deno.test("samples that no list names are forgotten, and known ones are not sent
     }, 0);
   tell([2, 1], [], [1, 2]);
   tell([3, 2], [4], [3, 4]);
-  assertEquals([...store.byId.keys()].toSorted(), [2, 3, 4]);
+  assertEquals([...store.samplesById.keys()].toSorted(), [2, 3, 4]);
 });
 
 Deno.test("the number of notices is bounded", () => {

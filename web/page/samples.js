@@ -153,7 +153,7 @@ export class SamplesView {
     /** @type {Map<number, HTMLDetailsElement>} */
     const cards = new Map();
     for (const id of ids) {
-      const sample = store.byId.get(id);
+      const sample = store.samplesById.get(id);
       const card = this.#cards.get(id) ?? (sample && makeCard(sample, store, this.#whole));
       if (card !== undefined) cards.set(id, card);
     }
@@ -169,11 +169,11 @@ export class SamplesView {
   }
 
   /** @param {RunStore} store */
-  #idsOf({ lists, byId }) {
+  #idsOf({ lists, samplesById }) {
     const kind = this.#kind;
     if (kind === undefined) return lists[this.#shown];
     return lists[this.#shown].filter((id) => {
-      const failure = byId.get(id)?.failure;
+      const failure = samplesById.get(id)?.failure;
       return failure?.type === kind.type && failure.status === kind.status;
     });
   }

@@ -18,9 +18,7 @@ const MAX_NOTICES = 100;
 /** The server keeps as many. */
 const MAX_CHART_MARKS = 60;
 
-/**
- * Shorter waits are not shown: the state would change all the time while rows back off briefly.
- */
+/** Shorter waits are not shown: the state would change all the time while rows back off briefly. */
 const MIN_SHOWN_WAIT_MS = 2_000;
 
 /** The server never sends as many points. */
@@ -36,7 +34,7 @@ const MAX_HISTORY = 2_000;
 export const ALL_PARTS = ["run", "snapshot", "history", "samples", "notices"];
 
 /**
- * Lists of ids of samples; the samples are in `byId`.
+ * Lists of ids of samples; the samples are in `samplesById`.
  *
  * @typedef {"latest" | "reservoir" | "failures"} SampleList
  */
@@ -76,7 +74,7 @@ export class RunStore {
   /** @type {Record<SampleList, number[]>} */
   lists = { latest: [], reservoir: [], failures: [] };
   /** @type {Map<number, Sample>} */
-  byId = new Map();
+  samplesById = new Map();
   /** @type {Notice[]} */
   notices = [];
   retryWhenDone = false;
@@ -162,7 +160,7 @@ export class RunStore {
     this.about = state.about;
     this.time = state.time;
     this.clockOffsetMs = state.time - nowMs;
-    this.byId.clear();
+    this.samplesById.clear();
     this.#takeSamples(state.samples);
     const lastS = state.history.columns.elapsed_s.at(-1) ?? 0;
     // The state of an ended run may arrive much later. Its summary says when its clock stopped.
@@ -195,7 +193,7 @@ export class RunStore {
       answers: this.answers ?? NO_ANSWERS,
       teacher_figures: this.teacherFigures,
       marks: this.marks,
-      samples: { ...this.lists, added: [...this.byId.values()] },
+      samples: { ...this.lists, added: [...this.samplesById.values()] },
       notices: this.notices,
       retry_when_done: this.retryWhenDone,
       summary: this.summary,
@@ -207,7 +205,7 @@ export class RunStore {
   /** Replaces samples with the same samples with whole texts. @param {readonly Sample[]} samples */
   takeWhole(samples) {
     for (const sample of samples) {
-      if (this.byId.has(sample.id)) this.byId.set(sample.id, sample);
+      if (this.samplesById.has(sample.id)) this.samplesById.set(sample.id, sample);
     }
   }
 
@@ -258,10 +256,10 @@ export class RunStore {
   /** @param {Samples} samples */
   #takeSamples({ latest, reservoir, failures, added }) {
     this.lists = { latest, reservoir, failures };
-    for (const sample of added) this.byId.set(sample.id, sample);
+    for (const sample of added) this.samplesById.set(sample.id, sample);
     const listed = new Set([...latest, ...reservoir, ...failures]);
-    for (const id of this.byId.keys()) {
-      if (!listed.has(id)) this.byId.delete(id);
+    for (const id of this.samplesById.keys()) {
+      if (!listed.has(id)) this.samplesById.delete(id);
     }
   }
 }
