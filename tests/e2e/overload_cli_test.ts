@@ -95,7 +95,7 @@ const NEVER: readonly [name: string, response: () => Response, posts: number, wo
         "max_tokens",
       ),
     7,
-    ["same words (400)", "'max_tokens' is not supported with this model"],
+    ["same message (400)", "'max_tokens' is not supported with this model"],
   ],
 ];
 for (const [name, response, most, words] of NEVER) {
