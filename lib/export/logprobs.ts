@@ -1,11 +1,12 @@
 /**
  * Tokens of answers with their log probabilities, as columns of lists.
  *
- * Teachers send them in two forms. Chat completions (OpenAI, vLLM, SGLang, llama.cpp, also its
- * plain completions): `{"content":[{"token","logprob","bytes","top_logprobs":[…]}]}`, with an `id`
- * from llama.cpp, and `token_id:17` instead of the text from vLLM's `return_tokens_as_token_ids`.
- * Completions (OpenAI, vLLM, Together): `{"tokens","token_logprobs","top_logprobs":[{text:
- * logprob}]}`. vLLM's `return_token_ids` adds `token_ids` to both.
+ * Teachers send them in two forms. Chat completions (OpenAI, vLLM, SGLang, llama.cpp, and the plain
+ * completions of llama.cpp): `{"content":[{"token","logprob","bytes","top_logprobs":[…]}]}`, with
+ * an `id` from llama.cpp, and `token_id:17` instead of the text from vLLM's
+ * `return_tokens_as_token_ids`. Completions (OpenAI, vLLM, Together):
+ * `{"tokens","token_logprobs","top_logprobs":[{text: logprob}]}`. vLLM's `return_token_ids` adds
+ * `token_ids` to both.
  *
  * @module
  */

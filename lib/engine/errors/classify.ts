@@ -109,9 +109,9 @@ const BROKEN_ANSWERS: ReadonlyMap<string, Verdict> = new Map([
 ]);
 
 /**
- * Classifies an error. Obeys what the thrower says explicitly (`error.retryable`, the header
- * `x-should-retry`), as the OpenAI SDKs do, unless another attempt is useless: what the user has to
- * fix halts anyway, except for a 429 that is marked retryable.
+ * Classifies an error. Obeys what the teacher says explicitly (`error.retryable`, the header
+ * `x-should-retry`), as the OpenAI SDKs do, unless another attempt is useless: what the user
+ * must fix halts anyway, except for a 429 that is marked retryable.
  *
  * @param hasAnswered Whether the teacher has answered before: the run then waits for a valid
  * certificate, because the old one may be about to be replaced.
@@ -132,7 +132,7 @@ export function classify(error: TeacherError, hasAnswered = false): Classificati
 
 /** The type of a failure if its verdict names none. */
 function typeOf({ type, status }: TeacherError, cause: FailureCause): FailureType {
-  // The status of a fault may blame the request, and that of a rejection a rate limit or nothing.
+  // The status of a fault may blame the request; that of a rejection, a rate limit or nothing.
   const isStated = type === "response" && status !== undefined;
   if (cause === "fault") return isStated || type === "request" ? "server" : type;
   const isRejected = cause === "request" || cause === "row";
@@ -150,12 +150,12 @@ function requestedWaitMs(error: TeacherError, isLoad: boolean): number | undefin
 function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   if (error.isAdjusted) return ADJUSTED;
   const byContent = verdictByContent(error, hasAnswered);
-  const verdict = byContent === FAIL ? ofRejection(error) : byContent;
+  const verdict = byContent === FAIL ? verdictOnRejection(error) : byContent;
   const { retryable, status, partial } = error;
   // A teacher that rejects a row sends no partial answer: something broke.
   if (retryable === undefined) return verdict === FAIL && partial !== undefined ? FAULT : verdict;
   if (verdict.action === "halt") return retryable && status === 429 ? RATE_LIMIT : verdict;
-  if (!retryable) return verdict.action === "fail" ? verdict : ofRejection(error);
+  if (!retryable) return verdict.action === "fail" ? verdict : verdictOnRejection(error);
   if (verdict.action !== "fail") return verdict;
   // Marked retryable only because a response of status 200 may not say what is wrong.
   const isStated = status !== undefined && status < 300;
@@ -165,7 +165,7 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
 
 /** The verdict on a rejection: about this row, if the teacher says so; else it may be about
  * something that all rows share. */
-function ofRejection({ message, code }: TeacherError): Verdict {
+function verdictOnRejection({ message, code }: TeacherError): Verdict {
   if (isFiltered(message, code)) return FILTERED;
   return neverFits(message) || isTooLong(message) ? ROW : FAIL;
 }
@@ -180,15 +180,15 @@ function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
   if (error.type === "account") return halt();
   const { status } = error;
   // From a custom teacher, or reported in a response of status 2xx.
-  if (status === undefined || status < 300) return ofWords(error);
+  if (status === undefined || status < 300) return verdictWithoutStatus(error);
   if (status < 400) return ADDRESS;
   if (status === 407) return PROXY;
-  const known = ofCode(error);
+  const known = verdictByCode(error);
   if (known !== undefined) return known;
-  return status < 500 ? ofClientError(error, status) : ofServerError(error, status);
+  return status < 500 ? verdictOnClientError(error, status) : verdictOnServerError(error, status);
 }
 
-function ofCode(error: TeacherError): Verdict | undefined {
+function verdictByCode(error: TeacherError): Verdict | undefined {
   const meaning = codeMeaning(error.code);
   if (meaning === undefined) return undefined;
   if (error.isRelayed && (meaning === "key" || meaning === "billing")) return undefined;
@@ -197,18 +197,18 @@ function ofCode(error: TeacherError): Verdict | undefined {
   return VERDICTS[meaning];
 }
 
-/** An error without a status of its own: from a custom teacher, or reported in a response of status
- * 2xx. */
-function ofWords(error: TeacherError): Verdict {
-  const known = ofCode(error) ?? ofLoad(error);
+/** The verdict on an error without a status of its own: from a custom teacher, or reported in a
+ * response of status 2xx. */
+function verdictWithoutStatus(error: TeacherError): Verdict {
+  const known = verdictByCode(error) ?? loadVerdict(error);
   if (known !== undefined) return known;
   if (error.type === "server" || isFaultCode(error.code)) return FAULT;
   return BROKEN_ANSWERS.get(error.code ?? "") ??
-    (error.status === undefined ? FAIL : ofStatedError(error));
+    (error.status === undefined ? FAIL : verdictByMessage(error));
 }
 
-/** An error in a response of status 200 whose code does not say enough. */
-function ofStatedError(error: TeacherError): Verdict {
+/** The verdict on an error in a response of status 2xx whose code does not say enough. */
+function verdictByMessage(error: TeacherError): Verdict {
   const { message, code, isRelayed } = error;
   if (neverFits(message)) return ROW;
   if (isAboutMoney(message) && !isRelayed) return BILLING;
@@ -224,14 +224,14 @@ function ofStatedError(error: TeacherError): Verdict {
   return isAboutRequest(message, code) ? FAIL : UNKNOWN_TEXT;
 }
 
-function ofServerError(error: TeacherError, status: number): Verdict {
+function verdictOnServerError(error: TeacherError, status: number): Verdict {
   if (status === 511) return ADDRESS;
   // Not implemented, or another version of HTTP: another attempt cannot help.
   if (status === 501 || status === 505) return FAIL;
-  return ofLoad(error) ?? (OVERLOADED.has(status) ? OVERLOAD : FAULT);
+  return loadVerdict(error) ?? (OVERLOADED.has(status) ? OVERLOAD : FAULT);
 }
 
-function ofClientError(error: TeacherError, status: number): Verdict {
+function verdictOnClientError(error: TeacherError, status: number): Verdict {
   const { message, isRelayed } = error;
   if (status === 401 && !isRelayed) return KEY;
   if (status === 413 || neverFits(message)) return ROW;
@@ -249,7 +249,7 @@ function ofClientError(error: TeacherError, status: number): Verdict {
   if (isAboutQuota(message)) return isRelayed ? RATE_LIMIT : BILLING;
   if (isOverloadCode(error.code) || status === 403 && isLoadCode(error.code)) return OVERLOAD;
   if (FAULTS.has(status) || isAboutCrash(message)) return FAULT;
-  if (isRelayed) return ofRelayed(error);
+  if (isRelayed) return verdictOnRelayed(error);
   if (isFiltered(message, error.code)) return FILTERED;
   // Firewalls answer some prompts with a web page, which says nothing about the key.
   if (status === 403 && error.code === "web_page") return FAIL;
@@ -261,9 +261,10 @@ function ofClientError(error: TeacherError, status: number): Verdict {
   return WRONG_ADDRESS.has(status) && !isAboutFile(message) ? ADDRESS : FAIL;
 }
 
-/** A 4xx of a provider behind a router. The provider's key, bill, paths and faults are not the
- * user's: another attempt may reach another provider, or the same one in a better state. */
-function ofRelayed({ message, code, status }: TeacherError): Verdict {
+/** The verdict on a 4xx of a provider behind a router. The provider's key, bill, paths and faults
+ * are not the user's: another attempt may reach another provider, or the same one in a better
+ * state. */
+function verdictOnRelayed({ message, code, status }: TeacherError): Verdict {
   if (isFiltered(message, code)) return FILTERED;
   if (isAboutModel(message)) return MODEL;
   if (isAboutRegion(message)) return PERMISSION;
@@ -272,7 +273,7 @@ function ofRelayed({ message, code, status }: TeacherError): Verdict {
 }
 
 /** The verdict on an error that is about load by its type or code; undefined if it is not. */
-function ofLoad(error: TeacherError): Verdict | undefined {
+function loadVerdict(error: TeacherError): Verdict | undefined {
   if (isRateLimit(error)) return RATE_LIMIT;
   return isLoadCode(error.code) ? OVERLOAD : undefined;
 }

@@ -177,7 +177,7 @@ export function isRateCode(code = ""): boolean {
 }
 
 /** Whether an unlisted code means overload. With a 4xx it counts only where the status and the
- * message do not decide earlier: see `ofClientError()`. */
+ * message do not decide earlier: see `verdictOnClientError()`. */
 export function isOverloadCode(code = ""): boolean {
   return /overload|busy|slow_down/i.test(code);
 }

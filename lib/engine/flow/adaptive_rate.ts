@@ -64,8 +64,9 @@ const USED_FRACTION = 1 / 3;
 /** From this fraction of use on, the rate counts as the cause that no more is sent. */
 const LIMITING_FRACTION = 0.9;
 
-/** Below this fraction of use, the rate limits nothing: `IDLE_MS` later, the limit is removed. */
+/** Below this fraction of use, the rate limits nothing. */
 const IDLE_FRACTION = 1 / 2;
+/** How long a rate that limits nothing is kept, in milliseconds. */
 const IDLE_MS = 30_000;
 
 /** A rate in requests per second, unlimited until the first throttling. Times are in milliseconds
@@ -77,11 +78,13 @@ export class AdaptiveRate {
   #bucket: TokenBucket | undefined;
   #perSecond = Infinity;
   #decreasedAt = -Infinity;
+  /** Whether the rate was reduced before the accepted rate could be measured. */
   #isGuess = false;
   /** The rate when the current trial began; 0 if it did not limit sending. */
   #suspected = 0;
   #decreasedTo = Infinity;
   #sentSinceDecrease = 0;
+  /** How long the rate has grown since the last decrease, in milliseconds. */
   #grownMs = 0;
   #idleMs = 0;
   #refreshedAt = 0;

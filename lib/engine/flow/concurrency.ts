@@ -77,8 +77,8 @@ const GENTLE_START: StartGrowth = { factor: 2, below: 16 };
 const QUIET_MS = 10_000;
 /** The fraction of the limit that must be in flight for the limit to count as used. */
 const USED_SHARE = 0.8;
-/** How long the limit counts as used after it was, in milliseconds: answers that arrive together
- * see ever fewer in flight. */
+/** How long the limit still counts as used after it was used, in milliseconds: answers that arrive
+ * together see ever fewer in flight. */
 const USED_FOR_MS = 1_000;
 /** Longer gaps between two calls, in milliseconds, do not count as time. While attempts are in
  * flight there are at least two calls per second, so a longer gap means that none were. */
@@ -128,7 +128,7 @@ export class ConcurrencyLimit {
   }
 
   /** Whether the limit is at the ceiling, or at what the exploration allows. */
-  get isFull(): boolean {
+  get isAtMaximum(): boolean {
     return this.#start === undefined && this.#growth.sizeAt(this.#usedMs) >= this.#maximum;
   }
 
@@ -150,7 +150,7 @@ export class ConcurrencyLimit {
     if (isAfterDecrease) this.#isProven = true;
     if (this.#start !== undefined) {
       if (isAfterDecrease) this.#advanceStart(this.#start, isLimiting);
-    } else if (!this.isFull) return;
+    } else if (!this.isAtMaximum) return;
     else if (isLimiting) this.#explorer?.answered(answer.tokens);
     else this.#explorer?.discard();
   }

@@ -97,7 +97,7 @@ export class LoadControl {
   /** Whether nothing depends on time until an attempt fails. */
   isSteady(now: number): boolean {
     return this.closedUntil === undefined && this.#coolUntil <= now &&
-      this.#tolerance.trial === undefined && this.#limit.isFull;
+      this.#tolerance.trial === undefined && this.#limit.isAtMaximum;
   }
 
   /** Whether the last attempts were all throttled, so that the next one would be too. */
