@@ -40,14 +40,12 @@ function shellWord(text: string): string {
 }
 
 /** Which columns LLaMA-Factory reads from each kind of file. In CSV every cell is text. */
-const LLAMA_FACTORY: Readonly<Record<FileKind, "everything" | "texts" | "nothing">> = {
+const LLAMA_FACTORY: Readonly<Record<FileKind, "everything" | "texts">> = {
   jsonl: "everything",
   json: "everything",
   csv: "texts",
   parquet: "everything",
 };
-
-const LIST_KINDS = FILE_KINDS.filter((kind) => LLAMA_FACTORY[kind] === "everything");
 
 /**
  * Returns the entry for LLaMA-Factory's `dataset_info.json`.
@@ -63,10 +61,12 @@ export function llamaFactory(
   const name = basename(path).replace(/\..*$/, "").replaceAll(/\W+/g, "_");
   const isFlat = !columns.some((column) => LISTS.has(column));
   if (!isReadByLlamaFactory(path, isFlat)) {
+    const names = readKinds(isFlat).map((kind) => `.${kind}`);
+    const list = `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
     return {
       place: "LLaMA-Factory",
-      text: `It reads lists only from uncompressed .${LIST_KINDS.slice(0, -1).join(", .")} and ` +
-        `.${LIST_KINDS.at(-1)}: use one of these names`,
+      text: `It reads ${isFlat ? "this format" : "lists"} only from uncompressed ${list}: ` +
+        "use one of these names",
     };
   }
   const named = Object.entries(names).filter(([, ours]) => columns.includes(ours));
@@ -83,13 +83,16 @@ const LISTS: ReadonlySet<string> = new Set(["conversations", "history"]);
 /** Whether LLaMA-Factory reads the file: it takes the type from the last extension. */
 function isReadByLlamaFactory(path: string, isFlat: boolean): boolean {
   const { kind, compression }: FileType = fileTypeOf(path);
-  if (compression !== undefined || !path.endsWith(`.${kind}`)) return false;
-  const reads = LLAMA_FACTORY[kind];
-  return reads === "everything" || (reads === "texts" && isFlat);
+  return compression === undefined && path.endsWith(`.${kind}`) && readKinds(isFlat).includes(kind);
 }
 
-/** Axolotl's `ds_type` for each kind of file; undefined if it cannot read it (none today). */
-const AXOLOTL: Readonly<Record<FileKind, string | undefined>> = {
+/** The kinds of files from which LLaMA-Factory reads rows with or without lists. */
+function readKinds(isFlat: boolean): FileKind[] {
+  return FILE_KINDS.filter((kind) => isFlat || LLAMA_FACTORY[kind] === "everything");
+}
+
+/** Axolotl's `ds_type` for each kind of file. */
+const AXOLOTL: Readonly<Record<FileKind, string>> = {
   jsonl: "json",
   json: "json",
   csv: "csv",
@@ -98,11 +101,7 @@ const AXOLOTL: Readonly<Record<FileKind, string | undefined>> = {
 
 /** Returns the entry for Axolotl's `datasets`; `fields` are further YAML lines of the entry. */
 export function axolotl({ path }: WrittenSet, fields: readonly string[] = []): LoaderHint {
-  const type = AXOLOTL[fileTypeOf(path).kind];
-  if (type === undefined) {
-    return { place: "Axolotl", text: "It does not read files of this type: use .jsonl" };
-  }
-  const lines = [`ds_type: ${type}`, "type: chat_template", ...fields];
+  const lines = [`ds_type: ${AXOLOTL[fileTypeOf(path).kind]}`, "type: chat_template", ...fields];
   const text = `datasets:\n  - path: ${JSON.stringify(path)}\n    ${lines.join("\n    ")}`;
   return { place: "the configuration of Axolotl", text };
 }

@@ -370,6 +370,25 @@ Deno.test("exportResults() gives the entry that LLaMA-Factory reads, with the co
   assert(hints[1].text.includes("field_messages: conversations"));
 });
 
+Deno.test("exportResults() names the files that LLaMA-Factory reads, for rows with lists and without", async () => {
+  await using dir = await tempDir();
+  await dir.write("out.jsonl", `${resultLineOf({ prompt: "p" })}\n`);
+  const cases = [
+    [
+      "a.jsonl.gz",
+      "alpaca",
+      "this format only from uncompressed .jsonl, .json, .csv and .parquet:",
+    ],
+    ["a.jsonl.gz", "sharegpt", "lists only from uncompressed .jsonl, .json and .parquet:"],
+    ["a.csv", "sharegpt", "lists only from"],
+    ["a.csv", "alpaca", '"file_name": "a.csv"'],
+  ] as const;
+  for (const [file, format, text] of cases) {
+    const { hints } = await exportFrom(dir, { format, output: dir.path(file) });
+    assert(hints[0].text.includes(text), `${file} ${format}: ${hints[0].text}`);
+  }
+});
+
 Deno.test("exportResults() names the file type for Axolotl by what was written, not by the extension", async () => {
   await using dir = await tempDir();
   await dir.write("out.jsonl", `${resultLineOf({ prompt: "p" })}\n`);

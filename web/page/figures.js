@@ -22,7 +22,6 @@ const COMPACT = new Intl.NumberFormat(LOCALE, {
   notation: "compact",
   maximumSignificantDigits: 3,
 });
-const MARK = new Intl.NumberFormat(LOCALE, { notation: "compact", maximumSignificantDigits: 3 });
 const SHARE = new Intl.NumberFormat(LOCALE, {
   style: "percent",
   minimumFractionDigits: 1,
@@ -174,7 +173,7 @@ function rounded(value) {
  * @param {number} value
  */
 export function formatMark(value) {
-  return MARK.format(value);
+  return COMPACT.format(value);
 }
 
 /** Bytes: `85 MB`, `1.2 GB`. @param {number} bytes */
