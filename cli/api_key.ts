@@ -6,7 +6,7 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { systemReason } from "../lib/files.ts";
+import { readTextOf, systemReason } from "../lib/files.ts";
 import type { Io } from "./io.ts";
 
 /** Where a key is. If both are given, the file is read. */
@@ -79,7 +79,7 @@ export class Keys {
 
 async function readKeyFile(path: string): Promise<string> {
   try {
-    return (await Deno.readTextFile(path)).trim();
+    return (await readTextOf(path)).trim();
   } catch (cause) {
     // The cause is left out: it quotes the path.
     throw new UsageError(await unreadable(path, "api-key-file", systemReason(cause)));

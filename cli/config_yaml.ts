@@ -7,7 +7,7 @@
 
 import { parse } from "../lib/deps/std_yaml.ts";
 import { formatCount } from "../lib/figures.ts";
-import { systemReason } from "../lib/files.ts";
+import { openToRead, systemReason } from "../lib/files.ts";
 import { redactAddress } from "../lib/teacher/mod.ts";
 
 /**
@@ -53,7 +53,7 @@ async function readText(path: string, fail: Fail): Promise<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "", length = 0;
   try {
-    using file = await Deno.open(path);
+    using file = await openToRead(path);
     for await (const bytes of file.readable) {
       length += bytes.length;
       if (length > MOST_BYTES) break;

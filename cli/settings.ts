@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { systemReason } from "../lib/files.ts";
+import { readTextOf, systemReason } from "../lib/files.ts";
 import { isUsualPath, NOT_SHOWN } from "./api_key.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 
@@ -188,7 +188,7 @@ export class Settings {
 
 async function readFileOf(name: string, path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await readTextOf(path);
   } catch (cause) {
     if (name === "client-key" && !await isUsualPath(path)) {
       throw new UsageError(

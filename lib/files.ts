@@ -41,9 +41,14 @@ export function systemReason(cause: unknown): string {
 }
 
 /** The error for one of Retort's own files that exists but cannot be read. */
-export function cannotRead(path: string, cause: unknown): SinkError {
-  return new SinkError(`Cannot read "${path}": ${systemReason(cause)}`, { path, cause });
+export function cannotRead(path: string, cause: unknown): SinkError | UsageError {
+  const words = `Cannot read "${path}": ${systemReason(cause)}`;
+  if (cause instanceof NoFileError) return new UsageError(words, { cause });
+  return new SinkError(words, { path, cause });
 }
+
+/** A path leads to a FIFO, socket or device, not to a file. */
+class NoFileError extends Error {}
 
 /** Deno's own text tells the user to disable the sandbox: `Requires all access to "/proc/x", run
  * again with the --allow-all flag`. */
@@ -68,6 +73,44 @@ export async function ifThere<T>(
     if (cause instanceof Deno.errors.NotFound) return undefined;
     throw errorOf(cause);
   }
+}
+
+/** Files that shells and systems have opened already: `/dev/fd/63` has a writer. */
+const OPEN_ALREADY = /^\/(?:dev|proc)\//;
+
+/**
+ * Opens a file for reading. Rejects for a FIFO, socket or device: to open it may wait for another
+ * process, and to read it may never end.
+ */
+export async function openToRead(path: string): Promise<Deno.FsFile> {
+  await checkHasEnd(path);
+  return await Deno.open(path);
+}
+
+/** Reads a whole text file; rejects as `openToRead` does. */
+export async function readTextOf(path: string): Promise<string> {
+  await checkHasEnd(path);
+  return await Deno.readTextFile(path);
+}
+
+async function checkHasEnd(path: string): Promise<void> {
+  const problem = specialProblem(path, await Deno.stat(path));
+  if (problem !== undefined) throw new NoFileError(problem);
+}
+
+/** Why a path must not be opened like a file, for a message; undefined for files and folders. */
+export function specialProblem(path: string, info: Deno.FileInfo): string | undefined {
+  if (info.isFile || info.isDirectory || OPEN_ALREADY.test(path)) return undefined;
+  return `it is ${kindOf(info)}. Name a file with its content`;
+}
+
+/** What is at a path, for a message. */
+export function kindOf(info: Deno.FileInfo): string {
+  if (info.isFile) return "a file";
+  if (info.isSymlink) return "a link";
+  if (info.isDirectory) return "a folder";
+  if (info.isFifo) return "a FIFO";
+  return info.isSocket ? "a socket" : "a device";
 }
 
 /** The metadata of the file or folder at a path; undefined if it cannot be read. */

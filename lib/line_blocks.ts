@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "./errors.ts";
-import { cannotRead, ifThere } from "./files.ts";
+import { cannotRead, ifThere, openToRead } from "./files.ts";
 
 const BLOCK_BYTES = 1 << 20;
 const MIN_BLOCK_BYTES = 4_096;
@@ -24,7 +24,7 @@ export interface LineBlock {
 /** Reads a file from its start, without its byte order mark. Yields nothing if the file does not
  * exist. */
 export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
-  using file = await ifThere(Deno.open(path), (cause) => cannotRead(path, cause));
+  using file = await ifThere(openToRead(path), (cause) => cannotRead(path, cause));
   if (file !== undefined) yield* readOpenBlocks(file, path);
 }
 

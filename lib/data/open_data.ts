@@ -6,7 +6,7 @@
  */
 
 import { SinkError, SourceError, UsageError } from "../errors.ts";
-import { systemReason } from "../files.ts";
+import { kindOf, systemReason } from "../files.ts";
 import { holdsCompressed, openBytes } from "../formats/mod.ts";
 import { DataIndex, type IndexedPath } from "./data_index.ts";
 import { inFolder } from "../paths.ts";
@@ -122,8 +122,8 @@ export async function findDataFiles(paths: readonly string[]): Promise<Map<strin
     }
     if (isPipe(info)) {
       throw new UsageError(
-        `Cannot open "${path}": it is a pipe or a device, which cannot be read again. ` +
-          "Write it to a file first",
+        `Cannot open "${path}": it is ${kindOf(info)}, which cannot be read again. ` +
+          "Write its content to a file first",
       );
     }
     if (info.isDirectory) await addFolder(path, found, 0);

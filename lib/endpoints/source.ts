@@ -4,7 +4,7 @@
  * @module
  */
 
-import { systemReason } from "../files.ts";
+import { readTextOf, systemReason } from "../files.ts";
 import { redactAddress } from "../teacher/mod.ts";
 import { delay } from "../timer.ts";
 
@@ -81,7 +81,7 @@ const REREAD_DELAY_MS = 100;
 
 async function textOf(path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await readTextOf(path);
   } catch (cause) {
     throw new Error(systemReason(cause), { cause });
   }

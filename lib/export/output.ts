@@ -155,6 +155,7 @@ export async function checkOutput(output: string, guard: OutputGuard): Promise<s
   const info = await infoOf(output);
   if (info?.isDirectory || endsWithSeparator(output)) refuse("it is a folder: name a file in it");
   if (info === undefined) return output;
+  if (info.isSocket) refuse("it is a socket. Name another output");
   for (const [path, what] of guard.sources) {
     if (await isSameFile(path, info)) refuse(`it is ${what}. Name another output`);
   }

@@ -6,7 +6,7 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { ifThere, systemReason } from "../files.ts";
+import { ifThere, specialProblem, systemReason } from "../files.ts";
 import { checkReadableTwice, findInputs } from "../run/mod.ts";
 import { modeMadeFrom } from "../sink/mod.ts";
 import type { ExampleSource } from "./example.ts";
@@ -118,7 +118,7 @@ async function checkPaths(paths: readonly string[]): Promise<void> {
       ? "no such file"
       : info.isDirectory
       ? "it is a folder: name a results file in it"
-      : undefined;
+      : specialProblem(path, info);
     if (problem !== undefined) throw new UsageError(`Cannot export "${path}": ${problem}`);
   }
 }

@@ -9,7 +9,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { isCompressed, openRanges } from "./bytes.ts";
+import { isCompressed, openRanges, statInput } from "./bytes.ts";
 import { formatOf, type InputFormat, type InputOptions, START } from "./input.ts";
 import { isBlank } from "./lines.ts";
 
@@ -80,7 +80,7 @@ export async function divisibleOf(
   options: InputOptions = {},
 ): Promise<Divisible> {
   const format = options.inputFormat ?? await formatOf(path, name);
-  const { size } = await Deno.stat(path);
+  const { size } = await statInput(path, name);
   if (format === "parquet") return { format, ...await parquetPieces(path, name) };
   const isWhole = await isCompressed(path, name);
   const jsonColumns = format === "csv" || format === "tsv"
@@ -121,7 +121,7 @@ export async function findBorders(
   format: Exclude<InputFormat, "parquet">,
   targets: readonly number[],
 ): Promise<Division> {
-  const { size } = await Deno.stat(path);
+  const { size } = await statInput(path, name);
   const finder = new BorderFinder(targets);
   const chunks = () => openRanges(path, name, [{ start: 0, end: size }], SCAN_BYTES);
   if (format === "json") await scanArray(chunks(), name, finder);

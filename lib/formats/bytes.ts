@@ -9,7 +9,7 @@ import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { SourceError } from "../errors.ts";
-import { systemReason } from "../files.ts";
+import { openToRead, systemReason } from "../files.ts";
 import type { ZstdFrames } from "./zstd_frames.ts";
 import { foreignBytes, type ForeignFormat, NEEDS_DICTIONARY } from "./foreign_format.ts";
 
@@ -164,9 +164,18 @@ export async function firstBytes(path: string, name: string): Promise<Uint8Array
   return new Uint8Array();
 }
 
+/** @throws {SourceError} when the metadata of an input cannot be read */
+export async function statInput(path: string, name = path): Promise<Deno.FileInfo> {
+  try {
+    return await Deno.stat(path);
+  } catch (cause) {
+    throw cannotRead(name, cause);
+  }
+}
+
 async function open(path: string, name: string): Promise<Deno.FsFile> {
   try {
-    return await Deno.open(path);
+    return await openToRead(path);
   } catch (cause) {
     throw cannotRead(name, cause);
   }

@@ -5,7 +5,7 @@
  */
 
 import { SourceError } from "../errors.ts";
-import { systemReason } from "../files.ts";
+import { openToRead, systemReason } from "../files.ts";
 import { isJson } from "../json.ts";
 import { firstBytes, openBytes, openRanges, withoutCompression } from "./bytes.ts";
 import type { Border, InputPart } from "./borders.ts";
@@ -166,7 +166,7 @@ export async function formatOf(path: string, name: string): Promise<InputFormat>
 
 async function isParquet(path: string, name: string): Promise<boolean> {
   try {
-    using file = await Deno.open(path);
+    using file = await openToRead(path);
     const bytes = new Uint8Array(4);
     await file.read(bytes);
     return new TextDecoder().decode(bytes) === "PAR1";

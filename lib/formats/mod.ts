@@ -15,6 +15,7 @@ export {
   foreignFormatError,
   holdsCompressed,
   openBytes,
+  statInput,
 } from "./bytes.ts";
 export { foreignText } from "./foreign_format.ts";
 export {

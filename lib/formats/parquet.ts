@@ -6,7 +6,7 @@
 
 import type { AsyncBuffer } from "../deps/hyparquet.ts";
 import { SourceError } from "../errors.ts";
-import { readFully, systemReason } from "../files.ts";
+import { openToRead, readFully, systemReason } from "../files.ts";
 import type { Line } from "./lines.ts";
 import { type ChunkBytes, type CurrentRow, LeafColumn } from "./parquet_leaf.ts";
 import { columnTextOf, type FileSchema } from "./parquet_columns.ts";
@@ -163,7 +163,7 @@ function refuseBinary(
 
 async function openFile(path: string, name: string): Promise<Deno.FsFile> {
   try {
-    return await Deno.open(path);
+    return await openToRead(path);
   } catch (cause) {
     throw new SourceError(`Cannot read "${name}": ${systemReason(cause)}`, { path: name, cause });
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { cannotRead, ifThere, readFullySync } from "../files.ts";
+import { cannotRead, ifThere, openToRead, readFullySync } from "../files.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, type OnLine, readIndex, SEEN } from "../index/mod.ts";
 import type { LineKind } from "../line_blocks.ts";
 import { type OutputFiles, parseSampleUid } from "../run/mod.ts";
@@ -162,7 +162,7 @@ class LineFile implements Disposable {
   }
 
   static async open(path: string): Promise<LineFile> {
-    const file = await ifThere(Deno.open(path), (cause) => cannotRead(path, cause));
+    const file = await ifThere(openToRead(path), (cause) => cannotRead(path, cause));
     return new LineFile(path, file);
   }
 

@@ -8,7 +8,7 @@
 import { closestString, levenshteinDistance } from "../deps/std_text.ts";
 import { SinkError, SourceError } from "../errors.ts";
 import { formatOfName, INPUT_FORMATS } from "../formats/mod.ts";
-import { systemReason } from "../files.ts";
+import { kindOf, systemReason } from "../files.ts";
 import { matchesGlob } from "node:path";
 import * as system from "../deps/std_path.ts";
 import type { PathRules } from "../paths.ts";
@@ -193,14 +193,14 @@ export function stamp({ size, mtime }: Deno.FileInfo): string {
  * only once, like a pipe
  */
 export async function checkReadableTwice(path: string): Promise<void> {
-  const { isFile, isDirectory } = await infoOf(path);
-  if (isFile) return;
-  const problem = isDirectory
+  const info = await infoOf(path);
+  if (info.isFile) return;
+  const problem = info.isDirectory
     ? `Cannot read "${path}": it is a folder without a .${
       INPUT_FORMATS.slice(0, -1).join(", .")
     } ` +
       `or .${INPUT_FORMATS.at(-1)} file`
-    : `Cannot read "${path}": a run reads its input twice, and this is not a regular file. ` +
+    : `Cannot read "${path}": a run reads its input twice, and this is ${kindOf(info)}. ` +
       `${READ_STDIN}, which is copied for the second time`;
   throw new SourceError(problem, { path });
 }

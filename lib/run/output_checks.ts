@@ -7,7 +7,7 @@
 import { UsageError } from "../errors.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import { outdatedPathOf } from "../sink/mod.ts";
-import { statOf } from "../files.ts";
+import { kindOf, statOf } from "../files.ts";
 import type { OutputFiles } from "./outputs.ts";
 
 /**
@@ -169,12 +169,5 @@ async function checkRegular(files: readonly OutputFiles[], found: Stats): Promis
 }
 
 function none(): undefined {}
-
-function kindOf(info: Deno.FileInfo): string {
-  if (info.isSymlink) return "a link";
-  if (info.isDirectory) return "a folder";
-  if (info.isFifo) return "a FIFO";
-  return info.isSocket ? "a socket" : "a device";
-}
 
 export const RESULTS_NAME = /\.(jsonl|ndjson)$/;

@@ -14,6 +14,7 @@ import {
   type InputOptions,
   loadBorders,
   START,
+  statInput,
   withoutFormat,
 } from "../formats/mod.ts";
 import { VERSION } from "../version.ts";
@@ -108,7 +109,7 @@ async function candidatesOf(
   for (const path of files) {
     const { divisibleOf } = await loadBorders();
     const divisible = await divisibleOf(path, path, options);
-    const { size, mtime } = await Deno.stat(path);
+    const { size, mtime } = await statInput(path);
     candidates.push({ path, size, mtime: mtime?.getTime() ?? null, divisible });
   }
   return candidates;

@@ -10,7 +10,7 @@ import { basename, dirname } from "../deps/std_path.ts";
 import { LockedError, SourceError, UsageError } from "../errors.ts";
 import { formatCount, sumOf } from "../figures.ts";
 import { cannotRead, makeFolder, writeAll } from "../files.ts";
-import { type InputOptions, type InputPiece, START } from "../formats/mod.ts";
+import { type InputOptions, type InputPiece, START, statInput } from "../formats/mod.ts";
 import { OWN_FOLDER, splitPath } from "../paths.ts";
 import { acquireLock, cannotWrite, type Lock } from "../sink/mod.ts";
 import { delay } from "../timer.ts";
@@ -238,18 +238,13 @@ async function checkUnchanged(file: string, planned: PlannedInput, path: string)
 /**
  * What has changed in an input since its borders were made; undefined if nothing has.
  *
- * @throws {SinkError} when the input cannot be read
+ * @throws {SourceError} when the input cannot be read
  */
 export async function changeOf(
   file: string,
   { size, mtime }: PlannedInput,
 ): Promise<string | undefined> {
-  let now: Deno.FileInfo;
-  try {
-    now = await Deno.stat(file);
-  } catch (cause) {
-    throw cannotRead(file, cause);
-  }
+  const now = await statInput(file);
   if (now.size !== size) {
     return `it had ${formatCount(size)} bytes and has ${formatCount(now.size)}`;
   }

@@ -42,7 +42,7 @@ Deno.test({
       const io = { onSignal: () => () => {}, writeErr() {} } as Partial<Io> as Io;
       await viewCommand(parseCommandLine(["view", fifo]), io);
     };
-    await assertRejects(view, UsageError, "it is a pipe or a device");
+    await assertRejects(view, UsageError, "it is a FIFO, which cannot be read again");
     // A file that cannot be looked at is shown with the reason.
     await Deno.symlink("loop.jsonl", dir.path("loop.jsonl"));
     assertEquals([...(await findDataFiles([dir.root])).keys()], [dir.path("loop.jsonl")]);

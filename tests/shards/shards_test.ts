@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
-import { divide, readPlan } from "../../lib/shards/mod.ts";
+import { changeOf, divide, readPlan } from "../../lib/shards/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { prompts, runShard, runShards, type ShardRun } from "./fixture.ts";
 
@@ -207,4 +207,13 @@ Deno.test("--max-cost is divided by rows, and what a shard has spent counts in i
   const status = JSON.parse(await dir.read("out/.retort/in-00001-of-00004.status.json"));
   assertEquals([status.ended, status.state, status.shard], [true, "halted", [1, 4]]);
   assertEquals(status.spent_usd, spent + second.asked.length);
+});
+
+Deno.test("an input that is gone is reported as an input, not as an output", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 9));
+  const { inputs: [planned] } = await divide([input], 2);
+  assertEquals(await changeOf(input, planned), undefined);
+  await Deno.remove(input);
+  await assertRejects(() => changeOf(input, planned), SourceError, "no such file");
 });
