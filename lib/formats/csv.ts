@@ -211,7 +211,8 @@ function isEmptyRow(cells: readonly string[]): boolean {
 function tooLong(name: string, row: number): SourceError {
   const size = `${MAX_ROW_CHARS / 2 ** 20} MiB`;
   return new SourceError(
-    `Cannot read "${name}" row ${row}: it is longer than ${size}, or a quote is opened and never closed`,
+    `Cannot read "${name}" row ${row}: it is longer than ${size}. Close the quote in it that is never ` +
+      "closed, or shorten the row",
     { path: name },
   );
 }

@@ -87,7 +87,7 @@ async function findPlan(
     const plan = await readPlan(`${folder}/${OWN_FOLDER}/${file}`);
     if (plan === undefined) {
       throw new NoRunsError(
-        `Cannot read "${folder}/${OWN_FOLDER}/${file}": it is incomplete. Run a shard, which writes it again`,
+        `Cannot read "${folder}/${OWN_FOLDER}/${file}": it is incomplete. Run any shard again, which rewrites it`,
       );
     }
     plans.push({ plan, stem: `${folder}/${match[1]}`.replace(/^\.\//, ""), file });

@@ -36,7 +36,7 @@ export interface RunContext {
   readonly shareMaxCost: (share: number, spentBefore: number) => void;
   /** Called with the engine before it runs. */
   readonly onEngine: (engine: Engine) => void;
-  /** Aborted when the preparation is to end. The engine is stopped separately. */
+  /** Aborted to end the preparation. The engine is stopped separately. */
   readonly signal: AbortSignal;
 }
 
@@ -103,7 +103,7 @@ export class RunNotices {
     this.#hasWarnedUnlocked = true;
     this.add(
       "warning",
-      `Cannot lock "${path}": ${reason}. "${lock}" keeps other runs away as long as it is not removed`,
+      `Cannot lock "${path}": ${reason}. Do not remove "${lock}", which keeps other runs away`,
     );
   }
 

@@ -192,7 +192,7 @@ export class JobCounts {
   }
 
   /** Planned answers and bad lines that are not on disk yet. */
-  leftOf({ plan }: Preflight): number {
+  remainingOf({ plan }: Preflight): number {
     return plan.toAsk - this.#settled + plan.bad - this.badWritten;
   }
 

@@ -119,7 +119,7 @@ export class Job {
   }
 
   /** The lock's token and the permissions, for files that the run creates or replaces. */
-  get replacing(): ReplacementOptions {
+  get replacementOptions(): ReplacementOptions {
     return { token: this.#lock?.token, mode: this.#mode };
   }
 
@@ -258,8 +258,8 @@ export class Job {
   }
 
   /** Planned answers and bad lines that are not on disk yet. */
-  get left(): number {
-    return this.#counts.leftOf(this.found);
+  get remaining(): number {
+    return this.#counts.remainingOf(this.found);
   }
 
   /** Called with rows once their lines are on disk. */

@@ -161,8 +161,8 @@ export class Jobs {
   }
 
   /** Planned answers and bad lines that are not on disk yet. */
-  get left(): number {
-    return sumOf(this.list, (job) => job.left);
+  get remaining(): number {
+    return sumOf(this.list, (job) => job.remaining);
   }
 
   /** Lines that may not be in the output files. */

@@ -61,7 +61,7 @@ export class LiveStatus {
       shard,
       spentBefore,
       share: otherShards && (() => otherShards.share),
-      mode: job.replacing.mode,
+      mode: job.replacementOptions.mode,
       isLedger: shard !== undefined && prepared.budget.maxCostUsd !== null,
     });
     const written = file.write();

@@ -46,7 +46,8 @@ export const ROW_RULES: OptionRules<RowOptions> = {
   binaryColumns: texts,
 };
 
-function isFailure(value: unknown): boolean {
+/** Whether a value is a failure type or an HTTP status. */
+function isTypeOrStatus(value: unknown): boolean {
   return Number.isInteger(value) || (FAILURE_TYPES as readonly unknown[]).includes(value);
 }
 
@@ -112,7 +113,7 @@ export const RUN_RULES: OptionRules<RunOptions> = {
   retry: {
     what: "true, false, or an array of failure types and statuses",
     isType: (value) =>
-      typeof value === "boolean" || (Array.isArray(value) && value.every(isFailure)),
+      typeof value === "boolean" || (Array.isArray(value) && value.every(isTypeOrStatus)),
   },
   uids: texts,
   excludeUids: texts,

@@ -97,8 +97,8 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
   }
 
   /**
-   * Turns an answered row, a failed one, or one that is pending at the end with an answer that was
-   * paid for, into an outcome.
+   * Turns the engine's outcome into the library's. The row was answered, has failed, or is pending
+   * at the end with an answer that was paid for.
    */
   outcome(outcome: Outcome): DistillOutcome<Given> {
     const { row, completion, failure } = outcome;

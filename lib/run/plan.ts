@@ -89,14 +89,14 @@ export class Plan {
   /**
    * Keeps the id of the last line's row for `takeUid`. The id must be 32 hex digits.
    *
-   * @param slot Of the id in the table.
+   * @param slot The slot of the id in the table.
    */
   keepUid(slot: number): void {
     this.#todos[(this.#length - 1) * this.#samples] |= UID_IS_KEPT;
     this.#uids.keep(slot);
   }
 
-  /** Takes the hashes of the table, once all lines were added. */
+  /** Takes over the keys of the table, once all lines were added. */
   takeKeys(keys: Uint32Array[]): void {
     this.#uids.takeKeys(keys);
   }
@@ -168,7 +168,7 @@ export class KeptUids {
   #taken = 0;
   #keys: Uint32Array[] = [];
   /** For each block of keys: how many of its ids are not taken yet. */
-  readonly #left: number[] = [];
+  readonly #remaining: number[] = [];
 
   keep(slot: number): void {
     if (this.#filled === this.#capacity) {
@@ -178,13 +178,13 @@ export class KeptUids {
     }
     this.#blocks.at(-1)![this.#filled++] = slot;
     const block = blockOf(slot);
-    while (this.#left.length <= block) this.#left.push(0);
-    this.#left[block]++;
+    while (this.#remaining.length <= block) this.#remaining.push(0);
+    this.#remaining[block]++;
   }
 
-  /** Takes the hashes of the table. Blocks without a kept id are freed. */
+  /** Takes over the keys of the table, and frees blocks without a kept id. */
   takeKeys(keys: Uint32Array[]): void {
-    this.#keys = keys.map((block, i) => this.#left[i] ? block : NO_KEYS);
+    this.#keys = keys.map((block, i) => this.#remaining[i] ? block : NO_KEYS);
   }
 
   /**
@@ -197,7 +197,7 @@ export class KeptUids {
     }
     const slot = this.#blocks[0][this.#taken++], uid = uidIn(this.#keys, slot);
     const block = blockOf(slot);
-    if (--this.#left[block] === 0) this.#keys[block] = NO_KEYS;
+    if (--this.#remaining[block] === 0) this.#keys[block] = NO_KEYS;
     return uid;
   }
 }

@@ -57,7 +57,7 @@ export interface ResolvedOptions
   readonly params: Params;
   /** Set by `distill()`, whose `validate` gets an `Answer`. @default none */
   readonly check?: Check;
-  /** Checks patterns and schemas in this thread. @default in a worker */
+  /** Whether patterns and schemas are checked on this thread. @default false, in a worker */
   readonly checksOnThisThread?: boolean;
   /**
    * The JSON Schema to send to teachers; undefined if `jsonSchema` is not set or not to be sent.
@@ -92,7 +92,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   checkAbove(options, ["rowTimeoutMs", "deadlineMs", "maxTokensCap"]);
   if (options.maxTokensCap !== undefined && options.onTruncated !== "escalate") {
     throw new TypeError(
-      `Cannot use maxTokensCap alone: it belongs to onTruncated: "escalate"`,
+      'Cannot use maxTokensCap alone: set onTruncated to "escalate", too',
     );
   }
   if (options.waitForTeacherMs !== Infinity) checkAbove(options, ["waitForTeacherMs"]);

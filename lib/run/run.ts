@@ -222,9 +222,7 @@ export class Run {
     });
   }
 
-  /**
-   * Called when another process has changed an output: sends nothing more, finishes what is sent.
-   */
+  /** Called when another process has changed an output. Calls in flight are finished. */
   #loseOutput(error: SinkError): void {
     this.#notices.add("warning", `${error.message}. Nothing more is sent`);
     this.#engine?.stop();
@@ -277,9 +275,9 @@ export class Run {
   }
 
   #summarize({ isReady }: { isReady: boolean }): Summary {
-    const { left } = this.#jobs;
-    const haltReason = left > 0 ? this.#engine?.haltReason : undefined;
-    const isInterrupted = this.#context.signal.aborted && (!isReady || left > 0);
+    const { remaining } = this.#jobs;
+    const haltReason = remaining > 0 ? this.#engine?.haltReason : undefined;
+    const isInterrupted = this.#context.signal.aborted && (!isReady || remaining > 0);
     return this.#context.progress.summary({
       state: haltReason !== undefined ? "halted" : isInterrupted ? "interrupted" : "done",
       reason: haltReason ?? null,
@@ -295,6 +293,7 @@ export class Run {
     const identity = keepsIdentity ? before?.identity ?? this.#identity : this.#identity;
     const uidFieldFirst = !job.uidFieldLast;
     const parts = { input, inputs, identity, before, samples, uidFieldFirst, summary };
-    await writeRunFile(runJson, runFileOf(this.#context.generator, parts), job.replacing);
+    const content = runFileOf(this.#context.generator, parts);
+    await writeRunFile(runJson, content, job.replacementOptions);
   }
 }

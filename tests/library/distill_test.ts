@@ -179,7 +179,7 @@ Deno.test("misuse throws at the call, with the nearest name of an option", () =>
       /"concurency": there is no such option. Did you mean "concurrency"\?/,
     ],
     [[], { teacher, maxTokenscap: 3 }, /Did you mean "maxTokensCap"/],
-    [[], { teacher, maxTokensCap: 900 }, /maxTokensCap alone: it belongs to onTruncated/],
+    [[], { teacher, maxTokensCap: 900 }, /maxTokensCap alone: set onTruncated to "escalate"/],
     [[], { teacher, maxTokensCap: 900, onTruncated: "keep" }, /maxTokensCap alone/],
     [[], { teacher, zzzzzzzzzz: 3 }, /there is no such option/],
     [[], { teacher, temperature: 1 }, /belong in "params", as in { params: { temperature: … } }/],

@@ -335,8 +335,8 @@ for (const [code, message] of NO_LOCKS) {
       }
       const path = dir.path("true/a");
       assertEquals(notices.filter((notice) => notice.includes("lock")), [
-        `Cannot lock "${path}.jsonl": ${message}. "${path}.lock" keeps other runs away as long as ` +
-        "it is not removed",
+        `Cannot lock "${path}.jsonl": ${message}. Do not remove "${path}.lock", which keeps ` +
+        "other runs away",
       ]);
     },
   });
