@@ -78,7 +78,7 @@ export class LeafColumn {
   /** Number of values of `#page` that were read. */
   #valuePosition = 0;
   #rowsBegun = 0;
-  #rowsTaken = 0;
+  #rowsRead = 0;
   readonly #row: CurrentRow;
   #dictionary = NO_VALUES;
   /** JSON of the dictionary's values that have occurred; undefined if texts are not kept. */
@@ -139,6 +139,7 @@ export class LeafColumn {
     return this.#current().repetitions[this.#position] ?? 0;
   }
 
+  /** Returns the JSON of the next value, and moves past it. */
   next(): string {
     const page = this.#current();
     const position = this.#position++;
@@ -148,8 +149,8 @@ export class LeafColumn {
     const valuePosition = this.#valuePosition++;
     if (!page.isIndex) return this.#write(valueIn(page, valuePosition)) ?? this.#noteProblem();
     const index = page.items[valuePosition] as number;
-    const known = this.#texts?.[index];
-    if (known !== undefined) return known;
+    const kept = this.#texts?.[index];
+    if (kept !== undefined) return kept;
     const text = this.#write(valueIn(this.#dictionary, index));
     if (text === undefined) return this.#noteProblem();
     if (this.#texts !== undefined) this.#texts[index] = text;
@@ -163,11 +164,11 @@ export class LeafColumn {
 
   /** Subtracts rows that have been read from `rowsReady`. */
   markRead(rows: number): void {
-    this.#rowsTaken += rows;
+    this.#rowsRead += rows;
     this.rowsReady -= rows;
   }
 
-  /** Frees the memory of the pages. Call it once all rows were read. */
+  /** Frees the memory of the pages. Called once all rows were read. */
   close(): void {
     release(this.#page);
     release(this.#dictionary);
@@ -191,7 +192,7 @@ export class LeafColumn {
     }
     // The last row of a page may continue in the next page.
     for (const level of page.repetitions) if (level === 0) this.#rowsBegun++;
-    this.rowsReady = this.#rowsBegun - this.#rowsTaken - (this.#valuesLeft === 0 ? 0 : 1);
+    this.rowsReady = this.#rowsBegun - this.#rowsRead - (this.#valuesLeft === 0 ? 0 : 1);
   }
 }
 
@@ -243,12 +244,11 @@ class ChunkReader {
     const start = this.#start + this.#position;
     const end = Math.min(this.#bytes.end, start + Math.max(length, this.#bytes.windowBytes));
     if (end <= this.#start + this.#window.length) return;
-    // The bytes that are left are kept: to read them again took a quarter more where pages are
-    // large.
-    const left = this.#window.subarray(this.#position);
+    // The rest of the window is kept: to read it again took a quarter more time with large pages.
+    const rest = this.#window.subarray(this.#position);
     const window = new Uint8Array(end - start);
-    window.set(left);
-    await this.#bytes.read(window.subarray(left.length), start + left.length);
+    window.set(rest);
+    await this.#bytes.read(window.subarray(rest.length), start + rest.length);
     this.#window = window;
     this.#start = start;
     this.#position = 0;

@@ -81,21 +81,21 @@ function isRunOf(run: string, name: string | undefined): boolean {
   return name === undefined || run.replace(/-\d{5,}-of-\d{5,}$/, "") === name;
 }
 
-function isFinal({ ended, state, job }: RunStatus, wanted: string | undefined): boolean {
-  if (wanted !== undefined && job !== wanted) return false;
+function isFinal({ ended, state, job }: RunStatus, onlyJob: string | undefined): boolean {
+  if (onlyJob !== undefined && job !== onlyJob) return false;
   return ended && (state === "halted" || state === "failed");
 }
 
 /** Throws if the output would be beside its runs: loading that folder would load rows twice. */
 async function refuseSameFolder(runs: readonly MergeRun[], files: OutputFiles): Promise<void> {
-  const own = await realFolderOf(files.results);
+  const outputFolder = await realFolderOf(files.results);
   for (const { files: { results } } of runs) {
     if (results === files.results) {
       throw new UsageError(
         `Cannot merge into "${results}": it is one of the runs. Name another file`,
       );
     }
-    if (await realFolderOf(results) !== own) continue;
+    if (await realFolderOf(results) !== outputFolder) continue;
     throw new UsageError(
       `Cannot merge into "${files.results}": the runs are in the same folder, and loading it would ` +
         "load every row twice. Name a file in another folder, or add --tidy to move the shards to " +

@@ -56,7 +56,7 @@ export function startNotices(
   };
 }
 
-/** Notices about answers that exist already and are requested again anyway. */
+/** Notices about answered rows that the user has chosen: sent again, or left as they are. */
 function reaskedNotes(
   context: Pick<RunContext, "generator" | "prepared">,
   found: readonly Preflight[],
@@ -165,12 +165,12 @@ const OFTEN_ASKED_ABOUT: ReadonlySet<string> = new Set([
 ]);
 
 /** The most fields that a notice names. */
-const UNSENT_SHOWN = 20;
+const MAX_UNSENT_SHOWN = 20;
 
 function unsentLines(found: readonly Found[]): string[] {
   const names = [...new Set(found.flatMap(({ unsent }) => [...unsent]))];
   if (names.length === 0) return [];
-  const shown = names.slice(0, UNSENT_SHOWN).map((name) =>
+  const shown = names.slice(0, MAX_UNSENT_SHOWN).map((name) =>
     /^[\w.[\]-]+$/.test(name) ? name : JSON.stringify(name)
   );
   const context = names.filter((name) => OFTEN_ASKED_ABOUT.has(name));
@@ -218,10 +218,10 @@ function countLines(inputs: readonly string[], found: readonly Found[]): string[
   return found.map((preflight, index) => {
     const name = inputs[index] === "-" ? "standard input" : inputs[index];
     const parts = [`${name}: ${formatCountOf(preflight.rows, "row")}`];
-    if (preflight.shapes.size > 0) parts.push(`(${counted(preflight.shapes)})`);
+    if (preflight.shapes.size > 0) parts.push(`(${shapeCounts(preflight.shapes)})`);
     if (preflight.samples > 1) parts.push(`with ${formatCount(preflight.samples)} samples each`);
     const extras = [
-      [preflight.succeeded, "have a result"],
+      [preflight.succeeded, preflight.succeeded === 1 ? "has a result" : "have a result"],
       [preflight.failed, "failed before"],
       [preflight.merged, "merged as identical"],
       [preflight.changed, "edited since"],
@@ -236,7 +236,7 @@ function countLines(inputs: readonly string[], found: readonly Found[]): string[
       const set = preflight.ownModels === 1
         ? "sets a model of its own"
         : "set a model of their own";
-      details.push(`${formatCount(preflight.ownModels)} ${set}: ${listed(preflight.models)}`);
+      details.push(`${formatCount(preflight.ownModels)} ${set}: ${modelList(preflight.models)}`);
     }
     return details.length === 0 ? parts.join(" ") : `${parts.join(" ")}, ${details.join(", ")}`;
   });
@@ -262,13 +262,13 @@ function uidFieldLines(inputs: readonly string[], found: readonly Found[]): stri
   });
 }
 
-function counted(shapes: ReadonlyMap<string, number>): string {
+function shapeCounts(shapes: ReadonlyMap<string, number>): string {
   return [...shapes].map(([shape, count]) => `${formatCount(count)} ${shape}`).join(
     ", ",
   );
 }
 
-function listed(names: ReadonlySet<string>): string {
+function modelList(names: ReadonlySet<string>): string {
   const shown = [...names].slice(0, MODELS_SHOWN);
   return names.size > shown.length ? `${shown.join(", ")}, …` : shown.join(", ");
 }
