@@ -81,8 +81,9 @@ export class LiveStatus {
   takeShare(engine: Limited | undefined): void {
     const otherShards = this.#otherShards;
     if (otherShards === undefined) return;
-    engine?.setRateShare(otherShards.share);
-    otherShards.poll().then((share) => engine?.setRateShare(share), () => {});
+    const set = () => engine?.setRateShare(otherShards.rateShare);
+    set();
+    otherShards.poll().then(set, () => {});
   }
 
   /** Writes the last status; `summary` is undefined if the run failed. */

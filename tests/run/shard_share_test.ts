@@ -1,6 +1,7 @@
 /** Tests of lib/run/own_shard.ts: how shards divide limits that they share. @module */
 
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
+import { RateLimiter } from "../../lib/engine/flow/rate.ts";
 import { OtherShards } from "../../lib/run/own_shard.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
@@ -103,4 +104,28 @@ Deno.test("a limit that four share at a time is divided by four until fewer are 
   await shards.beat([4, 5, 6, 7]);
   await shards.beat([6, 7]);
   assertEquals(await shards.beat([6, 7]), [0.5, 0.5]);
+});
+
+Deno.test("shards that do not send in step stay below the limit in every minute", async () => {
+  await using dir = await tempDir();
+  let now = 0;
+  const limiters = Array.from({ length: COUNT }, (_, index) => {
+    const shard = { index, count: COUNT };
+    const limiter = new RateLimiter({ rpm: 600, now: () => now });
+    limiter.setShare(new OtherShards(dir.path("out/x"), shard, COUNT).rateShare);
+    return limiter;
+  });
+  const sent: number[] = [];
+  // Each begins at another time within its pause of 800 ms.
+  for (; now < 150_000; now++) {
+    for (const [index, limiter] of limiters.entries()) {
+      if (now < index * 93 || limiter.delayMs() > 0) continue;
+      limiter.take();
+      sent.push(now);
+    }
+  }
+  const inMinutes = sent.filter((time) => time < 90_000)
+    .map((start) => sent.filter((time) => time >= start && time <= start + 60_000).length);
+  assertEquals(Math.max(...inMinutes) <= 600, true, `${Math.max(...inMinutes)}`);
+  assertEquals(Math.min(...inMinutes) >= 540, true, `${Math.min(...inMinutes)}`);
 });
