@@ -112,9 +112,15 @@ export function statusPathOf(results: string): string {
   return `${dirname(results)}/${OWN_FOLDER}/${name}.status.json`;
 }
 
+/** Larger files are ignored: a status file has at most 8 KB. */
+const MAX_STATUS_BYTES = 65_536;
+
 /** Reads a status; undefined if there is no file, or if it cannot be read or parsed. */
 export async function readStatus(path: string): Promise<RunStatus | undefined> {
   try {
+    const { isFile, size } = await Deno.stat(path);
+    // Opening a pipe would wait forever.
+    if (!isFile || size > MAX_STATUS_BYTES) return undefined;
     return parseStatus(await Deno.readTextFile(path), basename(path));
   } catch {
     return undefined;

@@ -3,6 +3,7 @@
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
 import { RateLimiter } from "../../lib/engine/flow/rate.ts";
 import { OtherShards } from "../../lib/run/own_shard.ts";
+import { runStatuses } from "../../lib/run/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
 const COUNT = 8;
@@ -128,4 +129,22 @@ Deno.test("shards that do not send in step stay below the limit in every minute"
     .map((start) => sent.filter((time) => time >= start && time <= start + 60_000).length);
   assertEquals(Math.max(...inMinutes) <= 600, true, `${Math.max(...inMinutes)}`);
   assertEquals(Math.min(...inMinutes) >= 540, true, `${Math.min(...inMinutes)}`);
+});
+
+Deno.test({
+  name: "what is no status file is ignored: a pipe, a folder, one of 1 MB, half of one",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempDir();
+    const shards = new Shards(dir);
+    await shards.beat([0]);
+    const status = await dir.read("out/.retort/x-00000-of-00008.status.json");
+    await dir.write("out/.retort/large.status.json", `${status}${" ".repeat(1 << 20)}`);
+    await dir.write("out/.retort/half.status.json", status.slice(0, 40));
+    await Deno.mkdir(dir.path("out/.retort/folder.status.json"));
+    const pipe = dir.path("out/.retort/pipe.status.json");
+    await new Deno.Command("mkfifo", { args: [pipe] }).output();
+    const found = await runStatuses(dir.path("out"));
+    assertEquals(found.map(({ name }) => name), ["x-00000-of-00008"]);
+  },
 });
