@@ -40,6 +40,8 @@ for (
     ["http://me:secret@a/v1", "must not contain a user name"],
     ["http://a/v1?key=secret\nhttp://a/v1?key=secret max=2", "twice, with another"],
     ["http://a/v1 max=100001", "1 to 100000"],
+    ["http://a/v1,http://b/v1", "without commas"],
+    ["http://a,http://b", "without commas"],
     ["ht", "line 1"],
   ]
 ) {
@@ -48,6 +50,16 @@ for (
     assertEquals(message.includes("secret"), false);
   });
 }
+
+Deno.test("comments may come before the entries of YAML and right after an address", async () => {
+  const expected = [{ url: "http://a/v1" }, { url: "http://b/v1" }];
+  for (
+    const text of [
+      "\ufeff# of the cluster\r\n\r\n- http://a/v1\r\n- http://b/v1\r\n",
+      "\ufeffhttp://a/v1#first\r\n# - http://c/v1\r\nhttp://b/v1 # second\r\n",
+    ]
+  ) assertEquals(await parseEndpoints(text, false), expected);
+});
 
 Deno.test("an address that is listed again, in another spelling too, is one address", async () => {
   const text = "http://A:80/v1/ max=2\nhttp://b\nhttp://a/v1 max=2\nhttp://b/\nhttp://b:8080";
@@ -161,6 +173,9 @@ Deno.test("a name means all of its addresses; one that cannot be resolved change
     [[], ["http://10.0.0.1:8000/v1"], []],
   ]);
   assertThrows(() => sourceOf("dns+https://vllm/v1"), SyntaxError, "certificates");
+  for (const address of ["10.0.0.1", "[::1]"]) {
+    assertThrows(() => sourceOf(`dns+http://${address}:8000/v1`), SyntaxError, 'leave out "dns+"');
+  }
   assertEquals(["@e.txt", "dns+http://x/v1", "@env:URL", "http://x/v1"].map(isList), [
     true,
     true,
