@@ -11,7 +11,6 @@ import { SinkError, UsageError } from "../lib/errors.ts";
 import { cancelledPathOf } from "../lib/shards/mod.ts";
 import {
   kubernetesManifests,
-  type KubernetesOptions,
   MAX_ARRAY_SIZE,
   slurmArrays,
   slurmMerge,
@@ -19,11 +18,11 @@ import {
   slurmScript,
 } from "../lib/submit/mod.ts";
 import type { Io } from "./io.ts";
+import { kubernetesOptions } from "./kubernetes_options.ts";
 import type { Settings } from "./settings.ts";
 import { shellWord } from "./program.ts";
 import type { PreparedJob } from "./submit_command.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
-import { VERSION } from "../lib/version.ts";
 
 /** Prints the script of the array, or submits all arrays and the merge that depends on them. */
 export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io): Promise<void> {
@@ -194,25 +193,6 @@ export async function submitToKubernetes(
     );
   }
   io.writeErr(`${said}To check on it: ${submitWords(job, "status", io)}\n`);
-}
-
-function kubernetesOptions(settings: Settings): KubernetesOptions {
-  const [, claim, mountPath] = /^([^:]+):(\/.*)$/.exec(settings.text("volume") ?? "") ?? [];
-  if (claim === undefined) {
-    throw new UsageError(
-      "Cannot submit without a volume that all shards write to: add --volume CLAIM:/data, a " +
-        "PersistentVolumeClaim with ReadWriteMany and where it is mounted",
-    );
-  }
-  const [name, key = "api-key"] = (settings.text("secret") ?? "").split("/", 2);
-  return {
-    image: settings.text("image") ?? `retort:${VERSION}`,
-    claim,
-    mountPath,
-    secret: name === "" ? undefined : { name, key },
-    namespace: settings.text("namespace"),
-    memory: settings.text("memory"),
-  };
 }
 
 /** Programs that `--allow-run` must name. */

@@ -2,9 +2,17 @@
  * Tests of `submit`: its output, its refusals, and the manifests as Kubernetes runs them. @module
  */
 
-import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "../../lib/deps/std_assert.ts";
 import { parse } from "../../lib/deps/std_yaml.ts";
+import { Settings } from "../../cli/settings.ts";
+import { kubernetesOptions } from "../../cli/kubernetes_options.ts";
 import { jobNameOf } from "../../cli/submit_status.ts";
+import { UsageError } from "../../lib/errors.ts";
 import { kubernetesManifests } from "../../lib/submit/mod.ts";
 import { runCli, startCli } from "../support/process.ts";
 import { prompts } from "../shards/fixture.ts";
@@ -216,4 +224,39 @@ Deno.test({
     const [, volumeJob] = /Cancelled (\S+)\./.exec(absent.stderr)!;
     assertStringIncludes(await dir.read("calls"), `delete job ${volumeJob}-merge ${volumeJob} `);
   },
+});
+
+function optionsOf(flags: Record<string, string>) {
+  const all = new Map(Object.entries({ volume: "claim:/data", ...flags }));
+  return kubernetesOptions(new Settings({ command: "submit", inputs: [], flags: all }));
+}
+
+for (
+  const [flag, value] of [
+    ["memory", "512"],
+    ["memory", "1GB"],
+    ["namespace", "Team"],
+    ["secret", "/key"],
+    ["secret", "my_secret"],
+    ["secret", "teacher/a/b"],
+    ["volume", "Claim:/data"],
+    ["volume", "claim:/a:/b"],
+  ]
+) {
+  Deno.test(`--${flag} ${value}, which Kubernetes would reject, is refused`, () => {
+    assertThrows(() => optionsOf({ [flag]: value }), UsageError, `Cannot use --${flag} "${value}"`);
+  });
+}
+
+Deno.test("what Kubernetes takes for its values is taken", () => {
+  const { secret, memory, namespace, claim, mountPath } = optionsOf({
+    ...{ secret: "my.secret/API_KEY.1", memory: "1.5Gi", namespace: "team-1" },
+    volume: "shared.claim:/mnt/my data",
+  });
+  assertEquals({ secret, memory, namespace, claim, mountPath }, {
+    ...{ secret: { name: "my.secret", key: "API_KEY.1" }, memory: "1.5Gi", namespace: "team-1" },
+    ...{ claim: "shared.claim", mountPath: "/mnt/my data" },
+  });
+  assertEquals(optionsOf({ secret: "teacher" }).secret, { name: "teacher", key: "api-key" });
+  assertEquals(optionsOf({}).secret, undefined);
 });
