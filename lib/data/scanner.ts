@@ -40,7 +40,7 @@ let runningWorkers = 0;
 
 /** A scan, which starts at once and may have ended. */
 export class Scanner {
-  /** Memory for hits, of which the first `count` are valid; in the order of the job. */
+  /** The rows that meet the conditions, in the order of the job; only the first `count` are set. */
   rows: Uint32Array<ArrayBuffer> = new Uint32Array(256);
   /** The number of rows that meet the conditions so far. */
   count = 0;
@@ -52,13 +52,13 @@ export class Scanner {
   problem: string | undefined;
   /** The next chunk to search, shared with the workers. */
   readonly #nextChunk = new Int32Array(new SharedArrayBuffer(4));
-  /** What each worker searches now, 0 for nothing. */
+  /** The row, from 1, at which the block of each worker begins; 0 between chunks. */
   readonly #progress = new Int32Array(new SharedArrayBuffer(4 * MAX_WORKERS));
   #workers: Worker[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Hits of finished chunks, kept until all chunks before them are finished. */
   readonly #earlyHits = new Map<number, readonly number[]>();
-  /** The chunks that are finished, with all before them. */
+  /** The number of chunks, from the first on, that are all finished. */
   #doneChunks = 0;
   readonly #onChange: () => void;
 
@@ -66,7 +66,7 @@ export class Scanner {
     this.total = job.rows.length;
     this.#onChange = onChange;
     try {
-      this.#searchStart(job, startMs);
+      this.#searchFirstRows(job, startMs);
       if (this.done === this.total) this.isDone = true;
       else this.#startWorkers(job);
     } catch (error) {
@@ -86,22 +86,22 @@ export class Scanner {
   }
 
   /** Searches the first rows in this thread, until its time is up or a block takes too long. */
-  #searchStart(job: ScanJob, startMs: number): void {
+  #searchFirstRows(job: ScanJob, startMs: number): void {
     const beginMs = performance.now();
     const maxStartMs = startMs * NO_HIT_FACTOR;
     using scan = new Scan(job);
     while (this.done < this.total) {
       const passedMs = performance.now() - beginMs;
       if (passedMs >= (this.count > 0 ? startMs : maxStartMs)) break;
-      const limit = Math.min(this.total, this.done + SCAN_ROWS);
+      const end = Math.min(this.total, this.done + SCAN_ROWS);
       let isSlow = false;
-      const hits = scan.search(this.done, limit, (_, searchBlock) => {
+      const hits = scan.search(this.done, end, (_, searchBlock) => {
         isSlow ||= !endsWithin(maxStartMs, searchBlock);
       });
       if (isSlow) break;
       this.#add(hits);
       this.#doneChunks++;
-      this.done = limit;
+      this.done = end;
     }
     this.#nextChunk[0] = this.#doneChunks;
   }

@@ -36,7 +36,7 @@ const LOOK_MS = 5_000;
 export class EndpointWatch {
   readonly #source: ListSource;
   readonly #options: WatchOptions;
-  #known: Map<string, EndpointEntry>;
+  #entries: Map<string, EndpointEntry>;
   #problem: string | undefined;
   #isReading = false;
   #stop: (() => void) | undefined;
@@ -44,12 +44,12 @@ export class EndpointWatch {
   /**
    * Starts to read the list every 5 s.
    *
-   * @param entries Those that the run started with.
+   * @param entries The entries that the run started with.
    */
   constructor(source: ListSource, entries: readonly EndpointEntry[], options: WatchOptions) {
     this.#source = source;
     this.#options = options;
-    this.#known = byUrl(entries);
+    this.#entries = byUrl(entries);
     this.#stop = (options.every ?? everyMs)(LOOK_MS, () => this.look());
   }
 
@@ -80,7 +80,7 @@ export class EndpointWatch {
   }
 
   async #apply(entries: readonly EndpointEntry[]): Promise<void> {
-    const current = byUrl(entries), before = this.#known;
+    const current = byUrl(entries), before = this.#entries;
     const added = entries.filter(({ url }) => !before.has(url));
     const left = [...before.values()].filter(({ url }) => !current.has(url));
     const changed = entries.filter((entry) => isChanged(entry, before.get(entry.url)));
@@ -88,7 +88,7 @@ export class EndpointWatch {
     const notJoined = new Set(await this.#options.onChange({ joined: added, left, changed }));
     if (this.#stop === undefined) return;
     for (const { url } of notJoined) current.delete(url);
-    this.#known = current;
+    this.#entries = current;
     const joined = added.filter((entry) => !notJoined.has(entry));
     const parts = [
       ...joined.length > 0 ? [`${formatUrls(joined)} joined`] : [],

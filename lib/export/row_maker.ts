@@ -250,7 +250,7 @@ export class RowMaker {
       think,
       reasoningField,
       toolArguments,
-      parts: this.#hasParts,
+      hasParts: this.#hasParts,
     });
   }
 }

@@ -17,8 +17,8 @@ export interface RowStyle {
   readonly reasoningField: string;
   /** How the arguments of tool calls are written in messages. */
   readonly toolArguments: ToolArguments;
-  /** Whether the content of every message is a list of parts, because one message has an image. */
-  readonly parts: boolean;
+  /** Whether the content of every message is a list of parts, because that of one message is. */
+  readonly hasParts: boolean;
 }
 
 export interface Turns {
@@ -48,12 +48,12 @@ export function turnsOf(example: Example, think: ThinkStyle | undefined): Turns 
 }
 
 /**
- * Returns the messages with the tool arguments, content parts and name of the reasoning that an
- * export's `style` asks for.
+ * Returns messages whose tool arguments, content parts and field for reasoning are as the style
+ * requires.
  */
 export function inStyle(messages: readonly Message[], style: RowStyle): Message[] {
   const converted = withArguments(messages, style.toolArguments);
-  const styled = style.parts ? converted.map(withParts) : converted;
+  const styled = style.hasParts ? converted.map(withParts) : converted;
   return style.reasoningField === REASONING
     ? styled
     : styled.map((message) => withReasoningAs(style.reasoningField, message));
@@ -64,7 +64,7 @@ export function hasParts({ messages, answer }: Example): boolean {
   return messages.some(({ content }) => Array.isArray(content)) || Array.isArray(answer?.content);
 }
 
-/** Writes the reasoning of an answer in another style. */
+/** Returns an answer with its reasoning in another style. */
 function withThinkStyle(message: Message, think: ThinkStyle | undefined): Message {
   if (think === undefined) return message;
   const { response, reasoning } = readReasoning(message);
@@ -99,7 +99,7 @@ export function readReasoning(
 /** The field that most templates read. */
 export const REASONING = "reasoning_content";
 
-/** Renames the field for reasoning, in place. */
+/** Renames the field for reasoning; the order of the fields stays. */
 function withReasoningAs(name: string, message: Message): Message {
   if (message[REASONING] === undefined) return message;
   const renamed = Object.entries(message).map((

@@ -25,6 +25,7 @@ import { type MadeRow, RowMaker } from "./row_maker.ts";
 import { isForValidation } from "./row_order.ts";
 import { checkTargets, openTargets } from "./targets.ts";
 
+/** Writes the selected examples of a source, once all of them have been read and checked. */
 export async function writeSet(
   source: ExampleSource,
   options: ResolvedExport,

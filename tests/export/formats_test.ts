@@ -38,7 +38,7 @@ function row(
   return toTrainingRow(example(fields), FORMATS[format] as MadeFormat, {
     think,
     toolArguments: "string",
-    parts: false,
+    hasParts: false,
     reasoningField: "reasoning_content",
   });
 }

@@ -144,7 +144,7 @@ async function writeResultsFor(dir: TempDir, format: ExportFormat): Promise<void
   const hasPlace = (line: string) => {
     const example = reader.read(line);
     if (!("messages" in example) || definition.rows === "as they are") return true;
-    const style = { think: "wrap", reasoningField: "reasoning_content", parts: false } as const;
+    const style = { think: "wrap", reasoningField: "reasoning_content", hasParts: false } as const;
     const row = toTrainingRow(example, definition, { ...style, toolArguments: "string" });
     return !(row instanceof NoPlace);
   };
