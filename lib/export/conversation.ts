@@ -134,6 +134,7 @@ export class ConversationReader {
     return rejected instanceof NoConversation ? rejected : { answer, rejected };
   }
 
+  /** Reads a field as the message of an answer. */
   #messageOf(row: ParsedRow, text: string, field: string): Message | NoConversation {
     const json = row.json as Record<string, unknown>;
     const value = json[field];
@@ -151,7 +152,7 @@ export class ConversationReader {
       JSON.stringify({ messages: [...row.messages, ...messages] }),
     );
     if (!(conversation instanceof ParsedRow)) {
-      // The problem names its place in the whole conversation.
+      // The problem names a message of the whole conversation: name the field instead.
       const problem = conversation.problem.replace(/^"messages(?:\[(\d+)\])?/, (_, index) => {
         const isInList = Array.isArray(value) && index !== undefined;
         return `"${field}${isInList ? `[${index - row.messages.length}]` : ""}`;

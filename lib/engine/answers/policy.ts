@@ -280,7 +280,7 @@ function describeLimit(params: Params, { usage }: Completion): string {
   const limit = tokenLimitOf(params);
   if (limit !== undefined) return `the token limit (${limit.name} ${limit.tokens})`;
   const tokens = usage?.completionTokens ?? 0;
-  return tokens > 0 ? `the teacher's own token limit (after ${tokens})` : "the token limit";
+  return tokens > 0 ? `the teacher's own token limit (after ${tokens} tokens)` : "the token limit";
 }
 
 function adviceFor(onTruncated: OnTruncated): string {

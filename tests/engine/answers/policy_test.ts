@@ -103,7 +103,7 @@ for (
       { ...cut, usage },
       {},
       "error",
-      "The answer stopped at the teacher's own token limit (after 4000)",
+      "The answer stopped at the teacher's own token limit (after 4000 tokens)",
     ],
     [
       onlyReasoning,
@@ -116,7 +116,7 @@ for (
       { response: "", finishReason: "length", usage },
       {},
       "error",
-      "The reasoning used up the teacher's own token limit (after 4000) before the answer began: " +
+      "The reasoning used up the teacher's own token limit (after 4000 tokens) before the answer began: " +
       "raise max_tokens, or add --on-truncated escalate (onTruncated)",
     ],
     [
