@@ -1,5 +1,5 @@
 /**
- * Timers and clocks. Timers with a callback do not keep the process alive, unless asked.
+ * Timers and clocks. Timers with a callback do not keep the process alive unless an option says so.
  *
  * @module
  */
@@ -9,9 +9,9 @@ export const DAY_MS = 86_400_000;
 /** `setTimeout` takes a signed 32-bit number of milliseconds and fires at once above that. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** How long, in milliseconds, code that never awaits may keep the event loop from timers and
- * sockets. */
-export const LONGEST_TURN_MS = 20;
+/** The longest turn of the event loop that code may cause, in milliseconds: timers and sockets wait
+ * until it ends. */
+export const MAX_TURN_MS = 20;
 
 /** Calls back once after `ms` milliseconds, which may exceed `MAX_TIMER_MS`, unless the returned
  * function is called first. */
@@ -39,80 +39,80 @@ export interface EveryOptions {
 /**
  * Calls back every `intervalMs` milliseconds until the returned function is called.
  *
- * All intervals share one timer. A callback comes early if another one wakes the process shortly
- * before: each wake-up costs 0.3 ms of CPU, whatever it does.
+ * All intervals share one timer. A callback may come early, together with another one: each wake-up
+ * of the process costs 0.3 ms of CPU, whatever it does.
  */
 export function every(
   intervalMs: number,
   callback: () => void,
   { keepsAlive = false }: EveryOptions = {},
 ): () => void {
-  const beat = { intervalMs, callback, keepsAlive, dueAt: performance.now() + intervalMs };
-  beats.add(beat);
-  armBeats();
+  const interval = { intervalMs, callback, keepsAlive, dueAt: performance.now() + intervalMs };
+  intervals.add(interval);
+  setSharedTimer();
   return () => {
-    if (beats.delete(beat)) armBeats();
+    if (intervals.delete(interval)) setSharedTimer();
   };
 }
 
-interface Beat {
+interface Interval {
   readonly intervalMs: number;
   readonly callback: () => void;
   readonly keepsAlive: boolean;
   dueAt: number;
 }
 
-const beats = new Set<Beat>();
-let beatTimer: ReturnType<typeof setTimeout> | undefined;
-/** When the shared timer fires. */
-let beatAt = Infinity;
+const intervals = new Set<Interval>();
+let sharedTimer: ReturnType<typeof setTimeout> | undefined;
+/** When the shared timer fires, by `performance.now`. */
+let firesAt = Infinity;
 let isCalling = false;
-/** How far the shared timer may be off before it is set again, in milliseconds. */
-const EARLY_MS = 1;
+/** The shared timer is set again if it would fire earlier or later than needed by more than this. */
+const TOLERANCE_MS = 1;
 
-/** Sets the shared timer to the first beat that is due. */
-function armBeats(): void {
+/** Sets the shared timer to the time at which the first interval is due. */
+function setSharedTimer(): void {
   if (isCalling) return;
-  let firstAt = Infinity, keepsAlive = false;
-  for (const beat of beats) {
-    firstAt = Math.min(firstAt, beat.dueAt);
-    keepsAlive ||= beat.keepsAlive;
+  let firstDueAt = Infinity, keepsAlive = false;
+  for (const interval of intervals) {
+    firstDueAt = Math.min(firstDueAt, interval.dueAt);
+    keepsAlive ||= interval.keepsAlive;
   }
-  if (Math.abs(firstAt - beatAt) > EARLY_MS) {
-    clearTimeout(beatTimer);
-    beatAt = firstAt;
-    // Not an interval: after one that is cleared while it is called, Deno 2.9.6 wakes up once more.
-    beatTimer = firstAt === Infinity
+  if (Math.abs(firstDueAt - firesAt) > TOLERANCE_MS) {
+    clearTimeout(sharedTimer);
+    firesAt = firstDueAt;
+    // Not `setInterval`: if it is cleared by its own callback, Deno 2.9.6 wakes up once more.
+    sharedTimer = firstDueAt === Infinity
       ? undefined
-      : setTimeout(callBeats, Math.max(1, firstAt - performance.now()));
+      : setTimeout(callDue, Math.max(1, firstDueAt - performance.now()));
   }
-  if (keepsAlive) (beatTimer as RefTimer | undefined)?.ref?.();
-  else unref(beatTimer);
+  if (keepsAlive) (sharedTimer as RefTimer | undefined)?.ref?.();
+  else unref(sharedTimer);
 }
 
 /**
- * Calls all beats that are due, or would be within half of their interval and of the shortest one.
+ * Calls back all intervals that are due, or will be within half of their own length and half of the
+ * shortest one's.
  */
-function callBeats(): void {
+function callDue(): void {
   const now = performance.now();
   let shortestMs = Infinity;
-  for (const { intervalMs } of beats) shortestMs = Math.min(shortestMs, intervalMs);
+  for (const { intervalMs } of intervals) shortestMs = Math.min(shortestMs, intervalMs);
   isCalling = true;
-  beatAt = -Infinity;
+  firesAt = -Infinity;
   try {
-    for (const beat of beats) {
-      if (beat.dueAt > now + Math.min(beat.intervalMs, shortestMs) / 2) continue;
-      beat.dueAt = now + beat.intervalMs;
-      beat.callback();
+    for (const interval of intervals) {
+      if (interval.dueAt > now + Math.min(interval.intervalMs, shortestMs) / 2) continue;
+      interval.dueAt = now + interval.intervalMs;
+      interval.callback();
     }
   } finally {
     isCalling = false;
-    armBeats();
+    setSharedTimer();
   }
 }
 
-/** Timers are objects with these methods in Deno, Node and Bun; web types say that they are
- * numbers. */
+/** The methods of timers in Deno, Node and Bun, which are numbers according to the web's types. */
 interface RefTimer {
   ref?(): void;
   unref?(): void;
@@ -122,8 +122,8 @@ function unref(timer: unknown): void {
   (timer as RefTimer | undefined)?.unref?.();
 }
 
-/** A clock that remembers its last reading. A reading costs 0.15 µs, more than most code that uses
- * it; one per turn of the event loop is enough. */
+/** A clock that remembers its last reading. Reading the clock costs 0.15 µs, more than most code
+ * that needs the time; once per turn of the event loop is enough. */
 export class Clock {
   readonly #now: () => number;
   #lastMs: number;
@@ -146,15 +146,15 @@ export class Clock {
 export class RowClock {
   readonly #now: () => number;
   #stoppedMs = 0;
-  #seenAt: number;
+  #tickedAt: number;
 
   /** @param now A monotonic clock, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
-    this.#seenAt = now();
+    this.#tickedAt = now();
   }
 
-  /** Milliseconds without the time in which the clock was stopped. */
+  /** The time in milliseconds, without the periods in which the clock was stopped. */
   readonly now = (): number => this.#now() - this.#stoppedMs;
 
   /**
@@ -164,7 +164,7 @@ export class RowClock {
    */
   tick(isStopped: boolean): void {
     const now = this.#now();
-    if (isStopped) this.#stoppedMs += now - this.#seenAt;
-    this.#seenAt = now;
+    if (isStopped) this.#stoppedMs += now - this.#tickedAt;
+    this.#tickedAt = now;
   }
 }

@@ -9,7 +9,7 @@ import { formatCountOf } from "../figures.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { isObject } from "../json.ts";
 import { jsonOf } from "../sink/mod.ts";
-import { type ColumnType, isTyped, Schema, takesText } from "../tables/mod.ts";
+import { acceptsText, type ColumnType, isTyped, Schema } from "../tables/mod.ts";
 import { parseLossless } from "../source/mod.ts";
 import { DerivedFields, needsDerived } from "../data/mod.ts";
 import { missingUidsMessage, UidSelection } from "../run/mod.ts";
@@ -64,7 +64,7 @@ export class RowMaker {
     this.#options = options;
     this.#format = FORMATS[format];
     this.#isVerbatim = this.#format.rows === "as they are" && !isFromResults &&
-      columns === undefined && takesText(fileType);
+      columns === undefined && acceptsText(fileType);
     this.#score = prefer === undefined ? undefined : scoreOf(prefer);
     this.#trainerNotes = new TrainerNotes(options);
     this.#where = where === undefined ? undefined : parseWhere(where);
@@ -130,7 +130,7 @@ export class RowMaker {
       columns.set("chosen", completion).set("rejected", completion);
     }
     const wanted = this.#options.columns;
-    if (takesText(this.#options.fileType) && this.#uneven.size > 0) {
+    if (acceptsText(this.#options.fileType) && this.#uneven.size > 0) {
       // Each answer of a pair will have the column of a single answer.
       if (this.#score !== undefined && this.#uneven.delete("completion")) {
         this.#uneven.add("chosen").add("rejected");

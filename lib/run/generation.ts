@@ -11,7 +11,7 @@ import { IdTable } from "../index/mod.ts";
 import { type FinishedRow, finishedRow, type GivenRow, type Outcome, type Row } from "../row.ts";
 import type { RowImages, RowParser } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
-import { LONGEST_TURN_MS } from "../timer.ts";
+import { MAX_TURN_MS } from "../timer.ts";
 import type { ActiveRun } from "./active_run.ts";
 import { Admission, fileProblem, sampleRow } from "./admission.ts";
 import { engineOptions } from "./context.ts";
@@ -160,11 +160,11 @@ export class Generation<T> {
   async *rows(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Row[]> {
     const { params = {} } = this.#options;
     let index = 0;
-    let turnAt = performance.now() + LONGEST_TURN_MS;
+    let turnAt = performance.now() + MAX_TURN_MS;
     for await (const value of values) {
       if (performance.now() >= turnAt) {
         await nextTurn();
-        turnAt = performance.now() + LONGEST_TURN_MS;
+        turnAt = performance.now() + MAX_TURN_MS;
       }
       if (this.#handoff.isClosed) return;
       const given = { value, index: index++ };

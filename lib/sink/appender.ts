@@ -9,7 +9,7 @@
 import { setImmediate } from "node:timers";
 import { SinkError } from "../errors.ts";
 import { systemReason } from "../files.ts";
-import { LONGEST_TURN_MS } from "../timer.ts";
+import { MAX_TURN_MS } from "../timer.ts";
 
 /** An open file to append to. A `Deno.FsFile` opened with `append` is one. */
 export interface JournalFile {
@@ -208,7 +208,7 @@ export class BatchDelay {
     const { promise, resolve } = Promise.withResolvers<void>();
     if (!isTurnDue) this.#endWait = resolve;
     setImmediate(() => {
-      this.#turnDueAt = this.#now() + LONGEST_TURN_MS;
+      this.#turnDueAt = this.#now() + MAX_TURN_MS;
       resolve();
     });
     await promise;

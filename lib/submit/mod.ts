@@ -1,7 +1,7 @@
 /**
- * The jobs that schedulers run: a Slurm script, or Kubernetes manifests.
+ * Writes the jobs that schedulers run: Slurm scripts and Kubernetes manifests.
  *
- * In: the job. Out: text. Nothing here starts a process, reads a file or sees a key.
+ * In: the options of a job. Out: text. Nothing here starts a process, reads a file or sees a key.
  *
  * @module
  */

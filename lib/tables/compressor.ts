@@ -14,16 +14,17 @@ export interface ByteSink {
 
 export class Compressor implements ByteSink {
   readonly #stream;
-  readonly #pumped: Promise<void>;
+  /** Resolves once the target has all compressed bytes; rejects if it fails. */
+  readonly #copied: Promise<void>;
 
   /** Writes compressed bytes to `target`. */
   constructor(compression: Compression, target: ByteSink) {
     const stream = this.#stream = compression === "gzip" ? createGzip() : createZstdCompress();
-    this.#pumped = (async () => {
+    this.#copied = (async () => {
       for await (const chunk of stream) await target.write(new Uint8Array(chunk));
     })();
-    // The next write or `finish` reports a failure.
-    this.#pumped.catch(() => {});
+    // A failure is reported by the next `write`, or by `finish`.
+    this.#copied.catch(() => {});
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -31,12 +32,12 @@ export class Compressor implements ByteSink {
       this.#stream.write(bytes.slice(), (error) => error ? reject(error) : resolve());
     });
     // If the target fails, the stream accepts nothing more and never calls back.
-    await Promise.race([written, this.#pumped]);
+    await Promise.race([written, this.#copied]);
   }
 
-  /** Writes the bytes still held back, then the end of the compressed stream. */
+  /** Writes the bytes that are still buffered, then the end of the compressed stream. */
   async finish(): Promise<void> {
     this.#stream.end();
-    await this.#pumped;
+    await this.#copied;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Types of files that rows are written to: one definition for each kind, and the type that a name
- * means.
+ * Types of output files: a definition for each kind, and the type that the name of a file stands
+ * for.
  *
  * @module
  */
@@ -17,8 +17,8 @@ import type { Schema } from "./schema.ts";
 import { csv, jsonArray, jsonLines } from "./text_table.ts";
 
 /**
- * Kind of file that is written. Every kind is also a format of inputs, with the same extensions, so
- * that what was written can be read. The excluded formats are only read.
+ * A kind of file that can be written. Each is also an input format with the same extensions, so
+ * that outputs can be read again. The excluded formats can only be read.
  */
 export type FileKind = Exclude<InputFormat, "tsv" | "txt">;
 
@@ -28,14 +28,14 @@ export interface FileType {
   readonly compression?: Compression;
 }
 
-/** Takes the rows of a table, one by one. */
+/** Writes the rows of a table, one by one. */
 export interface TableWriter {
   /**
-   * Adds a row. Returns a promise only if there is something to wait for. Kinds with `takesText`
-   * also take the JSON text of a row.
+   * Adds a row. Returns a promise only if the caller has to wait. Kinds with `acceptsText` also
+   * accept the JSON text of a row.
    */
   write(row: Readonly<Record<string, unknown>> | string): Promise<void> | undefined;
-  /** Writes the rows still held back, then whatever the format has at its end. */
+  /** Writes the rows that are still buffered, then the end of the file. */
   finish(): Promise<void>;
 }
 
@@ -44,9 +44,9 @@ interface KindDefinition {
   /** Whether all values of a column have one type, which must be known before the first row. */
   readonly isTyped: boolean;
   /** Whether rows may be given as JSON text. */
-  readonly takesText: boolean;
-  /** Whether the format compresses its own parts: the file must not be compressed again. */
-  readonly isCompressedInside: boolean;
+  readonly acceptsText: boolean;
+  /** Whether the format compresses its data itself, so that the file must not be compressed. */
+  readonly compressesItself: boolean;
   /** Opens a table. Large code is imported only by this call. */
   readonly open: (schema: Schema, sink: ByteSink) => TableWriter | Promise<TableWriter>;
 }
@@ -54,26 +54,26 @@ interface KindDefinition {
 const KINDS: Readonly<Record<FileKind, KindDefinition>> = {
   jsonl: {
     isTyped: false,
-    takesText: true,
-    isCompressedInside: false,
+    acceptsText: true,
+    compressesItself: false,
     open: (_schema, sink) => jsonLines(sink),
   },
   json: {
     isTyped: false,
-    takesText: true,
-    isCompressedInside: false,
+    acceptsText: true,
+    compressesItself: false,
     open: (_schema, sink) => jsonArray(sink),
   },
   csv: {
     isTyped: false,
-    takesText: false,
-    isCompressedInside: false,
+    acceptsText: false,
+    compressesItself: false,
     open: ({ columns }, sink) => csv(sink, [...columns.keys()]),
   },
   parquet: {
     isTyped: true,
-    takesText: false,
-    isCompressedInside: true,
+    acceptsText: false,
+    compressesItself: true,
     open: async (schema, sink) => {
       const { ParquetTable } = await import("./parquet_table.ts");
       return new ParquetTable(schema, sink);
@@ -81,7 +81,7 @@ const KINDS: Readonly<Record<FileKind, KindDefinition>> = {
   },
 };
 
-/** All kinds. Each is also the first of its extensions. */
+/** All kinds. The name of a kind is also its usual extension. */
 export const FILE_KINDS = Object.keys(KINDS) as readonly FileKind[];
 
 /** Whether all values of a column have one type. */
@@ -90,15 +90,15 @@ export function isTyped({ kind }: FileType): boolean {
 }
 
 /** Whether rows may be given as JSON text. */
-export function takesText({ kind }: FileType): boolean {
-  return KINDS[kind].takesText;
+export function acceptsText({ kind }: FileType): boolean {
+  return KINDS[kind].acceptsText;
 }
 
 /**
  * Opens a table.
  *
  * @param schema Complete columns. JSON Lines and JSON need none.
- * @param sink Gets the bytes of the file.
+ * @param sink Receives the bytes of the file.
  */
 export async function openTable(
   { kind, compression }: FileType,
@@ -118,41 +118,41 @@ export async function openTable(
 }
 
 /**
- * Extensions of data that is neither read nor written: JSON text with such a name would be
- * misleading.
+ * Extensions of formats that are neither read nor written. Names with these are rejected, because
+ * they would otherwise be taken for JSON Lines.
  */
-const FOREIGN =
+const FOREIGN_EXTENSION =
   /\.(xlsx?|ods|arrow|feather|ipc|orc|avro|xml|ya?ml|db|sqlite|duckdb|h5|pkl|npz?|bz2|xz|zip|lz4|br|snappy)(\.(gz|zst|zstd))?$/;
 
 /**
- * Returns the type that a path names by its extension; JSON Lines if it names none.
+ * Returns the type of file that the extension of a path stands for; JSON Lines if it stands for
+ * none.
  *
- * @throws {UsageError} if the extension is that of a format that is not written
+ * @throws {UsageError} If it is the extension of a format that cannot be written.
  */
 export function fileTypeOf(path: string): FileType {
   const refuse = (problem: string): never => {
     throw new UsageError(`Cannot write "${path}": ${problem}`);
   };
   const named = formatOfName(path), format = named ?? "jsonl";
-  const isForeign = named === undefined && FOREIGN.test(path.toLowerCase());
-  if (isForeign || !isWritten(format)) return refuse(`use ${fileNames()}`);
+  const isForeign = named === undefined && FOREIGN_EXTENSION.test(path.toLowerCase());
+  if (isForeign || !isFileKind(format)) return refuse(`use ${extensionList()}`);
   const compression = compressionOfName(path);
-  if (compression !== undefined && KINDS[format].isCompressedInside) {
-    refuse(`.${format} is compressed inside: leave the extension of the compression out`);
+  if (compression !== undefined && KINDS[format].compressesItself) {
+    refuse(`.${format} compresses its data itself: leave out the extension of the compression`);
   }
   return { kind: format, compression };
 }
 
-function isWritten(format: InputFormat): format is FileKind {
+function isFileKind(format: InputFormat): format is FileKind {
   return Object.hasOwn(KINDS, format);
 }
 
 /** Lists the extensions: `.jsonl, .json, .csv (each also .gz or .zst) or .parquet`. */
-function fileNames(): string {
-  const [inside, plain] = [true, false].map((isInside) =>
-    FILE_KINDS.filter((kind) => KINDS[kind].isCompressedInside === isInside).map((kind) =>
-      `.${kind}`
-    )
+function extensionList(): string {
+  const [compressing, plain] = [true, false].map((compressesItself) =>
+    FILE_KINDS.filter((kind) => KINDS[kind].compressesItself === compressesItself)
+      .map((kind) => `.${kind}`)
   );
-  return [`${plain.join(", ")} (each also .gz or .zst)`, ...inside].join(" or ");
+  return [`${plain.join(", ")} (each also .gz or .zst)`, ...compressing].join(" or ");
 }

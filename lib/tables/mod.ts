@@ -1,13 +1,15 @@
 /**
- * Rows as files that other programs read: JSON Lines, JSON and CSV, compressed or not, and Parquet.
+ * Writes rows as files for other programs: JSON Lines, JSON and CSV, compressed or not, and
+ * Parquet.
  *
- * In: rows as JavaScript objects. Out: bytes. It knows neither where the rows come from nor where
- * the bytes go, and holds no more than one block of rows.
+ * In: rows as JavaScript objects. Out: bytes. Nothing here opens a file, and at most one block of
+ * rows is in memory.
  *
  * @module
  */
 
 export {
+  acceptsText,
   FILE_KINDS,
   type FileKind,
   type FileType,
@@ -15,6 +17,5 @@ export {
   isTyped,
   openTable,
   type TableWriter,
-  takesText,
 } from "./file_types.ts";
 export { type ColumnType, type ExactColumn, Schema } from "./schema.ts";

@@ -1,6 +1,6 @@
 /**
- * Parquet: pages compressed with zstd, in row groups of a bounded size. Decimals, times and dates
- * are made from the digits and texts that rows hold.
+ * Writes Parquet: pages compressed with zstd, in row groups of a bounded size. Decimals, times and
+ * dates are made from the digits and texts that rows hold.
  *
  * @module
  */
@@ -14,11 +14,11 @@ import type { ByteSink } from "./compressor.ts";
 import type { TableWriter } from "./file_types.ts";
 import type { ColumnType, ExactType, Schema } from "./schema.ts";
 
-/** Limits of a row group, which is held in memory, as values and as bytes. */
-const GROUP_CHARS = 8 << 20;
-const GROUP_ROWS = 50_000;
+/** About the maximum of characters in a row group, which is in memory as values and as bytes. */
+const MAX_GROUP_CHARS = 8 << 20;
+const MAX_GROUP_ROWS = 50_000;
 
-/** Writes one Parquet file. Holds one row group in memory. */
+/** Writes one Parquet file. One row group is in memory. */
 export class ParquetTable implements TableWriter {
   readonly #sink: ByteSink;
   readonly #types: readonly (readonly [string, ColumnType])[];
@@ -26,7 +26,9 @@ export class ParquetTable implements TableWriter {
   readonly #bytes = new ByteWriter(1 << 16);
   readonly #writer: ParquetWriter;
   readonly #schema: SchemaElement[];
+  /** The values of each column in the current row group. */
   #columns: unknown[][];
+  /** The size of these values, in characters. */
   #chars = 0;
 
   /** All rows must fit the schema. */
@@ -49,19 +51,17 @@ export class ParquetTable implements TableWriter {
 
   write(row: Readonly<Record<string, unknown>> | string): Promise<void> | undefined {
     if (typeof row === "string") {
-      throw new TypeError("Cannot write text to Parquet: it needs values");
+      throw new TypeError("Cannot write a row to Parquet: it must be an object, not JSON text");
     }
-    this.#types.forEach(([name, type], i) =>
-      this.#columns[i].push(this.#converted(row[name], type))
-    );
-    const isFull = this.#chars >= GROUP_CHARS || this.#columns[0]?.length >= GROUP_ROWS;
+    this.#types.forEach(([name, type], i) => this.#columns[i].push(this.#convert(row[name], type)));
+    const isFull = this.#chars >= MAX_GROUP_CHARS || this.#columns[0]?.length >= MAX_GROUP_ROWS;
     return isFull ? this.#writeGroup() : undefined;
   }
 
   async finish(): Promise<void> {
     if (this.#columns[0]?.length > 0) await this.#writeGroup();
-    // Set only now: if hyparquet-writer knew these columns before the footer, it would serialize
-    // JSON text again. polars and duckdb read only the older name of the type.
+    // polars and duckdb read only the older name of the JSON type. It is set just before the
+    // footer: earlier, hyparquet-writer would serialize the JSON text again.
     for (const element of this.#schema) {
       if (element.logical_type?.type === "JSON") element.converted_type = "JSON";
     }
@@ -73,7 +73,7 @@ export class ParquetTable implements TableWriter {
     const columnData = this.#types.map(([name], i) => ({
       name,
       data: this.#columns[i],
-      // The index of all pages of a large file would stay in memory until the end.
+      // The page index of a large file would stay in memory until the end.
       offsetIndex: false,
     }));
     await this.#writer.write({ columnData, rowGroupSize: this.#columns[0].length });
@@ -89,21 +89,21 @@ export class ParquetTable implements TableWriter {
   }
 
   /** Converts a value for hyparquet-writer, and counts its size. */
-  #converted(value: unknown, type: ColumnType): unknown {
+  #convert(value: unknown, type: ColumnType): unknown {
     if (value === null || value === undefined) return null;
     switch (type.kind) {
       case "list":
-        return (value as unknown[]).map((one) => this.#converted(one, type.of));
+        return (value as unknown[]).map((element) => this.#convert(element, type.of));
       case "map":
-        return Object.entries(value).map(([key, one]) => {
+        return Object.entries(value).map(([key, member]) => {
           this.#chars += key.length;
-          return { key: key.toWellFormed(), value: this.#converted(one, type.of) };
+          return { key: key.toWellFormed(), value: this.#convert(member, type.of) };
         });
       case "struct": {
         if (type.fields.size === 0) return this.#encoder.encode(jsonOf(value));
         const fields: Record<string, unknown> = {};
         for (const [name, field] of type.fields) {
-          fields[name] = this.#converted((value as Record<string, unknown>)[name], field);
+          fields[name] = this.#convert((value as Record<string, unknown>)[name], field);
         }
         return fields;
       }
@@ -121,13 +121,13 @@ export class ParquetTable implements TableWriter {
         return value;
       default:
         this.#chars += 8;
-        return numberOf(value, type);
+        return storedNumber(value, type);
     }
   }
 }
 
 /**
- * Returns the schema elements of a column, depth first. Everything may be null, because a row need
+ * Returns the schema elements of a column, depth first. All of them may be null, because a row need
  * not have every column.
  */
 function elementsOf(name: string, type: ColumnType): SchemaElement[] {
@@ -152,7 +152,7 @@ function elementsOf(name: string, type: ColumnType): SchemaElement[] {
       }
       return [
         { ...element, num_children: type.fields.size },
-        ...[...type.fields].flatMap(([field, one]) => elementsOf(field, one)),
+        ...[...type.fields].flatMap(([field, fieldType]) => elementsOf(field, fieldType)),
       ];
     case "decimal":
     case "instant":
@@ -164,7 +164,7 @@ function elementsOf(name: string, type: ColumnType): SchemaElement[] {
   }
 }
 
-const TEXT = {
+const STRING_ELEMENT = {
   type: "BYTE_ARRAY",
   converted_type: "UTF8",
   logical_type: { type: "STRING" },
@@ -173,7 +173,7 @@ const VALUE_ELEMENTS = {
   boolean: { type: "BOOLEAN" },
   int64: { type: "INT64" },
   double: { type: "DOUBLE" },
-  // Only the older name: hyparquet-writer gives the new one a width that pyarrow cannot read.
+  // Only the older name: hyparquet-writer adds a width to the newer one that pyarrow cannot read.
   uint64: { type: "INT64", converted_type: "UINT_64" },
   json: { type: "BYTE_ARRAY", logical_type: { type: "JSON" } },
   timestamp: {
@@ -181,22 +181,23 @@ const VALUE_ELEMENTS = {
     converted_type: "TIMESTAMP_MILLIS",
     logical_type: { type: "TIMESTAMP", isAdjustedToUTC: true, unit: "MILLIS" },
   },
-  string: TEXT,
-  null: TEXT,
+  string: STRING_ELEMENT,
+  null: STRING_ELEMENT,
 } as const;
 
-/** Types whose values are made of the digits of a text. */
+/** Types whose values are computed from the digits of a text. */
 type DigitType = Exclude<ExactType, { readonly kind: "uint64" }>;
-/** Most digits of a decimal that always fit into 64 bits. */
-const INT64_DIGITS = 18;
-const DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;
+/** A decimal of this many digits always fits into 64 bits. */
+const MAX_INT64_DIGITS = 18;
+/** The digits of a fraction of a second in each unit. */
+const FRACTION_DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;
 
 /** Returns the schema element of a column of decimals, times or dates. */
 function exactElementOf(element: SchemaElement, type: DigitType): SchemaElement {
   switch (type.kind) {
     case "decimal": {
       const { precision, scale } = type;
-      const isShort = precision <= INT64_DIGITS;
+      const isShort = precision <= MAX_INT64_DIGITS;
       return {
         ...element,
         type: isShort ? "INT64" : "FIXED_LEN_BYTE_ARRAY",
@@ -214,19 +215,20 @@ function exactElementOf(element: SchemaElement, type: DigitType): SchemaElement 
     default: {
       const { unit, isUtc: isAdjustedToUTC } = type;
       const name = type.kind === "time" ? "TIME" : "TIMESTAMP";
-      const hasOlder = isAdjustedToUTC && unit !== "NANOS";
+      // The older names mean UTC.
+      const hasOlderName = isAdjustedToUTC && unit !== "NANOS";
       return {
         ...element,
         type: name === "TIME" && unit === "MILLIS" ? "INT32" : "INT64",
-        // The older names mean UTC.
-        converted_type: hasOlder ? `${name}_${unit}` : undefined,
+        converted_type: hasOlderName ? `${name}_${unit}` : undefined,
         logical_type: { type: name, isAdjustedToUTC, unit },
       };
     }
   }
 }
 
-function numberOf(value: unknown, type: ColumnType): unknown {
+/** Converts a value to the number that its column stores. */
+function storedNumber(value: unknown, type: ColumnType): unknown {
   switch (type.kind) {
     case "int64":
     case "uint64":
@@ -234,12 +236,11 @@ function numberOf(value: unknown, type: ColumnType): unknown {
     case "double":
       return Number(isRawJson(value) ? value.rawJSON : value);
     default:
-      return exactValueOf(value, type as DigitType);
+      return numberOfDigits(value, type as DigitType);
   }
 }
 
-/** Converts the digits of a text to the number that such a column stores. */
-function exactValueOf(value: unknown, type: DigitType): bigint | number {
+function numberOfDigits(value: unknown, type: DigitType): bigint | number {
   const text = isRawJson(value) ? value.rawJSON : String(value);
   switch (type.kind) {
     case "decimal":
@@ -247,21 +248,26 @@ function exactValueOf(value: unknown, type: DigitType): bigint | number {
     case "date":
       return Date.parse(text) / 86_400_000;
     case "instant":
-      return momentOf(text, DIGITS[type.unit]);
+      return unitsSince1970(text, FRACTION_DIGITS[type.unit]);
     case "time": {
-      const count = momentOf(`1970-01-01T${text}`, DIGITS[type.unit]);
+      const count = unitsSince1970(`1970-01-01T${text}`, FRACTION_DIGITS[type.unit]);
       return type.unit === "MILLIS" ? Number(count) : count;
     }
   }
 }
 
-/** Returns the units since 1970 of a text such as `2024-05-01T12:00:00.123456Z`. */
-function momentOf(text: string, digits: number): bigint {
+/**
+ * Parses a time such as `2024-05-01T12:00:00.123456Z`.
+ *
+ * @param digits The digits after the point of a second: 6 if the unit is a microsecond.
+ */
+function unitsSince1970(text: string, digits: number): bigint {
   const [seconds, rest = ""] = text.replace(/Z$/, "").split(".");
   const fraction = rest.padEnd(digits, "0").slice(0, digits);
   return BigInt(Date.parse(`${seconds}Z`) / 1_000) * 10n ** BigInt(digits) + BigInt(fraction);
 }
 
+/** The integer that a decimal column stores: the value times 10 to the power of `scale`. */
 function unscaled(text: string, scale: number): bigint {
   const [whole, fraction = ""] = text.split(".");
   if (scale <= 0) return BigInt(whole) / 10n ** BigInt(-scale);

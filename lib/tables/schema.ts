@@ -1,20 +1,20 @@
 /**
- * Types of the columns of a table, found by a first pass over all of its rows. So a column that
- * first appears in the last row is included, and readers need not guess from the first rows.
+ * Types of the columns of a table, found in a first pass over all of its rows. So a column that
+ * first appears in the last row is included, and readers need not guess types from the first rows.
  *
  * @module
  */
 
 import { isRawJson } from "../source/mod.ts";
 
-/** Type of a column, an element or a field. `json` is the text of any JSON value. */
+/** The type of a column, a list element or a field. `json` is the text of any JSON value. */
 export type ColumnType =
   | { readonly kind: "null" | "boolean" | "int64" | "double" | "string" | "timestamp" | "json" }
   | ExactType
   | { readonly kind: "list" | "map"; of: ColumnType }
   | { readonly kind: "struct"; readonly fields: Map<string, ColumnType> };
 
-/** A type whose values rows hold as text or digits. */
+/** A type that JSON lacks: rows have its values as texts or numbers. */
 export type ExactType =
   | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
   | {
@@ -25,7 +25,7 @@ export type ExactType =
   | { readonly kind: "date" }
   | { readonly kind: "uint64" };
 
-/** What is known of a column, an element or a field from the schema of the input. */
+/** What the schema of the input says about a column, a list element or a field. */
 export type ExactColumn =
   | ExactType
   | { readonly kind: "double" }
@@ -33,22 +33,23 @@ export type ExactColumn =
   | { readonly kind: "list"; readonly of: ExactColumn }
   | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ExactColumn>> };
 
-/** Complete type of a map's values. The keys are data, so rows do not show it. */
+/** The complete type of a map's values. It cannot be found from rows, where a map is an object. */
 type ValueType =
   | ExactType
   | { readonly kind: "string" | "boolean" | "int64" | "double" | "json" }
   | { readonly kind: "list" | "map"; readonly of: ValueType }
   | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ValueType>> };
 
-/** Structs below this depth become JSON text: readers limit the depth. */
+/** Values nested deeper than this become JSON text: readers limit the depth. */
 const MAX_DEPTH = 12;
-/** An object with more names than this becomes JSON text: its keys are data. */
+/** Objects with more keys than this become JSON text: the keys are probably data. */
 const MAX_FIELDS = 300;
-const MAX_INT64 = 2n ** 63n;
+/** The smallest integer that is too large for 64 bits. */
+const INT64_LIMIT = 2n ** 63n;
 
 const JSON_TEXT: ColumnType = { kind: "json" };
 
-/** Columns of a table, in the order in which they first appeared. */
+/** The columns of a table, in the order in which they first appeared. */
 export class Schema {
   readonly columns = new Map<string, ColumnType>();
 
@@ -60,7 +61,7 @@ export class Schema {
     }
   }
 
-  /** Widens the columns so that a row fits. */
+  /** Widens the types of columns so that a row fits. */
   add(row: Readonly<Record<string, unknown>>): void {
     for (const name in row) {
       const value = row[name];
@@ -72,9 +73,7 @@ export class Schema {
   }
 }
 
-/**
- * Returns the exact type if all values of a column have a form that fits it, otherwise the type.
- */
+/** Returns `exact` if the values of a column have a type in rows that fits it, otherwise `type`. */
 function refined(type: ColumnType, exact: ExactColumn): ColumnType {
   switch (exact.kind) {
     case "list":
@@ -82,15 +81,15 @@ function refined(type: ColumnType, exact: ExactColumn): ColumnType {
     case "struct": {
       if (type.kind !== "struct") return type;
       const fields = [...type.fields].map(([name, field]) => {
-        const known = Object.hasOwn(exact.fields, name) ? exact.fields[name] : undefined;
-        return [name, known === undefined ? field : refined(field, known)] as const;
+        const exactField = Object.hasOwn(exact.fields, name) ? exact.fields[name] : undefined;
+        return [name, exactField === undefined ? field : refined(field, exactField)] as const;
       });
       return { kind: "struct", fields: new Map(fields) };
     }
     case "map":
-      return KINDS_OF_EXACT.map.has(type.kind) ? { kind: "map", of: columnTypeOf(exact.of) } : type;
+      return ROW_KINDS.map.has(type.kind) ? { kind: "map", of: columnTypeOf(exact.of) } : type;
     default:
-      return KINDS_OF_EXACT[exact.kind].has(type.kind) ? exact : type;
+      return ROW_KINDS[exact.kind].has(type.kind) ? exact : type;
   }
 }
 
@@ -110,10 +109,10 @@ function columnTypeOf(type: ValueType): ColumnType {
   }
 }
 
-/** Types that values of an exact type have in rows. */
 const TEXT: ReadonlySet<string> = new Set(["string", "null"]);
 const NUMBER: ReadonlySet<string> = new Set(["int64", "double", "null"]);
-const KINDS_OF_EXACT = {
+/** The kinds that values of each exact type have in rows. */
+const ROW_KINDS = {
   ...{ instant: TEXT, time: TEXT, date: TEXT },
   ...{
     double: NUMBER,
@@ -132,7 +131,7 @@ function widened(type: ColumnType, value: unknown, depth: number): ColumnType {
     const list = type.kind === "list"
       ? type
       : { kind: "list" as const, of: { kind: "null" } as ColumnType };
-    for (const one of value) list.of = widened(list.of, one, depth + 1);
+    for (const element of value) list.of = widened(list.of, element, depth + 1);
     return list;
   }
   const scalar = scalarType(value);
@@ -171,7 +170,7 @@ function scalarType(
     case "boolean":
       return "boolean";
     case "number":
-      // Also above 2^53: a number that JavaScript would round is held as its text.
+      // Exact above 2^53, too: numbers that JavaScript would round are raw JSON.
       return Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? "int64" : "double";
     case "object":
       if (value instanceof Date) return "timestamp";
@@ -184,5 +183,5 @@ function scalarType(
 function rawType(text: string): "int64" | "double" | "json" {
   if (!/^-?\d+$/.test(text)) return Number.isFinite(Number(text)) ? "double" : "json";
   const integer = BigInt(text);
-  return integer < MAX_INT64 && integer >= -MAX_INT64 ? "int64" : "json";
+  return integer < INT64_LIMIT && integer >= -INT64_LIMIT ? "int64" : "json";
 }

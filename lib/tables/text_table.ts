@@ -1,5 +1,5 @@
 /**
- * Tables as text: JSON Lines, a JSON array and CSV.
+ * Writes tables as text: JSON Lines, a JSON array or CSV.
  *
  * @module
  */
@@ -14,40 +14,40 @@ type Row = Fields | string;
 
 const BLOCK_CHARS = 1 << 20;
 
-/** Takes rows one by one and writes blocks of text. */
+/** Joins the texts of rows and writes them in blocks. */
 export class TextTable implements TableWriter {
   readonly #sink: ByteSink;
   readonly #textOf: (row: Row, index: number) => string;
   readonly #end: (rowCount: number) => string;
   readonly #encoder = new TextEncoder();
-  #waiting: string;
+  #buffered: string;
   #rowCount = 0;
 
-  /** A table is a text before its rows, one for each row, and one after them. */
+  /** @param parts The texts before all rows, of each row, and after all rows. */
   constructor(sink: ByteSink, parts: {
     start?: string;
     row: (row: Row, index: number) => string;
     end?: (rowCount: number) => string;
   }) {
     this.#sink = sink;
-    this.#waiting = parts.start ?? "";
+    this.#buffered = parts.start ?? "";
     this.#textOf = parts.row;
     this.#end = parts.end ?? (() => "");
   }
 
   write(row: Row): Promise<void> | undefined {
-    this.#waiting += this.#textOf(row, this.#rowCount++);
-    return this.#waiting.length < BLOCK_CHARS ? undefined : this.#flush();
+    this.#buffered += this.#textOf(row, this.#rowCount++);
+    return this.#buffered.length < BLOCK_CHARS ? undefined : this.#flush();
   }
 
   async finish(): Promise<void> {
-    this.#waiting += this.#end(this.#rowCount);
+    this.#buffered += this.#end(this.#rowCount);
     await this.#flush();
   }
 
   async #flush(): Promise<void> {
-    const bytes = this.#encoder.encode(this.#waiting);
-    this.#waiting = "";
+    const bytes = this.#encoder.encode(this.#buffered);
+    this.#buffered = "";
     if (bytes.length > 0) await this.#sink.write(bytes);
   }
 }
@@ -67,8 +67,8 @@ export function jsonArray(sink: ByteSink): TextTable {
 }
 
 /**
- * A header, then a record for each row. Values that are neither text nor numbers are written as
- * JSON.
+ * A header, then a record for each row. Lists and objects are written as JSON, null as an empty
+ * field.
  */
 export function csv(sink: ByteSink, columns: readonly string[]): TextTable {
   const record = (fields: readonly string[]) => `${fields.map(quoted).join(",")}\r\n`;

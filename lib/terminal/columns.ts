@@ -6,7 +6,7 @@
 
 import { eastAsianWidth } from "../deps/east_asian_width.ts";
 
-/** A word or a shape always says the same as the color. */
+/** Colors of text. They only repeat what a word or a shape says, too. */
 export type Color = "red" | "green" | "yellow" | "dim" | "bold";
 
 const CODES: Readonly<Record<Color, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 };
@@ -31,28 +31,27 @@ export interface Segment {
 const SEPARATOR = " · ";
 
 /**
- * Joins segments into one line of at most `width` cells. They are ordered by importance: the first
- * one that does not fit and all after it are dropped. If the very first does not fit, it is
- * shortened.
+ * Joins segments, the most important first, into one line of at most `width` cells. Drops the first
+ * segment that does not fit and all after it; shortens the very first if even that does not fit.
  */
 export function joinSegments(segments: readonly Segment[], width: number, paint: Paint): string {
   let line = "";
-  let left = width;
+  let cellsLeft = width;
   for (const { text, color } of segments) {
     if (line === "") {
-      const first = clip(text, width);
-      line = paint(first, color);
-      left -= stringWidth(first);
+      const clipped = clip(text, width);
+      line = paint(clipped, color);
+      cellsLeft -= stringWidth(clipped);
       continue;
     }
-    left -= SEPARATOR.length + stringWidth(text);
-    if (left < 0) break;
+    cellsLeft -= SEPARATOR.length + stringWidth(text);
+    if (cellsLeft < 0) break;
     line += paint(SEPARATOR, "dim") + paint(text, color);
   }
   return line;
 }
 
-/** Returns the cells that joined segments need. */
+/** Returns the width of joined segments, in cells. */
 export function segmentCells(segments: readonly Segment[]): number {
   return segments.reduce((sum, { text }) => sum + SEPARATOR.length + stringWidth(text), 0) -
     SEPARATOR.length;
@@ -62,14 +61,14 @@ export function segmentCells(segments: readonly Segment[]): number {
 export function clip(text: string, width: number): string {
   if (width <= 0) return "";
   if (stringWidth(text) <= width) return text;
-  let kept = "";
-  let left = width - 1;
+  let clipped = "";
+  let cellsLeft = width - 1;
   for (const character of text) {
-    left -= stringWidth(character);
-    if (left < 0) break;
-    kept += character;
+    cellsLeft -= stringWidth(character);
+    if (cellsLeft < 0) break;
+    clipped += character;
   }
-  return kept + "…";
+  return clipped + "…";
 }
 
 /**
@@ -78,7 +77,7 @@ export function clip(text: string, width: number): string {
  */
 const ONE_CELL_EACH = /^[ -~¡-¬®-ÿ‐-‧─-▟]*$/;
 
-/** Returns the cells that printable text takes in a terminal. */
+/** Returns the width of printable text in a terminal, in cells. */
 export function stringWidth(text: string): number {
   return ONE_CELL_EACH.test(text) ? text.length : cellsOf(text);
 }

@@ -1,7 +1,8 @@
 /**
- * A run as text: the bar, plain lines, JSON lines and the summary.
+ * Shows a run as text: the bar, plain lines, JSON lines and the summary.
  *
- * In: snapshots and events. Out: text. Nothing in this folder writes by itself or counts anything.
+ * In: snapshots and events. Out: text. Nothing in this folder writes to the terminal itself, or
+ * counts anything.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Summary at the end of a run: what was done, what it took, and what to type next.
+ * The summary at the end of a run: what was done, what it cost, and which command comes next.
  *
  * @module
  */
@@ -25,26 +25,21 @@ const MAX_ERROR_CELLS = 100;
 const TRUNCATED_ADVICE = "with a higher --max-tokens, or --on-truncated escalate";
 
 export interface SummaryTextOptions {
-  /** Command that continues the run or retries its failures. @default none is shown */
+  /** The command that continues the run or retries its failures. @default none is shown */
   continueCommand?: string;
   /**
-   * Command that exports the results, shown if the run is complete except for failed rows. @default
-   * none is shown
+   * The command that exports the results, shown once no row is left to do. @default none is shown
    */
   exportCommand?: string;
   /** Whether to use colors. The caller checks `NO_COLOR`. */
   color: boolean;
 }
 
-/**
- * A line of the summary. Only the first line of several with the same label has it; it is "" in the
- * others.
- */
+/** A line of the summary. The label of lines that continue the one above is "". */
 type Line = readonly [label: string, text: string];
 
 /**
- * Formats the summary in at most 34 lines, each with a line break. Figures that are zero have no
- * line.
+ * Formats the summary in at most 34 lines, each with its line feed. Figures that are 0 are omitted.
  */
 export function summaryText(summary: Summary, options: SummaryTextOptions): string {
   const paint = createPaint(options.color);
@@ -88,7 +83,7 @@ function headline(summary: Summary, paint: Paint): string {
 function ending(summary: Summary): [string, Color] {
   const { state, pending } = summary;
   const time = formatDuration(summary.elapsed_ms);
-  const left = `${formatCount(pending)} ${rows(pending)} still to do`;
+  const left = `${formatCount(pending)} ${pending === 1 ? "row" : "rows"} still to do`;
   if (state === "halted") {
     const reason = printable(summary.reason ?? "") || "no reason was given";
     // Rows that a halted retry did not reach are not pending but failures.
@@ -135,7 +130,7 @@ function rowLines(summary: Summary): Line[] {
   const failures = failed === 0
     ? unlessZero(failures_on_disk, (count) => `${count} before this run`)
     : formatCount(failed) + onDisk;
-  return present([
+  return withText([
     ["Rows", total],
     ["Done before", unlessZero(summary.skipped)],
     ["Succeeded", unlessZero(summary.succeeded)],
@@ -151,40 +146,37 @@ function costLines(summary: Summary): Line[] {
     `p99 ${formatLatency(p99)} · max ${formatLatency(max)}`;
   const cpu = formatDuration(summary.cpu_seconds * 1000);
   const process = `${cpu} of CPU · ${formatBytes(summary.peak_rss_bytes)} of memory`;
-  return present([
+  return withText([
     ["Speed", succeeded + failed === 0 ? "" : formatRate(summary.rate_per_s, "rows")],
-    ["Concurrency", concurrency(summary)],
+    ["Concurrency", concurrencyText(summary)],
     ["Latency", max === 0 ? "" : latency],
-    ["Tokens", tokens(summary)],
-    ["Wasted", wasted(summary)],
+    ["Tokens", tokensText(summary)],
+    ["Wasted", wasteText(summary)],
     ["Cost", cost_usd === null ? "" : formatUsd(cost_usd)],
     [
       "Attempts",
       unlessZero(attempts) +
       unlessZero(retries, (count) => ` (${count} ${retries === 1 ? "retry" : "retries"})`),
     ],
-    ["", attemptsByEnd(summary)],
+    ["", attemptsText(summary)],
     ["Crashed", unlessZero(crashed_in_flight, crashText)],
     ["Process", attempts === 0 ? "" : process],
   ]);
 }
 
-/**
- * Returns the concurrency that `auto` has found; "" with a fixed one, and after a halt, which
- * leaves no limit.
- */
-function concurrency({ limit, concurrency_is_auto, succeeded_attempts }: Summary): string {
+/** The concurrency that `auto` found; "" if it was fixed, and after a halt, which sets it to 0. */
+function concurrencyText({ limit, concurrency_is_auto, succeeded_attempts }: Summary): string {
   if (!concurrency_is_auto || succeeded_attempts === 0 || limit === 0) return "";
   return `${formatCount(limit)}, found by auto`;
 }
 
-function tokens({ prompt_tokens, completion_tokens }: Summary): string {
+function tokensText({ prompt_tokens, completion_tokens }: Summary): string {
   if (prompt_tokens + completion_tokens === 0) return "";
   return `${formatCount(prompt_tokens)} prompt · ${formatCount(completion_tokens)} completion`;
 }
 
 /** `4,830 completion tokens: 3,000 truncated · 1,830 rejected`. */
-function wasted({ wasted_completion_tokens, wasted_by_reason }: Summary): string {
+function wasteText({ wasted_completion_tokens, wasted_by_reason }: Summary): string {
   const reasons = Object.entries(wasted_by_reason).sort(([, a], [, b]) => b - a)
     .map(([reason, count]) => `${formatCount(count)} ${printable(reason)}`).join(" · ");
   return unlessZero(
@@ -194,13 +186,13 @@ function wasted({ wasted_completion_tokens, wasted_by_reason }: Summary): string
 }
 
 /** `1,019 succeeded · 81 failed (12 throttled) · 3 unanswered, may be billed`. */
-function attemptsByEnd(summary: Summary): string {
+function attemptsText(summary: Summary): string {
   const { succeeded_attempts, failed_attempts, unknown_attempts, refused_for_load } = summary;
   if (failed_attempts + unknown_attempts === 0) return "";
-  const refused = unlessZero(refused_for_load, (count) => ` (${count} throttled)`);
+  const throttled = unlessZero(refused_for_load, (count) => ` (${count} throttled)`);
   return [
     unlessZero(succeeded_attempts, (count) => `${count} succeeded`),
-    unlessZero(failed_attempts, (count) => `${count} failed${refused}`),
+    unlessZero(failed_attempts, (count) => `${count} failed${throttled}`),
     unlessZero(unknown_attempts, (count) => `${count} unanswered, may be billed`),
   ].filter((part) => part !== "").join(" · ");
 }
@@ -257,14 +249,10 @@ function fileLines({ files, bad_rows }: Summary): Line[] {
   return lines;
 }
 
-function present(lines: readonly Line[]): Line[] {
+function withText(lines: readonly Line[]): Line[] {
   return lines.filter(([, text]) => text !== "");
 }
 
-function unlessZero(count: number, words = (formatted: string) => formatted): string {
-  return count === 0 ? "" : words(formatCount(count));
-}
-
-function rows(count: number): string {
-  return count === 1 ? "row" : "rows";
+function unlessZero(count: number, textOf = (formatted: string) => formatted): string {
+  return count === 0 ? "" : textOf(formatCount(count));
 }

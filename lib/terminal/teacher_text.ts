@@ -1,5 +1,5 @@
 /**
- * Teachers in words: which are not up and why, and a line for each.
+ * Describes teachers: which of them are not up and why, and each in a line.
  *
  * @module
  */
@@ -21,7 +21,7 @@ const TEACHER_STATES: Readonly<Record<TeacherStatus["state"], { word: string; un
   halted: { word: "halted", until: "" },
 };
 
-/** Most lines for teachers. */
+/** The maximum number of lines for teachers. */
 const MAX_LINES = 4;
 
 const MAX_NAME_CELLS = 40;
@@ -29,16 +29,15 @@ const MAX_REASON_CELLS = 40;
 
 /**
  * `1 of 2 teachers up: gpu2:8000 down (connection refused)`. Undefined if all teachers are up, or
- * if there is only one: then the state of the run says it. Teachers that left are no problem.
+ * if there is only one, whose state the run shows. Teachers that have left do not count.
  */
 export function troubleText(all: readonly TeacherStatus[]): string | undefined {
   const teachers = all.filter(({ state }) => state !== "left");
   const others = teachers.filter(({ state }) => state !== "up");
   if (teachers.length < 2 || others.length === 0) return undefined;
   const up = `${formatCount(teachers.length - others.length)} of ${formatCount(teachers.length)}`;
-  return `${up} teachers up: ${
-    others.map((one) => `${hostOf(one)} ${teacherStateText(one)}`).join(", ")
-  }`;
+  const states = others.map((teacher) => `${hostOf(teacher)} ${teacherStateText(teacher)}`);
+  return `${up} teachers up: ${states.join(", ")}`;
 }
 
 /**
@@ -57,21 +56,21 @@ export function teacherLines(all: readonly TeacherStatus[]): string[] {
 }
 
 function answersText(teachers: readonly TeacherStatus[]): string {
-  const failed = sumOf(teachers, (one) => one.failed);
+  const failed = sumOf(teachers, (teacher) => teacher.failed);
   const unanswered = failed === 0 ? "" : ` · ${formatCount(failed)} not answered`;
-  return `${formatCount(sumOf(teachers, (one) => one.answered))} answered${unanswered}`;
+  return `${formatCount(sumOf(teachers, (teacher) => teacher.answered))} answered${unanswered}`;
 }
 
 function presentLines(teachers: readonly TeacherStatus[], maxLines: number): string[] {
   const shown = teachers.length > maxLines ? teachers.slice(0, maxLines - 1) : teachers;
   const addresses = column(shown.map(({ address }) => address));
   const models = column(shown.map(({ model }) => model));
-  const answered = shown.map((one) => formatCount(one.answered));
-  const widest = Math.max(...answered.map((figure) => figure.length));
-  const lines = shown.map((one, index) => {
-    const failed = one.failed === 0 ? "" : ` · ${formatCount(one.failed)} not answered`;
-    const state = one.state === "up" ? "" : ` · ${teacherStateText(one)}`;
-    const count = `${answered[index].padStart(widest)} answered`;
+  const answered = shown.map((teacher) => formatCount(teacher.answered));
+  const width = Math.max(...answered.map((figure) => figure.length));
+  const lines = shown.map((teacher, index) => {
+    const failed = teacher.failed === 0 ? "" : ` · ${formatCount(teacher.failed)} not answered`;
+    const state = teacher.state === "up" ? "" : ` · ${teacherStateText(teacher)}`;
+    const count = `${answered[index].padStart(width)} answered`;
     return addresses[index] + models[index] + count + failed + state;
   });
   const rest = teachers.length - shown.length;
@@ -107,8 +106,8 @@ function hostOf({ address }: TeacherStatus): string {
 const CAUSE_LAST = /^(Cannot .+): ([^:]+)$/;
 
 /**
- * Shortens a reason to `cells` cells; "" if there is none. If it is too long, the cause moves to
- * the front: in `Cannot connect to gpu1.example:8000: connection refused`, the end says most.
+ * Shortens a reason to `cells` cells; "" if there is none. Moves the cause of a long reason to its
+ * start: the end of `Cannot connect to gpu1.example:8000: connection refused` says most.
  */
 export function shortReason(reason: string | null, cells: number): string {
   const text = printable(reason ?? "");

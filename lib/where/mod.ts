@@ -1,8 +1,8 @@
 /**
  * Conditions on rows: `completion_tokens < 4000 and finish_reason == "stop"`.
  *
- * In: the text of a condition. Out: a function that tests whether a row meets it. Only comparisons
- * are evaluated, never user code. A regular expression (`matches`) may be slow.
+ * In: the text of a condition. Out: a function that tests whether a row meets the condition. Only
+ * comparisons are evaluated, never user code. A regular expression (`matches`) may take long.
  *
  * @module
  */

@@ -13,7 +13,7 @@
  * operand    = path | text | number | true | false | null
  * ```
  *
- * Odd names in a path are in backquotes, with backquotes of their own doubled.
+ * Names in a path that are not plain words are in backquotes; a backquote in a name is doubled.
  *
  * @module
  */
@@ -27,23 +27,23 @@ type Operand = ((lookup: Lookup) => unknown) & {
   path?: readonly string[];
 };
 type Condition = ((lookup: Lookup) => boolean) & Omit<Part, "text" | "paths" | "test"> & {
-  /** For a conjunction: the conditions that all have to hold. */
+  /** For a conjunction: its members, all of which must hold. */
   parts?: readonly Part[];
 };
 
-/** A member of a conjunction, or a condition that is not one. */
+/** A member of a conjunction, or a whole condition that is not a conjunction. */
 export interface Part {
   /** As the user wrote it. */
   readonly text: string;
-  /** Paths of all fields that the condition reads. */
+  /** The paths of all fields that the condition reads. */
   readonly paths: readonly (readonly string[])[];
   /** Whether the condition holds for a row. */
   readonly test: (lookup: Lookup) => boolean;
-  /** Text without which the condition cannot hold. Absent if no such text is known. */
+  /** A text without which the condition cannot hold; undefined if none is known. */
   readonly needle?: Needle;
-  /** Present if the condition is a comparison of a field with a number. */
+  /** Set if the condition compares a field with a number. */
   readonly comparison?: Comparison;
-  /** For a disjunction: its alternatives, each a list of parts that all have to hold. */
+  /** For a disjunction: its alternatives, each a list of parts that must all hold. */
   readonly alternatives?: readonly (readonly Part[])[];
 }
 
@@ -72,7 +72,7 @@ export interface Where {
   matches(row: object, ...others: readonly (object | undefined)[]): boolean;
   /** Paths of all fields that the condition reads. */
   readonly paths: readonly (readonly string[])[];
-  /** Conditions that all have to hold: the members of a conjunction, or the whole condition. */
+  /** Conditions that must all hold: the members of a conjunction, or the whole condition. */
   readonly parts: readonly Part[];
 }
 
@@ -84,7 +84,7 @@ export interface Where {
  * `icontains` ignores case; `matches` takes a JavaScript regular expression, `"(?i)…"` to ignore
  * case.
  *
- * @throws {UsageError} with the place where the text stops making sense
+ * @throws {UsageError} If the text is not a condition. The message says at which character.
  */
 export function parseWhere(text: string): Where {
   const parser = new Parser(text);
@@ -107,14 +107,16 @@ const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>>
   "contains": (a, b) =>
     typeof a === "string"
       ? typeof b === "string" && a.includes(b)
-      : Array.isArray(a) && a.some((one) => one === b),
+      : Array.isArray(a) && a.some((element) => element === b),
   "icontains": (a, b) =>
     typeof b === "string" &&
     (typeof a === "string" ? a.toLowerCase().includes(b.toLowerCase()) : Array.isArray(a) &&
-      a.some((one) => typeof one === "string" && one.toLowerCase() === b.toLowerCase())),
+      a.some((element) =>
+        typeof element === "string" && element.toLowerCase() === b.toLowerCase()
+      )),
 };
 
-/** Limit of nested brackets and `not`. The stack would hold some thousands. */
+/** The limit of nested brackets and `not`: the stack has room for some thousands. */
 const MAX_DEPTH = 200;
 
 class Parser {
@@ -139,7 +141,7 @@ class Parser {
 
   expect(kind: string, problem: string): Token {
     const token = this.#tokens[this.#next];
-    if (token.kind !== kind) throw whereError(this.#text, token.at, problem);
+    if (token.kind !== kind) throw whereError(this.#text, token.start, problem);
     this.#next++;
     return token;
   }
@@ -156,20 +158,20 @@ class Parser {
   }
 
   /**
-   * Parses a member of a conjunction; returns several if it is itself a conjunction in brackets.
+   * Parses a member of a conjunction. Returns several if it is a conjunction in brackets.
    */
   #part(): readonly Part[] {
-    const start = this.#tokens[this.#next].at;
+    const { start } = this.#tokens[this.#next];
     const firstPath = this.paths.length;
     const test = this.#negation();
     if (test.parts !== undefined) return test.parts;
-    const text = this.#text.slice(start, this.#tokens[this.#next].at).trim();
+    const text = this.#text.slice(start, this.#tokens[this.#next].start).trim();
     return [partOf(text, this.paths.slice(firstPath), test)];
   }
 
   #negation(): Condition {
-    const { at } = this.#tokens[this.#next];
-    if (++this.#depth > MAX_DEPTH) throw whereError(this.#text, at, "it is nested too deeply");
+    const { start } = this.#tokens[this.#next];
+    if (++this.#depth > MAX_DEPTH) throw whereError(this.#text, start, "it is nested too deeply");
     try {
       if (!this.#take("not")) return this.#comparison();
       const condition = this.#negation();
@@ -185,7 +187,7 @@ class Parser {
       this.expect(")", 'a ")" is missing');
       return condition;
     }
-    const { at } = this.#tokens[this.#next];
+    const { start } = this.#tokens[this.#next];
     const left = this.#operand();
     const kind = this.#operator();
     if (Object.hasOwn(COMPARISONS, kind)) {
@@ -193,7 +195,7 @@ class Parser {
       const compare = COMPARISONS[kind];
       const right = this.#operand();
       if (typeof left.constant === "string" && right.path === undefined) {
-        throw whereError(this.#text, at, "neither side is a field: no quotes, or `backquotes`");
+        throw whereError(this.#text, start, "neither side is a field: no quotes, or `backquotes`");
       }
       const condition: Condition = (lookup) => compare(left(lookup), right(lookup));
       return Object.assign(condition, {
@@ -215,8 +217,8 @@ class Parser {
   }
 
   /**
-   * Returns the operator after an operand. `icontains` and `matches` are operators only in this
-   * place, and names of fields elsewhere.
+   * Returns the operator after an operand. `icontains` and `matches` are operators only here;
+   * elsewhere they are names of fields.
    */
   #operator(): string {
     const { kind, path } = this.#tokens[this.#next];
@@ -227,13 +229,13 @@ class Parser {
   #pattern(left: Operand): Condition {
     this.#next++;
     const problem = '"matches" needs a regular expression in quotes';
-    const { at, value } = this.expect("value", problem);
-    if (typeof value !== "string") throw whereError(this.#text, at, problem);
+    const { start, value } = this.expect("value", problem);
+    if (typeof value !== "string") throw whereError(this.#text, start, problem);
     let pattern: Pattern;
     try {
       pattern = patternOf(value);
     } catch (error) {
-      throw whereError(this.#text, at, (error as Error).message);
+      throw whereError(this.#text, start, (error as Error).message);
     }
     const { regExp, required, ignoresCase } = pattern;
     const condition: Condition = (lookup) => {
@@ -292,7 +294,7 @@ function needleOf(kind: string, left: Operand, right: Operand): Needle | undefin
   return { path, text, ignoresCase: kind === "icontains" };
 }
 
-/** Compares: below 0, 0 or above 0; NaN if the values are of different types. */
+/** The order of two values: below 0, 0 or above 0; NaN unless both are numbers or both texts. */
 function order(a: unknown, b: unknown): number {
   if (typeof a === "number" && typeof b === "number") return a - b;
   if (typeof a !== "string" || typeof b !== "string") return NaN;

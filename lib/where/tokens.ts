@@ -7,10 +7,10 @@
 import { UsageError } from "../errors.ts";
 
 export interface Token {
-  /** Operators, brackets and keywords have a kind each: their own text. */
+  /** The kind of an operator, bracket or keyword is its own text. */
   readonly kind: "value" | "path" | "end" | string;
-  /** Position in the text, from 0. */
-  readonly at: number;
+  /** The index of its first character in the condition. */
+  readonly start: number;
   /** For a value: a text, a number, true, false or null. */
   readonly value?: unknown;
   /** For a path: its names. */
@@ -39,80 +39,80 @@ const SYNONYMS: Readonly<Record<string, string>> = {
 /**
  * Splits a condition into tokens.
  *
- * @throws {UsageError} with the position of invalid text
+ * @throws {UsageError} If a part of the text is not a token.
  */
 export function tokensOf(text: string): Token[] {
   const tokens: Token[] = [];
-  let at = 0;
+  let start = 0, end = 0;
   const match = (pattern: RegExp) => {
-    pattern.lastIndex = at;
+    pattern.lastIndex = end;
     const found = pattern.exec(text)?.[0];
-    if (found !== undefined) at += found.length;
+    if (found !== undefined) end += found.length;
     return found;
   };
   while (true) {
     match(SPACE);
-    if (at >= text.length) break;
-    const start = at;
+    if (end >= text.length) break;
+    start = end;
     let found: string | undefined;
     if ((found = match(TEXT)) !== undefined) {
-      tokens.push({ kind: "value", at: start, value: unquoted(found, text, start) });
+      tokens.push({ kind: "value", start, value: unquoted(found, text, start) });
     } else if ((found = match(NUMBER)) !== undefined) {
-      tokens.push({ kind: "value", at: start, value: Number(found.replaceAll("_", "")) });
+      tokens.push({ kind: "value", start, value: Number(found.replaceAll("_", "")) });
     } else if ((found = match(PATH)) !== undefined) {
       tokens.push(wordToken(found, start));
     } else if ((found = match(OPERATOR)) !== undefined) {
-      tokens.push({ kind: SYNONYMS[found] ?? found, at: start });
+      tokens.push({ kind: SYNONYMS[found] ?? found, start });
     } else {
-      const isQuote = /["'`]/.test(text[at]);
+      const character = text[start], isQuote = /["'`]/.test(character);
       const problem = isQuote ? "is never closed" : "has no meaning here";
-      throw whereError(text, start, `${isQuote ? text[at] : `"${text[at]}"`} ${problem}`);
+      throw whereError(text, start, `${isQuote ? character : `"${character}"`} ${problem}`);
     }
   }
-  tokens.push({ kind: "end", at: text.length });
+  tokens.push({ kind: "end", start: text.length });
   return tokens;
 }
 
-/** Creates the error for a condition that cannot be parsed. `at` is a position from 0. */
-export function whereError(text: string, at: number, problem: string): UsageError {
+/** Creates the error for a condition that cannot be parsed. `index` is where the problem is. */
+export function whereError(text: string, index: number, problem: string): UsageError {
   return new UsageError(
-    `Cannot use the condition ${JSON.stringify(text)}: at character ${at + 1}: ${problem}`,
+    `Cannot use the condition ${JSON.stringify(text)}: at character ${index + 1}: ${problem}`,
   );
 }
 
-function wordToken(word: string, at: number): Token {
+function wordToken(word: string, start: number): Token {
   const lower = word.toLowerCase();
-  if (KEYWORDS.includes(lower)) return { kind: lower, at };
-  if (CONSTANTS.has(word)) return { kind: "value", at, value: CONSTANTS.get(word) };
+  if (KEYWORDS.includes(lower)) return { kind: lower, start };
+  if (CONSTANTS.has(word)) return { kind: "value", start, value: CONSTANTS.get(word) };
   const path = [...word.matchAll(/`((?:[^`]|``)*)`|\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.[\]]+)/g)]
     .map(
-      ([, odd, quoted, index, name]) =>
+      ([, backquoted, quoted, index, name]) =>
         quoted !== undefined
           ? JSON.parse(`"${quoted}"`)
-          : odd?.replaceAll("``", "`") ?? index ?? name,
+          : backquoted?.replaceAll("``", "`") ?? index ?? name,
     );
-  return { kind: "path", at, path };
+  return { kind: "path", start, path };
 }
 
-function unquoted(quoted: string, text: string, at: number): string {
+function unquoted(quoted: string, text: string, start: number): string {
   if (quoted[0] === "'") {
     return quoted.slice(1, -1).replaceAll(/\\(.)/gs, "$1");
   }
   try {
     return JSON.parse(quoted);
   } catch {
-    throw whereError(text, at, `${quoted} is not a JSON string`);
+    throw whereError(text, start, `${quoted} is not a JSON string`);
   }
 }
 
 const PLAIN_NAME = /^[\p{L}_$][\p{L}\p{N}_$-]*$/u;
 
-/** The name of a field in conditions, for the names on its path: the reverse of `parseField`. */
-export function fieldName([first, ...others]: readonly string[]): string {
-  const isOdd = !PLAIN_NAME.test(first) || KEYWORDS.includes(first.toLowerCase()) ||
-    CONSTANTS.has(first);
-  const start = isOdd ? `\`${first.replaceAll("`", "``")}\`` : first;
-  const rest = others.map((name) =>
+/** Writes a path as the name of a field in conditions: the reverse of `parseField`. */
+export function fieldName([column, ...members]: readonly string[]): string {
+  const needsQuotes = !PLAIN_NAME.test(column) || KEYWORDS.includes(column.toLowerCase()) ||
+    CONSTANTS.has(column);
+  const start = needsQuotes ? `\`${column.replaceAll("`", "``")}\`` : column;
+  const rest = members.map((name) =>
     PLAIN_NAME.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
   );
   return start + rest.join("");
@@ -125,15 +125,15 @@ export function fieldName([first, ...others]: readonly string[]): string {
 export type Field = (row: object, ...others: readonly (object | undefined)[]) => unknown;
 
 /**
- * Parses the name of a field: `completion_tokens`, `meta.score`, `meta["odd name"]`, or an odd name
- * in backquotes.
+ * Parses the name of a field, such as `completion_tokens`, `meta.score`, `meta["odd name"]` or
+ * `` `odd name` ``.
  *
- * @throws {UsageError} if the text is anything else
+ * @throws {UsageError} If the text is not the name of one field.
  */
 export function parseField(text: string): Field {
   const [token, end] = tokensOf(text);
   if (token.kind !== "path" || end.kind !== "end") {
-    throw whereError(text, token.at, "it must be the name of one field");
+    throw whereError(text, token.start, "it must be the name of one field");
   }
   return (row, ...others) => valueAt([row, ...others], token.path!);
 }
@@ -143,7 +143,9 @@ export function parseField(text: string): Field {
  * none.
  */
 export function valueAt(rows: readonly (object | undefined)[], path: readonly string[]): unknown {
-  const row = rows.find((one) => one !== undefined && Object.hasOwn(one, path[0]));
+  const row = rows.find((candidate) =>
+    candidate !== undefined && Object.hasOwn(candidate, path[0])
+  );
   let value: unknown = row;
   for (const name of path) {
     if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return null;
@@ -152,7 +154,7 @@ export function valueAt(rows: readonly (object | undefined)[], path: readonly st
   return value ?? null;
 }
 
-/** A regular expression, and a text that prefilters its matches. */
+/** A regular expression, and a text to search first, which is faster. */
 export interface Pattern {
   readonly regExp: RegExp;
   /** A text that every match contains, or "". */
@@ -162,47 +164,47 @@ export interface Pattern {
 }
 
 /**
- * Parses the regular expression of `matches`: dots match line feeds, and `(?i)` in front ignores
- * case.
+ * Parses the regular expression of `matches`, in which dots match line feeds. It ignores case if it
+ * begins with `(?i)`.
  *
- * @throws {SyntaxError} if it is not a regular expression
+ * @throws {SyntaxError} If the text is not a regular expression.
  */
 export function patternOf(text: string): Pattern {
   const flag = /^\(\?([ims]+)\)/.exec(text);
   const flags = [...new Set(`${flag?.[1] ?? ""}su`)].join("");
   const source = flag === null ? text : text.slice(flag[0].length);
-  const known = { required: requiredIn(source), ignoresCase: flags.includes("i") };
+  const facts = { required: requiredIn(source), ignoresCase: flags.includes("i") };
   try {
-    return { ...known, regExp: new RegExp(source, flags) };
+    return { ...facts, regExp: new RegExp(source, flags) };
   } catch (error) {
     // Escapes such as \- are common, but invalid with "u".
     if (!(error instanceof SyntaxError)) throw error;
-    return { ...known, regExp: new RegExp(source, flags.replace("u", "")) };
+    return { ...facts, regExp: new RegExp(source, flags.replace("u", "")) };
   }
 }
 
-/** Least length of a required text: shorter ones occur in nearly every line. */
-const SHORTEST = 3;
+/** The minimum length of a required text: shorter ones are in nearly every line. */
+const MIN_REQUIRED_LENGTH = 3;
 /** Matches a character that stands for itself, escaped or not. */
 const LITERAL = /\\(?:[^\p{L}\p{N}_]|[nt])|[^\\()[\]{}.^$|*+?]/uy;
 const QUANTIFIER = /([*+?]|\{(\d+)(?:,\d*)?\})\??/y;
-/** Matches any other atom or token. Groups are skipped by counting their brackets. */
+/** Matches any other atom or token. The brackets of groups are counted, to skip the groups. */
 const OTHER = /\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|k<[^>]*>|c?.)|./suy;
 const CLASS = /\[(?:\\.|[^\]\\])*\]/sy;
 
 /** Returns the longest run of plain characters that every match must contain. */
 function requiredIn(source: string): string {
   let longest = "", run: string[] = [];
-  const end = () => {
+  const endRun = () => {
     const text = run.join("");
     if (text.length > longest.length) longest = text;
     run = [];
   };
-  for (let at = 0, depth = 0; at < source.length;) {
+  for (let index = 0, depth = 0; index < source.length;) {
     const take = (pattern: RegExp) => {
-      pattern.lastIndex = at;
+      pattern.lastIndex = index;
       const found = pattern.exec(source);
-      if (found !== null) at += found[0].length;
+      if (found !== null) index += found[0].length;
       return found;
     };
     const literal = take(LITERAL)?.[0];
@@ -216,10 +218,10 @@ function requiredIn(source: string): string {
     const quantifier = take(QUANTIFIER);
     if (quantifier !== null && /^[*?]|^\{0/.test(quantifier[0])) run.pop();
     // After a repeated or unknown atom, the next character need not follow the run directly.
-    if (literal === undefined || quantifier !== null) end();
+    if (literal === undefined || quantifier !== null) endRun();
   }
-  end();
-  return longest.length < SHORTEST ? "" : longest;
+  endRun();
+  return longest.length < MIN_REQUIRED_LENGTH ? "" : longest;
 }
 
 const UNESCAPED: Readonly<Record<string, string>> = { "\\n": "\n", "\\t": "\t" };
