@@ -1,15 +1,15 @@
 /**
- * Teacher addresses: checks, parses, and shows them without their secrets.
+ * Checks and parses the addresses of teachers, and shows them without their secrets.
  *
  * @module
  */
 
-/** The parts of a base URL, checked. */
+/** The parts of a base URL that has been checked. */
 export interface Address {
   /** Scheme, host and port, as connections need them. */
   readonly origin: string;
   readonly host: string;
-  /** Path and query of a request, the endpoint's path included. */
+  /** The path and query of requests, including the endpoint's path. */
   readonly path: string;
   /** The decoded `user:password` of the base URL; undefined if it has neither. */
   readonly credentials: string | undefined;
@@ -17,20 +17,21 @@ export interface Address {
   readonly shown: string;
   /** The URL of requests without secrets, for messages. */
   readonly shownUrl: string;
-  /** Whether it names an API version: `/v1` as at nearly all teachers, or Azure's `api-version`. */
-  readonly versioned: boolean;
+  /** Whether the base URL names an API version: `/v1`, like nearly all, or Azure's `api-version`. */
+  readonly isVersioned: boolean;
   /** Whether the host is Azure's, which takes keys in `api-key`. */
-  readonly azure: boolean;
+  readonly isAzure: boolean;
   /** Whether the host is this machine, which proxies cannot reach. */
-  readonly loopback: boolean;
+  readonly isLoopback: boolean;
   /** Texts in the base URL that must never be shown. */
   readonly secrets: readonly string[];
 }
 
-/** Base URLs are often copied with one of these, which are added to them. */
+/** Paths that Retort appends to base URLs, which users often copy together with one of them. */
 const ENDPOINT_PATH = /\/(?:chat\/completions|completions|responses)$/;
 const AZURE = /\.(?:openai|cognitiveservices|services\.ai)\.azure\.(?:com|us|cn)$/;
 const REDACTED = "[redacted]";
+/** Names of query parameters that may hold a secret. */
 const SECRET_NAME = /key|token|secret|sig|pass|pwd|auth|cred|code/i;
 
 /**
@@ -56,14 +57,16 @@ export function checkBaseUrl(baseUrl: string): URL {
       : `, and add --endpoint ${endpoint.slice(1)}`;
     throw new TypeError(
       `Cannot use ${shown} as the address of a teacher: ` +
-        `"${endpoint}" is added to it, leave it out${other}`,
+        `leave out "${endpoint}", which is added to it${other}`,
     );
   }
   return url;
 }
 
 /**
- * @param endpoint The path that is added to the base URL.
+ * Parses a base URL.
+ *
+ * @param endpoint The path that is appended to it.
  * @throws {TypeError} As {@linkcode checkBaseUrl} does.
  */
 export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): Address {
@@ -79,15 +82,15 @@ export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): A
       : undefined,
     shown: url.origin + path + query,
     shownUrl: url.origin + path + endpoint + query,
-    versioned: /\/v\d/.test(path) || url.searchParams.has("api-version"),
-    azure: AZURE.test(url.hostname),
-    loopback: isLoopback(url.hostname),
+    isVersioned: /\/v\d/.test(path) || url.searchParams.has("api-version"),
+    isAzure: AZURE.test(url.hostname),
+    isLoopback: isLoopback(url.hostname),
     secrets: secretsOf(url),
   };
 }
 
-/** An address for messages: without `user:password@`, and with query parameters redacted whose
- * names suggest a secret. Also for text that is not a URL. */
+/** An address for messages: without `user:password@`, and with the values of query parameters
+ * redacted if their names suggest a secret. Also for text that is not a URL. */
 export function redactAddress(url: string): string {
   const parsed = URL.parse(url);
   if (parsed !== null && /^https?:$/.test(parsed.protocol)) {
@@ -105,7 +108,7 @@ export function holdsSecret(url: string): boolean {
   return parsed !== null && secretsOf(parsed).length > 0;
 }
 
-/** Whether a host name, as in `URL.hostname`, stands for this machine. */
+/** Whether a host name, in the form of `URL.hostname`, is that of this machine. */
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname.endsWith(".localhost") ||
     /^127(\.\d+){3}$/.test(hostname) || hostname === "0.0.0.0" || hostname === "[::1]" ||

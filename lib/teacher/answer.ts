@@ -1,5 +1,5 @@
 /**
- * Reads the JSON answer of a chat completion: texts and finish reason, with the counts of its usage.
+ * Reads a chat completion that is not streamed: its texts, finish reason, usage and raw fields.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { asObject, asText, type JsonObject, type JsonPath } from "./json.ts";
 import { MessageReader, refusalOf } from "./message_text.ts";
 import type { Redact } from "./secrets.ts";
 import type { Completion } from "./teacher.ts";
-import { separateThoughts, type ThinkTags } from "./think_tags.ts";
+import { separateReasoning, type ThinkTags } from "./think_tags.ts";
 import { toolCallsOf } from "./tool_calls.ts";
 import { readUsage } from "./usage.ts";
 
@@ -33,11 +33,10 @@ export interface AnswerContext {
   readonly format?: ApiFormat;
 }
 
-/** Stands for the JSON text of an answer that was translated from another endpoint's format and so
- * has none. */
+/** In place of the JSON text of an answer that was translated from another endpoint's format. */
 export const TRANSLATED = "";
 
-/** The parts of an answer, streamed or not, as the server sent them. Absent texts are "". */
+/** The parts of an answer, streamed or not, as the server sent them. Missing texts are "". */
 export interface AnswerParts {
   /** The answer, including reasoning between tags. */
   content: string;
@@ -94,7 +93,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   const message = choice && messageIn(choice, finishReason);
   if (choice === undefined || message === undefined) {
     if (error !== undefined) throw statedError(error, status, redact, body);
-    if (choice === undefined) throw anotherAnswer(body, text, status, context);
+    if (choice === undefined) throw errorWithoutChoice(body, text, status, context);
     throw withoutChoice(body, '"message" in its choice', text, status, redact);
   }
   const { content, reasoning } = new MessageReader().read(message);
@@ -117,7 +116,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   }, context);
   if (error === undefined) return completion;
   const stated = statedError(error, status, redact, body);
-  // The part of an answer that came with an error may have been billed.
+  // A partial answer beside an error may have been billed.
   throw holdsOutput(completion) ? changedError(stated, { partial: completion }) : stated;
 }
 
@@ -127,9 +126,9 @@ function holdsOutput({ response, reasoning, toolCalls }: Completion): boolean {
   return response !== "" || reasoning !== "" || toolCalls !== undefined;
 }
 
-/** The error for an object without a choice. If another API's answer is in it, it was paid for too
- * and becomes the partial answer. */
-function anotherAnswer(
+/** The error for an object without a choice. If it is the answer of another API, which is paid for
+ * too, the error carries its text as a partial answer. */
+function errorWithoutChoice(
   body: JsonObject,
   text: string,
   status: number,
@@ -143,9 +142,9 @@ function anotherAnswer(
 }
 
 /**
- * The message of a choice, which may also hold a stream's only chunk. Gemini omits the message if
- * reasoning has used up the token limit. After the reasons `stop` and "", a missing message is an
- * error: undefined.
+ * The message of a choice, or the delta if the whole body is the only chunk of a stream. Gemini
+ * omits the message if reasoning has used up the token limit: then it is empty. Undefined if it is
+ * missing although the finish reason is `stop` or "", which is an error.
  */
 function messageIn(choice: JsonObject, finishReason: string): JsonObject | undefined {
   const message = asObject(choice.message) ?? asObject(choice.delta);
@@ -155,10 +154,10 @@ function messageIn(choice: JsonObject, finishReason: string): JsonObject | undef
   return finishReason === "" || /^stop$/i.test(finishReason) ? undefined : {};
 }
 
-/** Makes a completion from the parts of an answer. A refusal becomes the response if there is no
- * other text. */
+/** Makes a completion from the parts of an answer. The text of a refusal becomes the response if
+ * there is no other text. */
 export function toCompletion(parts: AnswerParts, context: AnswerContext): Completion {
-  const { response, reasoning, toolCalls = [] } = separateThoughts(
+  const { response, reasoning, toolCalls = [] } = separateReasoning(
     parts.content,
     parts.reasoning,
     context.thinkTags,
@@ -192,29 +191,29 @@ function keptOf(
   return kept;
 }
 
-/** The finish reason as the server sent it, of the choice or else of the object around it; "" if
- * neither has one. */
-export function finishReasonOf(choice: JsonObject, around?: JsonObject): string {
-  return reasonIn(choice) || (around === undefined ? "" : reasonIn(around));
+/** The finish reason as the server sent it, from the choice or else from the answer that holds the
+ * choice; "" if neither has one. */
+export function finishReasonOf(choice: JsonObject, answer?: JsonObject): string {
+  return reasonIn(choice) || (answer === undefined ? "" : reasonIn(answer));
 }
 
 /**
- * The finish reason to keep of an earlier and a later one: the later, because some servers put a
- * word of their own, or a number, into every chunk but the last. But gateways append `stop` to the
- * `length` of their upstream: then the earlier.
+ * Chooses between the finish reasons of two chunks. The later one counts, because some servers put
+ * a word of their own, or a number, into every chunk but the last. The exception is `stop` after a
+ * reason that says more: gateways append it to the `length` of their upstream.
  */
-export function laterReason(earlier: string, later: string): string {
-  return later === "" || (/^stop$/i.test(later) && SAYS_MORE.test(earlier)) ? earlier : later;
+export function lastReason(earlier: string, later: string): string {
+  return later === "" || (/^stop$/i.test(later) && SPECIFIC.test(earlier)) ? earlier : later;
 }
 
-const SAYS_MORE =
+/** Finish reasons that say more than `stop`. */
+const SPECIFIC =
   /length|max_|limit|context|filter|safety|refus|recitation|sensitive|block|moderation|tool|function|error|abort|cancel|timeout/i;
 
 /**
- * The finish reason under any of its names: OpenAI's, Gemini's (its OpenAI-compatible server has
- * sent `finish_reason: null` beside it), Anthropic's, OpenRouter's for the provider's own word,
- * Ollama's. Runs for each chunk of a stream: reading the fields by literal names is ten times as
- * fast as by a list of names.
+ * The finish reason under the names of OpenAI, Gemini (whose OpenAI-compatible server has sent
+ * `finish_reason: null` beside it), Anthropic, OpenRouter (for the provider's own reason) and
+ * Ollama. Runs for each chunk of a stream, and is ten times as fast as with a list of names.
  */
 function reasonIn(object: JsonObject): string {
   const { finish_reason, finishReason, stop_reason, native_finish_reason, done_reason } = object;
@@ -222,14 +221,14 @@ function reasonIn(object: JsonObject): string {
     reasonOf(native_finish_reason) || reasonOf(done_reason) || numberOf(finish_reason);
 }
 
-/** A number as a text. Only its server knows the meaning, but it is a reason, which `acceptEndings:
- * none` must not accept. */
+/** A number as text. Only the server knows its meaning, but it is a reason: `acceptEndings: none`
+ * must not accept such an answer. */
 function numberOf(value: unknown): string {
   return typeof value === "number" ? String(value) : "";
 }
 
 /** A string, or the type of an object (SGLang's own form: `{"type": "stop", "matched": 2}`). "" for
- * null, and for texts that some servers write instead of it. */
+ * null, and for the texts that some servers write instead of null. */
 function reasonOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   const reason = typeof value === "string" ? value : asObject(value)?.type;

@@ -1,9 +1,9 @@
 /**
- * How one endpoint of the OpenAI API formats its requests and answers.
+ * The formats of requests and answers of each endpoint of the OpenAI API.
  *
- * The rest of this folder knows chat completions only. Another endpoint is a translation: the
- * prompt and parameters into its format, its answers and the events of its streams into those of a
- * chat completion. So all rules for endings, reasoning and errors apply to every endpoint.
+ * The rest of this folder handles chat completions only. For another endpoint, prompt and
+ * parameters are translated into its format, and its answers and stream events into those of chat
+ * completions. So all rules for endings, reasoning and errors apply to every endpoint.
  *
  * @module
  */
@@ -24,11 +24,10 @@ export type Addition = "stream_options" | "response_format" | "reasoning.summary
 /** What Retort may add to the parameters of a request. */
 export interface Additions {
   readonly stream: boolean;
-  /** The `response_format` of the run, as in chat completions; undefined where the parameters allow
-   * none. */
+  /** The run's `response_format`, as in chat completions; undefined if the parameters forbid it. */
   readonly responseFormat: JsonObject | undefined;
-  /** Whether a field may be added: false once the teacher has rejected it. Records the field as
-   * added, so call it only right before adding. */
+  /** Called right before a field is added. Returns false if the teacher has rejected the field, so
+   * that it must not be added; otherwise records it as added. */
   readonly add: (field: Addition) => boolean;
 }
 
@@ -36,7 +35,7 @@ export interface Additions {
 export interface ApiFormat {
   /** Appended to the path of the base URL. */
   readonly path: string;
-  /** For messages: the parameter that requests log probabilities. */
+  /** The parameter that requests log probabilities, for messages to users. */
   readonly logprobsExample: string;
   /** The fields of a request that hold these messages. */
   prompt(messages: readonly Message[]): JsonObject;
@@ -97,18 +96,18 @@ function withUsage(options: unknown, add: (field: "stream_options") => boolean):
   if (options === undefined) {
     return add("stream_options") ? { stream_options: { include_usage: true } } : {};
   }
-  // Left to the teacher: it rejects null or a number if it has to.
+  // Sent unchanged: whether null or a number is valid is for the teacher to decide.
   if (typeof options !== "object" || options === null) return { stream_options: options };
   return { stream_options: { include_usage: true, ...options } };
 }
 
-/** Continues one text: for base models, which know no roles. */
+/** Continues one text, for base models, which do not know roles. */
 export const COMPLETIONS: ApiFormat = {
   path: "/completions",
   logprobsExample: "logprobs=1",
   prompt: ([message]) => ({ prompt: promptText(message?.content) }),
   params(params, { stream, responseFormat, add }) {
-    const { stream_options: streamOptions, ...fields } = withOwnNames(params);
+    const { stream_options: streamOptions, ...fields } = renamed(params);
     return {
       ...(stream ? { stream, ...withUsage(streamOptions, add) } : {}),
       ...fields,
@@ -117,7 +116,7 @@ export const COMPLETIONS: ApiFormat = {
         : {}),
     };
   },
-  problem,
+  problem: completionsProblem,
   notices: (params) =>
     "max_tokens" in params || "max_completion_tokens" in params ? [] : [SHORT_ANSWERS],
   answer: (body) => withChoice(body, (text) => ({ message: { content: text } })),
@@ -131,50 +130,50 @@ export const COMPLETIONS: ApiFormat = {
 const SHORT_ANSWERS = "Most servers end a completion after 16 tokens by default: " +
   "add --max-tokens N";
 
-function problem(messages: readonly Message[], params: Params): string | undefined {
-  const wayOut = "the endpoint completions sends one text";
+function completionsProblem(messages: readonly Message[], params: Params): string | undefined {
+  const reason = "the endpoint completions sends one text";
   if ("prompt" in params) return 'sets "prompt": it comes from the rows';
-  if ("tools" in params || "functions" in params) return `holds tools: ${wayOut}`;
-  if (messages.length !== 1) return `has ${messages.length} messages: ${wayOut}`;
+  if ("tools" in params || "functions" in params) return `holds tools: ${reason}`;
+  if (messages.length !== 1) return `has ${messages.length} messages: ${reason}`;
   const [{ role, content, ...rest }] = messages;
-  if (role !== "user") return `has a message of the role ${JSON.stringify(role)}: ${wayOut}`;
+  if (role !== "user") return `has a message of the role ${JSON.stringify(role)}: ${reason}`;
   const others = Object.keys(rest).filter((name) => rest[name] !== null);
-  if (others.length > 0) return `has ${JSON.stringify(others[0])} in its message: ${wayOut}`;
+  if (others.length > 0) return `has ${JSON.stringify(others[0])} in its message: ${reason}`;
   if (typeof content === "string") return undefined;
   const part = Array.isArray(content)
-    ? content.find((one) => typeof one !== "string" && asObject(one)?.type !== "text")
+    ? content.find((part) => typeof part !== "string" && asObject(part)?.type !== "text")
     : content ?? null;
   if (part === undefined) return undefined;
   const type = asObject(part)?.type;
-  return `has content that is no text${
-    typeof type === "string" ? ` (${JSON.stringify(type)})` : ""
-  }: ${wayOut}`;
+  const shownType = typeof type === "string" ? ` (${JSON.stringify(type)})` : "";
+  return `has content that is not text${shownType}: ${reason}`;
 }
 
-/** Translates the parameters of chat completions that `/completions` names differently. */
-function withOwnNames(params: Params): Params {
+/** Renames the parameters of chat completions that `/completions` names differently. */
+function renamed(params: Params): Params {
   const {
     max_completion_tokens: limit,
     logprobs,
     top_logprobs: top,
     ...fields
   } = params;
-  const own: Record<string, unknown> = { ...fields };
-  if (limit !== undefined) own.max_tokens = fields.max_tokens ?? limit;
-  // `/completions` takes a number for `logprobs`: how many alternatives to report per token.
-  if (logprobs === true) own.logprobs = top ?? 1;
-  else if (logprobs !== undefined) own.logprobs = logprobs;
-  return own;
+  const result: Record<string, unknown> = { ...fields };
+  if (limit !== undefined) result.max_tokens = fields.max_tokens ?? limit;
+  // `logprobs` of `/completions` is a number: how many alternatives to report per token.
+  if (logprobs === true) result.logprobs = top ?? 1;
+  else if (logprobs !== undefined) result.logprobs = logprobs;
+  return result;
 }
 
+/** Replaces the text of the first choice by fields of a chat completion's choice. */
 function withChoice(
   body: JsonObject,
-  content: (text: string) => JsonObject,
+  fieldsOf: (text: string) => JsonObject,
 ): JsonObject {
   const choice = Array.isArray(body.choices) ? asObject(body.choices[0]) : undefined;
   if (choice === undefined || typeof choice.text !== "string") return body;
   const { text, ...rest } = choice;
-  return { ...body, choices: [{ ...rest, ...content(text as string) }] };
+  return { ...body, choices: [{ ...rest, ...fieldsOf(text as string) }] };
 }
 
 const FORMATS: Readonly<Record<EndpointName, ApiFormat>> = {

@@ -1,7 +1,7 @@
 /**
- * One attempt: one POST, from its first byte to its result. Implements undici's handler itself, so
- * that one object holds the state of a request: undici's `request()` creates a `Readable` for each
- * answer, which costs more than all of this.
+ * One attempt: one POST, from its first byte to its result. Implements undici's handler, so that
+ * one object holds the state of a request: undici's `request()` creates a `Readable` for each
+ * answer, which costs more than everything here.
  *
  * @module
  */
@@ -9,31 +9,31 @@
 import { type DispatchController, type DispatchHandler, errors } from "../deps/undici.ts";
 import { changedError, TeacherError } from "../errors.ts";
 import { type AnswerContext, readAnswer } from "./answer.ts";
-import type { AttemptShared, Deadline, Timed } from "./attempt_shared.ts";
+import type { AttemptShared, Deadline, TimedAttempt } from "./attempt_shared.ts";
 import type { Connection } from "./connection.ts";
 import { tooLong } from "./broken_answer.ts";
 import { type BodyReader, IncomingBody } from "./incoming_body.ts";
 import {
   type AnswerHeaders,
-  lateness,
+  idleError,
   networkError,
-  refusal,
-  silence,
   type Stage,
+  statusError,
+  timeoutError,
 } from "./attempt_error.ts";
 import { rateLimitOf, statesRateLimit } from "./rate_headers.ts";
 import { StreamReader } from "./stream.ts";
 import type { Completion } from "./teacher.ts";
 
 /** An attempt at a row. After `start()` it settles `promise` exactly once. */
-export class Attempt implements DispatchHandler, BodyReader, Timed {
+export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   readonly startedAt: number;
   readonly timeoutMs: number;
   lastTokenAt = -1;
   completeAt = -1;
 
   readonly #outcome = Promise.withResolvers<Completion>();
-  /** Rejects with the reason why there is no answer. */
+  /** The answer; rejects with the reason if there is none. */
   readonly promise: Promise<Completion> = this.#outcome.promise;
   readonly #shared: AttemptShared;
   readonly #context: AnswerContext;
@@ -45,6 +45,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   #settled = false;
   #released = false;
   #status = 0;
+  /** Whether the status is 2xx. */
   #isAnswer = false;
   /** When a response with rate-limit headers began; -1 without such headers. */
   #headAt = -1;
@@ -52,9 +53,9 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   #stream: StreamReader | undefined;
   #firstTokenAt = -1;
   readonly #body = new IncomingBody(this);
-  #breakage: Error | undefined;
+  #connectionError: Error | undefined;
 
-  /** Takes a connection but sends nothing yet. `timeoutMs` is what is left of the row's time. */
+  /** Takes a connection, but sends nothing yet. `timeoutMs` is the time that the row has left. */
   constructor(
     shared: AttemptShared,
     context: AnswerContext,
@@ -79,8 +80,8 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     deadlines.add(this);
     aborts.add(this.#signal, this);
     this.#request = body;
-    const listenMs = this.#connection.listenMs();
-    if (listenMs > 0) connections.listening.add(listenMs, () => this.#dispatch());
+    const watchMs = this.#connection.watchMs();
+    if (watchMs > 0) connections.watchTimers.add(watchMs, () => this.#dispatch());
     else this.#dispatch();
   }
 
@@ -90,14 +91,14 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     this.#endRequest();
   }
 
-  /** Ends the attempt because a deadline has passed. Keeps a stream that has a finish reason, and a
-   * complete JSON object: only token counts, or the end of the response, are missing. */
+  /** Ends the attempt because a deadline has passed. Succeeds with a stream that has a finish
+   * reason, or a complete JSON object: only token counts or the end of the response are missing. */
   expire(deadline: Deadline): void {
     this.#body.flush();
     if (this.#stream !== undefined && this.#stream.finishReason !== "") this.#succeed(this.#stream);
     else if (this.#isAnswer && this.#stream === undefined && this.#body.holdsObject) {
       this.onBodyEnd(undefined);
-    } else this.#fail(this.#status >= 300 ? this.#refusal() : this.#lateness(deadline));
+    } else this.#fail(this.#status >= 300 ? this.#statusError() : this.#timeoutError(deadline));
     this.#endRequest();
   }
 
@@ -105,7 +106,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   onRequestStart(controller: DispatchController): void {
     this.#controller = controller;
     this.#request = "";
-    // The attempt ended while the request waited for a connection.
+    // The attempt may have ended while the request waited for a connection.
     if (this.#settled) controller.abort(ENDED);
   }
 
@@ -130,7 +131,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     if (!this.#settled) this.#body.receive(chunk);
   }
 
-  /** undici: the response has ended; its connection is free. */
+  /** undici: the response has ended, so the connection is free. */
   onResponseEnd(): void {
     this.#connection.onEnd();
     this.#release();
@@ -142,10 +143,10 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     if (!this.#settled && !this.isConnected && this.#connection.wasFoundClosed) {
       return this.#dispatchElsewhere();
     }
-    const breakage = this.isConnected ? this.#connection.understood(error) : error;
+    const connectionError = this.isConnected ? this.#connection.interpret(error) : error;
     this.#release();
     if (this.#settled) return;
-    this.#breakage = breakage;
+    this.#connectionError = connectionError;
     this.#body.finish();
   }
 
@@ -162,7 +163,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
       this.#fail(stream.error);
       this.#endRequest();
     } else if (stream.done) {
-      // The lane does not wait for the end of the response, for which `DRAIN_MS` sets the limit.
+      // The lane does not wait for the end of the response, which may take `DRAIN_MS`.
       this.completeAt = this.#shared.now();
       this.#succeed(stream);
     }
@@ -170,12 +171,12 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
 
   /** Called once the body exceeds its limit. */
   onTooLong(): void {
-    this.#fail(this.#isAnswer ? tooLong(this.#status) : this.#refusal());
+    this.#fail(this.#isAnswer ? tooLong(this.#status) : this.#statusError());
     this.#endRequest();
   }
 
   /** Called once the body is complete, or broken by `error`. */
-  onBodyEnd(error: Error | undefined = this.#breakage): void {
+  onBodyEnd(error: Error | undefined = this.#connectionError): void {
     if (this.#settled) return;
     try {
       if (error === undefined) this.#finish();
@@ -203,17 +204,16 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   }
 
   #finishBroken(error: Error): void {
-    // An error response that breaks off is still an error response.
-    if (this.#status >= 300) this.#fail(this.#refusal());
-    // A broken stream is not complete, whatever its finish reason: a proxy may have truncated it,
-    // and some servers give a reason in every chunk. A JSON object is complete when its last brace
-    // has arrived.
+    // The status counts, even if the body of an error response is not complete.
+    if (this.#status >= 300) this.#fail(this.#statusError());
+    // A JSON object is complete with its last brace. A broken stream never is: a proxy may have
+    // truncated it after a finish reason, and some servers send one in every chunk.
     else if (this.#stream === undefined && this.#body.holdsObject) this.#finish();
-    else throw this.#brokenBy(error);
+    else throw this.#networkError(error);
   }
 
   #finish(): void {
-    if (!this.#isAnswer) return this.#fail(this.#refusal());
+    if (!this.#isAnswer) return this.#fail(this.#statusError());
     const stream = this.#stream;
     if (stream === undefined) {
       return this.#answer(readAnswer(this.#body.text(), this.#status, this.#context));
@@ -236,7 +236,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     this.#settled = true;
     this.#body.drop();
     if (this.#headAt < 0) return this.#outcome.resolve(completion);
-    // A JSON answer arrives with its head; a stream has aged by the time it ends.
+    // A JSON answer arrives with its head. The head of a stream is old when the stream ends.
     const now = this.#shared.now(), ageMs = this.#stream === undefined ? 0 : now - this.#headAt;
     const rateLimit = rateLimitOf(this.#headers, now, ageMs);
     this.#outcome.resolve(rateLimit === undefined ? completion : { ...completion, rateLimit });
@@ -252,30 +252,30 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     );
   }
 
-  #refusal(): TeacherError {
+  #statusError(): TeacherError {
     const { address, now } = this.#shared;
-    return refusal({
+    return statusError({
       status: this.#status,
       headers: this.#headers,
       text: this.#body.text(),
       address: address.shown,
-      versioned: address.versioned,
+      isVersioned: address.isVersioned,
       redact: this.#context.redact,
       context: this.#context,
       now: now(),
     });
   }
 
-  #brokenBy(error: Error): TeacherError {
+  #networkError(error: Error): TeacherError {
     const stage: Stage = this.#status > 0 ? "answering" : this.isConnected ? "sent" : "connecting";
     return networkError(error, this.#shared.address.host, stage, this.#shared.proxyHost);
   }
 
-  #lateness(deadline: Deadline): TeacherError {
+  #timeoutError(deadline: Deadline): TeacherError {
     const { timeoutMs, streamIdleTimeoutMs, address: { host } } = this.#shared;
-    if (deadline === "connect") return this.#brokenBy(new errors.ConnectTimeoutError());
-    if (deadline === "silence") return silence(host, streamIdleTimeoutMs);
-    return lateness(host, this.timeoutMs, this.timeoutMs < timeoutMs);
+    if (deadline === "connect") return this.#networkError(new errors.ConnectTimeoutError());
+    if (deadline === "idle") return idleError(host, streamIdleTimeoutMs);
+    return timeoutError(host, this.timeoutMs, this.timeoutMs < timeoutMs);
   }
 
   /** Ends the request unless its response has ended. */

@@ -1,6 +1,6 @@
 /**
- * What all attempts at one teacher share, with one timer for all deadlines and one listener per
- * abort signal. An `AbortSignal.timeout` for each attempt would cost 300 bytes and a runtime
+ * What all attempts at one teacher share, including one timer for all deadlines and one listener
+ * per abort signal. An `AbortSignal.timeout` for each attempt would cost 300 bytes and a runtime
  * operation.
  *
  * @module
@@ -15,9 +15,9 @@ export interface AttemptShared {
   readonly address: Address;
   /** `host:port` of the proxy; undefined without one. */
   readonly proxyHost: string | undefined;
-  /** Names and values of the request headers in turn. */
+  /** The names and values of the request headers, alternating. */
   readonly headers: string[];
-  /** The longest that an attempt may take, in milliseconds, unless its row has less time. */
+  /** The longest that an attempt may take, in milliseconds, unless its row has less time left. */
   readonly timeoutMs: number;
   /** The longest silence between tokens of a stream, in milliseconds. */
   readonly streamIdleTimeoutMs: number;
@@ -30,25 +30,23 @@ export interface AttemptShared {
   readonly streamHabits: StreamHabits;
 }
 
-/**
- * An attempt, as the sweep of deadlines sees it. Times are in milliseconds on `AttemptShared.now`.
- */
-export interface Timed {
+/** The part of an attempt that `Deadlines` uses. Times are in milliseconds by `AttemptShared.now`. */
+export interface TimedAttempt {
   readonly startedAt: number;
   readonly timeoutMs: number;
   /** Whether the request is being written to a connected socket. */
   readonly isConnected: boolean;
   /** When the last token of a stream arrived; -1 before the first. */
   readonly lastTokenAt: number;
-  /** When the answer was complete, if its response has not ended yet; else -1. */
+  /** When the answer was complete while its response had not ended yet; else -1. */
   readonly completeAt: number;
   /** Ends the attempt because of this deadline. */
   expire(deadline: Deadline): void;
 }
 
-/** The deadline that passed: of the attempt, of its connection, of silence in a stream, or of a
- * response that does not end after its answer. */
-export type Deadline = "attempt" | "connect" | "silence" | "drain";
+/** A deadline: for the whole attempt, for connecting, for the next token of a stream, or for the
+ * end of a response whose answer is complete. */
+export type Deadline = "attempt" | "connect" | "idle" | "drain";
 
 export interface DeadlinesOptions {
   /** The longest that an attempt may take, in milliseconds, unless it has a shorter limit. */
@@ -64,18 +62,18 @@ export interface DeadlinesOptions {
 /** How long a response may continue after its answer is complete, in milliseconds. */
 const DRAIN_MS = 2_000;
 
-/** The longest interval between two sweeps, in milliseconds; attempts may end this much late. */
-const LONGEST_INTERVAL_MS = 500;
+/** The longest interval between two sweeps, in milliseconds: attempts end at most this late. */
+const MAX_INTERVAL_MS = 500;
 
-/** If a sweep is this late, in milliseconds, the process was paused, and deadlines say nothing
- * about the teacher. */
+/** If a sweep is this late, in milliseconds, the process was paused: deadlines that passed
+ * meanwhile say nothing about the teacher. */
 const PAUSE_MS = 1_000;
 
 /** The deadlines of all attempts in flight, swept by one timer. */
 export class Deadlines {
   readonly #options: DeadlinesOptions;
   readonly #intervalMs: number;
-  readonly #attempts = new Set<Timed>();
+  readonly #attempts = new Set<TimedAttempt>();
   #stopSweeps: (() => void) | undefined;
   #sweptAt = 0;
   #wasLate = false;
@@ -84,14 +82,14 @@ export class Deadlines {
     this.#options = options;
     const { timeoutMs, connectTimeoutMs, streamIdleTimeoutMs } = options;
     const shortestMs = Math.min(timeoutMs, connectTimeoutMs, streamIdleTimeoutMs);
-    this.#intervalMs = Math.min(LONGEST_INTERVAL_MS, Math.max(20, shortestMs / 10));
+    this.#intervalMs = Math.min(MAX_INTERVAL_MS, Math.max(20, shortestMs / 10));
   }
 
   get size(): number {
     return this.#attempts.size;
   }
 
-  add(attempt: Timed): void {
+  add(attempt: TimedAttempt): void {
     this.#attempts.add(attempt);
     if (this.#stopSweeps !== undefined) return;
     this.#sweptAt = this.#options.now();
@@ -99,7 +97,7 @@ export class Deadlines {
   }
 
   /** Removes an attempt that has ended. The last one stops the timer. */
-  delete(attempt: Timed): void {
+  delete(attempt: TimedAttempt): void {
     if (!this.#attempts.delete(attempt) || this.#attempts.size > 0) return;
     this.#stopSweeps?.();
     this.#stopSweeps = undefined;
@@ -120,13 +118,13 @@ export class Deadlines {
       } else if (elapsedMs >= connectTimeoutMs && !attempt.isConnected) {
         attempt.expire("connect");
       } else if (lastTokenAt >= 0 && time - lastTokenAt >= streamIdleTimeoutMs) {
-        attempt.expire("silence");
+        attempt.expire("idle");
       }
     }
   }
 
   /** Whether the process was paused (SIGSTOP, a suspended machine). Timers fire before sockets are
-   * read, so one sweep is skipped, in which waiting answers are read. */
+   * read, so one sweep is skipped, to read answers that arrived meanwhile. */
   #isLate(time: number): boolean {
     const isLate = time - this.#sweptAt >= this.#intervalMs + PAUSE_MS;
     this.#sweptAt = time;
@@ -140,7 +138,7 @@ export interface Abortable {
 
 /** Ends attempts when their signals are aborted, with one listener per signal. */
 export class Aborts {
-  // Weak: a signal that nothing else holds takes its listener and its set with it.
+  // Weak, so that a signal that nothing else holds is freed, with its listener and its set.
   readonly #groups = new WeakMap<AbortSignal, Set<Abortable>>();
 
   /** Aborts `target` once `signal` is aborted. */

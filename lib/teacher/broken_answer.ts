@@ -10,14 +10,14 @@ import { asObject, type JsonObject, parseJson } from "./json.ts";
 import type { Redact } from "./secrets.ts";
 import {
   codeOf,
+  errorJson,
+  errorMessage,
   innermost,
   isPage,
-  jsonOrLess,
-  LONGEST_MESSAGE,
-  relayedIn,
+  MAX_MESSAGE_CHARS,
+  relayedError,
   statedDelayMs,
   statedStatus,
-  wordsOf,
 } from "./error_body.ts";
 
 /** Codes that `classify()` knows: a completion that arrived broken, a web page, and an answer of
@@ -68,7 +68,7 @@ export function notAnObject(text: string, status: number, redact: Redact): Teach
   }
   const isJson = /^[[{"]/.test(start);
   // Some gateways report errors in plain text.
-  if (!isJson && start.length <= LONGEST_MESSAGE) {
+  if (!isJson && start.length <= MAX_MESSAGE_CHARS) {
     return stated({ error: start.trimEnd() }, undefined, status, redact, true);
   }
   const what = "The answer is not a JSON object";
@@ -87,7 +87,7 @@ export function withoutChoice(
   status: number,
   redact: Redact,
 ): TeacherError {
-  if (!SAYS_SUCCESS.test(wordsOf(answer) ?? "")) {
+  if (!SAYS_SUCCESS.test(errorMessage(answer) ?? "")) {
     return stated(answer, statedStatus(answer), status, redact, true);
   }
   const isKnownApi = "choices" in answer || "output" in answer;
@@ -116,11 +116,11 @@ function stated(
   redact: Redact,
   isRetryable = false,
 ): TeacherError {
-  const relayed = relayedIn(body, statedStatus);
+  const relayed = relayedError(body, statedStatus);
   const inner = innermost(relayed?.body ?? body);
-  const words = relayed?.words ?? wordsOf(inner) ?? jsonOrLess(body.error ?? body);
-  return new TeacherError(redact(words).slice(0, LONGEST_MESSAGE), {
-    isRelayed: relayed?.isWithTheirKey,
+  const words = relayed?.message ?? errorMessage(inner) ?? errorJson(body.error ?? body);
+  return new TeacherError(redact(words).slice(0, MAX_MESSAGE_CHARS), {
+    isRelayed: relayed?.isWithRouterKey,
     ...(statedStatus === undefined
       ? { type: "response", status, retryable: isRetryable || undefined }
       : { status: statedStatus, retryAfterMs: statedDelayMs(inner) }),

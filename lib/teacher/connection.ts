@@ -1,6 +1,6 @@
 /**
- * One connection to a teacher: one socket at a time, opened again for the next request after it was
- * closed.
+ * One connection to a teacher. It has one socket at a time; after that is closed, the next request
+ * opens another.
  *
  * @module
  */
@@ -16,11 +16,11 @@ import {
 import type { TlsSettings } from "./network_options.ts";
 import {
   HeadFilter,
+  MAX_REACTION_MS,
   OddHead,
   oddityOf,
   type ReadableSocket,
   type Reuse,
-  RIGHT_BEHIND_MS,
 } from "./server_habits.ts";
 
 export interface ConnectionShared {
@@ -31,7 +31,7 @@ export interface ConnectionShared {
   readonly connectTimeoutMs: number;
   /** Certificates, if the teacher uses TLS. */
   readonly tls: TlsSettings;
-  /** Creates sockets. All connections use one connector, and so its cache of TLS sessions. */
+  /** Creates sockets. All connections use one connector, to share its cache of TLS sessions. */
   readonly connect: Connect;
   /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
@@ -52,10 +52,10 @@ interface Socket extends ReadableSocket {
   destroy(error?: Error): void;
 }
 
-// undici resends requests that an HTTP/2 GOAWAY left open, and the teacher bills twice.
+// After an HTTP/2 GOAWAY, undici resends requests without an answer, which would be billed twice.
 export const PROTOCOL = { allowH2: false } as const;
-/** The most bytes of a response's head. */
-export const MOST_HEAD_BYTES = 256 * 1024;
+/** The maximum size of a response's head. */
+export const MAX_HEAD_BYTES = 256 * 1024;
 const CLIENT = {
   ...PROTOCOL,
   // `Deadlines` enforces the timeouts.
@@ -63,8 +63,8 @@ const CLIENT = {
   bodyTimeout: 0,
   pipelining: 1,
   // Gateways with login cookies exceed undici's default of 16 KiB.
-  maxHeaderSize: MOST_HEAD_BYTES,
-  // `Reuse` decides which idle connections are used. This only closes the others.
+  maxHeaderSize: MAX_HEAD_BYTES,
+  // `Reuse` decides which idle connections are used; undici only closes the others.
   keepAliveTimeoutThreshold: 500,
 } as const;
 
@@ -74,7 +74,7 @@ let closedError: Error | undefined;
 
 /** A connection, lent by `Connections` to one attempt at a time. */
 export class Connection {
-  /** Whether its socket is connected; remains true until the close by a server is noticed. */
+  /** Whether its socket is connected; stays true until a close by the server is noticed. */
   isOpen = false;
   /** Whether it was closed by us and can no longer be used. */
   isDropped = false;
@@ -86,12 +86,15 @@ export class Connection {
   #socket: Socket | undefined;
   #filter: HeadFilter | undefined;
   #isFiltered = false;
+  /** When an attempt took the connection; -1 while it is free. */
   #takenAt = -1;
+  /** Whether the head of the attempt's response has arrived. */
   #hasHead = false;
   #wasOpen = false;
-  /** Responses on this socket, and how many the server allows. */
-  #answers = 0;
-  #allowed = Infinity;
+  /** The number of responses on this socket. */
+  #responses = 0;
+  /** The number of responses that the server allows on this socket. */
+  #maxResponses = Infinity;
 
   constructor(shared: ConnectionShared) {
     this.#shared = shared;
@@ -112,42 +115,42 @@ export class Connection {
 
   /** Whether the server accepts no further request on this socket. */
   get isSpent(): boolean {
-    return this.#answers >= this.#allowed;
+    return this.#responses >= this.#maxResponses;
   }
 
   /** How long to watch the socket before a request is sent, in milliseconds: the server may have
    * closed it. */
-  listenMs(): number {
-    return this.isOpen ? this.#shared.reuse.listenMs(this.#takenAt - this.idleSince) : 0;
+  watchMs(): number {
+    return this.isOpen ? this.#shared.reuse.watchMs(this.#takenAt - this.idleSince) : 0;
   }
 
   /**
-   * Whether the socket was found closed before any byte of the request was handed to it, so that
-   * the request may be sent on another connection. Only valid after a request failed before it was
-   * started.
+   * Whether the socket turned out to be closed before any byte of the request was handed to it, so
+   * that the request may be sent on another connection. Only valid after a request that failed
+   * before undici started it.
    */
   get wasFoundClosed(): boolean {
     return this.#wasOpen;
   }
 
   /** Called when an attempt takes the connection. */
-  taken(now: number): void {
+  onTaken(now: number): void {
     this.#takenAt = now;
     this.#hasHead = false;
   }
 
   /** Called when the attempt gives the connection back. */
-  given(): void {
+  onReturned(): void {
     this.#takenAt = -1;
   }
 
   /** Sends a request; `handler` receives all that follows. */
   dispatch(options: DispatchOptions, handler: DispatchHandler): void {
-    // While this socket was watched, others may have shown that the server closes after each
-    // response.
-    if (this.isOpen && this.#answers > 0 && this.#shared.reuse.isOnce) this.hangUp();
+    // While this socket was watched, other connections may have shown that the server closes
+    // sockets after each response.
+    if (this.isOpen && this.#responses > 0 && this.#shared.reuse.isOnce) this.closeSocket();
     this.#wasOpen = this.isOpen;
-    this.#filter?.expect();
+    this.#filter?.expectHead();
     this.#isFiltered = this.#filter !== undefined;
     this.#dispatcher.dispatch(options, handler);
   }
@@ -160,20 +163,20 @@ export class Connection {
   onHead(keepAlive: string | string[] | undefined): void {
     this.#hasHead = true;
     if (keepAlive === undefined) return;
-    const requests = this.#shared.reuse.read(String(keepAlive));
+    const further = this.#shared.reuse.readKeepAlive(String(keepAlive));
     // Some servers count down to 0, others repeat the same number.
-    this.#allowed = Math.min(this.#allowed, this.#answers + requests);
+    this.#maxResponses = Math.min(this.#maxResponses, this.#responses + further);
   }
 
   /** Called when a response has ended and the socket is free. */
   onEnd(): void {
     this.idleSince = this.#shared.now();
-    if (++this.#answers > 1) this.#shared.reuse.reused();
+    if (++this.#responses > 1) this.#shared.reuse.onReused();
   }
 
-  /** The error of a response. If undici rejected a head that `HeadFilter` makes readable, filters
-   * heads from now on and returns an `OddHead`. */
-  understood(error: Error): Error {
+  /** Returns the error of a response. If undici rejected a head that `HeadFilter` makes readable,
+   * heads are filtered from now on, and the error is an `OddHead`. */
+  interpret(error: Error): Error {
     const oddity = this.#isFiltered ? undefined : oddityOf(error, this.#hasHead);
     if (oddity === undefined) return error;
     this.#shared.filterHeads();
@@ -183,12 +186,12 @@ export class Connection {
   /** Filters the heads of the open socket from now on. */
   filterHeads(): void {
     if (this.isOpen && this.#socket !== undefined) {
-      this.#filter ??= new HeadFilter(this.#socket, MOST_HEAD_BYTES);
+      this.#filter ??= new HeadFilter(this.#socket, MAX_HEAD_BYTES);
     }
   }
 
   /** Closes the socket; the next request opens another. */
-  hangUp(): void {
+  closeSocket(): void {
     this.isOpen = false;
     this.#socket?.destroy();
   }
@@ -212,16 +215,16 @@ export class Connection {
     const client = new Client(origin, {
       ...CLIENT,
       connect: (options, callback) => {
-        // A new socket is needed, so the previous one is closed.
+        // undici only needs a new socket once the previous one is closed.
         this.#wasOpen = false;
-        const made = connect(options, (...[error, socket]) => {
+        const connecting = connect(options, (...[error, socket]) => {
           if (error) return callback(error, null);
           this.#opened(socket as unknown as Socket);
           callback(null, socket);
         });
-        // Allows to destroy a connecting socket, except that of a tunnel that the proxy has yet to
-        // open.
-        if (!(made instanceof Promise)) this.#socket = made;
+        // So that `close` can destroy it. Through a tunnel, there is no socket before the proxy has
+        // opened the tunnel.
+        if (!(connecting instanceof Promise)) this.#socket = connecting;
       },
     });
     // With this code, undici itself closed the socket.
@@ -232,26 +235,26 @@ export class Connection {
   #opened(socket: Socket): void {
     this.#socket = socket;
     this.isOpen = true;
-    this.#answers = 0;
-    this.#allowed = Infinity;
+    this.#responses = 0;
+    this.#maxResponses = Infinity;
     this.#isFiltered = this.#shared.filtersHeads;
-    this.#filter = this.#isFiltered ? new HeadFilter(socket, MOST_HEAD_BYTES) : undefined;
+    this.#filter = this.#isFiltered ? new HeadFilter(socket, MAX_HEAD_BYTES) : undefined;
   }
 
   #closed(isByServer: boolean): void {
     const wasOpen = this.isOpen;
     this.isOpen = false;
     this.#socket = this.#filter = undefined;
-    if (wasOpen && isByServer && this.#answers > 0) this.#learn();
+    if (wasOpen && isByServer && this.#responses > 0) this.#reportClose();
     this.#shared.onClosed(this);
   }
 
-  /** Reports that the server closed a socket on which it had answered. */
-  #learn(): void {
+  /** Reports that the server closed an idle socket on which it had answered. */
+  #reportClose(): void {
     const now = this.#shared.now();
-    const isIdle = this.#takenAt < 0;
+    const isFree = this.#takenAt < 0;
     // A socket that breaks during a response, or long after the request was sent, was not idle.
-    if (!isIdle && (this.#hasHead || now - this.#takenAt > RIGHT_BEHIND_MS)) return;
-    this.#shared.reuse.closed((isIdle ? now : this.#takenAt) - this.idleSince);
+    if (!isFree && (this.#hasHead || now - this.#takenAt > MAX_REACTION_MS)) return;
+    this.#shared.reuse.onClosed((isFree ? now : this.#takenAt) - this.idleSince);
   }
 }

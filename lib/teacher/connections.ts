@@ -7,7 +7,7 @@
 
 import { buildConnector } from "../deps/undici.ts";
 import { type Connect, Connection, type ConnectionShared, PROTOCOL } from "./connection.ts";
-import { Listening, Reuse, RIGHT_BEHIND_MS, WATCH_MS } from "./server_habits.ts";
+import { MAX_REACTION_MS, Reuse, WATCH_AFTER_USE_MS, WatchTimers } from "./server_habits.ts";
 import type { TlsSettings } from "./network_options.ts";
 
 export interface ConnectionsOptions
@@ -31,8 +31,8 @@ export class Connections implements ConnectionShared {
   readonly tls: TlsSettings;
   readonly connect: Connect;
   readonly now: () => number;
-  readonly listening = new Listening();
-  readonly reuse = new Reuse(() => this.listening.end());
+  readonly watchTimers = new WatchTimers();
+  readonly reuse = new Reuse(() => this.watchTimers.end());
   filtersHeads = false;
   readonly #all = new Set<Connection>();
   /** Free connections that were open when they were given back; the last is taken first. */
@@ -69,15 +69,15 @@ export class Connections implements ConnectionShared {
    * @param now The current time, which the attempt has read already.
    */
   take(now: number): Connection {
-    this.reuse.attempted();
+    this.reuse.onAttempt();
     const connection = this.#takeFree(now) ?? this.#closed.pop() ?? this.#make();
-    connection.taken(now);
+    connection.onTaken(now);
     return connection;
   }
 
   /** Takes back a connection whose request has ended, successfully or not. */
   give(connection: Connection): void {
-    connection.given();
+    connection.onReturned();
     if (connection.isDropped) this.#all.delete(connection);
     else if (!connection.isOpen) this.#closed.push(connection);
     else if (this.reuse.isOnce || connection.isSpent) this.#useUp(connection);
@@ -103,7 +103,7 @@ export class Connections implements ConnectionShared {
     const ending = [...this.#all].map((connection) => connection.close());
     this.#all.clear();
     // Attempts that watch their connections stop waiting, and fail because these are closed.
-    this.listening.end();
+    this.watchTimers.end();
     await Promise.all(ending);
   }
 
@@ -114,10 +114,10 @@ export class Connections implements ConnectionShared {
   }
 
   #takeFree(now: number): Connection | undefined {
-    const { longestIdleMs } = this.reuse;
+    const { maxIdleMs } = this.reuse;
     for (let free; (free = this.#free.pop()) !== undefined;) {
-      if (free.isOpen && now - free.idleSince <= longestIdleMs) return free;
-      if (free.isOpen) free.hangUp();
+      if (free.isOpen && now - free.idleSince <= maxIdleMs) return free;
+      if (free.isOpen) free.closeSocket();
       this.#closed.push(free);
     }
     return undefined;
@@ -136,19 +136,20 @@ export class Connections implements ConnectionShared {
     return setTimeout(() => {
       this.#timer = undefined;
       this.#hangUp(this.now());
-    }, RIGHT_BEHIND_MS);
+    }, MAX_REACTION_MS);
   }
 
   /** Closes connections that the server has left open, and the oldest if there are too many. */
   #hangUp(now: number): void {
     for (const connection of this.#usedUp) {
       const isWatched = connection === this.#watched;
-      const isLeftOpen = now - connection.idleSince > (isWatched ? WATCH_MS : RIGHT_BEHIND_MS);
+      const limitMs = isWatched ? WATCH_AFTER_USE_MS : MAX_REACTION_MS;
+      const isLeftOpen = now - connection.idleSince > limitMs;
       if (!isLeftOpen && isWatched) continue;
       if (!isLeftOpen && this.#usedUp.size <= MOST_USED_UP) break;
       this.onClosed(connection);
-      connection.hangUp();
-      if (isWatched) this.reuse.leftOpen();
+      connection.closeSocket();
+      if (isWatched) this.reuse.onLeftOpen();
     }
     if (this.#usedUp.size > 0) this.#timer ??= this.#later();
   }

@@ -1,6 +1,6 @@
 /**
- * Reads message, code, status and delay from error bodies, in the forms of known servers and
- * gateways.
+ * Reads the message, code, status and delay in the body of an error response, in the forms of known
+ * servers and gateways.
  *
  * @module
  */
@@ -9,13 +9,12 @@ import { DAY_MS } from "../timer.ts";
 import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import type { Redact } from "./secrets.ts";
 
-/** One word with a letter: numbers repeat the status, and sentences are messages. */
+/** A code is one word with a letter: numbers repeat the status, and sentences are messages. */
 const CODE = /^(?=.*[a-z])[\w.:/-]{2,100}$/i;
 /** What servers write if they have no code. */
 const NO_CODE = /^(?:none|null|error|unknown|unknown_error)$/i;
 
-/** MiniMax's numbers, translated to other servers' codes. MiniMax reports all errors with status
- * 200. */
+/** The codes of other servers for MiniMax's numbers. MiniMax reports all errors with status 200. */
 const MINIMAX: ReadonlyMap<number, string> = new Map([
   [1000, "server_error"],
   [1001, "timeout"],
@@ -32,11 +31,11 @@ const MINIMAX: ReadonlyMap<number, string> = new Map([
   [2049, "invalid_api_key"],
 ]);
 
-/** Our code for bodies that name the filter that blocked the prompt. */
+/** The code for bodies that report that a filter blocked the prompt. */
 const BLOCKED = "content_filter";
 
-/** The error that an answer reports; undefined if it reports none. Some servers always send the
- * field, as null, false, "", `{}`, or an object of such values. */
+/** The error that an answer reports; undefined if it reports none. Some servers send the field
+ * without an error, too: as null, false, "", `{}`, or an object of such values. */
 export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
   if (isStated(choice?.error)) return choice?.error;
   return isStated(answer.error) ? answer.error : undefined;
@@ -49,11 +48,11 @@ function isStated(value: unknown, levels = 3): boolean {
   if (typeof value === "string") return !NO_ERROR.test(value);
   if (value === 200) return false;
   if (typeof value !== "object" || value === null) return Boolean(value);
-  return levels === 0 || Object.values(value).some((one) => isStated(one, levels - 1));
+  return levels === 0 || Object.values(value).some((member) => isStated(member, levels - 1));
 }
 
-/** The most specific code of an error body: Anthropic and OpenRouter name what was exceeded beside
- * a type that any 429 has, Google gives the reason in a list of details. */
+/** The most specific code in an error body. Anthropic and OpenRouter name the limit that was
+ * exceeded, besides a type that every 429 has; Google gives the reason in a list of details. */
 export function codeOf(body: unknown, redact: Redact): string | undefined {
   if (Array.isArray(body)) return codeOf(asObject(body[0]), redact);
   const top = asObject(body) ?? {};
@@ -75,9 +74,9 @@ export function codeOf(body: unknown, redact: Redact): string | undefined {
 }
 
 /**
- * The body of the server behind a gateway, which the gateway has put into its own: as JSON text in
- * the message (Gemini's tools and gateways to Google), in a value that it could not read (Vercel),
- * or in FastAPI's `detail`. Returns `body` if none is inside.
+ * The body that a gateway received from the server behind it and put into its own: as JSON text in
+ * the message (Gemini's tools and gateways to Google), in a value that the gateway could not read
+ * (Vercel), or in FastAPI's `detail`. Returns `body` itself if there is none.
  */
 export function innermost(body: unknown, levels = 3): unknown {
   const { error, detail } = asObject(body) ?? {};
@@ -85,67 +84,69 @@ export function innermost(body: unknown, levels = 3): unknown {
     return innermost(detail, levels - 1);
   }
   const unread = asText(asObject(asObject(error)?.value)?.error_message);
-  const words = levels === 0 ? "" : (unread || wordsOf(body) || "").trim();
-  if (!/^[[{]/.test(words)) return body;
-  const inner = parseJson(words);
-  return inner !== undefined && wordsOf(inner) !== undefined ? innermost(inner, levels - 1) : body;
+  const message = levels === 0 ? "" : (unread || errorMessage(body) || "").trim();
+  if (!/^[[{]/.test(message)) return body;
+  const inner = parseJson(message);
+  const isErrorBody = inner !== undefined && errorMessage(inner) !== undefined;
+  return isErrorBody ? innermost(inner, levels - 1) : body;
 }
 
 /** Messages of routers whose provider has failed: OpenRouter, Cloudflare's AI gateway, OpenCode. */
 const RELAYED = /\bprovider returned error|response from (?:the )?provider|\berror from provider/i;
 
-/** Characters of the message that are searched: later ones may quote the request. */
-const RELAYED_WITHIN = 150;
+/** How many characters of the message are searched: later ones may quote the request. */
+const RELAYED_SEARCH_CHARS = 150;
 
 /** A provider's error, relayed by a router. */
 export interface Relayed {
   /** The provider's own body; undefined if the router does not send it. */
   readonly body: unknown;
-  /** The message with the provider's name, if the router gives it. */
-  readonly words: string;
-  /** Whether the router called the provider with its own key instead of the user's. Assumed unless
-   * the answer suggests otherwise. */
-  readonly isWithTheirKey: boolean;
+  /** The message, with the provider's name if the router gives that. */
+  readonly message: string;
+  /** Whether the router called the provider with its own key instead of the user's. True unless the
+   * body suggests otherwise. */
+  readonly isWithRouterKey: boolean;
 }
 
 /** The provider's error in a router's body; undefined if the error is the server's own. OpenRouter
  * names the provider, and sends its body as text (`metadata.raw`). */
-export function relayedIn(body: unknown, status: number | undefined): Relayed | undefined {
-  const own = wordsOf(body) ?? "";
-  if (!RELAYED.test(own.slice(0, RELAYED_WITHIN))) return undefined;
+export function relayedError(body: unknown, status: number | undefined): Relayed | undefined {
+  const own = errorMessage(body) ?? "";
+  if (!RELAYED.test(own.slice(0, RELAYED_SEARCH_CHARS))) return undefined;
   const top = asObject(body) ?? {};
   const metadata = asObject(asObject(top.error)?.metadata) ?? asObject(top.metadata) ?? {};
   const provider = asText(metadata.provider_name);
   const raw = asText(metadata.raw).trim();
   const inner = typeof metadata.raw === "string" ? parseJson(raw) : metadata.raw;
-  const said = wordsOf(inner) || (asObject(inner) === undefined && !isPage(raw) ? raw : "");
-  const words = /\s/.test(said) ? said : said === "" ? own : `${own}: ${said}`;
+  const stated = errorMessage(inner) || (asObject(inner) === undefined && !isPage(raw) ? raw : "");
+  const message = /\s/.test(stated) ? stated : stated === "" ? own : `${own}: ${stated}`;
+  const shown = message.slice(0, MAX_MESSAGE_CHARS);
   return {
     body: inner,
     // A 401 without the provider's name may be about the user's key.
-    isWithTheirKey: metadata.is_byok !== true && (provider !== "" || status !== 401),
-    words: provider === "" ? words : `${words.slice(0, LONGEST_MESSAGE)} (from ${provider})`,
+    isWithRouterKey: metadata.is_byok !== true && (provider !== "" || status !== 401),
+    message: provider === "" ? message : `${shown} (from ${provider})`,
   };
 }
 
 /** The message of an error body in the forms of OpenAI, FastAPI, Ollama and others; undefined if
  * there is none. */
-export function wordsOf(body: unknown): string | undefined {
-  if (Array.isArray(body)) return wordsOf(asObject(body[0]));
+export function errorMessage(body: unknown): string | undefined {
+  if (Array.isArray(body)) return errorMessage(asObject(body[0]));
   const object = asObject(body);
   if (object === undefined) return undefined;
   const { message, detail } = object;
   // Cloudflare's AI gateway sends a list.
   const error = Array.isArray(object.error) ? object.error[0] : object.error;
-  const words = asText(asObject(error)?.message) || asText(error) || asText(message) ||
-    detailWords(detail) || asText(asObject(detail)?.message) || asText(asObject(detail)?.msg) ||
-    gatewayWords(object);
-  if (words !== "") return words;
-  return asObject(error) === undefined ? undefined : jsonOrLess(error);
+  const stated = asText(asObject(error)?.message) || asText(error) || asText(message) ||
+    detailMessage(detail) || asText(asObject(detail)?.message) || asText(asObject(detail)?.msg) ||
+    gatewayMessage(object);
+  if (stated !== "") return stated;
+  return asObject(error) === undefined ? undefined : errorJson(error);
 }
 
 /**
- * The HTTP status in the fields of an error, as OpenRouter sends it; undefined if there is none.
+ * The HTTP status in the fields of an error, where OpenRouter states it; undefined if there is none.
  */
 export function statedStatus(error: unknown): number | undefined {
   const { code, status, status_code: statusCode } = asObject(error) ?? {};
@@ -165,7 +166,7 @@ export function statedDelayMs(body: unknown): number | undefined {
   return ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
-/** The provider's header fields, which OpenRouter relays in the body; names in lower case. */
+/** The provider's header fields that OpenRouter relays in the body; names in lower case. */
 export function statedHeaders(body: unknown): Readonly<Record<string, string>> {
   const headers = asObject(asObject(asObject(asObject(body)?.error)?.metadata)?.headers) ?? {};
   return Object.fromEntries(
@@ -175,7 +176,7 @@ export function statedHeaders(body: unknown): Readonly<Record<string, string>> {
 
 /** The message in the forms of MiniMax, Gemini, Baidu, Cloudflare, and gateways that write `msg`;
  * "" if there is none. */
-function gatewayWords(body: JsonObject): string {
+function gatewayMessage(body: JsonObject): string {
   const blocked = blockReason(body);
   if (blocked !== "") return `The prompt was blocked by a filter: ${blocked}`;
   const { base_resp: base, msg, error_msg: errorMsg, error_message: errorMessage } = body;
@@ -202,13 +203,13 @@ function detailOf({ details }: JsonObject, type: string): JsonObject | undefined
 }
 
 /** FastAPI's message: a text, or a list of errors with their places. */
-function detailWords(detail: unknown): string {
+function detailMessage(detail: unknown): string {
   if (!Array.isArray(detail)) return asText(detail);
   return detail.map((entry) => {
     const { loc, msg } = asObject(entry) ?? {};
     const place = Array.isArray(loc) ? `${loc.join(".")}: ` : "";
     return place + asText(msg);
-  }).filter((words) => words !== "").join("; ");
+  }).filter((text) => text !== "").join("; ");
 }
 
 function firstOf(list: unknown): JsonObject | undefined {
@@ -216,7 +217,7 @@ function firstOf(list: unknown): JsonObject | undefined {
 }
 
 /** The JSON text of an error without a message. */
-export function jsonOrLess(error: unknown): string {
+export function errorJson(error: unknown): string {
   try {
     return JSON.stringify(error);
   } catch {
@@ -224,8 +225,8 @@ export function jsonOrLess(error: unknown): string {
   }
 }
 
-/** The most characters that are shown of a message. Longer plain text is not taken for one. */
-export const LONGEST_MESSAGE = 1_000;
+/** The maximum of characters that are shown of a message. Longer plain text is not a message. */
+export const MAX_MESSAGE_CHARS = 1_000;
 
 /** Whether a body is a web page. */
 export function isPage(body: string): boolean {

@@ -1,11 +1,10 @@
 /**
- * Parses JSON of servers, repairs it where servers write it incorrectly, and extracts values as
- * text.
+ * Parses the JSON of servers, repairs it if it is invalid, and extracts values as text.
  *
  * Python's `json.dumps` and C++ streams write numbers that JSON lacks (`-Infinity` is the log
- * probability of a masked token), and some gateways do not escape line ends in strings. A value
- * that is extracted as text keeps what `JSON.parse` and `JSON.stringify` would change (`1.0`,
- * integers of 19 digits) or could not handle (20,000 levels).
+ * probability of a masked token), and some gateways do not escape line ends in strings. Extracting
+ * a value as text keeps what `JSON.parse` and `JSON.stringify` would change (`1.0`, integers of 19
+ * digits) or cannot handle (20,000 levels).
  *
  * @module
  */
@@ -27,7 +26,7 @@ export function asText(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-/** The value as a whole number of 0 or more; undefined if it is not a number or out of range. */
+/** The value rounded to a whole number; undefined if it is negative, too large or not a number. */
 export function asCount(value: unknown): number | undefined {
   if (typeof value !== "number" || !(value >= 0)) return undefined;
   const count = Math.round(value);
@@ -43,10 +42,10 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The text of the object that begins at `from`, whatever follows it; undefined if none begins
- * there or it is incomplete. */
-export function leadingObject(text: string, from: number = 0): string | undefined {
-  let start = from;
+/** The text of the object at `index`, after white space; undefined if there is none, or if it is
+ * incomplete. Other text may follow it. */
+export function leadingObject(text: string, index: number = 0): string | undefined {
+  let start = index;
   while (/\s/.test(text[start] ?? "")) start++;
   if (text[start] !== "{") return undefined;
   const mark = /["{}]/g;
@@ -72,16 +71,16 @@ const NOT_A_NUMBER = /(?<![\w.$])[-+]?(?:nan(?:\([\w]*\))?|inf(?:inity)?)(?![\w.
 // deno-lint-ignore no-control-regex -- JSON requires them to be escaped
 const CONTROL = /[\0-\x1f]/g;
 
-/** Replaces numbers that JSON lacks by `null`, and escapes control characters in strings. Only for
- * text that `JSON.parse` has rejected, or for valid JSON, which stays as it is. */
+/** Replaces numbers that JSON lacks by `null`, and escapes control characters in strings. Does not
+ * change valid JSON. */
 function repairedJson(text: string): string {
-  let repaired = "", at = 0;
-  while (at < text.length) {
-    const quote = text.indexOf('"', at);
-    const start = quote < 0 ? text.length : quote;
-    repaired += text.slice(at, start).replace(NOT_A_NUMBER, "null");
-    at = endOfString(text, start);
-    repaired += text.slice(start, at).replace(CONTROL, escaped);
+  let repaired = "", index = 0;
+  while (index < text.length) {
+    const quote = text.indexOf('"', index);
+    const stringStart = quote < 0 ? text.length : quote;
+    repaired += text.slice(index, stringStart).replace(NOT_A_NUMBER, "null");
+    index = endOfString(text, stringStart);
+    repaired += text.slice(stringStart, index).replace(CONTROL, escaped);
   }
   return repaired;
 }
@@ -93,52 +92,56 @@ function escaped(control: string): string {
 /** A path to a value: names of members and indexes of elements. */
 export type JsonPath = readonly (string | number)[];
 
-/** A value's place in the JSON text that it was parsed from. */
+/** The place of a value in the JSON text that it was parsed from. */
 export interface JsonPlace {
   readonly text: string;
-  /** The path from there to the value. */
+  /** The path from the outermost value to the value. */
   readonly path: JsonPath;
 }
 
-/** The JSON text of the value at a place; undefined if there is none. The outermost text must be
+/** The JSON text of the value at a place; undefined if there is none, or if the whole text is not
  * JSON. */
 export function textAt({ text, path }: JsonPlace): string | undefined {
-  let at = skipSpace(text, 0);
+  let start = skipSpace(text, 0);
   for (const step of path) {
-    const found = typeof step === "number" ? elementOf(text, at, step) : memberOf(text, at, step);
+    const found = typeof step === "number"
+      ? elementStart(text, start, step)
+      : memberStart(text, start, step);
     if (found === undefined) return undefined;
-    at = found;
+    start = found;
   }
-  return repairedJson(text.slice(at, endOfValue(text, at)));
+  return repairedJson(text.slice(start, endOfValue(text, start)));
 }
 
-/** The place of a value inside the value at `place`. */
-export function inside({ text, path }: JsonPlace, ...steps: JsonPath): JsonPlace {
+/** The place of a value that is inside the value at `place`. */
+export function placeIn({ text, path }: JsonPlace, ...steps: JsonPath): JsonPlace {
   return { text, path: [...path, ...steps] };
 }
 
-/** The start of a member's value: of the last member with that name, as with `JSON.parse`. */
-function memberOf(text: string, start: number, name: string): number | undefined {
-  if (text[start] !== "{") return undefined;
+/** The start of a member's value in the object at `objectStart`. Of members with the same name, the
+ * last one counts, as with `JSON.parse`. */
+function memberStart(text: string, objectStart: number, name: string): number | undefined {
+  if (text[objectStart] !== "{") return undefined;
   let found: number | undefined;
-  let at = skipSpace(text, start + 1);
-  while (text[at] === '"') {
-    const nameEnd = endOfString(text, at);
-    const value = skipSpace(text, skipSpace(text, nameEnd) + 1);
-    if (JSON.parse(text.slice(at, nameEnd)) === name) found = value;
-    at = skipSpace(text, endOfValue(text, value));
-    if (text[at] === ",") at = skipSpace(text, at + 1);
+  let index = skipSpace(text, objectStart + 1);
+  while (text[index] === '"') {
+    const nameEnd = endOfString(text, index);
+    const valueStart = skipSpace(text, skipSpace(text, nameEnd) + 1);
+    if (JSON.parse(text.slice(index, nameEnd)) === name) found = valueStart;
+    index = skipSpace(text, endOfValue(text, valueStart));
+    if (text[index] === ",") index = skipSpace(text, index + 1);
   }
   return found;
 }
 
-function elementOf(text: string, start: number, index: number): number | undefined {
-  if (text[start] !== "[") return undefined;
-  let at = skipSpace(text, start + 1);
-  for (let i = 0; i < index; i++) {
-    at = skipSpace(text, endOfValue(text, at));
-    if (text[at] !== ",") return undefined;
-    at = skipSpace(text, at + 1);
+/** The start of an element in the array at `arrayStart`. */
+function elementStart(text: string, arrayStart: number, position: number): number | undefined {
+  if (text[arrayStart] !== "[") return undefined;
+  let index = skipSpace(text, arrayStart + 1);
+  for (let i = 0; i < position; i++) {
+    index = skipSpace(text, endOfValue(text, index));
+    if (text[index] !== ",") return undefined;
+    index = skipSpace(text, index + 1);
   }
-  return at < text.length && text[at] !== "]" ? at : undefined;
+  return index < text.length && text[index] !== "]" ? index : undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * Reads text and reasoning of a message or of the deltas of a stream. Servers put reasoning into a
- * field of its own, into parts of the content, or into the text; it is read from only one of these.
+ * Reads the text and reasoning of a message, or of the deltas of a stream. Servers put reasoning
+ * into a separate field, into parts of the content, or into the text. Only one of these is read.
  *
  * @module
  */
@@ -19,12 +19,12 @@ export interface ContentTexts {
  * `reasoning_text`, `reasoning.text`, `thought`, and `redacted_thinking`, which has no text. */
 const REASONING_PART = /^(?:redacted_)?(?:thinking|thought|reasoning)/;
 
-/** The deepest nesting of parts that is read. */
-const MOST_LEVELS = 4;
+/** The maximum depth of nested parts that are read. */
+const MAX_LEVELS = 4;
 
 /** Reads a message, or all deltas of one stream. */
 export class MessageReader {
-  // A stream may end with a list that repeats the reasoning of earlier fields.
+  // Remembered, because a stream may end with a list that repeats the reasoning of earlier fields.
   #hasField = false;
 
   read(message: JsonObject): ContentTexts {
@@ -55,7 +55,7 @@ export class MessageReader {
       textOf(reasoning_text) || textOf(message.thinking_content) || textOf(message.thought);
     if (field !== "") this.#hasField = true;
     if (this.#hasField) return field;
-    // These repeat one of the fields above, or replace it. `reasoning_details`: OpenRouter,
+    // These fields repeat one of those above, or replace it. `reasoning_details`: OpenRouter,
     // MiniMax. `thinking_blocks`, `provider_specific_fields`: LiteLLM.
     return textOf(message.reasoning_details) || textOf(message.thinking_blocks) ||
       providerFieldOf(message.provider_specific_fields);
@@ -69,8 +69,8 @@ export function promptText(content: unknown): string {
     .join("");
 }
 
-/** The model's words for why it does not answer, from a field beside the content or a part of it;
- * "" if it answers. */
+/** The text with which the model refuses to answer, from the field `refusal` or a part of the
+ * content; "" if it does not refuse. */
 export function refusalOf({ refusal, content }: JsonObject): string {
   const field = asText(refusal);
   if (field !== "" || !Array.isArray(content)) return field;
@@ -84,7 +84,7 @@ function jsonOf(content: unknown): string {
   return isEmpty || "type" in content || isTooDeep(content) ? "" : JSON.stringify(content);
 }
 
-/** LiteLLM puts fields there that it does not know. */
+/** The reasoning in `provider_specific_fields`, for fields that LiteLLM does not know. */
 function providerFieldOf(fields: unknown): string {
   const { reasoning_content, reasoning } = asObject(fields) ?? {};
   return textOf(reasoning_content) || textOf(reasoning);
@@ -95,12 +95,12 @@ function isReasoningPart(part: unknown): boolean {
 }
 
 /**
- * The text of a part or a list of parts under the names that servers use; "" for encrypted parts.
+ * The text of a part or a list of parts, under the names that servers use; "" for encrypted parts.
  */
-function textOf(part: unknown, levels = MOST_LEVELS): string {
+function textOf(part: unknown, levels = MAX_LEVELS): string {
   if (typeof part === "string") return part;
   if (typeof part !== "object" || part === null || levels === 0) return "";
-  if (Array.isArray(part)) return part.map((one) => textOf(one, levels - 1)).join("");
+  if (Array.isArray(part)) return part.map((element) => textOf(element, levels - 1)).join("");
   const { text, thinking, reasoning, summary, content } = part as JsonObject;
   // `text.value`: Azure's agents. In other objects, `value` may belong to an answer that is an
   // object.
@@ -110,30 +110,30 @@ function textOf(part: unknown, levels = MOST_LEVELS): string {
     textOf(content, levels - 1);
 }
 
-/** The summary of the reasoning. Beside `effort`, `summary` is a setting:
+/** The summary of the reasoning. In an object with `effort`, `summary` is a setting instead:
  * `{"effort":"high","summary":"auto"}`. */
 function summaryOf(summary: unknown, { effort }: JsonObject, levels: number): string {
   return effort === undefined ? textOf(summary, levels - 1) : "";
 }
 
-/** Pieces before a stream is taken for snapshots: in any stream the second piece may begin like the
- * first. */
-const LEAST_SNAPSHOTS = 3;
-/** Snapshots after which only the last one is kept in memory. */
+/** Pieces count as snapshots once there are this many: in any stream, the second piece may begin
+ * with the first. */
+const MIN_SNAPSHOTS = 3;
+/** After this many snapshots, only the last one is kept in memory. */
 const CERTAIN_SNAPSHOTS = 16;
-/** The shortest piece, in characters, that counts as a repetition of the text: a model may write a
- * word twice, but not all its text in a single piece. */
-const LEAST_REPEATED = 16;
+/** The shortest piece, in characters, that may be a repetition of the whole text: a model may write
+ * a word twice. */
+const MIN_REPEATED_CHARS = 16;
 
 /**
- * Joins the pieces of a text. Some servers send all text so far in each piece (DashScope, MiniMax):
- * if every piece begins with the one before and is longer, the pieces are snapshots. Others repeat
- * the complete text in a last piece (RAGFlow), which is dropped.
+ * Joins the pieces of a text. Some servers (DashScope, MiniMax) send snapshots, which are all text
+ * so far: each piece begins with the one before and is longer. Others (RAGFlow) repeat the complete
+ * text in a last piece, which is dropped.
  */
 export class DeltaText {
   #joined = "";
   #pieces = 0;
-  // The last piece while all pieces so far are snapshots, else undefined.
+  // The last piece, as long as all pieces are snapshots; then undefined.
   #snapshot: string | undefined = "";
 
   add(piece: string): void {
@@ -142,7 +142,7 @@ export class DeltaText {
     if (snapshot !== undefined) {
       const isNext = piece.length > snapshot.length
         ? piece.startsWith(snapshot)
-        : this.#pieces >= LEAST_SNAPSHOTS && piece === snapshot;
+        : this.#pieces >= MIN_SNAPSHOTS && piece === snapshot;
       this.#snapshot = isNext ? piece : undefined;
     }
     this.#pieces++;
@@ -150,7 +150,7 @@ export class DeltaText {
     else this.#joined += piece;
   }
 
-  /** Replaces the text by a longer one that begins with it; ignores any other. */
+  /** Replaces the text by `whole` if that begins with it. */
   extendTo(whole: string): void {
     if (!whole.startsWith(this.text)) return;
     this.#joined = whole;
@@ -158,13 +158,13 @@ export class DeltaText {
   }
 
   #repeatsAll(piece: string): boolean {
-    return piece.length >= LEAST_REPEATED && piece.length === this.#joined.length &&
-      this.#pieces >= LEAST_SNAPSHOTS && this.#snapshot === undefined && piece === this.#joined;
+    return piece.length >= MIN_REPEATED_CHARS && piece.length === this.#joined.length &&
+      this.#pieces >= MIN_SNAPSHOTS && this.#snapshot === undefined && piece === this.#joined;
   }
 
   /** The text so far. */
   get text(): string {
-    return this.#snapshot !== undefined && this.#pieces >= LEAST_SNAPSHOTS
+    return this.#snapshot !== undefined && this.#pieces >= MIN_SNAPSHOTS
       ? this.#snapshot
       : this.#joined;
   }

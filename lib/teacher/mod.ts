@@ -2,7 +2,7 @@
  * Teachers: one attempt is one POST.
  *
  * In: messages and parameters. Out: a completion, or a `TeacherError` that says what went wrong.
- * This layer does not retry, does not wait for limits, and does not know rows.
+ * Nothing here retries, waits for limits, or reads rows.
  *
  * @module
  */

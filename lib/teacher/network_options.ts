@@ -1,24 +1,24 @@
 /**
  * Checks certificates and the proxy before a run. During the run, a wrong certificate would cause
- * obscure errors (`unsupported protocol` for a key of another certificate). The address of a proxy
- * may hold a password, which no message shows.
+ * obscure errors (`unsupported protocol` for a key of another certificate). Messages never show the
+ * address of a proxy, which may hold a password.
  *
  * @module
  */
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 
-/** Certificates in PEM: those that the teacher is checked against, and ours. */
+/** Certificates in PEM: the authorities for the teacher's, and the client's own. */
 export interface TlsOptions {
   /** The trusted authorities, instead of those of this machine. */
   readonly ca?: string;
-  /** Our certificate, followed by its chain. */
+  /** The client's certificate, followed by its chain. */
   readonly clientCert?: string;
   readonly clientKey?: string;
   readonly insecureTls?: boolean;
 }
 
-/** The options as undici takes them. */
+/** The options in undici's form. */
 export interface TlsSettings {
   readonly ca?: string;
   readonly cert?: string;
@@ -40,10 +40,10 @@ export function tlsSettings(options: TlsOptions): TlsSettings {
   const clientKey = options.clientKey ?? PRIVATE_KEY.exec(clientCert ?? "")?.[0];
   if (ca !== undefined) certificatesOf(ca, "the certificates of authorities (ca, --ca-file)");
   if ((clientCert === undefined) !== (clientKey === undefined)) {
-    const [there, missing] = clientKey === undefined
+    const [given, missing] = clientKey === undefined
       ? [CLIENT_CERT, CLIENT_KEY]
       : [CLIENT_KEY, CLIENT_CERT];
-    throw new TypeError(`Cannot use ${there} alone: it belongs to ${missing}`);
+    throw new TypeError(`Cannot use ${given} alone: add ${missing}`);
   }
   if (clientCert !== undefined && clientKey !== undefined) checkPair(clientCert, clientKey);
   return {
@@ -57,23 +57,24 @@ function checkPair(clientCert: string, clientKey: string): void {
   const [certificate] = certificatesOf(clientCert, CLIENT_CERT);
   if (!certificate.checkPrivateKey(privateKeyOf(clientKey))) {
     throw new TypeError(
-      `Cannot use ${CLIENT_KEY}: it belongs to another certificate than the first one of ${CLIENT_CERT}`,
+      `Cannot use ${CLIENT_KEY}: it must match the first certificate in ${CLIENT_CERT}`,
     );
   }
 }
 
-function certificatesOf(pem: string, what: string): X509Certificate[] {
+/** @param description Names the certificates in messages. */
+function certificatesOf(pem: string, description: string): X509Certificate[] {
   const found = typeof pem === "string" ? pem.match(CERTIFICATE) ?? [] : [];
   if (found.length === 0) {
     throw new TypeError(
-      `Cannot use ${what}: it must be text with "-----BEGIN CERTIFICATE-----" (PEM)`,
+      `Cannot use ${description}: it must be text with "-----BEGIN CERTIFICATE-----" (PEM)`,
     );
   }
-  return found.map((one) => {
+  return found.map((certificate) => {
     try {
-      return new X509Certificate(one);
+      return new X509Certificate(certificate);
     } catch (cause) {
-      throw new TypeError(`Cannot use ${what}: one of them is damaged`, { cause });
+      throw new TypeError(`Cannot use ${description}: a certificate is damaged`, { cause });
     }
   });
 }
@@ -95,10 +96,11 @@ function privateKeyOf(pem: string): KeyObject {
 }
 
 /**
- * Parses the address of the proxy; undefined if it is not set. The default scheme is `http://`, as
- * with curl.
+ * Parses the address of the proxy; undefined if there is no proxy. The default scheme is `http://`,
+ * as with curl.
  *
- * @throws {TypeError} If it is not an address, or its user name or password cannot be decoded.
+ * @throws {TypeError} If it is not an http or https address, or its user name or password cannot be
+ * decoded.
  */
 export function proxyUrl(proxy: string | undefined): URL | undefined {
   if (proxy === undefined || proxy === "") return undefined;

@@ -81,7 +81,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     const format = formatOf(options.endpoint);
     const address = parseAddress(options.baseUrl, format.path);
     const key = keyHeader(options.apiKey, address);
-    const proxy = address.loopback ? undefined : proxyUrl(options.proxy);
+    const proxy = address.isLoopback ? undefined : proxyUrl(options.proxy);
     this.model = model;
     this.address = address.shown;
     this.#options = options;
@@ -127,7 +127,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
         : { ...this.#context, model, modelAsked, tierAsked };
       const attempt = new Attempt(this.#shared, context, signal, request.timeoutMs);
       attempt.start(text);
-      return this.#watched(attempt.promise, added);
+      return this.#checked(attempt.promise, added);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -169,15 +169,16 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   }
 
   /**
-   * Adds a notice about missing kept fields to an answer, and handles rejections of added fields.
+   * Adds a notice to an answer if fields to keep are missing, and withdraws added fields that the
+   * teacher rejects.
    */
-  #watched(promise: Promise<Completion>, added: readonly Addition[]): Promise<Completion> {
+  #checked(promise: Promise<Completion>, added: readonly Addition[]): Promise<Completion> {
     const { address } = this;
-    const watched = this.#kept.isWatching
-      ? promise.then((completion) => this.#kept.look(completion, address))
+    const checked = this.#kept.isChecking
+      ? promise.then((completion) => this.#kept.check(completion, address))
       : promise;
-    if (added.length === 0) return watched;
-    return watched.catch((error) => {
+    if (added.length === 0) return checked;
+    return checked.catch((error) => {
       throw withoutRefused(error, added, this.#bodies, address);
     });
   }
@@ -203,10 +204,10 @@ function withoutScheme(authorization: string): string {
   return authorization.replace(/^\S+ /, "");
 }
 
-/** After this many answers, kept fields that none of them had are reported. */
-const PATIENCE = 10;
+/** The number of answers that are checked for the fields to keep. */
+const CHECKED_ANSWERS = 10;
 
-/** Checks the first answers of a teacher for the fields to keep. */
+/** Checks the first answers of a teacher for the fields to keep (`keep`). */
 class KeptFields {
   #missing: string[];
   #answers = 0;
@@ -215,25 +216,25 @@ class KeptFields {
     this.#missing = [...names];
   }
 
-  /** Whether some field has not appeared yet. */
-  get isWatching(): boolean {
+  /** Whether answers are still checked: some field has not appeared yet. */
+  get isChecking(): boolean {
     return this.#missing.length > 0;
   }
 
-  /** Checks an answer. Returns it, with a notice if it is the `PATIENCE`th and fields are still
-   * missing. */
-  look(completion: Completion, address: string): Completion {
-    if (!this.isWatching) return completion;
+  /** Checks an answer. Returns the answer; the last one that is checked gets a notice if fields are
+   * still missing. */
+  check(completion: Completion, address: string): Completion {
+    if (!this.isChecking) return completion;
     const { kept } = completion;
     this.#missing = this.#missing.filter((name) => (kept?.[name] ?? null) === null);
-    if (!this.isWatching || ++this.#answers < PATIENCE) return completion;
+    if (!this.isChecking || ++this.#answers < CHECKED_ANSWERS) return completion;
     const names = this.#missing.map((name) => `"${name}"`).join(" and ");
     this.#missing = [];
     return {
       ...completion,
       notice:
-        `None of the first ${PATIENCE} answers of the teacher at ${address} holds ${names} (--keep): ` +
-        "it may not support it",
+        `None of the first ${CHECKED_ANSWERS} answers of the teacher at ${address} holds ${names} ` +
+        "(--keep): the teacher may not support them",
     };
   }
 }
@@ -243,8 +244,7 @@ function ownHeaders(stream: boolean): Record<string, string> {
   return {
     "content-type": "application/json",
     accept: stream ? "text/event-stream, application/json" : "application/json",
-    // Without it, some gateways compress, which only costs time, and others buffer a stream to do
-    // so.
+    // Otherwise, some gateways compress, which only costs time, or buffer a stream to compress it.
     "accept-encoding": "identity",
     "user-agent": `retort/${VERSION}`,
   };

@@ -1,5 +1,5 @@
 /**
- * Reads the teacher's rate limits from the header fields of a response.
+ * Reads a teacher's rate limits in the header fields of its responses.
  *
  * @module
  */
@@ -17,21 +17,21 @@ interface Budget {
   resetMs: number | undefined;
 }
 
-/** From this value on, a bare number is a Unix time in seconds instead of a duration. */
-const EPOCH_S = 1e9;
-/** From this value on, a bare number is a Unix time in milliseconds. */
-const EPOCH_MS = 1e12;
+/** A number without a unit is a Unix time in seconds from this value on; below, a duration. */
+const MIN_UNIX_S = 1e9;
+/** A number without a unit is a Unix time in milliseconds from this value on. */
+const MIN_UNIX_MS = 1e12;
 
 /**
  * Reads `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` (OpenAI, Groq, Azure and many more)
  * and `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}`.
- * Of several token limits, the one with the smallest share left counts. Points in time are on the
- * teacher's clock.
+ * Of several token limits, the one with the smallest remaining share counts. Absolute times are on
+ * the teacher's clock.
  *
  * @param headers Names in lower case.
  * @param now Unix time in milliseconds.
- * @param ageMs The age of the header, in milliseconds: limits that have been reset since are
- * omitted.
+ * @param ageMs The time since the header arrived, in milliseconds. Limits that were reset meanwhile
+ * are omitted.
  * @returns The limits without implausible values (negative, not a number, a reset more than a day
  * away); undefined if there are none.
  */
@@ -40,55 +40,57 @@ export function rateLimitOf(
   now: number,
   ageMs: number = 0,
 ): RateLimit | undefined {
-  if (hasOpenAis(headers)) {
+  if (hasOpenAiFields(headers)) {
     const time = serverNow(headers, now, ageMs);
-    return together(
+    return rateLimitFrom(
       openAiBudget(headers, "requests", time, ageMs),
       openAiBudget(headers, "tokens", time, ageMs),
     );
   }
-  if (hasAnthropics(headers)) {
+  if (hasAnthropicFields(headers)) {
     const time = serverNow(headers, now, ageMs);
+    const requests = anthropicBudget(headers, "requests", time, ageMs);
     const tokens = ["tokens", "input-tokens", "output-tokens"]
-      .map((thing) => anthropicBudget(headers, thing, time, ageMs));
-    return together(anthropicBudget(headers, "requests", time, ageMs), tokens.reduce(tighter));
+      .map((resource) => anthropicBudget(headers, resource, time, ageMs));
+    return rateLimitFrom(requests, tokens.reduce(tighter));
   }
   return undefined;
 }
 
-/** Whether header fields may state limits for `rateLimitOf`. Most do not: for these, the look-ups
- * are the whole cost, and no clock is read. */
+/** Whether header fields may state limits for `rateLimitOf`. Most do not, and then no clock has to
+ * be read. */
 export function statesRateLimit(headers: HeaderFields): boolean {
-  return hasOpenAis(headers) || hasAnthropics(headers);
+  return hasOpenAiFields(headers) || hasAnthropicFields(headers);
 }
 
-function hasOpenAis(headers: HeaderFields): boolean {
+function hasOpenAiFields(headers: HeaderFields): boolean {
   return headers["x-ratelimit-remaining-requests"] !== undefined ||
     headers["x-ratelimit-remaining-tokens"] !== undefined;
 }
 
-function hasAnthropics(headers: HeaderFields): boolean {
+function hasAnthropicFields(headers: HeaderFields): boolean {
   return headers["anthropic-ratelimit-requests-remaining"] !== undefined ||
     headers["anthropic-ratelimit-tokens-remaining"] !== undefined ||
     headers["anthropic-ratelimit-output-tokens-remaining"] !== undefined;
 }
 
 /**
- * Matches names of fields that say how much is left, of any sender:
+ * Matches the names that any servers use for fields that say how much is left:
  * `x-ratelimit-remaining-requests`, `anthropic-ratelimit-tokens-remaining`, `ratelimit-remaining`,
  * `x-tokenlimit-remaining`.
  */
 const REMAINING = /(?:rate|token)-?limit.*remaining/;
-/** `RateLimit: "minute";r=0;t=12` (draft-ietf-httpapi-ratelimit-headers). */
-const NONE_LEFT = /;\s*r=0(?![\d.])/, RESETS_IN = /;\s*t=(\d+)/;
+/** Nothing left, in `RateLimit: "minute";r=0;t=12` (draft-ietf-httpapi-ratelimit-headers). */
+const NONE_LEFT = /;\s*r=0(?![\d.])/;
+/** The seconds until the reset, in the same field. */
+const RESETS_IN = /;\s*t=(\d+)/;
 
 /**
- * Whether an error response says that a limit is used up, and when that resets.
+ * Whether an error response says that a limit is used up, and when it is reset.
  *
  * @param headers Names in lower case.
  * @param now Unix time in milliseconds.
- * @returns undefined if no limit is known to be used up. If several are, the last one to reset
- * counts.
+ * @returns undefined if no limit is known to be used up. If several are, the latest reset counts.
  */
 export function exhaustion(
   headers: HeaderFields,
@@ -115,18 +117,23 @@ function serverNow(headers: HeaderFields, now: number, ageMs: number): number {
   return serverTime(headers, now - ageMs) + ageMs;
 }
 
-function openAiBudget(headers: HeaderFields, thing: string, now: number, ageMs: number): Budget {
+function openAiBudget(headers: HeaderFields, resource: string, now: number, ageMs: number): Budget {
   return budget(
-    headers[`x-ratelimit-remaining-${thing}`],
-    headers[`x-ratelimit-limit-${thing}`],
-    headers[`x-ratelimit-reset-${thing}`],
+    headers[`x-ratelimit-remaining-${resource}`],
+    headers[`x-ratelimit-limit-${resource}`],
+    headers[`x-ratelimit-reset-${resource}`],
     now,
     ageMs,
   );
 }
 
-function anthropicBudget(headers: HeaderFields, thing: string, now: number, ageMs: number): Budget {
-  const name = `anthropic-ratelimit-${thing}`;
+function anthropicBudget(
+  headers: HeaderFields,
+  resource: string,
+  now: number,
+  ageMs: number,
+): Budget {
+  const name = `anthropic-ratelimit-${resource}`;
   return budget(
     headers[`${name}-remaining`],
     headers[`${name}-limit`],
@@ -140,11 +147,11 @@ type Field = string | string[] | undefined;
 
 function budget(left: Field, limit: Field, reset: Field, now: number, ageMs: number): Budget {
   const resetMs = resetOf(textOf(reset), now, ageMs);
-  const isOver = resetMs !== undefined && resetMs < 0;
+  const wasReset = resetMs !== undefined && resetMs < 0;
   return {
-    left: isOver ? undefined : countOf(left),
+    left: wasReset ? undefined : countOf(left),
     limit: countOf(limit),
-    resetMs: isOver ? undefined : resetMs,
+    resetMs: wasReset ? undefined : resetMs,
   };
 }
 
@@ -155,8 +162,8 @@ function resetOf(text: string, now: number, ageMs: number): number | undefined {
   const number = Number(text);
   let ms: number;
   if (Number.isNaN(number)) ms = durationMs(text) - ageMs;
-  else if (number >= EPOCH_MS) ms = number - now;
-  else if (number >= EPOCH_S) ms = number * 1_000 - now;
+  else if (number >= MIN_UNIX_MS) ms = number - now;
+  else if (number >= MIN_UNIX_S) ms = number * 1_000 - now;
   else ms = number * 1_000 - ageMs;
   if (Number.isNaN(ms)) ms = Date.parse(text) - now;
   return Math.abs(ms) <= DAY_MS && !text.startsWith("-") ? Math.ceil(ms) : undefined;
@@ -182,17 +189,17 @@ function textOf(field: Field): string {
   return (Array.isArray(field) ? field[0] : field)?.trim() ?? "";
 }
 
-function tighter(one: Budget, other: Budget): Budget {
-  return shareLeft(other) < shareLeft(one) ? other : one;
+function tighter(first: Budget, second: Budget): Budget {
+  return shareLeft(second) < shareLeft(first) ? second : first;
 }
 
 function shareLeft({ left, limit }: Budget): number {
   if (left === undefined) return Infinity;
-  // No share is known without a limit: such a budget counts only if there is no other.
+  // Without a limit, the share is unknown: such a budget counts only if there is no other.
   return limit === undefined || limit === 0 ? Number.MAX_VALUE : left / limit;
 }
 
-function together(requests: Budget, tokens: Budget): RateLimit | undefined {
+function rateLimitFrom(requests: Budget, tokens: Budget): RateLimit | undefined {
   if (requests.left === undefined && tokens.left === undefined) return undefined;
   return {
     requestsLeft: requests.left,

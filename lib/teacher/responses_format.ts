@@ -1,6 +1,6 @@
 /**
- * Requests to `/responses`, OpenAI's newer endpoint, which can return summaries of the reasoning.
- * It takes instructions and items in place of messages.
+ * Translates requests for `/responses`, OpenAI's newer endpoint, which can return summaries of the
+ * reasoning. It takes instructions and items in place of messages.
  *
  * @module
  */
@@ -16,14 +16,14 @@ export const RESPONSES: ApiFormat = {
   logprobsExample: "logprobs=true",
   prompt: promptOf,
   params(params, additions) {
-    const own: Record<string, unknown> = additions.stream ? { stream: true } : {};
+    const fields: Record<string, unknown> = additions.stream ? { stream: true } : {};
     for (const [name, value] of Object.entries(params)) {
       const translate = TRANSLATED[name];
-      if (translate === undefined) own[name] = value;
-      else merge(own, translate(value));
+      if (translate === undefined) fields[name] = value;
+      else merge(fields, translate(value));
     }
-    add(own, additions);
-    return own;
+    addFields(fields, additions);
+    return fields;
   },
   problem: promptProblem,
   answer: asChatCompletion,
@@ -38,40 +38,40 @@ const TRANSLATED: Readonly<Record<string, (value: unknown) => JsonObject>> = {
   verbosity: (value) => ({ text: { verbosity: value } }),
   response_format: (value) => ({ text: { format: textFormatOf(value) } }),
   tools: (value) => ({ tools: Array.isArray(value) ? value.map(toolOf) : value }),
-  tool_choice: (value) => ({ tool_choice: choiceOf(value) }),
+  tool_choice: (value) => ({ tool_choice: toolChoiceOf(value) }),
   logprobs: (value) => value === true ? { include: [LOGPROBS] } : {},
   text: (value) => ({ text: value }),
   reasoning: (value) => ({ reasoning: value }),
   include: (value) => ({ include: value }),
-  // `/responses` always sends token counts; its `stream_options` are about padding.
+  // Not needed: `/responses` always sends token counts. Its own `stream_options` are about padding.
   stream_options: () => ({}),
 };
 
 const LOGPROBS = "message.output_text.logprobs";
 
-function add(own: Record<string, unknown>, additions: Additions): void {
+function addFields(fields: Record<string, unknown>, additions: Additions): void {
   const { responseFormat, add } = additions;
-  const isFormatOpen = asObject(own.text)?.format === undefined;
-  if (isFormatOpen && responseFormat !== undefined && add("response_format")) {
-    merge(own, { text: { format: textFormatOf(responseFormat) } });
+  const hasFormat = asObject(fields.text)?.format !== undefined;
+  if (!hasFormat && responseFormat !== undefined && add("response_format")) {
+    merge(fields, { text: { format: textFormatOf(responseFormat) } });
   }
-  const reasoning = own.reasoning === undefined ? {} : asObject(own.reasoning);
+  const reasoning = fields.reasoning === undefined ? {} : asObject(fields.reasoning);
   // OpenAI sends no reasoning by default.
   if (reasoning !== undefined && reasoning.summary === undefined && add("reasoning.summary")) {
-    own.reasoning = { ...reasoning, summary: "auto" };
+    fields.reasoning = { ...reasoning, summary: "auto" };
   }
   // OpenAI would store answers for 30 days; chat completions are not stored by default.
-  if (own.store === undefined && add("store")) own.store = false;
+  if (fields.store === undefined && add("store")) fields.store = false;
 }
 
-/** Adds fields to `own`. Merges objects and lists, and replaces other values. */
-function merge(own: Record<string, unknown>, more: JsonObject): void {
+/** Copies `more` into `fields`. Merges objects and lists, and replaces other values. */
+function merge(fields: Record<string, unknown>, more: JsonObject): void {
   for (const [name, value] of Object.entries(more)) {
-    const before = own[name];
-    if (Array.isArray(before) && Array.isArray(value)) own[name] = [...before, ...value];
+    const before = fields[name];
+    if (Array.isArray(before) && Array.isArray(value)) fields[name] = [...before, ...value];
     else if (asObject(before) !== undefined && asObject(value) !== undefined) {
-      own[name] = { ...asObject(before), ...asObject(value) };
-    } else own[name] = value;
+      fields[name] = { ...asObject(before), ...asObject(value) };
+    } else fields[name] = value;
   }
 }
 
@@ -81,31 +81,33 @@ function textFormatOf(format: unknown): unknown {
   return asObject(schema) === undefined ? format : { ...rest, ...asObject(schema) };
 }
 
-/** `{"type":"function","function":{…}}` without its inner level. `strict` is set because
- * `/responses` has another default: true. */
+/** `{"type":"function","function":{…}}` without its inner level. `strict` is false by default, as
+ * in chat completions: `/responses` would set it to true. */
 function toolOf(tool: unknown): unknown {
-  const { function: called, ...rest } = asObject(tool) ?? {};
-  if (asObject(called) === undefined) return tool;
-  return { ...rest, strict: false, ...asObject(called) };
+  const { function: callee, ...rest } = asObject(tool) ?? {};
+  if (asObject(callee) === undefined) return tool;
+  return { ...rest, strict: false, ...asObject(callee) };
 }
 
-function choiceOf(choice: unknown): unknown {
-  const { type, function: called, allowed_tools: allowed } = asObject(choice) ?? {};
-  if (type === "function" && called !== undefined) {
-    return { type, name: asText(asObject(called)?.name) };
+/** A `tool_choice`, or a tool in its `allowed_tools`, without its inner level. */
+function toolChoiceOf(choice: unknown): unknown {
+  const { type, function: callee, allowed_tools: allowed } = asObject(choice) ?? {};
+  if (type === "function" && callee !== undefined) {
+    return { type, name: asText(asObject(callee)?.name) };
   }
   if (type !== "allowed_tools" || asObject(allowed) === undefined) return choice;
   const { tools, ...rest } = asObject(allowed)!;
-  return { type, ...rest, tools: Array.isArray(tools) ? tools.map(choiceOf) : tools };
+  return { type, ...rest, tools: Array.isArray(tools) ? tools.map(toolChoiceOf) : tools };
 }
 
 /** Translates messages: leading system messages become `instructions`, the others `input`. */
 function promptOf(messages: readonly Message[]): JsonObject {
-  const first = messages.findIndex((message) => !isInstruction(message));
-  // No leading system message, or only such: `input` must not be empty.
-  if (first < 1) return { input: messages.flatMap(itemsOf) };
-  const instructions = messages.slice(0, first).map(({ content }) => promptText(content));
-  return { instructions: instructions.join("\n\n"), input: messages.slice(first).flatMap(itemsOf) };
+  const inputStart = messages.findIndex((message) => !isInstruction(message));
+  // The first message is no system message, or all are: `input` must not be empty.
+  if (inputStart < 1) return { input: messages.flatMap(itemsOf) };
+  const instructions = messages.slice(0, inputStart).map(({ content }) => promptText(content));
+  const input = messages.slice(inputStart).flatMap(itemsOf);
+  return { instructions: instructions.join("\n\n"), input };
 }
 
 /** Why a request cannot be sent to `/responses`. */
@@ -113,7 +115,7 @@ function promptProblem(messages: readonly Message[], params: Params): string | u
   for (const name of ["input", "instructions"]) {
     if (name in params) return `sets "${name}": it comes from the messages`;
   }
-  if (params.background === true) return 'sets "background": answers are waited for';
+  if (params.background === true) return 'sets "background": Retort waits for each answer';
   for (const { role, tool_call_id: id } of messages) {
     if (role === "function" || (role === "tool" && typeof id !== "string")) {
       return `has a message of the role "${role}" without "tool_call_id": ` +
@@ -151,8 +153,8 @@ function itemsOf(message: Message): JsonObject[] {
 }
 
 function callOf(call: unknown): JsonObject {
-  const { id, function: called } = asObject(call) ?? {};
-  const { name, arguments: args } = asObject(called) ?? {};
+  const { id, function: callee } = asObject(call) ?? {};
+  const { name, arguments: args } = asObject(callee) ?? {};
   return { type: "function_call", call_id: id, name, arguments: args };
 }
 

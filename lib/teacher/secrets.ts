@@ -1,5 +1,5 @@
 /**
- * Keeps secrets out of everything that is shown, even if JSON, URLs or HTML have escaped them.
+ * Keeps secrets out of everything that is shown, even if they are escaped as in JSON, URLs or HTML.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 /** Replaces every known secret in a text. */
 export type Redact = (text: string) => string;
 
-/** A header value for messages: only its scheme stays. */
+/** A header value for messages: its scheme, such as `Bearer`, and `[redacted]`. */
 export function redactHeader(value: string): string {
   const scheme = /^(Bearer|Basic) /i.exec(value)?.[0] ?? "";
   return `${scheme}[redacted]`;
@@ -16,11 +16,11 @@ export function redactHeader(value: string): string {
 /**
  * The shortest secret, in characters, that is replaced: shorter ones would match parts of words.
  */
-const LEAST_LENGTH = 4;
+const MIN_SECRET_CHARS = 4;
 
-/** The most characters of a text that are searched; the rest is dropped. More than any message
- * shows. */
-const MOST_LENGTH = 65_536;
+/** The maximum of characters of a text that are searched. The rest is dropped, since no message
+ * shows as many. */
+const MAX_TEXT_CHARS = 65_536;
 
 /**
  * Creates the function that replaces `secrets` by `[redacted]`, even if they are escaped as in
@@ -33,13 +33,13 @@ export function redactor(secrets: Iterable<string>): Redact {
     // Texts are decoded before they are compared, so the decoded forms of a secret that looks
     // escaped are needed too.
     for (const form of [secret, ...layersOf(secret).map(({ text }) => text)]) {
-      if (form.length >= LEAST_LENGTH) forms.add(form);
+      if (form.length >= MIN_SECRET_CHARS) forms.add(form);
     }
   }
   // Longer ones first: a secret may contain another.
   const ordered = [...forms].sort((a, b) => b.length - a.length);
   return (text) => {
-    const start = text.slice(0, MOST_LENGTH);
+    const start = text.slice(0, MAX_TEXT_CHARS);
     const plain = ordered.reduce((redacted, form) => redacted.replaceAll(form, REDACTED), start);
     return MAY_BE_ESCAPED.test(plain) ? withoutRanges(plain, rangesOf(plain, ordered)) : plain;
   };
@@ -49,14 +49,16 @@ const REDACTED = "[redacted]";
 
 const MAY_BE_ESCAPED = /[\\%&]/;
 
-/** The ranges of a text, as [start, end), that decode to a secret. */
+/** The ranges of a text that decode to a secret; `end` is exclusive. */
 function rangesOf(text: string, forms: readonly string[]): [start: number, end: number][] {
   const ranges: [number, number][] = [];
   for (const layer of layersOf(text)) {
     for (const form of forms) {
-      let at = layer.text.indexOf(form);
-      for (; at >= 0; at = layer.text.indexOf(form, at + form.length)) {
-        ranges.push([layer.starts[at], layer.starts[at + form.length]]);
+      let start = layer.text.indexOf(form);
+      while (start >= 0) {
+        const end = start + form.length;
+        ranges.push([layer.starts[start], layer.starts[end]]);
+        start = layer.text.indexOf(form, end);
       }
     }
   }
@@ -64,31 +66,31 @@ function rangesOf(text: string, forms: readonly string[]): [start: number, end: 
 }
 
 function withoutRanges(text: string, ranges: readonly [start: number, end: number][]): string {
-  let shown = "", done = 0;
+  let shown = "", removedTo = 0;
   for (const [start, end] of ranges) {
-    // Inside a range that was already removed.
-    if (end <= done) continue;
-    if (start >= done) shown += text.slice(done, start) + REDACTED;
-    done = end;
+    // The range is inside one that was removed.
+    if (end <= removedTo) continue;
+    if (start >= removedTo) shown += text.slice(removedTo, start) + REDACTED;
+    removedTo = end;
   }
-  return shown + text.slice(done);
+  return shown + text.slice(removedTo);
 }
 
-/** Levels of nested escapes that are decoded: a gateway may quote JSON that quotes a URL. */
-const MOST_LAYERS = 8;
+/** The levels of nested escapes that are decoded: a gateway may quote JSON that quotes a URL. */
+const MAX_LAYERS = 8;
 
-/** A decoded text, and where each of its UTF-16 units begins in the original. */
+/** A decoded text, and where each of its UTF-16 code units begins in the original text. */
 export interface Layer {
   readonly text: string;
-  /** The last element is the end of the original text. */
+  /** One index for each code unit, and then the end of the original text. */
   readonly starts: readonly number[];
 }
 
-/** The text decoded once, twice, … until no escapes are left. */
+/** The text decoded once, twice, and so on, until no escapes are left. */
 function layersOf(text: string): Layer[] {
   const layers: Layer[] = [];
   let layer: Layer = { text, starts: Array.from({ length: text.length + 1 }, (_, i) => i) };
-  while (layers.length < MOST_LAYERS) {
+  while (layers.length < MAX_LAYERS) {
     const next = decoded(layer);
     if (next === undefined) break;
     layers.push(next);
@@ -99,25 +101,25 @@ function layersOf(text: string): Layer[] {
 
 /** Decodes one level of escapes; undefined if there are none. */
 function decoded({ text, starts }: Layer): Layer | undefined {
-  let result = "", done = 0;
-  const begins: number[] = [];
-  const copy = (end: number) => {
-    for (let i = done; i < end; i++) begins.push(starts[i]);
-    result += text.slice(done, end);
-    done = end;
+  let result = "", copiedTo = 0;
+  const resultStarts: number[] = [];
+  const copyTo = (end: number) => {
+    for (let i = copiedTo; i < end; i++) resultStarts.push(starts[i]);
+    result += text.slice(copiedTo, end);
+    copiedTo = end;
   };
   for (const match of text.matchAll(ESCAPE)) {
     const characters = characterOf(match);
     if (characters === undefined) continue;
-    copy(match.index);
-    for (let i = 0; i < characters.length; i++) begins.push(starts[match.index]);
+    copyTo(match.index);
+    for (let i = 0; i < characters.length; i++) resultStarts.push(starts[match.index]);
     result += characters;
-    done = match.index + match[0].length;
+    copiedTo = match.index + match[0].length;
   }
-  if (done === 0) return undefined;
-  copy(text.length);
-  begins.push(starts[text.length]);
-  return { text: result, starts: begins };
+  if (copiedTo === 0) return undefined;
+  copyTo(text.length);
+  resultStarts.push(starts[text.length]);
+  return { text: result, starts: resultStarts };
 }
 
 /** Escapes of JSON and JavaScript, of URLs (one UTF-8 character), and of HTML. */
@@ -131,7 +133,7 @@ const ESCAPE = new RegExp(
 );
 
 /** HTML's names of printable ASCII characters. */
-const NAMES: Readonly<Record<string, string>> = {
+const HTML_NAMES: Readonly<Record<string, string>> = {
   excl: "!",
   quot: '"',
   num: "#",
@@ -176,15 +178,15 @@ function characterOf({ groups = {} }: RegExpExecArray): string | undefined {
   if (url !== undefined) return decodedUrl(url);
   if (name !== undefined) {
     const lower = name.toLowerCase();
-    return Object.hasOwn(NAMES, lower) ? NAMES[lower] : undefined;
+    return Object.hasOwn(HTML_NAMES, lower) ? HTML_NAMES[lower] : undefined;
   }
   const code = decimal === undefined ? parseInt(point ?? unit ?? byte ?? hex, 16) : Number(decimal);
-  return code <= MOST_CODE_POINT ? String.fromCodePoint(code) : undefined;
+  return code <= MAX_CODE_POINT ? String.fromCodePoint(code) : undefined;
 }
 
-const MOST_CODE_POINT = 0x10ffff;
+const MAX_CODE_POINT = 0x10ffff;
 
-/** Undefined if the bytes are not UTF-8 after all. */
+/** Decodes percent escapes; undefined if the bytes are not UTF-8. */
 function decodedUrl(bytes: string): string | undefined {
   try {
     return decodeURIComponent(bytes);

@@ -9,14 +9,14 @@ import {
   type AnswerContext,
   type AnswerParts,
   finishReasonOf,
-  laterReason,
+  lastReason,
   NO_PARTS,
   toCompletion,
   TRANSLATED,
 } from "./answer.ts";
 import { otherAnswer, unwrapped } from "./answer_body.ts";
 import type { EventReader } from "./api_format.ts";
-import { errorIn, wordsOf } from "./error_body.ts";
+import { errorIn, errorMessage } from "./error_body.ts";
 import { brokenAnswer, statedError, withoutChoice } from "./broken_answer.ts";
 import { DeltaText, MessageReader, refusalOf } from "./message_text.ts";
 import { asObject, asText, type JsonObject } from "./json.ts";
@@ -26,16 +26,16 @@ import { ToolCallDeltas } from "./tool_calls.ts";
 
 /** What the streams of a teacher have shown so far. */
 export interface StreamHabits {
-  /** Whether a finish reason may be in any chunk, as in Gemini-compatible servers that write `stop`
-   * into each: then only `[DONE]` ends an answer. */
+  /** Whether any chunk may have a finish reason, so that only `[DONE]` ends an answer: some
+   * Gemini-compatible servers write `stop` into each chunk. */
   endsByDoneOnly: boolean;
 }
 
 /** Reads one streamed answer as its chunks arrive. */
 export class StreamReader implements EventSink {
-  /** Whether `[DONE]` has arrived: what follows is not part of the answer. */
+  /** Whether the end marker has arrived. */
   done = false;
-  /** Set if the teacher reports an error, or sends what cannot be read. */
+  /** The error that the teacher reported, or that of an unreadable stream. */
   error: TeacherError | undefined;
 
   readonly #status: number;
@@ -48,9 +48,11 @@ export class StreamReader implements EventSink {
   readonly #toolCalls = new ToolCallDeltas();
   readonly #format: EventReader | undefined;
   readonly #parts: AnswerParts = { ...NO_PARTS };
+  /** Whether the current chunk of bytes held a token. */
   #tokenSeen = false;
+  /** Whether a delta has held a token. */
   #hasTokens = false;
-  // Of several choices (`n`), only the first to appear is read.
+  // Of several choices (`n`), only the one that appears first is read.
   #choiceIndex: number | undefined;
   #hasOutput = false;
   #otherApi: { readonly words: string; readonly content: DeltaText } | undefined;
@@ -66,7 +68,8 @@ export class StreamReader implements EventSink {
     this.#habits = habits;
   }
 
-  /** The finish reason as the server sent it; "" before it arrives, and while it proves nothing. */
+  /** The finish reason as the server sent it; "" until it arrives, and until `[DONE]` if any chunk
+   * may have one. */
   get finishReason(): string {
     return this.#habits.endsByDoneOnly && !this.done ? "" : this.#parts.finishReason;
   }
@@ -105,20 +108,20 @@ export class StreamReader implements EventSink {
   /**
    * The answer so far.
    *
-   * @param othersWait Whether other requests to this teacher are in flight.
+   * @param hasOthers Whether other requests to this teacher are in flight.
    */
-  completion(ttftMs: number | undefined, othersWait: boolean = false): Completion {
+  completion(ttftMs: number | undefined, hasOthers: boolean = false): Completion {
     this.#parts.content = this.#content.text;
     this.#parts.reasoning = this.#reasoning.text;
     this.#parts.toolCalls = this.#toolCalls.list();
     this.#parts.ttftMs = ttftMs;
     const { finishReason } = this;
     const completion = toCompletion({ ...this.#parts, finishReason }, this.#context);
-    const isInterrupted = this.done && finishReason === "" && othersWait;
+    const isInterrupted = this.done && finishReason === "" && hasOthers;
     return isInterrupted ? { ...completion, doubt: INTERRUPTED } : completion;
   }
 
-  /** Called with each event that holds an object: a chunk, in most APIs. */
+  /** Called with each event that is an object: a chunk, in most APIs. */
   onObject(object: JsonObject, text: string): void {
     const events = this.#format;
     if (events === undefined) return this.#chunk(object, text);
@@ -132,15 +135,15 @@ export class StreamReader implements EventSink {
   }
 
   onUnreadable(text: string): void {
-    const what = "An event of the stream is not a JSON object";
-    this.error = brokenAnswer(what, text, this.#status, this.#context.redact);
+    const problem = "An event of the stream is not a JSON object";
+    this.error = brokenAnswer(problem, text, this.#status, this.#context.redact);
   }
 
   onDone(): void {
     this.done = true;
   }
 
-  /** Whether what follows is not part of the answer. */
+  /** Whether further events are ignored. */
   get isOver(): boolean {
     return this.done || this.error !== undefined;
   }
@@ -157,8 +160,8 @@ export class StreamReader implements EventSink {
     const error = errorIn(choice, chunk);
     if (error !== undefined) return this.#fail(error, chunk);
     if (choice === undefined && !("choices" in chunk)) {
-      if (this.#choiceIndex === undefined) this.#ofOtherApi(chunk);
-      if (wordsOf(chunk) !== undefined) {
+      if (this.#choiceIndex === undefined) this.#collectOther(chunk);
+      if (errorMessage(chunk) !== undefined) {
         const { redact } = this.#context;
         this.error = withoutChoice(chunk, "choice", "", this.#status, redact);
         return;
@@ -169,35 +172,36 @@ export class StreamReader implements EventSink {
     parts.serviceTier = asText(chunk.service_tier) || parts.serviceTier;
     // Moonshot puts the usage into the choice, Groq into a field of its own.
     const usage = chunk.usage ?? choice?.usage ?? asObject(chunk.x_groq)?.usage;
-    if (usage !== undefined && usage !== null && !countsNothing(usage, parts.usage)) {
+    if (usage !== undefined && usage !== null && !isLateZero(usage, parts.usage)) {
       parts.usage = usage;
     }
     if (this.#context.keep.length > 0) this.#keep(choice, chunk);
     if (choice === undefined) {
       if (!Array.isArray(chunk.choices)) {
-        parts.finishReason = laterReason(parts.finishReason, finishReasonOf(chunk));
+        parts.finishReason = lastReason(parts.finishReason, finishReasonOf(chunk));
       }
       return;
     }
     const delta = asObject(choice.delta), message = asObject(choice.message);
     if (delta !== undefined) this.#delta(delta, "delta", text, position);
     if (message !== undefined) this.#message(message, text, position);
-    // Older versions of LocalAI stream `text`, as completions do.
+    // Older versions of LocalAI stream `text`, like the endpoint `/completions`.
     if (typeof choice.text === "string" && delta === undefined && message === undefined) {
       this.#delta({ content: choice.text }, "delta", text, position);
     }
-    parts.finishReason = laterReason(parts.finishReason, finishReasonOf(choice, chunk));
+    parts.finishReason = lastReason(parts.finishReason, finishReasonOf(choice, chunk));
   }
 
-  /** Collects what may be chunks of another API; if the stream ends without a choice, they are. */
-  #ofOtherApi(chunk: JsonObject): void {
+  /** Collects what looks like the chunks of another API, for the error of a stream without a
+   * choice. */
+  #collectOther(chunk: JsonObject): void {
     const other = otherAnswer(chunk);
     if (other === undefined) return;
     this.#otherApi ??= { words: other.words, content: new DeltaText() };
     this.#otherApi.content.add(other.content);
   }
 
-  /** The index in the list of the choice that is read; -1 if it is not there. */
+  /** The position in the list of the choice that is read; -1 if it is not there. */
   #positionIn(choices: unknown): number {
     if (!Array.isArray(choices)) return -1;
     for (let position = 0; position < choices.length; position++) {
@@ -216,9 +220,9 @@ export class StreamReader implements EventSink {
     this.#content.add(content);
     this.#reasoning.add(reasoning);
     if (refusal !== "") this.#parts.refusal += refusal;
-    const called = hasToolCalls(delta) &&
+    const hasCall = hasToolCalls(delta) &&
       this.#toolCalls.add(delta, { text, path: ["choices", position, name] });
-    if (called || content !== "" || reasoning !== "" || refusal !== "") {
+    if (hasCall || content !== "" || reasoning !== "" || refusal !== "") {
       this.#tokenSeen = this.#hasTokens = this.#hasOutput = true;
       if (this.#parts.finishReason !== "") this.#habits.endsByDoneOnly = true;
     }
@@ -238,8 +242,8 @@ export class StreamReader implements EventSink {
     this.#toolCalls.add(message, { text, path: ["choices", position, "message"] });
   }
 
-  /** Lists (as in `logprobs`) are appended, objects are merged; of other values the last one
-   * counts. */
+  /** Collects the raw fields to keep. Lists (as in `logprobs`) are joined and objects merged; of
+   * other values, the last one is kept. */
   #keep(choice: JsonObject | undefined, chunk: JsonObject): void {
     for (const name of this.#context.keep) {
       const value = choice?.[name] ?? chunk[name];
@@ -250,8 +254,8 @@ export class StreamReader implements EventSink {
   }
 }
 
-/** Whether counts are 0 after other counts, as some gateways end their streams. */
-function countsNothing(usage: unknown, before: unknown): boolean {
+/** Whether a usage counts 0 tokens after another usage did not: some gateways end streams so. */
+function isLateZero(usage: unknown, before: unknown): boolean {
   if (before === undefined) return false;
   const { prompt_tokens: prompt, completion_tokens: completion } = asObject(usage) ?? {};
   return prompt === 0 && completion === 0;
@@ -265,15 +269,15 @@ function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonObject):
  * (`interrupt_requests`, on by default). */
 const INTERRUPTED = "this server serves one stream at a time: use -c 1 or leave out --stream";
 
-/** Raw fields have about three levels. Deeper values replace earlier ones. */
-const MOST_LEVELS = 16;
+/** Values nested deeper than this replace earlier ones. Raw fields have about three levels. */
+const MAX_LEVELS = 16;
 
 /** Merges a later value into a kept one. Lists grow in place: a copy per token would take quadratic
  * time. */
-function merge(kept: unknown, value: unknown, levels = MOST_LEVELS): unknown {
+function merge(kept: unknown, value: unknown, levels = MAX_LEVELS): unknown {
   if (Array.isArray(value)) {
     const list: unknown[] = Array.isArray(kept) ? kept : [];
-    for (const one of value) list.push(one);
+    for (const element of value) list.push(element);
     return list;
   }
   const later = asObject(value);

@@ -31,7 +31,7 @@ export class StreamEvents {
     onEvent: (event) => this.#event(event),
     onError: (error) => this.#unknownLine(error),
   });
-  /** An incomplete line that the parser might forget. */
+  /** An incomplete line that the parser has not been given yet. */
   #held = "";
   #isAtLineStart = true;
 
@@ -48,17 +48,17 @@ export class StreamEvents {
     this.#feed(`${this.#decoder.decode()}\n\n`);
   }
 
-  /** Passes text to the parser. That forgets an incomplete line unless it may become a known field,
-   * so all incomplete lines but those of data are held until they are complete. */
+  /** Passes text to the parser, which would forget an incomplete line that cannot become a known
+   * field. So an incomplete last line is held back until it is complete, unless it is data. */
   #feed(text: string): void {
-    const whole = this.#held + text;
-    const lineStart = Math.max(whole.lastIndexOf("\n"), whole.lastIndexOf("\r")) + 1;
-    const last = lineStart > 0 || this.#isAtLineStart ? whole.slice(lineStart) : "";
-    this.#held = last === "" || last.startsWith("data:") ? "" : last;
-    const fed = this.#held === "" ? whole : whole.slice(0, lineStart);
-    if (fed === "") return;
-    this.#isAtLineStart = lineStart === whole.length || this.#held !== "";
-    this.#parser.feed(fed);
+    const unread = this.#held + text;
+    const lineStart = Math.max(unread.lastIndexOf("\n"), unread.lastIndexOf("\r")) + 1;
+    const lastLine = lineStart > 0 || this.#isAtLineStart ? unread.slice(lineStart) : "";
+    this.#held = lastLine === "" || lastLine.startsWith("data:") ? "" : lastLine;
+    const ready = this.#held === "" ? unread : unread.slice(0, lineStart);
+    if (ready === "") return;
+    this.#isAtLineStart = lineStart === unread.length || this.#held !== "";
+    this.#parser.feed(ready);
   }
 
   /**
@@ -82,7 +82,7 @@ export class StreamEvents {
     if (text === DONE) return sink.onDone();
     // Some servers keep connections alive with empty events.
     if (text === "") return;
-    // A framework has wrapped events that were already wrapped.
+    // Some frameworks write `data:` before events that have it already.
     if (text.startsWith("data:")) return this.#event({ event, data: text.slice("data:".length) });
     const value = parseJson(data);
     const chunk = asObject(value);
@@ -91,27 +91,27 @@ export class StreamEvents {
     // `null` is a keep-alive; an array holds several chunks.
     else if (value === null) return;
     else if (Array.isArray(value)) {
-      for (const one of value) this.#event({ data: JSON.stringify(one) });
-    } else if (A_DONE.test(text)) sink.onDone();
+      for (const element of value) this.#event({ data: JSON.stringify(element) });
+    } else if (DONE_VARIANT.test(text)) sink.onDone();
     else if (!isKeepAlive(text, event)) this.#unparsed(text);
   }
 
-  /** Reads events that are not separated, as some gateways omit the empty lines, or the line ends
-   * too. */
+  /** Reads events that are not separated: some gateways omit the empty lines between them, or even
+   * the line ends. */
   #unparsed(text: string): void {
     if (text.includes("\n")) {
       for (const line of text.split("\n")) this.#event({ data: line });
       return;
     }
     // Object after object in one pass: an event for the rest each time would take quadratic time.
-    let at = 0, object = leadingObject(text);
-    while (object !== undefined && at + object.length < text.length) {
+    let start = 0, object = leadingObject(text);
+    while (object !== undefined && start + object.length < text.length) {
       this.#event({ data: object });
-      at = endOfBreak(text, at + object.length);
-      object = leadingObject(text, at);
+      start = endOfBreak(text, start + object.length);
+      object = leadingObject(text, start);
     }
-    if (at === 0) this.#sink.onUnreadable(text);
-    else this.#event({ data: text.slice(at) });
+    if (start === 0) this.#sink.onUnreadable(text);
+    else this.#event({ data: text.slice(start) });
   }
 }
 
@@ -125,14 +125,14 @@ function endOfBreak(text: string, start: number): number {
 
 const DONE = "[DONE]";
 
-/** Variants of `[DONE]`. */
-const A_DONE = /^"?\[?done\]?"?(?:\\[nr])*$/i;
+/** Variants of `[DONE]`, the end marker. */
+const DONE_VARIANT = /^"?\[?done\]?"?(?:\\[nr])*$/i;
 
 /** Whether an event is a keep-alive: a comment sent as data, or a ping of a proxy. */
 function isKeepAlive(text: string, event: string | undefined): boolean {
   return KEEP_ALIVE.test(event ?? "") ||
-    (text.length <= LONGEST_KEEP_ALIVE && KEEP_ALIVE.test(text));
+    (text.length <= MAX_KEEP_ALIVE_CHARS && KEEP_ALIVE.test(text));
 }
 
 const KEEP_ALIVE = /^(?::|(?:ping|pong|heart-?beat|(?:keep)?-?alive)\b)/i;
-const LONGEST_KEEP_ALIVE = 60;
+const MAX_KEEP_ALIVE_CHARS = 60;

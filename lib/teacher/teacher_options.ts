@@ -30,14 +30,14 @@ export interface OpenAICompatibleOptions {
    */
   baseUrl?: string;
   /**
-   * The endpoint: `chat` is `/chat/completions`; `completions` is `/completions`, for base models,
-   * and takes rows of one text only; `responses` is `/responses`, which returns summaries of the
-   * reasoning.
+   * The endpoint: `chat` is `/chat/completions`; `completions` is `/completions`, which is for base
+   * models and accepts only rows of one text; `responses` is `/responses`, which returns summaries
+   * of the reasoning.
    *
    * @default "chat"
    */
   endpoint?: EndpointName;
-  /** The model of rows whose parameters hold no `model`. */
+  /** The model for rows whose parameters have no `model`. */
   model: string;
   /**
    * The API key, sent as `Authorization: Bearer …` (to Azure as `api-key`) and shown nowhere.
@@ -57,7 +57,7 @@ export interface OpenAICompatibleOptions {
    * @default 120_000
    */
   streamIdleTimeoutMs?: number;
-  /** Additional header fields, which replace ours of the same name. @default {} */
+  /** Additional header fields, which replace Retort's fields of the same name. @default {} */
   headers?: Readonly<Record<string, string>>;
   /**
    * Texts that must never be shown, such as values of `headers` whose names do not suggest a
@@ -70,13 +70,13 @@ export interface OpenAICompatibleOptions {
    * @default those of this machine
    */
   ca?: string;
-  /** The certificate (PEM, with its chain) to show to a teacher that asks for one (mTLS). @default
-   * none */
+  /** The certificate (PEM, with its chain) for a teacher that requires one (mTLS). @default none */
   clientCert?: string;
   /** The private key (PEM, not encrypted) of `clientCert`. @default the one in `clientCert` */
   clientKey?: string;
   /**
-   * Whether to accept any certificate: anyone in between can read prompts, answers and the key.
+   * Whether to accept any certificate. Anyone on the network path can then read prompts, answers and
+   * the key.
    * @default false
    */
   insecureTls?: boolean;
@@ -135,7 +135,7 @@ const DEFAULTS = {
   headers: {},
   secrets: [],
   keep: [],
-  // Not `Date.now`, which changes of the system clock affect: deadlines depend on it.
+  // Not `Date.now`: deadlines must not change with the system clock.
   now: () => PROCESS_START_MS + performance.now(),
 } satisfies Partial<OpenAICompatibleOptions>;
 
@@ -148,7 +148,7 @@ export type ResolvedTeacherOptions =
     keep: readonly string[];
   };
 
-/** @throws {TypeError | RangeError} If an option is unusable. */
+/** Checks options and fills in defaults. @throws {TypeError | RangeError} If one is invalid. */
 export function resolveTeacherOptions(options: OpenAICompatibleOptions): ResolvedTeacherOptions {
   checkOptions(options, RULES);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
@@ -194,10 +194,13 @@ const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|upgra
 function checkHeaders(headers: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(headers)) {
     if (RESERVED.test(name.toLowerCase())) {
-      throw new TypeError(`Cannot send the header ${JSON.stringify(name)}: it is set by Retort`);
+      throw new TypeError(`Cannot send the header ${JSON.stringify(name)}: Retort sets it`);
     }
     if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) {
-      throw new TypeError(`Cannot send the header ${JSON.stringify(name)}: that is no header name`);
+      throw new TypeError(
+        `Cannot send the header ${JSON.stringify(name)}: ` +
+          'its name must be letters, digits and marks such as "-"',
+      );
     }
     // The value may be a secret, so it is not shown.
     if (typeof value !== "string" || !isSendable(value)) {
@@ -217,7 +220,7 @@ function checkHeaders(headers: Readonly<Record<string, string>>): void {
  */
 export function keyHeader(
   apiKey: string | undefined,
-  { credentials, azure }: Pick<Address, "credentials" | "azure">,
+  { credentials, isAzure }: Pick<Address, "credentials" | "isAzure">,
 ): Record<string, string> {
   if (apiKey !== undefined && apiKey !== "") {
     if (!isSendable(apiKey) || apiKey.trim() !== apiKey) {
@@ -225,21 +228,22 @@ export function keyHeader(
         "Cannot use the API key: it must be one line of ASCII characters without spaces around it",
       );
     }
-    if (azure && !/^eyJ[\w-]+\.[\w-]+\./.test(apiKey)) return { "api-key": apiKey };
+    if (isAzure && !/^eyJ[\w-]+\.[\w-]+\./.test(apiKey)) return { "api-key": apiKey };
     return { authorization: `Bearer ${apiKey}` };
   }
   return credentials === undefined ? {} : { authorization: `Basic ${base64(credentials)}` };
 }
 
-/** Names and values in turn, the form that undici reads fastest. The user's fields replace ours. */
+/** Header fields as alternating names and values, the form that undici reads fastest. The fields in
+ * `given` replace defaults of the same name. */
 export function headerList(
-  ours: Readonly<Record<string, string>>,
+  defaults: Readonly<Record<string, string>>,
   given: Readonly<Record<string, string>>,
 ): string[] {
-  const all = new Map<string, string>();
-  for (const [name, value] of Object.entries(ours)) all.set(name, value);
-  for (const [name, value] of Object.entries(given)) all.set(name.toLowerCase(), value);
-  return [...all].flat();
+  const fields = new Map<string, string>();
+  for (const [name, value] of Object.entries(defaults)) fields.set(name, value);
+  for (const [name, value] of Object.entries(given)) fields.set(name.toLowerCase(), value);
+  return [...fields].flat();
 }
 
 function isSendable(value: string): boolean {

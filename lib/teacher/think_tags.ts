@@ -1,31 +1,35 @@
 /**
- * Separates reasoning that a server leaves in the text of an answer because it does not know its
+ * Separates reasoning that a server leaves in the text of an answer because it does not know the
  * model's format: between tags (`<think>`), or in the channels of gpt-oss ("harmony"),
  * `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…<|return|>`,
- * where `analysis` is reasoning, `final` the answer, and `commentary` a tool call or words before
- * one.
+ * where `analysis` is reasoning, `final` the answer, and `commentary` a tool call or the text
+ * before one.
  *
  * @module
  */
 
 /** An answer, its reasoning, and tool calls that were found in the text. */
-export type Separated = Thought & Partial<HarmonyAnswer>;
+export type SeparatedAnswer = SplitText & Partial<HarmonyAnswer>;
 
 /**
  * Separates the answer from its reasoning.
  *
  * If reasoning came in a field, the server has separated it: tags in the text then belong to the
- * answer, unless they repeat the field.
+ * answer, unless the text between them repeats the field.
  *
  * @param content The text as sent.
- * @param field The reasoning from a field of its own, or "".
- * @param own The user's tags.
+ * @param field The reasoning from a separate field, or "".
+ * @param userTags The tags from the options, in addition to the known ones.
  */
-export function separateThoughts(content: string, field: string, own?: ThinkTags): Separated {
+export function separateReasoning(
+  content: string,
+  field: string,
+  userTags?: ThinkTags,
+): SeparatedAnswer {
   const channels = splitHarmony(content);
-  const split = channels ?? splitThinkTags(content, own);
+  const split = channels ?? splitThinkTags(content, userTags);
   if (field === "") return split ?? { response: content, reasoning: "" };
-  const reasoning = withoutTags(field, own);
+  const reasoning = withoutTags(field, userTags);
   if (split === undefined) return { response: content, reasoning };
   const repeated = longerOfSame(reasoning, split.reasoning);
   if (repeated !== undefined) return { ...split, reasoning: repeated };
@@ -34,23 +38,23 @@ export function separateThoughts(content: string, field: string, own?: ThinkTags
   return { ...channels, reasoning: `${reasoning}\n\n${channels.reasoning}` };
 }
 
-/** The longer of two texts if one contains the other, ignoring white space; else undefined. A
- * non-empty text of less than half the length is only a quotation. */
-function longerOfSame(first: string, second: string): string | undefined {
-  const a = squeezed(first), b = squeezed(second);
-  if (b === "") return first;
+/** The longer of two texts if one repeats the other; else undefined. Ignores white space. A text of
+ * less than half the other's length is no repetition, but a quotation, unless it is empty. */
+function longerOfSame(left: string, right: string): string | undefined {
+  const a = withSingleSpaces(left), b = withSingleSpaces(right);
+  if (b === "") return left;
   if (Math.max(a.length, b.length) > 2 * Math.min(a.length, b.length)) return undefined;
-  if (a.includes(b)) return first;
-  return b.includes(a) ? second : undefined;
+  if (a.includes(b)) return left;
+  return b.includes(a) ? right : undefined;
 }
 
-function squeezed(text: string): string {
+function withSingleSpaces(text: string): string {
   return text.replace(/\s+/g, " ").trim();
 }
 
 export type ThinkTags = readonly [open: string, close: string];
 
-interface Thought {
+interface SplitText {
   readonly response: string;
   /** "" if there is none. */
   readonly reasoning: string;
@@ -73,14 +77,13 @@ export const THINK_TAGS: readonly ThinkTags[] = [
   ["<|START_THINKING|>", "<|END_THINKING|>"], // Command A Reasoning
 ];
 
-/** First characters of opening tags, to rule out most answers quickly. */
+/** The first characters of opening tags, to rule out most answers quickly. */
 const FIRST_LETTERS: ReadonlySet<string> = new Set(THINK_TAGS.map(([open]) => open[0]));
 
 /**
- * Closing tags whose opening tag may be in the prompt, where the chat template has written it. Each
- * group has a mark to search first, which rules out several tags at once. Marks are as short as
- * possible, because the search stops at each first letter: `think>` takes five times as long in
- * English.
+ * Tags whose opening tag the chat template may have written at the end of the prompt. Each group
+ * has a mark to search first, which rules out several closing tags at once. A mark begins with a
+ * rare letter, at which the search stops: `think>` takes five times as long in English.
  */
 const TEMPLATE_OPENS: readonly (readonly [mark: string, tags: readonly ThinkTags[]])[] = [
   ["k>", THINK_TAGS.filter(([, close]) => close.endsWith("think>"))],
@@ -91,33 +94,32 @@ const TEMPLATE_OPENS: readonly (readonly [mark: string, tags: readonly ThinkTags
  * Separates the reasoning in a text; undefined if there is none.
  *
  * Only blocks at the start are reasoning: a later `<think>` is part of the answer. If the first
- * block is not closed, the answer has not begun. Drops only line ends around the parts.
- *
- * @param own The user's tags.
+ * block is not closed, the answer has not begun. Removes line ends around the parts, but no other
+ * white space.
  */
-export function splitThinkTags(content: string, own?: ThinkTags): Thought | undefined {
+export function splitThinkTags(content: string, userTags?: ThinkTags): SplitText | undefined {
   const start = content.search(/\S/);
   if (start < 0) return undefined;
-  const tags = openedBy(content, start, own);
-  if (tags === undefined) return splitUnopened(content, own);
+  const tags = tagsOpenedAt(content, start, userTags);
+  if (tags === undefined) return splitUnopened(content, userTags);
   const block = blockAt(content, start, tags);
   if (block === undefined) {
     return { response: "", reasoning: trimLines(content.slice(start + tags[0].length)) };
   }
-  return withMore(block, tags);
+  return withFurtherBlocks(block, tags);
 }
 
 /** Removes tags from reasoning that came in a field. */
-export function withoutTags(reasoning: string, own?: ThinkTags): string {
-  const tags = openedBy(reasoning, reasoning.search(/\S/), own);
+export function withoutTags(reasoning: string, userTags?: ThinkTags): string {
+  const tags = tagsOpenedAt(reasoning, reasoning.search(/\S/), userTags);
   if (tags === undefined) return reasoning;
-  const { response = "", reasoning: inner = "" } = splitThinkTags(reasoning, own) ?? {};
+  const { response = "", reasoning: inner = "" } = splitThinkTags(reasoning, userTags) ?? {};
   return [inner, response].filter((text) => text.trim() !== "").join("\n\n");
 }
 
-/** Some models think in several blocks before they answer. */
-function withMore(first: Thought, tags: ThinkTags): Thought {
-  let { reasoning, response } = first;
+/** Adds the blocks that follow the first one: some models think in several before they answer. */
+function withFurtherBlocks(firstBlock: SplitText, tags: ThinkTags): SplitText {
+  let { reasoning, response } = firstBlock;
   for (let start = response.search(/\S/); response.startsWith(tags[0], start);) {
     const next = blockAt(response, start, tags);
     if (next === undefined) break;
@@ -128,41 +130,46 @@ function withMore(first: Thought, tags: ThinkTags): Thought {
   return { response, reasoning };
 }
 
-function openedBy(content: string, start: number, own?: ThinkTags): ThinkTags | undefined {
-  if (own !== undefined && content.startsWith(own[0], start)) return own;
+function tagsOpenedAt(
+  content: string,
+  start: number,
+  userTags?: ThinkTags,
+): ThinkTags | undefined {
+  if (userTags !== undefined && content.startsWith(userTags[0], start)) return userTags;
   if (!FIRST_LETTERS.has(content[start])) return undefined;
   return THINK_TAGS.find(([open]) => content.startsWith(open, start));
 }
 
-function blockAt(content: string, start: number, [open, close]: ThinkTags): Thought | undefined {
-  const from = start + open.length, end = content.indexOf(close, from);
+function blockAt(content: string, start: number, [open, close]: ThinkTags): SplitText | undefined {
+  const innerStart = start + open.length, end = content.indexOf(close, innerStart);
   if (end < 0) return undefined;
-  return thought(content.slice(from, end), content.slice(end + close.length));
+  return trimmed(content.slice(innerStart, end), content.slice(end + close.length));
 }
 
-function splitUnopened(content: string, own?: ThinkTags): Thought | undefined {
-  if (own !== undefined) {
-    const split = splitAtClose(content, own);
+/** Splits a text at a closing tag whose opening tag may be in the prompt. */
+function splitUnopened(content: string, userTags?: ThinkTags): SplitText | undefined {
+  if (userTags !== undefined) {
+    const split = splitAtClose(content, userTags);
     if (split !== undefined) return split;
   }
   for (const [mark, tags] of TEMPLATE_OPENS) {
     if (!content.includes(mark)) continue;
-    for (const one of tags) {
-      const split = splitAtClose(content, one);
+    for (const pair of tags) {
+      const split = splitAtClose(content, pair);
       if (split !== undefined) return split;
     }
   }
   return undefined;
 }
 
-/** A closing tag must not be taken for one without an opening tag if the answer opens it. */
-function splitAtClose(content: string, [open, close]: ThinkTags): Thought | undefined {
+/** Splits a text at a closing tag; undefined if the text has none, or has its opening tag, too. */
+function splitAtClose(content: string, [open, close]: ThinkTags): SplitText | undefined {
   const end = content.indexOf(close);
   if (end < 0 || content.lastIndexOf(open, end) >= 0) return undefined;
-  return thought(content.slice(0, end), content.slice(end + close.length));
+  return trimmed(content.slice(0, end), content.slice(end + close.length));
 }
 
-function thought(reasoning: string, response: string): Thought {
+function trimmed(reasoning: string, response: string): SplitText {
   return { response: response.replace(/^[\r\n]+/, ""), reasoning: trimLines(reasoning) };
 }
 
@@ -171,36 +178,38 @@ function trimLines(text: string): string {
   return text.replace(/^[\r\n]+/, "").replace(/[\r\n]+$/, "");
 }
 
-interface HarmonyAnswer extends Thought {
+interface HarmonyAnswer extends SplitText {
   /** Tool calls in OpenAI's form. */
   readonly toolCalls: readonly unknown[];
 }
 
 interface HarmonyMessage {
-  /** Those of role, channel, recipient and content type that were sent. */
+  /** The role, channel, recipient and content type, as far as they were sent. */
   readonly header: string;
   readonly body: string;
 }
 
 const MARK = /<\|(start|channel|constrain|message|end|return|call)\|>/;
-/** The prompt ends with `<|start|>assistant`, so answers begin with a channel, or with its name or
- * text if the prompt opens the channel. */
-const BEGINS = /^\s*(?:<\|start\|>|<\|channel\|>|(?:analysis|commentary|final)<\|message\|>)/;
-const CONTINUES = /<\|end\|>\s*(?:<\|start\|>\s*assistant\s*)?<\|channel\|>/;
-/** What remains if a server drops the special tokens but keeps the names:
+/** The start of an answer. The prompt ends with `<|start|>assistant`, so that answers begin with a
+ * channel, or with its name or text if the prompt opens the channel. */
+const HARMONY_START =
+  /^\s*(?:<\|start\|>|<\|channel\|>|(?:analysis|commentary|final)<\|message\|>)/;
+/** The border between the messages of an answer that begins with the text of its channel. */
+const NEXT_MESSAGE = /<\|end\|>\s*(?:<\|start\|>\s*assistant\s*)?<\|channel\|>/;
+/** The text that remains if a server drops the special tokens but keeps the names:
  * `analysis…assistantfinal…`. */
-const BARE = /^analysis(?=\S)([^]*?)assistantfinal([^]*)$/;
+const WITHOUT_MARKS = /^analysis(?=\S)([^]*?)assistantfinal([^]*)$/;
 
 /** Splits a text with channels; undefined if it has none. */
 function splitHarmony(content: string): HarmonyAnswer | undefined {
   if (content.startsWith("analysis") && !content.startsWith("analysis<|")) {
-    const [, reasoning, response] = BARE.exec(content) ?? [];
-    if (reasoning === undefined) return undefined;
-    const whole = reasoning.replaceAll("assistantanalysis", "\n\n");
-    return { reasoning: trimLines(whole), response: trimLines(response), toolCalls: [] };
+    const [, analysis, response] = WITHOUT_MARKS.exec(content) ?? [];
+    if (analysis === undefined) return undefined;
+    const reasoning = analysis.replaceAll("assistantanalysis", "\n\n");
+    return { reasoning: trimLines(reasoning), response: trimLines(response), toolCalls: [] };
   }
-  // `includes` takes a tenth of the time of the patterns, and decides nearly every answer.
-  if (!content.includes("|>") || !(BEGINS.test(content) || CONTINUES.test(content))) {
+  // `includes` takes a tenth of the time of the patterns, and is false for nearly every answer.
+  if (!content.includes("|>") || !(HARMONY_START.test(content) || NEXT_MESSAGE.test(content))) {
     return undefined;
   }
   const reasoning: string[] = [], response: string[] = [], toolCalls: unknown[] = [];

@@ -8,11 +8,11 @@ import { isTooDeep } from "../json.ts";
 import {
   asObject,
   asText,
-  inside,
   type JsonObject,
   type JsonPath,
   type JsonPlace,
   parseJson,
+  placeIn,
   textAt,
 } from "./json.ts";
 
@@ -41,18 +41,18 @@ export function toolCallsOf(
   }
   // Older versions of TGI send a single call without a list.
   if (asObject(calls) !== undefined) return [toolCall(calls, place, ["tool_calls"])];
-  const called = asObject(legacy);
-  if (called === undefined) return undefined;
-  return [legacyCall(openaiFunction(called, inside(place, "function_call")))];
+  const callee = asObject(legacy);
+  if (callee === undefined) return undefined;
+  return [legacyCall(openaiFunction(callee, placeIn(place, "function_call")))];
 }
 
 /** Converts the deprecated `function_call`. */
-function legacyCall(called: unknown): unknown {
-  return { id: "call_0", type: "function", function: called };
+function legacyCall(callee: unknown): unknown {
+  return { id: "call_0", type: "function", function: callee };
 }
 
 /**
- * The arguments of a call as text, OpenAI's form: TGI, Ollama and others send an object.
+ * The arguments of a call as text, as OpenAI sends them: TGI, Ollama and others send an object.
  *
  * @param place The place of `value`, whose original text keeps all digits of numbers.
  */
@@ -66,30 +66,30 @@ function argumentsText(value: unknown, place: JsonPlace): string {
 function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject {
   const members = { ...object };
   for (const [name, value] of Object.entries(object)) {
-    if (isTooDeep(value)) members[name] = textAt(inside(place, name));
+    if (isTooDeep(value)) members[name] = textAt(placeIn(place, name));
   }
   return members;
 }
 
 function toolCall(value: unknown, message: JsonPlace, path: JsonPath): unknown {
   const call = withTextId(asObject(value));
-  const called = asObject(call?.function);
-  const isOpenAIs = typeof called?.arguments === "string" && !isTooDeep(call);
-  if (isOpenAIs) return call;
-  const place = inside(message, ...path);
+  const callee = asObject(call?.function);
+  const hasOpenAiForm = typeof callee?.arguments === "string" && !isTooDeep(call);
+  if (hasOpenAiForm) return call;
+  const place = placeIn(message, ...path);
   if (call === undefined) return isTooDeep(value) ? textAt(place) : value;
-  if (called !== undefined) {
+  if (callee !== undefined) {
     const { function: _, ...rest } = call;
     return {
       ...shallowMembers(rest, place),
-      function: openaiFunction(called, inside(place, "function")),
+      function: openaiFunction(callee, placeIn(place, "function")),
     };
   }
   // Some servers omit the `function` level.
   if (asText(call.name) !== "" && ("arguments" in call || "parameters" in call)) {
-    const { id, type: _, ...called } = call;
-    const named = asText(id) === "" ? {} : { id };
-    return { ...named, type: "function", function: openaiFunction(called, place) };
+    const { id, type: _, ...callee } = call;
+    const withId = asText(id) === "" ? {} : { id };
+    return { ...withId, type: "function", function: openaiFunction(callee, place) };
   }
   return shallowMembers(call, place);
 }
@@ -100,27 +100,30 @@ function withTextId(call: JsonObject | undefined): JsonObject | undefined {
 }
 
 /** Cohere and some versions of TGI call the arguments `parameters`. */
-function openaiFunction(called: JsonObject, place: JsonPlace): JsonObject {
-  const name = called.arguments === undefined && called.parameters !== undefined
+function openaiFunction(callee: JsonObject, place: JsonPlace): JsonObject {
+  const name = callee.arguments === undefined && callee.parameters !== undefined
     ? "parameters"
     : "arguments";
-  const { [name]: args, ...rest } = called;
+  const { [name]: args, ...rest } = callee;
   return {
     ...shallowMembers(rest, place),
-    arguments: argumentsText(args, inside(place, name)),
+    arguments: argumentsText(args, placeIn(place, name)),
   };
 }
 
+/** A call of which parts have arrived. */
 interface Call {
   id: string;
   name: string;
   /** Undefined until the stream sends arguments, which may be empty. */
   arguments: string | undefined;
+  /** The other fields of the call. */
   readonly fields: JsonObject;
+  /** The other fields of its `function`. */
   readonly functionFields: JsonObject;
 }
 
-/** What one delta holds of a call. */
+/** The part of a call in one delta. */
 interface Part {
   /** Undefined if the server sends no index. */
   readonly index: string | undefined;
@@ -132,7 +135,7 @@ interface Part {
 /** Collects the tool calls of one streamed answer. */
 export class ToolCallDeltas {
   readonly #calls: Call[] = [];
-  // By the server's index; some servers give all calls the same one.
+  // The last call with each index: some servers give all calls the same one.
   readonly #byIndex = new Map<string, Call>();
   #legacy: { name: string; arguments: string } | undefined;
 
@@ -144,11 +147,11 @@ export class ToolCallDeltas {
   add(delta: JsonObject, place: JsonPlace): boolean {
     const { tool_calls: parts, function_call: legacy } = delta;
     if (Array.isArray(parts)) {
-      parts.forEach((part, i) => this.#add(part, inside(place, "tool_calls", i), i));
+      parts.forEach((part, i) => this.#add(part, placeIn(place, "tool_calls", i), i));
       return parts.length > 0;
     }
     if (asObject(parts) !== undefined) {
-      this.#add(parts, inside(place, "tool_calls"), 0);
+      this.#add(parts, placeIn(place, "tool_calls"), 0);
       return true;
     }
     const call = asObject(legacy);
@@ -157,7 +160,7 @@ export class ToolCallDeltas {
     this.#legacy.name += asText(call.name);
     const { arguments: args } = call;
     if (args !== undefined && args !== null) {
-      this.#legacy.arguments += argumentsText(args, inside(place, "function_call", "arguments"));
+      this.#legacy.arguments += argumentsText(args, placeIn(place, "function_call", "arguments"));
     }
     return true;
   }
@@ -178,50 +181,50 @@ export class ToolCallDeltas {
   #add(raw: unknown, place: JsonPlace, position: number): void {
     const object = asObject(raw);
     if (object === undefined) return this.#addFormless(raw, place);
-    const { index: _, id: __, function: called, ...fields } = object;
-    const { name: ___, arguments: args, ...more } = asObject(called) ?? {};
+    const { index: _, id: __, function: callee, ...fields } = object;
+    const { name: ___, arguments: args, ...functionFields } = asObject(callee) ?? {};
     const part = partOf(object, args, place);
     const known = this.#known(part, position);
     // Some servers repeat a complete call at the end.
-    if (known !== undefined && repeats(known, part)) return;
-    const isOfKnown = known !== undefined && !isAnother(known, part);
-    const call = isOfKnown ? known : this.#make(part, known);
+    if (known !== undefined && isRepetition(known, part)) return;
+    const continues = known !== undefined && !beginsAnother(known, part);
+    const call = continues ? known : this.#addCall(part, known);
     if (call.id === "") call.id = part.id;
     if (call.name === "") call.name = part.name;
     if (part.arguments !== undefined) call.arguments = (call.arguments ?? "") + part.arguments;
-    assignTold(call.fields, fields, place);
-    assignTold(call.functionFields, more, inside(place, "function"));
+    assignStated(call.fields, fields, place);
+    assignStated(call.functionFields, functionFields, placeIn(place, "function"));
   }
 
-  /** Keeps the text of something that does not have the form of a call. */
+  /** Adds a value that does not have the form of a call, as the arguments of a call without name. */
   #addFormless(raw: unknown, place: JsonPlace): void {
     if (raw === null) return;
     const part = { index: undefined, id: "", name: "", arguments: undefined };
-    this.#make(part, undefined).arguments = argumentsText(raw, place);
+    this.#addCall(part, undefined).arguments = argumentsText(raw, place);
   }
 
-  /** The call that a part continues, by its index or id; undefined if none. */
+  /** The call that a part continues according to its index, id or position; undefined if none. */
   #known({ index, id, name }: Part, position: number): Call | undefined {
     if (index !== undefined) return this.#byIndex.get(index);
     if (id !== "") {
       const call = this.#calls.findLast((call) => call.id === id);
-      if (call !== undefined || name !== "") return call ?? this.#nameless();
+      if (call !== undefined || name !== "") return call ?? this.#lastWithoutId();
     }
     // Without indexes, several parts in one delta are several calls.
     return position > 0 ? undefined : this.#calls.at(-1);
   }
 
   /** The last call, if it has no id yet. */
-  #nameless(): Call | undefined {
+  #lastWithoutId(): Call | undefined {
     const last = this.#calls.at(-1);
     return last?.id === "" ? last : undefined;
   }
 
-  #make({ index, id, name }: Part, before: Call | undefined): Call {
+  #addCall({ index, id, name }: Part, previous: Call | undefined): Call {
     const call: Call = {
       id,
-      // Gateways that lose the start of a second call lose its name too.
-      name: name === "" ? before?.name ?? "" : name,
+      // Gateways that lose the start of a second call lose its name, too.
+      name: name === "" ? previous?.name ?? "" : name,
       arguments: undefined,
       fields: {},
       functionFields: {},
@@ -233,23 +236,24 @@ export class ToolCallDeltas {
 }
 
 function partOf(
-  { index, id, function: called }: JsonObject,
+  { index, id, function: callee }: JsonObject,
   args: unknown,
   place: JsonPlace,
 ): Part {
   const isIndex = typeof index === "number" || typeof index === "string";
-  const isTold = args !== undefined && args !== null;
+  const hasArguments = args !== undefined && args !== null;
   return {
     index: isIndex ? String(index) : undefined,
     id: typeof id === "number" ? String(id) : asText(id),
-    name: asText(asObject(called)?.name),
-    arguments: isTold ? argumentsText(args, inside(place, "function", "arguments")) : undefined,
+    name: asText(asObject(callee)?.name),
+    arguments: hasArguments
+      ? argumentsText(args, placeIn(place, "function", "arguments"))
+      : undefined,
   };
 }
 
-/** Whether a part begins another call although its index or position says that it continues
- * `known`. */
-function isAnother(known: Call, { index, id, name, arguments: args = "" }: Part): boolean {
+/** Whether a part begins another call, although it continues `known` by its index or position. */
+function beginsAnother(known: Call, { index, id, name, arguments: args = "" }: Part): boolean {
   // Another id with a name is another call, whatever the index says.
   if (id !== "" && name !== "" && id !== known.id) {
     return known.id !== "" || known.arguments !== undefined ||
@@ -259,15 +263,15 @@ function isAnother(known: Call, { index, id, name, arguments: args = "" }: Part)
     return true;
   }
   // Arguments are one JSON value: text after a complete value belongs to the next call.
-  return /^\s*[{[]/.test(args) && isWhole(known.arguments);
+  return /^\s*[{[]/.test(args) && isCompleteJson(known.arguments);
 }
 
-function repeats(known: Call, { id, name, arguments: args = "" }: Part): boolean {
+function isRepetition(known: Call, { id, name, arguments: args = "" }: Part): boolean {
   if (id === "" || id !== known.id || args === "" || args !== known.arguments) return false;
-  return (name === "" || name === known.name) && isWhole(args);
+  return (name === "" || name === known.name) && isCompleteJson(args);
 }
 
-function isWhole(args = ""): boolean {
+function isCompleteJson(args = ""): boolean {
   if (!/[}\]]\s*$/.test(args.slice(-8))) return false;
   try {
     JSON.parse(args);
@@ -278,16 +282,16 @@ function isWhole(args = ""): boolean {
 }
 
 /**
- * Copies fields; later values replace earlier ones, except null and "", which some servers repeat.
+ * Copies `more` into `fields`, except null and "": some servers send these in later deltas.
  */
-function assignTold(fields: JsonObject, told: JsonObject, place: JsonPlace): void {
-  const names = Object.keys(told);
+function assignStated(fields: JsonObject, more: JsonObject, place: JsonPlace): void {
+  const names = Object.keys(more);
   if (names.length === 0) return;
-  if (names.every((name) => typeof told[name] !== "object")) {
-    for (const name of names) if (told[name] !== "") fields[name] = told[name];
+  if (names.every((name) => typeof more[name] !== "object")) {
+    for (const name of names) if (more[name] !== "") fields[name] = more[name];
     return;
   }
-  for (const [name, value] of Object.entries(shallowMembers(told, place))) {
+  for (const [name, value] of Object.entries(shallowMembers(more, place))) {
     if (value !== null && value !== undefined && value !== "") fields[name] = value;
   }
 }

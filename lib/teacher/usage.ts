@@ -1,5 +1,5 @@
 /**
- * The token counts and the cost that an answer states, under the names of any API.
+ * Reads the token counts and the cost that an answer states, under the names of any API.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const TICKS_PER_USD = 1e10;
 export function readUsage(value: unknown, model = ""): Usage | null {
   const usage = asObject(value);
   if (usage === undefined) return null;
-  // `input_tokens`: mlx-vlm, and gateways to APIs that count in these. `inputTokens`: Bedrock.
+  // `input_tokens`: mlx-vlm, and gateways to APIs with this name. `inputTokens`: Bedrock.
   const promptTokens = countOf(usage.prompt_tokens) ?? countOf(usage.input_tokens) ??
     countOf(usage.inputTokens) ?? countOf(usage.promptTokens);
   const completionTokens = countOf(usage.completion_tokens) ?? countOf(usage.output_tokens) ??
@@ -27,31 +27,31 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   const completion = asObject(usage.completion_tokens_details) ??
     asObject(usage.output_tokens_details);
   const prompt = asObject(usage.prompt_tokens_details);
-  // Anthropic and Bedrock do not include these in the prompt tokens. Gateways that write them
-  // beside OpenAI's names do.
-  const read = asCount(usage.cache_read_input_tokens) ?? asCount(usage.cacheReadInputTokens);
-  const made = asCount(usage.cache_creation_input_tokens) ?? asCount(usage.cacheWriteInputTokens);
-  const isApart = countOf(usage.prompt_tokens) === undefined &&
+  const reads = asCount(usage.cache_read_input_tokens) ?? asCount(usage.cacheReadInputTokens);
+  const writes = asCount(usage.cache_creation_input_tokens) ?? asCount(usage.cacheWriteInputTokens);
+  // The prompt tokens of Anthropic and Bedrock do not include these. Those of gateways that write
+  // OpenAI's names, too, do.
+  const excludesCache = countOf(usage.prompt_tokens) === undefined &&
     (countOf(usage.input_tokens) ?? countOf(usage.inputTokens)) !== undefined;
   const cachedTokens = asCount(prompt?.cached_tokens) ?? asCount(usage.prompt_cache_hit_tokens) ??
-    asCount(usage.cached_tokens) ?? read ?? 0;
+    asCount(usage.cached_tokens) ?? reads ?? 0;
   const reasoning = asCount(completion?.reasoning_tokens) ?? asCount(usage.reasoning_tokens);
   const rest = (asCount(usage.total_tokens) ?? 0) - (promptTokens ?? 0) - (completionTokens ?? 0);
-  // Gemini, also behind gateways, counts thoughts only in the total, and bills them as completion
+  // Gemini, also behind gateways, counts reasoning only in the total, and bills it as completion
   // tokens.
-  const isUncounted = rest > 0 && (rest === reasoning || /gemini/i.test(model));
-  const thoughts = isUncounted ? rest : 0;
-  const written = asCount(prompt?.cache_write_tokens) ?? asCount(prompt?.cache_creation_tokens) ??
-    made;
+  const isReasoning = rest > 0 && (rest === reasoning || /gemini/i.test(model));
+  const uncounted = isReasoning ? rest : 0;
+  const cacheWriteTokens = asCount(prompt?.cache_write_tokens) ??
+    asCount(prompt?.cache_creation_tokens) ?? writes;
   const costUsd = statedCost(usage);
   const counts = {
-    promptTokens: (promptTokens ?? 0) + (isApart ? (read ?? 0) + (made ?? 0) : 0),
-    completionTokens: (completionTokens ?? 0) + thoughts,
-    reasoningTokens: reasoning ?? thoughts,
+    promptTokens: (promptTokens ?? 0) + (excludesCache ? (reads ?? 0) + (writes ?? 0) : 0),
+    completionTokens: (completionTokens ?? 0) + uncounted,
+    reasoningTokens: reasoning ?? uncounted,
     cachedTokens,
   };
-  if (!written && costUsd === undefined) return counts;
-  return { ...counts, cacheWriteTokens: written ?? 0, costUsd };
+  if (!cacheWriteTokens && costUsd === undefined) return counts;
+  return { ...counts, cacheWriteTokens: cacheWriteTokens ?? 0, costUsd };
 }
 
 /** A count, given as a number or, by some gateways, as text. */

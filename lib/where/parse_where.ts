@@ -107,13 +107,11 @@ const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>>
   "contains": (a, b) =>
     typeof a === "string"
       ? typeof b === "string" && a.includes(b)
-      : Array.isArray(a) && a.some((element) => element === b),
+      : Array.isArray(a) && a.some((item) => item === b),
   "icontains": (a, b) =>
     typeof b === "string" &&
     (typeof a === "string" ? a.toLowerCase().includes(b.toLowerCase()) : Array.isArray(a) &&
-      a.some((element) =>
-        typeof element === "string" && element.toLowerCase() === b.toLowerCase()
-      )),
+      a.some((item) => typeof item === "string" && item.toLowerCase() === b.toLowerCase())),
 };
 
 /** The limit of nested brackets and `not`: the stack has room for some thousands. */

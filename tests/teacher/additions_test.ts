@@ -129,7 +129,7 @@ Deno.test("keep warns after ten answers without the field", async () => {
   for (let n = 0; n < 12; n++) notices.push((await ask(it.teacher)).notice);
   assertEquals(notices.filter((notice) => notice !== undefined), [
     `None of the first 10 answers of the teacher at ${it.server.url} holds "logprobs" (--keep): ` +
-    "it may not support it",
+    "the teacher may not support them",
   ]);
   assertEquals(notices.findIndex((notice) => notice !== undefined), 9);
 });

@@ -34,7 +34,7 @@ Deno.test("parseAddress() removes credentials from the shown address", () => {
   );
   assertEquals([...address.secrets].sort(), ["abcd", "p%40ss", "p@ss"]);
   assertEquals(address.host, "x.example:443");
-  assertEquals(address.versioned, true);
+  assertEquals(address.isVersioned, true);
 });
 
 Deno.test("redactAddress() removes secrets from any text", () => {
@@ -57,7 +57,7 @@ Deno.test("checkBaseUrl() says what would be correct, and shows no password", ()
   assertThrows(
     () => checkBaseUrl("http://h/v1/chat/completions"),
     TypeError,
-    '"/chat/completions" is added',
+    'leave out "/chat/completions"',
   );
 });
 

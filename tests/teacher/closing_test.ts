@@ -167,19 +167,19 @@ Deno.test("connections are used again once the server leaves them open: it was r
 
 Deno.test("Reuse takes an idle timeout from the closes that it sees", () => {
   const reuse = new Reuse();
-  assertEquals(reuse.longestIdleMs, Infinity);
-  reuse.closed(2_000);
-  assertEquals(reuse.longestIdleMs, 1_000);
-  reuse.closed(110);
-  assertGreater(reuse.longestIdleMs, 99);
+  assertEquals(reuse.maxIdleMs, Infinity);
+  reuse.onClosed(2_000);
+  assertEquals(reuse.maxIdleMs, 1_000);
+  reuse.onClosed(110);
+  assertGreater(reuse.maxIdleMs, 99);
   assert(!reuse.isOnce);
 });
 
 Deno.test("Reuse is not misled by the few closes of a server that nearly always leaves connections open", () => {
   const reuse = new Reuse();
   for (let round = 0; round < 20; round++) {
-    reuse.closed(1);
-    for (let n = 0; n < 50; n++) reuse.reused();
+    reuse.onClosed(1);
+    for (let n = 0; n < 50; n++) reuse.onReused();
   }
   assert(!reuse.isOnce);
 });
@@ -267,7 +267,9 @@ for (
         [error.type, error.message],
         [
           "network",
-          `${new URL(server.url).host} sent "100 Continue" unasked. From now on that is accepted`,
+          `${
+            new URL(server.url).host
+          } sent an unrequested "100 Continue". From now on, Retort accepts this`,
         ],
       );
       assertEquals((await ask(teacher, "second")).response, "42");

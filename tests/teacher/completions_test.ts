@@ -87,6 +87,6 @@ Deno.test("the endpoint completions says which rows it cannot send", () => {
   assertEquals(problem([{ ...user, name: "Ann" }]), `has "name" in its message: ${wayOut}`);
   assertEquals(
     problem([{ role: "user", content: [{ type: "text", text: "hi" }, image] }]),
-    `has content that is no text ("image_url"): ${wayOut}`,
+    `has content that is not text ("image_url"): ${wayOut}`,
   );
 });

@@ -1,9 +1,9 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { type Deadline, Deadlines, type Timed } from "../../lib/teacher/attempt_shared.ts";
-import { lateness } from "../../lib/teacher/attempt_error.ts";
+import { type Deadline, Deadlines, type TimedAttempt } from "../../lib/teacher/attempt_shared.ts";
+import { timeoutError } from "../../lib/teacher/attempt_error.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
-class Probe implements Timed {
+class Probe implements TimedAttempt {
   readonly expired: Promise<Deadline>;
   expire!: (deadline: Deadline) => void;
 
@@ -44,7 +44,7 @@ Deno.test("Deadlines end exactly those attempts whose time is up", async () => {
   for (const probe of [...over, ...fine]) deadlines.add(probe);
   assertEquals(await Promise.all(over.map((probe) => probe.expired)), [
     "attempt",
-    "silence",
+    "idle",
     "drain",
     "attempt",
     "connect",
@@ -78,8 +78,9 @@ Deno.test("Deadlines first let answers be read that came while the process was s
   deadlines.delete(silent);
 });
 
-Deno.test("lateness() says which limit was exceeded", () => {
-  const teachers = lateness("host:1", 60_000, false), rows = lateness("host:1", 1_234.5, true);
+Deno.test("timeoutError() says which limit was exceeded", () => {
+  const teachers = timeoutError("host:1", 60_000, false),
+    rows = timeoutError("host:1", 1_234.5, true);
   assertEquals([teachers.type, rows.type], ["timeout", "timeout"]);
   assertEquals(teachers.message, "No complete answer from host:1 within 60 s");
   assertEquals(rows.message, "The row's time is up: no complete answer from host:1 within 1.2 s");

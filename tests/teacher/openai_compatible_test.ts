@@ -123,8 +123,8 @@ Deno.test("openaiCompatible() rejects options that cannot be used", () => {
     );
   }
   refuse({ timeoutMs: NaN }, '"timeoutMs" must be above 0');
-  refuse({ headers: { "content-length": "1" } }, "it is set by Retort");
-  refuse({ headers: { "a b": "1" } }, "no header name");
+  refuse({ headers: { "content-length": "1" } }, "Retort sets it");
+  refuse({ headers: { "a b": "1" } }, "its name must be letters");
   refuse({ headers: { a: "1\r\nb: 2" } }, "must be one line of ASCII");
   const proxy = refuse({ proxy: "socks5://u:secret@h:1" }, '"socks5:"');
   assert(!proxy.message.includes("secret"));

@@ -261,7 +261,10 @@ Deno.test("the endpoint responses says which rows it cannot send", async () => {
     problem([user, { role: "tool", content: "x" }]),
     'has a message of the role "tool" without "tool_call_id": the endpoint responses needs it',
   );
-  assertEquals(problem([user], { background: true }), 'sets "background": answers are waited for');
+  assertEquals(
+    problem([user], { background: true }),
+    'sets "background": Retort waits for each answer',
+  );
   assertEquals(
     problem([user], { instructions: "x" }),
     'sets "instructions": it comes from the messages',

@@ -67,17 +67,17 @@ Deno.test(
     );
     assertEquals(
       refused({ ca: ca.replace(/\n.{20}/, "\n") }),
-      "Cannot use the certificates of authorities (ca, --ca-file): one of them is damaged",
+      "Cannot use the certificates of authorities (ca, --ca-file): a certificate is damaged",
     );
     assertEquals(
       refused({ clientKey: client.key }),
-      "Cannot use the private key (clientKey, --client-key) alone: it belongs to the client " +
+      "Cannot use the private key (clientKey, --client-key) alone: add the client " +
         "certificate (clientCert, --client-cert)",
     );
     assertEquals(
       refused({ clientCert: client.cert, clientKey: own.key }),
-      "Cannot use the private key (clientKey, --client-key): it belongs to another certificate than " +
-        "the first one of the client certificate (clientCert, --client-cert)",
+      "Cannot use the private key (clientKey, --client-key): it must match the first " +
+        "certificate in the client certificate (clientCert, --client-cert)",
     );
     const damaged = client.key.replace(/\n.{20}/, "\n");
     assertEquals(

@@ -9,7 +9,7 @@
 import type { Classification } from "../../../lib/engine/errors/classification.ts";
 import { errors } from "../../../lib/deps/undici.ts";
 import { TeacherError } from "../../../lib/errors.ts";
-import { networkError, refusal, type Stage } from "../../../lib/teacher/attempt_error.ts";
+import { networkError, type Stage, statusError } from "../../../lib/teacher/attempt_error.ts";
 import { notAnObject, statedError, withoutChoice } from "../../../lib/teacher/broken_answer.ts";
 
 /** What the user can do: fixes for problems that halt a teacher. */
@@ -103,8 +103,8 @@ function on(
   headers: Headers = {},
 ): Row {
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  const address = { address: "https://api.example/v1", versioned: true };
-  const error = refusal({ status, headers, text, ...address, redact: same, now: NOW });
+  const address = { address: "https://api.example/v1", isVersioned: true };
+  const error = statusError({ status, headers, text, ...address, redact: same, now: NOW });
   return [what, error, expected, headers];
 }
 

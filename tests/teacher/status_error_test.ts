@@ -1,17 +1,17 @@
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { classify } from "../../lib/engine/errors/classify.ts";
-import { type AnswerHeaders, refusal, retryAfterMs } from "../../lib/teacher/attempt_error.ts";
+import { type AnswerHeaders, retryAfterMs, statusError } from "../../lib/teacher/attempt_error.ts";
 import { statedError } from "../../lib/teacher/broken_answer.ts";
 
 const NOW = Date.parse("2025-01-01T00:00:00Z");
 const same = (text: string) => text;
 
-function refused(status: number, text: string, headers: AnswerHeaders = {}, versioned = true) {
-  const address = versioned ? "http://h/v1" : "http://h";
-  return refusal({ status, headers, text, address, versioned, redact: same, now: NOW });
+function refused(status: number, text: string, headers: AnswerHeaders = {}, isVersioned = true) {
+  const address = isVersioned ? "http://h/v1" : "http://h";
+  return statusError({ status, headers, text, address, isVersioned, redact: same, now: NOW });
 }
 
-Deno.test("refusal() quotes the teacher's message", () => {
+Deno.test("statusError() quotes the teacher's message", () => {
   const bodies: [unknown, string][] = [
     [{ error: { message: "no such model", code: "x" } }, "no such model"],
     [{ error: "model is loading" }, "model is loading"],
@@ -31,7 +31,7 @@ Deno.test("refusal() quotes the teacher's message", () => {
   assertEquals(refused(503, "").message, "The teacher answered 503 without a message");
 });
 
-Deno.test("refusal() derives the type from the status", () => {
+Deno.test("statusError() derives the type from the status", () => {
   const derived = [400, 401, 404, 408, 409, 422, 429, 500, 529].map((status) =>
     `${status} ${refused(status, "").type}`
   );
@@ -48,7 +48,7 @@ Deno.test("refusal() derives the type from the status", () => {
   ]);
 });
 
-Deno.test("refusal() includes the code, the most specific if there are several", () => {
+Deno.test("statusError() includes the code, the most specific if there are several", () => {
   const bodies: [unknown, string | undefined][] = [
     [
       { error: { message: "m", type: "insufficient_quota", code: "project_limit" } },
@@ -75,15 +75,15 @@ Deno.test("refusal() includes the code, the most specific if there are several",
   }
 });
 
-Deno.test("refusal() keeps secrets out of the code, too", () => {
-  const options = { status: 401, headers: {}, address: "http://h", versioned: true, now: NOW };
+Deno.test("statusError() keeps secrets out of the code, too", () => {
+  const options = { status: 401, headers: {}, address: "http://h", isVersioned: true, now: NOW };
   const text = '{"error":{"message":"no sk-secret","code":"bad:sk-secret"}}';
   const redact = (words: string) => words.replaceAll("sk-secret", "[redacted]");
-  const { code, message } = refusal({ ...options, text, redact });
+  const { code, message } = statusError({ ...options, text, redact });
   assertEquals([code, message], ["bad:[redacted]", "no [redacted]"]);
 });
 
-Deno.test("refusal() passes on x-should-retry, and nothing if it is missing", () => {
+Deno.test("statusError() passes on x-should-retry, and nothing if it is missing", () => {
   const words = ["true", "FALSE", "maybe", ""].map((word) =>
     refused(500, "", { "x-should-retry": word }).retryable
   );
@@ -105,7 +105,7 @@ Deno.test("the reset of an exhausted limit is waited for at most a minute, and o
   assertEquals(waitOf(429, { ...used, "x-ratelimit-remaining-requests": "3" }), undefined);
 });
 
-Deno.test("refusal() reads Google's retry delay in the body, and ignores nonsense", () => {
+Deno.test("statusError() reads Google's retry delay in the body, and ignores nonsense", () => {
   const waits = ["34.07s", "-1s", "99999999s", "soon"].map((retryDelay) => {
     const details = [{ "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay }];
     return refused(429, JSON.stringify([{ error: { message: "m", details } }])).retryAfterMs;
@@ -113,12 +113,12 @@ Deno.test("refusal() reads Google's retry delay in the body, and ignores nonsens
   assertEquals(waits, [34_070, undefined, undefined, undefined]);
 });
 
-Deno.test("refusal() hints at a missing /v1, but only if it is missing", () => {
+Deno.test("statusError() hints at a missing /v1, but only if it is missing", () => {
   assertStringIncludes(refused(404, '{"detail":"Not Found"}', {}, false).message, 'no "/v1"');
   assertEquals(refused(404, '{"detail":"Not Found"}').message, "Not Found");
 });
 
-Deno.test("refusal() names where a redirect leads, without its secrets", () => {
+Deno.test("statusError() names where a redirect leads, without its secrets", () => {
   const error = refused(307, "", { location: "https://u:p@h.example/v1?token=abc" });
   assertStringIncludes(error.message, '"https://h.example/v1?token=[redacted]"');
   assertEquals(error.status, 307);
