@@ -14,7 +14,7 @@ import { NO_IMAGES, type RowImages, unreadableImage } from "./parsed_row.ts";
 
 /** 20 MiB: the limit of many providers. */
 const MAX_BYTES = 20 * 2 ** 20;
-/** The first bytes of a file, enough for every signature in `imageTypeOf`. */
+/** The longest signature in `imageTypeOf` fits into this many bytes. */
 const HEAD_BYTES = 16;
 
 /** The media type of an image, by its first bytes; undefined if teachers do not accept the type. */

@@ -14,11 +14,11 @@ import type { ByteSink } from "./compressor.ts";
 import type { TableWriter } from "./file_types.ts";
 import type { ColumnType, ExactType, Schema } from "./schema.ts";
 
-/** About the maximum of characters in a row group, which is in memory as values and as bytes. */
+/** A row group ends once its texts have this many characters: it is in memory until it ends. */
 const MAX_GROUP_CHARS = 8 << 20;
 const MAX_GROUP_ROWS = 50_000;
 
-/** Writes one Parquet file. One row group is in memory. */
+/** Writes one Parquet file. */
 export class ParquetTable implements TableWriter {
   readonly #sink: ByteSink;
   readonly #types: readonly (readonly [string, ColumnType])[];
@@ -120,6 +120,7 @@ export class ParquetTable implements TableWriter {
       case "timestamp":
         return value;
       default:
+        // A number has 8 bytes.
         this.#chars += 8;
         return storedNumber(value, type);
     }
@@ -197,11 +198,11 @@ function exactElementOf(element: SchemaElement, type: DigitType): SchemaElement 
   switch (type.kind) {
     case "decimal": {
       const { precision, scale } = type;
-      const isShort = precision <= MAX_INT64_DIGITS;
+      const fitsInt64 = precision <= MAX_INT64_DIGITS;
       return {
         ...element,
-        type: isShort ? "INT64" : "FIXED_LEN_BYTE_ARRAY",
-        type_length: isShort ? undefined : Math.ceil((precision * Math.log2(10) + 1) / 8),
+        type: fitsInt64 ? "INT64" : "FIXED_LEN_BYTE_ARRAY",
+        type_length: fitsInt64 ? undefined : Math.ceil((precision * Math.log2(10) + 1) / 8),
         converted_type: "DECIMAL",
         logical_type: { type: "DECIMAL", precision, scale },
         ...{ precision, scale },

@@ -123,6 +123,7 @@ const ROW_KINDS = {
   map: new Set(["struct", "json", "null"]),
 };
 
+/** Returns the type of values of `type` and of this value, too. */
 function widened(type: ColumnType, value: unknown, depth: number): ColumnType {
   if (value === null || value === undefined || type.kind === "json") return type;
   if (Array.isArray(value)) {
@@ -174,13 +175,13 @@ function scalarType(
       return Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? "int64" : "double";
     case "object":
       if (value instanceof Date) return "timestamp";
-      return isRawJson(value) ? rawType(value.rawJSON) : undefined;
+      return isRawJson(value) ? rawNumberType(value.rawJSON) : undefined;
     default:
       return "json";
   }
 }
 
-function rawType(text: string): "int64" | "double" | "json" {
+function rawNumberType(text: string): "int64" | "double" | "json" {
   if (!/^-?\d+$/.test(text)) return Number.isFinite(Number(text)) ? "double" : "json";
   const integer = BigInt(text);
   return integer < INT64_LIMIT && integer >= -INT64_LIMIT ? "int64" : "json";

@@ -7,7 +7,7 @@
 import { asCount, asObject, type JsonObject } from "./json.ts";
 import type { Usage } from "./teacher.ts";
 
-/** The unit of xAI's `cost_in_usd_ticks`. */
+/** xAI states costs in ticks (`cost_in_usd_ticks`). */
 const TICKS_PER_USD = 1e10;
 
 /**
@@ -24,25 +24,27 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   const completionTokens = countOf(usage.completion_tokens) ?? countOf(usage.output_tokens) ??
     countOf(usage.outputTokens) ?? countOf(usage.completionTokens);
   if (promptTokens === undefined && completionTokens === undefined) return null;
-  const completion = asObject(usage.completion_tokens_details) ??
+  const completionDetails = asObject(usage.completion_tokens_details) ??
     asObject(usage.output_tokens_details);
-  const prompt = asObject(usage.prompt_tokens_details);
+  const promptDetails = asObject(usage.prompt_tokens_details);
   const reads = asCount(usage.cache_read_input_tokens) ?? asCount(usage.cacheReadInputTokens);
   const writes = asCount(usage.cache_creation_input_tokens) ?? asCount(usage.cacheWriteInputTokens);
-  // The prompt tokens of Anthropic and Bedrock do not include these. Those of gateways that write
-  // OpenAI's names, too, do.
+  // Anthropic and Bedrock do not count these as prompt tokens. Gateways that translate the counts to
+  // OpenAI's names do.
   const excludesCache = countOf(usage.prompt_tokens) === undefined &&
     (countOf(usage.input_tokens) ?? countOf(usage.inputTokens)) !== undefined;
-  const cachedTokens = asCount(prompt?.cached_tokens) ?? asCount(usage.prompt_cache_hit_tokens) ??
+  const cachedTokens = asCount(promptDetails?.cached_tokens) ??
+    asCount(usage.prompt_cache_hit_tokens) ??
     asCount(usage.cached_tokens) ?? reads ?? 0;
-  const reasoning = asCount(completion?.reasoning_tokens) ?? asCount(usage.reasoning_tokens);
+  const reasoning = asCount(completionDetails?.reasoning_tokens) ??
+    asCount(usage.reasoning_tokens);
   const rest = (asCount(usage.total_tokens) ?? 0) - (promptTokens ?? 0) - (completionTokens ?? 0);
   // Gemini, also behind gateways, counts reasoning only in the total, and bills it as completion
   // tokens.
   const isReasoning = rest > 0 && (rest === reasoning || /gemini/i.test(model));
   const uncounted = isReasoning ? rest : 0;
-  const cacheWriteTokens = asCount(prompt?.cache_write_tokens) ??
-    asCount(prompt?.cache_creation_tokens) ?? writes;
+  const cacheWriteTokens = asCount(promptDetails?.cache_write_tokens) ??
+    asCount(promptDetails?.cache_creation_tokens) ?? writes;
   const costUsd = statedCost(usage);
   const counts = {
     promptTokens: (promptTokens ?? 0) + (excludesCache ? (reads ?? 0) + (writes ?? 0) : 0),

@@ -14,7 +14,7 @@ const CODES: Readonly<Record<Color, number>> = { bold: 1, dim: 2, red: 31, green
 /** Returns text with the codes of a color, or unchanged. */
 export type Paint = (text: string, color: Color | undefined) => string;
 
-/** Returns a `Paint`; without `isColored`, one that never adds codes. */
+/** Returns a `Paint`, which never adds codes if `isColored` is false. */
 export function createPaint(isColored: boolean): Paint {
   if (!isColored) return (text) => text;
   return (text, color) =>
@@ -72,8 +72,8 @@ export function clip(text: string, width: number): string {
 }
 
 /**
- * Matches text whose characters take one cell each: ASCII, Latin-1, and the characters that our own
- * lines are drawn with.
+ * Matches text whose characters take one cell each: ASCII, Latin-1, and the signs that Retort draws
+ * lines with.
  */
 const ONE_CELL_EACH = /^[ -~¡-¬®-ÿ‐-‧─-▟]*$/;
 
@@ -82,11 +82,8 @@ export function stringWidth(text: string): number {
   return ONE_CELL_EACH.test(text) ? text.length : cellsOf(text);
 }
 
-/**
- * Segmenter and patterns for `cellsOf`. Created for the first text that needs them: that takes 30
- * ms.
- */
-let unicode: ReturnType<typeof makePatterns> | undefined;
+/** Created for the first text that needs them, because creating them takes 30 ms. */
+let patterns: ReturnType<typeof makePatterns> | undefined;
 
 function makePatterns() {
   return {
@@ -99,7 +96,7 @@ function makePatterns() {
 }
 
 function cellsOf(text: string): number {
-  const { graphemes, emoji, invisible, hangul } = unicode ??= makePatterns();
+  const { graphemes, emoji, invisible, hangul } = patterns ??= makePatterns();
   let cells = 0;
   for (const { segment } of graphemes.segment(text)) {
     if (emoji.test(segment)) {
