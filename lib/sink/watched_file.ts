@@ -207,22 +207,22 @@ export class WatchedFile {
     await removeIfThere(this.#rescuedPath).catch(() => {});
   }
 
-  /** Called after a write. `bytes` end with a whole line, but only `count` of them were written. */
+  /** Called after a write of whole lines, of which perhaps only the first `count` bytes went out. */
   #added(count: number, bytes: Uint8Array): void {
     this.#end += count;
     if (count === bytes.length) this.#wholeEnd = this.#end;
   }
 
   /**
-   * Truncates by path on Windows, where a handle for appending cannot truncate. The path is right:
-   * an open file cannot be replaced there.
+   * Truncates by path on Windows, where a handle for appending cannot truncate. The path leads to
+   * the open file, which cannot be replaced there.
    */
   async #truncate(size: number): Promise<void> {
     try {
       await this.#handles.write.truncate(size);
     } catch (error) {
       if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-      await Deno.truncate(this.#path, size);
+      await Deno.truncate(this.#oldHandles ? this.#rescuedPath! : this.#path, size);
     }
   }
 
@@ -232,7 +232,7 @@ export class WatchedFile {
     const handles = await openHandles(path);
     try {
       // An earlier attempt may have written part of it before the disk was full.
-      await handles.write.truncate(0);
+      await Deno.truncate(path, 0);
       if (wasTruncated) await moveJoinedLines(this.#path, handles.write);
       else await copyFrom(old.sync, this.#checkedEnds[0], handles.write);
       await handles.write.sync();

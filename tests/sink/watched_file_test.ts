@@ -121,3 +121,27 @@ Deno.test("bytes that the writer itself trimmed do not count as missing, even if
     file.syncer.close();
   }
 });
+
+Deno.test("lines move, and are trimmed, where handles for appending cannot truncate", async () => {
+  await using dir = await tempDir();
+  await dir.write("x.jsonl", "12345678\n");
+  const file = await WatchedFile.open(dir.path("x.jsonl"));
+  const { truncate } = Deno.FsFile.prototype;
+  // As on Windows.
+  Deno.FsFile.prototype.truncate = () => Promise.reject(new Deno.errors.PermissionDenied());
+  try {
+    await Deno.truncate(dir.path("x.jsonl"), 4);
+    await file.check();
+    assertEquals(await file.moveAway(), dir.path("x.rescued-1.jsonl"));
+    await file.writer.write(new TextEncoder().encode("ab\ncd"));
+    await file.writer.truncate(9 + 3);
+    assertEquals([await dir.read("x.jsonl"), await dir.read("x.rescued-1.jsonl")], [
+      "1234",
+      "ab\n",
+    ]);
+  } finally {
+    Deno.FsFile.prototype.truncate = truncate;
+    file.writer.close();
+    file.syncer.close();
+  }
+});
