@@ -36,8 +36,8 @@ export function toolCallsOf(
   }
   if (typeof calls === "string") {
     const list = parseJson(calls);
-    const whole = `{"tool_calls":${calls}}`;
-    return Array.isArray(list) ? toolCallsOf({ tool_calls: list }, whole, []) : undefined;
+    const messageText = `{"tool_calls":${calls}}`;
+    return Array.isArray(list) ? toolCallsOf({ tool_calls: list }, messageText, []) : undefined;
   }
   // Older versions of TGI send a single call without a list.
   if (asObject(calls) !== undefined) return [toolCall(calls, place, ["tool_calls"])];
@@ -137,6 +137,7 @@ export class ToolCallDeltas {
   readonly #calls: Call[] = [];
   // The last call with each index: some servers give all calls the same one.
   readonly #byIndex = new Map<string, Call>();
+  /** The deprecated `function_call`. */
   #legacy: { name: string; arguments: string } | undefined;
 
   /**
@@ -272,6 +273,7 @@ function isRepetition(known: Call, { id, name, arguments: args = "" }: Part): bo
 }
 
 function isCompleteJson(args = ""): boolean {
+  // Rules out most texts without parsing them.
   if (!/[}\]]\s*$/.test(args.slice(-8))) return false;
   try {
     JSON.parse(args);

@@ -2,15 +2,15 @@
  * Grammar and evaluation of conditions.
  *
  * ```text
- * condition  = conjunction { "or" conjunction }
+ * condition   = conjunction { "or" conjunction }
  * conjunction = negation { "and" negation }
- * negation   = "not" negation | comparison
- * comparison = "(" condition ")"
- *            | operand [ ( "==" | "!=" | "<" | "<=" | ">" | ">="
- *                        | "contains" | "icontains" ) operand ]
- *            | operand "matches" text
- *            | operand [ "not" ] "in" ( "(" | "[" ) operand { "," operand } ( ")" | "]" )
- * operand    = path | text | number | true | false | null
+ * negation    = "not" negation | comparison
+ * comparison  = "(" condition ")"
+ *             | operand [ ( "==" | "!=" | "<" | "<=" | ">" | ">="
+ *                         | "contains" | "icontains" ) operand ]
+ *             | operand "matches" text
+ *             | operand [ "not" ] "in" ( "(" | "[" ) operand { "," operand } ( ")" | "]" )
+ * operand     = path | text | number | true | false | null
  * ```
  *
  * Names in a path that are not plain words are in backquotes; a backquote in a name is doubled.
@@ -130,11 +130,11 @@ class Parser {
   }
 
   condition(): Condition {
-    const choices = [this.#conjunction()];
-    while (this.#take("or")) choices.push(this.#conjunction());
-    if (choices.length === 1) return choices[0];
-    const condition: Condition = (lookup) => choices.some((choice) => choice(lookup));
-    return Object.assign(condition, { alternatives: choices.map(({ parts }) => parts!) });
+    const members = [this.#conjunction()];
+    while (this.#take("or")) members.push(this.#conjunction());
+    if (members.length === 1) return members[0];
+    const condition: Condition = (lookup) => members.some((member) => member(lookup));
+    return Object.assign(condition, { alternatives: members.map(({ parts }) => parts!) });
   }
 
   expect(kind: string, problem: string): Token {
@@ -160,11 +160,11 @@ class Parser {
    */
   #part(): readonly Part[] {
     const { start } = this.#tokens[this.#next];
-    const firstPath = this.paths.length;
+    const pathCount = this.paths.length;
     const test = this.#negation();
     if (test.parts !== undefined) return test.parts;
     const text = this.#text.slice(start, this.#tokens[this.#next].start).trim();
-    return [partOf(text, this.paths.slice(firstPath), test)];
+    return [partOf(text, this.paths.slice(pathCount), test)];
   }
 
   #negation(): Condition {
@@ -281,15 +281,15 @@ function partOf(text: string, paths: readonly (readonly string[])[], test: Condi
 
 function comparisonOf(operator: string, left: Operand, right: Operand): Comparison | undefined {
   const { path } = left, { constant: value } = right;
-  const isBySize = typeof value === "number" && !operator.endsWith("contains");
-  return path !== undefined && isBySize ? { path, operator, value } : undefined;
+  if (path === undefined || typeof value !== "number") return undefined;
+  return operator.endsWith("contains") ? undefined : { path, operator, value };
 }
 
-function needleOf(kind: string, left: Operand, right: Operand): Needle | undefined {
+function needleOf(operator: string, left: Operand, right: Operand): Needle | undefined {
   const { path } = left, { constant: text } = right;
   if (path === undefined || typeof text !== "string" || text === "") return undefined;
-  if (!["==", "contains", "icontains"].includes(kind)) return undefined;
-  return { path, text, ignoresCase: kind === "icontains" };
+  if (!["==", "contains", "icontains"].includes(operator)) return undefined;
+  return { path, text, ignoresCase: operator === "icontains" };
 }
 
 /** The order of two values: below 0, 0 or above 0; NaN unless both are numbers or both texts. */
