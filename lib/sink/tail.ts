@@ -45,7 +45,7 @@ export async function repairTail(path: string): Promise<TailRepair> {
     const { size } = await file.stat();
     const tail = await damagedTail(file, size);
     if (tail === undefined) return { kind: "clean" };
-    if (!tail.hasMore && await isWholeObject(file, tail.start, tail.textEnd)) {
+    if (!tail.hasFurtherText && await isWholeObject(file, tail.start, tail.textEnd)) {
       await complete(file, tail.textEnd);
       return { kind: "completed" };
     }
@@ -67,7 +67,7 @@ interface Tail {
   /** The offset after the text of that line, before any NUL bytes. */
   readonly textEnd: number;
   /** Whether lines after the first hold text, not only NUL bytes. */
-  readonly hasMore: boolean;
+  readonly hasFurtherText: boolean;
 }
 
 /** Reads lines backwards until a whole one. Undefined if the last line is whole. */
@@ -77,8 +77,9 @@ async function damagedTail(file: Deno.FsFile, size: number): Promise<Tail | unde
   while (end > 0) {
     const line = await lastLine(file, end);
     if (line.isTerminated && !line.hasNul) break;
-    const hasMore = tail !== undefined && (tail.hasMore || tail.textEnd > tail.start);
-    tail = { start: line.start, textEnd: line.textEnd, hasMore };
+    const hasFurtherText = tail !== undefined &&
+      (tail.hasFurtherText || tail.textEnd > tail.start);
+    tail = { start: line.start, textEnd: line.textEnd, hasFurtherText };
     end = line.start;
   }
   return tail;
@@ -97,14 +98,14 @@ async function lastLine(file: Deno.FsFile, end: number): Promise<LastLine> {
   let start = isTerminated ? end - 1 : end;
   let textEnd: number | undefined;
   let hasNul = false;
-  let isAtStart = start === 0;
-  while (!isAtStart) {
+  let isStartFound = start === 0;
+  while (!isStartFound) {
     const blockStart = Math.max(0, start - BLOCK_BYTES);
     const block = await readAt(file, blockStart, start);
     const newline = block.lastIndexOf(NEWLINE);
     const part = block.subarray(newline + 1);
     start -= part.length;
-    isAtStart = newline !== -1 || start === 0;
+    isStartFound = newline !== -1 || start === 0;
     hasNul ||= part.includes(0);
     const textLength = lengthWithoutNuls(part);
     if (textLength > 0) textEnd ??= start + textLength;

@@ -76,20 +76,23 @@ let closedError: Error | undefined;
 export class Connection {
   /** Whether its socket is connected; stays true until a close by the server is noticed. */
   isOpen = false;
-  /** Whether it was closed by us and can no longer be used. */
+  /** Whether Retort has closed it, so that it can no longer be used. */
   isDropped = false;
-  /** When the last response ended, on `ConnectionShared.now`. */
+  /** When the last response ended, by `ConnectionShared.now`. */
   idleSince = 0;
 
   readonly #shared: ConnectionShared;
   readonly #dispatcher: Client | ProxyAgent;
   #socket: Socket | undefined;
   #filter: HeadFilter | undefined;
+  /** Whether the head of the current response is filtered. */
   #isFiltered = false;
   /** When an attempt took the connection; -1 while it is free. */
   #takenAt = -1;
   /** Whether the head of the attempt's response has arrived. */
   #hasHead = false;
+  /** Whether the last request was given to undici while a socket was open. False again once undici
+   * requires a new socket. */
   #wasOpen = false;
   /** The number of responses on this socket. */
   #responses = 0;
@@ -108,8 +111,8 @@ export class Connection {
       proxyTls: { ...PROTOCOL, ...(shared.tls.ca === undefined ? {} : { ca: shared.tls.ca }) },
       requestTls: { ...PROTOCOL, ...shared.tls },
       // The client that carries the teacher's requests, to the proxy or through its tunnel.
-      factory: (to: string | URL, options: { connect?: Connect }) =>
-        this.#client(to, options.connect!),
+      factory: (target: string | URL, options: { connect?: Connect }) =>
+        this.#client(target, options.connect!),
     });
   }
 
@@ -163,9 +166,9 @@ export class Connection {
   onHead(keepAlive: string | string[] | undefined): void {
     this.#hasHead = true;
     if (keepAlive === undefined) return;
-    const further = this.#shared.reuse.readKeepAlive(String(keepAlive));
+    const allowed = this.#shared.reuse.readKeepAlive(String(keepAlive));
     // Some servers count down to 0, others repeat the same number.
-    this.#maxResponses = Math.min(this.#maxResponses, this.#responses + further);
+    this.#maxResponses = Math.min(this.#maxResponses, this.#responses + allowed);
   }
 
   /** Called when a response has ended and the socket is free. */

@@ -29,7 +29,7 @@ export class MessageReader {
 
   read(message: JsonObject): ContentTexts {
     const { content } = message;
-    const field = this.#field(message);
+    const field = this.#reasoningField(message);
     if (typeof content === "string") return { content, reasoning: field };
     if (content === null || content === undefined) {
       // A spoken answer holds audio and its transcript.
@@ -46,7 +46,7 @@ export class MessageReader {
     };
   }
 
-  #field(message: JsonObject): string {
+  #reasoningField(message: JsonObject): string {
     // `reasoning_content`: DeepSeek, Qwen, older vLLM. `reasoning`: OpenRouter, Ollama, newer vLLM.
     // `thinking`: Ollama's own API. `reasoning_text`: GitHub. `thinking_content`, `thought`:
     // CLIProxyAPI.

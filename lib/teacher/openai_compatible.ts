@@ -92,7 +92,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     this.#shared = {
       address,
       proxyHost: proxy?.host,
-      headers: headerList({ ...ownHeaders(stream), ...key }, options.headers),
+      headers: headerList({ ...defaultHeaders(stream), ...key }, options.headers),
       timeoutMs,
       streamIdleTimeoutMs,
       now,
@@ -240,7 +240,7 @@ class KeptFields {
 }
 
 /** The header fields of every request, without the key and the user's fields. */
-function ownHeaders(stream: boolean): Record<string, string> {
+function defaultHeaders(stream: boolean): Record<string, string> {
   return {
     "content-type": "application/json",
     accept: stream ? "text/event-stream, application/json" : "application/json",
