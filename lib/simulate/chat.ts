@@ -188,7 +188,7 @@ export interface Plan {
   /** A 53-bit hash of the prompt and the seed. */
   readonly hash: number;
   /** Whether all requests with this prompt get status 400. */
-  readonly refused: boolean;
+  readonly isRejected: boolean;
   /** Time until the answer is complete, in milliseconds. */
   readonly latencyMs: number;
   readonly reasoningTokens: number;
@@ -247,7 +247,7 @@ export function planAnswer(
   const answerTokens = Math.min(isTruncated ? wanted >> 1 : wanted, maxTokens - reasoningTokens);
   return {
     hash,
-    refused: options.refusals > 0 && draw(hash, 4) < options.refusals,
+    isRejected: options.refusals > 0 && draw(hash, 4) < options.refusals,
     latencyMs: options.latency * spread,
     reasoningTokens,
     answerTokens,

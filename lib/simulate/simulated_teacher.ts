@@ -189,7 +189,7 @@ class RequestHandler {
       const message = `The simulated teacher takes ${this.#options.rpm} requests per minute (rpm)`;
       return errorResponse(429, message, { "retry-after": String(waitSeconds) });
     }
-    if (!plan.refused) return undefined;
+    if (!plan.isRejected) return undefined;
     return errorResponse(400, "The simulated teacher refuses this prompt (refusals)");
   }
 

@@ -68,7 +68,7 @@ export class Journal<T> implements AsyncDisposable {
   #writtenRows = 0;
   #writer: Promise<void> | undefined;
   /** Why `append` rejects: the journal is closed, broken or abandoned. */
-  #refusal: SinkError | undefined;
+  #rejection: SinkError | undefined;
   /** Why nothing more becomes durable: the journal is broken or abandoned. */
   #end: SinkError | undefined;
   #isAbandoned = false;
@@ -170,7 +170,7 @@ export class Journal<T> implements AsyncDisposable {
    * with a `SinkError` if it never will be.
    */
   append(line: string, record: T): Promise<void> {
-    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
+    if (this.#rejection !== undefined) return Promise.reject(this.#rejection);
     let batch = this.#waiting.at(-1);
     if (batch === undefined || this.#isFull(batch)) {
       batch = new Batch<T>();
@@ -218,7 +218,7 @@ export class Journal<T> implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const message = `Cannot write "${this.#path}": it is closed`;
-    this.#refusal ??= new SinkError(message, { path: this.#path });
+    this.#rejection ??= new SinkError(message, { path: this.#path });
     try {
       await this.flush();
     } catch (error) {
@@ -282,7 +282,7 @@ export class Journal<T> implements AsyncDisposable {
 
   #stop(error: SinkError): void {
     this.#end ??= error;
-    this.#refusal ??= error;
+    this.#rejection ??= error;
     this.#appender.giveUp(error);
     for (const batch of this.#waiting.splice(0)) batch.written.reject(error);
     this.#syncer.stop(this.#end);

@@ -58,7 +58,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   /** Appended lines that are not written yet. */
   #unwrittenRows = 0;
   /** Why `append` rejects: the journal is closed, broken or abandoned. */
-  #refusal: SinkError | undefined;
+  #rejection: SinkError | undefined;
   /** The first error with which a `Journal` of this file could not make its lines durable. */
   #failure: SinkError | undefined;
   /** Whether the last check found a problem with the file. */
@@ -101,7 +101,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
 
   /** See `Journal.append`; opens the file if it is closed. */
   append(line: string, record: T): Promise<void> {
-    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
+    if (this.#rejection !== undefined) return Promise.reject(this.#rejection);
     this.#appendedRows++;
     this.#unwrittenRows++;
     this.#recentLines.add(line);
@@ -177,7 +177,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
    */
   async close(): Promise<void> {
     await this.#opening;
-    this.#refusal ??= new SinkError(`Cannot write "${this.#path}": it is closed`, {
+    this.#rejection ??= new SinkError(`Cannot write "${this.#path}": it is closed`, {
       path: this.#path,
     });
     await this.#parking;
@@ -230,9 +230,9 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
 
   /** Rejects all lines from now on, including those that wait for the file to be opened. */
   #stop(error: SinkError): void {
-    this.#refusal ??= error;
+    this.#rejection ??= error;
     this.#missingRows += this.#waiting.length;
-    for (const { reject } of this.#waiting.splice(0)) reject(this.#refusal);
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#rejection);
   }
 
   #appendLater(line: string, record: T): Promise<void> {

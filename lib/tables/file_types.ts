@@ -131,15 +131,15 @@ const FOREIGN_EXTENSION =
  * @throws {UsageError} If it is the extension of a format that cannot be written.
  */
 export function fileTypeOf(path: string): FileType {
-  const refuse = (problem: string): never => {
+  const fail = (problem: string): never => {
     throw new UsageError(`Cannot write "${path}": ${problem}`);
   };
   const named = formatOfName(path), format = named ?? "jsonl";
   const isForeign = named === undefined && FOREIGN_EXTENSION.test(path.toLowerCase());
-  if (isForeign || !isFileKind(format)) return refuse(`use ${extensionList()}`);
+  if (isForeign || !isFileKind(format)) return fail(`use ${extensionList()}`);
   const compression = compressionOfName(path);
   if (compression !== undefined && KINDS[format].compressesItself) {
-    refuse(`.${format} compresses its data itself: leave out the extension of the compression`);
+    fail(`.${format} compresses its data itself: leave out the extension of the compression`);
   }
   return { kind: format, compression };
 }

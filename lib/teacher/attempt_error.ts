@@ -202,15 +202,15 @@ export function networkError(
   });
 }
 
-/** The code of a TLS error that a retry does not fix: a certificate, ours or the teacher's, is not
- * trusted, or the server does not speak TLS. */
+/** The code of a TLS error that a retry does not fix: a certificate, the client's or the teacher's,
+ * is not trusted, or the server does not speak TLS. */
 function tlsCode(
   code: string,
   message: string,
   stage: Stage,
 ): "certificate" | "client_certificate" | "no_tls" | undefined {
   const words = `${code} ${message}`;
-  // The other side sends alerts, and the only certificate it has seen is ours.
+  // The other side sends alerts, and the only certificate it has seen is the client's.
   if (/fatal alert: (?!ProtocolVersion|InternalError)/.test(message)) return "client_certificate";
   if (/certificate|CERT_|_CERT\b|LEAF_SIGNATURE/i.test(words)) return "certificate";
   if (stage !== "connecting") return undefined;
@@ -247,7 +247,7 @@ function rootOf(error: unknown): { code?: string; message: string } {
   return { code: typeof code === "string" ? code : undefined, message: error.message };
 }
 
-/** Whether undici reports that a proxy rejects our credentials. */
+/** Whether undici reports that a proxy rejects the credentials. */
 function isProxyRefusal(message: string): boolean {
   return /\(407\)/.test(message);
 }

@@ -18,7 +18,7 @@ Deno.test("planAnswer() meets the requested fractions and means", () => {
   const plans = PROMPTS.map((prompt) => planAnswer(prompt, options, Infinity));
   const mean = (of: (plan: typeof plans[0]) => number) =>
     plans.reduce((sum, plan) => sum + of(plan), 0) / plans.length;
-  assertAlmostEquals(mean((plan) => Number(plan.refused)), 0.13, 0.01);
+  assertAlmostEquals(mean((plan) => Number(plan.isRejected)), 0.13, 0.01);
   assertAlmostEquals(mean((plan) => Number(plan.finishReason === "length")), 0.05, 0.005);
   assertAlmostEquals(mean((plan) => plan.latencyMs), 500, 5);
   assert(plans.every((plan) => plan.latencyMs >= 250 && plan.latencyMs <= 750));
