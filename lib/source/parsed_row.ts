@@ -94,7 +94,7 @@ export class ParsedRow {
     };
   }
 
-  /** Whether the row has a field of its own, not inherited, that is not null. */
+  /** Whether the row has this field, with a value other than null. */
   has(field: string): boolean {
     const { json } = this;
     return !Array.isArray(json) && Object.hasOwn(json, field) && (json[field] ?? null) !== null;
@@ -145,7 +145,7 @@ export function givenUid(
   fields: readonly string[],
 ): string | undefined | RowProblem {
   for (const field of fields) {
-    // A field of the user may be called "constructor", which every object inherits.
+    // `hasOwn`: a user's field may be called "constructor", which every object inherits.
     const value = Object.hasOwn(row, field) ? row[field] : undefined;
     if (value === undefined || value === null || value === "") continue;
     if (typeof value === "number") return findNumber(text, field) ?? exactNumber(text, field);

@@ -40,9 +40,9 @@ export const TRANSLATED = "";
 export interface AnswerParts {
   /** The answer, including reasoning between tags. */
   content: string;
-  /** Reasoning from a field of its own. */
+  /** Reasoning from a separate field. */
   reasoning: string;
-  /** The model's words for why it does not answer. */
+  /** The text with which the model refuses to answer. */
   refusal: string;
   /** Tool calls in OpenAI's form. */
   toolCalls: readonly unknown[] | undefined;

@@ -75,7 +75,7 @@ function hasAnthropicFields(headers: HeaderFields): boolean {
 }
 
 /**
- * Matches the names that any servers use for fields that say how much is left:
+ * Matches the names of fields that say how much of a limit is left, from any server:
  * `x-ratelimit-remaining-requests`, `anthropic-ratelimit-tokens-remaining`, `ratelimit-remaining`,
  * `x-tokenlimit-remaining`.
  */
@@ -83,7 +83,7 @@ const REMAINING = /(?:rate|token)-?limit.*remaining/;
 /** Nothing left, in `RateLimit: "minute";r=0;t=12` (draft-ietf-httpapi-ratelimit-headers). */
 const NONE_LEFT = /;\s*r=0(?![\d.])/;
 /** The seconds until the reset, in the same field. */
-const RESETS_IN = /;\s*t=(\d+)/;
+const RESET_SECONDS = /;\s*t=(\d+)/;
 
 /**
  * Whether an error response says that a limit is used up, and when it is reset.
@@ -105,7 +105,7 @@ export function exhaustion(
     }
     if (name === "x-ratelimit-over-limit") return text === "yes" ? [undefined] : [];
     if (name !== "ratelimit" || !NONE_LEFT.test(text)) return [];
-    return [resetOf(RESETS_IN.exec(text)?.[1] ?? "", time, 0)];
+    return [resetOf(RESET_SECONDS.exec(text)?.[1] ?? "", time, 0)];
   });
   if (resets.length === 0) return undefined;
   const known = resets.filter((ms) => ms !== undefined && ms >= 0) as number[];

@@ -34,7 +34,7 @@ const LEFT_OPEN_TO_RESUME = 4;
 /** How long the first connection is watched before its reuse, in milliseconds: nearly every close
  * has arrived by then. Others wait for its result, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
-/** The number of attempts among which the trial has to happen. */
+/** Only one of this many first attempts can be the trial. */
 const TRIAL_ATTEMPTS = 10;
 /** How long an idle connection is watched before it is used, in milliseconds. undici waits for one
  * turn of the event loop, which is not enough: Deno polls sockets at every 61st turn or when idle. */
