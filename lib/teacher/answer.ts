@@ -104,7 +104,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
     toolCalls: toolCallsOf(
       message,
       translated === undefined ? found.text : TRANSLATED,
-      MESSAGE_PATH,
+      asObject(choice.message) === undefined ? DELTA_PATH : MESSAGE_PATH,
     ),
     finishReason,
     serviceTier: asText(answer.service_tier),
@@ -121,6 +121,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
 }
 
 const MESSAGE_PATH: JsonPath = ["choices", 0, "message"];
+const DELTA_PATH: JsonPath = ["choices", 0, "delta"];
 
 function holdsOutput({ response, reasoning, toolCalls }: Completion): boolean {
   return response !== "" || reasoning !== "" || toolCalls !== undefined;

@@ -116,6 +116,16 @@ Deno.test("readAnswer() rejects anything that is not a completion", () => {
   assertStringIncludes(refuse("<html>oh").message, "<html>oh");
 });
 
+Deno.test("readAnswer() keeps the digits of arguments that are an object", () => {
+  for (const field of ["message", "delta"]) {
+    const call = '{"function":{"name":"f","arguments":{"n":1.0,"m":12345678901234567890}}}';
+    const text = `{"choices":[{"${field}":{"tool_calls":[${call}]},"finish_reason":"tool_calls"}]}`;
+    const [first] = readAnswer(text, 200, CONTEXT).toolCalls as { function: unknown }[];
+    const expected = { name: "f", arguments: '{"n":1.0,"m":12345678901234567890}' };
+    assertEquals(first.function, expected, field);
+  }
+});
+
 Deno.test("readAnswer() throws the error in a 2xx answer", () => {
   const limited = refuse('{"error":{"message":"slow down","code":429}}');
   assertEquals([limited.message, limited.type, limited.status], ["slow down", "rate_limit", 429]);
