@@ -50,8 +50,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
 }
 
 /**
- * Returns the text for an error: only the message of an expected one, and the stack of a bug.
- * Either may quote a file or a teacher.
+ * Returns the text for an error: the message of an expected error, or the stack of a bug. Both may
+ * quote text of a file or a teacher, whose control characters must not reach the terminal.
  */
 function describe(error: unknown): string {
   if (error instanceof Deno.errors.NotCapable) {
@@ -94,18 +94,15 @@ function denoIo(stdout: Output, stderr: Output, folders: { user: string; start: 
   };
 }
 
-/**
- * Prompts on standard error. Whatever happens, also Ctrl-C, the terminal echoes what is typed
- * afterwards.
- */
+/** Prompts on standard error. The terminal's echo is turned on again in all cases, also on Ctrl-C. */
 async function askSecret(question: string): Promise<string | null> {
-  const say = (text: string) => Deno.stderr.writeSync(new TextEncoder().encode(text));
+  const write = (text: string) => Deno.stderr.writeSync(new TextEncoder().encode(text));
   const onInterrupt = () => {
     Deno.stdin.setRaw(false);
-    say("\n");
-    Deno.exit(SIGNAL_CODES + 2);
+    write("\n");
+    Deno.exit(SIGNAL_CODE_BASE + 2);
   };
-  say(question);
+  write(question);
   Deno.addSignalListener("SIGINT", onInterrupt);
   Deno.stdin.setRaw(true, Deno.build.os === "windows" ? undefined : { cbreak: true });
   const worker = new Worker(new URL("./cli/key_worker.ts", import.meta.url), { type: "module" });
@@ -118,7 +115,7 @@ async function askSecret(question: string): Promise<string | null> {
     worker.terminate();
     Deno.stdin.setRaw(false);
     Deno.removeSignalListener("SIGINT", onInterrupt);
-    if (!Deno.stdout.isTerminal()) say("\n");
+    if (!Deno.stdout.isTerminal()) write("\n");
   }
 }
 
@@ -164,12 +161,12 @@ function enterFolder(): { user: string; start: string } {
 }
 
 /**
- * Without this worker a run works too, except that signals are not handled while the main thread is
- * blocked.
+ * Starts the worker that handles signals while the main thread is blocked. If it cannot start, the
+ * run works without it.
  */
 function startSignalWorker(): Disposable {
   try {
-    // Without this permission Deno reports the worker's failure, whatever is caught here.
+    // Without this permission, Deno prints the worker's failure even if it is caught here.
     if (!mayRead(new URL(import.meta.url))) throw new Deno.errors.NotCapable();
     const worker = new Worker(new URL("./cli/signal_worker.ts", import.meta.url), {
       type: "module",
@@ -185,11 +182,11 @@ function mayRead(path: URL): boolean {
   return path.protocol !== "file:" || isGranted({ name: "read", path });
 }
 
-/** How long an interrupted run waits until its output is read, in milliseconds. */
-const LAST_WORDS_MS = 1_000;
+/** How long an interrupted run waits for its output to be read. */
+const FLUSH_TIMEOUT_MS = 1_000;
 
-/** Exit codes above this are those of signals. */
-const SIGNAL_CODES = 128;
+/** After a signal, the exit code is this plus the signal's number. */
+const SIGNAL_CODE_BASE = 128;
 
 const DEFAULT_COLUMNS = 80;
 
@@ -215,9 +212,9 @@ async function start(stdout: Output, stderr: Output): Promise<number> {
 if (import.meta.main) {
   const stdout = new Output(Deno.stdout), stderr = new Output(Deno.stderr);
   const code = await start(stdout, stderr);
-  const said = Promise.all([stdout.flush(), stderr.flush()]);
+  const flushed = Promise.all([stdout.flush(), stderr.flush()]);
   // A user who has interrupted the run should not wait for a reader that has stopped reading.
-  const patience = new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
-  await (code > SIGNAL_CODES ? Promise.race([said, patience]) : said);
+  const timeout = new Promise((resolve) => setTimeout(resolve, FLUSH_TIMEOUT_MS));
+  await (code > SIGNAL_CODE_BASE ? Promise.race([flushed, timeout]) : flushed);
   Deno.exit(code);
 }

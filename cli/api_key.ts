@@ -27,22 +27,23 @@ export class Keys {
   readonly #onMissing: OnMissingKey;
   /**
    * Keys that the user typed, by the file or variable that was empty: teachers that name the same
-   * one share the key.
+   * file or variable share the key.
    */
   readonly #typed = new Map<string, string>();
 
-  /** `onMissing`: the user is prompted only if standard input and standard error are terminals. */
+  /** @param onMissing `ask` prompts only if standard input and standard error are terminals. */
   constructor(io: Io, onMissing: OnMissingKey) {
     this.#io = io;
     this.#onMissing = onMissing;
   }
 
   /**
-   * Reads the key for the teacher at `host`. Returns undefined if no place is named and `missing`
-   * is absent, or after a warning.
+   * Reads the key for the teacher at `host`. Returns undefined if an optional key is missing, or
+   * after a warning.
    *
-   * @param missing The error if no place is named and there is no key. @default the key is optional
-   * @throws {UsageError} If a place that is named is empty, or a key cannot be sent.
+   * @param missing The error if the user named no place and there is no key. @default the key is
+   * optional
+   * @throws {UsageError} If the named file or variable holds no key, or a key cannot be sent.
    */
   async read(place: KeyPlace, host: string, missing?: string): Promise<string | undefined> {
     const { file, variable = DEFAULT_KEY_VARIABLE } = place;
@@ -50,7 +51,7 @@ export class Keys {
       ? variableOf(variable, this.#io)?.trim() ?? ""
       : await readKeyFile(file);
     if (key !== "") {
-      return checked(key, file === undefined ? `in the variable ${variable}` : `in "${file}"`);
+      return checkKey(key, file === undefined ? `in the variable ${variable}` : `in "${file}"`);
     }
     const problem = file !== undefined
       ? `Cannot read the key from "${file}": it is empty`
@@ -73,7 +74,7 @@ export class Keys {
     const typed = this.#typed.get(place) ?? (await this.#io.askSecret?.(question))?.trim();
     if (typed === undefined || typed === "") return undefined;
     this.#typed.set(place, typed);
-    return checked(typed, "that was typed");
+    return checkKey(typed, "that was typed");
   }
 }
 
@@ -82,15 +83,15 @@ async function readKeyFile(path: string): Promise<string> {
     return (await readTextOf(path)).trim();
   } catch (cause) {
     // The cause is left out: it quotes the path.
-    throw new UsageError(await unreadable(path, "api-key-file", systemReason(cause)));
+    throw new UsageError(await unreadableMessage(path, "api-key-file", systemReason(cause)));
   }
 }
 
 /** A key goes into a header, which holds no line breaks; the message does not show the key. */
-function checked(key: string, where: string): string {
+function checkKey(key: string, where: string): string {
   if (/^[\x21-\x7e]+$/.test(key)) return key;
   throw new UsageError(
-    `Cannot use the key ${where}: it must be one word of printable characters`,
+    `Cannot use the key ${where}: it must be one word of printable ASCII characters`,
   );
 }
 
@@ -98,36 +99,34 @@ function checked(key: string, where: string): string {
 export const NOT_SHOWN = "The given value is not shown, because it may be the secret itself";
 
 /** Words that occur in names of variables, but not in keys. */
-const USUAL_WORD = /(?:^|_)(?:API|APIKEY|AUTH|BASE|CRED|KEY|PASS|PASSWORD|SECRET|TOKEN|URL)(?:_|$)/;
+const NAME_WORD = /(?:^|_)(?:API|APIKEY|AUTH|BASE|CRED|KEY|PASS|PASSWORD|SECRET|TOKEN|URL)(?:_|$)/;
 
-/**
- * Longest name that messages show although it has none of these words: a longer one may be a key.
- */
-const LONGEST_WORD = 15;
+/** Length up to which messages show a name without such a word: a longer one may be a key. */
+const MAX_PLAIN_NAME_LENGTH = 15;
 
-/** Reads an environment variable. Also undefined for a text that cannot be a name. */
+/** Reads an environment variable. Returns undefined for a text that cannot be a name, too. */
 export function variableOf(name: string, io: Pick<Io, "env">): string | undefined {
-  // The runtime throws, and quotes the name. Keys often end in "=".
+  // For such a text the runtime would throw an error that quotes it. Keys often end in "=".
   return /^[^=\0]+$/.test(name) ? io.env(name) : undefined;
 }
 
 /** `the variable NAME, which …, is not set`, without the name if that may be the secret. */
 export function notSet(name: string, namedBy: string): string {
-  return isUsualName(name)
+  return looksLikeName(name)
     ? `the variable ${name}, which ${namedBy} names, is not set`
     : `${namedBy} must name a variable that is set. ${NOT_SHOWN}`;
 }
 
 /** `Cannot read the key from "path": …`, without the path if that may be the secret. */
-async function unreadable(path: string, namedBy: string, reason: string): Promise<string> {
-  return await isUsualPath(path)
+async function unreadableMessage(path: string, namedBy: string, reason: string): Promise<string> {
+  return await looksLikePath(path)
     ? `Cannot read the key from "${path}": ${reason}`
-    : `Cannot read the key: ${namedBy} must name a file that is there. ${NOT_SHOWN}`;
+    : `Cannot read the key: ${namedBy} must name an existing file. ${NOT_SHOWN}`;
 }
 
-function isUsualName(name: string): boolean {
+function looksLikeName(name: string): boolean {
   if (!/^[A-Z][A-Z\d_]*$/.test(name)) return false;
-  return USUAL_WORD.test(name) || (name.length <= LONGEST_WORD && !/\d/.test(name));
+  return NAME_WORD.test(name) || (name.length <= MAX_PLAIN_NAME_LENGTH && !/\d/.test(name));
 }
 
 /**
@@ -142,14 +141,14 @@ export function addressOf(text: string, io: Pick<Io, "env">): string {
 }
 
 /** Whether a path exists or looks like one: by its extension, or because its folder exists. */
-export async function isUsualPath(path: string): Promise<boolean> {
+export async function looksLikePath(path: string): Promise<boolean> {
   if (/^[\w./~ -]+\.(?:env|json|key|pem|secret|token|txt|ya?ml)$/i.test(path)) return true;
-  // A key may hold a slash, too.
+  // A slash alone is not enough: a key may hold one.
   const folder = /^(.+)[\\/]/.exec(path)?.[1];
-  return await isThere(path) || (folder !== undefined && await isThere(folder));
+  return await exists(path) || (folder !== undefined && await exists(folder));
 }
 
-async function isThere(path: string): Promise<boolean> {
+async function exists(path: string): Promise<boolean> {
   try {
     await Deno.lstat(path);
     return true;

@@ -69,7 +69,9 @@ function readFlag(
 ): void {
   if (isKeyName(name.replaceAll("-", "_"))) return refuseKey(key, fail);
   const negated = name.startsWith("no-") ? name.slice(3) : undefined;
-  const flag = KNOWN.find((one) => one.name === name || (one.isNegated && one.name === negated));
+  const flag = KNOWN.find((one) =>
+    one.name === name || (one.isOnByDefault && one.name === negated)
+  );
   if (flag === undefined) {
     const names = [...KNOWN.map((one) => one.name), ...OTHER_KEYS];
     return fail(`there is no "${key}". Did you mean "${closestString(name, names)}"?`);
@@ -88,7 +90,7 @@ function readFlag(
       return fail(`${key} must be true or false: current value is ${String(value)}`);
     }
     config.flags.set(flag.name, negated === flag.name ? !value : value);
-  } else if (flag.isMultiple) config.flags.set(flag.name, [value].flat().map(String));
+  } else if (flag.isRepeatable) config.flags.set(flag.name, [value].flat().map(String));
   else if (flag.isValueOptional && typeof value === "boolean") {
     if (value) config.flags.set(flag.name, "");
   } else config.flags.set(flag.name, [value].flat().map(String).join(","));

@@ -10,40 +10,42 @@ import { type EndpointName, ENDPOINTS } from "../lib/teacher/mod.ts";
 import { type Block, blockOf, type Fail, isKeyName, refuseKey, shownValue } from "./config_yaml.ts";
 import { parseThinkTags, THINK_TAGS_RULE } from "./settings.ts";
 
-/** What a field takes, in the words of the error, and the check. */
+/** Which values a field accepts. */
 interface Rule {
-  readonly what: string;
-  readonly takes: (value: unknown) => boolean;
+  /** The end of the error `… must be`. */
+  readonly expected: string;
+  readonly accepts: (value: unknown) => boolean;
 }
 
 const TEXT: Rule = {
-  what: "a text",
-  takes: (value) => typeof value === "string" && value !== "",
+  expected: "a text",
+  accepts: (value) => typeof value === "string" && value !== "",
 };
 const ABOVE_ZERO: Rule = {
-  what: "a number above 0",
-  takes: (value) => typeof value === "number" && value > 0 && value < Infinity,
+  expected: "a number above 0",
+  accepts: (value) => typeof value === "number" && value > 0 && value < Infinity,
 };
 const CONCURRENCY: Rule = {
-  what: `a whole number, between 1 and ${MAX_CONCURRENCY}`,
-  takes: (value) =>
-    ABOVE_ZERO.takes(value) && Number.isInteger(value) && Number(value) <= MAX_CONCURRENCY,
+  expected: `a whole number, between 1 and ${MAX_CONCURRENCY}`,
+  accepts: (value) =>
+    ABOVE_ZERO.accepts(value) && Number.isInteger(value) && Number(value) <= MAX_CONCURRENCY,
 };
 
 const ENDPOINT: Rule = {
-  what: `one of ${ENDPOINTS.join(", ")}`,
-  takes: (value) => ENDPOINTS.some((endpoint) => endpoint === value),
+  expected: `one of ${ENDPOINTS.join(", ")}`,
+  accepts: (value) => ENDPOINTS.some((endpoint) => endpoint === value),
 };
 const THINK_TAGS: Rule = {
-  what: THINK_TAGS_RULE,
-  takes: (value) => typeof value === "string" && parseThinkTags(value) !== undefined,
+  expected: THINK_TAGS_RULE,
+  accepts: (value) => typeof value === "string" && parseThinkTags(value) !== undefined,
 };
-const SWITCH: Rule = { what: "true or false", takes: (value) => typeof value === "boolean" };
+const BOOLEAN: Rule = { expected: "true or false", accepts: (value) => typeof value === "boolean" };
 const HEADERS: Rule = {
-  what: "a block of names and values",
-  takes: isHeaders,
+  expected: "a block of names and values",
+  accepts: isHeaders,
 };
 
+/** For each key, the property of `TeacherSpec` that it sets, and its rule. */
 const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, Rule]> = new Map([
   ["base_url", ["baseUrl", TEXT]],
   ["model", ["model", TEXT]],
@@ -58,7 +60,7 @@ const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, Rule]> = new Map(
   ["ca_file", ["caFile", TEXT]],
   ["client_cert", ["clientCert", TEXT]],
   ["client_key", ["clientKey", TEXT]],
-  ["insecure_tls", ["insecureTls", SWITCH]],
+  ["insecure_tls", ["insecureTls", BOOLEAN]],
   ["think_tags", ["thinkTags", THINK_TAGS]],
 ]);
 
@@ -70,9 +72,9 @@ export function readTeachers(value: unknown, fail: Fail): TeacherSpec[] {
   if (!Array.isArray(value) || value.length === 0) {
     return fail("teachers must be a list of blocks, each with a base_url or a model of its own");
   }
-  return value.map((one: unknown, index) => {
-    const place = `teacher ${index + 1}`;
-    return readTeacher(blockOf(one, place, fail), (what) => fail(`${place}: ${what}`));
+  return value.map((entry: unknown, index) => {
+    const name = `teacher ${index + 1}`;
+    return readTeacher(blockOf(entry, name, fail), (problem) => fail(`${name}: ${problem}`));
   });
 }
 
@@ -88,12 +90,13 @@ function readTeacher(block: Block, fail: Fail): TeacherSpec {
       );
     }
     if (value === null) continue;
-    const [as, { what, takes }] = field;
-    if (!takes(value)) {
+    const [property, { expected, accepts }] = field;
+    if (!accepts(value)) {
       const current = MAY_BE_SECRET.test(name) ? shownValue(value) : JSON.stringify(value);
-      fail(`${key} must be ${what}${name === "headers" ? "" : `: current value is ${current}`}`);
+      const end = name === "headers" ? "" : `: current value is ${current}`;
+      fail(`${key} must be ${expected}${end}`);
     }
-    spec[as] = value;
+    spec[property] = value;
   }
   // Each value has passed the rule of its key.
   return spec as TeacherSpec;
@@ -115,20 +118,20 @@ export interface TeacherSpec {
   readonly apiKeyFile?: string;
   /** Share of the load, relative to the other teachers. */
   readonly weight?: number;
-  /** Most attempts in flight. @default no limit of its own */
+  /** Maximum number of attempts in flight. @default the run's concurrency */
   readonly maxConcurrency?: number;
   readonly rpm?: number;
   readonly tpm?: number;
   readonly endpoint?: EndpointName;
   /** Header fields, in addition to those of `--header`. */
   readonly headers?: Readonly<Record<string, HeaderValue>>;
-  /** PEM file of the only certificate authorities that are trusted. */
+  /** PEM file of certificate authorities. No others are trusted. */
   readonly caFile?: string;
   /** Path of a PEM file. */
   readonly clientCert?: string;
   /** PEM file of the certificate's private key. */
   readonly clientKey?: string;
-  /** Whether any certificate is accepted. */
+  /** Whether the server's certificate is not verified. */
   readonly insecureTls?: boolean;
   /** Tags around the reasoning: `OPEN,CLOSE`. */
   readonly thinkTags?: string;

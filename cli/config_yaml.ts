@@ -13,19 +13,19 @@ import { redactAddress } from "../lib/teacher/mod.ts";
 /**
  * Far above any configuration: reading stops here if a device or a data set was given by mistake.
  */
-const MOST_BYTES = 1_000_000;
+const MAX_BYTES = 1_000_000;
 
-/** Limit of all values, nested ones included. A value counts once for each reference to it. */
-const MOST_VALUES = 100_000;
+/** Limit of the number of values, nested ones included. A value counts once for each alias of it. */
+const MAX_VALUES = 100_000;
 
 /** Limit of nesting; schemas in parameters are nested less deeply. */
-const MOST_LEVELS = 64;
+const MAX_LEVELS = 64;
 
 /**
- * Limit of references times UTF-16 units if keys are merged (`<<`). The parser copies every key for
- * each reference, which took 23 s for 1,000 references to 20,000 keys.
+ * Limit of `mergeCost`. The parser copies every merged key for each alias, which took 23 s for 1,000
+ * aliases of 20,000 keys.
  */
-const MOST_MERGING = 20_000_000;
+const MAX_MERGE_COST = 20_000_000;
 
 /**
  * Reads the value of a YAML file; null if it is empty. Errors quote no text of the file: an address
@@ -35,15 +35,14 @@ const MOST_MERGING = 20_000_000;
  */
 export async function readYaml(path: string, fail: Fail): Promise<unknown> {
   const text = await readText(path, fail);
-  if (mergingIn(text) > MOST_MERGING) {
-    return fail('it merges keys ("<<") too often to be read: write them out');
+  if (mergeCost(text) > MAX_MERGE_COST) {
+    return fail('it merges keys ("<<") too often to be read: write the keys out');
   }
-  const value = parsed(text, fail);
-  const isTooMuch = new ValueCounter().isTooMuch(value, MOST_LEVELS);
-  if (isTooMuch) {
+  const value = parseYaml(text, fail);
+  if (new ValueCounter().exceedsLimits(value, MAX_LEVELS)) {
     return fail(
-      `it must hold at most ${formatCount(MOST_VALUES)} values, nested in at most ` +
-        `${MOST_LEVELS} levels: a reference (*name) that is inside of what it refers to has no end`,
+      `it must hold at most ${formatCount(MAX_VALUES)} values, nested in at most ` +
+        `${MAX_LEVELS} levels: an alias (*name) inside its own anchor (&name) never ends`,
     );
   }
   return value;
@@ -56,24 +55,25 @@ async function readText(path: string, fail: Fail): Promise<string> {
     using file = await openToRead(path);
     for await (const bytes of file.readable) {
       length += bytes.length;
-      if (length > MOST_BYTES) break;
+      if (length > MAX_BYTES) break;
       text += decoder.decode(bytes, { stream: true });
     }
-    if (length <= MOST_BYTES) return text + decoder.decode();
+    if (length <= MAX_BYTES) return text + decoder.decode();
   } catch (error) {
     return fail(error instanceof TypeError ? "it is not UTF-8" : systemReason(error));
   }
   return fail(
-    `it has more than ${formatCount(MOST_BYTES)} bytes, too many for a configuration`,
+    `it has more than ${formatCount(MAX_BYTES)} bytes, too many for a configuration`,
   );
 }
 
-function mergingIn(text: string): number {
+/** Returns the number of aliases times the length of the text if it merges keys (`<<`), else 0. */
+function mergeCost(text: string): number {
   if (!text.includes("<<")) return 0;
   return text.length * (text.match(/(?<![^\s,[{:-])\*[^\s,[\]{}*]/g)?.length ?? 0);
 }
 
-function parsed(text: string, fail: Fail): unknown {
+function parseYaml(text: string, fail: Fail): unknown {
   try {
     return parse(text);
   } catch (error) {
@@ -87,18 +87,18 @@ function parsed(text: string, fail: Fail): unknown {
 class ValueCounter {
   #count = 0;
 
-  isTooMuch(value: unknown, levels: number): boolean {
-    if (++this.#count > MOST_VALUES || levels < 0) return true;
+  exceedsLimits(value: unknown, levels: number): boolean {
+    if (++this.#count > MAX_VALUES || levels < 0) return true;
     if (typeof value !== "object" || value === null) return false;
-    return Object.values(value).some((one) => this.isTooMuch(one, levels - 1));
+    return Object.values(value).some((nested) => this.exceedsLimits(nested, levels - 1));
   }
 }
 
 /** Names and values, as YAML gives them. */
 export type Block = Record<string, unknown>;
 
-/** Throws an error about the file; `what` is the problem. */
-export type Fail = (what: string) => never;
+/** Throws an error about the file. */
+export type Fail = (problem: string) => never;
 
 /** Returns a value that must be a block; `key` names it in the error. */
 export function blockOf(value: unknown, key: string, fail: Fail): Block {
@@ -108,7 +108,7 @@ export function blockOf(value: unknown, key: string, fail: Fail): Block {
   );
 }
 
-/** A wrong value as an error may show it: a text may be a key, or an address with a password. */
+/** Returns a wrong value as errors may show it: a text may be a key, or hold a password. */
 export function shownValue(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value !== "string") return String(value);

@@ -91,7 +91,11 @@ function commandLineOf(
     const flag = known.find((one) => one.name === name);
     // A retry that was started from the page comes with the flags of the run before it.
     if (flag === undefined || dropped.includes(name)) continue;
-    const written = flag.isNegated ? `--no-${name}` : flag.short ? `-${flag.short}` : `--${name}`;
+    const written = flag.isOnByDefault
+      ? `--no-${name}`
+      : flag.short
+      ? `-${flag.short}`
+      : `--${name}`;
     if (typeof value === "boolean") words.push(written);
     else if (flag.isValueOptional) {
       words.push(value === "" ? written : shellWord(`${written}=${value}`));

@@ -34,7 +34,7 @@ export const SIGNAL_NUMBERS: Record<StopSignal, number> = { SIGHUP: 1, SIGINT: 2
 
 /** How many failed rows still count as success. */
 export interface Allowance {
-  /** Rows, or per cent of all rows. */
+  /** A number of rows, or a percentage of all rows. */
   readonly value: number;
   readonly isPercent: boolean;
 }
@@ -44,10 +44,8 @@ export function parseAllowance(text: string): Allowance {
   const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text);
   if (match === null || (match[2] === "" && match[1].includes("."))) {
     throw new UsageError(
-      `Cannot use --allow-failures ${
-        JSON.stringify(text)
-      }: it must be a number of rows (10) or a ` +
-        "share of them (1%)",
+      `Cannot use --allow-failures ${JSON.stringify(text)}: ` +
+        "it must be a number of rows (10) or a share of them (1%)",
     );
   }
   return { value: Number(match[1]), isPercent: match[2] === "%" };

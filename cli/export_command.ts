@@ -33,7 +33,7 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
     );
   }
   const prefer = settings.text("prefer");
-  return report(
+  return printReport(
     await exportResults({ ...options, results: args.inputs, format, prefer }),
     settings,
     io,
@@ -48,7 +48,7 @@ export async function convertCommand(args: ParsedArgs, io: Io): Promise<number> 
   }
   const options = await readWriteOptions(settings);
   const format = settings.choice("format", CONVERT_FORMATS);
-  return report(await convertFiles({ ...options, input: args.inputs, format }), settings, io);
+  return printReport(await convertFiles({ ...options, input: args.inputs, format }), settings, io);
 }
 
 async function readWriteOptions(settings: Settings) {
@@ -70,7 +70,7 @@ async function readWriteOptions(settings: Settings) {
   };
 }
 
-function report(
+function printReport(
   { rows, validationRows, notes, hints }: ExportReport,
   settings: Settings,
   io: Io,

@@ -20,9 +20,9 @@ export interface Flag {
   /** Whether the value may be omitted. */
   readonly isValueOptional?: boolean;
   /** Whether the flag may be repeated. */
-  readonly isMultiple?: boolean;
-  /** A switch that is on by default; users turn it off with `--no-…`. */
-  readonly isNegated?: boolean;
+  readonly isRepeatable?: boolean;
+  /** A switch that is on unless users turn it off with `--no-…`. */
+  readonly isOnByDefault?: boolean;
   /** Whether the value may hold a secret, or users may type the secret where a name is expected. */
   readonly mayBeSecret?: boolean;
   readonly help: string;
@@ -68,17 +68,19 @@ export const FLAGS: readonly Flag[] = Object.entries(GROUPS).flatMap(([group, en
  * scheduler would repeat them.
  */
 const NOT_SUBMITTED: ReadonlySet<string> = new Set([
-  ...[
-    "shard",
-    "dry-run",
-    "resume",
-    "overwrite",
-    "grace",
-    "monitor",
-    "monitor-host",
-    "monitor-keep",
-  ],
-  ...["open", "report", "progress", "quiet", "allow-failures"],
+  "shard",
+  "dry-run",
+  "resume",
+  "overwrite",
+  "grace",
+  "monitor",
+  "monitor-host",
+  "monitor-keep",
+  "open",
+  "report",
+  "progress",
+  "quiet",
+  "allow-failures",
 ]);
 
 /** The flags of a command. `submit` also takes those of a run. */

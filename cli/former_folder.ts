@@ -25,7 +25,7 @@ export interface Place {
 export async function refuseFormerFolder(
   { input, output }: Place,
   { folders }: Pick<Io, "folders">,
-  otherwise = ". To start a new one here: --no-resume",
+  alternative = ". To start a new one here: --no-resume",
 ): Promise<void> {
   if (folders === undefined || folders.user === folders.start || isAbsolute(output)) return;
   const { user, start } = folders;
@@ -34,15 +34,17 @@ export async function refuseFormerFolder(
     if (await hasRun(join(user, results)) || !await hasRun(there)) continue;
     const place = /\.(jsonl|ndjson)$/.test(output) ? there : `${dirname(there)}/`;
     throw new UsageError(
-      `Cannot use "${join(user, results)}": there is no run, but there is one of this name at ` +
-        `"${there}", where relative paths led before. To use that one: -o ${
+      `Cannot use "${
+        join(user, results)
+      }": it holds no run, but earlier versions resolved relative ` +
+        `paths elsewhere and left a run at "${there}". To use that one: -o ${
           shellWord(place)
-        }${otherwise}`,
+        }${alternative}`,
     );
   }
 }
 
-/** Returns the paths of the results; none if inputs or output are wrong, which the run reports. */
+/** Returns the paths of the results; none if input or output is wrong, which the run reports. */
 async function resultsOf({ input, output }: Place): Promise<string[]> {
   try {
     const { files } = await findInputs(input);

@@ -17,8 +17,8 @@ import type { Settings } from "./settings.ts";
 export interface HeaderFields {
   readonly headers: Record<string, string>;
   /**
-   * Values from environment variables, which must not be shown: alone, and with a scheme before
-   * them.
+   * Values from environment variables, which must not be shown: each alone, and with its scheme,
+   * as in `Bearer …`.
    */
   readonly secrets: string[];
 }
@@ -26,17 +26,17 @@ export interface HeaderFields {
 /** `NAME=VALUE`, or `NAME: VALUE` as for curl. */
 const FIELD = /^([\w!#$%&'*+.^`|~-]+)\s*[=:]\s*(.*)$/s;
 /**
- * A variable, alone or after a scheme such as `Bearer`. It need not be a valid name: it may be the
- * secret itself.
+ * A variable, alone or after a scheme such as `Bearer`. Matches any text as its name: users may have
+ * put the secret itself there.
  */
 const VARIABLE = /^(\w+ )?@env:(.*)$/s;
-/** Fields that hold a key. If one of them is set, the default key is not sent. */
+/** Header fields that hold a key. If one of them is set, the default key is not sent. */
 const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-subscription-key)$/i;
 
 /**
  * Reads header fields. A later field replaces an earlier one of the same name.
  *
- * @throws {UsageError} if a text is no field, or names a variable that is not set
+ * @throws {UsageError} if a text is not a header field, or names a variable that is not set
  */
 function readHeaders(fields: readonly string[], io: Pick<Io, "env">): HeaderFields {
   const headers: Record<string, string> = {};
@@ -75,24 +75,25 @@ export function shownHeader(text: string): string {
   return `${name}=@env:${name.toUpperCase().replaceAll(/\W/g, "_")}`;
 }
 
-export type ReachOptions =
+export type ConnectionOptions =
   & Pick<OpenAICompatibleOptions, "endpoint" | "ca" | "clientCert" | "clientKey" | "insecureTls">
   & Required<Pick<OpenAICompatibleOptions, "headers" | "secrets">>;
 
 /**
- * Reads the connection settings of a teacher. Its own, from the configuration, take precedence.
+ * Reads the connection settings of a teacher. Its own settings in the configuration take precedence
+ * over flags.
  *
  * @throws {UsageError} if a file or a variable is missing
  */
-export async function readReach(
+export async function readConnection(
   own: TeacherSpec,
   settings: Settings,
   io: Io,
-): Promise<ReachOptions> {
+): Promise<ConnectionOptions> {
   const hasOwnPair = own.clientCert !== undefined || own.clientKey !== undefined;
-  const ofTeacher = Object.entries(own.headers ?? {}).map(([name, value]) => `${name}=${value}`);
+  const ownFields = Object.entries(own.headers ?? {}).map(([name, value]) => `${name}=${value}`);
   return {
-    ...readHeaders([...settings.list("header"), ...ofTeacher], io),
+    ...readHeaders([...settings.list("header"), ...ownFields], io),
     endpoint: own.endpoint ?? settings.choice("endpoint", ENDPOINTS),
     ca: await settings.fileOr("ca-file", own.caFile),
     clientCert: await settings.fileOr("client-cert", own.clientCert, hasOwnPair),

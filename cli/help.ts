@@ -22,14 +22,14 @@ import { helpTopic } from "./words.ts";
 /** Help and version use this name, however the program was started. */
 const NAME = PROGRAM_NAME;
 
-/** Width of the left column in lists of flags. */
-const LEFT_COLUMNS = 28;
+/** Width of the left column in lists of flags, in characters. */
+const FLAG_WIDTH = 28;
 
 /** Width of the left column in lists of commands, and of values that a command takes. */
-const NARROW = 15;
+const NAME_WIDTH = 15;
 
 /** Commands with more flags than this show only the common ones, unless `--help-all` is given. */
-const MOST_FLAGS = 20;
+const MAX_FLAGS = 20;
 
 /** `help`, or `help COMMAND`. */
 export function helpCommand({ inputs }: ParsedArgs, io: Io): number {
@@ -47,9 +47,11 @@ export function versionCommand(_args: ParsedArgs, io: Pick<Io, "writeOut">): num
  * Help without a command: all commands, and the common flags of a run or, with `all`, every flag.
  */
 export function mainHelp(program = NAME, all = false): string {
-  const commands = COMMANDS.map((name) => twoColumns(`  ${name}`, entryOf(name).summary, NARROW));
+  const commands = COMMANDS.map((name) =>
+    twoColumns(`  ${name}`, entryOf(name).summary, NAME_WIDTH)
+  );
   const common = flagsOf("run").filter((flag) => flag.isCommon);
-  return textOf([
+  return joinLines([
     "Retort turns files of prompts into distillation datasets with a teacher model.",
     "",
     ...usageLines([...entryOf("run").usage, "COMMAND [flags]"]),
@@ -57,7 +59,7 @@ export function mainHelp(program = NAME, all = false): string {
     "Commands:",
     ...commands,
     "",
-    ...all ? everyFlag() : ["Flags of a run:", ...common.map((flag) => flagLine(flag)), ""],
+    ...all ? allFlags() : ["Flags of a run:", ...common.map((flag) => flagLine(flag)), ""],
     ...exampleLines(entryOf("run")),
     "",
     `Help for a command: ${NAME} COMMAND --help.` +
@@ -67,7 +69,7 @@ export function mainHelp(program = NAME, all = false): string {
 }
 
 /** Flags of a run by group, then those that only other commands have. */
-function everyFlag(): string[] {
+function allFlags(): string[] {
   const ofRuns = flagsOf("run");
   const shown = new Set(ofRuns.map(({ name }) => name));
   const lines = byGroup(ofRuns);
@@ -84,9 +86,9 @@ function everyFlag(): string[] {
 export function commandHelp(command: Command, program = NAME, all = false): string {
   const entry = entryOf(command);
   const flags = flagsOf(command);
-  const isLong = flags.length > MOST_FLAGS;
+  const isLong = flags.length > MAX_FLAGS;
   const shown = all || !isLong ? flags : flags.filter((flag) => flag.isCommon);
-  return textOf([
+  return joinLines([
     `${entry.summary}.`,
     ...entry.about ?? [],
     "",
@@ -107,7 +109,7 @@ export function commandHelp(command: Command, program = NAME, all = false): stri
 
 /** Returns the width of the left column: at least that of the longest name and two spaces. */
 function widthOf(rows: HelpSection["rows"]): number {
-  return Math.max(NARROW, ...rows.map(([name]) => name.length + 2));
+  return Math.max(NAME_WIDTH, ...rows.map(([name]) => name.length + 2));
 }
 
 function usageLines(usage: readonly string[]): string[] {
@@ -135,7 +137,7 @@ function byGroup(flags: readonly Flag[], command: Command = "run"): string[] {
 
 function flagLine(flag: Flag, command: Command = "run"): string {
   const short = flag.short === undefined ? "   " : `-${flag.short},`;
-  const name = flag.isNegated ? `no-${flag.name}` : flag.name;
+  const name = flag.isOnByDefault ? `no-${flag.name}` : flag.name;
   const value = flag.value === undefined
     ? ""
     : flag.isValueOptional
@@ -145,11 +147,11 @@ function flagLine(flag: Flag, command: Command = "run"): string {
 }
 
 /** Pads the left column. If `left` is too long, `right` goes to the next line. */
-function twoColumns(left: string, right: string, columns = LEFT_COLUMNS): string {
-  const gap = left.length > columns ? `\n${" ".repeat(columns)}` : "";
-  return `${left.padEnd(columns)}${gap} ${right}`;
+function twoColumns(left: string, right: string, width = FLAG_WIDTH): string {
+  const gap = left.length > width ? `\n${" ".repeat(width)}` : "";
+  return `${left.padEnd(width)}${gap} ${right}`;
 }
 
-function textOf(lines: readonly string[]): string {
+function joinLines(lines: readonly string[]): string {
   return `${lines.join("\n")}\n`;
 }

@@ -11,8 +11,8 @@ import type { Settings } from "./settings.ts";
 import { watchParent } from "./signals.ts";
 
 /**
- * How long the page stays after the run: while a browser shows it, or for a number of milliseconds;
- * `Infinity` means until the process is interrupted.
+ * How long the page stays up after the run: while a browser shows it, or for a number of
+ * milliseconds. `Infinity` means until the process is interrupted.
  */
 export type PageKeep = "watched" | number;
 
@@ -20,7 +20,7 @@ export type PageKeep = "watched" | number;
  * Limit for `"watched"` without a terminal: a script may be waiting for the process, and its user
  * may have forgotten the page.
  */
-const MOST_UNATTENDED_MS = 600_000;
+const MAX_UNATTENDED_MS = 600_000;
 
 const POLL_MS = 250;
 
@@ -55,33 +55,33 @@ export async function keepPage(
   { keep, say, now = () => performance.now() }: KeepPageOptions,
 ): Promise<void> {
   const startMs = now();
-  const mostMs = keep !== "watched" ? keep : io.isTerminal ? Infinity : MOST_UNATTENDED_MS;
-  const isNeeded = () => now() - startMs < mostMs && (keep !== "watched" || monitor.isWatched);
+  const maxMs = keep !== "watched" ? keep : io.isTerminal ? Infinity : MAX_UNATTENDED_MS;
+  const isNeeded = () => now() - startMs < maxMs && (keep !== "watched" || monitor.isWatched);
   if (!isNeeded()) return;
-  const over = Promise.withResolvers<void>();
-  const leave = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
-    io.onSignal(signal, over.resolve)
+  const ended = Promise.withResolvers<void>();
+  const stopListening = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
+    io.onSignal(signal, ended.resolve)
   );
-  using _parent = watchParent(io, over.resolve);
-  const poll = setInterval(() => isNeeded() || over.resolve(), POLL_MS);
-  say(`The run has ended. Its page stays up ${lengthOf(keep, mostMs)}; Ctrl-C closes it now`);
+  using _parent = watchParent(io, ended.resolve);
+  const poll = setInterval(() => isNeeded() || ended.resolve(), POLL_MS);
+  say(`The run has ended. Its page stays up ${formatKeep(keep, maxMs)}; Ctrl-C closes it now`);
   try {
-    await over.promise;
+    await ended.promise;
   } finally {
     clearInterval(poll);
-    for (const stop of leave) stop();
+    for (const stop of stopListening) stop();
   }
 }
 
-function lengthOf(keep: PageKeep, mostMs: number): string {
+function formatKeep(keep: PageKeep, maxMs: number): string {
   if (keep === Infinity) return "until you close it";
-  if (keep !== "watched") return `for ${durationOf(keep)}`;
-  return mostMs === Infinity
+  if (keep !== "watched") return `for ${formatMs(keep)}`;
+  return maxMs === Infinity
     ? "while it is open in a browser"
-    : `while it is open in a browser, for ${durationOf(mostMs)} at most`;
+    : `while it is open in a browser, for ${formatMs(maxMs)} at most`;
 }
 
-function durationOf(ms: number): string {
+function formatMs(ms: number): string {
   return ms >= 60_000 ? `${Math.round(ms / 60_000)} min` : `${ms / 1_000} s`;
 }
 
@@ -99,17 +99,17 @@ const OPENERS: Partial<Record<typeof Deno.build.os, readonly [string, ...string[
  */
 export async function openBrowser(url: string): Promise<void> {
   const [command, ...args] = OPENERS[Deno.build.os] ?? ["xdg-open"];
-  const child = started(command, [...args, url]);
+  const child = spawn(command, [...args, url]);
   child.unref();
   const { code } = await child.status;
   if (code !== 0) throw new Error(`${command} ended with code ${code}`);
 }
 
 /**
- * Starts a command. If it is missing, Deno's own message is "Failed to spawn 'xdg-open': entity not
- * found".
+ * Starts a command. Replaces Deno's message for a missing one, "Failed to spawn 'xdg-open': entity
+ * not found".
  */
-function started(command: string, args: readonly string[]): Deno.ChildProcess {
+function spawn(command: string, args: readonly string[]): Deno.ChildProcess {
   const options = { stdin: "null", stdout: "null", stderr: "null" } as const;
   try {
     return new Deno.Command(command, { ...options, args: [...args] }).spawn();

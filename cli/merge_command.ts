@@ -13,14 +13,14 @@ import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 import { formatCount } from "../lib/figures.ts";
 
-/** Most incomplete runs that are listed. */
-const MOST_NAMED = 20;
+/** Maximum number of problems that are listed, and of changed inputs. */
+const MAX_LISTED = 20;
 
 /** Merges the outputs of runs, prints a report and returns the exit code. */
 export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {
-    throw new UsageError("Cannot merge without an output of runs: name their -o, as in out/");
+    throw new UsageError("Cannot merge without the outputs of runs: name their -o, as in out/");
   }
   const report = await mergeRuns({
     outputs: args.inputs,
@@ -34,16 +34,16 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
     shards: settings.integer("shards", 1),
     job: io.env("RETORT_JOB") || undefined,
   });
-  sayProblems(report, io);
-  if (!settings.isOn("quiet") && report.results !== null) io.writeErr(describe(report));
+  printProblems(report, io);
+  if (!settings.isOn("quiet") && report.results !== null) io.writeErr(reportText(report));
   const isWhole = report.results !== null && report.clashCount === 0 &&
     report.problems.length === 0;
   return isWhole && report.failed + report.badRows === 0 ? EXIT_DONE : EXIT_FAILED_ROWS;
 }
 
-function sayProblems(report: MergeReport, io: Io): void {
+function printProblems(report: MergeReport, io: Io): void {
   const { problems, results, runs, inputChanges } = report;
-  for (const change of inputChanges.slice(0, MOST_NAMED)) {
+  for (const change of inputChanges.slice(0, MAX_LISTED)) {
     io.writeErr(
       printableLines(
         `Warning: the input has changed since it was divided: ${change}. Rows are compared with it as it is now\n`,
@@ -51,44 +51,43 @@ function sayProblems(report: MergeReport, io: Io): void {
     );
   }
   if (problems.length > 0) {
-    const lines = problems.slice(0, MOST_NAMED).map(({ run, kind, message }) =>
+    const lines = problems.slice(0, MAX_LISTED).map(({ run, kind, message }) =>
       `  ${run}: ${kind}: ${message}`
     );
-    if (problems.length > MOST_NAMED) lines.push(`  … and ${problems.length - MOST_NAMED} more`);
+    if (problems.length > MAX_LISTED) lines.push(`  … and ${problems.length - MAX_LISTED} more`);
     const isDamaged = problems.some(({ kind }) => kind === "damaged");
-    const way = isDamaged
-      ? "Nothing was written. Repair or run the damaged ones again"
-      : "Nothing was written. Run them, or add --partial to write what is there";
+    const advice = isDamaged
+      ? "Nothing was written. Repair the damaged files, or run those runs again"
+      : "Nothing was written. Complete these runs, or add --partial to write what is there";
     const count = new Set(problems.map(({ run }) => run)).size;
-    const what = results === null ? "Cannot merge" : "Merged in part";
+    const outcome = results === null ? "Cannot merge" : "Merged in part";
     io.writeErr(
       printableLines(
-        `${what}: ${count} of ${runs} runs are not complete\n${lines.join("\n")}\n` +
-          (results === null ? `${way}\n` : ""),
+        `${outcome}: ${count} of ${runs} runs are not complete\n${lines.join("\n")}\n` +
+          (results === null ? `${advice}\n` : ""),
       ),
     );
   }
-  sayClashes(report, io);
+  printClashes(report, io);
 }
 
-function sayClashes({ clashes, clashCount, duplicates }: MergeReport, io: Io): void {
+function printClashes({ clashes, clashCount, duplicates }: MergeReport, io: Io): void {
   if (clashCount === 0) return;
   const lines = clashes.map(({ uid, first, second }) =>
     `  uid ${JSON.stringify(uid)}: ${first} and ${second}`
   );
   if (clashCount > clashes.length) lines.push(`  … and ${clashCount - clashes.length} more`);
-  const kept = duplicates === null ? "" : `, kept in "${duplicates}"`;
+  const rows = clashCount === 1 ? "1 row has" : `${clashCount} rows have`;
+  const where = duplicates === null ? "" : `: see "${duplicates}"`;
   io.writeErr(
     printableLines(
-      `${
-        clashCount === 1 ? "1 row has" : `${clashCount} rows have`
-      } the uid of an earlier row and other ` +
-        `content; the later answers are set aside${kept}\n${lines.join("\n")}\n`,
+      `${rows} the uid of an earlier row but different content; the later answers are set aside` +
+        `${where}\n${lines.join("\n")}\n`,
     ),
   );
 }
 
-function describe(report: MergeReport): string {
+function reportText(report: MergeReport): string {
   const { results, failures, duplicates, movedTo } = report;
   const counts: [number, string][] = [
     [report.total, "rows"],
@@ -100,7 +99,7 @@ function describe(report: MergeReport): string {
     [report.duplicatesOfRuns, "identical rows in several runs: the first answer was kept"],
     [
       report.surplus,
-      "results beyond the samples of their row, kept after the others of their run",
+      "results beyond the samples of their row, written after the others of their run",
     ],
   ];
   const files = [

@@ -11,37 +11,37 @@ export interface OutputStream {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** Limit of text that waits to be written, in UTF-16 units; beyond it the oldest is dropped. */
-const MOST_WAITING = 1 << 20;
+/** Limit of queued text, in UTF-16 units. Beyond it, the oldest text is dropped. */
+const MAX_QUEUED = 1 << 20;
 
 /**
- * Delay before the next write to a full pipe. The pipe is non-blocking only if another program that
- * shares it made it so.
+ * Delay before the next write to a full pipe. Writes fail instead of waiting only if another program
+ * that shares the pipe made it non-blocking.
  */
-const TRY_AGAIN_MS = 20;
+const RETRY_MS = 20;
 
 export class Output {
   readonly #stream: OutputStream;
   readonly #encoder = new TextEncoder();
-  readonly #waiting: string[] = [];
+  readonly #queue: string[] = [];
   #length = 0;
   #writing: Promise<void> | undefined;
-  #isGone = false;
+  #hasFailed = false;
 
   constructor(stream: OutputStream) {
     this.#stream = stream;
   }
 
   /**
-   * Adds text, preferably whole lines: a text is dropped entirely if the reader is too far behind.
+   * Queues text. If the reader is too far behind, the whole text is dropped, so pass whole lines.
    * Never waits and never throws.
    */
   write(text: string): void {
-    if (this.#isGone || text === "") return;
-    this.#waiting.push(text);
+    if (this.#hasFailed || text === "") return;
+    this.#queue.push(text);
     this.#length += text.length;
-    while (this.#length > MOST_WAITING && this.#waiting.length > 1) {
-      this.#length -= this.#waiting.shift()!.length;
+    while (this.#length > MAX_QUEUED && this.#queue.length > 1) {
+      this.#length -= this.#queue.shift()!.length;
     }
     this.#writing ??= this.#writeAll();
   }
@@ -53,28 +53,28 @@ export class Output {
 
   async #writeAll(): Promise<void> {
     try {
-      while (this.#waiting.length > 0) {
-        const text = this.#waiting.splice(0).join("");
+      while (this.#queue.length > 0) {
+        const text = this.#queue.splice(0).join("");
         this.#length = 0;
         await this.#writeBytes(this.#encoder.encode(text));
       }
     } catch {
       // The stream is gone, so there is nowhere to report it.
-      this.#isGone = true;
-      this.#waiting.length = 0;
+      this.#hasFailed = true;
+      this.#queue.length = 0;
     } finally {
       this.#writing = undefined;
     }
   }
 
   async #writeBytes(bytes: Uint8Array): Promise<void> {
-    let at = 0;
-    while (at < bytes.length) {
+    let written = 0;
+    while (written < bytes.length) {
       try {
-        at += await this.#stream.write(bytes.subarray(at));
+        written += await this.#stream.write(bytes.subarray(written));
       } catch (error) {
         if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-        await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
   }

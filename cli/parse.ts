@@ -31,13 +31,11 @@ const OTHER_PROGRAMS: ReadonlyMap<string, string> = new Map([
   ["-f", "Inputs are named without a flag"],
   ["--input", "Inputs are named without a flag"],
   ["--force", "Did you mean --overwrite (with --no-resume), or --replace of export?"],
-  ["-y", "No command asks anything"],
-  ["--yes", "No command asks anything"],
+  ["-y", "No command asks for confirmation"],
+  ["--yes", "No command asks for confirmation"],
 ]);
 
-/**
- * Most edits between a typed flag and the one that is suggested; half of the typed letters at most.
- */
+/** Maximum number of edits between a typed flag and the one that is suggested: see `nearest`. */
 const MAX_TYPOS = 3;
 
 /**
@@ -53,23 +51,27 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
   const known = flagsOf(command);
   const names = (flags: readonly Flag[]) => flags.map(({ name }) => name);
   const switches = known.filter(({ value }) => value === undefined);
-  const { _: _none, "--": inputs, ...given } = parseArgs(new OneWordEach(typed, known).words, {
-    "--": true,
-    string: names(known.filter(({ value }) => value !== undefined)),
-    boolean: names(switches),
-    negatable: names(known.filter(({ isNegated }) => isNegated)),
-    collect: names(known.filter(({ isMultiple }) => isMultiple)),
-    // A switch that was not given differs from one that was turned off.
-    default: Object.fromEntries(switches.map(({ name }) => [name, undefined])),
-    unknown: (word, name) => {
-      throw unknownFlag(name, word, command);
+  const { _: _none, "--": inputs, ...given } = parseArgs(
+    new ArgumentNormalizer(typed, known).words,
+    {
+      "--": true,
+      string: names(known.filter(({ value }) => value !== undefined)),
+      boolean: names(switches),
+      negatable: names(known.filter(({ isOnByDefault }) => isOnByDefault)),
+      collect: names(known.filter(({ isRepeatable }) => isRepeatable)),
+      // A switch that was not given differs from one that was turned off.
+      default: Object.fromEntries(switches.map(({ name }) => [name, undefined])),
+      unknown: (word, name) => {
+        throw unknownFlag(name, word, command);
+      },
     },
-  });
+  );
   const flags = new Map<string, FlagValue>();
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
-    const isOnAnyway = value === true && known.some((one) => one.isNegated && one.name === name);
-    if (isOnAnyway) throw unknownFlag(name, `--${name}`, command);
+    const isDefault = value === true &&
+      known.some((one) => one.isOnByDefault && one.name === name);
+    if (isDefault) throw unknownFlag(name, `--${name}`, command);
     flags.set(name, value);
   }
   return { command, inputs, flags };
@@ -80,29 +82,29 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
  * and inputs after `--`. `parseArgs` alone takes the value of `-pb=2` for `2`, `-1` for a flag, and
  * the input `true` for the value of a switch.
  */
-class OneWordEach {
+class ArgumentNormalizer {
   readonly words: string[] = [];
   readonly #args: readonly string[];
   readonly #known: readonly Flag[];
-  #at = 0;
+  #next = 0;
 
   constructor(args: readonly string[], known: readonly Flag[]) {
     this.#args = args;
     this.#known = known;
     const inputs: string[] = [];
-    while (this.#at < args.length) {
-      const word = args[this.#at++];
+    while (this.#next < args.length) {
+      const word = args[this.#next++];
       if (word === "--") break;
       if (word.startsWith("--")) this.#readLong(word);
       else if (/^-./.test(word)) this.#readShort(word);
       else inputs.push(word);
     }
-    this.words = [...this.words, "--", ...inputs, ...args.slice(this.#at)];
+    this.words = [...this.words, "--", ...inputs, ...args.slice(this.#next)];
   }
 
   #readLong(word: string): void {
     const [, name, value] = /^--([^=]*)(?:=(.*))?$/s.exec(word)!;
-    const flag = this.#known.find((one) => spelled(one) === name);
+    const flag = this.#known.find((one) => typedName(one) === name);
     if (flag === undefined) this.words.push(name === "" ? word : `--${name}`);
     else if (flag.value !== undefined) this.#putValue(flag, `--${name}`, value);
     else if (value === undefined) this.words.push(word);
@@ -128,7 +130,7 @@ class OneWordEach {
    */
   #refuseSingleDash(word: string): void {
     const name = /^-([a-z][a-z-]+)(=|$)/.exec(word)?.[1];
-    if (name === undefined || !this.#known.some((flag) => spelled(flag) === name)) return;
+    if (name === undefined || !this.#known.some((flag) => typedName(flag) === name)) return;
     throw new UsageError(`Cannot use -${name}: long flags have two dashes, as in --${name}`);
   }
 
@@ -140,7 +142,7 @@ class OneWordEach {
 
   /** Takes the next argument as the value of the flag, if it can be one. */
   #takeValue(flag: Flag, typed: string): string {
-    const next = this.#args[this.#at];
+    const next = this.#args[this.#next];
     if (flag.isValueOptional) {
       if (next === undefined || !canOnlyBeValue(flag.name, next)) return "";
     } else if (next === undefined) {
@@ -149,7 +151,7 @@ class OneWordEach {
       // `-o -m x`: the value was forgotten. A negative number is a value.
       throw doubtfulValue(flag, typed, next);
     }
-    this.#at++;
+    this.#next++;
     return next;
   }
 }
@@ -186,7 +188,7 @@ function canOnlyBeValue(name: string, text: string): boolean {
 }
 
 function unknownFlag(name: string, word: string, command: Command): UsageError {
-  // `parseArgs` passes the whole word; `-abc` is reported by the letter that is wrong.
+  // `parseArgs` passes the whole word. For `-abc`, the message names only the unknown letter.
   const rawName = word.startsWith("--") ? word : `-${name}`;
   if (/^(api[-_]?)?key$|^token$/.test(name)) {
     return new UsageError(
@@ -199,20 +201,20 @@ function unknownFlag(name: string, word: string, command: Command): UsageError {
     return new UsageError(`Cannot use ${rawName}: there is no such flag. ${other}`);
   }
   const known = flagsOf(command);
-  if (known.some((flag) => flag.isNegated && flag.name === name)) {
+  if (known.some((flag) => flag.isOnByDefault && flag.name === name)) {
     return new UsageError(`Cannot use ${rawName}: it is the default; --no-${name} turns it off`);
   }
-  const elsewhere = FLAGS.find((flag) => spelled(flag) === name || `-${flag.short}` === rawName);
+  const elsewhere = FLAGS.find((flag) => typedName(flag) === name || `-${flag.short}` === rawName);
   if (elsewhere !== undefined) {
-    const at = elsewhere.commands.join(", ");
-    return new UsageError(`Cannot use ${rawName} with "${command}": it belongs to ${at}`);
+    const commands = elsewhere.commands.join(", ");
+    return new UsageError(`Cannot use ${rawName} with "${command}": it belongs to ${commands}`);
   }
-  const meant = nearest(name, known.map(spelled), MAX_TYPOS);
+  const meant = nearest(name, known.map(typedName), MAX_TYPOS);
   const hint = meant === undefined ? "See --help-all for every flag" : `Did you mean --${meant}?`;
   return new UsageError(`Cannot use ${rawName}: there is no such flag. ${hint}`);
 }
 
 /** The name as users type it. */
-function spelled(flag: Flag): string {
-  return flag.isNegated ? `no-${flag.name}` : flag.name;
+function typedName(flag: Flag): string {
+  return flag.isOnByDefault ? `no-${flag.name}` : flag.name;
 }

@@ -1,6 +1,6 @@
 /**
- * The words with which the user started this program, and the quoting of words: for commands that
- * can be pasted.
+ * How the user started this program, and how a shell quotes words: for printed commands that can be
+ * pasted.
  *
  * @module
  */
@@ -34,8 +34,8 @@ export interface Start {
 }
 
 /**
- * Returns the words: `retort`, `deno task distill`, `npx -y deno@2.9.6 task distill`, `deno run -A
- * cli.ts`, …
+ * Returns the words that start this program: `retort`, `deno task distill`, `npx -y deno@2.9.6 task
+ * distill`, `deno run -A cli.ts`, …
  */
 export function programOf(start: Start): string {
   if (start.isStandalone) return executableOf(start);
@@ -48,12 +48,12 @@ export function programOf(start: Start): string {
 function executableOf(start: Start): string {
   const { execPath, folder } = start;
   const name = basename(execPath);
-  const found = foundIn(start, [name])[0];
+  const found = findInPath(start, [name])[0];
   if (found !== undefined && realPath(found) === execPath) return shellWord(name);
   return shellWord(fromHere(execPath, folder));
 }
 
-/** Returns `deno task` so that it works in the user's directory. */
+/** Returns the words of `deno task`, with `--config` if the user's folder needs it. */
 function taskOf(start: Start): string {
   const { folder, startFolder } = start;
   const config = configAbove(folder) === startFolder
@@ -80,8 +80,8 @@ function isInstalled(start: Start): boolean {
   const { mainModule } = start;
   const jsrPackage = /^https:\/\/jsr\.io\/(@[^/]+\/[^/]+)\//.exec(mainModule)?.[1];
   const names = [PROGRAM_NAME, `${PROGRAM_NAME}.cmd`];
-  return foundIn(start, names).slice(0, 1).some((path) => {
-    const text = beginningOf(path);
+  return findInPath(start, names).slice(0, 1).some((path) => {
+    const text = readBeginning(path);
     return text.includes(mainModule) ||
       (jsrPackage !== undefined && text.includes(`jsr:${jsrPackage}`));
   });
@@ -91,7 +91,7 @@ function denoOf(start: Start): string {
   const runner = runnerOf(start);
   if (runner !== undefined) return `${runner} deno@${start.denoVersion}`;
   if (!start.isGranted("read")) return "deno";
-  return foundIn(start, ["deno", "deno.exe"]).length > 0 ? "deno" : shellWord(start.execPath);
+  return findInPath(start, ["deno", "deno.exe"]).length > 0 ? "deno" : shellWord(start.execPath);
 }
 
 /** Returns the tool that brought Deno: npx and similar tools keep it outside the user's PATH. */
@@ -117,9 +117,9 @@ function scriptOf({ mainModule, folder }: Start): string {
 
 /** Makes a path below the folder relative, with a leading `./`. */
 function fromHere(path: string, folder: string): string {
-  const near = relative(folder, path);
-  if (near.startsWith("..") || isAbsolute(near)) return path;
-  return `./${near.replaceAll("\\", "/")}`;
+  const relativePath = relative(folder, path);
+  if (relativePath.startsWith("..") || isAbsolute(relativePath)) return path;
+  return `./${relativePath.replaceAll("\\", "/")}`;
 }
 
 function pathOfUrl(url: string): string {
@@ -131,7 +131,7 @@ function pathOfUrl(url: string): string {
  * Finds files with these names in the folders of PATH, in their order; none without read
  * permission.
  */
-function foundIn({ env, isGranted }: Start, names: readonly string[]): string[] {
+function findInPath({ env, isGranted }: Start, names: readonly string[]): string[] {
   if (!isGranted("read")) return [];
   const separator = Deno.build.os === "windows" ? ";" : ":";
   const folders = (env("PATH") ?? "").split(separator).filter((folder) => folder !== "");
@@ -154,10 +154,10 @@ function realPath(path: string): string {
   }
 }
 
-/** More than a script of `deno install` has. */
+/** How much of a script is read: more than a script of `deno install` has. */
 const SCRIPT_BYTES = 4_096;
 
-function beginningOf(path: string): string {
+function readBeginning(path: string): string {
   try {
     using file = Deno.openSync(path);
     const bytes = new Uint8Array(SCRIPT_BYTES);
@@ -181,10 +181,10 @@ export function shellWord(word: string, os: System = Deno.build.os): string {
 function posixWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   // Control characters are written as bytes, in octal.
-  const harmless = withEscapes(word.replaceAll(/[\\']/g, "\\$&"), octal);
+  const escaped = withEscapes(word.replaceAll(/[\\']/g, "\\$&"), octal);
   return withEscapes(word, () => "") === word
     ? `'${word.replaceAll("'", `'\\''`)}'`
-    : `$'${harmless}'`;
+    : `$'${escaped}'`;
 }
 
 function octal(character: string): string {

@@ -22,7 +22,7 @@ import type { ParsedArgs } from "./parse.ts";
 import { readRequest, type RunRequest } from "./request.ts";
 import { createConcurrencyHint, openScreen, type Screen, usesColor } from "./screen.ts";
 import { asUsage } from "./settings.ts";
-import { noteFailedShard, withNamedShard } from "./shard.ts";
+import { recordFailedShard, withNamedShard } from "./shard.ts";
 import { listenForSignals } from "./signals.ts";
 import { openTeachers } from "./teachers.ts";
 
@@ -30,7 +30,7 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   try {
     return await run(args, io);
   } catch (error) {
-    await noteFailedShard(args, io, error);
+    await recordFailedShard(args, io, error);
     throw error;
   }
 }
@@ -98,7 +98,7 @@ async function runAndReport(
     const last = await runToEnd(generator, request.run, { monitor, isInterrupted, say });
     screen.close();
     const asked = last.isRetry ? { ...args, command: "retry" as const } : args;
-    sayEnd(last.summary, nextCommand(asked, last.summary, io.program, io.env), request, io);
+    printEnd(last.summary, nextCommand(asked, last.summary, io.program, io.env), request, io);
     const { allowance } = request;
     code = exitCodeOf(last.summary, { signal: signals.received, allowance });
   } finally {
@@ -110,14 +110,14 @@ async function runAndReport(
   return { code, isInterrupted: isInterrupted() };
 }
 
-/** Most results files in the printed export command, which must stay readable. */
-const MOST_EXPORTED = 8;
+/** With more results files, no export command is printed: it would not be readable. */
+const MAX_EXPORTED_FILES = 8;
 
 /**
  * Prints the summary. With `--quiet` or `--progress json`, prints only why a run was halted or, if
  * quiet, how many rows failed.
  */
-function sayEnd(
+function printEnd(
   summary: Summary,
   continueCommand: string | undefined,
   { progress, isQuiet }: RunRequest,
@@ -126,7 +126,7 @@ function sayEnd(
   if (progress !== "json" && !isQuiet) {
     io.writeErr(summaryText(summary, {
       continueCommand,
-      exportCommand: summary.files.length > MOST_EXPORTED
+      exportCommand: summary.files.length > MAX_EXPORTED_FILES
         ? undefined
         : exportCommand(summary, io.program),
       color: usesColor(io),
@@ -178,15 +178,15 @@ export interface RunToEndOptions {
 }
 
 export interface RunEnd {
-  /** Of the last run, if there were retries. */
+  /** The summary of the last run, which may be a retry. */
   readonly summary: Summary;
   /** Whether the last run was a retry requested on the page. */
   readonly isRetry: boolean;
 }
 
 /**
- * Runs, and then retries failed rows in a further run for each time that the user requests it on
- * the page. The cost limit applies to all these runs together.
+ * Runs, and then retries failed rows in a further run each time the user requests it on the page.
+ * The cost limit applies to all these runs together.
  */
 export async function runToEnd(
   generator: ResponseGenerator,
@@ -234,7 +234,7 @@ function countOf(rows: number): string {
 }
 
 /** Longest text in a report, in UTF-16 units. */
-const MOST_CHARS = 20_000;
+const MAX_TEXT_LENGTH = 20_000;
 
 /**
  * Returns what page and report say about the run: its settings and, once it has a summary, the
@@ -269,5 +269,7 @@ export function aboutRun(
 }
 
 function shortened(text: string): string {
-  return text.length <= MOST_CHARS ? text : `${text.slice(0, MOST_CHARS - 1).toWellFormed()}…`;
+  return text.length <= MAX_TEXT_LENGTH
+    ? text
+    : `${text.slice(0, MAX_TEXT_LENGTH - 1).toWellFormed()}…`;
 }

@@ -63,20 +63,19 @@ export function usesColor(io: Io): boolean {
 }
 
 /**
- * Shortest time left, in seconds, for which the hint is shown: shorter runs are over before it
- * helps.
+ * Minimum time left for which the hint is shown. Shorter runs are over before the hint helps.
  */
-const LEAST_SECONDS = 300;
+const MIN_SECONDS_LEFT = 300;
 
 /** Types of errors that show that the teacher, not the concurrency, limits the run. */
 const TEACHER_LIMITS = ["rate_limit", "server", "timeout", "network"];
 
 /** Suggests a higher concurrency, once, when the time left is known. */
 export function createConcurrencyHint(say: (message: string) => void): RunListener {
-  let isSaid = false;
+  let wasShown = false;
   return (event) => {
-    if (isSaid || event.type !== "snapshot" || !isLimitedByConcurrency(event)) return;
-    isSaid = true;
+    if (wasShown || event.type !== "snapshot" || !isLimitedByConcurrency(event)) return;
+    wasShown = true;
     const left = formatDuration(event.eta_s! * 1_000);
     say(
       `About ${left} left at concurrency ${event.concurrency}, which is what limits the run: ` +
@@ -88,6 +87,6 @@ export function createConcurrencyHint(say: (message: string) => void): RunListen
 function isLimitedByConcurrency(snapshot: Snapshot): boolean {
   const { state, in_flight, concurrency, limit, eta_s, eta_is_lower_bound, errors } = snapshot;
   if (state !== "running" || in_flight < concurrency || limit < concurrency) return false;
-  if (eta_s === null || eta_is_lower_bound || eta_s < LEAST_SECONDS) return false;
+  if (eta_s === null || eta_is_lower_bound || eta_s < MIN_SECONDS_LEFT) return false;
   return !errors.some(({ type }) => TEACHER_LIMITS.includes(type));
 }

@@ -6,7 +6,7 @@
 
 import { UsageError } from "../lib/errors.ts";
 import { readTextOf, systemReason } from "../lib/files.ts";
-import { isUsualPath, NOT_SHOWN } from "./api_key.ts";
+import { looksLikePath, NOT_SHOWN } from "./api_key.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 
 /** Turns errors about library options, which come from the command line, into usage errors. */
@@ -35,11 +35,15 @@ export class Settings {
     return typeof value === "string" ? value : undefined;
   }
 
-  /** Text of a setting. Throws if it is missing; `example` says what to add. */
-  required(name: string, example: string): string {
+  /**
+   * Text of a setting.
+   *
+   * @param wanted What is missing and how to add it, for the error: `an output: add -o FILE`.
+   */
+  required(name: string, wanted: string): string {
     const value = this.text(name);
     if (value === undefined || value === "") {
-      throw new UsageError(`Cannot start without ${example}`);
+      throw new UsageError(`Cannot start without ${wanted}`);
     }
     return value;
   }
@@ -124,19 +128,19 @@ export class Settings {
     );
   }
 
-  /** A whole number of at least `least`, or undefined. */
-  integer(name: string, least: number, most = Number.MAX_SAFE_INTEGER): number | undefined {
-    return this.#integer(name, least, most, "");
+  /** A whole number from `min` to `max`, or undefined. */
+  integer(name: string, min: number, max = Number.MAX_SAFE_INTEGER): number | undefined {
+    return this.#integer(name, min, max, "");
   }
 
-  /** A whole number from `least` to `most`, or `word`, or undefined. */
+  /** A whole number from `min` to `max`, or `word`, or undefined. */
   integerOr<T extends string>(
     word: T,
     name: string,
-    least: number,
-    most: number,
+    min: number,
+    max: number,
   ): number | T | undefined {
-    return this.text(name) === word ? word : this.#integer(name, least, most, `, or ${word}`);
+    return this.text(name) === word ? word : this.#integer(name, min, max, `, or ${word}`);
   }
 
   /** A number above 0 (or 0 if `mayBeZero`), or undefined. */
@@ -166,16 +170,14 @@ export class Settings {
     );
   }
 
-  #integer(name: string, least: number, most: number, others: string): number | undefined {
+  #integer(name: string, min: number, max: number, others: string): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
     const number = Number(value.replaceAll("_", ""));
-    if (value.trim() !== "" && Number.isInteger(number) && number >= least && number <= most) {
+    if (value.trim() !== "" && Number.isInteger(number) && number >= min && number <= max) {
       return number;
     }
-    const range = most === Number.MAX_SAFE_INTEGER
-      ? `${least} or more`
-      : `between ${least} and ${most}`;
+    const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `between ${min} and ${max}`;
     throw new UsageError(
       `Cannot use ${this.given(name, value)}: it must be a whole number, ${range}${others}`,
     );
@@ -190,9 +192,9 @@ async function readFileOf(name: string, path: string): Promise<string> {
   try {
     return await readTextOf(path);
   } catch (cause) {
-    if (name === "client-key" && !await isUsualPath(path)) {
+    if (name === "client-key" && !await looksLikePath(path)) {
       throw new UsageError(
-        `Cannot read --client-key: it must name a file that is there. ${NOT_SHOWN}`,
+        `Cannot read --client-key: it must name an existing file. ${NOT_SHOWN}`,
       );
     }
     throw new UsageError(`Cannot read "${path}" for --${name}: ${systemReason(cause)}`, { cause });

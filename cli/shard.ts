@@ -13,7 +13,7 @@ import { Settings } from "./settings.ts";
 
 const RULE = "it must be I/N with I from 0 to N-1, as in 3/16, auto, or auto/N";
 
-/** Reads `--shard`; undefined without the flag: the run has the whole input. */
+/** Reads `--shard`. Returns undefined without the flag: the run then reads the whole input. */
 export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | undefined {
   const text = settings.text("shard");
   if (text === undefined) return undefined;
@@ -52,10 +52,10 @@ export function withNamedShard(args: ParsedArgs, shard: Shard | undefined): Pars
 }
 
 /**
- * Records that a shard of a job cannot start, as without a key: the merge of the job waits for all
- * shards.
+ * Records that a shard of a job could not start, as without a key. Otherwise the job's merge would
+ * wait for it.
  */
-export async function noteFailedShard(args: ParsedArgs, io: Io, error: unknown): Promise<void> {
+export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown): Promise<void> {
   if (!io.env("RETORT_JOB")) return;
   try {
     const settings = new Settings(args);
@@ -96,7 +96,7 @@ function schedulerShard(
     step !== undefined && size === (max - min) / step + 1;
   if (!isWhole) {
     throw wrong(
-      "the number of shards is not known: this is no whole Slurm array of more than one task. " +
+      "the number of shards is unknown, because this is not a complete Slurm array of several tasks. " +
         "Set RETORT_SHARDS, or name the number, as in --shard auto/16",
     );
   }

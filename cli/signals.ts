@@ -11,8 +11,8 @@ import { SIGNAL_NUMBERS } from "./exit_codes.ts";
 import type { Io, StopSignal } from "./io.ts";
 import { SignalCount } from "./second_signal.ts";
 
-/** How long a run may take to end after the second signal, before its process is ended. */
-const LAST_MS = 1_500;
+/** How long a run may take to end after the second signal, before the process exits anyway. */
+const FORCED_EXIT_MS = 1_500;
 
 /** Listens for signals until disposed of. */
 export interface Signals extends Disposable {
@@ -31,30 +31,30 @@ export function listenForSignals(
   say: (message: string) => void,
   graceMs: number,
 ): Signals {
-  const stopping = new Stopping(generator, io, say, graceMs);
-  const leave = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
-    io.onSignal(signal, () => stopping.handle(signal))
+  const handler = new SignalHandler(generator, io, say, graceMs);
+  const stopListening = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
+    io.onSignal(signal, () => handler.handle(signal))
   );
   const parent = watchParent(io, () => {
     say("The process that started this run has ended, so the run stops");
-    stopping.handle("SIGTERM");
+    handler.handle("SIGTERM");
   });
   const guard = io.guardSignals?.();
   return {
     get received() {
-      return stopping.received;
+      return handler.received;
     },
     [Symbol.dispose]() {
-      stopping[Symbol.dispose]();
+      handler[Symbol.dispose]();
       parent[Symbol.dispose]();
       guard?.[Symbol.dispose]();
-      for (const stop of leave) stop();
+      for (const stop of stopListening) stop();
     },
   };
 }
 
-/** Counts the signals and stops the run accordingly. */
-class Stopping {
+/** Counts the signals, and drains or ends the run accordingly. */
+class SignalHandler {
   readonly #generator: ResponseGenerator;
   readonly #io: Io;
   readonly #say: (message: string) => void;
@@ -95,7 +95,7 @@ class Stopping {
     // Not cleared on disposal: the process may hang after the run.
     const code = 128 + SIGNAL_NUMBERS[first];
     const { exit } = this.#io;
-    if (exit !== undefined) setTimeout(() => exit(code), LAST_MS);
+    if (exit !== undefined) setTimeout(() => exit(code), FORCED_EXIT_MS);
     this.#end();
   }
 

@@ -34,14 +34,14 @@ export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
       "Cannot count without files: name results, failures or a folder, as in out/",
     );
   }
-  refuseComparison(settings, args.inputs);
+  checkComparison(settings, args.inputs);
   await using open = await openFiles(args.inputs);
   const index = openIndex(open.files);
   try {
     await index.readAll();
     index.save();
     const status = index.status();
-    refuseNothing(args.inputs, status);
+    requireReadableFile(args.inputs, status);
     if (settings.isOn("compare")) {
       printComparison(index, args.inputs as [string, string], settings.isOn("json"), io);
       return 0;
@@ -57,7 +57,7 @@ export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
   return 0;
 }
 
-function refuseComparison(settings: Settings, paths: readonly string[]): void {
+function checkComparison(settings: Settings, paths: readonly string[]): void {
   if (!settings.isOn("compare")) return;
   if (paths.length !== 2) {
     throw new UsageError(
@@ -84,7 +84,7 @@ function printComparison(index: DataIndex, paths: [string, string], isJson: bool
   for (const note of notesOf(index.status())) io.writeErr(`Note: ${printableLines(note)}\n`);
 }
 
-function refuseNothing(paths: readonly string[], { files }: IndexStatus): void {
+function requireReadableFile(paths: readonly string[], { files }: IndexStatus): void {
   if (files.some(({ problem }) => problem === null)) return;
   const [first] = files;
   throw new UsageError(
@@ -94,7 +94,7 @@ function refuseNothing(paths: readonly string[], { files }: IndexStatus): void {
   );
 }
 
-/** Formats what is not counted, and why. */
+/** Formats what was not counted, and why. */
 function notesOf({ files }: IndexStatus): string[] {
   return files.flatMap(({ path, problem, damage, damageCount, read, size }) => {
     const notes = problem === null ? [] : [`"${path}" is left out: ${problem}`];
@@ -109,7 +109,7 @@ function notesOf({ files }: IndexStatus): string[] {
     }
     if (problem === null && read < size) {
       notes.push(
-        `"${path}" ends with a line that is not complete: it is being written, or was cut`,
+        `"${path}" ends with an incomplete line, which is still being written or was cut off`,
       );
     }
     return notes;
@@ -140,7 +140,7 @@ function isCountedApart({ field, isOwn }: Facet): boolean {
   return !isOwn && /^(?:distill\.)?(?:flags|status)$/.test(field);
 }
 
-const LEFT = 20;
+const NAME_WIDTH = 20;
 
 function textOf({ files }: IndexStatus, statistics: DataStatistics): string {
   const { rows } = statistics;
@@ -152,7 +152,7 @@ function textOf({ files }: IndexStatus, statistics: DataStatistics): string {
   lines.push("", spread("Prompt tokens", statistics.prompt_tokens, formatCount));
   lines.push(spread("Answer tokens", statistics.completion_tokens, formatCount));
   if (statistics.reasoning_tokens.max > 0) {
-    lines.push(spread("  of it reasoning", statistics.reasoning_tokens, formatCount));
+    lines.push(spread("  reasoning", statistics.reasoning_tokens, formatCount));
   }
   lines.push(
     spread("Latency", statistics.latency_ms, formatLatency),
@@ -173,7 +173,7 @@ function textOf({ files }: IndexStatus, statistics: DataStatistics): string {
 }
 
 function row(name: string, text: string): string {
-  return `${name.padEnd(LEFT)} ${text}`.trimEnd();
+  return `${name.padEnd(NAME_WIDTH)} ${text}`.trimEnd();
 }
 
 function share(count: number, total: number): string {
@@ -193,10 +193,10 @@ function costText(
   { cost_usd: usd, cost_estimated_rows: estimated, cost_unknown_rows: unknown, rows }:
     DataStatistics,
 ): string {
-  if (unknown === rows.total) return "not known";
+  if (unknown === rows.total) return "unknown";
   const notes = [
-    estimated > 0 ? `${formatCount(estimated)} rows estimated by public prices` : "",
-    unknown > 0 ? `${formatCount(unknown)} rows not known` : "",
+    estimated > 0 ? `${formatCount(estimated)} rows estimated from public prices` : "",
+    unknown > 0 ? `unknown for ${formatCount(unknown)} rows` : "",
   ].filter((note) => note !== "");
   return `${estimated > 0 ? "about " : ""}${formatUsd(usd)}${
     notes.length > 0 ? ` (${notes.join(", ")})` : ""
@@ -220,10 +220,10 @@ function sparkline({ title, bins, most }: Histogram): string[] {
   ];
 }
 
-const MOST_SHOWN = 10;
+const MAX_VALUES = 10;
 
 function facetLines({ title, values, more }: Facet, total: number): string[] {
-  const shown = values.slice(0, MOST_SHOWN);
+  const shown = values.slice(0, MAX_VALUES);
   const rest = values.length - shown.length + more;
   return [
     title,
@@ -237,8 +237,8 @@ function facetLines({ title, values, more }: Facet, total: number): string[] {
   ];
 }
 
-const MEASURE = 24;
-const COLUMN = 16;
+const MEASURE_WIDTH = 24;
+const RUN_WIDTH = 16;
 
 /**
  * Formats a comparison. Counts are of rows that both runs have answered, except "Answered here
@@ -252,35 +252,36 @@ function comparisonText(
     return `${formatCount(count).padStart(11)}${share}`;
   };
   const row = (name: string, of: (run: ComparedRun) => string) =>
-    `${name.padEnd(MEASURE)} ${runs.map((run) => of(run).padEnd(COLUMN)).join(" ")}`.trimEnd();
+    `${name.padEnd(MEASURE_WIDTH)} ${runs.map((run) => of(run).padEnd(RUN_WIDTH)).join(" ")}`
+      .trimEnd();
   const lines = [
     `Left   ${runs[0].path}`,
     `Right  ${runs[1].path}`,
     "",
-    `${"Answered by both".padEnd(MEASURE)} ${formatCount(both).padStart(11)}${
+    `${"Answered by both".padEnd(MEASURE_WIDTH)} ${formatCount(both).padStart(11)}${
       both === 0 ? "  rows are matched by uid" : ""
     }`,
-    `${"  same text".padEnd(MEASURE)} ${agreed(agreement.same_text)}`,
-    `${"  same final answer".padEnd(MEASURE)} ${agreed(agreement.same_final_answer)}`,
-    `${"  different".padEnd(MEASURE)} ${agreed(agreement.different)}`,
+    `${"  same text".padEnd(MEASURE_WIDTH)} ${agreed(agreement.same_text)}`,
+    `${"  same final answer".padEnd(MEASURE_WIDTH)} ${agreed(agreement.same_final_answer)}`,
+    `${"  different".padEnd(MEASURE_WIDTH)} ${agreed(agreement.different)}`,
   ];
   if (without_final_answer > 0) {
     lines.push(
-      `${"    no final answer".padEnd(MEASURE)} ${
+      `${"    no final answer".padEnd(MEASURE_WIDTH)} ${
         agreed(without_final_answer)
       }  in one or both: only texts were compared`,
     );
   }
   lines.push(
     "",
-    `${"".padEnd(MEASURE)} ${"left".padEnd(COLUMN)} right`,
+    `${"".padEnd(MEASURE_WIDTH)} ${"left".padEnd(RUN_WIDTH)} right`,
     row("Answered here only", ({ only }) => formatCount(only)),
     row("Answer tokens p50", ({ completion_tokens: { p50 } }) => formatCount(p50)),
     row("  p95", ({ completion_tokens: { p95 } }) => formatCount(p95)),
     row("  in total", ({ completion_tokens: { sum } }) => formatCount(sum)),
     row("Latency p50", ({ latency_ms: { p50 } }) => formatLatency(p50)),
     row("  p95", ({ latency_ms: { p95 } }) => formatLatency(p95)),
-    row("Cost", ({ cost_usd: usd }) => usd === null ? "not known" : formatUsd(usd)),
+    row("Cost", ({ cost_usd: usd }) => usd === null ? "unknown" : formatUsd(usd)),
   );
   return `${lines.join("\n")}\n`;
 }

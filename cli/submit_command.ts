@@ -134,7 +134,7 @@ function runFlags({ flags }: ParsedArgs): string[] {
   return [...flags].flatMap(([name, value]) => {
     const flag = known.find((one) => one.name === name);
     if (flag === undefined || !submitted.has(name)) return [];
-    if (typeof value === "boolean") return [flag.isNegated ? `--no-${name}` : `--${name}`];
+    if (typeof value === "boolean") return [flag.isOnByDefault ? `--no-${name}` : `--${name}`];
     if (flag.isValueOptional && value === "") return [`--${name}`];
     return [value].flat().map((one) => `--${name}=${one}`);
   });

@@ -1,6 +1,6 @@
 /**
- * `retort submit status` and `retort submit cancel`: use the files of the shards, and the scheduler
- * if it can be called.
+ * `retort submit status` and `retort submit cancel`. They use the files of the shards, and the
+ * scheduler if its commands can be run.
  *
  * @module
  */
@@ -20,8 +20,10 @@ import type { Settings } from "./settings.ts";
 import { tryTool } from "./submit_schedulers.ts";
 import { formatCount } from "../lib/figures.ts";
 
-const MOST_NAMED = 20;
-const MOST_NAME_CHARS = 30;
+/** Maximum number of shards that are listed. */
+const MAX_LISTED = 20;
+/** Maximum length of the output's name in the name of its job. */
+const MAX_NAME_LENGTH = 30;
 
 /**
  * Returns the name of an output's job, the same on every machine that has the output at this path.
@@ -29,7 +31,7 @@ const MOST_NAME_CHARS = 30;
 export async function jobNameOf(stem: string): Promise<string> {
   const { start, name } = splitPath(stem);
   const words = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")
-    .slice(0, MOST_NAME_CHARS).replaceAll(/^-+|-+$/g, "");
+    .slice(0, MAX_NAME_LENGTH).replaceAll(/^-+|-+$/g, "");
   const folder = resolve(start || ".");
   const place = await Deno.realPath(folder).catch(() => folder);
   return `retort-${words || "job"}-${sha256Hex(`${place}/${name}`).slice(0, 8)}`;
@@ -40,15 +42,15 @@ export async function statusCommand(
   settings: Settings,
   io: Io,
 ): Promise<number> {
-  const { runs, stem } = await outputOf(outputs, "show the status of a job");
-  const isDone = runs !== undefined && await describeShards(runs, io);
+  const { runs, stem } = await findOutput(outputs, "show the status of a job");
+  const isDone = runs !== undefined && await printShards(runs, io);
   if (runs === undefined) io.writeOut(`"${printable(stem)}.jsonl" is not on this machine\n`);
-  io.writeOut(await schedulerSays(await jobNameOf(stem), settings.text("namespace")));
+  io.writeOut(await describeQueue(await jobNameOf(stem), settings.text("namespace")));
   return isDone ? EXIT_DONE : EXIT_FAILED_ROWS;
 }
 
 /** Prints the states of all shards. Returns whether all are done. */
-async function describeShards(runs: readonly MergeRun[], io: Io): Promise<boolean> {
+async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> {
   const states = new Map<string, number>();
   const lines: string[] = [];
   let rows = 0, done = 0;
@@ -57,7 +59,7 @@ async function describeShards(runs: readonly MergeRun[], io: Io): Promise<boolea
     states.set(state, (states.get(state) ?? 0) + 1);
     rows += run.run?.summary?.total ?? 0;
     done += (run.run?.summary?.total ?? 0) - (run.run?.summary?.pending ?? 0);
-    if (why !== "" && lines.length <= MOST_NAMED) lines.push(`  ${run.name}: ${state}${why}`);
+    if (why !== "" && lines.length <= MAX_LISTED) lines.push(`  ${run.name}: ${state}${why}`);
   }
   const counts = [...states].map(([state, count]) => `${formatCount(count)} ${state}`);
   io.writeOut(`${formatCount(runs.length)} shards: ${counts.join(", ")}\n`);
@@ -65,8 +67,8 @@ async function describeShards(runs: readonly MergeRun[], io: Io): Promise<boolea
     `${formatCount(done)} of ${formatCount(rows)} rows of the shards that have ended ` +
       "are finished\n",
   );
-  for (const line of lines.slice(0, MOST_NAMED)) io.writeOut(`${printable(line.trim())}\n`);
-  if (lines.length > MOST_NAMED) io.writeOut("…\n");
+  for (const line of lines.slice(0, MAX_LISTED)) io.writeOut(`${printable(line.trim())}\n`);
+  if (lines.length > MAX_LISTED) io.writeOut("…\n");
   return (states.get("done") ?? 0) === runs.length;
 }
 
@@ -77,7 +79,7 @@ async function stateOf({ run, own, pieces }: MergeRun): Promise<{ state: string;
   }
   const status = await readStatus(statusPathOf(own.results));
   if (status?.ended && status.state === "failed") {
-    return { state: "not able to start", why: ": its log says why" };
+    return { state: "failed to start", why: ": its log says why" };
   }
   if (run === undefined) return { state: "not started", why: "" };
   if (run.summary === null) return { state: "running or killed", why: "" };
@@ -87,9 +89,10 @@ async function stateOf({ run, own, pieces }: MergeRun): Promise<{ state: string;
 }
 
 /**
- * Returns the state of the queue. It is queried by the job's name, which needs no Slurm accounting.
+ * Describes the job's state in the queue. The query is by the job's name, which needs no Slurm
+ * accounting.
  */
-async function schedulerSays(name: string, namespace: string | undefined): Promise<string> {
+async function describeQueue(name: string, namespace: string | undefined): Promise<string> {
   const slurm = await tryTool("squeue", [
     "--noheader",
     "--array",
@@ -116,7 +119,7 @@ export async function cancelCommand(
   settings: Settings,
   io: Io,
 ): Promise<number> {
-  const { stem, runs } = await outputOf(outputs, "cancel a job");
+  const { stem, runs } = await findOutput(outputs, "cancel a job");
   const name = await jobNameOf(stem);
   const namespace = settings.text("namespace");
   if (runs === undefined) return await cancelElsewhere(stem, name, namespace, io);
@@ -174,7 +177,7 @@ async function cancelElsewhere(
   return EXIT_DONE;
 }
 
-/** Returns what `kubectl` says: nothing if there are no such jobs. */
+/** Returns the output of `kubectl`: "" if there are no such jobs, undefined if it cannot be run. */
 async function deleteJobs(name: string, namespace: string | undefined) {
   return await tryTool("kubectl", [
     ...["delete", "job", `${name}-merge`, name, "--ignore-not-found"],
@@ -190,7 +193,7 @@ interface JobOutput {
   readonly runs?: readonly MergeRun[];
 }
 
-async function outputOf(outputs: readonly string[], what: string): Promise<JobOutput> {
+async function findOutput(outputs: readonly string[], what: string): Promise<JobOutput> {
   if (outputs.length !== 1) {
     throw new UsageError(`Cannot ${what} without its output: name one, as in out/`);
   }
@@ -210,7 +213,7 @@ function stemOf(results: string): string {
   return results.replace(/\.(jsonl|ndjson)$/, "");
 }
 
-/** Whether the borders of shards are there: those of the results, or any in the folder. */
+/** Whether an output has a file with the borders of shards; of a folder, any file counts. */
 async function hasShards(output: string): Promise<boolean> {
   const isFolder = (await statOf(output))?.isDirectory ?? false;
   const { start, name } = splitPath(isFolder ? inFolder(output, "x") : stemOf(output));

@@ -36,7 +36,7 @@ export interface OpenLists {
   readonly list: TeacherList;
 }
 
-const AGAIN_MS = 2_000;
+const RETRY_MS = 2_000;
 
 /**
  * Reads the lists for the first time. If a DNS name has no address yet, waits for one: its pods may
@@ -111,13 +111,13 @@ interface Listed {
 
 /**
  * The teachers of all lists. An address of several lists is one teacher with the settings of the
- * list that named it first, until the last of them drops it. One that has left is kept: it is the
- * same teacher when it comes back, also if calls are still in flight there.
+ * list that named it first, until the last of them drops it. A teacher that has left is kept: if its
+ * address comes back, the same teacher joins again, even while calls are still in flight there.
  */
 class ListedTeachers {
   readonly #byUrl = new Map<string, Listed>();
   /**
-   * Last reason why an address could not join. The next readings try it again; only a new reason is
+   * By address, the last reason why it could not join. Later readings try again; only a new reason is
    * reported.
    */
   readonly #problems = new Map<string, string>();
@@ -135,8 +135,8 @@ class ListedTeachers {
   }
 
   /**
-   * Applies a change of a list, after all earlier changes: an address may leave while it still
-   * joins.
+   * Applies a change of a list, after all earlier changes: an address may leave while it is still
+   * joining.
    */
   change(list: OpenList, changes: ListChange) {
     const changed = this.#changing.then(() => this.#change(list, changes));
@@ -168,7 +168,7 @@ class ListedTeachers {
       const listed = this.#byUrl.get(url);
       this.#problems.delete(url);
       if (listed === undefined || !listed.entries.delete(list)) continue;
-      // Now the weight and the limit in the next list that names it count.
+      // The weight and the limit of the next list that names the address apply now.
       if (listed.entries.size > 0) others.push(placeOf(listed));
       else leaving.push(listed.made.teacher);
     }
@@ -177,8 +177,8 @@ class ListedTeachers {
 }
 
 /**
- * Returns the place of a teacher, with the weight and the limit of the first list that names it;
- * what that list leaves open is as when the teacher was created.
+ * Returns the place of a teacher, with the weight and the limit of the first list that names it. If
+ * that list sets none, those from the teacher's creation apply.
  */
 function placeOf({ made, entries }: Listed): TeacherPlace {
   const [{ weight = made.weight, max = made.maxConcurrency }] = entries.values();
@@ -200,7 +200,7 @@ async function firstEntries(source: ListSource, waitMs: number): Promise<Endpoin
       return (await source.read()).entries;
     } catch (error) {
       if (performance.now() < end) {
-        await delay(AGAIN_MS);
+        await delay(RETRY_MS);
         continue;
       }
       throw new UsageError(

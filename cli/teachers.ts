@@ -10,7 +10,7 @@ import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
 import { openai } from "../lib/teacher/mod.ts";
 import { addressOf, DEFAULT_KEY_VARIABLE, Keys, type OnMissingKey } from "./api_key.ts";
 import type { TeacherSpec } from "./config_teachers.ts";
-import { holdsKey, readReach } from "./headers.ts";
+import { holdsKey, readConnection } from "./headers.ts";
 import type { Io } from "./io.ts";
 import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./settings.ts";
 
@@ -41,8 +41,8 @@ export async function openTeachers(
   const simulation = settings.text("simulate");
   const keys = new Keys(io, onMissingKey);
   const named = simulation === undefined ? namedTeachers(settings, specs, io) : [];
-  const makeOne = async (one: NamedTeacher) =>
-    (await openReal([one], settings, io, keys, opened, named))[0];
+  const makeListed = async (teacher: NamedTeacher) =>
+    (await openReal([teacher], settings, io, keys, opened, named))[0];
   const lists = named.filter(({ baseUrl }) => isList(baseUrl));
   const alone = named.filter(({ baseUrl }) => !isList(baseUrl));
   const teachers = simulation === undefined
@@ -50,7 +50,7 @@ export async function openTeachers(
     : [await openSimulated(simulation, settings, specs, opened)];
   const { places = [], list } = lists.length === 0
     ? {}
-    : await openListsOf(lists, makeOne, settings);
+    : await openListsOf(lists, makeListed, settings);
   const open = opened.move();
   // Teachers that join later go onto the same stack, so that they are closed with the others.
   opened = open;
@@ -83,10 +83,10 @@ const DEFAULT_WAIT_MS = 60_000;
 type NamedTeacher = TeacherSpec & { readonly baseUrl: string };
 
 /**
- * Flags that apply to teachers of the configuration, and the fields of a teacher that replace the
- * flag.
+ * Flags that apply to the teachers of the configuration, each with the fields by which a teacher
+ * overrides it.
  */
-const LEFT_TO_FLAGS: readonly (readonly [flag: string, ...own: (keyof TeacherSpec)[]])[] = [
+const OVERRIDDEN_FLAGS: readonly (readonly [flag: string, ...own: (keyof TeacherSpec)[]])[] = [
   ["base-url", "baseUrl"],
   ["model", "model"],
   ["api-key-env", "apiKeyEnv", "apiKeyFile"],
@@ -115,7 +115,7 @@ function namedTeachers(
       "Cannot use several addresses (base-url) with the teachers of the configuration: add them there",
     );
   }
-  for (const [flag, ...fields] of LEFT_TO_FLAGS) {
+  for (const [flag, ...fields] of OVERRIDDEN_FLAGS) {
     const hasOwn = (spec: TeacherSpec) => fields.some((field) => spec[field] !== undefined);
     if (settings.isTyped(flag) && specs.every(hasOwn)) {
       throw new UsageError(
@@ -144,15 +144,15 @@ async function openReal(
       "model",
       "a model: add -m NAME, or --simulate to try Retort without a teacher",
     );
-    const reach = await readReach(own, settings, io);
-    const apiKey = await keyFor(one, all, holdsKey(reach.headers), settings, keys);
+    const connection = await readConnection(own, settings, io);
+    const apiKey = await keyFor(one, all, holdsKey(connection.headers), settings, keys);
     const teacher = asUsage(() =>
       openai({
         baseUrl,
         model,
         apiKey,
         proxy: proxyOf(baseUrl, io),
-        ...reach,
+        ...connection,
         ...clientOptions(settings, own),
       })
     );
@@ -163,8 +163,8 @@ async function openReal(
 }
 
 /**
- * Reads the teacher's own key, the common one, or the default variable. Undefined if no key is to
- * be sent, or a header field holds it.
+ * Reads the teacher's own key, the common one, or the default variable. Returns undefined if no key
+ * should be sent, or a header field holds it.
  */
 async function keyFor(
   { baseUrl, apiKeyFile, apiKeyEnv }: NamedTeacher,
@@ -179,7 +179,8 @@ async function keyFor(
     : { file: settings.text("api-key-file"), variable: settings.text("api-key-env") };
   const isNamed = place.file !== undefined || place.variable !== undefined;
   if (!isNamed && isInHeaders) return undefined;
-  // Unless a key is named, only OpenAI gets its key if other teachers run beside it.
+  // Without a named key, the default key is OpenAI's: if OpenAI is among the teachers, no other
+  // teacher gets it.
   if (!isNamed && !isOpenAI(baseUrl) && named.some((one) => isOpenAI(one.baseUrl))) {
     return undefined;
   }

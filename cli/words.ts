@@ -19,8 +19,8 @@ const ALIASES: Readonly<Record<string, string>> = {
 const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ["resume", "Run the same command again: a run continues by itself"],
   ["continue", "Run the same command again: a run continues by itself"],
-  ["start", 'Leave the word out, or say "run"'],
-  ["generate", 'Leave the word out, or say "run"'],
+  ["start", 'Leave the word out, or write "run"'],
+  ["generate", 'Leave the word out, or write "run"'],
   ["distill", "Leave the word out"],
   ["retort", "Leave the word out"],
   ["check", '"verify" proves an output, --dry-run checks an input'],
@@ -31,7 +31,7 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ["redo", 'Use "retry"'],
 ]);
 
-/** Most edits between a typed word and the suggestion. Swapping two letters takes two edits. */
+/** Maximum number of edits between a typed word and the suggestion. */
 const MAX_TYPOS = 2;
 
 /** Replaces other programs' flags for help and version with Retort's own. */
@@ -43,18 +43,21 @@ export function withoutAliases(args: readonly string[]): string[] {
   return args.map((arg, i) => end === -1 || i < end ? ALIASES[arg] ?? arg : arg);
 }
 
-/** Returns the nearest of some words, or undefined if none is near enough. */
+/**
+ * Returns the nearest of some words, or undefined if none is near enough: within `maxTypos` edits,
+ * and half of the letters.
+ */
 export function nearest(
   word: string,
   words: readonly string[],
   maxTypos = MAX_TYPOS,
 ): string | undefined {
   if (words.length === 0) return undefined;
-  // Swapped letters are two edits, but count as one typo.
+  // A word with the same letters, of which two were swapped, comes first.
   const closest = words.find((one) => lettersOf(one) === lettersOf(word)) ??
     closestString(word, words);
-  const most = Math.min(maxTypos, Math.ceil(word.length / 2));
-  return levenshteinDistance(word.toLowerCase(), closest) <= most ? closest : undefined;
+  const maxEdits = Math.min(maxTypos, Math.ceil(word.length / 2));
+  return levenshteinDistance(word.toLowerCase(), closest) <= maxEdits ? closest : undefined;
 }
 
 function lettersOf(word: string): string {
@@ -86,7 +89,7 @@ export function refuseLateCommand(inputs: readonly string[]): void {
   const late = inputs.find((input) => isCommand(input) && !exists(input));
   if (late === undefined) return;
   throw new UsageError(
-    `Cannot read "${late}": no such file. The command "${late}" has to be the first word`,
+    `Cannot read "${late}": no such file. The command "${late}" must be the first word`,
   );
 }
 

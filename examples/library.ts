@@ -23,7 +23,7 @@ await using teacher = openai({ baseUrl: simulated.url, model: "simulated" });
 // take the outcomes, which come in the order in which they are ready. A `break` aborts all calls.
 const rows = [
   { id: "sky", prompt: "Why is the sky blue?" },
-  { id: "sea", prompt: "Why is the sea salt?" },
+  { id: "sea", prompt: "Why is the sea salty?" },
   { id: "joke", prompt: "Tell a joke about chemistry." },
 ];
 for await (const answer of distill(rows, { teacher, params: { temperature: 0.6 } })) {

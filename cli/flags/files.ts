@@ -3,7 +3,7 @@
 import type { FlagEntry } from "../flags.ts";
 
 const ROW_COMMANDS = ["run", "retry", "verify", "export", "convert"] as const;
-const WRITES = ["export", "convert"] as const;
+const WRITE_COMMANDS = ["export", "convert"] as const;
 
 export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   {
@@ -23,7 +23,7 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   {
     name: "config",
     value: "FILE",
-    help: "YAML file with these names; flags take precedence",
+    help: "YAML file of these settings; flags take precedence",
     isCommon: true,
   },
   {
@@ -61,7 +61,7 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
     name: "reasoning-field",
     value: "NAME",
     help: "with --think field: its name (gpt-oss: thinking)",
-    commands: WRITES,
+    commands: WRITE_COMMANDS,
   },
   {
     name: "think-tags",
@@ -72,34 +72,34 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
     name: "format",
     value: "NAME",
     help: "format of the rows: one of those above",
-    commands: WRITES,
+    commands: WRITE_COMMANDS,
     isCommon: true,
   },
   {
     name: "where",
     value: "CONDITION",
     help: "only these rows: 'completion_tokens < 4000'",
-    commands: [...WRITES, "stats"],
+    commands: [...WRITE_COMMANDS, "stats"],
     isCommon: true,
   },
-  { name: "columns", value: "A,B", help: "only these columns", commands: WRITES },
+  { name: "columns", value: "A,B", help: "only these columns", commands: WRITE_COMMANDS },
   {
     name: "dedupe",
     help: "skip rows whose prompt and answer occurred before",
-    commands: WRITES,
+    commands: WRITE_COMMANDS,
   },
   {
     name: "shuffle",
     value: "SEED",
     help: "shuffle rows; the same seed gives the same order",
-    commands: WRITES,
+    commands: WRITE_COMMANDS,
   },
-  { name: "max-rows", value: "N", help: "write N rows at most", commands: WRITES },
+  { name: "max-rows", value: "N", help: "write N rows at most", commands: WRITE_COMMANDS },
   {
     name: "validation",
     value: "SHARE",
     help: "this share of the rows (1%) into x.validation.jsonl",
-    commands: WRITES,
+    commands: WRITE_COMMANDS,
     isCommon: true,
   },
   {
@@ -112,17 +112,17 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
     name: "tool-arguments",
     value: "HOW",
     help: "arguments of tool calls: object (default) or string",
-    commands: WRITES,
+    commands: WRITE_COMMANDS,
   },
   {
     name: "replace",
     help: "replace an output file that is not empty",
-    commands: [...WRITES, "merge"],
+    commands: [...WRITE_COMMANDS, "merge"],
     isCommon: true,
   },
   {
     name: "partial",
-    help: "merge incomplete runs too; a run can continue",
+    help: "merge incomplete runs too; a run can continue it",
     commands: ["merge"],
     isCommon: true,
   },
@@ -134,14 +134,14 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   },
   {
     name: "proof",
-    isNegated: true,
+    isOnByDefault: true,
     help: "join lines without reading the input",
     commands: ["merge"],
   },
   {
     name: "shards",
     value: "N",
-    help: "number of shards; merge: if OUT has several splits",
+    help: "number of shards; merge: which, if OUT has several",
     commands: ["submit", "merge"],
     isCommon: true,
   },
@@ -151,7 +151,7 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
     commands: ROW_COMMANDS,
   },
   { name: "fsync", value: "WHEN", help: "always (default), or never for disposable runs" },
-  { name: "lock", isNegated: true, help: "run on a filesystem that has no locks" },
+  { name: "lock", isOnByDefault: true, help: "run on a filesystem that has no locks" },
 ];
 
 /** How rows are read. */

@@ -59,7 +59,7 @@ export const SUBMIT: readonly FlagEntry[] = [
   {
     name: "before",
     value: "LINE",
-    isMultiple: true,
+    isRepeatable: true,
     help: "Slurm: setup line, as in 'module load x'",
     commands: ["submit"],
     isCommon: true,

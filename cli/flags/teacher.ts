@@ -8,7 +8,7 @@ export const TEACHER: readonly FlagEntry[] = [
   {
     name: "base-url",
     value: "URL",
-    isMultiple: true,
+    isRepeatable: true,
     mayBeSecret: true,
     help: "address, up to /v1; @FILE or dns+http: several",
     isCommon: true,
@@ -35,7 +35,7 @@ export const TEACHER: readonly FlagEntry[] = [
   {
     name: "header",
     value: "NAME=VALUE",
-    isMultiple: true,
+    isRepeatable: true,
     mayBeSecret: true,
     help: "HTTP header; NAME=@env:VAR keeps its value secret",
   },
@@ -84,7 +84,7 @@ export const PARAMETERS: readonly FlagEntry[] = [
     name: "param",
     short: "p",
     value: "NAME=VALUE",
-    isMultiple: true,
+    isRepeatable: true,
     help: "sampling parameter, sent as written",
     isCommon: true,
   },
@@ -107,7 +107,7 @@ export const SPEED: readonly FlagEntry[] = [
     value: "prefix",
     help: "send rows with a common prefix to the same teacher",
   },
-  { name: "careful-start", isNegated: true, help: "start at full concurrency" },
+  { name: "careful-start", isOnByDefault: true, help: "start at full concurrency" },
   { name: "rpm", value: "N", help: "requests per minute for each teacher, evenly spread" },
   { name: "tpm", value: "N", help: "tokens per minute for each teacher" },
   { name: "max-attempts", value: "N", help: "attempts per row after errors (default 5)" },
@@ -127,13 +127,13 @@ export const ANSWERS: readonly FlagEntry[] = [
   {
     name: "on-truncated",
     value: "HOW",
-    help: "error (default), keep, or escalate: again with more tokens",
+    help: "error (default), keep, or escalate: retry with more tokens",
   },
-  { name: "max-tokens-cap", value: "N", help: "token limit of escalate (default 8 × the first)" },
+  { name: "max-tokens-cap", value: "N", help: "largest limit of escalate (default 8 × the first)" },
   {
     name: "accept-ending",
     value: "none|WORD",
-    isMultiple: true,
+    isRepeatable: true,
     help: "treat answers with this finish reason as complete",
   },
   { name: "reject-refusals", help: "keep only answers that do not refuse" },
@@ -141,7 +141,7 @@ export const ANSWERS: readonly FlagEntry[] = [
   { name: "json-schema", value: "FILE", help: "request and keep only JSON of this JSON Schema" },
   {
     name: "response-format",
-    isNegated: true,
+    isOnByDefault: true,
     help: "with --json-schema: check only, do not send it",
   },
   { name: "reject-pattern", value: "RE", help: "keep only answers that do not match this" },
@@ -157,7 +157,7 @@ export const BUDGETS: readonly FlagEntry[] = [
   {
     name: "max-cost",
     value: "USD",
-    help: "stop sending once the run has cost that much",
+    help: "stop sending once the run has cost this much",
     isCommon: true,
   },
   {
@@ -168,15 +168,15 @@ export const BUDGETS: readonly FlagEntry[] = [
   {
     name: "price-cached",
     value: "USD",
-    help: "per million cached prompt tokens (--price-in)",
+    help: "per million cached prompt tokens (default: price-in)",
   },
   { name: "price-out", value: "USD", help: "per million completion tokens" },
   {
     name: "max-completion-tokens-total",
     value: "N",
-    help: "stop sending after that many completion tokens",
+    help: "stop sending after this many completion tokens",
   },
-  { name: "deadline", value: "TIME", help: "stop sending after that time: 90s, 20m, 2h" },
+  { name: "deadline", value: "TIME", help: "stop sending after this time: 90s, 20m, 2h" },
 ];
 
 /** Which rows are sent again. */
@@ -209,7 +209,7 @@ export const RESUME: readonly FlagEntry[] = [
   },
   {
     name: "resume",
-    isNegated: true,
+    isOnByDefault: true,
     help: "start over (needs --overwrite if there are answers)",
     commands: ["run"],
   },

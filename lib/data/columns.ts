@@ -72,7 +72,7 @@ export const COLUMN_NAMES = (Object.keys(COLUMNS) as ColumnName[]).toSorted((a, 
 export const Mark = {
   /** The row's file was replaced or removed. */
   Gone: 1,
-  /** The cost is estimated by public prices, because the line has none. */
+  /** The cost is estimated from public prices, because the line has none. */
   Estimated: 2,
   /** The line had no line feed yet when it was read. */
   Tail: 4,

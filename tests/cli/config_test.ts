@@ -216,9 +216,9 @@ const MANY_KEYS = Array.from({ length: 20_000 }, (_, i) => `k${i}: 1`).join(", "
 
 for (
   const [name, yaml, problem] of [
-    ["a value that holds itself", "params: &p\n  a: *p\n", "has no end"],
-    ["a list that holds itself", "input: &i [a.jsonl, *i]\n", "has no end"],
-    ["a key that holds itself", "model: &m\n  m: *m\n", "has no end"],
+    ["a value that holds itself", "params: &p\n  a: *p\n", "never ends"],
+    ["a list that holds itself", "input: &i [a.jsonl, *i]\n", "never ends"],
+    ["a key that holds itself", "model: &m\n  m: *m\n", "never ends"],
     ["aliases of aliases", BOMB, "at most 100,000 values"],
     [
       "aliases of aliases in the parameters",

@@ -102,7 +102,7 @@ Deno.test("nextCommand() drops no flag but those that start over", () => {
   const told = flagsOf("run").filter(({ name, group }) =>
     group !== "Help" && !others.includes(name)
   );
-  const args = told.flatMap((flag) => flag.isNegated ? `--no-${flag.name}` : writtenOf(flag));
+  const args = told.flatMap((flag) => flag.isOnByDefault ? `--no-${flag.name}` : writtenOf(flag));
   const again = parseCommandLine(next(["a.jsonl", ...args])!.split(" ").slice(1));
   assertEquals(again.inputs, ["a.jsonl"]);
   const before = parseCommandLine(["a.jsonl", ...args]).flags;

@@ -41,7 +41,9 @@ for (const command of COMMANDS) {
 
   Deno.test(`the help of ${command} lists every flag when all are requested, and no other`, () => {
     const text = commandHelp(command, "retort", true);
-    const known = flagsOf(command).map((flag) => flag.isNegated ? `no-${flag.name}` : flag.name);
+    const known = flagsOf(command).map((flag) =>
+      flag.isOnByDefault ? `no-${flag.name}` : flag.name
+    );
     assertEquals(listedIn(text).toSorted(), known.toSorted());
     for (const { help, helpFor } of flagsOf(command)) {
       const shown = helpFor?.[command] ?? help;
@@ -65,7 +67,7 @@ Deno.test("the main help names the commands first, then the flags that most runs
 
 Deno.test("the main help lists every flag of every command when all are requested", () => {
   const listed = listedIn(mainHelp("retort", true));
-  const known = FLAGS.map((flag) => flag.isNegated ? `no-${flag.name}` : flag.name);
+  const known = FLAGS.map((flag) => flag.isOnByDefault ? `no-${flag.name}` : flag.name);
   assertEquals(listed.toSorted(), known.toSorted());
 });
 

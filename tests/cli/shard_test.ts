@@ -44,9 +44,9 @@ const REFUSED: [string, Record<string, string>, string][] = [
   ["0/0", {}, "1 to 100000"],
   ["auto", {}, "neither SLURM_ARRAY_TASK_ID"],
   // A part of an array, submitted again, would otherwise pay for the whole input.
-  ["auto", array(3, 3, 3, 1, 1), "no whole Slurm array"],
-  ["auto", array(3, 3, 9, 1, 2), "no whole Slurm array"],
-  ["auto", { JOB_COMPLETION_INDEX: "5" }, "no whole Slurm array"],
+  ["auto", array(3, 3, 3, 1, 1), "not a complete Slurm array"],
+  ["auto", array(3, 3, 9, 1, 2), "not a complete Slurm array"],
+  ["auto", { JOB_COMPLETION_INDEX: "5" }, "not a complete Slurm array"],
   ["auto", { JOB_COMPLETION_INDEX: "8", RETORT_SHARDS: "8" }, "does not exist"],
   ["auto", { JOB_COMPLETION_INDEX: "x", RETORT_SHARDS: "8" }, "whole number"],
 ];

@@ -36,10 +36,10 @@ Deno.test("stats: counts rows, flags and own fields, and says what is left out",
   assert(/Rows +3\n {2}answered +2 +66\.7%\n {2}failed +1 +33\.3%\n/.test(out), out);
   assert(/ {2}refusal +1 +33\.3% {2}Refusal\n/.test(out), out);
   assert(/lang\n {2}en +1 /.test(out), out);
-  assert(out.includes("Cost                 $0.50 (2 rows not known)"), out);
+  assert(out.includes("Cost                 $0.50 (unknown for 2 rows)"), out);
   assert(!out.includes("\x1b"), "no escape sequence reaches the terminal");
   assert(/other\.jsonl" is left out: it holds no results or failures of Retort/.test(err), err);
-  assert(/x\.jsonl" ends with a line that is not complete/.test(err), err);
+  assert(/x\.jsonl" ends with an incomplete line/.test(err), err);
 
   const json = JSON.parse(
     (await stats(dir.path("out"), "--json", "--where", 'status == "answered"')).out,

@@ -43,7 +43,7 @@ Deno.test("a command that is mistyped or in the wrong place is reported", async 
     [["help", "exprot"], 'Cannot show help for "exprot": the commands are run, retry,'],
     [["help", "exprot"], 'Did you mean "export"?'],
     [["help", "export", "run"], 'Cannot show help for "export run"'],
-    [["-o", "out/", "retry", "a.jsonl"], 'The command "retry" has to be the first word'],
+    [["-o", "out/", "retry", "a.jsonl"], 'The command "retry" must be the first word'],
   ];
   for (const [args, message] of cases) {
     assertStringIncludes(await said(args, 2), message, args.join(" "));

@@ -16,7 +16,7 @@ import { tempDir } from "../support/temp.ts";
 import { examplesOf, type Page, readPages } from "./pages.ts";
 
 const PAGES = await readPages();
-const NAMES = new Set(FLAGS.map((flag) => flag.isNegated ? `no-${flag.name}` : flag.name));
+const NAMES = new Set(FLAGS.map((flag) => flag.isOnByDefault ? `no-${flag.name}` : flag.name));
 
 /** Flags of Deno, V8 and Slurm, and one that is there to be refused. */
 const OTHERS =

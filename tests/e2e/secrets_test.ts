@@ -139,7 +139,7 @@ Deno.test("an address with a secret in the environment or the configuration is n
 for (
   const [name, env, file, problem] of [
     ["a proxy password with %ZZ", { HTTPS_PROXY: "http://me:hi%ZZ@p:3128" }, "", "percent-encoded"],
-    ["a configuration that holds itself", {}, "params: &p {a: *p}\n", "has no end"],
+    ["a configuration that holds itself", {}, "params: &p {a: *p}\n", "never ends"],
   ] as const
 ) {
   Deno.test(`${name} is bad usage`, async () => {

@@ -117,7 +117,7 @@ function factsOf(row) {
     ["Answer tokens", row.completion_tokens],
     ["Latency", row.latency_ms > 0 ? formatLatency(row.latency_ms) : ""],
     ["Attempts", row.attempts],
-    ["Cost", row.is_estimated && cost !== "" ? `${cost} (estimated by public prices)` : cost],
+    ["Cost", row.is_estimated && cost !== "" ? `${cost} (estimated from public prices)` : cost],
     ["Model", row.model],
     ["Teacher", row.teacher],
     ["Source", row.source],
