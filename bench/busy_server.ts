@@ -15,8 +15,8 @@ export interface BusyOptions {
   /** Mean latency of an answer, in milliseconds. */
   readonly latencyMs: number;
   /**
-   * Most by which a latency differs from the mean, as a fraction of it. A prompt has the same
-   * latency each time; the number of tokens is proportional to it. @default 0
+   * Largest difference of a latency from the mean, as a fraction of the mean. A prompt has the same
+   * latency each time; the number of tokens is proportional to the latency. @default 0
    */
   readonly spread?: number;
   /**
@@ -35,10 +35,10 @@ export interface BusyOptions {
 export interface Ledger {
   readonly posts: number;
   /** Requests that got 429. */
-  readonly refused: number;
+  readonly rateLimited: number;
   /** Requests that got 500. */
   readonly failed: number;
-  /** Most requests that waited or were processed at the same time. */
+  /** Largest number of requests that waited or were processed at the same time. */
   readonly peak: number;
 }
 
@@ -67,39 +67,45 @@ export class BusyTeacher {
   readonly #options: BusyOptions;
   readonly #asked = new Set<string>();
   readonly #queue: (() => void)[] = [];
-  #free: number;
-  #seenAt = performance.now();
-  #atWork = 0;
-  #held = 0;
+  /** Tokens in the bucket: requests that are accepted at once. */
+  #tokens: number;
+  #refilledMs = performance.now();
+  #processing = 0;
+  #open = 0;
   #posts = 0;
-  #refused = 0;
+  #rateLimited = 0;
   #failed = 0;
   #peak = 0;
 
   constructor(options: BusyOptions) {
     this.#options = options;
-    this.#free = options.burst ?? 1;
+    this.#tokens = options.burst ?? 1;
   }
 
   /** Counts of the requests so far. */
   get ledger(): Ledger {
-    return { posts: this.#posts, refused: this.#refused, failed: this.#failed, peak: this.#peak };
+    return {
+      posts: this.#posts,
+      rateLimited: this.#rateLimited,
+      failed: this.#failed,
+      peak: this.#peak,
+    };
   }
 
   async ask(prompt: string): Promise<Response> {
     const { latencyMs, spread = 0, failing = 0 } = this.#options;
     this.#posts++;
-    if (!this.#takes()) {
-      this.#refused++;
+    if (!this.#takeToken()) {
+      this.#rateLimited++;
       return errorResponse(429, "Rate limit reached for requests");
     }
-    const length = 1 + spread * (2 * shareOf(prompt, "length") - 1);
-    this.#peak = Math.max(this.#peak, ++this.#held);
-    await this.#enter();
+    const length = 1 + spread * (2 * hashFraction(prompt, "length") - 1);
+    this.#peak = Math.max(this.#peak, ++this.#open);
+    await this.#takeSlot();
     await sleep(latencyMs * length);
-    this.#leave();
-    this.#held--;
-    if (shareOf(prompt, "failing") < failing && !this.#asked.has(prompt)) {
+    this.#freeSlot();
+    this.#open--;
+    if (hashFraction(prompt, "failing") < failing && !this.#asked.has(prompt)) {
       this.#asked.add(prompt);
       this.#failed++;
       return errorResponse(500, "The server had an error while processing your request");
@@ -107,29 +113,29 @@ export class BusyTeacher {
     return answerOf(length);
   }
 
-  #takes(): boolean {
+  #takeToken(): boolean {
     const { perSecond = Infinity, burst = 1 } = this.#options;
     if (perSecond === Infinity) return true;
     const now = performance.now();
-    this.#free = Math.min(burst, this.#free + (now - this.#seenAt) * perSecond / 1_000);
-    this.#seenAt = now;
-    if (this.#free < 1) return false;
-    this.#free--;
+    this.#tokens = Math.min(burst, this.#tokens + (now - this.#refilledMs) * perSecond / 1_000);
+    this.#refilledMs = now;
+    if (this.#tokens < 1) return false;
+    this.#tokens--;
     return true;
   }
 
-  async #enter(): Promise<void> {
-    if (this.#atWork >= (this.#options.slots ?? Infinity)) {
+  async #takeSlot(): Promise<void> {
+    if (this.#processing >= (this.#options.slots ?? Infinity)) {
       // The slot goes to the first in the queue, so that a new request cannot take it.
       await new Promise<void>((resolve) => this.#queue.push(resolve));
     } else {
-      this.#atWork++;
+      this.#processing++;
     }
   }
 
-  #leave(): void {
+  #freeSlot(): void {
     const next = this.#queue.shift();
-    if (next === undefined) this.#atWork--;
+    if (next === undefined) this.#processing--;
     else next();
   }
 }
@@ -137,6 +143,7 @@ export class BusyTeacher {
 const TOKENS = COMPLETION.usage!.completionTokens;
 const BODY = JSON.parse(COMPLETION_BODY);
 
+/** @param length Length of the answer as a multiple of the mean. */
 function answerOf(length: number): Response {
   const completion_tokens = Math.round(TOKENS * length);
   return Response.json({ ...BODY, usage: { ...BODY.usage, completion_tokens } });
@@ -144,9 +151,9 @@ function answerOf(length: number): Response {
 
 /**
  * Hashes a text to a number in [0, 1): FNV-1a, 32 bits, with the finalizer of MurmurHash3, without
- * which texts with a common prefix get similar numbers.
+ * which texts with a common prefix would get similar numbers.
  */
-function shareOf(text: string, salt: string): number {
+function hashFraction(text: string, salt: string): number {
   let hash = 0x811c9dc5;
   for (const part of [salt, text]) {
     for (let i = 0; i < part.length; i++) {

@@ -10,7 +10,7 @@ import {
   atLeast,
   type Bench,
   type Figure,
-  figure,
+  formatNumber,
   median,
   ratiosOf,
 } from "./measure.ts";
@@ -23,43 +23,43 @@ import { writeRows } from "./rows.ts";
 export async function engineAlone(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(100_000, 500_000);
   const name = "engine alone, durable";
-  const text = await measured(bench, rows, "");
-  const numbers = await measured(bench, rows, '"level":3,');
+  const textRows = await measure(bench, rows, "");
+  const numberRows = await measure(bench, rows, '"level":3,');
   return [
-    { ...text.runPhase, name, target: atLeast(median(text.runPhase.ratios), 0.5) },
-    { ...text.wholeCall, name: `${name}: whole call` },
+    { ...textRows.runPhase, name, target: atLeast(median(textRows.runPhase.ratios), 0.5) },
+    { ...textRows.wholeCall, name: `${name}: whole call` },
     {
-      ...numbers.runPhase,
+      ...numberRows.runPhase,
       name: `${name}, a number in each row`,
-      note: "a row without an id of its own is hashed with its numbers as they were written",
+      note: "the hash of a row without an id keeps numbers as the file spells them",
     },
   ];
 }
 
-type Unnamed = Omit<Figure, "name">;
+type UnnamedFigure = Omit<Figure, "name">;
 
-async function measured(
+async function measure(
   bench: Bench,
   rows: number,
-  more: string,
-): Promise<{ runPhase: Unnamed; wholeCall: Unnamed }> {
+  moreFields: string,
+): Promise<{ runPhase: UnnamedFigure; wholeCall: UnnamedFigure }> {
   const input = `${bench.dir}/engine.jsonl`;
   const output = `${bench.dir}/engine_out.jsonl`;
-  await writeRows(input, rows, more);
+  await writeRows(input, rows, moreFields);
   const { ours, theirs } = await alternate(
-    bench.rounds(more === "" ? 5 : 3),
+    bench.rounds(moreFields === "" ? 5 : 3),
     () => inChild("job", { input, output, concurrency: 64 }),
     () => inChild("plainLoop", { input, output }),
   );
   const perSecond = (elapsedMs: readonly number[]) =>
-    `${figure(rows / median(elapsedMs) * 1000)} rows/s`;
-  const against = (elapsedMs: readonly number[]): Unnamed => ({
+    `${formatNumber(rows / median(elapsedMs) * 1000)} rows/s`;
+  const figureFor = (elapsedMs: readonly number[]): UnnamedFigure => ({
     retort: perSecond(elapsedMs),
     baseline: `${perSecond(theirs)}, plain loop without fsync`,
     ratios: ratiosOf(theirs, elapsedMs),
   });
   return {
-    runPhase: against(ours.map(({ elapsedMs }) => elapsedMs)),
-    wholeCall: against(ours.map(({ wholeMs }) => wholeMs)),
+    runPhase: figureFor(ours.map(({ elapsedMs }) => elapsedMs)),
+    wholeCall: figureFor(ours.map(({ wholeMs }) => wholeMs)),
   };
 }

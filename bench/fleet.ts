@@ -31,7 +31,7 @@ export interface FleetJob {
   readonly inFlight: number;
 }
 
-/** Time that a requeued task waits: Slurm's two minutes, and its turn. */
+/** Time that a requeued task waits: Slurm's two minutes, and then for a free node. */
 const REQUEUE_S = 150;
 /** Time from the start of a process to its first call. It reads its part of the input twice. */
 const START_S = 3;
@@ -51,29 +51,29 @@ export function simulateFleet(job: FleetJob, random: () => number): FleetOutcome
   const { nodes, shards, rows, rowsPerSecond, unevenness, inFlight } = job;
   const speedOf = () => rowsPerSecond * Math.max(0.2, 1 + unevenness * normal(random));
   const speeds = Array.from({ length: nodes }, speedOf);
-  // The time at which each node is free. The next shard goes to the first that is.
-  const free = new Float64Array(nodes);
+  // The time at which each node becomes free. The next shard goes to the node that is free first.
+  const freeAtS = new Float64Array(nodes);
   const queue = Array.from({ length: shards }, () => ({ left: rows / shards, readyAt: 0 }));
   let repeated = 0, restarts = 0, end = 0;
   while (queue.length > 0) {
     let node = 0;
-    for (let one = 1; one < nodes; one++) if (free[one] < free[node]) node = one;
+    for (let other = 1; other < nodes; other++) if (freeAtS[other] < freeAtS[node]) node = other;
     const shard = queue.shift()!;
-    const start = Math.max(free[node], shard.readyAt) + START_S;
+    const start = Math.max(freeAtS[node], shard.readyAt) + START_S;
     const needed = shard.left / speeds[node];
     const kill = exponential(random, job.hoursToKill * 3_600);
     const preempt = exponential(random, job.hoursToPreempt * 3_600);
     const stop = Math.min(kill, preempt, job.limitHours * 3_600);
     if (needed <= stop) {
-      free[node] = start + needed;
-      end = Math.max(end, free[node]);
+      freeAtS[node] = start + needed;
+      end = Math.max(end, freeAtS[node]);
       continue;
     }
     restarts++;
     // A kill costs the calls in flight; a warning lets them finish.
     const lost = stop === kill ? Math.min(inFlight, stop * speeds[node]) : 0;
     repeated += lost;
-    free[node] = start + stop;
+    freeAtS[node] = start + stop;
     const left = shard.left - stop * speeds[node] + lost;
     queue.push({ left, readyAt: start + stop + REQUEUE_S });
   }
@@ -95,7 +95,7 @@ function normal(random: () => number): number {
 }
 
 /** Returns a generator of numbers in [0, 1): mulberry32. */
-function seeded(seed: number): () => number {
+function seededRandom(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;
     let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1);
@@ -113,7 +113,10 @@ if (import.meta.main) {
         ...{ nodes, shards, rows, rowsPerSecond: 32, unevenness: 0.1, inFlight: 256 },
         ...{ hoursToKill: 200, hoursToPreempt: 24, limitHours: 12 },
       };
-      const { hours, idealHours, repeated, restarts } = simulateFleet(job, seeded(nodes + perNode));
+      const { hours, idealHours, repeated, restarts } = simulateFleet(
+        job,
+        seededRandom(nodes + perNode),
+      );
       const columns = [
         String(nodes).padEnd(6),
         String(shards).padEnd(7),

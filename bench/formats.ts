@@ -7,7 +7,15 @@
 import process from "node:process";
 import { openInput } from "../lib/formats/mod.ts";
 import { convertFiles } from "../mod.ts";
-import { alternate, atMost, type Bench, type Figure, figure, median, ratiosOf } from "./measure.ts";
+import {
+  alternate,
+  atMost,
+  type Bench,
+  type Figure,
+  formatNumber,
+  median,
+  ratiosOf,
+} from "./measure.ts";
 import { writeRows } from "./rows.ts";
 
 const MICROSECONDS_PER_MS = 1_000;
@@ -15,21 +23,21 @@ const MICROSECONDS_PER_MS = 1_000;
 /** Measures each format against JSON Lines of the same rows. */
 export async function readFormats(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(20_000, 500_000);
-  const lines = `${bench.dir}/rows.jsonl`;
-  await writeRows(lines, rows);
+  const jsonLines = `${bench.dir}/rows.jsonl`;
+  await writeRows(jsonLines, rows);
   const figures: Figure[] = [];
   for (const extension of ["json", "csv", "parquet", "jsonl.zst", "jsonl.gz"]) {
     const path = `${bench.dir}/read.${extension}`;
-    await convertFiles({ input: lines, output: path });
+    await convertFiles({ input: jsonLines, output: path });
     await cpuMsOf(path);
     const { ours, theirs } = await alternate(
       bench.rounds(5),
       () => cpuMsOf(path),
-      () => cpuMsOf(lines),
+      () => cpuMsOf(jsonLines),
     );
     const ratios = ratiosOf(ours, theirs);
     const perRow = (ms: readonly number[]) =>
-      `${figure(median(ms) * MICROSECONDS_PER_MS / rows)} µs/row`;
+      `${formatNumber(median(ms) * MICROSECONDS_PER_MS / rows)} µs/row`;
     figures.push({
       name: `reading .${extension}`,
       retort: perRow(ours),
@@ -39,7 +47,7 @@ export async function readFormats(bench: Bench): Promise<Figure[]> {
     });
     await Deno.remove(path);
   }
-  await Deno.remove(lines);
+  await Deno.remove(jsonLines);
   return figures;
 }
 

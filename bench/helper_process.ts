@@ -19,7 +19,7 @@ export async function startHelper<Report>(
   script: string,
   options: object,
 ): Promise<Helper<Report>> {
-  const child = spawned(script, options);
+  const child = spawn(script, options);
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   const read = async (isEnough: () => boolean) => {
@@ -43,7 +43,7 @@ export async function startHelper<Report>(
   text = text.slice(greeting.length + 1);
   if (greeting === "") {
     await end().catch(() => {});
-    throw new Error(`Cannot measure with "${script}": it has not started`);
+    throw new Error(`Cannot measure with "${script}": its process ended before it was ready`);
   }
   const endOnce = () => ended ??= end();
   return {
@@ -53,7 +53,7 @@ export async function startHelper<Report>(
   };
 }
 
-function spawned(script: string, options: object): Deno.ChildProcess {
+function spawn(script: string, options: object): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--allow-all", script, JSON.stringify(options)],
     cwd: import.meta.dirname,
@@ -63,7 +63,7 @@ function spawned(script: string, options: object): Deno.ChildProcess {
   }).spawn();
 }
 
-/** Resolves when the parent process closes stdin: the helper should end. */
+/** Resolves when the parent process closes stdin, which tells the helper to end. */
 export async function untilEnd(): Promise<void> {
   for await (const _ of Deno.stdin.readable);
 }

@@ -5,7 +5,7 @@
  */
 
 import { inChild } from "./child.ts";
-import { alternate, atLeast, type Bench, type Figure, figure, median } from "./measure.ts";
+import { alternate, atLeast, type Bench, type Figure, formatNumber, median } from "./measure.ts";
 import { writeRows } from "./rows.ts";
 import { startZeroServer } from "./zero_server.ts";
 
@@ -20,12 +20,12 @@ export async function httpRows(bench: Bench): Promise<Figure[]> {
   await inChild("undiciLoop", { rows: Math.min(rows, 5_000), concurrency: 64, baseUrl });
   const figures: Figure[] = [];
   for (const concurrency of [64, 1_000]) {
-    figures.push(...await httpAt(bench, { rows, input, concurrency, baseUrl }));
+    figures.push(...await figuresAt(bench, { rows, input, concurrency, baseUrl }));
   }
   return figures;
 }
 
-async function httpAt(
+async function figuresAt(
   bench: Bench,
   { rows, input, concurrency, baseUrl }: {
     rows: number;
@@ -62,5 +62,5 @@ async function httpAt(
 }
 
 function perSecond(rows: number, elapsedMs: readonly number[]): string {
-  return `${figure(rows / median(elapsedMs) * 1000)} rows/s`;
+  return `${formatNumber(rows / median(elapsedMs) * 1000)} rows/s`;
 }

@@ -1,5 +1,5 @@
 /**
- * Loops that send requests with undici and nothing else: the baseline of Retort.
+ * Loops that send requests with undici and nothing else: the baseline for Retort.
  *
  * @module
  */
@@ -14,8 +14,9 @@ export interface HttpLoops {
 }
 
 /**
- * Runs the loops, each of which sends one row after the other. `ask` decides how often a row is
- * posted; a post returns the status once the response is parsed. Returns milliseconds.
+ * Runs the loops, each of which sends one row after the other. Returns milliseconds.
+ *
+ * @param ask Decides how often a row is posted. `post` returns the status of the parsed response.
  */
 export async function httpLoops(
   { rows, concurrency, baseUrl }: HttpLoops,

@@ -1,6 +1,5 @@
 /**
- * Figures, targets, the alternating measurement of Retort and a baseline, and the table that is
- * printed.
+ * Measures Retort and a baseline alternately, and formats the figures as a table with their targets.
  *
  * @module
  */
@@ -13,8 +12,9 @@ export interface Figure {
   /** Formatted, with a unit and the name of the baseline. */
   readonly baseline: string;
   /**
-   * Retort's figure divided by the baseline's (for peers, the inverse), for each round. The table
-   * shows the median.
+   * For each round, Retort's figure divided by the baseline's. For the peers and the merge, whose
+   * figures are times, it is the inverse: how many times as fast Retort is. The table shows the
+   * median.
    */
   readonly ratios: readonly number[];
   /** @default none */
@@ -41,10 +41,10 @@ export interface Bench {
   readonly dir: string;
   /** Whether `--full` was given. */
   readonly full: boolean;
-  /** Returns the number of rows: the first number, or the second with `--full`; times `--scale`. */
-  rows(scaled: number, whole: number): number;
-  /** Returns the number of rounds: that of `--rounds`, or else the given one. */
-  rounds(usual: number): number;
+  /** Returns `quickRows`, or `fullRows` with `--full`, multiplied by `--scale`. */
+  rows(quickRows: number, fullRows: number): number;
+  /** Returns the number of `--rounds`, or else `defaultRounds`. */
+  rounds(defaultRounds: number): number;
 }
 
 /** Returns the middle value, or the mean of the two in the middle. */
@@ -67,16 +67,16 @@ export async function alternate<A, B>(
   ours: (round: number) => Promise<A> | A,
   theirs: (round: number) => Promise<B> | B,
 ): Promise<Rounds<A, B>> {
-  const taken = { ours: [] as A[], theirs: [] as B[] };
+  const results = { ours: [] as A[], theirs: [] as B[] };
   for (let round = 0; round < rounds; round++) {
-    if (round % 2 === 1) taken.theirs.push(await theirs(round));
-    taken.ours.push(await ours(round));
-    if (round % 2 === 0) taken.theirs.push(await theirs(round));
+    if (round % 2 === 1) results.theirs.push(await theirs(round));
+    results.ours.push(await ours(round));
+    if (round % 2 === 0) results.theirs.push(await theirs(round));
   }
-  return taken;
+  return results;
 }
 
-/** Divides the values of each round. */
+/** Divides our value by theirs, round by round. */
 export function ratiosOf(ours: readonly number[], theirs: readonly number[]): number[] {
   return ours.map((value, round) => value / theirs[round]);
 }
@@ -90,7 +90,7 @@ export function atLeast(value: number, limit: number, unit = ""): Target {
 }
 
 /** Formats a number for users: `12,345`, `3.14`, `0.013`. */
-export function figure(value: number): string {
+export function formatNumber(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString("en", {
     minimumFractionDigits: digits,
@@ -114,19 +114,19 @@ export function renderTable(figures: readonly Figure[]): string {
 
 function cellsOf({ name, retort, baseline, ratios, target }: Figure): string[] {
   const verdict = target === undefined ? "" : target.isMet ? "ok" : "missed";
-  return [name, retort, baseline, ratioText(ratios), target?.text ?? "", verdict];
+  return [name, retort, baseline, formatRatios(ratios), target?.text ?? "", verdict];
 }
 
 /** Formats the median, and the range of the rounds. */
-function ratioText(ratios: readonly number[]): string {
+function formatRatios(ratios: readonly number[]): string {
   if (ratios.length === 0) return "";
-  const text = ratio(median(ratios));
+  const text = formatRatio(median(ratios));
   if (ratios.length === 1) return text;
-  return `${text} (${ratio(Math.min(...ratios))}–${ratio(Math.max(...ratios))})`;
+  return `${text} (${formatRatio(Math.min(...ratios))}–${formatRatio(Math.max(...ratios))})`;
 }
 
-/** Formats a ratio. Near 1 the third decimal matters. */
-function ratio(value: number): string {
+/** Formats a ratio. Near 1, the third decimal matters. */
+function formatRatio(value: number): string {
   return value >= 0.1 ? value.toFixed(3) : value.toPrecision(2);
 }
 

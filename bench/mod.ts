@@ -49,11 +49,11 @@ const MEASURES: readonly Measure[] = [
 
 const HELP = `deno task bench [--full] [--only NAME] [--json]
 
-  --full        whole scenarios: 1,000,000 rows, ModelCall's 10,000 (about 25 minutes)
-  --only NAME   measures whose name holds this, without regard to case
+  --full        full-size scenarios: 1,000,000 rows, ModelCall's 10,000 (about 25 minutes)
+  --only NAME   only measures whose name contains NAME, in upper or lower case
   --json        figures as JSON, with the ratio of each round
-  --rounds N    rounds of each measure
-  --scale F     F times the rows
+  --rounds N    number of rounds of each measure (default: its own)
+  --scale F     multiply the number of rows by F
 
 Measures: ${MEASURES.map(({ name }) => name).join(", ")}`;
 
@@ -70,13 +70,15 @@ async function main(args: string[]): Promise<void> {
     },
   });
   if (values.help) return console.log(HELP);
-  const chosen = MEASURES.filter(({ name }) => has(name, values.only));
-  if (chosen.length === 0) throw new RangeError(`Cannot measure "${values.only}"\n\n${HELP}`);
-  const figures = await take(chosen, benchOf(values));
+  const chosen = MEASURES.filter(({ name }) => containsIgnoringCase(name, values.only));
+  if (chosen.length === 0) {
+    throw new RangeError(`Cannot measure "${values.only}": no measure has such a name\n\n${HELP}`);
+  }
+  const figures = await runMeasures(chosen, benchOf(values));
   console.log(values.json ? JSON.stringify(figures, null, 2) : renderTable(figures));
 }
 
-function has(name: string, part: string): boolean {
+function containsIgnoringCase(name: string, part: string): boolean {
   return name.toLowerCase().includes(part.toLowerCase());
 }
 
@@ -84,11 +86,11 @@ function benchOf(
   { full, scale, rounds }: { full: boolean; scale: string; rounds?: string },
 ): Omit<Bench, "dir"> {
   const factor = numberOf("--scale", scale);
-  const fixed = rounds === undefined ? undefined : Math.ceil(numberOf("--rounds", rounds));
+  const given = rounds === undefined ? undefined : Math.ceil(numberOf("--rounds", rounds));
   return {
     full,
-    rows: (scaled, whole) => Math.max(1, Math.round((full ? whole : scaled) * factor)),
-    rounds: (usual) => fixed ?? usual,
+    rows: (quickRows, fullRows) => Math.max(1, Math.round((full ? fullRows : quickRows) * factor)),
+    rounds: (defaultRounds) => given ?? defaultRounds,
   };
 }
 
@@ -100,13 +102,16 @@ function numberOf(flag: string, text: string): number {
   return value;
 }
 
-async function take(measures: readonly Measure[], bench: Omit<Bench, "dir">): Promise<Figure[]> {
+async function runMeasures(
+  measures: readonly Measure[],
+  bench: Omit<Bench, "dir">,
+): Promise<Figure[]> {
   const dir = await Deno.makeTempDir({ prefix: "retort_bench_" });
-  const leave = () => {
+  const removeAndExit = () => {
     Deno.removeSync(dir, { recursive: true });
     Deno.exit(130);
   };
-  Deno.addSignalListener("SIGINT", leave);
+  Deno.addSignalListener("SIGINT", removeAndExit);
   const figures: Figure[] = [];
   try {
     for (const measure of measures) {
@@ -114,7 +119,7 @@ async function take(measures: readonly Measure[], bench: Omit<Bench, "dir">): Pr
       figures.push(...await measure.run({ ...bench, dir }));
     }
   } finally {
-    Deno.removeSignalListener("SIGINT", leave);
+    Deno.removeSignalListener("SIGINT", removeAndExit);
     await Deno.remove(dir, { recursive: true });
   }
   return figures;

@@ -5,15 +5,15 @@
  */
 
 import { inChild } from "./child.ts";
-import { atMost, type Bench, type Figure, figure } from "./measure.ts";
+import { atMost, type Bench, type Figure, formatNumber } from "./measure.ts";
 import { writeRows } from "./rows.ts";
 
 const CONCURRENCY = 20;
 const LATENCY_MS = 500;
 
 /**
- * Measures the time against the ideal, and CPU. ModelCall's published figures for 10,000 rows:
- * 253.1 s, 8 %.
+ * Measures elapsed time, compared with the ideal, and CPU. ModelCall's published figures for 10,000
+ * rows are 253.1 s and 8 % of a core.
  */
 export async function modelcallScenario(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(1_000, 10_000);
@@ -74,7 +74,7 @@ function figuresOf(rows: number, report: Report, careful: Report, bareMs: number
   ];
 
   function perWave(elapsedMs: number): string {
-    return `${figure((elapsedMs - idealMs) / waves)} ms`;
+    return `${formatNumber((elapsedMs - idealMs) / waves)} ms`;
   }
 }
 
@@ -82,12 +82,12 @@ function cpuFigure(name: string, { cpuSeconds, elapsedMs, wholeCpuSeconds }: Rep
   const cpu = cpuSeconds / elapsedMs * 1e5;
   return {
     name,
-    retort: `${figure(cpu)} % of a core`,
+    retort: `${formatNumber(cpu)} % of a core`,
     baseline: "8 % (ModelCall, published)",
     ratios: [cpu / 8],
     target: atMost(cpu, 1, " %"),
-    note: `${figure(cpuSeconds)} s of CPU, the bar included; ` +
-      `${figure(wholeCpuSeconds)} s with the check of the input`,
+    note: `${formatNumber(cpuSeconds)} s of CPU, the bar included; ` +
+      `${formatNumber(wholeCpuSeconds)} s including the check of the input`,
   };
 }
 

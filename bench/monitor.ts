@@ -1,12 +1,20 @@
 /**
- * Cost of the monitor: of 50 open pages for a run, ten of which never read, and of the frames of
- * its page, traced in a real Chromium.
+ * Cost of the monitor: what 50 open pages, ten of which never read, cost a run; and what frames cost
+ * a page, traced in a real Chromium.
  *
  * @module
  */
 
 import { inChild } from "./child.ts";
-import { atLeast, atMost, type Bench, type Figure, figure, median, ratiosOf } from "./measure.ts";
+import {
+  atLeast,
+  atMost,
+  type Bench,
+  type Figure,
+  formatNumber,
+  median,
+  ratiosOf,
+} from "./measure.ts";
 import type { RunWindow, WatchedWindow } from "./monitor_job.ts";
 import { fileURLToPath } from "node:url";
 
@@ -18,7 +26,7 @@ const MEGABYTE = 1e6, KILOBYTE = 1024;
 
 /** Measures the throughput of a run at full load, with pages and without. */
 export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
-  const { ours, theirs } = await inChild("watchedByTurns", {
+  const { ours, theirs } = await inChild("watchedAlternately", {
     rounds: bench.rounds(9),
     // In 2 s, pages get every kind of message.
     windowS: bench.full ? 10 : 2,
@@ -30,8 +38,8 @@ export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
   return [
     {
       name: NAME,
-      retort: `${figure(median(ours.map(speed)))} rows/s`,
-      baseline: `${figure(median(theirs.map(speed)))} rows/s without pages`,
+      retort: `${formatNumber(median(ours.map(speed)))} rows/s`,
+      baseline: `${formatNumber(median(theirs.map(speed)))} rows/s without pages`,
       ratios: speeds,
       target: atLeast(median(speeds), 0.98),
       note:
@@ -39,8 +47,8 @@ export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
     },
     {
       name: `${NAME}: CPU a row`,
-      retort: `${figure(median(ours.map(cost)))} µs`,
-      baseline: `${figure(median(theirs.map(cost)))} µs without pages`,
+      retort: `${formatNumber(median(ours.map(cost)))} µs`,
+      baseline: `${formatNumber(median(theirs.map(cost)))} µs without pages`,
       ratios: ratiosOf(ours.map(cost), theirs.map(cost)),
     },
   ];
@@ -72,24 +80,27 @@ function memoryFigure(ours: readonly WatchedWindow[], theirs: readonly WatchedWi
   const more = median(peaks.map((peak, round) => peak - base[round]));
   return {
     name: `${NAME}: memory`,
-    retort: `${figure(median(peaks))} MB`,
-    baseline: `${figure(median(base))} MB without pages`,
+    retort: `${formatNumber(median(peaks))} MB`,
+    baseline: `${formatNumber(median(base))} MB without pages`,
     ratios: ratiosOf(peaks, base),
     target: { text: "≤ 50 MB more", isMet: more <= 50 },
-    note: `${figure(more)} MB more; the peaks of the whole processes`,
+    note: `${formatNumber(more)} MB more; the peaks of the whole processes`,
   };
 }
 
 function coresFigure(ours: readonly WatchedWindow[], theirs: readonly WatchedWindow[]): Figure {
-  const cores = ours.map((one) => 100 * one.cores), base = theirs.map((one) => 100 * one.cores);
+  const percentOf = ({ cores }: WatchedWindow) => 100 * cores;
+  const cores = ours.map(percentOf), base = theirs.map(percentOf);
   const more = median(cores.map((value, round) => value - base[round]));
-  const rowsPerS = median(ours.map((one) => one.rowsPerS));
+  const rowsPerS = median(ours.map((window) => window.rowsPerS));
   return {
     name: `${NAME}: CPU`,
-    retort: `${figure(median(cores))} % of a core`,
-    baseline: `${figure(median(base))} % without pages`,
+    retort: `${formatNumber(median(cores))} % of a core`,
+    baseline: `${formatNumber(median(base))} % without pages`,
     ratios: ratiosOf(cores, base),
-    note: `${figure(more)} % of a core more, whatever the rows; ${figure(rowsPerS)} rows/s here`,
+    note: `${formatNumber(more)} % of a core more at any speed of the run; here, ${
+      formatNumber(rowsPerS)
+    } rows/s`,
   };
 }
 
@@ -101,22 +112,22 @@ function frameFigure(ours: readonly WatchedWindow[], snapshotBytes: number): Fig
     KILOBYTE;
   return {
     name: "monitor: the largest snapshot of a page",
-    retort: `${figure(kilobytes)} KB`,
-    baseline: `${figure(snapshotBytes / KILOBYTE)} KB whole, as --progress json has it`,
+    retort: `${formatNumber(kilobytes)} KB`,
+    baseline: `${formatNumber(snapshotBytes / KILOBYTE)} KB, the whole one of --progress json`,
     ratios: [kilobytes * KILOBYTE / snapshotBytes],
     target: atMost(kilobytes, 8, " KB"),
-    note: `with 50 kinds of errors; ${figure(perS)} snapshots and, answers to look at included, ` +
-      `${figure(bytesPerS / KILOBYTE)} KB a second and page`,
+    note:
+      `with 50 error groups; each page gets ${
+        formatNumber(perS)
+      } snapshots and, with the sampled ` +
+      `answers, ${formatNumber(bytesPerS / KILOBYTE)} KB per second`,
   };
 }
 
 const FRAME_MS = 8;
 
-/**
- * One frame in this number may take longer: garbage collection, and the first layout of new
- * samples.
- */
-const RARE = 50;
+/** Share of frames that may take longer, for garbage collection and the layout of new samples. */
+const MAX_SLOW_PERCENT = 2;
 
 /** Returns no figures if there is no Chromium: npm has one for Linux only. */
 export async function monitorFrames(bench: Bench): Promise<Figure[]> {
@@ -126,15 +137,15 @@ export async function monitorFrames(bench: Bench): Promise<Figure[]> {
   const over = frames.filter((ms) => ms > FRAME_MS).length;
   return [{
     name: "monitor: a frame of the page",
-    retort: `${figure(median(frames))} ms of CPU`,
+    retort: `${formatNumber(median(frames))} ms of CPU`,
     baseline: `${FRAME_MS} ms`,
     ratios: frames.map((ms) => ms / FRAME_MS),
     target: {
-      text: `≤ ${figure(100 / RARE)} % of frames above ${FRAME_MS} ms`,
-      isMet: over * RARE <= frames.length,
+      text: `≤ ${formatNumber(MAX_SLOW_PERCENT)} % of frames above ${FRAME_MS} ms`,
+      isMet: 100 * over <= MAX_SLOW_PERCENT * frames.length,
     },
     note: `${over} of ${frames.length} frames above ${FRAME_MS} ms ` +
-      `(${figure(100 * over / frames.length)} %), the longest ${figure(worst)} ms`,
+      `(${formatNumber(100 * over / frames.length)} %), the longest ${formatNumber(worst)} ms`,
   }];
 }
 
@@ -156,6 +167,6 @@ async function traceFrames(snapshots: number): Promise<number[]> {
     ],
     stderr: "inherit",
   }).output();
-  if (code !== 0) throw new Error(`Cannot trace the frames of the page: it ended with ${code}`);
+  if (code !== 0) throw new Error(`Cannot trace the page's frames: exit code ${code}, see above`);
   return JSON.parse(new TextDecoder().decode(stdout));
 }

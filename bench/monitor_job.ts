@@ -42,14 +42,14 @@ const CONCURRENCY = 64;
 /** In this time the code is compiled and the heap grows. */
 const WARM_UP_MS = 2_000;
 
-/** Pages that open get the whole state, which must not be measured. */
+/** In this time new pages get the whole state, which must not be measured. */
 const OPENING_MS = 300;
 
 /**
  * Measures a run at full speed, alternately with pages and without: two separate runs differ by
  * more than pages may cost.
  */
-export async function watchedByTurns(
+export async function watchedAlternately(
   { rounds, windowS, watchers }: { rounds: number; windowS: number; watchers: Watchers },
 ): Promise<Rounds<WatchedWindow, RunWindow>> {
   await using run = await startRun(nextTurn);
@@ -93,18 +93,19 @@ export interface MonitoredRun extends AsyncDisposable {
 }
 
 /**
- * Starts a run over endless rows whose results are not written. `answerTime` is the latency of the
- * teacher. Dispose of it.
+ * Starts a run over endless rows whose results are not written. Dispose of it.
+ *
+ * @param waitForAnswer Resolves after the latency of the teacher.
  */
-export async function startRun(answerTime: () => Promise<unknown>): Promise<MonitoredRun> {
+export async function startRun(waitForAnswer: () => Promise<unknown>): Promise<MonitoredRun> {
   // Imported only when called: no other scenario should have the monitor in its memory.
   const { serveMonitor } = await import("../web/server.ts");
-  const teacher = grumblingTeacher(answerTime);
+  const teacher = sometimesFailingTeacher(waitForAnswer);
   const generator = new ResponseGenerator({ teacher, concurrency: CONCURRENCY });
   const served = serveMonitor(generator);
   let rows = 0, isOver = false;
   async function consume(): Promise<void> {
-    for await (const _ of generator.generate(rowsWithoutEnd())) {
+    for await (const _ of generator.generate(endlessRows())) {
       rows++;
       if (isOver) return;
     }
@@ -117,9 +118,9 @@ export async function startRun(answerTime: () => Promise<unknown>): Promise<Moni
     const rowsBefore = rows, startedMs = performance.now(), cpuBefore = cpuMicros();
     await sleep(seconds * 1_000);
     clearInterval(timer);
-    const settled = rows - rowsBefore, elapsedMs = performance.now() - startedMs;
+    const finished = rows - rowsBefore, elapsedMs = performance.now() - startedMs;
     const micros = cpuMicros() - cpuBefore, cores = micros / elapsedMs / 1_000;
-    const rowsPerS = 1_000 * settled / elapsedMs, cpuMicrosPerRow = micros / settled;
+    const rowsPerS = 1_000 * finished / elapsedMs, cpuMicrosPerRow = micros / finished;
     return { rowsPerS, cpuMicrosPerRow, cores, peakRssBytes };
   }
   const running = consume();
@@ -136,7 +137,7 @@ export async function startRun(answerTime: () => Promise<unknown>): Promise<Moni
   };
 }
 
-function* rowsWithoutEnd(): Generator<object> {
+function* endlessRows(): Generator<object> {
   for (let index = 0;; index++) yield { uid: `row-${index}`, question: questionOf(index) };
 }
 
@@ -151,15 +152,15 @@ const FAILING_EVERY = 100;
 const MESSAGES = 50;
 
 /**
- * Returns answers with long reasoning, or fails with one of many messages, so that messages to
- * pages are as large as possible. `answerTime` must let timers and sockets run.
+ * Answers with long reasoning, or fails with one of many messages, so that messages to pages are as
+ * large as possible. `waitForAnswer` must let timers and sockets run.
  */
-function grumblingTeacher(answerTime: () => Promise<unknown>): Teacher {
+function sometimesFailingTeacher(waitForAnswer: () => Promise<unknown>): Teacher {
   const completion: Completion = { ...COMPLETION, reasoning: COMPLETION.response.repeat(8) };
   return {
     model: "zero",
     async complete({ messages: [{ content }] }) {
-      await answerTime();
+      await waitForAnswer();
       const index = parseInt(String(content));
       if (index % FAILING_EVERY !== FAILING_EVERY - 1) return completion;
       const why = questionOf(Math.floor(index / FAILING_EVERY) % MESSAGES);

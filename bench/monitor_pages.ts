@@ -55,7 +55,7 @@ async function watch(options: PagesOptions): Promise<void> {
         report.snapshots++;
         report.largestSnapshotBytes = Math.max(report.largestSnapshotBytes, bytes);
       },
-      left() {
+      closed() {
         reject(new Error("Cannot open a page of the monitor"));
         report.lost++;
       },
@@ -79,14 +79,14 @@ const encoder = new TextEncoder();
 
 interface PageListener {
   received(text: string): void;
-  left(): void;
+  closed(): void;
 }
 
 function openPage({ port, cookie }: PagesOptions, listener: PageListener): WebSocket {
   const host = `127.0.0.1:${port}`;
   const socket = openWebSocket(`ws://${host}/ws`, { origin: `http://${host}`, cookie });
   socket.onmessage = ({ data }) => listener.received(data);
-  socket.onclose = () => listener.left();
+  socket.onclose = () => listener.closed();
   socket.onerror = (event) => event.preventDefault();
   return socket;
 }
@@ -113,7 +113,7 @@ async function openStalled({ port, cookie }: PagesOptions): Promise<Deno.TcpConn
   const answer = new Uint8Array(SWITCHED.length);
   await connection.read(answer);
   const text = new TextDecoder().decode(answer);
-  if (text !== SWITCHED) throw new Error(`Cannot open a page of the monitor: it says "${text}"`);
+  if (text !== SWITCHED) throw new Error(`Cannot open a page: the monitor replied "${text}"`);
   return connection;
 }
 

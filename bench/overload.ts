@@ -8,44 +8,53 @@
 
 import { type BusyServer, type Ledger, startBusyServer } from "./busy_server.ts";
 import { inChild } from "./child.ts";
-import { atLeast, atMost, type Bench, type Figure, figure, median, ratiosOf } from "./measure.ts";
+import {
+  atLeast,
+  atMost,
+  type Bench,
+  type Figure,
+  formatNumber,
+  median,
+  ratiosOf,
+} from "./measure.ts";
 import { writeRows } from "./rows.ts";
 
 const LATENCY_MS = 50;
 const LOOPS = "loops that sleep as the OpenAI SDK does";
 
-/** One side's time, also as a multiple of the minimum, and its requests. */
+/** What one side took in a round. */
 interface Taken {
+  /** Elapsed time as a multiple of the ideal. */
   readonly byIdeal: number;
   readonly elapsedMs: number;
   readonly ledger: Ledger;
 }
 
 /**
- * Measures a teacher that accepts 100 requests per second and rejects the others, with 200 rows at
- * a time.
+ * Measures a teacher that accepts 100 requests per second and rejects the others, at concurrency
+ * 200.
  */
 export async function rateLimited(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(800, 1_500);
   const perSecond = 100, burst = 10, concurrency = 200;
   const idealMs = 1_000 * Math.max(0, rows - burst) / perSecond + LATENCY_MS;
-  const { ours, theirs } = await againstLoops(bench, {
+  const { ours, theirs } = await compareWithLoops(bench, {
     server: { latencyMs: LATENCY_MS, perSecond, burst },
     rows,
     loopRows: rows,
     concurrency,
     idealMs: () => idealMs,
   });
-  const name = `${perSecond} requests/s taken, ${concurrency} at once`;
-  const refused = ours.map(refusedShare), theirRefused = theirs.map(refusedShare);
+  const name = `${perSecond} requests/s accepted, ${concurrency} at once`;
+  const rateLimited = ours.map(refusedShare), theirRefused = theirs.map(refusedShare);
   return [
     timeFigure(name, ours, theirs, 1.3),
     {
       name: `${name}: 429s`,
-      retort: `${figure(100 * median(refused))} % of ${posts(ours)} posts`,
-      baseline: `${figure(100 * median(theirRefused))} % of ${posts(theirs)}, ${LOOPS}`,
-      ratios: ratiosOf(refused, theirRefused),
-      target: atMost(100 * median(refused), 10, " %"),
+      retort: `${formatNumber(100 * median(rateLimited))} % of ${posts(ours)} posts`,
+      baseline: `${formatNumber(100 * median(theirRefused))} % of ${posts(theirs)}, ${LOOPS}`,
+      ratios: ratiosOf(rateLimited, theirRefused),
+      target: atMost(100 * median(rateLimited), 10, " %"),
     },
   ];
 }
@@ -57,7 +66,7 @@ export async function rateLimited(bench: Bench): Promise<Figure[]> {
 export async function failingOnce(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(1_600, 10_000);
   const failing = 0.4, concurrency = 20;
-  const { ours, theirs } = await againstLoops(bench, {
+  const { ours, theirs } = await compareWithLoops(bench, {
     server: { latencyMs: LATENCY_MS, failing },
     rows,
     // The loops take four times as long per row.
@@ -73,21 +82,21 @@ export async function queueing(bench: Bench): Promise<Figure[]> {
   const slots = 128, latencyMs = 200;
   const fixed = bench.full ? [32, 64, 128, 256, 512, 1_024] : [32, 64, 128, 256];
   // `bench.rows` scales seconds here.
-  const settleS = bench.rows(10, 60), measureS = bench.rows(3, 30);
-  const mostPerS = 1_000 * slots / latencyMs;
+  const warmUpS = bench.rows(10, 60), measureS = bench.rows(3, 30);
+  const maxPerS = 1_000 * slots / latencyMs;
   const input = `${bench.dir}/queueing.jsonl`;
-  await writeRows(input, Math.ceil(1.2 * mostPerS * (settleS + measureS)));
+  await writeRows(input, Math.ceil(1.2 * maxPerS * (warmUpS + measureS)));
   const auto: number[] = [], best: number[] = [], notes: string[] = [];
   for (let round = 0; round < bench.rounds(1); round++) {
     await using server = await startBusyServer({ latencyMs, spread: 0.5, slots });
     const files = { input, output: `${bench.dir}/queueing_${round}_` };
-    const searching = { concurrencies: ["auto"] as const, carefulStart: true, settleS, measureS };
-    const still = { settleS: 1, measureS: Math.max(1, measureS / 2) };
+    const searching = { concurrencies: ["auto"] as const, carefulStart: true, warmUpS, measureS };
+    const fixedTimes = { warmUpS: 1, measureS: Math.max(1, measureS / 2) };
     const [[found], others] = await Promise.all([
       inChild("goodputs", { ...files, ...searching, baseUrl: server.baseUrl("auto") }),
       inChild("goodputs", {
         ...files,
-        ...still,
+        ...fixedTimes,
         concurrencies: fixed,
         carefulStart: false,
         baseUrl: server.baseUrl("fixed"),
@@ -95,17 +104,19 @@ export async function queueing(bench: Bench): Promise<Figure[]> {
     ]);
     auto.push(found.tokensPerS);
     best.push(Math.max(...others.map(({ tokensPerS }) => tokensPerS)));
-    const each = others.map((one) => `${one.concurrency}: ${figure(one.tokensPerS)}`);
-    notes.push(`"auto" was at ${found.limit}; tokens/s at ${each.join(", ")}`);
+    const speeds = others.map(({ concurrency, tokensPerS }) =>
+      `${concurrency}: ${formatNumber(tokensPerS)}`
+    );
+    notes.push(`"auto" ended at ${found.limit}; tokens/s at fixed ${speeds.join(", ")}`);
   }
   const ratios = ratiosOf(auto, best);
   return [{
     name: `queue behind ${slots} slots, concurrency "auto"`,
-    retort: `${figure(median(auto))} tokens/s`,
-    baseline: `${figure(median(best))} tokens/s, the best fixed concurrency`,
+    retort: `${formatNumber(median(auto))} tokens/s`,
+    baseline: `${formatNumber(median(best))} tokens/s, the best fixed concurrency`,
     ratios,
     target: atLeast(median(ratios), 0.75),
-    note: `${measureS} s, after ${settleS} s; ${notes.join("; ")}`,
+    note: `${measureS} s, after ${warmUpS} s; ${notes.join("; ")}`,
   }];
 }
 
@@ -130,7 +141,7 @@ export async function weighted(bench: Bench): Promise<Figure[]> {
   const ratios = shares.map((share) => share / wanted);
   return [{
     name: `two teachers, weights ${wanted} : 1`,
-    retort: `${figure(median(shares))} : 1 of the posts`,
+    retort: `${formatNumber(median(shares))} : 1 of the posts`,
     baseline: `${wanted} : 1`,
     ratios,
     target: {
@@ -140,7 +151,7 @@ export async function weighted(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-interface AgainstLoops {
+interface Comparison {
   readonly server: Parameters<typeof startBusyServer>[0];
   readonly rows: number;
   readonly loopRows: number;
@@ -148,9 +159,9 @@ interface AgainstLoops {
   readonly idealMs: (ledger: Ledger) => number;
 }
 
-async function againstLoops(
+async function compareWithLoops(
   bench: Bench,
-  { server: options, rows, loopRows, concurrency, idealMs }: AgainstLoops,
+  { server: options, rows, loopRows, concurrency, idealMs }: Comparison,
 ): Promise<{ ours: Taken[]; theirs: Taken[] }> {
   const input = `${bench.dir}/overload.jsonl`;
   await writeRows(input, rows);
@@ -184,15 +195,15 @@ function timeFigure(
   const elapsedS = median(ours.map(({ elapsedMs }) => elapsedMs)) / 1_000;
   return {
     name: `${name}: time`,
-    retort: `${figure(median(us))} × ideal (${elapsedS.toFixed(2)} s)`,
-    baseline: `${figure(median(them))} × ideal, ${LOOPS}`,
+    retort: `${formatNumber(median(us))} × ideal (${elapsedS.toFixed(2)} s)`,
+    baseline: `${formatNumber(median(them))} × ideal, ${LOOPS}`,
     ratios: ratiosOf(us, them),
     target: atMost(median(us), limit, " × ideal"),
   };
 }
 
 function refusedShare({ ledger }: Taken): number {
-  return ledger.refused / ledger.posts;
+  return ledger.rateLimited / ledger.posts;
 }
 
 function posts(takens: readonly Taken[]): string {

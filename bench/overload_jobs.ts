@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { openai, ResponseGenerator, type Teacher } from "../mod.ts";
 import { type HttpLoops, httpLoops } from "./http_loops.ts";
 
-export interface BusyPlace {
+export interface WeightedTeacher {
   readonly baseUrl: string;
   /** Share of the load, relative to the other teachers. @default 1 */
   readonly weight?: number;
@@ -18,7 +18,7 @@ export interface LoadedOptions {
   readonly input: string;
   readonly output: string;
   readonly concurrency: number;
-  readonly teachers: readonly BusyPlace[];
+  readonly teachers: readonly WeightedTeacher[];
 }
 
 /**
@@ -36,19 +36,19 @@ export async function loaded(
   return elapsed_ms;
 }
 
-/** Runs of Retort of which a window of time is measured. */
+/** Runs of Retort, each measured during a window of time. */
 export interface GoodputOptions {
   /** A file with more rows than can be answered in time. */
   readonly input: string;
-  /** Folder of the results, with a `/` at the end. */
+  /** Start of the paths of results, to which the concurrency and `.jsonl` are added. */
   readonly output: string;
   /** Each has a run of its own. */
   readonly concurrencies: readonly (number | "auto")[];
   /** Whether a run starts with one row at a time. */
   readonly carefulStart: boolean;
   readonly baseUrl: string;
-  /** Warm-up, in seconds. */
-  readonly settleS: number;
+  /** Time before the measured window, in seconds. */
+  readonly warmUpS: number;
   /** Measured window, in seconds. */
   readonly measureS: number;
 }
@@ -70,20 +70,20 @@ export async function goodputs(options: GoodputOptions): Promise<Goodput[]> {
 
 async function goodput(
   concurrency: number | "auto",
-  { input, output, carefulStart, baseUrl, settleS, measureS }: GoodputOptions,
+  { input, output, carefulStart, baseUrl, warmUpS, measureS }: GoodputOptions,
 ): Promise<Goodput> {
   const teacher = teacherAt(baseUrl);
   const generator = new ResponseGenerator({ teacher, concurrency, carefulStart });
   const running = generator.run({ input: [input], output: `${output}${concurrency}.jsonl` });
-  const look = () => {
+  const sample = () => {
     const snapshot = generator.snapshot();
     if (snapshot === undefined) throw new Error("The run has ended before it was measured");
     return { tokens: snapshot.completion_tokens, limit: snapshot.limit, atMs: performance.now() };
   };
-  await sleep(settleS * 1_000);
-  const before = look();
+  await sleep(warmUpS * 1_000);
+  const before = sample();
   await sleep(measureS * 1_000);
-  const after = look();
+  const after = sample();
   generator.stop();
   await running;
   await teacher.close?.();

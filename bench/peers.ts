@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type Bench, type Figure, figure, median } from "./measure.ts";
+import { type Bench, type Figure, formatNumber, median } from "./measure.ts";
 import { writeRows } from "./rows.ts";
 import { startZeroServer } from "./zero_server.ts";
 
@@ -35,10 +35,12 @@ export async function peers(bench: Bench): Promise<Figure[]> {
     }
     figures.push(...PEERS.map(([name], i): Figure => ({
       name: `peers, ${rows.toLocaleString("en")} rows at ${concurrency.toLocaleString("en")}`,
-      retort: `${figure(median(ours) / 1_000)} s`,
-      baseline: `${figure(median(theirs[i]) / 1_000)} s, ${name}`,
+      retort: `${formatNumber(median(ours) / 1_000)} s`,
+      baseline: `${formatNumber(median(theirs[i]) / 1_000)} s, ${name}`,
       ratios: ours.map((ms, round) => theirs[i][round] / ms),
-      note: i > 0 ? undefined : "whole processes, start included; the ratio is peer by Retort",
+      note: i > 0
+        ? undefined
+        : "whole processes, start included; the ratio is the peer's time divided by Retort's",
     })));
   }
   return figures;
@@ -56,7 +58,7 @@ async function peerMs(
   { input, output, concurrency, baseUrl }: Job,
 ): Promise<number> {
   const folder = new URL("./peers/", import.meta.url);
-  return await timed(output, [
+  return await elapsedMs(output, [
     ...["run", "--quiet", "--allow-all", "--config", new URL("deno.json", folder).pathname],
     ...[new URL(`${script}.js`, folder).pathname, input, output, baseUrl, String(concurrency)],
   ]);
@@ -64,7 +66,7 @@ async function peerMs(
 
 async function retortMs({ input, output, concurrency, baseUrl }: Job): Promise<number> {
   const main = new URL("../cli.ts", import.meta.url).pathname;
-  return await timed(output, [
+  return await elapsedMs(output, [
     ...["run", "--quiet", LAZY, "--allow-all", main, input, "-o", output, "-m", "bench", "--quiet"],
     ...["--base-url", baseUrl, "-c", String(concurrency), "--no-resume", "--overwrite"],
   ]);
@@ -73,7 +75,7 @@ async function retortMs({ input, output, concurrency, baseUrl }: Job): Promise<n
 /** A flag of the task `distill`. The task's memory limits are left out, because peers have none. */
 const LAZY = "--unstable-lazy-dynamic-imports";
 
-async function timed(output: string, args: string[]): Promise<number> {
+async function elapsedMs(output: string, args: string[]): Promise<number> {
   await Deno.remove(output).catch(() => {});
   const started = performance.now();
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -1,12 +1,20 @@
 /**
- * Cost of progress: a drawing for each row, as a plain progress bar does, against batching; and a
- * run with a bar against one without.
+ * Cost of progress: batched updates compared with redrawing for each row, as a plain progress bar
+ * does; and a run with a bar compared with one without.
  *
  * @module
  */
 
 import { inChild } from "./child.ts";
-import { alternate, atMost, type Bench, type Figure, figure, median, ratiosOf } from "./measure.ts";
+import {
+  alternate,
+  atMost,
+  type Bench,
+  type Figure,
+  formatNumber,
+  median,
+  ratiosOf,
+} from "./measure.ts";
 import { createBar } from "../lib/terminal/bar.ts";
 import { Progress } from "../lib/progress/progress.ts";
 import type { Outcome } from "../lib/row.ts";
@@ -15,56 +23,56 @@ import { answeredOutcome, COMPLETION, writeRows } from "./rows.ts";
 /** ModelCall's speed: 20 lanes, half a second per row. */
 const ROWS_PER_S = 40;
 const CONCURRENCY = 20;
-const BEAT_MS = 100;
+const SNAPSHOT_MS = 100;
 
 /** Measures microseconds per row, with a simulated clock: 40 rows per second. */
 export async function progressPerRow(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(5_000, 20_000);
   const { ours, theirs } = await alternate(
     bench.rounds(7),
-    () => timed(rows, batched),
-    () => timed(rows, drawnPerRow),
+    () => microsPerRow(rows, reportInBatches),
+    () => microsPerRow(rows, redrawForEachRow),
   );
   return [{
     name: `progress, batched (${ROWS_PER_S} rows/s)`,
-    retort: `${figure(median(ours))} µs a row`,
-    baseline: `${figure(median(theirs))} µs, drawn for each row`,
+    retort: `${formatNumber(median(ours))} µs per row`,
+    baseline: `${formatNumber(median(theirs))} µs, redrawn for each row`,
     ratios: ratiosOf(ours, theirs),
-    note: "the terminal bar, what it writes thrown away; a terminal would add to each drawing",
+    note: "the terminal bar, whose output is discarded; a real terminal makes each drawing slower",
   }];
 }
 
-function timed(rows: number, scenario: (rows: number) => void): number {
+function microsPerRow(rows: number, scenario: (rows: number) => void): number {
   const startedMs = performance.now();
   scenario(rows);
   return (performance.now() - startedMs) * 1000 / rows;
 }
 
 /** Reports rows as a run does: snapshots at fixed intervals, at most four drawings per second. */
-function batched(rows: number): void {
+function reportInBatches(rows: number): void {
   let nowMs = 0;
-  let beat = () => {};
-  const progress = progressWith(() => nowMs, (callback) => beat = callback);
+  let emitSnapshot = () => {};
+  const progress = createProgress(() => nowMs, (callback) => emitSnapshot = callback);
   progress.on(createBar({ ...SCREEN, now: () => nowMs }));
   progress.start({ total: rows, skipped: 0 });
-  let beatMs = BEAT_MS;
+  let nextSnapshotMs = SNAPSHOT_MS;
   for (let sequence = 0; sequence < rows; sequence++) {
     nowMs += 1000 / ROWS_PER_S;
     progress.attempt();
     progress.attemptAnswered(COMPLETION);
     progress.settled([outcomeOf(sequence)]);
-    if (nowMs < beatMs) continue;
-    beat();
-    beatMs += BEAT_MS;
+    if (nowMs < nextSnapshotMs) continue;
+    emitSnapshot();
+    nextSnapshotMs += SNAPSHOT_MS;
   }
   progress.stop();
 }
 
 /** Reports rows with a snapshot and a drawing for each. */
-function drawnPerRow(rows: number): void {
+function redrawForEachRow(rows: number): void {
   let nowMs = 0;
   let drawingMs = 0;
-  const progress = progressWith(() => nowMs, () => {});
+  const progress = createProgress(() => nowMs, () => {});
   // Each reading of this clock makes the next drawing due.
   progress.on(createBar({ ...SCREEN, now: () => drawingMs += 1000 }));
   progress.start({ total: rows, skipped: 0 });
@@ -80,7 +88,8 @@ function drawnPerRow(rows: number): void {
 
 const SCREEN = { write: () => {}, columns: () => 100, color: true };
 
-function progressWith(now: () => number, onBeat: (beat: () => void) => void): Progress {
+/** @param setTick Gets the function that the interval of snapshots would call. */
+function createProgress(now: () => number, setTick: (tick: () => void) => void): Progress {
   return new Progress({
     concurrency: CONCURRENCY,
     gauges: () => ({
@@ -97,7 +106,7 @@ function progressWith(now: () => number, onBeat: (beat: () => void) => void): Pr
     }),
     now,
     every: (_, callback) => {
-      onBeat(callback);
+      setTick(callback);
       return () => {};
     },
   });
@@ -131,8 +140,8 @@ export async function progressOnOff(bench: Bench): Promise<Figure[]> {
   const ratios = ratiosOf(ours, theirs);
   return [{
     name: "progress on: CPU a row",
-    retort: `${figure(median(ours))} µs`,
-    baseline: `${figure(median(theirs))} µs, progress off`,
+    retort: `${formatNumber(median(ours))} µs`,
+    baseline: `${formatNumber(median(theirs))} µs, progress off`,
     ratios,
     target: atMost(median(ratios), 1.02),
   }];

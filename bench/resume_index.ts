@@ -7,7 +7,7 @@
 import { sha256Hex } from "../lib/hash.ts";
 import { resultLine } from "../lib/sink/line.ts";
 import { inChild } from "./child.ts";
-import { alternate, atLeast, type Bench, type Figure, figure, median } from "./measure.ts";
+import { alternate, atLeast, type Bench, type Figure, formatNumber, median } from "./measure.ts";
 import { answeredOutcome, rowText, writeLines } from "./rows.ts";
 
 /** Compares the index with parsing every line, for derived and for given ids. */
@@ -23,7 +23,8 @@ export async function resumeIndex(bench: Bench): Promise<Figure[]> {
       () => inChild("parseEveryLine", { path, rows }),
     );
     const ratios = ours.map((elapsedMs, round) => theirs[round] / elapsedMs);
-    const perSecond = (ms: readonly number[]) => `${figure(rows / median(ms) * 1000)} lines/s`;
+    const perSecond = (ms: readonly number[]) =>
+      `${formatNumber(rows / median(ms) * 1000)} lines/s`;
     figures.push({
       name: `resume index, ${isGiven ? "given" : "derived"} ids`,
       retort: perSecond(ours),

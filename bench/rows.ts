@@ -1,6 +1,6 @@
 /**
- * Rows, answers and teachers of this process for the measurements: always the same, and of
- * realistic size.
+ * Rows, answers and in-process teachers for the measurements: the same each time, and of realistic
+ * size.
  *
  * @module
  */
@@ -26,20 +26,21 @@ export function questionOf(index: number): string {
 }
 
 /**
- * Returns a line of an input file, about 450 bytes of text as in GSM8K. `more` is inserted at the
- * start, such as `"level":3,`.
+ * Returns a line of an input file, about 450 bytes of text as in GSM8K.
+ *
+ * @param moreFields JSON text of further fields, which come first: `"level":3,`.
  */
-export function rowText(index: number, more = ""): string {
+export function rowText(index: number, moreFields = ""): string {
   const answer = `${ENDINGS[(index * 7) % VARIANTS]} #### ${index % 997}`;
-  return `{${more}"question":"${questionOf(index)}","answer":"${answer}","split":"train"}`;
+  return `{${moreFields}"question":"${questionOf(index)}","answer":"${answer}","split":"train"}`;
 }
 
 export function messagesOf(index: number): Message[] {
   return [{ role: "user", content: questionOf(index) }];
 }
 
-export async function writeRows(path: string, count: number, more = ""): Promise<void> {
-  await writeLines(path, count, (index) => rowText(index, more));
+export async function writeRows(path: string, count: number, moreFields = ""): Promise<void> {
+  await writeLines(path, count, (index) => rowText(index, moreFields));
 }
 
 export async function writeLines(

@@ -6,13 +6,22 @@
  */
 
 import { inChild } from "./child.ts";
-import { alternate, atMost, type Bench, type Figure, figure, median, ratiosOf } from "./measure.ts";
+import {
+  alternate,
+  atMost,
+  type Bench,
+  type Figure,
+  formatNumber,
+  median,
+  ratiosOf,
+} from "./measure.ts";
 import type { CpuPerRow, JobReport } from "./scenarios.ts";
 import { writeRows } from "./rows.ts";
 
 const LATENCY_MS = 50;
 /**
- * Groups of 10,000 rows that are averaged at each end of a run: the CPU of a single group varies.
+ * Groups of 10,000 rows at each end of a run of which the median is taken: the CPU of a single group
+ * varies.
  */
 const WINDOWS = 5;
 const MEGABYTE = 1e6;
@@ -40,8 +49,8 @@ export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
   const ratios = ratiosOf(ours, theirs);
   return [{
     name: "CPU a row, concurrency 2,000",
-    retort: `${figure(median(ours))} µs`,
-    baseline: `${figure(median(theirs))} µs, concurrency 20`,
+    retort: `${formatNumber(median(ours))} µs`,
+    baseline: `${formatNumber(median(theirs))} µs, concurrency 20`,
     ratios,
     target: atMost(median(ratios), 1.3),
     note: `${many.toLocaleString("en")} rows of ${LATENCY_MS} ms against ` +
@@ -78,28 +87,30 @@ function cpuByRow(reports: readonly JobReport[], rows: number): Figure[] {
     .filter((windows) => windows.length >= WINDOWS);
   if (runs.length === 0) return [];
   const name = `CPU a row, around row ${rows.toLocaleString("en")}`;
-  const all = `medians of ${WINDOWS} times 10,000 rows, all threads`;
-  const user = endsOf(runs, ({ user }) => user), system = endsOf(runs, ({ system }) => system);
+  const all = `medians of ${WINDOWS} groups of 10,000 rows, all threads`;
+  const user = compareEnds(runs, ({ user }) => user),
+    system = compareEnds(runs, ({ system }) => system);
   return [
     { ...user, name, target: atMost(median(user.ratios), 1.1), note: `in user mode; ${all}` },
     {
       ...system,
       name: `${name}: in the system`,
-      note: "what the file system takes for data that is synced as quickly as it can be made: on " +
-        "ext4, a loop that only writes and syncs as much goes from 1 to 7 µs a row past 1.3 GB",
+      note:
+        "the file system's own cost, as data is synced as fast as it is produced: on ext4, a loop " +
+        "that only writes and syncs the same amount goes from 1 to 7 µs per row after 1.3 GB",
     },
   ];
 }
 
-function endsOf(
+function compareEnds(
   runs: readonly (readonly CpuPerRow[])[],
   value: (window: CpuPerRow) => number,
 ): Omit<Figure, "name"> {
   const early = runs.map((windows) => median(windows.slice(0, WINDOWS).map(value)));
   const late = runs.map((windows) => median(windows.slice(-WINDOWS).map(value)));
   return {
-    retort: `${figure(median(late))} µs`,
-    baseline: `${figure(median(early))} µs, from row 10,000`,
+    retort: `${formatNumber(median(late))} µs`,
+    baseline: `${formatNumber(median(early))} µs, from row 10,000`,
     ratios: ratiosOf(late, early),
   };
 }
@@ -114,11 +125,10 @@ function memoryFigure(
   const base = theirs.map(({ peakRssBytes }) => peakRssBytes / MEGABYTE);
   return {
     name: `memory, ${rows.toLocaleString("en")} rows`,
-    retort: `${figure(median(peaks))} MB`,
-    baseline: `${figure(median(base))} MB, ${few.toLocaleString("en")} rows`,
+    retort: `${formatNumber(median(peaks))} MB`,
+    baseline: `${formatNumber(median(base))} MB, ${few.toLocaleString("en")} rows`,
     ratios: ratiosOf(peaks, base),
     target: atMost(median(peaks), 150, " MB"),
-    note: "the peak of the whole process, looked at every 50 ms; the check of " +
-      "the input included",
+    note: "the peak of the whole process, sampled every 50 ms; the check of the input included",
   };
 }

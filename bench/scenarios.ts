@@ -15,7 +15,7 @@ import { openLines } from "../lib/formats/lines.ts";
 import { type HttpLoops, httpLoops } from "./http_loops.ts";
 import { COMPLETION, instantTeacher, slowTeacher, writeAll } from "./rows.ts";
 
-export { watched, watchedByTurns } from "./monitor_job.ts";
+export { watched, watchedAlternately } from "./monitor_job.ts";
 export { goodputs, loaded, sleepingLoops } from "./overload_jobs.ts";
 
 export interface JobOptions {
@@ -56,7 +56,7 @@ export interface CpuPerRow {
   readonly system: number;
 }
 
-/** Rows between two figures of CPU. */
+/** Number of rows for each figure of CPU. */
 export const WINDOW_ROWS = 10_000;
 
 /** Runs Retort over a file as `deno task distill` would. */
@@ -124,7 +124,7 @@ function watchRun(generator: ResponseGenerator): Watch {
   let cpu = process.cpuUsage();
   /** CPU at each multiple of 10,000 durable rows, in microseconds. */
   const marks: CpuPerRow[] = [];
-  function look(): void {
+  function sample(): void {
     peakRssBytes = Math.max(peakRssBytes, Deno.memoryUsage().rss);
     const nowRows = generator.snapshot()?.succeeded ?? rows;
     const nowCpu = process.cpuUsage();
@@ -138,7 +138,7 @@ function watchRun(generator: ResponseGenerator): Watch {
     rows = nowRows;
     cpu = nowCpu;
   }
-  const timer = setInterval(look, 50);
+  const timer = setInterval(sample, 50);
   return {
     end() {
       clearInterval(timer);

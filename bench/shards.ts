@@ -1,5 +1,5 @@
 /**
- * Cost of shards: finding their boundaries, reading a part, and merging 128 of them with proof,
+ * Cost of shards: finding their borders, reading a part, and merging 128 of them with proof,
  * compared with `cat`.
  *
  * @module
@@ -7,13 +7,13 @@
 
 import { filesOf, InputSequence, writeRunFile } from "../lib/run/mod.ts";
 import { divide, piecesOf, pinnedPlan, type ShardPlan, shardStem } from "../lib/shards/mod.ts";
-import { atLeast, atMost, type Bench, type Figure, figure, median } from "./measure.ts";
+import { atLeast, atMost, type Bench, type Figure, formatNumber, median } from "./measure.ts";
 import { rowText, writeAll, writeLines } from "./rows.ts";
 
 const PADDING = `"context":"${"The quick brown fox jumps over the lazy dog. ".repeat(14)}",`;
 const ANSWER = "The answer of a teacher, long enough to be one. ".repeat(30);
 
-/** Measures boundaries and reading of 64 shards, and the merge of 128. */
+/** Measures how 64 shards are divided and read, and how 128 are merged. */
 export async function shardCosts(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 2_000_000);
   const input = `${bench.dir}/shards.jsonl`;
@@ -26,26 +26,26 @@ export async function shardCosts(bench: Bench): Promise<Figure[]> {
   const starts: number[] = [];
   for (let shard = 0; shard < 64; shard++) starts.push(await readShard(stem, input, shard));
   const read = bytesRead() - before;
-  const merged = await mergeOf(bench, input, rows);
+  const merged = await measureMerge(bench, input, rows);
   await Deno.remove(input);
-  const name = `${rows.toLocaleString("en")} rows, ${figure(size / 1e9)} GB`;
+  const name = `${rows.toLocaleString("en")} rows, ${formatNumber(size / 1e9)} GB`;
   return [
     {
       name: `shards: borders of 64, ${name}`,
-      retort: `${figure(size / scanS / 1e9)} GB/s`,
+      retort: `${formatNumber(size / scanS / 1e9)} GB/s`,
       baseline: `${plan.shards} shards`,
       ratios: [],
     },
     {
       name: "shards: bytes that all 64 read for a pass",
-      retort: `${figure(read / 1e9)} GB`,
-      baseline: `${figure(size / 1e9)} GB, the input`,
+      retort: `${formatNumber(read / 1e9)} GB`,
+      baseline: `${formatNumber(size / 1e9)} GB, the input`,
       ratios: [read / size],
       target: atMost(read / size, 1.02),
     },
     {
       name: "shards: first rows of a shard with known borders",
-      retort: `${figure(median(starts))} ms`,
+      retort: `${formatNumber(median(starts))} ms`,
       baseline: "",
       ratios: [],
       target: atMost(Math.max(...starts) / 1_000, 1),
@@ -71,18 +71,18 @@ async function readShard(stem: string, input: string, index: number): Promise<nu
   return firstMs;
 }
 
-/** Returns the bytes that this process has read from files, as counted by the system. */
+/** Returns the number of bytes that this process has read so far, as counted by Linux. */
 function bytesRead(): number {
   return Number(/^rchar: (\d+)$/m.exec(Deno.readTextFileSync("/proc/self/io"))?.[1]);
 }
 
-async function mergeOf(bench: Bench, input: string, rows: number): Promise<Figure[]> {
+async function measureMerge(bench: Bench, input: string, rows: number): Promise<Figure[]> {
   const stem = `${bench.dir}/merge/in`;
   const plan = await pinnedPlan(stem, [input], 128);
   for (let shard = 0; shard < plan.shards; shard++) await writeShard(stem, plan, shard);
   const results = plan.starts.map((_, index) => `${shardStem(stem, { index, count: 128 })}.jsonl`);
   const sizes = await Promise.all(results.map((path) => Deno.stat(path)));
-  const size = sizes.reduce((sum, one) => sum + one.size, 0);
+  const size = sizes.reduce((sum, file) => sum + file.size, 0);
   const ratios: number[] = [], ours: number[] = [], theirs: number[] = [];
   let peak = 0;
   for (let round = 0; round < bench.rounds(3); round++) {
@@ -102,10 +102,10 @@ async function mergeOf(bench: Bench, input: string, rows: number): Promise<Figur
   await Deno.remove(`${bench.dir}/merge`, { recursive: true });
   return [{
     name: `merge of 128 shards, ${rows.toLocaleString("en")} rows, ${
-      figure(size / 1e9)
+      formatNumber(size / 1e9)
     } GB, with proof`,
-    retort: `${figure(median(ours) / 1_000)} s, ${figure(peak / 2 ** 20)} MB`,
-    baseline: `${figure(median(theirs) / 1_000)} s, cat and sync`,
+    retort: `${formatNumber(median(ours) / 1_000)} s, ${formatNumber(peak / 2 ** 20)} MB`,
+    baseline: `${formatNumber(median(theirs) / 1_000)} s, cat and sync`,
     ratios,
     target: atLeast(median(ratios), 0.15),
   }];

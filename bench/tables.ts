@@ -7,18 +7,27 @@
 
 import { convertFiles, distillFiles } from "../mod.ts";
 import { inChild } from "./child.ts";
-import { alternate, atMost, type Bench, type Figure, figure, median, ratiosOf } from "./measure.ts";
+import {
+  alternate,
+  atMost,
+  type Bench,
+  type Figure,
+  formatNumber,
+  median,
+  ratiosOf,
+} from "./measure.ts";
 import { instantTeacher, writeRows } from "./rows.ts";
 
 const LIBRARIES = ["pyarrow", "polars"] as const;
 const MAIN = new URL("../cli.ts", import.meta.url).pathname;
 const SCRIPT = new URL("tables.py", import.meta.url).pathname;
 
-/** A conversion. `name` is its name in `tables.py`, `args` are those of Retort. */
-interface Work {
+interface Conversion {
+  /** Its name in `tables.py`. */
   readonly name: string;
   readonly input: string;
   readonly output: string;
+  /** Retort's command and flags. */
   readonly args: readonly string[];
 }
 
@@ -30,7 +39,7 @@ export async function tableThroughput(bench: Bench): Promise<Figure[]> {
   const teacher = instantTeacher();
   await distillFiles(file("rows.jsonl"), file("results.jsonl"), { teacher, concurrency: 64 });
   await convertFiles({ input: file("rows.jsonl"), output: file("rows.parquet") });
-  const works: Work[] = [
+  const conversions: Conversion[] = [
     {
       name: "jsonl to parquet",
       ...{ input: file("rows.jsonl"), output: file("out.parquet"), args: ["convert"] },
@@ -46,15 +55,17 @@ export async function tableThroughput(bench: Bench): Promise<Figure[]> {
       args: ["export", "--format", "messages"],
     },
   ];
-  const python = await pythonWithBoth();
+  const python = await findPython();
   const figures: Figure[] = [];
-  for (const work of works) figures.push(...await figuresOf(bench, work, rows, python));
+  for (const conversion of conversions) {
+    figures.push(...await figuresOf(bench, conversion, rows, python));
+  }
   return figures;
 }
 
 async function figuresOf(
   bench: Bench,
-  { name, input, output, args }: Work,
+  { name, input, output, args }: Conversion,
   rows: number,
   python: string | undefined,
 ): Promise<Figure[]> {
@@ -62,11 +73,12 @@ async function figuresOf(
     secondsOf(Deno.execPath(), [
       ...["run", "--quiet", "-A", MAIN, ...args, input, "-o", output, "--replace", "--quiet"],
     ]);
-  const perSecond = (seconds: readonly number[]) => `${figure(rows / median(seconds))} rows/s`;
+  const perSecond = (seconds: readonly number[]) =>
+    `${formatNumber(rows / median(seconds))} rows/s`;
   if (python === undefined) {
     return [{
       ...{ name, retort: perSecond([await ours()]), ratios: [] },
-      baseline: "no Python with pyarrow and polars: name one with RETORT_BENCH_PYTHON",
+      baseline: "none: set RETORT_BENCH_PYTHON to a Python with pyarrow and polars",
     }];
   }
   const figures: Figure[] = [];
@@ -93,7 +105,8 @@ async function secondsOf(command: string, args: readonly string[]): Promise<numb
   return (performance.now() - started) / 1_000;
 }
 
-async function pythonWithBoth(): Promise<string | undefined> {
+/** Returns a Python that has both libraries. */
+async function findPython(): Promise<string | undefined> {
   const trainers = new URL("../tests/trainers/.venv/trl/bin/python", import.meta.url).pathname;
   for (const python of [Deno.env.get("RETORT_BENCH_PYTHON"), trainers, "python3"]) {
     if (python === undefined) continue;
@@ -103,7 +116,7 @@ async function pythonWithBoth(): Promise<string | undefined> {
   }
 }
 
-const MAX_TIMES = 1.2;
+const MAX_CPU_RATIO = 1.2;
 const MAX_MB = 200;
 
 /** Measures whole runs over each format: CPU per row compared with JSON Lines, and peak memory. */
@@ -126,13 +139,13 @@ export async function runFormats(bench: Bench): Promise<Figure[]> {
     const megabytes = Math.max(...ours.map(({ peakRssBytes }) => peakRssBytes)) / 1e6;
     figures.push({
       name: `whole run over .${extension}, CPU a row`,
-      retort: `${figure(median(cpu(ours)))} µs`,
-      baseline: `${figure(median(cpu(theirs)))} µs, JSON Lines`,
+      retort: `${formatNumber(median(cpu(ours)))} µs`,
+      baseline: `${formatNumber(median(cpu(theirs)))} µs, JSON Lines`,
       ratios,
-      target: atMost(median(ratios), MAX_TIMES),
+      target: atMost(median(ratios), MAX_CPU_RATIO),
     }, {
       name: `whole run over .${extension}, memory`,
-      retort: `${figure(megabytes)} MB`,
+      retort: `${formatNumber(megabytes)} MB`,
       baseline: `${rows.toLocaleString("en")} rows`,
       ratios: [],
       target: atMost(megabytes, MAX_MB),

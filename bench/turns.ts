@@ -1,5 +1,5 @@
 /**
- * Turns of the scheduler per row: the number of promise reactions.
+ * Turns of the scheduler per row, counted as promise reactions.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { RetryPolicy } from "../lib/engine/retry_policy.ts";
 import { Budget } from "../lib/engine/answers/budget.ts";
 import type { Row } from "../lib/row.ts";
 import type { Teacher } from "../lib/teacher/teacher.ts";
-import { type Bench, type Figure, figure } from "./measure.ts";
+import { type Bench, type Figure, formatNumber } from "./measure.ts";
 import { rowOf, slowTeacher } from "./rows.ts";
 
 /**
@@ -21,8 +21,8 @@ import { rowOf, slowTeacher } from "./rows.ts";
 type SetPromiseHooks = (...hooks: ((() => void) | undefined)[]) => void;
 
 /**
- * Compares the engine's lanes with `pooledMap` over rows; neither writes anything. No figures if
- * Deno has no hooks.
+ * Compares the engine's lanes with `pooledMap` over rows; neither writes anything. Returns no
+ * figures if Deno has no hooks.
  */
 export async function schedulerTurns(bench: Bench): Promise<Figure[]> {
   const setPromiseHooks = promiseHooks();
@@ -30,20 +30,20 @@ export async function schedulerTurns(bench: Bench): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const concurrency of [20, 500]) {
     const rows = bench.rows(concurrency * 50, concurrency * 200);
-    const ours = await count(
+    const ours = await turnsPerRow(
       setPromiseHooks,
       rows,
-      (teacher) => overLanes(rows, concurrency, teacher),
+      (teacher) => runEngine(rows, concurrency, teacher),
     );
-    const theirs = await count(
+    const theirs = await turnsPerRow(
       setPromiseHooks,
       rows,
-      (teacher) => overRows(rows, concurrency, teacher),
+      (teacher) => runPooledMap(rows, concurrency, teacher),
     );
     figures.push({
       name: `scheduler turns a row, concurrency ${concurrency}`,
-      retort: `${figure(ours)}`,
-      baseline: `${figure(theirs)}, pooledMap over rows`,
+      retort: `${formatNumber(ours)}`,
+      baseline: `${formatNumber(theirs)}, pooledMap over rows`,
       ratios: [ours / theirs],
       note: concurrency === 20
         ? "a turn is one promise reaction that V8 ran, from taking the row to handing over its " +
@@ -54,7 +54,7 @@ export async function schedulerTurns(bench: Bench): Promise<Figure[]> {
   return figures;
 }
 
-/** Returns an internal of Deno's own tests, which may be removed. */
+/** Returns an internal function that Deno has for its own tests and may remove. */
 function promiseHooks(): SetPromiseHooks | undefined {
   const deno = Deno as unknown as
     & { internal: symbol }
@@ -65,7 +65,7 @@ function promiseHooks(): SetPromiseHooks | undefined {
   return deno[deno.internal]?.core?.setPromiseHooks;
 }
 
-async function count(
+async function turnsPerRow(
   setPromiseHooks: SetPromiseHooks,
   rows: number,
   work: (teacher: Teacher) => Promise<void>,
@@ -80,12 +80,12 @@ async function count(
   return turns / rows;
 }
 
-async function overLanes(count: number, concurrency: number, teacher: Teacher): Promise<void> {
-  const taken = Promise.resolve();
+async function runEngine(count: number, concurrency: number, teacher: Teacher): Promise<void> {
+  const written = Promise.resolve();
   const engine = new Engine({
     source: batchesOf(count),
     teachers: [{ teacher, weight: 1, maxConcurrency: concurrency }],
-    sink: { put: () => taken },
+    sink: { put: () => written },
     listener: {
       attempt() {},
       attemptAnswered() {},
@@ -104,7 +104,7 @@ async function overLanes(count: number, concurrency: number, teacher: Teacher): 
   await engine.run();
 }
 
-async function overRows(count: number, concurrency: number, teacher: Teacher): Promise<void> {
+async function runPooledMap(count: number, concurrency: number, teacher: Teacher): Promise<void> {
   const { signal } = new AbortController();
   const put = () => Promise.resolve();
   async function ask({ uid, messages }: Row): Promise<void> {

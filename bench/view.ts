@@ -5,17 +5,25 @@
  */
 
 import { inChild } from "./child.ts";
-import { atLeast, atMost, type Bench, type Figure, figure, median, ratiosOf } from "./measure.ts";
+import {
+  atLeast,
+  atMost,
+  type Bench,
+  type Figure,
+  formatNumber,
+  median,
+  ratiosOf,
+} from "./measure.ts";
 import { writeLines } from "./rows.ts";
 import type { ViewFigures } from "./view_scenario.ts";
 
-/** Limit of each figure in `unit`; `by` converts from milliseconds or bytes. */
+/** Limit of each figure, in `unit`: milliseconds or bytes divided by `divisor`. */
 const LIMITS: readonly [
   keyof ViewFigures,
   name: string,
   limit: number,
   unit: string,
-  by: number,
+  divisor: number,
 ][] = [
   ["firstPageMs", "first page", 5, "s", 1_000],
   ["filterMs", "filter", 0.3, "s", 1_000],
@@ -50,14 +58,14 @@ export async function viewRows(bench: Bench): Promise<Figure[]> {
   const speeds = ratiosOf(during.ours, during.theirs);
   return [...limitedFigures(rows, rounds), {
     name: "view: flags of an answer of 1.3 KB, CPU",
-    retort: `${figure(median(flags))} µs`,
+    retort: `${formatNumber(median(flags))} µs`,
     baseline: "5 µs, the limit",
     ratios: flags.map((one) => one / 5),
     target: atMost(median(flags), 5, " µs"),
   }, {
     name: "view: a run during the indexing",
-    retort: `${figure(median(during.ours))} rows/s`,
-    baseline: `${figure(median(during.theirs))} rows/s without`,
+    retort: `${formatNumber(median(during.ours))} rows/s`,
+    baseline: `${formatNumber(median(during.theirs))} rows/s without`,
     ratios: speeds,
     target: atLeast(median(speeds), 0.9),
     note: "teacher in process, no latency, nothing written; with the index and without by turns",
@@ -65,8 +73,8 @@ export async function viewRows(bench: Bench): Promise<Figure[]> {
 }
 
 function limitedFigures(rows: number, rounds: readonly ViewFigures[]): Figure[] {
-  return LIMITS.map(([key, name, limit, unit, by]) => {
-    const values = rounds.map((figures) => figures[key] / by);
+  return LIMITS.map(([key, name, limit, unit, divisor]) => {
+    const values = rounds.map((figures) => figures[key] / divisor);
     const value = median(values);
     return {
       name: `view of ${rows.toLocaleString("en-US")} rows: ${name}`,

@@ -1,5 +1,6 @@
 /**
- * Requests of the data page to its server.
+ * Scenarios of the data page: opening, filtering and searching a file, the cost of flags, and
+ * indexing beside a run.
  *
  * @module
  */
@@ -60,18 +61,15 @@ export async function viewFile({ path }: { path: string }): Promise<ViewFigures>
   return { firstPageMs, indexMs, filterMs, firstHitMs, scanMs, peakBytes };
 }
 
-/**
- * Returns the CPU for the flags of an answer, in microseconds: the mean over the first rows of a
- * file.
- */
+/** Returns the mean CPU, in microseconds, for the flags of each of a file's first answers. */
 export async function flagCosts({ path, rows }: { path: string; rows: number }): Promise<number> {
   const { flagsOf } = await import("../lib/data/flags.ts");
   const answers: Parameters<typeof flagsOf>[0][] = [];
   for await (const block of readLineBlocks(path)) {
     for (const bytes of linesOf(block)) {
       const { response, prompt, distill } = JSON.parse(new TextDecoder().decode(bytes));
-      const isNot = { hasToolCalls: false, isRefusal: false, asksForJson: false };
-      answers.push({ response, prompt, finishReason: distill.finish_reason, ...isNot });
+      const rest = { hasToolCalls: false, isRefusal: false, asksForJson: false };
+      answers.push({ response, prompt, finishReason: distill.finish_reason, ...rest });
     }
     if (answers.length >= rows) break;
   }

@@ -3,7 +3,7 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText } from "ai";
 import pLimit from "p-limit";
-import { BASE_URL, CONCURRENCY, keep, messagesOf, readRows } from "./rows.js";
+import { BASE_URL, CONCURRENCY, appendAnswer, messagesOf, readRows } from "./rows.js";
 
 const provider = createOpenAICompatible({ name: "bench", baseURL: BASE_URL });
 const limit = pLimit(CONCURRENCY);
@@ -16,7 +16,7 @@ await Promise.all(
         messages: messagesOf(row),
         maxRetries: 5,
       });
-      await keep(row, text);
+      await appendAnswer(row, text);
     })
   ),
 );

@@ -2,7 +2,7 @@
 
 import OpenAI from "openai";
 import pLimit from "p-limit";
-import { BASE_URL, CONCURRENCY, keep, messagesOf, readRows } from "./rows.js";
+import { BASE_URL, CONCURRENCY, appendAnswer, messagesOf, readRows } from "./rows.js";
 
 const client = new OpenAI({ baseURL: BASE_URL, apiKey: "none", maxRetries: 5 });
 const limit = pLimit(CONCURRENCY);
@@ -14,7 +14,7 @@ await Promise.all(
         model: "bench",
         messages: messagesOf(row),
       });
-      await keep(row, answer.choices[0].message.content);
+      await appendAnswer(row, answer.choices[0].message.content);
     })
   ),
 );

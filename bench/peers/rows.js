@@ -15,7 +15,7 @@ export function messagesOf({ question }) {
   return [{ role: "user", content: question }];
 }
 
-/** Appends an answer to the output, with an open and a close for each as most scripts do. */
-export async function keep(row, response) {
+/** Appends an answer to the output. Opens and closes the file each time, as most scripts do. */
+export async function appendAnswer(row, response) {
   await appendFile(OUTPUT, `${JSON.stringify({ ...row, response })}\n`);
 }

@@ -12,7 +12,7 @@ Deno.test("BusyTeacher refuses requests above its rate, including the burst", as
   const teacher = new BusyTeacher({ latencyMs: 0, perSecond: 0.001, burst: 2 });
   const statuses = await Promise.all(["a", "b", "c", "d"].map((one) => statusOf(teacher, one)));
   assertEquals(statuses, [200, 200, 429, 429]);
-  assertEquals(teacher.ledger, { posts: 4, refused: 2, failed: 0, peak: 2 });
+  assertEquals(teacher.ledger, { posts: 4, rateLimited: 2, failed: 0, peak: 2 });
 });
 
 Deno.test("BusyTeacher fails at a fraction of the prompts, at each of them once", async () => {
@@ -36,7 +36,7 @@ Deno.test("BusyTeacher processes a fixed number at the same time and queues the 
   }));
   assertEquals(answered, ["a", "b", "c"]);
   assertGreater(performance.now() - startedMs, 3 * latencyMs - 3);
-  assertEquals(teacher.ledger, { posts: 3, refused: 0, failed: 0, peak: 3 });
+  assertEquals(teacher.ledger, { posts: 3, rateLimited: 0, failed: 0, peak: 3 });
 });
 
 Deno.test("BusyTeacher gives a prompt the same length of answer each time", async () => {
@@ -63,12 +63,15 @@ Deno.test("startBusyServer() serves teachers by their names and keeps a ledger o
   };
   assertEquals([await post("a"), await post("a"), await post("b")], [200, 429, 200]);
   assertEquals(await server.end(), {
-    a: { posts: 2, refused: 1, failed: 0, peak: 1 },
-    b: { posts: 1, refused: 0, failed: 0, peak: 1 },
+    a: { posts: 2, rateLimited: 1, failed: 0, peak: 1 },
+    b: { posts: 1, rateLimited: 0, failed: 0, peak: 1 },
   });
 });
 
 Deno.test("startHelper() rejects when the script ends before it is ready", async () => {
   const error = await assertRejects(() => startHelper("measure.ts", {}), Error);
-  assertEquals(error.message, 'Cannot measure with "measure.ts": it has not started');
+  assertEquals(
+    error.message,
+    'Cannot measure with "measure.ts": its process ended before it was ready',
+  );
 });

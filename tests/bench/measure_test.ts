@@ -4,7 +4,7 @@ import {
   atLeast,
   atMost,
   type Figure,
-  figure,
+  formatNumber,
   median,
   ratiosOf,
   renderTable,
@@ -38,8 +38,8 @@ Deno.test("a target is met at its limit", () => {
   assertEquals(atLeast(0.84, 0.85).isMet, false);
 });
 
-Deno.test("figure() writes a sensible number of digits", () => {
-  assertEquals([12345.6, 12.34, 3.14159, 0.01234, 0].map(figure), [
+Deno.test("formatNumber() writes a sensible number of digits", () => {
+  assertEquals([12345.6, 12.34, 3.14159, 0.01234, 0].map(formatNumber), [
     "12,346",
     "12.3",
     "3.14",

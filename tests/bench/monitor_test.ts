@@ -14,7 +14,11 @@ Deno.test("the scenario of the monitor has pages that read and pages that do not
 
 Deno.test("the scenario of the monitor alternates", async () => {
   const watchers = { reading: 1, stalled: 0 };
-  const { ours, theirs } = await inChild("watchedByTurns", { rounds: 1, windowS: 0.5, watchers });
+  const { ours, theirs } = await inChild("watchedAlternately", {
+    rounds: 1,
+    windowS: 0.5,
+    watchers,
+  });
   assertEquals([ours.length, theirs.length], [1, 1]);
   assert([...ours, ...theirs].every(({ rowsPerS }) => rowsPerS > 0));
 });

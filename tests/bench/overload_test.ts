@@ -45,7 +45,7 @@ Deno.test("the scenario of goodput counts tokens at each concurrency", async () 
     concurrencies: [1, 8],
     carefulStart: false,
     baseUrl: server.baseUrl("all"),
-    settleS: 0.5,
+    warmUpS: 0.5,
     measureS: 0.5,
   });
   assertEquals(found.map(({ concurrency, limit }) => [concurrency, limit]), [[1, 1], [8, 8]]);
