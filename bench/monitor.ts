@@ -46,7 +46,7 @@ export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
         "teacher in process, no latency, nothing written; with pages and without by turns in one run",
     },
     {
-      name: `${NAME}: CPU a row`,
+      name: `${NAME}: CPU per row`,
       retort: `${formatNumber(median(ours.map(cost)))} µs`,
       baseline: `${formatNumber(median(theirs.map(cost)))} µs without pages`,
       ratios: ratiosOf(ours.map(cost), theirs.map(cost)),

@@ -14,7 +14,7 @@ export interface WeightedTeacher {
   readonly weight?: number;
 }
 
-export interface LoadedOptions {
+export interface RunToEndOptions {
   readonly input: string;
   readonly output: string;
   readonly concurrency: number;
@@ -25,8 +25,8 @@ export interface LoadedOptions {
  * Runs Retort to its end. Returns milliseconds from the first row that could be sent until all are
  * durable. Throws unless every row has a result.
  */
-export async function loaded(
-  { input, output, concurrency, teachers }: LoadedOptions,
+export async function runToEnd(
+  { input, output, concurrency, teachers }: RunToEndOptions,
 ): Promise<number> {
   const places = teachers.map(({ baseUrl, weight }) => ({ teacher: teacherAt(baseUrl), weight }));
   const generator = new ResponseGenerator({ teachers: places, concurrency });

@@ -139,7 +139,7 @@ export async function progressOnOff(bench: Bench): Promise<Figure[]> {
   );
   const ratios = ratiosOf(ours, theirs);
   return [{
-    name: "progress on: CPU a row",
+    name: "progress on: CPU per row",
     retort: `${formatNumber(median(ours))} µs`,
     baseline: `${formatNumber(median(theirs))} µs, progress off`,
     ratios,

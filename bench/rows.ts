@@ -14,7 +14,7 @@ const WORDS = (
   "friends share what remains after two hours if the price rises by one tenth"
 ).split(" ");
 
-/** Number of different beginnings of a question. */
+/** Number of different sentences in questions, and in the answers of the rows. */
 const VARIANTS = 1_000;
 
 const OPENINGS = Array.from({ length: VARIANTS }, (_, i) => sentence(i, 45));
@@ -46,12 +46,12 @@ export async function writeRows(path: string, count: number, moreFields = ""): P
 export async function writeLines(
   path: string,
   count: number,
-  line: (index: number) => string,
+  lineAt: (index: number) => string,
 ): Promise<void> {
   using file = await Deno.open(path, { write: true, create: true, truncate: true });
   for (let from = 0; from < count; from += VARIANTS) {
     let text = "";
-    for (let i = from; i < Math.min(count, from + VARIANTS); i++) text += line(i) + "\n";
+    for (let i = from; i < Math.min(count, from + VARIANTS); i++) text += lineAt(i) + "\n";
     await writeAll(file, text);
   }
 }

@@ -19,14 +19,11 @@ import type { CpuPerRow, JobReport } from "./scenarios.ts";
 import { writeRows } from "./rows.ts";
 
 const LATENCY_MS = 50;
-/**
- * Groups of 10,000 rows at each end of a run of which the median is taken: the CPU of a single group
- * varies.
- */
+/** Windows of 10,000 rows at each end of a run whose median counts: single windows vary in CPU. */
 const WINDOWS = 5;
 const MEGABYTE = 1e6;
 
-/** Measures CPU per row of 50 ms, at concurrency 2,000 and at 20. */
+/** Measures CPU per row at concurrency 2,000 and at 20, with a teacher that takes 50 ms. */
 export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
   const many = bench.rows(40_000, 40_000);
   const few = bench.rows(4_000, 40_000);
@@ -48,7 +45,7 @@ export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
   );
   const ratios = ratiosOf(ours, theirs);
   return [{
-    name: "CPU a row, concurrency 2,000",
+    name: "CPU per row, concurrency 2,000",
     retort: `${formatNumber(median(ours))} µs`,
     baseline: `${formatNumber(median(theirs))} µs, concurrency 20`,
     ratios,
@@ -58,7 +55,7 @@ export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** Measures one long run, sampled every 50 ms. */
+/** Measures a long run, and the memory of a short one for comparison. */
 export async function cpuAndMemoryByRow(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 1_000_000);
   const few = Math.min(rows, 10_000);
@@ -86,15 +83,15 @@ function cpuByRow(reports: readonly JobReport[], rows: number): Figure[] {
   const runs = reports.map(({ windows }) => windows.slice(1))
     .filter((windows) => windows.length >= WINDOWS);
   if (runs.length === 0) return [];
-  const name = `CPU a row, around row ${rows.toLocaleString("en")}`;
-  const all = `medians of ${WINDOWS} groups of 10,000 rows, all threads`;
+  const name = `CPU per row, up to row ${rows.toLocaleString("en")}`;
+  const all = `medians of ${WINDOWS} windows of 10,000 rows, all threads`;
   const user = compareEnds(runs, ({ user }) => user),
     system = compareEnds(runs, ({ system }) => system);
   return [
     { ...user, name, target: atMost(median(user.ratios), 1.1), note: `in user mode; ${all}` },
     {
       ...system,
-      name: `${name}: in the system`,
+      name: `${name}: in the kernel`,
       note:
         "the file system's own cost, as data is synced as fast as it is produced: on ext4, a loop " +
         "that only writes and syncs the same amount goes from 1 to 7 µs per row after 1.3 GB",

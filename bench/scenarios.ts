@@ -16,7 +16,7 @@ import { type HttpLoops, httpLoops } from "./http_loops.ts";
 import { COMPLETION, instantTeacher, slowTeacher, writeAll } from "./rows.ts";
 
 export { watched, watchedAlternately } from "./monitor_job.ts";
-export { goodputs, loaded, sleepingLoops } from "./overload_jobs.ts";
+export { goodputs, runToEnd, sleepingLoops } from "./overload_jobs.ts";
 
 export interface JobOptions {
   readonly input: string;

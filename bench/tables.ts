@@ -138,7 +138,7 @@ export async function runFormats(bench: Bench): Promise<Figure[]> {
     const ratios = ratiosOf(cpu(ours), cpu(theirs));
     const megabytes = Math.max(...ours.map(({ peakRssBytes }) => peakRssBytes)) / 1e6;
     figures.push({
-      name: `whole run over .${extension}, CPU a row`,
+      name: `whole run over .${extension}, CPU per row`,
       retort: `${formatNumber(median(cpu(ours)))} µs`,
       baseline: `${formatNumber(median(cpu(theirs)))} µs, JSON Lines`,
       ratios,

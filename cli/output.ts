@@ -24,6 +24,7 @@ export class Output {
   readonly #stream: OutputStream;
   readonly #encoder = new TextEncoder();
   readonly #queue: string[] = [];
+  /** Length of the queued text, in UTF-16 units. */
   #length = 0;
   #writing: Promise<void> | undefined;
   #hasFailed = false;
@@ -33,7 +34,7 @@ export class Output {
   }
 
   /**
-   * Queues text. If the reader is too far behind, the whole text is dropped, so pass whole lines.
+   * Queues text. If the reader is too far behind, the oldest texts are dropped, so pass whole lines.
    * Never waits and never throws.
    */
   write(text: string): void {

@@ -17,7 +17,7 @@ import { readFullySync } from "../files.ts";
 export interface ScanJob {
   /** The rows to search, in order; in shared memory. */
   readonly rows: Uint32Array;
-  /** Of all rows of the table, in shared memory. */
+  /** The columns of the whole table, in shared memory. */
   readonly columns: Pick<ColumnArrays, "offset" | "bytes" | "file" | "flags">;
   readonly files: readonly { readonly path: string; readonly hints: RunHints }[];
   /** Conditions, all of which a row must meet. */
@@ -79,7 +79,7 @@ export class Scan implements Disposable {
    * The rows that meet the conditions, in order.
    *
    * @param first The index in the job of the first row to search.
-   * @param limit The index after the last one.
+   * @param limit The index in the job after the last row to search.
    */
   search(first: number, limit: number, run: BlockRunner = (_, search) => search()): number[] {
     const { rows, columns: { offset, bytes, file } } = this.#job;
@@ -106,6 +106,7 @@ export class Scan implements Disposable {
     for (const file of this.#files) file?.close();
   }
 
+  /** Searches a block that begins at the offset `start`, with the rows from `first` to `last`. */
   #searchBlock(
     block: BlockText,
     start: number,
@@ -189,7 +190,7 @@ class ScannedLine {
     this.#hasMembers = this.#members.find(block, from, to);
   }
 
-  /** Looks for a field in the line, in its `distill`, and among derived fields. */
+  /** Returns the value of a field of the line, of its `distill`, or of the derived fields. */
   readonly lookup: Lookup = (path) => {
     try {
       if (isOfRetort(path)) return valueAt(this.#parsed().slice(1), path.slice(1));
