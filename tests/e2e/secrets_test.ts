@@ -16,11 +16,11 @@ const MISTAKES: [name: string, args: string[], problem: string][] = [
     ["--api-key-env", "gsk_secretSecret0123"],
     "must name a variable",
   ],
-  ["--api-key-file KEY", ["--api-key-file", KEY], "api-key-file must name a file"],
+  ["--api-key-file KEY", ["--api-key-file", KEY], "api-key-file must name an existing file"],
   [
     "--api-key-file with letters only",
     ["--api-key-file", "gsk_secretSecret0123"],
-    "must name a file",
+    "must name an existing file",
   ],
   [
     "--header X=@env:KEY",
@@ -38,7 +38,7 @@ const MISTAKES: [name: string, args: string[], problem: string][] = [
     ["--api-key-file", `-${KEY}`],
     "Cannot use --api-key-file: it needs a value",
   ],
-  ["--client-key KEY", ["--client-key", KEY], "--client-key: it must name a file"],
+  ["--client-key KEY", ["--client-key", KEY], "--client-key: it must name an existing file"],
   [
     "--client-key -----BEGIN",
     ["--client-key", "-----BEGIN PRIVATE KEY-----\nsecretSecret"],
