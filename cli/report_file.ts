@@ -6,7 +6,7 @@
 
 import { statOf } from "../lib/files.ts";
 import { basename, dirname, join } from "../lib/deps/std_path.ts";
-import { withoutSeparator } from "../lib/paths.ts";
+import { fileKeyOf, withoutSeparator } from "../lib/paths.ts";
 import { UsageError } from "../lib/errors.ts";
 import type { ResolvedRunOptions } from "../lib/run/mod.ts";
 import { cannotWrite, modeMadeFrom, writeFileDurably } from "../lib/sink/mod.ts";
@@ -33,7 +33,7 @@ export async function prepareReportFile(
   }
   for (const one of input) {
     const other = one === "-" ? undefined : await statOf(one);
-    if (info !== undefined && other?.dev === info.dev && other.ino === info.ino) {
+    if (info && other && fileKeyOf(one, other) === fileKeyOf(path, info)) {
       throw new UsageError(
         `Cannot write the report to "${path}": it is the input "${one}". Name another file`,
       );

@@ -63,3 +63,8 @@ export function isInside(path: string, folder: string, rules: PathRules = system
 /** The folder beside an output for Retort's own files. Dataset loaders skip names with a leading
  * dot. */
 export const OWN_FOLDER = ".retort";
+
+/** A text that is the same for all paths to one file: on filesystems without inodes, the path. */
+export function fileKeyOf(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">): string {
+  return ino ? `${dev}:${ino}` : system.resolve(path);
+}

@@ -7,7 +7,7 @@
 import { dirname } from "../deps/std_path.ts";
 import { SinkError, UsageError } from "../errors.ts";
 import { ifThere, statOf, systemReason } from "../files.ts";
-import { endsWithSeparator } from "../paths.ts";
+import { endsWithSeparator, fileKeyOf } from "../paths.ts";
 import { cannotWrite, Replacement } from "../sink/mod.ts";
 
 /** An output that takes bytes, in large pieces. */
@@ -157,7 +157,7 @@ export async function checkOutput(output: string, guard: OutputGuard): Promise<s
   if (info === undefined) return output;
   if (info.isSocket) refuse("it is a socket. Name another output");
   for (const [path, what] of guard.sources) {
-    if (await isSameFile(path, info)) refuse(`it is ${what}. Name another output`);
+    if (await isSameFile(path, output, info)) refuse(`it is ${what}. Name another output`);
   }
   if (!info.isFile) return output;
   const owner = await ownerOf(output);
@@ -198,9 +198,9 @@ async function holdsResults(path: string): Promise<boolean> {
   }
 }
 
-async function isSameFile(path: string, info: Deno.FileInfo): Promise<boolean> {
+async function isSameFile(path: string, output: string, info: Deno.FileInfo): Promise<boolean> {
   const other = await statOf(path);
-  return other !== undefined && other.dev === info.dev && other.ino === info.ino;
+  return other !== undefined && fileKeyOf(path, other) === fileKeyOf(output, info);
 }
 
 /** Returns the file or folder at a path that is to be written; undefined if there is none. */

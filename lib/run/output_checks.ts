@@ -8,6 +8,7 @@ import { UsageError } from "../errors.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import { outdatedPathOf } from "../sink/mod.ts";
 import { kindOf, statOf } from "../files.ts";
+import { fileKeyOf } from "../paths.ts";
 import type { OutputFiles } from "./outputs.ts";
 
 /**
@@ -48,13 +49,9 @@ async function statsOf(paths: readonly string[], look = statOf): Promise<Stats> 
   return found;
 }
 
-/** Paths by device and inode: two paths may lead to the same file. */
+/** Paths by `fileKeyOf`: two paths may lead to the same file. */
 function namesById(stats: Stats): Map<string, string> {
-  return new Map([...stats].map(([path, info]) => [idOf(info), path]));
-}
-
-function idOf({ dev, ino }: Deno.FileInfo): string {
-  return `${dev}:${ino}`;
+  return new Map([...stats].map(([path, info]) => [fileKeyOf(path, info), path]));
 }
 
 /**
@@ -93,10 +90,10 @@ function checkOneFileEach(files: readonly OutputFiles[], found: Stats): void {
   for (const one of files) {
     for (const path of pathsOf(one)) {
       const info = found.get(path);
-      if (!info?.ino) continue;
-      const other = owners.get(idOf(info));
+      if (info === undefined) continue;
+      const key = fileKeyOf(path, info), other = owners.get(key);
       if (other !== undefined) throw sharedFile(path, other, one.input);
-      owners.set(idOf(info), one.input);
+      owners.set(key, one.input);
     }
   }
 }
@@ -113,7 +110,7 @@ async function checkSiblings(
   const siblings = await statsOf(files.map(({ results }) => siblingOf(results)));
   for (const { results, runJson } of files) {
     const sibling = siblingOf(results), info = siblings.get(sibling);
-    if (!info?.isFile || inputs.has(idOf(info))) continue;
+    if (!info?.isFile || inputs.has(fileKeyOf(sibling, info))) continue;
     const isOwner = info.size === 0
       ? found.has(runJson) && !found.has(results)
       : await holdsOwnLines(sibling, "results");
@@ -138,7 +135,7 @@ function checkNotAnInput(
   for (const one of files) {
     for (const path of pathsOf(one)) {
       const info = found.get(path);
-      const input = info && inputs.get(idOf(info));
+      const input = info && inputs.get(fileKeyOf(path, info));
       if (input !== undefined) {
         throw new UsageError(
           `Cannot write "${path}": it is the input "${input}". Name another output`,
