@@ -285,7 +285,9 @@ function endOf({ run }: MergeRun): string {
   if (run.merged !== undefined) return ": it is the output of a merge";
   if (run.summary === null) return ": it is running or was killed";
   const { state, reason } = run.summary;
-  return state === "done" ? "" : `: it was ${state}${reason === null ? "" : ` (${reason})`}`;
+  if (state !== "done") return `: it was ${state}${reason === null ? "" : ` (${reason})`}`;
+  // The run had none pending: it did not read them.
+  return ": it ended before them. If it had a --limit, add the same one here, else run it again";
 }
 
 function expectedAnswers({ pieces, run }: MergeRun): number {

@@ -54,6 +54,7 @@ Deno.test("a merge names missing and unfinished shards and writes nothing; --par
   assertEquals(unfinished.problems.map(({ run, kind }) => [run, kind]), [
     ["shard 2 of 3", "unfinished"],
   ]);
+  assertStringIncludes(unfinished.problems[0].message, "add the same one here");
   assertEquals(await dir.exists("all.jsonl"), false);
   const partial = await mergeRuns({ outputs: dir.path("out"), output, partial: true });
   assertEquals([partial.succeeded, partial.pending], [80, 20]);
