@@ -15,6 +15,7 @@ import { OWN_FOLDER, splitPath } from "../paths.ts";
 import { acquireLock, cannotWrite, type Lock } from "../sink/mod.ts";
 import { delay } from "../timer.ts";
 import { divide, type PlannedInput, type ShardPlan } from "./divide.ts";
+import { refuseOtherDivisions } from "./other_divisions.ts";
 
 /** One of several contiguous parts of an input. */
 export interface Shard {
@@ -141,7 +142,8 @@ const LOCK_RETRY_MS = 200;
  * Returns the pinned borders of the output with this stem. If there are none, divides the input and
  * pins the result: one process does that, and the others wait for it.
  *
- * @throws {UsageError | SourceError} when the input has changed or cannot be divided
+ * @throws {UsageError | SourceError} when the input has changed or cannot be divided, or when the
+ * output holds results of another number of shards
  */
 export async function pinnedPlan(
   stem: string,
@@ -152,6 +154,7 @@ export async function pinnedPlan(
   const path = planPathOf(stem, count);
   const pinned = await readPlan(path);
   if (pinned !== undefined) return await checked(pinned, path, files, options.input);
+  await refuseOtherDivisions(stem, count);
   if (options.writes === false) return await divide(files, count, options.input);
   await makeFolder(dirname(path));
   using _lock = await waitForLock(path.replace(/\.json$/, ".lock"), options);

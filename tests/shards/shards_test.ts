@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
-import { changeOf, divide, readPlan } from "../../lib/shards/mod.ts";
+import { changeOf, divide, pinnedPlan, readPlan } from "../../lib/shards/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { prompts, runShard, runShards, type ShardRun } from "./fixture.ts";
 
@@ -216,4 +216,20 @@ Deno.test("an input that is gone is reported as an input, not as an output", asy
   assertEquals(await changeOf(input, planned), undefined);
   await Deno.remove(input);
   await assertRejects(() => changeOf(input, planned), SourceError, "no such file");
+});
+
+Deno.test("answers of one number of shards are not paid for again by another one", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10));
+  const output = dir.path("out/");
+  // The borders alone are no reason: nothing has been paid for.
+  await pinnedPlan(dir.path("out/in"), [input], 4);
+  await runShard(input, output, { shard: { index: 1, count: 2 } });
+  const other = () => runShard(input, output, { shard: { index: 0, count: 3 } });
+  const { message } = await assertRejects(other, UsageError, "answers of 2 shards");
+  assertStringIncludes(message, "in-00001-of-00002.jsonl");
+  await runShard(input, output, { shard: { index: 0, count: 2 } });
+  // Those of another input in the same folder do not count.
+  const second = await dir.write("in-2.jsonl", prompts(0, 10));
+  await runShard(second, output, { shard: { index: 0, count: 3 } });
 });
