@@ -302,7 +302,10 @@ Deno.test("an impossible monitor or report is exit 2, and nothing is sent", asyn
   await Deno.rename(input, dir.path("in.html"));
   const cases: [string[], string][] = [
     [["--open"], "Cannot use --open alone"],
-    [["--monitor", `${server.port}`], `127.0.0.1:${server.port}: the port is taken: name another`],
+    [
+      ["--monitor", `${server.port}`],
+      `127.0.0.1:${server.port}: the port is taken: choose another`,
+    ],
     [["--report", dir.path("in.html")], "it is the input"],
     [["--report", dir.path("out/in.jsonl")], "must be a file that ends in .html"],
   ];
