@@ -22,6 +22,7 @@ import {
   sentOf,
   type Work,
 } from "./work.ts";
+import type { Silence } from "./engine_state.ts";
 import { PaidAnswers } from "./paid_answers.ts";
 import { type RowWait, RowWaits } from "./retry_policy.ts";
 import { type FailedCall, TeacherBlame } from "./teacher_blame.ts";
@@ -38,6 +39,7 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   readonly onAttempt?: () => void;
   /** Called when an attempt has ended, so that its teacher may have capacity. */
   readonly onEnd: () => void;
+  readonly silence: Silence;
   readonly onHalt: (reason: string) => void;
   /** Called when a teacher was halted: it receives nothing more. */
   readonly onEndpointHalt: (reason: string) => void;
@@ -162,6 +164,7 @@ export class Attempts {
     ending: Ending,
   ): AttemptResult | Promise<AttemptResult> {
     const sent = sentOf(work);
+    this.#options.silence.answered();
     sent.endpoint.answered(sent, completion);
     this.#blame.answered();
     if (completion.notice !== undefined) this.#options.onNotice?.(completion.notice);
@@ -219,6 +222,7 @@ export class Attempts {
     if (notice !== undefined) this.#options.onNotice?.(notice);
     const classification = classifyFor(work, error);
     const failure: Failure = { type: classification.type, message, status };
+    this.#options.silence.failed(failure);
     const isFirst = work.faults === 0 && work.loads === 0;
     const effect = endpoint.failed(sent, error, classification, isFirst);
     if (partial === undefined) this.#blame.failed(endpoint, { error, classification, failure });

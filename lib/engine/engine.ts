@@ -80,7 +80,7 @@ export class Engine {
       onReady: () => this.#wake(),
       onTick: () => {
         this.#tickRows();
-        this.#state.note();
+        this.#state.tick();
       },
       onOutage: (endpoint) => noteOutage(endpoint, this.#options),
     });
@@ -94,6 +94,7 @@ export class Engine {
       signal: this.#calls.signal,
       onAttempt: () => this.#options.onAttempt?.(this.#held),
       onEnd: () => this.#wakeParked(),
+      silence: this.#state.silence,
       onHalt: (reason) => this.halt(reason),
       onEndpointHalt: (reason) => this.#onEndpointHalt(reason),
       onSendAgain: (work) => this.#retryLater(work, 0),

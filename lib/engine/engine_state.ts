@@ -5,7 +5,9 @@
  * @module
  */
 
+import { formatDuration } from "../figures.ts";
 import type { RunState } from "../progress/mod.ts";
+import type { Failure } from "../row.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import type { Endpoint, Rest, TeacherPool } from "./flow/mod.ts";
 import type { Lanes } from "./lanes.ts";
@@ -13,7 +15,7 @@ import type { Delivery, Work } from "./work.ts";
 import type { WorkQueue } from "./work_queue.ts";
 
 export interface EngineParts {
-  readonly options: Pick<EngineOptions, "rowCount" | "listener">;
+  readonly options: Pick<EngineOptions, "rowCount" | "listener" | "onNotice">;
   readonly lanes: Lanes<Work>;
   readonly queue: WorkQueue;
   readonly pool: TeacherPool;
@@ -32,8 +34,12 @@ export class EngineState {
   #haltReason: string | undefined;
   #last: RunState = "running";
 
+  /** The time without an answer. */
+  readonly silence: Silence;
+
   constructor(parts: EngineParts) {
     this.#parts = parts;
+    this.silence = new Silence(parts.now);
   }
 
   get value(): RunState {
@@ -46,7 +52,10 @@ export class EngineState {
   get rest(): Rest | undefined {
     const { lanes, pool } = this.#parts;
     if (lanes.isClosed) return undefined;
-    return pool.rest ?? this.#rowsRest;
+    const { rest } = pool;
+    if (rest === undefined) return this.#rowsRest;
+    const { words } = this.silence;
+    return words === "" ? rest : { ...rest, reason: `${words}: ${rest.reason}` };
   }
 
   /** Set while every row that may be sent waits for its retry. New rows may be sent too, unless the
@@ -92,12 +101,85 @@ export class EngineState {
     return queue.isExhausted && finished === queue.taken;
   }
 
+  /** Called two to ten times a second. */
+  tick(): void {
+    this.note();
+    const { lanes, pool, options } = this.#parts;
+    const { silence } = this;
+    if (this.gates.size > 0) silence.answered();
+    else if (silence.isNoticeDue && !lanes.isClosed && pool.rest !== undefined) {
+      options.onNotice?.(silence.notice(pool.rest.reason));
+    }
+  }
+
   /** Notifies the listener if the state has changed since the last call. */
   note(): void {
     const state = this.value;
     if (state === this.#last) return;
     this.#last = state;
     this.#parts.options.listener.stateChanged();
+  }
+}
+
+/** The shortest time without an answer that is shown as part of the state. */
+const MIN_SHOWN_MS = 60_000;
+
+/** When a notice says first that nothing is answered; further ones follow after twice the time. */
+const FIRST_NOTICE_MS = 5 * 60_000;
+
+/** Failures since the last answer, over all teachers. An outage and a quota of a day are waited for
+ * without end, and must not be waited for in silence. */
+export class Silence {
+  readonly #now: () => number;
+  /** When the first attempt failed; undefined if none has failed since the last answer. */
+  #since: number | undefined;
+  #isQuota = false;
+  #noticeMs = FIRST_NOTICE_MS;
+
+  /** @param now A monotonic clock, in milliseconds. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** `quota, no answer for 12 min`; "" if there was an answer lately. */
+  get words(): string {
+    if (this.#ms < MIN_SHOWN_MS) return "";
+    return `${this.#isQuota ? "quota, " : ""}no answer for ${this.#minutes}`;
+  }
+
+  get isNoticeDue(): boolean {
+    return this.#ms >= this.#noticeMs;
+  }
+
+  /** Called for every answer, and while the run is paused, when it need not be answered. */
+  answered(): void {
+    this.#since = undefined;
+  }
+
+  failed({ type }: Failure): void {
+    if (this.#since === undefined) this.#noticeMs = FIRST_NOTICE_MS;
+    this.#since ??= this.#now();
+    this.#isQuota = type === "rate_limit";
+  }
+
+  /** A notice for the user; the next one is due after twice the time. */
+  notice(reason: string): string {
+    while (this.isNoticeDue) this.#noticeMs *= 2;
+    const why = this.#isQuota
+      ? "A quota of a day or a month may be used up"
+      : "The teacher may be down for longer";
+    return `No answer for ${this.#minutes} (${reason}). ${why}. The run keeps trying and continues ` +
+      "once it is answered. Ctrl-C stops it, and the same command continues later; --deadline ends " +
+      "a run by itself";
+  }
+
+  get #ms(): number {
+    return this.#since === undefined ? 0 : this.#now() - this.#since;
+  }
+
+  get #minutes(): string {
+    const minutes = Math.floor(this.#ms / 60_000);
+    return minutes < 60 ? `${minutes} min` : formatDuration(minutes * 60_000);
   }
 }
 

@@ -1,4 +1,5 @@
 import { assertEquals, assertGreater } from "../../lib/deps/std_assert.ts";
+import { Silence } from "../../lib/engine/engine_state.ts";
 import { AnswerPolicy } from "../../lib/engine/answers/policy.ts";
 import { Attempts, type AttemptsOptions } from "../../lib/engine/attempts.ts";
 import { Endpoint } from "../../lib/engine/flow/endpoint.ts";
@@ -34,6 +35,7 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
     policy: new AnswerPolicy({ onTruncated: "error", checks: [], params: {} }),
     budget: new Budget(),
     retryPolicy: new RetryPolicy({ random: () => 0 }),
+    silence: new Silence(() => 0),
     isCareful: true,
     now: () => 0,
     rowNow: () => 0,

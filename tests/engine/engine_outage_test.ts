@@ -248,3 +248,34 @@ Deno.test("Engine reports an address that does not respond, once, also if it is 
   assertStringIncludes(notices[0], "No response from the teacher at http://absent/v1");
   await bench.end();
 });
+
+Deno.test("Engine says of a quota that is used up how long nothing was answered, and tells it again and again", async () => {
+  using clock = new FakeClock();
+  const notices: string[] = [];
+  const bench = new Bench(clock, {
+    source: endlessRows(),
+    onNotice: (message) => notices.push(message),
+  });
+  await bench.fixture.start();
+  await clock.advance(10_000);
+  bench.refuse = () =>
+    new TeacherError("Daily token quota used up", { status: 429, type: "rate_limit" });
+  const { engine } = bench.fixture;
+  await clock.advance(50_000);
+  assertEquals(engine.rest?.reason, "429: Daily token quota used up");
+  await clock.advance(11 * MINUTE_MS);
+  assertEquals(
+    engine.rest?.reason,
+    "quota, no answer for 11 min: 429: Daily token quota used up",
+  );
+  const told = () => notices.map((notice) => notice.split(".")[0]);
+  const words = (time: string) => `No answer for ${time} (429: Daily token quota used up)`;
+  assertEquals(told(), [words("5 min"), words("10 min")]);
+  await clock.advance(130 * MINUTE_MS);
+  assertEquals(told().slice(2), [words("20 min"), words("40 min"), words("1h 20m")]);
+  assertEquals(bench.failedRows, 0);
+  bench.refuse = () => undefined;
+  await clock.advance(MINUTE_MS);
+  assertEquals([engine.rest, notices.length], [undefined, 5]);
+  await bench.end();
+});
