@@ -101,6 +101,7 @@ function createProgress(now: () => number, setTick: (tick: () => void) => void):
       backingOffUntil: null,
       reason: null,
       costUsd: null,
+      budgetUsd: null,
       maxCostUsd: null,
       teachers: () => [],
     }),

@@ -201,7 +201,8 @@ export async function runToEnd(
       say("Cannot retry the failed rows: standard input can be read only once");
       break;
     }
-    const left = budgetLeft(monitor, summary);
+    // A shard's next run counts what this one has cost by itself.
+    const left = run.shard === undefined ? budgetLeft(monitor, summary) : null;
     if (left !== null && left <= 0) {
       say("Failed rows are not retried: the budget is spent");
       break;

@@ -136,7 +136,11 @@ function costMetrics(snapshot: Snapshot): Metric[] {
       "Estimated cost of the whole run in US dollars.",
       snapshot.projected_cost_usd,
     ),
-    gauge("max_cost_usd", "The budget of the run in US dollars.", snapshot.max_cost_usd),
+    gauge(
+      "max_cost_usd",
+      "What the run may cost in US dollars; a shard, its share.",
+      snapshot.max_cost_usd,
+    ),
   ];
 }
 

@@ -26,8 +26,10 @@ export interface Gauges {
   readonly reason: string | null;
   /** US dollars so far; null if no price is known. */
   readonly costUsd: number | null;
-  /** The budget in US dollars; null without one. */
+  /** What the run may cost in US dollars; null without a budget. */
   readonly maxCostUsd: number | null;
+  /** The budget as it was set; of all shards together, if the run is one of several. */
+  readonly budgetUsd: number | null;
   /** Each teacher; called for snapshots and the summary only. */
   readonly teachers: () => readonly TeacherStatus[];
 }

@@ -158,8 +158,12 @@ export interface Snapshot {
   /** The likely range of `projected_cost_usd`, from how much the cost of rows varies; null while it
    * is a lower bound. */
   projected_cost_range_usd: [number, number] | null;
-  /** The budget in US dollars; null without one. */
+  /** What this run may cost in US dollars: the budget, or for a shard what its earlier runs have
+   * left of its share; null without a budget. */
   max_cost_usd: number | null;
+  /** The budget in US dollars as it was set: for a shard, that of all shards together; null without
+   * one. */
+  budget_usd: number | null;
   /** Latency of rows that succeeded, in milliseconds. */
   latency_ms: Percentiles;
   /** How late timers fire, in milliseconds. */

@@ -33,7 +33,12 @@ export class ActiveRun {
   readonly #options: ResolvedOptions;
   readonly #outcomeListeners: Listeners<readonly Outcome[]>;
   #concurrency: number;
+  /** As the user set it: for a shard, the limit of all shards together. */
   #maxCostUsd: number | null;
+  /** The part of the limit that this run may use, from 0 to 1. */
+  #costShare = 1;
+  /** US dollars that earlier runs have spent of that part. */
+  #spentBefore = 0;
   #budget: Budget | undefined;
   #checks: Disposable | undefined;
   #engine: Engine | undefined;
@@ -80,7 +85,7 @@ export class ActiveRun {
   async prepare(): Promise<Prepared> {
     const prepared = await prepare(this.#options, this.#maxCostUsd);
     // The cost limit may have been changed meanwhile.
-    prepared.budget.setMaxCost(this.#maxCostUsd);
+    prepared.budget.setMaxCost(this.#shareOf(this.#maxCostUsd));
     this.#budget = prepared.budget;
     this.#checks = prepared.checks;
     return prepared;
@@ -145,11 +150,11 @@ export class ActiveRun {
   }
 
   /**
-   * Sets the cost limit in US dollars; null removes it. A run that has already cost this much is
-   * halted.
+   * Sets the cost limit in US dollars, for a shard that of all shards together; null removes it. A
+   * run that has already cost this much is halted.
    */
   setMaxCost(usd: number | null): void {
-    this.#budget?.setMaxCost(usd);
+    this.#budget?.setMaxCost(this.#shareOf(usd));
     this.#maxCostUsd = usd;
     const reason = this.#budget?.exhaustedReason;
     if (reason !== undefined) this.#engine?.halt(reason);
@@ -162,7 +167,19 @@ export class ActiveRun {
    */
   shareMaxCost(share: number, spentBefore: number): void {
     this.#budget?.countEarlierRuns(spentBefore);
-    if (this.#maxCostUsd !== null) this.setMaxCost(this.#maxCostUsd * share);
+    this.#costShare = share;
+    this.#spentBefore = spentBefore;
+    this.setMaxCost(this.#maxCostUsd);
+  }
+
+  #shareOf(usd: number | null): number | null {
+    return usd === null ? null : usd * this.#costShare;
+  }
+
+  /** What this run may cost: for a shard, what its earlier runs have left of its share. */
+  get #runMaxCostUsd(): number | null {
+    const usd = this.#shareOf(this.#maxCostUsd);
+    return usd === null ? null : Math.max(0, usd - this.#spentBefore);
   }
 
   /** Finishes what is in flight and starts nothing more. */
@@ -198,7 +215,8 @@ export class ActiveRun {
       backingOffUntil: rest?.until ?? null,
       reason: engine?.haltReason ?? rest?.reason ?? null,
       costUsd: this.#budget?.costUsd ?? null,
-      maxCostUsd: this.#maxCostUsd,
+      maxCostUsd: this.#runMaxCostUsd,
+      budgetUsd: this.#maxCostUsd,
       teachers: () => engine?.teacherStatuses() ?? [],
     };
   }

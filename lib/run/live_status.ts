@@ -62,7 +62,7 @@ export class LiveStatus {
       spentBefore,
       share: otherShards && (() => otherShards.share),
       mode: job.replacementOptions.mode,
-      isLedger: shard !== undefined && prepared.budget.maxCostUsd !== null,
+      isLedger: () => shard !== undefined && prepared.budget.maxCostUsd !== null,
     });
     const written = file.write();
     if (shard !== undefined) await written;
@@ -124,7 +124,7 @@ export interface StatusSource {
    * Whether the cost in the file has to survive a crash: then the file is written at every tick.
    * @default false
    */
-  readonly isLedger?: boolean;
+  readonly isLedger?: () => boolean;
 }
 
 export class StatusFile {
@@ -148,7 +148,7 @@ export class StatusFile {
    */
   tick(): boolean {
     const isBeat = this.#ticks++ % BEAT_TICKS === 0;
-    if (isBeat || this.#source.isLedger) this.#write();
+    if (isBeat || this.#source.isLedger?.()) this.#write();
     return isBeat;
   }
 

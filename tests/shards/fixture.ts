@@ -13,13 +13,15 @@ export interface ShardRun extends Omit<RunOptions, "input" | "output"> {
   readonly tokens?: number;
   /** Prompts that the teacher rejects. */
   readonly refused?: readonly string[];
+  /** Called before the run. */
+  readonly prepare?: (generator: ResponseGenerator) => void;
 }
 
 /** Runs a shard, and returns its summary and the prompts that were sent. */
 export async function runShard(
   input: string | string[],
   output: string,
-  { generator, refused = [], tokens, ...run }: ShardRun,
+  { generator: options, refused = [], tokens, prepare, ...run }: ShardRun,
 ): Promise<{ summary: Summary; asked: string[] }> {
   const asked: string[] = [];
   const teacher: Teacher = {
@@ -38,8 +40,9 @@ export async function runShard(
       });
     },
   };
-  const summary = await new ResponseGenerator({ teacher, ...generator })
-    .run({ input, output, ...run });
+  const generator = new ResponseGenerator({ teacher, ...options });
+  prepare?.(generator);
+  const summary = await generator.run({ input, output, ...run });
   return { summary, asked };
 }
 

@@ -206,7 +206,21 @@ Deno.test("--max-cost is divided by rows, and what a shard has spent counts in i
   assertEquals([third.summary.state, third.asked.length], ["halted", 0]);
   const status = JSON.parse(await dir.read("out/.retort/in-00001-of-00004.status.json"));
   assertEquals([status.ended, status.state, status.shard], [true, "halted", [1, 4]]);
-  assertEquals(status.spent_usd, spent + second.asked.length);
+  const before = spent + second.asked.length;
+  assertEquals(status.spent_usd, before);
+  // A budget that is set during the run, as on the page, is that of all shards too.
+  const caps: unknown[] = [];
+  const fourth = await runShard(input, dir.path("out/"), {
+    ...options,
+    prepare: (generator) =>
+      void generator.on((event) => {
+        if (event.type === "run-start") generator.setMaxCost(80);
+        if (event.type === "snapshot") caps.push([event.max_cost_usd, event.budget_usd]);
+      }),
+  });
+  assertEquals(fourth.summary.state, "halted");
+  assertEquals([20, 21].includes(before + fourth.asked.length), true);
+  assertEquals(caps.at(-1), [20 - before, 80]);
 });
 
 Deno.test("an input that is gone is reported as an input, not as an output", async () => {

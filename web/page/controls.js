@@ -34,6 +34,8 @@ export class Controls {
   #concurrency = new Field("concurrency");
   #budget = new Field("budget");
   #spentUsd = 0;
+  /** The part of the budget that this run may use: less than 1 for a shard. */
+  #budgetShare = 1;
   #retry = byId("retry", HTMLInputElement);
   #confirm = byId("abort-word", HTMLInputElement);
   #isPaused = false;
@@ -76,7 +78,9 @@ export class Controls {
   #prepareBudget() {
     onSubmit("budget-form", () => {
       const { value } = this.#budget;
-      if (value === "" || Number(value) > this.#spentUsd) return this.#setBudget();
+      if (value === "" || Number(value) * this.#budgetShare > this.#spentUsd) {
+        return this.#setBudget();
+      }
       setText(
         byId("budget-words", HTMLElement),
         `The run has spent ${formatUsd(this.#spentUsd)}. With a budget of ${
@@ -114,9 +118,12 @@ export class Controls {
     for (const name of ["pause", "stop"]) byId(name, HTMLButtonElement).disabled = isClosing;
     if (snapshot === null) return;
     const { concurrency, limit, cost_usd, max_cost_usd } = snapshot;
+    // Runs of earlier versions have no `budget_usd`.
+    const budget = snapshot.budget_usd ?? max_cost_usd;
     this.#spentUsd = cost_usd ?? 0;
+    this.#budgetShare = budget === null ? 1 : (max_cost_usd ?? 0) / budget;
     this.#concurrency.show(String(concurrency));
-    this.#budget.show(max_cost_usd === null ? "" : String(max_cost_usd));
+    this.#budget.show(budget === null ? "" : String(budget));
     setText(
       byId("concurrency-note", HTMLElement),
       `${formatCount(limit)} at once now, ${limitWords(store)}`,
@@ -125,9 +132,7 @@ export class Controls {
       byId("budget-note", HTMLElement),
       cost_usd === null
         ? "No price is known"
-        : `${formatUsd(cost_usd)} spent, ${
-          max_cost_usd === null ? "no cap" : `cap ${formatCapUsd(max_cost_usd)}`
-        }`,
+        : `${formatUsd(cost_usd)} spent, ${capWords(max_cost_usd, budget)}`,
     );
     if (this.#retryWanted === retryWhenDone) this.#retryWanted = undefined;
     this.#retry.checked = this.#retryWanted ?? retryWhenDone;
@@ -262,4 +267,16 @@ function onSubmit(id, act) {
     event.preventDefault();
     act();
   });
+}
+
+/**
+ * Says what the run may cost. A shard may cost its share of the budget, which is that of all shards.
+ *
+ * @param {number | null} cap
+ * @param {number | null} budget
+ */
+function capWords(cap, budget) {
+  if (cap === null || budget === null) return "no cap";
+  const words = `cap ${formatCapUsd(cap)}`;
+  return cap === budget ? words : `${words}: this shard's share of ${formatCapUsd(budget)}`;
 }
