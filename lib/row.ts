@@ -57,6 +57,9 @@ export interface NextAttempt {
   readonly resample: number;
   /** The token limit of the next attempt; undefined if the parameters set none. */
   readonly maxTokens: number | undefined;
+  /** Whether the last answer has yet to be checked; if it passes, the row is not sent again.
+   * @default false */
+  readonly isUnchecked?: boolean;
 }
 
 /** An answer that was paid for but not accepted. */

@@ -202,6 +202,8 @@ export class Attempts {
       return failedWith(outcomeOf(work, work.latencyMs, completion, failure));
     }
     work.rejected = { completion, failure };
+    // A failures line does not hold raw fields (`keep`): such an answer is requested again.
+    work.isUnchecked = follow === "repeat" && completion.kept === undefined;
     if (follow === "resample") work.resamples++;
     work.params = params;
     return { kind: "retry", delayMs: 0, kept: pendingOutcome(work, work.latencyMs) };

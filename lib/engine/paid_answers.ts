@@ -52,8 +52,7 @@ export class PaidAnswers {
     work.ending = ending;
     const decided = this.#options.policy.decide(completion, row, params, resamples, ending, work);
     if (!(decided instanceof Promise)) return decided;
-    const message = completion.kept === undefined ? UNCHECKED : UNCHECKED_WITH_FIELDS;
-    return this.#checks.wait(decided, unchecked(message, params));
+    return this.#checks.wait(decided, unchecked(params));
   }
 
   /**
@@ -63,12 +62,12 @@ export class PaidAnswers {
    */
   async decideEarlier(
     work: Work,
-    { rejected, isSame }: EarlierAnswer,
+    { rejected, next, isSame }: EarlierAnswer,
   ): Promise<EarlierDecision | undefined> {
     // This run may have decided on it already.
     if (rejected === undefined || work.rejected !== rejected || !isSame) return undefined;
     const { completion, failure } = rejected;
-    const isUnchecked = failure.message === UNCHECKED;
+    const { isUnchecked = false } = next ?? {};
     if (!isUnchecked && failure.type !== "unfinished") return undefined;
     const ending = this.#options.policy.ending(completion, work.params);
     // A truncated answer may have waited for its check too (`onTruncated: "keep"`).
@@ -88,6 +87,7 @@ export class PaidAnswers {
     if (previous !== undefined && lengthOf(previous) > lengthOf(partial)) return false;
     work.rejected = { completion: partial, failure };
     work.ending = undefined;
+    work.isUnchecked = false;
     return true;
   }
 }
@@ -138,12 +138,7 @@ class PendingChecks {
   }
 }
 
-/** Read by the next run in the failures line: it then checks the answer. */
-const UNCHECKED = "The run was ended before the answer was checked";
-/** In place of `UNCHECKED` for an answer with raw fields (`keep`), which a failures line does not
- * hold: it is requested again. */
-const UNCHECKED_WITH_FIELDS = "The run was ended before the answer and its fields were checked";
-
-function unchecked(message: string, params: Params): Rejection {
+function unchecked(params: Params): Rejection {
+  const message = "The run was ended before the answer was checked";
   return { failure: { type: "rejected", message, status: null }, follow: "repeat", params };
 }

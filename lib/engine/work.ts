@@ -75,6 +75,8 @@ export interface Work extends AttemptHistory {
   rejected: RejectedAnswer | undefined;
   /** How the last answer ended; undefined if that follows from its finish reason and failure. */
   ending: Ending | undefined;
+  /** Whether `rejected` has yet to be checked. */
+  isUnchecked: boolean;
   /** The waits that throttling teachers requested for this row; undefined if none did. */
   holds: Hold[] | undefined;
   /** When the row's time is up, on the clock of rows; undefined before its first attempt, and
@@ -102,6 +104,7 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
     costUsd: 0,
     rejected: undefined,
     ending: undefined,
+    isUnchecked: false,
     holds: undefined,
     deadlineAt: undefined,
     firstFailedAt: undefined,
@@ -132,6 +135,7 @@ export function resume(work: Work, { next, rejected }: EarlierAnswer, policy: An
   work.rejected = rejected;
   if (next === undefined) return;
   work.resamples = next.resample;
+  work.isUnchecked = next.isUnchecked ?? false;
   work.params = policy.continued(work.row, work.params, next);
 }
 
@@ -139,7 +143,8 @@ export function resume(work: Work, { next, rejected }: EarlierAnswer, policy: An
  * first, so that the answer survives a crash. */
 export function pendingOutcome(work: Work, latencyMs: number): Outcome {
   const { completion, failure } = work.rejected!;
-  const next = { resample: work.resamples, maxTokens: tokenLimitOf(work.params)?.tokens };
+  const { resamples: resample, isUnchecked } = work;
+  const next = { resample, maxTokens: tokenLimitOf(work.params)?.tokens, isUnchecked };
   return { ...outcomeOf(work, latencyMs, completion, failure), next };
 }
 

@@ -62,7 +62,13 @@ export function readEarlierAnswer(
 interface PendingLine {
   readonly uid?: unknown;
   readonly prompt_hash?: unknown;
-  readonly error?: Failure & { readonly next?: { resample?: unknown; max_tokens?: unknown } };
+  readonly error?: Failure & {
+    readonly next?: {
+      resample?: unknown;
+      max_tokens?: unknown;
+      unchecked?: unknown;
+    };
+  };
   readonly partial?: Partial<Record<string, unknown>>;
   readonly distill?: { readonly params?: unknown };
 }
@@ -91,12 +97,16 @@ function textAt(path: string, { offset, byteLength }: LinePlace): string {
 function nextOf({ error }: PendingLine): NextAttempt | undefined {
   const next = error?.next;
   if (next === undefined) return undefined;
-  const { resample, max_tokens } = next;
+  const { resample, max_tokens, unchecked } = next;
   return {
     resample: isCount(resample) ? resample : 0,
     maxTokens: isCount(max_tokens) && max_tokens > 0 ? max_tokens : undefined,
+    isUnchecked: unchecked === true || error?.message === EARLIER_UNCHECKED,
   };
 }
+
+/** By this message, versions that did not write `unchecked` said the same. */
+const EARLIER_UNCHECKED = "The run was ended before the answer was checked";
 
 function rejectedOf({ error, partial }: PendingLine): RejectedAnswer | undefined {
   if (error === undefined || partial === undefined) return undefined;

@@ -93,7 +93,11 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
     final: next === undefined,
     first_seen: isoOf(outcome.firstFailedAt ?? outcome.settledAt),
     created: isoOf(outcome.settledAt),
-    next: next && { resample: next.resample, max_tokens: next.maxTokens },
+    next: next && {
+      resample: next.resample,
+      max_tokens: next.maxTokens,
+      unchecked: next.isUnchecked || undefined,
+    },
   });
   const partial = completion === undefined ? "" : `,"partial":${partialOf(completion)}`;
   const { source } = row;
