@@ -232,6 +232,14 @@ Deno.test("an answer that was not checked when its run ended is checked by the n
     },
   });
   assertEquals([stopped.summary.succeeded, server.posts], [0, 2]);
+  // Known by a field, whatever the message says; older versions wrote only the message.
+  const [a, b] = (await dir.read("out/in_error.jsonl")).split("\n").toSorted().slice(-2);
+  const reworded = a.replace("The run was ended before", "Other words");
+  await dir.write("out/in_error.jsonl", `${reworded}\n${b.replace(',"unchecked":true', "")}\n`);
+  assertEquals([a, b].map((line) => JSON.parse(line).error.next), [
+    { resample: 0, unchecked: true },
+    { resample: 0, unchecked: true },
+  ]);
   const { summary } = await runLibrary(dir, [server], {
     ...options,
     validate: ({ response }) => response === "good",
