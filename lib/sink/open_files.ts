@@ -4,6 +4,8 @@
  * @module
  */
 
+import { RecentMemory } from "./rescued.ts";
+
 const MAX_CONCURRENT_CHECKS = 64;
 
 /** The open journals, least recently used first. */
@@ -21,10 +23,13 @@ export class OpenFiles {
   /** The number of journals that are open, opening or closing. */
   #usedSlots = 0;
   #hasMovedAway = false;
+  /** For recent lines of all journals. */
+  readonly recentMemory: RecentMemory;
 
   /** @param maxOpen The number of journals that may be open at once. */
-  constructor(maxOpen: number) {
+  constructor(maxOpen: number, recentMemory: RecentMemory = new RecentMemory()) {
     this.#maxOpen = maxOpen;
+    this.recentMemory = recentMemory;
   }
 
   /**

@@ -49,9 +49,9 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #parking: Promise<void> | undefined;
   #known: KnownFile | undefined;
   /** Recent lines that were appended since the file was last closed. */
-  readonly #recentLines = new RecentLines();
+  readonly #recentLines: RecentLines;
   /** Recent lines from before the file was closed: if it was replaced, no open handle has them. */
-  readonly #closedLines = new RecentLines();
+  readonly #closedLines: RecentLines;
   #appendedRows = 0;
   /** Lines that were dropped, or that a closed journal may not have written. */
   #missingRows = 0;
@@ -72,6 +72,8 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     this.#path = path;
     this.#options = options;
     this.#files = files;
+    this.#recentLines = new RecentLines(files.recentMemory);
+    this.#closedLines = new RecentLines(files.recentMemory);
     this.#maxUnsyncedRows = options.maxUnsyncedRows;
   }
 

@@ -66,23 +66,61 @@ export async function createRescuedFile(path: string, mode: number | undefined):
   }
 }
 
-/** The lines of the last one to two seconds, if `age` is called once a second. */
+/** The most UTF-16 units of recent lines over all outputs of a run. */
+const MAX_RECENT_UNITS = 32 * 1024 * 1024;
+
+/** Memory for recent lines that all outputs of a run share. */
+export class RecentMemory {
+  #free: number;
+
+  /** @param units In UTF-16 units. */
+  constructor(units: number = MAX_RECENT_UNITS) {
+    this.#free = units;
+  }
+
+  /** Takes room for a line; returns false if there is none. */
+  take(line: string): boolean {
+    if (line.length > this.#free) return false;
+    this.#free -= line.length;
+    return true;
+  }
+
+  release(lines: readonly string[]): void {
+    for (const { length } of lines) this.#free += length;
+  }
+}
+
+/**
+ * The lines of the last one to two seconds, if `age` is called once a second. Keeps fewer if all
+ * outputs together write more than fits into their memory: then a line can be rescued only while
+ * its file is open.
+ */
 export class RecentLines {
+  readonly #memory: RecentMemory;
   /** Lines from between the last two calls of `age`. */
   #older: string[] = [];
   /** Lines since the last call of `age`. */
   #newer: string[] = [];
+
+  constructor(memory: RecentMemory) {
+    this.#memory = memory;
+  }
 
   get isEmpty(): boolean {
     return this.#older.length === 0 && this.#newer.length === 0;
   }
 
   add(line: string): void {
+    if (!this.#memory.take(line)) {
+      this.#dropOlder();
+      if (!this.#memory.take(line)) return;
+    }
     this.#newer.push(line);
   }
 
   /** Called when a check finds the file unchanged: drops lines from before the previous check. */
   age(): void {
+    this.#dropOlder();
     this.#older = this.#newer;
     this.#newer = [];
   }
@@ -90,13 +128,18 @@ export class RecentLines {
   /** Removes all lines and returns them. */
   take(): string[] {
     const lines = [...this.#older, ...this.#newer];
-    this.#older = this.#newer = [];
+    this.#memory.release(lines);
+    this.#older = [];
+    this.#newer = [];
     return lines;
   }
 
   /** Undoes `take`, but all lines count as new. */
   putBack(lines: readonly string[]): void {
-    this.#newer = [...lines, ...this.#newer];
+    const newer = this.#newer;
+    this.#newer = [];
+    for (const line of lines) this.add(line);
+    this.#newer.push(...newer);
   }
 
   /** Moves all lines of `others` to this, with their ages. */
@@ -105,6 +148,11 @@ export class RecentLines {
     this.#newer.push(...others.#newer);
     others.#older = [];
     others.#newer = [];
+  }
+
+  #dropOlder(): void {
+    this.#memory.release(this.#older);
+    this.#older = [];
   }
 }
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { mergeRescued, rescuedFilesOf } from "../../lib/sink/rescued.ts";
+import { mergeRescued, RecentLines, RecentMemory, rescuedFilesOf } from "../../lib/sink/rescued.ts";
 import { tempDir } from "../support/temp.ts";
 
 const result = (uid: string) => ({ uid, prompt_hash: "", response: `to ${uid}` });
@@ -73,4 +73,26 @@ Deno.test("rescuedFilesOf() does not rely on the name alone", async () => {
   assertEquals(await rescuedFilesOf(dir.path("x.jsonl"), "results"), []);
   assertEquals(await mergeRescued(dir.path("x.jsonl"), "results"), []);
   assertEquals(await dir.exists("x.jsonl"), false);
+});
+
+Deno.test("RecentLines of many outputs share a bounded memory, and give it back", () => {
+  const memory = new RecentMemory(10);
+  const [a, b] = [new RecentLines(memory), new RecentLines(memory)];
+  a.add("12345");
+  b.add("6789");
+  b.add("too long");
+  assertEquals(a.take(), ["12345"]);
+  b.add("abcde");
+  assertEquals(b.take(), ["6789", "abcde"]);
+  // Older lines make room for new ones.
+  a.add("1234567");
+  a.age();
+  a.add("abcdefg");
+  assertEquals(a.take(), ["abcdefg"]);
+  b.add("0123456789");
+  b.age();
+  b.age();
+  a.add("0123456789");
+  b.takeOver(a);
+  assertEquals([a.isEmpty, b.take()], [true, ["0123456789"]]);
 });
