@@ -144,7 +144,8 @@ export function resume(work: Work, { next, rejected }: EarlierAnswer, policy: An
 export function pendingOutcome(work: Work, latencyMs: number): Outcome {
   const { completion, failure } = work.rejected!;
   const { resamples: resample, isUnchecked } = work;
-  const next = { resample, maxTokens: tokenLimitOf(work.params)?.tokens, isUnchecked };
+  const maxTokens = tokenLimitOf(work.params)?.tokens;
+  const next = { resample, maxTokens, ...isUnchecked && { isUnchecked } };
   return { ...outcomeOf(work, latencyMs, completion, failure), next };
 }
 

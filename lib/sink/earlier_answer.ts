@@ -98,10 +98,11 @@ function nextOf({ error }: PendingLine): NextAttempt | undefined {
   const next = error?.next;
   if (next === undefined) return undefined;
   const { resample, max_tokens, unchecked } = next;
+  const isUnchecked = unchecked === true || error?.message === EARLIER_UNCHECKED;
   return {
     resample: isCount(resample) ? resample : 0,
     maxTokens: isCount(max_tokens) && max_tokens > 0 ? max_tokens : undefined,
-    isUnchecked: unchecked === true || error?.message === EARLIER_UNCHECKED,
+    ...isUnchecked && { isUnchecked },
   };
 }
 
