@@ -25,6 +25,7 @@ import { rowParserOf } from "./resolve_options.ts";
 import type { Identity } from "./run_file.ts";
 import type { ShardFiles } from "./own_shard.ts";
 import { sumOf } from "../figures.ts";
+import { hasContent } from "../files.ts";
 
 export interface JobsOptions {
   readonly context: RunContext;
@@ -202,6 +203,7 @@ export async function makeJobs(options: JobsOptions): Promise<Jobs> {
   const { shard, output } = options.options;
   if (shard === undefined) {
     const files = await outputFilesOf(inputs.files, output);
+    if (files.length === 1) await refuseShards(files[0]);
     const parserOf = parsersOf(options);
     const keepsRows = options.writes && files.length === 1;
     return new Jobs(files.map((one) => jobOf(options, one, parserOf, { keepsRows })));
@@ -209,6 +211,13 @@ export async function makeJobs(options: JobsOptions): Promise<Jobs> {
   const own = await shardFiles(inputs.files, shard, options);
   const ownContext = { limit: own.limit, keepsRows: options.writes };
   return new Jobs([jobOf(options, own.files, parsersOf(options), ownContext)], own);
+}
+
+/** Throws if the rows of a new output were answered by shards. */
+async function refuseShards({ results }: OutputFiles): Promise<void> {
+  if (await hasContent(results)) return;
+  const { refuseOtherDivisions } = await import("../shards/mod.ts");
+  await refuseOtherDivisions(results.replace(/\.(jsonl|ndjson)$/, ""));
 }
 
 /** The row parsers that all inputs share: one for each value of `uidFieldLast`. */

@@ -1,6 +1,6 @@
 /**
- * Keeps an output to one division into shards: the shards of another one would pay for the same
- * rows again.
+ * Keeps an output to one division into shards: those of another one, or a run over the whole input,
+ * would pay for the same rows again.
  *
  * @module
  */
@@ -17,9 +17,9 @@ const RESULTS_NAME = /^(.*)-\d{5,}-of-(\d{5,})\.jsonl$/;
 /**
  * Throws if the output holds results of another number of shards.
  *
- * @param count The number of shards that is wanted.
+ * @param count The number of shards that is wanted; undefined for a run over the whole input.
  */
-export async function refuseOtherDivisions(stem: string, count: number): Promise<void> {
+export async function refuseOtherDivisions(stem: string, count?: number): Promise<void> {
   const { start, name } = splitPath(stem);
   const isOther = (match: RegExpExecArray | null) =>
     match !== null && match[1] === name && Number(match[2]) !== count;
@@ -29,9 +29,10 @@ export async function refuseOtherDivisions(stem: string, count: number): Promise
     const match = RESULTS_NAME.exec(file);
     if (!isOther(match) || !(await hasContent(`${start}${file}`))) continue;
     const shards = Number(match![2]);
+    const wanted = count === undefined ? "without --shard" : `in ${count} shards`;
     throw new UsageError(
-      `Cannot divide the input of "${stem}.jsonl" into ${count} shards: "${start}${file}" and others ` +
-        `hold answers of ${shards} shards, which would be paid for again. Continue with ${shards}, or ` +
+      `Cannot run "${stem}.jsonl" ${wanted}: "${start}${file}" and others ` +
+        `hold answers of ${shards} shards, which would be paid for again. Continue with ${shards}, ` +
         `merge them (merge ${stem}.jsonl --shards ${shards} --partial -o FILE) and run the rest, or name ` +
         "another output",
     );

@@ -239,9 +239,11 @@ Deno.test("answers of one number of shards are not paid for again by another one
   // The borders alone are no reason: nothing has been paid for.
   await pinnedPlan(dir.path("out/in"), [input], 4);
   await runShard(input, output, { shard: { index: 1, count: 2 } });
-  const other = () => runShard(input, output, { shard: { index: 0, count: 3 } });
-  const { message } = await assertRejects(other, UsageError, "answers of 2 shards");
-  assertStringIncludes(message, "in-00001-of-00002.jsonl");
+  for (const shard of [{ index: 0, count: 3 }, undefined]) {
+    const other = () => runShard(input, output, { shard });
+    const { message } = await assertRejects(other, UsageError, "answers of 2 shards");
+    assertStringIncludes(message, "in-00001-of-00002.jsonl");
+  }
   await runShard(input, output, { shard: { index: 0, count: 2 } });
   // Those of another input in the same folder do not count.
   const second = await dir.write("in-2.jsonl", prompts(0, 10));
