@@ -18,7 +18,7 @@ import { printableLines } from "./lib/printable.ts";
 
 export type { Io, StopSignal } from "./cli/io.ts";
 
-/** Runs the command of the arguments and returns the exit code (the README lists them). */
+/** Runs the command that the arguments name. Returns the exit code: see `docs/exit-codes.md`. */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   try {
     const words = withoutAliases(args);

@@ -77,28 +77,28 @@ export async function monitorCosts(bench: Bench): Promise<Figure[]> {
 function memoryFigure(ours: readonly WatchedWindow[], theirs: readonly WatchedWindow[]): Figure {
   const peaks = ours.map(({ peakRssBytes }) => peakRssBytes / MEGABYTE);
   const base = theirs.map(({ peakRssBytes }) => peakRssBytes / MEGABYTE);
-  const more = median(peaks.map((peak, round) => peak - base[round]));
+  const extra = median(peaks.map((peak, round) => peak - base[round]));
   return {
     name: `${NAME}: memory`,
     retort: `${formatNumber(median(peaks))} MB`,
     baseline: `${formatNumber(median(base))} MB without pages`,
     ratios: ratiosOf(peaks, base),
-    target: { text: "≤ 50 MB more", isMet: more <= 50 },
-    note: `${formatNumber(more)} MB more; the peaks of the whole processes`,
+    target: { text: "≤ 50 MB more", isMet: extra <= 50 },
+    note: `${formatNumber(extra)} MB more; the peaks of the whole processes`,
   };
 }
 
 function coresFigure(ours: readonly WatchedWindow[], theirs: readonly WatchedWindow[]): Figure {
   const percentOf = ({ cores }: WatchedWindow) => 100 * cores;
   const cores = ours.map(percentOf), base = theirs.map(percentOf);
-  const more = median(cores.map((value, round) => value - base[round]));
+  const extra = median(cores.map((value, round) => value - base[round]));
   const rowsPerS = median(ours.map((window) => window.rowsPerS));
   return {
     name: `${NAME}: CPU`,
     retort: `${formatNumber(median(cores))} % of a core`,
     baseline: `${formatNumber(median(base))} % without pages`,
     ratios: ratiosOf(cores, base),
-    note: `${formatNumber(more)} % of a core more at any speed of the run; here, ${
+    note: `${formatNumber(extra)} % of a core more at any speed of the run; here, ${
       formatNumber(rowsPerS)
     } rows/s`,
   };

@@ -134,7 +134,8 @@ export async function runFormats(bench: Bench): Promise<Figure[]> {
       () => inChild("job", { input, output, concurrency: 64, watch: true }),
       () => inChild("job", { input: lines, output, concurrency: 64, watch: true }),
     );
-    const cpu = (reports: typeof ours) => reports.map((one) => one.wholeCpuSeconds * 1e6 / rows);
+    const cpu = (reports: typeof ours) =>
+      reports.map(({ wholeCpuSeconds }) => wholeCpuSeconds * 1e6 / rows);
     const ratios = ratiosOf(cpu(ours), cpu(theirs));
     const megabytes = Math.max(...ours.map(({ peakRssBytes }) => peakRssBytes)) / 1e6;
     figures.push({

@@ -60,7 +60,7 @@ export async function viewRows(bench: Bench): Promise<Figure[]> {
     name: "view: flags of an answer of 1.3 KB, CPU",
     retort: `${formatNumber(median(flags))} µs`,
     baseline: "5 µs, the limit",
-    ratios: flags.map((one) => one / 5),
+    ratios: flags.map((micros) => micros / 5),
     target: atMost(median(flags), 5, " µs"),
   }, {
     name: "view: a run during the indexing",
@@ -80,7 +80,7 @@ function limitedFigures(rows: number, rounds: readonly ViewFigures[]): Figure[] 
       name: `view of ${rows.toLocaleString("en-US")} rows: ${name}`,
       retort: `${value.toFixed(2)} ${unit}`,
       baseline: `${limit} ${unit}, the limit`,
-      ratios: values.map((one) => one / limit),
+      ratios: values.map((measured) => measured / limit),
       target: atMost(value, limit, ` ${unit}`),
     };
   });

@@ -105,7 +105,7 @@ function readTeacher(block: Block, fail: Fail): TeacherSpec {
 /** Whether a value is a block of header fields. */
 export function isHeaders(value: unknown): value is Readonly<Record<string, HeaderValue>> {
   return typeof value === "object" && value !== null && !Array.isArray(value) &&
-    Object.values(value).every((one) => /^(?:string|number|boolean)$/.test(typeof one));
+    Object.values(value).every((field) => /^(?:string|number|boolean)$/.test(typeof field));
 }
 
 /** One of several teachers: the settings in which it differs from the common ones. */

@@ -54,7 +54,7 @@ async function resultsOf({ input, output }: Place): Promise<string[]> {
   }
 }
 
-/** Whether there is a run file, or results of a version that wrote no run files. */
+/** Whether there is a run file, or results of a version that wrote none. */
 async function hasRun(results: string): Promise<boolean> {
   const paths = [results.replace(/\.(jsonl|ndjson)$/, ".run.json"), results];
   const found = await Promise.all(

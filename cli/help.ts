@@ -74,10 +74,10 @@ function allFlags(): string[] {
   const shown = new Set(ofRuns.map(({ name }) => name));
   const lines = byGroup(ofRuns);
   for (const command of COMMANDS) {
-    const more = flagsOf(command).filter(({ name }) => !shown.has(name));
-    if (more.length === 0) continue;
-    lines.push(`Flags of ${command}:`, ...more.map((flag) => flagLine(flag, command)), "");
-    for (const { name } of more) shown.add(name);
+    const added = flagsOf(command).filter(({ name }) => !shown.has(name));
+    if (added.length === 0) continue;
+    lines.push(`Flags of ${command}:`, ...added.map((flag) => flagLine(flag, command)), "");
+    for (const { name } of added) shown.add(name);
   }
   return lines;
 }

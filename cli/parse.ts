@@ -70,7 +70,7 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
     const isDefault = value === true &&
-      known.some((one) => one.isOnByDefault && one.name === name);
+      known.some((flag) => flag.isOnByDefault && flag.name === name);
     if (isDefault) throw unknownFlag(name, `--${name}`, command);
     flags.set(name, value);
   }
@@ -104,7 +104,7 @@ class ArgumentNormalizer {
 
   #readLong(word: string): void {
     const [, name, value] = /^--([^=]*)(?:=(.*))?$/s.exec(word)!;
-    const flag = this.#known.find((one) => typedName(one) === name);
+    const flag = this.#known.find((known) => typedName(known) === name);
     if (flag === undefined) this.words.push(name === "" ? word : `--${name}`);
     else if (flag.value !== undefined) this.#putValue(flag, `--${name}`, value);
     else if (value === undefined) this.words.push(word);

@@ -75,7 +75,8 @@ async function run(given: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-interface Stage {
+/** What a run is shown on, and the arguments that it came from. */
+interface RunContext {
   readonly args: ParsedArgs;
   readonly io: Io;
   readonly screen: Screen;
@@ -88,7 +89,7 @@ interface Stage {
 async function runAndReport(
   generator: ResponseGenerator,
   request: RunRequest,
-  { args, io, screen, page: { monitor, end } }: Stage,
+  { args, io, screen, page: { monitor, end } }: RunContext,
 ): Promise<{ code: number; isInterrupted: boolean }> {
   const { say } = screen;
   using signals = listenForSignals(generator, io, say, request.graceMs);
@@ -152,8 +153,12 @@ async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io)
       ).join(""),
     );
   }
-  const shown = preview.requests.length === 0 ? [null] : preview.requests.map((one) => one.request);
-  io.writeOut(shown.map((one) => `${printableJson(JSON.stringify(one, null, 2))}\n`).join(""));
+  const requests = preview.requests.length === 0
+    ? [null]
+    : preview.requests.map(({ request }) => request);
+  io.writeOut(
+    requests.map((body) => `${printableJson(JSON.stringify(body, null, 2))}\n`).join(""),
+  );
   return 0;
 }
 
@@ -226,8 +231,8 @@ function isDoneWithFailures({ state, failures_on_disk }: Summary): boolean {
 
 /** Returns US dollars, or null for no limit. */
 function budgetLeft(monitor: Monitor, { cost_usd }: Summary): number | null {
-  const most = monitor.state().snapshot?.max_cost_usd ?? null;
-  return most === null ? null : most - (cost_usd ?? 0);
+  const maxCostUsd = monitor.state().snapshot?.max_cost_usd ?? null;
+  return maxCostUsd === null ? null : maxCostUsd - (cost_usd ?? 0);
 }
 
 function countOf(rows: number): string {

@@ -76,7 +76,7 @@ type Wrong = (what: string) => UsageError;
  * of it is submitted again: `sbatch --array=3` has a COUNT of 1, and would pay for the whole input.
  */
 function schedulerShard(
-  named: number | undefined,
+  givenCount: number | undefined,
   io: Pick<Io, "env">,
   wrong: Wrong,
 ): { index: number; count: number | undefined } {
@@ -88,7 +88,7 @@ function schedulerShard(
         "name the shard, as in --shard 3/16",
     );
   }
-  const count = named ?? read("RETORT_SHARDS");
+  const count = givenCount ?? read("RETORT_SHARDS");
   if (count !== undefined) return { index: task + (read("RETORT_SHARD_BASE") ?? 0), count };
   const [size, min, max, step] = ["COUNT", "MIN", "MAX", "STEP"]
     .map((name) => read(`SLURM_ARRAY_TASK_${name}`));

@@ -99,7 +99,8 @@ async function describeQueue(name: string, namespace: string | undefined): Promi
     `--name=${name},${name}-merge`,
     "--format=%T",
   ]);
-  const queue = Map.groupBy((slurm ?? "").split("\n").filter((one) => one !== ""), (one) => one);
+  const states = (slurm ?? "").split("\n").filter((state) => state !== "");
+  const queue = Map.groupBy(states, (state) => state);
   if (queue.size > 0) {
     return `Slurm: ${[...queue].map(([state, { length }]) => `${length} ${state}`).join(", ")}\n`;
   }

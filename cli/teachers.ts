@@ -64,7 +64,7 @@ export async function openTeachers(
 /** Loads the code for lists of teachers, which other runs do not need. */
 async function openListsOf(
   lists: readonly NamedTeacher[],
-  make: (one: NamedTeacher) => Promise<TeacherPlace>,
+  make: (teacher: NamedTeacher) => Promise<TeacherPlace>,
   settings: Settings,
 ) {
   const { openLists } = await import("./teacher_lists.ts");
@@ -181,7 +181,7 @@ async function keyFor(
   if (!isNamed && isInHeaders) return undefined;
   // Without a named key, the default key is OpenAI's: if OpenAI is among the teachers, no other
   // teacher gets it.
-  if (!isNamed && !isOpenAI(baseUrl) && named.some((one) => isOpenAI(one.baseUrl))) {
+  if (!isNamed && !isOpenAI(baseUrl) && named.some((other) => isOpenAI(other.baseUrl))) {
     return undefined;
   }
   const missing = isOpenAI(baseUrl)

@@ -54,7 +54,7 @@ export function nearest(
 ): string | undefined {
   if (words.length === 0) return undefined;
   // A word with the same letters, of which two were swapped, comes first.
-  const closest = words.find((one) => lettersOf(one) === lettersOf(word)) ??
+  const closest = words.find((other) => lettersOf(other) === lettersOf(word)) ??
     closestString(word, words);
   const maxEdits = Math.min(maxTypos, Math.ceil(word.length / 2));
   return levenshteinDistance(word.toLowerCase(), closest) <= maxEdits ? closest : undefined;

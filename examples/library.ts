@@ -5,7 +5,7 @@
  * deno run -A examples/library.ts
  * ```
  *
- * From a script of your own, import the module by its URL instead of `../mod.ts`; nothing has to be
+ * From a script of your own, import the module by its URL instead of `../mod.ts`; nothing must be
  * installed and no import map is needed.
  *
  * @module

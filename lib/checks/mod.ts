@@ -1,5 +1,5 @@
 /**
- * The checks that an answer has to pass before it is kept: JSON, a JSON Schema, a pattern, the
+ * The checks that an answer must pass before it is kept: JSON, a JSON Schema, a pattern, the
  * caller's own.
  *
  * In: a completion and its row. Out: the reason for its rejection, or nothing. A check never

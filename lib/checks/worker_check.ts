@@ -33,7 +33,7 @@ const MAX_CHECK_MS = 1_000;
 const MAX_FAILURES_IN_A_ROW = 3;
 const POLL_MS = 50;
 /**
- * The most time that counts between two polls: if this thread was delayed, the worker may have been
+ * The longest time that counts between two polls: if this thread was delayed, the worker may have been
  * delayed too.
  */
 const MAX_POLL_MS = 2 * POLL_MS;

@@ -69,7 +69,7 @@ const NAME_FIELDS = {
   source_file: "source",
 } as const;
 
-/** The getter for the path of a field; undefined if lines have to be read for it. */
+/** The getter for the path of a field; undefined if lines must be read for it. */
 export function getterOf(table: Table, path: readonly string[]): Getter | undefined {
   const own = ownGetter(table, path);
   if (own === undefined) return undefined;
@@ -109,7 +109,7 @@ function fieldGetter(field: OwnField): Getter {
   return values === undefined ? { valueAt, isNumber } : { valueAt, codes, isNumber };
 }
 
-/** The getter for a field that Retort writes or derives; undefined if lines have to be read. */
+/** The getter for a field that Retort writes or derives; undefined if lines must be read. */
 function builtInGetter(table: Table, path: readonly string[]): Getter | undefined {
   const { columns, names } = table;
   const name = path[0] === "distill" && path.length === 2 ? path[1] : path.join(".");

@@ -15,7 +15,7 @@ import type { Table } from "./table.ts";
 export interface QueryPlan {
   /** Parts for which the columns suffice. */
   readonly indexed: readonly Part[];
-  /** Parts for which lines have to be read. */
+  /** Parts for which lines must be read. */
   readonly scanned: readonly Part[];
 }
 
