@@ -81,7 +81,8 @@ export class DataServer {
       state: () => this.#state(),
       rows: (query) => this.#rows(query),
       overview: (query) => this.#overview(query),
-      row: ({ id }) => this.#withRow(id, (row) => rowDetail(this.#index, row)),
+      row: ({ id, samplesFrom }) =>
+        this.#withRow(id, (row) => rowDetail(this.#index, row, samplesFrom)),
       locate: (query) => this.#locate(query),
       uids: (query) => this.#uids(query),
       near: ({ of }) => of === "cancel" ? this.#near.cancel() : this.#near.start(of),

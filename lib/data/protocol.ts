@@ -99,7 +99,7 @@ export interface RowDetail extends ShownRow {
   readonly is_cut: boolean;
   /** The uid of the earlier row with the same answer; null if none. */
   readonly duplicate_of: string | null;
-  /** All answers to the same input row, this one included; empty if it is the only one. */
+  /** Up to 50 answers to the same input row; empty if this is the only one. */
   readonly samples: readonly {
     readonly id: string;
     readonly uid: string;
@@ -113,6 +113,10 @@ export interface RowDetail extends ShownRow {
     readonly is_estimated: boolean;
     readonly finish_reason: string;
   }[];
+  /** The index of the first of `samples` among all answers to the row. */
+  readonly samples_from: number;
+  /** The number of answers to the row. */
+  readonly sample_count: number;
 }
 
 /** The progress of a scan, in rows. */
@@ -196,7 +200,11 @@ export interface DataRequests {
     out: RowPage;
   };
   overview: { in: Query; out: Overview };
-  row: { in: { readonly id: string }; out: RowDetail | undefined };
+  row: {
+    /** `samplesFrom` is the index of the first answer in `samples`. @default with the row's own */
+    in: { readonly id: string; readonly samplesFrom?: number };
+    out: RowDetail | undefined;
+  };
   /** The index of a row among those of a query; -1 if it is not one of them. */
   locate: { in: Query & { readonly uid: string }; out: number };
   /** The uids of rows given by `ShownRow.id`, or of all rows of a query. */

@@ -64,8 +64,16 @@ export function shownRow(index: DataIndex, row: number, columns: readonly string
 /** How much of a text the detail view shows, in UTF-16 code units. */
 const MAX_TEXT = 2_000_000;
 
-/** A row in detail; undefined if its line can no longer be read. */
-export function rowDetail(index: DataIndex, row: number): RowDetail | undefined {
+/**
+ * A row in detail; undefined if its line can no longer be read.
+ *
+ * @param samplesFrom The index of the first answer in `samples`. @default it contains this row's
+ */
+export function rowDetail(
+  index: DataIndex,
+  row: number,
+  samplesFrom?: number,
+): RowDetail | undefined {
   const facts = readFacts(index, row);
   if (facts === undefined) return undefined;
   const { table } = index;
@@ -92,21 +100,38 @@ export function rowDetail(index: DataIndex, row: number): RowDetail | undefined 
     raw: cut(text),
     is_cut: text.length > MAX_TEXT,
     duplicate_of: copy === -1 ? null : readFacts(index, copy)?.uid ?? null,
-    samples: samplesOf(index, row),
+    ...samplesOf(index, row, samplesFrom),
   };
 }
 
-/** The most answers to one row that the page shows side by side. */
-const MOST_SHOWN_SAMPLES = 50;
+/** The answers to one row that the page gets at once. */
+const SAMPLES_AT_ONCE = 50;
 
-/** The first answers to the same input row, usually this one among them; empty if only one. */
-function samplesOf(index: DataIndex, row: number): RowDetail["samples"] {
+/** A part of the answers to the same input row. */
+function samplesOf(
+  index: DataIndex,
+  row: number,
+  from: number | undefined,
+): Pick<RowDetail, "samples" | "samples_from" | "sample_count"> {
   const { table } = index;
   const rows: number[] = [];
-  for (let other = 0; other < table.length && rows.length < MOST_SHOWN_SAMPLES; other++) {
+  for (let other = 0; other < table.length; other++) {
     if (table.isSameRow(row, other) && !table.isGone(other)) rows.push(other);
   }
-  if (rows.length < 2) return [];
+  const own = rows.indexOf(row);
+  // The last part is as long as the others, so that there is always a second answer.
+  const last = Math.max(0, rows.length - SAMPLES_AT_ONCE);
+  const start = Math.min(last, from ?? own - own % SAMPLES_AT_ONCE);
+  const shown = rows.length < 2 ? [] : rows.slice(start, start + SAMPLES_AT_ONCE);
+  return {
+    samples: sampleTexts(index, shown),
+    samples_from: start,
+    sample_count: rows.length,
+  };
+}
+
+function sampleTexts(index: DataIndex, rows: readonly number[]): RowDetail["samples"] {
+  const { table } = index;
   return rows.flatMap((other) => {
     const facts = readFacts(index, other);
     return facts === undefined ? [] : [{

@@ -517,6 +517,8 @@ function syntheticData(total: number): Pick<DataService, "ask" | "files"> {
       is_cut: false,
       duplicate_of: null,
       samples: [],
+      samples_from: 0,
+      sample_count: 1,
     }),
     locate: ({ uid }: { uid: string }) => Number(uid.slice(4)),
   };

@@ -375,6 +375,31 @@ Deno.test("index: the detail of a row has no field that its turns show", async (
   index.close();
 });
 
+Deno.test("index: every answer to a row can be reached, with its own among the first that are shown", async () => {
+  await using dir = await tempDir();
+  for (const count of [2, 51, 120]) {
+    const lines = Array.from({ length: count }, (_, n) => {
+      const uid = n === 0 ? "a" : `a#${n}`;
+      return resultLine({ uid }) + resultLine({ uid: `other${n}` });
+    });
+    const index = await indexOf(await dir.write("x.jsonl", lines.join("")));
+    for (const row of [0, 2 * (count - 1), 2 * Math.min(50, count - 1)]) {
+      const detail = rowDetail(index, row)!;
+      assertEquals(detail.sample_count, count);
+      assertEquals(detail.samples.filter(({ id }) => id === detail.id).length, 1);
+      const reached = new Set<string>();
+      for (let from = 0; from < count;) {
+        const { samples, samples_from } = rowDetail(index, row, from)!;
+        assert(samples.length > 1);
+        for (const { uid } of samples) reached.add(uid);
+        from = samples_from + samples.length;
+      }
+      assertEquals(reached.size, count);
+    }
+    index.close();
+  }
+});
+
 Deno.test("index: rows that are nested too deeply for V8 to serialise are still shown", async () => {
   await using dir = await tempDir();
   const deep = "[".repeat(60_000) + "]".repeat(60_000);

@@ -22,6 +22,7 @@ import openRow from "./page/open_row.js" with { type: "text" };
 import poll from "./page/poll.js" with { type: "text" };
 import rowPages from "./page/row_pages.js" with { type: "text" };
 import rowWindow from "./page/row_window.js" with { type: "text" };
+import samplePair from "./page/sample_pair.js" with { type: "text" };
 import searchBar from "./page/search_bar.js" with { type: "text" };
 import words from "./page/words.js" with { type: "text" };
 import HTML from "./page/view.html" with { type: "text" };
@@ -46,6 +47,7 @@ const MODULES = [
   grid,
   facets,
   histograms,
+  samplePair,
   detail,
   openRow,
   poll,

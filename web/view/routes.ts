@@ -46,7 +46,11 @@ const READS: Record<string, (data: DataSource, c: Context) => Promise<unknown>> 
   rows: (data, c) => data.ask("rows", rowsParams(c)),
   overview: (data, c) => data.ask("overview", queryParams(c)),
   locate: (data, c) => data.ask("locate", { ...queryParams(c), uid: c.req.query("uid") ?? "" }),
-  row: async (data, c) => await data.ask("row", { id: c.req.query("id") ?? "" }) ?? null,
+  row: async (data, c) => {
+    const from = Number(c.req.query("samples") ?? NaN);
+    const samplesFrom = Number.isSafeInteger(from) && from >= 0 ? from : undefined;
+    return await data.ask("row", { id: c.req.query("id") ?? "", samplesFrom }) ?? null;
+  },
   near: (data, c) => data.ask("near", { of: nearParam(c) }),
 };
 

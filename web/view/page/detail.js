@@ -10,8 +10,8 @@
 import { formatCount, formatLatency } from "../../page/figures.js";
 import { byId, make, setShown, setText } from "../../page/dom.js";
 import { makeFacts, makeFoldedText, makeText } from "../../page/text.js";
-import { differenceOf } from "./difference.js";
 import { costText, makeFlag } from "./columns.js";
+import { makeSamples } from "./sample_pair.js";
 
 /** @import { RowDetail } from "../../../lib/data/protocol.ts" */
 
@@ -31,14 +31,18 @@ export class Detail {
   #body = byId("detail-body", HTMLElement);
   #words;
   #open;
+  #load;
 
   /**
    * @param {Record<string, { title: string, help: string }>} words title and help text of each flag
    * @param {(uid: string) => void} open opens another row
+   * @param {(id: string, samplesFrom: number) => Promise<RowDetail | null>} load reads a row again,
+   * with other answers to it
    */
-  constructor(words, open) {
+  constructor(words, open, load) {
     this.#words = words;
     this.#open = open;
+    this.#load = load;
   }
 
   /** @param {RowDetail | null} row null for a row that can no longer be read */
@@ -73,7 +77,7 @@ export class Detail {
       ...row.flags.length > 0 ? [this.#flags(row)] : [],
       ...row.turns.flatMap(turnParts),
       ...answerParts(row),
-      ...row.samples.length > 1 ? [makeSamples(row)] : [],
+      ...row.sample_count > 1 ? [makeSamples(row, (from) => this.#load(row.id, from))] : [],
       makeFacts(factsOf(row)),
       ...own.map(([name, text]) => makeFoldedText(`Your field: ${name}`, "", text)),
       makeFoldedText("Raw JSON", "", row.raw),
@@ -123,73 +127,6 @@ function factsOf(row) {
     ["Source", row.source],
     ["File", row.file],
   ];
-}
-
-/**
- * Makes the section that compares two answers to one row, with the differences marked.
- *
- * @param {RowDetail} row
- */
-function makeSamples({ samples, id }) {
-  const left = makeChoice("Left", samples),
-    right = makeChoice("Right", samples);
-  const own = Math.max(0, samples.findIndex((one) => one.id === id));
-  left.selectedIndex = own;
-  right.selectedIndex = own === 0 ? 1 : 0;
-  const views = make("div", { class: "side-by-side" });
-  const facts = make("div", { class: "side-by-side" });
-  const show = () => {
-    const pair = [samples[left.selectedIndex], samples[right.selectedIndex]];
-    facts.replaceChildren(...pair.map((one) => make("p", { class: "note" }, sampleFacts(one))));
-    const pieces = differenceOf(pair[0].response, pair[1].response);
-    views.replaceChildren(...pieces.map((side, at) =>
-      make(
-        "pre",
-        {
-          class: "raw",
-          tabindex: "0",
-          role: "group",
-          "aria-label": pair[at].uid,
-          dir: "auto",
-        },
-        ...side.map(({ text, isSame }) => isSame ? text : make(at === 0 ? "del" : "ins", {}, text)),
-      )
-    ));
-  };
-  left.addEventListener("change", show);
-  right.addEventListener("change", show);
-  show();
-  return make(
-    "section",
-    { class: "samples", "aria-label": "Samples" },
-    make("h3", {}, `${formatCount(samples.length)} answers to this row`),
-    make("div", { class: "side-by-side" }, left, right),
-    facts,
-    views,
-  );
-}
-
-/** @param {RowDetail["samples"][number]} sample */
-function sampleFacts(sample) {
-  const { completion_tokens: tokens, latency_ms: latencyMs, final_answer: final } = sample;
-  return [
-    `${formatCount(tokens)} tokens`,
-    latencyMs > 0 ? formatLatency(latencyMs) : "",
-    sample.cost_usd < 0 ? "" : costText(sample),
-    final === "" ? "no final answer" : `final answer ${final}`,
-  ].filter((text) => text !== "").join(" · ");
-}
-
-/** @param {string} side @param {RowDetail["samples"]} samples */
-function makeChoice(side, samples) {
-  const select = make("select", { "aria-label": `${side} sample` });
-  // Two runs may use the same id for a row, so the file is added.
-  const hasSeveralFiles = new Set(samples.map(({ file }) => file)).size > 1;
-  for (const { uid, file, status } of samples) {
-    const names = [uid, hasSeveralFiles ? file : "", status === "answered" ? "" : status];
-    select.append(make("option", {}, names.filter((name) => name !== "").join(" · ")));
-  }
-  return select;
 }
 
 /** @param {NonNullable<RowDetail["error"]>} error */

@@ -37,7 +37,18 @@ export class OpenRow {
   constructor(grid, words, page) {
     this.#grid = grid;
     this.#page = page;
-    this.#detail = new Detail(words, (uid) => this.openUid(uid));
+    this.#detail = new Detail(
+      words,
+      (uid) => this.openUid(uid),
+      async (id, from) => {
+        try {
+          return await ask("row", { id, samples: String(from) });
+        } catch (error) {
+          page.fail(error);
+          return null;
+        }
+      },
+    );
     const onClick = (/** @type {string} */ id, /** @type {() => void} */ act) =>
       byId(id, HTMLButtonElement).addEventListener("click", act);
     onClick("detail-close", () => this.close());

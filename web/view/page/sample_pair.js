@@ -1,0 +1,116 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * Two answers to one row side by side. The page gets the answers in parts.
+ *
+ * @module
+ */
+
+import { formatCount, formatLatency } from "../../page/figures.js";
+import { make, setShown, setText } from "../../page/dom.js";
+import { costText } from "./columns.js";
+import { differenceOf } from "./difference.js";
+
+/** @import { RowDetail } from "../../../lib/data/protocol.ts" */
+
+/**
+ * Makes the section that compares two answers to one row, with the differences marked.
+ *
+ * @param {RowDetail} row
+ * @param {(from: number) => Promise<RowDetail | null>} load reads the row again, with the answers
+ * from this index on
+ */
+export function makeSamples(row, load) {
+  const own = row.samples.find(({ id }) => id === row.id) ?? row.samples[0];
+  const pair = make("div", { class: "samples" });
+  const place = make("span", { class: "note" });
+  const earlier = make("button", { type: "button", class: "small" }, "Earlier answers");
+  const later = make("button", { type: "button", class: "small" }, "Later answers");
+  const pager = make("p", { class: "sample-pager" }, earlier, later, place);
+  /** @param {RowDetail} part */
+  const draw = ({ samples, samples_from: from, sample_count: count }) => {
+    const last = from + samples.length;
+    const isIn = samples.some(({ id }) => id === row.id);
+    pair.replaceChildren(...pairParts(isIn ? samples : [own, ...samples], own.id));
+    setText(place, `Answers ${formatCount(from + 1)} to ${formatCount(last)} can be chosen`);
+    setShown(pager, from > 0 || last < count);
+    earlier.disabled = from === 0;
+    later.disabled = last >= count;
+    earlier.onclick = () => turn(Math.max(0, from - samples.length));
+    later.onclick = () => turn(Math.min(last, Math.max(0, count - samples.length)));
+  };
+  /** @param {number} from */
+  const turn = async (from) => {
+    earlier.disabled = later.disabled = true;
+    const part = await load(from);
+    draw(part !== null && part.samples.length > 0 ? part : row);
+  };
+  draw(row);
+  return make(
+    "section",
+    { class: "samples", "aria-label": "Samples" },
+    make("h3", {}, `${formatCount(row.sample_count)} answers to this row`),
+    pager,
+    pair,
+  );
+}
+
+/**
+ * @param {RowDetail["samples"]} samples
+ * @param {string} id of the sample on the left
+ */
+function pairParts(samples, id) {
+  if (samples.length < 2) return [];
+  const left = makeChoice("Left", samples),
+    right = makeChoice("Right", samples);
+  const own = Math.max(0, samples.findIndex((one) => one.id === id));
+  left.selectedIndex = own;
+  right.selectedIndex = own === 0 ? 1 : 0;
+  const views = make("div", { class: "side-by-side" });
+  const facts = make("div", { class: "side-by-side" });
+  const show = () => {
+    const pair = [samples[left.selectedIndex], samples[right.selectedIndex]];
+    facts.replaceChildren(...pair.map((one) => make("p", { class: "note" }, sampleFacts(one))));
+    const pieces = differenceOf(pair[0].response, pair[1].response);
+    views.replaceChildren(...pieces.map((side, at) =>
+      make(
+        "pre",
+        {
+          class: "raw",
+          tabindex: "0",
+          role: "group",
+          "aria-label": pair[at].uid,
+          dir: "auto",
+        },
+        ...side.map(({ text, isSame }) => isSame ? text : make(at === 0 ? "del" : "ins", {}, text)),
+      )
+    ));
+  };
+  left.addEventListener("change", show);
+  right.addEventListener("change", show);
+  show();
+  return [make("div", { class: "side-by-side" }, left, right), facts, views];
+}
+
+/** @param {RowDetail["samples"][number]} sample */
+function sampleFacts(sample) {
+  const { completion_tokens: tokens, latency_ms: latencyMs, final_answer: final } = sample;
+  return [
+    `${formatCount(tokens)} tokens`,
+    latencyMs > 0 ? formatLatency(latencyMs) : "",
+    sample.cost_usd < 0 ? "" : costText(sample),
+    final === "" ? "no final answer" : `final answer ${final}`,
+  ].filter((text) => text !== "").join(" · ");
+}
+
+/** @param {string} side @param {RowDetail["samples"]} samples */
+function makeChoice(side, samples) {
+  const select = make("select", { "aria-label": `${side} sample` });
+  // Two runs may use the same id for a row, so the file is added.
+  const hasSeveralFiles = new Set(samples.map(({ file }) => file)).size > 1;
+  for (const { uid, file, status } of samples) {
+    const names = [uid, hasSeveralFiles ? file : "", status === "answered" ? "" : status];
+    select.append(make("option", {}, names.filter((name) => name !== "").join(" · ")));
+  }
+  return select;
+}
