@@ -42,7 +42,7 @@ export async function statusCommand(
   settings: Settings,
   io: Io,
 ): Promise<number> {
-  const { runs, stem } = await findOutput(outputs, "show the status of a job");
+  const { runs, stem } = await findOutput(outputs, settings, "show the status of a job");
   const isDone = runs !== undefined && await printShards(runs, io);
   if (runs === undefined) io.writeOut(`"${printable(stem)}.jsonl" is not on this machine\n`);
   io.writeOut(await describeQueue(await jobNameOf(stem), settings.text("namespace")));
@@ -120,7 +120,7 @@ export async function cancelCommand(
   settings: Settings,
   io: Io,
 ): Promise<number> {
-  const { stem, runs } = await findOutput(outputs, "cancel a job");
+  const { stem, runs } = await findOutput(outputs, settings, "cancel a job");
   const name = await jobNameOf(stem);
   const namespace = settings.text("namespace");
   if (runs === undefined) return await cancelElsewhere(stem, name, namespace, io);
@@ -194,13 +194,18 @@ interface JobOutput {
   readonly runs?: readonly MergeRun[];
 }
 
-async function findOutput(outputs: readonly string[], what: string): Promise<JobOutput> {
+async function findOutput(
+  outputs: readonly string[],
+  settings: Settings,
+  what: string,
+): Promise<JobOutput> {
   if (outputs.length !== 1) {
     throw new UsageError(`Cannot ${what} without its output: name one, as in out/`);
   }
   const [output] = outputs;
   if (await hasShards(output)) {
-    const runs = await findRuns(outputs, { needsRunFile: true });
+    const shards = settings.integer("shards", 1);
+    const runs = await findRuns(outputs, { shards, needsRunFile: true });
     return { runs, stem: runs[0].own.results.replace(/-\d{5,}-of-\d{5,}\.jsonl$/, "") };
   }
   if (output.endsWith(".jsonl") && !(await exists(output))) return { stem: stemOf(output) };

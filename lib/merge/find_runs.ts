@@ -95,7 +95,7 @@ async function findPlan(
   if (plans.length < 2) return plans[0];
   const list = plans.map(({ file }) => file).join(", ");
   throw new UsageError(
-    `Cannot merge "${output}": it holds several divisions into shards (${list}). Name one as a results path, as in ` +
+    `Cannot choose among the shards of "${output}": it holds several divisions (${list}). Name one as a results path, as in ` +
       `"${plans[0].stem}.jsonl", or with --shards N`,
   );
 }

@@ -5,13 +5,16 @@
 import {
   assert,
   assertEquals,
+  assertRejects,
   assertStringIncludes,
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
 import { parse } from "../../lib/deps/std_yaml.ts";
 import { Settings } from "../../cli/settings.ts";
 import { kubernetesOptions } from "../../cli/kubernetes_options.ts";
-import { jobNameOf } from "../../cli/submit_status.ts";
+import type { Io } from "../../cli/io.ts";
+import { jobNameOf, statusCommand } from "../../cli/submit_status.ts";
+import { pinnedPlan } from "../../lib/shards/mod.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { kubernetesManifests } from "../../lib/submit/mod.ts";
 import { runCli, startCli } from "../support/process.ts";
@@ -259,4 +262,19 @@ Deno.test("what Kubernetes takes for its values is taken", () => {
   });
   assertEquals(optionsOf({ secret: "teacher" }).secret, { name: "teacher", key: "api-key" });
   assertEquals(optionsOf({}).secret, undefined);
+});
+
+Deno.test("the status of one of several divisions is shown with --shards", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10));
+  for (const count of [2, 5]) await pinnedPlan(dir.path("out/in"), [input], count);
+  const statusOf = async (flags: [string, string][]) => {
+    let text = "";
+    const settings = new Settings({ command: "submit", inputs: [], flags: new Map(flags) });
+    const io = { writeOut: (more: string) => text += more } as unknown as Io;
+    await statusCommand([dir.path("out")], settings, io);
+    return text;
+  };
+  await assertRejects(() => statusOf([]), UsageError, "--shards N");
+  assertStringIncludes(await statusOf([["shards", "5"]]), "5 shards: 5 not started");
 });
