@@ -118,6 +118,12 @@ function completion({ total, failures_on_disk, bad_rows }: Summary): [string, Co
   return [withoutResult(without), "yellow"];
 }
 
+/** Rows that were answered or had failed before the run. A retry also leaves rows out that are
+ * pending. */
+function doneBefore({ total, skipped, succeeded, failed, pending }: Summary): number {
+  return Math.max(0, Math.min(skipped, total - succeeded - failed - pending));
+}
+
 function rowLines(summary: Summary): Line[] {
   const { merged_duplicates, bad_rows, failed, failures_on_disk, elapsed_ms, state } = summary;
   if (state === "interrupted" && elapsed_ms === 0) return [];
@@ -132,7 +138,7 @@ function rowLines(summary: Summary): Line[] {
     : formatCount(failed) + onDisk;
   return withText([
     ["Rows", total],
-    ["Done before", unlessZero(summary.skipped)],
+    ["Done before", unlessZero(doneBefore(summary))],
     ["Succeeded", unlessZero(summary.succeeded)],
     ["Failed", failures],
     ["Pending", unlessZero(summary.pending)],
