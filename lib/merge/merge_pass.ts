@@ -282,11 +282,12 @@ function quoted(uids: readonly string[]): string {
 /** How a run ended, to append to the message on its pending rows. */
 function endOf({ run }: MergeRun): string {
   if (run === undefined) return "";
-  if (run.merged !== undefined) return ": it is the output of a merge";
+  const { merged } = run;
+  if (merged?.pending === 0) return ": it is a merge that took fewer rows. Add its --limit here";
+  if (merged !== undefined) return ": it is the output of a merge";
   if (run.summary === null) return ": it is running or was killed";
   const { state, reason } = run.summary;
   if (state !== "done") return `: it was ${state}${reason === null ? "" : ` (${reason})`}`;
-  // The run had none pending: it did not read them.
   return ": it ended before them. If it had a --limit, add the same one here, else run it again";
 }
 

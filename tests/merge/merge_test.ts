@@ -56,6 +56,10 @@ Deno.test("a merge names missing and unfinished shards and writes nothing; --par
   ]);
   assertStringIncludes(unfinished.problems[0].message, "add the same one here");
   assertEquals(await dir.exists("all.jsonl"), false);
+  const some = dir.path("some/all.jsonl");
+  assertEquals((await mergeRuns({ outputs: dir.path("out"), output: some, limit: 80 })).total, 80);
+  const again = await mergeRuns({ outputs: some, output });
+  assertStringIncludes(again.problems[0].message, "Add its --limit here");
   const partial = await mergeRuns({ outputs: dir.path("out"), output, partial: true });
   assertEquals([partial.succeeded, partial.pending], [80, 20]);
   const { asked } = await runShard(input, output, {});
