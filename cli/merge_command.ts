@@ -5,10 +5,10 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { type MergeReport, mergeRuns } from "../lib/merge/mod.ts";
+import { type MergeOptions, type MergeReport, mergeRuns } from "../lib/merge/mod.ts";
 import { printable, printableLines } from "../lib/printable.ts";
-import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
-import type { Io } from "./io.ts";
+import { EXIT_DONE, EXIT_FAILED_ROWS, SIGNAL_NUMBERS } from "./exit_codes.ts";
+import type { Io, StopSignal } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 import { formatCount } from "../lib/figures.ts";
@@ -22,7 +22,24 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (args.inputs.length === 0) {
     throw new UsageError("Cannot merge without the outputs of runs: name their -o, as in out/");
   }
-  const report = await mergeRuns({
+  using stop = new Stop(io);
+  let report: MergeReport;
+  try {
+    report = await mergeRuns({ ...optionsOf(args, settings, io), signal: stop.signal });
+  } catch (error) {
+    if (stop.received === undefined || error !== stop.signal.reason) throw error;
+    io.writeErr("Stopped: nothing was written\n");
+    return 128 + SIGNAL_NUMBERS[stop.received];
+  }
+  printProblems(report, io);
+  if (!settings.isOn("quiet") && report.results !== null) io.writeErr(reportText(report));
+  const isWhole = report.results !== null && report.clashCount === 0 &&
+    report.problems.length === 0;
+  return isWhole && report.failed + report.badRows === 0 ? EXIT_DONE : EXIT_FAILED_ROWS;
+}
+
+function optionsOf(args: ParsedArgs, settings: Settings, io: Io): MergeOptions {
+  return {
     outputs: args.inputs,
     output: settings.required("output", "an output: add -o all.jsonl"),
     partial: settings.isOn("partial"),
@@ -33,12 +50,37 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
     limit: settings.integer("limit", 1),
     shards: settings.integer("shards", 1),
     job: io.env("RETORT_JOB") || undefined,
-  });
-  printProblems(report, io);
-  if (!settings.isOn("quiet") && report.results !== null) io.writeErr(reportText(report));
-  const isWhole = report.results !== null && report.clashCount === 0 &&
-    report.problems.length === 0;
-  return isWhole && report.failed + report.badRows === 0 ? EXIT_DONE : EXIT_FAILED_ROWS;
+  };
+}
+
+/**
+ * The first signal to stop aborts the merge, which removes its temporary files: they may be as
+ * large as the results. Another one ends the process.
+ */
+class Stop implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #listeners: (() => void)[];
+  received: StopSignal | undefined;
+
+  constructor(io: Io) {
+    this.#listeners = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
+      io.onSignal(signal, () => this.#handle(signal))
+    );
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  #handle(signal: StopSignal): void {
+    this.received = signal;
+    this[Symbol.dispose]();
+    this.#controller.abort();
+  }
+
+  [Symbol.dispose](): void {
+    for (const remove of this.#listeners.splice(0)) remove();
+  }
 }
 
 function printProblems(report: MergeReport, io: Io): void {

@@ -1,5 +1,8 @@
 /** Tests of lib/merge/. @module */
 
+import type { Io } from "../../cli/io.ts";
+import { mergeCommand } from "../../cli/merge_command.ts";
+import { parseCommandLine } from "../../cli/parse.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { SinkError, SourceError, UsageError } from "../../lib/errors.ts";
 import { mergeRuns } from "../../lib/merge/mod.ts";
@@ -467,3 +470,32 @@ Deno.test("results that were compressed are named by a merge, and not paid for a
     assertStringIncludes(message, "ecompress it");
   }
 });
+
+for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  Deno.test(`${signal} ends a merge, and one that waits, without leaving files`, async () => {
+    await using dir = await tempDir();
+    const input = await dir.write("in.jsonl", prompts(0, 10));
+    await runShard(input, dir.path("out/"), { shard: { index: 0, count: 2 } });
+    const handlers = new Map<string, () => void>();
+    let said = "";
+    const io = {
+      env: () => undefined,
+      writeErr: (text: string) => said += text,
+      onSignal: (name: string, handler: () => void) => {
+        handlers.set(name, handler);
+        return () => handlers.delete(name);
+      },
+    } as unknown as Io;
+    const stopped = async (...flags: string[]) => {
+      const words = ["merge", dir.path("out"), "-o", dir.path("all/in.jsonl"), ...flags];
+      const merging = mergeCommand(parseCommandLine(words), io);
+      handlers.get(signal)!();
+      return await merging;
+    };
+    assertEquals([await stopped("--wait"), said], [code, "Stopped: nothing was written\n"]);
+    await runShard(input, dir.path("out/"), { shard: { index: 1, count: 2 } });
+    assertEquals([await stopped(), handlers.size], [code, 0]);
+    const left = await Array.fromAsync(Deno.readDir(dir.path("all")), ({ name }) => name);
+    assertEquals(left, ["in.lock"]);
+  });
+}
