@@ -3,7 +3,7 @@
  * time.
  *
  * `SimulatedLoad` has endless rows. It starts an attempt whenever its gate allows it, and asks the
- * gate again after each answer, each refusal and ten times per second.
+ * gate again after each answer, each refusal, ten times per second and when a delay is over.
  *
  * @module
  */
@@ -37,6 +37,8 @@ export interface SimulatedAttempt {
 export interface SimulatedGate {
   /** Whether an attempt may be sent now, in addition to those in flight. */
   mayStart(inFlight: number): boolean;
+  /** How long until it can allow an attempt if nothing else happens, in ms. @default 100 */
+  delayMs?(): number;
   /** An attempt was sent. */
   started?(attempt: SimulatedAttempt): void;
   /** An attempt was answered. `inFlight` includes it. */
@@ -82,6 +84,9 @@ const TICK_MS = 100;
 /** How long a refusal takes, in ms. */
 const REFUSAL_MS = 20;
 
+/** A shorter delay would be lost when it is added to the time. */
+const LEAST_DELAY_MS = 0.1;
+
 /** The result of a period of time. */
 export interface SimulatedStretch {
   /** Answers per second. */
@@ -126,7 +131,9 @@ export class SimulatedLoad {
     while (true) {
       const readyAt = this.#server.nextAt(this.#time.now) ?? Infinity;
       const refusedAt = this.#refusals[0]?.at ?? Infinity;
-      const at = Math.min(readyAt, refusedAt, this.#tickAt);
+      const delayMs = this.#gate.delayMs?.() ?? 0;
+      const allowedAt = delayMs > 0 ? this.#time.now + Math.max(LEAST_DELAY_MS, delayMs) : Infinity;
+      const at = Math.min(readyAt, refusedAt, this.#tickAt, allowedAt);
       if (at > untilMs) break;
       this.#time.now = at;
       if (at === this.#tickAt) {
@@ -137,7 +144,7 @@ export class SimulatedLoad {
         answers++;
         tokens += attempt.tokens;
         this.#gate.answered(attempt, this.inFlight--);
-      } else {
+      } else if (at === refusedAt) {
         const { attempt } = this.#refusals.shift()!;
         refused++;
         this.#gate.refused(attempt, this.inFlight--);

@@ -11,6 +11,7 @@ import { ConcurrencyLimit } from "./concurrency.ts";
 import { FEW_IN_FLIGHT } from "./decrease_trial.ts";
 import { QuotaWindow } from "./quota_window.ts";
 import { RateLimiter } from "./rate.ts";
+import { Pacer } from "./rate_parts.ts";
 import { ThrottleTolerance, type ThrottleVerdict } from "./throttle_tolerance.ts";
 
 export interface LoadControlOptions {
@@ -70,6 +71,8 @@ export class LoadControl {
   readonly #tolerance = new ThrottleTolerance();
   readonly #window: QuotaWindow;
   readonly #random: () => number;
+  /** Undefined while throttling does not depend on the load. */
+  #pacer: Pacer | undefined;
   #ceiling: number;
   #coolUntil: number;
 
@@ -120,7 +123,8 @@ export class LoadControl {
   delayMs(now: number): number {
     if (this.closedUntil !== undefined) return this.#window.delayMs(now);
     const { trial } = this.#tolerance;
-    const delayMs = Math.max(this.#rate.delayMs(), this.#window.delayMs(now));
+    const pacedMs = this.#pacer?.delayMs(now) ?? 0;
+    const delayMs = Math.max(pacedMs, this.#rate.delayMs(), this.#window.delayMs(now));
     return trial === undefined ? delayMs : Math.max(delayMs, trial.delayMs(now));
   }
 
@@ -129,6 +133,7 @@ export class LoadControl {
     const now = this.#now();
     this.#tolerance.sent(ticket, now);
     this.#window.sent(ticket, now);
+    this.#pacer?.take(now);
     this.#rate.take();
   }
 
@@ -141,6 +146,9 @@ export class LoadControl {
     const tokens = completion.usage?.completionTokens ?? 0;
     this.#limit.answered({ startedAt, inFlight, tokens });
     this.#rate.answered(completion);
+    if (this.#pacer === undefined) return;
+    const now = this.#now(), { value, isStarting } = this.#limit;
+    this.#pacer.answered(now - startedAt, value, isStarting, now);
   }
 
   /** Called when the teacher responded, perhaps by rejecting the row. */
@@ -160,8 +168,10 @@ export class LoadControl {
 
   /** Called if an attempt was not made after all. */
   returned(): void {
+    const now = this.#now();
     this.#rate.returned();
-    this.#window.returned(this.#now());
+    this.#window.returned(now);
+    this.#pacer?.returned(now);
   }
 
   /**
@@ -214,7 +224,9 @@ export class LoadControl {
     if (isExcess) this.#limit.pressed({ startedAt, inFlight, isRun: this.isRun });
     if (verdict === "suspicious") this.#rate.startTrial();
     if (isRate) this.#rate.throttled(startedAt, isExcess);
+    if (isRate && isExcess) this.#pacer ??= new Pacer();
     if (verdict === "ineffective") {
+      this.#pacer = undefined;
       this.#limit.resume(trial!.size);
       this.#rate.removeAdaptiveLimit();
     }
@@ -241,6 +253,7 @@ export class LoadControl {
   tick(isInUse: boolean): void {
     const trial = this.#tolerance.effectiveTrial(this.#now());
     if (trial !== undefined) {
+      this.#pacer ??= new Pacer();
       const { isQuick } = trial;
       if (!isQuick) this.#limit.decrease(trial.size, trial.cap);
       if (isQuick || this.#limit.value < FEW_IN_FLIGHT || this.#rate.isLimiting) {

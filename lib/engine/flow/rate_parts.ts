@@ -58,6 +58,59 @@ export class TokenBucket {
   }
 }
 
+/** Attempts are sent at most this many times as fast as they end. TCP's pacing in Linux has 1.2;
+ * with that, the limit follows a falling capacity too slowly. */
+const PACING = 1.3;
+/** The factor during a careful start, which triples the attempts in flight. */
+const START_PACING = 3;
+/** How many answers the mean latency covers. */
+const MEAN_ANSWERS = 20;
+/** Shorter latencies, in milliseconds, leave no even spacing: few attempts in flight reach any
+ * rate, which the adaptive rate limits. */
+const MIN_PACED_LATENCY_MS = 100;
+/** The burst of paced attempts, as milliseconds of their rate. */
+const PACED_BURST_MS = 5;
+
+/**
+ * Spaces attempts evenly, at the rate at which those in flight end. Answers often arrive together.
+ * If new attempts were sent together as well, a teacher whose rate limit allows no bursts would
+ * throttle them, however few are in flight.
+ */
+export class Pacer {
+  #bucket: TokenBucket | undefined;
+  #meanLatencyMs = 0;
+
+  /**
+   * Called when an attempt was answered.
+   *
+   * @param limit How many attempts may be in flight.
+   */
+  answered(latencyMs: number, limit: number, isStarting: boolean, now: number): void {
+    const answers = this.#bucket === undefined ? 1 : MEAN_ANSWERS;
+    this.#meanLatencyMs += (latencyMs - this.#meanLatencyMs) / answers;
+    const perMs = limit === 1 || this.#meanLatencyMs < MIN_PACED_LATENCY_MS
+      ? Number.MAX_SAFE_INTEGER
+      : (isStarting ? START_PACING : PACING) * limit / this.#meanLatencyMs;
+    this.#bucket ??= new TokenBucket(0, now, PACED_BURST_MS);
+    this.#bucket.setRate(1_000 * perMs, now);
+  }
+
+  /** Milliseconds until an attempt may be sent; 0 if it may be now. */
+  delayMs(now: number): number {
+    return this.#bucket?.delayMs(now) ?? 0;
+  }
+
+  /** Called when an attempt is sent. */
+  take(now: number): void {
+    this.#bucket?.take(1, now);
+  }
+
+  /** Called if the last attempt was not sent after all. */
+  returned(now: number): void {
+    this.#bucket?.take(-1, now);
+  }
+}
+
 const SLOT_MS = 100;
 
 /** The longest window of a `RateMeter`, in milliseconds. */

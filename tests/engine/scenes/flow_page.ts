@@ -99,6 +99,14 @@ const SCENES: readonly Played[] = [
     figures: byLeast(30),
   },
   {
+    what: "30 a second are answered, in bursts of 5, after 5 s, 9,000 rows, 200 lanes",
+    scene: {
+      ...{ rows: 9_000, concurrency: 200, latencyMs: 5_000, spread: 0.3 },
+      refuse: atRate(30, 5),
+    },
+    figures: byLeast(305),
+  },
+  {
     what: "300 in a minute of the clock are answered, 900 rows, 100 lanes",
     scene: {
       ...{ rows: 900, concurrency: 100, latencyMs: 300, spread: 0.3 },

@@ -63,6 +63,7 @@ class FlakyServer implements SimulatedServer {
 function gateOf(load: LoadControl, time: SimulatedTime): SimulatedGate {
   return {
     mayStart: (inFlight) => inFlight < load.limit && load.delayMs(time.now) === 0,
+    delayMs: () => load.delayMs(time.now),
     started: ({ ticket }) => load.sent(ticket),
     answered: (attempt, inFlight) => load.answered(attempt, inFlight, COMPLETION),
     refused: (attempt, inFlight) => {
