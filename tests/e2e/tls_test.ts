@@ -121,8 +121,11 @@ Deno.test("a configuration names certificates for each teacher", OPTIONS, async 
 const MISTAKES: readonly (readonly [flags: readonly string[], says: string])[] = [
   [["--ca-file", "missing.pem"], "no such file"],
   [["--ca-file", "other.txt"], 'it must be text with "-----BEGIN CERTIFICATE-----" (PEM)'],
-  [["--client-cert", "client.pem"], "it belongs to"],
-  [["--client-cert", "client.pem", "--client-key", "stranger.key"], "another certificate"],
+  [["--client-cert", "client.pem"], "alone: add the private key"],
+  [
+    ["--client-cert", "client.pem", "--client-key", "stranger.key"],
+    "it must match the first certificate",
+  ],
   [["--client-cert", "client.pem", "--client-key", "encrypted.key"], "it is encrypted"],
   [["--client-cert", "client.pem", "--client-key", "other.txt"], "BEGIN PRIVATE KEY"],
 ];
