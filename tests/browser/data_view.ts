@@ -25,7 +25,10 @@ interface Scene extends AsyncDisposable {
 /** Opens the data page over files with these contents. */
 async function openView(
   files: Record<string, string>,
-  { folder = "out", ...options }: VisitOptions & { hash?: string; folder?: string } = {},
+  { folder = "out", ...options }: VisitOptions & {
+    hash?: string;
+    folder?: string;
+  } = {},
 ): Promise<Scene> {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await tempDir());
@@ -47,7 +50,8 @@ async function openView(
   };
 }
 
-const PROSE = "The first step adds the numbers, and the second step divides them.";
+const PROSE =
+  "The first step adds the numbers, and the second step divides them.";
 
 /** 300 answers: several of each kind, three samples of one row, and failures. */
 function someFiles(): Record<string, string> {
@@ -182,6 +186,35 @@ Deno.test("data page: searches texts and patterns, and opens the hits", async ()
   await detail.getByText("Raw JSON").click();
   await page.reload();
   await detail.getByRole("heading", { name: "row-8", exact: true }).waitFor();
+});
+
+Deno.test("data page: every answer of a row with many can be chosen", async () => {
+  let text = "";
+  for (let sample = 0; sample < 120; sample++) {
+    const uid = sample === 0 ? "q" : `q#${sample}`;
+    text += resultLine({
+      uid,
+      prompt: "q",
+      response: `The answer is ${sample}.`,
+    });
+  }
+  await using scene = await openView({ "x.jsonl": text }, {});
+  const { page } = scene;
+  const detail = page.getByRole("complementary");
+  await row(page, "q").first().click();
+  await detail.getByText("120 answers to this row").waitFor();
+  const later = detail.getByRole("button", { name: "Later answers" });
+  await later.click();
+  await detail.getByText("Answers 51 to 100 can be chosen").waitFor();
+  await later.click();
+  await detail.getByText("Answers 71 to 120 can be chosen").waitFor();
+  assert(await later.isDisabled());
+  await detail.getByRole("combobox", { name: "Right sample" }).selectOption(
+    "q#119",
+  );
+  await detail.getByLabel("q#119", { exact: true }).getByText("119").waitFor();
+  // The open row stays on the left.
+  await detail.getByLabel("q", { exact: true }).getByText("0").waitFor();
 });
 
 Deno.test("data page: compares samples, explains flags and failures, and finds near duplicates", async () => {
@@ -401,7 +434,8 @@ Deno.test("data page: texts of rows stay texts, wherever they are shown", async 
 Deno.test("data page: compares two runs, and lays out a very long answer only on request", async () => {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await tempDir());
-  const answer = (uid: string, response: string) => resultLine({ uid, response });
+  const answer = (uid: string, response: string) =>
+    resultLine({ uid, response });
   await dir.write(
     "a/x.jsonl",
     answer("same", "It is 7.") + answer("final", "It is 1,000.") +
