@@ -80,6 +80,12 @@ for (const names of [["in/a.jsonl", "in/b.json"], ["in"], ["in/*"]]) {
     await assertRejects(() => runShard(input, output, {}), UsageError, "to the one file");
     const partial = await mergeRuns({ outputs: dir.path("out"), output, partial: true });
     assertEquals(partial.succeeded + partial.pending, 60);
+    const again = await mergeRuns({
+      outputs: output,
+      output: dir.path("again/all.jsonl"),
+      partial: true,
+    });
+    assertEquals([again.succeeded, again.pending], [partial.succeeded, partial.pending]);
     const merged = new Set((await dir.rows("all.jsonl")).map(({ prompt }) => prompt));
     const { asked } = await runShard(input, output, {});
     const missing = prompts(0, 60).map(({ prompt }) => prompt).filter((one) => !merged.has(one));
