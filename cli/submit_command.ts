@@ -9,7 +9,7 @@ import { exists } from "../lib/files.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import { splitPath } from "../lib/paths.ts";
 import { checkReadableTwice, findInputs, sharedStem } from "../lib/run/mod.ts";
-import { cancelledPathOf, MAX_SHARDS, pinnedPlan } from "../lib/shards/mod.ts";
+import { canceledPathOf, MAX_SHARDS, pinnedPlan } from "../lib/shards/mod.ts";
 import type { ShardJob } from "../lib/submit/mod.ts";
 import { EXIT_DONE } from "./exit_codes.ts";
 import { flagsOf } from "./flags.ts";
@@ -91,7 +91,7 @@ async function prepare(
       jsonColumns: settings.parts("json-columns"),
     };
     await pinnedPlan(stem, files, shards, { input, needsLock: !settings.isOff("lock") });
-    await Deno.remove(cancelledPathOf(stem)).catch(() => {});
+    await Deno.remove(canceledPathOf(stem)).catch(() => {});
   }
   return {
     name: await jobNameOf(stem),

@@ -8,7 +8,7 @@
 import { OWN_FOLDER } from "../lib/paths.ts";
 import { dirname, resolve } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
-import { cancelledPathOf } from "../lib/shards/mod.ts";
+import { canceledPathOf } from "../lib/shards/mod.ts";
 import {
   kubernetesManifests,
   MAX_ARRAY_SIZE,
@@ -108,7 +108,7 @@ function slurmOptions(job: PreparedJob, logs: string, settings: Settings): Slurm
     program: program ?? programOnNodes(),
     folder: Deno.cwd(),
     logs,
-    cancelledFile: resolve(cancelledPathOf(job.stem)),
+    canceledFile: resolve(canceledPathOf(job.stem)),
     time: timeLimit(settings),
     partition: directive(settings, "partition"),
     account: directive(settings, "account"),

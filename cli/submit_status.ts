@@ -13,7 +13,7 @@ import { findRuns, type MergeRun } from "../lib/merge/mod.ts";
 import { readStatus, statusPathOf } from "../lib/run/mod.ts";
 import { inFolder, OWN_FOLDER, splitPath } from "../lib/paths.ts";
 import { printable } from "../lib/printable.ts";
-import { cancelledPathOf } from "../lib/shards/mod.ts";
+import { canceledPathOf } from "../lib/shards/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
@@ -124,7 +124,7 @@ export async function cancelCommand(
   const name = await jobNameOf(stem);
   const namespace = settings.text("namespace");
   if (runs === undefined) return await cancelElsewhere(stem, name, namespace, io);
-  const marker = cancelledPathOf(stem);
+  const marker = canceledPathOf(stem);
   try {
     // Shards that end because of the signal must not be queued again.
     await Deno.writeTextFile(marker, "");
@@ -146,7 +146,7 @@ export async function cancelCommand(
     );
     return EXIT_FAILED_ROWS;
   }
-  io.writeErr(`Cancelled ${name}. The same submit command continues it\n`);
+  io.writeErr(`Canceled ${name}. The same submit command continues it\n`);
   return EXIT_DONE;
 }
 
@@ -174,7 +174,7 @@ async function cancelElsewhere(
         "folder of the submit command, with the same output and --namespace",
     );
   }
-  io.writeErr(`Cancelled ${name}. The same submit command continues it\n`);
+  io.writeErr(`Canceled ${name}. The same submit command continues it\n`);
   return EXIT_DONE;
 }
 

@@ -20,7 +20,7 @@ Deno.test("nameOf() names an input by its file, whatever separates folders", () 
   assertEquals(nameOf("data/a\\b.jsonl", posix), "a\\b", "a backslash is a character elsewhere");
 });
 
-Deno.test("a folder is recognised by the separator at its end, and its files are named below it", () => {
+Deno.test("a folder is recognized by the separator at its end, and its files are named below it", () => {
   for (const path of ["out\\", "out/", "C:\\", "\\\\server\\share\\"]) {
     assertEquals(endsWithSeparator(path, windows), true, path);
   }

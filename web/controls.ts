@@ -58,7 +58,7 @@ const CONTROLS: Readonly<Record<ControlName, Control>> = {
     onlyField("confirm", body, (value) => value === "abort", '"abort"');
     plan.retryWhenDone = false;
     run.abort("Aborted from the monitor");
-    return "Aborting: calls in flight are cancelled";
+    return "Aborting: calls in flight are canceled";
   },
 };
 

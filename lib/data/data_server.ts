@@ -49,7 +49,7 @@ const NO_ROWS = new Uint32Array(0);
 const MAX_SELECTIONS = 3;
 /** How long a selection is served after the index has got new rows. */
 const STALE_MS = 2_000;
-/** A scan that no page has requested for this time is cancelled; open pages request more often. */
+/** A scan that no page has requested for this time is canceled; open pages request more often. */
 const UNWATCHED_MS = 1_500;
 /** Time limit of `work`, because requests wait meanwhile. */
 const WORK_MS = 25;

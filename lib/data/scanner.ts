@@ -82,7 +82,7 @@ export class Scanner {
 
   /** Ends the scan; rows that were found so far stay. */
   cancel(): void {
-    if (!this.isDone) this.#end("it was cancelled");
+    if (!this.isDone) this.#end("it was canceled");
   }
 
   /** Searches the first rows in this thread, until its time is up or a block takes too long. */

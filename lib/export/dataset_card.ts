@@ -46,8 +46,8 @@ function countIn(distill: Record<string, unknown>, name: string): number {
   return typeof distill[name] === "number" ? distill[name] : 0;
 }
 
-/** Returns the licence in a card; undefined if none was filled in. */
-export function licenceOf(card: string): string | undefined {
+/** Returns the license in a card; undefined if none was filled in. */
+export function licenseOf(card: string): string | undefined {
   const yaml = /^---\n(.*?)\n---/s.exec(card)?.[1] ?? "";
   return /^license:[ \t]*(\S.*)$/m.exec(yaml)?.[1];
 }
@@ -59,7 +59,7 @@ export interface CardContent {
   readonly columns: ReadonlyMap<string, ColumnType>;
   readonly files: readonly string[];
   readonly folder: string;
-  readonly licence: string | undefined;
+  readonly license: string | undefined;
   readonly options: ResolvedExport;
   /** How the rows were made, in sentences of Markdown. */
   readonly origin: readonly string[];
@@ -98,9 +98,9 @@ ${content.columns.has("tools") ? TOOLS_NOTE : ""}To upload the folder:
 ${uploadCommand(folder)}
 \`\`\`
 
-## Licence
+## License
 
-${content.licence ?? NO_LICENCE}
+${content.license ?? NO_LICENSE}
 `;
 }
 
@@ -108,7 +108,7 @@ const TOOLS_NOTE =
   "`tools` is a JSON list as text, and the `arguments` of a tool call are a JSON object as text: parse " +
   "them before a chat template reads them.\n\n";
 
-const NO_LICENCE =
+const NO_LICENSE =
   "Not chosen yet. Fill in `license:` at the top of this file; the terms of the teacher model and of the " +
   "prompts decide what is possible.";
 
@@ -118,9 +118,9 @@ function splitsOf({ rows, validationRows }: CardContent): string {
   return `${training} rows for training, ${formatCount(validationRows)} for validation`;
 }
 
-function yamlOf({ licence, rows, validationRows }: CardContent, name: string): string {
+function yamlOf({ license, rows, validationRows }: CardContent, name: string): string {
   const lines = [
-    licence === undefined ? "# license: choose one, as in apache-2.0" : `license: ${licence}`,
+    license === undefined ? "# license: choose one, as in apache-2.0" : `license: ${license}`,
     `pretty_name: ${JSON.stringify(name)}`,
     "task_categories:",
     "  - text-generation",

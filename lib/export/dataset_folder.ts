@@ -16,7 +16,7 @@ import {
 } from "../sink/mod.ts";
 import { formatOfName } from "../formats/mod.ts";
 import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
-import { CARD_MARK, cardOf, DatasetFacts, licenceOf } from "./dataset_card.ts";
+import { CARD_MARK, cardOf, DatasetFacts, licenseOf } from "./dataset_card.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { infoOf, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
@@ -129,7 +129,7 @@ export class DatasetFolder implements Targets {
       columns: this.#context.schema.columns,
       files,
       folder: this.#path,
-      licence: licenceOf(previousCard),
+      license: licenseOf(previousCard),
       options: this.#options,
       origin: this.#context.origin,
     });

@@ -11,7 +11,7 @@
 export { divide, type ShardPlan } from "./divide.ts";
 export { refuseOtherDivisions } from "./other_divisions.ts";
 export {
-  cancelledPathOf,
+  canceledPathOf,
   changeOf,
   MAX_SHARDS,
   piecesOf,

@@ -52,7 +52,7 @@ function planPathOf(stem: string, count: number): string {
 }
 
 /** The path of a file that, while it exists, keeps Slurm jobs from requeuing their shards. */
-export function cancelledPathOf(stem: string): string {
+export function canceledPathOf(stem: string): string {
   const { start, name } = splitPath(stem);
   return `${start}${OWN_FOLDER}/${name}.cancelled`;
 }

@@ -207,15 +207,15 @@ class RequestHandler {
     const encoder = new TextEncoder();
     const firstMs = latencyMs * FIRST_PIECE_AT;
     const stepMs = (latencyMs - firstMs) / (events.length - 1);
-    let next = 0, cancelled = false;
+    let next = 0, canceled = false;
     const leave = () => {
-      cancelled = true;
+      canceled = true;
       this.#inFlight--;
     };
     return new ReadableStream({
       pull: async (controller) => {
         await this.#sleepers.sleep(next === 0 ? firstMs : stepMs);
-        if (cancelled) return;
+        if (canceled) return;
         controller.enqueue(encoder.encode(events[next++]));
         if (next < events.length) return;
         leave();

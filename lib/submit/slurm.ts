@@ -1,6 +1,6 @@
 /**
  * Slurm array jobs. Observed on Slurm 22.05: neither an exit code nor a time limit requeues a task,
- * so the script does it; `$SLURM_JOB_ID` of the last task is that of the array; a cancelled task
+ * so the script does it; `$SLURM_JOB_ID` of the last task is that of the array; a canceled task
  * gets SIGTERM too, but its state is no longer RUNNING.
  *
  * @module
@@ -19,7 +19,7 @@ export interface SlurmOptions {
   /** The folder for logs, which must exist. */
   readonly logs: string;
   /** While this file exists, tasks are not requeued. */
-  readonly cancelledFile: string;
+  readonly canceledFile: string;
   /** Time limit of a shard, in Slurm notation. @default that of the partition */
   readonly time?: string;
   /** @default that of the cluster */
@@ -91,7 +91,7 @@ export function slurmArrays(
 }
 
 export function slurmScript(job: ShardJob, array: SlurmArray, options: SlurmOptions): string {
-  const { quote, cancelledFile } = options;
+  const { quote, canceledFile } = options;
   const command = [...options.program, ...shardWords(job)].map(quote).join(" ");
   return `${header(job, options)}
 #SBATCH --array=0-${array.tasks - 1}%${array.parallel}
@@ -102,7 +102,7 @@ ${
     before(options)
   }export RETORT_SHARDS=${job.shards} RETORT_SHARD_BASE=${array.base} RETORT_PARALLEL=${job.parallel}
 ${
-    BODY.replace("CANCELLED_FILE", () => quote(cancelledFile))
+    BODY.replace("CANCELLED_FILE", () => quote(canceledFile))
       .replace("COMMAND", () => command)
   }`;
 }
@@ -175,7 +175,7 @@ wait_for() {
 
 requeue() {
   [ -e CANCELLED_FILE ] && exit "$code"
-  # Slurm itself handles a task that was cancelled or preempted.
+  # Slurm itself handles a task that was canceled or preempted.
   state=$(squeue --noheader --jobs "$task" --format %T 2>/dev/null)
   case "$state" in RUNNING|"") scontrol requeue "$task" && sleep 60 ;; esac
   exit "$code"

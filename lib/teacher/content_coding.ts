@@ -55,7 +55,7 @@ export function decoderFor(
   sink: ByteSink,
 ): ByteDecoder | undefined {
   const named = label === undefined ? NO_CODINGS : codingsOf(String(label));
-  const codings = named.length === 0 ? unlabelled(first) : named;
+  const codings = named.length === 0 ? unlabeled(first) : named;
   if (codings.length === 0) return undefined;
   // The last coding in the label was applied last, and is removed first.
   let next: ByteSink = sink;
@@ -76,7 +76,7 @@ function codingsOf(label: string): Coding[] {
 }
 
 /** The coding by magic number. On the hot path: destructuring would create an iterator. */
-function unlabelled(start: Uint8Array): readonly Coding[] {
+function unlabeled(start: Uint8Array): readonly Coding[] {
   if (start[0] === 0x1f && start[1] === 0x8b) return ["gzip"];
   const isZstd = start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd;
   return isZstd ? ["zstd"] : NO_CODINGS;

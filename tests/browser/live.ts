@@ -38,7 +38,7 @@ Deno.test("page: a run is shown live, from its start to its end, and stays open 
   assertEquals(new URL(page.url()).search, "", "the token is out of the address");
 });
 
-Deno.test("page: one that loses its run turns grey, shows its age, and recovers by itself", async () => {
+Deno.test("page: one that loses its run turns gray, shows its age, and recovers by itself", async () => {
   await using job = await startJob(100);
   await using tunnel = openTunnel(job.served.port);
   const url = job.served.url.replace(`:${job.served.port}`, `:${tunnel.port}`);

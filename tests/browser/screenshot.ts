@@ -9,7 +9,7 @@
 
 import type { Page } from "./deps/playwright.ts";
 import { resolve } from "../../lib/deps/std_path.ts";
-import { runInProcess } from "../behaviours/run_case.ts";
+import { runInProcess } from "../behaviors/run_case.ts";
 import { chatAnswer, serveLedger } from "../support/ledger_server.ts";
 import { type CliProcess, REPOSITORY, startCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";

@@ -400,7 +400,7 @@ Deno.test("index: every answer to a row can be reached, with its own among the f
   }
 });
 
-Deno.test("index: rows that are nested too deeply for V8 to serialise are still shown", async () => {
+Deno.test("index: rows that are nested too deeply for V8 to serialize are still shown", async () => {
   await using dir = await tempDir();
   const deep = "[".repeat(60_000) + "]".repeat(60_000);
   const lines = [

@@ -5,7 +5,7 @@ import { promptOf, textFieldsOf, turnsOf } from "../../lib/data/turns.ts";
 import type { RunHints } from "../../lib/data/line_facts.ts";
 import { ParsedRow, RowParser } from "../../lib/source/mod.ts";
 import type { Message } from "../../lib/teacher/mod.ts";
-import { ROWS } from "../behaviours/rows/rows.ts";
+import { ROWS } from "../behaviors/rows/rows.ts";
 import { resultLineOf } from "../export/results.ts";
 
 function textOf({ content }: Message): string {

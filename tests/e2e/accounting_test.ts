@@ -60,7 +60,7 @@ Deno.test("after kill -9 the next summary holds at least what was in flight, and
   await assertVerified(dir, "in.jsonl", "out/");
 });
 
-Deno.test("an aborted run counts the calls that it cancelled separately", async () => {
+Deno.test("an aborted run counts the calls that it canceled separately", async () => {
   await using dir = await tempDir();
   await using server = serveLimited({
     latencyMs: 100,

@@ -63,7 +63,7 @@ Deno.test("a dataset has Parquet for each split, a card with its origin, and an 
   assertEquals([uid.startsWith("r"), model, tokens, ending], [true, "qwen3", 1_000, "stop"]);
 });
 
-Deno.test("only a dataset of Retort is replaced, and its licence is kept", async () => {
+Deno.test("only a dataset of Retort is replaced, and its license is kept", async () => {
   await using dir = await tempDir();
   await writeResults(dir, 3);
   await dir.write("set/.gitattributes", "x");

@@ -7,7 +7,7 @@
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { openaiCompatible, ResponseGenerator } from "../../mod.ts";
-import { answer, delta, DONE, events, finish, json } from "../behaviours/replies.ts";
+import { answer, delta, DONE, events, finish, json } from "../behaviors/replies.ts";
 import { type Post, type Reply, serveScript } from "../support/scripted_server.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { delay, within } from "./time.ts";

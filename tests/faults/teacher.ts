@@ -8,7 +8,7 @@
  * @module
  */
 
-import { answer, json } from "../behaviours/replies.ts";
+import { answer, json } from "../behaviors/replies.ts";
 import { seededRandom } from "../e2e/fixture.ts";
 import { type Post, type Reply, serveScript } from "../support/scripted_server.ts";
 

@@ -32,7 +32,7 @@ Deno.test("parseLossless() throws where JSON.parse throws", () => {
   assertThrows(() => parseLossless("{"), SyntaxError);
 });
 
-Deno.test("isRawJson() recognises values of parseLossless()", () => {
+Deno.test("isRawJson() recognizes values of parseLossless()", () => {
   assert(isRawJson(parseLossless("1.0")));
   assert(!isRawJson({ rawJSON: "1.0" }));
 });

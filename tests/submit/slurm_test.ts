@@ -19,13 +19,13 @@ interface Played {
   /** The output of `squeue`. @default "RUNNING" */
   readonly state?: string;
   /** Whether the file exists that stops requeuing. */
-  readonly isCancelled?: boolean;
+  readonly isCanceled?: boolean;
   /** Whether the script gets SIGTERM while the program runs. */
   readonly hasTerm?: boolean;
 }
 
 /** Runs the script of an array task; returns its exit code and the called programs. */
-async function play({ codes, state = "RUNNING", isCancelled = false, hasTerm = false }: Played) {
+async function play({ codes, state = "RUNNING", isCanceled = false, hasTerm = false }: Played) {
   await using dir = await tempDir();
   const calls = dir.path("calls");
   const tool = async (name: string, lines: string) => {
@@ -44,13 +44,13 @@ async function play({ codes, state = "RUNNING", isCancelled = false, hasTerm = f
       `n=$(grep -c ^retort ${calls})\ncodes=(${codes.join(" ")})\n` +
       `code=\${codes[$((n - 1))]:-${codes.at(-1)}}\n${hasTerm ? waits : ""}\nexit $code`,
   );
-  const cancelledFile = dir.path("cancelled");
-  if (isCancelled) await dir.write("cancelled", "");
+  const canceledFile = dir.path("cancelled");
+  if (isCanceled) await dir.write("cancelled", "");
   const script = slurmScript(JOB, slurmArrays(JOB)[0], {
     program: ["retort"],
     folder: dir.root,
     logs: dir.root,
-    cancelledFile,
+    canceledFile,
     before: [],
     quote: (word) => word,
   });
@@ -96,13 +96,13 @@ const CASES: [string, Played, { code: number; starts: number; requeues: number }
     { code: 143, starts: 1, requeues: 1 },
   ],
   [
-    "a task that was cancelled is left alone",
+    "a task that was canceled is left alone",
     { codes: [143], state: "COMPLETING" },
     { code: 143, starts: 1, requeues: 0 },
   ],
   [
-    "so is one of a job that was cancelled by submit",
-    { codes: [143], isCancelled: true },
+    "so is one of a job that was canceled by submit",
+    { codes: [143], isCanceled: true },
     { code: 143, starts: 1, requeues: 0 },
   ],
 ];

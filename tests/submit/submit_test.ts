@@ -207,7 +207,7 @@ Deno.test({
     await dir.write("calls", "");
     const cancelled = await run("cancel", dir.path("out/"), "--namespace=team");
     assertExit(cancelled, 0);
-    const [, name] = /Cancelled (\S+)\./.exec(cancelled.stderr)!;
+    const [, name] = /Canceled (\S+)\./.exec(cancelled.stderr)!;
     assertEquals((await dir.read("calls")).split("\n"), [
       `scancel --name=${name}-merge`,
       `scancel --name=${name}`,
@@ -224,7 +224,7 @@ Deno.test({
     const absent = await run("cancel", output);
     assertExit(absent, 0);
     assertStringIncludes((await run("status", output)).stdout, "Kubernetes:\ndeleted");
-    const [, volumeJob] = /Cancelled (\S+)\./.exec(absent.stderr)!;
+    const [, volumeJob] = /Canceled (\S+)\./.exec(absent.stderr)!;
     assertStringIncludes(await dir.read("calls"), `delete job ${volumeJob}-merge ${volumeJob} `);
   },
 });

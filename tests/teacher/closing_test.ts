@@ -14,7 +14,7 @@ import { Connections } from "../../lib/teacher/connections.ts";
 import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
 import { Reuse } from "../../lib/teacher/server_habits.ts";
 import type { Teacher } from "../../lib/teacher/teacher.ts";
-import { answer, delta, DONE, events, finish } from "../behaviours/replies.ts";
+import { answer, delta, DONE, events, finish } from "../behaviors/replies.ts";
 import { type Reply, serveScript } from "../support/scripted_server.ts";
 
 const never = new AbortController().signal;

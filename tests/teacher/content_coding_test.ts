@@ -48,14 +48,14 @@ function inPieces(bytes: Uint8Array, size: number): ReadableStream<Uint8Array> {
   });
 }
 
-function labelled(label: string, type: string): HeadersInit {
+function labeled(label: string, type: string): HeadersInit {
   return { "content-type": type, ...(label === "" ? {} : { "content-encoding": label }) };
 }
 
 Deno.test("an answer is read in every coding, whole and in pieces", async () => {
   let encoded: Uint8Array = new Uint8Array(0), label = "", size = 0;
   await using it = pair(() =>
-    new Response(inPieces(encoded, size), { headers: labelled(label, "application/json") })
+    new Response(inPieces(encoded, size), { headers: labeled(label, "application/json") })
   );
   for (const [name, encode] of CODINGS) {
     label = name;
@@ -92,7 +92,7 @@ Deno.test("a stream is read in every coding while it arrives", async () => {
       },
       cancel: () => void coded.destroy(),
     });
-    return new Response(body, { headers: labelled(label, "text/event-stream") });
+    return new Response(body, { headers: labeled(label, "text/event-stream") });
   }, { stream: true });
   for (coder of coders) {
     const { response, ttftMs } = await ask(it.teacher);
@@ -106,7 +106,7 @@ Deno.test("a refusal is read in every coding", async () => {
   const refusal = JSON.stringify({ error: { message: "slow down", code: "too_fast" } });
   await using it = pair(({ n }) => {
     const [label, encode] = CODINGS[n - 1];
-    const headers = labelled(label, "application/json");
+    const headers = labeled(label, "application/json");
     return new Response(new Uint8Array(encode(refusal)), { status: 429, headers });
   });
   for (const [label] of CODINGS) {

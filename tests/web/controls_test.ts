@@ -32,7 +32,7 @@ const CONTROLS: [string, unknown, string | undefined, string][] = [
     "abort",
     { confirm: "abort" },
     "abort()",
-    "Aborting: calls in flight are cancelled (from the monitor)",
+    "Aborting: calls in flight are canceled (from the monitor)",
   ],
 ];
 

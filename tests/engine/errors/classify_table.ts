@@ -38,7 +38,7 @@ export function withTables(page: string): string {
 
 function table({ title, cases }: CaseGroup): string {
   const rows = cases.map(({ what, error, headers, expected }) =>
-    `| ${cell(what)} | ${status(error)} | ${recognised(error, headers)} | ${follows(expected)} | ${
+    `| ${cell(what)} | ${status(error)} | ${recognized(error, headers)} | ${follows(expected)} | ${
       typeOf(expected)
     } |`
   );
@@ -55,7 +55,7 @@ function status({ status, type }: TeacherError): string {
   return status === undefined ? type : String(status);
 }
 
-function recognised(error: TeacherError, headers: Readonly<Record<string, string>>): string {
+function recognized(error: TeacherError, headers: Readonly<Record<string, string>>): string {
   const parts = error.code === undefined ? [] : [code(error.code)];
   parts.push(code(error.message));
   for (const [name, value] of Object.entries(headers)) parts.push(code(`${name}: ${value}`));

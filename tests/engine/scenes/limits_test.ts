@@ -55,7 +55,7 @@ Deno.test("a pause of ten minutes is not followed by a burst", async () => {
 });
 
 for (const latencyMs of [50, 3_000]) {
-  Deno.test(`tokens a minute are honoured within 5 % with mixed sizes and answers after ${latencyMs} ms`, async () => {
+  Deno.test(`tokens a minute are honored within 5 % with mixed sizes and answers after ${latencyMs} ms`, async () => {
     const TPM = 600_000;
     const answers: { seconds: number; tokens: number }[] = [];
     await play({

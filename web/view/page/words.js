@@ -69,7 +69,7 @@ export function nearWords(near) {
   if (near.state === "running") {
     return `Comparing ${texts}: ${formatShare(near.done, near.total)}`;
   }
-  if (near.state === "cancelled") return "Cancelled";
+  if (near.state === "cancelled") return "Canceled";
   if (near.state === "failed") return near.problem ?? "Failed";
   if (near.copies === 0) return `No near duplicates among the ${texts}`;
   return `${formatCount(near.copies)} ${texts} are near duplicates of earlier ones, in ${

@@ -1,5 +1,5 @@
 /**
- * Plays one behaviour of a server against the command line, with real sockets and real files.
+ * Plays one behavior of a server against the command line, with real sockets and real files.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Writes the tables of `docs/teachers.md` from the behaviours that runs are tested with:
- * `deno run --allow-all tests/behaviours/teachers_page.ts`.
+ * Writes the tables of `docs/teachers.md` from the behaviors that runs are tested with:
+ * `deno run --allow-all tests/behaviors/teachers_page.ts`.
  *
  * @module
  */

@@ -92,7 +92,7 @@ export const MORE_QUIRKS: ServerGroup = {
     ),
     passing(
       "New API (QuantumNous/new-api#1178)",
-      "an error as JSON labelled `text/event-stream`",
+      "an error as JSON labeled `text/event-stream`",
       json({ error: { message: "bad response", code: 502 } }, {
         headers: { "content-type": "text/event-stream" },
       }),

@@ -153,7 +153,7 @@ export const BROKEN_ANSWERS: ServerGroup = {
     passing("proxies", "JSON truncated at 300 bytes", json(HALF), STREAM),
     passing(
       "proxies",
-      "an error as JSON labelled as events",
+      "an error as JSON labeled as events",
       { ...json({ error: { message: "upstream failed", code: 502 } }), headers: EVENTS },
       STREAM,
     ),

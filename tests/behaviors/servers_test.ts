@@ -11,7 +11,7 @@ for (const { title, cases } of SERVERS) {
   }
 }
 
-Deno.test("docs/teachers.md has a line for each behaviour", async () => {
+Deno.test("docs/teachers.md has a line for each behavior", async () => {
   const page = await Deno.readTextFile(PAGE);
-  assertCurrent(page, withTables(page), "tests/behaviours/teachers_page.ts");
+  assertCurrent(page, withTables(page), "tests/behaviors/teachers_page.ts");
 });

@@ -33,7 +33,7 @@ Deno.test("RowParser reads one row of each well-known dataset", () => {
 
 Deno.test("docs/inputs.md has a line for each shape of a row", async () => {
   const page = await Deno.readTextFile(PAGE);
-  const remedy = "run tests/behaviours/rows/inputs_page.ts";
+  const remedy = "run tests/behaviors/rows/inputs_page.ts";
   assertEquals(generatedLines(page), generatedLines(withTables(page)), remedy);
   assert(ROWS.flatMap(({ cases }) => cases).length >= 40);
 });

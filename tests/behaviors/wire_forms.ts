@@ -196,13 +196,13 @@ const ODD_HEADS = {
 const BYTES: readonly ServerCase[] = [
   {
     who: "gateways to older systems",
-    sends: "Latin-1, labelled so",
+    sends: "Latin-1, labeled so",
     script: [typed({ body: latin1(CAFE_TEXT) }, IN_LATIN1)],
     expected: CAFE,
   },
   {
     who: "gateways to older systems",
-    sends: "UTF-8 labelled as Latin-1",
+    sends: "UTF-8 labeled as Latin-1",
     script: [typed({ body: CAFE_TEXT }, IN_LATIN1)],
     expected: CAFE,
   },

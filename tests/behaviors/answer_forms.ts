@@ -70,33 +70,33 @@ const ENCODED: readonly ServerCase[] = [
   },
   {
     who: "proxies that decode and keep the label",
-    sends: "plain JSON labelled `gzip`",
+    sends: "plain JSON labeled `gzip`",
     script: [coded(WHOLE, "gzip", (bytes) => new TextEncoder().encode(bytes as string))],
     expected: RESULT,
   },
   {
     who: "gateways with one label for everything",
-    sends: "events labelled `application/json`",
+    sends: "events labeled `application/json`",
     flags: ["--stream"],
     script: [typed(STREAM, "application/json")],
     expected: RESULT,
   },
   {
     who: "gateways that stream unasked",
-    sends: "events labelled `application/json`",
+    sends: "events labeled `application/json`",
     script: [typed(STREAM, "application/json")],
     expected: RESULT,
   },
   {
     who: "gateways with one label for everything",
-    sends: "JSON labelled `text/event-stream`",
+    sends: "JSON labeled `text/event-stream`",
     flags: ["--stream"],
     script: [typed(WHOLE, "text/event-stream")],
     expected: RESULT,
   },
   {
     who: "gateways with one label for everything",
-    sends: "JSON labelled `text/plain`, over several lines",
+    sends: "JSON labeled `text/plain`, over several lines",
     flags: ["--stream"],
     script: [typed(
       { body: JSON.stringify(JSON.parse(WHOLE.body as string), null, 2) },

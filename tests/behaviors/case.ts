@@ -1,5 +1,5 @@
 /**
- * One behaviour of a server: what it sends, and what a run makes of it. The tables of this folder are
+ * One behavior of a server: what it sends, and what a run makes of it. The tables of this folder are
  * made of them; `servers.ts` brings the tables together.
  *
  * @module
@@ -11,7 +11,7 @@ import type { Script } from "../support/scripted_server.ts";
  * a member that is not there. Lists must match as a whole. */
 export type Part = { readonly [name: string]: unknown };
 
-/** One behaviour. */
+/** One behavior. */
 export interface ServerCase {
   /** Who behaves so: servers or gateways, as users know them. */
   readonly who: string;

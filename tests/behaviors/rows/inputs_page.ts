@@ -1,6 +1,6 @@
 /**
  * Writes the tables of `docs/inputs.md` from the rows that runs are tested with:
- * `deno run --allow-all tests/behaviours/rows/inputs_page.ts`.
+ * `deno run --allow-all tests/behaviors/rows/inputs_page.ts`.
  *
  * @module
  */
