@@ -169,7 +169,7 @@ function latencyHistogram(hub: Hub): Metric {
   });
   return {
     name: "latency_seconds",
-    help: "Latency of the last attempt of each row that succeeded.",
+    help: "Latency of the last attempt of each answered row.",
     type: "histogram",
     values: [
       ...latency.octaves().map(({ upToMs, count }) => bucket(String(upToMs / 1000), count)),

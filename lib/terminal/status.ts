@@ -74,7 +74,7 @@ export function doneRows({ skipped, succeeded, failed }: Snapshot): number {
 export function rowsSegment(snapshot: Snapshot): Segment {
   const done = formatCount(doneRows(snapshot));
   const { total } = snapshot;
-  return { text: total === null ? `${done} rows done` : `${done}/${formatCount(total)} rows` };
+  return { text: total === null ? `${done} rows finished` : `${done}/${formatCount(total)} rows` };
 }
 
 /** `62.0%`; no segment while the number of rows is unknown. */
@@ -203,7 +203,7 @@ export function troubleTexts({ teachers, errors }: Snapshot): string[] {
 export function startText(event: RunStart): string {
   const { pending, skipped, concurrency } = event;
   const rows = pending === null ? "Rows" : formatCountOf(pending, "row");
-  const before = skipped > 0 ? ` (${formatCount(skipped)} done before)` : "";
+  const before = skipped > 0 ? ` (${formatCount(skipped)} finished before)` : "";
   const model = event.model === "" ? "the teacher" : event.model;
   const teacher = event.teacher === "" ? "" : ` at ${event.teacher}`;
   const most = formatCount(concurrency);

@@ -138,8 +138,8 @@ function rowLines(summary: Summary): Line[] {
     : formatCount(failed) + onDisk;
   return withText([
     ["Rows", total],
-    ["Done before", unlessZero(doneBefore(summary))],
-    ["Succeeded", unlessZero(summary.succeeded)],
+    ["Finished before", unlessZero(doneBefore(summary))],
+    ["Answered", unlessZero(summary.succeeded)],
     ["Failed", failures],
     ["Pending", unlessZero(summary.pending)],
   ]);

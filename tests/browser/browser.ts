@@ -60,6 +60,8 @@ export interface VisitOptions {
   expected?: RegExp;
   /** Runs in every page before its own scripts. @default none */
   initScript?: string | (() => void);
+  /** What the user has allowed, such as `notifications`. @default nothing */
+  permissions?: string[];
   /** A visit whose cookies this one shares. @default new cookies */
   sibling?: Visit;
 }
@@ -78,6 +80,7 @@ export interface Visit extends AsyncDisposable {
 export async function visit(url: string, options: VisitOptions = {}): Promise<Visit> {
   const context = options.sibling?.page.context() ?? await newContext(options);
   if (options.initScript !== undefined) await context.addInitScript(options.initScript);
+  if (options.permissions !== undefined) await context.grantPermissions(options.permissions);
   const page = await context.newPage();
   const requests: string[] = [];
   page.on("request", (request) => requests.push(request.url()));

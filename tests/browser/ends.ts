@@ -36,26 +36,24 @@ function stageEnding() {
   return stage;
 }
 
-/** Collects notifications in the global `notified`. */
-function installNotifications(): void {
-  const notified: string[] = [];
+/** Records the browser's own notifications in the global `notified`. Headless Chromium shows none. */
+function recordNotifications(): void {
+  const notified: string[][] = [];
   Reflect.set(globalThis, "notified", notified);
-  Reflect.set(
-    globalThis,
-    "Notification",
-    class {
-      static requestPermission = () => Promise.resolve("granted");
-      constructor(title: string) {
-        notified.push(title);
-      }
-    },
-  );
+  class Recorded extends Notification {
+    constructor(title: string, options?: NotificationOptions) {
+      super(title, options);
+      notified.push([this.title, this.body]);
+    }
+  }
+  Reflect.set(globalThis, "Notification", Recorded);
 }
 
 Deno.test("page: a halt is a red banner with the command to copy, notified, and still there after a reload", async () => {
   await using stage = stageEnding();
   await using visited = await visit(stage.served.url, {
-    initScript: installNotifications,
+    initScript: recordNotifications,
+    permissions: ["notifications"],
   });
   const { page } = visited;
   await stateWord(page, "Running").waitFor();
@@ -76,9 +74,23 @@ Deno.test("page: a halt is a red banner with the command to copy, notified, and 
     assert((await page.title()).includes("Halted"), await page.title());
     if (visits > 0) break;
     const notified = await page.evaluate(() => Reflect.get(globalThis, "notified"));
-    assertEquals(notified, ["qwen3-235b-a22b: Halted"]);
+    assertEquals(notified.length, 1);
+    const [[title, body]] = notified;
+    assertEquals(title, "qwen3-235b-a22b: Halted");
+    assert(body.includes(reason), body);
     await page.reload();
   }
+});
+
+Deno.test("page: does not promise a notification that the browser forbids", async () => {
+  await using stage = stageEnding();
+  await using visited = await visit(stage.served.url);
+  const { page } = visited;
+  await stateWord(page, "Running").waitFor();
+  const wanted = page.getByRole("switch", { name: "Notify me at the end" });
+  // The click checks it; the denied request unchecks it again.
+  await wanted.click();
+  await page.waitForFunction(() => !document.querySelector<HTMLInputElement>("#notify")!.checked);
 });
 
 Deno.test("page: makes a whole report when the process of the run is gone, without a secure context too", async () => {

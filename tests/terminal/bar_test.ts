@@ -94,7 +94,7 @@ Deno.test("createBar() omits values that are unknown or zero", () => {
     makeSnapshot({ ...nothing, total: null, eta_s: null, errors: [], latency_ms, rate_per_s: 0 }),
   );
   assertEquals(screen.lines, [
-    " 0 rows done · 0.0 rows/s",
+    " 0 rows finished · 0.0 rows/s",
     " 19/20 in flight",
   ]);
 });
@@ -204,8 +204,8 @@ Deno.test("createBar() prints notices and the start above the bar", () => {
   clock.advance(250);
   bar(makeNotice("The key expires soon", "warning"));
   assertEquals(screen.lines.slice(0, 4), [
-    "900 rows to do (100 done before): gpt-5-mini at https://api.",
-    "example.com/v1, concurrency 20",
+    "900 rows to do (100 finished before): gpt-5-mini at https://",
+    "api.example.com/v1, concurrency 20",
     "Warning: The key expires soon",
     " ▒▒▒▒▒███████████████████▚░░░░░░░░░░░░░░░░░░░░░░░░░░  50.0%",
   ]);

@@ -17,13 +17,13 @@ Deno.test("summaryText() omits empty parts", () => {
     `\
 Finished in 35 s: every row has a result
 
-  Rows       1,319
-  Succeeded  1,319
-  Speed      38.2 rows/s
-  Latency    p50 512 ms · p90 900 ms · p99 1.24 s · max 3.10 s
-  Attempts   1,319
-  Process    2.4 s of CPU · 85 MB of memory
-  Results    out/in.jsonl
+  Rows      1,319
+  Answered  1,319
+  Speed     38.2 rows/s
+  Latency   p50 512 ms · p90 900 ms · p99 1.24 s · max 3.10 s
+  Attempts  1,319
+  Process   2.4 s of CPU · 85 MB of memory
+  Results   out/in.jsonl
 `,
   );
 });
@@ -83,34 +83,34 @@ Deno.test("summaryText() has all parts in at most 33 lines", () => {
     `\
 Interrupted after 35 s: 200 rows still to do
 
-  Rows         1,319 · 4 identical merged · 3 bad left out
-  Done before  100
-  Succeeded    1,000
-  Failed       19 (25 in the failures files)
-  Pending      200
-  Speed        38.2 rows/s
-  Latency      p50 512 ms · p90 900 ms · p99 1.24 s · max 3.10 s
-  Tokens       100,710 prompt · 234,990 completion
-  Wasted       4,830 completion tokens: 3,000 truncated · 1,830 rejected
-  Cost         $1.23
-  Attempts     1,103 (81 retries)
-               1,000 succeeded · 100 failed (12 throttled) · 3 unanswered, may be billed
-  Crashed      20 calls at most were in flight when the last run crashed, may be billed twice
-  Process      2.4 s of CPU · 85 MB of memory
-  Teachers     http://gpu1:8000/v1  qwen3  411 answered · 12 not answered
-               http://gpu1:8000/v1  qwen3  411 answered · 12 not answered
-               http://gpu1:8000/v1  qwen3  411 answered · 12 not answered
-               and 6 more: 2,466 answered · 72 not answered
-  Errors       60 × rate_limit 429: cause 0 · 3 retried
-               59 × rate_limit: cause 1 · 3 retried
-               58 × rate_limit 429: cause 2 · 3 retried
-               1,608 × other causes
-  Results      out/0.jsonl
-  Failures     out/0_error.jsonl
-  Results      out/1.jsonl
-  Failures     out/1_error.jsonl
-               and those of 7 more inputs
-  To continue  deno task distill in.jsonl -o out/
+  Rows             1,319 · 4 identical merged · 3 bad left out
+  Finished before  100
+  Answered         1,000
+  Failed           19 (25 in the failures files)
+  Pending          200
+  Speed            38.2 rows/s
+  Latency          p50 512 ms · p90 900 ms · p99 1.24 s · max 3.10 s
+  Tokens           100,710 prompt · 234,990 completion
+  Wasted           4,830 completion tokens: 3,000 truncated · 1,830 rejected
+  Cost             $1.23
+  Attempts         1,103 (81 retries)
+                   1,000 succeeded · 100 failed (12 throttled) · 3 unanswered, may be billed
+  Crashed          20 calls at most were in flight when the last run crashed, may be billed twice
+  Process          2.4 s of CPU · 85 MB of memory
+  Teachers         http://gpu1:8000/v1  qwen3  411 answered · 12 not answered
+                   http://gpu1:8000/v1  qwen3  411 answered · 12 not answered
+                   http://gpu1:8000/v1  qwen3  411 answered · 12 not answered
+                   and 6 more: 2,466 answered · 72 not answered
+  Errors           60 × rate_limit 429: cause 0 · 3 retried
+                   59 × rate_limit: cause 1 · 3 retried
+                   58 × rate_limit 429: cause 2 · 3 retried
+                   1,608 × other causes
+  Results          out/0.jsonl
+  Failures         out/0_error.jsonl
+  Results          out/1.jsonl
+  Failures         out/1_error.jsonl
+                   and those of 7 more inputs
+  To continue      deno task distill in.jsonl -o out/
 `,
   );
   assertLessOrEqual(text.split("\n").length - 1, 33);
@@ -135,16 +135,16 @@ Deno.test("summaryText() says how to retry rows that ran out of tokens", () => {
   };
   const advice = "with a higher --max-tokens, or --on-truncated escalate";
   assertEquals(last("failed", "truncated"), advice);
-  assertEquals(last("retried", "truncated"), `To retry   ${COMMAND}`);
-  assertEquals(last("failed", "rejected"), `To retry   ${COMMAND}`);
+  assertEquals(last("retried", "truncated"), `To retry  ${COMMAND}`);
+  assertEquals(last("failed", "rejected"), `To retry  ${COMMAND}`);
 });
 
 Deno.test("summaryText() gives the command that retries where only failures are left", () => {
   const summary = makeSummary({ succeeded: 1318, failed: 1, failures_on_disk: 1 });
   const text = summaryText(summary, { color: false, continueCommand: COMMAND });
   assert(text.startsWith("Finished in 35 s: 1 row has no result\n"));
-  assert(text.includes("  Failed     1\n"));
-  assert(text.endsWith(`  To retry   ${COMMAND}\n`));
+  assert(text.includes("  Failed    1\n"));
+  assert(text.endsWith(`  To retry  ${COMMAND}\n`));
 });
 
 const ENDINGS: readonly [name: string, changes: Partial<Summary>, headline: string][] = [
@@ -178,12 +178,12 @@ Deno.test("summaryText() gives the command that continues after any interruption
 
 Deno.test("summaryText() distinguishes failures of earlier runs from those of this one", () => {
   const text = summaryText(makeSummary({ failures_on_disk: 30 }), { color: false });
-  assert(text.includes("  Failed     30 before this run\n"));
+  assert(text.includes("  Failed    30 before this run\n"));
 });
 
 Deno.test("summaryText() names the failures file of bad rows", () => {
   const text = summaryText(makeSummary({ bad_rows: 1 }), { color: false });
-  assert(text.includes("  Failures   out/in_error.jsonl\n"));
+  assert(text.includes("  Failures  out/in_error.jsonl\n"));
 });
 
 Deno.test("summaryText() says why a run was halted, without control characters", () => {
@@ -225,15 +225,15 @@ const ATTEMPTS: readonly [changes: Partial<Summary>, expected: string][] = [
 for (const [changes, expected] of ATTEMPTS) {
   Deno.test(`summaryText() says how attempts ended: ${expected}`, () => {
     const text = summaryText(makeSummary({ ...changes, attempts: 9 }), { color: false });
-    assert(text.includes(`\n  Attempts   9\n             ${expected}\n`));
+    assert(text.includes(`\n  Attempts  9\n            ${expected}\n`));
   });
 }
 
 Deno.test("summaryText() counts one call of a run that crashed, and one retry, in the singular", () => {
   const one = { crashed_in_flight: 1, attempts: 2, retries: 1 };
   const text = summaryText(makeSummary(one), { color: false });
-  assert(text.includes("  Attempts   2 (1 retry)\n"), text);
-  assert(text.includes("  Crashed    1 call was in flight when the last run crashed"));
+  assert(text.includes("  Attempts  2 (1 retry)\n"), text);
+  assert(text.includes("  Crashed   1 call was in flight when the last run crashed"));
 });
 
 Deno.test("summaryText() has the same text in colors", () => {
