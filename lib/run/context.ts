@@ -107,6 +107,14 @@ export class RunNotices {
     );
   }
 
+  /** Says where the answers go whose output file can no longer be synced. */
+  rescued(path: string, isTemporary: boolean): void {
+    const next = isTemporary
+      ? "Move this file next to the output before the next run, which adds them"
+      : "The next run adds them to the output";
+    this.add("warning", `The answers that are still in flight go to "${path}". ${next}`);
+  }
+
   /** Emits the notices that were held back, and holds back none from now on. */
   start(): void {
     const early = this.#early ?? [];

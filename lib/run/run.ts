@@ -168,7 +168,8 @@ export class Run {
       },
       onStall: (error) => this.#stalled.add(index, job, error),
       onRecover: () => this.#stalled.remove(index),
-      onBroken: (error) => this.#engine?.abort(error),
+      onBroken: (error) => this.#loseOutput(error),
+      onRescue: (path, isTemporary) => this.#notices.rescued(path, isTemporary),
       onUnlocked: (path, reason) => {
         if (this.#options.lock !== false) this.#notices.warnUnlocked(path, reason, job.files.lock);
       },
@@ -222,7 +223,7 @@ export class Run {
     });
   }
 
-  /** Called when another process has changed an output. Calls in flight are finished. */
+  /** Called when an output was changed or broke. Calls in flight are finished: they are paid. */
   #loseOutput(error: SinkError): void {
     this.#notices.add("warning", `${error.message}. Nothing more is sent`);
     this.#engine?.stop();

@@ -10,6 +10,7 @@ import { setImmediate } from "node:timers";
 import { SinkError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import { MAX_TURN_MS } from "../timer.ts";
+import type { KnownFile } from "./watched_file.ts";
 
 /** An open file to append to. A `Deno.FsFile` opened with `append` is one. */
 export interface JournalFile {
@@ -45,6 +46,29 @@ const SLOW_FOR_MS = 1_000;
 /** Larger writes take long to copy, so they always go through another thread. */
 const MAX_BLOCKING_BYTES = 1024 * 1024;
 const NEWLINE = 10;
+
+export interface JournalOptions<T> extends AppenderOptions {
+  /** Called with records that have become durable, in the order of the appends. */
+  readonly onDurable?: (records: readonly T[]) => void;
+  /** Called once, when nothing more can be made durable. */
+  readonly onBroken?: (error: SinkError) => void;
+  /** Called when lines go to another file because fdatasync has failed. */
+  readonly onRescue?: (path: string, isTemporary: boolean) => void;
+  /** Called when the file was opened but cannot be locked; `reason` is for a message. */
+  readonly onUnlocked?: (path: string, reason: string) => void;
+  /** The maximum of rows that are written but not synced; at least 1. @default 1024 */
+  readonly maxUnsyncedRows?: number;
+  /** With "never", rows count as durable once they are written. @default "always" */
+  readonly fsync?: "always" | "never";
+  /** The permissions of a new file, before umask. @default 0o666 */
+  readonly mode?: number;
+  /** Whether the file's name is durable, so that `open` need not sync the folder. @default false */
+  readonly isNameDurable?: boolean;
+  /** The file as it was last closed, to notice changes since. @default it was not open before */
+  readonly known?: KnownFile;
+  /** Opens a handle for appending; called twice. The file is not watched. @default Deno.open */
+  readonly openFile?: (path: string) => Promise<JournalFile>;
+}
 
 export class Appender {
   readonly #path: string;

@@ -23,32 +23,14 @@
  */
 
 import { SinkError } from "../errors.ts";
-import { Appender, type AppenderOptions, BatchDelay, type JournalFile } from "./appender.ts";
+import { Appender, BatchDelay, type JournalFile, type JournalOptions } from "./appender.ts";
 import { Batch, MAX_UNSYNCED_BYTES, ReusedBytes, Syncer } from "./syncer.ts";
 import { systemReason } from "../files.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
+import type { LastResort } from "./last_resort.ts";
 import { type KnownFile, WatchedFile } from "./watched_file.ts";
 
-export interface JournalOptions<T> extends AppenderOptions {
-  /** Called with records that have become durable, in the order of the appends. */
-  readonly onDurable?: (records: readonly T[]) => void;
-  /** Called once, when nothing more can be made durable. */
-  readonly onBroken?: (error: SinkError) => void;
-  /** Called when the file was opened but cannot be locked; `reason` is for a message. */
-  readonly onUnlocked?: (path: string, reason: string) => void;
-  /** The maximum of rows that are written but not synced; at least 1. @default 1024 */
-  readonly maxUnsyncedRows?: number;
-  /** With "never", rows count as durable once they are written. @default "always" */
-  readonly fsync?: "always" | "never";
-  /** The permissions of a new file, before umask. @default 0o666 */
-  readonly mode?: number;
-  /** Whether the file's name is durable, so that `open` need not sync the folder. @default false */
-  readonly isNameDurable?: boolean;
-  /** The file as it was last closed, to notice changes since. @default it was not open before */
-  readonly known?: KnownFile;
-  /** Opens a handle for appending; called twice. The file is not watched. @default Deno.open */
-  readonly openFile?: (path: string) => Promise<JournalFile>;
-}
+export type { JournalOptions } from "./appender.ts";
 
 /** Appends lines to one file and reports when they are durable. */
 export class Journal<T> implements AsyncDisposable {
@@ -74,6 +56,8 @@ export class Journal<T> implements AsyncDisposable {
   #isAbandoned = false;
   /** Whether fdatasync has failed, so that the disk may not hold what was written. */
   #isSyncBroken = false;
+  /** Where lines go once fdatasync has failed. */
+  #lastResort: Promise<LastResort> | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -167,9 +151,13 @@ export class Journal<T> implements AsyncDisposable {
 
   /**
    * Appends a line, given without its line feed. Resolves once the whole batch is written; rejects
-   * with a `SinkError` if it never will be.
+   * with a `SinkError` if it never will be. Once fdatasync has failed, the line goes to another
+   * file, and its record never counts as durable.
    */
   append(line: string, record: T): Promise<void> {
+    if (this.#lastResort !== undefined && this.#closing === undefined) {
+      return this.#rescue(`${line}\n`);
+    }
     if (this.#rejection !== undefined) return Promise.reject(this.#rejection);
     let batch = this.#waiting.at(-1);
     if (batch === undefined || this.#isFull(batch)) {
@@ -228,6 +216,7 @@ export class Journal<T> implements AsyncDisposable {
       await this.#writer;
       await this.#syncer.untilIdle();
       for (const file of this.#files) file.close();
+      await (await this.#lastResort)?.close();
       await this.#watched?.removeEmpty();
     }
   }
@@ -257,10 +246,12 @@ export class Journal<T> implements AsyncDisposable {
 
   async #writeNext(): Promise<void> {
     const batch = this.#waiting.shift()!;
+    const bytes = batch.encode(this.#bytes);
     try {
-      await this.#appender.append(batch.encode(this.#bytes));
+      await this.#appender.append(bytes);
     } catch (error) {
-      batch.written.reject(error);
+      if (this.#lastResort === undefined) batch.written.reject(error);
+      else batch.written.resolve(this.#rescue(new TextDecoder().decode(bytes)));
       throw error;
     }
     this.#writtenRows += batch.records.length;
@@ -276,8 +267,21 @@ export class Journal<T> implements AsyncDisposable {
         "The last rows may not be on disk; check the disk, then run the same command again",
       { path: this.#path, cause },
     );
+    if (this.#isSyncBroken) this.#redirect();
     this.#stop(error);
     this.#options.onBroken?.(error);
+  }
+
+  /** Lets lines go to another file, because the answers in flight are paid for. */
+  #redirect(): void {
+    const { mode, onRescue: onFile } = this.#options;
+    this.#lastResort = import("./last_resort.ts")
+      .then(({ LastResort }) => new LastResort(this.#path, { mode, onFile }));
+    for (const batch of this.#waiting.splice(0)) batch.written.resolve(this.#rescue(batch.text));
+  }
+
+  async #rescue(lines: string): Promise<void> {
+    await (await this.#lastResort!).append(lines);
   }
 
   #stop(error: SinkError): void {

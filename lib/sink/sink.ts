@@ -36,6 +36,8 @@ export interface SinkOptions {
   readonly onRecover?: () => void;
   /** Called once, when nothing more can be made durable. */
   readonly onBroken?: (error: SinkError) => void;
+  /** See `JournalOptions.onRescue`. */
+  readonly onRescue?: (path: string, isTemporary: boolean) => void;
   /** Called when a file was opened but cannot be locked; `reason` is for a message. */
   readonly onUnlocked?: (path: string, reason: string) => void;
   /**
@@ -194,11 +196,11 @@ export class Sink implements AsyncDisposable {
 }
 
 function journalOptions(options: SinkOptions) {
-  const { onDurable, onUnlocked, concurrency, fsync, delay, mode, openFile } = options;
+  const { onDurable, onUnlocked, onRescue, concurrency, fsync, delay, mode, openFile } = options;
   const shared = {
     ...sharedCallbacks(options),
     maxUnsyncedRows: maxUnsyncedRows(concurrency),
-    ...{ onUnlocked, fsync, delay, mode, openFile },
+    ...{ onUnlocked, onRescue, fsync, delay, mode, openFile },
   };
   return {
     forResults: { ...shared, onDurable },

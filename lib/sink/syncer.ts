@@ -207,6 +207,11 @@ export class Batch<T> {
     this.length += line.length + 1;
   }
 
+  /** The lines, each with its line feed; "" after `encode`. */
+  get text(): string {
+    return this.#lines.map((line) => `${line}\n`).join("");
+  }
+
   /** Returns the lines as UTF-8, valid until `bytes` is used again, and releases their texts. */
   encode(bytes: ReusedBytes): Uint8Array {
     this.#lines.push(""); // The last line feed, without another copy of the text.

@@ -1,0 +1,78 @@
+/**
+ * Keeps answers that arrive after fdatasync has failed on their output file: in a file of rescued
+ * lines next to it, or in the temporary folder if that disk takes no more.
+ *
+ * @module
+ */
+
+import { basename } from "../deps/std_path.ts";
+import { writeAll } from "../files.ts";
+import { inFolder } from "../paths.ts";
+import { cannotWrite } from "./durable_file.ts";
+import { createRescuedFile } from "./rescued.ts";
+
+export interface LastResortOptions {
+  /** The permissions of the file, before umask. @default 0o666 */
+  readonly mode?: number;
+  /** Called with the path of each file that is used. */
+  readonly onFile?: (path: string, isTemporary: boolean) => void;
+  /** Creates a folder on another disk. @default in the folder for temporary files */
+  readonly makeFolder?: () => Promise<string>;
+}
+
+/** Lines of one output file. Each is durable once `append` resolves. */
+export class LastResort {
+  readonly #output: string;
+  readonly #options: LastResortOptions;
+  #file: Deno.FsFile | undefined;
+  /** Whether the disk of the output is not tried any more. */
+  #isTemporary = false;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(output: string, options: LastResortOptions = {}) {
+    this.#output = output;
+    this.#options = options;
+  }
+
+  /**
+   * Appends whole lines. Rejects if they cannot be kept anywhere.
+   *
+   * @param lines With their line feeds.
+   */
+  append(lines: string): Promise<void> {
+    const appended = this.#last.then(() => this.#append(new TextEncoder().encode(lines)));
+    this.#last = appended.catch(() => {});
+    return appended;
+  }
+
+  async close(): Promise<void> {
+    await this.#last;
+    this.#file?.close();
+    this.#file = undefined;
+  }
+
+  async #append(lines: Uint8Array): Promise<void> {
+    try {
+      this.#file ??= await this.#open();
+      await writeAll(this.#file, lines);
+      await this.#file.syncData();
+    } catch (cause) {
+      this.#file?.close();
+      this.#file = undefined;
+      if (this.#isTemporary) throw cannotWrite(this.#output, cause);
+      this.#isTemporary = true;
+      await this.#append(lines);
+    }
+  }
+
+  async #open(): Promise<Deno.FsFile> {
+    const { mode, onFile, makeFolder = () => Deno.makeTempDir({ prefix: "retort-" }) } =
+      this.#options;
+    const beside = this.#isTemporary
+      ? inFolder(await makeFolder(), basename(this.#output))
+      : this.#output;
+    const path = await createRescuedFile(beside, mode);
+    onFile?.(path, this.#isTemporary);
+    return await Deno.open(path, { append: true });
+  }
+}
