@@ -248,7 +248,7 @@ Deno.test("summaryText() does not take pending rows that a retry left out for do
   const lines = (fields: Parameters<typeof makeSummary>[0]) =>
     summaryText(makeSummary({ total: 10, ...fields }), { color: false, continueCommand: COMMAND });
   const none = lines({ skipped: 10, succeeded: 0, failed: 0, pending: 10 });
-  assertEquals(none.includes("Done before"), false);
+  assertEquals(none.includes("Finished before"), false);
   const some = lines({ skipped: 8, succeeded: 2, failed: 0, pending: 3 });
-  assertEquals(/Done before +5\n/.test(some), true, some);
+  assertEquals(/Finished before +5\n/.test(some), true, some);
 });
