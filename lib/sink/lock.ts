@@ -136,7 +136,7 @@ export class Lock implements Disposable {
 }
 
 /**
- * Takes a lock without waiting.
+ * Takes a lock, or gives up after a tenth of a second.
  *
  * @param path The lock file (`out/x.lock` for the results `out/x.jsonl`), in an existing folder.
  * @throws {LockedError} If another run holds it.
@@ -145,7 +145,7 @@ export class Lock implements Disposable {
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const lock = await acquire(path, options);
+    const lock = await acquirePatiently(path, options);
     // The file may have been removed, and created again by another run, before it was locked.
     if (await lock.check() === undefined) {
       return options.shared === undefined ? lock : lock.refer(options.shared);
@@ -157,6 +157,26 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 
 /** The most attempts to lock a file that others keep removing or replacing. */
 const ATTEMPTS = 10;
+
+/** How often a lock that is held is tried. */
+const HELD_ATTEMPTS = 3;
+/** The pause between two of these attempts, in milliseconds. */
+const HELD_PAUSE_MS = 30;
+
+/**
+ * A lock may be held for a moment only: by a run that reads its note, or by a child of the process
+ * that has just released it, which shares its open files until it executes its program.
+ */
+async function acquirePatiently(path: string, options: LockOptions): Promise<Lock> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await acquire(path, options);
+    } catch (error) {
+      if (!(error instanceof LockedError) || attempt === HELD_ATTEMPTS) throw error;
+      await delay(HELD_PAUSE_MS);
+    }
+  }
+}
 
 async function acquire(path: string, options: LockOptions): Promise<Lock> {
   const { required = true, openFile = openLockFile } = options;
@@ -198,8 +218,8 @@ export class SharedLock implements Disposable {
   }
 
   /**
-   * Takes the lock without waiting. Its name is a hash of the names in `paths`, so that a run
-   * with the same outputs finds it again.
+   * Takes the lock. Its name is a hash of the names in `paths`, so that a run with the same outputs
+   * finds it again.
    *
    * @param paths The lock files of the outputs, all in one folder.
    * @throws {LockedError} If another run with the same outputs holds it.
@@ -209,26 +229,13 @@ export class SharedLock implements Disposable {
     const name = xxHash64Hex(paths.map((path) => basename(path)).toSorted().join("\n"));
     const path = sharedPathOf(paths[0], name);
     await makeFolder(dirname(path));
-    for (let attempt = 1;; attempt++) {
-      try {
-        return new SharedLock(await acquireLock(path, options), name);
-      } catch (error) {
-        // `noteOfShared` of another run holds it for a moment.
-        if (!(error instanceof LockedError) || attempt === SHARED_ATTEMPTS) throw error;
-        await delay(SHARED_PAUSE_MS);
-      }
-    }
+    return new SharedLock(await acquireLock(path, options), name);
   }
 
   [Symbol.dispose](): void {
     this.lock.release();
   }
 }
-
-/** The most attempts to take a shared lock. */
-const SHARED_ATTEMPTS = 3;
-/** The pause between attempts to take a shared lock. */
-const SHARED_PAUSE_MS = 30;
 
 function sharedPathOf(path: string, name: string): string {
   return join(dirname(path), OWN_FOLDER, `${name}.lock`);

@@ -81,5 +81,6 @@ Deno.test("redactor() is fast on a body of nothing but escapes", () => {
   for (const hostile of ["%25".repeat(1e6), "\\\\".repeat(1e6), "&amp;amp;amp;".repeat(1e6)]) {
     assert(redact(hostile).length <= 65_536);
   }
-  assertLess(performance.now() - startedAt, 2_000);
+  // A pattern that backtracks takes hours. A busy machine took 2.2 s.
+  assertLess(performance.now() - startedAt, 20_000);
 });
