@@ -97,20 +97,23 @@ export class RunLines implements Disposable {
    * Only uids show which rows they answer, and the table does not keep uids: if results are left,
    * the file is read again.
    */
-  async takeSurplus(to: LineSink): Promise<number> {
+  async takeSurplus(to: LineSink & { flush(): Promise<void> }): Promise<number> {
     if (this.orphans === 0) return 0;
-    const table = this.#table, known = new IdTable();
-    let surplus = 0;
+    const table = this.#table, surplus: number[] = [];
+    using known = new IdTable();
     await this.#results.index("results", known, (_, line) => {
       const uid = line.uid(), parent = parseSampleUid(uid);
       if (parent === undefined || !this.#isTaken(parent.uid) || this.#isTaken(uid)) return;
       const slot = table.find(uid);
       table.set(slot, SEEN);
-      this.#results.copy(table.lineOf(slot), to);
-      surplus++;
+      surplus.push(table.lineOf(slot));
     });
-    known[Symbol.dispose]();
-    return surplus;
+    // Not while the file is indexed: both read it from its one position.
+    for (const line of surplus) {
+      this.#results.copy(line, to);
+      await to.flush();
+    }
+    return surplus.length;
   }
 
   #isTaken(uid: string): boolean {

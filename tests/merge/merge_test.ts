@@ -348,6 +348,20 @@ Deno.test("results beyond the samples of their row are kept and reported", async
   assertEquals([proof.succeeded, proof.surplus, proof.strangers], [12, 24, 0]);
 });
 
+Deno.test("all results beyond the samples of their row are kept where they fill many blocks", async () => {
+  await using dir = await tempDir();
+  const long = "x".repeat(20_000);
+  const rows = Array.from({ length: 40 }, (_, i) => ({ prompt: `${i} ${long}` }));
+  const input = await dir.write("in.jsonl", rows);
+  for (const samples of [1, 3, 1]) {
+    await runShards(input, dir.path("out/"), 2, { generator: { samples } });
+  }
+  const report = await mergeRuns({ outputs: dir.path("out"), output: dir.path("all/in.jsonl") });
+  assertEquals([report.succeeded, report.surplus, report.problems], [40, 80, []]);
+  const merged = await dir.rows("all/in.jsonl");
+  assertEquals([merged.length, new Set(merged.map(({ uid }) => uid)).size], [120, 120]);
+});
+
 Deno.test("a merge that waits begins when the last shard is done, and does not wait for one that was halted", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 20));
