@@ -1,8 +1,10 @@
-/** The scripts of the pages hold every module, each after those that it imports. */
+/** The scripts of the pages hold every module in order, and their elements have styles. */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
-import { PAGE_JS } from "../../web/assets.ts";
-import { VIEW_JS } from "../../web/view/assets.ts";
+import { PAGE_CSS, PAGE_HTML, PAGE_JS } from "../../web/assets.ts";
+import FLEET_HTML from "../../web/fleet/fleet.html" with { type: "text" };
+import { FLEET_CSS } from "../../web/fleet/server.ts";
+import { VIEW_CSS, VIEW_HTML, VIEW_JS } from "../../web/view/assets.ts";
 
 for (const [folder, script] of [["page/", PAGE_JS], ["view/page/", VIEW_JS]]) {
   Deno.test(`web/${folder} is served whole, each module after those that it imports`, async () => {
@@ -14,6 +16,21 @@ for (const [folder, script] of [["page/", PAGE_JS], ["view/page/", VIEW_JS]]) {
       imports.filter((other) => placeOf(other) > placeOf(name)).map((other) => `${name}: ${other}`)
     );
     assertEquals(early, [], "stand before what they import");
+  });
+}
+
+const PAGES: readonly [name: string, html: string, css: string][] = [
+  ["run", PAGE_HTML, PAGE_CSS],
+  ["data", VIEW_HTML, VIEW_CSS],
+  ["folder", FLEET_HTML, FLEET_CSS],
+];
+
+for (const [name, html, css] of PAGES) {
+  Deno.test(`page of the ${name}: each class of an element has a style`, () => {
+    const classes = [...html.matchAll(/ class="([^"]+)"/g)].flatMap(([, all]) => all.split(" "));
+    assert(classes.length > 10);
+    const isStyled = (one: string) => new RegExp(`\\.${one}(?![\\w-])`).test(css);
+    assertEquals([...new Set(classes)].filter((one) => !isStyled(one)), []);
   });
 }
 

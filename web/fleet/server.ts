@@ -44,7 +44,7 @@ const MAX_ROWS = 200;
 const OWN_PATH = /\/(?:fleet\.(?:js|css)|state|)$/;
 
 const SCRIPT = joinModules([...COMMON_MODULES, fleet]);
-const STYLE = [...COMMON_STYLES, frame, overview, tables, fleetStyle].join("\n");
+export const FLEET_CSS: string = [...COMMON_STYLES, frame, overview, tables, fleetStyle].join("\n");
 
 export function createFleetApp(
   watch: FleetWatch,
@@ -60,7 +60,10 @@ export function createFleetApp(
     "/fleet.js",
     (c) => c.body(SCRIPT, 200, { "content-type": "text/javascript; charset=utf-8" }),
   );
-  app.get("/fleet.css", (c) => c.body(STYLE, 200, { "content-type": "text/css; charset=utf-8" }));
+  app.get(
+    "/fleet.css",
+    (c) => c.body(FLEET_CSS, 200, { "content-type": "text/css; charset=utf-8" }),
+  );
   app.get(
     "/state",
     (c) => c.json(watch.view(c.req.query("all") === undefined ? MAX_ROWS : Infinity)),
