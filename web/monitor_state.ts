@@ -13,6 +13,7 @@ import type {
   RunStart,
   Snapshot,
   Summary,
+  TeacherStatus,
 } from "../lib/progress/mod.ts";
 
 export type { Ending } from "../lib/endings.ts";
@@ -106,7 +107,10 @@ export interface ChartMark {
   text: string;
 }
 
-/** A snapshot with only the most frequent errors, the first teachers, and long texts cut (`…`). */
+/**
+ * A snapshot with only the most frequent errors, as many teachers as fit (those in trouble first),
+ * and long texts cut (`…`).
+ */
 export interface WireSnapshot extends Omit<Snapshot, "type"> {
   /** Always "snapshot". */
   type: "snapshot";
@@ -119,6 +123,8 @@ export interface WireSnapshot extends Omit<Snapshot, "type"> {
   /** Number of entries for teachers that have left the list of teachers: one for all of them, or
    * 0. */
   teachers_left: number;
+  /** Number of teachers in each state, including those that do not fit, without those that left. */
+  teacher_states: Partial<Record<TeacherStatus["state"], number>>;
 }
 
 /** Names of the history's columns, in order. */

@@ -19,7 +19,7 @@ import type {
 } from "./monitor_state.ts";
 import { RunFigures } from "./run_figures.ts";
 import { Samples, shortenedToFit } from "./samples.ts";
-import { wireSnapshot } from "./wire_snapshot.ts";
+import { wireFigures, wireSnapshot } from "./wire_snapshot.ts";
 
 const MAX_NOTICES = 100;
 
@@ -164,14 +164,15 @@ export class RunRecord {
 
   /** Returns the whole state, for a page or a report. */
   state(retryWhenDone: boolean): MonitorState {
+    const snapshot = this.#snapshot;
     return {
       time: this.#wallClock(),
       run: this.#run,
-      snapshot: this.#snapshot === undefined ? null : wireSnapshot(this.#snapshot),
+      snapshot: snapshot === undefined ? null : wireSnapshot(snapshot),
       history: this.#history.columns(),
       latency: this.#latency.histogram(),
       answers: this.answers,
-      teacher_figures: this.teacherFigures,
+      teacher_figures: snapshot === undefined ? [] : wireFigures(this.teacherFigures, snapshot),
       marks: this.#marks.all,
       samples: this.#samples.since(),
       notices: this.#notices,

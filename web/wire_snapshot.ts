@@ -8,7 +8,7 @@ import type { ErrorGroup, Snapshot, TeacherStatus } from "../lib/progress/mod.ts
 import { formatCount, sumOf } from "../lib/figures.ts";
 import { byteLength, cut } from "./cut.ts";
 import type { SnapshotMessage } from "./protocol.ts";
-import type { WireSnapshot } from "./monitor_state.ts";
+import type { TeacherFigures, WireSnapshot } from "./monitor_state.ts";
 
 /** Limit of a snapshot message, in bytes. */
 export const MAX_SNAPSHOT_BYTES = 8 * 1024;
@@ -40,12 +40,21 @@ const LIMITS: readonly Limits[] = [
   { errors: 2, teachers: 2, text: 24 },
 ];
 
+/** Teachers in these states are sent first; where not all fit, those that are up are left out. */
+const URGENCY: Readonly<Record<TeacherStatus["state"], number>> = {
+  halted: 0,
+  down: 0,
+  cooling_down: 1,
+  leaving: 2,
+  up: 3,
+  left: 4,
+};
+
 /** Shortens a snapshot. The default limits are those for `hello` and for reports. */
 export function wireSnapshot(snapshot: Snapshot, limits: Limits = LIMITS[0]): WireSnapshot {
-  const present = snapshot.teachers.filter(({ state }) => state !== "left");
-  const left = joined(snapshot.teachers.filter(({ state }) => state === "left"));
-  // Those that left have no room of their own, so that the sums of the table are complete.
-  const shown = [...present.slice(0, limits.teachers - left.length), ...left];
+  const present = snapshot.teachers.filter(isPresent);
+  const left = joined(snapshot.teachers.filter((teacher) => !isPresent(teacher)));
+  const shown = [...shownIndexes(snapshot, limits).map((i) => snapshot.teachers[i]), ...left];
   return {
     ...snapshot,
     reason: cutOrNull(snapshot.reason, limits.text),
@@ -54,7 +63,42 @@ export function wireSnapshot(snapshot: Snapshot, limits: Limits = LIMITS[0]): Wi
     teachers: shown.map((teacher) => cutTeacher(teacher, limits.text)),
     teachers_total: present.length + left.length,
     teachers_left: left.length,
+    teacher_states: countStates(present),
   };
+}
+
+/**
+ * Returns the figures of the teachers that `wireSnapshot()` keeps.
+ *
+ * @param figures One for each teacher of the snapshot.
+ */
+export function wireFigures(
+  figures: readonly TeacherFigures[],
+  snapshot: Snapshot,
+  limits: Limits = LIMITS[0],
+): TeacherFigures[] {
+  const shown = shownIndexes(snapshot, limits).map((i) => figures[i]);
+  return snapshot.teachers.every(isPresent) ? shown : [...shown, { rows_per_s: 0, p50_ms: null }];
+}
+
+/** Returns which of the teachers that have not left are kept, in the order of the snapshot. */
+function shownIndexes({ teachers }: Snapshot, limits: Limits): number[] {
+  const present = [...teachers.keys()].filter((i) => isPresent(teachers[i]));
+  // Those that left always have an entry, so that the sums of the table are complete.
+  const room = limits.teachers - (present.length < teachers.length ? 1 : 0);
+  if (present.length <= room) return present;
+  return present.toSorted((a, b) => URGENCY[teachers[a].state] - URGENCY[teachers[b].state])
+    .slice(0, room).toSorted((a, b) => a - b);
+}
+
+function isPresent({ state }: TeacherStatus): boolean {
+  return state !== "left";
+}
+
+function countStates(teachers: readonly TeacherStatus[]): WireSnapshot["teacher_states"] {
+  const counts: WireSnapshot["teacher_states"] = {};
+  for (const { state } of teachers) counts[state] = (counts[state] ?? 0) + 1;
+  return counts;
 }
 
 /** One entry for all teachers that left; none if none did. */
@@ -83,10 +127,9 @@ export function encodeSnapshot(
 ): string {
   let text = "";
   for (const limits of LIMITS) {
-    const teacher_figures = message.teacher_figures.slice(0, limits.teachers);
     text = JSON.stringify({
       ...message,
-      teacher_figures,
+      teacher_figures: wireFigures(message.teacher_figures, snapshot, limits),
       snapshot: wireSnapshot(snapshot, limits),
     });
     if (byteLength(text) <= MAX_SNAPSHOT_BYTES) break;

@@ -8,17 +8,12 @@ import {
   type WireSnapshot,
 } from "../../web/monitor_state.ts";
 import { NO_ANSWERS } from "../../web/page/store.js";
+import { wireSnapshot } from "../../web/wire_snapshot.ts";
 import { makeSnapshot } from "../progress/fixtures.ts";
 
 /** Makes a snapshot as pages get it. */
 export function makeWireSnapshot(changes: Partial<WireSnapshot> = {}): WireSnapshot {
-  const snapshot = { ...makeSnapshot(), ...changes };
-  return {
-    ...snapshot,
-    errors_total: changes.errors_total ?? snapshot.errors.length,
-    teachers_total: changes.teachers_total ?? snapshot.teachers.length,
-    teachers_left: snapshot.teachers.filter(({ state }) => state === "left").length,
-  };
+  return { ...wireSnapshot({ ...makeSnapshot(), ...changes }), ...changes };
 }
 
 /** Makes a run with `points` points of history, one per second. */

@@ -97,6 +97,19 @@ Deno.test("backing off has its end, its duration and the reason", () => {
   assertMatch(stateWords(store, NOW_MS + 12_000).detail, /^until \d\d:\d\d:\d\d \(429/);
 });
 
+Deno.test("a running run counts and names teachers that are not up among more than are sent", () => {
+  const teachers = Array.from({ length: 40 }, (_, i) => makeTeacher({ address: `http://gpu${i}` }));
+  teachers[34] = { ...teachers[34], state: "down", reason: "connection refused" };
+  const one = stateWords(storeOf({ state: "running", teachers }), NOW_MS);
+  assertEquals([one.tone, one.detail], [
+    "wait",
+    "gpu34 is down: connection refused; its rows go to the others",
+  ]);
+  const down = [...teachers.slice(0, 3), ...Array(37).fill(teachers[34])];
+  const many = stateWords(storeOf({ state: "running", teachers: down }), NOW_MS);
+  assertMatch(many.detail, /^37 of 40 teachers not up\. .* is down/);
+});
+
 Deno.test("a running run names teachers that are not up", () => {
   const teachers = [makeTeacher(), makeTeacher({ state: "down" })];
   const { detail, tone } = stateWords(storeOf({ state: "running", teachers }), NOW_MS);

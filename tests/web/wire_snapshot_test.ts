@@ -2,7 +2,12 @@ import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_asse
 import type { Snapshot } from "../../lib/progress/snapshot.ts";
 import { byteLength, cut } from "../../web/cut.ts";
 import type { SnapshotMessage } from "../../web/protocol.ts";
-import { encodeSnapshot, MAX_SNAPSHOT_BYTES, wireSnapshot } from "../../web/wire_snapshot.ts";
+import {
+  encodeSnapshot,
+  MAX_SNAPSHOT_BYTES,
+  wireFigures,
+  wireSnapshot,
+} from "../../web/wire_snapshot.ts";
 import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
 
 function encode(parts: Partial<Snapshot>): { bytes: number; message: SnapshotMessage } {
@@ -104,4 +109,29 @@ Deno.test("wireSnapshot() sums up the teachers that left in one entry, which alw
   ]);
   const alone = wireSnapshot(makeSnapshot({ teachers: [makeTeacher(), left[0]] }));
   assertEquals(alone.teachers.map(({ address }) => address), Array(2).fill("http://gpu1:8000/v1"));
+});
+
+Deno.test("wireSnapshot() counts all teachers by state, and sends those in trouble first", () => {
+  const teachers = Array.from({ length: 40 }, (_, i) => makeTeacher({ address: `http://gpu${i}` }));
+  teachers[34] = { ...teachers[34], state: "down" };
+  teachers[38] = { ...teachers[38], state: "cooling_down" };
+  teachers.push(makeTeacher({ state: "left" }));
+  const figures = teachers.map((_, i) => ({ rows_per_s: i, p50_ms: i }));
+  const snapshot = makeSnapshot({ teachers });
+  const wire = wireSnapshot(snapshot);
+  assertEquals(wire.teacher_states, { up: 38, down: 1, cooling_down: 1 });
+  const kept = [...Array(29).keys(), 34, 38];
+  assertEquals(
+    wire.teachers.map(({ address }) => address),
+    [...kept.map((i) => `http://gpu${i}`), "http://gpu1:8000/v1"],
+  );
+  const ranks = wireFigures(figures, snapshot).map(({ rows_per_s }) => rows_per_s);
+  assertEquals(ranks, [...kept, 0]);
+
+  const long = "\u0000".repeat(5_000);
+  const { message } = encode({ teachers: teachers.map((one) => ({ ...one, model: long })) });
+  const { teachers: few, teacher_states } = message.snapshot;
+  assertEquals(few.map(({ state }) => state), ["up", "down", "cooling_down", "left"]);
+  assertEquals(message.teacher_figures.length, few.length);
+  assertEquals(teacher_states, wire.teacher_states);
 });

@@ -124,13 +124,13 @@ function doneWords({ total, failures_on_disk: failed, pending, bad_rows }, durat
 }
 
 /**
- * Returns the teachers of the list that take no requests now.
+ * Counts the teachers of the list that take no requests now, including those that are not shown.
  *
  * @param {RunStore["snapshot"]} snapshot
  */
-function troubledTeachers(snapshot) {
-  const calmStates = ["up", "leaving", "left"];
-  return snapshot?.teachers.filter(({ state }) => !calmStates.includes(state)) ?? [];
+function countTroubled(snapshot) {
+  const { cooling_down = 0, down = 0, halted = 0 } = snapshot?.teacher_states ?? {};
+  return cooling_down + down + halted;
 }
 
 /**
@@ -141,10 +141,10 @@ function troubledTeachers(snapshot) {
  * @returns {StateWords}
  */
 function runningWords({ snapshot }) {
-  const troubled = troubledTeachers(snapshot);
-  const lost = troubled.find(({ state }) => state === "down" || state === "halted");
+  const troubled = countTroubled(snapshot);
+  const lost = snapshot?.teachers.find(({ state }) => state === "down" || state === "halted");
   const word = "Running";
-  if (snapshot === null || troubled.length === 0) {
+  if (snapshot === null || troubled === 0) {
     const failing = failingDetail(snapshot);
     if (failing !== "") return { tone: "wait", icon: "alert", word, detail: failing };
     const isLimited = snapshot !== null && snapshot.limit < snapshot.concurrency &&
@@ -157,18 +157,18 @@ function runningWords({ snapshot }) {
     return { tone: "good", icon: "play", word, detail };
   }
   const listed = snapshot.teachers_total - snapshot.teachers_left;
-  const counts = `${formatCount(troubled.length)} of ${formatCount(listed)} teachers not up`;
+  const counts = `${formatCount(troubled)} of ${formatCount(listed)} teachers not up`;
   if (lost === undefined) return { tone: "good", icon: "play", word, detail: counts };
   // The detail already names the host, so it is removed from the reason.
   const cause = lost.reason?.replace(/^Cannot connect to .+: ([^:]+)$/, "$1") ?? "";
   const why = cause === "" ? "" : `: ${cause}`;
-  const up = listed - troubled.length;
+  const { up = 0 } = snapshot.teacher_states;
   const others = up === 0 ? "" : `; its rows go to the other${up === 1 ? "" : "s"}`;
   return {
     tone: "wait",
     icon: "alert",
     word,
-    detail: `${troubled.length === 1 ? "" : `${counts}. `}${
+    detail: `${troubled === 1 ? "" : `${counts}. `}${
       hostOf(lost.address)
     } is ${lost.state}${why}${others}`,
   };
@@ -242,7 +242,7 @@ export function limitWords({ snapshot, run }) {
   const wanted = formatCount(concurrency);
   if (limit >= concurrency) return `concurrency ${wanted}`;
   if (run?.concurrency_is_auto) return `found by auto, up to ${wanted}`;
-  if (troubledTeachers(snapshot).length > 0) return `of ${wanted}: not all teachers are up`;
+  if (countTroubled(snapshot) > 0) return `of ${wanted}: not all teachers are up`;
   if (refused_for_load > 0) return `limited by the teacher, ${wanted} requested`;
   return `ramping up to ${wanted}`;
 }
