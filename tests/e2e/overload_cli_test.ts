@@ -40,7 +40,8 @@ async function assertHalted(
   assertEquals(await dir.read("out/in_error.jsonl"), "");
   assertMatch(result.stderr, /^Halted after .* rows still to do: /m);
   const next = argsFor(server, args).join(" ");
-  assertStringIncludes(result.stderr, `To continue  deno task distill ${next}\n`);
+  assertStringIncludes(result.stderr, ` deno task distill ${next}\n`);
+  assertMatch(result.stderr, /^ {2}To continue +deno task distill /m);
 }
 
 /**
