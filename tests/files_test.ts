@@ -58,7 +58,7 @@ Deno.test({
     const results = dir.path("out/in.jsonl");
     const cases: [args: string[], code: number, message: string][] = [
       [[input, "-o", "/proc/x/", "--simulate"], 6, 'Cannot read "/proc/x/in'],
-      [[input, "-o", "/sys/x.jsonl", "--simulate"], 6, 'Cannot create the folder "/sys"'],
+      [[input, "-o", "/sys/x.jsonl", "--simulate"], 6, 'Cannot read "/sys/x.jsonl"'],
       [["/dev/fd/63", "-o", out, "--simulate"], 2, 'Cannot read "/dev/fd/63"'],
       [[input, "-o", out, "--simulate", "--report", "/proc/a.html"], 6, '"/proc/a.html"'],
       [["--config", "/proc/a.yaml"], 2, 'Cannot use "/proc/a.yaml"'],
