@@ -265,9 +265,10 @@ export class LoadControl {
   }
 
   /** Returns to `size` attempts in flight once a window is open: throttling at the end of the last
-   * one said nothing about the limit or the rate. */
+   * one said nothing about the limit, the rate or bursts. */
   #reopen(size: number | undefined): void {
     if (size === undefined) return;
+    this.#pacer = undefined;
     this.#limit.resume(size);
     this.#rate.removeAdaptiveLimit();
     this.#tolerance.restartRate();

@@ -281,6 +281,14 @@ const WINDOWS: readonly [name: string, Scene, leastS: number][] = [
     143,
   ],
   [
+    "1,000 in a minute of the clock, 5,000 rows of 10 s",
+    {
+      ...{ rows: 5_000, concurrency: 200, latencyMs: 10_000, spread: 0.3 },
+      refuse: byWindow(1_000, "calendar"),
+    },
+    305,
+  ],
+  [
     "1,000 in five minutes",
     { ...LANES, rows: 3_000, refuse: byWindow(1_000, "sliding", 300_000) },
     600,
