@@ -52,7 +52,7 @@ export class PaidAnswers {
     work.ending = ending;
     const decided = this.#options.policy.decide(completion, row, params, resamples, ending, work);
     if (!(decided instanceof Promise)) return decided;
-    return this.#checks.wait(decided, unchecked(params));
+    return this.#checks.wait(decided, unchecked(completion, params));
   }
 
   /**
@@ -138,7 +138,10 @@ class PendingChecks {
   }
 }
 
-function unchecked(params: Params): Rejection {
-  const message = "The run was ended before the answer was checked";
+function unchecked({ kept }: Completion, params: Params): Rejection {
+  // The first message is also the mark of earlier versions for answers that the next run checks.
+  // No file holds the raw fields (`keep`) of the others, which are requested again.
+  const what = kept === undefined ? "answer was" : "answer and its fields were";
+  const message = `The run was ended before the ${what} checked`;
   return { failure: { type: "rejected", message, status: null }, follow: "repeat", params };
 }

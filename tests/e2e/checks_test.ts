@@ -250,6 +250,24 @@ Deno.test("an answer that was not checked when its run ended is checked by the n
   assertEquals((await dir.rows("out/in.jsonl")).map(({ uid }) => uid).toSorted(), ["a", "b"]);
 });
 
+Deno.test("an answer with raw fields that was not checked is requested again, since no file holds them", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger(() => Response.json(chatAnswer("good", { logprobs: [-1] })));
+  const options = { rows: 1, carefulStart: false, http: { keep: ["logprobs"] } };
+  let abort = () => {};
+  await runLibrary(dir, [server], {
+    ...options,
+    onStart: (generator) => abort = () => generator.abort(),
+    validate() {
+      abort();
+      return new Promise(() => {});
+    },
+  });
+  await runLibrary(dir, [server], { ...options, validate: () => true });
+  const [{ distill }] = await dir.rows("out/in.jsonl");
+  assertEquals([JSON.parse(distill.kept), server.posts], [{ logprobs: [-1] }, 2]);
+});
+
 Deno.test("a run that cannot tidy its failures has answered every row, says so, and leaves that to the next one", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(({ asked }) => Response.json(chatAnswer(`answer ${asked}`)));
