@@ -56,7 +56,6 @@ export class Journal<T> implements AsyncDisposable {
   #isAbandoned = false;
   /** Whether fdatasync has failed, so that the disk may not hold what was written. */
   #isSyncBroken = false;
-  /** Where lines go once fdatasync has failed. */
   #lastResort: Promise<LastResort> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -138,6 +137,11 @@ export class Journal<T> implements AsyncDisposable {
     return this.#watched?.known;
   }
 
+  /** Where lines go once fdatasync has failed; undefined before that. */
+  get lastResort(): Promise<LastResort> | undefined {
+    return this.#lastResort;
+  }
+
   get appendedRows(): number {
     return this.#appendedRows;
   }
@@ -216,7 +220,7 @@ export class Journal<T> implements AsyncDisposable {
       await this.#writer;
       await this.#syncer.untilIdle();
       for (const file of this.#files) file.close();
-      await (await this.#lastResort)?.close();
+      await (await this.#lastResort)?.untilIdle();
       await this.#watched?.removeEmpty();
     }
   }
@@ -247,11 +251,13 @@ export class Journal<T> implements AsyncDisposable {
   async #writeNext(): Promise<void> {
     const batch = this.#waiting.shift()!;
     const bytes = batch.encode(this.#bytes);
-    try {
-      await this.#appender.append(bytes);
-    } catch (error) {
-      if (this.#lastResort === undefined) batch.written.reject(error);
-      else batch.written.resolve(this.#rescue(new TextDecoder().decode(bytes)));
+    const error = await this.#appender.append(bytes).catch((error: unknown) => error);
+    // What was written is not synced any more.
+    if (this.#lastResort !== undefined) {
+      batch.written.resolve(this.#rescue(new TextDecoder().decode(bytes)));
+    }
+    if (error !== undefined) {
+      batch.written.reject(error);
       throw error;
     }
     this.#writtenRows += batch.records.length;

@@ -20,11 +20,12 @@ export interface LastResortOptions {
   readonly makeFolder?: () => Promise<string>;
 }
 
-/** Lines of one output file. Each is durable once `append` resolves. */
+/** Lines of one output file. Each is durable once `append` resolves. Keeps no file open. */
 export class LastResort {
   readonly #output: string;
   readonly #options: LastResortOptions;
-  #file: Deno.FsFile | undefined;
+  /** The file of rescued lines; undefined before it is created. */
+  #path: string | undefined;
   /** Whether the disk of the output is not tried any more. */
   #isTemporary = false;
   #last: Promise<void> = Promise.resolve();
@@ -45,27 +46,26 @@ export class LastResort {
     return appended;
   }
 
-  async close(): Promise<void> {
+  /** Resolves once all lines so far are kept, or cannot be. */
+  async untilIdle(): Promise<void> {
     await this.#last;
-    this.#file?.close();
-    this.#file = undefined;
   }
 
   async #append(lines: Uint8Array): Promise<void> {
     try {
-      this.#file ??= await this.#open();
-      await writeAll(this.#file, lines);
-      await this.#file.syncData();
+      this.#path ??= await this.#create();
+      using file = await Deno.open(this.#path, { append: true });
+      await writeAll(file, lines);
+      await file.syncData();
     } catch (cause) {
-      this.#file?.close();
-      this.#file = undefined;
+      this.#path = undefined;
       if (this.#isTemporary) throw cannotWrite(this.#output, cause);
       this.#isTemporary = true;
       await this.#append(lines);
     }
   }
 
-  async #open(): Promise<Deno.FsFile> {
+  async #create(): Promise<string> {
     const { mode, onFile, makeFolder = () => Deno.makeTempDir({ prefix: "retort-" }) } =
       this.#options;
     const beside = this.#isTemporary
@@ -73,6 +73,6 @@ export class LastResort {
       : this.#output;
     const path = await createRescuedFile(beside, mode);
     onFile?.(path, this.#isTemporary);
-    return await Deno.open(path, { append: true });
+    return path;
   }
 }

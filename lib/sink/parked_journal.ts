@@ -8,6 +8,7 @@
 import { SinkError } from "../errors.ts";
 import { pathProblem, statOf } from "../files.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
+import type { LastResort } from "./last_resort.ts";
 import type { OpenFiles, Parkable } from "./open_files.ts";
 import { RecentLines, rescueLines } from "./rescued.ts";
 import { repairTail } from "./tail.ts";
@@ -15,19 +16,7 @@ import type { KnownFile } from "./watched_file.ts";
 import { delay } from "../timer.ts";
 
 /** The part of a journal that a sink uses. */
-export type JournalLike<T> = Pick<
-  Journal<T>,
-  | "append"
-  | "appendedRows"
-  | "missingRows"
-  | "maxUnsyncedRows"
-  | "flush"
-  | "check"
-  | "moveAway"
-  | "abandon"
-  | "close"
-  | typeof Symbol.asyncDispose
->;
+export type JournalLike<T> = Omit<Journal<T>, "known" | "lastResort">;
 
 /** A line that waits until its file is open. */
 interface Waiting<T> extends PromiseWithResolvers<void> {
@@ -61,6 +50,8 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #rejection: SinkError | undefined;
   /** The first error with which a `Journal` of this file could not make its lines durable. */
   #failure: SinkError | undefined;
+  /** See `Journal.lastResort`; of the journal that was closed with `#failure`. */
+  #lastResort: Promise<LastResort> | undefined;
   /** Whether the last check found a problem with the file. */
   #hasProblem = false;
   /** Whether lines go to a new file, which then stays open until the end. */
@@ -103,6 +94,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
 
   /** See `Journal.append`; opens the file if it is closed. */
   append(line: string, record: T): Promise<void> {
+    if (this.#lastResort !== undefined) return this.#rescue(line);
     if (this.#rejection !== undefined) return Promise.reject(this.#rejection);
     this.#appendedRows++;
     this.#unwrittenRows++;
@@ -224,17 +216,29 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     } catch (error) {
       if (!(error instanceof SinkError)) throw error;
       this.#failure ??= error;
+      this.#lastResort = journal.lastResort;
       this.#stop(error);
     }
     this.#missingRows += journal.missingRows;
     this.#known = journal.known;
   }
 
-  /** Rejects all lines from now on, including those that wait for the file to be opened. */
+  /**
+   * Rejects all lines from now on, including those that wait for the file to be opened, unless
+   * there is a last resort.
+   */
   #stop(error: SinkError): void {
     this.#rejection ??= error;
-    this.#missingRows += this.#waiting.length;
-    for (const { reject } of this.#waiting.splice(0)) reject(this.#rejection);
+    const waiting = this.#waiting.splice(0);
+    if (this.#lastResort === undefined) this.#missingRows += waiting.length;
+    for (const { line, resolve, reject } of waiting) {
+      if (this.#lastResort === undefined) reject(this.#rejection);
+      else resolve(this.#rescue(line));
+    }
+  }
+
+  async #rescue(line: string): Promise<void> {
+    await (await this.#lastResort!).append(`${line}\n`);
   }
 
   #appendLater(line: string, record: T): Promise<void> {

@@ -404,6 +404,30 @@ Deno.test("Journal rescues what waits for room when a sync fails", async () => {
   assertEquals(await dir.read("x.rescued-1.jsonl"), "b\n");
 });
 
+Deno.test("Journal rescues what is being written when a sync fails, whether or not that succeeds", async () => {
+  for (const isWritten of [true, false]) {
+    await using dir = await tempDir();
+    const disk = new FaultyDisk();
+    const syncing = Promise.withResolvers<void>(), writing = Promise.withResolvers<number>();
+    disk.beforeSync = () => syncing.promise;
+    await using journal = await Journal.open<number>(dir.path("x"), {
+      openFile: disk.openFile,
+      delay: () => Promise.resolve(),
+    });
+    await journal.append("a", 1);
+    journal.flush().catch(() => {});
+    disk.beforeWrite = () => writing.promise;
+    const written = journal.append("b", 2);
+    assertEquals(await stateOf(written), "pending");
+    syncing.reject(diskError("EIO", "Input/output error"));
+    assertEquals(await stateOf(written), "pending");
+    if (isWritten) writing.resolve(2);
+    else writing.reject(diskError("EIO", "Input/output error"));
+    await written;
+    assertEquals(await dir.read("x.rescued-1.jsonl"), "b\n");
+  }
+});
+
 Deno.test("Journal.close() makes everything durable, and rejects later appends", async () => {
   await using dir = await tempDir();
   let durable = 0;

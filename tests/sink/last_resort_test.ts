@@ -15,7 +15,7 @@ Deno.test("LastResort goes to another folder if that of the output takes no more
     onFile: (...file) => files.push(file),
   });
   await Promise.all([lastResort.append("1\n"), lastResort.append("2\n3\n")]);
-  await lastResort.close();
+  await lastResort.untilIdle();
   assertEquals(files, [[dir.path("tmp/x.rescued-1.jsonl"), true]]);
   assertEquals(await dir.read("tmp/x.rescued-1.jsonl"), "1\n2\n3\n");
 });
@@ -26,5 +26,5 @@ Deno.test("LastResort rejects if lines can be kept nowhere", async () => {
   const makeFolder = () => Promise.reject(new Deno.errors.PermissionDenied("no"));
   const lastResort = new LastResort(output, { makeFolder });
   await assertRejects(() => lastResort.append("1\n"), SinkError, "permission denied");
-  await lastResort.close();
+  await lastResort.untilIdle();
 });
