@@ -8,7 +8,7 @@ import { UsageError } from "../lib/errors.ts";
 import { exists } from "../lib/files.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import { splitPath } from "../lib/paths.ts";
-import { checkReadableTwice, findInputs, sharedStem } from "../lib/run/mod.ts";
+import { checkReadableTwice, findInputs, sharedStem, wholeResultsOf } from "../lib/run/mod.ts";
 import { canceledPathOf, MAX_SHARDS, pinnedPlan } from "../lib/shards/mod.ts";
 import type { ShardJob } from "../lib/submit/mod.ts";
 import { EXIT_DONE } from "./exit_codes.ts";
@@ -90,7 +90,9 @@ async function prepare(
       inputFormat: settings.choice("input-format", INPUT_FORMATS),
       jsonColumns: settings.parts("json-columns"),
     };
-    await pinnedPlan(stem, files, shards, { input, needsLock: !settings.isOff("lock") });
+    const wholeResults = await wholeResultsOf(files, output);
+    const needsLock = !settings.isOff("lock");
+    await pinnedPlan(stem, files, shards, { input, wholeResults, needsLock });
     await Deno.remove(canceledPathOf(stem)).catch(() => {});
   }
   return {

@@ -20,7 +20,7 @@ import { findInputs } from "./inputs.ts";
 import { Job } from "./job.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
 import type { WatchedOutput } from "./unwritable_outputs.ts";
-import { makeFolders, type OutputFiles, outputFilesOf } from "./outputs.ts";
+import { makeFolders, type OutputFiles, outputFilesOf, sharedStem } from "./outputs.ts";
 import { rowParserOf } from "./resolve_options.ts";
 import type { Identity } from "./run_file.ts";
 import type { ShardFiles } from "./own_shard.ts";
@@ -203,7 +203,7 @@ export async function makeJobs(options: JobsOptions): Promise<Jobs> {
   const { shard, output } = options.options;
   if (shard === undefined) {
     const files = await outputFilesOf(inputs.files, output);
-    if (files.length === 1) await refuseShards(files[0]);
+    await refuseShards(await sharedStem(options.options.input, inputs.files, output), files);
     const parserOf = parsersOf(options);
     const keepsRows = options.writes && files.length === 1;
     return new Jobs(files.map((one) => jobOf(options, one, parserOf, { keepsRows })));
@@ -214,10 +214,10 @@ export async function makeJobs(options: JobsOptions): Promise<Jobs> {
 }
 
 /** Throws if the rows of a new output were answered by shards. */
-async function refuseShards({ results }: OutputFiles): Promise<void> {
-  if (await hasContent(results)) return;
+async function refuseShards(stem: string, files: readonly OutputFiles[]): Promise<void> {
+  if (await hasContent(files[0].results)) return;
   const { refuseOtherDivisions } = await import("../shards/mod.ts");
-  await refuseOtherDivisions(results.replace(/\.(jsonl|ndjson)$/, ""));
+  await refuseOtherDivisions(stem, { wholeResults: files.map(({ results }) => results) });
 }
 
 /** The row parsers that all inputs share: one for each value of `uidFieldLast`. */

@@ -44,6 +44,7 @@ export {
   type OutputFiles,
   outputFilesOf,
   sharedStem,
+  wholeResultsOf,
 } from "./outputs.ts";
 export { checkOutputs } from "./output_checks.ts";
 export type { Preview, PreviewedRequest } from "./preview.ts";

@@ -176,6 +176,15 @@ export async function sharedStem(
   return await stemOf(output, nameOfInput(named, files));
 }
 
+/** The results files of a run over the whole input, without those that are inputs themselves. */
+export async function wholeResultsOf(files: readonly string[], output: string): Promise<string[]> {
+  const results = await isResultsFile(output)
+    ? [output]
+    : files.map((file) => `${inFolder(output, nameOf(file))}.jsonl`);
+  const inputs = new Set(files.map((file) => system.resolve(file)));
+  return results.filter((path) => !inputs.has(system.resolve(path)));
+}
+
 /**
  * Names the output of an input: after its file or folder, or after the first of several and how
  * many follow.

@@ -25,7 +25,7 @@ import {
   shardStem,
   shareOfRows,
 } from "../shards/mod.ts";
-import { filesOf, type OutputFiles, sharedStem } from "./outputs.ts";
+import { filesOf, type OutputFiles, sharedStem, wholeResultsOf } from "./outputs.ts";
 import { checkOutputs } from "./output_checks.ts";
 import { checkReadableTwice } from "./inputs.ts";
 import { readStatus, type RunStatus, writeFailedStatus } from "./run_status.ts";
@@ -73,7 +73,8 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
     await checkOutputs(files, [own]);
     await refuseMerged(own);
     await Promise.all(files.map(checkReadableTwice));
-    const plan = await pinnedPlan(stem, files, shard.count, options);
+    const wholeResults = await wholeResultsOf(files, output);
+    const plan = await pinnedPlan(stem, files, shard.count, { ...options, wholeResults });
     return {
       files: { ...own, pieces: piecesOf(plan, shard.index, options.input) },
       limit: limit === undefined ? Infinity : limitOf(shard, plan, limit),

@@ -128,6 +128,8 @@ export function rowsBefore(plan: ShardPlan, index: number): number | undefined {
 
 export interface PinOptions {
   readonly input?: InputOptions;
+  /** Results of runs over the whole input. @default none */
+  readonly wholeResults?: readonly string[];
   /** Whether new borders are written. @default true */
   readonly writes?: boolean;
   /** Whether to fail on a filesystem without locks. @default true */
@@ -143,7 +145,7 @@ const LOCK_RETRY_MS = 200;
  * pins the result: one process does that, and the others wait for it.
  *
  * @throws {UsageError | SourceError} when the input has changed or cannot be divided, or when the
- * output holds results of another number of shards
+ * output holds results of another number of shards or of a run over the whole input
  */
 export async function pinnedPlan(
   stem: string,
@@ -152,9 +154,9 @@ export async function pinnedPlan(
   options: PinOptions = {},
 ): Promise<ShardPlan> {
   const path = planPathOf(stem, count);
+  await refuseOtherDivisions(stem, { count, wholeResults: options.wholeResults ?? [] });
   const pinned = await readPlan(path);
   if (pinned !== undefined) return await checked(pinned, path, files, options.input);
-  await refuseOtherDivisions(stem, count);
   if (options.writes === false) return await divide(files, count, options.input);
   await makeFolder(dirname(path));
   using _lock = await waitForLock(path.replace(/\.json$/, ".lock"), options);

@@ -239,7 +239,7 @@ Deno.test("answers of one number of shards are not paid for again by another one
   // The borders alone are no reason: nothing has been paid for.
   await pinnedPlan(dir.path("out/in"), [input], 4);
   await runShard(input, output, { shard: { index: 1, count: 2 } });
-  for (const shard of [{ index: 0, count: 3 }, undefined]) {
+  for (const shard of [{ index: 0, count: 3 }, { index: 0, count: 4 }, undefined]) {
     const other = () => runShard(input, output, { shard });
     const { message } = await assertRejects(other, UsageError, "answers of 2 shards");
     assertStringIncludes(message, "in-00001-of-00002.jsonl");
@@ -248,4 +248,29 @@ Deno.test("answers of one number of shards are not paid for again by another one
   // Those of another input in the same folder do not count.
   const second = await dir.write("in-2.jsonl", prompts(0, 10));
   await runShard(second, output, { shard: { index: 0, count: 3 } });
+});
+
+Deno.test("answers of a run over the whole input are not paid for again by shards", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10));
+  const second = await dir.write("second.jsonl", prompts(10, 20));
+  const shard = { index: 1, count: 2 };
+  const output = dir.path("out/");
+  await pinnedPlan(dir.path("out/in"), [input], 2);
+  await runShard(input, output, { limit: 3 });
+  for (const inputs of [input, [input, second]]) {
+    const { message } = await assertRejects(() => runShard(inputs, output, { shard }), UsageError);
+    assertStringIncludes(message, `out/in.jsonl" holds answers of a run without --shard`);
+  }
+  // The results of one run may be the input of another.
+  await runShard(dir.path("out/in.jsonl"), output, { shard: { index: 0, count: 3 } });
+});
+
+Deno.test("answers of shards over several files are not paid for again by a run without --shard", async () => {
+  await using dir = await tempDir();
+  const a = await dir.write("a.jsonl", prompts(0, 10));
+  const b = await dir.write("b.jsonl", prompts(10, 20));
+  await runShard([a, b], dir.path("out/"), { shard: { index: 1, count: 2 } });
+  const whole = () => runShard([a, b], dir.path("out/"), {});
+  await assertRejects(whole, UsageError, "hold answers of 2 shards");
 });
