@@ -104,7 +104,7 @@ const NAME_WORD = /(?:^|_)(?:API|APIKEY|AUTH|BASE|CRED|KEY|PASS|PASSWORD|SECRET|
 /** Length up to which messages show a name without such a word: a longer one may be a key. */
 const MAX_PLAIN_NAME_LENGTH = 15;
 
-/** Reads an environment variable. Returns undefined for a text that cannot be a name, too. */
+/** Reads an environment variable. Also returns undefined for text that cannot be a name. */
 export function variableOf(name: string, io: Pick<Io, "env">): string | undefined {
   // For such a text the runtime would throw an error that quotes it. Keys often end in "=".
   return /^[^=\0]+$/.test(name) ? io.env(name) : undefined;
@@ -130,7 +130,7 @@ function looksLikeName(name: string): boolean {
 }
 
 /**
- * Reads an address: the contents of a variable if `text` is `@env:NAME`, otherwise `text` itself.
+ * Reads an address: the value of a variable if `text` is `@env:NAME`, otherwise `text` itself.
  */
 export function addressOf(text: string, io: Pick<Io, "env">): string {
   const variable = /^@env:(.*)$/s.exec(text)?.[1];

@@ -60,7 +60,7 @@ export interface RunMonitor {
   close(): Promise<void>;
 }
 
-const MOST_PORT = 65_535;
+const MAX_PORT = 65_535;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 const EVERYWHERE = /^(0\.0\.0\.0|\[?::\]?)$/;
 const REPORT_NAME = /\.html?$/i;
@@ -93,7 +93,7 @@ function readPage(settings: Settings): PageRequest | undefined {
   const isOpened = settings.isOn("open");
   const keep = readPageKeep(settings);
   if (port !== undefined) {
-    const number = port === "" ? 0 : settings.integer("monitor", 0, MOST_PORT) ?? 0;
+    const number = port === "" ? 0 : settings.integer("monitor", 0, MAX_PORT) ?? 0;
     return { port: number, hostname, isOpened, keep };
   }
   const alone = hostname !== undefined

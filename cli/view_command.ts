@@ -17,7 +17,7 @@ import type { ParsedArgs } from "./parse.ts";
 import { SignalCount } from "./second_signal.ts";
 import { Settings } from "./settings.ts";
 
-const MOST_PORT = 65_535;
+const MAX_PORT = 65_535;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 const SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
@@ -29,7 +29,7 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
     );
   }
   const hostname = settings.text("monitor-host") || undefined;
-  const port = settings.integer("port", 0, MOST_PORT) ?? 0;
+  const port = settings.integer("port", 0, MAX_PORT) ?? 0;
   using interruption = new Interruption(io);
   const { signal } = interruption;
   try {

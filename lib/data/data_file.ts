@@ -38,7 +38,7 @@ export interface DataFileOptions {
 
 const BLOCK_BYTES = 1 << 20;
 
-/** The most damaged lines that are kept for messages. */
+/** How many damaged lines are kept for messages. */
 const MAX_DAMAGE = 20;
 const NEWLINE = 10;
 

@@ -96,7 +96,7 @@ export class Attempts {
     const pendingResult = this.#withoutCall(work, timeoutMs);
     const resultWithoutCall = pendingResult === undefined ? undefined : await pendingResult;
     if (resultWithoutCall !== undefined) {
-      endpoint.returned();
+      endpoint.notSent();
       return resultWithoutCall;
     }
     work.attempts++;

@@ -1,6 +1,6 @@
 /**
- * The card of a dataset: metadata in YAML for the Hub, and a text for users that says how the
- * dataset was made.
+ * The dataset card: metadata in YAML for the Hub, and a text for users that says how the dataset
+ * was made.
  *
  * @module
  */

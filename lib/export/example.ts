@@ -10,7 +10,7 @@ import { restoreRow } from "../sink/mod.ts";
 import { ParsedRow, requestHash, RowParser } from "../source/mod.ts";
 import type { ExactColumn } from "../tables/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
-import type { NoPlace } from "./training_row.ts";
+import type { Unrepresentable } from "./training_row.ts";
 import type { Origin } from "./row_order.ts";
 
 /** One row of a training set, before it is put into a format. */
@@ -64,7 +64,7 @@ export interface ExampleSource {
    * @param takes Returns whether an example is selected, or what the format has no place for.
    * @throws {UsageError | SourceError} with the rows that cannot be written
    */
-  scan(takes: (example: Example) => boolean | NoPlace): Promise<void>;
+  scan(takes: (example: Example) => boolean | Unrepresentable): Promise<void>;
   /** Returns the selected examples, in input order or shuffled by a seed. */
   batches(shuffle: number | undefined): AsyncIterable<Iterable<Example>>;
 }

@@ -12,7 +12,7 @@ import type { ExportFormat } from "./format_names.ts";
 import { toAlpaca, toShareGpt, toShareGptPair } from "./llama_factory.ts";
 import { withLogprobs } from "./logprobs.ts";
 import { axolotl, hub, llamaFactory, type LoaderHint, type WrittenSet } from "./trainer_config.ts";
-import { NoPlace, provenanceOf, type TrainingRow, withTools } from "./training_row.ts";
+import { provenanceOf, type TrainingRow, Unrepresentable, withTools } from "./training_row.ts";
 import { inStyle, type RowStyle, type Turns, turnsOf } from "./turns.ts";
 
 interface FormatFacts {
@@ -54,7 +54,7 @@ export interface MadeFormat extends FormatFacts {
   readonly toRow: (
     turns: Turns & { readonly answer: Message },
     context: RowContext,
-  ) => TrainingRow | NoPlace;
+  ) => TrainingRow | Unrepresentable;
 }
 
 /** A format whose rows are those of the files that are read. */
@@ -231,15 +231,15 @@ export function toTrainingRow(
   example: Example,
   format: MadeFormat,
   style: RowStyle,
-): TrainingRow | NoPlace {
+): TrainingRow | Unrepresentable {
   const turns = turnsOf(example, style.think);
   if (turns.answer === undefined && !format.takesPrompts) {
-    return new NoPlace("a row without an answer");
+    return new Unrepresentable("a row without an answer");
   }
   if (
     format.rows === "pairs" && example.answer !== undefined && example.rejected === undefined
   ) {
-    return new NoPlace("a row without chosen and rejected answers");
+    return new Unrepresentable("a row without chosen and rejected answers");
   }
   return format.toRow(turns as Turns & { answer: Message }, {
     example,

@@ -16,18 +16,18 @@ import {
   UTF8_ADVICE,
 } from "../formats/mod.ts";
 import { sha256Hex } from "../hash.ts";
-import { isObject, isTooDeep } from "../json.ts";
 import { type BadInput, BadLines, listBadLines, stampOf } from "../run/mod.ts";
 import { jsonOf, LineSet } from "../sink/mod.ts";
+import { parseRowJson, RowProblem } from "../source/mod.ts";
 import type { ExactColumn } from "../tables/mod.ts";
 import { ConversationReader, NoConversation } from "./conversation.ts";
 import type { Example, ExampleSource } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { FORMATS } from "./formats.ts";
-import { NoPlace } from "./training_row.ts";
+import { Unrepresentable } from "./training_row.ts";
 import { RowSpool } from "./row_spool.ts";
 
-/** The most files that the card of a dataset names. */
+/** The most files that the dataset card names. */
 const MAX_NAMED = 10;
 
 /**
@@ -64,7 +64,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     this.sources = new Map(files.map((path) => [path, "an input of the conversion"]));
   }
 
-  async scan(takes: (example: Example) => boolean | NoPlace): Promise<void> {
+  async scan(takes: (example: Example) => boolean | Unrepresentable): Promise<void> {
     const { shuffle, output } = this.#options;
     // Shuffled rows are read in random order, which only our own temporary file allows.
     if (shuffle !== undefined) {
@@ -87,7 +87,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
             : this.#read(text, file, number);
           rows++;
           if (rows === 1) firstText = text;
-          const isTaken = this.#isSelected(read, number, bad, takes);
+          const isTaken = this.#admit(read, number, bad, takes);
           if (isTaken) {
             this.#selected.add(index);
             this.#spool?.add(text!, file, number);
@@ -141,11 +141,12 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     }
   }
 
-  #isSelected(
+  /** Counts a row, and its problem if it has one. Returns whether it is selected. */
+  #admit(
     read: Example | NoConversation,
     line: number,
     bad: BadLines,
-    takes: (example: Example) => boolean | NoPlace,
+    takes: (example: Example) => boolean | Unrepresentable,
   ): boolean {
     this.lineCount++;
     const verdict = read instanceof NoConversation ? read : takes(read);
@@ -154,7 +155,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       return verdict;
     }
     const { format } = this.#options;
-    if (verdict instanceof NoPlace) {
+    if (verdict instanceof Unrepresentable) {
       bad.add(line, `${format} has no place for ${verdict.problem}`, () => "");
     } else bad.add(line, verdict.problem, () => verdict.hint);
     return false;
@@ -162,16 +163,8 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 
   #read(text: string, file: string, line: number): Example | NoConversation {
     if (!this.#isRaw) return this.#reader.read(text, { file, line });
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch (error) {
-      return new NoConversation(`not JSON: ${(error as Error).message}`);
-    }
-    if (!Array.isArray(value) && !isObject(value)) return new NoConversation("must be an object");
-    if (isTooDeep(value, MAX_DEPTH)) {
-      return new NoConversation(`nested deeper than ${MAX_DEPTH} levels`);
-    }
+    const value = parseRowJson(text);
+    if (value instanceof RowProblem) return new NoConversation(value.problem, value.hint());
     const { validation, dedupe } = this.#options;
     const conversation = validation > 0 || dedupe
       ? this.#reader.read(text, { file, line })
@@ -213,7 +206,7 @@ class TextExample implements Example {
   readonly sample = 0;
   #value: unknown;
 
-  /** Wraps a list of messages into an object. `value` is the parsed text, if it is known. */
+  /** Wraps a list of messages in an object. `value` is the parsed text, if it is known. */
   constructor(text: string, file: string, line: number, value?: unknown) {
     const isList = /^\s*\[/.test(text);
     this.text = isList ? `{"messages":${text}}` : text;
@@ -227,9 +220,6 @@ class TextExample implements Example {
     return this.#value as Record<string, unknown>;
   }
 }
-
-/** The most levels of nesting: the same limit as for rows that are sent. */
-const MAX_DEPTH = 1_000;
 
 function isUtf8Problem(problem: string | undefined): boolean {
   return problem?.startsWith("invalid UTF-8") ?? false;

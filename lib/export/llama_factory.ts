@@ -6,7 +6,13 @@
  */
 
 import type { Message } from "../teacher/mod.ts";
-import { argumentsOf, NoPlace, textOf, type TrainingRow, withTools } from "./training_row.ts";
+import {
+  argumentsOf,
+  textOf,
+  type TrainingRow,
+  Unrepresentable,
+  withTools,
+} from "./training_row.ts";
 
 const SPEAKERS: Readonly<Record<string, string>> = {
   system: "system",
@@ -20,15 +26,15 @@ const SPEAKERS: Readonly<Record<string, string>> = {
 export function toShareGpt(
   messages: readonly Message[],
   tools: readonly unknown[] | undefined,
-): TrainingRow | NoPlace {
+): TrainingRow | Unrepresentable {
   const conversations: Record<string, unknown>[] = [];
   /** The texts of the tool results since the last other turn. */
   let observed: string[] = [];
   for (const message of messages) {
     const text = textOf(message);
     const from = Object.hasOwn(SPEAKERS, message.role) ? SPEAKERS[message.role] : undefined;
-    if (from === undefined) return new NoPlace(`a message of the role "${message.role}"`);
-    if (text === undefined) return new NoPlace("content that is not text");
+    if (from === undefined) return new Unrepresentable(`a message of the role "${message.role}"`);
+    if (text === undefined) return new Unrepresentable("content that is not text");
     if (from === "observation") {
       // LLaMA-Factory allows one observation per turn.
       observed.push(text);
@@ -57,13 +63,13 @@ export function toShareGptPair(
   answer: Message,
   rejected: Message | undefined,
   tools: readonly unknown[] | undefined,
-): TrainingRow | NoPlace {
+): TrainingRow | Unrepresentable {
   const row = toShareGpt(prompt, tools);
   const [first, second] = [answer, rejected].map((message) =>
     message === undefined ? undefined : toShareGpt([message], undefined)
   );
-  for (const made of [row, first, second]) if (made instanceof NoPlace) return made;
-  const turnOf = (made: TrainingRow | NoPlace | undefined) =>
+  for (const made of [row, first, second]) if (made instanceof Unrepresentable) return made;
+  const turnOf = (made: TrainingRow | Unrepresentable | undefined) =>
     ((made as TrainingRow).conversations as unknown[])[0];
   const { conversations, ...rest } = row as TrainingRow;
   const pair = second === undefined
@@ -111,24 +117,28 @@ export function toAlpaca(
   prompt: readonly Message[],
   answer: Message,
   tools: readonly unknown[] | undefined,
-): TrainingRow | NoPlace {
-  if (answer.tool_calls !== undefined) return new NoPlace("a tool call");
+): TrainingRow | Unrepresentable {
+  if (answer.tool_calls !== undefined) return new Unrepresentable("a tool call");
   const system: string[] = [];
   const turns: { role: string; text: string }[] = [];
   for (const message of prompt) {
     const text = textOf(message);
-    if (text === undefined) return new NoPlace("content that is not text");
+    if (text === undefined) return new Unrepresentable("content that is not text");
     if (SPEAKERS[message.role] !== "system") turns.push({ role: message.role, text });
     else if (turns.length === 0) system.push(text);
-    else return new NoPlace("a system message after the start");
+    else return new Unrepresentable("a system message after the start");
   }
   const history: [string, string][] = [];
   for (let i = 0; i < turns.length; i++) {
     const expected = i % 2 === 0 ? "user" : "assistant";
-    if (turns[i].role !== expected) return new NoPlace("turns other than user and assistant");
+    if (turns[i].role !== expected) {
+      return new Unrepresentable("turns other than user and assistant");
+    }
     if (i % 2 === 1) history.push([turns[i - 1].text, turns[i].text]);
   }
-  if (turns.length % 2 === 0) return new NoPlace("a conversation that does not end with the user");
+  if (turns.length % 2 === 0) {
+    return new Unrepresentable("a conversation that does not end with the user");
+  }
   const row: TrainingRow = {
     instruction: turns.at(-1)!.text,
     input: "",

@@ -12,7 +12,7 @@ import { readRunFile, type RowOptions, type RunFile } from "../run/mod.ts";
 import { DamagedLine, type Example, ExampleReader, type ExampleSource } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { randomOf, RowOrder, shuffleIn } from "./row_order.ts";
-import { NoPlace } from "./training_row.ts";
+import { Unrepresentable } from "./training_row.ts";
 import { readFullySync } from "../files.ts";
 
 /** Reads one or more results files; within each, rows are in input order. */
@@ -49,11 +49,13 @@ export class ResultsSource implements ExampleSource, Disposable {
     return sumOf(this.#files, ({ lineCount }) => lineCount);
   }
 
-  async scan(takes: (example: Example) => boolean | NoPlace): Promise<void> {
+  async scan(takes: (example: Example) => boolean | Unrepresentable): Promise<void> {
     for (const file of this.#files) {
       await file.index((example, place) => {
         const verdict = takes(example);
-        if (verdict instanceof NoPlace) throw noPlaceError(this.#format, place, verdict);
+        if (verdict instanceof Unrepresentable) {
+          throw unrepresentableError(this.#format, place, verdict);
+        }
         return verdict;
       });
       for (const input of file.inputs) this.sources.set(input, inputWords(file.path));
@@ -117,7 +119,11 @@ function originOf({ input, params, retort, summary }: RunFile): string[] {
   ];
 }
 
-function noPlaceError(format: string, place: string, { problem }: NoPlace): UsageError {
+function unrepresentableError(
+  format: string,
+  place: string,
+  { problem }: Unrepresentable,
+): UsageError {
   return new UsageError(
     `Cannot export ${place} as ${format}: the format has no place for ${problem}. ` +
       "Use --format messages",

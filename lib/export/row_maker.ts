@@ -17,7 +17,7 @@ import { parseWhere, type Where } from "../where/mod.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { type FormatDefinition, FORMATS, toTrainingRow } from "./formats.ts";
-import { NoPlace, rawRow, type TrainingRow } from "./training_row.ts";
+import { rawRow, type TrainingRow, Unrepresentable } from "./training_row.ts";
 import { HashSet } from "./hash_set.ts";
 import { type LogprobsProblem, readLogprobs } from "./logprobs.ts";
 import { type LeftOut, pairOf, preferenceRow, type Score, scoreOf } from "./preference.ts";
@@ -96,7 +96,7 @@ export class RowMaker {
   }
 
   /** Records the columns of a row. Returns what the format has no place for, if anything. */
-  add(example: Example): NoPlace | undefined {
+  add(example: Example): Unrepresentable | undefined {
     // Rows that stay as they are keep text as text, even if other rows have lists of parts.
     const { rows, messageColumns, fillers } = this.#format;
     if (rows !== "as they are" && !this.#hasParts && hasParts(example)) {
@@ -105,7 +105,7 @@ export class RowMaker {
     }
     if (this.#isVerbatim) return undefined;
     const row = this.#rowOf(example);
-    if (row instanceof NoPlace) return row;
+    if (row instanceof Unrepresentable) return row;
     this.#trainerNotes.add(example, row);
     for (const name in fillers) {
       if (row[name] !== undefined) this.#optional.add(name);
@@ -230,7 +230,7 @@ export class RowMaker {
     return typeof tokens !== "string";
   }
 
-  #withAllColumns(made: TrainingRow | NoPlace): TrainingRow {
+  #withAllColumns(made: TrainingRow | Unrepresentable): TrainingRow {
     const row = made as TrainingRow;
     for (const [name, value] of this.#fillers) row[name] ??= value;
     const { columns } = this.#options;
@@ -239,7 +239,7 @@ export class RowMaker {
       : Object.fromEntries(columns.map((name) => [name, row[name]]));
   }
 
-  #rowOf(example: Example): TrainingRow | NoPlace {
+  #rowOf(example: Example): TrainingRow | Unrepresentable {
     const { think, reasoningField, toolArguments, fileType, isFromResults } = this.#options;
     if (this.#format.rows === "as they are") {
       return isFromResults

@@ -16,7 +16,7 @@ import { parseLossless } from "../source/mod.ts";
 export type TrainingRow = Record<string, unknown>;
 
 /** Why an example cannot be written in a format. */
-export class NoPlace {
+export class Unrepresentable {
   /** A noun phrase, to follow "has no place for" in the message. */
   readonly problem: string;
 

@@ -27,7 +27,7 @@ export interface ReleasedRow {
   readonly action: FailureAction;
 }
 
-/** The most distinct causes; further ones are counted as "other". */
+/** How many causes are counted separately; further ones are counted as "other". */
 const MAX_GROUPS = 50;
 
 /** The longest message of a group, in UTF-16 units. */
@@ -48,7 +48,7 @@ interface Group {
   readonly type: string;
   readonly status: number | null;
   readonly uids: string[];
-  /** Unix time, as of `lastSeenMs`. */
+  /** Unix time in milliseconds, as is `lastSeenMs`. */
   readonly firstSeenMs: number;
   readonly message: string;
   count: number;

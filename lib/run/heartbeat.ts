@@ -2,7 +2,7 @@
  * Notes the calls in flight of a run in its lock file.
  *
  * If the run crashes, these calls may have been billed, and their rows are sent again. A call
- * counts from its start until its answer is written, so answers that wait in memory for a full disk
+ * counts from its start until its answer is written, so answers that wait in memory for disk space
  * count too. The note is an upper bound at any moment, `kill -9` included: it is doubled before an
  * attempt would exceed it, so that a run that speeds up writes few notes, and once a second it is
  * lowered to the peak of that second.

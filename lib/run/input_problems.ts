@@ -22,7 +22,7 @@ type Options =
   & Pick<RowOptions, "mixedShapes">;
 
 /** The most problems that a message lists. */
-const MOST_LISTED = 20;
+const MAX_LISTED = 20;
 
 /**
  * Throws one error with all problems of the inputs.
@@ -78,11 +78,11 @@ export interface BadInput {
  */
 export function listBadLines(inputs: readonly BadInput[], noun: "line" | "row"): string[] {
   const blocks = inputs.flatMap((one) => one.bad.groups.map((group) => ({ group, one })));
-  const lines = blocks.slice(0, MOST_LISTED).flatMap(({ group, one }) =>
+  const lines = blocks.slice(0, MAX_LISTED).flatMap(({ group, one }) =>
     groupLines(group, one, { noun, where: inputs.length > 1 ? ` of ${one.input}` : "" })
   );
-  if (blocks.length > MOST_LISTED) {
-    lines.push(`  … and ${blocks.length - MOST_LISTED} more problems`);
+  if (blocks.length > MAX_LISTED) {
+    lines.push(`  … and ${blocks.length - MAX_LISTED} more problems`);
   }
   return lines;
 }
@@ -188,7 +188,7 @@ interface BadLineGroup {
 
 const EXAMPLES = 5;
 /** Problems that have a group of their own; all further ones share one group. */
-const MOST_GROUPS = 20;
+const MAX_GROUPS = 20;
 const OTHERS = "other problems";
 /** Hints are computed for this many lines: each takes 10 µs. */
 const HINTED_LINES = 1_000;
@@ -222,9 +222,9 @@ export class BadLines {
     const known = ++this.#count <= HINTED_LINES ? hint() || hintFor(kind) : this.#hintOf(kind);
     const key = `${kind}\n${known}`;
     let group = this.#groups.get(key);
-    if (group === undefined && this.#groups.size >= MOST_GROUPS) group = this.#groups.get(OTHERS);
+    if (group === undefined && this.#groups.size >= MAX_GROUPS) group = this.#groups.get(OTHERS);
     if (group === undefined) {
-      const isFull = this.#groups.size >= MOST_GROUPS;
+      const isFull = this.#groups.size >= MAX_GROUPS;
       group = { kind: isFull ? OTHERS : kind, hint: isFull ? "" : known, count: 0, examples: [] };
       this.#groups.set(isFull ? OTHERS : key, group);
     }

@@ -206,7 +206,7 @@ export class Job {
     this.#sink?.setConcurrency(concurrency);
   }
 
-  /** Gives up lines that are not written yet, instead of waiting for a full disk. */
+  /** Gives up lines that are not written yet, instead of waiting for disk space. */
   abandon(): void {
     this.#sink?.abandon();
   }

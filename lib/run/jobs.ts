@@ -38,9 +38,9 @@ export interface JobsOptions {
 }
 
 /** The most outputs that all stay open: each takes a lock, and two handles on each of two files. */
-const MOST_KEPT_OPEN = 64;
+const MAX_KEPT_OPEN = 64;
 /** With more outputs: the most files that are open at once, with two handles each. */
-const MOST_OPEN_FILES = 96;
+const MAX_OPEN_FILES = 96;
 /** With more outputs: how many are handled at once. Each waits for the disk most of the time. */
 const AT_ONCE = 16;
 
@@ -70,7 +70,7 @@ export class Jobs {
 
   /** Whether there are more outputs than stay open. */
   get areMany(): boolean {
-    return this.list.length > MOST_KEPT_OPEN;
+    return this.list.length > MAX_KEPT_OPEN;
   }
 
   /** The locks that note the calls in flight. */
@@ -124,13 +124,13 @@ export class Jobs {
 
   /** Opens all outputs for writing; many are created here and opened when lines come for them. */
   async open(optionsOf: (job: Job, index: number) => SinkOptions): Promise<void> {
-    if (this.areMany) this.#openFiles = new OpenFiles(MOST_OPEN_FILES);
+    if (this.areMany) this.#openFiles = new OpenFiles(MAX_OPEN_FILES);
     await this.each((job, index) => job.open(optionsOf(job, index), this.#openFiles));
     if (this.areMany) await syncFolderOf(this.list[0].files.results);
   }
 
   /**
-   * Closes all files, also after an error. An output that waits for a full disk (`isStalled`) gives
+   * Closes all files, also after an error. An output that waits for disk space (`isStalled`) gives
    * up its lines.
    */
   async close(isStalled: (index: number) => boolean): Promise<void> {

@@ -156,7 +156,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
   /**
    * Finish reasons of complete answers, in addition to the known ones (`stop`, `tool_calls`,
    * `end_turn`, …); `none` means a missing finish reason. Case does not matter. Rows whose answers
-   * end differently are sent again, and a teacher whose answers all end so is halted.
+   * end differently are sent again, and a teacher whose answers all end like this is halted.
    *
    * @default []
    */

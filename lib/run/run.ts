@@ -82,8 +82,8 @@ export class Run {
   async #recordFailedStart(error: unknown): Promise<void> {
     const { shard } = this.#options;
     const [job] = this.#jobs.list;
-    const hasStarted = this.#status !== undefined || this.#context.signal.aborted;
-    if (shard === undefined || job === undefined || hasStarted) return;
+    const isFailedStart = this.#status === undefined && !this.#context.signal.aborted;
+    if (shard === undefined || job === undefined || !isFailedStart) return;
     await writeFailedStatus(job.files.results, shard, error);
   }
 
@@ -124,7 +124,7 @@ export class Run {
     });
   }
 
-  /** Makes the run end instead of waiting for a full disk. */
+  /** Makes the run end instead of waiting for disk space. */
   giveUp(): void {
     this.#stalled.giveUp();
   }
@@ -223,7 +223,7 @@ export class Run {
     });
   }
 
-  /** Called when an output was changed or broke. Calls in flight are finished: they are paid. */
+  /** Called when an output was changed or broke. Calls in flight finish: they are paid for. */
   #loseOutput(error: SinkError): void {
     this.#notices.add("warning", `${error.message}. Nothing more is sent`);
     this.#engine?.stop();

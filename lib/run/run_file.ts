@@ -188,7 +188,7 @@ interface Rule {
  * The deepest nesting of values. Schemas in parameters need some of it; comparing values with some
  * 10,000 levels overflows the stack.
  */
-const MOST_LEVELS = 500;
+const MAX_LEVELS = 500;
 
 const OBJECT: Rule = { what: "an object", takes: isObject };
 const TEXT: Rule = { what: "a text", takes: (value) => typeof value === "string" };
@@ -245,7 +245,7 @@ const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
  */
 function checkedRunFile(value: unknown): RunFile {
   if (!isObject(value)) throw new SyntaxError("it must hold an object");
-  if (isTooDeep(value, MOST_LEVELS)) throw new SyntaxError("it is nested too deeply");
+  if (isTooDeep(value, MAX_LEVELS)) throw new SyntaxError("it is nested too deeply");
   for (const [path, rule] of REQUIRED) check(path, fieldAt(value, path), rule);
   for (const [path, rule] of OPTIONAL) {
     const field = fieldAt(value, path);

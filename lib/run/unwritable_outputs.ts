@@ -228,7 +228,7 @@ export class StalledOutputs {
     this.#engine()?.openGate(`disk ${index}`);
   }
 
-  /** Makes the run end instead of waiting for a full disk. */
+  /** Makes the run end instead of waiting for disk space. */
   giveUp(): void {
     this.#hasGivenUp = true;
     for (const job of this.#stalled.values()) job.abandon();

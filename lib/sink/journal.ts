@@ -182,7 +182,7 @@ export class Journal<T> implements AsyncDisposable {
 
   /**
    * Drops lines that are not written yet; nothing more becomes durable. For a user who does not
-   * want to wait for a full disk.
+   * want to wait for disk space.
    */
   abandon(): void {
     this.#isAbandoned = true;

@@ -262,13 +262,13 @@ function wholeNumber(value: number | undefined): number {
 function quotedName(name: string): string {
   const known = quotedNames.get(name);
   if (known !== undefined) return known;
-  if (quotedNames.size >= MOST_NAMES) quotedNames.clear();
+  if (quotedNames.size >= MAX_NAMES) quotedNames.clear();
   const text = quoted(name);
   quotedNames.set(name, text);
   return text;
 }
 
-const MOST_NAMES = 100;
+const MAX_NAMES = 100;
 const quotedNames = new Map<string, string>();
 
 /** ISO 8601. Rows finish in groups, so the last time is usually needed again. */

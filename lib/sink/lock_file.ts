@@ -12,7 +12,7 @@ export interface RunNote {
   readonly pid: number;
   /** When the run began to send, ISO 8601; "" before that. Tells runs apart. */
   readonly started: string;
-  /** True while the run is active; stays true after it if the run crashed or gave up answers. */
+  /** True while the run is active; stays true after it if the run crashed or lost answers. */
   readonly running: boolean;
   /** An upper bound for the calls whose answers are not written yet. */
   readonly in_flight: number;
@@ -129,7 +129,7 @@ export function lockedError(path: string, note: RunNote | undefined): LockedErro
   const holder = note === undefined ? "held by another process" : `held by process ${note.pid}`;
   return new LockedError(
     `Cannot lock "${path}": it is ${holder}, a run that writes to the same output. ` +
-      "Wait until that has ended, or name another output with -o",
+      "Wait until it ends, or name another output with -o",
     { path },
   );
 }

@@ -28,7 +28,7 @@ export interface MergedLines {
 }
 
 /** The search for files ends after this many missing numbers in a row: users may remove some. */
-const MOST_MISSING = 3;
+const MAX_MISSING = 3;
 
 /**
  * The files of rescued lines for an output file, by number. Found by counting up, not by listing
@@ -44,7 +44,7 @@ export async function rescuedFilesOf(path: string, kind: LineKind): Promise<stri
 
 async function* rescuedNames(path: string): AsyncGenerator<{ path: string; size: number }> {
   let missing = 0;
-  for (let number = 1; missing < MOST_MISSING; number++) {
+  for (let number = 1; missing < MAX_MISSING; number++) {
     const rescued = rescuedPath(path, number);
     const info = await Deno.lstat(rescued).catch(() => undefined);
     missing = info === undefined ? missing + 1 : 0;

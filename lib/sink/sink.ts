@@ -172,7 +172,7 @@ export class Sink implements AsyncDisposable {
     await moveAllAway([this.#results, this.#failures], paths);
   }
 
-  /** Drops lines that are not written yet, so that `close` need not wait for a full disk. */
+  /** Drops lines that are not written yet, so that `close` need not wait for disk space. */
   abandon(): void {
     this.#results.abandon();
     this.#failures.abandon();

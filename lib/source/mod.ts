@@ -8,7 +8,7 @@
 export { isRawJson, parseLossless } from "./json_values.ts";
 export { differenceOf } from "./earlier_request.ts";
 export { imagesIn } from "./image_files.ts";
-export { RowParser, type RowParserOptions } from "./parse_row.ts";
+export { parseRowJson, RowParser, type RowParserOptions, RowProblem } from "./parse_row.ts";
 export {
   NO_IMAGES,
   ParsedRow,

@@ -1,9 +1,11 @@
 /**
- * Parses the JSON text of a row and decides what is sent for it. Runs once for every row.
+ * Parses the JSON text of a row and decides what is sent for it. On the hot path: runs for every
+ * row, and in both passes over a large input.
  *
  * @module
  */
 
+import { isTooDeep } from "../json.ts";
 import { RESERVED_FIELDS } from "../row.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import { isSentInRequest, requestParams, rowParams, unsentParams } from "./chat_fields.ts";
@@ -45,7 +47,8 @@ export type { Shape } from "./shape.ts";
 export interface RowParserOptions {
   /** The system message of rows that have none. */
   readonly system?: string;
-  /** The text of a template that makes all prompts except bare arrays; overrides `promptField`. */
+  /** The text of a template that makes the prompts of all rows except bare arrays; overrides
+   * `promptField`. */
   readonly template?: string;
   /** The field that holds the prompt. Rows without this field are read by their shape. */
   readonly promptField?: string;
@@ -97,7 +100,7 @@ export class RowParser {
    * @param knownUid The row's uid, if the caller knows it, so that it need not be found again.
    */
   parse(text: string, knownUid?: string): ParsedRow | RowProblem {
-    const json = parseJson(text);
+    const json = parseRowJson(text);
     if (json instanceof RowProblem) return json;
     const shape = detectShape(json, this.#prompts);
     if (shape instanceof RowProblem) return shape;
@@ -140,7 +143,7 @@ export class RowParser {
 
   /** The request of the version that sent only the calls of turns with tool calls. */
   #callsOnlyRequest(text: string): RowRequest | undefined {
-    const json = parseJson(text);
+    const json = parseRowJson(text);
     if (json instanceof RowProblem) return undefined;
     const shape = detectShape(json, this.#prompts);
     if (shape instanceof RowProblem) return undefined;
@@ -224,7 +227,8 @@ export class RowParser {
   }
 }
 
-function parseJson(text: string): ParsedJson | RowProblem {
+/** The JSON of a row: an object or an array that is not nested too deeply. */
+export function parseRowJson(text: string): ParsedJson | RowProblem {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -237,7 +241,7 @@ function parseJson(text: string): ParsedJson | RowProblem {
     return new RowProblem(`must be an object or an array: ${currentValue(value)}`);
   }
   // A fixed limit: how many levels fit on the stack depends on the caller.
-  if (text.length > MAX_DEPTH && isDeeperThan(value, MAX_DEPTH)) {
+  if (text.length > MAX_DEPTH && isTooDeep(value, MAX_DEPTH)) {
     return new RowProblem(`nested too deeply: the limit is ${MAX_DEPTH} levels`);
   }
   return value as ParsedJson;
@@ -252,17 +256,6 @@ function notJsonHint(text: string): string {
   if (/[\[:,]\s*(NaN|-?Infinity)\b/.test(text)) return "NaN and Infinity are not JSON: use null";
   if (/,\s*$/.test(text)) return "lines must not end with a comma";
   return "";
-}
-
-function isDeeperThan(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if (levels === 0) return true;
-  if (Array.isArray(value)) return value.some((element) => isDeeperThan(element, levels - 1));
-  const object = value as Record<string, unknown>;
-  for (const key in object) {
-    if (isDeeperThan(object[key], levels - 1)) return true;
-  }
-  return false;
 }
 
 function clashesOf(row: RowObject): readonly string[] {

@@ -116,5 +116,6 @@ const MAY_BE_MENTIONED = /^[A-Z]/;
 /** The text before a mentioned label: an opening quote, or a word that does not end a turn. */
 const BEFORE_MENTION =
   /(?:["'`“‘«「(]|\b(?:an?|the|and|or|of|with|does|is|are|like|as|than|says?|writes?|called|named|labels?|markers?|prefix(?:es)?|keywords?|strings?|tokens?|tags?|words?|terms?|texts?)\s+)$/i;
-/** The length of the longest text that `BEFORE_MENTION` matches. */
+/** How many characters before a label are searched: the longest word of `BEFORE_MENTION` has eight,
+ * and white space follows. */
 const MAX_CHARS_BEFORE = 16;

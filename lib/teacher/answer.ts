@@ -137,7 +137,7 @@ function errorWithoutChoice(
 ): TeacherError {
   const other = "choices" in body ? undefined : otherAnswer(body);
   if (other === undefined) return withoutChoice(body, "choice", text, status, context.redact);
-  const error = brokenAnswer(other.words, "", status, context.redact, "other_api");
+  const error = brokenAnswer(other.message, "", status, context.redact, "other_api");
   const partial = toCompletion({ ...NO_PARTS, content: other.content }, context);
   return other.content === "" ? error : changedError(error, { partial });
 }

@@ -97,7 +97,7 @@ export function areChunkLines(bytes: Uint8Array): boolean {
 /** An answer in the format of another API. */
 export interface OtherAnswer {
   /** A message that names the API and says where that server has the OpenAI-compatible one. */
-  readonly words: string;
+  readonly message: string;
   /** The text of the answer; "" if we do not read it, as for the responses API. */
   readonly content: string;
 }
@@ -176,12 +176,15 @@ export function otherAnswer(body: JsonObject): OtherAnswer | undefined {
       ? value.map((part) => at(part, "text") ?? "").join("")
       : value;
     if (typeof content !== "string") continue;
-    const words =
+    const message =
       `This is an answer of ${name}'s own API: its OpenAI-compatible API is at ${place}`;
-    return { words, content };
+    return { message, content };
   }
   if (body.object !== "response" || !Array.isArray(body.output)) return undefined;
-  return { words: "This is an answer of the responses API: add --endpoint responses", content: "" };
+  return {
+    message: "This is an answer of the responses API: add --endpoint responses",
+    content: "",
+  };
 }
 
 /** The value at a path of names and indexes; undefined if there is none. */

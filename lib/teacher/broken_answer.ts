@@ -24,15 +24,15 @@ import {
  * another kind of server. */
 export type BrokenCode = "broken_answer" | "web_page" | "other_api";
 
-/** The most characters that a message quotes of an answer. */
-const MOST_QUOTED = 300;
+/** The most characters of an answer that a message quotes. */
+const MAX_QUOTED = 300;
 
 /** The most bytes of an answer after decompression. */
-export const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
+export const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
-/** The error of an answer above `MOST_ANSWER_BYTES`. */
+/** The error of an answer above `MAX_ANSWER_BYTES`. */
 export function tooLong(status: number): TeacherError {
-  const what = `The answer is longer than ${MOST_ANSWER_BYTES / 1024 / 1024} MiB`;
+  const what = `The answer is longer than ${MAX_ANSWER_BYTES / 1024 / 1024} MiB`;
   return new TeacherError(what, { type: "response", status });
 }
 
@@ -104,26 +104,26 @@ export function brokenAnswer(
   code: BrokenCode = "broken_answer",
 ): TeacherError {
   // Redact before shortening: half a key would not be found.
-  const start = redact(text).trim().slice(0, MOST_QUOTED);
+  const start = redact(text).trim().slice(0, MAX_QUOTED);
   const message = start === "" ? what : `${what}: it starts with ${start}`;
   return new TeacherError(message, { type: "response", status, code });
 }
 
 function stated(
   body: JsonObject,
-  statedStatus: number | undefined,
+  reportedStatus: number | undefined,
   status: number,
   redact: Redact,
   isRetryable = false,
 ): TeacherError {
-  const relayed = relayedError(body, statedStatus);
+  const relayed = relayedError(body, reportedStatus);
   const inner = innermost(relayed?.body ?? body);
-  const words = relayed?.message ?? errorMessage(inner) ?? errorJson(body.error ?? body);
-  return new TeacherError(redact(words).slice(0, MAX_MESSAGE_CHARS), {
+  const message = relayed?.message ?? errorMessage(inner) ?? errorJson(body.error ?? body);
+  return new TeacherError(redact(message).slice(0, MAX_MESSAGE_CHARS), {
     isRelayed: relayed?.isWithRouterKey,
-    ...(statedStatus === undefined
+    ...(reportedStatus === undefined
       ? { type: "response", status, retryable: isRetryable || undefined }
-      : { status: statedStatus, retryAfterMs: statedDelayMs(inner) }),
+      : { status: reportedStatus, retryAfterMs: statedDelayMs(inner) }),
     code: codeOf(inner, redact) ?? codeOf(body, redact),
   });
 }

@@ -22,7 +22,7 @@ export interface ConnectionsOptions
 
 /** How many used-up connections may wait for their server to close them: the side that closes first
  * has the port in TIME_WAIT for a minute. */
-const MOST_USED_UP = 256;
+const MAX_USED_UP = 256;
 
 export class Connections implements ConnectionShared {
   readonly origin: string;
@@ -127,7 +127,7 @@ export class Connections implements ConnectionShared {
   #useUp(connection: Connection): void {
     this.#usedUp.add(connection);
     if (this.reuse.isOnce) this.#watched ??= connection;
-    if (this.#usedUp.size > MOST_USED_UP) this.#hangUp(this.now());
+    if (this.#usedUp.size > MAX_USED_UP) this.#hangUp(this.now());
     else this.#timer ??= this.#later();
   }
 
@@ -146,7 +146,7 @@ export class Connections implements ConnectionShared {
       const limitMs = isWatched ? WATCH_AFTER_USE_MS : MAX_REACTION_MS;
       const isLeftOpen = now - connection.idleSince > limitMs;
       if (!isLeftOpen && isWatched) continue;
-      if (!isLeftOpen && this.#usedUp.size <= MOST_USED_UP) break;
+      if (!isLeftOpen && this.#usedUp.size <= MAX_USED_UP) break;
       this.onClosed(connection);
       connection.closeSocket();
       if (isWatched) this.reuse.onLeftOpen();

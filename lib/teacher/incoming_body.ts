@@ -7,7 +7,7 @@
 
 import { areChunkLines } from "./answer_body.ts";
 import type { AnswerHeaders } from "./attempt_error.ts";
-import { MOST_ANSWER_BYTES } from "./broken_answer.ts";
+import { MAX_ANSWER_BYTES } from "./broken_answer.ts";
 import {
   type BodyKind,
   type ByteDecoder,
@@ -29,7 +29,7 @@ export interface BodyReader {
   onBodyEnd(error: Error | undefined): void;
 }
 
-const MOST_ERROR_BYTES = 64 * 1024;
+const MAX_ERROR_BYTES = 64 * 1024;
 
 export class IncomingBody implements ByteSink {
   readonly #reader: BodyReader;
@@ -117,7 +117,7 @@ export class IncomingBody implements ByteSink {
   }
 
   get #mostBytes(): number {
-    return this.#isAnswer ? MOST_ANSWER_BYTES : MOST_ERROR_BYTES;
+    return this.#isAnswer ? MAX_ANSWER_BYTES : MAX_ERROR_BYTES;
   }
 
   #begin(first: Uint8Array): void {

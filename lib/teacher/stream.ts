@@ -50,12 +50,12 @@ export class StreamReader implements EventSink {
   readonly #parts: AnswerParts = { ...NO_PARTS };
   /** Whether the current chunk of bytes held a token. */
   #tokenSeen = false;
-  /** Whether a delta has held a token. */
-  #hasTokens = false;
+  /** Whether a delta has held a token; false while all tokens came in messages. */
+  #deltaSeen = false;
   // Of several choices (`n`), only the one that appears first is read.
   #choiceIndex: number | undefined;
   #hasOutput = false;
-  #otherApi: { readonly words: string; readonly content: DeltaText } | undefined;
+  #otherApi: { readonly message: string; readonly content: DeltaText } | undefined;
 
   constructor(
     status: number,
@@ -100,7 +100,7 @@ export class StreamReader implements EventSink {
       this.error = brokenAnswer("The stream held no answer", "", this.#status, redact);
       return;
     }
-    this.error = brokenAnswer(other.words, "", this.#status, redact, "other_api");
+    this.error = brokenAnswer(other.message, "", this.#status, redact, "other_api");
     this.#content.add(other.content.text);
     this.#hasOutput = other.content.text !== "";
   }
@@ -197,7 +197,7 @@ export class StreamReader implements EventSink {
   #collectOther(chunk: JsonObject): void {
     const other = otherAnswer(chunk);
     if (other === undefined) return;
-    this.#otherApi ??= { words: other.words, content: new DeltaText() };
+    this.#otherApi ??= { message: other.message, content: new DeltaText() };
     this.#otherApi.content.add(other.content);
   }
 
@@ -223,16 +223,16 @@ export class StreamReader implements EventSink {
     const hasCall = hasToolCalls(delta) &&
       this.#toolCalls.add(delta, { text, path: ["choices", position, name] });
     if (hasCall || content !== "" || reasoning !== "" || refusal !== "") {
-      this.#tokenSeen = this.#hasTokens = this.#hasOutput = true;
+      this.#tokenSeen = this.#deltaSeen = this.#hasOutput = true;
       if (this.#parts.finishReason !== "") this.#habits.endsByDoneOnly = true;
     }
   }
 
   /** Some servers send messages instead of deltas; others send the complete message after them. */
   #message(message: JsonObject, text: string, position: number): void {
-    if (!this.#hasTokens) {
+    if (!this.#deltaSeen) {
       this.#delta(message, "message", text, position);
-      this.#hasTokens = false;
+      this.#deltaSeen = false;
       return;
     }
     const { content, reasoning } = this.#messages.read(message);
@@ -254,7 +254,8 @@ export class StreamReader implements EventSink {
   }
 }
 
-/** Whether a usage counts 0 tokens after another usage did not: some gateways end streams so. */
+/** Whether a usage counts 0 tokens after another usage did not, as at the end of some gateways'
+ * streams. */
 function isLateZero(usage: unknown, before: unknown): boolean {
   if (before === undefined) return false;
   const { prompt_tokens: prompt, completion_tokens: completion } = asObject(usage) ?? {};

@@ -22,7 +22,7 @@ import {
 import {
   doneRows,
   mainSegments,
-  MOST_COLUMNS,
+  MAX_COLUMNS,
   noticeSegment,
   processSegments,
   rowsSegment,
@@ -110,7 +110,7 @@ class Drawing {
 
   #draw(): void {
     const { columns, write, isVerbose = false } = this.#options;
-    const width = Math.min(MOST_COLUMNS, Math.max(1, columns() - 1));
+    const width = Math.min(MAX_COLUMNS, Math.max(1, columns() - 1));
     const view = { width, paint: this.#paint, isVerbose };
     const lines = this.#last === undefined ? [] : renderBar(this.#last, view);
     const up = lines.length > 1 && !this.#isDone ? `\x1b[${lines.length - 1}A\r` : "\r";

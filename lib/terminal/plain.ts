@@ -11,7 +11,7 @@ import type { RunEvent, RunListener, RunState, Snapshot } from "../progress/mod.
 import { clip, createPaint, joinSegments, stringWidth } from "./columns.ts";
 import {
   mainSegments,
-  MOST_COLUMNS,
+  MAX_COLUMNS,
   noticeSegment,
   processSegments,
   rowsSegment,
@@ -84,15 +84,15 @@ function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const lineOf = (isBrief: boolean) => {
     const rows = { text: `${beginning}: ${rowsSegment(snapshot).text}` };
     const others = [...shareSegments(snapshot), ...mainSegments(snapshot, isBrief)];
-    return joinSegments([rows, ...others], MOST_COLUMNS, PLAIN);
+    return joinSegments([rows, ...others], MAX_COLUMNS, PLAIN);
   };
-  const roomOf = (line: string) => MOST_COLUMNS - stringWidth(line) - 3;
+  const roomOf = (line: string) => MAX_COLUMNS - stringWidth(line) - 3;
   const whole = lineOf(false);
   const line = trouble === "" || roomOf(whole) >= MIN_TROUBLE_CELLS ? whole : lineOf(true);
   const room = roomOf(line);
   const end = trouble === "" || room < MIN_TROUBLE_CELLS ? "" : ` · ${clip(trouble, room)}`;
   const more = [...processSegments(snapshot), ...workSegments(snapshot)];
-  return `${line}${end}\n${isVerbose ? `  ${joinSegments(more, MOST_COLUMNS - 2, PLAIN)}\n` : ""}`;
+  return `${line}${end}\n${isVerbose ? `  ${joinSegments(more, MAX_COLUMNS - 2, PLAIN)}\n` : ""}`;
 }
 
 /** Creates a listener that writes each event as one line of JSON. */

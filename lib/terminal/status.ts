@@ -35,7 +35,7 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
 };
 
 /** Most columns of a line of progress, however wide the terminal is. */
-export const MOST_COLUMNS = 120;
+export const MAX_COLUMNS = 120;
 
 /** A shorter time would be shown as `0.0 s`. */
 const MIN_ETA_MS = 50;

@@ -4,7 +4,7 @@ import { assertEquals, assertInstanceOf } from "../../lib/deps/std_assert.ts";
 import type { Example } from "../../lib/export/example.ts";
 import { FORMATS, type MadeFormat, toTrainingRow } from "../../lib/export/formats.ts";
 import type { ExportFormat } from "../../lib/export/format_names.ts";
-import { NoPlace } from "../../lib/export/training_row.ts";
+import { Unrepresentable } from "../../lib/export/training_row.ts";
 import type { ThinkStyle } from "../../lib/think.ts";
 
 const TOOLS = [{ type: "function", function: { name: "add" } }];
@@ -145,7 +145,7 @@ Deno.test("toTrainingRow() names the parts that a format cannot hold", () => {
   ];
   for (const [format, fields, problem] of refused) {
     const result = row(format, fields);
-    assertInstanceOf(result, NoPlace);
+    assertInstanceOf(result, Unrepresentable);
     assertEquals(result.problem, problem);
   }
 });

@@ -11,7 +11,7 @@ import {
   type ExportFormat,
   exportResults,
 } from "../../lib/export/mod.ts";
-import { NoPlace } from "../../lib/export/training_row.ts";
+import { Unrepresentable } from "../../lib/export/training_row.ts";
 import { FILE_KINDS } from "../../lib/tables/mod.ts";
 import type { Message } from "../../lib/teacher/mod.ts";
 import { seededRandom } from "../e2e/fixture.ts";
@@ -146,7 +146,7 @@ async function writeResultsFor(dir: TempDir, format: ExportFormat): Promise<void
     if (!("messages" in example) || definition.rows === "as they are") return true;
     const style = { think: "wrap", reasoningField: "reasoning_content", hasParts: false } as const;
     const row = toTrainingRow(example, definition, { ...style, toolArguments: "string" });
-    return !(row instanceof NoPlace);
+    return !(row instanceof Unrepresentable);
   };
   const rows: string[][] = [];
   for (let number = 1; rows.length < ROWS; number++) {

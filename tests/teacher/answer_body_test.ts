@@ -20,9 +20,9 @@ Deno.test("otherAnswer() names the API of an answer and reads its text", () => {
     ["KoboldCpp", { results: [{ text: "42" }] }],
   ];
   for (const [name, body] of cases) {
-    const { words = "", content } = otherAnswer(body) ?? {};
+    const { message = "", content } = otherAnswer(body) ?? {};
     assertEquals(
-      [words.includes(`of ${name}'s own API`), content],
+      [message.includes(`of ${name}'s own API`), content],
       [true, "42"],
       JSON.stringify(body),
     );

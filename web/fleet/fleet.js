@@ -22,7 +22,7 @@ import { startTheme } from "../page/theme.js";
 const FLEET_POLL_MS = 5_000;
 
 /**
- * Words and tones of states. A word always says the same as its color.
+ * Words and tones of states. The tone sets the color, which only repeats what the word says.
  *
  * @type {Record<string, { word: string, tone: string }>}
  */
@@ -65,9 +65,9 @@ class FleetPage {
 
   async #poll() {
     try {
-      const answer = await fetch(this.#wantsAll ? "state?all" : "state");
-      if (!answer.ok) throw new Error(String(answer.status));
-      this.#show(await answer.json());
+      const response = await fetch(this.#wantsAll ? "state?all" : "state");
+      if (!response.ok) throw new Error(String(response.status));
+      this.#show(await response.json());
       setShown(byId("fleet-lost", HTMLElement), false);
     } catch {
       setShown(byId("fleet-lost", HTMLElement), true);

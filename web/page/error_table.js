@@ -142,14 +142,14 @@ function fillError({ element, cells, mark }, group, store, nowMs) {
 }
 
 /** Most characters of the examples, with their first words. Of ids that are hashes, one fits. */
-const MOST_UID_CHARS = 56;
+const MAX_UID_CHARS = 56;
 
 /** @param {readonly string[]} uids */
 function exampleWords([first, ...others]) {
   if (first === undefined) return "";
   let words = `For example: ${first}`;
   for (const uid of others) {
-    if (words.length + uid.length > MOST_UID_CHARS) break;
+    if (words.length + uid.length > MAX_UID_CHARS) break;
     words += `, ${uid}`;
   }
   return words;

@@ -61,7 +61,7 @@ const REFRESH_MS = 100;
 /** The rate grows while at least this fraction of it is used. */
 const USED_FRACTION = 1 / 3;
 
-/** From this fraction of use on, the rate counts as the cause that no more is sent. */
+/** From this fraction of use on, the rate counts as the bottleneck. */
 const LIMITING_FRACTION = 0.9;
 
 /** Below this fraction of use, the rate limits nothing. */
@@ -80,7 +80,7 @@ export class AdaptiveRate {
   #decreasedAt = -Infinity;
   /** Whether the rate was reduced before the accepted rate could be measured. */
   #isGuess = false;
-  /** The rate when the current trial began; 0 if it did not limit sending. */
+  /** The rate when the last trial began; 0 if too little of it was used for it to be too high. */
   #suspected = 0;
   #decreasedTo = Infinity;
   #sentSinceDecrease = 0;
@@ -114,7 +114,7 @@ export class AdaptiveRate {
   }
 
   /** Called if the last attempt was not sent after all. */
-  returned(now: number): void {
+  notSent(now: number): void {
     this.#sentSinceDecrease--;
     this.#bucket?.take(-1, now);
   }
@@ -140,7 +140,7 @@ export class AdaptiveRate {
     this.#isGuess = isGuess;
   }
 
-  /** Whether the rate keeps more from being sent. */
+  /** Whether the rate is the bottleneck. */
   isLimiting(now: number): boolean {
     return this.isLimited && this.#sentRecently(now) >= LIMITING_FRACTION * this.#perSecond;
   }
@@ -164,8 +164,9 @@ export class AdaptiveRate {
     this.#isGuess = false;
   }
 
-  #decreaseTo(rate: number, before: number, now: number): void {
-    const from = Math.max(before, rate / DECREASE_FACTOR);
+  /** @param plateau Where growth levels off: at the rate before the decrease, or below it. */
+  #decreaseTo(rate: number, plateau: number, now: number): void {
+    const from = Math.max(plateau, rate / DECREASE_FACTOR);
     const beyond = from < BEYOND_FROM_PER_S ? 0 : BEYOND_DECREASE * from;
     this.#growth.decrease(0, rate, from, Math.max(from - rate, beyond));
     this.#decreasedAt = this.#refreshedAt = now;
@@ -192,7 +193,8 @@ export class AdaptiveRate {
     return sent >= USED_FRACTION * this.#perSecond ? this.#perSecond : sent;
   }
 
-  /** The fraction of attempts since the last decrease that was not throttled. */
+  /** The fraction of attempts since the last decrease that were not throttled. Covers at least one
+   * second, and at most the last five. */
   #acceptedShare(now: number): number {
     const sinceDecreaseMs = now - this.#decreasedAt;
     const throttled = this.#throttled.perSecond(now, sinceDecreaseMs);
@@ -205,7 +207,7 @@ export class AdaptiveRate {
   }
 
   #refresh(bucket: TokenBucket, now: number): void {
-    // Nothing is learned while nothing may be sent (a cool-down).
+    // A pause, such as a cool-down, shows nothing about the rate: it counts as 5 s at most.
     const elapsedMs = Math.min(LONGEST_WINDOW_MS, now - this.#refreshedAt);
     const used = this.#sentRecently(now) / this.#perSecond;
     this.#refreshedAt = now;

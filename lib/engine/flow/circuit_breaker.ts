@@ -100,7 +100,7 @@ export class CircuitBreaker {
   }
 
   /** Called if the attempt was not made after all: a probe is then still due. */
-  returned(): void {
+  notSent(): void {
     this.#attempts--;
     if (this.isDown) this.#probeAt = this.#options.now();
   }

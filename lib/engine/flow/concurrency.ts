@@ -256,7 +256,7 @@ export class ConcurrencyLimit {
   }
 
   /**
-   * Records how much is in flight. Returns whether the limit keeps more from being sent.
+   * Records how much is in flight. Returns whether the limit is the bottleneck.
    */
   #observe(inFlight: number): boolean {
     if (inFlight >= USED_SHARE * this.value) this.#lastUsedAt = this.#now();

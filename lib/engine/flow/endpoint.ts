@@ -191,12 +191,12 @@ export class Endpoint {
   }
 
   /** Called if an attempt was not made after all: frees its place. */
-  returned(): void {
+  notSent(): void {
     this.inFlight--;
     this.attempts--;
     this.turns--;
-    this.#load.returned();
-    this.#breaker.returned();
+    this.#load.notSent();
+    this.#breaker.notSent();
   }
 
   /** The latest time of the next probe, on the engine's clock, as set by `probeBy()`; else

@@ -29,12 +29,12 @@ const WORTHWHILE_POWER = 0.1;
 const AS_GOOD_FRACTION = 0.99;
 /** If the mean length of answers differs by this factor, two windows are not comparable. */
 const REGIME_FACTOR = 1.5;
-/** Answers in a window, as a multiple of the limit. */
+/** The fewest answers in a window, as a multiple of the limit. */
 const WINDOW_TURNOVERS = 2;
 /** The shortest window, in milliseconds. */
 const WINDOW_MIN_MS = 2_000;
-/** How many windows to stay at a limit that no step has improved, ± 25 % so that two runs at one
- * teacher do not step together. A step down costs 30 % of 3 turnovers in about 50. */
+/** How many windows to stay at a limit after a step that did not pay, ± 25 % so that two runs at
+ * one teacher do not step together. Steps down cost 30 % of the goodput for 8 % of the time. */
 const HOLD_WINDOWS = 8;
 
 export interface HillClimbOptions {
@@ -86,7 +86,7 @@ export class HillClimb {
     this.interrupted();
   }
 
-  /** Called for an answer if only this limit kept more from being sent. */
+  /** Called for an answer if this limit is the bottleneck. */
   answered(tokens: number): void {
     const now = this.#options.now();
     const goodput = this.#window.answered(now, tokens);
@@ -95,7 +95,8 @@ export class HillClimb {
     else this.#compare(goodput);
   }
 
-  /** Restarts the current window, because too little was in flight. */
+  /** Starts another window instead of the current one, which cannot be compared: too little was in
+   * flight, or the limit has changed. */
   discard(): void {
     this.#window = Window.afterSettling(this.#limit);
   }
@@ -110,7 +111,7 @@ export class HillClimb {
     this.discard();
   }
 
-  /** Handles a window at the best limit. The step that follows is compared with the last one. */
+  /** Handles a window at the best limit. The next step is compared with the last such window. */
   #hold(goodput: Goodput, now: number): void {
     this.#reference = goodput;
     this.#windowsToHold--;

@@ -63,7 +63,7 @@ const COOL_DOWN_JITTER_CAP_MS = 1_000;
 const START_TURNS = 4;
 
 /** The load on one teacher. Each attempt is a `sent()`, then exactly one of `answered()`,
- * `failed()` and `returned()`; `pressed()` is called in addition. */
+ * `failed()` and `notSent()`; `pressed()` is called in addition. */
 export class LoadControl {
   readonly #now: () => number;
   readonly #limit: ConcurrencyLimit;
@@ -167,11 +167,11 @@ export class LoadControl {
   }
 
   /** Called if an attempt was not made after all. */
-  returned(): void {
+  notSent(): void {
     const now = this.#now();
-    this.#rate.returned();
-    this.#window.returned(now);
-    this.#pacer?.returned(now);
+    this.#rate.notSent();
+    this.#window.notSent(now);
+    this.#pacer?.notSent(now);
   }
 
   /**

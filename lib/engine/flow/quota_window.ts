@@ -144,7 +144,7 @@ export class QuotaWindow {
   }
 
   /** Called if the last attempt was not made after all: a probe is then still due. */
-  returned(now: number): void {
+  notSent(now: number): void {
     this.#lastTicket--;
     if (this.#closed === undefined) return;
     this.#probeSentAt = undefined;

@@ -36,7 +36,7 @@ const LOW_CALLS = 20;
 const MAX_SPACING_MS = 5_000;
 
 /** The rate limiter of one teacher. Each attempt is a `take()`, then exactly one of `answered()`,
- * `failed()` and `returned()`; `throttled()` is called in addition. */
+ * `failed()` and `notSent()`; `throttled()` is called in addition. */
 export class RateLimiter {
   readonly #now: () => number;
   readonly #requests: TokenBucket | undefined;
@@ -121,10 +121,10 @@ export class RateLimiter {
   }
 
   /** Called if an attempt was not sent after all: gives its tokens and its request back. */
-  returned(): void {
+  notSent(): void {
     const now = this.#now();
     this.#requests?.take(-1, now);
-    this.#adaptive.returned(now);
+    this.#adaptive.notSent(now);
     this.failed();
   }
 
@@ -154,7 +154,7 @@ export class RateLimiter {
     this.#isLimited = true;
   }
 
-  /** Whether the adaptive rate keeps more from being sent. */
+  /** Whether the adaptive rate is the bottleneck. */
   get isLimiting(): boolean {
     return this.#adaptive.isLimiting(this.#now());
   }

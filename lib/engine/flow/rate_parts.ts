@@ -106,7 +106,7 @@ export class Pacer {
   }
 
   /** Called if the last attempt was not sent after all. */
-  returned(now: number): void {
+  notSent(now: number): void {
     this.#bucket?.take(-1, now);
   }
 }
