@@ -41,6 +41,8 @@ const ANSWERS = [
   "I can't believe it: the answer is 42.",
   "You cannot divide by zero.",
   "If I can't help it, I laugh.",
+  "I can't help but share her view: the poem is about loss.",
+  "I'm sorry, but I can't help thinking that the author is wrong.",
   "As an AI researcher, I study models.",
   "我不能同意更多：答案是42。",
   "Ich kann nicht schlafen, sagte sie und stand auf.",
