@@ -220,6 +220,9 @@ export type DataRequestName = keyof DataRequests;
 /** In place of an id or a chunk's number: a worker is ready to receive messages. */
 export const READY = -1;
 
+/** In place of a chunk's number: the worker failed, and `problem` says why. */
+export const FAILED = -2;
+
 /** The first message to the worker of an index, once it is ready. */
 export interface WorkerSetup {
   readonly files: readonly IndexedPath[];
@@ -259,7 +262,7 @@ export interface ScanStart {
 
 /** A message from a worker of a scan: that it is ready, then the hits of each chunk. */
 export interface ScanReport {
-  /** The number of the chunk; `READY` in the first message. */
+  /** The number of the chunk; `READY` in the first message, `FAILED` with a `problem`. */
   readonly chunk: number;
   /** The rows of the chunk that meet the conditions, in order. */
   readonly hits: readonly number[];

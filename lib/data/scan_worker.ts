@@ -7,7 +7,7 @@
 
 import { endsWithin } from "../interruptible.ts";
 import { Scan, SCAN_ROWS } from "./scan.ts";
-import { READY, type ScanReport, type ScanStart } from "./protocol.ts";
+import { FAILED, READY, type ScanReport, type ScanStart } from "./protocol.ts";
 
 interface Scope {
   onmessage: ((event: { data: ScanStart }) => void) | null;
@@ -16,9 +16,9 @@ interface Scope {
 
 /**
  * Stops the search of a block that continues after the worker was terminated (see `endsWithin`).
- * Longer than `MAX_MS` in `scanner.ts`, which ends the scan.
+ * Longer than `BLOCK_TIMEOUT_MS`, after which `scanner.ts` ends the scan.
  */
-const LEASH_MS = 4_000;
+const WATCHDOG_MS = 4_000;
 
 const scope = globalThis as unknown as Scope;
 
@@ -26,7 +26,7 @@ scope.onmessage = ({ data }) => {
   try {
     scan(data);
   } catch (error) {
-    scope.postMessage({ chunk: -1, hits: [], problem: String((error as Error).message) });
+    scope.postMessage({ chunk: FAILED, hits: [], problem: String((error as Error).message) });
   }
 };
 
@@ -40,7 +40,7 @@ function scan({ job, next, progress, worker }: ScanStart): void {
     const limit = Math.min(job.rows.length, first + SCAN_ROWS);
     const hits = scan.search(first, limit, (at, searchBlock) => {
       Atomics.store(positions, worker, at + 1);
-      if (!endsWithin(LEASH_MS, searchBlock)) throw new Error("The search takes too long");
+      if (!endsWithin(WATCHDOG_MS, searchBlock)) throw new Error("The search takes too long");
     });
     Atomics.store(positions, worker, 0);
     scope.postMessage({ chunk, hits });

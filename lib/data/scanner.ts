@@ -10,8 +10,8 @@ import { Scan, SCAN_ROWS, type ScanJob } from "./scan.ts";
 import { READY, type ScanReport, type ScanStart } from "./protocol.ts";
 import { formatCount } from "../figures.ts";
 
-/** The most workers for all scans of the process: each takes 25 MB, and two are as fast as most
- * disks. */
+/** Maximum number of workers of all scans together, though each scan has at least one: a worker
+ * takes 25 MB, and two are as fast as most disks. */
 const MAX_WORKERS = 2;
 /** How long a worker may search one block: 256 KB, or one longer line. */
 const BLOCK_TIMEOUT_MS = 2_000;

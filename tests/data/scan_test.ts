@@ -1,6 +1,6 @@
 /** Tests of searches in texts: difficult lines yield the same as parsing them. @module */
 
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import { DataIndex, selectRows } from "../../lib/data/mod.ts";
 import { DamagedLine, factsOf } from "../../lib/data/line_facts.ts";
 import { lookupObjects } from "../../lib/data/fields.ts";
@@ -129,6 +129,25 @@ Deno.test("scan: the first rows are searched at once, the others by two workers,
   await promise;
   assertEquals([...scanner.found()], expected);
   assertEquals([scanner.done, scanner.problem], [count, undefined]);
+  index.close();
+});
+
+Deno.test("scan: ends with the problem if a worker fails", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("x.jsonl", resultLine({ uid: "a" }).repeat(SCAN_ROWS + 1));
+  const index = new DataIndex([{ path }]);
+  index.refresh();
+  await index.readAll();
+  const job = scanJobOf(index, selectRows(index, ""), parseWhere('prompt contains "a"').parts);
+  // A missing column makes every search throw.
+  const columns = { ...job.columns, flags: undefined as unknown as Uint16Array };
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const scanner = new Scanner({ ...job, columns }, {
+    startMs: 0,
+    onChange: () => scanner.isDone && resolve(),
+  });
+  await promise;
+  assertMatch(scanner.problem ?? "", /undefined/);
   index.close();
 });
 
