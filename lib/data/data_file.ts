@@ -28,11 +28,11 @@ export type FileState =
 export type RowListener = (facts: LineFacts, place: Omit<LinePlace, "file">) => void;
 
 export interface DataFileOptions {
-  /** The path that is read: of a decompressed copy if the file is compressed. @default path */
+  /** The path of the decompressed copy, if the file is compressed. @default path */
   readonly readPath?: string;
   /** What was read already. @default nothing */
   readonly mark?: FileMark;
-  /** Most bytes of a line; a longer one is damage. @default 67108864 (64 MiB) */
+  /** Maximum size of a line; longer ones count as damaged. @default 67108864 (64 MiB) */
   readonly maxLineBytes?: number;
 }
 
@@ -206,7 +206,7 @@ export class DataFile {
     const facts = this.#factsOf(bytes);
     if (facts instanceof DamagedLine) {
       const isFirst = mark.rows === 0 && mark.damageCount === 0;
-      if (isFirst && !isOwnBeginning(bytes)) this.#setForeign(facts.problem);
+      if (isFirst && !beginsLikeRetort(bytes)) this.#setForeign(facts.problem);
       return;
     }
     mark.lines++;
@@ -247,10 +247,12 @@ export class DataFile {
   }
 
   /** Records a damaged line, or that the file is foreign if this is its first line. */
-  #addDamage({ problem, mayBeCut }: DamagedLine, bytes: Uint8Array, offset: number): void {
+  #addDamage({ problem, mayBeTruncated }: DamagedLine, bytes: Uint8Array, offset: number): void {
     const { mark } = this;
     const isFirst = mark.rows === 0 && mark.damageCount === 0 && offset <= 3;
-    if (isFirst && !mayBeCut && !(bytes.length > this.#maxLineBytes && isOwnBeginning(bytes))) {
+    if (
+      isFirst && !mayBeTruncated && !(bytes.length > this.#maxLineBytes && beginsLikeRetort(bytes))
+    ) {
       this.#setForeign(problem);
       return;
     }
@@ -260,7 +262,7 @@ export class DataFile {
 
   #setForeign(problem: string): void {
     this.state = "foreign";
-    this.problem = `it holds no results or failures of Retort (line 1: ${problem})`;
+    this.problem = `it is not a results or failures file of Retort (line 1: ${problem})`;
     this.#close();
   }
 
@@ -285,13 +287,10 @@ export class DataFile {
   }
 }
 
-/**
- * The first bytes of every line that Retort writes: an incomplete first line that begins otherwise
- * means a foreign file.
- */
+/** How every line of Retort begins: an incomplete first line that does not means a foreign file. */
 const BEGINNING = '{"uid":"';
 
-function isOwnBeginning(bytes: Uint8Array): boolean {
+function beginsLikeRetort(bytes: Uint8Array): boolean {
   return BEGINNING.startsWith(bytesText(bytes.subarray(0, BEGINNING.length)));
 }
 

@@ -11,33 +11,33 @@ import { NUMBER_FIELDS } from "./fields.ts";
 import type { Facet, FacetValue, Histogram } from "./protocol.ts";
 import { AGREEMENTS, type Table } from "./table.ts";
 
-/** The most values that a facet lists. */
+/** Maximum number of values that a facet lists. */
 const MAX_FACET_VALUES = 50;
 
 /** A facet for each field with few values that occurs in these rows. */
 export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
   const { columns, names, compared } = table;
-  const ours = (name: string) => nameOfOurs(table, name);
+  const named = (name: string) => conditionName(table, name);
   const facets = [
-    facet(ours("status"), "Status", rows, columns.status, STATUSES),
+    facet(named("status"), "Status", rows, columns.status, STATUSES),
     facet("error.type", "Failure", rows, columns.failure, names.failure.list, true),
     facet(
-      ours("finish_reason"),
+      named("finish_reason"),
       "Finish reason",
       rows,
       columns.finishReason,
       names.finishReason.list,
     ),
     flagFacet(table, rows),
-    facet(ours("model"), "Model", rows, columns.model, names.model.list),
-    facet(ours("teacher"), "Teacher", rows, columns.teacher, names.teacher.list),
-    facet(ours("source_file"), "Source file", rows, columns.source, names.source.list),
+    facet(named("model"), "Model", rows, columns.model, names.model.list),
+    facet(named("teacher"), "Teacher", rows, columns.teacher, names.teacher.list),
+    facet(named("source_file"), "Source file", rows, columns.source, names.source.list),
   ];
   if (compared !== undefined) {
     const title = "Answers of both runs";
     facets.unshift(
-      facet(ours("compared_run"), "Run", rows, compared.run, compared.paths),
-      facet(ours("run_agreement"), title, rows, compared.agreement, AGREEMENTS),
+      facet(named("compared_run"), "Run", rows, compared.run, compared.paths),
+      facet(named("run_agreement"), title, rows, compared.agreement, AGREEMENTS),
     );
   }
   for (const field of table.fields.values()) {
@@ -59,8 +59,8 @@ export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
   return facets.filter(({ values }) => values.length > 0);
 }
 
-/** The name of a field of Retort's in conditions, where rows may have one of the same name. */
-function nameOfOurs({ fieldNames }: Table, name: string): string {
+/** How conditions name a field of Retort: `distill.model` if rows have a `model` of their own. */
+function conditionName({ fieldNames }: Table, name: string): string {
   return fieldNames.has(name) ? `distill.${name}` : name;
 }
 
@@ -70,14 +70,14 @@ function facet(
   rows: Uint32Array,
   codes: Uint8Array | Uint16Array,
   values: readonly FacetValue[],
-  skipsFirst = false,
+  skipsMissing = false,
 ): Facet {
   const counts = new Uint32Array(values.length + 1);
   if (codes instanceof Uint8Array) countUint8(rows, codes, counts);
   else countUint16(rows, codes, counts);
   const counted = values.map((value, code) => ({ value: value ?? null, count: counts[code], code }))
     .filter(({ count, code, value }) =>
-      count > 0 && !(skipsFirst && code === 0 && (value === null || value === ""))
+      count > 0 && !(skipsMissing && code === 0 && (value === null || value === ""))
     );
   const areNumbers = counted.every(({ value }) => typeof value === "number");
   counted.sort((a, b) => areNumbers ? Number(a.value) - Number(b.value) : b.count - a.count);
@@ -90,8 +90,8 @@ function facet(
   };
 }
 
-// Two functions, because V8 optimizes one for both kinds of array badly: it takes five times as
-// long. `for … of` is slower, too.
+// A single function for both kinds of array would take five times as long: V8 optimizes it badly.
+// `for … of` is slower, too.
 
 /** Counts rows by code. Rows beyond the end of `codes` have code 0. */
 function countUint8(rows: Uint32Array, codes: Uint8Array, counts: Uint32Array): void {
@@ -105,9 +105,9 @@ function countUint16(rows: Uint32Array, codes: Uint16Array, counts: Uint32Array)
   for (let at = 0; at < rows.length; at++) counts[codes[rows[at]]]++;
 }
 
-function flagFacet({ columns }: Table, rows: Uint32Array): Facet {
+function flagFacet(table: Table, rows: Uint32Array): Facet {
   const combinations = new Uint32Array(0x1_0000);
-  countUint16(rows, columns.flags, combinations);
+  countUint16(rows, table.columns.flags, combinations);
   const values = FLAGS.map(({ name }, bit) => {
     let count = 0;
     for (let bits = 1; bits < 1 << FLAGS.length; bits++) {
@@ -116,7 +116,7 @@ function flagFacet({ columns }: Table, rows: Uint32Array): Facet {
     return { value: name, count };
   });
   return {
-    field: "flags",
+    field: conditionName(table, "flags"),
     title: "Flags",
     isOwn: false,
     values: values.filter(({ count }) => count > 0),
@@ -131,7 +131,7 @@ const HISTOGRAMS = [
   ["reasoning_tokens", "Reasoning tokens"],
 ] as const;
 
-/** Histograms with four bins for each power of two, except for fields that are 0 in all rows. */
+/** Histograms with four bins for each power of two. Fields that are 0 in all rows have none. */
 export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
   return HISTOGRAMS.map(([field, title]) => {
     const values = table.columns[NUMBER_FIELDS[field]];
@@ -144,7 +144,7 @@ export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
     }
     const last = binOf(most);
     return {
-      field,
+      field: conditionName(table, field),
       title,
       most,
       bins: [...counts.subarray(0, last + 1)].map((count, bin) => ({
@@ -182,7 +182,7 @@ export interface DataStatistics {
   /** The number of rows whose cost is estimated from public prices. */
   readonly cost_estimated_rows: number;
   readonly cost_unknown_rows: number;
-  /** The number of rows by name of a flag. */
+  /** The number of rows with each flag. */
   readonly flags: Readonly<Record<string, number>>;
   /** One for each field with few values. */
   readonly facets: readonly Facet[];

@@ -104,12 +104,12 @@ export interface LineFacts {
 export class DamagedLine {
   /** What is wrong, for a message about the line. */
   readonly problem: string;
-  /** Whether a crash may have cut it, so that its file may be one of Retort's nevertheless. */
-  readonly mayBeCut: boolean;
+  /** Whether a crash may have truncated it, so that its file may still be one of Retort's. */
+  readonly mayBeTruncated: boolean;
 
-  constructor(problem: string, mayBeCut = false) {
+  constructor(problem: string, mayBeTruncated = false) {
     this.problem = problem;
-    this.mayBeCut = mayBeCut;
+    this.mayBeTruncated = mayBeTruncated;
   }
 }
 

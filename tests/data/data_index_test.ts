@@ -5,7 +5,7 @@ import { zstdCompressSync } from "node:zlib";
 import { assert, assertEquals, assertRejects, assertThrows } from "../../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
 import { DataIndex, openFiles, openIndex, selectRows, statisticsOf } from "../../lib/data/mod.ts";
-import { facetsOf } from "../../lib/data/facets.ts";
+import { facetsOf, histogramsOf } from "../../lib/data/facets.ts";
 import { sortRows } from "../../lib/data/query.ts";
 import { rowDetail, shownRow } from "../../lib/data/shown_row.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -111,7 +111,13 @@ Deno.test("index: a value of any field can be selected and excluded on the page"
   const lines = ["x", "y"].map((value) =>
     resultLine({
       uid: value,
-      own: { ...Object.fromEntries(names.map((name) => [name, value])), "a\0b": value },
+      own: {
+        ...Object.fromEntries(names.map((name) => [name, value])),
+        "a\0b": value,
+        flags: value,
+        prompt_tokens: 9,
+      },
+      response: "I",
     })
   );
   const index = await indexOf(await dir.write("x.jsonl", lines.join("")));
@@ -133,6 +139,12 @@ Deno.test("index: a value of any field can be selected and excluded on the page"
     assertEquals(uids(index, filter.condition()), ["x", "y"], title);
     assertEquals(uids(index, `${filter.condition()} or kept == "?"`), ["x", "y"], title);
   }
+  const filter = new Filter();
+  const flags = all.find((facet) => facet.title === "Flags")!;
+  filter.choose(flags.field, flags.values[0].value ?? null, "only");
+  filter.setRange(histogramsOf(index.table, selectRows(index, ""))[0].field, 10, 10);
+  assertEquals(uids(index, filter.condition()), ["x", "y"]);
+  assertEquals(uids(index, `(${filter.condition()}) or kept == "?"`), ["x", "y"]);
   index.close();
 });
 
@@ -238,7 +250,7 @@ Deno.test("index: reports damaged and foreign lines, and shows the rest", async 
   ) => [state, problem, damage.map(({ line }) => line)]);
   assertEquals(found, [
     ["current", null, [2, 4, 5]],
-    ["foreign", 'it holds no results or failures of Retort (line 1: it has no "uid")', []],
+    ["foreign", 'it is not a results or failures file of Retort (line 1: it has no "uid")', []],
     ["current", null, [1]],
     ["current", null, []],
     ["current", null, []],

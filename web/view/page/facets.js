@@ -9,6 +9,7 @@
 
 import { formatCount } from "../../page/figures.js";
 import { byId, make, setAttribute, setChildren, setShown, setText } from "../../page/dom.js";
+import { isFlagField } from "./filter.js";
 
 /** @import { Facet } from "../../../lib/data/protocol.ts" */
 /** @import { Filter, FilterValue } from "./filter.js" */
@@ -73,7 +74,7 @@ export class FacetList {
         count > 0 || chosen.includes(value ?? null)
       );
       // A field with the same value in all rows is hidden, too.
-      const least = facet.field === "flags" ? 1 : 2;
+      const least = isFlagField(facet.field) ? 1 : 2;
       if (values.length < least && chosen.length === 0) continue;
       const box = this.#boxes.get(facet.field) ?? this.#makeBox(facet);
       boxes.push(box.element);
@@ -159,7 +160,7 @@ export class FacetList {
 
   /** @param {string} field @param {FilterValue} value */
   #wordsOf(field, value) {
-    const known = field === "flags"
+    const known = isFlagField(field)
       ? this.#words
       : field.endsWith("run_agreement")
       ? AGREEMENT_WORDS

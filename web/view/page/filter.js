@@ -149,14 +149,23 @@ export class Filter {
   }
 }
 
+/**
+ * Whether a facet counts Retort's flags, named `distill.flags` if rows have `flags` of their own.
+ *
+ * @param {string} field
+ */
+export function isFlagField(field) {
+  return field === "flags" || field === "distill.flags";
+}
+
 /** @param {FacetChoice} choice @returns {string[]} */
 function facetParts({ field, only, not }) {
-  if (field === "flags") {
-    const has = (/** @type {FilterValue} */ value) => `flags contains ${JSON.stringify(value)}`;
+  if (isFlagField(field)) {
+    const has = (/** @type {FilterValue} */ value) => `${field} contains ${JSON.stringify(value)}`;
     const chosen = only.map(has).join(" or ");
     return [
       ...(only.length > 1 ? [`(${chosen})`] : only.length > 0 ? [chosen] : []),
-      ...not.map((value) => `not flags contains ${JSON.stringify(value)}`),
+      ...not.map((value) => `not ${has(value)}`),
     ];
   }
   return [...listPart(field, only, false), ...listPart(field, not, true)];

@@ -61,7 +61,7 @@ export class HistogramList {
       const range = filter.ranges.find(({ field }) => field === histogram.field) ??
         { min: null, max: null };
       this.#fill(plot, histogram, counts, range);
-      showLimits(plot, histogram.field === "prompt_tokens" ? [] : limits);
+      showLimits(plot, /^(distill\.)?prompt_tokens$/.test(histogram.field) ? [] : limits);
       return plot.element;
     });
     setChildren(this.#list, elements);
