@@ -13,14 +13,14 @@ import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 import { formatCount } from "../lib/figures.ts";
 
-/** Maximum number of problems that are listed, and of changed inputs. */
+/** Maximum length of the list of problems, and of the list of changed inputs. */
 const MAX_LISTED = 20;
 
 /** Merges the outputs of runs, prints a report and returns the exit code. */
 export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {
-    throw new UsageError("Cannot merge without the outputs of runs: name their -o, as in out/");
+    throw new UsageError("Cannot merge without inputs: name the outputs of the runs, such as out/");
   }
   using stop = new Stop(io);
   let report: MergeReport;
@@ -141,7 +141,7 @@ function reportText(report: MergeReport): string {
     [report.duplicatesOfRuns, "identical rows in several runs: the first answer was kept"],
     [
       report.surplus,
-      "results beyond the samples of their row, written after the others of their run",
+      "results of surplus samples, written after the other results of their run",
     ],
   ];
   const files = [

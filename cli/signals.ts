@@ -92,9 +92,9 @@ class SignalHandler {
 
   #endNow(first: StopSignal): void {
     this.#say("Ending now: the rows of calls in flight will be sent again");
-    // Not cleared on disposal: the process may hang after the run.
     const code = 128 + SIGNAL_NUMBERS[first];
     const { exit } = this.#io;
+    // This timer is not cleared on disposal: the process may hang after the run.
     if (exit !== undefined) setTimeout(() => exit(code), FORCED_EXIT_MS);
     this.#end();
   }
@@ -124,7 +124,7 @@ const POLL_MS = 1_000;
  */
 export function watchParent(io: Io, onGone: () => void): Disposable {
   const { parentPid } = io;
-  if (parentPid === undefined || !isByRunner(io)) return { [Symbol.dispose]() {} };
+  if (parentPid === undefined || !wasStartedByRunner(io)) return { [Symbol.dispose]() {} };
   const first = parentPid();
   const stop = every(POLL_MS, () => {
     if (parentPid() === first) return;
@@ -134,6 +134,6 @@ export function watchParent(io: Io, onGone: () => void): Disposable {
   return { [Symbol.dispose]: stop };
 }
 
-function isByRunner(io: Io): boolean {
+function wasStartedByRunner(io: Io): boolean {
   return io.env("INIT_CWD") !== undefined || io.env("npm_command") !== undefined;
 }

@@ -65,7 +65,7 @@ function describe(found: Verification): string {
     [found.badRows, "bad rows in the input"],
     [found.changed, "edited since they were answered or failed"],
     [found.resent, "would be sent differently by this version"],
-    [found.surplus, "results beyond the samples of their row"],
+    [found.surplus, "results of surplus samples"],
     [found.strangers, "results of rows that are not in the input"],
     [found.damageCount, "damaged lines"],
   ];

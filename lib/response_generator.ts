@@ -75,7 +75,7 @@ export class ResponseGenerator {
     return this.#activeRun?.state ?? "done";
   }
 
-  /** The most rows in flight at once. */
+  /** Maximum number of rows in flight at once. */
   get concurrency(): number {
     return this.#concurrency;
   }

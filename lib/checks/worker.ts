@@ -31,7 +31,7 @@ const scope = globalThis as unknown as Scope;
  * After this time, in milliseconds, the worker stops a check itself. Unless the main thread is
  * delayed, it has terminated the worker by then: see `MAX_CHECK_MS` in `worker_check.ts`.
  */
-const LEASH_MS = 2_000;
+const WATCHDOG_MS = 2_000;
 /** Neither check uses the row. */
 const NO_ROW = {} as Row;
 
@@ -83,7 +83,7 @@ function reasonsOf(
   while (place < texts.length) {
     const from = place;
     // If earlier answers used part of the time, the interrupted one gets all of it next.
-    if (!endsWithin(LEASH_MS, checkRest) && place === from) return undefined;
+    if (!endsWithin(WATCHDOG_MS, checkRest) && place === from) return undefined;
   }
   Atomics.store(progress, Note.Answer, IDLE);
   return reasons;

@@ -44,7 +44,7 @@ export interface HashedBytes {
   readonly hash: string;
 }
 
-/** The most bytes that are hashed at the start and at the end of what was read. */
+/** Maximum number of bytes that are hashed at the start and at the end of what was read. */
 const MARK_BYTES = 4096;
 const NO_BYTES: HashedBytes = { count: 0, hash: "" };
 

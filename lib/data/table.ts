@@ -19,9 +19,9 @@ import {
 } from "./line_facts.ts";
 import { promptOf } from "./turns.ts";
 
-/** The most fields of users' rows with columns; for conditions on others, lines are read. */
+/** Maximum number of users' fields with columns; for conditions on others, lines are read. */
 const MAX_FIELDS = 48;
-/** The most of these fields with `OwnField.numbers`, which take eight bytes a row. */
+/** Maximum number of these fields with `OwnField.numbers`, which take eight bytes a row. */
 const MAX_NUMBER_FIELDS = 12;
 
 /** Gives each distinct name a code: 0, 1, 2, … in order of appearance. */

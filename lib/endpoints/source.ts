@@ -157,7 +157,7 @@ export interface EndpointEntry {
   readonly url: string;
   /** The share of the load, relative to other entries. @default 1 */
   readonly weight?: number;
-  /** The most attempts in flight at this address. @default that of the run */
+  /** Maximum number of attempts in flight at this address. @default that of the run */
   readonly max?: number;
 }
 

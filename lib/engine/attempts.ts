@@ -81,7 +81,7 @@ export class Attempts {
 
   /** Attempts in flight, and answers that are being checked. */
   get inFlight(): number {
-    return this.#inFlight + this.#answers.inCheck;
+    return this.#inFlight + this.#answers.pendingChecks;
   }
 
   /** Attempts that were aborted before they were answered; they may have been billed. */

@@ -73,7 +73,7 @@ export class Engine {
   #makePool(clock: Clock, wallClock: () => number): TeacherPool {
     return new TeacherPool({
       ...this.#options,
-      read: clock.read,
+      readClock: clock.read,
       now: clock.last,
       wallClock,
       random: this.#options.random ?? Math.random,
@@ -178,7 +178,7 @@ export class Engine {
     this.#pool.setConcurrency(this.#lanes.target);
   }
 
-  /** Changes the weight and the most attempts in flight of a teacher. */
+  /** Changes the weight and the maximum number of attempts in flight of a teacher. */
   changeTeacher(teacher: EngineOptions["teachers"][number]): void {
     this.#pool.change(teacher);
   }
@@ -250,7 +250,7 @@ export class Engine {
 
   /** Wakes idle lanes: a teacher or the retry queue may have capacity, or the run may be over. */
   #wakeParked(): void {
-    if (this.#lanes.areParked) this.#wake();
+    if (this.#lanes.hasParked) this.#wake();
   }
 
   /** Makes one attempt at a row, in a lane. */

@@ -3,14 +3,14 @@
  *
  * Concurrency is `pooledMap` over lanes, not over rows. Over rows it would race all running
  * promises at every step, which made 100,000 rows of 50 ms at concurrency 2,000 take 112.8 s and
- * 989 MB in place of 2.7 s and 145 MB; and it continues after an early `break` (denoland/std#2197).
+ * 989 MB instead of 2.7 s and 145 MB; and it continues after an early `break` (denoland/std#2197).
  *
  * @module
  */
 
 import { pooledMap } from "../deps/std_async.ts";
 
-/** The most lanes, which is also the limit of the pool. */
+/** Maximum number of lanes; the pool has the same limit. */
 export const MAX_CONCURRENCY = 100_000;
 
 /** The work of lanes, as their owner defines it. */
@@ -53,13 +53,15 @@ export class Lanes<T> {
     return this.#isClosed;
   }
 
-  get areParked(): boolean {
+  /** Whether at least one lane is idle. */
+  get hasParked(): boolean {
     return this.#parked.length > 0;
   }
 
   /** Runs the lanes; resolves when all have ended. */
   async run(): Promise<void> {
-    // Draining the pool's iterator starts no work, and no other code has it.
+    // This only waits: the pool starts lanes by itself. As no other code has the iterator, none can
+    // leave it early.
     const ended = pooledMap(MAX_CONCURRENCY, this.#numbers(), () => this.#runLane());
     while (!(await ended.next()).done);
   }

@@ -30,7 +30,7 @@ export class PaidAnswers {
   }
 
   /** Answers that are being checked. */
-  get inCheck(): number {
+  get pendingChecks(): number {
     return this.#checks.size;
   }
 
@@ -79,8 +79,8 @@ export class PaidAnswers {
     return rejection === undefined || isUnchecked ? { completion, rejection } : undefined;
   }
 
-  /** Pays for the part of an answer that arrived before the attempt failed. Keeps the longest
-   * partial answer of a row; returns whether this is it. */
+  /** Pays for the part of an answer that arrived before the attempt failed. Keeps it with the row
+   * unless a longer answer is kept already, partial or rejected; returns whether it is kept. */
   keepPartial(work: Work, partial: Completion, failure: Failure): boolean {
     this.pay(work, partial);
     const previous = work.rejected?.completion;

@@ -62,7 +62,7 @@ export interface WriteOptions extends RowOptions {
   dedupe?: boolean;
   /** Shuffles the rows; the same number gives the same order. @default input order */
   shuffle?: number;
-  /** The most rows to write. @default no limit */
+  /** Maximum number of rows to write. @default no limit */
   maxRows?: number;
   /**
    * Share of rows, from 0 to 1, that goes into a second file: `train.validation.jsonl` for

@@ -9,7 +9,7 @@ import { MAX_SAMPLES } from "../seed.ts";
 
 const START_CAPACITY = 1_024;
 const BLOCK_CAPACITY = 1 << 16;
-/** The most answers per row, for the sort key. */
+/** Maximum number of answers per row, for the sort key. */
 const SAMPLES_PER_LINE = MAX_SAMPLES;
 /**
  * The highest line number, for the sort key: with 900 inputs and their answers, the key is still a

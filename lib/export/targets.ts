@@ -63,7 +63,7 @@ function pathsOf({ output, validation }: ResolvedExport): string[] {
   return validation > 0 ? [output, validationPathOf(output)] : [output];
 }
 
-/** Returns `train.validation.jsonl.gz` for `train.jsonl.gz`, also for unknown extensions. */
+/** Returns `train.validation.jsonl.gz` for `train.jsonl.gz`. The extension may be unknown. */
 function validationPathOf(path: string): string {
   const withoutExtension = withoutFormat(path);
   const stem = withoutExtension === path ? path.replace(/\.\w+$/, "") : withoutExtension;

@@ -37,7 +37,7 @@ export const NUL_BYTES = "holds NUL bytes: the file was not written completely, 
 
 export const UTF8_ADVICE = "convert the file, for example with iconv -f WINDOWS-1252 -t UTF-8";
 
-/** Most bytes of a line, and of a JSON array's element. */
+/** Maximum number of bytes of a line, and of a JSON array's element. */
 export const MAX_LINE_BYTES = 64 * 2 ** 20;
 
 const DEFAULTS = { maxLineBytes: MAX_LINE_BYTES, linesBefore: 0 } satisfies LinesOptions;

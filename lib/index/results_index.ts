@@ -61,7 +61,7 @@ const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 interface IndexedFile {
   readonly path: string;
   readonly kind: LineKind;
-  /** The file at its start, if it is open; it stays open. @default it is opened */
+  /** An open handle at the start of the file; the caller closes it. @default opens `path` */
   readonly file?: Deno.FsFile;
 }
 

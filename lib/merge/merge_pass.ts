@@ -19,7 +19,7 @@ import type { MergedOutput } from "./output.ts";
 import { RunLines } from "./run_lines.ts";
 import { formatCount, formatCountOf } from "../figures.ts";
 
-/** The most clashes that are reported in detail. */
+/** Maximum number of clashes that are reported in detail. */
 const MAX_CLASHES_SHOWN = 20;
 
 /** The run whose input is being read. */

@@ -56,7 +56,7 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   }
   const outputs = pathsOf(options.outputs);
   if (outputs.length === 0) {
-    throw new UsageError("Cannot merge without outputs: name those of the runs");
+    throw new UsageError("Cannot merge without inputs: name the outputs of the runs");
   }
   const files = outputFiles(pathOf(options.output));
   const runs = await readyRuns(outputs, files, options);

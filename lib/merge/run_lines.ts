@@ -139,8 +139,8 @@ export interface LineSink {
 
 const BLOCK_BYTES = 1 << 18;
 /**
- * The most blocks in memory. Lines are in roughly the order of the input, but those of rows that
- * were in flight together may be far apart.
+ * Maximum number of blocks in memory. Lines are in roughly the order of the input, but those of
+ * rows that were in flight together may be far apart.
  */
 const MAX_BLOCKS = 64;
 const LINE_FEED = new Uint8Array([10]);

@@ -23,7 +23,7 @@ export interface RunStart {
   skipped: number;
   /** Rows to send; null if they cannot be counted beforehand. */
   pending: number | null;
-  /** The most rows in flight at once. */
+  /** Maximum number of rows in flight at once. */
   concurrency: number;
   /** Whether Retort searches for the best concurrency, up to `concurrency`. */
   concurrency_is_auto: boolean;
@@ -104,9 +104,9 @@ export interface Summary {
   /** Failed attempts that the teacher throttled: a rate limit or overload, mostly 429, 503, 529. */
   refused_for_load: number;
   /**
-   * The most calls that were in flight when the previous run over this output crashed, or whose
-   * answers it could not write; 0 if it ended properly. They may have been billed, and their rows
-   * were sent again.
+   * Upper bound of the calls that were in flight when the previous run over this output crashed, or
+   * whose answers it could not write; 0 if it ended properly. They may have been billed, and their
+   * rows were sent again.
    */
   crashed_in_flight: number;
   /** Attempts beyond the first of their row. */

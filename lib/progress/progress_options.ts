@@ -16,7 +16,7 @@ export interface Gauges {
   readonly inFlight: number;
   /** Rows in the retry queue. */
   readonly waiting: number;
-  /** The most rows in flight at once. */
+  /** Maximum number of rows in flight at once. */
   readonly concurrency: number;
   /** How many attempts may be in flight now, over all teachers. */
   readonly limit: number;

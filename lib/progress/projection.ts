@@ -64,7 +64,7 @@ interface Cohort {
 export interface RunPosition {
   /** All rows that this run has to send. */
   readonly rows: number;
-  /** The most rows in flight at once. */
+  /** Maximum number of rows in flight at once. */
   readonly concurrency: number;
   /** Rows finished in the last 30 s. */
   readonly recentRows: number;

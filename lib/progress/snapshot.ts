@@ -117,7 +117,7 @@ export interface Snapshot {
   failed_attempts: number;
   /** Failed attempts that the teacher throttled: a rate limit or overload, mostly 429, 503, 529. */
   refused_for_load: number;
-  /** The most rows in flight at once. */
+  /** Maximum number of rows in flight at once. */
   concurrency: number;
   /** How many attempts may be in flight now, over all teachers; at most `concurrency`. */
   limit: number;

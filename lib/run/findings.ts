@@ -15,11 +15,11 @@ import { BadLines } from "./input_problems.ts";
 import type { InputSequence } from "./input_sequence.ts";
 import { Plan } from "./plan.ts";
 
-/** The most models that a notice names. */
+/** Maximum number of models that a notice names. */
 export const MODELS_SHOWN = 3;
-/** The most parameter names that are kept: each row may set others. */
+/** Maximum number of parameter names that are kept: each row may set others. */
 const MAX_PARAM_NAMES = 100;
-/** The most differences that are counted separately. */
+/** Maximum number of differences that are counted separately. */
 const MAX_DIFFERENCES = 20;
 
 /** What the first pass found. Where rows and answers differ, the comments say which are counted. */

@@ -17,7 +17,7 @@ import { sumOf } from "../figures.ts";
 export interface HeartbeatOptions {
   /** Rows with an attempt in flight, or with an answer that is not written yet. */
   readonly unwritten: () => number;
-  /** The most attempts in flight: doubling a note stops there. */
+  /** Maximum number of attempts in flight: doubling a note stops there. */
   readonly ceiling: () => number;
   /** Called once a second. @default nothing */
   readonly onTick?: () => void;

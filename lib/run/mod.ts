@@ -50,10 +50,15 @@ export { checkOutputs } from "./output_checks.ts";
 export type { Preview, PreviewedRequest } from "./preview.ts";
 export { type ResolvedOptions, resolveOptions } from "./resolve_options.ts";
 export { GENERATOR_RULES, type ResolvedRunOptions, ROW_RULES, RUN_RULES } from "./option_rules.ts";
-export { missingUidsMessage, parseUids, UidSelection } from "./admission.ts";
+export {
+  missingUidsMessage,
+  parseSampleUid,
+  parseUids,
+  sampleUid,
+  UidSelection,
+} from "./admission.ts";
 export { Run } from "./run.ts";
 export { abortedByReturn, checkRows, streamOutcomes } from "./generation.ts";
-export { parseSampleUid, sampleUid } from "./admission.ts";
 export { rowOptionsOf, type Verification, verify, type VerifyOptions } from "./verify.ts";
 export type { Damage } from "./audit.ts";
 export {

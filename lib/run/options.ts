@@ -50,7 +50,7 @@ export interface TeacherPlace {
   teacher: Teacher;
   /** Its share of the load, relative to the others: above 0. @default 1 */
   weight?: number;
-  /** The most attempts in flight at this teacher. @default the concurrency of the run */
+  /** Maximum number of attempts in flight at this teacher. @default the concurrency of the run */
   maxConcurrency?: number;
   /** Requests a minute to this teacher. @default `rpm` of the generator */
   rpm?: number;

@@ -46,7 +46,8 @@ export interface ShardFilesOptions extends PinOptions {
 /** What a shard reads and writes. */
 export interface ShardFiles {
   readonly files: OutputFiles;
-  /** The most rows of the shard, from its start, if the whole input is limited; else `Infinity`. */
+  /** How many rows of the shard count, from its start, if the whole input is limited; else
+   * `Infinity`. */
   readonly limit: number;
   /** The common beginning of the output names of all shards, such as `out/x`. */
   readonly stem: string;
@@ -109,7 +110,7 @@ async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
 /** Polls in a row without a heartbeat after which a shard counts as silent. */
 const SILENT_POLLS = 3;
 /**
- * The most status files to read per poll, on average: a thousand shards must not read a
+ * Maximum number of status files to read per poll, on average: a thousand shards must not read a
  * million files every 5 s.
  */
 const FILES_PER_POLL = 100;

@@ -51,7 +51,7 @@ export interface PreflightOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The most names of unsent fields that are kept: each row of a file may have others. */
+/** Maximum number of names of unsent fields that are kept: each row of a file may have others. */
 const MAX_UNSENT = 100;
 
 /**

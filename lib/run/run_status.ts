@@ -102,7 +102,8 @@ export interface RunStatus {
 }
 
 /**
- * The most entries of `errors` and `teachers`, and characters of a text: the file stays below 8 KB.
+ * Maximum number of entries of `errors` and `teachers`, and maximum length of a text: the file
+ * stays below 8 KB.
  */
 export const STATUS_LIMITS = { errors: 12, teachers: 16, chars: 300 };
 

@@ -131,7 +131,7 @@ export function describeInput(inputs: readonly string[], found: readonly Found[]
   ];
 }
 
-/** The most inputs that a notice lists, one a line. */
+/** Maximum number of inputs that a notice lists, one a line. */
 const MAX_INPUTS_SHOWN = 20;
 
 /**
@@ -164,7 +164,7 @@ const OFTEN_ASKED_ABOUT: ReadonlySet<string> = new Set([
   "options",
 ]);
 
-/** The most fields that a notice names. */
+/** Maximum number of fields that a notice names. */
 const MAX_UNSENT_SHOWN = 20;
 
 function unsentLines(found: readonly Found[]): string[] {

@@ -168,7 +168,7 @@ interface LostOutput {
   cause: unknown;
 }
 
-/** The most files that a message names. */
+/** Maximum number of files that a message names. */
 const MAX_NAMED = 5;
 
 function adviceFor(rescued: readonly string[]): string {

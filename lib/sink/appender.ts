@@ -56,7 +56,7 @@ export interface JournalOptions<T> extends AppenderOptions {
   readonly onRescue?: (path: string, isTemporary: boolean) => void;
   /** Called when the file was opened but cannot be locked; `reason` is for a message. */
   readonly onUnlocked?: (path: string, reason: string) => void;
-  /** The maximum of rows that are written but not synced; at least 1. @default 1024 */
+  /** Maximum number of rows that are written but not synced; at least 1. @default 1024 */
   readonly maxUnsyncedRows?: number;
   /** With "never", rows count as durable once they are written. @default "always" */
   readonly fsync?: "always" | "never";

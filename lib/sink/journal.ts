@@ -104,7 +104,7 @@ export class Journal<T> implements AsyncDisposable {
     }
   }
 
-  /** The maximum of rows that are written but not synced. May be set at any time. */
+  /** Maximum number of rows that are written but not synced. May be set at any time. */
   get maxUnsyncedRows(): number {
     return this.#syncer.maxUnsyncedRows;
   }

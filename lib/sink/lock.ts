@@ -155,7 +155,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
   throw new SinkError(`Cannot lock "${path}": it is removed again and again`, { path });
 }
 
-/** The most attempts to lock a file that others keep removing or replacing. */
+/** Maximum number of attempts to lock a file that others keep removing or replacing. */
 const ATTEMPTS = 10;
 
 /** How often a lock that is held is tried. */

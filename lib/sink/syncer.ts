@@ -13,7 +13,7 @@ export interface SyncerOptions<T> {
   readonly onError: (cause: unknown) => void;
   /** With "never", rows count as durable once they are written. */
   readonly fsync: "always" | "never";
-  /** The maximum of rows that are written but not synced. */
+  /** Maximum number of rows that are written but not synced. */
   readonly maxUnsyncedRows: number;
 }
 
@@ -23,7 +23,7 @@ interface Flush extends PromiseWithResolvers<void> {
   readonly rowCount: number;
 }
 
-/** The maximum of bytes that are written but not synced, even if these are few rows. */
+/** Maximum number of bytes that are written but not synced, even if these are few rows. */
 export const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -57,7 +57,7 @@ export class Syncer<T> {
     this.#maxUnsyncedRows = options.maxUnsyncedRows;
   }
 
-  /** The maximum of rows that are written but not synced. May be set at any time. */
+  /** Maximum number of rows that are written but not synced. May be set at any time. */
   get maxUnsyncedRows(): number {
     return this.#maxUnsyncedRows;
   }

@@ -45,9 +45,9 @@ export interface StatusErrorOptions {
   now: number;
 }
 
-/** The maximum of characters that messages quote of a body that is not JSON. */
+/** Maximum number of characters that messages quote of a body that is not JSON. */
 const MAX_QUOTED_CHARS = 300;
-/** The maximum of characters that are kept of a server's error message. */
+/** Maximum number of characters that are kept of a server's error message. */
 const MAX_MESSAGE_CHARS = 1_000;
 /** A longer wait until a limit resets is reduced to this: the limit may be raised before. */
 const MAX_RESET_MS = 60_000;

@@ -225,7 +225,7 @@ export function errorJson(error: unknown): string {
   }
 }
 
-/** The maximum of characters that are shown of a message. Longer plain text is not a message. */
+/** Maximum number of characters that are shown of a message. Longer plain text is not a message. */
 export const MAX_MESSAGE_CHARS = 1_000;
 
 /** Whether a body is a web page. */

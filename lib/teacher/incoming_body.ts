@@ -193,7 +193,7 @@ function charsetOf(
  *
  * @param charset The charset as labeled.
  * @param sink Receives UTF-8.
- * @param mostBytes The most bytes held until a line ends.
+ * @param mostBytes The maximum number of bytes held until a line ends.
  */
 function transcoderFor(
   charset: string,

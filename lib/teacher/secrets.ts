@@ -18,7 +18,7 @@ export function redactHeader(value: string): string {
  */
 const MIN_SECRET_CHARS = 4;
 
-/** The maximum of characters of a text that are searched. The rest is dropped, since no message
+/** Maximum number of characters of a text that are searched. The rest is dropped, since no message
  * shows as many. */
 const MAX_TEXT_CHARS = 65_536;
 
@@ -80,7 +80,7 @@ function withoutRanges(text: string, ranges: readonly [start: number, end: numbe
 const MAX_LAYERS = 8;
 
 /** A decoded text, and where each of its UTF-16 code units begins in the original text. */
-export interface Layer {
+interface Layer {
   readonly text: string;
   /** One index for each code unit, and then the end of the original text. */
   readonly starts: readonly number[];

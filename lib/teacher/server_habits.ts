@@ -34,7 +34,7 @@ const LEFT_OPEN_TO_RESUME = 4;
 /** How long the first connection is watched before its reuse, in milliseconds: nearly every close
  * has arrived by then. Others wait for its result, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
-/** Only one of this many first attempts can be the trial. */
+/** The trial has to be among the first attempts of a run, up to this number. */
 const TRIAL_ATTEMPTS = 10;
 /** How long an idle connection is watched before it is used, in milliseconds. undici waits for one
  * turn of the event loop, which is not enough: Deno polls sockets at every 61st turn or when idle. */
@@ -97,7 +97,7 @@ export class Reuse {
     return Math.max(0, (isTrial ? TRIAL_WATCH_MS : MAX_REACTION_MS) - idleMs);
   }
 
-  /** Called for each attempt. */
+  /** Called before an attempt takes a connection. */
   onAttempt(): void {
     this.#attempts++;
   }
@@ -210,7 +210,8 @@ export class OddHead extends Error {}
  * What is odd about a head that undici rejected, in words that follow "sent"; undefined if
  * {@linkcode HeadFilter} does not make such heads readable.
  *
- * @param hasHead Whether undici has read the head. Then rejected lines are those of a chunk.
+ * @param hasHead Whether undici has read the head. If so, a line that it rejects belongs to the
+ * chunked body.
  */
 export function oddityOf(error: unknown, hasHead: boolean): string | undefined {
   if (error instanceof errors.SocketError && error.message === "bad response") {

@@ -134,7 +134,7 @@ const MIN_BAR_CELLS = 4;
 const SHAPES = { skipped: "▒", succeeded: "█", failed: "▚", left: "░" };
 
 export interface BarView {
-  /** Most cells in a line. */
+  /** Maximum number of cells in a line. */
   readonly width: number;
   readonly paint: Paint;
   /** Whether to show lag, CPU and memory of the process. */

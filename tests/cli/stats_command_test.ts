@@ -38,7 +38,10 @@ Deno.test("stats: counts rows, flags and own fields, and says what is left out",
   assert(/lang\n {2}en +1 /.test(out), out);
   assert(out.includes("Cost                 $0.50 (unknown for 2 rows)"), out);
   assert(!out.includes("\x1b"), "no escape sequence reaches the terminal");
-  assert(/other\.jsonl" is left out: it holds no results or failures of Retort/.test(err), err);
+  assert(
+    /other\.jsonl" is left out: it is not a results or failures file of Retort/.test(err),
+    err,
+  );
   assert(/x\.jsonl" ends with an incomplete line/.test(err), err);
 
   const json = JSON.parse(
@@ -56,7 +59,7 @@ Deno.test("stats: says what it cannot count", async () => {
     [[], "Cannot count without files"],
     [[dir.path("missing.jsonl")], 'missing.jsonl": there is no such file or folder'],
     [[dir.path("empty")], "there is no .jsonl file in it"],
-    [[dir.path("in.jsonl")], "it holds no results or failures of Retort"],
+    [[dir.path("in.jsonl")], "it is not a results or failures file of Retort"],
     [[dir.path("in.jsonl"), "--compare"], "Cannot compare one path: name the outputs of two runs"],
     [["a", "b", "--compare", "--where", "true"], "Cannot use --compare with --where"],
   ];

@@ -55,7 +55,7 @@ export class FakeTeacher implements Teacher {
   readonly open: Call[] = [];
   /** The uid of every call, in the order of arrival. */
   readonly asked: string[] = [];
-  /** The most calls in flight at once so far. */
+  /** Peak number of calls in flight so far. */
   most = 0;
   heedsSignal = true;
 

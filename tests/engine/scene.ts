@@ -19,7 +19,7 @@ const EPOCH_MS = 1_700_000_040_000;
 
 export interface Scene {
   readonly rows: number;
-  /** The most attempts in flight. */
+  /** Maximum number of attempts in flight. */
   readonly concurrency: number;
   /** The mean time of an answer, in milliseconds. */
   readonly latencyMs: number;

@@ -331,7 +331,7 @@ Deno.test("runs that were made in different ways are not merged, and nothing is 
   assertEquals(report.succeeded, 5);
 });
 
-Deno.test("results beyond the samples of their row are kept and reported", async () => {
+Deno.test("results of surplus samples are kept and reported", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 12));
   await runShards(input, dir.path("out/"), 2, { generator: { samples: 3 } });
@@ -348,7 +348,7 @@ Deno.test("results beyond the samples of their row are kept and reported", async
   assertEquals([proof.succeeded, proof.surplus, proof.strangers], [12, 24, 0]);
 });
 
-Deno.test("all results beyond the samples of their row are kept where they fill many blocks", async () => {
+Deno.test("all results of surplus samples are kept where they fill many blocks", async () => {
   await using dir = await tempDir();
   const long = "x".repeat(20_000);
   const rows = Array.from({ length: 40 }, (_, i) => ({ prompt: `${i} ${long}` }));

@@ -173,7 +173,7 @@ function dollars(usd: number, fractionDigits = 2): string {
   return usd.toLocaleString("en-US", { style: "currency", currency: "USD", ...digits });
 }
 
-/** The most decimals shown to tell a cost from its limit. A smaller difference is not shown. */
+/** Maximum number of decimals to tell a cost from its limit. Smaller differences are not shown. */
 const MAX_DECIMALS = 6;
 
 /** An amount with enough decimals to differ from `other`: `$2.0031` beside `$2.00`. */

@@ -17,9 +17,9 @@ export interface Hold {
 /** A teacher gets the rows of its keys up to this multiple of its share of attempts in flight. */
 const MAX_SHARE_FACTOR = 1.25;
 
-/** Whether a teacher receives nothing new. */
-export function getsNothingNew(endpoint: Endpoint): boolean {
-  return endpoint.isHalted || endpoint.isLeaving;
+/** Whether a teacher may receive new attempts, now or later: it was not halted and has not left. */
+export function isActive(endpoint: Endpoint): boolean {
+  return !endpoint.isHalted && !endpoint.isLeaving;
 }
 
 /** Whether a teacher has left and its last call has ended. */
@@ -84,7 +84,7 @@ export function ownerOf(
 ): Endpoint | undefined {
   let best: Endpoint | undefined, highest = -1, inFlight = 1, weight = 0;
   for (const endpoint of endpoints) {
-    if (getsNothingNew(endpoint) || endpoint.isProbed) continue;
+    if (!isActive(endpoint) || endpoint.isProbed) continue;
     inFlight += endpoint.inFlight;
     weight += endpoint.weight;
     const hash = mixHashes(key, endpoint.id);

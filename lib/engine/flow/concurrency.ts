@@ -12,7 +12,7 @@ import { HillClimb } from "./hill_climb.ts";
 import { CubicGrowth, RECOVERY_MS } from "./rate_parts.ts";
 
 export interface ConcurrencyLimitOptions {
-  /** The most attempts in flight, even if the teacher accepts more: 1 or more. */
+  /** Maximum number of attempts in flight, even if the teacher accepts more: 1 or more. */
   readonly ceiling: number;
   /** Whether to search for the number with the highest throughput, from 32 up to the ceiling. */
   readonly isExploring: boolean;
@@ -137,7 +137,7 @@ export class ConcurrencyLimit {
     return Math.floor(this.#exact);
   }
 
-  /** Changes the most attempts in flight: 1 or more. */
+  /** Changes the maximum number of attempts in flight: 1 or more. */
   setCeiling(ceiling: number): void {
     this.#ceiling = ceiling;
     this.#explorer?.setCeiling(ceiling);

@@ -44,7 +44,7 @@ const INEFFECTIVE_AT = Math.log(100);
 const EFFECTIVE_AT = -Math.log(20);
 /** The fewest attempts for "ineffective": fewer do not show the share to tolerate. */
 const MIN_ATTEMPTS = 24;
-/** The most attempts of a trial. One without a clear result then ends with the more likely one. */
+/** Maximum number of attempts of a trial. If it has no clear result, the more likely one counts. */
 const MAX_ATTEMPTS = 240;
 /** How long the evidence for "effective" must last, in milliseconds: the last attempts may still
  * be throttled. */
@@ -78,9 +78,9 @@ export type TrialResult = "effective" | "ineffective";
 export class DecreaseTrial {
   /** The attempts in flight before the trial. */
   readonly size: number;
-  /** The most attempts in flight during the trial. */
+  /** Maximum number of attempts in flight during the trial. */
   readonly cap: number;
-  /** The most attempts per second during the trial. */
+  /** Maximum number of attempts per second during the trial. */
   readonly perSecond: number;
   /** Whether few attempts are in flight and return quickly, so that only the rate is tried. */
   readonly isQuick: boolean;

@@ -225,8 +225,8 @@ export class Endpoint {
     this.#isLeaving = true;
   }
 
-  /** Changes its share of the load and the most attempts in flight. Everything learned about the
-   * teacher stays. */
+  /** Changes its share of the load and its maximum number of attempts in flight. Everything learned
+   * about the teacher stays. */
   setShare({ weight, maxConcurrency }: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     // Its turns so far count as if it had always had this weight.
     this.turns *= weight / this.#weight;
@@ -244,7 +244,7 @@ export class Endpoint {
     this.#load.restart();
   }
 
-  /** Changes the most attempts in flight that the run allows. */
+  /** Changes the maximum number of attempts in flight over all teachers. */
   setConcurrency(concurrency: number): void {
     this.#runConcurrency = concurrency;
     this.#load.setCeiling(Math.min(this.#maxConcurrency, concurrency));

@@ -6,7 +6,7 @@ export interface EndpointOptions {
   readonly teacher: Teacher;
   /** The share of the load relative to other teachers, above 0. */
   readonly weight: number;
-  /** The most attempts in flight at this teacher, even if the run allows more. */
+  /** Maximum number of attempts in flight at this teacher, even if the run allows more. */
   readonly maxConcurrency: number;
   /** The limit in requests per minute. @default none */
   readonly rpm?: number;
@@ -16,7 +16,7 @@ export interface EndpointOptions {
 
 /** What all endpoints of a run share. */
 export interface EndpointContext {
-  /** The most attempts in flight over all endpoints. */
+  /** Maximum number of attempts in flight over all endpoints. */
   readonly concurrency: number;
   /** Whether the limiter searches for the concurrency with the highest throughput. */
   readonly isExploring: boolean;

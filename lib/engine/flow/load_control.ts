@@ -15,7 +15,7 @@ import { Pacer } from "./rate_parts.ts";
 import { ThrottleTolerance, type ThrottleVerdict } from "./throttle_tolerance.ts";
 
 export interface LoadControlOptions {
-  /** The most attempts in flight. */
+  /** Maximum number of attempts in flight. */
   readonly ceiling: number;
   /** The limit in requests per minute. @default none */
   readonly rpm?: number;
@@ -238,7 +238,7 @@ export class LoadControl {
     this.#limit.restart();
   }
 
-  /** Changes the most attempts in flight. */
+  /** Changes the maximum number of attempts in flight. */
   setCeiling(ceiling: number): void {
     this.#ceiling = ceiling;
     this.#limit.setCeiling(ceiling);

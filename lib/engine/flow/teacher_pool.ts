@@ -7,10 +7,10 @@
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { every, MAX_TIMER_MS } from "../../timer.ts";
 import {
-  getsNothingNew,
   hasLeft,
   heldUntil,
   type Hold,
+  isActive,
   leastBusy,
   leastUsed,
   ownerOf,
@@ -29,7 +29,7 @@ const STEADY_TICK_MS = 500;
 export interface TeacherPoolOptions extends EndpointContext {
   readonly teachers: readonly EndpointOptions[];
   /** Reads the clock, whose last reading `now` returns. @default now */
-  readonly read?: () => number;
+  readonly readClock?: () => number;
   /** Called when an attempt may be possible that was not before. */
   readonly onReady: () => void;
   /** Called two to ten times a second. */
@@ -54,8 +54,8 @@ export class TeacherPool {
   readonly #departed = new Departed();
   readonly #options: TeacherPoolOptions;
   readonly #context: EndpointContext;
-  readonly #read: () => number;
-  /** Scratch space of `pick()`, which is on the hot path; teachers with room come first. */
+  readonly #readClock: () => number;
+  /** Reused by `pick()`, which is on the hot path; only the entries that it has set are valid. */
   readonly #ready: Endpoint[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
@@ -65,7 +65,7 @@ export class TeacherPool {
   /** No timer runs before `open()`. */
   constructor(options: TeacherPoolOptions) {
     this.#options = options;
-    this.#read = options.read ?? options.now;
+    this.#readClock = options.readClock ?? options.now;
     this.#context = { ...options, onFailure: () => this.#tickOften() };
     this.#endpoints = options.teachers.map((teacher) => new Endpoint(teacher, this.#context));
   }
@@ -73,14 +73,14 @@ export class TeacherPool {
   /** How many attempts may be in flight over all teachers. */
   get limit(): number {
     return this.#endpoints.reduce(
-      (sum, endpoint) => getsNothingNew(endpoint) ? sum : sum + endpoint.limit,
+      (sum, endpoint) => isActive(endpoint) ? sum + endpoint.limit : sum,
       0,
     );
   }
 
   /** Whether all teachers were halted or have left. */
   get isHalted(): boolean {
-    return this.#endpoints.every(getsNothingNew);
+    return !this.#endpoints.some(isActive);
   }
 
   /** Why nothing is sent, and until when; undefined unless all teachers rest. */
@@ -88,7 +88,7 @@ export class TeacherPool {
     const now = this.#options.now();
     let earliest = Infinity, reason = "";
     for (const endpoint of this.#endpoints) {
-      if (getsNothingNew(endpoint)) continue;
+      if (!isActive(endpoint)) continue;
       const until = endpoint.restsUntil(now);
       if (until === undefined) return undefined;
       if (until < earliest) {
@@ -101,12 +101,13 @@ export class TeacherPool {
     return { until: this.#options.wallClock() + inMs, inMs, reason };
   }
 
-  /** Milliseconds until some teacher accepts a row that others put off; 0 if one does now. */
+  /** Milliseconds until a teacher accepts a row that others put off; 0 if one does now, or if none
+   * receives anything new. */
   soonestMs(holds: readonly Hold[]): number {
     const now = this.#options.now();
     let soonest = Infinity;
     for (const endpoint of this.#endpoints) {
-      if (getsNothingNew(endpoint)) continue;
+      if (!isActive(endpoint)) continue;
       const until = Math.max(endpoint.restsUntil(now) ?? now, heldUntil(holds, endpoint));
       soonest = Math.min(soonest, until);
     }
@@ -125,9 +126,9 @@ export class TeacherPool {
   }
 
   /** A teacher with room now and less in flight than its share, or `preferred` if that has room. If
-   * there is none, `onReady` is called once time alone makes room. */
+   * there is none, `onReady` is called when a rest or a rate limit that is in the way is over. */
   pick(preferred?: Endpoint): Endpoint | undefined {
-    const now = this.#read();
+    const now = this.#readClock();
     if (preferred !== undefined && preferred.delayMs(now) === 0) return preferred;
     const ready = this.#ready;
     let count = 0, inFlight = 0, weight = 0, soonest = Infinity;
@@ -149,7 +150,7 @@ export class TeacherPool {
 
   /** A teacher other than `avoided` with room now, or `avoided` if there is none. */
   pickOther(avoided: Endpoint): Endpoint {
-    const now = this.#read();
+    const now = this.#readClock();
     const other = this.#endpoints.find((endpoint) =>
       endpoint !== avoided && endpoint.delayMs(now) === 0
     );
@@ -159,12 +160,12 @@ export class TeacherPool {
   /** The teacher with the least in flight for its weight, of those that have room now and have not
    * put off the row; undefined if there is none. */
   pickFor(holds: readonly Hold[]): Endpoint | undefined {
-    return leastBusy(this.#endpoints, holds, this.#read());
+    return leastBusy(this.#endpoints, holds, this.#readClock());
   }
 
   /** The teacher for rows with this key: always the same while it has room; else undefined. */
   pickForKey(key: number): Endpoint | undefined {
-    return ownerOf(key, this.#endpoints, this.#read());
+    return ownerOf(key, this.#endpoints, this.#readClock());
   }
 
   /**
@@ -173,7 +174,7 @@ export class TeacherPool {
    */
   add(teacher: EndpointOptions): void {
     // Without the turns that it missed, it alone would get all rows at first.
-    const others = this.#endpoints.filter((endpoint) => !getsNothingNew(endpoint));
+    const others = this.#endpoints.filter(isActive);
     const turns = Math.max(0, ...others.map(({ turns, weight }) => turns / weight));
     // A second endpoint would not know what the first still has in flight.
     const existing = this.#endpoints.find((endpoint) => endpoint.teacher === teacher.teacher);
@@ -203,7 +204,7 @@ export class TeacherPool {
     this.#options.onReady();
   }
 
-  /** Changes the most attempts in flight that the run allows. */
+  /** Changes the maximum number of attempts in flight over all teachers. */
   setConcurrency(concurrency: number): void {
     for (const endpoint of this.#endpoints) endpoint.setConcurrency(concurrency);
     this.#tickOften();
@@ -224,7 +225,7 @@ export class TeacherPool {
   }
 
   #tick(): void {
-    this.#read();
+    this.#readClock();
     const before = this.limit;
     for (const endpoint of this.#endpoints) endpoint.tick();
     if (this.#areLeaving) this.#removeDeparted();
@@ -239,7 +240,7 @@ export class TeacherPool {
    * since the last one. */
   #tickOften(): void {
     if (this.#tickMs !== STEADY_TICK_MS) return;
-    this.#read();
+    this.#readClock();
     this.#options.onTick();
     this.#tickEvery(TICK_MS);
   }

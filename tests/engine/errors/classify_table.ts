@@ -11,7 +11,7 @@ import { type CaseGroup, type Expected, GROUPS, type Remedy } from "./classify_c
 
 export const PAGE = new URL("../../../docs/errors.md", import.meta.url);
 
-/** The most characters of a message in the table. */
+/** Maximum number of characters of a message in the table. */
 const SHOWN = 60;
 
 const REMEDIES: Readonly<Record<Remedy, string>> = {
