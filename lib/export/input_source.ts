@@ -27,7 +27,7 @@ import { FORMATS } from "./formats.ts";
 import { Unrepresentable } from "./training_row.ts";
 import { RowSpool } from "./row_spool.ts";
 
-/** The most files that the dataset card names. */
+/** Maximum number of files that the dataset card names. */
 const MAX_NAMED = 10;
 
 /**

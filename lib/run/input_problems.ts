@@ -21,7 +21,7 @@ type Options =
   & Pick<ResolvedRunOptions, "input" | "skipBadRows" | "changed" | "allowEmpty">
   & Pick<RowOptions, "mixedShapes">;
 
-/** The most problems that a message lists. */
+/** Maximum number of problems that a message lists. */
 const MAX_LISTED = 20;
 
 /**

@@ -37,7 +37,8 @@ export interface JobsOptions {
   readonly writes: boolean;
 }
 
-/** The most outputs that all stay open: each takes a lock, and two handles on each of two files. */
+/** Maximum number of outputs that all stay open: each takes a lock, and two handles on each of its
+ * two files. */
 const MAX_KEPT_OPEN = 64;
 /** With more outputs: the most files that are open at once, with two handles each. */
 const MAX_OPEN_FILES = 96;
