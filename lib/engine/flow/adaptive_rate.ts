@@ -115,6 +115,7 @@ export class AdaptiveRate {
 
   /** Called if the last attempt was not sent after all. */
   notSent(now: number): void {
+    this.#sent.remove(now);
     this.#sentSinceDecrease--;
     this.#bucket?.take(-1, now);
   }
@@ -198,7 +199,8 @@ export class AdaptiveRate {
   #acceptedShare(now: number): number {
     const sinceDecreaseMs = now - this.#decreasedAt;
     const throttled = this.#throttled.perSecond(now, sinceDecreaseMs);
-    return Math.max(0, 1 - throttled / this.#sent.perSecond(now, sinceDecreaseMs));
+    const sent = this.#sent.perSecond(now, sinceDecreaseMs);
+    return throttled >= sent ? 0 : 1 - throttled / sent;
   }
 
   /** Attempts sent per second, over the last second or the last five, whichever is more. */

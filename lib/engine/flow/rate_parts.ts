@@ -139,6 +139,12 @@ export class RateMeter {
     this.#counts[this.#slot % this.#counts.length]++;
   }
 
+  /** Undoes the last `add()`, which was a moment ago. */
+  remove(now: number): void {
+    this.#advance(now);
+    this.#counts[this.#slot % this.#counts.length]--;
+  }
+
   /** Events per second over the last `windowMs`, limited to 1 to 5 s. */
   perSecond(now: number, windowMs: number = LONGEST_WINDOW_MS): number {
     this.#advance(now);
