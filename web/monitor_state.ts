@@ -13,10 +13,11 @@ import type {
   RunStart,
   Snapshot,
   Summary,
-  TeacherStatus,
+  TeacherStates,
 } from "../lib/progress/mod.ts";
 
 export type { Ending } from "../lib/endings.ts";
+export type { TeacherStates } from "../lib/progress/mod.ts";
 
 /** The whole state of a run, for pages and reports. */
 export interface MonitorState {
@@ -124,7 +125,7 @@ export interface WireSnapshot extends Omit<Snapshot, "type"> {
    * 0. */
   teachers_left: number;
   /** Number of teachers in each state, including those that do not fit, without those that left. */
-  teacher_states: Partial<Record<TeacherStatus["state"], number>>;
+  teacher_states: TeacherStates;
 }
 
 /** Names of the history's columns, in order. */

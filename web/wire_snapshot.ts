@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { ErrorGroup, Snapshot, TeacherStatus } from "../lib/progress/mod.ts";
+import {
+  countTeacherStates,
+  type ErrorGroup,
+  mostUrgentTeachers,
+  type Snapshot,
+  type TeacherStatus,
+} from "../lib/progress/mod.ts";
 import { formatCount, sumOf } from "../lib/figures.ts";
 import { byteLength, cut } from "./cut.ts";
 import type { SnapshotMessage } from "./protocol.ts";
@@ -40,19 +46,8 @@ const LIMITS: readonly Limits[] = [
   { errors: 2, teachers: 2, text: 24 },
 ];
 
-/** Teachers in these states are sent first; where not all fit, those that are up are left out. */
-const URGENCY: Readonly<Record<TeacherStatus["state"], number>> = {
-  halted: 0,
-  down: 0,
-  cooling_down: 1,
-  leaving: 2,
-  up: 3,
-  left: 4,
-};
-
 /** Shortens a snapshot. The default limits are those for `hello` and for reports. */
 export function wireSnapshot(snapshot: Snapshot, limits: Limits = LIMITS[0]): WireSnapshot {
-  const present = snapshot.teachers.filter(isPresent);
   const left = joined(snapshot.teachers.filter((teacher) => !isPresent(teacher)));
   const shown = [...shownIndexes(snapshot, limits).map((i) => snapshot.teachers[i]), ...left];
   return {
@@ -61,9 +56,9 @@ export function wireSnapshot(snapshot: Snapshot, limits: Limits = LIMITS[0]): Wi
     errors: snapshot.errors.slice(0, limits.errors).map((group) => cutGroup(group, limits.text)),
     errors_total: snapshot.errors.length,
     teachers: shown.map((teacher) => cutTeacher(teacher, limits.text)),
-    teachers_total: present.length + left.length,
+    teachers_total: snapshot.teachers.filter(isPresent).length + left.length,
     teachers_left: left.length,
-    teacher_states: countStates(present),
+    teacher_states: countTeacherStates(snapshot.teachers),
   };
 }
 
@@ -83,22 +78,12 @@ export function wireFigures(
 
 /** Returns which of the teachers that have not left are kept, in the order of the snapshot. */
 function shownIndexes({ teachers }: Snapshot, limits: Limits): number[] {
-  const present = [...teachers.keys()].filter((i) => isPresent(teachers[i]));
   // Those that left always have an entry, so that the sums of the table are complete.
-  const room = limits.teachers - (present.length < teachers.length ? 1 : 0);
-  if (present.length <= room) return present;
-  return present.toSorted((a, b) => URGENCY[teachers[a].state] - URGENCY[teachers[b].state])
-    .slice(0, room).toSorted((a, b) => a - b);
+  return mostUrgentTeachers(teachers, limits.teachers - (teachers.every(isPresent) ? 0 : 1));
 }
 
 function isPresent({ state }: TeacherStatus): boolean {
   return state !== "left";
-}
-
-function countStates(teachers: readonly TeacherStatus[]): WireSnapshot["teacher_states"] {
-  const counts: WireSnapshot["teacher_states"] = {};
-  for (const { state } of teachers) counts[state] = (counts[state] ?? 0) + 1;
-  return counts;
 }
 
 /** One entry for all teachers that left; none if none did. */

@@ -1,5 +1,5 @@
 /**
- * Counts rows, attempts, tokens and latencies for snapshots and the summary.
+ * Counts rows, attempts, tokens and latencies for snapshots and the summary, and teachers by state.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { RowFigures } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import type { Summary } from "./events.ts";
 import type { FailedAttempt } from "./error_groups.ts";
-import type { Percentiles } from "./snapshot.ts";
+import type { Percentiles, TeacherStatus } from "./snapshot.ts";
 
 /** The counters of a run. Adding costs a few increments and no allocation. */
 export class Counters {
@@ -137,4 +137,38 @@ export class DurationHistogram {
       max: histogram.max / UNITS_PER_MS,
     };
   }
+}
+
+/** Number of teachers in each state, without those that left. */
+export type TeacherStates = Partial<Record<TeacherStatus["state"], number>>;
+
+/** Teachers in the first of these states are shown first. */
+const URGENCY: Readonly<Record<TeacherStatus["state"], number>> = {
+  halted: 0,
+  down: 0,
+  cooling_down: 1,
+  leaving: 2,
+  up: 3,
+  left: 4,
+};
+
+/** Counts the teachers that have not left, by their states. */
+export function countTeacherStates(teachers: readonly TeacherStatus[]): TeacherStates {
+  const counts: TeacherStates = {};
+  for (const { state } of teachers) {
+    if (state !== "left") counts[state] = (counts[state] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/**
+ * Returns the indexes of at most `max` teachers that have not left, in order. If there are more,
+ * those that are up are left out first.
+ */
+export function mostUrgentTeachers(teachers: readonly TeacherStatus[], max: number): number[] {
+  const present = [...teachers.keys()].filter((i) => teachers[i].state !== "left");
+  if (present.length <= max) return present;
+  const urgencyOf = (i: number) => URGENCY[teachers[i].state];
+  return present.toSorted((a, b) => urgencyOf(a) - urgencyOf(b)).slice(0, max)
+    .toSorted((a, b) => a - b);
 }

@@ -18,6 +18,7 @@ export type {
 } from "./snapshot.ts";
 export { type Gauges, Listeners, type SummaryParts } from "./progress_options.ts";
 export type { FailedAttempt, ReleasedRow } from "./error_groups.ts";
+export { countTeacherStates, mostUrgentTeachers, type TeacherStates } from "./counters.ts";
 export { Progress } from "./progress.ts";
 export {
   type CamelCase,

@@ -6,7 +6,12 @@
  */
 
 import { basename } from "../deps/std_path.ts";
-import type { Snapshot, Summary } from "../progress/mod.ts";
+import {
+  countTeacherStates,
+  mostUrgentTeachers,
+  type Snapshot,
+  type Summary,
+} from "../progress/mod.ts";
 import type { Shard } from "../shards/mod.ts";
 import { VERSION } from "../version.ts";
 import type { RunContext } from "./context.ts";
@@ -202,6 +207,7 @@ export class StatusFile {
       share: share?.() ?? null,
       errors: errorsOf(current),
       teachers: teachersOf(current),
+      teacher_states: countTeacherStates(current.teachers),
     };
   }
 }
@@ -215,13 +221,10 @@ function errorsOf({ errors }: Snapshot): RunStatus["errors"] {
 }
 
 function teachersOf({ teachers }: Snapshot): RunStatus["teachers"] {
-  const present = teachers.filter(({ state }) => state !== "left");
-  return present.slice(0, STATUS_LIMITS.teachers).map((
-    { address, state, in_flight, answered },
-  ) => ({
-    address: address.slice(0, STATUS_LIMITS.chars),
-    ...{ state, in_flight, answered },
-  }));
+  return mostUrgentTeachers(teachers, STATUS_LIMITS.teachers).map((i) => {
+    const { address, state, in_flight, answered } = teachers[i];
+    return { address: address.slice(0, STATUS_LIMITS.chars), state, in_flight, answered };
+  });
 }
 
 function endOf(summary: Summary | undefined): Partial<RunStatus> {

@@ -97,15 +97,20 @@ export interface RunStatus {
   readonly share: number | null;
   /** The most frequent first; at most 12. */
   readonly errors: readonly StatusError[];
-  /** At most 16, without those that have left. */
+  /** At most 16, without those that have left; if there are more, those that are not up first. */
   readonly teachers: readonly StatusTeacher[];
+  /**
+   * Number of teachers in each state, without those that have left; absent in files of earlier
+   * versions.
+   */
+  readonly teacher_states?: Readonly<Record<string, number>>;
 }
 
 /**
- * Maximum number of entries of `errors` and `teachers`, and maximum length of a text: the file
- * stays below 8 KB.
+ * Maximum number of entries of `errors`, `teachers` and `teacher_states`, and maximum length of a
+ * text: the file stays below 8 KB.
  */
-export const STATUS_LIMITS = { errors: 12, teachers: 16, chars: 300 };
+export const STATUS_LIMITS = { errors: 12, teachers: 16, states: 8, chars: 300 };
 
 /** The path of the status of an output: `out/.retort/x.status.json` for `out/x.jsonl`. */
 export function statusPathOf(results: string): string {
@@ -170,6 +175,7 @@ export function parseStatus(text: string, file: string): RunStatus | undefined {
     share: typeof value.share === "number" ? Math.min(1, numberOf(value.share) ?? 0) : null,
     errors: objectsOf(value.errors, STATUS_LIMITS.errors).map(errorOf),
     teachers: objectsOf(value.teachers, STATUS_LIMITS.teachers).map(teacherOf),
+    ...isObject(value.teacher_states) ? { teacher_states: countsOf(value.teacher_states) } : {},
   };
 }
 
@@ -186,6 +192,11 @@ function teacherOf(value: Fields): RunStatus["teachers"][number] {
     in_flight: numberOf(value.in_flight) ?? 0,
     answered: numberOf(value.answered) ?? 0,
   };
+}
+
+function countsOf(value: Fields): Record<string, number> {
+  const counts = Object.entries(value).slice(0, STATUS_LIMITS.states);
+  return Object.fromEntries(counts.map(([name, count]) => [textOf(name), numberOf(count) ?? 0]));
 }
 
 /** A number from 0 to 2^53 - 1, not only integers; null for anything else. */

@@ -32,6 +32,16 @@ Deno.test("totals are sums, the ETA is that of the slowest, and runs that need a
   assertEquals(view.states, { running: 3, done: 1, halted: 1 });
 });
 
+Deno.test("the teachers of a run are all counted, though its status names only some", async () => {
+  await using dir = await tempDir();
+  const teacher = { address: "http://b/v1", state: "down", in_flight: 0, answered: 0 };
+  await writeStatus(dir, statusOf(0));
+  await writeStatus(dir, statusOf(1, { teachers: [teacher], teacher_states: { up: 39, down: 1 } }));
+  const watch = new FleetWatch(dir.path("out"));
+  await watch.look();
+  assertEquals(watch.view(10).teachers, { up: 39, down: 1 });
+});
+
 Deno.test("a counter that stops makes a run silent, then dead; one that moves again makes it alive", async () => {
   await using dir = await tempDir();
   const watch = new FleetWatch(dir.path("out"));

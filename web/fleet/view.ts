@@ -64,7 +64,10 @@ export interface FleetView {
   readonly cost_usd: number | null;
   /** Kinds of failed attempts in all runs, most frequent first. */
   readonly errors: readonly StatusError[];
-  /** Number of different teacher addresses in each state, in runs that have not ended. */
+  /**
+   * Number of different teacher addresses in each state, in runs that have not ended; a lower bound
+   * if several runs have more than 16 teachers.
+   */
   readonly teachers: Readonly<Record<string, number>>;
   /** The most urgent runs first. */
   readonly rows: readonly FleetRow[];
@@ -220,13 +223,20 @@ function errorsOf(all: readonly RunStatus[]): StatusError[] {
   return [...counts.values()].sort((a, b) => b.count - a.count).slice(0, MAX_ERRORS);
 }
 
+/** Each run counts all of its teachers, but names only some if there are many. */
 function teachersOf(all: readonly RunStatus[]): Record<string, number> {
-  const states = new Map<string, Set<string>>();
-  for (const { teachers } of all) {
+  const named = new Map<string, Set<string>>(), counts = new Map<string, number>();
+  for (const { teachers, teacher_states = {} } of all) {
     for (const { address, state } of teachers) {
-      if (!states.has(state)) states.set(state, new Set());
-      states.get(state)!.add(address);
+      if (!named.has(state)) named.set(state, new Set());
+      named.get(state)!.add(address);
+    }
+    for (const [state, count] of Object.entries(teacher_states)) {
+      counts.set(state, Math.max(count, counts.get(state) ?? 0));
     }
   }
-  return Object.fromEntries([...states].map(([state, addresses]) => [state, addresses.size]));
+  for (const [state, addresses] of named) {
+    counts.set(state, Math.max(addresses.size, counts.get(state) ?? 0));
+  }
+  return Object.fromEntries(counts);
 }
