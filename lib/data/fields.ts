@@ -92,6 +92,8 @@ function ownGetter(table: Table, path: readonly string[]): Getter | "none" | und
   if (!table.fieldNames.has(path[0])) return "none";
   const field = table.fields.get(path.join("\0"));
   if (field === undefined || !field.isIndexed) return undefined;
+  // Another field's path, if a name holds a NUL.
+  if (field.path.length !== path.length) return undefined;
   // In some rows, the value is an object. The columns hold the object's fields, but not the object.
   if (
     path.length === 1 &&

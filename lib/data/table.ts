@@ -248,7 +248,8 @@ export class Table {
   /** @param depth The length of the path: a name that holds a NUL itself gets no column. */
   #field(key: string, depth: number): OwnField | undefined {
     const known = this.fields.get(key);
-    if (known !== undefined || this.fields.size >= MAX_FIELDS) return known;
+    if (known !== undefined) return known.path.length === depth ? known : undefined;
+    if (this.fields.size >= MAX_FIELDS) return undefined;
     const path = key.split("\0");
     if (path.length !== depth) return undefined;
     const field = new OwnField(path, this.#numberFields++ < MAX_NUMBER_FIELDS);
