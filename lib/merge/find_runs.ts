@@ -161,6 +161,7 @@ async function locate(own: OutputFiles, moved: ReadonlySet<string>): Promise<Out
 async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]> {
   const { folder, name } = await folderAndName(output);
   const names = new Set(await namesIn(folder));
+  if (!needsRunFile) refuseCompressed(folder, name, names);
   const stems = [...names].flatMap((file) => stemsOf(file, names, needsRunFile))
     .filter((stem) => name === undefined || stem === name).toSorted(compareNaturally);
   if (stems.length === 0) {
@@ -207,6 +208,22 @@ function stemsOf(file: string, names: ReadonlySet<string>, needsRunFile: boolean
   const isCompanion = stem === undefined || /\.(outdated|duplicates|rescued-\d+)$/.test(stem) ||
     (stem.endsWith("_error") && names.has(`${stem.slice(0, -"_error".length)}.jsonl`));
   return isCompanion ? [] : [stem];
+}
+
+/** Throws if results exist only compressed: without run files, nothing else would tell of them. */
+function refuseCompressed(
+  folder: string,
+  name: string | undefined,
+  names: ReadonlySet<string>,
+): void {
+  for (const file of names) {
+    const [, results, stem] = /^(([^.].*)\.jsonl)\.(?:gz|zst)$/.exec(file) ?? [];
+    if (results === undefined || names.has(results)) continue;
+    if (name !== undefined && stem !== name) continue;
+    throw new UsageError(
+      `Cannot join "${folder}/${file}", which is compressed: decompress it, or move it away`,
+    );
+  }
 }
 
 const { compare: compareNaturally } = new Intl.Collator("en", { numeric: true });

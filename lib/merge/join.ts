@@ -13,6 +13,7 @@ import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import type { OutputFiles } from "../run/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
 import type { Clash, MergeReport } from "./merge.ts";
+import { refuseCompressed } from "./merge_pass.ts";
 import { type MergedOutput, openOutput } from "./output.ts";
 
 /** Clashes that are reported in detail. */
@@ -29,6 +30,7 @@ export async function joinRuns(
   const found: string[] = [];
   for (const run of runs) if (await exists(run.files.results)) found.push(run.files.results);
   await using output = await openOutput(paths, found);
+  for (const run of runs) await refuseCompressed(run.files.results);
   const joined = new Joined(output, signal);
   for (const run of runs) await joined.addResults(run.files.results);
   for (const run of runs) await joined.addFailures(run.files.failures);

@@ -254,7 +254,7 @@ export class MergePass {
   }
 }
 
-async function refuseCompressed(results: string): Promise<void> {
+export async function refuseCompressed(results: string): Promise<void> {
   const copy = await compressedCopyOf(results);
   if (copy === undefined) return;
   throw new DamagedFileError(`"${results}" is missing, and "${copy}" is there: decompress it`);

@@ -4,7 +4,7 @@ import type { Io } from "../../cli/io.ts";
 import { mergeCommand } from "../../cli/merge_command.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
-import { SinkError, SourceError, UsageError } from "../../lib/errors.ts";
+import { DamagedFileError, SinkError, SourceError, UsageError } from "../../lib/errors.ts";
 import { mergeRuns } from "../../lib/merge/mod.ts";
 import { readStatus, statusPathOf, verify, writeFailedStatus } from "../../lib/run/mod.ts";
 import { prompts, runShard, runShards } from "../shards/fixture.ts";
@@ -480,6 +480,11 @@ Deno.test("results that were compressed are named by a merge, and not paid for a
     partial: true,
   });
   assertEquals(problems.map(({ run, kind }) => [run, kind]), [["shard 1 of 2", "damaged"]]);
+  const join = { outputs: dir.path("out"), output: dir.path("all/in.jsonl"), proof: false };
+  await assertRejects(() => mergeRuns(join), DamagedFileError, `"${results}.gz" is there`);
+  await Deno.rename(dir.path("out/.retort"), dir.path("moved"));
+  await assertRejects(() => mergeRuns(join), UsageError, `${results}.gz", which is compressed`);
+  await Deno.rename(dir.path("moved"), dir.path("out/.retort"));
   const shard = { index: 1, count: 2 };
   const again = await assertRejects(
     () => runShard(input, dir.path("out/"), { shard }),
