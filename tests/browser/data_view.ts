@@ -333,7 +333,7 @@ Deno.test("data page: follows a file that grows, and reports damaged and removed
   ).waitFor();
   await dir.write("out/other.jsonl", [{ prompt: "x" }]);
   await page.getByText(
-    /other\.jsonl: it holds no results or failures of Retort/,
+    /other\.jsonl: it is not a results or failures file of Retort/,
   ).waitFor();
   await Deno.remove(dir.path("out/x.jsonl"));
   await page.getByText(/x\.jsonl: it was removed or renamed/).waitFor();
