@@ -63,8 +63,8 @@ const RUN_PATH =
 const OWN_PATH = new RegExp(`${DATA_PATH.source}|${RUN_PATH.source}`);
 
 export function createApp(options: AppOptions): Hono {
-  const { hub } = options;
-  const { data } = options;
+  const { hub, data } = options;
+  const samples = () => hub.record.samples;
   const page = data === undefined ? PAGE_HTML : PAGE_HTML.replace(HIDDEN_LINK, SHOWN_LINK);
   const app = guardedApp({
     ...options,
@@ -87,10 +87,10 @@ export function createApp(options: AppOptions): Hono {
   app.get("/report-shell", (c) => c.body(reportShell(), 200, { "content-type": HTML }));
   app.get(
     "/samples",
-    (c) => c.json(shortenedToFit(hub.record.samples.wholeSamples(), MAX_WHOLE_SAMPLES_BYTES)),
+    (c) => c.json(shortenedToFit(samples().wholeSamples(), MAX_WHOLE_SAMPLES_BYTES)),
   );
   app.get("/samples/:id", (c) => {
-    const sample = hub.record.samples.wholeSample(Number(c.req.param("id")));
+    const sample = samples().wholeSample(Number(c.req.param("id")));
     return sample === undefined ? c.notFound() : c.json(sample);
   });
   if (data !== undefined) {
