@@ -77,7 +77,9 @@ const PACED_BURST_MS = 5;
  * throttle them, however few are in flight.
  */
 export class Pacer {
+  /** Undefined while attempts are not paced. */
   #bucket: TokenBucket | undefined;
+  /** 0 before the first answer. */
   #meanLatencyMs = 0;
 
   /**
@@ -86,13 +88,15 @@ export class Pacer {
    * @param limit How many attempts may be in flight.
    */
   answered(latencyMs: number, limit: number, isStarting: boolean, now: number): void {
-    const answers = this.#bucket === undefined ? 1 : MEAN_ANSWERS;
+    const answers = this.#meanLatencyMs === 0 ? 1 : MEAN_ANSWERS;
     this.#meanLatencyMs += (latencyMs - this.#meanLatencyMs) / answers;
-    const perMs = limit === 1 || this.#meanLatencyMs < MIN_PACED_LATENCY_MS
-      ? Number.MAX_SAFE_INTEGER
-      : (isStarting ? START_PACING : PACING) * limit / this.#meanLatencyMs;
+    if (limit === 1 || this.#meanLatencyMs < MIN_PACED_LATENCY_MS) {
+      this.#bucket = undefined;
+      return;
+    }
+    const perSecond = 1_000 * (isStarting ? START_PACING : PACING) * limit / this.#meanLatencyMs;
     this.#bucket ??= new TokenBucket(0, now, PACED_BURST_MS);
-    this.#bucket.setRate(1_000 * perMs, now);
+    this.#bucket.setRate(perSecond, now);
   }
 
   /** Milliseconds until an attempt may be sent; 0 if it may be now. */

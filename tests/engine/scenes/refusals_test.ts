@@ -10,6 +10,7 @@ import {
   assertGreaterOrEqual,
   assertLessOrEqual,
 } from "../../../lib/deps/std_assert.ts";
+import { TeacherError } from "../../../lib/errors.ts";
 import { play, type Scene, type SceneAttempt, type SceneResult } from "../scene.ts";
 import { tooMany } from "../timed_teacher.ts";
 
@@ -77,6 +78,13 @@ function atRate(perSecond: number, burst: number, retryAfterMs?: number): Scene[
     level--;
     return undefined;
   };
+}
+
+/** Answers nothing between two seconds of the run. */
+function downBetween(fromS: number, untilS: number, refuse: Scene["refuse"]): Scene["refuse"] {
+  const down = new TeacherError("Down", { status: 503 });
+  return (attempt) =>
+    attempt.seconds >= fromS && attempt.seconds < untilS ? down : refuse?.(attempt);
 }
 
 /** Works on `capacity` attempts at once, and throttles the others. */
@@ -158,6 +166,14 @@ const LIMITED: readonly [
     310,
     2,
     0.15,
+  ],
+  [
+    "takes 10 a second without bursts, with answers after 10 s, and is down for 40 s in between,",
+    { rows: 3_000, concurrency: 200, latencyMs: 10_000, spread: 0.3 },
+    () => downBetween(60, 100, atRate(10, 1)),
+    350,
+    2.2,
+    0.25,
   ],
   [
     "takes 20 a second, with answers after 1 s",
