@@ -180,9 +180,11 @@ const NOT_IN_LINE: ReadonlySet<string> = new Set([
 /** The prefilter for a text of a condition; undefined if no pattern would match all its forms. */
 export function prefilterOf(needle: Needle, hasTemplate: boolean): Prefilter | undefined {
   const { text, ignoresCase, path } = needle;
-  if (NOT_IN_LINE.has(path[0])) return undefined;
+  // `distill.prompt` is the derived prompt where rows have a field of that name.
+  const name = path[0] === "distill" && path.length > 1 ? path[1] : path[0];
+  if (NOT_IN_LINE.has(name)) return undefined;
   // A prompt may be made by a template, from several messages, or from JSON.
-  if (path[0] === "prompt" && (hasTemplate || /[\n[\]{}"]/.test(text))) return undefined;
+  if (name === "prompt" && (hasTemplate || /[\n[\]{}"]/.test(text))) return undefined;
   // The pattern matches bytes, so it cannot ignore case beyond ASCII.
   if (ignoresCase && /[^\x20-\x7e\n\t]/.test(text)) return undefined;
   let source = "";

@@ -104,6 +104,29 @@ Deno.test("scan: finds the same as parsing each line, in any notation", async ()
   index.close();
 });
 
+Deno.test("scan: the prompt is searched alike under both of its names", async () => {
+  await using dir = await tempDir();
+  const messages = ["first", "second"].map((content) => ({ role: "user", content }));
+  const path = await dir.write(
+    "x.jsonl",
+    resultLine({ uid: "x", own: { prompt: undefined, messages } }),
+  );
+  const index = new DataIndex([{ path }]);
+  index.refresh();
+  await index.readAll();
+  for (const template of [undefined, "Template of {{uid}}"]) {
+    index.files[0].hints = { template };
+    const text = template === undefined ? "first\\nsecond" : "Template of x";
+    for (const condition of [`contains "${text}"`, `== "${text}"`, `matches "${text}"`]) {
+      for (const name of ["prompt", "distill.prompt"]) {
+        const where = `${name} ${condition}`;
+        assertEquals(selectRows(index, where).length, 1, where);
+      }
+    }
+  }
+  index.close();
+});
+
 Deno.test("scan: the first rows are searched at once, the others by two workers, in their order", async () => {
   await using dir = await tempDir();
   const count = 5 * SCAN_ROWS + 3;
