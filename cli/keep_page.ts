@@ -5,6 +5,7 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
+import { formatDuration } from "../lib/figures.ts";
 import type { Monitor } from "../web/server.ts";
 import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
@@ -46,8 +47,8 @@ export interface KeepPageOptions {
 }
 
 /**
- * Waits until the page of an ended run is no longer needed: `keep` is over (at once if no browser
- * shows the page), a signal arrives, or the parent process ends.
+ * Waits until the page of an ended run is no longer needed: the time of `keep` is over, a signal
+ * arrives, or the parent process ends. With `"watched"`, also once no browser shows the page.
  */
 export async function keepPage(
   monitor: Pick<Monitor, "isWatched">,
@@ -74,15 +75,11 @@ export async function keepPage(
 }
 
 function formatKeep(keep: PageKeep, maxMs: number): string {
-  if (keep === Infinity) return "until you close it";
-  if (keep !== "watched") return `for ${formatMs(keep)}`;
+  if (keep === Infinity) return "until you stop Retort";
+  if (keep !== "watched") return `for ${formatDuration(keep)}`;
   return maxMs === Infinity
     ? "while it is open in a browser"
-    : `while it is open in a browser, for ${formatMs(maxMs)} at most`;
-}
-
-function formatMs(ms: number): string {
-  return ms >= 60_000 ? `${Math.round(ms / 60_000)} min` : `${ms / 1_000} s`;
+    : `while it is open in a browser, for ${formatDuration(maxMs)} at most`;
 }
 
 /** Commands that open a URL. Other systems have `xdg-open`. */

@@ -189,7 +189,7 @@ function show({ hostname, isOpened }: PageRequest, url: string, say: (text: stri
   );
 }
 
-/** Replaces the host 0.0.0.0 or ::, which is no address that a browser elsewhere could open. */
+/** Replaces the host 0.0.0.0 or ::, which a browser elsewhere could not open. */
 function addressElsewhere(url: string): string {
   const { port, pathname, search } = new URL(url);
   return `http://ADDRESS-OF-THIS-MACHINE:${port}${pathname}${search}`;

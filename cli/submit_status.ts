@@ -57,8 +57,8 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
   for (const run of runs) {
     const { state, why } = await stateOf(run);
     states.set(state, (states.get(state) ?? 0) + 1);
-    rows += run.run?.summary?.total ?? 0;
-    done += (run.run?.summary?.total ?? 0) - (run.run?.summary?.pending ?? 0);
+    rows += run.runFile?.summary?.total ?? 0;
+    done += (run.runFile?.summary?.total ?? 0) - (run.runFile?.summary?.pending ?? 0);
     if (why !== "" && lines.length <= MAX_LISTED) lines.push(`  ${run.name}: ${state}${why}`);
   }
   const counts = [...states].map(([state, count]) => `${formatCount(count)} ${state}`);
@@ -72,18 +72,20 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
   return (states.get("done") ?? 0) === runs.length;
 }
 
-async function stateOf({ run, own, pieces }: MergeRun): Promise<{ state: string; why: string }> {
+async function stateOf(
+  { runFile, own, pieces }: MergeRun,
+): Promise<{ state: string; why: string }> {
   if (pieces.length === 0) return { state: "done", why: "" };
-  if (run?.summary?.state === "done" && run.summary.pending === 0) {
+  if (runFile?.summary?.state === "done" && runFile.summary.pending === 0) {
     return { state: "done", why: "" };
   }
   const status = await readStatus(statusPathOf(own.results));
   if (status?.ended && status.state === "failed") {
     return { state: "failed to start", why: ": its log says why" };
   }
-  if (run === undefined) return { state: "not started", why: "" };
-  if (run.summary === null) return { state: "running or killed", why: "" };
-  const { state, pending, reason } = run.summary;
+  if (runFile === undefined) return { state: "not started", why: "" };
+  if (runFile.summary === null) return { state: "running or killed", why: "" };
+  const { state, pending, reason } = runFile.summary;
   const why = `, ${formatCount(pending)} pending${reason === null ? "" : ` (${reason})`}`;
   return { state: state === "done" ? "unfinished" : state, why };
 }

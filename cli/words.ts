@@ -23,9 +23,9 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ["generate", 'Leave the word out, or write "run"'],
   ["distill", "Leave the word out"],
   ["retort", "Leave the word out"],
-  ["check", '"verify" proves an output, --dry-run checks an input'],
-  ["validate", '"verify" proves an output, --dry-run checks an input'],
-  ["test", '"verify" proves an output, --dry-run checks an input'],
+  ["check", '"verify" checks an output, --dry-run an input'],
+  ["validate", '"verify" checks an output, --dry-run an input'],
+  ["test", '"verify" checks an output, --dry-run an input'],
   ["mock", 'Use "simulate"'],
   ["serve", 'Use "simulate"'],
   ["redo", 'Use "retry"'],
@@ -53,7 +53,7 @@ export function nearest(
   maxTypos = MAX_TYPOS,
 ): string | undefined {
   if (words.length === 0) return undefined;
-  // A word with the same letters, of which two were swapped, comes first.
+  // An anagram comes first: swapped letters count as two edits, although they are one typo.
   const closest = words.find((other) => lettersOf(other) === lettersOf(word)) ??
     closestString(word, words);
   const maxEdits = Math.min(maxTypos, Math.ceil(word.length / 2));

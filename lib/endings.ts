@@ -218,7 +218,7 @@ export function withTokenLimit(params: Params, tokens: number): Params {
 }
 
 /** A limit given as a number, as `JSON.rawJSON` or as text, which vLLM accepts too; undefined if it
- * is no valid limit. */
+ * is not a valid limit. */
 function tokensOf(params: Params, name: string): number | undefined {
   const value = Object.hasOwn(params, name) ? params[name] : undefined;
   const raw = (value as { readonly rawJSON?: unknown } | null | undefined)?.rawJSON;

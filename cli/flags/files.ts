@@ -3,7 +3,7 @@
 import type { FlagEntry } from "../flags.ts";
 
 const ROW_COMMANDS = ["run", "retry", "verify", "export", "convert"] as const;
-const WRITE_COMMANDS = ["export", "convert"] as const;
+const DATASET_COMMANDS = ["export", "convert"] as const;
 
 export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   {
@@ -61,7 +61,7 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
     name: "reasoning-field",
     value: "NAME",
     help: "with --think field: its name (gpt-oss: thinking)",
-    commands: WRITE_COMMANDS,
+    commands: DATASET_COMMANDS,
   },
   {
     name: "think-tags",
@@ -72,57 +72,57 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
     name: "format",
     value: "NAME",
     help: "format of the rows: one of those above",
-    commands: WRITE_COMMANDS,
+    commands: DATASET_COMMANDS,
     isCommon: true,
   },
   {
     name: "where",
     value: "CONDITION",
     help: "only these rows: 'completion_tokens < 4000'",
-    commands: [...WRITE_COMMANDS, "stats"],
+    commands: [...DATASET_COMMANDS, "stats"],
     isCommon: true,
   },
-  { name: "columns", value: "A,B", help: "only these columns", commands: WRITE_COMMANDS },
+  { name: "columns", value: "A,B", help: "only these columns", commands: DATASET_COMMANDS },
   {
     name: "dedupe",
     help: "skip rows whose prompt and answer occurred before",
-    commands: WRITE_COMMANDS,
+    commands: DATASET_COMMANDS,
   },
   {
     name: "shuffle",
     value: "SEED",
     help: "shuffle rows; the same seed gives the same order",
-    commands: WRITE_COMMANDS,
+    commands: DATASET_COMMANDS,
   },
-  { name: "max-rows", value: "N", help: "write N rows at most", commands: WRITE_COMMANDS },
+  { name: "max-rows", value: "N", help: "write N rows at most", commands: DATASET_COMMANDS },
   {
     name: "validation",
     value: "SHARE",
-    help: "this share of the rows (1%) into x.validation.jsonl",
-    commands: WRITE_COMMANDS,
+    help: "write this share (1%) to x.validation.jsonl instead",
+    commands: DATASET_COMMANDS,
     isCommon: true,
   },
   {
     name: "prefer",
     value: "HOW",
-    help: "for preference: shortest, longest, or a field of numbers",
+    help: "for preference: shortest, longest or a numeric field",
     commands: ["export"],
   },
   {
     name: "tool-arguments",
     value: "HOW",
     help: "arguments of tool calls: object (default) or string",
-    commands: WRITE_COMMANDS,
+    commands: DATASET_COMMANDS,
   },
   {
     name: "replace",
     help: "replace an output file that is not empty",
-    commands: [...WRITE_COMMANDS, "merge"],
+    commands: [...DATASET_COMMANDS, "merge"],
     isCommon: true,
   },
   {
     name: "partial",
-    help: "merge incomplete runs too; a run can continue it",
+    help: "merge incomplete runs too; a run can continue FILE",
     commands: ["merge"],
     isCommon: true,
   },
@@ -141,7 +141,8 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   {
     name: "shards",
     value: "N",
-    help: "number of shards; merge: which, if OUT has several",
+    help: "number of shards",
+    helpFor: { merge: "division to merge, if OUT has several" },
     commands: ["submit", "merge"],
     isCommon: true,
   },

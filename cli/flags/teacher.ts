@@ -54,7 +54,8 @@ export const TEACHER: readonly FlagEntry[] = [
     name: "wait",
     value: "TIME",
     isValueOptional: true,
-    help: "wait for a teacher (1m); merge: for its shards",
+    help: "wait for a teacher (1m)",
+    helpFor: { merge: "wait until the shards are done" },
     commands: ["run", "retry", "merge"],
   },
   {

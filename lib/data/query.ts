@@ -115,7 +115,7 @@ function oncePerCode(codes: Uint8Array | Uint16Array, test: RowTest): RowTest {
 }
 
 /**
- * Sorts rows by a field of numbers; rows without the field are last. Returns undefined if the field
+ * Sorts rows by a numeric field; rows without the field are last. Returns undefined if the field
  * also holds other values.
  */
 export function sortRows(

@@ -196,7 +196,7 @@ export class Attempts {
     const { failure, follow, params, halt } = rejection;
     if (halt !== undefined) this.#options.onHalt(halt);
     const action = params === undefined ? "failed" : this.#unfinishedAction;
-    // An answer of an earlier run is no attempt of this one; its tokens were counted then.
+    // An answer of an earlier run is not an attempt of this one; its tokens were counted then.
     if (work.attempts > 0) this.#report(work, { failure, action, isThrottled: false, completion });
     if (params === undefined) {
       return failedWith(outcomeOf(work, work.latencyMs, completion, failure));

@@ -31,7 +31,7 @@ export class Dispatch {
    * Takes the next row, and a place for it at a teacher with room; undefined if there is no row or
    * no room.
    *
-   * @param isFull Whether the retry queue is full, so that no new row may be taken.
+   * @param isFull Whether the retry queue is full: then no new row may be taken.
    */
   next(isFull: boolean): Work | undefined {
     // Checked first: lanes often ask when there is no row, and picking a teacher reads the clock.

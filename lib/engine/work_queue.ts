@@ -20,18 +20,23 @@ export interface WorkQueueOptions {
   /** Continues rows that an earlier run left between two attempts. */
   readonly policy: AnswerPolicy;
   readonly clock: Clock;
-  /** Called when a row may be available that was not before. */
+  /** Called when a row may have become available, or when the source has ended. */
   readonly onReady: () => void;
   /** Called when the source has failed. */
   readonly onError: (error: unknown) => void;
 }
+
+/** The capacity of the retry queue, in rows, with few lanes. */
+const MIN_CAPACITY = 1_000;
+/** The capacity of the retry queue for each lane, in rows. */
+const CAPACITY_PER_LANE = 4;
 
 /** New rows and retries on their way to the lanes. */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #buffer: RowBuffer<Row>;
   readonly #retries: RetryQueue<Work>;
-  /** Whether the last row taken was a retry. */
+  /** Whether the last row taken while any row waited for a retry was such a row. */
   #hasRetried = false;
   #taken = 0;
 
@@ -46,7 +51,7 @@ export class WorkQueue {
     return this.#buffer.isExhausted;
   }
 
-  /** Whether there is no row, whether due or not. */
+  /** Whether no row is held, due or not. The source may have more. */
   get isEmpty(): boolean {
     return this.#buffer.isEmpty && this.#retries.size === 0;
   }
@@ -62,12 +67,13 @@ export class WorkQueue {
   }
 
   /**
-   * Whether no new rows may be taken.
+   * Whether the retry queue is full: then no new rows may be taken.
    *
    * @param inLanes The rows in lanes, each of which may return to the retry queue.
+   * @param lanes The number of lanes, which sets the capacity.
    */
   isFull(inLanes: number, lanes: number): boolean {
-    return this.waiting + inLanes >= Math.max(1_000, 4 * lanes);
+    return this.waiting + inLanes >= Math.max(MIN_CAPACITY, CAPACITY_PER_LANE * lanes);
   }
 
   /** When the first retry is due, on the engine's clock; Infinity if none waits. */
@@ -79,7 +85,7 @@ export class WorkQueue {
    * Takes a row that may be sent now; undefined if there is none. Due retries and new rows take
    * turns, so that neither waits for the other to end.
    *
-   * @param isFull Whether the retry queue is full, so that no new row may be taken.
+   * @param isFull Whether the retry queue is full: then no new row may be taken.
    * @param isProbe Whether the row is for a teacher that is down: a new row proves more than one
    * that has failed there.
    */
@@ -157,7 +163,8 @@ export class RowBuffer<T> {
   /**
    * Pulls one batch, unless the current one has rows or a pull is in progress.
    *
-   * @param onSettled Called when the batch is there, or with the error of the source.
+   * @param onSettled Called when the batch has arrived or the source has ended, with an error if it
+   * failed.
    */
   pull(onSettled: (error?: unknown) => void): void {
     if (this.#isPulling || this.#isExhausted || !this.isEmpty) return;
@@ -204,8 +211,8 @@ export class RetryQueue<T> {
   readonly #now: () => number;
   readonly #onDue: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The due time for which the timer is set or has fired. Each fires once: while every lane is
-   * busy, repeated calls would spin. */
+  /** The due time for which the timer is set or has fired. The timer fires once for each due time:
+   * if it fired again while every lane is busy, it would spin. */
   #timerAt = Infinity;
 
   /**

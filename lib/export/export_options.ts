@@ -245,7 +245,7 @@ function checkNumbers(validation: number, maxRows: number, shuffle: number | und
 function checkPreference({ prefer, shuffle }: ExportOptions): void {
   if (prefer === undefined) {
     throw new UsageError(
-      "Cannot export pairs without --prefer: add --prefer shortest, longest, or a field of numbers",
+      "Cannot export pairs without --prefer: add --prefer shortest, longest, or a numeric field",
     );
   }
   if (shuffle !== undefined) {

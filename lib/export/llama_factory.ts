@@ -33,7 +33,7 @@ export function toShareGpt(
   for (const message of messages) {
     const text = textOf(message);
     const from = Object.hasOwn(SPEAKERS, message.role) ? SPEAKERS[message.role] : undefined;
-    if (from === undefined) return new Unrepresentable(`a message of the role "${message.role}"`);
+    if (from === undefined) return new Unrepresentable(`a message with the role "${message.role}"`);
     if (text === undefined) return new Unrepresentable("content that is not text");
     if (from === "observation") {
       // LLaMA-Factory allows one observation per turn.

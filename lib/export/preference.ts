@@ -35,7 +35,7 @@ export function scoreOf(prefer: string): Score {
     field = parseField(prefer);
   } catch (cause) {
     throw new UsageError(
-      `Cannot use --prefer "${prefer}": it must be shortest, longest, or a field of numbers`,
+      `Cannot use --prefer "${prefer}": it must be shortest, longest, or a numeric field`,
       { cause },
     );
   }

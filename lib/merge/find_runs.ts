@@ -32,7 +32,7 @@ export interface MergeRun {
   /** The parts of the input that the run reads; empty if unknown, or if the shard is empty. */
   readonly pieces: readonly InputPiece[];
   /** The content of its run file; undefined if it has not run. */
-  readonly run: RunFile | undefined;
+  readonly runFile: RunFile | undefined;
   /** The rows of the input before those of this shard; 0 for other runs, undefined if unknown. */
   readonly rowsBefore: number | undefined;
   /** How files of the input have changed since they were divided into shards, for messages. */
@@ -48,7 +48,7 @@ export class NoRunsError extends UsageError {}
  * Finds the runs of outputs, in the order of the outputs and of the shards.
  *
  * @param shards The number of shards, to choose one of several divisions.
- * @param needsRunFile Whether results without a run file are no runs.
+ * @param needsRunFile Whether results count as a run only with their run file.
  * @throws {UsageError} If an output holds no runs, or several divisions.
  */
 export async function findRuns(
@@ -108,14 +108,14 @@ async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
     const ownStem = shardStem(stem, { index, count: plan.shards });
     const own = filesOf(plan.inputs.map(({ path }) => path).join(", "), ownStem);
     const files = await locate(own, moved);
-    const run = await readRunFile(files.runJson);
-    const binaryColumns = run?.rows.binaryColumns;
+    const runFile = await readRunFile(files.runJson);
+    const binaryColumns = runFile?.rows.binaryColumns;
     runs.push({
       name: `shard ${index} of ${plan.shards}`,
       files,
       own,
       pieces: piecesOf(plan, index, { binaryColumns }),
-      run,
+      runFile,
       rowsBefore: rowsBefore(plan, index),
       changes,
     });
@@ -174,10 +174,10 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
   }
   return await Promise.all(stems.map(async (stem) => {
     const path = folder === "." ? stem : `${folder}/${stem}`;
-    const run = await readRunFile(`${path}.run.json`);
-    const files = filesOf(run?.input ?? "", path);
-    const pieces = run === undefined || !needsRunFile ? [] : await piecesOfRun(run, files);
-    return { name: files.results, files, own: files, pieces, run, rowsBefore: 0, changes: [] };
+    const runFile = await readRunFile(`${path}.run.json`);
+    const files = filesOf(runFile?.input ?? "", path);
+    const pieces = runFile === undefined || !needsRunFile ? [] : await piecesOfRun(runFile, files);
+    return { name: files.results, files, own: files, pieces, runFile, rowsBefore: 0, changes: [] };
   }));
 }
 

@@ -35,7 +35,7 @@ interface Reading {
   readonly lines: RunLines;
 }
 
-/** Counts as in `MergeReport`. */
+/** Merges runs one after another. The counters have the meaning that they have in `MergeReport`. */
 export class MergePass {
   total = 0;
   succeeded = 0;
@@ -94,13 +94,14 @@ export class MergePass {
   }
 
   async #read(
-    { run }: MergeRun,
+    { runFile }: MergeRun,
     input: InputSequence,
     lines: RunLines,
     limit: number,
   ): Promise<void> {
-    const parser = new RowParser({ ...rowOptionsOf(run, {}), runParams: run?.identity.params });
-    const samples = run?.rows.samples ?? 1;
+    const runParams = runFile?.identity.params;
+    const parser = new RowParser({ ...rowOptionsOf(runFile, {}), runParams });
+    const samples = runFile?.rows.samples ?? 1;
     const { base } = this.#bases.at(-1)!;
     const before = numberBefore(input);
     const reading: Reading = { number: base, base, samples, parser, input, lines };
@@ -139,11 +140,11 @@ export class MergePass {
     return undefined;
   }
 
-  #copyAnswers(row: string, { samples, lines }: Reading): void {
+  #copyAnswers(rowUid: string, { samples, lines }: Reading): void {
     const { results, failures } = this.#output;
     const pending = this.#isPartial ? failures : undefined;
     for (let sample = 0; sample < samples; sample++) {
-      const uid = sampleUid(row, sample);
+      const uid = sampleUid(rowUid, sample);
       this.total++;
       const state = lines.take(uid, { result: results, failure: failures, pending });
       if (state === "result") this.succeeded++;
@@ -173,19 +174,18 @@ export class MergePass {
 
   #copyBadRow(line: Line, { input, lines }: Reading): undefined {
     const place = input.placeOf(line.number);
-    const { failures } = this.#output;
     this.badRows++;
     const uid = badRowUid(place.file, place.line);
     // Without a failures line, nothing is missing: a run without --skip-bad-rows would not start.
-    lines.take(uid, { result: NOWHERE, failure: failures });
+    lines.take(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 
   /** For a row that an earlier run has: its answer stays, unless only this run has a result. */
-  #mergeRepeated(row: string, { samples, lines }: Reading): void {
+  #mergeRepeated(rowUid: string, { samples, lines }: Reading): void {
     this.duplicatesOfRuns++;
     const rows = this.#rows;
     for (let sample = 0; sample < samples; sample++) {
-      const uid = sampleUid(row, sample);
+      const uid = sampleUid(rowUid, sample);
       const slot = rows.find(uid);
       const hasFailed = slot !== -1 && rows.has(slot, HAS_FAILURE);
       const result = hasFailed ? this.#output.results : NOWHERE;
@@ -202,8 +202,8 @@ export class MergePass {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
     // Within one run, this row was found to be bad before the first call.
-    const isKnown = lines.stateOf(badRowUid(place.file, place.line)) !== "none";
-    if (isKnown) return this.#copyBadRow(line, reading);
+    const isKnownBad = lines.stateOf(badRowUid(place.file, place.line)) !== "none";
+    if (isKnownBad) return this.#copyBadRow(line, reading);
     if (++this.clashCount <= MAX_CLASHES_SHOWN) {
       const first = this.#placeOf(earlier);
       this.clashes.push({ uid: row.uid, first, second: place.source });
@@ -215,8 +215,8 @@ export class MergePass {
   }
 
   /**
-   * The content hash of an earlier row; undefined if the row is gone. Reads the input again,
-   * because few rows share a uid and differ in their text.
+   * The content hash of an earlier row; undefined if the row is gone. Reads the input again
+   * instead of keeping all contents in memory: few rows share a uid but differ in their text.
    */
   async #contentOf(number: number, parser: RowParser): Promise<string | undefined> {
     const { base, input: { pieces } } = this.#bases.findLast(({ base }) => base < number)!;
@@ -240,13 +240,14 @@ export class MergePass {
   #reportProblems(run: MergeRun, lines: RunLines, pending: number, isWhole: boolean): void {
     const add = (kind: MergeProblem["kind"], message: string) =>
       this.problems.push({ run: run.name, kind, message });
+    const results = `"${run.files.results}"`;
     if (lines.repeated.length > 0) {
-      add("damaged", `"${run.files.results}" has two results of uid ${quoted(lines.repeated)}`);
+      add("damaged", `${results} has more than one result for ${quoted(lines.repeated)}`);
     }
     const orphans = isWhole ? lines.orphans : 0;
     if (orphans > 0) {
       const what = formatCountOf(orphans, "result");
-      add("damaged", `"${run.files.results}" has ${what} of rows that are not in its input`);
+      add("damaged", `${results} has ${what} of rows that are not in its input`);
     }
     if (pending === 0) return;
     const rows = pending === 1 ? "1 row is" : `${formatCount(pending)} rows are`;
@@ -280,21 +281,20 @@ function quoted(uids: readonly string[]): string {
 }
 
 /** How a run ended, to append to the message on its pending rows. */
-function endOf({ run }: MergeRun): string {
-  if (run === undefined) return "";
-  const { merged } = run;
+function endOf({ runFile }: MergeRun): string {
+  if (runFile === undefined) return "";
+  const { merged, summary } = runFile;
   if (merged?.pending === 0) return ": it is a merge that took fewer rows. Add its --limit here";
   if (merged !== undefined) return ": it is the output of a merge";
-  if (run.summary === null) return ": it is running or was killed";
-  const { state, reason } = run.summary;
+  if (summary === null) return ": it is running or was killed";
+  const { state, reason } = summary;
   if (state !== "done") return `: it was ${state}${reason === null ? "" : ` (${reason})`}`;
-  return ": it ended before them. If it had a --limit, add the same one here, else run it again";
+  return ": it ended before them. If it had a --limit, add the same one here; otherwise run it again";
 }
 
-function expectedAnswers({ pieces, run }: MergeRun): number {
-  const rows = pieces.reduce(
-    (sum, { part }) => sum + (part === undefined ? 0 : part.to.rows - part.from.rows),
-    0,
-  );
-  return Math.max(1_000, Math.max(rows, run?.summary?.total ?? 0)) * (run?.rows.samples ?? 1);
+function expectedAnswers({ pieces, runFile }: MergeRun): number {
+  let rows = 0;
+  for (const { part } of pieces) rows += part === undefined ? 0 : part.to.rows - part.from.rows;
+  rows = Math.max(1_000, rows, runFile?.summary?.total ?? 0);
+  return rows * (runFile?.rows.samples ?? 1);
 }

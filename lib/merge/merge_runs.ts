@@ -108,9 +108,9 @@ async function checkReplaceable({ results, failures, runJson }: OutputFiles): Pr
 
 /** Throws if runs have different settings, or if their rows cannot be distinguished. */
 function checkComparable(runs: readonly MergeRun[]): void {
-  const [first, ...others] = runs.filter(({ run }) => run !== undefined);
+  const [first, ...others] = runs.filter(({ runFile }) => runFile !== undefined);
   if (first === undefined) return;
-  const identityOf = ({ run }: MergeRun) => ({ ...run!.identity, shards: null });
+  const identityOf = ({ runFile }: MergeRun) => ({ ...runFile!.identity, shards: null });
   for (const other of others) {
     const differences = identityDifferences(identityOf(first), identityOf(other));
     if (differences.length === 0) continue;
@@ -119,7 +119,7 @@ function checkComparable(runs: readonly MergeRun[]): void {
         `were made with different settings\n${differences.join("\n")}`,
     );
   }
-  if (runs.some(({ run }) => run?.rows.duplicates === "keep") && runs.length > 1) {
+  if (runs.some(({ runFile }) => runFile?.rows.duplicates === "keep") && runs.length > 1) {
     throw new UsageError(
       "Cannot merge runs with --duplicates keep: each numbers its copies separately",
     );
@@ -127,13 +127,13 @@ function checkComparable(runs: readonly MergeRun[]): void {
 }
 
 function missingRuns(runs: readonly MergeRun[]): MergeProblem[] {
-  return runs.flatMap(({ name, run, pieces, files }): MergeProblem[] => {
+  return runs.flatMap(({ name, runFile, pieces, files }): MergeProblem[] => {
     if (pieces.length === 0) return [];
-    if (run === undefined) {
+    if (runFile === undefined) {
       const message = `there is no "${files.runJson}": it has not run`;
       return [{ run: name, kind: "missing", message }];
     }
-    const { summary } = run;
+    const { summary } = runFile;
     if (summary === null || summary.pending === 0) return [];
     const rows = summary.pending === 1 ? "1 row is" : `${summary.pending} rows are`;
     const why = summary.state === "done" ? "" : `: it was ${summary.state}`;
@@ -232,12 +232,12 @@ async function thatExist(paths: readonly string[]): Promise<string[]> {
   return found;
 }
 
-function rowsOf({ pieces, run }: MergeRun): number {
+function rowsOf({ pieces, runFile }: MergeRun): number {
   const known = pieces.reduce(
     (sum, { part }) => sum + (part ? part.to.rows - part.from.rows : 0),
     0,
   );
-  return known > 0 ? known : run?.summary?.total ?? 1_000;
+  return known > 0 ? known : runFile?.summary?.total ?? 1_000;
 }
 
 /** Writes a run file for the input of all runs, so that a run can continue the output. */
@@ -246,7 +246,7 @@ async function writeMergedRunFile(
   runs: readonly MergeRun[],
   pending: number,
 ): Promise<void> {
-  const known = runs.flatMap(({ run }) => run ?? []);
+  const known = runs.flatMap(({ runFile }) => runFile ?? []);
   if (known.length === 0) return;
   const [first] = known;
   const inputs = [...new Set(runs.flatMap(({ pieces }) => pieces.map(({ name }) => name)))];

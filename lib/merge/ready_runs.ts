@@ -47,15 +47,15 @@ export async function readyRuns(
   }
 }
 
-function isDone({ run, pieces }: MergeRun): boolean {
-  if (pieces.length === 0 || run?.merged?.pending === 0) return true;
-  return run?.summary?.state === "done" && run.summary.pending === 0;
+function isDone({ runFile, pieces }: MergeRun): boolean {
+  if (pieces.length === 0 || runFile?.merged?.pending === 0) return true;
+  return runFile?.summary?.state === "done" && runFile.summary.pending === 0;
 }
 
 /** Whether a run has ended that its scheduler will not start again. */
 async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Promise<boolean> {
-  for (const { run, own } of runs) {
-    if (job === undefined && run?.summary?.state === "halted") return true;
+  for (const { runFile, own } of runs) {
+    if (job === undefined && runFile?.summary?.state === "halted") return true;
     const status = await readStatus(statusPathOf(own.results));
     if (status !== undefined && isFinal(status, job)) return true;
   }

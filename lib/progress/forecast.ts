@@ -2,9 +2,10 @@
  * Computes the rates of a run and its estimated end from samples of its counters, taken several
  * times a second.
  *
- * A projection is an estimate, or a lower bound whenever nothing has finished for a while. To
- * alternate between the two would be correct but hard to read. So the last estimate stays when the
- * projection becomes a bound: no lower than the bound, and with a wider range.
+ * A projection is a lower bound at first, and an estimate once enough rows have finished. It is a
+ * bound again whenever nothing has finished for a while. To alternate between the two would be
+ * correct but hard to read. So the last estimate stays when the projection becomes a bound: no
+ * lower than the bound, and with a wider range.
  *
  * @module
  */
@@ -83,7 +84,11 @@ export class Forecast {
     this.#observedMs = nowMs;
   }
 
-  /** The forecast at the last sample, for a run of `rows` rows; null if their number is unknown. */
+  /**
+   * The forecast at the last sample.
+   *
+   * @param rows The rows to send; null if unknown.
+   */
   view(gauges: Gauges, rows: number | null): ForecastView {
     const nowMs = this.#observedMs;
     // While the run is held, the time left stays.
@@ -146,12 +151,12 @@ function isHeld({ state }: Gauges): boolean {
   return state === "paused" || state === "disk_full";
 }
 
-const WINDOW_S = 30;
+const RATE_WINDOW_S = 30;
 
 /** Counts per second over the last 30 s. */
 export class RateWindow {
   /** One count for each of the last 30 complete seconds, and one for the current second. */
-  readonly #counts = new Float64Array(WINDOW_S + 1);
+  readonly #counts = new Float64Array(RATE_WINDOW_S + 1);
   readonly #startMs: number;
   #second = 0;
   #sum = 0;
@@ -177,7 +182,7 @@ export class RateWindow {
   perSecond(nowMs: number): number {
     this.#advance(nowMs);
     const elapsedS = (nowMs - this.#startMs) / 1000;
-    const spanS = Math.min(elapsedS, WINDOW_S + elapsedS % 1);
+    const spanS = Math.min(elapsedS, RATE_WINDOW_S + elapsedS % 1);
     return spanS > 0 ? this.#sum / spanS : 0;
   }
 
@@ -193,14 +198,15 @@ export class RateWindow {
   }
 }
 
-/** The spread of rates needs the counter every 10 s, for the last five minutes. */
+/** How often the counter is recorded for the spread of rates. */
 const MARK_MS = 10_000;
+/** Recorded counters that are kept: those of the last five minutes, both ends included. */
 const MAX_MARKS = 31;
 
 /**
  * Length of the windows whose rates are compared; a third of the marks' span if that is shorter.
  */
-const WINDOW_MS = 60_000;
+const SPREAD_WINDOW_MS = 60_000;
 
 /** The least uncertainty of a rate, as a fraction, however even it was. */
 const MIN_SPREAD = 0.05;
@@ -261,7 +267,7 @@ class RateSpread {
     const rows = this.#last.count - marks[0].count;
     if (spanMs <= 0 || rows <= 0) return [1 / MAX_SPREAD, MAX_SPREAD];
     let slow = 1, fast = 1;
-    const windowMs = Math.min(WINDOW_MS, spanMs / 3);
+    const windowMs = Math.min(SPREAD_WINDOW_MS, spanMs / 3);
     for (let from = 0, to = 0; to < marks.length; from++) {
       while (to < marks.length && marks[to].ms - marks[from].ms < windowMs) to++;
       if (to === marks.length) break;

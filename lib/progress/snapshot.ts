@@ -6,8 +6,8 @@
 
 /**
  * What a run is doing. `backing_off`: it waits until a teacher accepts requests again, or a row is
- * due. `disk_full`: it waits for space on the disk. `draining`: it starts no attempts, and finishes
- * those in flight and their lines. `halted`: it ended with rows left.
+ * due. `disk_full`: it waits for space on the disk. `draining`: it starts no attempts, waits for
+ * those in flight and writes their lines. `halted`: it ended with rows left.
  */
 export type RunState =
   | "preparing"

@@ -28,8 +28,9 @@ const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run
 
 /**
  * Expands folders and patterns to their files. Of a folder, these are the files of a known format
- * directly in it; hidden files, files that are no input and those that Retort has written are left
- * out and counted. `**` includes subfolders. A folder or pattern without such files stays as it is.
+ * directly in it; hidden files, files that are not inputs and those that Retort has written are
+ * left out and counted. `**` includes subfolders. A folder or pattern without such files stays as
+ * it is.
  *
  * @throws {SourceError} when a folder cannot be read
  */

@@ -17,7 +17,8 @@ import { VERSION } from "../version.ts";
 import type { RunContext } from "./context.ts";
 import type { Jobs } from "./jobs.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
-import type { OtherShards, ShardFiles } from "./own_shard.ts";
+import type { OtherShards } from "./other_shards.ts";
+import type { ShardFiles } from "./own_shard.ts";
 import {
   readStatus,
   type RunStatus,
@@ -101,7 +102,7 @@ async function otherShardsOf(
   { stem }: ShardFiles,
   shard: NonNullable<ResolvedRunOptions["shard"]>,
 ): Promise<OtherShards> {
-  const { OtherShards } = await import("./own_shard.ts");
+  const { OtherShards } = await import("./other_shards.ts");
   const otherShards = new OtherShards(stem, shard, shard.parallel ?? shard.count);
   await otherShards.poll();
   return otherShards;

@@ -24,7 +24,7 @@ export interface OutputFiles {
   readonly pieces?: readonly InputPiece[];
   /** Holds the answers, one a line. */
   readonly results: string;
-  /** Holds failed rows, and answers that were not accepted of rows that are still pending. */
+  /** Holds failed rows, and for pending rows the answers that were not accepted. */
   readonly failures: string;
   /** Holds the settings of the run, and its summary. */
   readonly runJson: string;
@@ -44,8 +44,8 @@ export async function temporaryFilesOf(files: OutputFiles, token: string): Promi
   return [spoolPathOf(files, token), ...replaced.map((path) => temporaryPathOf(path, token))];
 }
 
-/** An output with such a name is meant as a file, but of a type that a run cannot write. */
-const OTHER_FILE_NAME = /\.(json|txt|csv|parquet|gz)$/;
+/** An output with such a name is meant as a file. A run can write only those of `RESULTS_NAME`. */
+const FILE_NAME = new RegExp(`\\.(${[...INPUT_EXTENSIONS, "gz", "zst"].join("|")})$`);
 const INPUT_ENDING = new RegExp(`(\\.(${INPUT_EXTENSIONS.join("|")}))?(\\.(gz|zst))?$`);
 
 /**
@@ -137,13 +137,13 @@ async function isResultsFile(output: string): Promise<boolean> {
         "or folder, as in out/",
     );
   }
-  const isFile = RESULTS_NAME.test(output) && !(await isFolder(output));
-  if (OTHER_FILE_NAME.test(output) && !(await isFolder(output))) {
+  if (!FILE_NAME.test(output) || await isFolder(output)) return false;
+  if (!RESULTS_NAME.test(output)) {
     throw new UsageError(
       `Cannot write to "${output}": it must be a file that ends in .jsonl, or a folder, as in "out/"`,
     );
   }
-  return isFile;
+  return true;
 }
 
 /**
@@ -173,7 +173,7 @@ export async function sharedStem(
   files: readonly string[],
   output: string,
 ): Promise<string> {
-  return await stemOf(output, nameOfInput(named, files));
+  return await stemOf(output, outputNameOf(named, files));
 }
 
 /** The results files of a run over the whole input, without those that are inputs themselves. */
@@ -189,10 +189,11 @@ export async function wholeResultsOf(files: readonly string[], output: string): 
  * Names the output of an input: after its file or folder, or after the first of several and how
  * many follow.
  */
-function nameOfInput(named: readonly string[], files: readonly string[]): string {
+function outputNameOf(named: readonly string[], files: readonly string[]): string {
   if (files.length === 1) return nameOf(files[0]);
   if (named.length > 1) return `${nameOf(named[0])}-and-${named.length - 1}-more`;
   const parts = withoutSeparator(named[0]).split(system.SEPARATOR_PATTERN);
-  const fixed = parts.slice(0, parts.findIndex((part) => PATTERN.test(part)) >>> 0);
+  const firstPattern = parts.findIndex((part) => PATTERN.test(part));
+  const fixed = firstPattern === -1 ? parts : parts.slice(0, firstPattern);
   return system.basename(fixed.join("/")) || "input";
 }

@@ -1,11 +1,5 @@
 /**
- * One shard of a run: its files, and its share of the limits that all shards have together.
- *
- * There is no coordinator: each shard reads the status files of the others and takes no more of
- * `--rpm` and `--tpm` than they leave. It starts with the limit divided by the number of shards
- * that run at once. It takes more only if others have ended, or have been silent for three polls. A
- * shard is silent if the heartbeat counter in its status does not change: times are not compared,
- * because the clocks of nodes differ.
+ * The files of one shard of a run, its part of the input and what `--limit` leaves for it.
  *
  * @module
  */
@@ -28,7 +22,7 @@ import {
 import { filesOf, type OutputFiles, sharedStem, wholeResultsOf } from "./outputs.ts";
 import { checkOutputs } from "./output_checks.ts";
 import { checkReadableTwice } from "./inputs.ts";
-import { readStatus, type RunStatus, writeFailedStatus } from "./run_status.ts";
+import { writeFailedStatus } from "./run_status.ts";
 
 export interface ShardFilesOptions extends PinOptions {
   /** As the user named them: files, folders and patterns. */
@@ -105,120 +99,4 @@ async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
     `Cannot run this shard: it was merged, and its files were moved to "${dirname(moved)}/". ` +
       "Move them back, or name another output",
   );
-}
-
-/** Polls in a row without a heartbeat after which a shard counts as silent. */
-const SILENT_POLLS = 3;
-/**
- * Maximum number of status files to read per poll, on average: a thousand shards must not read a
- * million files every 5 s.
- */
-const FILES_PER_POLL = 100;
-
-/** The name of a status file, with the stem, index and count of its shard. */
-const STATUS_NAME = /^(.*)-(\d{5,})-of-(\d{5,})\.status\.json$/;
-
-/**
- * The part of its share that a shard uses. Shards do not send in step, so that a minute may hold
- * one more request of each: with a limit of 600 a minute, eight processes sent up to 604.
- */
-const USED = 0.98;
-
-interface OtherShard {
-  status: RunStatus;
-  /** Polls in a row that found no heartbeat. */
-  silence: number;
-}
-
-/** The other shards of the same input, as one shard sees them. */
-export class OtherShards {
-  readonly #folder: string;
-  readonly #stem: string;
-  readonly #shard: Shard;
-  readonly #parallel: number;
-  readonly #others = new Map<number, OtherShard>();
-  #share: number;
-  #isPolling = false;
-  #skippedPolls = 0;
-
-  /**
-   * @param stem The common beginning of all outputs, such as `out/x`.
-   * @param parallel How many shards run at once.
-   */
-  constructor(stem: string, shard: Shard, parallel: number) {
-    this.#folder = `${dirname(stem)}/${OWN_FOLDER}`;
-    this.#stem = basename(stem);
-    this.#shard = shard;
-    this.#parallel = Math.min(parallel, shard.count);
-    this.#share = 1 / this.#parallel;
-  }
-
-  /** The share of `rpm` and `tpm` that this shard may use, from 0 to 1. */
-  get share(): number {
-    return this.#share;
-  }
-
-  /** The share at which this shard sends. */
-  get rateShare(): number {
-    return USED * this.#share;
-  }
-
-  /**
-   * Reads the status of the other shards, and returns the new share. Called about every 5 s.
-   */
-  async poll(): Promise<number> {
-    if (this.#isPolling || ++this.#skippedPolls < this.#others.size / FILES_PER_POLL) {
-      return this.#share;
-    }
-    this.#isPolling = true;
-    this.#skippedPolls = 0;
-    try {
-      for (const index of await this.#startedShards()) await this.#pollShard(index);
-      this.#share = this.#fairShare();
-    } finally {
-      this.#isPolling = false;
-    }
-    return this.#share;
-  }
-
-  /** The indexes of the other shards that have a status file. */
-  async #startedShards(): Promise<number[]> {
-    const found: number[] = [];
-    try {
-      for await (const { name } of Deno.readDir(this.#folder)) {
-        const match = STATUS_NAME.exec(name);
-        if (match === null || match[1] !== this.#stem) continue;
-        if (Number(match[3]) !== this.#shard.count) continue;
-        const index = Number(match[2]);
-        if (index !== this.#shard.index) found.push(index);
-      }
-    } catch {
-      // A folder that cannot be read now may be readable at the next poll.
-    }
-    return found;
-  }
-
-  async #pollShard(index: number): Promise<void> {
-    const before = this.#others.get(index);
-    const stem = shardStem(this.#stem, { index, count: this.#shard.count });
-    const status = await readStatus(`${this.#folder}/${stem}.status.json`);
-    if (status === undefined) return;
-    const isSame = before?.status.beat === status.beat && before.status.started === status.started;
-    this.#others.set(index, { status, silence: isSame ? before.silence + 1 : 0 });
-  }
-
-  #fairShare(): number {
-    let active = 0, taken = 0, unfinished = this.#shard.count;
-    for (const { status, silence } of this.#others.values()) {
-      // The share of an interrupted shard stays reserved until it is silent: it may be started
-      // again at once.
-      const isDone = status.ended && status.state === "done", isSilent = silence >= SILENT_POLLS;
-      if (isDone || isSilent) unfinished--;
-      if (status.ended || isSilent) continue;
-      active++;
-      taken += status.share ?? 0;
-    }
-    const running = Math.max(active + 1, Math.min(this.#parallel, unfinished));
-    return Math.max(0, Math.min(1 / running, 1 - taken));
-  }
 }

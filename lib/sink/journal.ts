@@ -54,7 +54,7 @@ export class Journal<T> implements AsyncDisposable {
   /** Why nothing more becomes durable: the journal is broken or abandoned. */
   #end: SinkError | undefined;
   #isAbandoned = false;
-  /** Whether fdatasync has failed, so that the disk may not hold what was written. */
+  /** Whether fdatasync has failed: the disk may not hold what was written. */
   #isSyncBroken = false;
   #lastResort: Promise<LastResort> | undefined;
   #closing: Promise<void> | undefined;

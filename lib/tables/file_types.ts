@@ -45,7 +45,7 @@ interface KindDefinition {
   readonly isTyped: boolean;
   /** Whether rows may be given as JSON text. */
   readonly acceptsText: boolean;
-  /** Whether the format compresses its data itself, so that the file must not be compressed. */
+  /** Whether the format compresses its data itself: the file must not be compressed again. */
   readonly compressesItself: boolean;
   /** Opens a table. Large code is imported only by this call. */
   readonly open: (schema: Schema, sink: ByteSink) => TableWriter | Promise<TableWriter>;

@@ -136,7 +136,7 @@ function completionsProblem(messages: readonly Message[], params: Params): strin
   if ("tools" in params || "functions" in params) return `holds tools: ${reason}`;
   if (messages.length !== 1) return `has ${messages.length} messages: ${reason}`;
   const [{ role, content, ...rest }] = messages;
-  if (role !== "user") return `has a message of the role ${JSON.stringify(role)}: ${reason}`;
+  if (role !== "user") return `has a message with the role ${JSON.stringify(role)}: ${reason}`;
   const others = Object.keys(rest).filter((name) => rest[name] !== null);
   if (others.length > 0) return `has ${JSON.stringify(others[0])} in its message: ${reason}`;
   if (typeof content === "string") return undefined;

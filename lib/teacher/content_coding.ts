@@ -1,7 +1,7 @@
 /**
- * Decompresses bodies, and distinguishes event streams from documents. Retort requests no
- * compression, but some gateways compress anyway (gzip, deflate, Brotli, Zstandard, also nested),
- * and labels are wrong so often that the first bytes decide.
+ * Decompresses bodies, distinguishes event streams from documents, and decodes text. Retort
+ * requests no compression, but some gateways compress anyway (gzip, deflate, Brotli, Zstandard,
+ * also nested), and labels are wrong so often that the first bytes decide.
  *
  * @module
  */
@@ -55,7 +55,7 @@ export function decoderFor(
   sink: ByteSink,
 ): ByteDecoder | undefined {
   const named = label === undefined ? NO_CODINGS : codingsOf(String(label));
-  const codings = named.length === 0 ? unlabeled(first) : named;
+  const codings = named.length === 0 ? codingsByMagic(first) : named;
   if (codings.length === 0) return undefined;
   // The last coding in the label was applied last, and is removed first.
   let next: ByteSink = sink;
@@ -75,8 +75,8 @@ function codingsOf(label: string): Coding[] {
   return names.map((name) => CODINGS.get(name)).filter((coding) => coding !== undefined);
 }
 
-/** The coding by magic number. On the hot path: destructuring would create an iterator. */
-function unlabeled(start: Uint8Array): readonly Coding[] {
+/** The coding of unlabeled bytes. On the hot path: destructuring would create an iterator. */
+function codingsByMagic(start: Uint8Array): readonly Coding[] {
   if (start[0] === 0x1f && start[1] === 0x8b) return ["gzip"];
   const isZstd = start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd;
   return isZstd ? ["zstd"] : NO_CODINGS;
@@ -88,7 +88,7 @@ const NO_CODINGS: readonly Coding[] = [];
 class Step implements ByteSink {
   readonly #coding: Coding;
   readonly #next: ByteSink;
-  #isBegun = false;
+  #hasBegun = false;
   #decompressor: Decompressor | undefined;
   /** The gzip bytes so far, for {@linkcode firstMember}. */
   readonly #coded: Uint8Array[] = [];
@@ -101,7 +101,7 @@ class Step implements ByteSink {
 
   data(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
-    if (!this.#isBegun) this.#begin(chunk);
+    if (!this.#hasBegun) this.#begin(chunk);
     if (this.#decompressor === undefined) return this.#next.data(chunk);
     if (this.#coding === "gzip") this.#coded.push(chunk);
     this.#decompressor.write(chunk);
@@ -121,7 +121,7 @@ class Step implements ByteSink {
   }
 
   #begin(first: Uint8Array): void {
-    this.#isBegun = true;
+    this.#hasBegun = true;
     if (!mayBe(this.#coding, first)) return;
     const next = this.#next;
     this.#decompressor = decompressor(this.#coding, first)
@@ -194,8 +194,8 @@ export type BodyKind = "events" | "document";
 /** Names of server-sent event fields, with those of gateways (`Data`) and llama.cpp (`error`). ""
  * begins a comment. */
 const FIELDS = ["data", "Data", "event", "id", "retry", "error", ""];
-/** With its colon. */
-const LONGEST_FIELD = 6;
+/** Length of the longest field name, with its colon. */
+const MAX_FIELD_LENGTH = 6;
 const BRACE = 0x7b;
 const SPACE = 0x20;
 
@@ -203,16 +203,16 @@ const SPACE = 0x20;
 export function kindOf(start: Uint8Array): BodyKind | undefined {
   if (start[0] === BRACE) return "document";
   const text = beginning(withoutSpace(start));
-  if (text === "" || isPartOfMark(start)) return undefined;
+  if (text === "" || isPartialBom(start)) return undefined;
   const colon = text.indexOf(":");
   if (colon >= 0) return FIELDS.includes(text.slice(0, colon)) ? "events" : "document";
-  return text.length < LONGEST_FIELD && FIELDS.some((field) => field.startsWith(text))
+  return text.length < MAX_FIELD_LENGTH && FIELDS.some((field) => field.startsWith(text))
     ? undefined
     : "document";
 }
 
 /** Whether these bytes are only the beginning of a UTF-8 byte order mark. */
-function isPartOfMark([a, b, c]: Uint8Array): boolean {
+function isPartialBom([a, b, c]: Uint8Array): boolean {
   return a === 0xef && (b === undefined || (b === 0xbb && c === undefined));
 }
 
@@ -231,7 +231,7 @@ export function withoutSpace(start: Uint8Array): Uint8Array {
 }
 
 function beginning(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes.subarray(0, LONGEST_FIELD));
+  return String.fromCharCode(...bytes.subarray(0, MAX_FIELD_LENGTH));
 }
 
 /** The chunks in one array. A single chunk is not copied. */

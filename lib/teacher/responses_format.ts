@@ -30,7 +30,10 @@ export const RESPONSES: ApiFormat = {
   events: () => new ResponsesEvents(),
 };
 
-/** Parameters of chat completions with another name or place in `/responses`. */
+/**
+ * Parameters of chat completions with another name or place in `/responses`, and its own ones into
+ * which these are merged.
+ */
 const TRANSLATED: Readonly<Record<string, (value: unknown) => JsonObject>> = {
   max_tokens: (value) => ({ max_output_tokens: value }),
   max_completion_tokens: (value) => ({ max_output_tokens: value }),
@@ -103,7 +106,7 @@ function toolChoiceOf(choice: unknown): unknown {
 /** Translates messages: leading system messages become `instructions`, the others `input`. */
 function promptOf(messages: readonly Message[]): JsonObject {
   const inputStart = messages.findIndex((message) => !isInstruction(message));
-  // The first message is no system message, or all are: `input` must not be empty.
+  // The first message is not a system message, or all are: `input` must not be empty.
   if (inputStart < 1) return { input: messages.flatMap(itemsOf) };
   const instructions = messages.slice(0, inputStart).map(({ content }) => promptText(content));
   const input = messages.slice(inputStart).flatMap(itemsOf);
@@ -117,9 +120,13 @@ function promptProblem(messages: readonly Message[], params: Params): string | u
   }
   if (params.background === true) return 'sets "background": Retort waits for each answer';
   for (const { role, tool_call_id: id } of messages) {
-    if (role === "function" || (role === "tool" && typeof id !== "string")) {
-      return `has a message of the role "${role}" without "tool_call_id": ` +
-        "the endpoint responses needs it";
+    if (role === "function") {
+      return 'has a message with the role "function": the endpoint responses takes results of calls ' +
+        'only with the role "tool"';
+    }
+    if (role === "tool" && typeof id !== "string") {
+      return 'has a message with the role "tool" without "tool_call_id": the endpoint responses ' +
+        "needs it";
     }
   }
   return undefined;

@@ -66,7 +66,7 @@ Deno.test("a page is kept for as long as it is watched, without a terminal for 1
   attended.monitor.isWatched = false;
   assertEquals(await attended.isOverAfter(clock, 0), true);
   const script = keep("watched", { isTerminal: false });
-  assertMatch(script.said[0], /10 min at most/);
+  assertMatch(script.said[0], /10m 00s at most/);
   assertEquals(await script.isOverAfter(clock, 599_999), false);
   assertEquals(await script.isOverAfter(clock, 1), true);
   assertEquals([script.handlers.size, clock.pendingTimers], [0, 0]);

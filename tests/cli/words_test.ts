@@ -39,7 +39,7 @@ Deno.test("a command that is mistyped or in the wrong place is reported", async 
     [["retyr", "a.jsonl"], 'Did you mean "retry"?'],
     [["halp"], 'Did you mean "help"?'],
     [["resume", "a.jsonl"], "Run the same command again: a run continues by itself"],
-    [["check", "a.jsonl"], '"verify" proves an output, --dry-run checks an input'],
+    [["check", "a.jsonl"], '"verify" checks an output, --dry-run an input'],
     [["help", "exprot"], 'Cannot show help for "exprot": the commands are run, retry,'],
     [["help", "exprot"], 'Did you mean "export"?'],
     [["help", "export", "run"], 'Cannot show help for "export run"'],

@@ -56,7 +56,7 @@ Deno.test("a retry takes the answer of a failed row whose ending the user accept
   assertEquals(server.requests.slice(2).map(({ prompt }) => prompt), ["prompt 1"]);
 });
 
-Deno.test("answers that the teacher broke off are no results, and their cost counts", async () => {
+Deno.test("answers that the teacher broke off are not results, and their cost counts", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(({ asked, prompt }) =>
     Response.json(chatAnswer(prompt, { finish_reason: asked < 3 ? "abort" : "stop" }))

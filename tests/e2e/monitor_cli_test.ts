@@ -124,7 +124,9 @@ Deno.test("the page outlives its run, whose files and summary are final, and Ctr
   await using child = await startDistill(server, [...args, "--monitor"]);
   await using browser = await Browser.open(child);
   open();
-  await child.untilStderr(/^The run has ended\. Its page stays up .*, for 10 min at most; Ctrl-C/m);
+  await child.untilStderr(
+    /^The run has ended\. Its page stays up .*, for 10m 00s at most; Ctrl-C/m,
+  );
 
   assertEquals((await dir.rows("out/in.jsonl")).length, 2);
   assertEquals(stateIn(await Deno.readTextFile(report)).summary?.failed, 1);

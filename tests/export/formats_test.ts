@@ -132,7 +132,11 @@ Deno.test("toTrainingRow() names the parts that a format cannot hold", () => {
   const user = { role: "user", content: "hi" };
   const refused: [RowFormat, Partial<Example>, string][] = [
     ["sharegpt", { messages: [image] }, "content that is not text"],
-    ["sharegpt", { messages: [{ role: "critic", content: "" }] }, 'a message of the role "critic"'],
+    [
+      "sharegpt",
+      { messages: [{ role: "critic", content: "" }] },
+      'a message with the role "critic"',
+    ],
     ["alpaca", { messages: [image] }, "content that is not text"],
     ["alpaca", { toolCalls: [CALL] }, "a tool call"],
     ["alpaca", { messages: [user, user] }, "turns other than user and assistant"],

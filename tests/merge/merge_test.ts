@@ -140,7 +140,7 @@ Deno.test("orphaned, repeated and damaged lines are reported, and nothing is wri
   const whole = await dir.read(results);
   const [first] = whole.split("\n");
   const cases = [
-    [whole + first + "\n", "has two results of uid"],
+    [whole + first + "\n", "has more than one result for"],
     [
       whole + first.replace(/"uid":"[^"]*"/, '"uid":"other"') + "\n",
       "1 result of rows that are not",

@@ -254,7 +254,7 @@ Deno.test("makeFolders() refuses a folder if a file has its name", async () => {
 
 Deno.test("outputFilesOf() does not treat the name of another kind of file as a folder", async () => {
   await using dir = await tempDir();
-  for (const name of ["out.json", "out.jsonl.gz", "out.parquet"]) {
+  for (const name of ["out.json", "out.jsonl.gz", "out.jsonl.zst", "out.tsv", "out.parquet"]) {
     const refused = () => outputFilesOf(["a.jsonl"], dir.path(name));
     await assertRejects(refused, UsageError, "it must be a file that ends in .jsonl, or a folder");
     const [{ results }] = await outputFilesOf(["a.jsonl"], dir.path(`${name}/`));

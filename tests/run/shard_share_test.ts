@@ -1,8 +1,8 @@
-/** Tests of lib/run/own_shard.ts: how shards divide limits that they share. @module */
+/** Tests of lib/run/other_shards.ts: how shards divide limits that they share. @module */
 
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
 import { RateLimiter } from "../../lib/engine/flow/rate.ts";
-import { OtherShards } from "../../lib/run/own_shard.ts";
+import { OtherShards } from "../../lib/run/other_shards.ts";
 import { runStatuses } from "../../lib/run/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
@@ -132,7 +132,7 @@ Deno.test("shards that do not send in step stay below the limit in every minute"
 });
 
 Deno.test({
-  name: "what is no status file is ignored: a pipe, a folder, one of 1 MB, half of one",
+  name: "what is not a status file is ignored: a pipe, a folder, one of 1 MB, half of one",
   ignore: Deno.build.os === "windows",
   async fn() {
     await using dir = await tempDir();

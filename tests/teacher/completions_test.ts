@@ -82,7 +82,7 @@ Deno.test("the endpoint completions says which rows it cannot send", () => {
   );
   assertEquals(
     problem([{ role: "assistant", content: "hi" }]),
-    `has a message of the role "assistant": ${wayOut}`,
+    `has a message with the role "assistant": ${wayOut}`,
   );
   assertEquals(problem([{ ...user, name: "Ann" }]), `has "name" in its message: ${wayOut}`);
   assertEquals(

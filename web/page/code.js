@@ -48,8 +48,8 @@ const COLORED = new Map(Object.entries({
 }));
 
 /**
- * Collects the tree of the highlighter. When the highlighter continues an open scope, it calls it a
- * "node".
+ * Collects the tree of the highlighter, which calls `startScope` for a scope around one text, such
+ * as a keyword, and `openNode` for all others.
  */
 class TreeEmitter {
   /** @type {Piece[]} */
