@@ -117,6 +117,7 @@ async function prepare({ command, inputs, flags }: ParsedArgs): Promise<void> {
   const samples = flags.has("prefer") ? "2" : "1";
   const simulate = ["--simulate=latency=1,tokens=5", `--samples=${samples}`, "--quiet"];
   if (command === "run" || command === "convert") await Promise.all(inputs.map(makeInput));
+  else if (command === "submit") await Promise.all(inputs.slice(1).map(makeInput));
   else if (command === "retry" || command === "verify") {
     for (const input of inputs) await makeInput(input);
     const model = flags.get("model") ?? "simulated";
