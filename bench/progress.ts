@@ -102,6 +102,7 @@ function createProgress(now: () => number, setTick: (tick: () => void) => void):
       reason: null,
       costUsd: null,
       budgetUsd: null,
+      minBudgetUsd: null,
       maxCostUsd: null,
       teachers: () => [],
     }),

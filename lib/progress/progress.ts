@@ -165,7 +165,7 @@ export class Progress {
       wasted_completion_tokens: counters.wastedCompletionTokens,
       cost_usd: gauges.costUsd,
       max_cost_usd: gauges.maxCostUsd,
-      budget_usd: gauges.budgetUsd,
+      ...{ budget_usd: gauges.budgetUsd, min_budget_usd: gauges.minBudgetUsd },
       latency_ms: counters.latency.percentiles(),
       event_loop_lag_ms: withoutP90(this.#lag.percentiles()),
       cpu_percent: cpuPercent,

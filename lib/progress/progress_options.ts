@@ -30,6 +30,8 @@ export interface Gauges {
   readonly maxCostUsd: number | null;
   /** The budget as it was set; of all shards together, if the run is one of several. */
   readonly budgetUsd: number | null;
+  /** A budget that is not above it ends the run; null if no price is known. */
+  readonly minBudgetUsd: number | null;
   /** Each teacher; called for snapshots and the summary only. */
   readonly teachers: () => readonly TeacherStatus[];
 }

@@ -164,6 +164,9 @@ export interface Snapshot {
   /** The budget in US dollars as it was set: for a shard, that of all shards together; null without
    * one. */
   budget_usd: number | null;
+  /** What is already spent of the budget: one that is not above it ends the run. For a shard, the
+   * whole budget of whose share that much is spent; null if no price is known. */
+  min_budget_usd: number | null;
   /** Latency of rows that succeeded, in milliseconds. */
   latency_ms: Percentiles;
   /** How late timers fire, in milliseconds. */

@@ -182,6 +182,13 @@ export class ActiveRun {
     return usd === null ? null : Math.max(0, usd - this.#spentBefore);
   }
 
+  /** The budget of which this run's share is spent. A shard without rows has no share. */
+  get #minBudgetUsd(): number | null {
+    const costUsd = this.#budget?.costUsd ?? null;
+    if (costUsd === null || this.#costShare === 0) return costUsd;
+    return (costUsd + this.#spentBefore) / this.#costShare;
+  }
+
   /** Finishes what is in flight and starts nothing more. */
   stop(): void {
     this.preparing.abort();
@@ -217,6 +224,7 @@ export class ActiveRun {
       costUsd: this.#budget?.costUsd ?? null,
       maxCostUsd: this.#runMaxCostUsd,
       budgetUsd: this.#maxCostUsd,
+      minBudgetUsd: this.#minBudgetUsd,
       teachers: () => engine?.teacherStatuses() ?? [],
     };
   }

@@ -3,7 +3,9 @@
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { visit } from "./browser.ts";
 import { startJob } from "./job.ts";
+import { makeSnapshot } from "../progress/fixtures.ts";
 import { section, stateWord, tileShows } from "./parts.ts";
+import { stageRun } from "./staged_run.ts";
 
 Deno.test("page: pause and resume", async () => {
   await using job = await startJob(50);
@@ -182,4 +184,24 @@ Deno.test("page: abort, once the word is typed", async () => {
   assertEquals([state, succeeded, pending], ["interrupted", 5, 45]);
   await stateWord(page, "Stopped").waitFor();
   await page.getByText("The run has ended").waitFor();
+});
+
+Deno.test("page: a budget of which a shard has spent its share, earlier runs included, is confirmed", async () => {
+  await using stage = stageRun();
+  await using visited = await visit(stage.served.url);
+  const { page } = visited;
+  const field = page.getByRole("spinbutton", { name: "Budget in US dollars" });
+  // Half of the budget is the shard's, and its earlier runs have spent 40 of it.
+  const costs = { cost_usd: 4, budget_usd: 100, max_cost_usd: 10, min_budget_usd: 88 };
+  stage.run.emit(makeSnapshot({ ...stage.run.now, state: "running", ...costs }));
+  stage.strike(2);
+  await section(page, "Controls").getByText("share of $100").waitFor();
+  await field.fill("85");
+  await page.getByRole("button", { name: "Apply budget" }).click();
+  const dialog = page.getByRole("dialog", { name: "Stop the run with this budget?" });
+  await dialog.getByRole("button", { name: "Keep the current budget" }).click();
+  await field.fill("89");
+  await page.getByRole("button", { name: "Apply budget" }).click();
+  await section(page, "Controls").getByText("The budget is $89").waitFor();
+  assertEquals(stage.run.calls.filter((call) => call.startsWith("setMaxCost")), ["setMaxCost(89)"]);
 });

@@ -125,6 +125,7 @@ export function makeGauges(changes: Partial<Gauges> = {}): Gauges {
     costUsd: null,
     maxCostUsd: null,
     budgetUsd: null,
+    minBudgetUsd: null,
     teachers: () => [makeTeacher()],
     ...changes,
   };
@@ -183,6 +184,7 @@ export function makeSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
     projected_cost_range_usd: null,
     max_cost_usd: null,
     budget_usd: null,
+    min_budget_usd: null,
     latency_ms: { p50: 512.3, p90: 900, p99: 1240, max: 3000 },
     event_loop_lag_ms: { p50: 0.4, p99: 1.2, max: 20 },
     cpu_percent: 12.4,

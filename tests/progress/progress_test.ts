@@ -51,6 +51,7 @@ Deno.test("Progress counts events into a snapshot", () => {
     projected_cost_range_usd: null,
     max_cost_usd: null,
     budget_usd: null,
+    min_budget_usd: null,
     latency_ms: { p50: 100, p90: 100, p99: 100, max: 100 },
     cpu_percent: 12,
     rss_bytes: 34,

@@ -215,12 +215,13 @@ Deno.test("--max-cost is divided by rows, and what a shard has spent counts in i
     prepare: (generator) =>
       void generator.on((event) => {
         if (event.type === "run-start") generator.setMaxCost(80);
-        if (event.type === "snapshot") caps.push([event.max_cost_usd, event.budget_usd]);
+        if (event.type !== "snapshot") return;
+        caps.push([event.max_cost_usd, event.budget_usd, event.min_budget_usd]);
       }),
   });
   assertEquals(fourth.summary.state, "halted");
   assertEquals([20, 21].includes(before + fourth.asked.length), true);
-  assertEquals(caps.at(-1), [20 - before, 80]);
+  assertEquals(caps.at(-1), [20 - before, 80, 4 * (before + fourth.asked.length)]);
 });
 
 Deno.test("an input that is gone is reported as an input, not as an output", async () => {

@@ -34,8 +34,8 @@ export class Controls {
   #concurrency = new Field("concurrency");
   #budget = new Field("budget");
   #spentUsd = 0;
-  /** The part of the budget that this run may use: less than 1 for a shard. */
-  #budgetShare = 1;
+  /** A budget that is not above it ends the run. */
+  #minBudgetUsd = 0;
   #retry = byId("retry", HTMLInputElement);
   #confirm = byId("abort-word", HTMLInputElement);
   #isPaused = false;
@@ -78,9 +78,7 @@ export class Controls {
   #prepareBudget() {
     onSubmit("budget-form", () => {
       const { value } = this.#budget;
-      if (value === "" || Number(value) * this.#budgetShare > this.#spentUsd) {
-        return this.#setBudget();
-      }
+      if (value === "" || Number(value) > this.#minBudgetUsd) return this.#setBudget();
       setText(
         byId("budget-words", HTMLElement),
         `The run has spent ${formatUsd(this.#spentUsd)}. With a budget of ${
@@ -121,7 +119,7 @@ export class Controls {
     // Runs of earlier versions have no `budget_usd`.
     const budget = snapshot.budget_usd ?? max_cost_usd;
     this.#spentUsd = cost_usd ?? 0;
-    this.#budgetShare = budget === null ? 1 : (max_cost_usd ?? 0) / budget;
+    this.#minBudgetUsd = snapshot.min_budget_usd ?? this.#spentUsd;
     this.#concurrency.show(String(concurrency));
     this.#budget.show(budget === null ? "" : String(budget));
     setText(
