@@ -32,12 +32,13 @@ export interface DataFileOptions {
   readonly readPath?: string;
   /** What was read already. @default nothing */
   readonly mark?: FileMark;
-  /** Maximum size of a line; longer ones count as damaged. @default 67108864 (64 MiB) */
+  /** Maximum size of a line; longer ones count as damaged. @default 134217728 (128 MiB) */
   readonly maxLineBytes?: number;
 }
 
 const BLOCK_BYTES = 1 << 20;
-
+/** A result holds its row, which has at most `MAX_LINE_BYTES`, and the answer. */
+const MAX_RESULT_BYTES = 2 * MAX_LINE_BYTES;
 /** How many damaged lines are kept for messages. */
 const MAX_DAMAGE = 20;
 const NEWLINE = 10;
@@ -62,7 +63,7 @@ export class DataFile {
   constructor(path: string, { readPath = path, mark, maxLineBytes }: DataFileOptions = {}) {
     this.readPath = readPath;
     this.mark = mark ?? newMark(path);
-    this.#maxLineBytes = maxLineBytes ?? MAX_LINE_BYTES;
+    this.#maxLineBytes = maxLineBytes ?? MAX_RESULT_BYTES;
   }
 
   /**

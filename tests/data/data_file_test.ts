@@ -2,6 +2,7 @@
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { DataFile } from "../../lib/data/data_file.ts";
+import { MAX_LINE_BYTES } from "../../lib/formats/mod.ts";
 import { tempDir } from "../support/temp.ts";
 import { failureLine, resultLine } from "./lines.ts";
 
@@ -29,6 +30,15 @@ Deno.test("data file: a line that is too long is reported once, and the lines af
     assertEquals(file.mark.lines, text === a + long ? 3 : 4);
     file.close();
   }
+});
+
+Deno.test("data file: the result of the longest row that a run accepts is a row", async () => {
+  await using dir = await tempDir();
+  const own = { image: "x".repeat(MAX_LINE_BYTES) };
+  const file = new DataFile(await dir.write("x.jsonl", resultLine({ uid: "a", own })));
+  file.refresh();
+  assertEquals([readAll(file), file.mark.damage], [["a"], []]);
+  file.close();
 });
 
 Deno.test("data file: a file without a line feed comes to its end", async () => {
