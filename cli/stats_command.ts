@@ -244,9 +244,7 @@ const RUN_WIDTH = 16;
  * Formats a comparison. Counts are of rows that both runs have answered, except "Answered here
  * only".
  */
-function comparisonText(
-  { both, agreement, without_final_answer, runs }: RunComparison,
-): string {
+function comparisonText({ both, agreement, runs, ...rest }: RunComparison): string {
   const agreed = (count: number) => {
     const share = both === 0 ? "" : `  ${formatPercent(count, both).padStart(6)}`;
     return `${formatCount(count).padStart(11)}${share}`;
@@ -265,10 +263,10 @@ function comparisonText(
     `${"  same final answer".padEnd(MEASURE_WIDTH)} ${agreed(agreement.same_final_answer)}`,
     `${"  different".padEnd(MEASURE_WIDTH)} ${agreed(agreement.different)}`,
   ];
-  if (without_final_answer > 0) {
+  if (rest.without_final_answer > 0) {
     lines.push(
       `${"    no final answer".padEnd(MEASURE_WIDTH)} ${
-        agreed(without_final_answer)
+        agreed(rest.without_final_answer)
       }  in one or both: only texts were compared`,
     );
   }

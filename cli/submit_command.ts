@@ -71,15 +71,10 @@ async function prepare(
   settings: Settings,
   io: Io,
 ): Promise<PreparedJob> {
-  checkInputs(inputs);
+  checkInputs(inputs, settings);
   const output = settings.required("output", "an output: add -o out/");
   const { shards, parallel, leadMs } = readDivision(settings);
   refuseSecrets(scheduler, settings, io);
-  if (settings.text("duplicates") === "keep") {
-    throw new UsageError(
-      "Cannot submit with --duplicates keep: copies are numbered over the whole input",
-    );
-  }
   const { files } = await findInputs(inputs);
   const stem = await sharedStem(inputs, files, output);
   // The input of a Kubernetes job may exist in the cluster only.
@@ -107,7 +102,12 @@ async function prepare(
   };
 }
 
-function checkInputs(inputs: readonly string[]): void {
+function checkInputs(inputs: readonly string[], settings: Settings): void {
+  if (settings.text("duplicates") === "keep") {
+    throw new UsageError(
+      "Cannot submit with --duplicates keep: copies are numbered over the whole input",
+    );
+  }
   if (inputs.length === 0) {
     throw new UsageError("Cannot submit without an input: name the files of prompts");
   }

@@ -47,6 +47,11 @@ const ASSETS = {
   "/uplot.css": ["text/css; charset=utf-8", UPLOT_CSS],
 } as const;
 
+const REPORT_HEADERS = {
+  "content-type": HTML,
+  "content-disposition": 'attachment; filename="retort-report.html"',
+};
+
 /** No control has a body as large as this. */
 const MAX_BODY_BYTES = 1024;
 
@@ -76,14 +81,7 @@ export function createApp(options: AppOptions): Hono {
     app.get(path, (c) => c.body(text, 200, { "content-type": type }));
   }
   app.get("/metrics", (c) => c.body(renderMetrics(hub), 200, { "content-type": METRICS_TYPE }));
-  app.get(
-    "/report",
-    (c) =>
-      c.body(reportOf(hub), 200, {
-        "content-type": HTML,
-        "content-disposition": 'attachment; filename="retort-report.html"',
-      }),
-  );
+  app.get("/report", (c) => c.body(reportOf(hub), 200, REPORT_HEADERS));
   app.get("/report-shell", (c) => c.body(reportShell(), 200, { "content-type": HTML }));
   app.get(
     "/samples",

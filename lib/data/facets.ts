@@ -40,23 +40,18 @@ export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
       facet(named("run_agreement"), title, rows, compared.agreement, AGREEMENTS),
     );
   }
-  for (const field of table.fields.values()) {
-    if (field.values === undefined || field.values.length === 0) continue;
-    // The page could not tell it from the facet of Retort's flags.
-    if (field.name === "flags") continue;
-    facets.push({
-      ...facet(
-        field.name,
-        field.path.join("."),
-        rows,
-        field.codes,
-        [undefined, ...field.values],
-        true,
-      ),
-      isOwn: true,
-    });
-  }
+  facets.push(...ownFacets(table, rows));
   return facets.filter(({ values }) => values.length > 0);
+}
+
+/** Facets of the rows' own fields. */
+function ownFacets({ fields }: Table, rows: Uint32Array): Facet[] {
+  return fields.values().toArray().flatMap(({ name, path, values, codes }) => {
+    // The page could not tell a field "flags" from the facet of Retort's flags.
+    if (values === undefined || values.length === 0 || name === "flags") return [];
+    const own = facet(name, path.join("."), rows, codes, [undefined, ...values], true);
+    return [{ ...own, isOwn: true }];
+  });
 }
 
 /** How conditions name a field of Retort: `distill.model` if rows have a `model` of their own. */

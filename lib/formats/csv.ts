@@ -178,16 +178,7 @@ async function* readRecords(
     if (end === 0 || (!isLast && rest.length < retryChars)) continue;
     parser ??= new Papa.Parser({ delimiter, newline: "\n" });
     const { data, errors, meta } = parser.parse(rest.slice(0, end), 0, !isLast);
-    if (errors.length > 0) {
-      const row = number + (errors[0].row ?? 0) + 1;
-      const advice = "Quote the cell, and write each quote in it twice";
-      const problem = errors[0].code === "MissingQuotes"
-        ? "a quote is opened and never closed"
-        : "a cell that is not quoted holds a quote";
-      throw new SourceError(`Cannot read "${name}" row ${row}: ${problem}. ${advice}`, {
-        path: name,
-      });
-    }
+    if (errors.length > 0) throw unquoted(name, number + (errors[0].row ?? 0) + 1, errors[0].code);
     rest = rest.slice(meta.cursor);
     completeChars = end - meta.cursor;
     retryChars = data.length === 0 ? 2 * rest.length : 0;
@@ -202,6 +193,14 @@ async function* readRecords(
       isHeader = false;
     }
   }
+}
+
+function unquoted(name: string, row: number, code: string): SourceError {
+  const problem = code === "MissingQuotes"
+    ? "a quote is opened and never closed"
+    : "a cell that is not quoted holds a quote";
+  const advice = "Quote the cell, and write each quote in it twice";
+  return new SourceError(`Cannot read "${name}" row ${row}: ${problem}. ${advice}`, { path: name });
 }
 
 function isEmptyRow(cells: readonly string[]): boolean {
