@@ -1,6 +1,6 @@
 /**
  * How models refuse to answer, by language. The only list of such phrases: `--reject-refusals`
- * discards answers by it, and the data view marks them.
+ * discards answers that hold nothing else, and the data view marks all that hold one.
  *
  * @module
  */
@@ -9,9 +9,15 @@
  * mention one. */
 const START = 200;
 
+/** A longer answer, in characters, isn't discarded: it may hold more than a refusal. */
+const MAX_DISCARDED = 400;
+
 interface Phrases {
-  /** How a refusal begins; compared in lower case. Strict: an answer that matches is discarded. */
+  /** How a refusal begins; compared in lower case. */
   readonly openings: readonly RegExp[];
+  /** How a sentence begins that may follow a refusal: offers other help, or gives the reason. After
+   * any other sentence, the answer isn't discarded. */
+  readonly closings: RegExp;
   /** What a refusal holds near its start, as the source of an expression. Loose: an answer that
    * matches is only marked. */
   readonly marks: string;
@@ -21,7 +27,7 @@ const LANGUAGES: Readonly<Record<string, Phrases>> = {
   english: {
     openings: [
       // "I'm sorry, but I can't help with that", "I cannot assist with this request"
-      /^(?:(?:i['’]?m|i am) (?:really |very |so )?(?:sorry|afraid)|sorry|(?:my )?apologies|i apologi[sz]e|unfortunately|as an ai[^,.]*)?[,.]?\s*(?:but )?(?:that )?i\s*(?:can['’]?t|can ?not|won['’]?t|will not|(?:['’]?m|am) (?:not able|unable|not allowed|not permitted|not comfortable)|must decline|have to decline)\b(?! help (?:but|thinking|noticing|feeling|wondering)\b)[^.!?:;\n]{0,60}?\b(?:help|assist|provide|answer|comply|fulfil+|respond|engage|discuss|continue|create|generate|write|share|support|do (?:that|this)|with (?:that|this))/,
+      /^(?:(?:i['’]?m|i am) (?:really |very |so )?(?:sorry|afraid)|sorry|(?:my )?apologies|i apologi[sz]e|unfortunately|as an ai[^,.]*)?[,.]?\s*(?:but )?(?:that )?i\s*(?:can['’]?t|can ?not|won['’]?t|will not|(?:['’]?m|am) (?:not able|unable|not allowed|not permitted|not comfortable)|must decline|have to decline)\b(?! help (?:but|thinking|noticing|feeling|wondering)\b)(?! not\b)[^.!?:;\n]{0,60}?\b(?:help|assist|provide|answer|comply|fulfil+|respond|engage|discuss|continue with|create|generate|write|share|support|do (?:that|this)|with (?:that|this))/,
       // "I must decline this request"
       /^(?:(?:i['’]?m|i am) sorry|sorry|unfortunately)?[,.]?\s*(?:but )?i (?:must|have to|need to) (?:respectfully )?(?:decline|refuse)\b/,
       // "As an AI language model, I do not have"
@@ -29,6 +35,8 @@ const LANGUAGES: Readonly<Record<string, Phrases>> = {
       // "This request violates …"
       /^(?:this|that|your) (?:request|prompt|content) (?:violates|goes against|is against)\b/,
     ],
+    closings:
+      /^(?:(?:however|instead|that said|but|and),? )?(?:if (?:you(?:['’](?:re|d|ve)| are| have| need| want| would)|there(?:['’]s| is))|let me know|please|feel free|is there|would you like|how (?:else )?(?:can|may) i|i can (?:help|assist|offer)|i(?:['’]d| would) be (?:happy|glad)|i(?:['’]m| am) (?:here|happy|glad|designed|programmed|sorry)|i (?:encourage|understand)|my (?:\w+ )?(?:guidelines|purpose|programming)\b|(?:it|this|that|doing so|creating|providing|making|sharing)\b.*\b(?:illegal|harmful|unethical|dangerous|unsafe|inappropriate|guidelines|polic(?:y|ies)|violates?))/,
     marks: [
       "\\bI(?:['’]m| am)(?: \\w+){0,2} (?:sorry|afraid|unable|not able|not comfortable|not allowed)\\b" +
       "(?:[^.!?]{0,60}\\b(?:can(?:['’]?t|not)|unable|won['’]?t|not able|help|assist|provide|comply|fulfil+|do that))",
@@ -42,51 +50,62 @@ const LANGUAGES: Readonly<Record<string, Phrases>> = {
   },
   chinese: {
     openings: [
-      /^(?:非常|很)?(?:抱歉|对不起|不好意思)[，,。!！ ]*(?:但)?(?:我|作为)[^。！\n]{0,20}(?:无法|不能|不可以|没有办法|拒绝)/,
+      /^(?:非常|很)?(?:抱歉|对不起|不好意思)[，,。!！ ]*(?:但)?(?:我|作为)[^。！\n]{0,20}(?:无法|不能|不可以|没有办法|拒绝)(?!不)[^。！，,\n]{0,10}(?:提供|回答|协助|满足|帮助|帮|参与|生成|讨论|完成|执行)/,
       /^(?:我|作为[^，,。]{0,20}[，,]?我?)(?:无法|不能)(?:提供|回答|协助|满足|帮助|参与|生成)/,
     ],
+    closings:
+      /^(?:如果(?:您|你)|请|欢迎|我(?:可以|很乐意)(?:帮|协助|为)|(?:您|你)可以(?:咨询|联系))/,
     marks:
       "(?:抱歉|对不起|很遗憾)[^。]{0,20}(?:无法|不能|不便)|我(?:无法|不能)(?:提供|回答|协助|帮助|满足|完成)",
   },
   japanese: {
     openings: [
-      /^(?:大変|誠に)?(?:申し訳|すみません|恐れ入り)[^。\n]{0,15}。?[^。\n]{0,50}(?:できません|できかねます|いたしかねます)/,
+      /^(?:大変|誠に)?(?:申し訳|すみません|恐れ入り)[^。\n]{0,15}。?[^。\n]{0,50}(?:お応え|お答え|回答|対応|提供|お?手伝い|協力|支援|サポート|作成|生成)(?:する|を)?(?:こと[はが])?(?:できません|できかねます|いたしかねます)/,
     ],
+    closings: /^(?:他に|ほかに|別の|もし|何か|ご了承|ご理解)/,
     marks: "(?:申し訳|すみません)[^。]{0,30}(?:できません|できかねます|お答えできません)",
   },
   korean: {
-    openings: [/^(?:정말 )?(?:죄송|미안)[^.\n]{0,15}[.,]?[^.\n]{0,50}(?:수 없습니다|어렵습니다)/],
+    openings: [
+      /^(?:정말 )?(?:죄송|미안)[^.\n]{0,15}[.,]?[^.\n]{0,50}(?:도와|도움|제공|답변|대답|응답|생성|작성|수행|처리|응할)[^.\n]{0,8}(?:수 없습니다|어렵습니다)/,
+    ],
+    closings: /^(?:다른|혹시|만약|필요하|궁금)/,
     marks: "(?:죄송|미안)[^.]{0,30}(?:없습니다|어렵습니다)",
   },
   german: {
     openings: [
-      /^(?:(?:es )?tut mir (?:sehr )?leid|leider|entschuldigung)?[^.!?\n]{0,20}\b(?:ich (?:kann|darf)|(?:kann|darf) ich)\b[^.!?\n]{0,40}\bnicht (?:\w+ ){0,2}(?:weiter)?(?:helfen|beantworten|bereitstellen|erstellen|nachkommen|unterstützen)/,
+      /^(?:(?:es )?tut mir (?:sehr )?leid|leider|entschuldigung)?[^.!?\n]{0,20}\b(?:ich (?:kann|darf)|(?:kann|darf) ich)\b[^.!?\n]{0,40}\bnicht (?!genug|anders|umhin|nur|oft|länger)(?:\w+ ){0,2}(?:weiter)?(?:helfen|beantworten|bereitstellen|erstellen|nachkommen|unterstützen)/,
     ],
+    closings: /^(?:wenn (?:du|sie)|falls (?:du|sie)|bitte|gerne?|kann ich|ich helfe)/,
     marks:
       "es tut mir leid[^.]{0,40}(?:kann|darf)|ich kann (?:dabei|dir|ihnen) (?:leider )?nicht helfen",
   },
   french: {
     openings: [
-      /^(?:je suis (?:vraiment )?désolée?|désolée?|je regrette)[^.!?\n]{0,20}\bje ne (?:peux|suis)[^.!?\n]{0,30}(?:aider|fournir|répondre|générer|créer|partager|accéder|satisfaire)/,
+      /^(?:je suis (?:vraiment )?désolée?|désolée?|je regrette)[^.!?\n]{0,20}\bje ne (?:peux|suis)(?! (?:que\b|qu['’]|m['’]empêcher))[^.!?\n]{0,30}(?:aider|fournir|répondre|générer|créer|partager|accéder|satisfaire)/,
     ],
+    closings: /^(?:si vous|si tu|n['’]hésite|je (?:serai|serais) (?:ravi|heureu)|puis-je|veuillez)/,
     marks: "je (?:suis désolé|regrette)[^.]{0,40}(?:ne peux|ne suis pas)",
   },
   spanish: {
     openings: [
-      /^(?:lo siento|lamento)[^.!?\n]{0,30}\bno puedo\b[^.!?\n]{0,30}(?:ayudar|proporcionar|responder|cumplir|generar|crear|ofrecer|asistir|compartir)/,
+      /^(?:lo siento|lamento)[^.!?\n]{0,30}\bno puedo\b(?! (?:evitar|dejar de|negar|menos))[^.!?\n]{0,30}(?:ayudar|proporcionar|responder|cumplir|generar|crear|ofrecer|asistir|compartir)/,
     ],
+    closings: /^(?:si (?:tienes|tiene|necesitas|necesita|quieres|desea|deseas)|¿|por favor)/,
     marks: "(?:lo siento|lamento)[^.]{0,30}no puedo",
   },
   portuguese: {
     openings: [
-      /^(?:desculpe|lamento|sinto muito)[^.!?\n]{0,30}\bnão posso\b[^.!?\n]{0,30}(?:ajudar|fornecer|responder|cumprir|gerar|criar|atender|compartilhar)/,
+      /^(?:desculpe|lamento|sinto muito)[^.!?\n]{0,30}\bnão posso\b(?! (?:evitar|deixar de|negar))[^.!?\n]{0,30}(?:ajudar|fornecer|responder|cumprir|gerar|criar|atender|compartilhar)/,
     ],
+    closings: /^(?:se (?:você|precisar|tiver|quiser)|por favor|posso ajudar)/,
     marks: "desculpe[^.]{0,30}não posso",
   },
   russian: {
     openings: [
-      /^(?:извините|простите|к сожалению)[^.!?\n]{0,30}не (?:могу|смогу)[^.!?\n]{0,30}(?:помочь|предоставить|ответить|выполнить|создать|обсуждать)/,
+      /^(?:извините|простите|к сожалению)[^.!?\n]{0,30}не (?:могу|смогу)(?! не )[^.!?\n]{0,30}(?:помочь|предоставить|ответить|выполнить|создать|обсуждать)/,
     ],
+    closings: /^(?:если (?:у вас|вам|вы|хотите)|пожалуйста|могу ли|я готов)/,
     marks: "(?:извините|к сожалению)[^.]{0,40}(?:не могу|не смогу)",
   },
 };
@@ -99,8 +118,30 @@ const FIRST_WORD =
   /(?:^|[^a-z])(?:i[^a-z]|as an? |against |lo siento|lamento|je |es tut mir|ich kann|desculpe)/i;
 const OTHER_LETTER = /[а-яА-Я\u3040-\ud7a3]/;
 
-/** Whether an answer begins like a refusal. Strict, because the answer is discarded. */
+const SENTENCE_END = /[.!?]+(?:\s+|$)|[。！？]\s*|\n+/;
+/** Signs of content in an answer: a list, figures, code, or what follows a colon or dash. */
+const HOLDS_MORE = /[:;：；=`|0-9]|\s[-—–*•]\s|[^ ]—|\bhere(?: is| are|['’]s)\b|以下|如下/;
+/** How a sentence continues that gives something after all. */
+const CONTINUES =
+  /\b(?:but|though|although|instead of|yet|except|without|until|unless|before|(?:he|she|they) said)\b|,\s*(?:(?:and|or) )?(?:the|a|an|it|its|this|you|we|he|she|they|my|there|so|try|use)\b|(?:但|不过|然而|可是|却|ただし|しかし|ですが|지만)|(?:^|[\s,])(?:aber|sondern|doch|jedoch|mais|cependant|pero|sino|mas|porém|но|однако|зато)\s/;
+
+/** Whether an answer is a refusal and nothing else. Strict, because the answer is discarded: one
+ * that only begins like a refusal, or also gives what was asked for, is not. */
 export function isRefusal(response: string): boolean {
+  const text = response.trim().toLowerCase();
+  if (text.length > MAX_DISCARDED || HOLDS_MORE.test(text)) return false;
+  return Object.values(LANGUAGES).some(({ openings, closings }) =>
+    openings.some((opening) => {
+      const match = opening.exec(text);
+      if (match === null) return false;
+      const [end, ...others] = text.slice(match[0].length).split(SENTENCE_END);
+      return !CONTINUES.test(end) &&
+        others.every((other) => other === "" || closings.test(other) && !CONTINUES.test(other));
+    })
+  );
+}
+
+function beginsLikeRefusal(response: string): boolean {
   const start = response.slice(0, 2 * START).trimStart().slice(0, START).toLowerCase();
   return OPENINGS.some((opening) => opening.test(start));
 }
@@ -110,5 +151,5 @@ export function isRefusal(response: string): boolean {
 export function resemblesRefusal(response: string): boolean {
   const start = response.length > START ? response.slice(0, START) : response;
   const mayMatch = FIRST_WORD.test(start) || OTHER_LETTER.test(start);
-  return (mayMatch && MARKS.test(start)) || isRefusal(response);
+  return (mayMatch && MARKS.test(start)) || beginsLikeRefusal(response);
 }
