@@ -68,6 +68,9 @@ const MEAN_ANSWERS = 20;
 /** Shorter latencies, in milliseconds, leave no even spacing: few attempts in flight reach any
  * rate, which the adaptive rate limits. */
 const MIN_PACED_LATENCY_MS = 100;
+/** All attempts that may be in flight are sent within this time, in milliseconds, even if answers
+ * take longer: lanes that are free again would stay idle for most of a quota's minute. */
+const MAX_SPREAD_MS = 10_000;
 /** The burst of paced attempts, as milliseconds of their rate. */
 const PACED_BURST_MS = 5;
 
@@ -94,7 +97,8 @@ export class Pacer {
       this.#bucket = undefined;
       return;
     }
-    const perSecond = 1_000 * (isStarting ? START_PACING : PACING) * limit / this.#meanLatencyMs;
+    const spreadMs = Math.min(MAX_SPREAD_MS, this.#meanLatencyMs);
+    const perSecond = 1_000 * (isStarting ? START_PACING : PACING) * limit / spreadMs;
     this.#bucket ??= new TokenBucket(0, now, PACED_BURST_MS);
     this.#bucket.setRate(perSecond, now);
   }

@@ -185,6 +185,23 @@ Deno.test("a rate limit that falls and rises again is followed", async () => {
   assertGreaterOrEqual(rate(130, 160), 0.9 * 200);
 });
 
+for (const [startS, mostS] of [[0, 310], [43, 375]]) {
+  Deno.test(`a quota of 200 a minute is used again after throttling although answers take 20 s: from second ${startS} on`, async () => {
+    let minute = -1, count = 0;
+    const { wallMs, failed } = await play({
+      ...{ rows: 1_000, concurrency: 100, latencyMs: 20_000, spread: 0.3, startS },
+      refuse: ({ at }) => {
+        const now = Math.floor(at / 60_000);
+        count = now === minute ? count + 1 : 1;
+        minute = now;
+        return count > 200 ? tooMany() : undefined;
+      },
+    });
+    assertEquals(failed, 0);
+    assertLessOrEqual(wallMs / 1_000, mostS);
+  });
+}
+
 /** How many answers make the mean of their tokens exact. */
 const KNOWN_AFTER = 2_000;
 
