@@ -10,6 +10,7 @@ import { writeAll } from "../files.ts";
 import { inFolder } from "../paths.ts";
 import { cannotWrite } from "./durable_file.ts";
 import { createRescuedFile } from "./rescued.ts";
+import { repairTail } from "./tail.ts";
 
 export interface LastResortOptions {
   /** The permissions of the file, before umask. @default 0o666 */
@@ -28,6 +29,8 @@ export class LastResort {
   #path: string | undefined;
   /** Whether the disk of the output is not tried any more. */
   #isTemporary = false;
+  /** Whether the last write to the file has failed, which may have left a part of a line. */
+  #isTorn = false;
   #last: Promise<void> = Promise.resolve();
 
   constructor(output: string, options: LastResortOptions = {}) {
@@ -54,12 +57,17 @@ export class LastResort {
   async #append(lines: Uint8Array): Promise<void> {
     try {
       this.#path ??= await this.#create();
+      if (this.#isTorn) await repairTail(this.#path);
+      this.#isTorn = false;
       using file = await Deno.open(this.#path, { append: true });
       await writeAll(file, lines);
       await file.syncData();
     } catch (cause) {
+      if (this.#isTemporary) {
+        this.#isTorn = this.#path !== undefined;
+        throw cannotWrite(this.#output, cause);
+      }
       this.#path = undefined;
-      if (this.#isTemporary) throw cannotWrite(this.#output, cause);
       this.#isTemporary = true;
       await this.#append(lines);
     }

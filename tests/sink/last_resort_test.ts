@@ -28,3 +28,26 @@ Deno.test("LastResort rejects if lines can be kept nowhere", async () => {
   await assertRejects(() => lastResort.append("1\n"), SinkError, "permission denied");
   await lastResort.untilIdle();
 });
+
+Deno.test("LastResort uses one temporary folder, also after a write there has failed", async () => {
+  await using dir = await tempDir();
+  const output = `${await dir.write("full", "")}/x.jsonl`;
+  let folders = 0;
+  const files: string[] = [];
+  const lastResort = new LastResort(output, {
+    makeFolder: () => Promise.resolve(dir.path(`tmp${++folders}`)),
+    onFile: (path) => {
+      files.push(path);
+      // The file cannot be opened until this is removed.
+      Deno.removeSync(path);
+      Deno.mkdirSync(path);
+    },
+  });
+  await assertRejects(() => lastResort.append("1\n"), SinkError);
+  await assertRejects(() => lastResort.append("2\n"), SinkError);
+  await Deno.remove(files[0]);
+  await dir.write("tmp1/x.rescued-1.jsonl", "1\n2");
+  await lastResort.append("3\n");
+  assertEquals(files, [dir.path("tmp1/x.rescued-1.jsonl")]);
+  assertEquals(await dir.read("tmp1/x.rescued-1.jsonl"), "1\n3\n");
+});
