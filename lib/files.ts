@@ -129,11 +129,28 @@ export async function hasContent(path: string): Promise<boolean> {
   return info !== undefined && info.size > 0;
 }
 
-/** The compressed copy of a file that is itself missing or empty; undefined if there is none. */
-export async function compressedCopyOf(path: string): Promise<string | undefined> {
+/**
+ * The compressed copy of a file that is itself missing or empty; undefined if there is none.
+ *
+ * @param inputs Files that are no copies: an input `x.jsonl.gz` may be next to its results.
+ */
+export async function compressedCopyOf(
+  path: string,
+  inputs: readonly string[],
+): Promise<string | undefined> {
   if (await hasContent(path)) return undefined;
-  for (const copy of [`${path}.gz`, `${path}.zst`]) if (await hasContent(copy)) return copy;
+  for (const copy of [`${path}.gz`, `${path}.zst`]) {
+    if (await hasContent(copy) && !(await isOneOf(copy, inputs))) return copy;
+  }
   return undefined;
+}
+
+async function isOneOf(path: string, others: readonly string[]): Promise<boolean> {
+  const place = await Deno.realPath(path);
+  for (const other of others) {
+    if (await Deno.realPath(other).catch(() => other) === place) return true;
+  }
+  return false;
 }
 
 export async function removeIfThere(path: string): Promise<void> {

@@ -30,7 +30,7 @@ export async function joinRuns(
   const found: string[] = [];
   for (const run of runs) if (await exists(run.files.results)) found.push(run.files.results);
   await using output = await openOutput(paths, found);
-  for (const run of runs) await refuseCompressed(run.files.results);
+  for (const run of runs) await refuseCompressed(run);
   const joined = new Joined(output, signal);
   for (const run of runs) await joined.addResults(run.files.results);
   for (const run of runs) await joined.addFailures(run.files.failures);

@@ -77,7 +77,7 @@ export class MergePass {
     this.#bases.push({ base: this.#lastNumber, input });
     const pendingBefore = this.pending;
     try {
-      await refuseCompressed(run.files.results);
+      await refuseCompressed(run);
       using lines = await RunLines.read(run.files, expectedAnswers(run), this.#signal);
       await this.#read(run, input, lines, limit);
       if (limit === Infinity) this.surplus += await lines.takeSurplus(this.#output.results);
@@ -255,8 +255,8 @@ export class MergePass {
   }
 }
 
-export async function refuseCompressed(results: string): Promise<void> {
-  const copy = await compressedCopyOf(results);
+export async function refuseCompressed({ files: { results }, pieces }: MergeRun): Promise<void> {
+  const copy = await compressedCopyOf(results, pieces.map(({ path }) => path));
   if (copy === undefined) return;
   throw new DamagedFileError(`"${results}" is missing, and "${copy}" is there: decompress it`);
 }

@@ -59,7 +59,7 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
     await requireUnlocked(files.results);
     const before = await readRunFile(files.runJson);
     if (before !== undefined && options.options.resume !== false) {
-      await refuseCompressed(files.results);
+      await refuseCompressed(files.results, await readPathsOf(files));
     }
     await checkOwnFile(files.results, "results");
     await checkOwnFile(files.failures, "failures");
@@ -75,8 +75,8 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
 /**
  * Throws if the results were compressed since the last run: all of them would be paid for again.
  */
-async function refuseCompressed(results: string): Promise<void> {
-  const copy = await compressedCopyOf(results);
+async function refuseCompressed(results: string, inputs: readonly string[]): Promise<void> {
+  const copy = await compressedCopyOf(results, inputs);
   if (copy === undefined) return;
   throw new UsageError(
     `Cannot continue "${results}": it is missing, and "${copy}" holds its answers. Decompress it first`,

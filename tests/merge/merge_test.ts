@@ -3,6 +3,7 @@
 import type { Io } from "../../cli/io.ts";
 import { mergeCommand } from "../../cli/merge_command.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
+import { gzipSync } from "node:zlib";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { DamagedFileError, SinkError, SourceError, UsageError } from "../../lib/errors.ts";
 import { mergeRuns } from "../../lib/merge/mod.ts";
@@ -466,6 +467,21 @@ Deno.test("lines are copied from the files that were read, also if a retry repla
   const { failed } = await mergeRuns({ outputs: dir.path("out"), output, signal });
   assertEquals([failed, await dir.rows("all/in_error.jsonl")], [2, before]);
   assertEquals((await dir.rows(failures)).length, 1);
+});
+
+Deno.test("a compressed input next to its results is not taken for a compressed copy of them", async () => {
+  await using dir = await tempDir();
+  const lines = new TextEncoder().encode(
+    prompts(0, 2).map((row) => `${JSON.stringify(row)}\n`).join(""),
+  );
+  const input = await dir.write("in.jsonl.gz", gzipSync(lines));
+  // A link is the same file.
+  await Deno.symlink(dir.root, dir.path("link"));
+  await runShard(input, dir.path("link/"), { refused: ["p0", "p1"] });
+  const merged = await mergeRuns({ outputs: dir.path("in.jsonl"), output: dir.path("m/in.jsonl") });
+  assertEquals([merged.failed, merged.problems], [2, []]);
+  const { asked } = await runShard(input, dir.path("link/"), { retry: true });
+  assertEquals(asked.toSorted(), ["p0", "p1"]);
 });
 
 Deno.test("results that were compressed are named by a merge, and not paid for again", async () => {
