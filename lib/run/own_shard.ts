@@ -10,6 +10,7 @@ import { UsageError } from "../errors.ts";
 import { exists } from "../files.ts";
 import type { InputOptions } from "../formats/mod.ts";
 import {
+  OtherDivisionError,
   piecesOf,
   pinnedPlan,
   type PinOptions,
@@ -77,7 +78,11 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
       share: shareOfRows(plan, shard.index),
     };
   } catch (error) {
-    if (options.writes !== false) await writeFailedStatus(own.results, shard, error);
+    // A refused number of shards is none of the runs of the output, unless a job's merge waits.
+    const isRecorded = shard.job !== undefined || !(error instanceof OtherDivisionError);
+    if (options.writes !== false && isRecorded) {
+      await writeFailedStatus(own.results, shard, error);
+    }
     throw error;
   }
 }

@@ -15,6 +15,9 @@ import { OWN_FOLDER, splitPath } from "../paths.ts";
 const PLAN_NAME = /^(.*)\.shards-(\d+)\.json$/;
 const RESULTS_NAME = /^(.*)-\d{5,}-of-(\d{5,})\.jsonl$/;
 
+/** Shards or a run over the whole input have answered what another division would ask again. */
+export class OtherDivisionError extends UsageError {}
+
 /** The part of an output that is to be continued. */
 export interface OwnPart {
   /** The number of shards. @default a run over the whole input */
@@ -69,9 +72,9 @@ function refused(
   stem: string,
   count: number | undefined,
   { path, shards }: { path: string; shards: number },
-): UsageError {
+): OtherDivisionError {
   const wanted = count === undefined ? "without --shard" : `in ${count} shards`;
-  return new UsageError(
+  return new OtherDivisionError(
     `Cannot run "${stem}.jsonl" ${wanted}: "${path}" and others ` +
       `hold answers of ${shards} shards, which would be paid for again. Continue with ${shards}, ` +
       `merge them (merge ${stem}.jsonl --shards ${shards} --partial -o FILE) and run the rest, or name ` +
@@ -79,8 +82,8 @@ function refused(
   );
 }
 
-function refusedWhole(stem: string, count: number, path: string): UsageError {
-  return new UsageError(
+function refusedWhole(stem: string, count: number, path: string): OtherDivisionError {
+  return new OtherDivisionError(
     `Cannot run "${stem}.jsonl" in ${count} shards: "${path}" holds answers of a run without ` +
       "--shard or of a merge, which would be paid for again. Continue without --shard, or name another output",
   );

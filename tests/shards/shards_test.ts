@@ -245,6 +245,9 @@ Deno.test("answers of one number of shards are not paid for again by another one
     const { message } = await assertRejects(other, UsageError, "answers of 2 shards");
     assertStringIncludes(message, "in-00001-of-00002.jsonl");
   }
+  // A refused shard is not shown as a failed one of the output.
+  const statuses = (await dir.names("out/.retort")).filter((name) => name.endsWith(".status.json"));
+  assertEquals(statuses, ["in-00001-of-00002.status.json"]);
   await runShard(input, output, { shard: { index: 0, count: 2 } });
   // Those of another input in the same folder do not count.
   const second = await dir.write("in-2.jsonl", prompts(0, 10));
