@@ -148,7 +148,9 @@ export class LoadControl {
     this.#rate.answered(completion);
     if (this.#pacer === undefined) return;
     const now = this.#now(), { value, isStarting } = this.#limit;
-    this.#pacer.answered(now - startedAt, value, isStarting, now);
+    // Those that are throttled however little is sent come on top.
+    const attempts = value / (1 - this.#tolerance.usualShare);
+    this.#pacer.answered(now - startedAt, attempts, isStarting, now);
   }
 
   /** Called when the teacher responded, perhaps by rejecting the row. */

@@ -88,12 +88,12 @@ export class Pacer {
   /**
    * Called when an attempt was answered.
    *
-   * @param limit How many attempts may be in flight.
+   * @param limit How many attempts may be in flight, and more if some are always throttled.
    */
   answered(latencyMs: number, limit: number, isStarting: boolean, now: number): void {
     const answers = this.#meanLatencyMs === 0 ? 1 : MEAN_ANSWERS;
     this.#meanLatencyMs += (latencyMs - this.#meanLatencyMs) / answers;
-    if (limit === 1 || this.#meanLatencyMs < MIN_PACED_LATENCY_MS) {
+    if (limit < 2 || this.#meanLatencyMs < MIN_PACED_LATENCY_MS) {
       this.#bucket = undefined;
       return;
     }

@@ -50,8 +50,10 @@ const TOLERATED_SHARE = 0.03;
 const MEMORY = 200;
 /** The weight that older attempts keep with each new one. */
 const KEPT_WEIGHT = 1 - 1 / MEMORY;
-/** How many attempts are remembered individually. */
+/** How many attempts with a known result show what the teacher accepts. */
 const RECENT = 128;
+/** How many attempts are remembered individually, most of which may still be in flight. */
+const REMEMBERED = 1_024;
 /** No attempt has this ticket. */
 const NONE = -1;
 /** The most that a throttled attempt adds to `#throttledInMs`, in milliseconds: timeouts take
@@ -105,16 +107,21 @@ export class ThrottleTolerance {
   #trial: DecreaseTrial | undefined;
   /** The longest time until one of the last attempts was throttled, in milliseconds. */
   #throttledInMs = 0;
-  /** When the last `RECENT` attempts were sent. */
-  readonly #sentAt = new Float64Array(RECENT);
+  /** When the last `REMEMBERED` attempts were sent. */
+  readonly #sentAt = new Float64Array(REMEMBERED);
   #lastTicket = 0;
   #recentFrom = 1;
-  /** The tickets of throttled attempts, each at its ticket modulo `RECENT`. */
-  readonly #throttledTickets = new Float64Array(RECENT).fill(NONE);
+  /** The tickets of throttled attempts, each at its ticket modulo `REMEMBERED`. */
+  readonly #throttledTickets = new Float64Array(REMEMBERED).fill(NONE);
   #isRun = false;
 
   get trial(): DecreaseTrial | undefined {
     return this.#trial;
+  }
+
+  /** The share that is throttled however little is sent, below `MAX_SHARE`; 0 if unknown. */
+  get usualShare(): number {
+    return this.#usualShare;
   }
 
   /** Whether the last attempt was part of a run of throttled attempts that is not chance, so that
@@ -125,7 +132,7 @@ export class ThrottleTolerance {
 
   sent(ticket: number, now: number): void {
     this.#lastTicket = ticket;
-    this.#sentAt[ticket % RECENT] = now;
+    this.#sentAt[ticket % REMEMBERED] = now;
     this.#sent = this.#sent * KEPT_WEIGHT + 1;
     this.#throttled *= KEPT_WEIGHT;
     this.#allSent = this.#allSent * KEPT_WEIGHT + 1;
@@ -205,7 +212,7 @@ export class ThrottleTolerance {
   /** The length of the run that an attempt is part of, in the order of sending. Attempts in flight
    * end a run, because they may be accepted. */
   #runAt(ticket: number): number {
-    this.#throttledTickets[ticket % RECENT] = ticket;
+    this.#throttledTickets[ticket % REMEMBERED] = ticket;
     let length = 1;
     for (let n = ticket - 1; length < RECENT && this.#wasThrottled(n); n--) length++;
     for (let n = ticket + 1; length < RECENT && this.#wasThrottled(n); n++) length++;
@@ -213,7 +220,7 @@ export class ThrottleTolerance {
   }
 
   #wasThrottled(ticket: number): boolean {
-    return this.#throttledTickets[ticket % RECENT] === ticket;
+    return this.#throttledTickets[ticket % REMEMBERED] === ticket;
   }
 
   /** The shortest run that is not chance, given the share that was throttled before it. */
@@ -230,10 +237,11 @@ export class ThrottleTolerance {
   /** The results of the last attempts, except those that may still be throttled. If nearly all of
    * them may be, their share is that of all attempts. */
   #recent(now: number): Recent {
-    const first = Math.max(this.#recentFrom, this.#lastTicket - RECENT + 2);
+    const oldest = Math.max(this.#recentFrom, this.#lastTicket - REMEMBERED + 2);
     const unknownFrom = now - this.#throttledInMs;
     let last = this.#lastTicket;
-    while (last > first && this.#sentAt[last % RECENT] > unknownFrom) last--;
+    while (last > oldest && this.#sentAt[last % REMEMBERED] > unknownFrom) last--;
+    const first = Math.max(oldest, last - RECENT + 2);
     let throttled = 0;
     for (let n = first; n <= last; n++) throttled += this.#wasThrottled(n) ? 1 : 0;
     let attempts = Math.max(1, last - first + 1), untilMs = unknownFrom;
@@ -242,7 +250,7 @@ export class ThrottleTolerance {
       throttled = attempts * Math.min(1, this.#throttled / Math.max(1, this.#sent));
       untilMs = now;
     }
-    const seconds = Math.max(1, untilMs - this.#sentAt[first % RECENT]) / 1_000;
+    const seconds = Math.max(1, untilMs - this.#sentAt[first % REMEMBERED]) / 1_000;
     return {
       attempts,
       seconds,

@@ -202,6 +202,18 @@ for (const [startS, mostS] of [[0, 310], [43, 375]]) {
   });
 }
 
+Deno.test("a rate is found after a burst although hundreds of attempts are in flight", async () => {
+  for (const seed of [1, 2, 3]) {
+    const { wallMs, failed } = await play({
+      ...{ rows: 20_000, concurrency: 500, latencyMs: 20, spread: 0.3, seed },
+      refuse: atRate(() => 1_000, 10_000),
+    });
+    assertEquals(failed, 0);
+    // Rows that are throttled again and again wait longer each time.
+    assertLessOrEqual(wallMs, 12_000);
+  }
+});
+
 /** How many answers make the mean of their tokens exact. */
 const KNOWN_AFTER = 2_000;
 
