@@ -19,6 +19,7 @@ import { crashedInFlight } from "./heartbeat.ts";
 import { findInputs } from "./inputs.ts";
 import { Job } from "./job.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
+import { RESULTS_NAME } from "./output_checks.ts";
 import type { WatchedOutput } from "./unwritable_outputs.ts";
 import { makeFolders, type OutputFiles, outputFilesOf, sharedStem } from "./outputs.ts";
 import { rowParserOf } from "./resolve_options.ts";
@@ -214,11 +215,18 @@ export async function makeJobs(options: JobsOptions): Promise<Jobs> {
   return new Jobs([jobOf(options, own.files, parsersOf(options), ownContext)], own);
 }
 
-/** Throws if the rows of a new output were answered by shards. */
+/** Throws if the rows of a new output were answered by shards of all files, or of one of them. */
 async function refuseShards(stem: string, files: readonly OutputFiles[]): Promise<void> {
-  if (await hasContent(files[0].results)) return;
-  const { refuseOtherDivisions } = await import("../shards/mod.ts");
-  await refuseOtherDivisions(stem, { wholeResults: files.map(({ results }) => results) });
+  const hasBegun = await hasContent(files[0].results);
+  if (hasBegun && files.length === 1) return;
+  const { dividedStemsBeside, refuseOtherDivisions } = await import("../shards/mod.ts");
+  const wholeResults = files.map(({ results }) => results);
+  if (!hasBegun) await refuseOtherDivisions(stem, { wholeResults });
+  const divided = await dividedStemsBeside(stem);
+  for (const results of wholeResults) {
+    const own = results.replace(RESULTS_NAME, "");
+    if (divided.has(own)) await refuseOtherDivisions(own, { wholeResults: [results] });
+  }
 }
 
 /** The row parsers that all inputs share: one for each value of `uidFieldLast`. */

@@ -9,7 +9,7 @@
  */
 
 export { divide, type ShardPlan } from "./divide.ts";
-export { OtherDivisionError, refuseOtherDivisions } from "./other_divisions.ts";
+export { dividedStemsBeside, OtherDivisionError, refuseOtherDivisions } from "./other_divisions.ts";
 export {
   canceledPathOf,
   changeOf,

@@ -52,6 +52,13 @@ export async function refuseOtherDivisions(stem: string, own: OwnPart): Promise<
   if (count !== undefined && whole !== undefined) throw refusedWhole(stem, count, whole);
 }
 
+/** The stems in the folder of this one that were divided into shards. */
+export async function dividedStemsBeside(stem: string): Promise<ReadonlySet<string>> {
+  const { start } = splitPath(stem);
+  const plans = (await namesIn(`${start}${OWN_FOLDER}`)).map((file) => PLAN_NAME.exec(file));
+  return new Set(plans.flatMap((plan) => plan === null ? [] : [`${start}${plan[1]}`]));
+}
+
 async function firstWithContent<T extends { readonly path: string }>(
   files: readonly T[],
 ): Promise<T | undefined> {

@@ -2,6 +2,7 @@
 
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
+import { mergeRuns } from "../../lib/merge/mod.ts";
 import { changeOf, divide, pinnedPlan, readPlan } from "../../lib/shards/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { prompts, runShard, runShards, type ShardRun } from "./fixture.ts";
@@ -277,4 +278,23 @@ Deno.test("answers of shards over several files are not paid for again by a run 
   await runShard([a, b], dir.path("out/"), { shard: { index: 1, count: 2 } });
   const whole = () => runShard([a, b], dir.path("out/"), {});
   await assertRejects(whole, UsageError, "hold answers of 2 shards");
+});
+
+Deno.test("answers of shards over one file are not paid for again by a run over several", async () => {
+  await using dir = await tempDir();
+  const a = await dir.write("a.jsonl", prompts(0, 10));
+  const b = await dir.write("b.jsonl", prompts(10, 20));
+  await runShard(a, dir.path("out/"), {});
+  await runShards(b, dir.path("out/"), 2);
+  for (const inputs of [[a, b], [b, a]]) {
+    const { message } = await assertRejects(
+      () => runShard(inputs, dir.path("out/"), {}),
+      UsageError,
+    );
+    assertStringIncludes(message, "hold answers of 2 shards");
+  }
+  // The merged answers count.
+  const output = dir.path("out/b.jsonl");
+  await mergeRuns({ outputs: output, output, tidy: true });
+  assertEquals((await runShard([a, b], dir.path("out/"), {})).asked, []);
 });
