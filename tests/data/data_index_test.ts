@@ -162,20 +162,6 @@ Deno.test("index: a name with a NUL is not the path of a nested field", async ()
   index.close();
 });
 
-Deno.test("index: a name with a NUL is not the path of a nested field", async () => {
-  await using dir = await tempDir();
-  const own = { a: { b: "in" }, "a\0b": "top" };
-  const index = await indexOf(
-    await dir.write(
-      "x.jsonl",
-      resultLine({ uid: "x", own }) + resultLine({ uid: "y", own: { a: own.a } }),
-    ),
-  );
-  assertEquals(uids(index, 'a.b == "in"'), ["x", "y"]);
-  assertEquals(uids(index, '`a\0b` == "top"'), ["x"]);
-  index.close();
-});
-
 Deno.test("index: a needle is found however JSON writes it", async () => {
   await using dir = await tempDir();
   const needle = "a<b> & \"c\"\\d/é😀\n\t'e'";

@@ -209,7 +209,7 @@ export class ConcurrencyLimit {
   restart(): void {
     this.#forgetThrottling();
     if (this.#provenLimit < Infinity) {
-      // Growth then ends at that limit: it counts as reduced so long ago that it has recovered.
+      // Dated back by the recovery time, so that growth has already reached that limit again.
       this.#growth.decrease(
         this.#usedMs - RECOVERY_MS,
         DECREASE_FACTOR * this.#provenLimit,
