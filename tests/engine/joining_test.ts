@@ -71,3 +71,54 @@ Deno.test("with affinity, rows of one prefix stay at one teacher while it has ro
   const single = await tenantsOf("prefix", 1);
   assert(single.wallMs <= 1.1 * without.wallMs, `${single.wallMs} and ${without.wallMs}`);
 });
+
+Deno.test("prefixes follow weights, and only those of a teacher that leaves move, until it is back", async () => {
+  using clock = new FakeClock();
+  const tenants = 80, weights = [4, 1, 1, 1, 1];
+  const teachers = weights.map((_, n) =>
+    Object.assign(new TimedTeacher(clock, { latencyMs: () => 1_000 }), { address: `http://${n}` })
+  );
+  const places = weights.map((weight, n) => ({ ...endpointOf(teachers[n]), weight }));
+  const fixture = new Fixture({
+    source: batchesOf(chats(tenants, 9_600), 100),
+    teachers: places,
+    concurrency: 80,
+    isCareful: false,
+    affinity: "prefix",
+    now: clock.now,
+    wallClock: clock.now,
+    random: () => 0.5,
+  });
+  /** The teacher of most rows of each tenant in the next 40 s, and the share of those rows. */
+  const next = async () => {
+    const before = teachers.map(({ asked }) => asked.length);
+    await clock.advance(40_000);
+    const rows = teachers.map(({ asked }, n) => asked.slice(before[n]).map(Number));
+    const counts = Array.from(
+      { length: tenants },
+      (_, tenant) => rows.map((own) => own.filter((row) => row % tenants === tenant).length),
+    );
+    const atHome = counts.reduce((sum, count) => sum + Math.max(...count), 0);
+    return {
+      homes: counts.map((count) => count.indexOf(Math.max(...count))),
+      atHome: atHome / rows.flat().length,
+      least: Math.min(...rows.map(({ length }) => length).filter((length) => length > 0)),
+    };
+  };
+  await fixture.start();
+  const first = await next();
+  fixture.engine.removeTeacher(teachers[1]);
+  const without = await next();
+  fixture.engine.addTeacher(places[1]);
+  await clock.advance(10_000);
+  const again = await next();
+  fixture.engine.stop();
+  await clock.advance(2_000);
+  const heavyShare = first.homes.filter((home) => home === 0).length / tenants;
+  assert(Math.abs(heavyShare - 4 / 8) < 0.1, `the share of its prefixes is ${heavyShare}`);
+  const moved = first.homes.filter((home, tenant) => home !== 1 && home !== without.homes[tenant]);
+  assertEquals([moved, without.homes.includes(1), again.homes], [[], false, first.homes]);
+  for (const { atHome, least } of [first, without, again]) {
+    assert(atHome > 0.95 && least > 200, `${atHome} of the rows, ${least} at one teacher`);
+  }
+});

@@ -74,7 +74,8 @@ export function leastBusy(
 
 /**
  * The endpoint for rows with this key: always the same, while it has room; undefined otherwise.
- * Each key belongs to the endpoint with the highest hash of both (rendezvous hashing), so that
+ * Each key belongs to the endpoint with the highest score, which is a hash of both and of the
+ * weight (weighted rendezvous hashing). So each endpoint has keys in proportion to its weight, and
  * when one joins or leaves, only its own keys move.
  */
 export function ownerOf(
@@ -82,14 +83,14 @@ export function ownerOf(
   endpoints: readonly Endpoint[],
   now: number,
 ): Endpoint | undefined {
-  let best: Endpoint | undefined, highest = -1, inFlight = 1, weight = 0;
+  let best: Endpoint | undefined, highest = 0, inFlight = 1, weight = 0;
   for (const endpoint of endpoints) {
     if (!isActive(endpoint) || endpoint.isProbed) continue;
     inFlight += endpoint.inFlight;
     weight += endpoint.weight;
-    const hash = mixHashes(key, endpoint.id);
-    if (hash <= highest) continue;
-    highest = hash;
+    const score = endpoint.weight / -Math.log((mixHashes(key, endpoint.id) + 0.5) / 2 ** 32);
+    if (score <= highest) continue;
+    highest = score;
     best = endpoint;
   }
   if (best === undefined || best.delayMs(now) > 0) return undefined;
