@@ -6,7 +6,7 @@
  */
 
 import { xxHash64Hex } from "../hash.ts";
-import { fieldName, parseField } from "../where/mod.ts";
+import { fieldName, parsePath } from "../where/mod.ts";
 import { compareRuns, type RunComparison } from "./comparison.ts";
 import type { DataIndex } from "./data_index.ts";
 import { facetsOf, histogramsOf } from "./facets.ts";
@@ -215,10 +215,7 @@ export class DataServer {
     const key = `${sort}\0${descending}`;
     const { sorted } = selection;
     if (sorted?.key === key && sorted.count === rows.length) return sorted.rows;
-    parseField(sort);
-    const path = this.#index.table.fields.values().find(({ name }) => name === sort)?.path ??
-      [sort];
-    const ordered = sortRows(this.#index.table, rows, path, descending) ?? rows;
+    const ordered = sortRows(this.#index.table, rows, parsePath(sort), descending) ?? rows;
     selection.sorted = { key, count: rows.length, rows: ordered };
     return ordered;
   }

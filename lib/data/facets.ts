@@ -47,9 +47,12 @@ export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
 /** Facets of the rows' own fields. */
 function ownFacets({ fields }: Table, rows: Uint32Array): Facet[] {
   return fields.values().toArray().flatMap(({ name, path, values, codes }) => {
-    // The page could not tell a field "flags" from the facet of Retort's flags.
-    if (values === undefined || values.length === 0 || name === "flags") return [];
-    const own = facet(name, path.join("."), rows, codes, [undefined, ...values], true);
+    if (values === undefined || values.length === 0) return [];
+    // In backquotes, because the page takes the plain name for the facet of Retort's flags.
+    const own = facet(name === "flags" ? "`flags`" : name, path.join("."), rows, codes, [
+      undefined,
+      ...values,
+    ], true);
     return [{ ...own, isOwn: true }];
   });
 }

@@ -7,20 +7,9 @@
 
 import { RESERVED_FIELDS } from "../row.ts";
 import type { ColumnArrays, OwnField } from "./columns.ts";
-import { FLAG_BIT, flagNames, flagsOf, LONG_ANSWER_CHARS } from "./flags.ts";
-import {
-  DamagedLine,
-  factsOf,
-  type LineFacts,
-  objectOf,
-  readHints,
-  requestsJson,
-  type RunHints,
-  STATUSES,
-} from "./line_facts.ts";
+import { flagNames } from "./flags.ts";
+import { type LineFacts, objectOf, type RunHints, STATUSES } from "./line_facts.ts";
 import { AGREEMENTS, type Table } from "./table.ts";
-import { UsageError } from "../errors.ts";
-import { xxHash64Hex } from "../hash.ts";
 import { promptOf } from "./turns.ts";
 
 /** Access to one field of all rows, without reading lines. */
@@ -115,6 +104,11 @@ function fieldGetter(field: OwnField): Getter {
 function builtInGetter(table: Table, path: readonly string[]): Getter | undefined {
   const { columns, names } = table;
   const name = path[0] === "distill" && path.length === 2 ? path[1] : path.join(".");
+  if (name === "cost_usd") {
+    const { costUsd } = columns;
+    // A negative cost is unknown.
+    return { valueAt: (row) => costUsd[row] < 0 ? null : costUsd[row], isNumber: true };
+  }
   if (Object.hasOwn(NUMBER_FIELDS, name)) {
     const numbers: NumberArray = columns[NUMBER_FIELDS[name as keyof typeof NUMBER_FIELDS]];
     return { valueAt: (row) => numbers[row], numbers, isNumber: true };
@@ -173,92 +167,69 @@ const FIELDS_IN_LINES: ReadonlySet<string> = new Set([
   "replaced",
 ]);
 
-/** Fields that commands compute with `DerivedFields`, because lines may lack them. */
-const DERIVED_FOR_COMMANDS: ReadonlySet<string> = new Set([
-  "status",
-  "flags",
-  "prompt",
-  "source_file",
-  "cost_usd",
-]);
-
-/** Whether a path can only mean a derived field, and not a field of the user's rows. */
-export function isOfRetort(path: readonly string[]): boolean {
-  return path[0] === "distill" && path.length === 2 && DERIVED_FOR_COMMANDS.has(path[1]);
-}
-
-/** Fields that only the page of `retort view` can compute. */
-const VIEW_ONLY_FIELDS: ReadonlySet<string> = new Set([
+/** Fields that only the page of `retort view` can compute, from the whole index. */
+export const VIEW_ONLY_FIELDS: ReadonlySet<string> = new Set([
   "near_duplicate",
   "run_agreement",
   "compared_run",
 ]);
 
+/** Fields of Retort that `distill` of a line may lack, or never holds. */
+const DERIVED_NAMES: ReadonlySet<string> = new Set([
+  ...Object.keys(DERIVED_FIELDS),
+  ...Object.keys(NUMBER_FIELDS),
+  ...Object.keys(NAME_FIELDS),
+  "prompt",
+]);
+
+/** Whether a path can only mean a derived field, and not a field of the user's rows. */
+export function isOfRetort(path: readonly string[]): boolean {
+  return path[0] === "distill" && path.length === 2 && DERIVED_NAMES.has(path[1]);
+}
+
+/** A field of `VIEW_ONLY_FIELDS`, as plain data for the threads of a scan. */
+export interface CodedField {
+  readonly codes: Uint8Array;
+  /** The value of each code. */
+  readonly values: readonly unknown[];
+}
+
+/** The fields of `VIEW_ONLY_FIELDS` that these paths name, if they can be computed now. */
+export function viewFieldsOf(
+  { length, nearOf, compared }: Table,
+  paths: readonly (readonly string[])[],
+): Record<string, CodedField> {
+  const names = new Set(paths.map((path) => isOfRetort(path) ? path[1] : path[0]));
+  const fields: Record<string, CodedField> = {};
+  if (names.has("near_duplicate")) {
+    const codes = new Uint8Array(length);
+    for (const row of nearOf?.keys() ?? []) codes[row] = 1;
+    fields.near_duplicate = { codes, values: [false, true] };
+  }
+  if (compared === undefined) return fields;
+  if (names.has("run_agreement")) {
+    fields.run_agreement = { codes: compared.agreement, values: AGREEMENTS };
+  }
+  if (names.has("compared_run")) {
+    fields.compared_run = { codes: compared.run, values: compared.paths };
+  }
+  return fields;
+}
+
 /**
- * Whether a condition of a command needs `DerivedFields`.
+ * Returns the objects in which a condition looks for a field, in this order.
  *
- * @param paths The fields in the condition.
- * @throws {UsageError} If only the page of `retort view` can compute one of them.
+ * @param viewFields The row's values of `VIEW_ONLY_FIELDS`. @default none
  */
-export function needsDerived(paths: readonly (readonly string[])[]): boolean {
-  const names = paths.map((path) => isOfRetort(path) ? path[1] : path[0]);
-  const viewOnly = names.find((name) => VIEW_ONLY_FIELDS.has(name));
-  if (viewOnly !== undefined) {
-    throw new UsageError(
-      `Cannot use ${viewOnly} in a command: only the page of "view" computes this field. Save the ` +
-        "rows as a selection there, and pass it to --uids or --exclude-uids",
-    );
-  }
-  return names.some((name) => DERIVED_FOR_COMMANDS.has(name));
-}
-
-/** Computes derived fields for commands. Pass all lines in order: `duplicate` depends on that. */
-export class DerivedFields {
-  readonly #hints: RunHints;
-  /** The uid of the first row with an answer, without the sample, by the answer's hash. */
-  readonly #firstRows = new Map<string, string>();
-
-  /** @param results Paths of the results files. The run files next to them hold the parameters. */
-  constructor(results: readonly string[]) {
-    this.#hints = { params: Object.assign({}, ...results.map((path) => readHints(path).params)) };
-  }
-
-  /** The derived fields of a line; undefined if the line is damaged or not one of Retort's. */
-  compute(text: string, prompt: string): object | undefined {
-    const facts = factsOf(text, this.#hints);
-    if (facts instanceof DamagedLine) return undefined;
-    return { ...derivedFrom(facts), prompt, flags: this.#flags(facts, prompt) };
-  }
-
-  #flags(facts: LineFacts, prompt: string): readonly string[] {
-    if (facts.status !== "answered") return [];
-    let bits = flagsOf({ ...facts, prompt, asksForJson: requestsJson(facts.params) });
-    if (facts.response !== "" && this.#isDuplicate(facts)) bits |= FLAG_BIT.duplicate;
-    return flagNames(bits);
-  }
-
-  /**
-   * Whether an earlier row has the same answer. As in `Table`, other samples of the first row with
-   * an answer are not duplicates.
-   */
-  #isDuplicate({ response, uid, promptHash }: LineFacts): boolean {
-    const isLong = response.length > LONG_ANSWER_CHARS;
-    const key = xxHash64Hex(isLong ? response : JSON.stringify([promptHash, response]));
-    const row = uid.replace(/#[1-9]\d{0,2}$/, "");
-    const firstRow = this.#firstRows.get(key);
-    if (firstRow === undefined) this.#firstRows.set(key, row);
-    return firstRow !== undefined && firstRow !== row;
-  }
-}
-
-/** Returns the objects in which a condition looks for a field, in this order. */
 export function lookupObjects(
   facts: LineFacts,
   hints: RunHints,
   flags: () => readonly string[],
+  viewFields: object = {},
 ): object[] {
   const { line } = facts;
   const derived = {
+    ...viewFields,
     ...derivedFrom(facts),
     get flags() {
       return flags();
@@ -271,7 +242,7 @@ export function lookupObjects(
 }
 
 /** The derived fields of a line, except `flags` and `prompt`, which take longer to compute. */
-function derivedFrom(facts: LineFacts): object {
+export function derivedFrom(facts: LineFacts): object {
   return {
     status: facts.status,
     source_file: facts.source,
@@ -284,7 +255,7 @@ function derivedFrom(facts: LineFacts): object {
     cached_tokens: facts.cachedTokens,
     latency_ms: facts.latencyMs,
     attempts: facts.attempts,
-    cost_usd: facts.costUsd,
+    cost_usd: facts.costUsd < 0 ? null : facts.costUsd,
     // Failures lines have these in `partial`.
     response: facts.response,
     reasoning: facts.reasoning,

@@ -13,7 +13,10 @@ import type { ScanJob } from "./scan.ts";
 export interface Query {
   /** A condition; "" for all rows. */
   readonly where: string;
-  /** The field to sort by, one of `DataState.sortable`. @default the order in the files */
+  /**
+   * The name of the field to sort by: one of `DataState.sortable`, or one of Retort's as in
+   * `distill.latency_ms`. @default the order in the files
+   */
   readonly sort?: string;
   /** Sorts the largest first. @default false */
   readonly descending?: boolean;

@@ -7,7 +7,8 @@
 import { parseWhere, type Part } from "../where/mod.ts";
 import { Mark } from "./columns.ts";
 import type { DataIndex } from "./data_index.ts";
-import { getterOf, needsDerived, NUMBER_FIELDS, type NumberArray } from "./fields.ts";
+import { checkComputable } from "./derived_fields.ts";
+import { getterOf, NUMBER_FIELDS, type NumberArray } from "./fields.ts";
 import { Scan, SCAN_ROWS, scanJobOf } from "./scan.ts";
 import type { Table } from "./table.ts";
 
@@ -129,8 +130,7 @@ export function sortRows(
   const keys = new Float64Array(rows.length);
   for (let i = 0; i < rows.length; i++) {
     const value = getter.valueAt(rows[i]);
-    const isKnown = typeof value === "number" && !(path[0] === "cost_usd" && value < 0);
-    keys[i] = isKnown ? isDescending ? -value : value : Infinity;
+    keys[i] = typeof value === "number" ? isDescending ? -value : value : Infinity;
   }
   return radixSorted(keys, rows);
 }
@@ -188,7 +188,9 @@ export function sortableFields(table: Table): string[] {
  */
 export function selectRows(index: DataIndex, where: string): Uint32Array<ArrayBuffer> {
   const { indexed, scanned } = planOf(index.table, where);
-  for (const { paths } of [...indexed, ...scanned]) needsDerived(paths);
+  for (const { paths } of [...indexed, ...scanned]) {
+    checkComputable(paths, (name) => index.table.fieldNames.has(name));
+  }
   const rows = rowsThatMeet(index.table, indexed);
   if (scanned.length === 0) return rows;
   using scan = new Scan(scanJobOf(index, rows, scanned));

@@ -10,7 +10,8 @@ import type { DataIndex } from "./data_index.ts";
 import { flagNames } from "./flags.ts";
 import { DamagedLine, factsOf, type RunHints } from "./line_facts.ts";
 import { BlockText, MemberFinder, type Prefilter, prefilterOf } from "./line_text.ts";
-import { isOfRetort, lookupObjects } from "./fields.ts";
+import { type CodedField, isOfRetort, lookupObjects, viewFieldsOf } from "./fields.ts";
+import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
 import { readFullySync } from "../files.ts";
 
 /** The rows and conditions of a scan, as plain data for its threads. */
@@ -20,6 +21,8 @@ export interface ScanJob {
   /** The columns of the whole table, in shared memory. */
   readonly columns: Pick<ColumnArrays, "offset" | "bytes" | "file" | "flags">;
   readonly files: readonly { readonly path: string; readonly hints: RunHints }[];
+  /** Fields in the conditions that neither lines nor `columns` hold. */
+  readonly viewFields: Readonly<Record<string, CodedField>>;
   /** Conditions, all of which a row must meet. */
   readonly where: readonly string[];
 }
@@ -37,6 +40,7 @@ export function scanJobOf(
     rows: shared,
     columns: { offset, bytes, file, flags },
     files: files.map(({ readPath, hints }) => ({ path: readPath, hints })),
+    viewFields: viewFieldsOf(table, parts.flatMap(({ paths }) => paths)),
     where: parts.map(({ text }) => text),
   };
 }
@@ -72,7 +76,7 @@ export class Scan implements Disposable {
     // One suffices, since all parts must hold. The longest text is usually the rarest.
     this.#prefilter =
       filters.toSorted((a, b) => b.pattern.source.length - a.pattern.source.length)[0];
-    this.#line = new ScannedLine(this.#parts.flatMap(({ paths }) => paths));
+    this.#line = new ScannedLine(job, this.#parts.flatMap(({ paths }) => paths));
   }
 
   /**
@@ -135,10 +139,10 @@ export class Scan implements Disposable {
   }
 
   #meets(block: BlockText, start: number, row: number): boolean {
-    const { columns: { offset, bytes, file, flags }, files } = this.#job;
+    const { columns: { offset, bytes } } = this.#job;
     const from = offset[row] - start;
     const line = this.#line;
-    line.read(block, from, from + bytes[row], files[file[row]].hints, flags[row]);
+    line.read(block, from, from + bytes[row], row);
     return this.#parts.every(({ test }) => test(line.lookup)) && !line.isDamaged;
   }
 
@@ -159,13 +163,13 @@ export class Scan implements Disposable {
 class ScannedLine {
   /** Whether the line turned out to be damaged or not one of Retort's. */
   isDamaged = false;
+  readonly #job: ScanJob;
   readonly #names: readonly string[];
   readonly #members: MemberFinder;
   #block: BlockText | undefined;
   #from = 0;
   #to = 0;
-  #hints: RunHints = {};
-  #flags = 0;
+  #row = 0;
   /** Whether `#members` could read the line. If not, the whole line is parsed. */
   #hasMembers = false;
   /** The parsed `distill`, null if there is none; undefined until it is needed. */
@@ -173,17 +177,19 @@ class ScannedLine {
   /** The result of `lookupObjects`, if the line was parsed. */
   #objects: readonly object[] | undefined;
 
-  constructor(paths: readonly (readonly string[])[]) {
-    this.#names = [...new Set([...paths.map(([name]) => name), "distill"])];
+  constructor(job: ScanJob, paths: readonly (readonly string[])[]) {
+    this.#job = job;
+    const ofPrompt = paths.some((path) => isOfRetort(path) && path[1] === "prompt");
+    const names = [...paths.map(([name]) => name), ...(ofPrompt ? PROMPT_FIELDS : []), "distill"];
+    this.#names = [...new Set(names)];
     this.#members = new MemberFinder(this.#names);
   }
 
-  read(block: BlockText, from: number, to: number, hints: RunHints, flags: number): void {
+  read(block: BlockText, from: number, to: number, row: number): void {
     this.#block = block;
     this.#from = from;
     this.#to = to;
-    this.#hints = hints;
-    this.#flags = flags;
+    this.#row = row;
     this.#distill = undefined;
     this.#objects = undefined;
     this.isDamaged = false;
@@ -193,7 +199,7 @@ class ScannedLine {
   /** Returns the value of a field of the line, of its `distill`, or of the derived fields. */
   readonly lookup: Lookup = (path) => {
     try {
-      if (isOfRetort(path)) return valueAt(this.#parsed().slice(1), path.slice(1));
+      if (isOfRetort(path)) return this.#ofRetort(path.slice(1));
       const value = this.#hasMembers ? this.#member(path[0]) : undefined;
       return value === undefined
         ? valueAt(this.#parsed(), path)
@@ -204,6 +210,22 @@ class ScannedLine {
       return null;
     }
   };
+
+  #ofRetort(path: readonly string[]): unknown {
+    return (path[0] === "prompt" && this.#hasMembers ? this.#plainPrompt() : undefined) ??
+      valueAt(this.#parsed().slice(1), path);
+  }
+
+  /** The prompt, if few fields suffice for it: most rows need not be parsed as a whole. */
+  #plainPrompt(): string | undefined {
+    const fields = PROMPT_FIELDS.map((name) => [name, this.#value(name)]);
+    return plainPrompt(Object.fromEntries(fields), this.#hints);
+  }
+
+  get #hints(): RunHints {
+    const { columns: { file }, files } = this.#job;
+    return files[file[this.#row]].hints;
+  }
 
   /** A field of the line or of its `distill`; undefined if the line must be parsed to find it. */
   #member(name: string): unknown {
@@ -226,11 +248,19 @@ class ScannedLine {
   #parsed(): readonly object[] {
     if (this.#objects !== undefined) return this.#objects;
     const { bytes } = this.#block!;
+    const { flags } = this.#job.columns, row = this.#row;
     const facts = factsOf(DECODER.decode(bytes.subarray(this.#from, this.#to)), this.#hints);
     this.isDamaged = facts instanceof DamagedLine;
     return this.#objects = facts instanceof DamagedLine
       ? []
-      : lookupObjects(facts, this.#hints, () => flagNames(this.#flags));
+      : lookupObjects(facts, this.#hints, () => flagNames(flags[row]), this.#viewFields());
+  }
+
+  #viewFields(): object {
+    const fields = Object.entries(this.#job.viewFields);
+    return Object.fromEntries(
+      fields.map(([name, { codes, values }]) => [name, values[codes[this.#row]]]),
+    );
   }
 }
 

@@ -32,10 +32,8 @@ export function turnsOf(line: JsonObject, hints: RunHints): Turn[] {
 
 /** The prompt as one text: the turns of user and tools, each on lines of its own. */
 export function promptOf(line: JsonObject, hints: RunHints): string {
-  if (line.final_messages === undefined) {
-    const text = plainPrompt(line, hints);
-    if (text !== undefined) return text;
-  }
+  const text = plainPrompt(line, hints);
+  if (text !== undefined) return text;
   return turnsOf(line, hints).filter(({ role }) => role === "user" || role === "tool")
     .map(({ text }) => text).join("\n");
 }
@@ -49,8 +47,15 @@ const UNUSUAL = [
 const TURN_MARK = "<extra_id_1>";
 const PLAIN_ROLES: ReadonlySet<unknown> = new Set(["system", "user", "assistant", "tool"]);
 
+/** The fields that `plainPrompt` reads. */
+export const PROMPT_FIELDS: readonly string[] = [
+  ...UNUSUAL,
+  ...["final_messages", "messages", "prompt", "question", "instruction", "input"],
+];
+
 /** The prompt of a row that is a plain prompt, question or instruction; undefined for any other. */
-function plainPrompt(line: JsonObject, hints: RunHints): string | undefined {
+export function plainPrompt(line: JsonObject, hints: RunHints): string | undefined {
+  if (line.final_messages !== undefined) return undefined;
   if (!isPlain(line, hints) || isThere(line.messages)) return undefined;
   const asked = line.prompt ?? line.question;
   const text = isThere(line.instruction)

@@ -11,7 +11,7 @@ import { isObject } from "../json.ts";
 import { jsonOf } from "../sink/mod.ts";
 import { acceptsText, type ColumnType, isTyped, Schema } from "../tables/mod.ts";
 import { parseLossless } from "../source/mod.ts";
-import { DerivedFields, needsDerived } from "../data/mod.ts";
+import { checkComputable, DerivedFields, needsDerived } from "../data/mod.ts";
 import { missingUidsMessage, UidSelection } from "../run/mod.ts";
 import { parseWhere, type Where } from "../where/mod.ts";
 import type { Example } from "./example.ts";
@@ -43,6 +43,8 @@ export class RowMaker {
   readonly #seen: HashSet | undefined;
   readonly #uids: UidSelection;
   readonly #derivedFields: DerivedFields | undefined;
+  /** Names in the condition that no row has had so far. */
+  readonly #unknownNames: Set<string>;
   /** Optional columns that some row has. */
   readonly #optional = new Set<string>();
   readonly #trainerNotes: TrainerNotes;
@@ -71,7 +73,10 @@ export class RowMaker {
     this.#seen = dedupe ? new HashSet() : undefined;
     this.#uids = new UidSelection(options.uids, options.excludeUids);
     // `takes` gives it every row, selected or not, so that duplicates are found.
-    if (needsDerived(this.#where?.paths ?? [])) {
+    const paths = this.#where?.paths ?? [];
+    checkComputable(paths, () => true);
+    this.#unknownNames = new Set(paths.map(([name]) => name));
+    if (needsDerived(paths)) {
       this.#derivedFields = new DerivedFields(options.paths);
     }
   }
@@ -83,6 +88,9 @@ export class RowMaker {
     const derived = this.#derivedFields?.compute(example.text, promptTextOf(example));
     if (!this.#uids.has(String(result.uid))) return false;
     if (this.#where) {
+      for (const name of this.#unknownNames) {
+        if (Object.hasOwn(result, name)) this.#unknownNames.delete(name);
+      }
       // Derived fields may also be named in `distill`, where rows have fields of the same names.
       const row = derived && { ...result, distill: { ...derived, ...distill } };
       if (!this.#where.matches(row ?? result, distill, derived)) return false;
@@ -113,6 +121,16 @@ export class RowMaker {
     this.schema.add(row);
     for (const name of messageColumns) if (isUneven(row[name])) this.#uneven.add(name);
     return undefined;
+  }
+
+  /**
+   * Checks the condition after the first pass.
+   *
+   * @throws {UsageError} if it names a field that only the page of `retort view` can compute, and
+   * that no row has
+   */
+  checkCondition(): void {
+    checkComputable(this.#where?.paths ?? [], (name) => !this.#unknownNames.has(name));
   }
 
   /**

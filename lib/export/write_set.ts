@@ -36,6 +36,7 @@ export async function writeSet(
   const guard = { replace: options.replace, sources: source.sources };
   await checkTargets(options, guard);
   await source.scan((example) => maker.takes(example) && (maker.add(example) ?? true));
+  maker.checkCondition();
   refuseEmpty(options, source, maker);
   // Other formats define their own columns.
   if (format.rows === "as they are" && source.exactTypes !== undefined) {

@@ -15,4 +15,4 @@ export {
   type Part,
   type Where,
 } from "./parse_where.ts";
-export { type Field, fieldName, parseField, valueAt } from "./tokens.ts";
+export { type Field, fieldName, parseField, parsePath, valueAt } from "./tokens.ts";

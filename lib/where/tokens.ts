@@ -124,18 +124,24 @@ export function fieldName([column, ...members]: readonly string[]): string {
  */
 export type Field = (row: object, ...others: readonly (object | undefined)[]) => unknown;
 
+/** Returns a function that reads the field of this name: see `parsePath`. */
+export function parseField(text: string): Field {
+  const path = parsePath(text);
+  return (row, ...others) => valueAt([row, ...others], path);
+}
+
 /**
  * Parses the name of a field, such as `completion_tokens`, `meta.score`, `meta["odd name"]` or
  * `` `odd name` ``.
  *
  * @throws {UsageError} If the text is not the name of one field.
  */
-export function parseField(text: string): Field {
+export function parsePath(text: string): readonly string[] {
   const [token, end] = tokensOf(text);
   if (token.kind !== "path" || end.kind !== "end") {
     throw whereError(text, token.start, "it must be the name of one field");
   }
-  return (row, ...others) => valueAt([row, ...others], token.path!);
+  return token.path!;
 }
 
 /**

@@ -106,7 +106,7 @@ Deno.test("index: a value of any field can be selected and excluded on the page"
   const names = [
     ...["lang", "odd name", "in", "AND", "true", "a.b", "tick`s", "``", "", " ", '"', "'", "\\"],
     ...["a[0]", '["x"]', "ключ", "日本 語", "😀", "new\nline", "__proto__", "0", "-", "a&b=#c"],
-    ...["status", "model", "teacher", "finish_reason", "source_file"],
+    ...["status", "model", "teacher", "finish_reason", "source_file", "flags"],
   ];
   const lines = ["x", "y"].map((value) =>
     resultLine({
@@ -114,7 +114,6 @@ Deno.test("index: a value of any field can be selected and excluded on the page"
       own: {
         ...Object.fromEntries(names.map((name) => [name, value])),
         "a\0b": value,
-        flags: value,
         prompt_tokens: 9,
       },
       response: "I",

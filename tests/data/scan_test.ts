@@ -163,7 +163,7 @@ Deno.test("scan: ends with the problem if a worker fails", async () => {
   await index.readAll();
   const job = scanJobOf(index, selectRows(index, ""), parseWhere('prompt contains "a"').parts);
   // A missing column makes every search throw.
-  const columns = { ...job.columns, flags: undefined as unknown as Uint16Array<ArrayBuffer> };
+  const columns = { ...job.columns, bytes: undefined as unknown as Uint32Array<ArrayBuffer> };
   const { promise, resolve } = Promise.withResolvers<void>();
   const scanner = new Scanner({ ...job, columns }, {
     startMs: 0,

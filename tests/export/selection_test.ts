@@ -36,6 +36,24 @@ Deno.test("--where takes the rows that meet it, by fields of the row and of dist
   assert(none.message.includes("no result meets --where"));
 });
 
+Deno.test("--where refuses a field of the page of view, unless rows have such a field", async () => {
+  await using dir = await tempDir();
+  await writeResults(dir, 2);
+  for (const where of ["near_duplicate", "distill.near_duplicate", "not compared_run"]) {
+    await assertRejects(
+      () => exportFrom(dir, { where }),
+      UsageError,
+      "in a command: only the page",
+    );
+  }
+  const lines = [{ prompt: "a" }, { prompt: "b", near_duplicate: 7 }].map((row) =>
+    resultLineOf(row)
+  );
+  await dir.write("out.jsonl", lines.join("\n") + "\n");
+  await exportFrom(dir, { where: "near_duplicate == 7" });
+  assertEquals(await promptsOf(dir), ["b"]);
+});
+
 Deno.test("--dedupe excludes rows with the prompt and answer of an earlier one", async () => {
   await using dir = await tempDir();
   const lines = [["a", "1"], ["a", "2"], ["a", "1"], ["b", "1"]].map(([prompt, response], i) =>

@@ -12,7 +12,8 @@ import { byId, make } from "../../page/dom.js";
 
 /** @import { ShownRow } from "../../../lib/data/protocol.ts" */
 /**
- * A column. `sort` is the field by which it sorts rows, if it can; `width` is a CSS track size.
+ * A column. `sort` is the name of the field by which it sorts rows, if it can; `width` is a CSS
+ * track size.
  *
  * @typedef {{ title: string, sort?: string, width: string, isNumber?: boolean, cell: (row:
  * ShownRow) => (Node | string)[] }} Column
@@ -85,7 +86,8 @@ function textColumn(title, field, width) {
  * @returns {Column}
  */
 function numberColumn(title, field, width, textOf = (row) => formatCount(row[field])) {
-  return { title, sort: field, width, isNumber: true, cell: (row) => [textOf(row)] };
+  // Rows may have a field of their own with this name.
+  return { title, sort: `distill.${field}`, width, isNumber: true, cell: (row) => [textOf(row)] };
 }
 
 /** Shows why the answer ended, or why the row has none. @param {ShownRow} row */
@@ -119,20 +121,41 @@ function latencyText({ latency_ms: latencyMs }) {
 }
 
 /**
- * Makes a column for a field of the user's rows.
+ * Returns the column of a key: one of the built-in columns, or a field of the user's rows.
  *
- * @param {string} name
- * @param {boolean} isSortable
+ * @param {Record<string, Column>} builtIn
+ * @param {string} key
+ * @param {ReadonlySet<string>} sortable names of the fields by which rows can be sorted
  * @returns {Column}
  */
-export function ownColumn(name, isSortable) {
+export function columnOf(builtIn, key, sortable) {
+  if (Object.hasOwn(builtIn, key)) return builtIn[key];
+  const name = nameOfKey(builtIn, key);
+  const isSortable = sortable.has(name);
   return {
     title: name,
     sort: isSortable ? name : undefined,
     width: "minmax(80px, 160px)",
     isNumber: isSortable,
-    cell: ({ own }) => [make("span", { class: "line" }, own[name] ?? "")],
+    cell: ({ own }) => [make("span", { class: "line" }, own[key] ?? "")],
   };
+}
+
+/**
+ * Returns the key of a field of the user's rows: its name, in backquotes where a built-in column
+ * has that name. Conditions know both forms.
+ *
+ * @param {Record<string, Column>} builtIn
+ * @param {string} name
+ */
+function keyOfOwn(builtIn, name) {
+  return Object.hasOwn(builtIn, name) ? `\`${name}\`` : name;
+}
+
+/** @param {Record<string, Column>} builtIn @param {string} key */
+function nameOfKey(builtIn, key) {
+  const name = key.slice(1, -1);
+  return keyOfOwn(builtIn, name) === key ? name : key;
 }
 
 export class ColumnChoices {
@@ -151,7 +174,7 @@ export class ColumnChoices {
   update(own, shown) {
     const names = [
       ...Object.keys(this.#builtIn).filter((name) => name !== "choose"),
-      ...own.filter((name) => this.#builtIn[name] === undefined),
+      ...own.map((name) => keyOfOwn(this.#builtIn, name)),
     ];
     const key = JSON.stringify([names, shown]);
     if (this.#key === key) return;
@@ -162,7 +185,8 @@ export class ColumnChoices {
       box.addEventListener("change", () => {
         this.#onChange(box.checked ? [...shown, name] : shown.filter((other) => other !== name));
       });
-      return make("label", { class: "check" }, box, this.#builtIn[name]?.title ?? name);
+      const { title } = columnOf(this.#builtIn, name, new Set());
+      return make("label", { class: "check" }, box, title);
     }));
   }
 }

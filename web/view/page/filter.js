@@ -39,8 +39,10 @@ export class Filter {
       const text = JSON.stringify(
         this.isPattern ? `(?i)${this.search}` : this.search,
       );
+      // The rows may have a field "prompt" of their own, which need not be all that was asked.
+      const field = this.searchIn === "prompt" ? "distill.prompt" : this.searchIn;
       parts.push(
-        `${this.searchIn} ${this.isPattern ? "matches" : "icontains"} ${text}`,
+        `${field} ${this.isPattern ? "matches" : "icontains"} ${text}`,
       );
     }
     const typed = this.where.trim();

@@ -12,7 +12,7 @@ import { byId, setAttribute, setShown, setText } from "../../page/dom.js";
 import { startTheme } from "../../page/theme.js";
 import { Actions } from "./actions.js";
 import { ask, AskError, save } from "./ask.js";
-import { builtInColumns, ColumnChoices, DEFAULT_COLUMNS, ownColumn } from "./columns.js";
+import { builtInColumns, ColumnChoices, columnOf, DEFAULT_COLUMNS } from "./columns.js";
 import { Comparison } from "./comparison.js";
 import { FacetList } from "./facets.js";
 import { FilesBar } from "./files_bar.js";
@@ -144,9 +144,7 @@ class ViewPage {
   #setColumns() {
     const { sort, isDescending } = this.#filter;
     const sortable = new Set(this.#state?.sortable);
-    const shown = this.#shownColumns.map((name) =>
-      this.#columns[name] ?? ownColumn(name, sortable.has(name))
-    );
+    const shown = this.#shownColumns.map((name) => columnOf(this.#columns, name, sortable));
     this.#grid.setColumns([this.#columns.choose, ...shown], sort, isDescending);
   }
 
@@ -167,7 +165,7 @@ class ViewPage {
 
   /** @param {number} from @param {number} count @returns {Promise<RowPage>} */
   async #loadRows(from, count) {
-    const own = this.#filter.columns.filter((name) => this.#columns[name] === undefined);
+    const own = this.#filter.columns.filter((name) => !Object.hasOwn(this.#columns, name));
     return await ask("rows", {
       ...this.#query,
       from: String(from),

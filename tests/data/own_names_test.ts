@@ -1,0 +1,155 @@
+/** Tests of rows that have fields with the names of Retort's: both can be used. @module */
+
+import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { DataServer } from "../../lib/data/data_server.ts";
+import { DataIndex, selectRows } from "../../lib/data/mod.ts";
+import { builtInColumns, columnOf } from "../../web/view/page/columns.js";
+import { Filter } from "../../web/view/page/filter.js";
+import { type TempDir, tempDir } from "../support/temp.ts";
+import { failureLine, resultLine } from "./lines.ts";
+
+async function openServer(dir: TempDir, text: string) {
+  const index = new DataIndex([{ path: await dir.write("x.jsonl", text) }]);
+  index.refresh();
+  await index.readAll();
+  return { index, server: new DataServer(index, []) };
+}
+
+Deno.test("own names: the page's columns sort by what they show", async () => {
+  await using dir = await tempDir();
+  const names = [
+    ...["completion_tokens", "prompt_tokens", "reasoning_tokens", "latency_ms", "attempts"],
+    "cost_usd",
+  ];
+  const lines = [1, 2, 3].map((number) =>
+    resultLine({
+      uid: String(number),
+      own: Object.fromEntries(names.map((name) => [name, -number])),
+      distill: Object.fromEntries(names.map((name) => [name, number])),
+    })
+  );
+  const { server } = await openServer(dir, lines.join(""));
+  const columns = builtInColumns({});
+  const sortable = new Set(server.answer("state", {}).sortable);
+  const sorted = (key: string) => {
+    const column = columnOf(columns, key, sortable);
+    const { rows } = server.answer("rows", {
+      where: "",
+      sort: column.sort,
+      descending: true,
+      from: 0,
+      count: 9,
+      columns: [key],
+    });
+    return rows.map((row) => column.cell(row).map((cell) => typeof cell === "string" && row.uid));
+  };
+  for (const name of names) {
+    assertEquals(sorted(name).flat(), ["3", "2", "1"], name);
+    assertEquals(columnOf(columns, `\`${name}\``, sortable).title, name);
+    const { rows } = server.answer("rows", {
+      where: "",
+      sort: columnOf(columns, `\`${name}\``, sortable).sort,
+      descending: true,
+      from: 0,
+      count: 9,
+      columns: [`\`${name}\``],
+    });
+    assertEquals(rows.map(({ own }) => own[`\`${name}\``]), ["-1", "-2", "-3"], name);
+  }
+  server.close();
+});
+
+Deno.test("own names: rows with an unknown cost are last, and meet no condition on it", async () => {
+  await using dir = await tempDir();
+  const { index, server } = await openServer(
+    dir,
+    resultLine({ uid: "unknown", own: { cost_usd: "odd" } }) +
+      resultLine({ uid: "known", distill: { cost_usd: 0.5 } }),
+  );
+  for (const descending of [true, false]) {
+    const query = { where: "", sort: "distill.cost_usd", descending, from: 0, count: 9 };
+    const { rows } = server.answer("rows", { ...query, columns: [] });
+    assertEquals(rows.map(({ uid }) => uid), ["known", "unknown"]);
+  }
+  assertEquals(selectRows(index, "distill.cost_usd < 1").length, 1);
+  assertEquals(selectRows(index, "distill.cost_usd == null").length, 1);
+  server.close();
+});
+
+Deno.test("own names: columns and lines give Retort's fields the same values", async () => {
+  await using dir = await tempDir();
+  const own = Object.fromEntries(
+    ["prompt_tokens", "attempts", "model", "teacher", "finish_reason", "status", "source_file"]
+      .map((name) => [name, "own"]),
+  );
+  const answered = JSON.parse(resultLine({ uid: "answered", own }));
+  const failed = { ...JSON.parse(failureLine("failed")), ...own, partial: { prompt_tokens: 10 } };
+  const { index, server } = await openServer(
+    dir,
+    `${[answered, failed].map((line) => JSON.stringify(line)).join("\n")}\n`,
+  );
+  for (
+    const [where, rows] of [
+      ["distill.prompt_tokens == 10", [0, 1]],
+      ["distill.attempts == 5", [1]],
+      ['distill.teacher == ""', [1]],
+      ['distill.model == "qwen3"', [0]],
+      ['distill.status == "failed"', [1]],
+      ['distill.source_file == "in.jsonl"', [0, 1]],
+    ] satisfies [string, number[]][]
+  ) {
+    assertEquals([...selectRows(index, where)], rows, where);
+    assertEquals([...selectRows(index, `${where} or kept == "?"`)], rows, `${where} in lines`);
+  }
+  server.close();
+});
+
+Deno.test("own names: the search in prompts finds what was asked", async () => {
+  await using dir = await tempDir();
+  const { index, server } = await openServer(
+    dir,
+    resultLine({ uid: "a", prompt: "Sunday" }) +
+      resultLine({ uid: "b", prompt: "Monday", own: { system: "Sunday" } }) +
+      resultLine({
+        uid: "c",
+        prompt: "Sunday",
+        own: { messages: [{ role: "user", content: "x" }] },
+      }),
+  );
+  const filter = new Filter();
+  filter.searchIn = "prompt";
+  for (const isPattern of [false, true]) {
+    filter.search = "sun";
+    filter.isPattern = isPattern;
+    assertEquals([...selectRows(index, filter.condition())], [0], filter.condition());
+  }
+  index.files[0].hints = { template: "Sum of {{uid}}" };
+  filter.search = "sum";
+  assertEquals([...selectRows(index, filter.condition())], [0, 1, 2]);
+  server.close();
+});
+
+Deno.test("own names: what only the page computes can be combined with texts there", async () => {
+  await using dir = await tempDir();
+  const { index, server } = await openServer(
+    dir,
+    ["a", "b", "c"].map((uid) => resultLine({ uid })).join(""),
+  );
+  index.table.nearOf = new Map([[1, 0]]);
+  const total = (where: string) =>
+    server.answer("rows", { where, from: 0, count: 9, columns: [] }).total;
+  assertEquals(total("near_duplicate"), 1);
+  assertEquals(total("distill.near_duplicate"), 1);
+  assertEquals(total('near_duplicate or response contains "to c"'), 2);
+  assertEquals(total('distill.near_duplicate or response contains "to c"'), 2);
+  assertEquals(total('not distill.near_duplicate and response contains "to"'), 2);
+  for (const where of ["near_duplicate", "distill.near_duplicate", "not distill.compared_run"]) {
+    assertThrows(() => selectRows(index, where), UsageError, "in a command: only the page");
+  }
+  server.close();
+  const owned = await openServer(dir, resultLine({ uid: "a", own: { near_duplicate: 3 } }));
+  assertEquals(selectRows(owned.index, "near_duplicate == 3").length, 1);
+  assertThrows(() => selectRows(owned.index, "distill.near_duplicate"), UsageError);
+  owned.server.close();
+});
