@@ -15,6 +15,7 @@ import { refuseLateCommand, refuseMistypedCommand, withoutAliases } from "./cli/
 import { RetortError, UsageError } from "./lib/errors.ts";
 import { systemReason } from "./lib/files.ts";
 import { printableLines } from "./lib/printable.ts";
+import { PROGRAM_NAME, withProgram } from "./lib/shell.ts";
 
 export type { Io, StopSignal } from "./cli/io.ts";
 
@@ -44,7 +45,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     return await run(parsed, io);
   } catch (error) {
     const code = exitCodeOfError(error);
-    io.writeErr(`${describe(error)}\n`);
+    io.writeErr(`${describe(error, io.program)}\n`);
     return code;
   }
 }
@@ -53,11 +54,11 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
  * Returns the text for an error: the message of an expected error, or the stack of a bug. Both may
  * quote text of a file or a teacher, whose control characters must not reach the terminal.
  */
-function describe(error: unknown): string {
+function describe(error: unknown, program: string): string {
   if (error instanceof Deno.errors.NotCapable) {
     return printableLines(`Cannot continue: ${systemReason(error)}`);
   }
-  if (error instanceof RetortError) return printableLines(error.message);
+  if (error instanceof RetortError) return printableLines(withProgram(error.message, program));
   if (error instanceof RangeError || error instanceof TypeError) {
     return printableLines(`${error.message}\n${error.stack}`);
   }
@@ -203,7 +204,7 @@ async function start(stdout: Output, stderr: Output): Promise<number> {
   try {
     folders = enterFolder();
   } catch (error) {
-    stderr.write(`${describe(error)}\n`);
+    stderr.write(`${describe(error, PROGRAM_NAME)}\n`);
     return exitCodeOfError(error);
   }
   return await main(Deno.args, denoIo(stdout, stderr, folders));

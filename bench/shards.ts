@@ -21,7 +21,7 @@ export async function shardCosts(bench: Bench): Promise<Figure[]> {
   const { size } = await Deno.stat(input);
   const scanS = await scanSeconds(input);
   const stem = `${bench.dir}/shards/in`;
-  const plan = await pinnedPlan(stem, [input], 64);
+  const plan = await pinnedPlan({ stem, isNamed: true, wholeResults: [] }, [input], 64);
   const before = bytesRead();
   const starts: number[] = [];
   for (let shard = 0; shard < 64; shard++) starts.push(await readShard(stem, input, shard));
@@ -63,7 +63,7 @@ async function scanSeconds(input: string): Promise<number> {
 /** Reads one shard. Returns milliseconds to its first rows. */
 async function readShard(stem: string, input: string, index: number): Promise<number> {
   const started = performance.now();
-  const plan = await pinnedPlan(stem, [input], 64);
+  const plan = await pinnedPlan({ stem, isNamed: true, wholeResults: [] }, [input], 64);
   const sequence = new InputSequence(piecesOf(plan, index));
   await sequence.open();
   let firstMs = 0;
@@ -78,7 +78,7 @@ function bytesRead(): number {
 
 async function measureMerge(bench: Bench, input: string, rows: number): Promise<Figure[]> {
   const stem = `${bench.dir}/merge/in`;
-  const plan = await pinnedPlan(stem, [input], 128);
+  const plan = await pinnedPlan({ stem, isNamed: true, wholeResults: [] }, [input], 128);
   for (let shard = 0; shard < plan.shards; shard++) await writeShard(stem, plan, shard);
   const results = plan.starts.map((_, index) => `${shardStem(stem, { index, count: 128 })}.jsonl`);
   const sizes = await Promise.all(results.map((path) => Deno.stat(path)));

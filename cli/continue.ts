@@ -11,7 +11,7 @@ import { type Flag, flagsOf } from "./flags.ts";
 import { shownHeader } from "./headers.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
-import { shellWord } from "./program.ts";
+import { shellWord } from "../lib/shell.ts";
 
 /** Flags (`--no-resume --overwrite`) that would delete this run's answers if they were repeated. */
 const NOT_AGAIN = ["resume", "overwrite"];

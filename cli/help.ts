@@ -16,7 +16,7 @@ import {
 import { type Flag, flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
-import { PROGRAM_NAME } from "./program.ts";
+import { PROGRAM_NAME } from "../lib/shell.ts";
 import { helpTopic } from "./words.ts";
 
 /** Help and version use this name, however the program was started. */

@@ -1,17 +1,14 @@
 /**
- * How the user started this program, and how a shell quotes words: for printed commands that can be
- * pasted.
+ * How the user started this program: for printed commands that can be pasted.
  *
  * @module
  */
 
 import { basename, dirname, isAbsolute, join, relative, resolve } from "../lib/deps/std_path.ts";
-import { withEscapes } from "../lib/printable.ts";
+import { PROGRAM_NAME, shellWord } from "../lib/shell.ts";
 
 /** Variable with the user's working directory, set by the tasks of `deno.json`. */
 export const FOLDER_VARIABLE = "RETORT_CWD";
-
-export const PROGRAM_NAME = "retort";
 
 /** Permissions that a printed `deno run` repeats one by one. */
 const PERMISSIONS = ["net", "read", "write", "env", "run", "import"] as const;
@@ -165,39 +162,4 @@ function readBeginning(path: string): string {
   } catch {
     return "";
   }
-}
-
-/** Operating system, as Deno names it. */
-type System = typeof Deno.build.os;
-
-/**
- * Quotes a word for a POSIX shell or, on Windows, for PowerShell and mostly cmd.exe. Characters
- * that a terminal would interpret are escaped.
- */
-export function shellWord(word: string, os: System = Deno.build.os): string {
-  return os === "windows" ? windowsWord(word) : posixWord(word);
-}
-
-function posixWord(word: string): string {
-  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
-  // Control characters are written as bytes, in octal.
-  const escaped = withEscapes(word.replaceAll(/[\\']/g, "\\$&"), octal);
-  return withEscapes(word, () => "") === word
-    ? `'${word.replaceAll("'", `'\\''`)}'`
-    : `$'${escaped}'`;
-}
-
-function octal(character: string): string {
-  const bytes = [...new TextEncoder().encode(character)];
-  return bytes.map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
-}
-
-/**
- * Quotes a word with double quotes, which both shells take, or with single ones if PowerShell would
- * expand something in it.
- */
-function windowsWord(word: string): string {
-  const shown = withEscapes(word, () => "\ufffd");
-  if (/^[\w+=:./\\-]+$/.test(shown)) return shown;
-  return /["$`%]/.test(shown) ? `'${shown.replaceAll("'", "''")}'` : `"${shown}"`;
 }

@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { findInputs, sharedStem, writeFailedStatus } from "../lib/run/mod.ts";
+import { findInputs, sharedOutput, writeFailedStatus } from "../lib/run/mod.ts";
 import { MAX_SHARDS, type Shard, shardStem } from "../lib/shards/mod.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
@@ -62,7 +62,7 @@ export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown
     const shard = readShard(settings, io), output = settings.text("output");
     if (shard === undefined || output === undefined) return;
     const { files } = await findInputs(args.inputs);
-    const stem = await sharedStem(args.inputs, files, output);
+    const { stem } = await sharedOutput(args.inputs, files, output);
     await writeFailedStatus(`${shardStem(stem, shard)}.jsonl`, shard, error);
   } catch {
     // Without a shard or an input there is no status. The error of the run is reported.

@@ -8,7 +8,7 @@ import { UsageError } from "../lib/errors.ts";
 import { exists } from "../lib/files.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import { splitPath } from "../lib/paths.ts";
-import { checkReadableTwice, findInputs, sharedStem, wholeResultsOf } from "../lib/run/mod.ts";
+import { checkReadableTwice, findInputs, sharedOutput } from "../lib/run/mod.ts";
 import { canceledPathOf, MAX_SHARDS, pinnedPlan } from "../lib/shards/mod.ts";
 import type { ShardJob } from "../lib/submit/mod.ts";
 import { EXIT_DONE } from "./exit_codes.ts";
@@ -76,7 +76,8 @@ async function prepare(
   const { shards, parallel, leadMs } = readDivision(settings);
   refuseSecrets(scheduler, settings, io);
   const { files } = await findInputs(inputs);
-  const stem = await sharedStem(inputs, files, output);
+  const shared = await sharedOutput(inputs, files, output);
+  const { stem } = shared;
   // The input of a Kubernetes job may exist in the cluster only.
   const isHere = (await Promise.all(files.map(exists))).every(Boolean);
   if (isHere || scheduler === "slurm") {
@@ -85,9 +86,8 @@ async function prepare(
       inputFormat: settings.choice("input-format", INPUT_FORMATS),
       jsonColumns: settings.parts("json-columns"),
     };
-    const wholeResults = await wholeResultsOf(files, output);
     const needsLock = !settings.isOff("lock");
-    await pinnedPlan(stem, files, shards, { input, wholeResults, needsLock });
+    await pinnedPlan(shared, files, shards, { input, needsLock });
     await Deno.remove(canceledPathOf(stem)).catch(() => {});
   }
   return {

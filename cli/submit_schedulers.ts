@@ -20,7 +20,7 @@ import {
 import type { Io } from "./io.ts";
 import { kubernetesOptions } from "./kubernetes_options.ts";
 import type { Settings } from "./settings.ts";
-import { shellWord } from "./program.ts";
+import { shellWord } from "../lib/shell.ts";
 import type { PreparedJob } from "./submit_command.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
 

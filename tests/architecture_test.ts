@@ -45,6 +45,7 @@ const SHARED = [
   "version",
   "printable",
   "secret_names",
+  "shell",
   "figures",
   "options",
   "paths",

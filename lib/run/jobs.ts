@@ -11,7 +11,7 @@ import { UsageError } from "../errors.ts";
 import type { SummaryParts } from "../progress/mod.ts";
 import type { Row } from "../row.ts";
 import { type Lock, OpenFiles, SharedLock, type SinkOptions, syncFolderOf } from "../sink/mod.ts";
-import type { Shard } from "../shards/mod.ts";
+import type { OwnOutput, Shard } from "../shards/mod.ts";
 import type { UidSelection } from "./admission.ts";
 import type { JobContext, RunContext, RunNotices } from "./context.ts";
 import type { Preflight } from "./findings.ts";
@@ -19,9 +19,8 @@ import { crashedInFlight } from "./heartbeat.ts";
 import { findInputs } from "./inputs.ts";
 import { Job } from "./job.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
-import { RESULTS_NAME } from "./output_checks.ts";
 import type { WatchedOutput } from "./unwritable_outputs.ts";
-import { makeFolders, type OutputFiles, outputFilesOf, sharedStem } from "./outputs.ts";
+import { makeFolders, type OutputFiles, outputFilesOf, sharedOutput } from "./outputs.ts";
 import { rowParserOf } from "./resolve_options.ts";
 import type { Identity } from "./run_file.ts";
 import type { ShardFiles } from "./own_shard.ts";
@@ -205,7 +204,7 @@ export async function makeJobs(options: JobsOptions): Promise<Jobs> {
   const { shard, output } = options.options;
   if (shard === undefined) {
     const files = await outputFilesOf(inputs.files, output);
-    await refuseShards(await sharedStem(options.options.input, inputs.files, output), files);
+    await refuseDivided(await sharedOutput(options.options.input, inputs.files, output), files);
     const parserOf = parsersOf(options);
     const keepsRows = options.writes && files.length === 1;
     return new Jobs(files.map((one) => jobOf(options, one, parserOf, { keepsRows })));
@@ -215,18 +214,15 @@ export async function makeJobs(options: JobsOptions): Promise<Jobs> {
   return new Jobs([jobOf(options, own.files, parsersOf(options), ownContext)], own);
 }
 
-/** Throws if the rows of a new output were answered by shards of all files, or of one of them. */
-async function refuseShards(stem: string, files: readonly OutputFiles[]): Promise<void> {
-  const hasBegun = await hasContent(files[0].results);
-  if (hasBegun && files.length === 1) return;
-  const { dividedStemsBeside, refuseOtherDivisions } = await import("../shards/mod.ts");
-  const wholeResults = files.map(({ results }) => results);
-  if (!hasBegun) await refuseOtherDivisions(stem, { wholeResults });
-  const divided = await dividedStemsBeside(stem);
-  for (const results of wholeResults) {
-    const own = results.replace(RESULTS_NAME, "");
-    if (divided.has(own)) await refuseOtherDivisions(own, { wholeResults: [results] });
-  }
+/** Throws if shards, or a merge of several inputs, hold answers to the rows of a new output. */
+async function refuseDivided(shared: OwnOutput, files: readonly OutputFiles[]): Promise<void> {
+  if (files.length === 1 && await hasContent(files[0].results)) return;
+  const { refuseShards } = await import("../shards/mod.ts");
+  const runs = files.map(({ input, pieces = [{ path: input }], results }) => ({
+    files: pieces.map(({ path }) => path),
+    results,
+  }));
+  await refuseShards(shared, runs);
 }
 
 /** The row parsers that all inputs share: one for each value of `uidFieldLast`. */

@@ -43,8 +43,7 @@ export {
   makeFolders,
   type OutputFiles,
   outputFilesOf,
-  sharedStem,
-  wholeResultsOf,
+  sharedOutput,
 } from "./outputs.ts";
 export { checkOutputs } from "./output_checks.ts";
 export type { Preview, PreviewedRequest } from "./preview.ts";

@@ -9,7 +9,8 @@ import { UsageError } from "../errors.ts";
 import { INPUT_EXTENSIONS, type InputPiece } from "../formats/mod.ts";
 import { targetOf, temporaryPathOf } from "../sink/mod.ts";
 import { makeFolder, statOf } from "../files.ts";
-import { inFolder, type PathRules, withoutSeparator } from "../paths.ts";
+import { inFolder, type PathRules, splitPath, withoutSeparator } from "../paths.ts";
+import type { OwnOutput } from "../shards/mod.ts";
 import { checkOutputs, RESULTS_NAME } from "./output_checks.ts";
 import { findInputs, PATTERN } from "./inputs.ts";
 import { readRunFile, type RunFile } from "./run_file.ts";
@@ -167,22 +168,35 @@ async function isFolder(path: string): Promise<boolean> {
   return (await statOf(path))?.isDirectory ?? false;
 }
 
-/** The stem that all shards of an output share: `out/x`. */
-export async function sharedStem(
+/**
+ * The output that shards of these inputs have in common, and the results that runs over whole files
+ * would write there, without those that are inputs themselves.
+ */
+export async function sharedOutput(
   named: readonly string[],
   files: readonly string[],
   output: string,
-): Promise<string> {
-  return await stemOf(output, outputNameOf(named, files));
-}
-
-/** The results files of a run over the whole input, without those that are inputs themselves. */
-export async function wholeResultsOf(files: readonly string[], output: string): Promise<string[]> {
-  const results = await isResultsFile(output)
+): Promise<OwnOutput> {
+  const name = outputNameOf(named, files);
+  const stem = await stemOf(output, name);
+  const isFile = await isResultsFile(output);
+  const results = isFile
     ? [output]
     : files.map((file) => `${inFolder(output, nameOf(file))}.jsonl`);
+  if (!isFile && files.length > 1 && await holdsSeveralInputs(stem)) results.push(`${stem}.jsonl`);
   const inputs = new Set(files.map((file) => system.resolve(file)));
-  return results.filter((path) => !inputs.has(system.resolve(path)));
+  return {
+    stem,
+    isNamed: isFile && splitPath(stem).name !== name,
+    wholeResults: results.filter((path) => !inputs.has(system.resolve(path))),
+  };
+}
+
+/** Whether the results with this stem are a merge of several inputs. */
+async function holdsSeveralInputs(stem: string): Promise<boolean> {
+  // A file that is not a run file is reported by the run whose output it is.
+  const run = await readRunFile(`${stem}.run.json`).catch(() => undefined);
+  return run?.inputs !== undefined && run.inputs.length > 1;
 }
 
 /**

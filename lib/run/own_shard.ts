@@ -20,7 +20,7 @@ import {
   shardStem,
   shareOfRows,
 } from "../shards/mod.ts";
-import { filesOf, type OutputFiles, sharedStem, wholeResultsOf } from "./outputs.ts";
+import { filesOf, type OutputFiles, sharedOutput } from "./outputs.ts";
 import { checkOutputs } from "./output_checks.ts";
 import { checkReadableTwice } from "./inputs.ts";
 import { writeFailedStatus } from "./run_status.ts";
@@ -63,14 +63,14 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
       'Cannot divide "-" into shards: name the file that standard input came from',
     );
   }
-  const stem = await sharedStem(named, files, output);
+  const shared = await sharedOutput(named, files, output);
+  const { stem } = shared;
   const own = filesOf(named.join(", "), shardStem(stem, shard));
   try {
     await checkOutputs(files, [own]);
     await refuseMerged(own);
     await Promise.all(files.map(checkReadableTwice));
-    const wholeResults = await wholeResultsOf(files, output);
-    const plan = await pinnedPlan(stem, files, shard.count, { ...options, wholeResults });
+    const plan = await pinnedPlan(shared, files, shard.count, options);
     return {
       files: { ...own, pieces: piecesOf(plan, shard.index, options.input) },
       limit: limit === undefined ? Infinity : limitOf(shard, plan, limit),

@@ -9,7 +9,8 @@
  */
 
 export { divide, type ShardPlan } from "./divide.ts";
-export { dividedStemsBeside, OtherDivisionError, refuseOtherDivisions } from "./other_divisions.ts";
+export { OtherDivisionError, type OwnOutput, refuseShards } from "./other_divisions.ts";
+export { readPlan } from "./plan_file.ts";
 export {
   canceledPathOf,
   changeOf,
@@ -17,7 +18,6 @@ export {
   piecesOf,
   pinnedPlan,
   type PinOptions,
-  readPlan,
   rowsBefore,
   type Shard,
   shardStem,

@@ -1,73 +1,193 @@
 /**
- * Keeps an output to one division into shards, or to a run over the whole input: another one would
- * pay for the same rows again.
+ * Keeps the rows of an input to one division into shards, or to a run over whole files: another one
+ * with the same output folder would pay for the same rows again.
  *
  * @module
  */
 
-import { dirname } from "../deps/std_path.ts";
+import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { hasContent } from "../files.ts";
+import { hasContent, readFully, statOf } from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
-import { OWN_FOLDER, splitPath } from "../paths.ts";
+import { fileKeyOf, OWN_FOLDER, splitPath } from "../paths.ts";
+import { commandText, shellWord } from "../shell.ts";
+import type { PlannedInput } from "./divide.ts";
+import { readPlan } from "./plan_file.ts";
 
 /** The files with the borders of a division, and the number of its shards. */
 const PLAN_NAME = /^(.*)\.shards-(\d+)\.json$/;
 const RESULTS_NAME = /^(.*)-\d{5,}-of-(\d{5,})\.jsonl$/;
 
-/** Shards or a run over the whole input have answered what another division would ask again. */
+/** Shards or a run over whole files have answered what another division would ask again. */
 export class OtherDivisionError extends UsageError {}
 
-/** The part of an output that is to be continued. */
-export interface OwnPart {
-  /** The number of shards. @default a run over the whole input */
-  readonly count?: number;
-  /** Results of runs over the whole input. */
+/** Where an output is, and what is to be run into it. */
+export interface OwnOutput {
+  /** The stem that all shards of the output share: `out/x`. */
+  readonly stem: string;
+  /**
+   * Whether the user gave the results a name of their own, as for another model: then shards of
+   * other outputs in the folder do not matter.
+   */
+  readonly isNamed: boolean;
+  /** Results of runs over whole files. */
   readonly wholeResults: readonly string[];
 }
 
-/**
- * Throws if the output holds results of another number of shards, or shards are wanted and it holds
- * those of a run over the whole input. What has answers itself may be continued.
- */
-export async function refuseOtherDivisions(stem: string, own: OwnPart): Promise<void> {
-  const { count, wholeResults } = own;
-  const { start, name } = splitPath(stem);
-  const plans = (await namesIn(`${start}${OWN_FOLDER}`)).map((file) => PLAN_NAME.exec(file));
-  const hasOthers = plans.some((plan) => plan?.[1] === name && Number(plan[2]) !== count);
-  const whole = await wholeResultsIn(wholeResults);
-  if (!hasOthers && (count === undefined || whole === undefined)) return;
-  const results = (await namesIn(dirname(stem))).flatMap((file) => {
-    const match = RESULTS_NAME.exec(file);
-    return match?.[1] === name ? [{ path: `${start}${file}`, shards: Number(match[2]) }] : [];
-  });
-  const { own: ofOwn = [], other = [] } = Object.groupBy(
-    results,
-    ({ shards }) => shards === count ? "own" : "other",
-  );
-  const hasBegun = count === undefined ? whole : await firstWithContent(ofOwn);
-  if (hasBegun !== undefined) return;
-  const found = hasOthers ? await firstWithContent(other) : undefined;
-  if (found !== undefined) throw refused(stem, count, found);
-  if (count !== undefined && whole !== undefined) throw refusedWhole(stem, count, whole);
+/** Borders that are pinned in a folder. */
+export interface Division {
+  /** The path of the borders. */
+  readonly path: string;
+  readonly stem: string;
+  readonly count: number;
 }
 
-/** The stems in the folder of this one that were divided into shards. */
-export async function dividedStemsBeside(stem: string): Promise<ReadonlySet<string>> {
+/** The divisions whose borders are pinned in the folder of an output with this stem. */
+export async function divisionsBeside(stem: string): Promise<Division[]> {
   const { start } = splitPath(stem);
-  const plans = (await namesIn(`${start}${OWN_FOLDER}`)).map((file) => PLAN_NAME.exec(file));
-  return new Set(plans.flatMap((plan) => plan === null ? [] : [`${start}${plan[1]}`]));
+  const folder = `${start}${OWN_FOLDER}`;
+  return (await namesIn(folder)).flatMap((file) => {
+    const [, name, count] = PLAN_NAME.exec(file) ?? [];
+    if (name === undefined) return [];
+    return [{ path: `${folder}/${file}`, stem: `${start}${name}`, count: Number(count) }];
+  });
 }
 
-async function firstWithContent<T extends { readonly path: string }>(
-  files: readonly T[],
-): Promise<T | undefined> {
-  for (const file of files) if (await hasContent(file.path)) return file;
+/** Throws if shards would send rows again that other shards or a run over whole files have sent. */
+export async function refuseOtherDivisions(
+  { stem, isNamed, wholeResults }: OwnOutput,
+  files: readonly string[],
+  count: number,
+): Promise<void> {
+  const divisions = await divisionsBeside(stem);
+  const whole = await ownResultsIn(wholeResults);
+  const isOwn = (one: Division) => one.stem === stem && one.count === count;
+  const others = divisions.filter((one) => !isOwn(one));
+  if (whole === undefined && others.length === 0) return;
+  const own = divisions.filter(isOwn);
+  if ((await firstAnswers(own)) !== undefined) return;
+  const found = await firstAnswers(await dividing(others, files, { stem, isNamed }));
+  if (found !== undefined) throw refused(`"${stem}.jsonl" in ${count} shards`, found);
+  if (whole === undefined) return;
+  const place = whole === `${stem}.jsonl` ? ` and with -o ${shellWord(whole)}` : "";
+  throw new OtherDivisionError(
+    `Cannot run "${stem}.jsonl" in ${count} shards: "${whole}" holds answers of a run without ` +
+      "--shard or of a merge, which would be paid for again. Continue without " +
+      `--shard${place}, or name another output`,
+  );
+}
+
+/**
+ * Throws if a run over whole files would send rows again that shards have sent, or whose answers
+ * are in a merge of several files. Files whose results have answers may be continued.
+ */
+export async function refuseShards(
+  { stem, isNamed, wholeResults }: OwnOutput,
+  runs: readonly { readonly files: readonly string[]; readonly results: string }[],
+): Promise<void> {
+  const own = new Set(runs.map(({ results }) => results));
+  const merged = await ownResultsIn(wholeResults.filter((path) => !own.has(path)));
+  const divisions = await divisionsBeside(stem);
+  if (merged === undefined && divisions.length === 0) return;
+  for (const { files, results } of runs) {
+    if (await hasContent(results)) continue;
+    if (merged !== undefined) throw refusedMerged(results, merged);
+    const resultsStem = results.replace(/\.(jsonl|ndjson)$/, "");
+    const dividingOnes = await dividing(divisions, files, { stem: resultsStem, isNamed });
+    const found = await firstAnswers(dividingOnes);
+    if (found !== undefined) throw refused(`"${results}" without --shard`, found);
+  }
+}
+
+function refusedMerged(results: string, merged: string): OtherDivisionError {
+  return new OtherDivisionError(
+    `Cannot run into "${results}": "${merged}" holds answers to all of these inputs, which would be ` +
+      `paid for again. Continue it with -o ${shellWord(merged)}, or name another output`,
+  );
+}
+
+/** The divisions of an output with this stem, or of one of the files. */
+async function dividing(
+  divisions: readonly Division[],
+  files: readonly string[],
+  { stem, isNamed }: Omit<OwnOutput, "wholeResults">,
+): Promise<Division[]> {
+  const found: Division[] = [];
+  for (const division of divisions) {
+    const isOwn = division.stem === stem;
+    if (isOwn || (!isNamed && await divides(division, files))) found.push(division);
+  }
+  return found;
+}
+
+async function divides({ path }: Division, files: readonly string[]): Promise<boolean> {
+  const plan = await readPlan(path);
+  for (const planned of plan?.inputs ?? []) {
+    for (const file of files) if (await isSameFile(file, planned)) return true;
+  }
+  return false;
+}
+
+/** Bytes at the beginning and the end of files that are compared. */
+const COMPARED_BYTES = 1 << 16;
+
+/**
+ * Whether a file is one of those that were divided: by its path, by a link, or by a copy of the
+ * same name. The folder may have had another path then, as on another machine.
+ */
+async function isSameFile(file: string, planned: PlannedInput): Promise<boolean> {
+  const info = await statOf(file);
+  if (info === undefined) return false;
+  const there = await statOf(planned.path);
+  if (there?.isFile && fileKeyOf(file, info) === fileKeyOf(planned.path, there)) return true;
+  if (info.size !== planned.size) return false;
+  const names = [file, await Deno.realPath(file)].map((path) => basename(path));
+  if (!names.includes(basename(planned.path))) return false;
+  // Parts of two datasets may have the same name and size.
+  return there?.size !== info.size || await haveSameEnds(file, planned.path, info.size);
+}
+
+async function haveSameEnds(one: string, other: string, size: number): Promise<boolean> {
+  for (const offset of [0, Math.max(0, size - COMPARED_BYTES)]) {
+    const [a, b] = await Promise.all([one, other].map((path) => bytesAt(path, offset)));
+    if (a.length !== b.length || a.some((byte, i) => byte !== b[i])) return false;
+  }
+  return true;
+}
+
+async function bytesAt(path: string, offset: number): Promise<Uint8Array> {
+  using file = await Deno.open(path);
+  await file.seek(offset, Deno.SeekMode.Start);
+  const bytes = new Uint8Array(COMPARED_BYTES);
+  return bytes.subarray(0, await readFully(file, bytes));
+}
+
+/** Results with answers, and the division they belong to. */
+interface Answers {
+  readonly division: Division;
+  readonly path: string;
+}
+
+/** The first of these divisions' results that hold answers, also if a merge has moved them. */
+async function firstAnswers(divisions: readonly Division[]): Promise<Answers | undefined> {
+  if (divisions.length === 0) return undefined;
+  const folder = dirname(divisions[0].stem);
+  const { start } = splitPath(divisions[0].stem);
+  for (const place of [start, `${start}${OWN_FOLDER}/shards/`]) {
+    for (const file of await namesIn(place === start ? folder : place)) {
+      const [, name, count] = RESULTS_NAME.exec(file) ?? [];
+      const division = divisions.find((one) =>
+        one.stem === `${start}${name}` && one.count === Number(count)
+      );
+      const path = `${place}${file}`;
+      if (division !== undefined && await hasContent(path)) return { division, path };
+    }
+  }
   return undefined;
 }
 
 /** The first of these files that Retort has written results to. */
-async function wholeResultsIn(paths: readonly string[]): Promise<string | undefined> {
+async function ownResultsIn(paths: readonly string[]): Promise<string | undefined> {
   const haveContent = await Promise.all(paths.map(hasContent));
   for (const path of paths.filter((_, i) => haveContent[i])) {
     if (await holdsOwnLines(path, "results")) return path;
@@ -75,24 +195,18 @@ async function wholeResultsIn(paths: readonly string[]): Promise<string | undefi
   return undefined;
 }
 
-function refused(
-  stem: string,
-  count: number | undefined,
-  { path, shards }: { path: string; shards: number },
-): OtherDivisionError {
-  const wanted = count === undefined ? "without --shard" : `in ${count} shards`;
-  return new OtherDivisionError(
-    `Cannot run "${stem}.jsonl" ${wanted}: "${path}" and others ` +
-      `hold answers of ${shards} shards, which would be paid for again. Continue with ${shards}, ` +
-      `merge them (merge ${stem}.jsonl --shards ${shards} --partial -o FILE) and run the rest, or name ` +
-      "another output",
+function refused(what: string, { division, path }: Answers): OtherDivisionError {
+  const { stem, count } = division;
+  const { start, name } = splitPath(stem);
+  const merged = `${start}merged/${name}.jsonl`;
+  const merge = commandText(
+    ...["merge", `${stem}.jsonl`, "--shards", String(count), "--partial", "-o", merged],
   );
-}
-
-function refusedWhole(stem: string, count: number, path: string): OtherDivisionError {
   return new OtherDivisionError(
-    `Cannot run "${stem}.jsonl" in ${count} shards: "${path}" holds answers of a run without ` +
-      "--shard or of a merge, which would be paid for again. Continue without --shard, or name another output",
+    `Cannot run ${what}: "${path}" and others hold answers of ${count} shards, which would be paid ` +
+      `for again. Continue those shards with the inputs that they were given, or name another ` +
+      `output folder. To continue without --shard, merge what is there:\n  ${merge}\n` +
+      `and run the inputs of those shards with -o ${shellWord(merged)}`,
   );
 }
 
@@ -100,7 +214,9 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return [];
+    }
     throw error;
   }
 }

@@ -9,13 +9,14 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { LockedError, SourceError, UsageError } from "../errors.ts";
 import { formatCount, sumOf } from "../figures.ts";
-import { cannotRead, makeFolder, writeAll } from "../files.ts";
+import { makeFolder } from "../files.ts";
 import { type InputOptions, type InputPiece, START, statInput } from "../formats/mod.ts";
 import { OWN_FOLDER, splitPath } from "../paths.ts";
-import { acquireLock, cannotWrite, type Lock } from "../sink/mod.ts";
+import { acquireLock, type Lock } from "../sink/mod.ts";
 import { delay } from "../timer.ts";
 import { divide, type PlannedInput, type ShardPlan } from "./divide.ts";
-import { refuseOtherDivisions } from "./other_divisions.ts";
+import { type OwnOutput, refuseOtherDivisions } from "./other_divisions.ts";
+import { planPathOf, readPlan, writePlan } from "./plan_file.ts";
 
 /** One of several contiguous parts of an input. */
 export interface Shard {
@@ -43,12 +44,6 @@ export function shardStem(stem: string, { index, count }: Shard): string {
 
 function digits(number: number): string {
   return String(number).padStart(5, "0");
-}
-
-/** The file with the pinned borders of an output: `out/.retort/x.shards-16.json`. */
-function planPathOf(stem: string, count: number): string {
-  const { start, name } = splitPath(stem);
-  return `${start}${OWN_FOLDER}/${name}.shards-${count}.json`;
 }
 
 /** The path of a file that, while it exists, keeps Slurm jobs from requeuing their shards. */
@@ -128,8 +123,6 @@ export function rowsBefore(plan: ShardPlan, index: number): number | undefined {
 
 export interface PinOptions {
   readonly input?: InputOptions;
-  /** Results of runs over the whole input. @default none */
-  readonly wholeResults?: readonly string[];
   /** Whether new borders are written. @default true */
   readonly writes?: boolean;
   /** Whether to fail on a filesystem without locks. @default true */
@@ -141,20 +134,20 @@ export interface PinOptions {
 const LOCK_RETRY_MS = 200;
 
 /**
- * Returns the pinned borders of the output with this stem. If there are none, divides the input and
+ * Returns the pinned borders of an output. If there are none, divides the input and
  * pins the result: one process does that, and the others wait for it.
  *
- * @throws {UsageError | SourceError} when the input has changed or cannot be divided, or when the
- * output holds results of another number of shards or of a run over the whole input
+ * @throws {UsageError | SourceError} when the input has changed or cannot be divided, or when rows
+ * would be sent again that another division or a run over whole files has sent
  */
 export async function pinnedPlan(
-  stem: string,
+  output: OwnOutput,
   files: readonly string[],
   count: number,
   options: PinOptions = {},
 ): Promise<ShardPlan> {
-  const path = planPathOf(stem, count);
-  await refuseOtherDivisions(stem, { count, wholeResults: options.wholeResults ?? [] });
+  const path = planPathOf(output.stem, count);
+  await refuseOtherDivisions(output, files, count);
   const pinned = await readPlan(path);
   if (pinned !== undefined) return await checked(pinned, path, files, options.input);
   if (options.writes === false) return await divide(files, count, options.input);
@@ -163,33 +156,8 @@ export async function pinnedPlan(
   const others = await readPlan(path);
   if (others !== undefined) return await checked(others, path, files, options.input);
   const plan = await divide(files, count, options.input);
-  await write(path, plan);
+  await writePlan(path, plan);
   return plan;
-}
-
-/** Reads pinned borders; undefined if there are none, or if a crash truncated them. */
-export async function readPlan(path: string): Promise<ShardPlan | undefined> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw cannotRead(path, error);
-  }
-  try {
-    const plan = JSON.parse(text) as ShardPlan;
-    return isPlan(plan) ? plan : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isPlan(plan: ShardPlan): boolean {
-  return typeof plan?.retort === "string" && Array.isArray(plan.inputs) &&
-    Array.isArray(plan.starts) && plan.starts.length === plan.shards &&
-    plan.starts.every(({ input, byte, number, rows }) =>
-      [input, byte, number, rows].every(Number.isSafeInteger)
-    );
 }
 
 async function checked(
@@ -281,18 +249,5 @@ async function waitForLock(path: string, { needsLock, signal }: PinOptions): Pro
       if (!(error instanceof LockedError)) throw error;
       await delay(LOCK_RETRY_MS);
     }
-  }
-}
-
-/** Called only if there is no complete file: a file that exists is left from a crash. */
-async function write(path: string, plan: ShardPlan): Promise<void> {
-  const bytes = new TextEncoder().encode(`${JSON.stringify(plan)}\n`);
-  try {
-    await Deno.remove(path).catch(() => {});
-    using file = await Deno.open(path, { write: true, createNew: true });
-    await writeAll(file, bytes);
-    await file.syncData();
-  } catch (cause) {
-    throw cannotWrite(path, cause);
   }
 }

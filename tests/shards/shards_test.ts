@@ -3,9 +3,13 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
 import { mergeRuns } from "../../lib/merge/mod.ts";
-import { changeOf, divide, pinnedPlan, readPlan } from "../../lib/shards/mod.ts";
+import { changeOf, divide, type OwnOutput, pinnedPlan, readPlan } from "../../lib/shards/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { prompts, runShard, runShards, type ShardRun } from "./fixture.ts";
+
+function outputOf(stem: string): OwnOutput {
+  return { stem, isNamed: false, wholeResults: [] };
+}
 
 /** Runs every shard and returns the answered rows of each. */
 async function runAll(
@@ -239,7 +243,7 @@ Deno.test("answers of one number of shards are not paid for again by another one
   const input = await dir.write("in.jsonl", prompts(0, 10));
   const output = dir.path("out/");
   // The borders alone are no reason: nothing has been paid for.
-  await pinnedPlan(dir.path("out/in"), [input], 4);
+  await pinnedPlan(outputOf(dir.path("out/in")), [input], 4);
   await runShard(input, output, { shard: { index: 1, count: 2 } });
   for (const shard of [{ index: 0, count: 3 }, { index: 0, count: 4 }, undefined]) {
     const other = () => runShard(input, output, { shard });
@@ -261,7 +265,7 @@ Deno.test("answers of a run over the whole input are not paid for again by shard
   const second = await dir.write("second.jsonl", prompts(10, 20));
   const shard = { index: 1, count: 2 };
   const output = dir.path("out/");
-  await pinnedPlan(dir.path("out/in"), [input], 2);
+  await pinnedPlan(outputOf(dir.path("out/in")), [input], 2);
   await runShard(input, output, { limit: 3 });
   for (const inputs of [input, [input, second]]) {
     const { message } = await assertRejects(() => runShard(inputs, output, { shard }), UsageError);
@@ -297,4 +301,63 @@ Deno.test("answers of shards over one file are not paid for again by a run over 
   const output = dir.path("out/b.jsonl");
   await mergeRuns({ outputs: output, output, tidy: true });
   assertEquals((await runShard([a, b], dir.path("out/"), {})).asked, []);
+});
+
+Deno.test("answers of shards over a folder are not paid for again by way of another path to one of its files", async () => {
+  await using dir = await tempDir();
+  const x = await dir.write("in/x.jsonl", prompts(0, 10));
+  await dir.write("in/y.jsonl", prompts(10, 20));
+  const copy = await dir.write("copy/x.jsonl", prompts(0, 10));
+  const unlike = await dir.write(
+    "unlike/x.jsonl",
+    prompts(5, 15).map(({ prompt }) => ({ prompt: prompt.slice(-2).padStart(2, "q") })),
+  );
+  await Deno.symlink(x, dir.path("link.jsonl"));
+  const output = dir.path("out/");
+  await runShard(dir.path("in"), output, { shard: { index: 0, count: 2 } });
+  const shard = { index: 0, count: 3 };
+  for (const input of [x, dir.path("link.jsonl"), copy, dir.path("in/*.jsonl")]) {
+    for (const options of [{}, { shard }]) {
+      const { message } = await assertRejects(() => runShard(input, output, options), UsageError);
+      assertStringIncludes(message, "hold answers of 2 shards", input);
+    }
+  }
+  // The same in another working directory, where the paths in the borders lead nowhere.
+  const borders = dir.path("out/.retort/in.shards-2.json");
+  const plan = await Deno.readTextFile(borders);
+  await Deno.writeTextFile(borders, plan.replaceAll(dir.path("in/"), "elsewhere/"));
+  await assertRejects(() => runShard(x, output, {}), UsageError, "hold answers of 2 shards");
+  await Deno.writeTextFile(borders, plan);
+  assertEquals((await Deno.stat(unlike)).size, (await Deno.stat(x)).size);
+  assertEquals((await runShard(unlike, output, {})).asked.length, 10);
+  // Named results, as of another model, are another output.
+  assertEquals((await runShard(x, dir.path("out/other-model.jsonl"), {})).asked.length, 10);
+});
+
+Deno.test("answers of shards over one file are not paid for again by shards of its folder", async () => {
+  await using dir = await tempDir();
+  const x = await dir.write("in/x.jsonl", prompts(0, 10));
+  await dir.write("in/y.jsonl", prompts(10, 20));
+  const output = dir.path("out/"), shard = { index: 0, count: 2 };
+  await runShards(x, output, 2);
+  const folder = () => runShard(dir.path("in"), output, { shard });
+  await assertRejects(folder, UsageError, "out/x.jsonl");
+  await mergeRuns({ outputs: output, output: dir.path("all/x.jsonl"), tidy: true });
+  await assertRejects(folder, UsageError, "hold answers of 2 shards");
+  await assertRejects(() => runShard(x, output, {}), UsageError, "hold answers of 2 shards");
+});
+
+Deno.test("the merged answers to a folder are not paid for again by its files or by new shards", async () => {
+  await using dir = await tempDir();
+  await dir.write("in/x.jsonl", prompts(0, 10));
+  await dir.write("in/y.jsonl", prompts(10, 20));
+  const input = dir.path("in"), output = dir.path("all/in.jsonl");
+  await runShards(input, dir.path("out/"), 2);
+  await mergeRuns({ outputs: dir.path("out/"), output });
+  for (const shard of [undefined, { index: 0, count: 2 }]) {
+    const again = () => runShard(input, dir.path("all/"), { shard });
+    const { message } = await assertRejects(again, UsageError, "would be paid for again");
+    assertStringIncludes(message, `-o ${output}`);
+  }
+  assertEquals((await runShard(input, output, {})).asked, []);
 });

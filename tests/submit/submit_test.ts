@@ -267,7 +267,10 @@ Deno.test("what Kubernetes takes for its values is taken", () => {
 Deno.test("the status of one of several divisions is shown with --shards", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10));
-  for (const count of [2, 5]) await pinnedPlan(dir.path("out/in"), [input], count);
+  for (const count of [2, 5]) {
+    const output = { stem: dir.path("out/in"), isNamed: false, wholeResults: [] };
+    await pinnedPlan(output, [input], count);
+  }
   const statusOf = async (flags: [string, string][]) => {
     let text = "";
     const settings = new Settings({ command: "submit", inputs: [], flags: new Map(flags) });
