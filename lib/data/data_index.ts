@@ -8,7 +8,7 @@ import { basename, dirname } from "../deps/std_path.ts";
 import { inFolder } from "../paths.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { pricesOf } from "../prices/mod.ts";
-import type { Teacher } from "../teacher/mod.ts";
+import type { Teacher, Usage } from "../teacher/mod.ts";
 import { Mark } from "./columns.ts";
 import { DataFile, type FileState } from "./data_file.ts";
 import type { LineDamage } from "./file_mark.ts";
@@ -63,8 +63,8 @@ export class DataIndex {
   version = 0;
   readonly #indexPath: string | undefined;
   #savedRows = 0;
-  /** Public prices by model and teacher; a pair without a public price has undefined. */
-  #rates = new Map<string, Rates | undefined>();
+  /** The costs of answers by model and teacher; a pair without a public price has undefined. */
+  #costs = new Map<string, CostOf | undefined>();
   /** Pairs of model and teacher of new rows without a cost: their two codes in one number. */
   #unpricedPairs = new Set<number>();
 
@@ -220,38 +220,39 @@ export class DataIndex {
     for (const pair of this.#unpricedPairs) {
       const [model, teacher] = [models[Math.floor(pair / 0x1_0000)], teachers[pair % 0x1_0000]];
       const key = `${model}\0${teacher}`;
-      if (!this.#rates.has(key)) this.#rates.set(key, await publicRatesOf(model, teacher));
+      if (!this.#costs.has(key)) this.#costs.set(key, await publicCostOf(model, teacher));
     }
     this.#unpricedPairs.clear();
     const { columns, length } = this.table;
     for (let row = from; row < length; row++) {
       if (columns.costUsd[row] !== -1) continue;
-      const rates = this.#rates.get(
+      const costOf = this.#costs.get(
         `${models[columns.model[row]]}\0${teachers[columns.teacher[row]]}`,
       );
-      if (rates === undefined) continue;
-      columns.costUsd[row] =
-        (columns.promptTokens[row] * rates.usdIn + columns.completionTokens[row] * rates.usdOut) /
-        1e6;
+      const costUsd = costOf?.({
+        promptTokens: columns.promptTokens[row],
+        cachedTokens: columns.cachedTokens[row],
+        completionTokens: columns.completionTokens[row],
+        reasoningTokens: columns.reasoningTokens[row],
+      });
+      if (costUsd === undefined) continue;
+      columns.costUsd[row] = costUsd;
       columns.marks[row] |= Mark.Estimated;
     }
   }
 }
 
-/** US dollars per million tokens. */
-interface Rates {
-  readonly usdIn: number;
-  readonly usdOut: number;
-}
+/** US dollars for the tokens of an answer; undefined if unknown. */
+type CostOf = (usage: Usage) => number | undefined;
 
-async function publicRatesOf(model: string, address: string): Promise<Rates | undefined> {
+async function publicCostOf(model: string, address: string): Promise<CostOf | undefined> {
   const teacher = {
     model,
     address,
     complete: () => Promise.reject(new Error("no teacher")),
   } as Teacher;
-  const { ratesOf } = await pricesOf([teacher]);
-  return ratesOf(teacher);
+  const { priceOf } = await pricesOf([teacher]);
+  return priceOf && ((usage) => priceOf({ usage }, teacher));
 }
 
 const DECODER = new TextDecoder("utf-8");

@@ -21,7 +21,7 @@ import { FLAGS } from "./flags.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
 /** Raise the number when a flag's rule changes, so that older indexes are rebuilt. */
-const FORMAT = `retort-view 4 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
+const FORMAT = `retort-view 5 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
   readonly format: string;

@@ -26,7 +26,7 @@ export interface Prices {
    * undefined unless the price of every teacher is known: an incomplete sum would be mistaken for
    * the bill.
    */
-  readonly priceOf: ((completion: Completion, teacher: Teacher) => number | undefined) | undefined;
+  readonly priceOf: ((answer: PricedAnswer, teacher: Teacher) => number | undefined) | undefined;
   /** Teachers whose price is unknown. */
   readonly unpriced: readonly Teacher[];
   /** For each model, a sentence that says where its price comes from; empty if the user set the
@@ -40,8 +40,11 @@ export interface PlainRates {
   readonly usdOut: number;
 }
 
+/** What the cost of an answer depends on. */
+export type PricedAnswer = Pick<Completion, "usage" | "modelAsked" | "serviceTier">;
+
 /** US dollars for an answer of one teacher; undefined if unknown. */
-type CostOf = (completion: Completion) => number | undefined;
+type CostOf = (answer: PricedAnswer) => number | undefined;
 
 /**
  * @throws {RangeError} if a price is not an amount of money, or another price must be given, too

@@ -101,6 +101,26 @@ Deno.test("index: conditions are answered by columns and by lines alike", async 
   index.close();
 });
 
+Deno.test("index: an estimated cost counts cached tokens at their price", async () => {
+  await using dir = await tempDir();
+  const distill = {
+    model: "gpt-5-mini",
+    teacher: "https://api.openai.com/v1",
+    prompt_tokens: 1_000_000,
+    cached_tokens: 600_000,
+    completion_tokens: 500_000,
+    reasoning_tokens: 100_000,
+  };
+  const index = await indexOf(await dir.write("x.jsonl", resultLine({ uid: "a", distill })));
+  const { cost_usd: usd, cost_estimated_rows: rows } = statisticsOf(
+    index.table,
+    selectRows(index, ""),
+  );
+  // $0.25 for a million prompt tokens, $0.025 from the cache, $2 for a million completion tokens.
+  assertEquals([usd.toFixed(6), rows], [(0.4 * 0.25 + 0.6 * 0.025 + 0.5 * 2).toFixed(6), 1]);
+  index.close();
+});
+
 Deno.test("index: a value of any field can be selected and excluded on the page", async () => {
   await using dir = await tempDir();
   const names = [
