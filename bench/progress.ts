@@ -86,7 +86,7 @@ function redrawForEachRow(rows: number): void {
   progress.stop();
 }
 
-const SCREEN = { write: () => {}, columns: () => 100, color: true };
+const SCREEN = { write: () => {}, columns: () => 100, isColored: true };
 
 /** @param setTick Gets the function that the interval of snapshots would call. */
 function createProgress(now: () => number, setTick: (tick: () => void) => void): Progress {

@@ -73,7 +73,7 @@ async function run(options: JobOptions): Promise<JobReport> {
   const teacher = teacherOf(options.teacher);
   const generator = new ResponseGenerator({ teacher, concurrency, carefulStart });
   if (options.bar) {
-    generator.on(createBar({ write: () => {}, columns: () => 100, color: true }));
+    generator.on(createBar({ write: () => {}, columns: () => 100, isColored: true }));
   }
   const watch = options.watch ? watchRun(generator) : undefined;
   const startedMs = performance.now();

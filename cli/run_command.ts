@@ -130,7 +130,7 @@ function printEnd(
       exportCommand: summary.files.length > MAX_EXPORTED_FILES
         ? undefined
         : exportCommand(summary, io.program),
-      color: usesColor(io),
+      isColored: usesColor(io),
     }));
   } else if (summary.state === "halted") {
     const next = continueCommand === undefined ? "" : `To continue: ${continueCommand}\n`;

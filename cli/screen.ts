@@ -30,7 +30,7 @@ export function openScreen(style: ProgressStyle, io: Io, isVerbose = false): Scr
       createBar({
         write: (text) => io.writeErr(text),
         columns: () => io.columns(),
-        color: usesColor(io),
+        isColored: usesColor(io),
         isVerbose,
       });
     let bar = newBar();

@@ -24,7 +24,12 @@ import { shellWord } from "../lib/shell.ts";
 import type { PreparedJob } from "./submit_command.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
 
-/** Prints the script of the array, or submits all arrays and the merge that depends on them. */
+/**
+ * Prints the script of the array, or submits all arrays and the merge that depends on them.
+ *
+ * @throws {UsageError} if the scheduler cannot be called, or takes no array of this size
+ * @throws {SinkError} if it rejects a script
+ */
 export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io): Promise<void> {
   const logs = resolve(dirname(job.stem), OWN_FOLDER, "logs");
   await Deno.mkdir(logs, { recursive: true });
@@ -35,8 +40,8 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   let merge: string;
   try {
     for (const array of arrays) {
-      const after = array.after === undefined ? [] : [ids[array.after]];
-      ids.push(await sbatch(slurmScript(job, array, options), after));
+      const afterIds = array.after === undefined ? [] : [ids[array.after]];
+      ids.push(await sbatch(slurmScript(job, array, options), afterIds));
     }
     merge = await sbatch(slurmMerge(job, options), ids);
   } catch (error) {
@@ -45,7 +50,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
       `${error.message}. Of ${formatCountOf(arrays.length, "array")} and the merge, ${
         ids.join(", ")
       } ${ids.length === 1 ? "is" : "are"} in the queue: ${
-        submitWords(job, "cancel", io)
+        submitCommand(job, "cancel", io)
       } removes ` +
         "what is there",
       { path: error.path, cause: error },
@@ -55,28 +60,32 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
     `Submitted ${formatCountOf(job.shards, "shard")} as ${
       arrays.length === 1 ? "array" : "arrays"
     } ${ids.join(", ")}, merge as job ${merge}\n` +
-      `To check on it: ${submitWords(job, "status", io)}\n`,
+      `To check on it: ${submitCommand(job, "status", io)}\n`,
   );
 }
 
 /**
  * Submits a script to Slurm, to run after other jobs, however they end. Returns the job ID.
  */
-async function sbatch(script: string, after: readonly string[]): Promise<string> {
-  const dependency = after.length === 0 ? [] : [`--dependency=afterany:${after.join(":")}`];
-  const said = await useTool("sbatch", ["--parsable", ...dependency], script);
+async function sbatch(script: string, afterIds: readonly string[]): Promise<string> {
+  const dependency = afterIds.length === 0 ? [] : [`--dependency=afterany:${afterIds.join(":")}`];
+  const stdout = await useTool("sbatch", ["--parsable", ...dependency], script);
   // If Slurm has several clusters, the name of the cluster follows.
-  return said.trim().split(";")[0];
+  return stdout.trim().split(";")[0];
 }
 
 /**
  * Returns the command that shows or cancels a job. `deno task distill` becomes `deno task submit`:
  * only that task may call the scheduler.
  */
-function submitWords({ stem }: PreparedJob, what: "status" | "cancel", { program }: Io): string {
-  const words = program.replace(/(\btask\b.*) distill$/, "$1 submit");
-  const command = words === program ? `${program} submit` : words;
-  return `${command} ${what} ${shellWord(`${stem}.jsonl`)}`;
+function submitCommand(
+  { stem }: PreparedJob,
+  action: "status" | "cancel",
+  { program }: Io,
+): string {
+  const task = program.replace(/(\btask\b.*) distill$/, "$1 submit");
+  const command = task === program ? `${program} submit` : task;
+  return `${command} ${action} ${shellWord(`${stem}.jsonl`)}`;
 }
 
 function printScript(job: PreparedJob, options: SlurmOptions, io: Io): void {
@@ -113,7 +122,7 @@ function slurmOptions(job: PreparedJob, logs: string, settings: Settings): Slurm
     partition: directive(settings, "partition"),
     account: directive(settings, "account"),
     memory: directive(settings, "memory"),
-    before: settings.list("before"),
+    setupLines: settings.list("before"),
     quote: (word) => shellWord(word, "linux"),
   };
 }
@@ -123,7 +132,7 @@ function directive(settings: Settings, name: string): string | undefined {
   const value = settings.text(name);
   if (value === undefined || /^[\w.,:+-]+$/.test(value)) return value;
   throw new UsageError(
-    `Cannot use ${settings.given(name, value)}: it must be one word of letters, digits and .,:+-`,
+    `Cannot use ${settings.given(name, value)}: it must be one word of letters, digits and _.,:+-`,
   );
 }
 
@@ -134,23 +143,23 @@ function directive(settings: Settings, name: string): string | undefined {
 const SLURM_TIME = /^(\d+-\d+(:\d\d){0,2}|\d+(:\d\d){1,2})$/;
 
 function timeLimit(settings: Settings): string | undefined {
-  const given = settings.text("time");
-  if (given !== undefined && SLURM_TIME.test(given)) return given;
+  const text = settings.text("time");
+  if (text !== undefined && SLURM_TIME.test(text)) return text;
   const ms = settings.milliseconds("time");
   return ms === undefined ? undefined : slurmTime(ms);
 }
 
 function slurmTime(ms: number): string {
   const seconds = Math.ceil(ms / 1_000);
-  const two = (number: number) => String(number).padStart(2, "0");
+  const twoDigits = (number: number) => String(number).padStart(2, "0");
   const minutes = Math.floor(seconds / 60);
-  return `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}:${two(seconds % 60)}`;
+  return [Math.floor(minutes / 60), minutes % 60, seconds % 60].map(twoDigits).join(":");
 }
 
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
 
 /**
- * The executable, or Deno with its flags. `--cached-only`: a node must not have to download
+ * The executable, or Deno with its flags. `--cached-only`, because nodes may have no way to download
  * anything.
  */
 function programOnNodes(): string[] {
@@ -179,23 +188,23 @@ export async function submitToKubernetes(
 ): Promise<void> {
   const manifests = kubernetesManifests(job, kubernetesOptions(settings));
   if (!settings.isOn("send")) return io.writeOut(manifests);
-  let said: string;
+  let stdout: string;
   try {
-    said = await useTool("kubectl", ["apply", "-f", "-"], manifests);
+    stdout = await useTool("kubectl", ["apply", "-f", "-"], manifests);
   } catch (error) {
     // The Job of an earlier submit exists until it is deleted, even if it has ended.
     if (!(error instanceof SinkError && /immutable/.test(error.message))) throw error;
     throw new UsageError(
-      `Cannot submit: there is a job of this output already. Remove it first, which keeps all answers: ${
-        submitWords(job, "cancel", io)
+      `Cannot submit: a job of this output exists already. Remove it first, which keeps all answers: ${
+        submitCommand(job, "cancel", io)
       }`,
       { cause: error },
     );
   }
-  io.writeErr(`${said}To check on it: ${submitWords(job, "status", io)}\n`);
+  io.writeErr(`${stdout}To check on it: ${submitCommand(job, "status", io)}\n`);
 }
 
-/** Programs that `--allow-run` must name. */
+/** The programs that the task `submit` may run. */
 type Tool = "sbatch" | "squeue" | "scancel" | "scontrol" | "kubectl";
 
 /**

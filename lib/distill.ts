@@ -22,12 +22,12 @@ import {
 } from "./run/mod.ts";
 import { imagesIn, type RowImages } from "./source/mod.ts";
 
-/** Options of {@linkcode distill}: those of a `ResponseGenerator`, but `validate` gets the typed
- * answer, and `duplicates` is `keep` by default. */
+/** Options of {@linkcode distill}: those of a `ResponseGenerator`, except that `validate` gets the
+ * typed answer, and `duplicates` is `keep` by default. */
 export type DistillOptions<Row = unknown> = SharedOptions & {
   /** Keeps an answer if this returns `true` or nothing. A returned string is the reason for
    * rejecting it; `false` rejects without one. */
-  validate?: (a: Answer<Row>) => boolean | string | void | Promise<boolean | string | void>;
+  validate?: (answer: Answer<Row>) => boolean | string | void | Promise<boolean | string | void>;
 };
 
 /**
@@ -71,7 +71,8 @@ export function distill<Row>(
 
 /** What differs between Deno and other runtimes. */
 export interface RuntimeAdapter {
-  /** Returns a reader of local images below `root`; one that reads none if `root` is undefined. */
+  /** Returns the reader of the images that rows name: of files below `root`, or of none if `root` is
+   * undefined. Throws if the runtime cannot read files and `root` is set. */
   readonly imagesIn: (root: string | undefined) => RowImages;
   /** Whether patterns and schemas are checked on this thread. @default false: in a worker */
   readonly checksOnThisThread?: boolean;

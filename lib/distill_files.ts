@@ -30,7 +30,7 @@ const RULES = { ...SHARED_RULES, ...RUN_ONLY_RULES };
  * missing, and resolves when everything is on disk. Does not close the teacher.
  *
  * @param input A file or several, as paths or `file:` URLs.
- * @param output A folder (ends in `/`, or is one already), or the one results file (`.jsonl`).
+ * @param output A folder, or a results file, which ends in `.jsonl` and takes one input.
  * @param options `teacher` or `teachers` is required.
  * @returns The summary of the run. Failed rows are counted, not thrown.
  * @throws The reason of `signal` once it is aborted; answers received until then are on disk.

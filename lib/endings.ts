@@ -68,6 +68,7 @@ export function isFilterWord(word: string): boolean {
   return FILTER_WORDS.test(normalized(word));
 }
 
+/** Tells how answers ended, given the finish reasons that the user accepts. */
 export class Endings {
   readonly #accepted: ReadonlySet<string>;
 
@@ -109,7 +110,7 @@ export function endingOf(finishReason: string | null): Ending {
  * Checks the finish reasons of `acceptEndings`.
  *
  * @throws {TypeError} if they are not a list
- * @throws {RangeError} if one is not a word, or marks a truncated or filtered answer
+ * @throws {RangeError} if one is not a finish reason, or marks a truncated or filtered answer
  */
 export function checkEndings(words: readonly string[]): void {
   if (!Array.isArray(words)) {
@@ -178,8 +179,8 @@ export function tokenLimitOf(params: Params): TokenLimit | undefined {
 
 /**
  * Parameters for an answer of up to twice the length. Doubles each limit among them, up to `cap`.
- * If they set none, the teacher's own limit truncated the answer: `max_tokens` is then set to twice
- * the length of that answer, if there is a cap.
+ * If they set none, the teacher's own limit truncated the answer: if there is a cap, `max_tokens` is
+ * then set to twice the length of that answer, up to `cap`.
  *
  * @param params The parameters of the truncated attempt; not changed.
  * @param cap The highest limit, in tokens; undefined for none.

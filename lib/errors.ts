@@ -164,7 +164,7 @@ export class TeacherError extends RetortError {
   readonly retryAfterMs: number | undefined;
   /** Whether a limit of the teacher is used up, so that other rows would be throttled too. */
   readonly isExhausted: boolean;
-  /** The time until the limit that is used up is reset, in milliseconds; undefined if unknown. */
+  /** How long until the exhausted limit resets, in milliseconds; undefined if unknown. */
   readonly limitResetMs: number | undefined;
   /** Whether a router with its own key relays the error of a provider. */
   readonly isRelayed: boolean;
@@ -195,6 +195,7 @@ export class TeacherError extends RetortError {
   }
 }
 
+/** A copy of the error with other details. */
 export function changedError(error: TeacherError, changes: TeacherErrorOptions): TeacherError {
   const { cause } = error;
   return new TeacherError(error.message, { ...error, cause, ...changes });

@@ -40,15 +40,16 @@ export function systemReason(cause: unknown): string {
   return message.startsWith("Is a directory") ? "it is a folder" : message;
 }
 
-/** The error for one of Retort's own files that exists but cannot be read. */
+/** The error for one of Retort's own files that cannot be read; a FIFO, socket or device in its place
+ * is a mistake of the user. */
 export function cannotRead(path: string, cause: unknown): SinkError | UsageError {
-  const words = `Cannot read "${path}": ${systemReason(cause)}`;
-  if (cause instanceof NoFileError) return new UsageError(words, { cause });
-  return new SinkError(words, { path, cause });
+  const message = `Cannot read "${path}": ${systemReason(cause)}`;
+  if (cause instanceof SpecialFileError) return new UsageError(message, { cause });
+  return new SinkError(message, { path, cause });
 }
 
-/** A path leads to a FIFO, socket or device, not to a file. */
-class NoFileError extends Error {}
+/** A path leads to a FIFO, socket or device instead of a file. */
+class SpecialFileError extends Error {}
 
 /** Deno's own text tells the user to disable the sandbox: `Requires all access to "/proc/x", run
  * again with the --allow-all flag`. */
@@ -64,23 +65,23 @@ function permissionReason(message: string): string {
  * @param errorOf Creates the error for any other failure. @default the failure itself
  */
 export async function ifThere<T>(
-  work: Promise<T>,
+  operation: Promise<T>,
   errorOf: (cause: unknown) => unknown = (cause) => cause,
 ): Promise<T | undefined> {
   try {
-    return await work;
+    return await operation;
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound) return undefined;
     throw errorOf(cause);
   }
 }
 
-/** Files that shells and systems have opened already: `/dev/fd/63` has a writer. */
-const OPEN_ALREADY = /^\/(?:dev|proc)\//;
+/** Paths of files that shells and systems have already opened: `/dev/fd/63` has a writer. */
+const ALREADY_OPEN = /^\/(?:dev|proc)\//;
 
 /**
- * Opens a file for reading. Rejects for a FIFO, socket or device: to open it may wait for another
- * process, and to read it may never end.
+ * Opens a file for reading. Rejects for a FIFO, socket or device outside `/dev` and `/proc`: opening
+ * it may wait for another process, and reading it may never end.
  */
 export async function openToRead(path: string): Promise<Deno.FsFile> {
   await checkHasEnd(path);
@@ -95,16 +96,17 @@ export async function readTextOf(path: string): Promise<string> {
 
 async function checkHasEnd(path: string): Promise<void> {
   const problem = specialProblem(path, await Deno.stat(path));
-  if (problem !== undefined) throw new NoFileError(problem);
+  if (problem !== undefined) throw new SpecialFileError(problem);
 }
 
-/** Why a path must not be opened like a file, for a message; undefined for files and folders. */
+/** Why a path must not be opened like a file, for a message; undefined for files and folders, and
+ * for everything in `/dev` and `/proc`. */
 export function specialProblem(path: string, info: Deno.FileInfo): string | undefined {
-  if (info.isFile || info.isDirectory || OPEN_ALREADY.test(path)) return undefined;
+  if (info.isFile || info.isDirectory || ALREADY_OPEN.test(path)) return undefined;
   return `it is ${kindOf(info)}. Name a file with its content`;
 }
 
-/** What is at a path, for a message. */
+/** The kind of a file, for a message: `a folder`. */
 export function kindOf(info: Deno.FileInfo): string {
   if (info.isFile) return "a file";
   if (info.isSymlink) return "a link";
@@ -132,7 +134,8 @@ export async function hasContent(path: string): Promise<boolean> {
 /**
  * The compressed copy of a file that is itself missing or empty; undefined if there is none.
  *
- * @param inputs Files that are no copies: an input `x.jsonl.gz` may be next to its results.
+ * @param inputs The inputs of the run, which are not copies: `x.jsonl.gz` may be next to its results
+ * `x.jsonl`.
  */
 export async function compressedCopyOf(
   path: string,
@@ -146,9 +149,9 @@ export async function compressedCopyOf(
 }
 
 async function isOneOf(path: string, others: readonly string[]): Promise<boolean> {
-  const place = await Deno.realPath(path);
+  const realPath = await Deno.realPath(path);
   for (const other of others) {
-    if (await Deno.realPath(other).catch(() => other) === place) return true;
+    if (await Deno.realPath(other).catch(() => other) === realPath) return true;
   }
   return false;
 }
@@ -160,18 +163,18 @@ export async function removeIfThere(path: string): Promise<void> {
 /**
  * Creates a folder and its parents.
  *
- * @throws {UsageError} if a file has this name
- * @throws {SinkError} if it cannot be created
+ * @throws {UsageError} if a file has the name of the folder or of a parent
+ * @throws {SinkError} if it cannot be created for another reason
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
     await Deno.mkdir(path, { recursive: true });
   } catch (cause) {
-    const words = `Cannot create the folder "${path}"`;
+    const attempt = `Cannot create the folder "${path}"`;
     if (cause instanceof Deno.errors.AlreadyExists || cause instanceof Deno.errors.NotADirectory) {
-      throw new UsageError(`${words}: there is a file of that name. Name another output`);
+      throw new UsageError(`${attempt}: there is a file of that name. Name another output`);
     }
-    throw new SinkError(`${words}: ${systemReason(cause)}`, { path, cause });
+    throw new SinkError(`${attempt}: ${systemReason(cause)}`, { path, cause });
   }
 }
 
@@ -226,7 +229,7 @@ export interface FileIdentity {
 export async function identityOf(path: string, info: Deno.FileInfo): Promise<FileIdentity> {
   const infoByPath = await Deno.stat(path).catch(() => undefined);
   // Some network and overlay filesystems report different numbers for a path and for its handle.
-  const isInconsistent = infoByPath !== undefined && !isSame(infoByPath, info) &&
+  const isInconsistent = infoByPath !== undefined && !isSameFile(infoByPath, info) &&
     await isOpenedAs(path, infoByPath, info);
   return { device: info.dev, inode: isInconsistent ? 0 : info.ino ?? 0 };
 }
@@ -239,11 +242,11 @@ async function isOpenedAs(
 ): Promise<boolean> {
   if (!infoByPath.isFile) return false;
   using file = await Deno.open(path, { read: true }).catch(() => null);
-  return file === null || isSame(await file.stat(), info);
+  return file === null || isSameFile(await file.stat(), info);
 }
 
-function isSame(one: Deno.FileInfo, other: Deno.FileInfo): boolean {
-  return one.ino === other.ino && one.dev === other.dev;
+function isSameFile(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
+  return a.ino === b.ino && a.dev === b.dev;
 }
 
 /**

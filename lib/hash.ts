@@ -49,5 +49,5 @@ export function xxHash64Hex(text: string): string {
 export function hash32(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
+  return hash >>> 0; // unsigned
 }

@@ -10,16 +10,17 @@
 
 import { Script } from "node:vm";
 
+/** The global variable that holds the function to call. */
 const HOOK = "retortInterruptibleWork";
 /** Compiled once, because a search runs it for each of thousands of blocks. */
 const SCRIPT = new Script(`${HOOK}()`);
 
-/** Calls `work`, stops it after `mostMs` wherever it is, and returns whether it ended by itself.
+/** Calls `work`, stops it after `maxMs` wherever it is, and returns whether it ended by itself.
  * Costs 12 µs a call. Only for workers: `work` is kept in a global variable, one at a time. */
-export function endsWithin(mostMs: number, work: () => void): boolean {
+export function endsWithin(maxMs: number, work: () => void): boolean {
   Object.assign(globalThis, { [HOOK]: work });
   try {
-    SCRIPT.runInThisContext({ timeout: mostMs });
+    SCRIPT.runInThisContext({ timeout: maxMs });
     return true;
   } catch (error) {
     if ((error as { code?: string }).code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;

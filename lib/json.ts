@@ -37,7 +37,8 @@ export interface RawJson {
 }
 
 /**
- * The deepest nesting at which values are written unchanged; deeper ones are written as JSON text.
+ * The deepest nesting at which a teacher's values are written unchanged; deeper ones are written as
+ * JSON text. Far below the limits above, and above what teachers send.
  */
 export const MAX_LEVELS = 64;
 

@@ -45,7 +45,7 @@ export async function* readOpenBlocks(
     if (filled === buffer.length) buffer = enlarged(buffer);
     const count = await readInto(file, buffer.subarray(filled), path);
     if (count === null) break;
-    // Searches only the new bytes: earlier ones hold no line feed, however long the line.
+    // Only the new bytes are searched: those left in the buffer hold no line feed.
     const lastNewline = buffer.subarray(filled, filled + count).lastIndexOf(NEWLINE);
     const end = lastNewline === -1 ? 0 : filled + lastNewline + 1;
     filled += count;
@@ -98,7 +98,7 @@ async function readInto(
   }
 }
 
-/** Doubles the buffer, so that reading one very long line takes linear time. */
+/** Doubled, so that reading one very long line takes linear time. */
 function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
   const larger = new Uint8Array(buffer.length * 2);
   larger.set(buffer);

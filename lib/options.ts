@@ -8,6 +8,7 @@
 import { closestString, levenshteinDistance } from "./deps/std_text.ts";
 import { isObject } from "./json.ts";
 
+/** What an option may be. */
 export interface OptionRule {
   /** The valid values, in words that follow "it must be ". */
   readonly what: string;
@@ -74,10 +75,12 @@ export function oneOf(values: readonly string[]): OptionRule {
   };
 }
 
+const TOP_LEVEL = "options";
+
 /**
  * Checks options against their rules. `undefined` stands for the default.
  *
- * @param place The name of the options in messages, if they are nested: `teachers[0]`.
+ * @param place Where the options are, for messages: `teachers[0]`. @default at the top level
  * @throws {TypeError} If the options are not an object, a name is unknown, or a value has the wrong
  * type.
  * @throws {RangeError} If a number is out of range.
@@ -85,21 +88,24 @@ export function oneOf(values: readonly string[]): OptionRule {
 export function checkOptions(
   options: unknown,
   rules: Readonly<Record<string, OptionRule>>,
-  place = "options",
+  place = TOP_LEVEL,
 ): void {
   if (!isObject(options)) {
     throw new TypeError(`Cannot use ${place} ${shown(options)}: it must be an object`);
   }
+  const prefix = place === TOP_LEVEL ? "" : `${place}.`;
   for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(rules, name)) throw new TypeError(unknownOption(name, Object.keys(rules)));
+    if (!Object.hasOwn(rules, name)) {
+      throw new TypeError(unknownOption(name, prefix, Object.keys(rules)));
+    }
     if (value === undefined) continue;
     const { what, isType, isInRange, isSecret = false } = rules[name];
     const current = isSecret ? `(a ${typeof value})` : shown(value);
     if (!isType(value)) {
-      throw new TypeError(`Cannot use ${name} ${current}: it must be ${what}`);
+      throw new TypeError(`Cannot use ${prefix}${name} ${current}: it must be ${what}`);
     }
     if (isInRange !== undefined && !isInRange(value as never)) {
-      throw new RangeError(`Cannot use ${name} ${current}: it must be ${what}`);
+      throw new RangeError(`Cannot use ${prefix}${name} ${current}: it must be ${what}`);
     }
   }
 }
@@ -121,24 +127,28 @@ export function requireOptions<Name extends string>(
   throw new TypeError(`Cannot ${what} without "${missing}": it must be ${rules[missing].what}`);
 }
 
-function unknownOption(name: string, known: readonly string[]): string {
+function unknownOption(name: string, prefix: string, options: readonly string[]): string {
   const lower = name.toLowerCase();
-  const nearest = closestString(lower, known.map((option) => option.toLowerCase()));
-  const meant = known.find((option) => option.toLowerCase() === nearest)!;
-  const isNear = levenshteinDistance(lower, nearest) <= Math.max(2, meant.length / 3);
-  return `Cannot use option "${name}": there is no such option` +
-    hintFor(name, meant, isNear, known);
+  const nearestLower = closestString(lower, options.map((option) => option.toLowerCase()));
+  const nearest = options.find((option) => option.toLowerCase() === nearestLower)!;
+  const isTypo = levenshteinDistance(lower, nearestLower) <= Math.max(2, nearest.length / 3);
+  // Parameters of servers have underscores; no option has one.
+  const isParam = options.includes("params") && (name.includes("_") || !isTypo);
+  return `Cannot use option "${prefix}${name}": there is no such option` +
+    hintFor(name, nearest, { isTypo, isParam });
 }
 
-function hintFor(name: string, meant: string, isNear: boolean, known: readonly string[]): string {
-  // Parameters of servers have underscores; no option has one.
-  const isParam = known.includes("params") && (name.includes("_") || !isNear);
-  if (!isParam) return isNear ? `. Did you mean "${meant}"?` : `. The nearest is "${meant}"`;
-  return `. The nearest is "${meant}"; parameters of the request belong in "params", as in ` +
+function hintFor(
+  name: string,
+  nearest: string,
+  { isTypo, isParam }: { isTypo: boolean; isParam: boolean },
+): string {
+  if (!isParam) return isTypo ? `. Did you mean "${nearest}"?` : `. The nearest is "${nearest}"`;
+  return `. The nearest is "${nearest}"; parameters of the request belong in "params", as in ` +
     `{ params: { ${name}: … } }`;
 }
 
-/** A value as messages show it. Objects and long strings may hold secrets: only their type is
+/** A value as messages show it. Objects and long strings may hold secrets, so only their type is
  * shown. */
 function shown(value: unknown): string {
   if (value === null) return "null";

@@ -37,6 +37,7 @@ export function endsWithSeparator(
   return new RegExp(`${SEPARATOR_PATTERN.source}$`).test(path);
 }
 
+/** The path without a separator at its end. */
 export function withoutSeparator(path: string, { SEPARATOR_PATTERN }: PathRules = system): string {
   return path.replace(new RegExp(`${SEPARATOR_PATTERN.source}$`), "");
 }
@@ -47,7 +48,7 @@ export function inFolder(folder: string, name: string, rules: PathRules = system
   return `${withoutSeparator(folder, rules)}/${name}`;
 }
 
-/** Splits a file's path after its last separator. */
+/** Splits a file's path after its last separator. `start` keeps the separator. */
 export function splitPath(path: string, { basename }: Pick<PathRules, "basename"> = system) {
   const name = basename(path);
   return { start: path.slice(0, path.length - name.length), name };
@@ -56,15 +57,16 @@ export function splitPath(path: string, { basename }: Pick<PathRules, "basename"
 /** Whether a path is strictly below a folder. Pass real paths: symbolic links are not
  * resolved. */
 export function isInside(path: string, folder: string, rules: PathRules = system): boolean {
-  const way = rules.relative(folder, path);
-  return way !== "" && way.split(rules.SEPARATOR_PATTERN)[0] !== ".." && !rules.isAbsolute(way);
+  const relative = rules.relative(folder, path);
+  return relative !== "" && !rules.isAbsolute(relative) &&
+    relative.split(rules.SEPARATOR_PATTERN)[0] !== "..";
 }
 
 /** The folder beside an output for Retort's own files. Dataset loaders skip names with a leading
  * dot. */
 export const OWN_FOLDER = ".retort";
 
-/** A text that is the same for all paths to one file: on filesystems without inodes, the path. */
+/** A key that all paths to a file share. On filesystems without inodes it is the absolute path. */
 export function fileKeyOf(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">): string {
   return ino ? `${dev}:${ino}` : system.resolve(path);
 }

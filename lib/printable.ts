@@ -44,16 +44,16 @@ export function printable(text: string): string {
     .trim();
 }
 
-/** Characters that a terminal may act on or hide, except line breaks and tabs. */
+/** Characters that a terminal may act on or hide, except line feeds and tabs. */
 const UNPRINTABLE =
   // deno-lint-ignore no-control-regex
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
 // deno-lint-ignore no-control-regex
-const CONTROLS = /[\t\v\f\r\x00-\x1f\x7f-\x9f]+/g;
+const CONTROLS = /[\x00-\x1f\x7f-\x9f]+/g;
 
-/** `printable` for text of several lines. Line breaks and spaces stay; tabs and control characters
- * become one space. */
+/** `printable` for text of several lines. Line feeds and spaces stay, except spaces at the end of a
+ * line; tabs and control characters become one space. */
 export function printableLines(text: string): string {
   return text.split("\n").map((line) =>
     line.replace(ESCAPE_SEQUENCES, "").replace(CONTROLS, " ").replace(INVISIBLE, "").toWellFormed()
@@ -61,7 +61,7 @@ export function printableLines(text: string): string {
   ).join("\n");
 }
 
-/** Escapes each character that a terminal may act on or hide. Line breaks and tabs stay. */
+/** Escapes each character that a terminal may act on or hide. Line feeds and tabs stay. */
 export function withEscapes(text: string, escape: (character: string) => string): string {
   return text.replace(UNPRINTABLE, escape);
 }

@@ -5,12 +5,12 @@
  * @module
  */
 
-/** How many characters of an answer are searched: a refusal comes first, and a long answer may
- * mention one. */
-const START = 200;
+/** How many characters of an answer are searched for marks: a refusal comes first, and a long answer
+ * may mention one. */
+const START_CHARS = 200;
 
-/** A longer answer, in characters, isn't discarded: it may hold more than a refusal. */
-const MAX_DISCARDED = 400;
+/** An answer with more characters isn't discarded: it may hold more than a refusal. */
+const MAX_DISCARDED_CHARS = 400;
 
 interface Phrases {
   /** How a refusal begins; compared in lower case. */
@@ -113,9 +113,10 @@ const LANGUAGES: Readonly<Record<string, Phrases>> = {
 const OPENINGS = Object.values(LANGUAGES).flatMap(({ openings }) => openings);
 const MARKS = new RegExp(Object.values(LANGUAGES).map(({ marks }) => marks).join("|"), "i");
 
-/** How marks in Latin letters begin: looking for these first halves the time. */
+/** How marks in Latin letters begin. Looking for these first halves the time. */
 const FIRST_WORD =
   /(?:^|[^a-z])(?:i[^a-z]|as an? |against |lo siento|lamento|je |es tut mir|ich kann|desculpe)/i;
+/** Letters of the other marks. */
 const OTHER_LETTER = /[а-яА-Я\u3040-\ud7a3]/;
 
 const SENTENCE_END = /[.!?]+(?:\s+|$)|[。！？]\s*|\n+/;
@@ -129,7 +130,7 @@ const CONTINUES =
  * that only begins like a refusal, or also gives what was asked for, is not. */
 export function isRefusal(response: string): boolean {
   const text = response.trim().toLowerCase();
-  if (text.length > MAX_DISCARDED || HOLDS_MORE.test(text)) return false;
+  if (text.length > MAX_DISCARDED_CHARS || HOLDS_MORE.test(text)) return false;
   return Object.values(LANGUAGES).some(({ openings, closings }) =>
     openings.some((opening) => {
       const match = opening.exec(text);
@@ -142,14 +143,14 @@ export function isRefusal(response: string): boolean {
 }
 
 function beginsLikeRefusal(response: string): boolean {
-  const start = response.slice(0, 2 * START).trimStart().slice(0, START).toLowerCase();
+  const start = response.slice(0, 2 * START_CHARS).trimStart().slice(0, START_CHARS).toLowerCase();
   return OPENINGS.some((opening) => opening.test(start));
 }
 
 /** Whether an answer should be marked for the user: it is a refusal, or holds a phrase of one near
  * its start. */
 export function resemblesRefusal(response: string): boolean {
-  const start = response.length > START ? response.slice(0, START) : response;
+  const start = response.slice(0, START_CHARS);
   const mayMatch = FIRST_WORD.test(start) || OTHER_LETTER.test(start);
   return (mayMatch && MARKS.test(start)) || beginsLikeRefusal(response);
 }

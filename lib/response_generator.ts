@@ -42,7 +42,7 @@ import { imagesIn } from "./source/mod.ts";
  * ```ts
  * import { openai, ResponseGenerator } from "../mod.ts";
  *
- * async function distil(): Promise<void> {
+ * async function answerFile(): Promise<void> {
  *   await using teacher = openai({ baseUrl: "http://127.0.0.1:8000/v1", model: "qwen3" });
  *   const generator = new ResponseGenerator({ teacher, concurrency: 200 });
  *   const summary = await generator.run({ input: "prompts.jsonl", output: "out/" });
@@ -85,10 +85,10 @@ export class ResponseGenerator {
   on(listener: RunListener): () => void {
     checkListener(listener);
     this.#listeners.add(listener);
-    const leave = this.#activeRun?.progress.on(listener);
+    const removeListener = this.#activeRun?.progress.on(listener);
     return () => {
       this.#listeners.delete(listener);
-      leave?.();
+      removeListener?.();
     };
   }
 

@@ -8,8 +8,8 @@ import { exactJson } from "./json.ts";
 import type { Params } from "./teacher/mod.ts";
 
 /** OpenAI's name, which nearly all servers use, and Mistral's. */
-const NAMES: readonly string[] = ["seed", "random_seed"];
-/** The highest number of `samples`. */
+const SEED_NAMES: readonly string[] = ["seed", "random_seed"];
+/** The highest value of the option `samples`. */
 export const MAX_SAMPLES = 1_000;
 const MAX_INT64 = 2n ** 63n - 1n;
 
@@ -27,7 +27,7 @@ const MAX_INT64 = 2n ** 63n - 1n;
 export function reseeded(params: Params, by: number): Params {
   if (by === 0) return params;
   let changed: Record<string, unknown> | undefined;
-  for (const name of NAMES) {
+  for (const name of SEED_NAMES) {
     // Rows may hold any name: inherited properties must not count.
     if (!Object.hasOwn(params, name)) continue;
     const seed = integerOf(params[name]);
@@ -38,14 +38,9 @@ export function reseeded(params: Params, by: number): Params {
   return changed ?? params;
 }
 
-/** Parameters for a new answer in place of a rejected one: the seed is raised by 1,000. A row has
- * at most 1,000 samples with consecutive seeds, so that all seeds differ. */
-export function resampled(params: Params): Params {
-  return resampledTimes(params, 1);
-}
-
-/** `resampled`, applied `times` times. */
-export function resampledTimes(params: Params, times: number): Params {
+/** Parameters for a new answer after `times` rejected ones: the seed is raised by 1,000 for each. A
+ * row has at most 1,000 samples with consecutive seeds, so all its seeds differ. */
+export function resampled(params: Params, times = 1): Params {
   return reseeded(params, times * MAX_SAMPLES);
 }
 

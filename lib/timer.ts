@@ -158,7 +158,8 @@ export class RowClock {
   readonly now = (): number => this.#now() - this.#stoppedMs;
 
   /**
-   * Called two to ten times a second, and before `isStopped` changes.
+   * Stops or continues the clock for the time since the last call. Called two to ten times a second,
+   * and before `isStopped` changes.
    *
    * @param isStopped Whether nothing could be sent since the last call.
    */

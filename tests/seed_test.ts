@@ -1,6 +1,6 @@
 import { assertEquals } from "../lib/deps/std_assert.ts";
 import { parseLossless } from "../lib/source/json_values.ts";
-import { resampled, resampledTimes, reseeded } from "../lib/seed.ts";
+import { resampled, reseeded } from "../lib/seed.ts";
 import type { Params } from "../lib/teacher/teacher.ts";
 
 for (
@@ -40,7 +40,10 @@ Deno.test("reseeded() gives parameters back that hold no integer seed", () => {
 Deno.test("resampled() gives no seed that another sample of the row has", () => {
   const first = { seed: 7 };
   const samples = Array.from({ length: 1_000 }, (_, index) => reseeded(first, index));
-  const seeds = samples.concat(samples.map(resampled), samples.map(resampled).map(resampled))
+  const seeds = samples.concat(
+    samples.map((params) => resampled(params)),
+    samples.map((params) => resampled(params, 2)),
+  )
     .map(({ seed }) => seed);
   assertEquals(new Set(seeds).size, 3_000);
   assertEquals(first, { seed: 7 });
@@ -48,10 +51,10 @@ Deno.test("resampled() gives no seed that another sample of the row has", () => 
   assertEquals(resampled(params) === params, true);
 });
 
-Deno.test("resampledTimes() gives the seed of the answer after a number of rejections", () => {
+Deno.test("resampled() gives the seed of the answer after a number of rejections", () => {
   let params: Params = { seed: 7, top_p: 1 };
   for (let times = 0; times < 5; times++) {
-    assertEquals(resampledTimes({ seed: 7, top_p: 1 }, times), params);
+    assertEquals(resampled({ seed: 7, top_p: 1 }, times), params);
     params = resampled(params);
   }
 });

@@ -19,7 +19,7 @@ export interface Unchecked {
 }
 
 /**
- * The result of a check: undefined if the answer passes, the reason for its rejection, or that it
+ * The result of a check: undefined if the answer passes, the reason for its rejection, or why it
  * could not be checked.
  */
 export type Verdict = string | Unchecked | undefined;
@@ -56,7 +56,7 @@ export function patternCheck(regExp: RegExp): Check {
 /**
  * Compiles a pattern.
  *
- * @param pattern A string is compiled with the flag `u`; it can hold other flags: `(?i:as an ai)`.
+ * @param pattern A string is compiled with the flag `u`; it can set others itself: `(?i:as an ai)`.
  * @throws {RangeError} when the string is empty or not a regular expression
  * @throws {TypeError} when it is neither a string nor a `RegExp`
  */
@@ -123,7 +123,7 @@ export const Note = {
   Phase: 1,
 } as const;
 
-/** Length of that array. */
+/** The length of the array that `Note` describes. */
 export const NOTE_COUNT = 2;
 
 /** Values of `Note.Phase`. */

@@ -13,7 +13,7 @@ import { inspect } from "node:util";
 
 export type { Check, Unchecked, Verdict } from "./check.ts";
 
-/** Which answers are kept: those that pass all checks. */
+/** Options of checks. An answer is kept if it passes all of them. */
 export interface CheckOptions {
   /**
    * Keeps only answers that are JSON and nothing else; a tool call without text passes.
@@ -21,8 +21,8 @@ export interface CheckOptions {
    */
   readonly requireJson?: boolean;
   /**
-   * Keeps only answers that are valid JSON under this JSON Schema: an object or a boolean, of the
-   * draft that its `$schema` names (2020-12 if it names none).
+   * Keeps only answers that are valid JSON under this JSON Schema: an object or a boolean, alone or
+   * in a `response_format`. `$schema` names its draft (2020-12 by default).
    * @default none
    */
   readonly jsonSchema?: unknown;
@@ -63,9 +63,9 @@ export class Checks implements Disposable {
 /**
  * Creates the checks. They run in this order: JSON or its schema, pattern, `validate`, `check`.
  *
- * A regular expression can take hours for one answer, also inside a JSON Schema, and only the end
- * of its thread stops it: patterns and schemas are checked in a worker, unless `checksOnThisThread`
- * is set.
+ * A regular expression, also one inside a JSON Schema, can take hours for one answer, and only the
+ * end of its thread stops it. So patterns and schemas are checked in a worker, unless
+ * `checksOnThisThread` is set.
  *
  * @throws {TypeError} when an option is of the wrong type, the JSON Schema is invalid, or no worker
  * can be started
@@ -76,18 +76,19 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
   const { requireJson = false, jsonSchema, rejectPattern, validate, check } = options;
   // The pattern comes first, because a schema takes time to compile.
   const pattern = rejectPattern === undefined ? undefined : compilePattern(rejectPattern);
-  const own = validate === undefined ? [] : [validateCheck(validate)];
-  if (check !== undefined) own.push(check);
+  const callbacks = validate === undefined ? [] : [validateCheck(validate)];
+  if (check !== undefined) callbacks.push(check);
   // Compiled in this thread too, so that an invalid schema is reported before the first call.
   const schema = jsonSchema === undefined ? undefined : await schemaCheck(jsonSchema);
   const json = schema === undefined && requireJson ? [jsonCheck()] : [];
-  if (pattern === undefined && schema === undefined) return new Checks([...json, ...own]);
+  if (pattern === undefined && schema === undefined) return new Checks([...json, ...callbacks]);
   if (options.checksOnThisThread) {
-    const here = [schema, pattern && patternCheck(pattern)].filter((check) => check !== undefined);
-    return new Checks([...json, ...here, ...own]);
+    const builtIn = [schema, pattern && patternCheck(pattern)]
+      .filter((check) => check !== undefined);
+    return new Checks([...json, ...builtIn, ...callbacks]);
   }
   const worker = await WorkerCheck.start({ pattern, jsonSchema });
-  return new Checks([...json, worker.check, ...own], worker);
+  return new Checks([...json, worker.check, ...callbacks], worker);
 }
 
 /**
@@ -110,15 +111,15 @@ export interface AnsweredRow {
 }
 
 /**
- * Called with each answer. `true` or nothing keeps it; `false`, a text (the reason) or an exception
- * rejects it.
+ * Called with each answer that passed the built-in checks. `true` or nothing keeps it; `false`, a
+ * text (the reason) or an exception rejects it.
  */
 export type Validate = (
   row: AnsweredRow,
 ) => boolean | string | void | Promise<boolean | string | void>;
 
 /**
- * Turns `validate` into a check. The built-in checks do not parse the row; this one does.
+ * Turns `validate` into a check. It parses the row, which the built-in checks do not need.
  *
  * @throws {TypeError} when it is not a function
  */
@@ -166,6 +167,7 @@ function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
+/** Why `validate` rejected an answer, by what it returned; undefined if it kept it. */
 function reasonOf(verdict: unknown): string | undefined {
   if (verdict === true || verdict === undefined || verdict === null) return undefined;
   if (verdict === false || verdict === "") return "validate() said no";
@@ -175,8 +177,9 @@ function reasonOf(verdict: unknown): string | undefined {
   }`;
 }
 
+/** Why `validate` rejected an answer, by what it threw. */
 function thrownReason(error: unknown): string {
-  // Anything can be thrown, and String() fails for some values.
   if (error instanceof Error) return `validate() threw: ${error.name}: ${error.message}`;
+  // String() fails for some of the values that can be thrown.
   return `validate() threw: ${typeof error === "string" ? JSON.stringify(error) : inspect(error)}`;
 }

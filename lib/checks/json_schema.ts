@@ -1,6 +1,6 @@
 /**
- * Checks for answers that must be JSON, with or without a JSON Schema. Users pass a schema alone or
- * inside the `response_format` of a request.
+ * Checks for answers that must be JSON, with or without a JSON Schema, and the schema that teachers
+ * are asked for. Users pass a schema alone or inside the `response_format` of a request.
  *
  * Ajv compiles the schema to a function, which checks a small answer in 0.1 µs; a validator that
  * interprets the schema takes 4.5 µs. Ajv also checks the schema itself, so that a typo such as
@@ -37,6 +37,7 @@ export function jsonCheck(
   };
 }
 
+/** Why a text is not JSON. */
 function reasonOf(text: string, { message }: SyntaxError): string {
   if (/^\s*```/.test(text)) return "wrapped in a code fence (```)";
   // V8 quotes the answer after the token. Without the quotation, messages with the same cause are
@@ -61,7 +62,7 @@ export async function schemaCheck(schema: unknown): Promise<Check> {
     try {
       if (validate(value)) return undefined;
     } catch (error) {
-      // A recursive schema recurses as deeply as the answer is nested.
+      // A recursive schema takes a stack frame for each level of the answer.
       return `Cannot be checked against the schema: ${(error as Error).message}`;
     }
     return `Does not match the schema: ${describeErrors(validate.errors ?? [])}`;
@@ -78,7 +79,9 @@ async function compile(schema: unknown): Promise<Compiled> {
   if (typeof schema === "boolean") return compile(schema ? {} : { not: {} });
   if (typeof schema !== "object" || schema === null || Array.isArray(schema)) {
     throw new TypeError(
-      `Cannot use the JSON Schema: it must be an object: current value is ${shortJson(schema)}`,
+      `Cannot use the JSON Schema: it must be an object, true or false: current value is ${
+        shortJson(schema)
+      }`,
     );
   }
   const { $schema: dialect, ...keywords } = schema as Readonly<Record<string, unknown>>;
@@ -123,7 +126,7 @@ async function validatorOf(dialect: unknown) {
 function valueAt(root: unknown, pointer: string): unknown {
   const keys = pointer.split("/").slice(1);
   return keys.reduce((value: unknown, key) => {
-    const name = decodeURIComponent(key).replaceAll("~1", "/").replaceAll("~0", "~");
+    const name = key.replaceAll("~1", "/").replaceAll("~0", "~");
     return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
   }, root);
 }
@@ -164,7 +167,7 @@ type Unwrapped = Partial<AskedSchema> & { readonly schema: unknown };
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Schema names that `response_format` accepts. */
+/** The names of schemas that `response_format` accepts. */
 const SCHEMA_NAME = /^[\w-]{1,64}$/;
 
 /**
@@ -174,10 +177,10 @@ const SCHEMA_NAME = /^[\w-]{1,64}$/;
 function unwrapSchema(value: unknown): Unwrapped {
   const outer = fieldsOf(value);
   if (outer === undefined) return { schema: value };
-  const isFormat = outer.type === "json_schema";
-  const inner = isFormat ? fieldsOf(outer.json_schema) ?? outer : outer;
-  if (!("schema" in inner) || !(isFormat || "name" in inner)) {
-    if (!isFormat) return { schema: value };
+  const isResponseFormat = outer.type === "json_schema";
+  const inner = isResponseFormat ? fieldsOf(outer.json_schema) ?? outer : outer;
+  if (!("schema" in inner) || !(isResponseFormat || "name" in inner)) {
+    if (!isResponseFormat) return { schema: value };
     throw new TypeError(
       'Cannot use the JSON Schema: it is a response_format without a schema under "schema"',
     );

@@ -28,8 +28,8 @@ interface Scope {
 
 const scope = globalThis as unknown as Scope;
 /**
- * After this time, in milliseconds, the worker stops a check itself. Unless the main thread is
- * delayed, it has terminated the worker by then: see `MAX_CHECK_MS` in `worker_check.ts`.
+ * The time after which the worker itself stops a check. Unless the main thread is delayed, it has
+ * terminated the worker by then: see `MAX_CHECK_MS` in `worker_check.ts`.
  */
 const WATCHDOG_MS = 2_000;
 /** Neither check uses the row. */
@@ -65,25 +65,25 @@ function reasonsOf(
 ): Reasons | undefined {
   const reasons = new Map<number, string>();
   const hasToolCalls = new Set(withToolCalls);
-  let place = 0;
+  let index = 0;
   const checkRest = () => {
-    for (; place < texts.length; place++) {
-      const toolCalls = hasToolCalls.has(place) ? [null] : [];
+    for (; index < texts.length; index++) {
+      const toolCalls = hasToolCalls.has(index) ? [null] : [];
       for (const [phase, check] of checks) {
         Atomics.store(progress, Note.Phase, phase);
-        Atomics.store(progress, Note.Answer, place);
-        const answer = { response: texts[place], toolCalls } as Partial<Completion> as Completion;
+        Atomics.store(progress, Note.Answer, index);
+        const answer = { response: texts[index], toolCalls } as Partial<Completion> as Completion;
         const reason = check(answer, NO_ROW);
         if (reason === undefined) continue;
-        reasons.set(place, reason as string);
+        reasons.set(index, reason as string);
         break;
       }
     }
   };
-  while (place < texts.length) {
-    const from = place;
+  while (index < texts.length) {
+    const first = index;
     // If earlier answers used part of the time, the interrupted one gets all of it next.
-    if (!endsWithin(WATCHDOG_MS, checkRest) && place === from) return undefined;
+    if (!endsWithin(WATCHDOG_MS, checkRest) && index === first) return undefined;
   }
   Atomics.store(progress, Note.Answer, IDLE);
   return reasons;

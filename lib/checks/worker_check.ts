@@ -25,16 +25,17 @@ export interface WorkerCheckOptions {
   readonly jsonSchema: unknown;
 }
 
-/** Time limit for the check of one answer. */
+/** How long each check of an answer may take: the schema, then the pattern. */
 const MAX_CHECK_MS = 1_000;
 /**
  * The run is halted when this many answers in a row exceed `MAX_CHECK_MS` or crash the worker.
  */
 const MAX_FAILURES_IN_A_ROW = 3;
+/** How often the worker's notes are read. */
 const POLL_MS = 50;
 /**
- * The longest time that counts between two polls: if this thread was delayed, the worker may have been
- * delayed too.
+ * The longest time that counts between two polls: what delayed this thread may have delayed the
+ * worker, too.
  */
 const MAX_POLL_MS = 2 * POLL_MS;
 const MAX_BATCH_ANSWERS = 256;
@@ -99,6 +100,7 @@ export class WorkerCheck {
     throw new TypeError(`Cannot start the worker that checks answers: ${problem}`);
   }
 
+  /** Queues an answer; resolves with its verdict. */
   readonly check = ({ response, toolCalls }: Completion): Promise<Verdict> => {
     if (this.#finalVerdict !== undefined) return Promise.resolve(this.#finalVerdict);
     return new Promise((resolve) => {
@@ -116,10 +118,10 @@ export class WorkerCheck {
   #giveUp(verdict: Unchecked): void {
     this.#finalVerdict ??= verdict;
     this.#stop();
-    const left = [...this.#batch?.items ?? [], ...this.#toRecheck, ...this.#queue];
+    const unchecked = [...this.#batch?.items ?? [], ...this.#toRecheck, ...this.#queue];
     this.#batch = undefined;
     this.#toRecheck = this.#queue = [];
-    for (const { resolve } of left) resolve(verdict);
+    for (const { resolve } of unchecked) resolve(verdict);
   }
 
   #stop(): void {
@@ -225,7 +227,7 @@ export class WorkerCheck {
     const { items, isRecheck } = this.#batch!;
     this.#stop();
     this.#batch = undefined;
-    // The worker has checked other answers since the last failure.
+    // The worker has checked the answers before this one since the last failure.
     if (index > 0 && !isRecheck) this.#failuresInARow = 0;
     this.#failuresInARow++;
     this.#toRecheck.unshift(...items.slice(0, index));

@@ -12,7 +12,7 @@ export interface EstimateOptions {
   readonly answers: number;
   /** Estimated prompt tokens of all answers together. */
   readonly promptTokens: number;
-  /** The token limit of each answer; undefined if the parameters set none. */
+  /** The token limit of each answer without one of its own; undefined if the parameters set none. */
   readonly maxTokens: number | undefined;
   /** Answers to rows with a token limit of their own. @default none */
   readonly ownLimits?: OwnLimits;
@@ -29,7 +29,7 @@ export interface OwnLimits {
   maxTokens: number;
 }
 
-/** Counts `answers` answers to a row that limits each to `maxTokens` tokens. */
+/** Adds `answers` answers to a row that limits each to `maxTokens` tokens. */
 export function addOwnLimit(limits: OwnLimits, answers: number, maxTokens: number): void {
   limits.answers += answers;
   limits.minTokens += answers * Math.min(SHORT_ANSWER_TOKENS, maxTokens);
@@ -57,33 +57,35 @@ export interface Estimate {
 const SHORT_ANSWER_TOKENS = 100;
 /** Completion tokens of a long answer: the solution of a problem with its reasoning. */
 const LONG_ANSWER_TOKENS = 4_000;
-/** The relative error of prompt tokens, which are estimated from the length of the text. */
+/** The relative error of the prompt tokens, which are estimated from the length of the text. */
 const PROMPT_UNCERTAINTY = 0.25;
 const MILLION = 1e6;
+/** Says where the length of a long answer comes from. */
 const NO_LIMIT = "an assumption: no max_tokens is set";
 
-/** Estimates a run without failed attempts and repeated answers, which cost more. */
+/** Estimates the cost of a run. Failed attempts and rejected answers cost more, and are not
+ * included. */
 export function estimate(options: EstimateOptions): Estimate {
   const { answers, promptTokens, maxTokens, rates } = options;
-  const limits = { answers: 0, minTokens: 0, maxTokens: 0, ...options.ownLimits };
-  const isMean = limits.answers > 0, others = answers - limits.answers;
-  addOwnLimit(limits, others, maxTokens ?? LONG_ANSWER_TOKENS);
+  const totals = { answers: 0, minTokens: 0, maxTokens: 0, ...options.ownLimits };
+  const isMean = totals.answers > 0, otherAnswers = answers - totals.answers;
+  addOwnLimit(totals, otherAnswers, maxTokens ?? LONG_ANSWER_TOKENS);
   const perAnswer = (tokens: number) => Math.round(tokens / Math.max(1, answers));
   const knownRates = rates.filter((rate) => rate !== undefined);
   const costs = knownRates.map(({ usdIn, usdOut }): Range => {
     const prompts = promptTokens * usdIn;
     return [
-      (prompts * (1 - PROMPT_UNCERTAINTY) + limits.minTokens * usdOut) / MILLION,
-      (prompts * (1 + PROMPT_UNCERTAINTY) + limits.maxTokens * usdOut) / MILLION,
+      (prompts * (1 - PROMPT_UNCERTAINTY) + totals.minTokens * usdOut) / MILLION,
+      (prompts * (1 + PROMPT_UNCERTAINTY) + totals.maxTokens * usdOut) / MILLION,
     ];
   });
   const isKnown = knownRates.length === rates.length && knownRates.length > 0;
   return {
     answers,
     promptTokens,
-    completionTokens: [perAnswer(limits.minTokens), perAnswer(limits.maxTokens)],
+    completionTokens: [perAnswer(totals.minTokens), perAnswer(totals.maxTokens)],
     isMean,
-    isAssumed: maxTokens === undefined && others > 0,
+    isAssumed: maxTokens === undefined && otherAnswers > 0,
     costUsd: isKnown
       ? [Math.min(...costs.map(([low]) => low)), Math.max(...costs.map(([, high]) => high))]
       : null,
@@ -99,17 +101,17 @@ export function describeEstimate(
   if (answers === 0 || costUsd === null) return { info: [], warnings: [] };
   const [low, high] = costUsd;
   const assumed = isMean ? "rows without max_tokens are an assumption" : NO_LIMIT;
-  const why = isAssumed ? assumed : "the limit by max_tokens";
+  const source = isAssumed ? assumed : "the limit by max_tokens";
   const info = `Estimated cost of ${formatCountOf(answers, "answer")}, by their length: ` +
     `${formatLowUsd(low, high)} (${formatCount(short)} completion tokens each${
       isMean ? " on average" : ""
-    }) to ${formatRoughUsd(high)} (${formatCount(long)}, ${why}), ` +
+    }) to ${formatRoughUsd(high)} (${formatCount(long)}, ${source}), ` +
     `with about ${formatCount(promptTokens)} prompt tokens in all. ` +
     "The estimate narrows as answers arrive";
   return { info: [info], warnings: budgetWarnings(costUsd, maxCostUsd) };
 }
 
-/** Formats the lower end of a range: in cents if the upper end is a dollar or more. */
+/** Formats the lower end of a range: to the cent if the upper end is a dollar or more. */
 function formatLowUsd(low: number, high: number): string {
   if (high < 1 || low >= 0.0995) return formatRoughUsd(low);
   return low < 0.01 ? "under $0.01" : `$${low.toFixed(2)}`;

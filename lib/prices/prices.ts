@@ -8,6 +8,7 @@
 import type { Completion, Params, Teacher, Usage } from "../teacher/mod.ts";
 import type { PublicPrice } from "./rates.ts";
 
+/** The prices of the user, which apply to all teachers. */
 export interface PriceOptions {
   /** US dollars per million prompt tokens. @default the listed price */
   priceIn?: number;
@@ -18,6 +19,7 @@ export interface PriceOptions {
   priceOut?: number;
 }
 
+/** What answers of a run's teachers cost. */
 export interface Prices {
   /** Prices of a teacher for an estimate; undefined if unknown. */
   readonly ratesOf: (teacher: Teacher) => PlainRates | undefined;
@@ -47,6 +49,8 @@ export type PricedAnswer = Pick<Completion, "usage" | "modelAsked" | "serviceTie
 type CostOf = (answer: PricedAnswer) => number | undefined;
 
 /**
+ * Checks the prices of the user.
+ *
  * @throws {RangeError} if a price is not an amount of money, or another price must be given, too
  */
 export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): void {
@@ -69,15 +73,15 @@ export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): v
     );
   }
   if ((priceIn === undefined) === (priceOut === undefined)) return;
-  const [given, missing] = priceIn === undefined
+  const [present, missing] = priceIn === undefined
     ? ["--price-out (priceOut)", "--price-in (priceIn)"]
     : ["--price-in (priceIn)", "--price-out (priceOut)"];
   throw new RangeError(
-    `Cannot use ${given} alone: add ${missing}, US dollars for a million tokens, 0 if they are free`,
+    `Cannot use ${present} alone: add ${missing}, US dollars for a million tokens, 0 if they are free`,
   );
 }
 
-/** Prices of the user, and what else the cost depends on. */
+/** The prices of the user, and what the listed ones depend on. */
 export interface PricedRun extends PriceOptions {
   /** The parameters of the run, read for `service_tier`. */
   readonly params?: Params;
@@ -87,7 +91,7 @@ export interface PricedRun extends PriceOptions {
 
 /**
  * Finds the prices of teachers; those of the user apply to all. Makes no call. Loads the lists only
- * if a teacher is at a public address and the user gave no price.
+ * if a teacher has an https address and the user gave no price.
  *
  * @throws {RangeError} as `checkPrices` does
  */
@@ -106,18 +110,18 @@ export async function pricesOf(
     };
   }
   const tier = tierOf(options.params);
-  const known = new Map<Teacher, KnownPrice>();
+  const prices = new Map<Teacher, KnownPrice>();
   for (const teacher of teachers.filter(mayBePublic)) {
     const price = await findPrice(teacher, tier, options.now);
-    if (price !== undefined) known.set(teacher, price);
+    if (price !== undefined) prices.set(teacher, price);
   }
-  const unpriced = teachers.filter((teacher) => !known.has(teacher));
+  const unpriced = teachers.filter((teacher) => !prices.has(teacher));
   const isKnown = unpriced.length === 0 && teachers.length > 0;
   return {
-    priceOf: isKnown ? (completion, teacher) => known.get(teacher)?.costOf(completion) : undefined,
-    ratesOf: (teacher) => known.get(teacher)?.rates,
+    priceOf: isKnown ? (completion, teacher) => prices.get(teacher)?.costOf(completion) : undefined,
+    ratesOf: (teacher) => prices.get(teacher)?.rates,
     unpriced,
-    notes: [...new Set([...known.values()].map(({ note }) => note))],
+    notes: [...new Set([...prices.values()].map(({ note }) => note))],
   };
 }
 
@@ -178,8 +182,8 @@ function mayBePublic({ address, model }: Teacher): boolean {
   return Boolean(model) && address !== undefined && address.startsWith("https://");
 }
 
-/** The cost of answers, including those of rows that name another model. A model without a price
- * counts at the price of the teacher's own: if it counted as free, budgets would not hold. */
+/** Returns the cost of answers, also for rows that name another model. If that has no price, the price
+ * of the teacher's own model counts: if it counted as free, budgets would not hold. */
 function costOfModels(
   own: PublicPrice,
   priceAt: (model: string) => PublicPrice | undefined,

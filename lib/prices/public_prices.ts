@@ -2,7 +2,7 @@
  * Public prices, first from our own list (`public_prices.json`: the facts of LiteLLM's table in our
  * own format, written by `tools/update_prices.ts`), then from Pydantic's, for APIs and models that
  * ours lacks: OpenRouter, Hugging Face, models matched by name patterns. Pydantic's list has no
- * service tiers. It is 0.8 MB and takes 35 ms to load, so this module is imported only if a price
+ * service tiers. It has 0.8 MB and takes 35 ms to load, so this module is imported only if a price
  * is needed.
  *
  * Prices apply only to the hosts of public APIs: a private server or gateway may use any model's
@@ -22,11 +22,11 @@ import type { Usage } from "../teacher/mod.ts";
 import {
   costOf,
   parseRates,
-  type Prices,
   pricesFor,
   type PublicPrice,
   type Rates,
   tierNamed,
+  type TokenPrices,
 } from "./rates.ts";
 
 /**
@@ -48,7 +48,7 @@ const MODELS: Readonly<Record<string, Readonly<Record<string, string>>>> = list.
 /** The name of our list, with its date. */
 const LIST_NAME = `${list.source} of ${list.date}`;
 
-/** Providers some of whose models are listed under another one. */
+/** For providers of which some models are listed under another one, the other's id. */
 const OTHER_LISTS: Readonly<Record<string, string>> = { azure_ai: "azure" };
 
 /** The price of a model in our list; undefined if that lacks the address or the model. */
@@ -59,22 +59,22 @@ export function listedPrice(
 ): PublicPrice | undefined {
   const provider = providerAt(address);
   if (provider === undefined) return undefined;
-  const text = find(provider.id, model) ?? find(OTHER_LISTS[provider.id], model);
+  const text = textOf(provider.id, model) ?? textOf(OTHER_LISTS[provider.id], model);
   if (text === undefined) return undefined;
   const rates = parseRates(text);
   const factor = rates.regions.get(provider.region ?? "") ?? 1;
   const pricesAt = (promptTokens: number, tier?: string) =>
     pricesFor(rates, promptTokens, tierNamed(tier), rates.offPeak === undefined ? 0 : now());
-  const shown = (name: keyof Prices) => (tier?: string) =>
+  const basePrice = (name: keyof TokenPrices) => (tier?: string) =>
     rounded(pricesAt(0, tier)[name] * factor);
   return {
     source: LIST_NAME,
     costOf: (usage, tier) =>
       costOf(pricesAt(usage.promptTokens, tier), usage) * factor + rates.request,
     knowsTier: (tier) => hasTier(rates, tier),
-    usdIn: shown("prompt"),
-    usdCached: shown("cached"),
-    usdOut: shown("completion"),
+    usdIn: basePrice("prompt"),
+    usdCached: basePrice("cached"),
+    usdOut: basePrice("completion"),
   };
 }
 
@@ -82,7 +82,8 @@ function hasTier({ tiers }: Rates, tier: string): boolean {
   return tiers.has(tierNamed(tier));
 }
 
-function find(provider: string | undefined, model: string): string | undefined {
+/** The prices of a model as our list writes them. */
+function textOf(provider: string | undefined, model: string): string | undefined {
   const models = MODELS[provider ?? ""];
   if (models === undefined) return undefined;
   // Listed without the owner's part: ft:gpt-4o-mini-2024-07-18:acme::abc.
@@ -112,7 +113,7 @@ interface GenaiRates {
 /** Fixed, or by the length of the prompt. */
 type Rate = number | TieredPrices;
 
-/** How long prices are kept: some change with the hour, or on a known date. */
+/** How often prices are read again: some change with the hour, or on a known date. */
 const REFRESH_MS = 60_000;
 
 /**
@@ -150,9 +151,10 @@ export function genaiPrice(
 
 /** The result of the package's `calcPrice`, in less than 1 µs instead of 4 to 36. */
 function costAt(rates: GenaiRates, usage: Usage): number {
-  const at = (rate: Rate) => rateFor(usage.promptTokens, rate);
-  const prompt = at(rates.prompt), cached = at(rates.cached), written = at(rates.written);
-  const completion = at(rates.completion), reasoning = at(rates.reasoning);
+  const priceOf = (rate: Rate) => rateFor(usage.promptTokens, rate);
+  const prompt = priceOf(rates.prompt);
+  const cached = priceOf(rates.cached), written = priceOf(rates.written);
+  const completion = priceOf(rates.completion), reasoning = priceOf(rates.reasoning);
   return costOf({ prompt, cached, written, completion, reasoning }, usage) + rates.request;
 }
 
@@ -259,8 +261,8 @@ export function providerAt(address: string): Provider | undefined {
   const url = URL.parse(address);
   if (url === null || url.protocol !== "https:" || url.port !== "") return undefined;
   const host = url.hostname;
-  const below = host.slice(host.indexOf("."));
-  const id = BY_HOST.get(host) ?? BY_HOST.get(below);
+  const parentDomain = host.slice(host.indexOf("."));
+  const id = BY_HOST.get(host) ?? BY_HOST.get(parentDomain);
   if (id === undefined) return undefined;
   const region = /^(eu|us)\.api\.openai\.com$/.exec(host)?.[1] as Provider["region"];
   return { id, region };

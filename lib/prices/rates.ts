@@ -1,9 +1,10 @@
 /**
- * The prices of one model, in the format of `public_prices.json`: clauses separated by semicolons,
- * all prices in US dollars for a million tokens.
+ * The prices of one model, as `public_prices.json` writes them: clauses separated by semicolons, all
+ * prices in US dollars for a million tokens.
  *
  * ```text
- * 1.25 10 cached 0.125; >200000 2.5 15 cached 0.25; flex 0.625 5; at +8 1-5 00:00-08:30 0.6 5; region eu 1.1
+ * 1.25 10 cached 0.125; >200000 2.5 15 cached 0.25; flex 0.625 5;
+ * at +8 1-5 00:00-08:30 0.6 5; region eu 1.1
  * ```
  *
  * A clause has the prices of prompt and of completion tokens, then those of `cached` prompt tokens,
@@ -18,7 +19,7 @@
 import type { Usage } from "../teacher/mod.ts";
 
 /** US dollars for a million tokens. */
-export interface Prices {
+export interface TokenPrices {
   readonly prompt: number;
   /** Prompt tokens read from the cache. */
   readonly cached: number;
@@ -30,9 +31,9 @@ export interface Prices {
 }
 
 /** Prices by prompt length, ascending: the last step whose `above` is exceeded applies. */
-export type Steps = readonly { readonly above: number; readonly prices: Prices }[];
+export type Steps = readonly { readonly above: number; readonly prices: TokenPrices }[];
 
-/** Spans of the week, in minutes since Monday, 00:00 UTC. */
+/** Spans of the week, in minutes since Monday 00:00 UTC. */
 export type Times = readonly (readonly [fromMinute: number, toMinute: number])[];
 
 /** All prices of a model in the list. */
@@ -53,7 +54,7 @@ const WEEK_MINUTES = 7 * DAY_MINUTES;
 
 /** Parses the prices of one model, in the format above. */
 export function parseRates(text: string): Rates {
-  const tiers = new Map<string, { above: number; prices: Prices }[]>();
+  const tiers = new Map<string, { above: number; prices: TokenPrices }[]>();
   const regions = new Map<string, number>();
   let offPeak: Rates["offPeak"];
   let request = 0;
@@ -83,7 +84,7 @@ export function pricesFor(
   promptTokens: number,
   tier: string,
   atMs: number,
-): Prices {
+): TokenPrices {
   const own = tier === "" ? undefined : tiers.get(tier);
   const steps = own ?? standardSteps(tiers, offPeak, atMs);
   let { prices } = steps[0];
@@ -98,7 +99,7 @@ function standardSteps(tiers: Rates["tiers"], offPeak: Rates["offPeak"], atMs: n
 
 /** US dollars for the tokens of an answer. Cached, written and reasoning tokens are capped at the
  * counts that include them. */
-export function costOf(prices: Prices, usage: Usage): number {
+export function costOf(prices: TokenPrices, usage: Usage): number {
   const { promptTokens, completionTokens } = usage;
   const cached = Math.min(usage.cachedTokens ?? 0, promptTokens);
   const written = Math.min(usage.cacheWriteTokens ?? 0, promptTokens - cached);
@@ -119,11 +120,11 @@ function minuteOfWeek(atMs: number): number {
   return (Math.floor(atMs / 60_000) + 3 * DAY_MINUTES) % WEEK_MINUTES;
 }
 
-function readPrices(words: readonly string[]): Prices {
+function readPrices(words: readonly string[]): TokenPrices {
   const [prompt, completion] = words.map(Number);
   const named = (name: string) => {
-    const at = words.indexOf(name);
-    return at === -1 ? undefined : Number(words[at + 1]);
+    const index = words.indexOf(name);
+    return index === -1 ? undefined : Number(words[index + 1]);
   };
   return {
     prompt,
@@ -139,23 +140,29 @@ function readPrices(words: readonly string[]): Prices {
  */
 function readTimes(words: readonly string[]): { times: Times; rest: readonly string[] } {
   const times: [number, number][] = [];
-  let at = 0;
-  const offset = words[0].startsWith("+") ? Number(words[at++]) * 60 : 0;
-  for (; /^\d-\d$/.test(words[at] ?? ""); at += 2) {
-    const [firstDay, lastDay] = words[at].split("-").map(Number);
-    const spans = words[at + 1].split(",").map((span) => span.split("-").map(minutesOf));
+  let next = 0;
+  const offsetMinutes = words[0].startsWith("+") ? Number(words[next++]) * 60 : 0;
+  for (; /^\d-\d$/.test(words[next] ?? ""); next += 2) {
+    const [firstDay, lastDay] = words[next].split("-").map(Number);
+    const spans = words[next + 1].split(",").map((span) => span.split("-").map(minutesOf));
     for (let day = firstDay; day <= lastDay; day++) {
-      for (const [from, to] of spans) addSpan(times, day, from, to, offset);
+      for (const [from, to] of spans) addSpan(times, day, from, to, offsetMinutes);
     }
   }
-  return { times, rest: words.slice(at) };
+  return { times, rest: words.slice(next) };
 }
 
-/** Adds the part of a span that falls on `day`. The span is in UTC, the day in the time zone of
- * `offset` minutes. */
-function addSpan(times: [number, number][], day: number, from: number, to: number, offset: number) {
+/** Adds the part of a span that falls on `day`. The span is in minutes of a UTC day, `day` is a day of
+ * the time zone `offsetMinutes` ahead of UTC. */
+function addSpan(
+  times: [number, number][],
+  day: number,
+  from: number,
+  to: number,
+  offsetMinutes: number,
+): void {
   for (let utcDay = day - 1; utcDay <= day + 1; utcDay++) {
-    const dayStart = (day - 1) * DAY_MINUTES - offset;
+    const dayStart = (day - 1) * DAY_MINUTES - offsetMinutes;
     const utcStart = (utcDay - 1) * DAY_MINUTES;
     const start = Math.max(utcStart + from, dayStart);
     const end = Math.min(utcStart + to, dayStart + DAY_MINUTES);
@@ -163,8 +170,8 @@ function addSpan(times: [number, number][], day: number, from: number, to: numbe
     // The span may begin in the previous week or end in the next.
     const shifted = (start + WEEK_MINUTES) % WEEK_MINUTES;
     times.push([shifted, Math.min(shifted + end - start, WEEK_MINUTES)]);
-    const over = shifted + end - start - WEEK_MINUTES;
-    if (over > 0) times.push([0, over]);
+    const nextWeekMinutes = shifted + end - start - WEEK_MINUTES;
+    if (nextWeekMinutes > 0) times.push([0, nextWeekMinutes]);
   }
 }
 
@@ -189,12 +196,12 @@ export interface PublicPrice {
   usdOut(tier?: string): number;
 }
 
-/** The API names of tiers that cost as much as the standard tier. */
-const STANDARD = ["", "auto", "default", "standard", "standard_only", "on_demand", "scale"];
+/** What APIs call the standard tier, and tiers that cost as much. */
+const STANDARD_TIERS = ["", "auto", "default", "standard", "standard_only", "on_demand", "scale"];
 
 /** The tier's name in the lists; "" is the standard tier. */
 export function tierNamed(tier: string | undefined): string {
   const name = tier?.toLowerCase() ?? "";
-  if (STANDARD.includes(name)) return "";
+  if (STANDARD_TIERS.includes(name)) return "";
   return name === "fast" ? "priority" : name;
 }

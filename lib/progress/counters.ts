@@ -20,7 +20,7 @@ export class Counters {
   /** Attempts that failed, or whose answer was rejected. */
   failedAttempts = 0;
   /** Failed attempts that the teacher throttled. */
-  refusedForLoad = 0;
+  throttledAttempts = 0;
   /** Rows whose result is on disk. */
   succeeded = 0;
   /** Rows whose failure is on disk. */
@@ -67,6 +67,7 @@ export class Counters {
     };
   }
 
+  /** Counts an attempt whose answer was kept. */
   addAnswer(completion: Completion): void {
     this.succeededAttempts++;
     this.#addTokens(completion);
@@ -75,7 +76,7 @@ export class Counters {
   /** Counts a failed attempt, and the tokens of its answer if it has one. */
   addFailedAttempt({ failure, isThrottled, completion }: FailedAttempt): void {
     this.failedAttempts++;
-    if (isThrottled) this.refusedForLoad++;
+    if (isThrottled) this.throttledAttempts++;
     if (completion === undefined) return;
     this.#addTokens(completion);
     const wasted = completion.usage?.completionTokens ?? 0;
@@ -110,9 +111,9 @@ const MAX_UNITS = 24 * 3600 * 1000 * UNITS_PER_MS;
  * A distribution of durations: an HDR histogram (`node:perf_hooks`, native in Deno) of constant
  * size, about 200 KB.
  *
- * Durations are rounded to 0.1 ms, at least 0.1 ms, and above 200 ms to three digits. Percentiles
- * and the maximum are upper ends of buckets: never below the true value, and at most 0.1 % above
- * it. Negative durations and NaN count as 0.1 ms.
+ * Durations are rounded to 0.1 ms, to at least 0.1 ms, and above 200 ms to three digits. Percentiles
+ * and the maximum are upper ends of buckets: never below the rounded duration, and at most 0.1 %
+ * above it. Negative durations and NaN count as 0.1 ms.
  */
 export class DurationHistogram {
   readonly #histogram = createHistogram({ lowest: 1, highest: MAX_UNITS, figures: 3 });
@@ -139,10 +140,10 @@ export class DurationHistogram {
   }
 }
 
-/** Number of teachers in each state, without those that left. */
+/** The number of teachers in each state except `left`. */
 export type TeacherStates = Partial<Record<TeacherStatus["state"], number>>;
 
-/** Teachers in the first of these states are shown first. */
+/** How urgently a user must see teachers in each state; 0 is the most urgent. */
 const URGENCY: Readonly<Record<TeacherStatus["state"], number>> = {
   halted: 0,
   down: 0,
@@ -152,7 +153,7 @@ const URGENCY: Readonly<Record<TeacherStatus["state"], number>> = {
   left: 4,
 };
 
-/** Counts the teachers that have not left, by their states. */
+/** Counts teachers by state, except those that have left. */
 export function countTeacherStates(teachers: readonly TeacherStatus[]): TeacherStates {
   const counts: TeacherStates = {};
   for (const { state } of teachers) {
@@ -162,8 +163,8 @@ export function countTeacherStates(teachers: readonly TeacherStatus[]): TeacherS
 }
 
 /**
- * Returns the indexes of at most `max` teachers that have not left, in order. If there are more,
- * those that are up are left out first.
+ * Returns the indexes of at most `max` teachers that have not left, in ascending order. If there are
+ * more, the least urgent are left out: those that are up before all others.
  */
 export function mostUrgentTeachers(teachers: readonly TeacherStatus[], max: number): number[] {
   const present = [...teachers.keys()].filter((i) => teachers[i].state !== "left");

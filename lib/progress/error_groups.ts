@@ -1,5 +1,5 @@
 /**
- * Groups failed attempts by cause, in bounded memory.
+ * Groups failed attempts by cause, in bounded memory. Also makes their messages comparable.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface ReleasedRow {
   readonly action: FailureAction;
 }
 
-/** How many causes are counted separately; further ones are counted as "other". */
+/** How many causes are counted separately; all others are counted together, as "other". */
 const MAX_GROUPS = 50;
 
 /** The longest message of a group, in UTF-16 units. */
@@ -47,13 +47,14 @@ const MAX_RAW_CHARS = 1000;
 interface Group {
   readonly type: string;
   readonly status: number | null;
-  readonly uids: string[];
-  /** Unix time in milliseconds, as is `lastSeenMs`. */
-  readonly firstSeenMs: number;
   readonly message: string;
+  readonly uids: string[];
+  /** Unix time in milliseconds. */
+  readonly firstSeenMs: number;
   count: number;
   action: FailureAction;
   readonly actions: Record<FailureAction, number>;
+  /** Unix time in milliseconds. */
   lastSeenMs: number;
 }
 
@@ -69,9 +70,9 @@ export class ErrorGroups {
   /** Counts a failed attempt at `nowMs`, in Unix milliseconds. */
   add({ uid, failure, action }: FailedAttempt, nowMs: number): void {
     const last = this.#lastFailure;
-    const isLast = last !== undefined && last.message === failure.message &&
+    const isRepeated = last !== undefined && last.message === failure.message &&
       last.type === failure.type && last.status === failure.status;
-    const group = isLast ? this.#lastGroup! : this.#find(failure, nowMs);
+    const group = isRepeated ? this.#lastGroup! : this.#find(failure, nowMs);
     group.count++;
     group.action = action;
     group.actions[action]++;
@@ -130,13 +131,20 @@ export class ErrorGroups {
 }
 
 function newGroup(type: string, status: number | null, message: string, nowMs: number): Group {
-  const seen = { firstSeenMs: nowMs, lastSeenMs: nowMs };
-  const actions = { retried: 0, failed: 0, halted: 0 };
-  return { type, status, message, uids: [], count: 0, action: "retried", actions, ...seen };
+  return {
+    type,
+    status,
+    message,
+    uids: [],
+    count: 0,
+    action: "retried",
+    actions: { retried: 0, failed: 0, halted: 0 },
+    firstSeenMs: nowMs,
+    lastSeenMs: nowMs,
+  };
 }
 
 function addUid(uids: string[], uid: string): void {
-  // Bounded, because uids may be very long.
   const shown = shortened(printable(uid.slice(0, MAX_RAW_CHARS)), MAX_UID_CHARS);
   if (!uids.includes(shown)) uids.push(shown);
 }

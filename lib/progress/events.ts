@@ -49,7 +49,7 @@ export interface SummaryFile {
   results: string;
   /** The path of the failures file. */
   failures: string;
-  /** Rows of this input; duplicates count once, bad rows not. */
+  /** Rows of this input, without bad rows; duplicates count once. */
   total: number;
   /** Rows with a result after this run. */
   succeeded: number;
@@ -73,7 +73,7 @@ export interface Summary {
   started: string;
   /** When the run ended, in ISO 8601. */
   ended: string;
-  /** Rows of all inputs; duplicates count once, bad rows not. */
+  /** Rows of all inputs, without bad rows; duplicates count once. */
   total: number;
   /** Rows that needed nothing from this run. */
   skipped: number;

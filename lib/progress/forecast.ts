@@ -1,6 +1,6 @@
 /**
- * Computes the rates of a run and its estimated end from samples of its counters, taken several
- * times a second.
+ * Computes the rates of a run, its estimated end and its estimated cost, from samples of its
+ * counters that are taken several times a second.
  *
  * A projection is a lower bound at first, and an estimate once enough rows have finished. It is a
  * bound again whenever nothing has finished for a while. To alternate between the two would be
@@ -15,7 +15,7 @@ import type { Snapshot } from "./snapshot.ts";
 import type { Gauges } from "./progress_options.ts";
 import { Projection } from "./projection.ts";
 
-/** The fields of a snapshot that are forecasts. */
+/** The fields of a snapshot that a forecast computes. */
 export type ForecastView = Pick<
   Snapshot,
   | "rate_per_s"
@@ -64,6 +64,7 @@ export class Forecast {
     this.#startMs = this.#observedMs = nowMs;
   }
 
+  /** Counts a finished row. */
   settled({ sequence, busyMs, costUsd }: RowFigures): void {
     this.#projection.settled(sequence, busyMs, costUsd ?? 0);
   }
@@ -166,12 +167,12 @@ export class RateWindow {
     this.#startMs = startMs;
   }
 
-  /** The count in the window, at the time of the last call. */
+  /** The count in the window, which ends at the time of the last call. */
   get sum(): number {
     return this.#sum;
   }
 
-  /** Counts `count` things at `nowMs`. */
+  /** Adds `count` to the second of `nowMs`. */
   add(nowMs: number, count: number): void {
     this.#advance(nowMs);
     this.#counts[this.#second % this.#counts.length] += count;
@@ -198,24 +199,25 @@ export class RateWindow {
   }
 }
 
-/** How often the counter is recorded for the spread of rates. */
+/** How often the counter is recorded for the spread of rates, in milliseconds. */
 const MARK_MS = 10_000;
-/** Recorded counters that are kept: those of the last five minutes, both ends included. */
+/** How many records are kept: those of the last five minutes, both ends included. */
 const MAX_MARKS = 31;
 
 /**
- * Length of the windows whose rates are compared; a third of the marks' span if that is shorter.
+ * The length of the windows whose rates are compared; a third of the recorded time if that is
+ * shorter.
  */
 const SPREAD_WINDOW_MS = 60_000;
 
-/** The least uncertainty of a rate, as a fraction, however even it was. */
+/** The least uncertainty of a rate, as a fraction, however little it has varied. */
 const MIN_SPREAD = 0.05;
 
 /** The largest factor between a rate and its bounds; a wider range would be meaningless. */
 const MAX_SPREAD = 4;
 
-/** How far the range extends above an estimate that is kept, as a factor. */
-const DOUBT = 2;
+/** The upper end of the range of an estimate that is kept, as a multiple of the estimate. */
+const KEPT_RANGE_FACTOR = 2;
 
 interface Estimate {
   /** Null while nothing is known. */
@@ -235,10 +237,10 @@ function nextEstimate(
 ): Estimate {
   const { value, isLowerBound, range } = projected;
   if (value !== null && !isLowerBound) return { value, isLowerBound, range };
-  // Still ramping up.
+  // There has been no estimate yet: the run is still ramping up.
   if (last.range === null || last.value === null) return { value, isLowerBound: true, range: null };
   const raised = Math.max(last.value, value ?? 0);
-  return { value: raised, isLowerBound: false, range: [range[0], raised * DOUBT] };
+  return { value: raised, isLowerBound: false, range: [range[0], raised * KEPT_RANGE_FACTOR] };
 }
 
 /** How much the rate of a counter has varied in the last five minutes. */
@@ -259,8 +261,8 @@ class RateSpread {
     if (this.#marks.length > MAX_MARKS) this.#marks.shift();
   }
 
-  /** The slowest and the fastest minute relative to the mean: `[0.8, 1.3]`. Few rows widen the
-   * range. */
+  /** The lowest and the highest rate of a window relative to the mean rate: `[0.8, 1.3]`. The fewer
+   * rows have finished, the wider the range. */
   factors(): readonly [slow: number, fast: number] {
     const marks = [...this.#marks, this.#last];
     const spanMs = this.#last.ms - marks[0].ms;

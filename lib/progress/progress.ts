@@ -27,13 +27,11 @@ const BEAT_MS = 100;
 /** The interval of the beat while nothing changes: waking up costs more CPU than the beat. */
 const IDLE_BEAT_MS = 500;
 
-/** Snapshots are emitted at least this often. */
+/** Listeners get a snapshot at least this often. */
 const SNAPSHOT_MS = 1000;
 
-/** The same, minus half a beat because beats may be late. */
-const LONGEST_SILENCE_MS = SNAPSHOT_MS - BEAT_MS / 2;
-
-export type { Gauges, ProgressOptions, SummaryParts } from "./progress_options.ts";
+/** From this age of the last snapshot on, a beat emits one: the next beat may be late. */
+const DUE_AGE_MS = SNAPSHOT_MS - BEAT_MS / 2;
 
 /** Counts what happens in one run and notifies its listeners. */
 export class Progress {
@@ -76,10 +74,12 @@ export class Progress {
     if (this.#beatMs === 0) this.#beatEvery(IDLE_BEAT_MS);
   }
 
+  /** Counts an attempt that was started. */
   attempt(): void {
     this.#counters.attempts++;
   }
 
+  /** Counts an attempt whose answer was kept. */
   attemptAnswered(completion: Completion): void {
     this.#counters.addAnswer(completion);
   }
@@ -107,7 +107,7 @@ export class Progress {
     this.#beatEvery(BEAT_MS);
   }
 
-  /** Called when the state in the gauges has changed: listeners get a snapshot within 100 ms. */
+  /** To be called when the state in the gauges has changed: listeners get a snapshot within 100 ms. */
   stateChanged(): void {
     this.#stateChanged = true;
     this.#beatEvery(BEAT_MS);
@@ -151,7 +151,7 @@ export class Progress {
       waiting: gauges.waiting,
       attempts: counters.attempts,
       failed_attempts: counters.failedAttempts,
-      refused_for_load: counters.refusedForLoad,
+      refused_for_load: counters.throttledAttempts,
       concurrency: gauges.concurrency,
       limit: gauges.limit,
       backing_off_until: isoOf(gauges.backingOffUntil),
@@ -200,7 +200,7 @@ export class Progress {
       succeeded: counters.succeeded,
       failed: counters.failed,
       ...counters.attemptCounts(),
-      refused_for_load: counters.refusedForLoad,
+      refused_for_load: counters.throttledAttempts,
       retries: counters.retries,
       elapsed_ms: elapsedMs,
       rate_per_s: elapsedMs > 0 ? counters.settled / elapsedMs * 1000 : 0,
@@ -238,7 +238,7 @@ export class Progress {
     this.#options.meter.read(nowMs);
     const finished = this.#counters.settled - this.#settledAtSnapshot;
     const isDue = this.#stateChanged || finished >= this.#options.updateInterval ||
-      nowMs - this.#snapshotMs >= LONGEST_SILENCE_MS;
+      nowMs - this.#snapshotMs >= DUE_AGE_MS;
     if (isDue && this.#listeners.count > 0) {
       this.#stateChanged = false;
       this.#snapshotMs = nowMs;
@@ -248,7 +248,7 @@ export class Progress {
     this.#beatEvery(this.#idleBeatMs(nowMs));
   }
 
-  /** The interval while nothing changes: ends when the next snapshot is due, or earlier. */
+  /** The interval to the next beat, unless something changes: the next snapshot must not be late. */
   #idleBeatMs(nowMs: number): number {
     if (this.#listeners.count === 0) return IDLE_BEAT_MS;
     // A listener may have changed the state.
@@ -276,7 +276,7 @@ export class Progress {
 
 /** Copied, because events are frozen, and with printable texts. */
 function teachersOf({ teachers }: Gauges): TeacherStatus[] {
-  return teachers().map((one) => ({ ...one, reason: printableOrNull(one.reason) }));
+  return teachers().map((teacher) => ({ ...teacher, reason: printableOrNull(teacher.reason) }));
 }
 
 function printableOrNull(text: string | null): string | null {

@@ -30,12 +30,13 @@ export interface Gauges {
   readonly maxCostUsd: number | null;
   /** The budget as it was set; of all shards together, if the run is one of several. */
   readonly budgetUsd: number | null;
-  /** A budget that is not above it ends the run; null if no price is known. */
+  /** A budget must be above this, or the run ends; null if no price is known. */
   readonly minBudgetUsd: number | null;
   /** Each teacher; called for snapshots and the summary only. */
   readonly teachers: () => readonly TeacherStatus[];
 }
 
+/** Options of `Progress`. */
 export interface ProgressOptions {
   /** The number of lanes at the start. */
   concurrency: number;
@@ -43,13 +44,14 @@ export interface ProgressOptions {
   isExploring?: boolean;
   /** Finished rows after which a snapshot is due. @default 5, 10, 20 or 50, by concurrency */
   updateInterval?: number;
-  /** Reads the state of the engine: two to ten times a second, and once for each snapshot. */
+  /** Reads the state of the engine: at the start and the end, two to ten times a second, and for each
+   * snapshot. */
   gauges: () => Gauges;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
   /** Unix time in milliseconds. @default Date.now */
   wallClock?: () => number;
-  /** Measures CPU and memory. @default of this process */
+  /** Measures CPU and memory. @default those of this process */
   meter?: ProcessMeter;
   /** Calls back every `intervalMs`; returns the function that stops it. @default a timer */
   every?: (intervalMs: number, callback: () => void) => () => void;
@@ -71,6 +73,7 @@ export type SummaryParts = Pick<
   | "files"
 >;
 
+/** Fills in the defaults. */
 export function resolveProgressOptions(options: ProgressOptions): Required<ProgressOptions> {
   return {
     concurrency: options.concurrency,
@@ -84,7 +87,7 @@ export function resolveProgressOptions(options: ProgressOptions): Required<Progr
   };
 }
 
-/** ModelCall's table: the more lanes, the more rows finish between two snapshots. */
+/** The more lanes, the more rows finish between two snapshots. */
 function defaultUpdateInterval(concurrency: number): number {
   if (concurrency < 10) return 5;
   if (concurrency <= 100) return 10;
@@ -128,6 +131,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
     typeof value.then === "function";
 }
 
+/** What a process uses. */
 export interface ProcessReading {
   /** CPU time since the previous reading, in percent of one core. */
   readonly cpuPercent: number;
@@ -136,8 +140,9 @@ export interface ProcessReading {
 
 /** Measures CPU and memory; tests inject their own. */
 export interface ProcessMeter {
+  /** Starts counting CPU seconds. */
   start(nowMs: number): void;
-  /** The current reading, renewed at most once a second. */
+  /** The last reading; a new one if that is a second old. */
   read(nowMs: number): ProcessReading;
   /** CPU seconds since `start`. */
   cpuSeconds(): number;
@@ -160,7 +165,7 @@ const THIS_PROCESS: ProcessSource = {
   rssBytes: () => process.memoryUsage.rss(),
 };
 
-/** Over a shorter time, the CPU share fluctuates too much to be read. */
+/** The least time between two readings: over a shorter one, the CPU share fluctuates too much. */
 const MIN_INTERVAL_MS = 1000;
 
 /**
@@ -185,7 +190,8 @@ export function createProcessMeter(source: ProcessSource = THIS_PROCESS): Proces
       if (reading !== undefined && elapsedMs < MIN_INTERVAL_MS) return reading;
       const micros = source.cpuMicros();
       const rssBytes = source.rssBytes();
-      const cpuPercent = elapsedMs > 0 ? (micros - lastMicros) / elapsedMs / 10 : 0;
+      const cpuMs = (micros - lastMicros) / 1000;
+      const cpuPercent = elapsedMs > 0 ? cpuMs / elapsedMs * 100 : 0;
       lastMicros = micros;
       lastMs = nowMs;
       peakRssBytes = Math.max(peakRssBytes, rssBytes);

@@ -41,15 +41,20 @@
 
 /** Rows of a cohort per lane: few enough to finish soon after the first rows. */
 const ROWS_PER_LANE = 4;
+/** With fewer rows, the mean of a cohort would be too uncertain. */
 const MIN_COHORT_ROWS = 50;
+/** With more rows, the first cohort would finish too late in a run with many lanes. */
 const MAX_COHORT_ROWS = 2000;
 
 /** The fewest rows in 30 s from which a rate is computed. */
 const MIN_RATE_ROWS = 20;
 
-/** A run has a rate after 30 s, and once each lane has had the time for 10 mean rows. */
+/** How long a run must last to have a rate. */
 const MIN_RATE_MS = 30_000;
+/** How many mean rows each lane must have had the time for, until the run has a rate. */
 const MIN_RATE_WAVES = 10;
+/** The Euler–Mascheroni constant, by which the harmonic series exceeds the logarithm. */
+const EULER_GAMMA = 0.5772;
 
 interface Cohort {
   settled: number;
@@ -60,7 +65,7 @@ interface Cohort {
   squaredUsd: number;
 }
 
-/** Where a run stands. */
+/** How far a run is. */
 export interface RunPosition {
   /** All rows that this run has to send. */
   readonly rows: number;
@@ -70,7 +75,7 @@ export interface RunPosition {
   readonly recentRows: number;
   /** Rows per second over the last 30 s. */
   readonly recentRate: number;
-  /** Milliseconds since the first row could be sent, without pauses. */
+  /** Milliseconds since the first row could be sent, without pauses and waits for the disk. */
   readonly elapsedMs: number;
 }
 
@@ -89,17 +94,17 @@ export interface ProjectedCost {
   readonly errorUsd: number;
 }
 
-export const UNKNOWN_TIME: ProjectedTime = { seconds: null, isLowerBound: true };
+const UNKNOWN_TIME: ProjectedTime = { seconds: null, isLowerBound: true };
 
-export const UNKNOWN_COST: ProjectedCost = { usd: null, isLowerBound: true, errorUsd: 0 };
+const UNKNOWN_COST: ProjectedCost = { usd: null, isLowerBound: true, errorUsd: 0 };
 
-/** The least uncertainty of the cost, as a fraction, however evenly rows cost. */
+/** The least uncertainty of the cost, as a fraction, however little the cost of rows varies. */
 const MIN_COST_ERROR = 0.02;
 
 /** Collects times and costs of finished rows, and projects from them. */
 export class Projection {
   readonly #cohortRows: number;
-  /** Unfinished cohorts are few: each has a row in flight or waiting. */
+  /** Unfinished cohorts, by index. They are few: each has a row in flight or waiting. */
   readonly #open = new Map<number, Cohort>();
   #lastIndex = -1;
   #lastCohort: Cohort = newCohort();
@@ -125,9 +130,9 @@ export class Projection {
    * @param nowMs When the first row can be sent, on a monotonic clock.
    */
   constructor(concurrency: number, rows: number | null, nowMs: number) {
-    const usual = Math.max(MIN_COHORT_ROWS, ROWS_PER_LANE * concurrency);
-    const most = rows === null ? MAX_COHORT_ROWS : Math.max(1, Math.ceil(rows / 2));
-    this.#cohortRows = Math.min(usual, MAX_COHORT_ROWS, most);
+    const usualRows = Math.max(MIN_COHORT_ROWS, ROWS_PER_LANE * concurrency);
+    const maxRows = rows === null ? MAX_COHORT_ROWS : Math.max(1, Math.ceil(rows / 2));
+    this.#cohortRows = Math.min(usualRows, MAX_COHORT_ROWS, maxRows);
     this.#observedMs = this.#lastSettledMs = nowMs;
   }
 
@@ -140,7 +145,7 @@ export class Projection {
    */
   settled(sequence: number, busyMs: number, costUsd: number): void {
     const index = Math.floor(sequence / this.#cohortRows);
-    const cohort = index === this.#lastIndex ? this.#lastCohort : this.#find(index);
+    const cohort = index === this.#lastIndex ? this.#lastCohort : this.#cohortAt(index);
     cohort.settled++;
     cohort.busyMs += busyMs;
     cohort.squaredMs += busyMs * busyMs;
@@ -225,10 +230,11 @@ export class Projection {
   #lastWaveMs(rows: number): number {
     if (this.#finishedBusyMs === 0) return 0;
     const residualMs = this.#finishedSquaredMs / (2 * this.#finishedBusyMs);
-    const harmonic = Math.log(rows) + 0.5772 + 1 / (2 * rows);
+    const harmonic = Math.log(rows) + EULER_GAMMA + 1 / (2 * rows);
     return Math.min(this.#longestMs, residualMs * harmonic);
   }
 
+  /** The later of the two ends: by lanes, and by the rate if there is one. */
   #correctByRate(byLanesMs: number, meanMs: number, position: RunPosition): number {
     const { rows, recentRows, recentRate, elapsedMs } = position;
     if (elapsedMs < Math.max(MIN_RATE_MS, MIN_RATE_WAVES * meanMs)) return byLanesMs;
@@ -237,11 +243,12 @@ export class Projection {
     const countedRows = isRecent ? recentRows : this.#settled;
     const msPerRow = isRecent ? 1000 / recentRate : elapsedMs / this.#settled;
     const byRateMs = (rows - this.#settled) * msPerRow;
-    const byChance = 1 + 1 / Math.sqrt(countedRows);
-    return Math.max(byLanesMs, byRateMs / byChance);
+    // One standard deviation of the count above the rate.
+    const deviation = 1 + 1 / Math.sqrt(countedRows);
+    return Math.max(byLanesMs, byRateMs / deviation);
   }
 
-  #find(index: number): Cohort {
+  #cohortAt(index: number): Cohort {
     let cohort = this.#open.get(index);
     if (cohort === undefined) {
       cohort = newCohort();

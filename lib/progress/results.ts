@@ -37,16 +37,17 @@ export type RunSnapshot = ResultOf<Snapshot>;
 /** Fields whose keys are data, not names: failure types and actions. */
 const RECORDS: ReadonlySet<string> = new Set(["wasted_by_reason", "actions"]);
 
+/** The events of results, for `eventOf`. */
 const events = new WeakMap<object, unknown>();
 
-/** Converts an event. Its own names stay as properties that are not enumerable. */
+/** Converts an event. Its snake_case names stay as properties that are not enumerable. */
 export function resultOf(event: Summary): RunSummary;
 export function resultOf(event: Snapshot): RunSnapshot;
 export function resultOf(event: Summary | Snapshot): RunSummary | RunSnapshot {
   return renamed(event) as RunSummary | RunSnapshot;
 }
 
-/** The event that a value was converted from; a value that was not is returned. */
+/** The event from which `resultOf` made a value; any other value is returned itself. */
 export function eventOf(result: Summary | RunSummary): Summary;
 export function eventOf(result: Snapshot | RunSnapshot): Snapshot;
 export function eventOf(result: Summary | RunSummary | Snapshot | RunSnapshot): unknown {
@@ -57,10 +58,10 @@ function renamed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(renamed);
   if (typeof value !== "object" || value === null) return value;
   const result: Record<string, unknown> = {};
-  for (const [old, field] of Object.entries(value)) {
-    const name = old.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-    result[name] = RECORDS.has(old) ? field : renamed(field);
-    if (name !== old) Object.defineProperty(result, old, { value: result[name] });
+  for (const [name, field] of Object.entries(value)) {
+    const camelName = name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+    result[camelName] = RECORDS.has(name) ? field : renamed(field);
+    if (camelName !== name) Object.defineProperty(result, name, { value: result[camelName] });
   }
   events.set(result, value);
   return result;

@@ -164,8 +164,8 @@ export interface Snapshot {
   /** The budget in US dollars as it was set: for a shard, that of all shards together; null without
    * one. */
   budget_usd: number | null;
-  /** What is already spent of the budget: one that is not above it ends the run. For a shard, the
-   * whole budget of whose share that much is spent; null if no price is known. */
+  /** What is spent in US dollars: a budget must be above it, or the run ends. For a shard, the budget
+   * of all shards at which the shard's own share would be spent. Null if no price is known. */
   min_budget_usd: number | null;
   /** Latency of rows that succeeded, in milliseconds. */
   latency_ms: Percentiles;

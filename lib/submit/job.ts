@@ -10,20 +10,23 @@ export interface ShardJob {
   readonly name: string;
   /** Distinguishes this submission from earlier ones of the same job. @default none */
   readonly submission?: string;
+  /** The number of shards, over all arrays. */
   readonly shards: number;
   /** The number of shards that run at once. */
   readonly parallel: number;
-  /** The arguments that run a shard; `--shard auto` and `--grace` are added. */
+  /** The arguments that run a shard, without `--shard auto` and `--grace`. */
   readonly run: readonly string[];
+  /** The arguments that merge the shards. */
   readonly merge: readonly string[];
   /** How long before its time limit a shard is signaled, in seconds. */
   readonly leadSeconds: number;
 }
 
-/** A shard ends this long before the scheduler would kill it, in seconds. */
+/** How long before the scheduler would kill a shard its grace period is over, in seconds: the shard
+ * still has to write. */
 export const SPARE_SECONDS = 10;
 
 /** The arguments that run one shard. */
-export function shardWords({ run, leadSeconds }: ShardJob): string[] {
+export function shardArguments({ run, leadSeconds }: ShardJob): string[] {
   return [...run, "--shard", "auto", "--grace", `${leadSeconds - SPARE_SECONDS}s`];
 }

@@ -7,14 +7,14 @@
  */
 
 import { stringify } from "../deps/std_yaml_stringify.ts";
-import { type ShardJob, shardWords, SPARE_SECONDS } from "./job.ts";
+import { shardArguments, type ShardJob } from "./job.ts";
 
 export interface KubernetesOptions {
   /** A container image whose entry point is Retort. */
   readonly image: string;
   /** Name of the PersistentVolumeClaim of a volume that several nodes can write to. */
   readonly claim: string;
-  /** Where the volume is mounted, which is also the working folder. */
+  /** Where the volume is mounted; also the working folder. */
   readonly mountPath: string;
   /** The Kubernetes secret that holds the API key, and the key's name in it. @default none */
   readonly secret?: { readonly name: string; readonly key: string };
@@ -24,7 +24,7 @@ export interface KubernetesOptions {
   readonly memory?: string;
 }
 
-/** Restarts of a shard, or of the merge, after it failed or was killed. */
+/** How often a shard, or the merge, is restarted after it failed or was killed. */
 const RESTARTS = 20;
 /**
  * Exit codes that a restart would only repeat: 2 for wrong usage or bad input, 5 for a run that a
@@ -32,11 +32,10 @@ const RESTARTS = 20;
  */
 const FINAL_CODES = [2, 5];
 const CONTAINER = "retort";
-/**
- * Without requests, pods are the first that a full node evicts. A run takes 0.15 GB, and a core at
- * most.
- */
-const CPU_REQUEST = "500m", MEMORY_REQUEST = "512Mi";
+/** Half of a core; a run uses one at most. A full node first evicts pods without requests. */
+const CPU_REQUEST = "500m";
+/** A run takes 0.15 GB. */
+const MEMORY_REQUEST = "512Mi";
 
 /** YAML documents: the Indexed Job of the shards, and the Job of the merge. */
 export function kubernetesManifests(job: ShardJob, options: KubernetesOptions): string {
@@ -46,7 +45,7 @@ export function kubernetesManifests(job: ShardJob, options: KubernetesOptions): 
 }
 
 function shardsJob(job: ShardJob, options: KubernetesOptions) {
-  const args = [...shardWords(job), "--allow-failures", "100%"];
+  const args = [...shardArguments(job), "--allow-failures", "100%"];
   const env = [
     { name: "RETORT_SHARDS", value: String(job.shards) },
     { name: "RETORT_PARALLEL", value: String(job.parallel) },
@@ -105,8 +104,8 @@ function mergeJob(job: ShardJob, options: KubernetesOptions) {
 }
 
 /**
- * The environment variable that names the submission. Without it, the merge would mistake the
- * status that an earlier submission left for the status of this one.
+ * The environment variable that names the submission. Without it, the merge would take the status
+ * that an earlier submission left for that of this one.
  */
 function submissionEnv({ submission }: ShardJob): { name: string; value: string }[] {
   return submission === undefined ? [] : [{ name: "RETORT_JOB", value: submission }];
@@ -144,8 +143,7 @@ function templateOf(
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },
-      // The run has its grace period for calls in flight, and then 10 s to write.
-      terminationGracePeriodSeconds: leadSeconds - SPARE_SECONDS + 10,
+      terminationGracePeriodSeconds: leadSeconds,
       containers: [{
         name: CONTAINER,
         image,

@@ -1,12 +1,12 @@
 /**
- * Slurm array jobs. Observed on Slurm 22.05: neither an exit code nor a time limit requeues a task,
+ * Slurm array jobs, and the job of the merge. Observed on Slurm 22.05: neither an exit code nor a time limit requeues a task,
  * so the script does it; `$SLURM_JOB_ID` of the last task is that of the array; a canceled task
  * gets SIGTERM too, but its state is no longer RUNNING.
  *
  * @module
  */
 
-import { type ShardJob, shardWords } from "./job.ts";
+import { shardArguments, type ShardJob } from "./job.ts";
 
 export interface SlurmOptions {
   /**
@@ -20,16 +20,16 @@ export interface SlurmOptions {
   readonly logs: string;
   /** While this file exists, tasks are not requeued. */
   readonly canceledFile: string;
-  /** Time limit of a shard, in Slurm notation. @default that of the partition */
+  /** The time limit of a shard, and of the merge, in Slurm notation. @default that of the partition */
   readonly time?: string;
   /** @default that of the cluster */
   readonly partition?: string;
   /** The account to charge. @default that of the user */
   readonly account?: string;
-  /** Memory of a shard, in Slurm notation. @default that of the partition */
+  /** The memory of a shard, and of the merge, in Slurm notation. @default that of the partition */
   readonly memory?: string;
   /** Shell lines before the command, such as `module load …`. */
-  readonly before: readonly string[];
+  readonly setupLines: readonly string[];
   /** Quotes a word for the shell. */
   readonly quote: (word: string) => string;
 }
@@ -67,8 +67,8 @@ export interface SlurmArray {
   /** The number of tasks that run at once. */
   readonly parallel: number;
   /**
-   * Index of the array that must end first. Set if there are more arrays than shards that may run
-   * at once.
+   * Index of the array that must end before this one starts. Set if there are more arrays than
+   * shards that may run at once. @default none
    */
   readonly after?: number;
 }
@@ -79,8 +79,9 @@ export function slurmArrays(
   maxArraySize = MAX_ARRAY_SIZE,
 ): SlurmArray[] {
   const count = Math.ceil(shards / maxArraySize);
-  // Arrays of one size and one limit end together: a small last one would leave its share idle.
-  const partOf = (whole: number, i: number) => Math.floor((whole + i) / count);
+  // Arrays of one size and one limit end together. A small last array would end early, and its share
+  // of `parallel` would be idle.
+  const partOf = (total: number, i: number) => Math.floor((total + i) / count);
   let base = 0;
   return Array.from({ length: count }, (_, i) => {
     const tasks = partOf(shards, i);
@@ -90,19 +91,20 @@ export function slurmArrays(
   });
 }
 
+/** The script of an array. */
 export function slurmScript(job: ShardJob, array: SlurmArray, options: SlurmOptions): string {
   const { quote, canceledFile } = options;
-  const command = [...options.program, ...shardWords(job)].map(quote).join(" ");
+  const command = [...options.program, ...shardArguments(job)].map(quote).join(" ");
   return `${header(job, options)}
 #SBATCH --array=0-${array.tasks - 1}%${array.parallel}
 ${logOf(options, "%x-%A_%a")}
 #SBATCH --signal=B:TERM@${job.leadSeconds}
 #SBATCH --requeue
 ${
-    before(options)
+    setupOf(options)
   }export RETORT_SHARDS=${job.shards} RETORT_SHARD_BASE=${array.base} RETORT_PARALLEL=${job.parallel}
 ${
-    BODY.replace("CANCELLED_FILE", () => quote(canceledFile))
+    BODY.replace("CANCELED_FILE", () => quote(canceledFile))
       .replace("COMMAND", () => command)
   }`;
 }
@@ -115,7 +117,7 @@ export function slurmMerge(job: ShardJob, options: SlurmOptions): string {
   const command = [...options.program, ...job.merge].map(options.quote).join(" ");
   return `${header({ ...job, name: `${job.name}-merge` }, options)}
 ${logOf(options, "%x-%j")}
-${before(options)}exec ${command}
+${setupOf(options)}exec ${command}
 `;
 }
 
@@ -152,8 +154,8 @@ function directive(key: string, value: string): string {
 }
 
 /** The user's own lines come after all directives, which end at the first command. */
-function before(options: SlurmOptions): string {
-  return options.before.map((line) => `${line}\n`).join("");
+function setupOf({ setupLines }: SlurmOptions): string {
+  return setupLines.map((line) => `${line}\n`).join("");
 }
 
 /** Runs the shard and acts on its exit code, as Slurm itself does not. */
@@ -174,7 +176,7 @@ wait_for() {
 }
 
 requeue() {
-  [ -e CANCELLED_FILE ] && exit "$code"
+  [ -e CANCELED_FILE ] && exit "$code"
   # Slurm itself handles a task that was canceled or preempted.
   state=$(squeue --noheader --jobs "$task" --format %T 2>/dev/null)
   case "$state" in RUNNING|"") scontrol requeue "$task" && sleep 60 ;; esac

@@ -38,11 +38,12 @@ const ERASE_LINE = "\x1b[K";
 const ERASE_BELOW = "\x1b[J";
 
 export interface BarOptions {
+  /** Writes to the terminal. */
   write: (text: string) => void;
   /** Width of the terminal, in cells; called for each drawing. */
   columns: () => number;
   /** Whether to use colors. The caller checks `NO_COLOR`. */
-  color: boolean;
+  isColored: boolean;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
   /** Whether to show lag, CPU and memory of the process. @default false */
@@ -65,7 +66,7 @@ export function createBar(options: BarOptions): Bar {
   });
 }
 
-/** The bar on the screen, and the lines that are still to be printed above it. */
+/** The bar on the screen, and the lines that wait to be printed above it. */
 class Drawing {
   readonly #options: BarOptions;
   readonly #now: () => number;
@@ -79,7 +80,7 @@ class Drawing {
   constructor(options: BarOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    this.#paint = createPaint(options.color);
+    this.#paint = createPaint(options.isColored);
   }
 
   listen(event: RunEvent): void {
@@ -124,7 +125,7 @@ class Drawing {
   }
 }
 
-/** Cells of the longest bar: each is 1 %. */
+/** Cells of the longest bar, in which each cell is 1 %. */
 const MAX_BAR_CELLS = 100;
 
 /** Cells of the shortest bar; with less room, only the percentage is shown. */
@@ -142,24 +143,24 @@ export interface BarView {
 }
 
 /**
- * Renders the lines of the bar: three, one for the process if requested, and one for a problem.
- * Each starts with an empty cell, where the cursor rests.
+ * Renders the bar: the shares of the rows (if their number is known), the figures and the work, a
+ * line for the process if requested, and one for a problem. While the input is read, there is only
+ * the state. Each line starts with an empty cell, where the cursor rests.
  */
 function renderBar(snapshot: Snapshot, view: BarView): string[] {
   const { paint } = view;
   const width = view.width - 1;
   // A longer reason would leave no room for figures.
-  const words = stateText(snapshot, Math.floor(width / 3));
-  if (snapshot.state === "preparing") return [" " + joinSegments([{ text: words }], width, paint)];
-  const state: Segment[] = snapshot.state === "running" ? [] : [{ text: words, color: "yellow" }];
+  const text = stateText(snapshot, Math.floor(width / 3));
+  if (snapshot.state === "preparing") return [" " + joinSegments([{ text }], width, paint)];
+  const state: Segment[] = snapshot.state === "running" ? [] : [{ text, color: "yellow" }];
   const figures = [...state, rowsSegment(snapshot), ...mainSegments(snapshot)];
-  const brief = [...state, rowsSegment(snapshot), ...mainSegments(snapshot, true)];
+  const briefFigures = [...state, rowsSegment(snapshot), ...mainSegments(snapshot, true)];
   const process = view.isVerbose ? processSegments(snapshot) : [];
   const lines = [
     barLine(snapshot, paint, width),
-    // If the line is too long, the ranges of estimates are dropped, so that the number of failed
-    // rows stays visible.
-    joinSegments(segmentCells(figures) <= width ? figures : brief, width, paint),
+    // A line that is too long loses the ranges of estimates, so that failed rows stay visible.
+    joinSegments(segmentCells(figures) <= width ? figures : briefFigures, width, paint),
     joinSegments(workSegments(snapshot), width, paint),
     joinSegments(process, width, paint),
     paint(clip(troubleTexts(snapshot).join(" · "), width), "red"),

@@ -21,6 +21,7 @@ export function createPaint(isColored: boolean): Paint {
     color === undefined || text === "" ? text : `\x1b[${CODES[color]}m${text}\x1b[0m`;
 }
 
+/** A part of a line that is shown completely or not at all. */
 export interface Segment {
   /** Must be printable: control characters would act on the terminal. */
   readonly text: string;
@@ -28,11 +29,12 @@ export interface Segment {
   readonly color?: Color;
 }
 
-const SEPARATOR = " · ";
+/** Stands between two segments. */
+export const SEPARATOR = " · ";
 
 /**
  * Joins segments, the most important first, into one line of at most `width` cells. Drops the first
- * segment that does not fit and all after it; shortens the very first if even that does not fit.
+ * segment that does not fit and all after it. If that is the very first, it is shortened instead.
  */
 export function joinSegments(segments: readonly Segment[], width: number, paint: Paint): string {
   let line = "";

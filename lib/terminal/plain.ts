@@ -8,7 +8,7 @@
 import { formatDuration } from "../figures.ts";
 import { printableJson } from "../printable.ts";
 import type { RunEvent, RunListener, RunState, Snapshot } from "../progress/mod.ts";
-import { clip, createPaint, joinSegments, stringWidth } from "./columns.ts";
+import { clip, createPaint, joinSegments, SEPARATOR, stringWidth } from "./columns.ts";
 import {
   mainSegments,
   MAX_COLUMNS,
@@ -25,33 +25,34 @@ import {
 export interface PlainOptions {
   /** Writes to the log. The text ends with a line break. */
   write: (text: string) => void;
-  /** Whether to show lag, CPU and memory of the process, in a second line. @default false */
+  /** Whether a second line shows lag, CPU and memory of the process, and the work. @default false */
   isVerbose?: boolean;
-  /** Time between two lines while the state stays the same. @default 30000 */
+  /** Milliseconds between two lines while the state stays the same. @default 30000 */
   intervalMs?: number;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
 }
 
 /**
- * Minimum time before a line for a change to or from `backing_off`, which may happen several times
- * a second.
+ * A change to or from `backing_off`, which may happen several times a second, gets a line only if
+ * the last line is this old.
  */
-const MIN_BETWEEN_WAITS_MS = 10_000;
+const MIN_BACKOFF_LINE_MS = 10_000;
 
 /** A longer reason would leave no room for figures. */
 const MAX_REASON_CELLS = 40;
 
 /**
- * With less room for the problem, the estimates lose their ranges; if it is still too little, the
- * problem is dropped.
+ * If fewer cells are left for the problem, the estimates lose their ranges. If that does not free
+ * enough cells, the problem is dropped.
  */
 const MIN_TROUBLE_CELLS = 16;
 
 const PLAIN = createPaint(false);
 
 /**
- * Creates a listener that writes a line every 30 s, at changes of state, and for each notice.
+ * Creates a listener that writes a line for the start, for each notice and each change of state, and
+ * every 30 s.
  */
 export function createPlain(options: PlainOptions): RunListener {
   const { write, isVerbose = false, intervalMs = 30_000, now = () => performance.now() } = options;
@@ -62,9 +63,13 @@ export function createPlain(options: PlainOptions): RunListener {
     if (event.type === "notice") return write(noticeSegment(event).text + "\n");
     if (event.type === "run-start") return write(startText(event) + "\n");
     if (event.type !== "snapshot") return;
-    const isWait = event.state === "backing_off" ||
+    const isBackoffChange = event.state === "backing_off" ||
       (event.state === "running" && lastState === "backing_off");
-    const minMs = event.state === lastState ? intervalMs : isWait ? MIN_BETWEEN_WAITS_MS : 0;
+    const minMs = event.state === lastState
+      ? intervalMs
+      : isBackoffChange
+      ? MIN_BACKOFF_LINE_MS
+      : 0;
     if (now() - lastMs < minMs) return;
     lastMs = now();
     lastState = event.state;
@@ -73,8 +78,8 @@ export function createPlain(options: PlainOptions): RunListener {
 }
 
 /**
- * Formats a snapshot in one line of at most 120 columns, most important segments first, with the
- * problem in the remaining room. If verbose, adds a line for the process.
+ * Formats a snapshot in one line of at most 120 columns: the most important segments first, and the
+ * problem where there is room for it. If verbose, adds a line for the process and the work.
  */
 function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const time = formatDuration(snapshot.elapsed_ms);
@@ -86,13 +91,15 @@ function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
     const others = [...shareSegments(snapshot), ...mainSegments(snapshot, isBrief)];
     return joinSegments([rows, ...others], MAX_COLUMNS, PLAIN);
   };
-  const roomOf = (line: string) => MAX_COLUMNS - stringWidth(line) - 3;
-  const whole = lineOf(false);
-  const line = trouble === "" || roomOf(whole) >= MIN_TROUBLE_CELLS ? whole : lineOf(true);
+  const roomOf = (line: string) => MAX_COLUMNS - stringWidth(line) - SEPARATOR.length;
+  const fullLine = lineOf(false);
+  const hasRoom = trouble === "" || roomOf(fullLine) >= MIN_TROUBLE_CELLS;
+  const line = hasRoom ? fullLine : lineOf(true);
   const room = roomOf(line);
-  const end = trouble === "" || room < MIN_TROUBLE_CELLS ? "" : ` · ${clip(trouble, room)}`;
-  const more = [...processSegments(snapshot), ...workSegments(snapshot)];
-  return `${line}${end}\n${isVerbose ? `  ${joinSegments(more, MAX_COLUMNS - 2, PLAIN)}\n` : ""}`;
+  const end = trouble === "" || room < MIN_TROUBLE_CELLS ? "" : SEPARATOR + clip(trouble, room);
+  const details = [...processSegments(snapshot), ...workSegments(snapshot)];
+  const secondLine = isVerbose ? `  ${joinSegments(details, MAX_COLUMNS - 2, PLAIN)}\n` : "";
+  return `${line}${end}\n${secondLine}`;
 }
 
 /** Creates a listener that writes each event as one line of JSON. */

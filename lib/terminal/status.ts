@@ -34,7 +34,7 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
   halted: "ended early",
 };
 
-/** Most columns of a line of progress, however wide the terminal is. */
+/** The maximum width of a line of progress, however wide the terminal is. */
 export const MAX_COLUMNS = 120;
 
 /** A shorter time would be shown as `0.0 s`. */
@@ -42,30 +42,29 @@ const MIN_ETA_MS = 50;
 
 /**
  * Says what the run is doing and, if nothing is sent, why: `backing off until 12:03:07 (429: tokens
- * per min)`. The reason has at most `mostReasonCells` cells.
+ * per min)`. The reason has at most `maxReasonCells` cells.
  */
-export function stateText(snapshot: Snapshot, mostReasonCells: number): string {
+export function stateText(snapshot: Snapshot, maxReasonCells: number): string {
   const { state, backing_off_until } = snapshot;
-  const reason = shortReason(reasonOf(snapshot), mostReasonCells);
+  const reason = shortReason(reasonOf(snapshot), maxReasonCells);
   const why = reason === "" || state === "running" ? "" : ` (${reason})`;
   if (state === "halted" && why !== "") return `halted${why}`;
-  if (state !== "backing_off") return STATE_WORDS[state] + why;
-  if (backing_off_until !== null) {
+  if (state === "backing_off" && backing_off_until !== null) {
     return `backing off until ${formatTime(backing_off_until)}${why}`;
   }
-  return why === "" ? STATE_WORDS.backing_off : `backing off${why}`;
+  return STATE_WORDS[state] + why;
 }
 
 /**
- * Returns why the run is in its state. If the only teacher halted, that is the teacher's reason:
- * the run's own begins with the address, which is superfluous.
+ * Returns why the run is in its state. If its only teacher halted, this is the teacher's reason: the
+ * run's reason begins with the address, which is superfluous here.
  */
 function reasonOf({ reason, teachers }: Snapshot): string | null {
   const [only, ...others] = teachers.filter(({ state }) => state !== "left");
   return only?.state === "halted" && others.length === 0 ? only.reason : reason;
 }
 
-/** Counts rows that are finished, by earlier runs and by this one. */
+/** Returns the number of rows that this run and earlier ones have finished. */
 export function doneRows({ skipped, succeeded, failed }: Snapshot): number {
   return skipped + succeeded + failed;
 }
@@ -98,8 +97,9 @@ export function mainSegments(snapshot: Snapshot, isBrief = false): Segment[] {
 }
 
 /**
- * `ETA 13 s (11 – 16 s)`; no segment while the run backs off, or once it has ended. If the estimate
- * is only a lower bound, throttled runs show that bound, and others say so while they ramp up.
+ * `ETA 13 s (11 – 16 s)`; no segment while the run backs off, once it has ended, or if no time is
+ * left. If the estimate is only a lower bound, a throttled run shows the bound (`ETA over 13 s`), and
+ * another one says `ETA: ramping up` while it is running.
  */
 function etaSegments(snapshot: Snapshot): Segment[] {
   const { state, eta_is_lower_bound, eta_range_s, refused_for_load } = snapshot;
@@ -118,10 +118,7 @@ function etaSegments(snapshot: Snapshot): Segment[] {
   return [{ text: `ETA ${eta}${range === eta ? "" : ` (${range})`}`, color: "bold" }];
 }
 
-/**
- * Returns what the status line says of the work: attempts in flight, waiting rows, throttling,
- * tokens and latency.
- */
+/** Attempts in flight, waiting rows, throttled attempts, tokens and latency. */
 export function workSegments(snapshot: Snapshot): Segment[] {
   const { waiting, refused_for_load, tokens_per_s, latency_ms } = snapshot;
   const { wasted_completion_tokens: wasted } = snapshot;
@@ -143,8 +140,8 @@ export function workSegments(snapshot: Snapshot): Segment[] {
 
 /** `37/200 in flight, limit 64`. */
 function flightText({ in_flight, concurrency, limit }: Snapshot): string {
-  const limited = limit < concurrency ? `, limit ${formatCount(limit)}` : "";
-  return `${formatCount(in_flight)}/${formatCount(concurrency)} in flight${limited}`;
+  const limitText = limit < concurrency ? `, limit ${formatCount(limit)}` : "";
+  return `${formatCount(in_flight)}/${formatCount(concurrency)} in flight${limitText}`;
 }
 
 /** Lag, CPU and memory of this process. */
@@ -160,16 +157,16 @@ export function processSegments(
 
 /** `$1.20 of ~$14 ($13 – $15, max $20)`: so far, estimated, and allowed. */
 function costSegments(snapshot: Snapshot): Segment[] {
-  const { cost_usd, projected_cost_usd: projected, max_cost_usd: most } = snapshot;
+  const { cost_usd, projected_cost_usd: projected, max_cost_usd: maxUsd } = snapshot;
   if (cost_usd === null) return [];
   const { projected_cost_range_usd: range } = snapshot;
   const isKnown = projected !== null && !snapshot.projected_cost_is_lower_bound;
   const isShown = isKnown && !hasEnded(snapshot);
   const asides = [
     isShown && range !== null ? [...new Set(range.map(formatRoughUsd))].join(" – ") : "",
-    most === null ? "" : `max ${formatUsd(most).replace(/\.00$/, "")}`,
+    maxUsd === null ? "" : `max ${formatUsd(maxUsd).replace(/\.00$/, "")}`,
   ].filter((text) => text !== "").join(", ");
-  const isTooMuch = most !== null && Math.max(cost_usd, projected ?? 0) > most;
+  const isTooMuch = maxUsd !== null && Math.max(cost_usd, projected ?? 0) > maxUsd;
   const text = formatUsd(cost_usd) + (isShown ? ` of ~${formatRoughUsd(projected)}` : "") +
     (asides === "" ? "" : ` (${asides})`);
   return [isTooMuch ? { text, color: "yellow" } : { text }];
@@ -199,15 +196,15 @@ export function troubleTexts({ teachers, errors }: Snapshot): string[] {
   return teacherTrouble === undefined ? texts : [teacherTrouble, ...texts];
 }
 
-/** First line of a run. */
+/** Returns the first line of a run. */
 export function startText(event: RunStart): string {
   const { pending, skipped, concurrency } = event;
   const rows = pending === null ? "Rows" : formatCountOf(pending, "row");
   const before = skipped > 0 ? ` (${formatCount(skipped)} finished before)` : "";
   const model = event.model === "" ? "the teacher" : event.model;
   const teacher = event.teacher === "" ? "" : ` at ${event.teacher}`;
-  const most = formatCount(concurrency);
-  const lanes = event.concurrency_is_auto ? `auto (up to ${most})` : most;
+  const max = formatCount(concurrency);
+  const lanes = event.concurrency_is_auto ? `auto (up to ${max})` : max;
   return printable(`${rows} to do${before}: ${model}${teacher}, concurrency ${lanes}`);
 }
 

@@ -32,17 +32,17 @@ export interface SummaryTextOptions {
    */
   exportCommand?: string;
   /** Whether to use colors. The caller checks `NO_COLOR`. */
-  color: boolean;
+  isColored: boolean;
 }
 
 /** A line of the summary. The label of lines that continue the one above is "". */
 type Line = readonly [label: string, text: string];
 
 /**
- * Formats the summary in at most 34 lines, each with its line feed. Figures that are 0 are omitted.
+ * Formats the summary in at most 33 lines, each with its line feed. Figures that are 0 are omitted.
  */
 export function summaryText(summary: Summary, options: SummaryTextOptions): string {
-  const paint = createPaint(options.color);
+  const paint = createPaint(options.isColored);
   const lines: Line[] = [
     ...rowLines(summary),
     ...costLines(summary),
@@ -59,7 +59,7 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
     if (hasTruncated(summary)) lines.push(["", TRUNCATED_ADVICE]);
   }
   if (exportCommand !== undefined && !isUnfinished) lines.push(["To export", exportCommand]);
-  return headline(summary, paint) + "\n\n" + align(lines, paint);
+  return paint(...headline(summary)) + "\n\n" + align(lines, paint);
 }
 
 /**
@@ -75,12 +75,7 @@ function align(lines: readonly Line[], paint: Paint): string {
   return lines.map(([label, text]) => `  ${paint(label.padEnd(width), "dim")}${text}\n`).join("");
 }
 
-function headline(summary: Summary, paint: Paint): string {
-  const [words, color] = ending(summary);
-  return paint(words, color);
-}
-
-function ending(summary: Summary): [string, Color] {
+function headline(summary: Summary): [text: string, color: Color] {
   const { state, pending } = summary;
   const time = formatDuration(summary.elapsed_ms);
   const left = `${formatCount(pending)} ${pending === 1 ? "row" : "rows"} still to do`;
@@ -90,36 +85,38 @@ function ending(summary: Summary): [string, Color] {
     const rest = pending > 0 ? `, ${left}` : "";
     return [`Halted after ${time}${rest}: ${reason}`, "red"];
   }
-  if (state === "interrupted") return [interruption(summary, time, left), "yellow"];
+  if (state === "interrupted") return [interruptionText(summary, time, left), "yellow"];
   if (pending > 0) return [`Ended after ${time}: ${left}`, "yellow"];
-  const [words, color] = completion(summary);
-  return [`Finished in ${time}: ${words}`, color];
+  const [text, color] = resultText(summary);
+  return [`Finished in ${time}: ${text}`, color];
 }
 
 /** Describes an interruption. `elapsed_ms` is 0 if the signal came before any row could be sent. */
-function interruption(summary: Summary, time: string, left: string): string {
+function interruptionText(summary: Summary, time: string, left: string): string {
   const { elapsed_ms, pending, failures_on_disk } = summary;
   if (elapsed_ms === 0) return "Interrupted while the input was read: nothing was sent";
   if (pending > 0) return `Interrupted after ${time}: ${left}`;
   // Rows that a retry did not reach are not pending but failures.
-  const without = failures_on_disk > 0 ? `: ${withoutResult(failures_on_disk)}` : "";
-  return `Interrupted after ${time}${without}`;
+  const rest = failures_on_disk > 0 ? `: ${withoutResult(failures_on_disk)}` : "";
+  return `Interrupted after ${time}${rest}`;
 }
 
 function withoutResult(count: number): string {
   return `${formatCount(count)} ${count === 1 ? "row has" : "rows have"} no result`;
 }
 
-function completion({ total, failures_on_disk, bad_rows }: Summary): [string, Color] {
-  const without = failures_on_disk + bad_rows;
+function resultText(
+  { total, failures_on_disk, bad_rows }: Summary,
+): [text: string, color: Color] {
+  const unanswered = failures_on_disk + bad_rows;
   if (total + bad_rows === 0) return ["the input has no rows", "yellow"];
-  if (without === 0) return ["every row has a result", "green"];
-  if (without === total + bad_rows) return ["no row has a result", "red"];
-  return [withoutResult(without), "yellow"];
+  if (unanswered === 0) return ["every row has a result", "green"];
+  if (unanswered === total + bad_rows) return ["no row has a result", "red"];
+  return [withoutResult(unanswered), "yellow"];
 }
 
-/** Rows that were answered or had failed before the run. A retry also leaves rows out that are
- * pending. */
+/** Rows that were answered or had failed before the run. `skipped` also counts the pending rows that a
+ * retry leaves out. */
 function doneBefore({ total, skipped, succeeded, failed, pending }: Summary): number {
   return Math.max(0, Math.min(skipped, total - succeeded - failed - pending));
 }
@@ -221,10 +218,10 @@ function errorLines({ errors }: Summary): Line[] {
   const shown = errors.toSorted((a, b) => b.actions.failed - a.actions.failed)
     .slice(0, MAX_ERRORS);
   const lines: Line[] = shown.map((group, index) => {
-    const after = ` · ${actionsText(group)}`;
+    const actions = ` · ${actionsText(group)}`;
     return [
       index === 0 ? "Errors" : "",
-      clip(errorText(group), MAX_ERROR_CELLS - after.length) + after,
+      clip(errorText(group), MAX_ERROR_CELLS - actions.length) + actions,
     ];
   });
   const rest = errors.filter((group) => !shown.includes(group))

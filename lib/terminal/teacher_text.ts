@@ -10,7 +10,8 @@ import type { TeacherStatus } from "../progress/mod.ts";
 import { clip, stringWidth } from "./columns.ts";
 
 /**
- * Words for the states of a teacher, and for the time in `until`; "" if the state has no such time.
+ * For each state of a teacher, its name and the words before the time in `until`; "" if that state
+ * has no time.
  */
 const TEACHER_STATES: Readonly<Record<TeacherStatus["state"], { word: string; until: string }>> = {
   up: { word: "up", until: "" },
@@ -21,7 +22,7 @@ const TEACHER_STATES: Readonly<Record<TeacherStatus["state"], { word: string; un
   halted: { word: "halted", until: "" },
 };
 
-/** The maximum number of lines for teachers. */
+/** The maximum number of lines for teachers in the summary. */
 const MAX_LINES = 4;
 
 const MAX_NAME_CELLS = 40;
@@ -80,7 +81,7 @@ function presentLines(teachers: readonly TeacherStatus[], maxLines: number): str
   return lines;
 }
 
-/** Pads texts to the same width plus two cells; all stay empty if all are empty. */
+/** Pads texts to the width of the widest and two cells; all stay empty if all are empty. */
 function column(texts: readonly string[]): string[] {
   const cells = texts.map((text) => clip(printable(text), MAX_NAME_CELLS));
   const width = Math.max(...cells.map((text) => stringWidth(text)));

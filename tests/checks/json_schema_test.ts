@@ -80,12 +80,18 @@ for (
       "Cannot use the JSON Schema: /properties/a~1b/type must be equal to one of the allowed values: " +
       '["array","boolean","integer","null","number","object","string"]: current value is "intger"',
     ],
+    [
+      { properties: { "100%": { type: "intger" } } },
+      TypeError,
+      "Cannot use the JSON Schema: /properties/100%/type must be equal to one of the allowed values: " +
+      '["array","boolean","integer","null","number","object","string"]: current value is "intger"',
+    ],
     [{ $ref: "http://example.org/x" }, TypeError, "can't resolve reference http://example.org/x"],
     [{ pattern: "(" }, TypeError, "Cannot use the JSON Schema: "],
     [{ $async: true }, TypeError, '"$async" is not supported'],
-    ["{}", TypeError, 'it must be an object: current value is "{}"'],
-    [[], TypeError, "it must be an object: current value is []"],
-    [null, TypeError, "it must be an object: current value is null"],
+    ["{}", TypeError, 'it must be an object, true or false: current value is "{}"'],
+    [[], TypeError, "it must be an object, true or false: current value is []"],
+    [null, TypeError, "it must be an object, true or false: current value is null"],
     [{ type: "json_schema", json_schema: { name: "answer" } }, TypeError, "without a schema"],
     [
       { $schema: "http://json-schema.org/draft-04/schema#" },

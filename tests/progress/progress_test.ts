@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import type { SummaryParts } from "../../lib/progress/progress.ts";
+import type { SummaryParts } from "../../lib/progress/progress_options.ts";
 import type { Failure } from "../../lib/row.ts";
 import { COMPLETION, FAILURE, makeFailedAttempt, makeTeacher } from "./fixtures.ts";
 import { Bench, START } from "./progress_fixture.ts";

@@ -51,7 +51,7 @@ async function play({ codes, state = "RUNNING", isCanceled = false, hasTerm = fa
     folder: dir.root,
     logs: dir.root,
     canceledFile,
-    before: [],
+    setupLines: [],
     quote: (word) => word,
   });
   const child = new Deno.Command("bash", {

@@ -14,7 +14,7 @@ import { Screen } from "./screen.ts";
 
 function setUp(
   width = 100,
-  options: { color?: boolean; isVerbose?: boolean } = {},
+  options: { isColored?: boolean; isVerbose?: boolean } = {},
 ) {
   const clock = new ManualClock();
   const screen = new Screen(width);
@@ -25,7 +25,7 @@ function setUp(
       screen.write(text);
     },
     columns: () => screen.width,
-    color: false,
+    isColored: false,
     now: clock.now,
     ...options,
   });
@@ -157,7 +157,7 @@ Deno.test("createBar() draws in place, at most four times a second", () => {
 Deno.test("createBar() never writes a line wider than the terminal", () => {
   const errors = [makeErrorGroup({ ...LOSING[0], message: "天地玄黃".repeat(50) })];
   for (let width = 1; width < 140; width++) {
-    const { bar, writes } = setUp(width, { color: true });
+    const { bar, writes } = setUp(width, { isColored: true });
     bar(makeSnapshot({ ...TROUBLE, errors, reason: "天地玄黃".repeat(50) }));
     // deno-lint-ignore no-control-regex
     const lines = writes.join("").replace(/\x1b\[[\d;]*[A-Za-z]/g, "").split(/[\r\n]+/);
@@ -254,7 +254,7 @@ Deno.test("createBar() that never drew leaves nothing at its end", () => {
 
 Deno.test("createBar() uses colors only when allowed, and has the same text without", () => {
   const plain = setUp(100);
-  const colored = setUp(100, { color: true });
+  const colored = setUp(100, { isColored: true });
   plain.bar(makeSnapshot());
   colored.bar(makeSnapshot());
   assert(!plain.writes.join("").includes("m\x1b") && !plain.writes.join("").includes("\x1b[31m"));

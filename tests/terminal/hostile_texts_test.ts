@@ -48,12 +48,12 @@ function sayEverywhere(text: string, hear: (event: RunEvent) => void): void {
 }
 
 /** Returns the output for a text, with time between any two events. */
-function written(text: string, isBar: boolean, color: boolean): string {
+function written(text: string, isBar: boolean, isColored: boolean): string {
   const clock = new ManualClock();
   let output = "";
   const write = (more: string) => void (output += more);
   const listener = isBar
-    ? createBar({ write, columns: () => 100, color, now: clock.now })
+    ? createBar({ write, columns: () => 100, isColored, now: clock.now })
     : createPlain({ write, now: clock.now });
   sayEverywhere(text, (event) => {
     clock.advance(60_000);
@@ -69,8 +69,8 @@ const OWN = /\x1b\[(?:[\d;]*m|\d+A|[JK])|[\r\n]/g;
 Deno.test("no text of a prompt, a model or a server can control the terminal", () => {
   const harmless = new Set(written("harmless", true, true).match(OWN));
   for (const text of HOSTILE_TEXTS) {
-    for (const [isBar, color] of [[true, true], [true, false], [false, false]]) {
-      const output = written(text, isBar, color);
+    for (const [isBar, isColored] of [[true, true], [true, false], [false, false]]) {
+      const output = written(text, isBar, isColored);
       assert(output.length > 200);
       // deno-lint-ignore no-control-regex
       const steering = /[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]/g;

@@ -13,7 +13,7 @@ const COMMAND = "deno task distill in.jsonl -o out/";
 
 Deno.test("summaryText() omits empty parts", () => {
   assertEquals(
-    summaryText(makeSummary(), { color: false, continueCommand: COMMAND }),
+    summaryText(makeSummary(), { isColored: false, continueCommand: COMMAND }),
     `\
 Finished in 35 s: every row has a result
 
@@ -31,7 +31,7 @@ Finished in 35 s: every row has a result
 Deno.test("summaryText() names the command that exports once no row is pending", () => {
   const exportCommand = "retort export out/in.jsonl -o train.jsonl --format messages";
   const lines = (changed: Partial<Summary>) =>
-    summaryText(makeSummary(changed), { color: false, continueCommand: COMMAND, exportCommand })
+    summaryText(makeSummary(changed), { isColored: false, continueCommand: COMMAND, exportCommand })
       .split("\n").map((line) => line.trim()).filter((line) => line.startsWith("To "));
   assertEquals(lines({}), [`To export  ${exportCommand}`]);
   assertEquals(lines({ failures_on_disk: 2 }), [
@@ -77,7 +77,7 @@ Deno.test("summaryText() has all parts in at most 33 lines", () => {
     teachers: Array.from({ length: 9 }, () => makeTeacher()),
     files,
   });
-  const text = summaryText(summary, { color: false, continueCommand: COMMAND });
+  const text = summaryText(summary, { isColored: false, continueCommand: COMMAND });
   assertEquals(
     text,
     `\
@@ -119,7 +119,7 @@ Interrupted after 35 s: 200 rows still to do
 Deno.test("summaryText() shows the concurrency that auto found, if any", () => {
   const auto = { concurrency_is_auto: true, limit: 256, succeeded_attempts: 9 };
   const text = (changes: Partial<Summary>) =>
-    summaryText(makeSummary({ ...auto, ...changes }), { color: false });
+    summaryText(makeSummary({ ...auto, ...changes }), { isColored: false });
   assert(text({}).includes("  Concurrency  256, found by auto\n"));
   assertEquals(text({ concurrency_is_auto: false }).includes("Concurrency"), false);
   assertEquals(text({ succeeded_attempts: 0 }).includes("Concurrency"), false);
@@ -130,7 +130,7 @@ Deno.test("summaryText() says how to retry rows that ran out of tokens", () => {
   const last = (action: "failed" | "retried", type: string) => {
     const errors = [makeErrorGroup({ type, action, status: null })];
     const summary = makeSummary({ failed: 1, failures_on_disk: 1, errors });
-    const text = summaryText(summary, { color: false, continueCommand: COMMAND });
+    const text = summaryText(summary, { isColored: false, continueCommand: COMMAND });
     return text.trimEnd().split("\n").at(-1)!.trim();
   };
   const advice = "with a higher --max-tokens, or --on-truncated escalate";
@@ -141,7 +141,7 @@ Deno.test("summaryText() says how to retry rows that ran out of tokens", () => {
 
 Deno.test("summaryText() gives the command that retries where only failures are left", () => {
   const summary = makeSummary({ succeeded: 1318, failed: 1, failures_on_disk: 1 });
-  const text = summaryText(summary, { color: false, continueCommand: COMMAND });
+  const text = summaryText(summary, { isColored: false, continueCommand: COMMAND });
   assert(text.startsWith("Finished in 35 s: 1 row has no result\n"));
   assert(text.includes("  Failed    1\n"));
   assert(text.endsWith(`  To retry  ${COMMAND}\n`));
@@ -165,24 +165,24 @@ const ENDINGS: readonly [name: string, changes: Partial<Summary>, headline: stri
 ];
 for (const [name, changes, headline] of ENDINGS) {
   Deno.test(`summaryText() begins with the state of ${name}`, () => {
-    assertEquals(summaryText(makeSummary(changes), { color: false }).split("\n")[0], headline);
+    assertEquals(summaryText(makeSummary(changes), { isColored: false }).split("\n")[0], headline);
   });
 }
 
 Deno.test("summaryText() gives the command that continues after any interruption", () => {
   const summary = makeSummary({ state: "interrupted", elapsed_ms: 0, total: 0, pending: 0 });
-  const text = summaryText(summary, { color: false, continueCommand: COMMAND });
+  const text = summaryText(summary, { isColored: false, continueCommand: COMMAND });
   assert(text.endsWith(`  To continue  ${COMMAND}\n`));
   assertEquals(text.includes("Rows"), false);
 });
 
 Deno.test("summaryText() distinguishes failures of earlier runs from those of this one", () => {
-  const text = summaryText(makeSummary({ failures_on_disk: 30 }), { color: false });
+  const text = summaryText(makeSummary({ failures_on_disk: 30 }), { isColored: false });
   assert(text.includes("  Failed    30 before this run\n"));
 });
 
 Deno.test("summaryText() names the failures file of bad rows", () => {
-  const text = summaryText(makeSummary({ bad_rows: 1 }), { color: false });
+  const text = summaryText(makeSummary({ bad_rows: 1 }), { isColored: false });
   assert(text.includes("  Failures  out/in_error.jsonl\n"));
 });
 
@@ -191,7 +191,7 @@ Deno.test("summaryText() says why a run was halted, without control characters",
   const nothing = { succeeded: 0, attempts: 0, latency_ms: { p50: 0, p90: 0, p99: 0, max: 0 } };
   const summary = makeSummary({ ...nothing, state: "halted", reason, pending: 1, files: [] });
   assertEquals(
-    summaryText(summary, { color: false }),
+    summaryText(summary, { isColored: false }),
     `\
 Halted after 35 s, 1 row still to do: The key was refused (401)
 
@@ -204,7 +204,7 @@ Halted after 35 s, 1 row still to do: The key was refused (401)
 Deno.test("summaryText() ends with the command that continues a halted run, a retry too", () => {
   for (const pending of [0, 5]) {
     const summary = makeSummary({ state: "halted", reason: "No credit", pending });
-    const text = summaryText(summary, { color: false, continueCommand: COMMAND });
+    const text = summaryText(summary, { isColored: false, continueCommand: COMMAND });
     const left = pending === 0 ? "" : ", 5 rows still to do";
     assert(text.startsWith(`Halted after 35 s${left}: No credit\n`));
     assert(text.endsWith(`  To continue  ${COMMAND}\n`));
@@ -224,29 +224,32 @@ const ATTEMPTS: readonly [changes: Partial<Summary>, expected: string][] = [
 ];
 for (const [changes, expected] of ATTEMPTS) {
   Deno.test(`summaryText() says how attempts ended: ${expected}`, () => {
-    const text = summaryText(makeSummary({ ...changes, attempts: 9 }), { color: false });
+    const text = summaryText(makeSummary({ ...changes, attempts: 9 }), { isColored: false });
     assert(text.includes(`\n  Attempts  9\n            ${expected}\n`));
   });
 }
 
 Deno.test("summaryText() counts one call of a run that crashed, and one retry, in the singular", () => {
   const one = { crashed_in_flight: 1, attempts: 2, retries: 1 };
-  const text = summaryText(makeSummary(one), { color: false });
+  const text = summaryText(makeSummary(one), { isColored: false });
   assert(text.includes("  Attempts  2 (1 retry)\n"), text);
   assert(text.includes("  Crashed   1 call was in flight when the last run crashed"));
 });
 
 Deno.test("summaryText() has the same text in colors", () => {
   const summary = makeSummary({ failures_on_disk: 3, errors: ERRORS });
-  const colored = summaryText(summary, { color: true });
+  const colored = summaryText(summary, { isColored: true });
   assert(colored.includes("\x1b[33mFinished"));
   // deno-lint-ignore no-control-regex
-  assertEquals(colored.replace(/\x1b\[\d+m/g, ""), summaryText(summary, { color: false }));
+  assertEquals(colored.replace(/\x1b\[\d+m/g, ""), summaryText(summary, { isColored: false }));
 });
 
 Deno.test("summaryText() does not take pending rows that a retry left out for done", () => {
   const lines = (fields: Parameters<typeof makeSummary>[0]) =>
-    summaryText(makeSummary({ total: 10, ...fields }), { color: false, continueCommand: COMMAND });
+    summaryText(makeSummary({ total: 10, ...fields }), {
+      isColored: false,
+      continueCommand: COMMAND,
+    });
   const none = lines({ skipped: 10, succeeded: 0, failed: 0, pending: 10 });
   assertEquals(none.includes("Finished before"), false);
   const some = lines({ skipped: 8, succeeded: 2, failed: 0, pending: 3 });

@@ -15,7 +15,7 @@ import {
 } from "../../endings.ts";
 import { type FailureType, TeacherError } from "../../errors.ts";
 import type { Failure, NextAttempt, Row } from "../../row.ts";
-import { resampled, resampledTimes } from "../../seed.ts";
+import { resampled } from "../../seed.ts";
 import type { Completion, Params } from "../../teacher/mod.ts";
 
 /** What happens to an answer that ended at the token limit or in a filter: it fails (`error`), is
@@ -132,7 +132,7 @@ export class AnswerPolicy {
    * @param next What the earlier run recorded.
    */
   continued(row: Row, params: Params, { resample, maxTokens }: NextAttempt): Params {
-    const seeded = resampledTimes(params, resample);
+    const seeded = resampled(params, resample);
     if (this.#options.onTruncated !== "escalate" || maxTokens === undefined) return seeded;
     return withTokenLimit(seeded, Math.min(maxTokens, this.#capOf(row) ?? Infinity));
   }
