@@ -7,7 +7,7 @@
 
 import { isBlankLine } from "../line_blocks.ts";
 import { readFullySync, systemReason } from "../files.ts";
-import { MAX_LINE_BYTES, tooLong } from "../formats/mod.ts";
+import { lengthProblem, MAX_LINE_BYTES } from "../formats/mod.ts";
 import { advance, bytesText, type FileMark, isUnchanged, newMark } from "./file_mark.ts";
 import { DamagedLine, factsOf, type LineFacts, readHints, type RunHints } from "./line_facts.ts";
 import type { LinePlace } from "./table.ts";
@@ -244,7 +244,7 @@ export class DataFile {
   }
 
   #tooLong(): DamagedLine {
-    return new DamagedLine(`it is ${tooLong(this.#maxLineBytes)}`);
+    return new DamagedLine(`it is ${lengthProblem(this.#maxLineBytes)}`);
   }
 
   /** Records a damaged line, or that the file is foreign if this is its first line. */

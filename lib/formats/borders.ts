@@ -1,6 +1,5 @@
 /**
- * Finds where an input may be divided, so that several readers can share it and each reads only its
- * part.
+ * Finds where an input may be divided among several readers, each of which reads only its part.
  *
  * One scan finds all borders: 2.3 GB/s for lines, which are searched as characters of a string.
  * Compressed files cannot be divided, and Parquet only between row groups.
@@ -9,7 +8,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { isCompressed, openRanges, statInput } from "./bytes.ts";
+import { isCompressed, openBytes, openRanges, statInput } from "./bytes.ts";
 import { formatOf, type InputFormat, type InputOptions, START } from "./input.ts";
 import { isBlank } from "./lines.ts";
 
@@ -25,10 +24,11 @@ export interface Border {
   readonly rows: number;
 }
 
+/** The rows of an input between two borders. */
 export interface InputPart {
   readonly from: Border;
   readonly to: Border;
-  /** Bytes of the file's header, which readers of any part need. 0 without a header. */
+  /** Size of the file's header in bytes, which readers of any part need. 0 without a header. */
   readonly header: number;
   /**
    * Size of the whole input, in the unit of `to.byte`. The part is the last one if both are equal.
@@ -52,13 +52,13 @@ export interface Divisible {
   readonly format: InputFormat;
   /** `anywhere`: between any two rows. `row-groups`: at `pieces` only. `whole`: not at all. */
   readonly kind: "anywhere" | "row-groups" | "whole";
-  /** Where each indivisible piece begins; empty if the kind is `anywhere`. */
+  /** The border before each indivisible piece; empty if the kind is `anywhere`. */
   readonly pieces: readonly Border[];
   /** Columns of CSV or TSV whose cells are JSON; undefined for other formats. */
   readonly jsonColumns: readonly string[] | undefined;
-  /** Bytes of the file. In Parquet: bytes of the row groups. */
+  /** Size of the file in bytes; of a Parquet file, that of its row groups. */
   readonly size: number;
-  /** Number of rows. Only Parquet knows it without being read. */
+  /** Number of rows; only for Parquet, whose footer holds it. */
   readonly rows?: number;
 }
 
@@ -66,13 +66,13 @@ export interface Division {
   /** For each target, the first border at or after it, or the end of the input if there is none. */
   readonly borders: readonly Border[];
   readonly end: Border;
-  /** Bytes of the header of CSV or TSV; 0 for other formats. */
+  /** Size of the header of CSV or TSV in bytes; 0 for other formats. */
   readonly header: number;
 }
 
 /**
- * Returns how an input can be divided. Reads the input only to find out which columns of a table
- * are JSON.
+ * Returns how an input can be divided. All of it is read only to find the columns of CSV or TSV
+ * that hold JSON, and only if the options do not name them.
  */
 export async function divisibleOf(
   path: string,
@@ -107,13 +107,14 @@ async function parquetPieces(
 
 async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") {
   const { detectDelimiter, findJsonColumns } = await import("./csv.ts");
-  const { openBytes } = await import("./bytes.ts");
+
   const delimiter = await detectDelimiter(path, name, format);
   return [...await findJsonColumns(openBytes(path, name), { name, delimiter })];
 }
 
 /**
- * Finds borders of an input that can be divided anywhere. `targets` are bytes in ascending order.
+ * Finds borders of an input that can be divided anywhere. `targets` are offsets in bytes, in
+ * ascending order.
  */
 export async function findBorders(
   path: string,
@@ -135,6 +136,7 @@ export async function findBorders(
   return finder.finish(size);
 }
 
+/** Size of the chunks that are scanned. */
 const SCAN_BYTES = 2 ** 20;
 const LINE_FEED = 10, QUOTE = 34, SPACE = 32;
 
@@ -148,7 +150,7 @@ class BorderFinder {
   number = 0;
   /** Rows so far, without blank lines. */
   rows = 0;
-  /** Bytes of the header of CSV or TSV; 0 for other formats. */
+  /** Size of the header of CSV or TSV in bytes; 0 for other formats. */
   header = 0;
 
   constructor(targets: readonly number[]) {
@@ -156,7 +158,7 @@ class BorderFinder {
     this.target = targets[0] ?? Infinity;
   }
 
-  /** Called between two rows: the next one begins at this byte. */
+  /** Called between two rows, of which the second begins at this byte. */
   passBorder(byte: number): void {
     const border = { byte, number: this.number, rows: this.rows };
     while (this.target <= byte) {
@@ -232,8 +234,8 @@ async function scanTable(
 /** Finds the ends of records. State is kept between chunks. */
 class TableScan {
   readonly #finder: BorderFinder;
-  /** Bytes of the earlier chunks. */
-  offset = 0;
+  /** Number of bytes of the earlier chunks. */
+  #offset = 0;
   #cell = Cell.Start;
   /** Whether a record is incomplete at the end of the chunk. */
   #isUnfinished = false;
@@ -254,7 +256,7 @@ class TableScan {
         else if (byte > SPACE) hasContent = true;
       } else if (byte === LINE_FEED) {
         cell = Cell.Start;
-        this.#end(this.offset + i + 1, hasContent);
+        this.#end(this.#offset + i + 1, hasContent);
         hasContent = false;
       } else if (byte === delimiter) {
         cell = Cell.Start;
@@ -264,7 +266,7 @@ class TableScan {
         cell = Cell.Quoted;
       } else if (cell === Cell.Start) {
         // A byte order mark comes before the first cell.
-        if (this.offset + i < 3 && byte >= 0xbb) continue;
+        if (this.#offset + i < 3 && byte >= 0xbb) continue;
         cell = Cell.Plain;
         if (byte > SPACE) hasContent = true;
       } else if (byte > SPACE) {
@@ -276,12 +278,12 @@ class TableScan {
     }
     this.#cell = cell;
     this.#hasContent = hasContent;
-    this.offset += chunk.length;
+    this.#offset += chunk.length;
   }
 
   /** Ends the last record, which may have no line feed. */
   finish(): void {
-    if (this.#isUnfinished) this.#end(this.offset, this.#hasContent);
+    if (this.#isUnfinished) this.#end(this.#offset, this.#hasContent);
   }
 
   #end(byte: number, hasContent: boolean): void {

@@ -1,5 +1,5 @@
 /**
- * Bytes of an input, decompressed.
+ * Bytes of an input, decompressed, and which names and first bytes stand for a compression.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export type Compression = "gzip" | "zstd";
 const COMPRESSIONS: readonly {
   readonly name: Compression;
   readonly extensions: readonly string[];
-  readonly begins: (start: Uint8Array) => boolean;
+  readonly isStart: (start: Uint8Array) => boolean;
   readonly decompress: () => Transform;
   /** Creates the check for what decompression does not notice: missing or extra bytes. */
   readonly check?: () => Promise<ZstdFrames>;
@@ -31,14 +31,14 @@ const COMPRESSIONS: readonly {
     name: "gzip",
     extensions: [".gz"],
     // RFC 1952, 2.3.1.
-    begins: ([first, second]) => first === 0x1f && second === 0x8b,
+    isStart: ([first, second]) => first === 0x1f && second === 0x8b,
     decompress: () => createGunzip({ chunkSize: CHUNK_BYTES }),
   },
   {
     name: "zstd",
     extensions: [".zst", ".zstd"],
     // RFC 8878, 3.1.1, and 3.1.2: the first frame of pzstd is a skippable one.
-    begins: ([first, second, third, fourth]) =>
+    isStart: ([first, second, third, fourth]) =>
       (first === 0x28 && second === 0xb5 && third === 0x2f && fourth === 0xfd) ||
       (first >> 4 === 5 && second === 0x2a && third === 0x4d && fourth === 0x18),
     decompress: () => createZstdDecompress({ chunkSize: CHUNK_BYTES }),
@@ -78,11 +78,11 @@ export async function isCompressed(path: string, name: string): Promise<boolean>
 /** Whether the first bytes of a file are those of compressed data. The name does not count. */
 export async function holdsCompressed(path: string): Promise<boolean> {
   const first = await startOf(path, path);
-  return COMPRESSIONS.some(({ begins }) => begins(first));
+  return COMPRESSIONS.some(({ isStart }) => isStart(first));
 }
 
 async function startOf(path: string, name: string): Promise<Uint8Array> {
-  using file = await open(path, name);
+  using file = await openFile(path, name);
   const { value: first = new Uint8Array() } = await chunksOf(file, name).next();
   return first;
 }
@@ -97,7 +97,7 @@ export async function* openRanges(
   ranges: readonly ByteRange[],
   chunkBytes = CHUNK_BYTES,
 ): AsyncGenerator<Uint8Array> {
-  using file = await open(path, name);
+  using file = await openFile(path, name);
   for (const range of ranges) yield* chunksOf(file, name, range, chunkBytes);
 }
 
@@ -109,24 +109,24 @@ export async function* openRanges(
  * @throws {SourceError} if the file cannot be read, is damaged, or has a foreign format
  */
 export async function* openBytes(path: string, name: string): AsyncGenerator<Uint8Array> {
-  using file = await open(path, name);
+  using file = await openFile(path, name);
   const chunks = chunksOf(file, name);
   // Content first, then the name: the copy of standard input has no extension.
   const { value: first = new Uint8Array() } = await chunks.next();
-  const all = startingWith(first, chunks);
+  const allChunks = startingWith(first, chunks);
   const compression = compressionOf(first, path);
-  if (compression?.begins(first) === false) refuseText(first, name);
-  const bytes = compression === undefined ? all : decompressed(all, name, compression);
-  let isStart = true;
+  if (compression?.isStart(first) === false) refuseText(first, name);
+  const bytes = compression === undefined ? allChunks : decompressed(allChunks, name, compression);
+  let isFirst = true;
   for await (const chunk of bytes) {
-    if (isStart) refuseForeign(chunk, name);
-    isStart = false;
+    if (isFirst) refuseForeign(chunk, name);
+    isFirst = false;
     yield chunk;
   }
 }
 
 function compressionOf(first: Uint8Array, path: string): typeof COMPRESSIONS[number] | undefined {
-  return COMPRESSIONS.find(({ begins }) => begins(first)) ??
+  return COMPRESSIONS.find(({ isStart }) => isStart(first)) ??
     COMPRESSIONS.find(({ name }) => name === "gzip" && name === compressionOfName(path));
 }
 
@@ -150,12 +150,13 @@ function refuseForeign(start: Uint8Array, name: string): void {
 
 /** Creates the error for a file whose format is not read, or only with `--input-format`. */
 export function foreignFormatError(name: string, { what, advice }: ForeignFormat): SourceError {
-  const way = advice(name);
-  const isReadable = way.startsWith("Add --input-format");
+  const whatToDo = advice(name);
+  const isReadable = whatToDo.startsWith("Add --input-format");
   const formats = isReadable
     ? ""
     : ", and rows are read from JSON Lines, JSON arrays, CSV, TSV, Parquet and plain text";
-  return new SourceError(`Cannot read "${name}": it is ${what}${formats}. ${way}`, { path: name });
+  const problem = `it is ${what}${formats}. ${whatToDo}`;
+  return new SourceError(`Cannot read "${name}": ${problem}`, { path: name });
 }
 
 /** Returns the first bytes of a file, decompressed: enough to recognize its format. */
@@ -173,7 +174,13 @@ export async function statInput(path: string, name = path): Promise<Deno.FileInf
   }
 }
 
-async function open(path: string, name: string): Promise<Deno.FsFile> {
+/**
+ * Opens a file for reading.
+ *
+ * @param name What errors call the file.
+ * @throws {SourceError} if the file cannot be opened
+ */
+export async function openFile(path: string, name: string): Promise<Deno.FsFile> {
   try {
     return await openToRead(path);
   } catch (cause) {
@@ -196,21 +203,22 @@ async function* chunksOf(
   range?: ByteRange,
   chunkBytes = CHUNK_BYTES,
 ): AsyncGenerator<Uint8Array> {
-  let left = range === undefined ? Infinity : range.end - range.start;
+  let bytesLeft = range === undefined ? Infinity : range.end - range.start;
   const { size, isFile } = await file.stat();
   // A run may read thousands of small files, which need no buffer of 64 KB each.
-  const most = isFile && size > 0 ? size + 1 : Infinity;
-  const buffer = new Uint8Array(Math.min(chunkBytes, left, most));
+  const maxBytes = isFile && size > 0 ? size + 1 : Infinity;
+  const buffer = new Uint8Array(Math.min(chunkBytes, bytesLeft, maxBytes));
   if (range !== undefined) await file.seek(range.start, Deno.SeekMode.Start);
-  while (left > 0) {
+  while (bytesLeft > 0) {
     let length: number | null;
     try {
-      length = await file.read(left < buffer.length ? buffer.subarray(0, left) : buffer);
+      const target = bytesLeft < buffer.length ? buffer.subarray(0, bytesLeft) : buffer;
+      length = await file.read(target);
     } catch (cause) {
       throw cannotRead(name, cause);
     }
     if (length === null) return;
-    left -= length;
+    bytesLeft -= length;
     yield buffer.subarray(0, length);
   }
 }
@@ -226,8 +234,8 @@ async function* decompressed(
 ): AsyncGenerator<Uint8Array> {
   const transform = decompress();
   const copies = copiesOf(chunks, await check?.());
-  // The loop below throws the same failure.
-  const fed = pipeline(Readable.from(copies), transform).catch(() => {});
+  // Reading `transform` below throws the same failure.
+  const copied = pipeline(Readable.from(copies), transform).catch(() => {});
   try {
     yield* transform;
   } catch (cause) {
@@ -238,7 +246,7 @@ async function* decompressed(
     throw new SourceError(`Cannot read "${name}": ${reason}`, { path: name, cause });
   } finally {
     transform.destroy();
-    await fed;
+    await copied;
   }
 }
 
@@ -250,6 +258,7 @@ async function* copiesOf(
   frames?.end();
 }
 
-function cannotRead(name: string, cause: unknown): SourceError {
+/** Creates the error for a file that the system cannot open or read. */
+export function cannotRead(name: string, cause: unknown): SourceError {
   return new SourceError(`Cannot read "${name}": ${systemReason(cause)}`, { path: name, cause });
 }

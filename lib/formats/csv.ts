@@ -18,11 +18,11 @@ export interface CsvOptions {
   readonly delimiter: string;
   /** Columns whose cells are JSON instead of text. @default none */
   readonly jsonColumns?: ReadonlySet<string>;
-  /** For a part of a file: the number of the last row before the part. @default 1, the header */
+  /** For a part of a file: the number of the last row before it. @default that of the header */
   readonly numberBefore?: number;
 }
 
-/** A longer row most likely has a quote that is never closed. */
+/** Maximum length of a row. A longer one most likely has a quote that is never closed. */
 const MAX_ROW_CHARS = 64 * 2 ** 20;
 const BATCH_ROWS = 32;
 const LINE_FEED = 10;
@@ -42,7 +42,7 @@ export async function* readCsv(
       header = new Header(cells, options);
       continue;
     }
-    batch.push(header.row(cells, number));
+    batch.push(header.lineOf(cells, number));
     if (batch.length >= BATCH_ROWS) {
       yield batch;
       batch = [];
@@ -90,7 +90,7 @@ function isObjectOrArray(cell: string): boolean {
   }
 }
 
-/** The header row: turns the cells of each row into an object. */
+/** The header row: writes the cells of each row as the JSON text of an object. */
 class Header {
   readonly #names: readonly string[];
   /** Each name as JSON, followed by a colon. */
@@ -120,7 +120,7 @@ class Header {
     this.#isJson = names.map((column) => jsonColumns?.has(column) ?? false);
   }
 
-  row(cells: readonly string[], number: number): Line {
+  lineOf(cells: readonly string[], number: number): Line {
     if (cells.length !== this.#names.length) {
       const count = formatCountOf(cells.length, "cell");
       return badRow(number, cells, `has ${count} where the header has ${this.#names.length}`);
@@ -173,16 +173,19 @@ async function* readRecords(
     // A row that spans many chunks must not be searched or parsed again for each of them.
     if (text.includes("\n")) completeChars = rest.length + text.lastIndexOf("\n") + 1;
     rest += text;
-    if (completeChars === 0 && rest.length > MAX_ROW_CHARS) throw tooLong(name, number + 1);
+    if (completeChars === 0 && rest.length > MAX_ROW_CHARS) throw rowTooLong(name, number + 1);
     const end = isLast ? rest.length : completeChars;
     if (end === 0 || (!isLast && rest.length < retryChars)) continue;
     parser ??= new Papa.Parser({ delimiter, newline: "\n" });
     const { data, errors, meta } = parser.parse(rest.slice(0, end), 0, !isLast);
-    if (errors.length > 0) throw unquoted(name, number + (errors[0].row ?? 0) + 1, errors[0].code);
+    if (errors.length > 0) {
+      const [{ row = 0, code }] = errors;
+      throw misplacedQuote(name, number + row + 1, code);
+    }
     rest = rest.slice(meta.cursor);
     completeChars = end - meta.cursor;
     retryChars = data.length === 0 ? 2 * rest.length : 0;
-    if (rest.length > MAX_ROW_CHARS) throw tooLong(name, number + data.length + 1);
+    if (rest.length > MAX_ROW_CHARS) throw rowTooLong(name, number + data.length + 1);
     for (const cells of data) {
       number++;
       const last = cells.length - 1;
@@ -195,7 +198,7 @@ async function* readRecords(
   }
 }
 
-function unquoted(name: string, row: number, code: string): SourceError {
+function misplacedQuote(name: string, row: number, code: string): SourceError {
   const problem = code === "MissingQuotes"
     ? "a quote is opened and never closed"
     : "a cell that is not quoted holds a quote";
@@ -207,7 +210,7 @@ function isEmptyRow(cells: readonly string[]): boolean {
   return cells.length === 1 && cells[0].trim() === "";
 }
 
-function tooLong(name: string, row: number): SourceError {
+function rowTooLong(name: string, row: number): SourceError {
   const size = `${MAX_ROW_CHARS / 2 ** 20} MiB`;
   return new SourceError(
     `Cannot read "${name}" row ${row}: it is longer than ${size}. Close the quote in it that is never ` +
@@ -232,16 +235,16 @@ async function* decodeChunks(
       try {
         text = decoder.decode(chunk, { stream: true });
       } catch (cause) {
-        throw invalidText(name, line + linesBeforeInvalid(chunk), cause);
+        throw notUtf8(name, line + linesBeforeInvalid(chunk), cause);
       }
-      let feed = -1;
-      while ((feed = chunk.indexOf(LINE_FEED, feed + 1)) !== -1) line++;
+      let end = -1;
+      while ((end = chunk.indexOf(LINE_FEED, end + 1)) !== -1) line++;
       yield { text, isLast: false };
     }
     yield { text: decoder.decode(), isLast: true };
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause;
-    throw invalidText(name, line, cause);
+    throw notUtf8(name, line, cause);
   }
 }
 
@@ -255,7 +258,7 @@ function linesBeforeInvalid(chunk: Uint8Array): number {
   return lines;
 }
 
-function invalidText(name: string, line: number, cause: unknown): SourceError {
+function notUtf8(name: string, line: number, cause: unknown): SourceError {
   return new SourceError(
     `Cannot read "${name}" line ${line}: invalid UTF-8. Save it as "CSV UTF-8", or convert it, for ` +
       "example with iconv -f WINDOWS-1252 -t UTF-8",

@@ -23,7 +23,7 @@ const SIGNATURES: readonly (readonly [bytes: string, format: ForeignFormat])[] =
   ["PAR1", { what: "a Parquet file", advice: () => "Add --input-format parquet" }],
   ["\xfd7zXZ\0", { what: "compressed with xz", advice: unpackedWith("xz -dc") }],
   ["PK\x03\x04", { what: "a zip archive", advice: fromZip }],
-  ["PK\x05\x06", { what: "an empty zip archive", advice: () => "Name another file" }],
+  ["PK\x05\x06", { what: "an empty zip archive", advice: toAnotherFile }],
   ["\x28\xb5\x2f\xfd", { what: "compressed with zstd", advice: unpackedWith("zstd -dc") }],
   ["\x5d\0\0", { what: "compressed with lzma", advice: unpackedWith("xz -dc") }],
   ["x\x01", { what: "compressed with zlib", advice: unpackedWith("pigz -dcz") }],
@@ -44,16 +44,16 @@ const SIGNATURES: readonly (readonly [bytes: string, format: ForeignFormat])[] =
   ["\x80\x05\x95", { what: "a Python pickle", advice: toJsonLines }],
   ["\xd0\xcf\x11\xe0", { what: "an Excel or Word file", advice: toJsonLines }],
   ["%PDF", { what: "a PDF", advice: toJsonLines }],
-  ["\x89PNG", { what: "an image", advice: toJsonLines }],
-  ["\xff\xd8\xff", { what: "an image", advice: toJsonLines }],
-  ["GGUF\x01\0", { what: "a model", advice: toJsonLines }],
-  ["GGUF\x02\0", { what: "a model", advice: toJsonLines }],
-  ["GGUF\x03\0", { what: "a model", advice: toJsonLines }],
+  ["\x89PNG", { what: "an image", advice: toAnotherFile }],
+  ["\xff\xd8\xff", { what: "an image", advice: toAnotherFile }],
+  ["GGUF\x01\0", { what: "a model", advice: toAnotherFile }],
+  ["GGUF\x02\0", { what: "a model", advice: toAnotherFile }],
+  ["GGUF\x03\0", { what: "a model", advice: toAnotherFile }],
   ["\xff\xfe\0\0", { what: "UTF-32 text", advice: fromUnicode("UTF-32") }],
   ["\0\0\xfe\xff", { what: "UTF-32 text", advice: fromUnicode("UTF-32") }],
   ["\xff\xfe", { what: "UTF-16 text", advice: fromUnicode("UTF-16") }],
   ["\xfe\xff", { what: "UTF-16 text", advice: fromUnicode("UTF-16") }],
-  ["\x7fELF", { what: "a program", advice: toJsonLines }],
+  ["\x7fELF", { what: "a program", advice: toAnotherFile }],
 ];
 
 /** A tar archive begins with the name of its first file; the magic bytes come later. */
@@ -111,7 +111,9 @@ function hasOnlyCarriageReturns(start: Uint8Array): boolean {
 
 /**
  * Returns the format of a text file whose first line is not a row; undefined if it is JSON Lines
- * with a bad line.
+ * with a bad line, or unknown.
+ *
+ * @param isOnlyLine Whether the file has no other line.
  */
 export function foreignText(
   firstLine: string,
@@ -150,7 +152,10 @@ export function foreignText(
   return line.startsWith("{") ? undefined : nonJsonText(line, path);
 }
 
-/** Columns are lists of values, or objects by index as pandas writes them. */
+/**
+ * Matches the start of a table stored by column. Columns are lists of values, or objects by index
+ * as pandas writes them.
+ */
 const BY_COLUMNS = /^\{\s*"[^"]*"\s*:\s*(\{\s*"0"|\[\s*(["\d-]|true|false|null))/;
 
 /**
@@ -167,6 +172,7 @@ function isColumnar(line: string): boolean {
   }
 }
 
+/** The jq filter that writes the rows of a table stored by column. */
 const ROWS_OF_COLUMNS =
   "'. as $t | .[keys_unsorted[0]] | keys_unsorted[] as $i | $t | map_values(.[$i])'";
 
@@ -174,17 +180,17 @@ function fromColumns(path: string): string {
   return withJq(path, ROWS_OF_COLUMNS);
 }
 
-/** Pretty-printed JSON has a short first line. A longer line may be a truncated row. */
+/** Pretty-printed JSON has a shorter first line than this. A longer one may be a truncated row. */
 const MAX_UNCLOSED_CHARS = 4_000;
 
 /** Returns the format of text that is not JSON: a table, YAML or plain text. */
 function nonJsonText(line: string, path: string): ForeignFormat | undefined {
   const extension = /\.([a-z]+)(\.gz)?$/i.exec(path)?.[1].toLowerCase();
-  const isTable = [",", ";", "\t"].find((separator) => isHeader(line, separator));
-  if (extension === "tsv" || (isTable === "\t" && extension !== "txt")) {
+  const delimiter = [",", ";", "\t"].find((candidate) => isHeader(line, candidate));
+  if (extension === "tsv" || (delimiter === "\t" && extension !== "txt")) {
     return { what: "a TSV file", advice: () => "Add --input-format tsv" };
   }
-  if (extension === "csv" || (isTable !== undefined && extension !== "txt")) {
+  if (extension === "csv" || (delimiter !== undefined && extension !== "txt")) {
     return { what: "a CSV file", advice: () => "Add --input-format csv" };
   }
   if (extension === "yaml" || extension === "yml" || line === "---") {
@@ -195,8 +201,8 @@ function nonJsonText(line: string, path: string): ForeignFormat | undefined {
 }
 
 /** Whether a line consists of column names: at least two, and none of them a sentence. */
-function isHeader(line: string, separator: string): boolean {
-  const names = line.split(separator);
+function isHeader(line: string, delimiter: string): boolean {
+  const names = line.split(delimiter);
   return names.length > 1 &&
     names.every((name) => /^"?[\p{L}_#][\p{L}\d _.\-/()]{0,40}"?$/u.test(name));
 }
@@ -232,6 +238,10 @@ function toLineFeeds(path: string): string {
 
 function toJsonLines(): string {
   return "Convert it to JSON Lines, one object a line";
+}
+
+function toAnotherFile(): string {
+  return "Name another file";
 }
 
 function unpackedWith(command: string): (path: string) => string {

@@ -4,10 +4,16 @@
  * @module
  */
 
-import { SourceError } from "../errors.ts";
-import { openToRead, systemReason } from "../files.ts";
+import { readFully } from "../files.ts";
 import { isJson } from "../json.ts";
-import { firstBytes, openBytes, openRanges, withoutCompression } from "./bytes.ts";
+import {
+  cannotRead,
+  firstBytes,
+  openBytes,
+  openFile,
+  openRanges,
+  withoutCompression,
+} from "./bytes.ts";
 import type { Border, InputPart } from "./borders.ts";
 import type { ExactType } from "./parquet_values.ts";
 import { type Line, NUL_BYTES, readLines } from "./lines.ts";
@@ -32,7 +38,7 @@ export const INPUT_FORMATS = Object.keys(EXTENSIONS) as readonly InputFormat[];
 
 /** How an input is read. */
 export interface InputOptions {
-  /** Format of the rows. @default by the name of the file, then by its first bytes */
+  /** Format of the rows. @default by the name and the first bytes of the file */
   inputFormat?: InputFormat;
   /**
    * Columns of CSV and TSV whose cells are JSON. @default those whose cells are all objects or
@@ -52,11 +58,11 @@ export interface Input {
 }
 
 /**
- * Opens an input. To find the columns of a table that hold JSON takes a pass over the file, which
- * is made once, here.
+ * Opens an input. Unless `jsonColumns` names them, the columns of a CSV or TSV file that hold JSON
+ * are found by a pass over the file, once, here.
  *
  * @param name What the user calls the file, with its extension.
- * @param part The part to read; outside it only a header is read. @default all of the file
+ * @param part The part to read. Of the rest, only the header is read. @default all of the file
  * @throws {SourceError} if the file cannot be read
  */
 export async function openInput(
@@ -68,20 +74,20 @@ export async function openInput(
   const format = options.inputFormat ?? await formatOf(path, name);
   const bytes = () =>
     part === undefined ? openBytes(path, name) : bytesOf(path, name, format, part);
-  const before = part?.from.number ?? 0;
+  const numberBefore = part?.from.number ?? 0;
   if (part !== undefined && part.from.byte >= part.to.byte) return { format, rows: noRows };
   switch (format) {
     case "jsonl":
-      return { format, rows: () => readLines(bytes(), { linesBefore: before }) };
+      return { format, rows: () => readLines(bytes(), { linesBefore: numberBefore }) };
     case "txt":
-      return { format, rows: () => asPrompts(readLines(bytes(), { linesBefore: before })) };
+      return { format, rows: () => asPrompts(readLines(bytes(), { linesBefore: numberBefore })) };
     case "json": {
       const { readJsonArray } = await import("./json_array.ts");
-      return { format, rows: () => readJsonArray(bytes(), { name, elementsBefore: before }) };
+      return { format, rows: () => readJsonArray(bytes(), { name, elementsBefore: numberBefore }) };
     }
     case "csv":
     case "tsv":
-      return await openTable(path, bytes, { name, format, before }, options);
+      return await openTable(path, bytes, { name, format, numberBefore }, options);
     case "parquet": {
       const { binaryColumns } = options;
       const { readExactTypes, readParquet } = await import("./parquet.ts");
@@ -98,20 +104,21 @@ export async function openInput(
 async function openTable(
   path: string,
   bytes: () => AsyncGenerator<Uint8Array>,
-  { name, format, before }: { name: string; format: "csv" | "tsv"; before: number },
+  { name, format, numberBefore }: { name: string; format: "csv" | "tsv"; numberBefore: number },
   options: InputOptions,
 ): Promise<Input> {
   const { detectDelimiter, findJsonColumns, readCsv } = await import("./csv.ts");
   const delimiter = await detectDelimiter(path, name, format);
-  const table = { name, delimiter, numberBefore: before > 0 ? before : undefined };
-  const named = options.jsonColumns;
-  const jsonColumns = named === undefined ? await findJsonColumns(bytes(), table) : new Set(named);
+  const table = { name, delimiter, numberBefore: numberBefore > 0 ? numberBefore : undefined };
+  const jsonColumns = options.jsonColumns === undefined
+    ? await findJsonColumns(bytes(), table)
+    : new Set(options.jsonColumns);
   return { format, rows: () => readCsv(bytes(), { ...table, jsonColumns }) };
 }
 
 async function* noRows(): AsyncGenerator<Line[]> {}
 
-/** Reads the bytes of a part so that they look like a whole file of the format. */
+/** Reads the bytes of a part as a whole file has them: after a header, or within brackets. */
 async function* bytesOf(
   path: string,
   name: string,
@@ -154,7 +161,10 @@ export function placeOf(name: string, format: InputFormat, number: number): stri
   return format === "json" ? `${name}[${number - 1}]` : `${name}:${number}`;
 }
 
-/** Returns the format of an input, by its name, or else by its first bytes. */
+/**
+ * Returns the format of an input. Its first bytes decide if its name has no known extension, or
+ * that of JSON or JSON Lines.
+ */
 export async function formatOf(path: string, name: string): Promise<InputFormat> {
   const byName = formatOfName(name);
   // Users confuse `.json` and `.jsonl`, so the content decides.
@@ -165,14 +175,14 @@ export async function formatOf(path: string, name: string): Promise<InputFormat>
 }
 
 async function isParquet(path: string, name: string): Promise<boolean> {
+  using file = await openFile(path, name);
+  const start = new Uint8Array(4);
   try {
-    using file = await openToRead(path);
-    const bytes = new Uint8Array(4);
-    await file.read(bytes);
-    return new TextDecoder().decode(bytes) === "PAR1";
+    await readFully(file, start);
   } catch (cause) {
-    throw new SourceError(`Cannot read "${name}": ${systemReason(cause)}`, { path: name, cause });
+    throw cannotRead(name, cause);
   }
+  return new TextDecoder().decode(start) === "PAR1";
 }
 
 /**
@@ -189,18 +199,15 @@ function isArray(start: string, byName: InputFormat | undefined): boolean {
 }
 
 async function* asPrompts(lines: AsyncGenerator<Line[]>): AsyncGenerator<Line[]> {
-  for await (const batch of lines) {
-    yield batch.map((line) =>
-      line.text === undefined ? line : line.text.includes("\0")
-        ? {
-          ...line,
-          text: undefined,
-          problem: NUL_BYTES,
-          bytes: new TextEncoder().encode(line.text),
-        }
-        : { ...line, text: JSON.stringify({ prompt: line.text }) }
-    );
-  }
+  for await (const batch of lines) yield batch.map(asPrompt);
+}
+
+function asPrompt(line: Line): Line {
+  const { text } = line;
+  if (text === undefined) return line;
+  if (!text.includes("\0")) return { ...line, text: JSON.stringify({ prompt: text }) };
+  const bytes = new TextEncoder().encode(text);
+  return { ...line, text: undefined, problem: NUL_BYTES, bytes };
 }
 
 /** The start of any input. */

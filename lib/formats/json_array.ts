@@ -9,7 +9,7 @@
 
 import { isUtf8 } from "node:buffer";
 import { SourceError } from "../errors.ts";
-import { type Line, MAX_LINE_BYTES, tooLong } from "./lines.ts";
+import { lengthProblem, type Line, MAX_LINE_BYTES } from "./lines.ts";
 
 export interface JsonArrayOptions {
   /** The file's name in errors. */
@@ -17,8 +17,8 @@ export interface JsonArrayOptions {
   /** Elements of the file before the first one that is read. @default 0 */
   readonly elementsBefore?: number;
   /**
-   * Called with the end of each element in bytes from the start, its number, and whether it is the
-   * last one. Elements are then not yielded.
+   * Called for each element with the offset of the comma or bracket after it, its number, and
+   * whether it is the last one. Elements are then not yielded.
    */
   readonly onElement?: (end: number, number: number, isLast: boolean) => void;
 }
@@ -28,7 +28,7 @@ const BATCH_ROWS = 32;
 const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c;
 const OPEN = 0x5b, CLOSE = 0x5d, OPEN_OBJECT = 0x7b, CLOSE_OBJECT = 0x7d;
 
-/** Reads an array's elements in small batches. `number` counts from 1, messages count from 0. */
+/** Reads an array's elements in small batches. `Line.number` counts from 1, messages from 0. */
 export async function* readJsonArray(
   chunks: AsyncIterable<Uint8Array>,
   options: JsonArrayOptions,
@@ -51,10 +51,13 @@ class ArrayScanner {
   #isInString = false;
   #isEscaped = false;
   #hasContent = false;
+  /** Pieces of an element that began in earlier chunks. */
   #pieces: Uint8Array[] = [];
+  /** Number of bytes of these pieces. */
   #length = 0;
   /** Elements finished so far, and so the index of the current one, which messages name. */
   #number: number;
+  /** Number of bytes of the earlier chunks. */
   #offset = 0;
   readonly #onElement: JsonArrayOptions["onElement"];
   /** Whether the last element was followed by a comma. */
@@ -68,28 +71,23 @@ class ArrayScanner {
 
   *push(chunk: Uint8Array): Generator<Line[]> {
     let rows: Line[] = [];
-    let start = 0;
-    let at = this.#state === "start" ? this.#begin(chunk) : 0;
-    start = at;
-    while (at < chunk.length) {
-      if (this.#state === "end") {
-        this.#checkAfterEnd(chunk, at);
-        return rows.length > 0 ? yield rows : undefined;
-      }
-      at = this.#scan(chunk, at);
-      if (at === chunk.length) break;
+    let start = this.#state === "start" ? this.#begin(chunk) : 0;
+    while (start < chunk.length && this.#state !== "end") {
+      const end = this.#scan(chunk, start);
+      if (end === chunk.length) break;
       // This byte is a comma or the closing bracket of the array.
-      const isEnd = chunk[at] === CLOSE;
-      if (this.#onElement === undefined) this.#finish(chunk.subarray(start, at), rows, isEnd);
-      else this.#pass(at, isEnd);
-      if (isEnd) this.#state = "end";
-      start = ++at;
+      const isLast = chunk[end] === CLOSE;
+      if (this.#onElement === undefined) this.#addRow(chunk.subarray(start, end), rows, isLast);
+      else this.#reportEnd(end, isLast);
+      if (isLast) this.#state = "end";
+      start = end + 1;
       if (rows.length >= BATCH_ROWS) {
         yield rows;
         rows = [];
       }
     }
-    if (this.#state === "elements" && start < chunk.length) this.#carry(chunk.subarray(start));
+    if (this.#state === "end") this.#checkAfterEnd(chunk, start);
+    else if (start < chunk.length) this.#carry(chunk.subarray(start));
     this.#offset += chunk.length;
     if (rows.length > 0) yield rows;
   }
@@ -144,30 +142,33 @@ class ArrayScanner {
     return i;
   }
 
-  /** Whether an element has ended; false in an empty array. Throws if a comma is misplaced. */
-  #hasEnded(isEnd: boolean): boolean {
+  /**
+   * Ends the current element. Returns false if there is none: in an empty array. Throws if a comma
+   * is misplaced.
+   */
+  #endElement(isLast: boolean): boolean {
     if (!this.#hasContent) {
-      if (isEnd && !this.#isAfterComma) return false;
+      if (isLast && !this.#isAfterComma) return false;
       if (this.#number === 0) throw this.#error("there is a comma before the first element");
-      const what = isEnd
+      const what = isLast
         ? 'a comma before the closing "]"'
         : "a comma without an element before it";
       throw this.#error(`there is ${what}, after element ${this.#number - 1}`);
     }
-    this.#isAfterComma = !isEnd;
+    this.#isAfterComma = !isLast;
     this.#hasContent = false;
     return true;
   }
 
   /** Reports where an element ends instead of returning it. */
-  #pass(at: number, isEnd: boolean): void {
+  #reportEnd(end: number, isLast: boolean): void {
     this.#pieces = [];
     this.#length = 0;
-    if (this.#hasEnded(isEnd)) this.#onElement!(this.#offset + at, ++this.#number, isEnd);
+    if (this.#endElement(isLast)) this.#onElement!(this.#offset + end, ++this.#number, isLast);
   }
 
-  #finish(segment: Uint8Array, rows: Line[], isEnd: boolean): void {
-    if (!this.#hasEnded(isEnd)) return;
+  #addRow(segment: Uint8Array, rows: Line[], isLast: boolean): void {
+    if (!this.#endElement(isLast)) return;
     const bytes = this.#length === 0 ? segment : this.#joined(segment);
     const number = ++this.#number;
     if (!isUtf8(bytes)) {
@@ -179,10 +180,11 @@ class ArrayScanner {
     rows.push({ number, text, problem: undefined, bytes: undefined });
   }
 
+  /** Keeps the bytes of an element that continues in the next chunk. */
   #carry(piece: Uint8Array): void {
     this.#length += piece.length;
     if (this.#length > MAX_LINE_BYTES) {
-      const problem = tooLong(MAX_LINE_BYTES);
+      const problem = lengthProblem(MAX_LINE_BYTES);
       throw this.#error(`element ${this.#number} is ${problem}, or a quote is missing`);
     }
     this.#pieces.push(piece.slice());
@@ -190,12 +192,12 @@ class ArrayScanner {
 
   #joined(segment: Uint8Array): Uint8Array {
     const joined = new Uint8Array(this.#length + segment.length);
-    let at = 0;
+    let offset = 0;
     for (const piece of this.#pieces) {
-      joined.set(piece, at);
-      at += piece.length;
+      joined.set(piece, offset);
+      offset += piece.length;
     }
-    joined.set(segment, at);
+    joined.set(segment, offset);
     this.#pieces = [];
     this.#length = 0;
     return joined;

@@ -24,7 +24,7 @@ export interface Line {
 }
 
 export interface LinesOptions {
-  /** Longest line to read, in bytes; a longer one is a problem. @default 67108864 (64 MiB) */
+  /** Longest line to read, in bytes; a longer line has a problem. @default 67108864 (64 MiB) */
   maxLineBytes?: number;
   /** What errors call the file. @default its path */
   name?: string;
@@ -32,7 +32,7 @@ export interface LinesOptions {
   linesBefore?: number;
 }
 
-/** Problem of a row with NUL bytes, which text never has. */
+/** Problem of a row with NUL bytes, which no text has. */
 export const NUL_BYTES = "holds NUL bytes: the file was not written completely, or is not text";
 
 export const UTF8_ADVICE = "convert the file, for example with iconv -f WINDOWS-1252 -t UTF-8";
@@ -46,7 +46,7 @@ const DEFAULTS = { maxLineBytes: MAX_LINE_BYTES, linesBefore: 0 } satisfies Line
  * 16 MB of heap with them, and 37 MB with batches of whole chunks.
  */
 const BATCH_LINES = 64;
-/** How much of a line that is too long is kept. */
+/** How many bytes of a line that is too long are kept. */
 const KEPT_BYTES = 64 * 2 ** 10;
 
 /**
@@ -136,10 +136,10 @@ class LineSplitter {
     }
   }
 
-  #finish(segment: Uint8Array, lines: Line[], isChecked: boolean): void {
+  #finish(segment: Uint8Array, lines: Line[], isKnownUtf8: boolean): void {
     const number = ++this.#number;
     if (this.#length === 0 && segment.length <= this.#maxBytes) {
-      this.#read(number, segment, lines, isChecked);
+      this.#read(number, segment, lines, isKnownUtf8);
       return;
     }
     this.#carry(segment);
@@ -148,17 +148,17 @@ class LineSplitter {
     this.#pieces = [];
     this.#length = 0;
     if (!isTooLong) return this.#read(number, join(pieces, Infinity), lines, false);
-    const problem = tooLong(this.#maxBytes);
+    const problem = lengthProblem(this.#maxBytes);
     lines.push({ number, text: undefined, problem, bytes: pieces[0] });
   }
 
-  /** Adds a line unless it is blank. `isChecked`: it is known to be UTF-8. */
-  #read(number: number, segment: Uint8Array, lines: Line[], isChecked: boolean): void {
+  /** Adds a line unless it is blank. */
+  #read(number: number, segment: Uint8Array, lines: Line[], isKnownUtf8: boolean): void {
     const bytes = number === 1 && startsWithBom(segment) ? segment.subarray(3) : segment;
     const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
     if (isBlank(bytes, end)) return;
     const line = end === bytes.length ? bytes : bytes.subarray(0, end);
-    if (isChecked || isUtf8(line)) {
+    if (isKnownUtf8 || isUtf8(line)) {
       const text = this.#decoder.decode(line);
       lines.push({ number, text, problem: undefined, bytes: undefined });
     } else {
@@ -169,7 +169,7 @@ class LineSplitter {
 }
 
 /** The problem of a line with more than `maxBytes`. */
-export function tooLong(maxBytes: number): string {
+export function lengthProblem(maxBytes: number): string {
   return `longer than ${formatBytes(maxBytes, { binary: true })}`;
 }
 

@@ -30,9 +30,9 @@ export {
   START,
   withoutFormat,
 } from "./input.ts";
-export { type Line, MAX_LINE_BYTES, openLines, tooLong, UTF8_ADVICE } from "./lines.ts";
+export { lengthProblem, type Line, MAX_LINE_BYTES, openLines, UTF8_ADVICE } from "./lines.ts";
 
-/** Loads the module that finds borders of shards, which runs without shards do not need. */
+/** Loads the module that finds the borders of shards: a run without shards does not need it. */
 export function loadBorders(): Promise<typeof import("./borders.ts")> {
   return import("./borders.ts");
 }

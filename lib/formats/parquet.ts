@@ -6,10 +6,12 @@
 
 import type { AsyncBuffer } from "../deps/hyparquet.ts";
 import { SourceError } from "../errors.ts";
-import { openToRead, readFully, systemReason } from "../files.ts";
+import { readFully } from "../files.ts";
+import { openFile } from "./bytes.ts";
 import type { Line } from "./lines.ts";
 import { type ChunkBytes, type CurrentRow, LeafColumn } from "./parquet_leaf.ts";
-import { columnTextOf, type FileSchema } from "./parquet_columns.ts";
+import { columnTextOf } from "./parquet_columns.ts";
+import type { FileSchema } from "./parquet_schema.ts";
 import { cannotRead, Footer, reasonOf, type RowGroup, withSourceErrors } from "./parquet_footer.ts";
 import { type ExactType, exactTypeOf, isBytes } from "./parquet_values.ts";
 
@@ -32,9 +34,10 @@ const BATCH_ROWS = 32;
 const MAX_HELD_BYTES = 2 * 2 ** 20;
 /** Memory that the windows of all columns share. */
 const WINDOWS_BYTES = 8 * 2 ** 20;
+/** Limits for the window of one column. */
 const MIN_WINDOW_BYTES = 2 ** 14, MAX_WINDOW_BYTES = 2 ** 18;
 
-/** Returns the row groups of a file in order. */
+/** Returns the size of each row group of a file, in order. */
 export async function rowGroupsOf(
   path: string,
   name: string,
@@ -121,15 +124,14 @@ async function loadRows(
   leaves: readonly LeafColumn[],
   maxRows: number,
   name: string,
-  number: number,
+  firstNumber: number,
 ): Promise<number> {
   let ready = maxRows;
   for (const column of leaves) {
     if (column.rowsReady <= 0) {
-      const place = `column ${
-        JSON.stringify(column.leaf.path)
-      } is damaged in row ${number} or after it`;
-      await withSourceErrors(name, place, async () => {
+      const path = JSON.stringify(column.leaf.path);
+      const problem = `column ${path} is damaged in row ${firstNumber} or after it`;
+      await withSourceErrors(name, problem, async () => {
         while (column.rowsReady <= 0) await column.load();
       });
     }
@@ -159,14 +161,6 @@ function refuseBinary(
       `--binary-columns ${refused.elements[1].name} to read it as base64 text`,
     { path: name },
   );
-}
-
-async function openFile(path: string, name: string): Promise<Deno.FsFile> {
-  try {
-    return await openToRead(path);
-  } catch (cause) {
-    throw new SourceError(`Cannot read "${name}": ${systemReason(cause)}`, { path: name, cause });
-  }
 }
 
 interface FileBuffer extends AsyncBuffer {
@@ -199,20 +193,29 @@ async function chunksOf(
   { columns }: RowGroup,
   name: string,
 ): Promise<ChunkBytes[]> {
-  const places = columns.map(({ start, end }) => ({ start, end }));
-  const start = Math.min(...places.map((place) => place.start));
-  const end = Math.max(...places.map((place) => place.end));
+  const start = Math.min(...columns.map((column) => column.start));
+  const end = Math.max(...columns.map((column) => column.end));
   if (start < 0 || end > buffer.byteLength) {
     throw cannotRead(name, "its footer refers to bytes beyond the end of the file. Copy it again");
   }
   const { read } = buffer;
-  const share = Math.floor(WINDOWS_BYTES / places.length);
+  const share = Math.floor(WINDOWS_BYTES / columns.length);
   const windowBytes = Math.min(MAX_WINDOW_BYTES, Math.max(MIN_WINDOW_BYTES, share));
-  if (end - start > MAX_HELD_BYTES) return places.map((place) => ({ ...place, windowBytes, read }));
-  const all = new Uint8Array(end - start);
-  await withSourceErrors(name, "its rows cannot be read", () => read(all, start));
-  return places.map((place) => {
-    const held = all.subarray(place.start - start, place.end - start);
-    return { ...place, windowBytes, read, held };
-  });
+  if (end - start > MAX_HELD_BYTES) {
+    return columns.map((column) => ({
+      start: column.start,
+      end: column.end,
+      windowBytes,
+      read,
+    }));
+  }
+  const bytes = new Uint8Array(end - start);
+  await withSourceErrors(name, "its rows cannot be read", () => read(bytes, start));
+  return columns.map((column) => ({
+    start: column.start,
+    end: column.end,
+    windowBytes,
+    read,
+    held: bytes.subarray(column.start - start, column.end - start),
+  }));
 }

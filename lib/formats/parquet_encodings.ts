@@ -7,25 +7,26 @@
 
 import { deltaBinaryUnpack, readRleBitPackedHybrid, readVarInt } from "../deps/hyparquet.ts";
 
-/** Bytes of the length prefix of a text, and of levels. */
+/** Size of the length that is stored before a text, or before levels. */
 export const LENGTH_BYTES = 4;
+/** Stands for levels that are all the same. */
 export const NO_LEVELS = new Uint8Array();
 
 /** Returns where each text begins; the last entry is where a further text would begin. */
 export function startsOf(bytes: Uint8Array, count: number): Uint32Array {
   const { view } = readerOf(bytes);
   const starts = new Uint32Array(count + 1);
-  let at = LENGTH_BYTES;
+  let start = LENGTH_BYTES;
   for (let i = 0; i < count; i++) {
-    starts[i] = at;
-    at += view.getUint32(at - LENGTH_BYTES, true) + LENGTH_BYTES;
+    starts[i] = start;
+    start += view.getUint32(start - LENGTH_BYTES, true) + LENGTH_BYTES;
   }
-  if (at - LENGTH_BYTES > bytes.length) throw new Error("a text is longer than its page");
-  starts[count] = at;
+  if (start - LENGTH_BYTES > bytes.length) throw new Error("a text is longer than its page");
+  starts[count] = start;
   return starts;
 }
 
-/** Reads indices into a dictionary. */
+/** Reads `count` indices into a dictionary. */
 export function indicesOf(bytes: Uint8Array, count: number): Uint8Array | Uint32Array {
   const width = count === 0 ? 0 : bytes[0];
   if (width === 0) return new Uint8Array(count);
@@ -37,12 +38,17 @@ export function indicesOf(bytes: Uint8Array, count: number): Uint8Array | Uint32
 }
 
 /**
- * Reads levels from 0 to `most`. `length` is the number of their bytes, if it is not stored before
- * them.
+ * Reads `count` levels from 0 to `maxLevel`. `length` is the number of their bytes, if it is not
+ * stored before them.
  */
-export function levelsOf(reader: Reader, most: number, count: number, length?: number): Uint8Array {
-  if (most === 0) return NO_LEVELS;
-  const levels = new Uint8Array(count), width = 32 - Math.clz32(most);
+export function levelsOf(
+  reader: Reader,
+  maxLevel: number,
+  count: number,
+  length?: number,
+): Uint8Array {
+  if (maxLevel === 0) return NO_LEVELS;
+  const levels = new Uint8Array(count), width = 32 - Math.clz32(maxLevel);
   const start = reader.offset + (length === undefined ? LENGTH_BYTES : 0);
   checkRuns({ view: reader.view, offset: start }, width, count);
   readRleBitPackedHybrid(reader, width, levels, length);
@@ -55,13 +61,13 @@ export function levelsOf(reader: Reader, most: number, count: number, length?: n
  */
 function checkRuns({ view, offset }: Reader, width: number, count: number): void {
   const reader = { view, offset };
-  for (let seen = 0; seen < count;) {
+  for (let valueCount = 0; valueCount < count;) {
     const header = readVarInt(reader), length = header >>> 1;
     const isPacked = (header & 1) === 1;
     if (!isPacked && length > count) {
       throw new Error("a value is repeated beyond the end of its page");
     }
-    seen += isPacked ? length * 8 : length;
+    valueCount += isPacked ? length * 8 : length;
     // hyparquet reads at least one byte of a packed run, even of one without values.
     reader.offset += isPacked ? Math.max(1, length * width) : (width + 7) >> 3;
   }
@@ -76,23 +82,25 @@ export function textsOfPrefixes(bytes: Uint8Array, count: number): Uint8Array[] 
   const prefixes = new Int32Array(count), suffixes = new Int32Array(count);
   deltaBinaryUnpack(reader, count, prefixes);
   deltaBinaryUnpack(reader, count, suffixes);
-  let at = reader.offset, before: Uint8Array = new Uint8Array();
-  return Array.from(prefixes, (shared, index) => {
-    const end = at + suffixes[index];
-    if (!(shared >= 0 && shared <= before.length && end >= at && end <= bytes.length)) {
+  let start = reader.offset, previous: Uint8Array = new Uint8Array();
+  return Array.from(prefixes, (prefixLength, index) => {
+    const end = start + suffixes[index];
+    const isPrefixValid = prefixLength >= 0 && prefixLength <= previous.length;
+    if (!isPrefixValid || end < start || end > bytes.length) {
       throw new Error("a text is longer than its page");
     }
-    const own = bytes.subarray(at, end);
-    at = end;
-    if (shared === 0) return before = own;
-    const text = new Uint8Array(shared + own.length);
-    text.set(before.subarray(0, shared));
-    text.set(own, shared);
-    return before = text;
+    const suffix = bytes.subarray(start, end);
+    start = end;
+    if (prefixLength === 0) return previous = suffix;
+    const text = new Uint8Array(prefixLength + suffix.length);
+    text.set(previous.subarray(0, prefixLength));
+    text.set(suffix, prefixLength);
+    return previous = text;
   });
 }
 
-type Reader = Parameters<typeof readRleBitPackedHybrid>[0];
+/** hyparquet's position in bytes. */
+export type Reader = Parameters<typeof readRleBitPackedHybrid>[0];
 
 /** Returns a reader at the start of the bytes. */
 export function readerOf({ buffer, byteOffset, byteLength }: Uint8Array): Reader {

@@ -1,5 +1,5 @@
 /**
- * Reads and checks the footer of a Parquet file.
+ * Reads and checks the footer of a Parquet file, and creates the errors for damaged files.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import {
   type ThriftChunk,
   type ThriftChunkMeta,
 } from "./parquet_thrift.ts";
-import { type FileSchema, fileSchemaOf } from "./parquet_columns.ts";
+import { type FileSchema, fileSchemaOf } from "./parquet_schema.ts";
 
 /** Runs `read`, and turns its errors into source errors that name the file. */
 export async function withSourceErrors<T>(
@@ -50,12 +50,15 @@ export function cannotRead(name: string, problem: string, cause?: unknown): Sour
   return new SourceError(`Cannot read "${name}": ${problem}`, { path: name, cause });
 }
 
+/** Number of first bytes by which a file of another format is recognized. */
 const HEAD_BYTES = 512;
+/** The last bytes of a file whose footer is encrypted. */
 const ENCRYPTED_MARK = "PARE";
 
 export interface RowGroup {
+  /** Number of rows. */
   readonly rows: number;
-  /** Compressed size of all columns. */
+  /** Compressed size of all columns; decompressed if the footer lacks the compressed one. */
   readonly bytes: number;
   /** Where each column is, in the order of the schema's leaves. */
   readonly columns: readonly ChunkLayout[];
@@ -119,11 +122,12 @@ export class Footer {
 }
 
 function layoutOf(meta: ThriftChunkMeta): ChunkLayout {
+  // The dictionary comes before the data. Some writers store 0 if there is none.
   const start = Number(meta.field_11 || meta.field_9);
   return {
     codec: CompressionCodecs[meta.field_4],
-    values: Number(meta.field_5),
-    unpackedBytes: Number(meta.field_6),
+    valueCount: Number(meta.field_5),
+    decompressedBytes: Number(meta.field_6),
     start,
     end: start + Number(meta.field_7),
   };
@@ -154,12 +158,13 @@ async function checkMarks(buffer: AsyncBuffer, name: string): Promise<void> {
   if (start !== MARK && end !== MARK) {
     const foreign = foreignBytes(head);
     if (foreign !== undefined) {
+      // Other formats are recognized after decompression, where gzip is the second compression.
       const what = foreign.what.replace(" twice", "");
       throw foreignFormatError(name, { ...foreign, what });
     }
     throw cannotRead(name, "it is not a Parquet file. Name its format with --input-format");
   }
-  if (end !== MARK || size < 12) {
+  if (end !== MARK || size < MARK.length + TAIL_BYTES) {
     throw cannotRead(name, "it is not a complete Parquet file: its end is missing. Copy it again");
   }
 }

@@ -17,16 +17,16 @@ import {
   release,
   valueIn,
 } from "./parquet_pages.ts";
-import type { LeafNode } from "./parquet_columns.ts";
+import type { LeafNode } from "./parquet_schema.ts";
 import { type ValueWriter, valueWriterOf } from "./parquet_values.ts";
 
 /** Where a row group's values of a column are in the file. */
 export interface ChunkLayout {
   readonly codec: Codec;
-  /** Number of values, with nulls. */
-  readonly values: number;
+  /** Number of values, nulls included. */
+  readonly valueCount: number;
   /** Size of all pages when decompressed, according to the footer. */
-  readonly unpackedBytes: number;
+  readonly decompressedBytes: number;
   /** Offset of the first byte in the file. */
   readonly start: number;
   /** Offset after the last byte. */
@@ -41,22 +41,22 @@ export interface ChunkBytes {
   readonly held?: Uint8Array<ArrayBuffer>;
   /** Fills `into` with the bytes of the file from `start`. */
   readonly read: (into: Uint8Array, start: number) => Promise<void>;
-  /** Bytes to read at a time. */
+  /** Number of bytes to read at a time. */
   readonly windowBytes: number;
 }
 
 /** The row that is being written, shared by all of its columns. */
 export interface CurrentRow {
-  /** Why the row is bad; undefined if it is not. */
+  /** Why the row cannot be used; undefined if it can. */
   problem: string | undefined;
 }
 
 /**
- * The texts of a dictionary are kept only if its values are used this often on average: with 200
- * columns of texts that occur once, they took 500 MB.
+ * The JSON of a dictionary's values is kept only if they are used this often on average: with 200
+ * columns whose values occur once, it took 500 MB.
  */
 const MIN_USES = 3;
-/** Pages up to this size are decompressed even if the footer says that the column is smaller. */
+/** Pages up to this size are decompressed even if the footer gives the column a smaller size. */
 const UNCHECKED_PAGE_BYTES = 1 << 26;
 const MORE_ROWS = "it has more rows than the footer says";
 
@@ -69,7 +69,7 @@ export class LeafColumn {
   readonly #chunk: ChunkReader;
   readonly #write: ValueWriter;
   readonly #definition: number;
-  readonly #unpackedBytes: number;
+  readonly #decompressedBytes: number;
   #valuesLeft: number;
   #page = NO_PAGE;
   readonly #pages: Page[] = [];
@@ -92,8 +92,8 @@ export class LeafColumn {
     this.#chunk = new ChunkReader(bytes);
     this.#write = valueWriterOf(leaf);
     this.#definition = leaf.definition;
-    this.#unpackedBytes = layout.unpackedBytes;
-    this.#valuesLeft = this.#valueCount = layout.values;
+    this.#decompressedBytes = layout.decompressedBytes;
+    this.#valuesLeft = this.#valueCount = layout.valueCount;
   }
 
   /** Loads the next page of values. Throws if there is none. */
@@ -120,28 +120,29 @@ export class LeafColumn {
    */
   #checkSizes(header: PageHeader): void {
     const { uncompressed_page_size: size, dictionary_page_header: dictionary } = header;
-    const maxSize = Math.max(this.#unpackedBytes, UNCHECKED_PAGE_BYTES);
+    const maxSize = Math.max(this.#decompressedBytes, UNCHECKED_PAGE_BYTES);
     if (!(size >= 0 && size <= maxSize)) throw new Error("a page is larger than its column");
     const values = (header.data_page_header ?? header.data_page_header_v2)?.num_values ?? 0;
     if (!(values >= 0 && values <= this.#valuesLeft)) throw new Error(MORE_ROWS);
+    // The shortest values are booleans of one bit.
     const distinct = dictionary?.num_values ?? 0;
     if (!(distinct >= 0 && distinct <= size * 8)) throw new Error("a dictionary is truncated");
   }
 
   /** Definition level of the next value. */
   get definition(): number {
-    const { definitions } = this.#current();
+    const { definitions } = this.#currentPage();
     return definitions.length === 0 ? this.#definition : definitions[this.#position];
   }
 
   /** Repetition level of the next value. 0: it begins a row, or the chunk has ended. */
   get repetition(): number {
-    return this.#current().repetitions[this.#position] ?? 0;
+    return this.#currentPage().repetitions[this.#position] ?? 0;
   }
 
   /** Returns the JSON of the next value, and moves past it. */
   next(): string {
-    const page = this.#current();
+    const page = this.#currentPage();
     const position = this.#position++;
     if (page.definitions.length > 0 && page.definitions[position] !== this.#definition) {
       return "null";
@@ -149,8 +150,8 @@ export class LeafColumn {
     const valuePosition = this.#valuePosition++;
     if (!page.isIndex) return this.#write(valueIn(page, valuePosition)) ?? this.#noteProblem();
     const index = page.items[valuePosition] as number;
-    const kept = this.#texts?.[index];
-    if (kept !== undefined) return kept;
+    const knownText = this.#texts?.[index];
+    if (knownText !== undefined) return knownText;
     const text = this.#write(valueIn(this.#dictionary, index));
     if (text === undefined) return this.#noteProblem();
     if (this.#texts !== undefined) this.#texts[index] = text;
@@ -162,19 +163,20 @@ export class LeafColumn {
     return "null";
   }
 
-  /** Subtracts rows that have been read from `rowsReady`. */
+  /** Subtracts the number of rows that have been read from `rowsReady`. */
   markRead(rows: number): void {
     this.#rowsRead += rows;
     this.rowsReady -= rows;
   }
 
-  /** Frees the memory of the pages. Called once all rows were read. */
+  /** Frees the memory of the last page and the dictionary. Called once all rows were read. */
   close(): void {
     release(this.#page);
     release(this.#dictionary);
   }
 
-  #current(): Page {
+  /** Returns the page of the next value; after the last loaded value, the page of that one. */
+  #currentPage(): Page {
     if (this.#position < this.#page.count || this.#pages.length === 0) return this.#page;
     release(this.#page);
     this.#page = this.#pages.shift()!;
@@ -196,7 +198,9 @@ export class LeafColumn {
   }
 }
 
+/** Number of bytes that are read first for the header of a page. */
 const HEADER_BYTES = 1 << 10;
+/** A header is not tried again with more bytes than four times this number. */
 const MAX_HEADER_BYTES = 1 << 24;
 
 /** Reads the pages of a chunk in order, through a window. */
@@ -205,7 +209,7 @@ class ChunkReader {
   #window: Uint8Array<ArrayBuffer>;
   /** Offset of the window in the file. */
   #start: number;
-  /** Number of bytes of the window that were read. */
+  /** Number of bytes of the window that were used. */
   #position = 0;
 
   constructor(bytes: ChunkBytes) {
@@ -214,6 +218,7 @@ class ChunkReader {
     this.#start = bytes.start;
   }
 
+  /** Returns the header of the next page, and moves past it. */
   async header(): Promise<PageHeader> {
     for (let size = HEADER_BYTES;; size *= 4) {
       await this.#fill(size);
@@ -231,6 +236,7 @@ class ChunkReader {
     }
   }
 
+  /** Returns the next `length` bytes, and moves past them. */
   async take(length: number): Promise<Uint8Array> {
     await this.#fill(length);
     const taken = this.#window.subarray(this.#position, this.#position + length);
@@ -239,6 +245,7 @@ class ChunkReader {
     return taken;
   }
 
+  /** Moves the window so that it holds the next `length` bytes, or the rest of the chunk. */
   async #fill(length: number): Promise<void> {
     if (this.#window.length - this.#position >= length) return;
     const start = this.#start + this.#position;

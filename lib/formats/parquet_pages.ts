@@ -1,5 +1,6 @@
 /**
- * Pages of Parquet: decompresses and decodes levels and values, without an object for each value.
+ * Pages of Parquet: decompresses them, and decodes their levels and values without an object for
+ * each value.
  *
  * @module
  */
@@ -15,7 +16,7 @@ import {
   readDataPage,
   readPlain,
 } from "../deps/hyparquet.ts";
-import type { LeafNode } from "./parquet_columns.ts";
+import type { LeafNode } from "./parquet_schema.ts";
 import {
   indicesOf,
   LENGTH_BYTES,
@@ -34,9 +35,9 @@ type Decoder = Parameters<typeof readDataPage>[2];
  * Values of a page or dictionary. An object for each of them would outlive V8's young generation.
  */
 export interface Values {
-  /** The values. For texts: where each begins in `bytes`, after its length of 4 bytes. */
+  /** The values; or if there are `bytes`, where each text begins there, after its length. */
   readonly items: DecodedArray;
-  /** Bytes of texts; undefined for other values. */
+  /** The bytes of texts in the encoding PLAIN; otherwise undefined. */
   readonly bytes: Uint8Array | undefined;
   /** Memory that `release` frees; absent if other bytes share it. */
   readonly memory?: ArrayBuffer;
@@ -78,7 +79,10 @@ export class PageDecoder {
     // This class reads the levels itself, so hyparquet must treat the column as required.
     const required = { element: { ...element, repetition_type: "REQUIRED" } };
     this.#decoder = {
-      ...{ element, type: element.type!, codec, compressors: CODECS },
+      element,
+      type: element.type!,
+      codec,
+      compressors: CODECS,
       schemaPath: [{ element: elements[0] }, required],
     } as unknown as Decoder;
   }
@@ -128,35 +132,36 @@ export class PageDecoder {
     return definitions.every((level) => level === this.#definition) ? NO_LEVELS : definitions;
   }
 
+  /** Adds the values, of which there is one for each entry that is not null. */
   #withValues(
     bytes: Uint8Array,
     encoding: Encoding,
     levels: Pick<Page, "count" | "repetitions" | "definitions">,
   ): Page {
     const { count, definitions } = levels;
-    let present = definitions.length === 0 ? count : 0;
-    for (const level of definitions) if (level === this.#definition) present++;
+    let valueCount = definitions.length === 0 ? count : 0;
+    for (const level of definitions) if (level === this.#definition) valueCount++;
     if (encoding === "PLAIN") {
-      return { ...levels, ...this.#plain(bytes, present), isIndex: false };
+      return { ...levels, ...this.#plain(bytes, valueCount), isIndex: false };
     }
     if (encoding.endsWith("_DICTIONARY")) {
-      return { ...levels, items: indicesOf(bytes, present), bytes: undefined, isIndex: true };
+      return { ...levels, items: indicesOf(bytes, valueCount), bytes: undefined, isIndex: true };
     }
     return {
       ...levels,
-      items: this.#rareItems(bytes, encoding, present),
+      items: this.#rareItems(bytes, encoding, valueCount),
       bytes: undefined,
       isIndex: false,
     };
   }
 
   /** Decodes values in an encoding that few writers use. */
-  #rareItems(bytes: Uint8Array, encoding: Encoding, present: number): DecodedArray {
-    if (present === 0) return [];
+  #rareItems(bytes: Uint8Array, encoding: Encoding, count: number): DecodedArray {
+    if (count === 0) return [];
     // Only booleans have this encoding: 0 or 1, after the length in bytes.
-    if (encoding === "RLE") return Array.from(levelsOf(readerOf(bytes), 1, present), Boolean);
-    if (encoding === "DELTA_BYTE_ARRAY") return textsOfPrefixes(bytes, present);
-    const header = { num_values: present, encoding } as NonNullable<PageHeader["data_page_header"]>;
+    if (encoding === "RLE") return Array.from(levelsOf(readerOf(bytes), 1, count), Boolean);
+    if (encoding === "DELTA_BYTE_ARRAY") return textsOfPrefixes(bytes, count);
+    const header = { num_values: count, encoding } as NonNullable<PageHeader["data_page_header"]>;
     return readDataPage(bytes, header, this.#decoder).dataPage;
   }
 
@@ -199,8 +204,8 @@ export function valueIn({ items, bytes }: Values, index: number): unknown {
 }
 
 /**
- * Codecs of Parquet: those of `node:zlib` where it has them. With zstd in JavaScript, decompression
- * took 40 % of the time to read a file.
+ * Codecs of Parquet: those of `node:zlib` where it has them. zstd in JavaScript took 40 % of the
+ * time to read a file.
  */
 export const CODECS: Compressors = Object.fromEntries(
   Object.entries({

@@ -12,6 +12,7 @@ import {
   readZigZag,
   type SchemaElement,
 } from "../deps/hyparquet.ts";
+import { type Reader, readerOf } from "./parquet_encodings.ts";
 
 /** Parquet's magic number: the first four and the last four bytes of a file. */
 export const MARK = "PAR1";
@@ -27,6 +28,7 @@ export interface ThriftGroup {
   readonly field_3: bigint;
 }
 
+/** A column chunk: what a row group holds of a column. */
 export interface ThriftChunk {
   /** File that holds the chunk, if it is another one. */
   readonly field_1?: Uint8Array;
@@ -64,6 +66,7 @@ const GROUPS_FIELD = 4;
 const BOOLEANS = [1, 2], BYTE = 3, INTEGERS = [4, 5, 6];
 const DOUBLE = 7, BINARY = 8, LIST = 9, STRUCT = 12;
 
+/** Finds the list of row groups in a footer. */
 export function findGroups(bytes: Uint8Array): GroupList {
   const reader = readerOf(bytes);
   for (let field = 0;;) {
@@ -107,12 +110,6 @@ export function* groupsIn(bytes: Uint8Array, { start, count }: GroupList): Gener
   }
 }
 
-type Reader = Parameters<typeof readZigZag>[0];
-
-function readerOf({ buffer, byteOffset, byteLength }: Uint8Array): Reader {
-  return { view: new DataView(buffer, byteOffset, byteLength), offset: 0 };
-}
-
 function listHeaderOf(reader: Reader): { count: number; type: number } {
   const byte = reader.view.getUint8(reader.offset++);
   return { count: byte >> 4 === 15 ? lengthOf(reader) : byte >> 4, type: byte & 15 };
@@ -127,6 +124,7 @@ function lengthOf(reader: Reader): number {
   return length;
 }
 
+/** Moves past a value of a Thrift type. */
 function skip(reader: Reader, type: number): void {
   if (reader.offset > reader.view.byteLength) throw new Error("it ends too early");
   switch (type) {
@@ -142,15 +140,17 @@ function skip(reader: Reader, type: number): void {
       return;
     }
     case LIST: {
-      const { count, type: of } = listHeaderOf(reader);
+      const { count, type: itemType } = listHeaderOf(reader);
       // In a list, a boolean takes a byte. As a field it takes none: its type is its value.
-      for (let i = 0; i < count; i++) skip(reader, BOOLEANS.includes(of) ? BYTE : of);
+      const sizeType = BOOLEANS.includes(itemType) ? BYTE : itemType;
+      for (let i = 0; i < count; i++) skip(reader, sizeType);
       return;
     }
     case STRUCT:
       for (;;) {
         const byte = reader.view.getUint8(reader.offset++);
         if (byte === 0) return;
+        // The upper bits are the difference to the last field's id; if 0, the id itself follows.
         if (byte >> 4 === 0) readVarInt(reader);
         skip(reader, byte & 15);
       }

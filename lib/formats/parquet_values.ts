@@ -1,20 +1,20 @@
 /**
  * Values of Parquet as JSON text: integers and decimals with all digits, times as ISO 8601 with the
- * digits of their column's unit.
+ * digits of their column's unit. Also the types that such text cannot tell.
  *
  * @module
  */
 
 import { isUtf8 } from "node:buffer";
 import { parseFloat16, type SchemaElement } from "../deps/hyparquet.ts";
-import type { LeafNode, SchemaNode } from "./parquet_columns.ts";
+import type { LeafNode, SchemaNode } from "./parquet_schema.ts";
 
 /** Formats a value as JSON; undefined if it is a text that is not UTF-8. */
 export type ValueWriter = (value: unknown) => string | undefined;
 
 /**
- * A type that JSON lacks, so that rows hold text or digits instead. Lists and structs have one if
- * what they contain has one.
+ * A type that JSON lacks: rows hold text or digits instead. Doubles are one, because `1` may be an
+ * integer. A list or struct has an exact type if something in it has one.
  */
 export type ExactType =
   | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
@@ -35,7 +35,7 @@ export type ValueType =
 
 export type TimeUnit = "MILLIS" | "MICROS" | "NANOS";
 
-/** Returns the exact type of a column; undefined if JSON has all of its types. */
+/** Returns the exact type of a column; undefined if JSON text shows its type. */
 export function exactTypeOf(node: SchemaNode): ExactType | undefined {
   switch (node.kind) {
     case "leaf":
@@ -100,23 +100,28 @@ function exactLeafTypeOf(element: SchemaElement): ExactLeafType | undefined {
   }
   if (isUnsigned(element, 64)) return { kind: "uint64" };
   if (type === "INT96") return { kind: "instant", unit: "NANOS", isUtc: true };
-  const [, kind, older] = /^(TIME|TIMESTAMP)_(\w+)$/.exec(converted ?? "") ?? [];
-  const named = logical as
-    | { type?: string; unit?: TimeUnit; isAdjustedToUTC?: boolean }
-    | undefined;
-  const unit = named?.unit ?? older as TimeUnit | undefined;
+  return timeTypeOf(element);
+}
+
+/** Returns the type of a column of times. Older files have only a converted type. */
+function timeTypeOf(
+  { converted_type: converted, logical_type: logical }: SchemaElement,
+): ExactLeafType | undefined {
+  const [, convertedKind, convertedUnit] = /^(TIME|TIMESTAMP)_(\w+)$/.exec(converted ?? "") ?? [];
+  const { type: kind = convertedKind, unit = convertedUnit as TimeUnit, isAdjustedToUTC = true } =
+    (logical ?? {}) as { type?: string; unit?: TimeUnit; isAdjustedToUTC?: boolean };
   if (unit === undefined) return undefined;
-  const isUtc = named?.isAdjustedToUTC ?? true;
-  if ((named?.type ?? kind) === "TIMESTAMP") return { kind: "instant", unit, isUtc };
-  return (named?.type ?? kind) === "TIME" ? { kind: "time", unit, isUtc } : undefined;
+  if (kind === "TIMESTAMP") return { kind: "instant", unit, isUtc: isAdjustedToUTC };
+  return kind === "TIME" ? { kind: "time", unit, isUtc: isAdjustedToUTC } : undefined;
 }
 
 /** Whether a leaf holds bytes that are not text. */
 export function isBytes({ elements }: LeafNode): boolean {
   const { type, converted_type: converted, logical_type: logical } = elements.at(-1)!;
   if (type !== "BYTE_ARRAY" && type !== "FIXED_LEN_BYTE_ARRAY") return false;
-  const readable = ["UTF8", "JSON", "ENUM", "DECIMAL"];
-  if (converted !== undefined && readable.includes(converted)) return false;
+  if (converted !== undefined && ["UTF8", "JSON", "ENUM", "DECIMAL"].includes(converted)) {
+    return false;
+  }
   const kind = logical?.type as string | undefined;
   return kind === undefined ||
     !["STRING", "JSON", "ENUM", "DECIMAL", "UUID", "FLOAT16"].includes(kind);
@@ -231,6 +236,7 @@ type TimeKind = "instant" | "local" | "time";
 
 interface Unit {
   readonly perSecond: bigint;
+  /** Number of digits after the point of a second. */
   readonly digits: number;
 }
 
@@ -253,7 +259,7 @@ function timeText(count: bigint, { perSecond, digits }: Unit, kind: TimeKind): s
     seconds -= 1n;
   }
   const time = new Date(Number(seconds) * 1_000);
-  // `Date` ends in the year 275760.
+  // `Date` ends in the year 275760. A later time is written as its number of units.
   if (Number.isNaN(time.getTime())) return count.toString();
   const whole = time.toISOString().slice(0, -".000Z".length);
   const text = `${whole}.${rest.toString().padStart(digits, "0")}`;

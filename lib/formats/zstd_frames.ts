@@ -1,7 +1,7 @@
 /**
  * Divides a zstd file into its frames, and checks that it is complete. `node:zlib` stops without an
  * error if the data is truncated or a skippable frame begins, and drops what follows a frame in the
- * same write: the file would be read as a shorter one.
+ * same write, so rows would be missing unnoticed.
  *
  * The format is defined in RFC 8878, 3.1: frames of blocks with their lengths.
  *
@@ -13,6 +13,7 @@ import { Buffer } from "node:buffer";
 const FRAME = 0xfd2fb528;
 /** The low 4 bits of the magic number of a skippable frame are free. */
 const SKIPPABLE = 0x184d2a50, SKIPPABLE_BITS = 0xfffffff0;
+/** Maximum size of a frame's header, without its magic number. */
 const MAX_HEADER_BYTES = 14;
 
 /** Kind of the bytes that come next. */
@@ -21,10 +22,12 @@ type Part = "magic" | "skippable size" | "descriptor" | "fields" | "block" | "co
 /** Follows the frames of a file through its bytes. */
 export class ZstdFrames {
   #part: Part = "magic";
+  /** The bytes of the current part, unless they are content to skip. */
   readonly #header = new Uint8Array(MAX_HEADER_BYTES);
+  /** Number of these bytes so far. */
   #filled = 0;
-  /** Number of bytes of the current part's header. */
-  #wanted = 4;
+  /** Number of these bytes when the part is complete. */
+  #needed = 4;
   /** Bytes of content that come next. */
   #toSkip = 0;
   #hasChecksum = false;
@@ -55,7 +58,7 @@ export class ZstdFrames {
         continue;
       }
       this.#header[this.#filled++] = bytes[offset++];
-      if (this.#filled < this.#wanted) continue;
+      if (this.#filled < this.#needed) continue;
       const header = this.#header.slice(0, this.#filled), part = this.#part;
       this.#filled = 0;
       this.#finishHeader();
@@ -124,7 +127,7 @@ export class ZstdFrames {
 
   #expect(part: Part, bytes: number): void {
     this.#part = part;
-    this.#wanted = bytes;
+    this.#needed = bytes;
   }
 
   #number(bytes: number): number {

@@ -1,6 +1,7 @@
 /**
- * 128-bit hashes of ids. An id of 32 hex digits is its own hash; all others are hashed by
- * MurmurHash3 (Austin Appleby, public domain), the variant for 32-bit machines.
+ * 128-bit hashes of ids, and the blocks that store them. An id of 32 lower-case hex digits is its
+ * own hash; all others are hashed by MurmurHash3 (Austin Appleby, public domain), the variant for
+ * 32-bit machines.
  *
  * Ids of users are short, and millions of them are hashed: MurmurHash3 takes 0.05 µs for an id of
  * 20 bytes, SHA-256 takes 2. Accidental collisions are as rare as with any 128-bit hash, and
@@ -12,9 +13,11 @@
 
 /** 32-bit words in a key, the hash of an id. */
 export const KEY_WORDS = 4;
-/** Entries are stored in blocks of 4,096: a growing table adds blocks and copies no full one. */
+/** The lower bits of a slot, which are its position in a block; the upper bits number the block. */
 export const BLOCK_BITS = 12;
+/** Entries per block: a growing table adds blocks of 4,096 and copies no full one. */
 export const BLOCK_ENTRIES = 1 << BLOCK_BITS;
+/** Selects the position in a block from a slot. */
 export const BLOCK_MASK = BLOCK_ENTRIES - 1;
 
 const C1 = 0x239b961b, C2 = 0xab0e9789, C3 = 0x38b34ae5, C4 = 0xa1e38b93;
@@ -96,17 +99,18 @@ export const UID_DIGITS = 32;
 
 /** Reads 32 lower-case hex digits into four words; returns false if a byte is anything else. */
 export function readHex(bytes: Uint8Array, start: number, into: Uint32Array): boolean {
-  let seen = 0;
-  for (let word = 0; word < 4; word++) {
+  // All digits, combined by "or": any other byte makes it 255.
+  let combined = 0;
+  for (let word = 0; word < KEY_WORDS; word++) {
     let value = 0;
     for (let i = start + word * 8; i < start + word * 8 + 8; i++) {
       const digit = DIGITS[bytes[i]];
-      seen |= digit;
+      combined |= digit;
       value = (value << 4) | digit;
     }
     into[word] = value;
   }
-  return seen <= 15;
+  return combined <= 15;
 }
 
 /**
@@ -121,20 +125,24 @@ export function isHex(text: string): boolean {
   return true;
 }
 
-/** Whether bytes are lower-case hex digits. */
-export function areHexDigits(block: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) {
-    const code = block[i];
-    if (!(code >= 48 && code <= 57) && !(code >= 97 && code <= 102)) return false;
-  }
+/** Whether the bytes from `start` to `end` are lower-case hex digits. */
+export function areHexDigits(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (!(DIGITS[bytes[i]] <= 15)) return false;
   return true;
 }
 
-/** Reads eight lower-case hex digits as an unsigned number. */
+/** Reads eight lower-case hex digits of a text as an unsigned number. */
 export function wordAt(text: string, start: number): number {
   let value = 0;
   for (let i = start; i < start + 8; i++) value = value << 4 | DIGITS[text.charCodeAt(i)];
   return value >>> 0;
+}
+
+/** Reads eight lower-case hex digits in a buffer as a number, which may be negative. */
+export function wordInBytes(bytes: Uint8Array, start: number): number {
+  let value = 0;
+  for (let i = start; i < start + 8; i++) value = value << 4 | DIGITS[bytes[i]];
+  return value;
 }
 
 /** The key of a slot, from the blocks of `IdTable.releaseKeys()`, as 32 hex digits. */
@@ -149,5 +157,6 @@ export function blockOf(slot: number): number {
   return slot >>> BLOCK_BITS;
 }
 
+/** The bytes of one key, big-endian, reused by each call of `uidIn`. */
 const UID_BYTES = new Uint8Array(16);
 const UID_VIEW = new DataView(UID_BYTES.buffer);

@@ -1,12 +1,13 @@
 /**
- * A compact hash table of ids: flags, a 64-bit fingerprint, and a line number for each. Entries of
- * 25 bytes are stored in the order of their insertion; an index of 4 bytes a slot refers to them.
+ * A compact hash table of ids, each with flags, a 64-bit fingerprint and, if set, a line number.
+ * Entries of 25 bytes are stored in the order of their insertion. An index refers to them from
+ * places of 4 bytes.
  *
  * `Map` and `Set` throw at 16,777,216 entries and take at least 125 bytes a row. This table takes
- * at most 33 bytes a row. Only the index has free slots, and only the index is rebuilt when the
- * table grows: it uses open addressing, is filled to four fifths and grows by half. The bits of a
- * slot that the entry number does not need hold bits of the hash, so that most slots of other ids
- * are skipped without reading their entries.
+ * at most 33 bytes a row, 37 with line numbers. Only the index has free places, and only the index
+ * is rebuilt when the table grows: it uses open addressing, is filled to four fifths and grows by
+ * half. The bits of a place that the entry's number does not need hold bits of the hash, so most
+ * places of other ids are skipped without reading their entries.
  *
  * @module
  */
@@ -22,6 +23,7 @@ import {
   readHex,
   UID_DIGITS,
   wordAt,
+  wordInBytes,
 } from "./id_hash.ts";
 
 /** The id is in the results file. */
@@ -33,8 +35,12 @@ export const SEEN = 8;
 /** The failed row with the id is sent again. */
 export const ASK_AGAIN = 16;
 
-const FINGERPRINT_WORDS = 2, FIRST_ENTRIES = 16;
+const FINGERPRINT_WORDS = 2;
+/** Entries for which the first block has room at the beginning. */
+const FIRST_ENTRIES = 16;
+/** The share of places that may be filled, and the factor by which the index grows beyond it. */
 const MAX_LOAD = 0.8, GROWTH = 1.5;
+const MIN_PLACES = 16;
 const ENCODER = new TextEncoder();
 
 /**
@@ -55,8 +61,8 @@ export class IdTable implements Disposable {
   /** The number of entries above which the index grows. */
   #maxSize = 0;
   /**
-   * How many lower bits of an index slot hold the number of its entry plus 1; 0 marks a free slot.
-   * The upper bits hold bits of the hash.
+   * How many lower bits of a place hold the number of its entry plus 1; 0 marks a free place. The
+   * upper bits hold bits of the hash.
    */
   #entryBits = 0;
   #size = 0;
@@ -68,7 +74,7 @@ export class IdTable implements Disposable {
 
   /** @param expectedRows The index starts large enough for this many, and grows with more. */
   constructor(expectedRows = 1_000) {
-    this.#rebuildIndex(Math.max(16, Math.ceil(expectedRows / MAX_LOAD)));
+    this.#rebuildIndex(Math.max(MIN_PLACES, Math.ceil(expectedRows / MAX_LOAD)));
   }
 
   get size(): number {
@@ -96,7 +102,7 @@ export class IdTable implements Disposable {
     this.#flags = [];
     this.#lines = undefined;
     this.#size = this.#entryCapacity = 0;
-    this.#rebuildIndex(16);
+    this.#rebuildIndex(MIN_PLACES);
     return keys;
   }
 
@@ -106,7 +112,7 @@ export class IdTable implements Disposable {
     return this.#probe();
   }
 
-  /** The slot of an id, which is inserted if it is missing; a new one has no flags and no
+  /** The slot of an id, which is inserted if it is missing; a new id has no flags and no
    * fingerprint. */
   insert(uid: string): number {
     this.#setKey(uid);
@@ -120,7 +126,7 @@ export class IdTable implements Disposable {
     return this.#insertKey();
   }
 
-  /** `insert` for an id in a buffer, as UTF-8. It must not be 32 hex digits. */
+  /** `insert` for an id in a buffer, as UTF-8. It must not be 32 lower-case hex digits. */
   insertUtf8(bytes: Uint8Array, start: number, end: number): number {
     murmur3(bytes, start, end, this.#key);
     return this.#insertKey();
@@ -150,14 +156,8 @@ export class IdTable implements Disposable {
   setFingerprintHex(slot: number, bytes: Uint8Array, start: number): void {
     const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
       offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
-    for (let word = 0; word < FINGERPRINT_WORDS; word++) {
-      let value = 0;
-      for (let i = start + word * 8; i < start + word * 8 + 8; i++) {
-        const code = bytes[i];
-        value = (value << 4) | (code <= 57 ? code - 48 : code - 87);
-      }
-      fingerprints[offset + word] = value;
-    }
+    fingerprints[offset] = wordInBytes(bytes, start);
+    fingerprints[offset + 1] = wordInBytes(bytes, start + 8);
   }
 
   fingerprintEquals(slot: number, hex: string): boolean {
@@ -166,7 +166,7 @@ export class IdTable implements Disposable {
     return fingerprints[offset] === wordAt(hex, 0) && fingerprints[offset + 1] === wordAt(hex, 8);
   }
 
-  /** Uses the fingerprint of an id that no row has as a counter: increments and returns it. */
+  /** Increments the fingerprint and returns it: a counter for an id that belongs to no row. */
   countUp(slot: number): number {
     return ++this.#fingerprints[slot >>> BLOCK_BITS][(slot & BLOCK_MASK) * FINGERPRINT_WORDS + 1];
   }
@@ -211,20 +211,20 @@ export class IdTable implements Disposable {
   }
 
   #insertKey(): number {
-    const found = this.#probe();
-    if (found !== -1) return found;
+    const existing = this.#probe();
+    if (existing !== -1) return existing;
     if (this.#size === this.#maxSize) {
       this.#rebuildIndex(Math.ceil(this.#index.length * GROWTH));
       this.#probe();
     }
-    const slot = this.#size++, at = slot & BLOCK_MASK;
+    const slot = this.#size++;
     if (slot === this.#entryCapacity) this.#addEntries();
-    this.#keys[slot >>> BLOCK_BITS].set(this.#key, at * KEY_WORDS);
+    this.#keys[slot >>> BLOCK_BITS].set(this.#key, (slot & BLOCK_MASK) * KEY_WORDS);
     this.#index[this.#freePlace] = this.#hashBits() | (slot + 1);
     return slot;
   }
 
-  /** The entry of the key. If there is none, returns -1 and sets `#freePlace`. */
+  /** Returns the slot of the key. If there is none, returns -1 and sets `#freePlace`. */
   #probe(): number {
     const { 0: a, 1: b, 2: c, 3: d } = this.#key;
     const index = this.#index, entryMask = 2 ** this.#entryBits - 1;
@@ -237,10 +237,10 @@ export class IdTable implements Disposable {
         return -1;
       }
       if (((word ^ hashBits) & ~entryMask) === 0) {
-        const entry = ((word & entryMask) >>> 0) - 1;
-        const keys = this.#keys[entry >>> BLOCK_BITS], at = (entry & BLOCK_MASK) * KEY_WORDS;
-        if (keys[at] === a && keys[at + 1] === b && keys[at + 2] === c && keys[at + 3] === d) {
-          return entry;
+        const slot = ((word & entryMask) >>> 0) - 1;
+        const keys = this.#keys[slot >>> BLOCK_BITS], i = (slot & BLOCK_MASK) * KEY_WORDS;
+        if (keys[i] === a && keys[i + 1] === b && keys[i + 2] === c && keys[i + 3] === d) {
+          return slot;
         }
       }
       if (++place === index.length) place = 0;
@@ -250,15 +250,16 @@ export class IdTable implements Disposable {
   /** Adds a block, or enlarges the first one, which begins small: a run may have thousands of
    * tables of a few rows. */
   #addEntries(): void {
-    const old = this.#entryCapacity;
-    const isFirst = old < BLOCK_ENTRIES;
+    const oldCapacity = this.#entryCapacity;
+    const isFirst = oldCapacity < BLOCK_ENTRIES;
     const block = isFirst ? 0 : this.#keys.length;
-    const wanted = isFirst ? Math.max(FIRST_ENTRIES, old * 2) : BLOCK_ENTRIES;
-    const entries = Math.min(BLOCK_ENTRIES, wanted);
+    const entries = isFirst
+      ? Math.min(BLOCK_ENTRIES, Math.max(FIRST_ENTRIES, oldCapacity * 2))
+      : BLOCK_ENTRIES;
     const keys = new Uint32Array(entries * KEY_WORDS);
     const fingerprints = new Uint32Array(entries * FINGERPRINT_WORDS);
     const flags = new Uint8Array(entries);
-    if (isFirst && old > 0) {
+    if (isFirst && oldCapacity > 0) {
       keys.set(this.#keys[0]);
       fingerprints.set(this.#fingerprints[0]);
       flags.set(this.#flags[0]);
@@ -266,19 +267,20 @@ export class IdTable implements Disposable {
     this.#keys[block] = keys;
     this.#fingerprints[block] = fingerprints;
     this.#flags[block] = flags;
-    this.#entryCapacity += isFirst ? entries - old : entries;
+    this.#entryCapacity += isFirst ? entries - oldCapacity : entries;
   }
 
+  /** The bits of the key's hash that its place holds. */
   #hashBits(): number {
     const [a, b, c, d] = this.#key;
     return this.#entryBits === 32 ? 0 : mix(a, b, c, d) << this.#entryBits;
   }
 
-  /** Rebuilds the index of all entries. The old one is freed first. */
-  #rebuildIndex(capacity: number): void {
+  /** Rebuilds the index of all entries. The old index is freed first. */
+  #rebuildIndex(places: number): void {
     free(this.#index);
-    this.#index = new Uint32Array(capacity);
-    this.#maxSize = Math.floor(capacity * MAX_LOAD);
+    this.#index = new Uint32Array(places);
+    this.#maxSize = Math.floor(places * MAX_LOAD);
     this.#entryBits = 32 - Math.clz32(this.#maxSize);
     const key = this.#key.slice();
     for (let entry = 0; entry < this.#size; entry++) {
@@ -291,6 +293,7 @@ export class IdTable implements Disposable {
   }
 }
 
+/** Frees the memory of a typed array at once, which can no longer be used. */
 function free({ buffer }: { buffer: ArrayBufferLike }): void {
   (buffer as ArrayBuffer).transfer(0);
 }

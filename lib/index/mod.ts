@@ -1,8 +1,8 @@
 /**
- * Which ids an output file already holds.
+ * A compact table of ids, and which ids the output files hold already.
  *
- * In: results and failures files. Out: a table of ids in typed arrays. The files are the only
- * record; nothing else is read or written.
+ * In: results and failures files. Out: a table of ids in typed arrays, to which callers add the ids
+ * of the input. The files are the only record: there is no index on disk.
  *
  * @module
  */

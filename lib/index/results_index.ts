@@ -9,7 +9,7 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
+import { Buffer, isUtf8 } from "node:buffer";
 import { DamagedFileError } from "../errors.ts";
 import {
   foreignLineProblem,
@@ -19,17 +19,17 @@ import {
   readLineBlocks,
   readOpenBlocks,
 } from "../line_blocks.ts";
-import { areHexDigits } from "./id_hash.ts";
+import { areHexDigits, UID_DIGITS } from "./id_hash.ts";
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
 
 /** A line of the file. Strings are created only when they are needed. The object is reused for the
- * next line, so it is valid only during the call of `OnLine`. */
+ * next line, so it may be used only during the call of `OnLine`. */
 export interface IndexedLine {
   /** From 1. */
   readonly number: number;
   /** Offset in the file, in bytes. */
   readonly offset: number;
-  /** Without the line feed. */
+  /** Length in bytes, without the line feed. */
   readonly byteLength: number;
   /** Whether the line has a valid prompt hash. */
   readonly hasHash: boolean;
@@ -61,14 +61,14 @@ const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 interface IndexedFile {
   readonly path: string;
   readonly kind: LineKind;
-  /** An open handle at the start of the file; the caller closes it. @default opens `path` */
+  /** An open handle at the start of the file, which the caller closes. @default opens `path` */
   readonly file?: Deno.FsFile;
 }
 
 /**
- * Inserts every id of the file into the table and stores its prompt hash there, unless the id
- * already has a result. A missing file counts as empty, and blank lines are skipped. Rejects when
- * the signal is aborted.
+ * Inserts every id of the file into the table and stores its prompt hash as the fingerprint, unless
+ * the id already has a result or `onLine` returns false. A missing file counts as empty, and blank
+ * lines are skipped. Rejects when the signal is aborted.
  *
  * @returns The number of lines of the file.
  * @throws {DamagedFileError} when a line is not one that Retort writes to files of this kind
@@ -88,7 +88,7 @@ export async function readIndex(
     if (block.isTail) scanner.scanTail(block);
     else scanner.scan(block);
   }
-  return scanner.lines;
+  return scanner.lineCount;
 }
 
 class LineScanner {
@@ -104,7 +104,7 @@ class LineScanner {
     this.#onLine = onLine;
   }
 
-  get lines(): number {
+  get lineCount(): number {
     return this.#line.number;
   }
 
@@ -127,7 +127,7 @@ class LineScanner {
     }
   }
 
-  /** Scans a last line without a line feed. Half a line is ignored: the next run truncates it. */
+  /** Scans a last line without a line feed. A truncated one is ignored: the next run removes it. */
   scanTail({ bytes, offset }: LineBlock): void {
     this.#line.number++;
     this.#line.offset = offset;
@@ -161,25 +161,9 @@ class LineScanner {
 
   /** The slot of the id; -1 if the line must be parsed. */
   #slotOf(block: Uint8Array, start: number, end: number): number {
-    const slot = end - start === 32 ? this.#table.insertHex(block, start) : -1;
-    if (slot !== -1 || !this.#isPlain(block, start, end)) return slot;
+    const slot = end - start === UID_DIGITS ? this.#table.insertHex(block, start) : -1;
+    if (slot !== -1 || !isPlain(block, start, end)) return slot;
     return this.#table.insertUtf8(block, start, end);
-  }
-
-  /** Whether the bytes are the id itself: valid UTF-8 without JSON escapes. */
-  #isPlain(block: Uint8Array, start: number, end: number): boolean {
-    let isAscii = true;
-    for (let i = start; i < end; i++) {
-      if (block[i] === BACKSLASH) return false;
-      if (block[i] >= 128) isAscii = false;
-    }
-    if (isAscii) return true;
-    try {
-      DECODER.decode(block.subarray(start, end));
-      return true;
-    } catch {
-      return false;
-    }
   }
 
   #scanParsed(line: Uint8Array): void {
@@ -202,6 +186,16 @@ class LineScanner {
   }
 }
 
+/** Whether the bytes of an id are the id itself: valid UTF-8 without JSON escapes. */
+function isPlain(block: Uint8Array, start: number, end: number): boolean {
+  let isAscii = true;
+  for (let i = start; i < end; i++) {
+    if (block[i] === BACKSLASH) return false;
+    if (block[i] >= 128) isAscii = false;
+  }
+  return isAscii || isUtf8(block.subarray(start, end));
+}
+
 /** The current line. One object is reused for all lines: a file may have millions. */
 class CurrentLine implements IndexedLine {
   number = 0;
@@ -215,7 +209,7 @@ class CurrentLine implements IndexedLine {
   /** Where the line ends in `#block`. */
   #end = 0;
   /** For each text of `includes`: its next position in the block, or `Infinity`. */
-  readonly #found = new Map<string, number>();
+  readonly #nextPositions = new Map<string, number>();
   /** Where the id begins in `#block`, unless `#uid` holds it. */
   #uidStart = 0;
   #uidEnd = 0;
@@ -229,7 +223,7 @@ class CurrentLine implements IndexedLine {
   /** Called before the lines of each block. */
   startBlock(characters: string): void {
     this.#characters = characters;
-    this.#found.clear();
+    this.#nextPositions.clear();
   }
 
   /** Moves to a line that was scanned without parsing it. */
@@ -277,8 +271,8 @@ class CurrentLine implements IndexedLine {
 
   damage(problem: string, cause?: unknown): DamagedFileError {
     return new DamagedFileError(
-      `Cannot use "${this.#path}" line ${this.number}: ${problem}. Repair or remove the line; ` +
-        `its row will be sent again`,
+      `Cannot use "${this.#path}" line ${this.number}: ${problem}. Repair the line, or remove it ` +
+        "to send its row again",
       { path: this.#path, cause },
     );
   }
@@ -288,11 +282,11 @@ class CurrentLine implements IndexedLine {
   includes(text: string): boolean {
     if (this.#uid !== undefined) return this.text().includes(text);
     const start = this.#end - this.byteLength;
-    let next = this.#found.get(text) ?? -1;
+    let next = this.#nextPositions.get(text) ?? -1;
     if (next < start) {
       next = this.#characters.indexOf(text, start);
       if (next === -1) next = Infinity;
-      this.#found.set(text, next);
+      this.#nextPositions.set(text, next);
     }
     return next < this.#end;
   }

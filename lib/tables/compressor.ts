@@ -7,14 +7,16 @@
 import { createGzip, createZstdCompress } from "node:zlib";
 import type { Compression } from "../formats/mod.ts";
 
+/** Takes the bytes of a file. */
 export interface ByteSink {
   /** Adds bytes. Their memory may be reused once the promise resolves. */
   write(bytes: Uint8Array): Promise<void>;
 }
 
+/** Compresses what it is given. */
 export class Compressor implements ByteSink {
   readonly #stream;
-  /** Resolves once the target has all compressed bytes; rejects if it fails. */
+  /** Resolves once the target has all compressed bytes; rejects if compressor or target fails. */
   readonly #copied: Promise<void>;
 
   /** Writes compressed bytes to `target`. */

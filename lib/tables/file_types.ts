@@ -1,6 +1,6 @@
 /**
- * Types of output files: a definition for each kind, and the type that the name of a file stands
- * for.
+ * Types of output files: what the kinds differ in, how a table of each is opened, and which type
+ * the name of a file stands for.
  *
  * @module
  */
@@ -39,7 +39,7 @@ export interface TableWriter {
   finish(): Promise<void>;
 }
 
-/** What depends on the kind of file. */
+/** What the kinds of files differ in. */
 interface KindDefinition {
   /** Whether all values of a column have one type, which must be known before the first row. */
   readonly isTyped: boolean;
@@ -97,7 +97,7 @@ export function acceptsText({ kind }: FileType): boolean {
 /**
  * Opens a table.
  *
- * @param schema Complete columns. JSON Lines and JSON need none.
+ * @param schema All columns of the table. JSON Lines and JSON do not use it.
  * @param sink Receives the bytes of the file.
  */
 export async function openTable(
@@ -128,7 +128,8 @@ const FOREIGN_EXTENSION =
  * Returns the type of file that the extension of a path stands for; JSON Lines if it stands for
  * none.
  *
- * @throws {UsageError} If it is the extension of a format that cannot be written.
+ * @throws {UsageError} If the extension is that of a format that cannot be written, or of a
+ * compression of Parquet files.
  */
 export function fileTypeOf(path: string): FileType {
   const fail = (problem: string): never => {

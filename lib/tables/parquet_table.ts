@@ -14,8 +14,9 @@ import type { ByteSink } from "./compressor.ts";
 import type { TableWriter } from "./file_types.ts";
 import type { ColumnType, ExactType, Schema } from "./schema.ts";
 
-/** A row group ends once its texts have this many characters: it is in memory until it ends. */
+/** A row group ends at this size, in characters: until then, it is in memory. */
 const MAX_GROUP_CHARS = 8 << 20;
+/** A row group also ends at this number of rows. */
 const MAX_GROUP_ROWS = 50_000;
 
 /** Writes one Parquet file. */
@@ -28,7 +29,7 @@ export class ParquetTable implements TableWriter {
   readonly #schema: SchemaElement[];
   /** The values of each column in the current row group. */
   #columns: unknown[][];
-  /** The size of these values, in characters. */
+  /** The size of these values, in characters of their texts; a number counts as 8. */
   #chars = 0;
 
   /** All rows must fit the schema. */
@@ -60,8 +61,8 @@ export class ParquetTable implements TableWriter {
 
   async finish(): Promise<void> {
     if (this.#columns[0]?.length > 0) await this.#writeGroup();
-    // polars and duckdb read only the older name of the JSON type. It is set just before the
-    // footer: earlier, hyparquet-writer would serialize the JSON text again.
+    // polars and duckdb know the JSON type only by its converted type, the older annotation. It is
+    // set just before the footer: earlier, hyparquet-writer would serialize the JSON text again.
     for (const element of this.#schema) {
       if (element.logical_type?.type === "JSON") element.converted_type = "JSON";
     }
@@ -100,6 +101,7 @@ export class ParquetTable implements TableWriter {
           return { key: key.toWellFormed(), value: this.#convert(member, type.of) };
         });
       case "struct": {
+        // Parquet has no struct without fields, so "{}" is stored as JSON.
         if (type.fields.size === 0) return this.#encoder.encode(jsonOf(value));
         const fields: Record<string, unknown> = {};
         for (const [name, field] of type.fields) {
@@ -120,16 +122,18 @@ export class ParquetTable implements TableWriter {
       case "timestamp":
         return value;
       default:
-        // A number has 8 bytes.
-        this.#chars += 8;
+        this.#chars += NUMBER_CHARS;
         return storedNumber(value, type);
     }
   }
 }
 
+/** The size at which a number counts. */
+const NUMBER_CHARS = 8;
+
 /**
- * Returns the schema elements of a column, depth first. All of them may be null, because a row need
- * not have every column.
+ * Returns the schema elements of a column, depth first. Columns and fields may be null, because a
+ * row need not have all of them.
  */
 function elementsOf(name: string, type: ColumnType): SchemaElement[] {
   const element = { name, repetition_type: "OPTIONAL" } as const;
@@ -174,7 +178,7 @@ const VALUE_ELEMENTS = {
   boolean: { type: "BOOLEAN" },
   int64: { type: "INT64" },
   double: { type: "DOUBLE" },
-  // Only the older name: hyparquet-writer adds a width to the newer one that pyarrow cannot read.
+  // No logical type: hyparquet-writer would give it a width that pyarrow cannot read.
   uint64: { type: "INT64", converted_type: "UINT_64" },
   json: { type: "BYTE_ARRAY", logical_type: { type: "JSON" } },
   timestamp: {
@@ -190,8 +194,9 @@ const VALUE_ELEMENTS = {
 type DigitType = Exclude<ExactType, { readonly kind: "uint64" }>;
 /** A decimal of this many digits always fits into 64 bits. */
 const MAX_INT64_DIGITS = 18;
-/** The digits of a fraction of a second in each unit. */
+/** The number of digits after the point of a second in each unit. */
 const FRACTION_DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;
+const MS_PER_DAY = 86_400_000;
 
 /** Returns the schema element of a column of decimals, times or dates. */
 function exactElementOf(element: SchemaElement, type: DigitType): SchemaElement {
@@ -205,23 +210,21 @@ function exactElementOf(element: SchemaElement, type: DigitType): SchemaElement 
         type_length: fitsInt64 ? undefined : Math.ceil((precision * Math.log2(10) + 1) / 8),
         converted_type: "DECIMAL",
         logical_type: { type: "DECIMAL", precision, scale },
-        ...{ precision, scale },
+        precision,
+        scale,
       };
     }
     case "date":
-      return {
-        ...element,
-        ...{ type: "INT32", converted_type: "DATE", logical_type: { type: "DATE" } },
-      };
+      return { ...element, type: "INT32", converted_type: "DATE", logical_type: { type: "DATE" } };
     default: {
       const { unit, isUtc: isAdjustedToUTC } = type;
       const name = type.kind === "time" ? "TIME" : "TIMESTAMP";
-      // The older names mean UTC.
-      const hasOlderName = isAdjustedToUTC && unit !== "NANOS";
+      // Converted types are all in UTC, and none has nanoseconds.
+      const hasConvertedType = isAdjustedToUTC && unit !== "NANOS";
       return {
         ...element,
         type: name === "TIME" && unit === "MILLIS" ? "INT32" : "INT64",
-        converted_type: hasOlderName ? `${name}_${unit}` : undefined,
+        converted_type: hasConvertedType ? `${name}_${unit}` : undefined,
         logical_type: { type: name, isAdjustedToUTC, unit },
       };
     }
@@ -247,7 +250,7 @@ function numberOfDigits(value: unknown, type: DigitType): bigint | number {
     case "decimal":
       return unscaled(text, type.scale);
     case "date":
-      return Date.parse(text) / 86_400_000;
+      return Date.parse(text) / MS_PER_DAY;
     case "instant":
       return unitsSince1970(text, FRACTION_DIGITS[type.unit]);
     case "time": {
@@ -258,14 +261,15 @@ function numberOfDigits(value: unknown, type: DigitType): bigint | number {
 }
 
 /**
- * Parses a time such as `2024-05-01T12:00:00.123456Z`.
+ * Converts a time such as `2024-05-01T12:00:00.123456Z` to the units since 1970.
  *
- * @param digits The digits after the point of a second: 6 if the unit is a microsecond.
+ * @param digits The number of digits after the point of a second: 6 if the unit is a microsecond.
  */
 function unitsSince1970(text: string, digits: number): bigint {
-  const [seconds, rest = ""] = text.replace(/Z$/, "").split(".");
-  const fraction = rest.padEnd(digits, "0").slice(0, digits);
-  return BigInt(Date.parse(`${seconds}Z`) / 1_000) * 10n ** BigInt(digits) + BigInt(fraction);
+  const [wholeSeconds, givenFraction = ""] = text.replace(/Z$/, "").split(".");
+  const seconds = BigInt(Date.parse(`${wholeSeconds}Z`) / 1_000);
+  const fraction = BigInt(givenFraction.padEnd(digits, "0").slice(0, digits));
+  return seconds * 10n ** BigInt(digits) + fraction;
 }
 
 /** The integer that a decimal column stores: the value times 10 to the power of `scale`. */

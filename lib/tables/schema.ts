@@ -73,7 +73,7 @@ export class Schema {
   }
 }
 
-/** Returns `exact` if the values of a column have a type in rows that fits it, otherwise `type`. */
+/** Returns `exact` where it fits `type`, the type of the values in the rows; otherwise `type`. */
 function refined(type: ColumnType, exact: ExactColumn): ColumnType {
   switch (exact.kind) {
     case "list":
@@ -113,17 +113,17 @@ const TEXT: ReadonlySet<string> = new Set(["string", "null"]);
 const NUMBER: ReadonlySet<string> = new Set(["int64", "double", "null"]);
 /** The kinds that values of each exact type have in rows. */
 const ROW_KINDS = {
-  ...{ instant: TEXT, time: TEXT, date: TEXT },
-  ...{
-    double: NUMBER,
-    decimal: new Set([...NUMBER, "json"]),
-    uint64: new Set([...NUMBER, "json"]),
-  },
+  instant: TEXT,
+  time: TEXT,
+  date: TEXT,
+  double: NUMBER,
+  decimal: new Set([...NUMBER, "json"]),
+  uint64: new Set([...NUMBER, "json"]),
   // A map with too many keys for a struct has become JSON.
   map: new Set(["struct", "json", "null"]),
 };
 
-/** Returns the type of values of `type` and of this value, too. */
+/** Returns a type that fits values of `type` and this value. A list or struct is changed in place. */
 function widened(type: ColumnType, value: unknown, depth: number): ColumnType {
   if (value === null || value === undefined || type.kind === "json") return type;
   if (Array.isArray(value)) {

@@ -12,6 +12,7 @@ type Fields = Readonly<Record<string, unknown>>;
 /** A row, or its JSON text. */
 type Row = Fields | string;
 
+/** The text is written once it has this many characters. */
 const BLOCK_CHARS = 1 << 20;
 
 /** Joins the texts of rows and writes them in blocks. */

@@ -22,6 +22,7 @@ import { type Pattern, patternOf, type Token, tokensOf, valueAt, whereError } fr
 
 /** Returns the value at a path of a row; null if there is none. */
 export type Lookup = (path: readonly string[]) => unknown;
+/** Returns the value of one side of a comparison: of a `constant`, or of the field at `path`. */
 type Operand = ((lookup: Lookup) => unknown) & {
   constant?: unknown;
   path?: readonly string[];
@@ -41,7 +42,7 @@ export interface Part {
   readonly test: (lookup: Lookup) => boolean;
   /** A text without which the condition cannot hold; undefined if none is known. */
   readonly needle?: Needle;
-  /** Set if the condition compares a field with a number. */
+  /** Set if the condition compares a field on the left with a number on the right. */
   readonly comparison?: Comparison;
   /** For a disjunction: its alternatives, each a list of parts that must all hold. */
   readonly alternatives?: readonly (readonly Part[])[];
@@ -65,10 +66,9 @@ export interface Needle {
   readonly ignoresCase: boolean;
 }
 
+/** A parsed condition. */
 export interface Where {
-  /**
-   * Whether a row meets the condition. Fields that `row` lacks are looked up in `others`, in order.
-   */
+  /** Whether a row meets the condition. Fields that it lacks are read from `others`, in order. */
   matches(row: object, ...others: readonly (object | undefined)[]): boolean;
   /** Paths of all fields that the condition reads. */
   readonly paths: readonly (readonly string[])[];
@@ -81,8 +81,8 @@ export interface Where {
  *
  * A missing field is null. Numbers are compared with numbers and texts with texts; any other
  * comparison by size is false. A lone operand is true unless it is null, false, 0 or "".
- * `icontains` ignores case; `matches` takes a JavaScript regular expression, `"(?i)…"` to ignore
- * case.
+ * `contains` searches a text for a text, or a list for an item; `icontains` ignores case. `matches`
+ * takes a JavaScript regular expression, `"(?i)…"` to ignore case.
  *
  * @throws {UsageError} If the text is not a condition. The message says at which character.
  */
@@ -114,7 +114,7 @@ const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>>
       a.some((item) => typeof item === "string" && item.toLowerCase() === b.toLowerCase())),
 };
 
-/** The limit of nested brackets and `not`: the stack has room for some thousands. */
+/** Limit for the depth of brackets and `not`: the stack has room for a few thousand levels. */
 const MAX_DEPTH = 200;
 
 class Parser {
@@ -147,17 +147,14 @@ class Parser {
   #conjunction(): Condition {
     const parts = [...this.#part()];
     while (this.#take("and")) parts.push(...this.#part());
-    const [{ test, needle, comparison, alternatives }] = parts;
-    if (parts.length === 1) {
-      return Object.assign(test.bind(null), { parts, needle, comparison, alternatives });
-    }
-    const condition: Condition = (lookup) => parts.every(({ test }) => test(lookup));
+    const [{ test }] = parts;
+    const condition: Condition = parts.length === 1
+      ? (lookup) => test(lookup)
+      : (lookup) => parts.every((part) => part.test(lookup));
     return Object.assign(condition, { parts });
   }
 
-  /**
-   * Parses a member of a conjunction. Returns several if it is a conjunction in brackets.
-   */
+  /** Parses a member of a conjunction. Returns several parts for a conjunction in brackets. */
   #part(): readonly Part[] {
     const { start } = this.#tokens[this.#next];
     const pathCount = this.paths.length;
@@ -193,7 +190,8 @@ class Parser {
       const compare = COMPARISONS[kind];
       const right = this.#operand();
       if (typeof left.constant === "string" && right.path === undefined) {
-        throw whereError(this.#text, start, "neither side is a field: no quotes, or `backquotes`");
+        const problem = "neither side is a field: write one without quotes, or in `backquotes`";
+        throw whereError(this.#text, start, problem);
       }
       const condition: Condition = (lookup) => compare(left(lookup), right(lookup));
       return Object.assign(condition, {
@@ -237,8 +235,8 @@ class Parser {
     }
     const { regExp, required, ignoresCase } = pattern;
     const condition: Condition = (lookup) => {
-      const found = left(lookup);
-      return typeof found === "string" && regExp.test(found);
+      const value = left(lookup);
+      return typeof value === "string" && regExp.test(value);
     };
     const { path } = left;
     const needle = path === undefined || required === ""

@@ -160,18 +160,18 @@ export function valueAt(rows: readonly (object | undefined)[], path: readonly st
   return value ?? null;
 }
 
-/** A regular expression, and a text to search first, which is faster. */
+/** A regular expression, with a text that can be searched first because that is faster. */
 export interface Pattern {
   readonly regExp: RegExp;
   /** A text that every match contains, or "". */
   readonly required: string;
-  /** Whether upper and lower case are the same. */
+  /** Whether the expression ignores case. */
   readonly ignoresCase: boolean;
 }
 
 /**
- * Parses the regular expression of `matches`, in which dots match line feeds. It ignores case if it
- * begins with `(?i)`.
+ * Parses the regular expression of `matches`, in which dots match line feeds. It may begin with
+ * flags: `(?i)` ignores case, and `(?m)` lets `^` and `$` match at each line.
  *
  * @throws {SyntaxError} If the text is not a regular expression.
  */
@@ -189,11 +189,11 @@ export function patternOf(text: string): Pattern {
   }
 }
 
-/** The minimum length of a required text: shorter ones are in nearly every line. */
+/** The minimum length of a required text, in characters: shorter ones are in nearly every line. */
 const MIN_REQUIRED_LENGTH = 3;
 /** Matches a character that stands for itself, escaped or not. */
 const LITERAL = /\\(?:[^\p{L}\p{N}_]|[nt])|[^\\()[\]{}.^$|*+?]/uy;
-const QUANTIFIER = /([*+?]|\{(\d+)(?:,\d*)?\})\??/y;
+const QUANTIFIER = /(?:[*+?]|\{\d+(?:,\d*)?\})\??/y;
 /** Matches any other atom or token. The brackets of groups are counted, to skip the groups. */
 const OTHER = /\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|k<[^>]*>|c?.)|./suy;
 const CLASS = /\[(?:\\.|[^\]\\])*\]/sy;
@@ -209,22 +209,22 @@ function requiredIn(source: string): string {
   for (let index = 0, depth = 0; index < source.length;) {
     const take = (pattern: RegExp) => {
       pattern.lastIndex = index;
-      const found = pattern.exec(source);
-      if (found !== null) index += found[0].length;
-      return found;
+      const token = pattern.exec(source)?.[0];
+      index += token?.length ?? 0;
+      return token;
     };
-    const literal = take(LITERAL)?.[0];
+    const literal = take(LITERAL);
     if (literal === undefined) {
-      const other = (take(CLASS) ?? take(OTHER))?.[0];
+      const other = take(CLASS) ?? take(OTHER);
       if (other === undefined) return "";
       if (other === "|" && depth === 0) return "";
       if (other === "(") depth++;
       if (other === ")") depth--;
     } else if (depth === 0) run.push(UNESCAPED[literal] ?? literal.replace(/^\\/, ""));
     const quantifier = take(QUANTIFIER);
-    if (quantifier !== null && /^[*?]|^\{0/.test(quantifier[0])) run.pop();
+    if (quantifier !== undefined && /^[*?]|^\{0/.test(quantifier)) run.pop();
     // After a repeated or unknown atom, the next character need not follow the run directly.
-    if (literal === undefined || quantifier !== null) endRun();
+    if (literal === undefined || quantifier !== undefined) endRun();
   }
   endRun();
   return longest.length < MIN_REQUIRED_LENGTH ? "" : longest;

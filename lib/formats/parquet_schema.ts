@@ -1,0 +1,170 @@
+/**
+ * The schema of a Parquet file as a tree of lists, maps and structs.
+ *
+ * @module
+ */
+
+import type { SchemaElement } from "../deps/hyparquet.ts";
+
+/**
+ * A column, an element or a field. A value is null if its definition level is below `definition`. A
+ * list or map is empty if it is exactly `definition`, and goes on while the repetition level is
+ * `repetition`.
+ */
+export type SchemaNode =
+  | LeafNode
+  | { readonly kind: "struct"; readonly definition: number; readonly fields: readonly Field[] }
+  | {
+    readonly kind: "list";
+    readonly definition: number;
+    readonly repetition: number;
+    readonly element: SchemaNode;
+  }
+  | {
+    readonly kind: "map";
+    readonly definition: number;
+    readonly repetition: number;
+    readonly key: SchemaNode;
+    readonly value: SchemaNode | undefined;
+  };
+
+/** A column or a nested field with values of its own. */
+export interface LeafNode {
+  readonly kind: "leaf";
+  readonly definition: number;
+  readonly repetition: number;
+  /** Place among the leaves, which is also that of its chunk in a row group. */
+  readonly index: number;
+  /** Schema elements from the root to this one. */
+  readonly elements: readonly SchemaElement[];
+  /** Name for users: `price`, `items.price`. */
+  readonly path: string;
+}
+
+interface Field {
+  readonly name: string;
+  readonly node: SchemaNode;
+}
+
+/** Columns of a file, and all leaves below them. */
+export interface FileSchema {
+  readonly columns: readonly Field[];
+  /** In the order of the file. */
+  readonly leaves: readonly LeafNode[];
+}
+
+/** Builds the tree from the flat list of elements in the footer. */
+export function fileSchemaOf(schema: readonly SchemaElement[]): FileSchema {
+  const root = new SchemaReader(schema);
+  return { columns: root.readColumns(), leaves: root.leaves };
+}
+
+/** An element's levels, path, and elements from the root to it. */
+interface Place {
+  readonly definition: number;
+  readonly repetition: number;
+  readonly elements: readonly SchemaElement[];
+  readonly path: readonly string[];
+}
+
+class SchemaReader {
+  readonly leaves: LeafNode[] = [];
+  readonly #schema: readonly SchemaElement[];
+  #next = 1;
+
+  constructor(schema: readonly SchemaElement[]) {
+    this.#schema = schema;
+  }
+
+  readColumns(): Field[] {
+    const root = { definition: 0, repetition: 0, elements: this.#schema.slice(0, 1), path: [] };
+    const columns: Field[] = [];
+    while (this.#next < this.#schema.length) columns.push(this.#field(root));
+    return columns;
+  }
+
+  #field(parent: Place): Field {
+    const { name } = this.#schema[this.#next];
+    return { name, node: this.#node({ ...parent, path: [...parent.path, name] }) };
+  }
+
+  /**
+   * Reads the next element. If it is repeated without a list around it, as older writers store
+   * lists, it becomes a list.
+   */
+  #node(parent: Place): SchemaNode {
+    const element = this.#schema[this.#next++];
+    const place = within(parent, element);
+    if (element.repetition_type !== "REPEATED") return this.#content(element, place);
+    const { definition, repetition } = place;
+    const list = { kind: "list", definition: definition - 1, repetition } as const;
+    return { ...list, element: this.#content(element, place) };
+  }
+
+  #content(element: SchemaElement, place: Place): SchemaNode {
+    const { definition, repetition, elements, path } = place;
+    const count = element.num_children ?? 0;
+    if (element.type !== undefined || count === 0) {
+      const leaf: LeafNode = {
+        kind: "leaf",
+        definition,
+        repetition,
+        index: this.leaves.length,
+        elements,
+        path: path.join("."),
+      };
+      this.leaves.push(leaf);
+      return leaf;
+    }
+    const inner = this.#schema[this.#next];
+    if (count === 1 && inner.repetition_type === "REPEATED") {
+      if (isMap(element) && inner.num_children !== undefined) return this.#map(place);
+      if (isList(element)) return this.#list(element, place);
+    }
+    const fields = Array.from({ length: count }, () => this.#field(place));
+    return { kind: "struct", definition, fields };
+  }
+
+  /**
+   * Applies the backward-compatibility rules of lists:
+   * https://github.com/apache/parquet-format/blob/master/LogicalTypes.md
+   */
+  #list({ name }: SchemaElement, place: Place): SchemaNode {
+    const inner = this.#schema[this.#next];
+    const isElement = inner.num_children !== 1 || inner.name === "array" ||
+      inner.name === `${name}_tuple` || isList(inner) || isMap(inner);
+    if (isElement) return this.#node(place);
+    this.#next++;
+    const repeated = within(place, inner);
+    const { definition } = place, { repetition } = repeated;
+    return { kind: "list", definition, repetition, element: this.#node(repeated) };
+  }
+
+  #map(place: Place): SchemaNode {
+    const inner = this.#schema[this.#next++];
+    const repeated = within(place, inner);
+    const { definition } = place, { repetition } = repeated;
+    const key = this.#node(repeated);
+    const value = inner.num_children === 2 ? this.#node(repeated) : undefined;
+    return { kind: "map", definition, repetition, key, value };
+  }
+}
+
+/** Returns the place of an element below `parent`, which already has the element's path. */
+function within(parent: Place, element: SchemaElement): Place {
+  const { repetition_type: repetition } = element;
+  return {
+    definition: parent.definition + (repetition === "REQUIRED" ? 0 : 1),
+    repetition: parent.repetition + (repetition === "REPEATED" ? 1 : 0),
+    elements: [...parent.elements, element],
+    path: parent.path,
+  };
+}
+
+function isList({ converted_type: converted, logical_type: logical }: SchemaElement): boolean {
+  return converted === "LIST" || logical?.type === "LIST";
+}
+
+function isMap({ converted_type: converted, logical_type: logical }: SchemaElement): boolean {
+  return converted === "MAP" || converted === "MAP_KEY_VALUE" || logical?.type === "MAP";
+}
