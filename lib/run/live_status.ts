@@ -80,6 +80,10 @@ export class LiveStatus {
    * updates the share of the rate limits.
    */
   tick(engine: Limited | undefined): void {
+    const otherShards = this.#otherShards;
+    otherShards?.tick();
+    // Also outside of beats: a share that was given up must not be used.
+    if (otherShards?.share === 0) engine?.setRateShare(0);
     if (this.#file.tick()) this.takeShare(engine);
   }
 

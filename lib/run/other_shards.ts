@@ -5,7 +5,8 @@
  * `--rpm` and `--tpm` than they leave. It starts with the limit divided by the number of shards
  * that run at once. It takes more only if others are done, or have been silent for three polls. A
  * shard is silent if the heartbeat counter in its status does not change: times are not compared,
- * because the clocks of nodes differ.
+ * because the clocks of nodes differ. A shard that was silent itself, because its process was
+ * stopped, starts again with what the others leave.
  *
  * @module
  */
@@ -22,6 +23,12 @@ const SILENT_POLLS = 3;
  * million files every 5 s.
  */
 const FILES_PER_POLL = 100;
+
+/**
+ * A process that was stopped for this long may count as silent, in milliseconds: its last status
+ * may be 5 s older, and the others notice after 15 s.
+ */
+const STOPPED_MS = 10_000;
 
 /** The name of a status file, with the stem, index and count of its shard. */
 const STATUS_NAME = /^(.*)-(\d{5,})-of-(\d{5,})\.status\.json$/;
@@ -45,20 +52,26 @@ export class OtherShards {
   readonly #shard: Shard;
   readonly #parallel: number;
   readonly #others = new Map<number, OtherShard>();
-  #share: number;
+  readonly #now: () => number;
+  #share = 0;
+  #tickedAt: number;
   #isPolling = false;
   #skippedPolls = 0;
 
   /**
+   * It has no share before the first poll.
+   *
    * @param stem The common beginning of all outputs, such as `out/x`.
    * @param parallel How many shards run at once.
+   * @param now A monotonic clock, in milliseconds.
    */
-  constructor(stem: string, shard: Shard, parallel: number) {
+  constructor(stem: string, shard: Shard, parallel: number, now = () => performance.now()) {
     this.#folder = `${dirname(stem)}/${OWN_FOLDER}`;
     this.#stem = basename(stem);
     this.#shard = shard;
     this.#parallel = Math.min(parallel, shard.count);
-    this.#share = 1 / this.#parallel;
+    this.#now = now;
+    this.#tickedAt = now();
   }
 
   /** The share of `rpm` and `tpm` that this shard takes from the others, from 0 to 1. */
@@ -71,6 +84,19 @@ export class OtherShards {
     return SAFETY_FACTOR * this.#share;
   }
 
+  /**
+   * To be called about once a second. Gives the share up if the process was stopped, because the
+   * others may have taken it.
+   */
+  tick(): void {
+    const now = this.#now();
+    if (now - this.#tickedAt > STOPPED_MS) {
+      this.#share = 0;
+      this.#skippedPolls = Infinity;
+    }
+    this.#tickedAt = now;
+  }
+
   /** Reads the status of the other shards, and returns the new share. Called about every 5 s. */
   async poll(): Promise<number> {
     if (this.#isPolling || ++this.#skippedPolls < this.#others.size / FILES_PER_POLL) {
@@ -78,9 +104,11 @@ export class OtherShards {
     }
     this.#isPolling = true;
     this.#skippedPolls = 0;
+    const startedAt = this.#now();
     try {
       for (const index of await this.#startedShards()) await this.#pollShard(index);
-      this.#share = this.#fairShare();
+      // What was read before the process was stopped is not true any more.
+      if (this.#now() - startedAt <= STOPPED_MS) this.#share = this.#fairShare();
     } finally {
       this.#isPolling = false;
     }
@@ -125,6 +153,8 @@ export class OtherShards {
       taken += status.share ?? 0;
     }
     const running = Math.max(active + 1, Math.min(this.#parallel, unfinished));
-    return Math.max(0, Math.min(1 / running, 1 - taken));
+    // To give more back than what exceeds the fair share would leave it unused: the others give
+    // theirs back, too.
+    return Math.min(1 / running, Math.max(this.#share, 1 - taken));
   }
 }
