@@ -1,75 +1,25 @@
 /**
- * Appends lines to a file, which ends with a whole line even after a failed write: it is truncated
- * to its last whole line, and the write of the remaining lines is retried until it succeeds. They
- * stay in memory until then, because their answers are paid for.
+ * Appends lines to a file. After a failed write, the file is truncated to its last whole line, and
+ * the write of the other lines is retried until it succeeds. They stay in memory until then,
+ * because their answers are paid for.
  *
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import { SinkError } from "../errors.ts";
 import { systemReason } from "../files.ts";
-import { MAX_TURN_MS } from "../timer.ts";
-import type { KnownFile } from "./watched_file.ts";
-
-/** An open file to append to. A `Deno.FsFile` opened with `append` is one. */
-export interface JournalFile {
-  /** Appends bytes; returns how many were written. */
-  write(bytes: Uint8Array): Promise<number>;
-  /** Like `write`, but blocks this thread. Used while the disk is fast. */
-  writeSync?(bytes: Uint8Array): number;
-  /** fdatasync: what was written survives a power cut. */
-  syncData(): Promise<void>;
-  /** Truncates the file to `length` bytes. */
-  truncate(length: number): Promise<void>;
-  /** `size` is in bytes. */
-  stat(): Promise<{ readonly size: number }>;
-  close(): void;
-}
-
-export interface AppenderOptions {
-  /** Called when a write fails, and not again before `onRecover`. The write is retried. */
-  readonly onStall?: (error: SinkError) => void;
-  /** Called when the write has succeeded after a stall. */
-  readonly onRecover?: () => void;
-  /** A monotonic clock, in milliseconds. @default performance.now */
-  readonly now?: () => number;
-  /** Waits before a retry, or until the signal is aborted. @default a timer */
-  readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
-}
+import type { AppenderOptions, JournalFile } from "./journal_options.ts";
 
 const RETRY_DELAY_MS = 1_000;
 /** A write that takes longer did more than copy into the page cache: the disk counts as slow. */
 const SLOW_WRITE_MS = 5;
-/** How long a disk counts as slow after a slow write: it blocks this thread once in this time. */
+/** How long a disk counts as slow after a slow write. It can block this thread once in this time. */
 const SLOW_FOR_MS = 1_000;
 /** Larger writes take long to copy, so they always go through another thread. */
 const MAX_BLOCKING_BYTES = 1024 * 1024;
 const NEWLINE = 10;
 
-export interface JournalOptions<T> extends AppenderOptions {
-  /** Called with records that have become durable, in the order of the appends. */
-  readonly onDurable?: (records: readonly T[]) => void;
-  /** Called once, when nothing more can be made durable. */
-  readonly onBroken?: (error: SinkError) => void;
-  /** Called when lines go to another file because fdatasync has failed. */
-  readonly onRescue?: (path: string, isTemporary: boolean) => void;
-  /** Called when the file was opened but cannot be locked; `reason` is for a message. */
-  readonly onUnlocked?: (path: string, reason: string) => void;
-  /** Maximum number of rows that are written but not synced; at least 1. @default 1024 */
-  readonly maxUnsyncedRows?: number;
-  /** With "never", rows count as durable once they are written. @default "always" */
-  readonly fsync?: "always" | "never";
-  /** The permissions of a new file, before umask. @default 0o666 */
-  readonly mode?: number;
-  /** Whether the file's name is durable, so that `open` need not sync the folder. @default false */
-  readonly isNameDurable?: boolean;
-  /** The file as it was last closed, to notice changes since. @default it was not open before */
-  readonly known?: KnownFile;
-  /** Opens a handle for appending; called twice. The file is not watched. @default Deno.open */
-  readonly openFile?: (path: string) => Promise<JournalFile>;
-}
-
+/** The only writer of one file. One `append` at a time. */
 export class Appender {
   readonly #path: string;
   readonly #file: JournalFile;
@@ -199,43 +149,4 @@ function wait(ms: number, signal: AbortSignal): Promise<void> {
       resolve();
     }
   });
-}
-
-/** A batch with this many rows is full: a write costs about 6 µs, whatever its size. */
-const FULL_BATCH_ROWS = 8;
-
-/** Makes the writer wait for more rows, at most until the event loop's turn ends. */
-export class BatchDelay {
-  readonly #now: () => number;
-  /** Ends `wait`. */
-  #endWait: (() => void) | undefined;
-  /** From this time on, by `#now`, even a full batch waits for the end of the event loop's turn. */
-  #turnDueAt = 0;
-
-  /** @param now A monotonic clock, in milliseconds. */
-  constructor(now: () => number) {
-    this.#now = now;
-  }
-
-  /** Called when a row was added; the batch has `rowCount` rows now. */
-  onRowAdded(rowCount: number): void {
-    if (rowCount >= FULL_BATCH_ROWS) this.#endWait?.();
-  }
-
-  /**
-   * Waits until the batch is full or the event loop's turn ends. A full batch does not wait for the
-   * end: its lanes would send their next requests a turn later, and the teacher would be idle.
-   */
-  async wait(rowCount: number): Promise<void> {
-    const isTurnDue = this.#now() >= this.#turnDueAt;
-    if (!isTurnDue && rowCount >= FULL_BATCH_ROWS) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    if (!isTurnDue) this.#endWait = resolve;
-    setImmediate(() => {
-      this.#turnDueAt = this.#now() + MAX_TURN_MS;
-      resolve();
-    });
-    await promise;
-    this.#endWait = undefined;
-  }
 }

@@ -1,7 +1,7 @@
 /**
  * Replaces files so that a crash leaves the old version or the new one, never a part. A new version
  * is a temporary file, locked while its process writes it; those of killed processes can be
- * removed.
+ * recognized by that and removed.
  *
  * @module
  */
@@ -74,16 +74,16 @@ export class Replacement implements AsyncDisposable {
   static async open(path: string, options: ReplacementOptions = {}): Promise<Replacement> {
     const { followsLinks = true } = options;
     const target = followsLinks ? await targetOf(path) : path;
-    if (options.removesLeftovers) await removeLeftovers(dirname(target), versionsOf(target));
+    if (options.removesLeftovers) await removeLeftovers(dirname(target), leftoverPattern(target));
     const pathOf = (token: string) => temporaryPathOf(target, token);
     try {
-      const there = await ifThere(Deno.lstat(target));
-      const old = there?.isSymlink ? undefined : there;
+      const existing = await ifThere(Deno.lstat(target));
+      const replaced = existing?.isSymlink ? undefined : existing;
       // A private file must not be readable by others, not even for a moment.
-      const mode = old === undefined ? options.mode : PRIVATE_MODE;
-      const made = await createTemporary(pathOf, { token: options.token, mode });
-      const replacement = new Replacement(target, made.path, made.file);
-      if (old !== undefined) await copyAccess(made.path, old);
+      const mode = replaced === undefined ? options.mode : PRIVATE_MODE;
+      const temporary = await createTemporary(pathOf, { token: options.token, mode });
+      const replacement = new Replacement(target, temporary.path, temporary.file);
+      if (replaced !== undefined) await copyAccess(temporary.path, replaced);
       return replacement;
     } catch (cause) {
       throw cannotWrite(target, cause);
@@ -127,7 +127,7 @@ export class Replacement implements AsyncDisposable {
 }
 
 /** Matches the names of temporary files for a target; captures the token. */
-function versionsOf(target: string): RegExp {
+function leftoverPattern(target: string): RegExp {
   return new RegExp(`^${RegExp.escape(basename(target))}\\.([0-9a-f]{16})\\.tmp$`);
 }
 
@@ -141,8 +141,8 @@ interface RenameOptions {
   readonly wait?: (ms: number) => Promise<void>;
 }
 
-/** Attempts at a rename. The pauses between them double from 10 ms and add up to 2.55 s. */
-const RENAMES = 9;
+/** The pauses between these attempts double from 10 ms and add up to 2.55 s. */
+const MAX_RENAME_ATTEMPTS = 9;
 
 /**
  * Renames a file over another one. Windows refuses that while another program, such as a virus
@@ -157,13 +157,13 @@ export async function replaceFile(
     try {
       return await rename(from, to);
     } catch (error) {
-      if (os !== "windows" || attempt === RENAMES || !isInUse(error)) throw error;
+      if (os !== "windows" || attempt === MAX_RENAME_ATTEMPTS || !isInUse(error)) throw error;
       await wait(5 * 2 ** attempt);
     }
   }
 }
 
-/** ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION. */
+/** Whether Windows refused the rename because another program may have one of the files open. */
 function isInUse(error: unknown): boolean {
   return error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.Busy ||
     /\(os error (5|32|33)\)/.test(String(error));
@@ -185,7 +185,7 @@ export async function syncFolderOf(path: string, os = Deno.build.os): Promise<vo
   }
 }
 
-/** Resolves links; returns `path` itself if it is not a link or leads nowhere. */
+/** Resolves a link; returns `path` itself if it is not a link, or a broken one. */
 export async function targetOf(path: string): Promise<string> {
   try {
     return (await Deno.lstat(path)).isSymlink ? await Deno.realPath(path) : path;
@@ -195,17 +195,17 @@ export async function targetOf(path: string): Promise<string> {
 }
 
 /**
- * The permissions for a file made from the files at `paths`: users who may not read one of these
- * may not read it. Undefined, for the default, if none exists or the system has no permissions.
+ * The permissions for a file made from the existing ones at `paths`: only users who may read all of
+ * these may read it. Undefined, for the default, if none exists or the system has no permissions.
  */
 export async function modeMadeFrom(paths: readonly string[]): Promise<number | undefined> {
-  let made: number | undefined;
+  let sharedMode: number | undefined;
   for (const path of paths) {
     const mode = (await ifThere(Deno.stat(path)))?.mode ?? undefined;
-    if (mode !== undefined) made = (made ?? READ_AND_WRITE) & mode;
+    if (mode !== undefined) sharedMode = (sharedMode ?? READ_AND_WRITE) & mode;
   }
-  // The next run has to write to it, even if its sources are read-only.
-  return made === undefined ? undefined : made | PRIVATE_MODE;
+  // The next run must be able to write to the file, even if its sources are read-only.
+  return sharedMode === undefined ? undefined : sharedMode | PRIVATE_MODE;
 }
 
 const READ_AND_WRITE = 0o666;
@@ -216,10 +216,10 @@ const ACCESS_BITS = 0o777;
 /** Gives a file the permissions of another file, and its owner if the process may set that. */
 async function copyAccess(path: string, { mode, uid, gid }: Deno.FileInfo): Promise<void> {
   if (mode === null) return; // Windows has no permissions.
-  const made = await Deno.lstat(path);
-  if (made.uid !== uid || made.gid !== gid) await Deno.chown(path, uid, gid).catch(() => {});
+  const current = await Deno.lstat(path);
+  if (current.uid !== uid || current.gid !== gid) await Deno.chown(path, uid, gid).catch(() => {});
   // On filesystems without permissions, all files have the same mode, and chmod may fail.
-  if (made.mode !== mode) await Deno.chmod(path, mode & ACCESS_BITS).catch(() => {});
+  if (current.mode !== mode) await Deno.chmod(path, mode & ACCESS_BITS).catch(() => {});
 }
 
 export function cannotWrite(path: string, cause: unknown): SinkError {
@@ -232,7 +232,7 @@ export function randomToken(): string {
 }
 
 interface TemporaryOptions {
-  /** The unique part of the name, 16 hex digits. @default 64 random bits */
+  /** The unique part of the first name that is tried, 16 hex digits. @default 64 random bits */
   readonly token?: string;
   /** Permissions, before umask. @default 0o666 */
   readonly mode?: number;

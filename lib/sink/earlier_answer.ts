@@ -39,9 +39,9 @@ export function isPendingLine({ error }: { readonly error?: unknown }): boolean 
 export const PENDING_MARKS: readonly string[] = ['"final":false', '"final": false'];
 
 /**
- * The answer in a pending line; undefined if the row's prompt was edited since, or the line is of
- * another row. If the parameters of the run differ, the row starts over, but the answer is still
- * returned.
+ * The answer in a pending line; undefined if the row's prompt was edited since, or the line is that
+ * of another row. If the run has other parameters than the line, `next` is left out: the row starts
+ * over, but its answer is not lost.
  *
  * @param path The failures file.
  * @param row The row as it is in the input now.
@@ -87,7 +87,7 @@ function textAt(path: string, { offset, byteLength }: LinePlace): string {
     using file = Deno.openSync(path, { read: true });
     const bytes = new Uint8Array(byteLength);
     const count = readFullySync(file, bytes, offset);
-    if (count < byteLength) throw new Error("it was cut while the run read it");
+    if (count < byteLength) throw new Error("it was truncated while the run read it");
     return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
   } catch (cause) {
     throw cannotRead(path, cause);
@@ -106,7 +106,7 @@ function nextOf({ error }: PendingLine): NextAttempt | undefined {
   };
 }
 
-/** By this message, versions that did not write `unchecked` said the same. */
+/** The message by which versions that did not write `unchecked` marked such answers. */
 const EARLIER_UNCHECKED = "The run was ended before the answer was checked";
 
 function rejectedOf({ error, partial }: PendingLine): RejectedAnswer | undefined {
@@ -156,7 +156,7 @@ export interface RestoredRow {
  * @throws {SinkError} If the line is not a JSON object with a `uid`.
  */
 export function restoreRow(lineText: string): RestoredRow {
-  const { uid, promptHash } = identityOf(lineText);
+  const { uid, promptHash } = idsOf(lineText);
   const { text, removed } = withoutMembers(lineText, RESERVED_FIELDS);
   const members = [insideOf(text)];
   const replaced = removed.distill && valueOf(removed.distill, "replaced");
@@ -165,7 +165,7 @@ export function restoreRow(lineText: string): RestoredRow {
   return { uid, promptHash, text: `{${members.filter((member) => member !== "").join(",")}}` };
 }
 
-function identityOf(lineText: string): { uid: string; promptHash: string } {
+function idsOf(lineText: string): { uid: string; promptHash: string } {
   let value: { uid?: unknown; prompt_hash?: unknown } | null;
   try {
     value = JSON.parse(lineText);
@@ -179,6 +179,7 @@ function identityOf(lineText: string): { uid: string; promptHash: string } {
   return { uid, promptHash: typeof hash === "string" ? hash : "" };
 }
 
+/** The JSON text of a member's value; undefined if there is no such member. */
 function valueOf(objectText: string, name: string): string | undefined {
   const member = topLevelMembers(objectText).findLast((member) => member.name === name);
   return member && objectText.slice(member.valueStart, member.end);

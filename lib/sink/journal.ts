@@ -23,14 +23,13 @@
  */
 
 import { SinkError } from "../errors.ts";
-import { Appender, BatchDelay, type JournalFile, type JournalOptions } from "./appender.ts";
-import { Batch, MAX_UNSYNCED_BYTES, ReusedBytes, Syncer } from "./syncer.ts";
+import { Appender } from "./appender.ts";
+import { Batch, BatchDelay, MAX_UNSYNCED_BYTES, ReusedBytes, Syncer } from "./group_commit.ts";
+import type { JournalFile, JournalOptions } from "./journal_options.ts";
 import { systemReason } from "../files.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import type { LastResort } from "./last_resort.ts";
-import { type KnownFile, WatchedFile } from "./watched_file.ts";
-
-export type { JournalOptions } from "./appender.ts";
+import { type ClosedFile, WatchedFile } from "./watched_file.ts";
 
 /** Appends lines to one file and reports when they are durable. */
 export class Journal<T> implements AsyncDisposable {
@@ -87,9 +86,9 @@ export class Journal<T> implements AsyncDisposable {
    */
   static async open<T>(path: string, options: JournalOptions<T> = {}): Promise<Journal<T>> {
     const opened: JournalFile[] = [];
-    const { openFile, mode, known, isNameDurable = false } = options;
+    const { openFile, mode, closedFile, isNameDurable = false } = options;
     try {
-      const watched = openFile ? undefined : await WatchedFile.open(path, mode, known);
+      const watched = openFile ? undefined : await WatchedFile.open(path, mode, closedFile);
       if (watched?.unlockedReason !== undefined) options.onUnlocked?.(path, watched.unlockedReason);
       const writeFile = watched?.writer ?? await openFile!(path);
       opened.push(writeFile);
@@ -132,9 +131,9 @@ export class Journal<T> implements AsyncDisposable {
     }
   }
 
-  /** The value of `JournalOptions.known` for opening the file again. */
-  get known(): KnownFile | undefined {
-    return this.#watched?.known;
+  /** The value of `JournalOptions.closedFile` for opening the file again, once this is closed. */
+  get closedFile(): ClosedFile | undefined {
+    return this.#watched?.closedFile;
   }
 
   /** Where lines go once fdatasync has failed; undefined before that. */
@@ -146,7 +145,7 @@ export class Journal<T> implements AsyncDisposable {
     return this.#appendedRows;
   }
 
-  /** Appended lines that may not be in the file: 0 unless the journal is broken or abandoned. */
+  /** Appended rows that may not be in the file: 0 unless the journal is broken or abandoned. */
   get missingRows(): number {
     if (this.#end === undefined) return 0;
     const safeRows = this.#isSyncBroken ? this.#syncer.durableRows : this.#writtenRows;
@@ -230,8 +229,8 @@ export class Journal<T> implements AsyncDisposable {
   }
 
   /**
-   * Writes batches until none is waiting. Must not await between finding `#waiting` empty and
-   * clearing `#writer`: a batch added meanwhile would never be written.
+   * Writes batches until none is waiting. Must not await after it found `#waiting` empty and before
+   * it clears `#writer`: a batch added in between would never be written.
    */
   async #runWriter(): Promise<void> {
     try {
@@ -252,7 +251,7 @@ export class Journal<T> implements AsyncDisposable {
     const batch = this.#waiting.shift()!;
     const bytes = batch.encode(this.#bytes);
     const error = await this.#appender.append(bytes).catch((error: unknown) => error);
-    // What was written is not synced any more.
+    // Syncs have ended: writes the lines again, to the last resort.
     if (this.#lastResort !== undefined) {
       batch.written.resolve(this.#rescue(new TextDecoder().decode(bytes)));
     }

@@ -1,6 +1,7 @@
 /**
- * JSON text for output lines. Writes values that `JSON.stringify` cannot write, or that readers
- * would reject. Finds and removes members of an object without changing the text of the others.
+ * JSON text for output lines. Serializes values that are nested too deeply for `JSON.stringify`,
+ * and strings that readers would reject. Finds and removes members of an object without changing
+ * the text of the others.
  *
  * @module
  */

@@ -15,7 +15,7 @@ import { repairTail } from "./tail.ts";
 export interface LastResortOptions {
   /** The permissions of the file, before umask. @default 0o666 */
   readonly mode?: number;
-  /** Called with the path of each file that is used. */
+  /** Called with each file that lines go to; `isTemporary`: it is in the temporary folder. */
   readonly onFile?: (path: string, isTemporary: boolean) => void;
   /** Creates a folder on another disk. @default in the folder for temporary files */
   readonly makeFolder?: () => Promise<string>;
@@ -27,7 +27,7 @@ export class LastResort {
   readonly #options: LastResortOptions;
   /** The file of rescued lines; undefined before it is created. */
   #path: string | undefined;
-  /** Whether the disk of the output is not tried any more. */
+  /** Whether lines go to the temporary folder, because a write next to the output has failed. */
   #isTemporary = false;
   /** Whether the last write to the file has failed, which may have left a part of a line. */
   #isTorn = false;

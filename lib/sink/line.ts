@@ -1,6 +1,6 @@
 /**
- * The lines of results and failures. A line contains the row's own text, which is never parsed and
- * serialized again: `1.0` stays `1.0`, and a 19-digit id keeps its digits.
+ * The lines of results and failures. A line contains the row's own text as it was in the input, not
+ * serialized again from parsed values: `1.0` stays `1.0`, and a 19-digit id keeps its digits.
  *
  * @module
  */
@@ -32,9 +32,9 @@ export interface BadRow {
   readonly source?: string;
   /** What is wrong with the line, for `error.message`. */
   readonly problem: string;
-  /** The line; absent if it is not valid UTF-8. */
+  /** The line's text; absent if it is not valid UTF-8. */
   readonly text?: string;
-  /** The line if it is not valid UTF-8. */
+  /** The line's bytes; only if it is not valid UTF-8. */
   readonly bytes?: Uint8Array;
 }
 
@@ -108,7 +108,7 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
   }}`;
 }
 
-/** The failures line of a bad row, without its line feed. Holds the input as text or base64. */
+/** The failures line of a bad row, without its line feed. Holds the input line as text or base64. */
 export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): string {
   const { file, line, problem, text, bytes } = badRow;
   const created = isoOf(createdAt);
@@ -147,12 +147,13 @@ function ownMembers(row: Row): OwnMembers {
   return { inside: insideOf(text), replaced: removed };
 }
 
-/** The text between the braces of an object; "" if that is white space. */
+/** The JSON text of an object without its braces; "" if only white space is left. */
 export function insideOf(text: string): string {
   const inside = text.trim().slice(1, -1);
   return inside.trim() === "" ? "" : inside;
 }
 
+/** The beginning of a line, without the closing brace: our first members, then the row's own. */
 function headOf(row: Row, inside: string): string {
   // Without `toWellFormed`: like all of the row, its uid is written unchanged.
   const head = `{"uid":${JSON.stringify(row.uid)},"prompt_hash":"${row.promptHash}"`;
@@ -253,6 +254,7 @@ function quoted(text: string | undefined): string {
   return typeof text === "string" ? JSON.stringify(text.toWellFormed()) : jsonOf(text ?? "");
 }
 
+/** A count as a whole number; 0 if it is none. */
 function wholeNumber(value: number | undefined): number {
   const number = Math.round(value!);
   return Number.isSafeInteger(number) ? number : 0;
@@ -260,8 +262,8 @@ function wholeNumber(value: number | undefined): number {
 
 /** `quoted` with a cache, for names that repeat. */
 function quotedName(name: string): string {
-  const known = quotedNames.get(name);
-  if (known !== undefined) return known;
+  const cached = quotedNames.get(name);
+  if (cached !== undefined) return cached;
   if (quotedNames.size >= MAX_NAMES) quotedNames.clear();
   const text = quoted(name);
   quotedNames.set(name, text);

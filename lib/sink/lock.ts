@@ -98,11 +98,12 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Writes the name of a shared lock to the file and closes it: that lock is held instead.
+   * Writes the name of a shared lock to the file and closes it. Returns a lock that stands for the
+   * shared one.
    *
    * @throws {SinkError} If the disk does not take the name: other runs could use the output.
    */
-  refer({ name, lock: { token } }: SharedLock): Lock {
+  replaceBy({ name, lock: { token } }: SharedLock): Lock {
     using file = this.#file!;
     this.#file = undefined;
     const state = { ...(this.previous ?? NO_RUN), pid: Deno.pid };
@@ -117,14 +118,17 @@ export class Lock implements Disposable {
     return new Lock(this.#path, this.previous, token);
   }
 
-  /** Returns how the lock was lost (its file was removed or replaced), or undefined if it holds. */
+  /**
+   * Returns how the lock was lost (its file was removed or replaced). Returns undefined if it was
+   * not, or if a shared lock is held instead, which has its own check.
+   */
   async check(): Promise<string | undefined> {
     const problem = this.#file && await pathProblem(this.#path, this.#identity!);
     return problem &&
-      `Cannot keep the lock "${this.#path}": ${problem}, so that another run may write to the same output`;
+      `Cannot keep the lock "${this.#path}": ${problem}. Another run may write to the same output`;
   }
 
-  /** Can be called again. Does not release a shared lock. */
+  /** Can be called again. Does nothing if a shared lock is held instead. */
   release(): void {
     this.#file?.close();
     this.#file = undefined;
@@ -136,7 +140,7 @@ export class Lock implements Disposable {
 }
 
 /**
- * Takes a lock, or gives up after a tenth of a second.
+ * Takes a lock, or gives up if it is held for more than 60 ms.
  *
  * @param path The lock file (`out/x.lock` for the results `out/x.jsonl`), in an existing folder.
  * @throws {LockedError} If another run holds it.
@@ -144,11 +148,11 @@ export class Lock implements Disposable {
  * @throws {SinkError} If the file cannot be opened or locked.
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const lock = await acquirePatiently(path, options);
     // The file may have been removed, and created again by another run, before it was locked.
     if (await lock.check() === undefined) {
-      return options.shared === undefined ? lock : lock.refer(options.shared);
+      return options.shared === undefined ? lock : lock.replaceBy(options.shared);
     }
     lock.release();
   }
@@ -156,11 +160,11 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 }
 
 /** Maximum number of attempts to lock a file that others keep removing or replacing. */
-const ATTEMPTS = 10;
+const MAX_ATTEMPTS = 10;
 
-/** How often a lock that is held is tried. */
+/** Attempts to take a lock that is held, the first one included. */
 const HELD_ATTEMPTS = 3;
-/** The pause between two of these attempts, in milliseconds. */
+/** The pause between two of these attempts. */
 const HELD_PAUSE_MS = 30;
 
 /**

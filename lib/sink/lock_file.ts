@@ -25,11 +25,11 @@ export interface RunNote {
 /** The part of a note that the run provides. */
 export type RunState = Omit<RunNote, "token" | "shared">;
 
-/** The size of a note, which is padded with spaces to overwrite the previous one completely. */
+/** The size of a note in bytes: padded with spaces, it overwrites the previous one completely. */
 export const NOTE_BYTES = 128;
 /** No lock file of Retort is larger, even if several versions have written to it. */
 const MAX_FILE_BYTES = 256;
-/** The size of a note that names a shared lock. */
+/** The size in bytes of a note that names a shared lock. */
 const SHARED_NOTE_BYTES = 192;
 
 /** Opens a lock file, or creates it. An existing file may be the user's, and is not changed. */
@@ -99,7 +99,10 @@ export function noteLine(
   return `${line.padEnd((shared === undefined ? NOTE_BYTES : SHARED_NOTE_BYTES) - 1)}\n`;
 }
 
-/** The text of a lock file without white space and NULs at its end; the start of a longer file. */
+/**
+ * The text of a lock file without white space and NULs at its end; of a file that is too large for
+ * one, only the beginning.
+ */
 export async function readText(file: Deno.FsFile): Promise<string> {
   const buffer = new Uint8Array(MAX_FILE_BYTES + 1);
   await file.seek(0, Deno.SeekMode.Start);
@@ -108,6 +111,7 @@ export async function readText(file: Deno.FsFile): Promise<string> {
   return count > MAX_FILE_BYTES ? text : text.replace(/[\s\0]+$/, "");
 }
 
+/** Parses the note in a lock file; undefined if the text is not a whole note. */
 export function noteOf(text = ""): RunNote | undefined {
   try {
     const note: unknown = JSON.parse(text);
@@ -135,8 +139,8 @@ export function lockedError(path: string, note: RunNote | undefined): LockedErro
 }
 
 /**
- * Locks an output file, open for writing, until it is closed. A run can continue without this lock,
- * because its lock file keeps other runs away as well.
+ * Locks an output file, which is open for writing, until it is closed. A run can continue without
+ * this lock, because its lock file keeps other runs away, too.
  *
  * @param reader Another handle of the file: if the lock keeps this handle from reading, the lock is
  * released.

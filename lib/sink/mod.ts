@@ -2,7 +2,7 @@
  * Durable output: a row counts as done once its line is on disk.
  *
  * Writes outcomes as lines of results and failures, locks the output, and repairs what a crash
- * left. Never reads the input.
+ * left. Restores rows and earlier answers from these lines. Never reads the input.
  *
  * @module
  */

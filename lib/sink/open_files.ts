@@ -1,10 +1,10 @@
 /**
- * Limits the number of open journals: to open one more, the least recently used one is closed.
+ * Limits the number of open journals: to open one more, the least recently used one that is idle is
+ * closed. Also keeps the lines of the last one to two seconds in memory: if a file is replaced after
+ * it was closed, no open handle has them any more.
  *
  * @module
  */
-
-import { RecentMemory } from "./rescued.ts";
 
 const MAX_CONCURRENT_CHECKS = 64;
 
@@ -14,7 +14,7 @@ export class OpenFiles {
   readonly #open = new Set<Parkable>();
   /** Journals that were open and are closed now. */
   readonly #closed = new Set<Parkable>();
-  /** Closed journals with lines of the last one to two seconds, which `check` still includes. */
+  /** Closed journals that still hold recent lines in memory: `check` includes them. */
   readonly #justClosed = new Set<Parkable>();
   /** Paths of new files to which `park` redirected lines; the next `moveAway` reports them. */
   readonly unreportedPaths: string[] = [];
@@ -76,20 +76,20 @@ export class OpenFiles {
   }
 
   /**
-   * Calls `check` of all open journals and those that were just closed; returns one of the problems
+   * Calls `check` of all open journals and those that were just closed; returns the first problem
    * found, or undefined. To be called about once a second.
    *
    * @param isLast Whether this is the final check, which includes all closed journals.
    */
   async check(isLast = false): Promise<string | undefined> {
     const journals = [...this.#open, ...(isLast ? this.#closed : this.#justClosed)];
-    let found: string | undefined;
+    let reported: string | undefined;
     for (let start = 0; start < journals.length; start += MAX_CONCURRENT_CHECKS) {
       const group = journals.slice(start, start + MAX_CONCURRENT_CHECKS);
-      found = (await Promise.all(group.map((journal) => this.#checkJournal(journal))))
-        .find((problem) => problem !== undefined) ?? found;
+      const problems = await Promise.all(group.map((journal) => this.#checkJournal(journal)));
+      reported ??= problems.find((problem) => problem !== undefined);
     }
-    return found;
+    return reported;
   }
 
   async #checkJournal(journal: Parkable): Promise<string | undefined> {
@@ -113,6 +113,7 @@ export class OpenFiles {
     return this.#hasMovedAway;
   }
 
+  /** Called when a journal was closed, or could not be opened. */
   releaseSlot(): void {
     this.#usedSlots--;
     this.onIdle();
@@ -152,8 +153,98 @@ export interface Parkable extends Movable {
   /** See `Journal.check`. */
   check(): Promise<string | undefined>;
   /**
-   * Called after a check that found no problem: forgets lines that were there at the check before.
+   * Called after a check that found no problem: forgets lines from before the previous check.
    * Returns whether the journal, if closed, needs another check.
    */
   age(): boolean;
+}
+
+/** The most UTF-16 code units of recent lines over all outputs of a run. */
+const MAX_RECENT_UNITS = 32 * 1024 * 1024;
+
+/** Memory for recent lines that all outputs of a run share. */
+export class RecentMemory {
+  #free: number;
+
+  /** @param units The size in UTF-16 code units. */
+  constructor(units: number = MAX_RECENT_UNITS) {
+    this.#free = units;
+  }
+
+  /** Takes room for a line; returns false if there is none. */
+  take(line: string): boolean {
+    if (line.length > this.#free) return false;
+    this.#free -= line.length;
+    return true;
+  }
+
+  release(lines: readonly string[]): void {
+    for (const { length } of lines) this.#free += length;
+  }
+}
+
+/**
+ * The lines of the last one to two seconds, if `age` is called once a second. Keeps fewer if all
+ * outputs together write more than fits into their memory: then a line can be rescued only while
+ * its file is open.
+ */
+export class RecentLines {
+  readonly #memory: RecentMemory;
+  /** Lines from between the last two calls of `age`. */
+  #older: string[] = [];
+  /** Lines since the last call of `age`. */
+  #newer: string[] = [];
+
+  constructor(memory: RecentMemory) {
+    this.#memory = memory;
+  }
+
+  get isEmpty(): boolean {
+    return this.#older.length === 0 && this.#newer.length === 0;
+  }
+
+  add(line: string): void {
+    if (!this.#memory.take(line)) {
+      this.#dropOlder();
+      if (!this.#memory.take(line)) return;
+    }
+    this.#newer.push(line);
+  }
+
+  /** Called when a check finds the file unchanged: drops lines from before the previous check. */
+  age(): void {
+    this.#dropOlder();
+    this.#older = this.#newer;
+    this.#newer = [];
+  }
+
+  /** Removes all lines and returns them. */
+  take(): string[] {
+    const lines = [...this.#older, ...this.#newer];
+    this.#memory.release(lines);
+    this.#older = [];
+    this.#newer = [];
+    return lines;
+  }
+
+  /** Undoes `take`, but all lines count as new. */
+  putBack(lines: readonly string[]): void {
+    const newer = this.#newer;
+    this.#newer = [];
+    for (const line of lines) this.add(line);
+    this.#newer.push(...newer);
+  }
+
+  /** Moves all lines of `others` to this, with their ages. */
+  takeOver(others: RecentLines): void {
+    this.#older.push(...others.#older);
+    this.#newer.push(...others.#newer);
+    others.#older = [];
+    others.#newer = [];
+  }
+
+  #dropOlder(): void {
+    this.#memory.release(this.#older);
+    this.#older = [];
+  }
 }

@@ -7,19 +7,20 @@
 
 import { SinkError } from "../errors.ts";
 import { pathProblem, statOf } from "../files.ts";
-import { Journal, type JournalOptions } from "./journal.ts";
+import { Journal } from "./journal.ts";
+import type { JournalOptions } from "./journal_options.ts";
 import type { LastResort } from "./last_resort.ts";
-import type { OpenFiles, Parkable } from "./open_files.ts";
-import { RecentLines, rescueLines } from "./rescued.ts";
+import { type OpenFiles, type Parkable, RecentLines } from "./open_files.ts";
+import { rescueLines } from "./rescued.ts";
 import { repairTail } from "./tail.ts";
-import type { KnownFile } from "./watched_file.ts";
+import type { ClosedFile } from "./watched_file.ts";
 import { delay } from "../timer.ts";
 
 /** The part of a journal that a sink uses. */
-export type JournalLike<T> = Omit<Journal<T>, "known" | "lastResort">;
+export type JournalLike<T> = Omit<Journal<T>, "closedFile" | "lastResort">;
 
 /** A line that waits until its file is open. */
-interface Waiting<T> extends PromiseWithResolvers<void> {
+interface WaitingLine<T> extends PromiseWithResolvers<void> {
   readonly line: string;
   readonly record: T;
 }
@@ -33,18 +34,18 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   readonly #files: OpenFiles;
   #maxUnsyncedRows: number | undefined;
   #journal: Journal<T> | undefined;
-  #waiting: Waiting<T>[] = [];
+  #waiting: WaitingLine<T>[] = [];
   #opening: Promise<void> | undefined;
   #parking: Promise<void> | undefined;
-  #known: KnownFile | undefined;
+  #closedFile: ClosedFile | undefined;
   /** Recent lines that were appended since the file was last closed. */
   readonly #recentLines: RecentLines;
   /** Recent lines from before the file was closed: if it was replaced, no open handle has them. */
   readonly #closedLines: RecentLines;
   #appendedRows = 0;
-  /** Lines that were dropped, or that a closed journal may not have written. */
+  /** Rows that were dropped, or that a closed journal may not have written. */
   #missingRows = 0;
-  /** Appended lines that are not written yet. */
+  /** Appended rows that are not written yet. */
   #unwrittenRows = 0;
   /** Why `append` rejects: the journal is closed, broken or abandoned. */
   #rejection: SinkError | undefined;
@@ -72,15 +73,12 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return this.#appendedRows;
   }
 
-  /** Appended lines that may not be in the file, including those that wait for it to be opened. */
+  /** Appended rows that may not be in the file, including those that wait for it to be opened. */
   get missingRows(): number {
     return this.#missingRows + this.#waiting.length + (this.#journal?.missingRows ?? 0);
   }
 
-  get maxUnsyncedRows(): number {
-    return this.#maxUnsyncedRows ?? Infinity;
-  }
-
+  /** See `Journal.maxUnsyncedRows`. */
   set maxUnsyncedRows(rows: number) {
     this.#maxUnsyncedRows = rows;
     if (this.#journal !== undefined) this.#journal.maxUnsyncedRows = rows;
@@ -151,8 +149,9 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   }
 
   async #checkClosed(): Promise<string | undefined> {
-    if (this.#known === undefined) return undefined;
-    const problem = await pathProblem(this.#path, this.#known.identity, this.#known.size);
+    if (this.#closedFile === undefined) return undefined;
+    const { identity, size } = this.#closedFile;
+    const problem = await pathProblem(this.#path, identity, size);
     return problem && `Cannot keep writing "${this.#path}": ${problem}`;
   }
 
@@ -220,7 +219,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
       this.#stop(error);
     }
     this.#missingRows += journal.missingRows;
-    this.#known = journal.known;
+    this.#closedFile = journal.closedFile;
   }
 
   /**
@@ -270,17 +269,17 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
    */
   async #openJournal(): Promise<Journal<T> | undefined> {
     const { onStall, onRecover } = this.#options;
-    const known = this.#known;
+    const closedFile = this.#closedFile;
     let isStalled = false;
     while (this.#waiting.length > 0) {
       try {
-        // Another program changed the file, which the next check reports. Its last line may be cut
-        // off, and has to be whole before lines are appended.
-        if (known !== undefined && (await statOf(this.#path))?.size !== known.size) {
+        // If another program changed the file, the next check reports that. But its last line may
+        // be truncated now, and must be whole before lines are appended.
+        if (closedFile !== undefined && (await statOf(this.#path))?.size !== closedFile.size) {
           await repairTail(this.#path);
         }
         const maxUnsyncedRows = this.#maxUnsyncedRows;
-        const options = { ...this.#options, maxUnsyncedRows, known, isNameDurable: true };
+        const options = { ...this.#options, maxUnsyncedRows, closedFile, isNameDurable: true };
         const journal = await Journal.open<T>(this.#path, options);
         if (isStalled) onRecover?.();
         return journal;

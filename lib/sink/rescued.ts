@@ -31,18 +31,19 @@ export interface MergedLines {
 const MAX_MISSING = 3;
 
 /**
- * The files of rescued lines for an output file, by number. Found by counting up, not by listing
- * the folder, which may hold very many files.
+ * The files with rescued lines of an output file, by number, without files of the same name that
+ * Retort did not write. Found by counting up, not by listing the folder, which may hold very many
+ * files.
  */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { path: rescued, size } of rescuedNames(path)) {
-    if (size > 0 && await holdsOwnLines(rescued, kind)) found.push(rescued);
+  const files: string[] = [];
+  for await (const { path: rescued, size } of numberedFiles(path)) {
+    if (size > 0 && await holdsOwnLines(rescued, kind)) files.push(rescued);
   }
-  return found;
+  return files;
 }
 
-async function* rescuedNames(path: string): AsyncGenerator<{ path: string; size: number }> {
+async function* numberedFiles(path: string): AsyncGenerator<{ path: string; size: number }> {
   let missing = 0;
   for (let number = 1; missing < MAX_MISSING; number++) {
     const rescued = rescuedPath(path, number);
@@ -63,96 +64,6 @@ export async function createRescuedFile(path: string, mode: number | undefined):
     } catch (error) {
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
     }
-  }
-}
-
-/** The most UTF-16 units of recent lines over all outputs of a run. */
-const MAX_RECENT_UNITS = 32 * 1024 * 1024;
-
-/** Memory for recent lines that all outputs of a run share. */
-export class RecentMemory {
-  #free: number;
-
-  /** @param units In UTF-16 units. */
-  constructor(units: number = MAX_RECENT_UNITS) {
-    this.#free = units;
-  }
-
-  /** Takes room for a line; returns false if there is none. */
-  take(line: string): boolean {
-    if (line.length > this.#free) return false;
-    this.#free -= line.length;
-    return true;
-  }
-
-  release(lines: readonly string[]): void {
-    for (const { length } of lines) this.#free += length;
-  }
-}
-
-/**
- * The lines of the last one to two seconds, if `age` is called once a second. Keeps fewer if all
- * outputs together write more than fits into their memory: then a line can be rescued only while
- * its file is open.
- */
-export class RecentLines {
-  readonly #memory: RecentMemory;
-  /** Lines from between the last two calls of `age`. */
-  #older: string[] = [];
-  /** Lines since the last call of `age`. */
-  #newer: string[] = [];
-
-  constructor(memory: RecentMemory) {
-    this.#memory = memory;
-  }
-
-  get isEmpty(): boolean {
-    return this.#older.length === 0 && this.#newer.length === 0;
-  }
-
-  add(line: string): void {
-    if (!this.#memory.take(line)) {
-      this.#dropOlder();
-      if (!this.#memory.take(line)) return;
-    }
-    this.#newer.push(line);
-  }
-
-  /** Called when a check finds the file unchanged: drops lines from before the previous check. */
-  age(): void {
-    this.#dropOlder();
-    this.#older = this.#newer;
-    this.#newer = [];
-  }
-
-  /** Removes all lines and returns them. */
-  take(): string[] {
-    const lines = [...this.#older, ...this.#newer];
-    this.#memory.release(lines);
-    this.#older = [];
-    this.#newer = [];
-    return lines;
-  }
-
-  /** Undoes `take`, but all lines count as new. */
-  putBack(lines: readonly string[]): void {
-    const newer = this.#newer;
-    this.#newer = [];
-    for (const line of lines) this.add(line);
-    this.#newer.push(...newer);
-  }
-
-  /** Moves all lines of `others` to this, with their ages. */
-  takeOver(others: RecentLines): void {
-    this.#older.push(...others.#older);
-    this.#newer.push(...others.#newer);
-    others.#older = [];
-    others.#newer = [];
-  }
-
-  #dropOlder(): void {
-    this.#memory.release(this.#older);
-    this.#older = [];
   }
 }
 
@@ -195,9 +106,8 @@ export async function mergeRescued(path: string, kind: LineKind): Promise<Merged
     merged.push({ from, count: await addLines(path, from, NAME_OF[kind]) });
   }
   // The last one first: after a crash, no gap in the numbers hides the files that are left.
-  for (const done of [...merged.map(({ from }) => from), ...empty].toSorted(byNumber).reverse()) {
-    await removeIfThere(done);
-  }
+  const removable = [...merged.map(({ from }) => from), ...empty].toSorted(byNumber).reverse();
+  for (const file of removable) await removeIfThere(file);
   return merged;
 }
 
@@ -208,14 +118,14 @@ type NameOf = (text: string, path: string, number: number) => string;
 const NAME_OF: Readonly<Record<LineKind, NameOf>> = { results: uidOfLine, failures: sha256Start };
 
 async function addLines(path: string, from: string, nameOf: NameOf): Promise<number> {
-  const known = await knownNames(path, from, nameOf);
+  const namesInOutput = await sharedNames(path, from, nameOf);
   let count = 0;
   try {
     const { mode } = await Deno.stat(from);
     using file = await Deno.open(path, { append: true, create: true, mode: mode ?? undefined });
     for await (const { name, text } of namedLines(from, nameOf)) {
-      if (known.has(name)) continue;
-      known.add(name);
+      if (namesInOutput.has(name)) continue;
+      namesInOutput.add(name);
       await writeAll(file, new TextEncoder().encode(`${text}\n`));
       count++;
     }
@@ -228,11 +138,11 @@ async function addLines(path: string, from: string, nameOf: NameOf): Promise<num
 }
 
 /** The names of lines that are both in `from` and in `path`. */
-async function knownNames(path: string, from: string, nameOf: NameOf): Promise<Set<string>> {
-  const names = new Set<string>(), known = new Set<string>();
+async function sharedNames(path: string, from: string, nameOf: NameOf): Promise<Set<string>> {
+  const names = new Set<string>(), shared = new Set<string>();
   for await (const { name } of namedLines(from, nameOf)) names.add(name);
-  for await (const { name } of namedLines(path, nameOf)) if (names.has(name)) known.add(name);
-  return known;
+  for await (const { name } of namedLines(path, nameOf)) if (names.has(name)) shared.add(name);
+  return shared;
 }
 
 async function* namedLines(path: string, nameOf: NameOf) {
@@ -249,7 +159,7 @@ async function* namedLines(path: string, nameOf: NameOf) {
 }
 
 async function* emptyFilesOf(path: string): AsyncGenerator<string> {
-  for await (const { path: rescued, size } of rescuedNames(path)) if (size === 0) yield rescued;
+  for await (const { path: rescued, size } of numberedFiles(path)) if (size === 0) yield rescued;
 }
 
 function byNumber(one: string, other: string): number {

@@ -1,6 +1,6 @@
 /**
- * Removes outdated and truncated lines from output files. A file is replaced as a whole, so a crash
- * leaves either the old version or the new one.
+ * Removes lines from output files: outdated ones, and those that another program has damaged. A
+ * file is replaced as a whole, so a crash leaves either the old version or the new one.
  *
  * @module
  */
@@ -57,8 +57,9 @@ export async function dropLines(
  * of that file. After a crash, lines may be in both files.
  *
  * @param path The results file, which is unchanged if this throws.
+ * @param token Part of the temporary name of the new version.
  * @throws {DamagedFileError} If a line has no uid.
- * @throws {SinkError} If a file cannot be written.
+ * @throws {SinkError} If a file cannot be read or written.
  */
 export async function moveOutdatedLines(
   path: string,

@@ -8,8 +8,8 @@
 import type { SinkError } from "../errors.ts";
 import { type FinishedRow, finishedRow, type Outcome } from "../row.ts";
 import { cannotWrite } from "./durable_file.ts";
-import type { JournalFile } from "./appender.ts";
 import { Journal } from "./journal.ts";
+import type { JournalFile } from "./journal_options.ts";
 import { type BadRow, badRowLine, failureLine, type LineFormat, resultLine } from "./line.ts";
 import { moveAllAway, type OpenFiles } from "./open_files.ts";
 import type { JournalLike } from "./parked_journal.ts";
@@ -34,7 +34,7 @@ export interface SinkOptions {
   readonly onStall?: (error: SinkError) => void;
   /** Called when writes to both files succeed again. */
   readonly onRecover?: () => void;
-  /** Called once, when nothing more can be made durable. */
+  /** Called once, when one of the files can no longer be made durable. */
   readonly onBroken?: (error: SinkError) => void;
   /** See `JournalOptions.onRescue`. */
   readonly onRescue?: (path: string, isTemporary: boolean) => void;
@@ -136,16 +136,20 @@ export class Sink implements AsyncDisposable {
     return this.#failures.append(outcomeLine(outcome, this.#format).line, undefined);
   }
 
-  /** Lines that were appended to the failures file by this sink. */
+  /** The number of lines that this sink has appended to the failures file. */
   get failureLines(): number {
     return this.#failures.appendedRows;
   }
 
-  /** Lines that may not be in the files once closed: 0 unless the sink was broken or abandoned. */
+  /**
+   * The number of lines that may not be in the files once the sink is closed: 0 unless it was
+   * broken or abandoned.
+   */
   get missingLines(): number {
     return this.#results.missingRows + this.#failures.missingRows;
   }
 
+  /** Writes the line of a bad row; `onDurable` is not called for it. */
   putBadRow(badRow: BadRow): Promise<void> {
     return this.#failures.append(badRowLine(badRow), undefined);
   }
@@ -247,7 +251,7 @@ export interface WrittenOutcome {
 
 /**
  * The results or failures line of an outcome. If the answer of a custom teacher holds what JSON
- * cannot (a `BigInt` or a cycle), the row fails, with the text of the answer as `partial`.
+ * cannot (a `BigInt` or a cycle), the row fails, and `partial` holds what JSON can of the answer.
  */
 export function outcomeLine(outcome: Outcome, format: LineFormat): WrittenOutcome {
   try {

@@ -9,20 +9,17 @@ import { SinkError } from "../errors.ts";
 import { ifThere, readFully, writeAll } from "../files.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 
-export interface TailRepair {
-  /**
-   * "clean": nothing had to be repaired. "completed": the line feed of the last line was added.
-   * "cut": the damaged lines at the end were moved to `keptAt`.
-   */
-  readonly kind: "clean" | "completed" | "cut";
-  /** The path of the file that keeps what was cut off, if "cut". */
-  readonly keptAt?: string;
-  /** How many bytes were cut off, if "cut". */
-  readonly bytes?: number;
-}
+/** What `repairTail` did to a file. */
+export type TailRepair =
+  /** Nothing. */
+  | { readonly kind: "clean" }
+  /** It added the line feed of the last line, and removed NUL bytes after its text. */
+  | { readonly kind: "completed" }
+  /** It moved the damaged lines at the end to the new file `keptAt`. */
+  | { readonly kind: "cut"; readonly keptAt: string };
 
 const BLOCK_BYTES = 64 * 1024;
-/** Retort writes no longer line, and one would hardly fit into a string. */
+/** A longer last line counts as damaged: Retort writes none, and it would hardly fit in a string. */
 const MAX_LINE_BYTES = 256 * 1024 * 1024;
 const NEWLINE = 10;
 const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
@@ -54,7 +51,7 @@ export async function repairTail(path: string): Promise<TailRepair> {
     await syncFolderOf(path);
     await file.truncate(tail.start);
     await file.sync();
-    return { kind: "cut", keptAt, bytes: size - tail.start };
+    return { kind: "cut", keptAt };
   } catch (cause) {
     throw cause instanceof SinkError ? cause : cannotWrite(path, cause);
   }
@@ -70,7 +67,7 @@ interface Tail {
   readonly hasFurtherText: boolean;
 }
 
-/** Reads lines backwards until a whole one. Undefined if the last line is whole. */
+/** Reads lines backwards to the last whole one. Undefined if no line follows that. */
 async function damagedTail(file: Deno.FsFile, size: number): Promise<Tail | undefined> {
   let tail: Tail | undefined;
   let end = size;
@@ -87,8 +84,10 @@ async function damagedTail(file: Deno.FsFile, size: number): Promise<Tail | unde
 
 interface LastLine {
   readonly start: number;
+  /** The offset after its text, before any NUL bytes at its end. */
   readonly textEnd: number;
   readonly isTerminated: boolean;
+  /** Whether there are NUL bytes anywhere in the line. */
   readonly hasNul: boolean;
 }
 

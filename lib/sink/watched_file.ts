@@ -11,7 +11,7 @@
  * @module
  */
 
-import type { JournalFile } from "./appender.ts";
+import type { JournalFile } from "./journal_options.ts";
 import {
   type FileIdentity,
   identityOf,
@@ -32,8 +32,8 @@ interface Handles {
   readonly sync: Deno.FsFile;
 }
 
-/** A file as it was closed, to notice later whether it has changed. */
-export interface KnownFile {
+/** A file as it was when it was closed, to notice later whether it has changed. */
+export interface ClosedFile {
   readonly identity: FileIdentity;
   /** The bytes that were durable. If the file is smaller later, it was truncated. */
   readonly size: number;
@@ -72,14 +72,16 @@ export class WatchedFile {
   #shift = 0;
   /** The problem that the last check found. */
   #problem: string | undefined;
+  /** Resolves when the last `write` has ended. */
   #writing: Promise<unknown> = Promise.resolve();
+  /** Resolves when `moveAway` has ended; undefined if it is not running. */
   #moving: Promise<unknown> | undefined;
 
   private constructor(
     path: string,
     handles: Handles,
     info: Deno.FileInfo,
-    known: KnownFile,
+    expected: ClosedFile,
     unlockedReason: string | undefined,
   ) {
     this.#path = path;
@@ -87,20 +89,26 @@ export class WatchedFile {
     this.#handles = handles;
     this.#startSize = this.#end = this.#wholeEnd = info.size;
     this.#checkedEnds = [info.size];
-    this.#durableEnd = known.size;
-    this.#identity = known.identity;
+    this.#durableEnd = expected.size;
+    this.#identity = expected.identity;
     this.#mode = info.mode ?? undefined;
   }
 
-  /** Opens a file, or creates it. If it is not the `known` file, the next check reports that. */
-  static async open(path: string, mode?: number, known?: KnownFile): Promise<WatchedFile> {
+  /**
+   * Opens a file, or creates it.
+   *
+   * @param closedFile The file as it was when last closed: if another one is at the path now, the
+   * next check reports that. @default it is first opened
+   * @throws {LockedError} If another run has locked it.
+   */
+  static async open(path: string, mode?: number, closedFile?: ClosedFile): Promise<WatchedFile> {
     const handles = await openHandles(path, mode);
     try {
       const unlockedReason = await lockOutput(handles.write, path, handles.sync);
       const info = await handles.write.stat();
       const { size } = info;
-      known ??= { identity: await identityOf(path, info), size };
-      return new WatchedFile(path, handles, info, known, unlockedReason);
+      const expected = closedFile ?? { identity: await identityOf(path, info), size };
+      return new WatchedFile(path, handles, info, expected, unlockedReason);
     } catch (error) {
       closeHandles(handles);
       throw error;
@@ -111,7 +119,7 @@ export class WatchedFile {
   readonly writer: JournalFile = writerOf(this, {
     writeSync: (bytes) => {
       const count = this.#handles.write.writeSync(bytes);
-      this.#added(count, bytes);
+      this.#onWritten(count, bytes);
       return count;
     },
     write: async (bytes) => {
@@ -119,7 +127,7 @@ export class WatchedFile {
       const writing = this.#handles.write.write(bytes);
       this.#writing = writing.catch(() => {});
       const count = await writing;
-      this.#added(count, bytes);
+      this.#onWritten(count, bytes);
       return count;
     },
     truncate: async (length) => {
@@ -160,8 +168,8 @@ export class WatchedFile {
     return this.#moving !== undefined;
   }
 
-  /** The `known` file for `open` when this file is opened again. */
-  get known(): KnownFile {
+  /** The argument `closedFile` for `open` when this file is opened again. */
+  get closedFile(): ClosedFile {
     return { identity: this.#identity, size: this.#durableEnd };
   }
 
@@ -201,14 +209,14 @@ export class WatchedFile {
     return await moved;
   }
 
-  /** Removes the new file if it has no line. Both handles must be closed. */
+  /** Removes the new file if it holds no lines. `writer` and `syncer` must be closed. */
   async removeEmpty(): Promise<void> {
     if (this.#rescuedPath === undefined || (await statOf(this.#rescuedPath))?.size !== 0) return;
     await removeIfThere(this.#rescuedPath).catch(() => {});
   }
 
-  /** Called after a write of whole lines, of which perhaps only the first `count` bytes went out. */
-  #added(count: number, bytes: Uint8Array): void {
+  /** Called after a write of whole lines, which may have stopped after `count` of the bytes. */
+  #onWritten(count: number, bytes: Uint8Array): void {
     this.#end += count;
     if (count === bytes.length) this.#wholeEnd = this.#end;
   }
@@ -254,7 +262,7 @@ interface WriterMethods {
   close(): void;
 }
 
-/** The writer of a file. It has no `writeSync` while `moveAway` runs, which writes wait for. */
+/** The writer of a file. While `moveAway` runs, it has no `writeSync`, which could not wait. */
 function writerOf(file: WatchedFile, methods: WriterMethods): JournalFile {
   return {
     get writeSync() {

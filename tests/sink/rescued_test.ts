@@ -1,5 +1,6 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { mergeRescued, RecentLines, RecentMemory, rescuedFilesOf } from "../../lib/sink/rescued.ts";
+import { RecentLines, RecentMemory } from "../../lib/sink/open_files.ts";
+import { mergeRescued, rescuedFilesOf } from "../../lib/sink/rescued.ts";
 import { tempDir } from "../support/temp.ts";
 
 const result = (uid: string) => ({ uid, prompt_hash: "", response: `to ${uid}` });

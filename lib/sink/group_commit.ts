@@ -1,10 +1,13 @@
 /**
- * The second stage of group commit: one fdatasync makes many written batches durable.
+ * The two stages of group commit, for `Journal`: lines are collected in batches, each of which takes
+ * one write, and one fdatasync makes many batches durable.
  *
  * @module
  */
 
-import type { JournalFile } from "./appender.ts";
+import { setImmediate } from "node:timers";
+import { MAX_TURN_MS } from "../timer.ts";
+import type { JournalFile } from "./journal_options.ts";
 
 export interface SyncerOptions<T> {
   /** Called with records that have become durable, in the order in which they were written. */
@@ -177,7 +180,7 @@ export class Syncer<T> {
 
 const ENCODER = new TextEncoder();
 
-/** In UTF-16 code units: longer texts are encoded into new memory, which is not reused. */
+/** Longer texts are encoded into memory of their own, which is freed. In UTF-16 code units. */
 const MAX_REUSED_LENGTH = 1024 * 1024;
 /** A UTF-16 code unit takes at most three bytes in UTF-8. */
 const MAX_BYTES_PER_UNIT = 3;
@@ -186,17 +189,16 @@ const MAX_BYTES_PER_UNIT = 3;
 export class Batch<T> {
   /** One for each line. */
   readonly records: T[] = [];
-  /** In UTF-16 code units, which is close enough to bytes for limits. */
+  /** The length of the lines in UTF-16 code units, which is close enough to bytes for limits. */
   length = 0;
-  /** In bytes; 0 before `encode`. */
+  /** The length of the lines in bytes; 0 before `encode`. */
   byteLength = 0;
-  /** Settled when the whole batch is written, or never will be. */
+  /** Resolves when the whole batch is written; rejects if it never will be. */
   readonly written = Promise.withResolvers<void>();
-
   readonly #lines: string[] = [];
 
   constructor() {
-    // Prevents an unhandled rejection if no caller waits: `onBroken` reports the error.
+    // The rejection would be unhandled if no caller waited; `onBroken` reports the error anyway.
     this.written.promise.catch(ignore);
   }
 
@@ -214,7 +216,8 @@ export class Batch<T> {
 
   /** Returns the lines as UTF-8, valid until `bytes` is used again, and releases their texts. */
   encode(bytes: ReusedBytes): Uint8Array {
-    this.#lines.push(""); // The last line feed, without another copy of the text.
+    // Makes `join` end the text with a line feed; appending one would copy the text again.
+    this.#lines.push("");
     const encoded = bytes.encode(this.#lines.join("\n"));
     this.#lines.length = 0;
     this.byteLength = encoded.length;
@@ -236,6 +239,46 @@ export class ReusedBytes {
     if (maxBytes > this.#bytes.length) this.#bytes = new Uint8Array(maxBytes * 2);
     const { written } = ENCODER.encodeInto(text, this.#bytes);
     return this.#bytes.subarray(0, written);
+  }
+}
+
+/** A batch with this many rows is full: a write costs about 6 µs, whatever its size. */
+const FULL_BATCH_ROWS = 8;
+
+/** Makes the writer wait for more rows, at most until the event loop's turn ends. */
+export class BatchDelay {
+  readonly #now: () => number;
+  /** Ends `wait` early; undefined if it must last until the turn ends. */
+  #endWait: (() => void) | undefined;
+  /** When a turn of the event loop must end, by `#now`, so that timers and sockets get theirs. */
+  #turnDueAt = 0;
+
+  /** @param now A monotonic clock, in milliseconds. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Called when a row was added; the batch has `rowCount` rows now. */
+  onRowAdded(rowCount: number): void {
+    if (rowCount >= FULL_BATCH_ROWS) this.#endWait?.();
+  }
+
+  /**
+   * Waits until the batch is full or the event loop's turn ends. A full batch does not wait for
+   * that: its lanes would send their next requests a turn later, and the teacher would be idle.
+   * Only if the last turn ended more than `MAX_TURN_MS` ago, even a full batch waits.
+   */
+  async wait(rowCount: number): Promise<void> {
+    const isTurnDue = this.#now() >= this.#turnDueAt;
+    if (!isTurnDue && rowCount >= FULL_BATCH_ROWS) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (!isTurnDue) this.#endWait = resolve;
+    setImmediate(() => {
+      this.#turnDueAt = this.#now() + MAX_TURN_MS;
+      resolve();
+    });
+    await promise;
+    this.#endWait = undefined;
   }
 }
 
