@@ -16,7 +16,7 @@ import {
   asTeacherError,
   type AttemptResult,
   failedWith,
-  NO_OTHERS,
+  NO_OUTCOMES,
   outcomeOf,
   pendingOutcome,
   sentOf,
@@ -27,13 +27,14 @@ import { PaidAnswers } from "./paid_answers.ts";
 import { type RowWait, RowWaits } from "./retry_policy.ts";
 import { type FailedCall, TeacherBlame } from "./teacher_blame.ts";
 
-type UsedElsewhere = "source" | "sink" | "params" | "concurrency" | "isExploring";
+type UsedElsewhere = "source" | "teachers" | "sink" | "params" | "concurrency" | "isExploring";
 
 export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
   /** The same clock without the time in which nothing could be sent. */
   readonly rowNow: () => number;
+  /** Aborts the calls in flight. */
   readonly signal: AbortSignal;
   /** Called before each attempt, on the hot path. */
   readonly onAttempt?: () => void;
@@ -49,14 +50,18 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   readonly isOver: () => boolean;
   /** Milliseconds until some teacher accepts the row; 0 if one does now. */
   readonly soonestMs: (work: Work) => number;
+  /** Whether more than one teacher may receive attempts. */
+  readonly hasSeveralTeachers: () => boolean;
 }
 
-/** A failed attempt, and the outcome to write for its answer. */
+/** A failed attempt, with what must be written of it. */
 interface AttemptFailure extends FailedCall {
-  /** The outcome with its partial answer, to be written before the row is sent again; undefined if
-   * there is none. */
-  readonly kept: Outcome | undefined;
+  /** The outcome with the attempt's partial answer, to be written before the row is sent again;
+   * undefined if there is none, or a longer answer is kept. */
+  readonly paidAnswer: Outcome | undefined;
 }
+
+type ResultOrPromise = AttemptResult | Promise<AttemptResult>;
 
 export class Attempts {
   readonly #options: AttemptsOptions;
@@ -130,8 +135,8 @@ export class Attempts {
     return result;
   }
 
-  /** The result for a row that needs no call, because its time ran out in the queue or an earlier
-   * run left an undecided answer; undefined if it needs one. */
+  /** The result for a row that needs no call, because its time is up or because the answer that an
+   * earlier run left undecided is decided now; undefined if it needs one. */
   #withoutCall(
     work: Work,
     timeoutMs: number | undefined,
@@ -141,12 +146,12 @@ export class Attempts {
     }
     const { earlier } = work.row;
     if (work.attempts > 0 || earlier === undefined) return undefined;
-    return this.#answers.decideEarlier(work, earlier).then((decided) => {
-      if (decided === undefined) return undefined;
-      const { completion, rejection } = decided;
+    return this.#answers.decideEarlier(work, earlier).then((decision) => {
+      if (decision === undefined) return undefined;
+      const { completion, rejection } = decision;
       if (rejection !== undefined) return this.#rejected(work, completion, rejection);
       const outcome = outcomeOf(work, 0, completion, undefined);
-      return { kind: "answered", outcome, others: NO_OTHERS };
+      return { kind: "answered", outcome, others: NO_OUTCOMES };
     });
   }
 
@@ -156,13 +161,9 @@ export class Attempts {
     work.busyMs += work.latencyMs;
   }
 
-  /** Handles an answer that was finished or truncated. Runs for every row, so it returns a promise
-   * only if a check takes time. */
-  #answered(
-    work: Work,
-    completion: Completion,
-    ending: Ending,
-  ): AttemptResult | Promise<AttemptResult> {
+  /** Handles an answer that was finished or truncated. On the hot path: returns a promise only if a
+   * check takes time. */
+  #answered(work: Work, completion: Completion, ending: Ending): ResultOrPromise {
     const sent = sentOf(work);
     this.#options.silence.answered();
     sent.endpoint.answered(sent, completion);
@@ -171,10 +172,10 @@ export class Attempts {
     this.#answers.pay(work, completion);
     this.#options.onEnd();
     if (ending === "whole") this.#blame.answeredCompletely(sent.endpoint);
-    const decided = this.#answers.decide(work, completion, ending);
-    return decided instanceof Promise
-      ? decided.then((rejection) => this.#decided(work, completion, rejection))
-      : this.#decided(work, completion, decided);
+    const decision = this.#answers.decide(work, completion, ending);
+    return decision instanceof Promise
+      ? decision.then((rejection) => this.#decided(work, completion, rejection))
+      : this.#decided(work, completion, decision);
   }
 
   #decided(work: Work, completion: Completion, rejection: Rejection | undefined): AttemptResult {
@@ -182,11 +183,11 @@ export class Attempts {
     this.#options.listener.attemptAnswered(completion);
     const outcome = outcomeOf(work, work.latencyMs, completion, undefined);
     const failed = this.#blame.succeeded(sentOf(work).endpoint);
-    return { kind: "answered", outcome, others: failed.length === 0 ? NO_OTHERS : failed };
+    return { kind: "answered", outcome, others: failed.length === 0 ? NO_OUTCOMES : failed };
   }
 
-  /** Called at the end of the run: returns the outcomes of rows that were held back and have
-   * failed. Rows whose rejections halted their teacher stay pending. */
+  /** Called at the end of the run. Returns the outcomes of rows that were held back and have failed;
+   * rows whose rejections halted their teacher stay pending. */
   failHeldBack(): readonly Outcome[] {
     return this.#blame.failHeldBack();
   }
@@ -206,11 +207,10 @@ export class Attempts {
     work.isUnchecked = follow === "repeat" && completion.kept === undefined;
     if (follow === "resample") work.resamples++;
     work.params = params;
-    return { kind: "retry", delayMs: 0, kept: pendingOutcome(work, work.latencyMs) };
+    return { kind: "retry", delayMs: 0, paidAnswer: pendingOutcome(work, work.latencyMs) };
   }
 
-  /** Handles an attempt without a finished answer: the row waits for another attempt, or has
-   * failed. */
+  /** Handles an attempt without a finished answer: the row is sent again, fails or stays pending. */
   #attemptFailed(work: Work, error: TeacherError): AttemptResult {
     const sent = sentOf(work);
     const { endpoint } = sent;
@@ -225,14 +225,14 @@ export class Attempts {
     const classification = classifyFor(work, error);
     const failure: Failure = { type: classification.type, message, status };
     this.#options.silence.failed(failure);
-    const isFirst = work.faults === 0 && work.loads === 0;
-    const effect = endpoint.failed(sent, error, classification, isFirst);
+    const isFirstFailure = work.faults === 0 && work.throttled === 0;
+    const effect = endpoint.failed(sent, error, classification, isFirstFailure);
     if (partial === undefined) this.#blame.failed(endpoint, { error, classification, failure });
     else this.#blame.answered();
     if (classification.cause === "ending") work.avoided = endpoint;
     const isKept = partial !== undefined && this.#answers.keepPartial(work, partial, failure);
-    const kept = isKept ? pendingOutcome(work, work.latencyMs) : undefined;
-    const attempt: AttemptFailure = { error, classification, failure, kept };
+    const paidAnswer = isKept ? pendingOutcome(work, work.latencyMs) : undefined;
+    const attempt: AttemptFailure = { error, classification, failure, paidAnswer };
     if (classification.action === "halt") return this.#halted(work, attempt);
     if (classification.action !== "retry") return this.#failed(work, attempt);
     return this.#retried(work, attempt, this.#waits.failed(work, classification, effect));
@@ -241,7 +241,7 @@ export class Attempts {
   /** Sends the row again, unless its time or its attempts are used up. */
   #retried(work: Work, attempt: AttemptFailure, wait: RowWait): AttemptResult {
     if (wait.kind === "spent") return this.#failed(work, attempt);
-    const { error, kept } = attempt;
+    const { error, paidAnswer } = attempt;
     if (wait.kind === "late") {
       this.#reportFailure(work, attempt, "failed");
       const timeoutFailure = this.#waits.timeoutFailure(work, error.message);
@@ -250,13 +250,13 @@ export class Attempts {
     const isTeacherHalted = this.#blame.sentAgain(work, attempt);
     this.#reportFailure(work, attempt, this.#unfinishedAction);
     return isTeacherHalted
-      ? { kind: "retry", delayMs: 0, kept }
-      : { kind: "retry", delayMs: wait.delayMs, heldBack: wait.heldBack, kept };
+      ? { kind: "retry", delayMs: 0, paidAnswer }
+      : { kind: "retry", delayMs: wait.delayMs, excludedWait: wait.excludedWait, paidAnswer };
   }
 
   /** Fails the row, unless its teacher may be the cause. */
   #failed(work: Work, attempt: AttemptFailure): AttemptResult {
-    const { classification, failure, kept } = attempt;
+    const { classification, failure, paidAnswer } = attempt;
     this.#reportFailure(work, attempt, "failed");
     const outcome = { ...outcomeOf(work, work.latencyMs, undefined, failure), failure };
     // The cause may be something that all rows share.
@@ -264,15 +264,16 @@ export class Attempts {
       return { kind: "failed", outcomes: this.#blame.rejected(work, outcome) };
     }
     const outcomes = this.#blame.spent(work, attempt, outcome);
-    return { kind: "failed", outcomes, kept: outcomes.includes(outcome) ? undefined : kept };
+    if (outcomes.includes(outcome)) return { kind: "failed", outcomes };
+    return { kind: "failed", outcomes, paidAnswer };
   }
 
   /** Halts a teacher that will answer no row. This row goes to another one, or stays pending. */
   #halted(work: Work, attempt: AttemptFailure): AttemptResult {
-    const { classification, failure, kept } = attempt;
+    const { classification, failure, paidAnswer } = attempt;
     this.#blame.haltForAllRows(sentOf(work).endpoint, failure, classification.advice);
     this.#reportFailure(work, attempt, this.#unfinishedAction);
-    return { kind: "retry", delayMs: 0, kept };
+    return { kind: "retry", delayMs: 0, paidAnswer };
   }
 
   /** What happens to a row that has neither succeeded nor failed. */
@@ -291,9 +292,9 @@ export class Attempts {
   }
 }
 
-/** A row that names its own model fails alone if that model does not exist. */
+/** Classifies a failure. A row that names its own model fails alone if that model is unknown. */
 function classifyFor(work: Work, error: TeacherError): Classification {
   const classification = classify(error, sentOf(work).endpoint.hasAnswered);
-  const isOwnModel = classification.isAboutModel && work.row.params?.model !== undefined;
-  return isOwnModel ? { action: "fail", cause: "request", type: "request" } : classification;
+  if (!classification.isAboutModel || work.row.params?.model === undefined) return classification;
+  return { action: "fail", cause: "request", type: "request" };
 }

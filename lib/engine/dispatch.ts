@@ -10,7 +10,8 @@ import type { Endpoint, TeacherPool } from "./flow/mod.ts";
 import { send, type Work } from "./work.ts";
 import type { WorkQueue } from "./work_queue.ts";
 
-/** The longest wait before a row that no teacher accepts yet is offered again, in milliseconds. */
+/** The longest wait until a row that no teacher accepts yet is offered to them again, in
+ * milliseconds. */
 const MAX_OFFER_WAIT_MS = 1_000;
 
 /** Chooses a row and a teacher for each free lane. */
@@ -28,8 +29,8 @@ export class Dispatch {
   }
 
   /**
-   * Takes the next row, and a place for it at a teacher with room; undefined if there is no row or
-   * no room.
+   * Takes the next row, and a place for it at a teacher with room. Returns undefined if there is no
+   * row or no room.
    *
    * @param isFull Whether the retry queue is full: then no new row may be taken.
    */
@@ -57,7 +58,6 @@ export class Dispatch {
     }
     if (holds === undefined) return avoided === picked ? this.#pool.pickOther(picked) : picked;
     const endpoint = this.#pool.pickFor(holds);
-    // The row is offered again later.
     if (endpoint === undefined) this.#queue.add(work, this.#offerAgainMs(work));
     return endpoint;
   }

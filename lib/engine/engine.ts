@@ -1,6 +1,6 @@
 /**
- * Keeps the teachers busy: gives each lane a row and a teacher, makes one attempt after the other,
- * and hands the outcomes to the sink. A row that has to wait holds no lane.
+ * Keeps the teachers busy: gives each lane a row and a teacher, makes the attempt, and hands the
+ * outcome to the sink. A row that must wait holds no lane.
  *
  * @module
  */
@@ -11,8 +11,8 @@ import { Attempts } from "./attempts.ts";
 import { type Rest, TeacherPool } from "./flow/mod.ts";
 import { Clock, RowClock } from "../timer.ts";
 import type { EngineOptions } from "./engine_options.ts";
-import { EngineState, noteOutage } from "./engine_state.ts";
-import { Delivery, type HeldBack, wait, type Work } from "./work.ts";
+import { EngineState } from "./engine_state.ts";
+import { Delivery, type ExcludedWait, wait, type Work } from "./work.ts";
 import { Lanes } from "./lanes.ts";
 import { WorkQueue } from "./work_queue.ts";
 import { Dispatch } from "./dispatch.ts";
@@ -32,7 +32,7 @@ export class Engine {
   /** Resolved by `leave()`: aborted calls are no longer waited for. */
   readonly #left = Promise.withResolvers<void>();
   /** Rows that lanes hold, from taking them until the sink has their outcome. */
-  #held = 0;
+  #inLanes = 0;
   #crash: { readonly error: unknown } | undefined;
 
   /** @throws {RangeError} if the concurrency is out of range */
@@ -50,7 +50,7 @@ export class Engine {
     this.#lanes = new Lanes<Work>(options.concurrency, {
       next: () => this.#next(),
       work: (work) => this.#attempt(work),
-      isFinished: () => this.#queue.isExhausted && this.#queue.waiting === 0 && this.#held === 0,
+      isFinished: () => this.#queue.isExhausted && this.#queue.waiting === 0 && this.#inLanes === 0,
       onIdle: () => this.#onIdle(),
       onError: (error) => this.#fail(error),
     });
@@ -63,7 +63,7 @@ export class Engine {
       delivery: this.#delivery,
       now: clock.read,
       wallClock,
-      held: () => this.#held,
+      inLanes: () => this.#inLanes,
     });
     this.#dispatch = new Dispatch(this.#pool, this.#queue, options.affinity);
     this.#rowClock = new RowClock(clock.read);
@@ -82,7 +82,7 @@ export class Engine {
         this.#tickRows();
         this.#state.tick();
       },
-      onOutage: (endpoint) => noteOutage(endpoint, this.#options),
+      onOutage: (endpoint) => this.#state.noteOutage(endpoint),
     });
   }
 
@@ -92,7 +92,7 @@ export class Engine {
       now: clock.read,
       rowNow: this.#rowClock.now,
       signal: this.#calls.signal,
-      onAttempt: () => this.#options.onAttempt?.(this.#held),
+      onAttempt: () => this.#options.onAttempt?.(this.#inLanes),
       onEnd: () => this.#wakeParked(),
       silence: this.#state.silence,
       onHalt: (reason) => this.halt(reason),
@@ -100,6 +100,7 @@ export class Engine {
       onSendAgain: (work) => this.#retryLater(work, 0),
       isOver: () => this.#lanes.isClosed,
       soonestMs: (work) => this.#pool.soonestMs(work.holds ?? []),
+      hasSeveralTeachers: () => this.#pool.hasSeveral,
     });
   }
 
@@ -114,7 +115,7 @@ export class Engine {
 
   /** Rows whose attempt is in flight, or whose answer the sink has not taken. */
   get unwritten(): number {
-    return this.#held;
+    return this.#inLanes;
   }
 
   /** How many calls were aborted because the run could not continue; they may have been billed. */
@@ -157,9 +158,9 @@ export class Engine {
     this.#pool.open();
     await Promise.race([this.#lanes.run(), this.#left.promise]);
     this.#pool.close();
-    for (const work of this.#queue.clear()) this.#delivery.leave(work);
-    const held = this.#crash === undefined ? this.#attempts.failHeldBack() : [];
-    await this.#delivery.putAll(held).catch((error) => this.#fail(error));
+    for (const work of this.#queue.clear()) this.#delivery.leavePending(work);
+    const failed = this.#crash === undefined ? this.#attempts.failHeldBack() : [];
+    await this.#delivery.putAll(failed).catch((error) => this.#fail(error));
     await this.#delivery.end().catch((error) => this.#fail(error));
     this.#state.end(this.#crash !== undefined);
     await this.#queue.close().catch((error) => this.#fail(error));
@@ -193,7 +194,7 @@ export class Engine {
     this.#pool.setRateShare(share);
   }
 
-  /** Starts no attempts until all closed gates are open again. */
+  /** Closes a gate. No attempt is started while a gate is closed. */
   closeGate(name: string): void {
     this.#tickRows();
     this.#state.gates.add(name);
@@ -212,7 +213,7 @@ export class Engine {
     this.#state.note();
   }
 
-  /** Stops for a reason that the user has to resolve. */
+  /** Stops before all rows are finished; the user is told the reason. */
   halt(reason: string): void {
     this.#state.halt(reason);
     this.stop();
@@ -232,15 +233,15 @@ export class Engine {
   /** The next row for a lane, assigned to a teacher; undefined if there is none now. */
   #next(): Work | undefined {
     if (this.#state.gates.size > 0) return undefined;
-    const work = this.#dispatch.next(this.#queue.isFull(this.#held, this.#lanes.target));
-    if (work !== undefined) this.#held++;
+    const work = this.#dispatch.next(this.#queue.isFull(this.#inLanes, this.#lanes.target));
+    if (work !== undefined) this.#inLanes++;
     return work;
   }
 
   /** Reads more rows, even while a gate is closed: a run must notice the end of its input. */
   #onIdle(): void {
     this.#state.note();
-    if (!this.#queue.isFull(this.#held, this.#lanes.target)) this.#queue.pull();
+    if (!this.#queue.isFull(this.#inLanes, this.#lanes.target)) this.#queue.pull();
   }
 
   #wake(): void {
@@ -260,20 +261,20 @@ export class Engine {
       if (result.kind === "answered" && result.others.length === 0) {
         await this.#delivery.put(result.outcome);
       } else {
-        await this.#delivery.follow(work, result);
-        if (result.kind === "retry") this.#retryLater(work, result.delayMs, result.heldBack);
+        await this.#delivery.deliver(work, result);
+        if (result.kind === "retry") this.#retryLater(work, result.delayMs, result.excludedWait);
       }
     } catch (cause) {
       this.#fail(cause);
     }
-    this.#held--;
+    this.#inLanes--;
     this.#wakeParked();
   }
 
   /** Puts a row into the retry queue, or leaves it pending if nothing more will be sent. */
-  #retryLater(work: Work, delayMs: number, heldBack?: HeldBack): void {
-    if (this.#lanes.isClosed) return this.#delivery.leave(work);
-    wait(work, heldBack);
+  #retryLater(work: Work, delayMs: number, excludedWait?: ExcludedWait): void {
+    if (this.#lanes.isClosed) return this.#delivery.leavePending(work);
+    wait(work, excludedWait);
     this.#queue.add(work, delayMs);
   }
 
@@ -288,11 +289,11 @@ export class Engine {
     else this.#options.onNotice?.(reason);
   }
 
-  /** Ends the run because of an error of the input or the sink; only the first is reported. If the
-   * input failed, the calls in flight are finished, because they are paid for. */
-  #fail(error: unknown, isOfInput = error instanceof SourceError): void {
+  /** Ends the run because of an error; only the first is reported. If the input failed, the calls in
+   * flight are finished, because they are paid for; otherwise they are aborted. */
+  #fail(error: unknown, isInputError = error instanceof SourceError): void {
     this.#crash ??= { error };
-    if (isOfInput) this.stop();
+    if (isInputError) this.stop();
     else this.abort(error);
   }
 }

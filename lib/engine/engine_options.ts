@@ -13,8 +13,8 @@ import type { RetryPolicy } from "./retry_policy.ts";
 
 /** Takes outcomes. The lane of a row is free again once the promise resolves. */
 export interface OutcomeSink {
-  /** Takes the outcome of a finished row. A rejection means that outcomes can no longer be written,
-   * and ends the run. */
+  /** Takes the outcome of a finished row or, without `keep`, of a pending one. A rejection means that
+   * outcomes can no longer be written, and ends the run. */
   put(outcome: Outcome): Promise<void>;
   /**
    * Takes an answer that was not accepted, before its row is sent again: the outcome has a `next`,
@@ -28,9 +28,9 @@ export interface OutcomeSink {
 export interface EngineListener {
   /** Called before each attempt. */
   attempt(): void;
-  /** Called when an answer is kept. */
+  /** Called when an answer to an attempt of this run is accepted. */
   attemptAnswered(completion: Completion): void;
-  /** Called when an attempt failed, or its answer was not kept. */
+  /** Called when an attempt failed, or its answer was not accepted. */
   attemptFailed(failed: FailedAttempt): void;
   /** Called when a row whose attempt was reported as `failed` has not failed, because its teacher
    * was the cause. */
@@ -56,12 +56,13 @@ export interface EngineOptions {
    * Whether each teacher's concurrency limit searches for the number with the highest throughput.
    */
   isExploring: boolean;
-  /** Whether the run starts with one attempt at a time, and grows with the answers. */
+  /** Whether each teacher is sent one attempt at first, and more as its answers arrive. */
   isCareful: boolean;
   /** Whether rows were answered before with the same key, model and parameters. @default false */
   isProven?: boolean;
-  /** Whether a teacher has answered a row of the same output before. @default false */
-  wasAnswered?: boolean;
+  /** Whether earlier runs have finished rows of the same outputs, so that a teacher has answered
+   * before. @default false */
+  hasAnsweredBefore?: boolean;
   /**
    * How long to wait for an unreachable teacher while no teacher has answered, in milliseconds.
    * @default 60,000; 0 if the host does not exist
@@ -88,12 +89,12 @@ export interface EngineOptions {
    * @default any teacher
    */
   affinity?: "prefix";
-  /** The number of rows, if known. A run whose source ends before all of them are finished is
-   * halted, even if the source was stopped. */
+  /** The number of rows, if known. A run that ends with fewer finished rows ends as `halted`, even
+   * if its source has ended. */
   rowCount?: number;
   /**
-   * Called before each attempt, on the hot path, with the number of rows that would be lost with
-   * this process: those in flight, this one included, and those whose answer the sink has not
+   * Called before each attempt, on the hot path, with the number of rows whose answers would be lost
+   * with this process: those in flight, this one included, and those whose answer the sink has not
    * taken.
    */
   onAttempt?: (unwritten: number) => void;

@@ -1,6 +1,6 @@
 /**
- * Derives the state of an engine as users see it, and words the notices about teachers that go down
- * or come back.
+ * Derives the state of an engine as users see it, and words the notices about outages and about
+ * long times without an answer.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface EngineParts {
   readonly now: () => number;
   readonly wallClock: () => number;
   /** Rows that lanes hold, from taking them until the sink has their outcome. */
-  readonly held: () => number;
+  readonly inLanes: () => number;
 }
 
 export class EngineState {
@@ -61,15 +61,15 @@ export class EngineState {
   /** Set while every row that may be sent waits for its retry. New rows may be sent too, unless the
    * retry queue is full. */
   get #rowsRest(): Rest | undefined {
-    const { options, lanes, queue, now, wallClock, held } = this.#parts;
+    const { options, lanes, queue, now, wallClock, inLanes } = this.#parts;
     const { waiting, dueAt, isExhausted, taken } = queue;
-    if (held() > 0 || waiting === 0) return undefined;
+    if (inLanes() > 0 || waiting === 0) return undefined;
     const inMs = dueAt - now();
     if (inMs <= 0) return undefined;
-    const isAll = isExhausted || taken === options.rowCount;
-    if (!isAll && !queue.isFull(held(), lanes.target)) return undefined;
-    const who = isAll ? "every row left waits" : `${waiting} rows wait`;
-    return { until: wallClock() + inMs, inMs, reason: `${who} to be tried again` };
+    const areAllTaken = isExhausted || taken === options.rowCount;
+    if (!areAllTaken && !queue.isFull(inLanes(), lanes.target)) return undefined;
+    const subject = areAllTaken ? "every row left waits" : `${waiting} rows wait`;
+    return { until: wallClock() + inMs, inMs, reason: `${subject} to be tried again` };
   }
 
   /**
@@ -95,8 +95,8 @@ export class EngineState {
 
   /** Whether no row is pending. */
   isDone(): boolean {
-    const { options: { rowCount }, queue, delivery: { finished }, held } = this.#parts;
-    if (held() > 0) return false;
+    const { options: { rowCount }, queue, delivery: { finished }, inLanes } = this.#parts;
+    if (inLanes() > 0) return false;
     if (rowCount !== undefined) return finished === rowCount;
     return queue.isExhausted && finished === queue.taken;
   }
@@ -112,6 +112,12 @@ export class EngineState {
     }
   }
 
+  /** Tells the user that a teacher went down or is back. */
+  noteOutage(endpoint: Endpoint): void {
+    const notice = outageNotice(endpoint, this.#parts.pool.hasSeveral);
+    if (notice !== undefined) this.#parts.options.onNotice?.(notice);
+  }
+
   /** Notifies the listener if the state has changed since the last call. */
   note(): void {
     const state = this.value;
@@ -124,14 +130,15 @@ export class EngineState {
 /** The shortest time without an answer that is shown as part of the state. */
 const MIN_SHOWN_MS = 60_000;
 
-/** When a notice says first that nothing is answered; further ones follow after twice the time. */
+/** The time without an answer until the first notice about it; each further notice is due after
+ * twice the time. */
 const FIRST_NOTICE_MS = 5 * 60_000;
 
-/** Failures since the last answer, over all teachers. An outage and a quota of a day are waited for
- * without end, and must not be waited for in silence. */
+/** Measures the time without an answer, over all teachers. The run waits for the end of any outage
+ * and of a daily quota, but must not do so in silence. */
 export class Silence {
   readonly #now: () => number;
-  /** When the first attempt failed; undefined if none has failed since the last answer. */
+  /** When the first attempt since the last answer failed; undefined if none has. */
   #since: number | undefined;
   #isQuota = false;
   #noticeMs = FIRST_NOTICE_MS;
@@ -141,7 +148,7 @@ export class Silence {
     this.#now = now;
   }
 
-  /** `quota, no answer for 12 min`; "" if there was an answer lately. */
+  /** `quota, no answer for 12 min`; "" below `MIN_SHOWN_MS`. */
   get words(): string {
     if (this.#ms < MIN_SHOWN_MS) return "";
     return `${this.#isQuota ? "quota, " : ""}no answer for ${this.#minutes}`;
@@ -151,7 +158,7 @@ export class Silence {
     return this.#ms >= this.#noticeMs;
   }
 
-  /** Called for every answer, and while the run is paused, when it need not be answered. */
+  /** Called for every answer, and while a gate is closed, when no answers are expected. */
   answered(): void {
     this.#since = undefined;
   }
@@ -183,23 +190,15 @@ export class Silence {
   }
 }
 
-/** Tells the user that one of several teachers is down or back, or that there may be no server at
- * an address. */
-export function noteOutage(
-  endpoint: Endpoint,
-  { onNotice, teachers }: Pick<EngineOptions, "onNotice" | "teachers">,
-): void {
-  const notice = outageNotice(endpoint, teachers.length > 1);
-  if (notice !== undefined) onNotice?.(notice);
-}
-
+/** The notice that one of several teachers is down or back, or that there may be no server at an
+ * address; undefined if the state of the run says enough. */
 function outageNotice(
-  { isDown, hasAnswered, reason, teacher, now, probedBy }: Endpoint,
+  { isDown, hasAnswered, reason, teacher, now, latestProbeAt }: Endpoint,
   isOneOfSeveral: boolean,
 ): string | undefined {
   const place = teacher.address ? `the teacher at ${teacher.address}` : "the teacher";
   if (isDown && !hasAnswered) {
-    const seconds = Math.round((probedBy - now) / 1_000);
+    const seconds = Math.round((latestProbeAt - now) / 1_000);
     const howLong = seconds < Infinity ? ` for ${seconds} s (--wait waits longer)` : "";
     return `No response from ${place} (${reason}). Is it running there? Retrying${howLong}; ` +
       "Ctrl-C stops";

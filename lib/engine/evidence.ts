@@ -10,38 +10,40 @@ import { LONG_ID } from "../printable.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import type { Endpoint } from "./flow/mod.ts";
-import type { Work } from "./work.ts";
+import { NO_OUTCOMES, type Work } from "./work.ts";
 
-/** Rejections that halt a teacher that has not answered yet. */
+/** Rows with rejections or bad answers that halt a teacher that has not proven itself. */
 export const FIRST_LIMIT = 3;
 
-/** Rejections that halt any teacher. */
-const LATER_LIMIT = 20;
+/** Rows with rejections or bad answers that halt a proven teacher. */
+export const LATER_LIMIT = 20;
 
 export interface RepeatedRejectionsOptions {
   /** Whether key, model and parameters are taken to be right, so that a few rejections prove
    * nothing. */
   readonly isProven: boolean;
-  /** Whether rows are held back until the cause is known. Not if a consumer waits for each row;
+  /** Whether rows are held back until the cause is known. False if a consumer waits for each row;
    * their rejections still count. */
-  readonly holds: boolean;
+  readonly holdsRows: boolean;
 }
 
 export interface RejectedRow {
   /** The failed outcome, reported if the row is the cause. */
   readonly outcome: Outcome & { readonly failure: Failure };
-  /** The row, to be sent again if it is not the cause. */
+  /** The row, to be sent again if its teacher is the cause. */
   readonly work: Work;
 }
 
-/** Holds back rows that one teacher rejected alike until it is known whether the rows are the
- * cause. If they are not, none has failed: they go to another teacher or stay pending. */
+/** Holds back rows that one teacher rejected alike until it is known whether they or the teacher are
+ * the cause. If it is the teacher, none has failed: they go to another one or stay pending. */
 export class RepeatedRejections {
   readonly #options: RepeatedRejectionsOptions;
   #held: RejectedRow[] = [];
   /** The `source` of each rejected row, so that the samples of one row count once. */
   readonly #sources = new Set<string>();
-  #words = "";
+  /** Status and message of the held rows, without ids. */
+  #statusAndMessage = "";
+  /** The number of rows that proves that the teacher is the cause. */
   #limit: number;
   #isConclusive = false;
 
@@ -62,72 +64,70 @@ export class RepeatedRejections {
 
   /** Adds a rejected row. Returns the outcomes of rows that have failed: of earlier ones if their
    * status or message differs, or of this one if it is not held back. */
-  add(rejected: RejectedRow): Outcome[] {
-    const { outcome } = rejected;
-    const words = `${outcome.failure.status} ${outcome.failure.message.replace(LONG_ID, "")}`;
-    if (this.#isConclusive && words !== this.#words) return [outcome];
-    const failed = words === this.#words ? [] : this.clear();
-    this.#words = words;
+  add(rejected: RejectedRow): readonly Outcome[] {
+    const { outcome } = rejected, { status, message } = outcome.failure;
+    const statusAndMessage = `${status} ${message.replace(LONG_ID, "")}`;
+    const isSame = statusAndMessage === this.#statusAndMessage;
+    if (this.#isConclusive && !isSame) return [outcome];
+    const failed = isSame ? NO_OUTCOMES : this.failHeld();
+    this.#statusAndMessage = statusAndMessage;
     this.#sources.add(outcome.row.source);
     this.#isConclusive ||= this.count >= this.#limit;
-    if (this.#options.holds || this.#isConclusive) this.#held.push(rejected);
-    else failed.push(outcome);
+    if (!this.#options.holdsRows && !this.#isConclusive) return [...failed, outcome];
+    this.#held.push(rejected);
     return failed;
   }
 
-  /** Called when a row has succeeded, so that the held rows must be the cause. Returns what
-   * `clear` returns. */
-  succeeded(): Outcome[] {
+  /** Called when a row has succeeded, which proves that the held rows are the cause. Returns their
+   * outcomes. */
+  succeeded(): readonly Outcome[] {
     this.#limit = LATER_LIMIT;
-    return this.#sources.size === 0 ? NONE : this.clear();
+    return this.#sources.size === 0 ? NO_OUTCOMES : this.failHeld();
   }
 
-  /** Returns the outcomes of the held rows; none if the teacher is the cause. */
-  clear(): Outcome[] {
-    if (this.#isConclusive) return NONE;
+  /** Returns the outcomes of the held rows, which have failed; none if the teacher is the cause. */
+  failHeld(): readonly Outcome[] {
+    if (this.#isConclusive) return NO_OUTCOMES;
     this.#sources.clear();
-    return this.#take().map(({ outcome }) => outcome);
+    return this.releaseHeld().map(({ outcome }) => outcome);
   }
 
   /** Returns the held rows, to be sent again because the teacher is the cause. */
-  release(): RejectedRow[] {
-    return this.#take();
-  }
-
-  #take(): RejectedRow[] {
+  releaseHeld(): RejectedRow[] {
     const held = this.#held;
     this.#held = [];
     return held;
   }
 }
 
-const NONE: Outcome[] = [];
-
 /** Bad answers to one row after which it counts against its teacher. */
 const BAD_ANSWERS_PER_ROW = 2;
 
 export interface RepeatedAnswersOptions {
-  /** Whether the teacher has given good answers before, in this run or in one that it continues. */
+  /** Whether an earlier run got good answers with the same key, model and parameters. */
   readonly isProven: boolean;
-  /** Whether bad answers prove nothing once the teacher has given a good one. */
-  readonly onlyFirst: boolean;
+  /** The number of rows that proves that a teacher is the cause once it has given a good answer;
+   * Infinity if none does. */
+  readonly laterLimit: number;
   /** Whether rows without attempts left are held back until the cause is known. */
-  readonly holds: boolean;
+  readonly holdsRows: boolean;
 }
 
-/** Counts the rows of one teacher with bad answers of one kind since its last good answer. */
+/** Counts the rows of one teacher with bad answers of one kind since its last good answer, and holds
+ * back those without attempts left. */
 export class RepeatedAnswers {
   readonly #options: RepeatedAnswersOptions;
   /** Bad answers by the `source` of their row, so that the samples of one row count together. */
-  readonly #times = new Map<string, number>();
+  readonly #badAnswers = new Map<string, number>();
   #held: RejectedRow[] = [];
   #count = 0;
+  /** The number of rows that proves that the teacher is the cause. */
   #limit: number;
   #isConclusive = false;
 
   constructor(options: RepeatedAnswersOptions) {
     this.#options = options;
-    this.#limit = options.isProven ? this.#laterLimit : FIRST_LIMIT;
+    this.#limit = options.isProven ? options.laterLimit : FIRST_LIMIT;
   }
 
   /** How many rows count against the teacher. */
@@ -146,57 +146,48 @@ export class RepeatedAnswers {
    * @param isCertain Whether this answer alone is enough for the row to count.
    */
   add({ row }: Work, isCertain: boolean): void {
-    const before = this.#times.get(row.source) ?? 0;
-    const times = isCertain ? BAD_ANSWERS_PER_ROW : before + 1;
-    this.#times.set(row.source, times);
-    if (before < BAD_ANSWERS_PER_ROW && times >= BAD_ANSWERS_PER_ROW) this.#count++;
+    const before = this.#badAnswers.get(row.source) ?? 0;
+    const after = isCertain ? BAD_ANSWERS_PER_ROW : before + 1;
+    this.#badAnswers.set(row.source, after);
+    if (before < BAD_ANSWERS_PER_ROW && after >= BAD_ANSWERS_PER_ROW) this.#count++;
     this.#isConclusive ||= this.#count >= this.#limit;
   }
 
-  /** Counts the last bad answer to a row without attempts left. Returns the outcomes of rows that
-   * have failed. */
-  addLast(row: RejectedRow): Outcome[] {
+  /** Counts a bad answer to a row that has no attempt left. Returns the outcome of the row, unless
+   * it is held back. */
+  addLast(row: RejectedRow): readonly Outcome[] {
     this.add(row.work, true);
-    if (!this.#options.holds && !this.#isConclusive) return [row.outcome];
+    if (!this.#options.holdsRows && !this.#isConclusive) return [row.outcome];
     this.#held.push(row);
-    return [];
+    return NO_OUTCOMES;
   }
 
   /** Called when the teacher has given a good answer: earlier bad ones prove nothing. */
-  wasGood(): void {
-    this.#limit = this.#laterLimit;
-    if (this.#times.size === 0 || this.#isConclusive) return;
-    this.#times.clear();
+  answeredWell(): void {
+    this.#limit = this.#options.laterLimit;
+    if (this.#badAnswers.size === 0 || this.#isConclusive) return;
+    this.#badAnswers.clear();
     this.#count = 0;
   }
 
-  /** Returns the outcomes of the held rows; none if the teacher is the cause. */
-  clear(): Outcome[] {
-    return this.#isConclusive || this.#held.length === 0
-      ? NONE
-      : this.#take().map(({ outcome }) => outcome);
+  /** Returns the outcomes of the held rows, which have failed; none if the teacher is the cause. */
+  failHeld(): readonly Outcome[] {
+    if (this.#isConclusive || this.#held.length === 0) return NO_OUTCOMES;
+    return this.releaseHeld().map(({ outcome }) => outcome);
   }
 
   /** Returns the held rows, to be sent again because the teacher is the cause. */
-  release(): RejectedRow[] {
-    return this.#take();
-  }
-
-  get #laterLimit(): number {
-    return this.#options.onlyFirst ? Infinity : LATER_LIMIT;
-  }
-
-  #take(): RejectedRow[] {
+  releaseHeld(): RejectedRow[] {
     const held = this.#held;
     this.#held = [];
     return held;
   }
 }
 
-export type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "wasAnswered">;
+export type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "hasAnsweredBefore">;
 
-/** How long connections may be refused before any teacher has answered, if `waitForTeacherMs` is
- * not set. */
+/** How long a run waits for a teacher that cannot be reached before any has answered, if
+ * `waitForTeacherMs` is not set and the host exists. */
 const PATIENCE_MS = 60_000;
 
 /** Codes for a host that does not exist. EAI_AGAIN, a temporary DNS failure, is not one. */
@@ -213,37 +204,39 @@ const NOTHING_LISTENS = new Set([
 /** Finds teachers that do not exist or never start. */
 export class AbsentTeachers {
   readonly #options: AbsentTeachersOptions;
-  /** Weak, because teachers that have left are never removed. */
-  readonly #since = new WeakMap<Endpoint, number>();
-  #wasAnswered: boolean;
+  /** Since when each teacher is unreachable. Weak, because teachers that have left are never
+   * removed. */
+  readonly #unreachableSince = new WeakMap<Endpoint, number>();
+  /** Whether any teacher has answered, in this run or before. */
+  #hasAnswered: boolean;
 
   constructor(options: AbsentTeachersOptions) {
     this.#options = options;
-    this.#wasAnswered = options.wasAnswered ?? false;
+    this.#hasAnswered = options.hasAnsweredBefore ?? false;
   }
 
   /** Called when a teacher has answered: from now on every teacher is waited for. */
   answered(): void {
-    this.#wasAnswered = true;
+    this.#hasAnswered = true;
   }
 
   /** Called when an attempt has failed. Returns advice once its teacher is no longer waited for,
    * else undefined. */
   failed(endpoint: Endpoint, { code = "", isUnreachable }: TeacherError): string | undefined {
-    const isUnknown = NO_HOST.has(code);
-    if (!isUnreachable) this.#since.delete(endpoint);
-    if (this.#wasAnswered || !isUnreachable || !isUnknown && !NOTHING_LISTENS.has(code)) {
+    const isUnknownHost = NO_HOST.has(code);
+    if (!isUnreachable) this.#unreachableSince.delete(endpoint);
+    if (this.#hasAnswered || !isUnreachable || !isUnknownHost && !NOTHING_LISTENS.has(code)) {
       return undefined;
     }
-    const { waitForTeacherMs = isUnknown ? 0 : PATIENCE_MS } = this.#options;
+    const { waitForTeacherMs = isUnknownHost ? 0 : PATIENCE_MS } = this.#options;
     const { now } = endpoint;
-    const since = this.#since.get(endpoint) ?? now;
+    const since = this.#unreachableSince.get(endpoint) ?? now;
     if (now - since >= waitForTeacherMs) {
-      return isUnknown
+      return isUnknownHost
         ? "Check the address (--base-url); --wait waits until the name is there"
         : "Start it, or check the address (--base-url); --wait waits until it is there";
     }
-    this.#since.set(endpoint, since);
+    this.#unreachableSince.set(endpoint, since);
     endpoint.probeBy(since + waitForTeacherMs);
     return undefined;
   }

@@ -10,7 +10,7 @@
 
 import { pooledMap } from "../deps/std_async.ts";
 
-/** Maximum number of lanes; the pool has the same limit. */
+/** Maximum number of lanes; `pooledMap` gets the same limit. */
 export const MAX_CONCURRENCY = 100_000;
 
 /** The work of lanes, as their owner defines it. */
@@ -23,7 +23,7 @@ export interface LaneWork<T> {
   isFinished(): boolean;
   /** Called when a lane finds no item: more may be fetched. */
   onIdle(): void;
-  /** Called with what `work` threw. */
+  /** Called with what another of these functions threw in a lane. */
   onError(error: unknown): void;
 }
 
@@ -33,6 +33,7 @@ export class Lanes<T> {
   /** Idle lanes; the last to park is the first to be woken. */
   readonly #parked: ((item: T | undefined) => void)[] = [];
   #target: number;
+  /** Lanes that have not ended, idle ones included. */
   #count = 0;
   #isClosed = false;
   #change = Promise.withResolvers<void>();

@@ -50,9 +50,9 @@ export class PaidAnswers {
   decide(work: Work, completion: Completion, ending: Ending): DecisionOrPromise {
     const { row, params, resamples } = work;
     work.ending = ending;
-    const decided = this.#options.policy.decide(completion, row, params, resamples, ending, work);
-    if (!(decided instanceof Promise)) return decided;
-    return this.#checks.wait(decided, unchecked(completion, params));
+    const decision = this.#options.policy.decide(completion, row, params, resamples, ending, work);
+    if (!(decision instanceof Promise)) return decision;
+    return this.#checks.wait(decision, uncheckedRejection(completion, params));
   }
 
   /**
@@ -106,6 +106,7 @@ interface EarlierDecision {
 type Decision = Rejection | undefined;
 type DecisionOrPromise = Decision | Promise<Decision>;
 
+/** Checks that take time. An abort of the run ends the wait for them. */
 class PendingChecks {
   readonly #signal: AbortSignal;
   readonly #pending = new Set<() => void>();
@@ -127,9 +128,9 @@ class PendingChecks {
   wait(decision: Promise<Decision>, unchecked: Rejection): Promise<Decision> {
     if (this.#signal.aborted) return Promise.resolve(unchecked);
     return new Promise((resolve) => {
-      const settle = (decided: Decision) => {
+      const settle = (result: Decision) => {
         this.#pending.delete(leaveUnchecked);
-        resolve(decided);
+        resolve(result);
       };
       const leaveUnchecked = () => settle(unchecked);
       this.#pending.add(leaveUnchecked);
@@ -138,9 +139,10 @@ class PendingChecks {
   }
 }
 
-function unchecked({ kept }: Completion, params: Params): Rejection {
-  // The first message is also the mark of earlier versions for answers that the next run checks.
-  // No file holds the raw fields (`keep`) of the others, which are requested again.
+/** The rejection of an answer whose check the end of the run prevented. */
+function uncheckedRejection({ kept }: Completion, params: Params): Rejection {
+  // Earlier versions had only the first message to tell the next run to check the answer, so it must
+  // stay as it is. No file holds raw fields (`keep`): an answer with them is requested again.
   const what = kept === undefined ? "answer was" : "answer and its fields were";
   const message = `The run was ended before the ${what} checked`;
   return { failure: { type: "rejected", message, status: null }, follow: "repeat", params };

@@ -9,7 +9,7 @@ import type { Failure } from "../row.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import type { Classification } from "./errors/mod.ts";
 import type { FailureEffect } from "./flow/mod.ts";
-import { type HeldBack, sentOf, type Work } from "./work.ts";
+import { type ExcludedWait, sentOf, type Work } from "./work.ts";
 
 export interface RetryPolicyOptions {
   /** Attempts of a row that count, the first included. @default 5 */
@@ -21,22 +21,24 @@ export interface RetryPolicyOptions {
 /** The upper bound of the first wait, in milliseconds; doubles with every wait. */
 export const BACKOFF_BASE_MS = 500;
 
-/** In place of `BACKOFF_BASE_MS`, after a rate limit whose response names no time to retry at. */
+/** In place of `BACKOFF_BASE_MS`, after a rate limit whose response names no time to retry at, if the
+ * teacher throttles more than usual. */
 export const RATE_LIMIT_BASE_MS = 1_000;
 
 /** The upper bound of any wait that the teacher did not request, in milliseconds. */
 export const BACKOFF_CAP_MS = 60_000;
 
-/** The shortest wait of a row whose answers ended twice without proof of completeness, in
- * milliseconds: meanwhile, the endings of other rows may show that a third answer is not needed. */
+/** The shortest wait after an answer without proof of completeness, unless it is the row's first
+ * fault, in milliseconds: meanwhile, the endings of other rows may show that a further answer is not
+ * needed. */
 const UNPROVEN_WAIT_MS = 1_000;
 
-/** If a teacher throttles no more than usual, a row waits this often before its backoff begins to
- * double, every second time. */
+/** If a teacher throttles no more than usual, the backoff of a row stays the same for this number of
+ * waits. Then it doubles with every second wait. */
 const TOLERATED_WAITS = 5;
 
-/** The jitter of rows whose teacher throttles no more than usual, as a fraction of the requested
- * wait. */
+/** The jitter after a requested wait, as a fraction of that wait, if the teacher throttles no more
+ * than usual. */
 const JITTER = 0.1;
 
 /** A timeout after sending may have been billed, so the row is sent again only once. */
@@ -47,13 +49,13 @@ const MAX_THROTTLED = 20;
 
 /** What has happened to a row so far, the last failed attempt included. */
 export interface AttemptHistory {
-  /** Failed attempts that count against `maxAttempts`: all but throttled ones and refused
-   * connections. */
+  /** Failed attempts that count against `maxAttempts`: not throttled ones, refused connections, or
+   * those that failed because of an outage or a field that Retort added. */
   readonly faults: number;
   /** Timeouts, which `faults` includes. */
   readonly timeouts: number;
   /** Throttled attempts that count against `MAX_THROTTLED`. */
-  readonly loads: number;
+  readonly throttled: number;
   /** Waits after attempts that count: the exponent of the backoff. */
   readonly waits: number;
 }
@@ -78,11 +80,11 @@ export class RetryPolicy {
    * The wait before the next attempt, in milliseconds; undefined if the row has failed permanently.
    * Full jitter: uniform between 0 and the exponential bound (Brooker, "Exponential Backoff And
    * Jitter", AWS Architecture Blog, 2015), on top of what the teacher requested, so that rows with
-   * the same time do not return in one burst.
+   * the same requested time do not return in one burst.
    *
    * @param history What counts against the row.
    * @param isTolerated Whether the teacher throttles no more than usual. The wait then ends shortly
-   * after the requested time, and doubles later and more slowly.
+   * after the requested time, and its doubling begins later and is slower.
    */
   delayMs(
     classification: Classification,
@@ -111,10 +113,10 @@ export class RetryPolicy {
     return minMs + this.#random() * bound;
   }
 
-  #isSpent({ cause }: Classification, { faults, timeouts, loads }: AttemptHistory): boolean {
+  #isSpent({ cause }: Classification, { faults, timeouts, throttled }: AttemptHistory): boolean {
     // A row does not fail because no server listens, or because of a field that Retort added.
     if (cause === "unreachable" || cause === "adjusted") return false;
-    if (cause === "load") return loads >= Math.max(MAX_THROTTLED, this.#maxAttempts);
+    if (cause === "load") return throttled >= Math.max(MAX_THROTTLED, this.#maxAttempts);
     return faults >= this.#maxAttempts || (cause === "timeout" && timeouts >= MAX_TIMEOUTS);
   }
 }
@@ -129,7 +131,7 @@ export interface RowWaitsOptions extends Pick<EngineOptions, "retryPolicy" | "ro
 /** What follows for a row whose attempt has failed: another attempt (`again`), or none because its
  * time (`late`) or its attempts (`spent`) are used up. */
 export type RowWait =
-  | { readonly kind: "again"; readonly delayMs: number; readonly heldBack?: HeldBack }
+  | { readonly kind: "again"; readonly delayMs: number; readonly excludedWait?: ExcludedWait }
   | { readonly kind: "late" }
   | { readonly kind: "spent" };
 
@@ -144,20 +146,21 @@ export class RowWaits {
     this.#options = options;
   }
 
-  /** Called before an attempt. The time in which the row was held back does not count as its own.
-   * Returns the milliseconds left to the row; undefined without a limit. */
+  /** Called before an attempt. Moves the row's deadline by its excluded wait. Returns the
+   * milliseconds left to the row; undefined without a limit. */
   begin(work: Work): number | undefined {
     const { deadlineAt } = work;
-    const { heldBack } = sentOf(work);
-    if (heldBack !== undefined && deadlineAt !== undefined) {
-      const { ms, since } = heldBack;
-      work.deadlineAt = deadlineAt + Math.min(ms, this.#options.rowNow() - since);
+    const { excludedWait } = sentOf(work);
+    if (excludedWait !== undefined && deadlineAt !== undefined) {
+      const { maxMs, since } = excludedWait;
+      work.deadlineAt = deadlineAt + Math.min(maxMs, this.#options.rowNow() - since);
     }
-    return this.#timeLeft(work);
+    return this.#timeLeftMs(work);
   }
 
   /**
-   * Counts a failed attempt and decides what follows. An attempt after the row's time is not made.
+   * Counts a failed attempt and decides what follows: `late` if the row's time would be up before
+   * the next attempt.
    */
   failed(
     work: Work,
@@ -166,7 +169,7 @@ export class RowWaits {
   ): RowWait {
     const { cause } = classification;
     if (counts) {
-      if (cause === "load") work.loads++;
+      if (cause === "load") work.throttled++;
       else if (cause !== "unreachable") work.faults++;
       if (cause === "timeout") work.timeouts++;
     }
@@ -175,27 +178,27 @@ export class RowWaits {
     if (delayMs === undefined) return SPENT;
     // Neither an outage nor the wait requested by a throttling teacher counts as the row's time.
     if (!counts || cause === "unreachable") work.deadlineAt = undefined;
-    const heldMs = cause === "load" ? classification.retryAfterMs ?? 0 : 0;
-    const ownMs = delayMs - heldMs;
-    const leftMs = this.#timeLeft(work);
+    const requestedMs = cause === "load" ? classification.retryAfterMs ?? 0 : 0;
+    const ownMs = delayMs - requestedMs;
+    const leftMs = this.#timeLeftMs(work);
     if (leftMs !== undefined && ownMs >= leftMs) return LATE;
-    return heldMs > 0 ? this.#holdBack(work, heldMs, ownMs) : { kind: "again", delayMs };
+    return requestedMs > 0 ? this.#putOff(work, requestedMs, ownMs) : { kind: "again", delayMs };
   }
 
   /**
    * The failure of a row whose time is up.
    *
-   * @param last The message of its last attempt; undefined without one.
+   * @param lastMessage The message of its last attempt; undefined without one.
    */
-  timeoutFailure(work: Work, last?: string): Failure {
+  timeoutFailure(work: Work, lastMessage?: string): Failure {
     const seconds = this.#options.rowTimeoutMs! / 1_000;
     const attempts = work.attempts === 1 ? "1 attempt" : `${work.attempts} attempts`;
     const message = `The row was not answered within ${seconds} s (--row-timeout), in ${attempts}`;
-    const end = last === undefined ? "" : `; the last one: ${last}`;
+    const end = lastMessage === undefined ? "" : `; the last one: ${lastMessage}`;
     return { type: "timeout", message: message + end, status: null };
   }
 
-  #timeLeft(work: Work): number | undefined {
+  #timeLeftMs(work: Work): number | undefined {
     const { rowTimeoutMs, rowNow } = this.#options;
     if (rowTimeoutMs === undefined) return undefined;
     const now = rowNow();
@@ -203,16 +206,13 @@ export class RowWaits {
     return work.deadlineAt - now;
   }
 
-  /** Holds a row back for the time that its teacher requested, or until another one has room. */
-  #holdBack(work: Work, requestedMs: number, jitterMs: number): RowWait {
+  /** Puts a row off for the time that its teacher requested, or until another one accepts it. */
+  #putOff(work: Work, requestedMs: number, jitterMs: number): RowWait {
     const by = sentOf(work).endpoint;
     const others = work.holds?.filter((hold) => hold.by !== by) ?? [];
     work.holds = [...others, { by, until: by.now + requestedMs }];
-    const ms = this.#options.soonestMs(work);
-    return {
-      kind: "again",
-      delayMs: ms + jitterMs,
-      heldBack: { since: this.#options.rowNow(), ms },
-    };
+    const maxMs = this.#options.soonestMs(work);
+    const excludedWait = { since: this.#options.rowNow(), maxMs };
+    return { kind: "again", delayMs: maxMs + jitterMs, excludedWait };
   }
 }

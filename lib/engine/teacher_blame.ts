@@ -14,19 +14,21 @@ import { type Classification, OTHER_SERVER } from "./errors/mod.ts";
 import {
   AbsentTeachers,
   FIRST_LIMIT,
+  LATER_LIMIT,
   type RejectedRow,
   RepeatedAnswers,
   RepeatedRejections,
 } from "./evidence.ts";
 import { type Endpoint, hasLeft } from "./flow/mod.ts";
-import { NO_OTHERS, sentOf, type Work } from "./work.ts";
+import { NO_OUTCOMES, sentOf, type Work } from "./work.ts";
 
 export interface TeacherBlameOptions extends
   Pick<
     EngineOptions,
-    "isCareful" | "isProven" | "holdsRejections" | "waitForTeacherMs" | "wasAnswered"
-  >,
-  Partial<Pick<EngineOptions, "teachers">> {
+    "isCareful" | "isProven" | "holdsRejections" | "waitForTeacherMs" | "hasAnsweredBefore"
+  > {
+  /** Whether more than one teacher may receive attempts. */
+  readonly hasSeveralTeachers: () => boolean;
   /** Called when a teacher was halted: it receives nothing more. */
   readonly onEndpointHalt: (reason: string) => void;
   /** Called when a row that was held back because of a failure must be sent again. */
@@ -44,7 +46,7 @@ export interface FailedCall {
 type FailedOutcome = Outcome & { readonly failure: Failure };
 
 /** The evidence against one teacher. */
-interface Records {
+interface Evidence {
   /** Rows that were rejected with the same message. */
   readonly rejections: RepeatedRejections;
   /** Rows whose answers were not marked as complete. */
@@ -56,7 +58,7 @@ interface Records {
 /** Keeps the evidence against each teacher of a run. */
 export class TeacherBlame {
   readonly #options: TeacherBlameOptions;
-  readonly #records = new Map<Endpoint, Records>();
+  readonly #evidence = new Map<Endpoint, Evidence>();
   readonly #absent: AbsentTeachers;
   /** Outcomes of rows that were held back because of teachers that have left since. */
   #orphaned: Outcome[] = [];
@@ -81,13 +83,13 @@ export class TeacherBlame {
    * rows that have failed. */
   rejected(work: Work, outcome: FailedOutcome): readonly Outcome[] {
     const endpoint = sentOf(work).endpoint;
-    const { rejections } = this.#recordsOf(endpoint);
+    const { rejections } = this.#evidenceAgainst(endpoint);
     const failed = rejections.add({ outcome, work });
     if (!rejections.isConclusive) return failed;
     const { count } = rejections;
     const what = `rejected ${count} consecutive rows with the same message`;
     this.#halt(endpoint, what, outcome.failure, adviceForRejections(count));
-    this.#release(rejections.release());
+    this.#sendAgain(rejections.releaseHeld());
     return failed;
   }
 
@@ -95,22 +97,22 @@ export class TeacherBlame {
   sentAgain(work: Work, call: FailedCall): boolean {
     const endpoint = sentOf(work).endpoint;
     const { classification } = call;
-    const answers = this.#evidence(work, classification);
-    if (answers === undefined) return endpoint.isHalted;
-    // With several teachers, the row goes to another one next, so this one gives it only one such
-    // answer.
-    const isOnce = classification.cause === "ending" && (this.#options.teachers?.length ?? 1) > 1;
-    answers.add(work, isOnce || classification.isOtherServer === "certainly");
-    this.#checkConclusive(work, call, answers);
+    const badAnswers = this.#badAnswersLike(work, classification);
+    if (badAnswers === undefined) return endpoint.isHalted;
+    // With several teachers, the row goes to another one next, so this one may never give it a second
+    // such answer.
+    const isOneEnough = classification.cause === "ending" && this.#options.hasSeveralTeachers();
+    badAnswers.add(work, isOneEnough || classification.otherServer === "certain");
+    this.#haltIfConclusive(work, call, badAnswers);
     return endpoint.isHalted;
   }
 
   /** Called when a row has no attempt left. Returns the outcomes of rows that have failed. */
   spent(work: Work, call: FailedCall, outcome: FailedOutcome): readonly Outcome[] {
-    const answers = this.#evidence(work, call.classification);
-    if (answers === undefined) return [outcome];
-    const failed = answers.addLast({ outcome, work });
-    this.#checkConclusive(work, call, answers);
+    const badAnswers = this.#badAnswersLike(work, call.classification);
+    if (badAnswers === undefined) return [outcome];
+    const failed = badAnswers.addLast({ outcome, work });
+    this.#haltIfConclusive(work, call, badAnswers);
     return failed;
   }
 
@@ -121,58 +123,57 @@ export class TeacherBlame {
 
   /** Called when a teacher has given a complete answer, which may still be rejected. */
   answeredCompletely(endpoint: Endpoint): void {
-    const { endings, otherServer } = this.#recordsOf(endpoint);
-    endings.wasGood();
-    otherServer.wasGood();
+    const { endings, otherServer } = this.#evidenceAgainst(endpoint);
+    endings.answeredWell();
+    otherServer.answeredWell();
   }
 
-  /** Called when an answer of a teacher is kept. Returns the outcomes of rows that were held back
+  /** Called when an answer of a teacher is accepted. Returns the outcomes of rows that were held back
    * and have failed. */
   succeeded(endpoint: Endpoint): readonly Outcome[] {
-    const { rejections, endings, otherServer } = this.#recordsOf(endpoint);
-    const failed = rejections.succeeded(),
-      unproven = endings.clear(),
-      foreign = otherServer.clear();
+    const { rejections, endings, otherServer } = this.#evidenceAgainst(endpoint);
+    const rejected = rejections.succeeded(),
+      unproven = endings.failHeld(),
+      foreign = otherServer.failHeld();
     const orphaned = this.#takeOrphaned();
-    if (unproven.length === 0 && foreign.length === 0 && orphaned.length === 0) return failed;
-    return [...failed, ...unproven, ...foreign, ...orphaned];
+    if (unproven.length === 0 && foreign.length === 0 && orphaned.length === 0) return rejected;
+    return [...rejected, ...unproven, ...foreign, ...orphaned];
   }
 
   /** Called at the end of the run. Returns the outcomes of rows that were held back and have
    * failed. */
   failHeldBack(): readonly Outcome[] {
-    return [...this.#takeOrphaned(), ...[...this.#records.values()].flatMap(cleared)];
+    return [...this.#takeOrphaned(), ...[...this.#evidence.values()].flatMap(failAllHeld)];
   }
 
-  /**
-   * The evidence that a failed attempt adds to; undefined if it says nothing against the teacher.
-   */
-  #evidence(work: Work, { cause, isOtherServer }: Classification): RepeatedAnswers | undefined {
+  /** The count of bad answers that a failed attempt adds to; undefined if the attempt says nothing
+   * against the teacher. */
+  #badAnswersLike(work: Work, { cause, otherServer }: Classification): RepeatedAnswers | undefined {
     const endpoint = sentOf(work).endpoint;
-    if (cause === "ending") return this.#recordsOf(endpoint).endings;
-    if (isOtherServer === undefined || endpoint.hasAnswered) return undefined;
-    return this.#recordsOf(endpoint).otherServer;
+    if (cause === "ending") return this.#evidenceAgainst(endpoint).endings;
+    if (otherServer === undefined || endpoint.hasAnswered) return undefined;
+    return this.#evidenceAgainst(endpoint).otherServer;
   }
 
-  #checkConclusive(
+  #haltIfConclusive(
     work: Work,
     { error, classification: { cause }, failure }: FailedCall,
-    answers: RepeatedAnswers,
+    badAnswers: RepeatedAnswers,
   ): void {
-    if (!answers.isConclusive) return;
+    if (!badAnswers.isConclusive) return;
     const [what, advice] = cause === "ending"
       ? [
-        `did not mark its answers to ${answers.count} rows as complete`,
+        `did not mark its answers to ${badAnswers.count} rows as complete`,
         adviceForEnding(error.partial?.finishReason),
       ]
       : isOtherServer(error)
       ? ["is not an OpenAI-compatible endpoint", OTHER_SERVER]
       : ["has answered no row, only this", NO_ANSWERS];
     this.#halt(sentOf(work).endpoint, what, failure, advice);
-    this.#release(answers.release());
+    this.#sendAgain(badAnswers.releaseHeld());
   }
 
-  #release(rows: readonly RejectedRow[]): void {
+  #sendAgain(rows: readonly RejectedRow[]): void {
     for (const { work, outcome } of rows) this.#options.onSendAgain(work, outcome.failure);
   }
 
@@ -183,42 +184,42 @@ export class TeacherBlame {
     this.#options.onEndpointHalt(sentence);
   }
 
-  #recordsOf(endpoint: Endpoint): Records {
-    let records = this.#records.get(endpoint);
-    if (records === undefined) {
+  #evidenceAgainst(endpoint: Endpoint): Evidence {
+    let evidence = this.#evidence.get(endpoint);
+    if (evidence === undefined) {
       this.#forgetDeparted();
-      const { isCareful, isProven = false, holdsRejections: holds = true } = this.#options;
-      records = {
-        rejections: new RepeatedRejections({ isProven: isProven || !isCareful, holds }),
-        endings: new RepeatedAnswers({ isProven, onlyFirst: false, holds }),
-        otherServer: new RepeatedAnswers({ isProven, onlyFirst: true, holds }),
+      const { isCareful, isProven = false, holdsRejections: holdsRows = true } = this.#options;
+      evidence = {
+        rejections: new RepeatedRejections({ isProven: isProven || !isCareful, holdsRows }),
+        endings: new RepeatedAnswers({ isProven, laterLimit: LATER_LIMIT, holdsRows }),
+        otherServer: new RepeatedAnswers({ isProven, laterLimit: Infinity, holdsRows }),
       };
-      this.#records.set(endpoint, records);
+      this.#evidence.set(endpoint, evidence);
     }
-    return records;
+    return evidence;
   }
 
   /** A run of days sees any number of teachers: the evidence against those that have left is
    * complete, as at the end of the run. */
   #forgetDeparted(): void {
-    for (const [endpoint, records] of this.#records) {
+    for (const [endpoint, evidence] of this.#evidence) {
       if (!hasLeft(endpoint)) continue;
-      this.#orphaned.push(...cleared(records));
-      this.#records.delete(endpoint);
+      this.#orphaned.push(...failAllHeld(evidence));
+      this.#evidence.delete(endpoint);
     }
   }
 
   #takeOrphaned(): readonly Outcome[] {
-    if (this.#orphaned.length === 0) return NO_OTHERS;
+    if (this.#orphaned.length === 0) return NO_OUTCOMES;
     const orphaned = this.#orphaned;
     this.#orphaned = [];
     return orphaned;
   }
 }
 
-/** The outcomes of rows that were held back and have failed. */
-function cleared({ rejections, endings, otherServer }: Records): Outcome[] {
-  return [...rejections.clear(), ...endings.clear(), ...otherServer.clear()];
+/** Returns the outcomes of rows that were held back and have failed. */
+function failAllHeld({ rejections, endings, otherServer }: Evidence): Outcome[] {
+  return [...rejections.failHeld(), ...endings.failHeld(), ...otherServer.failHeld()];
 }
 
 /** Advice if a server answers every row with an unknown error. */

@@ -13,12 +13,12 @@ import type { OutcomeSink } from "./engine_options.ts";
 import type { Endpoint, Hold } from "./flow/mod.ts";
 import type { AttemptHistory } from "./retry_policy.ts";
 
-/** A wait for a throttling teacher, which does not count towards the row's time limit. */
-export interface HeldBack {
-  /** Since when, on the clock of rows. */
+/** A wait that throttling teachers requested. It does not count towards the row's time limit. */
+export interface ExcludedWait {
+  /** When it began, on the clock of rows. */
   readonly since: number;
-  /** The most that is not counted, in milliseconds. */
-  readonly ms: number;
+  /** The most that is excluded, in milliseconds. */
+  readonly maxMs: number;
 }
 
 /** An attempt at a row, from when it takes a place at a teacher. */
@@ -29,8 +29,8 @@ export interface SentRow {
   readonly ticket: number;
   /** When it took its place, on the engine's clock. */
   readonly startedAt: number;
-  /** How the row was held back before the attempt; undefined if it was not. */
-  readonly heldBack: HeldBack | undefined;
+  /** The wait before the attempt that does not count; undefined if all of it counts. */
+  readonly excludedWait: ExcludedWait | undefined;
 }
 
 export type WorkState =
@@ -40,13 +40,13 @@ export type WorkState =
     readonly kind: "waiting";
     /** Where the last attempt was made. */
     readonly endpoint: Endpoint;
-    /** How the row is held back, in addition to its backoff; undefined if it is not. */
-    readonly heldBack: HeldBack | undefined;
+    /** The part of the wait that does not count; undefined if all of it counts. */
+    readonly excludedWait: ExcludedWait | undefined;
   };
 
 const NEW: WorkState = { kind: "new" };
 
-/** A row and its history. Only the engine writes to it. */
+/** A row and its history, which only the engine changes. */
 export interface Work extends AttemptHistory {
   readonly row: Row;
   /** Its position in the order in which rows were first sent, from 0. */
@@ -60,7 +60,7 @@ export interface Work extends AttemptHistory {
   attempts: number;
   faults: number;
   timeouts: number;
-  loads: number;
+  throttled: number;
   waits: number;
   /** How often another answer was requested because one was empty or rejected. */
   resamples: number;
@@ -96,7 +96,7 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
     attempts: 0,
     faults: 0,
     timeouts: 0,
-    loads: 0,
+    throttled: 0,
     waits: 0,
     resamples: 0,
     busyMs: 0,
@@ -111,11 +111,11 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
   };
 }
 
-/** Takes a place at a teacher for a row. */
+/** Takes a place at a teacher for a row, which is sent next. */
 export function send(work: Work, endpoint: Endpoint): void {
-  const heldBack = work.state.kind === "waiting" ? work.state.heldBack : undefined;
+  const excludedWait = work.state.kind === "waiting" ? work.state.excludedWait : undefined;
   const ticket = endpoint.take();
-  work.state = { kind: "sent", endpoint, ticket, startedAt: endpoint.now, heldBack };
+  work.state = { kind: "sent", endpoint, ticket, startedAt: endpoint.now, excludedWait };
 }
 
 /** The attempt at a row that is in flight or has just ended. */
@@ -125,9 +125,9 @@ export function sentOf({ state, row }: Work): SentRow {
 }
 
 /** Marks a row as waiting for its next attempt. */
-export function wait(work: Work, heldBack?: HeldBack): void {
+export function wait(work: Work, excludedWait?: ExcludedWait): void {
   if (work.state.kind === "new") return;
-  work.state = { kind: "waiting", endpoint: work.state.endpoint, heldBack };
+  work.state = { kind: "waiting", endpoint: work.state.endpoint, excludedWait };
 }
 
 /** Continues a row where an earlier run left it. */
@@ -136,7 +136,7 @@ export function resume(work: Work, { next, rejected }: EarlierAnswer, policy: An
   if (next === undefined) return;
   work.resamples = next.resample;
   work.isUnchecked = next.isUnchecked ?? false;
-  work.params = policy.continued(work.row, work.params, next);
+  work.params = policy.resumedParams(work.row, work.params, next);
 }
 
 /** The outcome of a row that is sent again because its last answer was not accepted. It is written
@@ -188,38 +188,39 @@ export type AttemptResult =
   | {
     readonly kind: "answered";
     readonly outcome: Outcome;
-    /** Failures of other rows that were withheld while their teacher might have been the cause. */
+    /** Failures of other rows, which were held back while their teacher might have been the cause. */
     readonly others: readonly Outcome[];
   }
   | {
     readonly kind: "failed";
-    /** Failures to write: of this row, unless it is withheld because its teacher may be the cause,
-     * and of others that were. */
+    /** Failures to write: of this row, unless it is held back because its teacher may be the cause,
+     * and of others that were held back. */
     readonly outcomes: readonly Outcome[];
-    /** The partial answer of a row whose failure is withheld, which is written now. */
-    readonly kept?: Outcome;
+    /** The outcome with the partial answer of a row that is held back; it is written now. */
+    readonly paidAnswer?: Outcome;
   }
   | {
     readonly kind: "retry";
     /** Milliseconds until the row is sent again. */
     readonly delayMs: number;
-    /** How the row is held back until then; absent if it is not. */
-    readonly heldBack?: HeldBack;
-    /** An answer that was paid for, which is written before the row is sent again. */
-    readonly kept?: Outcome;
+    /** The part of this wait that does not count; absent if all of it counts. */
+    readonly excludedWait?: ExcludedWait;
+    /** The outcome with an answer that was not accepted; it is written before the row is sent again. */
+    readonly paidAnswer?: Outcome;
   }
   | { readonly kind: "pending" };
 
-export const NO_OTHERS: readonly Outcome[] = [];
+export const NO_OUTCOMES: readonly Outcome[] = [];
 
 export function failedWith(outcome: Outcome): AttemptResult {
   return { kind: "failed", outcomes: [outcome] };
 }
 
+/** Hands outcomes to the sink. */
 export class Delivery {
   readonly #sink: OutcomeSink;
   /** Pending rows with an answer that the sink does not have. */
-  readonly #left: Work[] = [];
+  readonly #undelivered: Work[] = [];
   #finished = 0;
 
   constructor(sink: OutcomeSink) {
@@ -252,7 +253,7 @@ export class Delivery {
   }
 
   /** Hands over all outcomes of an attempt. Its row may be sent again once this resolves. */
-  async follow(work: Work, result: AttemptResult): Promise<void> {
+  async deliver(work: Work, result: AttemptResult): Promise<void> {
     switch (result.kind) {
       case "answered":
         await this.putAll(result.others);
@@ -261,21 +262,21 @@ export class Delivery {
         await this.putAll(result.outcomes);
         break;
       case "pending":
-        return this.leave(work);
+        return this.leavePending(work);
     }
-    if (result.kept !== undefined) await this.keep(result.kept);
+    if (result.paidAnswer !== undefined) await this.keep(result.paidAnswer);
   }
 
   /** Called for a row that stays pending at the end of the run. */
-  leave(work: Work): void {
-    const isKept = work.rejected === undefined || this.#sink.keep !== undefined;
-    if (!isKept) this.#left.push(work);
+  leavePending(work: Work): void {
+    const isDelivered = work.rejected === undefined || this.#sink.keep !== undefined;
+    if (!isDelivered) this.#undelivered.push(work);
   }
 
   /**
    * Called at the end of the run: a sink without `keep` gets the last answer of each pending row.
    */
   async end(): Promise<void> {
-    for (const work of this.#left) await this.#sink.put(pendingOutcome(work, 0));
+    for (const work of this.#undelivered) await this.#sink.put(pendingOutcome(work, 0));
   }
 }

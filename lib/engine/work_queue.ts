@@ -26,7 +26,7 @@ export interface WorkQueueOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** The capacity of the retry queue, in rows, with few lanes. */
+/** The least capacity of the retry queue, in rows. */
 const MIN_CAPACITY = 1_000;
 /** The capacity of the retry queue for each lane, in rows. */
 const CAPACITY_PER_LANE = 4;
@@ -36,8 +36,8 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #buffer: RowBuffer<Row>;
   readonly #retries: RetryQueue<Work>;
-  /** Whether the last row taken while any row waited for a retry was such a row. */
-  #hasRetried = false;
+  /** Whether the last row that was taken while others waited for a retry was itself a retry. */
+  #wasLastRetry = false;
   #taken = 0;
 
   constructor(options: WorkQueueOptions) {
@@ -51,7 +51,7 @@ export class WorkQueue {
     return this.#buffer.isExhausted;
   }
 
-  /** Whether no row is held, due or not. The source may have more. */
+  /** Whether neither the buffer nor the retry queue has a row, due or not. The source may have more. */
   get isEmpty(): boolean {
     return this.#buffer.isEmpty && this.#retries.size === 0;
   }
@@ -91,9 +91,9 @@ export class WorkQueue {
    */
   take(isFull: boolean, isProbe: boolean): Work | undefined {
     if (this.#retries.size > 0) {
-      const isNewFirst = !isFull && (isProbe || this.#hasRetried);
+      const isNewFirst = !isFull && (isProbe || this.#wasLastRetry);
       const due = isNewFirst && !this.#buffer.isEmpty ? undefined : this.#retries.takeDue();
-      this.#hasRetried = due !== undefined;
+      this.#wasLastRetry = due !== undefined;
       if (due !== undefined) {
         if (isNewFirst) this.pull();
         return due;
@@ -113,7 +113,7 @@ export class WorkQueue {
     this.#retries.add(work, delayMs);
   }
 
-  /** Pulls more rows, unless there are new ones already. */
+  /** Pulls more rows, unless the buffer has some. */
   pull(): void {
     this.#buffer.pull((error) => {
       if (error === undefined) this.#options.onReady();
@@ -163,8 +163,8 @@ export class RowBuffer<T> {
   /**
    * Pulls one batch, unless the current one has rows or a pull is in progress.
    *
-   * @param onSettled Called when the batch has arrived or the source has ended, with an error if it
-   * failed.
+   * @param onSettled Called when the batch has arrived or the source has ended, or with the error of
+   * the source.
    */
   pull(onSettled: (error?: unknown) => void): void {
     if (this.#isPulling || this.#isExhausted || !this.isEmpty) return;
@@ -205,7 +205,7 @@ interface Waiting<T> {
   readonly dueAt: number;
 }
 
-/** Rows ordered by the time of their next attempt, with one timer for all. */
+/** Items ordered by the time at which they are due, with one timer for all. */
 export class RetryQueue<T> {
   readonly #heap = new BinaryHeap<Waiting<T>>((a, b) => a.dueAt - b.dueAt);
   readonly #now: () => number;
@@ -217,7 +217,7 @@ export class RetryQueue<T> {
 
   /**
    * @param now A monotonic clock, in milliseconds.
-   * @param onDue Called when at least one row has become due.
+   * @param onDue Called when at least one item has become due.
    */
   constructor(now: () => number, onDue: () => void) {
     this.#now = now;
@@ -228,7 +228,7 @@ export class RetryQueue<T> {
     return this.#heap.length;
   }
 
-  /** When the first row is due, on `now`; Infinity if none waits. */
+  /** When the first item is due, on the clock of `now`; Infinity if none waits. */
   get dueAt(): number {
     return this.#heap.peek()?.dueAt ?? Infinity;
   }
@@ -238,7 +238,7 @@ export class RetryQueue<T> {
     this.#arm();
   }
 
-  /** Takes the row that has been due the longest; undefined if none is due. */
+  /** Takes the item that has been due the longest; undefined if none is due. */
   takeDue(): T | undefined {
     const first = this.#heap.peek();
     if (first === undefined || first.dueAt > this.#now()) return undefined;
@@ -255,15 +255,14 @@ export class RetryQueue<T> {
   }
 
   #arm(): void {
-    const dueAt = this.#heap.peek()?.dueAt ?? Infinity;
+    const { dueAt } = this;
     if (dueAt === this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = dueAt;
     if (dueAt === Infinity) return;
     const delayMs = Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(dueAt - this.#now())));
     this.#timer = setTimeout(() => {
-      const first = this.#heap.peek();
-      if (first !== undefined && first.dueAt > this.#now()) {
+      if (this.dueAt < Infinity && this.dueAt > this.#now()) {
         // The timer was limited to `MAX_TIMER_MS`, or fired early.
         this.#timerAt = Infinity;
         return this.#arm();

@@ -218,7 +218,7 @@ export class Run {
       },
       concurrency: this.#concurrency,
       isProven: jobs.some(({ found }) => found.succeeded > 0),
-      wasAnswered: jobs.some(({ found }) => found.succeeded + found.failed > 0),
+      hasAnsweredBefore: jobs.some(({ found }) => found.succeeded + found.failed > 0),
       rowCount: this.#jobs.sum(({ plan }) => plan.toAsk),
     });
   }

@@ -91,7 +91,7 @@ Deno.test("Engine waits when its own network is down", async () => {
 
 Deno.test("Engine waits if a row of the same output was answered before", async () => {
   for (const code of ["ENOTFOUND", "ECONNREFUSED"]) {
-    const { hasEnded } = await run({ code, wasAnswered: true });
+    const { hasEnded } = await run({ code, hasAnsweredBefore: true });
     assertEquals(hasEnded, false, code);
   }
 });

@@ -31,7 +31,7 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
       attemptFailed: ({ action }) => told.push(action),
       rowReleased() {},
     },
-    teachers: [endpointOf(teacher)],
+    hasSeveralTeachers: () => false,
     policy: new AnswerPolicy({ onTruncated: "error", checks: [], params: {} }),
     budget: new Budget(),
     retryPolicy: new RetryPolicy({ random: () => 0 }),
@@ -134,9 +134,9 @@ Deno.test("Attempts counts throttled attempts and faults separately, and neither
     await teacher.call("a").refuse(error);
     await made;
   }
-  const { loads, faults, timeouts, waits } = work;
-  assertEquals({ loads, faults, timeouts, waits, attempts: work.attempts }, {
-    loads: 1,
+  const { throttled, faults, timeouts, waits } = work;
+  assertEquals({ throttled, faults, timeouts, waits, attempts: work.attempts }, {
+    throttled: 1,
     faults: 2,
     timeouts: 1,
     waits: 4,

@@ -15,7 +15,7 @@ function refused(uid: string, message = "No such field", status = 400): Rejected
 }
 
 function newRejections(options: Partial<RepeatedRejectionsOptions> = {}): RepeatedRejections {
-  return new RepeatedRejections({ isProven: false, holds: true, ...options });
+  return new RepeatedRejections({ isProven: false, holdsRows: true, ...options });
 }
 
 function uids(outcomes: readonly Outcome[]): string[] {
@@ -34,10 +34,10 @@ Deno.test("RepeatedRejections holds rows back, and finds after three that they a
   assertEquals(addAll(rejections, 1, 2), []);
   assertEquals(rejections.isConclusive, true);
   assertEquals(rejections.count, 3);
-  assertEquals(rejections.clear(), []);
+  assertEquals(rejections.failHeld(), []);
 });
 
-Deno.test("RepeatedRejections releases rows that were refused with another message or status", () => {
+Deno.test("RepeatedRejections fails rows once another was rejected with another message or status", () => {
   const rejections = newRejections();
   for (let round = 0; round < 10; round++) {
     rejections.add(refused("a", "Too long"));
@@ -45,7 +45,7 @@ Deno.test("RepeatedRejections releases rows that were refused with another messa
     assertEquals(uids(rejections.add(refused("c", "Too short"))), ["a", "b"]);
     assertEquals(uids(rejections.add(refused("d", "Too short", 422))), ["c"]);
     assertEquals(uids(rejections.add(refused("e"))), ["d"]);
-    assertEquals(uids(rejections.clear()), ["e"]);
+    assertEquals(uids(rejections.failHeld()), ["e"]);
   }
   assertEquals(rejections.isConclusive, false);
 });
@@ -57,7 +57,7 @@ Deno.test("RepeatedRejections treats messages that differ only in ids as the sam
   assertEquals(rejections.isConclusive, true);
 });
 
-Deno.test("RepeatedRejections releases all rows once one has succeeded, and requires twenty from then on", () => {
+Deno.test("RepeatedRejections fails all held rows once one has succeeded, and requires twenty from then on", () => {
   const rejections = newRejections();
   addAll(rejections, 2);
   assertEquals(uids(rejections.succeeded()), ["0", "1"]);
@@ -99,18 +99,18 @@ Deno.test("RepeatedRejections requires twenty from the start if key, model and p
   assertEquals(rejections.isConclusive, true);
 });
 
-Deno.test("RepeatedRejections releases rows at once if a consumer waits for them, and counts them", () => {
-  const rejections = newRejections({ holds: false });
+Deno.test("RepeatedRejections fails rows at once if a consumer waits for them, and counts them", () => {
+  const rejections = newRejections({ holdsRows: false });
   assertEquals(uids(addAll(rejections, 2)), ["0", "1"]);
   assertEquals([rejections.count, rejections.isConclusive], [2, false]);
   assertEquals(addAll(rejections, 1, 2), []);
   assertEquals(rejections.isConclusive, true);
-  assertEquals(rejections.release().map(({ work }) => work.row.uid), ["2"]);
+  assertEquals(rejections.releaseHeld().map(({ work }) => work.row.uid), ["2"]);
 });
 
-Deno.test("RepeatedRejections.release() returns the rows that are not at fault, once", () => {
+Deno.test("RepeatedRejections.releaseHeld() returns the rows that are not at fault, once", () => {
   const rejections = newRejections();
   addAll(rejections, 3);
-  assertEquals(rejections.release().map(({ work }) => work.row.uid), ["0", "1", "2"]);
-  assertEquals([rejections.release(), rejections.isConclusive], [[], true]);
+  assertEquals(rejections.releaseHeld().map(({ work }) => work.row.uid), ["0", "1", "2"]);
+  assertEquals([rejections.releaseHeld(), rejections.isConclusive], [[], true]);
 });

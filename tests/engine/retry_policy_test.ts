@@ -21,7 +21,7 @@ function delay(
   history: Partial<AttemptHistory>,
   options?: RetryPolicyOptions,
 ) {
-  const counts = { faults: 0, timeouts: 0, loads: 0, waits: 0, ...history };
+  const counts = { faults: 0, timeouts: 0, throttled: 0, waits: 0, ...history };
   return new RetryPolicy({ random: () => 0, ...options }).delayMs(classify(error), counts);
 }
 
@@ -37,11 +37,11 @@ Deno.test("RetryPolicy doubles the bound with every wait, up to its cap", () => 
 
 Deno.test("RetryPolicy starts at a second after a 429 without a time", () => {
   const options = { random: () => 1 };
-  assertEquals(delay(limited, { loads: 1 }, options), 1_000);
-  assertEquals(delay(limited, { loads: 2, waits: 1 }, options), 2_000);
-  assertEquals(delay(busy, { loads: 1 }, options), 500);
+  assertEquals(delay(limited, { throttled: 1 }, options), 1_000);
+  assertEquals(delay(limited, { throttled: 2, waits: 1 }, options), 2_000);
+  assertEquals(delay(busy, { throttled: 1 }, options), 500);
   const later = new TeacherError("Later", { status: 429, retryAfterMs: 0 });
-  assertEquals(delay(later, { loads: 1 }, options), 500);
+  assertEquals(delay(later, { throttled: 1 }, options), 500);
 });
 
 Deno.test("RetryPolicy spreads the wait from zero to the bound", () => {
@@ -60,20 +60,20 @@ Deno.test("RetryPolicy gives no second attempt if the limit is one", () => {
 });
 
 Deno.test("RetryPolicy tolerates 20 throttled attempts, or maxAttempts if that is more", () => {
-  assertEquals(delay(busy, { loads: 19, faults: 4 }), 0);
-  assertEquals(delay(busy, { loads: 20 }), undefined);
-  assertEquals(delay(busy, { loads: 1 }, { maxAttempts: 1 }), 0);
-  assertEquals(delay(busy, { loads: 29 }, { maxAttempts: 30 }), 0);
-  assertEquals(delay(busy, { loads: 30 }, { maxAttempts: 30 }), undefined);
+  assertEquals(delay(busy, { throttled: 19, faults: 4 }), 0);
+  assertEquals(delay(busy, { throttled: 20 }), undefined);
+  assertEquals(delay(busy, { throttled: 1 }, { maxAttempts: 1 }), 0);
+  assertEquals(delay(busy, { throttled: 29 }, { maxAttempts: 30 }), 0);
+  assertEquals(delay(busy, { throttled: 30 }, { maxAttempts: 30 }), undefined);
 });
 
 Deno.test("RetryPolicy counts throttled attempts and faults separately", () => {
-  assertEquals(delay(fault, { faults: 1, loads: 19 }), 0);
-  assertEquals(delay(busy, { loads: 1, faults: 4 }), 0);
+  assertEquals(delay(fault, { faults: 1, throttled: 19 }), 0);
+  assertEquals(delay(busy, { throttled: 1, faults: 4 }), 0);
 });
 
 Deno.test("RetryPolicy never gives up a row because connections fail", () => {
-  assertEquals(delay(deaf, { faults: 99, timeouts: 99, loads: 99, waits: 9 }), 0);
+  assertEquals(delay(deaf, { faults: 99, timeouts: 99, throttled: 99, waits: 9 }), 0);
 });
 
 Deno.test("RetryPolicy waits at least as long as the teacher asks, even beyond its own cap", () => {
@@ -81,7 +81,7 @@ Deno.test("RetryPolicy waits at least as long as the teacher asks, even beyond i
     const error = new TeacherError("Later", { status: 429, retryAfterMs });
     for (const random of [0, 0.5, 0.999]) {
       assertEquals(
-        delay(error, { loads: 1 }, { random: () => random }),
+        delay(error, { throttled: 1 }, { random: () => random }),
         retryAfterMs + random * 500,
       );
     }
@@ -99,7 +99,7 @@ Deno.test("RetryPolicy retries only once after a timeout, with other failures in
 Deno.test("RetryPolicy follows the classification, not the status", () => {
   const stubborn = new TeacherError("No", { status: 503, retryable: false });
   const willing = new TeacherError("Odd", { status: 400, retryable: true });
-  assertEquals(delay(stubborn, { loads: 1 }), undefined);
+  assertEquals(delay(stubborn, { throttled: 1 }), undefined);
   assertEquals(delay(willing, { faults: 1 }), 0);
 });
 
@@ -118,7 +118,7 @@ Deno.test("RetryPolicy rejects a number of attempts that is not a positive integ
 
 Deno.test("RetryPolicy ignores an invalid wait, and waits a day at most", () => {
   const waits = [NaN, Infinity, -Infinity, -5, 1e300].map((retryAfterMs) =>
-    delay(new TeacherError("Later", { status: 429, retryAfterMs }), { loads: 1 })
+    delay(new TeacherError("Later", { status: 429, retryAfterMs }), { throttled: 1 })
   );
   assertEquals(waits, [0, 0, 0, 0, 86_400_000]);
 });

@@ -12,8 +12,8 @@ import { formatCount } from "../../figures.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
 
 export interface BudgetOptions {
-  /** US dollars for an answer; undefined if the answer has no token counts. @default no price is
-   * known */
+  /** US dollars for an answer; undefined if the answer has no token counts. @default none, because
+   * the price of a teacher is unknown */
   priceOf?: (completion: Completion, teacher: Teacher) => number | undefined;
   /** Teachers without a known price, for error messages. @default [] */
   unpriced?: readonly Teacher[];
@@ -23,8 +23,8 @@ export interface BudgetOptions {
   maxCompletionTokens?: number;
 }
 
-/** This many answers without token counts halt the run if they are also the majority: no limit can
- * be enforced then. */
+/** The number of answers without token counts that halts the run if they are also the majority: no
+ * limit can be enforced then. */
 const UNCOUNTED_ANSWERS = 10;
 
 /** @throws {RangeError} if a limit is out of range */
@@ -42,7 +42,7 @@ export function checkLimits(
   );
 }
 
-/** Sums the cost of all answers, whether or not they are kept. */
+/** Sums the cost of all answers, whether or not they are accepted. */
 export class Budget {
   readonly #priceOf: BudgetOptions["priceOf"];
   readonly #unpriced: readonly Teacher[];
@@ -67,7 +67,7 @@ export class Budget {
     this.setMaxCost(options.maxCostUsd ?? null);
   }
 
-  /** US dollars for the answers so far; null if no price is known. */
+  /** US dollars for the answers so far; null unless the price of every teacher is known. */
   get costUsd(): number | null {
     return this.#priceOf === undefined ? null : this.#costUsd;
   }
@@ -105,7 +105,7 @@ export class Budget {
   }
 
   /**
-   * Counts an answer, whether or not it is kept.
+   * Counts an answer, whether or not it is accepted.
    *
    * @returns Its cost in US dollars; null if unknown.
    */
@@ -124,7 +124,7 @@ export class Budget {
     return costUsd;
   }
 
-  /** Counts `usd` US dollars of earlier runs against the limit. */
+  /** Counts what earlier runs have cost, `usd` US dollars in total, against the limit. */
   countEarlierRuns(usd: number): void {
     this.#earlierCostUsd = usd;
   }
@@ -164,7 +164,7 @@ function noPrice(maxCostUsd: number, unpriced: readonly Teacher[]): UsageError {
   );
 }
 
-/** `$1,234.50`. Below a cent, shows three significant digits. */
+/** `$1,234.50`. Below a cent, shows one more significant digit than `fractionDigits`. */
 function dollars(usd: number, fractionDigits = 2): string {
   const isTiny = usd > 0 && usd < 0.01;
   const digits = isTiny
@@ -176,11 +176,11 @@ function dollars(usd: number, fractionDigits = 2): string {
 /** Maximum number of decimals to tell a cost from its limit. Smaller differences are not shown. */
 const MAX_DECIMALS = 6;
 
-/** An amount with enough decimals to differ from `other`: `$2.0031` beside `$2.00`. */
-function dollarsBeside(usd: number, other: number): string {
+/** A cost with enough decimals to differ from its limit: `$2.0031` beside `$2.00`. */
+function dollarsBeside(usd: number, limitUsd: number): string {
   for (let digits = 2; digits <= MAX_DECIMALS; digits++) {
     const text = dollars(usd, digits);
-    if (text !== dollars(other, digits)) return text;
+    if (text !== dollars(limitUsd, digits)) return text;
   }
   return dollars(usd);
 }

@@ -1,8 +1,8 @@
 /**
- * Decides which answers are kept, and counts what they cost.
+ * Decides which answers are accepted, and counts what all of them cost.
  *
- * In: a completion. Out: keep, send again, or fail. This layer sends no requests and reads no
- * clock.
+ * In: a completion. Out: accept it, send the row again, or fail it; and whether the run must be
+ * halted. This layer sends no requests and reads no clock.
  *
  * @module
  */

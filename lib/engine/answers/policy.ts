@@ -18,11 +18,12 @@ import type { Failure, NextAttempt, Row } from "../../row.ts";
 import { resampled } from "../../seed.ts";
 import type { Completion, Params } from "../../teacher/mod.ts";
 
-/** What happens to an answer that ended at the token limit or in a filter: it fails (`error`), is
- * kept (`keep`), or at the token limit is requested again with twice the limit (`escalate`). */
+/** What happens to an answer that a token limit, the end of the model's context or a filter
+ * truncated: it fails (`error`), or is kept (`keep`), unless it is only reasoning. With `escalate`,
+ * one at the token limit is requested again with twice the limit; others fail. */
 export type OnTruncated = "error" | "keep" | "escalate";
 
-/** Why an answer is not kept, and what follows. */
+/** Why an answer is not accepted, and what follows. */
 export interface Rejection {
   readonly failure: Failure;
   /** What follows: the row has failed, or is sent again for another answer (`resample`), a longer
@@ -35,7 +36,7 @@ export interface Rejection {
 }
 
 export interface AnswerPolicyOptions {
-  /** What happens to an answer that ended at the token limit or in a filter. */
+  /** What happens to truncated answers. */
   readonly onTruncated: OnTruncated;
   /** The highest token limit that `escalate` sets. @default 8 times the row's first limit */
   readonly maxTokensCap?: number;
@@ -51,7 +52,7 @@ export interface AnswerPolicyOptions {
   readonly acceptEndings?: readonly string[];
   /** Recognizes answers in which the model refuses, which are rejected. @default none are */
   readonly isRefusal?: (response: string) => boolean;
-  /** Run in this order; an answer is kept if all accept it. */
+  /** Run in this order; an answer is accepted if all accept it. */
   readonly checks: readonly Check[];
   /** The parameters of the run. With those of a row merged over them, they hold its first token
    * limit. */
@@ -67,9 +68,9 @@ export function isCompletion(value: unknown): value is Completion {
 }
 
 /**
- * Decides on completions, in this order: is the answer truncated or filtered, empty, a refusal,
- * rejected by a check? The first reason rejects it. A tool call counts as an answer. Truncated
- * answers that are kept (`keep`) have to pass the checks too.
+ * Rejects an answer for the first of these reasons that applies: it is truncated or filtered, is
+ * empty, is a refusal, or fails a check. A tool call counts as an answer. Truncated answers that
+ * are kept (`keep`) must pass the checks too.
  */
 export class AnswerPolicy {
   readonly #options: AnswerPolicyOptions;
@@ -86,11 +87,11 @@ export class AnswerPolicy {
   }
 
   /**
-   * Returns why an answer is rejected, or undefined if it is kept. Returns a promise only if a
+   * Returns why an answer is rejected, or undefined if it is accepted. Returns a promise only if a
    * check takes time.
    *
    * @param params The parameters of the attempt.
-   * @param resamples How often the row was already sent again because an answer was not kept.
+   * @param resamples How often another answer was already requested because one was not accepted.
    * @param cost Attempts, latency and cost of the row, for the checks.
    */
   decide(
@@ -131,22 +132,22 @@ export class AnswerPolicy {
    * @param params The parameters of the row's first attempt.
    * @param next What the earlier run recorded.
    */
-  continued(row: Row, params: Params, { resample, maxTokens }: NextAttempt): Params {
+  resumedParams(row: Row, params: Params, { resample, maxTokens }: NextAttempt): Params {
     const seeded = resampled(params, resample);
     if (this.#options.onTruncated !== "escalate" || maxTokens === undefined) return seeded;
     return withTokenLimit(seeded, Math.min(maxTokens, this.#capOf(row) ?? Infinity));
   }
 
-  /** The first verdict after a check that takes time: its own, else that of the checks from index
-   * `next` on. */
+  /** Waits for the verdict of a check that takes time. If that check accepts the answer, returns the
+   * first verdict of the checks from index `next` on. */
   async #firstVerdict(
-    waiting: Promise<Verdict>,
+    pendingVerdict: Promise<Verdict>,
     next: number,
     completion: Completion,
     row: Row,
     cost: AnswerCost | undefined,
   ): Promise<Verdict> {
-    let verdict = await waiting;
+    let verdict = await pendingVerdict;
     for (const check of this.#options.checks.slice(next)) {
       if (verdict !== undefined) break;
       verdict = await check(completion, row, cost);
@@ -171,7 +172,7 @@ export class AnswerPolicy {
     return { failure, follow: "resample", params: resampled(params) };
   }
 
-  /** Rejects a truncated or filtered answer; undefined if it is kept. */
+  /** Rejects a truncated or filtered answer; returns undefined if it is kept. */
   #rejectTruncated(
     ending: TruncatedEnding,
     hasAnswer: boolean,
@@ -222,6 +223,7 @@ export class AnswerPolicy {
   }
 }
 
+/** The default of `maxTokensCap`, as a multiple of a row's first token limit. */
 const DEFAULT_CAP_FACTOR = 8;
 
 const EMPTY = "The answer holds neither text nor a tool call";

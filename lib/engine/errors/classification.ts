@@ -47,7 +47,7 @@ export interface Classification {
   /** The wait that the teacher requests, in milliseconds. @default none */
   readonly retryAfterMs?: number;
   /**
-   * Whether the teacher says that a limit is used up, so that other rows have to wait too.
+   * Whether the teacher says that a limit is used up, so other rows must wait too.
    * @default false
    */
   readonly isExhausted?: boolean;
@@ -56,12 +56,13 @@ export interface Classification {
   /** Whether the requested model is the cause: a row that names its own model then fails alone.
    * @default false */
   readonly isAboutModel?: boolean;
-  /** How likely it is that something other than a teacher answers. Ignored if the teacher has ever
+  /** How likely it is that something other than a teacher responds. Ignored if the teacher has ever
    * answered. @default it is a teacher */
-  readonly isOtherServer?: "certainly" | "probably";
+  readonly otherServer?: "certain" | "probable";
 }
 
-/** A classification without wait and limit. A missing `type` follows from error and cause. */
+/** A classification without what the error adds: the requested wait, and whether a limit is used up.
+ * If `type` is missing, it follows from error and cause. */
 export type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhausted"> & {
   readonly type?: FailureType;
 };

@@ -86,25 +86,26 @@ const CONNECTIONS: ReadonlyMap<string, Verdict> = new Map([
     ),
   ],
   // A port of another protocol (gRPC, a database).
-  ["no_http", { ...FAULT, isOtherServer: "certainly" }],
+  ["no_http", { ...FAULT, otherServer: "certain" }],
 ]);
 
 /** Statuses that mean a wrong address for every row. */
-const WRONG_ADDRESS = new Set([404, 405, 410, 426, 511]);
+const WRONG_ADDRESS = new Set([404, 405, 410, 426]);
 /** 529 is Anthropic's status for overload. */
 const OVERLOADED = new Set([503, 529]);
 /** 424: TGI and Bedrock, if generation failed. 499: Groq, if it gave up. 444: nginx, for a
  * connection that it closed. */
 const FAULTS = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
 
-/** Responses of status 200 with neither a completion nor an error. A web page comes from another
- * server, or from a portal in between. */
+/** A response of status 200 with neither a completion nor an error. */
 const BROKEN: Verdict = { ...FAULT, type: "response" };
 /** LM Studio responds to unknown paths with status 200 and its own text. */
-const UNKNOWN_TEXT: Verdict = { ...BROKEN, isOtherServer: "probably" };
+const UNKNOWN_TEXT: Verdict = { ...BROKEN, otherServer: "probable" };
+/** Verdicts on responses of status 200 without a completion, by error code. */
 const BROKEN_ANSWERS: ReadonlyMap<string, Verdict> = new Map([
   ["broken_answer", BROKEN],
-  ["web_page", { ...BROKEN, isOtherServer: "certainly" }],
+  // From another server, or from a portal in between.
+  ["web_page", { ...BROKEN, otherServer: "certain" }],
   ["other_api", UNKNOWN_TEXT],
 ]);
 
@@ -130,9 +131,9 @@ export function classify(error: TeacherError, hasAnswered = false): Classificati
   };
 }
 
-/** The type of a failure if its verdict names none. */
+/** The type of a failure if its verdict names none: that of the error, unless it contradicts the
+ * cause. It follows from the status, and a fault may come with 400, a rejection with 429 or 200. */
 function typeOf({ type, status }: TeacherError, cause: FailureCause): FailureType {
-  // The status of a fault may blame the request; that of a rejection, a rate limit or nothing.
   const isStated = type === "response" && status !== undefined;
   if (cause === "fault") return isStated || type === "request" ? "server" : type;
   const isRejected = cause === "request" || cause === "row";
@@ -157,10 +158,9 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   if (verdict.action === "halt") return retryable && status === 429 ? RATE_LIMIT : verdict;
   if (!retryable) return verdict.action === "fail" ? verdict : verdictOnRejection(error);
   if (verdict.action !== "fail") return verdict;
-  // Marked retryable only because a response of status 200 may not say what is wrong.
-  const isStated = status !== undefined && status < 300;
-  if (isStated) return verdict === FAIL ? UNKNOWN_TEXT : verdict;
-  return FAULT;
+  // A response of status 2xx is marked retryable only because it may not say what is wrong.
+  if (status === undefined || status >= 300) return FAULT;
+  return verdict === FAIL ? UNKNOWN_TEXT : verdict;
 }
 
 /** The verdict on a rejection: about this row, if the teacher says so; else it may be about
@@ -170,6 +170,7 @@ function verdictOnRejection({ message, code }: TeacherError): Verdict {
   return neverFits(message) || isTooLong(message) ? ROW : FAIL;
 }
 
+/** The verdict by type, status, code and message, whether or not the teacher wants a retry. */
 function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
   if (error.isUnreachable || hasAnswered && error.code === "certificate") return UNREACHABLE;
   if (error.type === "timeout") return TIMEOUT;
@@ -183,8 +184,8 @@ function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
   if (status === undefined || status < 300) return verdictWithoutStatus(error);
   if (status < 400) return ADDRESS;
   if (status === 407) return PROXY;
-  const known = verdictByCode(error);
-  if (known !== undefined) return known;
+  const byCode = verdictByCode(error);
+  if (byCode !== undefined) return byCode;
   return status < 500 ? verdictOnClientError(error, status) : verdictOnServerError(error, status);
 }
 
@@ -200,8 +201,8 @@ function verdictByCode(error: TeacherError): Verdict | undefined {
 /** The verdict on an error without a status of its own: from a custom teacher, or reported in a
  * response of status 2xx. */
 function verdictWithoutStatus(error: TeacherError): Verdict {
-  const known = verdictByCode(error) ?? loadVerdict(error);
-  if (known !== undefined) return known;
+  const verdict = verdictByCode(error) ?? loadVerdict(error);
+  if (verdict !== undefined) return verdict;
   if (error.type === "server" || isFaultCode(error.code)) return FAULT;
   return BROKEN_ANSWERS.get(error.code ?? "") ??
     (error.status === undefined ? FAIL : verdictByMessage(error));

@@ -72,8 +72,9 @@ export function isAboutLoad(message: string): boolean {
   );
 }
 
-/** Whether something broke, in a response whose status blames the request: LM Studio, and gateways
- * that relay what their upstream says. Parameters may have names such as `timeout`. */
+/** Whether something broke, in a response whose status blames the request, as from LM Studio and
+ * from gateways that relay what their upstream says. Patterns are narrow, because messages about
+ * the request may name parameters such as `timeout`. */
 export function isAboutCrash(message: string): boolean {
   return matchesAny(
     message,
@@ -169,8 +170,8 @@ export function isFiltered(message: string, code = ""): boolean {
 const BLOCKED_ACCOUNT =
   /\b(?:account|organi[sz]ation|team|key|access)\b[^.]{0,40}\b(?:is|was|been) (?:suspended|disabled|banned|blocked|deactivated|terminated|revoked)/i;
 
-/** Whether one request is larger than what the account may send in a minute, so that waiting does
- * not help. */
+/** Whether one request is larger than what the account may send in a minute, so waiting does not
+ * help. */
 export function neverFits(message: string): boolean {
   if (matchesAny(message, /request too large/i)) return true;
   const match = /\blimit:? ([\d,]+),(?: used:? [\d,]+,)? requested:? ([\d,]+)/i.exec(message);

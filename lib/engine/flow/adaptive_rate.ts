@@ -24,7 +24,7 @@ import {
 const DECREASE_FACTOR = 0.85;
 
 /**
- * The least that one decrease leaves of the rate, as a fraction: a hiccup must not stop the run.
+ * The least that one decrease leaves of the rate, as a fraction: brief throttling must not stop the run.
  */
 const MIN_DECREASE_FACTOR = 0.5;
 
@@ -155,8 +155,8 @@ export class AdaptiveRate {
   /**
    * Reduces the rate after a trial has shown that too much is sent.
    *
-   * @param isRateAlone Whether only the rate is reduced: then growth levels off below the suspected
-   * rate.
+   * @param isRateAlone Whether the concurrency limit stays the same: growth then levels off below
+   * the suspected rate.
    */
   decrease(perSecond: number, isRateAlone: boolean, now: number): void {
     const rate = Math.max(MIN_PER_S, perSecond);

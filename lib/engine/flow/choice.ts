@@ -1,6 +1,6 @@
 /**
- * Chooses among several teachers: by weight, by the key of a row, or without those that have put
- * the row off.
+ * Chooses among several teachers: by weight, by the key of a row, or by the waits that they
+ * requested for a row.
  *
  * @module
  */
@@ -27,15 +27,15 @@ export function hasLeft(endpoint: Endpoint): boolean {
   return endpoint.isLeaving && endpoint.inFlight === 0;
 }
 
-/** Until when a teacher has put off a row; -Infinity if it has not. */
+/** The end of the wait that a teacher requested for a row; -Infinity if it requested none. */
 export function heldUntil(holds: readonly Hold[], endpoint: Endpoint): number {
   return holds.find(({ by }) => by === endpoint)?.until ?? -Infinity;
 }
 
 /**
- * Of the first `count` endpoints that have less than their share in flight, the one that was used
- * least for its weight. Not the least busy one: with few in flight, that would be the same for
- * every weight.
+ * The endpoint that was used least for its weight, of those among the first `count` that have less
+ * than their share in flight. Not the least busy one: with few attempts in flight, weights would not
+ * matter.
  */
 export function leastUsed(
   endpoints: readonly Endpoint[],
@@ -55,8 +55,8 @@ export function leastUsed(
   return best;
 }
 
-/** The endpoint with the least in flight for its weight, of those that have room now and have not
- * put off the row; undefined if there is none. */
+/** The endpoint with the least in flight for its weight, of those that have room now and whose
+ * requested wait for the row is over; undefined if there is none. */
 export function leastBusy(
   endpoints: readonly Endpoint[],
   holds: readonly Hold[],
@@ -98,7 +98,7 @@ export function ownerOf(
   return best.inFlight > MAX_SHARE_FACTOR * inFlight * best.weight / weight ? undefined : best;
 }
 
-/** A hash of two 32-bit numbers (the last steps of MurmurHash3). */
+/** A hash of two 32-bit numbers, as an unsigned one (`>>> 0`): the last steps of MurmurHash3. */
 function mixHashes(a: number, b: number): number {
   let hash = Math.imul(a ^ Math.imul(b, 0x9e3779b1), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

@@ -31,18 +31,22 @@ const MIN_THROTTLING_MS = 5_000;
 const REFUSALS_FOR_OUTAGE = 3;
 
 /** The shortest interval between probes, in milliseconds. */
-const PROBE_BASE_MS = 1_000;
+export const PROBE_BASE_MS = 1_000;
 
 /** The longest interval between probes, in milliseconds. */
-const PROBE_CAP_MS = 15_000;
+export const PROBE_CAP_MS = 15_000;
 
 /** The factor by which the interval grows after each probe. */
-const PROBE_GROWTH = 1.5;
+export const PROBE_GROWTH = 1.5;
+
+/** The most by which an interval is longer, as a fraction of it, so that many runs do not probe at
+ * once. */
+export const PROBE_JITTER = 0.2;
 
 /**
- * After this long an outage, failures count against rows again, in milliseconds. New rows are sent
- * first, so by then only the last rows are left, and these may break the teacher on each attempt.
- * Otherwise the run would never end.
+ * The length of an outage, in milliseconds, after which failures count against rows again. New rows
+ * are sent first, so by then only the last rows are left, and these may break the teacher on each
+ * attempt. The run would never end if they did not fail.
  */
 const PATIENCE_MS = 15 * 60_000;
 
@@ -67,7 +71,8 @@ export class CircuitBreaker {
   #downSince: number | undefined;
   #probeMs = PROBE_BASE_MS;
   #probeAt = 0;
-  #probeBy = Infinity;
+  /** The latest time for the next probe; Infinity if none is set. */
+  latestProbeAt = Infinity;
 
   constructor(options: CircuitBreakerOptions) {
     this.#options = options;
@@ -79,23 +84,17 @@ export class CircuitBreaker {
 
   /** When the next probe may be made. Valid only while the teacher is down. */
   get probeAt(): number {
-    return Math.min(this.#probeAt, this.#probeBy);
+    return Math.min(this.#probeAt, this.latestProbeAt);
   }
 
-  /** The latest time for the next probe; Infinity if none is set. */
-  get probeBy(): number {
-    return this.#probeBy;
-  }
-
-  set probeBy(latestAt: number) {
-    this.#probeBy = latestAt;
-  }
-
-  /** Called when an attempt is made. While the teacher is down, it is a probe, and the next one has
-   * to wait. */
+  /** Called when an attempt is made. While the teacher is down, it is a probe, and the next one must
+   * wait. */
   sent(): void {
     this.#attempts++;
-    if (this.#probeBy < Infinity && this.#options.now() >= this.#probeBy) this.#probeBy = Infinity;
+    const { latestProbeAt } = this;
+    if (latestProbeAt < Infinity && this.#options.now() >= latestProbeAt) {
+      this.latestProbeAt = Infinity;
+    }
     if (this.isDown) this.#waitForProbe();
   }
 
@@ -129,10 +128,10 @@ export class CircuitBreaker {
    * Called when an attempt has failed.
    *
    * @param startedAt When it was made.
-   * @param isFirst Whether nothing has counted against its row before.
+   * @param isFirstFailure Whether nothing has counted against its row before.
    * @returns Whether the failure counts against the row.
    */
-  failed(cause: Classification["cause"], startedAt: number, isFirst: boolean): boolean {
+  failed(cause: Classification["cause"], startedAt: number, isFirstFailure: boolean): boolean {
     const now = this.#options.now();
     if (this.#downSince !== undefined) {
       const mayBlameRow = cause === "fault" || cause === "timeout";
@@ -140,8 +139,8 @@ export class CircuitBreaker {
     }
     if (this.#trouble.length === 0) this.#attempts = this.#failedAttempts = 0;
     else if (startedAt >= this.#trouble.since) this.#failedAttempts++;
-    this.#silence.add(cause, isFirst, now);
-    this.#trouble.add(cause, isFirst, now);
+    this.#silence.add(cause, isFirstFailure, now);
+    this.#trouble.add(cause, isFirstFailure, now);
     if (!this.#isOutage(cause, now)) return true;
     this.#silence.end();
     this.#trouble.end();
@@ -155,17 +154,18 @@ export class CircuitBreaker {
     const silence = this.#silence;
     if (cause === "unreachable") return silence.refusedConnections >= REFUSALS_FOR_OUTAGE;
     if (cause === "load") {
-      return silence.throttled >= THROTTLED_FOR_OUTAGE && now - silence.since >= MIN_THROTTLING_MS;
+      return silence.throttledRows >= THROTTLED_FOR_OUTAGE &&
+        now - silence.since >= MIN_THROTTLING_MS;
     }
-    if (silence.rows >= ROWS_FOR_OUTAGE && now - silence.since >= MIN_FAULTS_MS) return true;
-    const { rows, since } = this.#trouble;
-    return rows >= ROWS_FOR_OUTAGE && now - since >= MIN_FAULTS_MS &&
+    if (silence.faultyRows >= ROWS_FOR_OUTAGE && now - silence.since >= MIN_FAULTS_MS) return true;
+    const { faultyRows, since } = this.#trouble;
+    return faultyRows >= ROWS_FOR_OUTAGE && now - since >= MIN_FAULTS_MS &&
       this.#failedAttempts >= NEARLY_ALL * this.#attempts;
   }
 
-  /** The jitter only adds to the wait, so that many runs do not probe at once. */
   #waitForProbe(): void {
-    this.#probeAt = this.#options.now() + this.#probeMs * (1 + 0.2 * this.#options.random());
+    const { now, random } = this.#options;
+    this.#probeAt = now() + this.#probeMs * (1 + PROBE_JITTER * random());
     this.#probeMs = Math.min(PROBE_CAP_MS, this.#probeMs * PROBE_GROWTH);
   }
 }
@@ -177,24 +177,24 @@ class Streak {
   /** Failures of all kinds. */
   length = 0;
   refusedConnections = 0;
-  /** Throttled rows whose earlier attempts had not failed. */
-  throttled = 0;
-  /** Rows that failed in another way and whose earlier attempts had not failed. */
-  rows = 0;
+  /** Rows that were throttled before any other failure had counted against them. */
+  throttledRows = 0;
+  /** Rows that failed in another way before any other failure had counted against them. */
+  faultyRows = 0;
 
-  add(cause: Classification["cause"], isFirst: boolean, now: number): void {
+  add(cause: Classification["cause"], isFirstFailure: boolean, now: number): void {
     if (this.length++ === 0) this.since = now;
     if (cause === "unreachable") this.refusedConnections++;
-    else if (isFirst && cause === "load") this.throttled++;
-    else if (isFirst) this.rows++;
+    else if (isFirstFailure && cause === "load") this.throttledRows++;
+    else if (isFirstFailure) this.faultyRows++;
   }
 
   end(): void {
     this.since = Infinity;
     this.length =
       this.refusedConnections =
-      this.throttled =
-      this.rows =
+      this.throttledRows =
+      this.faultyRows =
         0;
   }
 }

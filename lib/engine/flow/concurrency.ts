@@ -39,8 +39,8 @@ export interface LimitPressure {
   readonly startedAt: number;
   /** Attempts in flight when it ended, this one included. */
   readonly inFlight: number;
-  /** Whether it is part of a run of throttled attempts that is not chance. @default false */
-  readonly isRun?: boolean;
+  /** Whether it is part of a run of throttled attempts that is not due to chance. @default false */
+  readonly isInRun?: boolean;
 }
 
 /** The new limit as a fraction of the old one. CUBIC's 0.7 would leave too much idle at a teacher
@@ -57,8 +57,8 @@ const BURST_MS = 100;
  * too large a step. If it is throttled again before it has grown by this factor, the start is over.
  */
 const FURTHER_GROWTH = 1.5;
-/** How a careful start grows. Up to `below`, each answer multiplies the limit by `factor`; then
- * each adds one, which doubles it with every round of answers. */
+/** How a careful start grows. Below `below`, each answer multiplies the limit by `factor`; from there
+ * on, each answer adds one, which doubles the limit with every round of answers. */
 interface StartGrowth {
   readonly factor: number;
   readonly below: number;
@@ -143,7 +143,7 @@ export class ConcurrencyLimit {
     this.#explorer?.setCeiling(ceiling);
   }
 
-  /** Called when the teacher has answered, whether or not the answer is kept. */
+  /** Called when the teacher has answered, whether or not the answer is accepted. */
   answered(answer: LimitAnswer): void {
     const isLimiting = this.#observe(answer.inFlight);
     const isAfterDecrease = answer.startedAt > this.#lastDecreaseAt;
@@ -163,14 +163,15 @@ export class ConcurrencyLimit {
     this.#observe(pressure.inFlight);
     this.#quietSince = this.#now();
     if (pressure.startedAt <= this.#lastDecreaseAt + BURST_MS) {
-      if (pressure.isRun && this.#start === undefined) this.#shrink(pressure.inFlight - 1);
+      if (pressure.isInRun && this.#start === undefined) this.#shrink(pressure.inFlight - 1);
       return;
     }
     const from = Math.max(1, Math.min(this.#exact, pressure.inFlight));
     this.decrease(from, DECREASE_FACTOR * from);
   }
 
-  /** Reduces the limit to `towards`, at least by one from `from`, which was too many. */
+  /** Reduces the limit because `from` attempts in flight were too many: to `towards`, at least one
+   * below `from`. */
   decrease(from: number, towards: number): void {
     const size = this.#exact;
     if (this.#isProven && this.#start === undefined) this.#provenLimit = size;

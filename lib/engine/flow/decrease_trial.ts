@@ -30,9 +30,9 @@ const BURST_MS = 5;
 /** With fewer attempts in flight, one more or less is a large step, so a rate is needed too. */
 export const FEW_IN_FLIGHT = 8;
 /**
- * If few attempts return within this time on average, in milliseconds, they follow the rate so
- * closely that it is the only limit needed. Reducing these too would leave one lane, which sends
- * less than many teachers accept.
+ * If few attempts are in flight and return within this time on average, in milliseconds, they follow
+ * the rate so closely that no other limit is needed. A lower limit on attempts in flight would leave
+ * one lane, which sends less than many teachers accept.
  */
 const QUICK_MS = 50;
 /** How much of the throttled share may remain at a teacher at its capacity, as a fraction, because
@@ -96,7 +96,7 @@ export class DecreaseTrial {
   readonly #sentAt = new Float64Array(MAX_ATTEMPTS);
   #attempts = 0;
   /** Attempts old enough that they would have been throttled by now. */
-  #known = 0;
+  #decided = 0;
   #throttled = 0;
   /** The longest time until an attempt was throttled, in milliseconds. */
   #throttledInMs = 0;
@@ -129,7 +129,7 @@ export class DecreaseTrial {
 
   /** The share of the trial's attempts that was throttled. */
   get share(): number {
-    return this.#throttled / Math.max(1, this.#known);
+    return this.#throttled / Math.max(1, this.#decided);
   }
 
   /**
@@ -139,7 +139,7 @@ export class DecreaseTrial {
    */
   confirmation(now: number): DecreaseTrial | undefined {
     if (this.#isFinal) return undefined;
-    const { size, cap, share, isQuick } = this, attempts = this.#known;
+    const { size, cap, share, isQuick } = this, attempts = this.#decided;
     const seconds = Math.max(1, this.#sentAt[attempts - 1] - this.#startedAt) / 1_000;
     const acceptedPerSecond = Math.min(
       (1 - share) * this.perSecond,
@@ -174,13 +174,15 @@ export class DecreaseTrial {
   /** The result; undefined while the trial continues. */
   result(now: number): TrialResult | undefined {
     const knownUntil = now - this.#throttledInMs;
-    while (this.#known < this.#attempts && this.#sentAt[this.#known] <= knownUntil) this.#known++;
-    const accepted = Math.max(0, this.#known - this.#throttled);
+    while (this.#decided < this.#attempts && this.#sentAt[this.#decided] <= knownUntil) {
+      this.#decided++;
+    }
+    const accepted = Math.max(0, this.#decided - this.#throttled);
     const evidence = this.#throttled * this.#throttledEvidence + accepted * this.#acceptedEvidence;
     if (evidence >= INEFFECTIVE_AT) {
-      return this.#known < MIN_ATTEMPTS ? undefined : "ineffective";
+      return this.#decided < MIN_ATTEMPTS ? undefined : "ineffective";
     }
-    const isOver = this.#known >= MAX_ATTEMPTS;
+    const isOver = this.#decided >= MAX_ATTEMPTS;
     if (evidence > EFFECTIVE_AT && !isOver) {
       this.#effectiveSince = undefined;
       return undefined;

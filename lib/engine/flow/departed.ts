@@ -23,9 +23,10 @@ export class Departed {
   add(status: TeacherStatus): void {
     const key = keyOf(status);
     const idle = { until: null, reason: null, in_flight: 0, limit: 0 };
-    const last = withCountsOf({ ...status, state: "left", ...idle }, this.#named.get(key));
+    const finalStatus = { ...status, state: "left" as const, ...idle };
+    const total = withCountsOf(finalStatus, this.#named.get(key));
     this.#named.delete(key);
-    this.#named.set(key, last);
+    this.#named.set(key, total);
     if (this.#named.size <= MAX_NAMED) return;
     const [[oldestKey, oldest]] = this.#named;
     this.#named.delete(oldestKey);

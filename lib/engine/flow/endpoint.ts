@@ -106,8 +106,8 @@ export class Endpoint {
     return !this.#isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
   }
 
-  /** When attempts may be made again after an outage or a cool-down, on the engine's clock;
-   * undefined if it is not resting. */
+  /** When attempts may be made again after an outage, a cool-down or a used-up quota, on the engine's
+   * clock; undefined if it is not resting. */
   restsUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
     if (this.#breaker.isDown) return Math.max(this.#breaker.probeAt, coolUntil);
@@ -115,8 +115,8 @@ export class Endpoint {
     return coolUntil > now ? coolUntil : undefined;
   }
 
-  /** Milliseconds until an attempt may be made: 0 if now, Infinity if one in flight has to end
-   * first, or nothing more is sent. */
+  /** Milliseconds until an attempt may be made: 0 if now, Infinity if one in flight must end first,
+   * or nothing more is sent. */
   delayMs(now: number): number {
     if (this.#haltReason !== undefined || this.#isLeaving) return Infinity;
     const restsUntil = this.restsUntil(now);
@@ -145,7 +145,7 @@ export class Endpoint {
     this.#load.answered(sent, inFlight, completion);
   }
 
-  /** Called when an answer was paid for, complete or partial, kept or not. */
+  /** Called when an answer was paid for, complete or partial, accepted or not. */
   paid(costUsd: number): void {
     this.#costUsd += costUsd;
   }
@@ -153,13 +153,13 @@ export class Endpoint {
   /**
    * Called when an attempt failed.
    *
-   * @param isFirst Whether nothing has counted against the row before.
+   * @param isFirstFailure Whether nothing has counted against the row before.
    */
   failed(
     sent: Sent,
     error: TeacherError,
     classification: Classification,
-    isFirst: boolean,
+    isFirstFailure: boolean,
   ): FailureEffect {
     this.#context.onFailure?.();
     const inFlight = this.inFlight--;
@@ -179,7 +179,7 @@ export class Endpoint {
     if (verdict === "closed") return { counts: false, isTolerated: false };
     const isTolerated = verdict === "tolerated";
     const wasDown = this.isDown;
-    const counts = this.#breaker.failed(cause, sent.startedAt, isFirst);
+    const counts = this.#breaker.failed(cause, sent.startedAt, isFirstFailure);
     if (this.isDown && !wasDown) this.#context.onOutage?.(this);
     return { counts, isTolerated };
   }
@@ -201,13 +201,13 @@ export class Endpoint {
 
   /** The latest time of the next probe, on the engine's clock, as set by `probeBy()`; else
    * Infinity. */
-  get probedBy(): number {
-    return this.#breaker.probeBy;
+  get latestProbeAt(): number {
+    return this.#breaker.latestProbeAt;
   }
 
-  /** Makes a probe at this time on the engine's clock at the latest, even while it is down. */
-  probeBy(latestAt: number): void {
-    this.#breaker.probeBy = latestAt;
+  /** Makes the next probe at this time on the engine's clock at the latest. */
+  probeBy(latestProbeAt: number): void {
+    this.#breaker.latestProbeAt = latestProbeAt;
   }
 
   /** Sends nothing more to it. The first reason is kept. */
@@ -236,7 +236,7 @@ export class Endpoint {
   }
 
   /** Called when it is listed again before its last call has ended: continues as carefully as after
-   * an outage. */
+   * an outage, even if it was halted. */
   rejoin(place: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     this.setShare(place);
     this.#isLeaving = false;

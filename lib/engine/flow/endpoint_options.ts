@@ -1,3 +1,9 @@
+/**
+ * What an endpoint is made from, and what it says about a failed attempt.
+ *
+ * @module
+ */
+
 import type { Teacher } from "../../teacher/mod.ts";
 import type { Endpoint } from "./endpoint.ts";
 

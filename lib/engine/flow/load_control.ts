@@ -41,7 +41,7 @@ export interface Sent {
   readonly startedAt: number;
 }
 
-/** An attempt that was throttled or timed out. */
+/** An attempt that was throttled, timed out or not connected. */
 interface Pressure extends Sent {
   /** Attempts in flight when it ended, this one included. */
   readonly inFlight: number;
@@ -58,12 +58,13 @@ const COOL_DOWN_JITTER = 0.1;
 /** The most by which a cool-down lasts longer than requested, in milliseconds. */
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
-/** A careful start that has not reached the ceiling is over after this many attempts for each place
- * below it. */
+/** The attempts after which a careful start is over, as a multiple of the ceiling, even if it has
+ * not reached the ceiling. */
 const START_TURNS = 4;
 
 /** The load on one teacher. Each attempt is a `sent()`, then exactly one of `answered()`,
- * `failed()` and `notSent()`; `pressed()` is called in addition. */
+ * `failed()` and `notSent()`. In addition, `responded()` is called if the teacher gave no sign of
+ * trouble, and `pressed()` if the attempt was throttled, timed out or not connected. */
 export class LoadControl {
   readonly #now: () => number;
   readonly #limit: ConcurrencyLimit;
@@ -103,12 +104,14 @@ export class LoadControl {
       this.#tolerance.trial === undefined && this.#limit.isAtMaximum;
   }
 
-  /** Whether the last attempts were all throttled, so that the next one would be too. */
-  get isRun(): boolean {
-    return this.#tolerance.isRun;
+  /** Whether the last throttled attempt was part of a run that is not chance, so the next attempt
+   * would be throttled too. */
+  get isInRun(): boolean {
+    return this.#tolerance.isInRun;
   }
 
-  /** When the next probe may be made while a quota per minute is used up; undefined otherwise. */
+  /** When the next probe may be made, on the engine's clock, while a quota per minute is used up;
+   * undefined otherwise. */
   get closedUntil(): number | undefined {
     return this.#window.closedUntil;
   }
@@ -148,7 +151,7 @@ export class LoadControl {
     this.#rate.answered(completion);
     if (this.#pacer === undefined) return;
     const now = this.#now(), { value, isStarting } = this.#limit;
-    // Those that are throttled however little is sent come on top.
+    // Attempts that are throttled however little is sent are added: they take no capacity.
     const attempts = value / (1 - this.#tolerance.usualShare);
     this.#pacer.answered(now - startedAt, attempts, isStarting, now);
   }
@@ -161,7 +164,7 @@ export class LoadControl {
   /**
    * Called when an attempt failed.
    *
-   * @param partial What it used tokens for; undefined if nothing.
+   * @param partial Its partial answer, whose tokens count; undefined if there is none.
    */
   failed(partial: Completion | undefined): void {
     if (partial === undefined) this.#rate.failed();
@@ -177,9 +180,10 @@ export class LoadControl {
   }
 
   /**
-   * Called when an attempt was throttled or timed out. Returns whether that is no more than usual,
-   * a sign that too much is sent, or due to a quota that is used up. If the teacher names a time
-   * and other attempts would be throttled too, all wait for it.
+   * Called when an attempt was throttled, timed out or could not connect. Returns whether that is no
+   * more than usual (`tolerated`), a sign that too much is sent (`excess`), or due to a quota that
+   * is used up (`closed`). If the teacher names a time and other attempts would be throttled too,
+   * all of them wait for it.
    */
   pressed(
     { ticket, startedAt }: Sent,
@@ -193,7 +197,7 @@ export class LoadControl {
     const pressure = { ticket, startedAt, inFlight, isRate, isExhausted, hasRetryTime };
     const verdict = this.#throttled(pressure);
     const isClosed = verdict === "closed";
-    if (hasRetryTime && (isClosed || isExhausted || this.isRun)) {
+    if (hasRetryTime && (isClosed || isExhausted || this.isInRun)) {
       this.#coolDown(retryAfterMs);
       return isClosed ? "closed" : "excess";
     }
@@ -213,8 +217,8 @@ export class LoadControl {
     const isClosed = this.closedUntil !== undefined;
     const verdict = isClosed ? "closed" : this.#tolerate(pressure, now);
     if (!isClosed && (hasRetryTime || !isRate && !isExhausted)) return verdict;
-    const { isRun } = this.#tolerance;
-    return this.#window.throttled(now, { ...pressure, size, isRun }) ? "closed" : verdict;
+    const { isInRun } = this.#tolerance;
+    return this.#window.throttled(now, { ...pressure, size, isInRun }) ? "closed" : verdict;
   }
 
   #tolerate({ ticket, startedAt, inFlight, isRate }: Pressure, now: number): ThrottleVerdict {
@@ -223,7 +227,7 @@ export class LoadControl {
       ticket < START_TURNS * this.#ceiling;
     const verdict = this.#tolerance.throttled({ ticket, startedAt, inFlight, isStarting }, now);
     const isExcess = verdict === "excess";
-    if (isExcess) this.#limit.pressed({ startedAt, inFlight, isRun: this.isRun });
+    if (isExcess) this.#limit.pressed({ startedAt, inFlight, isInRun: this.isInRun });
     if (verdict === "suspicious") this.#rate.startTrial();
     if (isRate) this.#rate.throttled(startedAt, isExcess);
     if (isRate && isExcess) this.#pacer ??= new Pacer();
@@ -266,8 +270,8 @@ export class LoadControl {
     if (isInUse) this.#limit.tick();
   }
 
-  /** Returns to `size` attempts in flight once a window is open: throttling at the end of the last
-   * one said nothing about the limit, the rate or bursts. */
+  /** Called with the limit to return to once a window is open, else undefined. The throttling at the
+   * end of the last window said nothing about limit, rate or bursts. */
   #reopen(size: number | undefined): void {
     if (size === undefined) return;
     this.#pacer = undefined;

@@ -9,6 +9,8 @@
  * @module
  */
 
+import { PROBE_BASE_MS, PROBE_CAP_MS, PROBE_GROWTH, PROBE_JITTER } from "./circuit_breaker.ts";
+
 /** The fewest throttled attempts that show that a window is closed. */
 const MIN_THROTTLED = 3;
 /** The shortest time from the first to the last of these attempts, in milliseconds. */
@@ -21,12 +23,8 @@ const REMAINING_FRACTION = 0.1;
 const MIN_CLOSED_MS = 3_000;
 /** A teacher that accepted fewer attempts has a slow rate too. */
 const MIN_QUOTA = 8;
-/** The wait before the first probe, in milliseconds. */
-const PROBE_BASE_MS = 1_000;
-/** The longest wait before a probe, in milliseconds. */
-const PROBE_CAP_MS = 15_000;
-/** The factor by which the wait grows with each probe. */
-const PROBE_GROWTH = 1.5;
+/** How much of `#throttledInMs` remains with each throttled attempt, as a factor. */
+const FADING = 0.9;
 /** The usual length of a window, by the clock or from the first request on, in milliseconds. */
 const MINUTE_MS = 60_000;
 /** A window is probed once to twice this time after its expected opening, in milliseconds. */
@@ -37,7 +35,8 @@ const GRACE_MS = 500;
 /** A window that opens unexpectedly gets 1, 2, 4, … attempts up to this number, then the rest of
  * its quota. One that opens as expected is filled at once. */
 const MAX_STEP = 256;
-/** The time between two of these steps, in milliseconds; twice the time of throttling if longer. */
+/** The shortest time between two steps, in milliseconds. Usually, it is twice the time until an
+ * attempt is throttled. */
 const MIN_STEP_MS = 100;
 /** The longest time between two steps, in milliseconds. */
 const MAX_STEP_MS = 1_000;
@@ -62,19 +61,13 @@ export interface ThrottledAttempt {
   /** How many attempts the concurrency limit allows. */
   readonly size: number;
   /** Whether it is part of a run of throttled attempts that is not chance. */
-  readonly isRun: boolean;
+  readonly isInRun: boolean;
   /** Whether the teacher says that a limit is used up. */
   readonly isExhausted: boolean;
 }
 
 /** Throttled attempts without an answer between them: the first one, and their count. */
-interface Run {
-  readonly ticket: number;
-  readonly startedAt: number;
-  readonly inFlight: number;
-  readonly size: number;
-  count: number;
-}
+type Run = Omit<ThrottledAttempt, "isInRun" | "isExhausted"> & { count: number };
 
 /** The windows of one teacher. Times are in milliseconds of one monotonic clock. */
 export class QuotaWindow {
@@ -97,12 +90,15 @@ export class QuotaWindow {
   /** Throttled attempts in the window. */
   #throttled = 0;
   #lastTicket = 0;
+  /** The longest time until one of the last attempts was throttled, in milliseconds. */
   #throttledInMs = 0;
   /** How many attempts a window accepts; undefined if unknown. */
   #quota: number | undefined;
-  /** A window is at least this long, in milliseconds: a probe was throttled after this time. */
+  /** The shortest possible length of a window, in milliseconds: a probe was throttled after this
+   * time. */
   #minPeriodMs = 0;
-  /** A window is at most this long, in milliseconds: a probe was accepted after this time. */
+  /** The longest possible length of a window, in milliseconds: a probe was accepted after this time.
+   * Undefined before that. */
   #periodMs: number | undefined;
   /** The ticket of the last attempt that is allowed now. */
   #allowedTicket = Infinity;
@@ -170,10 +166,10 @@ export class QuotaWindow {
 
   /** Called when an attempt was throttled. Returns whether the window is closed. */
   throttled(now: number, attempt: ThrottledAttempt): boolean {
-    const { ticket, startedAt, inFlight, size, isRun, isExhausted } = attempt;
-    this.#throttledInMs = Math.max(0.9 * this.#throttledInMs, now - startedAt);
+    const { ticket, startedAt, inFlight, size, isInRun, isExhausted } = attempt;
+    this.#throttledInMs = Math.max(FADING * this.#throttledInMs, now - startedAt);
     if (this.#closed !== undefined) {
-      if (ticket > this.#closed.ticket) this.#stillClosed(ticket, startedAt);
+      if (ticket > this.#closed.ticket) this.#probeWasThrottled(ticket, startedAt);
       return true;
     }
     this.#throttled++;
@@ -182,18 +178,18 @@ export class QuotaWindow {
     run.count++;
     const isDrained = inFlight - 1 <= REMAINING_FRACTION * run.inFlight;
     const isLong = run.count >= MIN_THROTTLED && now - run.startedAt >= MIN_RUN_MS;
-    if (this.#isAtEnd || isDrained && (isExhausted || isRun && isLong)) this.#close(run, now);
+    if (this.#isAtEnd || isDrained && (isExhausted || isInRun && isLong)) this.#close(run, now);
     return this.#closed !== undefined;
   }
 
-  /** Whether the window may be used up because its quota was sent, or may not have opened because
-   * hardly anything was. */
+  /** Whether throttling shows that the window is closed: nearly its whole quota was sent, or it has
+   * just opened, so it may not have been open at all. */
   get #isAtEnd(): boolean {
     if (this.#quota === undefined) return false;
     return this.#step < MAX_STEP || this.#lastTicket >= this.#firstTicket + NEAR_END * this.#quota;
   }
 
-  #stillClosed(ticket: number, startedAt: number): void {
+  #probeWasThrottled(ticket: number, startedAt: number): void {
     this.#probeSentAt = undefined;
     if (ticket >= this.#openingTicket) this.#openingTicket = Infinity;
     if (this.#openedAt === undefined) return;
@@ -243,7 +239,7 @@ export class QuotaWindow {
     if (this.#minPeriodMs >= this.#periodMs) this.#minPeriodMs = 0;
   }
 
-  /** Allows more attempts: up to the quota, and beyond it step by step from one on. */
+  /** Allows more attempts: up to the quota, and beyond it in steps of 1, 2, 4, … */
   #allowMore(now: number): void {
     const end = this.#firstTicket + this.#quota! - 1;
     const isBeyondQuota = this.#lastTicket >= end;
@@ -273,11 +269,10 @@ export class QuotaWindow {
     this.#allowedTicket = this.#lastTicket + this.#quota!;
   }
 
-  /** Sets the time of the next probe: when a window may open, or after the wait. Jitter keeps many
-   * runs from probing at once. */
+  /** Sets the time of the next probe: when a window may open, or after the wait. */
   #waitForProbe(now: number): void {
     const { random, wallClock } = this.#options;
-    const waitMs = this.#probeMs * (1 + 0.2 * random());
+    const waitMs = this.#probeMs * (1 + PROBE_JITTER * random());
     const marginMs = MARGIN_MS * (1 + random());
     // Each opening is probed once.
     const earliest = this.#isNextAtOpening ? now + marginMs : now;
@@ -287,7 +282,7 @@ export class QuotaWindow {
       ...this.#openedAt === undefined || this.#periodMs === undefined
         ? []
         : [this.#openedAt + this.#minPeriodMs, this.#openedAt + this.#periodMs],
-    ].map((at) => at + marginMs).filter((at) => at > earliest);
+    ].map((openingAt) => openingAt + marginMs).filter((probeAt) => probeAt > earliest);
     const opening = Math.min(...openings);
     const isOpening = opening <= now + waitMs;
     this.#probeAt = isOpening ? opening : now + waitMs;

@@ -23,7 +23,7 @@ const GUESS_TOKENS = 500;
 /** How many finished calls the guess counts as. */
 const GUESS_WEIGHT = 5;
 
-/** How many calls the mean number of tokens covers. */
+/** How many calls the mean number of tokens covers at most. */
 const MEAN_CALLS = 200;
 
 /** Below this fraction of a limit, the rest is spread over the time until the reset. */
@@ -114,7 +114,7 @@ export class RateLimiter {
     if (rateLimit !== undefined) this.#applyHeaders(rateLimit, this.#now());
   }
 
-  /** Called when an attempt failed for any reason: gives its tokens back. */
+  /** Called when an attempt failed without any answer: gives its tokens back. */
   failed(): void {
     this.#inFlight--;
     this.#charge(0);
@@ -145,9 +145,9 @@ export class RateLimiter {
   }
 
   /**
-   * Reduces the rate to `perSecond`.
+   * Reduces the rate to `perSecond` after a trial has shown that too much is sent.
    *
-   * @param isRateAlone Whether only the rate is reduced.
+   * @param isRateAlone Whether the concurrency limit stays the same.
    */
   decrease(perSecond: number, isRateAlone: boolean): void {
     this.#adaptive.decrease(perSecond, isRateAlone, this.#now());
@@ -164,7 +164,7 @@ export class RateLimiter {
     this.#adaptive.removeLimit();
   }
 
-  /** Charges `spent` tokens, and corrects the charge for the attempts in flight. */
+  /** Charges `spent` tokens, and adjusts the charge for the attempts in flight. */
   #charge(spent: number): void {
     if (this.#tokens === undefined) return;
     const charged = this.#inFlight * this.#meanTokens;

@@ -49,13 +49,14 @@ export interface Rest {
 export class TeacherPool {
   #endpoints: readonly Endpoint[];
   #rateShare = 1;
-  /** Whether a teacher that has left still has attempts in flight. */
-  #areLeaving = false;
+  /** Whether `#endpoints` may contain teachers that have left. */
+  #hasLeaving = false;
   readonly #departed = new Departed();
   readonly #options: TeacherPoolOptions;
   readonly #context: EndpointContext;
   readonly #readClock: () => number;
-  /** Reused by `pick()`, which is on the hot path; only the entries that it has set are valid. */
+  /** Reused by `pick()`, which is on the hot path. Entries that the current call did not set are
+   * stale. */
   readonly #ready: Endpoint[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
@@ -83,6 +84,11 @@ export class TeacherPool {
     return !this.#endpoints.some(isActive);
   }
 
+  /** Whether more than one teacher may receive attempts, now or later. */
+  get hasSeveral(): boolean {
+    return this.#endpoints.filter(isActive).length > 1;
+  }
+
   /** Why nothing is sent, and until when; undefined unless all teachers rest. */
   get rest(): Rest | undefined {
     const now = this.#options.now();
@@ -101,8 +107,8 @@ export class TeacherPool {
     return { until: this.#options.wallClock() + inMs, inMs, reason };
   }
 
-  /** Milliseconds until a teacher accepts a row that others put off; 0 if one does now, or if none
-   * receives anything new. */
+  /** Milliseconds until a teacher accepts a row, given what others requested for it; 0 if one does
+   * now, or if none receives anything new. */
   soonestMs(holds: readonly Hold[]): number {
     const now = this.#options.now();
     let soonest = Infinity;
@@ -157,8 +163,8 @@ export class TeacherPool {
     return other ?? avoided;
   }
 
-  /** The teacher with the least in flight for its weight, of those that have room now and have not
-   * put off the row; undefined if there is none. */
+  /** The teacher with the least in flight for its weight, of those that have room now and whose
+   * requested wait for the row is over; undefined if there is none. */
   pickFor(holds: readonly Hold[]): Endpoint | undefined {
     return leastBusy(this.#endpoints, holds, this.#readClock());
   }
@@ -169,8 +175,8 @@ export class TeacherPool {
   }
 
   /**
-   * Adds a teacher, or one that left before. It starts carefully, even if the others have proven
-   * themselves.
+   * Adds a teacher, or lists one again that left and still has calls in flight. It starts carefully,
+   * even if the others have proven themselves.
    */
   add(teacher: EndpointOptions): void {
     // Without the turns that it missed, it alone would get all rows at first.
@@ -199,7 +205,7 @@ export class TeacherPool {
   /** Sends nothing new to a teacher; its calls in flight are finished. */
   remove(teacher: EndpointOptions["teacher"]): void {
     for (const endpoint of this.#endpoints) if (endpoint.teacher === teacher) endpoint.leave();
-    this.#areLeaving = true;
+    this.#hasLeaving = true;
     this.#tickOften();
     this.#options.onReady();
   }
@@ -220,7 +226,7 @@ export class TeacherPool {
 
   /** Includes teachers that have left. */
   statuses(): TeacherStatus[] {
-    if (this.#areLeaving) this.#removeDeparted();
+    if (this.#hasLeaving) this.#removeDeparted();
     return this.#departed.allStatuses(this.#endpoints.map((endpoint) => endpoint.status()));
   }
 
@@ -228,7 +234,7 @@ export class TeacherPool {
     this.#readClock();
     const before = this.limit;
     for (const endpoint of this.#endpoints) endpoint.tick();
-    if (this.#areLeaving) this.#removeDeparted();
+    if (this.#hasLeaving) this.#removeDeparted();
     if (this.limit > before) this.#options.onReady();
     this.#options.onTick();
     // `onReady` may have ended the run and closed the pool.
@@ -261,7 +267,7 @@ export class TeacherPool {
       if (hasLeft(endpoint)) this.#departed.add(endpoint.status());
     }
     this.#endpoints = this.#endpoints.filter((endpoint) => !hasLeft(endpoint));
-    this.#areLeaving = this.#endpoints.some(({ isLeaving }) => isLeaving);
+    this.#hasLeaving = this.#endpoints.some(({ isLeaving }) => isLeaving);
   }
 
   #wakeAt(wakeAt: number): void {

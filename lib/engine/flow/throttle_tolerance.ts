@@ -22,8 +22,9 @@ import { DecreaseTrial } from "./decrease_trial.ts";
  */
 export type ThrottleVerdict = "tolerated" | "suspicious" | "excess" | "ineffective";
 
+/** An attempt that was throttled. */
 export interface Throttled {
-  /** Its number among the attempts at the teacher. */
+  /** Its number among the attempts at its teacher, from 1. */
   readonly ticket: number;
   /** When it was sent. */
   readonly startedAt: number;
@@ -34,9 +35,9 @@ export interface Throttled {
 }
 
 /** The results of the last `RECENT` attempts at most. */
-interface Recent {
+interface RecentResults {
   readonly attempts: number;
-  /** From the first of the attempts on. */
+  /** The time since the first of these attempts was sent. */
   readonly seconds: number;
   /** The share that was throttled, from 0 to 1. */
   readonly share: number;
@@ -87,7 +88,7 @@ const MAX_SHARE = 0.75;
 const TOLERANCE_MARGIN = 1.2;
 /** The usual share is forgotten once less than this fraction of it is throttled. */
 const GONE_FRACTION = 0.25;
-/** The fewest attempts that show this. */
+/** The fewest attempts that show that the usual share is gone. */
 const GONE_ATTEMPTS = 0.8 * MEMORY;
 
 /** The throttled attempts of one teacher. Times are in milliseconds of any clock. */
@@ -110,10 +111,11 @@ export class ThrottleTolerance {
   /** When the last `REMEMBERED` attempts were sent. */
   readonly #sentAt = new Float64Array(REMEMBERED);
   #lastTicket = 0;
+  /** The first attempt that counts towards the measured rate. */
   #recentFrom = 1;
   /** The tickets of throttled attempts, each at its ticket modulo `REMEMBERED`. */
   readonly #throttledTickets = new Float64Array(REMEMBERED).fill(NONE);
-  #isRun = false;
+  #isInRun = false;
 
   get trial(): DecreaseTrial | undefined {
     return this.#trial;
@@ -124,10 +126,10 @@ export class ThrottleTolerance {
     return this.#usualShare;
   }
 
-  /** Whether the last attempt was part of a run of throttled attempts that is not chance, so that
-   * the next one would be throttled too. */
-  get isRun(): boolean {
-    return this.#isRun;
+  /** Whether the last throttled attempt was part of a run that is not chance, so the next attempt
+   * would be throttled too. */
+  get isInRun(): boolean {
+    return this.#isInRun;
   }
 
   sent(ticket: number, now: number): void {
@@ -156,11 +158,11 @@ export class ThrottleTolerance {
       FADING * this.#throttledInMs,
     );
     this.#trial?.throttled(attempt.startedAt, now);
-    const run = this.#runAt(attempt.ticket);
-    if (run < MIN_RUN) this.#allThrottled++;
+    const runLength = this.#runLengthAt(attempt.ticket);
+    if (runLength < MIN_RUN) this.#allThrottled++;
     else this.#allSent = Math.max(0, this.#allSent - 1);
-    this.#isRun = run >= Math.max(MIN_RUN, this.#minRunLength(run));
-    if (this.#isRun) return this.#excess();
+    this.#isInRun = runLength >= Math.max(MIN_RUN, this.#minRunLength(runLength));
+    if (this.#isInRun) return this.#excess();
     if (this.#trial !== undefined) return this.#afterTrial(this.#trial, now);
     if (this.#isTolerated || attempt.ticket <= this.#countedFrom) return "tolerated";
     const recent = this.#recent(now);
@@ -211,7 +213,7 @@ export class ThrottleTolerance {
 
   /** The length of the run that an attempt is part of, in the order of sending. Attempts in flight
    * end a run, because they may be accepted. */
-  #runAt(ticket: number): number {
+  #runLengthAt(ticket: number): number {
     this.#throttledTickets[ticket % REMEMBERED] = ticket;
     let length = 1;
     for (let n = ticket - 1; length < RECENT && this.#wasThrottled(n); n--) length++;
@@ -226,17 +228,17 @@ export class ThrottleTolerance {
   /** The shortest run that is not chance, given the share that was throttled before it. */
   #minRunLength(length: number): number {
     // The run's own attempts that were counted before it was long enough to be a run.
-    const own = Math.min(length, MIN_RUN - 1);
-    const sent = Math.max(1, this.#allSent - own);
-    const before = Math.max(0, this.#allThrottled - own);
-    const shareBefore = (before - Math.sqrt(before)) / sent;
+    const ownAttempts = Math.min(length, MIN_RUN - 1);
+    const sent = Math.max(1, this.#allSent - ownAttempts);
+    const throttled = Math.max(0, this.#allThrottled - ownAttempts);
+    const shareBefore = (throttled - Math.sqrt(throttled)) / sent;
     const share = Math.min(MAX_SHARE, Math.max(MIN_SHARE, this.#usualShare, shareBefore));
     return Math.ceil(Math.log(CHANCE_PROBABILITY / sent) / Math.log(share));
   }
 
   /** The results of the last attempts, except those that may still be throttled. If nearly all of
    * them may be, their share is that of all attempts. */
-  #recent(now: number): Recent {
+  #recent(now: number): RecentResults {
     const oldest = Math.max(this.#recentFrom, this.#lastTicket - REMEMBERED + 2);
     const unknownFrom = now - this.#throttledInMs;
     let last = this.#lastTicket;

@@ -166,18 +166,24 @@ Deno.test("classify() with escalate counts from a row's own limit, and keeps to 
   assertEquals(classify(capped, cut, { params: { max_tokens: 70 }, own })?.follow, "fail");
 });
 
-Deno.test("continued() resumes with the row's last seed and limit, within what this run allows", () => {
+Deno.test("resumedParams() resumes with the row's last seed and limit, within what this run allows", () => {
   const params = { max_tokens: 100, seed: 3 };
   const left = { resample: 2, maxTokens: 400 };
-  const continued = (options: Partial<AnswerPolicyOptions>, next = left, row = rowOf("a")) =>
-    acceptanceOf({ params, ...options }).continued(row, { ...params, ...row.params }, next);
+  const resumedParams = (options: Partial<AnswerPolicyOptions>, next = left, row = rowOf("a")) =>
+    acceptanceOf({ params, ...options }).resumedParams(row, { ...params, ...row.params }, next);
   const escalating = { onTruncated: "escalate" } as const;
-  assertEquals(continued(escalating), { max_tokens: 400, seed: 2_003 });
-  assertEquals(continued({ ...escalating, maxTokensCap: 300 }), { max_tokens: 300, seed: 2_003 });
-  assertEquals(continued({ ...escalating, maxTokensCap: 50 }), { max_tokens: 100, seed: 2_003 });
-  assertEquals(continued({ onTruncated: "keep" }), { max_tokens: 100, seed: 2_003 });
+  assertEquals(resumedParams(escalating), { max_tokens: 400, seed: 2_003 });
+  assertEquals(resumedParams({ ...escalating, maxTokensCap: 300 }), {
+    max_tokens: 300,
+    seed: 2_003,
+  });
+  assertEquals(resumedParams({ ...escalating, maxTokensCap: 50 }), {
+    max_tokens: 100,
+    seed: 2_003,
+  });
+  assertEquals(resumedParams({ onTruncated: "keep" }), { max_tokens: 100, seed: 2_003 });
   const own = rowOf("b", { max_tokens: 20 });
-  assertEquals(continued(escalating, { resample: 0, maxTokens: 400 }, own).max_tokens, 160);
+  assertEquals(resumedParams(escalating, { resample: 0, maxTokens: 400 }, own).max_tokens, 160);
 });
 
 Deno.test("classify() with escalate sets a limit where there is none, if it knows how long and how far", () => {

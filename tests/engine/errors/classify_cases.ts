@@ -53,7 +53,7 @@ const FAULT: Expected = { action: "retry", cause: "fault", type: "server" };
 const RATE_LIMIT: Expected = { action: "retry", cause: "load", type: "rate_limit" };
 const OVERLOAD: Expected = { ...RATE_LIMIT, type: "server" };
 const BROKEN: Expected = { ...FAULT, type: "response" };
-const UNKNOWN: Expected = { ...BROKEN, isOtherServer: "probably" };
+const UNKNOWN: Expected = { ...BROKEN, otherServer: "probable" };
 const CUT_OFF: Expected = { ...FAULT, type: "network" };
 const TIMEOUT: Expected = { action: "retry", cause: "timeout", type: "timeout" };
 const UNREACHABLE: Expected = { action: "retry", cause: "unreachable", type: "network" };
@@ -640,7 +640,7 @@ export const GROUPS: readonly CaseGroup[] = [
       halts("tls"),
     ),
     unreadable("http:// where https:// is spoken", "\x15\x03\x01\0\x02\x02F", halts("tls")),
-    unreadable("a port of another protocol", "SSH-2.0", { ...CUT_OFF, isOtherServer: "certainly" }),
+    unreadable("a port of another protocol", "SSH-2.0", { ...CUT_OFF, otherServer: "certain" }),
   ]),
   group("Overload and rate limits", [
     on(
@@ -1126,7 +1126,7 @@ export const GROUPS: readonly CaseGroup[] = [
     without("no choice", { choices: [] }, BROKEN),
     without("a proxy, in plain text", "upstream connect error or disconnect", FAULT),
     without("a gateway, in plain text", "Insufficient balance", BILLING),
-    without("a web page", PAGE, { ...BROKEN, isOtherServer: "certainly" }),
+    without("a web page", PAGE, { ...BROKEN, otherServer: "certain" }),
     without("another API", { status: "ok" }, UNKNOWN),
     without("MiniMax: wrong key", minimax(1004, "login fail"), KEY),
     without("MiniMax: no credit", minimax(1008, "insufficient balance"), BILLING),

@@ -63,7 +63,7 @@ function recognized(error: TeacherError, headers: Readonly<Record<string, string
 }
 
 function follows(
-  { action, cause, retryAfterMs, isExhausted, isAboutModel, isOtherServer, remedy }: Expected,
+  { action, cause, retryAfterMs, isExhausted, isAboutModel, otherServer, remedy }: Expected,
 ): string {
   if (action === "halt") {
     const own = isAboutModel ? "; a row that names a model of its own fails alone" : "";
@@ -74,7 +74,7 @@ function follows(
   }
   if (cause === "timeout") return "again, once";
   if (cause === "unreachable") return "again when a server listens; does not count";
-  if (isOtherServer !== undefined) return "again; the run halts while nothing has succeeded";
+  if (otherServer !== undefined) return "again; the run halts while nothing has succeeded";
   if (cause === "fault") return "again";
   const time = retryAfterMs === undefined ? undefined : `${retryAfterMs / 1_000} s`;
   if (isExhausted) {
