@@ -360,3 +360,30 @@ Deno.test("a teacher that is listed again with a higher limit starts carefully",
   engine.abort();
   await fixture.ended;
 });
+
+Deno.test("Engine says that a teacher is lost only if others are there now, whatever was at the start", async () => {
+  using clock = new FakeClock();
+  const notices: string[] = [];
+  const [a, b] = ["a", "b"].map((address) => Object.assign(new FakeTeacher(), { address }));
+  const fixture = new Fixture({
+    rows: rowsOf(50),
+    teachers: [endpointOf(a)],
+    concurrency: 8,
+    now: clock.now,
+    onNotice: (message) => notices.push(message),
+  });
+  await fixture.start();
+  await a.open[0].answer();
+  fixture.engine.addTeacher(endpointOf(b));
+  await settled();
+  for (let n = 0; n < 3; n++) await a.open[0].refuse(gone());
+  assertEquals(notices, ["Lost the teacher at a (No one listens); the others continue"]);
+  fixture.engine.removeTeacher(a);
+  while (a.open.length > 0) await a.open[0].answer();
+  await b.open[0].answer();
+  for (let n = 0; n < 3; n++) await b.open[0].refuse(gone());
+  assertEquals(fixture.engine.teacherStatuses()[0].state, "down");
+  assertEquals(notices.length, 1);
+  fixture.engine.abort();
+  await fixture.ended;
+});
