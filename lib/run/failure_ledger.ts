@@ -134,7 +134,8 @@ export class FailureLedger {
   /** Called when a row's final outcome is on disk; returns whether the row had failed before. */
   settle(uid: string): boolean {
     this.#dropPending(uid);
-    this.#unfinished.delete(uid);
+    // Deleting from an empty map would still hash the uid, and fetch it from cold memory.
+    if (this.#unfinished.size > 0) this.#unfinished.delete(uid);
     const number = this.#askedAgain.size === 0 ? undefined : this.#askedAgain.get(uid);
     if (number === undefined) return false;
     this.#askedAgain.delete(uid);
