@@ -11,8 +11,7 @@ import { createSHA256 } from "./deps/hash_wasm.ts";
 import { xxhash } from "./deps/xxhash_wasm.ts";
 import { Buffer } from "node:buffer";
 
-const sha256 = await createSHA256();
-const { h64ToString } = await xxhash();
+const [sha256, { h64ToString }] = await Promise.all([createSHA256(), xxhash()]);
 const ENCODER = new TextEncoder();
 let buffer = new Uint8Array(1 << 16);
 // A `Buffer`, because `Uint8Array` has no `toHex` on Node 24.
