@@ -9,13 +9,16 @@ import type { LatencyHistogram } from "./monitor_state.ts";
 /** Buckets per doubling of the latency: each is 2.2 % wider than the one before. */
 const PER_OCTAVE = 32;
 
-/** Bars on the page at most. Buckets are merged until the measured range fits. */
+/** Most bars on the page. Buckets are merged until the measured range fits. */
 const MAX_BARS = 48;
 
-/** If there are fewer bars, empty ones are added at both ends. */
+/** Fewest bars on the page. Empty ones are added at both ends. */
 const MIN_BARS = 12;
 
-/** From 1 ms to 2^27 ms (37 hours). The first and last bucket also hold the values beyond. */
+/**
+ * Number of buckets, from 1 ms to 2^27 ms (37 hours). The first and last one also hold the values
+ * beyond.
+ */
 const BUCKETS = 27 * PER_OCTAVE;
 
 /** Duration of a slot of the window. */
@@ -32,9 +35,9 @@ export interface WindowPercentiles {
 }
 
 /**
- * Histogram of durations, in buckets that grow by 2.2 %: recording one is two increments, and a
- * percentile is at most 1.1 % off. The percentiles of a snapshot are exact but cover the whole run;
- * charts over time need those of the last 30 s.
+ * Histogram of durations, in buckets that grow by 2.2 %: recording a duration takes a few
+ * increments, and a percentile is at most 1.1 % off. The percentiles of a snapshot cover the whole
+ * run; charts over time need those of the last 30 s.
  */
 export class Latency {
   readonly #now: () => number;
@@ -57,7 +60,7 @@ export class Latency {
     return this.#count;
   }
 
-  /** Sum of recorded durations. */
+  /** Sum of all recorded durations. */
   get sumMs(): number {
     return this.#sumMs;
   }
@@ -83,7 +86,7 @@ export class Latency {
     this.#moveTo(this.#now());
     const counts = new Float64Array(BUCKETS);
     let total = 0;
-    // A page of a thousand teachers calls this for each of them: no closures.
+    // Loops without closures: a page of a thousand teachers calls this for each of them.
     for (const slot of this.#slots) {
       for (let bucket = 0; bucket < BUCKETS; bucket++) {
         counts[bucket] += slot[bucket];
@@ -98,16 +101,19 @@ export class Latency {
     };
   }
 
-  /** Returns the whole run in 12 to 48 bars, from the first bucket with a value to the last. */
+  /**
+   * Returns the whole run in 12 to 48 bars, from the first bucket with a value to the last; no bars
+   * if nothing was measured.
+   */
   histogram(): LatencyHistogram {
     let first = this.#all.findIndex((count) => count > 0);
     if (first < 0) return { bounds_ms: [], counts: [] };
     let last = this.#all.findLastIndex((count) => count > 0);
     const missing = Math.max(0, MIN_BARS - (last - first + 1));
-    first = Math.max(0, first - Math.floor(missing / 2));
-    last = Math.min(BUCKETS - 1, last + Math.ceil(missing / 2));
+    first = Math.min(Math.max(0, first - Math.floor(missing / 2)), BUCKETS - MIN_BARS);
+    last = Math.max(last, first + MIN_BARS - 1);
     let perBar = 1;
-    while ((last - first + 1) / perBar > MAX_BARS) perBar *= 2;
+    while (Math.floor(last / perBar) - Math.floor(first / perBar) >= MAX_BARS) perBar *= 2;
     const counts: number[] = [], bounds: number[] = [];
     // Bounds are multiples of `perBar`, so that bars stay in place while more is measured.
     for (let start = Math.floor(first / perBar) * perBar; start <= last; start += perBar) {
@@ -121,7 +127,7 @@ export class Latency {
   }
 
   /**
-   * Returns the number of durations below 2, 4, 8, … ms, up to 37 hours. The counts are cumulative.
+   * Returns the number of durations below 2, 4, 8, … ms, up to 37 hours: the counts are cumulative.
    */
   octaves(): { upToMs: number; count: number }[] {
     const bounds: { upToMs: number; count: number }[] = [];

@@ -14,7 +14,7 @@ const MAX_MARKS = 60;
 /** Longest text of a mark, in UTF-16 units. */
 const MAX_TEXT = 80;
 
-/** Throttled attempts between two snapshots that count as a burst. */
+/** Least number of throttled attempts between two snapshots that counts as a burst. */
 const BURST = 5;
 
 /**
@@ -49,13 +49,13 @@ export class Marks {
     const previous = this.#previous;
     this.#previous = snapshot;
     if (previous === undefined) return [];
-    const found: ChartMark[] = [];
+    const marks: ChartMark[] = [];
     const add = (kind: ChartMark["kind"], key: string, text: string) => {
       if (atS - (this.#lastS.get(key) ?? -Infinity) >= QUIET_S) {
-        found.push({ at_s: atS, kind, text });
+        marks.push({ at_s: atS, kind, text });
       }
       this.#lastS.set(key, atS);
-      // In a run of days, teachers come and go.
+      // In a run of days, teachers come and go: their keys must not pile up.
       for (const [old, lastS] of this.#lastS) if (atS - lastS >= QUIET_S) this.#lastS.delete(old);
     };
     if (snapshot.state !== previous.state) {
@@ -67,21 +67,23 @@ export class Marks {
     if (snapshot.refused_for_load - previous.refused_for_load >= BURST) {
       add("throttled", "429", "Throttled");
     }
-    const states = new Map(
+    const oldStates = new Map(
       previous.teachers.map(({ address, model, state }) => [`${address} ${model}`, state]),
     );
     for (const { address, model, state } of snapshot.teachers) {
-      const was = states.get(`${address} ${model}`);
+      const oldState = oldStates.get(`${address} ${model}`);
+      if (oldState === undefined || oldState === state) continue;
       const isLost = state === "down" || state === "halted";
-      if (was === undefined || was === state) continue;
+      // A teacher that asks for a wait answers again; one that leaves the list may not.
+      const isBack = oldState === "down" && (state === "up" || state === "cooling_down");
       if (isLost) add("down", `${address} ${model}`, `${hostOf(address)} ${state}`);
-      else if (was === "down") add("up", `${address} ${model} up`, `${hostOf(address)} up`);
+      else if (isBack) add("up", `${address} ${model} up`, `${hostOf(address)} up`);
     }
-    return this.#record(found);
+    return this.#record(marks);
   }
 
-  /** Returns a new mark if the notice is about a control. */
-  notice({ message }: Notice, atS: number): ChartMark[] {
+  /** Returns a new mark if the notice is about a control, otherwise none. */
+  observeNotice({ message }: Notice, atS: number): ChartMark[] {
     if (!FROM_MONITOR.test(message)) return [];
     return this.#record([{ at_s: atS, kind: "control", text: message.replace(FROM_MONITOR, "") }]);
   }

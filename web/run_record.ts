@@ -162,7 +162,7 @@ export class RunRecord {
     });
   }
 
-  /** Returns the whole state, for a page or a report. */
+  /** Returns the whole state, with the texts of samples cut for lists. */
   state(retryWhenDone: boolean): MonitorState {
     const snapshot = this.#snapshot;
     return {
@@ -191,7 +191,7 @@ export class RunRecord {
     };
   }
 
-  /** Position of the run on the time axis of its charts, in seconds. */
+  /** Position of the latest snapshot on the time axis of the charts, in seconds. */
   get #axisS(): number {
     return this.#history.axisS((this.#snapshot?.elapsed_ms ?? 0) / 1000);
   }
@@ -199,13 +199,13 @@ export class RunRecord {
   #addNotice(notice: Notice): ChartMark[] {
     const short = { ...notice, message: cut(notice.message, MAX_NOTICE) };
     this.#notices = [...this.#notices, short].slice(-MAX_NOTICES);
-    return this.#marks.notice(short, this.#axisS);
+    return this.#marks.observeNotice(short, this.#axisS);
   }
 
   /**
-   * Starts the record of a run. If the generator has run before, this run retries failed rows: all
-   * figures are then those of the new run, and charts and notices continue. Sample answers of both
-   * runs stay, because all of them are in the results.
+   * Starts the record of a run. If the generator has run before, all figures are then those of the
+   * new run, which usually retries failed rows. Charts and notices continue, and sample answers of
+   * both runs stay, because all of them are in the results.
    */
   #begin(event: RunStart): void {
     if (this.#run !== null) this.#history.beginNextRun();

@@ -41,6 +41,19 @@ Deno.test("Latency.histogram() holds every duration of the run, however short or
   assert(bounds.every((bound, i) => i === 0 || bound > bounds[i - 1]));
 });
 
+Deno.test("Latency.histogram() has 12 to 48 bars, wherever the values are", () => {
+  const values = [0.5, 1.1, 2, 300, 2 ** 26.9, 1e12];
+  for (const [i, low] of values.entries()) {
+    for (const high of values.slice(i)) {
+      const { latency } = latencyAt();
+      latency.record([low, high]);
+      const { counts } = latency.histogram();
+      assert(counts.length >= 12 && counts.length <= 48, `${low} to ${high}: ${counts.length}`);
+      assertEquals(counts.reduce((sum, count) => sum + count, 0), 2);
+    }
+  }
+});
+
 Deno.test("Latency.octaves() counts up", () => {
   const { latency } = latencyAt();
   latency.record([1.5, 3, 3, 100]);
