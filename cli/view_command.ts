@@ -6,7 +6,7 @@
 
 import { DataService } from "../lib/data/mod.ts";
 import { UsageError } from "../lib/errors.ts";
-import { systemReason } from "../lib/files.ts";
+
 import { printable } from "../lib/printable.ts";
 import { delay } from "../lib/timer.ts";
 import { serveView } from "../web/view/server.ts";
@@ -35,7 +35,7 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
   try {
     await using service = await DataService.open({ paths: args.inputs, signal });
     await waitForFirstRow(service, args.inputs, signal);
-    await using served = serve(service, { hostname, port, program: io.program });
+    await using served = serveView(service, { hostname, port, program: io.program });
     io.writeErr(`View: ${served.url}\nCtrl-C ends it\n`);
     if (hostname !== undefined && !LOOPBACK.test(hostname)) {
       io.writeErr(
@@ -72,20 +72,6 @@ async function waitForFirstRow(
       throw new UsageError(`Cannot open "${paths[0]}": ${files[0].problem}`);
     }
     await delay(20);
-  }
-}
-
-function serve(service: DataService, options: Parameters<typeof serveView>[1]) {
-  try {
-    return serveView(service, options);
-  } catch (error) {
-    const reason = error instanceof Deno.errors.AddrInUse
-      ? "the port is taken"
-      : systemReason(error);
-    throw new UsageError(
-      `Cannot serve the page on port ${options.port}: ${reason}: name another port, or none for any free one`,
-      { cause: error },
-    );
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Access checks of the monitor. A server on a loopback port can be reached by every page that the
- * user has open, whatever its site; each check closes one way in.
+ * Access checks of one request, which `guard.ts` applies. A server on a loopback port can be
+ * reached by every page that the user has open, whatever its site; each check closes one way in.
  *
  * @module
  */
@@ -8,6 +8,9 @@
 import { timingSafeEqual } from "node:crypto";
 
 const TOKEN_BYTES = 24;
+
+/** Random part of the cookie's name. With 64 bits, no two pages get the same. */
+const COOKIE_NAME_BYTES = 8;
 
 /** Names that mean this machine whatever a DNS server answers. */
 const LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"];
@@ -25,34 +28,46 @@ export function createToken(): string {
     .toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
-/** Compares in constant time. The length is not secret. */
-export function isSameSecret(given: string | undefined, secret: string): boolean {
-  if (given === undefined) return false;
-  const encoder = new TextEncoder();
-  const a = encoder.encode(given), b = encoder.encode(secret);
-  return a.length === b.length && timingSafeEqual(a, b);
-}
-
 /**
- * Whether a request with this `Host` is meant for the monitor. Accepted are the loopback names with
- * any port (an `ssh -L` tunnel has another one), and the address that the monitor listens on. The
- * owner of any other name could let it point to this machine (DNS rebinding). An address cannot be
- * rebound, so a monitor that listens on a wildcard address accepts any address.
- *
- * @param hostname The address that the monitor listens on.
+ * Creates a name for the cookie that holds the token. All ports of a host share their cookies, and
+ * two pages may be open in one browser.
  */
-export function isOwnHost(host: string | null, hostname: string): boolean {
-  const name = HOST.exec(host?.toLowerCase() ?? "")?.groups?.name;
-  if (name === undefined) return false;
-  if (LOOPBACK_HOSTS.includes(name)) return true;
-  const own = urlHost(hostname.toLowerCase());
-  return WILDCARD_ADDRESSES.includes(own) ? IPV4.test(name) || name.startsWith("[") : name === own;
+export function createCookieName(): string {
+  return `retort_${crypto.getRandomValues(new Uint8Array(COOKIE_NAME_BYTES)).toHex()}`;
+}
+
+/** Compares in constant time. The length is not secret. */
+export function isSameSecret(candidate: string | undefined, secret: string): boolean {
+  if (candidate === undefined) return false;
+  const encoder = new TextEncoder();
+  const candidateBytes = encoder.encode(candidate), secretBytes = encoder.encode(secret);
+  return candidateBytes.length === secretBytes.length &&
+    timingSafeEqual(candidateBytes, secretBytes);
 }
 
 /**
- * Whether the monitor's own page made the request: its `Origin` names the host and port of the
- * request, and `Sec-Fetch-Site`, if present, is `same-origin`. The cookie does not prove that,
- * because browsers also send it from pages on other ports of this machine.
+ * Whether a request with this `Host` is meant for the server. Accepted are the loopback names with
+ * any port (an `ssh -L` tunnel has another one), and the address that the server listens on. The
+ * owner of any other name could let it point to this machine (DNS rebinding). An address cannot be
+ * rebound, so a server that listens on a wildcard address accepts any address.
+ *
+ * @param hostField The header field `Host`.
+ * @param hostname The address that the server listens on.
+ */
+export function isOwnHost(hostField: string | null, hostname: string): boolean {
+  const requested = HOST.exec(hostField?.toLowerCase() ?? "")?.groups?.name;
+  if (requested === undefined) return false;
+  if (LOOPBACK_HOSTS.includes(requested)) return true;
+  const own = urlHost(hostname.toLowerCase());
+  return WILDCARD_ADDRESSES.includes(own)
+    ? IPV4.test(requested) || requested.startsWith("[")
+    : requested === own;
+}
+
+/**
+ * Whether the server's own page made the request: `Origin` names the host and port of the request,
+ * and `Sec-Fetch-Site`, if present, is `same-origin`. The cookie does not prove that, because
+ * browsers also send it from pages on other ports of this machine.
  */
 export function isFromOwnPage(headers: Headers): boolean {
   const origin = ORIGIN.exec(headers.get("origin")?.toLowerCase() ?? "")?.groups?.host;
@@ -62,7 +77,7 @@ export function isFromOwnPage(headers: Headers): boolean {
 }
 
 /**
- * Whether `Sec-Fetch-Site` allows a GET: the monitor's own page sent it, or the user typed the
+ * Whether `Sec-Fetch-Site` allows a GET: the server's own page sent it, or the user typed the
  * address. Tools do not send that field and are accepted.
  */
 export function isReadAllowed(headers: Headers): boolean {
@@ -71,10 +86,10 @@ export function isReadAllowed(headers: Headers): boolean {
 }
 
 /**
- * Whether a browser followed a link of another site. If it were redirected, the next request would
- * still count as sent by that site and would lack `SameSite=Strict` cookies. Browsers send no
- * `Sec-Fetch-Site` to a network address without TLS: then every browser counts as coming from
- * another site.
+ * Whether a browser followed a link of another site. If the browser were redirected, the next
+ * request would still count as sent by that site and would lack `SameSite=Strict` cookies. Browsers
+ * send no `Sec-Fetch-Site` to a network address without TLS: then every browser counts as coming
+ * from another site.
  */
 export function isFromOtherSite(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");
@@ -82,7 +97,7 @@ export function isFromOtherSite(headers: Headers): boolean {
   return site === null ? isBrowser : site === "cross-site";
 }
 
-/** Returns the token of `Authorization: Bearer TOKEN`, or undefined. */
+/** Returns the token of `Authorization: Bearer TOKEN`; undefined if there is none. */
 export function bearerToken(headers: Headers): string | undefined {
   return /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
 }

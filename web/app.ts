@@ -1,6 +1,6 @@
 /**
  * Routes of the monitor. All links are relative to the page, so that it works through a tunnel and
- * behind a path prefix. Every request passes the checks of `access.ts` first.
+ * behind a path prefix. Every request passes the checks of `guard.ts` first.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { UsageError } from "../lib/errors.ts";
 import { isFromOwnPage } from "./access.ts";
 import { MARKDOWN_JS, PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
 import { isControl, useControl } from "./controls.ts";
-import { guardedApp, HTML } from "./guard.ts";
+import { guardedApp, HTML_TYPE } from "./guard.ts";
 import type { Hub } from "./hub.ts";
 import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
@@ -35,8 +35,9 @@ export interface AppOptions {
   readonly data?: RunData;
 }
 
-/** Attributes of the link to the data page, which is hidden in the source of the page. */
+/** Attributes of the link to the data page in `page.html`. */
 const HIDDEN_LINK = 'id="data-link" hidden';
+/** Replaces them if the run has a data page. */
 const SHOWN_LINK = 'id="data-link"';
 
 const ASSETS = {
@@ -48,7 +49,7 @@ const ASSETS = {
 } as const;
 
 const REPORT_HEADERS = {
-  "content-type": HTML,
+  "content-type": HTML_TYPE,
   "content-disposition": 'attachment; filename="retort-report.html"',
 };
 
@@ -74,7 +75,7 @@ export function createApp(options: AppOptions): Hono {
   const app = guardedApp({
     ...options,
     ownPath: OWN_PATH,
-    page: (c) => c.body(page, 200, { "content-type": HTML }),
+    page: (c) => c.body(page, 200, { "content-type": HTML_TYPE }),
     scrapePath: "/metrics",
   });
   for (const [path, [type, text]] of Object.entries(ASSETS)) {
@@ -82,7 +83,7 @@ export function createApp(options: AppOptions): Hono {
   }
   app.get("/metrics", (c) => c.body(renderMetrics(hub), 200, { "content-type": METRICS_TYPE }));
   app.get("/report", (c) => c.body(reportOf(hub), 200, REPORT_HEADERS));
-  app.get("/report-shell", (c) => c.body(reportShell(), 200, { "content-type": HTML }));
+  app.get("/report-shell", (c) => c.body(reportShell(), 200, { "content-type": HTML_TYPE }));
   app.get(
     "/samples",
     (c) => c.json(shortenedToFit(samples().wholeSamples(), MAX_WHOLE_SAMPLES_BYTES)),
@@ -98,7 +99,7 @@ export function createApp(options: AppOptions): Hono {
   app.post(
     "/control/:name",
     bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (c) => refuse(c, 413, "the body is too long") }),
-    (c) => control(c, c.req.param("name"), options),
+    (c) => answerControl(c, c.req.param("name"), options),
   );
   return app;
 }
@@ -139,7 +140,11 @@ function upgradeOf(request: Request): Deno.WebSocketUpgrade | undefined {
   }
 }
 
-async function control(c: Context, name: string, { run, hub }: AppOptions): Promise<Response> {
+async function answerControl(
+  c: Context,
+  name: string,
+  { run, hub }: AppOptions,
+): Promise<Response> {
   const { headers } = c.req.raw;
   if (!isFromOwnPage(headers)) return refuse(c, 403, "the request is from another page");
   if (!/^application\/json(;|$)/i.test(headers.get("content-type") ?? "")) {
@@ -148,7 +153,7 @@ async function control(c: Context, name: string, { run, hub }: AppOptions): Prom
   if (!isControl(name)) return refuse(c, 404, `there is no control "${name}"`);
   if (hub.record.ended) return refuse(c, 409, "the run has ended");
   try {
-    useControl(name, JSON.parse(await c.req.text()), { run, plan: hub });
+    useControl(name, JSON.parse(await c.req.text()), { run, atEnd: hub });
     return c.json({ ok: true } satisfies ControlAnswer);
   } catch (error) {
     if (error instanceof SyntaxError) return refuse(c, 400, "the body must be JSON");
@@ -158,8 +163,8 @@ async function control(c: Context, name: string, { run, hub }: AppOptions): Prom
 }
 
 /**
- * Whether the error means that the run refuses the control, for example a budget without a known
- * price.
+ * Whether the error means that the control was refused: its body is invalid, or the run rejects the
+ * value, for example a budget when no price is known.
  */
 function isRefusal(error: unknown): error is Error {
   return error instanceof TypeError || error instanceof RangeError || error instanceof UsageError;

@@ -1,6 +1,6 @@
 /**
- * Files of the page, as text: so they can be served by local runs, by imports from a URL and by the
- * executable alike.
+ * Files of the page of a run, and those that all pages share. They are imported as text, so that
+ * local runs, imports from a URL and the executable can all serve them.
  *
  * @module
  */
@@ -131,17 +131,17 @@ export function joinModules(modules: readonly string[]): string {
   return modules.map(withoutImportsAndExports).join("\n");
 }
 
-/** Turns an ES module into the body of a function that returns its exports. */
+/** Turns an ES module that ends with its exports into the body of a function that returns them. */
 function asFunctionBody(module: string): string {
-  const [all, names] = /export\s*\{([^}]*)\};?/.exec(module) ?? ["", ""];
+  const [statement, names] = /export\s*\{([^}]*)\};?/.exec(module) ?? ["", ""];
   const fields = names.split(",").map((name) => {
-    const [inner, outer = inner] = name.trim().split(/\s+as\s+/);
-    return `${outer}:${inner}`;
+    const [local, exported = local] = name.trim().split(/\s+as\s+/);
+    return `${exported}:${local}`;
   });
-  return `${module.slice(0, module.indexOf(all))}return{${fields.join()}};`;
+  return `${module.slice(0, module.indexOf(statement))}return{${fields.join()}};`;
 }
 
-/** In one script, all modules share a scope. */
+/** In one script, all modules share a scope, so they need neither. */
 function withoutImportsAndExports(module: string): string {
   return module.replaceAll(/^import\s[^;]*;\n/gm, "").replaceAll(/^export (?=\w)/gm, "");
 }

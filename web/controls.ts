@@ -1,5 +1,5 @@
 /**
- * The controls of the page: what each of them expects and does.
+ * The controls of the page: the body that each of them takes, and its effect.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import type { ControlName } from "./protocol.ts";
 
 export interface ControlTarget {
   readonly run: MonitoredRun;
-  /** What happens at the end of the run. */
-  readonly plan: { retryWhenDone: boolean };
+  /** Whether failed rows are retried at the end of the run. */
+  readonly atEnd: { retryWhenDone: boolean };
 }
 
 /** Validates the body, applies the control, and returns its effect as text for a notice. */
@@ -42,21 +42,21 @@ const CONTROLS: Readonly<Record<ControlName, Control>> = {
     run.setMaxCost(usd);
     return usd === null ? "Budget removed" : `Budget set to $${usd}`;
   },
-  retry(body, { plan }) {
-    plan.retryWhenDone = onlyField("retry_when_done", body, isBoolean, "true or false");
-    return plan.retryWhenDone
+  retry(body, { atEnd }) {
+    atEnd.retryWhenDone = onlyField("retry_when_done", body, isBoolean, "true or false");
+    return atEnd.retryWhenDone
       ? "Failed rows will be retried at the end of the run"
       : "Failed rows will not be retried";
   },
-  stop(body, { run, plan }) {
+  stop(body, { run, atEnd }) {
     expectNoFields(body);
-    plan.retryWhenDone = false;
+    atEnd.retryWhenDone = false;
     run.stop();
     return "Stopping: calls in flight are finished";
   },
-  abort(body, { run, plan }) {
+  abort(body, { run, atEnd }) {
     onlyField("confirm", body, (value) => value === "abort", '"abort"');
-    plan.retryWhenDone = false;
+    atEnd.retryWhenDone = false;
     run.abort("Aborted from the monitor");
     return "Aborting: calls in flight are canceled";
   },
@@ -86,19 +86,7 @@ function onlyField<T>(
   body: unknown,
   isValid: (value: unknown) => value is T,
   expected: string,
-): T;
-function onlyField(
-  field: string,
-  body: unknown,
-  isValid: (value: unknown) => boolean,
-  expected: string,
-): unknown;
-function onlyField(
-  field: string,
-  body: unknown,
-  isValid: (value: unknown) => boolean,
-  expected: string,
-): unknown {
+): T {
   const { [field]: value, ...others } = fieldsOf(body);
   if (Object.keys(others).length === 0 && isValid(value)) return value;
   throw new TypeError(

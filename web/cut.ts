@@ -15,7 +15,8 @@ const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Cuts `text` to at most `maxLength` UTF-16 units, including an ellipsis, and never within a
- * surrogate pair. The result does not keep the long text in memory.
+ * surrogate pair. A text that fits is returned unchanged; a cut one does not keep the long text in
+ * memory.
  */
 export function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;

@@ -1,5 +1,5 @@
 /**
- * Access checks for all pages of this folder. Every request must pass them first.
+ * The app that each page of this folder extends: every request must first pass its access checks.
  *
  * @module
  */
@@ -39,7 +39,7 @@ const HEADERS = {
   "cross-origin-resource-policy": "same-origin",
 } as const;
 
-export const HTML = "text/html; charset=utf-8";
+export const HTML_TYPE = "text/html; charset=utf-8";
 
 const NO_TOKEN = "Open the address that Retort printed: it contains the token";
 
@@ -51,7 +51,7 @@ const CONTINUE_PAGE = `<!DOCTYPE html>
     <meta http-equiv="refresh" content="0; url=./">
     <title>Retort</title>
   </head>
-  <body><a href="./">Continue to the run</a></body>
+  <body><a href="./">Continue</a></body>
 </html>
 `;
 
@@ -64,7 +64,7 @@ export function guardedApp(options: GuardOptions): Hono {
   app.use(async (c, next) => {
     if (!isOwnHost(c.req.raw.headers.get("host"), options.hostname)) {
       c.res = c.text(
-        "Cannot answer: the host must be localhost or the address that the monitor listens on",
+        "Cannot answer: the host must be localhost or the address that Retort listens on",
         403,
       );
     } else {
@@ -74,12 +74,12 @@ export function guardedApp(options: GuardOptions): Hono {
   });
 
   app.get("/", (c) => {
-    const given = c.req.query("token");
-    if (given === undefined) return hasCookie(c) ? page(c) : c.text(NO_TOKEN, 401);
-    if (!isSameSecret(given, token)) return c.text(NO_TOKEN, 401);
+    const candidate = c.req.query("token");
+    if (candidate === undefined) return hasCookie(c) ? page(c) : c.text(NO_TOKEN, 401);
+    if (!isSameSecret(candidate, token)) return c.text(NO_TOKEN, 401);
     setCookie(c, cookieName, token, { httpOnly: true, sameSite: "Strict", path: "/" });
     return isFromOtherSite(c.req.raw.headers)
-      ? c.body(CONTINUE_PAGE, 200, { "content-type": HTML })
+      ? c.body(CONTINUE_PAGE, 200, { "content-type": HTML_TYPE })
       : c.redirect("./", 303);
   });
 
@@ -93,12 +93,13 @@ export function guardedApp(options: GuardOptions): Hono {
   });
 
   app.notFound((c) => c.text("Cannot answer: there is no such address", 404));
-  app.onError((_error, c) => c.text("Cannot answer: the monitor has failed", 500));
+  app.onError((_error, c) => c.text("Cannot answer: the page has failed", 500));
   return app;
 }
 
 /**
- * Returns the path of a request. `URL` would throw if a forged `Host` makes the address invalid.
+ * Returns the path of a request, without the prefix of a proxy. `URL` would throw if a forged
+ * `Host` makes the address invalid.
  */
 function pathIn(url: string, ownPath: RegExp): string {
   const path = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? "";

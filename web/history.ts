@@ -43,7 +43,7 @@ export interface Reading {
 /** Gauges of which a point keeps the mean. */
 const MEANS = ["p50", "p90", "p99", "inFlight", "limit", "cpuPercent"] as const;
 
-/** A point: counters and concurrency as at its end, and sums of gauges. */
+/** A point: counters and concurrency as at its end, maxima, and sums of the other gauges. */
 interface Point {
   /** Index on the time axis, in units of `#pointS`. */
   slot: number;
@@ -53,6 +53,7 @@ interface Point {
   completionTokens: number;
   throttled: number;
   concurrency: number;
+  /** The maximum, like `rssBytes`. */
   lagMs: number;
   rssBytes: number;
   /** Sum of the readings of each gauge in `MEANS`. */
@@ -77,7 +78,7 @@ export class History {
    */
   #base: Point | undefined;
 
-  /** @param maxPoints At least 2. @default 1000 */
+  /** @param maxPoints At least 2. */
   constructor(maxPoints: number = MAX_POINTS) {
     this.#maxPoints = maxPoints;
   }

@@ -28,7 +28,7 @@ const HIDDEN_BEATS = 8;
 /** Beats between two messages with samples (2 s). */
 const SAMPLE_BEATS = 4;
 
-/** Open pages at most, which bounds the memory of unread messages. */
+/** Most pages that may be open: it bounds the memory of unread messages. */
 export const MAX_PAGES = 100;
 
 /**
@@ -40,7 +40,7 @@ const LOST_AFTER_MS = 180_000;
 /** A page that is being reloaded is back within this time. */
 const RELOAD_MS = 10_000;
 
-/** To be called on the events of a page's socket. None of these functions throws. */
+/** Handlers for the events of a page's socket. None of them throws. */
 export interface PageEvents {
   opened(): void;
   received(data: unknown): void;
@@ -190,7 +190,10 @@ export class Hub {
     );
   }
 
-  /** Takes a snapshot of the run itself if no event has brought one. */
+  /**
+   * Takes a snapshot of the run if no event has brought one. Before the first snapshot, the pages
+   * are sent a `hello` instead.
+   */
   #pollRun(): void {
     if (this.#hasNews || this.#record.ended) return;
     this.#publishedBeat = this.#beats;
@@ -215,12 +218,15 @@ export class Hub {
     for (const page of pages) {
       page.needsHello = false;
       page.snapshotBeat = this.#beats;
-      page.knownSamples = this.#record.samples.version;
+      page.samplesVersion = this.#record.samples.version;
       this.#send(page, text);
     }
   }
 
-  /** Sends a new snapshot, if there is one, encoded once for all pages. */
+  /**
+   * Adds the new snapshot, if there is one, to the history, and sends it, encoded once for all
+   * pages.
+   */
   #publish(lagMs: number): void {
     const { snapshot, history, latency } = this.#record;
     if (!this.#hasNews || snapshot === undefined) return;
@@ -260,12 +266,12 @@ export class Hub {
     const { samples } = this.#record;
     const texts = new Map<number, string>();
     for (const page of this.#pages) {
-      const known = page.knownSamples;
-      if (known === samples.version || page.needsHello || !page.isVisible || page.isSlow) continue;
-      const text = texts.get(known) ??
-        JSON.stringify({ type: "samples", ...shortenedToFit(samples.since(known)) });
-      texts.set(known, text);
-      page.knownSamples = samples.version;
+      const { samplesVersion, needsHello, isVisible, isSlow } = page;
+      if (samplesVersion === samples.version || needsHello || !isVisible || isSlow) continue;
+      const text = texts.get(samplesVersion) ??
+        JSON.stringify({ type: "samples", ...shortenedToFit(samples.since(samplesVersion)) });
+      texts.set(samplesVersion, text);
+      page.samplesVersion = samples.version;
       this.#send(page, text);
     }
   }

@@ -59,7 +59,7 @@ function rowMetrics(snapshot: Snapshot): Metric[] {
     gauge("rows_skipped", "Rows that needed no request in this run.", snapshot.skipped),
     gauge("rows_waiting", "Rows between two attempts.", snapshot.waiting),
     gauge("rows_per_second", "Rows finished per second over the last 30 s.", snapshot.rate_per_s),
-    gauge("eta_seconds", "Time until the end.", snapshot.eta_s),
+    gauge("eta_seconds", "Estimated time until the end.", snapshot.eta_s),
     gauge("elapsed_seconds", "Time since the first row could be sent.", snapshot.elapsed_ms / 1000),
     {
       name: "state",
@@ -138,7 +138,7 @@ function costMetrics(snapshot: Snapshot): Metric[] {
     ),
     gauge(
       "max_cost_usd",
-      "What the run may cost in US dollars; a shard, its share.",
+      "Budget of the run in US dollars; for a shard, its share.",
       snapshot.max_cost_usd,
     ),
   ];

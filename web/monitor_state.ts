@@ -71,7 +71,10 @@ export interface AnswerFigures {
    * filtered counts as `limit` or `filter`, unless its finish reason means `context`.
    */
   endings: Partial<Record<Ending, number>>;
-  /** Number of answers for each finish reason, kept or not, most frequent first: 8, and `other`. */
+  /**
+   * Number of answers for each finish reason, kept or not, most frequent first: at most 8 reasons,
+   * and `other`.
+   */
   finish_reasons: (readonly [reason: string, count: number])[];
   /** Number of answers that were kept, to which the tokens below belong. */
   answered: number;
@@ -121,8 +124,7 @@ export interface WireSnapshot extends Omit<Snapshot, "type"> {
   errors_total: number;
   /** Number of entries for teachers, including those that do not fit. */
   teachers_total: number;
-  /** Number of entries for teachers that have left the list of teachers: one for all of them, or
-   * 0. */
+  /** 1 if teachers have left the list of teachers, since one entry stands for all of them; or 0. */
   teachers_left: number;
   /** Number of teachers in each state, including those that do not fit, without those that left. */
   teacher_states: TeacherStates;
@@ -130,7 +132,10 @@ export interface WireSnapshot extends Omit<Snapshot, "type"> {
 
 /** Names of the history's columns, in order. */
 export const HISTORY_COLUMNS = [
-  /** End of the interval of the point, in seconds since the run could send its first row. */
+  /**
+   * End of the interval of the point, in seconds since the run could send its first row. If a run
+   * is followed by another, such as a retry, their times add up.
+   */
   "elapsed_s",
   /** Rows answered per second. */
   "succeeded_per_s",
@@ -142,6 +147,7 @@ export const HISTORY_COLUMNS = [
   "p90_ms",
   /** 99th percentile of the same. */
   "p99_ms",
+  /** Completion tokens per second, including those of answers that were not kept. */
   "tokens_per_s",
   /** Mean number of attempts in flight. */
   "in_flight",
@@ -162,7 +168,7 @@ export const HISTORY_COLUMNS = [
 /** A column of the history. */
 export type HistoryColumn = typeof HISTORY_COLUMNS[number];
 
-/** The run in at most 1,000 points, column by column, oldest first. */
+/** The history of the run in at most 1,000 points, column by column, oldest first. */
 export interface History {
   /** Duration of a point in seconds. Doubles whenever points are merged. */
   point_s: number;
@@ -211,9 +217,11 @@ export interface Sample {
   attempts: number;
   /** Cost of all attempts in US dollars; 0 if unknown. */
   cost_usd: number;
-  /** Address of the teacher that answered, without credentials; "" if none did. */
+  /**
+   * Address of the teacher of the last attempt, without credentials; "" if there was no attempt.
+   */
   teacher: string;
-  /** Model that answered; "" if none did. */
+  /** Model that answered, or that the last attempt requested; "" if there was no attempt. */
   model: string;
   /** Why the row failed; null if it has an answer. */
   failure: { type: string; message: string; status: number | null } | null;

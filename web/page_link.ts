@@ -1,5 +1,5 @@
 /**
- * One open page: its socket, and how much of the run it was sent.
+ * The server's end of one page's WebSocket, with what the page was last sent.
  *
  * @module
  */
@@ -45,7 +45,7 @@ export class PageLink {
   /** Number of the beat at which the page was last sent a snapshot. */
   snapshotBeat = 0;
   /** Version of the last samples that the page was sent. */
-  knownSamples = 0;
+  samplesVersion = 0;
 
   constructor(socket: PageSocket) {
     this.#socket = socket;
@@ -100,9 +100,9 @@ export class PageLink {
 function visibilityIn(text: string): boolean | undefined {
   try {
     const message: unknown = JSON.parse(text);
-    if (typeof message !== "object" || message === null || !("visible" in message)) return;
-    if (Object.keys(message).length > 1) return;
-    return typeof message.visible === "boolean" ? message.visible : undefined;
+    if (typeof message !== "object" || message === null) return undefined;
+    const { visible, ...others } = message as Record<string, unknown>;
+    return typeof visible === "boolean" && Object.keys(others).length === 0 ? visible : undefined;
   } catch {
     return undefined;
   }

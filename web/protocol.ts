@@ -34,15 +34,18 @@ export type ServerMessage =
 
 /**
  * The whole state of the run. Sent on connect, when a hidden page is shown again, when points of
- * the history were merged, when another run begins, and every 2 s before the first snapshot.
- * Replaces everything that was sent before.
+ * the history were merged, when another run begins, to hidden pages when the run ends, and every 2
+ * s before the first snapshot. Replaces everything that was sent before.
  */
 export interface HelloMessage extends MonitorState {
   /** Always "hello". */
   type: "hello";
 }
 
-/** The run at one moment. Sent at most twice a second and at least every 2 s; at most 8 KB. */
+/**
+ * The run at one moment, in at most 8 KB. A visible page gets one at most twice a second, and at
+ * least every 2 s until the run ends.
+ */
 export interface SnapshotMessage {
   /** Always "snapshot". */
   type: "snapshot";
@@ -81,7 +84,7 @@ export interface SamplesMessage extends Samples {
   type: "samples";
 }
 
-/** A notice of the run, or the use of a control. */
+/** A new notice of the run. Using a control adds one, too. */
 export interface NoticeMessage {
   /** Always "notice". */
   type: "notice";

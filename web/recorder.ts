@@ -16,16 +16,13 @@ export interface Recorder {
   state(): MonitorState;
   /** Renders the run as one HTML file that needs no server. */
   report(): Promise<string>;
-  /** Ends the record, even if the run has not reported its end. */
+  /** Records the end of the run, even if the run has not reported it. */
   finish(): void;
   /** Stops listening to the run. */
   close(): void;
 }
 
-/**
- * The report's module is loaded this long after the recorder is created, so that it does not delay
- * the start of the run.
- */
+/** Time from the start of the recorder until the report's module is loaded. */
 const REPORT_LOAD_DELAY_MS = 5_000;
 
 /** Records all runs of a generator from this moment on, until `close()`. */
@@ -40,16 +37,19 @@ export function createRecorder(
     every,
     about,
   });
-  const report = () => import("./report.ts");
-  // Loaded during the run: when a run of days ends, another version may have replaced the program's
-  // files. If it cannot be loaded, the run continues.
-  const cancel = after(REPORT_LOAD_DELAY_MS, () => void report().catch(() => {}));
+  const loadReportModule = () => import("./report.ts");
+  // Not at once, which would delay the start of the run, and not at its end: when a run of days
+  // ends, another version may have replaced the program's files. An error does not stop the run.
+  const cancelLoading = after(
+    REPORT_LOAD_DELAY_MS,
+    () => void loadReportModule().catch(() => {}),
+  );
   return {
     state: () => hub.record.state(false),
-    report: async () => (await report()).reportOf(hub),
+    report: async () => (await loadReportModule()).reportOf(hub),
     finish: () => hub.finish(),
     close() {
-      cancel();
+      cancelLoading();
       hub.close();
     },
   };

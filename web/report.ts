@@ -10,13 +10,13 @@ import type { Hub } from "./hub.ts";
 import { REPORT_MARKER, startedMarker } from "./report_marker.ts";
 import type { MonitorState } from "./monitor_state.ts";
 
-/** Links in the page and the styles that replace them, in the order of the page. */
+/** Links in the page and the style sheets that replace them, in the order of the page. */
 const STYLES = [
   ['<link rel="stylesheet" href="uplot.css">', UPLOT_CSS],
   ['<link rel="stylesheet" href="page.css">', PAGE_CSS],
 ] as const;
 
-/** Links in the page, attributes of the elements that replace them, and their scripts. */
+/** Script tags in the page, attributes of the tags that replace them, and the scripts. */
 const SCRIPTS = [
   ['<script src="uplot.js" defer></script>', "", UPLOT_JS],
   ['<script src="markdown.js" defer></script>', "", MARKDOWN_JS],
@@ -57,10 +57,10 @@ export function reportShell(): string {
 
 function render(json: string, markers: string): string {
   const data = `<script type="application/json" id="report-state">${json}</script>`;
-  return withParts(PAGE_HTML, [
+  return withReplacements(PAGE_HTML, [
     ['<meta charset="utf-8">', `<meta charset="utf-8">\n    ${markers}\n    ${policy()}`],
     ...STYLES.map(([link, style]) => [link, `<style>${style}</style>`] as const),
-    ...SCRIPTS.map(([link, type, script]) => [link, `<script${type}>${script}</script>`] as const),
+    ...SCRIPTS.map(([tag, type, script]) => [tag, `<script${type}>${script}</script>`] as const),
     ["</body>", `${data}\n  </body>`],
   ]);
 }
@@ -93,18 +93,18 @@ function embeddable(state: MonitorState): string {
 }
 
 /**
- * Replaces each link in the page with its text, in order. Unlike in `String.replace`, `$` has no
- * special meaning.
+ * Replaces each tag in the page with its replacement, in the order of the page. Unlike in
+ * `String.replace`, `$` has no special meaning.
  */
-function withParts(
+function withReplacements(
   html: string,
-  parts: readonly (readonly [link: string, text: string])[],
+  replacements: readonly (readonly [tag: string, replacement: string])[],
 ): string {
-  let whole = "", from = 0;
-  for (const [link, text] of parts) {
-    const place = html.indexOf(link, from);
-    whole += html.slice(from, place) + text;
-    from = place + link.length;
+  let result = "", from = 0;
+  for (const [tag, replacement] of replacements) {
+    const start = html.indexOf(tag, from);
+    result += html.slice(from, start) + replacement;
+    from = start + tag.length;
   }
-  return whole + html.slice(from);
+  return result + html.slice(from);
 }

@@ -1,6 +1,6 @@
 /**
- * Recognizes reports: the command that continues a run writes its report again, and must not
- * replace any other file.
+ * Marks reports so that they can be recognized: the command that continues a run writes its report
+ * again, and must not replace any other file.
  *
  * @module
  */
@@ -10,15 +10,18 @@ import { readFully } from "../lib/files.ts";
 /** Stands near the start of every report. */
 export const REPORT_MARKER = '<meta name="generator" content="Retort">';
 
-/** Stands in every report of versions that did not write the marker. */
+/** Stands in every report of earlier versions, which did not write the marker. */
 const OLD_MARKER = "<title>Retort</title>";
+
+/** Matches the result of `startedMarker()`. */
 const STARTED = /<meta name="retort-started" content="([^"]+)">/;
-/** Bytes of a file that are searched for the markers. */
+
+/** Number of bytes at the start of a file that are searched for the markers. */
 const START_BYTES = 8_192;
 
 /**
- * Makes the marker that holds the time when the run of a report began (ISO 8601). When another
- * report replaces this one, this one is renamed with that time.
+ * Makes the marker with the time when the run of a report began (ISO 8601). Before a new report
+ * takes the name of an older one, the older one is renamed with that time.
  */
 export function startedMarker(started: string): string {
   return `<meta name="retort-started" content="${started}">`;

@@ -15,7 +15,10 @@ import { cut } from "./cut.ts";
 import { Latency } from "./latency.ts";
 import type { AnswerFigures, TeacherFigures } from "./monitor_state.ts";
 
-/** Finish reasons counted by name, more than any provider has. Further ones count as "other". */
+/**
+ * Most finish reasons that are counted by name, more than any provider has. Further ones count as
+ * "other".
+ */
 const MAX_REASONS = 8;
 
 /** Longest finish reason that is shown, in UTF-16 units. */
@@ -27,8 +30,8 @@ const ENDINGS_BY_FAILURE: Partial<Record<FailureType, Ending>> = {
   filtered: "filter",
 };
 
-/** Longer answers count as this long, in tokens. */
-const MAX_LENGTH = 10_000_000;
+/** Longer answers count as this long. */
+const MAX_LENGTH_TOKENS = 10_000_000;
 
 /** Time over which the rate of a teacher is measured. */
 const RATE_MS = 30_000;
@@ -39,10 +42,11 @@ export class RunFigures {
   readonly #reasons = new Map<string, number>();
   /** By address and model: a teacher that was listed again may be another object. */
   readonly #teachers = new Map<string, TeacherCount>();
+  /** Keys of `#teachers`, so that they are not made again for each row. */
   readonly #keys = new WeakMap<object, string>();
   readonly #endings: Partial<Record<Ending, number>> = {};
   /** Exact up to 2,000 tokens, then to three digits. */
-  readonly #lengths = createHistogram({ lowest: 1, highest: MAX_LENGTH, figures: 3 });
+  readonly #lengths = createHistogram({ lowest: 1, highest: MAX_LENGTH_TOKENS, figures: 3 });
   #answered = 0;
   #completionTokens = 0;
   #reasoningTokens = 0;
@@ -52,8 +56,8 @@ export class RunFigures {
     this.#now = now;
   }
 
-  /** Teachers whose figures are held in memory. */
-  get teachersKnown(): number {
+  /** Number of teachers whose figures are held in memory. */
+  get teacherCount(): number {
     return this.#teachers.size;
   }
 
@@ -101,8 +105,8 @@ export class RunFigures {
 
   #countReason(finishReason: string): void {
     const reason = cut(finishReason || "none", MAX_REASON);
-    const isKnown = this.#reasons.has(reason) || this.#reasons.size < MAX_REASONS;
-    const name = isKnown ? reason : "other";
+    const hasOwnCount = this.#reasons.has(reason) || this.#reasons.size < MAX_REASONS;
+    const name = hasOwnCount ? reason : "other";
     this.#reasons.set(name, (this.#reasons.get(name) ?? 0) + 1);
   }
 
@@ -115,7 +119,7 @@ export class RunFigures {
     this.#completionTokens += tokens;
     this.#reasoningTokens += usage?.reasoningTokens ?? 0;
     // Teachers that report no tokens have 0 here, which is not a length.
-    if (tokens >= 1) this.#lengths.record(Math.min(Math.round(tokens), MAX_LENGTH));
+    if (tokens >= 1) this.#lengths.record(Math.min(Math.round(tokens), MAX_LENGTH_TOKENS));
   }
 
   #lengthPercentiles(): Percentiles {
@@ -146,31 +150,34 @@ export class RunFigures {
     if (completion !== undefined) count.latency.add(latencyMs, nowMs);
   }
 
-  /** Forgets teachers whose figures are all zero by now: a run of days sees any number of them, and
-   * each takes 27 KB. */
+  /**
+   * Forgets teachers whose figures are all zero by now: in a run of days there may be any number of
+   * teachers, and each takes 27 KB.
+   */
   #forgetIdle(nowMs: number): void {
     for (const [key, count] of this.#teachers) {
-      if (nowMs - count.lastMs > 2 * RATE_MS) this.#teachers.delete(key);
+      if (nowMs - count.lastRowMs > 2 * RATE_MS) this.#teachers.delete(key);
     }
   }
 }
 
 /** How an answer ended, by its finish reason and the failure of its row. */
 function endingFor(finishReason: string, failure: FailureType | undefined): Ending {
-  const named = endingOf(finishReason);
-  // A truncated answer ended at its token limit, unless it says that the context was full.
-  if (named === "context" || failure === undefined) return named;
-  return ENDINGS_BY_FAILURE[failure] ?? named;
+  const ending = endingOf(finishReason);
+  // A truncated answer ended at its token limit, unless its reason says that the context was full.
+  if (ending === "context" || failure === undefined) return ending;
+  return ENDINGS_BY_FAILURE[failure] ?? ending;
 }
 
 function keyOf(address = "", model = ""): string {
   return `${address}\n${model}`;
 }
 
+/** Rows and latency of one teacher. */
 class TeacherCount {
   readonly latency: Latency;
   /** When its last row finished. */
-  lastMs = 0;
+  lastRowMs = 0;
   #rows = 0;
   /** Values of `#rows` over the last 30 s, at least 1 s apart. */
   readonly #readings: { ms: number; rows: number }[] = [];
@@ -182,10 +189,11 @@ class TeacherCount {
 
   addRow(nowMs: number): void {
     this.#rows++;
-    this.lastMs = nowMs;
+    this.lastRowMs = nowMs;
     this.#read(nowMs);
   }
 
+  /** Returns the rows finished per second over the last 30 s. */
   rate(nowMs: number): number {
     this.#read(nowMs);
     const [first] = this.#readings;

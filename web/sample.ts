@@ -17,7 +17,7 @@ const MAX_NAME = 200;
 /** Longest message of a failure, in UTF-16 units. */
 const MAX_MESSAGE = 1_000;
 
-/** Creates a sample of an outcome. Each text is cut to `maxText` UTF-16 units. */
+/** Creates a sample of an outcome. Texts of prompt and answer are cut to `maxText` UTF-16 units. */
 export function sampleOf(outcome: Outcome, id: number, maxText: number = MAX_TEXT): Sample {
   const { row, completion, failure } = outcome;
   const prompt = promptOf(row);
@@ -53,7 +53,7 @@ export function sampleOf(outcome: Outcome, id: number, maxText: number = MAX_TEX
   };
 }
 
-/** Returns the sample with each text cut to `maxText` UTF-16 units. */
+/** Returns the sample with texts of prompt and answer cut to `maxText` UTF-16 units. */
 export function shortened(sample: Sample, maxText: number): Sample {
   const { prompt, reasoning, response, tool_calls } = sample;
   return {
@@ -73,7 +73,10 @@ export function weightOf({ row, completion }: Outcome): number {
     (completion?.reasoning?.length ?? 0);
 }
 
-/** Returns the last user message as text. Images and other parts are named in brackets. */
+/**
+ * Returns the last user message as text, or the last message if no user wrote one. Images and other
+ * parts are named in brackets.
+ */
 function promptOf(row: Row): string {
   const message = row.messages.findLast(({ role }) => role === "user") ?? row.messages.at(-1);
   const content = message?.content;

@@ -21,13 +21,13 @@ const MAX_WEIGHT = 128 * 1024;
 /** Longest text of a reduced row, in UTF-16 units. */
 const MAX_WHOLE_TEXT = 64 * 1024;
 
-/** Limits of the texts, in UTF-16 units: tried in this order until all samples fit. */
+/** Limits for the length of texts, in UTF-16 units: tried in this order until all samples fit. */
 const TEXT_LENGTHS = [Infinity, 64_000, 16_000, MAX_TEXT, 2_000, 1_000, 500, 250];
 
 /** Limit of a message with samples, in bytes, so that a page on a slow connection keeps up. */
 export const MAX_SAMPLES_BYTES = 400_000;
 
-/** A row, and its sample once a list was sent with it. */
+/** A finished row, and its sample once a page was sent it. */
 interface Entry {
   readonly id: number;
   readonly content: Outcome | Sample;
@@ -56,7 +56,7 @@ export class Samples {
     return this.#lastId;
   }
 
-  /** Adds rows in the order in which they finished. */
+  /** Adds finished rows, in the order in which they finished. */
   add(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
       const id = ++this.#lastId;
@@ -79,7 +79,7 @@ export class Samples {
     this.#failures.length = 0;
   }
 
-  /** Returns all lists of ids, and the samples that were added after `version`. */
+  /** Returns all lists of ids, and the listed samples that were added after `version`. */
   since(version = 0): WireSamples {
     const lists = [this.#latest.toReversed(), this.#reservoir, this.#failures.toReversed()];
     const entries = new Map(lists.flat().map((listed) => [listed.id, listed]));
@@ -117,7 +117,8 @@ export class Samples {
 }
 
 /**
- * Shortens the texts of all samples to the same length, so that the samples fit into `maxBytes`.
+ * Shortens the texts of all samples to the same length, so that the samples fit into `maxBytes`. At
+ * the shortest length they are returned even if they do not fit.
  */
 export function shortenedToFit(
   samples: WireSamples,

@@ -20,11 +20,11 @@
  */
 
 import type { Summary } from "../lib/progress/mod.ts";
-import { UsageError } from "../lib/errors.ts";
 import { delay, every } from "../lib/timer.ts";
-import { createToken, urlHost } from "./access.ts";
+import { createCookieName, createToken } from "./access.ts";
 import { createApp } from "./app.ts";
 import { Hub } from "./hub.ts";
+import { DEFAULT_HOSTNAME, listen, pageUrl } from "./listen.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { MonitorState, RunAbout } from "./monitor_state.ts";
 import { RunData, type RunDataOptions } from "./view/run_data.ts";
@@ -86,7 +86,7 @@ export interface Monitor extends Disposable {
   readonly cookieName: string;
   /**
    * Whether a user requested a retry of failed rows when the run is done. The code that starts the
-   * retry resets it.
+   * retry sets it to false.
    */
   retryWhenDone: boolean;
   /**
@@ -110,7 +110,7 @@ export interface ServeMonitorOptions extends MonitorOptions {
   port?: number;
 }
 
-/** A served monitor. Dispose of it, or call `close`. */
+/** A served monitor. Dispose of it, or call `close()`. */
 export interface ServedMonitor extends AsyncDisposable {
   /** Address to open in a browser: `http://127.0.0.1:PORT/?token=…`. */
   readonly url: string;
@@ -126,13 +126,8 @@ export interface ServedMonitor extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Random part of the cookie's name. With 64 bits, no two monitors get the same. */
-const NAME_BYTES = 8;
-
 /** Time for pages to receive the last messages, and for requests to be answered. */
 const CLOSING_MS = 100;
-
-const DEFAULT_HOSTNAME = "127.0.0.1";
 
 /** Creates a monitor of a generator. It shows all runs from this moment on, until `close()`. */
 export function createMonitor(generator: MonitoredRun, options: MonitorOptions = {}): Monitor {
@@ -144,7 +139,7 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
     about: options.about,
   });
   const token = options.token ?? createToken();
-  const cookieName = `retort_${crypto.getRandomValues(new Uint8Array(NAME_BYTES)).toHex()}`;
+  const cookieName = createCookieName();
   const hostname = options.hostname ?? DEFAULT_HOSTNAME;
   const data = options.data && new RunData(options.data, options.now ?? (() => performance.now()));
   const state = () => hub.record.state(hub.retryWhenDone);
@@ -185,7 +180,7 @@ export function serveMonitor(
   const { hostname = DEFAULT_HOSTNAME, port = 0 } = options;
   const monitor = createMonitor(generator, options);
   const abort = new AbortController();
-  const server = listen(monitor, hostname, port, abort.signal);
+  const server = listenOrClose(monitor, { hostname, port, signal: abort.signal });
   // The server alone must not keep the process of a finished run alive.
   server.unref();
   const close = async () => {
@@ -200,7 +195,7 @@ export function serveMonitor(
   let closed: Promise<void> | undefined;
   const closeOnce = () => closed ??= close();
   return {
-    url: `http://${openableHost(hostname)}:${server.addr.port}/?token=${monitor.token}`,
+    url: pageUrl(hostname, server.addr.port, monitor.token),
     port: server.addr.port,
     monitor,
     close: closeOnce,
@@ -208,35 +203,15 @@ export function serveMonitor(
   };
 }
 
-function listen(
+/** Closes the monitor if the port cannot be opened, so that it does not listen to the run. */
+function listenOrClose(
   monitor: Monitor,
-  hostname: string,
-  port: number,
-  signal: AbortSignal,
+  address: { hostname: string; port: number; signal: AbortSignal },
 ): Deno.HttpServer<Deno.NetAddr> {
-  const onError = () => new Response("Cannot answer: the monitor has failed", { status: 500 });
   try {
-    return Deno.serve(
-      { hostname, port, signal, onError, onListen: () => {} },
-      (request) => monitor.app.fetch(request),
-    );
+    return listen(monitor.app, { ...address, served: "the monitor" });
   } catch (error) {
     monitor.close();
-    throw new UsageError(
-      `Cannot serve the monitor on ${urlHost(hostname)}:${port}: ${reasonOf(error)}: ` +
-        "choose another port, or leave it out for any free one",
-      { cause: error },
-    );
+    throw error;
   }
-}
-
-/** Returns a host that browsers can open, which a wildcard address is not. */
-function openableHost(hostname: string): string {
-  if (hostname === "0.0.0.0") return DEFAULT_HOSTNAME;
-  return hostname === "::" ? "[::1]" : urlHost(hostname);
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.AddrInUse) return "the port is taken";
-  return error instanceof Error ? error.message : String(error);
 }

@@ -48,7 +48,7 @@ const LIMITS: readonly Limits[] = [
 
 /** Shortens a snapshot. The default limits are those for `hello` and for reports. */
 export function wireSnapshot(snapshot: Snapshot, limits: Limits = LIMITS[0]): WireSnapshot {
-  const left = joined(snapshot.teachers.filter((teacher) => !isPresent(teacher)));
+  const left = sumOfLeft(snapshot.teachers.filter((teacher) => !isPresent(teacher)));
   const shown = [...shownIndexes(snapshot, limits).map((i) => snapshot.teachers[i]), ...left];
   return {
     ...snapshot,
@@ -86,8 +86,8 @@ function isPresent({ state }: TeacherStatus): boolean {
   return state !== "left";
 }
 
-/** One entry for all teachers that left; none if none did. */
-function joined(left: readonly TeacherStatus[]): TeacherStatus[] {
+/** Returns one entry for all teachers that left; none if none did. */
+function sumOfLeft(left: readonly TeacherStatus[]): TeacherStatus[] {
   if (left.length < 2) return [...left];
   const count = sumOf(left, ({ teachers = 1 }) => teachers);
   return [{

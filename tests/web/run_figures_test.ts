@@ -72,7 +72,7 @@ Deno.test("a teacher that has left is forgotten, and counts again once it is bac
     }
   };
   for (const teacher of teachers) finish(teacher);
-  assert(figures.teachersKnown < 5);
+  assert(figures.teacherCount < 5);
   finish(teachers[0]);
   const [back, gone] = figures.teachers(
     [teachers[0], teachers[150]].map((teacher) =>

@@ -82,11 +82,10 @@ class FleetPage {
     const states = Object.entries(view.states).map(([state, count]) =>
       `${formatCount(count ?? 0)} ${FLEET_STATES[state].word}`
     );
+    const runs = `${formatCount(view.runs)} ${view.runs === 1 ? "run" : "runs"}`;
     setText(
       byId("fleet-states", HTMLElement),
-      `${formatCount(view.runs)} runs: ${
-        states.length === 0 ? "none has started" : states.join(", ")
-      }`,
+      states.length === 0 ? "No run has started" : `${runs}: ${states.join(", ")}`,
     );
     const bar = byId("fleet-bar", HTMLProgressElement);
     bar.value = view.total ? view.done / view.total : 0;

@@ -6,9 +6,10 @@
 
 import type { Hono } from "../../lib/deps/hono.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { createToken, urlHost } from "../access.ts";
+import { createCookieName, createToken } from "../access.ts";
 import { COMMON_MODULES, COMMON_STYLES, joinModules, withHeadAndIcons } from "../assets.ts";
-import { guardedApp, HTML } from "../guard.ts";
+import { guardedApp, HTML_TYPE } from "../guard.ts";
+import { DEFAULT_HOSTNAME, listen, pageUrl } from "../listen.ts";
 import FLEET_HTML from "./fleet.html" with { type: "text" };
 import fleet from "./fleet.js" with { type: "text" };
 import fleetStyle from "./fleet.css" with { type: "text" };
@@ -39,8 +40,10 @@ export interface ServedFleet extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Rows that a page gets unless it requests all. */
+/** Most rows that a page gets unless it requests all. */
 const MAX_ROWS = 200;
+
+/** Matches a path of the app after the prefix of a proxy. */
 const OWN_PATH = /\/(?:fleet\.(?:js|css)|state|)$/;
 
 const SCRIPT = joinModules([...COMMON_MODULES, fleet]);
@@ -54,7 +57,7 @@ export function createFleetApp(
   const app = guardedApp({
     ...{ token, hostname, cookieName },
     ownPath: OWN_PATH,
-    page: (c) => c.body(page, 200, { "content-type": HTML }),
+    page: (c) => c.body(page, 200, { "content-type": HTML_TYPE }),
   });
   app.get(
     "/fleet.js",
@@ -75,8 +78,8 @@ export function createFleetApp(
 const LOOK_MS = 5_000;
 
 /**
- * Serves a page of all runs in an output folder: also of shards on other machines that write to the
- * same file system, and of runs that have ended. It reads only status files and shard plans.
+ * Serves a page of all runs in an output folder, including shards on other machines that write to
+ * the same file system, and runs that have ended. It reads only status files and shard plans.
  *
  * @example
  * ```ts
@@ -89,7 +92,7 @@ const LOOK_MS = 5_000;
  * }
  * ```
  *
- * @param output Output of the runs: their folder or results path.
+ * @param output The folder of the runs, or the results path of one run and its shards.
  * @throws {UsageError} if there is neither such a folder nor a run of this name, or the address
  * cannot be used
  */
@@ -126,30 +129,12 @@ export async function serveFolderMonitor(
  * @throws {UsageError} if the address cannot be used
  */
 export function serveFleet(watch: FleetWatch, options: FleetOptions = {}): ServedFleet {
-  const { hostname = "127.0.0.1", port = 0, token = createToken() } = options;
-  const cookieName = `retort_${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
-  const app = createFleetApp(watch, { token, hostname, cookieName });
+  const { hostname = DEFAULT_HOSTNAME, port = 0, token = createToken() } = options;
+  const app = createFleetApp(watch, { token, hostname, cookieName: createCookieName() });
   const abort = new AbortController();
-  let server: Deno.HttpServer<Deno.NetAddr>;
-  try {
-    server = Deno.serve(
-      { hostname, port, signal: abort.signal, onListen: () => {} },
-      (request) => app.fetch(request),
-    );
-  } catch (cause) {
-    throw new UsageError(
-      `Cannot serve the page on ${urlHost(hostname)}:${port}: ${(cause as Error).message}. Name ` +
-        "another port",
-      { cause },
-    );
-  }
-  const shown = hostname === "0.0.0.0"
-    ? "127.0.0.1"
-    : hostname === "::"
-    ? "[::1]"
-    : urlHost(hostname);
+  const server = listen(app, { hostname, port, signal: abort.signal, served: "the page" });
   return {
-    url: `http://${shown}:${server.addr.port}/?token=${token}`,
+    url: pageUrl(hostname, server.addr.port, token),
     async [Symbol.asyncDispose]() {
       abort.abort();
       await server.finished;

@@ -8,7 +8,11 @@ import type { ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus, StatusError } from "../../lib/run/mod.ts";
 import { sumOf } from "../../lib/figures.ts";
 
-/** `waiting`: a shard that has not started. `silent`: no new beat in 3 checks; `dead`: in 12. */
+/**
+ * State of a run or shard on the page. `paused`: nothing is sent, whatever the reason; `waiting`: a
+ * shard that has not started; `silent`: no new beat in 3 checks; `dead`: in 12; `interrupted`:
+ * ended in any other way than `done`, `halted` or `failed`.
+ */
 export type FleetState =
   | "running"
   | "paused"
@@ -27,12 +31,12 @@ export interface FleetRow {
   readonly reason: string | null;
   /** Rows of the run; null while unknown. */
   readonly total: number | null;
-  /** Rows that are answered or have failed. */
+  /** Rows that are answered or have failed, in this run or before. */
   readonly done: number;
   readonly failed: number;
   readonly in_flight: number;
   readonly rate_per_s: number;
-  /** Seconds until the end of the run; null while unknown, and unless it is running or paused. */
+  /** Seconds until the end of the run; null if unknown, and unless it is running or paused. */
   readonly eta_s: number | null;
   /** US dollars, or null if unknown. */
   readonly cost_usd: number | null;
@@ -40,7 +44,7 @@ export interface FleetRow {
 
 /** Sums of all runs, and rows for some of them. */
 export interface FleetView {
-  /** Output folder of the runs, as the title of the page. */
+  /** Output folder of the runs, which is the title of the page. */
   readonly name: string;
   /** Names of up to three models. */
   readonly model: string;
@@ -50,23 +54,23 @@ export interface FleetView {
   readonly runs: number;
   /** Rows of all runs; null while those of any run are unknown. */
   readonly total: number | null;
-  /** Rows that are answered or have failed. */
+  /** Rows that are answered or have failed, in these runs or before. */
   readonly done: number;
   readonly failed: number;
   readonly in_flight: number;
   readonly rate_per_s: number;
   /**
-   * Seconds until the last run ends; 0 if all are done; null if it is unknown for a run that is
-   * running or paused, or if there is none.
+   * Seconds until the last run ends; 0 if all are done; null if no run is running or paused, or if
+   * the time is unknown for one that is.
    */
   readonly eta_s: number | null;
-  /** US dollars of the runs whose cost is known; null if there is none. */
+  /** US dollars of the runs whose cost is known; null if no cost is known. */
   readonly cost_usd: number | null;
   /** Kinds of failed attempts in all runs, most frequent first. */
   readonly errors: readonly StatusError[];
   /**
-   * Number of different teacher addresses in each state, in runs that have not ended; a lower bound
-   * if several runs have more than 16 teachers.
+   * Number of teachers in each state, over all runs that have not ended: a teacher of several runs
+   * counts once. A lower bound if several runs have more than 16 teachers.
    */
   readonly teachers: Readonly<Record<string, number>>;
   /** The most urgent runs first. */
@@ -82,25 +86,29 @@ export const DEAD_LOOKS = 12;
 const MAX_ERRORS = 12;
 const MAX_MODELS = 3;
 
-export interface Known {
+/** A run that was found by its status file. */
+export interface FoundRun {
   /** Size, modification time and inode of the status file, to skip one that has not changed. */
-  stamp: string;
-  status: RunStatus;
+  readonly stamp: string;
+  readonly status: RunStatus;
   /** Consecutive checks that found no new beat. */
-  silence: number;
+  silentLooks: number;
 }
 
 /**
  * Combines all runs. The most urgent states come first; within a state, the runs with the most time
- * left. `waiting` are shards that have not started.
+ * left.
+ *
+ * @param waiting shards that have not started
  */
 export function fleetView(
   name: string,
-  known: readonly Known[],
+  runs: readonly FoundRun[],
   waiting: readonly FleetRow[],
   maxRows: number,
 ): FleetView {
-  const rows = [...known.map(rowOf), ...waiting];
+  const rows = [...runs.map(rowOf), ...waiting];
+  // A run below half of the median rate is a straggler.
   const stragglerRate = medianRate(rows) / 2;
   rows.sort((a, b) =>
     urgency(a, stragglerRate) - urgency(b, stragglerRate) || (b.eta_s ?? 0) - (a.eta_s ?? 0) ||
@@ -108,13 +116,13 @@ export function fleetView(
   );
   const states: Partial<Record<FleetState, number>> = {};
   for (const { state } of rows) states[state] = (states[state] ?? 0) + 1;
-  const all = known.map(({ status }) => status);
+  const statuses = runs.map(({ status }) => status);
   const total = rows.some((row) => row.total === null)
     ? null
     : sumOf(rows, (row) => row.total ?? 0);
   const done = sumOf(rows, (row) => row.done), rate = sumOf(rows, (row) => row.rate_per_s);
-  const costs = all.map(({ spent_usd, cost_usd }) => spent_usd ?? cost_usd);
-  const models = [...new Set(all.map(({ model }) => model))].filter((model) => model !== "");
+  const costs = statuses.map(({ spent_usd, cost_usd }) => spent_usd ?? cost_usd);
+  const models = [...new Set(statuses.map(({ model }) => model))].filter((model) => model !== "");
   return {
     name,
     model: models.slice(0, MAX_MODELS).join(", "),
@@ -127,16 +135,16 @@ export function fleetView(
     rate_per_s: rate,
     eta_s: etaOf(rows, total, done, rate),
     cost_usd: costs.every((cost) => cost === null) ? null : sumOf(costs, (cost) => cost ?? 0),
-    errors: errorsOf(all),
-    teachers: teachersOf(all.filter(({ ended }) => !ended)),
+    errors: errorsOf(statuses),
+    teachers: teachersOf(statuses.filter(({ ended }) => !ended)),
     rows: rows.slice(0, maxRows),
     more: Math.max(0, rows.length - maxRows),
   };
 }
 
-function rowOf({ status, silence }: Known): FleetRow {
+function rowOf({ status, silentLooks }: FoundRun): FleetRow {
   const { name, reason, total, skipped, succeeded, failed } = status;
-  const state = stateOf(status, silence);
+  const state = stateOf(status, silentLooks);
   const isAlive = state === "running" || state === "paused";
   return {
     ...{ name, state, reason, total, done: skipped + succeeded + failed, failed },
@@ -147,17 +155,18 @@ function rowOf({ status, silence }: Known): FleetRow {
   };
 }
 
-function stateOf({ ended, state }: RunStatus, silence: number): FleetState {
+function stateOf({ ended, state }: RunStatus, silentLooks: number): FleetState {
   if (ended) {
     return state === "done" || state === "halted" || state === "failed" ? state : "interrupted";
   }
-  if (silence >= DEAD_LOOKS) return "dead";
-  if (silence >= SILENT_LOOKS) return "silent";
+  if (silentLooks >= DEAD_LOOKS) return "dead";
+  if (silentLooks >= SILENT_LOOKS) return "silent";
   return state === "paused" || state === "disk_full" || state === "backing_off"
     ? "paused"
     : "running";
 }
 
+/** Place of each state in the order of the page. */
 const URGENCY: Readonly<Record<FleetState, number>> = {
   dead: 0,
   silent: 1,
@@ -170,9 +179,11 @@ const URGENCY: Readonly<Record<FleetState, number>> = {
   done: 8,
 };
 
-/** Stragglers (below half of the median rate) come before other running runs. */
+/** Place of stragglers: before all other running runs. */
+const STRAGGLER_URGENCY = 4;
+
 function urgency({ state, rate_per_s }: FleetRow, stragglerRate: number): number {
-  return state === "running" && rate_per_s < stragglerRate ? 4 : URGENCY[state];
+  return state === "running" && rate_per_s < stragglerRate ? STRAGGLER_URGENCY : URGENCY[state];
 }
 
 function medianRate(rows: readonly FleetRow[]): number {
@@ -182,9 +193,9 @@ function medianRate(rows: readonly FleetRow[]): number {
 }
 
 /**
- * Returns the seconds until the slowest run ends, or those for all rows left, including shards that
- * have not started, at the rate of all runs, whichever is longer. Null if a live run has no
- * estimate.
+ * Returns the seconds until the slowest run ends, or until all rows are finished at the current
+ * rate of all runs, whichever is longer: shards that have not started have no estimate of their
+ * own. 0 if all runs are done; null if no run is alive, or one that is has no estimate.
  */
 function etaOf(
   rows: readonly FleetRow[],
@@ -196,37 +207,41 @@ function etaOf(
   const alive = rows.filter(({ state }) => state === "running" || state === "paused");
   if (alive.length === 0 || alive.some(({ eta_s }) => eta_s === null)) return null;
   const slowest = Math.max(...alive.map(({ eta_s }) => eta_s ?? 0));
-  const left = total === null || rate === 0 ? 0 : (total - done) / rate;
-  return Math.max(slowest, left);
+  const allRowsS = total === null || rate === 0 ? 0 : (total - done) / rate;
+  return Math.max(slowest, allRowsS);
 }
 
 /** Returns the number of rows of a shard; null if the plan has no counts. */
-export function rowsOf({ inputs, starts }: ShardPlan, index: number): number | null {
+export function rowCountOf({ inputs, starts }: ShardPlan, index: number): number | null {
   if (inputs.some(({ end }) => end === null)) return null;
-  const before = (place: ShardPlan["starts"][number] | undefined) =>
-    place === undefined
+  const rowsBefore = (start: ShardPlan["starts"][number] | undefined) =>
+    start === undefined
       ? sumOf(inputs, ({ end }) => end!.rows)
-      : sumOf(inputs.slice(0, place.input), ({ end }) => end!.rows) + place.rows;
-  return before(starts[index + 1]) - before(starts[index]);
+      : sumOf(inputs.slice(0, start.input), ({ end }) => end!.rows) + start.rows;
+  return rowsBefore(starts[index + 1]) - rowsBefore(starts[index]);
 }
 
-function errorsOf(all: readonly RunStatus[]): StatusError[] {
-  const counts = new Map<string, { type: string; status: number | null; count: number }>();
-  for (const { errors } of all) {
+/** Adds up the errors of the same type and status. */
+function errorsOf(statuses: readonly RunStatus[]): StatusError[] {
+  const sums = new Map<string, { type: string; status: number | null; count: number }>();
+  for (const { errors } of statuses) {
     for (const { type, status, count } of errors) {
       const key = `${type} ${status}`;
-      const known = counts.get(key);
-      if (known === undefined) counts.set(key, { type, status, count });
-      else known.count += count;
+      const sum = sums.get(key);
+      if (sum === undefined) sums.set(key, { type, status, count });
+      else sum.count += count;
     }
   }
-  return [...counts.values()].sort((a, b) => b.count - a.count).slice(0, MAX_ERRORS);
+  return [...sums.values()].sort((a, b) => b.count - a.count).slice(0, MAX_ERRORS);
 }
 
-/** Each run counts all of its teachers, but names only some if there are many. */
-function teachersOf(all: readonly RunStatus[]): Record<string, number> {
+/**
+ * Counts the teachers in each state: the different addresses that runs name, or the largest count
+ * of one run if that is more, because a run with many teachers names only some.
+ */
+function teachersOf(statuses: readonly RunStatus[]): Record<string, number> {
   const named = new Map<string, Set<string>>(), counts = new Map<string, number>();
-  for (const { teachers, teacher_states = {} } of all) {
+  for (const { teachers, teacher_states = {} } of statuses) {
     for (const { address, state } of teachers) {
       if (!named.has(state)) named.set(state, new Set());
       named.get(state)!.add(address);

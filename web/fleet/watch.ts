@@ -3,7 +3,7 @@
  *
  * A run is alive as long as the counter in its file (`beat`) grows. Times are not compared, because
  * the clocks of nodes and file servers differ. Files that have not changed are not read again, so a
- * check of a thousand takes a few milliseconds.
+ * check of a thousand files takes a few milliseconds.
  *
  * @module
  */
@@ -17,47 +17,55 @@ import {
   type FleetRow,
   type FleetView,
   fleetView,
-  type Known,
-  rowsOf,
+  type FoundRun,
+  rowCountOf,
 } from "./view.ts";
 
-/** Number of files that are read before other work gets a turn. */
+/** Number of status files that are read before other work gets a turn. */
 const READS_PER_TURN = 100;
 
 const STATUS_SUFFIX = ".status.json";
+const PLAN_SUFFIX = /\.shards-\d+\.json$/;
+
 /** Larger files are ignored: a status file has at most 8 KB. */
 const MAX_STATUS_BYTES = 65_536;
 
 type ParseStatus = (text: string, file: string) => RunStatus | undefined;
 
-/** Status of all runs in one folder. */
+/** Finds the runs and shard plans of one folder, and follows their state. */
 export class FleetWatch {
   readonly #folder: string;
   readonly #name: string;
-  readonly #known = new Map<string, Known>();
+  readonly #stem: string | undefined;
+  /** By the names of their status files. */
+  readonly #runs = new Map<string, FoundRun>();
+  /** By the names of their files. */
   readonly #plans = new Map<string, { plan: ShardPlan; stem: string }>();
   #isLooking = false;
 
   /**
-   * `output` is the output folder of the runs; `stem` limits the watch to one run and its shards.
+   * @param output The output folder of the runs.
+   * @param stem The name of a run: only this run and its shards are watched. @default all runs
    */
-  constructor(output: string, readonly stem?: string) {
+  constructor(output: string, stem?: string) {
     this.#folder = inFolder(output, OWN_FOLDER);
     this.#name = output;
+    this.#stem = stem;
   }
 
   /** Whether neither a run nor a shard plan was found. */
   get isEmpty(): boolean {
-    return this.#known.size === 0 && this.#plans.size === 0;
+    return this.#runs.size === 0 && this.#plans.size === 0;
   }
 
   /** Checks all files, and reads those that have changed since the last check. */
   async look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
-    const missing = new Set(this.#known.keys());
+    const missing = new Set(this.#runs.keys());
     try {
-      // Not loaded with the page of one run, which needs no permission but the network.
+      // Loaded only now: the page of one run, whose module exports this page too, needs no
+      // permission but the network.
       const { parseStatus } = await import("../../lib/run/mod.ts");
       let reads = 0;
       for await (const { name } of Deno.readDir(this.#folder)) {
@@ -66,22 +74,25 @@ export class FleetWatch {
           if (this.#readStatus(name, parseStatus) && ++reads % READS_PER_TURN === 0) {
             await nextTurn();
           }
-        } else if (/\.shards-\d+\.json$/.test(name)) await this.#readPlan(name);
+        } else if (PLAN_SUFFIX.test(name)) await this.#readPlan(name);
       }
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw cannotRead(this.#folder, error);
     } finally {
       this.#isLooking = false;
-      for (const name of missing) this.#miss(name);
+      for (const name of missing) this.#countMissing(name);
     }
   }
 
-  /** Counts a check that found no status in a known file, which may have one again later. */
-  #miss(name: string): void {
-    const known = this.#known.get(name);
-    if (known === undefined) return;
-    known.silence++;
-    if (known.silence > DEAD_LOOKS && !existsIn(this.#folder, name)) this.#known.delete(name);
+  /**
+   * Counts a check that found no status in the file of a run: the file may have one again later. A
+   * dead run whose file is gone is forgotten.
+   */
+  #countMissing(name: string): void {
+    const run = this.#runs.get(name);
+    if (run === undefined) return;
+    run.silentLooks++;
+    if (run.silentLooks > DEAD_LOOKS && !existsIn(this.#folder, name)) this.#runs.delete(name);
   }
 
   /**
@@ -90,51 +101,47 @@ export class FleetWatch {
    */
   #readStatus(name: string, parse: ParseStatus): boolean {
     if (
-      this.stem !== undefined && stemOf(name) !== this.stem &&
-      name !== `${this.stem}${STATUS_SUFFIX}`
+      this.#stem !== undefined && stemOf(name) !== this.#stem &&
+      name !== `${this.#stem}${STATUS_SUFFIX}`
     ) {
       return false;
     }
     const path = inFolder(this.#folder, name);
-    const before = this.#known.get(name);
+    const old = this.#runs.get(name);
     try {
       const { size, mtime, ino, isFile } = Deno.statSync(path);
-      // Opening a pipe would wait forever.
-      if (!isFile || size > MAX_STATUS_BYTES) {
-        this.#miss(name);
-        return false;
-      }
       const stamp = `${size}:${mtime?.getTime()}:${ino}`;
-      if (before?.stamp === stamp) {
-        before.silence++;
+      if (isFile && old?.stamp === stamp) {
+        old.silentLooks++;
         return false;
       }
-      const status = parse(Deno.readTextFileSync(path), name);
-      if (status === undefined) {
-        this.#miss(name);
-        return false;
+      // Opening a pipe would wait forever.
+      const isReadable = isFile && size <= MAX_STATUS_BYTES;
+      const status = isReadable ? parse(Deno.readTextFileSync(path), name) : undefined;
+      if (status !== undefined) {
+        const isSameBeat = old?.status.beat === status.beat &&
+          old.status.started === status.started;
+        this.#runs.set(name, { stamp, status, silentLooks: isSameBeat ? old.silentLooks + 1 : 0 });
+        return true;
       }
-      const isSameBeat = before?.status.beat === status.beat &&
-        before.status.started === status.started;
-      this.#known.set(name, { stamp, status, silence: isSameBeat ? before.silence + 1 : 0 });
-      return true;
     } catch {
-      this.#miss(name);
-      return false;
+      // The file is gone, or half of it is written.
     }
+    this.#countMissing(name);
+    return false;
   }
 
   async #readPlan(name: string): Promise<void> {
     if (this.#plans.has(name)) return;
     const plan = await readPlan(inFolder(this.#folder, name));
-    const stem = name.replace(/\.shards-\d+\.json$/, "");
-    if (plan === undefined || (this.stem !== undefined && stem !== this.stem)) return;
+    const stem = name.replace(PLAN_SUFFIX, "");
+    if (plan === undefined || (this.#stem !== undefined && stem !== this.#stem)) return;
     this.#plans.set(name, { plan, stem });
   }
 
   /** Combines all runs, the most urgent states first. */
   view(maxRows: number): FleetView {
-    return fleetView(this.#name, [...this.#known.values()], this.#waiting(), maxRows);
+    return fleetView(this.#name, [...this.#runs.values()], this.#waiting(), maxRows);
   }
 
   /** Returns the shards that have not started. */
@@ -144,22 +151,16 @@ export class FleetWatch {
       const count = String(plan.shards).padStart(5, "0");
       const suffix = `-of-${count}${STATUS_SUFFIX}`;
       // A plan is obsolete if there are other runs, but none of its shards has started.
-      const hasStarted = [...this.#known.keys()].some((name) =>
+      const hasStarted = [...this.#runs.keys()].some((name) =>
         stemOf(name) === stem && name.endsWith(suffix)
       );
-      if (!hasStarted && this.#known.size > 0) continue;
+      if (!hasStarted && this.#runs.size > 0) continue;
       for (let index = 0; index < plan.shards; index++) {
         const name = `${stem}-${String(index).padStart(5, "0")}-of-${count}`;
-        if (this.#known.has(`${name}${STATUS_SUFFIX}`)) continue;
+        if (this.#runs.has(`${name}${STATUS_SUFFIX}`)) continue;
+        const total = rowCountOf(plan, index);
         waiting.push({
-          ...{
-            name,
-            state: "waiting",
-            reason: null,
-            total: rowsOf(plan, index),
-            done: 0,
-            failed: 0,
-          },
+          ...{ name, state: "waiting", reason: null, total, done: 0, failed: 0 },
           ...{ in_flight: 0, rate_per_s: 0, eta_s: null, cost_usd: null },
         });
       }

@@ -30,7 +30,7 @@ import detailStyle from "./page/detail.css" with { type: "text" };
 import gridStyle from "./page/grid.css" with { type: "text" };
 import viewStyle from "./page/view.css" with { type: "text" };
 
-/** Modules of the page, each after those that it imports. */
+/** Modules of the page. Each comes after those that it imports. */
 const MODULES = [
   ...COMMON_MODULES,
   ask,

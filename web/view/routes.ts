@@ -9,7 +9,7 @@ import { bodyLimit, type Context, type Hono } from "../../lib/deps/hono.ts";
 import { type DataRequests, type DataService, FLAGS } from "../../lib/data/mod.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { isFromOwnPage } from "../access.ts";
-import { HTML } from "../guard.ts";
+import { HTML_TYPE } from "../guard.ts";
 import { MARKDOWN_JS } from "../assets.ts";
 import { VIEW_CSS, VIEW_HTML, VIEW_JS } from "./assets.ts";
 import { saveSelection } from "./selection.ts";
@@ -27,7 +27,7 @@ export const DATA_PATH = /\/data\/(?:[a-z]+(?:\.js|\.css)?)?$/;
 /** Enough for the ids of a million rows. */
 const MAX_BODY_BYTES = 64 * 2 ** 20;
 
-/** Rows of a response at most. */
+/** Most rows in a response. */
 const MAX_ROWS = 200;
 
 const ASSETS = {
@@ -36,12 +36,13 @@ const ASSETS = {
   "/data/markdown.js": ["text/javascript; charset=utf-8", MARKDOWN_JS],
 } as const;
 
+/** The part of `DataService` that the routes use. */
 export type DataSource = Pick<DataService, "ask" | "files">;
 
 /** Opens the data at the first request. */
 export type OpenData = () => Promise<DataSource>;
 
-/** GET requests, by the last part of the address. */
+/** Handlers of GET requests, by the last part of the address. */
 const READS: Record<string, (data: DataSource, c: Context) => Promise<unknown>> = {
   rows: (data, c) => data.ask("rows", rowsParams(c)),
   overview: (data, c) => data.ask("overview", queryParams(c)),
@@ -56,7 +57,7 @@ const READS: Record<string, (data: DataSource, c: Context) => Promise<unknown>> 
 
 /** Adds the page and its routes to an app that checks access. */
 export function addDataRoutes(app: Hono, open: OpenData, options: ViewPageOptions): void {
-  app.get("/data/", (c) => c.body(VIEW_HTML, 200, { "content-type": HTML }));
+  app.get("/data/", (c) => c.body(VIEW_HTML, 200, { "content-type": HTML_TYPE }));
   for (const [path, [type, text]] of Object.entries(ASSETS)) {
     app.get(path, (c) => c.body(text, 200, { "content-type": type }));
   }

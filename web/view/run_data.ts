@@ -15,7 +15,7 @@ export interface RunDataOptions {
   readonly program: string;
 }
 
-/** A page counts as open for this time after its last request. It sends one every two seconds. */
+/** A page counts as open for this time after its last request. It sends one about every 2 s. */
 const OPEN_MS = 10_000;
 
 /** The data of a run, and whether a page shows it. */
@@ -25,7 +25,7 @@ export class RunData implements AsyncDisposable {
   #service: Promise<DataService> | undefined;
   #lastRequestMs = -Infinity;
 
-  /** Opens nothing until the first request. */
+  /** Does not open the data: `open()` does. */
   constructor(options: RunDataOptions, now: () => number) {
     this.options = options;
     this.#now = now;
@@ -37,7 +37,8 @@ export class RunData implements AsyncDisposable {
   }
 
   /**
-   * Opens the data once. Fails, and can be called again, if the run has not created its output yet.
+   * Opens the data at the first call, and returns the same data later. Throws a `UsageError` if the
+   * run has not created its output yet; then it can be called again.
    */
   readonly open = async (): Promise<DataService> => {
     this.#lastRequestMs = this.#now();

@@ -1,5 +1,5 @@
 /**
- * Saves the ids of rows that a user selected to a file, which commands read.
+ * Saves the ids of selected rows to a file, which `--uids` and `--exclude-uids` read.
  *
  * @module
  */
@@ -40,15 +40,13 @@ export async function saveSelection(
       }
     }
   } catch (cause) {
-    throw new UsageError(
-      `Cannot save the selection in "${folder}": ${systemReason(cause)}`,
-      {
-        cause,
-      },
-    );
+    throw new UsageError(`Cannot save the selection in "${folder}": ${systemReason(cause)}`, {
+      cause,
+    });
   }
 }
 
+/** Ids that could be taken for JSON, or whose spaces and line breaks would be lost, are JSON. */
 function lineOf(uid: string): string {
   return /^["\s]|[\p{C}\u2028\u2029]|\s$/u.test(uid) ? JSON.stringify(uid) : uid;
 }

@@ -5,8 +5,9 @@
  */
 
 import type { Hono } from "../../lib/deps/hono.ts";
-import { createToken, urlHost } from "../access.ts";
+import { createCookieName, createToken } from "../access.ts";
 import { guardedApp } from "../guard.ts";
+import { DEFAULT_HOSTNAME, listen, pageUrl } from "../listen.ts";
 import { addDataRoutes, DATA_PATH, type DataSource } from "./routes.ts";
 
 export interface ServeViewOptions {
@@ -28,13 +29,14 @@ export interface ServedView extends AsyncDisposable {
   readonly app: Hono;
 }
 
+/** Matches a path of the app after the prefix of a proxy. */
 const OWN_PATH = new RegExp(`${DATA_PATH.source}|\\/$`);
 
 export function createViewApp(
   service: DataSource,
-  { hostname = "127.0.0.1", token = createToken(), program }: ServeViewOptions,
+  { hostname = DEFAULT_HOSTNAME, token = createToken(), program }: ServeViewOptions,
 ): { readonly app: Hono; readonly token: string; readonly cookieName: string } {
-  const cookieName = `retort_${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
+  const cookieName = createCookieName();
   const app = guardedApp({
     hostname,
     token,
@@ -52,30 +54,19 @@ export function createViewApp(
 /**
  * Serves the data page, protected by a token.
  *
- * @throws {Deno.errors.AddrInUse} if the port is taken, and other errors if the address cannot be
- * used
+ * @throws {UsageError} if the address cannot be used
  */
 export function serveView(
   service: DataSource,
   options: ServeViewOptions,
 ): ServedView {
-  const { hostname = "127.0.0.1", port = 0 } = options;
+  const { hostname = DEFAULT_HOSTNAME, port = 0 } = options;
   const { app, token } = createViewApp(service, options);
   const abort = new AbortController();
-  const server = Deno.serve(
-    {
-      hostname,
-      port,
-      signal: abort.signal,
-      onListen: () => {},
-      onError: () => new Response("Cannot answer: the page has failed", { status: 500 }),
-    },
-    (request) => app.fetch(request),
-  );
-  const shown = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
+  const server = listen(app, { hostname, port, signal: abort.signal, served: "the page" });
   return {
     app,
-    url: `http://${urlHost(shown)}:${server.addr.port}/?token=${token}`,
+    url: pageUrl(hostname, server.addr.port, token),
     async [Symbol.asyncDispose]() {
       abort.abort();
       await server.finished;

@@ -1,0 +1,62 @@
+/**
+ * Opens the port of a page, for all pages of this folder.
+ *
+ * @module
+ */
+
+import { UsageError } from "../lib/errors.ts";
+import { systemReason } from "../lib/files.ts";
+import { urlHost } from "./access.ts";
+
+export const DEFAULT_HOSTNAME = "127.0.0.1";
+
+export interface ListenOptions {
+  /** Address to listen on. */
+  readonly hostname: string;
+  /** 0 for any free port. */
+  readonly port: number;
+  /** Closes the port and all connections. */
+  readonly signal: AbortSignal;
+  /** What is served, for messages: "the monitor". */
+  readonly served: string;
+}
+
+/**
+ * Serves an app.
+ *
+ * @throws {UsageError} if the address cannot be used
+ */
+export function listen(
+  app: { fetch(request: Request): Response | Promise<Response> },
+  { hostname, port, signal, served }: ListenOptions,
+): Deno.HttpServer<Deno.NetAddr> {
+  const onError = () => new Response(`Cannot answer: ${served} has failed`, { status: 500 });
+  try {
+    return Deno.serve(
+      { hostname, port, signal, onError, onListen: () => {} },
+      (request) => app.fetch(request),
+    );
+  } catch (error) {
+    throw new UsageError(
+      `Cannot serve ${served} on ${urlHost(hostname)}:${port}: ${problemOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Returns the address to open in a browser, with the token. */
+export function pageUrl(hostname: string, port: number, token: string): string {
+  return `http://${openableHost(hostname)}:${port}/?token=${token}`;
+}
+
+/** Returns a host that browsers can open, which a wildcard address is not. */
+function openableHost(hostname: string): string {
+  if (hostname === "0.0.0.0") return DEFAULT_HOSTNAME;
+  return hostname === "::" ? "[::1]" : urlHost(hostname);
+}
+
+function problemOf(error: unknown): string {
+  return error instanceof Deno.errors.AddrInUse
+    ? "the port is taken: choose another port, or leave it out for any free one"
+    : systemReason(error);
+}
