@@ -223,10 +223,7 @@ export class Hub {
     }
   }
 
-  /**
-   * Adds the new snapshot, if there is one, to the history, and sends it, encoded once for all
-   * pages.
-   */
+  /** Adds the new snapshot, if there is one, to the history, and sends it: encoded only once. */
   #publish(lagMs: number): void {
     const { snapshot, history, latency } = this.#record;
     if (!this.#hasNews || snapshot === undefined) return;
