@@ -23,6 +23,7 @@
  */
 
 import { SinkError } from "../errors.ts";
+import { sumOf } from "../figures.ts";
 import { Appender } from "./appender.ts";
 import { Batch, BatchDelay, MAX_UNSYNCED_BYTES, ReusedBytes, Syncer } from "./group_commit.ts";
 import type { JournalFile, JournalOptions } from "./journal_options.ts";
@@ -47,6 +48,8 @@ export class Journal<T> implements AsyncDisposable {
   readonly #waiting: Batch<T>[] = [];
   #appendedRows = 0;
   #writtenRows = 0;
+  /** Appended rows that another file has taken, less the others that none has taken yet. */
+  #rescuedRows = 0;
   #writer: Promise<void> | undefined;
   /** Why `append` rejects: the journal is closed, broken or abandoned. */
   #rejection: SinkError | undefined;
@@ -90,11 +93,9 @@ export class Journal<T> implements AsyncDisposable {
     try {
       const watched = openFile ? undefined : await WatchedFile.open(path, mode, closedFile);
       if (watched?.unlockedReason !== undefined) options.onUnlocked?.(path, watched.unlockedReason);
-      const writeFile = watched?.writer ?? await openFile!(path);
-      opened.push(writeFile);
-      const syncFile = watched?.syncer ?? await openFile!(path);
-      opened.push(syncFile);
-      const { size } = await writeFile.stat();
+      opened.push(watched?.writer ?? await openFile!(path));
+      opened.push(watched?.syncer ?? await openFile!(path));
+      const [writeFile, syncFile] = opened, { size } = await writeFile.stat();
       if (size === 0 && !isNameDurable) await syncFolderOf(path);
       return new Journal(path, [writeFile, syncFile], size, options, watched);
     } catch (cause) {
@@ -112,10 +113,7 @@ export class Journal<T> implements AsyncDisposable {
     this.#syncer.maxUnsyncedRows = rows;
   }
 
-  /**
-   * Returns a message if another program removed, replaced or truncated the file, otherwise
-   * undefined. See `WatchedFile`.
-   */
+  /** What another program has done to the file, as a message; see `WatchedFile`. */
   async check(): Promise<string | undefined> {
     const problem = await this.#watched?.check();
     return problem && `Cannot keep writing "${this.#path}": ${problem}`;
@@ -145,11 +143,11 @@ export class Journal<T> implements AsyncDisposable {
     return this.#appendedRows;
   }
 
-  /** Appended rows that may not be in the file: 0 unless the journal is broken or abandoned. */
+  /** Rows that may be in no file: 0 unless the journal is broken or abandoned. */
   get missingRows(): number {
     if (this.#end === undefined) return 0;
     const safeRows = this.#isSyncBroken ? this.#syncer.durableRows : this.#writtenRows;
-    return this.#appendedRows - safeRows;
+    return this.#appendedRows - safeRows - this.#rescuedRows;
   }
 
   /**
@@ -159,7 +157,8 @@ export class Journal<T> implements AsyncDisposable {
    */
   append(line: string, record: T): Promise<void> {
     if (this.#lastResort !== undefined && this.#closing === undefined) {
-      return this.#rescue(`${line}\n`);
+      this.#rescuedRows--;
+      return this.#rescue(`${line}\n`, 1);
     }
     if (this.#rejection !== undefined) return Promise.reject(this.#rejection);
     let batch = this.#waiting.at(-1);
@@ -185,9 +184,8 @@ export class Journal<T> implements AsyncDisposable {
    */
   abandon(): void {
     this.#isAbandoned = true;
-    const lost = this.#waiting.reduce((rows, batch) => rows + batch.records.length, 0);
-    const message = `Gave up writing "${this.#path}" with ${lost} rows waiting`;
-    this.#stop(new SinkError(message, { path: this.#path }));
+    const path = this.#path, lost = sumOf(this.#waiting, ({ records }) => records.length);
+    this.#stop(new SinkError(`Gave up writing "${path}" with ${lost} rows waiting`, { path }));
   }
 
   /**
@@ -208,8 +206,8 @@ export class Journal<T> implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const message = `Cannot write "${this.#path}": it is closed`;
-    this.#rejection ??= new SinkError(message, { path: this.#path });
+    const path = this.#path;
+    this.#rejection ??= new SinkError(`Cannot write "${path}": it is closed`, { path });
     try {
       await this.flush();
     } catch (error) {
@@ -253,7 +251,7 @@ export class Journal<T> implements AsyncDisposable {
     const error = await this.#appender.append(bytes).catch((error: unknown) => error);
     // Syncs have ended: writes the lines again, to the last resort.
     if (this.#lastResort !== undefined) {
-      batch.written.resolve(this.#rescue(new TextDecoder().decode(bytes)));
+      batch.written.resolve(this.#rescue(new TextDecoder().decode(bytes), batch.records.length));
     }
     if (error !== undefined) {
       batch.written.reject(error);
@@ -272,21 +270,22 @@ export class Journal<T> implements AsyncDisposable {
         "The last rows may not be on disk; check the disk, then run the same command again",
       { path: this.#path, cause },
     );
-    if (this.#isSyncBroken) this.#redirect();
+    if (this.#isSyncBroken) {
+      // The answers in flight are paid for, so their lines go to another file.
+      const { mode, onRescue: onFile } = this.#options;
+      this.#lastResort = import("./last_resort.ts")
+        .then(({ LastResort }) => new LastResort(this.#path, { mode, onFile }));
+      for (const { written, text, records } of this.#waiting.splice(0)) {
+        written.resolve(this.#rescue(text, records.length));
+      }
+    }
     this.#stop(error);
     this.#options.onBroken?.(error);
   }
 
-  /** Lets lines go to another file, because the answers in flight are paid for. */
-  #redirect(): void {
-    const { mode, onRescue: onFile } = this.#options;
-    this.#lastResort = import("./last_resort.ts")
-      .then(({ LastResort }) => new LastResort(this.#path, { mode, onFile }));
-    for (const batch of this.#waiting.splice(0)) batch.written.resolve(this.#rescue(batch.text));
-  }
-
-  async #rescue(lines: string): Promise<void> {
+  async #rescue(lines: string, rows: number): Promise<void> {
     await (await this.#lastResort!).append(lines);
+    this.#rescuedRows += rows;
   }
 
   #stop(error: SinkError): void {

@@ -237,7 +237,12 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   }
 
   async #rescue(line: string): Promise<void> {
-    await (await this.#lastResort!).append(`${line}\n`);
+    try {
+      await (await this.#lastResort!).append(`${line}\n`);
+    } catch (error) {
+      this.#missingRows++;
+      throw error;
+    }
   }
 
   #appendLater(line: string, record: T): Promise<void> {

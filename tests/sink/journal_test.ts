@@ -402,6 +402,7 @@ Deno.test("Journal rescues what waits for room when a sync fails", async () => {
   gate.reject(diskError("EIO", "Input/output error"));
   await waiting;
   assertEquals(await dir.read("x.rescued-1.jsonl"), "b\n");
+  assertEquals([journal.appendedRows, journal.missingRows], [2, 1]);
 });
 
 Deno.test("Journal rescues what is being written when a sync fails, whether or not that succeeds", async () => {
@@ -425,6 +426,7 @@ Deno.test("Journal rescues what is being written when a sync fails, whether or n
     else writing.reject(diskError("EIO", "Input/output error"));
     await written;
     assertEquals(await dir.read("x.rescued-1.jsonl"), "b\n");
+    assertEquals([journal.appendedRows, journal.missingRows], [2, 1]);
   }
 });
 
