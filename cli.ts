@@ -95,7 +95,8 @@ function denoIo(stdout: Output, stderr: Output, folders: { user: string; start: 
   };
 }
 
-/** Prompts on standard error. The terminal's echo is turned on again in all cases, also on Ctrl-C. */
+/** Prompts on standard error. The terminal's echo is turned on again in all cases, also on
+ * Ctrl-C. */
 async function askSecret(question: string): Promise<string | null> {
   const write = (text: string) => Deno.stderr.writeSync(new TextEncoder().encode(text));
   const onInterrupt = () => {

@@ -15,15 +15,17 @@ import { redactAddress } from "../lib/teacher/mod.ts";
  */
 const MAX_BYTES = 1_000_000;
 
-/** Limit of the number of values, nested ones included. A value counts once for each alias of it. */
+/**
+ * Limit of the number of values, nested ones included. A value counts once for each alias of it.
+ */
 const MAX_VALUES = 100_000;
 
 /** Limit of nesting; schemas in parameters are nested less deeply. */
 const MAX_LEVELS = 64;
 
 /**
- * Limit of `mergeCost`. The parser copies every merged key for each alias, which took 23 s for 1,000
- * aliases of 20,000 keys.
+ * Limit of `mergeCost`. The parser copies every merged key for each alias, which took 23 s for
+ * 1,000 aliases of 20,000 keys.
  */
 const MAX_MERGE_COST = 20_000_000;
 

@@ -26,8 +26,8 @@ export interface HeaderFields {
 /** `NAME=VALUE`, or `NAME: VALUE` as for curl. */
 const FIELD = /^([\w!#$%&'*+.^`|~-]+)\s*[=:]\s*(.*)$/s;
 /**
- * A variable, alone or after a scheme such as `Bearer`. Matches any text as its name: users may have
- * put the secret itself there.
+ * A variable, alone or after a scheme such as `Bearer`. Matches any text as its name: users may
+ * have put the secret itself there.
  */
 const VARIABLE = /^(\w+ )?@env:(.*)$/s;
 /** Header fields that hold a key. If one of them is set, the default key is not sent. */

@@ -15,8 +15,8 @@ export interface OutputStream {
 const MAX_QUEUED = 1 << 20;
 
 /**
- * Delay before the next write to a full pipe. Writes fail instead of waiting only if another program
- * that shares the pipe made it non-blocking.
+ * Delay before the next write to a full pipe. Writes fail instead of waiting only if another
+ * program that shares the pipe made it non-blocking.
  */
 const RETRY_MS = 20;
 
@@ -34,8 +34,8 @@ export class Output {
   }
 
   /**
-   * Queues text. If the reader is too far behind, the oldest texts are dropped, so pass whole lines.
-   * Never waits and never throws.
+   * Queues text. If the reader is too far behind, the oldest texts are dropped, so pass whole
+   * lines. Never waits and never throws.
    */
   write(text: string): void {
     if (this.#hasFailed || text === "") return;

@@ -159,8 +159,8 @@ function slurmTime(ms: number): string {
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
 
 /**
- * The executable, or Deno with its flags. `--cached-only`, because nodes may have no way to download
- * anything.
+ * The executable, or Deno with its flags. `--cached-only`, because nodes may have no way to
+ * download anything.
  */
 function programOnNodes(): string[] {
   if (Deno.build.standalone) return [Deno.execPath()];

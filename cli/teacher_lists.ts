@@ -111,14 +111,14 @@ interface Listed {
 
 /**
  * The teachers of all lists. An address of several lists is one teacher with the settings of the
- * list that named it first, until the last of them drops it. A teacher that has left is kept: if its
- * address comes back, the same teacher joins again, even while calls are still in flight there.
+ * list that named it first, until the last of them drops it. A teacher that has left is kept: if
+ * its address comes back, the same teacher joins again, even while calls are still in flight there.
  */
 class ListedTeachers {
   readonly #byUrl = new Map<string, Listed>();
   /**
-   * By address, the last reason why it could not join. Later readings try again; only a new reason is
-   * reported.
+   * By address, the last reason why it could not join. Later readings try again; only a new reason
+   * is reported.
    */
   readonly #problems = new Map<string, string>();
   #changing: Promise<unknown> = Promise.resolve();

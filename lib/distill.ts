@@ -71,8 +71,8 @@ export function distill<Row>(
 
 /** What differs between Deno and other runtimes. */
 export interface RuntimeAdapter {
-  /** Returns the reader of the images that rows name: of files below `root`, or of none if `root` is
-   * undefined. Throws if the runtime cannot read files and `root` is set. */
+  /** Returns the reader of the images that rows name: of files below `root`, or of none if `root`
+   * is undefined. Throws if the runtime cannot read files and `root` is set. */
   readonly imagesIn: (root: string | undefined) => RowImages;
   /** Whether patterns and schemas are checked on this thread. @default false: in a worker */
   readonly checksOnThisThread?: boolean;

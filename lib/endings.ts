@@ -179,8 +179,8 @@ export function tokenLimitOf(params: Params): TokenLimit | undefined {
 
 /**
  * Parameters for an answer of up to twice the length. Doubles each limit among them, up to `cap`.
- * If they set none, the teacher's own limit truncated the answer: if there is a cap, `max_tokens` is
- * then set to twice the length of that answer, up to `cap`.
+ * If they set none, the teacher's own limit truncated the answer: if there is a cap, `max_tokens`
+ * is then set to twice the length of that answer, up to `cap`.
  *
  * @param params The parameters of the truncated attempt; not changed.
  * @param cap The highest limit, in tokens; undefined for none.

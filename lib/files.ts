@@ -40,8 +40,8 @@ export function systemReason(cause: unknown): string {
   return message.startsWith("Is a directory") ? "it is a folder" : message;
 }
 
-/** The error for one of Retort's own files that cannot be read; a FIFO, socket or device in its place
- * is a mistake of the user. */
+/** The error for one of Retort's own files that cannot be read; a FIFO, socket or device in its
+ * place is a mistake of the user. */
 export function cannotRead(path: string, cause: unknown): SinkError | UsageError {
   const message = `Cannot read "${path}": ${systemReason(cause)}`;
   if (cause instanceof SpecialFileError) return new UsageError(message, { cause });
@@ -80,8 +80,8 @@ export async function ifThere<T>(
 const ALREADY_OPEN = /^\/(?:dev|proc)\//;
 
 /**
- * Opens a file for reading. Rejects for a FIFO, socket or device outside `/dev` and `/proc`: opening
- * it may wait for another process, and reading it may never end.
+ * Opens a file for reading. Rejects for a FIFO, socket or device outside `/dev` and `/proc`:
+ * opening it may wait for another process, and reading it may never end.
  */
 export async function openToRead(path: string): Promise<Deno.FsFile> {
   await checkHasEnd(path);
@@ -134,8 +134,8 @@ export async function hasContent(path: string): Promise<boolean> {
 /**
  * The compressed copy of a file that is itself missing or empty; undefined if there is none.
  *
- * @param inputs The inputs of the run, which are not copies: `x.jsonl.gz` may be next to its results
- * `x.jsonl`.
+ * @param inputs The inputs of the run, which are not copies: `x.jsonl.gz` may be next to its
+ * results `x.jsonl`.
  */
 export async function compressedCopyOf(
   path: string,

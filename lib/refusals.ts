@@ -5,8 +5,8 @@
  * @module
  */
 
-/** How many characters of an answer are searched for marks: a refusal comes first, and a long answer
- * may mention one. */
+/** How many characters of an answer are searched for marks: a refusal comes first, and a long
+ * answer may mention one. */
 const START_CHARS = 200;
 
 /** An answer with more characters isn't discarded: it may hold more than a refusal. */

@@ -67,7 +67,9 @@ let sharedTimer: ReturnType<typeof setTimeout> | undefined;
 /** When the shared timer fires, by `performance.now`. */
 let firesAt = Infinity;
 let isCalling = false;
-/** The shared timer is set again if it would fire earlier or later than needed by more than this. */
+/**
+ * The shared timer is set again if it would fire earlier or later than needed by more than this.
+ */
 const TOLERANCE_MS = 1;
 
 /** Sets the shared timer to the time at which the first interval is due. */
@@ -158,8 +160,8 @@ export class RowClock {
   readonly now = (): number => this.#now() - this.#stoppedMs;
 
   /**
-   * Stops or continues the clock for the time since the last call. Called two to ten times a second,
-   * and before `isStopped` changes.
+   * Stops or continues the clock for the time since the last call. Called two to ten times a
+   * second, and before `isStopped` changes.
    *
    * @param isStopped Whether nothing could be sent since the last call.
    */

@@ -132,7 +132,9 @@ export class WorkerCheck {
     this.#watch = undefined;
   }
 
-  /** Starts a worker. Resolves with the reason if it cannot start, or undefined once it is ready. */
+  /**
+   * Starts a worker. Resolves with the reason if it cannot start, or undefined once it is ready.
+   */
   #start(): Promise<string | undefined> {
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
     this.#progress = new Int32Array(new SharedArrayBuffer(NOTE_COUNT * 4)).fill(IDLE);

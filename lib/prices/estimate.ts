@@ -12,7 +12,9 @@ export interface EstimateOptions {
   readonly answers: number;
   /** Estimated prompt tokens of all answers together. */
   readonly promptTokens: number;
-  /** The token limit of each answer without one of its own; undefined if the parameters set none. */
+  /**
+   * The token limit of each answer without one of its own; undefined if the parameters set none.
+   */
   readonly maxTokens: number | undefined;
   /** Answers to rows with a token limit of their own. @default none */
   readonly ownLimits?: OwnLimits;

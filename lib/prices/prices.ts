@@ -182,8 +182,8 @@ function mayBePublic({ address, model }: Teacher): boolean {
   return Boolean(model) && address !== undefined && address.startsWith("https://");
 }
 
-/** Returns the cost of answers, also for rows that name another model. If that has no price, the price
- * of the teacher's own model counts: if it counted as free, budgets would not hold. */
+/** Returns the cost of answers, also for rows that name another model. If that has no price, the
+ * price of the teacher's own model counts: if it counted as free, budgets would not hold. */
 function costOfModels(
   own: PublicPrice,
   priceAt: (model: string) => PublicPrice | undefined,

@@ -1,6 +1,6 @@
 /**
- * The prices of one model, as `public_prices.json` writes them: clauses separated by semicolons, all
- * prices in US dollars for a million tokens.
+ * The prices of one model, as `public_prices.json` writes them: clauses separated by semicolons,
+ * all prices in US dollars for a million tokens.
  *
  * ```text
  * 1.25 10 cached 0.125; >200000 2.5 15 cached 0.25; flex 0.625 5;
@@ -152,8 +152,8 @@ function readTimes(words: readonly string[]): { times: Times; rest: readonly str
   return { times, rest: words.slice(next) };
 }
 
-/** Adds the part of a span that falls on `day`. The span is in minutes of a UTC day, `day` is a day of
- * the time zone `offsetMinutes` ahead of UTC. */
+/** Adds the part of a span that falls on `day`. The span is in minutes of a UTC day, `day` is a day
+ * of the time zone `offsetMinutes` ahead of UTC. */
 function addSpan(
   times: [number, number][],
   day: number,

@@ -111,9 +111,9 @@ const MAX_UNITS = 24 * 3600 * 1000 * UNITS_PER_MS;
  * A distribution of durations: an HDR histogram (`node:perf_hooks`, native in Deno) of constant
  * size, about 200 KB.
  *
- * Durations are rounded to 0.1 ms, to at least 0.1 ms, and above 200 ms to three digits. Percentiles
- * and the maximum are upper ends of buckets: never below the rounded duration, and at most 0.1 %
- * above it. Negative durations and NaN count as 0.1 ms.
+ * Durations are rounded to 0.1 ms, to at least 0.1 ms, and above 200 ms to three digits.
+ * Percentiles and the maximum are upper ends of buckets: never below the rounded duration, and at
+ * most 0.1 % above it. Negative durations and NaN count as 0.1 ms.
  */
 export class DurationHistogram {
   readonly #histogram = createHistogram({ lowest: 1, highest: MAX_UNITS, figures: 3 });
@@ -163,8 +163,8 @@ export function countTeacherStates(teachers: readonly TeacherStatus[]): TeacherS
 }
 
 /**
- * Returns the indexes of at most `max` teachers that have not left, in ascending order. If there are
- * more, the least urgent are left out: those that are up before all others.
+ * Returns the indexes of at most `max` teachers that have not left, in ascending order. If there
+ * are more, the least urgent are left out: those that are up before all others.
  */
 export function mostUrgentTeachers(teachers: readonly TeacherStatus[], max: number): number[] {
   const present = [...teachers.keys()].filter((i) => teachers[i].state !== "left");

@@ -107,7 +107,7 @@ export class Progress {
     this.#beatEvery(BEAT_MS);
   }
 
-  /** To be called when the state in the gauges has changed: listeners get a snapshot within 100 ms. */
+  /** To be called when the gauges' state has changed: listeners get a snapshot within 100 ms. */
   stateChanged(): void {
     this.#stateChanged = true;
     this.#beatEvery(BEAT_MS);
@@ -248,7 +248,7 @@ export class Progress {
     this.#beatEvery(this.#idleBeatMs(nowMs));
   }
 
-  /** The interval to the next beat, unless something changes: the next snapshot must not be late. */
+  /** The interval to the next beat if nothing changes: the next snapshot must not be late. */
   #idleBeatMs(nowMs: number): number {
     if (this.#listeners.count === 0) return IDLE_BEAT_MS;
     // A listener may have changed the state.

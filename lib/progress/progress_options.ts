@@ -44,8 +44,8 @@ export interface ProgressOptions {
   isExploring?: boolean;
   /** Finished rows after which a snapshot is due. @default 5, 10, 20 or 50, by concurrency */
   updateInterval?: number;
-  /** Reads the state of the engine: at the start and the end, two to ten times a second, and for each
-   * snapshot. */
+  /** Reads the state of the engine: at the start and the end, two to ten times a second, and for
+   * each snapshot. */
   gauges: () => Gauges;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;

@@ -127,8 +127,8 @@ export interface Snapshot {
   reason: string | null;
   /** When a row last became durable on disk, in ISO 8601; null before the first. */
   last_durable: string | null;
-  /** Each teacher of the run. Those that have left the list come last: at most 100 on their own, all
-   * earlier ones summed up in one entry. */
+  /** Each teacher of the run. Those that have left the list come last: at most 100 on their own,
+   * all earlier ones summed up in one entry. */
   teachers: TeacherStatus[];
   /** Rows finished per second over the last 30 s, failed ones included. */
   rate_per_s: number;
@@ -164,8 +164,9 @@ export interface Snapshot {
   /** The budget in US dollars as it was set: for a shard, that of all shards together; null without
    * one. */
   budget_usd: number | null;
-  /** What is spent in US dollars: a budget must be above it, or the run ends. For a shard, the budget
-   * of all shards at which the shard's own share would be spent. Null if no price is known. */
+  /** What is spent in US dollars: a budget must be above it, or the run ends. For a shard, the
+   * budget of all shards at which the shard's own share would be spent. Null if no price is
+   * known. */
   min_budget_usd: number | null;
   /** Latency of rows that succeeded, in milliseconds. */
   latency_ms: Percentiles;

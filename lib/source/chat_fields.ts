@@ -14,12 +14,13 @@ import type { ParsedJson, RowObject, Shape } from "./shape.ts";
 import { toolsOf } from "./tool_calls.ts";
 
 /**
- * The type that a field must have to count as a parameter. Names that are also common for columns
- * of datasets need another type than "any".
+ * The type that a field must have to count as a parameter. A name that columns of datasets often
+ * have, too, needs another type than "any".
  */
 type FieldType = "any" | "object" | "array" | "boolean";
 
-function fields(type: FieldType, names: string): [string, FieldType][] {
+/** The names in a text, each with the type. */
+function fieldsOfType(type: FieldType, names: string): [string, FieldType][] {
   return names.split(/\s+/).filter((name) => name !== "").map((name) => [name, type]);
 }
 
@@ -30,7 +31,7 @@ function fields(type: FieldType, names: string): [string, FieldType][] {
  */
 const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
   // https://platform.openai.com/docs/api-reference/chat/create
-  ...fields(
+  ...fieldsOfType(
     "any",
     `messages model frequency_penalty function_call functions logit_bias logprobs
      max_completion_tokens max_tokens modalities n parallel_tool_calls presence_penalty
@@ -38,9 +39,9 @@ const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
      service_tier stop store stream stream_options temperature tool_choice tools top_logprobs top_p
      user verbosity web_search_options`,
   ),
-  ...fields("object", "prediction extra_body"),
+  ...fieldsOfType("object", "prediction extra_body"),
   // vLLM and SGLang
-  ...fields(
+  ...fieldsOfType(
     "any",
     `add_generation_prompt add_special_tokens allowed_token_ids bad_words best_of cache_salt
      chat_template continue_final_message custom_logit_processor ebnf guided_choice
@@ -51,34 +52,34 @@ const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
      spaces_between_special_tokens stop_regex stop_token_ids stream_reasoning structural_tag top_k
      truncate_prompt_tokens use_beam_search`,
   ),
-  ...fields(
+  ...fieldsOfType(
     "object",
     `chat_template_kwargs custom_params kv_transfer_params mm_processor_kwargs structured_outputs
      vllm_xargs`,
   ),
   // llama.cpp and Ollama
-  ...fields(
+  ...fieldsOfType(
     "any",
     `cache_prompt dry_allowed_length dry_base dry_multiplier dry_penalty_last_n dynatemp_exponent
      dynatemp_range id_slot keep_alive mirostat mirostat_eta mirostat_tau n_predict n_probs
      parse_tool_calls reasoning_budget reasoning_format repeat_last_n repeat_penalty samplers tfs_z
      thinking_forced_open typical_p xtc_probability xtc_threshold`,
   ),
-  ...fields("boolean", "think"),
+  ...fieldsOfType("boolean", "think"),
   // OpenRouter, DeepSeek, DashScope, Mistral, Groq, Fireworks, Together, MiniMax, Zhipu, xAI,
   // Perplexity
-  ...fields(
+  ...fieldsOfType(
     "any",
     `citation_options context_length_exceeded_behavior do_sample enable_search enable_thinking
      include_thoughts mask_sensitive_info prompt_mode prompt_truncate_len random_seed reasoning_split
      return_citations return_images return_related_questions safe_prompt safety_model
      search_domain_filter search_recency_filter thinking_budget top_a transforms`,
   ),
-  ...fields(
+  ...fieldsOfType(
     "object",
     "provider reasoning search_options search_parameters search_settings thinking",
   ),
-  ...fields("array", "models plugins"),
+  ...fieldsOfType("array", "models plugins"),
 ]);
 
 /**
@@ -170,8 +171,8 @@ export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | R
     const { messages: _messages, ...rest } = object.body as Record<string, unknown>;
     return checkedParams(rest, "body");
   }
-  const own = shape === "messages" && requestParams(object);
-  if (own !== false) return own === undefined ? undefined : checkedParams(own, "");
+  const direct = shape === "messages" && requestParams(object);
+  if (direct !== false) return direct === undefined ? undefined : checkedParams(direct, "");
   const params = object.params ?? undefined;
   const tools = object.tools ?? undefined;
   if (params === undefined && tools === undefined) return undefined;
@@ -179,12 +180,17 @@ export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | R
   return checkedParams(tools === undefined ? { ...params } : { ...params, tools }, "params");
 }
 
-/** @param holder The field of the row that holds the parameters; "" if the row itself does. */
+/**
+ * Parameters as they are sent, or what is wrong with them.
+ *
+ * @param fields The parameters as they are in the row.
+ * @param holder The field of the row that holds them; "" if the row itself does.
+ */
 function checkedParams(
-  given: Record<string, unknown>,
+  fields: Record<string, unknown>,
   holder: string,
 ): Params | undefined | RowProblem {
-  const { extra_body: extra, ...direct } = given;
+  const { extra_body: extra, ...direct } = fields;
   const prefix = holder === "" ? "" : `${holder}.`;
   if (extra !== undefined && extra !== null && !isObject(extra)) {
     return mustBe(`${prefix}extra_body`, "an object", extra);

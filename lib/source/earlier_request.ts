@@ -1,6 +1,7 @@
 /**
- * How an earlier version read a row. This code is frozen: results of that version hold the hash of
- * what it sent, and a row must not look edited because today's version reads it differently.
+ * How an earlier version read a row, and what is sent differently today. The code that reads is
+ * frozen: results of that version hold the hash of what it sent, and a row must not look edited
+ * because today's version reads it differently.
  *
  * @module
  */
@@ -26,8 +27,8 @@ export interface EarlierOptions extends PromptOptions {
 export function earlierRequest(text: string, options: EarlierOptions): RowRequest | undefined {
   try {
     const request = requestOf(JSON.parse(text), text, options);
-    const isExact = !holdsNumber(request?.messages) && !holdsNumber(request?.params);
-    return isExact ? request : requestOf(parseLossless(text) as RowObject, text, options);
+    const hasNumber = holdsNumber(request?.messages) || holdsNumber(request?.params);
+    return !hasNumber ? request : requestOf(parseLossless(text) as RowObject, text, options);
   } catch {
     // The frozen code checks nothing: it throws on rows that the earlier version rejected.
     return undefined;
@@ -36,31 +37,33 @@ export function earlierRequest(text: string, options: EarlierOptions): RowReques
 
 /** A phrase for what is sent differently today; "" if only keys that hold null are left out. */
 export function differenceOf(before: RowRequest, now: RowRequest): string {
-  const kept = messagesWithoutNulls(before.messages);
-  if (textOf(kept) === textOf(now.messages) && isSameWithoutNulls(before.params, now.params)) {
+  const oldMessages = messagesWithoutNulls(before.messages);
+  if (
+    textOf(oldMessages) === textOf(now.messages) && isSameWithoutNulls(before.params, now.params)
+  ) {
     return "";
   }
-  const added = Object.keys(now.params ?? {})
+  const sentNow = Object.keys(now.params ?? {})
     .filter((name) => textOf(now.params?.[name]) !== textOf(before.params?.[name]))
     .map((name) => JSON.stringify(name));
   const differences: string[] = [];
-  if (added.length > 0) {
-    differences.push(`${added.join(", ")} ${added.length === 1 ? "is" : "are"} sent`);
+  if (sentNow.length > 0) {
+    differences.push(`${sentNow.join(", ")} ${sentNow.length === 1 ? "is" : "are"} sent`);
   }
-  if (systemTextOf(now.messages) !== systemTextOf(kept)) {
+  if (systemTextOf(now.messages) !== systemTextOf(oldMessages)) {
     differences.push("the system message is sent");
   }
   if (now.messages.some(({ content }) => holdsImage(content))) {
     differences.push("images are sent");
   }
-  if (now.messages.some(isCall)) {
-    if (!kept.some(isCall)) differences.push("calls are sent as tool calls");
-    else if (besideCalls(now.messages) !== besideCalls(kept)) {
+  if (now.messages.some(hasCalls)) {
+    if (!oldMessages.some(hasCalls)) differences.push("calls are sent as tool calls");
+    else if (textBesideCalls(now.messages) !== textBesideCalls(oldMessages)) {
       differences.push("the text and reasoning of tool calls are sent");
     }
   }
-  if (kept.length > now.messages.length) differences.push("the old answer is not sent");
-  if (isLonger(kept, now.messages)) differences.push("the context is sent");
+  if (oldMessages.length > now.messages.length) differences.push("the old answer is not sent");
+  if (isLonger(oldMessages, now.messages)) differences.push("the context is sent");
   return differences.length > 0 ? differences.join(", ") : "messages are sent in another form";
 }
 
@@ -72,23 +75,24 @@ function textOf(value: unknown): string {
   return JSON.stringify(value) ?? "";
 }
 
-function isCall({ tool_calls: calls }: Message): boolean {
+function hasCalls({ tool_calls: calls }: Message): boolean {
   return isSet(calls);
 }
 
-/** The fields of messages with calls, apart from the calls. */
-function besideCalls(messages: readonly Message[]): string {
-  return textOf(messages.filter(isCall).map((message) => ({ ...message, tool_calls: null })));
+/** The messages with calls as text, without the calls. */
+function textBesideCalls(messages: readonly Message[]): string {
+  return textOf(messages.filter(hasCalls).map((message) => ({ ...message, tool_calls: null })));
 }
 
 function systemTextOf(messages: readonly Message[]): string {
   return textOf(messages.find(isSystem)?.content);
 }
 
-/** Whether today's prompt is the earlier one with text after it, as in Dolly rows with context. */
+/** Whether today's prompt is the old one with text after it, as in Dolly rows with context. */
 function isLonger(before: readonly Message[], now: readonly Message[]): boolean {
-  const [old, text] = [before.at(-1)?.content, now.at(-1)?.content];
-  return typeof old === "string" && typeof text === "string" && text.startsWith(`${old}\n\n`);
+  const oldText = before.at(-1)?.content, newText = now.at(-1)?.content;
+  return typeof oldText === "string" && typeof newText === "string" &&
+    newText.startsWith(`${oldText}\n\n`);
 }
 
 function holdsImage(content: unknown): boolean {
@@ -105,15 +109,15 @@ function requestOf(row: RowObject, text: string, options: EarlierOptions): RowRe
 }
 
 function paramsOf(row: RowObject, options: PromptOptions): Params | undefined {
-  let all: Record<string, unknown>;
+  let fields: Record<string, unknown>;
   if (isBatch(row) && options.template === undefined && !hasPromptField(row, options)) {
     const { messages: _messages, ...rest } = row.body as Record<string, unknown>;
-    all = rest;
+    fields = rest;
   } else {
     const tools = row.tools as unknown[] | null | undefined;
-    all = { ...row.params as object, ...(tools?.length ? { tools } : {}) };
+    fields = { ...row.params as object, ...(tools?.length ? { tools } : {}) };
   }
-  const { extra_body: extra, ...direct } = all;
+  const { extra_body: extra, ...direct } = fields;
   const { stream: _stream, stream_options: _options, ...params } = {
     ...direct,
     ...extra as object | null | undefined,

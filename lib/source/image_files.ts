@@ -26,7 +26,7 @@ export function imageTypeOf(bytes: Uint8Array): string | undefined {
   return head.startsWith("RIFF") && head.startsWith("WEBP", 8) ? "image/webp" : undefined;
 }
 
-/** Images in the folder `root`; rejects every image if that is undefined. */
+/** The reader of images in the folder `root`; one that rejects every image if that is undefined. */
 export function imagesIn(root: string | undefined): RowImages {
   return root === undefined ? NO_IMAGES : new ImageFolder(root);
 }
@@ -43,9 +43,9 @@ class ImageFolder implements RowImages {
   /** Synchronous, because it takes only 20 µs. */
   problemOf(path: string): string | undefined {
     try {
-      const real = this.#requireInside(Deno.realPathSync(this.#absolute(path)));
-      checkFile(Deno.statSync(real));
-      using file = Deno.openSync(real);
+      const realPath = this.#requireInside(Deno.realPathSync(this.#absolute(path)));
+      checkFile(Deno.statSync(realPath));
+      using file = Deno.openSync(realPath);
       const head = new Uint8Array(HEAD_BYTES);
       checkedType(head.subarray(0, file.readSync(head) ?? 0));
       return undefined;
@@ -65,9 +65,9 @@ class ImageFolder implements RowImages {
 
   async #dataUrl(path: string): Promise<string> {
     try {
-      const real = this.#requireInside(await Deno.realPath(this.#absolute(path)));
-      checkFile(await Deno.stat(real));
-      const bytes = await Deno.readFile(real);
+      const realPath = this.#requireInside(await Deno.realPath(this.#absolute(path)));
+      checkFile(await Deno.stat(realPath));
+      const bytes = await Deno.readFile(realPath);
       return `data:${checkedType(bytes)};base64,${bytes.toBase64()}`;
     } catch (error) {
       throw unreadableImage(path, reasonOf(error), error);
@@ -78,14 +78,15 @@ class ImageFolder implements RowImages {
     return isAbsolute(path) ? path : join(this.#folder, path);
   }
 
-  /** Returns `real`, a path with all links resolved; throws if it is outside the folder. */
-  #requireInside(real: string): string {
-    if (isInside(real, this.#folder)) return real;
+  /** Returns a path whose links are resolved; throws if it is outside the folder. */
+  #requireInside(realPath: string): string {
+    if (isInside(realPath, this.#folder)) return realPath;
     throw new ImageProblem(
       `it must be in the folder ${JSON.stringify(this.#root)} (--images-root)`,
     );
   }
 
+  /** `#root` with its links resolved. */
   get #folder(): string {
     return this.#realRoot ??= realFolder(this.#root);
   }
@@ -101,7 +102,7 @@ function realFolder(root: string): string {
   }
 }
 
-/** An error with a message for users; all others are errors of the system. */
+/** Why an image cannot be sent, in words for users. Other errors come from the system. */
 class ImageProblem extends Error {}
 
 function withDataUrl(part: unknown, urls: ReadonlyMap<unknown, string>): unknown {
@@ -122,6 +123,7 @@ function checkFile({ isFile, size }: Deno.FileInfo): void {
   );
 }
 
+/** The media type of an image. @throws {ImageProblem} if teachers do not accept it */
 function checkedType(bytes: Uint8Array): string {
   const type = imageTypeOf(bytes);
   if (type === undefined) throw new ImageProblem("it must be PNG, JPEG, GIF or WebP");

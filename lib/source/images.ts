@@ -20,16 +20,16 @@ type Row = Readonly<Record<string, unknown>>;
 type Part = Readonly<Record<string, unknown>>;
 
 /** The field of a row that holds images. */
-interface Column {
+interface ImageField {
   readonly name: string;
   readonly values: readonly unknown[];
 }
 
 /**
- * Whether a row may hold images or recordings, so that `withImages` must be called. The fields are
+ * Whether a row may hold images or recordings; then `withImages` must be called. The fields are
  * named one by one: a loop over the names takes ten times as long, for every row.
  */
-export function hasImages(row: Row, messages: readonly Message[]): boolean {
+export function mayHoldMedia(row: Row, messages: readonly Message[]): boolean {
   const { images, image, videos, video, audios, audio } = row;
   if (images !== undefined || image !== undefined || videos !== undefined) return true;
   if (video !== undefined || audios !== undefined || audio !== undefined) return true;
@@ -48,67 +48,73 @@ export function withImages(
   row: Row,
   reading: Reading,
 ): Message[] | RowProblem {
-  const { named } = reading;
+  const { templateFields } = reading;
   for (const name of REFUSED_FIELDS) {
-    if (row[name] === undefined || named.has(name) || !isMedia(row[name])) continue;
+    if (row[name] === undefined || templateFields.has(name) || !mayBeRecording(row[name])) continue;
     // A template uses only the fields that it names; any other prompt may refer to the recording.
     if (reading.shape === "template") reading.leaveOut(name);
     else return new RowProblem(`"${name}" cannot be sent, only images can`, () => TEXT_ALONE);
   }
-  const [name, second] = IMAGE_FIELDS.filter((field) => isColumn(row[field]) && !named.has(field));
+  const [name, second] = IMAGE_FIELDS
+    .filter((field) => mayHoldImages(row[field]) && !templateFields.has(field));
   if (second !== undefined) {
     return new RowProblem(`"${name}" and "${second}" must not both hold images`);
   }
   if (name === undefined && !messages.some(holdsImagePart)) return messages;
-  const column = name === undefined ? { name: "images", values: [] } : columnOf(name, row[name]);
-  if (column instanceof RowProblem) return column;
-  return new Placing(column, reading).place(messages, name !== undefined);
+  const field = name === undefined ? { name: "images", values: [] } : imageFieldOf(name, row[name]);
+  if (field instanceof RowProblem) return field;
+  return new ImagePlacer(field, reading).placeIn(messages, name !== undefined);
 }
 
-class Placing {
-  readonly #column: Column;
+/** Puts images into the messages of one row, and remembers the first problem. */
+class ImagePlacer {
+  readonly #field: ImageField;
   readonly #reading: Reading;
-  #placed = 0;
+  /** How many images of the field the messages have asked for. */
+  #placedCount = 0;
   #problem: RowProblem | undefined;
 
-  constructor(column: Column, reading: Reading) {
-    this.#column = column;
+  constructor(field: ImageField, reading: Reading) {
+    this.#field = field;
     this.#reading = reading;
   }
 
-  place(messages: Message[], isColumn: boolean): Message[] | RowProblem {
-    const { name, values } = this.#column;
-    const placed = messages.map((message) => this.#message(message, isColumn));
-    if (this.#placed === 0 && values.length > 0 && this.#reading.shape === "template") {
+  /** @param hasField Whether the row has a field of images, so that `<image>` is a placeholder. */
+  placeIn(messages: Message[], hasField: boolean): Message[] | RowProblem {
+    const { name, values } = this.#field;
+    const placed = messages.map((message) => this.#message(message, hasField));
+    if (this.#placedCount === 0 && values.length > 0 && this.#reading.shape === "template") {
       this.#reading.leaveOut(name);
       return messages;
     }
     if (this.#problem !== undefined) return this.#problem;
-    if (this.#placed === values.length) return placed;
-    const count = this.#placed === 1 ? "1 place" : `${this.#placed} places`;
+    if (this.#placedCount === values.length) return placed;
+    const count = this.#placedCount === 1 ? "1 place" : `${this.#placedCount} places`;
     return new RowProblem(
       `"${name}" must hold one image for each ${PLACEHOLDER} of the prompt, which has ${count} for ` +
         `them: ${values.length === 1 ? "1 image is" : `${values.length} images are`} there`,
       () =>
-        values.length > this.#placed ? `put ${PLACEHOLDER} into the prompt, or ${TEXT_ALONE}` : "",
+        values.length > this.#placedCount
+          ? `put ${PLACEHOLDER} into the prompt, or ${TEXT_ALONE}`
+          : "",
     );
   }
 
-  #message(message: Message, isColumn: boolean): Message {
+  #message(message: Message, hasField: boolean): Message {
     const { role, content } = message;
     // Answers of models hold text only: `<image>` in them is no placeholder.
     if (role === "assistant") return message;
     if (typeof content === "string") {
-      if (!isColumn || !content.includes(PLACEHOLDER)) return message;
+      if (!hasField || !content.includes(PLACEHOLDER)) return message;
       return { ...message, content: this.#inText(content) };
     }
     if (!Array.isArray(content)) return message;
-    return { ...message, content: content.flatMap((part: Part) => this.#part(part, isColumn)) };
+    return { ...message, content: content.flatMap((part: Part) => this.#part(part, hasField)) };
   }
 
-  #part(part: Part, isColumn: boolean): Part | Part[] {
+  #part(part: Part, hasField: boolean): Part | Part[] {
     if (part.type === "text" && typeof part.text === "string") {
-      return isColumn && part.text.includes(PLACEHOLDER) ? this.#inText(part.text) : part;
+      return hasField && part.text.includes(PLACEHOLDER) ? this.#inText(part.text) : part;
     }
     const path = pathIn(part);
     if (path !== undefined) {
@@ -117,23 +123,23 @@ class Placing {
       return { ...part, image_url: { ...isObject(own) && own, ...isObject(address) && address } };
     }
     if (part.type !== "image") return part;
-    const source = part.image ?? part.url ?? part.path ?? ofAnthropic(part.source);
-    return isSet(source) ? this.#image(source, "image") : this.#next();
+    const source = part.image ?? part.url ?? part.path ?? anthropicImage(part.source);
+    return isSet(source) ? this.#image(source, "image") : this.#nextImage();
   }
 
   #inText(text: string): Part[] {
     const parts: Part[] = [];
     for (const [index, piece] of text.split(PLACEHOLDER).entries()) {
-      if (index > 0) parts.push(this.#next());
+      if (index > 0) parts.push(this.#nextImage());
       if (/\S/.test(piece)) parts.push({ type: "text", text: piece });
     }
     return parts;
   }
 
-  #next(): Part {
-    const { name, values } = this.#column;
-    const index = this.#placed++;
-    // Too few images: `place` reports both counts.
+  #nextImage(): Part {
+    const { name, values } = this.#field;
+    const index = this.#placedCount++;
+    // Too few images: `placeIn` reports both counts.
     if (index >= values.length) return {};
     return this.#image(values[index], `${name}[${index}]`);
   }
@@ -149,35 +155,35 @@ class Placing {
 }
 
 /** The `source` of an image part in Anthropic's format, as a value for `addressOf`. */
-function ofAnthropic(source: unknown): unknown {
+function anthropicImage(source: unknown): unknown {
   if (!isObject(source)) return undefined;
   return source.type === "base64" ? { bytes: source.data } : source.url;
 }
 
-function columnOf(name: string, value: unknown): Column | RowProblem {
+function imageFieldOf(name: string, value: unknown): ImageField | RowProblem {
   if (Array.isArray(value)) return { name, values: value.filter(isSet) };
   if (typeof value === "string" || isObject(value)) return { name, values: [value] };
   return mustBe(name, "an image or a list of images", value);
 }
 
 /**
- * What `image_url` holds for an image: its URL unchanged, its bytes as a data URL, or its path,
- * which is also added to `reading.files`.
+ * What `image_url` holds for an image: its URL unchanged, its bytes as a data URL, or its path. A
+ * path is also added to `reading.files`.
  */
 function addressOf(value: unknown, place: string, reading: Reading): string | RowProblem {
-  if (typeof value === "string") return ofText(value, place, reading);
+  if (typeof value === "string") return addressOfText(value, place, reading);
   if (!isObject(value)) return mustBe(place, "an address, a path or an object", value);
   const { bytes, path, url, image_url: inner } = value;
-  if (isSet(bytes)) return ofBytes(bytes, `${place}.bytes`);
+  if (isSet(bytes)) return dataUrlOf(bytes, `${place}.bytes`);
   if (isSet(path)) return addressOf(path, place, reading);
   if (isSet(url)) return addressOf(url, place, reading);
   if (isSet(inner)) return addressOf(inner, place, reading);
   return mustBe(place, 'an object with "bytes", "path" or "url"', value);
 }
 
-function ofText(text: string, place: string, reading: Reading): string | RowProblem {
+function addressOfText(text: string, place: string, reading: Reading): string | RowProblem {
   if (/^https?:\/\/\S/i.test(text) || /^data:image\//i.test(text)) return text;
-  if (text.length > LONGEST_PATH && IMAGE_BYTES.test(text)) return ofBytes(text, place);
+  if (text.length > MAX_PATH_CHARS && BASE64_IMAGE.test(text)) return dataUrlOf(text, place);
   const path = /^file:\/\//i.test(text) ? pathOf(text) : text;
   if (path === undefined || path.trim() === "" || /^(data:|[a-z][\w+.-]*:\/\/)/i.test(path)) {
     return mustBe(place, "an address (http, https, data:image/) or a path", text);
@@ -186,11 +192,12 @@ function ofText(text: string, place: string, reading: Reading): string | RowProb
   return path;
 }
 
-/** `PATH_MAX` of Linux, in bytes: a longer text is not a path. */
-const LONGEST_PATH = 4_096;
-/** How PNG, JPEG, GIF and WebP begin in base64. */
-const IMAGE_BYTES = /^(?:iVBORw0KGgo|\/9j\/|R0lGOD|UklGR)/;
+/** `PATH_MAX` of Linux: a longer text is not a path. */
+const MAX_PATH_CHARS = 4_096;
+/** The beginnings of PNG, JPEG, GIF and WebP in base64. */
+const BASE64_IMAGE = /^(?:iVBORw0KGgo|\/9j\/|R0lGOD|UklGR)/;
 
+/** The path in a `file:` URL of this machine; undefined for another machine. */
 function pathOf(address: string): string | undefined {
   const { host, pathname } = URL.parse(address) ?? { host: "?", pathname: "" };
   try {
@@ -201,7 +208,7 @@ function pathOf(address: string): string | undefined {
 }
 
 /** A data URL for bytes given as base64 or as a list of numbers. */
-function ofBytes(value: unknown, place: string): string | RowProblem {
+function dataUrlOf(value: unknown, place: string): string | RowProblem {
   try {
     const bytes = typeof value === "string"
       ? Uint8Array.fromBase64(value)
@@ -214,13 +221,13 @@ function ofBytes(value: unknown, place: string): string | RowProblem {
   return mustBe(place, "a PNG, JPEG, GIF or WebP image as base64", value);
 }
 
-/** Whether a field may hold images; an empty list counts. */
-function isColumn(value: unknown): boolean {
+/** Whether the value of a field may be images; an empty list counts. */
+function mayHoldImages(value: unknown): boolean {
   return isSet(value) && (typeof value !== "string" || value.trim() !== "");
 }
 
 /** Whether a value may be a recording, unlike a flag, a number or an empty list. */
-function isMedia(value: unknown): boolean {
+function mayBeRecording(value: unknown): boolean {
   if (typeof value === "string") return value.trim() !== "";
   return Array.isArray(value) ? value.some(isSet) : isObject(value);
 }
@@ -240,4 +247,5 @@ function pathIn({ type, image_url: image }: Part): string | undefined {
   return typeof url === "string" && IMAGE_PATH.test(url) ? url : undefined;
 }
 
+/** A path with the extension of an image, without a scheme. */
 const IMAGE_PATH = /^(?!\s*(?:[a-z][\w+.-]*:|\/\/))[^\n]{1,1000}\.(?:png|jpe?g|gif|webp)$/i;

@@ -13,7 +13,7 @@ export function isBlank(text: string): boolean {
   return !/\S/.test(text);
 }
 
-/** Whether a field has a value. Null counts as none: files made from Arrow tables have such keys. */
+/** Whether a field has a value. Null is none: files made from Arrow tables have such keys. */
 export function isSet(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
@@ -56,19 +56,19 @@ export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) 
     return (copy ?? value) as T;
   }
   const object = value as Record<string, unknown>;
-  let isSame = true;
+  let isUnchanged = true;
   const entries: [string, unknown][] = [];
   for (const key of Object.keys(object)) {
     const inner = object[key];
     if (inner === null && !keeps?.(object, key)) {
-      isSame = false;
+      isUnchanged = false;
       continue;
     }
     const cleaned = withoutNulls(inner, keeps);
-    if (cleaned !== inner) isSame = false;
+    if (cleaned !== inner) isUnchanged = false;
     entries.push([key, cleaned]);
   }
-  return isSame ? value : Object.fromEntries(entries) as T;
+  return isUnchanged ? value : Object.fromEntries(entries) as T;
 }
 
 /**
@@ -131,25 +131,25 @@ export function holdsNumber(value: unknown): boolean {
   return false;
 }
 
-/** A bit in the result of `contentsOf`. */
+/** The bit in the result of `contentsOf` for values that hold a number. */
 export const HOLDS_NUMBER = 1;
-/** A bit in the result of `contentsOf`. */
+/** The bit in the result of `contentsOf` for values that hold a null. */
 export const HOLDS_NULL = 2;
 
-/** Whether a value holds numbers and nulls, at any level, found in one pass: the bits above. */
+/** Finds numbers and nulls in a value, at any level, in one pass. Returns the bits above. */
 export function contentsOf(value: unknown): number {
   if (typeof value === "string") return 0;
   if (value === null) return HOLDS_NULL;
   if (typeof value === "number") return HOLDS_NUMBER;
   if (typeof value !== "object") return 0;
-  let found = 0;
+  let bits = 0;
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) found |= contentsOf(value[i]);
-    return found;
+    for (let i = 0; i < value.length; i++) bits |= contentsOf(value[i]);
+    return bits;
   }
   const object = value as Record<string, unknown>;
-  for (const key in object) found |= contentsOf(object[key]);
-  return found;
+  for (const key in object) bits |= contentsOf(object[key]);
+  return bits;
 }
 
 /**
@@ -178,7 +178,7 @@ export function canonicalJson(text: string, parsed: unknown): string {
   return `{${members}}`;
 }
 
-/** The keys of the last row, in its order. Cached, because the next row usually has the same. */
+/** The keys of the last row, in its order. The next row usually has the same. */
 let lastKeys: readonly string[] = [];
 /** The same keys sorted, each with its JSON text and a colon. */
 let lastMembers: readonly { readonly key: string; readonly start: string }[] = [];

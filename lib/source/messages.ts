@@ -48,11 +48,11 @@ export function conversationOf(
   keepsPrefill = reading.keepsPrefill,
 ): Message[] | RowProblem {
   const list = turnsIn(value, reading);
-  if (list === undefined) return notTurns(name, value);
+  if (list === undefined) return notTurnsProblem(name, value);
   if (list.length === 0) return new RowProblem(`"${name}" must not be empty`);
   // A row that is an array of pairs is not a conversation but a whole dataset on one line.
-  const isOfPairs = reading.shape !== "message-array" && isPair(list[0]);
-  const all = isOfPairs
+  const holdsPairs = reading.shape !== "message-array" && isPair(list[0]);
+  const all = holdsPairs
     ? list.flatMap(turnsOfPair)
     : typeof list[0] === "string" && TEXTS_IN_TURN.test(name)
     ? list.map(turnOfText)
@@ -64,7 +64,7 @@ export function conversationOf(
   let isEmpty = true;
   for (let i = 0; i < end; i++) {
     const turn = turns[i];
-    if (reading.isLog || !isPlainMessage(turn)) return converted(turns, name, reading);
+    if (reading.isLog || !isPlainMessage(turn)) return convertedTurns(turns, name, reading);
     isEmpty &&= isBlank(turn.content);
   }
   return isEmpty ? new RowProblem(`"${name}" must hold some text`) : turns as Message[];
@@ -73,16 +73,17 @@ export function conversationOf(
 /**
  * The turns in a list, in an object of columns such as `{"role":[…],"content":[…]}`, which is how
  * Hugging Face writes a list of objects, in the JSON text of either (CSV files, columns of text),
- * or, for shapes in `OF_TRANSCRIPTS`, in a transcript. Undefined for other values.
+ * or, for shapes in `TRANSCRIPT_SHAPES`, in a transcript. Undefined for other values.
  */
 function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
   if (Array.isArray(value)) return value;
   if (typeof value !== "string") return isColumns(value) ? turnsOfColumns(value) : undefined;
   if (/^\s*[[{]/.test(value)) return turnsIn(parsed(value), reading);
-  return OF_TRANSCRIPTS.has(reading.shape) ? turnsOfTranscript(value) : undefined;
+  return TRANSCRIPT_SHAPES.has(reading.shape) ? turnsOfTranscript(value) : undefined;
 }
 
-const OF_TRANSCRIPTS: ReadonlySet<string> = new Set(["chosen", "prompt-field"]);
+/** Shapes whose text may be a transcript. */
+const TRANSCRIPT_SHAPES: ReadonlySet<string> = new Set(["chosen", "prompt-field"]);
 
 /**
  * Fields whose texts alternate between user and assistant (LIMA, UltraChat). In other fields, a
@@ -113,10 +114,10 @@ function turnsOfColumns(columns: Readonly<Record<string, unknown[]>>): unknown[]
   });
 }
 
-function notTurns(name: string, value: unknown): RowProblem {
+function notTurnsProblem(name: string, value: unknown): RowProblem {
   const isPython = typeof value === "string" && /^\s*\[\s*\{\s*'/.test(value);
-  const help = "it is the text of a Python list: write it with json.dumps() instead of str()";
-  return mustBe(name, "an array of messages", value, isPython ? () => help : undefined);
+  const hint = "it is the text of a Python list: write it with json.dumps() instead of str()";
+  return mustBe(name, "an array of messages", value, isPython ? () => hint : undefined);
 }
 
 const QUESTIONS = ["human", "user", "input", "query", "question", "instruction", "prompt"];
@@ -152,8 +153,8 @@ function isPlainMessage(turn: unknown): turn is { content: string } {
   return turn.from === undefined && turn.tool_calls === undefined;
 }
 
-/** The messages of turns that are not all plain messages. */
-function converted(
+/** The messages of turns, of which at least one is not a plain message. */
+function convertedTurns(
   turns: readonly unknown[],
   name: string,
   reading: Reading,
@@ -165,7 +166,7 @@ function converted(
     if (role instanceof RowProblem) return role;
     const message = messageOf(turns[i] as Turn, role, `${name}[${i}]`, reading);
     if (message instanceof RowProblem) return message;
-    // Parallel calls: consecutive turns become one message, whose answers follow.
+    // Parallel calls: consecutive turns become one message. The results of all follow it.
     if (role === CALLS && wasCall) addCalls(messages.at(-1)!, message, reading);
     else messages.push(reading.isLog ? withCallsInText(message) : message);
     wasCall = role === CALLS;
@@ -186,33 +187,33 @@ function messageOf(
     const calls = callMessage(contentOf(turn), place);
     if (calls instanceof RowProblem || reading.readsCallsOnly) return calls;
     // Such a turn is not a message of the API, so only fields of the API are copied.
-    return { ...withOwnFields(turn, "assistant", place, reading), ...calls };
+    return { ...messageFromTurn(turn, "assistant", place, reading), ...calls };
   }
   const isMessage = role === turn.role && contentName(turn) === "content" && !isSet(turn.from) &&
     !reading.isLog;
   const message = isMessage
     ? turn as Message
-    : withOwnFields(turn, role, place, reading, reading.isLog);
+    : messageFromTurn(turn, role, place, reading, reading.isLog);
   return contentProblem(message, `${place}.${contentName(turn)}`) ?? message;
 }
 
 /**
- * A turn as a message with the API's name for its role. If `onlyOfMessages`, fields that are not in
- * `MESSAGE_FIELDS` are left out and recorded in `reading`.
+ * Makes a message of a turn, with the API's names for its role and its text. If `dropsOtherFields`,
+ * fields that are not in `MESSAGE_FIELDS` are left out and recorded in `reading`.
  */
-function withOwnFields(
+function messageFromTurn(
   turn: Turn,
   role: string,
   place: string,
   reading: Reading,
-  onlyOfMessages = true,
+  dropsOtherFields = true,
 ): Message {
   const name = contentName(turn);
-  const isOther = isSet(turn.from) || name !== "content";
-  const message: Message = isOther ? { role, content: contentOf(turn) } : { role };
+  const hasOtherNames = isSet(turn.from) || name !== "content";
+  const message: Message = hasOtherNames ? { role, content: contentOf(turn) } : { role };
   for (const key of Object.keys(turn)) {
-    if (isOther && (key === "from" || key === name)) continue;
-    if (onlyOfMessages && !MESSAGE_FIELDS.has(key)) {
+    if (hasOtherNames && (key === "from" || key === name)) continue;
+    if (dropsOtherFields && !MESSAGE_FIELDS.has(key)) {
       if (isSet(turn[key])) reading.leaveOut(`${place.slice(0, place.lastIndexOf("["))}[].${key}`);
     } else if (key !== "role") setField(message, key, turn[key]);
   }
@@ -225,6 +226,7 @@ export function withSystem(messages: Message[], system: unknown): Message[] {
   return [{ role: "system", content: system }, ...messages];
 }
 
+/** Whether a message is a system message, by either of its roles. */
 export function isSystem({ role }: Message): boolean {
   return role === "system" || role === "developer";
 }
@@ -243,15 +245,15 @@ function roleOf(turn: unknown, name: string, index: number): string | RowProblem
   }
   const { from } = turn;
   if (isSet(role) || !isSet(from)) {
-    const help = typeof turn.type === "string" ? () => LANGCHAIN : undefined;
-    return mustBe(`${name}[${index}].role`, "a role such as user", role, help);
+    const hint = typeof turn.type === "string" ? () => LANGCHAIN_HINT : undefined;
+    return mustBe(`${name}[${index}].role`, "a role such as user", role, hint);
   }
   const speaker = typeof from === "string" ? ROLES.get(from.toLowerCase()) : undefined;
   return speaker ??
     mustBe(`${name}[${index}].from`, "a speaker such as system, human, gpt or tool", from);
 }
 
-const LANGCHAIN = "for messages of LangChain, use jq -c '.messages |= map({role: " +
+const LANGCHAIN_HINT = "for messages of LangChain, use jq -c '.messages |= map({role: " +
   '({"human":"user","ai":"assistant"}[.type] // .type), content: (.content // .data.content)})\'';
 
 function isAnswer(turn: unknown): boolean {
@@ -274,7 +276,7 @@ function contentOf(turn: Turn): unknown {
 function contentProblem(message: Message, place: string): RowProblem | undefined {
   const { content } = message;
   if (typeof content === "string") return undefined;
-  if (!isSet(content) && callsSomething(message)) return undefined;
+  if (!isSet(content) && hasCalls(message)) return undefined;
   if (!Array.isArray(content)) return mustBe(place, "a string or an array of parts", content);
   for (let part = 0; part < content.length; part++) {
     if (isObject(content[part]) && typeof content[part].type === "string") continue;
@@ -283,7 +285,7 @@ function contentProblem(message: Message, place: string): RowProblem | undefined
   return undefined;
 }
 
-function callsSomething({ tool_calls: calls, function_call: call }: Message): boolean {
+function hasCalls({ tool_calls: calls, function_call: call }: Message): boolean {
   if (isObject(call)) return true;
   return Array.isArray(calls)
     ? calls.length > 0

@@ -43,13 +43,15 @@ const COMMON_NAMES = [
   "title",
 ];
 
-/** Names in `COMMON_NAMES` that are often metadata: these fields must hold a sentence. */
+/** Names in `COMMON_NAMES` that are often metadata: such a field counts only if it holds a
+ * sentence. */
 const OFTEN_METADATA: ReadonlySet<string> = new Set(["source", "context", "body", "title"]);
 
 /** Names of fields that are not prompts: answers, ids, labels and other metadata. */
-const OTHER_NAMES =
+const NON_PROMPT_NAMES =
   /(^|_)(id|uuid|uid|url|label|category|class|lang|language|split|answer|response|output|completion|solution|target|model|date|time|hash|name|type|difficulty|score|rating)s?$/i;
 
+/** The problem of a row in which no field is known to hold a prompt. */
 export function missingPrompt(row: Fields): RowProblem {
   return new RowProblem(
     'no prompt found: expected "messages", "prompt", "conversations", "question" or ' +
@@ -98,8 +100,8 @@ function looksLikeValue(name: string): boolean {
 }
 
 /**
- * Advice for rows whose prompt is inside a field: messages in an object, a list of texts, a pair of
- * translations, a dialogue of MOSS; also for single messages of a tree. "" for other rows.
+ * Advice for a row whose prompt is inside a field (messages in an object, a list of texts, a pair
+ * of translations, a dialogue of MOSS), or that is a single message of a tree. "" for other rows.
  */
 function nestedHint(row: Fields): string {
   for (const [name, value] of Object.entries(row)) {
@@ -175,25 +177,25 @@ export function nestedFieldHint(name: string, value: unknown): string {
 
 /** The field that is most likely the prompt; undefined if none is likely. */
 function likelyPromptField(row: Fields): string | undefined {
-  const names = Object.keys(row).filter((name) => isPrompt(row[name]));
+  const names = Object.keys(row).filter((name) => mayBePrompt(row[name]));
   const mistyped = names.find((name) => isNearly(name, DEFAULT_NAMES));
   if (mistyped !== undefined) return mistyped;
   const chats = names.filter((name) => isConversation(row[name]) && !ANSWER_NAMES.test(name));
   if (chats.length === 1) return chats[0];
-  for (const common of COMMON_NAMES) {
-    const found = names.find((name) => name.toLowerCase() === common);
-    if (found === undefined) continue;
-    if (!OFTEN_METADATA.has(common) || isSentence(row[found])) return found;
+  for (const commonName of COMMON_NAMES) {
+    const name = names.find((name) => name.toLowerCase() === commonName);
+    if (name === undefined) continue;
+    if (!OFTEN_METADATA.has(commonName) || isSentence(row[name])) return name;
   }
-  const [only, ...others] = names
-    .filter((name) => !OTHER_NAMES.test(name) && isSentence(row[name]));
-  return others.length === 0 ? only : undefined;
+  const [candidate, ...others] = names
+    .filter((name) => !NON_PROMPT_NAMES.test(name) && isSentence(row[name]));
+  return others.length === 0 ? candidate : undefined;
 }
 
 /** Names of conversations that hold answers to the prompt. */
 const ANSWER_NAMES = /output|completion|response|answer|repl(?:y|ies)|chosen|rejected|prefer/i;
 
-function isPrompt(value: unknown): boolean {
+function mayBePrompt(value: unknown): boolean {
   return typeof value === "string" ? /\S/.test(value) : isConversation(value);
 }
 

@@ -1,6 +1,9 @@
 /**
- * Turns the JSON text of a row into what can be sent: messages, parameters and a uid. An invalid
- * row is returned as a `RowProblem`, never thrown.
+ * Turns the JSON text of a row into what can be sent: messages, parameters and a uid.
+ *
+ * In: JSON text, the options for prompts, a folder of images. Out: a `ParsedRow`, or a `RowProblem`
+ * that says what is wrong with the row; also what earlier versions sent for it. Never throws for a
+ * row, and never calls the teacher.
  *
  * @module
  */
@@ -8,7 +11,8 @@
 export { isRawJson, parseLossless } from "./json_values.ts";
 export { differenceOf } from "./earlier_request.ts";
 export { imagesIn } from "./image_files.ts";
-export { parseRowJson, RowParser, type RowParserOptions, RowProblem } from "./parse_row.ts";
+export { parseRowJson, RowParser, type RowParserOptions } from "./parse_row.ts";
+export { RowProblem } from "./problem.ts";
 export {
   NO_IMAGES,
   ParsedRow,

@@ -39,10 +39,6 @@ import {
 } from "./shape.ts";
 import { compileTemplate } from "./template.ts";
 
-export { ParsedRow } from "./parsed_row.ts";
-export { RowProblem } from "./problem.ts";
-export type { Shape } from "./shape.ts";
-
 /** The part of the run's `RowOptions` that concerns a single row. */
 export interface RowParserOptions {
   /** The system message of rows that have none. */
@@ -71,14 +67,17 @@ interface ReadRequest extends RowRequest {
 }
 
 const RESERVED: ReadonlySet<string> = new Set(RESERVED_FIELDS);
+/** The limit of `json` in Python, which reads the results. */
 const MAX_DEPTH = 1_000;
 const NO_PARAMS: Params = Object.freeze({});
 const NO_FIELDS: ReadonlySet<string> = new Set();
 
+/** Reads rows under the options of a run. */
 export class RowParser {
   readonly #prompts: PromptOptions;
   readonly #templateFields: ReadonlySet<string>;
   readonly #uidFields: readonly string[];
+  /** The run's `continue_final_message`; rows override it. */
   readonly #runKeepsPrefill: unknown;
   readonly #problemOf: RowParserOptions["problemOf"];
   readonly #sentFields = new Map<Shape, ReadonlySet<string>>();
@@ -109,18 +108,18 @@ export class RowParser {
     const problem = this.#problemOf?.(request.messages, request.params ?? NO_PARAMS);
     if (problem !== undefined) return new RowProblem(problem);
     const isArray = Array.isArray(json);
-    const given = knownUid ?? (isArray ? undefined : givenUid(json, text, this.#uidFields));
-    if (given instanceof RowProblem) return given;
+    const uid = knownUid ?? (isArray ? undefined : givenUid(json, text, this.#uidFields));
+    if (uid instanceof RowProblem) return uid;
     const trimmed = text.trim();
     return new ParsedRow({
-      uid: given ?? derivedUid(json, text),
+      uid: uid ?? derivedUid(json, text),
       messages: request.messages,
       params: request.params,
       reading: request.reading,
       text: isArray ? `{"messages":${trimmed}}` : trimmed,
       clashes: isArray ? NO_NAMES : clashesOf(json),
       json,
-      isUidDerived: given === undefined,
+      isUidDerived: uid === undefined,
     });
   }
 
@@ -161,12 +160,12 @@ export class RowParser {
     if (Array.isArray(json)) return;
     const row = json as RowObject;
     const sent = this.#sentFieldsOf(shape);
-    let isRaw: boolean | undefined;
+    let isRawRequest: boolean | undefined;
     for (const name in row) {
       if (names.size >= maxNames) return;
       if (sent.has(name) || row[name] === null || names.has(name)) continue;
-      isRaw ??= shape === "messages" && requestParams(row) !== false;
-      if (!isRaw || !isSentInRequest(name, row)) names.add(name);
+      isRawRequest ??= shape === "messages" && requestParams(row) !== false;
+      if (!isRawRequest || !isSentInRequest(name, row)) names.add(name);
     }
     for (const name of [...unsent ?? NO_NAMES, ...unsentParams(shape, row)]) {
       if (names.size < maxNames) names.add(name);

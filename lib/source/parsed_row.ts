@@ -1,5 +1,5 @@
 /**
- * A row that can be sent, and its uid.
+ * A row that can be sent, with its uid and its hashes, and the interface that reads its images.
  *
  * @module
  */
@@ -109,8 +109,8 @@ export class ParsedRow {
   }
 
   /**
-   * 16 hex digits that distinguish rows with the same uid: the xxHash64 of the row's canonical JSON,
-   * or the start of a derived uid.
+   * 16 hex digits that distinguish rows with the same uid: the xxHash64 of the row's canonical
+   * JSON, or the start of a derived uid.
    */
   get contentHash(): string {
     if (this.isUidDerived) return this.uid.slice(0, HASH_LENGTH);
@@ -126,10 +126,10 @@ const DEFAULT_FIELDS: readonly string[] = ["uid", "custom_id", "id"];
  * @param uidFieldLast Puts the user's fields last, as an earlier version did.
  */
 export function uidFieldsOf(
-  named: readonly string[] = [],
+  userFields: readonly string[] = [],
   { uidFieldLast = false }: { uidFieldLast?: boolean } = {},
 ): readonly string[] {
-  return uidFieldLast ? [...DEFAULT_FIELDS, ...named] : [...named, ...DEFAULT_FIELDS];
+  return uidFieldLast ? [...DEFAULT_FIELDS, ...userFields] : [...userFields, ...DEFAULT_FIELDS];
 }
 
 /**
@@ -160,12 +160,14 @@ export function derivedUid(row: unknown, text: string): string {
 }
 
 const PLAIN_NAME = /^\w+$/;
+/** An ASCII character, as in a name, that is written as an escape. */
 const ESCAPED_ASCII = /\\u00[2-7]/;
+/** A colon and a number, after the name of a field. */
 const NUMBER = /\s*:\s*(-?\d[\d.eE+-]*)/y;
 
 /**
  * Finds the text of a number field without parsing the row a second time; returns undefined if that
- * is not safe. It is if the quoted name occurs once, and no key can be spelled with escapes.
+ * is not safe. It is safe if the quoted name occurs once, and no key can be spelled with escapes.
  */
 function findNumber(text: string, field: string): string | undefined {
   if (!PLAIN_NAME.test(field) || ESCAPED_ASCII.test(text)) return undefined;

@@ -24,14 +24,14 @@ export class RowProblem {
 
 const MAX_SHOWN_CHARS = 40;
 
-/** The problem `"NAME" must be WANTED: current value is …`, with the arguments in capitals. */
+/** Makes the problem `"NAME" must be WANTED: current value is …` of the arguments in capitals. */
 export function mustBe(
   name: string,
   wanted: string,
   value: unknown,
-  help?: () => string,
+  hint?: () => string,
 ): RowProblem {
-  return new RowProblem(`"${name}" must be ${wanted}: ${currentValue(value)}`, help);
+  return new RowProblem(`"${name}" must be ${wanted}: ${currentValue(value)}`, hint);
 }
 
 /** `current value is …`, or `it is missing`. Texts are shortened, since prompts are long. */
@@ -54,9 +54,10 @@ export class Reading {
   readonly text: string;
   /** Whether a trailing assistant turn is sent, as the start of the answer. */
   readonly keepsPrefill: boolean;
-  /** The fields that the run's template names, which makes them parts of the prompt. */
-  readonly named: ReadonlySet<string>;
-  /** Whether arguments with numbers became JSON text: numbers must stay as they were written. */
+  /** The fields that the run's template names: they are parts of the prompt. */
+  readonly templateFields: ReadonlySet<string>;
+  /** Whether arguments of calls, with numbers, became JSON text: the row must then be parsed again,
+   * with numbers as they were written. */
   hasNumber = false;
   /** Whether turns with tool calls are reduced to the calls, as an earlier version did. */
   readsCallsOnly = false;
@@ -68,11 +69,16 @@ export class Reading {
   /** Paths of image files in the messages. */
   files: string[] | undefined;
 
-  constructor(shape: Shape, text: string, keepsPrefill: boolean, named: ReadonlySet<string>) {
+  constructor(
+    shape: Shape,
+    text: string,
+    keepsPrefill: boolean,
+    templateFields: ReadonlySet<string>,
+  ) {
     this.shape = shape;
     this.text = text;
     this.keepsPrefill = keepsPrefill;
-    this.named = named;
+    this.templateFields = templateFields;
   }
 
   /** Whether the turns come from a log, of which only the fields of a message are sent. */
@@ -80,6 +86,7 @@ export class Reading {
     return this.shape === "conversations" || this.shape === "conversation";
   }
 
+  /** Records that a field is not sent. */
   leaveOut(field: string): void {
     (this.unsent ??= new Set()).add(field);
   }

@@ -1,12 +1,12 @@
 /**
- * The shapes that a row may have, and the prompt in each.
+ * The shapes that a row may have, and the messages and fields that are sent of each.
  *
  * @module
  */
 
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
-import { hasImages, withImages } from "./images.ts";
+import { mayHoldMedia, withImages } from "./images.ts";
 import { isBlank, isEmptyList, isSet } from "./json_values.ts";
 import { conversationOf, isColumns, isSystem, withSystem } from "./messages.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
@@ -58,7 +58,7 @@ export interface PromptOptions {
 
 /** The first shape that fits. For objects, the user's template or prompt field comes first. */
 export function detectShape(row: ParsedJson, options: PromptOptions): Shape | RowProblem {
-  if (isArray(row)) return "message-array";
+  if (Array.isArray(row)) return "message-array";
   if (options.template !== undefined) return "template";
   const { promptField } = options;
   if (promptField !== undefined && Object.hasOwn(row, promptField) && row[promptField] !== null) {
@@ -73,7 +73,7 @@ export function detectShape(row: ParsedJson, options: PromptOptions): Shape | Ro
   if (isSet(row.instruction)) return "instruction";
   if (Array.isArray(row.conversation) || isColumns(row.conversation)) return "conversation";
   if (isSet(row.rejected) && holdsConversation(row.chosen)) return "chosen";
-  // No other field holds a prompt, so the empty list is what the error must name.
+  // No other field holds a prompt, so the error must name the empty list.
   if (isSet(row.messages)) return "messages";
   return isSet(row.conversations) ? "conversations" : missingPrompt(row);
 }
@@ -95,8 +95,8 @@ const SYSTEM_AND_HISTORY: readonly string[] = [...SYSTEM_FIELDS, "history"];
 
 /** The fields whose content is sent for rows of a shape, besides parameters and tools. */
 export function fieldsSent(shape: Shape, options: PromptOptions): string[] {
-  const ofBatch = shape === "openai-batch" ? ["method", "url"] : [];
-  return [...textFields(shape, options), ...ofBatch, "images", "image"];
+  const batchFields = shape === "openai-batch" ? ["method", "url"] : [];
+  return [...textFields(shape, options), ...batchFields, "images", "image"];
 }
 
 /** The fields whose texts become messages. */
@@ -131,16 +131,16 @@ export function messagesOf(
   options: PromptOptions,
   reading: Reading,
 ): Message[] | RowProblem {
-  let messages = isArray(row)
+  let messages = Array.isArray(row)
     ? conversationOf(row, "row", reading)
     : ownMessages(row, options, reading);
   if (messages instanceof RowProblem) return messages;
-  if (!isArray(row)) {
+  if (!Array.isArray(row)) {
     if (hasSystem(row) && reading.shape !== "openai-batch") {
       messages = withRowSystem(messages, row, reading);
       if (messages instanceof RowProblem) return messages;
     }
-    if (hasImages(row, messages)) messages = withImages(messages, row, reading);
+    if (mayHoldMedia(row, messages)) messages = withImages(messages, row, reading);
   }
   return messages instanceof RowProblem ? messages : withSystem(messages, options.system);
 }
@@ -155,7 +155,7 @@ function ownMessages(
     case "template":
       return userMessage(options.template!.render(row, reading.text), "template");
     case "prompt-field":
-      return promptField(row, options.promptField!, reading);
+      return promptFieldMessages(row, options.promptField!, reading);
     case "openai-batch":
       return batchMessages(row, reading);
     case "messages":
@@ -164,7 +164,7 @@ function ownMessages(
     case "chosen":
       return conversationOf(row[shape], shape, reading);
     case "instruction":
-      return withHistory(alpaca(row, reading), row, reading);
+      return withHistory(alpacaMessages(row, reading), row, reading);
     case "prompt-messages":
       return conversationOf(row.prompt, "prompt", reading);
     case "prompt":
@@ -175,7 +175,11 @@ function ownMessages(
   }
 }
 
-function promptField(row: RowObject, field: string, reading: Reading): Message[] | RowProblem {
+function promptFieldMessages(
+  row: RowObject,
+  field: string,
+  reading: Reading,
+): Message[] | RowProblem {
   const value = row[field];
   if (Array.isArray(value) || isColumns(value) || (field === "chosen" && isSet(row.rejected))) {
     if (isSet(row.history)) reading.leaveOut("history");
@@ -211,7 +215,7 @@ function batchMessages(row: RowObject, reading: Reading): Message[] | RowProblem
  * (https://github.com/tatsu-lab/stanford_alpaca#data-release) without its headings. Dolly calls the
  * input `context`.
  */
-function alpaca(row: RowObject, reading: Reading): Message[] | RowProblem {
+function alpacaMessages(row: RowObject, reading: Reading): Message[] | RowProblem {
   const { instruction } = row;
   if (typeof instruction !== "string") return mustBe("instruction", "a string", instruction);
   const input = alpacaInput(row, reading);
@@ -223,10 +227,10 @@ function alpaca(row: RowObject, reading: Reading): Message[] | RowProblem {
 /** Returns Alpaca's input. Without one, returns Dolly's context if that is a string. */
 function alpacaInput({ input, context }: RowObject, reading: Reading): string | RowProblem {
   if (isSet(input) && typeof input !== "string") return mustBe("input", "a string", input);
-  const isGiven = typeof input === "string" && !isBlank(input);
-  if (typeof context === "string" && !isGiven) return context;
+  const hasInput = typeof input === "string" && !isBlank(input);
+  if (typeof context === "string" && !hasInput) return context;
   if (isSet(context) && context !== "") reading.leaveOut("context");
-  return isGiven ? input : "";
+  return hasInput ? input : "";
 }
 
 /**
@@ -274,14 +278,14 @@ function withRowSystem(
 ): Message[] | RowProblem {
   for (const field of SYSTEM_FIELDS) {
     const content = row[field];
-    if (content === undefined || content === null || reading.named.has(field)) continue;
+    if (content === undefined || content === null || reading.templateFields.has(field)) continue;
     if (typeof content !== "string" && !Array.isArray(content)) {
       return mustBe(field, "a string", content);
     }
     if (typeof content === "string" && isBlank(content)) continue;
-    const given = messages.find(isSystem);
-    if (given === undefined) messages = withSystem(messages, content);
-    else if (given.content !== content) reading.leaveOut(field);
+    const present = messages.find(isSystem);
+    if (present === undefined) messages = withSystem(messages, content);
+    else if (present.content !== content) reading.leaveOut(field);
   }
   return messages;
 }
@@ -291,8 +295,4 @@ function isBatch(row: RowObject): boolean {
   if (!isObject(row.body)) return false;
   return isSet(row.body.messages) ||
     (isSet(row.custom_id) && (isSet(row.url) || isSet(row.method)));
-}
-
-function isArray(row: ParsedJson): row is unknown[] {
-  return Array.isArray(row);
 }

@@ -14,6 +14,7 @@ export interface Template {
   render(row: Readonly<Record<string, unknown>>, text: string): string | RowProblem;
 }
 
+/** A field in a template, and the text after it. */
 interface Slot {
   /** The text between the braces. */
   readonly name: string;
@@ -31,7 +32,7 @@ interface Slot {
  * @throws {RangeError} If the template names no field, or a `{{` is not closed.
  */
 export function compileTemplate(source: string): Template {
-  const [before, ...pieces] = source.split("{{");
+  const [start, ...pieces] = source.split("{{");
   if (pieces.length === 0) {
     throw new RangeError(
       `Cannot read the template: it must name a field, as in "Solve: {{question}}", or all rows ` +
@@ -40,7 +41,7 @@ export function compileTemplate(source: string): Template {
   }
   const slots = pieces.map((piece) => slotOf(piece, source));
   const fields = new Set(slots.flatMap(({ name, path }) => [name, path[0]]));
-  return { fields, render: (row, text) => fill(before, slots, row, text) };
+  return { fields, render: (row, text) => fill(start, slots, row, text) };
 }
 
 function slotOf(piece: string, source: string): Slot {
@@ -64,12 +65,12 @@ function slotOf(piece: string, source: string): Slot {
 }
 
 function fill(
-  before: string,
+  start: string,
   slots: readonly Slot[],
   row: Readonly<Record<string, unknown>>,
   text: string,
 ): string | RowProblem {
-  let prompt = before;
+  let prompt = start;
   for (const slot of slots) {
     const value = valueAt(row, slot);
     if (value === undefined || value === null) {
@@ -85,6 +86,6 @@ function fill(
 }
 
 function valueAt(row: unknown, slot: Slot): unknown {
-  const whole = ownField(row, slot.name);
-  return whole !== undefined || slot.path.length === 1 ? whole : slot.path.reduce(ownField, row);
+  const exact = ownField(row, slot.name);
+  return exact !== undefined || slot.path.length === 1 ? exact : slot.path.reduce(ownField, row);
 }

@@ -29,7 +29,7 @@ export function callMessage(text: unknown, place: string): Message | RowProblem 
   return { role: "assistant", content: reasoning, tool_calls: calls.map(withTextArguments) };
 }
 
-/** A call with its arguments as text, which keeps nulls in them: in text, nulls are deliberate. */
+/** A call with its arguments as text. Nulls in them stay: in text, they are deliberate. */
 function withTextArguments(call: Record<string, unknown>): Record<string, unknown> {
   const { name, arguments: args, parameters } = isObject(call.function) ? call.function : call;
   const text = textOf(args ?? parameters ?? {});
@@ -126,8 +126,8 @@ const AS_USER_TURN = "if the call is plain text, send the result as a turn of th
   `jq -c '.conversations |= map(if .from == "tool" or .from == "observation" then .from = "human" else . end)'`;
 
 /**
- * A tool message with the id of its call; empty if no call is open. If several are open, the last
- * tool message, unless it names a call, is repeated for each; a JSON array of as many is divided.
+ * A tool message with the id of its call; empty if it has none and no call is open. If the last one
+ * names no call, all open calls share it: an array of as many is divided, other content repeated.
  *
  * @param openCalls The calls before the message that have no result yet.
  * @param isLast Whether no tool message follows.
@@ -139,9 +139,9 @@ function resultsOf(
 ): Message[] {
   if (hasText(message.tool_call_id)) return [message];
   if (openCalls.length === 0) return [];
-  const named = openCalls.find((call) => nameOf(call) === message.name);
-  if (openCalls.length === 1 || named !== undefined || !isLast) {
-    return [{ ...message, tool_call_id: (named ?? openCalls[0]).id }];
+  const byName = openCalls.find((call) => nameOf(call) === message.name);
+  if (openCalls.length === 1 || byName !== undefined || !isLast) {
+    return [{ ...message, tool_call_id: (byName ?? openCalls[0]).id }];
   }
   const { content } = message;
   const list = typeof content === "string" ? parsed(content) : undefined;
@@ -165,14 +165,14 @@ function inApiForm(call: Record<string, unknown>, reading: Reading): Record<stri
   if (!isObject(call)) return call;
   if (call.function === undefined && typeof call.name === "string") {
     const { name, arguments: args, parameters, ...rest } = call;
-    const given = { name, arguments: textOfArguments(args ?? parameters, reading) };
-    return { ...rest, type: "function", function: given };
+    const callee = { name, arguments: textOfArguments(args ?? parameters, reading) };
+    return { ...rest, type: "function", function: callee };
   }
-  const named = call.function;
-  if (!isObject(named)) return call;
-  if (typeof named.arguments === "string" && hasText(call.type)) return call;
-  const text = textOfArguments(named.arguments, reading);
-  return { ...call, type: call.type ?? "function", function: { ...named, arguments: text } };
+  const callee = call.function;
+  if (!isObject(callee)) return call;
+  if (typeof callee.arguments === "string" && hasText(call.type)) return call;
+  const text = textOfArguments(callee.arguments, reading);
+  return { ...call, type: call.type ?? "function", function: { ...callee, arguments: text } };
 }
 
 function textOfArguments(args: unknown, reading: Reading): string {
@@ -195,7 +195,7 @@ function withCalls(message: Message, calls: Record<string, unknown>[] | undefine
 
 /**
  * The tools of a row, which are a list or the JSON text of a list. Wraps bare functions, as
- * LLaMA-Factory has them. Undefined for an empty list, which the API rejects.
+ * LLaMA-Factory has them. Undefined for an empty list or text: the API rejects an empty list.
  */
 export function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProblem {
   if (typeof value === "string" && isBlank(value)) return undefined;
@@ -231,11 +231,11 @@ const JSON_TYPES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Makes the `parameters` of a function a JSON schema. In xLAM and APIGen they are an object of
- * parameters with Python types: `{"x":{"type":"int, optional","description":…}}`.
+ * Makes the `parameters` of a function a JSON schema: from Anthropic's `input_schema`, from BFCL's
+ * schemas with Python types, and from the objects of parameters in xLAM and APIGen, such as
+ * `{"x":{"type":"int, optional","description":…}}`.
  */
 function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
-  // Anthropic calls the schema `input_schema`.
   if (isObject(tool.input_schema) && !isSet(tool.parameters)) {
     const { input_schema: parameters, ...rest } = tool;
     return { ...rest, parameters };
@@ -259,7 +259,7 @@ function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
   return { ...tool, parameters: required.length === 0 ? schema : { ...schema, required } };
 }
 
-/** Replaces the Python names of types at any level of a schema, as in BFCL. */
+/** Replaces the Python names of types at any level of a schema. */
 function withJsonTypes(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(withJsonTypes);
   if (!isObject(schema) || isRawJson(schema)) return schema;

@@ -9,6 +9,7 @@ import type { Message } from "../teacher/mod.ts";
 import { isBlank } from "./json_values.ts";
 import { RowProblem } from "./problem.ts";
 
+/** The label before a turn. */
 const SPEAKER = /(?:^|\n\n)(Human|Assistant):[ \n]?/;
 
 /** The turns of a text such as `\n\nHuman: …\n\nAssistant: …` (HH-RLHF); undefined for others. */
@@ -23,10 +24,11 @@ export function turnsOfTranscript(text: string): unknown[] | undefined {
   return turns;
 }
 
+/** HelpSteer's mark before a turn. */
 const TURN_MARK = "<extra_id_1>";
-const TURN = /\n?<extra_id_1>(User|Assistant)\n/;
+const TURN_LABEL = /\n?<extra_id_1>(User|Assistant)\n/;
 
-const SYSTEM = /^<extra_id_0>System\n/;
+const SYSTEM_LABEL = /^<extra_id_0>System\n/;
 
 /**
  * The messages of a HelpSteer prompt up to the user's last turn; undefined for any other text. The
@@ -34,9 +36,9 @@ const SYSTEM = /^<extra_id_0>System\n/;
  */
 export function turnsOfHelpSteer(text: string): Message[] | undefined {
   if (!text.includes(TURN_MARK)) return undefined;
-  const [first, ...parts] = text.split(TURN);
+  const [first, ...parts] = text.split(TURN_LABEL);
   if (parts.length === 0) return undefined;
-  const content = first.replace(SYSTEM, "");
+  const content = first.replace(SYSTEM_LABEL, "");
   const role = content === first ? "user" : "system";
   const turns: Message[] = isBlank(content) ? [] : [{ role, content }];
   for (let i = 0; i < parts.length; i += 2) {
@@ -72,9 +74,10 @@ const FORMATS: readonly (readonly [start: RegExp, answer: string, turn: string])
   [/^The conversation between human and AI assistant/, "[|AI|]", "[|Human|]"],
 ];
 
-/** A quick check for the starts in `FORMATS`, which most prompts do not have. */
+/** Matches if a text may begin as one of `FORMATS`. A quick check: most prompts do not. */
 const MAY_HAVE_FORMAT =
   /^\s*(?:<|\[INST\]|### [HI]|Below is an i|Human:|User:|USER:|A chat b|The conversation b)/;
+/** The token that begins a text in some templates. */
 const FIRST_TOKEN = /^\s*(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sentence｜>)?\s*/;
 /** What may follow the last label if no answer does: an end token, or a template's `<think>`. */
 const NO_ANSWER =
@@ -116,6 +119,6 @@ const MAY_BE_MENTIONED = /^[A-Z]/;
 /** The text before a mentioned label: an opening quote, or a word that does not end a turn. */
 const BEFORE_MENTION =
   /(?:["'`“‘«「(]|\b(?:an?|the|and|or|of|with|does|is|are|like|as|than|says?|writes?|called|named|labels?|markers?|prefix(?:es)?|keywords?|strings?|tokens?|tags?|words?|terms?|texts?)\s+)$/i;
-/** How many characters before a label are searched: the longest word of `BEFORE_MENTION` has eight,
- * and white space follows. */
+/** How many characters before a label are searched: enough for the longest word of
+ * `BEFORE_MENTION`, which has eight letters, and white space. */
 const MAX_CHARS_BEFORE = 16;

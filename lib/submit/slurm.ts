@@ -1,7 +1,7 @@
 /**
- * Slurm array jobs, and the job of the merge. Observed on Slurm 22.05: neither an exit code nor a time limit requeues a task,
- * so the script does it; `$SLURM_JOB_ID` of the last task is that of the array; a canceled task
- * gets SIGTERM too, but its state is no longer RUNNING.
+ * Slurm array jobs, and the job of the merge. Observed on Slurm 22.05: neither an exit code nor a
+ * time limit requeues a task, so the script does it; `$SLURM_JOB_ID` of the last task is that of
+ * the array; a canceled task gets SIGTERM too, but its state is no longer RUNNING.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export interface SlurmOptions {
   readonly logs: string;
   /** While this file exists, tasks are not requeued. */
   readonly canceledFile: string;
-  /** The time limit of a shard, and of the merge, in Slurm notation. @default that of the partition */
+  /** Time limit of a shard, and of the merge, in Slurm notation. @default that of the partition */
   readonly time?: string;
   /** @default that of the cluster */
   readonly partition?: string;
@@ -79,8 +79,8 @@ export function slurmArrays(
   maxArraySize = MAX_ARRAY_SIZE,
 ): SlurmArray[] {
   const count = Math.ceil(shards / maxArraySize);
-  // Arrays of one size and one limit end together. A small last array would end early, and its share
-  // of `parallel` would be idle.
+  // Arrays of one size and one limit end together. A small last array would end early, and its
+  // share of `parallel` would be idle.
   const partOf = (total: number, i: number) => Math.floor((total + i) / count);
   let base = 0;
   return Array.from({ length: count }, (_, i) => {

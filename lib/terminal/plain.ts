@@ -25,7 +25,9 @@ import {
 export interface PlainOptions {
   /** Writes to the log. The text ends with a line break. */
   write: (text: string) => void;
-  /** Whether a second line shows lag, CPU and memory of the process, and the work. @default false */
+  /**
+   * Whether a second line shows lag, CPU and memory of the process, and the work. @default false
+   */
   isVerbose?: boolean;
   /** Milliseconds between two lines while the state stays the same. @default 30000 */
   intervalMs?: number;
@@ -51,8 +53,8 @@ const MIN_TROUBLE_CELLS = 16;
 const PLAIN = createPaint(false);
 
 /**
- * Creates a listener that writes a line for the start, for each notice and each change of state, and
- * every 30 s.
+ * Creates a listener that writes a line for the start, for each notice and each change of state,
+ * and every 30 s.
  */
 export function createPlain(options: PlainOptions): RunListener {
   const { write, isVerbose = false, intervalMs = 30_000, now = () => performance.now() } = options;

@@ -56,8 +56,8 @@ export function stateText(snapshot: Snapshot, maxReasonCells: number): string {
 }
 
 /**
- * Returns why the run is in its state. If its only teacher halted, this is the teacher's reason: the
- * run's reason begins with the address, which is superfluous here.
+ * Returns why the run is in its state. If its only teacher halted, this is the teacher's reason:
+ * the run's reason begins with the address, which is superfluous here.
  */
 function reasonOf({ reason, teachers }: Snapshot): string | null {
   const [only, ...others] = teachers.filter(({ state }) => state !== "left");
@@ -98,8 +98,8 @@ export function mainSegments(snapshot: Snapshot, isBrief = false): Segment[] {
 
 /**
  * `ETA 13 s (11 – 16 s)`; no segment while the run backs off, once it has ended, or if no time is
- * left. If the estimate is only a lower bound, a throttled run shows the bound (`ETA over 13 s`), and
- * another one says `ETA: ramping up` while it is running.
+ * left. If the estimate is only a lower bound, a throttled run shows the bound (`ETA over 13 s`),
+ * and another one says `ETA: ramping up` while it is running.
  */
 function etaSegments(snapshot: Snapshot): Segment[] {
   const { state, eta_is_lower_bound, eta_range_s, refused_for_load } = snapshot;

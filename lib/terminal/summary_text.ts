@@ -115,8 +115,8 @@ function resultText(
   return [withoutResult(unanswered), "yellow"];
 }
 
-/** Rows that were answered or had failed before the run. `skipped` also counts the pending rows that a
- * retry leaves out. */
+/** Rows that were answered or had failed before the run. `skipped` also counts the pending rows
+ * that a retry leaves out. */
 function doneBefore({ total, skipped, succeeded, failed, pending }: Summary): number {
   return Math.max(0, Math.min(skipped, total - succeeded - failed - pending));
 }

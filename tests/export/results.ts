@@ -7,7 +7,8 @@
 import { type ExportOptions, type ExportReport, exportResults } from "../../lib/export/mod.ts";
 import { sampleRow } from "../../lib/run/admission.ts";
 import { type LineFormat, resultLine } from "../../lib/sink/line.ts";
-import { ParsedRow, RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
+import { ParsedRow } from "../../lib/source/parsed_row.ts";
+import { RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
 import type { TempDir } from "../support/temp.ts";
 

@@ -3,7 +3,8 @@
 import { assertEquals, assertNotEquals } from "../../lib/deps/std_assert.ts";
 import { IdTable, SEEN } from "../../lib/index/id_table.ts";
 import { Admission, clashProblem } from "../../lib/run/admission.ts";
-import { ParsedRow, RowParser } from "../../lib/source/parse_row.ts";
+import { ParsedRow } from "../../lib/source/parsed_row.ts";
+import { RowParser } from "../../lib/source/parse_row.ts";
 
 const parser = new RowParser();
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { sha256Hex, xxHash64Hex } from "../../lib/hash.ts";
-import { ParsedRow, RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
+import { ParsedRow } from "../../lib/source/parsed_row.ts";
+import { RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
 
 function good(text: string, options: RowParserOptions = {}): ParsedRow {
   const parsed = new RowParser(options).parse(text);
