@@ -35,6 +35,7 @@ const SHARED = [
   "endings",
   "refusals",
   "row",
+  "answer_uid",
   "hash",
   "json",
   "seed",

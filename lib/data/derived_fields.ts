@@ -4,6 +4,7 @@
  * @module
  */
 
+import { originOf } from "../answer_uid.ts";
 import { UsageError } from "../errors.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { derivedFrom, isOfRetort, VIEW_ONLY_FIELDS } from "./fields.ts";
@@ -64,7 +65,11 @@ export class DerivedFields {
 
   /** @param results Paths of the results files. The run files next to them hold the parameters. */
   constructor(results: readonly string[]) {
-    this.#hints = { params: Object.assign({}, ...results.map((path) => readHints(path).params)) };
+    const hints = results.map(readHints);
+    this.#hints = {
+      params: Object.assign({}, ...hints.map(({ params }) => params)),
+      uidFields: hints.flatMap(({ uidFields = [] }) => uidFields),
+    };
   }
 
   /** The derived fields of a line; undefined if the line is damaged or not one of Retort's. */
@@ -85,12 +90,12 @@ export class DerivedFields {
    * Whether an earlier row has the same answer. As in `Table`, other samples of the first row with
    * an answer are not duplicates.
    */
-  #isDuplicate({ response, uid, promptHash }: LineFacts): boolean {
+  #isDuplicate({ line, response, promptHash }: LineFacts): boolean {
     const isLong = response.length > LONG_ANSWER_CHARS;
     const key = xxHash64Hex(isLong ? response : JSON.stringify([promptHash, response]));
-    const row = uid.replace(/#[1-9]\d{0,2}$/, "");
+    const { rowUid } = originOf(line, this.#hints.uidFields);
     const firstRow = this.#firstRows.get(key);
-    if (firstRow === undefined) this.#firstRows.set(key, row);
-    return firstRow !== undefined && firstRow !== row;
+    if (firstRow === undefined) this.#firstRows.set(key, rowUid);
+    return firstRow !== undefined && firstRow !== rowUid;
   }
 }

@@ -27,6 +27,8 @@ export interface RunHints {
   readonly system?: string;
   /** Parameters by the id that lines have in `distill.params`. */
   readonly params?: Readonly<Record<string, JsonObject>>;
+  /** The option `--uid-field`. */
+  readonly uidFields?: readonly string[];
   /** For lines that do not name their model, such as failures. */
   readonly model?: string;
   /** The address, for lines that do not name their teacher. */
@@ -52,6 +54,7 @@ export function readHints(results: string): RunHints {
     promptField: text(identity.prompt_field),
     template: text(identity.template),
     system: text(identity.system),
+    uidFields: Array.isArray(identity.uid_field) ? identity.uid_field : undefined,
     model: text(identity.model),
     teacher: text(file.teacher),
     input: text(file.input),

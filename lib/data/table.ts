@@ -4,6 +4,7 @@
  * @module
  */
 
+import { originOf } from "../answer_uid.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { type ColumnArrays, enlarge, makeColumns, Mark, OwnField } from "./columns.ts";
 import { finalAnswerOf } from "./final_answer.ts";
@@ -133,7 +134,7 @@ export class Table {
     columns.flags[row] = facts.status === "answered"
       ? flagsOf({ ...facts, prompt, asksForJson: requestsJson(facts.params) })
       : 0;
-    this.#addHashes(row, facts, prompt);
+    this.#addHashes(row, facts, prompt, hints);
     columns.duplicateOf[row] = -1;
     if (facts.status === "answered" && facts.response !== "") {
       this.#findDuplicate(row, facts.response.length > LONG_ANSWER_CHARS);
@@ -142,15 +143,15 @@ export class Table {
     return row;
   }
 
-  #addHashes(row: number, facts: LineFacts, prompt: string): void {
+  #addHashes(row: number, facts: LineFacts, prompt: string, { uidFields }: RunHints): void {
     const { columns } = this;
     const { uid, response, promptHash } = facts;
     setHash(columns.uidLow, columns.uidHigh, row, xxHash64Hex(uid));
-    const sample = uid.includes("#") ? SAMPLE.exec(uid) : null;
-    if (sample === null) {
+    const { rowUid } = originOf(facts.line, uidFields);
+    if (rowUid === uid) {
       columns.rowLow[row] = columns.uidLow[row];
       columns.rowHigh[row] = columns.uidHigh[row];
-    } else setHash(columns.rowLow, columns.rowHigh, row, xxHash64Hex(sample[1]));
+    } else setHash(columns.rowLow, columns.rowHigh, row, xxHash64Hex(rowUid));
     setHash(columns.answerLow, columns.answerHigh, row, xxHash64Hex(response));
     const isHash = promptHash.length === 16;
     setHash(columns.promptLow, columns.promptHigh, row, isHash ? promptHash : xxHash64Hex(prompt));
@@ -263,9 +264,6 @@ function setHash(low: Uint32Array, high: Uint32Array, row: number, hash: string)
   low[row] = parseInt(hash.slice(8), 16);
   high[row] = parseInt(hash.slice(0, 8), 16);
 }
-
-/** The uid of a further sample: that of its input row, and the number of the sample. */
-const SAMPLE = /^(.+)#[1-9]\d{0,2}$/s;
 
 /** How the answers of two runs to one row compare; "none" if only one run has answered it. */
 export const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"] as const;

@@ -4,8 +4,9 @@
  * @module
  */
 
+import { originOf } from "../answer_uid.ts";
 import { UsageError } from "../errors.ts";
-import { parseSampleUid, type RowOptions, rowOptionsOf, type RunFile } from "../run/mod.ts";
+import { type RowOptions, rowOptionsOf, type RunFile } from "../run/mod.ts";
 import { restoreRow } from "../sink/mod.ts";
 import { ParsedRow, requestHash, RowParser } from "../source/mod.ts";
 import type { ExactColumn } from "../tables/mod.ts";
@@ -117,14 +118,11 @@ export class ExampleReader {
     const paramsId = fields.distill.params ?? "";
     const sent = this.#sent(text, fields, paramsId);
     const tools = sent.params?.tools ?? this.#paramSets[paramsId]?.tools;
-    // The uid of an input row may itself look like that of a sample: `x#1`.
-    const isRowUid = sent.uid === fields.uid;
-    const sampleUid = isRowUid ? undefined : parseSampleUid(fields.uid);
+    const { inputUid, sample } = originOf({ ...fields }, this.#rows.uidField);
     return {
       text,
       result: fields as unknown as Record<string, unknown>,
-      // Equal rows, whose uids end in `~2`, `~3` and so on, count as one.
-      rowUid: (sampleUid?.uid ?? fields.uid).replace(/~\d+$/, ""),
+      rowUid: inputUid,
       messages: sent.messages,
       tools: Array.isArray(tools) && tools.length > 0 ? tools : undefined,
       response: fields.response,
@@ -134,23 +132,21 @@ export class ExampleReader {
       file: source[2],
       line: source[3] === undefined ? Number(source[4]) + 1 : Number(source[3]),
       input: source[1],
-      sample: sampleUid?.sample ?? 0,
+      sample,
     };
   }
 
   /**
-   * Restores the messages that the run sent; `prompt_hash` proves that they are the same. `uid` is
-   * the input row's own, if it is known.
+   * Restores the messages that the run sent; `prompt_hash` proves that they are the same.
    */
   #sent(
     lineText: string,
     fields: ResultFields,
     paramsId: string,
-  ): { messages: readonly Message[]; params?: Params; uid?: string } {
+  ): { messages: readonly Message[]; params?: Params } {
     const { promptHash, text } = restoreRow(lineText);
     const parser = this.#parserOf(paramsId);
     const row = parser.parse(text);
-    const { uid } = row instanceof ParsedRow ? row : {};
     // Retort replaces the uid of a row, so the restored text lacks it; but a template may use it.
     const withUid = JSON.stringify({ uid: fields.uid }).slice(0, -1) +
       (text === "{}" ? "}" : `,${text.slice(1)}`);
@@ -159,11 +155,11 @@ export class ExampleReader {
       if (sent instanceof ParsedRow && sent.promptHash === promptHash) return sent;
       const earlier = parser.earlierRequests(rowText)
         .find((request) => requestHash(request) === promptHash);
-      if (earlier !== undefined) return { ...earlier, uid };
+      if (earlier !== undefined) return earlier;
     }
     if (fields.final_messages !== undefined) {
       const { params } = row instanceof ParsedRow ? row : {};
-      return { messages: fields.final_messages.slice(0, -1), params, uid };
+      return { messages: fields.final_messages.slice(0, -1), params };
     }
     throw new UsageError(
       `the messages that uid "${fields.uid}" was sent with cannot be restored from its row: ` +

@@ -78,7 +78,7 @@ export class MergePass {
     const pendingBefore = this.pending;
     try {
       await refuseCompressed(run);
-      using lines = await RunLines.read(run.files, expectedAnswers(run), this.#signal);
+      using lines = await RunLines.read(run, expectedAnswers(run), this.#signal);
       await this.#read(run, input, lines, limit);
       if (limit === Infinity) this.surplus += await lines.takeSurplus(this.#output.results);
       this.#reportProblems(run, lines, this.pending - pendingBefore, limit === Infinity);

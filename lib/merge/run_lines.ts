@@ -4,11 +4,13 @@
  * @module
  */
 
+import { originOf } from "../answer_uid.ts";
 import { cannotRead, ifThere, openToRead, readFullySync } from "../files.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, type OnLine, readIndex, SEEN } from "../index/mod.ts";
 import type { LineKind } from "../line_blocks.ts";
-import { type OutputFiles, parseSampleUid } from "../run/mod.ts";
+import { parseSampleUid } from "../run/mod.ts";
 import { isPendingLine, PENDING_MARKS } from "../sink/mod.ts";
+import type { MergeRun } from "./find_runs.ts";
 
 /** Which line a run has for a uid. "pending": a failures line that is not final. */
 export type AnswerState = "result" | "failure" | "pending" | "none";
@@ -18,6 +20,7 @@ export class RunLines implements Disposable {
   readonly #table: IdTable;
   readonly #results: LineFile;
   readonly #failures: LineFile;
+  readonly #uidFields: readonly string[] | undefined;
   readonly #stack: DisposableStack;
   /** Uids that have more than one result, at most 20. */
   readonly repeated: readonly string[];
@@ -25,19 +28,21 @@ export class RunLines implements Disposable {
   private constructor(
     table: IdTable,
     files: { results: LineFile; failures: LineFile },
+    uidFields: readonly string[] | undefined,
     repeated: readonly string[],
     stack: DisposableStack,
   ) {
     this.#table = table;
     this.#results = files.results;
     this.#failures = files.failures;
+    this.#uidFields = uidFields;
     this.repeated = repeated;
     this.#stack = stack;
   }
 
   /** @throws {DamagedFileError} If a line is not one of Retort's. */
   static async read(
-    files: OutputFiles,
+    { files, runFile }: Pick<MergeRun, "files" | "runFile">,
     expectedRows: number,
     signal?: AbortSignal,
   ): Promise<RunLines> {
@@ -63,7 +68,8 @@ export class RunLines implements Disposable {
       if (!isPending) table.set(slot, HAS_FAILURE);
       table.setLine(slot, failures.add(line));
     }, signal);
-    return new RunLines(table, { results, failures }, repeated, stack.move());
+    const uidFields = runFile?.identity.uid_field;
+    return new RunLines(table, { results, failures }, uidFields, repeated, stack.move());
   }
 
   /**
@@ -94,7 +100,7 @@ export class RunLines implements Disposable {
 
   /**
    * Copies results of surplus samples, such as `x#3` if `x` has two samples; returns their number.
-   * Only uids show which rows they answer, and the table does not keep uids: if results are left,
+   * Only lines show which rows they answer, and the table does not keep them: if results are left,
    * the file is read again.
    */
   async takeSurplus(to: LineSink & { flush(): Promise<void> }): Promise<number> {
@@ -102,8 +108,10 @@ export class RunLines implements Disposable {
     const table = this.#table, surplus: number[] = [];
     using known = new IdTable();
     await this.#results.index("results", known, (_, line) => {
-      const uid = line.uid(), parent = parseSampleUid(uid);
-      if (parent === undefined || !this.#isTaken(parent.uid) || this.#isTaken(uid)) return;
+      const uid = line.uid();
+      if (parseSampleUid(uid) === undefined || this.#isTaken(uid)) return;
+      const { rowUid, sample } = originOf(line.value() as Record<string, unknown>, this.#uidFields);
+      if (sample === 0 || !this.#isTaken(rowUid)) return;
       const slot = table.find(uid);
       table.set(slot, SEEN);
       surplus.push(table.lineOf(slot));

@@ -140,7 +140,7 @@ export function sampleUid(uid: string, sample: number): string {
 
 /**
  * Splits an id such as `<uid>#1` into the row's id and the sample; undefined for other ids. A row
- * may also have such an id of its own.
+ * may also have such an id of its own: where there is a line, `originOf` tells.
  */
 export function parseSampleUid(uid: string): { uid: string; sample: number } | undefined {
   const mark = uid.lastIndexOf("#"), number = uid.slice(mark + 1);

@@ -5,8 +5,8 @@
  */
 
 import { HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "../index/mod.ts";
+import { originOf } from "../answer_uid.ts";
 import { exists } from "../files.ts";
-import { parseSampleUid } from "./admission.ts";
 import { openLines } from "../formats/mod.ts";
 import { BAD_ROW_PREFIX, isPendingLine } from "../sink/mod.ts";
 import { foreignLineProblem, type LineKind } from "../line_blocks.ts";
@@ -68,16 +68,18 @@ export class Audit {
 
   /**
    * Counts results beyond `samples` of rows in the input, which then no longer count as orphans.
-   * Only their uids, such as `<uid>#3`, show which rows they answer, and the table does not keep
-   * uids: if there are orphans, the file is read again.
+   * Only their lines show which rows they answer, and the table does not keep lines: if there are
+   * orphans, the file is read again.
+   *
+   * @param uidFields The fields named by `--uid-field`.
    */
-  async countSurplus(path: string): Promise<number> {
+  async countSurplus(path: string, uidFields: readonly string[] | undefined): Promise<number> {
     if (this.orphans === 0) return 0;
     let surplus = 0;
     for await (const { row } of rowsOf(path, "results")) {
-      const parent = typeof row === "string" ? undefined : parseSampleUid(row.uid);
-      if (parent === undefined || typeof row === "string") continue;
-      if (!this.#isSeen(this.table.find(parent.uid))) continue;
+      if (typeof row === "string") continue;
+      const { rowUid, sample } = originOf({ ...row }, uidFields);
+      if (sample === 0 || !this.#isSeen(this.table.find(rowUid))) continue;
       const slot = this.table.find(row.uid);
       if (this.#isSeen(slot)) continue;
       this.table.set(slot, SEEN);

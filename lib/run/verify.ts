@@ -138,7 +138,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
     isOnDisk: ({ file, line }) => audit.badRows.has(badRowUid(file, line)),
   });
   const isWhole = options.limit === undefined;
-  const surplus = isWhole ? await audit.countSurplus(files.results) : 0;
+  const surplus = isWhole ? await audit.countSurplus(files.results, rows.uidField) : 0;
   const { total, succeeded, failed } = found;
   return {
     ...{ input: files.input, results: files.results, rows: found.rows, samples },

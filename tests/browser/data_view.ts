@@ -80,6 +80,7 @@ function someFiles(): Record<string, string> {
   for (const sample of [1, 2]) {
     results += resultLine({
       uid: `row-0#${sample}`,
+      inputUid: "row-0",
       prompt: "What is the number 0?",
       response: `${PROSE} The result is ${sample}.`,
     });
@@ -193,6 +194,7 @@ Deno.test("data page: every answer of a row with many can be chosen", async () =
     const uid = sample === 0 ? "q" : `q#${sample}`;
     text += resultLine({
       uid,
+      inputUid: "q",
       prompt: "q",
       response: `The answer is ${sample}.`,
     });

@@ -102,7 +102,14 @@ function lineOf(i: number): string {
     7 * b
   } ${thing} in 7 days and had ${a} before.\n\nThe answer is \\boxed{${a + 7 * b + i % 2}}.`;
   return line +
-    resultLine({ uid: `case-${i}#1`, prompt, response: other, own, distill });
+    resultLine({
+      uid: `case-${i}#1`,
+      inputUid: `case-${i}`,
+      prompt,
+      response: other,
+      own,
+      distill,
+    });
 }
 
 if (import.meta.main) {

@@ -207,13 +207,24 @@ Deno.test("index: copies are found, samples of one row are not copies", async ()
   const index = await indexOf(
     await dir.write(
       "x.jsonl",
-      resultLine({ uid: "a", response: long }) + resultLine({ uid: "a#1", response: long }) +
+      resultLine({ uid: "a", response: long }) +
+        resultLine({ uid: "a#1", inputUid: "a", response: long }) +
         resultLine({ uid: "b", response: long }) + resultLine({ uid: "c", response: "42" }) +
         resultLine({ uid: "d", response: "42" }) +
         resultLine({ uid: "e", response: "42", prompt: "prompt of c" }),
     ),
   );
   assertEquals(uids(index, 'flags contains "duplicate"'), ["b", "e"]);
+  index.close();
+});
+
+Deno.test("index: own uids that look like those of samples are rows of their own", async () => {
+  await using dir = await tempDir();
+  const long = "This is an answer that is long enough to be no accident when it comes twice.";
+  const lines = ["page#1", "page#2"].map((uid) => resultLine({ uid, response: long }));
+  const index = await indexOf(await dir.write("x.jsonl", lines.join("")));
+  assertEquals(uids(index, 'flags contains "duplicate"'), ["page#2"]);
+  assertEquals(rowDetail(index, 0)?.sample_count, 1);
   index.close();
 });
 
@@ -425,7 +436,7 @@ Deno.test("index: every answer to a row can be reached, with its own among the f
   for (const count of [2, 51, 120]) {
     const lines = Array.from({ length: count }, (_, n) => {
       const uid = n === 0 ? "a" : `a#${n}`;
-      return resultLine({ uid }) + resultLine({ uid: `other${n}` });
+      return resultLine({ uid, inputUid: "a" }) + resultLine({ uid: `other${n}` });
     });
     const index = await indexOf(await dir.write("x.jsonl", lines.join("")));
     for (const row of [0, 2 * (count - 1), 2 * Math.min(50, count - 1)]) {

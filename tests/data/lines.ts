@@ -3,6 +3,8 @@
 /** The fields of a line that a test sets; the others have defaults. */
 export interface LineOptions {
   readonly uid: string;
+  /** For a further sample: the uid of the input row. @default `uid` */
+  readonly inputUid?: string;
   readonly prompt?: string;
   readonly response?: string;
   readonly own?: Record<string, unknown>;
@@ -12,7 +14,8 @@ export interface LineOptions {
 
 /** A results line with its line feed. */
 export function resultLine(
-  { uid, prompt = `prompt of ${uid}`, response, own, distill, reasoning }: LineOptions,
+  { uid, inputUid = uid, prompt = `prompt of ${uid}`, response, own, distill, reasoning }:
+    LineOptions,
 ): string {
   return JSON.stringify({
     uid,
@@ -40,7 +43,7 @@ export function resultLine(
       params: "44136fa3",
       refusal: false,
       kept: "{}",
-      replaced: "{}",
+      replaced: inputUid === uid ? "{}" : JSON.stringify({ uid: inputUid }),
       ...distill,
     },
   }) + "\n";

@@ -14,7 +14,7 @@ async function openApp(dir: TempDir) {
   await dir.write(
     "out/x.jsonl",
     resultLine({ uid: "a", own: { lang: "en" } }) + resultLine({ uid: "b", own: { lang: "de" } }) +
-      resultLine({ uid: "a#1", response: "Another answer to the same row" }),
+      resultLine({ uid: "a#1", inputUid: "a", response: "Another answer to the same row" }),
   );
   await dir.write("out/x_error.jsonl", failureLine("c"));
   const service = await DataService.open({ paths: [dir.path("out")] });
