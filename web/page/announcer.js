@@ -12,8 +12,10 @@ import { finishedRows, stateWords } from "./run_state.js";
 
 /** @import { RunStore } from "./store.js" */
 
-/** The only live region: announces changes of state, each tenth of the rows, and the results of
- * controls. */
+/**
+ * Announces changes of state, each tenth of the rows, and the results of controls, in the page's
+ * only live region.
+ */
 export class Announcer {
   #region = byId("live", HTMLElement);
   #word = "";
@@ -46,27 +48,30 @@ export class Announcer {
   }
 }
 
-/** Notifies the user once, when the run ends while the page is open, if the user wants that and the
- * browser allows it. */
+/**
+ * Notifies the user when the run ends while the page is open, if the user wants that and the
+ * browser allows it.
+ */
 export class Notifier {
-  #wanted = byId("notify", HTMLInputElement);
-  #hasEnded = true;
+  #checkbox = byId("notify", HTMLInputElement);
+  /** Whether the run had ended at the last update. True at first: it may have ended before. */
+  #hadEnded = true;
 
   constructor() {
     const canNotify = isSecureContext && "Notification" in globalThis;
     setShown(byId("notify-row", HTMLElement), canNotify);
-    this.#wanted.addEventListener("change", async () => {
-      if (!this.#wanted.checked) return;
-      this.#wanted.checked = await Notification.requestPermission() === "granted";
+    this.#checkbox.addEventListener("change", async () => {
+      if (!this.#checkbox.checked) return;
+      this.#checkbox.checked = await Notification.requestPermission() === "granted";
     });
   }
 
   /** @param {RunStore} store @param {number} nowMs */
   update(store, nowMs) {
-    const isEnd = store.ended && !this.#hasEnded;
-    this.#hasEnded = store.ended;
+    const isEnd = store.ended && !this.#hadEnded;
+    this.#hadEnded = store.ended;
     if (store.ended) setShown(byId("notify-row", HTMLElement), false);
-    if (!isEnd || !this.#wanted.checked) return;
+    if (!isEnd || !this.#checkbox.checked) return;
     const { word, detail } = stateWords(store, nowMs);
     new Notification(`${store.run?.model || "Retort"}: ${word}`, { body: detail });
   }

@@ -13,7 +13,7 @@ import { formatCompact, formatCount, formatShare, UNKNOWN } from "./figures.js";
 /** @import { Figure, TileInput } from "./tiles.js" */
 
 /**
- * Length of kept answers in tokens, by which users choose `--max-tokens`.
+ * Says how long kept answers are, in tokens: users choose `--max-tokens` by it.
  *
  * @param {TileInput} input
  * @returns {Figure}
@@ -56,18 +56,20 @@ export function answersFigure({ store: { answers, ended }, snapshot }) {
   if (answers === null || total === 0) {
     return { value: UNKNOWN, note: ended ? "no answer" : "no answer yet" };
   }
-  const raw = answers.finish_reasons.map(([reason, count]) => `${reason} ${formatCount(count)}`);
+  const reasons = answers.finish_reasons.map(([reason, count]) =>
+    `${reason} ${formatCount(count)}`
+  );
   const notes = answerNotes(answers, total, snapshot.wasted_completion_tokens);
   return {
     value: counts.map(([ending, count]) => `${formatShare(count, total)} ${ENDING_WORDS[ending]}`)
       .join(" · "),
-    hint: `Finish reasons: ${raw.join(", ")}`,
+    hint: `Finish reasons: ${reasons.join(", ")}`,
     note: notes.join(" · ") || "all kept, no tokens wasted",
     tone: answers.truncated > total * TRUNCATED_WARNING_SHARE ? "wait" : undefined,
   };
 }
 
-/** Sorts the endings, most frequent first. @param {RunStore["answers"]} answers */
+/** Returns the endings and their counts, most frequent first. @param {RunStore["answers"]} answers */
 function countsOf(answers) {
   const counts = /** @type {[Ending, number][]} */ (Object.entries(answers?.endings ?? {}));
   return counts.toSorted(([, a], [, b]) => b - a);
@@ -75,15 +77,17 @@ function countsOf(answers) {
 
 /**
  * @param {NonNullable<RunStore["answers"]>} answers
- * @param {number} total
- * @param {number} wasted
+ * @param {number} total answers, kept or not
+ * @param {number} wastedTokens completion tokens of answers that were not kept
  */
-function answerNotes({ answered, reasoning_tokens, completion_tokens }, total, wasted) {
+function answerNotes({ answered, reasoning_tokens, completion_tokens }, total, wastedTokens) {
   const notes = [];
   if (answered < total) notes.push(`${formatCount(total - answered)} not kept`);
   if (reasoning_tokens > 0) {
     notes.push(`${formatShare(reasoning_tokens, completion_tokens)} of tokens are reasoning`);
   }
-  if (wasted > 0) notes.push(`${formatCompact(wasted)} tokens paid for but not used`);
+  if (wastedTokens > 0) {
+    notes.push(`${formatCompact(wastedTokens)} tokens paid for but not used`);
+  }
   return notes;
 }

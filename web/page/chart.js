@@ -39,11 +39,11 @@ import { evenIndexes, roundScale, TIME_AXIS_SPACE, TIME_AXIS_STEPS } from "./sca
  * @property {(value: number) => string} format
  * @property {(value: number) => string} formatTick formats a round value for a label of the axis
  * @property {boolean} [isTime] whether values are milliseconds
- * @property {number} minTop smallest value at the top of the scale
+ * @property {number} minTop least value at the top of the scale
  */
 
-/** Rows of a table at most. */
-const TABLE_ROWS = 20;
+/** Most rows in the table of a chart. */
+const MAX_TABLE_ROWS = 20;
 
 /** Dashes of lines, in CSS pixels. @type {Record<string, number[]>} */
 const DASHES = { solid: [], dashed: [6, 4], dotted: [1.5, 3], marks: [] };
@@ -59,6 +59,9 @@ const AXIS_GAP_PX = 14;
 
 /** Narrower plots are not drawn. */
 const MIN_WIDTH_PX = 50;
+
+/** Shorter drags do not zoom. */
+const MIN_DRAG_PX = 8;
 
 /**
  * Undefined if the script could not be loaded: then charts show only their tables.
@@ -176,7 +179,7 @@ export class Chart {
       cursor: {
         y: false,
         points: { size: 7, width: 1.5 },
-        drag: { x: true, y: false, setScale: false, dist: 8 },
+        drag: { x: true, y: false, setScale: false, dist: MIN_DRAG_PX },
         sync: { key: "run" },
       },
       scales: {
@@ -189,7 +192,7 @@ export class Chart {
         setCursor: [(plot) => this.#group.showCursor(plot.cursor.idx ?? null)],
         setSelect: [(plot) => this.#zoom(plot)],
         draw: [
-          (plot) => this.#drawThrottled(plot),
+          (plot) => this.#drawTriangles(plot),
           (plot) => drawMarks(plot, this.#group.marks, this.#definition.size === "large"),
         ],
       },
@@ -240,19 +243,19 @@ export class Chart {
   /** @param {UPlot} plot */
   #zoom(plot) {
     const { left, width } = plot.select;
-    if (width < 8) return;
+    if (width < MIN_DRAG_PX) return;
     plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
     this.#group.zoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
   }
 
-  /** @param {UPlot} plot */
-  #drawThrottled(plot) {
+  /** Draws the series of the kind `marks`, which uPlot cannot draw. @param {UPlot} plot */
+  #drawTriangles(plot) {
     const { series } = this.#definition;
     const index = series.findIndex(({ line }) => line === "marks");
     if (index >= 0 && this.#isShown[index]) drawTriangles(plot, index + 1, series[index].color);
   }
 
-  /** Fills the table with at most 20 points when it is opened. */
+  /** Fills the table with evenly spaced points when it is opened, and empties it when closed. */
   #fillTable() {
     this.#body.replaceChildren();
     if (!this.#table.open) return;
@@ -261,7 +264,7 @@ export class Chart {
     const head = make("tr", {}, make("th", { scope: "col" }, "Time"));
     for (const { label } of series) head.append(make("th", { scope: "col" }, label));
     const rows = make("tbody");
-    const indexes = evenIndexes(times.length, TABLE_ROWS);
+    const indexes = evenIndexes(times.length, MAX_TABLE_ROWS);
     for (const index of indexes) {
       const row = make("tr", {}, make("th", { scope: "row" }, formatClock(times[index] * 1000)));
       for (const { column } of series) {
@@ -282,12 +285,7 @@ export class Chart {
 /** @param {Series} series @returns {UPlot.Series} */
 function seriesOptions({ color, line, isFilled }) {
   if (line === "marks") {
-    return {
-      scale: "none",
-      show: true,
-      paths: () => null,
-      points: { show: false },
-    };
+    return { scale: "none", show: true, paths: () => null, points: { show: false } };
   }
   return {
     stroke: () => themeColor(color),

@@ -115,7 +115,7 @@ export const CHARTS = [
   {
     title: "Memory",
     section: "process",
-    description: "of the process",
+    description: "resident memory of the process",
     size: "small",
     minTop: 100e6,
     format: formatBytes,

@@ -9,8 +9,8 @@
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
 /** @import { ChartMark } from "../monitor_state.ts" */
 
-/** Least distance from the start of one name to the start of the next, in CSS pixels. */
-const MARK_SPACE = 90;
+/** Least distance from the start of one text to the start of the next. */
+const MARK_SPACE_PX = 90;
 
 /** CSS custom properties, without `--`. @type {Record<ChartMark["kind"], string>} */
 const MARK_COLORS = {
@@ -39,16 +39,16 @@ export function themeColor(name) {
 }
 
 /**
- * Draws a vertical line for each event, with its name if there is room.
+ * Draws a vertical line for each event, with its text if there is room.
  *
  * @param {UPlot} plot
  * @param {readonly (ChartMark & { timeS: number })[]} marks
- * @param {boolean} isNamed
+ * @param {boolean} hasTexts whether to draw texts at all
  */
-export function drawMarks(plot, marks, isNamed) {
+export function drawMarks(plot, marks, hasTexts) {
   const { ctx, bbox } = plot;
   const right = bbox.left + bbox.width;
-  let free = bbox.left;
+  let freeFrom = bbox.left;
   ctx.save();
   ctx.font = `${10 * devicePixelRatio}px ${getComputedStyle(document.body).fontFamily}`;
   ctx.textBaseline = "top";
@@ -63,9 +63,9 @@ export function drawMarks(plot, marks, isNamed) {
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
     const width = ctx.measureText(text).width + 6 * devicePixelRatio;
-    if (!isNamed || x < free || x + width > right) continue;
+    if (!hasTexts || x < freeFrom || x + width > right) continue;
     ctx.fillText(text, x + 3 * devicePixelRatio, bbox.top);
-    free = x + Math.max(width, MARK_SPACE * devicePixelRatio);
+    freeFrom = x + Math.max(width, MARK_SPACE_PX * devicePixelRatio);
   }
   ctx.restore();
 }

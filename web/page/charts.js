@@ -24,12 +24,11 @@ import { trailingMeans } from "./scale.js";
  */
 const LAST_POINT_REDRAW_MS = 2_000;
 
-/**
- * Windows for averaging rates, in seconds. Charts use the first one that is at least `WINDOW_SHARE`
- * of the run.
- */
+/** Windows for averaging rates. Charts use the first one that is long enough for the run. */
 const WINDOWS_S = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
-const WINDOW_SHARE = 1 / 120;
+
+/** Least length of the window, as a share of the run. */
+const MIN_WINDOW_SHARE = 1 / 120;
 
 /** Shortest time axis. */
 const MIN_RANGE_S = 10;
@@ -53,7 +52,7 @@ export class ChartGroup {
   #stale = new Set();
   /** @type {number[]} */
   #timesS = [];
-  /** Events, with their times in Unix seconds. @type {(ChartMark & { timeS: number })[]} */
+  /** Events and their times in Unix seconds. @type {(ChartMark & { timeS: number })[]} */
   marks = [];
   /** Seconds at the end of the run that are shown; 0 for the whole run. */
   #rangeS = 0;
@@ -100,7 +99,7 @@ export class ChartGroup {
       this.#timesS[i] = this.#startS + (elapsed_s[i] ?? 0);
     }
     this.#means.clear();
-    const minWindowS = (elapsed_s.at(-1) ?? 0) * WINDOW_SHARE;
+    const minWindowS = (elapsed_s.at(-1) ?? 0) * MIN_WINDOW_SHARE;
     this.#windowS = WINDOWS_S.find((seconds) => seconds >= minWindowS) ?? minWindowS;
     setText(this.#windowNote, `Rates are means over ${formatLatencyMark(this.#windowS * 1000)}`);
     if (firstChanged < elapsed_s.length - 1 || nowMs - this.#drawnMs >= LAST_POINT_REDRAW_MS) {
@@ -224,7 +223,7 @@ export class ChartGroup {
     }
   }
 
-  /** Draws all charts at once, for a printer. */
+  /** Draws all charts in one go, as a printer needs them. */
   drawForPrint() {
     for (const chart of this.#charts) {
       // Charts in folded sections have no width yet.

@@ -10,7 +10,7 @@
 import { make } from "./dom.js";
 
 /**
- * A text, or a scope with pieces in it.
+ * A text, or a scope of the highlighter with the pieces in it.
  *
  * @typedef {string | { scope: string, children: Piece[] }} Piece
  */
@@ -21,7 +21,10 @@ import { make } from "./dom.js";
  */
 const MAX_HIGHLIGHTED_LENGTH = 50_000;
 
-/** Scopes with a color, by the first word of their name. Others look like plain text. */
+/**
+ * Class of the color for a scope, by the first word of the scope's name. Other scopes look like
+ * plain text.
+ */
 const COLORED = new Map(Object.entries({
   comment: "comment",
   quote: "comment",

@@ -16,7 +16,7 @@ import { formatCapUsd, formatCount, formatUsd } from "./figures.js";
 /** Users must type this word before they can abort the run. */
 const ABORT_WORD = "abort";
 
-/** The control next to which the result of each control is shown. */
+/** For each control, the one next to which its result is shown. */
 const RESULT_PLACES = {
   pause: "pause",
   resume: "pause",
@@ -34,10 +34,10 @@ export class Controls {
   #concurrency = new Field("concurrency");
   #budget = new Field("budget");
   #spentUsd = 0;
-  /** A budget that is not above it ends the run. */
+  /** A budget up to this one ends the run. */
   #minBudgetUsd = 0;
   #retry = byId("retry", HTMLInputElement);
-  #confirm = byId("abort-word", HTMLInputElement);
+  #abortWord = byId("abort-word", HTMLInputElement);
   #isPaused = false;
   /** Choice of the user that the server has not confirmed yet. @type {boolean | undefined} */
   #retryWanted;
@@ -66,13 +66,13 @@ export class Controls {
     this.#prepareDialog("abort", () => {
       this.#send("abort", { confirm: ABORT_WORD }, "Aborting");
     });
-    this.#confirm.addEventListener("input", () => {
+    this.#abortWord.addEventListener("input", () => {
       byId("abort-do", HTMLButtonElement).disabled = !this.#isConfirmed;
     });
   }
 
   /**
-   * Prepares the form of the budget. A budget below what is spent would end the run, so the user
+   * Prepares the form of the budget. A budget that is spent already would end the run, so the user
    * must confirm it.
    */
   #prepareBudget() {
@@ -143,20 +143,21 @@ export class Controls {
     this.#send("budget", { max_cost_usd: usd }, words, () => this.#budget.markApplied(value));
   }
 
+  /** Whether the user has typed the word that confirms an abort. */
   get #isConfirmed() {
-    return this.#confirm.value.trim().toLowerCase() === ABORT_WORD;
+    return this.#abortWord.value.trim().toLowerCase() === ABORT_WORD;
   }
 
   /**
    * Makes the button of this name open its dialog, whose own buttons close it.
    *
    * @param {"stop" | "abort"} name
-   * @param {() => void} act
+   * @param {() => void} act called when the user confirms
    */
   #prepareDialog(name, act) {
     const dialog = byId(`${name}-dialog`, HTMLDialogElement);
     byId(name, HTMLButtonElement).addEventListener("click", () => {
-      this.#confirm.value = "";
+      this.#abortWord.value = "";
       byId("abort-do", HTMLButtonElement).disabled = true;
       dialog.showModal();
     });
@@ -169,10 +170,12 @@ export class Controls {
   }
 
   /**
+   * Sends a control, and shows and announces its result.
+   *
    * @template {ControlName} N
    * @param {N} name
    * @param {ControlBodies[N]} body
-   * @param {string} words describe the result
+   * @param {string} words the result if the control is accepted
    * @param {() => void} [onSuccess]
    */
   async #send(name, body, words, onSuccess) {
@@ -187,7 +190,7 @@ export class Controls {
 }
 
 /**
- * Sends a control. Returns the reason if it was rejected, otherwise undefined.
+ * Sends a control. Returns why it was rejected or could not be sent; undefined if it was accepted.
  *
  * @template {ControlName} N
  * @param {N} name
@@ -210,7 +213,8 @@ async function post(name, body) {
 }
 
 /**
- * A field that shows the run's value until the user types another, which is marked as not applied.
+ * A field that shows the run's value until the user types another, which is marked as not applied
+ * until the run accepts it.
  */
 class Field {
   #input;
@@ -268,10 +272,10 @@ function onSubmit(id, act) {
 }
 
 /**
- * Says what the run may cost. A shard may cost its share of the budget, which is that of all shards.
+ * Says what the run may cost. For a shard, that is its share of the budget.
  *
- * @param {number | null} cap
- * @param {number | null} budget
+ * @param {number | null} cap what this process may spend
+ * @param {number | null} budget of all shards
  */
 function capWords(cap, budget) {
   if (cap === null || budget === null) return "no cap";

@@ -17,8 +17,8 @@
  * @returns {T}
  */
 export function byId(id, type) {
-  const found = document.getElementById(id);
-  if (found instanceof type) return found;
+  const element = document.getElementById(id);
+  if (element instanceof type) return element;
   throw new TypeError(`Cannot find "${id}" in the page: it must be a ${type.name}`);
 }
 
@@ -86,8 +86,9 @@ export function setWords(element, text) {
   if (element.textContent === text) return;
   if (!text.includes("-")) return setText(element, text);
   element.replaceChildren(
-    ...text.split(/(\s+)/).map((part, place) =>
-      place % 2 === 0 ? make("span", { class: "word" }, part) : part
+    // `split` with a group keeps the spaces, at odd indexes.
+    ...text.split(/(\s+)/).map((part, i) =>
+      i % 2 === 0 ? make("span", { class: "word" }, part) : part
     ),
   );
 }
@@ -114,8 +115,8 @@ export function setShown(element, isShown) {
 }
 
 /**
- * Makes these the children of an element, in this order. Does not move those in the right place,
- * which keep their focus, selection and open `<details>`; removes all others.
+ * Makes these the children of an element, in this order. Those in the right place are not moved,
+ * and so keep their focus, selection and open `<details>`. All other children are removed.
  *
  * @param {Element} parent
  * @param {readonly Element[]} children
@@ -125,10 +126,10 @@ export function setChildren(parent, children) {
   for (const child of [...parent.children]) {
     if (!wanted.has(child)) child.remove();
   }
-  let place = parent.firstElementChild;
+  let next = parent.firstElementChild;
   for (const child of children) {
-    if (child === place) place = place.nextElementSibling;
-    else parent.insertBefore(child, place);
+    if (child === next) next = next.nextElementSibling;
+    else parent.insertBefore(child, next);
   }
 }
 
@@ -137,7 +138,7 @@ export function setChildren(parent, children) {
  *
  * @template T, R
  * @param {Element} parent
- * @param {(R & { element: Element })[]} rows existing rows; changed
+ * @param {(R & { element: Element })[]} rows existing rows; this array is changed
  * @param {readonly T[]} items
  * @param {() => R & { element: Element }} create
  * @param {(row: R & { element: Element }, item: T) => void} fill

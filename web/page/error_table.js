@@ -15,11 +15,12 @@ import { makeRow, makeTable } from "./tables.js";
 /** @import { RunStore } from "./store.js" */
 /** @import { Row } from "./tables.js" */
 
-/** Kinds of errors that are shown before "Show all" is used. */
+/** Number of kinds of errors that are shown before "Show all" is used. */
 const FIRST_ERRORS = 5;
 
 /**
- * Worst first: an error group has the icon and tone of the worst action taken on its attempts.
+ * What Retort did about failed attempts, worst first. An error group has the icon and tone of the
+ * worst action that was taken.
  *
  * @type {Record<FailureAction, { word: string, icon: string, tone: string }>}
  */
@@ -95,7 +96,7 @@ export class ErrorTable {
   #makeRow() {
     const row = makeErrorRow();
     const button = make("button", { type: "button", class: "small" }, "Show rows");
-    button.append(row.cells.of = make("span", { class: "visually-hidden" }));
+    button.append(row.cells.kind = make("span", { class: "visually-hidden" }));
     button.addEventListener("click", () => {
       const group = this.#groups[this.#rows.indexOf(row)];
       if (group !== undefined) this.#showRows(group.type, group.status);
@@ -120,36 +121,39 @@ function makeErrorRow() {
 
 /** @param {Row} row @param {ErrorGroup} group @param {RunStore} store @param {number} nowMs */
 function fillError({ element, cells, mark }, group, store, nowMs) {
-  const taken = Object.entries(ACTIONS)
+  const actions = Object.entries(ACTIONS)
     .map(([action, words]) => ({
       ...words,
       count: group.actions[/** @type {FailureAction} */ (action)],
     }))
     .filter(({ count }) => count > 0);
-  setAttribute(element, "data-tone", taken[0]?.tone ?? "calm");
-  setIcon(mark, taken[0]?.icon ?? "dots");
+  setAttribute(element, "data-tone", actions[0]?.tone ?? "calm");
+  setIcon(mark, actions[0]?.icon ?? "dots");
   setText(cells.type, group.type);
   setText(cells.status, group.status === null ? "" : `HTTP ${group.status}`);
   setText(cells.message, group.message || UNKNOWN);
   setText(cells.uids, exampleWords(group.uids));
   setText(cells.count, formatCount(group.count));
-  setText(cells.action, taken.map(({ count, word }) => `${formatCount(count)} ${word}`).join(", "));
+  setText(
+    cells.action,
+    actions.map(({ count, word }) => `${formatCount(count)} ${word}`).join(", "),
+  );
   setWords(cells.advice, adviceFor(group.type));
-  setText(cells.of, ` that failed with ${group.type} ${group.status ?? ""}`);
+  setText(cells.kind, ` that failed with ${group.type} ${group.status ?? ""}`);
   setShown(cells.show, (group.actions.failed ?? 0) > 0);
   setText(cells.first, formatMoment(store.localTime(group.first_seen), nowMs));
   setText(cells.last, formatMoment(store.localTime(group.last_seen), nowMs));
 }
 
-/** Most characters of the examples, with their first words. Of ids that are hashes, one fits. */
-const MAX_UID_CHARS = 56;
+/** Most characters of the list of examples. The first one is shown even if it is longer. */
+const MAX_EXAMPLES_LENGTH = 56;
 
-/** @param {readonly string[]} uids */
+/** Names some of the rows by their ids. @param {readonly string[]} uids */
 function exampleWords([first, ...others]) {
   if (first === undefined) return "";
   let words = `For example: ${first}`;
   for (const uid of others) {
-    if (words.length + uid.length > MAX_UID_CHARS) break;
+    if (words.length + uid.length > MAX_EXAMPLES_LENGTH) break;
     words += `, ${uid}`;
   }
   return words;

@@ -194,7 +194,7 @@ export function formatRoughUsd(usd) {
   return usd < 9.995 ? formatUsd(usd) : DOLLARS.format(usd);
 }
 
-/** US dollars set by a user: `$40`, `$25.50`. @param {number} usd */
+/** US dollars of a budget: `$40`, `$25.50`. @param {number} usd */
 export function formatCapUsd(usd) {
   return Number.isInteger(usd) ? DOLLARS.format(usd) : formatUsd(usd);
 }
@@ -205,7 +205,7 @@ export function formatBytesMark(bytes) {
 }
 
 /**
- * Formats a time. `Intl` would throw for an invalid one and stop the page.
+ * Formats a time; "–" if it is invalid, for which `Intl` would throw and stop the page.
  *
  * @param {Intl.DateTimeFormat} format
  * @param {number} timeMs
@@ -220,7 +220,7 @@ export function formatClock(timeMs) {
 }
 
 /**
- * `12:03` on the day of `nowMs`, otherwise `14 Mar, 12:03`.
+ * A time near now: `12:03` on the day of `nowMs`, otherwise `14 Mar, 12:03`.
  *
  * @param {number} timeMs Unix milliseconds
  * @param {number} nowMs Unix milliseconds
@@ -230,7 +230,7 @@ export function formatMoment(timeMs, nowMs) {
   return formatTime(isSameDay ? SHORT_CLOCK : DAY_AND_CLOCK, timeMs);
 }
 
-/** `14 Mar 2026, 12:03`. @param {number} timeMs Unix milliseconds */
+/** A date and time: `14 Mar 2026, 12:03`. @param {number} timeMs Unix milliseconds */
 export function formatDate(timeMs) {
   return formatTime(WHOLE_DATE, timeMs);
 }

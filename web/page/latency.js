@@ -14,7 +14,7 @@ import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js
 /** @import { LatencyHistogram } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** Labels under the bars at most. */
+/** Most labels under the bars. */
 const MAX_LABELS = 7;
 
 export class LatencyView {

@@ -8,13 +8,17 @@
 /** @import { PageMessage, ServerMessage } from "../protocol.ts" */
 /** @import { Sample, Samples } from "../monitor_state.ts" */
 
-/** The wait before the first retry. It doubles with each failure. */
+/** The longest wait before the first retry. It doubles with each failure. */
 const FIRST_DELAY_MS = 500;
+
+const LONGEST_DELAY_MS = 15_000;
+
 /**
- * The server counts a page that was silent for 3 minutes as lost, and browsers run the timers of
- * background tabs once a minute.
+ * Interval between two messages to the server, which counts a page that was silent for 3 minutes as
+ * lost. Browsers run the timers of background tabs only once a minute.
  */
 const HEARTBEAT_MS = 20_000;
+
 /**
  * Attempts to reach the server of an ended run. Together they take less than the 10 s that it
  * waits.
@@ -22,13 +26,15 @@ const HEARTBEAT_MS = 20_000;
 const TRIES_AFTER_END = 4;
 /** Close code of a server that stops (RFC 6455). */
 const GOING_AWAY = 1001;
-const LONGEST_DELAY_MS = 15_000;
 
 /**
- * State of the connection: the attempts since it was last open, and the time of the next one (Unix
- * milliseconds; null during an attempt, and if no more will follow).
+ * State of the connection.
  *
- * @typedef {{ isOpen: boolean, tries: number, nextMs: number | null }} LinkStatus
+ * @typedef {object} LinkStatus
+ * @property {boolean} isOpen
+ * @property {number} tries attempts to connect since it was last open
+ * @property {number | null} nextMs when the next attempt begins, in Unix milliseconds; null while
+ * the connection is open or being opened, and if no attempt will follow
  */
 
 /**
@@ -42,8 +48,8 @@ const LONGEST_DELAY_MS = 15_000;
  */
 
 /**
- * Returns the address of the socket. It is relative to the page, which covers other ports, path
- * prefixes and TLS.
+ * Returns the address of the socket, relative to that of the page: so it is right behind any port,
+ * path prefix or TLS.
  *
  * @param {string} base address of the page
  * @returns {string}
@@ -113,7 +119,8 @@ export class Link {
   }
 
   /**
-   * Informs the server whether the page is visible. A page that becomes visible connects at once.
+   * Informs the server whether the page is visible. Without a connection, a page that becomes
+   * visible connects at once.
    *
    * @param {boolean} isVisible
    */
@@ -124,7 +131,7 @@ export class Link {
     else if (isVisible) this.retry();
   }
 
-  /** Ends the wait before the next attempt. */
+  /** Connects at once if an attempt is due later. */
   retry() {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
@@ -155,7 +162,7 @@ export class Link {
 }
 
 /**
- * Returns a sample with its whole texts, or the given one if the request fails.
+ * Returns a sample with its whole texts: the same one if none is cut, or if the request fails.
  *
  * @param {Sample} sample
  */

@@ -33,7 +33,7 @@ const STALE_MS = 5_000;
 /** Shorter interruptions of the connection are not shown. */
 const LOST_MS = 2_000;
 
-/** Added to a wait, which is shown in whole seconds, so that it never shows 0 s. */
+/** Added to a wait that is shown in whole seconds, rounded down: it never shows 0 s. */
 const ROUND_UP_MS = 999;
 
 /** The page: its store, its views, and the link to the server. */
@@ -56,7 +56,7 @@ class Page {
   #changed = new Set();
   /** Link to the server; undefined in a report. @type {Link | undefined} */
   #link;
-  /** When the last message arrived. */
+  /** When the last message arrived, in Unix milliseconds. */
   #heardMs = Date.now();
 
   /** Shows the run that the report holds. @param {MonitorState} state */

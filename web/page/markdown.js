@@ -1,9 +1,9 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Markdown as elements. Models write it, so it is untrusted: it is parsed into a tree, of which
- * this file makes a few kinds of elements. Raw HTML and images are shown as text;
- * links go to http and https only.
+ * Markdown as elements. Models write it, so it is untrusted: it is parsed into a tree, from which
+ * this file makes a few kinds of elements. Raw HTML and images are shown as text; links go to http
+ * and https only.
  *
  * @module
  */
@@ -34,14 +34,21 @@ const MAX_DEPTH = 40;
  */
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
 
-/** @type {Record<string, keyof HTMLElementTagNameMap>} */
+/**
+ * Tokens that become one element with their children in it.
+ *
+ * @type {Record<string, keyof HTMLElementTagNameMap>}
+ */
 const TAGS = { strong: "strong", em: "em", del: "del", blockquote: "blockquote", paragraph: "p" };
 
 /**
- * TeX between `$`, `$$`, `\(` or `\[`. Markdown would take its backslashes and stars for markup.
+ * TeX between `$`, `$$`, `\(` or `\[` within a line: Markdown would take its backslashes and stars
+ * for markup.
  */
 const INLINE_MATH =
   /^(?:\$\$[^$]{1,2000}\$\$|\$(?![\s$])[^$\n]{1,500}(?<![\s\\])\$(?!\d)|\\\([^]{1,2000}?\\\)|\\\[[^]{1,2000}?\\\])/;
+
+/** TeX between `$$` or `\[` that is a block of its own. */
 const BLOCK_MATH = /^ {0,3}(?:\$\$[^$]{1,5000}\$\$|\\\[[^]{1,5000}?\\\])[ \t]*(?:\n+|$)/;
 
 const Parser = makeParser();
@@ -54,13 +61,13 @@ function makeParser() {
       {
         name: "math",
         level: "inline",
-        start: (/** @type {string} */ text) => placeOf(text, /\$|\\[([]/),
+        start: (/** @type {string} */ text) => indexOf(text, /\$|\\[([]/),
         tokenizer: (/** @type {string} */ text) => mathToken("math", INLINE_MATH.exec(text)),
       },
       {
         name: "math_block",
         level: "block",
-        start: (/** @type {string} */ text) => placeOf(text, /^ {0,3}(?:\$\$|\\\[)/m),
+        start: (/** @type {string} */ text) => indexOf(text, /^ {0,3}(?:\$\$|\\\[)/m),
         tokenizer: (/** @type {string} */ text) => mathToken("math_block", BLOCK_MATH.exec(text)),
       },
     ],
@@ -68,9 +75,9 @@ function makeParser() {
 }
 
 /** @param {string} text @param {RegExp} pattern */
-function placeOf(text, pattern) {
-  const place = text.search(pattern);
-  return place < 0 ? undefined : place;
+function indexOf(text, pattern) {
+  const index = text.search(pattern);
+  return index < 0 ? undefined : index;
 }
 
 /** @param {string} type @param {RegExpExecArray | null} match */
@@ -183,10 +190,10 @@ function inlineElements(token, children) {
 
 /** @param {List} list @param {number} depth */
 function listOf({ ordered, start, items }, depth) {
-  const first = ordered && start !== "" && start !== 1 ? String(start) : false;
+  const firstNumber = ordered && start !== "" && start !== 1 ? String(start) : false;
   return make(
     ordered ? "ol" : "ul",
-    { start: first },
+    { start: firstNumber },
     ...items.map((item) => make("li", {}, ...blocksOf(item.tokens, depth + 1))),
   );
 }
@@ -220,7 +227,7 @@ function tableOf({ header, rows }, depth) {
 }
 
 /**
- * Makes a link; its source as text unless it is a valid http or https URL.
+ * Makes a link. One that does not go to a valid http or https URL is shown as its Markdown text.
  *
  * @param {Link} link
  * @param {(HTMLElement | string)[]} children
@@ -231,7 +238,7 @@ function linkOf({ href, raw }, children) {
   return make("a", attributes, ...children);
 }
 
-/** @param {string} text */
+/** Replaces entities by their characters. @param {string} text */
 function decoded(text) {
   return text.replaceAll(
     /&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{2,4}));/gi,

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What went wrong, why, and what to do about it.
+ * What went wrong, and what users can do about it.
  *
  * @module
  */
@@ -86,9 +86,9 @@ export function nextStep({ about, ended, summary, snapshot }) {
   if (summary.state === "interrupted" || pending > 0) {
     // Rows that a stopped retry did not reach are not pending but failures.
     const left = pending > 0
-      ? `${rowsOf(pending)} left`
+      ? `${rowWords(pending)} left`
       : failed > 0
-      ? `${rowsOf(failed)} failed`
+      ? `${rowWords(failed)} failed`
       : "The run was stopped";
     return { tone: "wait", icon: "info", words: `${left}. To continue`, command };
   }
@@ -130,14 +130,14 @@ function stopStep(snapshot) {
 function failureWords(failed, errors) {
   const [type = "", count = 0] = mainType(errors);
   const advice = adviceFor(type);
-  if (advice === "") return `${rowsOf(failed)} failed`;
-  if (count >= failed) return `${rowsOf(failed)} failed. ${advice}`;
-  return `${rowsOf(failed)} failed, ${formatCount(count)} of them ${type}. ${advice}`;
+  if (advice === "") return `${rowWords(failed)} failed`;
+  if (count >= failed) return `${rowWords(failed)} failed. ${advice}`;
+  return `${rowWords(failed)} failed, ${formatCount(count)} of them ${type}. ${advice}`;
 }
 
 /**
- * Returns the type of error with which most rows failed, over all of its groups, and their number;
- * empty if there are no errors.
+ * Returns the type of error with which most rows failed, and the number of these rows, over all
+ * groups of the type; an empty array if there are no errors.
  *
  * @param {readonly ErrorGroup[]} errors
  * @returns {[type: string, count: number] | []}
@@ -151,7 +151,7 @@ function mainType(errors) {
   return [...counts].toSorted(([, a], [, b]) => b - a)[0] ?? [];
 }
 
-/** @param {number} rows */
-function rowsOf(rows) {
-  return `${formatCount(rows)} ${rows === 1 ? "row" : "rows"}`;
+/** @param {number} count */
+function rowWords(count) {
+  return `${formatCount(count)} ${count === 1 ? "row" : "rows"}`;
 }

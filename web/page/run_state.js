@@ -13,7 +13,6 @@ import {
   formatMoment,
   formatShare,
 } from "./figures.js";
-
 import { isFailing, mainReason } from "./problems.js";
 
 /** @import { Summary } from "../../lib/progress/events.ts" */
@@ -193,7 +192,12 @@ function hostOf(address) {
   return URL.canParse(address) ? new URL(address).host : address;
 }
 
-/** `until 12:03:07, in 12s (429: tokens per min)`. @param {RunStore} store @param {number} nowMs */
+/**
+ * Returns the detail of a wait: `until 12:03:07, in 12 s (429: tokens per min)`.
+ *
+ * @param {RunStore} store
+ * @param {number} nowMs
+ */
 function backOffDetail(store, nowMs) {
   const { reason, backing_off_until } = store.snapshot ?? {};
   const why = reason ? ` (${reason})` : "";
@@ -208,7 +212,7 @@ function pausedDetail({ snapshot }) {
   const inFlight = snapshot?.in_flight ?? 0;
   return inFlight > 0
     ? `${formatCount(inFlight)} still in flight`
-    : "nothing is sent until you resume it";
+    : "nothing is sent until you resume the run";
 }
 
 /** @param {RunStore} store */
@@ -231,8 +235,8 @@ export function durableWords(store, nowMs) {
 }
 
 /**
- * Says why the limit of attempts in flight is below the concurrency. It is the teacher's doing only
- * if attempts were throttled.
+ * Names the concurrency, and says why the limit of attempts in flight is below it. The teacher is
+ * the cause only if attempts were throttled.
  *
  * @param {RunStore} store
  */
@@ -265,8 +269,8 @@ export function countWords({ lists, snapshot }, name) {
 }
 
 /**
- * Says why there is no estimate of the time left. A throttled run is not ramping up, so its lower
- * bound is shown.
+ * Returns what is shown instead of an estimate of the time left. A throttled run is not ramping up,
+ * so its lower bound is shown; "" if there is none.
  *
  * @param {NonNullable<RunStore["snapshot"]>} snapshot
  */

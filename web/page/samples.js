@@ -16,17 +16,18 @@ import { makeFacts, makeFoldedText, makeText } from "./text.js";
 /** @import { Sample } from "../monitor_state.ts" */
 /** @import { RunStore, SampleList } from "./store.js" */
 
-/** The most UTF-16 code units of a text that a closed card shows. */
+/** Most UTF-16 units of a text that a closed card shows. */
 const PREVIEW_LENGTH = 240;
 
-/** @type {Record<SampleList, string>} */
-const NOTHING = {
+/** Shown in place of an empty list. @type {Record<SampleList, string>} */
+const EMPTY_WORDS = {
   latest: "No answer yet",
   reservoir: "No answer yet",
   failures: "No row has failed",
 };
 
-const NONE_OF_KIND =
+/** Shown where no failure is of the kind that the user chose. */
+const EMPTY_KIND_WORDS =
   "None of the latest failures is of this kind; the failures file has all of them";
 
 /** @type {readonly SampleList[]} */
@@ -34,7 +35,7 @@ const LISTS = ["latest", "reservoir", "failures"];
 
 /** Three lists of cards, of which one is shown. */
 export class SamplesView {
-  #whole;
+  #fetchWhole;
   #panel = byId("samples-panel", HTMLElement);
   #list = byId("samples-list", HTMLElement);
   #none = byId("samples-none", HTMLElement);
@@ -54,9 +55,9 @@ export class SamplesView {
   /** @type {RunStore | undefined} */
   #store;
 
-  /** @param {(sample: Sample) => Promise<Sample>} whole returns a sample with its whole texts */
-  constructor(whole) {
-    this.#whole = whole;
+  /** @param {(sample: Sample) => Promise<Sample>} fetchWhole returns a sample with whole texts */
+  constructor(fetchWhole) {
+    this.#fetchWhole = fetchWhole;
     this.#tabs.forEach((tab, i) => {
       tab.addEventListener("click", () => this.#show(LISTS[i]));
       tab.addEventListener("keydown", (event) => this.#move(event, i));
@@ -122,11 +123,11 @@ export class SamplesView {
    * @param {number} i
    */
   #move(event, i) {
-    const places = { ArrowLeft: i - 1, ArrowRight: i + 1, Home: 0, End: LISTS.length - 1 };
-    const place = Reflect.get(places, event.key);
-    if (place === undefined) return;
+    const targets = { ArrowLeft: i - 1, ArrowRight: i + 1, Home: 0, End: LISTS.length - 1 };
+    const target = Reflect.get(targets, event.key);
+    if (target === undefined) return;
     event.preventDefault();
-    const next = (place + LISTS.length) % LISTS.length;
+    const next = (target + LISTS.length) % LISTS.length;
     this.#show(LISTS[next]);
     this.#tabs[next].focus();
   }
@@ -141,12 +142,12 @@ export class SamplesView {
     const store = this.#store;
     if (store === undefined) return;
     const ids = this.#idsOf(store);
-    const waiting = ids.filter((id) => !this.#cards.has(id)).length;
+    const newCount = ids.filter((id) => !this.#cards.has(id)).length;
     const isHeld = mayHold && this.#cards.size > 0 && this.#isInUse;
-    const isWaiting = isHeld && waiting > 0;
+    const isWaiting = isHeld && newCount > 0;
     setText(
       this.#waiting,
-      isWaiting ? `${formatCount(waiting)} newer, held back while you read` : "",
+      isWaiting ? `${formatCount(newCount)} newer, held back while you read` : "",
     );
     setShown(this.#newest, isWaiting);
     if (isHeld) return;
@@ -154,13 +155,14 @@ export class SamplesView {
     const cards = new Map();
     for (const id of ids) {
       const sample = store.samplesById.get(id);
-      const card = this.#cards.get(id) ?? (sample && makeCard(sample, store, this.#whole));
+      const card = this.#cards.get(id) ?? (sample && makeCard(sample, store, this.#fetchWhole));
       if (card !== undefined) cards.set(id, card);
     }
     this.#cards = cards;
     setChildren(this.#list, [...cards.values()]);
     setShown(this.#none, cards.size === 0);
-    setText(this.#none, this.#kind === undefined ? NOTHING[this.#shown] : NONE_OF_KIND);
+    const words = this.#kind === undefined ? EMPTY_WORDS[this.#shown] : EMPTY_KIND_WORDS;
+    setText(this.#none, words);
   }
 
   get #isInUse() {
@@ -184,12 +186,12 @@ export class SamplesView {
  *
  * @param {Sample} sample
  * @param {RunStore} store
- * @param {(sample: Sample) => Promise<Sample>} whole
+ * @param {(sample: Sample) => Promise<Sample>} fetchWhole
  */
-function makeCard(sample, store, whole) {
+function makeCard(sample, store, fetchWhole) {
   const { failure, prompt, response, tool_calls } = sample;
   const timeMs = sample.time - store.clockOffsetMs;
-  const said = failure === null ? response || tool_calls : failure.message;
+  const answer = failure === null ? response || tool_calls : failure.message;
   const card = make(
     "details",
     { class: `card ${failure === null ? "answer" : "failure"}` },
@@ -210,13 +212,13 @@ function makeCard(sample, store, whole) {
         ),
       ),
       make("span", { class: "preview prompt" }, preview(prompt)),
-      make("span", { class: "preview" }, preview(said)),
+      make("span", { class: "preview" }, preview(answer)),
     ),
   );
   card.addEventListener("toggle", async () => {
-    const full = await whole(sample);
-    store.takeWhole([full]);
-    card.append(makeWhole(full));
+    const whole = await fetchWhole(sample);
+    store.takeWhole([whole]);
+    card.append(makeWhole(whole));
   }, { once: true });
   return card;
 }
@@ -224,9 +226,9 @@ function makeCard(sample, store, whole) {
 /** @param {Sample} sample */
 function makeBadge({ failure, finish_reason }) {
   if (failure === null) {
-    const isWhole = finish_reason === "stop" || finish_reason === "";
-    const tone = isWhole ? "badge" : "badge wait";
-    return make("span", { class: tone }, finish_reason || "no finish reason");
+    const isUsual = finish_reason === "stop" || finish_reason === "";
+    const badge = isUsual ? "badge" : "badge wait";
+    return make("span", { class: badge }, finish_reason || "no finish reason");
   }
   const status = failure.status === null ? "" : ` ${failure.status}`;
   return make("span", { class: "badge bad" }, icon("cross"), failure.type + status);
@@ -254,7 +256,7 @@ function makeWhole(sample) {
   if (tool_calls !== "") whole.append(makeText("Tool calls", tool_calls));
   if (sample.is_cut) {
     whole.append(
-      make("p", { class: "note" }, "Long texts are cut here; the results file has them whole."),
+      make("p", { class: "note" }, "Long texts are cut here; the output file has them whole."),
     );
   }
   whole.append(makeFacts([

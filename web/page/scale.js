@@ -26,15 +26,15 @@ export const TIME_AXIS_STEPS = [
   ...[43_200, DAY_S, 2 * DAY_S, 4 * DAY_S, 8 * DAY_S, 16 * DAY_S, 30 * DAY_S],
 ];
 
-/** Shortest distance of two labels of a time axis, in pixels: `12:03:07` and some space. */
+/** Shortest distance between two labels of a time axis, in CSS pixels: `12:03:07` and a space. */
 export const TIME_AXIS_SPACE = 64;
 
 /**
- * Chooses a scale from 0 with round labels: the distance between two of them, and the top, which
- * has a label, too.
+ * Chooses a scale from 0 with round labels. Returns the distance between two labels and the top of
+ * the scale, which has a label, too.
  *
  * @param {number} max largest value
- * @param {number} maxLabels without that of the 0
+ * @param {number} maxLabels most labels above 0
  * @param {boolean} [isTime] whether values are milliseconds
  */
 export function roundScale(max, maxLabels, isTime = false) {

@@ -12,16 +12,16 @@
  * Samples, TeacherFigures, WireSnapshot } from "../monitor_state.ts"
  */
 
-/** The server keeps as many. */
+/** The server keeps the same number. */
 const MAX_NOTICES = 100;
 
-/** The server keeps as many. */
+/** The server keeps the same number. */
 const MAX_CHART_MARKS = 60;
 
 /** Shorter waits are not shown: the state would change all the time while rows back off briefly. */
 const MIN_SHOWN_WAIT_MS = 2_000;
 
-/** The server never sends as many points. */
+/** The server never sends as many points: it keeps 1,000. */
 const MAX_HISTORY = 2_000;
 
 /**
@@ -202,7 +202,7 @@ export class RunStore {
     };
   }
 
-  /** Replaces samples with the same samples with whole texts. @param {readonly Sample[]} samples */
+  /** Keeps whole texts of samples that are still listed. @param {readonly Sample[]} samples */
   takeWhole(samples) {
     for (const sample of samples) {
       if (this.samplesById.has(sample.id)) this.samplesById.set(sample.id, sample);

@@ -16,8 +16,11 @@ import { byId, icon, make } from "./dom.js";
  */
 
 /**
- * @param {string} id
- * @param {string[][]} columns the name (a CSS class) and the title of each
+ * Puts a table into an element. Returns its body.
+ *
+ * @param {string} id of the element
+ * @param {string[][]} columns the name (a CSS class) and the title of each; screen readers read
+ * "Rows" for the title ""
  */
 export function makeTable(id, columns) {
   const head = make("tr", { role: "row" });

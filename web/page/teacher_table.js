@@ -24,8 +24,11 @@ import { makeRow, makeTable } from "./tables.js";
 /** @import { Row } from "./tables.js" */
 
 /**
- * @type {Record<TeacherStatus["state"], { word: string, until: string, icon: string, tone: string
- * }>}
+ * Texts and looks of states. `until` is shown before the time of the next change; "" if there is
+ * none.
+ *
+ * @type {Record<TeacherStatus["state"],
+ * { word: string, until: string, icon: string, tone: string }>}
  */
 const TEACHER_STATES = {
   up: { word: "up", until: "", icon: "check", tone: "good" },
@@ -105,7 +108,7 @@ function fillTeacher({ element, cells, mark }, teacher, store) {
 }
 
 /**
- * Fills the cells about what a teacher does now. One that left does nothing.
+ * Fills the cells about what a teacher does now. For one that left, they show "–".
  *
  * @param {Row} row
  * @param {TeacherStatus} teacher

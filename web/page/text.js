@@ -16,13 +16,14 @@ import { markdownElements } from "./markdown.js";
 const MAX_JSON_LENGTH = 200_000;
 
 /**
- * UTF-16 units that are laid out at once: two million in one paragraph block a page for half a
- * minute.
+ * Of longer texts, only this many UTF-16 units are shown at first: two million in one paragraph
+ * block a page for half a minute.
  */
 const MAX_SHOWN_LENGTH = 100_000;
+
 /**
- * Longer texts are split into pieces of this length in UTF-16 units, of which the browser lays out
- * the visible ones.
+ * Length of the pieces in which the whole of such a text is shown, in UTF-16 units. The browser
+ * lays out only the visible ones.
  */
 const PIECE_LENGTH = 10_000;
 
@@ -118,10 +119,9 @@ function textPieces(text) {
   const pieces = [];
   for (let from = 0; from < text.length;) {
     const limit = Math.min(text.length, from + PIECE_LENGTH);
-    const breakAt = Math.max(text.lastIndexOf("\n", limit), from) === from
-      ? text.lastIndexOf(" ", limit)
-      : text.lastIndexOf("\n", limit);
-    let to = limit === text.length || breakAt <= from ? limit : breakAt + 1;
+    const lineFeed = text.lastIndexOf("\n", limit);
+    const lastBreak = lineFeed > from ? lineFeed : text.lastIndexOf(" ", limit);
+    let to = limit === text.length || lastBreak <= from ? limit : lastBreak + 1;
     // A surrogate pair must not be split.
     if (to < text.length && /[\ud800-\udbff]/.test(text[to - 1])) to++;
     pieces.push(text.slice(from, to).toWellFormed());
@@ -147,7 +147,8 @@ function formattedText(title, text) {
 }
 
 /**
- * Returns JSON with indentation; undefined for anything but an object or an array.
+ * Returns JSON with indentation; undefined for a text that is no object or array, or that would
+ * change.
  *
  * @param {string} text
  */

@@ -11,7 +11,8 @@ import { byId, setAttribute, setIcon, setText } from "./dom.js";
 const THEME_KEY = "retort-theme";
 
 /**
- * Follows the button and the system's setting. Prints in the light theme with everything unfolded.
+ * Follows the button and the system's setting. The page is printed in the light theme, with all
+ * sections unfolded.
  *
  * @param {() => void} onChange called after each change
  * @param {() => void} onPrint called before the page is printed

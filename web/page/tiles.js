@@ -29,7 +29,8 @@ import { limitWords, missingEtaWords } from "./run_state.js";
 /** @import { RunStore } from "./store.js" */
 
 /**
- * Texts of a tile: the figure, its less important part, a line below, and an explanation on hover.
+ * Texts of a tile: the figure (`value` and the less important `rest`), the line below it (`note`),
+ * and an explanation on hover (`hint`).
  *
  * @typedef {{ value: string, rest?: string, note: string, hint?: string, tone?: "bad" | "wait" }}
  * Figure
@@ -42,8 +43,8 @@ import { limitWords, missingEtaWords } from "./run_state.js";
  */
 
 /**
- * `isLine`: a sentence over the whole width instead of a figure. `isLong`: two lines for the note
- * on narrow screens.
+ * A tile. `isLine`: its value is a sentence over the whole width instead of a figure. `isLong`: its
+ * note gets two lines on narrow screens.
  *
  * @typedef {{
  *   title: string | ((store: RunStore) => string),
