@@ -12,14 +12,14 @@ import type { Message } from "../teacher/mod.ts";
 import type { Example } from "./example.ts";
 import { readReasoning } from "./turns.ts";
 
-/** Where a row is, for messages. */
+/** Where a row is. */
 export interface Place {
   readonly file: string;
   /** The number of the row in the file, from 1. */
   readonly line: number;
 }
 
-/** Why a row is not a conversation. */
+/** Why a row cannot be read as a conversation. */
 export class NoConversation {
   readonly problem: string;
   /** Advice for the user; "" if there is none. */
@@ -33,17 +33,19 @@ export class NoConversation {
 
 /**
  * Fields that may hold the answer to a prompt, in order of preference: TRL's, DPO's, Retort's own,
- * Alpaca's, GSM8K's. `answerIn` in `formats.ts` takes one of them.
+ * Alpaca's, GSM8K's. `answerIn` in `formats.ts` names one of them.
  */
 export const ANSWER_FIELDS = ["completion", "chosen", "response", "output", "answer"] as const;
 
 export type AnswerField = typeof ANSWER_FIELDS[number];
 
-/** In a results line, all other fields belong to the input row. */
+/** The field for the answer of a results line, whose other fields may be those of the input row. */
 const RESULT_FIELDS: readonly AnswerField[] = ["response"];
 const REASONING_FIELDS = ["reasoning_content", "reasoning", "thinking"];
 
+/** Reads rows as conversations, with the prompts that a run would make from them. */
 export class ConversationReader {
+  /** Reads rows with the assistant turns at their end. */
   readonly #parser: RowParser;
   /** Reads rows as a run sends them, without assistant turns at their end. */
   readonly #asSent: RowParser;
@@ -59,8 +61,9 @@ export class ConversationReader {
     this.#parser = new RowParser({ ...rows, runParams });
     this.#asSent = new RowParser(rows);
     this.#plain = new RowParser({ runParams });
-    const named = [...(rows.template ?? "").matchAll(/\{\{\s*([^{}\s]+)\s*\}\}/g)];
-    this.#promptFields = new Set([...named.map(([, name]) => name), rows.promptField ?? ""]);
+    const placeholders = [...(rows.template ?? "").matchAll(/\{\{\s*([^{}\s]+)\s*\}\}/g)];
+    const templateFields = placeholders.map(([, name]) => name);
+    this.#promptFields = new Set([...templateFields, rows.promptField ?? ""]);
   }
 
   /** Reads the text of a row as an example. */
@@ -80,8 +83,8 @@ export class ConversationReader {
         : { ...origin, rowUid: row.uid, tools, ...result };
     }
     if (last?.role === "assistant") {
-      const whole = { rowUid: row.uid, messages: row.messages.slice(0, -1), tools };
-      return { ...origin, ...whole, ...answerOf(last) };
+      const prompt = { rowUid: row.uid, messages: row.messages.slice(0, -1), tools };
+      return { ...origin, ...prompt, ...answerOf(last) };
     }
     const answers = this.#answersOf(row, text);
     if (answers instanceof NoConversation) return answers;
@@ -122,10 +125,10 @@ export class ConversationReader {
     if (!isObject(row.json)) return {};
     const { json } = row;
     const isAnswerField = (name: string) => !this.#promptFields.has(name) && isAnswer(json[name]);
-    // With tool calls, the text of an answer is usually empty.
     const fields = isResultsLine(json) ? RESULT_FIELDS : ANSWER_FIELDS;
+    // With tool calls, the text of an answer is usually empty.
     const field = fields.find(isAnswerField) ??
-      (json.response === "" && isCalls(json.tool_calls) ? "response" : undefined);
+      (json.response === "" && hasCalls(json.tool_calls) ? "response" : undefined);
     if (field === undefined) return {};
     const answer = this.#messageOf(row, text, field);
     if (answer instanceof NoConversation) return answer;
@@ -140,10 +143,11 @@ export class ConversationReader {
     const value = json[field];
     const isText = typeof value === "string";
     const answer: Message = { role: "assistant", content: value };
-    // In a row with a completion or a pair, the reasoning could belong to either answer.
-    const reasoning = field === "response" && REASONING_FIELDS.find((name) => isFilled(json[name]));
-    if (reasoning) answer.reasoning_content = json[reasoning] as string;
-    if (isText && (field !== "response" || !isCalls(json.tool_calls))) return answer;
+    // Next to another field, reasoning need not belong to it: a pair has two answers.
+    const reasoningField = field === "response" &&
+      REASONING_FIELDS.find((name) => isFilledText(json[name]));
+    if (reasoningField) answer.reasoning_content = json[reasoningField] as string;
+    if (isText && (field !== "response" || !hasCalls(json.tool_calls))) return answer;
     const exact = parseLossless(text) as Record<string, unknown>;
     const messages = isText ? [{ ...answer, tool_calls: exact.tool_calls }] : [exact[field]].flat();
     // The parser converts tool calls to the form of the API, and gives tool results the ids of
@@ -183,13 +187,14 @@ function isResultsLine({ uid, prompt_hash: hash, distill }: Record<string, unkno
 }
 
 function isAnswer(value: unknown): boolean {
-  return isFilled(value) || (Array.isArray(value) && value.length > 0) || isObject(value);
+  return isFilledText(value) || (Array.isArray(value) && value.length > 0) || isObject(value);
 }
 
-function isFilled(value: unknown): boolean {
+function isFilledText(value: unknown): boolean {
   return typeof value === "string" && value !== "";
 }
 
-function isCalls(value: unknown): boolean {
-  return Array.isArray(value) ? value.length > 0 : isFilled(value) && value !== "[]";
+/** Whether the value of `tool_calls`, a list or its JSON text, holds a call. */
+function hasCalls(value: unknown): boolean {
+  return Array.isArray(value) ? value.length > 0 : isFilledText(value) && value !== "[]";
 }

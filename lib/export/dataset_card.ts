@@ -18,7 +18,7 @@ import { uploadCommand } from "./trainer_config.ts";
 export const CARD_MARK =
   "<!-- Written by Retort. `--replace` writes it and data/ again; a licence stays. -->";
 
-/** What the rows of a dataset add up to, for its card. */
+/** Figures of a dataset, counted row by row for its card. */
 export class DatasetFacts {
   /** The number of rows that each model answered. */
   readonly models = new Map<string, number>();
@@ -46,25 +46,30 @@ function countIn(distill: Record<string, unknown>, name: string): number {
   return typeof distill[name] === "number" ? distill[name] : 0;
 }
 
-/** Returns the license in a card; undefined if none was filled in. */
+/** Returns the license in the metadata of a card; undefined if none was filled in. */
 export function licenseOf(card: string): string | undefined {
   const yaml = /^---\n(.*?)\n---/s.exec(card)?.[1] ?? "";
   return /^license:[ \t]*(\S.*)$/m.exec(yaml)?.[1];
 }
 
+/** What a card is made from. */
 export interface CardContent {
   readonly facts: DatasetFacts;
+  /** Number of rows, including validation rows. */
   readonly rows: number;
+  /** Number of validation rows. */
   readonly validationRows: number;
   readonly columns: ReadonlyMap<string, ColumnType>;
-  readonly files: readonly string[];
+  /** Path of the dataset, as the user gave it. */
   readonly folder: string;
+  /** License in the card that is replaced. */
   readonly license: string | undefined;
   readonly options: ResolvedExport;
   /** How the rows were made, in sentences of Markdown. */
   readonly origin: readonly string[];
 }
 
+/** Returns the text of a card, for the file `README.md`. */
 export function cardOf(content: CardContent): string {
   const { folder, origin } = content;
   const name = basename(folder).replaceAll(/[\r\n]+/g, " ");
@@ -167,12 +172,12 @@ function columnsOf({ columns }: CardContent): string {
 function factsOf({ facts }: CardContent): string[] {
   const models = [...facts.models].sort((a, b) => b[1] - a[1]);
   if (models.length === 0) return [];
+  const teachers = models.map(([name, count]) => `\`${name}\` (${formatCount(count)} rows)`);
+  const firstDate = facts.firstAnswered.slice(0, 10), lastDate = facts.lastAnswered.slice(0, 10);
   const { prompt, completion, reasoning } = facts.tokens;
   return [
-    `Teacher: ${
-      models.map(([name, count]) => `\`${name}\` (${formatCount(count)} rows)`).join(", ")
-    }.`,
-    `Answered between ${facts.firstAnswered.slice(0, 10)} and ${facts.lastAnswered.slice(0, 10)}.`,
+    `Teacher: ${teachers.join(", ")}.`,
+    ...firstDate === "" ? [] : [`Answered between ${firstDate} and ${lastDate}.`],
     `Tokens: ${formatCount(prompt)} in prompts, ${formatCount(completion)} in answers` +
     `${reasoning > 0 ? `, ${formatCount(reasoning)} of these for reasoning` : ""}.`,
   ];

@@ -1,6 +1,6 @@
 /**
  * A folder that `datasets.load_dataset` reads and the Hugging Face Hub shows: Parquet files for
- * each split, and a card. It appears complete or not at all.
+ * each split, and a card. The Parquet files of all splits appear together or not at all.
  *
  * @module
  */
@@ -64,6 +64,7 @@ export class DatasetFolder implements Targets {
   readonly #lock: TemporaryFile;
   readonly #options: ResolvedExport;
   readonly #context: TargetContext;
+  /** Whether the folder did not exist before. */
   readonly #isNew: boolean;
   readonly #facts = new DatasetFacts();
   readonly #train: SplitFiles;
@@ -118,16 +119,17 @@ export class DatasetFolder implements Targets {
   async finish(): Promise<void> {
     // A dataset without training rows gets a file with only the columns.
     if (this.rows === this.validationRows) await this.#train.open();
-    const files = [...await this.#train.finish(), ...await this.#validation.finish()];
+    await this.#train.finish();
+    await this.#validation.finish();
+    // Writing takes a while: files may have appeared in the meantime.
     await checkFolder(this.#path, this.#context.guard);
-    const data = `${this.#path}/data`, old = `${this.#staging}.old`;
+    const data = `${this.#path}/data`, oldData = oldDataPath(this.#staging);
     const previousCard = await Deno.readTextFile(`${this.#path}/README.md`).catch(() => "");
     const card = cardOf({
       facts: this.#facts,
       rows: this.rows,
       validationRows: this.validationRows,
       columns: this.#context.schema.columns,
-      files,
       folder: this.#path,
       license: licenseOf(previousCard),
       options: this.#options,
@@ -135,14 +137,14 @@ export class DatasetFolder implements Targets {
     });
     try {
       const hadData = await infoOf(data) !== undefined;
-      if (hadData) await Deno.rename(data, old);
+      if (hadData) await Deno.rename(data, oldData);
       await Deno.rename(this.#staging, data).catch(async (cause) => {
-        if (hadData) await Deno.rename(old, data);
+        if (hadData) await Deno.rename(oldData, data);
         throw cause;
       });
       this.#isFinished = true;
       await writeFileDurably(`${this.#path}/README.md`, card);
-      if (hadData) await Deno.remove(old, { recursive: true });
+      if (hadData) await Deno.remove(oldData, { recursive: true });
       await removeIfThere(this.#lock.path);
     } catch (cause) {
       throw cause instanceof SinkError ? cause : cannotWrite(this.#path, cause);
@@ -166,32 +168,39 @@ function stagingPath(folder: string, token: string): string {
   return `${folder}/.data-${token}`;
 }
 
+/** Returns where the data that is replaced stays until the export is complete. */
+function oldDataPath(staging: string): string {
+  return `${staging}.old`;
+}
+
 /**
  * Removes staging folders of exports that were killed. If one was killed between its two renames,
- * first moves the previous data back from where it was moved to.
+ * first moves the previous data back into place.
  */
 async function removeStaleStaging(folder: string): Promise<void> {
   await removeLeftovers(folder, /^\.data-([0-9a-f]{16})\.lock$/, async (lock, token) => {
-    const staging = stagingPath(folder, token), old = `${staging}.old`;
-    if (await infoOf(`${folder}/data`) === undefined && await infoOf(old) !== undefined) {
-      await Deno.rename(old, `${folder}/data`);
+    const staging = stagingPath(folder, token), oldData = oldDataPath(staging);
+    if (await infoOf(`${folder}/data`) === undefined && await infoOf(oldData) !== undefined) {
+      await Deno.rename(oldData, `${folder}/data`);
     }
-    for (const path of [staging, old]) await ifThere(Deno.remove(path, { recursive: true }));
+    for (const path of [staging, oldData]) await ifThere(Deno.remove(path, { recursive: true }));
     await Deno.remove(lock);
   });
 }
 
 /**
- * The files of one split. Their names contain how many there are, so they are renamed at the end.
+ * The files of one split. Their names contain the number of files, so they are renamed at the end.
  */
 class SplitFiles {
   readonly #split: string;
   readonly #folder: string;
   readonly #schema: Schema;
   readonly #mode: number | undefined;
+  /** Number of files so far. */
   #count = 0;
   #file: Deno.FsFile | undefined;
   #table: TableWriter | undefined;
+  /** Size of the current file so far. */
   #bytes = 0;
 
   constructor(split: string, folder: string, { schema, mode }: TargetContext) {
@@ -206,6 +215,7 @@ class SplitFiles {
     return this.#table.write(row);
   }
 
+  /** Opens the next file. */
   async open(): Promise<void> {
     const path = this.#pathOf(this.#count++);
     try {
@@ -227,19 +237,17 @@ class SplitFiles {
     });
   }
 
-  /** Renames the files. Returns their paths in the dataset. */
-  async finish(): Promise<string[]> {
+  /** Completes the last file, and gives all files their names. */
+  async finish(): Promise<void> {
     await this.#close();
     const digits = (number: number) => String(number).padStart(5, "0");
-    const names: string[] = [];
     for (let i = 0; i < this.#count; i++) {
       const name = `${this.#split}-${digits(i)}-of-${digits(this.#count)}.parquet`;
       await Deno.rename(this.#pathOf(i), `${this.#folder}/${name}`);
-      names.push(`data/${name}`);
     }
-    return names;
   }
 
+  /** Closes the current file without completing it. */
   closeFile(): void {
     this.#file?.close();
     this.#file = undefined;

@@ -1,5 +1,6 @@
 /**
- * Turns a results line into a training example: the conversation as it was sent, and the answer.
+ * Training examples, the sources that yield them, and the reader that turns a results line into
+ * one: the conversation as it was sent, and the answer.
  *
  * @module
  */
@@ -51,7 +52,7 @@ export interface ExampleSource {
   readonly rowCount: number;
   /** The number of rows in the files, known after the scan. */
   readonly lineCount: number;
-  /** Files that must not be replaced, described for the error; known after the scan. */
+  /** Files that must not be replaced: descriptions for the error, by path; known after the scan. */
   readonly sources: ReadonlyMap<string, string>;
   /**
    * Exact types of columns, as far as all files agree on them; known after the scan. @default none
@@ -60,7 +61,7 @@ export interface ExampleSource {
   /** How the examples were made, in sentences of Markdown, for the dataset card. */
   readonly origin: readonly string[];
   /**
-   * Reads every row.
+   * Reads every row, and records which are selected.
    *
    * @param takes Returns whether an example is selected, or what the format has no place for.
    * @throws {UsageError | SourceError} with the rows that cannot be written
@@ -89,6 +90,7 @@ interface ResultFields {
   distill: { source: string; params?: string };
 }
 
+/** Reads the lines of one results file. */
 export class ExampleReader {
   readonly #rows: RowOptions;
   readonly #paramSets: Readonly<Record<string, Params>>;
@@ -110,11 +112,11 @@ export class ExampleReader {
   read(text: string): Example | DamagedLine {
     const fields = parseFields(text);
     if (fields instanceof DamagedLine) return fields;
-    const source = /^((?:.*[/\\])?(.*?))(?::([1-9]\d{0,9})|\[(\d{1,10})\])$/s
-      .exec(fields.distill.source);
+    const source = SOURCE.exec(fields.distill.source);
     if (source === null) {
       return new DamagedLine('"distill.source" must be file:line or file[element]');
     }
+    const [, input, file, line, element] = source;
     const paramsId = fields.distill.params ?? "";
     const sent = this.#sent(text, fields, paramsId);
     const tools = sent.params?.tools ?? this.#paramSets[paramsId]?.tools;
@@ -129,9 +131,9 @@ export class ExampleReader {
       reasoning: fields.reasoning ?? "",
       toolCalls: fields.tool_calls?.length ? fields.tool_calls as unknown[] : undefined,
       // Only its name: a run that is continued in another folder has another path to its input.
-      file: source[2],
-      line: source[3] === undefined ? Number(source[4]) + 1 : Number(source[3]),
-      input: source[1],
+      file,
+      line: line === undefined ? Number(element) + 1 : Number(line),
+      input,
       sample,
     };
   }
@@ -178,6 +180,9 @@ export class ExampleReader {
     return parser;
   }
 }
+
+/** Matches the path of an input, with its name, and the line or element in it. */
+const SOURCE = /^((?:.*[/\\])?(.*?))(?::([1-9]\d{0,9})|\[(\d{1,10})\])$/s;
 
 function parseFields(text: string): ResultFields | DamagedLine {
   let value: Record<string, unknown> | null;

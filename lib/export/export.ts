@@ -31,8 +31,8 @@ export interface ExportReport {
  *
  * @throws {TypeError | RangeError} If an option is unknown, missing, of a wrong type or out of
  * range.
- * @throws {UsageError} If a file is missing, an option is wrong, the format has no place for a row,
- * or the messages that were sent cannot be restored.
+ * @throws {UsageError} If a file is missing, an option is wrong, the output must not be written,
+ * the format has no place for a row, or the messages that were sent cannot be restored.
  * @throws {DamagedFileError} If a line is not a results line of Retort's.
  * @throws {SinkError} If the output cannot be written.
  */

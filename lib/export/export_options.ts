@@ -65,9 +65,9 @@ export interface WriteOptions extends RowOptions {
   /** Maximum number of rows to write. @default no limit */
   maxRows?: number;
   /**
-   * Share of rows, from 0 to 1, that goes into a second file: `train.validation.jsonl` for
-   * `train.jsonl`. The uid of a row decides, so the split is the same each time, and all answers to
-   * a row stay together. @default 0
+   * Share of rows, at least 0 and below 1, that goes into a second file: `train.validation.jsonl`
+   * for `train.jsonl`; into a second split in the folder of a `dataset`. The uid of a row decides,
+   * so the split is the same each time, and all answers to a row stay together. @default 0
    */
   validation?: number;
   /**
@@ -114,10 +114,11 @@ export interface ConvertOptions extends WriteOptions {
 export interface ResolvedExport extends WriteOptions {
   readonly format: ExportFormat;
   readonly prefer?: string;
+  /** The results or inputs that are read. */
   readonly paths: readonly string[];
   readonly output: string | WritableStream<Uint8Array>;
   readonly fileType: FileType;
-  /** How reasoning is written in the answers; undefined if answers stay as they are. */
+  /** How reasoning is written in the answers; undefined if it stays as it is. */
   readonly think: ThinkStyle | undefined;
   readonly reasoningField: string;
   readonly toolArguments: ToolArguments;

@@ -44,6 +44,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly #reader: ConversationReader;
   readonly #files: readonly string[];
   readonly #inputs: { input: Input; stamp: string }[] = [];
+  /** Indexes of the selected rows among all rows. */
   readonly #selected = new LineSet();
   /** Whether rows are written as they are. */
   readonly #isRaw: boolean;
@@ -71,37 +72,40 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       this.#spool = await RowSpool.open(typeof output === "string" ? dirname(output) : undefined);
     }
     const badInputs: BadInput[] = [];
-    let index = 0;
-    for (const file of this.#files) {
-      const stamp = await stampOf(file);
-      const input = await openInput(file, file, this.#options);
-      this.#inputs.push({ input, stamp });
-      await this.#addExactTypes(input);
-      const bad = new BadLines();
-      badInputs.push({ input: file, bad, placeOf: (line) => placeOf(file, input.format, line) });
-      let rows = 0, firstText: string | undefined;
-      for await (const lines of input.rows()) {
-        for (const { text, problem, number } of lines) {
-          const read = text === undefined
-            ? new NoConversation(problem ?? "unreadable", isUtf8Problem(problem) ? UTF8_ADVICE : "")
-            : this.#read(text, file, number);
-          rows++;
-          if (rows === 1) firstText = text;
-          const isTaken = this.#admit(read, number, bad, takes);
-          if (isTaken) {
-            this.#selected.add(index);
-            this.#spool?.add(text!, file, number);
-          }
-          index++;
-        }
-        await this.#spool?.flush();
-      }
-      // If no row can be read, the file may be of another format.
-      const foreign = rows > 0 && bad.count === rows && input.format === "jsonl" &&
-        foreignText(firstText ?? "", file, rows === 1);
-      if (foreign) throw foreignFormatError(file, foreign);
-    }
+    for (const file of this.#files) badInputs.push(await this.#scanFile(file, takes));
     throwIfBad(badInputs);
+  }
+
+  /** Reads the rows of a file. Returns those that cannot be converted. */
+  async #scanFile(
+    file: string,
+    takes: (example: Example) => boolean | Unrepresentable,
+  ): Promise<BadInput> {
+    const stamp = await stampOf(file);
+    const input = await openInput(file, file, this.#options);
+    this.#inputs.push({ input, stamp });
+    await this.#addExactTypes(input);
+    const bad = new BadLines();
+    let rowsInFile = 0, firstText: string | undefined;
+    for await (const lines of input.rows()) {
+      for (const { text, problem, number } of lines) {
+        const example = text === undefined
+          ? new NoConversation(problem ?? "unreadable", isUtf8Problem(problem) ? UTF8_ADVICE : "")
+          : this.#read(text, file, number);
+        if (++rowsInFile === 1) firstText = text;
+        if (this.#admit(example, number, bad, takes)) {
+          this.#selected.add(this.lineCount);
+          this.#spool?.add(text!, file, number);
+        }
+        this.lineCount++;
+      }
+      await this.#spool?.flush();
+    }
+    // If no row can be read, the file may be of another format.
+    const foreign = rowsInFile > 0 && bad.count === rowsInFile && input.format === "jsonl" &&
+      foreignText(firstText ?? "", file, rowsInFile === 1);
+    if (foreign) throw foreignFormatError(file, foreign);
+    return { input: file, bad, placeOf: (line) => placeOf(file, input.format, line) };
   }
 
   async *batches(shuffle: number | undefined): AsyncGenerator<Iterable<Example>> {
@@ -141,15 +145,14 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     }
   }
 
-  /** Counts a row, and its problem if it has one. Returns whether it is selected. */
+  /** Counts a row that is selected, or the problem of one that cannot be. Returns which it is. */
   #admit(
-    read: Example | NoConversation,
+    example: Example | NoConversation,
     line: number,
     bad: BadLines,
     takes: (example: Example) => boolean | Unrepresentable,
   ): boolean {
-    this.lineCount++;
-    const verdict = read instanceof NoConversation ? read : takes(read);
+    const verdict = example instanceof NoConversation ? example : takes(example);
     if (typeof verdict === "boolean") {
       if (verdict) this.rowCount++;
       return verdict;
@@ -173,6 +176,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       return conversation;
     }
     const example = new TextExample(text, file, line, value);
+    // A row that is no conversation is divided and compared by its text.
     return validation === 0 && !dedupe ? example : Object.assign(example, {
       rowUid: validation > 0 ? sha256Hex(text) : "",
       response: dedupe ? text : "",
@@ -181,12 +185,12 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 
   #readAgain(text: string | undefined, file: string, line: number): Example {
     const example = text === undefined ? undefined : this.#read(text, file, line);
-    if (example === undefined || example instanceof NoConversation) throw changed(file);
+    if (example === undefined || example instanceof NoConversation) throw changedError(file);
     return example;
   }
 
   async #checkUnchanged(file: string, stamp: string): Promise<void> {
-    if (await stampOf(file) !== stamp) throw changed(file);
+    if (await stampOf(file) !== stamp) throw changedError(file);
   }
 }
 
@@ -225,7 +229,7 @@ function isUtf8Problem(problem: string | undefined): boolean {
   return problem?.startsWith("invalid UTF-8") ?? false;
 }
 
-function changed(file: string): SourceError {
+function changedError(file: string): SourceError {
   return new SourceError(
     `Cannot convert "${file}": it changed while it was read. Run the same command again`,
     { path: file },

@@ -65,17 +65,21 @@ export function toShareGptPair(
   tools: readonly unknown[] | undefined,
 ): TrainingRow | Unrepresentable {
   const row = toShareGpt(prompt, tools);
-  const [first, second] = [answer, rejected].map((message) =>
-    message === undefined ? undefined : toShareGpt([message], undefined)
-  );
-  for (const made of [row, first, second]) if (made instanceof Unrepresentable) return made;
-  const turnOf = (made: TrainingRow | Unrepresentable | undefined) =>
-    ((made as TrainingRow).conversations as unknown[])[0];
+  const answerTurn = shareGptTurn(answer);
+  const rejectedTurn = rejected === undefined ? undefined : shareGptTurn(rejected);
+  for (const part of [row, answerTurn, rejectedTurn]) {
+    if (part instanceof Unrepresentable) return part;
+  }
   const { conversations, ...rest } = row as TrainingRow;
-  const pair = second === undefined
-    ? { completion: turnOf(first) }
-    : { chosen: turnOf(first), rejected: turnOf(second) };
-  return { conversations, ...pair, ...rest };
+  const answers = rejectedTurn === undefined
+    ? { completion: answerTurn }
+    : { chosen: answerTurn, rejected: rejectedTurn };
+  return { conversations, ...answers, ...rest };
+}
+
+function shareGptTurn(message: Message): unknown {
+  const row = toShareGpt([message], undefined);
+  return row instanceof Unrepresentable ? row : (row.conversations as unknown[])[0];
 }
 
 /**
@@ -83,13 +87,13 @@ export function toShareGptPair(
  * there is any.
  */
 function functionCall(text: string, calls: readonly unknown[]): string {
-  const plain = calls.map((call) => {
+  const functions = calls.map((call) => {
     const { name, arguments: args } = (call as { function?: Record<string, unknown> }).function ??
       {};
     return { name, arguments: typeof args === "string" ? argumentsOf(call) ?? args : args };
   });
   const [thought = ""] = THOUGHT.exec(text) ?? [];
-  return thought + JSON.stringify(plain);
+  return thought + JSON.stringify(functions);
 }
 
 const THOUGHT = /^<think>\n.*<\/think>\n\n/s;
@@ -101,7 +105,10 @@ export function hasTextWithCalls(message: Message): boolean {
   return (textOf(message) ?? "").replace(THOUGHT, "").trim() !== "";
 }
 
-/** Whether turns alternate. LLaMA-Factory drops conversations in which they do not. */
+/**
+ * Whether the turns of a ShareGPT row alternate. LLaMA-Factory drops conversations in which they do
+ * not.
+ */
 export function isAlternating(row: TrainingRow): boolean {
   const turns = row.conversations as readonly { from: string }[];
   const dialogue = turns[0]?.from === "system" ? turns.slice(1) : turns;

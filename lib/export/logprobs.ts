@@ -34,15 +34,13 @@ export type LogprobsProblem = "missing" | "different";
 
 /** Returns the tokens of an answer, or why they cannot be trained on. */
 export function readLogprobs(example: Example): readonly TokenPosition[] | LogprobsProblem {
-  const kept = keptFields(example);
-  const positions = isObject(kept?.logprobs)
-    ? positionsOf(kept.logprobs, kept.token_ids)
-    : undefined;
+  const { logprobs, token_ids: ids } = keptFields(example);
+  const positions = isObject(logprobs) ? positionsOf(logprobs, ids) : undefined;
   if (positions === undefined || positions.length === 0) return "missing";
   return isTextOf(positions, example) ? positions : "different";
 }
 
-/** Adds the columns of an answer's tokens to a row. */
+/** Adds the columns of an answer's tokens to a row, if they can be trained on. */
 export function withLogprobs(
   row: Record<string, unknown>,
   example: Example,
@@ -68,22 +66,21 @@ export function withLogprobs(
   };
 }
 
-/** Returns the fields of the response that `--keep` kept. */
-function keptFields({ result }: Example): Record<string, unknown> | undefined {
+/** Returns the fields of the response that `--keep` kept; earlier versions did not write text. */
+function keptFields({ result }: Example): Record<string, unknown> {
   const { kept } = result.distill as { kept?: unknown };
-  if (typeof kept !== "string") return isObject(kept) ? kept : undefined;
-  if (kept === "{}") return undefined;
+  if (typeof kept !== "string") return isObject(kept) ? kept : {};
   try {
     const value: unknown = JSON.parse(kept);
-    return isObject(value) ? value : undefined;
+    return isObject(value) ? value : {};
   } catch {
-    return undefined;
+    return {};
   }
 }
 
+/** @param ids Ids that stand next to `logprobs`, for tokens without an id of their own. */
 function positionsOf(logprobs: Record<string, unknown>, ids: unknown): TokenPosition[] | undefined {
-  const idAt = (index: number, own: number | null) =>
-    own ?? idOf(Array.isArray(ids) ? ids[index] : undefined);
+  const idAt = (index: number, ownId: number | null) => ownId ?? idOf(itemAt(ids, index));
   const { content, tokens } = logprobs;
   if (Array.isArray(content)) {
     return content.filter(isObject).map((entry, index) => {
@@ -93,15 +90,15 @@ function positionsOf(logprobs: Record<string, unknown>, ids: unknown): TokenPosi
     });
   }
   if (!Array.isArray(tokens)) return undefined;
-  const { token_logprobs: values, token_ids: own, top_logprobs: tops } = logprobs;
+  const { token_logprobs: values, token_ids: ownIds, top_logprobs: tops } = logprobs;
   return tokens.map((text, index) => {
-    const token = tokenOf({ token: text, logprob: itemAt(values, index), id: itemAt(own, index) });
-    const top = itemAt(tops, index);
-    const others = isObject(top) ? Object.entries(top) : [];
+    const logprob = itemAt(values, index), top = itemAt(tops, index);
+    const token = tokenOf({ token: text, logprob, id: itemAt(ownIds, index) });
+    const alternatives = isObject(top) ? Object.entries(top) : [];
     return {
       ...token,
       id: idAt(index, token.id),
-      top: others.map(([token, logprob]) => tokenOf({ token, logprob })),
+      top: alternatives.map(([token, logprob]) => tokenOf({ token, logprob })),
     };
   });
 }
@@ -114,15 +111,15 @@ const ID_AS_TEXT = /^token_id:(\d+)$/;
 
 function tokenOf({ token, id, logprob, bytes }: Record<string, unknown>): Token {
   const name = typeof token === "string" ? token : "";
-  const named = ID_AS_TEXT.exec(name);
-  const raw = Array.isArray(bytes) ? Uint8Array.from(bytes as number[]) : undefined;
-  const decoded = raw === undefined ? undefined : new TextDecoder().decode(raw);
+  const idInName = ID_AS_TEXT.exec(name)?.[1];
+  const rawBytes = Array.isArray(bytes) ? Uint8Array.from(bytes as number[]) : undefined;
+  const decoded = rawBytes === undefined ? undefined : new TextDecoder().decode(rawBytes);
   // If vLLM names tokens by their ids, the bytes hold the text, or the name again.
   const isNamedTwice = decoded !== undefined && ID_AS_TEXT.test(decoded);
   return {
-    text: named === null ? name : isNamedTwice ? name : decoded ?? name,
-    bytes: isNamedTwice ? undefined : raw,
-    id: idOf(id) ?? (named === null ? null : Number(named[1])),
+    text: idInName === undefined || isNamedTwice ? name : decoded ?? name,
+    bytes: isNamedTwice ? undefined : rawBytes,
+    id: idOf(id) ?? (idInName === undefined ? null : Number(idInName)),
     logprob: typeof logprob === "number" ? logprob : null,
   };
 }

@@ -1,5 +1,6 @@
 /**
- * Outputs of an export: checks that each may be written. A file appears complete or not at all.
+ * Opens the outputs of an export, and checks that each may be written. A file appears complete or
+ * not at all.
  *
  * @module
  */
@@ -98,11 +99,11 @@ function toPipe(
     work.catch((cause) => {
       throw cannotWrite(name, cause);
     });
-  const leave = async () => isOurs ? await writer.close() : writer.releaseLock();
+  const end = async () => isOurs ? await writer.close() : writer.releaseLock();
   return new Output(
     (bytes) => withPath(writer.write(bytes)),
-    () => withPath(leave()),
-    () => leave().catch(() => {}),
+    () => withPath(end()),
+    () => end().catch(() => {}),
   );
 }
 
@@ -156,20 +157,20 @@ export async function checkOutput(output: string, guard: OutputGuard): Promise<s
   if (info?.isDirectory || endsWithSeparator(output)) refuse("it is a folder: name a file in it");
   if (info === undefined) return output;
   if (info.isSocket) refuse("it is a socket. Name another output");
-  for (const [path, what] of guard.sources) {
-    if (await isSameFile(path, output, info)) refuse(`it is ${what}. Name another output`);
+  for (const [path, description] of guard.sources) {
+    if (await isSameFile(path, output, info)) refuse(`it is ${description}. Name another output`);
   }
   if (!info.isFile) return output;
-  const owner = await ownerOf(output);
-  if (owner !== undefined) refuse(`it is ${owner}. Name another output`);
+  const runFile = await runFileDescription(output);
+  if (runFile !== undefined) refuse(`it is ${runFile}. Name another output`);
   if (info.size > 0 && !guard.replace) {
     refuse("it is not empty. Add --replace to replace it, or name another output");
   }
   return await Deno.realPath(output);
 }
 
-/** Describes which file of a run this is; undefined for any other file. */
-async function ownerOf(path: string): Promise<string | undefined> {
+/** Describes which of a run's files this is; undefined for any other file. */
+async function runFileDescription(path: string): Promise<string | undefined> {
   const hasRunFile = async (ending: RegExp) =>
     ending.test(path) && await infoOf(path.replace(ending, ".run.json")) !== undefined;
   if (/\.run\.json$/.test(path)) return "the run file of a run";
@@ -180,6 +181,7 @@ async function ownerOf(path: string): Promise<string | undefined> {
 
 /** Matches the beginning of a results or failures file: `{"uid":"…","prompt_hash":"…"`. */
 const RESULTS_START = /^\{"uid":"(?:[^"\\]|\\.)*","prompt_hash":"/;
+/** Number of bytes that are read to look for this beginning. */
 const START_BYTES = 4_096;
 
 async function holdsResults(path: string): Promise<boolean> {
@@ -189,12 +191,8 @@ async function holdsResults(path: string): Promise<boolean> {
     const length = await file.read(start) ?? 0;
     return RESULTS_START.test(new TextDecoder().decode(start.subarray(0, length)));
   } catch (cause) {
-    throw new UsageError(
-      `Cannot replace "${path}": ${
-        systemReason(cause)
-      }, so it cannot be seen whether it holds results`,
-      { cause },
-    );
+    const problem = `${systemReason(cause)}, so it cannot be seen whether it holds results`;
+    throw new UsageError(`Cannot replace "${path}": ${problem}`, { cause });
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Pairs of a chosen and a rejected answer to one row, as TRL's DPO reads them.
+ * Pairs of a chosen and a rejected answer to one row, for DPO.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface LeftOut {
   single: number;
   /** Rows whose answers all have the same score. */
   tied: number;
-  /** Answers without a number in the field. */
+  /** Answers without a number in the field of `--prefer`. */
   unscored: number;
 }
 
@@ -46,8 +46,8 @@ export function scoreOf(prefer: string): Score {
 }
 
 /**
- * Returns the best and the worst of the answers to one row. Undefined if there is no pair, which
- * `leftOut` then counts.
+ * Returns the best and the worst of the answers to one row; undefined if there is no pair. Counts
+ * in `leftOut` what is not used, and why.
  */
 export function pairOf(
   answers: readonly Example[],

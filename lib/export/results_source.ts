@@ -7,13 +7,13 @@
 import { basename } from "../deps/std_path.ts";
 import { DamagedFileError, UsageError } from "../errors.ts";
 import { formatCount, sumOf } from "../figures.ts";
+import { readFullySync } from "../files.ts";
 import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import { readRunFile, type RowOptions, type RunFile } from "../run/mod.ts";
 import { DamagedLine, type Example, ExampleReader, type ExampleSource } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { randomOf, RowOrder, shuffleIn } from "./row_order.ts";
 import { Unrepresentable } from "./training_row.ts";
-import { readFullySync } from "../files.ts";
 
 /** Reads one or more results files; within each, rows are in input order. */
 export class ResultsSource implements ExampleSource, Disposable {
@@ -35,7 +35,7 @@ export class ResultsSource implements ExampleSource, Disposable {
       source.sources.set(path, "a results file that is exported");
       const run = await readRunFile(runFileOf(path));
       if (run === undefined) continue;
-      source.sources.set(run.input, inputWords(path));
+      source.sources.set(run.input, inputDescription(path));
       source.origin.push(...originOf(run));
     }
     return source;
@@ -58,7 +58,7 @@ export class ResultsSource implements ExampleSource, Disposable {
         }
         return verdict;
       });
-      for (const input of file.inputs) this.sources.set(input, inputWords(file.path));
+      for (const input of file.inputs) this.sources.set(input, inputDescription(file.path));
     }
   }
 
@@ -79,22 +79,23 @@ export class ResultsSource implements ExampleSource, Disposable {
 
   /**
    * Yields the examples of all files in random order. All files together have fewer than 2^32
-   * lines, so a number of 32 bits identifies a file and a line in it.
+   * lines, so an index of 32 bits identifies a line and its file.
    */
   *#shuffled(seed: number): Generator<Example> {
     const files = this.#files;
-    const places = new Uint32Array(this.rowCount);
+    const indexes = new Uint32Array(this.rowCount);
+    /** Index of the first line of each file. */
     const starts: number[] = [];
     let next = 0;
     for (const file of files) {
       const start = next;
       starts.push(start);
-      for (const index of file.inInputOrder()) places[next++] = start + index;
+      for (const index of file.inInputOrder()) indexes[next++] = start + index;
     }
-    shuffleIn(places, randomOf(seed));
-    for (const place of places) {
-      const file = starts.findLastIndex((start) => start <= place);
-      yield files[file].exampleAt(place - starts[file]);
+    shuffleIn(indexes, randomOf(seed));
+    for (const index of indexes) {
+      const file = starts.findLastIndex((start) => start <= index);
+      yield files[file].exampleAt(index - starts[file]);
     }
   }
 }
@@ -110,10 +111,8 @@ function originOf({ input, params, retort, summary }: RunFile): string[] {
     `Prompts: \`${basename(input)}\`, answered with Retort ${retort}.`,
     `Parameters: ${sets.join(", ") || "those of the teacher"}.`,
     ...summary === null ? [] : [
-      `Rows of the run: ${formatCount(summary.total)}; ${
-        formatCount(summary.failures_on_disk)
-      } failed, ` +
-      `${formatCount(summary.pending)} pending.`,
+      `Rows of the run: ${formatCount(summary.total)}; ` +
+      `${formatCount(summary.failures_on_disk)} failed, ${formatCount(summary.pending)} pending.`,
       `Cost of its last part: ${typeof cost === "number" ? `$${cost.toFixed(2)}` : "not known"}.`,
     ],
   ];
@@ -130,7 +129,7 @@ function unrepresentableError(
   );
 }
 
-function inputWords(results: string): string {
+function inputDescription(results: string): string {
   return `the input that "${results}" was made from`;
 }
 
@@ -150,23 +149,22 @@ class ResultsFile implements Disposable {
   // `ignoreBOM`: a byte order mark within the file is damage, and must not be dropped silently.
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   #file: Deno.FsFile | undefined;
+  /** Holds the bytes of a line; grows with the longest one. */
   #buffer = new Uint8Array(64 * 1024);
+  /** Paths of the inputs of its rows, known after `index`. */
+  readonly inputs = new Set<string>();
+  /** The number of results in the file, known after `index`. */
+  lineCount = 0;
 
   private constructor(path: string, reader: ExampleReader) {
     this.path = path;
     this.#reader = reader;
   }
 
-  /** Paths of the inputs of its rows, known after `index`. */
-  readonly inputs = new Set<string>();
-
   /** The number of selected lines, known after `index`. */
   get rowCount(): number {
     return this.#order.length;
   }
-
-  /** The number of results in the file, known after `index`. */
-  lineCount = 0;
 
   static async open(path: string, options: RowOptions): Promise<ResultsFile> {
     const run = await readRunFile(runFileOf(path));
@@ -174,7 +172,7 @@ class ResultsFile implements Disposable {
   }
 
   /**
-   * Reads every line, and keeps the places of selected ones.
+   * Reads every line, and records the positions of selected ones.
    *
    * @param takes Returns whether an example is selected. May throw an error about it.
    */
@@ -205,7 +203,7 @@ class ResultsFile implements Disposable {
 
   /** Reads a selected example again. */
   exampleAt(index: number): Example {
-    const { offset, byteLength } = this.#order.place(index);
+    const { offset, byteLength } = this.#order.position(index);
     if (this.#buffer.length < byteLength) this.#buffer = new Uint8Array(byteLength * 2);
     const bytes = this.#buffer.subarray(0, byteLength);
     const file = this.#file ??= Deno.openSync(this.path);

@@ -1,5 +1,6 @@
 /**
- * Makes the rows of a format from examples, and everything that depends on all rows.
+ * Selects examples, makes the rows of a format from them, and collects what depends on all rows:
+ * columns, notes, fillers.
  *
  * @module
  */
@@ -25,6 +26,7 @@ import { TrainerNotes } from "./trainer_notes.ts";
 import { hasParts } from "./turns.ts";
 import { isUneven, UnevenStart } from "./uneven_start.ts";
 
+/** A row of the output. */
 export interface MadeRow {
   /** The example that the row is made from; of a pair, the chosen one. */
   readonly example: Example;
@@ -53,6 +55,7 @@ export class RowMaker {
   readonly #withoutTokens: Record<LogprobsProblem, number> = { missing: 0, different: 0 };
   /** Whether rows are written as they are in their files. */
   readonly #isVerbatim: boolean;
+  /** Values for rows without an optional column, by name; known after the first pass. */
   #fillers: [string, unknown][] = [];
   #hasParts = false;
   /** Columns in which a message has more than a role and content. */
@@ -72,19 +75,17 @@ export class RowMaker {
     this.#where = where === undefined ? undefined : parseWhere(where);
     this.#seen = dedupe ? new HashSet() : undefined;
     this.#uids = new UidSelection(options.uids, options.excludeUids);
-    // `takes` gives it every row, selected or not, so that duplicates are found.
     const paths = this.#where?.paths ?? [];
     checkComputable(paths, () => true);
     this.#unknownNames = new Set(paths.map(([name]) => name));
-    if (needsDerived(paths)) {
-      this.#derivedFields = new DerivedFields(options.paths);
-    }
+    if (needsDerived(paths)) this.#derivedFields = new DerivedFields(options.paths);
   }
 
   /** Whether a row is selected. Call it once for each row, because it counts duplicates. */
   takes(example: Example): boolean {
     const { result } = example;
     const distill = isObject(result.distill) ? result.distill : undefined;
+    // Every row, selected or not, because duplicates are derived from earlier rows.
     const derived = this.#derivedFields?.compute(example.text, promptTextOf(example));
     if (!this.#uids.has(String(result.uid))) return false;
     if (this.#where) {
@@ -147,7 +148,7 @@ export class RowMaker {
       columns.delete("completion");
       columns.set("chosen", completion).set("rejected", completion);
     }
-    const wanted = this.#options.columns;
+    const chosenColumns = this.#options.columns;
     if (acceptsText(this.#options.fileType) && this.#uneven.size > 0) {
       // Each answer of a pair will have the column of a single answer.
       if (this.#score !== undefined && this.#uneven.delete("completion")) {
@@ -155,14 +156,14 @@ export class RowMaker {
       }
       this.#unevenStart = new UnevenStart(this.#uneven);
     }
-    if (wanted === undefined) return [...columns.keys()];
-    const missing = wanted.find((name) => !columns.has(name));
+    if (chosenColumns === undefined) return [...columns.keys()];
+    const missing = chosenColumns.find((name) => !columns.has(name));
     if (missing !== undefined && columns.size > 0) {
       throw new UsageError(
         `Cannot export the column "${missing}": the columns are ${[...columns.keys()].join(", ")}`,
       );
     }
-    const types = wanted.flatMap((name) =>
+    const types = chosenColumns.flatMap((name) =>
       columns.has(name) ? [[name, columns.get(name)!]] as const : []
     );
     columns.clear();
@@ -203,7 +204,7 @@ export class RowMaker {
     return [
       ...this.#trainerNotes.notes(),
       ...this.#uids.missing.length > 0 ? [missingUidsMessage(this.#uids.missing)] : [],
-      ...this.#unevenStart?.isMarked ? [MARKED] : [],
+      ...this.#unevenStart?.isMarked ? [MARK_NOTE] : [],
       ...count(missing, "row", "without log probabilities: run with --keep logprobs"),
       ...count(different, "row", "whose tokens are not the text of the answer"),
       ...count(single, "row", "with one answer: a pair needs two"),
@@ -248,6 +249,7 @@ export class RowMaker {
     return typeof tokens !== "string";
   }
 
+  /** Adds fillers and selects the columns. `add` has rejected rows that cannot be represented. */
   #withAllColumns(made: TrainingRow | Unrepresentable): TrainingRow {
     const row = made as TrainingRow;
     for (const [name, value] of this.#fillers) row[name] ??= value;
@@ -273,7 +275,7 @@ export class RowMaker {
   }
 }
 
-const MARKED =
+const MARK_NOTE =
   'Added "weight": 1 to the last message of the first row, which no template reads: otherwise ' +
   "datasets would fail at later messages with other keys, such as tool calls";
 
@@ -287,7 +289,7 @@ function withPartsIn(type: ColumnType | undefined): void {
   fields.set("content", { kind: "list", of: part });
 }
 
-/** Returns the prompt as one text. */
+/** Returns what the user and the tools said, as one text. */
 function promptTextOf({ messages }: Example): string {
   return messages.filter(({ role }) => role === "user" || role === "tool").map(({ content }) =>
     typeof content === "string" ? content : JSON.stringify(content ?? "")

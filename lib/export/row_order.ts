@@ -7,7 +7,9 @@
 import { xxHash64Hex } from "../hash.ts";
 import { MAX_SAMPLES } from "../seed.ts";
 
+/** Numbers for which the first block has room at the beginning. */
 const START_CAPACITY = 1_024;
+/** Numbers in a full block. */
 const BLOCK_CAPACITY = 1 << 16;
 /** Maximum number of answers per row, for the sort key. */
 const SAMPLES_PER_LINE = MAX_SAMPLES;
@@ -19,6 +21,7 @@ const LINES_PER_FILE = 1e10;
 
 /** Which input row and which answer to it a results line holds. */
 export interface Origin {
+  /** Name of the input file. */
   readonly file: string;
   /** Line of the file from 1, at most ten digits. */
   readonly line: number;
@@ -40,9 +43,9 @@ export class Numbers {
   }
 
   push(value: number): void {
-    const number = Math.floor(this.length / BLOCK_CAPACITY), place = this.length % BLOCK_CAPACITY;
-    if (place >= (this.#blocks[number]?.length ?? 0)) this.#grow(number);
-    this.#blocks[number][place] = value;
+    const block = Math.floor(this.length / BLOCK_CAPACITY), index = this.length % BLOCK_CAPACITY;
+    if (index >= (this.#blocks[block]?.length ?? 0)) this.#grow(block);
+    this.#blocks[block][index] = value;
     this.length++;
   }
 
@@ -52,11 +55,11 @@ export class Numbers {
   }
 
   /** Grows a block. The first one begins small: an export may have thousands of files. */
-  #grow(number: number): void {
-    const before = this.#blocks[number];
-    const capacity = number > 0 ? BLOCK_CAPACITY : (before?.length ?? START_CAPACITY / 2) * 2;
-    const block = this.#blocks[number] = new this.#Block(capacity);
-    if (before !== undefined) block.set(before);
+  #grow(index: number): void {
+    const old = this.#blocks[index];
+    const capacity = index > 0 ? BLOCK_CAPACITY : (old?.length ?? START_CAPACITY / 2) * 2;
+    const block = this.#blocks[index] = new this.#Block(capacity);
+    if (old !== undefined) block.set(old);
   }
 }
 
@@ -78,21 +81,21 @@ export class RowOrder {
 
   /** Adds a line of the results file with its position and origin. */
   add(offset: number, byteLength: number, { file, line, sample }: Origin): void {
-    let number = this.#files.get(file);
-    if (number === undefined) this.#files.set(file, number = this.#files.size);
-    this.#keys.push((number * LINES_PER_FILE + line) * SAMPLES_PER_LINE + sample);
+    let fileNumber = this.#files.get(file);
+    if (fileNumber === undefined) this.#files.set(file, fileNumber = this.#files.size);
+    this.#keys.push((fileNumber * LINES_PER_FILE + line) * SAMPLES_PER_LINE + sample);
     this.#offsets.push(offset);
     this.#lengths.push(byteLength);
   }
 
-  /** Returns the position of a line in bytes. */
-  place(index: number): { offset: number; byteLength: number } {
+  /** Returns where a line is in the results file, in bytes. */
+  position(index: number): { offset: number; byteLength: number } {
     return { offset: this.#offsets.at(index), byteLength: this.#lengths.at(index) };
   }
 
   /**
-   * Returns the lines in input order. Of two with the same origin, the earlier one in the results
-   * comes first.
+   * Returns the indexes of the lines in input order. Of two lines with the same origin, the one
+   * that was added earlier comes first.
    */
   inInputOrder(): Uint32Array {
     const order = new Uint32Array(this.length);
@@ -102,12 +105,12 @@ export class RowOrder {
 }
 
 /**
- * Sorts stably by merging. The sort of typed arrays would hold every element as a JavaScript value
- * meanwhile.
+ * Sorts indexes by their keys, stably, by merging. The sort of typed arrays would hold every
+ * element as a JavaScript value meanwhile.
  */
-function sorted(places: Uint32Array, keys: Numbers): Uint32Array {
-  const { length } = places;
-  let from = places, to: Uint32Array = new Uint32Array(length);
+function sorted(indexes: Uint32Array, keys: Numbers): Uint32Array {
+  const { length } = indexes;
+  let from = indexes, to: Uint32Array = new Uint32Array(length);
   for (let width = 1; width < length; width *= 2) {
     let isSorted = true;
     for (let start = 0; start < length; start += 2 * width) {
@@ -129,9 +132,9 @@ function sorted(places: Uint32Array, keys: Numbers): Uint32Array {
   return from;
 }
 
-function isInOrder(places: Uint32Array, keys: Numbers): boolean {
-  for (let i = 1; i < places.length; i++) {
-    if (keys.at(places[i - 1]) > keys.at(places[i])) return false;
+function isInOrder(indexes: Uint32Array, keys: Numbers): boolean {
+  for (let i = 1; i < indexes.length; i++) {
+    if (keys.at(indexes[i - 1]) > keys.at(indexes[i])) return false;
   }
   return true;
 }
@@ -145,10 +148,10 @@ export function isForValidation(rowUid: string, share: number): boolean {
 }
 
 /** Shuffles in place (Fisher and Yates). */
-export function shuffleIn(places: Uint32Array, random: () => number): void {
-  for (let i = places.length - 1; i > 0; i--) {
+export function shuffleIn(numbers: Uint32Array, random: () => number): void {
+  for (let i = numbers.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
-    [places[i], places[j]] = [places[j], places[i]];
+    [numbers[i], numbers[j]] = [numbers[j], numbers[i]];
   }
 }
 

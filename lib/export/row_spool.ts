@@ -9,7 +9,7 @@ import { SinkError } from "../errors.ts";
 import { readFullySync, systemReason, writeAll } from "../files.ts";
 import { Numbers, randomOf, shuffleIn } from "./row_order.ts";
 
-/** One offset is stored for this number of rows; others are found by adding up lengths. */
+/** One offset is stored for this number of rows. Those in between are found by adding lengths. */
 const ROWS_PER_BASE = 64;
 
 /** Takes rows in order and returns them shuffled. A row takes 8 bytes of memory. */
@@ -23,7 +23,9 @@ export class RowSpool implements AsyncDisposable {
   readonly #lengths = new Numbers(Uint32Array);
   /** Offset of every 64th row in the temporary file. */
   readonly #bases = new Numbers(Float64Array);
+  /** Size of the temporary file. */
   #end = 0;
+  /** Rows that were added and are not in the file yet. */
   #unwritten: string[] = [];
   #buffer = new Uint8Array(1 << 16);
   /** Index of the first row of each file. */
@@ -79,13 +81,13 @@ export class RowSpool implements AsyncDisposable {
     seed: number,
     read: (text: string, file: string, line: number) => T,
   ): Generator<T> {
-    const places = new Uint32Array(this.#lengths.length);
-    for (let i = 0; i < places.length; i++) places[i] = i;
-    shuffleIn(places, randomOf(seed));
-    for (const place of places) {
-      const file = this.#starts.findLastIndex((start) => start <= place);
-      const row = this.#textAt(place), end = row.indexOf(" ");
-      yield read(row.slice(end + 1), this.#files[file], Number(row.slice(0, end)));
+    const indexes = new Uint32Array(this.#lengths.length);
+    for (let i = 0; i < indexes.length; i++) indexes[i] = i;
+    shuffleIn(indexes, randomOf(seed));
+    for (const index of indexes) {
+      const file = this.#starts.findLastIndex((start) => start <= index);
+      const row = this.#rowAt(index), space = row.indexOf(" ");
+      yield read(row.slice(space + 1), this.#files[file], Number(row.slice(0, space)));
     }
   }
 
@@ -94,11 +96,12 @@ export class RowSpool implements AsyncDisposable {
     await Deno.remove(this.#path).catch(() => {});
   }
 
-  #textAt(place: number): string {
-    const base = Math.floor(place / ROWS_PER_BASE);
+  /** Reads a row: its line number, a space and its text. */
+  #rowAt(index: number): string {
+    const base = Math.floor(index / ROWS_PER_BASE);
     let start = this.#bases.at(base);
-    for (let i = base * ROWS_PER_BASE; i < place; i++) start += this.#lengths.at(i);
-    const length = this.#lengths.at(place);
+    for (let i = base * ROWS_PER_BASE; i < index; i++) start += this.#lengths.at(i);
+    const length = this.#lengths.at(index);
     if (this.#buffer.length < length) this.#buffer = new Uint8Array(length * 2);
     const bytes = this.#buffer.subarray(0, length);
     if (readFullySync(this.#file, bytes, start) < length) {

@@ -48,6 +48,7 @@ export interface TargetContext {
   readonly origin: readonly string[];
 }
 
+/** Opens the files or the folder that the options name. */
 export async function openTargets(
   options: ResolvedExport,
   context: TargetContext,
@@ -70,6 +71,7 @@ function validationPathOf(path: string): string {
   return `${stem}.validation${path.slice(stem.length)}`;
 }
 
+/** One file, or a training and a validation file. */
 class FileTargets implements Targets {
   rows = 0;
   validationRows = 0;

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { withoutSeparator } from "../paths.ts";
 import { basename } from "../deps/std_path.ts";
+import { withoutSeparator } from "../paths.ts";
+import { shellWord } from "../shell.ts";
 import { FILE_KINDS, type FileKind, type FileType, fileTypeOf } from "../tables/mod.ts";
 
 /** A piece of configuration, ready to paste. */
@@ -22,7 +23,7 @@ export interface WrittenSet {
   readonly columns: readonly string[];
 }
 
-/** Returns the command that uploads a dataset folder to the Hugging Face Hub. */
+/** Returns how a dataset folder gets to the Hugging Face Hub. */
 export function hub({ path }: WrittenSet): LoaderHint {
   return { place: "the Hugging Face Hub", text: uploadCommand(path) };
 }
@@ -32,11 +33,6 @@ export function uploadCommand(folder: string): string {
   const path = withoutSeparator(folder);
   const name = basename(path).replaceAll(/[^\w.-]+/g, "-") || "dataset";
   return `hf upload USER/${name} ${shellWord(path)} . --repo-type dataset`;
-}
-
-/** Quotes a word for POSIX shells. */
-function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Which columns LLaMA-Factory reads from each kind of file. In CSV every cell is text. */
@@ -61,16 +57,16 @@ export function llamaFactory(
   const name = basename(path).replace(/\..*$/, "").replaceAll(/\W+/g, "_");
   const isFlat = !columns.some((column) => LISTS.has(column));
   if (!isReadByLlamaFactory(path, isFlat)) {
-    const names = readKinds(isFlat).map((kind) => `.${kind}`);
-    const list = `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+    const extensions = readableKinds(isFlat).map((kind) => `.${kind}`);
+    const list = `${extensions.slice(0, -1).join(", ")} and ${extensions.at(-1)}`;
     return {
       place: "LLaMA-Factory",
       text: `It reads ${isFlat ? "this format" : "lists"} only from uncompressed ${list}: ` +
         "use one of these names",
     };
   }
-  const named = Object.entries(names).filter(([, ours]) => columns.includes(ours));
-  const entry = { file_name: basename(path), ...settings, columns: Object.fromEntries(named) };
+  const present = Object.entries(names).filter(([, ours]) => columns.includes(ours));
+  const entry = { file_name: basename(path), ...settings, columns: Object.fromEntries(present) };
   return {
     place: "data/dataset_info.json of LLaMA-Factory",
     text: JSON.stringify({ [name]: entry }, null, 2),
@@ -83,11 +79,12 @@ const LISTS: ReadonlySet<string> = new Set(["conversations", "history"]);
 /** Whether LLaMA-Factory reads the file: it takes the type from the last extension. */
 function isReadByLlamaFactory(path: string, isFlat: boolean): boolean {
   const { kind, compression }: FileType = fileTypeOf(path);
-  return compression === undefined && path.endsWith(`.${kind}`) && readKinds(isFlat).includes(kind);
+  return compression === undefined && path.endsWith(`.${kind}`) &&
+    readableKinds(isFlat).includes(kind);
 }
 
-/** The kinds of files from which LLaMA-Factory reads rows with or without lists. */
-function readKinds(isFlat: boolean): FileKind[] {
+/** Returns the kinds of files that LLaMA-Factory reads. `isFlat`: no column holds lists. */
+function readableKinds(isFlat: boolean): FileKind[] {
   return FILE_KINDS.filter((kind) => isFlat || LLAMA_FACTORY[kind] === "everything");
 }
 

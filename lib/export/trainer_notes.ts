@@ -14,6 +14,7 @@ import { type FormatDefinition, FORMATS } from "./formats.ts";
 import { hasTextWithCalls, isAlternating } from "./llama_factory.ts";
 import { argumentsOf, type ToolArguments, type TrainingRow } from "./training_row.ts";
 
+/** Counts such cases row by row. */
 export class TrainerNotes {
   readonly #turns: FormatDefinition["turns"];
   readonly #think: ThinkStyle | undefined;
@@ -78,11 +79,8 @@ export class TrainerNotes {
       );
     }
     if (!isText && this.#callsWithTextArguments > 0) {
-      notes.push(
-        `${
-          formatCountOf(this.#callsWithTextArguments, "tool call")
-        } with arguments that are not a JSON object: ` + "written as text",
-      );
+      const calls = formatCountOf(this.#callsWithTextArguments, "tool call");
+      notes.push(`${calls} with arguments that are not a JSON object: written as text`);
     }
     if (isText && this.#rowsWithCalls > 0) {
       notes.push(
@@ -111,28 +109,23 @@ export class TrainerNotes {
 
   #shareGptNotes(): string[] {
     const notes: string[] = [];
+    const rows = (count: number) => formatCountOf(count, "row");
     if (this.#rowsWithCalls > 0) {
       notes.push(
-        `${
-          formatCountOf(this.#rowsWithCalls, "row")
-        } with function_call turns: LLaMA-Factory trains on ` +
-          "them, Axolotl does not. For Axolotl use --format messages",
+        `${rows(this.#rowsWithCalls)} with function_call turns: LLaMA-Factory trains on them, ` +
+          "Axolotl does not. For Axolotl use --format messages",
       );
     }
     if (this.#think === "field" && this.#rowsWithReasoning > 0) {
       notes.push(
-        `${
-          formatCountOf(this.#rowsWithReasoning, "row")
-        } with reasoning in a field: LLaMA-Factory does ` +
-          "not read it. Use --think wrap, or --format messages for TRL and Axolotl",
+        `${rows(this.#rowsWithReasoning)} with reasoning in a field: LLaMA-Factory does not read ` +
+          "it. Use --think wrap, or --format messages for TRL and Axolotl",
       );
     }
     if (this.#rowsOutOfTurn > 0) {
       notes.push(
-        `${
-          formatCountOf(this.#rowsOutOfTurn, "row")
-        } whose turns do not alternate between user and ` +
-          "assistant: LLaMA-Factory drops them. For TRL and Axolotl use --format messages",
+        `${rows(this.#rowsOutOfTurn)} whose turns do not alternate between user and assistant: ` +
+          "LLaMA-Factory drops them. For TRL and Axolotl use --format messages",
       );
     }
     if (this.#textsWithCalls > 0) {
@@ -173,6 +166,7 @@ export class TrainerNotes {
   }
 }
 
+/** Describes the type of a value, for a note. */
 function typeOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) {

@@ -1,5 +1,5 @@
 /**
- * Parts that all formats of a training set share.
+ * What the rows of several formats share: tools, tool calls, and where an answer comes from.
  *
  * OpenAI sends the arguments of tool calls as JSON text. Chat templates expect an object: given
  * text, they encode it twice (Qwen2.5, Llama 3.1, gpt-oss) or fail (Qwen3.5, Nemotron 3). Parquet
@@ -13,6 +13,7 @@ import type { Message } from "../teacher/mod.ts";
 import type { Example } from "./example.ts";
 import { parseLossless } from "../source/mod.ts";
 
+/** A row of a training set, by column. */
 export type TrainingRow = Record<string, unknown>;
 
 /** Why an example cannot be written in a format. */
@@ -41,7 +42,8 @@ export function textOf({ content }: Message): string | undefined {
   return content.map((part) => part.text).join("");
 }
 
-const FROM_DISTILL = [
+/** Fields of `distill` that become columns. */
+const PROVENANCE_FIELDS = [
   "model",
   "finish_reason",
   "prompt_tokens",
@@ -56,8 +58,8 @@ const FROM_DISTILL = [
 export function provenanceOf({ result }: Example): Record<string, unknown> {
   const { uid, distill } = result;
   if (typeof uid !== "string" || !isObject(distill)) return {};
-  const known = FROM_DISTILL.filter((name) => Object.hasOwn(distill, name));
-  return { uid, ...Object.fromEntries(known.map((name) => [name, distill[name]])) };
+  const names = PROVENANCE_FIELDS.filter((name) => Object.hasOwn(distill, name));
+  return { uid, ...Object.fromEntries(names.map((name) => [name, distill[name]])) };
 }
 
 /** How the arguments of tool calls are written in messages. */
@@ -80,7 +82,9 @@ export function withArguments(messages: readonly Message[], style: ToolArguments
  */
 export function argumentsOf(call: unknown): Record<string, unknown> | undefined {
   const { function: named } = call as { function?: { arguments?: unknown } };
-  const value = typeof named?.arguments === "string" ? parsed(named.arguments) : named?.arguments;
+  const value = typeof named?.arguments === "string"
+    ? parsedArguments(named.arguments)
+    : named?.arguments;
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? value as Record<string, unknown>
     : undefined;
@@ -101,7 +105,7 @@ function callWith(call: unknown, style: ToolArguments): unknown {
     : { ...call as object, function: { ...named, arguments: object } };
 }
 
-function parsed(text: string): unknown {
+function parsedArguments(text: string): unknown {
   try {
     // Some models write an empty text for a call without arguments.
     return text.trim() === "" ? {} : parseLossless(text);
@@ -112,7 +116,7 @@ function parsed(text: string): unknown {
 
 /**
  * Returns the row of a results line, with every digit of its numbers. Lines of earlier versions get
- * the types that lines have now.
+ * the fields and types that lines have now, such as -1 for an unknown cost.
  *
  * @param isTyped Whether times become timestamps instead of text.
  */

@@ -21,6 +21,7 @@ export interface RowStyle {
   readonly hasParts: boolean;
 }
 
+/** An example as messages. */
 export interface Turns {
   /** Messages before the answer. */
   readonly prompt: readonly Message[];
@@ -32,10 +33,11 @@ export interface Turns {
 
 /** Returns the turns of an example, with its reasoning in one style. */
 export function turnsOf(example: Example, think: ThinkStyle | undefined): Turns {
-  const { messages: prompt, response, reasoning, toolCalls, answer: own } = example;
+  const { messages: prompt, response, reasoning, toolCalls } = example;
   const rejected = example.rejected && withThinkStyle(example.rejected, think);
-  if (own !== undefined) {
-    return { prompt, answer: own === null ? undefined : withThinkStyle(own, think), rejected };
+  if (example.answer === null) return { prompt, answer: undefined, rejected };
+  if (example.answer !== undefined) {
+    return { prompt, answer: withThinkStyle(example.answer, think), rejected };
   }
   const answer = assistantMessage(response, reasoning, toolCalls, think ?? "field");
   // Arrow needs the field in every row or in none; templates treat "" as no reasoning.

@@ -1,9 +1,10 @@
 /**
- * Arranges the start of a text file of messages so that the library datasets can load it.
+ * Makes the start of a text file of messages loadable by the library datasets.
  *
- * If all messages of the first 10 MB have the same keys, datasets 4.8 reads messages as structs,
+ * If all messages of the first 10 MiB have the same keys, datasets 4.8 reads messages as structs,
  * and fails with a TypeError at the first later tool call. If one of them differs, it reads all
- * messages as they are. So if a later message differs, one in the first 10 MB must differ, too.
+ * messages as they are. So if a later message differs, one in the first 10 MiB must differ, too. A
+ * message with more than role and content is called uneven here.
  *
  * @module
  */
@@ -13,8 +14,8 @@ import { jsonOf } from "../sink/mod.ts";
 import type { MadeRow } from "./row_maker.ts";
 import type { TrainingRow } from "./training_row.ts";
 
-/** Characters that datasets certainly reads before it decides, which it does after 10 MB. */
-const START_CHARS = 4 << 20;
+/** This many characters are within the 10 MiB that datasets reads first: each has 3 bytes or less. */
+const START_CHARS = 3 << 20;
 const COMMON_KEYS: ReadonlySet<string> = new Set(["role", "content"]);
 
 /** Whether a message has keys other than role and content. */
@@ -26,20 +27,20 @@ export function isUneven(messages: unknown): boolean {
 }
 
 /**
- * Holds back the first rows until each uneven column has had an uneven message. If columns have
- * none in 4 MB, marks them in the first row.
+ * Holds back the first rows until each uneven column has had an uneven message. Columns that have
+ * had none after `START_CHARS` are marked in the first row.
  */
 export class UnevenStart {
   /** Whether the first row was marked. */
   isMarked = false;
   /** Uneven columns that have had no uneven message yet. */
-  readonly #even: Set<string>;
+  readonly #pending: Set<string>;
   #held: MadeRow[] | undefined = [];
   #chars = 0;
 
   /** @param columns Columns that have an uneven message in some row. */
   constructor(columns: Iterable<string>) {
-    this.#even = new Set(columns);
+    this.#pending = new Set(columns);
   }
 
   /** Takes the next row. Returns the rows that can be written. */
@@ -48,12 +49,12 @@ export class UnevenStart {
     if (held === undefined) return [made];
     held.push(made);
     const row = made.row as TrainingRow;
-    for (const name of this.#even) if (isUneven(row[name])) this.#even.delete(name);
-    if (this.#even.size > 0) {
+    for (const name of this.#pending) if (isUneven(row[name])) this.#pending.delete(name);
+    if (this.#pending.size > 0) {
       this.#chars += jsonOf(row).length;
       if (this.#chars < START_CHARS) return [];
       this.isMarked = true;
-      held[0] = { ...held[0], row: withMark(held[0].row as TrainingRow, this.#even) };
+      held[0] = { ...held[0], row: withMark(held[0].row as TrainingRow, this.#pending) };
     }
     this.#held = undefined;
     return held;

@@ -68,7 +68,7 @@ export async function writeSet(
   return { rows, validationRows, columns, notes: maker.notes(), hints };
 }
 
-/** What trainers need to read the output; nothing for one without a path or an extension. */
+/** Returns what trainers need to read the output: nothing if it has no path or no extension. */
 function hintsFor({ output, ...options }: ResolvedExport, columns: readonly string[]) {
   const format = FORMATS[options.format];
   const isPath = typeof output === "string" &&
@@ -105,12 +105,12 @@ function noPairs({ paths, prefer }: ResolvedExport): UsageError {
 /** Implements `exportResults` of the public API. */
 export async function exportResults(options: ExportOptions): Promise<ExportReport> {
   const resolved = resolveExport(options);
-  await checkPaths(resolved.paths);
+  await checkResultsFiles(resolved.paths);
   using source = await ResultsSource.open(resolved);
   return await writeSet(source, resolved);
 }
 
-async function checkPaths(paths: readonly string[]): Promise<void> {
+async function checkResultsFiles(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     const info = await ifThere(
       Deno.stat(path),

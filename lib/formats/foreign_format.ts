@@ -272,7 +272,7 @@ function nameInJsonLines(path: string): string {
   return `${stem}.jsonl` === path ? `${stem}.2.jsonl` : `${stem}.jsonl`;
 }
 
-/** Quotes a path for POSIX shells. */
+/** Quotes a path for POSIX shells. `lib/shell.ts` would be one more module of each start. */
 function shellWord(path: string): string {
   if (path === STANDARD_INPUT) return "FILE";
   return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;

@@ -30,7 +30,7 @@ const TOOLS = [{ type: "function", function: { name: "f", parameters: { type: "o
 const CALLS = [{ id: "c", type: "function", function: { name: "f", arguments: "{}" } }];
 const IMAGE = { type: "image_url", image_url: { url: "https://x/y.png" } };
 /** A text longer than the start that needs an uneven message. */
-const LONG = "x".repeat((4 << 20) + 1);
+const LONG = "x".repeat((3 << 20) + 1);
 
 function user(content: unknown): Message {
   return { role: "user", content };

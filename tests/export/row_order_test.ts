@@ -6,7 +6,7 @@ import { RowOrder } from "../../lib/export/row_order.ts";
 import { xxHash64Hex } from "../../lib/hash.ts";
 
 function offsets(order: RowOrder): number[] {
-  return [...order.inInputOrder()].map((index) => order.place(index).offset);
+  return [...order.inInputOrder()].map((index) => order.position(index).offset);
 }
 
 Deno.test("RowOrder sorts by line within a file, and files by their first appearance", () => {
@@ -64,7 +64,7 @@ Deno.test("RowOrder sorts more lines than one block holds", () => {
   const lines = Array.from(places, (index) => (index * 99_991) % count + 1);
   assertEquals(lines.length, count);
   assertEquals(lines.findIndex((line, index) => line !== index + 1), -1);
-  assertEquals(order.place(139_999), { offset: 139_999, byteLength: 139_999 % 7 });
+  assertEquals(order.position(139_999), { offset: 139_999, byteLength: 139_999 % 7 });
 });
 
 Deno.test("HashSet knows every hash that it was given, and no other", () => {
