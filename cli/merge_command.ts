@@ -11,7 +11,7 @@ import { EXIT_DONE, EXIT_FAILED_ROWS, SIGNAL_NUMBERS } from "./exit_codes.ts";
 import type { Io, StopSignal } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
-import { formatCount } from "../lib/figures.ts";
+import { formatCount, formatCountOf } from "../lib/figures.ts";
 
 /** Maximum length of the list of problems, and of the list of changed inputs. */
 const MAX_LISTED = 20;
@@ -96,7 +96,9 @@ function printProblems(report: MergeReport, io: Io): void {
     const lines = problems.slice(0, MAX_LISTED).map(({ run, kind, message }) =>
       `  ${run}: ${kind}: ${message}`
     );
-    if (problems.length > MAX_LISTED) lines.push(`  … and ${problems.length - MAX_LISTED} more`);
+    if (problems.length > MAX_LISTED) {
+      lines.push(`  … and ${formatCount(problems.length - MAX_LISTED)} more`);
+    }
     const isDamaged = problems.some(({ kind }) => kind === "damaged");
     const advice = isDamaged
       ? "Nothing was written. Repair the damaged files, or run those runs again"
@@ -105,7 +107,9 @@ function printProblems(report: MergeReport, io: Io): void {
     const outcome = results === null ? "Cannot merge" : "Merged in part";
     io.writeErr(
       printableLines(
-        `${outcome}: ${count} of ${runs} runs are not complete\n${lines.join("\n")}\n` +
+        `${outcome}: ${formatCount(count)} of ${formatCountOf(runs, "run")} ${
+          count === 1 ? "is" : "are"
+        } not complete\n${lines.join("\n")}\n` +
           (results === null ? `${advice}\n` : ""),
       ),
     );
@@ -118,8 +122,10 @@ function printClashes({ clashes, clashCount, duplicates }: MergeReport, io: Io):
   const lines = clashes.map(({ uid, first, second }) =>
     `  uid ${JSON.stringify(uid)}: ${first} and ${second}`
   );
-  if (clashCount > clashes.length) lines.push(`  … and ${clashCount - clashes.length} more`);
-  const rows = clashCount === 1 ? "1 row has" : `${clashCount} rows have`;
+  if (clashCount > clashes.length) {
+    lines.push(`  … and ${formatCount(clashCount - clashes.length)} more`);
+  }
+  const rows = clashCount === 1 ? "1 row has" : `${formatCount(clashCount)} rows have`;
   const where = duplicates === null ? "" : `: see "${duplicates}"`;
   io.writeErr(
     printableLines(
@@ -143,6 +149,8 @@ function reportText(report: MergeReport): string {
       report.surplus,
       "results of surplus samples, written after the other results of their run",
     ],
+    [report.changed, "edited since they were answered or failed"],
+    [report.beyondLimit, "results left out by --limit"],
   ];
   const files = [
     `Results    ${printable(results!)}`,
@@ -154,7 +162,5 @@ function reportText(report: MergeReport): string {
   ];
   const lines = counts.filter(([count], i) => i < 3 || count > 0)
     .map(([count, words]) => `${formatCount(count).padStart(12)}  ${words}`);
-  return `Merged ${report.runs === 1 ? "1 run" : `${report.runs} runs`}\n${
-    [...lines, ...files].join("\n")
-  }\n`;
+  return `Merged ${formatCountOf(report.runs, "run")}\n${[...lines, ...files].join("\n")}\n`;
 }

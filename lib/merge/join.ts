@@ -49,6 +49,8 @@ export async function joinRuns(
     mergedDuplicates: 0,
     duplicatesOfRuns: repeated,
     surplus: 0,
+    changed: 0,
+    beyondLimit: 0,
     problems: [],
     inputChanges: [],
     results: files.results,

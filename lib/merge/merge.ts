@@ -90,6 +90,10 @@ export interface MergeReport {
    * are kept, after the other results of their run.
    */
   readonly surplus: number;
+  /** The number of rows whose prompt was edited since an answer was finished. */
+  readonly changed: number;
+  /** The number of results that `limit` leaves out: of later rows, or of none. */
+  readonly beyondLimit: number;
   /** The first 20 rows that share a uid with an earlier row of other content. */
   readonly clashes: readonly Clash[];
   /** The number of all such rows. */

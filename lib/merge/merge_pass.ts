@@ -16,6 +16,7 @@ import { type ParsedRow, RowParser } from "../source/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
 import type { Clash, MergeProblem } from "./merge.ts";
 import type { MergedOutput } from "./output.ts";
+import { Contents, numberBefore } from "./contents.ts";
 import { RunLines } from "./run_lines.ts";
 import { formatCount, formatCountOf } from "../figures.ts";
 
@@ -45,6 +46,8 @@ export class MergePass {
   mergedDuplicates = 0;
   duplicatesOfRuns = 0;
   surplus = 0;
+  changed = 0;
+  beyondLimit = 0;
   clashCount = 0;
   readonly clashes: Clash[] = [];
   readonly problems: MergeProblem[] = [];
@@ -56,6 +59,8 @@ export class MergePass {
   readonly #rows: IdTable;
   /** `Reading.base` of each run so far, and its input. */
   readonly #bases: { readonly base: number; readonly input: InputSequence }[] = [];
+  /** The contents of inputs that hold a row like a later one but for its text, by their bases. */
+  readonly #contents = new Map<number, Contents>();
   readonly #isPartial: boolean;
   /** `Reading.number` of the last row so far. */
   #lastNumber = 0;
@@ -80,7 +85,8 @@ export class MergePass {
       await refuseCompressed(run);
       using lines = await RunLines.read(run, expectedAnswers(run), this.#signal);
       await this.#read(run, input, lines, limit);
-      if (limit === Infinity) this.surplus += await lines.takeSurplus(this.#output.results);
+      this.surplus += await lines.takeSurplus(this.#output.results);
+      if (limit < Infinity) this.beyondLimit += lines.orphans;
       this.#reportProblems(run, lines, this.pending - pendingBefore, limit === Infinity);
     } catch (error) {
       if (!(error instanceof DamagedFileError)) throw error;
@@ -136,15 +142,16 @@ export class MergePass {
     rows.set(slot, SEEN);
     rows.setFingerprint(slot, fingerprint);
     rows.setLine(slot, reading.number);
-    this.#copyAnswers(row.uid, reading);
+    this.#copyAnswers(row, reading);
     return undefined;
   }
 
-  #copyAnswers(rowUid: string, { samples, lines }: Reading): void {
+  #copyAnswers(row: ParsedRow, { samples, lines, parser }: Reading): void {
     const { results, failures } = this.#output;
     const pending = this.#isPartial ? failures : undefined;
+    if (lines.isEdited(row, samples, parser)) this.changed++;
     for (let sample = 0; sample < samples; sample++) {
-      const uid = sampleUid(rowUid, sample);
+      const uid = sampleUid(row.uid, sample);
       this.total++;
       const state = lines.take(uid, { result: results, failure: failures, pending });
       if (state === "result") this.succeeded++;
@@ -214,22 +221,15 @@ export class MergePass {
     }
   }
 
-  /**
-   * The content hash of an earlier row; undefined if the row is gone. Reads the input again
-   * instead of keeping all contents in memory: few rows share a uid but differ in their text.
-   */
+  /** The content hash of an earlier row; undefined if the row is gone. */
   async #contentOf(number: number, parser: RowParser): Promise<string | undefined> {
-    const { base, input: { pieces } } = this.#bases.findLast(({ base }) => base < number)!;
-    const input = new InputSequence(pieces);
-    await input.open();
-    const wanted = number - base + numberBefore(input);
-    for await (const batch of input.rows()) {
-      const text = batch.find((line) => line.number === wanted)?.text;
-      if (text === undefined) continue;
-      const row = parser.parse(text);
-      return "problem" in row ? undefined : row.contentHash;
+    const { base, input } = this.#bases.findLast(({ base }) => base < number)!;
+    let contents = this.#contents.get(base);
+    if (contents === undefined) {
+      contents = await Contents.read(input, parser);
+      this.#contents.set(base, contents);
     }
-    return undefined;
+    return contents.of(number - base);
   }
 
   #placeOf(number: number): string {
@@ -259,11 +259,6 @@ export async function refuseCompressed({ files: { results }, pieces }: MergeRun)
   const copy = await compressedCopyOf(results, pieces.map(({ path }) => path));
   if (copy === undefined) return;
   throw new DamagedFileError(`"${results}" is missing, and "${copy}" is there: decompress it`);
-}
-
-/** The number in its file of the row before the first one of a run: 0 unless it is a shard. */
-function numberBefore({ pieces }: InputSequence): number {
-  return pieces[0]?.part?.from.number ?? 0;
 }
 
 const NOWHERE = { add: () => {} };

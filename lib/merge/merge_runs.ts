@@ -36,7 +36,7 @@ import { MergePass } from "./merge_pass.ts";
 import type { MergeOptions, MergeProblem, MergeReport } from "./merge.ts";
 import { openOutput } from "./output.ts";
 import { readyRuns } from "./ready_runs.ts";
-import { sumOf } from "../figures.ts";
+import { formatCount, sumOf } from "../figures.ts";
 
 const RESULTS_NAME = /\.jsonl$/;
 
@@ -135,7 +135,8 @@ function missingRuns(runs: readonly MergeRun[]): MergeProblem[] {
     }
     const { summary } = runFile;
     if (summary === null || summary.pending === 0) return [];
-    const rows = summary.pending === 1 ? "1 row is" : `${summary.pending} rows are`;
+    const { pending } = summary;
+    const rows = pending === 1 ? "1 row is" : `${formatCount(pending)} rows are`;
     const why = summary.state === "done" ? "" : `: it was ${summary.state}`;
     const reason = summary.reason === null ? "" : ` (${summary.reason})`;
     return [{ run: name, kind: "unfinished", message: `${rows} pending${why}${reason}` }];
@@ -155,6 +156,8 @@ const NOTHING: Omit<MergeReport, "runs" | "problems" | "inputChanges"> = {
   mergedDuplicates: 0,
   duplicatesOfRuns: 0,
   surplus: 0,
+  changed: 0,
+  beyondLimit: 0,
   clashes: [],
   clashCount: 0,
   results: null,
@@ -202,13 +205,13 @@ function reportOf(
   missing: readonly MergeProblem[],
 ): MergeReport {
   const { total, succeeded, failed, pending, badRows, mergedDuplicates, duplicatesOfRuns } = pass;
-  const { surplus, clashes, clashCount } = pass;
+  const { surplus, changed, beyondLimit, clashes, clashCount } = pass;
   const isNew = ({ run, kind }: MergeProblem) =>
     kind !== "unfinished" || !missing.some((one) => one.run === run);
   return {
     ...NOTHING,
     ...{ runs: runs.length, total, succeeded, failed, pending, badRows, mergedDuplicates },
-    ...{ duplicatesOfRuns, surplus, clashes, clashCount },
+    ...{ duplicatesOfRuns, surplus, changed, beyondLimit, clashes, clashCount },
     problems: [...missing, ...pass.problems.filter(isNew)],
     inputChanges: changesOf(runs),
   };

@@ -8,8 +8,9 @@ import { originOf } from "../answer_uid.ts";
 import { cannotRead, ifThere, openToRead, readFullySync } from "../files.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, type OnLine, readIndex, SEEN } from "../index/mod.ts";
 import type { LineKind } from "../line_blocks.ts";
-import { parseSampleUid } from "../run/mod.ts";
+import { parseSampleUid, sampleUid } from "../run/mod.ts";
 import { isPendingLine, PENDING_MARKS } from "../sink/mod.ts";
+import { type ParsedRow, requestHash, type RowParser } from "../source/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
 
 /** Which line a run has for a uid. "pending": a failures line that is not final. */
@@ -96,6 +97,27 @@ export class RunLines implements Disposable {
     if (slot === -1) return "none";
     if (this.#table.has(slot, HAS_RESULT)) return "result";
     return this.#table.has(slot, HAS_FAILURE) ? "failure" : "pending";
+  }
+
+  /** Whether an answer to a row was finished for another prompt than it has now. */
+  isEdited(row: ParsedRow, samples: number, parser: RowParser): boolean {
+    // With an edited prompt, a derived uid is another one.
+    if (row.isUidDerived) return false;
+    const { promptHash } = row;
+    for (let sample = 0; sample < samples; sample++) {
+      const uid = sampleUid(row.uid, sample);
+      if (this.#isAnswerTo(uid, promptHash)) continue;
+      const earlier = parser.earlierRequests(row.text, Array.isArray(row.json));
+      if (!earlier.some((request) => this.#isAnswerTo(uid, requestHash(request)))) return true;
+    }
+    return false;
+  }
+
+  /** Whether a uid's line has this prompt hash, no hash, or does not exist. */
+  #isAnswerTo(uid: string, promptHash: string): boolean {
+    const table = this.#table, slot = table.find(uid);
+    if (slot === -1 || !(table.has(slot, HAS_RESULT) || table.has(slot, HAS_FAILURE))) return true;
+    return !table.hasFingerprint(slot) || table.fingerprintEquals(slot, promptHash);
   }
 
   /**

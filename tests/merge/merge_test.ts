@@ -4,7 +4,12 @@ import type { Io } from "../../cli/io.ts";
 import { mergeCommand } from "../../cli/merge_command.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { gzipSync } from "node:zlib";
-import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "../../lib/deps/std_assert.ts";
 import { DamagedFileError, SinkError, SourceError, UsageError } from "../../lib/errors.ts";
 import { mergeRuns } from "../../lib/merge/mod.ts";
 import { readStatus, statusPathOf, verify, writeFailedStatus } from "../../lib/run/mod.ts";
@@ -348,6 +353,56 @@ Deno.test("results of surplus samples are kept and reported", async () => {
   const [proof] = await verify({ input, output });
   assertEquals([proof.succeeded, proof.surplus, proof.strangers], [12, 24, 0]);
 });
+
+Deno.test("with --limit, results of surplus samples are kept, and those of later rows are counted", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 12));
+  await runShards(input, dir.path("out/"), 2, { generator: { samples: 2 } });
+  await runShards(input, dir.path("out/"), 2, { generator: { samples: 1 } });
+  const output = dir.path("all/in.jsonl");
+  const report = await mergeRuns({ outputs: dir.path("out"), output, limit: 8 });
+  assertEquals([report.total, report.succeeded, report.surplus], [8, 8, 8]);
+  assertEquals([report.beyondLimit, (await dir.rows("all/in.jsonl")).length], [8, 16]);
+});
+
+Deno.test("rows that were edited since they were answered are counted, and their answers kept", async () => {
+  await using dir = await tempDir();
+  const rows = prompts(0, 30).map((row, i) => ({ id: `${i}`, ...row }));
+  const input = await dir.write("in.jsonl", rows);
+  await runShards(input, dir.path("out/"), 2, { generator: { samples: 2 }, refused: ["p3"] });
+  const edited = rows.map((row, i) => i % 10 === 3 ? { ...row, prompt: `P${i}` } : row);
+  await dir.write("in.jsonl", edited);
+  const output = dir.path("all.jsonl");
+  const report = await mergeRuns({ outputs: dir.path("out"), output });
+  assertEquals([report.succeeded, report.failed, report.changed], [58, 2, 3]);
+  const [{ changed }] = await verify({ input, output });
+  assertEquals(changed, 3);
+});
+
+Deno.test("an input is read once more, not for each of its rows, if a later run has them in another form", async () => {
+  await using dir = await tempDir();
+  const rows = prompts(0, 40).map((row, i) => ({ id: `${i}`, ...row }));
+  const a = await dir.write("a.jsonl", rows);
+  const b = await dir.write("b.jsonl", rows.map(({ id, prompt }) => ({ prompt, id })));
+  await runShard(a, dir.path("1/"), {});
+  await runShard(b, dir.path("2/"), {});
+  using opened = countOpens(a);
+  const outputs = [dir.path("1/"), dir.path("2/")];
+  const report = await mergeRuns({ outputs, output: dir.path("all.jsonl") });
+  assertEquals([report.duplicatesOfRuns, report.clashCount], [40, 0]);
+  assert(opened.count < 10, `${opened.count} times`);
+});
+
+/** Counts how often a file is opened. */
+function countOpens(path: string): Disposable & { count: number } {
+  const { open } = Deno;
+  const opened = { count: 0, [Symbol.dispose]: () => void (Deno.open = open) };
+  Deno.open = (one, options) => {
+    if (one === path) opened.count++;
+    return open(one, options);
+  };
+  return opened;
+}
 
 Deno.test("all results of surplus samples are kept where they fill many blocks", async () => {
   await using dir = await tempDir();
