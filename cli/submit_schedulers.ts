@@ -5,8 +5,7 @@
  * @module
  */
 
-import { OWN_FOLDER } from "../lib/paths.ts";
-import { dirname, resolve } from "../lib/deps/std_path.ts";
+import { resolve } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
 import { canceledPathOf } from "../lib/shards/mod.ts";
 import {
@@ -20,6 +19,7 @@ import {
 import type { Io } from "./io.ts";
 import { kubernetesOptions } from "./kubernetes_options.ts";
 import type { Settings } from "./settings.ts";
+import { logsOf } from "./submit_status.ts";
 import { shellWord } from "../lib/shell.ts";
 import type { PreparedJob } from "./submit_command.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
@@ -31,7 +31,7 @@ import { formatCount, formatCountOf } from "../lib/figures.ts";
  * @throws {SinkError} if it rejects a script
  */
 export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io): Promise<void> {
-  const logs = resolve(dirname(job.stem), OWN_FOLDER, "logs");
+  const logs = resolve(logsOf(job.stem));
   await Deno.mkdir(logs, { recursive: true });
   const options = slurmOptions(job, logs, settings);
   if (!settings.isOn("send")) return printScript(job, options, io);
@@ -92,7 +92,7 @@ function printScript(job: PreparedJob, options: SlurmOptions, io: Io): void {
   const arrays = slurmArrays(job);
   if (arrays.length > 1) {
     throw new UsageError(
-      `Cannot print ${job.shards} shards as one array: Slurm takes ${
+      `Cannot print ${formatCount(job.shards)} shards as one array: Slurm takes ${
         formatCount(MAX_ARRAY_SIZE)
       } ` +
         "tasks. Use deno task submit, which submits several arrays, or use fewer shards",
@@ -118,7 +118,7 @@ function slurmOptions(job: PreparedJob, logs: string, settings: Settings): Slurm
     folder: Deno.cwd(),
     logs,
     canceledFile: resolve(canceledPathOf(job.stem)),
-    time: timeLimit(settings),
+    time: timeLimit(settings, job.leadSeconds),
     partition: directive(settings, "partition"),
     account: directive(settings, "account"),
     memory: directive(settings, "memory"),
@@ -142,18 +142,40 @@ function directive(settings: Settings, name: string): string | undefined {
  */
 const SLURM_TIME = /^(\d+-\d+(:\d\d){0,2}|\d+(:\d\d){1,2})$/;
 
-function timeLimit(settings: Settings): string | undefined {
+/** Slurm may send the signal this long before its time, in seconds: it looks once a minute. */
+const SIGNAL_EARLY_S = 60;
+
+function timeLimit(settings: Settings, leadSeconds: number): string | undefined {
   const text = settings.text("time");
-  if (text !== undefined && SLURM_TIME.test(text)) return text;
-  const ms = settings.milliseconds("time");
-  return ms === undefined ? undefined : slurmTime(ms);
+  const isSlurmTime = text !== undefined && SLURM_TIME.test(text);
+  const ms = isSlurmTime ? undefined : settings.milliseconds("time");
+  const seconds = isSlurmTime ? secondsOf(text) : Math.ceil((ms ?? Infinity) / 1_000);
+  if (seconds <= leadSeconds + SIGNAL_EARLY_S) {
+    throw new UsageError(
+      `Cannot use ${
+        settings.given("time", text!)
+      }: shards are signaled ${leadSeconds} s before it ` +
+        `(--lead), up to ${SIGNAL_EARLY_S} s early, and each would be queued again as soon as it has ` +
+        "started. Use a longer --time or a shorter --lead",
+    );
+  }
+  return isSlurmTime || ms === undefined ? text : slurmTime(seconds);
 }
 
-function slurmTime(ms: number): string {
-  const seconds = Math.ceil(ms / 1_000);
+/** The length of a time in Slurm's notation: days-hours:minutes:seconds, or minutes:seconds. */
+function secondsOf(time: string): number {
+  const [days, clock] = time.includes("-") ? time.split("-") : ["0", time];
+  const parts = clock.split(":").map(Number);
+  if (time.includes("-")) parts.push(0, 0);
+  else if (parts.length === 2) parts.unshift(0);
+  const [hours, minutes, seconds] = parts;
+  return ((Number(days) * 24 + hours) * 60 + minutes) * 60 + seconds;
+}
+
+function slurmTime(totalSeconds: number): string {
   const twoDigits = (number: number) => String(number).padStart(2, "0");
-  const minutes = Math.floor(seconds / 60);
-  return [Math.floor(minutes / 60), minutes % 60, seconds % 60].map(twoDigits).join(":");
+  const minutes = Math.floor(totalSeconds / 60);
+  return [Math.floor(minutes / 60), minutes % 60, totalSeconds % 60].map(twoDigits).join(":");
 }
 
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";

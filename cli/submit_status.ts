@@ -37,6 +37,11 @@ export async function jobNameOf(stem: string): Promise<string> {
   return `retort-${words || "job"}-${sha256Hex(`${place}/${name}`).slice(0, 8)}`;
 }
 
+/** The folder of a Slurm job's logs. */
+export function logsOf(stem: string): string {
+  return `${splitPath(stem).start}${OWN_FOLDER}/logs`;
+}
+
 export async function statusCommand(
   outputs: readonly string[],
   settings: Settings,
@@ -46,6 +51,8 @@ export async function statusCommand(
   const isDone = runs !== undefined && await printShards(runs, io);
   if (runs === undefined) io.writeOut(`"${printable(stem)}.jsonl" is not on this machine\n`);
   io.writeOut(await describeQueue(await jobNameOf(stem), settings.text("namespace")));
+  const logs = logsOf(stem);
+  if (!isDone && await exists(logs)) io.writeOut(`Logs: ${printable(logs)}/\n`);
   return isDone ? EXIT_DONE : EXIT_FAILED_ROWS;
 }
 
@@ -53,19 +60,21 @@ export async function statusCommand(
 async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> {
   const states = new Map<string, number>();
   const lines: string[] = [];
-  let rows = 0, done = 0;
+  let rows = 0, done = 0, failed = 0;
   for (const run of runs) {
     const { state, why } = await stateOf(run);
     states.set(state, (states.get(state) ?? 0) + 1);
-    rows += run.runFile?.summary?.total ?? 0;
-    done += (run.runFile?.summary?.total ?? 0) - (run.runFile?.summary?.pending ?? 0);
+    const summary = run.runFile?.summary;
+    rows += summary?.total ?? 0;
+    done += (summary?.total ?? 0) - (summary?.pending ?? 0);
+    failed += summary?.failed ?? 0;
     if (why !== "" && lines.length <= MAX_LISTED) lines.push(`  ${run.name}: ${state}${why}`);
   }
   const counts = [...states].map(([state, count]) => `${formatCount(count)} ${state}`);
   io.writeOut(`${formatCount(runs.length)} shards: ${counts.join(", ")}\n`);
   io.writeOut(
     `${formatCount(done)} of ${formatCount(rows)} rows of the shards that have ended ` +
-      "are finished\n",
+      `are finished${failed === 0 ? "" : `, ${formatCount(failed)} of them failed`}\n`,
   );
   for (const line of lines.slice(0, MAX_LISTED)) io.writeOut(`${printable(line.trim())}\n`);
   if (lines.length > MAX_LISTED) io.writeOut("…\n");

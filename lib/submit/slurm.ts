@@ -102,7 +102,9 @@ ${logOf(options, "%x-%A_%a")}
 #SBATCH --requeue
 ${
     setupOf(options)
-  }export RETORT_SHARDS=${job.shards} RETORT_SHARD_BASE=${array.base} RETORT_PARALLEL=${job.parallel}
+  }export RETORT_SHARDS=${job.shards} RETORT_SHARD_BASE=${array.base} RETORT_PARALLEL=${job.parallel}${
+    // A shard that cannot start leaves a status for the job that it is part of.
+    job.submission === undefined ? "" : ` RETORT_JOB=${job.submission}`}
 ${
     BODY.replace("CANCELED_FILE", () => quote(canceledFile))
       .replace("COMMAND", () => command)

@@ -6,6 +6,7 @@ import { tempDir } from "../support/temp.ts";
 
 const JOB: ShardJob = {
   name: "retort-in-1",
+  submission: "first",
   shards: 16,
   parallel: 4,
   run: ["run", "in.jsonl", "--output=out/"],
@@ -40,7 +41,7 @@ async function play({ codes, state = "RUNNING", isCanceled = false, hasTerm = fa
     `trap 'kill $nap; exit 143' TERM; echo ready >> ${calls}; /bin/sleep 60 & nap=$!; wait`;
   await tool(
     "retort",
-    `echo "retort $* $RETORT_SHARDS $RETORT_SHARD_BASE" >> ${calls}\n` +
+    `echo "retort $* $RETORT_SHARDS $RETORT_SHARD_BASE $RETORT_JOB" >> ${calls}\n` +
       `n=$(grep -c ^retort ${calls})\ncodes=(${codes.join(" ")})\n` +
       `code=\${codes[$((n - 1))]:-${codes.at(-1)}}\n${hasTerm ? waits : ""}\nexit $code`,
   );
@@ -79,7 +80,7 @@ async function play({ codes, state = "RUNNING", isCanceled = false, hasTerm = fa
   };
 }
 
-const START = "retort run in.jsonl --output=out/ --shard auto --grace 110s 16 0";
+const START = "retort run in.jsonl --output=out/ --shard auto --grace 110s 16 0 first";
 const CASES: [string, Played, { code: number; starts: number; requeues: number }][] = [
   ["a shard that is done is done", { codes: [0] }, { code: 0, starts: 1, requeues: 0 }],
   ["failed rows are no failure of the job", { codes: [3] }, { code: 0, starts: 1, requeues: 0 }],

@@ -18,7 +18,7 @@ import { pinnedPlan } from "../../lib/shards/mod.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { kubernetesManifests } from "../../lib/submit/mod.ts";
 import { runCli, startCli } from "../support/process.ts";
-import { prompts } from "../shards/fixture.ts";
+import { prompts, runShard } from "../shards/fixture.ts";
 import { tempDir } from "../support/temp.ts";
 import { assertExit } from "../e2e/fixture.ts";
 
@@ -264,20 +264,60 @@ Deno.test("what Kubernetes takes for its values is taken", () => {
   assertEquals(optionsOf({}).secret, undefined);
 });
 
+Deno.test("a time limit that would end shards as soon as they have started is refused", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 4));
+  const submit = (time: string, lead: string) => {
+    const flags = ["--shards=2", "-m", "m", "--time", time, "--lead", lead];
+    return runCli(["submit", "slurm", input, "-o", dir.path("out/"), ...flags]);
+  };
+  // Slurm may send the signal a minute early.
+  for (const [time, lead] of [["3m", "2m"], ["0-0:02:59", "2m"], ["90", "30s"]]) {
+    const { code, stderr } = await submit(time, lead);
+    assertEquals(code, 2, stderr);
+    assertStringIncludes(stderr, `Cannot use --time "${time}": shards are signaled`);
+  }
+  for (const [time, lead] of [["3:01", "2m"], ["0:03:01", "2m"], ["91", "30s"], ["0-1", "50m"]]) {
+    assertExit(await submit(time, lead), 0);
+  }
+});
+
+/** The output of `submit status`. */
+async function statusOf(output: string, flags: [string, string][] = []): Promise<string> {
+  let text = "";
+  const settings = new Settings({ command: "submit", inputs: [], flags: new Map(flags) });
+  const io = { writeOut: (more: string) => text += more } as unknown as Io;
+  await statusCommand([output], settings, io);
+  return text;
+}
+
 Deno.test("the status of one of several divisions is shown with --shards", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10));
-  for (const count of [2, 5]) {
-    const output = { stem: dir.path("out/in"), isNamed: false, wholeResults: [] };
-    await pinnedPlan(output, [input], count);
-  }
-  const statusOf = async (flags: [string, string][]) => {
-    let text = "";
-    const settings = new Settings({ command: "submit", inputs: [], flags: new Map(flags) });
-    const io = { writeOut: (more: string) => text += more } as unknown as Io;
-    await statusCommand([dir.path("out")], settings, io);
-    return text;
-  };
-  await assertRejects(() => statusOf([]), UsageError, "--shards N");
-  assertStringIncludes(await statusOf([["shards", "5"]]), "5 shards: 5 not started");
+  const pinned = { stem: dir.path("out/in"), isNamed: false, wholeResults: [] };
+  for (const count of [2, 5]) await pinnedPlan(pinned, [input], count);
+  await assertRejects(() => statusOf(dir.path("out")), UsageError, "--shards N");
+  assertStringIncludes(
+    await statusOf(dir.path("out"), [["shards", "5"]]),
+    "5 shards: 5 not started",
+  );
+});
+
+Deno.test("the status counts failed rows, and names the logs until all is done", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out");
+  await dir.write("out/.retort/logs/x.log", "");
+  const run = (index: number) =>
+    runShard(input, `${output}/`, { shard: { index, count: 2 }, refused: ["p0", "p2", "p8"] });
+  await run(0);
+  const half = await statusOf(output);
+  assertStringIncludes(half, "2 shards: 1 done, 1 not started");
+  assertStringIncludes(half, `Logs: ${output}/.retort/logs/`);
+  await run(1);
+  const whole = await statusOf(output);
+  assertStringIncludes(
+    whole,
+    "10 of 10 rows of the shards that have ended are finished, 3 of them failed",
+  );
+  assertEquals(whole.includes("Logs:"), false);
 });
