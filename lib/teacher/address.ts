@@ -8,15 +8,16 @@
 export interface Address {
   /** Scheme, host and port, as connections need them. */
   readonly origin: string;
+  /** `host:port`, also if the port is the default. */
   readonly host: string;
   /** The path and query of requests, including the endpoint's path. */
   readonly path: string;
   /** The decoded `user:password` of the base URL; undefined if it has neither. */
   readonly credentials: string | undefined;
   /** The base URL without secrets, for messages. */
-  readonly shown: string;
+  readonly shownBaseUrl: string;
   /** The URL of requests without secrets, for messages. */
-  readonly shownUrl: string;
+  readonly shownRequestUrl: string;
   /** Whether the base URL names an API version: `/v1`, like nearly all, or Azure's `api-version`. */
   readonly isVersioned: boolean;
   /** Whether the host is Azure's, which takes keys in `api-key`. */
@@ -80,8 +81,8 @@ export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): A
     credentials: url.username || url.password
       ? `${decode(url.username)}:${decode(url.password)}`
       : undefined,
-    shown: url.origin + path + query,
-    shownUrl: url.origin + path + endpoint + query,
+    shownBaseUrl: url.origin + path + query,
+    shownRequestUrl: url.origin + path + endpoint + query,
     isVersioned: /\/v\d/.test(path) || url.searchParams.has("api-version"),
     isAzure: AZURE.test(url.hostname),
     isLoopback: isLoopback(url.hostname),

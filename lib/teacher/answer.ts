@@ -8,7 +8,12 @@ import type { ApiFormat } from "./api_format.ts";
 import { changedError, type TeacherError } from "../errors.ts";
 import { answerBody, otherAnswer } from "./answer_body.ts";
 import { errorIn } from "./error_body.ts";
-import { brokenAnswer, notAnObject, statedError, withoutChoice } from "./broken_answer.ts";
+import {
+  brokenAnswerError,
+  missingChoiceError,
+  notAnObjectError,
+  statedError,
+} from "./broken_answer.ts";
 import { asObject, asText, type JsonObject, type JsonPath } from "./json.ts";
 import { MessageReader, refusalOf } from "./message_text.ts";
 import type { Redact } from "./secrets.ts";
@@ -33,8 +38,9 @@ export interface AnswerContext {
   readonly format?: ApiFormat;
 }
 
-/** In place of the JSON text of an answer that was translated from another endpoint's format. */
-export const TRANSLATED = "";
+/** Stands for the JSON text of an answer that was translated from another endpoint's format, and so
+ * has none. */
+export const NO_JSON_TEXT = "";
 
 /** The parts of an answer, streamed or not, as the server sent them. Missing texts are "". */
 export interface AnswerParts {
@@ -82,9 +88,9 @@ export const NO_PARTS: AnswerParts = {
  */
 export function readAnswer(text: string, status: number, context: AnswerContext): Completion {
   const { redact } = context;
-  const found = answerBody(text);
-  if (found === undefined) throw notAnObject(text, status, redact);
-  const body = found.object;
+  const unwrappedBody = answerBody(text);
+  if (unwrappedBody === undefined) throw notAnObjectError(text, status, redact);
+  const body = unwrappedBody.object;
   const translated = context.format?.answer?.(body);
   const answer = translated ?? body;
   const choice = Array.isArray(answer.choices) ? asObject(answer.choices[0]) : undefined;
@@ -94,7 +100,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   if (choice === undefined || message === undefined) {
     if (error !== undefined) throw statedError(error, status, redact, body);
     if (choice === undefined) throw errorWithoutChoice(body, text, status, context);
-    throw withoutChoice(body, '"message" in its choice', text, status, redact);
+    throw missingChoiceError(body, '"message" in its choice', text, status, redact);
   }
   const { content, reasoning } = new MessageReader().read(message);
   const completion = toCompletion({
@@ -103,7 +109,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
     refusal: refusalOf(message),
     toolCalls: toolCallsOf(
       message,
-      translated === undefined ? found.text : TRANSLATED,
+      translated === undefined ? unwrappedBody.text : NO_JSON_TEXT,
       asObject(choice.message) === undefined ? DELTA_PATH : MESSAGE_PATH,
     ),
     finishReason,
@@ -136,8 +142,8 @@ function errorWithoutChoice(
   context: AnswerContext,
 ): TeacherError {
   const other = "choices" in body ? undefined : otherAnswer(body);
-  if (other === undefined) return withoutChoice(body, "choice", text, status, context.redact);
-  const error = brokenAnswer(other.message, "", status, context.redact, "other_api");
+  if (other === undefined) return missingChoiceError(body, "choice", text, status, context.redact);
+  const error = brokenAnswerError(other.message, "", status, context.redact, "other_api");
   const partial = toCompletion({ ...NO_PARTS, content: other.content }, context);
   return other.content === "" ? error : changedError(error, { partial });
 }

@@ -21,8 +21,8 @@ export function answerBody(text: string): AnswerBody | undefined {
   const object = asObject(value);
   if (object !== undefined) return unwrapped({ object, text });
   if (typeof value === "string") return answerBody(value);
-  const only = Array.isArray(value) && value.length === 1 ? asObject(value[0]) : undefined;
-  if (only !== undefined) return { object: only, text: textAt({ text, path: [0] }) ?? "" };
+  const element = Array.isArray(value) && value.length === 1 ? asObject(value[0]) : undefined;
+  if (element !== undefined) return { object: element, text: textAt({ text, path: [0] }) ?? "" };
   const leading = leadingObject(text);
   return leading === undefined ? undefined : leadingAnswer(leading);
 }
@@ -35,11 +35,11 @@ export function answerBody(text: string): AnswerBody | undefined {
  * unchanged if no completion is inside.
  */
 export function unwrapped(body: AnswerBody): AnswerBody {
-  const { object: around, text } = body;
-  if ("choices" in around) return body;
-  for (const name in around) {
-    const inner = completionIn(around[name], { text, name });
-    if (inner !== undefined) return { object: { ...around, ...inner.object }, text: inner.text };
+  const { object: envelope, text } = body;
+  if ("choices" in envelope) return body;
+  for (const name in envelope) {
+    const inner = completionIn(envelope[name], { text, name });
+    if (inner !== undefined) return { object: { ...envelope, ...inner.object }, text: inner.text };
   }
   return body;
 }
@@ -104,14 +104,14 @@ export interface OtherAnswer {
 
 /** An API, the path or address of its OpenAI-compatible version, and a function that returns the
  * text of an answer or chunk, or its parts; undefined if the object is not one of that API. */
-type OtherApi = readonly [name: string, place: string, text: (body: JsonObject) => unknown];
+type OtherApi = readonly [name: string, place: string, textOf: (body: JsonObject) => unknown];
 
 const OTHER_APIS: readonly OtherApi[] = [
   [
     "Ollama",
     "/v1",
     ({ done, message, response }) =>
-      typeof done === "boolean" ? at(message, "content") ?? response : undefined,
+      typeof done === "boolean" ? valueAt(message, "content") ?? response : undefined,
   ],
   [
     "Anthropic",
@@ -120,44 +120,44 @@ const OTHER_APIS: readonly OtherApi[] = [
       type === "message"
         ? content
         : /^message_|^content_block/.test(String(type))
-        ? at(delta, "text") ?? ""
+        ? valueAt(delta, "text") ?? ""
         : undefined,
   ],
   [
     "Gemini",
     "https://generativelanguage.googleapis.com/v1beta/openai",
-    ({ candidates }) => at(candidates, 0, "content", "parts"),
+    ({ candidates }) => valueAt(candidates, 0, "content", "parts"),
   ],
   [
     "Bedrock",
     "https://bedrock-runtime.REGION.amazonaws.com/openai/v1",
     ({ output, stopReason }) =>
-      stopReason === undefined ? undefined : at(output, "message", "content"),
+      stopReason === undefined ? undefined : valueAt(output, "message", "content"),
   ],
   [
     "Cohere",
     "https://api.cohere.ai/compatibility/v1",
     ({ type, message, delta }) =>
       type === "content-delta"
-        ? at(delta, "message", "content", "text")
+        ? valueAt(delta, "message", "content", "text")
         : type === "message-end"
         ? ""
-        : at(message, "content"),
+        : valueAt(message, "content"),
   ],
   [
     "DashScope",
     "https://dashscope.aliyuncs.com/compatible-mode/v1",
-    ({ output }) => at(output, "text"),
+    ({ output }) => valueAt(output, "text"),
   ],
   [
     "Cloudflare",
     "https://api.cloudflare.com/client/v4/accounts/ID/ai/v1",
-    ({ result }) => at(result, "response"),
+    ({ result }) => valueAt(result, "response"),
   ],
   [
     "TGI",
     "/v1",
-    ({ generated_text: text, token }) => at(token, "text") ?? text,
+    ({ generated_text: text, token }) => valueAt(token, "text") ?? text,
   ],
   ["Triton", "/v1 of its OpenAI frontend", ({ text_output: text }) => text],
   [
@@ -165,15 +165,15 @@ const OTHER_APIS: readonly OtherApi[] = [
     "/v1",
     ({ stop, content }) => typeof stop === "boolean" ? content : undefined,
   ],
-  ["KoboldCpp", "/v1", ({ results }) => at(results, 0, "text")],
+  ["KoboldCpp", "/v1", ({ results }) => valueAt(results, 0, "text")],
 ];
 
 /** Recognizes an answer or chunk of another API; undefined if it is none of the known ones. */
 export function otherAnswer(body: JsonObject): OtherAnswer | undefined {
-  for (const [name, place, text] of OTHER_APIS) {
-    const value = text(body);
+  for (const [name, place, textOf] of OTHER_APIS) {
+    const value = textOf(body);
     const content = Array.isArray(value)
-      ? value.map((part) => at(part, "text") ?? "").join("")
+      ? value.map((part) => valueAt(part, "text") ?? "").join("")
       : value;
     if (typeof content !== "string") continue;
     const message =
@@ -188,12 +188,12 @@ export function otherAnswer(body: JsonObject): OtherAnswer | undefined {
 }
 
 /** The value at a path of names and indexes; undefined if there is none. */
-function at(value: unknown, ...path: readonly (string | number)[]): unknown {
-  let found = value;
+function valueAt(value: unknown, ...path: readonly (string | number)[]): unknown {
+  let current = value;
   for (const step of path) {
-    found = typeof step === "number"
-      ? Array.isArray(found) ? found[step] : undefined
-      : asObject(found)?.[step];
+    current = typeof step === "number"
+      ? Array.isArray(current) ? current[step] : undefined
+      : asObject(current)?.[step];
   }
-  return found;
+  return current;
 }

@@ -26,8 +26,8 @@ export interface Additions {
   readonly stream: boolean;
   /** The run's `response_format`, as in chat completions; undefined if the parameters forbid it. */
   readonly responseFormat: JsonObject | undefined;
-  /** Called right before a field is added. Returns false if the teacher has rejected the field, so
-   * that it must not be added; otherwise records it as added. */
+  /** Called right before a field is added. Returns false if the teacher has rejected the field, which
+   * must not be added then; otherwise records it as added. */
   readonly add: (field: Addition) => boolean;
 }
 
@@ -35,7 +35,7 @@ export interface Additions {
 export interface ApiFormat {
   /** Appended to the path of the base URL. */
   readonly path: string;
-  /** The parameter that requests log probabilities, for messages to users. */
+  /** The parameter that requests log probabilities, as in `-p`, for messages to users. */
   readonly logprobsExample: string;
   /** The fields of a request that hold these messages. */
   prompt(messages: readonly Message[]): JsonObject;
@@ -106,16 +106,7 @@ export const COMPLETIONS: ApiFormat = {
   path: "/completions",
   logprobsExample: "logprobs=1",
   prompt: ([message]) => ({ prompt: promptText(message?.content) }),
-  params(params, { stream, responseFormat, add }) {
-    const { stream_options: streamOptions, ...fields } = renamed(params);
-    return {
-      ...(stream ? { stream, ...withUsage(streamOptions, add) } : {}),
-      ...fields,
-      ...(responseFormat !== undefined && add("response_format")
-        ? { response_format: responseFormat }
-        : {}),
-    };
-  },
+  params: (params, additions) => CHAT.params(renamed(params), additions),
   problem: completionsProblem,
   notices: (params) =>
     "max_tokens" in params || "max_completion_tokens" in params ? [] : [SHORT_ANSWERS],
@@ -151,12 +142,7 @@ function completionsProblem(messages: readonly Message[], params: Params): strin
 
 /** Renames the parameters of chat completions that `/completions` names differently. */
 function renamed(params: Params): Params {
-  const {
-    max_completion_tokens: limit,
-    logprobs,
-    top_logprobs: top,
-    ...fields
-  } = params;
+  const { max_completion_tokens: limit, logprobs, top_logprobs: top, ...fields } = params;
   const result: Record<string, unknown> = { ...fields };
   if (limit !== undefined) result.max_tokens = fields.max_tokens ?? limit;
   // `logprobs` of `/completions` is a number: how many alternatives to report per token.

@@ -11,17 +11,10 @@ import { changedError, TeacherError } from "../errors.ts";
 import { type AnswerContext, readAnswer } from "./answer.ts";
 import type { AttemptShared, Deadline, TimedAttempt } from "./attempt_shared.ts";
 import type { Connection } from "./connection.ts";
-import { tooLong } from "./broken_answer.ts";
+import { tooLongError } from "./broken_answer.ts";
 import { type BodyReader, IncomingBody } from "./incoming_body.ts";
-import {
-  type AnswerHeaders,
-  idleError,
-  networkError,
-  type Stage,
-  statusError,
-  timeoutError,
-} from "./attempt_error.ts";
-import { rateLimitOf, statesRateLimit } from "./rate_headers.ts";
+import { idleError, networkError, type Stage, statusError, timeoutError } from "./attempt_error.ts";
+import { type HeaderFields, rateLimitOf, statesRateLimit } from "./rate_headers.ts";
 import { StreamReader } from "./stream.ts";
 import type { Completion } from "./teacher.ts";
 
@@ -42,14 +35,14 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   /** The body until it is handed to the socket; then "", to free it. */
   #request = "";
   #controller: DispatchController | undefined;
-  #settled = false;
-  #released = false;
+  #isSettled = false;
+  #isReleased = false;
   #status = 0;
   /** Whether the status is 2xx. */
   #isAnswer = false;
   /** When a response with rate-limit headers began; -1 without such headers. */
   #headAt = -1;
-  #headers: AnswerHeaders = {};
+  #headers: HeaderFields = {};
   #stream: StreamReader | undefined;
   #firstTokenAt = -1;
   readonly #body = new IncomingBody(this);
@@ -107,14 +100,14 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#controller = controller;
     this.#request = "";
     // The attempt may have ended while the request waited for a connection.
-    if (this.#settled) controller.abort(ENDED);
+    if (this.#isSettled) controller.abort(ENDED);
   }
 
   /** undici: the head of the response has arrived. */
   onResponseStart(
     _controller: DispatchController,
     status: number,
-    headers: AnswerHeaders,
+    headers: HeaderFields,
   ): void {
     // 1xx responses, such as 103, precede the response.
     if (status < 200) return;
@@ -128,31 +121,31 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
 
   /** undici: a part of the body has arrived. */
   onResponseData(_controller: DispatchController, chunk: Uint8Array): void {
-    if (!this.#settled) this.#body.receive(chunk);
+    if (!this.#isSettled) this.#body.receive(chunk);
   }
 
   /** undici: the response has ended, so the connection is free. */
   onResponseEnd(): void {
     this.#connection.onEnd();
     this.#release();
-    if (!this.#settled) this.#body.finish();
+    if (!this.#isSettled) this.#body.finish();
   }
 
   /** undici: the connection broke, or the attempt was aborted. */
   onResponseError(_controller: DispatchController, error: Error): void {
-    if (!this.#settled && !this.isConnected && this.#connection.wasFoundClosed) {
+    if (!this.#isSettled && !this.isConnected && this.#connection.wasFoundClosed) {
       return this.#dispatchElsewhere();
     }
     const connectionError = this.isConnected ? this.#connection.interpret(error) : error;
     this.#release();
-    if (this.#settled) return;
+    if (this.#isSettled) return;
     this.#connectionError = connectionError;
     this.#body.finish();
   }
 
   /** Called with each part of an event stream. */
   onEvents(chunk: Uint8Array): void {
-    if (this.#settled) return;
+    if (this.#isSettled) return;
     const { streamHabits } = this.#shared;
     const stream = this.#stream ??= new StreamReader(this.#status, this.#context, streamHabits);
     if (stream.feed(chunk)) {
@@ -171,25 +164,25 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
 
   /** Called once the body exceeds its limit. */
   onTooLong(): void {
-    this.#fail(this.#isAnswer ? tooLong(this.#status) : this.#statusError());
+    this.#fail(this.#isAnswer ? tooLongError(this.#status) : this.#statusError());
     this.#endRequest();
   }
 
   /** Called once the body is complete, or broken by `error`. */
   onBodyEnd(error: Error | undefined = this.#connectionError): void {
-    if (this.#settled) return;
+    if (this.#isSettled) return;
     try {
       if (error === undefined) this.#finish();
       else this.#finishBroken(error);
     } catch (failure) {
       const mayBeLines = this.#isAnswer && this.#stream === undefined;
-      if (mayBeLines && this.#body.tellLines()) this.onBodyEnd(error);
+      if (mayBeLines && this.#body.readAsLines()) this.onBodyEnd(error);
       else this.#fail(failure);
     }
   }
 
   #dispatch(): void {
-    if (this.#released) return;
+    if (this.#isReleased) return;
     const { address: { origin, path }, headers } = this.#shared;
     const body = this.#request;
     this.#connection.dispatch({ origin, method: "POST", path, headers, body }, this);
@@ -224,7 +217,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   }
 
   #succeed(stream: StreamReader): void {
-    if (!this.#settled) this.#answer(this.#completionOf(stream));
+    if (!this.#isSettled) this.#answer(this.#completionOf(stream));
   }
 
   #completionOf(stream: StreamReader): Completion {
@@ -233,7 +226,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   }
 
   #answer(completion: Completion): void {
-    this.#settled = true;
+    this.#isSettled = true;
     this.#body.drop();
     if (this.#headAt < 0) return this.#outcome.resolve(completion);
     // A JSON answer arrives with its head. The head of a stream is old when the stream ends.
@@ -243,8 +236,8 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   }
 
   #fail(reason: unknown): void {
-    if (this.#settled) return;
-    this.#settled = true;
+    if (this.#isSettled) return;
+    this.#isSettled = true;
     this.#body.drop();
     const hasPartial = reason instanceof TeacherError && this.#stream?.hasOutput;
     this.#outcome.reject(
@@ -258,7 +251,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
       status: this.#status,
       headers: this.#headers,
       text: this.#body.text(),
-      address: address.shown,
+      address: address.shownBaseUrl,
       isVersioned: address.isVersioned,
       redact: this.#context.redact,
       context: this.#context,
@@ -280,7 +273,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
 
   /** Ends the request unless its response has ended. */
   #endRequest(): void {
-    if (this.#released) return;
+    if (this.#isReleased) return;
     // Both call `onResponseError()`, which releases the connection.
     if (this.#controller === undefined) this.#connection.drop();
     else this.#controller.abort(ENDED);
@@ -288,8 +281,8 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   }
 
   #release(): void {
-    if (this.#released) return;
-    this.#released = true;
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     this.#shared.deadlines.delete(this);
     this.#shared.aborts.delete(this.#signal, this);
     this.#shared.connections.give(this.#connection);

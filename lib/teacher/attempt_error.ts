@@ -15,23 +15,22 @@ import {
   errorMessage,
   innermost,
   isPage,
+  MAX_MESSAGE_CHARS,
+  MAX_QUOTED_CHARS,
   relayedError,
   statedDelayMs,
   statedHeaders,
 } from "./error_body.ts";
 import { OddHead } from "./server_habits.ts";
 import { asObject, asText, parseJson } from "./json.ts";
-import { exhaustion, serverTime } from "./rate_headers.ts";
+import { exhaustion, fieldText, type HeaderFields, serverTime } from "./rate_headers.ts";
 import type { Redact } from "./secrets.ts";
 import type { Completion } from "./teacher.ts";
-
-/** The header fields of a response; names in lower case. */
-export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 export interface StatusErrorOptions {
   /** Not 2xx. */
   status: number;
-  headers: AnswerHeaders;
+  headers: HeaderFields;
   /** The body, or its first 64 KiB. */
   text: string;
   /** The base URL without secrets. */
@@ -45,10 +44,6 @@ export interface StatusErrorOptions {
   now: number;
 }
 
-/** Maximum number of characters that messages quote of a body that is not JSON. */
-const MAX_QUOTED_CHARS = 300;
-/** Maximum number of characters that are kept of a server's error message. */
-const MAX_MESSAGE_CHARS = 1_000;
 /** A longer wait until a limit resets is reduced to this: the limit may be raised before. */
 const MAX_RESET_MS = 60_000;
 
@@ -89,25 +84,25 @@ function partialOf({ context }: StatusErrorOptions, body: unknown): Completion |
  * are negative, not a number or above one day, and LiteLLM's `llm_provider-retry-after`, in which
  * its router always sends 60 instead of the rest of the minute.
  */
-export function retryAfterMs(headers: AnswerHeaders, now: number): number | undefined {
-  const inMs = textOf(headers["retry-after-ms"]);
-  const waitMs = plausible(inMs === "" ? NaN : Number(inMs));
+export function retryAfterMs(headers: HeaderFields, now: number): number | undefined {
+  const inMs = fieldText(headers["retry-after-ms"]);
+  const waitMs = plausibleMs(inMs === "" ? NaN : Number(inMs));
   if (waitMs !== undefined) return waitMs;
-  const after = textOf(headers["retry-after"]);
+  const after = fieldText(headers["retry-after"]);
   if (after === "") return undefined;
   const seconds = Number(after);
-  return plausible(
+  return plausibleMs(
     Number.isNaN(seconds) ? Date.parse(after) - serverTime(headers, now) : seconds * 1_000,
   );
 }
 
-function plausible(ms: number): number | undefined {
+function plausibleMs(ms: number): number | undefined {
   return ms >= 0 && ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
 /** Whether the client should retry, according to `x-should-retry` of OpenAI and Anthropic. */
-function shouldRetry(headers: AnswerHeaders): boolean | undefined {
-  const value = textOf(headers["x-should-retry"]).toLowerCase();
+function shouldRetry(headers: HeaderFields): boolean | undefined {
+  const value = fieldText(headers["x-should-retry"]).toLowerCase();
   return value === "true" ? true : value === "false" ? false : undefined;
 }
 
@@ -116,7 +111,7 @@ function messageOf(
   body: unknown,
 ): string {
   if (status >= 300 && status < 400) {
-    const location = textOf(headers.location);
+    const location = fieldText(headers.location);
     const target = location === "" ? "another place" : JSON.stringify(redactAddress(location));
     return `The teacher at ${address} redirects (${status}) to ${target}: ` +
       "redirects are not followed. Give the final address as the base URL";
@@ -130,11 +125,8 @@ function messageOf(
   return `${message} (${address} has no "/v1" in it: ${required})`;
 }
 
-function textOf(value: string | string[] | undefined): string {
-  return (Array.isArray(value) ? value[0] : value)?.trim() ?? "";
-}
-
-/** How far an attempt got before it broke: not connected, sent, or receiving the response. */
+/** How far an attempt got before it broke: it was connecting, had begun to send the request, or was
+ * receiving the response. */
 export type Stage = "connecting" | "sent" | "answering";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -260,6 +252,7 @@ function withoutData(error: unknown): unknown {
 /**
  * The error of an attempt that took too long.
  *
+ * @param host `host:port` of the teacher.
  * @param isRowLimit Whether `timeoutMs` was the time that the row had left.
  */
 export function timeoutError(host: string, timeoutMs: number, isRowLimit: boolean): TeacherError {

@@ -1,6 +1,6 @@
 /**
- * Writes request bodies. Retort adds some fields (`Addition`). Once a teacher rejects one of them
- * by name, later requests omit it, and no row fails because of it.
+ * Writes request bodies. Retort adds some fields (`Addition`). Once a teacher rejects one of them,
+ * later requests omit it, and no row fails because of it.
  *
  * @module
  */
@@ -75,7 +75,7 @@ export class BodyWriter {
   }
 
   /** Omits a field from now on. Returns false if it was omitted already. */
-  leaveOut(field: Addition): boolean {
+  omit(field: Addition): boolean {
     if (this.#refused.has(field)) return false;
     this.#refused.add(field);
     this.#written = new WeakMap();
@@ -164,13 +164,14 @@ const STATUSES = new Set([400, 404, 415, 422, 500, 501]);
 const SEARCHED_CHARS = 300;
 
 /**
- * Recognizes an error that is about a field added by Retort. If it is, later requests omit the
- * field, and the returned error says that the row is to be sent again; else returns `error`.
+ * Checks whether an error is about a field that Retort added. If it is, later requests omit the
+ * field, and the returned error is marked as adjusted: the row is sent again. Otherwise, returns
+ * `error`.
  *
  * @param added The fields that were added to the request.
  * @param address The teacher, for the notice.
  */
-export function withoutRefused(
+export function withdrawRefused(
   error: unknown,
   added: readonly Addition[],
   bodies: BodyWriter,
@@ -178,10 +179,10 @@ export function withoutRefused(
 ): unknown {
   if (!(error instanceof TeacherError) || !mayBlameField(error)) return error;
   const words = error.message.slice(0, SEARCHED_CHARS);
-  const field = added.find((one) => WORDS[one].pattern.test(words));
+  const field = added.find((addition) => WORDS[addition].pattern.test(words));
   if (field === undefined) return error;
   // Several requests with the field may be in flight: only the first error notifies the user.
-  const isFirst = bodies.leaveOut(field);
+  const isFirst = bodies.omit(field);
   const { what, loss } = WORDS[field];
   return new TeacherError(error.message, {
     type: error.type,

@@ -15,6 +15,7 @@ import {
   innermost,
   isPage,
   MAX_MESSAGE_CHARS,
+  MAX_QUOTED_CHARS,
   relayedError,
   statedDelayMs,
   statedStatus,
@@ -24,14 +25,11 @@ import {
  * another kind of server. */
 export type BrokenCode = "broken_answer" | "web_page" | "other_api";
 
-/** The most characters of an answer that a message quotes. */
-const MAX_QUOTED = 300;
-
 /** The most bytes of an answer after decompression. */
 export const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
 /** The error of an answer above `MAX_ANSWER_BYTES`. */
-export function tooLong(status: number): TeacherError {
+export function tooLongError(status: number): TeacherError {
   const what = `The answer is longer than ${MAX_ANSWER_BYTES / 1024 / 1024} MiB`;
   return new TeacherError(what, { type: "response", status });
 }
@@ -48,15 +46,15 @@ export function statedError(
   redact: Redact,
   envelope: JsonObject = {},
 ): TeacherError {
-  return stated({ ...envelope, error }, statedStatus(error), status, redact);
+  return errorFrom({ ...envelope, error }, statedStatus(error), status, redact);
 }
 
 /** The error of a body that is not a JSON object. */
-export function notAnObject(text: string, status: number, redact: Redact): TeacherError {
+export function notAnObjectError(text: string, status: number, redact: Redact): TeacherError {
   const start = text.trimStart();
-  if (start === "") return brokenAnswer("The answer has no body", "", status, redact);
+  if (start === "") return brokenAnswerError("The answer has no body", "", status, redact);
   if (isPage(start)) {
-    return brokenAnswer("The answer is a web page", text, status, redact, "web_page");
+    return brokenAnswerError("The answer is a web page", text, status, redact, "web_page");
   }
   const [firstLine] = start.split("\n", 1);
   const first = firstLine.length < start.trimEnd().length
@@ -64,23 +62,28 @@ export function notAnObject(text: string, status: number, redact: Redact): Teach
     : undefined;
   if (first !== undefined && !("choices" in first)) {
     // One JSON object per line.
-    return withoutChoice(first, "choice", text, status, redact);
+    return missingChoiceError(first, "choice", text, status, redact);
   }
   const isJson = /^[[{"]/.test(start);
   // Some gateways report errors in plain text.
   if (!isJson && start.length <= MAX_MESSAGE_CHARS) {
-    return stated({ error: start.trimEnd() }, undefined, status, redact, true);
+    return errorFrom({ error: start.trimEnd() }, undefined, status, redact, true);
   }
   const what = "The answer is not a JSON object";
-  return brokenAnswer(what, text, status, redact, isJson ? "broken_answer" : "other_api");
+  return brokenAnswerError(what, text, status, redact, isJson ? "broken_answer" : "other_api");
 }
 
 /** Messages by which gateways report success, the empty one included. */
 const SAYS_SUCCESS = /^\s*(?:ok|(?:request )?succe(?:ss|eded|ssful|ssfully))?[.!]?\s*$/i;
 
-/** The error of a JSON object without a choice. Many servers report errors in this form. One
- * without a known status may be retried: it does not count as a rejection of the row. */
-export function withoutChoice(
+/**
+ * The error of a JSON object without a choice, or with one that lacks its message. Many servers
+ * report errors in this form. One that states no status may be retried: it does not count as a
+ * rejection of the row.
+ *
+ * @param missing What the object lacks, in words that follow "no".
+ */
+export function missingChoiceError(
   answer: JsonObject,
   missing: string,
   text: string,
@@ -88,15 +91,15 @@ export function withoutChoice(
   redact: Redact,
 ): TeacherError {
   if (!SAYS_SUCCESS.test(errorMessage(answer) ?? "")) {
-    return stated(answer, statedStatus(answer), status, redact, true);
+    return errorFrom(answer, statedStatus(answer), status, redact, true);
   }
   const isKnownApi = "choices" in answer || "output" in answer;
   const code = isKnownApi ? "broken_answer" : "other_api";
-  return brokenAnswer(`The answer has no ${missing}`, text, status, redact, code);
+  return brokenAnswerError(`The answer has no ${missing}`, text, status, redact, code);
 }
 
 /** The error of an unreadable answer, which quotes its beginning. */
-export function brokenAnswer(
+export function brokenAnswerError(
   what: string,
   text: string,
   status: number,
@@ -104,12 +107,19 @@ export function brokenAnswer(
   code: BrokenCode = "broken_answer",
 ): TeacherError {
   // Redact before shortening: half a key would not be found.
-  const start = redact(text).trim().slice(0, MAX_QUOTED);
+  const start = redact(text).trim().slice(0, MAX_QUOTED_CHARS);
   const message = start === "" ? what : `${what}: it starts with ${start}`;
   return new TeacherError(message, { type: "response", status, code });
 }
 
-function stated(
+/**
+ * The error that a body reports.
+ *
+ * @param reportedStatus The status that the body states, which counts instead of that of the
+ * response; undefined if it states none.
+ * @param isRetryable Whether an error without a reported status may be retried.
+ */
+function errorFrom(
   body: JsonObject,
   reportedStatus: number | undefined,
   status: number,

@@ -20,7 +20,7 @@ import {
   OddHead,
   oddityOf,
   type ReadableSocket,
-  type Reuse,
+  type ReusePolicy,
 } from "./server_habits.ts";
 
 export interface ConnectionShared {
@@ -36,7 +36,7 @@ export interface ConnectionShared {
   /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
   /** Decides whether connections are reused, from how the teacher treats them. */
-  readonly reuse: Reuse;
+  readonly reuse: ReusePolicy;
   /** Whether the teacher has sent a head that undici rejects. */
   readonly filtersHeads: boolean;
   /** Called when the socket of a connection has closed. */
@@ -53,18 +53,18 @@ interface Socket extends ReadableSocket {
 }
 
 // After an HTTP/2 GOAWAY, undici resends requests without an answer, which would be billed twice.
-export const PROTOCOL = { allowH2: false } as const;
+export const NO_HTTP2 = { allowH2: false } as const;
 /** The maximum size of a response's head. */
 export const MAX_HEAD_BYTES = 256 * 1024;
 const CLIENT = {
-  ...PROTOCOL,
+  ...NO_HTTP2,
   // `Deadlines` enforces the timeouts.
   headersTimeout: 0,
   bodyTimeout: 0,
   pipelining: 1,
   // Gateways with login cookies exceed undici's default of 16 KiB.
   maxHeaderSize: MAX_HEAD_BYTES,
-  // `Reuse` decides which idle connections are used; undici only closes the others.
+  // `ReusePolicy` decides which idle connections are used; undici only closes the others.
   keepAliveTimeoutThreshold: 500,
 } as const;
 
@@ -103,13 +103,13 @@ export class Connection {
     this.#shared = shared;
     const { origin, proxy, connect } = shared;
     this.#dispatcher = proxy === undefined ? this.#client(origin, connect) : new ProxyAgent({
-      ...PROTOCOL,
+      ...NO_HTTP2,
       uri: proxy,
       connectTimeout: shared.connectTimeoutMs,
       // A proxy of the same company has its certificate from the same authority. The client
       // certificate is for the teacher only.
-      proxyTls: { ...PROTOCOL, ...(shared.tls.ca === undefined ? {} : { ca: shared.tls.ca }) },
-      requestTls: { ...PROTOCOL, ...shared.tls },
+      proxyTls: { ...NO_HTTP2, ...(shared.tls.ca === undefined ? {} : { ca: shared.tls.ca }) },
+      requestTls: { ...NO_HTTP2, ...shared.tls },
       // The client that carries the teacher's requests, to the proxy or through its tunnel.
       factory: (target: string | URL, options: { connect?: Connect }) =>
         this.#client(target, options.connect!),
@@ -151,7 +151,7 @@ export class Connection {
   dispatch(options: DispatchOptions, handler: DispatchHandler): void {
     // While this socket was watched, other connections may have shown that the server closes
     // sockets after each response.
-    if (this.isOpen && this.#responses > 0 && this.#shared.reuse.isOnce) this.closeSocket();
+    if (this.isOpen && this.#responses > 0 && this.#shared.reuse.isSingleUse) this.closeSocket();
     this.#wasOpen = this.isOpen;
     this.#filter?.expectHead();
     this.#isFiltered = this.#filter !== undefined;

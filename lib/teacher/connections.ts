@@ -6,8 +6,8 @@
  */
 
 import { buildConnector } from "../deps/undici.ts";
-import { type Connect, Connection, type ConnectionShared, PROTOCOL } from "./connection.ts";
-import { MAX_REACTION_MS, Reuse, WATCH_AFTER_USE_MS, WatchTimers } from "./server_habits.ts";
+import { type Connect, Connection, type ConnectionShared, NO_HTTP2 } from "./connection.ts";
+import { MAX_REACTION_MS, ReusePolicy, WATCH_AFTER_USE_MS, WatchTimers } from "./server_habits.ts";
 import type { TlsSettings } from "./network_options.ts";
 
 export interface ConnectionsOptions
@@ -32,7 +32,7 @@ export class Connections implements ConnectionShared {
   readonly connect: Connect;
   readonly now: () => number;
   readonly watchTimers = new WatchTimers();
-  readonly reuse = new Reuse(() => this.watchTimers.end());
+  readonly reuse = new ReusePolicy(() => this.watchTimers.end());
   filtersHeads = false;
   readonly #all = new Set<Connection>();
   /** Free connections that were open when they were given back; the last is taken first. */
@@ -55,7 +55,7 @@ export class Connections implements ConnectionShared {
     this.now = now ?? (() => performance.now());
     // `Deadlines` enforces the timeout: undici's timer would outlive the last connection.
     this.connect = connect ??
-      buildConnector({ ...PROTOCOL, ...tls, timeout: 0 }) as unknown as Connect;
+      buildConnector({ ...NO_HTTP2, ...tls, timeout: 0 }) as unknown as Connect;
   }
 
   /** The number of connections, open or not. */
@@ -80,7 +80,7 @@ export class Connections implements ConnectionShared {
     connection.onReturned();
     if (connection.isDropped) this.#all.delete(connection);
     else if (!connection.isOpen) this.#closed.push(connection);
-    else if (this.reuse.isOnce || connection.isSpent) this.#useUp(connection);
+    else if (this.reuse.isSingleUse || connection.isSpent) this.#useUp(connection);
     else this.#free.push(connection);
   }
 
@@ -108,9 +108,9 @@ export class Connections implements ConnectionShared {
   }
 
   #make(): Connection {
-    const made = new Connection(this);
-    this.#all.add(made);
-    return made;
+    const connection = new Connection(this);
+    this.#all.add(connection);
+    return connection;
   }
 
   #takeFree(now: number): Connection | undefined {
@@ -126,13 +126,13 @@ export class Connections implements ConnectionShared {
   /** Lets the server close a connection first. */
   #useUp(connection: Connection): void {
     this.#usedUp.add(connection);
-    if (this.reuse.isOnce) this.#watched ??= connection;
+    if (this.reuse.isSingleUse) this.#watched ??= connection;
     if (this.#usedUp.size > MAX_USED_UP) this.#hangUp(this.now());
-    else this.#timer ??= this.#later();
+    else this.#timer ??= this.#scheduleHangUp();
   }
 
   /** Limits the wait: some servers have a thread per connection, and an open one blocks others. */
-  #later(): ReturnType<typeof setTimeout> {
+  #scheduleHangUp(): ReturnType<typeof setTimeout> {
     return setTimeout(() => {
       this.#timer = undefined;
       this.#hangUp(this.now());
@@ -151,6 +151,6 @@ export class Connections implements ConnectionShared {
       connection.closeSocket();
       if (isWatched) this.reuse.onLeftOpen();
     }
-    if (this.#usedUp.size > 0) this.#timer ??= this.#later();
+    if (this.#usedUp.size > 0) this.#timer ??= this.#scheduleHangUp();
   }
 }

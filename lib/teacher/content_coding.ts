@@ -59,7 +59,7 @@ export function decoderFor(
   if (codings.length === 0) return undefined;
   // The last coding in the label was applied last, and is removed first.
   let next: ByteSink = sink;
-  const steps = codings.map((coding) => (next = new Step(coding, next)) as Step);
+  const steps = codings.map((coding) => (next = new DecodingStep(coding, next)) as DecodingStep);
   const outer = steps.at(-1)!;
   return {
     data: (chunk) => outer.data(chunk),
@@ -84,8 +84,9 @@ function codingsByMagic(start: Uint8Array): readonly Coding[] {
 
 const NO_CODINGS: readonly Coding[] = [];
 
-/** Removes one coding; nested codings form a chain of steps. */
-class Step implements ByteSink {
+/** Removes one coding, unless the first bytes show that the body is not in it. Nested codings form a
+ * chain of steps. */
+class DecodingStep implements ByteSink {
   readonly #coding: Coding;
   readonly #next: ByteSink;
   #hasBegun = false;
@@ -122,7 +123,7 @@ class Step implements ByteSink {
 
   #begin(first: Uint8Array): void {
     this.#hasBegun = true;
-    if (!mayBe(this.#coding, first)) return;
+    if (!mayBeIn(this.#coding, first)) return;
     const next = this.#next;
     this.#decompressor = decompressor(this.#coding, first)
       .on("data", (chunk: Uint8Array) => {
@@ -175,7 +176,7 @@ function decompressor(coding: Coding, first: Uint8Array): Decompressor {
 
 /** Whether bytes may be in this coding: gzip and Zstandard have magic numbers; the others must not
  * look like text. */
-function mayBe(coding: Coding, first: Uint8Array): boolean {
+function mayBeIn(coding: Coding, first: Uint8Array): boolean {
   const [a, b = 0x8b] = first;
   if (coding === "gzip") return a === 0x1f && b === 0x8b;
   // 0x28 begins a data frame, 0x50 to 0x5f a skippable one.
@@ -183,7 +184,8 @@ function mayBe(coding: Coding, first: Uint8Array): boolean {
   return !startsAsText(first);
 }
 
-/** "deflate" means the zlib format, but some servers send it without its header. */
+/** Whether the zlib header is there, which "deflate" should have and some servers omit. RFC 1950,
+ * 2.2: the method is 8, and both bytes as one number are a multiple of 31. */
 function hasZlibHeader([a, b]: Uint8Array): boolean {
   return (a & 0x0f) === 8 && (b === undefined || ((a << 8) | b) % 31 === 0);
 }
@@ -225,9 +227,9 @@ export function startsAsText(start: Uint8Array): boolean {
 
 /** The bytes without leading white space and byte order mark. */
 export function withoutSpace(start: Uint8Array): Uint8Array {
-  let at = start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf ? 3 : 0;
-  while (start[at] <= SPACE) at++;
-  return start.subarray(at);
+  let index = start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf ? 3 : 0;
+  while (start[index] <= SPACE) index++;
+  return start.subarray(index);
 }
 
 function beginning(bytes: Uint8Array): string {
@@ -267,19 +269,19 @@ const REPLACEMENT = "\ufffd";
  */
 function isLatin1(bytes: Uint8Array, text: string): boolean {
   if (/[^\p{ASCII}\ufffd]/u.test(text)) return false;
-  let letters = 0, adjacent = 0, inside = 0;
+  let letters = 0, followedByAnother = 0, followedByAscii = 0;
   for (let i = 0; i < bytes.length; i++) {
     if (bytes[i] < FIRST_LETTER) {
       if (bytes[i] >= 0x80) return false;
       continue;
     }
     letters++;
-    if (bytes[i + 1] >= 0x80) adjacent++;
-    else if (bytes[i + 1] !== QUOTE) inside++;
+    if (bytes[i + 1] >= 0x80) followedByAnother++;
+    else if (bytes[i + 1] !== QUOTE) followedByAscii++;
   }
-  return inside > 0 && adjacent * 10 < letters;
+  return followedByAscii > 0 && followedByAnother * 10 < letters;
 }
 
-/** Below it, from 0x80, Latin-1 has control characters. */
+/** Latin-1's first character above its control characters, which are 0x80 to 0x9f. */
 const FIRST_LETTER = 0xa0;
 const QUOTE = 0x22;

@@ -15,7 +15,7 @@ const CODE = /^(?=.*[a-z])[\w.:/-]{2,100}$/i;
 const NO_CODE = /^(?:none|null|error|unknown|unknown_error)$/i;
 
 /** The codes of other servers for MiniMax's numbers. MiniMax reports all errors with status 200. */
-const MINIMAX: ReadonlyMap<number, string> = new Map([
+const MINIMAX_CODES: ReadonlyMap<number, string> = new Map([
   [1000, "server_error"],
   [1001, "timeout"],
   [1002, "rate_limit"],
@@ -46,6 +46,7 @@ const NO_ERROR = /^\s*(?:none|null|nil|false|ok|success)?\s*$/i;
 
 function isStated(value: unknown, levels = 3): boolean {
   if (typeof value === "string") return !NO_ERROR.test(value);
+  // A status of success.
   if (value === 200) return false;
   if (typeof value !== "object" || value === null) return Boolean(value);
   return levels === 0 || Object.values(value).some((member) => isStated(member, levels - 1));
@@ -65,7 +66,7 @@ export function codeOf(body: unknown, redact: Redact): string | undefined {
     metadata.limit_source,
     "flagged_input" in metadata ? "flagged_input" : undefined,
     ...[error.code, error.type, error.status],
-    MINIMAX.get(minimaxStatus(top)),
+    MINIMAX_CODES.get(minimaxStatus(top)),
     blockReason(top) === "" ? undefined : BLOCKED,
     ...[top.code, top.error_code, top.error_type, top.type, top.__type],
   ];
@@ -146,7 +147,8 @@ export function errorMessage(body: unknown): string | undefined {
 }
 
 /**
- * The HTTP status in the fields of an error, where OpenRouter states it; undefined if there is none.
+ * The HTTP status, 400 to 599, in the fields of an error, as OpenRouter states it; undefined if there
+ * is none.
  */
 export function statedStatus(error: unknown): number | undefined {
   const { code, status, status_code: statusCode } = asObject(error) ?? {};
@@ -179,9 +181,8 @@ export function statedHeaders(body: unknown): Readonly<Record<string, string>> {
 function gatewayMessage(body: JsonObject): string {
   const blocked = blockReason(body);
   if (blocked !== "") return `The prompt was blocked by a filter: ${blocked}`;
-  const { base_resp: base, msg, error_msg: errorMsg, error_message: errorMessage } = body;
-  const minimax = minimaxStatus(body) === 0 ? "" : asText(asObject(base)?.status_msg);
-  return minimax || asText(msg) || asText(errorMsg) || asText(errorMessage) ||
+  const minimax = minimaxStatus(body) === 0 ? "" : asText(asObject(body.base_resp)?.status_msg);
+  return minimax || asText(body.msg) || asText(body.error_msg) || asText(body.error_message) ||
     asText(body.errorMessage) || asText(firstOf(body.errors)?.message);
 }
 
@@ -227,6 +228,9 @@ export function errorJson(error: unknown): string {
 
 /** Maximum number of characters that are shown of a message. Longer plain text is not a message. */
 export const MAX_MESSAGE_CHARS = 1_000;
+
+/** Maximum number of characters that messages quote of a body that they cannot explain. */
+export const MAX_QUOTED_CHARS = 300;
 
 /** Whether a body is a web page. */
 export function isPage(body: string): boolean {

@@ -6,7 +6,6 @@
  */
 
 import { areChunkLines } from "./answer_body.ts";
-import type { AnswerHeaders } from "./attempt_error.ts";
 import { MAX_ANSWER_BYTES } from "./broken_answer.ts";
 import {
   type BodyKind,
@@ -19,6 +18,7 @@ import {
   withoutSpace,
 } from "./content_coding.ts";
 import { asObject, parseJson } from "./json.ts";
+import type { HeaderFields } from "./rate_headers.ts";
 
 export interface BodyReader {
   /** Called with each part of an event stream. */
@@ -29,12 +29,13 @@ export interface BodyReader {
   onBodyEnd(error: Error | undefined): void;
 }
 
+/** The most bytes of an error body that are buffered. */
 const MAX_ERROR_BYTES = 64 * 1024;
 
 export class IncomingBody implements ByteSink {
   readonly #reader: BodyReader;
-  readonly #held = new HeldBytes();
-  #headers: AnswerHeaders = {};
+  readonly #held = new ChunkBuffer();
+  #headers: HeaderFields = {};
   #isAnswer = false;
   #bytes = 0;
   #hasBegun = false;
@@ -49,7 +50,7 @@ export class IncomingBody implements ByteSink {
   }
 
   /** Called with the head. Only the body of a 2xx response may be events. */
-  start(isAnswer: boolean, headers: AnswerHeaders): void {
+  start(isAnswer: boolean, headers: HeaderFields): void {
     this.#isAnswer = isAnswer;
     this.#headers = headers;
   }
@@ -82,14 +83,15 @@ export class IncomingBody implements ByteSink {
     return asObject(parseJson(this.text())) !== undefined;
   }
 
-  /** If the buffered document turns out to be a stream of bare JSON chunks, one per line, passes it
-   * on as events. Returns whether it did. */
-  tellLines(): boolean {
+  /** If the buffered document is a stream of bare JSON chunks, one per line, passes it on as events.
+   * Returns whether it did. */
+  readAsLines(): boolean {
     const areLines = this.#kind === "document" && areChunkLines(this.#held.all());
     if (areLines) this.#reader.onEvents(this.#held.all());
     return areLines;
   }
 
+  /** Stops decoding. */
   drop(): void {
     this.#decoder?.destroy();
   }
@@ -97,13 +99,15 @@ export class IncomingBody implements ByteSink {
   /** Called with each decoded chunk. */
   data(chunk: Uint8Array): void {
     this.#bytes += chunk.length;
-    const most = this.#mostBytes;
-    if (this.#bytes > most) {
-      if (!this.#isAnswer) this.#held.add(chunk.subarray(0, chunk.length - (this.#bytes - most)));
+    const maxBytes = this.#maxBytes;
+    if (this.#bytes > maxBytes) {
+      if (!this.#isAnswer) {
+        this.#held.add(chunk.subarray(0, chunk.length - (this.#bytes - maxBytes)));
+      }
       this.#reader.onTooLong();
     } else if (this.#kind === "events") this.#reader.onEvents(chunk);
     else if (this.#kind === "document" || !this.#isAnswer) this.#held.add(chunk);
-    else this.#undecided(chunk);
+    else this.#decideKind(chunk);
   }
 
   /** Called after the last decoded chunk. */
@@ -116,18 +120,19 @@ export class IncomingBody implements ByteSink {
     this.#reader.onBodyEnd(error);
   }
 
-  get #mostBytes(): number {
+  get #maxBytes(): number {
     return this.#isAnswer ? MAX_ANSWER_BYTES : MAX_ERROR_BYTES;
   }
 
   #begin(first: Uint8Array): void {
     const charset = charsetOf(first, this.#headers["content-type"]);
-    if (charset !== undefined) this.#transcoder = transcoderFor(charset, this, this.#mostBytes);
+    if (charset !== undefined) this.#transcoder = transcoderFor(charset, this, this.#maxBytes);
     this.#decoder = decoderFor(this.#headers["content-encoding"], first, this.#transcoder ?? this);
     this.#outer = this.#decoder ?? this.#transcoder;
   }
 
-  #undecided(chunk: Uint8Array): void {
+  /** Buffers a chunk until the bytes so far show what the body is. */
+  #decideKind(chunk: Uint8Array): void {
     // The first chunk is nearly always enough.
     this.#held.add(chunk);
     const start = this.#held.all();
@@ -141,7 +146,7 @@ export class IncomingBody implements ByteSink {
 }
 
 /** The buffered chunks of a body. */
-class HeldBytes {
+class ChunkBuffer {
   // Nearly every answer is one chunk; only others need a list.
   #first: Uint8Array | undefined;
   #more: Uint8Array[] | undefined;
@@ -193,16 +198,16 @@ function charsetOf(
  *
  * @param charset The charset as labeled.
  * @param sink Receives UTF-8.
- * @param mostBytes The maximum number of bytes held until a line ends.
+ * @param maxBytes The maximum number of bytes held until a line ends.
  */
 function transcoderFor(
   charset: string,
   sink: ByteSink,
-  mostBytes: number,
+  maxBytes: number,
 ): Transcoder | undefined {
   if (/^utf-?8$/i.test(charset)) return undefined;
   try {
-    return new Transcoder(new TextDecoder(charset), sink, mostBytes);
+    return new Transcoder(new TextDecoder(charset), sink, maxBytes);
   } catch {
     return undefined;
   }
@@ -210,20 +215,20 @@ function transcoderFor(
 
 /** Converts complete lines to UTF-8. Valid UTF-8 stays unchanged, whatever the label says. */
 class Transcoder implements ByteSink {
-  readonly #stated: TextDecoder;
+  readonly #labeled: TextDecoder;
   readonly #sink: ByteSink;
   readonly #utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   readonly #isAsciiCompatible: boolean;
-  readonly #mostBytes: number;
+  readonly #maxBytes: number;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
 
-  constructor(stated: TextDecoder, sink: ByteSink, mostBytes: number) {
-    this.#stated = stated;
+  constructor(labeled: TextDecoder, sink: ByteSink, maxBytes: number) {
+    this.#labeled = labeled;
     this.#sink = sink;
-    this.#mostBytes = mostBytes;
+    this.#maxBytes = maxBytes;
     // UTF-16 text may be valid UTF-8 too, and has the byte 0x0a inside characters.
-    this.#isAsciiCompatible = !stated.encoding.startsWith("utf-16");
+    this.#isAsciiCompatible = !labeled.encoding.startsWith("utf-16");
   }
 
   data(chunk: Uint8Array): void {
@@ -236,7 +241,7 @@ class Transcoder implements ByteSink {
     this.#held.push(chunk.subarray(end));
     this.#heldBytes += chunk.length - end;
     // The sink counts bytes, and rejects a body that is too long.
-    if (this.#heldBytes > this.#mostBytes) this.flush();
+    if (this.#heldBytes > this.#maxBytes) this.flush();
   }
 
   end(): void {
@@ -268,7 +273,7 @@ class Transcoder implements ByteSink {
   }
 
   #utf8Of(bytes: Uint8Array): Uint8Array {
-    return encoder.encode(this.#stated.decode(bytes));
+    return encoder.encode(this.#labeled.decode(bytes));
   }
 }
 

@@ -14,7 +14,9 @@ export interface TlsOptions {
   readonly ca?: string;
   /** The client's certificate, followed by its chain. */
   readonly clientCert?: string;
+  /** The private key of `clientCert`. @default the one in `clientCert` */
   readonly clientKey?: string;
+  /** Whether to accept any certificate. @default false */
   readonly insecureTls?: boolean;
 }
 
@@ -32,18 +34,22 @@ const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[^]+?-----END [A-Z ]*PRIV
 const CERTIFICATE =
   /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
-/** @throws {TypeError} If a certificate or key is unusable, or one is given without the other. The
- * key is not shown. */
+/**
+ * Checks certificates and keys, and returns them in undici's form.
+ *
+ * @throws {TypeError} If a certificate or key is unusable, or one is given without the other. The
+ * key is not shown.
+ */
 export function tlsSettings(options: TlsOptions): TlsSettings {
   const { ca, clientCert, insecureTls } = options;
   // As with curl, the file of the certificate may hold the key.
   const clientKey = options.clientKey ?? PRIVATE_KEY.exec(clientCert ?? "")?.[0];
   if (ca !== undefined) certificatesOf(ca, "the certificates of authorities (ca, --ca-file)");
   if ((clientCert === undefined) !== (clientKey === undefined)) {
-    const [given, missing] = clientKey === undefined
+    const [present, missing] = clientKey === undefined
       ? [CLIENT_CERT, CLIENT_KEY]
       : [CLIENT_KEY, CLIENT_CERT];
-    throw new TypeError(`Cannot use ${given} alone: add ${missing}`);
+    throw new TypeError(`Cannot use ${present} alone: add ${missing}`);
   }
   if (clientCert !== undefined && clientKey !== undefined) checkPair(clientCert, clientKey);
   return {
@@ -64,13 +70,13 @@ function checkPair(clientCert: string, clientKey: string): void {
 
 /** @param description Names the certificates in messages. */
 function certificatesOf(pem: string, description: string): X509Certificate[] {
-  const found = typeof pem === "string" ? pem.match(CERTIFICATE) ?? [] : [];
-  if (found.length === 0) {
+  const certificates = typeof pem === "string" ? pem.match(CERTIFICATE) ?? [] : [];
+  if (certificates.length === 0) {
     throw new TypeError(
       `Cannot use ${description}: it must be text with "-----BEGIN CERTIFICATE-----" (PEM)`,
     );
   }
-  return found.map((certificate) => {
+  return certificates.map((certificate) => {
     try {
       return new X509Certificate(certificate);
     } catch (cause) {

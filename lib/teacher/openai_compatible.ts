@@ -12,7 +12,7 @@ import type { AnswerContext } from "./answer.ts";
 import { type Addition, type ApiFormat, formatOf } from "./api_format.ts";
 import { Attempt } from "./attempt.ts";
 import { Aborts, type AttemptShared, Deadlines } from "./attempt_shared.ts";
-import { BodyWriter, withoutRefused } from "./body.ts";
+import { BodyWriter, withdrawRefused } from "./body.ts";
 import { Connections } from "./connections.ts";
 import { proxyUrl, tlsSettings } from "./network_options.ts";
 import { noticesOf } from "./params.ts";
@@ -71,10 +71,10 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   readonly #address: Address;
   readonly #bodies: BodyWriter;
   readonly #shared: AttemptShared;
-  readonly #kept: KeptFields;
+  readonly #keptFields: KeptFieldsCheck;
   // Shared by all requests for the teacher's own model and service tier.
   readonly #context: AnswerContext;
-  #closed = false;
+  #isClosed = false;
 
   constructor(options: ResolvedTeacherOptions) {
     const { model, stream, timeoutMs, streamIdleTimeoutMs, connectTimeoutMs, now } = options;
@@ -83,12 +83,12 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     const key = keyHeader(options.apiKey, address);
     const proxy = address.isLoopback ? undefined : proxyUrl(options.proxy);
     this.model = model;
-    this.address = address.shown;
+    this.address = address.shownBaseUrl;
     this.#options = options;
     this.#format = format;
     this.#address = address;
     this.#bodies = new BodyWriter({ format, model, stream });
-    this.#kept = new KeptFields(options.keep);
+    this.#keptFields = new KeptFieldsCheck(options.keep);
     this.#shared = {
       address,
       proxyHost: proxy?.host,
@@ -120,7 +120,9 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   complete(request: TeacherRequest, signal: AbortSignal): Promise<Completion> {
     try {
       signal.throwIfAborted();
-      if (this.#closed) throw new Error(`Cannot ask the teacher at ${this.address}: it was closed`);
+      if (this.#isClosed) {
+        throw new Error(`Cannot ask the teacher at ${this.address}: it was closed`);
+      }
       const { text, model, modelAsked, tierAsked, added } = this.#bodies.write(request);
       const context = modelAsked === undefined && tierAsked === undefined
         ? this.#context
@@ -153,14 +155,14 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     }
     return {
       method: "POST",
-      url: this.#address.shownUrl,
+      url: this.#address.shownRequestUrl,
       headers,
       body: this.#bodies.fields(request),
     };
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#isClosed = true;
     await this.#shared.connections.close();
   }
 
@@ -169,29 +171,29 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   }
 
   /**
-   * Adds a notice to an answer if fields to keep are missing, and withdraws added fields that the
-   * teacher rejects.
+   * Adds a notice to an answer if fields to keep are missing. If the teacher rejects a field that
+   * Retort added, later requests omit it.
    */
   #checked(promise: Promise<Completion>, added: readonly Addition[]): Promise<Completion> {
     const { address } = this;
-    const checked = this.#kept.isChecking
-      ? promise.then((completion) => this.#kept.check(completion, address))
+    const answer = this.#keptFields.isChecking
+      ? promise.then((completion) => this.#keptFields.check(completion, address))
       : promise;
-    if (added.length === 0) return checked;
-    return checked.catch((error) => {
-      throw withoutRefused(error, added, this.#bodies, address);
+    if (added.length === 0) return answer;
+    return answer.catch((error) => {
+      throw withdrawRefused(error, added, this.#bodies, address);
     });
   }
 }
 
 /** All secrets that a server might quote. */
 function secretsOf(
-  { apiKey, headers, secrets: given }: ResolvedTeacherOptions,
+  { apiKey, headers, secrets: userSecrets }: ResolvedTeacherOptions,
   address: Address,
   keys: readonly string[],
   proxy: URL | undefined,
 ): string[] {
-  const secrets = [...address.secrets, ...given, ...keys.map(withoutScheme)];
+  const secrets = [...address.secrets, ...userSecrets, ...keys.map(withoutScheme)];
   if (apiKey !== undefined) secrets.push(apiKey);
   for (const [name, value] of Object.entries(headers)) {
     if (isSecretHeader(name)) secrets.push(value, withoutScheme(value));
@@ -208,7 +210,7 @@ function withoutScheme(authorization: string): string {
 const CHECKED_ANSWERS = 10;
 
 /** Checks the first answers of a teacher for the fields to keep (`keep`). */
-class KeptFields {
+class KeptFieldsCheck {
   #missing: string[];
   #answers = 0;
 
@@ -244,7 +246,7 @@ function defaultHeaders(stream: boolean): Record<string, string> {
   return {
     "content-type": "application/json",
     accept: stream ? "text/event-stream, application/json" : "application/json",
-    // Otherwise, some gateways compress, which only costs time, or buffer a stream to compress it.
+    // Without it, some gateways compress, which only costs time, or buffer a stream to compress it.
     "accept-encoding": "identity",
     "user-agent": `retort/${VERSION}`,
   };

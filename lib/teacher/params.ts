@@ -134,14 +134,9 @@ const KNOWN: ReadonlySet<string> = new Set(
   Object.values(NAMES).flatMap((names) => names.split(/\s+/)),
 );
 
-/** Whether some server has a parameter of this name. */
-function isKnownParam(name: string): boolean {
-  return KNOWN.has(name);
-}
-
 /** A sentence for each parameter that no server is known to have. */
 export function unknownParamNotices(names: readonly string[]): string[] {
-  return names.filter((name) => !isKnownParam(name)).map((name) => {
+  return names.filter((name) => !KNOWN.has(name)).map((name) => {
     const meant = nearestParam(name);
     const hint = meant === undefined ? "" : `. Did you mean "${meant}"?`;
     return `The parameter "${name}" is not one that servers are known to have, ` +
@@ -195,6 +190,6 @@ export function noticesOf(
 }
 
 function asksForLogprobs({ logprobs, include }: Params): boolean {
-  if (Array.isArray(include) && include.some((one) => /logprobs/.test(String(one)))) return true;
+  if (Array.isArray(include) && include.some((item) => /logprobs/.test(String(item)))) return true;
   return logprobs !== undefined && logprobs !== null && logprobs !== false;
 }

@@ -7,11 +7,13 @@
 import { DAY_MS } from "../timer.ts";
 import type { RateLimit } from "./teacher.ts";
 
-/** Names in lower case. */
-type HeaderFields = Readonly<Record<string, string | string[] | undefined>>;
+/** The header fields of a response; names in lower case. */
+export type HeaderFields = Readonly<Record<string, HeaderField>>;
+
+type HeaderField = string | string[] | undefined;
 
 /** What a response says about one limit. */
-interface Budget {
+interface LimitState {
   left: number | undefined;
   limit: number | undefined;
   resetMs: number | undefined;
@@ -30,8 +32,8 @@ const MIN_UNIX_MS = 1e12;
  *
  * @param headers Names in lower case.
  * @param now Unix time in milliseconds.
- * @param ageMs The time since the header arrived, in milliseconds. Limits that were reset meanwhile
- * are omitted.
+ * @param ageMs The time since the header fields arrived, in milliseconds. What is left of limits that
+ * were reset meanwhile is omitted.
  * @returns The limits without implausible values (negative, not a number, a reset more than a day
  * away); undefined if there are none.
  */
@@ -43,15 +45,15 @@ export function rateLimitOf(
   if (hasOpenAiFields(headers)) {
     const time = serverNow(headers, now, ageMs);
     return rateLimitFrom(
-      openAiBudget(headers, "requests", time, ageMs),
-      openAiBudget(headers, "tokens", time, ageMs),
+      openAiLimit(headers, "requests", time, ageMs),
+      openAiLimit(headers, "tokens", time, ageMs),
     );
   }
   if (hasAnthropicFields(headers)) {
     const time = serverNow(headers, now, ageMs);
-    const requests = anthropicBudget(headers, "requests", time, ageMs);
+    const requests = anthropicLimit(headers, "requests", time, ageMs);
     const tokens = ["tokens", "input-tokens", "output-tokens"]
-      .map((resource) => anthropicBudget(headers, resource, time, ageMs));
+      .map((resource) => anthropicLimit(headers, resource, time, ageMs));
     return rateLimitFrom(requests, tokens.reduce(tighter));
   }
   return undefined;
@@ -98,18 +100,18 @@ export function exhaustion(
 ): { readonly resetMs: number | undefined } | undefined {
   const time = serverTime(headers, now);
   const resets = Object.entries(headers).flatMap(([name, field]) => {
-    const text = textOf(field);
+    const text = fieldText(field);
     if (REMAINING.test(name)) {
       if (countOf(field) !== 0) return [];
-      return [resetOf(textOf(headers[name.replace("remaining", "reset")]), time, 0)];
+      return [resetOf(fieldText(headers[name.replace("remaining", "reset")]), time, 0)];
     }
     if (name === "x-ratelimit-over-limit") return text === "yes" ? [undefined] : [];
     if (name !== "ratelimit" || !NONE_LEFT.test(text)) return [];
     return [resetOf(RESET_SECONDS.exec(text)?.[1] ?? "", time, 0)];
   });
   if (resets.length === 0) return undefined;
-  const known = resets.filter((ms) => ms !== undefined && ms >= 0) as number[];
-  return { resetMs: known.length === 0 ? undefined : Math.max(...known) };
+  const knownResets = resets.filter((ms) => ms !== undefined && ms >= 0) as number[];
+  return { resetMs: knownResets.length === 0 ? undefined : Math.max(...knownResets) };
 }
 
 /** The current time on the teacher's clock. */
@@ -117,8 +119,13 @@ function serverNow(headers: HeaderFields, now: number, ageMs: number): number {
   return serverTime(headers, now - ageMs) + ageMs;
 }
 
-function openAiBudget(headers: HeaderFields, resource: string, now: number, ageMs: number): Budget {
-  return budget(
+function openAiLimit(
+  headers: HeaderFields,
+  resource: string,
+  now: number,
+  ageMs: number,
+): LimitState {
+  return limitState(
     headers[`x-ratelimit-remaining-${resource}`],
     headers[`x-ratelimit-limit-${resource}`],
     headers[`x-ratelimit-reset-${resource}`],
@@ -127,14 +134,14 @@ function openAiBudget(headers: HeaderFields, resource: string, now: number, ageM
   );
 }
 
-function anthropicBudget(
+function anthropicLimit(
   headers: HeaderFields,
   resource: string,
   now: number,
   ageMs: number,
-): Budget {
+): LimitState {
   const name = `anthropic-ratelimit-${resource}`;
-  return budget(
+  return limitState(
     headers[`${name}-remaining`],
     headers[`${name}-limit`],
     headers[`${name}-reset`],
@@ -143,10 +150,14 @@ function anthropicBudget(
   );
 }
 
-type Field = string | string[] | undefined;
-
-function budget(left: Field, limit: Field, reset: Field, now: number, ageMs: number): Budget {
-  const resetMs = resetOf(textOf(reset), now, ageMs);
+function limitState(
+  left: HeaderField,
+  limit: HeaderField,
+  reset: HeaderField,
+  now: number,
+  ageMs: number,
+): LimitState {
+  const resetMs = resetOf(fieldText(reset), now, ageMs);
   const wasReset = resetMs !== undefined && resetMs < 0;
   return {
     left: wasReset ? undefined : countOf(left),
@@ -179,27 +190,28 @@ function durationMs(text: string): number {
   return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1_000 + ms;
 }
 
-function countOf(field: Field): number | undefined {
-  const text = textOf(field);
+function countOf(field: HeaderField): number | undefined {
+  const text = fieldText(field);
   const count = text === "" ? NaN : Number(text);
   return count >= 0 && count < Infinity ? count : undefined;
 }
 
-function textOf(field: Field): string {
+/** The value of a field, the first one if there are several; "" if there is none. */
+export function fieldText(field: HeaderField): string {
   return (Array.isArray(field) ? field[0] : field)?.trim() ?? "";
 }
 
-function tighter(first: Budget, second: Budget): Budget {
+function tighter(first: LimitState, second: LimitState): LimitState {
   return shareLeft(second) < shareLeft(first) ? second : first;
 }
 
-function shareLeft({ left, limit }: Budget): number {
+function shareLeft({ left, limit }: LimitState): number {
   if (left === undefined) return Infinity;
-  // Without a limit, the share is unknown: such a budget counts only if there is no other.
+  // Without a limit, the share is unknown: such a limit counts only if there is no other.
   return limit === undefined || limit === 0 ? Number.MAX_VALUE : left / limit;
 }
 
-function rateLimitFrom(requests: Budget, tokens: Budget): RateLimit | undefined {
+function rateLimitFrom(requests: LimitState, tokens: LimitState): RateLimit | undefined {
   if (requests.left === undefined && tokens.left === undefined) return undefined;
   return {
     requestsLeft: requests.left,
@@ -213,11 +225,7 @@ function rateLimitFrom(requests: Budget, tokens: Budget): RateLimit | undefined 
 
 /** The Unix time in milliseconds on the server's clock when it sent these header fields: their
  * `date`, or `now` if that is unreadable. */
-export function serverTime(
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-  now: number,
-): number {
-  const { date } = headers;
-  const ms = Date.parse((Array.isArray(date) ? date[0] : date) ?? "");
+export function serverTime(headers: HeaderFields, now: number): number {
+  const ms = Date.parse(fieldText(headers.date));
   return Number.isNaN(ms) ? now : ms;
 }

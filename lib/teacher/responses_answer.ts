@@ -11,7 +11,7 @@ import type { EventReader } from "./api_format.ts";
 import { asObject, asText, type JsonObject } from "./json.ts";
 
 /** The output items of an answer, joined. */
-export interface Output {
+interface Output {
   readonly content: string;
   /** The reasoning, if the server sends it (vLLM and other open ones); else its summary. */
   readonly reasoning: string;

@@ -18,7 +18,7 @@ export const RESPONSES: ApiFormat = {
   params(params, additions) {
     const fields: Record<string, unknown> = additions.stream ? { stream: true } : {};
     for (const [name, value] of Object.entries(params)) {
-      const translate = TRANSLATED[name];
+      const translate = TRANSLATIONS[name];
       if (translate === undefined) fields[name] = value;
       else merge(fields, translate(value));
     }
@@ -34,7 +34,7 @@ export const RESPONSES: ApiFormat = {
  * Parameters of chat completions with another name or place in `/responses`, and its own ones into
  * which these are merged.
  */
-const TRANSLATED: Readonly<Record<string, (value: unknown) => JsonObject>> = {
+const TRANSLATIONS: Readonly<Record<string, (value: unknown) => JsonObject>> = {
   max_tokens: (value) => ({ max_output_tokens: value }),
   max_completion_tokens: (value) => ({ max_output_tokens: value }),
   reasoning_effort: (value) => ({ reasoning: { effort: value } }),

@@ -1,10 +1,10 @@
 /**
- * Learns how a teacher's server handles HTTP.
+ * Learns how a teacher's server handles connections and heads, and adapts to it.
  *
- * `Reuse` learns whether, and for how long, connections can be reused. Servers announce this
+ * `ReusePolicy` learns whether, and for how long, connections can be reused. Servers announce this
  * (`Keep-Alive: timeout=5, max=100`), but some close earlier: llama.cpp's server closes after each
  * streamed answer. A request that crosses such a close is lost, and the server may have read it. So
- * the actual closes count, too.
+ * the actual closes count, too. `WatchTimers` delays requests until a close would have been noticed.
  *
  * `HeadFilter` repairs heads that undici rejects although other clients read them: an unrequested
  * `100 Continue`, which RFC 9110 (15.2) requires clients to skip; one `Content-Length` stated twice
@@ -20,7 +20,7 @@ import { Buffer } from "node:buffer";
  * timeout is as short. */
 export const MAX_REACTION_MS = 100;
 
-/** Reuse ends after this many closes as reactions to answers. */
+/** ReusePolicy ends after this many closes as reactions to answers. */
 const CLOSES_TO_STOP = 3;
 /** How much each answer on a reused connection lowers the number of closes: reuse ends if more than
  * one in 32 answers is followed by a close. */
@@ -28,13 +28,13 @@ const REUSE_WEIGHT = 1 / 32;
 /** While connections are not reused, the time for which a used one is watched, in milliseconds, to
  * see whether the server still closes it. */
 export const WATCH_AFTER_USE_MS = 500;
-/** Reuse begins again after the server has left this many connections open in a row: the closes
+/** ReusePolicy begins again after the server has left this many connections open in a row: the closes
  * came from a restart. */
 const LEFT_OPEN_TO_RESUME = 4;
 /** How long the first connection is watched before its reuse, in milliseconds: nearly every close
  * has arrived by then. Others wait for its result, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
-/** The trial has to be among the first attempts of a run, up to this number. */
+/** The trial is one of the first attempts of a run, at most this many. */
 const TRIAL_ATTEMPTS = 10;
 /** How long an idle connection is watched before it is used, in milliseconds. undici waits for one
  * turn of the event loop, which is not enough: Deno polls sockets at every 61st turn or when idle. */
@@ -46,20 +46,20 @@ const MARGIN_MS = 1_000;
 /** A parsed `Keep-Alive` field. */
 interface KeepAlive {
   readonly text: string;
-  /** In seconds; undefined if not stated. */
-  readonly timeout: number | undefined;
-  /** In requests; undefined if not stated. */
-  readonly max: number | undefined;
+  /** The longest idle time; undefined if not stated. */
+  readonly timeoutSeconds: number | undefined;
+  /** How many requests are still allowed, the answered one included; undefined if not stated. */
+  readonly maxRequests: number | undefined;
 }
 
 /** Decides whether connections to a teacher are reused, from what it announces and does. */
-export class Reuse {
+export class ReusePolicy {
   readonly #onDecided: () => void;
   /** Recent closes as reactions to answers; each reuse lowers it by `REUSE_WEIGHT`. */
   #closes = 0;
   /** Connections that the server left open in a row while none was reused. */
   #leftOpen = 0;
-  #isOnce = false;
+  #isSingleUse = false;
   /** Whether a connection has been reused, so that connections need not be watched after use. */
   #isProven = false;
   #hasTrial = false;
@@ -69,7 +69,7 @@ export class Reuse {
   /** The longest idle time by the server's closes. */
   #observedMs = Infinity;
   // Cached: every response of a server has the same field.
-  #keepAlive: KeepAlive = { text: "", timeout: undefined, max: undefined };
+  #keepAlive: KeepAlive = { text: "", timeoutSeconds: undefined, maxRequests: undefined };
 
   /** @param onDecided Called once it is known whether connections are reused: requests that still
    * watch one can be sent. */
@@ -78,17 +78,17 @@ export class Reuse {
   }
 
   /** Whether each connection is used for one request only. */
-  get isOnce(): boolean {
-    return this.#isOnce;
+  get isSingleUse(): boolean {
+    return this.#isSingleUse;
   }
 
   /** The longest idle time after which a connection is reused, in milliseconds; -1 for never. */
   get maxIdleMs(): number {
-    return this.#isOnce ? -1 : Math.min(this.#announcedMs, this.#observedMs);
+    return this.#isSingleUse ? -1 : Math.min(this.#announcedMs, this.#observedMs);
   }
 
-  /** How long a connection has to be watched before it is used, in milliseconds: a request on one
-   * that the server has closed would be lost. */
+  /** How long a connection must be watched before it is used, in milliseconds: a request on one that
+   * the server has closed would be lost. */
   watchMs(idleMs: number): number {
     if (idleMs > MAX_REACTION_MS) return IDLE_WATCH_MS;
     if (this.#isProven) return 0;
@@ -117,16 +117,16 @@ export class Reuse {
     if (idleMs > MAX_REACTION_MS) {
       // An unannounced idle timeout, or a restart.
       this.#observedMs = Math.min(this.#observedMs, Math.max(MAX_REACTION_MS, idleMs / 2));
-    } else if (++this.#closes >= CLOSES_TO_STOP && !this.#isOnce) {
-      this.#isOnce = true;
+    } else if (++this.#closes >= CLOSES_TO_STOP && !this.#isSingleUse) {
+      this.#isSingleUse = true;
       this.#onDecided();
     }
   }
 
   /** Called when a connection was still open `WATCH_AFTER_USE_MS` after its only use. */
   onLeftOpen(): void {
-    if (!this.#isOnce || ++this.#leftOpen < LEFT_OPEN_TO_RESUME) return;
-    this.#isOnce = false;
+    if (!this.#isSingleUse || ++this.#leftOpen < LEFT_OPEN_TO_RESUME) return;
+    this.#isSingleUse = false;
     this.#isProven = true;
     this.#closes = this.#leftOpen = 0;
   }
@@ -135,12 +135,12 @@ export class Reuse {
    * connection, including the one that is answered. */
   readKeepAlive(text: string): number {
     if (text !== this.#keepAlive.text) {
-      const timeout = numberAfter("timeout", text), max = numberAfter("max", text);
-      this.#keepAlive = { text, timeout, max };
-      const ms = (timeout ?? Infinity) * 1_000;
-      this.#announcedMs = Math.max(ms - MARGIN_MS, ms / 2);
+      const timeoutSeconds = numberAfter("timeout", text), maxRequests = numberAfter("max", text);
+      this.#keepAlive = { text, timeoutSeconds, maxRequests };
+      const timeoutMs = (timeoutSeconds ?? Infinity) * 1_000;
+      this.#announcedMs = Math.max(timeoutMs - MARGIN_MS, timeoutMs / 2);
     }
-    return this.#keepAlive.max ?? Infinity;
+    return this.#keepAlive.maxRequests ?? Infinity;
   }
 }
 
@@ -175,7 +175,7 @@ export class WatchTimers {
       newest.sends.push(send);
       return;
     }
-    // Longer, because the last request of the group has to watch for `watchMs`, too.
+    // Longer, because the last request of the group must watch for `watchMs`, too.
     const timer = setTimeout(() => this.#send(group), watchMs + GROUP_MS);
     const group = { watchMs, startedAt: now, timer, sends: [send] };
     this.#groups.add(group);

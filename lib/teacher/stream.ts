@@ -10,14 +10,14 @@ import {
   type AnswerParts,
   finishReasonOf,
   lastReason,
+  NO_JSON_TEXT,
   NO_PARTS,
   toCompletion,
-  TRANSLATED,
 } from "./answer.ts";
 import { otherAnswer, unwrapped } from "./answer_body.ts";
 import type { EventReader } from "./api_format.ts";
 import { errorIn, errorMessage } from "./error_body.ts";
-import { brokenAnswer, statedError, withoutChoice } from "./broken_answer.ts";
+import { brokenAnswerError, missingChoiceError, statedError } from "./broken_answer.ts";
 import { DeltaText, MessageReader, refusalOf } from "./message_text.ts";
 import { asObject, asText, type JsonObject } from "./json.ts";
 import type { Completion } from "./teacher.ts";
@@ -49,9 +49,9 @@ export class StreamReader implements EventSink {
   readonly #format: EventReader | undefined;
   readonly #parts: AnswerParts = { ...NO_PARTS };
   /** Whether the current chunk of bytes held a token. */
-  #tokenSeen = false;
+  #hasToken = false;
   /** Whether a delta has held a token; false while all tokens came in messages. */
-  #deltaSeen = false;
+  #hasDeltaToken = false;
   // Of several choices (`n`), only the one that appears first is read.
   #choiceIndex: number | undefined;
   #hasOutput = false;
@@ -85,9 +85,9 @@ export class StreamReader implements EventSink {
    * @returns Whether it held a token: text, reasoning or a part of a tool call.
    */
   feed(chunk: Uint8Array): boolean {
-    this.#tokenSeen = false;
+    this.#hasToken = false;
     this.#events.feed(chunk);
-    return this.#tokenSeen;
+    return this.#hasToken;
   }
 
   /** Reads the rest after the last chunk, including an event without its empty line. */
@@ -97,10 +97,10 @@ export class StreamReader implements EventSink {
     const { redact } = this.#context;
     const other = this.#otherApi;
     if (other === undefined) {
-      this.error = brokenAnswer("The stream held no answer", "", this.#status, redact);
+      this.error = brokenAnswerError("The stream held no answer", "", this.#status, redact);
       return;
     }
-    this.error = brokenAnswer(other.message, "", this.#status, redact, "other_api");
+    this.error = brokenAnswerError(other.message, "", this.#status, redact, "other_api");
     this.#content.add(other.content.text);
     this.#hasOutput = other.content.text !== "";
   }
@@ -126,7 +126,7 @@ export class StreamReader implements EventSink {
     const events = this.#format;
     if (events === undefined) return this.#chunk(object, text);
     const translated = events.read(object);
-    if (translated !== undefined) this.#chunk(translated, TRANSLATED);
+    if (translated !== undefined) this.#chunk(translated, NO_JSON_TEXT);
     if (events.done) this.done = true;
   }
 
@@ -136,7 +136,7 @@ export class StreamReader implements EventSink {
 
   onUnreadable(text: string): void {
     const problem = "An event of the stream is not a JSON object";
-    this.error = brokenAnswer(problem, text, this.#status, this.#context.redact);
+    this.error = brokenAnswerError(problem, text, this.#status, this.#context.redact);
   }
 
   onDone(): void {
@@ -163,7 +163,7 @@ export class StreamReader implements EventSink {
       if (this.#choiceIndex === undefined) this.#collectOther(chunk);
       if (errorMessage(chunk) !== undefined) {
         const { redact } = this.#context;
-        this.error = withoutChoice(chunk, "choice", "", this.#status, redact);
+        this.error = missingChoiceError(chunk, "choice", "", this.#status, redact);
         return;
       }
     }
@@ -223,16 +223,16 @@ export class StreamReader implements EventSink {
     const hasCall = hasToolCalls(delta) &&
       this.#toolCalls.add(delta, { text, path: ["choices", position, name] });
     if (hasCall || content !== "" || reasoning !== "" || refusal !== "") {
-      this.#tokenSeen = this.#deltaSeen = this.#hasOutput = true;
+      this.#hasToken = this.#hasDeltaToken = this.#hasOutput = true;
       if (this.#parts.finishReason !== "") this.#habits.endsByDoneOnly = true;
     }
   }
 
   /** Some servers send messages instead of deltas; others send the complete message after them. */
   #message(message: JsonObject, text: string, position: number): void {
-    if (!this.#deltaSeen) {
+    if (!this.#hasDeltaToken) {
       this.#delta(message, "message", text, position);
-      this.#deltaSeen = false;
+      this.#hasDeltaToken = false;
       return;
     }
     const { content, reasoning } = this.#messages.read(message);

@@ -33,6 +33,7 @@ export class StreamEvents {
   });
   /** An incomplete line that the parser has not been given yet. */
   #held = "";
+  /** Whether the next text begins a line. */
   #isAtLineStart = true;
 
   constructor(sink: EventSink) {

@@ -148,11 +148,16 @@ export type ResolvedTeacherOptions =
     keep: readonly string[];
   };
 
-/** Checks options and fills in defaults. @throws {TypeError | RangeError} If one is invalid. */
+/**
+ * Checks options and fills in defaults.
+ *
+ * @throws {TypeError} If an option is unknown or has the wrong type or form.
+ * @throws {RangeError} If a time is not above 0.
+ */
 export function resolveTeacherOptions(options: OpenAICompatibleOptions): ResolvedTeacherOptions {
   checkOptions(options, RULES);
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const resolved = { ...DEFAULTS, ...Object.fromEntries(given) } as ResolvedTeacherOptions;
+  const setOptions = Object.entries(options).filter(([, value]) => value !== undefined);
+  const resolved = { ...DEFAULTS, ...Object.fromEntries(setOptions) } as ResolvedTeacherOptions;
   if (typeof resolved.model !== "string" || resolved.model === "") {
     throw new TypeError('Cannot make a teacher without a model: "model" must be its name');
   }
@@ -189,8 +194,7 @@ function checkThinkTags(tags: unknown): void {
 /** Header fields that undici sets itself, or that would break it. */
 const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|upgrade|expect|te)$/;
 
-/** @throws {TypeError} If a name or a value cannot be sent, or the transport sets that field
- * itself. */
+/** @throws {TypeError} If a name or a value cannot be sent, or undici decides on that field. */
 function checkHeaders(headers: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(headers)) {
     if (RESERVED.test(name.toLowerCase())) {
@@ -234,15 +238,15 @@ export function keyHeader(
   return credentials === undefined ? {} : { authorization: `Basic ${base64(credentials)}` };
 }
 
-/** Header fields as alternating names and values, the form that undici reads fastest. The fields in
- * `given` replace defaults of the same name. */
+/** Header fields as alternating names and values, the form that undici reads fastest. The user's
+ * fields replace defaults of the same name. */
 export function headerList(
   defaults: Readonly<Record<string, string>>,
-  given: Readonly<Record<string, string>>,
+  userFields: Readonly<Record<string, string>>,
 ): string[] {
   const fields = new Map<string, string>();
   for (const [name, value] of Object.entries(defaults)) fields.set(name, value);
-  for (const [name, value] of Object.entries(given)) fields.set(name.toLowerCase(), value);
+  for (const [name, value] of Object.entries(userFields)) fields.set(name.toLowerCase(), value);
   return [...fields].flat();
 }
 

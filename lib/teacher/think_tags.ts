@@ -78,7 +78,7 @@ export const THINK_TAGS: readonly ThinkTags[] = [
 ];
 
 /** The first characters of opening tags, to rule out most answers quickly. */
-const FIRST_LETTERS: ReadonlySet<string> = new Set(THINK_TAGS.map(([open]) => open[0]));
+const FIRST_CHARACTERS: ReadonlySet<string> = new Set(THINK_TAGS.map(([open]) => open[0]));
 
 /**
  * Tags whose opening tag the chat template may have written at the end of the prompt. Each group
@@ -136,7 +136,7 @@ function tagsOpenedAt(
   userTags?: ThinkTags,
 ): ThinkTags | undefined {
   if (userTags !== undefined && content.startsWith(userTags[0], start)) return userTags;
-  if (!FIRST_LETTERS.has(content[start])) return undefined;
+  if (!FIRST_CHARACTERS.has(content[start])) return undefined;
   return THINK_TAGS.find(([open]) => content.startsWith(open, start));
 }
 

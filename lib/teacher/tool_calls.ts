@@ -185,11 +185,11 @@ export class ToolCallDeltas {
     const { index: _, id: __, function: callee, ...fields } = object;
     const { name: ___, arguments: args, ...functionFields } = asObject(callee) ?? {};
     const part = partOf(object, args, place);
-    const known = this.#known(part, position);
+    const previous = this.#callFor(part, position);
     // Some servers repeat a complete call at the end.
-    if (known !== undefined && isRepetition(known, part)) return;
-    const continues = known !== undefined && !beginsAnother(known, part);
-    const call = continues ? known : this.#addCall(part, known);
+    if (previous !== undefined && isRepetition(previous, part)) return;
+    const continues = previous !== undefined && !beginsAnother(previous, part);
+    const call = continues ? previous : this.#addCall(part, previous);
     if (call.id === "") call.id = part.id;
     if (call.name === "") call.name = part.name;
     if (part.arguments !== undefined) call.arguments = (call.arguments ?? "") + part.arguments;
@@ -204,8 +204,8 @@ export class ToolCallDeltas {
     this.#addCall(part, undefined).arguments = argumentsText(raw, place);
   }
 
-  /** The call that a part continues according to its index, id or position; undefined if none. */
-  #known({ index, id, name }: Part, position: number): Call | undefined {
+  /** The call that a part continues by its index, id or position; undefined if it begins one. */
+  #callFor({ index, id, name }: Part, position: number): Call | undefined {
     if (index !== undefined) return this.#byIndex.get(index);
     if (id !== "") {
       const call = this.#calls.findLast((call) => call.id === id);
@@ -253,23 +253,21 @@ function partOf(
   };
 }
 
-/** Whether a part begins another call, although it continues `known` by its index or position. */
-function beginsAnother(known: Call, { index, id, name, arguments: args = "" }: Part): boolean {
+/** Whether a part begins another call, although it continues `previous` by its index or position. */
+function beginsAnother(previous: Call, { index, id, name, arguments: args = "" }: Part): boolean {
+  const isRenamed = name !== "" && previous.name !== "" && name !== previous.name;
   // Another id with a name is another call, whatever the index says.
-  if (id !== "" && name !== "" && id !== known.id) {
-    return known.id !== "" || known.arguments !== undefined ||
-      (known.name !== "" && known.name !== name);
+  if (id !== "" && name !== "" && id !== previous.id) {
+    return previous.id !== "" || previous.arguments !== undefined || isRenamed;
   }
-  if (index === undefined && id === "" && name !== "" && known.name !== "" && name !== known.name) {
-    return true;
-  }
+  if (index === undefined && id === "" && isRenamed) return true;
   // Arguments are one JSON value: text after a complete value belongs to the next call.
-  return /^\s*[{[]/.test(args) && isCompleteJson(known.arguments);
+  return /^\s*[{[]/.test(args) && isCompleteJson(previous.arguments);
 }
 
-function isRepetition(known: Call, { id, name, arguments: args = "" }: Part): boolean {
-  if (id === "" || id !== known.id || args === "" || args !== known.arguments) return false;
-  return (name === "" || name === known.name) && isCompleteJson(args);
+function isRepetition(previous: Call, { id, name, arguments: args = "" }: Part): boolean {
+  if (id === "" || id !== previous.id || args === "" || args !== previous.arguments) return false;
+  return (name === "" || name === previous.name) && isCompleteJson(args);
 }
 
 function isCompleteJson(args = ""): boolean {

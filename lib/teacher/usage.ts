@@ -27,27 +27,30 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   const completionDetails = asObject(usage.completion_tokens_details) ??
     asObject(usage.output_tokens_details);
   const promptDetails = asObject(usage.prompt_tokens_details);
-  const reads = asCount(usage.cache_read_input_tokens) ?? asCount(usage.cacheReadInputTokens);
-  const writes = asCount(usage.cache_creation_input_tokens) ?? asCount(usage.cacheWriteInputTokens);
+  const cacheReads = asCount(usage.cache_read_input_tokens) ?? asCount(usage.cacheReadInputTokens);
+  const cacheWrites = asCount(usage.cache_creation_input_tokens) ??
+    asCount(usage.cacheWriteInputTokens);
   // Anthropic and Bedrock do not count these as prompt tokens. Gateways that translate the counts to
   // OpenAI's names do.
   const excludesCache = countOf(usage.prompt_tokens) === undefined &&
     (countOf(usage.input_tokens) ?? countOf(usage.inputTokens)) !== undefined;
   const cachedTokens = asCount(promptDetails?.cached_tokens) ??
     asCount(usage.prompt_cache_hit_tokens) ??
-    asCount(usage.cached_tokens) ?? reads ?? 0;
+    asCount(usage.cached_tokens) ?? cacheReads ?? 0;
   const reasoning = asCount(completionDetails?.reasoning_tokens) ??
     asCount(usage.reasoning_tokens);
-  const rest = (asCount(usage.total_tokens) ?? 0) - (promptTokens ?? 0) - (completionTokens ?? 0);
+  const difference = (asCount(usage.total_tokens) ?? 0) - (promptTokens ?? 0) -
+    (completionTokens ?? 0);
   // Gemini, also behind gateways, counts reasoning only in the total, and bills it as completion
   // tokens.
-  const isReasoning = rest > 0 && (rest === reasoning || /gemini/i.test(model));
-  const uncounted = isReasoning ? rest : 0;
+  const isReasoning = difference > 0 && (difference === reasoning || /gemini/i.test(model));
+  const uncounted = isReasoning ? difference : 0;
   const cacheWriteTokens = asCount(promptDetails?.cache_write_tokens) ??
-    asCount(promptDetails?.cache_creation_tokens) ?? writes;
+    asCount(promptDetails?.cache_creation_tokens) ?? cacheWrites;
   const costUsd = statedCost(usage);
   const counts = {
-    promptTokens: (promptTokens ?? 0) + (excludesCache ? (reads ?? 0) + (writes ?? 0) : 0),
+    promptTokens: (promptTokens ?? 0) +
+      (excludesCache ? (cacheReads ?? 0) + (cacheWrites ?? 0) : 0),
     completionTokens: (completionTokens ?? 0) + uncounted,
     reasoningTokens: reasoning ?? uncounted,
     cachedTokens,

@@ -27,9 +27,9 @@ Deno.test("parseAddress() removes credentials from the shown address", () => {
     "/chat/completions",
   );
   assertEquals(address.credentials, "me:p@ss");
-  assertEquals(address.shown, "https://x.example/v1?key=[redacted]&api-version=2");
+  assertEquals(address.shownBaseUrl, "https://x.example/v1?key=[redacted]&api-version=2");
   assertEquals(
-    address.shownUrl,
+    address.shownRequestUrl,
     "https://x.example/v1/chat/completions?key=[redacted]&api-version=2",
   );
   assertEquals([...address.secrets].sort(), ["abcd", "p%40ss", "p@ss"]);

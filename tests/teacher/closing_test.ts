@@ -12,7 +12,7 @@ import { Aborts, Deadlines } from "../../lib/teacher/attempt_shared.ts";
 import { Attempt } from "../../lib/teacher/attempt.ts";
 import { Connections } from "../../lib/teacher/connections.ts";
 import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
-import { Reuse } from "../../lib/teacher/server_habits.ts";
+import { ReusePolicy } from "../../lib/teacher/server_habits.ts";
 import type { Teacher } from "../../lib/teacher/teacher.ts";
 import { answer, delta, DONE, events, finish } from "../behaviors/replies.ts";
 import { type Reply, serveScript } from "../support/scripted_server.ts";
@@ -167,23 +167,23 @@ Deno.test("connections are used again once the server leaves them open: it was r
   await teacher.close?.();
 });
 
-Deno.test("Reuse takes an idle timeout from the closes that it sees", () => {
-  const reuse = new Reuse();
+Deno.test("ReusePolicy takes an idle timeout from the closes that it sees", () => {
+  const reuse = new ReusePolicy();
   assertEquals(reuse.maxIdleMs, Infinity);
   reuse.onClosed(2_000);
   assertEquals(reuse.maxIdleMs, 1_000);
   reuse.onClosed(110);
   assertGreater(reuse.maxIdleMs, 99);
-  assert(!reuse.isOnce);
+  assert(!reuse.isSingleUse);
 });
 
-Deno.test("Reuse is not misled by the few closes of a server that nearly always leaves connections open", () => {
-  const reuse = new Reuse();
+Deno.test("ReusePolicy is not misled by the few closes of a server that nearly always leaves connections open", () => {
+  const reuse = new ReusePolicy();
   for (let round = 0; round < 20; round++) {
     reuse.onClosed(1);
     for (let n = 0; n < 50; n++) reuse.onReused();
   }
-  assert(!reuse.isOnce);
+  assert(!reuse.isSingleUse);
 });
 
 /** A socket on which a server answers each request that is written to it. */

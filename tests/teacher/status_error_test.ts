@@ -1,12 +1,13 @@
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { classify } from "../../lib/engine/errors/classify.ts";
-import { type AnswerHeaders, retryAfterMs, statusError } from "../../lib/teacher/attempt_error.ts";
+import { retryAfterMs, statusError } from "../../lib/teacher/attempt_error.ts";
+import type { HeaderFields } from "../../lib/teacher/rate_headers.ts";
 import { statedError } from "../../lib/teacher/broken_answer.ts";
 
 const NOW = Date.parse("2025-01-01T00:00:00Z");
 const same = (text: string) => text;
 
-function refused(status: number, text: string, headers: AnswerHeaders = {}, isVersioned = true) {
+function refused(status: number, text: string, headers: HeaderFields = {}, isVersioned = true) {
   const address = isVersioned ? "http://h/v1" : "http://h";
   return statusError({ status, headers, text, address, isVersioned, redact: same, now: NOW });
 }

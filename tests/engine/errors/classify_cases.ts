@@ -10,7 +10,7 @@ import type { Classification } from "../../../lib/engine/errors/classification.t
 import { errors } from "../../../lib/deps/undici.ts";
 import { TeacherError } from "../../../lib/errors.ts";
 import { networkError, type Stage, statusError } from "../../../lib/teacher/attempt_error.ts";
-import { notAnObject, statedError, withoutChoice } from "../../../lib/teacher/broken_answer.ts";
+import { notAnObjectError, statedError, missingChoiceError } from "../../../lib/teacher/broken_answer.ts";
 
 /** What the user can do: fixes for problems that halt a teacher. */
 export type Remedy =
@@ -136,8 +136,8 @@ function alert(what: string, name: string): Row {
 function without(what: string, body: unknown, expected: Expected): Row {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   const error = typeof body === "string"
-    ? notAnObject(text, 200, same)
-    : withoutChoice(body as Record<string, unknown>, "choice", text, 200, same);
+    ? notAnObjectError(text, 200, same)
+    : missingChoiceError(body as Record<string, unknown>, "choice", text, 200, same);
   return [what, error, expected];
 }
 
