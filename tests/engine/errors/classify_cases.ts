@@ -10,7 +10,11 @@ import type { Classification } from "../../../lib/engine/errors/classification.t
 import { errors } from "../../../lib/deps/undici.ts";
 import { TeacherError } from "../../../lib/errors.ts";
 import { networkError, type Stage, statusError } from "../../../lib/teacher/attempt_error.ts";
-import { notAnObjectError, statedError, missingChoiceError } from "../../../lib/teacher/broken_answer.ts";
+import {
+  missingChoiceError,
+  notAnObjectError,
+  statedError,
+} from "../../../lib/teacher/broken_answer.ts";
 
 /** What the user can do: fixes for problems that halt a teacher. */
 export type Remedy =
