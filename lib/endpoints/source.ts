@@ -1,5 +1,5 @@
 /**
- * Reads a list of addresses: `@endpoints.txt`, or `dns+http://name:port/v1`.
+ * Reads and parses a list of addresses: `@endpoints.txt`, or `dns+http://name:port/v1`.
  *
  * @module
  */
@@ -60,15 +60,13 @@ function fileSource(path: string, pause: (ms: number) => Promise<void>): ListSou
   return {
     name: `"${path}"`,
     async read() {
-      let text = await textOf(path);
-      // To parse 10,000 addresses takes a tenth of the time between two readings.
+      const text = await textOf(path);
+      // Parsing 10,000 addresses takes a tenth of the time between two reads.
       if (text === lastText) return { entries: lastEntries, isWhole: true };
       // A file that is being rewritten in place is incomplete for a moment.
       if (lastText !== undefined && !linesOf(text).isSupersetOf(linesOf(lastText))) {
         await pause(REREAD_DELAY_MS);
-        const again = await textOf(path);
-        if (again !== text) return { entries: [], isWhole: false };
-        text = again;
+        if (await textOf(path) !== text) return { entries: [], isWhole: false };
       }
       const entries = await parseEndpoints(text, /\.ya?ml$/i.test(path));
       if (entries.length === 0) throw new Error("it contains no address");
@@ -102,7 +100,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
     );
   }
   if (/^(\[|[\d.]+$)/.test(url.hostname)) {
-    throw new SyntaxError(`${url.hostname} is an address and no name: leave out "dns+"`);
+    throw new SyntaxError(`${url.hostname} is an address, not a name: leave out "dns+"`);
   }
   const port = url.port === "" ? "" : `:${url.port}`;
   /** The hosts of the last successful lookups, of A and AAAA records. */
@@ -128,7 +126,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
       const urls = hosts.flat().map((host) =>
         normalized(new URL(`http://${host}${port}${url.pathname}${url.search}`))
       );
-      return { entries: [...new Set(urls)].sort().map((one) => ({ url: one })), isWhole: true };
+      return { entries: [...new Set(urls)].sort().map((url) => ({ url })), isWhole: true };
     },
   };
 }
@@ -143,8 +141,8 @@ async function hostsOf(
   resolve: Resolve,
 ): Promise<Hosts | Error> {
   try {
-    const found = await resolve(name, type);
-    return type === "A" ? found : found.map((address) => `[${address}]`);
+    const addresses = await resolve(name, type);
+    return type === "A" ? addresses : addresses.map((address) => `[${address}]`);
   } catch (error) {
     // Deno throws `NotFound` for a name without such records, as for a missing file.
     return error instanceof Deno.errors.NotFound ? [] : error as Error;

@@ -21,8 +21,8 @@ export interface WatchOptions {
   /** Called with each change. Resolves to the entries that could not join: the next read reports
    * them again. */
   readonly onChange: (change: ListChange) => Promise<readonly EndpointEntry[]>;
-  /** Called with the reason why the list cannot be used, once for each reason, and when it can be
-   * used again. */
+  /** Called when teachers have joined, left or changed; when the list cannot be used, once for each
+   * new reason; and when the list can be used again. */
   readonly onNotice: (level: "info" | "warning", message: string) => void;
   /**
    * Calls back every `ms` milliseconds until the returned function is called. @default setInterval
@@ -30,8 +30,8 @@ export interface WatchOptions {
   readonly every?: (ms: number, callback: () => Promise<void>) => () => void;
 }
 
-/** How often the list is read, in milliseconds. */
-const LOOK_MS = 5_000;
+/** The time between two reads of the list, in milliseconds. */
+const READ_INTERVAL_MS = 5_000;
 
 export class EndpointWatch {
   readonly #source: ListSource;
@@ -50,11 +50,11 @@ export class EndpointWatch {
     this.#source = source;
     this.#options = options;
     this.#entries = byUrl(entries);
-    this.#stop = (options.every ?? everyMs)(LOOK_MS, () => this.look());
+    this.#stop = (options.every ?? everyMs)(READ_INTERVAL_MS, () => this.readNow());
   }
 
   /** Reads the list now, unless a read is in progress. */
-  async look(): Promise<void> {
+  async readNow(): Promise<void> {
     if (this.#isReading) return;
     this.#isReading = true;
     try {

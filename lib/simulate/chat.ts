@@ -86,8 +86,9 @@ const EVENTS_INIT = {
   headers: { "content-type": "text/event-stream", "cache-control": "no-cache" },
 };
 
-/** Tokens per event of a stream. A text too long for `MAX_PIECES` events has more in each. */
+/** Tokens per event of a stream; more if the text would need over `MAX_PIECES` events. */
 const TOKENS_PER_PIECE = 20;
+/** Maximum number of events for one text. */
 const MAX_PIECES = 32;
 
 /** An answer that is not streamed. */
@@ -217,6 +218,7 @@ export function hashText(text: string, seed: number): number {
   }
   high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
   low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
+  // 21 bits of `low`, then the 32 bits of `high`, which `>>> 0` makes unsigned.
   return 4294967296 * (2097151 & low) + (high >>> 0);
 }
 
@@ -225,6 +227,7 @@ export function draw(hash: number, salt: number): number {
   let bits = (hash % 4294967296) ^ Math.imul(salt, 0x9e3779b9) ^ (hash / 4294967296);
   bits = Math.imul(bits ^ (bits >>> 16), 0x21f0aaad);
   bits = Math.imul(bits ^ (bits >>> 15), 0x735a2d97);
+  // `>>> 0` makes the 32 bits unsigned.
   return ((bits ^ (bits >>> 15)) >>> 0) / 4294967296;
 }
 
@@ -241,17 +244,17 @@ export function planAnswer(
 ): Plan {
   const hash = hashText(prompt, options.seed);
   const spread = 1 + options.jitter * (2 * draw(hash, 1) - 1);
-  const wanted = Math.round(options.tokens * (0.5 + draw(hash, 2)));
+  const fullTokens = Math.round(options.tokens * (0.5 + draw(hash, 2)));
   const isTruncated = options.truncated > 0 && draw(hash, 3) < options.truncated;
   const reasoningTokens = Math.min(options.reasoning, maxTokens);
-  const answerTokens = Math.min(isTruncated ? wanted >> 1 : wanted, maxTokens - reasoningTokens);
+  const tokens = isTruncated ? Math.floor(fullTokens / 2) : fullTokens;
   return {
     hash,
     isRejected: options.refusals > 0 && draw(hash, 4) < options.refusals,
     latencyMs: options.latency * spread,
     reasoningTokens,
-    answerTokens,
-    finishReason: isTruncated || options.reasoning + wanted > maxTokens ? "length" : "stop",
+    answerTokens: Math.min(tokens, maxTokens - reasoningTokens),
+    finishReason: isTruncated || options.reasoning + fullTokens > maxTokens ? "length" : "stop",
     promptTokens: Math.ceil(prompt.length / CHARS_PER_TOKEN),
   };
 }
@@ -261,19 +264,20 @@ export function digestOf(hash: number): string {
   return hash.toString(16).padStart(14, "0");
 }
 
-/** The text of an answer, exactly `answerTokens` long: a digest of the prompt, a quotation from the
+/** The text of an answer, exactly `answerTokens` tokens: a digest of the prompt, a quotation from the
  * last user message, and filler. */
 export function answerText(plan: Plan, lastUserText: string): string {
   const quoted = lastUserText.slice(0, QUOTED_CHARS).toWellFormed();
   return fitTo(`[${digestOf(plan.hash)}] You asked: "${quoted}". `, plan.answerTokens);
 }
 
-/** The text of the reasoning, exactly `reasoningTokens` long. */
+/** The text of the reasoning, exactly `reasoningTokens` tokens. */
 function reasoningText(plan: Plan): string {
   return fitTo(`Thinking about [${digestOf(plan.hash)}]. `, plan.reasoningTokens);
 }
 
 const FILLER = "This is the answer of a simulated teacher, made to measure and to try things out. ";
+/** Doubled whenever a longer answer needs it. */
 let filler = FILLER.repeat(64);
 
 /** `start`, truncated or padded with filler to exactly `tokenCount` tokens. */

@@ -39,8 +39,8 @@ export class RateGate {
 /** Prompts in one generation of `AttemptCounter`. */
 const GENERATION_SIZE = 65_536;
 
-/** Counts how many times each prompt was sent. Forgets the oldest prompts: only two generations of
- * `size` prompts are in memory. */
+/** Counts how many times each prompt was sent. Forgets the prompts that were not sent for longest:
+ * only two generations are in memory. */
 export class AttemptCounter {
   readonly #size: number;
   #young = new Map<number, number>();
@@ -66,11 +66,11 @@ export class AttemptCounter {
 /** Timers that can be ended together, so that none is left when the server closes. */
 export class Sleepers {
   readonly #asleep = new Map<ReturnType<typeof setTimeout>, () => void>();
-  #closed = false;
+  #isClosed = false;
 
   /** Resolves after `ms` milliseconds, or once `close()` is called. */
   sleep(ms: number): Promise<void> {
-    if (this.#closed) return Promise.resolve();
+    if (this.#isClosed) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         this.#asleep.delete(timer);
@@ -82,7 +82,7 @@ export class Sleepers {
 
   /** Ends all timers. Later calls of `sleep` resolve at once. */
   close(): void {
-    this.#closed = true;
+    this.#isClosed = true;
     for (const [timer, resolve] of this.#asleep) {
       clearTimeout(timer);
       resolve();

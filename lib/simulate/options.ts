@@ -39,7 +39,7 @@ export interface SimulateOptions {
 
 export type ResolvedSimulateOptions = Readonly<Required<SimulateOptions>>;
 
-/** A teacher as fast as a small model that never fails. */
+/** A teacher that is as fast as a small model and never fails. */
 export const SIMULATE_DEFAULTS: ResolvedSimulateOptions = {
   latency: 500,
   jitter: 0.2,
@@ -61,30 +61,30 @@ interface Rule {
   /** What a value must be, for messages. */
   readonly expected: string;
   readonly max: number;
-  readonly whole: boolean;
+  readonly isWhole: boolean;
 }
 
-const FRACTION: Rule = { expected: "a fraction from 0 to 1", max: 1, whole: false };
+const FRACTION: Rule = { expected: "a fraction from 0 to 1", max: 1, isWhole: false };
 const COUNT: Rule = {
   expected: "a whole number, 0 or more",
   max: Number.MAX_SAFE_INTEGER,
-  whole: true,
+  isWhole: true,
 };
 
 const RULES: Readonly<Record<Key, Rule>> = {
   // Timers allow 2^31 ms, and jitter may double the latency.
-  latency: { expected: "milliseconds from 0 to 1000000000", max: 1e9, whole: false },
+  latency: { expected: "milliseconds from 0 to 1000000000", max: 1e9, isWhole: false },
   jitter: FRACTION,
-  tokens: { expected: "a whole number of tokens from 0 to 1000000", max: 1e6, whole: true },
-  reasoning: { expected: "a whole number of tokens from 0 to 1000000", max: 1e6, whole: true },
+  tokens: { expected: "a whole number of tokens from 0 to 1000000", max: 1e6, isWhole: true },
+  reasoning: { expected: "a whole number of tokens from 0 to 1000000", max: 1e6, isWhole: true },
   errors: FRACTION,
   broken: FRACTION,
   aborted: FRACTION,
   refusals: FRACTION,
   truncated: FRACTION,
-  rpm: { expected: "requests per minute, 0 or more", max: Number.MAX_SAFE_INTEGER, whole: false },
+  rpm: { expected: "requests per minute, 0 or more", max: Number.MAX_SAFE_INTEGER, isWhole: false },
   capacity: COUNT,
-  seed: { expected: "a whole number from 0 to 4294967295", max: 4294967295, whole: true },
+  seed: { expected: "a whole number from 0 to 4294967295", max: 4294967295, isWhole: true },
 };
 
 /** The names in `--simulate=…`, which are also flags of `simulate`. */
@@ -117,7 +117,7 @@ export function resolveSimulateOptions(
  * @throws {RangeError} A number is out of range.
  */
 export function parseSimulateOptions(text: string): ResolvedSimulateOptions {
-  const given: Record<string, string> = {};
+  const values: Record<string, string> = {};
   for (const part of text.split(",")) {
     if (part.trim() === "") continue;
     const equals = part.indexOf("=");
@@ -128,12 +128,12 @@ export function parseSimulateOptions(text: string): ResolvedSimulateOptions {
         `Cannot simulate with "${key}" without a value: ${mustBe(key as Key)}`,
       );
     }
-    if (Object.hasOwn(given, key)) {
+    if (Object.hasOwn(values, key)) {
       throw new TypeError(`Cannot simulate with "${text}": "${key}" is given twice`);
     }
-    given[key] = part.slice(equals + 1).trim();
+    values[key] = part.slice(equals + 1).trim();
   }
-  return resolveSimulateOptions(given);
+  return resolveSimulateOptions(values);
 }
 
 function toNumber(key: Key, value: unknown): number {
@@ -141,8 +141,8 @@ function toNumber(key: Key, value: unknown): number {
   const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
   const problem = `Cannot simulate with "${key}=${value}": ${mustBe(key)}`;
   if (typeof number !== "number" || Number.isNaN(number)) throw new TypeError(problem);
-  const { max, whole } = RULES[key];
-  if (!(number >= 0 && number <= max) || (whole && !Number.isInteger(number))) {
+  const { max, isWhole } = RULES[key];
+  if (!(number >= 0 && number <= max) || (isWhole && !Number.isInteger(number))) {
     throw new RangeError(problem);
   }
   return number;

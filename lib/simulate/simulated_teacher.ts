@@ -51,6 +51,9 @@ type Fault = "error" | "broken" | "aborted";
 
 const FAILED = "The simulated teacher failed, as it was asked to (errors)";
 
+/** The salts of the draws for faults begin above this one: each attempt at a prompt has its own. */
+const FAULT_SALT = 99;
+
 /** When the first piece of a stream is sent, as a fraction of the latency. */
 const FIRST_PIECE_AT = 0.2;
 
@@ -60,7 +63,8 @@ const FIRST_PIECE_AT = 0.2;
  * It answers `POST /v1/chat/completions`, whole or as a stream, and `GET /v1/models`. Seed and
  * prompt determine text, tokens, latency and refusal; whether a request gets 500, a broken or an
  * aborted answer also depends on how many times the prompt was sent before. Each answer starts with
- * a digest of its prompt and quotes it. Memory does not grow with the number of requests.
+ * a digest of its prompt and a quotation from the last user message. Memory does not grow with the
+ * number of requests.
  *
  * @throws {TypeError} An option is unknown or not a number.
  * @throws {RangeError} An option is out of range.
@@ -160,7 +164,7 @@ class RequestHandler {
     const rejection = this.#rejection(plan);
     if (rejection) return rejection;
     this.#inFlight++;
-    let streaming = false;
+    let isStreaming = false;
     try {
       const fault = this.#faultOf(plan);
       if (fault === "error" || fault === "broken" || !chat.stream) {
@@ -170,10 +174,10 @@ class RequestHandler {
       }
       const events = eventsOf(chat, sentPlan(plan, fault));
       if (plan.latencyMs === 0) return eventsResponse(events.join(""));
-      streaming = true;
+      isStreaming = true;
       return eventsResponse(this.#stream(events, plan.latencyMs));
     } finally {
-      if (!streaming) this.#inFlight--;
+      if (!isStreaming) this.#inFlight--;
     }
   }
 
@@ -197,31 +201,31 @@ class RequestHandler {
   #faultOf(plan: Plan): Fault | undefined {
     const { errors, broken, aborted } = this.#options;
     if (errors === 0 && broken === 0 && aborted === 0) return undefined;
-    const luck = draw(plan.hash, 99 + this.#attempts.count(plan.hash));
-    if (luck < errors) return "error";
-    if (luck < errors + broken) return "broken";
-    return luck < errors + broken + aborted ? "aborted" : undefined;
+    const random = draw(plan.hash, FAULT_SALT + this.#attempts.count(plan.hash));
+    if (random < errors) return "error";
+    if (random < errors + broken) return "broken";
+    return random < errors + broken + aborted ? "aborted" : undefined;
   }
 
   #stream(events: string[], latencyMs: number): ReadableStream<Uint8Array<ArrayBuffer>> {
     const encoder = new TextEncoder();
     const firstMs = latencyMs * FIRST_PIECE_AT;
     const stepMs = (latencyMs - firstMs) / (events.length - 1);
-    let next = 0, canceled = false;
-    const leave = () => {
-      canceled = true;
+    let next = 0, isOver = false;
+    const finish = () => {
+      isOver = true;
       this.#inFlight--;
     };
     return new ReadableStream({
       pull: async (controller) => {
         await this.#sleepers.sleep(next === 0 ? firstMs : stepMs);
-        if (canceled) return;
+        if (isOver) return;
         controller.enqueue(encoder.encode(events[next++]));
         if (next < events.length) return;
-        leave();
+        finish();
         controller.close();
       },
-      cancel: leave,
+      cancel: finish,
     }, { highWaterMark: 0 });
   }
 }

@@ -90,18 +90,18 @@ Deno.test("a file is watched; one that is gone, empty, damaged or half written c
   const source = sourceOf(`@${path}`, { pause: () => Promise.resolve() });
   const { entries } = await source.read();
   const { watch, changes, notices } = watched(source, entries);
-  await watch.look();
+  await watch.readNow();
   assertEquals(changes, []);
   for (const text of ["", "# none\n", "http://a/v1\nhttp://b", "http://a/v1\nx\n"]) {
     await dir.write("e.txt", text);
-    await watch.look();
+    await watch.readNow();
   }
   await Deno.remove(path);
-  await watch.look();
+  await watch.readNow();
   assertEquals(changes, []);
   assertEquals(notices.length, 3);
   await dir.write("e.txt", "http://b/v1\nhttp://c/v1\n");
-  await watch.look();
+  await watch.readNow();
   assertEquals(changes, [[["http://c/v1"], ["http://a/v1"], []]]);
   assertEquals(notices.slice(-2).map((text) => text.split(path + '"')[1]), [
     " can be used again",
@@ -109,13 +109,13 @@ Deno.test("a file is watched; one that is gone, empty, damaged or half written c
   ]);
   // Without a final line break, the file counts once it was read twice unchanged.
   await dir.write("e.txt", "http://b/v1");
-  await watch.look();
+  await watch.readNow();
   assertEquals(changes.length, 1);
-  await watch.look();
+  await watch.readNow();
   assertEquals(changes[1], [[], ["http://c/v1"], []]);
   // A new weight is not a new address.
   await dir.write("e.txt", "http://b/v1/ weight=2\n");
-  await watch.look();
+  await watch.readNow();
   assertEquals(changes[2], [[], [], ["http://b/v1"]]);
   assertStringIncludes(notices.at(-1)!, "the weight or max of http://b/v1 changed; 1 teacher now");
 });
@@ -131,11 +131,11 @@ Deno.test("a list that is being rewritten in place changes nothing until it is c
   const { watch, changes, notices } = watched(source, (await source.read()).entries);
   // A file truncated at the end of a line looks complete.
   await dir.write("e.txt", "http://a/v1\n");
-  await watch.look();
-  await watch.look();
+  await watch.readNow();
+  await watch.readNow();
   assertEquals(changes, []);
   await dir.write("e.txt", written = "http://a/v1\n");
-  await watch.look();
+  await watch.readNow();
   assertEquals(changes.map(([, left]) => left.length), [2]);
   assertEquals(notices.filter((notice) => notice.includes("secret")), []);
 });
@@ -157,17 +157,17 @@ Deno.test("a name means all of its addresses; one that cannot be resolved change
   ]);
   const { watch, changes, notices } = watched(source, entries);
   four = six;
-  await watch.look();
+  await watch.readNow();
   assertStringIncludes(notices[0], "the name has no address");
   four = new Error("the server does not answer");
-  await watch.look();
+  await watch.readNow();
   assertEquals(changes, []);
   // If one kind of record cannot be looked up, the known addresses stay.
   six = ["fd00::1"];
-  await watch.look();
+  await watch.readNow();
   four = ["10.0.0.2"];
   six = new Error("the server does not answer");
-  await watch.look();
+  await watch.readNow();
   assertEquals(changes, [
     [["http://[fd00::1]:8000/v1"], [], []],
     [[], ["http://10.0.0.1:8000/v1"], []],
