@@ -8,7 +8,7 @@ import { HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "../index/mod.ts";
 import { originOf } from "../answer_uid.ts";
 import { exists } from "../files.ts";
 import { openLines } from "../formats/mod.ts";
-import { BAD_ROW_PREFIX, isPendingLine } from "../sink/mod.ts";
+import { isBadRowLine, isPendingLine } from "../sink/mod.ts";
 import { foreignLineProblem, type LineKind } from "../line_blocks.ts";
 
 /** A damaged line of an output file. */
@@ -54,7 +54,7 @@ export class Audit {
 
   async readFailures(path: string): Promise<void> {
     for await (const { row } of this.#audited(path, "failures")) {
-      if (isBadRow(row)) this.badRows.add(row.uid);
+      if (isBadRowLine(Boolean(row.prompt_hash), () => row.uid)) this.badRows.add(row.uid);
       // The row is pending, unless it had failed before.
       else if (isPendingLine(row)) this.table.insert(row.uid);
       else this.table.set(this.#insert(row), HAS_FAILURE);
@@ -114,14 +114,6 @@ export class Audit {
   #report(path: string, line: number, problem: string): void {
     if (++this.damageCount <= MAX_DAMAGE_SHOWN) this.damage.push({ path, line, problem });
   }
-}
-
-/**
- * Whether a failures line is that of a bad row. A row of the input may have such an id too, but
- * only the line of a bad row has no prompt hash.
- */
-function isBadRow({ uid, prompt_hash }: AuditedRow): boolean {
-  return uid.startsWith(BAD_ROW_PREFIX) && !prompt_hash;
 }
 
 interface AuditedRow {

@@ -21,9 +21,9 @@ import {
 } from "../index/mod.ts";
 import type { EarlierAnswer, Row } from "../row.ts";
 import {
-  BAD_ROW_PREFIX,
   badRowUid,
   dropLines,
+  isBadRowLine,
   isPendingLine,
   type LinePlace,
   LineSet,
@@ -81,7 +81,7 @@ export class FailureLedger {
   /** Reads the file and flags its ids in the table, which must know the results already. */
   async read(table: IdTable, retry: RetryFilter): Promise<void> {
     this.#lines = await readIndex({ path: this.#path, kind: "failures" }, table, (slot, line) => {
-      if (isBadRow(line)) return this.#readBadRow(line);
+      if (isBadRowLine(line.hasHash, () => line.uid())) return this.#readBadRow(line);
       if (table.has(slot, HAS_RESULT)) {
         this.#dropped.add(line.number);
       } else if (isPending(line)) {
@@ -193,14 +193,6 @@ export class FailureLedger {
     this.#pending.delete(uid);
     this.#dropped.add(line.number);
   }
-}
-
-/**
- * The uid alone is no proof: a row of the input may have such an id too. But the line of a bad row
- * has no prompt hash.
- */
-function isBadRow(line: IndexedLine): boolean {
-  return !line.hasHash && line.uid().startsWith(BAD_ROW_PREFIX);
 }
 
 function isPending(line: IndexedLine): boolean {

@@ -39,11 +39,21 @@ export interface BadRow {
 }
 
 /** How the uids of bad rows begin. */
-export const BAD_ROW_PREFIX = "bad_row:";
+const BAD_ROW_PREFIX = "bad_row:";
 
 /** The uid that a bad row gets in the failures file. */
 export function badRowUid(file: string, line: number): string {
   return `${BAD_ROW_PREFIX}${file}:${line}`;
+}
+
+/**
+ * Whether a failures line is that of a bad row. A row of the input may have such a uid too, but only
+ * the line of a bad row has no prompt hash.
+ *
+ * @param uid Reads the uid, which is needed only if there is no hash.
+ */
+export function isBadRowLine(hasHash: boolean, uid: () => string): boolean {
+  return !hasHash && uid().startsWith(BAD_ROW_PREFIX);
 }
 
 /**

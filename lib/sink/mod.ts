@@ -28,7 +28,7 @@ export {
   restoreRow,
 } from "./earlier_answer.ts";
 export { dropLines, LineSet, moveOutdatedLines, outdatedPathOf } from "./rewrite.ts";
-export { BAD_ROW_PREFIX, type BadRow, badRowLine, badRowUid, type LineFormat } from "./line.ts";
+export { type BadRow, badRowLine, badRowUid, isBadRowLine, type LineFormat } from "./line.ts";
 export { jsonOf } from "./json_text.ts";
 export { acquireLock, type Lock, type RunNote, SharedLock } from "./lock.ts";
 export { requireUnlocked } from "./lock_file.ts";
