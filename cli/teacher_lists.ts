@@ -18,8 +18,11 @@ import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
 import type { Teacher } from "../lib/teacher/mod.ts";
 import { delay } from "../lib/timer.ts";
 
+/** A teacher of a list, which is closed with the lists. */
+export type ListedPlace = TeacherPlace & Partial<AsyncDisposable>;
+
 /** Creates the teacher at an address. */
-export type MakeTeacher = (entry: EndpointEntry) => Promise<TeacherPlace> | TeacherPlace;
+export type MakeTeacher = (entry: EndpointEntry) => Promise<ListedPlace> | ListedPlace;
 
 /** A list of teachers, as the user named it. */
 export interface NamedList {
@@ -29,7 +32,8 @@ export interface NamedList {
   readonly make: MakeTeacher;
 }
 
-export interface OpenLists {
+/** Close it after the run: this closes the teachers of the lists. */
+export interface OpenLists extends AsyncDisposable {
   /** Teachers that the lists name at the start. */
   readonly places: readonly TeacherPlace[];
   /** Reports teachers that join and leave. */
@@ -51,7 +55,8 @@ export async function openLists(
   waitMs: number,
   every?: WatchOptions["every"],
 ): Promise<OpenLists> {
-  const teachers = new ListedTeachers();
+  await using opening = new AsyncDisposableStack();
+  const teachers = opening.use(new ListedTeachers());
   const places: TeacherPlace[] = [];
   const opened: OpenList[] = [];
   for (const { text, make } of lists) {
@@ -64,7 +69,12 @@ export async function openLists(
     }
     opened.push(list);
   }
-  return { places, list: teacherListOf(opened, teachers, every) };
+  const open = opening.move();
+  return {
+    places,
+    list: teacherListOf(opened, teachers, every),
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
 }
 
 /** A list with the entries of its first reading. */
@@ -104,23 +114,32 @@ function teacherListOf(
 
 /** A teacher that was created, and the entries of lists that name its address now. */
 interface Listed {
-  readonly made: TeacherPlace;
+  readonly made: ListedPlace;
   /** The list that comes first decides the weight and the limit. */
   readonly entries: Map<OpenList, EndpointEntry>;
 }
 
 /**
- * The teachers of all lists. An address of several lists is one teacher with the settings of the
- * list that named it first, until the last of them drops it. A teacher that has left is kept: if
- * its address comes back, the same teacher joins again, even while calls are still in flight there.
+ * Teachers that have left are kept up to this number, the latest ones. In a run of days, restarted
+ * pods have new addresses each time.
  */
-class ListedTeachers {
+const MAX_LEFT = 1_000;
+
+/**
+ * The teachers of all lists. An address of several lists is one teacher with the settings of the
+ * list that named it first, until the last of them drops it. A teacher that has left is kept for a
+ * while: if its address comes back, the same teacher joins again, even while calls are still in
+ * flight there.
+ */
+class ListedTeachers implements AsyncDisposable {
   readonly #byUrl = new Map<string, Listed>();
   /**
    * By address, the last reason why it could not join. Later readings try again; only a new reason
    * is reported.
    */
   readonly #problems = new Map<string, string>();
+  /** Addresses that no list names, in the order of leaving. */
+  readonly #left = new Set<string>();
   #changing: Promise<unknown> = Promise.resolve();
 
   /**
@@ -130,6 +149,7 @@ class ListedTeachers {
     const known = this.#byUrl.get(entry.url);
     const listed = known ?? { made: await list.make(entry), entries: new Map() };
     this.#byUrl.set(entry.url, listed);
+    this.#left.delete(entry.url);
     listed.entries.set(list, entry);
     return listed.entries.size === 1 ? placeOf(listed) : undefined;
   }
@@ -170,9 +190,27 @@ class ListedTeachers {
       if (listed === undefined || !listed.entries.delete(list)) continue;
       // The weight and the limit of the next list that names the address apply now.
       if (listed.entries.size > 0) others.push(placeOf(listed));
-      else leaving.push(listed.made.teacher);
+      else {
+        leaving.push(listed.made.teacher);
+        this.#left.add(url);
+      }
     }
+    this.#forgetOldest();
     return { change: { joined: places, left: leaving, changed: others }, refused, problems };
+  }
+
+  /** Does not close teachers: the last calls may still be in flight. Idle connections time out. */
+  #forgetOldest(): void {
+    for (const url of this.#left) {
+      if (this.#left.size <= MAX_LEFT) return;
+      this.#left.delete(url);
+      this.#byUrl.delete(url);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const listed = [...this.#byUrl.values()];
+    await Promise.all(listed.map(({ made }) => made[Symbol.asyncDispose]?.()));
   }
 }
 

@@ -12,6 +12,7 @@ import { addressOf, DEFAULT_KEY_VARIABLE, Keys, type OnMissingKey } from "./api_
 import type { TeacherSpec } from "./config_teachers.ts";
 import { holdsKey, readConnection } from "./headers.ts";
 import type { Io } from "./io.ts";
+import type { ListedPlace } from "./teacher_lists.ts";
 import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./settings.ts";
 
 export interface OpenTeachers extends AsyncDisposable {
@@ -36,13 +37,16 @@ export async function openTeachers(
   io: Io,
   onMissingKey: OnMissingKey = "refuse",
 ): Promise<OpenTeachers> {
-  await using first = new AsyncDisposableStack();
-  let opened = first;
+  await using opened = new AsyncDisposableStack();
   const simulation = settings.text("simulate");
   const keys = new Keys(io, onMissingKey);
   const named = simulation === undefined ? namedTeachers(settings, specs, io) : [];
-  const makeListed = async (teacher: NamedTeacher) =>
-    (await openReal([teacher], settings, io, keys, opened, named))[0];
+  // Not on the stack: in a run of days, any number of teachers join and leave.
+  const makeListed = async (teacher: NamedTeacher) => {
+    const own = new AsyncDisposableStack();
+    const [place] = await openReal([teacher], settings, io, keys, own, named);
+    return { ...place, [Symbol.asyncDispose]: () => own.disposeAsync() };
+  };
   const lists = named.filter(({ baseUrl }) => isList(baseUrl));
   const alone = named.filter(({ baseUrl }) => !isList(baseUrl));
   const teachers = simulation === undefined
@@ -50,10 +54,8 @@ export async function openTeachers(
     : [await openSimulated(simulation, settings, specs, opened)];
   const { places = [], list } = lists.length === 0
     ? {}
-    : await openListsOf(lists, makeListed, settings);
+    : opened.use(await openListsOf(lists, makeListed, settings));
   const open = opened.move();
-  // Teachers that join later go onto the same stack, so that they are closed with the others.
-  opened = open;
   return {
     teachers: [...teachers, ...places],
     teacherList: list,
@@ -64,7 +66,7 @@ export async function openTeachers(
 /** Loads the code for lists of teachers, which other runs do not need. */
 async function openListsOf(
   lists: readonly NamedTeacher[],
-  make: (teacher: NamedTeacher) => Promise<TeacherPlace>,
+  make: (teacher: NamedTeacher) => Promise<ListedPlace>,
   settings: Settings,
 ) {
   const { openLists } = await import("./teacher_lists.ts");

@@ -7,7 +7,10 @@ import { tempDir } from "../support/temp.ts";
 /** Opens lists in files; `look()` reads all of them once. */
 async function opened(texts: readonly string[]) {
   const dir = await tempDir();
-  const looks: (() => Promise<void>)[] = [], notices: string[] = [], refused = new Set<string>();
+  const looks: (() => Promise<void>)[] = [],
+    notices: string[] = [],
+    closed: string[] = [],
+    refused = new Set<string>();
   const made = { until: Promise.resolve(), begin() {} };
   let created = 0;
   const make = async ({ url }: { url: string }) => {
@@ -15,14 +18,18 @@ async function opened(texts: readonly string[]) {
     made.begin();
     await made.until;
     if (refused.has(url)) throw new Error(`no key for ${url}`);
-    return { teacher: { address: url, complete: () => Promise.reject(new Error()) } };
+    return {
+      teacher: { address: url, complete: () => Promise.reject(new Error()) },
+      [Symbol.asyncDispose]: () => Promise.resolve(void closed.push(url)),
+    };
   };
   for (const [i, text] of texts.entries()) await dir.write(`${i}.txt`, text);
   const named = texts.map((_, i) => ({ text: `@${dir.path(`${i}.txt`)}`, make }));
-  const { places, list } = await openLists(named, 0, (_ms, look) => {
+  const lists = await openLists(named, 0, (_ms, look) => {
     looks.push(look);
     return () => {};
   });
+  const { places, list } = lists;
   const current = new Map(places.map((place) => [place.teacher, place]));
   const stop = list.watch(({ joined, left, changed = [] }) => {
     for (const place of joined) current.set(place.teacher, place);
@@ -46,8 +53,10 @@ async function opened(texts: readonly string[]) {
         maxConcurrency,
       ]),
     created: () => created,
+    closed,
     async [Symbol.asyncDispose]() {
       stop();
+      await lists[Symbol.asyncDispose]();
       await dir[Symbol.asyncDispose]();
     },
   };
@@ -79,6 +88,22 @@ Deno.test("another weight or max changes a teacher in its place, and one that co
   await lists.write(0, `${A}\n${B} max=3\n`);
   await lists.look();
   assertEquals([lists.places(), lists.created()], [before, 2]);
+});
+
+Deno.test("only the latest thousand of the teachers that left are kept, and closed with the others", async () => {
+  const addresses = Array.from({ length: 1_002 }, (_, i) => `http://pod-${i}/v1`);
+  const lists = await opened([`${addresses.join("\n")}\n`]);
+  for (const address of addresses.slice(0, 2)) {
+    await lists.write(0, `${addresses.filter((one) => one !== address).join("\n")}\n`);
+    await lists.look();
+  }
+  await lists.write(0, `${A}\n`);
+  await lists.look();
+  await lists.write(0, `${A}\n${addresses[1]}\n`);
+  await lists.look();
+  assertEquals(lists.created(), 1_004);
+  await lists[Symbol.asyncDispose]();
+  assertEquals([lists.closed.length, lists.closed.includes(addresses[0])], [1_002, false]);
 });
 
 Deno.test("an address of two lists is one teacher, which leaves with the last of them", async () => {
