@@ -82,13 +82,13 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
 }
 
 async function stateOf(
-  { runFile, own, pieces }: MergeRun,
+  { runFile, originalFiles, pieces }: MergeRun,
 ): Promise<{ state: string; why: string }> {
   if (pieces.length === 0) return { state: "done", why: "" };
   if (runFile?.summary?.state === "done" && runFile.summary.pending === 0) {
     return { state: "done", why: "" };
   }
-  const status = await readStatus(statusPathOf(own.results));
+  const status = await readStatus(statusPathOf(originalFiles.results));
   if (status?.ended && status.state === "failed") {
     return { state: "failed to start", why: ": its log says why" };
   }
@@ -217,7 +217,7 @@ async function findOutput(
   if (await hasShards(output)) {
     const shards = settings.integer("shards", 1);
     const runs = await findRuns(outputs, { shards, needsRunFile: true });
-    return { runs, stem: runs[0].own.results.replace(/-\d{5,}-of-\d{5,}\.jsonl$/, "") };
+    return { runs, stem: runs[0].originalFiles.results.replace(/-\d{5,}-of-\d{5,}\.jsonl$/, "") };
   }
   if (output.endsWith(".jsonl") && !(await exists(output))) return { stem: stemOf(output) };
   throw new UsageError(

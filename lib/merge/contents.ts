@@ -9,7 +9,7 @@ import type { RowParser } from "../source/mod.ts";
 
 /**
  * The content hashes of an input's rows, in 8 bytes each. A merge needs them only for rows that
- * share a uid but differ in their text, so that an input is read again once at most.
+ * share a uid but differ in their text: it reads an input again for these, but only once.
  */
 export class Contents {
   /** By the numbers of the rows, from 1; 0 for what is not a row. */
@@ -21,12 +21,12 @@ export class Contents {
     const contents = new Contents();
     const input = new InputSequence(pieces);
     await input.open();
-    const before = numberBefore(input);
+    const skipped = rowsSkippedIn(input);
     for await (const batch of input.rows()) {
       for (const { number, text } of batch) {
         const row = text === undefined ? undefined : parser.parse(text);
         if (row === undefined || "problem" in row) continue;
-        contents.#set(number - before, row.contentHash);
+        contents.#set(number - skipped, row.contentHash);
       }
     }
     return contents;
@@ -48,7 +48,7 @@ export class Contents {
   }
 }
 
-/** The number in its file of the row before the first one of a run: 0 unless it is a shard. */
-export function numberBefore({ pieces }: InputSequence): number {
+/** Rows of the first file that belong to earlier shards; 0 for a run that is not a shard. */
+export function rowsSkippedIn({ pieces }: InputSequence): number {
   return pieces[0]?.part?.from.number ?? 0;
 }

@@ -1,14 +1,15 @@
 /**
- * Finds the runs to merge by their files, and moves those files away once the merge has been proven
- * complete.
+ * Finds the runs to merge by their files, which an earlier merge may have moved away.
  *
  * @module
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { exists, ifThere, statOf } from "../files.ts";
+import { compressedCopyOf, exists, statOf } from "../files.ts";
+import { sumOf } from "../figures.ts";
 import type { InputPiece } from "../formats/mod.ts";
+import { holdsOwnLines } from "../line_blocks.ts";
 import { OWN_FOLDER, withoutSeparator } from "../paths.ts";
 import { filesOf, inputFilesOf, type OutputFiles, readRunFile, type RunFile } from "../run/mod.ts";
 import {
@@ -19,7 +20,6 @@ import {
   type ShardPlan,
   shardStem,
 } from "../shards/mod.ts";
-import { acquireLock, cannotWrite } from "../sink/mod.ts";
 
 /** One run to be merged. */
 export interface MergeRun {
@@ -28,20 +28,18 @@ export interface MergeRun {
   /** Where its files are now: a merge may have moved some or all of them. */
   readonly files: OutputFiles;
   /** Where the run wrote its files. */
-  readonly own: OutputFiles;
+  readonly originalFiles: OutputFiles;
   /** The parts of the input that the run reads; empty if unknown, or if the shard is empty. */
   readonly pieces: readonly InputPiece[];
   /** The content of its run file; undefined if it has not run. */
   readonly runFile: RunFile | undefined;
-  /** The rows of the input before those of this shard; 0 for other runs, undefined if unknown. */
+  /** Rows of the input that earlier shards read; 0 for other runs, undefined if unknown. */
   readonly rowsBefore: number | undefined;
   /** How files of the input have changed since they were divided into shards, for messages. */
   readonly changes: readonly string[];
 }
 
-/**
- * An output holds no runs yet, or an incomplete division into shards: a merge may wait for them.
- */
+/** An output holds no runs, or an incomplete file of borders: a merge may wait for the runs. */
 export class NoRunsError extends UsageError {}
 
 /**
@@ -49,7 +47,8 @@ export class NoRunsError extends UsageError {}
  *
  * @param shards The number of shards, to choose one of several divisions.
  * @param needsRunFile Whether results count as a run only with their run file.
- * @throws {UsageError} If an output holds no runs, or several divisions.
+ * @throws {NoRunsError} If an output holds no runs.
+ * @throws {UsageError} If it holds several divisions, or runs that cannot be merged.
  */
 export async function findRuns(
   outputs: readonly string[],
@@ -64,7 +63,7 @@ export async function findRuns(
   return runs;
 }
 
-/** The folder of an output's files, and their common name; undefined if all files count. */
+/** The folder of an output, and the name of its files without endings; undefined if all count. */
 export async function folderAndName(
   output: string,
 ): Promise<{ folder: string; name: string | undefined }> {
@@ -106,14 +105,14 @@ async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
   const changes = await changesOf(plan);
   for (let index = 0; index < plan.shards; index++) {
     const ownStem = shardStem(stem, { index, count: plan.shards });
-    const own = filesOf(plan.inputs.map(({ path }) => path).join(", "), ownStem);
-    const files = await locate(own, moved);
+    const originalFiles = filesOf(plan.inputs.map(({ path }) => path).join(", "), ownStem);
+    const files = await locate(originalFiles, moved);
     const runFile = await readRunFile(files.runJson);
     const binaryColumns = runFile?.rows.binaryColumns;
     runs.push({
       name: `shard ${index} of ${plan.shards}`,
       files,
-      own,
+      originalFiles,
       pieces: piecesOf(plan, index, { binaryColumns }),
       runFile,
       rowsBefore: rowsBefore(plan, index),
@@ -134,26 +133,29 @@ async function changesOf({ inputs }: ShardPlan): Promise<string[]> {
 }
 
 /** The folder to which files of merged runs are moved, given one of their own paths. */
-function movedFolderOf(path: string): string {
+export function movedFolderOf(path: string): string {
   return `${dirname(path)}/${OWN_FOLDER}/shards`;
 }
 
 /**
  * Where the files of a run are now.
  *
- * @param own Where the run wrote them.
+ * @param originalFiles Where the run wrote them.
  * @param moved The names of the files that a merge has moved.
  */
-async function locate(own: OutputFiles, moved: ReadonlySet<string>): Promise<OutputFiles> {
+async function locate(
+  originalFiles: OutputFiles,
+  moved: ReadonlySet<string>,
+): Promise<OutputFiles> {
   const placeOf = async (path: string) => {
     const isMoved = moved.has(basename(path)) && !(await exists(path));
     return isMoved ? `${movedFolderOf(path)}/${basename(path)}` : path;
   };
   return {
-    ...own,
-    results: await placeOf(own.results),
-    failures: await placeOf(own.failures),
-    runJson: await placeOf(own.runJson),
+    ...originalFiles,
+    results: await placeOf(originalFiles.results),
+    failures: await placeOf(originalFiles.failures),
+    runJson: await placeOf(originalFiles.runJson),
   };
 }
 
@@ -161,8 +163,8 @@ async function locate(own: OutputFiles, moved: ReadonlySet<string>): Promise<Out
 async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]> {
   const { folder, name } = await folderAndName(output);
   const names = new Set(await namesIn(folder));
-  if (!needsRunFile) refuseCompressed(folder, name, names);
-  const stems = [...names].flatMap((file) => stemsOf(file, names, needsRunFile))
+  if (!needsRunFile) refuseOnlyCompressed(folder, name, names);
+  const stems = (await (needsRunFile ? runFileStems(names) : resultsStems(folder, names)))
     .filter((stem) => name === undefined || stem === name).toSorted(compareNaturally);
   if (stems.length === 0) {
     const advice = needsRunFile
@@ -175,10 +177,25 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
   return await Promise.all(stems.map(async (stem) => {
     const path = folder === "." ? stem : `${folder}/${stem}`;
     const runFile = await readRunFile(`${path}.run.json`);
-    const files = filesOf(runFile?.input ?? "", path);
+    const results = await resultsPathOf(path, names);
+    const files = { ...filesOf(runFile?.input ?? "", path), results };
     const pieces = runFile === undefined || !needsRunFile ? [] : await piecesOfRun(runFile, files);
-    return { name: files.results, files, own: files, pieces, runFile, rowsBefore: 0, changes: [] };
+    return {
+      ...{ name: results, files, originalFiles: files, pieces, runFile },
+      ...{ rowsBefore: 0, changes: [] },
+    };
   }));
+}
+
+/**
+ * The results file with a stem: `x.ndjson` if that holds results and `x.jsonl` does not, as after a
+ * run whose output was named so. The other one may be an input.
+ */
+async function resultsPathOf(stem: string, names: ReadonlySet<string>): Promise<string> {
+  const jsonl = `${stem}.jsonl`, ndjson = `${stem}.ndjson`;
+  if (!names.has(basename(ndjson))) return jsonl;
+  const isJsonl = names.has(basename(jsonl)) && await holdsOwnLines(jsonl, "results");
+  return isJsonl || !(await holdsOwnLines(ndjson, "results")) ? jsonl : ndjson;
 }
 
 async function piecesOfRun(run: RunFile, { results }: OutputFiles): Promise<InputPiece[]> {
@@ -201,29 +218,59 @@ async function piecesOfRun(run: RunFile, { results }: OutputFiles): Promise<Inpu
   return paths.map((path) => ({ path, name: path, options }));
 }
 
-/** The stem of a run, if the file is its run file or, without run files, its results file. */
-function stemsOf(file: string, names: ReadonlySet<string>, needsRunFile: boolean): string[] {
-  if (needsRunFile) return file.endsWith(".run.json") ? [file.slice(0, -".run.json".length)] : [];
-  const stem = /^([^.].*)\.jsonl$/.exec(file)?.[1];
-  const isCompanion = stem === undefined || /\.(outdated|duplicates|rescued-\d+)$/.test(stem) ||
-    (stem.endsWith("_error") && names.has(`${stem.slice(0, -"_error".length)}.jsonl`));
-  return isCompanion ? [] : [stem];
+function runFileStems(names: ReadonlySet<string>): string[] {
+  return [...names].flatMap((file) => /^(.*)\.run\.json$/.exec(file)?.[1] ?? []);
 }
 
-/** Throws if results exist only compressed: without run files, nothing else would tell of them. */
-function refuseCompressed(
+/** The stems of results files, which are recognized by their names: there may be no run files. */
+async function resultsStems(folder: string, names: ReadonlySet<string>): Promise<string[]> {
+  const stems = new Set<string>();
+  for (const file of names) {
+    const [, stem, extension] = /^([^.].*)\.(jsonl|ndjson)$/.exec(file) ?? [];
+    if (stem === undefined || isCompanion(stem, names)) continue;
+    // A file that ends in .ndjson is usually an input.
+    if (extension === "jsonl" || await holdsOwnLines(`${folder}/${file}`, "results")) {
+      stems.add(stem);
+    }
+  }
+  return [...stems];
+}
+
+/** Whether a stem is that of another file of Retort's next to results. */
+function isCompanion(stem: string, names: ReadonlySet<string>): boolean {
+  if (/\.(outdated|duplicates|rescued-\d+)$/.test(stem)) return true;
+  const parent = /^(.*)_error$/.exec(stem)?.[1];
+  return names.has(`${parent}.jsonl`) || names.has(`${parent}.ndjson`);
+}
+
+/** Throws if results exist only as a compressed copy: a join would leave them out unnoticed. */
+function refuseOnlyCompressed(
   folder: string,
   name: string | undefined,
   names: ReadonlySet<string>,
 ): void {
   for (const file of names) {
-    const [, results, stem] = /^(([^.].*)\.jsonl)\.(?:gz|zst)$/.exec(file) ?? [];
+    const [, results, stem] = /^(([^.].*)\.(?:jsonl|ndjson))\.(?:gz|zst)$/.exec(file) ?? [];
     if (results === undefined || names.has(results)) continue;
     if (name !== undefined && stem !== name) continue;
     throw new UsageError(
       `Cannot join "${folder}/${file}", which is compressed: decompress it, or move it away`,
     );
   }
+}
+
+/** Says that the results of a run exist only as a compressed copy; undefined otherwise. */
+export async function compressedProblem(
+  { files: { results }, pieces }: MergeRun,
+): Promise<string | undefined> {
+  const copy = await compressedCopyOf(results, pieces.map(({ path }) => path));
+  return copy && `"${results}" is missing, and "${copy}" is there: decompress it`;
+}
+
+/** An estimate of the rows of a run: exact for shards of files whose rows are counted. */
+export function expectedRows({ pieces, runFile }: MergeRun): number {
+  const counted = sumOf(pieces, ({ part }) => part ? part.to.rows - part.from.rows : 0);
+  return counted > 0 ? counted : runFile?.summary?.total ?? 1_000;
 }
 
 const { compare: compareNaturally } = new Intl.Collator("en", { numeric: true });
@@ -238,35 +285,4 @@ async function namesIn(folder: string): Promise<string[]> {
     }
   }
   return names;
-}
-
-/**
- * Moves the files of all runs to `.retort/shards/` in their folders. Returns the last of these
- * folders.
- *
- * @throws {LockedError} If a run is active; the files of runs before it have been moved.
- */
-export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
-  let target = "";
-  for (const { own: { results, failures, runJson, lock } } of runs) {
-    target = movedFolderOf(results);
-    await Deno.mkdir(target, { recursive: true }).catch((cause) => {
-      throw cannotWrite(target, cause);
-    });
-    // The run file first: once it is moved, the shard refuses to run again, even after a crash
-    // here.
-    const paths = [runJson, results, failures, results.replace(/\.jsonl$/, ".outdated.jsonl")];
-    if (!(await Promise.all([...paths, lock].map(exists))).includes(true)) continue;
-    {
-      using _held = await acquireLock(lock);
-      for (const path of paths) await move(path, target);
-    }
-    await move(lock, target);
-  }
-  return `${target}/`;
-}
-
-async function move(path: string, folder: string): Promise<void> {
-  const to = `${folder}/${basename(path)}`;
-  await ifThere(Deno.rename(path, to), (cause) => cannotWrite(to, cause));
 }

@@ -5,33 +5,41 @@
  * @module
  */
 
-import { foreignLineProblem, type LineKind } from "../line_blocks.ts";
-import { UsageError } from "../errors.ts";
-import { exists, ifThere } from "../files.ts";
+import { DamagedFileError, UsageError } from "../errors.ts";
+import { ifThere } from "../files.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable } from "../index/mod.ts";
-import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
+import {
+  foreignLineProblem,
+  isBlankLine,
+  type LineKind,
+  linesOf,
+  readLineBlocks,
+} from "../line_blocks.ts";
 import type { OutputFiles } from "../run/mod.ts";
-import type { MergeRun } from "./find_runs.ts";
+import { compressedProblem, type MergeRun } from "./find_runs.ts";
 import type { Clash, MergeReport } from "./merge.ts";
-import { refuseCompressed } from "./merge_pass.ts";
-import { type MergedOutput, openOutput } from "./output.ts";
+import { MAX_CLASHES_SHOWN } from "./merge_pass.ts";
+import { duplicatesPathOf, type MergedOutput, openOutput } from "./output.ts";
 
-/** Clashes that are reported in detail. */
-const MAX_TOLD = 20;
 const LINE_FEED = new Uint8Array([10]);
 
+/**
+ * Writes the lines of all runs to the files of the output.
+ *
+ * @throws {UsageError} If a line is not one of Retort's.
+ * @throws {DamagedFileError} If results exist only as a compressed copy.
+ */
 export async function joinRuns(
   runs: readonly MergeRun[],
   files: OutputFiles,
   signal?: AbortSignal,
 ): Promise<MergeReport> {
-  const duplicates = files.results.replace(/\.jsonl$/, ".duplicates.jsonl");
-  const paths = { results: files.results, failures: files.failures, duplicates };
-  const found: string[] = [];
-  for (const run of runs) if (await exists(run.files.results)) found.push(run.files.results);
-  await using output = await openOutput(paths, found);
-  for (const run of runs) await refuseCompressed(run);
-  const joined = new Joined(output, signal);
+  for (const run of runs) {
+    const problem = await compressedProblem(run);
+    if (problem !== undefined) throw new DamagedFileError(`Cannot join runs: ${problem}`);
+  }
+  await using output = await openOutput(files, runs.map((run) => run.files.results));
+  const joined = new JoinPass(output, signal);
   for (const run of runs) await joined.addResults(run.files.results);
   for (const run of runs) await joined.addFailures(run.files.failures);
   const hasDuplicates = !output.duplicates.isEmpty;
@@ -55,20 +63,23 @@ export async function joinRuns(
     inputChanges: [],
     results: files.results,
     failures: files.failures,
-    duplicates: hasDuplicates ? duplicates : null,
+    duplicates: hasDuplicates ? duplicatesPathOf(files.results) : null,
     movedTo: null,
   };
 }
 
+/** A results or failures line. */
 interface OwnLine {
   readonly uid: string;
   readonly prompt_hash?: unknown;
   readonly error?: { readonly final?: unknown };
 }
 
-class Joined {
+/** Joins files one after another: all results, then all failures. */
+class JoinPass {
   succeeded = 0;
   failed = 0;
+  /** Lines that were left out because an earlier one answers the same row. */
   repeated = 0;
   clashCount = 0;
   readonly clashes: Clash[] = [];
@@ -100,7 +111,7 @@ class Joined {
       } else if (table.fingerprintEquals(slot, hash)) this.repeated++;
       else {
         const second = `${path}:${number}`;
-        if (++this.clashCount <= MAX_TOLD) {
+        if (++this.clashCount <= MAX_CLASHES_SHOWN) {
           this.clashes.push({ uid: value.uid, first: "an earlier line", second });
         }
         this.#add("duplicates", bytes);
@@ -124,7 +135,7 @@ class Joined {
         this.#pending.delete(value.uid);
         this.failed++;
       } else if (!hasFailed) this.#pending.add(value.uid);
-      // Keeps a pending line even after a final one: it is from a retry that was interrupted, and
+      // A pending line is kept even after a final one: it is from a retry that was interrupted, and
       // holds an answer that was paid for.
       this.#add("failures", bytes);
     }

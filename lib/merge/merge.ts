@@ -38,10 +38,16 @@ export interface MergeOptions {
   proof?: boolean;
   /** Replaces a results file that an earlier merge has written. @default false */
   replace?: boolean;
-  /** The `limit` of the runs: rows of each input after this number do not count. @default all */
+  /**
+   * The `limit` of the runs: rows after the first `limit` ones do not count, of the whole input of
+   * shards, or of the input of each other run.
+   * @default all
+   */
   limit?: number;
-  /** Which division to merge, if a folder holds several: its number of shards. @default the only
-   * one */
+  /**
+   * The number of shards of the division to merge, if a folder holds several.
+   * @default the only division
+   */
   shards?: number;
   /** Aborts the merge; nothing is written then. */
   signal?: AbortSignal;
@@ -67,7 +73,10 @@ export interface Clash {
   readonly second: string;
 }
 
-/** What a merge found and wrote. Each sample of a row counts as an answer. */
+/**
+ * What a merge found and wrote. Each sample of a row counts as an answer. If run files show that
+ * runs are not complete, nothing is read without `partial`, and all counts but `runs` are 0.
+ */
 export interface MergeReport {
   /** The number of shards or other runs. */
   readonly runs: number;

@@ -6,22 +6,21 @@
  */
 
 import { DamagedFileError } from "../errors.ts";
-import { compressedCopyOf } from "../files.ts";
 import type { Line } from "../formats/mod.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { HAS_FAILURE, IdTable, SEEN } from "../index/mod.ts";
 import { InputSequence, rowOptionsOf, sampleUid } from "../run/mod.ts";
 import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
 import { type ParsedRow, RowParser } from "../source/mod.ts";
-import type { MergeRun } from "./find_runs.ts";
+import { compressedProblem, expectedRows, type MergeRun } from "./find_runs.ts";
 import type { Clash, MergeProblem } from "./merge.ts";
 import type { MergedOutput } from "./output.ts";
-import { Contents, numberBefore } from "./contents.ts";
+import { Contents, rowsSkippedIn } from "./contents.ts";
 import { RunLines } from "./run_lines.ts";
 import { formatCount, formatCountOf } from "../figures.ts";
 
 /** Maximum number of clashes that are reported in detail. */
-const MAX_CLASHES_SHOWN = 20;
+export const MAX_CLASHES_SHOWN = 20;
 
 /** The run whose input is being read. */
 interface Reading {
@@ -82,7 +81,8 @@ export class MergePass {
     this.#bases.push({ base: this.#lastNumber, input });
     const pendingBefore = this.pending;
     try {
-      await refuseCompressed(run);
+      const problem = await compressedProblem(run);
+      if (problem !== undefined) throw new DamagedFileError(problem);
       using lines = await RunLines.read(run, expectedAnswers(run), this.#signal);
       await this.#read(run, input, lines, limit);
       this.surplus += await lines.takeSurplus(this.#output.results);
@@ -109,13 +109,13 @@ export class MergePass {
     const parser = new RowParser({ ...rowOptionsOf(runFile, {}), runParams });
     const samples = runFile?.rows.samples ?? 1;
     const { base } = this.#bases.at(-1)!;
-    const before = numberBefore(input);
+    const skipped = rowsSkippedIn(input);
     const reading: Reading = { number: base, base, samples, parser, input, lines };
     let left = limit;
     for await (const batch of input.rows()) {
       for (const line of batch) {
         if (left-- <= 0) break;
-        reading.number = base + line.number - before;
+        reading.number = base + line.number - skipped;
         const comparison = this.#mergeLine(line, reading);
         if (comparison !== undefined) await comparison;
       }
@@ -126,7 +126,7 @@ export class MergePass {
     }
   }
 
-  /** Merges the answers to an input line. Returns a promise only if it must read an earlier row. */
+  /** Merges the answers to a line. Returns a promise only if it must read an earlier row again. */
   #mergeLine(line: Line, reading: Reading): Promise<void> | undefined {
     const row = line.text === undefined ? undefined : reading.parser.parse(line.text);
     if (row === undefined || "problem" in row) return this.#copyBadRow(line, reading);
@@ -162,6 +162,7 @@ export class MergePass {
     }
   }
 
+  /** For a row that repeats an earlier one, of the same run or of a run before. */
   #mergeIdentical(uid: string, earlier: number, reading: Reading): undefined {
     if (earlier > reading.base) this.mergedDuplicates++;
     else this.#mergeRepeated(uid, reading);
@@ -187,7 +188,7 @@ export class MergePass {
     lines.take(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 
-  /** For a row that an earlier run has: its answer stays, unless only this run has a result. */
+  /** For a row of an earlier run: that run's answer stays, unless only this run has a result. */
   #mergeRepeated(rowUid: string, { samples, lines }: Reading): void {
     this.duplicatesOfRuns++;
     const rows = this.#rows;
@@ -204,13 +205,13 @@ export class MergePass {
     }
   }
 
-  /** For a row with the uid of another one: its answer goes to the duplicates. */
+  /** For a row with the uid of an earlier one, but other content: writes it to the duplicates. */
   #clash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
-    // Within one run, this row was found to be bad before the first call.
-    const isKnownBad = lines.stateOf(badRowUid(place.file, place.line)) !== "none";
-    if (isKnownBad) return this.#copyBadRow(line, reading);
+    // If the earlier row is of the same run, that run found this one to be bad.
+    const isBadRow = lines.stateOf(badRowUid(place.file, place.line)) !== "none";
+    if (isBadRow) return this.#copyBadRow(line, reading);
     if (++this.clashCount <= MAX_CLASHES_SHOWN) {
       const first = this.#placeOf(earlier);
       this.clashes.push({ uid: row.uid, first, second: place.source });
@@ -234,7 +235,7 @@ export class MergePass {
 
   #placeOf(number: number): string {
     const { base, input } = this.#bases.findLast(({ base }) => base < number)!;
-    return input.placeOf(number - base + numberBefore(input)).source;
+    return input.placeOf(number - base + rowsSkippedIn(input)).source;
   }
 
   #reportProblems(run: MergeRun, lines: RunLines, pending: number, isWhole: boolean): void {
@@ -253,12 +254,6 @@ export class MergePass {
     const rows = pending === 1 ? "1 row is" : `${formatCount(pending)} rows are`;
     add("unfinished", `${rows} pending${endOf(run)}`);
   }
-}
-
-export async function refuseCompressed({ files: { results }, pieces }: MergeRun): Promise<void> {
-  const copy = await compressedCopyOf(results, pieces.map(({ path }) => path));
-  if (copy === undefined) return;
-  throw new DamagedFileError(`"${results}" is missing, and "${copy}" is there: decompress it`);
 }
 
 const NOWHERE = { add: () => {} };
@@ -287,9 +282,7 @@ function endOf({ runFile }: MergeRun): string {
   return ": it ended before them. If it had a --limit, add the same one here; otherwise run it again";
 }
 
-function expectedAnswers({ pieces, runFile }: MergeRun): number {
-  let rows = 0;
-  for (const { part } of pieces) rows += part === undefined ? 0 : part.to.rows - part.from.rows;
-  rows = Math.max(1_000, rows, runFile?.summary?.total ?? 0);
-  return rows * (runFile?.rows.samples ?? 1);
+/** An estimate of the answers of a run, for the size of its table. */
+function expectedAnswers(run: MergeRun): number {
+  return Math.max(1_000, expectedRows(run)) * (run.runFile?.rows.samples ?? 1);
 }

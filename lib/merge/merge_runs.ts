@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { exists, hasContent } from "../files.ts";
+import { hasContent } from "../files.ts";
 import {
   amount,
   checkOptions,
@@ -30,15 +30,14 @@ import {
 import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
 import { checkOwnFile } from "../line_blocks.ts";
 import { acquireLock, dropLines, LineSet } from "../sink/mod.ts";
-import { type MergeRun, tidyUp } from "./find_runs.ts";
+import { expectedRows, type MergeRun } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
 import type { MergeOptions, MergeProblem, MergeReport } from "./merge.ts";
-import { openOutput } from "./output.ts";
+import { duplicatesPathOf, openOutput } from "./output.ts";
 import { readyRuns } from "./ready_runs.ts";
+import { tidyUp } from "./tidy_up.ts";
 import { formatCount, sumOf } from "../figures.ts";
-
-const RESULTS_NAME = /\.jsonl$/;
 
 /** See `mergeRuns` in `merge.ts`. */
 export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
@@ -61,32 +60,28 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   const files = outputFiles(pathOf(options.output));
   const runs = await readyRuns(outputs, files, options);
   if (proof) checkComparable(runs);
-  const missing = proof ? missingRuns(runs) : [];
-  if (missing.length > 0 && !partial) {
-    return { ...NOTHING, runs: runs.length, problems: missing, inputChanges: changesOf(runs) };
+  const knownProblems = proof ? problemsOf(runs) : [];
+  if (knownProblems.length > 0 && !partial) {
+    return { ...EMPTY, runs: runs.length, problems: knownProblems, inputChanges: changesOf(runs) };
   }
   await checkOutputs(runs.flatMap(({ pieces }) => pieces.map(({ path }) => path)), [files]);
   await makeFolders([files]);
   using _lock = await acquireLock(files.lock);
   await (options.replace ? checkReplaceable : checkEmpty)(files);
   if (!proof) return await joinRuns(runs, files, options.signal);
-  return await mergeProven(runs, files, options, missing);
-}
-
-function duplicatesOf(results: string): string {
-  return results.replace(RESULTS_NAME, ".duplicates.jsonl");
+  return await mergeProven(runs, files, options, knownProblems);
 }
 
 function outputFiles(output: string): OutputFiles {
-  if (!RESULTS_NAME.test(output)) {
+  if (!output.endsWith(".jsonl")) {
     throw new UsageError(`Cannot merge into "${output}": it must be a file that ends in .jsonl`);
   }
-  return filesOf("", output.replace(RESULTS_NAME, ""));
+  return filesOf("", output.slice(0, -".jsonl".length));
 }
 
 /** Throws if a file is not empty. Failures count: a run whose rows all failed leaves no results. */
 async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
-  for (const path of [results, failures, duplicatesOf(results)]) {
+  for (const path of [results, failures, duplicatesPathOf(results)]) {
     if (!(await hasContent(path))) continue;
     throw new UsageError(
       `Cannot write "${path}": it is not empty. Add --replace to replace it, or name another output`,
@@ -94,7 +89,9 @@ async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   }
 }
 
-/** Throws if a run has written to the output: its answers are nowhere else. */
+/**
+ * Throws if another program has written the output, or a run has: its answers are nowhere else.
+ */
 async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
   await checkOwnFile(results, "results");
   await checkOwnFile(failures, "failures");
@@ -106,7 +103,7 @@ async function checkReplaceable({ results, failures, runJson }: OutputFiles): Pr
   );
 }
 
-/** Throws if runs have different settings, or if their rows cannot be distinguished. */
+/** Throws if runs have different settings, or if several have given rows ids such as `<uid>~2`. */
 function checkComparable(runs: readonly MergeRun[]): void {
   const [first, ...others] = runs.filter(({ runFile }) => runFile !== undefined);
   if (first === undefined) return;
@@ -126,7 +123,8 @@ function checkComparable(runs: readonly MergeRun[]): void {
   }
 }
 
-function missingRuns(runs: readonly MergeRun[]): MergeProblem[] {
+/** The problems that run files alone show: of runs that have not run, or have pending rows. */
+function problemsOf(runs: readonly MergeRun[]): MergeProblem[] {
   return runs.flatMap(({ name, runFile, pieces, files }): MergeProblem[] => {
     if (pieces.length === 0) return [];
     if (runFile === undefined) {
@@ -147,7 +145,8 @@ function changesOf(runs: readonly MergeRun[]): string[] {
   return [...new Set(runs.flatMap(({ changes }) => changes))];
 }
 
-const NOTHING: Omit<MergeReport, "runs" | "problems" | "inputChanges"> = {
+/** The report of a merge that has read and written nothing. */
+const EMPTY: Omit<MergeReport, "runs" | "problems" | "inputChanges"> = {
   total: 0,
   succeeded: 0,
   failed: 0,
@@ -170,16 +169,13 @@ async function mergeProven(
   runs: readonly MergeRun[],
   files: OutputFiles,
   { partial = false, tidy = false, limit = Infinity, signal }: MergeOptions,
-  missing: readonly MergeProblem[],
+  knownProblems: readonly MergeProblem[],
 ): Promise<MergeReport> {
-  const duplicates = duplicatesOf(files.results);
-  const madeFrom = runs.map((run) => run.files.results);
-  const paths = { results: files.results, failures: files.failures, duplicates };
-  await using output = await openOutput(paths, await thatExist(madeFrom));
-  const expectedRows = sumOf(runs, rowsOf);
-  const pass = new MergePass(output, { expectedRows, isPartial: partial, signal });
+  await using output = await openOutput(files, runs.map((run) => run.files.results));
+  const rows = sumOf(runs, expectedRows);
+  const pass = new MergePass(output, { expectedRows: rows, isPartial: partial, signal });
   for (const run of runs) await pass.add(run, Math.max(0, limit - (run.rowsBefore ?? 0)));
-  const report = reportOf(pass, runs, missing);
+  const report = reportOf(pass, runs, knownProblems);
   const { problems } = report;
   const isDamaged = problems.some(({ kind }) => kind === "damaged");
   if (problems.length > 0 && (!partial || isDamaged)) return report;
@@ -192,7 +188,7 @@ async function mergeProven(
     ...report,
     results: files.results,
     failures: files.failures,
-    duplicates: output.duplicates.isEmpty ? null : duplicates,
+    duplicates: output.duplicates.isEmpty ? null : duplicatesPathOf(files.results),
   };
   if (!tidy || pass.clashCount > 0) return written;
   return { ...written, movedTo: await tidyUp(runs) };
@@ -202,17 +198,17 @@ async function mergeProven(
 function reportOf(
   pass: MergePass,
   runs: readonly MergeRun[],
-  missing: readonly MergeProblem[],
+  knownProblems: readonly MergeProblem[],
 ): MergeReport {
   const { total, succeeded, failed, pending, badRows, mergedDuplicates, duplicatesOfRuns } = pass;
   const { surplus, changed, beyondLimit, clashes, clashCount } = pass;
   const isNew = ({ run, kind }: MergeProblem) =>
-    kind !== "unfinished" || !missing.some((one) => one.run === run);
+    kind !== "unfinished" || !knownProblems.some((known) => known.run === run);
   return {
-    ...NOTHING,
+    ...EMPTY,
     ...{ runs: runs.length, total, succeeded, failed, pending, badRows, mergedDuplicates },
     ...{ duplicatesOfRuns, surplus, changed, beyondLimit, clashes, clashCount },
-    problems: [...missing, ...pass.problems.filter(isNew)],
+    problems: [...knownProblems, ...pass.problems.filter(isNew)],
     inputChanges: changesOf(runs),
   };
 }
@@ -229,38 +225,24 @@ async function dropRecovered(path: string, recovered: ReadonlySet<string>): Prom
   await dropLines(path, dropped, count);
 }
 
-async function thatExist(paths: readonly string[]): Promise<string[]> {
-  const found: string[] = [];
-  for (const path of paths) if (await exists(path)) found.push(path);
-  return found;
-}
-
-function rowsOf({ pieces, runFile }: MergeRun): number {
-  const known = pieces.reduce(
-    (sum, { part }) => sum + (part ? part.to.rows - part.from.rows : 0),
-    0,
-  );
-  return known > 0 ? known : runFile?.summary?.total ?? 1_000;
-}
-
 /** Writes a run file for the input of all runs, so that a run can continue the output. */
 async function writeMergedRunFile(
   files: OutputFiles,
   runs: readonly MergeRun[],
   pending: number,
 ): Promise<void> {
-  const known = runs.flatMap(({ runFile }) => runFile ?? []);
-  if (known.length === 0) return;
-  const [first] = known;
+  const runFiles = runs.flatMap(({ runFile }) => runFile ?? []);
+  if (runFiles.length === 0) return;
+  const [first] = runFiles;
   const inputs = [...new Set(runs.flatMap(({ pieces }) => pieces.map(({ name }) => name)))];
   await writeRunFile(files.runJson, {
     ...first,
     input: inputs.join(", "),
     inputs: inputs.length > 1 ? inputs : undefined,
     identity: { ...first.identity, shards: null },
-    rows: { ...first.rows, samples: Math.max(...known.map(({ rows }) => rows.samples ?? 1)) },
-    teacher: [...new Set(known.map(({ teacher }) => teacher))].join(", "),
-    params: Object.assign({}, ...known.map(({ params }) => params)),
+    rows: { ...first.rows, samples: Math.max(...runFiles.map(({ rows }) => rows.samples ?? 1)) },
+    teacher: [...new Set(runFiles.map(({ teacher }) => teacher))].join(", "),
+    params: Object.assign({}, ...runFiles.map(({ params }) => params)),
     summary: null,
     merged: { pending },
   });

@@ -4,17 +4,23 @@
  * @module
  */
 
+import type { OutputFiles } from "../run/mod.ts";
 import { modeMadeFrom, Replacement } from "../sink/mod.ts";
 import type { LineSink } from "./run_lines.ts";
 
 const BUFFER_BYTES = 1 << 20;
+
+/** The path for answers to rows that share a uid: `all/x.duplicates.jsonl` for `all/x.jsonl`. */
+export function duplicatesPathOf(results: string): string {
+  return results.replace(/\.jsonl$/, ".duplicates.jsonl");
+}
 
 /** One output file, buffered. */
 class MergedFile implements LineSink, AsyncDisposable {
   readonly #replacement: Replacement;
   #buffer = new Uint8Array(BUFFER_BYTES);
   #filled = 0;
-  #lines = 0;
+  #isEmpty = true;
 
   private constructor(replacement: Replacement) {
     this.#replacement = replacement;
@@ -26,12 +32,12 @@ class MergedFile implements LineSink, AsyncDisposable {
   }
 
   get isEmpty(): boolean {
-    return this.#lines === 0;
+    return this.#isEmpty;
   }
 
   /** Buffers bytes, without limit, until `flush`. */
   add(bytes: Uint8Array): void {
-    this.#lines++;
+    this.#isEmpty = false;
     if (this.#filled + bytes.length > this.#buffer.length) {
       const larger = new Uint8Array(Math.max(this.#buffer.length * 2, this.#filled + bytes.length));
       larger.set(this.#buffer.subarray(0, this.#filled));
@@ -60,16 +66,21 @@ class MergedFile implements LineSink, AsyncDisposable {
   }
 }
 
-/** @param madeFrom The merged files, whose permissions decide those of the output. */
+/**
+ * Creates the output of a merge.
+ *
+ * @param sources The results files to merge, whose permissions decide those of the output; some may
+ * not exist.
+ */
 export async function openOutput(
-  paths: { results: string; failures: string; duplicates: string },
-  madeFrom: readonly string[],
+  files: OutputFiles,
+  sources: readonly string[],
 ): Promise<MergedOutput> {
   await using stack = new AsyncDisposableStack();
-  const mode = await modeMadeFrom(madeFrom);
-  const results = stack.use(await MergedFile.open(paths.results, mode));
-  const failures = stack.use(await MergedFile.open(paths.failures, mode));
-  const duplicates = stack.use(await MergedFile.open(paths.duplicates, mode));
+  const mode = await modeMadeFrom(sources);
+  const results = stack.use(await MergedFile.open(files.results, mode));
+  const failures = stack.use(await MergedFile.open(files.failures, mode));
+  const duplicates = stack.use(await MergedFile.open(duplicatesPathOf(files.results), mode));
   return new MergedOutput(results, failures, duplicates, stack.move());
 }
 
@@ -77,7 +88,7 @@ export async function openOutput(
 export class MergedOutput implements AsyncDisposable {
   readonly results: MergedFile;
   readonly failures: MergedFile;
-  /** For answers of rows that share a uid with an earlier row of other content. */
+  /** For answers to rows that share a uid with an earlier row of other content. */
   readonly duplicates: MergedFile;
   readonly #stack: AsyncDisposableStack;
 

@@ -1,6 +1,6 @@
 /**
- * Finds the runs of a merge, and waits until all are done, or one has ended and will not be started
- * again by its scheduler.
+ * Finds the runs of a merge, and waits until all are done, or until one has failed and its scheduler
+ * will not start it again. Refuses to merge into the folder of the runs.
  *
  * @module
  */
@@ -19,23 +19,29 @@ import { delay } from "../timer.ts";
 import { findRuns, folderAndName, type MergeRun, NoRunsError } from "./find_runs.ts";
 import type { MergeOptions } from "./merge.ts";
 
-/** Pauses between checks double from the first to the last. */
-const FIRST_PAUSE_MS = 50, LAST_PAUSE_MS = 2_000;
+/** The first pause between two checks; each further one is twice as long. */
+const FIRST_PAUSE_MS = 50;
+const MAX_PAUSE_MS = 2_000;
 
-/** Waits at most `waitMs`, and returns the runs even if they are not ready by then. */
+/**
+ * Finds the runs, and waits for them at most `waitMs`. Returns them even if they are not ready by
+ * then.
+ *
+ * @throws {UsageError} If there are no runs by then, or the output is in their folder.
+ */
 export async function readyRuns(
   outputs: readonly string[],
   files: OutputFiles,
   { waitMs = 0, shards, proof = true, tidy, job, signal }: MergeOptions,
 ): Promise<MergeRun[]> {
   const end = performance.now() + waitMs;
-  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(LAST_PAUSE_MS, 2 * pauseMs)) {
+  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(MAX_PAUSE_MS, 2 * pauseMs)) {
     const mayWait = performance.now() < end;
     const runs = await findRuns(outputs, { shards, needsRunFile: proof }).catch(async (error) => {
       // The first shard may not have started yet, unless a status says that it could not start.
-      const mayCome = mayWait && error instanceof NoRunsError &&
+      const mayStartLater = mayWait && error instanceof NoRunsError &&
         !(await hasFailedStatus(outputs, job));
-      return mayCome ? undefined : Promise.reject(error);
+      return mayStartLater ? undefined : Promise.reject(error);
     });
     if (runs !== undefined) {
       if (!tidy) await refuseSameFolder(runs, files);
@@ -52,26 +58,27 @@ function isDone({ runFile, pieces }: MergeRun): boolean {
   return runFile?.summary?.state === "done" && runFile.summary.pending === 0;
 }
 
-/** Whether a run has ended that its scheduler will not start again. */
+/** Whether one of the runs has failed in such a way that its scheduler will not start it again. */
 async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Promise<boolean> {
-  for (const { runFile, own } of runs) {
+  for (const { runFile, originalFiles } of runs) {
+    // Without a job, a run that was halted before the merge began will not continue.
     if (job === undefined && runFile?.summary?.state === "halted") return true;
-    const status = await readStatus(statusPathOf(own.results));
+    const status = await readStatus(statusPathOf(originalFiles.results));
     if (status !== undefined && isFinal(status, job)) return true;
   }
   return false;
 }
 
-/** `hasFailed` for outputs without run files yet, by the status files of their runs. */
+/** `hasFailed` for outputs that have no run files yet. */
 async function hasFailedStatus(
   outputs: readonly string[],
   job: string | undefined,
 ): Promise<boolean> {
   for (const output of outputs) {
     const { folder, name } = await folderAndName(output);
-    const final = (await runStatuses(folder)).filter((status) => isFinal(status, job));
-    // All runs of a job are awaited; others in the folder may have nothing to do with the merge.
-    if (final.some((status) => job !== undefined || isRunOf(status.name, name))) return true;
+    const finalOnes = (await runStatuses(folder)).filter((status) => isFinal(status, job));
+    // All runs of a job are awaited. Without a job, those of other outputs do not count.
+    if (finalOnes.some((status) => job !== undefined || isRunOf(status.name, name))) return true;
   }
   return false;
 }

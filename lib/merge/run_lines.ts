@@ -63,8 +63,7 @@ export class RunLines implements Disposable {
       if (table.has(slot, HAS_RESULT)) return false;
       const isPending = PENDING_MARKS.some((mark) => line.includes(mark)) &&
         isPendingLine(line.value());
-      // A pending line after a final one is from an unfinished retry: the row has failed until
-      // then.
+      // A pending line after a final one is from an unfinished retry: the failure still counts.
       if (isPending && table.has(slot, HAS_FAILURE)) return false;
       if (!isPending) table.set(slot, HAS_FAILURE);
       table.setLine(slot, failures.add(line));
@@ -73,9 +72,7 @@ export class RunLines implements Disposable {
     return new RunLines(table, { results, failures }, uidFields, repeated, stack.move());
   }
 
-  /**
-   * Copies the line of a uid to the sink for its state, if there is one, and marks it as taken.
-   */
+  /** Copies the line of a uid to the sink for its state, and marks it as taken. */
   take(uid: string, to: { result: LineSink; failure: LineSink; pending?: LineSink }): AnswerState {
     const table = this.#table;
     const slot = table.find(uid);
@@ -92,6 +89,7 @@ export class RunLines implements Disposable {
     return hasFailed ? "failure" : "pending";
   }
 
+  /** Which line there is for a uid; does not mark it as taken. */
   stateOf(uid: string): AnswerState {
     const slot = this.#table.find(uid);
     if (slot === -1) return "none";
@@ -128,8 +126,9 @@ export class RunLines implements Disposable {
   async takeSurplus(to: LineSink & { flush(): Promise<void> }): Promise<number> {
     if (this.orphans === 0) return 0;
     const table = this.#table, surplus: number[] = [];
-    using known = new IdTable();
-    await this.#results.index("results", known, (_, line) => {
+    // Only because `index` needs a table; ours holds these ids already.
+    using scratch = new IdTable();
+    await this.#results.index("results", scratch, (_, line) => {
       const uid = line.uid();
       if (parseSampleUid(uid) === undefined || this.#isTaken(uid)) return;
       const { rowUid, sample } = originOf(line.value() as Record<string, unknown>, this.#uidFields);
@@ -176,8 +175,8 @@ const MAX_BLOCKS = 64;
 const LINE_FEED = new Uint8Array([10]);
 
 /**
- * Reads lines of a file in any order, in blocks. The file stays open: a run that rewrites it
- * replaces it, and then lines of the new one would be elsewhere.
+ * Reads lines of a file in any order, in blocks. The file stays open, because a run may replace it
+ * by one in which lines have other offsets.
  */
 class LineFile implements Disposable {
   readonly #path: string;
@@ -238,16 +237,19 @@ class LineFile implements Disposable {
   }
 
   #block(number: number): Uint8Array<ArrayBuffer> {
-    const known = this.#blocks.get(number);
-    if (known !== undefined) return known;
-    let bytes = new Uint8Array(BLOCK_BYTES);
-    if (this.#blocks.size >= MAX_BLOCKS) {
-      const [oldest, block] = this.#blocks.entries().next().value!;
-      this.#blocks.delete(oldest);
-      bytes = new Uint8Array(block.buffer);
-    }
+    const cached = this.#blocks.get(number);
+    if (cached !== undefined) return cached;
+    const bytes = this.#blocks.size < MAX_BLOCKS
+      ? new Uint8Array(BLOCK_BYTES)
+      : new Uint8Array(this.#dropOldestBlock().buffer);
     const block = bytes.subarray(0, this.#read(number * BLOCK_BYTES, bytes));
     this.#blocks.set(number, block);
+    return block;
+  }
+
+  #dropOldestBlock(): Uint8Array<ArrayBuffer> {
+    const [number, block] = this.#blocks.entries().next().value!;
+    this.#blocks.delete(number);
     return block;
   }
 

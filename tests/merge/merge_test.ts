@@ -259,6 +259,35 @@ Deno.test("runs that were divided by hand are merged, those without run files on
   assertEquals((await dir.rows("joined.jsonl")).length, 20);
 });
 
+Deno.test("results that end in .ndjson are merged and joined, inputs beside them are not", async () => {
+  await using dir = await tempDir();
+  await runShard(await dir.write("a.jsonl", prompts(0, 10)), dir.path("a/x.ndjson"), {});
+  // Each of the two next to each other: an input and the results of another one.
+  const inputs = [
+    await dir.write("b/y.jsonl", prompts(10, 20)),
+    await dir.write("c/z.ndjson", prompts(20, 30)),
+  ];
+  await runShard(inputs[0], dir.path("b/y.ndjson"), {});
+  await runShard(inputs[1], dir.path("c/z.jsonl"), {});
+  const outputs = [dir.path("a/"), dir.path("b/y.ndjson"), dir.path("c/")];
+  const report = await mergeRuns({ outputs, output: dir.path("all.jsonl"), tidy: true });
+  assertEquals([report.succeeded, report.pending, report.problems], [30, 0, []]);
+  assertEquals((await dir.names("a/.retort/shards")).includes("x.ndjson"), true);
+  for (const folder of ["a", "b", "c"]) {
+    const names = (await dir.names(`${folder}/.retort/shards`)).filter((name) =>
+      !/lock$/.test(name)
+    );
+    for (const name of names) {
+      await Deno.rename(
+        dir.path(`${folder}/.retort/shards/${name}`),
+        dir.path(`${folder}/${name}`),
+      );
+    }
+  }
+  const joined = await mergeRuns({ outputs, output: dir.path("joined.jsonl"), proof: false });
+  assertEquals(joined.succeeded, 30);
+});
+
 Deno.test("a run file without a summary is that of a run that has not ended", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10));

@@ -1,0 +1,43 @@
+/**
+ * Moves the files of merged runs away, once the merge has been proven complete.
+ *
+ * @module
+ */
+
+import { basename } from "../deps/std_path.ts";
+import { exists, ifThere } from "../files.ts";
+import { acquireLock, cannotWrite, outdatedPathOf } from "../sink/mod.ts";
+import { type MergeRun, movedFolderOf } from "./find_runs.ts";
+
+/**
+ * Moves the files of all runs to `.retort/shards/` in their folders. Returns the last of these
+ * folders, with a `/` at its end.
+ *
+ * @throws {LockedError} If a run is active; the files of runs before it have been moved.
+ */
+export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
+  let target = "";
+  for (const { originalFiles: { results, failures, runJson, lock } } of runs) {
+    target = movedFolderOf(results);
+    await Deno.mkdir(target, { recursive: true }).catch((cause) => {
+      throw cannotWrite(target, cause);
+    });
+    // The run file first: once it is moved, the shard refuses to run again, even after a crash
+    // here.
+    const paths = [runJson, results, failures, outdatedPathOf(results)];
+    if (!(await Promise.all([...paths, lock].map(exists))).includes(true)) continue;
+    await moveLocked(paths, lock, target);
+    await move(lock, target);
+  }
+  return `${target}/`;
+}
+
+async function moveLocked(paths: readonly string[], lock: string, folder: string): Promise<void> {
+  using _held = await acquireLock(lock);
+  for (const path of paths) await move(path, folder);
+}
+
+async function move(path: string, folder: string): Promise<void> {
+  const to = `${folder}/${basename(path)}`;
+  await ifThere(Deno.rename(path, to), (cause) => cannotWrite(to, cause));
+}
