@@ -47,7 +47,10 @@ export class AboutView {
     setIcon(byId("next-icon", SVGElement), icon);
     setWords(byId("next-words", HTMLElement), command === "" ? words : `${words}:`);
     setShown(byId("next-command", HTMLElement), command !== "");
-    setWords(byId("next-code", HTMLElement), command);
+    const code = byId("next-code", HTMLElement);
+    if (code.textContent === command) return;
+    setWords(code, command);
+    setText(byId("next-copy", HTMLButtonElement), "Copy command");
   }
 }
 

@@ -69,7 +69,7 @@ export function answersFigure({ store: { answers, ended }, snapshot }) {
   };
 }
 
-/** Returns the endings and their counts, most frequent first. @param {RunStore["answers"]} answers */
+/** Returns endings and their counts, most frequent first. @param {RunStore["answers"]} answers */
 function countsOf(answers) {
   const counts = /** @type {[Ending, number][]} */ (Object.entries(answers?.endings ?? {}));
   return counts.toSorted(([, a], [, b]) => b - a);

@@ -12,11 +12,15 @@ import { byId, make, setShown, setText } from "../../page/dom.js";
 import { shellWord } from "./filter.js";
 
 /**
+ * What commands name: the words that start the program, the paths of the page, its results files,
+ * and the runs that wrote them.
+ *
  * @typedef {{ program: string, paths: readonly string[], results: readonly string[], runs: readonly
  * { input: string, output: string, model: string }[] }} CommandContext
  */
 /** @typedef {{ title: string, command: string, note?: string }} Command */
 
+/** The dialog with the commands for some rows. */
 export class Actions {
   #dialog = byId("actions", HTMLDialogElement);
   #list = byId("actions-list", HTMLElement);
@@ -40,9 +44,9 @@ export class Actions {
    *
    * @param {CommandContext} context
    * @param {string} condition
-   * @param {number} count
+   * @param {number} count number of these rows
    * @param {boolean} isKnownToCommands whether commands know all fields of the condition
-   * @param {() => Promise<{ path: string, count: number }>} save
+   * @param {() => Promise<{ path: string, count: number }>} save saves the ids of these rows
    */
   showFilter(context, condition, count, isKnownToCommands, save) {
     this.#context = context;
@@ -70,8 +74,8 @@ export class Actions {
    * Shows commands for selected rows.
    *
    * @param {CommandContext} context
-   * @param {number} count
-   * @param {() => Promise<{ path: string, count: number }>} save
+   * @param {number} count number of these rows
+   * @param {() => Promise<{ path: string, count: number }>} save saves the ids of these rows
    */
   showSelection(context, count, save) {
     this.#context = context;
@@ -173,18 +177,18 @@ function selectionCommands(context, path) {
         `${program} export ${results} -o others.jsonl --format messages --exclude-uids ${uids}`,
     },
     ...runs.flatMap(({ input, output, model }) => {
-      const run = `${program} retry ${shellWord(input)} -o ${shellWord(output)} -m ${
+      const retry = `${program} retry ${shellWord(input)} -o ${shellWord(output)} -m ${
         shellWord(model)
       }`;
       return [
         {
           title: `Retry the failed rows of ${input}`,
-          command: `${run} --uids ${uids}`,
+          command: `${retry} --uids ${uids}`,
           note: "Add the other flags of the run.",
         },
         {
           title: `Send the answered rows of ${input} again, too`,
-          command: `${run} --uids ${uids} --reask-answered`,
+          command: `${retry} --uids ${uids} --reask-answered`,
           note:
             "Old answers are set aside, and the price is shown first. Add the other flags of the run.",
         },

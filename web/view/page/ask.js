@@ -25,25 +25,18 @@ export async function ask(path, params = {}) {
 
 /** @param {Response} response */
 async function answerOf(response) {
-  const answer = await response.json().catch(() => ({
-    error: `The server answered with status ${response.status}`,
-  }));
+  const answer = await response.json().catch(() => undefined);
   const isRejected = typeof answer?.error === "string";
-  if (!response.ok || isRejected) {
-    const words = isRejected ? answer.error : `The server answered with status ${response.status}`;
-    throw new AskError(words, response.status);
+  if (!response.ok || isRejected || answer === undefined) {
+    throw new AskError(
+      isRejected ? answer.error : `The server answered with status ${response.status}`,
+    );
   }
   return answer;
 }
 
 /** A request that the server rejected; the message is the reason. */
-export class AskError extends Error {
-  /** @param {string} message @param {number} status */
-  constructor(message, status) {
-    super(message);
-    this.status = status;
-  }
-}
+export class AskError extends Error {}
 
 /** Saves the ids of rows: the only request that writes. @param {object} body `ids` or `where` */
 export async function save(body) {

@@ -12,8 +12,8 @@ import { byId, make } from "../../page/dom.js";
 
 /** @import { ShownRow } from "../../../lib/data/protocol.ts" */
 /**
- * A column. `sort` is the name of the field by which it sorts rows, if it can; `width` is a CSS
- * track size.
+ * A column. `sort` is the name of the field by which a click on the title sorts the rows; undefined
+ * if it cannot. `width` is a CSS track size that begins with its least width.
  *
  * @typedef {{ title: string, sort?: string, width: string, isNumber?: boolean, cell: (row:
  * ShownRow) => (Node | string)[] }} Column
@@ -31,10 +31,13 @@ export const DEFAULT_COLUMNS = [
 ];
 
 /**
- * @param {Record<string, { title: string, help: string }>} words
+ * Returns the columns that any results have, by name.
+ *
+ * @param {Record<string, { title: string, help: string }>} flagWords title and help text of each
+ * flag
  * @returns {Record<string, Column>}
  */
-export function builtInColumns(words) {
+export function builtInColumns(flagWords) {
   return {
     choose: {
       title: "Selected",
@@ -60,7 +63,7 @@ export function builtInColumns(words) {
     flags: {
       title: "Flags",
       width: "minmax(96px, 176px)",
-      cell: ({ flags }) => flags.map((flag) => makeFlag(flag, words)),
+      cell: ({ flags }) => flags.map((flag) => makeFlag(flag, flagWords)),
     },
   };
 }
@@ -102,14 +105,18 @@ function endingBadge({ status, failure, finish_reason: reason }) {
  * Makes a flag with its explanation on hover.
  *
  * @param {string} flag
- * @param {Record<string, { title: string, help: string }>} words
+ * @param {Record<string, { title: string, help: string }>} flagWords
  */
-export function makeFlag(flag, words) {
-  const { title, help } = words[flag] ?? { title: flag, help: "" };
+export function makeFlag(flag, flagWords) {
+  const { title, help } = flagWords[flag] ?? { title: flag, help: "" };
   return make("span", { class: "badge wait flag", title: help }, title);
 }
 
-/** A negative cost is unknown. @param {Pick<ShownRow, "cost_usd" | "is_estimated">} row */
+/**
+ * Formats the cost of a row; "–" if it is unknown, which is a negative number.
+ *
+ * @param {Pick<ShownRow, "cost_usd" | "is_estimated">} row
+ */
 export function costText({ cost_usd: usd, is_estimated: isEstimated }) {
   if (usd < 0) return "–";
   return `${isEstimated ? "~" : ""}${formatUsd(usd)}`;
@@ -158,10 +165,12 @@ function nameOfKey(builtIn, key) {
   return keyOfOwn(builtIn, name) === key ? name : key;
 }
 
+/** The list of all columns, in which users choose those that are shown. */
 export class ColumnChoices {
   #list = byId("columns-list", HTMLElement);
   #builtIn;
   #onChange;
+  /** The names in the list and those that are shown, as JSON. */
   #key = "";
 
   /** @param {Record<string, Column>} builtIn @param {(names: string[]) => void} onChange */

@@ -13,6 +13,7 @@ import { byId, make, setShown, setText } from "../../page/dom.js";
 /** @import { RunComparison } from "../../../lib/data/comparison.ts" */
 /** @typedef {RunComparison["runs"][number]} ComparedRun */
 
+/** The table that compares two runs. */
 export class Comparison {
   /** The JSON of the comparison that the page shows. */
   #shown = "";
@@ -38,12 +39,12 @@ export class Comparison {
       ),
     ));
     byId("comparison-rows", HTMLElement).replaceChildren(
-      ...FIGURES.map(({ name, of }) =>
+      ...FIGURES.map(({ name, textOf }) =>
         make(
           "tr",
           {},
           make("th", { scope: "row" }, name),
-          ...runs.map((run) => make("td", { class: "number" }, of(run))),
+          ...runs.map((run) => make("td", { class: "number" }, textOf(run))),
         )
       ),
     );
@@ -51,7 +52,7 @@ export class Comparison {
     setText(
       byId("comparison-note", HTMLElement),
       both === 0
-        ? "No row was answered by both: they are matched by uid"
+        ? "No row was answered by both. Rows are matched by uid"
         : `${formatCount(both)} rows answered by both; ${
           formatShare(agreed, both)
         } agree in the final answer`,
@@ -59,11 +60,11 @@ export class Comparison {
   }
 }
 
-/** @type {readonly { name: string, of: (run: ComparedRun) => string }[]} */
+/** Rows of the table. @type {readonly { name: string, textOf: (run: ComparedRun) => string }[]} */
 const FIGURES = [
-  { name: "Tokens p50", of: ({ completion_tokens: { p50 } }) => formatCount(p50) },
-  { name: "Tokens p95", of: ({ completion_tokens: { p95 } }) => formatCount(p95) },
-  { name: "Latency p50", of: ({ latency_ms: { p50 } }) => formatLatency(p50) },
-  { name: "Cost", of: ({ cost_usd: usd }) => usd === null ? "–" : formatUsd(usd) },
-  { name: "Only here", of: ({ only }) => formatCount(only) },
+  { name: "Tokens p50", textOf: ({ completion_tokens: { p50 } }) => formatCount(p50) },
+  { name: "Tokens p95", textOf: ({ completion_tokens: { p95 } }) => formatCount(p95) },
+  { name: "Latency p50", textOf: ({ latency_ms: { p50 } }) => formatLatency(p50) },
+  { name: "Cost", textOf: ({ cost_usd: usd }) => usd === null ? "–" : formatUsd(usd) },
+  { name: "Only here", textOf: ({ only }) => formatCount(only) },
 ];

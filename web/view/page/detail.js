@@ -15,8 +15,8 @@ import { makeSamples } from "./sample_pair.js";
 
 /** @import { RowDetail } from "../../../lib/data/protocol.ts" */
 
-/** @type {Record<string, string>} */
-const ROLES = {
+/** Titles of turns by role. @type {Record<string, string>} */
+const ROLE_TITLES = {
   system: "System",
   developer: "Developer",
   user: "User",
@@ -29,19 +29,20 @@ export class Detail {
   #panel = byId("detail", HTMLElement);
   #title = byId("detail-title", HTMLElement);
   #body = byId("detail-body", HTMLElement);
-  #words;
-  #open;
+  #flagWords;
+  #openUid;
   #load;
 
   /**
-   * @param {Record<string, { title: string, help: string }>} words title and help text of each flag
-   * @param {(uid: string) => void} open opens another row
+   * @param {Record<string, { title: string, help: string }>} flagWords title and help text of each
+   * flag
+   * @param {(uid: string) => void} openUid opens another row
    * @param {(id: string, samplesFrom: number) => Promise<RowDetail | null>} load reads a row again,
-   * with other answers to it
+   * with the answers to it from this index on
    */
-  constructor(words, open, load) {
-    this.#words = words;
-    this.#open = open;
+  constructor(flagWords, openUid, load) {
+    this.#flagWords = flagWords;
+    this.#openUid = openUid;
     this.#load = load;
   }
 
@@ -92,8 +93,8 @@ export class Detail {
       const item = make(
         "li",
         {},
-        makeFlag(flag, this.#words),
-        make("span", { class: "note" }, this.#words[flag]?.help ?? ""),
+        makeFlag(flag, this.#flagWords),
+        make("span", { class: "note" }, this.#flagWords[flag]?.help ?? ""),
       );
       if (flag === "duplicate" && row.duplicate_of !== null) {
         const uid = row.duplicate_of;
@@ -102,7 +103,7 @@ export class Detail {
           { type: "button", class: "small" },
           `Open ${uid}`,
         );
-        button.addEventListener("click", () => this.#open(uid));
+        button.addEventListener("click", () => this.#openUid(uid));
         item.append(button);
       }
       list.append(item);
@@ -137,13 +138,13 @@ function failureWords({ type, status, message }) {
 /** @param {RowDetail["turns"][number]} turn */
 function turnParts({ role, text, toolCalls }) {
   const calls = toolCalls === undefined ? [] : [makeText("Tool calls of this turn", toolCalls)];
-  return [makeText(ROLES[role] ?? role, text), ...calls];
+  return [makeText(ROLE_TITLES[role] ?? role, text), ...calls];
 }
 
 /** Makes the blocks for reasoning, answer and tool calls. @param {RowDetail} row */
 function answerParts({ reasoning, reasoning_tokens, response, status, tool_calls, turns }) {
   const parts = [];
-  const answer = turns.at(-1)?.role === "assistant"
+  const answerTitle = turns.at(-1)?.role === "assistant"
     ? "Answer, continuing the turn above"
     : "Answer";
   if (reasoning !== "") {
@@ -152,7 +153,7 @@ function answerParts({ reasoning, reasoning_tokens, response, status, tool_calls
   }
   const isAnswered = status === "answered";
   if (response !== "" || (isAnswered && tool_calls === "")) {
-    parts.push(makeText(isAnswered ? answer : "Answer that was not kept", response));
+    parts.push(makeText(isAnswered ? answerTitle : "Answer that was not kept", response));
   }
   if (tool_calls !== "") parts.push(makeText("Tool calls", tool_calls));
   return parts;

@@ -6,15 +6,20 @@
  */
 
 /**
- * If the differing parts of two texts have more words than this, they count as entirely different:
- * comparing them would take seconds.
+ * If the differing middles of two texts have more words than this on (geometric) average, they
+ * count as entirely different: comparing them would take seconds.
  */
 const MAX_WORDS = 3_000;
 
-/** @typedef {{ text: string, isSame: boolean }} Piece */
+/**
+ * A part of a text, and whether both texts have it.
+ *
+ * @typedef {{ text: string, isSame: boolean }} Piece
+ */
 
 /**
- * Splits both texts into pieces. The words of a longest common subsequence are the same in both.
+ * Splits both texts into pieces. The words of a longest common subsequence are the same in both:
+ * words at the start, words at the end, and some of the middle.
  *
  * @param {string} left
  * @param {string} right
@@ -22,19 +27,17 @@ const MAX_WORDS = 3_000;
  */
 export function differenceOf(left, right) {
   const a = wordsOf(left), b = wordsOf(right);
-  let start = 0;
-  while (start < a.length && start < b.length && a[start] === b[start]) start++;
-  let end = 0;
+  let sameAtStart = 0, sameAtEnd = 0;
+  const shorter = Math.min(a.length, b.length);
+  while (sameAtStart < shorter && a[sameAtStart] === b[sameAtStart]) sameAtStart++;
   while (
-    end < a.length - start && end < b.length - start &&
-    a.at(-1 - end) === b.at(-1 - end)
+    sameAtEnd < shorter - sameAtStart && a.at(-1 - sameAtEnd) === b.at(-1 - sameAtEnd)
   ) {
-    end++;
+    sameAtEnd++;
   }
-  const [middleA, middleB] = [
-    a.slice(start, a.length - end),
-    b.slice(start, b.length - end),
-  ];
+  const [middleA, middleB] = [a, b].map((words) =>
+    words.slice(sameAtStart, words.length - sameAtEnd)
+  );
   const same = middleA.length * middleB.length > MAX_WORDS ** 2
     ? { a: new Set(), b: new Set() }
     : commonIndexes(middleA, middleB);
@@ -44,7 +47,8 @@ export function differenceOf(left, right) {
   ) =>
     mergeAdjacent(words.map((text, index) => ({
       text,
-      isSame: index < start || index >= words.length - end || indexes.has(index - start),
+      isSame: index < sameAtStart || index >= words.length - sameAtEnd ||
+        indexes.has(index - sameAtStart),
     })));
   return [pieces(a, same.a), pieces(b, same.b)];
 }

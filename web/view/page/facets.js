@@ -14,7 +14,7 @@ import { isFlagField } from "./filter.js";
 /** @import { Facet } from "../../../lib/data/protocol.ts" */
 /** @import { Filter, FilterValue } from "./filter.js" */
 
-/** Values that a facet shows before it is expanded. */
+/** Number of values that a facet shows before it is expanded. */
 const FEW_VALUES = 8;
 
 /**
@@ -33,27 +33,34 @@ const AGREEMENT_WORDS = {
 };
 
 /**
- * @typedef {{ element: HTMLElement, count: HTMLElement, box: HTMLInputElement, not:
+ * One value of a facet: its count, and the controls that select and exclude it.
+ *
+ * @typedef {{ element: HTMLElement, count: HTMLElement, only: HTMLInputElement, not:
  * HTMLButtonElement }} ValueRow
  */
 /**
+ * One facet: `rows` by the JSON of their values, and the elements of those that can be `shown`.
+ *
  * @typedef {{ element: HTMLElement, list: HTMLElement, more: HTMLButtonElement, rows: Map<string,
  * ValueRow>, shown: HTMLElement[], isOpen: boolean }} FacetBox
  */
 
+/** The facets next to the table. */
 export class FacetList {
   #list = byId("facets", HTMLElement);
   /** @type {Map<string, FacetBox>} */
   #boxes = new Map();
-  #words;
+  #flagWords;
   #onChange;
 
   /**
-   * @param {Record<string, { title: string, help: string }>} words
+   * @param {Record<string, { title: string, help: string }>} flagWords title and help text of each
+   * flag
    * @param {(field: string, value: FilterValue, how: "only" | "not" | undefined) => void} onChange
+   * called when a value is selected, excluded, or neither any more
    */
-  constructor(words, onChange) {
-    this.#words = words;
+  constructor(flagWords, onChange) {
+    this.#flagWords = flagWords;
     this.#onChange = onChange;
   }
 
@@ -74,8 +81,8 @@ export class FacetList {
         count > 0 || chosen.includes(value ?? null)
       );
       // A field with the same value in all rows is hidden, too.
-      const least = isFlagField(facet.field) ? 1 : 2;
-      if (values.length < least && chosen.length === 0) continue;
+      const minValues = isFlagField(facet.field) ? 1 : 2;
+      if (values.length < minValues && chosen.length === 0) continue;
       const box = this.#boxes.get(facet.field) ?? this.#makeBox(facet);
       boxes.push(box.element);
       const counts = shown.find(({ field }) => field === facet.field)?.values ?? [];
@@ -86,17 +93,17 @@ export class FacetList {
 
   /**
    * @param {FacetBox} box
-   * @param {Facet} facet
-   * @param {Facet["values"]} shown
+   * @param {Facet} facet with its values in all rows
+   * @param {Facet["values"]} shown its values in the rows that meet the condition
    * @param {ReturnType<Filter["choiceOf"]>} choice
    */
   #fillBox(box, { field, values }, shown, choice) {
     const counts = new Map(shown.map(({ value, count }) => [value ?? null, count]));
-    box.shown = values.map(({ value: given }) => {
-      const value = given ?? null;
+    box.shown = values.map(({ value: valueOrNone }) => {
+      const value = valueOrNone ?? null;
       const row = box.rows.get(JSON.stringify(value)) ?? this.#makeRow(box, field, value);
       setText(row.count, formatCount(counts.get(value) ?? 0));
-      row.box.checked = choice.only.includes(value);
+      row.only.checked = choice.only.includes(value);
       setAttribute(row.not, "aria-pressed", String(choice.not.includes(value)));
       return row.element;
     });
@@ -127,17 +134,17 @@ export class FacetList {
   }
 
   /**
-   * @param {FacetBox} facet
+   * @param {FacetBox} box
    * @param {string} field
    * @param {FilterValue} value
    * @returns {ValueRow}
    */
-  #makeRow(facet, field, value) {
+  #makeRow(box, field, value) {
     const { name, help } = this.#wordsOf(field, value);
-    const box = make("input", { type: "checkbox" });
+    const only = make("input", { type: "checkbox" });
     const count = make("span", { class: "count" }, "");
     const text = make("span", { class: "line", dir: "auto" }, name);
-    const label = make("label", { title: help }, box, text, count);
+    const label = make("label", { title: help }, only, text, count);
     const not = make("button", {
       type: "button",
       class: "small not",
@@ -145,27 +152,27 @@ export class FacetList {
       title: `Exclude the rows with ${name}`,
     }, "Exclude");
     not.append(make("span", { class: "visually-hidden" }, ` ${name}`));
-    box.addEventListener(
+    only.addEventListener(
       "change",
-      () => this.#onChange(field, value, box.checked ? "only" : undefined),
+      () => this.#onChange(field, value, only.checked ? "only" : undefined),
     );
     not.addEventListener("click", () => {
       const isExcluded = not.getAttribute("aria-pressed") === "true";
       this.#onChange(field, value, isExcluded ? undefined : "not");
     });
-    const row = { element: make("li", {}, label, not), count, box, not };
-    facet.rows.set(JSON.stringify(value), row);
+    const row = { element: make("li", {}, label, not), count, only, not };
+    box.rows.set(JSON.stringify(value), row);
     return row;
   }
 
-  /** @param {string} field @param {FilterValue} value */
+  /** Returns the name and help text of a value. @param {string} field @param {FilterValue} value */
   #wordsOf(field, value) {
-    const known = isFlagField(field)
-      ? this.#words
+    const wordsByValue = isFlagField(field)
+      ? this.#flagWords
       : field.endsWith("run_agreement")
       ? AGREEMENT_WORDS
       : {};
-    const words = known[String(value)];
+    const words = wordsByValue[String(value)];
     const name = words?.title ?? (value === "" || value === null ? "(none)" : String(value));
     return { name, help: words?.help ?? name };
   }

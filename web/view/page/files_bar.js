@@ -12,13 +12,15 @@ import { filesWords, noteWords } from "./words.js";
 
 /** @import { DataState } from "../../../lib/data/protocol.ts" */
 
-/** Problems that are listed at most. */
+/** Most problems that are listed. */
 const MAX_NOTES = 20;
 
+/** The names of the files at the top of the page, and the list of their problems. */
 export class FilesBar {
   #files = byId("files", HTMLElement);
   #reading = byId("reading", HTMLElement);
   #notes = byId("notes", HTMLElement);
+  /** The notes that are shown, as one text. */
   #shown = "";
 
   /** @param {DataState} state */

@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * Filter and order of the table, kept in the address. The filter is also written as one condition.
+ * Filter, order and columns of the table, and the open row, kept in the address. The filter is also
+ * written as one condition.
  *
  * @module
  */
@@ -61,7 +62,7 @@ export class Filter {
    * @returns {FacetChoice}
    */
   choiceOf(field) {
-    return this.facets.find((one) => one.field === field) ??
+    return this.facets.find((choice) => choice.field === field) ??
       { field, only: [], not: [] };
   }
 
@@ -74,24 +75,21 @@ export class Filter {
    */
   choose(field, value, how) {
     const { only, not } = this.choiceOf(field);
-    const others = (/** @type {FilterValue[]} */ values) => values.filter((one) => one !== value);
-    const choice = { field, only: others(only), not: others(not) };
+    const without = (/** @type {FilterValue[]} */ values) =>
+      values.filter((other) => other !== value);
+    const choice = { field, only: without(only), not: without(not) };
     if (how !== undefined) choice[how].push(value);
-    this.facets = this.facets.filter((one) => one.field !== field);
+    this.facets = this.facets.filter((other) => other.field !== field);
     if (choice.only.length + choice.not.length > 0) this.facets.push(choice);
   }
 
   /** @param {string} field @param {number | null} min @param {number | null} max */
   setRange(field, min, max) {
-    this.ranges = this.ranges.filter((one) => one.field !== field);
+    this.ranges = this.ranges.filter((range) => range.field !== field);
     if (min !== null || max !== null) this.ranges.push({ field, min, max });
   }
 
-  /** Whether all rows are shown. */
-  get isEmpty() {
-    return this.condition() === "";
-  }
-
+  /** Removes the whole condition; keeps order, columns and open row. */
   clear() {
     this.facets = [];
     this.ranges = [];
@@ -123,8 +121,7 @@ export class Filter {
     const params = new URLSearchParams(hash.replace(/^#/, ""));
     const filter = new Filter();
     const text = (/** @type {string} */ name) => params.get(name) ?? "";
-    filter.facets = listIn(text("facets")).flatMap((one) => {
-      const { field, only, not } = one;
+    filter.facets = listIn(text("facets")).flatMap(({ field, only, not }) => {
       return typeof field === "string" && Array.isArray(only) &&
           Array.isArray(not)
         ? [{
@@ -137,7 +134,7 @@ export class Filter {
     filter.ranges = listIn(text("ranges")).flatMap(({ field, min, max }) =>
       typeof field === "string" ? [{ field, min: numberIn(min), max: numberIn(max) }] : []
     );
-    filter.columns = listIn(text("columns")).filter((one) => typeof one === "string");
+    filter.columns = listIn(text("columns")).filter((name) => typeof name === "string");
     filter.search = text("search");
     if (["response", "prompt", "reasoning"].includes(text("in"))) {
       filter.searchIn = text("in");
@@ -160,7 +157,12 @@ export function isFlagField(field) {
   return field === "flags" || field === "distill.flags";
 }
 
-/** @param {FacetChoice} choice @returns {string[]} */
+/**
+ * Returns the conditions for the chosen values of a field.
+ *
+ * @param {FacetChoice} choice
+ * @returns {string[]}
+ */
 function facetParts({ field, only, not }) {
   if (isFlagField(field)) {
     const has = (/** @type {FilterValue} */ value) => `${field} contains ${JSON.stringify(value)}`;
@@ -188,11 +190,16 @@ function listPart(field, values, isNot) {
   return [`${field} ${isNot ? "not in" : "in"} (${texts.join(", ")})`];
 }
 
-/** @param {string} text @returns {any[]} */
+/**
+ * Returns the items of a JSON array, without nulls; none for any other text.
+ *
+ * @param {string} text
+ * @returns {any[]}
+ */
 function listIn(text) {
   try {
     const value = JSON.parse(text);
-    return Array.isArray(value) ? value.filter((one) => one !== null && one !== undefined) : [];
+    return Array.isArray(value) ? value.filter((item) => item !== null) : [];
   } catch {
     return [];
   }

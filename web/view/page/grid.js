@@ -2,9 +2,9 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * The table: any number of rows, of which only those near the viewport are in the DOM. Rows are
- * addressed by their places. The focus stays on the table and moves from row to row by
- * `aria-activedescendant`, so that scrolling does not lose it.
+ * The table: any number of rows, of which only those near the viewport are in the DOM. A row's
+ * place is its number in the current order, from 0. The focus stays on the table, and
+ * `aria-activedescendant` names the current row: scrolling cannot lose the focus.
  *
  * @module
  */
@@ -16,8 +16,11 @@ import { ROW_PX, RowWindow } from "./row_window.js";
 /** @import { RowPage, ShownRow } from "../../../lib/data/protocol.ts" */
 /** @import { Column } from "./columns.js" */
 
-/** Rows rendered beyond each edge of the viewport. */
+/** Number of rows rendered beyond each edge of the viewport. */
 const OVERSCAN = 4;
+
+/** Horizontal padding of a row, on both sides together. */
+const PADDING_PX = 24;
 
 export class Grid {
   #scroller = byId("grid", HTMLElement);
@@ -26,7 +29,7 @@ export class Grid {
   #layer = byId("grid-rows", HTMLElement);
   /** @type {Column[]} */
   #columns = [];
-  /** Place of the row that the keyboard acts on. */
+  /** Place of the current row, which the keyboard acts on. */
   #active = 0;
   #window = new RowWindow(this.#scroller);
   #pages;
@@ -59,7 +62,7 @@ export class Grid {
     return this.#window.total;
   }
 
-  /** Place of the row that the keyboard acts on. */
+  /** Place of the current row, which the keyboard acts on. */
   get active() {
     return this.#active;
   }
@@ -98,11 +101,9 @@ export class Grid {
     setAttribute(this.#scroller, "aria-colcount", String(columns.length));
     const { style } = this.#scroller;
     style.setProperty("--columns", columns.map(({ width }) => width).join(" "));
-    const minPx = columns.reduce(
-      (sum, { width }) => sum + Number(/\d+/.exec(width)),
-      0,
-    );
-    style.setProperty("--min-width", `${minPx + 24}px`);
+    // The first number of a width is the least one in pixels.
+    const minPx = columns.reduce((sum, { width }) => sum + Number(/\d+/.exec(width)), 0);
+    style.setProperty("--min-width", `${minPx + PADDING_PX}px`);
     this.draw();
   }
 

@@ -13,7 +13,8 @@ import { byId, make, setAttribute, setChildren, setShown, setText } from "../../
 /** @import { Histogram } from "../../../lib/data/protocol.ts" */
 /** @import { Filter } from "./filter.js" */
 
-const SVG = "http://www.w3.org/2000/svg";
+const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
+
 /** Height of the drawing, in units of its `viewBox`. */
 const HEIGHT = 48;
 
@@ -24,6 +25,9 @@ const BAR_WIDTH = 3;
 const BAR_STEP = 4;
 
 /**
+ * One histogram. `ends` names its least and greatest value, `limit` explains the `lines`, and
+ * `bins` are those that are drawn.
+ *
  * @typedef {{ element: HTMLElement, bars: SVGElement, allBars: SVGElement, shownBars: SVGElement,
  * lines: SVGElement, ends: HTMLElement, min: HTMLInputElement, max: HTMLInputElement, bins:
  * Histogram["bins"], limit: HTMLElement }} Plot
@@ -32,6 +36,7 @@ const BAR_STEP = 4;
 /** @typedef {Histogram["bins"][number]} Bin */
 /** @typedef {{ min: number | null, max: number | null }} Range */
 
+/** The histograms next to the table. */
 export class HistogramList {
   #list = byId("histograms", HTMLElement);
   /** @type {Map<string, Plot>} */
@@ -77,10 +82,9 @@ export class HistogramList {
     const first = Math.max(0, bins.findIndex(({ count }) => count > 0));
     plot.bins = bins.slice(first);
     const counts = new Map(shown.map(({ from, count }) => [from, count]));
-    const isIn = (/** @type {Bin} */ { from, to }) =>
+    const isInRange = (/** @type {Bin} */ { from, to }) =>
       (min === null || to >= min) && (max === null || from <= max);
-    const values = plot.bins.map((bin) => isIn(bin) ? counts.get(bin.from) ?? 0 : 0);
-    drawBars(plot, values);
+    drawBars(plot, plot.bins.map((bin) => isInRange(bin) ? counts.get(bin.from) ?? 0 : 0));
     setText(plot.ends, `${formatCount(plot.bins[0]?.from ?? 0)} – ${formatCount(most)}`);
     if (document.activeElement !== plot.min) plot.min.value = String(min ?? "");
     if (document.activeElement !== plot.max) plot.max.value = String(max ?? "");
@@ -117,13 +121,13 @@ export class HistogramList {
     const apply = () => this.#onChange(field, numberOf(min), numberOf(max));
     min.addEventListener("change", apply);
     max.addEventListener("change", apply);
-    this.#startBrush(plot, field);
+    this.#enableDragging(plot, field);
     this.#plots.set(field, plot);
     return plot;
   }
 
-  /** @param {Plot} plot @param {string} field */
-  #startBrush(plot, field) {
+  /** Makes dragging over the bars select a range. @param {Plot} plot @param {string} field */
+  #enableDragging(plot, field) {
     const { bars } = plot;
     const binAt = (/** @type {PointerEvent} */ event) => {
       const { left, width } = bars.getBoundingClientRect();
@@ -131,15 +135,15 @@ export class HistogramList {
       return Math.max(0, Math.min(plot.bins.length - 1, index));
     };
     /** @type {number | undefined} */
-    let start;
+    let firstBin;
     bars.addEventListener("pointerdown", (event) => {
-      start = binAt(event);
+      firstBin = binAt(event);
       bars.setPointerCapture(event.pointerId);
     });
     bars.addEventListener("pointerup", (event) => {
-      if (start === undefined || plot.bins.length === 0) return;
-      const [from, to] = [start, binAt(event)].toSorted((a, b) => a - b);
-      start = undefined;
+      if (firstBin === undefined || plot.bins.length === 0) return;
+      const [from, to] = [firstBin, binAt(event)].toSorted((a, b) => a - b);
+      firstBin = undefined;
       const isAll = from === 0 && to === plot.bins.length - 1;
       this.#onChange(
         field,
@@ -150,7 +154,7 @@ export class HistogramList {
   }
 }
 
-/** @param {HTMLInputElement} input */
+/** Returns the typed number, rounded down, or null. @param {HTMLInputElement} input */
 function numberOf(input) {
   return input.value.trim() === "" || !Number.isFinite(input.valueAsNumber)
     ? null
@@ -161,7 +165,7 @@ function numberOf(input) {
  * Draws the bars of all rows, and in front of them those of the shown rows.
  *
  * @param {Plot} plot
- * @param {readonly number[]} shown
+ * @param {readonly number[]} shown counts of the shown rows
  */
 function drawBars({ bins, bars, allBars, shownBars }, shown) {
   const counts = bins.map(({ count }) => count);
@@ -192,12 +196,12 @@ function fillBars(group, name, counts, maxCount) {
   });
 }
 
-/** @param {Plot} plot @param {readonly number[]} limits */
+/** Draws a line for each token limit. @param {Plot} plot @param {readonly number[]} limits */
 function showLimits({ bins, lines, limit }, limits) {
   lines.replaceChildren(...limits.map((tokens) => {
     // A limit above all answers is drawn at the edge.
-    const found = bins.findIndex(({ to }) => to >= tokens);
-    const x = String((found === -1 ? bins.length - 1 : found) * BAR_STEP + BAR_WIDTH / 2);
+    const index = bins.findIndex(({ to }) => to >= tokens);
+    const x = String((index === -1 ? bins.length - 1 : index) * BAR_STEP + BAR_WIDTH / 2);
     return svg("line", { x1: x, x2: x, y1: "0", y2: String(HEIGHT), class: "limit" });
   }));
   setShown(limit, limits.length > 0);
@@ -208,7 +212,7 @@ function showLimits({ bins, lines, limit }, limits) {
 
 /** @param {string} name @param {Record<string, string>} [attributes] @returns {SVGElement} */
 function svg(name, attributes = {}) {
-  const element = document.createElementNS(SVG, name);
+  const element = document.createElementNS(SVG_NAMESPACE, name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   return /** @type {SVGElement} */ (element);
 }

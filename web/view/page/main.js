@@ -31,23 +31,25 @@ import { countWords, nothingWords, scanWords } from "./words.js";
  * help: string }[] }} PageState
  */
 
+/** The page: its filter, its parts, and the requests that update them. */
 class ViewPage {
   #filter = Filter.fromHash(location.hash);
   /**
-   * Titles and explanations of flags, filled from the server's state.
+   * Titles and help texts of flags, filled from the server's state.
    *
    * @type {Record<string, { title: string, help: string }>}
    */
-  #words = {};
-  #columns = builtInColumns(this.#words);
+  #flagWords = {};
+  #columns = builtInColumns(this.#flagWords);
   /** @type {PageState | undefined} */
   #state;
   /** Overview of all rows. @type {Overview | undefined} */
   #all;
+  /** Version of the shown rows; -1 if they are of another filter. */
   #shownVersion = -1;
   #allVersion = -1;
   #condition = "";
-  #poll = new Poll(() => this.#refresh(this.#condition), {
+  #poll = new Poll(() => this.#refresh(), {
     done: (isBusy) => {
       setShown(byId("lost", HTMLElement), false);
       setAttribute(document.documentElement, "data-ready", !isBusy);
@@ -55,20 +57,20 @@ class ViewPage {
     failed: (error) => this.#showProblem(error),
   });
   #grid = new Grid((from, count) => this.#loadRows(from, count), {
-    open: (row, place) => this.#row.open(row, place),
-    close: () => this.#row.close(),
+    open: (row, place) => this.#openRow.open(row, place),
+    close: () => this.#openRow.close(),
     select: () => this.#updateSelection(),
     sort: (field) => this.#sort(field),
   });
-  #facets = new FacetList(this.#words, (field, value, how) => {
+  #facets = new FacetList(this.#flagWords, (field, value, how) => {
     this.#filter.choose(field, value, how);
-    this.#changed();
+    this.#applyFilter();
   });
   #histograms = new HistogramList((field, min, max) => {
     this.#filter.setRange(field, min, max);
-    this.#changed();
+    this.#applyFilter();
   });
-  #row = new OpenRow(this.#grid, this.#words, {
+  #openRow = new OpenRow(this.#grid, this.#flagWords, {
     filter: () => this.#filter,
     query: () => this.#query,
     fail: (error) => this.#showProblem(error),
@@ -76,27 +78,27 @@ class ViewPage {
   #actions = new Actions();
   #files = new FilesBar();
   #comparison = new Comparison();
-  #near = new NearPanel((of) => this.#lookForNear(of));
+  #near = new NearPanel((of) => this.#searchNear(of));
   #columnChoices = new ColumnChoices(this.#columns, (names) => {
     this.#filter.columns = names;
-    this.#changed();
+    this.#applyFilter();
   });
-  #bar = new SearchBar(() => {
-    this.#bar.read(this.#filter);
-    this.#changed();
+  #searchBar = new SearchBar(() => {
+    this.#searchBar.read(this.#filter);
+    this.#applyFilter();
   }, () => this.#grid.focus());
 
   start() {
     startTheme(() => {}, () => {});
-    const click = (/** @type {string} */ id, /** @type {() => void} */ act) =>
+    const onClick = (/** @type {string} */ id, /** @type {() => void} */ act) =>
       byId(id, HTMLButtonElement).addEventListener("click", act);
-    click("clear", () => {
+    onClick("clear", () => {
       this.#filter.clear();
-      this.#changed();
+      this.#applyFilter();
     });
-    click("use", () => this.#useFilter());
-    click("use-selected", () => this.#useSelection());
-    click("unselect", () => {
+    onClick("use", () => this.#useFilter());
+    onClick("use-selected", () => this.#useSelection());
+    onClick("unselect", () => {
       this.#grid.selected.clear();
       this.#updateSelection();
       this.#grid.draw();
@@ -104,16 +106,15 @@ class ViewPage {
     addEventListener("hashchange", () => {
       if (location.hash.slice(1) === this.#filter.toHash()) return;
       this.#filter = Filter.fromHash(location.hash);
-      this.#changed();
-      if (this.#filter.row === "") this.#row.close();
-      else this.#row.openUid(this.#filter.row);
+      this.#applyFilter();
+      if (this.#filter.row === "") this.#openRow.close();
+      else this.#openRow.openUid(this.#filter.row);
     });
-    this.#changed();
-    this.#poll.pollNow();
+    this.#applyFilter();
   }
 
   /** Applies a changed filter, order or list of columns. */
-  #changed() {
+  #applyFilter() {
     const hash = this.#filter.toHash();
     if (location.hash.slice(1) !== hash) {
       history.replaceState(
@@ -122,7 +123,7 @@ class ViewPage {
         hash === "" ? location.pathname : `#${hash}`,
       );
     }
-    this.#bar.show(this.#filter);
+    this.#searchBar.show(this.#filter);
     const condition = this.#filter.condition();
     const isOther = condition !== this.#condition;
     this.#condition = condition;
@@ -155,7 +156,7 @@ class ViewPage {
       [filter.sort, filter.isDescending] = [field, true];
     } else if (filter.isDescending) filter.isDescending = false;
     else filter.sort = "";
-    this.#changed();
+    this.#applyFilter();
   }
 
   get #query() {
@@ -174,14 +175,16 @@ class ViewPage {
     });
   }
 
-  /** Updates the page; returns whether the server has work left. @param {string} condition */
-  async #refresh(condition) {
+  /** Updates the page. Returns whether the server has work left. */
+  async #refresh() {
+    // The user may change the filter during each of the requests.
+    const condition = this.#condition, query = this.#query;
     /** @type {PageState} */
     const state = await ask("state");
     this.#showState(state);
     const { index: { version, isCurrent }, near } = state;
     /** @type {Overview} */
-    const shown = await ask("overview", this.#query);
+    const shown = await ask("overview", query);
     // While files are read, counts of all rows would be outdated at once.
     const isOld = this.#allVersion !== version && (isCurrent || condition === "");
     if (this.#all === undefined || isOld) {
@@ -206,11 +209,12 @@ class ViewPage {
 
   /** @param {Overview} shown @param {PageState} state */
   #showRows(shown, state) {
-    const key = shown.version +
+    // The progress of a search changes the rows, too: it is the fraction of the version.
+    const version = shown.version +
       (shown.scan === null ? 0 : shown.scan.done / (shown.scan.total + 1));
-    if (key !== this.#shownVersion) {
+    if (version !== this.#shownVersion) {
       if (this.#shownVersion !== -1) this.#grid.reset(false);
-      this.#shownVersion = key;
+      this.#shownVersion = version;
     }
     this.#grid.setTotal(shown.total);
     setText(byId("count", HTMLElement), countWords(shown.total, state.index.rows));
@@ -226,10 +230,10 @@ class ViewPage {
       state.max_tokens,
     );
     if (
-      this.#filter.row !== "" && !this.#row.isOpen &&
+      this.#filter.row !== "" && !this.#openRow.isOpen &&
       shown.scan?.isDone !== false
     ) {
-      this.#row.openUid(this.#filter.row);
+      this.#openRow.openUid(this.#filter.row);
     }
   }
 
@@ -238,7 +242,7 @@ class ViewPage {
     const isFirst = this.#state === undefined;
     this.#state = state;
     for (const { name, title, help } of state.flags) {
-      this.#words[name] = { title, help };
+      this.#flagWords[name] = { title, help };
     }
     this.#files.update(state);
     this.#near.update(state);
@@ -277,7 +281,7 @@ class ViewPage {
   }
 
   /** @param {"prompt" | "response" | "cancel"} of */
-  async #lookForNear(of) {
+  async #searchNear(of) {
     try {
       await ask("near", { of });
     } catch (error) {

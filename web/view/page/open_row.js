@@ -31,14 +31,15 @@ export class OpenRow {
 
   /**
    * @param {Grid} grid
-   * @param {Record<string, { title: string, help: string }>} words
+   * @param {Record<string, { title: string, help: string }>} flagWords title and help text of each
+   * flag
    * @param {OpenRowPage} page
    */
-  constructor(grid, words, page) {
+  constructor(grid, flagWords, page) {
     this.#grid = grid;
     this.#page = page;
     this.#detail = new Detail(
-      words,
+      flagWords,
       (uid) => this.openUid(uid),
       async (id, from) => {
         try {
@@ -64,6 +65,8 @@ export class OpenRow {
   }
 
   /**
+   * Reads a row and shows it.
+   *
    * @param {{ id: string, uid: string }} row
    * @param {number} place among the shown rows; -1 if it is not one of them
    */
@@ -112,7 +115,7 @@ export class OpenRow {
     this.#grid.focus();
   }
 
-  /** @param {1 | -1} direction */
+  /** Opens the next or the previous row. @param {1 | -1} direction */
   async #step(direction) {
     const place = this.#grid.active + direction;
     if (place < 0 || place >= this.#grid.total) return;

@@ -15,6 +15,7 @@ const IDLE_MS = 2_000;
 export class Poll {
   #refresh;
   #listener;
+  /** Whether a request is under way. */
   #isWaiting = false;
   /** Whether `pollNow()` was called during a request, whose answer may then be outdated. */
   #isOutdated = false;

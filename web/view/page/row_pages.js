@@ -7,10 +7,10 @@
 
 /** @import { RowPage, ShownRow } from "../../../lib/data/protocol.ts" */
 
-/** Rows per page. */
+/** Number of rows in a page. */
 const PAGE_ROWS = 100;
 
-/** Pages that are kept at most. */
+/** Most pages that are kept. */
 const MAX_PAGES = 30;
 
 /** Pages of rows, by their number. */
@@ -21,7 +21,7 @@ export class RowPages {
   #stale = new Set();
   /** Grows when rows may have changed: answers to earlier requests are dropped. */
   #generation = 0;
-  #fetch;
+  #fetchRows;
   #onChange;
 
   /**
@@ -29,7 +29,7 @@ export class RowPages {
    * @param {() => void} onChange called when rows have arrived
    */
   constructor(fetchRows, onChange) {
-    this.#fetch = fetchRows;
+    this.#fetchRows = fetchRows;
     this.#onChange = onChange;
   }
 
@@ -65,9 +65,9 @@ export class RowPages {
    * @returns {Promise<ShownRow | undefined>}
    */
   async fetchRow(place) {
-    const known = this.rowAt(place);
-    if (known !== undefined) return known;
-    const { rows } = await this.#fetch(place, 1);
+    const row = this.rowAt(place);
+    if (row !== undefined) return row;
+    const { rows } = await this.#fetchRows(place, 1);
     return rows[0];
   }
 
@@ -83,24 +83,24 @@ export class RowPages {
     }
   }
 
-  /** @param {number} page */
+  /** Requests a page unless it is loaded or requested, and is not stale. @param {number} page */
   async #requestPage(page) {
-    const known = this.#pages.get(page);
-    if (known !== undefined && !this.#stale.has(page)) return;
+    const oldRows = this.#pages.get(page);
+    if (oldRows !== undefined && !this.#stale.has(page)) return;
     this.#stale.delete(page);
-    if (known === undefined) this.#pages.set(page, "requested");
+    if (oldRows === undefined) this.#pages.set(page, "requested");
     const generation = this.#generation;
     try {
-      const { rows } = await this.#fetch(page * PAGE_ROWS, PAGE_ROWS);
+      const { rows } = await this.#fetchRows(page * PAGE_ROWS, PAGE_ROWS);
       if (generation !== this.#generation) {
         if (this.#pages.get(page) === "requested") this.#pages.delete(page);
         return;
       }
       this.#pages.delete(page);
       this.#pages.set(page, rows);
-      for (const old of this.#pages.keys()) {
+      for (const oldest of this.#pages.keys()) {
         if (this.#pages.size <= MAX_PAGES) break;
-        this.#pages.delete(old);
+        this.#pages.delete(oldest);
       }
       this.#onChange();
     } catch {

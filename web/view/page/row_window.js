@@ -7,7 +7,9 @@
  * @module
  */
 
+/** Height of a row, and of the head of the table. */
 export const ROW_PX = 36;
+
 /**
  * Tables above this height are scaled. Browsers limit the height of an element to 33,554,428 px.
  */
@@ -19,6 +21,7 @@ export class RowWindow {
   total = 0;
   #scroller;
   #top = 0;
+  /** Whether this class has scrolled, and its scroll event is still to come. */
   #isScrolling = false;
 
   /** @param {HTMLElement} scroller element that scrolls; its first row is the head of the table */
@@ -41,7 +44,7 @@ export class RowWindow {
     return Math.min(MAX_PX, this.total * ROW_PX) + ROW_PX;
   }
 
-  /** How many pixels lower than without scaling rows are drawn. */
+  /** Pixels that are added to the position of each row because of scaling; 0 without it. */
   get shiftPx() {
     return this.#scroller.scrollTop - this.#top * ROW_PX;
   }
@@ -99,7 +102,7 @@ export class RowWindow {
     return this.total * ROW_PX > MAX_PX;
   }
 
-  /** Pixels that can be scrolled, and the rows that they stand for. */
+  /** How far the table can be scrolled: in pixels, and the rows that they stand for. */
   get #range() {
     return {
       px: Math.max(1, this.heightPx - this.#scroller.clientHeight),
@@ -109,12 +112,12 @@ export class RowWindow {
 
   #scroll() {
     const { px, rows } = this.#range;
-    const before = this.#scroller.scrollTop;
+    const oldScrollTop = this.#scroller.scrollTop;
     this.#scroller.scrollTop = !this.#isScaled
       ? this.#top * ROW_PX
       : rows === 0
       ? 0
       : this.#top / rows * px;
-    this.#isScrolling = this.#scroller.scrollTop !== before;
+    this.#isScrolling = this.#scroller.scrollTop !== oldScrollTop;
   }
 }

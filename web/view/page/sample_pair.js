@@ -23,16 +23,16 @@ import { differenceOf } from "./difference.js";
 export function makeSamples(row, load) {
   const own = row.samples.find(({ id }) => id === row.id) ?? row.samples[0];
   const pair = make("div", { class: "samples" });
-  const place = make("span", { class: "note" });
+  const note = make("span", { class: "note" });
   const earlier = make("button", { type: "button", class: "small" }, "Earlier answers");
   const later = make("button", { type: "button", class: "small" }, "Later answers");
-  const pager = make("p", { class: "sample-pager" }, earlier, later, place);
+  const pager = make("p", { class: "sample-pager" }, earlier, later, note);
   /** @param {RowDetail} part */
   const draw = ({ samples, samples_from: from, sample_count: count }) => {
     const last = from + samples.length;
-    const isIn = samples.some(({ id }) => id === row.id);
-    pair.replaceChildren(...pairParts(isIn ? samples : [own, ...samples], own.id));
-    setText(place, `Answers ${formatCount(from + 1)} to ${formatCount(last)} can be chosen`);
+    const hasOwn = samples.some(({ id }) => id === row.id);
+    pair.replaceChildren(...pairParts(hasOwn ? samples : [own, ...samples], own.id));
+    setText(note, `Answers ${formatCount(from + 1)} to ${formatCount(last)} can be chosen`);
     setShown(pager, from > 0 || last < count);
     earlier.disabled = from === 0;
     later.disabled = last >= count;
@@ -56,33 +56,39 @@ export function makeSamples(row, load) {
 }
 
 /**
+ * Makes the choices of two samples, and the two side by side; nothing if there is only one.
+ *
  * @param {RowDetail["samples"]} samples
- * @param {string} id of the sample on the left
+ * @param {string} id of the sample that is on the left at first
  */
 function pairParts(samples, id) {
   if (samples.length < 2) return [];
   const left = makeChoice("Left", samples),
     right = makeChoice("Right", samples);
-  const own = Math.max(0, samples.findIndex((one) => one.id === id));
+  const own = Math.max(0, samples.findIndex((sample) => sample.id === id));
   left.selectedIndex = own;
   right.selectedIndex = own === 0 ? 1 : 0;
   const views = make("div", { class: "side-by-side" });
   const facts = make("div", { class: "side-by-side" });
   const show = () => {
     const pair = [samples[left.selectedIndex], samples[right.selectedIndex]];
-    facts.replaceChildren(...pair.map((one) => make("p", { class: "note" }, sampleFacts(one))));
-    const pieces = differenceOf(pair[0].response, pair[1].response);
-    views.replaceChildren(...pieces.map((side, at) =>
+    facts.replaceChildren(
+      ...pair.map((sample) => make("p", { class: "note" }, sampleFacts(sample))),
+    );
+    const sides = differenceOf(pair[0].response, pair[1].response);
+    views.replaceChildren(...sides.map((pieces, side) =>
       make(
         "pre",
         {
           class: "raw",
           tabindex: "0",
           role: "group",
-          "aria-label": pair[at].uid,
+          "aria-label": pair[side].uid,
           dir: "auto",
         },
-        ...side.map(({ text, isSame }) => isSame ? text : make(at === 0 ? "del" : "ins", {}, text)),
+        ...pieces.map(({ text, isSame }) =>
+          isSame ? text : make(side === 0 ? "del" : "ins", {}, text)
+        ),
       )
     ));
   };

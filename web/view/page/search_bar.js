@@ -13,6 +13,7 @@ import { byId } from "../../page/dom.js";
 /** Pause in typing after which the text is applied. */
 const TYPING_PAUSE_MS = 300;
 
+/** The two forms above the table. */
 export class SearchBar {
   #search = byId("search", HTMLInputElement);
   #searchIn = byId("search-in", HTMLSelectElement);
@@ -21,7 +22,10 @@ export class SearchBar {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #typing;
 
-  /** @param {() => void} onChange @param {() => void} onEnter */
+  /**
+   * @param {() => void} onChange called when the user has typed or chosen something
+   * @param {() => void} onEnter called after that when the user pressed Enter
+   */
   constructor(onChange, onEnter) {
     for (const input of [this.#search, this.#where]) {
       input.addEventListener("input", () => {

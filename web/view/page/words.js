@@ -9,12 +9,12 @@ import { formatCount, formatShare } from "../../page/figures.js";
 
 /** @import { DataState, Overview, ScanStatus } from "../../../lib/data/protocol.ts" */
 
-/** @param {number} total shown rows @param {number} all */
-export function countWords(total, all) {
+/** Counts the shown rows and all rows. @param {number} shown @param {number} all */
+export function countWords(shown, all) {
   const rows = all === 1 ? "row" : "rows";
-  return total === all
+  return shown === all
     ? `${formatCount(all)} ${rows}`
-    : `${formatCount(total)} of ${formatCount(all)} ${rows}`;
+    : `${formatCount(shown)} of ${formatCount(all)} ${rows}`;
 }
 
 /** Describes the problems of the files. @param {DataState["index"]} index @returns {string[]} */
