@@ -5,7 +5,7 @@
  */
 
 import { entryOf, isCommand } from "./cli/commands.ts";
-import { exitCodeOfError } from "./cli/exit_codes.ts";
+import { exitCodeOfError, exitCodeOfSignal, SIGNAL_CODE_BASE } from "./cli/exit_codes.ts";
 import { commandHelp, mainHelp, versionCommand } from "./cli/help.ts";
 import { type Io, systemSignals } from "./cli/io.ts";
 import { Output } from "./cli/output.ts";
@@ -51,8 +51,9 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
 }
 
 /**
- * Returns the text for an error: the message of an expected error, or the stack of a bug. Both may
- * quote text of a file or a teacher, whose control characters must not reach the terminal.
+ * Returns the text for an error: the message of an expected error, the stack of a bug, or both for
+ * a misuse of the library. It may quote a file or a teacher, whose control characters must not
+ * reach the terminal.
  */
 function describe(error: unknown, program: string): string {
   if (error instanceof Deno.errors.NotCapable) {
@@ -65,8 +66,10 @@ function describe(error: unknown, program: string): string {
   return printableLines(error instanceof Error ? error.stack ?? error.message : String(error));
 }
 
-/** `Io` on Deno. */
-function denoIo(stdout: Output, stderr: Output, folders: { user: string; start: string }): Io {
+type Folders = NonNullable<Io["folders"]>;
+
+/** Returns the `Io` of this process. */
+function denoIo(stdout: Output, stderr: Output, folders: Folders): Io {
   let program: string | undefined;
   return {
     writeOut: (text) => stdout.write(text),
@@ -102,7 +105,7 @@ async function askSecret(question: string): Promise<string | null> {
   const onInterrupt = () => {
     Deno.stdin.setRaw(false);
     write("\n");
-    Deno.exit(SIGNAL_CODE_BASE + 2);
+    Deno.exit(exitCodeOfSignal("SIGINT"));
   };
   write(question);
   Deno.addSignalListener("SIGINT", onInterrupt);
@@ -121,8 +124,8 @@ async function askSecret(question: string): Promise<string | null> {
   }
 }
 
-/** How this process was started. */
-function startOf({ user, start }: { user: string; start: string }): Start {
+/** Returns how this process was started. */
+function startOf({ user, start }: Folders): Start {
   return {
     isStandalone: Deno.build.standalone,
     execPath: Deno.execPath(),
@@ -135,7 +138,7 @@ function startOf({ user, start }: { user: string; start: string }): Start {
   };
 }
 
-/** An environment variable if it may be read. Without permission, Deno would prompt the user. */
+/** Reads an environment variable if that is permitted: otherwise Deno would prompt the user. */
 function permittedEnv(variable: string): string | undefined {
   return isGranted({ name: "env", variable }) ? Deno.env.get(variable) : undefined;
 }
@@ -145,11 +148,11 @@ function isGranted(permission: Deno.PermissionDescriptor): boolean {
 }
 
 /**
- * Changes to the folder of the user, which `deno task` has left for that of `deno.json`.
+ * Changes to the user's folder: `deno task` starts the process in the folder of `deno.json`.
  *
  * @throws {UsageError} when that folder is gone
  */
-function enterFolder(): { user: string; start: string } {
+function enterFolder(): Folders {
   const user = permittedEnv(FOLDER_VARIABLE);
   const start = Deno.cwd();
   if (!user) return { user: start, start };
@@ -187,9 +190,6 @@ function mayRead(path: URL): boolean {
 /** How long an interrupted run waits for its output to be read. */
 const FLUSH_TIMEOUT_MS = 1_000;
 
-/** After a signal, the exit code is this plus the signal's number. */
-const SIGNAL_CODE_BASE = 128;
-
 const DEFAULT_COLUMNS = 80;
 
 function consoleColumns(): number {
@@ -200,6 +200,7 @@ function consoleColumns(): number {
   }
 }
 
+/** Runs the command line in the user's folder. */
 async function start(stdout: Output, stderr: Output): Promise<number> {
   let folders;
   try {

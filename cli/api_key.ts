@@ -1,6 +1,6 @@
 /**
- * API keys and other secrets. Users name a variable or a file that holds them, and never write them
- * into a command or a configuration.
+ * API keys, and addresses that may hold one. Users name a variable or a file that holds a secret,
+ * and never write it into a command or a configuration.
  *
  * @module
  */
@@ -19,9 +19,13 @@ export interface KeyPlace {
 
 export const DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY";
 
-/** What to do if a key is missing: throw, prompt the user for it, or (if nothing is sent) warn. */
+/**
+ * What to do if a key is missing: throw (`refuse`), prompt the user for it (`ask`), or, if nothing
+ * is sent, `warn`.
+ */
 export type OnMissingKey = "refuse" | "ask" | "warn";
 
+/** Reads the keys of teachers. Keys that the user types are asked for once. */
 export class Keys {
   readonly #io: Io;
   readonly #onMissing: OnMissingKey;

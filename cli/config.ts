@@ -1,6 +1,6 @@
 /**
  * The YAML file of `--config`: flags by their names, several teachers, and the two blocks of a
- * ModelCall configuration.
+ * configuration of ModelCall, an earlier tool.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export interface Config {
 }
 
 /** Flags that the file may set: those of a run, except `--config` and help. */
-const KNOWN = FLAGS.filter((flag) =>
+const SETTABLE_FLAGS = FLAGS.filter((flag) =>
   flag.commands.includes("run") && flag.group !== "Help" && flag.name !== "config"
 );
 /** Keys of the file that are not flags. */
@@ -60,6 +60,7 @@ export async function readConfig(path: string): Promise<Config> {
   return config;
 }
 
+/** Sets the flag that a key of the file names. */
 function readFlag(
   name: string,
   key: string,
@@ -68,12 +69,12 @@ function readFlag(
   fail: Fail,
 ): void {
   if (isKeyName(name.replaceAll("-", "_"))) return refuseKey(key, fail);
-  const negated = name.startsWith("no-") ? name.slice(3) : undefined;
-  const flag = KNOWN.find((one) =>
-    one.name === name || (one.isOnByDefault && one.name === negated)
+  const negatedName = name.startsWith("no-") ? name.slice(3) : undefined;
+  const flag = SETTABLE_FLAGS.find((flag) =>
+    flag.name === name || (flag.isOnByDefault && flag.name === negatedName)
   );
   if (flag === undefined) {
-    const names = [...KNOWN.map((one) => one.name), ...OTHER_KEYS];
+    const names = [...SETTABLE_FLAGS.map((flag) => flag.name), ...OTHER_KEYS];
     return fail(`there is no "${key}". Did you mean "${closestString(name, names)}"?`);
   }
   if (flag.name === "overwrite" && value === true) {
@@ -82,14 +83,14 @@ function readFlag(
       `${key} deletes answers each time the file is used: write it in the command instead`,
     );
   }
-  if (flag.value !== undefined && [value].flat().some((one) => typeof one === "object")) {
+  if (flag.value !== undefined && [value].flat().some((item) => typeof item === "object")) {
     return fail(`${key} must be a text, a number or a list of them: put a text into quotes`);
   }
   if (flag.value === undefined) {
     if (typeof value !== "boolean") {
       return fail(`${key} must be true or false: current value is ${String(value)}`);
     }
-    config.flags.set(flag.name, negated === flag.name ? !value : value);
+    config.flags.set(flag.name, negatedName === flag.name ? !value : value);
   } else if (flag.isRepeatable) config.flags.set(flag.name, [value].flat().map(String));
   else if (flag.isValueOptional && typeof value === "boolean") {
     if (value) config.flags.set(flag.name, "");
@@ -101,7 +102,7 @@ function readHeaderBlock(value: unknown, config: Config, fail: Fail): void {
   if (!isHeaders(value)) {
     fail("headers must be a block of names and values");
   }
-  config.flags.set("header", Object.entries(value).map(([name, one]) => `${name}=${one}`));
+  config.flags.set("header", Object.entries(value).map(([name, text]) => `${name}=${text}`));
 }
 
 /** ModelCall's `client_config`: the constructor arguments of the OpenAI client. */
@@ -128,8 +129,8 @@ function readChat(block: Block, key: string, config: Config, fail: Fail): void {
   const { model, stream, ...params } = block;
   if (model !== undefined && model !== null) config.flags.set("model", String(model));
   if (stream !== undefined && stream !== null) config.flags.set("stream", stream === true);
-  const given = Object.entries(params).filter(([, value]) => value !== null);
-  readParamBlock(Object.fromEntries(given), key, config, fail);
+  const set = Object.entries(params).filter(([, value]) => value !== null);
+  readParamBlock(Object.fromEntries(set), key, config, fail);
 }
 
 /** Sampling parameters. They are written to files, so secrets are refused. */

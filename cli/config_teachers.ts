@@ -93,8 +93,9 @@ function readTeacher(block: Block, fail: Fail): TeacherSpec {
     const [property, { expected, accepts }] = field;
     if (!accepts(value)) {
       const current = MAY_BE_SECRET.test(name) ? shownValue(value) : JSON.stringify(value);
-      const end = name === "headers" ? "" : `: current value is ${current}`;
-      fail(`${key} must be ${expected}${end}`);
+      // Header fields may hold secrets.
+      const shown = name === "headers" ? "" : `: current value is ${current}`;
+      fail(`${key} must be ${expected}${shown}`);
     }
     spec[property] = value;
   }
@@ -120,7 +121,9 @@ export interface TeacherSpec {
   readonly weight?: number;
   /** Maximum number of attempts in flight. @default the run's concurrency */
   readonly maxConcurrency?: number;
+  /** Requests per minute. @default `--rpm` */
   readonly rpm?: number;
+  /** Tokens per minute. @default `--tpm` */
   readonly tpm?: number;
   readonly endpoint?: EndpointName;
   /** Header fields, in addition to those of `--header`. */

@@ -15,17 +15,15 @@ import { redactAddress } from "../lib/teacher/mod.ts";
  */
 const MAX_BYTES = 1_000_000;
 
-/**
- * Limit of the number of values, nested ones included. A value counts once for each alias of it.
- */
+/** The maximum number of values, nested ones included. A value counts once for each alias of it. */
 const MAX_VALUES = 100_000;
 
-/** Limit of nesting; schemas in parameters are nested less deeply. */
+/** The maximum depth of nesting; schemas in parameters are nested less deeply. */
 const MAX_LEVELS = 64;
 
 /**
- * Limit of `mergeCost`. The parser copies every merged key for each alias, which took 23 s for
- * 1,000 aliases of 20,000 keys.
+ * The maximum of `mergeCost`. The parser copies every merged key for each alias, which took 23 s
+ * for 1,000 aliases of 20,000 keys.
  */
 const MAX_MERGE_COST = 20_000_000;
 
@@ -123,6 +121,7 @@ export function isKeyName(name: string): boolean {
   return /^(api_)?key$/.test(name);
 }
 
+/** Rejects a key that holds the secret itself. */
 export function refuseKey(key: string, fail: Fail): never {
   return fail(
     `${key} holds the key itself, and files are shared and committed. Remove it and put the key ` +

@@ -8,13 +8,13 @@ import type { Summary } from "../lib/progress/mod.ts";
 import { holdsSecret } from "../lib/teacher/mod.ts";
 import { isCommand } from "./commands.ts";
 import { type Flag, flagsOf } from "./flags.ts";
-import { shownHeader } from "./headers.ts";
+import { shownHeader } from "./connection.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { shellWord } from "../lib/shell.ts";
 
 /** Flags (`--no-resume --overwrite`) that would delete this run's answers if they were repeated. */
-const NOT_AGAIN = ["resume", "overwrite"];
+const DELETING_FLAGS = ["resume", "overwrite"];
 
 /**
  * Flags that a simulated teacher ignores. Their values are unchecked: one may be the key itself.
@@ -25,7 +25,7 @@ const UNREAD_BY_SIMULATION = ["api-key-env", "api-key-file", "header"];
  * Flags whose values may hold a secret, and how to show them. The first value of a flag has index
  * 0.
  */
-const SHOWN: Partial<
+const SHOWN_VALUES: Partial<
   Record<string, (value: string, index: number, io: Pick<Io, "env">) => string>
 > = {
   "base-url": shownAddress,
@@ -33,8 +33,8 @@ const SHOWN: Partial<
 };
 
 /**
- * Returns the command that continues an interrupted or halted run or retry, sends the pending rows,
- * or retries the failed ones; undefined if nothing is left to do.
+ * Returns the command that continues an interrupted or halted run or retry, sends pending rows, or
+ * retries failed ones; undefined if nothing is left to do.
  */
 export function nextCommand(
   args: ParsedArgs,
@@ -46,9 +46,9 @@ export function nextCommand(
     commandLineOf(args, { program, env }, command, dropped);
   const isUnfinished = summary.state !== "done";
   const isRetry = args.command === "retry" || args.flags.has("retry");
-  // The old answers are deleted just before the first row is sent: from then on, `--overwrite`
-  // would delete those of this run.
-  const dropped = summary.elapsed_ms > 0 ? [...NOT_AGAIN] : [];
+  // The old answers are deleted just before the first row is sent. From then on, `--overwrite`
+  // would delete the answers of this run.
+  const dropped = summary.elapsed_ms > 0 ? [...DELETING_FLAGS] : [];
   if (args.flags.has("simulate")) dropped.push(...UNREAD_BY_SIMULATION);
   if (isUnfinished && isRetry) {
     // What is left of a retry is among the failed rows of the requested types. Rows that were never
@@ -62,7 +62,7 @@ export function nextCommand(
   return undefined;
 }
 
-/** Returns the command that repeats this run. */
+/** Returns the command line of this run, without secrets. */
 export function sameCommand(args: ParsedArgs, io: Pick<Io, "program" | "env">): string {
   const unread = args.flags.has("simulate") ? UNREAD_BY_SIMULATION : [];
   return commandLineOf(args, io, args.command === "retry" ? ["retry"] : [], unread);
@@ -86,22 +86,23 @@ function commandLineOf(
   dropped: readonly string[],
 ): string {
   const words = [io.program, ...command, ...args.inputs.map(inputWord)];
-  const known = flagsOf(command.length > 0 ? "retry" : "run");
+  const commandFlags = flagsOf(command.length > 0 ? "retry" : "run");
   for (const [name, value] of args.flags) {
-    const flag = known.find((one) => one.name === name);
+    const flag = commandFlags.find((flag) => flag.name === name);
     // A retry that was started from the page comes with the flags of the run before it.
     if (flag === undefined || dropped.includes(name)) continue;
-    const written = flag.isOnByDefault
+    const flagWord = flag.isOnByDefault
       ? `--no-${name}`
       : flag.short
       ? `-${flag.short}`
       : `--${name}`;
-    if (typeof value === "boolean") words.push(written);
+    if (typeof value === "boolean") words.push(flagWord);
     else if (flag.isValueOptional) {
-      words.push(value === "" ? written : shellWord(`${written}=${value}`));
+      words.push(value === "" ? flagWord : shellWord(`${flagWord}=${value}`));
     } else {
-      for (const [index, one] of [value].flat().entries()) {
-        words.push(...withValue(flag, written, SHOWN[name]?.(one, index, io) ?? one));
+      for (const [index, text] of [value].flat().entries()) {
+        const shown = SHOWN_VALUES[name]?.(text, index, io) ?? text;
+        words.push(...withValue(flag, flagWord, shown));
       }
     }
   }
@@ -115,8 +116,8 @@ function inputWord(input: string): string {
 }
 
 /** A value that looks like a flag must be joined to its flag with "=". */
-function withValue(flag: Flag, written: string, value: string): string[] {
-  return /^-\D/.test(value) ? [shellWord(`--${flag.name}=${value}`)] : [written, shellWord(value)];
+function withValue(flag: Flag, flagWord: string, value: string): string[] {
+  return /^-\D/.test(value) ? [shellWord(`--${flag.name}=${value}`)] : [flagWord, shellWord(value)];
 }
 
 /**

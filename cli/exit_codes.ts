@@ -24,13 +24,20 @@ export const EXIT_USAGE = 2;
 export const EXIT_FAILED_ROWS = 3;
 /** Another run writes to the same output. */
 export const EXIT_LOCKED = 4;
-/** The teacher or a budget halted the run. */
+/** A teacher, a budget or a deadline halted the run. */
 export const EXIT_HALTED = 5;
 /** The disk failed or is full. */
 export const EXIT_DISK = 6;
 
-/** Signal numbers. The exit code after a signal is 128 + its number. */
-export const SIGNAL_NUMBERS: Record<StopSignal, number> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
+/** Exit codes after signals are above this. */
+export const SIGNAL_CODE_BASE = 128;
+
+const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
+
+/** Returns the exit code of a process that a signal ended. */
+export function exitCodeOfSignal(signal: StopSignal): number {
+  return SIGNAL_CODE_BASE + SIGNAL_NUMBERS[signal];
+}
 
 /** How many failed rows still count as success. */
 export interface Allowance {
@@ -39,7 +46,11 @@ export interface Allowance {
   readonly isPercent: boolean;
 }
 
-/** Reads `10` or `1%`. */
+/**
+ * Reads the value of `--allow-failures`: `10` or `1%`.
+ *
+ * @throws {UsageError} if it is neither
+ */
 export function parseAllowance(text: string): Allowance {
   const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text);
   if (match === null || (match[2] === "" && match[1].includes("."))) {
@@ -56,7 +67,7 @@ export function exitCodeOf(
   summary: Summary,
   options: { signal?: StopSignal; allowance?: Allowance } = {},
 ): number {
-  if (summary.state === "interrupted") return 128 + SIGNAL_NUMBERS[options.signal ?? "SIGINT"];
+  if (summary.state === "interrupted") return exitCodeOfSignal(options.signal ?? "SIGINT");
   if (summary.state === "halted") return EXIT_HALTED;
   const failures = summary.failures_on_disk + summary.bad_rows;
   if (failures === 0 && summary.pending === 0) return EXIT_DONE;

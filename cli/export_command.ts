@@ -94,6 +94,8 @@ function shareOf(settings: Settings, name: string): number | undefined {
   const share = match === null ? NaN : Number(match[1]) / (match[2] === undefined ? 1 : 100);
   if (share > 0 && share < 1) return share;
   throw new UsageError(
-    `Cannot use ${settings.given(name, value)}: it must be a share of the rows, as in 1% or 0.01`,
+    `Cannot use ${
+      settings.flagText(name, value)
+    }: it must be a share of the rows, as in 1% or 0.01`,
   );
 }

@@ -11,6 +11,7 @@ import { SUBMIT } from "./flags/submit.ts";
 import { ANSWERS, BUDGETS, PARAMETERS, RESUME, SPEED, TEACHER } from "./flags/teacher.ts";
 import { HELP, MONITOR, PROGRESS } from "./flags/watching.ts";
 
+/** A flag as parsing and the help need it. */
 export interface Flag {
   /** Long name, without the dashes. */
   readonly name: string;
@@ -21,7 +22,7 @@ export interface Flag {
   readonly isValueOptional?: boolean;
   /** Whether the flag may be repeated. */
   readonly isRepeatable?: boolean;
-  /** A switch that is on unless users turn it off with `--no-…`. */
+  /** Whether the flag is a switch that is on unless users turn it off with `--no-…`. */
   readonly isOnByDefault?: boolean;
   /** Whether the value may hold a secret, or users may type the secret where a name is expected. */
   readonly mayBeSecret?: boolean;
@@ -88,8 +89,8 @@ export function flagsOf(command: Command): Flag[] {
   const own = FLAGS.filter((flag) => flag.commands.includes(command));
   if (command !== "submit") return own;
   const names = new Set(own.map(({ name }) => name));
-  const ofRuns = FLAGS.filter(({ name, commands }) =>
+  const runFlags = FLAGS.filter(({ name, commands }) =>
     commands.includes("run") && !NOT_SUBMITTED.has(name) && !names.has(name)
   );
-  return [...own, ...ofRuns.map((flag) => ({ ...flag, isCommon: false }))];
+  return [...own, ...runFlags.map((flag) => ({ ...flag, isCommon: false }))];
 }

@@ -11,7 +11,8 @@ import { findInputs, outputFilesOf } from "../lib/run/mod.ts";
 import type { Io } from "./io.ts";
 import { shellWord } from "../lib/shell.ts";
 
-export interface Place {
+/** Where the user says the input and the output of a run are. */
+export interface RunPaths {
   readonly input: readonly string[];
   readonly output: string;
 }
@@ -20,10 +21,11 @@ export interface Place {
  * Throws if the project's folder holds a run of this name and the user's working directory holds
  * none: a new run would pay for its answers again.
  *
+ * @param alternative What else the user can do, at the end of the error.
  * @throws {UsageError} with both places and what to do
  */
 export async function refuseFormerFolder(
-  { input, output }: Place,
+  { input, output }: RunPaths,
   { folders }: Pick<Io, "folders">,
   alternative = ". To start a new one here: --no-resume",
 ): Promise<void> {
@@ -45,7 +47,7 @@ export async function refuseFormerFolder(
 }
 
 /** Returns the paths of the results; none if input or output is wrong, which the run reports. */
-async function resultsOf({ input, output }: Place): Promise<string[]> {
+async function resultsOf({ input, output }: RunPaths): Promise<string[]> {
   try {
     const { files } = await findInputs(input);
     return (await outputFilesOf(files, output)).map(({ results }) => results);
@@ -57,8 +59,8 @@ async function resultsOf({ input, output }: Place): Promise<string[]> {
 /** Whether there is a run file, or results of a version that wrote none. */
 async function hasRun(results: string): Promise<boolean> {
   const paths = [results.replace(/\.(jsonl|ndjson)$/, ".run.json"), results];
-  const found = await Promise.all(
+  const areFiles = await Promise.all(
     paths.map((path) => Deno.stat(path).then(({ isFile }) => isFile, () => false)),
   );
-  return found.some(Boolean);
+  return areFiles.some(Boolean);
 }

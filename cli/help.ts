@@ -44,9 +44,10 @@ export function versionCommand(_args: ParsedArgs, io: Pick<Io, "writeOut">): num
 }
 
 /**
- * Help without a command: all commands, and the common flags of a run or, with `all`, every flag.
+ * Help without a command: all commands, and the common flags of a run or, if `showsAll`, every
+ * flag.
  */
-export function mainHelp(program = NAME, all = false): string {
+export function mainHelp(program = NAME, showsAll = false): string {
   const commands = COMMANDS.map((name) =>
     twoColumns(`  ${name}`, entryOf(name).summary, NAME_WIDTH)
   );
@@ -59,35 +60,35 @@ export function mainHelp(program = NAME, all = false): string {
     "Commands:",
     ...commands,
     "",
-    ...all ? allFlags() : ["Flags of a run:", ...common.map((flag) => flagLine(flag)), ""],
+    ...showsAll ? allFlags() : ["Flags of a run:", ...common.map((flag) => flagLine(flag)), ""],
     ...exampleLines(entryOf("run")),
     "",
     `Help for a command: ${NAME} COMMAND --help.` +
-    (all ? "" : ` Every flag: ${NAME} --help-all.`),
+    (showsAll ? "" : ` Every flag: ${NAME} --help-all.`),
     ...startedAs(program),
   ]);
 }
 
 /** Flags of a run by group, then those that only other commands have. */
 function allFlags(): string[] {
-  const ofRuns = flagsOf("run");
-  const shown = new Set(ofRuns.map(({ name }) => name));
-  const lines = byGroup(ofRuns);
+  const runFlags = flagsOf("run");
+  const shown = new Set(runFlags.map(({ name }) => name));
+  const lines = byGroup(runFlags);
   for (const command of COMMANDS) {
-    const added = flagsOf(command).filter(({ name }) => !shown.has(name));
-    if (added.length === 0) continue;
-    lines.push(`Flags of ${command}:`, ...added.map((flag) => flagLine(flag, command)), "");
-    for (const { name } of added) shown.add(name);
+    const newFlags = flagsOf(command).filter(({ name }) => !shown.has(name));
+    if (newFlags.length === 0) continue;
+    lines.push(`Flags of ${command}:`, ...newFlags.map((flag) => flagLine(flag, command)), "");
+    for (const { name } of newFlags) shown.add(name);
   }
   return lines;
 }
 
-/** Help of a command: its common flags or, with `all`, every flag by group. */
-export function commandHelp(command: Command, program = NAME, all = false): string {
+/** Help of a command: its common flags or, if `showsAll`, every flag by group. */
+export function commandHelp(command: Command, program = NAME, showsAll = false): string {
   const entry = entryOf(command);
   const flags = flagsOf(command);
   const isLong = flags.length > MAX_FLAGS;
-  const shown = all || !isLong ? flags : flags.filter((flag) => flag.isCommon);
+  const shown = showsAll || !isLong ? flags : flags.filter((flag) => flag.isCommon);
   return joinLines([
     `${entry.summary}.`,
     ...entry.about ?? [],
@@ -99,7 +100,7 @@ export function commandHelp(command: Command, program = NAME, all = false): stri
       ...rows.map(([name, text]) => twoColumns(`  ${name}`, text, widthOf(rows))),
       "",
     ]),
-    ...all
+    ...showsAll
       ? byGroup(shown, command)
       : ["Flags:", ...shown.map((flag) => flagLine(flag, command)), ""],
     ...exampleLines(entry),

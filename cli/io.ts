@@ -4,8 +4,11 @@
  * @module
  */
 
+/** The signals that end a run. */
+export const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /** A signal that ends a run. */
-export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
+export type StopSignal = typeof STOP_SIGNALS[number];
 
 /**
  * The system's signals for a stop signal. Windows sends SIGBREAK for Ctrl-Break, which unlike
@@ -19,6 +22,25 @@ export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly 
     SIGHUP: ["SIGHUP"] as const,
     SIGTERM: [],
   }[signal];
+}
+
+/** Calls the handler for each signal to stop, until the returned function is called. */
+export function onStopSignal(
+  io: Pick<Io, "onSignal">,
+  handler: (signal: StopSignal) => void,
+): () => void {
+  const removals = STOP_SIGNALS.map((signal) => io.onSignal(signal, () => handler(signal)));
+  return () => {
+    for (const remove of removals) remove();
+  };
+}
+
+/** Resolves at the first signal to stop. The next one then has its usual effect. */
+export async function firstStopSignal(io: Pick<Io, "onSignal">): Promise<void> {
+  const stopped = Promise.withResolvers<void>();
+  const stopListening = onStopSignal(io, () => stopped.resolve());
+  await stopped.promise;
+  stopListening();
 }
 
 /** What the command line uses of the system. */
@@ -37,7 +59,8 @@ export interface Io {
   readonly askSecret?: (question: string) => Promise<string | null>;
   /** Width of the terminal, in columns. */
   columns(): number;
-  /** Calls the handler for each such signal, until the returned function is called. */
+  /** Calls the handler for each such signal, until the returned function is called. See
+   * `onStopSignal`. */
   onSignal(signal: StopSignal, handler: () => void): () => void;
   /**
    * Listens for signals on a separate thread until disposed of, and ends the process after the
@@ -51,8 +74,8 @@ export interface Io {
   /** The words with which the user started the program: `retort`, `deno task distill`. */
   readonly program: string;
   /**
-   * The user's working directory, and that of the process. Under `deno task` the latter is the
-   * folder of `deno.json`. @default they are the same
+   * The user's working directory, and that in which the process started. Under `deno task` the
+   * latter is the folder of `deno.json`. @default they are the same
    */
   readonly folders?: { readonly user: string; readonly start: string };
 }

@@ -64,5 +64,5 @@ const QUANTITY: ValueRule = [
 /** Throws if Kubernetes would reject a part of the value of a flag. */
 function checkValue(settings: Settings, flag: string, part: string, [pattern, rule]: ValueRule) {
   if (pattern.test(part)) return;
-  throw new UsageError(`Cannot use ${settings.given(flag, settings.text(flag)!)}: ${rule}`);
+  throw new UsageError(`Cannot use ${settings.flagText(flag, settings.text(flag)!)}: ${rule}`);
 }

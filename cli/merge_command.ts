@@ -7,13 +7,13 @@
 import { UsageError } from "../lib/errors.ts";
 import { type MergeOptions, type MergeReport, mergeRuns } from "../lib/merge/mod.ts";
 import { printable, printableLines } from "../lib/printable.ts";
-import { EXIT_DONE, EXIT_FAILED_ROWS, SIGNAL_NUMBERS } from "./exit_codes.ts";
-import type { Io, StopSignal } from "./io.ts";
+import { EXIT_DONE, EXIT_FAILED_ROWS, exitCodeOfSignal } from "./exit_codes.ts";
+import { type Io, onStopSignal, type StopSignal } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
 
-/** Maximum length of the list of problems, and of the list of changed inputs. */
+/** The maximum number of problems, and of changed inputs, that are listed. */
 const MAX_LISTED = 20;
 
 /** Merges the outputs of runs, prints a report and returns the exit code. */
@@ -29,7 +29,7 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
   } catch (error) {
     if (stop.received === undefined || error !== stop.signal.reason) throw error;
     io.writeErr("Stopped: nothing was written\n");
-    return 128 + SIGNAL_NUMBERS[stop.received];
+    return exitCodeOfSignal(stop.received);
   }
   printProblems(report, io);
   if (!settings.isOn("quiet") && report.results !== null) io.writeErr(reportText(report));
@@ -54,18 +54,16 @@ function optionsOf(args: ParsedArgs, settings: Settings, io: Io): MergeOptions {
 }
 
 /**
- * The first signal to stop aborts the merge, which removes its temporary files: they may be as
- * large as the results. Another one ends the process.
+ * Aborts the merge on the first signal to stop, so it removes its temporary files, which may be as
+ * large as the results. Another signal ends the process.
  */
 class Stop implements Disposable {
   readonly #controller = new AbortController();
-  readonly #listeners: (() => void)[];
+  readonly #stopListening: () => void;
   received: StopSignal | undefined;
 
   constructor(io: Io) {
-    this.#listeners = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
-      io.onSignal(signal, () => this.#handle(signal))
-    );
+    this.#stopListening = onStopSignal(io, (signal) => this.#handle(signal));
   }
 
   get signal(): AbortSignal {
@@ -74,12 +72,12 @@ class Stop implements Disposable {
 
   #handle(signal: StopSignal): void {
     this.received = signal;
-    this[Symbol.dispose]();
+    this.#stopListening();
     this.#controller.abort();
   }
 
   [Symbol.dispose](): void {
-    for (const remove of this.#listeners.splice(0)) remove();
+    if (this.received === undefined) this.#stopListening();
   }
 }
 
@@ -160,6 +158,7 @@ function reportText(report: MergeReport): string {
     ...duplicates === null ? [] : [`Duplicates ${printable(duplicates)}`],
     ...movedTo === null ? [] : [`Shards     ${printable(movedTo)}`],
   ];
+  // The first three are shown even if they are 0.
   const lines = counts.filter(([count], i) => i < 3 || count > 0)
     .map(([count, words]) => `${formatCount(count).padStart(12)}  ${words}`);
   return `Merged ${formatCountOf(report.runs, "run")}\n${[...lines, ...files].join("\n")}\n`;

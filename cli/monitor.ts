@@ -9,7 +9,7 @@ import type { ResponseGenerator } from "../lib/response_generator.ts";
 import type { ResolvedRunOptions } from "../lib/run/mod.ts";
 import type { Monitor, MonitorOptions } from "../web/server.ts";
 import type { Recorder } from "../web/recorder.ts";
-import { keepPage, openBrowser, type PageKeep, readPageKeep } from "./keep_page.ts";
+import { keepPage, type PageKeep, readPageKeep, showPage } from "./page.ts";
 import type { Io } from "./io.ts";
 import {
   besideResults,
@@ -19,6 +19,7 @@ import {
 } from "./report_file.ts";
 import type { Settings } from "./settings.ts";
 
+/** What the user requests of the page and the report. */
 export interface MonitorRequest {
   /** Undefined without `--monitor`. */
   readonly page: PageRequest | undefined;
@@ -26,14 +27,15 @@ export interface MonitorRequest {
 }
 
 /**
- * Where a report is written. The default is next to the results, if any request was sent; `isSaid`
- * is whether to print that path.
+ * Where a report is written. The default is next to the results, if any request was sent;
+ * `isPathShown` is whether to print that path.
  */
 export type ReportRequest =
   | { readonly kind: "file"; readonly path: string }
-  | { readonly kind: "default"; readonly isSaid: boolean }
+  | { readonly kind: "default"; readonly isPathShown: boolean }
   | { readonly kind: "none" };
 
+/** How the page is served. */
 export interface PageRequest {
   /** 0 for any free port. */
   readonly port: number;
@@ -51,7 +53,7 @@ export interface RunMonitor {
   readonly monitor: Monitor | undefined;
   /**
    * Notifies pages that the run has ended and writes the report; the page stays. Resolves to false
-   * if a requested report could not be written, after printing the reason. Never throws.
+   * if a report that the user requested could not be written; the reason is printed. Never throws.
    */
   end(): Promise<boolean>;
   /** Waits until the page is no longer needed after the run. */
@@ -60,11 +62,11 @@ export interface RunMonitor {
   close(): Promise<void>;
 }
 
-const MAX_PORT = 65_535;
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
-const EVERYWHERE = /^(0\.0\.0\.0|\[?::\]?)$/;
+/** Host names by which a server listens on all addresses of its machine. */
+const ANY_ADDRESS = /^(0\.0\.0\.0|\[?::\]?)$/;
 const REPORT_NAME = /\.html?$/i;
 
+/** Reads the flags of the page and the report. */
 export function readMonitor(settings: Settings): MonitorRequest {
   return { page: readPage(settings), report: readReport(settings) };
 }
@@ -73,7 +75,7 @@ function readReport(settings: Settings): ReportRequest {
   const path = settings.text("report");
   const isOff = settings.isOn("no-report");
   if (path === undefined) {
-    return isOff ? { kind: "none" } : { kind: "default", isSaid: !settings.isOn("quiet") };
+    return isOff ? { kind: "none" } : { kind: "default", isPathShown: !settings.isOn("quiet") };
   }
   if (isOff && settings.isTyped("no-report") === settings.isTyped("report")) {
     throw new UsageError("Cannot use --report with --no-report: name one of them");
@@ -93,18 +95,18 @@ function readPage(settings: Settings): PageRequest | undefined {
   const isOpened = settings.isOn("open");
   const keep = readPageKeep(settings);
   if (port !== undefined) {
-    const number = port === "" ? 0 : settings.integer("monitor", 0, MAX_PORT) ?? 0;
+    const number = port === "" ? 0 : settings.port("monitor") ?? 0;
     return { port: number, hostname, isOpened, keep };
   }
-  const alone = hostname !== undefined
+  const loneFlag = hostname !== undefined
     ? "monitor-host"
     : isOpened
     ? "open"
     : settings.isTyped("monitor-keep")
     ? "monitor-keep"
     : undefined;
-  if (alone === undefined) return undefined;
-  throw new UsageError(`Cannot use --${alone} alone: it belongs to --monitor`);
+  if (loneFlag === undefined) return undefined;
+  throw new UsageError(`Cannot use --${loneFlag} alone: it belongs to --monitor`);
 }
 
 /**
@@ -132,7 +134,11 @@ export async function openMonitor(
     (report.kind === "none"
       ? undefined
       : (await import("../web/recorder.ts")).createRecorder(generator, { about }));
-  if (page !== undefined && served !== undefined) show(page, served.url, say);
+  if (page !== undefined && served !== undefined) {
+    const { url } = served;
+    say(`Monitor: ${ANY_ADDRESS.test(page.hostname ?? "") ? addressElsewhere(url) : url}`);
+    showPage({ ...page, url, exposure: "read the prompts and control the run" }, say);
+  }
   return {
     monitor: served?.monitor,
     async end() {
@@ -167,26 +173,12 @@ async function writeReport(
   const attempts = summary?.attempts ?? snapshot?.attempts ?? 0;
   if (results === undefined || attempts === 0) return true;
   const path = besideResults(results);
-  const tell = request.isSaid ? say : () => {};
+  const sayPath = request.isPathShown ? say : () => {};
   if (await keepEarlierReport(path, say)) {
-    await writeReportFile(path, await record.report(), input, tell);
+    await writeReportFile(path, await record.report(), input, sayPath);
   }
   // The user did not request this report, so a failure to write it does not count.
   return true;
-}
-
-function show({ hostname, isOpened }: PageRequest, url: string, say: (text: string) => void): void {
-  say(`Monitor: ${EVERYWHERE.test(hostname ?? "") ? addressElsewhere(url) : url}`);
-  if (hostname !== undefined && !LOOPBACK.test(hostname)) {
-    say(
-      "Warning: anyone who has this address can read the prompts and control the run, and it is " +
-        "sent over the network unencrypted",
-    );
-  }
-  if (!isOpened) return;
-  openBrowser(url).catch((error: Error) =>
-    say(`Cannot open a browser: ${error.message}. Open the address above`)
-  );
 }
 
 /** Replaces the host 0.0.0.0 or ::, which a browser elsewhere could not open. */

@@ -11,8 +11,10 @@ export interface OutputStream {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** Limit of queued text, in UTF-16 units. Beyond it, the oldest text is dropped. */
-const MAX_QUEUED = 1 << 20;
+/**
+ * The maximum length of the queued text, in UTF-16 units. Beyond it, the oldest text is dropped.
+ */
+const MAX_QUEUED_CHARS = 1 << 20;
 
 /**
  * Delay before the next write to a full pipe. Writes fail instead of waiting only if another
@@ -20,6 +22,7 @@ const MAX_QUEUED = 1 << 20;
  */
 const RETRY_MS = 20;
 
+/** Writes text to a stream in the background. */
 export class Output {
   readonly #stream: OutputStream;
   readonly #encoder = new TextEncoder();
@@ -41,7 +44,7 @@ export class Output {
     if (this.#hasFailed || text === "") return;
     this.#queue.push(text);
     this.#length += text.length;
-    while (this.#length > MAX_QUEUED && this.#queue.length > 1) {
+    while (this.#length > MAX_QUEUED_CHARS && this.#queue.length > 1) {
       this.#length -= this.#queue.shift()!.length;
     }
     this.#writing ??= this.#writeAll();

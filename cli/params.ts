@@ -1,11 +1,11 @@
 /**
- * Request parameters, from four sources.
+ * Request parameters, from the configuration and from flags.
  *
  * @module
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { parseLossless } from "../lib/source/mod.ts";
+import { parseLossless, setField } from "../lib/source/mod.ts";
 import type { Params } from "../lib/teacher/mod.ts";
 import type { Settings } from "./settings.ts";
 
@@ -23,16 +23,16 @@ export async function readParams(settings: Settings, config: Params): Promise<Pa
     const value = settings.text(name);
     if (value === undefined) continue;
     if (value.trim() === "" || !Number.isFinite(Number(value))) {
-      throw new UsageError(`Cannot use ${settings.given(name, value)}: it must be a number`);
+      throw new UsageError(`Cannot use ${settings.flagText(name, value)}: it must be a number`);
     }
     setParam(params, name.replace("-", "_"), value);
   }
   for (const pair of settings.list("param")) {
-    const at = pair.indexOf("=");
-    if (at < 1) {
+    const equals = pair.indexOf("=");
+    if (equals < 1) {
       throw new UsageError(`Cannot use -p ${JSON.stringify(pair)}: it must be NAME=VALUE`);
     }
-    setParam(params, pair.slice(0, at), pair.slice(at + 1));
+    setParam(params, pair.slice(0, equals), pair.slice(equals + 1));
   }
   if (Object.hasOwn(params, "model")) {
     throw new UsageError('Cannot send the parameter "model": use -m');
@@ -66,18 +66,8 @@ function setParam(params: Record<string, unknown>, path: string, text: string): 
   for (const name of names.slice(0, -1)) {
     const inner = Object.hasOwn(holder, name) ? holder[name] : undefined;
     const copy = typeof inner === "object" && inner !== null ? { ...inner } : {};
-    define(holder, name, copy);
+    setField(holder, name, copy);
     holder = copy as Record<string, unknown>;
   }
-  define(holder, names.at(-1)!, value);
-}
-
-/** Defines a property. A plain assignment would change the prototype if the name is `__proto__`. */
-function define(holder: Record<string, unknown>, name: string, value: unknown): void {
-  Object.defineProperty(holder, name, {
-    value,
-    enumerable: true,
-    writable: true,
-    configurable: true,
-  });
+  setField(holder, names.at(-1)!, value);
 }

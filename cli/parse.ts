@@ -16,6 +16,7 @@ import { nearest } from "./words.ts";
  */
 export type FlagValue = string | boolean | string[];
 
+/** Arguments, parsed. */
 export interface ParsedArgs {
   /** The first argument if it names a command, otherwise `run`. */
   readonly command: Command;
@@ -26,7 +27,7 @@ export interface ParsedArgs {
 }
 
 /** Flags of other programs, and what to do instead. */
-const OTHER_PROGRAMS: ReadonlyMap<string, string> = new Map([
+const FOREIGN_FLAGS: ReadonlyMap<string, string> = new Map([
   ["--silent", "Did you mean --quiet?"],
   ["-f", "Inputs are named without a flag"],
   ["--input", "Inputs are named without a flag"],
@@ -45,20 +46,20 @@ const MAX_TYPOS = 3;
  */
 export function parseCommandLine(args: readonly string[]): ParsedArgs {
   const [word, ...others] = args;
-  const [command, typed]: [Command, readonly string[]] = isCommand(word)
+  const [command, commandArgs]: [Command, readonly string[]] = isCommand(word)
     ? [word, others]
     : ["run", args];
-  const known = flagsOf(command);
+  const commandFlags = flagsOf(command);
   const names = (flags: readonly Flag[]) => flags.map(({ name }) => name);
-  const switches = known.filter(({ value }) => value === undefined);
-  const { _: _none, "--": inputs, ...given } = parseArgs(
-    new ArgumentNormalizer(typed, known).words,
+  const switches = commandFlags.filter(({ value }) => value === undefined);
+  const { _: _none, "--": inputs, ...values } = parseArgs(
+    new ArgumentNormalizer(commandArgs, commandFlags).words,
     {
       "--": true,
-      string: names(known.filter(({ value }) => value !== undefined)),
+      string: names(commandFlags.filter(({ value }) => value !== undefined)),
       boolean: names(switches),
-      negatable: names(known.filter(({ isOnByDefault }) => isOnByDefault)),
-      collect: names(known.filter(({ isRepeatable }) => isRepeatable)),
+      negatable: names(commandFlags.filter(({ isOnByDefault }) => isOnByDefault)),
+      collect: names(commandFlags.filter(({ isRepeatable }) => isRepeatable)),
       // A switch that was not given differs from one that was turned off.
       default: Object.fromEntries(switches.map(({ name }) => [name, undefined])),
       unknown: (word, name) => {
@@ -67,10 +68,10 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
     },
   );
   const flags = new Map<string, FlagValue>();
-  for (const [name, value] of Object.entries(given)) {
+  for (const [name, value] of Object.entries(values)) {
     if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
     const isDefault = value === true &&
-      known.some((flag) => flag.isOnByDefault && flag.name === name);
+      commandFlags.some((flag) => flag.isOnByDefault && flag.name === name);
     if (isDefault) throw unknownFlag(name, `--${name}`, command);
     flags.set(name, value);
   }
@@ -85,12 +86,12 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
 class ArgumentNormalizer {
   readonly words: string[] = [];
   readonly #args: readonly string[];
-  readonly #known: readonly Flag[];
+  readonly #flags: readonly Flag[];
   #next = 0;
 
-  constructor(args: readonly string[], known: readonly Flag[]) {
+  constructor(args: readonly string[], flags: readonly Flag[]) {
     this.#args = args;
-    this.#known = known;
+    this.#flags = flags;
     const inputs: string[] = [];
     while (this.#next < args.length) {
       const word = args[this.#next++];
@@ -104,7 +105,7 @@ class ArgumentNormalizer {
 
   #readLong(word: string): void {
     const [, name, value] = /^--([^=]*)(?:=(.*))?$/s.exec(word)!;
-    const flag = this.#known.find((known) => typedName(known) === name);
+    const flag = this.#flags.find((flag) => typedName(flag) === name);
     if (flag === undefined) this.words.push(name === "" ? word : `--${name}`);
     else if (flag.value !== undefined) this.#putValue(flag, `--${name}`, value);
     else if (value === undefined) this.words.push(word);
@@ -115,7 +116,7 @@ class ArgumentNormalizer {
   #readShort(word: string): void {
     this.#refuseSingleDash(word);
     for (let i = 1; i < word.length; i++) {
-      const flag = this.#known.find(({ short }) => short === word[i]);
+      const flag = this.#flags.find(({ short }) => short === word[i]);
       if (flag === undefined) return void this.words.push(`-${word.slice(i)}`);
       if (flag.value !== undefined) {
         const value = word.slice(i + 1).replace(/^=/, "");
@@ -130,10 +131,16 @@ class ArgumentNormalizer {
    */
   #refuseSingleDash(word: string): void {
     const name = /^-([a-z][a-z-]+)(=|$)/.exec(word)?.[1];
-    if (name === undefined || !this.#known.some((flag) => typedName(flag) === name)) return;
+    if (name === undefined || !this.#flags.some((flag) => typedName(flag) === name)) return;
     throw new UsageError(`Cannot use -${name}: long flags have two dashes, as in --${name}`);
   }
 
+  /**
+   * Adds a flag with its value.
+   *
+   * @param typed The flag as the user typed it, for errors.
+   * @param inline The value in the same word; undefined if there is none.
+   */
   #putValue(flag: Flag, typed: string, inline: string | undefined): void {
     const value = inline ?? this.#takeValue(flag, typed);
     if (value === "" && !flag.isValueOptional) throw missingValue(flag, typed);
@@ -196,25 +203,27 @@ function unknownFlag(name: string, word: string, command: Command): UsageError {
         "Put it into OPENAI_API_KEY, or name a variable (--api-key-env) or a file (--api-key-file)",
     );
   }
-  const other = OTHER_PROGRAMS.get(rawName);
-  if (other !== undefined) {
-    return new UsageError(`Cannot use ${rawName}: there is no such flag. ${other}`);
+  const advice = FOREIGN_FLAGS.get(rawName);
+  if (advice !== undefined) {
+    return new UsageError(`Cannot use ${rawName}: there is no such flag. ${advice}`);
   }
-  const known = flagsOf(command);
-  if (known.some((flag) => flag.isOnByDefault && flag.name === name)) {
+  const commandFlags = flagsOf(command);
+  if (commandFlags.some((flag) => flag.isOnByDefault && flag.name === name)) {
     return new UsageError(`Cannot use ${rawName}: it is the default; --no-${name} turns it off`);
   }
-  const elsewhere = FLAGS.find((flag) => typedName(flag) === name || `-${flag.short}` === rawName);
-  if (elsewhere !== undefined) {
-    const commands = elsewhere.commands.join(", ");
+  const misplaced = FLAGS.find((flag) => typedName(flag) === name || `-${flag.short}` === rawName);
+  if (misplaced !== undefined) {
+    const commands = misplaced.commands.join(", ");
     return new UsageError(`Cannot use ${rawName} with "${command}": it belongs to ${commands}`);
   }
-  const meant = nearest(name, known.map(typedName), MAX_TYPOS);
-  const hint = meant === undefined ? "See --help-all for every flag" : `Did you mean --${meant}?`;
+  const similar = nearest(name, commandFlags.map(typedName), MAX_TYPOS);
+  const hint = similar === undefined
+    ? "See --help-all for every flag"
+    : `Did you mean --${similar}?`;
   return new UsageError(`Cannot use ${rawName}: there is no such flag. ${hint}`);
 }
 
-/** The name as users type it. */
+/** The name of a flag as users type it. */
 function typedName(flag: Flag): string {
   return flag.isOnByDefault ? `no-${flag.name}` : flag.name;
 }

@@ -13,6 +13,7 @@ export const FOLDER_VARIABLE = "RETORT_CWD";
 /** Permissions that a printed `deno run` repeats one by one. */
 const PERMISSIONS = ["net", "read", "write", "env", "run", "import"] as const;
 
+/** How this process was started. */
 export interface Start {
   /** Whether the process is the standalone executable. */
   readonly isStandalone: boolean;
@@ -45,8 +46,8 @@ export function programOf(start: Start): string {
 function executableOf(start: Start): string {
   const { execPath, folder } = start;
   const name = basename(execPath);
-  const found = findInPath(start, [name])[0];
-  if (found !== undefined && realPath(found) === execPath) return shellWord(name);
+  const [path] = findInPath(start, [name]);
+  if (path !== undefined && realPathOf(path) === execPath) return shellWord(name);
   return shellWord(fromHere(execPath, folder));
 }
 
@@ -143,7 +144,7 @@ function isFile(path: string): boolean {
   }
 }
 
-function realPath(path: string): string {
+function realPathOf(path: string): string {
   try {
     return Deno.realPathSync(path);
   } catch {

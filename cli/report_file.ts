@@ -31,11 +31,11 @@ export async function prepareReportFile(
   if (info !== undefined && !info.isFile) {
     throw new UsageError(`Cannot write the report to "${path}": it is not a regular file`);
   }
-  for (const one of input) {
-    const other = one === "-" ? undefined : await statOf(one);
-    if (info && other && fileKeyOf(one, other) === fileKeyOf(path, info)) {
+  for (const inputPath of input) {
+    const inputInfo = inputPath === "-" ? undefined : await statOf(inputPath);
+    if (info && inputInfo && fileKeyOf(inputPath, inputInfo) === fileKeyOf(path, info)) {
       throw new UsageError(
-        `Cannot write the report to "${path}": it is the input "${one}". Name another file`,
+        `Cannot write the report to "${path}": it is the input "${inputPath}". Name another file`,
       );
     }
   }
@@ -61,7 +61,7 @@ export async function writeReportFile(
 ): Promise<boolean> {
   try {
     await checkIsReport(path, await statOf(path));
-    const mode = await modeMadeFrom(input.filter((one) => one !== "-"));
+    const mode = await modeMadeFrom(input.filter((inputPath) => inputPath !== "-"));
     await writeFileDurably(path, html, { mode });
     say(`Wrote the report to ${path}`);
     return true;
@@ -81,8 +81,8 @@ export function besideResults(results: string): string {
 }
 
 /**
- * Renames an earlier report: adds the start time of its run to the name. If no report can be
- * written, prints the reason and returns false.
+ * Renames an earlier report: adds the start time of its run to the name. Returns whether a new one
+ * can be written; if not, prints the reason.
  */
 export async function keepEarlierReport(
   path: string,

@@ -19,8 +19,10 @@ import { PROGRESS_STYLES, type ProgressStyle } from "./screen.ts";
 import { Settings } from "./settings.ts";
 import type { Shard } from "../lib/shards/mod.ts";
 
+/** Shorter than the 30 s that Kubernetes gives a pod. */
 const DEFAULT_GRACE_MS = 20_000;
 
+/** A run as the user requested it. */
 export interface RunRequest {
   /** For flags that other parts of the command read by name. */
   readonly settings: Settings;
@@ -69,7 +71,7 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
     run: {
       ...readRunOptions(settings),
       ...await readUids(settings),
-      shard: await shardOf(settings, io),
+      shard: await readShardOnDemand(settings, io),
       retry,
       input: inputs,
       output: settings.required("output", "an output: add -o out/"),
@@ -83,12 +85,14 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
   };
 }
 
-async function shardOf(settings: Settings, io: Io): Promise<Shard | undefined> {
+/** Loads the code for shards only if the run is one. */
+async function readShardOnDemand(settings: Settings, io: Io): Promise<Shard | undefined> {
   if (settings.text("shard") === undefined) return undefined;
   const { readShard } = await import("./shard.ts");
   return readShard(settings, io);
 }
 
+/** Throws if the settings of a run contradict each other, or it has no input. */
 function checkStart(
   inputs: readonly string[],
   settings: Settings,
@@ -124,7 +128,7 @@ async function uidsOf(settings: Settings, name: string): Promise<string[] | unde
   } catch (error) {
     if (!(error instanceof UsageError) || error.message.startsWith("Cannot")) throw error;
     throw new UsageError(
-      `Cannot use ${settings.given(name, settings.text(name)!)}: ${error.message}`,
+      `Cannot use ${settings.flagText(name, settings.text(name)!)}: ${error.message}`,
       {
         cause: error,
       },
@@ -224,7 +228,7 @@ function readRetry(settings: Settings, args: ParsedArgs): boolean | (FailureType
   if (parts.length === 0) return true;
   return parts.map((part) => {
     if (/^[1-5]\d\d$/.test(part)) return Number(part);
-    const type = FAILURE_TYPES.find((known) => known === part);
+    const type = FAILURE_TYPES.find((failureType) => failureType === part);
     if (type !== undefined) return type;
     throw new UsageError(
       `Cannot retry ${JSON.stringify(part)}: it must be a status or one of ` +

@@ -26,6 +26,7 @@ import { recordFailedShard, withNamedShard } from "./shard.ts";
 import { listenForSignals } from "./signals.ts";
 import { openTeachers } from "./teachers.ts";
 
+/** Runs or retries, and records a shard that cannot start. Returns the exit code. */
 export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   try {
     return await run(args, io);
@@ -35,15 +36,15 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-async function run(given: ParsedArgs, io: Io): Promise<number> {
-  const request = await readRequest(given, io);
-  const args = withNamedShard(given, request.run.shard);
+async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
+  const request = await readRequest(typedArgs, io);
+  const args = withNamedShard(typedArgs, request.run.shard);
   const { settings, progress, isQuiet } = request;
   if (!settings.isOff("resume")) await refuseFormerFolder(request.run, io);
   const mayAsk = !request.run.input.includes("-");
   const onMissingKey = settings.isOn("dry-run") ? "warn" : mayAsk ? "ask" : "refuse";
-  await using open = await openTeachers(settings, request.teachers, io, onMissingKey);
-  const { teachers, teacherList } = open;
+  await using opened = await openTeachers(settings, request.teachers, io, onMissingKey);
+  const { teachers, teacherList } = opened;
   const generator = asUsage(() =>
     new ResponseGenerator({ ...request.generator, teachers, teacherList })
   );
@@ -98,8 +99,8 @@ async function runAndReport(
   try {
     const last = await runToEnd(generator, request.run, { monitor, isInterrupted, say });
     screen.close();
-    const asked = last.isRetry ? { ...args, command: "retry" as const } : args;
-    printEnd(last.summary, nextCommand(asked, last.summary, io.program, io.env), request, io);
+    const lastArgs = last.isRetry ? { ...args, command: "retry" as const } : args;
+    printEnd(last.summary, nextCommand(lastArgs, last.summary, io.program, io.env), request, io);
     const { allowance } = request;
     code = exitCodeOf(last.summary, { signal: signals.received, allowance });
   } finally {
@@ -144,6 +145,7 @@ function printEnd(
   }
 }
 
+/** Prints the first requests, and sends nothing. */
 async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io): Promise<number> {
   const preview = await generator.preview(request.run);
   if (!request.isQuiet) {
@@ -168,10 +170,10 @@ function headingOf({ toAsk, promptTokens, requests }: Preview, samples = 1): str
     : "the first request";
   if (toAsk === 0) return `No rows to send; ${first} would look like this:`;
   const tokens = formatCount(promptTokens);
-  const what = samples === 1
+  const amount = samples === 1
     ? `${formatCountOf(toAsk, "row")} to send`
     : `${formatCountOf(toAsk, "answer")} to request`;
-  return `${what}, about ${tokens} prompt tokens; ${first} would be:`;
+  return `${amount}, about ${tokens} prompt tokens; ${first} would be:`;
 }
 
 export interface RunToEndOptions {
@@ -182,6 +184,7 @@ export interface RunToEndOptions {
   readonly say: (message: string) => void;
 }
 
+/** How a run and the retries after it ended. */
 export interface RunEnd {
   /** The summary of the last run, which may be a retry. */
   readonly summary: Summary;
@@ -206,14 +209,14 @@ export async function runToEnd(
       say("Cannot retry the failed rows: standard input can be read only once");
       break;
     }
-    // A shard's next run counts what this one has cost by itself.
-    const left = run.shard === undefined ? budgetLeft(monitor, summary) : null;
-    if (left !== null && left <= 0) {
+    // The next run of a shard finds out itself what this one has cost.
+    const leftUsd = run.shard === undefined ? budgetLeftUsd(monitor, summary) : null;
+    if (leftUsd !== null && leftUsd <= 0) {
       say("Failed rows are not retried: the budget is spent");
       break;
     }
-    if (left !== null) generator.setMaxCost(left);
-    say(`Retrying ${countOf(summary.failures_on_disk)}, as requested on the page`);
+    if (leftUsd !== null) generator.setMaxCost(leftUsd);
+    say(`Retrying ${failedRowsText(summary.failures_on_disk)}, as requested on the page`);
     // The old answers are already deleted; `overwrite` would now delete those of this run.
     const retry = { ...run, retry: true, resume: true, overwrite: false };
     summary = eventOf(await generator.run(retry));
@@ -223,23 +226,24 @@ export async function runToEnd(
 }
 
 /**
- * Whether failed rows may be retried. A stopped or halted run has pending rows, which come first.
+ * Whether failed rows may be retried. Not after a stopped or halted run: its pending rows come
+ * first.
  */
 function isDoneWithFailures({ state, failures_on_disk }: Summary): boolean {
   return state === "done" && failures_on_disk > 0;
 }
 
-/** Returns US dollars, or null for no limit. */
-function budgetLeft(monitor: Monitor, { cost_usd }: Summary): number | null {
+/** Returns what is left of the budget; null without one. */
+function budgetLeftUsd(monitor: Monitor, { cost_usd }: Summary): number | null {
   const maxCostUsd = monitor.state().snapshot?.max_cost_usd ?? null;
   return maxCostUsd === null ? null : maxCostUsd - (cost_usd ?? 0);
 }
 
-function countOf(rows: number): string {
+function failedRowsText(rows: number): string {
   return rows === 1 ? "the failed row" : `${formatCount(rows)} failed rows`;
 }
 
-/** Longest text in a report, in UTF-16 units. */
+/** The maximum length of a text in the page and the report, in UTF-16 units. */
 const MAX_TEXT_LENGTH = 20_000;
 
 /**

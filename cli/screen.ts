@@ -14,6 +14,7 @@ export const PROGRESS_STYLES = ["auto", "bar", "plain", "json", "none"] as const
 
 export type ProgressStyle = typeof PROGRESS_STYLES[number];
 
+/** What shows a run. */
 export interface Screen {
   readonly listener: RunListener;
   /** Prints a message without breaking the display. */
@@ -22,6 +23,7 @@ export interface Screen {
   readonly close: () => void;
 }
 
+/** Creates the listener and the writer for a style of progress. */
 export function openScreen(style: ProgressStyle, io: Io, isVerbose = false): Screen {
   const writeLine = (message: string) => io.writeErr(`${printableLines(message)}\n`);
   const isBar = style === "bar" || (style === "auto" && showsBar(io));
@@ -58,13 +60,12 @@ function showsBar(io: Io): boolean {
   return io.isTerminal && io.env("TERM") !== "dumb" && !io.env("CI");
 }
 
+/** Whether texts on standard error are colored. */
 export function usesColor(io: Io): boolean {
   return io.isTerminal && !io.env("NO_COLOR") && io.env("TERM") !== "dumb";
 }
 
-/**
- * Minimum time left for which the hint is shown. Shorter runs are over before the hint helps.
- */
+/** The hint is shown only if at least this time is left: other runs are over before it helps. */
 const MIN_SECONDS_LEFT = 300;
 
 /** Types of errors that show that the teacher, not the concurrency, limits the run. */
@@ -78,8 +79,8 @@ export function createConcurrencyHint(say: (message: string) => void): RunListen
     wasShown = true;
     const left = formatDuration(event.eta_s! * 1_000);
     say(
-      `About ${left} left at concurrency ${event.concurrency}, which is what limits the run: ` +
-        "a higher -c is faster as long as the teacher keeps up",
+      `About ${left} left at concurrency ${event.concurrency}, which limits the run: a higher -c is ` +
+        "faster as long as the teacher keeps up",
     );
   };
 }

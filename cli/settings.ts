@@ -9,7 +9,7 @@ import { readTextOf, systemReason } from "../lib/files.ts";
 import { looksLikePath, NOT_SHOWN } from "./api_key.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 
-/** Turns errors about library options, which come from the command line, into usage errors. */
+/** Turns errors about options of the library into usage errors: flags have set these options. */
 export function asUsage<T>(make: () => T): T {
   try {
     return make();
@@ -39,6 +39,7 @@ export class Settings {
    * Text of a setting.
    *
    * @param wanted What is missing and how to add it, for the error: `an output: add -o FILE`.
+   * @throws {UsageError} if it is missing or empty
    */
   required(name: string, wanted: string): string {
     const value = this.text(name);
@@ -55,16 +56,16 @@ export class Settings {
   }
 
   /**
-   * Contents of the file at `own`, or else of the file that the setting names; undefined without
-   * either. If `isOwn`, the setting is ignored even without `own`: a teacher's own certificate is
-   * not combined with the common key.
+   * Contents of the file at `ownPath`, a teacher's own, or else of the file that the setting names;
+   * undefined without either. If `ignoresSetting`, the setting is not read even without `ownPath`:
+   * a teacher's own certificate is not combined with the common key.
    */
   async fileOr(
     name: string,
-    own: string | undefined,
-    isOwn = own !== undefined,
+    ownPath: string | undefined,
+    ignoresSetting = ownPath !== undefined,
   ): Promise<string | undefined> {
-    const path = isOwn ? own : this.text(name);
+    const path = ignoresSetting ? ownPath : this.text(name);
     return path === undefined ? undefined : await readFileOf(name, path);
   }
 
@@ -87,7 +88,7 @@ export class Settings {
    * Flag and value as the user gave them, for errors. Names the configuration file if they come
    * from there.
    */
-  given(name: string, value: string): string {
+  flagText(name: string, value: string): string {
     const text = `--${name} ${JSON.stringify(value)}`;
     return this.#flags.has(name) ? text : `${text} of "${this.#flags.get("config")}"`;
   }
@@ -97,6 +98,7 @@ export class Settings {
     return this.#flags.has(name);
   }
 
+  /** Whether a switch was turned on. */
   isOn(name: string): boolean {
     return this.#value(name) === true;
   }
@@ -121,16 +123,21 @@ export class Settings {
   choice<T extends string>(name: string, choices: readonly T[]): T | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
-    const found = choices.find((choice) => choice === value);
-    if (found !== undefined) return found;
+    const choice = choices.find((choice) => choice === value);
+    if (choice !== undefined) return choice;
     throw new UsageError(
-      `Cannot use ${this.given(name, value)}: it must be one of ${choices.join(", ")}`,
+      `Cannot use ${this.flagText(name, value)}: it must be one of ${choices.join(", ")}`,
     );
   }
 
   /** A whole number from `min` to `max`, or undefined. */
   integer(name: string, min: number, max = Number.MAX_SAFE_INTEGER): number | undefined {
     return this.#integer(name, min, max, "");
+  }
+
+  /** The number of a TCP port, 0 for any free one; or undefined. */
+  port(name: string): number | undefined {
+    return this.integer(name, 0, 65_535);
   }
 
   /** A whole number from `min` to `max`, or `word`, or undefined. */
@@ -150,7 +157,7 @@ export class Settings {
     const number = value.trim() === "" ? NaN : Number(value.replaceAll("_", ""));
     if (number < Infinity && (number > 0 || (mayBeZero && number === 0))) return number;
     throw new UsageError(
-      `Cannot use ${this.given(name, value)}: it must be a number` +
+      `Cannot use ${this.flagText(name, value)}: it must be a number` +
         (mayBeZero ? ", 0 or more" : " above 0"),
     );
   }
@@ -166,11 +173,12 @@ export class Settings {
     const milliseconds = match === null ? 0 : Number(match[1]) * UNITS_MS[match[2] ?? "s"];
     if (milliseconds > 0) return milliseconds;
     throw new UsageError(
-      `Cannot use ${this.given(name, value)}: it must be a time, as in 90, 90s, 20m or 1h`,
+      `Cannot use ${this.flagText(name, value)}: it must be a time, as in 90, 90s, 20m or 1h`,
     );
   }
 
-  #integer(name: string, min: number, max: number, others: string): number | undefined {
+  /** @param alternative What else is valid, for the error. */
+  #integer(name: string, min: number, max: number, alternative: string): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
     const number = Number(value.replaceAll("_", ""));
@@ -179,7 +187,7 @@ export class Settings {
     }
     const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `between ${min} and ${max}`;
     throw new UsageError(
-      `Cannot use ${this.given(name, value)}: it must be a whole number, ${range}${others}`,
+      `Cannot use ${this.flagText(name, value)}: it must be a whole number, ${range}${alternative}`,
     );
   }
 

@@ -11,6 +11,7 @@ import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 
+/** The valid values of `--shard`, for errors. */
 const RULE = "it must be I/N with I from 0 to N-1, as in 3/16, auto, or auto/N";
 
 /** Reads `--shard`. Returns undefined without the flag: the run then reads the whole input. */
@@ -21,7 +22,7 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
   const isAuto = match?.[1] === "auto";
   const count = match?.[2] === undefined ? undefined : Number(match[2]);
   const wrong = (what: string) =>
-    new UsageError(`Cannot use ${settings.given("shard", text)}: ${what}`);
+    new UsageError(`Cannot use ${settings.flagText("shard", text)}: ${what}`);
   if (match === null || (!isAuto && count === undefined)) throw wrong(RULE);
   if (count !== undefined && (count < 1 || count > MAX_SHARDS)) {
     throw wrong(`there must be 1 to ${MAX_SHARDS} shards`);
@@ -42,18 +43,18 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
 }
 
 /**
- * The arguments with the shard by number instead of `auto`, so that a command that is printed works
+ * Returns the arguments with the shard by number instead of `auto`: printed commands must work
  * outside the job, too.
  */
 export function withNamedShard(args: ParsedArgs, shard: Shard | undefined): ParsedArgs {
   if (shard === undefined) return args;
-  const named = new Map(args.flags).set("shard", `${shard.index}/${shard.count}`);
-  return { ...args, flags: named };
+  const flags = new Map(args.flags).set("shard", `${shard.index}/${shard.count}`);
+  return { ...args, flags };
 }
 
 /**
- * Records that a shard of a job could not start, as without a key. Otherwise the job's merge would
- * wait for it.
+ * Records that a shard of a job cannot start, as without a key. Otherwise the job's merge
+ * would wait for it.
  */
 export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown): Promise<void> {
   if (!io.env("RETORT_JOB")) return;
@@ -69,14 +70,18 @@ export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown
   }
 }
 
+/** Makes the error for a wrong `--shard`. */
 type Wrong = (what: string) => UsageError;
 
 /**
- * Reads the shard from the variables of the scheduler. The size of a Slurm array is wrong if a part
- * of it is submitted again: `sbatch --array=3` has a COUNT of 1, and would pay for the whole input.
+ * Reads the shard from the variables of the scheduler. The size of a Slurm array is not the number
+ * of shards if only a part of it is submitted again: `sbatch --array=3` has a COUNT of 1, and would
+ * pay for the whole input.
+ *
+ * @param flagCount The number of shards in `--shard auto/N`; undefined without it.
  */
 function schedulerShard(
-  givenCount: number | undefined,
+  flagCount: number | undefined,
   io: Pick<Io, "env">,
   wrong: Wrong,
 ): { index: number; count: number | undefined } {
@@ -88,7 +93,7 @@ function schedulerShard(
         "name the shard, as in --shard 3/16",
     );
   }
-  const count = givenCount ?? read("RETORT_SHARDS");
+  const count = flagCount ?? read("RETORT_SHARDS");
   if (count !== undefined) return { index: task + (read("RETORT_SHARD_BASE") ?? 0), count };
   const [size, min, max, step] = ["COUNT", "MIN", "MAX", "STEP"]
     .map((name) => read(`SLURM_ARRAY_TASK_${name}`));

@@ -5,14 +5,13 @@
  * @module
  */
 
-import { systemSignals } from "./io.ts";
+import { STOP_SIGNALS, systemSignals } from "./io.ts";
 import { endAfterSecond } from "./second_signal.ts";
 
 const onSignal = endAfterSecond(end);
-const signals = (["SIGINT", "SIGTERM", "SIGHUP"] as const).flatMap((signal) =>
-  systemSignals(signal)
-);
-for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+for (const stopSignal of STOP_SIGNALS) {
+  for (const signal of systemSignals(stopSignal)) Deno.addSignalListener(signal, onSignal);
+}
 
 function end(): void {
   Deno.stderr.writeSync(

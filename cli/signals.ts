@@ -7,11 +7,11 @@
 import { formatCountOf } from "../lib/figures.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
 import { every, MAX_TIMER_MS } from "../lib/timer.ts";
-import { SIGNAL_NUMBERS } from "./exit_codes.ts";
-import type { Io, StopSignal } from "./io.ts";
+import { exitCodeOfSignal } from "./exit_codes.ts";
+import { type Io, onStopSignal, type StopSignal } from "./io.ts";
 import { SignalCount } from "./second_signal.ts";
 
-/** How long a run may take to end after the second signal, before the process exits anyway. */
+/** After this time from the second signal, the process exits even if the run has not ended. */
 const FORCED_EXIT_MS = 1_500;
 
 /** Listens for signals until disposed of. */
@@ -32,9 +32,7 @@ export function listenForSignals(
   graceMs: number,
 ): Signals {
   const handler = new SignalHandler(generator, io, say, graceMs);
-  const stopListening = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
-    io.onSignal(signal, () => handler.handle(signal))
-  );
+  const stopListening = onStopSignal(io, (signal) => handler.handle(signal));
   const parent = watchParent(io, () => {
     say("The process that started this run has ended, so the run stops");
     handler.handle("SIGTERM");
@@ -48,7 +46,7 @@ export function listenForSignals(
       handler[Symbol.dispose]();
       parent[Symbol.dispose]();
       guard?.[Symbol.dispose]();
-      for (const stop of stopListening) stop();
+      stopListening();
     },
   };
 }
@@ -83,16 +81,16 @@ class SignalHandler {
 
   #drain(signal: StopSignal): void {
     this.received = signal;
-    const left = this.#generator.snapshot()?.inFlight ?? 0;
+    const inFlight = this.#generator.snapshot()?.inFlight ?? 0;
     this.#generator.stop();
-    if (left > 0) this.#say(drainMessage(signal, left, this.#graceMs));
+    if (inFlight > 0) this.#say(drainMessage(signal, inFlight, this.#graceMs));
     if (signal === "SIGINT") return;
     this.#timer = setTimeout(() => this.#end(), Math.min(this.#graceMs, MAX_TIMER_MS));
   }
 
   #endNow(first: StopSignal): void {
     this.#say("Ending now: the rows of calls in flight will be sent again");
-    const code = 128 + SIGNAL_NUMBERS[first];
+    const code = exitCodeOfSignal(first);
     const { exit } = this.#io;
     // This timer is not cleared on disposal: the process may hang after the run.
     if (exit !== undefined) setTimeout(() => exit(code), FORCED_EXIT_MS);
@@ -108,13 +106,14 @@ class SignalHandler {
   }
 }
 
-function drainMessage(signal: StopSignal, left: number, graceMs: number): string {
-  const calls = formatCountOf(left, "paid call");
+function drainMessage(signal: StopSignal, inFlight: number, graceMs: number): string {
+  const calls = formatCountOf(inFlight, "paid call");
   return signal === "SIGINT"
     ? `Waiting for ${calls} in flight; press Ctrl-C again to end at once`
     : `Waiting for ${calls} in flight, ${graceMs / 1_000} s at most`;
 }
 
+/** How often the parent process is checked. */
 const POLL_MS = 1_000;
 
 /**
@@ -125,9 +124,9 @@ const POLL_MS = 1_000;
 export function watchParent(io: Io, onGone: () => void): Disposable {
   const { parentPid } = io;
   if (parentPid === undefined || !wasStartedByRunner(io)) return { [Symbol.dispose]() {} };
-  const first = parentPid();
+  const firstPid = parentPid();
   const stop = every(POLL_MS, () => {
-    if (parentPid() === first) return;
+    if (parentPid() === firstPid) return;
     stop();
     onGone();
   });

@@ -5,7 +5,7 @@
  */
 
 import { parseSimulateOptions, serveSimulatedTeacher } from "../lib/simulate/mod.ts";
-import type { Io } from "./io.ts";
+import { firstStopSignal, type Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { asUsage, Settings } from "./settings.ts";
 
@@ -13,15 +13,11 @@ const DEFAULT_PORT = 8_000;
 
 /** Serves a simulated teacher until interrupted. */
 export async function simulateCommand(args: ParsedArgs, io: Io): Promise<number> {
-  const port = new Settings(args).integer("port", 0, 65_535) ?? DEFAULT_PORT;
+  const port = new Settings(args).port("port") ?? DEFAULT_PORT;
   const options = asUsage(() => parseSimulateOptions(args.inputs.join(",")));
-  const stopped = Promise.withResolvers<void>();
   await using server = serveSimulatedTeacher({ ...options, port });
-  const removals = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
-    io.onSignal(signal, () => stopped.resolve())
-  );
+  const stopped = firstStopSignal(io);
   io.writeOut(`A simulated teacher listens on ${server.url}; press Ctrl-C to end it\n`);
-  await stopped.promise;
-  for (const remove of removals) remove();
+  await stopped;
   return 0;
 }

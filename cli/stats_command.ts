@@ -27,6 +27,7 @@ import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 
+/** Counts what results and failures files hold, or compares two runs. Returns the exit code. */
 export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {
@@ -94,7 +95,7 @@ function requireReadableFile(paths: readonly string[], { files }: IndexStatus): 
   );
 }
 
-/** Formats what was not counted, and why. */
+/** Says what was not counted, and why. */
 function notesOf({ files }: IndexStatus): string[] {
   return files.flatMap(({ path, problem, damage, damageCount, read, size }) => {
     const notes = problem === null ? [] : [`"${path}" is left out: ${problem}`];
@@ -135,11 +136,12 @@ function jsonOf({ files }: IndexStatus, statistics: DataStatistics) {
   };
 }
 
-/** Whether rows are counted by this field elsewhere in the output. */
+/** Whether the output counts rows by this field in another place. */
 function isCountedApart({ field, isOwn }: Facet): boolean {
   return !isOwn && /^(?:distill\.)?(?:flags|status)$/.test(field);
 }
 
+/** Width of the left column, in characters. */
 const NAME_WIDTH = 20;
 
 function textOf({ files }: IndexStatus, statistics: DataStatistics): string {
@@ -149,13 +151,13 @@ function textOf({ files }: IndexStatus, statistics: DataStatistics): string {
   for (const status of ["answered", "failed", "pending"] as const) {
     if (rows[status] > 0) lines.push(row(`  ${status}`, share(rows[status], rows.total)));
   }
-  lines.push("", spread("Prompt tokens", statistics.prompt_tokens, formatCount));
-  lines.push(spread("Answer tokens", statistics.completion_tokens, formatCount));
+  lines.push("", row("Prompt tokens", tokensText(statistics.prompt_tokens)));
+  lines.push(row("Answer tokens", tokensText(statistics.completion_tokens)));
   if (statistics.reasoning_tokens.max > 0) {
-    lines.push(spread("  reasoning", statistics.reasoning_tokens, formatCount));
+    lines.push(row("  reasoning", tokensText(statistics.reasoning_tokens)));
   }
   lines.push(
-    spread("Latency", statistics.latency_ms, formatLatency),
+    row("Latency", spreadText(statistics.latency_ms, formatLatency)),
     row("Cost", costText(statistics)),
   );
   for (const histogram of statistics.histograms) lines.push("", ...sparkline(histogram));
@@ -180,13 +182,12 @@ function share(count: number, total: number): string {
   return `${formatCount(count).padStart(11)}  ${formatPercent(count, total).padStart(6)}`;
 }
 
-function spread(
-  name: string,
-  { p50, p95, max, sum }: Spread,
-  format: (n: number) => string,
-): string {
-  const total = name === "Latency" ? "" : ` · ${format(sum)} in total`;
-  return row(name, `p50 ${format(p50)} · p95 ${format(p95)} · max ${format(max)}${total}`);
+function tokensText(spread: Spread): string {
+  return `${spreadText(spread, formatCount)} · ${formatCount(spread.sum)} in total`;
+}
+
+function spreadText({ p50, p95, max }: Spread, format: (figure: number) => string): string {
+  return `p50 ${format(p50)} · p95 ${format(p95)} · max ${format(max)}`;
 }
 
 function costText(
@@ -203,6 +204,7 @@ function costText(
   }`;
 }
 
+/** Bars of a histogram, by height from 0 to 8. */
 const BARS = " ▁▂▃▄▅▆▇█";
 
 /** Formats a histogram: a line of bars, and a line with its bounds. */
@@ -220,6 +222,7 @@ function sparkline({ title, bins, most }: Histogram): string[] {
   ];
 }
 
+/** The maximum number of values that are listed for a field. */
 const MAX_VALUES = 10;
 
 function facetLines({ title, values, more }: Facet, total: number): string[] {
@@ -237,7 +240,9 @@ function facetLines({ title, values, more }: Facet, total: number): string[] {
   ];
 }
 
+/** Width of the names in a comparison, in characters. */
 const MEASURE_WIDTH = 24;
+/** Width of the figures of a run in a comparison, in characters. */
 const RUN_WIDTH = 16;
 
 /**
@@ -245,12 +250,12 @@ const RUN_WIDTH = 16;
  * only".
  */
 function comparisonText({ both, agreement, runs, ...rest }: RunComparison): string {
-  const agreed = (count: number) => {
+  const ofBoth = (count: number) => {
     const share = both === 0 ? "" : `  ${formatPercent(count, both).padStart(6)}`;
     return `${formatCount(count).padStart(11)}${share}`;
   };
-  const row = (name: string, of: (run: ComparedRun) => string) =>
-    `${name.padEnd(MEASURE_WIDTH)} ${runs.map((run) => of(run).padEnd(RUN_WIDTH)).join(" ")}`
+  const runsRow = (name: string, textOf: (run: ComparedRun) => string) =>
+    `${name.padEnd(MEASURE_WIDTH)} ${runs.map((run) => textOf(run).padEnd(RUN_WIDTH)).join(" ")}`
       .trimEnd();
   const lines = [
     `Left   ${runs[0].path}`,
@@ -259,27 +264,27 @@ function comparisonText({ both, agreement, runs, ...rest }: RunComparison): stri
     `${"Answered by both".padEnd(MEASURE_WIDTH)} ${formatCount(both).padStart(11)}${
       both === 0 ? "  rows are matched by uid" : ""
     }`,
-    `${"  same text".padEnd(MEASURE_WIDTH)} ${agreed(agreement.same_text)}`,
-    `${"  same final answer".padEnd(MEASURE_WIDTH)} ${agreed(agreement.same_final_answer)}`,
-    `${"  different".padEnd(MEASURE_WIDTH)} ${agreed(agreement.different)}`,
+    `${"  same text".padEnd(MEASURE_WIDTH)} ${ofBoth(agreement.same_text)}`,
+    `${"  same final answer".padEnd(MEASURE_WIDTH)} ${ofBoth(agreement.same_final_answer)}`,
+    `${"  different".padEnd(MEASURE_WIDTH)} ${ofBoth(agreement.different)}`,
   ];
   if (rest.without_final_answer > 0) {
     lines.push(
       `${"    no final answer".padEnd(MEASURE_WIDTH)} ${
-        agreed(rest.without_final_answer)
+        ofBoth(rest.without_final_answer)
       }  in one or both: only texts were compared`,
     );
   }
   lines.push(
     "",
     `${"".padEnd(MEASURE_WIDTH)} ${"left".padEnd(RUN_WIDTH)} right`,
-    row("Answered here only", ({ only }) => formatCount(only)),
-    row("Answer tokens p50", ({ completion_tokens: { p50 } }) => formatCount(p50)),
-    row("  p95", ({ completion_tokens: { p95 } }) => formatCount(p95)),
-    row("  in total", ({ completion_tokens: { sum } }) => formatCount(sum)),
-    row("Latency p50", ({ latency_ms: { p50 } }) => formatLatency(p50)),
-    row("  p95", ({ latency_ms: { p95 } }) => formatLatency(p95)),
-    row("Cost", ({ cost_usd: usd }) => usd === null ? "unknown" : formatUsd(usd)),
+    runsRow("Answered here only", ({ only }) => formatCount(only)),
+    runsRow("Answer tokens p50", ({ completion_tokens: { p50 } }) => formatCount(p50)),
+    runsRow("  p95", ({ completion_tokens: { p95 } }) => formatCount(p95)),
+    runsRow("  in total", ({ completion_tokens: { sum } }) => formatCount(sum)),
+    runsRow("Latency p50", ({ latency_ms: { p50 } }) => formatLatency(p50)),
+    runsRow("  p95", ({ latency_ms: { p95 } }) => formatLatency(p95)),
+    runsRow("Cost", ({ cost_usd: usd }) => usd === null ? "unknown" : formatUsd(usd)),
   );
   return `${lines.join("\n")}\n`;
 }

@@ -19,41 +19,35 @@ import { Settings } from "./settings.ts";
 import { jobNameOf } from "./submit_status.ts";
 import { holdsSecret } from "../lib/teacher/mod.ts";
 import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
-import { shownHeader } from "./headers.ts";
+import { shownHeader } from "./connection.ts";
 
 const DEFAULT_LEAD_MS = 120_000;
-/** Shortest `--lead`: its last 10 s are for shutting down, the rest is the calls' grace period. */
-const LEAST_LEAD_MS = 15_000;
+/** The shortest `--lead`: 5 s for the calls in flight, and 10 s for shutting down. */
+const MIN_LEAD_MS = 15_000;
 
 /** Prints or submits a job, or shows the state of one, or cancels it. */
 export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
-  const [what, ...inputs] = args.inputs;
+  const [action, ...inputs] = args.inputs;
   const settings = new Settings(args);
-  switch (what) {
+  switch (action) {
     case "status":
     case "cancel": {
       const { cancelCommand, statusCommand } = await import("./submit_status.ts");
-      return await (what === "status" ? statusCommand : cancelCommand)(inputs, settings, io);
+      return await (action === "status" ? statusCommand : cancelCommand)(inputs, settings, io);
     }
-    case "slurm": {
-      const job = await prepare(what, inputs, args, settings, io);
-      const { submitToSlurm } = await import("./submit_schedulers.ts");
-      await submitToSlurm(job, settings, io);
-      return EXIT_DONE;
-    }
+    case "slurm":
     case "kubernetes": {
-      const job = await prepare(what, inputs, args, settings, io);
-      const { submitToKubernetes } = await import("./submit_schedulers.ts");
-      await submitToKubernetes(job, settings, io);
+      const job = await prepare(action, inputs, args, settings, io);
+      const { submitToKubernetes, submitToSlurm } = await import("./submit_schedulers.ts");
+      await (action === "slurm" ? submitToSlurm : submitToKubernetes)(job, settings, io);
       return EXIT_DONE;
     }
-    default:
+    default: {
+      const word = action === undefined ? "nothing" : JSON.stringify(action);
       throw new UsageError(
-        `Cannot submit ${
-          what === undefined ? "nothing" : JSON.stringify(what)
-        }: the first word must be ` +
-          "slurm, kubernetes, status or cancel",
+        `Cannot submit ${word}: the first word must be slurm, kubernetes, status or cancel`,
       );
+    }
   }
 }
 
@@ -97,11 +91,12 @@ async function prepare(
     shards,
     parallel: Math.min(parallel, shards),
     run: ["run", ...inputs, ...runFlags(args)],
-    merge: mergeWords(stem, shards, settings),
+    merge: mergeArguments(stem, shards, settings),
     leadSeconds: Math.round(leadMs / 1_000),
   };
 }
 
+/** Throws if the inputs cannot be divided into shards. */
 function checkInputs(inputs: readonly string[], settings: Settings): void {
   if (settings.text("duplicates") === "keep") {
     throw new UsageError(
@@ -123,7 +118,7 @@ function readDivision(settings: Settings): { shards: number; parallel: number; l
   }
   const parallel = settings.integer("parallel", 1) ?? shards;
   const leadMs = settings.milliseconds("lead") ?? DEFAULT_LEAD_MS;
-  if (leadMs < LEAST_LEAD_MS) {
+  if (leadMs < MIN_LEAD_MS) {
     throw new UsageError(`Cannot use --lead ${settings.text("lead")}: it must be 15s or more`);
   }
   return { shards, parallel, leadMs };
@@ -131,18 +126,19 @@ function readDivision(settings: Settings): { shards: number; parallel: number; l
 
 /** Returns the flags that the shards' `retort run` gets, each as one argument. */
 function runFlags({ flags }: ParsedArgs): string[] {
-  const known = flagsOf("run");
+  const ofRun = flagsOf("run");
   const submitted = new Set(flagsOf("submit").map(({ name }) => name));
   return [...flags].flatMap(([name, value]) => {
-    const flag = known.find((one) => one.name === name);
+    const flag = ofRun.find((flag) => flag.name === name);
     if (flag === undefined || !submitted.has(name)) return [];
     if (typeof value === "boolean") return [flag.isOnByDefault ? `--no-${name}` : `--${name}`];
     if (flag.isValueOptional && value === "") return [`--${name}`];
-    return [value].flat().map((one) => `--${name}=${one}`);
+    return [value].flat().map((text) => `--${name}=${text}`);
   });
 }
 
-function mergeWords(stem: string, shards: number, settings: Settings): string[] {
+/** Returns the arguments of the merge after the shards. */
+function mergeArguments(stem: string, shards: number, settings: Settings): string[] {
   const { start, name } = splitPath(stem);
   const file = settings.text("merge") ?? `${start}merged/${name}.jsonl`;
   if (!file.endsWith(".jsonl")) {
@@ -192,17 +188,16 @@ function refuseSecrets(
   if (scheduler === "slurm") refuseVariables(settings, io);
 }
 
+/** Throws if shards on Slurm would need a key from a variable, which they do not get. */
 function refuseVariables(settings: Settings, io: Pick<Io, "env">): void {
   if (settings.text("api-key-file") !== undefined || settings.text("simulate") !== undefined) {
     return;
   }
-  const named = settings.text("api-key-env");
-  if (named === undefined && !io.env(DEFAULT_KEY_VARIABLE)) return;
+  const isNamed = settings.text("api-key-env") !== undefined;
+  if (!isNamed && !io.env(DEFAULT_KEY_VARIABLE)) return;
   throw new UsageError(
-    `Cannot submit with the key in ${
-      named === undefined ? DEFAULT_KEY_VARIABLE : "a variable"
-    }: Slurm saves ` +
-      "the environment of a job, and the shards do not get it. Write the key to a file that only you can " +
-      "read, and name it with --api-key-file",
+    `Cannot submit with the key in ${isNamed ? "a variable" : DEFAULT_KEY_VARIABLE}: Slurm would ` +
+      "save it with the job, so shards do not get it. Write the key to a file that only you can read, " +
+      "and name it with --api-key-file",
   );
 }

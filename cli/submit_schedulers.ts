@@ -132,7 +132,9 @@ function directive(settings: Settings, name: string): string | undefined {
   const value = settings.text(name);
   if (value === undefined || /^[\w.,:+-]+$/.test(value)) return value;
   throw new UsageError(
-    `Cannot use ${settings.given(name, value)}: it must be one word of letters, digits and _.,:+-`,
+    `Cannot use ${
+      settings.flagText(name, value)
+    }: it must be one word of letters, digits and _.,:+-`,
   );
 }
 
@@ -153,7 +155,7 @@ function timeLimit(settings: Settings, leadSeconds: number): string | undefined 
   if (seconds <= leadSeconds + SIGNAL_EARLY_S) {
     throw new UsageError(
       `Cannot use ${
-        settings.given("time", text!)
+        settings.flagText("time", text!)
       }: shards are signaled ${leadSeconds} s before it ` +
         `(--lead), up to ${SIGNAL_EARLY_S} s early, and each would be queued again as soon as it has ` +
         "started. Use a longer --time or a shorter --lead",

@@ -30,11 +30,11 @@ const MAX_NAME_LENGTH = 30;
  */
 export async function jobNameOf(stem: string): Promise<string> {
   const { start, name } = splitPath(stem);
-  const words = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")
+  const label = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")
     .slice(0, MAX_NAME_LENGTH).replaceAll(/^-+|-+$/g, "");
   const folder = resolve(start || ".");
-  const place = await Deno.realPath(folder).catch(() => folder);
-  return `retort-${words || "job"}-${sha256Hex(`${place}/${name}`).slice(0, 8)}`;
+  const realFolder = await Deno.realPath(folder).catch(() => folder);
+  return `retort-${label || "job"}-${sha256Hex(`${realFolder}/${name}`).slice(0, 8)}`;
 }
 
 /** The folder of a Slurm job's logs. */
@@ -42,6 +42,7 @@ export function logsOf(stem: string): string {
   return `${splitPath(stem).start}${OWN_FOLDER}/logs`;
 }
 
+/** Prints the states of a job's shards and of the job in its queue. Returns the exit code. */
 export async function statusCommand(
   outputs: readonly string[],
   settings: Settings,
@@ -62,13 +63,14 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
   const lines: string[] = [];
   let rows = 0, done = 0, failed = 0;
   for (const run of runs) {
-    const { state, why } = await stateOf(run);
+    const { state, detail } = await stateOf(run);
     states.set(state, (states.get(state) ?? 0) + 1);
     const summary = run.runFile?.summary;
     rows += summary?.total ?? 0;
     done += (summary?.total ?? 0) - (summary?.pending ?? 0);
     failed += summary?.failed ?? 0;
-    if (why !== "" && lines.length <= MAX_LISTED) lines.push(`  ${run.name}: ${state}${why}`);
+    // One more than is shown, to know whether there are more.
+    if (detail !== "" && lines.length <= MAX_LISTED) lines.push(`${run.name}: ${state}${detail}`);
   }
   const counts = [...states].map(([state, count]) => `${formatCount(count)} ${state}`);
   io.writeOut(`${formatCount(runs.length)} shards: ${counts.join(", ")}\n`);
@@ -76,27 +78,30 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
     `${formatCount(done)} of ${formatCount(rows)} rows of the shards that have ended ` +
       `are finished${failed === 0 ? "" : `, ${formatCount(failed)} of them failed`}\n`,
   );
-  for (const line of lines.slice(0, MAX_LISTED)) io.writeOut(`${printable(line.trim())}\n`);
+  for (const line of lines.slice(0, MAX_LISTED)) io.writeOut(`${printable(line)}\n`);
   if (lines.length > MAX_LISTED) io.writeOut("…\n");
   return (states.get("done") ?? 0) === runs.length;
 }
 
+/**
+ * Returns the state of a shard, and what to add to it in a list; "" for shards not to be listed.
+ */
 async function stateOf(
   { runFile, originalFiles, pieces }: MergeRun,
-): Promise<{ state: string; why: string }> {
-  if (pieces.length === 0) return { state: "done", why: "" };
+): Promise<{ state: string; detail: string }> {
+  if (pieces.length === 0) return { state: "done", detail: "" };
   if (runFile?.summary?.state === "done" && runFile.summary.pending === 0) {
-    return { state: "done", why: "" };
+    return { state: "done", detail: "" };
   }
   const status = await readStatus(statusPathOf(originalFiles.results));
   if (status?.ended && status.state === "failed") {
-    return { state: "failed to start", why: ": its log says why" };
+    return { state: "failed to start", detail: ": its log says why" };
   }
-  if (runFile === undefined) return { state: "not started", why: "" };
-  if (runFile.summary === null) return { state: "running or killed", why: "" };
+  if (runFile === undefined) return { state: "not started", detail: "" };
+  if (runFile.summary === null) return { state: "running or killed", detail: "" };
   const { state, pending, reason } = runFile.summary;
-  const why = `, ${formatCount(pending)} pending${reason === null ? "" : ` (${reason})`}`;
-  return { state: state === "done" ? "unfinished" : state, why };
+  const detail = `, ${formatCount(pending)} pending${reason === null ? "" : ` (${reason})`}`;
+  return { state: state === "done" ? "unfinished" : state, detail };
 }
 
 /**
@@ -172,16 +177,16 @@ async function cancelElsewhere(
   io: Io,
 ): Promise<number> {
   const deleted = await deleteJobs(name, namespace);
-  const where = `"${stem}.jsonl" is not on this machine`;
+  const problem = `"${stem}.jsonl" is not on this machine`;
   if (deleted === undefined) {
     throw new UsageError(
-      `Cannot cancel the job ${name}: ${where}, and Kubernetes could not be called. Use deno task ` +
+      `Cannot cancel the job ${name}: ${problem}, and Kubernetes could not be called. Use deno task ` +
         "submit cancel",
     );
   }
   if (deleted.trim() === "") {
     throw new UsageError(
-      `Cannot cancel the job ${name}: ${where}, and Kubernetes has no such job. Run this in the ` +
+      `Cannot cancel the job ${name}: ${problem}, and Kubernetes has no such job. Run this in the ` +
         "folder of the submit command, with the same output and --namespace",
     );
   }
@@ -205,13 +210,19 @@ interface JobOutput {
   readonly runs?: readonly MergeRun[];
 }
 
+/**
+ * Finds the shards of the job whose output the user named.
+ *
+ * @param operation What needs the output, for errors: `cancel a job`.
+ * @throws {UsageError} if it is not the output of a job
+ */
 async function findOutput(
   outputs: readonly string[],
   settings: Settings,
-  what: string,
+  operation: string,
 ): Promise<JobOutput> {
   if (outputs.length !== 1) {
-    throw new UsageError(`Cannot ${what} without its output: name one, as in out/`);
+    throw new UsageError(`Cannot ${operation} without its output: name one, as in out/`);
   }
   const [output] = outputs;
   if (await hasShards(output)) {
@@ -221,7 +232,7 @@ async function findOutput(
   }
   if (output.endsWith(".jsonl") && !(await exists(output))) return { stem: stemOf(output) };
   throw new UsageError(
-    `Cannot ${what}: "${output}" holds no shards. Name the -o of the job or, if only the cluster ` +
+    `Cannot ${operation}: "${output}" holds no shards. Name the -o of the job or, if only the cluster ` +
       "has it, the results of the job, as in out/prompts.jsonl",
   );
 }
@@ -236,8 +247,8 @@ async function hasShards(output: string): Promise<boolean> {
   const { start, name } = splitPath(isFolder ? inFolder(output, "x") : stemOf(output));
   try {
     for await (const file of Deno.readDir(`${start}${OWN_FOLDER}`)) {
-      const found = /^(.*)\.shards-\d+\.json$/.exec(file.name);
-      if (found !== null && (isFolder || found[1] === name)) return true;
+      const match = /^(.*)\.shards-\d+\.json$/.exec(file.name);
+      if (match !== null && (isFolder || match[1] === name)) return true;
     }
   } catch (error) {
     const { NotFound, NotADirectory } = Deno.errors;

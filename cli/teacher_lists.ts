@@ -40,6 +40,7 @@ export interface OpenLists extends AsyncDisposable {
   readonly list: TeacherList;
 }
 
+/** How long to wait before a DNS name without addresses is looked up again. */
 const RETRY_MS = 2_000;
 
 /**
@@ -114,7 +115,7 @@ function teacherListOf(
 
 /** A teacher that was created, and the entries of lists that name its address now. */
 interface Listed {
-  readonly made: ListedPlace;
+  readonly created: ListedPlace;
   /** The list that comes first decides the weight and the limit. */
   readonly entries: Map<OpenList, EndpointEntry>;
 }
@@ -140,14 +141,15 @@ class ListedTeachers implements AsyncDisposable {
   readonly #problems = new Map<string, string>();
   /** Addresses that no list names, in the order of leaving. */
   readonly #left = new Set<string>();
+  /** Resolves when all changes so far are applied. */
   #changing: Promise<unknown> = Promise.resolve();
 
   /**
    * Adds an entry of a list. Returns its place if no other list names its address, else undefined.
    */
   async join(list: OpenList, entry: EndpointEntry): Promise<TeacherPlace | undefined> {
-    const known = this.#byUrl.get(entry.url);
-    const listed = known ?? { made: await list.make(entry), entries: new Map() };
+    const listed = this.#byUrl.get(entry.url) ??
+      { created: await list.make(entry), entries: new Map() };
     this.#byUrl.set(entry.url, listed);
     this.#left.delete(entry.url);
     listed.entries.set(list, entry);
@@ -159,19 +161,20 @@ class ListedTeachers implements AsyncDisposable {
    * joining.
    */
   change(list: OpenList, changes: ListChange) {
-    const changed = this.#changing.then(() => this.#change(list, changes));
-    this.#changing = changed;
-    return changed;
+    const result = this.#changing.then(() => this.#change(list, changes));
+    this.#changing = result;
+    return result;
   }
 
   async #change(list: OpenList, { joined, left, changed }: ListChange) {
-    const places: TeacherPlace[] = [], leaving: Teacher[] = [], others: TeacherPlace[] = [];
+    const joinedPlaces: TeacherPlace[] = [], changedPlaces: TeacherPlace[] = [];
+    const leftTeachers: Teacher[] = [];
     const refused: EndpointEntry[] = [], problems: string[] = [];
     for (const entry of joined) {
       try {
         const place = await this.join(list, entry);
         this.#problems.delete(entry.url);
-        if (place !== undefined) places.push(place);
+        if (place !== undefined) joinedPlaces.push(place);
       } catch (error) {
         refused.push(entry);
         const { message } = error as Error;
@@ -182,21 +185,22 @@ class ListedTeachers implements AsyncDisposable {
     for (const entry of changed) {
       const listed = this.#byUrl.get(entry.url)!;
       listed.entries.set(list, entry);
-      others.push(placeOf(listed));
+      changedPlaces.push(placeOf(listed));
     }
     for (const { url } of left) {
       const listed = this.#byUrl.get(url);
       this.#problems.delete(url);
       if (listed === undefined || !listed.entries.delete(list)) continue;
       // The weight and the limit of the next list that names the address apply now.
-      if (listed.entries.size > 0) others.push(placeOf(listed));
+      if (listed.entries.size > 0) changedPlaces.push(placeOf(listed));
       else {
-        leaving.push(listed.made.teacher);
+        leftTeachers.push(listed.created.teacher);
         this.#left.add(url);
       }
     }
     this.#forgetOldest();
-    return { change: { joined: places, left: leaving, changed: others }, refused, problems };
+    const change = { joined: joinedPlaces, left: leftTeachers, changed: changedPlaces };
+    return { change, refused, problems };
   }
 
   /** Does not close teachers: the last calls may still be in flight. Idle connections time out. */
@@ -210,7 +214,7 @@ class ListedTeachers implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const listed = [...this.#byUrl.values()];
-    await Promise.all(listed.map(({ made }) => made[Symbol.asyncDispose]?.()));
+    await Promise.all(listed.map(({ created }) => created[Symbol.asyncDispose]?.()));
   }
 }
 
@@ -218,9 +222,9 @@ class ListedTeachers implements AsyncDisposable {
  * Returns the place of a teacher, with the weight and the limit of the first list that names it. If
  * that list sets none, those from the teacher's creation apply.
  */
-function placeOf({ made, entries }: Listed): TeacherPlace {
-  const [{ weight = made.weight, max = made.maxConcurrency }] = entries.values();
-  return { ...made, weight, maxConcurrency: max };
+function placeOf({ created, entries }: Listed): TeacherPlace {
+  const [{ weight = created.weight, max = created.maxConcurrency }] = entries.values();
+  return { ...created, weight, maxConcurrency: max };
 }
 
 function listOf(text: string): ListSource {
@@ -231,6 +235,7 @@ function listOf(text: string): ListSource {
   }
 }
 
+/** Reads a list for the first time; tries again for `waitMs` if that fails. */
 async function firstEntries(source: ListSource, waitMs: number): Promise<EndpointEntry[]> {
   const end = performance.now() + waitMs;
   while (true) {

@@ -10,11 +10,12 @@ import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
 import { openai } from "../lib/teacher/mod.ts";
 import { addressOf, DEFAULT_KEY_VARIABLE, Keys, type OnMissingKey } from "./api_key.ts";
 import type { TeacherSpec } from "./config_teachers.ts";
-import { holdsKey, readConnection } from "./headers.ts";
+import { holdsKey, readConnection } from "./connection.ts";
 import type { Io } from "./io.ts";
 import type { ListedPlace } from "./teacher_lists.ts";
 import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./settings.ts";
 
+/** The teachers of a run. Disposing of them closes their connections. */
 export interface OpenTeachers extends AsyncDisposable {
   /** Teachers at the start, including those of lists. */
   readonly teachers: readonly TeacherPlace[];
@@ -37,25 +38,26 @@ export async function openTeachers(
   io: Io,
   onMissingKey: OnMissingKey = "refuse",
 ): Promise<OpenTeachers> {
-  await using opened = new AsyncDisposableStack();
+  await using stack = new AsyncDisposableStack();
   const simulation = settings.text("simulate");
   const keys = new Keys(io, onMissingKey);
   const named = simulation === undefined ? namedTeachers(settings, specs, io) : [];
   // Not on the stack: in a run of days, any number of teachers join and leave.
-  const makeListed = async (teacher: NamedTeacher) => {
+  const openListed = async (teacher: NamedTeacher) => {
     const own = new AsyncDisposableStack();
     const [place] = await openReal([teacher], settings, io, keys, own, named);
     return { ...place, [Symbol.asyncDispose]: () => own.disposeAsync() };
   };
   const lists = named.filter(({ baseUrl }) => isList(baseUrl));
-  const alone = named.filter(({ baseUrl }) => !isList(baseUrl));
+  const single = named.filter(({ baseUrl }) => !isList(baseUrl));
   const teachers = simulation === undefined
-    ? await openReal(alone, settings, io, keys, opened, named)
-    : [await openSimulated(simulation, settings, specs, opened)];
+    ? await openReal(single, settings, io, keys, stack, named)
+    : [await openSimulated(simulation, settings, specs, stack)];
   const { places = [], list } = lists.length === 0
     ? {}
-    : opened.use(await openListsOf(lists, makeListed, settings));
-  const open = opened.move();
+    : stack.use(await openListsOf(lists, openListed, settings));
+  // Nothing has failed: from now on the caller closes the teachers.
+  const open = stack.move();
   return {
     teachers: [...teachers, ...places],
     teacherList: list,
@@ -72,16 +74,18 @@ async function openListsOf(
   const { openLists } = await import("./teacher_lists.ts");
   const wait = settings.text("wait") === "" ? Infinity : settings.milliseconds("wait");
   return await openLists(
-    lists.map((own) => ({
-      text: own.baseUrl,
-      make: ({ url }) => make({ ...own, baseUrl: url }),
+    lists.map((list) => ({
+      text: list.baseUrl,
+      make: ({ url }) => make({ ...list, baseUrl: url }),
     })),
     wait ?? DEFAULT_WAIT_MS,
   );
 }
 
+/** How long a DNS name may have no address at the start, without `--wait`. */
 const DEFAULT_WAIT_MS = 60_000;
 
+/** A teacher, or a list of teachers with common settings. */
 type NamedTeacher = TeacherSpec & { readonly baseUrl: string };
 
 /**
@@ -102,15 +106,16 @@ const OVERRIDDEN_FLAGS: readonly (readonly [flag: string, ...own: (keyof Teacher
   ["client-key", "clientCert", "clientKey"],
 ];
 
+/** Returns the teachers and lists that flags, configuration and environment name. */
 function namedTeachers(
   settings: Settings,
   specs: readonly TeacherSpec[],
   io: Io,
 ): NamedTeacher[] {
   const urls = settings.list("base-url").map((url) => addressOf(url, io));
-  const ownUrl = io.env("OPENAI_BASE_URL") || OPENAI_URL;
+  const defaultUrl = io.env("OPENAI_BASE_URL") || OPENAI_URL;
   if (specs.length === 0) {
-    return (urls.length > 0 ? urls : [ownUrl]).map((baseUrl) => ({ baseUrl }));
+    return (urls.length > 0 ? urls : [defaultUrl]).map((baseUrl) => ({ baseUrl }));
   }
   if (urls.length > 1) {
     throw new UsageError(
@@ -127,27 +132,33 @@ function namedTeachers(
   }
   return specs.map((spec) => ({
     ...spec,
-    baseUrl: spec.baseUrl === undefined ? urls[0] ?? ownUrl : addressOf(spec.baseUrl, io),
+    baseUrl: spec.baseUrl === undefined ? urls[0] ?? defaultUrl : addressOf(spec.baseUrl, io),
   }));
 }
 
+/**
+ * Creates teachers that send requests.
+ *
+ * @param stack Closes them.
+ * @param all All teachers and lists of the run, for the choice of keys.
+ */
 async function openReal(
   named: readonly NamedTeacher[],
   settings: Settings,
   io: Io,
   keys: Keys,
-  opened: AsyncDisposableStack,
+  stack: AsyncDisposableStack,
   all: readonly NamedTeacher[],
 ): Promise<TeacherPlace[]> {
-  const teachers: TeacherPlace[] = [];
-  for (const one of named) {
-    const { baseUrl, weight, maxConcurrency, rpm, tpm, ...own } = one;
+  const places: TeacherPlace[] = [];
+  for (const namedTeacher of named) {
+    const { baseUrl, weight, maxConcurrency, rpm, tpm, ...own } = namedTeacher;
     const model = own.model ?? settings.required(
       "model",
       "a model: add -m NAME, or --simulate to try Retort without a teacher",
     );
     const connection = await readConnection(own, settings, io);
-    const apiKey = await keyFor(one, all, holdsKey(connection.headers), settings, keys);
+    const apiKey = await keyFor(namedTeacher, all, holdsKey(connection.headers), settings, keys);
     const teacher = asUsage(() =>
       openai({
         baseUrl,
@@ -158,10 +169,10 @@ async function openReal(
         ...clientOptions(settings, own),
       })
     );
-    opened.defer(() => teacher.close());
-    teachers.push({ teacher, weight, maxConcurrency, rpm, tpm });
+    stack.defer(() => teacher.close());
+    places.push({ teacher, weight, maxConcurrency, rpm, tpm });
   }
-  return teachers;
+  return places;
 }
 
 /**
@@ -170,7 +181,7 @@ async function openReal(
  */
 async function keyFor(
   { baseUrl, apiKeyFile, apiKeyEnv }: NamedTeacher,
-  named: readonly NamedTeacher[],
+  all: readonly NamedTeacher[],
   isInHeaders: boolean,
   settings: Settings,
   keys: Keys,
@@ -183,7 +194,7 @@ async function keyFor(
   if (!isNamed && isInHeaders) return undefined;
   // Without a named key, the default key is OpenAI's: if OpenAI is among the teachers, no other
   // teacher gets it.
-  if (!isNamed && !isOpenAI(baseUrl) && named.some((other) => isOpenAI(other.baseUrl))) {
+  if (!isNamed && !isOpenAI(baseUrl) && all.some((other) => isOpenAI(other.baseUrl))) {
     return undefined;
   }
   const missing = isOpenAI(baseUrl)
@@ -202,7 +213,7 @@ async function openSimulated(
   simulation: string,
   settings: Settings,
   specs: readonly TeacherSpec[],
-  opened: AsyncDisposableStack,
+  stack: AsyncDisposableStack,
 ): Promise<TeacherPlace> {
   if (settings.list("base-url").length > 0) {
     throw new UsageError("Cannot use --base-url with --simulate: choose one teacher");
@@ -219,13 +230,13 @@ async function openSimulated(
   }
   const { parseSimulateOptions, serveSimulatedTeacher } = await import("../lib/simulate/mod.ts");
   const server = asUsage(() => serveSimulatedTeacher(parseSimulateOptions(simulation)));
-  opened.defer(() => server.close());
+  stack.defer(() => server.close());
   const teacher = openai({
     baseUrl: server.url,
     model: settings.text("model") ?? "simulated",
     ...clientOptions(settings),
   });
-  opened.defer(() => teacher.close());
+  stack.defer(() => teacher.close());
   return { teacher };
 }
 
@@ -245,7 +256,7 @@ function readThinkTags(settings: Settings): readonly [string, string] | undefine
   const tags = parseThinkTags(text);
   if (tags !== undefined) return tags;
   throw new UsageError(
-    `Cannot use ${settings.given("think-tags", text)}: it must be ${THINK_TAGS_RULE}`,
+    `Cannot use ${settings.flagText("think-tags", text)}: it must be ${THINK_TAGS_RULE}`,
   );
 }
 

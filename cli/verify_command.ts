@@ -17,6 +17,7 @@ import { readRowOptions, readSamples } from "./request.ts";
 import { Settings } from "./settings.ts";
 import { readShard } from "./shard.ts";
 
+/** Checks the output of a run, prints a report for each input and returns the exit code. */
 export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {
@@ -27,7 +28,7 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
     output: settings.required("output", "an output: add the -o of the run"),
   };
   await refuseFormerFolder(paths, io, "");
-  const found = await verify({
+  const verifications = await verify({
     ...await readRowOptions(settings),
     ...paths,
     limit: settings.integer("limit", 1),
@@ -35,46 +36,48 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
     endpoint: settings.choice("endpoint", ENDPOINTS),
     shard: readShard(settings, io),
   });
-  for (const one of found) {
-    if (!settings.isOn("quiet") || !isComplete(one)) io.writeOut(describe(one));
+  for (const verification of verifications) {
+    if (settings.isOn("quiet") && isComplete(verification)) continue;
+    io.writeOut(describe(verification));
   }
-  if (found.some(({ damageCount }) => damageCount > 0)) return EXIT_USAGE;
+  if (verifications.some(({ damageCount }) => damageCount > 0)) return EXIT_USAGE;
   const isEmpty = settings.text("shard") === undefined &&
-    found.every(({ rows, badRows }) => rows + badRows === 0);
+    verifications.every(({ rows, badRows }) => rows + badRows === 0);
   // An input that was emptied by accident must not count as complete.
   if (isEmpty && !settings.isOn("allow-empty")) {
     throw new UsageError(emptyMessage("verify", args.inputs));
   }
-  return found.every(isComplete) ? EXIT_DONE : EXIT_FAILED_ROWS;
+  return verifications.every(isComplete) ? EXIT_DONE : EXIT_FAILED_ROWS;
 }
 
 function isComplete({ succeeded, total, badRows, damageCount }: Verification): boolean {
   return succeeded === total && badRows === 0 && damageCount === 0;
 }
 
-function describe(found: Verification): string {
+function describe(verification: Verification): string {
+  const { total, samples, damage, damageCount } = verification;
   const lines = [
-    `${found.input} -> ${found.results}`,
-    count(found.total, found.samples > 1 ? samplesText(found) : "rows"),
-    count(found.succeeded, "have a result"),
-    count(found.failed, "failed permanently"),
-    count(found.pending, "pending"),
+    `${verification.input} -> ${verification.results}`,
+    count(total, samples > 1 ? samplesText(verification) : "rows"),
+    count(verification.succeeded, "have a result"),
+    count(verification.failed, "failed permanently"),
+    count(verification.pending, "pending"),
   ];
   const extras: [number, string][] = [
-    [found.mergedDuplicates, "identical rows, merged"],
-    [found.badRows, "bad rows in the input"],
-    [found.changed, "edited since they were answered or failed"],
-    [found.resent, "would be sent differently by this version"],
-    [found.surplus, "results of surplus samples"],
-    [found.strangers, "results of rows that are not in the input"],
-    [found.damageCount, "damaged lines"],
+    [verification.mergedDuplicates, "identical rows, merged"],
+    [verification.badRows, "bad rows in the input"],
+    [verification.changed, "edited since they were answered or failed"],
+    [verification.resent, "would be sent differently by this version"],
+    [verification.surplus, "results of surplus samples"],
+    [verification.strangers, "results of rows that are not in the input"],
+    [damageCount, "damaged lines"],
   ];
   for (const [number, words] of extras) if (number > 0) lines.push(count(number, words));
-  for (const { path, line, problem } of found.damage) {
+  for (const { path, line, problem } of damage) {
     lines.push(`  ${path}:${line}: ${problem}`);
   }
-  if (found.damageCount > found.damage.length) {
-    lines.push(`  … and ${found.damageCount - found.damage.length} more`);
+  if (damageCount > damage.length) {
+    lines.push(`  … and ${damageCount - damage.length} more`);
   }
   return lines.map((line) => `${printableLines(line)}\n`).join("");
 }

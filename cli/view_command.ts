@@ -6,21 +6,20 @@
 
 import { DataService } from "../lib/data/mod.ts";
 import { UsageError } from "../lib/errors.ts";
-
 import { printable } from "../lib/printable.ts";
 import { delay } from "../lib/timer.ts";
 import { serveView } from "../web/view/server.ts";
-import { SIGNAL_NUMBERS } from "./exit_codes.ts";
-import { openBrowser } from "./keep_page.ts";
-import type { Io, StopSignal } from "./io.ts";
+import { exitCodeOfSignal } from "./exit_codes.ts";
+import { type Io, onStopSignal, type StopSignal } from "./io.ts";
+import { showPage } from "./page.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { SignalCount } from "./second_signal.ts";
 import { Settings } from "./settings.ts";
 
-const MAX_PORT = 65_535;
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
-const SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+/** How often the index is asked whether it has read a row. */
+const POLL_MS = 20;
 
+/** Serves the page over results until interrupted. */
 export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {
@@ -29,7 +28,7 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
     );
   }
   const hostname = settings.text("monitor-host") || undefined;
-  const port = settings.integer("port", 0, MAX_PORT) ?? 0;
+  const port = settings.port("port") ?? 0;
   using interruption = new Interruption(io);
   const { signal } = interruption;
   try {
@@ -37,17 +36,11 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
     await waitForFirstRow(service, args.inputs, signal);
     await using served = serveView(service, { hostname, port, program: io.program });
     io.writeErr(`View: ${served.url}\nCtrl-C ends it\n`);
-    if (hostname !== undefined && !LOOPBACK.test(hostname)) {
-      io.writeErr(
-        "Warning: everyone who has this address can read the prompts and answers, and it is sent " +
-          "over the network unencrypted\n",
-      );
-    }
-    if (settings.isOn("open")) {
-      openBrowser(served.url).catch((error: Error) =>
-        io.writeErr(`Cannot open a browser: ${printable(error.message)}. Open the address above\n`)
-      );
-    }
+    const exposure = "read the prompts and answers";
+    showPage(
+      { url: served.url, hostname, isOpened: settings.isOn("open"), exposure },
+      (message) => io.writeErr(`${printable(message)}\n`),
+    );
     await interruption.ended;
   } catch (error) {
     if (error !== signal.reason) throw error;
@@ -55,8 +48,12 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
   return 0;
 }
 
-/** Waits until a row or a whole file was read; throws if no file can be read. Returns at once for
- * an empty folder, whose files may come later. */
+/**
+ * Waits until a row or a whole file was read. Does not wait for an empty folder, whose files may
+ * come later.
+ *
+ * @throws {UsageError} if no file can be read
+ */
 async function waitForFirstRow(
   service: DataService,
   paths: readonly string[],
@@ -71,7 +68,7 @@ async function waitForFirstRow(
     if (files.every(({ problem }) => problem !== null)) {
       throw new UsageError(`Cannot open "${paths[0]}": ${files[0].problem}`);
     }
-    await delay(20);
+    await delay(POLL_MS);
   }
 }
 
@@ -86,7 +83,7 @@ export class Interruption implements Disposable {
   readonly #controller = new AbortController();
   readonly #signals = new SignalCount();
   readonly #exit: Io["exit"];
-  readonly #stops: readonly (() => void)[];
+  readonly #stopListening: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Aborted by the first signal. */
   readonly signal = this.#controller.signal;
@@ -97,20 +94,20 @@ export class Interruption implements Disposable {
 
   constructor(io: Io) {
     this.#exit = io.exit;
-    this.#stops = SIGNALS.map((signal) => io.onSignal(signal, () => this.#handle(signal)));
+    this.#stopListening = onStopSignal(io, (signal) => this.#handle(signal));
   }
 
   #handle(signal: StopSignal): void {
     const count = this.#signals.add();
     if (count === undefined) return;
     this.#controller.abort();
-    const exit = () => this.#exit?.(128 + SIGNAL_NUMBERS[signal]);
+    const exit = () => this.#exit?.(exitCodeOfSignal(signal));
     if (count > 1) exit();
     else this.#timer = setTimeout(exit, GRACE_MS);
   }
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
-    for (const stop of this.#stops) stop();
+    this.#stopListening();
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Handles words that users type instead of a command or a flag: accepts aliases, and reports a
- * mistyped command before it is taken for an input file.
+ * Handles words that users type instead of a command or a flag: accepts aliases, suggests similar
+ * words, and reports a mistyped or misplaced command before it is taken for an input file.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { closestString, levenshteinDistance } from "../lib/deps/std_text.ts";
 import { UsageError } from "../lib/errors.ts";
 import { type Command, COMMANDS, isCommand } from "./commands.ts";
 
+/** Other spellings of flags for help and version. */
 const ALIASES: Readonly<Record<string, string>> = {
   "-help": "--help",
   "-?": "--help",
@@ -44,8 +45,8 @@ export function withoutAliases(args: readonly string[]): string[] {
 }
 
 /**
- * Returns the nearest of some words, or undefined if none is near enough: within `maxTypos` edits,
- * and half of the letters.
+ * Returns the nearest of some words; undefined if it takes more than `maxTypos` edits, or more
+ * edits than half of the word's letters.
  */
 export function nearest(
   word: string,
@@ -53,7 +54,8 @@ export function nearest(
   maxTypos = MAX_TYPOS,
 ): string | undefined {
   if (words.length === 0) return undefined;
-  // An anagram comes first: swapped letters count as two edits, although they are one typo.
+  // A word with the same letters comes first: two swapped ones are one typo, but count as two
+  // edits.
   const closest = words.find((other) => lettersOf(other) === lettersOf(word)) ??
     closestString(word, words);
   const maxEdits = Math.min(maxTypos, Math.ceil(word.length / 2));
@@ -74,8 +76,8 @@ export function refuseMistypedCommand(args: readonly string[]): void {
   // Words with a dot, a slash or a digit are paths.
   if (word === undefined || !/^[a-z]{3,}$/i.test(word)) return;
   if (isCommand(word) || exists(word)) return;
-  const meant = nearest(word, COMMANDS);
-  const advice = meant === undefined ? SYNONYMS.get(word) : `Did you mean "${meant}"?`;
+  const similar = nearest(word, COMMANDS);
+  const advice = similar === undefined ? SYNONYMS.get(word) : `Did you mean "${similar}"?`;
   if (advice === undefined) return;
   throw new UsageError(`Cannot run "${word}": it is neither a command nor a file. ${advice}`);
 }
@@ -86,10 +88,10 @@ export function refuseMistypedCommand(args: readonly string[]): void {
  * @throws {UsageError} that says where the command belongs
  */
 export function refuseLateCommand(inputs: readonly string[]): void {
-  const late = inputs.find((input) => isCommand(input) && !exists(input));
-  if (late === undefined) return;
+  const command = inputs.find((input) => isCommand(input) && !exists(input));
+  if (command === undefined) return;
   throw new UsageError(
-    `Cannot read "${late}": no such file. The command "${late}" must be the first word`,
+    `Cannot read "${command}": no such file. The command "${command}" must be the first word`,
   );
 }
 
@@ -103,8 +105,8 @@ export function helpTopic(words: readonly string[]): Command | undefined {
   if (word === undefined) return undefined;
   const topic = COMMANDS.find((command) => command === word);
   if (topic !== undefined && others.length === 0) return topic;
-  const meant = nearest(word, COMMANDS);
-  const advice = meant === undefined || topic !== undefined ? "" : `. Did you mean "${meant}"?`;
+  const similar = nearest(word, COMMANDS);
+  const advice = similar === undefined || topic !== undefined ? "" : `. Did you mean "${similar}"?`;
   throw new UsageError(
     `Cannot show help for "${words.join(" ")}": the commands are ${COMMANDS.join(", ")}${advice}`,
   );

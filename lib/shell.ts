@@ -19,7 +19,7 @@ export function withProgram(text: string, program: string): string {
   return text.replaceAll(/(?<=^|[\s(])retort(?= (?:merge|convert|run) )/gm, () => program);
 }
 
-/** Operating system, as Deno names it. */
+/** An operating system, as Deno names it. */
 type System = typeof Deno.build.os;
 
 /**

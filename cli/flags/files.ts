@@ -1,8 +1,13 @@
-/** Flags about files and their rows. */
+/**
+ * Flags about files and their rows.
+ *
+ * @module
+ */
 
 import type { FlagEntry } from "../flags.ts";
 
-const ROW_COMMANDS = ["run", "retry", "verify", "export", "convert"] as const;
+/** Commands that read rows. */
+export const ROW_COMMANDS = ["run", "retry", "verify", "export", "convert"] as const;
 const DATASET_COMMANDS = ["export", "convert"] as const;
 
 export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [

@@ -1,4 +1,9 @@
-/** Flags about the teacher: what it is sent, how fast, and which answers are kept. */
+/**
+ * Flags about the teacher: what it is sent, how fast, which answers are kept, when a run stops, and
+ * what is sent again.
+ *
+ * @module
+ */
 
 import type { FlagEntry } from "../flags.ts";
 

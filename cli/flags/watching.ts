@@ -1,9 +1,12 @@
-/** Flags about progress, the page and the help. */
+/**
+ * Flags about progress, the page and the help.
+ *
+ * @module
+ */
 
 import { COMMANDS } from "../commands.ts";
 import type { FlagEntry } from "../flags.ts";
-
-const ROW_COMMANDS = ["run", "retry", "verify", "export", "convert"] as const;
+import { ROW_COMMANDS } from "./files.ts";
 
 /** What is printed, and how. */
 export const PROGRESS: readonly FlagEntry[] = [

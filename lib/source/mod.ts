@@ -8,7 +8,7 @@
  * @module
  */
 
-export { isRawJson, parseLossless } from "./json_values.ts";
+export { isRawJson, parseLossless, setField } from "./json_values.ts";
 export { differenceOf } from "./earlier_request.ts";
 export { imagesIn } from "./image_files.ts";
 export { parseRowJson, RowParser, type RowParserOptions } from "./parse_row.ts";

@@ -14,7 +14,7 @@ import { type TempDir, tempDir } from "../support/temp.ts";
 import { answering } from "./generator_fixture.ts";
 
 const NOTHING: MonitorRequest = { page: undefined, report: { kind: "none" } };
-const BY_DEFAULT = { kind: "default", isSaid: true } as const;
+const BY_DEFAULT = { kind: "default", isPathShown: true } as const;
 const PAGE = { port: 0, hostname: undefined, isOpened: false, keep: "watched" as const };
 
 function read(...args: string[]): MonitorRequest {
@@ -57,7 +57,7 @@ Deno.test("readMonitor() reads where the page is served and the report is writte
   assertEquals(read(), { page: undefined, report: BY_DEFAULT });
   assertEquals(read("--quiet", "--monitor"), {
     page: PAGE,
-    report: { ...BY_DEFAULT, isSaid: false },
+    report: { ...BY_DEFAULT, isPathShown: false },
   });
   assertEquals(read("--no-report"), NOTHING);
   assertEquals(read("--monitor=8123").page?.port, 8123);
@@ -133,7 +133,7 @@ Deno.test("openMonitor() writes a report next to the results, keeps the one befo
   await again.run();
   assertEquals([await again.end(), again.said, await reports()], [true, [], ["in.report.html"]]);
   await Deno.remove(dir.path("out/in.jsonl"));
-  const anew = await openIn(dir, { report: { kind: "default", isSaid: false } });
+  const anew = await openIn(dir, { report: { kind: "default", isPathShown: false } });
   await anew.run();
   assertEquals([await anew.end(), anew.said], [true, []]);
   const [kept, latest] = await reports();

@@ -75,6 +75,7 @@ export function shownHeader(text: string): string {
   return `${name}=@env:${name.toUpperCase().replaceAll(/\W/g, "_")}`;
 }
 
+/** The options of a teacher that concern its connection. */
 export type ConnectionOptions =
   & Pick<OpenAICompatibleOptions, "endpoint" | "ca" | "clientCert" | "clientKey" | "insecureTls">
   & Required<Pick<OpenAICompatibleOptions, "headers" | "secrets">>;
@@ -83,21 +84,21 @@ export type ConnectionOptions =
  * Reads the connection settings of a teacher. Its own settings in the configuration take precedence
  * over flags.
  *
- * @throws {UsageError} if a file or a variable is missing
+ * @throws {UsageError} if a setting is wrong, or a file or a variable is missing
  */
 export async function readConnection(
-  own: TeacherSpec,
+  spec: TeacherSpec,
   settings: Settings,
   io: Io,
 ): Promise<ConnectionOptions> {
-  const hasOwnPair = own.clientCert !== undefined || own.clientKey !== undefined;
-  const ownFields = Object.entries(own.headers ?? {}).map(([name, value]) => `${name}=${value}`);
+  const hasOwnPair = spec.clientCert !== undefined || spec.clientKey !== undefined;
+  const ownFields = Object.entries(spec.headers ?? {}).map(([name, value]) => `${name}=${value}`);
   return {
     ...readHeaders([...settings.list("header"), ...ownFields], io),
-    endpoint: own.endpoint ?? settings.choice("endpoint", ENDPOINTS),
-    ca: await settings.fileOr("ca-file", own.caFile),
-    clientCert: await settings.fileOr("client-cert", own.clientCert, hasOwnPair),
-    clientKey: await settings.fileOr("client-key", own.clientKey, hasOwnPair),
-    insecureTls: own.insecureTls ?? settings.isOn("insecure-tls"),
+    endpoint: spec.endpoint ?? settings.choice("endpoint", ENDPOINTS),
+    ca: await settings.fileOr("ca-file", spec.caFile),
+    clientCert: await settings.fileOr("client-cert", spec.clientCert, hasOwnPair),
+    clientKey: await settings.fileOr("client-key", spec.clientKey, hasOwnPair),
+    insecureTls: spec.insecureTls ?? settings.isOn("insecure-tls"),
   };
 }

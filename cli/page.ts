@@ -1,5 +1,6 @@
 /**
- * Opens the page of a run in the user's browser, and keeps it after the run while it is open there.
+ * Pages in the user's browser: warns if others can open them, opens them, and keeps the page of a
+ * run after the run.
  *
  * @module
  */
@@ -7,7 +8,7 @@
 import { UsageError } from "../lib/errors.ts";
 import { formatDuration } from "../lib/figures.ts";
 import type { Monitor } from "../web/server.ts";
-import type { Io } from "./io.ts";
+import { type Io, onStopSignal } from "./io.ts";
 import type { Settings } from "./settings.ts";
 import { watchParent } from "./signals.ts";
 
@@ -23,6 +24,7 @@ export type PageKeep = "watched" | number;
  */
 const MAX_UNATTENDED_MS = 600_000;
 
+/** How often `keepPage` checks whether the page is still needed. */
 const POLL_MS = 250;
 
 /** Reads `--monitor-keep`. */
@@ -60,9 +62,7 @@ export async function keepPage(
   const isNeeded = () => now() - startMs < maxMs && (keep !== "watched" || monitor.isWatched);
   if (!isNeeded()) return;
   const ended = Promise.withResolvers<void>();
-  const stopListening = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
-    io.onSignal(signal, ended.resolve)
-  );
+  const stopListening = onStopSignal(io, () => ended.resolve());
   using _parent = watchParent(io, ended.resolve);
   const poll = setInterval(() => isNeeded() || ended.resolve(), POLL_MS);
   say(`The run has ended. Its page stays up ${formatKeep(keep, maxMs)}; Ctrl-C closes it now`);
@@ -70,7 +70,7 @@ export async function keepPage(
     await ended.promise;
   } finally {
     clearInterval(poll);
-    for (const stop of stopListening) stop();
+    stopListening();
   }
 }
 
@@ -80,6 +80,37 @@ function formatKeep(keep: PageKeep, maxMs: number): string {
   return maxMs === Infinity
     ? "while it is open in a browser"
     : `while it is open in a browser, for ${formatDuration(maxMs)} at most`;
+}
+
+/** Host names that only this machine can reach. */
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
+
+/** A page that is served. */
+export interface ServedPage {
+  readonly url: string;
+  /** The address that the server listens on; undefined for 127.0.0.1. */
+  readonly hostname: string | undefined;
+  /** Whether to open the page in the default browser. */
+  readonly isOpened: boolean;
+  /** What anyone who has the URL can do, for the warning. */
+  readonly exposure: string;
+}
+
+/** Warns if other machines can reach a page, and opens it if requested. */
+export function showPage(
+  { url, hostname, isOpened, exposure }: ServedPage,
+  say: (message: string) => void,
+): void {
+  if (hostname !== undefined && !LOOPBACK.test(hostname)) {
+    say(
+      `Warning: anyone who has this address can ${exposure}, and it is sent over the network ` +
+        "unencrypted",
+    );
+  }
+  if (!isOpened) return;
+  openBrowser(url).catch((error: Error) =>
+    say(`Cannot open a browser: ${error.message}. Open the address above`)
+  );
 }
 
 /** Commands that open a URL. Other systems have `xdg-open`. */

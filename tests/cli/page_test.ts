@@ -1,7 +1,7 @@
 /** How long the page stays after a run. @module */
 
 import { assertEquals, assertMatch, assertThrows } from "../../lib/deps/std_assert.ts";
-import { keepPage, type PageKeep, readPageKeep } from "../../cli/keep_page.ts";
+import { keepPage, type PageKeep, readPageKeep } from "../../cli/page.ts";
 import type { Io } from "../../cli/io.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { Settings } from "../../cli/settings.ts";
