@@ -4,11 +4,10 @@
  * @module
  */
 
-/** The signals that end a run. */
-export const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-
 /** A signal that ends a run. */
-export type StopSignal = typeof STOP_SIGNALS[number];
+export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
+
+export const STOP_SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /**
  * The system's signals for a stop signal. Windows sends SIGBREAK for Ctrl-Break, which unlike
