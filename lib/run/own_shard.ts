@@ -18,7 +18,7 @@ import {
   type Shard,
   type ShardPlan,
   shardStem,
-  shareOfRows,
+  shareOfInput,
 } from "../shards/mod.ts";
 import { filesOf, type OutputFiles, sharedOutput } from "./outputs.ts";
 import { checkOutputs } from "./output_checks.ts";
@@ -75,7 +75,7 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
       files: { ...own, pieces: piecesOf(plan, shard.index, options.input) },
       limit: limit === undefined ? Infinity : limitOf(shard, plan, limit),
       stem,
-      share: shareOfRows(plan, shard.index),
+      share: shareOfInput(plan, shard.index),
     };
   } catch (error) {
     // A refused number of shards is none of the runs of the output, unless a job's merge waits.

@@ -19,6 +19,7 @@ import {
 } from "../formats/mod.ts";
 import { VERSION } from "../version.ts";
 
+/** A file of the input, and what its borders were made for. */
 export interface PlannedInput {
   /** As the user named it, or as found in a folder or by a pattern. */
   readonly path: string;
@@ -64,7 +65,9 @@ interface Candidate {
 /**
  * Divides files, taken as one sequence, into contiguous shards.
  *
- * @throws {SourceError} when a file cannot be read, or when there are fewer pieces than shards
+ * @param count The number of shards.
+ * @throws {SourceError} when a file cannot be read, or when all files are divided only between row
+ * groups or not at all, and there are fewer such pieces than shards
  */
 export async function divide(
   files: readonly string[],
@@ -72,8 +75,8 @@ export async function divide(
   options: InputOptions = {},
 ): Promise<ShardPlan> {
   const candidates = await candidatesOf(files, options);
-  const isIndivisible = candidates.every(({ divisible }) => divisible.kind !== "anywhere");
-  if (isIndivisible) refuseTooFew(candidates, count);
+  const isInPieces = candidates.every(({ divisible }) => divisible.kind !== "anywhere");
+  if (isInPieces) refuseTooFew(candidates, count);
   const total = sumOf(candidates, ({ divisible }) => divisible.size);
   const targets = Array.from({ length: count - 1 }, (_, i) => total * (i + 1) / count);
   const inputs: PlannedInput[] = [];
@@ -81,9 +84,9 @@ export async function divide(
   let base = 0;
   for (const [input, candidate] of candidates.entries()) {
     const { size } = candidate.divisible;
-    const wanted = targets.filter((target) => target > base && target <= base + size)
+    const targetsInFile = targets.filter((target) => target > base && target <= base + size)
       .map((target) => target - base);
-    const division = await divisionOf(candidate, wanted);
+    const division = await divisionOf(candidate, targetsInFile);
     for (const border of division.borders) {
       const isEnd = border === undefined || border.byte >= size;
       starts.push(isEnd ? { input: input + 1, ...START } : { input, ...border });
@@ -97,7 +100,7 @@ export async function divide(
     retort: VERSION,
     shards: count,
     inputs,
-    starts: isIndivisible ? spread(starts, candidates) : starts,
+    starts: isInPieces ? spread(starts, candidates) : starts,
   };
 }
 
@@ -162,15 +165,15 @@ function spread(starts: readonly ShardStart[], candidates: readonly Candidate[])
   );
   const isAtOrAfter = (piece: ShardStart, start: ShardStart) =>
     piece.input > start.input || (piece.input === start.input && piece.byte >= start.byte);
-  const chosen: number[] = [];
-  for (const [i, start] of starts.entries()) {
+  const firstPieces: number[] = [];
+  for (const [shard, start] of starts.entries()) {
     const nearest = pieces.findIndex((piece) => isAtOrAfter(piece, start));
     // Leaves one piece for each shard that follows.
-    const last = pieces.length - (starts.length - i);
+    const last = pieces.length - (starts.length - shard);
     const index = nearest === -1 ? last : Math.min(nearest, last);
-    chosen.push(i === 0 ? 0 : Math.max(index, chosen[i - 1] + 1));
+    firstPieces.push(shard === 0 ? 0 : Math.max(index, firstPieces[shard - 1] + 1));
   }
-  return chosen.map((index) => pieces[index]);
+  return firstPieces.map((index) => pieces[index]);
 }
 
 function refuseTooFew(candidates: readonly Candidate[], count: number): void {

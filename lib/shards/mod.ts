@@ -21,6 +21,5 @@ export {
   rowsBefore,
   type Shard,
   shardStem,
-  shareOfRows,
-  wholeOf,
+  shareOfInput,
 } from "./shard.ts";

@@ -14,9 +14,10 @@ import { commandText, shellWord } from "../shell.ts";
 import type { PlannedInput } from "./divide.ts";
 import { readPlan } from "./plan_file.ts";
 
-/** The files with the borders of a division, and the number of its shards. */
+/** Matches the file with the borders of a division; captures its output's name and its shards. */
 const PLAN_NAME = /^(.*)\.shards-(\d+)\.json$/;
-const RESULTS_NAME = /^(.*)-\d{5,}-of-(\d{5,})\.jsonl$/;
+/** Matches the results of a shard; captures its output's name and the number of shards. */
+const SHARD_RESULTS_NAME = /^(.*)-\d{5,}-of-(\d{5,})\.jsonl$/;
 
 /** Shards or a run over whole files have answered what another division would ask again. */
 export class OtherDivisionError extends UsageError {}
@@ -34,11 +35,13 @@ export interface OwnOutput {
   readonly wholeResults: readonly string[];
 }
 
-/** Borders that are pinned in a folder. */
+/** A division into shards whose borders are pinned. */
 export interface Division {
-  /** The path of the borders. */
+  /** The path of the file with the borders. */
   readonly path: string;
+  /** The stem that all its shards share: `out/x`. */
   readonly stem: string;
+  /** The number of shards. */
   readonly count: number;
 }
 
@@ -175,7 +178,7 @@ async function firstAnswers(divisions: readonly Division[]): Promise<Answers | u
   const { start } = splitPath(divisions[0].stem);
   for (const place of [start, `${start}${OWN_FOLDER}/shards/`]) {
     for (const file of await namesIn(place === start ? folder : place)) {
-      const [, name, count] = RESULTS_NAME.exec(file) ?? [];
+      const [, name, count] = SHARD_RESULTS_NAME.exec(file) ?? [];
       const division = divisions.find((one) =>
         one.stem === `${start}${name}` && one.count === Number(count)
       );

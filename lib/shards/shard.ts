@@ -75,15 +75,6 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
   return pieces;
 }
 
-/** The whole input, one piece per file. */
-export function wholeOf(plan: ShardPlan, options: InputOptions = {}): InputPiece[] {
-  return plan.inputs.map((planned) => ({
-    path: planned.path,
-    name: planned.path,
-    options: optionsOf(planned, options),
-  }));
-}
-
 function optionsOf({ format, json_columns }: PlannedInput, options: InputOptions): InputOptions {
   return { ...options, inputFormat: format, jsonColumns: json_columns ?? undefined };
 }
@@ -92,7 +83,7 @@ function optionsOf({ format, json_columns }: PlannedInput, options: InputOptions
  * The fraction of the whole input that a shard reads: of rows, or of bytes if there is a compressed
  * file, whose rows are not counted.
  */
-export function shareOfRows(plan: ShardPlan, index: number): number {
+export function shareOfInput(plan: ShardPlan, index: number): number {
   const pieces = piecesOf(plan, index);
   if (plan.inputs.every(({ end }) => end !== null)) {
     const all = sumOf(plan.inputs, ({ end }) => end!.rows);
@@ -122,6 +113,7 @@ export function rowsBefore(plan: ShardPlan, index: number): number | undefined {
 }
 
 export interface PinOptions {
+  /** How the input is read. @default by its name, then by its content */
   readonly input?: InputOptions;
   /** Whether new borders are written. @default true */
   readonly writes?: boolean;
@@ -149,30 +141,34 @@ export async function pinnedPlan(
   const path = planPathOf(output.stem, count);
   await refuseOtherDivisions(output, files, count);
   const pinned = await readPlan(path);
-  if (pinned !== undefined) return await checked(pinned, path, files, options.input);
+  if (pinned !== undefined) return await checkPlan(pinned, path, files, options.input);
   if (options.writes === false) return await divide(files, count, options.input);
   await makeFolder(dirname(path));
   using _lock = await waitForLock(path.replace(/\.json$/, ".lock"), options);
-  const others = await readPlan(path);
-  if (others !== undefined) return await checked(others, path, files, options.input);
+  // Another process may have written it while this one waited.
+  const written = await readPlan(path);
+  if (written !== undefined) return await checkPlan(written, path, files, options.input);
   const plan = await divide(files, count, options.input);
   await writePlan(path, plan);
   return plan;
 }
 
-async function checked(
+/** Checks that the borders are those of these files, and returns them with the paths of now. */
+async function checkPlan(
   plan: ShardPlan,
   path: string,
   files: readonly string[],
   { inputFormat, jsonColumns }: InputOptions = {},
 ): Promise<ShardPlan> {
-  const now = files.map((file) => basename(file));
-  const before = plan.inputs.map((input) => basename(input.path));
-  const other = before.find((name, i) => name !== now[i]) ?? now[before.length];
-  if (other !== undefined) {
+  const names = files.map((file) => basename(file));
+  const plannedNames = plan.inputs.map((input) => basename(input.path));
+  const replaced = plannedNames.find((name, i) => name !== names[i]);
+  const added = names[plannedNames.length];
+  if (replaced !== undefined || added !== undefined) {
+    const difference = replaced === undefined ? `without "${added}"` : `"${replaced}" among them`;
     throw new UsageError(
-      `Cannot use the borders in "${path}": they were made for other files ("${other}" is one of ` +
-        "them or is new). Name the inputs as before, or another output",
+      `Cannot use the borders in "${path}": they were made for other files, ${difference}. Name the ` +
+        "same inputs in the same order, or another output",
     );
   }
   const inputs: PlannedInput[] = [];
