@@ -43,7 +43,7 @@ export interface RunContext {
 /** What all inputs of a run share. */
 export interface JobContext {
   /** Selects answers by `uids` and `excludeUids`; one selection for all inputs. */
-  readonly chosen: UidSelection;
+  readonly selection: UidSelection;
   readonly options: RunOptions;
   /**
    * Returns the parser of rows. `uidFieldLast`: the fields of `uidField` come after `id`, as in an

@@ -23,7 +23,7 @@ const MAX_PARAM_NAMES = 100;
 const MAX_DIFFERENCES = 20;
 
 /** What the first pass found. Where rows and answers differ, the comments say which are counted. */
-export class Preflight {
+export class Findings {
   /** Answers for each row. */
   readonly samples: number;
   /** What the second pass must do for each answer. */
@@ -192,15 +192,15 @@ export class JobCounts {
   }
 
   /** Planned answers and bad lines that are not on disk yet. */
-  remainingOf({ plan }: Preflight): number {
+  remainingOf({ plan }: Findings): number {
     return plan.toAsk - this.#settled + plan.bad - this.badWritten;
   }
 
   /** The current counts of the input. */
-  countsOf(found: Preflight): Pick<SummaryFile, "total" | "succeeded" | "failed" | "pending"> {
-    const { total } = found;
-    const succeeded = found.succeeded + this.#succeeded;
-    const failed = found.failed + this.#failed - this.#recovered;
+  countsOf(findings: Findings): Pick<SummaryFile, "total" | "succeeded" | "failed" | "pending"> {
+    const { total } = findings;
+    const succeeded = findings.succeeded + this.#succeeded;
+    const failed = findings.failed + this.#failed - this.#recovered;
     return { total, succeeded, failed, pending: total - succeeded - failed };
   }
 }

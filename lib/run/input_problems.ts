@@ -10,10 +10,10 @@ import { UTF8_ADVICE } from "../formats/mod.ts";
 import { formatCount, formatCountOf, sumOf } from "../figures.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
 import type { RowOptions } from "./options.ts";
-import type { Preflight } from "./findings.ts";
+import type { Findings } from "./findings.ts";
 
-type Found = Pick<
-  Preflight,
+type UsedFindings = Pick<
+  Findings,
   "bad" | "shapes" | "shapeStarts" | "changed" | "resent" | "rows" | "unreadable" | "placeOf"
 >;
 
@@ -30,28 +30,28 @@ const MAX_LISTED = 20;
  * @throws {SourceError} for inputs that cannot be read, bad rows, and inputs without any row
  * @throws {UsageError} for mixed shapes, edited rows, and rows that this version sends differently
  */
-export function checkInput(found: readonly Found[], options: Options): void {
+export function checkInput(findings: readonly UsedFindings[], options: Options): void {
   const source = [
-    ...found.flatMap(({ unreadable }) => unreadable ?? []),
-    ...options.skipBadRows ? [] : badRowProblem(options.input, found),
+    ...findings.flatMap(({ unreadable }) => unreadable ?? []),
+    ...options.skipBadRows ? [] : badRowProblem(options.input, findings),
   ];
   const usage = [
-    ...options.mixedShapes ? [] : shapeProblem(found),
-    ...options.changed === undefined ? changedProblem(found) : [],
+    ...options.mixedShapes ? [] : shapeProblem(findings),
+    ...options.changed === undefined ? changedProblem(findings) : [],
   ];
   if (source.length + usage.length === 0 && !options.allowEmpty) {
-    source.push(...emptyProblem(options.input, found));
+    source.push(...emptyProblem(options.input, findings));
   }
   if (source.length + usage.length === 0) return;
   const message = [...source, ...usage].join("\n");
   throw source.length > 0 ? new SourceError(message) : new UsageError(message);
 }
 
-function badRowProblem(inputs: readonly string[], found: readonly Found[]): string[] {
-  const count = sumOf(found, ({ bad }) => bad.count);
+function badRowProblem(inputs: readonly string[], findings: readonly UsedFindings[]): string[] {
+  const count = sumOf(findings, ({ bad }) => bad.count);
   if (count === 0) return [];
   const lines = listBadLines(
-    found.map((one, index) => ({
+    findings.map((one, index) => ({
       input: inputs[index],
       bad: one.bad,
       placeOf: (line) => one.placeOf(line),
@@ -104,9 +104,9 @@ function groupLines(
   return lines;
 }
 
-function shapeProblem(found: readonly Found[]): string[] {
+function shapeProblem(findings: readonly UsedFindings[]): string[] {
   const shapes = new Map<string, { count: number; place: string }>();
-  for (const one of found) {
+  for (const one of findings) {
     const { shapes: counts, shapeStarts } = one;
     for (const [shape, count] of counts) {
       const before = shapes.get(shape);
@@ -125,12 +125,12 @@ function shapeProblem(found: readonly Found[]): string[] {
   ];
 }
 
-function changedProblem(found: readonly Found[]): string[] {
-  const count = sumOf(found, ({ changed }) => changed);
+function changedProblem(findings: readonly UsedFindings[]): string[] {
+  const count = sumOf(findings, ({ changed }) => changed);
   const edited = count === 0 ? [] : [
     `${formatCountOf(count, "row")} ${count === 1 ? "was" : "were"} edited after being answered`,
   ];
-  const lines = resentLines(found);
+  const lines = resentLines(findings);
   const resent = lines.length === 0
     ? []
     : ["what this version sends for rows differs from what an earlier version sent"];
@@ -145,17 +145,17 @@ function changedProblem(found: readonly Found[]): string[] {
 }
 
 /** Lines on what this version sends differently from an earlier one, with the number of rows. */
-function resentLines(found: readonly Found[]): string[] {
+function resentLines(findings: readonly UsedFindings[]): string[] {
   const counts = new Map<string, number>();
-  for (const { resent } of found) {
+  for (const { resent } of findings) {
     for (const [what, count] of resent) counts.set(what, (counts.get(what) ?? 0) + count);
   }
   return [...counts].map(([what, count]) => `  ${formatCountOf(count, "row")}: now ${what}`);
 }
 
-function emptyProblem(inputs: readonly string[], found: readonly Found[]): string[] {
-  if (found.some(({ rows }) => rows > 0)) return [];
-  const bad = sumOf(found, ({ bad }) => bad.count);
+function emptyProblem(inputs: readonly string[], findings: readonly UsedFindings[]): string[] {
+  if (findings.some(({ rows }) => rows > 0)) return [];
+  const bad = sumOf(findings, ({ bad }) => bad.count);
   const what = bad === 0
     ? undefined
     : `no row that can be sent (${formatCountOf(bad, "bad line")})`;

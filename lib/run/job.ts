@@ -25,7 +25,7 @@ import { FailureLedger } from "./failure_ledger.ts";
 import type { JobContext } from "./context.ts";
 import { type OutputFiles, spoolPathOf } from "./outputs.ts";
 import { checkReadableTwice, spool } from "./inputs.ts";
-import { JobCounts, Preflight } from "./findings.ts";
+import { Findings, JobCounts } from "./findings.ts";
 import { preflight } from "./preflight.ts";
 import { removeIfThere } from "../files.ts";
 import { estimateRows, InputSequence } from "./input_sequence.ts";
@@ -38,7 +38,7 @@ export class Job {
   get path(): string {
     return this.#path;
   }
-  found = new Preflight();
+  findings = new Findings();
   /** The content of `run.json` before this run; undefined if there was none. */
   before: RunFile | undefined;
   /**
@@ -93,7 +93,7 @@ export class Job {
       return await work;
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
-      this.found.unreadable = error.message;
+      this.findings.unreadable = error.message;
       return undefined;
     }
   }
@@ -132,7 +132,7 @@ export class Job {
 
   /** Makes the first pass: reads the output files and then the input. Writes nothing. */
   async preflight(): Promise<void> {
-    if (this.found.unreadable !== undefined) return;
+    if (this.findings.unreadable !== undefined) return;
     const { options, duplicates, identity, signal } = this.#context;
     this.#parser = this.#context.parserOf({ uidFieldLast: this.uidFieldLast });
     const limit = this.#context.limit ?? options.limit ?? Infinity;
@@ -146,7 +146,7 @@ export class Job {
       await this.#ledger.read(table, options.retry ?? false);
     }
     const input = new InputSequence(this.#pieces, this.#context);
-    const found = await this.#orUnreadable(preflight(input, {
+    const findings = await this.#orUnreadable(preflight(input, {
       parser: this.#parser,
       table,
       duplicates,
@@ -154,23 +154,23 @@ export class Job {
       limit,
       changed: options.changed,
       onlyFailures: Boolean(options.retry),
-      chosen: this.#context.chosen,
+      selection: this.#context.selection,
       reaskAnswered: options.reaskAnswered ?? false,
       isOnDisk: (place) => this.#ledger.hasBadRow(place),
       uidFields: identity.uid_field,
       promptField: identity.template === null ? identity.prompt_field ?? undefined : undefined,
       signal,
     }));
-    if (found === undefined) return;
+    if (findings === undefined) return;
     // Of the table, the second pass needs only the ids that the plan keeps.
-    found.plan.takeKeys(table.releaseKeys());
-    this.found = found;
+    findings.plan.takeKeys(table.releaseKeys());
+    this.findings = findings;
     if (options.limit === undefined) this.#ledger.dropRepairedRows();
   }
 
   /** Deletes or moves away what the run replaces. Called only once all checks have passed. */
   async makeRoom(): Promise<void> {
-    await makeRoom(this.files, this.found.outdated, this.#context, this.#lock?.token);
+    await makeRoom(this.files, this.findings.outdated, this.#context, this.#lock?.token);
   }
 
   /** Opens the output: at once, or with `openFiles` when the first line for it comes. */
@@ -243,7 +243,7 @@ export class Job {
     if (this.#parser === undefined) throw new Error("The job was not prepared");
     const params = paramsId(identity.params);
     return plannedRows({
-      found: this.found,
+      findings: this.findings,
       parser: this.#parser,
       params: identity.params,
       input: inputIndex,
@@ -259,7 +259,7 @@ export class Job {
 
   /** Planned answers and bad lines that are not on disk yet. */
   get remaining(): number {
-    return this.#counts.remainingOf(this.found);
+    return this.#counts.remainingOf(this.findings);
   }
 
   /** Called with rows once their lines are on disk. */
@@ -295,6 +295,6 @@ export class Job {
 
   summary(): SummaryFile {
     const { input, results, failures } = this.files;
-    return { input, results, failures, ...this.#counts.countsOf(this.found) };
+    return { input, results, failures, ...this.#counts.countsOf(this.findings) };
   }
 }

@@ -14,7 +14,7 @@ import { type Lock, OpenFiles, SharedLock, type SinkOptions, syncFolderOf } from
 import type { OwnOutput, Shard } from "../shards/mod.ts";
 import type { UidSelection } from "./admission.ts";
 import type { JobContext, RunContext, RunNotices } from "./context.ts";
-import type { Preflight } from "./findings.ts";
+import type { Findings } from "./findings.ts";
 import { crashedInFlight } from "./heartbeat.ts";
 import { findInputs } from "./inputs.ts";
 import { Job } from "./job.ts";
@@ -30,7 +30,7 @@ import { hasContent } from "../files.ts";
 export interface JobsOptions {
   readonly context: RunContext;
   readonly options: ResolvedRunOptions;
-  readonly chosen: UidSelection;
+  readonly selection: UidSelection;
   readonly identity: Identity;
   readonly notices: RunNotices;
   /** False for a preview, which does not pin the borders of shards. */
@@ -65,8 +65,8 @@ export class Jobs {
   }
 
   /** What the first pass found, by input. */
-  get found(): Preflight[] {
-    return this.list.map(({ found }) => found);
+  get findings(): Findings[] {
+    return this.list.map(({ findings }) => findings);
   }
 
   /** Whether there are more outputs than stay open. */
@@ -140,8 +140,8 @@ export class Jobs {
   }
 
   /** Sums a count of the first pass over all inputs. */
-  sum(countOf: (found: Preflight) => number): number {
-    return sumOf(this.found, countOf);
+  sum(countOf: (findings: Findings) => number): number {
+    return sumOf(this.findings, countOf);
   }
 
   /** Runs the first pass over all inputs; returns false if the signal ended it early. */
@@ -180,7 +180,7 @@ export class Jobs {
   /** The counts of rows and files for the summary. */
   counts(): Omit<SummaryParts, "state" | "reason" | "started"> {
     const files = this.list.map((job) => job.summary());
-    const total = this.sum((found) => found.total);
+    const total = this.sum((findings) => findings.total);
     return {
       total,
       skipped: total - this.sum(({ plan }) => plan.toAsk),
@@ -232,7 +232,7 @@ function parsersOf({ context: { generator } }: JobsOptions): JobContext["parserO
 }
 
 function jobOf(
-  { context: { generator, signal }, options, chosen, identity, notices }: JobsOptions,
+  { context: { generator, signal }, options, selection, identity, notices }: JobsOptions,
   files: OutputFiles,
   parserOf: JobContext["parserOf"],
   own: Pick<JobContext, "limit" | "keepsRows">,
@@ -240,7 +240,7 @@ function jobOf(
   return new Job(files, {
     ...own,
     options,
-    chosen,
+    selection,
     parserOf,
     imagesRoot: generator.imagesRoot,
     acceptsEndings: (generator.acceptEndings?.length ?? 0) > 0,

@@ -12,11 +12,11 @@ import type { ParsedRow, RowParser } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import { clashProblem, fileProblem, sampleRow } from "./admission.ts";
 import { Todo } from "./plan.ts";
-import type { Preflight } from "./findings.ts";
+import type { Findings } from "./findings.ts";
 import type { InputSequence } from "./input_sequence.ts";
 
 export interface PlannedRowsOptions {
-  readonly found: Preflight;
+  readonly findings: Findings;
   readonly parser: RowParser;
   readonly params: Params;
   /** Index of the input in the run, from 0. */
@@ -45,10 +45,10 @@ const BATCH_ROWS = 1_000;
  * @throws {SourceError} when the file was changed since the first pass
  */
 export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<Row[]> {
-  const { found, signal } = options;
-  let left = found.plan.toAsk + found.plan.bad;
+  const { findings, signal } = options;
+  let left = findings.plan.toAsk + findings.plan.bad;
   if (left === 0) return;
-  const input = found.input!;
+  const input = findings.input!;
   const pass = new SecondPass(options, input);
   if (!(await input.areAllUnchanged())) throw pass.changedError();
   const { keptRows } = input;
@@ -105,7 +105,7 @@ class SecondPass {
    */
   take(line: Line, rows: Row[]): BadRow | undefined {
     const { params, onRetry, earlierOf } = this.#options;
-    const { plan, samples } = this.#options.found;
+    const { plan, samples } = this.#options.findings;
     const index = this.#index++;
     let first: Row | undefined;
     for (let sample = 0; sample < samples; sample++) {
@@ -129,7 +129,7 @@ class SecondPass {
   }
 
   #rowOf({ text, number }: Line, index: number): Row {
-    const { input, found: { plan } } = this.#options;
+    const { input, findings: { plan } } = this.#options;
     const keptUid = plan.takeUid(index);
     const parsed = this.#input.keptRows?.takeRow(index) ??
       this.#parse(text, this.#toCheck > 0 ? undefined : keptUid);
@@ -149,7 +149,7 @@ class SecondPass {
 
   /** A line to report, with the problem that the first pass found in it. */
   #badRowOf(line: Line, index: number, sample: number): BadRow {
-    const { parser, found } = this.#options;
+    const { parser, findings } = this.#options;
     const { text, bytes } = line;
     const parsed = text === undefined
       ? { problem: line.problem ?? "unreadable" }
@@ -157,7 +157,7 @@ class SecondPass {
     const problem = "problem" in parsed
       ? parsed.problem
       : fileProblem(parsed, this.#input.images) ??
-        clashProblem(found.plan.idOf(index, parsed.uid), sample, found.samples);
+        clashProblem(findings.plan.idOf(index, parsed.uid), sample, findings.samples);
     return { ...this.#input.placeOf(line.number), problem, text, bytes };
   }
 }

@@ -15,7 +15,7 @@ import {
   type RowRequest,
 } from "../source/mod.ts";
 import { Admission, fileProblem, type OnAnswer } from "./admission.ts";
-import { Preflight } from "./findings.ts";
+import { Findings } from "./findings.ts";
 import type { InputSequence, RowPlace } from "./input_sequence.ts";
 import { Todo } from "./plan.ts";
 import type { UidSelection } from "./admission.ts";
@@ -38,7 +38,7 @@ export interface PreflightOptions {
   /** Whether rows without an outcome are skipped, as in a retry. */
   readonly onlyFailures: boolean;
   /** The answers that may be requested again in a retry. @default all */
-  readonly chosen?: UidSelection;
+  readonly selection?: UidSelection;
   /** Whether answers of `chosen` that have a result are requested again. @default false */
   readonly reaskAnswered?: boolean;
   /** Whether the failures file already has a line for the bad row at this place. */
@@ -62,24 +62,24 @@ const MAX_UNSENT = 100;
 export async function preflight(
   input: InputSequence,
   options: PreflightOptions,
-): Promise<Preflight> {
-  const found = new Preflight(options.samples);
+): Promise<Findings> {
+  const findings = new Findings(options.samples);
   await input.open();
-  found.missingUidFields = options.uidFields ?? [];
-  found.missingPromptField = options.promptField;
-  const pass = new FirstPass(found, options, input);
-  found.input = input;
+  findings.missingUidFields = options.uidFields ?? [];
+  findings.missingPromptField = options.promptField;
+  const pass = new FirstPass(findings, options, input);
+  findings.input = input;
   for await (const batch of input.rows()) {
     input.keptRows?.addLines(batch);
     for (const line of batch) {
-      if (found.plan.length >= options.limit) return found;
+      if (findings.plan.length >= options.limit) return findings;
       pass.take(line);
     }
-    if (found.rows === 0) pass.refuseForeign(FOREIGN_CHECK_LINES);
+    if (findings.rows === 0) pass.refuseForeign(FOREIGN_CHECK_LINES);
     options.signal?.throwIfAborted();
   }
   pass.refuseForeign(1);
-  return found;
+  return findings;
 }
 
 /** Bad lines without a row after which a file is suspected to have another format. */
@@ -99,7 +99,7 @@ function startOf({ text, bytes }: Line): string {
 }
 
 class FirstPass {
-  readonly #found: Preflight;
+  readonly #findings: Findings;
   readonly #options: PreflightOptions;
   readonly #admission: Admission;
   readonly #input: InputSequence;
@@ -123,15 +123,15 @@ class FirstPass {
   /** The beginning of the first line; set if that is not a row. */
   #firstLine: string | undefined;
 
-  constructor(found: Preflight, options: PreflightOptions, input: InputSequence) {
+  constructor(findings: Findings, options: PreflightOptions, input: InputSequence) {
     this.#input = input;
-    this.#found = found;
+    this.#findings = findings;
     this.#options = options;
     this.#admission = new Admission(options);
   }
 
   take(line: Line): void {
-    const found = this.#found;
+    const findings = this.#findings;
     const parsed = line.text === undefined
       ? { problem: line.problem ?? "unreadable" }
       : this.#options.parser.parse(line.text);
@@ -144,14 +144,14 @@ class FirstPass {
     this.#difference = this.#promptHash = undefined;
     const admitted = this.#admission.admit(parsed, this.#decide);
     if (admitted === undefined) {
-      found.merged++;
-      return found.plan.push(Todo.Skip);
+      findings.merged++;
+      return findings.plan.push(Todo.Skip);
     }
     if (typeof admitted === "string") this.#count(parsed, line.number);
     else this.#bad(line, admitted, admitted.sample);
     const uid = typeof admitted === "string" ? admitted : admitted.uid;
-    if (uid !== parsed.uid) found.plan.markCopy(Number(uid.slice(parsed.uid.length + 1)));
-    else if (this.#requests > 0 && parsed.isUidDerived) found.plan.keepUid(this.#slot);
+    if (uid !== parsed.uid) findings.plan.markCopy(Number(uid.slice(parsed.uid.length + 1)));
+    else if (this.#requests > 0 && parsed.isUidDerived) findings.plan.keepUid(this.#slot);
   }
 
   /**
@@ -173,7 +173,7 @@ class FirstPass {
    * @throws {SourceError} with the format and the command that converts it
    */
   refuseForeign(minBadLines: number): void {
-    const { bad, rows } = this.#found;
+    const { bad, rows } = this.#findings;
     if (this.#firstLine === undefined || bad.count < minBadLines || bad.count <= rows) return;
     const { name, format } = this.#input.current!;
     if (format !== "jsonl") return;
@@ -182,26 +182,26 @@ class FirstPass {
   }
 
   #bad(line: Line, { problem, hint = NO_HINT }: Problem, sample = 0): void {
-    const found = this.#found;
-    if (found.bad.count === 0 && found.rows === 0) this.#firstLine = startOf(line);
-    found.bad.add(line.number, problem, hint);
+    const findings = this.#findings;
+    if (findings.bad.count === 0 && findings.rows === 0) this.#firstLine = startOf(line);
+    findings.bad.add(line.number, problem, hint);
     const isOnDisk = this.#options.isOnDisk(this.#input.placeOf(line.number));
-    found.plan.push(isOnDisk ? Todo.Skip : Todo.Bad, sample);
+    findings.plan.push(isOnDisk ? Todo.Skip : Todo.Bad, sample);
   }
 
   #count(row: ParsedRow, line: number): void {
-    const found = this.#found;
-    found.addRow(row, line, this.#requests);
-    this.#options.parser.addUnsent(row, found.unsent, MAX_UNSENT);
+    const findings = this.#findings;
+    findings.addRow(row, line, this.#requests);
+    this.#options.parser.addUnsent(row, findings.unsent, MAX_UNSENT);
     if (!this.#isChanged) return;
-    if (this.#difference === undefined) found.changed++;
-    else found.addResent(this.#difference);
+    if (this.#difference === undefined) findings.changed++;
+    else findings.addResent(this.#difference);
   }
 
   /** Decides what to do for one answer, from the flags and the check of its id in the table. */
   readonly #decide: OnAnswer = (slot, uid, sample, row) => {
     const { table, changed } = this.#options;
-    const { plan } = this.#found;
+    const { plan } = this.#findings;
     const isSettled = table.has(slot, HAS_RESULT) || table.has(slot, HAS_FAILURE);
     const isChanged = isSettled && table.hasFingerprint(slot) && !this.#isAsSent(slot, row);
     this.#isChanged ||= isChanged;
@@ -232,22 +232,22 @@ class FirstPass {
   }
 
   #todoOf(slot: number, uid: string, askChanged: boolean): Todo {
-    const { table, onlyFailures, chosen, reaskAnswered } = this.#options;
-    const found = this.#found;
-    const isChosen = chosen?.has(uid) ?? true;
+    const { table, onlyFailures, selection, reaskAnswered } = this.#options;
+    const findings = this.#findings;
+    const isChosen = selection?.has(uid) ?? true;
     if (table.has(slot, HAS_RESULT)) {
       const isReasked = isChosen && reaskAnswered === true;
-      if (isReasked) found.reasked++;
-      else if (isChosen && chosen?.isAll === false) found.leftAnswered++;
-      if (askChanged || isReasked) found.outdated.add(uid);
-      else found.succeeded++;
+      if (isReasked) findings.reasked++;
+      else if (isChosen && selection?.isAll === false) findings.leftAnswered++;
+      if (askChanged || isReasked) findings.outdated.add(uid);
+      else findings.succeeded++;
       return askChanged || isReasked ? Todo.Ask : Todo.Skip;
     }
     if (table.has(slot, HAS_FAILURE)) {
-      found.failed++;
+      findings.failed++;
       if (!isChosen) return Todo.Skip;
       if (!askChanged && !table.has(slot, ASK_AGAIN)) return Todo.Skip;
-      found.plan.keepFailureLine(table.lineOf(slot));
+      findings.plan.keepFailureLine(table.lineOf(slot));
       return Todo.AskAgain;
     }
     return onlyFailures ? Todo.Skip : Todo.Ask;

@@ -7,7 +7,7 @@
 import type { ParsedRow } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import type { RunContext } from "./context.ts";
-import type { Preflight } from "./findings.ts";
+import type { Findings } from "./findings.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 import { estimateOf, startNotices } from "./start_notices.ts";
 import { sumOf } from "../figures.ts";
@@ -53,18 +53,18 @@ export interface Preview {
 export function previewOf(
   context: Pick<RunContext, "generator" | "prepared">,
   inputs: readonly string[],
-  found: readonly Preflight[],
+  findings: readonly Findings[],
 ): Preview {
-  const { info, warnings } = startNotices(context, inputs, found);
-  const { promptTokens, completionTokens, costUsd } = estimateOf(context, found);
+  const { info, warnings } = startNotices(context, inputs, findings);
+  const { promptTokens, completionTokens, costUsd } = estimateOf(context, findings);
   return {
-    total: sumOf(found, ({ total }) => total),
-    toAsk: sumOf(found, ({ plan }) => plan.toAsk),
+    total: sumOf(findings, ({ total }) => total),
+    toAsk: sumOf(findings, ({ plan }) => plan.toAsk),
     notes: [...info, ...warnings],
     promptTokens,
     completionTokens,
     costUsd,
-    ...requestsOf(found, context.generator),
+    ...requestsOf(findings, context.generator),
   };
 }
 
@@ -72,11 +72,11 @@ type UsedOptions = Pick<ResolvedOptions, "teachers" | "params" | "askedSchema">;
 
 /** The first request of each shape, as it would be sent. */
 function requestsOf(
-  found: readonly Preflight[],
+  findings: readonly Findings[],
   options: UsedOptions,
 ): Pick<Preview, "request" | "requests"> {
   const rows = new Map<string, ParsedRow>();
-  for (const { firstRows } of found) {
+  for (const { firstRows } of findings) {
     for (const [shape, row] of firstRows) if (!rows.has(shape)) rows.set(shape, row);
   }
   const requests = [...rows].map(([shape, row]) => ({ shape, request: requestOf(row, options) }));

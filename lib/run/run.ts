@@ -26,7 +26,7 @@ import { missingUidsMessage, UidSelection } from "./admission.ts";
 export class Run {
   readonly #context: RunContext;
   readonly #options: ResolvedRunOptions;
-  readonly #chosen: UidSelection;
+  readonly #selection: UidSelection;
   readonly #identity: Identity;
   readonly #started = new Date();
   readonly #notices: RunNotices;
@@ -44,7 +44,7 @@ export class Run {
     this.#notices = new RunNotices(context.progress);
     this.#stalled = new StalledOutputs(this.#notices, () => this.#engine);
     this.#options = resolveRunOptions(options, context.generator);
-    this.#chosen = new UidSelection(options.uids, options.excludeUids);
+    this.#selection = new UidSelection(options.uids, options.excludeUids);
     this.#concurrency = context.generator.concurrency;
     this.#identity = identityOf({
       ...context.generator,
@@ -100,12 +100,12 @@ export class Run {
     });
     this.#checkInput();
     const { previewOf } = await import("./preview.ts");
-    return previewOf(this.#context, this.#jobs.inputs, this.#jobs.found);
+    return previewOf(this.#context, this.#jobs.inputs, this.#jobs.findings);
   }
 
   /** Reports the problems of all inputs if one of them cannot be read. */
   async #reportUnreadable(): Promise<void> {
-    if (this.#jobs.list.every(({ found }) => found.unreadable === undefined)) return;
+    if (this.#jobs.list.every(({ findings }) => findings.unreadable === undefined)) return;
     await this.#jobs.each(async (job) => {
       if (job.files.input !== "-") await job.preflight();
     });
@@ -116,7 +116,7 @@ export class Run {
     const { mixedShapes } = this.#context.generator;
     // A shard of a small input, or beyond the limit, may have no rows.
     const allowEmpty = this.#options.allowEmpty || this.#options.shard !== undefined;
-    checkInput(this.#jobs.found, {
+    checkInput(this.#jobs.findings, {
       ...this.#options,
       input: this.#jobs.inputs,
       mixedShapes,
@@ -141,7 +141,7 @@ export class Run {
     return await makeJobs({
       context: this.#context,
       options: this.#options,
-      chosen: this.#chosen,
+      selection: this.#selection,
       identity: this.#identity,
       notices: this.#notices,
       writes,
@@ -217,8 +217,8 @@ export class Run {
         keep: (outcome) => jobs[outcome.row.input].keep(outcome),
       },
       concurrency: this.#concurrency,
-      isProven: jobs.some(({ found }) => found.succeeded > 0),
-      hasAnsweredBefore: jobs.some(({ found }) => found.succeeded + found.failed > 0),
+      isProven: jobs.some(({ findings }) => findings.succeeded > 0),
+      hasAnsweredBefore: jobs.some(({ findings }) => findings.succeeded + findings.failed > 0),
       rowCount: this.#jobs.sum(({ plan }) => plan.toAsk),
     });
   }
@@ -231,13 +231,13 @@ export class Run {
 
   #announce(): void {
     const { generator, progress } = this.#context;
-    const { inputs, found } = this.#jobs;
-    const { info, warnings } = startNotices(this.#context, inputs, found);
-    const { missing } = this.#chosen;
+    const { inputs, findings } = this.#jobs;
+    const { info, warnings } = startNotices(this.#context, inputs, findings);
+    const { missing } = this.#selection;
     if (missing.length > 0) this.#notices.add("warning", missingUidsMessage(missing));
     for (const notice of info) this.#notices.add("info", notice);
     for (const notice of warnings) this.#notices.add("warning", notice);
-    const total = this.#jobs.sum((found) => found.total);
+    const total = this.#jobs.sum((findings) => findings.total);
     const pending = this.#jobs.sum(({ plan }) => plan.toAsk);
     progress.start({ total, skipped: total - pending });
     progress.emit({

@@ -9,7 +9,7 @@ import { tokenLimitOf } from "../endings.ts";
 import { formatCount, formatCountOf, formatRoughUsd, sumOf } from "../figures.ts";
 import { describeEstimate, type Estimate, estimate } from "../prices/mod.ts";
 import type { RunContext } from "./context.ts";
-import { MODELS_SHOWN, type Preflight } from "./findings.ts";
+import { type Findings, MODELS_SHOWN } from "./findings.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 
 export interface StartNotices {
@@ -21,16 +21,16 @@ export interface StartNotices {
 /** The estimated cost of the run, as a range. */
 export function estimateOf(
   { generator: { teachers, params }, prepared }: Pick<RunContext, "generator" | "prepared">,
-  found: readonly Preflight[],
+  findings: readonly Findings[],
 ): Estimate {
   return estimate({
-    answers: sumOf(found, ({ plan }) => plan.toAsk),
-    promptTokens: sumOf(found, ({ promptTokens }) => promptTokens),
+    answers: sumOf(findings, ({ plan }) => plan.toAsk),
+    promptTokens: sumOf(findings, ({ promptTokens }) => promptTokens),
     maxTokens: tokenLimitOf(params)?.tokens,
     ownLimits: {
-      answers: sumOf(found, ({ ownLimits }) => ownLimits.answers),
-      minTokens: sumOf(found, ({ ownLimits }) => ownLimits.minTokens),
-      maxTokens: sumOf(found, ({ ownLimits }) => ownLimits.maxTokens),
+      answers: sumOf(findings, ({ ownLimits }) => ownLimits.answers),
+      minTokens: sumOf(findings, ({ ownLimits }) => ownLimits.minTokens),
+      maxTokens: sumOf(findings, ({ ownLimits }) => ownLimits.maxTokens),
     },
     rates: teachers.map(({ teacher }) => prepared.ratesOf(teacher)),
   });
@@ -40,29 +40,29 @@ export function estimateOf(
 export function startNotices(
   context: Pick<RunContext, "generator" | "prepared">,
   inputs: readonly string[],
-  found: readonly Preflight[],
+  findings: readonly Findings[],
 ): StartNotices {
   const { generator, prepared } = context;
-  const cost = describeEstimate(estimateOf(context, found), prepared.budget.maxCostUsd);
+  const cost = describeEstimate(estimateOf(context, findings), prepared.budget.maxCostUsd);
   return {
     info: [
-      ...describeInput(inputs, found),
+      ...describeInput(inputs, findings),
       ...generator.notices,
       ...prepared.notes,
-      ...reaskedNotes(context, found),
+      ...reaskedNotes(context, findings),
       ...cost.info,
     ],
-    warnings: [...teacherNotices(generator, found), ...cost.warnings],
+    warnings: [...teacherNotices(generator, findings), ...cost.warnings],
   };
 }
 
 /** Notices about answered rows that the user has chosen: sent again, or left as they are. */
 function reaskedNotes(
   context: Pick<RunContext, "generator" | "prepared">,
-  found: readonly Preflight[],
+  findings: readonly Findings[],
 ): string[] {
-  const count = sumOf(found, ({ reasked }) => reasked);
-  const left = sumOf(found, ({ leftAnswered }) => leftAnswered);
+  const count = sumOf(findings, ({ reasked }) => reasked);
+  const left = sumOf(findings, ({ leftAnswered }) => leftAnswered);
   const leftNotes = left === 0 ? [] : [
     `${formatCount(left)} chosen ${
       left === 1 ? "row has a result and is" : "rows have results and are"
@@ -70,7 +70,7 @@ function reaskedNotes(
     "left alone: --reask-answered with --uids sends them again",
   ];
   if (count === 0) return leftNotes;
-  const { costUsd } = estimateOf(context, found);
+  const { costUsd } = estimateOf(context, findings);
   const cost = costUsd === null
     ? "their price is not known (--price-in and --price-out set it)"
     : `this run costs about ${formatRoughUsd(costUsd[0])} to ${formatRoughUsd(costUsd[1])}`;
@@ -88,10 +88,12 @@ function reaskedNotes(
  */
 export function teacherNotices(
   { teachers, params }: Pick<ResolvedOptions, "teachers" | "params">,
-  found: readonly Pick<Preflight, "firstRows" | "paramNames">[] = [],
+  findings: readonly Pick<Findings, "firstRows" | "paramNames">[] = [],
 ): string[] {
-  const rows = found.flatMap(({ firstRows }) => [...firstRows.values()]);
-  const names = found.flatMap(({ paramNames }) => [...paramNames].map((name) => [name, undefined]));
+  const rows = findings.flatMap(({ firstRows }) => [...firstRows.values()]);
+  const names = findings.flatMap(({ paramNames }) =>
+    [...paramNames].map((name) => [name, undefined])
+  );
   const sent = {
     ...Object.fromEntries(names),
     ...params,
@@ -100,8 +102,8 @@ export function teacherNotices(
   return [...new Set(teachers.flatMap(({ teacher }) => teacher.notices?.(sent) ?? []))];
 }
 
-type Found = Pick<
-  Preflight,
+type UsedFindings = Pick<
+  Findings,
   | "bad"
   | "shapes"
   | "changed"
@@ -121,13 +123,16 @@ type Found = Pick<
 >;
 
 /** For each input, a line with what was found in it; then lines on probable mistakes. */
-export function describeInput(inputs: readonly string[], found: readonly Found[]): string[] {
+export function describeInput(
+  inputs: readonly string[],
+  findings: readonly UsedFindings[],
+): string[] {
   return [
-    ...shortened(countLines(inputs, found), found.slice(MAX_INPUTS_SHOWN)),
-    ...shortened(uidFieldLines(inputs, found)),
-    ...shortened(promptFieldLines(inputs, found)),
-    ...shortened(fromRunLines(inputs, found)),
-    ...unsentLines(found),
+    ...shortened(countLines(inputs, findings), findings.slice(MAX_INPUTS_SHOWN)),
+    ...shortened(uidFieldLines(inputs, findings)),
+    ...shortened(promptFieldLines(inputs, findings)),
+    ...shortened(fromRunLines(inputs, findings)),
+    ...unsentLines(findings),
   ];
 }
 
@@ -138,7 +143,7 @@ const MAX_INPUTS_SHOWN = 20;
  * The first lines, and the number of inputs whose lines are left out. `rest`: what was found in
  * those inputs, to count their rows.
  */
-function shortened(lines: readonly string[], rest?: readonly Found[]): string[] {
+function shortened(lines: readonly string[], rest?: readonly UsedFindings[]): string[] {
   const more = lines.length - MAX_INPUTS_SHOWN;
   if (more <= 0) return [...lines];
   const rows = rest && sumOf(rest, (input) => input.rows);
@@ -167,8 +172,8 @@ const OFTEN_ASKED_ABOUT: ReadonlySet<string> = new Set([
 /** Maximum number of fields that a notice names. */
 const MAX_UNSENT_SHOWN = 20;
 
-function unsentLines(found: readonly Found[]): string[] {
-  const names = [...new Set(found.flatMap(({ unsent }) => [...unsent]))];
+function unsentLines(findings: readonly UsedFindings[]): string[] {
+  const names = [...new Set(findings.flatMap(({ unsent }) => [...unsent]))];
   if (names.length === 0) return [];
   const shown = names.slice(0, MAX_UNSENT_SHOWN).map((name) =>
     /^[\w.[\]-]+$/.test(name) ? name : JSON.stringify(name)
@@ -187,8 +192,8 @@ function unsentLines(found: readonly Found[]): string[] {
  * A notice for each input without a row that has the field of `--prompt-field`: its prompts come
  * from the usual field of each row's shape.
  */
-function promptFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
-  return found.flatMap(({ rows, missingPromptField: field }, index) =>
+function promptFieldLines(inputs: readonly string[], findings: readonly UsedFindings[]): string[] {
+  return findings.flatMap(({ rows, missingPromptField: field }, index) =>
     rows === 0 || field === undefined
       ? []
       : [`No row of ${nameOf(inputs[index])} has the field "${field}" of --prompt-field`]
@@ -196,8 +201,8 @@ function promptFieldLines(inputs: readonly string[], found: readonly Found[]): s
 }
 
 /** A notice for each input with results of an earlier run: they would be paid for a second time. */
-function fromRunLines(inputs: readonly string[], found: readonly Found[]): string[] {
-  return found.flatMap(({ fromRuns }, index) => {
+function fromRunLines(inputs: readonly string[], findings: readonly UsedFindings[]): string[] {
+  return findings.flatMap(({ fromRuns }, index) => {
     if (fromRuns === 0) return [];
     const [lines, prompts] = fromRuns === 1
       ? ["is a line", "its prompt is"]
@@ -214,8 +219,8 @@ function nameOf(input: string): string {
   return input === "-" ? "standard input" : `"${input}"`;
 }
 
-function countLines(inputs: readonly string[], found: readonly Found[]): string[] {
-  return found.map((preflight, index) => {
+function countLines(inputs: readonly string[], findings: readonly UsedFindings[]): string[] {
+  return findings.map((preflight, index) => {
     const name = inputs[index] === "-" ? "standard input" : inputs[index];
     const parts = [`${name}: ${formatCountOf(preflight.rows, "row")}`];
     if (preflight.shapes.size > 0) parts.push(`(${shapeCounts(preflight.shapes)})`);
@@ -246,8 +251,8 @@ function countLines(inputs: readonly string[], found: readonly Found[]): string[
  * A notice for each input without a row that has a field of `--uid-field`: otherwise, a mistyped
  * name would show only when results are joined by their uids.
  */
-function uidFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
-  return found.flatMap(({ rows, hashed, missingUidFields }, index) => {
+function uidFieldLines(inputs: readonly string[], findings: readonly UsedFindings[]): string[] {
+  return findings.flatMap(({ rows, hashed, missingUidFields }, index) => {
     if (rows === 0 || missingUidFields.length === 0) return [];
     const name = nameOf(inputs[index]);
     const fields = missingUidFields.map((field) => `"${field}"`).join(" or ");

@@ -89,13 +89,13 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
   if (inputs.includes("-")) {
     throw new UsageError('Cannot verify "-": name the file that standard input came from');
   }
-  const found: Verification[] = [];
+  const findings: Verification[] = [];
   const { files } = await findInputs(inputs);
   if (options.shard !== undefined) return [await verifyShard(inputs, files, options)];
   for (const one of await outputFilesOf(files, pathOf(options.output))) {
-    found.push(await verifyOne(one, options));
+    findings.push(await verifyOne(one, options));
   }
-  return found;
+  return findings;
 }
 
 async function verifyShard(
@@ -122,7 +122,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   const rows = rowOptionsOf(run, options);
   const samples = options.samples ?? run?.rows.samples ?? 1;
   const audit = await auditOf(files);
-  const found = await preflight(inputOf(files, rows, options), {
+  const findings = await preflight(inputOf(files, rows, options), {
     parser: new RowParser({
       ...rows,
       runParams: run?.identity.params,
@@ -139,14 +139,14 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   });
   const isWhole = options.limit === undefined;
   const surplus = isWhole ? await audit.countSurplus(files.results, rows.uidField) : 0;
-  const { total, succeeded, failed } = found;
+  const { total, succeeded, failed } = findings;
   return {
-    ...{ input: files.input, results: files.results, rows: found.rows, samples },
+    ...{ input: files.input, results: files.results, rows: findings.rows, samples },
     ...{ total, succeeded, failed, pending: total - succeeded - failed },
-    badRows: found.bad.count,
-    mergedDuplicates: found.merged,
-    changed: found.changed,
-    resent: sumOf(found.resent.values(), (count) => count),
+    badRows: findings.bad.count,
+    mergedDuplicates: findings.merged,
+    changed: findings.changed,
+    resent: sumOf(findings.resent.values(), (count) => count),
     surplus,
     strangers: isWhole ? audit.orphans : 0,
     damage: audit.damage,

@@ -9,7 +9,7 @@ import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, IdTable } from "../../lib/index/id_
 import type { Row } from "../../lib/row.ts";
 import { InputSequence } from "../../lib/run/input_sequence.ts";
 import { plannedRows } from "../../lib/run/planned_rows.ts";
-import type { Preflight } from "../../lib/run/findings.ts";
+import type { Findings } from "../../lib/run/findings.ts";
 import { preflight, type PreflightOptions } from "../../lib/run/preflight.ts";
 import { RowParser } from "../../lib/source/parse_row.ts";
 import { tempDir } from "../support/temp.ts";
@@ -21,14 +21,14 @@ async function look(
   path: string,
   options: Partial<PreflightOptions> = {},
   flags: Record<string, number> = {},
-): Promise<Preflight> {
+): Promise<Findings> {
   using table = new IdTable();
   for (const [uid, flag] of Object.entries(flags)) {
     const slot = table.insert(uid);
     table.set(slot, flag);
     table.setFingerprint(slot, HASH);
   }
-  const found = await preflight(
+  const findings = await preflight(
     new InputSequence([{ path, name: "in.jsonl" }], { keepsRows: true }),
     {
       parser,
@@ -42,15 +42,15 @@ async function look(
       ...options,
     },
   );
-  found.plan.takeKeys(table.releaseKeys());
-  return found;
+  findings.plan.takeKeys(table.releaseKeys());
+  return findings;
 }
 
 /** Runs the second pass. */
-async function readAll(found: Preflight, params = {}) {
+async function readAll(findings: Findings, params = {}) {
   const again: string[] = [], bad: { line: number; problem: string }[] = [];
   const batches: Row[][] = await Array.fromAsync(plannedRows({
-    found,
+    findings,
     parser,
     params,
     input: 4,
@@ -70,9 +70,14 @@ const HASH = (parser.parse('{"prompt":"p"}') as { promptHash: string }).promptHa
 Deno.test("preflight() plans every answer to a row, and the second pass yields them one after the other", async () => {
   await using dir = await tempDir();
   const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }, { id: "b", prompt: "p" }]);
-  const found = await look(path, { samples: 3 });
-  assertEquals([found.rows, found.total, found.plan.length, found.plan.toAsk], [2, 6, 2, 6]);
-  const { batches, uids, bad } = await readAll(found, { seed: 5 });
+  const findings = await look(path, { samples: 3 });
+  assertEquals([findings.rows, findings.total, findings.plan.length, findings.plan.toAsk], [
+    2,
+    6,
+    2,
+    6,
+  ]);
+  const { batches, uids, bad } = await readAll(findings, { seed: 5 });
   assertEquals(uids, ["a", "a#1", "a#2", "b", "b#1", "b#2"]);
   const rows = batches.flat();
   assertEquals(rows.map(({ sample }) => sample), [0, 1, 2, 0, 1, 2]);
@@ -86,9 +91,14 @@ Deno.test("preflight() plans only the missing answers", async () => {
   await using dir = await tempDir();
   const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }, { id: "b", prompt: "p" }]);
   const flags = { "a": HAS_RESULT, "a#2": HAS_RESULT, "b": HAS_FAILURE, "b#1": HAS_RESULT };
-  const found = await look(path, { samples: 3 }, flags);
-  assertEquals([found.total, found.succeeded, found.failed, found.changed], [6, 3, 1, 0]);
-  assertEquals((await readAll(found)).uids, ["a#1", "b#2"]);
+  const findings = await look(path, { samples: 3 }, flags);
+  assertEquals([findings.total, findings.succeeded, findings.failed, findings.changed], [
+    6,
+    3,
+    1,
+    0,
+  ]);
+  assertEquals((await readAll(findings)).uids, ["a#1", "b#2"]);
   const two = await look(path, { samples: 2 }, flags);
   assertEquals([two.total, two.succeeded, two.failed], [4, 2, 1]);
   assertEquals((await readAll(two)).uids, ["a#1"]);
@@ -97,11 +107,11 @@ Deno.test("preflight() plans only the missing answers", async () => {
 Deno.test("preflight() retries the answers that have failed, each by its own id", async () => {
   await using dir = await tempDir();
   const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }, { id: "b", prompt: "p" }]);
-  const found = await look(path, { samples: 2, onlyFailures: true }, {
+  const findings = await look(path, { samples: 2, onlyFailures: true }, {
     "a#1": HAS_FAILURE | ASK_AGAIN,
     "b": HAS_FAILURE,
   });
-  const { uids, again } = await readAll(found);
+  const { uids, again } = await readAll(findings);
   assertEquals([uids, again], [["a#1"], ["a#1"]]);
 });
 
@@ -112,10 +122,10 @@ Deno.test("preflight() counts an edited row once and plans all of its answers ag
     prompt: "p",
   }]);
   const flags = { "a": HAS_RESULT, "a#1": HAS_FAILURE, "b": HAS_RESULT, "b#1": HAS_RESULT };
-  const found = await look(path, { samples: 3, changed: "reask" }, flags);
-  assertEquals([found.changed, found.succeeded, found.failed], [1, 2, 1]);
-  assertEquals([...found.outdated], ["a"]);
-  const { uids, again } = await readAll(found);
+  const findings = await look(path, { samples: 3, changed: "reask" }, flags);
+  assertEquals([findings.changed, findings.succeeded, findings.failed], [1, 2, 1]);
+  assertEquals([...findings.outdated], ["a"]);
+  const { uids, again } = await readAll(findings);
   assertEquals([uids, again], [["a", "a#1", "a#2", "b#2"], ["a#1"]]);
   const kept = await look(path, { samples: 3, changed: "keep" }, flags);
   assertEquals((await readAll(kept)).uids, ["a#2", "b#2"]);
@@ -128,8 +138,14 @@ Deno.test("preflight() limits rows, and counts bad lines and copies by the line"
     prompt: "p",
   }];
   const path = await dir.write("in.jsonl", lines);
-  const found = await look(path, { samples: 4 });
-  assertEquals([found.rows, found.total, found.merged, found.bad.count, found.plan.bad], [
+  const findings = await look(path, { samples: 4 });
+  assertEquals([
+    findings.rows,
+    findings.total,
+    findings.merged,
+    findings.bad.count,
+    findings.plan.bad,
+  ], [
     2,
     8,
     1,
@@ -174,9 +190,9 @@ Deno.test("both passes agree on an id that is taken", async () => {
     { id: "c", prompt: "p" },
     { no: 1 },
   ]);
-  const found = await look(path, { samples: 3 });
-  const { bad } = await readAll(found);
-  assertEquals(bad, found.bad.groups.flatMap(({ examples }) => examples));
+  const findings = await look(path, { samples: 3 });
+  const { bad } = await readAll(findings);
+  assertEquals(bad, findings.bad.groups.flatMap(({ examples }) => examples));
   assertEquals(bad.slice(0, 3), [
     {
       line: 3,
@@ -203,25 +219,25 @@ Deno.test("both passes agree on an id that is taken", async () => {
 Deno.test("copies are kept with their own samples", async () => {
   await using dir = await tempDir();
   const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }, { id: "a", prompt: "p" }]);
-  const found = await look(path, { samples: 2, duplicates: "keep" });
-  assertEquals((await readAll(found)).uids, ["a", "a#1", "a~2", "a~2#1"]);
+  const findings = await look(path, { samples: 2, duplicates: "keep" });
+  assertEquals((await readAll(findings)).uids, ["a", "a#1", "a~2", "a~2#1"]);
 });
 
 Deno.test("the second pass yields few rows at once, however many answers each has", async () => {
   await using dir = await tempDir();
   const rows = Array.from({ length: 40 }, (_, id) => ({ id, prompt: "p" }));
   const path = await dir.write("in.jsonl", rows);
-  const found = await look(path, { samples: 600 });
-  const { batches } = await readAll(found);
+  const findings = await look(path, { samples: 600 });
+  const { batches } = await readAll(findings);
   assertEquals(batches.map(({ length }) => length), Array(20).fill(1_200));
 });
 
 Deno.test("the second pass stops if the file has changed", async () => {
   await using dir = await tempDir();
   const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }]);
-  const found = await look(path, { samples: 2 });
+  const findings = await look(path, { samples: 2 });
   await dir.write("in.jsonl", [{ id: "a", prompt: "p", more: 1 }]);
-  await assertRejects(() => readAll(found), SourceError, "was changed while the run read it");
+  await assertRejects(() => readAll(findings), SourceError, "was changed while the run read it");
 });
 
 Deno.test("the rows of a small input are read once, and sent once", async () => {
@@ -233,10 +249,10 @@ Deno.test("the rows of a small input are read once, and sent once", async () => 
     { id: "c", prompt: "old" },
   ]);
   const { mtime } = await Deno.stat(path);
-  const found = await look(path, { samples: 2 }, { "b": HAS_RESULT, "b#1": HAS_RESULT });
+  const findings = await look(path, { samples: 2 }, { "b": HAS_RESULT, "b#1": HAS_RESULT });
   await Deno.writeTextFile(path, (await Deno.readTextFile(path)).replaceAll("old", "new"));
   await Deno.utime(path, mtime!, mtime!);
-  const { batches } = await readAll(found);
+  const { batches } = await readAll(findings);
   const rows = batches.flat();
   assertEquals(rows.map(({ uid }) => uid), ["a", "a#1", "c", "c#1"]);
   assertEquals(rows.some(({ text }) => text.includes("new")), false);
@@ -285,9 +301,9 @@ for (const keepsTime of [false, true]) {
   });
 }
 
-function passOf(found: Preflight): AsyncGenerator<Row[]> {
+function passOf(findings: Findings): AsyncGenerator<Row[]> {
   return plannedRows({
-    found,
+    findings,
     parser,
     params: {},
     input: 0,
@@ -303,9 +319,9 @@ async function rewritten(keepsTime: boolean): Promise<void> {
   const count = 12_000;
   const path = await dir.write("in.jsonl", unnamedRows(count, "old"));
   const { mtime } = await Deno.stat(path);
-  const found = await look(path);
+  const findings = await look(path);
   const rows: Row[] = [];
-  const pass = passOf(found);
+  const pass = passOf(findings);
   const reading = (async () => {
     for await (const batch of pass) {
       if (rows.length === 0) {
@@ -324,10 +340,10 @@ Deno.test("the second pass stops if a row was inserted at the top, whatever name
   await using dir = await tempDir();
   const rows = Array.from({ length: 2_000 }, (_, id) => ({ id, prompt: `p ${id}`.padEnd(400) }));
   const path = await dir.write("in.jsonl", rows);
-  const found = await look(path);
+  const findings = await look(path);
   const uids: string[] = [];
   const reading = (async () => {
-    for await (const batch of passOf(found)) {
+    for await (const batch of passOf(findings)) {
       if (uids.length === 0) await dir.write("in.jsonl", [{ id: "new", prompt: "p" }, ...rows]);
       uids.push(...batch.map(({ uid }) => uid));
     }

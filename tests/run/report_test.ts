@@ -1,23 +1,23 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "../../lib/deps/std_assert.ts";
-import { Preflight } from "../../lib/run/findings.ts";
+import { Findings } from "../../lib/run/findings.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { checkInput } from "../../lib/run/input_problems.ts";
 import { describeInput } from "../../lib/run/start_notices.ts";
 
-function foundOf(
+function findingsOf(
   fields: { rows: number; shape: string; models?: string[]; samples?: number; ownModels?: number },
-): Preflight {
-  const found = new Preflight(fields.samples);
-  found.rows = fields.rows;
-  found.shapes.set(fields.shape, fields.rows);
-  for (const model of fields.models ?? []) found.models.add(model);
-  found.ownModels = fields.ownModels ?? 0;
-  return found;
+): Findings {
+  const findings = new Findings(fields.samples);
+  findings.rows = fields.rows;
+  findings.shapes.set(fields.shape, fields.rows);
+  for (const model of fields.models ?? []) findings.models.add(model);
+  findings.ownModels = fields.ownModels ?? 0;
+  return findings;
 }
 
 Deno.test("describeInput() says what was found in each input", () => {
-  const one = foundOf({ rows: 1, shape: "prompt" });
-  const many = foundOf({ rows: 1200, shape: "messages" });
+  const one = findingsOf({ rows: 1, shape: "prompt" });
+  const many = findingsOf({ rows: 1200, shape: "messages" });
   many.succeeded = 5;
   for (const line of [1, 2]) many.bad.add(line, "not JSON", () => "");
   assertEquals(describeInput(["a.jsonl", "-"], [one, many]), [
@@ -28,28 +28,28 @@ Deno.test("describeInput() says what was found in each input", () => {
 
 Deno.test("describeInput() says of thousands of inputs how many follow the first ones", () => {
   const inputs = Array.from({ length: 10_000 }, (_, i) => `f${i}.jsonl`);
-  const found = inputs.map(() => foundOf({ rows: 2, shape: "prompt" }));
-  found[9_999].bad.add(1, "not JSON", () => "");
-  const said = describeInput(inputs, found);
+  const findings = inputs.map(() => findingsOf({ rows: 2, shape: "prompt" }));
+  findings[9_999].bad.add(1, "not JSON", () => "");
+  const said = describeInput(inputs, findings);
   assertEquals(said.length, 21);
   assertEquals(said[0], "f0.jsonl: 2 rows (2 prompt)");
   assertEquals(said[20], "… and 9,980 more inputs: 19,960 rows, 1 bad");
 });
 
 Deno.test("describeInput() says how many samples each row gets", () => {
-  const found = foundOf({ rows: 1200, shape: "prompt", samples: 3 });
-  found.succeeded = 2400;
-  assertEquals(describeInput(["a.jsonl"], [found]), [
+  const findings = findingsOf({ rows: 1200, shape: "prompt", samples: 3 });
+  findings.succeeded = 2400;
+  assertEquals(describeInput(["a.jsonl"], [findings]), [
     "a.jsonl: 1,200 rows (1,200 prompt) with 3 samples each, 2,400 have a result",
   ]);
-  assertEquals(found.total, 3600);
+  assertEquals(findings.total, 3600);
 });
 
 Deno.test("describeInput() names the models in rows, which determine the cost", () => {
   const shape = "openai-batch";
-  const two = foundOf({ rows: 9, shape, models: ["gpt-4o", "o3"], ownModels: 9 });
-  const many = foundOf({ rows: 9, shape, models: ["a", "b", "c", "d"], ownModels: 1_200 });
-  const one = foundOf({ rows: 9, shape, models: ["a"], ownModels: 1 });
+  const two = findingsOf({ rows: 9, shape, models: ["gpt-4o", "o3"], ownModels: 9 });
+  const many = findingsOf({ rows: 9, shape, models: ["a", "b", "c", "d"], ownModels: 1_200 });
+  const one = findingsOf({ rows: 9, shape, models: ["a"], ownModels: 1 });
   assertEquals(describeInput(["x.jsonl", "y.jsonl", "z.jsonl"], [two, many, one]), [
     "x.jsonl: 9 rows (9 openai-batch), 9 set a model of their own: gpt-4o, o3",
     "y.jsonl: 9 rows (9 openai-batch), 1,200 set a model of their own: a, b, c, …",
@@ -59,13 +59,13 @@ Deno.test("describeInput() names the models in rows, which determine the cost", 
 
 Deno.test("describeInput() says that no row has the field of --uid-field, and what names rows then", () => {
   const shape = "prompt";
-  const hashed = foundOf({ rows: 2, shape });
-  const named = foundOf({ rows: 2, shape });
-  const some = foundOf({ rows: 2, shape });
-  const empty = foundOf({ rows: 0, shape });
+  const hashed = findingsOf({ rows: 2, shape });
+  const named = findingsOf({ rows: 2, shape });
+  const some = findingsOf({ rows: 2, shape });
+  const empty = findingsOf({ rows: 0, shape });
   hashed.hashed = 2;
   some.hashed = 1;
-  for (const found of [hashed, named, empty]) found.missingUidFields = ["sku"];
+  for (const findings of [hashed, named, empty]) findings.missingUidFields = ["sku"];
   some.missingUidFields = ["sku", "ean"];
   const inputs = ["a.jsonl", "b.jsonl", "empty.jsonl", "-"];
   assertEquals(describeInput(inputs, [hashed, named, empty, some]).slice(4), [
@@ -76,12 +76,12 @@ Deno.test("describeInput() says that no row has the field of --uid-field, and wh
     'No row of standard input has a value for the field "sku" or "ean" of --uid-field: ' +
     "rows are named by their uid, custom_id or id, or by a hash of themselves",
   ]);
-  assertEquals(describeInput(["a.jsonl"], [foundOf({ rows: 2, shape })]).length, 1);
+  assertEquals(describeInput(["a.jsonl"], [findingsOf({ rows: 2, shape })]).length, 1);
 });
 
 Deno.test("describeInput() names the fields that are not sent in one line", () => {
   const shape = "question";
-  const [one, two] = [foundOf({ rows: 2, shape }), foundOf({ rows: 2, shape })];
+  const [one, two] = [findingsOf({ rows: 2, shape }), findingsOf({ rows: 2, shape })];
   for (const name of ["answer", "source"]) one.unsent.add(name);
   for (const name of ["source", "a b\x1b[31m"]) two.unsent.add(name);
   const [, , ...lines] = describeInput(["a.jsonl", "b.jsonl"], [one, two]);
@@ -92,9 +92,9 @@ Deno.test("describeInput() names the fields that are not sent in one line", () =
 });
 
 Deno.test("checkInput() reports rows that are sent differently than by an earlier version", () => {
-  const found = foundOf({ rows: 5, shape: "prompt" });
-  found.resent.set("the system message is sent", 1_200).set('"temperature" is sent', 1);
-  const check = (changed?: "keep") => checkInput([found], { input: ["a.jsonl"], changed });
+  const findings = findingsOf({ rows: 5, shape: "prompt" });
+  findings.resent.set("the system message is sent", 1_200).set('"temperature" is sent', 1);
+  const check = (changed?: "keep") => checkInput([findings], { input: ["a.jsonl"], changed });
   check("keep");
   const { message } = assertThrows(() => check(), UsageError);
   assertEquals(message.split("\n"), [
@@ -103,7 +103,7 @@ Deno.test("checkInput() reports rows that are sent differently than by an earlie
     "  1,200 rows: now the system message is sent",
     '  1 row: now "temperature" is sent',
   ]);
-  found.changed = 2;
+  findings.changed = 2;
   assertStringIncludes(
     assertThrows(() => check()).message,
     "2 rows were edited after being answered, and what this version sends",
