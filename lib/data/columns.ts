@@ -1,5 +1,6 @@
 /**
- * The columns of the index: typed arrays, 100 bytes per row in total.
+ * The columns of the index: typed arrays, 100 bytes per row in total; and the columns of fields of
+ * the user's rows.
  *
  * @module
  */
@@ -28,7 +29,7 @@ const COLUMNS = {
   promptHigh: Uint32Array,
   /** A 32-bit hash of the final answer; 0 if there is none. */
   final: Uint32Array,
-  /** -1 if unknown. */
+  /** US dollars; -1 if unknown. */
   costUsd: Float64Array,
   promptTokens: Uint32Array,
   completionTokens: Uint32Array,
@@ -74,12 +75,9 @@ export const Mark = {
   Gone: 1,
   /** The cost is estimated from public prices, because the line has none. */
   Estimated: 2,
-  /** The line had no line feed yet when it was read. */
-  Tail: 4,
-  /** The answer holds tool calls. */
-  ToolCalls: 8,
 } as const;
 
+/** Allocates all columns, with room for `capacity` rows. */
 export function makeColumns(capacity: number): ColumnArrays {
   return Object.fromEntries(
     COLUMN_NAMES.map((name) => [name, allocate(COLUMNS[name], capacity, SHARED.has(name))]),
@@ -111,8 +109,8 @@ function allocate<T>(constructor: object, capacity: number, isShared: boolean): 
     : new TypedArray(capacity);
 }
 
-/** A field with more values has no facet. */
-const MAX_FACET_VALUES = 50;
+/** A field with more values has no codes, and so no facet. */
+const MAX_FIELD_VALUES = 50;
 /** In UTF-16 units: longer values are texts, not categories. */
 const MAX_VALUE_LENGTH = 120;
 
@@ -127,15 +125,18 @@ export class OwnField {
   values: Scalar[] | undefined = [];
   /** The code of each row's value; 0 if the row has no such field. */
   codes: Uint8Array = new Uint8Array(0);
-  /** The number of each row, NaN if none; undefined if a row has a value of another type. */
+  /**
+   * The number of each row, NaN if none; undefined if a row has a value of another type than number
+   * or null, or if numbers are not recorded.
+   */
   numbers: Float64Array | undefined;
   /** Whether any row has a number. */
   hasNumbers = false;
   readonly #codeOf = new Map<Scalar, number>();
 
-  constructor(path: readonly string[], mayHoldNumbers: boolean) {
+  constructor(path: readonly string[], recordsNumbers: boolean) {
     this.path = path;
-    if (mayHoldNumbers) this.numbers = new Float64Array(0);
+    if (recordsNumbers) this.numbers = new Float64Array(0);
   }
 
   /** The name in conditions. */
@@ -192,19 +193,19 @@ export class OwnField {
   }
 
   #setNumber(row: number, value: number, capacity: number): void {
-    const before = this.numbers!.length;
-    if (row >= before) {
+    const oldLength = this.numbers!.length;
+    if (row >= oldLength) {
       this.numbers = enlarged(this.numbers!, capacity);
-      this.numbers.fill(NaN, before);
+      this.numbers.fill(NaN, oldLength);
     }
     this.numbers![row] = value;
     this.hasNumbers = true;
   }
 
   #codeFor(value: Scalar): number | undefined {
-    const known = this.#codeOf.get(value);
-    if (known !== undefined) return known;
-    if (this.values!.length >= MAX_FACET_VALUES) return undefined;
+    const existing = this.#codeOf.get(value);
+    if (existing !== undefined) return existing;
+    if (this.values!.length >= MAX_FIELD_VALUES) return undefined;
     this.values!.push(value);
     this.#codeOf.set(value, this.values!.length);
     return this.values!.length;

@@ -7,7 +7,7 @@
 
 import { Mark } from "./columns.ts";
 import { type Spread, spreadOf } from "./facets.ts";
-import type { Agreement, ComparedRows, Table } from "./table.ts";
+import { type Agreement, AGREEMENTS, type ComparedRows, type Table } from "./table.ts";
 
 /** One of two compared runs. Except `only`, its figures are of the rows that both have answered. */
 export interface ComparedRun {
@@ -27,7 +27,7 @@ export interface RunComparison {
   readonly both: number;
   /** These rows by how their answers compare. Final answers: see `finalAnswerOf`. */
   readonly agreement: Readonly<Record<Exclude<Agreement, "none">, number>>;
-  /** Rows counted as different in which at least one of the two texts has no final answer. */
+  /** The number of different rows in which at least one of the two answers has no final answer. */
   readonly without_final_answer: number;
   /** In the order in which the user named them. */
   readonly runs: readonly [ComparedRun, ComparedRun];
@@ -54,18 +54,23 @@ export function compareRuns(
     const code = agreementOf(table, left, right);
     agreement[left] = agreement[right] = code;
     counts[code]++;
-    if (code === 3 && (columns.final[left] === 0 || columns.final[right] === 0)) withoutFinal++;
+    const lacksFinal = columns.final[left] === 0 || columns.final[right] === 0;
+    if (code === DIFFERENT && lacksFinal) withoutFinal++;
   }
   const answered = [0, 0];
   for (let row = 0; row < length; row++) if (isAnswer(table, row)) answered[run[row]]++;
-  const side = (index: 0 | 1) =>
+  const runAt = (index: 0 | 1) =>
     comparedRun(table, pairs.map((pair) => pair[index]), paths[index], answered[index]);
   return {
     comparison: {
       both: pairs.length,
-      agreement: { same_text: counts[1], same_final_answer: counts[2], different: counts[3] },
+      agreement: {
+        same_text: counts[SAME_TEXT],
+        same_final_answer: counts[SAME_FINAL_ANSWER],
+        different: counts[DIFFERENT],
+      },
       without_final_answer: withoutFinal,
-      runs: [side(0), side(1)],
+      runs: [runAt(0), runAt(1)],
     },
     rows: { paths, run, agreement },
   };
@@ -112,13 +117,20 @@ function pairsOf(table: Table, run: Uint8Array): (readonly [number, number])[] {
   return pairs;
 }
 
+const SAME_TEXT = AGREEMENTS.indexOf("same_text");
+const SAME_FINAL_ANSWER = AGREEMENTS.indexOf("same_final_answer");
+const DIFFERENT = AGREEMENTS.indexOf("different");
+
 /** Returns an index into `AGREEMENTS`. */
 function agreementOf({ columns }: Table, left: number, right: number): number {
   const { answerLow, answerHigh, final } = columns;
-  if (answerLow[left] === answerLow[right] && answerHigh[left] === answerHigh[right]) return 1;
-  return final[left] !== 0 && final[left] === final[right] ? 2 : 3;
+  const isSameText = answerLow[left] === answerLow[right] &&
+    answerHigh[left] === answerHigh[right];
+  if (isSameText) return SAME_TEXT;
+  return final[left] !== 0 && final[left] === final[right] ? SAME_FINAL_ANSWER : DIFFERENT;
 }
 
+/** @param answered The number of rows that the run has answered. */
 function comparedRun(
   { columns }: Table,
   rows: readonly number[],

@@ -39,20 +39,22 @@ export interface DataFileOptions {
 const BLOCK_BYTES = 1 << 20;
 /** A result holds its row, which has at most `MAX_LINE_BYTES`, and the answer. */
 const MAX_RESULT_BYTES = 2 * MAX_LINE_BYTES;
-/** How many damaged lines are kept for messages. */
+/** Maximum number of damaged lines that are kept for messages. */
 const MAX_DAMAGE = 20;
 const NEWLINE = 10;
 
+/** A file of the index: how far it was read, and what it holds that was not read yet. */
 export class DataFile {
   /** How far the file was read. */
   readonly mark: FileMark;
   state: FileState = "reading";
   /** Why the state is not "reading" or "current", for a message. */
   problem: string | undefined;
-  /** In bytes, at the last `refresh`. */
+  /** Size in bytes, at the last `refresh`. */
   size = 0;
-  /** Unix time in milliseconds, at the last `refresh`. */
+  /** Unix time of the last change in milliseconds, at the last `refresh`. */
   modifiedMs = 0;
+  /** What the run file says, at the first block. */
   hints: RunHints = {};
   readonly readPath: string;
   readonly #maxLineBytes: number;
@@ -78,16 +80,17 @@ export class DataFile {
     } catch (error) {
       const isGone = error instanceof Deno.errors.NotFound;
       const hadRows = this.mark.end > 0 && this.state !== "removed";
-      this.#close();
+      this.close();
       this.state = isGone ? "removed" : "unreadable";
       this.problem = isGone ? "it was removed or renamed" : systemReason(error);
-      return isGone && hadRows && this.#restart();
+      if (isGone && hadRows) this.#restart();
+      return isGone && hadRows;
     }
     const inode = info.ino ?? 0;
-    const isOther = this.mark.end > 0 &&
+    const isReplaced = this.mark.end > 0 &&
       (inode !== this.mark.inode || info.size < this.mark.end || this.state === "removed" ||
         (info.size !== this.size && !isUnchanged(this.readPath, this.mark)));
-    if (isOther || (this.state === "foreign" && info.size !== this.size)) this.#restart();
+    if (isReplaced || (this.state === "foreign" && info.size !== this.size)) this.#restart();
     this.mark.inode = inode;
     this.size = info.size;
     this.modifiedMs = info.mtime?.getTime() ?? 0;
@@ -95,7 +98,7 @@ export class DataFile {
       this.state = this.mark.end < info.size ? "reading" : "current";
       this.problem = undefined;
     }
-    return isOther;
+    return isReplaced;
   }
 
   /** Reads the next block; returns false if there is nothing more to read now. */
@@ -109,7 +112,7 @@ export class DataFile {
       if (!(error instanceof Deno.errors.PermissionDenied) && !isSystemError(error)) throw error;
       this.state = "unreadable";
       this.problem = systemReason(error);
-      this.#close();
+      this.close();
     }
     return this.state === "reading";
   }
@@ -121,24 +124,19 @@ export class DataFile {
     return line.subarray(0, readFullySync(file, line, offset));
   }
 
+  /** Closes the file, which is opened again when it is read. */
   close(): void {
-    this.#close();
-  }
-
-  #close(): void {
     this.#file?.close();
     this.#file = undefined;
     this.#buffer = new Uint8Array(0);
   }
 
-  #restart(): true {
-    this.#close();
+  #restart(): void {
+    this.close();
     Object.assign(this.mark, newMark(this.mark.path));
-    if (this.state !== "removed") {
-      this.state = "reading";
-      this.problem = undefined;
-    }
-    return true;
+    if (this.state === "removed") return;
+    this.state = "reading";
+    this.problem = undefined;
   }
 
   #readBlock(file: Deno.FsFile, onRow: RowListener): void {
@@ -180,15 +178,16 @@ export class DataFile {
 
   #readLines(bytes: Uint8Array, onRow: RowListener): void {
     const { mark } = this;
-    const begin = mark.end;
-    let start = begin === 0 && bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0;
+    const blockStart = mark.end;
+    const hasByteOrderMark = blockStart === 0 && bytes[0] === 0xef && bytes[1] === 0xbb;
+    let start = hasByteOrderMark ? 3 : 0;
     if (mark.isTooLong) {
       start = bytes.indexOf(NEWLINE) + 1;
       mark.isTooLong = false;
     }
     while (start < bytes.length) {
       const end = bytes.indexOf(NEWLINE, start);
-      this.#readLine(bytes.subarray(start, end), begin + start, onRow);
+      this.#readLine(bytes.subarray(start, end), blockStart + start, onRow);
       if (this.state !== "reading") return;
       start = end + 1;
     }
@@ -213,16 +212,16 @@ export class DataFile {
     mark.lines++;
     mark.rows++;
     mark.isOpen = true;
-    onRow(facts, { offset: mark.end, bytes: bytes.length, isTail: true });
+    onRow(facts, { offset: mark.end, bytes: bytes.length });
     advance(mark, bytes);
   }
 
   #readLine(bytes: Uint8Array, offset: number, onRow: RowListener): void {
     const { mark } = this;
-    // The line feed of a line that `#readTail` has read without it.
-    const isRest = mark.isOpen && bytes.length === 0;
+    // `#readTail` may have read the line before its line feed was written.
+    const isOnlyLineFeed = mark.isOpen && bytes.length === 0;
     mark.isOpen = false;
-    if (isRest) return;
+    if (isOnlyLineFeed) return;
     mark.lines++;
     if (isBlankLine(bytes)) return;
     const facts = this.#factsOf(bytes);
@@ -231,7 +230,7 @@ export class DataFile {
       return;
     }
     mark.rows++;
-    onRow(facts, { offset, bytes: bytes.length, isTail: false });
+    onRow(facts, { offset, bytes: bytes.length });
   }
 
   #factsOf(bytes: Uint8Array): LineFacts | DamagedLine {
@@ -264,7 +263,7 @@ export class DataFile {
   #setForeign(problem: string): void {
     this.state = "foreign";
     this.problem = `it is not a results or failures file of Retort (line 1: ${problem})`;
-    this.#close();
+    this.close();
   }
 
   /** Continues a file that an earlier process has read; false if it is no longer the same. */
@@ -273,8 +272,8 @@ export class DataFile {
     try {
       const info = Deno.statSync(this.readPath);
       this.size = info.size;
-      const isOther = (info.ino ?? 0) !== mark.inode || info.size < mark.end;
-      if (isOther || !isUnchanged(this.readPath, mark)) return false;
+      const isReplaced = (info.ino ?? 0) !== mark.inode || info.size < mark.end;
+      if (isReplaced || !isUnchanged(this.readPath, mark)) return false;
       this.#readHints();
       this.state = mark.end < info.size ? "reading" : "current";
       return true;
@@ -288,7 +287,7 @@ export class DataFile {
   }
 }
 
-/** How every line of Retort begins: an incomplete first line that does not means a foreign file. */
+/** The start of every line of Retort. A file whose first line has another start is foreign. */
 const BEGINNING = '{"uid":"';
 
 function beginsLikeRetort(bytes: Uint8Array): boolean {

@@ -31,15 +31,17 @@ export interface DataFileStatus {
   readonly damage: readonly LineDamage[];
 }
 
+/** The state of an index, for the page. */
 export interface IndexStatus {
   readonly files: readonly DataFileStatus[];
   readonly rows: number;
   /** Whether no file has more to read now. */
   readonly isCurrent: boolean;
-  /** Changes whenever rows are added or removed. */
+  /** `DataIndex.version`. */
   readonly version: number;
 }
 
+/** A file to index. */
 export interface IndexedPath {
   readonly path: string;
   /** A decompressed copy that is read instead. @default path */
@@ -54,6 +56,7 @@ const MAX_GONE_SHARE = 0.3;
 /** A file that was modified within this time belongs to an active run. */
 const LIVE_MS = 10_000;
 
+/** Files, and the table of their rows. */
 export class DataIndex {
   files: DataFile[] = [];
   /** `IndexedPath.run` of each file. */
@@ -63,7 +66,7 @@ export class DataIndex {
   version = 0;
   readonly #indexPath: string | undefined;
   #savedRows = 0;
-  /** The costs of answers by model and teacher; a pair without a public price has undefined. */
+  /** Computes the cost of an answer, by model and teacher; undefined without a public price. */
   #costs = new Map<string, CostOf | undefined>();
   /** Pairs of model and teacher of new rows without a cost: their two codes in one number. */
   #unpricedPairs = new Set<number>();
@@ -130,7 +133,7 @@ export class DataIndex {
     const fileIndex = this.files.findIndex(({ state }) => state === "reading");
     if (fileIndex === -1) return false;
     const file = this.files[fileIndex];
-    const before = this.table.length;
+    const firstRow = this.table.length;
     const { columns, names } = this.table;
     file.read((facts, place) => {
       const row = this.table.add(facts, { ...place, file: fileIndex }, file.hints);
@@ -138,12 +141,14 @@ export class DataIndex {
         this.#unpricedPairs.add(columns.model[row] * 0x1_0000 + columns.teacher[row]);
       }
     });
-    if (this.table.length > before) {
-      if (before === 0 || file.mark.rows === this.table.length - before) this.#reserve();
+    const added = this.table.length - firstRow;
+    if (added > 0) {
+      // After the first block of a file, the length of its lines is known.
+      if (file.mark.rows === added) this.#reserve();
       this.version++;
     }
     if (this.#unpricedPairs.size > 0) {
-      await this.#estimateCosts(before, names.model.list, names.teacher.list);
+      await this.#estimateCosts(firstRow, names.model.list, names.teacher.list);
     }
     return true;
   }
@@ -188,7 +193,7 @@ export class DataIndex {
     for (const file of this.files) file.close();
   }
 
-  /** Makes room for all rows that are still to be read, estimated from the mean line so far. */
+  /** Makes room for the rows still to be read and 2 % more, estimated from the mean line so far. */
   #reserve(): void {
     let rows = this.table.length;
     for (const { mark, size } of this.files) {
@@ -211,9 +216,9 @@ export class DataIndex {
     this.version++;
   }
 
-  /** Estimates the cost of rows that have none from public prices, beginning with row `from`. */
+  /** Estimates from public prices the cost of rows without one, beginning with `firstRow`. */
   async #estimateCosts(
-    from: number,
+    firstRow: number,
     models: readonly string[],
     teachers: readonly string[],
   ): Promise<void> {
@@ -224,7 +229,7 @@ export class DataIndex {
     }
     this.#unpricedPairs.clear();
     const { columns, length } = this.table;
-    for (let row = from; row < length; row++) {
+    for (let row = firstRow; row < length; row++) {
       if (columns.costUsd[row] !== -1) continue;
       const costOf = this.#costs.get(
         `${models[columns.model[row]]}\0${teachers[columns.teacher[row]]}`,

@@ -10,7 +10,7 @@ import { fieldName, parsePath } from "../where/mod.ts";
 import { compareRuns, type RunComparison } from "./comparison.ts";
 import type { DataIndex } from "./data_index.ts";
 import { facetsOf, histogramsOf } from "./facets.ts";
-import { NearSearch } from "./near_duplicates.ts";
+import { NearSearch } from "./near_search.ts";
 import type {
   DataRequestName,
   DataRequests,
@@ -47,13 +47,14 @@ interface Selection {
 const NO_ROWS = new Uint32Array(0);
 /** How many selections are cached, as several pages may be open. */
 const MAX_SELECTIONS = 3;
-/** How long a selection is served after the index has got new rows. */
+/** How long a selection is still returned after the index has got new rows. */
 const STALE_MS = 2_000;
 /** A scan that no page has requested for this time is canceled; open pages request more often. */
 const UNWATCHED_MS = 1_500;
 /** Time limit of `work`, because requests wait meanwhile. */
 const WORK_MS = 25;
 
+/** Answers questions about an index, whose work it also does between them. */
 export class DataServer {
   readonly #index: DataIndex;
   /** The times are by `performance.now()`. */
@@ -61,6 +62,7 @@ export class DataServer {
   readonly #near: NearSearch;
   readonly #paths: readonly string[];
   #comparison: RunComparison | null = null;
+  /** The version of the index that `#comparison` is of. */
   #comparedVersion = -1;
 
   /** @param paths The paths on the command line. */
@@ -236,10 +238,15 @@ export class DataServer {
     }
     const { indexed, scanned } = planOf(table, where);
     const rows = rowsThatMeet(table, indexed);
-    const found = scanned.length === 0
-      ? { rows, scanner: undefined }
-      : { rows: NO_ROWS, scanner: new Scanner(scanJobOf(this.#index, rows, scanned)) };
-    const created = { where, version, ...found, createdMs: nowMs, requestedMs: nowMs };
+    const needsScan = scanned.length > 0;
+    const created = {
+      where,
+      version,
+      rows: needsScan ? NO_ROWS : rows,
+      scanner: needsScan ? new Scanner(scanJobOf(this.#index, rows, scanned)) : undefined,
+      createdMs: nowMs,
+      requestedMs: nowMs,
+    };
     this.#selections = [created, ...this.#selections.filter((selection) => selection !== cached)];
     for (const { scanner } of this.#selections.splice(MAX_SELECTIONS)) scanner?.cancel();
     cached?.scanner?.cancel();
@@ -247,8 +254,8 @@ export class DataServer {
   }
 
   /**
-   * Cancels scans that no page requests any more, to free their memory and workers; not the one for
-   * `where`.
+   * Cancels scans that no page requests any more, to free their memory and workers. The one for
+   * `where` continues.
    */
   #cancelUnwatched(where: string, nowMs: number): void {
     this.#selections = this.#selections.filter((selection) => {

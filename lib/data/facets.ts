@@ -17,27 +17,22 @@ const MAX_FACET_VALUES = 50;
 /** A facet for each field with few values that occurs in these rows. */
 export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
   const { columns, names, compared } = table;
-  const named = (name: string) => conditionName(table, name);
+  const field = (name: string) => conditionName(table, name);
+  const { finishReason, failure, model, teacher, source } = names;
   const facets = [
-    facet(named("status"), "Status", rows, columns.status, STATUSES),
-    facet("error.type", "Failure", rows, columns.failure, names.failure.list, true),
-    facet(
-      named("finish_reason"),
-      "Finish reason",
-      rows,
-      columns.finishReason,
-      names.finishReason.list,
-    ),
+    facet(field("status"), "Status", rows, columns.status, STATUSES),
+    facet("error.type", "Failure", rows, columns.failure, failure.list, true),
+    facet(field("finish_reason"), "Finish reason", rows, columns.finishReason, finishReason.list),
     flagFacet(table, rows),
-    facet(named("model"), "Model", rows, columns.model, names.model.list),
-    facet(named("teacher"), "Teacher", rows, columns.teacher, names.teacher.list),
-    facet(named("source_file"), "Source file", rows, columns.source, names.source.list),
+    facet(field("model"), "Model", rows, columns.model, model.list),
+    facet(field("teacher"), "Teacher", rows, columns.teacher, teacher.list),
+    facet(field("source_file"), "Source file", rows, columns.source, source.list),
   ];
   if (compared !== undefined) {
     const title = "Answers of both runs";
     facets.unshift(
-      facet(named("compared_run"), "Run", rows, compared.run, compared.paths),
-      facet(named("run_agreement"), title, rows, compared.agreement, AGREEMENTS),
+      facet(field("compared_run"), "Run", rows, compared.run, compared.paths),
+      facet(field("run_agreement"), title, rows, compared.agreement, AGREEMENTS),
     );
   }
   facets.push(...ownFacets(table, rows));
@@ -49,10 +44,8 @@ function ownFacets({ fields }: Table, rows: Uint32Array): Facet[] {
   return fields.values().toArray().flatMap(({ name, path, values, codes }) => {
     if (values === undefined || values.length === 0) return [];
     // In backquotes, because the page takes the plain name for the facet of Retort's flags.
-    const own = facet(name === "flags" ? "`flags`" : name, path.join("."), rows, codes, [
-      undefined,
-      ...values,
-    ], true);
+    const field = name === "flags" ? "`flags`" : name;
+    const own = facet(field, path.join("."), rows, codes, [undefined, ...values], true);
     return [{ ...own, isOwn: true }];
   });
 }
@@ -62,6 +55,12 @@ function conditionName({ fieldNames }: Table, name: string): string {
   return fieldNames.has(name) ? `distill.${name}` : name;
 }
 
+/**
+ * Counts the rows of each value.
+ *
+ * @param values The value of each code.
+ * @param skipsMissing Leaves out code 0 if it stands for no value.
+ */
 function facet(
   field: string,
   title: string,
@@ -93,14 +92,14 @@ function facet(
 
 /** Counts rows by code. Rows beyond the end of `codes` have code 0. */
 function countUint8(rows: Uint32Array, codes: Uint8Array, counts: Uint32Array): void {
-  for (let at = 0; at < rows.length; at++) {
-    const row = rows[at];
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i];
     counts[row < codes.length ? codes[row] : 0]++;
   }
 }
 
 function countUint16(rows: Uint32Array, codes: Uint16Array, counts: Uint32Array): void {
-  for (let at = 0; at < rows.length; at++) counts[codes[rows[at]]]++;
+  for (let i = 0; i < rows.length; i++) counts[codes[rows[i]]]++;
 }
 
 function flagFacet(table: Table, rows: Uint32Array): Facet {
@@ -135,8 +134,8 @@ export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
     const values = table.columns[NUMBER_FIELDS[field]];
     const counts = new Uint32Array(binOf(0xffff_ffff) + 1);
     let most = 0;
-    for (let at = 0; at < rows.length; at++) {
-      const value = values[rows[at]];
+    for (let i = 0; i < rows.length; i++) {
+      const value = values[rows[i]];
       counts[binOf(value)]++;
       if (value > most) most = value;
     }
@@ -187,20 +186,22 @@ export interface DataStatistics {
   readonly histograms: readonly Histogram[];
 }
 
+/** Computes statistics of the selected rows. */
 export function statisticsOf(table: Table, rows: Uint32Array): DataStatistics {
   const { columns } = table;
-  const counts = STATUSES.map(() => 0);
-  const flags = FLAGS.map(() => 0);
-  let cost = 0, estimated = 0, unknown = 0;
+  const statusCounts = STATUSES.map(() => 0);
+  const flagCounts = FLAGS.map(() => 0);
+  let costUsd = 0, estimatedRows = 0, unknownRows = 0;
   for (const row of rows) {
-    counts[columns.status[row]]++;
+    statusCounts[columns.status[row]]++;
+    // Counts the lowest bit that is set, then clears it.
     for (let bits = columns.flags[row]; bits !== 0; bits &= bits - 1) {
-      flags[31 - Math.clz32(bits & -bits)]++;
+      flagCounts[31 - Math.clz32(bits & -bits)]++;
     }
-    const usd = columns.costUsd[row];
-    if (usd >= 0) cost += usd;
-    else unknown++;
-    if ((columns.marks[row] & Mark.Estimated) !== 0) estimated++;
+    const rowUsd = columns.costUsd[row];
+    if (rowUsd >= 0) costUsd += rowUsd;
+    else unknownRows++;
+    if ((columns.marks[row] & Mark.Estimated) !== 0) estimatedRows++;
   }
   const answered = rows.filter((row) => columns.status[row] === 0);
   const spread = (column: Uint32Array) =>
@@ -208,16 +209,16 @@ export function statisticsOf(table: Table, rows: Uint32Array): DataStatistics {
   return {
     rows: {
       total: rows.length,
-      ...Object.fromEntries(STATUSES.map((status, at) => [status, counts[at]])),
+      ...Object.fromEntries(STATUSES.map((status, index) => [status, statusCounts[index]])),
     } as DataStatistics["rows"],
     prompt_tokens: spread(columns.promptTokens),
     completion_tokens: spread(columns.completionTokens),
     reasoning_tokens: spread(columns.reasoningTokens),
     latency_ms: spread(columns.latencyMs),
-    cost_usd: cost,
-    cost_estimated_rows: estimated,
-    cost_unknown_rows: unknown,
-    flags: Object.fromEntries(FLAGS.map(({ name }, at) => [name, flags[at]])),
+    cost_usd: costUsd,
+    cost_estimated_rows: estimatedRows,
+    cost_unknown_rows: unknownRows,
+    flags: Object.fromEntries(FLAGS.map(({ name }, index) => [name, flagCounts[index]])),
     facets: facetsOf(table, rows),
     histograms: histogramsOf(table, rows),
   };
@@ -231,12 +232,12 @@ export interface Spread {
   readonly max: number;
 }
 
-/** Sorts `values` in place. */
+/** Returns the distribution of numbers. Sorts them in place. */
 export function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
   values.sort();
   let sum = 0;
   for (const value of values) sum += value;
-  const at = (share: number) =>
+  const quantile = (share: number) =>
     values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0;
-  return { sum, p50: at(0.5), p95: at(0.95), max: at(1) };
+  return { sum, p50: quantile(0.5), p95: quantile(0.95), max: quantile(1) };
 }

@@ -6,7 +6,7 @@
  */
 
 import { RESERVED_FIELDS } from "../row.ts";
-import type { ColumnArrays, OwnField } from "./columns.ts";
+import type { ColumnName, OwnField } from "./columns.ts";
 import { flagNames } from "./flags.ts";
 import { type LineFacts, objectOf, type RunHints, STATUSES } from "./line_facts.ts";
 import { AGREEMENTS, type Table } from "./table.ts";
@@ -27,18 +27,6 @@ interface Getter {
 /** A column of numbers. */
 export type NumberArray = Uint16Array | Uint32Array | Float64Array;
 
-type NumberColumn = {
-  [Name in keyof ColumnArrays]: Name extends
-    | "promptTokens"
-    | "completionTokens"
-    | "reasoningTokens"
-    | "cachedTokens"
-    | "latencyMs"
-    | "attempts"
-    | "costUsd" ? Name
-    : never;
-}[keyof ColumnArrays];
-
 /** Columns of numbers, by the names that conditions use. */
 export const NUMBER_FIELDS = {
   prompt_tokens: "promptTokens",
@@ -48,7 +36,7 @@ export const NUMBER_FIELDS = {
   latency_ms: "latencyMs",
   attempts: "attempts",
   cost_usd: "costUsd",
-} as const satisfies Record<string, NumberColumn>;
+} as const satisfies Record<string, ColumnName>;
 
 /** Columns with codes of `Table.names`, by their names in conditions. */
 const NAME_FIELDS = {
@@ -76,12 +64,15 @@ export function getterOf(table: Table, path: readonly string[]): Getter | undefi
 /** For fields that no row has. */
 const ABSENT: Getter = { valueAt: () => null, codes: new Uint8Array(0), isNumber: false };
 
-/** The getter for a field of the user's rows, or `"none"` if no row has such a field. */
+/**
+ * The getter for a field of the user's rows; `"none"` if no row has such a field, undefined if lines
+ * must be read for it.
+ */
 function ownGetter(table: Table, path: readonly string[]): Getter | "none" | undefined {
   if (!table.fieldNames.has(path[0])) return "none";
   const field = table.fields.get(path.join("\0"));
   if (field === undefined || !field.isIndexed) return undefined;
-  // Another field's path, if a name holds a NUL.
+  // If a name holds a NUL, its key is that of another path.
   if (field.path.length !== path.length) return undefined;
   // In some rows, the value is an object. The columns hold the object's fields, but not the object.
   if (
@@ -217,8 +208,10 @@ export function viewFieldsOf(
 }
 
 /**
- * Returns the objects in which a condition looks for a field, in this order.
+ * Returns the objects in which a condition looks for a field, in this order: the line, its
+ * `distill`, and the derived fields.
  *
+ * @param flags Computes the flags, if a condition needs them.
  * @param viewFields The row's values of `VIEW_ONLY_FIELDS`. @default none
  */
 export function lookupObjects(

@@ -6,23 +6,31 @@
  */
 
 const BOX = "\\boxed{";
+const OPEN_BRACE = 123, CLOSE_BRACE = 125;
 
 /** The final answer, normalized so that equal answers are equal texts; "" if there is none. */
 export function finalAnswerOf(text: string): string {
-  const box = text.lastIndexOf(BOX);
-  const boxed = box === -1 ? "" : untilClosingBrace(text, box + BOX.length);
+  const boxed = lastBoxed(text) ?? "";
   return boxed === "" ? lastNumber(text) : normalizeBoxed(boxed);
 }
 
-function untilClosingBrace(text: string, from: number): string {
+/** Whether the last `\boxed{` is not closed: the text was cut off. */
+export function hasOpenBox(text: string): boolean {
+  return lastBoxed(text) === undefined;
+}
+
+/** The content of the last box, "" if there is none; undefined if it is not closed. */
+function lastBoxed(text: string): string | undefined {
+  const box = text.lastIndexOf(BOX);
+  if (box === -1) return "";
+  const start = box + BOX.length;
   let depth = 1;
-  for (let i = from; i < text.length; i++) {
+  for (let i = start; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code === 123) depth++;
-    else if (code === 125 && --depth === 0) return text.slice(from, i);
+    if (code === OPEN_BRACE) depth++;
+    else if (code === CLOSE_BRACE && --depth === 0) return text.slice(start, i);
   }
-  // The box is not closed: the text was cut off.
-  return "";
+  return undefined;
 }
 
 /** Strips LaTeX's text commands and spacing, `$`, `%` and white space; normalizes a number. */
@@ -35,18 +43,19 @@ function lastNumber(text: string): string {
   let end = text.length;
   while (end > 0 && !isDigit(text.charCodeAt(end - 1))) end--;
   if (end === 0) return "";
-  let from = end - 1;
+  let start = end - 1;
   // Commas and points between digits are part of the number.
   while (
-    from > 0 && (isDigit(text.charCodeAt(from - 1)) ||
-      (",.".includes(text[from - 1]) && from > 1 && isDigit(text.charCodeAt(from - 2))))
+    start > 0 && (isDigit(text.charCodeAt(start - 1)) ||
+      (",.".includes(text[start - 1]) && start > 1 && isDigit(text.charCodeAt(start - 2))))
   ) {
-    from--;
+    start--;
   }
-  const before = from > 0 ? text[from - 1] : "";
-  const isNegative = (before === "-" || before === "−") &&
-    !(from > 1 && /[\p{L}\d)\]]/u.test(text[from - 2]));
-  return normalizeNumber((isNegative ? "-" : "") + text.slice(from, end));
+  const sign = start > 0 ? text[start - 1] : "";
+  // After a letter, a digit or a bracket, a minus is a hyphen, or subtracts.
+  const isNegative = (sign === "-" || sign === "−") &&
+    !(start > 1 && /[\p{L}\d)\]]/u.test(text[start - 2]));
+  return normalizeNumber((isNegative ? "-" : "") + text.slice(start, end));
 }
 
 function isDigit(code: number): boolean {
@@ -57,6 +66,6 @@ function isDigit(code: number): boolean {
 function normalizeNumber(text: string): string {
   const bare = text.replaceAll(/,(?=\d{3}(?!\d))/g, "").replace("−", "-").replace(/^\+/, "");
   const number = Number(bare);
-  // As a float, a longer number would lose digits.
+  // A longer number would lose digits as a float.
   return bare.length <= 15 && Number.isFinite(number) ? String(number) : bare;
 }

@@ -6,7 +6,9 @@
  */
 
 import { endingOf } from "../endings.ts";
+import { isJson } from "../json.ts";
 import { resemblesRefusal } from "../refusals.ts";
+import { hasOpenBox } from "./final_answer.ts";
 import { isOtherScript } from "./scripts.ts";
 
 export interface Flag {
@@ -116,7 +118,7 @@ export function flagsOf(answer: FlaggedAnswer): number {
   if (isCut || looksCutOff(text)) bits |= FLAG_BIT.cut_off;
   if (holdsThinkTag(text)) bits |= FLAG_BIT.think_leak;
   if (isOtherScript(text, prompt)) bits |= FLAG_BIT.script;
-  if ((answer.asksForJson || asksForJson(prompt)) && !hasToolCalls && !isJson(text)) {
+  if ((answer.asksForJson || asksForJson(prompt)) && !hasToolCalls && !isJson(unfenced(text))) {
     bits |= FLAG_BIT.invalid_json;
   }
   return bits;
@@ -147,9 +149,9 @@ const MAX_PROBE_DISTANCE = 300;
  */
 function holdsLoop(text: string): boolean {
   if (text.length < MIN_LOOP_CHARS) return false;
-  const probes = Math.max(MIN_PROBES, Math.ceil(text.length / MAX_PROBE_DISTANCE));
-  for (let probe = 1; probe <= probes; probe++) {
-    const start = Math.floor((text.length - PROBE_CHARS) * probe / probes);
+  const probeCount = Math.max(MIN_PROBES, Math.ceil(text.length / MAX_PROBE_DISTANCE));
+  for (let probe = 1; probe <= probeCount; probe++) {
+    const start = Math.floor((text.length - PROBE_CHARS) * probe / probeCount);
     const pattern = text.slice(start, start + PROBE_CHARS);
     const first = text.indexOf(pattern, Math.max(0, start - MAX_ROUND_CHARS));
     if (first >= start) continue;
@@ -200,8 +202,7 @@ const MIN_LAST_LINE_LENGTH = 60;
 /** Whether an answer seems to be cut off. */
 function looksCutOff(text: string): boolean {
   if (hasOpenFence(text)) return true;
-  const box = text.lastIndexOf("\\boxed{");
-  if (box !== -1 && !closesBrace(text, box + "\\boxed{".length)) return true;
+  if (hasOpenBox(text)) return true;
   if (text.length < MIN_PROSE_LENGTH) return false;
   if (!isLetter(text.charCodeAt(text.length - 1)) && !",;:([{-–—、，（".includes(text.at(-1)!)) {
     return false;
@@ -220,17 +221,6 @@ function hasOpenFence(text: string): boolean {
   return count % 2 === 1;
 }
 
-/** Whether the brace that was opened just before an index is closed. */
-function closesBrace(text: string, from: number): boolean {
-  let depth = 1;
-  for (let i = from; i < text.length; i++) {
-    const char = text.charCodeAt(i);
-    if (char === 123) depth++;
-    else if (char === 125 && --depth === 0) return true;
-  }
-  return false;
-}
-
 /** Whether a character is a letter, except those of Chinese, Japanese and Korean. */
 function isLetter(code: number): boolean {
   return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) ||
@@ -246,19 +236,14 @@ function holdsThinkTag(text: string): boolean {
   return THINK_TAG.test(text);
 }
 
-const JSON_ASKED =
+const JSON_REQUEST =
   /\b(?:answer|respond|reply|return|output|responses?|format(?:ted)?|provide|give|produce)\b[^.\n]{0,60}\bJSON\b(?! ?(?:schema|web|file|parser|library))/i;
 
 function asksForJson(prompt: string): boolean {
-  return prompt.includes("JSON") && JSON_ASKED.test(prompt);
+  return prompt.includes("JSON") && JSON_REQUEST.test(prompt);
 }
 
-function isJson(text: string): boolean {
-  const fenced = /^```(?:json)?\s*\n([\s\S]*?)\n?```$/i.exec(text);
-  try {
-    JSON.parse(fenced?.[1] ?? text);
-    return true;
-  } catch {
-    return false;
-  }
+/** Returns the content of a text that is one code block; any other text as it is. */
+function unfenced(text: string): string {
+  return /^```(?:json)?\s*\n([\s\S]*?)\n?```$/i.exec(text)?.[1] ?? text;
 }

@@ -20,7 +20,7 @@ import type { FileMark } from "./file_mark.ts";
 import { FLAGS } from "./flags.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
-/** Raise the number when a flag's rule changes, so that older indexes are rebuilt. */
+/** The number must be raised when a flag's rule changes, so that older indexes are rebuilt. */
 const FORMAT = `retort-view 5 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
@@ -43,6 +43,7 @@ interface SavedField {
   readonly hasNumbers: boolean;
 }
 
+/** What an index file holds. */
 interface SavedIndex {
   readonly table: Table;
   readonly files: Header["files"];
@@ -52,20 +53,20 @@ interface SavedIndex {
 export function readIndexFile(path: string, files: readonly string[]): SavedIndex | undefined {
   try {
     using file = Deno.openSync(path);
-    const length = new Uint32Array(1);
-    readInto(file, new Uint8Array(length.buffer));
-    if (length[0] > file.statSync().size) return undefined;
-    const bytes = new Uint8Array(length[0]);
+    const headerBytes = new Uint32Array(1);
+    readInto(file, bytesOf(headerBytes));
+    if (headerBytes[0] > file.statSync().size) return undefined;
+    const bytes = new Uint8Array(headerBytes[0]);
     readInto(file, bytes);
     const header: Header = JSON.parse(new TextDecoder().decode(bytes));
     if (header.format !== FORMAT) return undefined;
     if (
       header.files.length !== files.length ||
-      header.files.some((mark, at) => basename(mark.path) !== basename(files[at]))
+      header.files.some((mark, index) => basename(mark.path) !== basename(files[index]))
     ) {
       return undefined;
     }
-    const marks = header.files.map((mark, at) => ({ ...mark, path: files[at] }));
+    const marks = header.files.map((mark, index) => ({ ...mark, path: files[index] }));
     return { table: readTable(file, header), files: marks };
   } catch {
     // The index is missing, truncated or damaged: it is built again.
@@ -130,7 +131,7 @@ function writeIndex(
   const rows = table.length;
   const fields = [...table.fields.values()];
   const text = new TextEncoder().encode(JSON.stringify(headerOf(table, fields, files)));
-  writeAll(file, new Uint8Array(new Uint32Array([text.length]).buffer));
+  writeAll(file, bytesOf(new Uint32Array([text.length])));
   writeAll(file, text);
   for (const name of COLUMN_NAMES) writeAll(file, bytesOf(table.columns[name].subarray(0, rows)));
   for (const { codes, numbers } of fields) {
@@ -172,5 +173,7 @@ function readInto(file: Deno.FsFile, bytes: Uint8Array): void {
 }
 
 function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+  for (let written = 0; written < bytes.length;) {
+    written += file.writeSync(bytes.subarray(written));
+  }
 }

@@ -1,5 +1,6 @@
 /**
- * Parses results and failures lines of every version into one shape.
+ * Parses results and failures lines of every version into one shape, and reads what the run file
+ * says about them.
  *
  * @module
  */
@@ -41,10 +42,10 @@ export interface RunHints {
  * Reads the run file that belongs to a results or failures file. Returns no hints if the run file is
  * missing or damaged.
  */
-export function readHints(results: string): RunHints {
+export function readHints(path: string): RunHints {
   let file: JsonObject;
   try {
-    file = objectOf(JSON.parse(Deno.readTextFileSync(runFileOf(results))));
+    file = objectOf(JSON.parse(Deno.readTextFileSync(runFileOf(path))));
   } catch {
     return {};
   }
@@ -206,11 +207,9 @@ export function requestsJson({ response_format: format }: JsonObject): boolean {
 }
 
 function paramsOf(line: JsonObject, distill: JsonObject, { params }: RunHints): JsonObject {
-  const ofRun = params?.[textOf(distill.params)] ?? NO_FIELDS;
-  const own = line.response_format === undefined ? objectOf(line.body) : line;
-  return own.response_format === undefined
-    ? ofRun
-    : { ...ofRun, response_format: own.response_format };
+  const runParams = params?.[textOf(distill.params)] ?? NO_FIELDS;
+  const { response_format: format = objectOf(line.body).response_format } = line;
+  return format === undefined ? runParams : { ...runParams, response_format: format };
 }
 
 const NO_FIELDS: JsonObject = Object.freeze({});

@@ -65,22 +65,19 @@ export class MemberFinder {
     for (let index = from + 1; index < to; index++) {
       index = afterSpace(text, index);
       if (text.charCodeAt(index) === CLOSE_BRACE) return true;
-      const name = index + 1;
-      const nameEnd = text.indexOf('"', name);
-      if (
-        text.charCodeAt(index) !== QUOTE || nameEnd === -1 || holdsBackslash(text, name, nameEnd)
-      ) {
-        return false;
-      }
+      if (text.charCodeAt(index) !== QUOTE) return false;
+      const nameStart = index + 1;
+      const nameEnd = text.indexOf('"', nameStart);
+      if (nameEnd === -1 || holdsBackslash(text, nameStart, nameEnd)) return false;
       index = afterSpace(text, nameEnd + 1);
       if (text.charCodeAt(index) !== COLON) return false;
       const value = afterSpace(text, index + 1);
       const end = valueEnd(text, value, to);
       if (end === -1) return false;
-      const wanted = this.#indexOfName(text, name, nameEnd);
-      if (wanted !== -1) {
-        ranges[2 * wanted] = value;
-        ranges[2 * wanted + 1] = end;
+      const nameIndex = this.#indexOfName(text, nameStart, nameEnd);
+      if (nameIndex !== -1) {
+        ranges[2 * nameIndex] = value;
+        ranges[2 * nameIndex + 1] = end;
       }
       index = afterSpace(text, end);
       const next = text.charCodeAt(index);
@@ -141,12 +138,12 @@ function valueEnd(text: string, from: number, to: number): number {
 /** A pattern that matches every line with a certain text, and perhaps others. */
 export class Prefilter {
   readonly pattern: RegExp;
-  /** Whether the text holds k or s, which have further forms if case is ignored. */
+  /** Whether the text holds i, k or s, which have further forms if case is ignored. */
   readonly #hasCaseVariants: boolean;
 
   constructor(pattern: RegExp, { text, ignoresCase }: Needle) {
     this.pattern = pattern;
-    this.#hasCaseVariants = ignoresCase && /[ks]/i.test(text);
+    this.#hasCaseVariants = ignoresCase && /[iks]/i.test(text);
   }
 
   /** The pattern; undefined if it could miss the text in this block. */
@@ -162,10 +159,14 @@ function holdsEscapedLetters({ text }: BlockText): boolean {
   return text.includes("\\u00") && /\\u00(?:3\d|[46][1-9a-f]|[57][\da])/i.test(text);
 }
 
-/** Whether U+212A or U+017F may occur, which equal k and s if case is ignored. */
+/**
+ * Whether U+212A, U+017F or U+0130 may occur, escaped or in UTF-8. If case is ignored, the first two
+ * equal k and s, and the last one begins with i in lower case.
+ */
 function holdsCaseVariants({ text, isAscii }: BlockText): boolean {
-  return text.includes("\\u212") || text.includes("\\u017") ||
-    (!isAscii && (text.includes("\xe2\x84\xaa") || text.includes("\xc5\xbf")));
+  if (["\\u212", "\\u017", "\\u013"].some((escape) => text.includes(escape))) return true;
+  return !isAscii &&
+    ["\xe2\x84\xaa", "\xc5\xbf", "\xc4\xb0"].some((bytes) => text.includes(bytes));
 }
 
 /** Fields whose values need not be in the line: they are derived, or come from the run file. */

@@ -1,16 +1,9 @@
 /**
  * Finds near duplicates. One-permutation MinHash over character shingles, with a signature of 64
- * bytes per row, proposes pairs; then the shingles that both texts share are counted. Works in
- * steps, so that the worker can answer requests in between.
+ * bytes per row, proposes pairs; then the shingles that both texts share are counted.
  *
  * @module
  */
-
-import type { DataIndex } from "./data_index.ts";
-import type { NearStatus } from "./protocol.ts";
-import { planOf, rowsThatMeet } from "./query.ts";
-import { readFacts } from "./shown_row.ts";
-import { promptOf } from "./turns.ts";
 
 /** Bins of a signature. Each holds one hash; the top 4 bits of a hash choose its bin. */
 const BINS = 16;
@@ -120,14 +113,14 @@ export class NearDuplicates {
         continue;
       }
       compared++;
-      const [a, b] = [this.#rootOf(index), this.#rootOf(other)];
-      if (a === b) return true;
+      const root = this.#rootOf(index), otherRoot = this.#rootOf(other);
+      if (root === otherRoot) return true;
       if (
         this.#texts.isSameRow(this.#rows[index], this.#rows[other]) || !this.#isNear(index, other)
       ) {
         continue;
       }
-      this.#group[Math.max(a, b)] = Math.min(a, b);
+      this.#group[Math.max(root, otherRoot)] = Math.min(root, otherRoot);
       return true;
     }
     return false;
@@ -140,7 +133,8 @@ export class NearDuplicates {
     }
     if (equalBins === BINS) return true;
     if (equalBins < MIN_EQUAL_BINS) return false;
-    const [left, right] = [a, b].map((index) => shinglesOf(this.#texts.textAt(this.#rows[index])));
+    const shinglesAt = (index: number) => shinglesOf(this.#texts.textAt(this.#rows[index]));
+    const left = shinglesAt(a), right = shinglesAt(b);
     let shared = 0;
     for (const shingle of left) if (right.has(shingle)) shared++;
     return shared / (left.size + right.size - shared) >= MIN_SIMILARITY;
@@ -178,10 +172,10 @@ function shinglesOf(text: string): Set<number> {
 }
 
 /**
- * Calls `take` with a rolling hash of each shingle. Ignores the case of ASCII letters and collapses
- * white space.
+ * Calls `onHash` with a rolling hash of each shingle. Ignores the case of ASCII letters and
+ * collapses white space.
  */
-function forEachShingle(text: string, take: (hash: number) => void): void {
+function forEachShingle(text: string, onHash: (hash: number) => void): void {
   let hash = 0, filled = 0, wasSpace = true;
   const window = new Uint16Array(SHINGLE_LENGTH);
   for (let i = 0; i < text.length; i++) {
@@ -197,10 +191,11 @@ function forEachShingle(text: string, take: (hash: number) => void): void {
     const slot = filled % SHINGLE_LENGTH;
     hash = (Math.imul(hash, BASE) + code - Math.imul(window[slot], BASE_OUT)) | 0;
     window[slot] = code;
-    if (++filled >= SHINGLE_LENGTH) take(mix(hash));
+    if (++filled >= SHINGLE_LENGTH) onHash(mix(hash));
   }
 }
 
+/** The base of the rolling hash: FNV's prime. */
 const BASE = 0x0100_0193;
 /** `BASE` to the power of the length of a shingle. */
 const BASE_OUT = Array.from({ length: SHINGLE_LENGTH }).reduce<number>(
@@ -213,87 +208,4 @@ function mix(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
-}
-
-/** The number of rows that are read in one step. */
-const STEP_ROWS = 64;
-/** The share of the work that reading takes; comparing takes the rest. */
-const READING_SHARE = 0.8;
-
-/** The search for near duplicates over an index: one at a time. */
-export class NearSearch {
-  readonly #index: DataIndex;
-  #status: NearStatus | null = null;
-  #steps: Generator<void> | undefined;
-
-  constructor(index: DataIndex) {
-    this.#index = index;
-  }
-
-  /** The progress of the last search; null if there was none. */
-  get status(): NearStatus | null {
-    return this.#status;
-  }
-
-  /** Starts a search over answered rows, which replaces a running one. */
-  start(of: "prompt" | "response"): NearStatus {
-    const { table } = this.#index;
-    const rows = rowsThatMeet(table, planOf(table, 'status == "answered"').indexed);
-    table.nearOf = undefined;
-    this.#steps = this.#search(of, rows);
-    return this.#status = {
-      of,
-      done: 0,
-      total: rows.length,
-      state: "running",
-      groups: 0,
-      copies: 0,
-      problem: null,
-    };
-  }
-
-  cancel(): NearStatus | null {
-    if (this.#status?.state === "running") this.#setStatus({ state: "cancelled" });
-    return this.#status;
-  }
-
-  /** Works until `performance.now()` is `endMs`. Returns whether a search is running. */
-  work(endMs: number): boolean {
-    while (this.#status?.state === "running" && performance.now() < endMs) this.#steps?.next();
-    return this.#status?.state === "running";
-  }
-
-  #setStatus(changes: Partial<NearStatus>): void {
-    if (this.#status !== null) this.#status = { ...this.#status, ...changes };
-  }
-
-  *#search(of: "prompt" | "response", rows: Uint32Array<ArrayBuffer>): Generator<void> {
-    const { table } = this.#index;
-    const textAt = (row: number) => this.#textAt(of, row);
-    const near = new NearDuplicates(rows, { textAt, isSameRow: (a, b) => table.isSameRow(a, b) });
-    for (const row of rows) {
-      near.add(textAt(row));
-      if (near.added % STEP_ROWS !== 0) continue;
-      this.#setStatus({ done: Math.round(near.added * READING_SHARE) });
-      yield;
-    }
-    for (const share of near.compare()) {
-      const done = READING_SHARE + share * (1 - READING_SHARE);
-      this.#setStatus({ done: Math.round(rows.length * done) });
-      yield;
-    }
-    const copies = near.copies();
-    table.nearOf = copies;
-    this.#index.version++;
-    const groups = new Set(copies.values()).size;
-    this.#setStatus({ done: rows.length, state: "done", groups, copies: copies.size });
-  }
-
-  #textAt(of: "prompt" | "response", row: number): string {
-    const { table, files } = this.#index;
-    const facts = readFacts(this.#index, row);
-    if (facts === undefined) return "";
-    if (of === "response") return facts.response;
-    return promptOf(facts.line, files[table.columns.file[row]].hints);
-  }
 }

@@ -32,18 +32,18 @@ export async function openFiles(
 /**
  * Decompresses compressed files into temporary copies.
  *
- * @param found Paths of files, each with its `IndexedPath.run`.
+ * @param runs The `IndexedPath.run` of each file, by its path.
  * @throws {UsageError} If a compressed file is damaged.
  * @throws {SinkError} If there is no space for a copy.
  */
 export async function unpackFiles(
-  found: ReadonlyMap<string, number>,
+  runs: ReadonlyMap<string, number>,
   signal?: AbortSignal,
 ): Promise<OpenFiles> {
   await using cleanup = new AsyncDisposableStack();
   const files: IndexedPath[] = [];
   let folder: string | undefined;
-  for (const [path, run] of found) {
+  for (const [path, run] of runs) {
     // The index reports files that cannot be read. A file that a run has just created is empty.
     if (!await holdsCompressed(path).catch(() => false)) {
       files.push({ path, run });
@@ -68,8 +68,8 @@ export async function unpackFiles(
     }
     files.push({ path, readPath, run });
   }
-  const kept = cleanup.move();
-  return { files, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  const copies = cleanup.move();
+  return { files, [Symbol.asyncDispose]: () => copies.disposeAsync() };
 }
 
 /**
@@ -113,9 +113,9 @@ const MAX_DEPTH = 4;
  * @throws {UsageError} If a path does not exist, or is a pipe.
  */
 export async function findDataFiles(paths: readonly string[]): Promise<Map<string, number>> {
-  const all = new Map<string, number>();
+  const runs = new Map<string, number>();
   for (const [index, path] of paths.entries()) {
-    const found = new Set<string>();
+    const files = new Set<string>();
     const info = await statOf(path);
     if (info === undefined) {
       throw new UsageError(`Cannot open "${path}": there is no such file or folder`);
@@ -126,15 +126,15 @@ export async function findDataFiles(paths: readonly string[]): Promise<Map<strin
           "Write its content to a file first",
       );
     }
-    if (info.isDirectory) await addFolder(path, found, 0);
+    if (info.isDirectory) await addFolder(path, files, 0);
     else {
-      found.add(path);
+      files.add(path);
       const failures = failuresOf(path);
-      if (failures !== undefined && (await statOf(failures))?.isFile) found.add(failures);
+      if (failures !== undefined && (await statOf(failures))?.isFile) files.add(failures);
     }
-    for (const file of found) if (!all.has(file)) all.set(file, index);
+    for (const file of files) if (!runs.has(file)) runs.set(file, index);
   }
-  return all;
+  return runs;
 }
 
 /** The path of the failures file of a results file; undefined for any other file. */
@@ -143,14 +143,15 @@ function failuresOf(path: string): string | undefined {
   return stem === undefined || stem.endsWith("_error") ? undefined : `${stem}_error${ending}`;
 }
 
-async function addFolder(folder: string, found: Set<string>, depth: number): Promise<void> {
+/** Adds the data files of a folder and of its subfolders. */
+async function addFolder(folder: string, files: Set<string>, depth: number): Promise<void> {
   const entries: Deno.DirEntry[] = [];
   try {
     for await (const entry of Deno.readDir(folder)) entries.push(entry);
   } catch (cause) {
     throw new UsageError(`Cannot open "${folder}": ${systemReason(cause)}`, { cause });
   }
-  // Sorts each failures file behind its results file.
+  // Sorts each failures file after its results file.
   const stem = ({ name }: Deno.DirEntry) => name.replace(/(_error)?\..*$/s, "");
   entries.sort((a, b) =>
     stem(a).localeCompare(stem(b), "en", { numeric: true }) || a.name.length - b.name.length
@@ -158,16 +159,16 @@ async function addFolder(folder: string, found: Set<string>, depth: number): Pro
   for (const { name, isDirectory } of entries) {
     if (name.startsWith(".")) continue;
     if (isDirectory) {
-      if (depth < MAX_DEPTH) await addFolder(inFolder(folder, name), found, depth + 1);
+      if (depth < MAX_DEPTH) await addFolder(inFolder(folder, name), files, depth + 1);
     } else if (DATA_NAME.test(name) && !COMPANION.test(name)) {
       const path = inFolder(folder, name);
       // A file whose type cannot be read is added: the index reports why it is unreadable.
-      if (!isPipe(await statOf(path).catch(() => undefined))) found.add(path);
+      if (!isPipe(await statOf(path).catch(() => undefined))) files.add(path);
     }
   }
 }
 
-/** Whether a path is a pipe or a device, which may block until another process opens it. */
+/** Whether a file is a pipe or a device, which may block until another process opens it. */
 function isPipe(info: Deno.FileInfo | undefined): boolean {
   return info !== undefined && !info.isFile && !info.isDirectory;
 }

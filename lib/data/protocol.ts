@@ -237,7 +237,7 @@ export interface WorkerSetup {
 export interface WorkerQuestion {
   readonly id: number;
   readonly name: DataRequestName;
-  readonly given: unknown;
+  readonly request: unknown;
 }
 
 /** A message from the worker of an index. */

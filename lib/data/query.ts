@@ -35,8 +35,8 @@ export function planOf(table: Table, where: string): QueryPlan {
 }
 
 /**
- * The rows that meet all parts, in ascending order and without gone rows. The parts must be
- * `QueryPlan.indexed`.
+ * The rows that meet all parts, in ascending order and without gone rows. The columns must suffice
+ * for all parts, as for `QueryPlan.indexed`.
  */
 export function rowsThatMeet(table: Table, parts: readonly Part[]): Uint32Array<ArrayBuffer> {
   const rows = new Uint32Array(table.length);

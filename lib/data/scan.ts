@@ -27,7 +27,11 @@ export interface ScanJob {
   readonly where: readonly string[];
 }
 
-/** @param parts The parts of a condition for which the columns do not suffice. */
+/**
+ * Prepares a scan of rows.
+ *
+ * @param parts The parts of a condition for which the columns do not suffice.
+ */
 export function scanJobOf(
   { table, files }: DataIndex,
   rows: Uint32Array,
@@ -53,7 +57,10 @@ const MAX_BLOCK_BYTES = 1 << 18;
 /** Maximum gap between lines of a block: reading it is cheaper than skipping it. */
 const MAX_GAP_BYTES = 1 << 16;
 
-/** Must call `search`. `index` is that of the block's first row in the job. */
+/**
+ * Runs the search of a block, perhaps with a time limit: must call `search`. `index` is that of the
+ * block's first row in the job.
+ */
 export type BlockRunner = (index: number, search: () => void) => void;
 
 /** Searches ranges of the rows of a job. */
@@ -87,7 +94,7 @@ export class Scan implements Disposable {
    */
   search(first: number, limit: number, run: BlockRunner = (_, search) => search()): number[] {
     const { rows, columns: { offset, bytes, file } } = this.#job;
-    const found: number[] = [];
+    const hits: number[] = [];
     for (let begin = first, last = first; begin < limit; begin = last + 1) {
       const fileIndex = file[rows[begin]], start = offset[rows[begin]];
       let end = start + bytes[rows[last = begin]];
@@ -101,28 +108,31 @@ export class Scan implements Disposable {
       const block = this.#read(fileIndex, start, end - start);
       if (block === undefined) continue;
       const text = new BlockText(block), until = last;
-      run(begin, () => this.#searchBlock(text, start, begin, until, found));
+      run(begin, () => this.#searchBlock(text, start, begin, until, hits));
     }
-    return found;
+    return hits;
   }
 
   [Symbol.dispose](): void {
     for (const file of this.#files) file?.close();
   }
 
-  /** Searches a block that begins at the offset `start`, with the rows from `first` to `last`. */
+  /**
+   * Searches a block that begins at the offset `start` in its file, with the rows from `first` to
+   * `last`. Adds those that meet the conditions to `hits`.
+   */
   #searchBlock(
     block: BlockText,
     start: number,
     first: number,
     last: number,
-    found: number[],
+    hits: number[],
   ): void {
     const { rows, columns: { offset } } = this.#job;
     const pattern = this.#prefilter?.patternFor(block);
     if (pattern === undefined) {
       for (let index = first; index <= last; index++) {
-        if (this.#meets(block, start, rows[index])) found.push(rows[index]);
+        if (this.#meets(block, start, rows[index])) hits.push(rows[index]);
       }
       return;
     }
@@ -132,17 +142,17 @@ export class Scan implements Disposable {
       if (match === null) break;
       const matchOffset = start + match.index;
       while (index < last && offset[rows[index + 1]] <= matchOffset) index++;
-      if (this.#meets(block, start, rows[index])) found.push(rows[index]);
+      if (this.#meets(block, start, rows[index])) hits.push(rows[index]);
       if (++index > last) break;
       pattern.lastIndex = Math.max(pattern.lastIndex, offset[rows[index]] - start);
     }
   }
 
-  #meets(block: BlockText, start: number, row: number): boolean {
+  #meets(block: BlockText, blockStart: number, row: number): boolean {
     const { columns: { offset, bytes } } = this.#job;
-    const from = offset[row] - start;
+    const from = offset[row] - blockStart;
     const line = this.#line;
-    line.read(block, from, from + bytes[row], row);
+    line.moveTo(block, from, from + bytes[row], row);
     return this.#parts.every(({ test }) => test(line.lookup)) && !line.isDamaged;
   }
 
@@ -159,7 +169,7 @@ export class Scan implements Disposable {
   }
 }
 
-/** One line at a time. Parses only the fields in the conditions, if possible. */
+/** The current line of a scan. Parses only the fields in the conditions, if possible. */
 class ScannedLine {
   /** Whether the line turned out to be damaged or not one of Retort's. */
   isDamaged = false;
@@ -179,13 +189,14 @@ class ScannedLine {
 
   constructor(job: ScanJob, paths: readonly (readonly string[])[]) {
     this.#job = job;
-    const ofPrompt = paths.some((path) => isOfRetort(path) && path[1] === "prompt");
-    const names = [...paths.map(([name]) => name), ...(ofPrompt ? PROMPT_FIELDS : []), "distill"];
-    this.#names = [...new Set(names)];
+    const needsPrompt = paths.some((path) => isOfRetort(path) && path[1] === "prompt");
+    const promptFields = needsPrompt ? PROMPT_FIELDS : [];
+    this.#names = [...new Set([...paths.map(([name]) => name), ...promptFields, "distill"])];
     this.#members = new MemberFinder(this.#names);
   }
 
-  read(block: BlockText, from: number, to: number, row: number): void {
+  /** Moves to the line of a row, which is the range of the block from `from` to `to`. */
+  moveTo(block: BlockText, from: number, to: number, row: number): void {
     this.#block = block;
     this.#from = from;
     this.#to = to;
@@ -199,7 +210,7 @@ class ScannedLine {
   /** Returns the value of a field of the line, of its `distill`, or of the derived fields. */
   readonly lookup: Lookup = (path) => {
     try {
-      if (isOfRetort(path)) return this.#ofRetort(path.slice(1));
+      if (isOfRetort(path)) return this.#derivedField(path.slice(1));
       const value = this.#hasMembers ? this.#member(path[0]) : undefined;
       return value === undefined
         ? valueAt(this.#parsed(), path)
@@ -211,7 +222,7 @@ class ScannedLine {
     }
   };
 
-  #ofRetort(path: readonly string[]): unknown {
+  #derivedField(path: readonly string[]): unknown {
     return (path[0] === "prompt" && this.#hasMembers ? this.#plainPrompt() : undefined) ??
       valueAt(this.#parsed().slice(1), path);
   }
@@ -238,6 +249,7 @@ class ScannedLine {
     return (distill as Record<string, unknown>)[name];
   }
 
+  /** Parses the value that `#members` found for a name; undefined if the line has none. */
   #value(name: string): unknown {
     const index = 2 * this.#names.indexOf(name);
     const { ranges } = this.#members;
@@ -245,6 +257,7 @@ class ScannedLine {
     return from === -1 ? undefined : this.#block!.valueAt(from, ranges[index + 1]);
   }
 
+  /** Parses the whole line, once. Returns the objects in which its fields are looked up. */
   #parsed(): readonly object[] {
     if (this.#objects !== undefined) return this.#objects;
     const { bytes } = this.#block!;

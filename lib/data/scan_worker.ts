@@ -1,6 +1,6 @@
 /**
- * A worker of a scan: takes chunks of rows until none is left. Terminated if a pattern takes too
- * long. Started by `scanner.ts`; not to be imported.
+ * A worker of a scan: takes chunks of rows until none is left. `scanner.ts` starts it, and
+ * terminates it if a pattern takes too long. Not to be imported.
  *
  * @module
  */
@@ -38,8 +38,8 @@ function scan({ job, next, progress, worker }: ScanStart): void {
     const first = chunk * SCAN_ROWS;
     if (first >= job.rows.length) break;
     const limit = Math.min(job.rows.length, first + SCAN_ROWS);
-    const hits = scan.search(first, limit, (at, searchBlock) => {
-      Atomics.store(positions, worker, at + 1);
+    const hits = scan.search(first, limit, (index, searchBlock) => {
+      Atomics.store(positions, worker, index + 1);
       if (!endsWithin(WATCHDOG_MS, searchBlock)) throw new Error("The search takes too long");
     });
     Atomics.store(positions, worker, 0);

@@ -10,8 +10,10 @@ import { Scan, SCAN_ROWS, type ScanJob } from "./scan.ts";
 import { READY, type ScanReport, type ScanStart } from "./protocol.ts";
 import { formatCount } from "../figures.ts";
 
-/** Maximum number of workers of all scans together, though each scan has at least one: a worker
- * takes 25 MB, and two are as fast as most disks. */
+/**
+ * Maximum number of workers of all scans together, though each scan has at least one: a worker
+ * takes 25 MB, and two are as fast as most disks.
+ */
 const MAX_WORKERS = 2;
 /** How long a worker may search one block: 256 KB, or one longer line. */
 const BLOCK_TIMEOUT_MS = 2_000;
@@ -22,7 +24,7 @@ const WATCH_MS = 100;
  * load.
  */
 const START_MS = 40;
-/** It searches this many times as long while it has found nothing, since machines may be busy. */
+/** While it has found nothing, this thread searches this many times as long: it may be busy. */
 const NO_HIT_FACTOR = 5;
 
 export interface ScannerOptions {
@@ -110,18 +112,18 @@ export class Scanner {
   #startWorkers(job: ScanJob): void {
     const chunks = Math.ceil(this.total / SCAN_ROWS) - this.#doneChunks;
     const maxWorkers = Math.min(chunks, Math.max(1, navigator.hardwareConcurrency), MAX_WORKERS);
-    const startFree = () => {
-      do this.#start(this.#workers.length, job); while (
-        this.#workers.length < maxWorkers && runningWorkers < MAX_WORKERS
-      );
+    const startMore = () => {
+      while (this.#workers.length < maxWorkers && runningWorkers < MAX_WORKERS) {
+        this.#startWorker(job);
+      }
     };
-    startFree();
-    this.#watch(() => {
-      if (this.#workers.length < maxWorkers && runningWorkers < MAX_WORKERS) startFree();
-    });
+    this.#startWorker(job);
+    startMore();
+    this.#watch(startMore);
   }
 
-  #start(number: number, job: ScanJob): void {
+  #startWorker(job: ScanJob): void {
+    const index = this.#workers.length;
     const worker = new Worker(new URL("./scan_worker.ts", import.meta.url), { type: "module" });
     this.#workers.push(worker);
     runningWorkers++;
@@ -132,7 +134,7 @@ export class Scanner {
     const [next, progress] = [this.#nextChunk.buffer, this.#progress.buffer];
     worker.onmessage = ({ data }: MessageEvent<ScanReport>) => {
       if (data.chunk !== READY) return this.#onReport(data);
-      worker.postMessage({ job, next, progress, worker: number } satisfies ScanStart);
+      worker.postMessage({ job, next, progress, worker: index } satisfies ScanStart);
     };
   }
 
@@ -140,13 +142,10 @@ export class Scanner {
     if (this.isDone) return;
     if (problem !== undefined) return this.#end(problem);
     this.#earlyHits.set(chunk, hits);
-    for (
-      let early;
-      (early = this.#earlyHits.get(this.#doneChunks)) !== undefined;
-      this.#doneChunks++
-    ) {
-      this.#earlyHits.delete(this.#doneChunks);
-      this.#add(early);
+    let nextHits: readonly number[] | undefined;
+    while ((nextHits = this.#earlyHits.get(this.#doneChunks)) !== undefined) {
+      this.#earlyHits.delete(this.#doneChunks++);
+      this.#add(nextHits);
     }
     this.done = Math.min(this.total, this.#doneChunks * SCAN_ROWS);
     if (this.done === this.total) this.#end(undefined);
@@ -167,7 +166,7 @@ export class Scanner {
     this.isDone = true;
     this.problem = problem;
     clearInterval(this.#timer);
-    // A terminated worker may still take chunks: leave none.
+    // A terminated worker may still take chunks, so none are left.
     Atomics.store(this.#nextChunk, 0, Math.ceil(this.total / SCAN_ROWS));
     for (const worker of this.#workers) worker.terminate();
     runningWorkers -= this.#workers.length;
@@ -175,9 +174,13 @@ export class Scanner {
     this.#onChange();
   }
 
-  /** Ends the scan if a block takes too long. Delays of this thread do not count. */
+  /**
+   * Ends the scan if a block takes too long. Delays of this thread do not count.
+   *
+   * @param onWatch Called at each check.
+   */
   #watch(onWatch: () => void): void {
-    const places = new Int32Array(MAX_WORKERS), searchMs = new Float64Array(MAX_WORKERS);
+    const lastPlaces = new Int32Array(MAX_WORKERS), searchMs = new Float64Array(MAX_WORKERS);
     let lastMs = performance.now();
     this.#timer = setInterval(() => {
       onWatch();
@@ -186,21 +189,23 @@ export class Scanner {
       lastMs = nowMs;
       for (let worker = 0; worker < MAX_WORKERS; worker++) {
         const place = Atomics.load(this.#progress, worker);
-        searchMs[worker] = place !== 0 && place === places[worker]
-          ? searchMs[worker] + passedMs
-          : 0;
-        places[worker] = place;
+        const isSameBlock = place !== 0 && place === lastPlaces[worker];
+        searchMs[worker] = isSameBlock ? searchMs[worker] + passedMs : 0;
+        lastPlaces[worker] = place;
         if (searchMs[worker] >= BLOCK_TIMEOUT_MS) return this.#endSlow(place);
       }
     }, WATCH_MS);
   }
 
-  #endSlow(place: number): void {
-    const [row, all] = [place, this.total].map(formatCount);
+  /** @param row The first row of the block, from 1. */
+  #endSlow(row: number): void {
+    const place = `row ${formatCount(row)} of ${formatCount(this.total)}`;
     this.#end(
-      `The search was stopped at row ${row} of ${all}: 256 KB of lines took more than ${
-        BLOCK_TIMEOUT_MS / 1_000
-      } s. A nested repetition, as in (a+)+, takes exponential time: write it as one, a+`,
+      `The search was stopped at ${place}: 256 KB of lines, or a longer line, took more than ` +
+        `${
+          BLOCK_TIMEOUT_MS / 1_000
+        } s. A nested repetition, as in (a+)+, takes exponential time: ` +
+        "write it as one, a+",
     );
   }
 }

@@ -27,8 +27,9 @@ const answerCounts = new Uint16Array(SCRIPT_COUNT + 1);
 const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
 
 /**
- * Whether an answer is written in a script that is rare in its prompt (over half of its letters) or
- * does not occur there (over 5 %). Compares samples; false if they hold few letters.
+ * Whether an answer is written in another script than its prompt: over half of its letters are of a
+ * script that has under 20 % of the prompt's, or over 5 % of one that the prompt has none of.
+ * Compares samples; false if they hold few letters.
  */
 export function isOtherScript(text: string, prompt: string): boolean {
   // A quick check: in most pairs, both texts are Latin.
@@ -42,7 +43,8 @@ export function isOtherScript(text: string, prompt: string): boolean {
     if (script === main) continue;
     const share = answerCounts[script] / answerLetters;
     const isNew = promptCounts[script] === 0;
-    // Latin (code, names, terms) and Greek (formulas) occur in texts of every language.
+    // Latin (code, names, terms) and Greek (formulas) occur in texts of every language, so 80 % are
+    // needed.
     if (script === LATIN || script === GREEK) {
       if (share > 0.8 && promptCounts[script] / promptLetters < 0.2) return true;
     } else if (share > 0.5 ? promptCounts[script] / promptLetters < 0.2 : isNew && share > 0.05) {

@@ -31,6 +31,7 @@ export interface DataServiceOptions {
 
 const COMPRESSED_NAME = /\.(?:gz|zst)$/;
 
+/** An index in a worker, and the files that it covers. */
 export class DataService implements AsyncDisposable {
   /** Files and folders, as the user named them. */
   readonly paths: readonly string[];
@@ -90,13 +91,13 @@ export class DataService implements AsyncDisposable {
   /** Asks the worker a question. Rejects with a `UsageError` if a condition is invalid. */
   ask<Name extends DataRequestName>(
     name: Name,
-    given: DataRequests[Name]["in"],
+    request: DataRequests[Name]["in"],
   ): Promise<DataRequests[Name]["out"]> {
     if (this.#problem !== undefined) return Promise.reject(new Error(this.#problem));
     const pending = Promise.withResolvers<unknown>();
     const id = this.#nextId++;
     this.#pending.set(id, pending);
-    this.#send({ id, name, given });
+    this.#send({ id, name, request });
     return pending.promise as Promise<DataRequests[Name]["out"]>;
   }
 
@@ -145,7 +146,7 @@ export class DataService implements AsyncDisposable {
     if (files.length > 0) await this.ask("files", { files }).catch(() => {});
   }
 
-  /** Opens a new file. Returns nothing if the file is damaged, or still being compressed. */
+  /** Opens a new file. Returns an empty list if it is damaged, or still being compressed. */
   async #openNew(path: string, run: number): Promise<readonly IndexedPath[]> {
     const info = await statOf(path);
     const version = `${info?.size} ${info?.mtime?.getTime()}`;

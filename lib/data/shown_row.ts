@@ -20,8 +20,8 @@ import {
 import { jsonText, promptOf, textFieldsOf, turnsOf } from "./turns.ts";
 import type { RowDetail, ShownRow } from "./protocol.ts";
 
-/** How much of a text the table shows, in UTF-16 code units. */
-const GLIMPSE = 240;
+/** Maximum length of a text in the table, in UTF-16 code units. */
+const MAX_GLIMPSE_LENGTH = 240;
 
 /**
  * A row for the page's table.
@@ -61,8 +61,8 @@ export function shownRow(index: DataIndex, row: number, columns: readonly string
   };
 }
 
-/** How much of a text the detail view shows, in UTF-16 code units. */
-const MAX_TEXT = 2_000_000;
+/** Maximum length of a text in the detail view, in UTF-16 code units. */
+const MAX_TEXT_LENGTH = 2_000_000;
 
 /**
  * A row in detail; undefined if its line can no longer be read.
@@ -98,13 +98,13 @@ export function rowDetail(
       status: typeof error.status === "number" ? error.status : null,
     },
     raw: cut(text),
-    is_cut: text.length > MAX_TEXT,
+    is_cut: text.length > MAX_TEXT_LENGTH,
     duplicate_of: copy === -1 ? null : readFacts(index, copy)?.uid ?? null,
     ...samplesOf(index, row, samplesFrom),
   };
 }
 
-/** The answers to one row that the page gets at once. */
+/** Maximum number of answers to one row that the page gets at once. */
 const SAMPLES_AT_ONCE = 50;
 
 /** A part of the answers to the same input row. */
@@ -132,19 +132,19 @@ function samplesOf(
 
 function sampleTexts(index: DataIndex, rows: readonly number[]): RowDetail["samples"] {
   const { table } = index;
-  return rows.flatMap((other) => {
-    const facts = readFacts(index, other);
+  return rows.flatMap((row) => {
+    const facts = readFacts(index, row);
     return facts === undefined ? [] : [{
-      id: rowId(index, other),
+      id: rowId(index, row),
       uid: facts.uid,
       status: facts.status,
-      file: index.files[table.columns.file[other]].mark.path,
+      file: index.files[table.columns.file[row]].mark.path,
       response: cut(facts.response),
       final_answer: glimpse(finalAnswerOf(facts.response)),
       completion_tokens: facts.completionTokens,
       latency_ms: facts.latencyMs,
-      cost_usd: table.columns.costUsd[other],
-      is_estimated: (table.columns.marks[other] & Mark.Estimated) !== 0,
+      cost_usd: table.columns.costUsd[row],
+      is_estimated: (table.columns.marks[row] & Mark.Estimated) !== 0,
       finish_reason: facts.finishReason,
     }];
   });
@@ -200,11 +200,13 @@ function valueText(value: unknown): string {
   return typeof value === "string" ? value : jsonText(value);
 }
 
+/** Shortens a text to one short line. */
 function glimpse(text: string): string {
-  const short = text.length > GLIMPSE ? `${text.slice(0, GLIMPSE)}…` : text;
+  const isLong = text.length > MAX_GLIMPSE_LENGTH;
+  const short = isLong ? `${text.slice(0, MAX_GLIMPSE_LENGTH)}…` : text;
   return short.replaceAll(/\s+/g, " ").trim().toWellFormed();
 }
 
 function cut(text: string): string {
-  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+  return text.length > MAX_TEXT_LENGTH ? `${text.slice(0, MAX_TEXT_LENGTH)}…` : text;
 }

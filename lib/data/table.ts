@@ -25,6 +25,9 @@ const MAX_FIELDS = 48;
 /** Maximum number of these fields with `OwnField.numbers`, which take eight bytes a row. */
 const MAX_NUMBER_FIELDS = 12;
 
+/** The size of the hash table of answers at the beginning, a power of two. */
+const MIN_ANSWER_PLACES = 1 << 12;
+
 /** Gives each distinct name a code: 0, 1, 2, … in order of appearance. */
 export class Names {
   /** The name of each code. */
@@ -59,10 +62,8 @@ export interface LinePlace {
   readonly file: number;
   /** The start of the line in the file, in bytes. */
   readonly offset: number;
-  /** The length without the line feed. */
+  /** The length in bytes, without the line feed. */
   readonly bytes: number;
-  /** Whether the line has no line feed yet. */
-  readonly isTail: boolean;
 }
 
 /** All rows. None is ever removed: rows of a replaced file are marked as gone. */
@@ -84,7 +85,7 @@ export class Table {
   #capacity: number;
   #numberFields = 0;
   /** A hash table with open addressing, by `answerLow`: row numbers plus 1. */
-  #answers = new Uint32Array(1 << 12);
+  #answers = new Uint32Array(MIN_ANSWER_PLACES);
   /** The number of rows in `#answers`. */
   #answerCount = 0;
 
@@ -130,7 +131,7 @@ export class Table {
     columns.finishReason[row] = names.finishReason.codeOf(facts.finishReason);
     columns.failure[row] = names.failure.codeOf(facts.failure);
     columns.source[row] = names.source.codeOf(facts.source);
-    columns.marks[row] = (place.isTail ? Mark.Tail : 0) | (facts.hasToolCalls ? Mark.ToolCalls : 0);
+
     columns.flags[row] = facts.status === "answered"
       ? flagsOf({ ...facts, prompt, asksForJson: requestsJson(facts.params) })
       : 0;
@@ -159,10 +160,10 @@ export class Table {
     columns.final[row] = final === "" ? 0 : parseInt(xxHash64Hex(final).slice(8), 16);
   }
 
-  /** Marks rows of a file as gone. */
-  drop(file: number, isDropped: (row: number) => boolean = () => true): void {
+  /** Marks all rows of a file as gone. */
+  drop(file: number): void {
     for (let row = 0; row < this.length; row++) {
-      if (this.columns.file[row] !== file || this.isGone(row) || !isDropped(row)) continue;
+      if (this.columns.file[row] !== file || this.isGone(row)) continue;
       this.columns.marks[row] |= Mark.Gone;
       this.gone++;
     }
@@ -183,7 +184,7 @@ export class Table {
   reindex(): void {
     this.gone = 0;
     this.#capacity = this.columns.offset.length;
-    this.#answers = new Uint32Array(1 << 12);
+    this.#answers = new Uint32Array(MIN_ANSWER_PLACES);
     this.#numberFields =
       [...this.fields.values()].filter(({ numbers }) => numbers !== undefined).length;
     this.#rehash();
@@ -218,6 +219,7 @@ export class Table {
     if (this.#answerCount * 2 > this.#answers.length) this.#rehash();
   }
 
+  /** Rebuilds `#answers`, with room for all rows. */
   #rehash(): void {
     const { answerLow, duplicateOf, status } = this.columns;
     let size = this.#answers.length;
@@ -248,8 +250,8 @@ export class Table {
 
   /** @param depth The length of the path: a name that holds a NUL itself gets no column. */
   #field(key: string, depth: number): OwnField | undefined {
-    const known = this.fields.get(key);
-    if (known !== undefined) return known.path.length === depth ? known : undefined;
+    const existing = this.fields.get(key);
+    if (existing !== undefined) return existing.path.length === depth ? existing : undefined;
     if (this.fields.size >= MAX_FIELDS) return undefined;
     const path = key.split("\0");
     if (path.length !== depth) return undefined;

@@ -15,6 +15,7 @@ import {
   textOf,
 } from "./line_facts.ts";
 
+/** A message of the prompt, for the page. */
 export interface Turn {
   /** `system`, `user`, `assistant`, `tool`, or another role that the row names. */
   readonly role: string;
@@ -26,7 +27,7 @@ export interface Turn {
 
 /** The prompt as turns: from `final_messages`, else by the row's shape and the run's options. */
 export function turnsOf(line: JsonObject, hints: RunHints): Turn[] {
-  if (Array.isArray(line.final_messages)) return turns(line.final_messages.slice(0, -1));
+  if (Array.isArray(line.final_messages)) return messageTurns(line.final_messages.slice(0, -1));
   return plainTurns(line, hints) ?? parsedTurns(line, hints);
 }
 
@@ -39,7 +40,7 @@ export function promptOf(line: JsonObject, hints: RunHints): string {
 }
 
 /** Fields that may give a row another shape, or change its prompt. */
-const UNUSUAL = [
+const UNUSUAL_FIELDS = [
   ...["body", "conversations", "conversation", "history", "images", "image", "context"],
   ...["system", "system_prompt", "system_message", "chosen", "choices", "options"],
 ];
@@ -49,7 +50,7 @@ const PLAIN_ROLES: ReadonlySet<unknown> = new Set(["system", "user", "assistant"
 
 /** The fields that `plainPrompt` reads. */
 export const PROMPT_FIELDS: readonly string[] = [
-  ...UNUSUAL,
+  ...UNUSUAL_FIELDS,
   ...["final_messages", "messages", "prompt", "question", "instruction", "input"],
 ];
 
@@ -57,10 +58,12 @@ export const PROMPT_FIELDS: readonly string[] = [
 export function plainPrompt(line: JsonObject, hints: RunHints): string | undefined {
   if (line.final_messages !== undefined) return undefined;
   if (!isPlain(line, hints) || isThere(line.messages)) return undefined;
-  const asked = line.prompt ?? line.question;
-  const text = isThere(line.instruction)
-    ? (isThere(asked) ? undefined : plainInstruction(line))
-    : asked;
+  const prompt = line.prompt ?? line.question;
+  const text = !isThere(line.instruction)
+    ? prompt
+    : isThere(prompt)
+    ? undefined
+    : plainInstruction(line);
   return typeof text === "string" && text !== "" && !text.includes(TURN_MARK) ? text : undefined;
 }
 
@@ -71,14 +74,14 @@ function plainInstruction({ instruction, input = "" }: JsonObject): string | und
 }
 
 function plainTurns(line: JsonObject, hints: RunHints): Turn[] | undefined {
-  const own = isThere(line.messages) && isPlain(line, hints)
+  const turns = isThere(line.messages) && isPlain(line, hints)
     ? plainMessages(line.messages)
     : asTurns(plainPrompt(line, hints));
   const { system } = hints;
-  if (own === undefined || system === undefined || own.some(({ role }) => role === "system")) {
-    return own;
+  if (turns === undefined || system === undefined || turns.some(({ role }) => role === "system")) {
+    return turns;
   }
-  return [{ role: "system", text: system }, ...own];
+  return [{ role: "system", text: system }, ...turns];
 }
 
 function asTurns(prompt: string | undefined): Turn[] | undefined {
@@ -91,7 +94,7 @@ function isPlain(line: JsonObject, { template, promptField }: RunHints): boolean
 }
 
 function hasUnusual(line: JsonObject): boolean {
-  for (const name of UNUSUAL) if (isThere(line[name])) return true;
+  for (const name of UNUSUAL_FIELDS) if (isThere(line[name])) return true;
   return false;
 }
 
@@ -111,26 +114,28 @@ function plainMessages(messages: unknown): Turn[] | undefined {
   return plain.at(-1)!.role === "user" ? plain : undefined;
 }
 
-/** The parsers of each run by whether old answers continue; undefined for one whose template is
- * not valid in this version. */
+/**
+ * The parsers of each run, by whether it lets the teacher continue a last assistant message.
+ * Undefined for a run whose template is not valid in this version.
+ */
 const parsers = new WeakMap<RunHints, Map<boolean, RowParser | undefined>>();
 
 function parserOf(line: JsonObject, hints: RunHints): RowParser | undefined {
   const { template, promptField, system, params } = hints;
   const runParams = params?.[textOf(objectOf(line.distill).params)] ?? {};
-  const continues = runParams.continue_final_message === true;
-  let ofRun = parsers.get(hints);
-  if (ofRun === undefined) parsers.set(hints, ofRun = new Map());
-  if (!ofRun.has(continues)) {
+  const isContinued = runParams.continue_final_message === true;
+  let runParsers = parsers.get(hints);
+  if (runParsers === undefined) parsers.set(hints, runParsers = new Map());
+  if (!runParsers.has(isContinued)) {
     let parser: RowParser | undefined;
     try {
       parser = new RowParser({ template, promptField, system, runParams });
     } catch {
       parser = undefined;
     }
-    ofRun.set(continues, parser);
+    runParsers.set(isContinued, parser);
   }
-  return ofRun.get(continues);
+  return runParsers.get(isContinued);
 }
 
 /** The uid does not matter here, and deriving one takes twice as long as all the rest. */
@@ -147,7 +152,7 @@ export function textFieldsOf(line: JsonObject, hints: RunHints): string[] {
 function parsedTurns(line: JsonObject, hints: RunHints): Turn[] {
   const text = jsonText(rowOf(line, hints));
   const row = parserOf(line, hints)?.parse(text, ANY_UID);
-  if (row instanceof ParsedRow) return turns(row.messages);
+  if (row instanceof ParsedRow) return messageTurns(row.messages);
   if (typeof line.raw === "string") return [{ role: "user", text: line.raw }];
   return text === "{}" ? [] : [{ role: "user", text }];
 }
@@ -155,16 +160,16 @@ function parsedTurns(line: JsonObject, hints: RunHints): Turn[] {
 /** The row as it was in the input: the line's own fields, and those in `replaced`. */
 function rowOf(line: JsonObject, { template }: RunHints): JsonObject {
   const { replaced } = objectOf(line.distill);
-  const renamed = typeof replaced === "string" ? parsed(replaced) : replaced;
+  const replacedFields = typeof replaced === "string" ? parsedJson(replaced) : replaced;
   return {
     // Lines hold the row's own uid as theirs; a template may use it.
     ...(template === undefined ? {} : { uid: line.uid }),
     ...Object.fromEntries(ownFields(line).map((name) => [name, line[name]])),
-    ...objectOf(renamed),
+    ...objectOf(replacedFields),
   };
 }
 
-function parsed(text: string): unknown {
+function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -172,7 +177,7 @@ function parsed(text: string): unknown {
   }
 }
 
-function turns(messages: readonly unknown[]): Turn[] {
+function messageTurns(messages: readonly unknown[]): Turn[] {
   return messages.map((message) => {
     const { role, content, tool_calls: calls } = objectOf(message);
     const turn = { role: textOf(role) || "user", text: contentText(content) };

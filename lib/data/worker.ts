@@ -34,9 +34,9 @@ const SAVE_MS = 60_000;
   const index = openIndex(data.files, data.isSaved);
   const server = new DataServer(index, data.paths);
   let wake = () => {};
-  scope.onmessage = ({ data: { id, name, given } }) => {
+  scope.onmessage = ({ data: { id, name, request } }) => {
     try {
-      scope.postMessage({ id, result: server.answer(name, given as never) });
+      scope.postMessage({ id, result: server.answer(name, request as never) });
     } catch (error) {
       const isUsage = error instanceof UsageError;
       scope.postMessage({

@@ -12,7 +12,7 @@ import { failureLine, resultLine } from "./lines.ts";
 
 const TEXTS = [
   "total of 12 hours",
-  "TOTAL OF 7 Kelvin, ſorry",
+  "TOTAL OF 7 Kelvin, ſorry, TAXİ",
   'He said "sorry", then C:\\new\\table and a/b',
   "Für alle: 中文字符 😀 \u2028 end",
   'it holds {"response": "total of 3 hours"} as text',
@@ -42,6 +42,7 @@ const CONDITIONS = [
   'response matches "k?elvin"',
   'response matches "(?i)kelvin"',
   'response icontains "KELVIN"',
+  'response icontains "taxi"',
   'response contains "中文"',
   'response contains "a/b"',
   'response matches "new\\\\\\\\table"',
@@ -65,7 +66,8 @@ const CONDITIONS = [
 
 Deno.test("scan: finds the same as parsing each line, in any notation", async () => {
   await using dir = await tempDir();
-  const lines = WAYS.flatMap((way, w) =>
+  // A file for each notation: a block with escaped letters is searched without the prefilter.
+  const files = WAYS.map((way, w) =>
     TEXTS.map((response, t) => {
       const options = {
         response,
@@ -75,16 +77,19 @@ Deno.test("scan: finds the same as parsing each line, in any notation", async ()
       return way(resultLine({ uid: `w${w}t${t}`, ...options }).trimEnd());
     })
   );
-  lines.push(failureLine("f").trimEnd());
-  const index = new DataIndex([{ path: await dir.write("x.jsonl", lines.join("\n") + "\n") }]);
+  files.push([failureLine("f").trimEnd()]);
+  const paths = await Promise.all(files.map(async (lines, i) => ({
+    path: await dir.write(`${i}.jsonl`, lines.join("\n") + "\n"),
+  })));
+  const index = new DataIndex(paths);
   index.refresh();
   await index.readAll();
   for (const template of [undefined, "Template of {{uid}}"]) {
     const hints = { template };
-    index.files[0].hints = hints;
+    for (const file of index.files) file.hints = hints;
     for (const where of CONDITIONS) {
       const { matches } = parseWhere(where);
-      const expected = lines.flatMap((line) => {
+      const expected = files.flat().flatMap((line) => {
         const facts = factsOf(line, hints);
         if (facts instanceof DamagedLine) throw new Error(`${facts.problem}: ${line}`);
         const [first, ...others] = lookupObjects(
