@@ -186,10 +186,10 @@ export function prefilterOf(needle: Needle, hasTemplate: boolean): Prefilter | u
   if (NOT_IN_LINE.has(name)) return undefined;
   // A prompt may be made by a template, from several messages, or from JSON.
   if (name === "prompt" && (hasTemplate || /[\n[\]{}"]/.test(text))) return undefined;
-  // The pattern matches bytes, so it cannot ignore case beyond ASCII.
-  if (ignoresCase && /[^\x20-\x7e\n\t]/.test(text)) return undefined;
+  // The pattern matches bytes, so it cannot ignore case beyond ASCII, nor find half a character.
+  if ((ignoresCase && /[^\x20-\x7e\n\t]/.test(text)) || !text.isWellFormed()) return undefined;
   let source = "";
-  for (const char of text.toWellFormed()) {
+  for (const char of text) {
     const code = char.codePointAt(0)!;
     if (/[a-zA-Z0-9 ]/.test(char)) source += char;
     else if (char === "\n") source += "\\\\n";
