@@ -38,7 +38,7 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   readonly signal: AbortSignal;
   /** Called before each attempt, on the hot path. */
   readonly onAttempt?: () => void;
-  /** Called when an attempt has ended, so that its teacher may have capacity. */
+  /** Called when an attempt has ended: its teacher may have capacity. */
   readonly onEnd: () => void;
   readonly silence: Silence;
   readonly onHalt: (reason: string) => void;

@@ -60,8 +60,8 @@ export interface EngineOptions {
   isCareful: boolean;
   /** Whether rows were answered before with the same key, model and parameters. @default false */
   isProven?: boolean;
-  /** Whether earlier runs have finished rows of the same outputs, so that a teacher has answered
-   * before. @default false */
+  /** Whether earlier runs have finished rows of the same outputs, so a teacher has answered before.
+   * @default false */
   hasAnsweredBefore?: boolean;
   /**
    * How long to wait for an unreachable teacher while no teacher has answered, in milliseconds.

@@ -73,7 +73,7 @@ export class EngineState {
   }
 
   /**
-   * Why the run was halted; undefined if it was not, or if all rows were finished in spite of it.
+   * Why the run was halted; undefined if it was not, or if all rows were finished anyway.
    */
   get haltReason(): string | undefined {
     return this.#end === "done" ? undefined : this.#haltReason;

@@ -19,8 +19,7 @@ export const FIRST_LIMIT = 3;
 export const LATER_LIMIT = 20;
 
 export interface RepeatedRejectionsOptions {
-  /** Whether key, model and parameters are taken to be right, so that a few rejections prove
-   * nothing. */
+  /** Whether key, model and parameters are taken to be right, so a few rejections prove nothing. */
   readonly isProven: boolean;
   /** Whether rows are held back until the cause is known. False if a consumer waits for each row;
    * their rejections still count. */

@@ -176,9 +176,10 @@ export class RowWaits {
     const delayMs = this.#options.retryPolicy.delayMs(classification, work, isTolerated);
     if (counts) work.waits++;
     if (delayMs === undefined) return SPENT;
-    // Neither an outage nor the wait requested by a throttling teacher counts as the row's time.
+    // The row's time starts over after a failure that does not count against it.
     if (!counts || cause === "unreachable") work.deadlineAt = undefined;
     const requestedMs = cause === "load" ? classification.retryAfterMs ?? 0 : 0;
+    // The wait that a throttling teacher requests does not count as the row's time.
     const ownMs = delayMs - requestedMs;
     const leftMs = this.#timeLeftMs(work);
     if (leftMs !== undefined && ownMs >= leftMs) return LATE;

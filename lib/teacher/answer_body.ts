@@ -98,7 +98,7 @@ export function areChunkLines(bytes: Uint8Array): boolean {
 export interface OtherAnswer {
   /** A message that names the API and says where that server has the OpenAI-compatible one. */
   readonly message: string;
-  /** The text of the answer; "" if we do not read it, as for the responses API. */
+  /** The text of the answer; "" if it is not read, as for the responses API. */
   readonly content: string;
 }
 

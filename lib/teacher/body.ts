@@ -70,7 +70,7 @@ export class BodyWriter {
     return {
       model: this.#modelAsked(params) ?? this.#options.model,
       ...this.#options.format.prompt(messages),
-      ...this.#sent(params, jsonSchema).fields,
+      ...this.#sentFields(params, jsonSchema).fields,
     };
   }
 
@@ -86,7 +86,11 @@ export class BodyWriter {
     return typeof model === "string" && model !== this.#options.model ? model : undefined;
   }
 
-  #sent(params: Params, schema: AskedSchema | undefined): { fields: Params; added: Addition[] } {
+  /** The fields that are sent besides model and prompt, and which of them Retort added. */
+  #sentFields(
+    params: Params,
+    schema: AskedSchema | undefined,
+  ): { fields: Params; added: Addition[] } {
     const { format, stream } = this.#options;
     const { model: _, messages: __, stream: ___, ...rest } = params;
     const added: Addition[] = [];
@@ -101,7 +105,7 @@ export class BodyWriter {
   #writeParams(params: Params, schema: AskedSchema | undefined): WrittenParams {
     const modelAsked = this.#modelAsked(params);
     const model = modelAsked ?? this.#options.model;
-    const { fields, added } = this.#sent(params, schema);
+    const { fields, added } = this.#sentFields(params, schema);
     const tail = JSON.stringify(fields).slice(1);
     return {
       schema,
@@ -133,7 +137,7 @@ interface FieldWords {
   readonly loss: string;
 }
 
-const WORDS: Readonly<Record<Addition, FieldWords>> = {
+const FIELD_WORDS: Readonly<Record<Addition, FieldWords>> = {
   response_format: {
     // DeepSeek, Groq, OpenAI, vLLM (`xgrammar` to `guided`) and llama.cpp, in this order.
     pattern:
@@ -178,12 +182,12 @@ export function withdrawRefused(
   address: string,
 ): unknown {
   if (!(error instanceof TeacherError) || !mayBlameField(error)) return error;
-  const words = error.message.slice(0, SEARCHED_CHARS);
-  const field = added.find((addition) => WORDS[addition].pattern.test(words));
+  const searched = error.message.slice(0, SEARCHED_CHARS);
+  const field = added.find((addition) => FIELD_WORDS[addition].pattern.test(searched));
   if (field === undefined) return error;
   // Several requests with the field may be in flight: only the first error notifies the user.
   const isFirst = bodies.omit(field);
-  const { what, loss } = WORDS[field];
+  const { what, loss } = FIELD_WORDS[field];
   return new TeacherError(error.message, {
     type: error.type,
     status: error.status,

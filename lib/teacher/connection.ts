@@ -76,7 +76,7 @@ let closedError: Error | undefined;
 export class Connection {
   /** Whether its socket is connected; stays true until a close by the server is noticed. */
   isOpen = false;
-  /** Whether Retort has closed it, so that it can no longer be used. */
+  /** Whether Retort has closed it. It can no longer be used then. */
   isDropped = false;
   /** When the last response ended, by `ConnectionShared.now`. */
   idleSince = 0;

@@ -104,11 +104,11 @@ export interface JsonPlace {
 export function textAt({ text, path }: JsonPlace): string | undefined {
   let start = skipSpace(text, 0);
   for (const step of path) {
-    const found = typeof step === "number"
+    const innerStart = typeof step === "number"
       ? elementStart(text, start, step)
       : memberStart(text, start, step);
-    if (found === undefined) return undefined;
-    start = found;
+    if (innerStart === undefined) return undefined;
+    start = innerStart;
   }
   return repairedJson(text.slice(start, endOfValue(text, start)));
 }
@@ -122,16 +122,16 @@ export function placeIn({ text, path }: JsonPlace, ...steps: JsonPath): JsonPlac
  * last one counts, as with `JSON.parse`. */
 function memberStart(text: string, objectStart: number, name: string): number | undefined {
   if (text[objectStart] !== "{") return undefined;
-  let found: number | undefined;
+  let lastStart: number | undefined;
   let index = skipSpace(text, objectStart + 1);
   while (text[index] === '"') {
     const nameEnd = endOfString(text, index);
     const valueStart = skipSpace(text, skipSpace(text, nameEnd) + 1);
-    if (JSON.parse(text.slice(index, nameEnd)) === name) found = valueStart;
+    if (JSON.parse(text.slice(index, nameEnd)) === name) lastStart = valueStart;
     index = skipSpace(text, endOfValue(text, valueStart));
     if (text[index] === ",") index = skipSpace(text, index + 1);
   }
-  return found;
+  return lastStart;
 }
 
 /** The start of an element in the array at `arrayStart`. */

@@ -61,7 +61,7 @@ function outputOf(items: unknown): Output {
         if (part.type === "refusal") refusals.push(asText(part.refusal));
         else texts.push(asText(part.text));
         // Not by spreading: an answer may have more tokens than a call takes arguments.
-        for (const one of Array.isArray(part.logprobs) ? part.logprobs : []) logprobs.push(one);
+        for (const token of Array.isArray(part.logprobs) ? part.logprobs : []) logprobs.push(token);
       }
     }
   }
@@ -127,7 +127,7 @@ function textsOf(parts: unknown): string[] {
 }
 
 function asList(value: unknown): JsonObject[] {
-  return Array.isArray(value) ? value.map((one) => asObject(one) ?? {}) : [];
+  return Array.isArray(value) ? value.map((element) => asObject(element) ?? {}) : [];
 }
 
 /** What a stream has sent of a call so far. */
@@ -207,7 +207,7 @@ export class ResponsesEvents implements EventReader {
   #arguments({ item_id: itemId, delta: text }: JsonObject): JsonObject | undefined {
     const call = itemId === undefined
       ? this.#calls.at(-1)
-      : this.#calls.find((one) => one.itemId === itemId);
+      : this.#calls.find((sent) => sent.itemId === itemId);
     // Ignored: the complete call follows.
     if (call === undefined) return undefined;
     call.args += asText(text);

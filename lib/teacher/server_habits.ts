@@ -60,7 +60,7 @@ export class ReusePolicy {
   /** Connections that the server left open in a row while none was reused. */
   #leftOpen = 0;
   #isSingleUse = false;
-  /** Whether a connection has been reused, so that connections need not be watched after use. */
+  /** Whether a connection has been reused, so connections need not be watched after use. */
   #isProven = false;
   #hasTrial = false;
   #attempts = 0;

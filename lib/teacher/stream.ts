@@ -26,7 +26,7 @@ import { ToolCallDeltas } from "./tool_calls.ts";
 
 /** What the streams of a teacher have shown so far. */
 export interface StreamHabits {
-  /** Whether any chunk may have a finish reason, so that only `[DONE]` ends an answer: some
+  /** Whether any chunk may have a finish reason, so only `[DONE]` ends an answer: some
    * Gemini-compatible servers write `stop` into each chunk. */
   endsByDoneOnly: boolean;
 }

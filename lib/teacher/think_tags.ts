@@ -190,7 +190,7 @@ interface HarmonyMessage {
 }
 
 const MARK = /<\|(start|channel|constrain|message|end|return|call)\|>/;
-/** The start of an answer. The prompt ends with `<|start|>assistant`, so that answers begin with a
+/** The start of an answer. The prompt ends with `<|start|>assistant`, so answers begin with a
  * channel, or with its name or text if the prompt opens the channel. */
 const HARMONY_START =
   /^\s*(?:<\|start\|>|<\|channel\|>|(?:analysis|commentary|final)<\|message\|>)/;

@@ -52,7 +52,8 @@ function legacyCall(callee: unknown): unknown {
 }
 
 /**
- * The arguments of a call as text, as OpenAI sends them: TGI, Ollama and others send an object.
+ * The arguments of a call as text, as OpenAI sends them: TGI, Ollama and others send an object. `{}`
+ * if they are missing.
  *
  * @param place The place of `value`, whose original text keeps all digits of numbers.
  */
@@ -71,12 +72,13 @@ function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject {
   return members;
 }
 
-function toolCall(value: unknown, message: JsonPlace, path: JsonPath): unknown {
+/** A call in OpenAI's form, if it has one of the known forms; else as it is. */
+function toolCall(value: unknown, messagePlace: JsonPlace, path: JsonPath): unknown {
   const call = withTextId(asObject(value));
   const callee = asObject(call?.function);
   const hasOpenAiForm = typeof callee?.arguments === "string" && !isTooDeep(call);
   if (hasOpenAiForm) return call;
-  const place = placeIn(message, ...path);
+  const place = placeIn(messagePlace, ...path);
   if (call === undefined) return isTooDeep(value) ? textAt(place) : value;
   if (callee !== undefined) {
     const { function: _, ...rest } = call;
@@ -135,7 +137,7 @@ interface Part {
 /** Collects the tool calls of one streamed answer. */
 export class ToolCallDeltas {
   readonly #calls: Call[] = [];
-  // The last call with each index: some servers give all calls the same one.
+  // The last call with each index: some servers give all calls the same index.
   readonly #byIndex = new Map<string, Call>();
   /** The deprecated `function_call`. */
   #legacy: { name: string; arguments: string } | undefined;
@@ -188,8 +190,8 @@ export class ToolCallDeltas {
     const previous = this.#callFor(part, position);
     // Some servers repeat a complete call at the end.
     if (previous !== undefined && isRepetition(previous, part)) return;
-    const continues = previous !== undefined && !beginsAnother(previous, part);
-    const call = continues ? previous : this.#addCall(part, previous);
+    const isContinued = previous !== undefined && !beginsAnother(previous, part);
+    const call = isContinued ? previous : this.#addCall(part, previous);
     if (call.id === "") call.id = part.id;
     if (call.name === "") call.name = part.name;
     if (part.arguments !== undefined) call.arguments = (call.arguments ?? "") + part.arguments;
@@ -253,7 +255,7 @@ function partOf(
   };
 }
 
-/** Whether a part begins another call, although it continues `previous` by its index or position. */
+/** Whether a part begins another call, although its index, id or position is that of `previous`. */
 function beginsAnother(previous: Call, { index, id, name, arguments: args = "" }: Part): boolean {
   const isRenamed = name !== "" && previous.name !== "" && name !== previous.name;
   // Another id with a name is another call, whatever the index says.

@@ -88,7 +88,8 @@ export function ownerOf(
     if (!isActive(endpoint) || endpoint.isProbed) continue;
     inFlight += endpoint.inFlight;
     weight += endpoint.weight;
-    const score = endpoint.weight / -Math.log((mixHashes(key, endpoint.id) + 0.5) / 2 ** 32);
+    const score = endpoint.weight /
+      -Math.log((mixHashes(key, endpoint.addressHash) + 0.5) / 2 ** 32);
     if (score <= highest) continue;
     highest = score;
     best = endpoint;

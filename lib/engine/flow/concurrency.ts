@@ -58,7 +58,7 @@ const BURST_MS = 100;
  */
 const FURTHER_GROWTH = 1.5;
 /** How a careful start grows. Below `below`, each answer multiplies the limit by `factor`; from there
- * on, each answer adds one, which doubles the limit with every round of answers. */
+ * on, and after throttling, it adds one, which doubles the limit with every round of answers. */
 interface StartGrowth {
   readonly factor: number;
   readonly below: number;
@@ -72,8 +72,8 @@ interface StartGrowth {
 const START: StartGrowth = { factor: 3, below: 128 };
 /** Growth after an outage, and if the limit explores, whose first measurement is at 32. */
 const GENTLE_START: StartGrowth = { factor: 2, below: 16 };
-/** The time without throttling after which a careful start doubles, in milliseconds: answers may
- * take an hour. */
+/** The time without throttling or another step up after which a careful start doubles, in
+ * milliseconds: answers may take an hour. */
 const QUIET_MS = 10_000;
 /** The fraction of the limit that must be in flight for the limit to count as used. */
 const USED_SHARE = 0.8;
@@ -210,7 +210,7 @@ export class ConcurrencyLimit {
   restart(): void {
     this.#forgetThrottling();
     if (this.#provenLimit < Infinity) {
-      // Dated back by the recovery time, so that growth has already reached that limit again.
+      // Dated back by the recovery time, so growth has already reached that limit again.
       this.#growth.decrease(
         this.#usedMs - RECOVERY_MS,
         DECREASE_FACTOR * this.#provenLimit,

@@ -82,7 +82,7 @@ export class DecreaseTrial {
   readonly cap: number;
   /** Maximum number of attempts per second during the trial. */
   readonly perSecond: number;
-  /** Whether few attempts are in flight and return quickly, so that only the rate is tried. */
+  /** Whether few attempts are in flight and return quickly, so only the rate is tried. */
   readonly isQuick: boolean;
   /** Whether its result needs no confirmation. */
   readonly #isFinal: boolean;

@@ -15,12 +15,16 @@ import type { EndpointContext, EndpointOptions, FailureEffect } from "./endpoint
 import { LoadControl, type Sent } from "./load_control.ts";
 
 /** Causes of failures that may mean that less should be sent. */
-const PRESSURE: ReadonlySet<Classification["cause"]> = new Set(["load", "unreachable", "timeout"]);
+const PRESSURE_CAUSES: ReadonlySet<Classification["cause"]> = new Set([
+  "load",
+  "unreachable",
+  "timeout",
+]);
 
 export class Endpoint {
   readonly teacher: Teacher;
   /** A 32-bit hash of its address, for `pickForKey`. */
-  readonly id: number;
+  readonly addressHash: number;
   inFlight = 0;
   /** Attempts made. The number of an attempt is its ticket. */
   attempts = 0;
@@ -44,7 +48,7 @@ export class Endpoint {
   constructor(options: EndpointOptions, context: EndpointContext) {
     const { now, random } = context;
     this.teacher = options.teacher;
-    this.id = hash32(options.teacher.address ?? "");
+    this.addressHash = hash32(options.teacher.address ?? "");
     this.#context = context;
     this.#weight = options.weight;
     this.#maxConcurrency = options.maxConcurrency;
@@ -73,14 +77,9 @@ export class Endpoint {
     return this.#answered > 0;
   }
 
-  /** Whether it was halted, so that it receives nothing more. */
+  /** Whether it was halted and receives nothing more. */
   get isHalted(): boolean {
     return this.#haltReason !== undefined;
-  }
-
-  /** Why it was halted; undefined if it was not. */
-  get haltReason(): string | undefined {
-    return this.#haltReason;
   }
 
   /** Whether it is unreachable, or nearly every attempt fails. */
@@ -99,7 +98,7 @@ export class Endpoint {
   }
 
   /**
-   * Whether nothing depends on time until an attempt fails, so that `tick()` may be called rarely.
+   * Whether nothing depends on time until an attempt fails, so `tick()` may be called rarely.
    */
   get isSteady(): boolean {
     if (this.isHalted) return true;
@@ -167,13 +166,13 @@ export class Endpoint {
     const { cause, action } = classification;
     this.#load.failed(error.partial);
     this.#completionTokens += error.partial?.usage?.completionTokens ?? 0;
-    // The teacher responds without a sign of trouble.
+    // The teacher has responded without a sign of trouble.
     if (action !== "retry" || cause === "ending" || cause === "adjusted") {
       this.#responded(sent);
       return { counts: cause !== "adjusted", isTolerated: false };
     }
     this.#reason = error.status === undefined ? error.message : `${error.status}: ${error.message}`;
-    const verdict = PRESSURE.has(cause)
+    const verdict = PRESSURE_CAUSES.has(cause)
       ? this.#load.pressed(sent, inFlight, classification)
       : undefined;
     if (verdict === "closed") return { counts: false, isTolerated: false };
@@ -190,7 +189,7 @@ export class Endpoint {
     this.#load.failed(undefined);
   }
 
-  /** Called if an attempt was not made after all: frees its place. */
+  /** Called if the attempt of a place is not made after all: frees the place. */
   notSent(): void {
     this.inFlight--;
     this.attempts--;
@@ -215,7 +214,7 @@ export class Endpoint {
     this.#haltReason ??= reason;
   }
 
-  /** Whether it has left the list of teachers, so that it receives nothing new. */
+  /** Whether it has left the list of teachers and receives nothing new. */
   get isLeaving(): boolean {
     return this.#isLeaving;
   }

@@ -5,7 +5,7 @@
  * follows the length of answers, and limits that follow latency (TCP Vegas, Netflix's gradient)
  * shrink if prompts get harder. So this climbs the hill of goodput, as .NET's thread pool does: it
  * compares the goodput of two limits in turn and keeps the better one. Windows are counted in
- * answers, so that a lull makes a window longer, not worse.
+ * answers, so a lull makes a window longer, not worse.
  *
  * @module
  */

@@ -104,12 +104,6 @@ export class LoadControl {
       this.#tolerance.trial === undefined && this.#limit.isAtMaximum;
   }
 
-  /** Whether the last throttled attempt was part of a run that is not chance, so the next attempt
-   * would be throttled too. */
-  get isInRun(): boolean {
-    return this.#tolerance.isInRun;
-  }
-
   /** When the next probe may be made, on the engine's clock, while a quota per minute is used up;
    * undefined otherwise. */
   get closedUntil(): number | undefined {
@@ -197,7 +191,7 @@ export class LoadControl {
     const pressure = { ticket, startedAt, inFlight, isRate, isExhausted, hasRetryTime };
     const verdict = this.#throttled(pressure);
     const isClosed = verdict === "closed";
-    if (hasRetryTime && (isClosed || isExhausted || this.isInRun)) {
+    if (hasRetryTime && (isClosed || isExhausted || this.#tolerance.isInRun)) {
       this.#coolDown(retryAfterMs);
       return isClosed ? "closed" : "excess";
     }
@@ -227,7 +221,8 @@ export class LoadControl {
       ticket < START_TURNS * this.#ceiling;
     const verdict = this.#tolerance.throttled({ ticket, startedAt, inFlight, isStarting }, now);
     const isExcess = verdict === "excess";
-    if (isExcess) this.#limit.pressed({ startedAt, inFlight, isInRun: this.isInRun });
+    const { isInRun } = this.#tolerance;
+    if (isExcess) this.#limit.pressed({ startedAt, inFlight, isInRun });
     if (verdict === "suspicious") this.#rate.startTrial();
     if (isRate) this.#rate.throttled(startedAt, isExcess);
     if (isRate && isExcess) this.#pacer ??= new Pacer();

@@ -27,7 +27,8 @@ const MIN_QUOTA = 8;
 const FADING = 0.9;
 /** The usual length of a window, by the clock or from the first request on, in milliseconds. */
 const MINUTE_MS = 60_000;
-/** A window is probed once to twice this time after its expected opening, in milliseconds. */
+/** How long after its expected opening a window is probed, in milliseconds; jitter at most doubles
+ * it. */
 const MARGIN_MS = 30;
 /** A probe is accepted if it is not throttled for this time, in milliseconds, and for three times
  * as long as others took: its answer may take minutes. */
