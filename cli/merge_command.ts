@@ -6,7 +6,9 @@
 
 import { UsageError } from "../lib/errors.ts";
 import { type MergeOptions, type MergeReport, mergeRuns } from "../lib/merge/mod.ts";
+import { pathOf, pathsOf, splitPath } from "../lib/paths.ts";
 import { printable, printableLines } from "../lib/printable.ts";
+import { commandText, shellWord, withProgram } from "../lib/shell.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS, exitCodeOfSignal } from "./exit_codes.ts";
 import { type Io, onStopSignal, type StopSignal } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
@@ -23,15 +25,16 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
     throw new UsageError("Cannot merge without inputs: name the outputs of the runs, such as out/");
   }
   using stop = new Stop(io);
+  const options = optionsOf(args, settings, io);
   let report: MergeReport;
   try {
-    report = await mergeRuns({ ...optionsOf(args, settings, io), signal: stop.signal });
+    report = await mergeRuns({ ...options, signal: stop.signal });
   } catch (error) {
     if (stop.received === undefined || error !== stop.signal.reason) throw error;
     io.writeErr("Stopped: nothing was written\n");
     return exitCodeOfSignal(stop.received);
   }
-  printProblems(report, io);
+  printProblems(report, options, io);
   if (!settings.isOn("quiet") && report.results !== null) io.writeErr(reportText(report));
   const isWhole = report.results !== null && report.clashCount === 0 &&
     report.problems.length === 0;
@@ -81,7 +84,7 @@ class Stop implements Disposable {
   }
 }
 
-function printProblems(report: MergeReport, io: Io): void {
+function printProblems(report: MergeReport, options: MergeOptions, io: Io): void {
   const { problems, results, runs, inputChanges } = report;
   for (const change of inputChanges.slice(0, MAX_LISTED)) {
     io.writeErr(
@@ -99,8 +102,9 @@ function printProblems(report: MergeReport, io: Io): void {
     }
     const isDamaged = problems.some(({ kind }) => kind === "damaged");
     const advice = isDamaged
-      ? "Nothing was written. Repair the damaged files, or run those runs again"
-      : "Nothing was written. Complete these runs, or add --partial to write what is there";
+      ? "Nothing was written. Repair the damaged files, run those runs again, or add --no-proof to " +
+        "join all results without comparing them with the input"
+      : partialAdvice(options);
     const count = new Set(problems.map(({ run }) => run)).size;
     const outcome = results === null ? "Cannot merge" : "Merged in part";
     io.writeErr(
@@ -108,11 +112,25 @@ function printProblems(report: MergeReport, io: Io): void {
         `${outcome}: ${formatCount(count)} of ${formatCountOf(runs, "run")} ${
           count === 1 ? "is" : "are"
         } not complete\n${lines.join("\n")}\n` +
-          (results === null ? `${advice}\n` : ""),
+          (results === null ? `${withProgram(advice, io.program)}\n` : ""),
       ),
     );
   }
   printClashes(report, io);
+}
+
+/** How to write what is there. With `tidy`, the output may be in the folder of the shards. */
+function partialAdvice({ outputs, output, tidy, shards, limit }: MergeOptions): string {
+  const { start, name } = splitPath(pathOf(output));
+  const file = tidy ? `${start}merged/${name}` : `${start}${name}`;
+  const numbers = [["--shards", shards], ["--limit", limit]] as const;
+  const command = commandText(
+    ...["merge", ...pathsOf(outputs)],
+    ...numbers.flatMap(([flag, value]) => value === undefined ? [] : [flag, String(value)]),
+    ...["--partial", "-o", file],
+  );
+  return `Nothing was written. Complete these runs, or write what is there:\n  ${command}\n` +
+    `A run of the same inputs without --shard and with -o ${shellWord(file)} then sends the rest`;
 }
 
 function printClashes({ clashes, clashCount, duplicates }: MergeReport, io: Io): void {

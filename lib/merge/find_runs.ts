@@ -4,22 +4,16 @@
  * @module
  */
 
-import { basename, dirname } from "../deps/std_path.ts";
+import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { compressedCopyOf, exists, statOf } from "../files.ts";
+import { compressedCopyOf, exists } from "../files.ts";
 import { sumOf } from "../figures.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
-import { OWN_FOLDER, withoutSeparator } from "../paths.ts";
+import { OWN_FOLDER } from "../paths.ts";
 import { filesOf, inputFilesOf, type OutputFiles, readRunFile, type RunFile } from "../run/mod.ts";
-import {
-  changeOf,
-  piecesOf,
-  readPlan,
-  rowsBefore,
-  type ShardPlan,
-  shardStem,
-} from "../shards/mod.ts";
+import { changeOf, piecesOf, rowsBefore, type ShardPlan, shardStem } from "../shards/mod.ts";
+import { findPlan, folderAndName, movedFolderOf, namesIn, NoRunsError } from "./find_plan.ts";
 
 /** One run to be merged. */
 export interface MergeRun {
@@ -38,9 +32,6 @@ export interface MergeRun {
   /** How files of the input have changed since they were divided into shards, for messages. */
   readonly changes: readonly string[];
 }
-
-/** An output holds no runs, or an incomplete file of borders: a merge may wait for the runs. */
-export class NoRunsError extends UsageError {}
 
 /**
  * Finds the runs of outputs, in the order of the outputs and of the shards.
@@ -61,42 +52,6 @@ export async function findRuns(
     else runs.push(...await runsIn(output, needsRunFile));
   }
   return runs;
-}
-
-/** The folder of an output, and the name of its files without endings; undefined if all count. */
-export async function folderAndName(
-  output: string,
-): Promise<{ folder: string; name: string | undefined }> {
-  const path = withoutSeparator(output) || "/";
-  const isFolder = path !== output || (await statOf(output))?.isDirectory;
-  if (isFolder) return { folder: path, name: undefined };
-  return { folder: dirname(path), name: basename(path).replace(/\.(jsonl|ndjson)$/, "") };
-}
-
-async function findPlan(
-  output: string,
-  shards: number | undefined,
-): Promise<{ plan: ShardPlan; stem: string } | undefined> {
-  const { folder, name } = await folderAndName(output);
-  const plans: { plan: ShardPlan; stem: string; file: string }[] = [];
-  for (const file of await namesIn(`${folder}/${OWN_FOLDER}`)) {
-    const match = /^(.*)\.shards-(\d+)\.json$/.exec(file);
-    if (match === null || (name !== undefined && match[1] !== name)) continue;
-    if (shards !== undefined && Number(match[2]) !== shards) continue;
-    const plan = await readPlan(`${folder}/${OWN_FOLDER}/${file}`);
-    if (plan === undefined) {
-      throw new NoRunsError(
-        `Cannot read "${folder}/${OWN_FOLDER}/${file}": it is incomplete. Run any shard again, which rewrites it`,
-      );
-    }
-    plans.push({ plan, stem: `${folder}/${match[1]}`.replace(/^\.\//, ""), file });
-  }
-  if (plans.length < 2) return plans[0];
-  const list = plans.map(({ file }) => file).join(", ");
-  throw new UsageError(
-    `Cannot choose among the shards of "${output}": it holds several divisions (${list}). Name one as a results path, as in ` +
-      `"${plans[0].stem}.jsonl", or with --shards N`,
-  );
 }
 
 async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
@@ -132,11 +87,6 @@ async function changesOf({ inputs }: ShardPlan): Promise<string[]> {
   return changes;
 }
 
-/** The folder to which files of merged runs are moved, given one of their own paths. */
-export function movedFolderOf(path: string): string {
-  return `${dirname(path)}/${OWN_FOLDER}/shards`;
-}
-
 /**
  * Where the files of a run are now.
  *
@@ -167,9 +117,9 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
   const stems = (await (needsRunFile ? runFileStems(names) : resultsStems(folder, names)))
     .filter((stem) => name === undefined || stem === name).toSorted(compareNaturally);
   if (stems.length === 0) {
-    const advice = needsRunFile
+    const advice = needsRunFile && (await resultsStems(folder, names)).length > 0
       ? "Name the output of the shards, or add --no-proof to join results without run files"
-      : "Name a folder of results";
+      : "Name the output of the shards, or a folder of results";
     throw new NoRunsError(
       `Cannot use "${output}" as the output of runs: there are no runs in it. ${advice}`,
     );
@@ -274,15 +224,3 @@ export function expectedRows({ pieces, runFile }: MergeRun): number {
 }
 
 const { compare: compareNaturally } = new Intl.Collator("en", { numeric: true });
-
-async function namesIn(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  try {
-    for await (const { name } of Deno.readDir(folder)) names.push(name);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) {
-      throw error;
-    }
-  }
-  return names;
-}

@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { hasContent } from "../files.ts";
+import { hasContent, statOf } from "../files.ts";
 import {
   amount,
   checkOptions,
@@ -17,7 +17,7 @@ import {
   text,
   wholeNumberFrom,
 } from "../options.ts";
-import { pathOf, pathsOf } from "../paths.ts";
+import { endsWithSeparator, inFolder, pathOf, pathsOf } from "../paths.ts";
 import {
   checkOutputs,
   filesOf,
@@ -29,6 +29,7 @@ import {
 } from "../run/mod.ts";
 import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
 import { checkOwnFile } from "../line_blocks.ts";
+import { shellWord } from "../shell.ts";
 import { acquireLock, dropLines, LineSet } from "../sink/mod.ts";
 import { expectedRows, type MergeRun } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";
@@ -45,19 +46,21 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   const { partial = false, tidy = false, proof = true } = options;
   if (partial && tidy) {
     throw new UsageError(
-      "Cannot use --tidy with --partial: shards are moved only once all rows are there",
+      "Cannot use --tidy with --partial: shards are moved only once all rows are there. Leave " +
+        "--tidy out, and name a file in another folder",
     );
   }
   if (tidy && !proof) {
     throw new UsageError(
-      "Cannot use --tidy with --no-proof: shards are moved only once the merge is proven",
+      "Cannot use --tidy with --no-proof: shards are moved only once the merge is proven. Leave " +
+        "--tidy out, and name a file in another folder",
     );
   }
   const outputs = pathsOf(options.outputs);
   if (outputs.length === 0) {
     throw new UsageError("Cannot merge without inputs: name the outputs of the runs");
   }
-  const files = outputFiles(pathOf(options.output));
+  const files = await outputFiles(pathOf(options.output));
   const runs = await readyRuns(outputs, files, options);
   if (proof) checkComparable(runs);
   const knownProblems = proof ? problemsOf(runs) : [];
@@ -72,11 +75,15 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   return await mergeProven(runs, files, options, knownProblems);
 }
 
-function outputFiles(output: string): OutputFiles {
-  if (!output.endsWith(".jsonl")) {
-    throw new UsageError(`Cannot merge into "${output}": it must be a file that ends in .jsonl`);
-  }
-  return filesOf("", output.slice(0, -".jsonl".length));
+async function outputFiles(output: string): Promise<OutputFiles> {
+  if (output.endsWith(".jsonl")) return filesOf("", output.slice(0, -".jsonl".length));
+  const isFolder = endsWithSeparator(output) || (await statOf(output))?.isDirectory;
+  const file = isFolder ? inFolder(output, "all.jsonl") : `${output.replace(/\.\w*$/, "")}.jsonl`;
+  throw new UsageError(
+    `Cannot merge into "${output}": it must be a file that ends in .jsonl, such as -o ${
+      shellWord(file)
+    }`,
+  );
 }
 
 /** Throws if a file is not empty. Failures count: a run whose rows all failed leaves no results. */
@@ -113,12 +120,14 @@ function checkComparable(runs: readonly MergeRun[]): void {
     if (differences.length === 0) continue;
     throw new UsageError(
       `Cannot merge "${first.files.results}" (before) and "${other.files.results}" (now): their answers ` +
-        `were made with different settings\n${differences.join("\n")}`,
+        `were made with different settings\n${differences.join("\n")}\n` +
+        "Merge those of the same settings, or add --no-proof to have both in one file",
     );
   }
   if (runs.some(({ runFile }) => runFile?.rows.duplicates === "keep") && runs.length > 1) {
     throw new UsageError(
-      "Cannot merge runs with --duplicates keep: each numbers its copies separately",
+      "Cannot merge runs with --duplicates keep: each numbers its copies separately. Keep their " +
+        "results as they are: export takes several files",
     );
   }
 }

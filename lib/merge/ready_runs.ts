@@ -7,7 +7,7 @@
 
 import { dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { OWN_FOLDER } from "../paths.ts";
+import { OWN_FOLDER, splitPath } from "../paths.ts";
 import {
   type OutputFiles,
   readStatus,
@@ -15,8 +15,10 @@ import {
   runStatuses,
   statusPathOf,
 } from "../run/mod.ts";
+import { shellWord } from "../shell.ts";
 import { delay } from "../timer.ts";
-import { findRuns, folderAndName, type MergeRun, NoRunsError } from "./find_runs.ts";
+import { folderAndName, NoRunsError } from "./find_plan.ts";
+import { findRuns, type MergeRun } from "./find_runs.ts";
 import type { MergeOptions } from "./merge.ts";
 
 /** The first pause between two checks; each further one is twice as long. */
@@ -32,7 +34,7 @@ const MAX_PAUSE_MS = 2_000;
 export async function readyRuns(
   outputs: readonly string[],
   files: OutputFiles,
-  { waitMs = 0, shards, proof = true, tidy, job, signal }: MergeOptions,
+  { waitMs = 0, shards, proof = true, partial, tidy, job, signal }: MergeOptions,
 ): Promise<MergeRun[]> {
   const end = performance.now() + waitMs;
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(MAX_PAUSE_MS, 2 * pauseMs)) {
@@ -44,7 +46,7 @@ export async function readyRuns(
       return mayStartLater ? undefined : Promise.reject(error);
     });
     if (runs !== undefined) {
-      if (!tidy) await refuseSameFolder(runs, files);
+      if (!tidy) await refuseSameFolder(runs, files, { mayTidy: proof && !partial });
       const unfinished = runs.filter((run) => !isDone(run));
       if (unfinished.length === 0 || !mayWait || await hasFailed(unfinished, job)) return runs;
     }
@@ -94,19 +96,25 @@ function isFinal({ ended, state, job }: RunStatus, onlyJob: string | undefined):
 }
 
 /** Throws if the output would be beside its runs: loading that folder would load rows twice. */
-async function refuseSameFolder(runs: readonly MergeRun[], files: OutputFiles): Promise<void> {
+async function refuseSameFolder(
+  runs: readonly MergeRun[],
+  files: OutputFiles,
+  { mayTidy }: { mayTidy: boolean },
+): Promise<void> {
   const outputFolder = await realFolderOf(files.results);
   for (const { files: { results } } of runs) {
-    if (results === files.results) {
-      throw new UsageError(
-        `Cannot merge into "${results}": it is one of the runs. Name another file`,
-      );
-    }
-    if (await realFolderOf(results) !== outputFolder) continue;
+    const isSame = results === files.results;
+    if (!isSame && await realFolderOf(results) !== outputFolder) continue;
+    const { start, name } = splitPath(files.results);
+    const problem = isSame
+      ? "it is one of the runs"
+      : "the runs are in the same folder, and loading it would load every row twice";
+    const tidying = mayTidy && !isSame
+      ? `, or add --tidy to move the shards to "${dirname(results)}/${OWN_FOLDER}/shards/"`
+      : "";
     throw new UsageError(
-      `Cannot merge into "${files.results}": the runs are in the same folder, and loading it would ` +
-        "load every row twice. Name a file in another folder, or add --tidy to move the shards to " +
-        `"${dirname(results)}/${OWN_FOLDER}/shards/"`,
+      `Cannot merge into "${files.results}": ${problem}. Name a file in another folder, such as -o ` +
+        `${shellWord(`${start}merged/${name}`)}${tidying}`,
     );
   }
 }

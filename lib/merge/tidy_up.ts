@@ -7,7 +7,8 @@
 import { basename } from "../deps/std_path.ts";
 import { exists, ifThere } from "../files.ts";
 import { acquireLock, cannotWrite, outdatedPathOf } from "../sink/mod.ts";
-import { type MergeRun, movedFolderOf } from "./find_runs.ts";
+import { movedFolderOf } from "./find_plan.ts";
+import type { MergeRun } from "./find_runs.ts";
 
 /**
  * Moves the files of all runs to `.retort/shards/` in their folders. Returns the last of these

@@ -17,6 +17,7 @@ import {
   statInput,
   withoutFormat,
 } from "../formats/mod.ts";
+import { commandText } from "../shell.ts";
 import { VERSION } from "../version.ts";
 
 /** A file of the input, and what its borders were made for. */
@@ -188,14 +189,18 @@ function refuseTooFew(candidates: readonly Candidate[], count: number): void {
     throw new SourceError(
       `Cannot divide ${name} into ${count} shards: Parquet is divided between row groups, and there ` +
         `${pieces === 1 ? "is" : "are"} ${groups}. Use at most ${atMost}, or convert it: ` +
-        `convert ${path} -o ${withoutFormat(path)}.jsonl`,
+        convertText(path),
       { path },
     );
   }
   throw new SourceError(
     `Cannot divide ${name} into ${count} shards: compressed files are read as a whole, and there ` +
       `${pieces === 1 ? "is" : "are"} ${pieces}. Use at most ${atMost}, or decompress: ` +
-      `convert ${compressed.path} -o ${withoutFormat(compressed.path)}.jsonl`,
+      convertText(compressed.path),
     { path: compressed.path },
   );
+}
+
+function convertText(path: string): string {
+  return commandText("convert", path, "-o", `${withoutFormat(path)}.jsonl`);
 }

@@ -12,6 +12,7 @@ import { formatCount, sumOf } from "../figures.ts";
 import { makeFolder } from "../files.ts";
 import { type InputOptions, type InputPiece, START, statInput } from "../formats/mod.ts";
 import { OWN_FOLDER, splitPath } from "../paths.ts";
+import { shellWord } from "../shell.ts";
 import { acquireLock, type Lock } from "../sink/mod.ts";
 import { delay } from "../timer.ts";
 import { divide, type PlannedInput, type ShardPlan } from "./divide.ts";
@@ -196,7 +197,7 @@ async function checkUnchanged(file: string, planned: PlannedInput, path: string)
   // A copy has the content, but not the time.
   const time = planned.mtime === null
     ? ""
-    : ` and its time (touch -d ${new Date(planned.mtime).toISOString()})`;
+    : ` and its time (touch -d ${new Date(planned.mtime).toISOString()} ${shellWord(file)})`;
   throw new SourceError(
     `Cannot use "${file}" in shards: it has changed since the borders in "${path}" were made ` +
       `(${what}). Restore it${time}, or name another output`,

@@ -13,6 +13,8 @@ import {
 import { DamagedFileError, SinkError, SourceError, UsageError } from "../../lib/errors.ts";
 import { mergeRuns } from "../../lib/merge/mod.ts";
 import { readStatus, statusPathOf, verify, writeFailedStatus } from "../../lib/run/mod.ts";
+import { pinnedPlan } from "../../lib/shards/mod.ts";
+import { shellWord } from "../../lib/shell.ts";
 import { prompts, runShard, runShards } from "../shards/fixture.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -623,4 +625,71 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     const left = await Array.fromAsync(Deno.readDir(dir.path("all")), ({ name }) => name);
     assertEquals(left, ["in.lock"]);
   });
+}
+
+Deno.test("borders without answers do not count, and what the choice among several names works", async () => {
+  await using dir = await tempDir();
+  const a = await dir.write("a.jsonl", prompts(0, 10));
+  const b = await dir.write("b.jsonl", prompts(10, 20));
+  const out = dir.path("out/"), output = dir.path("all.jsonl");
+  for (const count of [2, 3, 4]) {
+    const place = { stem: dir.path("out/a"), isNamed: true, wholeResults: [] };
+    await pinnedPlan(place, [a], count);
+  }
+  const merge = (outputs: string, shards?: number) =>
+    mergeRuns({ outputs, output, shards, replace: true });
+  const nothing = await assertRejects(() => merge(out), UsageError, "holds 3 divisions");
+  assertStringIncludes(nothing.message, `out/a.jsonl --shards 2, or `);
+  await runShards(a, out, 3);
+  assertEquals((await merge(out)).succeeded, 10);
+  await runShards(b, out, 2);
+  const { message } = await assertRejects(() => merge(out), UsageError, "Cannot choose among");
+  const choices = message.split("instead: ")[1].split(", or ");
+  assertEquals(choices, [`${dir.path("out/a.jsonl")}`, `${dir.path("out/b.jsonl")}`]);
+  for (const choice of choices) assertEquals((await merge(choice)).succeeded, 10);
+  // Runs beside borders that no shard has used.
+  await pinnedPlan({ stem: dir.path("2/c"), isNamed: true, wholeResults: [] }, [a], 2);
+  await runShard(b, dir.path("2/b.jsonl"), {});
+  assertEquals((await merge(dir.path("2/"))).succeeded, 10);
+});
+
+Deno.test("each way out of a refused merge works when it is pasted", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("it's in.jsonl", prompts(0, 10));
+  const out = dir.path("o u't/");
+  await runShard(input, out, { shard: { index: 1, count: 2 } });
+  const merge = async (...words: string[]) => {
+    let said = "";
+    const io = {
+      env: () => undefined,
+      program: "distill",
+      writeErr: (text: string) => said += text,
+      onSignal: () => () => {},
+    } as unknown as Io;
+    try {
+      await mergeCommand(parseCommandLine(["merge", ...words]), io);
+    } catch (error) {
+      said += (error as Error).message;
+    }
+    return said;
+  };
+  const own = `${out}it's in.jsonl`, elsewhere = `${out}merged/it's in.jsonl`;
+  assertStringIncludes(
+    await merge(out, "-o", dir.path("all")),
+    `such as -o ${dir.path("all.jsonl")}`,
+  );
+  assertStringIncludes(await merge(out, "-o", own, "--partial"), `-o ${shellWord(elsewhere)}`);
+  const [, command] = (await merge(out, "-o", own, "--tidy")).split("\n  ").slice(1);
+  const words = wordsOf(command.split("\n")[0]);
+  assertEquals(words, ["distill", "merge", out, "--partial", "-o", elsewhere]);
+  assertStringIncludes(await merge(...words.slice(2)), "Merged 2 runs");
+  const { asked } = await runShard(input, elsewhere, {});
+  assertEquals(asked.length + (await runShard(input, elsewhere, {})).asked.length, 5);
+});
+
+/** The words of a command line in a POSIX shell. */
+function wordsOf(command: string): string[] {
+  const { stdout } = new Deno.Command("sh", { args: ["-c", `printf '%s\\n' ${command}`] })
+    .outputSync();
+  return new TextDecoder().decode(stdout).trimEnd().split("\n");
 }

@@ -96,7 +96,7 @@ Deno.test("a changed input, other inputs and other reading options are refused",
     await assertRejects(
       () => runShard(input, output, { shard }),
       SourceError,
-      `instead of ${time.toISOString()}). Restore it and its time (touch -d ${time.toISOString()})`,
+      `instead of ${time.toISOString()}). Restore it and its time (touch -d ${time.toISOString()} ${input})`,
     );
   }
   // Some file servers store whole seconds.
@@ -147,7 +147,7 @@ Deno.test("compressed files are not divided, each shard gets at least one, and m
   const { starts } = await divide(inputs, 3);
   assertEquals(starts.map(({ input }) => input), [0, 1, 2]);
   const refused = await assertRejects(() => divide(inputs, 4), SourceError);
-  assertStringIncludes(refused.message, "Use at most 3 shards, or decompress: convert ");
+  assertStringIncludes(refused.message, "Use at most 3 shards, or decompress: retort convert ");
   const rows = await runAll(dir, inputs, 3);
   assertEquals(rows.map(({ length }) => length), [500, 1, 1]);
   await assertRejects(

@@ -296,7 +296,7 @@ Deno.test("the status of one of several divisions is shown with --shards", async
   const input = await dir.write("in.jsonl", prompts(0, 10));
   const pinned = { stem: dir.path("out/in"), isNamed: false, wholeResults: [] };
   for (const count of [2, 5]) await pinnedPlan(pinned, [input], count);
-  await assertRejects(() => statusOf(dir.path("out")), UsageError, "--shards N");
+  await assertRejects(() => statusOf(dir.path("out")), UsageError, "--shards 5");
   assertStringIncludes(
     await statusOf(dir.path("out"), [["shards", "5"]]),
     "5 shards: 5 not started",

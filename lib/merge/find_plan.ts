@@ -1,0 +1,121 @@
+/**
+ * Finds the borders of the shards to merge.
+ *
+ * @module
+ */
+
+import { basename, dirname } from "../deps/std_path.ts";
+import { UsageError } from "../errors.ts";
+import { statOf } from "../files.ts";
+import { OWN_FOLDER, withoutSeparator } from "../paths.ts";
+import { readPlan, type ShardPlan } from "../shards/mod.ts";
+import { shellWord } from "../shell.ts";
+
+/**
+ * An output holds no runs yet, or an incomplete division into shards: a merge may wait for them.
+ */
+export class NoRunsError extends UsageError {}
+
+/** Borders that are pinned for an output. */
+interface Pinned {
+  readonly plan: ShardPlan;
+  readonly stem: string;
+}
+
+/** The division to merge; undefined if the runs are not shards. */
+export async function findPlan(
+  output: string,
+  shards: number | undefined,
+): Promise<Pinned | undefined> {
+  const pinned = await pinnedPlans(output, shards);
+  if (pinned.length === 0) return undefined;
+  const begun: Pinned[] = [];
+  for (const one of pinned) if (await hasBegun(one)) begun.push(one);
+  if (begun.length === 1) return begun[0];
+  if (begun.length > 1) throw ambiguous(output, begun);
+  // Borders alone hold nothing. A merge may wait for their shards, if there are no other runs.
+  const { folder, name } = await folderAndName(output);
+  if (await holdsRuns(folder, name)) return undefined;
+  if (pinned.length === 1) return pinned[0];
+  throw ambiguous(output, pinned);
+}
+
+async function pinnedPlans(output: string, shards: number | undefined): Promise<Pinned[]> {
+  const { folder, name } = await folderAndName(output);
+  const pinned: Pinned[] = [];
+  for (const file of await namesIn(`${folder}/${OWN_FOLDER}`)) {
+    const match = /^(.*)\.shards-(\d+)\.json$/.exec(file);
+    if (match === null || (name !== undefined && match[1] !== name)) continue;
+    if (shards !== undefined && Number(match[2]) !== shards) continue;
+    const plan = await readPlan(`${folder}/${OWN_FOLDER}/${file}`);
+    if (plan === undefined) {
+      throw new NoRunsError(
+        `Cannot read "${folder}/${OWN_FOLDER}/${file}": it is incomplete. Run any shard again, which rewrites it`,
+      );
+    }
+    pinned.push({ plan, stem: `${folder}/${match[1]}`.replace(/^\.\//, "") });
+  }
+  return pinned.toSorted((one, other) =>
+    one.stem === other.stem ? one.plan.shards - other.plan.shards : one.stem < other.stem ? -1 : 1
+  );
+}
+
+/** Whether a shard of the division has left files, here or where a merge has moved them. */
+async function hasBegun({ plan: { shards }, stem }: Pinned): Promise<boolean> {
+  const name = basename(stem), digits = String(shards).padStart(5, "0");
+  const isOfShard = (file: string) =>
+    file.startsWith(`${name}-`) &&
+    new RegExp(`^-\\d{5,}-of-${digits}(\\.run\\.json|(_error)?\\.jsonl)$`).test(
+      file.slice(name.length),
+    );
+  for (const folder of [dirname(stem), movedFolderOf(stem)]) {
+    if ((await namesIn(folder)).some(isOfShard)) return true;
+  }
+  return false;
+}
+
+async function holdsRuns(folder: string, name: string | undefined): Promise<boolean> {
+  return (await namesIn(folder)).some((file) =>
+    file.endsWith(".run.json") && (name === undefined || file === `${name}.run.json`)
+  );
+}
+
+/** Names what would choose each of several divisions. */
+function ambiguous(output: string, pinned: readonly Pinned[]): UsageError {
+  const choices = pinned.map(({ plan, stem }) => {
+    const isOnlyOfName = pinned.filter((one) => one.stem === stem).length === 1;
+    const path = shellWord(`${stem}.jsonl`);
+    return isOnlyOfName ? path : `${path} --shards ${plan.shards}`;
+  });
+  return new UsageError(
+    `Cannot choose among the shards of "${output}": it holds ${pinned.length} divisions. Name one ` +
+      `instead: ${choices.join(", or ")}`,
+  );
+}
+
+/** The folder of an output's files, and their common name; undefined if all files count. */
+export async function folderAndName(
+  output: string,
+): Promise<{ folder: string; name: string | undefined }> {
+  const path = withoutSeparator(output) || "/";
+  const isFolder = path !== output || (await statOf(output))?.isDirectory;
+  if (isFolder) return { folder: path, name: undefined };
+  return { folder: dirname(path), name: basename(path).replace(/\.(jsonl|ndjson)$/, "") };
+}
+
+/** The folder to which files of merged runs are moved, given one of their own paths. */
+export function movedFolderOf(path: string): string {
+  return `${dirname(path)}/${OWN_FOLDER}/shards`;
+}
+
+export async function namesIn(folder: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const { name } of Deno.readDir(folder)) names.push(name);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) {
+      throw error;
+    }
+  }
+  return names;
+}
