@@ -98,6 +98,7 @@ function createProgress(now: () => number, setTick: (tick: () => void) => void):
       waiting: 0,
       concurrency: CONCURRENCY,
       limit: CONCURRENCY,
+      maxPerSecond: Infinity,
       backingOffUntil: null,
       reason: null,
       costUsd: null,

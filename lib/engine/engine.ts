@@ -128,9 +128,10 @@ export class Engine {
     return this.#queue.waiting;
   }
 
-  /** How many attempts may be in flight now, over all teachers. */
-  get limit(): number {
-    return Math.min(this.#lanes.target, this.#pool.limit);
+  /** Attempts that may be in flight now, and attempts per second that the user allows. */
+  get limits(): { readonly inFlight: number; readonly perSecond: number } {
+    const { limit, maxPerSecond } = this.#pool;
+    return { inFlight: Math.min(this.#lanes.target, limit), perSecond: maxPerSecond };
   }
 
   /** Why nothing is sent, and until when; undefined while attempts are made. */

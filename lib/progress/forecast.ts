@@ -93,7 +93,7 @@ export class Forecast {
   view(gauges: Gauges, rows: number | null): ForecastView {
     const nowMs = this.#observedMs;
     // While the run is held, the time left stays.
-    if (rows !== null && !this.#isHeld) this.#projectTime(rows, gauges.concurrency);
+    if (rows !== null && !this.#isHeld) this.#projectTime(rows, gauges);
     this.#projectCost(rows, gauges.costUsd);
     // A held run with nothing in flight has no rate.
     const isIdle = this.#isHeld && gauges.inFlight === 0;
@@ -110,18 +110,19 @@ export class Forecast {
     };
   }
 
-  #projectTime(rows: number, concurrency: number): void {
+  #projectTime(rows: number, { concurrency, maxPerSecond }: Gauges): void {
     const nowMs = this.#observedMs;
-    const { seconds: value, isLowerBound } = this.#projection.project({
+    const { seconds: value, isLowerBound, leastSeconds } = this.#projection.project({
       rows,
       concurrency,
+      maxPerSecond,
       recentRows: this.#rowRate.sum,
       recentRate: this.#rowRate.perSecond(nowMs),
       elapsedMs: nowMs - this.#startMs - this.#heldMs,
     });
     const [slow, fast] = this.#spread.factors();
     const seconds = value ?? 0;
-    const range = [seconds / fast, seconds / slow] as const;
+    const range = [Math.max(leastSeconds, seconds / fast), seconds / slow] as const;
     this.#time = nextEstimate(this.#time, { value, isLowerBound, range });
   }
 

@@ -20,6 +20,8 @@ export interface Gauges {
   readonly concurrency: number;
   /** How many attempts may be in flight now, over all teachers. */
   readonly limit: number;
+  /** Attempts per second that `rpm` and `tpm` allow; Infinity without limits. */
+  readonly maxPerSecond: number;
   /** When the next attempt is due, in Unix milliseconds; null unless the run waits for it. */
   readonly backingOffUntil: number | null;
   /** Why nothing is sent, or why the run was halted; null otherwise. */

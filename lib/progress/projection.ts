@@ -29,6 +29,9 @@
  *   rate of the run so far is used. Early in a run there is none: it would lack the rows in
  *   flight.
  *
+ * With `--rpm` and `--tpm`, lanes are idle from the start, so neither of the two is known for half a
+ * minute: the rows not sent yet take at least as long as these limits require.
+ *
  * It is a lower bound again if nothing has finished for longer than a mean row takes: then only
  * long rows are left, and they are expected to take as long again as nothing has finished, or more.
  *
@@ -71,6 +74,8 @@ export interface RunPosition {
   readonly rows: number;
   /** Maximum number of rows in flight at once. */
   readonly concurrency: number;
+  /** Attempts per second that the user allows. @default Infinity */
+  readonly maxPerSecond?: number;
   /** Rows finished in the last 30 s. */
   readonly recentRows: number;
   /** Rows per second over the last 30 s. */
@@ -83,6 +88,8 @@ export interface ProjectedTime {
   /** Seconds until the end; null while unknown. */
   readonly seconds: number | null;
   readonly isLowerBound: boolean;
+  /** Seconds that the user's limits require; 0 without limits. */
+  readonly leastSeconds: number;
 }
 
 export interface ProjectedCost {
@@ -94,7 +101,7 @@ export interface ProjectedCost {
   readonly errorUsd: number;
 }
 
-const UNKNOWN_TIME: ProjectedTime = { seconds: null, isLowerBound: true };
+const UNKNOWN_TIME: ProjectedTime = { seconds: null, isLowerBound: true, leastSeconds: 0 };
 
 const UNKNOWN_COST: ProjectedCost = { usd: null, isLowerBound: true, errorUsd: 0 };
 
@@ -176,16 +183,23 @@ export class Projection {
   /** The time left at the last sample. */
   project(position: RunPosition): ProjectedTime {
     const rowsLeft = position.rows - this.#settled;
-    if (rowsLeft <= 0) return { seconds: 0, isLowerBound: false };
+    if (rowsLeft <= 0) return { seconds: 0, isLowerBound: false, leastSeconds: 0 };
     if (this.#sent === 0) return UNKNOWN_TIME;
     const lanes = Math.max(1, position.concurrency);
     const floorMs = this.#laneMs / this.#sent;
+    const unsent = Math.max(0, position.rows - this.#sent);
+    // A share of 0 is that of a shard whose share is not known yet.
+    const { maxPerSecond = Infinity } = position;
+    const leastMs = maxPerSecond > 0 ? unsent / maxPerSecond * 1000 : 0;
+    const leastSeconds = leastMs / 1000;
     const finishedRows = this.#finishedRows;
     if (finishedRows * 2 < this.#sent) {
-      const leftMs = Math.max(0, position.rows - this.#sent) * floorMs / lanes;
+      const leftMs = unsent * floorMs / lanes;
       // With a teacher that throttles, not all lanes can be busy.
-      const boundMs = this.#correctByRate(leftMs, floorMs, position);
-      return leftMs > 0 ? { seconds: boundMs / 1000, isLowerBound: true } : UNKNOWN_TIME;
+      const boundMs = Math.max(leastMs, this.#correctByRate(leftMs, floorMs, position));
+      return leftMs > 0
+        ? { seconds: boundMs / 1000, isLowerBound: true, leastSeconds }
+        : UNKNOWN_TIME;
     }
     const meanMs = Math.max(floorMs, this.#finishedBusyMs / finishedRows);
     const queued = Math.max(0, rowsLeft - this.#observedInFlight);
@@ -194,9 +208,10 @@ export class Projection {
     const isQuiet = quietMs > meanMs;
     const leftMs = Math.max(
       this.#correctByRate(byLanesMs, meanMs, position),
+      leastMs > 0 ? leastMs + meanMs : 0,
       isQuiet ? quietMs : 0,
     );
-    return { seconds: leftMs / 1000, isLowerBound: isQuiet };
+    return { seconds: leftMs / 1000, isLowerBound: isQuiet, leastSeconds };
   }
 
   /** The cost of `rows` rows at the last sample, `spentUsd` included. */

@@ -212,13 +212,14 @@ export class ActiveRun {
 
   #gauges(): Gauges {
     const engine = this.#engine;
-    const rest = engine?.rest;
+    const { rest, limits } = engine ?? {};
     return {
       state: this.state,
       inFlight: engine?.inFlight ?? 0,
       waiting: engine?.waiting ?? 0,
       concurrency: this.#concurrency,
-      limit: engine?.limit ?? this.#concurrency,
+      limit: limits?.inFlight ?? this.#concurrency,
+      maxPerSecond: limits?.perSecond ?? Infinity,
       backingOffUntil: rest?.until ?? null,
       reason: engine?.haltReason ?? rest?.reason ?? null,
       costUsd: this.#budget?.costUsd ?? null,

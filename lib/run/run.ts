@@ -192,7 +192,7 @@ export class Run {
     );
     const heartbeat = this.#heartbeat = new Heartbeat(this.#jobs.locks, {
       unwritten: () => this.#engine?.unwritten ?? 0,
-      ceiling: () => this.#engine?.limit ?? this.#concurrency,
+      ceiling: () => this.#engine?.limits.inFlight ?? this.#concurrency,
       onTick: () => {
         outputWatch.tick();
         status.tick(this.#engine);

@@ -27,7 +27,7 @@ Deno.test("Engine.run() starts with one call, and has three times as many in fli
   // Triples up to 128; then each answer adds one.
   assertEquals(inFlight, [1, 3, 9, 27, 81, 243, 244, 245, 246]);
   await answerAll(fixture);
-  assertEquals(fixture.engine.limit, 260);
+  assertEquals(fixture.engine.limits.inFlight, 260);
   await fixture.finish();
 });
 

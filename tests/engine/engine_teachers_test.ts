@@ -138,9 +138,9 @@ Deno.test("Engine.setConcurrency() changes what all teachers may have in flight,
   fixture.engine.setConcurrency(30);
   await a.open[0].answer();
   assertEquals(inFlight(), [25, 5]);
-  assertEquals(fixture.engine.limit, 30);
+  assertEquals(fixture.engine.limits.inFlight, 30);
   fixture.engine.setConcurrency(3);
-  assertEquals(fixture.engine.limit, 3);
+  assertEquals(fixture.engine.limits.inFlight, 3);
   while (a.open.length + b.open.length > 3) {
     const { open } = a.open.length > 0 ? a : b;
     await open[0].answer();

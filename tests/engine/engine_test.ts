@@ -238,7 +238,7 @@ Deno.test("Engine refuses a concurrency that is not a whole number from 1 to 100
     assertStringIncludes(error.message, String(concurrency));
     const { engine } = new Fixture();
     assertThrows(() => engine.setConcurrency(concurrency), RangeError);
-    assertEquals(engine.limit, 2);
+    assertEquals(engine.limits.inFlight, 2);
   }
   assertInstanceOf(new Fixture({ concurrency: MAX_CONCURRENCY }).engine, Engine);
 });

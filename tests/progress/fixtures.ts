@@ -120,6 +120,7 @@ export function makeGauges(changes: Partial<Gauges> = {}): Gauges {
     waiting: 3,
     concurrency: 20,
     limit: 20,
+    maxPerSecond: Infinity,
     backingOffUntil: null,
     reason: null,
     costUsd: null,

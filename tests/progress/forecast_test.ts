@@ -27,6 +27,22 @@ Deno.test("Progress projects the end without skipped rows", () => {
   bench.progress.stop();
 });
 
+Deno.test("Progress knows from the start how long the user's limit takes", () => {
+  const bench = new Bench();
+  Object.assign(bench.gauges, { inFlight: 1, waiting: 0, maxPerSecond: 2 });
+  bench.listen();
+  bench.progress.start({ total: 1200, skipped: 0 });
+  for (let second = 1; second <= 30; second++) {
+    bench.settle(2, { busyMs: 500 });
+    bench.clock.advance(1000);
+    const { eta_s, eta_range_s } = bench.progress.snapshot();
+    const left = 600 - second;
+    assert(second === 1 || Math.abs(eta_s! - left) <= 3, `${eta_s} s instead of ${left}`);
+    assert((eta_range_s?.[0] ?? left) > left - 3);
+  }
+  bench.progress.stop();
+});
+
 Deno.test("Progress gives no projection while the number of rows is not known", () => {
   const bench = new Bench();
   bench.progress.start({ total: null, skipped: 0 });

@@ -249,9 +249,9 @@ export class Endpoint {
     this.#load.setCeiling(Math.min(this.#maxConcurrency, concurrency));
   }
 
-  /** Uses only a share of `rpm` and `tpm`, from 0 to 1. */
-  setRateShare(share: number): void {
-    this.#load.setRateShare(share);
+  /** Its limits in attempts and tokens per minute, as the user set them. */
+  get userRate(): LoadControl["userRate"] {
+    return this.#load.userRate;
   }
 
   /** Called every 100 ms, or every 500 ms while all teachers are steady. */

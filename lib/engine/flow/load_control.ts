@@ -87,9 +87,9 @@ export class LoadControl {
     this.#window = new QuotaWindow(options);
   }
 
-  /** Uses only a share of `rpm` and `tpm`, from 0 to 1. */
-  setRateShare(share: number): void {
-    this.#rate.setShare(share);
+  /** The limits that the user set. */
+  get userRate(): Pick<RateLimiter, "setShare" | "maxPerSecond"> {
+    return this.#rate;
   }
 
   /** How many attempts may be in flight. */

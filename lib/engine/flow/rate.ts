@@ -43,6 +43,7 @@ export class RateLimiter {
   readonly #tokens: TokenBucket | undefined;
   /** The limits of the user, per second; 0 if not set. */
   readonly #perSecond: { readonly requests: number; readonly tokens: number };
+  #share = 1;
   readonly #adaptive: AdaptiveRate;
   #inFlight = 0;
   #meanTokens = GUESS_TOKENS;
@@ -68,8 +69,17 @@ export class RateLimiter {
   /** Uses only a share of `rpm` and `tpm`, from 0 to 1. */
   setShare(share: number): void {
     const now = this.#now();
+    this.#share = share;
     this.#requests?.setRate(this.#perSecond.requests * share, now);
     this.#tokens?.setRate(this.#perSecond.tokens * share, now);
+  }
+
+  /** Attempts per second that `rpm` and `tpm` allow in the long run; Infinity without limits. */
+  get maxPerSecond(): number {
+    const { requests, tokens } = this.#perSecond;
+    const isKnown = tokens > 0 && this.#meanCalls > GUESS_WEIGHT;
+    return this.#share *
+      Math.min(requests || Infinity, isKnown ? tokens / this.#meanTokens : Infinity);
   }
 
   /** Milliseconds until an attempt may be sent; 0 if it may be now. An answer or a failure shortens

@@ -79,6 +79,14 @@ export class TeacherPool {
     );
   }
 
+  /** Attempts per second that the user's limits allow, over all teachers; Infinity without limits. */
+  get maxPerSecond(): number {
+    return this.#endpoints.reduce(
+      (sum, endpoint) => isActive(endpoint) ? sum + endpoint.userRate.maxPerSecond : sum,
+      0,
+    );
+  }
+
   /** Whether all teachers were halted or have left. */
   get isHalted(): boolean {
     return !this.#endpoints.some(isActive);
@@ -188,7 +196,7 @@ export class TeacherPool {
     if (existing === undefined) this.#endpoints = [...this.#endpoints, endpoint];
     existing?.rejoin(teacher);
     endpoint.turns = turns * endpoint.weight;
-    if (this.#rateShare !== 1) endpoint.setRateShare(this.#rateShare);
+    if (this.#rateShare !== 1) endpoint.userRate.setShare(this.#rateShare);
     this.#tickOften();
     this.#options.onReady();
   }
@@ -220,7 +228,7 @@ export class TeacherPool {
   /** Uses only a share of `rpm` and `tpm`, from 0 to 1. */
   setRateShare(share: number): void {
     this.#rateShare = share;
-    for (const endpoint of this.#endpoints) endpoint.setRateShare(share);
+    for (const endpoint of this.#endpoints) endpoint.userRate.setShare(share);
     this.#options.onReady();
   }
 

@@ -199,7 +199,7 @@ Deno.test("Engine finds the limit of a teacher that queues, also when answers ge
     await clock.advance(5 * MINUTE_S * 1_000);
     const share = (tokens - before) / (5 * MINUTE_S * SLOTS * TOKENS_PER_S);
     assertGreaterOrEqual(share, 0.75);
-    assertLessOrEqual(fixture.engine.limit, 4 * SLOTS);
+    assertLessOrEqual(fixture.engine.limits.inFlight, 4 * SLOTS);
   }
   await abort(clock, fixture);
 });
