@@ -195,8 +195,8 @@ function lineEntries(text: string): EndpointEntry[] {
     const [url, ...settings] = words;
     const values: Record<string, unknown> = { url };
     for (const setting of settings) {
-      const [name, value] = setting.split("=", 2);
-      if (!["weight", "max"].includes(name) || value === undefined) {
+      const [, name, value] = /^(weight|max)=(.*)$/.exec(setting) ?? [];
+      if (name === undefined) {
         throw new SyntaxError(
           `line ${index + 1}: ${JSON.stringify(setting)} must be weight=N or max=N`,
         );
@@ -209,7 +209,13 @@ function lineEntries(text: string): EndpointEntry[] {
 
 async function yamlEntries(text: string): Promise<EndpointEntry[]> {
   const { parse } = await import("../deps/std_yaml.ts");
-  const value = parse(text);
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch (cause) {
+    // The rest of the message quotes the line itself, and an address may hold a key.
+    throw new SyntaxError(`it is not YAML: ${(cause as Error).message.split(/:\n/)[0]}`);
+  }
   if (!Array.isArray(value)) throw new SyntaxError("it must be a list of addresses");
   return value.map((entry, index) =>
     checkedEntry(typeof entry === "string" ? { url: entry } : entry ?? {}, `entry ${index + 1}`)
@@ -229,7 +235,7 @@ function checkedEntry(entry: Record<string, unknown>, place: string): EndpointEn
   if (address === null || !/^https?:$/.test(address.protocol)) {
     throw new SyntaxError(`${place}: the address must be an http or https URL`);
   }
-  if (/,https?:/i.test(address.href) || address.hostname.includes(",")) {
+  if (/,(https?:|$)/i.test(address.href) || address.hostname.includes(",")) {
     throw new SyntaxError(`${place}: a line must name one address, without commas`);
   }
   if (address.username !== "" || address.password !== "") {

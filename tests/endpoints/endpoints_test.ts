@@ -42,6 +42,10 @@ for (
     ["http://a/v1 max=100001", "1 to 100000"],
     ["http://a/v1,http://b/v1", "without commas"],
     ["http://a,http://b", "without commas"],
+    ["http://a/v1, weight=2", "without commas"],
+    ["http://a/v1 weight=2=3", "weight must be"],
+    ["- url: http://a/v1?key=secret : x", "it is not YAML"],
+    ["- [http://a/v1?key=secret", "it is not YAML"],
     ["ht", "line 1"],
   ]
 ) {
