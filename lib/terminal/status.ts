@@ -202,11 +202,21 @@ export function startText(event: RunStart): string {
   const rows = pending === null ? "Rows" : formatCountOf(pending, "row");
   const before = skipped > 0 ? ` (${formatCount(skipped)} finished before)` : "";
   const model = event.model === "" ? "the teacher" : event.model;
-  const teacher = event.teacher === "" ? "" : ` at ${event.teacher}`;
+  const teacher = event.teacher === "" ? "" : ` at ${shortened(event.teacher.split(", "))}`;
   const max = formatCount(concurrency);
   const lanes = event.concurrency_is_auto ? `auto (up to ${max})` : max;
   return printable(`${rows} to do${before}: ${model}${teacher}, concurrency ${lanes}`);
 }
+
+/** A list of hundreds of teachers would fill the screen. */
+function shortened(addresses: readonly string[]): string {
+  if (addresses.length <= MAX_ADDRESSES) return addresses.join(", ");
+  const shown = addresses.slice(0, MAX_ADDRESSES - 1).join(", ");
+  return `${shown} and ${formatCount(addresses.length - MAX_ADDRESSES + 1)} more`;
+}
+
+/** Maximum number of teachers in the first line of a run. */
+const MAX_ADDRESSES = 4;
 
 /** A notice as a line. Warnings begin with a word, because colors may be off. */
 export function noticeSegment({ level, message }: Notice): Segment {

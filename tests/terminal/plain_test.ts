@@ -132,7 +132,7 @@ Deno.test("createPlain() writes notices and the start at once, without control c
     type: "run-start",
     time,
     model: "m",
-    teacher: "",
+    teacher: "http://a, http://b, http://c, http://d, http://e",
     total: 1,
     skipped: 0,
     pending: 1,
@@ -144,7 +144,7 @@ Deno.test("createPlain() writes notices and the start at once, without control c
   plain(makeSummary());
   assertEquals(lines, [
     "Rows to do: the teacher, concurrency 20\n",
-    "1 row to do: m, concurrency auto (up to 1,024)\n",
+    "1 row to do: m at http://a, http://b, http://c and 2 more, concurrency auto (up to 1,024)\n",
     "ab c\n",
     "Warning: slow\n",
   ]);
