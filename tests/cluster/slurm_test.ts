@@ -42,17 +42,20 @@ interface Cluster {
   readonly dir: TempDir;
 }
 
+/** What `squeue` says; undefined if it could not be asked, as on a busy machine. */
+async function queue(...args: string[]): Promise<string | undefined> {
+  try {
+    return (await call("squeue", "--noheader", ...args)).trim();
+  } catch (error) {
+    // Slurm forgets jobs that have ended long ago.
+    return /Invalid job id/.test((error as Error).message) ? "" : undefined;
+  }
+}
+
 /** The tasks of the array in a state, by their numbers. */
 async function tasksIn({ job }: Cluster, state: string): Promise<number[]> {
-  const text = await call(
-    "squeue",
-    "--noheader",
-    "--array",
-    `--jobs=${job}`,
-    `--states=${state}`,
-    "--format=%K",
-  );
-  return text.split("\n").filter((line) => line !== "").map(Number);
+  const text = await queue("--array", `--jobs=${job}`, `--states=${state}`, "--format=%K");
+  return (text ?? "").split("\n").filter((line) => line !== "").map(Number);
 }
 
 async function until<T>(
@@ -68,21 +71,29 @@ async function until<T>(
   throw new Error(`Timed out waiting for: ${what}`);
 }
 
-/** A task that runs and has answers, none of those given. */
-async function busyTask(cluster: Cluster, except: readonly number[]): Promise<number> {
+/** The output of a shard with this extension. */
+function outputOf(task: number, extension: string): string {
+  return `out/in-${String(task).padStart(5, "0")}-of-00016.${extension}`;
+}
+
+/** A task that runs, has answers, and has more rows to send than left: none of those given. */
+async function busyTask({ dir, job }: Cluster, except: readonly number[]): Promise<number> {
   return await until("a task that runs", async () => {
-    for (const task of await tasksIn(cluster, "RUNNING")) {
+    for (const task of await tasksIn({ dir, job }, "RUNNING")) {
       if (except.includes(task)) continue;
-      const name = `out/in-${String(task).padStart(5, "0")}-of-00016.jsonl`;
-      const text = await cluster.dir.read(name).catch(() => "");
-      if (text.length > 50_000) return task;
+      const answers = await linesOf(dir, outputOf(task, "jsonl"));
+      if (answers >= 50 && answers <= ROWS / SHARDS / 2) return task;
     }
   });
 }
 
+async function linesOf(dir: TempDir, path: string): Promise<number> {
+  return (await dir.read(path).catch(() => "")).split("\n").length - 1;
+}
+
 /** The process of a shard, as it says in its lock. */
 async function processOf({ dir }: Cluster, task: number): Promise<number> {
-  const lock = await dir.read(`out/in-${String(task).padStart(5, "0")}-of-00016.lock`);
+  const lock = await dir.read(outputOf(task, "lock"));
   return JSON.parse(lock.trim()).pid;
 }
 
@@ -113,27 +124,27 @@ Deno.test({
       const killed = await busyTask(cluster, requeued);
       const inFlight = CONCURRENCY;
       Deno.kill(await processOf(cluster, killed), "SIGKILL");
-      const limited = await until(
-        "a task that has just begun",
-        async () =>
-          (await tasksIn(cluster, "RUNNING")).find((task) => ![...requeued, killed].includes(task)),
-      );
+      const limited = await busyTask(cluster, [...requeued, killed]);
       await call("scontrol", "update", `JobId=${job}_${limited}`, "TimeLimit=1");
       assertStringIncludes(await submit(dir, ["status", "out/"]), "Slurm: ");
       await until("the merge", async () => {
-        const left = await call("squeue", "--noheader", `--jobs=${merge}`).catch(() => "");
-        return left.trim() === "" ? true : undefined;
-      }, 580);
+        const left = await queue(`--jobs=${merge}`);
+        return left === "" ? true : undefined;
+      }, 1_200);
       const merged = await dir.rows("out/merged/in.jsonl");
       assertEquals(merged.length, ROWS);
       assertEquals(new Set(merged.map(({ uid }) => uid)).size, ROWS);
       const repeats = teacher.posts - ROWS;
-      const log = await dir.read(
-        `out/.retort/logs/${
-          (await dir.names("out/.retort/logs")).find((name) => name.includes("merge"))
-        }`,
-      );
+      const logs = "out/.retort/logs", names = await dir.names(logs);
+      const logOf = async (end: string) =>
+        await dir.read(`${logs}/${names.find((name) => name.endsWith(end))}`);
+      const log = await logOf(`-merge-${merge}.log`);
       assertStringIncludes(log, "20,000  have a result");
+      for (const task of [...requeued, killed, limited]) {
+        const starts = (await logOf(`-${job}_${task}.log`)).match(/rows to do/g)?.length ?? 0;
+        assert(starts >= 2, `task ${task} was started ${starts} times`);
+      }
+      assertStringIncludes(await logOf(`-${job}_${killed}.log`), "Exit code 137: trying again");
       console.log(
         `${ROWS} rows in ${SHARDS} shards, ${PARALLEL} at a time: ${
           Math.round((performance.now() - started) / 1_000)
