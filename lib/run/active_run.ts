@@ -91,7 +91,10 @@ export class ActiveRun {
     return prepared;
   }
 
-  /** Takes the engine, and applies to it what was requested before it existed. */
+  /**
+   * Takes the engine, and applies to it what was requested before it existed. Starts the deadline,
+   * and follows the list of teachers.
+   */
   attach(engine: Engine): void {
     this.#engine = engine;
     if (this.#isPaused) engine.closeGate("pause");
@@ -99,8 +102,8 @@ export class ActiveRun {
     this.#followTeachers(engine);
     const { deadlineMs } = this.#options;
     if (deadlineMs === undefined) return;
-    const words = `The deadline of ${deadlineMs / 1_000} s (--deadline) is reached`;
-    this.#cancelDeadline = after(deadlineMs, () => engine.halt(words));
+    const reason = `The deadline of ${deadlineMs / 1_000} s (--deadline) is reached`;
+    this.#cancelDeadline = after(deadlineMs, () => engine.halt(reason));
   }
 
   #followTeachers(engine: Engine): void {
@@ -128,7 +131,7 @@ export class ActiveRun {
   settled(rows: readonly FinishedRow[]): void {
     this.progress.settled(rows);
     if (!this.keepsOutcomes) return;
-    const outcomes = rows.map(({ outcome }) => outcome).filter((one) => one !== undefined);
+    const outcomes = rows.flatMap(({ outcome }) => outcome ?? []);
     if (outcomes.length > 0) this.#outcomeListeners.emit(outcomes);
   }
 
@@ -162,8 +165,8 @@ export class ActiveRun {
   }
 
   /**
-   * For a shard: limits the run to a share of the cost limit, from 0 to 1. `spentBefore`: US
-   * dollars that the shard's earlier runs have spent of that share.
+   * For a shard: limits the run to a share of the cost limit, from 0 to 1. `spentBefore` is what
+   * the shard's earlier runs have already spent of that share, in US dollars.
    */
   shareMaxCost(share: number, spentBefore: number): void {
     this.#budget?.countEarlierRuns(spentBefore);
@@ -182,7 +185,10 @@ export class ActiveRun {
     return usd === null ? null : Math.max(0, usd - this.#spentBefore);
   }
 
-  /** The budget of which this run's share is spent. A shard without rows has no share. */
+  /**
+   * The cost limit at or below which this run ends: its share of that limit is spent then. For a
+   * shard without a share, what it has cost.
+   */
   get #minBudgetUsd(): number | null {
     const costUsd = this.#budget?.costUsd ?? null;
     if (costUsd === null || this.#costShare === 0) return costUsd;

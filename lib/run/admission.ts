@@ -1,6 +1,6 @@
 /**
  * Which rows enter a run, and under which ids: no two answers share an id, and each sample of a row
- * has its own.
+ * has its own. Also the selection of ids that a retry may send.
  *
  * @module
  */
@@ -62,15 +62,16 @@ export class Admission {
     const table = this.#table;
     let uid = row.uid;
     let slot = table.insert(uid);
-    let taken = table.has(slot, SEEN) ? 0 : this.#takenSample(uid);
-    if (taken !== undefined && this.#duplicates === "merge") {
-      return taken === 0 && table.fingerprintEquals(slot, row.contentHash)
+    let sampleInUse = table.has(slot, SEEN) ? 0 : this.#laterSampleInUse(uid);
+    if (sampleInUse !== undefined && this.#duplicates === "merge") {
+      return sampleInUse === 0 && table.fingerprintEquals(slot, row.contentHash)
         ? undefined
-        : this.#clash(uid, taken);
+        : this.#clash(uid, sampleInUse);
     }
-    for (; taken !== undefined; taken = table.has(slot, SEEN) ? 0 : this.#takenSample(uid)) {
+    while (sampleInUse !== undefined) {
       uid = this.#nextCopyOf(row.uid);
       slot = table.insert(uid);
+      sampleInUse = table.has(slot, SEEN) ? 0 : this.#laterSampleInUse(uid);
     }
     const { contentHash } = row;
     for (let sample = 0; sample < this.#samples; sample++) {
@@ -92,8 +93,8 @@ export class Admission {
     return `${uid}~${1 + table.countUp(table.insert(`${uid}\0~`))}`;
   }
 
-  /** The first sample, from 1, whose id is taken; undefined if none is. */
-  #takenSample(uid: string): number | undefined {
+  /** The first sample after the row's own (0) whose id is taken; undefined if none is. */
+  #laterSampleInUse(uid: string): number | undefined {
     for (let sample = 1; sample < this.#samples; sample++) {
       const slot = this.#table.find(sampleUid(uid, sample));
       if (slot !== -1 && this.#table.has(slot, SEEN)) return sample;
@@ -168,7 +169,7 @@ export function sampleRow(first: Row, sample: number, runParams: Params): Row {
   return { ...first, uid: sampleUid(first.uid, sample), sample, params };
 }
 
-/** The problem of the first file of a row that cannot be used; undefined if there is none. */
+/** Why a row's first unusable file cannot be sent; undefined if all its files can. */
 export function fileProblem(
   { files }: ParsedRow,
   images: RowImages = NO_IMAGES,
@@ -215,10 +216,10 @@ export class UidSelection {
 }
 
 /**
- * Parses a list of ids: one a line, as it is or as a JSON string. Of a line of a results or
- * failures file, the `uid` counts, so that a file of selected lines works too.
+ * Parses a list of ids: one a line, as it is or as a JSON string. A line of a results or failures
+ * file stands for its `uid`, so a file of selected lines works, too.
  *
- * @throws {UsageError} with the line that is not an id
+ * @throws {UsageError} with the line that is not an id; the message lacks the name of the list
  */
 export function parseUids(text: string): string[] {
   return text.replace(/^\ufeff/, "").split(/\r?\n/).flatMap((line, index) => {
@@ -238,6 +239,7 @@ export function parseUids(text: string): string[] {
   });
 }
 
+/** The warning about ids of `--uids` that are in no input. */
 export function missingUidsMessage(missing: readonly string[]): string {
   const shown = missing.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
   const ids = formatCountOf(missing.length, "id");

@@ -76,8 +76,8 @@ export class Audit {
   async countSurplus(path: string, uidFields: readonly string[] | undefined): Promise<number> {
     if (this.orphans === 0) return 0;
     let surplus = 0;
-    for await (const { row } of rowsOf(path, "results")) {
-      if (typeof row === "string") continue;
+    for await (const { row } of linesOf(path, "results")) {
+      if (row === undefined) continue;
       const { rowUid, sample } = originOf({ ...row }, uidFields);
       if (sample === 0 || !this.#isSeen(this.table.find(rowUid))) continue;
       const slot = this.table.find(row.uid);
@@ -105,8 +105,8 @@ export class Audit {
     path: string,
     kind: LineKind,
   ): AsyncGenerator<{ line: number; row: AuditedRow }> {
-    for await (const { line, row } of rowsOf(path, kind)) {
-      if (typeof row === "string") this.#report(path, line, row);
+    for await (const { line, row, problem } of linesOf(path, kind)) {
+      if (row === undefined) this.#report(path, line, problem);
       else yield { line, row };
     }
   }
@@ -116,6 +116,7 @@ export class Audit {
   }
 }
 
+/** The fields of a results or failures line that the audit reads. */
 interface AuditedRow {
   uid: string;
   prompt_hash?: unknown;
@@ -123,32 +124,31 @@ interface AuditedRow {
   error?: unknown;
 }
 
-/**
- * Yields each line of an output file as its row, or as a text that says what is wrong with it.
- * Yields nothing if there is no file.
- */
-async function* rowsOf(
+/** A line of an output file: its row, or what is wrong with it. */
+type AuditedLine =
+  | { readonly row: AuditedRow; readonly problem?: undefined }
+  | { readonly row?: undefined; readonly problem: string };
+
+/** Yields the lines of an output file with their numbers; none if there is no file. */
+async function* linesOf(
   path: string,
   kind: LineKind,
-): AsyncGenerator<{ line: number; row: AuditedRow | string }> {
+): AsyncGenerator<AuditedLine & { readonly line: number }> {
   if (!(await exists(path))) return;
   for await (const batch of openLines(path)) {
-    for (const { number, text, problem } of batch) {
-      yield {
-        line: number,
-        row: text === undefined ? problem ?? "unreadable" : readRow(text, kind),
-      };
+    for (const { number, text, problem = "unreadable" } of batch) {
+      yield { line: number, ...text === undefined ? { problem } : auditedLine(text, kind) };
     }
   }
 }
 
-/** Returns the row of a line, or what is wrong with the line. */
-function readRow(text: string, kind: LineKind): AuditedRow | string {
+function auditedLine(text: string, kind: LineKind): AuditedLine {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return `it is not JSON: ${(error as Error).message}`;
+    return { problem: `it is not JSON: ${(error as Error).message}` };
   }
-  return foreignLineProblem(value, kind) ?? value as AuditedRow;
+  const problem = foreignLineProblem(value, kind);
+  return problem === undefined ? { row: value as AuditedRow } : { problem };
 }

@@ -21,12 +21,13 @@ import {
 } from "../sink/mod.ts";
 import { compressedCopyOf, hasContent, removeIfThere, statOf } from "../files.ts";
 import type { JobContext } from "./context.ts";
-import { type Identity, readRunFile, type RunFile, sorted } from "./run_file.ts";
+import { type Identity, readRunFile, type RunFile, sortedJson } from "./run_file.ts";
 import type { RunOptions } from "./options.ts";
 import { type OutputFiles, temporaryFilesOf } from "./outputs.ts";
 import { formatCountOf } from "../figures.ts";
 
 export interface ClaimOptions {
+  /** The options of the run. */
   readonly options: Pick<RunOptions, "lock" | "resume" | "overwrite">;
   /** The one lock of a run with many outputs. @default each output has its own */
   readonly shared?: SharedLock;
@@ -34,6 +35,7 @@ export interface ClaimOptions {
   readonly notice: (level: "info" | "warning", message: string) => void;
 }
 
+/** An output that this run may write to, until it releases the lock. */
 export interface Claim {
   readonly lock: Lock;
   /** The permissions for new files; undefined for the system's default. */
@@ -41,14 +43,15 @@ export interface Claim {
 }
 
 /**
- * Takes the lock and repairs truncated last lines. Files that Retort did not write are not touched.
+ * Takes the lock, repairs truncated last lines and adds rescued lines, unless the run starts over.
+ * Files that Retort did not write are not touched.
  *
  * @throws {LockedError} when another run writes to the output
  * @throws {UsageError} when Retort did not write a file there, or a file holds answers that must
  * not be lost
  */
 export async function claimOutput(files: OutputFiles, options: ClaimOptions): Promise<Claim> {
-  const mode = files.input === "-" ? undefined : await modeMadeFrom(await readPathsOf(files));
+  const mode = files.input === "-" ? undefined : await modeMadeFrom(await inputPathsOf(files));
   const lock = await acquireLock(files.lock, {
     required: options.options.lock ?? true,
     mode,
@@ -59,7 +62,7 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
     await requireUnlocked(files.results);
     const before = await readRunFile(files.runJson);
     if (before !== undefined && options.options.resume !== false) {
-      await refuseCompressed(files.results, await readPathsOf(files));
+      await refuseCompressed(files.results, await inputPathsOf(files));
     }
     await checkOwnFile(files.results, "results");
     await checkOwnFile(files.failures, "failures");
@@ -73,7 +76,7 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
 }
 
 /**
- * Throws if the results were compressed since the last run: all of them would be paid for again.
+ * Throws if the results exist only as a compressed copy: all of them would be paid for again.
  */
 async function refuseCompressed(results: string, inputs: readonly string[]): Promise<void> {
   const copy = await compressedCopyOf(results, inputs);
@@ -83,9 +86,10 @@ async function refuseCompressed(results: string, inputs: readonly string[]): Pro
   );
 }
 
-/** The paths that rows are read from. With pieces, `input` may be several names or a folder. */
-async function readPathsOf({ input, pieces }: OutputFiles): Promise<string[]> {
+/** The files that rows are read from, and the input itself if it is a path. */
+async function inputPathsOf({ input, pieces }: OutputFiles): Promise<string[]> {
   if (pieces === undefined) return [input];
+  // With pieces, `input` may also be several names, joined by commas.
   const named = await statOf(input) === undefined ? [] : [input];
   return [...named, ...pieces.map(({ path }) => path)];
 }
@@ -107,13 +111,18 @@ export async function makeRoom(
   }
 }
 
-async function dropOutput({ results, failures, runJson }: OutputFiles): Promise<void> {
+async function dropOutput(files: OutputFiles): Promise<void> {
+  const { results, failures, runJson } = files;
   for (const path of [results, failures]) await removeIfThere(await targetOf(path));
-  const rescued = [
+  for (const path of [runJson, ...await rescuedOf(files)]) await removeIfThere(path);
+}
+
+/** The files with rescued lines of the results and of the failures. */
+async function rescuedOf({ results, failures }: OutputFiles): Promise<string[]> {
+  return [
     ...await rescuedFilesOf(results, "results"),
     ...await rescuedFilesOf(failures, "failures"),
   ];
-  for (const path of [runJson, ...rescued]) await removeIfThere(path);
 }
 
 /** Removes temporary files that a crashed holder of the lock has left. */
@@ -123,18 +132,15 @@ async function removeLeftovers(files: OutputFiles, token: string): Promise<void>
   }
 }
 
-async function checkOverwrite(
-  { results, failures }: OutputFiles,
-  { options }: ClaimOptions,
-): Promise<void> {
+async function checkOverwrite(files: OutputFiles, { options }: ClaimOptions): Promise<void> {
   if (options.overwrite) return;
-  const [rescued] = await rescuedFilesOf(results, "results");
-  const holder = rescued ?? results;
-  if (!(await hasContent(holder)) && !(await hasContent(failures))) return;
-  throw new UsageError(
-    `Cannot start over: "${holder}" holds answers. Add --overwrite to delete them, ` +
-      "or name another output",
-  );
+  for (const path of [files.results, files.failures, ...await rescuedOf(files)]) {
+    if (!(await hasContent(path))) continue;
+    throw new UsageError(
+      `Cannot start over: "${path}" holds answers. Add --overwrite to delete them, ` +
+        "or name another output",
+    );
+  }
 }
 
 async function repair({ results, failures }: OutputFiles, { notice }: ClaimOptions): Promise<void> {
@@ -150,8 +156,8 @@ async function repair({ results, failures }: OutputFiles, { notice }: ClaimOptio
       );
     }
   }
-  // Lines that an earlier run kept next to the output because other processes had changed the
-  // files.
+  // Lines that an earlier run kept next to the output, because another program had changed the
+  // files or the disk had failed.
   const merged = [
     ...await mergeRescued(results, "results"),
     ...await mergeRescued(failures, "failures"),
@@ -190,7 +196,7 @@ export async function earlierRunOf(
 }
 
 /**
- * Makes sure that no answers of another identity are added to a results file.
+ * Checks that the settings of a run are those that its results were created with.
  *
  * @throws {UsageError} with a line for each difference
  */
@@ -226,7 +232,7 @@ export function identityDifferences(before: Identity, now: Identity): string[] {
  * compared exactly: they may be different seeds.
  */
 function normalized(value: unknown): string {
-  return sorted(value, (raw) => {
+  return sortedJson(value, (raw) => {
     const number = Number(raw.rawJSON);
     const isExact = Number.isInteger(number) ? Number.isSafeInteger(number) : isFinite(number);
     return isExact ? number : raw;

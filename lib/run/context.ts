@@ -1,5 +1,6 @@
 /**
- * What a generator gives to its runs, and what is prepared for each: checks of answers, and prices.
+ * What a generator gives to its runs, and what is prepared for each: checks of answers, prices, and
+ * the budget. Also the notices of a run, and the settings that it gives to the engine and the sink.
  *
  * @module
  */
@@ -30,8 +31,8 @@ export interface RunContext {
   /** Whether a listener needs the outcomes of the rows that `onSettled` gets. */
   readonly keepsOutcomes: () => boolean;
   /**
-   * For a shard: limits the run to a share of the cost limit, from 0 to 1. `spentBefore`: US
-   * dollars of that share that earlier runs of the shard have spent.
+   * For a shard: limits the run to a share of the cost limit, from 0 to 1. `spentBefore` is what
+   * earlier runs of the shard have already spent of that share, in US dollars.
    */
   readonly shareMaxCost: (share: number, spentBefore: number) => void;
   /** Called with the engine before it runs. */
@@ -107,8 +108,8 @@ export class RunNotices {
     );
   }
 
-  /** Says where the answers go whose output file can no longer be synced. */
-  rescued(path: string, isTemporary: boolean): void {
+  /** Warns that answers go to another file, because their output file can no longer be synced. */
+  warnRescued(path: string, isTemporary: boolean): void {
     const next = isTemporary
       ? "Move this file next to the output before the next run, which adds them"
       : "The next run adds them to the output";
@@ -147,6 +148,7 @@ export function lineFormat(
   };
 }
 
+/** What `prepare` makes for one run. */
 export interface Prepared {
   /** To be disposed of when the run has ended. */
   readonly checks: Checks;

@@ -37,12 +37,15 @@ import {
  */
 export type RetryFilter = boolean | readonly (FailureType | number)[];
 
-/** The last line of a pending row; `place` is set for lines of earlier runs. */
+/** The last line of a pending row. */
 interface PendingLine {
+  /** From 1. */
   readonly number: number;
+  /** Set if an earlier run wrote the line. */
   readonly place?: LinePlace;
 }
 
+/** What the run knows of the lines in the failures file of one input. */
 export class FailureLedger {
   readonly #path: string;
   /** Lines of the file before this run. */
@@ -61,7 +64,6 @@ export class FailureLedger {
   readonly #askedAgain = new Map<string, number>();
   /** Rows whose last outcome is an answer that was not accepted. */
   readonly #pending = new Map<string, PendingLine>();
-
   /**
    * Rows that failed as `unfinished` and are retried, with the places of their lines: their answers
    * may be accepted now.
@@ -78,7 +80,7 @@ export class FailureLedger {
     this.#keepsUnfinished = keepsUnfinished;
   }
 
-  /** Reads the file and flags its ids in the table, which must know the results already. */
+  /** Reads the file and flags its ids in the table, which must hold the results already. */
   async read(table: IdTable, retry: RetryFilter): Promise<void> {
     this.#lines = await readIndex({ path: this.#path, kind: "failures" }, table, (slot, line) => {
       if (isBadRowLine(line.hasHash, () => line.uid())) return this.#readBadRow(line);
@@ -125,10 +127,10 @@ export class FailureLedger {
   /**
    * Called for each row whose answer was not accepted, and which is still pending.
    *
-   * @param count Its line is the `count`th that this run has added.
+   * @param addedLines The number of lines that this run has added, with the row's own as the last.
    */
-  keep(uid: string, count: number): void {
-    this.#setPending(uid, { number: this.#lines + count });
+  keep(uid: string, addedLines: number): void {
+    this.#setPending(uid, { number: this.#lines + addedLines });
   }
 
   /** Called when a row's final outcome is on disk; returns whether the row had failed before. */
@@ -147,11 +149,12 @@ export class FailureLedger {
    * Rewrites the file without outdated lines. No process may have it open for writing. Returns why
    * that was not possible; nothing is lost then, because readers ignore outdated lines.
    *
-   * @param count Lines that this run has added.
+   * @param addedLines The number of lines that this run has added.
+   * @param token Part of the temporary name of the new version.
    */
-  async tidy(count: number, token?: string): Promise<string | undefined> {
+  async tidy(addedLines: number, token?: string): Promise<string | undefined> {
     try {
-      const isDone = await dropLines(this.#path, this.#dropped, this.#lines + count, token);
+      const isDone = await dropLines(this.#path, this.#dropped, this.#lines + addedLines, token);
       return isDone ? undefined : `"${this.#path}" was changed while the run added to it`;
     } catch (error) {
       if (error instanceof SinkError) return error.message;
@@ -161,14 +164,14 @@ export class FailureLedger {
 
   #readBadRow(line: IndexedLine): void {
     const uid = line.uid();
-    const before = this.#badRows.get(uid);
-    if (before !== undefined) this.#dropped.add(before);
+    const earlierLine = this.#badRows.get(uid);
+    if (earlierLine !== undefined) this.#dropped.add(earlierLine);
     this.#badRows.set(uid, line.number);
   }
 
   #readFailure(table: IdTable, slot: number, line: IndexedLine, retry: RetryFilter): void {
-    const before = table.lineOf(slot);
-    if (before > 0) this.#dropped.add(before);
+    const earlierLine = table.lineOf(slot);
+    if (earlierLine > 0) this.#dropped.add(earlierLine);
     if (this.#pending.size > 0) this.#dropPending(line.uid());
     if (this.#unfinished.size > 0) this.#unfinished.delete(line.uid());
     table.setLine(slot, line.number);

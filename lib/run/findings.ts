@@ -91,7 +91,12 @@ export class Findings {
     return this.rows * this.samples;
   }
 
-  /** @param requests The number of its answers to request. */
+  /**
+   * Counts a row.
+   *
+   * @param line The number of its line.
+   * @param requests The number of its answers to request.
+   */
   addRow(row: ParsedRow, line: number, requests: number): void {
     this.rows++;
     if (row.params !== undefined) this.#addParams(row.params);
@@ -142,6 +147,7 @@ export class Findings {
  * and somewhat more than one character a token.
  */
 const BYTES_PER_TOKEN = 4;
+/** For the role of a message, and the marks around it. */
 const TOKENS_PER_MESSAGE = 4;
 /** An image of a megapixel has 765 tokens at OpenAI, and about 1,300 at Qwen and Anthropic. */
 const TOKENS_PER_IMAGE = 1_000;
@@ -182,7 +188,11 @@ export class JobCounts {
   #failed = 0;
   #recovered = 0;
 
-  /** Called with each answer whose line is on disk. */
+  /**
+   * Called with each answered or failed row whose line is on disk.
+   *
+   * @param hadFailed Whether it had failed before this run.
+   */
   add({ failure }: RowFigures, hadFailed: boolean): void {
     this.#settled++;
     if (failure === undefined) {

@@ -160,11 +160,11 @@ export class Generation<T> {
   async *rows(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Row[]> {
     const { params = {} } = this.#options;
     let index = 0;
-    let turnAt = performance.now() + MAX_TURN_MS;
+    let turnDueAt = performance.now() + MAX_TURN_MS;
     for await (const value of values) {
-      if (performance.now() >= turnAt) {
+      if (performance.now() >= turnDueAt) {
         await nextTurn();
-        turnAt = performance.now() + MAX_TURN_MS;
+        turnDueAt = performance.now() + MAX_TURN_MS;
       }
       if (this.#handoff.isClosed) return;
       const given = { value, index: index++ };
@@ -208,6 +208,7 @@ export class Generation<T> {
     await finished;
   }
 
+  /** The row of a value, or why it cannot be sent; undefined for a duplicate. */
   #rowOf(given: GivenRow): Row | { problem: string } | undefined {
     const { images, promptField = "prompt" } = this.#options;
     const { value, index } = given;
@@ -237,7 +238,7 @@ export class Generation<T> {
   }
 }
 
-/** How long aborted calls are waited for. */
+/** How long to wait for calls that were aborted. */
 const ABORT_TIMEOUT_MS = 1_000;
 
 /** Limits the wait for aborted calls: a teacher may ignore its signal. */
@@ -250,7 +251,7 @@ class AbortTimeout {
     engine.callsSignal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
-  /** Called when all calls have ended, or are no longer waited for. */
+  /** Called when the engine has ended. */
   end(): void {
     this.#engine.callsSignal.removeEventListener("abort", this.#onAbort);
     clearTimeout(this.#timer);

@@ -17,7 +17,7 @@ import { sumOf } from "../figures.ts";
 export interface HeartbeatOptions {
   /** Rows with an attempt in flight, or with an answer that is not written yet. */
   readonly unwritten: () => number;
-  /** Maximum number of attempts in flight: doubling a note stops there. */
+  /** The number of attempts that may be in flight: a note is not doubled beyond it. */
   readonly ceiling: () => number;
   /** Called once a second. @default nothing */
   readonly onTick?: () => void;
@@ -40,6 +40,7 @@ export class Heartbeat implements Disposable {
   readonly #locks: readonly Pick<Lock, "note">[];
   readonly #options: HeartbeatOptions;
   readonly #started: string;
+  /** The number of calls in the last note. */
   #noted = 0;
   /** The highest value of `unwritten` since the last tick. */
   #peak = 0;

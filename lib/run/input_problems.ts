@@ -50,14 +50,12 @@ export function checkInput(findings: readonly UsedFindings[], options: Options):
 function badRowProblem(inputs: readonly string[], findings: readonly UsedFindings[]): string[] {
   const count = sumOf(findings, ({ bad }) => bad.count);
   if (count === 0) return [];
-  const lines = listBadLines(
-    findings.map((one, index) => ({
-      input: inputs[index],
-      bad: one.bad,
-      placeOf: (line) => one.placeOf(line),
-    })),
-    "line",
-  );
+  const badInputs = findings.map((ofInput, index) => ({
+    input: inputs[index],
+    bad: ofInput.bad,
+    placeOf: (line: number) => ofInput.placeOf(line),
+  }));
+  const lines = listBadLines(badInputs, "line");
   return [
     `Cannot send ${formatCountOf(count, "line")} of the input; nothing was sent\n` +
     `${lines.join("\n")}\n` +
@@ -65,7 +63,9 @@ function badRowProblem(inputs: readonly string[], findings: readonly UsedFinding
   ];
 }
 
+/** An input and its bad lines. */
 export interface BadInput {
+  /** As the user named it. */
   readonly input: string;
   readonly bad: BadLines;
   /** Returns the place of a line for messages: `file:line`, `file[element]` or `file:row`. */
@@ -77,9 +77,9 @@ export interface BadInput {
  * line.
  */
 export function listBadLines(inputs: readonly BadInput[], noun: "line" | "row"): string[] {
-  const blocks = inputs.flatMap((one) => one.bad.groups.map((group) => ({ group, one })));
-  const lines = blocks.slice(0, MAX_LISTED).flatMap(({ group, one }) =>
-    groupLines(group, one, { noun, where: inputs.length > 1 ? ` of ${one.input}` : "" })
+  const blocks = inputs.flatMap((input) => input.bad.groups.map((group) => ({ group, input })));
+  const lines = blocks.slice(0, MAX_LISTED).flatMap(({ group, input }) =>
+    groupLines(group, input, { noun, where: inputs.length > 1 ? ` of ${input.input}` : "" })
   );
   if (blocks.length > MAX_LISTED) {
     lines.push(`  … and ${blocks.length - MAX_LISTED} more problems`);
@@ -93,9 +93,9 @@ function groupLines(
   { placeOf }: BadInput,
   { noun, where }: { noun: string; where: string },
 ): string[] {
-  const way = hint === "" ? "" : `: ${hint}`;
-  if (count === 1) return [`  ${placeOf(examples[0].line)}: ${examples[0].problem}${way}`];
-  const lines = [`  ${formatCountOf(count, noun)}${where}: ${kind}${way}`];
+  const advice = hint === "" ? "" : `: ${hint}`;
+  if (count === 1) return [`  ${placeOf(examples[0].line)}: ${examples[0].problem}${advice}`];
+  const lines = [`  ${formatCountOf(count, noun)}${where}: ${kind}${advice}`];
   for (const { line, problem } of examples) {
     lines.push(`    ${placeOf(line)}${problem === kind ? "" : `: ${problem}`}`);
   }
@@ -106,12 +106,11 @@ function groupLines(
 
 function shapeProblem(findings: readonly UsedFindings[]): string[] {
   const shapes = new Map<string, { count: number; place: string }>();
-  for (const one of findings) {
-    const { shapes: counts, shapeStarts } = one;
-    for (const [shape, count] of counts) {
-      const before = shapes.get(shape);
-      const place = before?.place ?? one.placeOf(shapeStarts.get(shape)!);
-      shapes.set(shape, { count: count + (before?.count ?? 0), place });
+  for (const ofInput of findings) {
+    for (const [shape, count] of ofInput.shapes) {
+      const earlier = shapes.get(shape);
+      const place = earlier?.place ?? ofInput.placeOf(ofInput.shapeStarts.get(shape)!);
+      shapes.set(shape, { count: count + (earlier?.count ?? 0), place });
     }
   }
   if (shapes.size < 2) return [];
@@ -162,10 +161,10 @@ function emptyProblem(inputs: readonly string[], findings: readonly UsedFindings
   return [emptyMessage("start", inputs, what)];
 }
 
-/** The message about inputs without rows: `Cannot <doing>: "in.jsonl" holds no rows. …`. */
-export function emptyMessage(doing: string, inputs: readonly string[], what = "no rows"): string {
+/** The message about inputs without rows: `Cannot <verb>: "in.jsonl" holds no rows. …`. */
+export function emptyMessage(verb: string, inputs: readonly string[], what = "no rows"): string {
   const names = inputs.map((input) => input === "-" ? "standard input" : `"${input}"`);
-  return `Cannot ${doing}: ${names.join(", ")} ${names.length === 1 ? "holds" : "hold"} ${what}. ` +
+  return `Cannot ${verb}: ${names.join(", ")} ${names.length === 1 ? "holds" : "hold"} ${what}. ` +
     "Add --allow-empty if that is meant";
 }
 
@@ -182,16 +181,16 @@ interface BadLineGroup {
   /** What fixes the problem, often a flag; "" if unknown. */
   readonly hint: string;
   readonly count: number;
-  /** The first lines, at most `EXAMPLES`. */
+  /** The first lines, at most `MAX_EXAMPLES`. */
   readonly examples: readonly BadLine[];
 }
 
-const EXAMPLES = 5;
+const MAX_EXAMPLES = 5;
 /** Problems that have a group of their own; all further ones share one group. */
 const MAX_GROUPS = 20;
-const OTHERS = "other problems";
-/** Hints are computed for this many lines: each takes 10 µs. */
-const HINTED_LINES = 1_000;
+const OTHER_PROBLEMS = "other problems";
+/** Later lines get the hint of their group: to compute one takes 10 µs. */
+const MAX_HINTED_LINES = 1_000;
 
 /** Problems whose hint is the same for every line. */
 const HINTS: readonly (readonly [kind: RegExp, hint: string])[] = [
@@ -199,12 +198,14 @@ const HINTS: readonly (readonly [kind: RegExp, hint: string])[] = [
   [/^invalid UTF-8/, UTF8_ADVICE],
 ];
 
+interface CountedGroup extends BadLineGroup {
+  count: number;
+  readonly examples: BadLine[];
+}
+
 /** Counts bad lines, grouped by problem. */
 export class BadLines {
-  readonly #groups = new Map<
-    string,
-    { kind: string; hint: string; count: number; examples: BadLine[] }
-  >();
+  readonly #groups = new Map<string, CountedGroup>();
   #count = 0;
 
   get count(): number {
@@ -219,16 +220,21 @@ export class BadLines {
   /** Adds a line. `hint` is called only for the first 1,000 lines. */
   add(line: number, problem: string, hint: () => string): void {
     const kind = kindOf(problem);
-    const known = ++this.#count <= HINTED_LINES ? hint() || hintFor(kind) : this.#hintOf(kind);
-    const key = `${kind}\n${known}`;
-    let group = this.#groups.get(key);
-    if (group === undefined && this.#groups.size >= MAX_GROUPS) group = this.#groups.get(OTHERS);
-    if (group === undefined) {
-      const isFull = this.#groups.size >= MAX_GROUPS;
-      group = { kind: isFull ? OTHERS : kind, hint: isFull ? "" : known, count: 0, examples: [] };
-      this.#groups.set(isFull ? OTHERS : key, group);
-    }
-    if (++group.count <= EXAMPLES) group.examples.push({ line, problem });
+    const isHinted = ++this.#count <= MAX_HINTED_LINES;
+    const group = this.#groupOf(kind, isHinted ? hint() || hintFor(kind) : this.#hintOf(kind));
+    if (++group.count <= MAX_EXAMPLES) group.examples.push({ line, problem });
+  }
+
+  #groupOf(kind: string, hint: string): CountedGroup {
+    const groups = this.#groups;
+    const isFull = groups.size >= MAX_GROUPS;
+    const key = `${kind}\n${hint}`;
+    const existing = groups.get(key) ?? (isFull ? groups.get(OTHER_PROBLEMS) : undefined);
+    if (existing !== undefined) return existing;
+    const group = isFull ? { kind: OTHER_PROBLEMS, hint: "" } : { kind, hint };
+    const counted: CountedGroup = { ...group, count: 0, examples: [] };
+    groups.set(isFull ? OTHER_PROBLEMS : key, counted);
+    return counted;
   }
 
   /** The hint of the first group with this problem. */

@@ -23,6 +23,7 @@ import { LiveStatus } from "./live_status.ts";
 import { writeFailedStatus } from "./run_status.ts";
 import { missingUidsMessage, UidSelection } from "./admission.ts";
 
+/** Executes or previews one run; each instance only once. */
 export class Run {
   readonly #context: RunContext;
   readonly #options: ResolvedRunOptions;
@@ -116,12 +117,8 @@ export class Run {
     const { mixedShapes } = this.#context.generator;
     // A shard of a small input, or beyond the limit, may have no rows.
     const allowEmpty = this.#options.allowEmpty || this.#options.shard !== undefined;
-    checkInput(this.#jobs.findings, {
-      ...this.#options,
-      input: this.#jobs.inputs,
-      mixedShapes,
-      allowEmpty,
-    });
+    const { inputs: input, findings } = this.#jobs;
+    checkInput(findings, { ...this.#options, input, mixedShapes, allowEmpty });
   }
 
   /** Makes the run end instead of waiting for disk space. */
@@ -129,7 +126,7 @@ export class Run {
     this.#stalled.giveUp();
   }
 
-  /** Adapts to another concurrency of the generator. */
+  /** Applies another concurrency, now or when the run starts to send. */
   setConcurrency(concurrency: number): void {
     this.#concurrency = concurrency;
     if (this.#engine === undefined) return;
@@ -148,7 +145,7 @@ export class Run {
     });
   }
 
-  /** Makes room for the output, writes the run files and opens the outputs. */
+  /** Removes what the run replaces, writes the run files and opens the outputs. */
   async #openJobs(): Promise<void> {
     const { generator, onSettled, keepsOutcomes } = this.#context;
     const isPriced = this.#context.prepared.budget.costUsd !== null;
@@ -169,7 +166,7 @@ export class Run {
       onStall: (error) => this.#stalled.add(index, job, error),
       onRecover: () => this.#stalled.remove(index),
       onBroken: (error) => this.#loseOutput(error),
-      onRescue: (path, isTemporary) => this.#notices.rescued(path, isTemporary),
+      onRescue: (path, isTemporary) => this.#notices.warnRescued(path, isTemporary),
       onUnlocked: (path, reason) => {
         if (this.#options.lock !== false) this.#notices.warnUnlocked(path, reason, job.files.lock);
       },

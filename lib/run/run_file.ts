@@ -101,10 +101,10 @@ export function identityOf(
 
 /** The name of a parameter set: 8 hex digits of the SHA-256 of its JSON, with sorted keys. */
 export function paramsId(params: Params): string {
-  return sha256Hex(sorted(params)).slice(0, 8);
+  return sha256Hex(sortedJson(params)).slice(0, 8);
 }
 
-/** What differs between the inputs of a run. */
+/** The parts of a run file that differ between the inputs of a run. */
 export interface RunFileParts {
   /** The input, as the user named it. */
   readonly input: string;
@@ -144,13 +144,14 @@ export function runFileOf(
 /**
  * Reads a run file; undefined if there is none.
  *
- * @throws {UsageError} when it cannot be read or is not a run file
+ * @throws {SinkError} when it cannot be read
+ * @throws {UsageError} when it is not a run file
  */
 export async function readRunFile(path: string): Promise<RunFile | undefined> {
   const text = await ifThere(Deno.readTextFile(path), (cause) => cannotRead(path, cause));
   if (text === undefined) return undefined;
   try {
-    return checkedRunFile(parseLossless(text));
+    return checkRunFile(parseLossless(text));
   } catch (cause) {
     throw new UsageError(
       `Cannot read "${path}": ${(cause as Error).message}. ` +
@@ -171,7 +172,10 @@ export async function writeRunFile(
 }
 
 /** The JSON text of a value, with its keys sorted. `onRaw` may replace numbers kept as raw JSON. */
-export function sorted(value: unknown, onRaw: (raw: RawJson) => unknown = (raw) => raw): string {
+export function sortedJson(
+  value: unknown,
+  onRaw: (raw: RawJson) => unknown = (raw) => raw,
+): string {
   return JSON.stringify(value, (_key, inner) => {
     if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return inner;
     if (isRawJson(inner)) return onRaw(inner);
@@ -179,7 +183,9 @@ export function sorted(value: unknown, onRaw: (raw: RawJson) => unknown = (raw) 
   });
 }
 
+/** What a field must be. */
 interface Rule {
+  /** In words, to follow "must be". */
   readonly what: string;
   readonly takes: (value: unknown) => boolean;
 }
@@ -239,11 +245,11 @@ const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
 ];
 
 /**
- * Checks the content of a `run.json`.
+ * Checks the content of a `run.json`, and returns it.
  *
  * @throws {SyntaxError} with the field that is wrong
  */
-function checkedRunFile(value: unknown): RunFile {
+function checkRunFile(value: unknown): RunFile {
   if (!isObject(value)) throw new SyntaxError("it must hold an object");
   if (isTooDeep(value, MAX_LEVELS)) throw new SyntaxError("it is nested too deeply");
   for (const [path, rule] of REQUIRED) check(path, fieldAt(value, path), rule);

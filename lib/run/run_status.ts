@@ -107,8 +107,8 @@ export interface RunStatus {
 }
 
 /**
- * Maximum number of entries of `errors`, `teachers` and `teacher_states`, and maximum length of a
- * text: the file stays below 8 KB.
+ * These keep the file below 8 KB: the most entries of `errors`, `teachers` and `teacher_states`
+ * (`states`), and the most characters of a text.
  */
 export const STATUS_LIMITS = { errors: 12, teachers: 16, states: 8, chars: 300 };
 
@@ -121,7 +121,7 @@ export function statusPathOf(results: string): string {
 /** Larger files are ignored: a status file has at most 8 KB. */
 const MAX_STATUS_BYTES = 65_536;
 
-/** Reads a status; undefined if there is no file, or if it cannot be read or parsed. */
+/** Reads a status; undefined if there is no file, or if it cannot be read or is not a status. */
 export async function readStatus(path: string): Promise<RunStatus | undefined> {
   try {
     const { isFile, size } = await Deno.stat(path);
@@ -134,9 +134,9 @@ export async function readStatus(path: string): Promise<RunStatus | undefined> {
 }
 
 /**
- * Parses a status; undefined if the text is another JSON value. Other versions and programs may
- * have written the file, so each field is checked: one that cannot be used counts as 0, empty or
- * unknown.
+ * Parses a status; undefined if the JSON value lacks `retort`, `beat` or `started`. Other versions
+ * and programs may have written the file, so each other field is checked, too: one that cannot be
+ * used counts as 0, empty or unknown.
  *
  * @param file The name of the file, which gives the name of the run.
  * @throws {SyntaxError} when the text is not JSON, such as half a file
@@ -208,12 +208,12 @@ function textOf(value: unknown): string {
   return typeof value === "string" ? value.slice(0, STATUS_LIMITS.chars) : "";
 }
 
-function objectsOf(value: unknown, most: number): Fields[] {
-  return Array.isArray(value) ? value.slice(0, most).filter(isObject) : [];
+function objectsOf(value: unknown, maxCount: number): Fields[] {
+  return Array.isArray(value) ? value.slice(0, maxCount).filter(isObject) : [];
 }
 
 /**
- * The status of all runs in an output folder, sorted by name: shards and others, running or ended.
+ * The statuses of all runs in an output folder, sorted by name: shards and others, running or ended.
  * A run writes its status every 5 s; a run whose `beat` does not change without `ended` is dead.
  *
  * @param output The folder of the runs.
@@ -229,8 +229,10 @@ export async function runStatuses(output: PathLike): Promise<RunStatus[]> {
   } catch (cause) {
     if (!(cause instanceof Deno.errors.NotFound)) throw cannotRead(folder, cause);
   }
-  const found = await Promise.all(names.sort().map((name) => readStatus(inFolder(folder, name))));
-  return found.filter((status) => status !== undefined);
+  const statuses = await Promise.all(
+    names.sort().map((name) => readStatus(inFolder(folder, name))),
+  );
+  return statuses.filter((status) => status !== undefined);
 }
 
 /**
