@@ -187,11 +187,12 @@ function doubtfulValue({ name, value, mayBeSecret }: Flag, typed: string, next: 
 function canOnlyBeValue(name: string, text: string): boolean {
   if (name === "wait") return /^\d+(?:\.\d+)?(?:ms|s|m|h)?$/.test(text);
   if (name === "monitor") return /^\d+$/.test(text);
-  return text.split(",").every((part) =>
-    name === "retry"
-      ? (FAILURE_TYPES as readonly string[]).includes(part) || /^[1-5]\d\d$/.test(part)
-      : /^[a-z]+=[\d.]+$/.test(part)
-  );
+  const isPart = name === "retry"
+    ? (part: string) =>
+      (FAILURE_TYPES as readonly string[]).includes(part) || /^[1-5]\d\d$/.test(part)
+    // Of --simulate.
+    : (part: string) => /^[a-z]+=[\d.]+$/.test(part);
+  return text.split(",").every(isPart);
 }
 
 function unknownFlag(name: string, word: string, command: Command): UsageError {

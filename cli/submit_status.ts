@@ -109,24 +109,24 @@ async function stateOf(
  * accounting.
  */
 async function describeQueue(name: string, namespace: string | undefined): Promise<string> {
-  const slurm = await tryTool("squeue", [
+  const squeueText = await tryTool("squeue", [
     "--noheader",
     "--array",
     `--name=${name},${name}-merge`,
     "--format=%T",
   ]);
-  const states = (slurm ?? "").split("\n").filter((state) => state !== "");
+  const states = (squeueText ?? "").split("\n").filter((state) => state !== "");
   const queue = Map.groupBy(states, (state) => state);
   if (queue.size > 0) {
     return `Slurm: ${[...queue].map(([state, { length }]) => `${length} ${state}`).join(", ")}\n`;
   }
   const selector = `--selector=app.kubernetes.io/instance in (${name},${name}-merge)`;
-  const kubernetes = await tryTool("kubectl", [
+  const kubectlText = await tryTool("kubectl", [
     ...["get", "jobs", selector, "--no-headers"],
     ...inNamespace(namespace),
   ]);
-  if (kubernetes !== undefined && kubernetes.trim() !== "") return `Kubernetes:\n${kubernetes}`;
-  if (slurm !== undefined) return "Slurm: nothing in the queue\n";
+  if (kubectlText !== undefined && kubectlText.trim() !== "") return `Kubernetes:\n${kubectlText}`;
+  if (squeueText !== undefined) return "Slurm: nothing in the queue\n";
   return "The scheduler was not queried: deno task submit status queries Slurm and Kubernetes\n";
 }
 
@@ -152,10 +152,12 @@ export async function cancelCommand(
   }
   // The merge first: it runs as soon as the last shard has ended. `scancel` takes one name, and no
   // list of names.
-  const merge = await tryTool("scancel", [`--name=${name}-merge`]);
-  const slurm = await tryTool("scancel", [`--name=${name}`]) ?? merge;
-  const kubernetes = await deleteJobs(name, namespace);
-  if (slurm === undefined && kubernetes === undefined) {
+  const scancelTexts = [
+    await tryTool("scancel", [`--name=${name}-merge`]),
+    await tryTool("scancel", [`--name=${name}`]),
+  ];
+  const kubectlText = await deleteJobs(name, namespace);
+  if ([...scancelTexts, kubectlText].every((text) => text === undefined)) {
     io.writeErr(
       "No scheduler could be called: running shards are not queued again when they end, waiting ones " +
         `start anyway. deno task submit cancel calls Slurm and Kubernetes; the job is ${name}\n`,

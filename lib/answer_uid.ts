@@ -35,7 +35,7 @@ export function originOf(
   const uid = String(line.uid);
   if (!/[~#]\d+$/.test(uid)) return { inputUid: uid, rowUid: uid, sample: 0 };
   const distill = isObject(line.distill) ? line.distill : {};
-  // Early versions did not write the replaced fields: there, the id alone has to tell.
+  // Early versions did not write the replaced fields, so the id alone must decide.
   if (distill.replaced === undefined) return split(uid, uid.replace(/(?:~\d+)?(?:#\d{1,3})?$/, ""));
   const candidates = [
     ...uidFields.map((field) => line[field]),
@@ -55,8 +55,8 @@ function split(uid: string, inputUid: string): UidOrigin {
 
 function isOwnUid(candidate: unknown, uid: string): boolean {
   if (typeof candidate !== "string" && typeof candidate !== "number") return false;
-  const own = String(candidate);
-  return own !== "" && uid.startsWith(own) && SUFFIX.test(uid.slice(own.length));
+  const ownUid = String(candidate);
+  return ownUid !== "" && uid.startsWith(ownUid) && SUFFIX.test(uid.slice(ownUid.length));
 }
 
 /** The row's own `uid`, if the line has another one. Early versions wrote an object, not JSON. */

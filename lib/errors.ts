@@ -115,7 +115,7 @@ export interface TeacherErrorOptions extends ErrorOptions {
   /** The shortest time to wait before the next attempt, in milliseconds. @default none */
   retryAfterMs?: number;
   /**
-   * Whether a limit of the teacher is used up, so that other rows would be throttled too until
+   * Whether a limit of the teacher is used up: other rows would be throttled, too, until
    * `retryAfterMs`, or else `limitResetMs`, is over. Ignored unless the attempt was throttled.
    * @default false
    */
@@ -129,7 +129,7 @@ export interface TeacherErrorOptions extends ErrorOptions {
    * @default false
    */
   isRelayed?: boolean;
-  /** Whether no connection could be made, so that nothing was sent. @default false */
+  /** Whether no connection could be made: nothing was sent. @default false */
   isUnreachable?: boolean;
   /** Whether the teacher omits a field from now on: the row is sent again at once, and this attempt
    * does not count. @default false */
@@ -162,15 +162,15 @@ export class TeacherError extends RetortError {
   /** The shortest time to wait before the next attempt, in milliseconds; undefined if none was
    * given. */
   readonly retryAfterMs: number | undefined;
-  /** Whether a limit of the teacher is used up, so that other rows would be throttled too. */
+  /** Whether a limit of the teacher is used up: other rows would be throttled, too. */
   readonly isExhausted: boolean;
   /** How long until the exhausted limit resets, in milliseconds; undefined if unknown. */
   readonly limitResetMs: number | undefined;
   /** Whether a router with its own key relays the error of a provider. */
   readonly isRelayed: boolean;
-  /** Whether no connection could be made, so that nothing was sent. */
+  /** Whether no connection could be made: nothing was sent. */
   readonly isUnreachable: boolean;
-  /** Whether the teacher omits a field from now on, so that this attempt does not count. */
+  /** Whether the teacher omits a field from now on: this attempt does not count. */
   readonly isAdjusted: boolean;
   /** A message for the user, shown once; undefined if there is none. */
   readonly notice: string | undefined;

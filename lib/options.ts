@@ -10,8 +10,8 @@ import { isObject } from "./json.ts";
 
 /** What an option may be. */
 export interface OptionRule {
-  /** The valid values, in words that follow "it must be ". */
-  readonly what: string;
+  /** The valid values, in words that follow `it must be`. */
+  readonly expected: string;
   readonly isType: (value: unknown) => boolean;
   /** Whether messages must not quote the value. @default false */
   readonly isSecret?: boolean;
@@ -22,47 +22,50 @@ export interface OptionRule {
 export type OptionRules<T> = { readonly [Name in keyof Required<T>]: OptionRule };
 
 /** For values that are checked elsewhere. */
-export const anything: OptionRule = { what: "any value", isType: () => true };
-export const text: OptionRule = { what: "a string", isType: (value) => typeof value === "string" };
+export const anything: OptionRule = { expected: "any value", isType: () => true };
+export const text: OptionRule = {
+  expected: "a string",
+  isType: (value) => typeof value === "string",
+};
 export const flag: OptionRule = {
-  what: "true or false",
+  expected: "true or false",
   isType: (value) => typeof value === "boolean",
 };
 export const callback: OptionRule = {
-  what: "a function",
+  expected: "a function",
   isType: (value) => typeof value === "function",
 };
-export const record: OptionRule = { what: "an object", isType: isObject };
+export const record: OptionRule = { expected: "an object", isType: isObject };
 export const texts: OptionRule = {
-  what: "an array of strings",
+  expected: "an array of strings",
   isType: (value) => Array.isArray(value) && value.every((item) => typeof item === "string"),
 };
 /** A JSON Schema, which may be a boolean. The run compiles it, and so validates it, before the
  * first call. */
 export const schema: OptionRule = {
-  what: "a JSON Schema: an object, true or false",
+  expected: "a JSON Schema: an object, true or false",
   isType: (value) => typeof value === "boolean" || isObject(value),
 };
 export const amount: OptionRule = {
-  what: "a number, 0 or more",
+  expected: "a number, 0 or more",
   isType: (value) => typeof value === "number",
   isInRange: (value: number) => value >= 0 && value < Infinity,
 };
-export const path: OptionRule = { what: "a path or a file: URL", isType: isPath };
+export const path: OptionRule = { expected: "a path or a file: URL", isType: isPath };
 export const paths: OptionRule = {
-  what: "a path or a file: URL, or an array of them",
+  expected: "a path or a file: URL, or an array of them",
   isType: (value) => isPath(value) || (Array.isArray(value) && value.every(isPath)),
 };
 /** Any object with the members of an `AbortSignal`, because polyfills are not instances of it. */
 export const signal: OptionRule = {
-  what: "an AbortSignal",
+  expected: "an AbortSignal",
   isType: (value) =>
     value instanceof EventTarget && "aborted" in value && "throwIfAborted" in value,
 };
 
 export function wholeNumberFrom(min: number): OptionRule {
   return {
-    what: `a whole number, ${min} or more`,
+    expected: `a whole number, ${min} or more`,
     isType: (value) => typeof value === "number",
     isInRange: (value: number) => Number.isSafeInteger(value) && value >= min,
   };
@@ -70,7 +73,7 @@ export function wholeNumberFrom(min: number): OptionRule {
 
 export function oneOf(values: readonly string[]): OptionRule {
   return {
-    what: values.map((value) => `"${value}"`).join(" or "),
+    expected: values.map((value) => `"${value}"`).join(" or "),
     isType: (value) => typeof value === "string" && values.includes(value),
   };
 }
@@ -99,13 +102,13 @@ export function checkOptions(
       throw new TypeError(unknownOption(name, prefix, Object.keys(rules)));
     }
     if (value === undefined) continue;
-    const { what, isType, isInRange, isSecret = false } = rules[name];
+    const { expected, isType, isInRange, isSecret = false } = rules[name];
     const current = isSecret ? `(a ${typeof value})` : shown(value);
     if (!isType(value)) {
-      throw new TypeError(`Cannot use ${prefix}${name} ${current}: it must be ${what}`);
+      throw new TypeError(`Cannot use ${prefix}${name} ${current}: it must be ${expected}`);
     }
     if (isInRange !== undefined && !isInRange(value as never)) {
-      throw new RangeError(`Cannot use ${prefix}${name} ${current}: it must be ${what}`);
+      throw new RangeError(`Cannot use ${prefix}${name} ${current}: it must be ${expected}`);
     }
   }
 }
@@ -113,18 +116,20 @@ export function checkOptions(
 /**
  * Checks that required options are given.
  *
- * @param what The operation that requires them, in words that follow "Cannot ".
+ * @param operation What requires them, in words that follow `Cannot`.
  * @throws {TypeError} If one is missing.
  */
 export function requireOptions<Name extends string>(
-  what: string,
+  operation: string,
   options: { readonly [N in Name]?: unknown },
   names: readonly Name[],
   rules: { readonly [N in Name]: OptionRule },
 ): void {
   const missing = names.find((name) => options[name] === undefined);
   if (missing === undefined) return;
-  throw new TypeError(`Cannot ${what} without "${missing}": it must be ${rules[missing].what}`);
+  throw new TypeError(
+    `Cannot ${operation} without "${missing}": it must be ${rules[missing].expected}`,
+  );
 }
 
 function unknownOption(name: string, prefix: string, options: readonly string[]): string {

@@ -11,8 +11,6 @@ import { jsonCheck, schemaCheck } from "./json_schema.ts";
 import { WorkerCheck } from "./worker_check.ts";
 import { inspect } from "node:util";
 
-export type { Check, Unchecked, Verdict } from "./check.ts";
-
 /** Options of checks. An answer is kept if it passes all of them. */
 export interface CheckOptions {
   /**

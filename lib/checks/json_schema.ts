@@ -3,13 +3,14 @@
  * are asked for. Users pass a schema alone or inside the `response_format` of a request.
  *
  * Ajv compiles the schema to a function, which checks a small answer in 0.1 µs; a validator that
- * interprets the schema takes 4.5 µs. Ajv also checks the schema itself, so that a typo such as
+ * interprets the schema takes 4.5 µs. Ajv also checks the schema itself: a typo such as
  * `"type": "intger"` is found before the first call.
  *
  * @module
  */
 
 import type { ErrorObject, Options } from "../deps/ajv.ts";
+import { isObject } from "../json.ts";
 import type { AskedSchema } from "../teacher/mod.ts";
 import type { Check } from "./check.ts";
 
@@ -77,14 +78,14 @@ interface Compiled {
 
 async function compile(schema: unknown): Promise<Compiled> {
   if (typeof schema === "boolean") return compile(schema ? {} : { not: {} });
-  if (typeof schema !== "object" || schema === null || Array.isArray(schema)) {
+  if (!isObject(schema)) {
     throw new TypeError(
       `Cannot use the JSON Schema: it must be an object, true or false: current value is ${
         shortJson(schema)
       }`,
     );
   }
-  const { $schema: dialect, ...keywords } = schema as Readonly<Record<string, unknown>>;
+  const { $schema: dialect, ...keywords } = schema;
   const validator = await validatorOf(dialect);
   try {
     validator.validateSchema(keywords);
@@ -165,8 +166,6 @@ function shortJson(value: unknown): string {
 /** A schema, and the other fields of the `response_format` that held it. */
 type Unwrapped = Partial<AskedSchema> & { readonly schema: unknown };
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** The names of schemas that `response_format` accepts. */
 const SCHEMA_NAME = /^[\w-]{1,64}$/;
 
@@ -175,10 +174,9 @@ const SCHEMA_NAME = /^[\w-]{1,64}$/;
  * `{"type":"json_schema","schema":…}` or `{"name":…,"schema":…}`. Anything else is a schema itself.
  */
 function unwrapSchema(value: unknown): Unwrapped {
-  const outer = fieldsOf(value);
-  if (outer === undefined) return { schema: value };
-  const isResponseFormat = outer.type === "json_schema";
-  const inner = isResponseFormat ? fieldsOf(outer.json_schema) ?? outer : outer;
+  if (!isObject(value)) return { schema: value };
+  const isResponseFormat = value.type === "json_schema";
+  const inner = isResponseFormat && isObject(value.json_schema) ? value.json_schema : value;
   if (!("schema" in inner) || !(isResponseFormat || "name" in inner)) {
     if (!isResponseFormat) return { schema: value };
     throw new TypeError(
@@ -194,18 +192,15 @@ function unwrapSchema(value: unknown): Unwrapped {
   };
 }
 
-/** The schema to send to teachers; undefined if it is `true` or `false`. */
+/**
+ * The schema to send to teachers, with the name in its `response_format`, or else its title, or
+ * `answer`. Undefined for the schemas `true` and `false`.
+ */
 export function askedSchemaOf(value: unknown): AskedSchema | undefined {
   const unwrapped = unwrapSchema(value);
-  const schema = fieldsOf(unwrapped.schema);
-  if (schema === undefined) return undefined;
+  const { schema } = unwrapped;
+  if (!isObject(schema)) return undefined;
   const title = String(schema.title ?? "").replace(/[^\w-]+/g, "_").slice(0, 64);
   const name = [unwrapped.name, title].find((text) => SCHEMA_NAME.test(text ?? "")) ?? "answer";
   return { ...unwrapped, name };
-}
-
-function fieldsOf(value: unknown): Fields | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? value as Fields
-    : undefined;
 }

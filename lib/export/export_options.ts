@@ -260,12 +260,12 @@ function checkChoice(what: string, value: string, choices: readonly string[]): v
   throw new UsageError(`${what} "${value}": it must be ${words}`);
 }
 
-const number: OptionRule = { what: "a number", isType: (value) => typeof value === "number" };
+const number: OptionRule = { expected: "a number", isType: (value) => typeof value === "number" };
 
 const WRITE_RULES: OptionRules<WriteOptions> = {
   ...ROW_RULES,
   output: {
-    what: "a path, a file: URL or a WritableStream",
+    expected: "a path, a file: URL or a WritableStream",
     isType: (value) => path.isType(value) || value instanceof WritableStream,
   },
   reasoningField: text,

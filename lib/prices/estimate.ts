@@ -49,7 +49,7 @@ export interface Estimate {
   readonly completionTokens: Range;
   /** Whether `completionTokens` is an average, because rows have their own limits. */
   readonly isMean: boolean;
-  /** Whether some answers have no token limit, so that the upper bound is an assumption. */
+  /** Whether some answers have no token limit: the upper bound is then an assumption. */
   readonly isAssumed: boolean;
   /** US dollars for all answers; null if the price of a teacher is unknown. */
   readonly costUsd: Range | null;

@@ -17,9 +17,9 @@ export interface RunStart {
   model: string;
   /** The teacher's address without credentials. */
   teacher: string;
-  /** Rows of the input; null if they cannot be counted beforehand. */
+  /** Rows of the input, each sample counted; null if they cannot be counted beforehand. */
   total: number | null;
-  /** Rows that need nothing from this run. */
+  /** Rows that need nothing from this run; in a retry, also pending ones. */
   skipped: number;
   /** Rows to send; null if they cannot be counted beforehand. */
   pending: number | null;
@@ -49,7 +49,7 @@ export interface SummaryFile {
   results: string;
   /** The path of the failures file. */
   failures: string;
-  /** Rows of this input, without bad rows; duplicates count once. */
+  /** Rows of this input, each sample counted, without bad rows and merged duplicates. */
   total: number;
   /** Rows with a result after this run. */
   succeeded: number;
@@ -73,9 +73,9 @@ export interface Summary {
   started: string;
   /** When the run ended, in ISO 8601. */
   ended: string;
-  /** Rows of all inputs, without bad rows; duplicates count once. */
+  /** Rows of all inputs, each sample counted, without bad rows and merged duplicates. */
   total: number;
-  /** Rows that needed nothing from this run. */
+  /** Rows that needed nothing from this run; in a retry, also pending ones. */
   skipped: number;
   /** How many attempts could be in flight at the end, over all teachers. */
   limit: number;

@@ -99,9 +99,11 @@ export interface Snapshot {
   type: "snapshot";
   /** What the run is doing. */
   state: RunState;
-  /** Rows of the input, with duplicates counted once; null while the input is being read. */
+  /** Rows of the input, each sample counted, without merged duplicates; null while the input is
+   * being read. */
   total: number | null;
-  /** Rows that needed nothing: answered or permanently failed before this run. */
+  /** Rows that need nothing from this run: answered or permanently failed before; in a retry, also
+   * pending ones. */
   skipped: number;
   /** Rows of this run whose result is on disk. */
   succeeded: number;

@@ -31,7 +31,7 @@ import type { Shard } from "../shards/mod.ts";
 import type { ResponseGeneratorOptions, RowOptions, RunOptions, TeacherPlace } from "./options.ts";
 import type { VerifyOptions } from "./verify.ts";
 
-const number: OptionRule = { what: "a number", isType: (value) => typeof value === "number" };
+const number: OptionRule = { expected: "a number", isType: (value) => typeof value === "number" };
 
 export const ROW_RULES: OptionRules<RowOptions> = {
   system: text,
@@ -62,12 +62,12 @@ export const PLACE_RULES: OptionRules<TeacherPlace> = {
 export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   ...ROW_RULES,
   teacher: anything,
-  teachers: { what: "an array of { teacher }", isType: Array.isArray },
+  teachers: { expected: "an array of { teacher }", isType: Array.isArray },
   teacherList: anything,
   affinity: oneOf(["prefix"]),
   params: record,
   concurrency: {
-    what: 'a whole number from 1 to 100000, or "auto"',
+    expected: 'a whole number from 1 to 100000, or "auto"',
     isType: (value) => typeof value === "number" || value === "auto",
   },
   carefulStart: flag,
@@ -84,7 +84,7 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   jsonSchema: schema,
   responseFormat: flag,
   rejectPattern: {
-    what: "a string or a RegExp",
+    expected: "a string or a RegExp",
     isType: (value) => typeof value === "string" || value instanceof RegExp,
   },
   validate: callback,
@@ -104,14 +104,14 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
 export const RUN_RULES: OptionRules<RunOptions> = {
   input: paths,
   output: path,
-  stdin: { what: "a ReadableStream", isType: (value) => value instanceof ReadableStream },
+  stdin: { expected: "a ReadableStream", isType: (value) => value instanceof ReadableStream },
   limit: wholeNumberFrom(1),
   skipBadRows: flag,
   allowEmpty: flag,
   changed: oneOf(["reask", "keep"]),
   allowMixed: flag,
   retry: {
-    what: "true, false, or an array of failure types and statuses",
+    expected: "true, false, or an array of failure types and statuses",
     isType: (value) =>
       typeof value === "boolean" || (Array.isArray(value) && value.every(isTypeOrStatus)),
   },
@@ -121,7 +121,7 @@ export const RUN_RULES: OptionRules<RunOptions> = {
   resume: flag,
   overwrite: flag,
   shard: {
-    what: "{ index, count, parallel } of whole numbers, with index from 0 to count - 1",
+    expected: "{ index, count, parallel } of whole numbers, with index from 0 to count - 1",
     isType: (value) =>
       typeof value === "object" && value !== null && "index" in value && "count" in value,
     isInRange: ({ index, count, parallel = 1, job = "" }: Shard) =>

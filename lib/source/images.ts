@@ -79,7 +79,7 @@ class ImagePlacer {
     this.#reading = reading;
   }
 
-  /** @param hasField Whether the row has a field of images, so that `<image>` is a placeholder. */
+  /** @param hasField Whether the row has a field of images: `<image>` is then a placeholder. */
   placeIn(messages: Message[], hasField: boolean): Message[] | RowProblem {
     const { name, values } = this.#field;
     const placed = messages.map((message) => this.#message(message, hasField));

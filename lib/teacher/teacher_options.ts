@@ -97,7 +97,7 @@ export interface OpenAICompatibleOptions {
 }
 
 const milliseconds: OptionRule = {
-  what: "a number of milliseconds above 0",
+  expected: "a number of milliseconds above 0",
   isType: (value) => typeof value === "number",
 };
 

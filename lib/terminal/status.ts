@@ -178,8 +178,8 @@ function hasEnded({ state }: Snapshot): boolean {
 
 /** `12 × rate_limit 429: Rate limit reached …`. */
 export function errorText({ type, status, message, count }: ErrorGroup): string {
-  const words = printable(message);
-  return `${formatCount(count)} × ${type}${status === null ? "" : ` ${status}`}: ${words}`;
+  const text = printable(message);
+  return `${formatCount(count)} × ${type}${status === null ? "" : ` ${status}`}: ${text}`;
 }
 
 /**
