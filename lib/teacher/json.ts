@@ -42,6 +42,18 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** Whether a text is a complete object or array of valid JSON. */
+export function isCompleteJson(text = ""): boolean {
+  // Rules out most texts without parsing them.
+  if (!/[}\]]\s*$/.test(text.slice(-8))) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The text of the object at `index`, after white space; undefined if there is none, or if it is
  * incomplete. Other text may follow it. */
 export function leadingObject(text: string, index: number = 0): string | undefined {

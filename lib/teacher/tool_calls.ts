@@ -8,6 +8,7 @@ import { isTooDeep } from "../json.ts";
 import {
   asObject,
   asText,
+  isCompleteJson,
   type JsonObject,
   type JsonPath,
   type JsonPlace,
@@ -101,16 +102,18 @@ function withTextId(call: JsonObject | undefined): JsonObject | undefined {
   return typeof call?.id === "number" ? { ...call, id: String(call.id) } : call;
 }
 
-/** Cohere and some versions of TGI call the arguments `parameters`. */
 function openaiFunction(callee: JsonObject, place: JsonPlace): JsonObject {
-  const name = callee.arguments === undefined && callee.parameters !== undefined
-    ? "parameters"
-    : "arguments";
+  const name = argumentsName(callee);
   const { [name]: args, ...rest } = callee;
   return {
     ...shallowMembers(rest, place),
     arguments: argumentsText(args, placeIn(place, name)),
   };
+}
+
+/** The name of the arguments: Cohere and some versions of TGI call them `parameters`. */
+function argumentsName({ arguments: args, parameters }: JsonObject): "arguments" | "parameters" {
+  return args === undefined && parameters !== undefined ? "parameters" : "arguments";
 }
 
 /** A call of which parts have arrived. */
@@ -184,9 +187,10 @@ export class ToolCallDeltas {
   #add(raw: unknown, place: JsonPlace, position: number): void {
     const object = asObject(raw);
     if (object === undefined) return this.#addFormless(raw, place);
-    const { index: _, id: __, function: callee, ...fields } = object;
-    const { name: ___, arguments: args, ...functionFields } = asObject(callee) ?? {};
-    const part = partOf(object, args, place);
+    const { index, id, function: callee, calleePlace, ...fields } = wrapped(object, place);
+    const argsName = argumentsName(callee);
+    const { name, [argsName]: args, ...functionFields } = callee;
+    const part = partOf(index, id, name, args, placeIn(calleePlace, argsName));
     const previous = this.#callFor(part, position);
     // Some servers repeat a complete call at the end.
     if (previous !== undefined && isRepetition(previous, part)) return;
@@ -196,7 +200,7 @@ export class ToolCallDeltas {
     if (call.name === "") call.name = part.name;
     if (part.arguments !== undefined) call.arguments = (call.arguments ?? "") + part.arguments;
     assignStated(call.fields, fields, place);
-    assignStated(call.functionFields, functionFields, placeIn(place, "function"));
+    assignStated(call.functionFields, functionFields, calleePlace);
   }
 
   /** Adds a value that does not have the form of a call, as the arguments of a call without name. */
@@ -238,20 +242,26 @@ export class ToolCallDeltas {
   }
 }
 
-function partOf(
-  { index, id, function: callee }: JsonObject,
-  args: unknown,
-  place: JsonPlace,
-): Part {
+/** A part with its `function`, a level that some servers omit, and the place of that. */
+function wrapped(part: JsonObject, place: JsonPlace) {
+  const callee = asObject(part.function);
+  const isBare = part.function === undefined &&
+    ("name" in part || "arguments" in part || "parameters" in part);
+  if (!isBare) {
+    return { ...part, function: callee ?? {}, calleePlace: placeIn(place, "function") };
+  }
+  const { index, id, type: _, ...members } = part;
+  return { index, id, function: members, calleePlace: place };
+}
+
+/** @param place The place of the arguments. */
+function partOf(index: unknown, id: unknown, name: unknown, args: unknown, place: JsonPlace): Part {
   const isIndex = typeof index === "number" || typeof index === "string";
-  const hasArguments = args !== undefined && args !== null;
   return {
     index: isIndex ? String(index) : undefined,
     id: typeof id === "number" ? String(id) : asText(id),
-    name: asText(asObject(callee)?.name),
-    arguments: hasArguments
-      ? argumentsText(args, placeIn(place, "function", "arguments"))
-      : undefined,
+    name: asText(name),
+    arguments: args === undefined || args === null ? undefined : argumentsText(args, place),
   };
 }
 
@@ -270,17 +280,6 @@ function beginsAnother(previous: Call, { index, id, name, arguments: args = "" }
 function isRepetition(previous: Call, { id, name, arguments: args = "" }: Part): boolean {
   if (id === "" || id !== previous.id || args === "" || args !== previous.arguments) return false;
   return (name === "" || name === previous.name) && isCompleteJson(args);
-}
-
-function isCompleteJson(args = ""): boolean {
-  // Rules out most texts without parsing them.
-  if (!/[}\]]\s*$/.test(args.slice(-8))) return false;
-  try {
-    JSON.parse(args);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**

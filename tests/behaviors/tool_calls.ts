@@ -180,6 +180,14 @@ export const TOOL_CALLS: ServerGroup = {
       [part({ index: 0, id: "a" }, { name: "f", arguments: { x: 1 } })],
       [part({ index: 1, id: "b" }, { name: "f", arguments: { x: 2 } })],
     ], expected({ args: '{"x":1}' }, { id: "b", args: '{"x":2}' })),
+    streamed("some gateways", "calls without their wrapper, in pieces", [
+      [{ index: 0, id: "a", type: "function", name: "f", arguments: '{"x"' }],
+      [{ index: 0, arguments: ":1}" }],
+      [{ index: 1, id: "b", type: "function", name: "g", parameters: { y: 1.5 } }],
+    ], expected({ args: '{"x":1}' }, { id: "b", name: "g", args: '{"y":1.5}' })),
+    streamed("gateways to Cohere", "`parameters` for `arguments`", [
+      [part({ index: 0, id: "a" }, { name: "f", parameters: { x: 1 } })],
+    ], expected({ args: '{"x":1}' })),
     streamed("servers that send a call twice", "the whole call once more at the end", [
       [part({ index: 0, id: "a" }, { name: "f", arguments: '{"x":' })],
       [part({ index: 0, id: "a" }, { arguments: "1}" })],
