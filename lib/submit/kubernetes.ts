@@ -1,7 +1,7 @@
 /**
  * Kubernetes manifests: an Indexed Job for the shards, and a Job that merges.
  *
- * `podFailurePolicy` needs Kubernetes 1.26, `backoffLimitPerIndex` and `FailIndex` 1.29.
+ * `podFailurePolicy` needs Kubernetes 1.26, `backoffLimitPerIndex` and `FailIndex` need 1.29.
  *
  * @module
  */
@@ -37,11 +37,16 @@ const CPU_REQUEST = "500m";
 /** A run takes 0.15 GB. */
 const MEMORY_REQUEST = "512Mi";
 
+/** The first version in which `backoffLimitPerIndex` and `FailIndex` are on by default. */
+const LEAST_VERSION = "1.29";
+
 /** YAML documents: the Indexed Job of the shards, and the Job of the merge. */
 export function kubernetesManifests(job: ShardJob, options: KubernetesOptions): string {
-  return [shardsJob(job, options), mergeJob(job, options)]
-    .map((manifest) => stringify(manifest, { lineWidth: 100, useAnchors: false }))
-    .join("---\n");
+  const manifests = [shardsJob(job, options), mergeJob(job, options)]
+    .map((manifest) => stringify(manifest, { lineWidth: 100, useAnchors: false }));
+  return `# For kubectl apply -f -; needs Kubernetes ${LEAST_VERSION} or later\n${
+    manifests.join("---\n")
+  }`;
 }
 
 function shardsJob(job: ShardJob, options: KubernetesOptions) {

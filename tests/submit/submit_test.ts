@@ -39,9 +39,10 @@ Deno.test("a Kubernetes job ends, restarts and skips by its exit codes", () => {
     leadSeconds: 60,
   };
   const options = { image: "retort:1", claim: "data", mountPath: "/data" };
-  const [shards, merge] = manifestsOf(
-    kubernetesManifests(job, { ...options, secret: { name: "teacher", key: "api-key" } }),
-  );
+  const secret = { name: "teacher", key: "api-key" };
+  const text = kubernetesManifests(job, { ...options, secret });
+  assertStringIncludes(text, "needs Kubernetes 1.29 or later\n");
+  const [shards, merge] = manifestsOf(text);
   const { spec } = shards;
   assertEquals([spec.completionMode, spec.completions, spec.parallelism], ["Indexed", 8, 2]);
   const { rules } = spec.podFailurePolicy;
