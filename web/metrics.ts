@@ -56,7 +56,7 @@ function rowMetrics(snapshot: Snapshot): Metric[] {
       { labels: { result: "succeeded" }, value: snapshot.succeeded },
       { labels: { result: "failed" }, value: snapshot.failed },
     ]),
-    gauge("rows_skipped", "Rows that needed no request in this run.", snapshot.skipped),
+    gauge("rows_skipped", "Rows that were finished before this run.", snapshot.skipped),
     gauge("rows_waiting", "Rows between two attempts.", snapshot.waiting),
     gauge("rows_per_second", "Rows finished per second over the last 30 s.", snapshot.rate_per_s),
     gauge("eta_seconds", "Estimated time until the end.", snapshot.eta_s),

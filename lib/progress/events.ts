@@ -19,7 +19,7 @@ export interface RunStart {
   teacher: string;
   /** Rows of the input, each sample counted; null if they cannot be counted beforehand. */
   total: number | null;
-  /** Rows that need nothing from this run; in a retry, also pending ones. */
+  /** Rows that were answered or had failed before this run, and are not sent again. */
   skipped: number;
   /** Rows to send; null if they cannot be counted beforehand. */
   pending: number | null;
@@ -75,7 +75,7 @@ export interface Summary {
   ended: string;
   /** Rows of all inputs, each sample counted, without bad rows and merged duplicates. */
   total: number;
-  /** Rows that needed nothing from this run; in a retry, also pending ones. */
+  /** Rows that were answered or had failed before this run, and were not sent again. */
   skipped: number;
   /** How many attempts could be in flight at the end, over all teachers. */
   limit: number;

@@ -43,6 +43,8 @@ export class Progress {
   #forecast: Forecast;
   #total: number | null = null;
   #skipped = 0;
+  /** Rows that this run has to send; null while unknown. */
+  #toSend: number | null = null;
   #startMs: number | undefined;
   #endMs: number | undefined;
   #stopBeat: (() => void) | undefined;
@@ -63,13 +65,16 @@ export class Progress {
     this.#forecast = new Forecast(options.concurrency, null, this.#options.now());
   }
 
-  /** Starts the clock of the run: the first row can be sent. */
-  start(counts: { total: number | null; skipped: number }): void {
+  /** Starts the clock of the run: the first row can be sent. Rows that are neither finished
+   * (`skipped`) nor sent are those that a retry leaves out. */
+  start(counts: { total: number | null; skipped: number; toSend?: number }): void {
     const nowMs = this.#options.now();
     this.#startMs = nowMs;
-    this.#total = counts.total;
-    this.#skipped = counts.skipped;
-    this.#forecast = new Forecast(this.#options.gauges().concurrency, this.#rows, nowMs);
+    const { total, skipped } = counts;
+    this.#total = total;
+    this.#skipped = skipped;
+    this.#toSend = counts.toSend ?? (total === null ? null : total - skipped);
+    this.#forecast = new Forecast(this.#options.gauges().concurrency, this.#toSend, nowMs);
     this.#options.meter.start(nowMs);
     if (this.#beatMs === 0) this.#beatEvery(IDLE_BEAT_MS);
   }
@@ -158,7 +163,7 @@ export class Progress {
       reason: printableOrNull(gauges.reason),
       last_durable: isoOf(this.#lastDurable),
       teachers: teachersOf(gauges),
-      ...this.#forecast.view(gauges, this.#rows),
+      ...this.#forecast.view(gauges, this.#toSend),
       elapsed_ms: this.#elapsedMs(nowMs),
       prompt_tokens: counters.promptTokens,
       completion_tokens: counters.completionTokens,
@@ -257,15 +262,10 @@ export class Progress {
     return Math.max(BEAT_MS, Math.min(IDLE_BEAT_MS, leftMs));
   }
 
-  /** Rows that this run has to send; null while unknown. */
-  get #rows(): number | null {
-    return this.#total === null ? null : this.#total - this.#skipped;
-  }
-
   /** The engine is done once the last row was handed to the sink; the run, once that is on disk. */
   #stateOf({ state }: Gauges): Snapshot["state"] {
-    const isWriting = state === "done" && !this.#stopped && this.#rows !== null &&
-      this.#counters.settled < this.#rows;
+    const isWriting = state === "done" && !this.#stopped && this.#toSend !== null &&
+      this.#counters.settled < this.#toSend;
     return isWriting ? "draining" : state;
   }
 

@@ -102,8 +102,7 @@ export interface Snapshot {
   /** Rows of the input, each sample counted, without merged duplicates; null while the input is
    * being read. */
   total: number | null;
-  /** Rows that need nothing from this run: answered or permanently failed before; in a retry, also
-   * pending ones. */
+  /** Rows that were answered or had failed before this run, and are not sent again. */
   skipped: number;
   /** Rows of this run whose result is on disk. */
   succeeded: number;

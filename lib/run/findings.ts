@@ -91,6 +91,11 @@ export class Findings {
     return this.rows * this.samples;
   }
 
+  /** The number of answers that are results or have failed, and are not requested again. */
+  get finished(): number {
+    return this.succeeded + this.failed - this.plan.toAskAgain;
+  }
+
   /**
    * Counts a row.
    *

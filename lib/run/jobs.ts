@@ -180,10 +180,9 @@ export class Jobs {
   /** The counts of rows and files for the summary. */
   counts(): Omit<SummaryParts, "state" | "reason" | "started"> {
     const files = this.list.map((job) => job.summary());
-    const total = this.sum((findings) => findings.total);
     return {
-      total,
-      skipped: total - this.sum(({ plan }) => plan.toAsk),
+      total: this.sum((findings) => findings.total),
+      skipped: this.sum((findings) => findings.finished),
       pending: sumOf(files, (file) => file.pending),
       failures_on_disk: sumOf(files, (file) => file.failed),
       crashed_in_flight: crashedInFlight(this.list.map(({ lock }) => lock?.previous)),

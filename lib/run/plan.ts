@@ -55,6 +55,11 @@ export class Plan {
     return this.#counts[Todo.Ask] + this.#counts[Todo.AskAgain];
   }
 
+  /** Answers to request that have failed before. */
+  get toAskAgain(): number {
+    return this.#counts[Todo.AskAgain];
+  }
+
   /** Lines to report. */
   get bad(): number {
     return this.#counts[Todo.Bad];

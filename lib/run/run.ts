@@ -235,15 +235,16 @@ export class Run {
     for (const notice of info) this.#notices.add("info", notice);
     for (const notice of warnings) this.#notices.add("warning", notice);
     const total = this.#jobs.sum((findings) => findings.total);
+    const skipped = this.#jobs.sum((findings) => findings.finished);
     const pending = this.#jobs.sum(({ plan }) => plan.toAsk);
-    progress.start({ total, skipped: total - pending });
+    progress.start({ total, skipped, toSend: pending });
     progress.emit({
       type: "run-start",
       time: this.#started.toISOString(),
       model: this.#identity.model,
       teacher: generator.address,
       total,
-      skipped: total - pending,
+      skipped,
       pending,
       concurrency: this.#concurrency,
       concurrency_is_auto: generator.isExploring,

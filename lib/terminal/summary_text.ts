@@ -115,12 +115,6 @@ function resultText(
   return [withoutResult(unanswered), "yellow"];
 }
 
-/** Rows that were answered or had failed before the run. `skipped` also counts the pending rows
- * that a retry leaves out. */
-function doneBefore({ total, skipped, succeeded, failed, pending }: Summary): number {
-  return Math.max(0, Math.min(skipped, total - succeeded - failed - pending));
-}
-
 function rowLines(summary: Summary): Line[] {
   const { merged_duplicates, bad_rows, failed, failures_on_disk, elapsed_ms, state } = summary;
   if (state === "interrupted" && elapsed_ms === 0) return [];
@@ -135,7 +129,7 @@ function rowLines(summary: Summary): Line[] {
     : formatCount(failed) + onDisk;
   return withText([
     ["Rows", total],
-    ["Finished before", unlessZero(doneBefore(summary))],
+    ["Finished before", unlessZero(summary.skipped)],
     ["Answered", unlessZero(summary.succeeded)],
     ["Failed", failures],
     ["Pending", unlessZero(summary.pending)],

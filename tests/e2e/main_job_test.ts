@@ -165,6 +165,10 @@ Deno.test("retry with types sends only the failures of these types, and no pendi
   assertEquals(await askedBy("--retry=timeout"), { code: 3, asked: [] });
   assertEquals(await askedBy("--retry=truncated"), { code: 3, asked: ["prompt 4", "prompt 5"] });
   assertEquals(await askedBy("--retry=timeout,422"), { code: 3, asked: ["prompt 2", "prompt 3"] });
+  // The rows that were never sent are pending, not finished.
+  const { summary } = JSON.parse(await dir.read("out/in.run.json"));
+  const { total, skipped, succeeded, failed, pending } = summary;
+  assertEquals([total, skipped, succeeded, failed, pending], [10, 6, 2, 0, 2]);
   assertEquals(await askedBy(), { code: 3, asked: ["prompt 0", "prompt 1"] });
   assertEquals(await dir.read("out/in_error.jsonl"), "");
   assertExit(await distill(server, args), 0);

@@ -243,15 +243,3 @@ Deno.test("summaryText() has the same text in colors", () => {
   // deno-lint-ignore no-control-regex
   assertEquals(colored.replace(/\x1b\[\d+m/g, ""), summaryText(summary, { isColored: false }));
 });
-
-Deno.test("summaryText() does not take pending rows that a retry left out for done", () => {
-  const lines = (fields: Parameters<typeof makeSummary>[0]) =>
-    summaryText(makeSummary({ total: 10, ...fields }), {
-      isColored: false,
-      continueCommand: COMMAND,
-    });
-  const none = lines({ skipped: 10, succeeded: 0, failed: 0, pending: 10 });
-  assertEquals(none.includes("Finished before"), false);
-  const some = lines({ skipped: 8, succeeded: 2, failed: 0, pending: 3 });
-  assertEquals(/Finished before +5\n/.test(some), true, some);
-});
