@@ -5,7 +5,7 @@
  */
 
 import { formatCount, formatCountOf } from "../lib/figures.ts";
-import { printable, printableJson, printableLines } from "../lib/printable.ts";
+import { cut, printable, printableJson, printableLines } from "../lib/printable.ts";
 import { eventOf, type Summary } from "../lib/progress/mod.ts";
 import { ResponseGenerator } from "../lib/response_generator.ts";
 import type { Preview, ResolvedRunOptions } from "../lib/run/mod.ts";
@@ -264,7 +264,10 @@ export function aboutRun(
     { name: "Parameters", text: Object.keys(params).length > 0 ? JSON.stringify(params) : "" },
     { name: "System prompt", text: system ?? "" },
     { name: "Template", text: template ?? "" },
-  ].filter(({ text }) => text !== "").map(({ name, text }) => ({ name, text: shortened(text) }));
+  ].filter(({ text }) => text !== "").map(({ name, text }) => ({
+    name,
+    text: cut(text, MAX_TEXT_LENGTH),
+  }));
   return (summary) => ({ facts, commands: summary === null ? [] : commandsOf(summary) });
 
   function commandsOf(summary: Summary): RunAbout["commands"] {
@@ -276,10 +279,4 @@ export function aboutRun(
       ...toExport === undefined ? [] : [{ name: "Export", command: toExport }],
     ];
   }
-}
-
-function shortened(text: string): string {
-  return text.length <= MAX_TEXT_LENGTH
-    ? text
-    : `${text.slice(0, MAX_TEXT_LENGTH - 1).toWellFormed()}…`;
 }

@@ -1,5 +1,5 @@
 /**
- * Makes text from a teacher or a file safe to show in a terminal.
+ * Makes text from a teacher or a file fit to be shown: safe for a terminal, and short.
  *
  * @module
  */
@@ -72,4 +72,30 @@ export function printableJson(json: string): string {
     json,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
+}
+
+const ELLIPSIS = "…";
+
+/**
+ * Encoding and decoding a slice copies it. The slice itself would keep in memory the whole text
+ * that it was cut from.
+ */
+const ENCODER = new TextEncoder();
+const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/**
+ * Cuts `text` to at most `maxLength` UTF-16 units, including an ellipsis, and never within a
+ * surrogate pair. A text that fits is returned unchanged; a cut one does not keep the long text in
+ * memory.
+ */
+export function cut(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return text;
+  if (maxLength < ELLIPSIS.length) return "";
+  let end = maxLength - ELLIPSIS.length;
+  if (isHighSurrogate(text.charCodeAt(end - 1))) end--;
+  return DECODER.decode(ENCODER.encode(text.slice(0, end))) + ELLIPSIS;
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
 }

@@ -6,7 +6,7 @@
  */
 
 import type { Notice, Snapshot } from "../lib/progress/mod.ts";
-import { cut } from "./cut.ts";
+import { cut } from "../lib/printable.ts";
 import type { ChartMark } from "./monitor_state.ts";
 
 const MAX_MARKS = 60;

@@ -11,7 +11,7 @@ import type { Percentiles, TeacherStatus } from "../lib/progress/mod.ts";
 import type { FailureType } from "../lib/errors.ts";
 import type { Outcome } from "../lib/row.ts";
 import type { Completion } from "../lib/teacher/mod.ts";
-import { cut } from "./cut.ts";
+import { cut } from "../lib/printable.ts";
 import { Latency } from "./latency.ts";
 import type { AnswerFigures, TeacherFigures } from "./monitor_state.ts";
 

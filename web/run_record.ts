@@ -6,7 +6,7 @@
 
 import type { Notice, RunEvent, RunStart, Snapshot, Summary } from "../lib/progress/mod.ts";
 import type { Outcome } from "../lib/row.ts";
-import { cut } from "./cut.ts";
+import { cut } from "../lib/printable.ts";
 import { History } from "./history.ts";
 import { Latency } from "./latency.ts";
 import { Marks } from "./marks.ts";

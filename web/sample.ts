@@ -5,7 +5,7 @@
  */
 
 import type { Outcome, Row } from "../lib/row.ts";
-import { cut } from "./cut.ts";
+import { cut } from "../lib/printable.ts";
 import type { Sample } from "./monitor_state.ts";
 
 /** Longest text of a sample in a list, in UTF-16 units. */

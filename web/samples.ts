@@ -4,8 +4,8 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import type { Outcome } from "../lib/row.ts";
-import { byteLength } from "./cut.ts";
 import type { Sample, Samples as WireSamples } from "./monitor_state.ts";
 import { MAX_TEXT, sampleOf, shortened, weightOf } from "./sample.ts";
 
@@ -126,7 +126,7 @@ export function shortenedToFit(
 ): WireSamples {
   for (const length of TEXT_LENGTHS) {
     const added = samples.added.map((sample) => shortened(sample, length));
-    const fits = byteLength(JSON.stringify(added)) <= maxBytes;
+    const fits = Buffer.byteLength(JSON.stringify(added)) <= maxBytes;
     if (fits || length === TEXT_LENGTHS.at(-1)) return { ...samples, added };
   }
   return samples;

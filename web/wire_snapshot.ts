@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import {
   countTeacherStates,
   type ErrorGroup,
@@ -12,7 +13,7 @@ import {
   type TeacherStatus,
 } from "../lib/progress/mod.ts";
 import { formatCount, sumOf } from "../lib/figures.ts";
-import { byteLength, cut } from "./cut.ts";
+import { cut } from "../lib/printable.ts";
 import type { SnapshotMessage } from "./protocol.ts";
 import type { TeacherFigures, WireSnapshot } from "./monitor_state.ts";
 
@@ -117,7 +118,7 @@ export function encodeSnapshot(
       teacher_figures: wireFigures(message.teacher_figures, snapshot, limits),
       snapshot: wireSnapshot(snapshot, limits),
     });
-    if (byteLength(text) <= MAX_SNAPSHOT_BYTES) break;
+    if (Buffer.byteLength(text) <= MAX_SNAPSHOT_BYTES) break;
   }
   return text;
 }

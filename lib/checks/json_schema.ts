@@ -11,6 +11,7 @@
 
 import type { ErrorObject, Options } from "../deps/ajv.ts";
 import { isObject } from "../json.ts";
+import { cut } from "../printable.ts";
 import type { AskedSchema } from "../teacher/mod.ts";
 import type { Check } from "./check.ts";
 
@@ -159,8 +160,7 @@ function detailOf({ keyword, params }: ErrorObject): string {
 }
 
 function shortJson(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length <= MAX_SHOWN_CHARS ? text : `${text.slice(0, MAX_SHOWN_CHARS)}…`;
+  return cut(JSON.stringify(value) ?? String(value), MAX_SHOWN_CHARS);
 }
 
 /** A schema, and the other fields of the `response_format` that held it. */

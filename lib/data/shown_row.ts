@@ -4,6 +4,7 @@
  * @module
  */
 
+import { cut } from "../printable.ts";
 import { parseField } from "../where/mod.ts";
 import { Mark } from "./columns.ts";
 import type { DataIndex } from "./data_index.ts";
@@ -87,17 +88,20 @@ export function rowDetail(
     ...shownRow(index, row, []),
     file: index.files[table.columns.file[row]].mark.path,
     source: String(objectOf(line.distill).source ?? ""),
-    turns: turnsOf(line, hintsOf(index, row)).map((turn) => ({ ...turn, text: cut(turn.text) })),
-    response: cut(facts.response),
-    reasoning: cut(facts.reasoning),
+    turns: turnsOf(line, hintsOf(index, row)).map((turn) => ({
+      ...turn,
+      text: limited(turn.text),
+    })),
+    response: limited(facts.response),
+    reasoning: limited(facts.reasoning),
     tool_calls: callsOf(facts),
-    own: Object.fromEntries(own.map((name) => [name, cut(valueText(line[name]))])),
+    own: Object.fromEntries(own.map((name) => [name, limited(valueText(line[name]))])),
     error: line.error === undefined ? null : {
       type: String(error.type ?? ""),
       message: String(error.message ?? ""),
       status: typeof error.status === "number" ? error.status : null,
     },
-    raw: cut(text),
+    raw: limited(text),
     is_cut: text.length > MAX_TEXT_LENGTH,
     duplicate_of: copy === -1 ? null : readFacts(index, copy)?.uid ?? null,
     ...samplesOf(index, row, samplesFrom),
@@ -139,7 +143,7 @@ function sampleTexts(index: DataIndex, rows: readonly number[]): RowDetail["samp
       uid: facts.uid,
       status: facts.status,
       file: index.files[table.columns.file[row]].mark.path,
-      response: cut(facts.response),
+      response: limited(facts.response),
       final_answer: glimpse(finalAnswerOf(facts.response)),
       completion_tokens: facts.completionTokens,
       latency_ms: facts.latencyMs,
@@ -202,11 +206,9 @@ function valueText(value: unknown): string {
 
 /** Shortens a text to one short line. */
 function glimpse(text: string): string {
-  const isLong = text.length > MAX_GLIMPSE_LENGTH;
-  const short = isLong ? `${text.slice(0, MAX_GLIMPSE_LENGTH)}…` : text;
-  return short.replaceAll(/\s+/g, " ").trim().toWellFormed();
+  return cut(text, MAX_GLIMPSE_LENGTH).replaceAll(/\s+/g, " ").trim().toWellFormed();
 }
 
-function cut(text: string): string {
-  return text.length > MAX_TEXT_LENGTH ? `${text.slice(0, MAX_TEXT_LENGTH)}…` : text;
+function limited(text: string): string {
+  return cut(text, MAX_TEXT_LENGTH);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { LONG_ID, printable } from "../printable.ts";
+import { cut, LONG_ID, printable } from "../printable.ts";
 import type { Failure } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import type { ErrorGroup, FailureAction } from "./snapshot.ts";
@@ -145,7 +145,7 @@ function newGroup(type: string, status: number | null, message: string, nowMs: n
 }
 
 function addUid(uids: string[], uid: string): void {
-  const shown = shortened(printable(uid.slice(0, MAX_RAW_CHARS)), MAX_UID_CHARS);
+  const shown = cut(printable(uid.slice(0, MAX_RAW_CHARS)), MAX_UID_CHARS);
   if (!uids.includes(shown)) uids.push(shown);
 }
 
@@ -165,15 +165,10 @@ export function normalizeMessage(message: string): string {
     .replace(HEX, "<id>")
     .replace(LONG_ID, "<id>")
     .replace(NUMBER, "#");
-  return shortened(text);
+  return cut(text, MAX_MESSAGE_CHARS);
 }
 
 /** A message on one line, with its ids and numbers. */
 function oneLine(message: string): string {
-  return shortened(printable(message.slice(0, MAX_RAW_CHARS)));
-}
-
-function shortened(text: string, maxChars = MAX_MESSAGE_CHARS): string {
-  if (text.length <= maxChars) return text;
-  return text.slice(0, maxChars - 1).toWellFormed().replace(/\ufffd$/, "") + "…";
+  return cut(printable(message.slice(0, MAX_RAW_CHARS)), MAX_MESSAGE_CHARS);
 }

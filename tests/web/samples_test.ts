@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
 import type { Outcome } from "../../lib/row.ts";
-import { byteLength } from "../../web/cut.ts";
+import { Buffer } from "node:buffer";
 import { MAX_TEXT, sampleOf } from "../../web/sample.ts";
 import { MAX_SAMPLES_BYTES, Samples, shortenedToFit } from "../../web/samples.ts";
 import { makeAnswer } from "./fake_run.ts";
@@ -94,7 +94,7 @@ Deno.test("shortenedToFit() keeps 60 samples of long texts below 400 KB", () => 
   samples.add(long.map((one) => ({ ...one, failure: FAILURE })));
   const { added } = shortenedToFit(samples.since());
   assert(added.length >= 40);
-  assertLessOrEqual(byteLength(JSON.stringify(added)), MAX_SAMPLES_BYTES);
+  assertLessOrEqual(Buffer.byteLength(JSON.stringify(added)), MAX_SAMPLES_BYTES);
   assert(added.every(({ is_cut: isCut, response }) => isCut && response.length >= 250));
 });
 

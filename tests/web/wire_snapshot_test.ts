@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
 import type { Snapshot } from "../../lib/progress/snapshot.ts";
-import { byteLength, cut } from "../../web/cut.ts";
+import { Buffer } from "node:buffer";
+import { cut } from "../../lib/printable.ts";
 import type { SnapshotMessage } from "../../web/protocol.ts";
 import {
   encodeSnapshot,
@@ -37,7 +38,7 @@ function encode(parts: Partial<Snapshot>): { bytes: number; message: SnapshotMes
     teacher_figures: Array(40).fill({ rows_per_s: 1234.5, p50_ms: 12345.6, cost_usd: 1234.56 }),
     retry_when_done: false,
   }, makeSnapshot(parts));
-  return { bytes: byteLength(text), message: JSON.parse(text) };
+  return { bytes: Buffer.byteLength(text), message: JSON.parse(text) };
 }
 
 Deno.test("encodeSnapshot() keeps everything that is short", () => {
