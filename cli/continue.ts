@@ -11,7 +11,7 @@ import { type Flag, flagsOf } from "./flags.ts";
 import { shownHeader } from "./connection.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
-import { shellWord } from "../lib/shell.ts";
+import { shellWord } from "../lib/printable.ts";
 
 /** Flags (`--no-resume --overwrite`) that would delete this run's answers if they were repeated. */
 const DELETING_FLAGS = ["resume", "overwrite"];

@@ -9,7 +9,7 @@ import { dirname, isAbsolute, join } from "../lib/deps/std_path.ts";
 import { UsageError } from "../lib/errors.ts";
 import { findInputs, outputFilesOf } from "../lib/run/mod.ts";
 import type { Io } from "./io.ts";
-import { shellWord } from "../lib/shell.ts";
+import { shellWord } from "../lib/printable.ts";
 
 /** Where the user says the input and the output of a run are. */
 export interface RunPaths {

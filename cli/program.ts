@@ -5,7 +5,8 @@
  */
 
 import { basename, dirname, isAbsolute, join, relative, resolve } from "../lib/deps/std_path.ts";
-import { PROGRAM_NAME, shellWord } from "../lib/shell.ts";
+import { shellWord } from "../lib/printable.ts";
+import { PROGRAM_NAME } from "../lib/shell.ts";
 
 /** Variable with the user's working directory, set by the tasks of `deno.json`. */
 export const FOLDER_VARIABLE = "RETORT_CWD";

@@ -20,7 +20,7 @@ import type { Io } from "./io.ts";
 import { kubernetesOptions } from "./kubernetes_options.ts";
 import type { Settings } from "./settings.ts";
 import { logsOf } from "./submit_status.ts";
-import { shellWord } from "../lib/shell.ts";
+import { shellWord } from "../lib/printable.ts";
 import type { PreparedJob } from "./submit_command.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
 

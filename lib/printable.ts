@@ -1,5 +1,6 @@
 /**
- * Makes text from a teacher or a file fit to be shown: safe for a terminal, and short.
+ * Makes text from a teacher or a file fit to be shown: safe in a terminal and in a command that users
+ * paste, and short.
  *
  * @module
  */
@@ -98,4 +99,39 @@ export function cut(text: string, maxLength: number): string {
 
 function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+/** An operating system, as Deno names it. */
+type System = typeof Deno.build.os;
+
+/**
+ * Quotes a word for a POSIX shell or, on Windows, for PowerShell and mostly cmd.exe. Characters
+ * that a terminal would interpret are escaped.
+ */
+export function shellWord(word: string, os: System = Deno.build.os): string {
+  return os === "windows" ? windowsWord(word) : posixWord(word);
+}
+
+function posixWord(word: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
+  // Control characters are written as bytes, in octal.
+  const escaped = withEscapes(word.replaceAll(/[\\']/g, "\\$&"), octal);
+  return withEscapes(word, () => "") === word
+    ? `'${word.replaceAll("'", `'\\''`)}'`
+    : `$'${escaped}'`;
+}
+
+function octal(character: string): string {
+  const bytes = [...new TextEncoder().encode(character)];
+  return bytes.map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
+}
+
+/**
+ * Quotes a word with double quotes, which both shells take, or with single ones if PowerShell would
+ * expand something in it.
+ */
+function windowsWord(word: string): string {
+  const shown = withEscapes(word, () => "\ufffd");
+  if (/^[\w+=:./\\-]+$/.test(shown)) return shown;
+  return /["$`%]/.test(shown) ? `'${shown.replaceAll("'", "''")}'` : `"${shown}"`;
 }

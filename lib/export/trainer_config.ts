@@ -6,7 +6,7 @@
 
 import { basename } from "../deps/std_path.ts";
 import { withoutSeparator } from "../paths.ts";
-import { shellWord } from "../shell.ts";
+import { shellWord } from "../printable.ts";
 import { FILE_KINDS, type FileKind, type FileType, fileTypeOf } from "../tables/mod.ts";
 
 /** A piece of configuration, ready to paste. */

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { shellWord } from "../printable.ts";
+
 /** A format that is not read, or only with `--input-format`. */
 export interface ForeignFormat {
   /** Name of the format; follows `it is `. */
@@ -224,16 +226,16 @@ function fromZip(path: string): string {
 }
 
 function withJq(path: string, filter: string): string {
-  return `Convert it: jq -c ${filter} ${shellWord(path)} > ${shellWord(nameInJsonLines(path))}`;
+  return `Convert it: jq -c ${filter} ${pathWord(path)} > ${pathWord(nameInJsonLines(path))}`;
 }
 
 function fromUnicode(encoding: string): (path: string) => string {
   return (path) =>
-    `Convert it: iconv -f ${encoding} -t UTF-8 ${shellWord(path)} > ${shellWord(nameBeside(path))}`;
+    `Convert it: iconv -f ${encoding} -t UTF-8 ${pathWord(path)} > ${pathWord(nameBeside(path))}`;
 }
 
 function toLineFeeds(path: string): string {
-  return `Convert it: tr '\\r' '\\n' < ${shellWord(path)} > ${shellWord(nameBeside(path))}`;
+  return `Convert it: tr '\\r' '\\n' < ${pathWord(path)} > ${pathWord(nameBeside(path))}`;
 }
 
 function toJsonLines(): string {
@@ -245,7 +247,7 @@ function toAnotherFile(): string {
 }
 
 function unpackedWith(command: string): (path: string) => string {
-  return (path) => `Unpack it: ${command} ${shellWord(path)} > ${shellWord(unpackedName(path))}`;
+  return (path) => `Unpack it: ${command} ${pathWord(path)} > ${pathWord(unpackedName(path))}`;
 }
 
 const EXTENSION = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)$/i;
@@ -272,10 +274,8 @@ function nameInJsonLines(path: string): string {
   return `${stem}.jsonl` === path ? `${stem}.2.jsonl` : `${stem}.jsonl`;
 }
 
-/** Quotes a path for POSIX shells. `lib/shell.ts` would be one more module of each start. */
-function shellWord(path: string): string {
-  if (path === STANDARD_INPUT) return "FILE";
-  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+function pathWord(path: string): string {
+  return path === STANDARD_INPUT ? "FILE" : shellWord(path);
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -10,7 +10,8 @@ import { UsageError } from "../errors.ts";
 import { hasContent, readFully, statOf } from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import { fileKeyOf, OWN_FOLDER, splitPath } from "../paths.ts";
-import { commandText, shellWord } from "../shell.ts";
+import { shellWord } from "../printable.ts";
+import { commandText } from "../shell.ts";
 import type { PlannedInput } from "./divide.ts";
 import { readPlan } from "./plan_file.ts";
 

@@ -5,6 +5,7 @@
  */
 
 import { closestString, levenshteinDistance } from "../deps/std_text.ts";
+import { shellWord } from "../printable.ts";
 import { ownField } from "./json_values.ts";
 import { TEXTS_IN_TURN } from "./messages.ts";
 import { RowProblem } from "./problem.ts";
@@ -227,9 +228,4 @@ function isNearly(name: string, words: readonly string[]): boolean {
 
 function jqPath(name: string): string {
   return `.[${JSON.stringify(name)}]`;
-}
-
-/** Quotes a word for POSIX shells: users paste the advice, and names come from untrusted files. */
-function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

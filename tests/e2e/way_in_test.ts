@@ -2,7 +2,7 @@
 
 import { dirname } from "../../lib/deps/std_path.ts";
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
-import { shellWord } from "../../lib/shell.ts";
+import { shellWord } from "../../lib/printable.ts";
 import { cleanEnv, POSIX, REPOSITORY } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
