@@ -1,5 +1,5 @@
 /**
- * JSON: type checks, exact numbers, positions of values in a text, and limits of nesting.
+ * JSON: types of values, exact numbers, positions of values in a text, and limits of nesting.
  * `JSON.parse` takes any depth; Python's `json` fails near 1,000 levels, `JSON.stringify` at a few
  * thousand.
  *
@@ -9,6 +9,11 @@
 /** Whether a value is an object, excluding arrays and null. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The value if it is a string; else "". */
+export function asText(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 export function isJson(text: string): boolean {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { asText } from "../json.ts";
 import { foreignLineProblem } from "../line_blocks.ts";
 import { RESERVED_FIELDS } from "../row.ts";
 
@@ -140,12 +141,12 @@ function resultFacts(line: JsonObject, hints: RunHints): LineFacts {
     status: "answered",
     uid: line.uid as string,
     promptHash: line.prompt_hash as string,
-    response: textOf(line.response),
-    reasoning: textOf(line.reasoning),
+    response: asText(line.response),
+    reasoning: asText(line.reasoning),
     hasToolCalls: typeof calls === "string"
       ? calls !== "[]" && calls !== ""
       : isNonEmptyArray(calls),
-    finishReason: textOf(distill.finish_reason),
+    finishReason: asText(distill.finish_reason),
     promptTokens: countOf(distill.prompt_tokens),
     completionTokens: countOf(distill.completion_tokens),
     reasoningTokens: countOf(distill.reasoning_tokens),
@@ -153,11 +154,11 @@ function resultFacts(line: JsonObject, hints: RunHints): LineFacts {
     attempts: countOf(distill.attempts),
     latencyMs: countOf(distill.latency_ms),
     costUsd: costOf(distill.cost_usd),
-    model: textOf(distill.model) || hints.model || "",
-    teacher: textOf(distill.teacher) || hints.teacher || "",
+    model: asText(distill.model) || hints.model || "",
+    teacher: asText(distill.teacher) || hints.teacher || "",
     failure: "",
     httpStatus: 0,
-    source: sourceFile(textOf(distill.source)),
+    source: sourceFile(asText(distill.source)),
     isRefusal: distill.refusal === true,
     params: paramsOf(line, distill, hints),
   };
@@ -172,10 +173,10 @@ function failureFacts(line: JsonObject, hints: RunHints): LineFacts {
     status: error.final === false ? "pending" : "failed",
     uid: line.uid as string,
     promptHash: line.prompt_hash as string,
-    response: textOf(partial.response),
-    reasoning: textOf(partial.reasoning),
+    response: asText(partial.response),
+    reasoning: asText(partial.reasoning),
     hasToolCalls: isNonEmptyArray(partial.tool_calls),
-    finishReason: textOf(partial.finish_reason),
+    finishReason: asText(partial.finish_reason),
     promptTokens: countOf(partial.prompt_tokens),
     completionTokens: countOf(partial.completion_tokens),
     reasoningTokens: countOf(partial.reasoning_tokens),
@@ -183,11 +184,11 @@ function failureFacts(line: JsonObject, hints: RunHints): LineFacts {
     attempts: countOf(error.attempts),
     latencyMs: countOf(distill.latency_ms),
     costUsd: costOf(distill.cost_usd),
-    model: textOf(distill.model) || hints.model || "",
-    teacher: textOf(distill.teacher) || hints.teacher || "",
-    failure: textOf(error.type) || "unknown",
+    model: asText(distill.model) || hints.model || "",
+    teacher: asText(distill.teacher) || hints.teacher || "",
+    failure: asText(error.type) || "unknown",
     httpStatus: countOf(error.status),
-    source: sourceFile(textOf(distill.source)),
+    source: sourceFile(asText(distill.source)),
     isRefusal: false,
     params: paramsOf(line, distill, hints),
   };
@@ -207,7 +208,7 @@ export function requestsJson({ response_format: format }: JsonObject): boolean {
 }
 
 function paramsOf(line: JsonObject, distill: JsonObject, { params }: RunHints): JsonObject {
-  const runParams = params?.[textOf(distill.params)] ?? NO_FIELDS;
+  const runParams = params?.[asText(distill.params)] ?? NO_FIELDS;
   const { response_format: format = objectOf(line.body).response_format } = line;
   return format === undefined ? runParams : { ...runParams, response_format: format };
 }
@@ -217,10 +218,6 @@ const NO_FIELDS: JsonObject = Object.freeze({});
 /** The value itself if it is an object or array, else an empty object. */
 export function objectOf(value: unknown): JsonObject {
   return typeof value === "object" && value !== null ? value as JsonObject : NO_FIELDS;
-}
-
-export function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }
 
 export function isNonEmptyArray(value: unknown): boolean {

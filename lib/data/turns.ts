@@ -5,6 +5,7 @@
  * @module
  */
 
+import { asText } from "../json.ts";
 import { ParsedRow, RowParser } from "../source/mod.ts";
 import {
   isNonEmptyArray,
@@ -12,7 +13,6 @@ import {
   objectOf,
   ownFields,
   type RunHints,
-  textOf,
 } from "./line_facts.ts";
 
 /** A message of the prompt, for the page. */
@@ -122,7 +122,7 @@ const parsers = new WeakMap<RunHints, Map<boolean, RowParser | undefined>>();
 
 function parserOf(line: JsonObject, hints: RunHints): RowParser | undefined {
   const { template, promptField, system, params } = hints;
-  const runParams = params?.[textOf(objectOf(line.distill).params)] ?? {};
+  const runParams = params?.[asText(objectOf(line.distill).params)] ?? {};
   const isContinued = runParams.continue_final_message === true;
   let runParsers = parsers.get(hints);
   if (runParsers === undefined) parsers.set(hints, runParsers = new Map());
@@ -180,7 +180,7 @@ function parsedJson(text: string): unknown {
 function messageTurns(messages: readonly unknown[]): Turn[] {
   return messages.map((message) => {
     const { role, content, tool_calls: calls } = objectOf(message);
-    const turn = { role: textOf(role) || "user", text: contentText(content) };
+    const turn = { role: asText(role) || "user", text: contentText(content) };
     return isNonEmptyArray(calls) ? { ...turn, toolCalls: jsonText(calls, 2) } : turn;
   });
 }
@@ -192,7 +192,7 @@ function contentText(content: unknown): string {
   return content.map((part) => {
     if (typeof part === "string") return part;
     const { type, text } = objectOf(part);
-    return typeof text === "string" ? text : `[${textOf(type) || "part"}]`;
+    return typeof text === "string" ? text : `[${asText(type) || "part"}]`;
   }).join("\n");
 }
 

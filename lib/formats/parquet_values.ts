@@ -7,6 +7,7 @@
 
 import { isUtf8 } from "node:buffer";
 import { parseFloat16, type SchemaElement } from "../deps/hyparquet.ts";
+import { DAY_MS } from "../timer.ts";
 import type { LeafNode, SchemaNode } from "./parquet_schema.ts";
 
 /** Formats a value as JSON; undefined if it is a text that is not UTF-8. */
@@ -135,7 +136,7 @@ export function valueWriterOf(leaf: LeafNode): ValueWriter {
     case "decimal":
       return decimalWriter(exact.scale);
     case "date":
-      return (days) => `"${dateOf(Number(days) * MS_PER_DAY)}"`;
+      return (days) => `"${dateOf(Number(days) * DAY_MS)}"`;
     case "instant":
       return element.type === "INT96"
         ? (value) => timeText(nanosecondsOf(value as bigint), NANOSECONDS, "instant")
@@ -215,7 +216,6 @@ function bigEndian(bytes: Uint8Array): bigint {
   return bytes.length === 0 ? 0n : BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toHex()}`));
 }
 
-const MS_PER_DAY = 86_400_000;
 /** 1 January 1970 as a Julian day number. */
 const UNIX_EPOCH_DAY = 2_440_588n;
 const NANOSECONDS_PER_DAY = 86_400_000_000_000n;
@@ -269,7 +269,7 @@ function timeText(count: bigint, { perSecond, digits }: Unit, kind: TimeKind): s
 
 function dateOf(milliseconds: number): string {
   const time = new Date(milliseconds);
-  if (Number.isNaN(time.getTime())) return String(milliseconds / MS_PER_DAY);
+  if (Number.isNaN(time.getTime())) return String(milliseconds / DAY_MS);
   const text = time.toISOString();
   return text.slice(0, text.indexOf("T"));
 }

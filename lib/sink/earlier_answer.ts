@@ -14,6 +14,7 @@ import {
   type Row,
 } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
+import { asText } from "../json.ts";
 import { cannotRead, readFullySync } from "../files.ts";
 import { SinkError } from "../errors.ts";
 import { topLevelMembers, withoutMembers } from "./json_text.ts";
@@ -113,22 +114,18 @@ function rejectedOf({ error, partial }: PendingLine): RejectedAnswer | undefined
   if (error === undefined || partial === undefined) return undefined;
   const { type, message, status = null } = error;
   const completion: Completion = {
-    response: textOf(partial.response),
-    reasoning: textOf(partial.reasoning),
-    finishReason: textOf(partial.finish_reason),
+    response: asText(partial.response),
+    reasoning: asText(partial.reasoning),
+    finishReason: asText(partial.finish_reason),
     usage: {
       promptTokens: countOf(partial.prompt_tokens),
       completionTokens: countOf(partial.completion_tokens),
       reasoningTokens: countOf(partial.reasoning_tokens),
     },
-    model: textOf(partial.model_returned),
+    model: asText(partial.model_returned),
     toolCalls: Array.isArray(partial.tool_calls) ? partial.tool_calls : undefined,
   };
   return { completion, failure: { type, message, status } };
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }
 
 function isCount(value: unknown): value is number {
@@ -176,7 +173,7 @@ function idsOf(lineText: string): { uid: string; promptHash: string } {
     throw new SinkError('Cannot restore a row: its line has no "uid" that is a string');
   }
   const { uid, prompt_hash: hash } = value;
-  return { uid, promptHash: typeof hash === "string" ? hash : "" };
+  return { uid, promptHash: asText(hash) };
 }
 
 /** The JSON text of a member's value; undefined if there is no such member. */

@@ -9,6 +9,7 @@ import { zstdCompressSync } from "node:zlib";
 import { ByteWriter, ParquetWriter, type SchemaElement } from "../deps/hyparquet_writer.ts";
 import { jsonOf } from "../sink/mod.ts";
 import { isRawJson } from "../source/mod.ts";
+import { DAY_MS } from "../timer.ts";
 import { VERSION } from "../version.ts";
 import type { ByteSink } from "./compressor.ts";
 import type { TableWriter } from "./file_types.ts";
@@ -196,7 +197,6 @@ type DigitType = Exclude<ExactType, { readonly kind: "uint64" }>;
 const MAX_INT64_DIGITS = 18;
 /** The number of digits after the point of a second in each unit. */
 const FRACTION_DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;
-const MS_PER_DAY = 86_400_000;
 
 /** Returns the schema element of a column of decimals, times or dates. */
 function exactElementOf(element: SchemaElement, type: DigitType): SchemaElement {
@@ -250,7 +250,7 @@ function numberOfDigits(value: unknown, type: DigitType): bigint | number {
     case "decimal":
       return unscaled(text, type.scale);
     case "date":
-      return Date.parse(text) / MS_PER_DAY;
+      return Date.parse(text) / DAY_MS;
     case "instant":
       return unitsSince1970(text, FRACTION_DIGITS[type.unit]);
     case "time": {

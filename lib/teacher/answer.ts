@@ -14,7 +14,8 @@ import {
   notAnObjectError,
   statedError,
 } from "./broken_answer.ts";
-import { asObject, asText, type JsonObject, type JsonPath } from "./json.ts";
+import { asText } from "../json.ts";
+import { asObject, type JsonObject, type JsonPath } from "./json.ts";
 import { MessageReader, refusalOf } from "./message_text.ts";
 import type { Redact } from "./secrets.ts";
 import type { Completion } from "./teacher.ts";

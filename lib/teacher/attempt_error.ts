@@ -22,7 +22,8 @@ import {
   statedHeaders,
 } from "./error_body.ts";
 import { OddHead } from "./server_habits.ts";
-import { asObject, asText, parseJson } from "./json.ts";
+import { asText } from "../json.ts";
+import { asObject, parseJson } from "./json.ts";
 import { exhaustion, fieldText, type HeaderFields, serverTime } from "./rate_headers.ts";
 import type { Redact } from "./secrets.ts";
 import type { Completion } from "./teacher.ts";

@@ -6,7 +6,8 @@
  */
 
 import { DAY_MS } from "../timer.ts";
-import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
+import { asText } from "../json.ts";
+import { asObject, type JsonObject, parseJson } from "./json.ts";
 import type { Redact } from "./secrets.ts";
 
 /** A code is one word with a letter: numbers repeat the status, and sentences are messages. */

@@ -9,21 +9,14 @@
  * @module
  */
 
-import { endOfString, endOfValue, skipSpace } from "../json.ts";
+import { endOfString, endOfValue, isObject, skipSpace } from "../json.ts";
 
 /** A JSON object of unknown content. */
 export type JsonObject = Record<string, unknown>;
 
 /** The value if it is an object, excluding arrays; else undefined. */
 export function asObject(value: unknown): JsonObject | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? value as JsonObject
-    : undefined;
-}
-
-/** The value if it is a string; else "". */
-export function asText(value: unknown): string {
-  return typeof value === "string" ? value : "";
+  return isObject(value) ? value : undefined;
 }
 
 /** The value rounded to a whole number; undefined if it is negative, too large or not a number. */

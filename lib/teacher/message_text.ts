@@ -5,8 +5,8 @@
  * @module
  */
 
-import { isTooDeep } from "../json.ts";
-import { asObject, asText, type JsonObject } from "./json.ts";
+import { asText, isTooDeep } from "../json.ts";
+import { asObject, type JsonObject } from "./json.ts";
 
 export interface ContentTexts {
   /** The answer, including reasoning between tags. */

@@ -8,7 +8,8 @@
  */
 
 import type { EventReader } from "./api_format.ts";
-import { asObject, asText, type JsonObject } from "./json.ts";
+import { asText } from "../json.ts";
+import { asObject, type JsonObject } from "./json.ts";
 
 /** The output items of an answer, joined. */
 interface Output {

@@ -7,7 +7,8 @@
 
 import type { Additions, ApiFormat } from "./api_format.ts";
 import { promptText } from "./message_text.ts";
-import { asObject, asText, type JsonObject } from "./json.ts";
+import { asText } from "../json.ts";
+import { asObject, type JsonObject } from "./json.ts";
 import { asChatCompletion, ResponsesEvents } from "./responses_answer.ts";
 import type { Message, Params } from "./teacher.ts";
 

@@ -4,10 +4,9 @@
  * @module
  */
 
-import { isTooDeep } from "../json.ts";
+import { asText, isTooDeep } from "../json.ts";
 import {
   asObject,
-  asText,
   isCompleteJson,
   type JsonObject,
   type JsonPath,
