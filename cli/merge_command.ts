@@ -7,8 +7,8 @@
 import { UsageError } from "../lib/errors.ts";
 import { type MergeOptions, type MergeReport, mergeRuns } from "../lib/merge/mod.ts";
 import { pathOf, pathsOf, splitPath } from "../lib/paths.ts";
-import { printable, printableLines } from "../lib/printable.ts";
-import { commandText, shellWord, withProgram } from "../lib/shell.ts";
+import { printable, printableLines, shellWord } from "../lib/printable.ts";
+import { commandText, withProgram } from "../lib/shell.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS, exitCodeOfSignal } from "./exit_codes.ts";
 import { type Io, onStopSignal, type StopSignal } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";

@@ -9,7 +9,7 @@ import { UsageError } from "../errors.ts";
 import { statOf } from "../files.ts";
 import { OWN_FOLDER, withoutSeparator } from "../paths.ts";
 import { readPlan, type ShardPlan } from "../shards/mod.ts";
-import { shellWord } from "../shell.ts";
+import { shellWord } from "../printable.ts";
 
 /**
  * An output holds no runs yet, or an incomplete division into shards: a merge may wait for them.

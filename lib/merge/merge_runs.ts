@@ -29,7 +29,7 @@ import {
 } from "../run/mod.ts";
 import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
 import { checkOwnFile } from "../line_blocks.ts";
-import { shellWord } from "../shell.ts";
+import { shellWord } from "../printable.ts";
 import { acquireLock, dropLines, LineSet } from "../sink/mod.ts";
 import { expectedRows, type MergeRun } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";

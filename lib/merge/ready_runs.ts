@@ -15,7 +15,7 @@ import {
   runStatuses,
   statusPathOf,
 } from "../run/mod.ts";
-import { shellWord } from "../shell.ts";
+import { shellWord } from "../printable.ts";
 import { delay } from "../timer.ts";
 import { folderAndName, NoRunsError } from "./find_plan.ts";
 import { findRuns, type MergeRun } from "./find_runs.ts";

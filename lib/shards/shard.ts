@@ -12,7 +12,7 @@ import { formatCount, sumOf } from "../figures.ts";
 import { makeFolder } from "../files.ts";
 import { type InputOptions, type InputPiece, START, statInput } from "../formats/mod.ts";
 import { OWN_FOLDER, splitPath } from "../paths.ts";
-import { shellWord } from "../shell.ts";
+import { shellWord } from "../printable.ts";
 import { acquireLock, type Lock } from "../sink/mod.ts";
 import { delay } from "../timer.ts";
 import { divide, type PlannedInput, type ShardPlan } from "./divide.ts";

@@ -14,7 +14,7 @@ import { DamagedFileError, SinkError, SourceError, UsageError } from "../../lib/
 import { mergeRuns } from "../../lib/merge/mod.ts";
 import { readStatus, statusPathOf, verify, writeFailedStatus } from "../../lib/run/mod.ts";
 import { pinnedPlan } from "../../lib/shards/mod.ts";
-import { shellWord } from "../../lib/shell.ts";
+import { shellWord } from "../../lib/printable.ts";
 import { prompts, runShard, runShards } from "../shards/fixture.ts";
 import { tempDir } from "../support/temp.ts";
 
