@@ -106,10 +106,11 @@ async function parquetPieces(
 }
 
 async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") {
-  const { detectDelimiter, findJsonColumns } = await import("./csv.ts");
+  const { detectDelimiter } = await import("./csv.ts");
+  const { findJsonColumns } = await import("./json_columns.ts");
 
   const delimiter = await detectDelimiter(path, name, format);
-  return [...await findJsonColumns(openBytes(path, name), { name, delimiter })];
+  return [...await findJsonColumns(() => openBytes(path, name), { name, delimiter })];
 }
 
 /**
@@ -138,7 +139,7 @@ export async function findBorders(
 
 /** Size of the chunks that are scanned. */
 const SCAN_BYTES = 2 ** 20;
-const LINE_FEED = 10, QUOTE = 34, SPACE = 32;
+const SPACE = 32;
 
 /** Selects the first border at or after each target. */
 class BorderFinder {
@@ -165,6 +166,14 @@ class BorderFinder {
       this.#borders.push(border);
       this.target = this.#targets[this.#borders.length] ?? Infinity;
     }
+  }
+
+  /** Called for each record of a table, which ends before this byte. */
+  endRecord(byte: number, isRow: boolean): void {
+    this.number++;
+    if (isRow && this.header === 0) this.header = byte;
+    else if (isRow) this.rows++;
+    if (this.header > 0 && byte >= this.target) this.passBorder(byte);
   }
 
   finish(size: number): Division {
@@ -212,85 +221,13 @@ async function scanArray(
   for await (const _ of readJsonArray(chunks, { name, onElement }));
 }
 
-/** State of the scan within a cell. */
-enum Cell {
-  Start,
-  Plain,
-  Quoted,
-  /** After a quote that ends the cell or is the first of two. */
-  Closed,
-}
-
 async function scanTable(
   chunks: AsyncIterable<Uint8Array>,
   delimiter: string,
   finder: BorderFinder,
 ): Promise<void> {
-  const scan = new TableScan(finder);
-  for await (const chunk of chunks) scan.add(chunk, delimiter.charCodeAt(0));
+  const { TableScan } = await import("./table_scan.ts");
+  const scan = new TableScan(delimiter, (byte, isRow) => finder.endRecord(byte, isRow));
+  for await (const chunk of chunks) scan.add(chunk);
   scan.finish();
-}
-
-/** Finds the ends of records. State is kept between chunks. */
-class TableScan {
-  readonly #finder: BorderFinder;
-  /** Number of bytes of the earlier chunks. */
-  #offset = 0;
-  #cell = Cell.Start;
-  /** Whether a record is incomplete at the end of the chunk. */
-  #isUnfinished = false;
-  /** Whether the record has text or a delimiter, and so counts as a row. */
-  #hasContent = false;
-
-  constructor(finder: BorderFinder) {
-    this.#finder = finder;
-  }
-
-  add(chunk: Uint8Array, delimiter: number): void {
-    // Local variables: a write to a field for each byte would be slow.
-    let cell = this.#cell, hasContent = this.#hasContent;
-    for (let i = 0; i < chunk.length; i++) {
-      const byte = chunk[i];
-      if (cell === Cell.Quoted) {
-        if (byte === QUOTE) cell = Cell.Closed;
-        else if (byte > SPACE) hasContent = true;
-      } else if (byte === LINE_FEED) {
-        cell = Cell.Start;
-        this.#end(this.#offset + i + 1, hasContent);
-        hasContent = false;
-      } else if (byte === delimiter) {
-        cell = Cell.Start;
-        hasContent = true;
-      } else if (byte === QUOTE && cell !== Cell.Plain) {
-        if (cell === Cell.Closed) hasContent = true;
-        cell = Cell.Quoted;
-      } else if (cell === Cell.Start) {
-        // A byte order mark comes before the first cell.
-        if (this.#offset + i < 3 && byte >= 0xbb) continue;
-        cell = Cell.Plain;
-        if (byte > SPACE) hasContent = true;
-      } else if (byte > SPACE) {
-        hasContent = true;
-      }
-    }
-    if (chunk.length > 0) {
-      this.#isUnfinished = chunk[chunk.length - 1] !== LINE_FEED || cell === Cell.Quoted;
-    }
-    this.#cell = cell;
-    this.#hasContent = hasContent;
-    this.#offset += chunk.length;
-  }
-
-  /** Ends the last record, which may have no line feed. */
-  finish(): void {
-    if (this.#isUnfinished) this.#end(this.#offset, this.#hasContent);
-  }
-
-  #end(byte: number, hasContent: boolean): void {
-    const finder = this.#finder;
-    finder.number++;
-    if (hasContent && finder.header === 0) finder.header = byte;
-    else if (hasContent) finder.rows++;
-    if (finder.header > 0 && byte >= finder.target) finder.passBorder(byte);
-  }
 }

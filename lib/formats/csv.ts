@@ -23,7 +23,7 @@ export interface CsvOptions {
 }
 
 /** Maximum length of a row. A longer one most likely has a quote that is never closed. */
-const MAX_ROW_CHARS = 64 * 2 ** 20;
+export const MAX_ROW_CHARS = 64 * 2 ** 20;
 const BATCH_ROWS = 32;
 const LINE_FEED = 10;
 
@@ -49,45 +49,6 @@ export async function* readCsv(
     }
   }
   if (batch.length > 0) yield batch;
-}
-
-/**
- * Finds the columns that hold JSON objects or arrays and, apart from empty cells, nothing else.
- * Numbers, `true` and quoted text are valid JSON too, but any table has them: they stay text.
- */
-export async function findJsonColumns(
-  chunks: AsyncIterable<Uint8Array>,
-  options: CsvOptions,
-): Promise<Set<string>> {
-  let names: string[] | undefined;
-  let candidates = new Set<number>();
-  const withJson = new Set<number>();
-  for await (const { cells } of readRecords(chunks, options)) {
-    if (names === undefined) {
-      names = cells;
-      candidates = new Set(cells.keys());
-      continue;
-    }
-    for (const index of candidates) {
-      const cell = cells[index]?.trim() ?? "";
-      if (cell === "") continue;
-      if (isObjectOrArray(cell)) withJson.add(index);
-      else candidates.delete(index);
-    }
-    if (candidates.size === 0) break;
-  }
-  const jsonColumns = [...withJson].filter((index) => candidates.has(index));
-  return new Set(jsonColumns.map((index) => names![index]));
-}
-
-function isObjectOrArray(cell: string): boolean {
-  if (cell[0] !== "{" && cell[0] !== "[") return false;
-  try {
-    JSON.parse(cell);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** The header row: writes the cells of each row as the JSON text of an object. */
@@ -159,7 +120,7 @@ interface CsvRecord {
   readonly number: number;
 }
 
-async function* readRecords(
+export async function* readRecords(
   chunks: AsyncIterable<Uint8Array>,
   { name, delimiter, numberBefore }: CsvOptions,
 ): AsyncGenerator<CsvRecord> {
@@ -223,7 +184,7 @@ function rowTooLong(name: string, row: number): SourceError {
  * Decodes chunks to text, without the byte order mark. `isLast` marks the end of the file, whose
  * text may be empty.
  */
-async function* decodeChunks(
+export async function* decodeChunks(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
 ): AsyncGenerator<{ text: string; isLast: boolean }> {
@@ -237,8 +198,7 @@ async function* decodeChunks(
       } catch (cause) {
         throw notUtf8(name, line + linesBeforeInvalid(chunk), cause);
       }
-      let end = -1;
-      while ((end = chunk.indexOf(LINE_FEED, end + 1)) !== -1) line++;
+      line += lineFeedsIn(chunk);
       yield { text, isLast: false };
     }
     yield { text: decoder.decode(), isLast: true };
@@ -246,6 +206,12 @@ async function* decodeChunks(
     if (!(cause instanceof TypeError)) throw cause;
     throw notUtf8(name, line, cause);
   }
+}
+
+function lineFeedsIn(chunk: Uint8Array): number {
+  let count = 0;
+  for (let i = 0; i < chunk.length; i++) if (chunk[i] === LINE_FEED) count++;
+  return count;
 }
 
 /** Counts the lines of a chunk before the first one that is not UTF-8. */

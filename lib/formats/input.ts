@@ -107,13 +107,21 @@ async function openTable(
   { name, format, numberBefore }: { name: string; format: "csv" | "tsv"; numberBefore: number },
   options: InputOptions,
 ): Promise<Input> {
-  const { detectDelimiter, findJsonColumns, readCsv } = await import("./csv.ts");
+  const { detectDelimiter, readCsv } = await import("./csv.ts");
   const delimiter = await detectDelimiter(path, name, format);
   const table = { name, delimiter, numberBefore: numberBefore > 0 ? numberBefore : undefined };
   const jsonColumns = options.jsonColumns === undefined
-    ? await findJsonColumns(bytes(), table)
+    ? await jsonColumnsOf(bytes, table)
     : new Set(options.jsonColumns);
   return { format, rows: () => readCsv(bytes(), { ...table, jsonColumns }) };
+}
+
+async function jsonColumnsOf(
+  bytes: () => AsyncGenerator<Uint8Array>,
+  table: { name: string; delimiter: string },
+): Promise<Set<string>> {
+  const { findJsonColumns } = await import("./json_columns.ts");
+  return await findJsonColumns(bytes, table);
 }
 
 async function* noRows(): AsyncGenerator<Line[]> {}
