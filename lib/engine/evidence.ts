@@ -26,9 +26,13 @@ export interface RepeatedRejectionsOptions {
   readonly holdsRows: boolean;
 }
 
-export interface RejectedRow {
+/** The outcome of a row that gets no further attempt. */
+export type FailedOutcome = Outcome & { readonly failure: Failure };
+
+/** A row that has failed, unless its teacher is the cause. */
+export interface HeldRow {
   /** The failed outcome, reported if the row is the cause. */
-  readonly outcome: Outcome & { readonly failure: Failure };
+  readonly outcome: FailedOutcome;
   /** The row, to be sent again if its teacher is the cause. */
   readonly work: Work;
 }
@@ -37,7 +41,7 @@ export interface RejectedRow {
  * the cause. If it is the teacher, none has failed: they go to another one or stay pending. */
 export class RepeatedRejections {
   readonly #options: RepeatedRejectionsOptions;
-  #held: RejectedRow[] = [];
+  #held: HeldRow[] = [];
   /** The `source` of each rejected row, so that the samples of one row count once. */
   readonly #sources = new Set<string>();
   /** Status and message of the held rows, without ids. */
@@ -63,8 +67,8 @@ export class RepeatedRejections {
 
   /** Adds a rejected row. Returns the outcomes of rows that have failed: of earlier ones if their
    * status or message differs, or of this one if it is not held back. */
-  add(rejected: RejectedRow): readonly Outcome[] {
-    const { outcome } = rejected, { status, message } = outcome.failure;
+  add(row: HeldRow): readonly Outcome[] {
+    const { outcome } = row, { status, message } = outcome.failure;
     const statusAndMessage = `${status} ${message.replace(LONG_ID, "")}`;
     const isSame = statusAndMessage === this.#statusAndMessage;
     if (this.#isConclusive && !isSame) return [outcome];
@@ -73,7 +77,7 @@ export class RepeatedRejections {
     this.#sources.add(outcome.row.source);
     this.#isConclusive ||= this.count >= this.#limit;
     if (!this.#options.holdsRows && !this.#isConclusive) return [...failed, outcome];
-    this.#held.push(rejected);
+    this.#held.push(row);
     return failed;
   }
 
@@ -92,7 +96,7 @@ export class RepeatedRejections {
   }
 
   /** Returns the held rows, to be sent again because the teacher is the cause. */
-  releaseHeld(): RejectedRow[] {
+  releaseHeld(): HeldRow[] {
     const held = this.#held;
     this.#held = [];
     return held;
@@ -118,7 +122,7 @@ export class RepeatedAnswers {
   readonly #options: RepeatedAnswersOptions;
   /** Bad answers by the `source` of their row, so that the samples of one row count together. */
   readonly #badAnswers = new Map<string, number>();
-  #held: RejectedRow[] = [];
+  #held: HeldRow[] = [];
   #count = 0;
   /** The number of rows that proves that the teacher is the cause. */
   #limit: number;
@@ -154,7 +158,7 @@ export class RepeatedAnswers {
 
   /** Counts a bad answer to a row that has no attempt left. Returns the outcome of the row, unless
    * it is held back. */
-  addLast(row: RejectedRow): readonly Outcome[] {
+  addLast(row: HeldRow): readonly Outcome[] {
     this.add(row.work, true);
     if (!this.#options.holdsRows && !this.#isConclusive) return [row.outcome];
     this.#held.push(row);
@@ -176,7 +180,7 @@ export class RepeatedAnswers {
   }
 
   /** Returns the held rows, to be sent again because the teacher is the cause. */
-  releaseHeld(): RejectedRow[] {
+  releaseHeld(): HeldRow[] {
     const held = this.#held;
     this.#held = [];
     return held;

@@ -13,9 +13,10 @@ import type { EngineOptions } from "./engine_options.ts";
 import { type Classification, OTHER_SERVER } from "./errors/mod.ts";
 import {
   AbsentTeachers,
+  type FailedOutcome,
   FIRST_LIMIT,
+  type HeldRow,
   LATER_LIMIT,
-  type RejectedRow,
   RepeatedAnswers,
   RepeatedRejections,
 } from "./evidence.ts";
@@ -41,9 +42,6 @@ export interface FailedCall {
   readonly classification: Classification;
   readonly failure: Failure;
 }
-
-/** The outcome of a row that gets no further attempt. */
-type FailedOutcome = Outcome & { readonly failure: Failure };
 
 /** The evidence against one teacher. */
 interface Evidence {
@@ -173,7 +171,7 @@ export class TeacherBlame {
     this.#sendAgain(badAnswers.releaseHeld());
   }
 
-  #sendAgain(rows: readonly RejectedRow[]): void {
+  #sendAgain(rows: readonly HeldRow[]): void {
     for (const { work, outcome } of rows) this.#options.onSendAgain(work, outcome.failure);
   }
 

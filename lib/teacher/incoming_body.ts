@@ -34,7 +34,7 @@ const MAX_ERROR_BYTES = 64 * 1024;
 
 export class IncomingBody implements ByteSink {
   readonly #reader: BodyReader;
-  readonly #held = new ChunkBuffer();
+  readonly #buffer = new ChunkBuffer();
   #headers: HeaderFields = {};
   #isAnswer = false;
   #bytes = 0;
@@ -75,7 +75,7 @@ export class IncomingBody implements ByteSink {
   }
 
   text(): string {
-    return this.#held.text();
+    return this.#buffer.text();
   }
 
   /** Whether the buffered body is a complete JSON object. */
@@ -86,8 +86,8 @@ export class IncomingBody implements ByteSink {
   /** If the buffered document is a stream of bare JSON chunks, one per line, passes it on as events.
    * Returns whether it did. */
   readAsLines(): boolean {
-    const areLines = this.#kind === "document" && areChunkLines(this.#held.all());
-    if (areLines) this.#reader.onEvents(this.#held.all());
+    const areLines = this.#kind === "document" && areChunkLines(this.#buffer.all());
+    if (areLines) this.#reader.onEvents(this.#buffer.all());
     return areLines;
   }
 
@@ -102,11 +102,11 @@ export class IncomingBody implements ByteSink {
     const maxBytes = this.#maxBytes;
     if (this.#bytes > maxBytes) {
       if (!this.#isAnswer) {
-        this.#held.add(chunk.subarray(0, chunk.length - (this.#bytes - maxBytes)));
+        this.#buffer.add(chunk.subarray(0, chunk.length - (this.#bytes - maxBytes)));
       }
       this.#reader.onTooLong();
     } else if (this.#kind === "events") this.#reader.onEvents(chunk);
-    else if (this.#kind === "document" || !this.#isAnswer) this.#held.add(chunk);
+    else if (this.#kind === "document" || !this.#isAnswer) this.#buffer.add(chunk);
     else this.#decideKind(chunk);
   }
 
@@ -134,14 +134,14 @@ export class IncomingBody implements ByteSink {
   /** Buffers a chunk until the bytes so far show what the body is. */
   #decideKind(chunk: Uint8Array): void {
     // The first chunk is nearly always enough.
-    this.#held.add(chunk);
-    const start = this.#held.all();
+    this.#buffer.add(chunk);
+    const start = this.#buffer.all();
     this.#kind = kindOf(start);
     if (this.#kind === "document") return;
-    this.#held.clear();
+    this.#buffer.clear();
     if (this.#kind === "events") this.#reader.onEvents(start);
     // Some servers keep connections alive by sending white space for minutes.
-    else this.#held.add(withoutSpace(start));
+    else this.#buffer.add(withoutSpace(start));
   }
 }
 

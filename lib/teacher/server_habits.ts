@@ -20,7 +20,7 @@ import { Buffer } from "node:buffer";
  * timeout is as short. */
 export const MAX_REACTION_MS = 100;
 
-/** ReusePolicy ends after this many closes as reactions to answers. */
+/** Reuse ends after this many closes as reactions to answers. */
 const CLOSES_TO_STOP = 3;
 /** How much each answer on a reused connection lowers the number of closes: reuse ends if more than
  * one in 32 answers is followed by a close. */
@@ -28,13 +28,13 @@ const REUSE_WEIGHT = 1 / 32;
 /** While connections are not reused, the time for which a used one is watched, in milliseconds, to
  * see whether the server still closes it. */
 export const WATCH_AFTER_USE_MS = 500;
-/** ReusePolicy begins again after the server has left this many connections open in a row: the closes
- * came from a restart. */
+/** Reuse begins again after the server has left this many connections open in a row: the closes came
+ * from a restart. */
 const LEFT_OPEN_TO_RESUME = 4;
 /** How long the first connection is watched before its reuse, in milliseconds: nearly every close
- * has arrived by then. Others wait for its result, or for `MAX_REACTION_MS`. */
+ * has arrived by then. The others wait for the result of this trial, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
-/** The trial is one of the first attempts of a run, at most this many. */
+/** After this many attempts of a run, no trial begins. */
 const TRIAL_ATTEMPTS = 10;
 /** How long an idle connection is watched before it is used, in milliseconds. undici waits for one
  * turn of the event loop, which is not enough: Deno polls sockets at every 61st turn or when idle. */
@@ -62,7 +62,8 @@ export class ReusePolicy {
   #isSingleUse = false;
   /** Whether a connection has been reused, so connections need not be watched after use. */
   #isProven = false;
-  #hasTrial = false;
+  /** Whether the trial has begun, or can no longer begin. */
+  #hadTrial = false;
   #attempts = 0;
   /** The longest idle time by the server's `Keep-Alive` field. */
   #announcedMs = Infinity;
@@ -92,8 +93,8 @@ export class ReusePolicy {
   watchMs(idleMs: number): number {
     if (idleMs > MAX_REACTION_MS) return IDLE_WATCH_MS;
     if (this.#isProven) return 0;
-    const isTrial = !this.#hasTrial && this.#attempts <= TRIAL_ATTEMPTS;
-    this.#hasTrial = true;
+    const isTrial = !this.#hadTrial && this.#attempts <= TRIAL_ATTEMPTS;
+    this.#hadTrial = true;
     return Math.max(0, (isTrial ? TRIAL_WATCH_MS : MAX_REACTION_MS) - idleMs);
   }
 

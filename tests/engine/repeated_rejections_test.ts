@@ -1,6 +1,6 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import {
-  type RejectedRow,
+  type HeldRow,
   RepeatedRejections,
   type RepeatedRejectionsOptions,
 } from "../../lib/engine/evidence.ts";
@@ -8,7 +8,7 @@ import { newWork, outcomeOf } from "../../lib/engine/work.ts";
 import type { Failure, Outcome } from "../../lib/row.ts";
 import { rowOf } from "./engine_fixture.ts";
 
-function refused(uid: string, message = "No such field", status = 400): RejectedRow {
+function refused(uid: string, message = "No such field", status = 400): HeldRow {
   const failure: Failure = { type: "request", message, status };
   const work = newWork(rowOf(uid), 0, {});
   return { work, outcome: { ...outcomeOf(work, 0, undefined, failure), failure } };
