@@ -186,8 +186,8 @@ export class Attempts {
     return { kind: "answered", outcome, others: failed.length === 0 ? NO_OUTCOMES : failed };
   }
 
-  /** Called at the end of the run. Returns the outcomes of rows that were held back and have failed;
-   * rows whose rejections halted their teacher stay pending. */
+  /** Called at the end of the run. Returns the outcomes of rows that were held back and have
+   * failed; rows whose rejections halted their teacher stay pending. */
   failHeldBack(): readonly Outcome[] {
     return this.#blame.failHeldBack();
   }
@@ -210,7 +210,7 @@ export class Attempts {
     return { kind: "retry", delayMs: 0, paidAnswer: pendingOutcome(work, work.latencyMs) };
   }
 
-  /** Handles an attempt without a finished answer: the row is sent again, fails or stays pending. */
+  /** Handles an attempt without a finished answer: its row waits, fails or stays pending. */
   #attemptFailed(work: Work, error: TeacherError): AttemptResult {
     const sent = sentOf(work);
     const { endpoint } = sent;

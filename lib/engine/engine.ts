@@ -290,8 +290,8 @@ export class Engine {
     else this.#options.onNotice?.(reason);
   }
 
-  /** Ends the run because of an error; only the first is reported. If the input failed, the calls in
-   * flight are finished, because they are paid for; otherwise they are aborted. */
+  /** Ends the run because of an error; only the first is reported. If the input failed, the calls
+   * in flight are finished, because they are paid for; otherwise they are aborted. */
   #fail(error: unknown, isInputError = error instanceof SourceError): void {
     this.#crash ??= { error };
     if (isInputError) this.stop();

@@ -13,8 +13,8 @@ import type { RetryPolicy } from "./retry_policy.ts";
 
 /** Takes outcomes. The lane of a row is free again once the promise resolves. */
 export interface OutcomeSink {
-  /** Takes the outcome of a finished row or, without `keep`, of a pending one. A rejection means that
-   * outcomes can no longer be written, and ends the run. */
+  /** Takes the outcome of a finished row or, without `keep`, of a pending one. A rejection means
+   * that outcomes can no longer be written, and ends the run. */
   put(outcome: Outcome): Promise<void>;
   /**
    * Takes an answer that was not accepted, before its row is sent again: the outcome has a `next`,
@@ -93,9 +93,9 @@ export interface EngineOptions {
    * if its source has ended. */
   rowCount?: number;
   /**
-   * Called before each attempt, on the hot path, with the number of rows whose answers would be lost
-   * with this process: those in flight, this one included, and those whose answer the sink has not
-   * taken.
+   * Called before each attempt, on the hot path, with the number of rows whose answers would be
+   * lost with this process: those in flight, this one included, and those whose answer the sink has
+   * not taken.
    */
   onAttempt?: (unwritten: number) => void;
   /** Called with messages for the user about a teacher: that one of several is halted, or that a

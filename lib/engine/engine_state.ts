@@ -176,8 +176,8 @@ export class Silence {
       ? "A quota of a day or a month may be used up"
       : "The teacher may be down for longer";
     return `No answer for ${this.#minutes} (${reason}). ${why}. The run keeps trying and continues ` +
-      "once it is answered. Ctrl-C stops it, and the same command continues later; --deadline ends " +
-      "a run by itself";
+      "once there is an answer. Ctrl-C stops it, and the same command continues later; --deadline " +
+      "ends a run by itself";
   }
 
   get #ms(): number {

@@ -37,8 +37,8 @@ export interface HeldRow {
   readonly work: Work;
 }
 
-/** Holds back rows that one teacher rejected alike until it is known whether they or the teacher are
- * the cause. If it is the teacher, none has failed: they go to another one or stay pending. */
+/** Holds back rows that one teacher rejected alike until it is known whether they or the teacher
+ * are the cause. If it is the teacher, none has failed: they go to another one or stay pending. */
 export class RepeatedRejections {
   readonly #options: RepeatedRejectionsOptions;
   #held: HeldRow[] = [];
@@ -116,8 +116,8 @@ export interface RepeatedAnswersOptions {
   readonly holdsRows: boolean;
 }
 
-/** Counts the rows of one teacher with bad answers of one kind since its last good answer, and holds
- * back those without attempts left. */
+/** Counts the rows of one teacher with bad answers of one kind since its last good answer, and
+ * holds back those without attempts left. */
 export class RepeatedAnswers {
   readonly #options: RepeatedAnswersOptions;
   /** Bad answers by the `source` of their row, so that the samples of one row count together. */

@@ -141,8 +141,8 @@ class PendingChecks {
 
 /** The rejection of an answer whose check the end of the run prevented. */
 function uncheckedRejection({ kept }: Completion, params: Params): Rejection {
-  // Earlier versions had only the first message to tell the next run to check the answer, so it must
-  // stay as it is. No file holds raw fields (`keep`): an answer with them is requested again.
+  // Earlier versions had only the first message to tell the next run to check the answer, so it
+  // must stay as it is. No file holds raw fields (`keep`): an answer with them is requested again.
   const what = kept === undefined ? "answer was" : "answer and its fields were";
   const message = `The run was ended before the ${what} checked`;
   return { failure: { type: "rejected", message, status: null }, follow: "repeat", params };

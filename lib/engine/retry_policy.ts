@@ -21,20 +21,20 @@ export interface RetryPolicyOptions {
 /** The upper bound of the first wait, in milliseconds; doubles with every wait. */
 export const BACKOFF_BASE_MS = 500;
 
-/** In place of `BACKOFF_BASE_MS`, after a rate limit whose response names no time to retry at, if the
- * teacher throttles more than usual. */
+/** In place of `BACKOFF_BASE_MS`, after a rate limit whose response names no time to retry at, if
+ * the teacher throttles more than usual. */
 export const RATE_LIMIT_BASE_MS = 1_000;
 
 /** The upper bound of any wait that the teacher did not request, in milliseconds. */
 export const BACKOFF_CAP_MS = 60_000;
 
 /** The shortest wait after an answer without proof of completeness, unless it is the row's first
- * fault, in milliseconds: meanwhile, the endings of other rows may show that a further answer is not
- * needed. */
+ * fault, in milliseconds: meanwhile, the endings of other rows may show that a further answer is
+ * not needed. */
 const UNPROVEN_WAIT_MS = 1_000;
 
-/** If a teacher throttles no more than usual, the backoff of a row stays the same for this number of
- * waits. Then it doubles with every second wait. */
+/** If a teacher throttles no more than usual, the backoff of a row stays the same for this number
+ * of waits. Then it doubles with every second wait. */
 const TOLERATED_WAITS = 5;
 
 /** The jitter after a requested wait, as a fraction of that wait, if the teacher throttles no more

@@ -97,8 +97,8 @@ export class TeacherBlame {
     const { classification } = call;
     const badAnswers = this.#badAnswersLike(work, classification);
     if (badAnswers === undefined) return endpoint.isHalted;
-    // With several teachers, the row goes to another one next, so this one may never give it a second
-    // such answer.
+    // With several teachers, the row goes to another one next, so this one may never give it a
+    // second such answer.
     const isOneEnough = classification.cause === "ending" && this.#options.hasSeveralTeachers();
     badAnswers.add(work, isOneEnough || classification.otherServer === "certain");
     this.#haltIfConclusive(work, call, badAnswers);
@@ -126,8 +126,8 @@ export class TeacherBlame {
     otherServer.answeredWell();
   }
 
-  /** Called when an answer of a teacher is accepted. Returns the outcomes of rows that were held back
-   * and have failed. */
+  /** Called when an answer of a teacher is accepted. Returns the outcomes of rows that were held
+   * back and have failed. */
   succeeded(endpoint: Endpoint): readonly Outcome[] {
     const { rejections, endings, otherServer } = this.#evidenceAgainst(endpoint);
     const rejected = rejections.succeeded(),

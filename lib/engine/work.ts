@@ -188,7 +188,7 @@ export type AttemptResult =
   | {
     readonly kind: "answered";
     readonly outcome: Outcome;
-    /** Failures of other rows, which were held back while their teacher might have been the cause. */
+    /** Failures of other rows that were held back because their teacher might be the cause. */
     readonly others: readonly Outcome[];
   }
   | {
@@ -205,7 +205,8 @@ export type AttemptResult =
     readonly delayMs: number;
     /** The part of this wait that does not count; absent if all of it counts. */
     readonly excludedWait?: ExcludedWait;
-    /** The outcome with an answer that was not accepted; it is written before the row is sent again. */
+    /** The outcome with an answer that was not accepted; it is written before the row is sent
+     * again. */
     readonly paidAnswer?: Outcome;
   }
   | { readonly kind: "pending" };

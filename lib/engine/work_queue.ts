@@ -51,7 +51,8 @@ export class WorkQueue {
     return this.#buffer.isExhausted;
   }
 
-  /** Whether neither the buffer nor the retry queue has a row, due or not. The source may have more. */
+  /** Whether neither the buffer nor the retry queue has a row, due or not. The source may have
+   * more. */
   get isEmpty(): boolean {
     return this.#buffer.isEmpty && this.#retries.size === 0;
   }
@@ -163,8 +164,8 @@ export class RowBuffer<T> {
   /**
    * Pulls one batch, unless the current one has rows or a pull is in progress.
    *
-   * @param onSettled Called when the batch has arrived or the source has ended, or with the error of
-   * the source.
+   * @param onSettled Called when the batch has arrived or the source has ended, or with the error
+   * of the source.
    */
   pull(onSettled: (error?: unknown) => void): void {
     if (this.#isPulling || this.#isExhausted || !this.isEmpty) return;

@@ -264,8 +264,8 @@ export function digestOf(hash: number): string {
   return hash.toString(16).padStart(14, "0");
 }
 
-/** The text of an answer, exactly `answerTokens` tokens: a digest of the prompt, a quotation from the
- * last user message, and filler. */
+/** The text of an answer, exactly `answerTokens` tokens: a digest of the prompt, a quotation from
+ * the last user message, and filler. */
 export function answerText(plan: Plan, lastUserText: string): string {
   const quoted = lastUserText.slice(0, QUOTED_CHARS).toWellFormed();
   return fitTo(`[${digestOf(plan.hash)}] You asked: "${quoted}". `, plan.answerTokens);

@@ -18,7 +18,8 @@ export interface Address {
   readonly shownBaseUrl: string;
   /** The URL of requests without secrets, for messages. */
   readonly shownRequestUrl: string;
-  /** Whether the base URL names an API version: `/v1`, like nearly all, or Azure's `api-version`. */
+  /** Whether the base URL names an API version: `/v1`, like nearly all, or Azure's
+   * `api-version`. */
   readonly isVersioned: boolean;
   /** Whether the host is Azure's, which takes keys in `api-key`. */
   readonly isAzure: boolean;

@@ -26,8 +26,8 @@ export interface Additions {
   readonly stream: boolean;
   /** The run's `response_format`, as in chat completions; undefined if the parameters forbid it. */
   readonly responseFormat: JsonObject | undefined;
-  /** Called right before a field is added. Returns false if the teacher has rejected the field, which
-   * must not be added then; otherwise records it as added. */
+  /** Called right before a field is added. Returns false if the teacher has rejected the field,
+   * which must not be added then; otherwise records it as added. */
   readonly add: (field: Addition) => boolean;
 }
 

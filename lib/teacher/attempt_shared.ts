@@ -30,7 +30,8 @@ export interface AttemptShared {
   readonly streamHabits: StreamHabits;
 }
 
-/** The part of an attempt that `Deadlines` uses. Times are in milliseconds by `AttemptShared.now`. */
+/** The part of an attempt that `Deadlines` uses. Times are in milliseconds by
+ * `AttemptShared.now`. */
 export interface TimedAttempt {
   readonly startedAt: number;
   readonly timeoutMs: number;

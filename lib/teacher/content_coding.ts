@@ -84,8 +84,8 @@ function codingsByMagic(start: Uint8Array): readonly Coding[] {
 
 const NO_CODINGS: readonly Coding[] = [];
 
-/** Removes one coding, unless the first bytes show that the body is not in it. Nested codings form a
- * chain of steps. */
+/** Removes one coding, unless the first bytes show that the body is not in it. Nested codings form
+ * a chain of steps. */
 class DecodingStep implements ByteSink {
   readonly #coding: Coding;
   readonly #next: ByteSink;
@@ -218,8 +218,8 @@ function isPartialBom([a, b, c]: Uint8Array): boolean {
   return a === 0xef && (b === undefined || (b === 0xbb && c === undefined));
 }
 
-/** Whether bytes begin like JSON or events, as compressed ones do not. Many brotli streams begin with
- * the byte of `[`, but not with all of `[{"`. */
+/** Whether bytes begin like JSON or events, as compressed ones do not. Many brotli streams begin
+ * with the byte of `[`, but not with all of `[{"`. */
 export function startsAsText(start: Uint8Array): boolean {
   const text = beginning(withoutSpace(start));
   return /^(?:\{\s*(?:"|$)|\[\s*\{\s*"|(?:data|event|id|retry|error)?:)/i.test(text);

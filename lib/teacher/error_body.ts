@@ -148,8 +148,8 @@ export function errorMessage(body: unknown): string | undefined {
 }
 
 /**
- * The HTTP status, 400 to 599, in the fields of an error, as OpenRouter states it; undefined if there
- * is none.
+ * The HTTP status, 400 to 599, in the fields of an error, as OpenRouter states it; undefined if
+ * there is none.
  */
 export function statedStatus(error: unknown): number | undefined {
   const { code, status, status_code: statusCode } = asObject(error) ?? {};

@@ -83,8 +83,8 @@ export class IncomingBody implements ByteSink {
     return asObject(parseJson(this.text())) !== undefined;
   }
 
-  /** If the buffered document is a stream of bare JSON chunks, one per line, passes it on as events.
-   * Returns whether it did. */
+  /** If the buffered document is a stream of bare JSON chunks, one per line, passes it on as
+   * events. Returns whether it did. */
   readAsLines(): boolean {
     const areLines = this.#kind === "document" && areChunkLines(this.#buffer.all());
     if (areLines) this.#reader.onEvents(this.#buffer.all());

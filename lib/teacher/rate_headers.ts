@@ -32,8 +32,8 @@ const MIN_UNIX_MS = 1e12;
  *
  * @param headers Names in lower case.
  * @param now Unix time in milliseconds.
- * @param ageMs The time since the header fields arrived, in milliseconds. What is left of limits that
- * were reset meanwhile is omitted.
+ * @param ageMs The time since the header fields arrived, in milliseconds. What is left of limits
+ * that were reset meanwhile is omitted.
  * @returns The limits without implausible values (negative, not a number, a reset more than a day
  * away); undefined if there are none.
  */

@@ -4,7 +4,8 @@
  * `ReusePolicy` learns whether, and for how long, connections can be reused. Servers announce this
  * (`Keep-Alive: timeout=5, max=100`), but some close earlier: llama.cpp's server closes after each
  * streamed answer. A request that crosses such a close is lost, and the server may have read it. So
- * the actual closes count, too. `WatchTimers` delays requests until a close would have been noticed.
+ * the actual closes count, too. `WatchTimers` delays requests until a close would have been
+ * noticed.
  *
  * `HeadFilter` repairs heads that undici rejects although other clients read them: an unrequested
  * `100 Continue`, which RFC 9110 (15.2) requires clients to skip; one `Content-Length` stated twice
@@ -28,8 +29,8 @@ const REUSE_WEIGHT = 1 / 32;
 /** While connections are not reused, the time for which a used one is watched, in milliseconds, to
  * see whether the server still closes it. */
 export const WATCH_AFTER_USE_MS = 500;
-/** Reuse begins again after the server has left this many connections open in a row: the closes came
- * from a restart. */
+/** Reuse begins again after the server has left this many connections open in a row: the closes
+ * came from a restart. */
 const LEFT_OPEN_TO_RESUME = 4;
 /** How long the first connection is watched before its reuse, in milliseconds: nearly every close
  * has arrived by then. The others wait for the result of this trial, or for `MAX_REACTION_MS`. */
@@ -37,7 +38,8 @@ const TRIAL_WATCH_MS = 10;
 /** After this many attempts of a run, no trial begins. */
 const TRIAL_ATTEMPTS = 10;
 /** How long an idle connection is watched before it is used, in milliseconds. undici waits for one
- * turn of the event loop, which is not enough: Deno polls sockets at every 61st turn or when idle. */
+ * turn of the event loop, which is not enough: Deno polls sockets at every 61st turn or when
+ * idle. */
 const IDLE_WATCH_MS = 5;
 /** How long before its announced timeout a connection is last used, in milliseconds, since requests
  * need time to arrive. At most half the timeout. */
@@ -88,8 +90,8 @@ export class ReusePolicy {
     return this.#isSingleUse ? -1 : Math.min(this.#announcedMs, this.#observedMs);
   }
 
-  /** How long a connection must be watched before it is used, in milliseconds: a request on one that
-   * the server has closed would be lost. */
+  /** How long a connection must be watched before it is used, in milliseconds: a request on one
+   * that the server has closed would be lost. */
   watchMs(idleMs: number): number {
     if (idleMs > MAX_REACTION_MS) return IDLE_WATCH_MS;
     if (this.#isProven) return 0;

@@ -75,8 +75,8 @@ export interface OpenAICompatibleOptions {
   /** The private key (PEM, not encrypted) of `clientCert`. @default the one in `clientCert` */
   clientKey?: string;
   /**
-   * Whether to accept any certificate. Anyone on the network path can then read prompts, answers and
-   * the key.
+   * Whether to accept any certificate. Anyone on the network path can then read prompts, answers
+   * and the key.
    * @default false
    */
   insecureTls?: boolean;

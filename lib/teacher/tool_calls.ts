@@ -52,8 +52,8 @@ function legacyCall(callee: unknown): unknown {
 }
 
 /**
- * The arguments of a call as text, as OpenAI sends them: TGI, Ollama and others send an object. `{}`
- * if they are missing.
+ * The arguments of a call as text, as OpenAI sends them: TGI, Ollama and others send an object.
+ * `{}` if they are missing.
  *
  * @param place The place of `value`, whose original text keeps all digits of numbers.
  */
@@ -202,7 +202,8 @@ export class ToolCallDeltas {
     assignStated(call.functionFields, functionFields, calleePlace);
   }
 
-  /** Adds a value that does not have the form of a call, as the arguments of a call without name. */
+  /** Adds a value that does not have the form of a call, as the arguments of a call without
+   * name. */
   #addFormless(raw: unknown, place: JsonPlace): void {
     if (raw === null) return;
     const part = { index: undefined, id: "", name: "", arguments: undefined };

@@ -30,8 +30,8 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   const cacheReads = asCount(usage.cache_read_input_tokens) ?? asCount(usage.cacheReadInputTokens);
   const cacheWrites = asCount(usage.cache_creation_input_tokens) ??
     asCount(usage.cacheWriteInputTokens);
-  // Anthropic and Bedrock do not count these as prompt tokens. Gateways that translate the counts to
-  // OpenAI's names do.
+  // Anthropic and Bedrock do not count these as prompt tokens. Gateways that translate the counts
+  // to OpenAI's names do.
   const excludesCache = countOf(usage.prompt_tokens) === undefined &&
     (countOf(usage.input_tokens) ?? countOf(usage.inputTokens)) !== undefined;
   const cachedTokens = asCount(promptDetails?.cached_tokens) ??

@@ -138,8 +138,8 @@ export class AnswerPolicy {
     return withTokenLimit(seeded, Math.min(maxTokens, this.#capOf(row) ?? Infinity));
   }
 
-  /** Waits for the verdict of a check that takes time. If that check accepts the answer, returns the
-   * first verdict of the checks from index `next` on. */
+  /** Waits for the verdict of a check that takes time. If that check accepts the answer, returns
+   * the first verdict of the checks from index `next` on. */
   async #firstVerdict(
     pendingVerdict: Promise<Verdict>,
     next: number,

@@ -61,8 +61,8 @@ export interface Classification {
   readonly otherServer?: "certain" | "probable";
 }
 
-/** A classification without what the error adds: the requested wait, and whether a limit is used up.
- * If `type` is missing, it follows from error and cause. */
+/** A classification without what the error adds: the requested wait, and whether a limit is used
+ * up. If `type` is missing, it follows from error and cause. */
 export type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhausted"> & {
   readonly type?: FailureType;
 };

@@ -23,9 +23,8 @@ import {
 /** The new rate after throttling, as a fraction of the accepted rate. */
 const DECREASE_FACTOR = 0.85;
 
-/**
- * The least that one decrease leaves of the rate, as a fraction: brief throttling must not stop the run.
- */
+/** The least that one decrease leaves of the rate, as a fraction: brief throttling must not stop
+ * the run. */
 const MIN_DECREASE_FACTOR = 0.5;
 
 /** The lowest rate, in requests per second. */
@@ -94,7 +93,7 @@ export class AdaptiveRate {
     this.#throttled = new RateMeter(now);
   }
 
-  /** Whether sending is limited: not before the first throttling. */
+  /** Whether sending is limited: not before the first throttling, nor after `removeLimit()`. */
   get isLimited(): boolean {
     return this.#bucket !== undefined;
   }

@@ -34,8 +34,8 @@ export function heldUntil(holds: readonly Hold[], endpoint: Endpoint): number {
 
 /**
  * The endpoint that was used least for its weight, of those among the first `count` that have less
- * than their share in flight. Not the least busy one: with few attempts in flight, weights would not
- * matter.
+ * than their share in flight. Not the least busy one: with few attempts in flight, weights would
+ * not matter.
  */
 export function leastUsed(
   endpoints: readonly Endpoint[],

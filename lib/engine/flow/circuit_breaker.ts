@@ -87,8 +87,8 @@ export class CircuitBreaker {
     return Math.min(this.#probeAt, this.latestProbeAt);
   }
 
-  /** Called when an attempt is made. While the teacher is down, it is a probe, and the next one must
-   * wait. */
+  /** Called when an attempt is made. While the teacher is down, it is a probe, and the next one
+   * must wait. */
   sent(): void {
     this.#attempts++;
     const { latestProbeAt } = this;

@@ -57,8 +57,9 @@ const BURST_MS = 100;
  * too large a step. If it is throttled again before it has grown by this factor, the start is over.
  */
 const FURTHER_GROWTH = 1.5;
-/** How a careful start grows. Below `below`, each answer multiplies the limit by `factor`; from there
- * on, and after throttling, it adds one, which doubles the limit with every round of answers. */
+/** How a careful start grows. Below `below`, each answer multiplies the limit by `factor`; from
+ * there on, and after throttling, it adds one, which doubles the limit with every round of
+ * answers. */
 interface StartGrowth {
   readonly factor: number;
   readonly below: number;

@@ -30,9 +30,9 @@ const BURST_MS = 5;
 /** With fewer attempts in flight, one more or less is a large step, so a rate is needed too. */
 export const FEW_IN_FLIGHT = 8;
 /**
- * If few attempts are in flight and return within this time on average, in milliseconds, they follow
- * the rate so closely that no other limit is needed. A lower limit on attempts in flight would leave
- * one lane, which sends less than many teachers accept.
+ * If few attempts are in flight and return within this time on average, in milliseconds, they
+ * follow the rate so closely that no other limit is needed. A lower limit on attempts in flight
+ * would leave one lane, which sends less than many teachers accept.
  */
 const QUICK_MS = 50;
 /** How much of the throttled share may remain at a teacher at its capacity, as a fraction, because

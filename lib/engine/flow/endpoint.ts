@@ -105,8 +105,8 @@ export class Endpoint {
     return !this.#isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
   }
 
-  /** When attempts may be made again after an outage, a cool-down or a used-up quota, on the engine's
-   * clock; undefined if it is not resting. */
+  /** When attempts may be made again after an outage, a cool-down or a used-up quota, on the
+   * engine's clock; undefined if it is not resting. */
   restsUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
     if (this.#breaker.isDown) return Math.max(this.#breaker.probeAt, coolUntil);

@@ -174,10 +174,10 @@ export class LoadControl {
   }
 
   /**
-   * Called when an attempt was throttled, timed out or could not connect. Returns whether that is no
-   * more than usual (`tolerated`), a sign that too much is sent (`excess`), or due to a quota that
-   * is used up (`closed`). If the teacher names a time and other attempts would be throttled too,
-   * all of them wait for it.
+   * Called when an attempt was throttled, timed out or could not connect. Returns whether that is
+   * no more than usual (`tolerated`), a sign that too much is sent (`excess`), or due to a quota
+   * that is used up (`closed`). If the teacher names a time and other attempts would be throttled
+   * too, all of them wait for it.
    */
   pressed(
     { ticket, startedAt }: Sent,
@@ -265,8 +265,8 @@ export class LoadControl {
     if (isInUse) this.#limit.tick();
   }
 
-  /** Called with the limit to return to once a window is open, else undefined. The throttling at the
-   * end of the last window said nothing about limit, rate or bursts. */
+  /** Called with the limit to return to once a window is open, else undefined. The throttling at
+   * the end of the last window said nothing about limit, rate or bursts. */
   #reopen(size: number | undefined): void {
     if (size === undefined) return;
     this.#pacer = undefined;

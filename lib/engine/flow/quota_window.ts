@@ -98,8 +98,8 @@ export class QuotaWindow {
   /** The shortest possible length of a window, in milliseconds: a probe was throttled after this
    * time. */
   #minPeriodMs = 0;
-  /** The longest possible length of a window, in milliseconds: a probe was accepted after this time.
-   * Undefined before that. */
+  /** The longest possible length of a window, in milliseconds: a probe was accepted after this
+   * time. Undefined before that. */
   #periodMs: number | undefined;
   /** The ticket of the last attempt that is allowed now. */
   #allowedTicket = Infinity;

@@ -79,7 +79,8 @@ export class TeacherPool {
     );
   }
 
-  /** Attempts per second that the user's limits allow, over all teachers; Infinity without limits. */
+  /** Attempts per second that the user's limits allow, over all teachers; Infinity without
+   * limits. */
   get maxPerSecond(): number {
     return this.#endpoints.reduce(
       (sum, endpoint) => isActive(endpoint) ? sum + endpoint.userRate.maxPerSecond : sum,
@@ -183,8 +184,8 @@ export class TeacherPool {
   }
 
   /**
-   * Adds a teacher, or lists one again that left and still has calls in flight. It starts carefully,
-   * even if the others have proven themselves.
+   * Adds a teacher, or lists one again that left and still has calls in flight. It starts
+   * carefully, even if the others have proven themselves.
    */
   add(teacher: EndpointOptions): void {
     // Without the turns that it missed, it alone would get all rows at first.
