@@ -10,7 +10,7 @@ import { commandHelp, mainHelp, versionCommand } from "./cli/help.ts";
 import { type Io, systemSignals } from "./cli/io.ts";
 import { Output } from "./cli/output.ts";
 import { parseCommandLine } from "./cli/parse.ts";
-import { FOLDER_VARIABLE, programOf, type Start } from "./cli/program.ts";
+import { FOLDER_VARIABLE, type ProcessStart, programOf } from "./cli/program.ts";
 import { refuseLateCommand, refuseMistypedCommand, withoutAliases } from "./cli/words.ts";
 import { RetortError, UsageError } from "./lib/errors.ts";
 import { systemReason } from "./lib/files.ts";
@@ -125,7 +125,7 @@ async function askSecret(question: string): Promise<string | null> {
 }
 
 /** Returns how this process was started. */
-function startOf({ user, start }: Folders): Start {
+function startOf({ user, start }: Folders): ProcessStart {
   return {
     isStandalone: Deno.build.standalone,
     execPath: Deno.execPath(),
@@ -201,7 +201,7 @@ function consoleColumns(): number {
 }
 
 /** Runs the command line in the user's folder. */
-async function start(stdout: Output, stderr: Output): Promise<number> {
+async function runInUserFolder(stdout: Output, stderr: Output): Promise<number> {
   let folders;
   try {
     folders = enterFolder();
@@ -214,7 +214,7 @@ async function start(stdout: Output, stderr: Output): Promise<number> {
 
 if (import.meta.main) {
   const stdout = new Output(Deno.stdout), stderr = new Output(Deno.stderr);
-  const code = await start(stdout, stderr);
+  const code = await runInUserFolder(stdout, stderr);
   const flushed = Promise.all([stdout.flush(), stderr.flush()]);
   // A user who has interrupted the run should not wait for a reader that has stopped reading.
   const timeout = new Promise((resolve) => setTimeout(resolve, FLUSH_TIMEOUT_MS));

@@ -33,7 +33,7 @@ export class Keys {
    * Keys that the user typed, by the file or variable that was empty: teachers that name the same
    * file or variable share the key.
    */
-  readonly #typed = new Map<string, string>();
+  readonly #typedKeys = new Map<string, string>();
 
   /** @param onMissing `ask` prompts only if standard input and standard error are terminals. */
   constructor(io: Io, onMissing: OnMissingKey) {
@@ -67,18 +67,18 @@ export class Keys {
       this.#io.writeErr(`Warning: ${problem}\n`);
       return undefined;
     }
-    const typed = await this.#ask(file ?? variable, host);
-    if (typed === undefined) throw new UsageError(problem);
-    return typed;
+    const typedKey = await this.#ask(file ?? variable, host);
+    if (typedKey === undefined) throw new UsageError(problem);
+    return typedKey;
   }
 
   async #ask(place: string, host: string): Promise<string | undefined> {
     if (this.#onMissing !== "ask") return undefined;
     const question = `Key for ${host} (not shown, kept for this run only):`;
-    const typed = this.#typed.get(place) ?? (await this.#io.askSecret?.(question))?.trim();
-    if (typed === undefined || typed === "") return undefined;
-    this.#typed.set(place, typed);
-    return checkKey(typed, "that was typed");
+    const key = this.#typedKeys.get(place) ?? (await this.#io.askSecret?.(question))?.trim();
+    if (key === undefined || key === "") return undefined;
+    this.#typedKeys.set(place, key);
+    return checkKey(key, "that was typed");
   }
 }
 

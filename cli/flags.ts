@@ -86,11 +86,11 @@ const NOT_SUBMITTED: ReadonlySet<string> = new Set([
 
 /** The flags of a command. `submit` also takes those of a run. */
 export function flagsOf(command: Command): Flag[] {
-  const own = FLAGS.filter((flag) => flag.commands.includes(command));
-  if (command !== "submit") return own;
-  const names = new Set(own.map(({ name }) => name));
+  const flags = FLAGS.filter((flag) => flag.commands.includes(command));
+  if (command !== "submit") return flags;
+  const names = new Set(flags.map(({ name }) => name));
   const runFlags = FLAGS.filter(({ name, commands }) =>
     commands.includes("run") && !NOT_SUBMITTED.has(name) && !names.has(name)
   );
-  return [...own, ...runFlags.map((flag) => ({ ...flag, isCommon: false }))];
+  return [...flags, ...runFlags.map((flag) => ({ ...flag, isCommon: false }))];
 }

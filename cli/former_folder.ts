@@ -32,15 +32,17 @@ export async function refuseFormerFolder(
   if (folders === undefined || folders.user === folders.start || isAbsolute(output)) return;
   const { user, start } = folders;
   for (const results of await resultsOf({ input, output })) {
-    const there = join(start, results);
-    if (await hasRun(join(user, results)) || !await hasRun(there)) continue;
-    const place = /\.(jsonl|ndjson)$/.test(output) ? there : `${dirname(there)}/`;
+    const formerResults = join(start, results);
+    if (await hasRun(join(user, results)) || !await hasRun(formerResults)) continue;
+    const formerOutput = /\.(jsonl|ndjson)$/.test(output)
+      ? formerResults
+      : `${dirname(formerResults)}/`;
     throw new UsageError(
       `Cannot use "${
         join(user, results)
       }": it holds no run, but earlier versions resolved relative ` +
-        `paths elsewhere and left a run at "${there}". To use that one: -o ${
-          shellWord(place)
+        `paths elsewhere and left a run at "${formerResults}". To use that one: -o ${
+          shellWord(formerOutput)
         }${alternative}`,
     );
   }

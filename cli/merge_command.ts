@@ -24,15 +24,16 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (args.inputs.length === 0) {
     throw new UsageError("Cannot merge without inputs: name the outputs of the runs, such as out/");
   }
-  using stop = new Stop(io);
+  using interruption = new Interruption(io);
   const options = optionsOf(args, settings, io);
   let report: MergeReport;
   try {
-    report = await mergeRuns({ ...options, signal: stop.signal });
+    report = await mergeRuns({ ...options, signal: interruption.signal });
   } catch (error) {
-    if (stop.received === undefined || error !== stop.signal.reason) throw error;
+    const { received, signal } = interruption;
+    if (received === undefined || error !== signal.reason) throw error;
     io.writeErr("Stopped: nothing was written\n");
-    return exitCodeOfSignal(stop.received);
+    return exitCodeOfSignal(received);
   }
   printProblems(report, options, io);
   if (!settings.isOn("quiet") && report.results !== null) io.writeErr(reportText(report));
@@ -60,7 +61,7 @@ function optionsOf(args: ParsedArgs, settings: Settings, io: Io): MergeOptions {
  * Aborts the merge on the first signal to stop, so it removes its temporary files, which may be as
  * large as the results. Another signal ends the process.
  */
-class Stop implements Disposable {
+class Interruption implements Disposable {
   readonly #controller = new AbortController();
   readonly #stopListening: () => void;
   received: StopSignal | undefined;

@@ -47,6 +47,13 @@ export interface PageRequest {
   readonly keep: PageKeep;
 }
 
+/** The run that page and report show. */
+export interface ShownRun
+  extends Pick<ResolvedRunOptions, "input" | "output">, Pick<MonitorOptions, "about"> {
+  /** The words that start this program, for commands on the data page. @default no data page */
+  readonly program?: string;
+}
+
 /** The page and the report of a run, once opened. */
 export interface RunMonitor {
   /** Undefined without a page. */
@@ -117,16 +124,12 @@ function readPage(settings: Settings): PageRequest | undefined {
 export async function openMonitor(
   generator: ResponseGenerator,
   { page, report }: MonitorRequest,
-  files: Pick<ResolvedRunOptions, "input" | "output"> & Pick<MonitorOptions, "about"> & {
-    readonly program?: string;
-  },
+  run: ShownRun,
   say: (message: string) => void,
 ): Promise<RunMonitor> {
-  const { about } = files;
-  if (report.kind === "file") await prepareReportFile(report.path, files);
-  const data = files.program === undefined
-    ? undefined
-    : { paths: [files.output], program: files.program };
+  const { about, program } = run;
+  if (report.kind === "file") await prepareReportFile(report.path, run);
+  const data = program === undefined ? undefined : { paths: [run.output], program };
   const served = page === undefined
     ? undefined
     : (await import("../web/server.ts")).serveMonitor(generator, { ...page, about, data });
@@ -143,7 +146,7 @@ export async function openMonitor(
     monitor: served?.monitor,
     async end() {
       record?.finish();
-      return record === undefined || await writeReport(record, report, files.input, say);
+      return record === undefined || await writeReport(record, report, run.input, say);
     },
     async keep(io) {
       if (page !== undefined && served !== undefined) {

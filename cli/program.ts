@@ -15,7 +15,7 @@ export const FOLDER_VARIABLE = "RETORT_CWD";
 const PERMISSIONS = ["net", "read", "write", "env", "run", "import"] as const;
 
 /** How this process was started. */
-export interface Start {
+export interface ProcessStart {
   /** Whether the process is the standalone executable. */
   readonly isStandalone: boolean;
   /** Path of Deno, or of the executable. */
@@ -36,7 +36,7 @@ export interface Start {
  * Returns the words that start this program: `retort`, `deno task distill`, `npx -y deno@2.9.6 task
  * distill`, `deno run -A cli.ts`, …
  */
-export function programOf(start: Start): string {
+export function programOf(start: ProcessStart): string {
   if (start.isStandalone) return executableOf(start);
   if (start.env(FOLDER_VARIABLE) !== undefined) return taskOf(start);
   if (isInstalled(start)) return PROGRAM_NAME;
@@ -44,7 +44,7 @@ export function programOf(start: Start): string {
 }
 
 /** Returns the name of the executable if PATH finds it, otherwise its path. */
-function executableOf(start: Start): string {
+function executableOf(start: ProcessStart): string {
   const { execPath, folder } = start;
   const name = basename(execPath);
   const [path] = findInPath(start, [name]);
@@ -53,7 +53,7 @@ function executableOf(start: Start): string {
 }
 
 /** Returns the words of `deno task`, with `--config` if the user's folder needs it. */
-function taskOf(start: Start): string {
+function taskOf(start: ProcessStart): string {
   const { folder, startFolder } = start;
   const config = configAbove(folder) === startFolder
     ? ""
@@ -75,7 +75,7 @@ function configAbove(folder: string): string | undefined {
  * Whether the first `retort` in PATH starts this program. `deno install` writes a script of a few
  * lines that holds the program's URL.
  */
-function isInstalled(start: Start): boolean {
+function isInstalled(start: ProcessStart): boolean {
   const { mainModule } = start;
   const jsrPackage = /^https:\/\/jsr\.io\/(@[^/]+\/[^/]+)\//.exec(mainModule)?.[1];
   const names = [PROGRAM_NAME, `${PROGRAM_NAME}.cmd`];
@@ -86,7 +86,7 @@ function isInstalled(start: Start): boolean {
   });
 }
 
-function denoOf(start: Start): string {
+function denoOf(start: ProcessStart): string {
   const runner = runnerOf(start);
   if (runner !== undefined) return `${runner} deno@${start.denoVersion}`;
   if (!start.isGranted("read")) return "deno";
@@ -94,7 +94,7 @@ function denoOf(start: Start): string {
 }
 
 /** Returns the tool that brought Deno: npx and similar tools keep it outside the user's PATH. */
-function runnerOf({ env, execPath }: Start): string | undefined {
+function runnerOf({ env, execPath }: ProcessStart): string | undefined {
   if (env("npm_command") === "exec" && env("npm_lifecycle_event") === "npx") return "npx -y";
   if (/[\\/]dlx[-\\/]/.test(execPath)) return "pnpm dlx";
   return /[\\/]bunx-/.test(execPath) ? "bunx" : undefined;
@@ -104,12 +104,12 @@ function runnerOf({ env, execPath }: Start): string | undefined {
  * Returns the flags of the permissions that are granted without restriction. Partial ones cannot be
  * queried: Deno will ask for them again.
  */
-function permissionsOf({ isGranted }: Start): string {
+function permissionsOf({ isGranted }: ProcessStart): string {
   if (([...PERMISSIONS, "sys", "ffi"] as const).every(isGranted)) return " -A";
   return PERMISSIONS.filter(isGranted).map((name) => ` --allow-${name}`).join("");
 }
 
-function scriptOf({ mainModule, folder }: Start): string {
+function scriptOf({ mainModule, folder }: ProcessStart): string {
   if (!mainModule.startsWith("file:")) return shellWord(mainModule);
   return shellWord(fromHere(pathOfUrl(mainModule), folder));
 }
@@ -130,7 +130,7 @@ function pathOfUrl(url: string): string {
  * Finds files with these names in the folders of PATH, in their order; none without read
  * permission.
  */
-function findInPath({ env, isGranted }: Start, names: readonly string[]): string[] {
+function findInPath({ env, isGranted }: ProcessStart, names: readonly string[]): string[] {
   if (!isGranted("read")) return [];
   const separator = Deno.build.os === "windows" ? ";" : ":";
   const folders = (env("PATH") ?? "").split(separator).filter((folder) => folder !== "");

@@ -69,7 +69,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
  */
 async function sbatch(script: string, afterIds: readonly string[]): Promise<string> {
   const dependency = afterIds.length === 0 ? [] : [`--dependency=afterany:${afterIds.join(":")}`];
-  const stdout = await useTool("sbatch", ["--parsable", ...dependency], script);
+  const stdout = await callTool("sbatch", ["--parsable", ...dependency], script);
   // If Slurm has several clusters, the name of the cluster follows.
   return stdout.trim().split(";")[0];
 }
@@ -214,7 +214,7 @@ export async function submitToKubernetes(
   if (!settings.isOn("send")) return io.writeOut(manifests);
   let stdout: string;
   try {
-    stdout = await useTool("kubectl", ["apply", "-f", "-"], manifests);
+    stdout = await callTool("kubectl", ["apply", "-f", "-"], manifests);
   } catch (error) {
     // The Job of an earlier submit exists until it is deleted, even if it has ended.
     if (!(error instanceof SinkError && /immutable/.test(error.message))) throw error;
@@ -237,7 +237,7 @@ type Tool = "sbatch" | "squeue" | "scancel" | "scontrol" | "kubectl";
 export async function tryTool(tool: Tool, args: readonly string[]): Promise<string | undefined> {
   if (!mayRun(tool)) return undefined;
   try {
-    const { success, stdout } = await call(tool, args, "");
+    const { success, stdout } = await runTool(tool, args, "");
     return success ? stdout : undefined;
   } catch {
     return undefined;
@@ -250,16 +250,16 @@ export async function tryTool(tool: Tool, args: readonly string[]): Promise<stri
  * @throws {UsageError} if it is missing or may not be called
  * @throws {SinkError} if it fails
  */
-async function useTool(tool: Tool, args: readonly string[], input: string): Promise<string> {
+async function callTool(tool: Tool, args: readonly string[], input: string): Promise<string> {
   if (!mayRun(tool)) {
     throw new UsageError(
       `Cannot call ${tool}: Retort was started without the permission for it. Start it with ` +
         "deno task submit, or pipe what submit prints",
     );
   }
-  let result: Awaited<ReturnType<typeof call>>;
+  let result: Awaited<ReturnType<typeof runTool>>;
   try {
-    result = await call(tool, args, input);
+    result = await runTool(tool, args, input);
   } catch (cause) {
     throw new UsageError(`Cannot call ${tool}: ${(cause as Error).message}`, { cause });
   }
@@ -271,7 +271,7 @@ function mayRun(command: Tool): boolean {
   return Deno.permissions.querySync({ name: "run", command }).state === "granted";
 }
 
-async function call(tool: Tool, args: readonly string[], input: string) {
+async function runTool(tool: Tool, args: readonly string[], input: string) {
   const child = new Deno.Command(tool, {
     args: [...args],
     stdin: "piped",

@@ -58,10 +58,10 @@ function describe(verification: Verification): string {
   const { total, samples, damage, damageCount } = verification;
   const lines = [
     `${verification.input} -> ${verification.results}`,
-    count(total, samples > 1 ? samplesText(verification) : "rows"),
-    count(verification.succeeded, "have a result"),
-    count(verification.failed, "failed permanently"),
-    count(verification.pending, "pending"),
+    countLine(total, samples > 1 ? samplesText(verification) : "rows"),
+    countLine(verification.succeeded, "have a result"),
+    countLine(verification.failed, "failed permanently"),
+    countLine(verification.pending, "pending"),
   ];
   const extras: [number, string][] = [
     [verification.mergedDuplicates, "identical rows, merged"],
@@ -72,7 +72,7 @@ function describe(verification: Verification): string {
     [verification.strangers, "results of rows that are not in the input"],
     [damageCount, "damaged lines"],
   ];
-  for (const [number, words] of extras) if (number > 0) lines.push(count(number, words));
+  for (const [count, words] of extras) if (count > 0) lines.push(countLine(count, words));
   for (const { path, line, problem } of damage) {
     lines.push(`  ${path}:${line}: ${problem}`);
   }
@@ -87,6 +87,6 @@ function samplesText({ rows, samples }: Verification): string {
   return `rows: ${samples} samples of ${formatCount(rows)} in the input`;
 }
 
-function count(number: number, words: string): string {
-  return `${formatCount(number).padStart(12)}  ${words}`;
+function countLine(count: number, words: string): string {
+  return `${formatCount(count).padStart(12)}  ${words}`;
 }

@@ -66,7 +66,7 @@ export function distill<Row>(
   rows: (Iterable<Row> & object) | AsyncIterable<Row>,
   options: NoInfer<DistillOptions<Row>>,
 ): AsyncGenerator<DistillOutcome<Row>, void, undefined> {
-  return distillation(rows, options, { imagesIn });
+  return distillWith(rows, options, { imagesIn });
 }
 
 /** What differs between Deno and other runtimes. */
@@ -79,7 +79,7 @@ export interface RuntimeAdapter {
 }
 
 /** `distill()` for any runtime. Invalid options throw here, not at the first iteration. */
-export function distillation<Row>(
+export function distillWith<Row>(
   rows: Iterable<Row> | AsyncIterable<Row>,
   options: DistillOptions<Row>,
   { imagesIn, checksOnThisThread }: RuntimeAdapter,

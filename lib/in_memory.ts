@@ -21,7 +21,7 @@
  * @module
  */
 
-import { distillation, type DistillOptions } from "./distill.ts";
+import { type DistillOptions, distillWith } from "./distill.ts";
 import type { DistillOutcome } from "./run/mod.ts";
 import { type RowImages, withoutImages } from "./source/mod.ts";
 
@@ -72,7 +72,7 @@ export function distill<Row>(
   rows: (Iterable<Row> & object) | AsyncIterable<Row>,
   options: NoInfer<DistillOptions<Row>>,
 ): AsyncGenerator<DistillOutcome<Row>, void, undefined> {
-  return distillation(rows, options, { imagesIn: imagesByUrl, checksOnThisThread: true });
+  return distillWith(rows, options, { imagesIn: imagesByUrl, checksOnThisThread: true });
 }
 
 function imagesByUrl(root: string | undefined): RowImages {

@@ -158,7 +158,7 @@ export class ResponseGenerator {
    */
   async run(options: RunOptions): Promise<RunSummary> {
     return await this.#during(async (activeRun) => {
-      const run = await this.#runOf(activeRun, options);
+      const run = await this.#createRun(activeRun, options);
       activeRun.run = run;
       return resultOf(await run.execute());
     });
@@ -167,7 +167,7 @@ export class ResponseGenerator {
   /** What `run()` would do and send first. Makes no call and writes nothing. */
   async preview(options: RunOptions): Promise<Preview> {
     return await this.#during(async (activeRun) =>
-      (await this.#runOf(activeRun, options)).preview()
+      (await this.#createRun(activeRun, options)).preview()
     );
   }
 
@@ -208,11 +208,11 @@ export class ResponseGenerator {
     return abortedByReturn(generate.call(this), () => activeRun?.abort());
   }
 
-  async #runOf(activeRun: ActiveRun, options: RunOptions): Promise<Run> {
-    return new Run(await this.#context(activeRun), options);
+  async #createRun(activeRun: ActiveRun, options: RunOptions): Promise<Run> {
+    return new Run(await this.#contextOf(activeRun), options);
   }
 
-  async #context(activeRun: ActiveRun): Promise<RunContext> {
+  async #contextOf(activeRun: ActiveRun): Promise<RunContext> {
     const prepared = await activeRun.prepare();
     return {
       generator: { ...this.#options, concurrency: this.#concurrency },

@@ -152,7 +152,7 @@ async function findPrice(
     rates: price && { usdIn: price.usdIn(tier), usdOut: price.usdOut(tier) },
     note: price === undefined
       ? `Cost of "${model}" at ${address} as stated in its answers`
-      : noteOn(teacher, price, tier) +
+      : noteOf(teacher, price, tier) +
         (isStated ? "; the cost that an answer states overrides it" : ""),
   };
 }
@@ -185,20 +185,24 @@ function mayBePublic({ address, model }: Teacher): boolean {
 /** Returns the cost of answers, also for rows that name another model. If that has no price, the
  * price of the teacher's own model counts: if it counted as free, budgets would not hold. */
 function costOfModels(
-  own: PublicPrice,
+  ownPrice: PublicPrice,
   priceAt: (model: string) => PublicPrice | undefined,
 ): CostOf {
-  const others = new Map<string, PublicPrice>();
+  const otherPrices = new Map<string, PublicPrice>();
   return ({ usage, modelAsked, serviceTier }) => {
     if (!usage) return undefined;
-    if (modelAsked === undefined) return own.costOf(usage, serviceTier);
-    let price = others.get(modelAsked);
-    if (price === undefined) others.set(modelAsked, price = priceAt(modelAsked) ?? own);
+    if (modelAsked === undefined) return ownPrice.costOf(usage, serviceTier);
+    let price = otherPrices.get(modelAsked);
+    if (price === undefined) {
+      price = priceAt(modelAsked) ?? ownPrice;
+      otherPrices.set(modelAsked, price);
+    }
     return price.costOf(usage, serviceTier);
   };
 }
 
-function noteOn({ model, address }: Teacher, price: PublicPrice, tier: string | undefined): string {
+/** Says where the price of a teacher comes from, and what it is. */
+function noteOf({ model, address }: Teacher, price: PublicPrice, tier: string | undefined): string {
   const isTier = tier !== undefined && price.knowsTier(tier);
   const tierNote = tier === undefined
     ? ""

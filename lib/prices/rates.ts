@@ -85,8 +85,8 @@ export function pricesFor(
   tier: string,
   atMs: number,
 ): TokenPrices {
-  const own = tier === "" ? undefined : tiers.get(tier);
-  const steps = own ?? standardSteps(tiers, offPeak, atMs);
+  const tierSteps = tier === "" ? undefined : tiers.get(tier);
+  const steps = tierSteps ?? standardSteps(tiers, offPeak, atMs);
   let { prices } = steps[0];
   for (const step of steps) if (promptTokens > step.above) prices = step.prices;
   return prices;

@@ -48,7 +48,7 @@ export class Progress {
   #startMs: number | undefined;
   #endMs: number | undefined;
   #stopBeat: (() => void) | undefined;
-  #stopped = false;
+  #isStopped = false;
 
   /** The interval of the beat; 0 before the first. */
   #beatMs = 0;
@@ -56,7 +56,7 @@ export class Progress {
   #dueMs = 0;
   #snapshotMs = 0;
   #settledAtSnapshot = 0;
-  #stateChanged = false;
+  #hasNewState = false;
   #lastDurable: number | null = null;
 
   /** Starts no timer; `start` and `stateChanged` do. */
@@ -114,7 +114,7 @@ export class Progress {
 
   /** To be called when the gauges' state has changed: listeners get a snapshot within 100 ms. */
   stateChanged(): void {
-    this.#stateChanged = true;
+    this.#hasNewState = true;
     this.#beatEvery(BEAT_MS);
   }
 
@@ -181,8 +181,8 @@ export class Progress {
 
   /** Stops the beat; emits a last snapshot if the run has started. Counting and `emit` continue. */
   stop(): void {
-    if (this.#stopped) return;
-    this.#stopped = true;
+    if (this.#isStopped) return;
+    this.#isStopped = true;
     this.#stopBeat?.();
     this.#endMs = this.#options.now();
     if (this.#listeners.count > 0 && this.#startMs !== undefined) this.emit(this.snapshot());
@@ -226,7 +226,7 @@ export class Progress {
 
   /** Changes the interval of the beat. */
   #beatEvery(intervalMs: number): void {
-    if (this.#stopped || this.#beatMs === intervalMs) return;
+    if (this.#isStopped || this.#beatMs === intervalMs) return;
     const { every, now } = this.#options;
     if (this.#beatMs === 0) this.#snapshotMs = now();
     this.#stopBeat?.();
@@ -242,10 +242,10 @@ export class Progress {
     this.#forecast.observe(nowMs, this.#options.gauges(), this.#counters);
     this.#options.meter.read(nowMs);
     const finished = this.#counters.settled - this.#settledAtSnapshot;
-    const isDue = this.#stateChanged || finished >= this.#options.updateInterval ||
+    const isDue = this.#hasNewState || finished >= this.#options.updateInterval ||
       nowMs - this.#snapshotMs >= DUE_AGE_MS;
     if (isDue && this.#listeners.count > 0) {
-      this.#stateChanged = false;
+      this.#hasNewState = false;
       this.#snapshotMs = nowMs;
       this.#settledAtSnapshot = this.#counters.settled;
       this.emit(this.snapshot());
@@ -257,14 +257,14 @@ export class Progress {
   #idleBeatMs(nowMs: number): number {
     if (this.#listeners.count === 0) return IDLE_BEAT_MS;
     // A listener may have changed the state.
-    if (this.#stateChanged) return BEAT_MS;
+    if (this.#hasNewState) return BEAT_MS;
     const leftMs = this.#snapshotMs + SNAPSHOT_MS - nowMs;
     return Math.max(BEAT_MS, Math.min(IDLE_BEAT_MS, leftMs));
   }
 
   /** The engine is done once the last row was handed to the sink; the run, once that is on disk. */
   #stateOf({ state }: Gauges): Snapshot["state"] {
-    const isWriting = state === "done" && !this.#stopped && this.#toSend !== null &&
+    const isWriting = state === "done" && !this.#isStopped && this.#toSend !== null &&
       this.#counters.settled < this.#toSend;
     return isWriting ? "draining" : state;
   }

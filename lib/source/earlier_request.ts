@@ -127,21 +127,21 @@ function paramsOf(row: RowObject, options: PromptOptions): Params | undefined {
 
 function ownMessages(row: RowObject, text: string, options: EarlierOptions): Message[] | undefined {
   const { template, promptField, keepsPrefill } = options;
-  if (template !== undefined) return user(template.render(row, text));
-  if (hasPromptField(row, options)) return user(row[promptField!]);
+  if (template !== undefined) return userMessages(template.render(row, text));
+  if (hasPromptField(row, options)) return userMessages(row[promptField!]);
   if (isBatch(row)) {
-    return conversation((row.body as Record<string, unknown>).messages, keepsPrefill);
+    return withoutAnswers((row.body as Record<string, unknown>).messages, keepsPrefill);
   }
-  if (isSet(row.messages)) return conversation(row.messages, keepsPrefill);
-  if (Array.isArray(row.prompt)) return conversation(row.prompt, keepsPrefill);
+  if (isSet(row.messages)) return withoutAnswers(row.messages, keepsPrefill);
+  if (Array.isArray(row.prompt)) return withoutAnswers(row.prompt, keepsPrefill);
   if (isSet(row.conversations)) {
-    const turns = (row.conversations as Record<string, unknown>[]).map(shareGptTurn);
-    const messages = conversation(turns, keepsPrefill);
+    const turns = (row.conversations as Record<string, unknown>[]).map(messageOfShareGpt);
+    const messages = withoutAnswers(turns, keepsPrefill);
     return messages && withSystem(messages, systemOf(row));
   }
-  if (isSet(row.prompt)) return user(row.prompt);
-  if (isSet(row.question)) return user(row.question);
-  return isSet(row.instruction) ? alpaca(row) : undefined;
+  if (isSet(row.prompt)) return userMessages(row.prompt);
+  if (isSet(row.question)) return userMessages(row.question);
+  return isSet(row.instruction) ? alpacaMessages(row) : undefined;
 }
 
 function hasPromptField(row: RowObject, { promptField }: PromptOptions): boolean {
@@ -152,14 +152,15 @@ function isBatch({ body, custom_id: id, url, method }: RowObject): boolean {
   return isObject(body) && (isSet(body.messages) || (isSet(id) && (isSet(url) || isSet(method))));
 }
 
-function conversation(value: unknown, keepsPrefill: boolean): Message[] | undefined {
+/** The turns before the trailing answers; all if `keepsPrefill`. */
+function withoutAnswers(value: unknown, keepsPrefill: boolean): Message[] | undefined {
   const turns = value as Message[];
   let end = turns.length;
   while (!keepsPrefill && end > 0 && turns[end - 1].role === "assistant") end--;
   return end === 0 ? undefined : turns.slice(0, end);
 }
 
-function user(content: unknown): Message[] | undefined {
+function userMessages(content: unknown): Message[] | undefined {
   return content instanceof RowProblem || typeof content !== "string"
     ? undefined
     : [{ role: "user", content }];
@@ -183,14 +184,14 @@ const SPEAKERS: Readonly<Record<string, string>> = {
   "function-response": "tool",
 };
 
-function shareGptTurn(turn: Record<string, unknown>): Record<string, unknown> {
+function messageOfShareGpt(turn: Record<string, unknown>): Record<string, unknown> {
   if (!isSet(turn.from)) return turn;
   return { role: SPEAKERS[(turn.from as string).toLowerCase()], content: turn.value };
 }
 
-function alpaca(row: RowObject): Message[] | undefined {
+function alpacaMessages(row: RowObject): Message[] | undefined {
   const parts = [row.instruction as string, (row.input ?? "") as string];
-  const prompt = user(parts.filter((part) => !isBlank(part)).join("\n\n"));
+  const prompt = userMessages(parts.filter((part) => !isBlank(part)).join("\n\n"));
   if (prompt === undefined) return undefined;
   const { history } = row;
   const pairs = Array.isArray(history) && history.every(isPairOfTexts) ? history : [];

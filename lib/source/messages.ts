@@ -52,15 +52,15 @@ export function conversationOf(
   if (list.length === 0) return new RowProblem(`"${name}" must not be empty`);
   // A row that is an array of pairs is not a conversation but a whole dataset on one line.
   const holdsPairs = reading.shape !== "message-array" && isPair(list[0]);
-  const all = holdsPairs
+  const allTurns = holdsPairs
     ? list.flatMap(turnsOfPair)
     : typeof list[0] === "string" && TEXTS_IN_TURN.test(name)
     ? list.map(turnOfText)
     : list;
-  let end = all.length;
-  while (!keepsPrefill && end > 0 && isAnswer(all[end - 1])) end--;
+  let end = allTurns.length;
+  while (!keepsPrefill && end > 0 && isAnswer(allTurns[end - 1])) end--;
   if (end === 0) return new RowProblem(`"${name}" must hold more than assistant turns`);
-  const turns = end === all.length ? all : all.slice(0, end);
+  const turns = end === allTurns.length ? allTurns : allTurns.slice(0, end);
   let isEmpty = true;
   for (let i = 0; i < end; i++) {
     const turn = turns[i];

@@ -32,12 +32,12 @@ const MAX_REASON_CELLS = 40;
  * `1 of 2 teachers up: gpu2:8000 down (connection refused)`. Undefined if all teachers are up, or
  * if there is only one, whose state the run shows. Teachers that have left do not count.
  */
-export function troubleText(all: readonly TeacherStatus[]): string | undefined {
-  const teachers = all.filter(({ state }) => state !== "left");
-  const others = teachers.filter(({ state }) => state !== "up");
-  if (teachers.length < 2 || others.length === 0) return undefined;
-  const up = `${formatCount(teachers.length - others.length)} of ${formatCount(teachers.length)}`;
-  const states = others.map((teacher) => `${hostOf(teacher)} ${teacherStateText(teacher)}`);
+export function troubleText(statuses: readonly TeacherStatus[]): string | undefined {
+  const present = statuses.filter(({ state }) => state !== "left");
+  const notUp = present.filter(({ state }) => state !== "up");
+  if (present.length < 2 || notUp.length === 0) return undefined;
+  const up = `${formatCount(present.length - notUp.length)} of ${formatCount(present.length)}`;
+  const states = notUp.map((teacher) => `${hostOf(teacher)} ${teacherStateText(teacher)}`);
   return `${up} teachers up: ${states.join(", ")}`;
 }
 
@@ -45,10 +45,10 @@ export function troubleText(all: readonly TeacherStatus[]): string | undefined {
  * Formats a line for each teacher, in columns: `http://gpu1:8000/v1  qwen3  600 answered · 3 not
  * answered`. Teachers that left share a line if there are several.
  */
-export function teacherLines(all: readonly TeacherStatus[]): string[] {
-  const left = all.filter(({ state }) => state === "left");
-  if (left.length < 2) return presentLines(all, MAX_LINES);
-  const present = all.filter(({ state }) => state !== "left");
+export function teacherLines(statuses: readonly TeacherStatus[]): string[] {
+  const left = statuses.filter(({ state }) => state === "left");
+  if (left.length < 2) return presentLines(statuses, MAX_LINES);
+  const present = statuses.filter(({ state }) => state !== "left");
   const count = sumOf(left, ({ teachers = 1 }) => teachers);
   return [
     ...present.length === 0 ? [] : presentLines(present, MAX_LINES - 1),

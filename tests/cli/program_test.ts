@@ -1,12 +1,12 @@
 /** Tests of cli/program.ts: the words that start the program again. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { FOLDER_VARIABLE, programOf, type Start } from "../../cli/program.ts";
+import { FOLDER_VARIABLE, type ProcessStart, programOf } from "../../cli/program.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { POSIX } from "../support/process.ts";
 
 /** A process that was started as `deno run -A /repo/cli.ts`, with Deno in PATH. */
-async function start(dir: TempDir, changed: Partial<Start> = {}): Promise<Start> {
+async function start(dir: TempDir, changed: Partial<ProcessStart> = {}): Promise<ProcessStart> {
   const deno = await dir.write("bin/deno", "");
   return {
     isStandalone: false,
