@@ -112,7 +112,7 @@ export class Forecast {
 
   #projectTime(rows: number, { concurrency, maxPerSecond }: Gauges): void {
     const nowMs = this.#observedMs;
-    const { seconds: value, isLowerBound, leastSeconds } = this.#projection.project({
+    const { seconds: value, isLowerBound, minSeconds } = this.#projection.project({
       rows,
       concurrency,
       maxPerSecond,
@@ -122,7 +122,7 @@ export class Forecast {
     });
     const [slow, fast] = this.#spread.factors();
     const seconds = value ?? 0;
-    const range = [Math.max(leastSeconds, seconds / fast), seconds / slow] as const;
+    const range = [Math.max(minSeconds, seconds / fast), seconds / slow] as const;
     this.#time = nextEstimate(this.#time, { value, isLowerBound, range });
   }
 

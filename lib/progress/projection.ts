@@ -89,7 +89,7 @@ export interface ProjectedTime {
   readonly seconds: number | null;
   readonly isLowerBound: boolean;
   /** Seconds that the user's limits require; 0 without limits. */
-  readonly leastSeconds: number;
+  readonly minSeconds: number;
 }
 
 export interface ProjectedCost {
@@ -101,7 +101,7 @@ export interface ProjectedCost {
   readonly errorUsd: number;
 }
 
-const UNKNOWN_TIME: ProjectedTime = { seconds: null, isLowerBound: true, leastSeconds: 0 };
+const UNKNOWN_TIME: ProjectedTime = { seconds: null, isLowerBound: true, minSeconds: 0 };
 
 const UNKNOWN_COST: ProjectedCost = { usd: null, isLowerBound: true, errorUsd: 0 };
 
@@ -183,22 +183,22 @@ export class Projection {
   /** The time left at the last sample. */
   project(position: RunPosition): ProjectedTime {
     const rowsLeft = position.rows - this.#settled;
-    if (rowsLeft <= 0) return { seconds: 0, isLowerBound: false, leastSeconds: 0 };
+    if (rowsLeft <= 0) return { seconds: 0, isLowerBound: false, minSeconds: 0 };
     if (this.#sent === 0) return UNKNOWN_TIME;
     const lanes = Math.max(1, position.concurrency);
     const floorMs = this.#laneMs / this.#sent;
-    const unsent = Math.max(0, position.rows - this.#sent);
+    const unsentRows = Math.max(0, position.rows - this.#sent);
     // A share of 0 is that of a shard whose share is not known yet.
     const { maxPerSecond = Infinity } = position;
-    const leastMs = maxPerSecond > 0 ? unsent / maxPerSecond * 1000 : 0;
-    const leastSeconds = leastMs / 1000;
+    const minMs = maxPerSecond > 0 ? unsentRows / maxPerSecond * 1000 : 0;
+    const minSeconds = minMs / 1000;
     const finishedRows = this.#finishedRows;
     if (finishedRows * 2 < this.#sent) {
-      const leftMs = unsent * floorMs / lanes;
+      const leftMs = unsentRows * floorMs / lanes;
       // With a teacher that throttles, not all lanes can be busy.
-      const boundMs = Math.max(leastMs, this.#correctByRate(leftMs, floorMs, position));
+      const boundMs = Math.max(minMs, this.#correctByRate(leftMs, floorMs, position));
       return leftMs > 0
-        ? { seconds: boundMs / 1000, isLowerBound: true, leastSeconds }
+        ? { seconds: boundMs / 1000, isLowerBound: true, minSeconds }
         : UNKNOWN_TIME;
     }
     const meanMs = Math.max(floorMs, this.#finishedBusyMs / finishedRows);
@@ -208,10 +208,10 @@ export class Projection {
     const isQuiet = quietMs > meanMs;
     const leftMs = Math.max(
       this.#correctByRate(byLanesMs, meanMs, position),
-      leastMs > 0 ? leastMs + meanMs : 0,
+      minMs > 0 ? minMs + meanMs : 0,
       isQuiet ? quietMs : 0,
     );
-    return { seconds: leftMs / 1000, isLowerBound: isQuiet, leastSeconds };
+    return { seconds: leftMs / 1000, isLowerBound: isQuiet, minSeconds };
   }
 
   /** The cost of `rows` rows at the last sample, `spentUsd` included. */

@@ -67,7 +67,7 @@ Deno.test("Projection knows nothing before the first row was sent", () => {
   assertEquals(projection.project(position), {
     seconds: null,
     isLowerBound: true,
-    leastSeconds: 0,
+    minSeconds: 0,
   });
 });
 
@@ -143,7 +143,7 @@ Deno.test("Projection grows and is flagged when the teacher falls silent", () =>
   projection.observe(20_000, 10, 0);
   const position = { rows: 1000, concurrency: 10, recentRows: 200, recentRate: 10 };
   const before = projection.project({ ...position, elapsedMs: 20_000 });
-  assertEquals(before, { seconds: 80, isLowerBound: false, leastSeconds: 0 });
+  assertEquals(before, { seconds: 80, isLowerBound: false, minSeconds: 0 });
   projection.observe(220_000, 10, 0);
   const after = projection.project({ ...position, elapsedMs: 220_000 });
   assertEquals(after.isLowerBound, true);
@@ -158,7 +158,7 @@ Deno.test("Projection does not count a pause as silence", () => {
   projection.observe(3_600_100, 10, 0);
   const position = { rows: 1000, concurrency: 10, recentRows: 0, recentRate: 0 };
   const projected = projection.project({ ...position, elapsedMs: 20_000 });
-  assertEquals(projected, { seconds: 80, isLowerBound: false, leastSeconds: 0 });
+  assertEquals(projected, { seconds: 80, isLowerBound: false, minSeconds: 0 });
 });
 
 Deno.test("Projection uses the rate where lanes are empty", () => {
@@ -203,7 +203,7 @@ Deno.test("Projection gives 0 s when all rows are done", () => {
   for (let sequence = 0; sequence < 3; sequence++) projection.settled(sequence, 1000, 0);
   projection.observe(1000, 0, 0);
   const position = { rows: 3, concurrency: 10, recentRows: 3, recentRate: 3, elapsedMs: 1000 };
-  assertEquals(projection.project(position), { seconds: 0, isLowerBound: false, leastSeconds: 0 });
+  assertEquals(projection.project(position), { seconds: 0, isLowerBound: false, minSeconds: 0 });
 });
 
 Deno.test("Projection works where the number of lanes exceeds the rows", () => {
