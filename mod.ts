@@ -119,6 +119,7 @@ export {
   type MergeProblem,
   type MergeReport,
   mergeRuns,
+  type WaitProgress as MergeProgress,
 } from "./lib/merge/mod.ts";
 export type {
   CamelCase,

@@ -5,7 +5,12 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { type MergeOptions, type MergeReport, mergeRuns } from "../lib/merge/mod.ts";
+import {
+  type MergeOptions,
+  type MergeReport,
+  mergeRuns,
+  type WaitProgress,
+} from "../lib/merge/mod.ts";
 import { pathOf, pathsOf, splitPath } from "../lib/paths.ts";
 import { printable, printableLines, shellWord } from "../lib/printable.ts";
 import { commandText, withProgram } from "../lib/shell.ts";
@@ -28,7 +33,8 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
   const options = optionsOf(args, settings, io);
   let report: MergeReport;
   try {
-    report = await mergeRuns({ ...options, signal: interruption.signal });
+    const onWait = settings.isOn("quiet") ? undefined : waitNotices(io);
+    report = await mergeRuns({ ...options, onWait, signal: interruption.signal });
   } catch (error) {
     const { received, signal } = interruption;
     if (received === undefined || error !== signal.reason) throw error;
@@ -40,6 +46,26 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
   const isWhole = report.results !== null && report.clashCount === 0 &&
     report.problems.length === 0;
   return isWhole && report.failed + report.badRows === 0 ? EXIT_DONE : EXIT_FAILED_ROWS;
+}
+
+/** The least time between two notices of a merge that waits, in milliseconds. */
+const NOTICE_MS = 60_000;
+
+/** Says what a merge waits for: at once, and then every minute in which that has changed. */
+function waitNotices(io: Io): (progress: WaitProgress) => void {
+  let last = "", lastAt = -Infinity;
+  return ({ done, runs }) => {
+    const text = runs === 0
+      ? "Waiting for the first run to start"
+      : `Waiting: ${formatCount(done)} of ${formatCountOf(runs, "run")} ${
+        done === 1 ? "is" : "are"
+      } done`;
+    const now = performance.now();
+    if (text === last || now - lastAt < NOTICE_MS) return;
+    last = text;
+    lastAt = now;
+    io.writeErr(`${text}\n`);
+  };
 }
 
 function optionsOf(args: ParsedArgs, settings: Settings, io: Io): MergeOptions {

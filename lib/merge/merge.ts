@@ -21,6 +21,11 @@ export interface MergeOptions {
    */
   waitMs?: number;
   /**
+   * Called after each check that found runs that are not done, at least 2 s apart in the long run.
+   * @default nothing
+   */
+  onWait?: (progress: WaitProgress) => void;
+  /**
    * The submission to wait for. Shards that an earlier submission left halted are awaited,
    * too, because this one runs them again.
    * @default any submission
@@ -51,6 +56,14 @@ export interface MergeOptions {
   shards?: number;
   /** Aborts the merge; nothing is written then. */
   signal?: AbortSignal;
+}
+
+/** What a merge that waits has found. */
+export interface WaitProgress {
+  /** The number of runs that are done. */
+  readonly done: number;
+  /** The number of shards or other runs; 0 if none has started yet. */
+  readonly runs: number;
 }
 
 /** Why rows of a run are missing, or cannot be trusted. */

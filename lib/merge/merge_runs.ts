@@ -8,6 +8,7 @@ import { UsageError } from "../errors.ts";
 import { hasContent, statOf } from "../files.ts";
 import {
   amount,
+  callback,
   checkOptions,
   flag,
   type OptionRules,
@@ -268,6 +269,7 @@ const MERGE_RULES: OptionRules<MergeOptions> = {
   replace: flag,
   limit: wholeNumberFrom(1),
   shards: wholeNumberFrom(1),
+  onWait: callback,
   job: text,
   signal,
 };

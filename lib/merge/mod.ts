@@ -13,4 +13,5 @@ export {
   type MergeProblem,
   type MergeReport,
   mergeRuns,
+  type WaitProgress,
 } from "./merge.ts";

@@ -24,6 +24,11 @@ import type { MergeOptions } from "./merge.ts";
 /** The first pause between two checks; each further one is twice as long. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 2_000;
+/**
+ * The least pause, as a multiple of the time of the check before it: one of 16,000 shards reads as
+ * many files, and a file server has other work.
+ */
+const PAUSE_FACTOR = 9;
 
 /**
  * Finds the runs, and waits for them at most `waitMs`. Returns them even if they are not ready by
@@ -34,24 +39,37 @@ const MAX_PAUSE_MS = 2_000;
 export async function readyRuns(
   outputs: readonly string[],
   files: OutputFiles,
-  { waitMs = 0, shards, proof = true, partial, tidy, job, signal }: MergeOptions,
+  { waitMs = 0, shards, proof = true, partial, tidy, onWait, job, signal }: MergeOptions,
 ): Promise<MergeRun[]> {
   const end = performance.now() + waitMs;
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(MAX_PAUSE_MS, 2 * pauseMs)) {
-    const mayWait = performance.now() < end;
+    const startedAt = performance.now(), mayWait = startedAt < end;
     const runs = await findRuns(outputs, { shards, needsRunFile: proof }).catch(async (error) => {
       // The first shard may not have started yet, unless a status says that it could not start.
       const mayStartLater = mayWait && error instanceof NoRunsError &&
         !(await hasFailedStatus(outputs, job));
       return mayStartLater ? undefined : Promise.reject(error);
     });
+    const progress = { done: 0, runs: runs?.length ?? 0 };
     if (runs !== undefined) {
       if (!tidy) await refuseSameFolder(runs, files, { mayTidy: proof && !partial });
       const unfinished = runs.filter((run) => !isDone(run));
       if (unfinished.length === 0 || !mayWait || await hasFailed(unfinished, job)) return runs;
+      progress.done = runs.length - unfinished.length;
     }
     signal?.throwIfAborted();
-    await delay(pauseMs);
+    onWait?.(progress);
+    const now = performance.now();
+    await pause(Math.min(end - now, Math.max(pauseMs, PAUSE_FACTOR * (now - startedAt))), signal);
+  }
+}
+
+/** Waits `ms`; an abort ends it after 2 s at most. */
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  for (let leftMs = ms;; leftMs -= MAX_PAUSE_MS) {
+    signal?.throwIfAborted();
+    if (leftMs <= 0) return;
+    await delay(Math.min(leftMs, MAX_PAUSE_MS));
   }
 }
 

@@ -11,7 +11,7 @@ import {
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
 import { DamagedFileError, SinkError, SourceError, UsageError } from "../../lib/errors.ts";
-import { mergeRuns } from "../../lib/merge/mod.ts";
+import { mergeRuns, type WaitProgress } from "../../lib/merge/mod.ts";
 import { readStatus, statusPathOf, verify, writeFailedStatus } from "../../lib/run/mod.ts";
 import { pinnedPlan } from "../../lib/shards/mod.ts";
 import { shellWord } from "../../lib/printable.ts";
@@ -454,7 +454,10 @@ Deno.test("a merge that waits begins when the last shard is done, and does not w
   const input = await dir.write("in.jsonl", prompts(0, 20));
   await runShard(input, dir.path("out/"), { shard: { index: 0, count: 2 } });
   const output = dir.path("all/in.jsonl");
-  const waiting = mergeRuns({ outputs: dir.path("out"), output, waitMs: Infinity });
+  const seen = Promise.withResolvers<WaitProgress>();
+  const onWait = seen.resolve;
+  const waiting = mergeRuns({ outputs: dir.path("out"), output, waitMs: Infinity, onWait });
+  assertEquals(await seen.promise, { done: 1, runs: 2 });
   const second = { shard: { index: 1, count: 2 } };
   const halted = { ...second, generator: { concurrency: 1, maxCompletionTokens: 5 }, tokens: 5 };
   const { summary } = await runShard(input, dir.path("out/"), halted);
@@ -607,7 +610,10 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     let said = "";
     const io = {
       env: () => undefined,
-      writeErr: (text: string) => said += text,
+      writeErr(text: string) {
+        said += text;
+        if (text.startsWith("Waiting")) handlers.get(signal)!();
+      },
       onSignal: (name: string, handler: () => void) => {
         handlers.set(name, handler);
         return () => handlers.delete(name);
@@ -616,10 +622,11 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     const stopped = async (...flags: string[]) => {
       const words = ["merge", dir.path("out"), "-o", dir.path("all/in.jsonl"), ...flags];
       const merging = mergeCommand(parseCommandLine(words), io);
-      handlers.get(signal)!();
+      if (!flags.includes("--wait")) handlers.get(signal)!();
       return await merging;
     };
-    assertEquals([await stopped("--wait"), said], [code, "Stopped: nothing was written\n"]);
+    assertEquals(await stopped("--wait"), code);
+    assertEquals(said, "Waiting: 1 of 2 runs is done\nStopped: nothing was written\n");
     await runShard(input, dir.path("out/"), { shard: { index: 1, count: 2 } });
     assertEquals([await stopped(), handlers.size], [code, 0]);
     const left = await Array.fromAsync(Deno.readDir(dir.path("all")), ({ name }) => name);
