@@ -45,16 +45,16 @@ interface Selection {
 }
 
 const NO_ROWS = new Uint32Array(0);
-/** How many selections are cached, as several pages may be open. */
+/** Maximum number of selections that are cached: several pages may be open. */
 const MAX_SELECTIONS = 3;
-/** How long a selection is still returned after the index has got new rows. */
+/** Up to this age, a selection is returned even if the index has got new rows since. */
 const STALE_MS = 2_000;
 /** A scan that no page has requested for this time is canceled; open pages request more often. */
 const UNWATCHED_MS = 1_500;
 /** Time limit of `work`, because requests wait meanwhile. */
 const WORK_MS = 25;
 
-/** Answers questions about an index, whose work it also does between them. */
+/** Answers questions about an index, and does the work of the index between them. */
 export class DataServer {
   readonly #index: DataIndex;
   /** The times are by `performance.now()`. */

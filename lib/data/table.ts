@@ -83,6 +83,7 @@ export class Table {
   /** The comparison of two runs; undefined if there is none. */
   compared: ComparedRows | undefined;
   #capacity: number;
+  /** The number of fields with `OwnField.numbers`. */
   #numberFields = 0;
   /** A hash table with open addressing, by `answerLow`: row numbers plus 1. */
   #answers = new Uint32Array(MIN_ANSWER_PLACES);
@@ -131,7 +132,6 @@ export class Table {
     columns.finishReason[row] = names.finishReason.codeOf(facts.finishReason);
     columns.failure[row] = names.failure.codeOf(facts.failure);
     columns.source[row] = names.source.codeOf(facts.source);
-
     columns.flags[row] = facts.status === "answered"
       ? flagsOf({ ...facts, prompt, asksForJson: requestsJson(facts.params) })
       : 0;

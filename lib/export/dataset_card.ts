@@ -6,7 +6,7 @@
  */
 
 import { basename } from "../deps/std_path.ts";
-import { formatCount } from "../figures.ts";
+import { formatCount, formatCountOf } from "../figures.ts";
 import { isObject } from "../json.ts";
 import type { ColumnType } from "../tables/mod.ts";
 import { VERSION } from "../version.ts";
@@ -184,9 +184,11 @@ function factsOf({ facts }: CardContent): string[] {
 }
 
 function choicesOf({ options }: CardContent): string[] {
-  const { where, dedupe, shuffle, maxRows, validation, think } = options;
+  const { where, uids, excludeUids, dedupe, shuffle, maxRows, validation, think } = options;
   const choices = [
     where === undefined ? "" : `rows that meet \`${where}\``,
+    uids === undefined ? "" : `rows among ${formatCountOf(uids.length, "uid")}`,
+    excludeUids === undefined ? "" : `${formatCountOf(excludeUids.length, "uid")} left out`,
     dedupe ? "duplicates left out" : "",
     shuffle === undefined ? "" : `shuffled with the seed ${shuffle}`,
     maxRows === Infinity ? "" : `at most ${formatCount(maxRows)} rows`,

@@ -8,6 +8,7 @@ import { basename } from "../deps/std_path.ts";
 import { DamagedFileError, UsageError } from "../errors.ts";
 import { formatCount, sumOf } from "../figures.ts";
 import { readFullySync } from "../files.ts";
+import { isJson } from "../json.ts";
 import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import { readRunFile, type RowOptions, type RunFile } from "../run/mod.ts";
 import { DamagedLine, type Example, ExampleReader, type ExampleSource } from "./example.ts";
@@ -232,7 +233,7 @@ class ResultsFile implements Disposable {
       throw new UsageError(`Cannot export ${place}: ${error.message}`);
     }
     if (!(example instanceof DamagedLine)) return example;
-    const hint = isTail
+    const hint = isTail && !isJson(text)
       ? ". It is truncated: run the command that wrote it again, to repair it"
       : "";
     throw this.#damage(place, example.problem + hint);

@@ -35,7 +35,10 @@ export async function writeSet(
   const maker = new RowMaker(options);
   const guard = { replace: options.replace, sources: source.sources };
   await checkTargets(options, guard);
-  await source.scan((example) => maker.takes(example) && (maker.add(example) ?? true));
+  await source.scan((example) => {
+    if (!maker.takes(example)) return false;
+    return maker.add(example) ?? true;
+  });
   maker.checkCondition();
   refuseEmpty(options, source, maker);
   // Other formats define their own columns.
@@ -76,15 +79,22 @@ function hintsFor({ output, ...options }: ResolvedExport, columns: readonly stri
   return isPath ? format.config({ path: output, columns }) : [];
 }
 
+/** @throws {UsageError} if no row is selected, unless that is allowed */
 function refuseEmpty(
-  { paths, where, allowEmpty, isFromResults }: ResolvedExport,
+  { paths, where, uids, excludeUids, allowEmpty, isFromResults }: ResolvedExport,
   { rowCount, lineCount }: ExampleSource,
   maker: RowMaker,
 ): void {
   if (allowEmpty || rowCount > 0) return;
   const [verb, what] = isFromResults ? ["export", "result"] : ["convert", "row"];
+  const conditions = [
+    where === undefined ? [] : "meets --where",
+    uids === undefined ? [] : "is named by --uids",
+    excludeUids === undefined ? [] : "is left by --exclude-uids",
+  ].flat();
+  const hasUnselected = lineCount > 0 && conditions.length > 0;
   const problem = maker.emptyReason() ??
-    (where !== undefined && lineCount > 0 ? `no ${what} meets --where` : `there is no ${what}`);
+    (hasUnselected ? `no ${what} ${conditions.join(" and ")}` : `there is no ${what}`);
   throw new UsageError(
     `Cannot ${verb} "${paths.join('", "')}": ${problem}. Add --allow-empty if that is meant`,
   );

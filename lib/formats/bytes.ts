@@ -13,6 +13,7 @@ import { openToRead, systemReason } from "../files.ts";
 import type { ZstdFrames } from "./zstd_frames.ts";
 import { foreignBytes, type ForeignFormat, NEEDS_DICTIONARY } from "./foreign_format.ts";
 
+/** Size of the chunks that are read. */
 const CHUNK_BYTES = 64 * 2 ** 10;
 
 /** Compression of a whole file, unlike that of the pages inside a Parquet file. */
@@ -60,10 +61,11 @@ export function withoutCompression(path: string): string {
 /** Returns the extension that names a compression, in lower case; "" if the name has none. */
 function compressedExtension(name: string): string {
   const lower = name.toLowerCase();
-  const all = COMPRESSIONS.flatMap(({ extensions }) => extensions);
-  return all.find((extension) => lower.endsWith(extension)) ?? "";
+  const extensions = COMPRESSIONS.flatMap((compression) => compression.extensions);
+  return extensions.find((extension) => lower.endsWith(extension)) ?? "";
 }
 
+/** A range of a file, in bytes. */
 export interface ByteRange {
   readonly start: number;
   /** The byte after the last one. */
@@ -133,8 +135,8 @@ function compressionOf(first: Uint8Array, path: string): typeof COMPRESSIONS[num
 /** Throws if a `.gz` file holds text: browsers decompress downloads and keep the name. */
 function refuseText(first: Uint8Array, name: string): void {
   if (first.length === 0 || !isText(first)) return;
-  const reason = 'its gzip data is damaged (it is not compressed: rename it without ".gz")';
-  throw new SourceError(`Cannot read "${name}": ${reason}`, { path: name });
+  const problem = 'its gzip data is damaged (it is not compressed: rename it without ".gz")';
+  throw new SourceError(`Cannot read "${name}": ${problem}`, { path: name });
 }
 
 /** Whether the first bytes of a file are text. The last character may be incomplete. */

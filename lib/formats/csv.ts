@@ -8,7 +8,7 @@ import { isUtf8 } from "node:buffer";
 import { Papa } from "../deps/papaparse.ts";
 import { SourceError } from "../errors.ts";
 import { firstBytes } from "./bytes.ts";
-import { type Line, NUL_BYTES } from "./lines.ts";
+import { type Line, NUL_BYTES, oneLine } from "./lines.ts";
 import { formatCountOf } from "../figures.ts";
 
 export interface CsvOptions {
@@ -111,7 +111,7 @@ function badRow(number: number, cells: readonly string[], problem: string): Line
  * rows, which reports it.
  */
 function jsonOf(cell: string): string {
-  return cell.trim() === "" ? "null" : cell.trim().replace(/\s*[\r\n]\s*/g, "");
+  return oneLine(cell) || "null";
 }
 
 /** A row of the table, as text. */

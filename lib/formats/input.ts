@@ -49,6 +49,7 @@ export interface InputOptions {
   binaryColumns?: readonly string[];
 }
 
+/** An opened input, which can be read several times. */
 export interface Input {
   readonly format: InputFormat;
   /** Reads the rows from the start, in small batches. */

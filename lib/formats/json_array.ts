@@ -9,7 +9,7 @@
 
 import { isUtf8 } from "node:buffer";
 import { SourceError } from "../errors.ts";
-import { lengthProblem, type Line, MAX_LINE_BYTES } from "./lines.ts";
+import { lengthProblem, type Line, MAX_LINE_BYTES, oneLine } from "./lines.ts";
 
 export interface JsonArrayOptions {
   /** The file's name in errors. */
@@ -42,6 +42,7 @@ export async function* readJsonArray(
 /** Position of the scanner relative to the brackets of the array. */
 type State = "start" | "elements" | "end";
 
+/** Finds the elements of an array, chunk by chunk. */
 class ArrayScanner {
   readonly #name: string;
   readonly #decoder = new TextDecoder();
@@ -50,6 +51,7 @@ class ArrayScanner {
   #depth = 0;
   #isInString = false;
   #isEscaped = false;
+  /** Whether the current element has any text yet. */
   #hasContent = false;
   /** Pieces of an element that began in earlier chunks. */
   #pieces: Uint8Array[] = [];
@@ -69,6 +71,7 @@ class ArrayScanner {
     this.#onElement = options.onElement;
   }
 
+  /** Returns the elements that end in a chunk, in small batches. */
   *push(chunk: Uint8Array): Generator<Line[]> {
     let rows: Line[] = [];
     let start = this.#state === "start" ? this.#begin(chunk) : 0;
@@ -175,8 +178,7 @@ class ArrayScanner {
       rows.push({ number, text: undefined, problem: "invalid UTF-8", bytes: bytes.slice() });
       return;
     }
-    // A row must be one line. JSON has line breaks only between tokens, so they can be removed.
-    const text = this.#decoder.decode(bytes).trim().replace(/\s*[\r\n]\s*/g, "");
+    const text = oneLine(this.#decoder.decode(bytes));
     rows.push({ number, text, problem: undefined, bytes: undefined });
   }
 

@@ -168,6 +168,22 @@ class LineSplitter {
   }
 }
 
+/**
+ * Returns JSON on one line. Valid JSON has line breaks only between tokens, so they can be removed.
+ * If a comma is missing between two lines, spaces take their place: `1` and `2` must not become 12.
+ */
+export function oneLine(json: string): string {
+  const trimmed = json.trim();
+  if (!trimmed.includes("\n") && !trimmed.includes("\r")) return trimmed;
+  return trimmed.replace(/\s*[\r\n]\s*/g, lacksComma(trimmed) ? " " : "");
+}
+
+/** Whether a line break separates two numbers or names. */
+function lacksComma(json: string): boolean {
+  // The first pattern is faster, and most lines begin with a quote or bracket.
+  return /[\r\n]\s*[\w.+-]/.test(json) && /[\w.+-]\s*[\r\n]\s*[\w.+-]/.test(json);
+}
+
 /** The problem of a line with more than `maxBytes`. */
 export function lengthProblem(maxBytes: number): string {
   return `longer than ${formatBytes(maxBytes, { binary: true })}`;

@@ -58,7 +58,6 @@ export interface CurrentRow {
 const MIN_USES = 3;
 /** Pages up to this size are decompressed even if the footer gives the column a smaller size. */
 const UNCHECKED_PAGE_BYTES = 1 << 26;
-const MORE_ROWS = "it has more rows than the footer says";
 
 /** Reads the values of one chunk in order. */
 export class LeafColumn {
@@ -70,13 +69,16 @@ export class LeafColumn {
   readonly #write: ValueWriter;
   readonly #definition: number;
   readonly #decompressedBytes: number;
+  /** Number of values that are not loaded yet, nulls included. */
   #valuesLeft: number;
   #page = NO_PAGE;
+  /** Pages after `#page` that are loaded. */
   readonly #pages: Page[] = [];
   /** Number of entries of `#page` that were read, nulls included. */
   #position = 0;
   /** Number of values of `#page` that were read. */
   #valuePosition = 0;
+  /** Number of rows that begin in the loaded pages. */
   #rowsBegun = 0;
   #rowsRead = 0;
   readonly #row: CurrentRow;
@@ -123,7 +125,9 @@ export class LeafColumn {
     const maxSize = Math.max(this.#decompressedBytes, UNCHECKED_PAGE_BYTES);
     if (!(size >= 0 && size <= maxSize)) throw new Error("a page is larger than its column");
     const values = (header.data_page_header ?? header.data_page_header_v2)?.num_values ?? 0;
-    if (!(values >= 0 && values <= this.#valuesLeft)) throw new Error(MORE_ROWS);
+    if (!(values >= 0 && values <= this.#valuesLeft)) {
+      throw new Error("it has more values than the footer says");
+    }
     // The shortest values are booleans of one bit.
     const distinct = dictionary?.num_values ?? 0;
     if (!(distinct >= 0 && distinct <= size * 8)) throw new Error("a dictionary is truncated");

@@ -8,8 +8,8 @@ import type { SchemaElement } from "../deps/hyparquet.ts";
 
 /**
  * A column, an element or a field. A value is null if its definition level is below `definition`. A
- * list or map is empty if it is exactly `definition`, and goes on while the repetition level is
- * `repetition`.
+ * list or map is empty if the level is exactly `definition`, and has a further element as long as
+ * the repetition level is `repetition`.
  */
 export type SchemaNode =
   | LeafNode
@@ -67,9 +67,12 @@ interface Place {
   readonly path: readonly string[];
 }
 
+/** Reads the elements in their order, which is depth first. */
 class SchemaReader {
+  /** The leaves so far. */
   readonly leaves: LeafNode[] = [];
   readonly #schema: readonly SchemaElement[];
+  /** Index of the next element; the first one is the root. */
   #next = 1;
 
   constructor(schema: readonly SchemaElement[]) {
@@ -97,10 +100,12 @@ class SchemaReader {
     const place = within(parent, element);
     if (element.repetition_type !== "REPEATED") return this.#content(element, place);
     const { definition, repetition } = place;
+    // Such a list cannot be null: at one level below that of its elements, it is empty.
     const list = { kind: "list", definition: definition - 1, repetition } as const;
     return { ...list, element: this.#content(element, place) };
   }
 
+  /** Reads what an element holds, apart from its repetition: a leaf, a struct, a list or a map. */
   #content(element: SchemaElement, place: Place): SchemaNode {
     const { definition, repetition, elements, path } = place;
     const count = element.num_children ?? 0;

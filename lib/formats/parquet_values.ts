@@ -8,6 +8,7 @@
 import { isUtf8 } from "node:buffer";
 import { parseFloat16, type SchemaElement } from "../deps/hyparquet.ts";
 import { DAY_MS } from "../timer.ts";
+import { oneLine } from "./lines.ts";
 import type { LeafNode, SchemaNode } from "./parquet_schema.ts";
 
 /** Formats a value as JSON; undefined if it is a text that is not UTF-8. */
@@ -193,7 +194,7 @@ function bytesWriter(
   return (bytes: unknown) => {
     const text = decoder.decode(bytes as Uint8Array);
     if (text.includes("\ufffd") && !isUtf8(bytes as Uint8Array)) return undefined;
-    return isJson ? text.trim().replace(/\s*[\r\n]\s*/g, "") : JSON.stringify(text);
+    return isJson ? oneLine(text) : JSON.stringify(text);
   };
 }
 

@@ -204,10 +204,12 @@ function exactElementOf(element: SchemaElement, type: DigitType): SchemaElement 
     case "decimal": {
       const { precision, scale } = type;
       const fitsInt64 = precision <= MAX_INT64_DIGITS;
+      // One bit more than the digits need, for the sign.
+      const byteLength = Math.ceil((precision * Math.log2(10) + 1) / 8);
       return {
         ...element,
         type: fitsInt64 ? "INT64" : "FIXED_LEN_BYTE_ARRAY",
-        type_length: fitsInt64 ? undefined : Math.ceil((precision * Math.log2(10) + 1) / 8),
+        type_length: fitsInt64 ? undefined : byteLength,
         converted_type: "DECIMAL",
         logical_type: { type: "DECIMAL", precision, scale },
         precision,
@@ -240,11 +242,12 @@ function storedNumber(value: unknown, type: ColumnType): unknown {
     case "double":
       return Number(isRawJson(value) ? value.rawJSON : value);
     default:
-      return numberOfDigits(value, type as DigitType);
+      return numberInText(value, type as DigitType);
   }
 }
 
-function numberOfDigits(value: unknown, type: DigitType): bigint | number {
+/** Converts the text of a decimal, time or date to the number that its column stores. */
+function numberInText(value: unknown, type: DigitType): bigint | number {
   const text = isRawJson(value) ? value.rawJSON : String(value);
   switch (type.kind) {
     case "decimal":

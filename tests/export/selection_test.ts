@@ -34,6 +34,11 @@ Deno.test("--where takes the rows that meet it, by fields of the row and of dist
   assertEquals(await promptsOf(dir), ["p11", "p12", "p13", "p14"]);
   const none = await assertRejects(() => exportFrom(dir, { where: "score > 99" }), UsageError);
   assert(none.message.includes("no result meets --where"));
+  await assertRejects(
+    () => exportFrom(dir, { where: "score > 1", uids: ["none"] }),
+    UsageError,
+    "no result meets --where and is named by --uids",
+  );
 });
 
 Deno.test("--where refuses a field of the page of view, unless rows have such a field", async () => {
