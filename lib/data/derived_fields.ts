@@ -63,7 +63,10 @@ export class DerivedFields {
   /** The uid of the first row with an answer, without the sample, by the answer's hash. */
   readonly #firstRows = new Map<string, string>();
 
-  /** @param results Paths of the results files. The run files next to them hold the parameters. */
+  /**
+   * @param results Paths of the results files. Of the run files next to them, the parameters and
+   * the names of id fields are used.
+   */
   constructor(results: readonly string[]) {
     const hints = results.map(readHints);
     this.#hints = {

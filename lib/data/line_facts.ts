@@ -66,7 +66,7 @@ export function readHints(path: string): RunHints {
 
 /** The path of the run file that belongs to a results or failures file, compressed or not. */
 export function runFileOf(path: string): string {
-  return path.replace(/(?:_error)?(?:\.(?:jsonl|ndjson))?(?:\.gz|\.zst)?$/, "") + ".run.json";
+  return path.replace(/(?:_error)?(?:\.(?:jsonl|ndjson))?(?:\.gz|\.zstd?)?$/, "") + ".run.json";
 }
 
 /** The content of a line. Missing counts are 0, missing texts "". */

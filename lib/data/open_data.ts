@@ -20,7 +20,7 @@ export interface OpenFiles extends AsyncDisposable {
  * Finds the files of paths, and decompresses compressed ones into temporary copies.
  *
  * @throws {UsageError} If a path does not exist, or a compressed file is damaged.
- * @throws {SinkError} If there is no space for a copy.
+ * @throws {SinkError} If a copy cannot be written, as without space.
  */
 export async function openFiles(
   paths: readonly string[],
@@ -34,7 +34,7 @@ export async function openFiles(
  *
  * @param runs The `IndexedPath.run` of each file, by its path.
  * @throws {UsageError} If a compressed file is damaged.
- * @throws {SinkError} If there is no space for a copy.
+ * @throws {SinkError} If a copy cannot be written, as without space.
  */
 export async function unpackFiles(
   runs: ReadonlyMap<string, number>,
@@ -100,7 +100,7 @@ async function* copyChunks(
 }
 
 /** The names of results and failures files, compressed or not. */
-const DATA_NAME = /\.(?:jsonl|ndjson)(?:\.gz|\.zst)?$/;
+const DATA_NAME = /\.(?:jsonl|ndjson)(?:\.gz|\.zstd?)?$/;
 /** Files that runs and merges write beside results and failures, with lines that do not count. */
 const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
 /** Levels of subfolders in which files are searched. */
@@ -139,7 +139,7 @@ export async function findDataFiles(paths: readonly string[]): Promise<Map<strin
 
 /** The path of the failures file of a results file; undefined for any other file. */
 function failuresOf(path: string): string | undefined {
-  const [, stem, ending] = /^(.*?)(\.(?:jsonl|ndjson)(?:\.gz|\.zst)?)$/s.exec(path) ?? [];
+  const [, stem, ending] = /^(.*?)(\.(?:jsonl|ndjson)(?:\.gz|\.zstd?)?)$/s.exec(path) ?? [];
   return stem === undefined || stem.endsWith("_error") ? undefined : `${stem}_error${ending}`;
 }
 

@@ -24,13 +24,13 @@ const scope = globalThis as unknown as Scope;
 
 scope.onmessage = ({ data }) => {
   try {
-    scan(data);
+    runScan(data);
   } catch (error) {
     scope.postMessage({ chunk: FAILED, hits: [], problem: String((error as Error).message) });
   }
 };
 
-function scan({ job, next, progress, worker }: ScanStart): void {
+function runScan({ job, next, progress, worker }: ScanStart): void {
   using scan = new Scan(job);
   const nextChunk = new Int32Array(next), positions = new Int32Array(progress);
   while (true) {

@@ -29,7 +29,7 @@ export interface DataServiceOptions {
   readonly findMs?: number;
 }
 
-const COMPRESSED_NAME = /\.(?:gz|zst)$/;
+const COMPRESSED_NAME = /\.(?:gz|zstd?)$/;
 
 /** An index in a worker, and the files that it covers. */
 export class DataService implements AsyncDisposable {

@@ -81,28 +81,28 @@ export function withArguments(messages: readonly Message[], style: ToolArguments
  * if they are not an object.
  */
 export function argumentsOf(call: unknown): Record<string, unknown> | undefined {
-  const { function: named } = call as { function?: { arguments?: unknown } };
-  const value = typeof named?.arguments === "string"
-    ? parsedArguments(named.arguments)
-    : named?.arguments;
+  const { function: called } = call as { function?: { arguments?: unknown } };
+  const value = typeof called?.arguments === "string"
+    ? parsedArguments(called.arguments)
+    : called?.arguments;
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? value as Record<string, unknown>
     : undefined;
 }
 
 function callWith(call: unknown, style: ToolArguments): unknown {
-  const { function: named } = call as { function?: { arguments?: unknown } };
-  const value = named?.arguments;
-  if (named === undefined || value === undefined) return call;
+  const { function: called } = call as { function?: { arguments?: unknown } };
+  const value = called?.arguments;
+  if (called === undefined || value === undefined) return call;
   if (style === "string") {
     if (typeof value === "string") return call;
-    return { ...call as object, function: { ...named, arguments: JSON.stringify(value) } };
+    return { ...call as object, function: { ...called, arguments: JSON.stringify(value) } };
   }
   const object = argumentsOf(call);
   // The arguments may be invalid JSON: then only their text can be trained on.
   return object === undefined
     ? call
-    : { ...call as object, function: { ...named, arguments: object } };
+    : { ...call as object, function: { ...called, arguments: object } };
 }
 
 function parsedArguments(text: string): unknown {

@@ -62,6 +62,7 @@ export interface Divisible {
   readonly rows?: number;
 }
 
+/** Borders that were found in an input. */
 export interface Division {
   /** For each target, the first border at or after it, or the end of the input if there is none. */
   readonly borders: readonly Border[];
@@ -108,7 +109,6 @@ async function parquetPieces(
 async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") {
   const { detectDelimiter } = await import("./csv.ts");
   const { findJsonColumns } = await import("./json_columns.ts");
-
   const delimiter = await detectDelimiter(path, name, format);
   return [...await findJsonColumns(() => openBytes(path, name), { name, delimiter })];
 }
@@ -176,6 +176,7 @@ class BorderFinder {
     if (this.header > 0 && byte >= this.target) this.passBorder(byte);
   }
 
+  /** Called at the end of the input, which has `size` bytes. */
   finish(size: number): Division {
     const end = { byte: size, number: this.number, rows: this.rows };
     const missing = this.#targets.slice(this.#borders.length).map(() => end);

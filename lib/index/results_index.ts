@@ -52,6 +52,7 @@ export interface IndexedLine {
 export type OnLine = (slot: number, line: IndexedLine) => void | false;
 
 const BACKSLASH = 92;
+/** The parts of a line that are checked. */
 const HEAD = '{"uid":"';
 const HASH = '","prompt_hash":"';
 const HASH_DIGITS = 16;
@@ -91,6 +92,7 @@ export async function readIndex(
   return scanner.lineCount;
 }
 
+/** Reads the lines of one file, block by block. */
 class LineScanner {
   readonly #table: IdTable;
   readonly #onLine: OnLine;

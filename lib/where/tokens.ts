@@ -6,6 +6,7 @@
 
 import { UsageError } from "../errors.ts";
 
+/** A part of a condition. */
 export interface Token {
   /** The kind of an operator, bracket or keyword is its own text. */
   readonly kind: "value" | "path" | "end" | string;
@@ -46,23 +47,23 @@ export function tokensOf(text: string): Token[] {
   let start = 0, end = 0;
   const match = (pattern: RegExp) => {
     pattern.lastIndex = end;
-    const found = pattern.exec(text)?.[0];
-    if (found !== undefined) end += found.length;
-    return found;
+    const matched = pattern.exec(text)?.[0];
+    end += matched?.length ?? 0;
+    return matched;
   };
   while (true) {
     match(SPACE);
     if (end >= text.length) break;
     start = end;
-    let found: string | undefined;
-    if ((found = match(TEXT)) !== undefined) {
-      tokens.push({ kind: "value", start, value: unquoted(found, text, start) });
-    } else if ((found = match(NUMBER)) !== undefined) {
-      tokens.push({ kind: "value", start, value: Number(found.replaceAll("_", "")) });
-    } else if ((found = match(PATH)) !== undefined) {
-      tokens.push(wordToken(found, start));
-    } else if ((found = match(OPERATOR)) !== undefined) {
-      tokens.push({ kind: SYNONYMS[found] ?? found, start });
+    let matched: string | undefined;
+    if ((matched = match(TEXT)) !== undefined) {
+      tokens.push({ kind: "value", start, value: unquoted(matched, text, start) });
+    } else if ((matched = match(NUMBER)) !== undefined) {
+      tokens.push({ kind: "value", start, value: Number(matched.replaceAll("_", "")) });
+    } else if ((matched = match(PATH)) !== undefined) {
+      tokens.push(wordToken(matched, text, start));
+    } else if ((matched = match(OPERATOR)) !== undefined) {
+      tokens.push({ kind: SYNONYMS[matched] ?? matched, start });
     } else {
       const character = text[start], isQuote = /["'`]/.test(character);
       const problem = isQuote ? "is never closed" : "has no meaning here";
@@ -80,7 +81,8 @@ export function whereError(text: string, index: number, problem: string): UsageE
   );
 }
 
-function wordToken(word: string, start: number): Token {
+/** Returns the token of a keyword, a constant or a path. */
+function wordToken(word: string, text: string, start: number): Token {
   const lower = word.toLowerCase();
   if (KEYWORDS.includes(lower)) return { kind: lower, start };
   if (CONSTANTS.has(word)) return { kind: "value", start, value: CONSTANTS.get(word) };
@@ -88,12 +90,13 @@ function wordToken(word: string, start: number): Token {
     .map(
       ([, backquoted, quoted, index, name]) =>
         quoted !== undefined
-          ? JSON.parse(`"${quoted}"`)
+          ? unquoted(`"${quoted}"`, text, start)
           : backquoted?.replaceAll("``", "`") ?? index ?? name,
     );
   return { kind: "path", start, path };
 }
 
+/** Returns the content of a text in quotes, which begins at `start` in the condition. */
 function unquoted(quoted: string, text: string, start: number): string {
   if (quoted[0] === "'") {
     return quoted.slice(1, -1).replaceAll(/\\(.)/gs, "$1");
@@ -105,6 +108,7 @@ function unquoted(quoted: string, text: string, start: number): string {
   }
 }
 
+/** Matches a name that needs no quotes. */
 const PLAIN_NAME = /^[\p{L}_$][\p{L}\p{N}_$-]*$/u;
 
 /** Writes a path as the name of a field in conditions: the reverse of `parseField`. */

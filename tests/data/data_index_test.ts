@@ -396,6 +396,8 @@ Deno.test("index: opens compressed files and folders, and the failures next to r
         .arrayBuffer(),
     );
   await dir.write("a/x.jsonl.gz", await pack(resultLine({ uid: "packed" })));
+  const zstd = zstdCompressSync(resultLine({ uid: "zstd" }));
+  await dir.write("a/z.jsonl.zstd", new Uint8Array(zstd));
   await dir.write("a/being-written.jsonl.gz", "");
   await dir.write("a/named-wrongly.jsonl.gz", resultLine({ uid: "plain" }));
   await dir.write("a/deep/y.jsonl", resultLine({ uid: "y" }));
@@ -403,10 +405,10 @@ Deno.test("index: opens compressed files and folders, and the failures next to r
   await dir.write("a/y.outdated.jsonl", resultLine({ uid: "old" }));
   await dir.write("a/.retort/z.jsonl", resultLine({ uid: "hidden" }));
   for (
-    const [paths, expected] of [[["a"], ["y", "z", "plain", "packed"]], [["a/deep/y.jsonl"], [
-      "y",
-      "z",
-    ]]] as const
+    const [paths, expected] of [
+      [["a"], ["y", "z", "plain", "packed", "zstd"]],
+      [["a/deep/y.jsonl"], ["y", "z"]],
+    ] as const
   ) {
     await using open = await openFiles(paths.map(dir.path));
     const index = openIndex(open.files);

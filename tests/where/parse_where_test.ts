@@ -85,6 +85,7 @@ Deno.test("parseWhere() gives the position of a syntax error", () => {
     ["id in 7", 'at character 7: "in" needs a list'],
     ["id # 7", 'at character 4: "#" has no meaning here'],
     ['lang == "en', 'at character 9: " is never closed'],
+    ['meta["a\\q"] == 1', 'at character 1: "a\\q" is not a JSON string'],
     ['"lang" == "en"', "at character 1: neither side is a field"],
     ["id == 7 and 'a' contains 'b'", "at character 13: neither side is a field"],
     ["(".repeat(10_000), "it is nested too deeply"],
