@@ -10,6 +10,7 @@ import { UsageError } from "../lib/errors.ts";
 import { findInputs, outputFilesOf } from "../lib/run/mod.ts";
 import type { Io } from "./io.ts";
 import { shellWord } from "../lib/printable.ts";
+import { RESULTS_EXTENSION, stemOf } from "../lib/paths.ts";
 
 /** Where the user says the input and the output of a run are. */
 export interface RunPaths {
@@ -34,7 +35,7 @@ export async function refuseFormerFolder(
   for (const results of await resultsOf({ input, output })) {
     const formerResults = join(start, results);
     if (await hasRun(join(user, results)) || !await hasRun(formerResults)) continue;
-    const formerOutput = /\.(jsonl|ndjson)$/.test(output)
+    const formerOutput = RESULTS_EXTENSION.test(output)
       ? formerResults
       : `${dirname(formerResults)}/`;
     throw new UsageError(
@@ -60,7 +61,7 @@ async function resultsOf({ input, output }: RunPaths): Promise<string[]> {
 
 /** Whether there is a run file, or results of a version that wrote none. */
 async function hasRun(results: string): Promise<boolean> {
-  const paths = [results.replace(/\.(jsonl|ndjson)$/, ".run.json"), results];
+  const paths = [`${stemOf(results)}.run.json`, results];
   const areFiles = await Promise.all(
     paths.map((path) => Deno.stat(path).then(({ isFile }) => isFile, () => false)),
   );

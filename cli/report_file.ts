@@ -6,7 +6,7 @@
 
 import { statOf } from "../lib/files.ts";
 import { basename, dirname, join } from "../lib/deps/std_path.ts";
-import { fileKeyOf, withoutSeparator } from "../lib/paths.ts";
+import { fileKeyOf, stemOf, withoutSeparator } from "../lib/paths.ts";
 import { UsageError } from "../lib/errors.ts";
 import type { ResolvedRunOptions } from "../lib/run/mod.ts";
 import { cannotWrite, modeMadeFrom, writeFileDurably } from "../lib/sink/mod.ts";
@@ -76,7 +76,7 @@ export async function writeReportFile(
  * skip.
  */
 export function besideResults(results: string): string {
-  const name = basename(results).replace(/\.(jsonl|ndjson)$/, "");
+  const name = stemOf(basename(results));
   return join(dirname(results), ".retort", `${name}${REPORT_ENDING}`);
 }
 

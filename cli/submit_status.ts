@@ -11,7 +11,7 @@ import { exists, statOf, systemReason } from "../lib/files.ts";
 import { sha256Hex } from "../lib/hash.ts";
 import { findRuns, type MergeRun } from "../lib/merge/mod.ts";
 import { readStatus, statusPathOf } from "../lib/run/mod.ts";
-import { inFolder, OWN_FOLDER, splitPath } from "../lib/paths.ts";
+import { inFolder, OWN_FOLDER, splitPath, stemOf } from "../lib/paths.ts";
 import { printable } from "../lib/printable.ts";
 import { canceledPathOf } from "../lib/shards/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
@@ -237,10 +237,6 @@ async function findOutput(
     `Cannot ${operation}: "${output}" holds no shards. Name the -o of the job or, if only the cluster ` +
       "has it, the results of the job, as in out/prompts.jsonl",
   );
-}
-
-function stemOf(results: string): string {
-  return results.replace(/\.(jsonl|ndjson)$/, "");
 }
 
 /** Whether an output has a file with the borders of shards; of a folder, any file counts. */

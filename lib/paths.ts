@@ -62,6 +62,14 @@ export function isInside(path: string, folder: string, rules: PathRules = system
     relative.split(rules.SEPARATOR_PATTERN)[0] !== "..";
 }
 
+/** Matches the end of the name of a results file. */
+export const RESULTS_EXTENSION = /\.(jsonl|ndjson)$/;
+
+/** The common beginning of the paths of an output's files: `out/x` for the results `out/x.jsonl`. */
+export function stemOf(results: string): string {
+  return results.replace(RESULTS_EXTENSION, "");
+}
+
 /** The folder beside an output for Retort's own files. Dataset loaders skip names with a leading
  * dot. */
 export const OWN_FOLDER = ".retort";

@@ -15,6 +15,7 @@ import { DamagedLine, type Example, ExampleReader, type ExampleSource } from "./
 import type { ResolvedExport } from "./export_options.ts";
 import { randomOf, RowOrder, shuffleIn } from "./row_order.ts";
 import { Unrepresentable } from "./training_row.ts";
+import { stemOf } from "../paths.ts";
 
 /** Reads one or more results files; within each, rows are in input order. */
 export class ResultsSource implements ExampleSource, Disposable {
@@ -136,7 +137,7 @@ function inputDescription(results: string): string {
 
 /** Returns the path of the run file that belongs to a results file. */
 function runFileOf(results: string): string {
-  return results.replace(/\.(jsonl|ndjson)$/, "") + ".run.json";
+  return `${stemOf(results)}.run.json`;
 }
 
 /**

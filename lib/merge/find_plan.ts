@@ -7,7 +7,7 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { statOf } from "../files.ts";
-import { OWN_FOLDER, withoutSeparator } from "../paths.ts";
+import { OWN_FOLDER, stemOf, withoutSeparator } from "../paths.ts";
 import { readPlan, type ShardPlan } from "../shards/mod.ts";
 import { shellWord } from "../printable.ts";
 
@@ -100,7 +100,7 @@ export async function folderAndName(
   const path = withoutSeparator(output) || "/";
   const isFolder = path !== output || (await statOf(output))?.isDirectory;
   if (isFolder) return { folder: path, name: undefined };
-  return { folder: dirname(path), name: basename(path).replace(/\.(jsonl|ndjson)$/, "") };
+  return { folder: dirname(path), name: stemOf(basename(path)) };
 }
 
 /** The folder to which files of merged runs are moved, given one of their own paths. */

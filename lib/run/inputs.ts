@@ -15,6 +15,7 @@ import type { PathRules } from "../paths.ts";
 
 const { basename, dirname, join } = system;
 
+/** The files that the inputs of a run stand for. */
 export interface FoundInputs {
   /** Files of a folder or pattern are in natural order: `part-2` before `part-10`. */
   readonly files: string[];
@@ -24,6 +25,7 @@ export interface FoundInputs {
 
 /** A name with one of these characters is a pattern, unless a file has that name. */
 export const PATTERN = /[*?{[]/;
+/** Matches files that Retort writes next to results. */
 const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json$/;
 
 /**
@@ -42,13 +44,17 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
       files.push(input);
       continue;
     }
-    const { found, skipped } = isFolder ? await inputsOfFolder(input) : await inputsMatching(input);
-    // That it has no files is reported later, together with the problems of other inputs.
-    if (found.length === 0) files.push(input);
-    files.push(...(found.length > 1 ? sortNaturally(found) : found));
-    if (skipped > 0 && found.length > 0) {
+    const { paths, skipped } = isFolder ? await inputsOfFolder(input) : await inputsMatching(input);
+    // That there are no files is reported later, together with the problems of other inputs.
+    if (paths.length === 0) files.push(input);
+    files.push(...(paths.length > 1 ? sortNaturally(paths) : paths));
+    if (skipped > 0 && paths.length > 0) {
+      const read = paths.length === 1 ? "1 file is read" : `${paths.length} files are read`;
       notes.push(
-        `${input}: ${found.length} files are read; ${skipped} are left out (hidden, of other formats, or written by Retort)`,
+        `${input}: ${read}; ${skipped} ${
+          skipped === 1 ? "is" : "are"
+        } left out (hidden, of other ` +
+          "formats, or written by Retort)",
       );
     }
   }
@@ -69,8 +75,10 @@ async function hasKind(path: string, kind: "isFile" | "isDirectory"): Promise<bo
   }
 }
 
-interface Found {
-  readonly found: string[];
+/** The inputs among the files of folders. */
+interface FilteredFiles {
+  readonly paths: string[];
+  /** The number of files that are not inputs. */
   readonly skipped: number;
 }
 
@@ -78,19 +86,19 @@ interface Found {
  * The files in a folder. A Hugging Face dataset, as `export --format dataset` writes it, has them
  * in its subfolder `data`.
  */
-async function inputsOfFolder(folder: string): Promise<Found> {
+async function inputsOfFolder(folder: string): Promise<FilteredFiles> {
   const direct = await inputsDirectlyIn(folder);
   const data = join(folder, "data");
-  if (direct.found.length > 0 || !(await hasKind(data, "isDirectory"))) return direct;
-  const { found, skipped } = await inputsDirectlyIn(data);
-  return { found, skipped: skipped + direct.skipped };
+  if (direct.paths.length > 0 || !(await hasKind(data, "isDirectory"))) return direct;
+  const { paths, skipped } = await inputsDirectlyIn(data);
+  return { paths, skipped: skipped + direct.skipped };
 }
 
-async function inputsDirectlyIn(folder: string): Promise<Found> {
+async function inputsDirectlyIn(folder: string): Promise<FilteredFiles> {
   const names = await namesIn(folder);
   const siblings = new Set(names);
-  const found = names.filter((name) => isInput(name, siblings));
-  return { found: found.map((name) => join(folder, name)), skipped: names.length - found.length };
+  const paths = names.filter((name) => isInput(name, siblings)).map((name) => join(folder, name));
+  return { paths, skipped: names.length - paths.length };
 }
 
 async function namesIn(folder: string): Promise<string[]> {
@@ -116,9 +124,9 @@ function isInput(name: string, siblings: ReadonlySet<string>): boolean {
   return formatOfName(name) !== undefined;
 }
 
-async function inputsMatching(pattern: string): Promise<Found> {
+async function inputsMatching(pattern: string): Promise<FilteredFiles> {
   const { start, glob, depth } = globOf(pattern);
-  const found: string[] = [];
+  const paths: string[] = [];
   let skipped = 0;
   // Matches in one folder follow each other, so its names are kept until the next folder.
   let current = { folder: "", names: new Set<string>() };
@@ -127,10 +135,10 @@ async function inputsMatching(pattern: string): Promise<Found> {
     if (!matchesGlob(named, glob)) continue;
     const folder = dirname(path);
     if (folder !== current.folder) current = { folder, names: new Set(await namesIn(folder)) };
-    if (isInput(basename(path), current.names)) found.push(named);
+    if (isInput(basename(path), current.names)) paths.push(named);
     else skipped++;
   }
-  return { found, skipped };
+  return { paths, skipped };
 }
 
 /**
@@ -163,7 +171,7 @@ const DEVICE = /^\/(dev|proc)\//;
 const READ_STDIN = "Name - to read standard input";
 
 /**
- * Size and modification time of a file, to notice that it has changed.
+ * The size and modification time of a file as one text, to notice that it has changed.
  *
  * @throws {SourceError} when there is no such file, or when it cannot be read
  */
@@ -206,6 +214,11 @@ export async function checkReadableTwice(path: string): Promise<void> {
   throw new SourceError(problem, { path });
 }
 
+/**
+ * The metadata of an input.
+ *
+ * @throws {SourceError} with advice, when there is no such file or it cannot be read
+ */
 export async function infoOf(path: string): Promise<Deno.FileInfo> {
   try {
     return await Deno.stat(path);
@@ -215,7 +228,7 @@ export async function infoOf(path: string): Promise<Deno.FileInfo> {
       : PATTERN.test(path)
       ? ", and no file matches it as a pattern"
       : cause instanceof Deno.errors.NotFound
-      ? await similarName(path)
+      ? await adviceForMissing(path)
       : "";
     throw new SourceError(`Cannot read "${path}": ${systemReason(cause)}${advice}`, {
       path,
@@ -225,10 +238,10 @@ export async function infoOf(path: string): Promise<Deno.FileInfo> {
 }
 
 /**
- * Advice for a path without a file: the target of a broken link, the most similar name in its
- * folder, or else the folder that a relative path starts from.
+ * What to add to the message on a missing file: the target of a broken link, that its name is not
+ * UTF-8, the most similar name in its folder, or else the folder that a relative path starts from.
  */
-async function similarName(path: string): Promise<string> {
+async function adviceForMissing(path: string): Promise<string> {
   const target = await Deno.readLink(path).catch(() => undefined);
   if (target !== undefined) return `: it is a link to "${target}"`;
   const name = basename(path);
@@ -246,6 +259,7 @@ async function similarName(path: string): Promise<string> {
   }
 }
 
+/** The most characters by which a suggested name differs from the missing one. */
 const MAX_TYPOS = 3;
 
 /**

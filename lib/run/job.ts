@@ -34,10 +34,7 @@ import { plannedRows } from "./planned_rows.ts";
 /** One input and its files. Must be closed. */
 export class Job {
   readonly files: OutputFiles;
-  /** The file that rows are read from: the input itself, or the copy of standard input. */
-  get path(): string {
-    return this.#path;
-  }
+  /** What the first pass found; empty before it. */
   findings = new Findings();
   /** The content of `run.json` before this run; undefined if there was none. */
   before: RunFile | undefined;
@@ -62,12 +59,17 @@ export class Job {
   }
 
   /**
-   * Checks that the input can be read twice, before anything is created. If it cannot,
-   * `found.unreadable` says why.
+   * Checks that the input can be read twice, before anything is created. If it cannot be,
+   * `findings.unreadable` says why.
    */
   async checkInput(): Promise<void> {
     if (this.path === "-") return;
     await this.#orUnreadable(Promise.all(this.#pieces.map(({ path }) => checkReadableTwice(path))));
+  }
+
+  /** The file that rows are read from: the input itself, or the copy of standard input. */
+  get path(): string {
+    return this.#path;
   }
 
   /** The pieces that the rows are read from. */
@@ -85,7 +87,7 @@ export class Job {
   }
 
   /**
-   * Waits for `work`. Keeps an error of the input in `found.unreadable`, to report it with the
+   * Waits for `work`. Keeps an error of the input in `findings.unreadable`, to report it with the
    * problems of other inputs.
    */
   async #orUnreadable<T>(work: Promise<T>): Promise<T | undefined> {
@@ -173,7 +175,7 @@ export class Job {
     await makeRoom(this.files, this.findings.outdated, this.#context, this.#lock?.token);
   }
 
-  /** Opens the output: at once, or with `openFiles` when the first line for it comes. */
+  /** Opens the output at once or, with `openFiles`, when the first line for it comes. */
   async open(sinkOptions: SinkOptions, openFiles?: OpenFiles): Promise<void> {
     const options = { ...sinkOptions, mode: this.#mode };
     this.#sink = openFiles === undefined
@@ -182,8 +184,8 @@ export class Job {
   }
 
   /**
-   * Answers for each row. A retry defaults to the number of the run before, because the failed ones
-   * are among them. Valid once `run.json` was read.
+   * Answers for each row. A retry defaults to the number of the run before, whose failed answers it
+   * requests again. Valid once `run.json` was read.
    */
   get samples(): number {
     const { options, samples } = this.#context;
@@ -211,21 +213,21 @@ export class Job {
     this.#sink?.abandon();
   }
 
-  /** Returns what another process has changed in the output files or the lock; else undefined. */
+  /** Returns what another program has changed in the output files or the lock; else undefined. */
   async check(): Promise<string | undefined> {
     const [file, lock] = await Promise.all([this.#sink?.check(), this.#lock?.check()]);
     return file ?? lock;
   }
 
   /**
-   * If another process has changed the output files, directs lines to new files and adds their
+   * If another program has changed the output files, directs lines to new files and adds their
    * paths to `paths`.
    */
   async moveAway(paths: string[]): Promise<void> {
     await this.#sink?.moveAway(paths);
   }
 
-  /** Lines that may not be in the output files: 0 unless writing was aborted. */
+  /** The number of lines that may not be in the output files. */
   get missingLines(): number {
     return this.#sink?.missingLines ?? 0;
   }
@@ -267,10 +269,7 @@ export class Job {
     for (const row of rows) this.#counts.add(row, this.#ledger.settle(row.uid));
   }
 
-  /**
-   * Closes the output, and rewrites the failures file so that it holds exactly the failed and
-   * the pending rows.
-   */
+  /** Closes the output, and rewrites the failures file without outdated lines. */
   async tidy(): Promise<void> {
     const { failureLines } = this.sink;
     await this.sink.close();
@@ -280,7 +279,7 @@ export class Job {
     this.#context.notice("warning", `${problem}: outdated lines stay in it until the next run`);
   }
 
-  /** Closes the files, also after an error. With `abandon`, a full disk is not waited for. */
+  /** Closes the files, also after an error. With `abandon`, does not wait for a full disk. */
   async close({ abandon = false } = {}): Promise<void> {
     if (abandon) this.abandon();
     // Ignored, because an error has already ended the run, or `tidy` has thrown it.
@@ -293,6 +292,7 @@ export class Job {
     this.#lock = undefined;
   }
 
+  /** The files and counts of this input, for the summary of the run. */
   summary(): SummaryFile {
     const { input, results, failures } = this.files;
     return { input, results, failures, ...this.#counts.countsOf(this.findings) };

@@ -1,5 +1,6 @@
 /**
- * All inputs of a run: one job for each file, or a single one for a shard.
+ * All inputs of a run: one job for each file, or a single one for a shard or for several files that
+ * share an output.
  *
  * Up to 64 outputs stay open, each with its own lock. More outputs share one lock, and their files
  * are opened when lines come for them: 10,000 outputs need 300 open files.
@@ -27,6 +28,7 @@ import type { ShardFiles } from "./own_shard.ts";
 import { sumOf } from "../figures.ts";
 import { hasContent } from "../files.ts";
 
+/** What `makeJobs` needs of a run. */
 export interface JobsOptions {
   readonly context: RunContext;
   readonly options: ResolvedRunOptions;
@@ -42,12 +44,11 @@ export interface JobsOptions {
 const MAX_KEPT_OPEN = 64;
 /** With more outputs: the most files that are open at once, with two handles each. */
 const MAX_OPEN_FILES = 96;
-/** With more outputs: how many are handled at once. Each waits for the disk most of the time. */
-const AT_ONCE = 16;
+/** With more outputs: for how many `each` works at once. Each waits for the disk most of the time. */
+const MAX_CONCURRENT_JOBS = 16;
 
 /** The jobs of one run, in the order of its inputs. Call `close` after use. */
 export class Jobs {
-  /** A job for each input; for a shard, the only one. */
   readonly list: readonly Job[];
   /** Set if the run is a shard. */
   readonly shard: ShardFiles | undefined;
@@ -64,7 +65,7 @@ export class Jobs {
     return this.list.map(({ files }) => files.input);
   }
 
-  /** What the first pass found, by input. */
+  /** What the first pass found in each input. */
   get findings(): Findings[] {
     return this.list.map(({ findings }) => findings);
   }
@@ -80,7 +81,7 @@ export class Jobs {
     return this.list.flatMap(({ lock }) => lock ?? []);
   }
 
-  /** What to check for changes by others while the run writes. */
+  /** What to check for changes by other programs while the run writes. */
   get watched(): readonly WatchedOutput[] {
     const files = this.#openFiles, shared = this.#sharedLock;
     if (files === undefined) return this.list;
@@ -107,7 +108,7 @@ export class Jobs {
         throw error;
       }
     };
-    const lanes = Array.from({ length: this.areMany ? AT_ONCE : 1 }, lane);
+    const lanes = Array.from({ length: this.areMany ? MAX_CONCURRENT_JOBS : 1 }, lane);
     for (const end of await Promise.allSettled(lanes)) {
       if (end.status === "rejected") throw end.reason;
     }
@@ -167,7 +168,7 @@ export class Jobs {
     return sumOf(this.list, (job) => job.remaining);
   }
 
-  /** Lines that may not be in the output files. */
+  /** The number of lines that may not be in the output files. */
   get missingLines(): number {
     return sumOf(this.list, (job) => job.missingLines);
   }

@@ -26,11 +26,14 @@ import {
   statusPathOf,
   writeStatus,
 } from "./run_status.ts";
+import { stemOf } from "../paths.ts";
 
-interface Limited {
+/** The part of an engine whose rate limits are shared. */
+interface RateLimited {
   setRateShare(share: number): void;
 }
 
+/** The status of one run, and the share of the rate limits of a shard. */
 export class LiveStatus {
   readonly #file: StatusFile;
   readonly #otherShards: OtherShards | undefined;
@@ -44,8 +47,8 @@ export class LiveStatus {
   }
 
   /**
-   * Writes the first status. A shard waits until it is written, because the others have to know of
-   * it before it sends. For any other run, the first request does not wait for the disk.
+   * Writes the first status. A shard waits until it is written, because the others must know of it
+   * before it sends. The first request of any other run does not wait for the disk.
    */
   static async open(
     { progress, generator, prepared }: Pick<RunContext, "progress" | "generator" | "prepared">,
@@ -79,7 +82,7 @@ export class LiveStatus {
    * To be called about once a second: writes the status when it is due. Every fifth call also
    * updates the share of the rate limits.
    */
-  tick(engine: Limited | undefined): void {
+  tick(engine: RateLimited | undefined): void {
     const otherShards = this.#otherShards;
     otherShards?.tick();
     // Also outside of beats: a share that was given up must not be used.
@@ -88,7 +91,7 @@ export class LiveStatus {
   }
 
   /** Reads the status of the other shards and sets this shard's share of the rate limits. */
-  takeShare(engine: Limited | undefined): void {
+  takeShare(engine: RateLimited | undefined): void {
     const otherShards = this.#otherShards;
     if (otherShards === undefined) return;
     const set = () => engine?.setRateShare(otherShards.rateShare);
@@ -112,9 +115,10 @@ async function otherShardsOf(
   return otherShards;
 }
 
+/** Ticks, of about a second each, from one write of the status to the next. */
 const BEAT_TICKS = 5;
 
-/** The sources of a status, and how it is written. */
+/** What a status is made of, and how it is written. */
 export interface StatusSource {
   readonly snapshot: () => Snapshot;
   /** The requested models, joined by commas. */
@@ -137,6 +141,7 @@ export interface StatusSource {
   readonly isLedger?: () => boolean;
 }
 
+/** Writes the status of a run to its file. */
 export class StatusFile {
   readonly #path: string;
   readonly #name: string;
@@ -148,7 +153,7 @@ export class StatusFile {
 
   constructor(results: string, source: StatusSource) {
     this.#path = statusPathOf(results);
-    this.#name = basename(results).replace(/\.(jsonl|ndjson)$/, "");
+    this.#name = stemOf(basename(results));
     this.#source = source;
   }
 

@@ -30,7 +30,7 @@ const FILES_PER_POLL = 100;
  */
 const STOPPED_MS = 10_000;
 
-/** The name of a status file, with the stem, index and count of its shard. */
+/** Matches the name of a status file; captures the stem, the index and the number of shards. */
 const STATUS_NAME = /^(.*)-(\d{5,})-of-(\d{5,})\.status\.json$/;
 
 /**
@@ -74,12 +74,12 @@ export class OtherShards {
     this.#tickedAt = now();
   }
 
-  /** The share of `rpm` and `tpm` that this shard takes from the others, from 0 to 1. */
+  /** The share of `rpm` and `tpm` that this shard claims for itself, from 0 to 1. */
   get share(): number {
     return this.#share;
   }
 
-  /** The share to which its rate limiter is set: slightly below `share`. */
+  /** The share that this shard really uses: slightly below `share`. */
   get rateShare(): number {
     return SAFETY_FACTOR * this.#share;
   }
@@ -117,19 +117,19 @@ export class OtherShards {
 
   /** The indexes of the other shards that have a status file. */
   async #startedShards(): Promise<number[]> {
-    const found: number[] = [];
+    const indexes: number[] = [];
     try {
       for await (const { name } of Deno.readDir(this.#folder)) {
         const match = STATUS_NAME.exec(name);
         if (match === null || match[1] !== this.#stem) continue;
         if (Number(match[3]) !== this.#shard.count) continue;
         const index = Number(match[2]);
-        if (index !== this.#shard.index) found.push(index);
+        if (index !== this.#shard.index) indexes.push(index);
       }
     } catch {
       // A folder that cannot be read now may be readable at the next poll.
     }
-    return found;
+    return indexes;
   }
 
   async #pollShard(index: number): Promise<void> {

@@ -14,6 +14,7 @@ import { sampleUid } from "./admission.ts";
 
 /** Creates the objects that the consumer of an iterable gets. */
 export interface Publisher<T> {
+  /** Called with an answered or failed row, and with a pending one that has an answer at the end. */
   outcome(outcome: Outcome): T;
   /**
    * Called for a value that is not a row: once, or with each `sample` from 0 if `repeatsBadRows`.
@@ -104,10 +105,10 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
     const { row, completion, failure } = outcome;
     if (failure === undefined) return this.answer(completion!, row, outcome);
     const { type, message, status } = failure;
-    const failed = { ...this.#common(row, outcome), error: { type, message, status } };
+    const base = { ...this.#common(row, outcome), error: { type, message, status } };
     return completion === undefined
-      ? { ok: false, ...failed }
-      : { ok: false, ...failed, partial: completion };
+      ? { ok: false, ...base }
+      : { ok: false, ...base, partial: completion };
   }
 
   /** Turns an answer into the outcome that it is or, in `validate`, would be. */
@@ -200,8 +201,9 @@ export class LineOutcomes implements Publisher<GeneratedOutcome> {
     this.#format = format;
   }
 
-  outcome(settled: Outcome): GeneratedOutcome {
-    const { outcome, line } = outcomeLine(settled, this.#format);
+  outcome(given: Outcome): GeneratedOutcome {
+    // The outcome is a failure if its answer cannot be written as JSON.
+    const { outcome, line } = outcomeLine(given, this.#format);
     const { row: { uid }, failure, attempts } = outcome;
     const row = JSON.parse(line);
     if (failure === undefined) return { ok: true, uid, row };
@@ -226,7 +228,7 @@ function textOf(value: unknown): string {
 
 /** Hands items from several producers to consumers, in the order of their arrival. */
 export class Handoff<T> {
-  readonly #offered: { readonly item: T; readonly taken: () => void }[] = [];
+  readonly #offered: { readonly item: T; readonly onTaken: () => void }[] = [];
   readonly #takers: ((item: T | undefined) => void)[] = [];
   #closed = false;
 
@@ -243,14 +245,14 @@ export class Handoff<T> {
       taker(item);
       return Promise.resolve();
     }
-    return new Promise((taken) => this.#offered.push({ item, taken }));
+    return new Promise((onTaken) => this.#offered.push({ item, onTaken }));
   }
 
   /** Takes the next item; undefined if none will come. */
   take(): Promise<T | undefined> {
     const offer = this.#offered.shift();
     if (offer !== undefined) {
-      offer.taken();
+      offer.onTaken();
       return Promise.resolve(offer.item);
     }
     if (this.#closed) return Promise.resolve(undefined);
@@ -265,7 +267,7 @@ export class Handoff<T> {
 
   /** Called when nothing more will be taken: every `put` that waits resolves. */
   abandon(): void {
-    for (const { taken } of this.#offered.splice(0)) taken();
+    for (const { onTaken } of this.#offered.splice(0)) onTaken();
     this.end();
   }
 }

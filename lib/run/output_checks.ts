@@ -1,5 +1,5 @@
 /**
- * Checks where outputs would be written: each to its own files, and none to an input.
+ * Checks the paths that outputs would be written to, before anything is created.
  *
  * @module
  */
@@ -8,92 +8,88 @@ import { UsageError } from "../errors.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import { outdatedPathOf } from "../sink/mod.ts";
 import { kindOf, statOf } from "../files.ts";
-import { fileKeyOf } from "../paths.ts";
+import { fileKeyOf, stemOf } from "../paths.ts";
 import type { OutputFiles } from "./outputs.ts";
 
 /**
- * Checks that no two outputs use the same file, and that none is an input.
+ * Checks that each output has files of its own, which are regular ones or new, and that none is an
+ * input.
  *
- * @throws {UsageError} when one is another's file, an input, or not a regular file, or when a
- * sibling (`.jsonl`, `.ndjson`) has results
+ * @throws {UsageError} when a file belongs to two outputs, is an input, or is not a regular file,
+ * or when there are results that differ from an output only in their ending (`.jsonl`, `.ndjson`)
  */
 export async function checkOutputs(
   inputs: readonly string[],
   files: readonly OutputFiles[],
 ): Promise<void> {
-  checkCollisions(files);
-  const [taken, found] = await Promise.all([statsOf(inputs), statsOf(files.flatMap(pathsOf))]);
-  const named = namesById(taken);
-  checkNotAnInput(named, files, found);
-  await checkRegular(files, found);
-  checkOneFileEach(files, found);
-  await checkSiblings(named, files, found);
+  checkOwners(files, (path) => path);
+  const [inputStats, stats] = await Promise.all([statsOf(inputs), statsOf(files.flatMap(pathsOf))]);
+  const inputsByKey = pathsByKey(inputStats);
+  checkNotAnInput(inputsByKey, files, stats);
+  await checkRegular(files, stats);
+  // Two paths may lead to the same file.
+  checkOwners(files, (path) => stats.has(path) ? fileKeyOf(path, stats.get(path)!) : undefined);
+  await checkSiblings(inputsByKey, files, stats);
 }
 
 /** Results of `stat` by path, without the paths that do not exist. */
 type Stats = ReadonlyMap<string, Deno.FileInfo>;
 
-/** The number of concurrent `stat` calls. */
-const AT_ONCE = 64;
+const MAX_CONCURRENT_STATS = 64;
 
-async function statsOf(paths: readonly string[], look = statOf): Promise<Stats> {
-  const found = new Map<string, Deno.FileInfo>();
-  for (let start = 0; start < paths.length; start += AT_ONCE) {
+async function statsOf(paths: readonly string[], stat = statOf): Promise<Stats> {
+  const stats = new Map<string, Deno.FileInfo>();
+  for (let start = 0; start < paths.length; start += MAX_CONCURRENT_STATS) {
     await Promise.all(
-      paths.slice(start, start + AT_ONCE).map(async (path) => {
-        const info = path === "-" ? undefined : await look(path);
-        if (info !== undefined) found.set(path, info);
+      paths.slice(start, start + MAX_CONCURRENT_STATS).map(async (path) => {
+        const info = path === "-" ? undefined : await stat(path);
+        if (info !== undefined) stats.set(path, info);
       }),
     );
   }
-  return found;
+  return stats;
 }
 
-/** Paths by `fileKeyOf`: two paths may lead to the same file. */
-function namesById(stats: Stats): Map<string, string> {
+function pathsByKey(stats: Stats): Map<string, string> {
   return new Map([...stats].map(([path, info]) => [fileKeyOf(path, info), path]));
 }
 
 /**
- * All files of an output with a fixed name. Numbered ones, such as those of rescued lines, never
- * overwrite others.
+ * All files of an output that have a fixed name. Those with a number, such as those of rescued
+ * lines, get one that is free.
  */
 function pathsOf({ results, failures, runJson, lock }: OutputFiles): string[] {
   return [results, failures, ...sideFilesOf({ results, runJson, lock })];
 }
 
+/** The files that may not be links, as Retort names them and not the user. */
 function sideFilesOf(
   { results, runJson, lock }: Pick<OutputFiles, "results" | "runJson" | "lock">,
 ): string[] {
   return [runJson, lock, outdatedPathOf(results)];
 }
 
-function checkCollisions(files: readonly OutputFiles[]): void {
+/**
+ * Checks that no two paths have the same key, which would be the same file.
+ *
+ * @param keyOf Returns undefined for a path that cannot clash.
+ */
+function checkOwners(
+  files: readonly OutputFiles[],
+  keyOf: (path: string) => string | undefined,
+): void {
   const owners = new Map<string, string>();
-  for (const one of files) {
-    for (const path of pathsOf(one)) {
-      const other = owners.get(path);
-      if (other !== undefined) throw sharedFile(path, other, one.input);
-      owners.set(path, one.input);
-    }
-  }
-}
-
-function sharedFile(path: string, one: string, other: string): UsageError {
-  return new UsageError(
-    `Cannot write "${path}" for both "${one}" and "${other}": run them into two folders`,
-  );
-}
-
-function checkOneFileEach(files: readonly OutputFiles[], found: Stats): void {
-  const owners = new Map<string, string>();
-  for (const one of files) {
-    for (const path of pathsOf(one)) {
-      const info = found.get(path);
-      if (info === undefined) continue;
-      const key = fileKeyOf(path, info), other = owners.get(key);
-      if (other !== undefined) throw sharedFile(path, other, one.input);
-      owners.set(key, one.input);
+  for (const output of files) {
+    for (const path of pathsOf(output)) {
+      const key = keyOf(path);
+      if (key === undefined) continue;
+      const owner = owners.get(key);
+      if (owner !== undefined) {
+        throw new UsageError(
+          `Cannot write "${path}" for both "${owner}" and "${output.input}": run them into two folders`,
+        );
+      }
+      owners.set(key, output.input);
     }
   }
 }
@@ -103,18 +99,18 @@ function checkOneFileEach(files: readonly OutputFiles[], found: Stats): void {
  * share the failures file, the lock and all other files.
  */
 async function checkSiblings(
-  inputs: ReadonlyMap<string, string>,
+  inputsByKey: ReadonlyMap<string, string>,
   files: readonly OutputFiles[],
-  found: Stats,
+  stats: Stats,
 ): Promise<void> {
   const siblings = await statsOf(files.map(({ results }) => siblingOf(results)));
   for (const { results, runJson } of files) {
     const sibling = siblingOf(results), info = siblings.get(sibling);
-    if (!info?.isFile || inputs.has(fileKeyOf(sibling, info))) continue;
-    const isOwner = info.size === 0
-      ? found.has(runJson) && !found.has(results)
+    if (!info?.isFile || inputsByKey.has(fileKeyOf(sibling, info))) continue;
+    const isResults = info.size === 0
+      ? stats.has(runJson) && !stats.has(results)
       : await holdsOwnLines(sibling, "results");
-    if (!isOwner) continue;
+    if (!isResults) continue;
     throw new UsageError(
       `Cannot write "${results}": the results in "${sibling}" have the same "${runJson}", lock and ` +
         "failures file. Name another output",
@@ -123,25 +119,22 @@ async function checkSiblings(
 }
 
 function siblingOf(results: string): string {
-  const stem = results.replace(RESULTS_NAME, "");
+  const stem = stemOf(results);
   return results.endsWith(".jsonl") ? `${stem}.ndjson` : `${stem}.jsonl`;
 }
 
 function checkNotAnInput(
-  inputs: ReadonlyMap<string, string>,
+  inputsByKey: ReadonlyMap<string, string>,
   files: readonly OutputFiles[],
-  found: Stats,
+  stats: Stats,
 ): void {
-  for (const one of files) {
-    for (const path of pathsOf(one)) {
-      const info = found.get(path);
-      const input = info && inputs.get(fileKeyOf(path, info));
-      if (input !== undefined) {
-        throw new UsageError(
-          `Cannot write "${path}": it is the input "${input}". Name another output`,
-        );
-      }
-    }
+  for (const path of files.flatMap(pathsOf)) {
+    const info = stats.get(path);
+    const input = info && inputsByKey.get(fileKeyOf(path, info));
+    if (input === undefined) continue;
+    throw new UsageError(
+      `Cannot write "${path}": it is the input "${input}". Name another output`,
+    );
   }
 }
 
@@ -150,13 +143,16 @@ function checkNotAnInput(
  * later run could not read back what was written to it. Results and failures may be links to
  * regular files; side files may not.
  */
-async function checkRegular(files: readonly OutputFiles[], found: Stats): Promise<void> {
-  const named = await statsOf(files.flatMap(sideFilesOf), (path) => Deno.lstat(path).catch(none));
+async function checkRegular(files: readonly OutputFiles[], stats: Stats): Promise<void> {
+  const linkStats = await statsOf(
+    files.flatMap(sideFilesOf),
+    (path) => Deno.lstat(path).catch(() => undefined),
+  );
   for (const path of files.flatMap(pathsOf)) {
-    const target = found.get(path);
+    const target = stats.get(path);
     // The message says what a link leads to, such as a device, rather than that it is a link.
-    const isOther = target !== undefined && !target.isFile;
-    const info = isOther ? target : named.get(path) ?? target;
+    const isSpecial = target !== undefined && !target.isFile;
+    const info = isSpecial ? target : linkStats.get(path) ?? target;
     if (info === undefined || info.isFile) continue;
     throw new UsageError(
       `Cannot write "${path}": it must be a regular file, and it is ${kindOf(info)}. ` +
@@ -164,7 +160,3 @@ async function checkRegular(files: readonly OutputFiles[], found: Stats): Promis
     );
   }
 }
-
-function none(): undefined {}
-
-export const RESULTS_NAME = /\.(jsonl|ndjson)$/;

@@ -9,12 +9,20 @@ import { UsageError } from "../errors.ts";
 import { INPUT_EXTENSIONS, type InputPiece } from "../formats/mod.ts";
 import { targetOf, temporaryPathOf } from "../sink/mod.ts";
 import { makeFolder, statOf } from "../files.ts";
-import { inFolder, type PathRules, splitPath, withoutSeparator } from "../paths.ts";
+import {
+  inFolder,
+  type PathRules,
+  RESULTS_EXTENSION,
+  splitPath,
+  stemOf,
+  withoutSeparator,
+} from "../paths.ts";
 import type { OwnOutput } from "../shards/mod.ts";
-import { checkOutputs, RESULTS_NAME } from "./output_checks.ts";
+import { checkOutputs } from "./output_checks.ts";
 import { findInputs, PATTERN } from "./inputs.ts";
 import { readRunFile, type RunFile } from "./run_file.ts";
 
+/** One input, and the files of its output. */
 export interface OutputFiles {
   /** As the user named it; `-` is standard input. */
   readonly input: string;
@@ -45,7 +53,7 @@ export async function temporaryFilesOf(files: OutputFiles, token: string): Promi
   return [spoolPathOf(files, token), ...replaced.map((path) => temporaryPathOf(path, token))];
 }
 
-/** An output with such a name is meant as a file. A run can write only those of `RESULTS_NAME`. */
+/** An output with such a name is meant as a file. A run can write only `.jsonl` and `.ndjson`. */
 const FILE_NAME = new RegExp(`\\.(${[...INPUT_EXTENSIONS, "gz", "zst"].join("|")})$`);
 const INPUT_ENDING = new RegExp(`(\\.(${INPUT_EXTENSIONS.join("|")}))?(\\.(gz|zst))?$`);
 
@@ -74,7 +82,7 @@ export async function outputFilesOf(
  * missing.
  */
 async function resultsFileOf(inputs: readonly string[], output: string): Promise<OutputFiles> {
-  const files = { ...filesOf(inputs[0], output.replace(RESULTS_NAME, "")), results: output };
+  const files = { ...filesOf(inputs[0], stemOf(output)), results: output };
   if (inputs.length === 1) return files;
   const merged = await readRunFile(files.runJson);
   if (merged === undefined || inputs.includes("-") || (await inputFilesOf(merged)).length < 2) {
@@ -111,19 +119,6 @@ export function filesOf(input: string, stem: string): OutputFiles {
 }
 
 /**
- * The stem of an output that several runs share: `out/x` for the results file `out/x.jsonl`, or for
- * the name `x` in the folder `out/`.
- *
- * @param output As the user named it.
- * @param name The name of the output if `output` is a folder.
- * @throws {UsageError} when `output` can be neither a results file nor a folder
- */
-export async function stemOf(output: string, name: string): Promise<string> {
-  if (await isResultsFile(output)) return output.replace(RESULTS_NAME, "");
-  return inFolder(output, name);
-}
-
-/**
  * Whether an output is one results file rather than a folder.
  *
  * @throws {UsageError} when it can be neither
@@ -139,7 +134,7 @@ async function isResultsFile(output: string): Promise<boolean> {
     );
   }
   if (!FILE_NAME.test(output) || await isFolder(output)) return false;
-  if (!RESULTS_NAME.test(output)) {
+  if (!RESULTS_EXTENSION.test(output)) {
     throw new UsageError(
       `Cannot write to "${output}": it must be a file that ends in .jsonl, or a folder, as in "out/"`,
     );
@@ -178,8 +173,8 @@ export async function sharedOutput(
   output: string,
 ): Promise<OwnOutput> {
   const name = outputNameOf(named, files);
-  const stem = await stemOf(output, name);
   const isFile = await isResultsFile(output);
+  const stem = isFile ? stemOf(output) : inFolder(output, name);
   const results = isFile
     ? [output]
     : files.map((file) => `${inFolder(output, nameOf(file))}.jsonl`);

@@ -25,6 +25,7 @@ import { checkOutputs } from "./output_checks.ts";
 import { checkReadableTwice } from "./inputs.ts";
 import { writeFailedStatus } from "./run_status.ts";
 
+/** What `shardFilesOf` needs of a run. */
 export interface ShardFilesOptions extends PinOptions {
   /** As the user named them: files, folders and patterns. */
   readonly named: readonly string[];
@@ -41,12 +42,11 @@ export interface ShardFilesOptions extends PinOptions {
 /** What a shard reads and writes. */
 export interface ShardFiles {
   readonly files: OutputFiles;
-  /** How many rows of the shard count, from its start, if the whole input is limited; else
-   * `Infinity`. */
+  /** The number of its rows, from its start, that `--limit` leaves it; `Infinity` without a limit. */
   readonly limit: number;
   /** The common beginning of the output names of all shards, such as `out/x`. */
   readonly stem: string;
-  /** The shard's share of all rows, from 0 to 1. */
+  /** The shard's share of the input, from 0 to 1: see `shareOfInput`. */
   readonly share: number;
 }
 
@@ -78,7 +78,8 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
       share: shareOfInput(plan, shard.index),
     };
   } catch (error) {
-    // A refused number of shards is none of the runs of the output, unless a job's merge waits.
+    // A shard of another division is not one of the output's runs. Its status would be in the way,
+    // unless a merge waits for its job.
     const isRecorded = shard.job !== undefined || !(error instanceof OtherDivisionError);
     if (options.writes !== false && isRecorded) {
       await writeFailedStatus(own.results, shard, error);

@@ -39,7 +39,7 @@ export interface PreflightOptions {
   readonly onlyFailures: boolean;
   /** The answers that may be requested again in a retry. @default all */
   readonly selection?: UidSelection;
-  /** Whether answers of `chosen` that have a result are requested again. @default false */
+  /** Whether answers of `selection` that have a result are requested again. @default false */
   readonly reaskAnswered?: boolean;
   /** Whether the failures file already has a line for the bad row at this place. */
   readonly isOnDisk: (place: RowPlace) => boolean;

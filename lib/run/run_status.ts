@@ -8,7 +8,7 @@
 import { DamagedFileError, SourceError, UsageError } from "../errors.ts";
 import { cannotRead } from "../files.ts";
 import { isObject } from "../json.ts";
-import { inFolder, OWN_FOLDER, type PathLike, pathOf } from "../paths.ts";
+import { inFolder, OWN_FOLDER, type PathLike, pathOf, stemOf } from "../paths.ts";
 import { basename, dirname } from "../deps/std_path.ts";
 import type { Shard } from "../shards/mod.ts";
 import { writeFileDurably } from "../sink/mod.ts";
@@ -114,7 +114,7 @@ export const STATUS_LIMITS = { errors: 12, teachers: 16, states: 8, chars: 300 }
 
 /** The path of the status of an output: `out/.retort/x.status.json` for `out/x.jsonl`. */
 export function statusPathOf(results: string): string {
-  const name = basename(results).replace(/\.(jsonl|ndjson)$/, "");
+  const name = stemOf(basename(results));
   return `${dirname(results)}/${OWN_FOLDER}/${name}.status.json`;
 }
 

@@ -9,7 +9,7 @@ import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { hasContent, readFully, statOf } from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
-import { fileKeyOf, OWN_FOLDER, splitPath } from "../paths.ts";
+import { fileKeyOf, OWN_FOLDER, splitPath, stemOf } from "../paths.ts";
 import { shellWord } from "../printable.ts";
 import { commandText } from "../shell.ts";
 import type { PlannedInput } from "./divide.ts";
@@ -96,7 +96,7 @@ export async function refuseShards(
   for (const { files, results } of runs) {
     if (await hasContent(results)) continue;
     if (merged !== undefined) throw refusedMerged(results, merged);
-    const resultsStem = results.replace(/\.(jsonl|ndjson)$/, "");
+    const resultsStem = stemOf(results);
     const dividingOnes = await dividing(divisions, files, { stem: resultsStem, isNamed });
     const found = await firstAnswers(dividingOnes);
     if (found !== undefined) throw refused(`"${results}" without --shard`, found);

@@ -18,6 +18,7 @@ import { sha256Start } from "../hash.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { uidOfLine } from "./rewrite.ts";
 import { repairTail } from "./tail.ts";
+import { stemOf } from "../paths.ts";
 
 /** One file of rescued lines that was merged into its output file. */
 export interface MergedLines {
@@ -172,8 +173,4 @@ function numberOf(path: string): number {
 
 function rescuedPath(path: string, number: number): string {
   return `${stemOf(path)}.rescued-${number}.jsonl`;
-}
-
-function stemOf(path: string): string {
-  return path.replace(/\.(jsonl|ndjson)$/, "");
 }

@@ -11,6 +11,7 @@ import { checkOwnFile, isBlankLine, linesOf, readLineBlocks } from "../line_bloc
 import { cannotWrite, Replacement, syncFolderOf } from "./durable_file.ts";
 import { repairTail } from "./tail.ts";
 import { writeAll } from "../files.ts";
+import { stemOf } from "../paths.ts";
 
 const NEWLINE = 10;
 
@@ -96,7 +97,7 @@ export async function moveOutdatedLines(
 
 /** The path for answers to edited prompts: `out/x.outdated.jsonl` for `out/x.jsonl`. */
 export function outdatedPathOf(path: string): string {
-  return `${path.replace(/\.\w+$/, "")}.outdated.jsonl`;
+  return `${stemOf(path)}.outdated.jsonl`;
 }
 
 async function openToAppend(path: string, mode: number | undefined): Promise<Deno.FsFile> {

@@ -17,7 +17,7 @@ import frame from "../page/frame.css" with { type: "text" };
 import overview from "../page/overview.css" with { type: "text" };
 import tables from "../page/tables.css" with { type: "text" };
 import { statOf } from "../../lib/files.ts";
-import { type PathLike, pathOf, splitPath } from "../../lib/paths.ts";
+import { type PathLike, pathOf, splitPath, stemOf } from "../../lib/paths.ts";
 import { every } from "../../lib/timer.ts";
 import { FleetWatch } from "./watch.ts";
 
@@ -105,7 +105,7 @@ export async function serveFolderMonitor(
   const { start, name } = splitPath(path);
   const watch = isFolder
     ? new FleetWatch(path)
-    : new FleetWatch(start === "" ? "." : start, name.replace(/\.(jsonl|ndjson)$/, ""));
+    : new FleetWatch(start === "" ? "." : start, stemOf(name));
   await watch.look();
   if (!isFolder && watch.isEmpty) {
     throw new UsageError(
