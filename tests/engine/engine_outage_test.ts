@@ -155,6 +155,31 @@ Deno.test("Engine ends even if many of the last rows break the teacher", async (
   assertEquals(bench.fixture.engine.state, "done");
 });
 
+Deno.test("Engine takes no row that could not be sent for a sign that its teacher is up again", async () => {
+  using clock = new FakeClock();
+  let isMissing = false;
+  const rows = rowsOf(1_000).map((row) => ({
+    ...row,
+    readFiles: () =>
+      isMissing
+        ? Promise.reject(new TeacherError("Cannot send the image", { code: "unreadable_file" }))
+        : Promise.resolve(row.messages),
+  }));
+  const bench = new Bench(clock, { rows });
+  await bench.fixture.start();
+  await clock.advance(5_000);
+  bench.refuse = gone;
+  await clock.advance(10_000);
+  const { engine, states } = bench.fixture;
+  assertEquals([engine.state, bench.failedRows], ["backing_off", 0]);
+  isMissing = true;
+  states.length = 0;
+  await clock.advance(MINUTE_MS);
+  assertGreater(bench.failedRows, 0);
+  assertEquals(states, []);
+  await bench.end();
+});
+
 Deno.test("Engine probes with new rows as long as there are some", async () => {
   using clock = new FakeClock();
   const bench = new Bench(clock, { source: endlessRows() });

@@ -166,9 +166,9 @@ export class Endpoint {
     const { cause, action } = classification;
     this.#load.failed(error.partial);
     this.#completionTokens += error.partial?.usage?.completionTokens ?? 0;
-    // The teacher has responded without a sign of trouble.
+    // No sign of trouble. Nor one of life, if the error is not a response: a file was unreadable.
     if (action !== "retry" || cause === "ending" || cause === "adjusted") {
-      this.#responded(sent);
+      if (error.status !== undefined || error.partial !== undefined) this.#responded(sent);
       return { counts: cause !== "adjusted", isTolerated: false };
     }
     this.#reason = error.status === undefined ? error.message : `${error.status}: ${error.message}`;
