@@ -10,6 +10,7 @@ import { engineAlone } from "./engine_alone.ts";
 import { readFormats } from "./formats.ts";
 import { httpRows } from "./http.ts";
 import { type Bench, type Figure, type Measure, renderTable } from "./measure.ts";
+import { teachersThatJoin } from "./joining.ts";
 import { modelcallScenario } from "./modelcall.ts";
 import { monitorCosts, monitorFrames, monitorSpeed } from "./monitor.ts";
 import { failingOnce, queueing, rateLimited, weighted } from "./overload.ts";
@@ -44,6 +45,7 @@ const MEASURES: readonly Measure[] = [
   { name: "overload: faults", run: failingOnce },
   { name: "overload: queue", run: queueing },
   { name: "overload: weights", run: weighted },
+  { name: "fleet: teachers join and leave", run: teachersThatJoin },
   { name: "view", run: viewRows },
 ];
 

@@ -12,6 +12,11 @@ import { IdTable } from "../lib/index/id_table.ts";
 import { readIndex } from "../lib/index/results_index.ts";
 import { createBar } from "../lib/terminal/bar.ts";
 import { openLines } from "../lib/formats/lines.ts";
+import {
+  type JoiningResult,
+  type JoiningScene,
+  playJoining,
+} from "../tests/engine/joining_scene.ts";
 import { type HttpLoops, httpLoops } from "./http_loops.ts";
 import { COMPLETION, instantTeacher, slowTeacher, writeAll } from "./rows.ts";
 
@@ -106,6 +111,15 @@ async function checkAndRemove(summary: Summary, output: string): Promise<void> {
   for (const end of [".jsonl", "_error.jsonl", ".run.json", ".lock"]) {
     await Deno.remove(stem + end).catch(() => {});
   }
+}
+
+/** Plays a scene in simulated time. */
+export async function joining(
+  scene: JoiningScene,
+): Promise<{ result: JoiningResult; cpuSeconds: number; rssBytes: number }> {
+  const startedCpu = cpuSeconds();
+  const result = await playJoining(scene);
+  return { result, cpuSeconds: cpuSeconds() - startedCpu, rssBytes: Deno.memoryUsage().rss };
 }
 
 function cpuSeconds(): number {
