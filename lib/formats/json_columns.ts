@@ -6,7 +6,7 @@
 
 import { type CsvOptions, decodeChunks, MAX_ROW_CHARS, readRecords } from "./csv.ts";
 
-/** Rows after which most columns have turned out to be text. */
+/** The number of rows after which most columns have turned out to be text. */
 const FIRST_ROWS = 1_000;
 
 /**
@@ -19,36 +19,42 @@ export async function findJsonColumns(
   open: () => AsyncIterable<Uint8Array>,
   options: CsvOptions,
 ): Promise<Set<string>> {
-  const first = new Candidates();
-  let rows = 0;
-  for await (const { cells } of readRecords(open(), options)) {
-    if (!first.hasHeader) first.addHeader(cells);
-    else for (const column of first.columns) first.addCell(column, cells[column] ?? "");
-    if (++rows > FIRST_ROWS || first.isDecided) break;
-  }
-  if (rows <= FIRST_ROWS || first.isDecided) return first.found;
-  return await scanCells(open(), options, first) ?? await readAll(open(), options);
+  const candidates = new Candidates();
+  if (await parseCells(open(), options, candidates, FIRST_ROWS)) return candidates.jsonColumns;
+  if (await scanCells(open(), options, candidates)) return candidates.jsonColumns;
+  const allCandidates = new Candidates();
+  await parseCells(open(), options, allCandidates);
+  return allCandidates.jsonColumns;
 }
 
-/** `findJsonColumns` by parsing all cells. Names the row of a quote that is misplaced. */
-async function readAll(
+/**
+ * Parses all cells of at most `maxRows` rows. Returns whether that decides about all columns.
+ *
+ * @throws {SourceError} with the row, if a quote is misplaced or the row is too long
+ */
+async function parseCells(
   chunks: AsyncIterable<Uint8Array>,
   options: CsvOptions,
-): Promise<Set<string>> {
-  const candidates = new Candidates();
+  candidates: Candidates,
+  maxRows = Infinity,
+): Promise<boolean> {
+  let rows = 0;
   for await (const { cells } of readRecords(chunks, options)) {
     if (!candidates.hasHeader) candidates.addHeader(cells);
     else for (const column of candidates.columns) candidates.addCell(column, cells[column] ?? "");
-    if (candidates.isDecided) break;
+    if (candidates.isDecided) return true;
+    if (++rows > maxRows) return false;
   }
-  return candidates.found;
+  return true;
 }
 
 /** The columns that may hold JSON, by their numbers. */
 class Candidates {
-  #names: readonly string[] | undefined;
+  /** The columns in which all cells so far are JSON or empty. */
   readonly columns = new Set<number>();
+  /** The columns in which a cell is JSON. */
   readonly #withJson = new Set<number>();
+  #names: readonly string[] | undefined;
 
   get hasHeader(): boolean {
     return this.#names !== undefined;
@@ -59,7 +65,8 @@ class Candidates {
     return this.hasHeader && this.columns.size === 0;
   }
 
-  get found(): Set<string> {
+  /** The names of the columns that hold JSON, after the last row. */
+  get jsonColumns(): Set<string> {
     const columns = [...this.#withJson].filter((column) => this.columns.has(column));
     return new Set(columns.map((column) => this.#names![column]));
   }
@@ -89,13 +96,13 @@ function isObjectOrArray(cell: string): boolean {
 
 /**
  * Reads only the cells of the candidates, in a third of the time that it takes to parse all.
- * Returns undefined if a quote is misplaced or a row is too long.
+ * Returns false if a quote is misplaced or a row is too long.
  */
 async function scanCells(
   chunks: AsyncIterable<Uint8Array>,
   { name, delimiter }: CsvOptions,
   candidates: Candidates,
-): Promise<Set<string> | undefined> {
+): Promise<boolean> {
   let rest = "", isHeader = true;
   /** Length of `rest` at which it is scanned again: a row may span many chunks. */
   let retryChars = 0;
@@ -105,13 +112,13 @@ async function scanCells(
     const scan = new CellScan(rest, delimiter, isLast);
     while (scan.readRecord(isHeader ? undefined : candidates)) {
       isHeader &&= scan.isBlank;
-      if (candidates.isDecided) return candidates.found;
+      if (candidates.isDecided) return true;
     }
     retryChars = scan.rest.length === rest.length ? 2 * rest.length : 0;
     rest = scan.rest;
-    if (scan.isMisplaced || rest.length > MAX_ROW_CHARS) return undefined;
+    if (scan.hasMisplacedQuote || rest.length > MAX_ROW_CHARS) return false;
   }
-  return candidates.found;
+  return true;
 }
 
 const QUOTE = 34, CARRIAGE_RETURN = 13, LINE_FEED = 10;
@@ -119,7 +126,7 @@ const QUOTE = 34, CARRIAGE_RETURN = 13, LINE_FEED = 10;
 /** Walks over the records of a text. */
 class CellScan {
   /** Whether a quoted cell does not end with its quote. */
-  isMisplaced = false;
+  hasMisplacedQuote = false;
   /** Whether the last record has one cell, which is blank. */
   isBlank = false;
   readonly #text: string;
@@ -136,36 +143,41 @@ class CellScan {
     this.#isLast = isLast;
   }
 
-  /** What follows the last complete record. */
+  /** The text after the last complete record. */
   get rest(): string {
     return this.#text.slice(this.#next);
   }
 
-  /** Reads a record if there is a complete one, and its cells in the columns of `into`. */
-  readRecord(into: Candidates | undefined): boolean {
+  /**
+   * Reads the next record, and adds its cells in the columns of `candidates`. Returns false if no
+   * complete one is left.
+   */
+  readRecord(candidates: Candidates | undefined): boolean {
     const text = this.#text;
-    let at = this.#next;
-    if (at >= text.length) return false;
+    let start = this.#next;
+    if (start >= text.length) return false;
     for (let column = 0;; column++) {
-      const isQuoted = text.charCodeAt(at) === QUOTE;
-      const from = isQuoted ? at + 1 : at;
-      const to = isQuoted ? this.#closingQuote(from) : this.#endOfPlain(at);
+      const isQuoted = text.charCodeAt(start) === QUOTE;
+      const from = isQuoted ? start + 1 : start;
+      const to = isQuoted ? this.#closingQuote(from) : this.#endOfPlain(start);
       if (to === -1) return false;
       const end = isQuoted ? to + 1 : to;
-      const isEnd = this.#isRecordEnd(end);
-      if (!isEnd && text[end] !== this.#delimiter) {
-        this.isMisplaced = end < text.length;
+      const isLastCell = this.#isRecordEnd(end);
+      if (!isLastCell && text[end] !== this.#delimiter) {
+        this.hasMisplacedQuote = end < text.length;
         return false;
       }
-      const isWanted = into !== undefined && into.columns.has(column);
-      if (column === 0 || isWanted) {
+      const isCandidate = candidates !== undefined && candidates.columns.has(column);
+      if (column === 0 || isCandidate) {
         const cell = text.slice(from, to);
-        this.isBlank = column === 0 && isEnd && cell.trim() === "";
-        if (isWanted && !this.isBlank) into.addCell(column, isQuoted ? unescaped(cell) : cell);
+        this.isBlank = column === 0 && isLastCell && cell.trim() === "";
+        if (isCandidate && !this.isBlank) {
+          candidates.addCell(column, isQuoted ? unescaped(cell) : cell);
+        }
       } else this.isBlank = false;
-      at = end + 1;
-      if (!isEnd) continue;
-      this.#next = text.charCodeAt(end) === CARRIAGE_RETURN ? end + 2 : at;
+      start = end + 1;
+      if (!isLastCell) continue;
+      this.#next = text.charCodeAt(end) === CARRIAGE_RETURN ? end + 2 : start;
       return true;
     }
   }
@@ -178,18 +190,18 @@ class CellScan {
     return text.charCodeAt(end + 1) === LINE_FEED || (this.#isLast && end + 1 === text.length);
   }
 
-  /** The end of a cell without quotes; -1 if it may go on in the next chunk. */
-  #endOfPlain(at: number): number {
+  /** The end of a cell without quotes; -1 if it may continue in the next chunk. */
+  #endOfPlain(start: number): number {
     const text = this.#text;
-    if (this.#lineFeed < at) {
-      const found = text.indexOf("\n", at);
-      this.#lineFeed = found === -1 ? text.length : found;
+    if (this.#lineFeed < start) {
+      const lineFeed = text.indexOf("\n", start);
+      this.#lineFeed = lineFeed === -1 ? text.length : lineFeed;
     }
     const lineFeed = this.#lineFeed;
     if (lineFeed === text.length && !this.#isLast) return -1;
-    const delimiter = text.indexOf(this.#delimiter, at);
+    const delimiter = text.indexOf(this.#delimiter, start);
     if (delimiter !== -1 && delimiter < lineFeed) return delimiter;
-    return lineFeed > at && text.charCodeAt(lineFeed - 1) === CARRIAGE_RETURN
+    return lineFeed > start && text.charCodeAt(lineFeed - 1) === CARRIAGE_RETURN
       ? lineFeed - 1
       : lineFeed;
   }
@@ -201,8 +213,8 @@ class CellScan {
     while (quote !== -1 && text.charCodeAt(quote + 1) === QUOTE) {
       quote = text.indexOf('"', quote + 2);
     }
-    if (quote === -1) this.isMisplaced ||= this.#isLast;
-    // What follows decides, and is in the next chunk.
+    if (quote === -1) this.hasMisplacedQuote ||= this.#isLast;
+    // The next character decides, and is in the next chunk.
     return quote + 2 >= text.length && !this.#isLast ? -1 : quote;
   }
 }

@@ -189,7 +189,8 @@ export function lengthProblem(maxBytes: number): string {
   return `longer than ${formatBytes(maxBytes, { binary: true })}`;
 }
 
-function startsWithBom(bytes: Uint8Array): boolean {
+/** Whether bytes begin with a byte order mark, which takes three. */
+export function startsWithBom(bytes: Uint8Array): boolean {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 }
 

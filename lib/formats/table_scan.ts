@@ -4,6 +4,8 @@
  * @module
  */
 
+import { startsWithBom } from "./lines.ts";
+
 const LINE_FEED = 10, SPACE = 32, QUOTE = 34;
 
 /** Where a scan is within a cell. */
@@ -19,7 +21,7 @@ enum Cell {
 export class TableScan {
   readonly #delimiter: number;
   readonly #onRecord: (end: number, isRow: boolean) => void;
-  /** Bytes of the earlier chunks. */
+  /** Number of bytes of the earlier chunks. */
   #offset = 0;
   #cell = Cell.Start;
   /** Whether a record is incomplete at the end of the chunk. */
@@ -38,29 +40,29 @@ export class TableScan {
 
   add(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
-    const search = new Search(chunk), end = chunk.length;
-    let at = this.#offset === 0 && startsWithMark(chunk) ? 3 : 0;
-    while (at < end) {
+    const search = new ByteSearch(chunk), end = chunk.length;
+    let position = this.#offset === 0 && startsWithBom(chunk) ? 3 : 0;
+    while (position < end) {
       if (this.#cell === Cell.Quoted) {
-        const quote = search.quote(at);
-        if (!this.#hasContent) this.#look(chunk, at, quote);
+        const quote = search.quote(position);
+        if (!this.#hasContent) this.#findContent(chunk, position, quote);
         if (quote < end) this.#cell = Cell.Closed;
-        at = quote + 1;
+        position = quote + 1;
         continue;
       }
-      const mark = search.quoteOrLineFeed(at);
-      if (chunk[mark] === QUOTE) {
-        const opens = this.#opens(chunk, at, mark);
+      const next = search.quoteOrLineFeed(position);
+      if (chunk[next] === QUOTE) {
+        const isOpening = this.#isOpening(chunk, position, next);
         // The second of two quotes stands for a quote in the cell.
-        if (this.#cell === Cell.Closed && opens) this.#hasContent = true;
-        if (!this.#hasContent) this.#look(chunk, at, opens ? mark : mark + 1);
-        this.#cell = opens ? Cell.Quoted : Cell.Plain;
+        if (this.#cell === Cell.Closed && isOpening) this.#hasContent = true;
+        if (!this.#hasContent) this.#findContent(chunk, position, isOpening ? next : next + 1);
+        this.#cell = isOpening ? Cell.Quoted : Cell.Plain;
       } else {
-        if (!this.#hasContent) this.#look(chunk, at, mark);
-        if (mark === end) this.#cell = this.#cellAtEnd(chunk, at);
-        else this.#endRecord(mark + 1);
+        if (!this.#hasContent) this.#findContent(chunk, position, next);
+        if (next === end) this.#cell = this.#cellAtEnd(chunk, position);
+        else this.#endRecord(next + 1);
       }
-      at = mark + 1;
+      position = next + 1;
     }
     this.#isUnfinished = chunk[end - 1] !== LINE_FEED || this.#cell === Cell.Quoted;
     this.#offset += end;
@@ -77,22 +79,26 @@ export class TableScan {
     this.#hasContent = false;
   }
 
-  /** Whether a quote opens a cell: at the start of one, or after another quote that closed it. */
-  #opens(chunk: Uint8Array, at: number, quote: number): boolean {
-    if (quote === at) return this.#cell !== Cell.Plain;
+  /**
+   * Whether a quote opens a cell: at the start of one, or after another quote that closed it.
+   *
+   * @param start Where the text before the quote begins, whose cell `#cell` describes.
+   */
+  #isOpening(chunk: Uint8Array, start: number, quote: number): boolean {
+    if (quote === start) return this.#cell !== Cell.Plain;
     if (chunk[quote - 1] === this.#delimiter) return true;
-    return this.#cell === Cell.Closed && !chunk.subarray(at, quote).includes(this.#delimiter);
+    return this.#cell === Cell.Closed && !chunk.subarray(start, quote).includes(this.#delimiter);
   }
 
-  /** The state after text without quotes that ends with the chunk. */
-  #cellAtEnd(chunk: Uint8Array, at: number): Cell {
+  /** The state after text without quotes, from `start` to the end of the chunk. */
+  #cellAtEnd(chunk: Uint8Array, start: number): Cell {
     const delimiter = chunk.lastIndexOf(this.#delimiter);
     if (delimiter === chunk.length - 1) return Cell.Start;
-    return delimiter < at && this.#cell === Cell.Closed ? Cell.Closed : Cell.Plain;
+    return delimiter < start && this.#cell === Cell.Closed ? Cell.Closed : Cell.Plain;
   }
 
-  /** Looks for content in a part of the record. Most records begin with it. */
-  #look(chunk: Uint8Array, from: number, to: number): void {
+  /** Sets `#hasContent` if a part of the record has content. Most records begin with it. */
+  #findContent(chunk: Uint8Array, from: number, to: number): void {
     const delimiter = this.#cell === Cell.Quoted ? -1 : this.#delimiter;
     for (let i = from; i < to; i++) {
       if (chunk[i] <= SPACE && chunk[i] !== delimiter) continue;
@@ -102,19 +108,17 @@ export class TableScan {
   }
 }
 
-function startsWithMark(chunk: Uint8Array): boolean {
-  return chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf;
-}
-
+/** Each byte 1, and the highest bit of each byte. */
 const ONES = 0x01010101, HIGH_BITS = 0x80808080;
+/** Four quotes, and four line feeds. */
 const QUOTES = QUOTE * ONES, LINE_FEEDS = LINE_FEED * ONES;
 
 /**
- * Finds bytes of a chunk, four at a time: a word holds a byte 0 exactly if
- * `(word - ONES) & ~word & HIGH_BITS` is not 0. Calls of `indexOf` take longer, because the next
- * quote is often near.
+ * Finds bytes of a chunk, four at a time. Four bytes are a word, and exclusive or with `QUOTES` makes
+ * each quote in it 0. A word holds a byte 0 if and only if `(word - ONES) & ~word & HIGH_BITS` is
+ * not 0. Calls of `indexOf` take longer, because the next quote is often near.
  */
-class Search {
+class ByteSearch {
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
   /** Where the first word begins in the chunk. */
@@ -137,12 +141,13 @@ class Search {
       if (((i - start) & 3) === 0 && i >= start) {
         let word = (i - start) >> 2;
         while (word < words.length) {
-          const x = words[word] ^ QUOTES;
-          if (((x - ONES) & ~x & HIGH_BITS) !== 0) break;
+          const quotes = words[word] ^ QUOTES;
+          if (((quotes - ONES) & ~quotes & HIGH_BITS) !== 0) break;
           word++;
         }
         i = start + (word << 2);
-        for (const stop = Math.min(end, i + 4); i < stop; i++) if (bytes[i] === QUOTE) return i;
+        const wordEnd = Math.min(end, i + 4);
+        for (; i < wordEnd; i++) if (bytes[i] === QUOTE) return i;
       } else if (bytes[i] === QUOTE) return i;
       else i++;
     }
@@ -157,12 +162,13 @@ class Search {
       if (((i - start) & 3) === 0 && i >= start) {
         let word = (i - start) >> 2;
         while (word < words.length) {
-          const x = words[word] ^ QUOTES, y = words[word] ^ LINE_FEEDS;
-          if ((((x - ONES) & ~x | (y - ONES) & ~y) & HIGH_BITS) !== 0) break;
+          const quotes = words[word] ^ QUOTES, feeds = words[word] ^ LINE_FEEDS;
+          if ((((quotes - ONES) & ~quotes | (feeds - ONES) & ~feeds) & HIGH_BITS) !== 0) break;
           word++;
         }
         i = start + (word << 2);
-        for (const stop = Math.min(end, i + 4); i < stop; i++) {
+        const wordEnd = Math.min(end, i + 4);
+        for (; i < wordEnd; i++) {
           if (bytes[i] === QUOTE || bytes[i] === LINE_FEED) return i;
         }
       } else if (bytes[i] === QUOTE || bytes[i] === LINE_FEED) return i;
