@@ -29,6 +29,7 @@ export interface HelpSection {
   readonly rows: readonly (readonly [name: string, text: string])[];
 }
 
+/** A command as parsing and the help need it. */
 export interface CommandEntry {
   /** Arguments after the name of the program, one line for each way to call the command. */
   readonly usage: readonly string[];
@@ -127,7 +128,7 @@ const TABLE = {
     about: [
       "PATH is a results or failures file, compressed or not, or a folder of them.",
       "Flags mark answers to look at: refusals, loops, cut-off answers and others.",
-      "--compare: on which rows two runs agree, with the tokens and cost of each.",
+      "--compare: on how many rows two runs agree, with the tokens and cost of each.",
     ],
     examples: [
       "stats out/",
@@ -153,7 +154,7 @@ const TABLE = {
       "submit status|cancel OUT",
     ],
     summary: "Print a job that runs INPUT in shards and merges them",
-    about: ["Takes the flags of a run too. Pipe it into sbatch or kubectl, or add --send."],
+    about: ["Takes most flags of a run, too. Pipe it into sbatch or kubectl, or add --send."],
     examples: [
       "submit slurm in.jsonl -o out/ --shards 64 --time 12h -m qwen3",
       "submit status out/",

@@ -84,7 +84,7 @@ const NOT_SUBMITTED: ReadonlySet<string> = new Set([
   "allow-failures",
 ]);
 
-/** The flags of a command. `submit` also takes those of a run. */
+/** The flags of a command. `submit` also takes those of a run, except `NOT_SUBMITTED`. */
 export function flagsOf(command: Command): Flag[] {
   const flags = FLAGS.filter((flag) => flag.commands.includes(command));
   if (command !== "submit") return flags;

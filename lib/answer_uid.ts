@@ -1,5 +1,5 @@
 /**
- * Ids of answers in output lines: the id of the input row, and what a run has appended to it.
+ * Ids of answers in output lines: the id of the input row, with what a run has appended to it.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { isObject } from "./json.ts";
 export interface UidOrigin {
   /** The row's own id in the input, which equal rows share. */
   readonly inputUid: string;
-  /** The id of the row in its run: the own id, with `~2` and so on for further rows with it. */
+  /** The id of the row in its run: `inputUid`, with `~2`, `~3` … for later rows with the same. */
   readonly rowUid: string;
   /** Which answer to the row it is, from 0. */
   readonly sample: number;
@@ -18,7 +18,7 @@ export interface UidOrigin {
 
 /** What a run may have appended to an id: first the number of a copy, then that of a sample. */
 const SUFFIX = /^(~[1-9]\d*)?(?:#([1-9]\d{0,2}))?$/;
-/** The id of a row that has none, and what may be appended to it. */
+/** An id that is the hash of a row without one, and what may be appended to it. */
 const DERIVED = /^([\da-f]{32})(?:[~#]|$)/;
 
 /**

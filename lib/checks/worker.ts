@@ -21,6 +21,7 @@ import {
 } from "./check.ts";
 import { schemaCheck } from "./json_schema.ts";
 
+/** The worker's global object, as this file uses it. */
 interface Scope {
   onmessage: ((event: { data: unknown }) => void) | null;
   postMessage(message: Ready | Reasons): void;
@@ -57,18 +58,21 @@ async function setUp({ pattern, jsonSchema, progress }: Setup) {
   return { checks, progress: new Int32Array(progress) };
 }
 
-/** Returns undefined if an answer takes too long: the main thread replaces the worker. */
+/**
+ * Checks the answers of a batch. Returns undefined if one takes too long: the main thread replaces
+ * the worker.
+ */
 function reasonsOf(
   { texts, withToolCalls }: Batch,
   checks: readonly [number, Check][],
   progress: Int32Array,
 ): Reasons | undefined {
   const reasons = new Map<number, string>();
-  const hasToolCalls = new Set(withToolCalls);
+  const withCalls = new Set(withToolCalls);
   let index = 0;
   const checkRest = () => {
     for (; index < texts.length; index++) {
-      const toolCalls = hasToolCalls.has(index) ? [null] : [];
+      const toolCalls = withCalls.has(index) ? [null] : [];
       for (const [phase, check] of checks) {
         Atomics.store(progress, Note.Phase, phase);
         Atomics.store(progress, Note.Answer, index);

@@ -1,6 +1,6 @@
 /**
- * Segments of a status: rows, speed and teachers of a snapshot. The bar and the plain lines consist
- * of them.
+ * The parts of the bar and of plain lines: state, rows, speed, cost, work and problems of a snapshot;
+ * also the texts for the start of a run and for notices.
  *
  * @module
  */
@@ -34,7 +34,7 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
   halted: "ended early",
 };
 
-/** The maximum width of a line of progress, however wide the terminal is. */
+/** The maximum width of a line of progress, however wide the terminal is, in cells. */
 export const MAX_COLUMNS = 120;
 
 /** A shorter time would be shown as `0.0 s`. */
@@ -60,8 +60,9 @@ export function stateText(snapshot: Snapshot, maxReasonCells: number): string {
  * the run's reason begins with the address, which is superfluous here.
  */
 function reasonOf({ reason, teachers }: Snapshot): string | null {
-  const [only, ...others] = teachers.filter(({ state }) => state !== "left");
-  return only?.state === "halted" && others.length === 0 ? only.reason : reason;
+  const present = teachers.filter(({ state }) => state !== "left");
+  const isAlone = present.length === 1;
+  return isAlone && present[0].state === "halted" ? present[0].reason : reason;
 }
 
 /** Returns the number of rows that this run and earlier ones have finished. */
