@@ -108,8 +108,8 @@ function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
 /** Which output file a line belongs to. */
 export type LineKind = "results" | "failures";
 
-/** How every line that Retort writes begins. */
-const HEAD = '{"uid":"';
+/** The beginning of every line that Retort writes. */
+const LINE_START = '{"uid":"';
 
 /** Why a parsed line is not one of a results or failures file; undefined if it is one. */
 export function foreignLineProblem(value: unknown, kind: LineKind): string | undefined {
@@ -171,6 +171,6 @@ function lineProblem(line: Uint8Array, kind: LineKind): string | undefined {
 
 /** Whether a truncated line may be the beginning of a line that Retort wrote. */
 function isBeginning(line: Uint8Array): boolean {
-  const start = new TextDecoder().decode(line.subarray(0, HEAD.length));
-  return HEAD.startsWith(start.replaceAll("\0", ""));
+  const start = new TextDecoder().decode(line.subarray(0, LINE_START.length));
+  return LINE_START.startsWith(start.replaceAll("\0", ""));
 }

@@ -153,11 +153,15 @@ function hintFor(
     `{ params: { ${name}: … } }`;
 }
 
+const MAX_SHOWN_CHARS = 60;
+
 /** A value as messages show it. Objects and long strings may hold secrets, so only their type is
  * shown. */
 function shown(value: unknown): string {
   if (value === null) return "null";
-  if (typeof value === "string") return value.length > 60 ? "(a long string)" : `"${value}"`;
+  if (typeof value === "string") {
+    return value.length > MAX_SHOWN_CHARS ? "(a long string)" : `"${value}"`;
+  }
   if (Array.isArray(value)) return "(an array)";
   if (typeof value === "object" || typeof value === "function") return `(a ${typeName(value)})`;
   return String(value);

@@ -1,6 +1,6 @@
 /**
- * Makes text from a teacher or a file fit to be shown: safe in a terminal and in a command that users
- * paste, and short.
+ * Makes text from a teacher or a file fit to be shown: safe in a terminal and in a command that
+ * users paste, and short.
  *
  * @module
  */
@@ -50,6 +50,7 @@ const UNPRINTABLE =
   // deno-lint-ignore no-control-regex
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
+/** Control characters, tabs included, which become one space. */
 // deno-lint-ignore no-control-regex
 const CONTROLS = /[\x00-\x1f\x7f-\x9f]+/g;
 
