@@ -113,7 +113,8 @@ export function shellWord(word: string, os: System = Deno.build.os): string {
   return os === "windows" ? windowsWord(word) : posixWord(word);
 }
 
-function posixWord(word: string): string {
+/** Quotes a word for a POSIX shell. Needs no `Deno`, unlike `shellWord`. */
+export function posixWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   // Control characters are written as bytes, in octal.
   const escaped = withEscapes(word.replaceAll(/[\\']/g, "\\$&"), octal);

@@ -5,7 +5,7 @@
  */
 
 import { closestString, levenshteinDistance } from "../deps/std_text.ts";
-import { shellWord } from "../printable.ts";
+import { posixWord } from "../printable.ts";
 import { ownField } from "./json_values.ts";
 import { TEXTS_IN_TURN } from "./messages.ts";
 import { RowProblem } from "./problem.ts";
@@ -79,12 +79,12 @@ function promptHint(row: Fields): string {
     const [name, [first]] = lists[0] as [string, object[]];
     // The segments of Axolotl are parts of one text, including the answers.
     if ("label" in first && "text" in first) return "";
-    return `the rows are in "${name}": extract them with jq -c ${shellWord(`${jqPath(name)}[]`)}`;
+    return `the rows are in "${name}": extract them with jq -c ${posixWord(`${jqPath(name)}[]`)}`;
   }
   const batch = batchHint(row);
   if (batch !== "") return batch;
   const field = likelyPromptField(row);
-  const flag = field === undefined ? "" : `use --prompt-field ${shellWord(field)}`;
+  const flag = field === undefined ? "" : `use --prompt-field ${posixWord(field)}`;
   if (!Object.keys(row).some(looksLikeValue)) return flag;
   const header =
     "if the first row is data, add a row of column names such as prompt,answer above it";
@@ -108,20 +108,20 @@ function nestedHint(row: Fields): string {
   for (const [name, value] of Object.entries(row)) {
     if (/^(?:params|request|modelInput)$/.test(name)) continue;
     if (isConversation(ownField(value, "messages"))) {
-      return `the messages are in "${name}": extract them with jq -c ${shellWord(jqPath(name))}`;
+      return `the messages are in "${name}": extract them with jq -c ${posixWord(jqPath(name))}`;
     }
   }
   const [texts, ...others] = Object.keys(row).filter((name) => isListOfTexts(row[name]));
   if (texts !== undefined && others.length === 0 && likelyPromptField(row) === undefined) {
     return TEXTS_IN_TURN.test(texts)
-      ? `use --prompt-field ${shellWord(texts)}`
-      : `use --template ${shellWord(`{{${texts}.0}}`)} for the first text of the list`;
+      ? `use --prompt-field ${posixWord(texts)}`
+      : `use --template ${posixWord(`{{${texts}.0}}`)} for the first text of the list`;
   }
   if (typeof ownField(ownField(row.chat, "turn_1"), "Human") === "string") return MOSS_HINT;
   const [from, to] = Object.keys(row.translation ?? {}).filter((name) => /^[a-z]{2,3}$/.test(name));
   if (to !== undefined) {
     const template = `Translate from ${from} to ${to}: {{translation.${from}}}`;
-    return `use --template ${shellWord(template)}`;
+    return `use --template ${posixWord(template)}`;
   }
   if (typeof row.text === "string" && "parent_id" in row && typeof row.role === "string") {
     return "it is one message of a tree: keep the first of each tree with " +
@@ -166,14 +166,14 @@ function batchHint({ params, request, modelInput, contents, input, instructions 
 export function nestedFieldHint(name: string, value: unknown): string {
   if (typeof value !== "object" || value === null) return "";
   if (Array.isArray(value)) {
-    if (isConversation(value)) return `use --prompt-field ${shellWord(name)}`;
+    if (isConversation(value)) return `use --prompt-field ${posixWord(name)}`;
     if (!isConversation(value[0])) return "";
     return "it holds a list of messages for each turn: send the first one with " +
-      `jq -c ${shellWord(`{id, messages: ${jqPath(name)}[0], tools: .function}`)}`;
+      `jq -c ${posixWord(`{id, messages: ${jqPath(name)}[0], tools: .function}`)}`;
   }
   const texts = Object.entries(value).filter(([, text]) => typeof text === "string");
   const field = likelyPromptField(Object.fromEntries(texts));
-  return field === undefined ? "" : `use --template ${shellWord(`{{${name}.${field}}}`)}`;
+  return field === undefined ? "" : `use --template ${posixWord(`{{${name}.${field}}}`)}`;
 }
 
 /** The field that is most likely the prompt; undefined if none is likely. */
