@@ -5,7 +5,7 @@
  * @module
  */
 
-import { shellWord } from "../printable.ts";
+import { posixWord } from "../printable.ts";
 
 /** A format that is not read, or only with `--input-format`. */
 export interface ForeignFormat {
@@ -275,7 +275,7 @@ function nameInJsonLines(path: string): string {
 }
 
 function pathWord(path: string): string {
-  return path === STANDARD_INPUT ? "FILE" : shellWord(path);
+  return path === STANDARD_INPUT ? "FILE" : posixWord(path);
 }
 
 function latin1(bytes: Uint8Array): string {
