@@ -17,8 +17,8 @@ export const MAX_POINTS = 1_000;
 const INITIAL_POINT_S = 0.5;
 
 /**
- * The run at one moment. `succeeded` to `throttled` are counters, which only grow; all others
- * are gauges.
+ * The run at one moment. After the time, `succeeded` to `throttled` are counters, which only grow;
+ * the others are gauges.
  */
 export interface Reading {
   /** Seconds since the run could send its first row. */
@@ -189,6 +189,7 @@ function pointOf(reading: Reading, base: Point | undefined): Point {
   };
 }
 
+/** Makes one point of two neighbors. */
 function merge(into: Point, later: Point): void {
   into.elapsedS = later.elapsedS;
   into.succeeded = later.succeeded;

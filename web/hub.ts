@@ -65,9 +65,9 @@ export class Hub {
   #beats = 0;
   #publishedBeat = 0;
   #lastBeatMs: number;
-  #hasNews = false;
-  #mergeCount = 0;
-  #closed = false;
+  #hasNewSnapshot = false;
+  #publishedMerges = 0;
+  #isClosed = false;
   /** When the last page left; pages that were already lost do not count. */
   #lastLeftMs = -Infinity;
 
@@ -107,7 +107,7 @@ export class Hub {
   /** Pages get the change with the next snapshot. */
   set retryWhenDone(value: boolean) {
     this.#retryWhenDone = value;
-    this.#hasNews = true;
+    this.#hasNewSnapshot = true;
   }
 
   /** Adds a page once its socket is open. */
@@ -145,8 +145,8 @@ export class Hub {
 
   /** Notifies pages that the run has ended, closes all sockets and stops listening to the run. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.finish();
     for (const page of this.#pages) page.close(CLOSE.goingAway, "the run has ended");
@@ -154,7 +154,7 @@ export class Hub {
   }
 
   #admit(page: PageLink): void {
-    if (this.#closed) return page.close(CLOSE.goingAway, "the run has ended");
+    if (this.#isClosed) return page.close(CLOSE.goingAway, "the run has ended");
     if (this.#pages.size >= MAX_PAGES) return page.close(CLOSE.tryLater, "too many pages");
     page.lastHeardMs = this.#options.now();
     this.#pages.add(page);
@@ -165,7 +165,7 @@ export class Hub {
     const marks = this.#record.add(event);
     if (marks.length > 0) this.#notify({ type: "marks", marks });
     if (event.type === "snapshot") {
-      this.#hasNews = true;
+      this.#hasNewSnapshot = true;
     } else if (event.type === "notice") {
       this.#notify({ type: "notice", notice: this.#record.notices.at(-1) as Notice });
     } else if (event.type === "run-start") {
@@ -195,7 +195,7 @@ export class Hub {
    * are sent a `hello` instead.
    */
   #pollRun(): void {
-    if (this.#hasNews || this.#record.ended) return;
+    if (this.#hasNewSnapshot || this.#record.ended) return;
     this.#publishedBeat = this.#beats;
     const snapshot = this.#run.snapshot() ?? this.#record.snapshot;
     if (snapshot !== undefined) this.#handle(eventOf(snapshot));
@@ -226,12 +226,12 @@ export class Hub {
   /** Adds the new snapshot, if there is one, to the history, and sends it: encoded only once. */
   #publish(lagMs: number): void {
     const { snapshot, history, latency } = this.#record;
-    if (!this.#hasNews || snapshot === undefined) return;
-    this.#hasNews = false;
+    if (!this.#hasNewSnapshot || snapshot === undefined) return;
+    this.#hasNewSnapshot = false;
     this.#publishedBeat = this.#beats;
     this.#record.addPoint(lagMs);
-    if (history.mergeCount !== this.#mergeCount) {
-      this.#mergeCount = history.mergeCount;
+    if (history.mergeCount !== this.#publishedMerges) {
+      this.#publishedMerges = history.mergeCount;
       for (const page of this.#pages) page.needsHello = true;
     }
     const due = [...this.#pages].filter((page) => this.#isDue(page));

@@ -69,16 +69,6 @@ export class RunRecord {
     return this.#snapshot;
   }
 
-  /** The event with which the run began; null before it. */
-  get run(): RunStart | null {
-    return this.#run;
-  }
-
-  /** Null before the end of the run, or if it ended with an error. */
-  get summary(): Summary | null {
-    return this.#summary;
-  }
-
   get ended(): boolean {
     return this.#ended;
   }

@@ -237,7 +237,8 @@ export class Chart {
   /** @param {number | null} max largest value, if there are any */
   #scale(max) {
     const { minTop, isTime, size } = this.#definition;
-    return roundScale(Math.max(max ?? 0, minTop), size === "large" ? 4 : 3, isTime);
+    const maxLabels = size === "large" ? 4 : 3;
+    return roundScale(Math.max(max ?? 0, minTop), maxLabels, isTime);
   }
 
   /** @param {UPlot} plot */
@@ -291,6 +292,7 @@ function seriesOptions({ color, line, isFilled }) {
     stroke: () => themeColor(color),
     width: 1.5,
     dash: DASHES[line],
+    // Appended to `#rrggbb`, `1f` is an opacity of 12 %.
     fill: isFilled ? () => `${themeColor(color)}1f` : undefined,
     points: { show: false },
     spanGaps: false,
