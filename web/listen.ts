@@ -56,7 +56,11 @@ function openableHost(hostname: string): string {
 }
 
 function problemOf(error: unknown): string {
-  return error instanceof Deno.errors.AddrInUse
-    ? "the port is taken: choose another port, or leave it out for any free one"
-    : systemReason(error);
+  if (error instanceof Deno.errors.AddrInUse) {
+    return "the port is taken: choose another port, or leave it out for any free one";
+  }
+  const reason = systemReason(error);
+  const isOtherHost = error instanceof Deno.errors.AddrNotAvailable ||
+    reason.startsWith("failed to lookup address");
+  return isOtherHost ? `${reason}: the host must be an address of this machine` : reason;
 }

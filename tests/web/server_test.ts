@@ -287,12 +287,14 @@ Deno.test("ServedMonitor.close() does not wait for a request that does not end",
   assertEquals(await connection.read(new Uint8Array(1)), null);
 });
 
-Deno.test("serveMonitor() says what to do when the port is taken", async () => {
+Deno.test("serveMonitor() says what to do when the port is taken or the host is another machine", async () => {
   await using served = serveMonitor(new FakeRun());
   const run = new FakeRun();
   const error = assertThrows(() => serveMonitor(run, { port: served.port }), UsageError);
   assertMatch(error.message, /^Cannot serve the monitor on 127\.0\.0\.1:\d+: .*another port/);
   assertEquals(run.followers, 0);
+  const elsewhere = assertThrows(() => serveMonitor(run, { hostname: "192.0.2.1" }), UsageError);
+  assertMatch(elsewhere.message, /the host must be an address of this machine$/);
 });
 
 Deno.test("serveMonitor() needs the network and no other permission, and does not hold the process", async () => {
