@@ -195,7 +195,7 @@ export class Jobs {
 }
 
 /**
- * Finds the inputs and creates their jobs. Reads only the names of files, unless a shard has to
+ * Finds the inputs and creates their jobs. Reads only the names of files, unless a shard must
  * find its borders.
  */
 export async function makeJobs(options: JobsOptions): Promise<Jobs> {

@@ -135,7 +135,7 @@ export interface StatusSource {
    */
   readonly mode?: number;
   /**
-   * Whether the cost in the file has to survive a crash: then the file is written at every tick.
+   * Whether the cost in the file must survive a crash: then the file is written at every tick.
    * @default false
    */
   readonly isLedger?: () => boolean;

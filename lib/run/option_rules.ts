@@ -1,6 +1,6 @@
 /**
  * Validation rules for each option, for callers without types. A range that only one part of Retort
- * knows is checked by that part.
+ * knows is checked by that part. Also resolves the options of a run.
  *
  * @module
  */
@@ -150,6 +150,7 @@ export interface ResolvedRunOptions extends RunOptions {
   output: string;
 }
 
+/** Throws if rows are chosen by their ids where the run would not send them again. */
 function checkSelection({ retry, uids, excludeUids, reaskAnswered }: RunOptions): void {
   const isRetry = retry === true || (Array.isArray(retry) && retry.length > 0);
   if (!isRetry && (uids !== undefined || excludeUids !== undefined)) {

@@ -143,8 +143,9 @@ export interface ResponseGeneratorOptions extends RowOptions {
    */
   rowTimeoutMs?: number;
   /**
-   * What becomes of an answer that hit the token limit or a filter: a failure, an answer, or (at
-   * the token limit) another attempt with twice the limit.
+   * What becomes of an answer that hit the token limit or a filter: `error` makes it a failure,
+   * `keep` a result. `escalate` sends the row again with twice the limit if it hit that, and makes
+   * other such answers failures.
    * @default "error"
    */
   onTruncated?: "error" | "keep" | "escalate";
@@ -184,8 +185,8 @@ export interface ResponseGeneratorOptions extends RowOptions {
   /** Keeps only answers that this regular expression does not match. */
   rejectPattern?: string | RegExp;
   /**
-   * Keeps only answers for which this returns `true` or nothing; a text is the reason for the
-   * rejection.
+   * Keeps only answers for which this returns `true` or nothing. `false` rejects an answer; so does
+   * a text, which is the reason.
    */
   validate?: Validate;
   /** How often a row is sent again because its answer was empty, refused or rejected by a check.
@@ -228,8 +229,8 @@ export interface RunOptions {
    */
   input: PathLike | readonly PathLike[];
   /**
-   * A folder (ends in `/`, or is one already), or the one results file (`.jsonl`): a path or a
-   * `file:` URL.
+   * A folder (ends in `/`, or is one already), or the one results file (`.jsonl` or `.ndjson`): a
+   * path or a `file:` URL.
    */
   output: PathLike;
   /** The stream for the input named `-`, which may be compressed. */

@@ -20,9 +20,10 @@ export enum Todo {
   Bad = 3,
 }
 
-const TODO_BITS = 3;
-/** A further bit in the byte of a row's first answer. */
-const UID_IS_KEPT = 4;
+/** The bits of a byte that hold a `Todo`. */
+const TODO_MASK = 3;
+/** A further bit, in the byte of a row's first answer: whether the row's id is kept. */
+const KEPT_UID_FLAG = 4;
 
 /** The decisions on each line that is not blank, in order: one byte for each of its answers. */
 export class Plan {
@@ -45,12 +46,12 @@ export class Plan {
     this.#samples = samples;
   }
 
-  /** Lines so far. */
+  /** The number of lines so far. */
   get length(): number {
     return this.#length;
   }
 
-  /** Answers to request. */
+  /** The number of answers to request. */
   get toAsk(): number {
     return this.#counts[Todo.Ask] + this.#counts[Todo.AskAgain];
   }
@@ -60,7 +61,7 @@ export class Plan {
     return this.#counts[Todo.AskAgain];
   }
 
-  /** Lines to report. */
+  /** The number of lines to report. */
   get bad(): number {
     return this.#counts[Todo.Bad];
   }
@@ -88,7 +89,7 @@ export class Plan {
 
   /** The decision on an answer, by line and sample, both from 0. */
   decisionOn(index: number, sample = 0): Todo {
-    return this.#todos[index * this.#samples + sample] & TODO_BITS;
+    return this.#todos[index * this.#samples + sample] & TODO_MASK;
   }
 
   /**
@@ -97,7 +98,7 @@ export class Plan {
    * @param slot The slot of the id in the table.
    */
   keepUid(slot: number): void {
-    this.#todos[(this.#length - 1) * this.#samples] |= UID_IS_KEPT;
+    this.#todos[(this.#length - 1) * this.#samples] |= KEPT_UID_FLAG;
     this.#uids.keep(slot);
   }
 
@@ -111,7 +112,7 @@ export class Plan {
    * after `takeKeys`.
    */
   takeUid(index: number): string | undefined {
-    const isKept = (this.#todos[index * this.#samples] & UID_IS_KEPT) !== 0;
+    const isKept = (this.#todos[index * this.#samples] & KEPT_UID_FLAG) !== 0;
     return isKept ? this.#uids.take() : undefined;
   }
 
@@ -155,9 +156,9 @@ export class Plan {
   }
 }
 
-/** Ids in a block of `KeptUids`; the first blocks are smaller. */
-const BLOCK_UIDS = 4_096;
-const FIRST_UIDS = 16;
+/** Ids in the first block of `KeptUids`; each further block has twice as many. */
+const FIRST_BLOCK_UIDS = 16;
+const MAX_BLOCK_UIDS = 4_096;
 
 /**
  * A queue of ids of 32 hex digits, kept as slots of the table of ids. Memory is freed as the ids
@@ -175,9 +176,10 @@ export class KeptUids {
   /** For each block of keys: how many of its ids are not taken yet. */
   readonly #remaining: number[] = [];
 
+  /** Adds the id with this slot to the end. */
   keep(slot: number): void {
     if (this.#filled === this.#capacity) {
-      this.#capacity = Math.min(BLOCK_UIDS, Math.max(FIRST_UIDS, this.#capacity * 2));
+      this.#capacity = Math.min(MAX_BLOCK_UIDS, Math.max(FIRST_BLOCK_UIDS, this.#capacity * 2));
       this.#blocks.push(new Uint32Array(this.#capacity));
       this.#filled = 0;
     }

@@ -33,9 +33,7 @@ export interface PlannedRowsOptions {
   readonly signal: AbortSignal;
 }
 
-/**
- * Rows are yielded once there are this many: a batch of lines may hold far more, with samples.
- */
+/** Rows to yield at once, about: the samples of one batch of lines may be far more. */
 const BATCH_ROWS = 1_000;
 
 /**
@@ -79,12 +77,13 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
   throw pass.changedError();
 }
 
+/** Turns lines into planned rows, in the order of the first pass. */
 class SecondPass {
   readonly #options: PlannedRowsOptions;
   readonly #input: InputSequence;
   #index = 0;
   /** Kept ids that are still to be compared with a new hash of their rows. */
-  #toCheck = 0;
+  #uidsToCheck = 0;
 
   constructor(options: PlannedRowsOptions, input: InputSequence) {
     this.#options = options;
@@ -93,11 +92,11 @@ class SecondPass {
 
   /**
    * Hashes the next two rows again and compares them with their kept ids: a file may have been
-   * changed although its modification time was set back. Two, because the first line may be half an
-   * old one.
+   * changed although its modification time was set back. Two, because the first of them may have
+   * been read in part before the change.
    */
   checkUids(): void {
-    this.#toCheck = 2;
+    this.#uidsToCheck = 2;
   }
 
   /**
@@ -132,15 +131,16 @@ class SecondPass {
     const { input, findings: { plan } } = this.#options;
     const keptUid = plan.takeUid(index);
     const parsed = this.#input.keptRows?.takeRow(index) ??
-      this.#parse(text, this.#toCheck > 0 ? undefined : keptUid);
-    if (keptUid !== undefined && this.#toCheck > 0) {
-      this.#toCheck--;
+      this.#parse(text, this.#uidsToCheck > 0 ? undefined : keptUid);
+    if (keptUid !== undefined && this.#uidsToCheck > 0) {
+      this.#uidsToCheck--;
       if (parsed.uid !== keptUid) throw this.changedError();
     }
     const source = this.#input.sourceOf(number);
     return parsed.toRow({ uid: plan.idOf(index, parsed.uid), input, source }, this.#input.images);
   }
 
+  /** @param uid The row's id, if it need not be hashed again. */
   #parse(text: string | undefined, uid: string | undefined): ParsedRow {
     const parsed = text === undefined ? undefined : this.#options.parser.parse(text, uid);
     if (parsed === undefined || "problem" in parsed) throw this.changedError();

@@ -24,7 +24,7 @@ export interface PreflightOptions {
   readonly parser: RowParser;
   /** The ids of the output files. The pass adds those of the input. */
   readonly table: IdTable;
-  /** At most this many lines, from the start of the file; blank ones do not count. */
+  /** Reads at most this many lines, from the start of the file; blank ones do not count. */
   readonly limit: number;
   /** Rows with the same id: see `RowOptions`. */
   readonly duplicates: "merge" | "keep";
@@ -47,7 +47,7 @@ export interface PreflightOptions {
   readonly uidFields?: readonly string[];
   /** The field of `promptField`. @default none */
   readonly promptField?: string;
-  /** Ends the pass early. */
+  /** Makes the pass throw its reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -85,12 +85,15 @@ export async function preflight(
 /** Bad lines without a row after which a file is suspected to have another format. */
 const FOREIGN_CHECK_LINES = 1_000;
 
+/** Why a line is not a row. */
 interface Problem {
   readonly problem: string;
+  /** Returns what fixes it; "" if unknown. */
   readonly hint?: () => string;
 }
 
 const NO_HINT = () => "";
+/** Characters of a line that are enough to recognize another format. */
 const START_CHARS = 4_096;
 
 function startOf({ text, bytes }: Line): string {
@@ -98,6 +101,7 @@ function startOf({ text, bytes }: Line): string {
     new TextDecoder().decode(bytes?.subarray(0, START_CHARS) ?? new Uint8Array());
 }
 
+/** Decides on lines in order, and counts what it finds. */
 class FirstPass {
   readonly #findings: Findings;
   readonly #options: PreflightOptions;
@@ -167,8 +171,8 @@ class FirstPass {
   }
 
   /**
-   * Rejects a file of another format: its first line looks like one, and more lines are bad than
-   * are rows. (The last element of an array may be a row.)
+   * Rejects a file of another format: its first line looks like that, and more lines are bad than
+   * are rows. Single lines of such a file may be rows, such as the last element of an array.
    *
    * @throws {SourceError} with the format and the command that converts it
    */
@@ -189,6 +193,7 @@ class FirstPass {
     findings.plan.push(isOnDisk ? Todo.Skip : Todo.Bad, sample);
   }
 
+  /** Counts a row that is sent or finished. */
   #count(row: ParsedRow, line: number): void {
     const findings = this.#findings;
     findings.addRow(row, line, this.#requests);
@@ -198,7 +203,7 @@ class FirstPass {
     else findings.addResent(this.#difference);
   }
 
-  /** Decides what to do for one answer, from the flags and the check of its id in the table. */
+  /** Decides what to do for one answer, from the flags and the fingerprint of its id in the table. */
   readonly #decide: OnAnswer = (slot, uid, sample, row) => {
     const { table, changed } = this.#options;
     const { plan } = this.#findings;

@@ -23,17 +23,14 @@ import { GENERATOR_RULES, PLACE_RULES } from "./option_rules.ts";
 import type { ResponseGeneratorOptions, RowOptions, TeacherPlace } from "./options.ts";
 import { checkSamples } from "./admission.ts";
 
-/**
- * The search for the best concurrency tries at most this many attempts in flight, times the number
- * of teachers.
- */
-const MAX_EXPLORED = 1_024;
+/** The most attempts in flight, for each teacher, that `concurrency: "auto"` tries. */
+const MAX_EXPLORED_PER_TEACHER = 1_024;
 
-/** Options that `resolveOptions` fills in. */
-type Resolved = "teachers" | "params" | "concurrency" | "onTruncated" | "duplicates";
+/** The names of options that `resolveOptions` fills in. */
+type FilledInName = "teachers" | "params" | "concurrency" | "onTruncated" | "duplicates";
 
-/** Options that `resolveOptions` turns into others. */
-type Replaced =
+/** The names of options that `resolveOptions` turns into others. */
+type ReplacedName =
   | "teacher"
   | "rpm"
   | "tpm"
@@ -43,7 +40,7 @@ type Replaced =
 
 /** The options of a generator, with all defaults. */
 export interface ResolvedOptions
-  extends RowOptions, Omit<ResponseGeneratorOptions, Replaced | Resolved> {
+  extends RowOptions, Omit<ResponseGeneratorOptions, ReplacedName | FilledInName> {
   readonly teachers: readonly EndpointOptions[];
   /**
    * Creates the options of a teacher that joins later. Limits that its place leaves out are the
@@ -65,11 +62,11 @@ export interface ResolvedOptions
   readonly askedSchema: AskedSchema | undefined;
   /** Notices about `params`, for the start of a run. */
   readonly notices: readonly string[];
-  /** Lanes; while exploring, the most that the search may use. */
+  /** The number of lanes; if `isExploring`, the most that the search may use. */
   readonly concurrency: number;
   /** Whether to search for the best number of attempts in flight (`concurrency: "auto"`). */
   readonly isExploring: boolean;
-  /** Whether a run starts with one attempt at a time. */
+  /** Whether a run starts with one attempt at a time (`carefulStart`). */
   readonly isCareful: boolean;
   readonly retryPolicy: RetryPolicy;
   readonly onTruncated: OnTruncated;
@@ -86,14 +83,12 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   const places = placesOf(options);
   const { params, notices } = checkParams(options.params ?? {});
   const isExploring = options.concurrency === "auto";
-  const explored = Math.min(MAX_CONCURRENCY, MAX_EXPLORED * places.length);
-  const concurrency = options.concurrency === "auto" ? explored : options.concurrency ?? 20;
+  const maxExplored = Math.min(MAX_CONCURRENCY, MAX_EXPLORED_PER_TEACHER * places.length);
+  const concurrency = options.concurrency === "auto" ? maxExplored : options.concurrency ?? 20;
   checkConcurrency(concurrency);
   checkAbove(options, ["rowTimeoutMs", "deadlineMs", "maxTokensCap"]);
   if (options.maxTokensCap !== undefined && options.onTruncated !== "escalate") {
-    throw new TypeError(
-      'Cannot use maxTokensCap alone: set onTruncated to "escalate", too',
-    );
+    throw new TypeError('Cannot use maxTokensCap alone: set onTruncated to "escalate", too');
   }
   if (options.waitForTeacherMs !== Infinity) checkAbove(options, ["waitForTeacherMs"]);
   checkLimits(options);
@@ -117,6 +112,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
     onTruncated: options.onTruncated ?? "error",
     duplicates: options.duplicates ?? "merge",
   };
+  // Only to check the row options: its constructor throws if the template or a field is wrong.
   rowParserOf(resolved);
   checkSendable(resolved);
   return resolved;
@@ -129,8 +125,9 @@ function askedSchema(
 }
 
 /**
- * The parser of a run's rows. `order`: whether the fields of `uidField` come before `id` or after
- * it.
+ * The parser of a run's rows.
+ *
+ * @param order Whether the fields of `uidField` come after `id`, instead of first.
  */
 export function rowParserOf(
   options: ResolvedOptions,

@@ -49,7 +49,7 @@ export interface RunStatus {
   readonly beat: number;
   /** Start of the run, in ISO 8601: distinguishes runs over the same output. */
   readonly started: string;
-  /** Whether the run has ended, so that the file will not be written again. */
+  /** Whether the run has ended: the file will not be written again. */
   readonly ended: boolean;
   /**
    * What the run is doing (see `RunState`), or how it ended: `done`, `halted`, `interrupted` or

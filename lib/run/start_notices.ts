@@ -12,13 +12,14 @@ import type { RunContext } from "./context.ts";
 import { type Findings, MODELS_SHOWN } from "./findings.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 
+/** Notices, one sentence each. */
 export interface StartNotices {
   readonly info: readonly string[];
   /** Probable mistakes. */
   readonly warnings: readonly string[];
 }
 
-/** The estimated cost of the run, as a range. */
+/** Estimates the tokens and the cost of the run, as ranges. */
 export function estimateOf(
   { generator: { teachers, params }, prepared }: Pick<RunContext, "generator" | "prepared">,
   findings: readonly Findings[],
@@ -36,7 +37,7 @@ export function estimateOf(
   });
 }
 
-/** Returns the notices, one sentence each. */
+/** The notices of a run, also those of its teachers and prices. */
 export function startNotices(
   context: Pick<RunContext, "generator" | "prepared">,
   inputs: readonly string[],
@@ -158,8 +159,8 @@ function shortened(lines: readonly string[], rest?: readonly UsedFindings[]): st
   ];
 }
 
-/** Fields next to questions that make no sense without them (in SQuAD, BoolQ, RACE, MMLU, ARC). */
-const OFTEN_ASKED_ABOUT: ReadonlySet<string> = new Set([
+/** Fields that questions refer to, as in SQuAD, BoolQ, RACE, MMLU and ARC. */
+const CONTEXT_FIELDS: ReadonlySet<string> = new Set([
   "context",
   "passage",
   "article",
@@ -178,7 +179,7 @@ function unsentLines(findings: readonly UsedFindings[]): string[] {
   const shown = names.slice(0, MAX_UNSENT_SHOWN).map((name) =>
     /^[\w.[\]-]+$/.test(name) ? name : JSON.stringify(name)
   );
-  const context = names.filter((name) => OFTEN_ASKED_ABOUT.has(name));
+  const context = names.filter((name) => CONTEXT_FIELDS.has(name));
   return [
     `not sent: ${shown.join(", ")}${names.length > shown.length ? ", …" : ""}`,
     ...context.length === 0 ? [] : [

@@ -12,16 +12,16 @@ import { delay as wait } from "../timer.ts";
 import type { RunNotices } from "./context.ts";
 import type { Job } from "./job.ts";
 
-/** Output files that are checked for changes by other processes. */
+/** Output files that are checked for changes by other programs. */
 export interface WatchedOutput {
   /**
-   * Returns what another process has changed; undefined if nothing.
+   * Returns what another program has changed; undefined if nothing.
    *
    * @param isLast Checks closed files as well.
    */
   check(isLast: boolean): Promise<string | undefined>;
   /**
-   * If another process has changed the files, directs lines to new files and adds their paths to
+   * If another program has changed the files, directs lines to new files and adds their paths to
    * `paths`. Rejects if some lines could not be saved.
    */
   moveAway(paths: string[]): Promise<void>;
@@ -29,8 +29,8 @@ export interface WatchedOutput {
 
 const RECHECK_MS = 1_000;
 /**
- * The least time between two checks that find a problem before it counts: timers of a second may
- * fire a little early.
+ * A problem counts if two checks find it that are at least this far apart: a second, less what
+ * timers may fire early.
  */
 const MIN_APART_MS = 900;
 
@@ -109,7 +109,7 @@ export class OutputWatch {
 
   async #check(isLast = false): Promise<void> {
     const problems = await Promise.all(this.#outputs.map((output) => output.check(isLast)));
-    const problem = problems.find((found) => found !== undefined);
+    const problem = problems.find((message) => message !== undefined);
     if (this.#lost !== undefined) {
       // Outputs are already lost: moves further ones at once, without waiting to see the problem
       // twice.

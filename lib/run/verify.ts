@@ -23,7 +23,10 @@ import { type EndpointName, endpointProblem } from "../teacher/mod.ts";
 import type { Audit, Damage } from "./audit.ts";
 import { sumOf } from "../figures.ts";
 
-/** Options of {@linkcode verify}. Row options and samples default to those in `run.json`. */
+/**
+ * Options of {@linkcode verify}. Row options and samples default to those in `run.json`;
+ * `mixedShapes` has no effect, as rows of all shapes are counted.
+ */
 export interface VerifyOptions extends RowOptions {
   /** The input file or files, as named for the run. */
   input: PathLike | readonly PathLike[];
@@ -78,8 +81,8 @@ export interface Verification {
 /**
  * Reads all files of a run, finished or not, and changes nothing.
  *
- * @throws {UsageError | SourceError} when a file cannot be read
- * @throws {RangeError} when `samples` is out of range
+ * @throws {TypeError | RangeError} when an option cannot be used
+ * @throws {UsageError | SourceError | SinkError} when a file cannot be read
  */
 export async function verify(options: VerifyOptions): Promise<Verification[]> {
   checkOptions(options, VERIFY_RULES);
@@ -89,13 +92,13 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
   if (inputs.includes("-")) {
     throw new UsageError('Cannot verify "-": name the file that standard input came from');
   }
-  const findings: Verification[] = [];
+  const verifications: Verification[] = [];
   const { files } = await findInputs(inputs);
   if (options.shard !== undefined) return [await verifyShard(inputs, files, options)];
-  for (const one of await outputFilesOf(files, pathOf(options.output))) {
-    findings.push(await verifyOne(one, options));
+  for (const output of await outputFilesOf(files, pathOf(options.output))) {
+    verifications.push(await verifyOne(output, options));
   }
-  return findings;
+  return verifications;
 }
 
 async function verifyShard(
