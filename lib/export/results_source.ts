@@ -33,9 +33,8 @@ export class ResultsSource implements ExampleSource, Disposable {
     const { paths, format } = options;
     const files = await Promise.all(paths.map((path) => ResultsFile.open(path, options)));
     const source = new ResultsSource(files, format);
-    for (const path of paths) {
+    for (const { path, run } of files) {
       source.sources.set(path, "a results file that is exported");
-      const run = await readRunFile(runFileOf(path));
       if (run === undefined) continue;
       source.sources.set(run.input, inputDescription(path));
       source.origin.push(...originOf(run));
@@ -146,6 +145,8 @@ function runFileOf(results: string): string {
  */
 class ResultsFile implements Disposable {
   readonly path: string;
+  /** The run file next to it; undefined if there is none. */
+  readonly run: RunFile | undefined;
   readonly #reader: ExampleReader;
   readonly #order = new RowOrder();
   // `ignoreBOM`: a byte order mark within the file is damage, and must not be dropped silently.
@@ -158,9 +159,10 @@ class ResultsFile implements Disposable {
   /** The number of results in the file, known after `index`. */
   lineCount = 0;
 
-  private constructor(path: string, reader: ExampleReader) {
+  private constructor(path: string, run: RunFile | undefined, options: RowOptions) {
     this.path = path;
-    this.#reader = reader;
+    this.run = run;
+    this.#reader = new ExampleReader(options, run);
   }
 
   /** The number of selected lines, known after `index`. */
@@ -169,8 +171,7 @@ class ResultsFile implements Disposable {
   }
 
   static async open(path: string, options: RowOptions): Promise<ResultsFile> {
-    const run = await readRunFile(runFileOf(path));
-    return new ResultsFile(path, new ExampleReader(options, run));
+    return new ResultsFile(path, await readRunFile(runFileOf(path)), options);
   }
 
   /**
