@@ -1,13 +1,19 @@
 /**
  * The connections to one teacher. undici's `Pool` searches all its connections for each request;
- * this takes a free one from a stack. The engine's concurrency limits their number.
+ * this takes a free one from a stack. The engine's concurrency limits their number. `WatchTimers`
+ * delays requests until a close of their connection would have been noticed.
  *
  * @module
  */
 
 import { buildConnector } from "../deps/undici.ts";
 import { type Connect, Connection, type ConnectionShared, NO_HTTP2 } from "./connection.ts";
-import { MAX_REACTION_MS, ReusePolicy, WATCH_AFTER_USE_MS, WatchTimers } from "./server_habits.ts";
+import {
+  IDLE_WATCH_MS,
+  MAX_REACTION_MS,
+  ReusePolicy,
+  WATCH_AFTER_USE_MS,
+} from "./server_habits.ts";
 import type { TlsSettings } from "./network_options.ts";
 
 export interface ConnectionsOptions
@@ -152,5 +158,64 @@ export class Connections implements ConnectionShared {
       if (isWatched) this.reuse.onLeftOpen();
     }
     if (this.#usedUp.size > 0) this.#timer ??= this.#scheduleHangUp();
+  }
+}
+
+/** Requests that begin to watch within this time, in milliseconds, share a timer. After the event
+ * loop was blocked, these are all requests of a turn. */
+const GROUP_MS = 1;
+/** If a timer fires this much late, in milliseconds, the event loop was blocked, and has not polled
+ * the sockets since. */
+const LATE_MS = 3;
+
+/** Requests that watch their connections for the same time. */
+interface WatchGroup {
+  readonly watchMs: number;
+  /** When the first request began to watch, by `performance.now`. */
+  readonly startedAt: number;
+  timer: ReturnType<typeof setTimeout>;
+  readonly sends: (() => void)[];
+}
+
+/** Delays requests that watch their connections before they are sent. */
+export class WatchTimers {
+  readonly #groups = new Set<WatchGroup>();
+  #newest: WatchGroup | undefined;
+
+  /** Calls `send` after `watchMs` milliseconds or shortly later, or at `end()`. */
+  add(watchMs: number, send: () => void): void {
+    const newest = this.#newest, now = performance.now();
+    const isSoon = newest !== undefined && now - newest.startedAt < GROUP_MS;
+    if (isSoon && newest.watchMs === watchMs) {
+      newest.sends.push(send);
+      return;
+    }
+    // Longer, because the last request of the group must watch for `watchMs`, too.
+    const timer = setTimeout(() => this.#watched(group), watchMs + GROUP_MS);
+    const group: WatchGroup = { watchMs, startedAt: now, timer, sends: [send] };
+    this.#groups.add(group);
+    this.#newest = group;
+  }
+
+  /** Sends all waiting requests now. */
+  end(): void {
+    for (const group of this.#groups) {
+      clearTimeout(group.timer);
+      this.#send(group);
+    }
+  }
+
+  /** Watches once more if the timer is late: a close may have arrived meanwhile. */
+  #watched(group: WatchGroup): void {
+    const lateMs = performance.now() - group.startedAt - group.watchMs - GROUP_MS;
+    if (lateMs < LATE_MS) return this.#send(group);
+    if (this.#newest === group) this.#newest = undefined;
+    group.timer = setTimeout(() => this.#send(group), IDLE_WATCH_MS);
+  }
+
+  #send(group: WatchGroup): void {
+    this.#groups.delete(group);
+    if (this.#newest === group) this.#newest = undefined;
+    for (const send of group.sends) send();
   }
 }

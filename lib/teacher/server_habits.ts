@@ -40,7 +40,7 @@ const TRIAL_ATTEMPTS = 10;
 /** How long an idle connection is watched before it is used, in milliseconds. undici waits for one
  * turn of the event loop, which is not enough: Deno polls sockets at every 61st turn or when
  * idle. */
-const IDLE_WATCH_MS = 5;
+export const IDLE_WATCH_MS = 5;
 /** How long before its announced timeout a connection is last used, in milliseconds, since requests
  * need time to arrive. At most half the timeout. */
 const MARGIN_MS = 1_000;
@@ -150,54 +150,6 @@ export class ReusePolicy {
 function numberAfter(name: string, text: string): number | undefined {
   const digits = new RegExp(`(?:^|[,;\\s])${name}\\s*=\\s*"?(\\d{1,9})`, "i").exec(text)?.[1];
   return digits === undefined ? undefined : Number(digits);
-}
-
-/** Requests that begin to watch within this time, in milliseconds, share a timer. After the event
- * loop was blocked, these are all requests of a turn. */
-const GROUP_MS = 1;
-
-/** Requests that watch their connections for the same time. */
-interface WatchGroup {
-  readonly watchMs: number;
-  /** When the first request began to watch, by `performance.now`. */
-  readonly startedAt: number;
-  readonly timer: ReturnType<typeof setTimeout>;
-  readonly sends: (() => void)[];
-}
-
-/** Delays requests that watch their connections before they are sent. */
-export class WatchTimers {
-  readonly #groups = new Set<WatchGroup>();
-  #newest: WatchGroup | undefined;
-
-  /** Calls `send` after `watchMs` milliseconds or shortly later, or at `end()`. */
-  add(watchMs: number, send: () => void): void {
-    const newest = this.#newest, now = performance.now();
-    const isSoon = newest !== undefined && now - newest.startedAt < GROUP_MS;
-    if (isSoon && newest.watchMs === watchMs) {
-      newest.sends.push(send);
-      return;
-    }
-    // Longer, because the last request of the group must watch for `watchMs`, too.
-    const timer = setTimeout(() => this.#send(group), watchMs + GROUP_MS);
-    const group = { watchMs, startedAt: now, timer, sends: [send] };
-    this.#groups.add(group);
-    this.#newest = group;
-  }
-
-  /** Sends all waiting requests now. */
-  end(): void {
-    for (const group of this.#groups) {
-      clearTimeout(group.timer);
-      this.#send(group);
-    }
-  }
-
-  #send(group: WatchGroup): void {
-    this.#groups.delete(group);
-    if (this.#newest === group) this.#newest = undefined;
-    for (const send of group.sends) send();
-  }
 }
 
 /** The part of a socket that `HeadFilter` replaces. */
