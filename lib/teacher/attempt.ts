@@ -32,8 +32,8 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   readonly #context: AnswerContext;
   readonly #signal: AbortSignal;
   #connection: Connection;
-  /** The body until it is handed to the socket; then "", to free it. */
-  #request = "";
+  /** The body of the request until it is handed to the socket; then "", to free it. */
+  #requestBody = "";
   #controller: DispatchController | undefined;
   #isSettled = false;
   #isReleased = false;
@@ -68,11 +68,12 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     return this.#controller !== undefined;
   }
 
+  /** Sends the request, once its connection has been watched for a close by the server. */
   start(body: string): void {
     const { deadlines, aborts, connections } = this.#shared;
     deadlines.add(this);
     aborts.add(this.#signal, this);
-    this.#request = body;
+    this.#requestBody = body;
     const watchMs = this.#connection.watchMs();
     if (watchMs > 0) connections.watchTimers.add(watchMs, () => this.#dispatch());
     else this.#dispatch();
@@ -98,7 +99,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   /** undici: the request is about to be written. */
   onRequestStart(controller: DispatchController): void {
     this.#controller = controller;
-    this.#request = "";
+    this.#requestBody = "";
     // The attempt may have ended while the request waited for a connection.
     if (this.#isSettled) controller.abort(ENDED);
   }
@@ -184,7 +185,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   #dispatch(): void {
     if (this.#isReleased) return;
     const { address: { origin, path }, headers } = this.#shared;
-    const body = this.#request;
+    const body = this.#requestBody;
     this.#connection.dispatch({ origin, method: "POST", path, headers, body }, this);
   }
 

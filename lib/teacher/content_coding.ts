@@ -177,8 +177,9 @@ function decompressor(coding: Coding, first: Uint8Array): Decompressor {
 /** Whether bytes may be in this coding: gzip and Zstandard have magic numbers; the others must not
  * look like text. */
 function mayBeIn(coding: Coding, first: Uint8Array): boolean {
-  const [a, b = 0x8b] = first;
-  if (coding === "gzip") return a === 0x1f && b === 0x8b;
+  const [a, b] = first;
+  // The second byte may not have arrived yet.
+  if (coding === "gzip") return a === 0x1f && (b === undefined || b === 0x8b);
   // 0x28 begins a data frame, 0x50 to 0x5f a skippable one.
   if (coding === "zstd") return a === 0x28 || (a & 0xf0) === 0x50;
   return !startsAsText(first);

@@ -22,8 +22,8 @@ export interface CheckedParams {
 /**
  * Checks the parameters of a run or of a row.
  *
- * @returns The parameters with `extra_body` flattened: it belongs to the Python client, and servers
- * ignore it.
+ * @returns The parameters with `extra_body` flattened, which belongs to the Python client and which
+ * servers ignore; and a notice of that.
  * @throws {RangeError} If `n` requests more than one answer.
  * @throws {TypeError} If Retort sets a parameter itself, one holds a credential (the message omits
  * it), or `extra_body` is not an object.
@@ -130,13 +130,13 @@ const NAMES = {
     search_mode search_recency_filter speculation user_security_context`,
 };
 
-const KNOWN: ReadonlySet<string> = new Set(
+const KNOWN_NAMES: ReadonlySet<string> = new Set(
   Object.values(NAMES).flatMap((names) => names.split(/\s+/)),
 );
 
 /** A sentence for each parameter that no server is known to have. */
 export function unknownParamNotices(names: readonly string[]): string[] {
-  return names.filter((name) => !KNOWN.has(name)).map((name) => {
+  return names.filter((name) => !KNOWN_NAMES.has(name)).map((name) => {
     const meant = nearestParam(name);
     const hint = meant === undefined ? "" : `. Did you mean "${meant}"?`;
     return `The parameter "${name}" is not one that servers are known to have, ` +
@@ -147,7 +147,7 @@ export function unknownParamNotices(names: readonly string[]): string[] {
 /** The known parameter that a misspelling such as `maxTokens`, `max-tokens` or `temprature`
  * probably means. */
 function nearestParam(name: string): string | undefined {
-  const words = [...KNOWN];
+  const words = [...KNOWN_NAMES];
   const plain = plainOf(name);
   const same = words.find((word) => plainOf(word) === plain);
   if (same !== undefined) return same;

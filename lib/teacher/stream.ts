@@ -255,8 +255,8 @@ export class StreamReader implements EventSink {
   }
 }
 
-/** Whether a usage counts 0 tokens after another usage did not, as at the end of some gateways'
- * streams. */
+/** Whether a usage counts 0 tokens although another usage came before it, as at the end of some
+ * gateways' streams. */
 function isLateZero(usage: unknown, before: unknown): boolean {
   if (before === undefined) return false;
   const { prompt_tokens: prompt, completion_tokens: completion } = asObject(usage) ?? {};

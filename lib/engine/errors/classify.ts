@@ -70,7 +70,7 @@ const PLAIN_HTTP = halt(
 );
 
 /** Verdicts on connections that another attempt does not fix, by error code. */
-const CONNECTIONS: ReadonlyMap<string, Verdict> = new Map([
+const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   [
     "certificate",
     halt("Check the address, and name the authority that signed the certificate (--ca-file)"),
@@ -90,19 +90,19 @@ const CONNECTIONS: ReadonlyMap<string, Verdict> = new Map([
 ]);
 
 /** Statuses that mean a wrong address for every row. */
-const WRONG_ADDRESS = new Set([404, 405, 410, 426]);
+const WRONG_ADDRESS_STATUSES = new Set([404, 405, 410, 426]);
 /** 529 is Anthropic's status for overload. */
-const OVERLOADED = new Set([503, 529]);
+const OVERLOAD_STATUSES = new Set([503, 529]);
 /** 424: TGI and Bedrock, if generation failed. 499: Groq, if it gave up. 444: nginx, for a
  * connection that it closed. */
-const FAULTS = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
+const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
 
 /** A response of status 200 with neither a completion nor an error. */
 const BROKEN: Verdict = { ...FAULT, type: "response" };
 /** LM Studio responds to unknown paths with status 200 and its own text. */
 const UNKNOWN_TEXT: Verdict = { ...BROKEN, otherServer: "probable" };
 /** Verdicts on responses of status 200 without a completion, by error code. */
-const BROKEN_ANSWERS: ReadonlyMap<string, Verdict> = new Map([
+const BROKEN_ANSWER_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   ["broken_answer", BROKEN],
   // From another server, or from a portal in between.
   ["web_page", { ...BROKEN, otherServer: "certain" }],
@@ -174,7 +174,7 @@ function verdictOnRejection({ message, code }: TeacherError): Verdict {
 function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
   if (error.isUnreachable || hasAnswered && error.code === "certificate") return UNREACHABLE;
   if (error.type === "timeout") return TIMEOUT;
-  if (error.type === "network") return CONNECTIONS.get(error.code ?? "") ?? FAULT;
+  if (error.type === "network") return CONNECTION_VERDICTS.get(error.code ?? "") ?? FAULT;
   if (error.type === "unfinished") return error.code === "broken_off" ? FAULT : UNPROVEN;
   if (error.type === "empty") return FAULT;
   if (error.type === "filtered") return FILTERED;
@@ -204,7 +204,7 @@ function verdictWithoutStatus(error: TeacherError): Verdict {
   const verdict = verdictByCode(error) ?? loadVerdict(error);
   if (verdict !== undefined) return verdict;
   if (error.type === "server" || isFaultCode(error.code)) return FAULT;
-  return BROKEN_ANSWERS.get(error.code ?? "") ??
+  return BROKEN_ANSWER_VERDICTS.get(error.code ?? "") ??
     (error.status === undefined ? FAIL : verdictByMessage(error));
 }
 
@@ -229,7 +229,7 @@ function verdictOnServerError(error: TeacherError, status: number): Verdict {
   if (status === 511) return ADDRESS;
   // Not implemented, or another version of HTTP: another attempt cannot help.
   if (status === 501 || status === 505) return FAIL;
-  return loadVerdict(error) ?? (OVERLOADED.has(status) ? OVERLOAD : FAULT);
+  return loadVerdict(error) ?? (OVERLOAD_STATUSES.has(status) ? OVERLOAD : FAULT);
 }
 
 function verdictOnClientError(error: TeacherError, status: number): Verdict {
@@ -249,7 +249,7 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   }
   if (isAboutQuota(message)) return isRelayed ? RATE_LIMIT : BILLING;
   if (isOverloadCode(error.code) || status === 403 && isLoadCode(error.code)) return OVERLOAD;
-  if (FAULTS.has(status) || isAboutCrash(message)) return FAULT;
+  if (FAULT_STATUSES.has(status) || isAboutCrash(message)) return FAULT;
   if (isRelayed) return verdictOnRelayed(error);
   if (isFiltered(message, error.code)) return FILTERED;
   // Firewalls answer some prompts with a web page, which says nothing about the key.
@@ -259,7 +259,7 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   if (isAboutModel(message)) return MODEL;
   if (isAboutKey(message)) return KEY;
   if (status === 403 || isAboutRegion(message)) return PERMISSION;
-  return WRONG_ADDRESS.has(status) && !isAboutFile(message) ? ADDRESS : FAIL;
+  return WRONG_ADDRESS_STATUSES.has(status) && !isAboutFile(message) ? ADDRESS : FAIL;
 }
 
 /** The verdict on a 4xx of a provider behind a router. The provider's key, bill, paths and faults
