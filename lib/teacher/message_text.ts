@@ -84,7 +84,7 @@ function jsonOf(content: unknown): string {
   return isEmpty || "type" in content || isTooDeep(content) ? "" : JSON.stringify(content);
 }
 
-/** The reasoning in `provider_specific_fields`, for fields that LiteLLM does not know. */
+/** The reasoning in `provider_specific_fields`, where LiteLLM puts fields that it does not know. */
 function providerFieldOf(fields: unknown): string {
   const { reasoning_content, reasoning } = asObject(fields) ?? {};
   return textOf(reasoning_content) || textOf(reasoning);

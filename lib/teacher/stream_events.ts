@@ -136,4 +136,5 @@ function isKeepAlive(text: string, event: string | undefined): boolean {
 }
 
 const KEEP_ALIVE = /^(?::|(?:ping|pong|heart-?beat|(?:keep)?-?alive)\b)/i;
+/** Longer texts, in characters, are no keep-alives: an answer may begin with such a word. */
 const MAX_KEEP_ALIVE_CHARS = 60;
