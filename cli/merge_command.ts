@@ -129,8 +129,7 @@ function printProblems(report: MergeReport, options: MergeOptions, io: Io): void
     }
     const isDamaged = problems.some(({ kind }) => kind === "damaged");
     const advice = isDamaged
-      ? "Nothing was written. Repair the damaged files, run those runs again, or add --no-proof to " +
-        "join all results without comparing them with the input"
+      ? "Nothing was written. Repair the damaged files, or run those runs again"
       : partialAdvice(options);
     const count = new Set(problems.map(({ run }) => run)).size;
     const outcome = results === null ? "Cannot merge" : "Merged in part";

@@ -6,7 +6,7 @@
 
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { compressedCopyOf, exists } from "../files.ts";
+import { compressedCopyOf, exists, hasContent } from "../files.ts";
 import { sumOf } from "../figures.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
@@ -124,6 +124,7 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
       `Cannot use "${output}" as the output of runs: there are no runs in it. ${advice}`,
     );
   }
+  if (needsRunFile && name === undefined) await refuseWithoutRunFile(folder, names);
   return await Promise.all(stems.map(async (stem) => {
     const path = folder === "." ? stem : `${folder}/${stem}`;
     const runFile = await readRunFile(`${path}.run.json`);
@@ -184,6 +185,19 @@ async function resultsStems(folder: string, names: ReadonlySet<string>): Promise
     }
   }
   return [...stems];
+}
+
+/** Throws if results would be left out because their run file is gone. */
+async function refuseWithoutRunFile(folder: string, names: ReadonlySet<string>): Promise<void> {
+  for (const stem of await resultsStems(folder, names)) {
+    if (names.has(`${stem}.run.json`)) continue;
+    const results = await resultsPathOf(`${folder}/${stem}`, names);
+    if (!(await hasContent(results)) || !(await holdsOwnLines(results, "results"))) continue;
+    throw new UsageError(
+      `Cannot merge "${results}": there is no "${stem}.run.json", and its input is not known. Move ` +
+        "it away, or add --no-proof to join all results without their inputs",
+    );
+  }
 }
 
 /** Whether a stem is that of another file of Retort's next to results. */

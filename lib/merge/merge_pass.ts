@@ -243,12 +243,14 @@ export class MergePass {
       this.problems.push({ run: run.name, kind, message });
     const results = `"${run.files.results}"`;
     if (lines.repeated.length > 0) {
-      add("damaged", `${results} has more than one result for ${quoted(lines.repeated)}`);
+      const what = `more than one result for ${quoted(lines.repeated)}`;
+      add("damaged", `${results} has ${what}. --no-proof keeps the first`);
     }
     const orphans = isWhole ? lines.orphans : 0;
     if (orphans > 0) {
       const what = formatCountOf(orphans, "result");
-      add("damaged", `${results} has ${what} of rows that are not in its input`);
+      const where = "of rows that are not in its input";
+      add("damaged", `${results} has ${what} ${where}. --no-proof keeps them`);
     }
     if (pending === 0) return;
     const rows = pending === 1 ? "1 row is" : `${formatCount(pending)} rows are`;

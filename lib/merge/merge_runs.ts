@@ -4,8 +4,8 @@
  * @module
  */
 
-import { UsageError } from "../errors.ts";
-import { hasContent, statOf } from "../files.ts";
+import { SourceError, UsageError } from "../errors.ts";
+import { exists, hasContent, statOf } from "../files.ts";
 import {
   amount,
   callback,
@@ -68,7 +68,9 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   if (knownProblems.length > 0 && !partial) {
     return { ...EMPTY, runs: runs.length, problems: knownProblems, inputChanges: changesOf(runs) };
   }
-  await checkOutputs(runs.flatMap(({ pieces }) => pieces.map(({ path }) => path)), [files]);
+  const inputs = [...new Set(runs.flatMap(({ pieces }) => pieces.map(({ path }) => path)))];
+  if (proof) await checkInputs(inputs);
+  await checkOutputs(inputs, [files]);
   await makeFolders([files]);
   using _lock = await acquireLock(files.lock);
   await (options.replace ? checkReplaceable : checkEmpty)(files);
@@ -109,6 +111,17 @@ async function checkReplaceable({ results, failures, runJson }: OutputFiles): Pr
     `Cannot replace "${results}": a run has written to it, whose answers would be lost. Name another ` +
       "output, or move it away",
   );
+}
+
+async function checkInputs(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    if (await exists(path)) continue;
+    throw new SourceError(
+      `Cannot read the input "${path}": no such file in "${Deno.cwd()}". Merge in the folder that the ` +
+        "runs were started in, or add --no-proof to join results without their inputs",
+      { path },
+    );
+  }
 }
 
 /** Throws if runs have different settings, or if several have given rows ids such as `<uid>~2`. */

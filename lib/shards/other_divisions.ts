@@ -200,18 +200,36 @@ async function ownResultsIn(paths: readonly string[]): Promise<string | undefine
 }
 
 function refused(what: string, { division, path }: Answers): OtherDivisionError {
-  const { stem, count } = division;
+  return new OtherDivisionError(
+    `Cannot run ${what}: "${path}" and others hold answers of ${division.count} shards, which would be ` +
+      `paid for again. Continue those shards with the inputs that they were given. To send all rows ` +
+      `again, name another output folder. To continue without --shard, ${
+        mergeAdvice(division, "--partial")
+      }`,
+  );
+}
+
+/** How to continue the answers of a division without `--shard`. */
+function mergeAdvice({ stem, count }: Division, flag: "--partial" | "--no-proof"): string {
   const { start, name } = splitPath(stem);
   const merged = `${start}merged/${name}.jsonl`;
   const merge = commandText(
-    ...["merge", `${stem}.jsonl`, "--shards", String(count), "--partial", "-o", merged],
+    ...["merge", `${stem}.jsonl`, "--shards", String(count), flag, "-o", merged],
   );
-  return new OtherDivisionError(
-    `Cannot run ${what}: "${path}" and others hold answers of ${count} shards, which would be paid ` +
-      `for again. Continue those shards with the inputs that they were given, or name another ` +
-      `output folder. To continue without --shard, merge what is there:\n  ${merge}\n` +
-      `and run the inputs of those shards with -o ${shellWord(merged)}`,
-  );
+  return `merge what is there:\n  ${merge}\nand run the inputs of those shards with -o ${
+    shellWord(merged)
+  }`;
+}
+
+/** What can be done with a division whose input has changed, apart from restoring that. */
+export async function changedInputAdvice(division: Division, inputs: number): Promise<string> {
+  if (await firstAnswers([division]) === undefined) {
+    return `or remove "${division.path}": no shard has answered yet`;
+  }
+  const again = "or name another output folder to send all rows again";
+  // A run continues the results of several inputs only by the run file of a proven merge.
+  if (inputs > 1) return again;
+  return `${again}. To send only what has changed, ${mergeAdvice(division, "--no-proof")}`;
 }
 
 async function namesIn(folder: string): Promise<string[]> {

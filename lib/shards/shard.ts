@@ -16,7 +16,12 @@ import { shellWord } from "../printable.ts";
 import { acquireLock, type Lock } from "../sink/mod.ts";
 import { delay } from "../timer.ts";
 import { divide, type PlannedInput, type ShardPlan } from "./divide.ts";
-import { type OwnOutput, refuseOtherDivisions } from "./other_divisions.ts";
+import {
+  changedInputAdvice,
+  type Division,
+  type OwnOutput,
+  refuseOtherDivisions,
+} from "./other_divisions.ts";
 import { planPathOf, readPlan, writePlan } from "./plan_file.ts";
 
 /** One of several contiguous parts of an input. */
@@ -139,16 +144,16 @@ export async function pinnedPlan(
   count: number,
   options: PinOptions = {},
 ): Promise<ShardPlan> {
-  const path = planPathOf(output.stem, count);
+  const { stem } = output, path = planPathOf(stem, count), division = { path, stem, count };
   await refuseOtherDivisions(output, files, count);
   const pinned = await readPlan(path);
-  if (pinned !== undefined) return await checkPlan(pinned, path, files, options.input);
+  if (pinned !== undefined) return await checkPlan(pinned, division, files, options.input);
   if (options.writes === false) return await divide(files, count, options.input);
   await makeFolder(dirname(path));
   using _lock = await waitForLock(path.replace(/\.json$/, ".lock"), options);
   // Another process may have written it while this one waited.
   const written = await readPlan(path);
-  if (written !== undefined) return await checkPlan(written, path, files, options.input);
+  if (written !== undefined) return await checkPlan(written, division, files, options.input);
   const plan = await divide(files, count, options.input);
   await writePlan(path, plan);
   return plan;
@@ -157,10 +162,11 @@ export async function pinnedPlan(
 /** Checks that the borders are those of these files, and returns them with the paths of now. */
 async function checkPlan(
   plan: ShardPlan,
-  path: string,
+  division: Division,
   files: readonly string[],
   { inputFormat, jsonColumns }: InputOptions = {},
 ): Promise<ShardPlan> {
+  const { path, stem } = division;
   const names = files.map((file) => basename(file));
   const plannedNames = plan.inputs.map((input) => basename(input.path));
   const replaced = plannedNames.find((name, i) => name !== names[i]);
@@ -169,12 +175,14 @@ async function checkPlan(
     const difference = replaced === undefined ? `without "${added}"` : `"${replaced}" among them`;
     throw new UsageError(
       `Cannot use the borders in "${path}": they were made for other files, ${difference}. Name the ` +
-        "same inputs in the same order, or another output",
+        `same inputs in the same order and -o ${
+          shellWord(`${stem}.jsonl`)
+        }, or another output folder`,
     );
   }
   const inputs: PlannedInput[] = [];
   for (const [i, input] of plan.inputs.entries()) {
-    await checkUnchanged(files[i], input, path);
+    await checkUnchanged(files[i], input, division, files.length);
     const isDifferent = (inputFormat !== undefined && inputFormat !== input.format) ||
       (jsonColumns !== undefined && String(jsonColumns) !== String(input.json_columns ?? ""));
     if (isDifferent) {
@@ -191,7 +199,12 @@ async function checkPlan(
   return { ...plan, inputs };
 }
 
-async function checkUnchanged(file: string, planned: PlannedInput, path: string): Promise<void> {
+async function checkUnchanged(
+  file: string,
+  planned: PlannedInput,
+  division: Division,
+  inputs: number,
+): Promise<void> {
   const what = await changeOf(file, planned);
   if (what === undefined) return;
   // A copy has the content, but not the time.
@@ -199,8 +212,8 @@ async function checkUnchanged(file: string, planned: PlannedInput, path: string)
     ? ""
     : ` and its time (touch -d ${new Date(planned.mtime).toISOString()} ${shellWord(file)})`;
   throw new SourceError(
-    `Cannot use "${file}" in shards: it has changed since the borders in "${path}" were made ` +
-      `(${what}). Restore it${time}, or name another output`,
+    `Cannot use "${file}" in shards: it has changed since the borders in "${division.path}" were ` +
+      `made (${what}). Restore it${time}, ${await changedInputAdvice(division, inputs)}`,
     { path: file },
   );
 }

@@ -700,3 +700,19 @@ function wordsOf(command: string): string[] {
     .outputSync();
   return new TextDecoder().decode(stdout).trimEnd().split("\n");
 }
+
+Deno.test("results without a run file, and inputs that are not there, are refused with a way out", async () => {
+  await using dir = await tempDir();
+  const a = await dir.write("a.jsonl", prompts(0, 10)),
+    b = await dir.write("b.jsonl", prompts(10, 15));
+  for (const input of [a, b]) await runShard(input, dir.path("out/"), {});
+  await Deno.remove(dir.path("out/b.run.json"));
+  const merge = (proof: boolean) =>
+    mergeRuns({ outputs: dir.path("out/"), output: dir.path("all.jsonl"), proof, replace: true });
+  await assertRejects(() => merge(true), UsageError, 'there is no "b.run.json"');
+  assertEquals((await merge(false)).succeeded, 15);
+  await Deno.remove(dir.path("out/b.jsonl"));
+  await Deno.remove(a);
+  await assertRejects(() => merge(true), SourceError, "or add --no-proof");
+  assertEquals((await merge(false)).succeeded, 10);
+});

@@ -361,3 +361,28 @@ Deno.test("the merged answers to a folder are not paid for again by its files or
   }
   assertEquals((await runShard(input, output, {})).asked, []);
 });
+
+Deno.test("the ways out of a changed input work", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out/");
+  await runShards(input, output, 2);
+  await dir.write("in.jsonl", [...prompts(0, 9), { prompt: "new" }]);
+  const again = () => runShard(input, output, { shard: { index: 0, count: 2 } });
+  const { message } = await assertRejects(again, SourceError, "it has changed since");
+  const merged = dir.path("out/merged/in.jsonl");
+  assertStringIncludes(message, `out/in.jsonl --shards 2 --no-proof -o ${merged}\nand run`);
+  await mergeRuns({ outputs: dir.path("out/in.jsonl"), output: merged, shards: 2, proof: false });
+  assertEquals((await runShard(input, merged, {})).asked, ["new"]);
+  // Other files are refused with the name that keeps the output the same.
+  const files = [
+    await dir.write("x/a.jsonl", prompts(0, 5)),
+    await dir.write("x/b.jsonl", prompts(5, 10)),
+  ];
+  await runShard(dir.path("x"), output, { shard: { index: 0, count: 2 } });
+  await dir.write("x/c.jsonl", prompts(10, 20));
+  const more = () => runShard(dir.path("x"), output, { shard: { index: 1, count: 2 } });
+  const refused = await assertRejects(more, UsageError, 'without "c.jsonl"');
+  assertStringIncludes(refused.message, `-o ${dir.path("out/x.jsonl")}`);
+  const named = dir.path("out/x.jsonl");
+  assertEquals((await runShard(files, named, { shard: { index: 1, count: 2 } })).asked.length, 5);
+});
