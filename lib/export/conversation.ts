@@ -5,6 +5,7 @@
  * @module
  */
 
+import { originOf } from "../answer_uid.ts";
 import { isObject } from "../json.ts";
 import type { RowOptions } from "../run/mod.ts";
 import { ParsedRow, parseLossless, RowParser } from "../source/mod.ts";
@@ -53,6 +54,7 @@ export class ConversationReader {
   readonly #plain: RowParser;
   /** Fields that make the prompt, and so cannot hold the answer. */
   readonly #promptFields: ReadonlySet<string>;
+  readonly #uidField: readonly string[] | undefined;
 
   /** @param rows How prompts are made from rows, as for a run. */
   constructor(rows: RowOptions) {
@@ -61,6 +63,7 @@ export class ConversationReader {
     this.#parser = new RowParser({ ...rows, runParams });
     this.#asSent = new RowParser(rows);
     this.#plain = new RowParser({ runParams });
+    this.#uidField = rows.uidField;
     const placeholders = [...(rows.template ?? "").matchAll(/\{\{\s*([^{}\s]+)\s*\}\}/g)];
     const templateFields = placeholders.map(([, name]) => name);
     this.#promptFields = new Set([...templateFields, rows.promptField ?? ""]);
@@ -78,9 +81,8 @@ export class ConversationReader {
     const last = row.messages.at(-1);
     if (this.#hasResponse(json)) {
       const result = this.#resultOf(row, text, json);
-      return result instanceof NoConversation
-        ? result
-        : { ...origin, rowUid: row.uid, tools, ...result };
+      const { inputUid: rowUid } = originOf(json, this.#uidField);
+      return result instanceof NoConversation ? result : { ...origin, rowUid, tools, ...result };
     }
     if (last?.role === "assistant") {
       const prompt = { rowUid: row.uid, messages: row.messages.slice(0, -1), tools };

@@ -58,7 +58,7 @@ export interface WriteOptions extends RowOptions {
   excludeUids?: readonly string[];
   /** Columns to write, in this order. @default all columns */
   columns?: readonly string[];
-  /** Leaves out rows whose prompt and answer are those of an earlier row. @default false */
+  /** Leaves out rows whose prompt and answers are those of an earlier row. @default false */
   dedupe?: boolean;
   /** Shuffles the rows; the same number gives the same order. @default input order */
   shuffle?: number;

@@ -145,7 +145,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     }
   }
 
-  /** Counts a row that is selected, or the problem of one that cannot be. Returns which it is. */
+  /** Counts a selected row, or the problem of a bad one. Returns whether the row is selected. */
   #admit(
     example: Example | NoConversation,
     line: number,
@@ -176,7 +176,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       return conversation;
     }
     const example = new TextExample(text, file, line, value);
-    // A row that is no conversation is divided and compared by its text.
+    // The text of a row that is no conversation decides whether it is for validation, and a copy.
     return validation === 0 && !dedupe ? example : Object.assign(example, {
       rowUid: validation > 0 ? sha256Hex(text) : "",
       response: dedupe ? text : "",

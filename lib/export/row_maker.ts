@@ -98,10 +98,9 @@ export class RowMaker {
     }
     if (this.#options.format === "logprobs" && !this.#hasLogprobs(example)) return false;
     if (this.#seen === undefined) return true;
-    const { messages, response, reasoning, toolCalls, tools } = example;
-    return this.#seen.add(
-      xxHash64Hex(jsonOf([messages, response, reasoning, toolCalls ?? [], tools ?? []])),
-    );
+    const { messages, response, reasoning, toolCalls = [], tools = [], rejected } = example;
+    const content = [messages, response, reasoning, toolCalls, tools, rejected];
+    return this.#seen.add(xxHash64Hex(jsonOf(content)));
   }
 
   /** Records the columns of a row. Returns what the format has no place for, if anything. */

@@ -164,6 +164,9 @@ Deno.test("duplicates and validation rows are determined by the conversation and
   );
   await dir.write("a.jsonl", rows);
   assertEquals((await convert(dir, "a.jsonl", "b.jsonl", { dedupe: true })).rows, 100);
+  const pairs = ["b", "c", "b"].map((rejected) => ({ prompt: "p", chosen: "a", rejected }));
+  await dir.write("pairs.jsonl", pairs);
+  assertEquals((await convert(dir, "pairs.jsonl", "pairs.json", { dedupe: true })).rows, 2);
   const split = await convert(dir, "a.jsonl", "c.jsonl", { validation: 0.2 });
   await convert(dir, "a.jsonl", "d.csv", { validation: 0.2, format: "messages" });
   const held = await dir.rows("c.validation.jsonl");

@@ -101,6 +101,13 @@ Deno.test("--validation takes the same rows each time, with all answers to a row
   assertEquals(validation.filter((prompt) => training.has(prompt)), []);
   for (const prompt of held) assert(!training.has(prompt), prompt);
   await assertRejects(() => exportFrom(dir, { validation: 0.1, replace: false }), UsageError);
+  const input = dir.path("out.jsonl"), output = dir.path("converted.jsonl");
+  await convertFiles({ input, output, format: "messages", validation: 0.1 });
+  assertEquals(
+    new Set(await promptsOf(dir, "converted.validation.jsonl")),
+    new Set(validation),
+    "convert splits results as export does",
+  );
 });
 
 Deno.test("--columns takes some columns, in their order", async () => {
