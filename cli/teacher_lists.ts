@@ -10,6 +10,7 @@ import {
   EndpointWatch,
   type ListChange,
   type ListSource,
+  type SourceDependencies,
   sourceOf,
   type WatchOptions,
 } from "../lib/endpoints/mod.ts";
@@ -40,6 +41,17 @@ export interface OpenLists extends AsyncDisposable {
   readonly list: TeacherList;
 }
 
+export interface OpenListsOptions {
+  /** How long to wait for each name, in milliseconds. */
+  readonly waitMs: number;
+  /** Called once for each name that has no address yet, with a message for the user. */
+  readonly onWait?: (message: string) => void;
+  /** See `WatchOptions`. */
+  readonly every?: WatchOptions["every"];
+  /** What tests replace. */
+  readonly dependencies?: SourceDependencies;
+}
+
 /** How long to wait before a DNS name without addresses is looked up again. */
 const RETRY_MS = 2_000;
 
@@ -47,22 +59,21 @@ const RETRY_MS = 2_000;
  * Reads the lists for the first time. If a DNS name has no address yet, waits for one: its pods may
  * still be starting.
  *
- * @param waitMs How long to wait for each name.
- * @param every See `WatchOptions`.
  * @throws {UsageError} if a list cannot be used
  */
 export async function openLists(
   lists: readonly NamedList[],
-  waitMs: number,
-  every?: WatchOptions["every"],
+  { waitMs, onWait, every, dependencies }: OpenListsOptions,
 ): Promise<OpenLists> {
   await using opening = new AsyncDisposableStack();
   const teachers = opening.use(new ListedTeachers());
   const places: TeacherPlace[] = [];
   const opened: OpenList[] = [];
   for (const { text, make } of lists) {
-    const source = listOf(text);
-    const entries = await firstEntries(source, text.startsWith("@") ? 0 : waitMs);
+    const source = listOf(text, dependencies);
+    const entries = text.startsWith("@")
+      ? await firstEntries(source, { waitMs: 0 })
+      : await firstEntries(source, { waitMs, onWait, dependencies });
     const list = { source, entries, make };
     for (const entry of entries) {
       const place = await teachers.join(list, entry);
@@ -227,28 +238,31 @@ function placeOf({ created, entries }: Listed): TeacherPlace {
   return { ...created, weight, maxConcurrency: max };
 }
 
-function listOf(text: string): ListSource {
+function listOf(text: string, dependencies?: SourceDependencies): ListSource {
   try {
-    return sourceOf(text);
+    return sourceOf(text, dependencies);
   } catch (error) {
     throw new UsageError(`Cannot use --base-url "${text}": ${(error as Error).message}`);
   }
 }
 
 /** Reads a list for the first time; tries again for `waitMs` if that fails. */
-async function firstEntries(source: ListSource, waitMs: number): Promise<EndpointEntry[]> {
+async function firstEntries(
+  source: ListSource,
+  { waitMs, onWait, dependencies: { pause = delay } = {} }: OpenListsOptions,
+): Promise<EndpointEntry[]> {
   const end = performance.now() + waitMs;
-  while (true) {
+  for (let hasWaited = false;; hasWaited = true) {
     try {
       return (await source.read()).entries;
     } catch (error) {
-      if (performance.now() < end) {
-        await delay(RETRY_MS);
-        continue;
+      const reason = (error as Error).message;
+      if (performance.now() >= end) {
+        throw new UsageError(`Cannot use the list ${source.name} (--base-url): ${reason}`);
       }
-      throw new UsageError(
-        `Cannot use the list ${source.name} (--base-url): ${(error as Error).message}`,
-      );
+      const most = waitMs === Infinity ? "" : ` (${waitMs / 1_000} s at most)`;
+      if (!hasWaited) onWait?.(`Waiting for ${source.name}: ${reason}${most}`);
+      await pause(RETRY_MS);
     }
   }
 }

@@ -55,7 +55,7 @@ export async function openTeachers(
     : [await openSimulated(simulation, settings, specs, stack)];
   const { places = [], list } = lists.length === 0
     ? {}
-    : stack.use(await openListsOf(lists, openListed, settings));
+    : stack.use(await openListsOf(lists, openListed, settings, io));
   // Nothing has failed: from now on the caller closes the teachers.
   const open = stack.move();
   return {
@@ -70,6 +70,7 @@ async function openListsOf(
   lists: readonly NamedTeacher[],
   make: (teacher: NamedTeacher) => Promise<ListedPlace>,
   settings: Settings,
+  io: Io,
 ) {
   const { openLists } = await import("./teacher_lists.ts");
   const wait = settings.text("wait") === "" ? Infinity : settings.milliseconds("wait");
@@ -78,7 +79,10 @@ async function openListsOf(
       text: list.baseUrl,
       make: ({ url }) => make({ ...list, baseUrl: url }),
     })),
-    wait ?? DEFAULT_WAIT_MS,
+    {
+      waitMs: wait ?? DEFAULT_WAIT_MS,
+      onWait: (message) => io.writeErr(`${message}\n`),
+    },
   );
 }
 

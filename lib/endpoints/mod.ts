@@ -7,5 +7,12 @@
  * @module
  */
 
-export { type EndpointEntry, isList, type ListSource, parseEndpoints, sourceOf } from "./source.ts";
+export {
+  type EndpointEntry,
+  isList,
+  type ListSource,
+  parseEndpoints,
+  type SourceDependencies,
+  sourceOf,
+} from "./source.ts";
 export { EndpointWatch, type ListChange, type WatchOptions } from "./watch.ts";

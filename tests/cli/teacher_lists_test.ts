@@ -25,10 +25,11 @@ async function opened(texts: readonly string[]) {
   };
   for (const [i, text] of texts.entries()) await dir.write(`${i}.txt`, text);
   const named = texts.map((_, i) => ({ text: `@${dir.path(`${i}.txt`)}`, make }));
-  const lists = await openLists(named, 0, (_ms, look) => {
+  const every = (_ms: number, look: () => Promise<void>) => {
     looks.push(look);
     return () => {};
-  });
+  };
+  const lists = await openLists(named, { waitMs: 0, every });
   const { places, list } = lists;
   const current = new Map(places.map((place) => [place.teacher, place]));
   const stop = list.watch(({ joined, left, changed = [] }) => {
@@ -149,4 +150,24 @@ Deno.test("an address that joins two lists at the same time is one teacher", asy
   for (const list of [0, 1]) await lists.write(list, `${A}\n`);
   await lists.look();
   assertEquals(lists.current(), [A]);
+});
+
+Deno.test("a name that has no address yet is waited for, and the user is told", async () => {
+  const said: string[] = [];
+  let lookups = 0;
+  const dependencies = {
+    resolve: (_name: string, type: "A" | "AAAA") =>
+      type === "A" && ++lookups > 3
+        ? Promise.resolve(["10.0.0.1"])
+        : Promise.reject(new Deno.errors.NotFound("no record")),
+    pause: () => Promise.resolve(),
+  };
+  const make = ({ url }: { url: string }) => ({
+    teacher: { address: url, complete: () => Promise.reject(new Error()) },
+  });
+  const name = "dns+http://vllm:8000/v1", onWait = (message: string) => said.push(message);
+  const options = { waitMs: 5_000, onWait, dependencies };
+  await using lists = await openLists([{ text: name, make }], options);
+  assertEquals(lists.places.map(({ teacher }) => teacher.address), ["http://10.0.0.1:8000/v1"]);
+  assertEquals(said, [`Waiting for ${name}: the name has no address (5 s at most)`]);
 });
