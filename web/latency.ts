@@ -24,7 +24,7 @@ const BUCKETS = 27 * PER_OCTAVE;
 /** Duration of a slot of the window. */
 const SLOT_MS = 5_000;
 
-/** Number of slots in the window of 30 s. */
+/** Number of slots in the window: the current one and 25 s before it. */
 const SLOTS = 6;
 
 /** Percentiles in milliseconds; null if nothing was measured. */
@@ -130,15 +130,16 @@ export class Latency {
    * Returns the number of durations below 2, 4, 8, … ms, up to 37 hours: the counts are cumulative.
    */
   octaves(): { upToMs: number; count: number }[] {
-    const bounds: { upToMs: number; count: number }[] = [];
+    const octaves: { upToMs: number; count: number }[] = [];
     let count = 0;
     for (let i = 0; i < BUCKETS; i++) {
       count += this.#all[i];
-      if ((i + 1) % PER_OCTAVE === 0) bounds.push({ upToMs: lowerBound(i + 1), count });
+      if ((i + 1) % PER_OCTAVE === 0) octaves.push({ upToMs: lowerBound(i + 1), count });
     }
-    return bounds;
+    return octaves;
   }
 
+  /** Makes the slot of this time the current one, and empties those that have become too old. */
   #moveTo(nowMs: number): void {
     const slot = slotAt(nowMs);
     if (slot === this.#slot) return;

@@ -61,6 +61,7 @@ export class RunFigures {
     return this.#teachers.size;
   }
 
+  /** Counts rows that have just finished. */
   add(outcomes: readonly Outcome[]): void {
     const nowMs = this.#now();
     for (const outcome of outcomes) {
@@ -69,7 +70,7 @@ export class RunFigures {
       if (completion === undefined) continue;
       const { finishReason } = completion;
       this.#countReason(finishReason);
-      this.#countEnding(ending ?? endingFor(finishReason, failure?.type));
+      this.#countEnding(ending ?? endingByFailure(finishReason, failure?.type));
       if (failure !== undefined) continue;
       this.#answered++;
       this.#countTokens(completion.usage);
@@ -91,9 +92,9 @@ export class RunFigures {
   }
 
   /** Returns the figures of these teachers over the last 30 s, in order. */
-  teachers(all: readonly TeacherStatus[]): TeacherFigures[] {
+  teachers(statuses: readonly TeacherStatus[]): TeacherFigures[] {
     const nowMs = this.#now();
-    return all.map(({ address, model }) => {
+    return statuses.map(({ address, model }) => {
       const count = this.#teachers.get(keyOf(address, model));
       if (count === undefined) return { rows_per_s: 0, p50_ms: null };
       return {
@@ -162,7 +163,7 @@ export class RunFigures {
 }
 
 /** How an answer ended, by its finish reason and the failure of its row. */
-function endingFor(finishReason: string, failure: FailureType | undefined): Ending {
+function endingByFailure(finishReason: string, failure: FailureType | undefined): Ending {
   const ending = endingOf(finishReason);
   // A truncated answer ended at its token limit, unless its reason says that the context was full.
   if (ending === "context" || failure === undefined) return ending;
@@ -190,17 +191,17 @@ class TeacherCount {
   addRow(nowMs: number): void {
     this.#rows++;
     this.lastRowMs = nowMs;
-    this.#read(nowMs);
+    this.#takeReading(nowMs);
   }
 
   /** Returns the rows finished per second over the last 30 s. */
   rate(nowMs: number): number {
-    this.#read(nowMs);
+    this.#takeReading(nowMs);
     const [first] = this.#readings;
     return nowMs > first.ms ? (this.#rows - first.rows) / (nowMs - first.ms) * 1_000 : 0;
   }
 
-  #read(nowMs: number): void {
+  #takeReading(nowMs: number): void {
     const readings = this.#readings;
     if (nowMs - readings.at(-1)!.ms < 1_000) return;
     readings.push({ ms: nowMs, rows: this.#rows });

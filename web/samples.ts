@@ -69,7 +69,7 @@ export class Samples {
         push(this.#failures, entry);
       } else {
         push(this.#latest, entry);
-        this.#consider(entry);
+        this.#offerToReservoir(entry);
       }
     }
   }
@@ -105,7 +105,7 @@ export class Samples {
   }
 
   /** Algorithm R (Vitter, 1985): every answer so far has the same chance to be in the reservoir. */
-  #consider(entry: Entry): void {
+  #offerToReservoir(entry: Entry): void {
     this.#answers++;
     if (this.#reservoir.length < SAMPLES_PER_LIST) {
       this.#reservoir.push(entry);
@@ -124,12 +124,12 @@ export function shortenedToFit(
   samples: WireSamples,
   maxBytes: number = MAX_SAMPLES_BYTES,
 ): WireSamples {
+  let { added } = samples;
   for (const length of TEXT_LENGTHS) {
-    const added = samples.added.map((sample) => shortened(sample, length));
-    const fits = Buffer.byteLength(JSON.stringify(added)) <= maxBytes;
-    if (fits || length === TEXT_LENGTHS.at(-1)) return { ...samples, added };
+    added = samples.added.map((sample) => shortened(sample, length));
+    if (Buffer.byteLength(JSON.stringify(added)) <= maxBytes) break;
   }
-  return samples;
+  return { ...samples, added };
 }
 
 function shownSample(entry: Entry): Sample {

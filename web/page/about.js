@@ -12,6 +12,7 @@ import { nextStep } from "./problems.js";
 
 /** @import { RunStore } from "./store.js" */
 
+/** The section "What was run", and the banner with the next step. */
 export class AboutView {
   #section = byId("about", HTMLElement);
   #facts = byId("about-facts", HTMLElement);

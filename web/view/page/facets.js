@@ -23,7 +23,7 @@ const FEW_VALUES = 8;
  * @type {Record<string, { title: string, help: string }>}
  */
 const AGREEMENT_WORDS = {
-  none: { title: "Not in both", help: "Only one of the runs has answered the row" },
+  none: { title: "Not in both", help: "At most one of the runs has answered the row" },
   same_text: { title: "Same text", help: "Both answers are the same, character by character" },
   same_final_answer: {
     title: "Same final answer",

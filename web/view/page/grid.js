@@ -17,11 +17,12 @@ import { ROW_PX, RowWindow } from "./row_window.js";
 /** @import { Column } from "./columns.js" */
 
 /** Number of rows rendered beyond each edge of the viewport. */
-const OVERSCAN = 4;
+const OVERSCAN_ROWS = 4;
 
 /** Horizontal padding of a row, on both sides together. */
 const PADDING_PX = 24;
 
+/** The table: its columns, and its rows that are loaded when they become visible. */
 export class Grid {
   #scroller = byId("grid", HTMLElement);
   #head = byId("grid-head", HTMLElement);
@@ -36,11 +37,11 @@ export class Grid {
   /** Uids of the selected rows by their ids. @type {Map<string, string>} */
   selected = new Map();
   /** Id of the open row; "" if none is open. */
-  opened = "";
+  openId = "";
   #listener;
 
   /**
-   * @param {(from: number, count: number) => Promise<RowPage>} load
+   * @param {(from: number, count: number) => Promise<RowPage>} load loads rows from a place on
    * @param {{ open: (row: ShownRow, place: number) => void, close: () => void, select: () => void,
    * sort: (field: string) => void }} listener
    */
@@ -161,8 +162,8 @@ export class Grid {
   /** Draws the visible rows again, and loads missing ones. */
   draw() {
     const { top, rows, shiftPx } = this.#window;
-    const first = Math.max(0, Math.floor(top) - OVERSCAN);
-    const last = Math.min(this.total - 1, Math.ceil(top + rows) + OVERSCAN);
+    const first = Math.max(0, Math.floor(top) - OVERSCAN_ROWS);
+    const last = Math.min(this.total - 1, Math.ceil(top + rows) + OVERSCAN_ROWS);
     const elements = [];
     for (let place = first; place <= last; place++) {
       const element = this.#rowElement(place);
@@ -245,7 +246,7 @@ export class Grid {
       id: `row-${place}`,
       class: `row${place === this.#active ? " active" : ""}${
         row?.status === "failed" ? " failed" : ""
-      }${row !== undefined && row.id === this.opened ? " opened" : ""}`,
+      }${row !== undefined && row.id === this.openId ? " opened" : ""}`,
       "aria-rowindex": String(place + 2),
       "aria-selected": String(isSelected),
       "data-place": String(place),

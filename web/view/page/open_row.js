@@ -80,7 +80,7 @@ export class OpenRow {
     );
     try {
       const row = await ask("row", { id });
-      if (this.#grid.opened === id) this.#detail.show(row);
+      if (this.#grid.openId === id) this.#detail.show(row);
     } catch (error) {
       this.#page.fail(error);
     }
@@ -134,7 +134,7 @@ export class OpenRow {
   #setOpened(id, uid) {
     const filter = this.#page.filter();
     filter.row = uid;
-    this.#grid.opened = id;
+    this.#grid.openId = id;
     history.replaceState(null, "", `#${filter.toHash()}`);
   }
 }
