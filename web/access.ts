@@ -18,6 +18,7 @@ const LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"];
 /** Wildcard addresses: a server on one of them can be reached at every address of this machine. */
 const WILDCARD_ADDRESSES = ["0.0.0.0", "[::]"];
 
+/** Matches the header field `Host`: a name or an address, with or without a port. */
 const HOST = /^(?<name>[a-z\d.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/;
 const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
 const ORIGIN = /^https?:\/\/(?<host>[^/]+)$/;

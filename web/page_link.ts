@@ -32,6 +32,7 @@ export interface PageSocket {
   close(code: number, reason: string): void;
 }
 
+/** `WebSocket.OPEN`. */
 const OPEN = 1;
 
 /** Sends to a page. Never throws and never waits, whatever the socket does. */
@@ -97,6 +98,7 @@ export class PageLink {
   }
 }
 
+/** Returns the field of a `PageMessage`; undefined for any other text. */
 function visibilityIn(text: string): boolean | undefined {
   try {
     const message: unknown = JSON.parse(text);
