@@ -64,7 +64,7 @@ interface Point {
 
 /**
  * Points of equal duration. When there are too many, the duration doubles and neighbors are merged,
- * so that their number stays bounded however long the run is. Rates are differences of counters, so
+ * so their number stays bounded however long the run is. Rates are differences of counters, so
  * they stay exact.
  */
 export class History {
