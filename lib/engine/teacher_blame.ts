@@ -7,6 +7,7 @@
 
 import { NO_REASON } from "../endings.ts";
 import type { TeacherError } from "../errors.ts";
+import { posixWord } from "../printable.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { Teacher } from "../teacher/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
@@ -230,9 +231,8 @@ function isOtherServer({ code }: TeacherError): boolean {
 
 /** Advice to accept answers with this finish reason. */
 function adviceForEnding(finishReason = ""): string {
-  const word = finishReason === "" ? NO_REASON : finishReason;
-  const shown = /^[\w.:-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-  return `If they are complete anyway, add --accept-ending ${shown}`;
+  const word = posixWord(finishReason === "" ? NO_REASON : finishReason);
+  return `If they are complete anyway, add --accept-ending ${word}`;
 }
 
 /** Why a teacher was halted, in two lengths. */
