@@ -15,7 +15,7 @@ import type { ResolvedSimulateOptions } from "./options.ts";
 interface ChatRequest {
   /** Repeated in the answer. */
   readonly model: string;
-  /** All messages with their roles, as from `promptText`. */
+  /** All messages with their roles, as from `promptKey`. */
   readonly prompt: string;
   /** Quoted in the answer. */
   readonly lastUserText: string;
@@ -51,11 +51,11 @@ export function readChatRequest(text: string): ChatRequest | string {
   }
   const includeUsage = isObject(streamOptions) && streamOptions.include_usage === true;
   const lastUserText = lastUserTextOf(messages);
-  return { model, prompt: promptText(messages), lastUserText, maxTokens, stream, includeUsage };
+  return { model, prompt: promptKey(messages), lastUserText, maxTokens, stream, includeUsage };
 }
 
 /** Joins all messages and their roles into one text, which identifies the prompt. */
-export function promptText(messages: readonly Record<string, unknown>[]): string {
+function promptKey(messages: readonly Record<string, unknown>[]): string {
   let text = "";
   for (const { role, content } of messages) {
     text += `${role}\n${typeof content === "string" ? content : JSON.stringify(content)}\n\n`;
@@ -234,7 +234,7 @@ export function draw(hash: number, salt: number): number {
 /**
  * Decides how a prompt is answered.
  *
- * @param prompt All messages with their roles, as from `promptText`.
+ * @param prompt All messages with their roles, as from `promptKey`.
  * @param maxTokens The request's `max_tokens`, or `Infinity`.
  */
 export function planAnswer(

@@ -40,11 +40,8 @@ export interface AnswerPolicyOptions {
   readonly onTruncated: OnTruncated;
   /** The highest token limit that `escalate` sets. @default 8 times the row's first limit */
   readonly maxTokensCap?: number;
-  /**
-   * How often a row is sent again after an answer that was empty, a refusal, or rejected by a
-   * check.
-   * @default 0
-   */
+  /** How often a row is sent again after an answer that was empty, a refusal, or rejected by a
+   * check. @default 0 */
   readonly resample?: number;
   /**
    * Additional finish reasons of complete answers; `none` stands for a missing reason. @default []
@@ -195,24 +192,19 @@ export class AnswerPolicy {
           : "The answer stopped at the end of the model's context",
       ));
     }
-    const limit = describeLimit(params, completion);
+    const limit = describeLimit(params, completion), cap = this.#capOf(row);
     const failure = failureOf(
       "truncated",
       isOnlyReasoning
-        ? `The reasoning used up ${limit} before the answer began: ${adviceFor(onTruncated)}`
+        ? `The reasoning used up ${limit} before the answer began: ${adviceFor(onTruncated, cap)}`
         : endingOf(completion.finishReason) === "limit"
         ? `The answer stopped at ${limit}`
         : `The answer has as many tokens as ${limit} allows, whatever its finish reason says`,
     );
-    const longer = onTruncated === "escalate"
-      ? this.#escalated(completion, row, params)
-      : undefined;
+    if (onTruncated !== "escalate") return failed(failure);
+    const longer = escalated(params, cap, completion.usage?.completionTokens);
     if (longer === undefined) return failed(failure);
     return { failure, follow: "escalate", params: longer };
-  }
-
-  #escalated(completion: Completion, row: Row, params: Params): Params | undefined {
-    return escalated(params, this.#capOf(row), completion.usage?.completionTokens);
   }
 
   /** The highest token limit for a row; undefined if the row has none and there is no cap. */
@@ -285,9 +277,12 @@ function describeLimit(params: Params, { usage }: Completion): string {
   return tokens > 0 ? `the teacher's own token limit (after ${tokens} tokens)` : "the token limit";
 }
 
-function adviceFor(onTruncated: OnTruncated): string {
-  return onTruncated === "escalate"
-    ? "raise --max-tokens-cap (maxTokensCap)"
+/** Advice about the token limit. Without a cap, `escalate` would change nothing. */
+function adviceFor(onTruncated: OnTruncated, cap: number | undefined): string {
+  const flag = "--max-tokens-cap (maxTokensCap)";
+  if (onTruncated === "escalate") return cap === undefined ? `add ${flag}` : `raise ${flag}`;
+  return cap === undefined
+    ? "set a higher max_tokens (--max-tokens)"
     : "raise max_tokens, or add --on-truncated escalate (onTruncated)";
 }
 

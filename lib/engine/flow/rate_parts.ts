@@ -176,7 +176,7 @@ export class RateMeter {
     const slot = Math.floor((now - this.#startedAt) / SLOT_MS);
     if (slot <= this.#slot) return;
     const firstStale = Math.max(this.#slot + 1, slot - this.#counts.length + 1);
-    for (let due = firstStale; due <= slot; due++) this.#counts[due % this.#counts.length] = 0;
+    for (let n = firstStale; n <= slot; n++) this.#counts[n % this.#counts.length] = 0;
     this.#slot = slot;
   }
 }

@@ -96,7 +96,7 @@ Deno.test("classify() treats missing content as empty", () => {
 const usage = { promptTokens: 5, completionTokens: 4_000, reasoningTokens: 4_000 };
 
 for (
-  const [fields, params, onTruncated, message] of [
+  const [fields, params, onTruncated, message, options = { maxTokensCap: 800 }] of [
     [cut, {}, "error", "The answer stopped at the token limit"],
     [cut, { max_tokens: 64 }, "error", "The answer stopped at the token limit (max_tokens 64)"],
     [
@@ -120,6 +120,22 @@ for (
       "raise max_tokens, or add --on-truncated escalate (onTruncated)",
     ],
     [
+      { response: "", finishReason: "length", usage },
+      {},
+      "keep",
+      "The reasoning used up the teacher's own token limit (after 4000 tokens) before the answer began: " +
+      "set a higher max_tokens (--max-tokens)",
+      {},
+    ],
+    [
+      { response: "", finishReason: "length", usage },
+      {},
+      "escalate",
+      "The reasoning used up the teacher's own token limit (after 4000 tokens) before the answer began: " +
+      "add --max-tokens-cap (maxTokensCap)",
+      {},
+    ],
+    [
       onlyReasoning,
       { max_tokens: 800 },
       "escalate",
@@ -132,10 +148,10 @@ for (
       "escalate",
       "The reasoning used up the model's context before the answer began",
     ],
-  ] as [Partial<Completion>, Params, OnTruncated, string][]
+  ] as [Partial<Completion>, Params, OnTruncated, string, Partial<AnswerPolicyOptions>?][]
 ) {
   Deno.test(`classify() says: ${message}`, () => {
-    const policy = acceptanceOf({ onTruncated, maxTokensCap: 800 });
+    const policy = acceptanceOf({ onTruncated, ...options });
     assertEquals(classify(policy, fields, { params })?.failure.message, message);
   });
 }
