@@ -6,12 +6,13 @@
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
-import { UsageError } from "../errors.ts";
-import { hasContent, readFully, statOf } from "../files.ts";
+import { LockedError, UsageError } from "../errors.ts";
+import { exists, hasContent, readFully, statOf } from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import { fileKeyOf, OWN_FOLDER, splitPath, stemOf } from "../paths.ts";
 import { shellWord } from "../printable.ts";
 import { commandText } from "../shell.ts";
+import { requireUnlocked } from "../sink/mod.ts";
 import type { PlannedInput } from "./divide.ts";
 import { readPlan } from "./plan_file.ts";
 
@@ -38,7 +39,7 @@ export interface OwnOutput {
 
 /** A division into shards whose borders are pinned. */
 export interface Division {
-  /** The path of the file with the borders. */
+  /** The path of the file with the borders; "" if it is gone. */
   readonly path: string;
   /** The stem that all its shards share: `out/x`. */
   readonly stem: string;
@@ -57,6 +58,32 @@ export async function divisionsBeside(stem: string): Promise<Division[]> {
   });
 }
 
+/** The divisions of an output whose borders are gone, by the run files of its shards. */
+async function divisionsWithoutBorders(
+  stem: string,
+  known: readonly Division[],
+): Promise<Division[]> {
+  const { start, name } = splitPath(stem);
+  const found = new Map<number, Division>();
+  for (const file of await namesIn(dirname(stem))) {
+    const [, own, digits] = SHARD_RESULTS_NAME.exec(file) ?? [], count = Number(digits);
+    if (own !== name || found.has(count)) continue;
+    if (known.some((one) => one.stem === stem && one.count === count)) continue;
+    // Datasets have files of such names, too, which may be inputs of other runs.
+    const isShard = await isShardOf(`${stemOf(`${start}${file}`)}.run.json`, count);
+    if (isShard) found.set(count, { path: "", stem, count });
+  }
+  return [...found.values()];
+}
+
+async function isShardOf(runJson: string, count: number): Promise<boolean> {
+  try {
+    return JSON.parse(await Deno.readTextFile(runJson)).identity.shards === count;
+  } catch {
+    return false;
+  }
+}
+
 /** Throws if shards would send rows again that other shards or a run over whole files have sent. */
 export async function refuseOtherDivisions(
   { stem, isNamed, wholeResults }: OwnOutput,
@@ -66,9 +93,13 @@ export async function refuseOtherDivisions(
   const divisions = await divisionsBeside(stem);
   const whole = await ownResultsIn(wholeResults);
   const isOwn = (one: Division) => one.stem === stem && one.count === count;
-  const others = divisions.filter((one) => !isOwn(one));
+  const own = divisions.filter(isOwn), others = divisions.filter((one) => !isOwn(one));
+  if (own.length === 0) {
+    const lost = await divisionsWithoutBorders(stem, divisions);
+    if (lost.some(isOwn)) return;
+    others.push(...lost);
+  }
   if (whole === undefined && others.length === 0) return;
-  const own = divisions.filter(isOwn);
   if ((await firstAnswers(own)) !== undefined) return;
   const found = await firstAnswers(await dividing(others, files, { stem, isNamed }));
   if (found !== undefined) throw refused(`"${stem}.jsonl" in ${count} shards`, found);
@@ -92,6 +123,7 @@ export async function refuseShards(
   const own = new Set(runs.map(({ results }) => results));
   const merged = await ownResultsIn(wholeResults.filter((path) => !own.has(path)));
   const divisions = await divisionsBeside(stem);
+  divisions.push(...await divisionsWithoutBorders(stem, divisions));
   if (merged === undefined && divisions.length === 0) return;
   for (const { files, results } of runs) {
     if (await hasContent(results)) continue;
@@ -125,7 +157,7 @@ async function dividing(
 }
 
 async function divides({ path }: Division, files: readonly string[]): Promise<boolean> {
-  const plan = await readPlan(path);
+  const plan = path === "" ? undefined : await readPlan(path);
   for (const planned of plan?.inputs ?? []) {
     for (const file of files) if (await isSameFile(file, planned)) return true;
   }
@@ -170,9 +202,12 @@ async function bytesAt(path: string, offset: number): Promise<Uint8Array> {
 interface Answers {
   readonly division: Division;
   readonly path: string;
+  /** Whether a run writes to the results, which may hold no answers yet. */
+  readonly isRunning: boolean;
 }
 
-/** The first of these divisions' results that hold answers, also if a merge has moved them. */
+/** The first of these divisions' results that hold answers or soon will; a merge may have moved
+ * them. */
 async function firstAnswers(divisions: readonly Division[]): Promise<Answers | undefined> {
   if (divisions.length === 0) return undefined;
   const folder = dirname(divisions[0].stem);
@@ -184,25 +219,40 @@ async function firstAnswers(divisions: readonly Division[]): Promise<Answers | u
         one.stem === `${start}${name}` && one.count === Number(count)
       );
       const path = `${place}${file}`;
-      if (division !== undefined && await hasContent(path)) return { division, path };
+      if (division === undefined) continue;
+      const isRunning = await isLocked(path);
+      if (isRunning || await hasContent(path)) return { division, path, isRunning };
     }
   }
   return undefined;
 }
 
-/** The first of these files that Retort has written results to. */
+async function isLocked(results: string): Promise<boolean> {
+  try {
+    await requireUnlocked(results);
+    return false;
+  } catch (error) {
+    if (error instanceof LockedError) return true;
+    throw error;
+  }
+}
+
+/** The first of these files that Retort has written results to, or does so now. */
 async function ownResultsIn(paths: readonly string[]): Promise<string | undefined> {
-  const haveContent = await Promise.all(paths.map(hasContent));
-  for (const path of paths.filter((_, i) => haveContent[i])) {
-    if (await holdsOwnLines(path, "results")) return path;
+  const areThere = await Promise.all(paths.map(exists));
+  for (const path of paths.filter((_, i) => areThere[i])) {
+    if (await isLocked(path) || await holdsOwnLines(path, "results")) return path;
   }
   return undefined;
 }
 
-function refused(what: string, { division, path }: Answers): OtherDivisionError {
+function refused(what: string, { division, path, isRunning }: Answers): OtherDivisionError {
+  const problem = isRunning
+    ? `a run writes to "${path}", one of ${division.count} shards, whose rows would be paid for twice`
+    : `"${path}" and others hold answers of ${division.count} shards, which would be paid for again`;
   return new OtherDivisionError(
-    `Cannot run ${what}: "${path}" and others hold answers of ${division.count} shards, which would be ` +
-      `paid for again. Continue those shards with the inputs that they were given. To send all rows ` +
+    `Cannot run ${what}: ${problem}. ` +
+      `Continue those shards with the inputs that they were given. To send all rows ` +
       `again, name another output folder. To continue without --shard, ${
         mergeAdvice(division, "--partial")
       }`,

@@ -362,6 +362,34 @@ Deno.test("the merged answers to a folder are not paid for again by its files or
   assertEquals((await runShard(input, output, {})).asked, []);
 });
 
+Deno.test("rows that another division is sending, or has sent before its borders were lost, are not paid for twice", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out/");
+  const shard = { index: 0, count: 2 }, other = { index: 0, count: 3 };
+  const refusedBoth = async (words: string) => {
+    for (const options of [{}, { shard: other }]) {
+      await assertRejects(() => runShard(input, output, options), UsageError, words);
+    }
+  };
+  // What a run has done when it sends its first row.
+  const results = await dir.write("out/in-00000-of-00002.jsonl", "");
+  await pinnedPlan(outputOf(dir.path("out/in")), [input], 2);
+  {
+    using file = await Deno.open(results, { append: true });
+    await file.lock(true);
+    await refusedBoth("a run writes to");
+  }
+  await runShard(input, output, { shard });
+  await Deno.remove(dir.path("out/.retort"), { recursive: true });
+  await refusedBoth("hold answers of 2 shards");
+  assertEquals((await runShard(input, output, { shard })).asked, []);
+  // Files of a dataset with such a name are no shards.
+  const part = await dir.write("train-00000-of-00002.jsonl", prompts(20, 25));
+  await runShard(part, output, {});
+  const train = await dir.write("train.jsonl", prompts(20, 25));
+  assertEquals((await runShard(train, output, {})).asked.length, 5);
+});
+
 Deno.test("the ways out of a changed input work", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out/");
