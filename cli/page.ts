@@ -61,13 +61,13 @@ export async function keepPage(
   const maxMs = keep !== "watched" ? keep : io.isTerminal ? Infinity : MAX_UNATTENDED_MS;
   const isNeeded = () => now() - startMs < maxMs && (keep !== "watched" || monitor.isWatched);
   if (!isNeeded()) return;
-  const ended = Promise.withResolvers<void>();
-  const stopListening = onStopSignal(io, () => ended.resolve());
-  using _parent = watchParent(io, ended.resolve);
-  const poll = setInterval(() => isNeeded() || ended.resolve(), POLL_MS);
+  const unneeded = Promise.withResolvers<void>();
+  const stopListening = onStopSignal(io, () => unneeded.resolve());
+  using _parent = watchParent(io, unneeded.resolve);
+  const poll = setInterval(() => isNeeded() || unneeded.resolve(), POLL_MS);
   say(`The run has ended. Its page stays up ${formatKeep(keep, maxMs)}; Ctrl-C closes it now`);
   try {
-    await ended.promise;
+    await unneeded.promise;
   } finally {
     clearInterval(poll);
     stopListening();
@@ -125,7 +125,7 @@ const OPENERS: Partial<Record<typeof Deno.build.os, readonly [string, ...string[
  *
  * @throws {Error} if there is no such command, if it may not be run, or if it fails
  */
-export async function openBrowser(url: string): Promise<void> {
+async function openBrowser(url: string): Promise<void> {
   const [command, ...args] = OPENERS[Deno.build.os] ?? ["xdg-open"];
   const child = spawn(command, [...args, url]);
   child.unref();

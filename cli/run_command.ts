@@ -164,16 +164,17 @@ async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io)
   return 0;
 }
 
+/** The line above the first requests: how much would be sent. */
 function headingOf({ toAsk, promptTokens, requests }: Preview, samples = 1): string {
-  const first = requests.length > 1
+  const firstRequest = requests.length > 1
     ? `the first request of each of ${requests.length} shapes`
     : "the first request";
-  if (toAsk === 0) return `No rows to send; ${first} would look like this:`;
+  if (toAsk === 0) return `No rows to send; ${firstRequest} would look like this:`;
   const tokens = formatCount(promptTokens);
   const amount = samples === 1
     ? `${formatCountOf(toAsk, "row")} to send`
     : `${formatCountOf(toAsk, "answer")} to request`;
-  return `${amount}, about ${tokens} prompt tokens; ${first} would be:`;
+  return `${amount}, about ${tokens} prompt tokens; ${firstRequest} would be:`;
 }
 
 export interface RunToEndOptions {

@@ -44,9 +44,9 @@ export async function openTeachers(
   const named = simulation === undefined ? namedTeachers(settings, specs, io) : [];
   // Not on the stack: in a run of days, any number of teachers join and leave.
   const openListed = async (teacher: NamedTeacher) => {
-    const own = new AsyncDisposableStack();
-    const [place] = await openReal([teacher], settings, io, keys, own, named);
-    return { ...place, [Symbol.asyncDispose]: () => own.disposeAsync() };
+    const teacherStack = new AsyncDisposableStack();
+    const [place] = await openReal([teacher], settings, io, keys, teacherStack, named);
+    return { ...place, [Symbol.asyncDispose]: () => teacherStack.disposeAsync() };
   };
   const lists = named.filter(({ baseUrl }) => isList(baseUrl));
   const single = named.filter(({ baseUrl }) => !isList(baseUrl));
@@ -96,7 +96,7 @@ type NamedTeacher = TeacherSpec & { readonly baseUrl: string };
  * Flags that apply to the teachers of the configuration, each with the fields by which a teacher
  * overrides it.
  */
-const OVERRIDDEN_FLAGS: readonly (readonly [flag: string, ...own: (keyof TeacherSpec)[]])[] = [
+const OVERRIDDEN_FLAGS: readonly (readonly [flag: string, ...fields: (keyof TeacherSpec)[]])[] = [
   ["base-url", "baseUrl"],
   ["model", "model"],
   ["api-key-env", "apiKeyEnv", "apiKeyFile"],
@@ -244,6 +244,7 @@ async function openSimulated(
   return { teacher };
 }
 
+/** The options of a teacher that are not about its connection. */
 function clientOptions(settings: Settings, { thinkTags }: Pick<TeacherSpec, "thinkTags"> = {}) {
   return {
     stream: settings.isOn("stream"),

@@ -64,7 +64,7 @@ export function printableLines(text: string): string {
 }
 
 /** Escapes each character that a terminal may act on or hide. Line feeds and tabs stay. */
-export function withEscapes(text: string, escape: (character: string) => string): string {
+function withEscapes(text: string, escape: (character: string) => string): string {
   return text.replace(UNPRINTABLE, escape);
 }
 

@@ -41,6 +41,7 @@ export class Counters {
     return this.succeeded + this.failed;
   }
 
+  /** Completion tokens of answers that were not kept. */
   get wastedCompletionTokens(): number {
     let sum = 0;
     for (const tokens of this.#wasted.values()) sum += tokens;
@@ -117,10 +118,6 @@ const MAX_UNITS = 24 * 3600 * 1000 * UNITS_PER_MS;
  */
 export class DurationHistogram {
   readonly #histogram = createHistogram({ lowest: 1, highest: MAX_UNITS, figures: 3 });
-
-  get count(): number {
-    return this.#histogram.count;
-  }
 
   record(durationMs: number): void {
     const units = Math.round(durationMs * UNITS_PER_MS);

@@ -10,6 +10,7 @@ import { imageTypeOf } from "./image_files.ts";
 import { isSet } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
 
+/** Stands in a text for the next image of the row. */
 const PLACEHOLDER = "<image>";
 /** Fields that cannot be sent, and without which a prompt would mean something else. */
 const REFUSED_FIELDS = ["videos", "video", "audios", "audio"] as const;
@@ -118,9 +119,12 @@ class ImagePlacer {
     }
     const path = pathIn(part);
     if (path !== undefined) {
+      const { image_url: image } = part;
       const { image_url: address } = this.#image(path, "image_url");
-      const { image_url: own } = part;
-      return { ...part, image_url: { ...isObject(own) && own, ...isObject(address) && address } };
+      return {
+        ...part,
+        image_url: { ...isObject(image) && image, ...isObject(address) && address },
+      };
     }
     if (part.type !== "image") return part;
     const source = part.image ?? part.url ?? part.path ?? anthropicImage(part.source);
@@ -160,6 +164,7 @@ function anthropicImage(source: unknown): unknown {
   return source.type === "base64" ? { bytes: source.data } : source.url;
 }
 
+/** The images in a field: a list, or a single one. */
 function imageFieldOf(name: string, value: unknown): ImageField | RowProblem {
   if (Array.isArray(value)) return { name, values: value.filter(isSet) };
   if (typeof value === "string" || isObject(value)) return { name, values: [value] };

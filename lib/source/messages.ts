@@ -278,11 +278,13 @@ function contentProblem(message: Message, place: string): RowProblem | undefined
   if (typeof content === "string") return undefined;
   if (!isSet(content) && hasCalls(message)) return undefined;
   if (!Array.isArray(content)) return mustBe(place, "a string or an array of parts", content);
-  for (let part = 0; part < content.length; part++) {
-    if (isObject(content[part]) && typeof content[part].type === "string") continue;
-    return mustBe(`${place}[${part}]`, 'an object with "type"', content[part]);
-  }
-  return undefined;
+  return partsProblem(content, place);
+}
+
+/** The problem of a list that does not hold the parts of a message; undefined if it does. */
+export function partsProblem(list: readonly unknown[], place: string): RowProblem | undefined {
+  const index = list.findIndex((part) => !isObject(part) || typeof part.type !== "string");
+  return index < 0 ? undefined : mustBe(`${place}[${index}]`, 'an object with "type"', list[index]);
 }
 
 function hasCalls({ tool_calls: calls, function_call: call }: Message): boolean {

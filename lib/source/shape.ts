@@ -8,7 +8,7 @@ import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { mayHoldMedia, withImages } from "./images.ts";
 import { isBlank, isEmptyList, isSet } from "./json_values.ts";
-import { conversationOf, isColumns, isSystem, withSystem } from "./messages.ts";
+import { conversationOf, isColumns, isSystem, partsProblem, withSystem } from "./messages.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
 import { oldAnswerIn, turnsOfHelpSteer, turnsOfTranscript } from "./transcripts.ts";
 import type { Template } from "./template.ts";
@@ -268,8 +268,7 @@ function isPairOfTexts(value: unknown): value is [string, string] {
 }
 
 /**
- * Puts the row's own system message in front. If the messages already have one, the field is not
- * sent.
+ * Puts the row's own system message in front. If the messages have one, the field is not sent.
  */
 function withRowSystem(
   messages: Message[],
@@ -278,11 +277,13 @@ function withRowSystem(
 ): Message[] | RowProblem {
   for (const field of SYSTEM_FIELDS) {
     const content = row[field];
-    if (content === undefined || content === null || reading.templateFields.has(field)) continue;
-    if (typeof content !== "string" && !Array.isArray(content)) {
-      return mustBe(field, "a string", content);
-    }
+    if (!isSet(content) || isEmptyList(content) || reading.templateFields.has(field)) continue;
     if (typeof content === "string" && isBlank(content)) continue;
+    if (typeof content !== "string") {
+      if (!Array.isArray(content)) return mustBe(field, "a string", content);
+      const problem = partsProblem(content, field);
+      if (problem !== undefined) return problem;
+    }
     const present = messages.find(isSystem);
     if (present === undefined) messages = withSystem(messages, content);
     else if (present.content !== content) reading.leaveOut(field);

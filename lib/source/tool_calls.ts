@@ -16,7 +16,8 @@ import {
 } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
 
-const CALL_FORM = 'a call or a list of calls such as {"name":"f","arguments":{}}';
+const CALL = '{"name":"f","arguments":{}}';
+const TOOL_FORM = 'an object such as {"type":"function","function":{…}}';
 /** The reasoning that `retort export` writes before the calls of a turn. */
 const REASONING = /^\s*(<think>.*<\/think>)\s*/s;
 
@@ -25,7 +26,9 @@ export function callMessage(text: unknown, place: string): Message | RowProblem 
   const [start, reasoning = null] = (typeof text === "string" && REASONING.exec(text)) || [""];
   const value = typeof text === "string" ? parsed(text.slice(start.length)) : text;
   const calls = Array.isArray(value) ? value : [value];
-  if (calls.length === 0 || !calls.every(isNamed)) return mustBe(place, CALL_FORM, text);
+  if (calls.length === 0 || !calls.every(isNamed)) {
+    return mustBe(place, `a call or a list of calls such as ${CALL}`, text);
+  }
   return { role: "assistant", content: reasoning, tool_calls: calls.map(withTextArguments) };
 }
 
@@ -113,10 +116,10 @@ export function linkToolCalls(
       linked.push(message);
       continue;
     }
-    const calls = callsOf(message.tool_calls, reading)
-      ?.map((call) => hasText(call.id) ? call : withId(call, ++newIdCount));
-    linked.push(withCalls(message, calls));
-    openCalls = calls ?? [];
+    const calls = callsOf(message.tool_calls, `${name}[].tool_calls`, reading);
+    if (calls instanceof RowProblem) return calls;
+    openCalls = calls.map((call) => hasText(call.id) ? call : withId(call, ++newIdCount));
+    linked.push(withCalls(message, openCalls));
   }
   return linked;
 }
@@ -153,16 +156,19 @@ function resultsOf(
   }));
 }
 
-/** The calls in a `tool_calls`, which may be JSON text, in the form of the API. */
-function callsOf(value: unknown, reading: Reading): Record<string, unknown>[] | undefined {
-  const calls = typeof value === "string" ? parsed(value) : value;
-  if (!Array.isArray(calls) || calls.length === 0) return undefined;
-  return calls.map((call) => inApiForm(call, reading));
+/** The calls in a `tool_calls`, which may be JSON text, in the form of the API; none without a list. */
+function callsOf(value: unknown, place: string, reading: Reading) {
+  const list = typeof value === "string" ? parsed(value) : value;
+  const calls: Record<string, unknown>[] = [];
+  for (const [index, call] of (Array.isArray(list) ? list : []).entries()) {
+    if (!isObject(call)) return mustBe(`${place}[${index}]`, `a call such as ${CALL}`, call);
+    calls.push(inApiForm(call, reading));
+  }
+  return calls;
 }
 
 /** A call in the form of the API; the same object if it has that form already. */
 function inApiForm(call: Record<string, unknown>, reading: Reading): Record<string, unknown> {
-  if (!isObject(call)) return call;
   if (call.function === undefined && typeof call.name === "string") {
     const { name, arguments: args, parameters, ...rest } = call;
     const callee = { name, arguments: textOfArguments(args ?? parameters, reading) };
@@ -187,8 +193,8 @@ function withId(call: Record<string, unknown>, number: number): Record<string, u
   return { id: `call${String(number).padStart(5, "0")}`, ...rest };
 }
 
-function withCalls(message: Message, calls: Record<string, unknown>[] | undefined): Message {
-  if (calls !== undefined) return { ...message, tool_calls: calls };
+function withCalls(message: Message, calls: readonly Record<string, unknown>[]): Message {
+  if (calls.length > 0) return { ...message, tool_calls: calls };
   const { tool_calls: _none, ...rest } = message;
   return rest as Message;
 }
@@ -205,13 +211,7 @@ export function toolsOf(value: unknown, name: string): unknown[] | undefined | R
   const converted: unknown[] = [];
   for (let i = 0; i < tools.length; i++) {
     const tool = typeof tools[i] === "string" ? parsed(tools[i]) : tools[i];
-    if (!isObject(tool)) {
-      return mustBe(
-        `${name}[${i}]`,
-        'an object such as {"type":"function","function":{…}}',
-        tools[i],
-      );
-    }
+    if (!isObject(tool)) return mustBe(`${name}[${i}]`, TOOL_FORM, tools[i]);
     const isBare = typeof tool.name === "string" && !hasText(tool.type) && !tool.function;
     converted.push(isBare ? { type: "function", function: withSchema(tool) } : tool);
   }

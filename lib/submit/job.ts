@@ -24,7 +24,7 @@ export interface ShardJob {
 
 /** How long before the scheduler would kill a shard its grace period is over, in seconds: the shard
  * still has to write. */
-export const SPARE_SECONDS = 10;
+const SPARE_SECONDS = 10;
 
 /** The arguments that run one shard. */
 export function shardArguments({ run, leadSeconds }: ShardJob): string[] {

@@ -134,7 +134,8 @@ const MIN_BAR_CELLS = 4;
 /** Shapes of the parts differ, so that users can distinguish them without colors. */
 const SHAPES = { skipped: "▒", succeeded: "█", failed: "▚", left: "░" };
 
-export interface BarView {
+/** How the bar is drawn. */
+interface BarView {
   /** Maximum number of cells in a line. */
   readonly width: number;
   readonly paint: Paint;

@@ -13,7 +13,6 @@ Deno.test("DurationHistogram is exact to a tenth of a millisecond below 200 ms",
   const histogram = new DurationHistogram();
   for (let i = 1; i <= 100; i++) histogram.record(i + 0.3);
   assertEquals(histogram.percentiles(), { p50: 50.3, p90: 90.3, p99: 99.3, max: 100.3 });
-  assertEquals(histogram.count, 100);
 });
 
 Deno.test("DurationHistogram is at most 0.1 % too high above 200 ms, and never too low", () => {
@@ -33,5 +32,4 @@ Deno.test("DurationHistogram takes values that are too small, too large or not a
   assertEquals(histogram.percentiles().max, 0.1);
   histogram.record(Infinity);
   assertLessOrEqual(histogram.percentiles().max, 24 * 3600 * 1000 * 1.001);
-  assertEquals(histogram.count, 5);
 });

@@ -134,10 +134,23 @@ Deno.test("parse() names the problem of a message", () => {
       [user([{ type: "text" }, "x"])],
       '"messages[0].content[1]" must be an object with "type": current value is "x"',
     ],
+    [
+      [user("q"), { role: "assistant", content: null, tool_calls: [null] }, user("r")],
+      '"messages[].tool_calls[0]" must be a call such as {"name":"f","arguments":{}}: ' +
+      "current value is null",
+    ],
     [[user(" \n")], '"messages" must hold some text'],
     [[user([])], '"messages" must hold some text'],
   ];
   for (const [messages, problem] of problems) assertEquals(read({ messages }), problem);
+});
+
+Deno.test("parse() refuses a list in system that does not hold parts, and ignores an empty one", () => {
+  assertEquals(
+    read({ prompt: "q", system: [null] }),
+    '"system[0]" must be an object with "type": current value is null',
+  );
+  assertEquals(read({ prompt: "q", system: [] }), ["prompt", [user("q")]]);
 });
 
 Deno.test("parse() maps the speakers of ShareGPT", () => {
