@@ -20,9 +20,10 @@ import type { FileMark } from "./file_mark.ts";
 import { FLAGS } from "./flags.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
-/** The number must be raised when a flag's rule changes, so that older indexes are rebuilt. */
-const FORMAT = `retort-view 5 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
+/** The number must be raised when a flag or column gets another meaning, to rebuild older indexes. */
+const FORMAT = `retort-view 6 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
+/** The first part of an index file. */
 interface Header {
   readonly format: string;
   readonly rows: number;

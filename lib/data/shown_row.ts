@@ -81,7 +81,7 @@ export function rowDetail(
   const text = index.textAt(row);
   const { line } = facts;
   const error = objectOf(line.error);
-  const copy = table.columns.duplicateOf[row];
+  const original = table.columns.duplicateOf[row];
   const inTurns = new Set(textFieldsOf(line, hintsOf(index, row)));
   const own = ownFields(line).filter((name) => !inTurns.has(name));
   return {
@@ -103,7 +103,7 @@ export function rowDetail(
     },
     raw: limited(text),
     is_cut: text.length > MAX_TEXT_LENGTH,
-    duplicate_of: copy === -1 ? null : readFacts(index, copy)?.uid ?? null,
+    duplicate_of: original === -1 ? null : readFacts(index, original)?.uid ?? null,
     ...samplesOf(index, row, samplesFrom),
   };
 }
@@ -111,7 +111,7 @@ export function rowDetail(
 /** Maximum number of answers to one row that the page gets at once. */
 const SAMPLES_AT_ONCE = 50;
 
-/** A part of the answers to the same input row. */
+/** The answers to the same input row, from the index `from` on; by default, those around `row`. */
 function samplesOf(
   index: DataIndex,
   row: number,
@@ -122,10 +122,10 @@ function samplesOf(
   for (let other = 0; other < table.length; other++) {
     if (table.isSameRow(row, other) && !table.isGone(other)) rows.push(other);
   }
-  const own = rows.indexOf(row);
-  // The last part is as long as the others, so that there is always a second answer.
-  const last = Math.max(0, rows.length - SAMPLES_AT_ONCE);
-  const start = Math.min(last, from ?? own - own % SAMPLES_AT_ONCE);
+  const ownIndex = rows.indexOf(row);
+  // The last part is as long as the others, so it always has a second answer.
+  const lastStart = Math.max(0, rows.length - SAMPLES_AT_ONCE);
+  const start = Math.min(lastStart, from ?? ownIndex - ownIndex % SAMPLES_AT_ONCE);
   const shown = rows.length < 2 ? [] : rows.slice(start, start + SAMPLES_AT_ONCE);
   return {
     samples: sampleTexts(index, shown),
@@ -188,6 +188,7 @@ function hintsOf({ files, table: { columns } }: DataIndex, row: number) {
   return files[columns.file[row]].hints;
 }
 
+/** The tool calls of the answer as indented JSON; "" if there are none. */
 function callsOf({ line }: LineFacts): string {
   const calls = line.tool_calls ?? objectOf(line.partial).tool_calls;
   if (calls === undefined || calls === "[]" || calls === "") return "";
