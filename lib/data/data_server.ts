@@ -139,7 +139,7 @@ export class DataServer {
     };
   }
 
-  /** If the user named two paths, compares their runs: once all files are read, and after changes. */
+  /** If the user named two paths, compares their runs: when all files are read, and after changes. */
   #compare(): void {
     const { table, runs, version } = this.#index;
     if (this.#paths.length !== 2 || version === this.#comparedVersion) return;

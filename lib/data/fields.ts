@@ -65,8 +65,8 @@ export function getterOf(table: Table, path: readonly string[]): Getter | undefi
 const ABSENT: Getter = { valueAt: () => null, codes: new Uint8Array(0), isNumber: false };
 
 /**
- * The getter for a field of the user's rows; `"none"` if no row has such a field, undefined if lines
- * must be read for it.
+ * The getter for a field of the user's rows; `"none"` if no row has such a field, undefined if
+ * lines must be read for it.
  */
 function ownGetter(table: Table, path: readonly string[]): Getter | "none" | undefined {
   if (!table.fieldNames.has(path[0])) return "none";

@@ -20,7 +20,7 @@ import type { FileMark } from "./file_mark.ts";
 import { FLAGS } from "./flags.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
-/** The number must be raised when a flag or column gets another meaning, to rebuild older indexes. */
+/** Raise the number when a flag or column gets another meaning: older indexes are then rebuilt. */
 const FORMAT = `retort-view 6 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 /** The first part of an index file. */

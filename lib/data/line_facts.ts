@@ -40,8 +40,8 @@ export interface RunHints {
 }
 
 /**
- * Reads the run file that belongs to a results or failures file. Returns no hints if the run file is
- * missing or damaged.
+ * Reads the run file that belongs to a results or failures file. Returns no hints if the run file
+ * is missing or damaged.
  */
 export function readHints(path: string): RunHints {
   let file: JsonObject;

@@ -57,7 +57,7 @@ export class NearDuplicates {
     fillSignature(text, this.#signatures.subarray(start, start + BINS));
   }
 
-  /** Compares the rows, all of which must be added. Yields the share done after every 2,048 rows. */
+  /** Compares the rows, all of which must be added. Yields the share done, every 2,048 rows. */
   *compare(): Generator<number> {
     const { length } = this.#rows;
     const mask = 2 ** Math.ceil(Math.log2(Math.max(16, length * 2))) - 1;

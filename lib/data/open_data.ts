@@ -107,8 +107,8 @@ const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
 const MAX_DEPTH = 4;
 
 /**
- * The files of paths, each with the index of the path that led to it. A path is a file, to which its
- * failures file is added, or a folder, in which data files are found by name.
+ * Finds the files of paths, each with the index of the path that led to it. A path is a file, to
+ * which its failures file is added, or a folder, in which data files are found by name.
  *
  * @throws {UsageError} If a path does not exist, or is a pipe.
  */

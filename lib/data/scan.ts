@@ -156,7 +156,7 @@ export class Scan implements Disposable {
     return this.#parts.every(({ test }) => test(line.lookup)) && !line.isDamaged;
   }
 
-  /** Returns undefined if the file can no longer be read: the index will notice and drop its rows. */
+  /** Returns undefined if the file can no longer be read: the index will then drop its rows. */
   #read(fileIndex: number, offset: number, length: number): Uint8Array | undefined {
     try {
       const file = this.#files[fileIndex] ??= Deno.openSync(this.#job.files[fileIndex].path);

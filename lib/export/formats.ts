@@ -69,6 +69,8 @@ export interface RowContext {
   readonly example: Example;
   /** Tools that the teacher was offered; undefined for none. */
   readonly tools: readonly unknown[] | undefined;
+  /** Name of the field for reasoning. */
+  readonly reasoningField: string;
   /** Returns messages in the style of this export. */
   readonly styled: (messages: readonly Message[]) => Message[];
 }
@@ -116,7 +118,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     turns: "ShareGPT",
     answerIn: "the last turn",
     target: "file",
-    toRow: (turns, { tools }) => toShareGpt(conversationOf(turns), tools),
+    toRow: (turns, context) => toShareGpt(conversationOf(turns), context),
     config: (written) => [
       llamaFactory(written, { messages: "conversations", tools: "tools" }, {
         formatting: "sharegpt",
@@ -175,8 +177,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     turns: "ShareGPT",
     answerIn: "chosen",
     target: "file",
-    toRow: ({ prompt, answer, rejected }, { tools }) =>
-      toShareGptPair(prompt, answer, rejected, tools),
+    toRow: toShareGptPair,
     config: (written) => [
       llamaFactory(written, {
         messages: "conversations",
@@ -244,6 +245,7 @@ export function toTrainingRow(
   return format.toRow(turns as Turns & { answer: Message }, {
     example,
     tools: example.tools,
+    reasoningField: style.reasoningField,
     styled: (messages) => inStyle(messages, style),
   });
 }

@@ -13,7 +13,9 @@ import {
   Unrepresentable,
   withTools,
 } from "./training_row.ts";
+import type { Turns } from "./turns.ts";
 
+/** Names of the roles in ShareGPT. */
 const SPEAKERS: Readonly<Record<string, string>> = {
   system: "system",
   developer: "system",
@@ -22,10 +24,18 @@ const SPEAKERS: Readonly<Record<string, string>> = {
   tool: "observation",
 };
 
+/** What a ShareGPT row has in addition to its turns. */
+interface ShareGptContext {
+  /** Tools that the teacher was offered; undefined for none. */
+  readonly tools: readonly unknown[] | undefined;
+  /** Name of the field for reasoning. */
+  readonly reasoningField: string;
+}
+
 /** Makes `{"conversations":[{"from","value"}]}`. */
 export function toShareGpt(
   messages: readonly Message[],
-  tools: readonly unknown[] | undefined,
+  { tools, reasoningField }: ShareGptContext,
 ): TrainingRow | Unrepresentable {
   const conversations: Record<string, unknown>[] = [];
   /** The texts of the tool results since the last other turn. */
@@ -48,7 +58,7 @@ export function toShareGpt(
       ? { from: "function_call", value: functionCall(text, calls) }
       : { from, value: text };
     const { reasoning_content: reasoning } = message;
-    if (reasoning !== undefined) turn.reasoning_content = reasoning;
+    if (reasoning !== undefined) turn[reasoningField] = reasoning;
     conversations.push(turn);
   }
   return withTools({ conversations }, tools);
@@ -59,14 +69,12 @@ export function toShareGpt(
  * alone becomes `completion`.
  */
 export function toShareGptPair(
-  prompt: readonly Message[],
-  answer: Message,
-  rejected: Message | undefined,
-  tools: readonly unknown[] | undefined,
+  { prompt, answer, rejected }: Turns & { readonly answer: Message },
+  context: ShareGptContext,
 ): TrainingRow | Unrepresentable {
-  const row = toShareGpt(prompt, tools);
-  const answerTurn = shareGptTurn(answer);
-  const rejectedTurn = rejected === undefined ? undefined : shareGptTurn(rejected);
+  const row = toShareGpt(prompt, context);
+  const answerTurn = shareGptTurn(answer, context);
+  const rejectedTurn = rejected === undefined ? undefined : shareGptTurn(rejected, context);
   for (const part of [row, answerTurn, rejectedTurn]) {
     if (part instanceof Unrepresentable) return part;
   }
@@ -77,8 +85,9 @@ export function toShareGptPair(
   return { conversations, ...answers, ...rest };
 }
 
-function shareGptTurn(message: Message): unknown {
-  const row = toShareGpt([message], undefined);
+/** Returns a message as one turn, or what the format has no place for. */
+function shareGptTurn(message: Message, context: ShareGptContext): unknown {
+  const row = toShareGpt([message], context);
   return row instanceof Unrepresentable ? row : (row.conversations as unknown[])[0];
 }
 
@@ -96,6 +105,7 @@ function functionCall(text: string, calls: readonly unknown[]): string {
   return thought + JSON.stringify(functions);
 }
 
+/** Matches reasoning in its tags, before the text of an answer. */
 const THOUGHT = /^<think>\n.*<\/think>\n\n/s;
 
 /** Whether a message has text in addition to its tool calls: ShareGPT has no place for it. */

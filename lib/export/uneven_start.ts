@@ -14,7 +14,7 @@ import { jsonOf } from "../sink/mod.ts";
 import type { MadeRow } from "./row_maker.ts";
 import type { TrainingRow } from "./training_row.ts";
 
-/** This many characters are within the 10 MiB that datasets reads first: each has 3 bytes or less. */
+/** This many characters are within the 10 MiB that datasets reads first: each has 3 bytes at most. */
 const START_CHARS = 3 << 20;
 const COMMON_KEYS: ReadonlySet<string> = new Set(["role", "content"]);
 

@@ -1,6 +1,6 @@
 /**
- * Columns of a Parquet file as JSON text, nested as the schema says. The text is written row by row,
- * from the levels of the values: no row is ever an object.
+ * Columns of a Parquet file as JSON text, nested as the schema says. The text is written row by
+ * row, from the levels of the values: no row is ever an object.
  *
  * @module
  */

@@ -114,9 +114,9 @@ const ONES = 0x01010101, HIGH_BITS = 0x80808080;
 const QUOTES = QUOTE * ONES, LINE_FEEDS = LINE_FEED * ONES;
 
 /**
- * Finds bytes of a chunk, four at a time. Four bytes are a word, and exclusive or with `QUOTES` makes
- * each quote in it 0. A word holds a byte 0 if and only if `(word - ONES) & ~word & HIGH_BITS` is
- * not 0. Calls of `indexOf` take longer, because the next quote is often near.
+ * Finds bytes of a chunk, four at a time. Four bytes are a word, and exclusive or with `QUOTES`
+ * makes each quote in it 0. A word holds a byte 0 if and only if `(word - ONES) & ~word &
+ * HIGH_BITS` is not 0. Calls of `indexOf` take longer, because the next quote is often near.
  */
 class ByteSearch {
   readonly #bytes: Uint8Array;

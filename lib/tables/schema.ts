@@ -123,7 +123,7 @@ const ROW_KINDS = {
   map: new Set(["struct", "json", "null"]),
 };
 
-/** Returns a type that fits values of `type` and this value. A list or struct is changed in place. */
+/** Returns a type that fits values of `type` and this value. Lists and structs change in place. */
 function widened(type: ColumnType, value: unknown, depth: number): ColumnType {
   if (value === null || value === undefined || type.kind === "json") return type;
   if (Array.isArray(value)) {

@@ -34,12 +34,13 @@ function row(
   format: RowFormat,
   fields: Partial<Example> = {},
   think: ThinkStyle = "wrap",
+  reasoningField = "reasoning_content",
 ) {
   return toTrainingRow(example(fields), FORMATS[format] as MadeFormat, {
     think,
     toolArguments: "string",
     hasParts: false,
-    reasoningField: "reasoning_content",
+    reasoningField,
   });
 }
 
@@ -49,6 +50,17 @@ Deno.test("toTrainingRow() writes messages", () => {
   assertEquals(row("messages"), {
     messages: [...example().messages, { role: "assistant", content: WRAPPED }],
   });
+});
+
+Deno.test("toTrainingRow() writes reasoning into the field of that name, in ShareGPT too", () => {
+  const answers = (["messages", "sharegpt"] as const).map((format) => {
+    const written = row(format, {}, "field", "thinking") as Record<string, object[]>;
+    return (written.messages ?? written.conversations).at(-1);
+  });
+  assertEquals(answers, [
+    { role: "assistant", content: "4", thinking: "Easy" },
+    { from: "gpt", value: "4", thinking: "Easy" },
+  ]);
 });
 
 Deno.test("toTrainingRow() writes prompt and completion", () => {
