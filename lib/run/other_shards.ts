@@ -55,8 +55,14 @@ export class OtherShards {
   readonly #now: () => number;
   #share = 0;
   #tickedAt: number;
+  /** How often the process was stopped. */
+  #stops = 0;
   #isPolling = false;
   #skippedPolls = 0;
+  /** Polls since those shards were read that are done, too. */
+  #partialPolls = 0;
+  /** The number of shards that were not done at the last poll. */
+  #unfinishedCount = 0;
 
   /**
    * It has no share before the first poll.
@@ -91,6 +97,7 @@ export class OtherShards {
   tick(): void {
     const now = this.#now();
     if (now - this.#tickedAt > STOPPED_MS) {
+      this.#stops++;
       this.#share = 0;
       this.#skippedPolls = Infinity;
     }
@@ -99,16 +106,22 @@ export class OtherShards {
 
   /** Reads the status of the other shards, and returns the new share. Called about every 5 s. */
   async poll(): Promise<number> {
-    if (this.#isPolling || ++this.#skippedPolls < this.#others.size / FILES_PER_POLL) {
+    if (this.#isPolling || ++this.#skippedPolls < this.#unfinishedCount / FILES_PER_POLL) {
       return this.#share;
     }
     this.#isPolling = true;
     this.#skippedPolls = 0;
-    const startedAt = this.#now();
+    const stops = this.#stops;
+    // A shard that is done may be started again, to retry its failed rows.
+    const readsAll = ++this.#partialPolls >= this.#others.size / FILES_PER_POLL;
+    if (readsAll) this.#partialPolls = 0;
     try {
-      for (const index of await this.#startedShards()) await this.#pollShard(index);
+      for (const index of await this.#startedShards()) {
+        const known = this.#others.get(index);
+        if (readsAll || known === undefined || !isDone(known)) await this.#pollShard(index);
+      }
       // What was read before the process was stopped is not true any more.
-      if (this.#now() - startedAt <= STOPPED_MS) this.#share = this.#fairShare();
+      if (stops === this.#stops) this.#share = this.#fairShare();
     } finally {
       this.#isPolling = false;
     }
@@ -142,19 +155,25 @@ export class OtherShards {
   }
 
   #fairShare(): number {
-    let active = 0, taken = 0, unfinished = this.#shard.count;
-    for (const { status, silence } of this.#others.values()) {
+    let active = 0, taken = 0, unfinished = this.#shard.count, done = 0;
+    for (const other of this.#others.values()) {
+      const { status, silence } = other, isSilent = silence >= SILENT_POLLS;
+      if (isDone(other)) done++;
       // The share of an interrupted shard stays reserved until it is silent: it may be started
       // again at once.
-      const isDone = status.ended && status.state === "done", isSilent = silence >= SILENT_POLLS;
-      if (isDone || isSilent) unfinished--;
+      if (isDone(other) || isSilent) unfinished--;
       if (status.ended || isSilent) continue;
       active++;
       taken += status.share ?? 0;
     }
+    this.#unfinishedCount = this.#others.size - done;
     const running = Math.max(active + 1, Math.min(this.#parallel, unfinished));
     // To give more back than what exceeds the fair share would leave it unused: the others give
     // theirs back, too.
     return Math.min(1 / running, Math.max(this.#share, 1 - taken));
   }
+}
+
+function isDone({ status }: OtherShard): boolean {
+  return status.ended && status.state === "done";
 }

@@ -3,7 +3,8 @@
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
 import { RateLimiter } from "../../lib/engine/flow/rate.ts";
 import { OtherShards } from "../../lib/run/other_shards.ts";
-import { runStatuses } from "../../lib/run/mod.ts";
+import { type RunStatus, runStatuses } from "../../lib/run/mod.ts";
+import { shardStem } from "../../lib/shards/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
 const COUNT = 8;
@@ -139,6 +140,29 @@ Deno.test("a limit that four share at a time is divided by four until fewer are 
   await shards.beat([4, 5, 6, 7]);
   await shards.beat([6, 7]);
   assertEquals(await shards.beat([6, 7]), [0.5, 0.5]);
+});
+
+Deno.test("the last of many shards take what others leave at the next beat, and see one that runs again", async () => {
+  await using dir = await tempDir();
+  const count = 350;
+  const write = (index: number, fields: Partial<RunStatus>) => {
+    const stem = shardStem("x", { index, count });
+    const status = { retort: "0", started: "", beat: 0, errors: [], teachers: [], ...fields };
+    return dir.write(`out/.retort/${stem}.status.json`, JSON.stringify(status));
+  };
+  const done = { ended: true, state: "done" };
+  for (let index = 2; index < count; index++) await write(index, done);
+  await write(1, { ended: false, state: "running", share: 0.5 });
+  // On a slow file system, reading these files takes longer than a stop that counts.
+  let now = 0;
+  const slow = () => now += 20_000;
+  const others = new OtherShards(dir.path("out/x"), { index: 0, count }, 2, slow);
+  assertEquals(await others.poll(), 0.5);
+  await write(1, done);
+  assertEquals(await others.poll(), 1);
+  await write(200, { ended: false, state: "running", share: 0 });
+  for (let beat = 0; beat < 4; beat++) await others.poll();
+  assertEquals(others.share, 0.5);
 });
 
 Deno.test("shards that do not send in step stay below the limit in every minute", async () => {
