@@ -166,7 +166,8 @@ export class Endpoint {
     const { cause, action } = classification;
     this.#load.failed(error.partial);
     this.#completionTokens += error.partial?.usage?.completionTokens ?? 0;
-    // No sign of trouble. Nor one of life, if the error is not a response: a file was unreadable.
+    // The teacher is not in trouble. It has responded, unless the error arose here: a file of the
+    // row could not be read.
     if (action !== "retry" || cause === "ending" || cause === "adjusted") {
       if (error.status !== undefined || error.partial !== undefined) this.#responded(sent);
       return { counts: cause !== "adjusted", isTolerated: false };
