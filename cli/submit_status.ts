@@ -7,13 +7,13 @@
 
 import { resolve } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
-import { exists, statOf, systemReason } from "../lib/files.ts";
+import { exists, isFolder, namesIn, systemReason } from "../lib/files.ts";
 import { sha256Hex } from "../lib/hash.ts";
 import { findRuns, type MergeRun } from "../lib/merge/mod.ts";
 import { readStatus, statusPathOf } from "../lib/run/mod.ts";
 import { inFolder, OWN_FOLDER, splitPath, stemOf } from "../lib/paths.ts";
 import { printable } from "../lib/printable.ts";
-import { canceledPathOf } from "../lib/shards/mod.ts";
+import { canceledPathOf, parsePlanName } from "../lib/shards/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
@@ -241,18 +241,12 @@ async function findOutput(
 
 /** Whether an output has a file with the borders of shards; of a folder, any file counts. */
 async function hasShards(output: string): Promise<boolean> {
-  const isFolder = (await statOf(output))?.isDirectory ?? false;
-  const { start, name } = splitPath(isFolder ? inFolder(output, "x") : stemOf(output));
-  try {
-    for await (const file of Deno.readDir(`${start}${OWN_FOLDER}`)) {
-      const match = /^(.*)\.shards-\d+\.json$/.exec(file.name);
-      if (match !== null && (isFolder || match[1] === name)) return true;
-    }
-  } catch (error) {
-    const { NotFound, NotADirectory } = Deno.errors;
-    if (!(error instanceof NotFound || error instanceof NotADirectory)) throw error;
-  }
-  return false;
+  const isWholeFolder = await isFolder(output);
+  const { start, name } = splitPath(isWholeFolder ? inFolder(output, "x") : stemOf(output));
+  return (await namesIn(`${start}${OWN_FOLDER}`)).some((file) => {
+    const plan = parsePlanName(file);
+    return plan !== undefined && (isWholeFolder || plan.name === name);
+  });
 }
 
 function inNamespace(namespace: string | undefined): string[] {

@@ -120,6 +120,23 @@ export async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
   return await Deno.stat(path).catch(() => undefined);
 }
 
+/** Whether a path leads to a folder that can be read. */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await statOf(path))?.isDirectory ?? false;
+}
+
+/** The names of the files and folders in a folder; none if there is no such folder. */
+export async function namesIn(folder: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const { name } of Deno.readDir(folder)) names.push(name);
+  } catch (error) {
+    const { NotFound, NotADirectory } = Deno.errors;
+    if (!(error instanceof NotFound || error instanceof NotADirectory)) throw error;
+  }
+  return names;
+}
+
 /** Whether a file or folder exists at this path. */
 export async function exists(path: string): Promise<boolean> {
   return await ifThere(Deno.stat(path), (cause) => cannotRead(path, cause)) !== undefined;

@@ -6,9 +6,9 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { statOf } from "../files.ts";
+import { isFolder, namesIn } from "../files.ts";
 import { OWN_FOLDER, stemOf, withoutSeparator } from "../paths.ts";
-import { readPlan, type ShardPlan } from "../shards/mod.ts";
+import { parsePlanName, readPlan, type ShardPlan } from "../shards/mod.ts";
 import { shellWord } from "../printable.ts";
 
 /**
@@ -44,16 +44,16 @@ async function pinnedPlans(output: string, shards: number | undefined): Promise<
   const { folder, name } = await folderAndName(output);
   const pinned: Pinned[] = [];
   for (const file of await namesIn(`${folder}/${OWN_FOLDER}`)) {
-    const match = /^(.*)\.shards-(\d+)\.json$/.exec(file);
-    if (match === null || (name !== undefined && match[1] !== name)) continue;
-    if (shards !== undefined && Number(match[2]) !== shards) continue;
+    const parsed = parsePlanName(file);
+    if (parsed === undefined || (name !== undefined && parsed.name !== name)) continue;
+    if (shards !== undefined && parsed.shards !== shards) continue;
     const plan = await readPlan(`${folder}/${OWN_FOLDER}/${file}`);
     if (plan === undefined) {
       throw new NoRunsError(
         `Cannot read "${folder}/${OWN_FOLDER}/${file}": it is incomplete. Run any shard again, which rewrites it`,
       );
     }
-    pinned.push({ plan, stem: `${folder}/${match[1]}`.replace(/^\.\//, "") });
+    pinned.push({ plan, stem: `${folder}/${parsed.name}`.replace(/^\.\//, "") });
   }
   return pinned.toSorted((one, other) =>
     one.stem === other.stem ? one.plan.shards - other.plan.shards : one.stem < other.stem ? -1 : 1
@@ -98,24 +98,12 @@ export async function folderAndName(
   output: string,
 ): Promise<{ folder: string; name: string | undefined }> {
   const path = withoutSeparator(output) || "/";
-  const isFolder = path !== output || (await statOf(output))?.isDirectory;
-  if (isFolder) return { folder: path, name: undefined };
+  const isWholeFolder = path !== output || await isFolder(output);
+  if (isWholeFolder) return { folder: path, name: undefined };
   return { folder: dirname(path), name: stemOf(basename(path)) };
 }
 
 /** The folder to which files of merged runs are moved, given one of their own paths. */
 export function movedFolderOf(path: string): string {
   return `${dirname(path)}/${OWN_FOLDER}/shards`;
-}
-
-export async function namesIn(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  try {
-    for await (const { name } of Deno.readDir(folder)) names.push(name);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) {
-      throw error;
-    }
-  }
-  return names;
 }

@@ -6,14 +6,14 @@
 
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { compressedCopyOf, exists, hasContent } from "../files.ts";
+import { compressedCopyOf, exists, hasContent, namesIn } from "../files.ts";
 import { sumOf } from "../figures.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import { OWN_FOLDER } from "../paths.ts";
 import { filesOf, inputFilesOf, type OutputFiles, readRunFile, type RunFile } from "../run/mod.ts";
 import { changeOf, piecesOf, rowsBefore, type ShardPlan, shardStem } from "../shards/mod.ts";
-import { findPlan, folderAndName, movedFolderOf, namesIn, NoRunsError } from "./find_plan.ts";
+import { findPlan, folderAndName, movedFolderOf, NoRunsError } from "./find_plan.ts";
 
 /** One run to be merged. */
 export interface MergeRun {

@@ -5,7 +5,7 @@
  */
 
 import { SourceError, UsageError } from "../errors.ts";
-import { exists, hasContent, statOf } from "../files.ts";
+import { exists, hasContent, isFolder } from "../files.ts";
 import {
   amount,
   callback,
@@ -80,8 +80,10 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
 
 async function outputFiles(output: string): Promise<OutputFiles> {
   if (output.endsWith(".jsonl")) return filesOf("", output.slice(0, -".jsonl".length));
-  const isFolder = endsWithSeparator(output) || (await statOf(output))?.isDirectory;
-  const file = isFolder ? inFolder(output, "all.jsonl") : `${output.replace(/\.\w*$/, "")}.jsonl`;
+  const isFolderName = endsWithSeparator(output) || await isFolder(output);
+  const file = isFolderName
+    ? inFolder(output, "all.jsonl")
+    : `${output.replace(/\.\w*$/, "")}.jsonl`;
   throw new UsageError(
     `Cannot merge into "${output}": it must be a file that ends in .jsonl, such as -o ${
       shellWord(file)

@@ -8,7 +8,7 @@
 import { closestString, levenshteinDistance } from "../deps/std_text.ts";
 import { SinkError, SourceError } from "../errors.ts";
 import { formatOfName, INPUT_FORMATS } from "../formats/mod.ts";
-import { kindOf, systemReason } from "../files.ts";
+import { isFolder, kindOf, statOf, systemReason } from "../files.ts";
 import { matchesGlob } from "node:path";
 import * as system from "../deps/std_path.ts";
 import type { PathRules } from "../paths.ts";
@@ -39,12 +39,14 @@ const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run
 export async function findInputs(inputs: readonly string[]): Promise<FoundInputs> {
   const files: string[] = [], notes: string[] = [];
   for (const input of inputs) {
-    const isFolder = await hasKind(input, "isDirectory");
-    if (!isFolder && (!PATTERN.test(input) || await hasKind(input, "isFile"))) {
+    const isWholeFolder = await isFolder(input);
+    if (!isWholeFolder && (!PATTERN.test(input) || (await statOf(input))?.isFile)) {
       files.push(input);
       continue;
     }
-    const { paths, skipped } = isFolder ? await inputsOfFolder(input) : await inputsMatching(input);
+    const { paths, skipped } = isWholeFolder
+      ? await inputsOfFolder(input)
+      : await inputsMatching(input);
     // That there are no files is reported later, together with the problems of other inputs.
     if (paths.length === 0) files.push(input);
     files.push(...(paths.length > 1 ? sortNaturally(paths) : paths));
@@ -67,14 +69,6 @@ function sortNaturally(names: readonly string[]): string[] {
   return names.toSorted(new Intl.Collator("en", { numeric: true }).compare);
 }
 
-async function hasKind(path: string, kind: "isFile" | "isDirectory"): Promise<boolean> {
-  try {
-    return (await Deno.stat(path))[kind];
-  } catch {
-    return false;
-  }
-}
-
 /** The inputs among the files of folders. */
 interface FilteredFiles {
   readonly paths: string[];
@@ -89,19 +83,19 @@ interface FilteredFiles {
 async function inputsOfFolder(folder: string): Promise<FilteredFiles> {
   const direct = await inputsDirectlyIn(folder);
   const data = join(folder, "data");
-  if (direct.paths.length > 0 || !(await hasKind(data, "isDirectory"))) return direct;
+  if (direct.paths.length > 0 || !(await isFolder(data))) return direct;
   const { paths, skipped } = await inputsDirectlyIn(data);
   return { paths, skipped: skipped + direct.skipped };
 }
 
 async function inputsDirectlyIn(folder: string): Promise<FilteredFiles> {
-  const names = await namesIn(folder);
+  const names = await fileNamesIn(folder);
   const siblings = new Set(names);
   const paths = names.filter((name) => isInput(name, siblings)).map((name) => join(folder, name));
   return { paths, skipped: names.length - paths.length };
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+async function fileNamesIn(folder: string): Promise<string[]> {
   const names: string[] = [];
   try {
     for await (const { name, isDirectory } of Deno.readDir(folder)) {
@@ -134,7 +128,7 @@ async function inputsMatching(pattern: string): Promise<FilteredFiles> {
     const named = start === "." ? path.replace(/^\.\//, "") : path;
     if (!matchesGlob(named, glob)) continue;
     const folder = dirname(path);
-    if (folder !== current.folder) current = { folder, names: new Set(await namesIn(folder)) };
+    if (folder !== current.folder) current = { folder, names: new Set(await fileNamesIn(folder)) };
     if (isInput(basename(path), current.names)) paths.push(named);
     else skipped++;
   }
@@ -158,7 +152,7 @@ export function globOf(pattern: string, rules: PathRules = system) {
 }
 
 async function* walk(folder: string, depth: number): AsyncGenerator<string> {
-  if (depth < 1 || !(await hasKind(folder, "isDirectory"))) return;
+  if (depth < 1 || !(await isFolder(folder))) return;
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     const path = folder === "/" ? `/${name}` : `${folder}/${name}`;
     if (!isDirectory) yield path;

@@ -8,7 +8,7 @@ import * as system from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { INPUT_EXTENSIONS, type InputPiece } from "../formats/mod.ts";
 import { targetOf, temporaryPathOf } from "../sink/mod.ts";
-import { makeFolder, statOf } from "../files.ts";
+import { isFolder, makeFolder, statOf } from "../files.ts";
 import {
   inFolder,
   type PathRules,
@@ -157,10 +157,6 @@ export async function makeFolders(files: readonly OutputFiles[]): Promise<void> 
 /** The name of an input without folder and extensions: `x` for `in/x.jsonl.gz`, `stdin` for `-`. */
 export function nameOf(input: string, { basename }: Pick<PathRules, "basename"> = system): string {
   return input === "-" ? "stdin" : basename(input).replace(INPUT_ENDING, "");
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return (await statOf(path))?.isDirectory ?? false;
 }
 
 /**

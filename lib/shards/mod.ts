@@ -10,7 +10,7 @@
 
 export { divide, type ShardPlan } from "./divide.ts";
 export { OtherDivisionError, type OwnOutput, refuseShards } from "./other_divisions.ts";
-export { readPlan } from "./plan_file.ts";
+export { parsePlanName, readPlan } from "./plan_file.ts";
 export {
   canceledPathOf,
   changeOf,

@@ -7,17 +7,15 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { LockedError, UsageError } from "../errors.ts";
-import { exists, hasContent, readFully, statOf } from "../files.ts";
+import { exists, hasContent, namesIn, readFully, statOf } from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import { fileKeyOf, OWN_FOLDER, splitPath, stemOf } from "../paths.ts";
 import { shellWord } from "../printable.ts";
 import { commandText } from "../shell.ts";
 import { requireUnlocked } from "../sink/mod.ts";
 import type { PlannedInput } from "./divide.ts";
-import { readPlan } from "./plan_file.ts";
+import { parsePlanName, readPlan } from "./plan_file.ts";
 
-/** Matches the file with the borders of a division; captures its output's name and its shards. */
-const PLAN_NAME = /^(.*)\.shards-(\d+)\.json$/;
 /** Matches the results of a shard; captures its output's name and the number of shards. */
 const SHARD_RESULTS_NAME = /^(.*)-\d{5,}-of-(\d{5,})\.jsonl$/;
 
@@ -52,9 +50,9 @@ export async function divisionsBeside(stem: string): Promise<Division[]> {
   const { start } = splitPath(stem);
   const folder = `${start}${OWN_FOLDER}`;
   return (await namesIn(folder)).flatMap((file) => {
-    const [, name, count] = PLAN_NAME.exec(file) ?? [];
-    if (name === undefined) return [];
-    return [{ path: `${folder}/${file}`, stem: `${start}${name}`, count: Number(count) }];
+    const plan = parsePlanName(file);
+    if (plan === undefined) return [];
+    return [{ path: `${folder}/${file}`, stem: `${start}${plan.name}`, count: plan.shards }];
   });
 }
 
@@ -280,15 +278,4 @@ export async function changedInputAdvice(division: Division, inputs: number): Pr
   // A run continues the results of several inputs only by the run file of a proven merge.
   if (inputs > 1) return again;
   return `${again}. To send only what has changed, ${mergeAdvice(division, "--no-proof")}`;
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return [];
-    }
-    throw error;
-  }
 }

@@ -15,6 +15,12 @@ export function planPathOf(stem: string, count: number): string {
   return `${start}${OWN_FOLDER}/${name}.shards-${count}.json`;
 }
 
+/** Parses the name of such a file, as in `x.shards-16.json`; undefined for other names. */
+export function parsePlanName(file: string): { name: string; shards: number } | undefined {
+  const [, name, shards] = /^(.*)\.shards-(\d+)\.json$/.exec(file) ?? [];
+  return name === undefined ? undefined : { name, shards: Number(shards) };
+}
+
 /** Reads pinned borders; undefined if there are none, or if a crash truncated them. */
 export async function readPlan(path: string): Promise<ShardPlan | undefined> {
   let text: string;

@@ -16,7 +16,7 @@ import fleetStyle from "./fleet.css" with { type: "text" };
 import frame from "../page/frame.css" with { type: "text" };
 import overview from "../page/overview.css" with { type: "text" };
 import tables from "../page/tables.css" with { type: "text" };
-import { statOf } from "../../lib/files.ts";
+import { isFolder } from "../../lib/files.ts";
 import { type PathLike, pathOf, splitPath, stemOf } from "../../lib/paths.ts";
 import { every } from "../../lib/timer.ts";
 import { FleetWatch } from "./watch.ts";
@@ -101,13 +101,13 @@ export async function serveFolderMonitor(
   options: FleetOptions = {},
 ): Promise<ServedFleet> {
   const path = pathOf(output);
-  const isFolder = (await statOf(path))?.isDirectory ?? false;
+  const isWholeFolder = await isFolder(path);
   const { start, name } = splitPath(path);
-  const watch = isFolder
+  const watch = isWholeFolder
     ? new FleetWatch(path)
     : new FleetWatch(start === "" ? "." : start, stemOf(name));
   await watch.look();
-  if (!isFolder && watch.isEmpty) {
+  if (!isWholeFolder && watch.isEmpty) {
     throw new UsageError(
       `Cannot monitor "${path}": there is no such folder, and no run of this name`,
     );
