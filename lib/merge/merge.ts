@@ -21,7 +21,8 @@ export interface MergeOptions {
    */
   waitMs?: number;
   /**
-   * Called after each check that found runs that are not done, at least 2 s apart in the long run.
+   * Called after each check that found runs that are not done. After the first few, checks are 2 s
+   * apart.
    * @default nothing
    */
   onWait?: (progress: WaitProgress) => void;
@@ -114,7 +115,7 @@ export interface MergeReport {
   readonly surplus: number;
   /** The number of rows whose prompt was edited since an answer was finished. */
   readonly changed: number;
-  /** The number of results that `limit` leaves out: of later rows, or of none. */
+  /** The number of results that `limit` leaves out: of later rows, or of rows not in the input. */
   readonly beyondLimit: number;
   /** The first 20 rows that share a uid with an earlier row of other content. */
   readonly clashes: readonly Clash[];

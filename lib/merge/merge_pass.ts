@@ -58,7 +58,7 @@ export class MergePass {
   readonly #rows: IdTable;
   /** `Reading.base` of each run so far, and its input. */
   readonly #bases: { readonly base: number; readonly input: InputSequence }[] = [];
-  /** The contents of inputs that hold a row like a later one but for its text, by their bases. */
+  /** The contents of inputs that were read again to compare rows, by `Reading.base`. */
   readonly #contents = new Map<number, Contents>();
   readonly #isPartial: boolean;
   /** `Reading.number` of the last row so far. */

@@ -99,7 +99,7 @@ export class RunLines implements Disposable {
 
   /** Whether an answer to a row was finished for another prompt than it has now. */
   isEdited(row: ParsedRow, samples: number, parser: RowParser): boolean {
-    // With an edited prompt, a derived uid is another one.
+    // A derived uid is a hash of the prompt: after an edit, it is that of another row.
     if (row.isUidDerived) return false;
     const { promptHash } = row;
     for (let sample = 0; sample < samples; sample++) {

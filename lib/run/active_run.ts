@@ -131,7 +131,7 @@ export class ActiveRun {
   settled(rows: readonly FinishedRow[]): void {
     this.progress.settled(rows);
     if (!this.keepsOutcomes) return;
-    const outcomes = rows.flatMap(({ outcome }) => outcome ?? []);
+    const outcomes = rows.map(({ outcome }) => outcome).filter((outcome) => outcome !== undefined);
     if (outcomes.length > 0) this.#outcomeListeners.emit(outcomes);
   }
 

@@ -52,12 +52,8 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
     files.push(...(paths.length > 1 ? sortNaturally(paths) : paths));
     if (skipped > 0 && paths.length > 0) {
       const read = paths.length === 1 ? "1 file is read" : `${paths.length} files are read`;
-      notes.push(
-        `${input}: ${read}; ${skipped} ${
-          skipped === 1 ? "is" : "are"
-        } left out (hidden, of other ` +
-          "formats, or written by Retort)",
-      );
+      const left = skipped === 1 ? "1 is left out" : `${skipped} are left out`;
+      notes.push(`${input}: ${read}; ${left} (hidden, of other formats, or written by Retort)`);
     }
   }
   return { files: [...new Set(files)], notes };
@@ -174,12 +170,12 @@ export async function stampOf(path: string): Promise<string> {
 }
 
 /**
- * Whether the stamp of a file is still `before`. Synchronous, because it is called for each batch
- * of rows: it takes 3 µs.
+ * Whether a file still has its earlier stamp. Synchronous, because it is called for each batch of
+ * rows: it takes 3 µs.
  */
-export function isUnchanged(path: string, before: string): boolean {
+export function isUnchanged(path: string, earlierStamp: string): boolean {
   try {
-    return stamp(Deno.statSync(path)) === before;
+    return stamp(Deno.statSync(path)) === earlierStamp;
   } catch {
     return false;
   }
@@ -279,6 +275,5 @@ export async function spool(
 
 /** The folder of an input; undefined for standard input. */
 export function folderOf(input: string): string | undefined {
-  if (input === "-") return undefined;
-  return dirname(input);
+  return input === "-" ? undefined : dirname(input);
 }

@@ -207,7 +207,8 @@ export async function makeJobs(options: JobsOptions): Promise<Jobs> {
     await refuseDivided(await sharedOutput(options.options.input, inputs.files, output), files);
     const parserOf = parsersOf(options);
     const keepsRows = options.writes && files.length === 1;
-    return new Jobs(files.map((one) => jobOf(options, one, parserOf, { keepsRows })));
+    const jobs = files.map((ofInput) => jobOf(options, ofInput, parserOf, { keepsRows }));
+    return new Jobs(jobs);
   }
   const own = await shardFiles(inputs.files, shard, options);
   const ownContext = { limit: own.limit, keepsRows: options.writes };

@@ -19,7 +19,7 @@ import { parsePlanName, readPlan } from "./plan_file.ts";
 /** Matches the results of a shard; captures its output's name and the number of shards. */
 const SHARD_RESULTS_NAME = /^(.*)-\d{5,}-of-(\d{5,})\.jsonl$/;
 
-/** Shards or a run over whole files have answered what another division would ask again. */
+/** Shards or a run over whole files have answered rows that another division would send again. */
 export class OtherDivisionError extends UsageError {}
 
 /** Where an output is, and what is to be run into it. */
@@ -90,8 +90,9 @@ export async function refuseOtherDivisions(
 ): Promise<void> {
   const divisions = await divisionsBeside(stem);
   const whole = await ownResultsIn(wholeResults);
-  const isOwn = (one: Division) => one.stem === stem && one.count === count;
-  const own = divisions.filter(isOwn), others = divisions.filter((one) => !isOwn(one));
+  const isOwn = (division: Division) => division.stem === stem && division.count === count;
+  const own = divisions.filter(isOwn);
+  const others = divisions.filter((division) => !isOwn(division));
   if (own.length === 0) {
     const lost = await divisionsWithoutBorders(stem, divisions);
     if (lost.some(isOwn)) return;
@@ -99,8 +100,8 @@ export async function refuseOtherDivisions(
   }
   if (whole === undefined && others.length === 0) return;
   if ((await firstAnswers(own)) !== undefined) return;
-  const found = await firstAnswers(await dividing(others, files, { stem, isNamed }));
-  if (found !== undefined) throw refused(`"${stem}.jsonl" in ${count} shards`, found);
+  const answers = await firstAnswers(await divisionsOf(others, files, { stem, isNamed }));
+  if (answers !== undefined) throw refused(`"${stem}.jsonl" in ${count} shards`, answers);
   if (whole === undefined) return;
   const place = whole === `${stem}.jsonl` ? ` and with -o ${shellWord(whole)}` : "";
   throw new OtherDivisionError(
@@ -127,9 +128,9 @@ export async function refuseShards(
     if (await hasContent(results)) continue;
     if (merged !== undefined) throw refusedMerged(results, merged);
     const resultsStem = stemOf(results);
-    const dividingOnes = await dividing(divisions, files, { stem: resultsStem, isNamed });
-    const found = await firstAnswers(dividingOnes);
-    if (found !== undefined) throw refused(`"${results}" without --shard`, found);
+    const related = await divisionsOf(divisions, files, { stem: resultsStem, isNamed });
+    const answers = await firstAnswers(related);
+    if (answers !== undefined) throw refused(`"${results}" without --shard`, answers);
   }
 }
 
@@ -140,18 +141,18 @@ function refusedMerged(results: string, merged: string): OtherDivisionError {
   );
 }
 
-/** The divisions of an output with this stem, or of one of the files. */
-async function dividing(
+/** The divisions of an output with this stem or, unless that is named, of one of the files. */
+async function divisionsOf(
   divisions: readonly Division[],
   files: readonly string[],
   { stem, isNamed }: Omit<OwnOutput, "wholeResults">,
 ): Promise<Division[]> {
-  const found: Division[] = [];
+  const related: Division[] = [];
   for (const division of divisions) {
     const isOwn = division.stem === stem;
-    if (isOwn || (!isNamed && await divides(division, files))) found.push(division);
+    if (isOwn || (!isNamed && await divides(division, files))) related.push(division);
   }
-  return found;
+  return related;
 }
 
 async function divides({ path }: Division, files: readonly string[]): Promise<boolean> {
@@ -162,7 +163,7 @@ async function divides({ path }: Division, files: readonly string[]): Promise<bo
   return false;
 }
 
-/** Bytes at the beginning and the end of files that are compared. */
+/** The bytes of files that are compared, both at the beginning and at the end. */
 const COMPARED_BYTES = 1 << 16;
 
 /**
@@ -172,13 +173,15 @@ const COMPARED_BYTES = 1 << 16;
 async function isSameFile(file: string, planned: PlannedInput): Promise<boolean> {
   const info = await statOf(file);
   if (info === undefined) return false;
-  const there = await statOf(planned.path);
-  if (there?.isFile && fileKeyOf(file, info) === fileKeyOf(planned.path, there)) return true;
+  const plannedInfo = await statOf(planned.path);
+  if (plannedInfo?.isFile && fileKeyOf(file, info) === fileKeyOf(planned.path, plannedInfo)) {
+    return true;
+  }
   if (info.size !== planned.size) return false;
   const names = [file, await Deno.realPath(file)].map((path) => basename(path));
   if (!names.includes(basename(planned.path))) return false;
   // Parts of two datasets may have the same name and size.
-  return there?.size !== info.size || await haveSameEnds(file, planned.path, info.size);
+  return plannedInfo?.size !== info.size || await haveSameEnds(file, planned.path, info.size);
 }
 
 async function haveSameEnds(one: string, other: string, size: number): Promise<boolean> {

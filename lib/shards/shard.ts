@@ -132,8 +132,8 @@ export interface PinOptions {
 const LOCK_RETRY_MS = 200;
 
 /**
- * Returns the pinned borders of an output. If there are none, divides the input and
- * pins the result: one process does that, and the others wait for it.
+ * Returns the pinned borders of an output. If there are none, divides the input and pins the
+ * result: one process does that, and the others wait for it.
  *
  * @throws {UsageError | SourceError} when the input has changed or cannot be divided, or when rows
  * would be sent again that another division or a run over whole files has sent
@@ -159,7 +159,7 @@ export async function pinnedPlan(
   return plan;
 }
 
-/** Checks that the borders are those of these files, and returns them with the paths of now. */
+/** Checks that the borders are those of these files, and returns them with the current paths. */
 async function checkPlan(
   plan: ShardPlan,
   division: Division,
@@ -169,15 +169,16 @@ async function checkPlan(
   const { path, stem } = division;
   const names = files.map((file) => basename(file));
   const plannedNames = plan.inputs.map((input) => basename(input.path));
-  const replaced = plannedNames.find((name, i) => name !== names[i]);
+  const index = plannedNames.findIndex((name, i) => name !== names[i]);
   const added = names[plannedNames.length];
-  if (replaced !== undefined || added !== undefined) {
-    const difference = replaced === undefined ? `without "${added}"` : `"${replaced}" among them`;
+  if (index !== -1 || added !== undefined) {
+    const difference = index === -1
+      ? `"${added}" was not one of them`
+      : `number ${index + 1} was "${plannedNames[index]}"`;
+    const results = shellWord(`${stem}.jsonl`);
     throw new UsageError(
-      `Cannot use the borders in "${path}": they were made for other files, ${difference}. Name the ` +
-        `same inputs in the same order and -o ${
-          shellWord(`${stem}.jsonl`)
-        }, or another output folder`,
+      `Cannot use the borders in "${path}": they were made for other files (${difference}). Name ` +
+        `the same inputs in the same order and -o ${results}, or another output folder`,
     );
   }
   const inputs: PlannedInput[] = [];
