@@ -7,6 +7,7 @@
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { DataService } from "../../lib/data/mod.ts";
 import type { DataRequests, ShownRow } from "../../lib/data/protocol.ts";
+import { delay } from "../../lib/timer.ts";
 import { serveView } from "../../web/view/server.ts";
 import { failureLine, resultLine } from "../data/lines.ts";
 import { HOSTILE_TEXTS } from "../support/hostile_texts.ts";
@@ -50,7 +51,8 @@ async function openView(
   };
 }
 
-const PROSE = "The first step adds the numbers, and the second step divides them.";
+const PROSE =
+  "The first step adds the numbers, and the second step divides them.";
 
 /** 300 answers: several of each kind, three samples of one row, and failures. */
 function someFiles(): Record<string, string> {
@@ -160,6 +162,29 @@ Deno.test("data page: facets, flags, ranges and conditions narrow the rows, and 
   await page.getByRole("alert").getByText("Cannot use the condition").waitFor();
   await page.getByRole("button", { name: "Clear" }).click();
   await shows(page, "304 rows");
+});
+
+Deno.test("data page: counts of all rows stay those of all, even if a condition is typed while they are requested", async () => {
+  await using dir = await tempDir();
+  for (const [name, text] of Object.entries(someFiles())) {
+    await dir.write(`out/${name}`, text);
+  }
+  await using service = await DataService.open({ paths: [dir.path("out")] });
+  while (!(await service.ask("state", {})).index.isCurrent) await delay(10);
+  const state = Promise.withResolvers<void>();
+  const ask = async (...[name, given]: Parameters<DataService["ask"]>) => {
+    if (name === "state") await state.promise;
+    return await service.ask(name, given);
+  };
+  const source = { files: service.files, ask: ask as DataService["ask"] };
+  await using served = serveView(source, { program: "retort" });
+  await using visited = await visit(served.url);
+  const { page } = visited;
+  await page.getByRole("textbox", { name: "Condition" }).fill('lang == "de"');
+  await page.locator("#condition").getByText('lang == "de"').waitFor();
+  state.resolve();
+  await shows(page, "100 of 304 rows");
+  await page.getByRole("checkbox", { name: /^en/ }).waitFor();
 });
 
 Deno.test("data page: searches texts and patterns, and opens the hits", async () => {
@@ -435,7 +460,8 @@ Deno.test("data page: texts of rows stay texts, wherever they are shown", async 
 Deno.test("data page: compares two runs, and lays out a very long answer only on request", async () => {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await tempDir());
-  const answer = (uid: string, response: string) => resultLine({ uid, response });
+  const answer = (uid: string, response: string) =>
+    resultLine({ uid, response });
   await dir.write(
     "a/x.jsonl",
     answer("same", "It is 7.") + answer("final", "It is 1,000.") +
