@@ -146,14 +146,14 @@ function yamlOf({ license, rows, validationRows }: CardContent, name: string): s
 
 /** Returns the size category of the Hub for a number of rows. */
 function sizeOf(rows: number): string {
-  const steps = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+  const limits = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
   const names = ["1K", "10K", "100K", "1M", "10M", "100M", "1B"];
-  const upper = steps.findIndex((step) => rows < step);
+  const upper = limits.findIndex((limit) => rows < limit);
   if (upper === 0) return "n<1K";
   return upper === -1 ? "n>1B" : `${names[upper - 1]}<n<${names[upper]}`;
 }
 
-const MEANINGS: Readonly<Record<string, string>> = {
+const COLUMN_MEANINGS: Readonly<Record<string, string>> = {
   messages: "the conversation: `role`, `content`, and `tool_calls` where the model called tools",
   tools: "the tools that the model was offered, a JSON list as text; `[]` without tools",
   uid: "the id of the answer",
@@ -165,7 +165,9 @@ const MEANINGS: Readonly<Record<string, string>> = {
 };
 
 function columnsOf({ columns }: CardContent): string {
-  const lines = [...columns.keys()].map((name) => `| \`${name}\` | ${MEANINGS[name] ?? ""} |`);
+  const lines = [...columns.keys()].map((name) =>
+    `| \`${name}\` | ${COLUMN_MEANINGS[name] ?? ""} |`
+  );
   return ["| column | holds |", "| --- | --- |", ...lines].join("\n");
 }
 

@@ -74,8 +74,8 @@ function checkRuns({ view, offset }: Reader, width: number, count: number): void
 }
 
 /**
- * Decodes DELTA_BYTE_ARRAY: each text has the length of the prefix that it shares with the one
- * before. hyparquet would allocate as much memory as a damaged length says.
+ * Decodes DELTA_BYTE_ARRAY, which stores of each text the length of the prefix that it shares with
+ * the text before, and the rest. hyparquet would allocate as much memory as a damaged length says.
  */
 export function textsOfPrefixes(bytes: Uint8Array, count: number): Uint8Array[] {
   const reader = readerOf(bytes);
@@ -99,7 +99,7 @@ export function textsOfPrefixes(bytes: Uint8Array, count: number): Uint8Array[] 
   });
 }
 
-/** hyparquet's position in bytes. */
+/** Bytes, and the offset at which hyparquet reads them next. */
 export type Reader = Parameters<typeof readRleBitPackedHybrid>[0];
 
 /** Returns a reader at the start of the bytes. */

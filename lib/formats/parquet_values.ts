@@ -15,8 +15,8 @@ import type { LeafNode, SchemaNode } from "./parquet_schema.ts";
 export type ValueWriter = (value: unknown) => string | undefined;
 
 /**
- * A type that JSON lacks: rows hold text or digits instead. Doubles are one, because `1` may be an
- * integer. A list or struct has an exact type if something in it has one.
+ * A type that JSON lacks: rows hold text or digits instead. A double is such a type, because the
+ * text `1` may also be an integer. A list or struct has an exact type if something in it has one.
  */
 export type ExactType =
   | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }

@@ -31,6 +31,7 @@ export class ZstdFrames {
   /** Bytes of content that come next. */
   #toSkip = 0;
   #hasChecksum = false;
+  /** Whether the current block is the last one of its frame. */
   #isLast = false;
 
   /**
@@ -102,12 +103,14 @@ export class ZstdFrames {
     }
   }
 
+  /** Reads which fields the header of a frame has (RFC 8878, 3.1.1.1.1). */
   #takeDescriptor(descriptor: number): void {
-    const isSingle = (descriptor & 0x20) !== 0;
-    const sizeBytes = [isSingle ? 1 : 0, 2, 4, 8][descriptor >> 6];
-    const dictionaryBytes = [0, 1, 2, 4][descriptor & 3];
+    const isSingleSegment = (descriptor & 0x20) !== 0;
+    const windowBytes = isSingleSegment ? 0 : 1;
+    const contentSizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6];
+    const dictionaryIdBytes = [0, 1, 2, 4][descriptor & 3];
     this.#hasChecksum = (descriptor & 4) !== 0;
-    this.#expect("fields", (isSingle ? 0 : 1) + dictionaryBytes + sizeBytes);
+    this.#expect("fields", windowBytes + dictionaryIdBytes + contentSizeBytes);
   }
 
   #takeBlock(header: number): void {
@@ -130,6 +133,7 @@ export class ZstdFrames {
     this.#needed = bytes;
   }
 
+  /** The number in the first bytes of the header, little-endian. */
   #number(bytes: number): number {
     let number = 0;
     for (let i = bytes - 1; i >= 0; i--) number = number * 256 + this.#header[i];

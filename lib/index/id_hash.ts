@@ -72,6 +72,7 @@ function rotate(value: number, bits: number): number {
   return value << bits | value >>> 32 - bits;
 }
 
+/** The finalizer of MurmurHash3. */
 function finish(value: number): number {
   value = Math.imul(value ^ value >>> 16, 0x85ebca6b);
   value = Math.imul(value ^ value >>> 13, 0xc2b2ae35);
@@ -132,14 +133,14 @@ export function areHexDigits(bytes: Uint8Array, start: number, end: number): boo
 }
 
 /** Reads eight lower-case hex digits of a text as an unsigned number. */
-export function wordAt(text: string, start: number): number {
+export function hexWordAt(text: string, start: number): number {
   let value = 0;
   for (let i = start; i < start + 8; i++) value = value << 4 | DIGITS[text.charCodeAt(i)];
   return value >>> 0;
 }
 
 /** Reads eight lower-case hex digits in a buffer as a number, which may be negative. */
-export function wordInBytes(bytes: Uint8Array, start: number): number {
+export function hexWordIn(bytes: Uint8Array, start: number): number {
   let value = 0;
   for (let i = start; i < start + 8; i++) value = value << 4 | DIGITS[bytes[i]];
   return value;

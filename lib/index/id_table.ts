@@ -16,14 +16,14 @@ import {
   BLOCK_BITS,
   BLOCK_ENTRIES,
   BLOCK_MASK,
+  hexWordAt,
+  hexWordIn,
   isHex,
   KEY_WORDS,
   mix,
   murmur3,
   readHex,
   UID_DIGITS,
-  wordAt,
-  wordInBytes,
 } from "./id_hash.ts";
 
 /** The id is in the results file. */
@@ -148,22 +148,23 @@ export class IdTable implements Disposable {
   setFingerprint(slot: number, hex: string): void {
     const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
       offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
-    fingerprints[offset] = wordAt(hex, 0);
-    fingerprints[offset + 1] = wordAt(hex, 8);
+    fingerprints[offset] = hexWordAt(hex, 0);
+    fingerprints[offset + 1] = hexWordAt(hex, 8);
   }
 
   /** `setFingerprint` from 16 lower-case hex digits in a buffer. */
   setFingerprintHex(slot: number, bytes: Uint8Array, start: number): void {
     const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
       offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
-    fingerprints[offset] = wordInBytes(bytes, start);
-    fingerprints[offset + 1] = wordInBytes(bytes, start + 8);
+    fingerprints[offset] = hexWordIn(bytes, start);
+    fingerprints[offset + 1] = hexWordIn(bytes, start + 8);
   }
 
   fingerprintEquals(slot: number, hex: string): boolean {
     const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
       offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
-    return fingerprints[offset] === wordAt(hex, 0) && fingerprints[offset + 1] === wordAt(hex, 8);
+    return fingerprints[offset] === hexWordAt(hex, 0) &&
+      fingerprints[offset + 1] === hexWordAt(hex, 8);
   }
 
   /** Increments the fingerprint and returns it: a counter for an id that belongs to no row. */
@@ -201,7 +202,7 @@ export class IdTable implements Disposable {
   /** An id of 32 hex digits, as most are, is its own hash; any other is hashed. */
   #setKey(uid: string): void {
     if (uid.length === UID_DIGITS && isHex(uid)) {
-      for (let word = 0; word < KEY_WORDS; word++) this.#key[word] = wordAt(uid, word * 8);
+      for (let word = 0; word < KEY_WORDS; word++) this.#key[word] = hexWordAt(uid, word * 8);
     } else {
       // One UTF-16 unit takes three bytes at most.
       if (uid.length * 3 > this.#bytes.length) this.#bytes = new Uint8Array(uid.length * 3);

@@ -13,7 +13,7 @@ export interface ByteSink {
   write(bytes: Uint8Array): Promise<void>;
 }
 
-/** Compresses what it is given. */
+/** Takes bytes, and passes them on compressed. */
 export class Compressor implements ByteSink {
   readonly #stream;
   /** Resolves once the target has all compressed bytes; rejects if compressor or target fails. */
