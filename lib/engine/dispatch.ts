@@ -52,7 +52,7 @@ export class Dispatch {
   #endpointFor(work: Work, picked: Endpoint): Endpoint | undefined {
     const { avoided, holds, row } = work;
     if (work.attempts === 0) {
-      if (this.#affinity !== undefined) picked = this.#pool.pickForKey(prefixOf(row)) ?? picked;
+      if (this.#affinity !== undefined) picked = this.#pool.pickForKey(prefixHashOf(row)) ?? picked;
       else if (row.sample > 0) picked = this.#pool.pick(this.#lastEndpoint) ?? picked;
       return this.#lastEndpoint = picked;
     }
@@ -68,7 +68,7 @@ export class Dispatch {
 }
 
 /** A hash of what servers keep in their prefix caches: the system message and the first turn. */
-function prefixOf({ messages }: Row): number {
+function prefixHashOf({ messages }: Row): number {
   let text = "";
   for (const { role, content } of messages) {
     text += `${role}\n${typeof content === "string" ? content : JSON.stringify(content)}\n`;
