@@ -7,6 +7,7 @@
 
 import { resolve } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
+import { exists } from "../lib/files.ts";
 import { canceledPathOf } from "../lib/shards/mod.ts";
 import {
   kubernetesManifests,
@@ -33,7 +34,7 @@ import { formatCount, formatCountOf } from "../lib/figures.ts";
 export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io): Promise<void> {
   const logs = resolve(logsOf(job.stem));
   await Deno.mkdir(logs, { recursive: true });
-  const options = slurmOptions(job, logs, settings);
+  const options = await slurmOptions(job, logs, settings);
   if (!settings.isOn("send")) return printScript(job, options, io);
   const arrays = slurmArrays(job, await maxArraySize());
   const ids: string[] = [];
@@ -111,10 +112,13 @@ async function maxArraySize(): Promise<number | undefined> {
   return Number.isInteger(size) && size > 0 ? size : undefined;
 }
 
-function slurmOptions(job: PreparedJob, logs: string, settings: Settings): SlurmOptions {
-  const program = settings.text("program")?.trim().split(/\s+/);
+async function slurmOptions(
+  job: PreparedJob,
+  logs: string,
+  settings: Settings,
+): Promise<SlurmOptions> {
   return {
-    program: program ?? programOnNodes(),
+    program: await programOf(settings) ?? programOnNodes(),
     folder: Deno.cwd(),
     logs,
     canceledFile: resolve(canceledPathOf(job.stem)),
@@ -125,6 +129,12 @@ function slurmOptions(job: PreparedJob, logs: string, settings: Settings): Slurm
     setupLines: settings.list("before"),
     quote: (word) => shellWord(word, "linux"),
   };
+}
+
+/** The words of `--program`; the path of a file is one word, with spaces, too. */
+async function programOf(settings: Settings): Promise<string[] | undefined> {
+  const text = settings.text("program")?.trim();
+  return text !== undefined && await exists(text) ? [text] : text?.split(/\s+/);
 }
 
 /** Reads a value for an `#SBATCH` line of the script. */

@@ -265,6 +265,17 @@ Deno.test("what Kubernetes takes for its values is taken", () => {
   assertEquals(optionsOf({}).secret, undefined);
 });
 
+Deno.test("--program is words or the path of a file, which may have spaces", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 4));
+  const program = await dir.write("my tools/retort", "");
+  for (const [given, words] of [[program, `'${program}'`], ["srun  retort", "srun retort"]]) {
+    const flags = ["--shards=2", "-m", "m", "--program", given];
+    const { stdout } = await runCli(["submit", "slurm", input, "-o", dir.path("out/"), ...flags]);
+    assertStringIncludes(stdout, `\n  ${words} run ${input} `);
+  }
+});
+
 Deno.test("a time limit that would end shards as soon as they have started is refused", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 4));
