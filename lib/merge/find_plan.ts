@@ -28,7 +28,10 @@ export async function findPlan(
   shards: number | undefined,
 ): Promise<Pinned | undefined> {
   const pinned = await pinnedPlans(output, shards);
-  if (pinned.length === 0) return undefined;
+  if (pinned.length === 0) {
+    if (shards !== undefined) await refuseOtherCount(output, shards);
+    return undefined;
+  }
   const begun: Pinned[] = [];
   for (const one of pinned) if (await hasBegun(one)) begun.push(one);
   if (begun.length === 1) return begun[0];
@@ -38,6 +41,17 @@ export async function findPlan(
   if (await holdsRuns(folder, name)) return undefined;
   if (pinned.length === 1) return pinned[0];
   throw ambiguous(output, pinned);
+}
+
+/** Throws if an output was divided into other numbers of shards only. */
+async function refuseOtherCount(output: string, shards: number): Promise<void> {
+  const counts = (await pinnedPlans(output, undefined)).map(({ plan }) => plan.shards);
+  if (counts.length === 0) return;
+  const choices = [...new Set(counts)].map((count) => `--shards ${count}`).join(" or ");
+  throw new NoRunsError(
+    `Cannot use "${output}" as the output of ${shards} shards: it was not divided into ${shards}. ` +
+      `Use ${choices}`,
+  );
 }
 
 async function pinnedPlans(output: string, shards: number | undefined): Promise<Pinned[]> {

@@ -5,15 +5,15 @@
  * @module
  */
 
-import { basename, dirname } from "../deps/std_path.ts";
+import { dirname } from "../deps/std_path.ts";
 import { LockedError, UsageError } from "../errors.ts";
-import { exists, hasContent, namesIn, readFully, statOf } from "../files.ts";
+import { exists, hasContent, namesIn } from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
-import { fileKeyOf, OWN_FOLDER, splitPath, stemOf } from "../paths.ts";
+import { OWN_FOLDER, splitPath, stemOf } from "../paths.ts";
 import { shellWord } from "../printable.ts";
 import { commandText } from "../shell.ts";
 import { requireUnlocked } from "../sink/mod.ts";
-import type { PlannedInput } from "./divide.ts";
+import { DividedInputs } from "./divided_inputs.ts";
 import { parsePlanName, readPlan } from "./plan_file.ts";
 
 /** Matches the results of a shard; captures its output's name and the number of shards. */
@@ -100,8 +100,9 @@ export async function refuseOtherDivisions(
   }
   if (whole === undefined && others.length === 0) return;
   if ((await firstAnswers(own)) !== undefined) return;
-  const answers = await firstAnswers(await divisionsOf(others, files, { stem, isNamed }));
-  if (answers !== undefined) throw refused(`"${stem}.jsonl" in ${count} shards`, answers);
+  const begun = await Begun.read(others, { isNamed });
+  const found = await begun.find(stem, files);
+  if (found !== undefined) throw refused(`"${stem}.jsonl" in ${count} shards`, found);
   if (whole === undefined) return;
   const place = whole === `${stem}.jsonl` ? ` and with -o ${shellWord(whole)}` : "";
   throw new OtherDivisionError(
@@ -124,13 +125,12 @@ export async function refuseShards(
   const divisions = await divisionsBeside(stem);
   divisions.push(...await divisionsWithoutBorders(stem, divisions));
   if (merged === undefined && divisions.length === 0) return;
+  const begun = await Begun.read(divisions, { isNamed });
   for (const { files, results } of runs) {
     if (await hasContent(results)) continue;
     if (merged !== undefined) throw refusedMerged(results, merged);
-    const resultsStem = stemOf(results);
-    const related = await divisionsOf(divisions, files, { stem: resultsStem, isNamed });
-    const answers = await firstAnswers(related);
-    if (answers !== undefined) throw refused(`"${results}" without --shard`, answers);
+    const found = await begun.find(stemOf(results), files);
+    if (found !== undefined) throw refused(`"${results}" without --shard`, found);
   }
 }
 
@@ -141,70 +141,45 @@ function refusedMerged(results: string, merged: string): OtherDivisionError {
   );
 }
 
-/** The divisions of an output with this stem or, unless that is named, of one of the files. */
-async function divisionsOf(
-  divisions: readonly Division[],
-  files: readonly string[],
-  { stem, isNamed }: Omit<OwnOutput, "wholeResults">,
-): Promise<Division[]> {
-  const related: Division[] = [];
-  for (const division of divisions) {
-    const isOwn = division.stem === stem;
-    if (isOwn || (!isNamed && await divides(division, files))) related.push(division);
-  }
-  return related;
-}
-
-async function divides({ path }: Division, files: readonly string[]): Promise<boolean> {
-  const plan = path === "" ? undefined : await readPlan(path);
-  for (const planned of plan?.inputs ?? []) {
-    for (const file of files) if (await isSameFile(file, planned)) return true;
-  }
-  return false;
-}
-
-/** The bytes of files that are compared, both at the beginning and at the end. */
-const COMPARED_BYTES = 1 << 16;
-
-/**
- * Whether a file is one of those that were divided: by its path, by a link, or by a copy of the
- * same name. The folder may have had another path then, as on another machine.
- */
-async function isSameFile(file: string, planned: PlannedInput): Promise<boolean> {
-  const info = await statOf(file);
-  if (info === undefined) return false;
-  const plannedInfo = await statOf(planned.path);
-  if (plannedInfo?.isFile && fileKeyOf(file, info) === fileKeyOf(planned.path, plannedInfo)) {
-    return true;
-  }
-  if (info.size !== planned.size) return false;
-  const names = [file, await Deno.realPath(file)].map((path) => basename(path));
-  if (!names.includes(basename(planned.path))) return false;
-  // Parts of two datasets may have the same name and size.
-  return plannedInfo?.size !== info.size || await haveSameEnds(file, planned.path, info.size);
-}
-
-async function haveSameEnds(one: string, other: string, size: number): Promise<boolean> {
-  for (const offset of [0, Math.max(0, size - COMPARED_BYTES)]) {
-    const [a, b] = await Promise.all([one, other].map((path) => bytesAt(path, offset)));
-    if (a.length !== b.length || a.some((byte, i) => byte !== b[i])) return false;
-  }
-  return true;
-}
-
-async function bytesAt(path: string, offset: number): Promise<Uint8Array> {
-  using file = await Deno.open(path);
-  await file.seek(offset, Deno.SeekMode.Start);
-  const bytes = new Uint8Array(COMPARED_BYTES);
-  return bytes.subarray(0, await readFully(file, bytes));
-}
-
 /** Results with answers, and the division they belong to. */
 interface Answers {
   readonly division: Division;
   readonly path: string;
   /** Whether a run writes to the results, which may hold no answers yet. */
   readonly isRunning: boolean;
+}
+
+/** The divisions that hold answers, or soon will. */
+class Begun {
+  readonly #byStem = new Map<string, Answers>();
+  readonly #inputs = new DividedInputs<Answers>();
+
+  /** @param isNamed Whether divisions count only with the stem that is looked for. */
+  static async read(
+    divisions: readonly Division[],
+    { isNamed }: Pick<OwnOutput, "isNamed">,
+  ): Promise<Begun> {
+    const begun = new Begun();
+    for (const division of divisions) {
+      const answers = await firstAnswers([division]);
+      if (answers === undefined) continue;
+      begun.#byStem.set(division.stem, answers);
+      const plan = isNamed || division.path === "" ? undefined : await readPlan(division.path);
+      await begun.#inputs.add(answers, plan?.inputs ?? []);
+    }
+    return begun;
+  }
+
+  /** The answers of a division of the output with this stem, or of one of the files. */
+  async find(stem: string, files: readonly string[]): Promise<Answers | undefined> {
+    const ofOutput = this.#byStem.get(stem);
+    if (ofOutput !== undefined) return ofOutput;
+    for (const file of files) {
+      const ofFile = await this.#inputs.ownerOf(file);
+      if (ofFile !== undefined) return ofFile;
+    }
+    return undefined;
+  }
 }
 
 /** The first of these divisions' results that hold answers or soon will; a merge may have moved
@@ -248,11 +223,16 @@ async function ownResultsIn(paths: readonly string[]): Promise<string | undefine
 }
 
 function refused(what: string, { division, path, isRunning }: Answers): OtherDivisionError {
-  const problem = isRunning
-    ? `a run writes to "${path}", one of ${division.count} shards, whose rows would be paid for twice`
-    : `"${path}" and others hold answers of ${division.count} shards, which would be paid for again`;
+  if (isRunning) {
+    return new OtherDivisionError(
+      `Cannot run ${what}: a run writes to "${path}", one of ${division.count} shards, whose rows would ` +
+        "be paid for twice. Continue those shards with the inputs that they were given, or name " +
+        "another output folder",
+    );
+  }
   return new OtherDivisionError(
-    `Cannot run ${what}: ${problem}. ` +
+    `Cannot run ${what}: "${path}" and others hold answers of ${division.count} shards, which would be ` +
+      `paid for again. ` +
       `Continue those shards with the inputs that they were given. To send all rows ` +
       `again, name another output folder. To continue without --shard, ${
         mergeAdvice(division, "--partial")

@@ -647,6 +647,11 @@ Deno.test("borders without answers do not count, and what the choice among sever
     mergeRuns({ outputs, output, shards, replace: true });
   const nothing = await assertRejects(() => merge(out), UsageError, "holds 3 divisions");
   assertStringIncludes(nothing.message, `out/a.jsonl --shards 2, or `);
+  await assertRejects(
+    () => merge(out, 5),
+    UsageError,
+    "Use --shards 2 or --shards 3 or --shards 4",
+  );
   await runShards(a, out, 3);
   assertEquals((await merge(out)).succeeded, 10);
   await runShards(b, out, 2);
