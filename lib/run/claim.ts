@@ -60,8 +60,8 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
   });
   try {
     await requireUnlocked(files.results);
-    const before = await readRunFile(files.runJson);
-    if (before !== undefined && options.options.resume !== false) {
+    const earlierRun = await readRunFile(files.runJson);
+    if (earlierRun !== undefined && options.options.resume !== false) {
       await refuseCompressed(files.results, await inputPathsOf(files));
     }
     await checkOwnFile(files.results, "results");
@@ -180,19 +180,19 @@ async function repair({ results, failures }: OutputFiles, { notice }: ClaimOptio
 export async function earlierRunOf(
   { input, results, failures, runJson }: OutputFiles,
   { options, identity, notice }: Pick<JobContext, "options" | "identity" | "notice">,
-): Promise<{ before?: RunFile; uidFieldLast?: boolean }> {
-  const before = options.resume === false ? undefined : await readRunFile(runJson);
-  if (before === undefined) return {};
-  if (!(await hasContent(results)) && !(await hasContent(failures))) return { before };
-  const uidFieldLast = !before.rows?.uidFieldFirst;
-  if (options.allowMixed) return { before, uidFieldLast };
-  checkSameIdentity(results, before.identity, identity, {
+): Promise<{ earlierRun?: RunFile; uidFieldLast?: boolean }> {
+  const earlierRun = options.resume === false ? undefined : await readRunFile(runJson);
+  if (earlierRun === undefined) return {};
+  if (!(await hasContent(results)) && !(await hasContent(failures))) return { earlierRun };
+  const uidFieldLast = !earlierRun.rows.uidFieldFirst;
+  if (options.allowMixed) return { earlierRun, uidFieldLast };
+  checkSameIdentity(results, earlierRun.identity, identity, {
     mayChangeParams: Boolean(options.retry),
   });
-  if (before.input !== input) {
-    notice("info", `The answers in "${results}" came from "${before.input}" until now`);
+  if (earlierRun.input !== input) {
+    notice("info", `The answers in "${results}" came from "${earlierRun.input}" until now`);
   }
-  return { before, uidFieldLast };
+  return { earlierRun, uidFieldLast };
 }
 
 /**

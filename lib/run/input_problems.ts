@@ -30,7 +30,7 @@ const MAX_LISTED = 20;
  * @throws {SourceError} for inputs that cannot be read, bad rows, and inputs without any row
  * @throws {UsageError} for mixed shapes, edited rows, and rows that this version sends differently
  */
-export function checkInput(findings: readonly UsedFindings[], options: Options): void {
+export function refuseProblems(findings: readonly UsedFindings[], options: Options): void {
   const source = [
     ...findings.flatMap(({ unreadable }) => unreadable ?? []),
     ...options.skipBadRows ? [] : badRowProblem(options.input, findings),
@@ -73,8 +73,9 @@ export interface BadInput {
 }
 
 /**
- * Describes the problems of inputs, each with its first lines. `noun`: what the messages call a
- * line.
+ * Describes the problems of inputs, each with its first lines.
+ *
+ * @param noun What the messages call a line.
  */
 export function listBadLines(inputs: readonly BadInput[], noun: "line" | "row"): string[] {
   const blocks = inputs.flatMap((input) => input.bad.groups.map((group) => ({ group, input })));
@@ -168,6 +169,7 @@ export function emptyMessage(verb: string, inputs: readonly string[], what = "no
     "Add --allow-empty if that is meant";
 }
 
+/** A line that is not a row, or whose row cannot enter the run. */
 export interface BadLine {
   /** From 1. */
   readonly line: number;

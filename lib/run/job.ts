@@ -37,7 +37,7 @@ export class Job {
   /** What the first pass found; empty before it. */
   findings = new Findings();
   /** The content of `run.json` before this run; undefined if there was none. */
-  before: RunFile | undefined;
+  earlierRun: RunFile | undefined;
   /**
    * Whether the fields of `uidField` come after `id`, because an earlier version began this output.
    */
@@ -62,7 +62,7 @@ export class Job {
    * Checks that the input can be read twice, before anything is created. If it cannot be,
    * `findings.unreadable` says why.
    */
-  async checkInput(): Promise<void> {
+  async checkReadable(): Promise<void> {
     if (this.path === "-") return;
     await this.#orUnreadable(Promise.all(this.#pieces.map(({ path }) => checkReadableTwice(path))));
   }
@@ -127,8 +127,8 @@ export class Job {
 
   /** Reads `run.json` and checks that the settings of the run are the same. */
   async checkIdentity(): Promise<void> {
-    const { before, uidFieldLast = false } = await earlierRunOf(this.files, this.#context);
-    this.before = before;
+    const { earlierRun, uidFieldLast = false } = await earlierRunOf(this.files, this.#context);
+    this.earlierRun = earlierRun;
     this.uidFieldLast = uidFieldLast;
   }
 
@@ -189,7 +189,7 @@ export class Job {
    */
   get samples(): number {
     const { options, samples } = this.#context;
-    return samples ?? (options.retry ? this.before?.rows.samples : undefined) ?? 1;
+    return samples ?? (options.retry ? this.earlierRun?.rows.samples : undefined) ?? 1;
   }
 
   /** The lock of the output, while it is held. */

@@ -18,7 +18,7 @@ import type { Preview } from "./preview.ts";
 import { OutputWatch, StalledOutputs } from "./unwritable_outputs.ts";
 import { startNotices } from "./start_notices.ts";
 import { readAhead } from "./planned_rows.ts";
-import { checkInput } from "./input_problems.ts";
+import { refuseProblems } from "./input_problems.ts";
 import { LiveStatus } from "./live_status.ts";
 import { writeFailedStatus } from "./run_status.ts";
 import { missingUidsMessage, UidSelection } from "./admission.ts";
@@ -59,12 +59,12 @@ export class Run {
   async execute(): Promise<Summary> {
     try {
       this.#jobs = await this.#makeJobs({ writes: true });
-      await this.#jobs.each((job) => job.checkInput());
+      await this.#jobs.each((job) => job.checkReadable());
       await this.#reportUnreadable();
       await this.#jobs.claim(this.#options);
       const isReady = await this.#jobs.preflight(this.#context.signal, this.#options.stdin);
       if (!isReady) return this.#emitSummary(this.#summarize({ isReady }));
-      this.#checkInput();
+      this.#refuseProblems();
       await this.#runEngine();
       return await this.#finish();
     } catch (error) {
@@ -95,30 +95,31 @@ export class Run {
       throw new UsageError("Cannot preview standard input: name a file");
     }
     await this.#jobs.each(async (job) => {
-      await job.checkInput();
+      await job.checkReadable();
       await job.checkIdentity();
       await job.preflight();
     });
-    this.#checkInput();
+    this.#refuseProblems();
     const { previewOf } = await import("./preview.ts");
     return previewOf(this.#context, this.#jobs.inputs, this.#jobs.findings);
   }
 
-  /** Reports the problems of all inputs if one of them cannot be read. */
+  /** If an input cannot be read, throws the problems of all. */
   async #reportUnreadable(): Promise<void> {
     if (this.#jobs.list.every(({ findings }) => findings.unreadable === undefined)) return;
     await this.#jobs.each(async (job) => {
       if (job.files.input !== "-") await job.preflight();
     });
-    this.#checkInput();
+    this.#refuseProblems();
   }
 
-  #checkInput(): void {
+  /** Throws if the inputs have problems that the options do not accept. */
+  #refuseProblems(): void {
     const { mixedShapes } = this.#context.generator;
     // A shard of a small input, or beyond the limit, may have no rows.
     const allowEmpty = this.#options.allowEmpty || this.#options.shard !== undefined;
     const { inputs: input, findings } = this.#jobs;
-    checkInput(findings, { ...this.#options, input, mixedShapes, allowEmpty });
+    refuseProblems(findings, { ...this.#options, input, mixedShapes, allowEmpty });
   }
 
   /** Makes the run end instead of waiting for disk space. */
@@ -286,12 +287,12 @@ export class Run {
   }
 
   async #writeRunFile(job: Job, summary: Summary | null): Promise<void> {
-    const { before, files: { input, runJson }, inputs, samples } = job;
+    const { earlierRun, files: { input, runJson }, inputs, samples } = job;
     // A retry may have other parameters, but the original command must be able to continue.
     const keepsIdentity = Boolean(this.#options.retry) && !this.#options.allowMixed;
-    const identity = keepsIdentity ? before?.identity ?? this.#identity : this.#identity;
+    const identity = keepsIdentity ? earlierRun?.identity ?? this.#identity : this.#identity;
     const uidFieldFirst = !job.uidFieldLast;
-    const parts = { input, inputs, identity, before, samples, uidFieldFirst, summary };
+    const parts = { input, inputs, identity, earlierRun, samples, uidFieldFirst, summary };
     const content = runFileOf(this.#context.generator, parts);
     await writeRunFile(runJson, content, job.replacementOptions);
   }

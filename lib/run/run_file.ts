@@ -112,8 +112,8 @@ export interface RunFileParts {
   readonly inputs: readonly string[] | undefined;
   /** The settings that the results were created with. */
   readonly identity: Identity;
-  /** The content before this run; undefined if there was no file. */
-  readonly before: RunFile | undefined;
+  /** The content of the file before this run; undefined if there was none. */
+  readonly earlierRun: RunFile | undefined;
   readonly samples: number;
   readonly uidFieldFirst: boolean;
   /** Null while the run continues. */
@@ -122,7 +122,7 @@ export interface RunFileParts {
 
 export function runFileOf(
   options: RowOptions & { readonly address: string; readonly params: Params },
-  { input, inputs, identity, before, samples, uidFieldFirst, summary }: RunFileParts,
+  { input, inputs, identity, earlierRun, samples, uidFieldFirst, summary }: RunFileParts,
 ): RunFile {
   const { duplicates, mixedShapes = false, inputFormat, jsonColumns, binaryColumns } = options;
   const { address, params } = options;
@@ -136,7 +136,7 @@ export function runFileOf(
       ...{ inputFormat, jsonColumns, binaryColumns },
     },
     teacher: address,
-    params: { ...before?.params, [paramsId(params)]: params },
+    params: { ...earlierRun?.params, [paramsId(params)]: params },
     summary,
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Outputs that a run cannot write to. While a disk is full, nothing is sent. Once another
- * process has changed a file or a lock, the run sends nothing more and writes lines to new files.
+ * Outputs that a run cannot write to. While a disk is full, nothing is sent. Once another program
+ * has changed a file or a lock, the run sends nothing more and writes lines to new files.
  *
  * @module
  */
@@ -57,7 +57,7 @@ export class OutputWatch {
   /** When the first of several checks in a row found a problem. */
   #firstSeenAt: number | undefined;
   #isClosed = false;
-  #lost: LostOutput | undefined;
+  #lost: LostOutputs | undefined;
 
   /** @param onLost Called once, when an output is lost: nothing more may be sent. */
   constructor(
@@ -133,7 +133,7 @@ export class OutputWatch {
    * Directs lines of changed outputs to new files. What fails is tried again at the next check, as
    * the disk may be full.
    */
-  async #moveAway(lost: LostOutput): Promise<void> {
+  async #moveAway(lost: LostOutputs): Promise<void> {
     lost.cause = undefined;
     for (const output of this.#outputs) {
       try {
@@ -144,7 +144,7 @@ export class OutputWatch {
     }
   }
 
-  async #errorOf({ problem, rescued, cause }: LostOutput): Promise<SinkError> {
+  async #errorOf({ problem, rescued, cause }: LostOutputs): Promise<SinkError> {
     const withLines: string[] = [];
     // The message does not name files without a line, which will be removed.
     for (const path of rescued) {
@@ -152,14 +152,15 @@ export class OutputWatch {
     }
     if (cause === undefined) return new SinkError(`${problem}. ${adviceFor(withLines)}`);
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const others = withLines.length === 0 ? "" : `. Other answers are in ${named(withLines)}`;
+    const others = withLines.length === 0 ? "" : `. Other answers are in ${listOf(withLines)}`;
     return new SinkError(`${problem}, and the last answers are not safe: ${reason}${others}`, {
       cause,
     });
   }
 }
 
-interface LostOutput {
+/** Outputs that another program has changed. */
+interface LostOutputs {
   /** The first change that was found. */
   readonly problem: string;
   /** Paths of the new files that lines were directed to. */
@@ -175,11 +176,13 @@ function adviceFor(rescued: readonly string[]): string {
   if (rescued.length === 0) {
     return "Make sure that no other run is active, then run the same command again";
   }
-  return `The last answers are in ${named(rescued)}: run the same command again, which adds them ` +
+  return `The last answers are in ${
+    listOf(rescued)
+  }: run the same command again, which adds them ` +
     "to the output";
 }
 
-function named(paths: readonly string[]): string {
+function listOf(paths: readonly string[]): string {
   const more = paths.length > MAX_NAMED ? `, and ${paths.length - MAX_NAMED} more` : "";
   return `"${paths.slice(0, MAX_NAMED).join('", "')}"${more}`;
 }
@@ -202,6 +205,7 @@ export class StalledOutputs {
     this.#engine = engine;
   }
 
+  /** Whether the disk of this output is full. */
   has(index: number): boolean {
     return this.#stalled.has(index);
   }

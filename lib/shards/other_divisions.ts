@@ -59,19 +59,19 @@ export async function divisionsBeside(stem: string): Promise<Division[]> {
 /** The divisions of an output whose borders are gone, by the run files of its shards. */
 async function divisionsWithoutBorders(
   stem: string,
-  known: readonly Division[],
+  pinned: readonly Division[],
 ): Promise<Division[]> {
   const { start, name } = splitPath(stem);
-  const found = new Map<number, Division>();
+  const lost = new Map<number, Division>();
   for (const file of await namesIn(dirname(stem))) {
-    const [, own, digits] = SHARD_RESULTS_NAME.exec(file) ?? [], count = Number(digits);
-    if (own !== name || found.has(count)) continue;
-    if (known.some((one) => one.stem === stem && one.count === count)) continue;
+    const [, outputName, digits] = SHARD_RESULTS_NAME.exec(file) ?? [], count = Number(digits);
+    if (outputName !== name || lost.has(count)) continue;
+    if (pinned.some((division) => division.stem === stem && division.count === count)) continue;
     // Datasets have files of such names, too, which may be inputs of other runs.
     const isShard = await isShardOf(`${stemOf(`${start}${file}`)}.run.json`, count);
-    if (isShard) found.set(count, { path: "", stem, count });
+    if (isShard) lost.set(count, { path: "", stem, count });
   }
-  return [...found.values()];
+  return [...lost.values()];
 }
 
 async function isShardOf(runJson: string, count: number): Promise<boolean> {
@@ -95,6 +95,7 @@ export async function refuseOtherDivisions(
   const others = divisions.filter((division) => !isOwn(division));
   if (own.length === 0) {
     const lost = await divisionsWithoutBorders(stem, divisions);
+    // The borders are made again: those of the same input are the same.
     if (lost.some(isOwn)) return;
     others.push(...lost);
   }

@@ -42,6 +42,7 @@ import { delay } from "../timer.ts";
 
 export type { RunNote, RunState } from "./lock_file.ts";
 
+/** How a lock is taken. */
 export interface LockOptions {
   /** Whether to fail if the filesystem has no locks, instead of working without. @default true */
   required?: boolean;
@@ -49,7 +50,7 @@ export interface LockOptions {
   onLeftovers?: (token: string) => Promise<void>;
   /** The permissions of a new lock file, before umask. @default 0o666 */
   mode?: number;
-  /** @default `openLockFile` */
+  /** Opens the lock file, or creates it. @default `openLockFile` */
   openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;
   /** A lock to hold instead: the lock file then only names it and is closed. @default none */
   shared?: SharedLock;
@@ -189,9 +190,9 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
   });
   try {
     // On Windows a file that another process has locked cannot be read.
-    const before = await readText(file).catch(() => undefined);
-    if (before !== undefined && !isOurs(before)) throw foreignFile(path);
-    if (!(await tryLock(file, path, required))) throw lockedError(path, noteOf(before));
+    const textBefore = await readText(file).catch(() => undefined);
+    if (textBefore !== undefined && !isOurs(textBefore)) throw foreignFile(path);
+    if (!(await tryLock(file, path, required))) throw lockedError(path, noteOf(textBefore));
     // Read again: the previous holder may have written a later note.
     const text = await readText(file);
     if (!isOurs(text)) throw foreignFile(path);

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "../../lib/deps/std_assert.ts";
 import { Findings } from "../../lib/run/findings.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { checkInput } from "../../lib/run/input_problems.ts";
+import { refuseProblems } from "../../lib/run/input_problems.ts";
 import { describeInput } from "../../lib/run/start_notices.ts";
 
 function findingsOf(
@@ -91,10 +91,10 @@ Deno.test("describeInput() names the fields that are not sent in one line", () =
   assertEquals([long.split(",").length, long.endsWith("field_17, …")], [21, true]);
 });
 
-Deno.test("checkInput() reports rows that are sent differently than by an earlier version", () => {
+Deno.test("refuseProblems() reports rows that are sent differently than by an earlier version", () => {
   const findings = findingsOf({ rows: 5, shape: "prompt" });
   findings.resent.set("the system message is sent", 1_200).set('"temperature" is sent', 1);
-  const check = (changed?: "keep") => checkInput([findings], { input: ["a.jsonl"], changed });
+  const check = (changed?: "keep") => refuseProblems([findings], { input: ["a.jsonl"], changed });
   check("keep");
   const { message } = assertThrows(() => check(), UsageError);
   assertEquals(message.split("\n"), [
