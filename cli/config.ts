@@ -8,7 +8,15 @@
 import { closestString } from "../lib/deps/std_text.ts";
 import { UsageError } from "../lib/errors.ts";
 import { secretParam } from "../lib/secret_names.ts";
-import { type Block, blockOf, type Fail, isKeyName, readYaml, refuseKey } from "./config_yaml.ts";
+import {
+  type Block,
+  blockOf,
+  type Fail,
+  isKeyName,
+  readYaml,
+  refuseKey,
+  shownValue,
+} from "./config_yaml.ts";
 import { isHeaders, readTeachers, type TeacherSpec } from "./config_teachers.ts";
 import { FLAGS } from "./flags.ts";
 import type { FlagValue } from "./parse.ts";
@@ -88,7 +96,8 @@ function readFlag(
   }
   if (flag.value === undefined) {
     if (typeof value !== "boolean") {
-      return fail(`${key} must be true or false: current value is ${String(value)}`);
+      const shown = typeof value === "string" ? value : shownValue(value);
+      return fail(`${key} must be true or false: current value is ${shown}`);
     }
     config.flags.set(flag.name, negatedName === flag.name ? !value : value);
   } else if (flag.isRepeatable) config.flags.set(flag.name, [value].flat().map(String));

@@ -111,6 +111,7 @@ export function blockOf(value: unknown, key: string, fail: Fail): Block {
 /** Returns a wrong value as errors may show it: a text may be a key, or hold a password. */
 export function shownValue(value: unknown): string {
   if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "a block";
   if (typeof value !== "string") return String(value);
   if (value === "") return '""';
   return URL.parse(value) === null ? "a text" : redactAddress(value);

@@ -10,11 +10,11 @@ import { UsageError } from "../lib/errors.ts";
 import { type Command, COMMANDS, isCommand } from "./commands.ts";
 
 /** Other spellings of flags for help and version. */
-const ALIASES: Readonly<Record<string, string>> = {
-  "-help": "--help",
-  "-?": "--help",
-  "-version": "--version",
-};
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ["-help", "--help"],
+  ["-?", "--help"],
+  ["-version", "--version"],
+]);
 
 /** Commands of other programs, and what Retort has instead. */
 const SYNONYMS: ReadonlyMap<string, string> = new Map([
@@ -41,7 +41,7 @@ export function withoutAliases(args: readonly string[]): string[] {
   if (args.length === 1 && args[0] === "-v") return ["--version"];
   if (args.length === 2 && isCommand(args[0]) && args[1] === "help") return [args[0], "--help"];
   const end = args.indexOf("--");
-  return args.map((arg, i) => end === -1 || i < end ? ALIASES[arg] ?? arg : arg);
+  return args.map((arg, i) => end === -1 || i < end ? ALIASES.get(arg) ?? arg : arg);
 }
 
 /**

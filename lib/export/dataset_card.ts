@@ -165,9 +165,10 @@ const COLUMN_MEANINGS: Readonly<Record<string, string>> = {
 };
 
 function columnsOf({ columns }: CardContent): string {
-  const lines = [...columns.keys()].map((name) =>
-    `| \`${name}\` | ${COLUMN_MEANINGS[name] ?? ""} |`
-  );
+  // A column may be called "constructor", which every object inherits.
+  const meaningOf = (name: string) =>
+    Object.hasOwn(COLUMN_MEANINGS, name) ? COLUMN_MEANINGS[name] : "";
+  const lines = [...columns.keys()].map((name) => `| \`${name}\` | ${meaningOf(name)} |`);
   return ["| column | holds |", "| --- | --- |", ...lines].join("\n");
 }
 

@@ -14,6 +14,7 @@ import {
   type OptionRules,
   path,
   paths,
+  requireOptions,
   signal,
   text,
   wholeNumberFrom,
@@ -44,6 +45,7 @@ import { formatCount, sumOf } from "../figures.ts";
 /** See `mergeRuns` in `merge.ts`. */
 export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   checkOptions(options, MERGE_RULES);
+  requireOptions("merge", options, ["outputs", "output"], MERGE_RULES);
   const { partial = false, tidy = false, proof = true } = options;
   if (partial && tidy) {
     throw new UsageError(

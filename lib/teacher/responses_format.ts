@@ -19,9 +19,9 @@ export const RESPONSES: ApiFormat = {
   params(params, additions) {
     const fields: Record<string, unknown> = additions.stream ? { stream: true } : {};
     for (const [name, value] of Object.entries(params)) {
-      const translate = TRANSLATIONS[name];
-      if (translate === undefined) fields[name] = value;
-      else merge(fields, translate(value));
+      // A parameter may be called "constructor", which every object inherits.
+      if (Object.hasOwn(TRANSLATIONS, name)) merge(fields, TRANSLATIONS[name](value));
+      else fields[name] = value;
     }
     addFields(fields, additions);
     return fields;

@@ -175,6 +175,7 @@ for (
     ["help: true", 'there is no "help"'],
     ["config: other.yaml", 'there is no "config"'],
     ["stream: sometimes", "stream must be true or false: current value is sometimes"],
+    ["stream: { a: 1 }", "stream must be true or false: current value is a block"],
     ["resume: false\noverwrite: true", "overwrite deletes answers each time the file is used"],
     ["no-resume: 1", "no-resume must be true or false: current value is 1"],
     ["params: 3", "params must be a block of names and values: current value is 3"],

@@ -7,6 +7,7 @@ import { type CliOptions, runCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 import { assertExit, distill, numberedRows } from "../e2e/fixture.ts";
 import { commandHelp, mainHelp } from "../../cli/help.ts";
+import { withoutAliases } from "../../cli/words.ts";
 
 async function said(args: string[], code: number, options?: CliOptions): Promise<string> {
   const result = await runCli(args, options);
@@ -24,6 +25,14 @@ Deno.test("help and version are shown however they are requested", async () => {
   for (const args of [["help", "export"], ["export", "help"], ["export", "--help"]]) {
     assertStringIncludes(await said(args, 0), commandHelp("export"), args.join(" "));
   }
+});
+
+Deno.test("an input may be called like a member of every object", () => {
+  assertEquals(withoutAliases(["toString", "-o", "constructor"]), [
+    "toString",
+    "-o",
+    "constructor",
+  ]);
 });
 
 Deno.test("a command that is mistyped or in the wrong place is reported", async () => {

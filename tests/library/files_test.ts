@@ -15,6 +15,8 @@ import {
   type ExportOptions,
   exportResults,
   HaltedError,
+  type MergeOptions,
+  mergeRuns,
   ResponseGenerator,
   type RunEvent,
   type RunOptions,
@@ -124,6 +126,7 @@ Deno.test("files: misuse is named, with the nearest option", async () => {
   const other: [() => Promise<unknown>, string][] = [
     [() => verify({ input } as RunOptions), 'Cannot verify without "output"'],
     [() => exportResults({} as ExportOptions), 'Cannot export without "results"'],
+    [() => mergeRuns({ output } as MergeOptions), 'Cannot merge without "outputs"'],
     [
       () => exportResults({ results: 3, output, format: "raw" } as unknown as ExportOptions),
       "results 3: it must be a path",
