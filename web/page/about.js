@@ -7,7 +7,7 @@
  * @module
  */
 
-import { byId, make, setAttribute, setIcon, setShown, setText, setWords } from "./dom.js";
+import { byId, copyText, make, setAttribute, setIcon, setShown, setText, setWords } from "./dom.js";
 import { nextStep } from "./problems.js";
 
 /** @import { RunStore } from "./store.js" */
@@ -60,18 +60,9 @@ function factOf(name, text) {
   return make("div", {}, make("dt", {}, name), make("dd", {}, text));
 }
 
-/**
- * Makes the button of the banner copy the command. Pages that are not secure cannot use the
- * clipboard: there the button selects the command.
- */
+/** Makes the button of the banner copy the command. */
 export function enableNextCopy() {
-  byId("next-copy", HTMLButtonElement).addEventListener("click", async () => {
-    const command = byId("next-code", HTMLElement);
-    try {
-      await navigator.clipboard.writeText(command.textContent ?? "");
-      setText(byId("next-copy", HTMLButtonElement), "Copied");
-    } catch {
-      getSelection()?.selectAllChildren(command);
-    }
-  });
+  const button = byId("next-copy", HTMLButtonElement);
+  const code = byId("next-code", HTMLElement);
+  button.addEventListener("click", () => copyText(code.textContent ?? "", button, code));
 }

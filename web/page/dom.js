@@ -115,6 +115,24 @@ export function setShown(element, isShown) {
 }
 
 /**
+ * Copies a text. Pages that are not secure cannot use the clipboard: there the text is selected.
+ *
+ * @param {string} text
+ * @param {HTMLElement} button says what happened, in place of its label
+ * @param {HTMLElement} box shows the text
+ */
+export async function copyText(text, button, box) {
+  const { firstChild } = button;
+  try {
+    await navigator.clipboard.writeText(text);
+    if (firstChild !== null) firstChild.textContent = "Copied";
+  } catch {
+    getSelection()?.selectAllChildren(box);
+    if (firstChild !== null) firstChild.textContent = "Selected";
+  }
+}
+
+/**
  * Makes these the children of an element, in this order. Those in the right place are not moved,
  * and so keep their focus, selection and open `<details>`. All other children are removed.
  *

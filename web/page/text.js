@@ -8,7 +8,7 @@
  */
 
 import { makeCode } from "./code.js";
-import { make, setAttribute } from "./dom.js";
+import { copyText, make, setAttribute } from "./dom.js";
 import { formatCount } from "./figures.js";
 import { markdownElements } from "./markdown.js";
 
@@ -160,23 +160,5 @@ function indentedJson(text) {
     return /\d{16}/.test(text) ? undefined : JSON.stringify(value, null, 2);
   } catch {
     return undefined;
-  }
-}
-
-/**
- * Copies a text. Pages that are not secure cannot use the clipboard: there the text is selected.
- *
- * @param {string} text
- * @param {HTMLElement} button
- * @param {HTMLElement} box
- */
-async function copyText(text, button, box) {
-  const { firstChild } = button;
-  try {
-    await navigator.clipboard.writeText(text);
-    if (firstChild !== null) firstChild.textContent = "Copied";
-  } catch {
-    getSelection()?.selectAllChildren(box);
-    if (firstChild !== null) firstChild.textContent = "Selected";
   }
 }

@@ -8,7 +8,7 @@
  */
 
 import { formatCount } from "../../page/figures.js";
-import { byId, make, setShown, setText } from "../../page/dom.js";
+import { byId, copyText, make, setShown, setText } from "../../page/dom.js";
 import { shellWord } from "./filter.js";
 
 /**
@@ -121,14 +121,7 @@ export class Actions {
       }, command);
       const copy = make("button", { type: "button", class: "small" }, "Copy");
       copy.append(make("span", { class: "visually-hidden" }, ` the command: ${title}`));
-      copy.addEventListener("click", async () => {
-        try {
-          await navigator.clipboard.writeText(command);
-          setText(/** @type {any} */ (copy.firstChild), "Copied");
-        } catch {
-          getSelection()?.selectAllChildren(code);
-        }
-      });
+      copy.addEventListener("click", () => copyText(command, copy, code));
       return make(
         "li",
         {},
