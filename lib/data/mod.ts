@@ -19,7 +19,6 @@ export type {
   DataState,
   Facet,
   Histogram,
-  Query,
   RowDetail,
   RowPage,
   ShownRow,

@@ -27,6 +27,7 @@ const START_MS = 40;
 /** While it has found nothing, this thread searches this many times as long: it may be busy. */
 const NO_HIT_FACTOR = 5;
 
+/** How a scan is run. */
 export interface ScannerOptions {
   /**
    * How long this thread searches before it starts workers, in milliseconds; five times as long if
@@ -200,12 +201,10 @@ export class Scanner {
   /** @param row The first row of the block, from 1. */
   #endSlow(row: number): void {
     const place = `row ${formatCount(row)} of ${formatCount(this.total)}`;
+    const limit = `${BLOCK_TIMEOUT_MS / 1_000} s`;
     this.#end(
       `The search was stopped at ${place}: 256 KB of lines, or a longer line, took more than ` +
-        `${
-          BLOCK_TIMEOUT_MS / 1_000
-        } s. A nested repetition, as in (a+)+, takes exponential time: ` +
-        "write it as one, a+",
+        `${limit}. A nested repetition, as in (a+)+, takes exponential time: write it as one, a+`,
     );
   }
 }

@@ -26,7 +26,7 @@ import { isForValidation } from "./row_order.ts";
 import { checkTargets, openTargets } from "./targets.ts";
 
 /** Writes the selected examples of a source, once all of them have been read and checked. */
-export async function writeSet(
+async function writeSet(
   source: ExampleSource,
   options: ResolvedExport,
 ): Promise<ExportReport> {

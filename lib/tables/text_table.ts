@@ -16,7 +16,7 @@ type Row = Fields | string;
 const BLOCK_CHARS = 1 << 20;
 
 /** Joins the texts of rows and writes them in blocks. */
-export class TextTable implements TableWriter {
+class TextTable implements TableWriter {
   readonly #sink: ByteSink;
   readonly #textOf: (row: Row, index: number) => string;
   readonly #end: (rowCount: number) => string;
