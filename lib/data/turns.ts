@@ -57,11 +57,11 @@ export const PROMPT_FIELDS: readonly string[] = [
 /** The prompt of a row that is a plain prompt, question or instruction; undefined for any other. */
 export function plainPrompt(line: JsonObject, hints: RunHints): string | undefined {
   if (line.final_messages !== undefined) return undefined;
-  if (!isPlain(line, hints) || isThere(line.messages)) return undefined;
+  if (!isPlain(line, hints) || isPresent(line.messages)) return undefined;
   const prompt = line.prompt ?? line.question;
-  const text = !isThere(line.instruction)
+  const text = !isPresent(line.instruction)
     ? prompt
-    : isThere(prompt)
+    : isPresent(prompt)
     ? undefined
     : plainInstruction(line);
   return typeof text === "string" && text !== "" && !text.includes(TURN_MARK) ? text : undefined;
@@ -74,7 +74,7 @@ function plainInstruction({ instruction, input = "" }: JsonObject): string | und
 }
 
 function plainTurns(line: JsonObject, hints: RunHints): Turn[] | undefined {
-  const turns = isThere(line.messages) && isPlain(line, hints)
+  const turns = isPresent(line.messages) && isPlain(line, hints)
     ? plainMessages(line.messages)
     : asTurns(plainPrompt(line, hints));
   const { system } = hints;
@@ -88,17 +88,17 @@ function asTurns(prompt: string | undefined): Turn[] | undefined {
   return prompt === undefined ? undefined : [{ role: "user", text: prompt }];
 }
 
+/** Whether the row has one of the simplest shapes, and the run did not change how rows are read. */
 function isPlain(line: JsonObject, { template, promptField }: RunHints): boolean {
-  return template === undefined && promptField === undefined &&
-    !hasUnusual(line);
+  return template === undefined && promptField === undefined && !hasUnusualField(line);
 }
 
-function hasUnusual(line: JsonObject): boolean {
-  for (const name of UNUSUAL_FIELDS) if (isThere(line[name])) return true;
+function hasUnusualField(line: JsonObject): boolean {
+  for (const name of UNUSUAL_FIELDS) if (isPresent(line[name])) return true;
   return false;
 }
 
-function isThere(value: unknown): boolean {
+function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
@@ -108,7 +108,7 @@ function plainMessages(messages: unknown): Turn[] | undefined {
   const plain: Turn[] = [];
   for (const message of messages) {
     const { role, content, tool_calls: calls } = objectOf(message);
-    if (!PLAIN_ROLES.has(role) || typeof content !== "string" || isThere(calls)) return undefined;
+    if (!PLAIN_ROLES.has(role) || typeof content !== "string" || isPresent(calls)) return undefined;
     plain.push({ role: role as string, text: content });
   }
   return plain.at(-1)!.role === "user" ? plain : undefined;

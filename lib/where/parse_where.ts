@@ -27,6 +27,7 @@ type Operand = ((lookup: Lookup) => unknown) & {
   constant?: unknown;
   path?: readonly string[];
 };
+/** Returns whether a condition holds, and what is known about the condition. */
 type Condition = ((lookup: Lookup) => boolean) & Omit<Part, "text" | "paths" | "test"> & {
   /** For a conjunction: its members, all of which must hold. */
   parts?: readonly Part[];
@@ -62,7 +63,7 @@ export interface Needle {
   /** Path of the field. */
   readonly path: readonly string[];
   readonly text: string;
-  /** Whether upper and lower case are the same. */
+  /** Whether the value may contain it in other upper and lower case. */
   readonly ignoresCase: boolean;
 }
 
@@ -117,6 +118,7 @@ const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>>
 /** Limit for the depth of brackets and `not`: the stack has room for a few thousand levels. */
 const MAX_DEPTH = 200;
 
+/** Parses a condition by recursive descent. */
 class Parser {
   readonly paths: (readonly string[])[] = [];
   readonly #text: string;
@@ -158,10 +160,10 @@ class Parser {
   #part(): readonly Part[] {
     const { start } = this.#tokens[this.#next];
     const pathCount = this.paths.length;
-    const test = this.#negation();
-    if (test.parts !== undefined) return test.parts;
+    const condition = this.#negation();
+    if (condition.parts !== undefined) return condition.parts;
     const text = this.#text.slice(start, this.#tokens[this.#next].start).trim();
-    return [partOf(text, this.paths.slice(pathCount), test)];
+    return [partOf(text, this.paths.slice(pathCount), condition)];
   }
 
   #negation(): Condition {
@@ -184,10 +186,10 @@ class Parser {
     }
     const { start } = this.#tokens[this.#next];
     const left = this.#operand();
-    const kind = this.#operator();
-    if (Object.hasOwn(COMPARISONS, kind)) {
+    const operator = this.#operator();
+    if (Object.hasOwn(COMPARISONS, operator)) {
       this.#next++;
-      const compare = COMPARISONS[kind];
+      const compare = COMPARISONS[operator];
       const right = this.#operand();
       if (typeof left.constant === "string" && right.path === undefined) {
         const problem = "neither side is a field: write one without quotes, or in `backquotes`";
@@ -195,12 +197,12 @@ class Parser {
       }
       const condition: Condition = (lookup) => compare(left(lookup), right(lookup));
       return Object.assign(condition, {
-        needle: needleOf(kind, left, right),
-        comparison: comparisonOf(kind, left, right),
+        needle: needleOf(operator, left, right),
+        comparison: comparisonOf(operator, left, right),
       });
     }
-    if (kind === "matches") return this.#pattern(left);
-    const isNegated = kind === "not" && this.#tokens[this.#next + 1].kind === "in";
+    if (operator === "matches") return this.#pattern(left);
+    const isNegated = operator === "not" && this.#tokens[this.#next + 1].kind === "in";
     if (isNegated) this.#next++;
     if (this.#take("in")) {
       const choices = this.#choices();
@@ -272,9 +274,9 @@ class Parser {
   }
 }
 
-function partOf(text: string, paths: readonly (readonly string[])[], test: Condition): Part {
-  const { needle, comparison, alternatives } = test;
-  return { text, paths, test, needle, comparison, alternatives };
+function partOf(text: string, paths: Part["paths"], condition: Condition): Part {
+  const { needle, comparison, alternatives } = condition;
+  return { text, paths, test: condition, needle, comparison, alternatives };
 }
 
 function comparisonOf(operator: string, left: Operand, right: Operand): Comparison | undefined {
