@@ -12,7 +12,7 @@ import { UsageError } from "../errors.ts";
 import type { SummaryParts } from "../progress/mod.ts";
 import type { Row } from "../row.ts";
 import { type Lock, OpenFiles, SharedLock, type SinkOptions, syncFolderOf } from "../sink/mod.ts";
-import type { OwnOutput, Shard } from "../shards/mod.ts";
+import type { Shard } from "../shards/mod.ts";
 import type { UidSelection } from "./admission.ts";
 import type { JobContext, RunContext, RunNotices } from "./context.ts";
 import type { Findings } from "./findings.ts";
@@ -21,12 +21,11 @@ import { findInputs } from "./inputs.ts";
 import { Job } from "./job.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
 import type { WatchedOutput } from "./unwritable_outputs.ts";
-import { makeFolders, type OutputFiles, outputFilesOf, sharedOutput } from "./outputs.ts";
+import { makeFolders, type OutputFiles, outputFilesOf, refuseDivided } from "./outputs.ts";
 import { rowParserOf } from "./resolve_options.ts";
 import type { Identity } from "./run_file.ts";
 import type { ShardFiles } from "./own_shard.ts";
 import { sumOf } from "../figures.ts";
-import { hasContent } from "../files.ts";
 
 /** What `makeJobs` needs of a run. */
 export interface JobsOptions {
@@ -204,7 +203,7 @@ export async function makeJobs(options: JobsOptions): Promise<Jobs> {
   const { shard, output } = options.options;
   if (shard === undefined) {
     const files = await outputFilesOf(inputs.files, output);
-    await refuseDivided(await sharedOutput(options.options.input, inputs.files, output), files);
+    await refuseDivided(options.options.input, output, files);
     const parserOf = parsersOf(options);
     const keepsRows = options.writes && files.length === 1;
     const jobs = files.map((ofInput) => jobOf(options, ofInput, parserOf, { keepsRows }));
@@ -213,17 +212,6 @@ export async function makeJobs(options: JobsOptions): Promise<Jobs> {
   const own = await shardFiles(inputs.files, shard, options);
   const ownContext = { limit: own.limit, keepsRows: options.writes };
   return new Jobs([jobOf(options, own.files, parsersOf(options), ownContext)], own);
-}
-
-/** Throws if shards, or a merge of several inputs, hold answers to the rows of a new output. */
-async function refuseDivided(shared: OwnOutput, files: readonly OutputFiles[]): Promise<void> {
-  if (files.length === 1 && await hasContent(files[0].results)) return;
-  const { refuseShards } = await import("../shards/mod.ts");
-  const runs = files.map(({ input, pieces = [{ path: input }], results }) => ({
-    files: pieces.map(({ path }) => path),
-    results,
-  }));
-  await refuseShards(shared, runs);
 }
 
 /** The row parsers that all inputs share: one for each value of `uidFieldLast`. */

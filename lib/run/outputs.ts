@@ -8,7 +8,7 @@ import * as system from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { INPUT_EXTENSIONS, type InputPiece } from "../formats/mod.ts";
 import { targetOf, temporaryPathOf } from "../sink/mod.ts";
-import { isFolder, makeFolder, statOf } from "../files.ts";
+import { hasContent, isFolder, makeFolder, statOf } from "../files.ts";
 import {
   inFolder,
   type PathRules,
@@ -181,6 +181,26 @@ export async function sharedOutput(
     isNamed: isFile && splitPath(stem).name !== name,
     wholeResults: results.filter((path) => !inputs.has(system.resolve(path))),
   };
+}
+
+/**
+ * Throws if shards, or a merge of several inputs, hold answers to the rows of an output that has
+ * none.
+ *
+ * @param named The inputs as the user named them.
+ */
+export async function refuseDivided(
+  named: readonly string[],
+  output: string,
+  files: readonly OutputFiles[],
+): Promise<void> {
+  if (files.length === 1 && await hasContent(files[0].results)) return;
+  const runs = files.map(({ input, pieces = [{ path: input }], results }) => ({
+    files: pieces.map(({ path }) => path),
+    results,
+  }));
+  const { refuseShards } = await import("../shards/mod.ts");
+  await refuseShards(await sharedOutput(named, runs.flatMap(({ files }) => files), output), runs);
 }
 
 /** Whether the results with this stem are a merge of several inputs. */

@@ -12,7 +12,7 @@ import { type PathLike, pathOf, pathsOf } from "../paths.ts";
 import { VERIFY_RULES } from "./option_rules.ts";
 import type { RowOptions } from "./options.ts";
 import { findInputs } from "./inputs.ts";
-import { type OutputFiles, outputFilesOf } from "./outputs.ts";
+import { type OutputFiles, outputFilesOf, refuseDivided } from "./outputs.ts";
 import { InputSequence } from "./input_sequence.ts";
 import type { Shard } from "../shards/mod.ts";
 import { preflight } from "./preflight.ts";
@@ -95,10 +95,23 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
   const verifications: Verification[] = [];
   const { files } = await findInputs(inputs);
   if (options.shard !== undefined) return [await verifyShard(inputs, files, options)];
-  for (const output of await outputFilesOf(files, pathOf(options.output))) {
+  const outputs = await outputFilesOf(files, pathOf(options.output));
+  await refuseDivided(inputs, pathOf(options.output), outputs).catch((error) => {
+    throw error instanceof UsageError ? answeredElsewhere(outputs, error) : error;
+  });
+  for (const output of outputs) {
     verifications.push(await verifyOne(output, options));
   }
   return verifications;
+}
+
+/** For results without answers, where shards or a merge hold those: its rows are not pending. */
+function answeredElsewhere([{ results }]: readonly OutputFiles[], cause: UsageError): UsageError {
+  return new UsageError(
+    `Cannot verify "${results}": shards of this input, or a merge, hold the answers. Verify each shard ` +
+      "with --shard, or the merged results; a merge proves the same",
+    { cause },
+  );
 }
 
 async function verifyShard(

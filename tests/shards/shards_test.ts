@@ -2,6 +2,7 @@
 
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
+import { verify } from "../../lib/run/mod.ts";
 import { mergeRuns } from "../../lib/merge/mod.ts";
 import { changeOf, divide, type OwnOutput, pinnedPlan, readPlan } from "../../lib/shards/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -250,6 +251,7 @@ Deno.test("answers of one number of shards are not paid for again by another one
     const { message } = await assertRejects(other, UsageError, "answers of 2 shards");
     assertStringIncludes(message, "in-00001-of-00002.jsonl");
   }
+  await assertRejects(() => verify({ input, output }), UsageError, "Verify each shard");
   // A refused shard is not shown as a failed one of the output.
   const statuses = (await dir.names("out/.retort")).filter((name) => name.endsWith(".status.json"));
   assertEquals(statuses, ["in-00001-of-00002.status.json"]);
