@@ -17,7 +17,7 @@ import { shellWord } from "../printable.ts";
 export class NoRunsError extends UsageError {}
 
 /** Borders that are pinned for an output. */
-interface Pinned {
+interface PinnedDivision {
   readonly plan: ShardPlan;
   readonly stem: string;
 }
@@ -26,14 +26,14 @@ interface Pinned {
 export async function findPlan(
   output: string,
   shards: number | undefined,
-): Promise<Pinned | undefined> {
+): Promise<PinnedDivision | undefined> {
   const pinned = await pinnedPlans(output, shards);
   if (pinned.length === 0) {
     if (shards !== undefined) await refuseOtherCount(output, shards);
     return undefined;
   }
-  const begun: Pinned[] = [];
-  for (const one of pinned) if (await hasBegun(one)) begun.push(one);
+  const begun: PinnedDivision[] = [];
+  for (const division of pinned) if (await hasBegun(division)) begun.push(division);
   if (begun.length === 1) return begun[0];
   if (begun.length > 1) throw ambiguous(output, begun);
   // Borders alone hold nothing. A merge may wait for their shards, if there are no other runs.
@@ -54,9 +54,9 @@ async function refuseOtherCount(output: string, shards: number): Promise<void> {
   );
 }
 
-async function pinnedPlans(output: string, shards: number | undefined): Promise<Pinned[]> {
+async function pinnedPlans(output: string, shards: number | undefined): Promise<PinnedDivision[]> {
   const { folder, name } = await folderAndName(output);
-  const pinned: Pinned[] = [];
+  const pinned: PinnedDivision[] = [];
   for (const file of await namesIn(`${folder}/${OWN_FOLDER}`)) {
     const parsed = parsePlanName(file);
     if (parsed === undefined || (name !== undefined && parsed.name !== name)) continue;
@@ -75,7 +75,7 @@ async function pinnedPlans(output: string, shards: number | undefined): Promise<
 }
 
 /** Whether a shard of the division has left files, here or where a merge has moved them. */
-async function hasBegun({ plan: { shards }, stem }: Pinned): Promise<boolean> {
+async function hasBegun({ plan: { shards }, stem }: PinnedDivision): Promise<boolean> {
   const name = basename(stem), digits = String(shards).padStart(5, "0");
   const isOfShard = (file: string) =>
     file.startsWith(`${name}-`) &&
@@ -95,9 +95,9 @@ async function holdsRuns(folder: string, name: string | undefined): Promise<bool
 }
 
 /** Names what would choose each of several divisions. */
-function ambiguous(output: string, pinned: readonly Pinned[]): UsageError {
+function ambiguous(output: string, pinned: readonly PinnedDivision[]): UsageError {
   const choices = pinned.map(({ plan, stem }) => {
-    const isOnlyOfName = pinned.filter((one) => one.stem === stem).length === 1;
+    const isOnlyOfName = pinned.filter((division) => division.stem === stem).length === 1;
     const path = shellWord(`${stem}.jsonl`);
     return isOnlyOfName ? path : `${path} --shards ${plan.shards}`;
   });

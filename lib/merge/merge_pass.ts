@@ -111,10 +111,10 @@ export class MergePass {
     const { base } = this.#bases.at(-1)!;
     const skipped = rowsSkippedIn(input);
     const reading: Reading = { number: base, base, samples, parser, input, lines };
-    let left = limit;
+    let rowsLeft = limit;
     for await (const batch of input.rows()) {
       for (const line of batch) {
-        if (left-- <= 0) break;
+        if (rowsLeft-- <= 0) break;
         reading.number = base + line.number - skipped;
         const comparison = this.#mergeLine(line, reading);
         if (comparison !== undefined) await comparison;
@@ -122,7 +122,7 @@ export class MergePass {
       this.#lastNumber = reading.number;
       this.#signal?.throwIfAborted();
       await this.#output.flush();
-      if (left < 0) return;
+      if (rowsLeft < 0) return;
     }
   }
 

@@ -44,8 +44,8 @@ const BATCH_ROWS = 1_000;
  */
 export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<Row[]> {
   const { findings, signal } = options;
-  let left = findings.plan.toAsk + findings.plan.bad;
-  if (left === 0) return;
+  let remaining = findings.plan.toAsk + findings.plan.bad;
+  if (remaining === 0) return;
   const input = findings.input!;
   const pass = new SecondPass(options, input);
   if (!(await input.areAllUnchanged())) throw pass.changedError();
@@ -63,16 +63,16 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
       const bad = pass.take(line, rows);
       if (bad !== undefined) {
         await options.onBadRow(bad);
-        left--;
+        remaining--;
       }
       if (rows.length < BATCH_ROWS) continue;
-      left -= rows.length;
+      remaining -= rows.length;
       yield rows;
       rows = [];
     }
-    left -= rows.length;
+    remaining -= rows.length;
     if (rows.length > 0) yield rows;
-    if (left === 0) return;
+    if (remaining === 0) return;
   }
   throw pass.changedError();
 }

@@ -35,7 +35,7 @@ export interface OwnOutput {
   readonly wholeResults: readonly string[];
 }
 
-/** A division into shards whose borders are pinned. */
+/** A division of inputs into shards. */
 export interface Division {
   /** The path of the file with the borders; "" if it is gone. */
   readonly path: string;
@@ -91,19 +91,19 @@ export async function refuseOtherDivisions(
   const divisions = await divisionsBeside(stem);
   const whole = await ownResultsIn(wholeResults);
   const isOwn = (division: Division) => division.stem === stem && division.count === count;
-  const own = divisions.filter(isOwn);
-  const others = divisions.filter((division) => !isOwn(division));
-  if (own.length === 0) {
+  const own = divisions.find(isOwn);
+  const others = divisions.filter((division) => division !== own);
+  if (own === undefined) {
     const lost = await divisionsWithoutBorders(stem, divisions);
     // The borders are made again: those of the same input are the same.
     if (lost.some(isOwn)) return;
     others.push(...lost);
   }
   if (whole === undefined && others.length === 0) return;
-  if ((await firstAnswers(own)) !== undefined) return;
-  const begun = await Begun.read(others, { isNamed });
-  const found = await begun.find(stem, files);
-  if (found !== undefined) throw refused(`"${stem}.jsonl" in ${count} shards`, found);
+  if (own !== undefined && await firstAnswers(own) !== undefined) return;
+  const begun = await BegunDivisions.read(others, { isNamed });
+  const answers = await begun.find(stem, files);
+  if (answers !== undefined) throw refused(`"${stem}.jsonl" in ${count} shards`, answers);
   if (whole === undefined) return;
   const place = whole === `${stem}.jsonl` ? ` and with -o ${shellWord(whole)}` : "";
   throw new OtherDivisionError(
@@ -126,12 +126,12 @@ export async function refuseShards(
   const divisions = await divisionsBeside(stem);
   divisions.push(...await divisionsWithoutBorders(stem, divisions));
   if (merged === undefined && divisions.length === 0) return;
-  const begun = await Begun.read(divisions, { isNamed });
+  const begun = await BegunDivisions.read(divisions, { isNamed });
   for (const { files, results } of runs) {
     if (await hasContent(results)) continue;
     if (merged !== undefined) throw refusedMerged(results, merged);
-    const found = await begun.find(stemOf(results), files);
-    if (found !== undefined) throw refused(`"${results}" without --shard`, found);
+    const answers = await begun.find(stemOf(results), files);
+    if (answers !== undefined) throw refused(`"${results}" without --shard`, answers);
   }
 }
 
@@ -151,7 +151,7 @@ interface Answers {
 }
 
 /** The divisions that hold answers, or soon will. */
-class Begun {
+class BegunDivisions {
   readonly #byStem = new Map<string, Answers>();
   readonly #inputs = new DividedInputs<Answers>();
 
@@ -159,10 +159,10 @@ class Begun {
   static async read(
     divisions: readonly Division[],
     { isNamed }: Pick<OwnOutput, "isNamed">,
-  ): Promise<Begun> {
-    const begun = new Begun();
+  ): Promise<BegunDivisions> {
+    const begun = new BegunDivisions();
     for (const division of divisions) {
-      const answers = await firstAnswers([division]);
+      const answers = await firstAnswers(division);
       if (answers === undefined) continue;
       begun.#byStem.set(division.stem, answers);
       const plan = isNamed || division.path === "" ? undefined : await readPlan(division.path);
@@ -183,20 +183,14 @@ class Begun {
   }
 }
 
-/** The first of these divisions' results that hold answers or soon will; a merge may have moved
- * them. */
-async function firstAnswers(divisions: readonly Division[]): Promise<Answers | undefined> {
-  if (divisions.length === 0) return undefined;
-  const folder = dirname(divisions[0].stem);
-  const { start } = splitPath(divisions[0].stem);
+/** The first results of a division that hold answers, or soon will. A merge may have moved them. */
+async function firstAnswers(division: Division): Promise<Answers | undefined> {
+  const { start, name } = splitPath(division.stem);
   for (const place of [start, `${start}${OWN_FOLDER}/shards/`]) {
-    for (const file of await namesIn(place === start ? folder : place)) {
-      const [, name, count] = SHARD_RESULTS_NAME.exec(file) ?? [];
-      const division = divisions.find((one) =>
-        one.stem === `${start}${name}` && one.count === Number(count)
-      );
+    for (const file of await namesIn(place || ".")) {
+      const [, outputName, digits] = SHARD_RESULTS_NAME.exec(file) ?? [];
+      if (outputName !== name || Number(digits) !== division.count) continue;
       const path = `${place}${file}`;
-      if (division === undefined) continue;
       const isRunning = await isLocked(path);
       if (isRunning || await hasContent(path)) return { division, path, isRunning };
     }
@@ -204,6 +198,7 @@ async function firstAnswers(divisions: readonly Division[]): Promise<Answers | u
   return undefined;
 }
 
+/** Whether a run writes to results now. */
 async function isLocked(results: string): Promise<boolean> {
   try {
     await requireUnlocked(results);
@@ -214,7 +209,7 @@ async function isLocked(results: string): Promise<boolean> {
   }
 }
 
-/** The first of these files that Retort has written results to, or does so now. */
+/** The first of these files that Retort has written results to, or writes to now. */
 async function ownResultsIn(paths: readonly string[]): Promise<string | undefined> {
   const areThere = await Promise.all(paths.map(exists));
   for (const path of paths.filter((_, i) => areThere[i])) {
@@ -255,7 +250,7 @@ function mergeAdvice({ stem, count }: Division, flag: "--partial" | "--no-proof"
 
 /** What can be done with a division whose input has changed, apart from restoring that. */
 export async function changedInputAdvice(division: Division, inputs: number): Promise<string> {
-  if (await firstAnswers([division]) === undefined) {
+  if (await firstAnswers(division) === undefined) {
     return `or remove "${division.path}": no shard has answered yet`;
   }
   const again = "or name another output folder to send all rows again";

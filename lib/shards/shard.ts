@@ -228,13 +228,13 @@ export async function changeOf(
   file: string,
   { size, mtime }: PlannedInput,
 ): Promise<string | undefined> {
-  const now = await statInput(file);
-  if (now.size !== size) {
-    return `it had ${formatCount(size)} bytes and has ${formatCount(now.size)}`;
+  const current = await statInput(file);
+  if (current.size !== size) {
+    return `it had ${formatCount(size)} bytes and has ${formatCount(current.size)}`;
   }
-  const changed = now.mtime?.getTime() ?? null;
-  if (isSameTime(changed, mtime)) return undefined;
-  const [is, was] = [changed, mtime].map((time) =>
+  const currentMtime = current.mtime?.getTime() ?? null;
+  if (isSameTime(currentMtime, mtime)) return undefined;
+  const [is, was] = [currentMtime, mtime].map((time) =>
     time === null ? "unknown" : new Date(time).toISOString()
   );
   return `its modification time is ${is} instead of ${was}`;
