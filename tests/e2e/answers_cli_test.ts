@@ -3,14 +3,13 @@
 import {
   assertEquals,
   assertGreaterOrEqual,
-  assertLessOrEqual,
   assertMatch,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
 import { chatAnswer, serveLedger } from "../support/ledger_server.ts";
 import { runCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
-import { assertExit, distill, numberedRows } from "./fixture.ts";
+import { assertExit, distill, linesOf, numberedRows } from "./fixture.ts";
 
 Deno.test("--json-schema keeps answers that match, and --resample requests others", async () => {
   await using dir = await tempDir();
@@ -98,28 +97,28 @@ Deno.test("-c auto says at the end what it has found", async () => {
   assertMatch(result.stderr, /^ {2}Concurrency {2}\d+, found by auto$/m);
 });
 
-Deno.test("--rpm spreads requests evenly, and --no-careful-start begins with all of them", async () => {
+Deno.test("--rpm spreads requests over the minute, and --no-careful-start begins with all of them", async () => {
   await using dir = await tempDir();
-  const times: number[] = [];
   const all = Promise.withResolvers<void>();
   await using server = serveLedger(async ({ prompt }) => {
-    times.push(performance.now());
     if (!prompt.startsWith("at once")) return;
     if (server.inFlight === 6) all.resolve();
     await all.promise;
   });
   const input = await dir.write("in.jsonl", numberedRows(6));
-  assertExit(await distill(server, [input, "-o", dir.path("out/"), "--rpm", "1200"]), 0);
-  const waits = times.slice(1).map((time, i) => time - times[i]);
-  assertGreaterOrEqual(times.at(-1)! - times[0], 5 * 50 * 0.8);
-  assertLessOrEqual(Math.min(...waits), 100);
+  // Times at the server prove nothing: a busy machine may delay the first request, or any other.
+  // tests/engine/scenes/limits_test.ts has the spacing in simulated time.
+  const args = ["-o", dir.path("out/"), "--progress", "json"];
+  const limited = await distill(server, [input, ...args, "--rpm", "1200"]);
+  assertExit(limited, 0);
+  const { elapsed_ms } = JSON.parse(linesOf(limited.stdout).at(-1)!);
+  assertGreaterOrEqual(elapsed_ms, 5 * 50);
 
   const rows = numberedRows(6).map(({ id }) => ({ id, prompt: `at once ${id}` }));
   const other = await dir.write("other.jsonl", rows);
-  const args = [other, "-o", dir.path("out/"), "--no-careful-start", "-c", "6"];
   // A careful start would continue once the first is answered, and then with two.
   const timer = setTimeout(() => all.resolve(), 5_000);
-  assertExit(await distill(server, args), 0);
+  assertExit(await distill(server, [other, ...args, "--no-careful-start", "-c", "6"]), 0);
   clearTimeout(timer);
   assertEquals(server.peakInFlight, 6);
 });
