@@ -47,8 +47,8 @@ const OTHER_KEYS = ["input", "params", "headers", "teachers", "client-config", "
  */
 export async function readConfig(path: string): Promise<Config> {
   const config: Config = { inputs: [], flags: new Map(), params: {}, teachers: [] };
-  const fail: Fail = (what) => {
-    throw new UsageError(`Cannot use "${path}": ${what}`);
+  const fail: Fail = (problem) => {
+    throw new UsageError(`Cannot use "${path}": ${problem}`);
   };
   for (
     const [key, value] of Object.entries(

@@ -168,11 +168,11 @@ function printClashes({ clashes, clashCount, duplicates }: MergeReport, io: Io):
     lines.push(`  … and ${formatCount(clashCount - clashes.length)} more`);
   }
   const rows = clashCount === 1 ? "1 row has" : `${formatCount(clashCount)} rows have`;
-  const where = duplicates === null ? "" : `: see "${duplicates}"`;
+  const reference = duplicates === null ? "" : `: see "${duplicates}"`;
   io.writeErr(
     printableLines(
       `${rows} the uid of an earlier row but different content; the later answers are set aside` +
-        `${where}\n${lines.join("\n")}\n`,
+        `${reference}\n${lines.join("\n")}\n`,
     ),
   );
 }

@@ -77,9 +77,9 @@ export function createConcurrencyHint(say: (message: string) => void): RunListen
   return (event) => {
     if (wasShown || event.type !== "snapshot" || !isLimitedByConcurrency(event)) return;
     wasShown = true;
-    const left = formatDuration(event.eta_s! * 1_000);
+    const timeLeft = formatDuration(event.eta_s! * 1_000);
     say(
-      `About ${left} left at concurrency ${event.concurrency}, which limits the run: a higher -c is ` +
+      `About ${timeLeft} left at concurrency ${event.concurrency}, which limits the run: a higher -c is ` +
         "faster as long as the teacher keeps up",
     );
   };

@@ -21,8 +21,8 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
   const match = /^(auto|\d+)(?:\/(\d+))?$/.exec(text);
   const isAuto = match?.[1] === "auto";
   const count = match?.[2] === undefined ? undefined : Number(match[2]);
-  const wrong = (what: string) =>
-    new UsageError(`Cannot use ${settings.flagText("shard", text)}: ${what}`);
+  const wrong = (problem: string) =>
+    new UsageError(`Cannot use ${settings.flagText("shard", text)}: ${problem}`);
   if (match === null || (!isAuto && count === undefined)) throw wrong(RULE);
   if (count !== undefined && (count < 1 || count > MAX_SHARDS)) {
     throw wrong(`there must be 1 to ${MAX_SHARDS} shards`);
@@ -71,7 +71,7 @@ export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown
 }
 
 /** Makes the error for a wrong `--shard`. */
-type Wrong = (what: string) => UsageError;
+type Wrong = (problem: string) => UsageError;
 
 /**
  * Reads the shard from the variables of the scheduler. The size of a Slurm array is not the number

@@ -227,7 +227,7 @@ const MAX_VALUES = 10;
 
 function facetLines({ title, values, more }: Facet, total: number): string[] {
   const shown = values.slice(0, MAX_VALUES);
-  const rest = values.length - shown.length + more;
+  const hiddenCount = values.length - shown.length + more;
   return [
     title,
     ...shown.map(({ value, count }) =>
@@ -236,7 +236,7 @@ function facetLines({ title, values, more }: Facet, total: number): string[] {
         share(count, total),
       )
     ),
-    ...(rest > 0 ? [`  … and ${formatCount(rest)} more`] : []),
+    ...(hiddenCount > 0 ? [`  … and ${formatCount(hiddenCount)} more`] : []),
   ];
 }
 

@@ -127,9 +127,9 @@ export function checkEndings(words: readonly string[]): void {
     }
     const ending = endingOf(word);
     if (ending === "limit" || ending === "context" || ending === "filter") {
-      const what = ending === "filter" ? "filtered" : "truncated";
+      const flaw = ending === "filter" ? "filtered" : "truncated";
       throw new RangeError(
-        `Cannot accept the ending ${shown} (--accept-ending): it marks a ${what} answer; ` +
+        `Cannot accept the ending ${shown} (--accept-ending): it marks a ${flaw} answer; ` +
           "--on-truncated keep keeps those",
       );
     }

@@ -267,10 +267,10 @@ function takeBatch(queue: QueuedAnswer[]): QueuedAnswer[] {
 }
 
 function timeoutReason(phase: number): string {
-  const what = phase === Phase.Pattern
+  const check = phase === Phase.Pattern
     ? "the reject pattern (--reject-pattern)"
     : "the JSON Schema (--json-schema)";
-  return `Cannot check the answer for ${what}: the check takes more than ${
+  return `Cannot check the answer for ${check}: the check takes more than ${
     MAX_CHECK_MS / 1_000
   } s. ` +
     "A nested repetition, as in (a+)+, can take exponential time: write a single one, as in a+";

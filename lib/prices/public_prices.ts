@@ -203,8 +203,8 @@ function isDecidedByHost(pattern: string, host: string, path: string): boolean {
   const expression = new RegExp(`^(?:${pattern})`);
   if (expression.test(`https://localhost${path}`)) return false;
   const matched = expression.exec(host + path)?.[0] ?? "";
-  const rest = host.slice(matched.length);
-  return rest === "" || (matched.endsWith(".") && !rest.includes("."));
+  const hostEnd = host.slice(matched.length);
+  return hostEnd === "" || (matched.endsWith(".") && !hostEnd.includes("."));
 }
 
 /** The public API at an address. */

@@ -91,8 +91,8 @@ export function oldAnswerIn(text: string, field: string): RowProblem | undefined
   if (format === undefined) return undefined;
   const [, answer, turn] = format;
   const labelStart = lastLabel(body, answer);
-  const rest = body.slice(labelStart + answer.length);
-  if (labelStart < 0 || NO_ANSWER.test(rest) || rest.includes(turn)) return undefined;
+  const textAfter = body.slice(labelStart + answer.length);
+  if (labelStart < 0 || NO_ANSWER.test(textAfter) || textAfter.includes(turn)) return undefined;
   return new RowProblem(
     `"${field}" ends with an old answer: it follows ${JSON.stringify(answer)}`,
     () => `remove it, or send the text as it is with --template '{{${field}}}'`,

@@ -78,27 +78,27 @@ function align(lines: readonly Line[], paint: Paint): string {
 function headline(summary: Summary): [text: string, color: Color] {
   const { state, pending } = summary;
   const time = formatDuration(summary.elapsed_ms);
-  const left = `${formatCount(pending)} ${pending === 1 ? "row" : "rows"} still to do`;
+  const todo = `${formatCountOf(pending, "row")} still to do`;
   if (state === "halted") {
     const reason = printable(summary.reason ?? "") || "no reason was given";
     // Rows that a halted retry did not reach are not pending but failures.
-    const rest = pending > 0 ? `, ${left}` : "";
-    return [`Halted after ${time}${rest}: ${reason}`, "red"];
+    const andTodo = pending > 0 ? `, ${todo}` : "";
+    return [`Halted after ${time}${andTodo}: ${reason}`, "red"];
   }
-  if (state === "interrupted") return [interruptionText(summary, time, left), "yellow"];
-  if (pending > 0) return [`Ended after ${time}: ${left}`, "yellow"];
+  if (state === "interrupted") return [interruptionText(summary, time, todo), "yellow"];
+  if (pending > 0) return [`Ended after ${time}: ${todo}`, "yellow"];
   const [text, color] = resultText(summary);
   return [`Finished in ${time}: ${text}`, color];
 }
 
 /** Describes an interruption. `elapsed_ms` is 0 if the signal came before any row could be sent. */
-function interruptionText(summary: Summary, time: string, left: string): string {
+function interruptionText(summary: Summary, time: string, todo: string): string {
   const { elapsed_ms, pending, failures_on_disk } = summary;
   if (elapsed_ms === 0) return "Interrupted while the input was read: nothing was sent";
-  if (pending > 0) return `Interrupted after ${time}: ${left}`;
+  if (pending > 0) return `Interrupted after ${time}: ${todo}`;
   // Rows that a retry did not reach are not pending but failures.
-  const rest = failures_on_disk > 0 ? `: ${withoutResult(failures_on_disk)}` : "";
-  return `Interrupted after ${time}${rest}`;
+  const failures = failures_on_disk > 0 ? `: ${withoutResult(failures_on_disk)}` : "";
+  return `Interrupted after ${time}${failures}`;
 }
 
 function withoutResult(count: number): string {
@@ -218,9 +218,9 @@ function errorLines({ errors }: Summary): Line[] {
       clip(errorText(group), MAX_ERROR_CELLS - actions.length) + actions,
     ];
   });
-  const rest = errors.filter((group) => !shown.includes(group))
+  const otherCount = errors.filter((group) => !shown.includes(group))
     .reduce((sum, { count }) => sum + count, 0);
-  if (rest > 0) lines.push(["", `${formatCount(rest)} × other causes`]);
+  if (otherCount > 0) lines.push(["", `${formatCount(otherCount)} × other causes`]);
   return lines;
 }
 
@@ -239,9 +239,9 @@ function fileLines({ files, bad_rows }: Summary): Line[] {
     lines.push(["Results", printable(results)]);
     if (failed > 0 || bad_rows > 0) lines.push(["Failures", printable(failures)]);
   }
-  const rest = files.length - MAX_FILES;
-  if (rest > 0) {
-    lines.push(["", `and those of ${formatCountOf(rest, "more input")}`]);
+  const hiddenCount = files.length - MAX_FILES;
+  if (hiddenCount > 0) {
+    lines.push(["", `and those of ${formatCountOf(hiddenCount, "more input")}`]);
   }
   return lines;
 }

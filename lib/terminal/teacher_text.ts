@@ -74,9 +74,11 @@ function presentLines(teachers: readonly TeacherStatus[], maxLines: number): str
     const count = `${answered[index].padStart(width)} answered`;
     return addresses[index] + models[index] + count + failed + state;
   });
-  const rest = teachers.length - shown.length;
-  if (rest > 0) {
-    lines.push(`and ${formatCount(rest)} more: ${answersText(teachers.slice(shown.length))}`);
+  const hiddenCount = teachers.length - shown.length;
+  if (hiddenCount > 0) {
+    lines.push(
+      `and ${formatCount(hiddenCount)} more: ${answersText(teachers.slice(shown.length))}`,
+    );
   }
   return lines;
 }
