@@ -67,7 +67,7 @@ export function shortened(sample: Sample, maxText: number): Sample {
   };
 }
 
-/** Returns the approximate memory of an outcome, in UTF-16 units. */
+/** Returns the length of the row, the reasoning and the answer together, in UTF-16 units. */
 export function weightOf({ row, completion }: Outcome): number {
   return row.text.length + (completion?.response.length ?? 0) +
     (completion?.reasoning?.length ?? 0);

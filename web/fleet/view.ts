@@ -33,8 +33,11 @@ export interface FleetRow {
   readonly total: number | null;
   /** Rows that are answered or have failed, in this run or before. */
   readonly done: number;
+  /** Rows that have failed in this run. */
   readonly failed: number;
+  /** Attempts in flight; 0 unless the run is running or paused. */
   readonly in_flight: number;
+  /** Rows finished per second; 0 unless the run is running or paused. */
   readonly rate_per_s: number;
   /** Seconds until the end of the run; null if unknown, and unless it is running or paused. */
   readonly eta_s: number | null;

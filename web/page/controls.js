@@ -100,7 +100,7 @@ export class Controls {
    * Shows the values of the run, and enables the controls that can be used now.
    *
    * @param {RunStore} store
-   * @param {boolean} isReachable whether the server can be reached
+   * @param {boolean} isReachable whether the page is connected to the server
    */
   update(store, isReachable) {
     const { snapshot, ended, retryWhenDone } = store;
