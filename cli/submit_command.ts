@@ -68,6 +68,7 @@ async function prepare(
   checkInputs(inputs, settings);
   const output = settings.required("output", "an output: add -o out/");
   const { shards, parallel, leadMs } = readDivision(settings);
+  refuseFlagsOfOthers(scheduler, args);
   refuseSecrets(scheduler, settings, io);
   const { files } = await findInputs(inputs);
   const shared = await sharedOutput(inputs, files, output);
@@ -94,6 +95,19 @@ async function prepare(
     merge: mergeArguments(stem, shards, settings),
     leadSeconds: Math.round(leadMs / 1_000),
   };
+}
+
+/** Flags that mean nothing to the other scheduler: it would run without a limit that was set. */
+const OWN_FLAGS = {
+  slurm: ["time", "partition", "account", "before", "program"],
+  kubernetes: ["image", "volume", "secret", "namespace"],
+};
+
+function refuseFlagsOfOthers(scheduler: "slurm" | "kubernetes", { flags }: ParsedArgs): void {
+  const other = scheduler === "slurm" ? "kubernetes" : "slurm";
+  const flag = OWN_FLAGS[other].find((name) => flags.has(name));
+  if (flag === undefined) return;
+  throw new UsageError(`Cannot use --${flag} with "submit ${scheduler}": it belongs to ${other}`);
 }
 
 /** Throws if the inputs cannot be divided into shards. */
@@ -185,7 +199,24 @@ function refuseSecrets(
           "into a file (--api-key-file)",
     );
   }
-  if (scheduler === "slurm") refuseVariables(settings, io);
+  if (scheduler === "slurm") {
+    refuseSetVariables(settings);
+    refuseVariables(settings, io);
+  }
+}
+
+/** A variable for a secret that is set to a text, not to a path or the output of a command. */
+const SET_SECRET = /\b(\w*(?:KEY|TOKEN|SECRET|PASSWORD))=["']?[^\s"'`$~/.]/i;
+
+/** Throws if a line of the script sets a variable to a secret. */
+function refuseSetVariables(settings: Settings): void {
+  const lines = [...settings.list("before"), settings.text("program") ?? ""];
+  const name = lines.map((line) => SET_SECRET.exec(line)?.[1]).find((name) => name !== undefined);
+  if (name === undefined) return;
+  throw new UsageError(
+    `Cannot submit a script that sets ${name}: its value would be visible in the job. Put the key into a file ` +
+      "(--api-key-file)",
+  );
 }
 
 /** Throws if shards on Slurm would need a key from a variable, which they do not get. */

@@ -132,6 +132,8 @@ Deno.test("no key reaches a job", async () => {
     ["slurm", ["--api-key-env=MY_KEY"], { MY_KEY: key }],
     ["slurm", ["--header=api-key=@env:MY_KEY"], { MY_KEY: key }],
     ["slurm", [`--header=Authorization=Bearer ${key}`], {}],
+    ["slurm", [`--before=module load x; export MY_API_KEY="${key}"`], {}],
+    ["slurm", [`--program=env OPENAI_API_KEY=${key} retort`], {}],
     ["kubernetes", [...KUBERNETES, `--header=Authorization=Bearer ${key}`], {}],
     ["kubernetes", [...KUBERNETES, `--base-url=https://me:${key}@host/v1`], {}],
   ];
@@ -142,7 +144,11 @@ Deno.test("no key reaches a job", async () => {
     assertEquals((stdout + stderr).includes(key), false);
   }
   const file = await dir.write("key", key);
-  const { code, stdout } = await submit("slurm", [`--api-key-file=${file}`], {
+  const harmless = [
+    "--before=export OPENAI_API_KEY=$(cat ~/.key) KEY_FILE=x",
+    "--before=export SSH_KEY=~/x",
+  ];
+  const { code, stdout } = await submit("slurm", [`--api-key-file=${file}`, ...harmless], {
     OPENAI_API_KEY: key,
   });
   assertEquals(code, 0);
@@ -273,6 +279,19 @@ Deno.test("--program is words or the path of a file, which may have spaces", asy
     const flags = ["--shards=2", "-m", "m", "--program", given];
     const { stdout } = await runCli(["submit", "slurm", input, "-o", dir.path("out/"), ...flags]);
     assertStringIncludes(stdout, `\n  ${words} run ${input} `);
+  }
+});
+
+Deno.test("flags of the other scheduler are refused, because the job would run without them", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 4));
+  for (
+    const [where, ...flags] of [["kubernetes", ...KUBERNETES, "--time=1h"], ["slurm", "--image=x"]]
+  ) {
+    const job = [input, "-o", dir.path("out/"), "--shards=2", "-m", "m", ...flags];
+    const { code, stderr } = await runCli(["submit", where, ...job]);
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, `with "submit ${where}": it belongs to `);
   }
 });
 
