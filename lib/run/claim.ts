@@ -26,6 +26,7 @@ import type { RunOptions } from "./options.ts";
 import { type OutputFiles, temporaryFilesOf } from "./outputs.ts";
 import { formatCountOf } from "../figures.ts";
 
+/** How an output is claimed. */
 export interface ClaimOptions {
   /** The options of the run. */
   readonly options: Pick<RunOptions, "lock" | "resume" | "overwrite">;
@@ -228,8 +229,8 @@ export function identityDifferences(before: Identity, now: Identity): string[] {
 }
 
 /**
- * Numbers are compared by value: `1.0` and `1` are the same temperature. Integers of 19 digits are
- * compared exactly: they may be different seeds.
+ * The JSON text by which two values are compared. Numbers are compared by value: `1.0` and `1` are
+ * the same temperature. Integers of 19 digits are compared exactly: they may be different seeds.
  */
 function normalized(value: unknown): string {
   return sortedJson(value, (raw) => {

@@ -62,8 +62,8 @@ export class LiveStatus {
     const otherShards = jobs.shard && isShared
       ? await otherShardsOf(jobs.shard, shard!)
       : undefined;
-    const before = shard && await readStatus(statusPathOf(path));
-    const spentBefore = before?.spent_usd ?? 0;
+    const earlierStatus = shard && await readStatus(statusPathOf(path));
+    const spentBefore = earlierStatus?.spent_usd ?? 0;
     const file = new StatusFile(path, {
       snapshot: () => progress.snapshot(),
       model,
@@ -79,8 +79,8 @@ export class LiveStatus {
   }
 
   /**
-   * To be called about once a second: writes the status when it is due. Every fifth call also
-   * updates the share of the rate limits.
+   * To be called about once a second: writes the status when it is due, and gives up the share of
+   * the rate limits if the process was stopped. Every fifth call updates the share.
    */
   tick(engine: RateLimited | undefined): void {
     const otherShards = this.#otherShards;

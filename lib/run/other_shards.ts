@@ -25,8 +25,8 @@ const SILENT_POLLS = 3;
 const FILES_PER_POLL = 100;
 
 /**
- * A process that was stopped for this long may count as silent, in milliseconds: its last status
- * may be 5 s older, and the others notice after 15 s.
+ * After a stop of this length, the other shards may count the process as silent: they do so after
+ * 15 s without a new status, and its last one may have been 5 s old when it was stopped.
  */
 const STOPPED_MS = 10_000;
 
@@ -59,13 +59,13 @@ export class OtherShards {
   #stops = 0;
   #isPolling = false;
   #skippedPolls = 0;
-  /** Polls since those shards were read that are done, too. */
+  /** Polls since the last one that also read the shards that are done. */
   #partialPolls = 0;
   /** The number of shards that were not done at the last poll. */
   #unfinishedCount = 0;
 
   /**
-   * It has no share before the first poll.
+   * Starts without a share, which the first poll determines.
    *
    * @param stem The common beginning of all outputs, such as `out/x`.
    * @param parallel How many shards run at once.
@@ -117,8 +117,8 @@ export class OtherShards {
     if (readsAll) this.#partialPolls = 0;
     try {
       for (const index of await this.#startedShards()) {
-        const known = this.#others.get(index);
-        if (readsAll || known === undefined || !isDone(known)) await this.#pollShard(index);
+        const other = this.#others.get(index);
+        if (readsAll || other === undefined || !isDone(other)) await this.#pollShard(index);
       }
       // What was read before the process was stopped is not true any more.
       if (stops === this.#stops) this.#share = this.#fairShare();
@@ -146,12 +146,13 @@ export class OtherShards {
   }
 
   async #pollShard(index: number): Promise<void> {
-    const before = this.#others.get(index);
+    const earlier = this.#others.get(index);
     const stem = shardStem(this.#stem, { index, count: this.#shard.count });
     const status = await readStatus(`${this.#folder}/${stem}.status.json`);
     if (status === undefined) return;
-    const isSame = before?.status.beat === status.beat && before.status.started === status.started;
-    this.#others.set(index, { status, silence: isSame ? before.silence + 1 : 0 });
+    const isSame = earlier?.status.beat === status.beat &&
+      earlier.status.started === status.started;
+    this.#others.set(index, { status, silence: isSame ? earlier.silence + 1 : 0 });
   }
 
   #fairShare(): number {
@@ -168,8 +169,8 @@ export class OtherShards {
     }
     this.#unfinishedCount = this.#others.size - done;
     const running = Math.max(active + 1, Math.min(this.#parallel, unfinished));
-    // To give more back than what exceeds the fair share would leave it unused: the others give
-    // theirs back, too.
+    // Gives back only what exceeds the fair share. The others do the same, and more would stay
+    // unused.
     return Math.min(1 / running, Math.max(this.#share, 1 - taken));
   }
 }

@@ -55,6 +55,7 @@ export async function temporaryFilesOf(files: OutputFiles, token: string): Promi
 
 /** An output with such a name is meant as a file. A run can write only `.jsonl` and `.ndjson`. */
 const FILE_NAME = new RegExp(`\\.(${[...INPUT_EXTENSIONS, "gz", "zst"].join("|")})$`);
+/** Matches the extensions of an input, which the name of its output lacks. */
 const INPUT_ENDING = new RegExp(`(\\.(${INPUT_EXTENSIONS.join("|")}))?(\\.(gz|zst))?$`);
 
 /**
