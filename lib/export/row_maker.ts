@@ -10,7 +10,7 @@ import { formatCountOf } from "../figures.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { isObject } from "../json.ts";
 import { jsonOf } from "../sink/mod.ts";
-import { acceptsText, type ColumnType, isTyped, Schema } from "../tables/mod.ts";
+import { acceptsText, cellOf, type ColumnType, isTyped, Schema } from "../tables/mod.ts";
 import { parseLossless } from "../source/mod.ts";
 import { checkComputable, DerivedFields, needsDerived } from "../data/mod.ts";
 import { missingUidsMessage, UidSelection } from "../run/mod.ts";
@@ -255,7 +255,7 @@ export class RowMaker {
     const { columns } = this.#options;
     return columns === undefined
       ? row
-      : Object.fromEntries(columns.map((name) => [name, row[name]]));
+      : Object.fromEntries(columns.map((name) => [name, cellOf(row, name)]));
   }
 
   #rowOf(example: Example): TrainingRow | Unrepresentable {

@@ -13,7 +13,7 @@ import { DAY_MS } from "../timer.ts";
 import { VERSION } from "../version.ts";
 import type { ByteSink } from "./compressor.ts";
 import type { TableWriter } from "./file_types.ts";
-import type { ColumnType, ExactType, Schema } from "./schema.ts";
+import { cellOf, type ColumnType, type ExactType, type Schema } from "./schema.ts";
 
 /** A row group ends at this size, in characters: until then, it is in memory. */
 const MAX_GROUP_CHARS = 8 << 20;
@@ -55,7 +55,9 @@ export class ParquetTable implements TableWriter {
     if (typeof row === "string") {
       throw new TypeError("Cannot write a row to Parquet: it must be an object, not JSON text");
     }
-    this.#types.forEach(([name, type], i) => this.#columns[i].push(this.#convert(row[name], type)));
+    this.#types.forEach(([name, type], i) => {
+      this.#columns[i].push(this.#convert(cellOf(row, name), type));
+    });
     const isFull = this.#chars >= MAX_GROUP_CHARS || this.#columns[0]?.length >= MAX_GROUP_ROWS;
     return isFull ? this.#writeGroup() : undefined;
   }
@@ -106,7 +108,7 @@ export class ParquetTable implements TableWriter {
         if (type.fields.size === 0) return this.#encoder.encode(jsonOf(value));
         const fields: Record<string, unknown> = {};
         for (const [name, field] of type.fields) {
-          fields[name] = this.#convert((value as Record<string, unknown>)[name], field);
+          fields[name] = this.#convert(cellOf(value as Record<string, unknown>, name), field);
         }
         return fields;
       }

@@ -73,6 +73,14 @@ export class Schema {
   }
 }
 
+/**
+ * Returns the value of a row in a column, or of an object in a field; undefined if it has none. A
+ * column may be called `toString`, which every object inherits.
+ */
+export function cellOf(row: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(row, name) ? row[name] : undefined;
+}
+
 /** Returns `exact` where it fits `type`, the type of the values in the rows; otherwise `type`. */
 function refined(type: ColumnType, exact: ExactColumn): ColumnType {
   switch (exact.kind) {

@@ -7,6 +7,7 @@
 import { jsonOf } from "../sink/mod.ts";
 import type { ByteSink } from "./compressor.ts";
 import type { TableWriter } from "./file_types.ts";
+import { cellOf } from "./schema.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 /** A row, or its JSON text. */
@@ -75,7 +76,7 @@ export function csv(sink: ByteSink, columns: readonly string[]): TextTable {
   const record = (fields: readonly string[]) => `${fields.map(quoted).join(",")}\r\n`;
   return new TextTable(sink, {
     start: record(columns),
-    row: (row) => record(columns.map((name) => fieldOf((row as Fields)[name]))),
+    row: (row) => record(columns.map((name) => fieldOf(cellOf(row as Fields, name)))),
   });
 }
 

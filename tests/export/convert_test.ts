@@ -41,6 +41,19 @@ Deno.test("rows survive a round trip through every file format", async () => {
   assertEquals((await dir.read("g.jsonl")).trim().split("\n"), rows);
 });
 
+Deno.test("a row without a column that every object inherits has no value in it", async () => {
+  await using dir = await tempDir();
+  await dir.write("a.jsonl", [{ id: 1, toString: "x", m: { valueOf: 2 } }, { id: 2, m: {} }]);
+  await convert(dir, "a.jsonl", "b.csv", { columns: ["id", "toString"] });
+  assertEquals(await dir.read("b.csv"), "id,toString\r\n1,x\r\n2,\r\n");
+  await convert(dir, "a.jsonl", "b.parquet");
+  await convert(dir, "b.parquet", "c.jsonl");
+  assertEquals(
+    (await dir.read("c.jsonl")).split("\n")[1],
+    '{"id":2,"toString":null,"m":{"valueOf":null}}',
+  );
+});
+
 Deno.test("JSON Lines stay byte for byte, also where rows are excluded", async () => {
   await using dir = await tempDir();
   const rows = ['{"n": 1.0,  "s":"\\u00e9"}', '{"n":2,"n2":1e400}', '{"n": 3}'];
