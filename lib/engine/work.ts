@@ -29,6 +29,8 @@ export interface SentRow {
   readonly ticket: number;
   /** When it took its place, on the engine's clock. */
   readonly startedAt: number;
+  /** Attempts in flight at the teacher when it took its place, this one included. */
+  readonly inFlightAtStart: number;
   /** The wait before the attempt that does not count; undefined if all of it counts. */
   readonly excludedWait: ExcludedWait | undefined;
 }
@@ -115,7 +117,8 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
 export function send(work: Work, endpoint: Endpoint): void {
   const excludedWait = work.state.kind === "waiting" ? work.state.excludedWait : undefined;
   const ticket = endpoint.take();
-  work.state = { kind: "sent", endpoint, ticket, startedAt: endpoint.now, excludedWait };
+  const { now: startedAt, inFlight: inFlightAtStart } = endpoint;
+  work.state = { kind: "sent", endpoint, ticket, startedAt, inFlightAtStart, excludedWait };
 }
 
 /** The attempt at a row that is in flight or has just ended. */

@@ -29,6 +29,8 @@ export interface SimulatedAttempt {
   readonly ticket: number;
   /** When it was sent, in ms. */
   readonly startedAt: number;
+  /** Attempts in flight when it was sent, this one included. */
+  readonly inFlightAtStart: number;
   /** The length of its answer. */
   readonly tokens: number;
 }
@@ -158,7 +160,12 @@ export class SimulatedLoad {
   #send(): void {
     const now = this.#time.now;
     while (this.#gate.mayStart(this.inFlight)) {
-      const attempt = { ticket: ++this.#sent, startedAt: now, tokens: this.#tokens() };
+      const attempt = {
+        ticket: ++this.#sent,
+        startedAt: now,
+        inFlightAtStart: this.inFlight,
+        tokens: this.#tokens(),
+      };
       this.inFlight++;
       this.#gate.started?.(attempt);
       if (!this.#server.take(now, attempt)) {

@@ -39,6 +39,8 @@ export interface Sent {
   readonly ticket: number;
   /** When it was made, on the engine's clock. */
   readonly startedAt: number;
+  /** Attempts in flight at its teacher when it was made, this one included. */
+  readonly inFlightAtStart: number;
 }
 
 /** An attempt that was throttled, timed out or not connected. */
@@ -139,7 +141,7 @@ export class LoadControl {
    *
    * @param inFlight Attempts in flight at that time, this one included.
    */
-  answered({ startedAt }: Sent, inFlight: number, completion: Completion): void {
+  answered({ startedAt, inFlightAtStart }: Sent, inFlight: number, completion: Completion): void {
     const tokens = completion.usage?.completionTokens ?? 0;
     this.#limit.answered({ startedAt, inFlight, tokens });
     this.#rate.answered(completion);
@@ -147,7 +149,7 @@ export class LoadControl {
     const now = this.#now(), { value, isStarting } = this.#limit;
     // Attempts that are throttled however little is sent are added: they take no capacity.
     const attempts = value / (1 - this.#tolerance.usualShare);
-    this.#pacer.answered(now - startedAt, attempts, isStarting, now);
+    this.#pacer.answered(now - startedAt, inFlightAtStart, attempts, isStarting, now);
   }
 
   /** Called when the teacher responded, perhaps by rejecting the row. */
@@ -180,7 +182,7 @@ export class LoadControl {
    * too, all of them wait for it.
    */
   pressed(
-    { ticket, startedAt }: Sent,
+    sent: Sent,
     inFlight: number,
     { type, retryAfterMs, isExhausted = false }: Pick<
       Classification,
@@ -188,7 +190,7 @@ export class LoadControl {
     >,
   ): "tolerated" | "excess" | "closed" {
     const hasRetryTime = retryAfterMs !== undefined, isRate = type === "rate_limit";
-    const pressure = { ticket, startedAt, inFlight, isRate, isExhausted, hasRetryTime };
+    const pressure = { ...sent, inFlight, isRate, isExhausted, hasRetryTime };
     const verdict = this.#throttled(pressure);
     const isClosed = verdict === "closed";
     if (hasRetryTime && (isClosed || isExhausted || this.#tolerance.isInRun)) {
@@ -215,7 +217,11 @@ export class LoadControl {
     return this.#window.throttled(now, { ...pressure, size, isInRun }) ? "closed" : verdict;
   }
 
-  #tolerate({ ticket, startedAt, inFlight, isRate }: Pressure, now: number): ThrottleVerdict {
+  #tolerate(
+    { ticket, startedAt, inFlightAtStart, inFlight, isRate }: Pressure,
+    now: number,
+  ): ThrottleVerdict {
+    this.#pacer?.throttled(inFlightAtStart);
     const { trial } = this.#tolerance;
     const isStarting = this.#limit.isStarting && !this.#rate.isLimiting &&
       ticket < START_TURNS * this.#ceiling;

@@ -71,15 +71,59 @@ const MIN_PACED_LATENCY_MS = 100;
 /** All attempts that may be in flight are sent within this time, in milliseconds, even if answers
  * take longer: lanes that are free again would stay idle for most of a quota's minute. */
 const MAX_SPREAD_MS = 10_000;
+/** The share of a limit on attempts in flight that spacing may leave idle: `PACING` would leave a
+ * tenth of a limit of 10. */
+const MAX_IDLE_SHARE = 0.01;
 /** The burst of paced attempts, as milliseconds of their rate. */
 const PACED_BURST_MS = 5;
+/** How many answers a throttled attempt is compared with. */
+const COMPARED_ANSWERS = 64;
+/** How many throttled attempts the mean of these comparisons covers. */
+const COMPARED_ATTEMPTS = 64;
+/** Fewer throttled attempts do not show what the limit depends on. */
+const MIN_COMPARED_ATTEMPTS = 24;
+/** Up to this mean share, the limit depends on the attempts in flight. */
+const MAX_ACCEPTED_SHARE = 0.01;
+
+/**
+ * Tells a limit on attempts in flight from a limit on their rate: the former never accepts an
+ * attempt beside as many others as one that it throttles.
+ */
+class LimitComparison {
+  /** Attempts in flight when each of the last answered ones was sent. */
+  readonly #answered = new Uint32Array(COMPARED_ANSWERS);
+  #answers = 0;
+  #throttled = 0;
+  /** The mean share of answered attempts that were sent beside as many as a throttled one. */
+  #meanShare = 0;
+
+  answered(inFlightAtStart: number): void {
+    this.#answered[this.#answers++ % COMPARED_ANSWERS] = inFlightAtStart;
+  }
+
+  throttled(inFlightAtStart: number): void {
+    const count = Math.min(this.#answers, COMPARED_ANSWERS);
+    if (count === 0) return;
+    let accepted = 0;
+    for (let i = 0; i < count; i++) if (this.#answered[i] >= inFlightAtStart) accepted++;
+    const attempts = Math.min(++this.#throttled, COMPARED_ATTEMPTS);
+    this.#meanShare += (accepted / count - this.#meanShare) / attempts;
+  }
+
+  /** Whether the limit depends on the attempts in flight, and not on their rate. */
+  get isByInFlight(): boolean {
+    return this.#throttled >= MIN_COMPARED_ATTEMPTS && this.#meanShare <= MAX_ACCEPTED_SHARE;
+  }
+}
 
 /**
  * Spaces attempts evenly, at the rate at which those in flight end. Answers often arrive together.
  * If new attempts were sent together as well, a teacher whose rate limit allows no bursts would
- * throttle them, however few are in flight.
+ * throttle them, however few are in flight. For a limit on attempts in flight, they are spaced less,
+ * so that few places are idle.
  */
 export class Pacer {
+  readonly #comparison = new LimitComparison();
   /** Undefined while attempts are not paced. */
   #bucket: TokenBucket | undefined;
   /** 0 before the first answer. */
@@ -88,9 +132,17 @@ export class Pacer {
   /**
    * Called when an attempt was answered.
    *
+   * @param inFlightAtStart Attempts in flight when it was sent, this one included.
    * @param limit How many attempts may be in flight, and more if some are always throttled.
    */
-  answered(latencyMs: number, limit: number, isStarting: boolean, now: number): void {
+  answered(
+    latencyMs: number,
+    inFlightAtStart: number,
+    limit: number,
+    isStarting: boolean,
+    now: number,
+  ): void {
+    this.#comparison.answered(inFlightAtStart);
     const answers = this.#meanLatencyMs === 0 ? 1 : MEAN_ANSWERS;
     this.#meanLatencyMs += (latencyMs - this.#meanLatencyMs) / answers;
     if (limit < 2 || this.#meanLatencyMs < MIN_PACED_LATENCY_MS) {
@@ -98,9 +150,19 @@ export class Pacer {
       return;
     }
     const spreadMs = Math.min(MAX_SPREAD_MS, this.#meanLatencyMs);
-    const perSecond = 1_000 * (isStarting ? START_PACING : PACING) * limit / spreadMs;
+    const factor = isStarting
+      ? START_PACING
+      : this.#comparison.isByInFlight
+      ? pacingFor(limit)
+      : PACING;
+    const perSecond = 1_000 * factor * limit / spreadMs;
     this.#bucket ??= new TokenBucket(0, now, PACED_BURST_MS);
     this.#bucket.setRate(perSecond, now);
+  }
+
+  /** Called when an attempt was throttled. */
+  throttled(inFlightAtStart: number): void {
+    this.#comparison.throttled(inFlightAtStart);
   }
 
   /** Milliseconds until an attempt may be sent; 0 if it may be now. */
@@ -117,6 +179,15 @@ export class Pacer {
   notSent(now: number): void {
     this.#bucket?.take(-1, now);
   }
+}
+
+/**
+ * The factor at which `MAX_IDLE_SHARE` of the attempts that may be in flight wait for their turn,
+ * but at least `PACING`. In a queue with random arrivals and constant service (M/D/1), a factor of f
+ * leaves 1 / (2 f (f - 1) limit) of them idle.
+ */
+function pacingFor(limit: number): number {
+  return Math.max(PACING, (1 + Math.sqrt(1 + 2 / (MAX_IDLE_SHARE * limit))) / 2);
 }
 
 const SLOT_MS = 100;

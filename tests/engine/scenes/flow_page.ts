@@ -78,6 +78,14 @@ const SCENES: readonly Played[] = [
     figures: byLeast(120),
   },
   {
+    what: "10 at once are answered, 5,000 rows of 1 s, 100 lanes",
+    scene: {
+      ...{ rows: 5_000, concurrency: 100, latencyMs: 1_000, spread: 0.3 },
+      refuse: ({ inFlight }) => inFlight >= 10 ? tooMany() : undefined,
+    },
+    figures: byLeast(500),
+  },
+  {
     what: "200, then 100, then 200 at once are answered, a minute each",
     scene: {
       ...{ ...LANES, rows: 60_000, isCareful: false },

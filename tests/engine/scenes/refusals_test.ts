@@ -195,6 +195,14 @@ const LIMITED: readonly [
     0.6,
   ],
   [
+    "works on 10 at once",
+    { rows: 5_000, concurrency: 100, latencyMs: 1_000, spread: 0.3 },
+    () => atCapacity(10),
+    500,
+    1.1,
+    0.06,
+  ],
+  [
     "works on 50 at once",
     { rows: 6_000, concurrency: 200, latencyMs: 1_000, spread: 0.3 },
     () => atCapacity(50),

@@ -169,7 +169,7 @@ Deno.test("attempts that were not sent after all count towards no rate", () => {
   });
   const send = () => {
     load.sent(++ticket);
-    return { ticket, startedAt: now };
+    return { ticket, startedAt: now, inFlightAtStart: 1 };
   };
   for (; now < 10_000; now++) {
     load.sent(ticket + 1);
