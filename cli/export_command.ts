@@ -71,18 +71,21 @@ async function readWriteOptions(settings: Settings) {
 }
 
 function printReport(
-  { rows, validationRows, notes, hints }: ExportReport,
+  { rows, validationRows, validationPath, notes, hints }: ExportReport,
   settings: Settings,
   io: Io,
 ): number {
-  const count = formatCountOf(rows, "row");
   for (const note of notes) io.writeErr(`Note: ${printableLines(note)}\n`);
   if (settings.isOn("quiet")) return 0;
   for (const { place, text } of hints) io.writeErr(`For ${place}:\n${printableJson(text)}\n`);
-  const split = settings.text("validation") === undefined
-    ? ""
-    : `, ${formatCount(validationRows)} of them for validation`;
-  io.writeErr(`Wrote ${count} to ${printable(settings.text("output")!)}${split}\n`);
+  const output = settings.text("output")!;
+  const split = validationPath !== undefined
+    ? ` and ${formatCount(validationRows)} to ${validationPath}`
+    : settings.text("validation") !== undefined
+    ? `, ${formatCount(validationRows)} of them for validation`
+    : "";
+  const count = formatCountOf(validationPath === undefined ? rows : rows - validationRows, "row");
+  io.writeErr(`${printable(`Wrote ${count} to ${output}${split}`)}\n`);
   return 0;
 }
 

@@ -14,6 +14,8 @@ export interface ExportReport {
   readonly rows: number;
   /** Validation rows among them. */
   readonly validationRows: number;
+  /** The file of the validation rows. @default none: there is no split, or the output is a folder */
+  readonly validationPath?: string;
   /** Columns of every row. */
   readonly columns: readonly string[];
   /** Warnings about what trainers may misread, and about what was left out. */

@@ -21,6 +21,8 @@ export interface Targets extends AsyncDisposable {
   readonly rows: number;
   /** Validation rows among them. */
   readonly validationRows: number;
+  /** The file of the validation rows, if they have one of their own. */
+  readonly validationPath?: string;
   /** Adds a row. Returns a promise only if there is something to wait for. */
   write(made: MadeRow, isValidation: boolean): Promise<void> | undefined;
   /** Writes the rest and commits. Without this call, disposing discards the output. */
@@ -75,10 +77,16 @@ function validationPathOf(path: string): string {
 class FileTargets implements Targets {
   rows = 0;
   validationRows = 0;
+  readonly validationPath: string | undefined;
   readonly #outputs: readonly Output[];
   readonly #tables: readonly TableWriter[];
 
-  private constructor(outputs: readonly Output[], tables: readonly TableWriter[]) {
+  private constructor(
+    outputs: readonly Output[],
+    tables: readonly TableWriter[],
+    validationPath: string | undefined,
+  ) {
+    this.validationPath = validationPath;
     this.#outputs = outputs;
     this.#tables = tables;
   }
@@ -88,14 +96,15 @@ class FileTargets implements Targets {
     { guard, schema, mode }: TargetContext,
   ): Promise<FileTargets> {
     const { output, fileType } = options;
-    const names = typeof output === "string" ? pathsOf(options) : [output];
+    const paths = pathsOf(options);
+    const names = typeof output === "string" ? paths : [output];
     const outputs: Output[] = [];
     try {
       for (const name of names) outputs.push(await openOutput(name, guard, mode));
       const tables = await Promise.all(
         outputs.map((output) => openTable(fileType, schema, output)),
       );
-      return new FileTargets(outputs, tables);
+      return new FileTargets(outputs, tables, paths[1]);
     } catch (error) {
       for (const output of outputs) await output[Symbol.asyncDispose]();
       throw error;

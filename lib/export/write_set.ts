@@ -66,9 +66,9 @@ async function writeSet(
   await write(maker.lastRows());
   if (targets.rows === 0 && source.rowCount > 0 && !options.allowEmpty) throw noPairs(options);
   await targets.finish();
-  const { rows, validationRows } = targets;
+  const { rows, validationRows, validationPath } = targets;
   const hints = hintsFor(options, columns);
-  return { rows, validationRows, columns, notes: maker.notes(), hints };
+  return { rows, validationRows, validationPath, columns, notes: maker.notes(), hints };
 }
 
 /** Returns what trainers need to read the output: nothing if it has no path or no extension. */

@@ -123,7 +123,9 @@ Deno.test("export refuses on the command line too, with exit code 2", async () =
     '{"prompt":"hi"}\n',
     "mine\n",
   ]);
-  await exportCli(dir, ["-o", train, "--replace"], 0);
+  const split = await exportCli(dir, ["-o", train, "--replace", "--validation", "1%"], 0);
+  const validation = dir.path("train.validation.jsonl");
+  assertStringIncludes(split.stderr, `Wrote 1 row to ${train} and 0 to ${validation}\n`);
   await dir.write("out/prompts.jsonl", "");
   const none = await exportCli(dir, ["-o", dir.path("none.jsonl")], 2);
   assertStringIncludes(none.stderr, "there is no result. Add --allow-empty");
