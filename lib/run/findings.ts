@@ -76,8 +76,10 @@ export class Findings {
   promptTokens = 0;
   /** Answers to request to rows with a token limit of their own. */
   readonly ownLimits: OwnLimits = { answers: 0, minTokens: 0, maxTokens: 0 };
-  /** The first row of each shape, for `--dry-run`. */
+  /** The first row of each shape. */
   readonly firstRows = new Map<string, ParsedRow>();
+  /** The first row of each shape that has an answer to request. */
+  readonly firstToAsk = new Map<string, ParsedRow>();
   /** The input as it was opened for the first pass; undefined before. */
   input: InputSequence | undefined;
 
@@ -111,7 +113,10 @@ export class Findings {
       this.shapeStarts.set(row.shape, line);
     }
     this.shapes.set(row.shape, count + 1);
-    if (requests > 0) this.#addRequests(row, requests);
+    if (requests > 0) {
+      this.#addRequests(row, requests);
+      if (!this.firstToAsk.has(row.shape)) this.firstToAsk.set(row.shape, row);
+    }
     if (row.shape === "prompt-field") this.missingPromptField = undefined;
     if (row.clashes.length > 0 && row.has("distill") && row.has("prompt_hash")) this.fromRuns++;
     if (row.isUidDerived) this.hashed++;

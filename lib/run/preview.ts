@@ -43,9 +43,10 @@ export interface Preview {
    * mistakes.
    */
   notes: string[];
-  /** The first request, as the teacher would send it; null if there is nothing to send. */
+  /** The first request, as the teacher would send it; an example if nothing is to be sent, null
+   * without rows. */
   request: unknown;
-  /** For each shape of rows, its first request; the first of them is `request`. */
+  /** For each shape of the rows to send, its first request; the first of them is `request`. */
   requests: PreviewedRequest[];
 }
 
@@ -70,14 +71,18 @@ export function previewOf(
 
 type UsedOptions = Pick<ResolvedOptions, "teachers" | "params" | "askedSchema">;
 
-/** The first request of each shape, as it would be sent. */
+/** The first request of each shape, as it would be sent. If nothing is to be sent, those of the first
+ * rows. */
 function requestsOf(
   findings: readonly Findings[],
   options: UsedOptions,
 ): Pick<Preview, "request" | "requests"> {
+  const isDone = findings.every(({ firstToAsk }) => firstToAsk.size === 0);
   const rows = new Map<string, ParsedRow>();
-  for (const { firstRows } of findings) {
-    for (const [shape, row] of firstRows) if (!rows.has(shape)) rows.set(shape, row);
+  for (const { firstRows, firstToAsk } of findings) {
+    for (const [shape, row] of isDone ? firstRows : firstToAsk) {
+      if (!rows.has(shape)) rows.set(shape, row);
+    }
   }
   const requests = [...rows].map(([shape, row]) => ({ shape, request: requestOf(row, options) }));
   return { request: requests[0]?.request ?? null, requests };

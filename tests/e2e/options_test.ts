@@ -111,6 +111,7 @@ Deno.test("--dry-run shows the first request and the number of rows, without cal
   assertExit(await distill(server, [...args, "--limit", "2"]), 0);
   const later = await distill(server, [...args, "--dry-run"]);
   assertStringIncludes(later.stderr, "3 rows to send");
+  assertStringIncludes(later.stdout, "prompt 2");
   const sampled = await distill(server, [...args, "--dry-run", "--samples", "2"]);
   assertStringIncludes(sampled.stderr, "8 answers to request, about 96 prompt tokens");
   assertEquals(server.posts, 2);
