@@ -19,7 +19,7 @@ const MIN_RUN_MS = 500;
  * teacher is not at its capacity. */
 const REMAINING_FRACTION = 0.1;
 /** A teacher that was closed for a shorter time, in milliseconds, has a slow rate instead of a
- * window. */
+ * window. The time until an attempt is throttled comes on top: so long, nothing is known. */
 const MIN_CLOSED_MS = 3_000;
 /** A teacher that accepted fewer attempts has a slow rate too. */
 const MIN_QUOTA = 8;
@@ -218,7 +218,8 @@ export class QuotaWindow {
     this.#throttled = 0;
     this.#firstTicket = ticket;
     const isFirst = this.#openedAt === undefined;
-    const isWindow = openedAt - run.startedAt >= MIN_CLOSED_MS &&
+    const closedMs = openedAt - run.startedAt - this.#throttledInMs;
+    const isWindow = closedMs >= MIN_CLOSED_MS &&
       ((this.#quota ?? 0) >= MIN_QUOTA || run.ticket === 1);
     if (!isWindow) {
       this.#quota = this.#periodMs = this.#openedAt = undefined;

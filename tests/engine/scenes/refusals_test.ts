@@ -147,6 +147,14 @@ const LIMITED: readonly [
     0.35,
   ],
   [
+    "takes 100 a second and refuses after 2 s, which looks like a window that is closed",
+    { rows: 4_000, concurrency: 200, latencyMs: 50, spread: 0.3, refusalMs: 2_000 },
+    () => atRate(100, 10),
+    40,
+    1.6,
+    0.3,
+  ],
+  [
     "takes 100 a second without bursts, with answers after 1 s",
     { rows: 10_000, concurrency: 200, latencyMs: 1_000, spread: 0.3 },
     () => atRate(100, 1),
