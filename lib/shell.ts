@@ -16,5 +16,5 @@ export function commandText(...words: readonly string[]): string {
 
 /** Replaces the program's name in each `commandText` by the words that start it here. */
 export function withProgram(text: string, program: string): string {
-  return text.replaceAll(/(?<=^|[\s(])retort(?= (?:merge|convert|run) )/gm, () => program);
+  return text.replaceAll(/(?<=^ *|\(|: )retort(?= (?:merge|convert|run) )/gm, () => program);
 }

@@ -30,6 +30,8 @@ interface Reading {
   readonly base: number;
   /** The number of answers for each row. */
   readonly samples: number;
+  /** False for shards of an input that has not changed: the hashes of its prompts take time. */
+  readonly mayBeEdited: boolean;
   readonly parser: RowParser;
   readonly input: InputSequence;
   readonly lines: RunLines;
@@ -100,7 +102,7 @@ export class MergePass {
   }
 
   async #read(
-    { runFile }: MergeRun,
+    { runFile, changes }: MergeRun,
     input: InputSequence,
     lines: RunLines,
     limit: number,
@@ -110,7 +112,8 @@ export class MergePass {
     const samples = runFile?.rows.samples ?? 1;
     const { base } = this.#bases.at(-1)!;
     const skipped = rowsSkippedIn(input);
-    const reading: Reading = { number: base, base, samples, parser, input, lines };
+    const mayBeEdited = changes.length > 0 || typeof runFile?.identity.shards !== "number";
+    const reading: Reading = { number: base, base, samples, mayBeEdited, parser, input, lines };
     let rowsLeft = limit;
     for await (const batch of input.rows()) {
       for (const line of batch) {
@@ -146,10 +149,10 @@ export class MergePass {
     return undefined;
   }
 
-  #copyAnswers(row: ParsedRow, { samples, lines, parser }: Reading): void {
+  #copyAnswers(row: ParsedRow, { samples, mayBeEdited, lines, parser }: Reading): void {
     const { results, failures } = this.#output;
     const pending = this.#isPartial ? failures : undefined;
-    if (lines.isEdited(row, samples, parser)) this.changed++;
+    if (mayBeEdited && lines.isEdited(row, samples, parser)) this.changed++;
     for (let sample = 0; sample < samples; sample++) {
       const uid = sampleUid(row.uid, sample);
       this.total++;

@@ -2,6 +2,7 @@
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { shellWord } from "../../lib/printable.ts";
+import { commandText, withProgram } from "../../lib/shell.ts";
 
 Deno.test("shellWord() quotes for the shells of Windows", () => {
   const cases = [
@@ -14,4 +15,16 @@ Deno.test("shellWord() quotes for the shells of Windows", () => {
     ["a\x1b[2Jb", `"a\ufffd[2Jb"`],
   ];
   for (const [word, written] of cases) assertEquals(shellWord(word, "windows"), written);
+});
+
+Deno.test("withProgram() replaces the name in commands only", () => {
+  const command = commandText("merge", "it's retort merge x", "-o", "b.jsonl");
+  const text = `Cannot run "my retort/a": use\n  ${command}\nor another (${
+    commandText("convert", "c")
+  })`;
+  assertEquals(
+    withProgram(text, "deno task distill"),
+    `Cannot run "my retort/a": use\n  deno task distill merge 'it'\\''s retort merge x' -o b.jsonl\n` +
+      "or another (deno task distill convert c)",
+  );
 });
