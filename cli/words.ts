@@ -35,7 +35,7 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map([
 /** Maximum number of edits between a typed word and the suggestion. */
 const MAX_TYPOS = 2;
 
-/** Replaces other programs' flags for help and version with Retort's own. */
+/** Replaces other ways to ask for help and version: `-help`, `-v` alone, `export help`. */
 export function withoutAliases(args: readonly string[]): string[] {
   // With other arguments, `-v` is `--verbose`.
   if (args.length === 1 && args[0] === "-v") return ["--version"];
@@ -67,7 +67,8 @@ function lettersOf(word: string): string {
 }
 
 /**
- * Throws if the first word is neither a command nor a file, but looks like a mistyped command.
+ * Throws if the first word is neither a command nor a file, but looks like a mistyped command or is
+ * one of another program.
  *
  * @throws {UsageError} with the command that is meant
  */

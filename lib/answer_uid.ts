@@ -36,7 +36,9 @@ export function originOf(
   if (!/[~#]\d+$/.test(uid)) return { inputUid: uid, rowUid: uid, sample: 0 };
   const distill = isObject(line.distill) ? line.distill : {};
   // Early versions did not write the replaced fields, so the id alone must decide.
-  if (distill.replaced === undefined) return split(uid, uid.replace(/(?:~\d+)?(?:#\d{1,3})?$/, ""));
+  if (distill.replaced === undefined) {
+    return originIn(uid, uid.replace(/(?:~\d+)?(?:#\d{1,3})?$/, ""));
+  }
   const candidates = [
     ...uidFields.map((field) => line[field]),
     replacedUid(distill.replaced),
@@ -45,10 +47,10 @@ export function originOf(
     DERIVED.exec(uid)?.[1],
   ];
   const inputUid = candidates.find((candidate) => isOwnUid(candidate, uid));
-  return split(uid, inputUid === undefined ? uid : uid.slice(0, String(inputUid).length));
+  return originIn(uid, inputUid === undefined ? uid : uid.slice(0, String(inputUid).length));
 }
 
-function split(uid: string, inputUid: string): UidOrigin {
+function originIn(uid: string, inputUid: string): UidOrigin {
   const [, copy = "", sample = "0"] = SUFFIX.exec(uid.slice(inputUid.length)) ?? [];
   return { inputUid, rowUid: inputUid + copy, sample: Number(sample) };
 }

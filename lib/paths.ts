@@ -65,7 +65,7 @@ export function isInside(path: string, folder: string, rules: PathRules = system
 /** Matches the end of the name of a results file. */
 export const RESULTS_EXTENSION = /\.(jsonl|ndjson)$/;
 
-/** The common beginning of the paths of an output's files: `out/x` for the results `out/x.jsonl`. */
+/** The common start of the paths of an output's files: `out/x` for the results `out/x.jsonl`. */
 export function stemOf(results: string): string {
   return results.replace(RESULTS_EXTENSION, "");
 }

@@ -29,8 +29,8 @@
  *   rate of the run so far is used. Early in a run there is none: it would lack the rows in
  *   flight.
  *
- * With `--rpm` and `--tpm`, lanes are idle from the start, so neither of the two is known for half a
- * minute: the rows not sent yet take at least as long as these limits require.
+ * With `--rpm` and `--tpm`, lanes are idle from the start, so neither of the two is known for half
+ * a minute: the rows not sent yet take at least as long as these limits require.
  *
  * It is a lower bound again if nothing has finished for longer than a mean row takes: then only
  * long rows are left, and they are expected to take as long again as nothing has finished, or more.

@@ -156,7 +156,7 @@ function resultsOf(
   }));
 }
 
-/** The calls in a `tool_calls`, which may be JSON text, in the form of the API; none without a list. */
+/** The calls in a `tool_calls`, which may be JSON text, in the API's form; none without a list. */
 function callsOf(value: unknown, place: string, reading: Reading) {
   const list = typeof value === "string" ? parsed(value) : value;
   const calls: Record<string, unknown>[] = [];

@@ -1,6 +1,6 @@
 /**
- * The parts of the bar and of plain lines: state, rows, speed, cost, work and problems of a snapshot;
- * also the texts for the start of a run and for notices.
+ * The parts of the bar and of plain lines: state, rows, speed, cost, work and problems of a
+ * snapshot; also the texts for the start of a run and for notices.
  *
  * @module
  */
@@ -119,7 +119,7 @@ function etaSegments(snapshot: Snapshot): Segment[] {
   return [{ text: `ETA ${eta}${range === eta ? "" : ` (${range})`}`, color: "bold" }];
 }
 
-/** Attempts in flight, waiting rows, throttled attempts, tokens and latency. */
+/** Attempts in flight, waiting rows, throttled attempts, tokens, wasted tokens and latency. */
 export function workSegments(snapshot: Snapshot): Segment[] {
   const { waiting, refused_for_load, tokens_per_s, latency_ms } = snapshot;
   const { wasted_completion_tokens: wasted } = snapshot;
