@@ -6,7 +6,6 @@
 
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { setImmediate } from "node:timers";
 import { assert, assertEquals, assertGreater, assertLess } from "../../lib/deps/std_assert.ts";
 import { parseAddress } from "../../lib/teacher/address.ts";
 import { Aborts, Deadlines } from "../../lib/teacher/attempt_shared.ts";
@@ -16,6 +15,7 @@ import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
 import { ReusePolicy } from "../../lib/teacher/server_habits.ts";
 import type { Teacher } from "../../lib/teacher/teacher.ts";
 import { answer, delta, DONE, events, finish } from "../behaviors/replies.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { type Reply, serveScript } from "../support/scripted_server.ts";
 
 const never = new AbortController().signal;
@@ -80,20 +80,18 @@ for (const lanes of [1, 8, 32]) {
 }
 
 Deno.test("WatchTimers watch once more after the event loop was blocked, which hides closes", async () => {
+  using clock = new FakeClock();
   const timers = new WatchTimers();
-  let isSent = false, wasPolled = false;
-  const sent = new Promise<void>((resolve) =>
-    timers.add(5, () => {
-      isSent = true;
-      resolve();
-    })
-  );
-  const blockedUntil = performance.now() + 40;
-  while (performance.now() < blockedUntil);
+  let sent = 0;
+  timers.add(5, () => sent++);
   // The sockets are polled between two turns of timers.
-  setTimeout(() => setImmediate(() => wasPolled = !isSent), 0);
-  await sent;
-  assert(wasPolled);
+  await clock.sleep(40);
+  assertEquals(sent, 0);
+  await clock.advance(10);
+  assertEquals(sent, 1);
+  timers.add(5, () => sent++);
+  await clock.advance(10);
+  assertEquals(sent, 2);
 });
 
 Deno.test("through a proxy that closes after each answer no attempt after the first ten breaks", {
