@@ -81,7 +81,7 @@ const CALL = { type: "function", function: { name: "f", arguments: { x: 1 } } };
 export const QUIRKS: ServerGroup = {
   title: "Seen in issue threads",
   intro:
-    "What users of other projects have met. The thread of each is named with the case in `tests/behaviors/quirks.ts`.",
+    "Problems that users of other projects have reported. `tests/behaviors/quirks.ts` names the thread of each.",
   cases: [
     passing(
       "OpenRouter (open-webui/computer#293)",

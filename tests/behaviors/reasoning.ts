@@ -56,7 +56,7 @@ const HARMONY = "<|channel|>analysis<|message|>why<|end|>" +
 /** Where servers put the reasoning. */
 export const REASONING: ServerGroup = {
   title: "Reasoning",
-  intro: "It is in `reasoning`, whole and once; the answer in `response` is free of it.",
+  intro: "`reasoning` holds all of it exactly once, and `response` none of it.",
   cases: [
     one("DeepSeek, Qwen, SGLang", "`reasoning_content`", { reasoning_content: "why" }),
     one("OpenRouter, Ollama, newer vLLM", "`reasoning`", { reasoning: "why" }),

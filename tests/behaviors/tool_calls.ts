@@ -64,7 +64,7 @@ const ODD = '{"id":12345678901234567890,"x":1.0}';
 export const TOOL_CALLS: ServerGroup = {
   title: "Tool calls",
   intro:
-    "They are in `tool_calls`, as JSON text in the form of OpenAI, and so are their `arguments`.",
+    "`tool_calls` holds them as JSON text in OpenAI's form. Their `arguments` are JSON text, too.",
   cases: [
     whole("OpenAI", "arguments as text", [call('{"x":1}')], expected({ args: '{"x":1}' })),
     whole(

@@ -6,10 +6,10 @@ import type { RowGroup } from "./case.ts";
 export const CHATS: RowGroup = {
   title: "Conversations",
   intro:
-    "An old answer at the end is never sent (unless `continue_final_message` is on). Roles are " +
-    "those of the API in every shape: `human`, `prompter` are `user`; `gpt`, `chatgpt`, `bot`, " +
-    "`chatbot`, `model`, `ai`, `bing`, `bard`, `claude` are `assistant`. Keys that hold null are not " +
-    "sent.",
+    "An old answer at the end is never sent (unless `continue_final_message` is on). In every shape, " +
+    "roles become those of the API: `human` and `prompter` become `user`; `gpt`, `chatgpt`, `bot`, " +
+    "`chatbot`, `model`, `ai`, `bing`, `bard` and `claude` become `assistant`. Keys that hold null " +
+    "are not sent.",
   cases: [
     {
       what: "OpenAI, TRL",

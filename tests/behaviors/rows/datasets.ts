@@ -10,7 +10,7 @@ const NO_PROMPT =
 export const DATASETS: RowGroup = {
   title: "Well-known datasets",
   intro:
-    "One shortened row of each. An old answer is never sent; where the prompt is in a field of another " +
+    "One shortened row of each. An old answer is never sent. If the prompt is in a field of another " +
     "name, the message says how to read it.",
   cases: [{
     what: "UltraChat",

@@ -21,9 +21,8 @@ const KEEP = ["--duplicates", "keep"];
 /** How rows are named. */
 export const IDS: RowGroup = {
   title: "Ids",
-  intro:
-    "The first that is there and not empty: the fields of `--uid-field` in their order, `uid`, " +
-    "`custom_id`, `id`, else a hash of the row.",
+  intro: "The uid of a row is the first of these fields that is present and not empty: those of " +
+    "`--uid-field` in their order, `uid`, `custom_id`, `id`. Without any, it is a hash of the row.",
   cases: [
     named("an id", [{ id: 7, prompt: "hi" }], ["7"]),
     named("the order", [{ id: "c", custom_id: "b", prompt: "hi" }], ["b"]),

@@ -49,9 +49,9 @@ export const IMAGES: RowGroup = {
   title: "Images",
   intro:
     "Images in a column `images` or `image` become content parts where the prompt says `<image>`. " +
-    "Addresses are sent as they are. Files are read when they are sent; they must be in the folder of " +
-    "the input, or that of `--images-root`, also after links, and PNG, JPEG, GIF or WebP of 20 MiB at " +
-    "most. Lines hold their paths only.",
+    "Addresses are sent as they are. Files are read when they are sent. They must be PNG, JPEG, GIF " +
+    "or WebP of 20 MiB at most, in the folder of the input or that of `--images-root`, even if a link " +
+    "leads to them. Results lines hold only their paths.",
   cases: [
     {
       what: "an address",

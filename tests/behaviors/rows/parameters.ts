@@ -7,10 +7,11 @@ const HI = '"messages":[{"role":"user","content":"hi"}]';
 /** Rows with parameters of their own. */
 export const PARAMETERS: RowGroup = {
   title: "Parameters",
-  intro: "A row's own parameters win over those of the run (`-p`, `--params`). Fields next to " +
-    "`messages` are parameters only where every field of the row is one of a chat completions request " +
-    "or `uid`, `custom_id`, `id` or `metadata`: elsewhere `model` may be who answered long ago. " +
-    "Whether answers are streamed is for the run to say (`--stream`): the answer is the same.",
+  intro: "A row's own parameters override those of the run (`-p`, `--params`). Fields next to " +
+    "`messages` are parameters only if each field of the row is a field of a chat completions request " +
+    "or `uid`, `custom_id`, `id` or `metadata`: in other rows, `model` may name the model of an old " +
+    "answer. Only the run decides whether answers are streamed (`--stream`): a row's `stream` would " +
+    "not change its answer.",
   cases: [
     {
       what: "parameters of a row, with its numbers as written",

@@ -23,8 +23,8 @@ function refused(what: string, row: string, bad: string, help?: string): RowCase
 export const QUIRKS: RowGroup = {
   title: "Seen in data sets",
   intro:
-    "What is in files that were made by other tools. Lists of messages are read as JSON text, too, " +
-    "and as the columns that Hugging Face makes of a sequence of objects.",
+    "Rows as other tools write them. A list of messages may also be JSON text, or the columns that " +
+    "Hugging Face makes of a sequence of objects.",
   cases: [
     // huggingface/datasets: a Sequence of a dict becomes a dict of lists.
     sent(

@@ -18,8 +18,8 @@ function quoted(text: string): string {
 /** Rows with tools, and with calls of them. */
 export const TOOLS: RowGroup = {
   title: "Tools and calls",
-  intro: "Tools may be JSON text there. Calls without ids get some of nine letters and digits, " +
-    "which Mistral asks for, and the answers that follow name them. Arguments that are an object " +
+  intro: "Tools may be JSON text. Calls without ids get ids of nine letters and digits, the form " +
+    "that Mistral requires, and the results that follow name these ids. Arguments that are an object " +
     "become its JSON text.",
   cases: [
     {

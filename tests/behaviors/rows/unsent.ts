@@ -6,7 +6,7 @@ import type { RowGroup } from "./case.ts";
 export const UNSENT: RowGroup = {
   title: "What is not sent",
   intro:
-    "Before the first call the run names every field that is not sent and does not name its row.",
+    "Before the first call, the run names every field that is not sent, except those of the uid.",
   cases: [
     {
       what: "fields about the prompt",
