@@ -250,7 +250,7 @@ export class BatchDelay {
   readonly #now: () => number;
   /** Ends `wait` early; undefined if it must last until the turn ends. */
   #endWait: (() => void) | undefined;
-  /** When a turn of the event loop must end, by `#now`, so that timers and sockets get theirs. */
+  /** When the current turn of the event loop must end, by `#now`: timers and sockets wait for it. */
   #turnDueAt = 0;
 
   /** @param now A monotonic clock, in milliseconds. */
@@ -266,7 +266,8 @@ export class BatchDelay {
   /**
    * Waits until the batch is full or the event loop's turn ends. A full batch does not wait for
    * that: its lanes would send their next requests a turn later, and the teacher would be idle.
-   * Only if the last turn ended more than `MAX_TURN_MS` ago, even a full batch waits.
+   * But if no call has waited for the end of a turn for `MAX_TURN_MS`, even a full batch does:
+   * timers and sockets are due.
    */
   async wait(rowCount: number): Promise<void> {
     const isTurnDue = this.#now() >= this.#turnDueAt;

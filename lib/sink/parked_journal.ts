@@ -78,7 +78,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return this.#missingRows + this.#waiting.length + (this.#journal?.missingRows ?? 0);
   }
 
-  /** See `Journal.maxUnsyncedRows`. */
+  /** See `Journal.maxUnsyncedRows`; only set, never read. */
   set maxUnsyncedRows(rows: number) {
     this.#maxUnsyncedRows = rows;
     if (this.#journal !== undefined) this.#journal.maxUnsyncedRows = rows;
