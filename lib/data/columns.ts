@@ -84,7 +84,7 @@ export function makeColumns(capacity: number): ColumnArrays {
   ) as ColumnArrays & Record<ColumnName, NumberArray>;
 }
 
-/** Enlarges the columns one by one, so that each old array is freed before the next is copied. */
+/** Enlarges the columns one by one: each old array can be freed before the next is copied. */
 export function enlarge(columns: ColumnArrays, capacity: number): void {
   const all = columns as Record<ColumnName, NumberArray>;
   for (const name of COLUMN_NAMES) all[name] = enlarged(all[name], capacity);

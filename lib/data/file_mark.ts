@@ -95,7 +95,7 @@ function hashOf(bytes: Uint8Array): string {
   return xxHash64Hex(bytesText(bytes));
 }
 
-/** Bytes as text with one character each: Windows-1252, which is what "latin1" decodes. */
+/** Returns bytes as text with one character each, in Windows-1252: "latin1" is a name for that. */
 export function bytesText(bytes: Uint8Array): string {
   return LATIN1.decode(bytes);
 }

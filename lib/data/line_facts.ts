@@ -109,7 +109,7 @@ export interface LineFacts {
 export class DamagedLine {
   /** What is wrong, for a message about the line. */
   readonly problem: string;
-  /** Whether a crash may have truncated it, so that its file may still be one of Retort's. */
+  /** Whether a crash may have truncated it: its file may still be one of Retort's. */
   readonly mayBeTruncated: boolean;
 
   constructor(problem: string, mayBeTruncated = false) {

@@ -15,7 +15,7 @@ const OPEN_BRACE = 123, CLOSE_BRACE = 125, OPEN_BRACKET = 91, CLOSE_BRACKET = 93
 /** A block of consecutive lines. */
 export class BlockText {
   readonly bytes: Uint8Array;
-  /** One character per byte, so that indexes into the text are offsets in the bytes. */
+  /** One character per byte: indexes into the text are offsets in the bytes. */
   readonly text: string;
   /** Whether all bytes are below 128. */
   readonly isAscii: boolean;

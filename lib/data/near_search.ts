@@ -1,6 +1,5 @@
 /**
- * Searches an index for near duplicates, in steps, so that the worker can answer requests in
- * between.
+ * Searches an index for near duplicates, in steps: the worker answers requests in between.
  *
  * @module
  */

@@ -139,9 +139,9 @@ export class DataService implements AsyncDisposable {
   /** Finds new files: failures files that a run has created since, and files in folders. */
   async #findMore(): Promise<void> {
     // If a path was removed, the index reports its files as missing.
-    const found = await findDataFiles(this.paths).catch(() => new Map<string, number>());
+    const runs = await findDataFiles(this.paths).catch(() => new Map<string, number>());
     const files: IndexedPath[] = [];
-    for (const [path, run] of found) {
+    for (const [path, run] of runs) {
       if (!this.#indexed.has(path)) files.push(...await this.#openNew(path, run));
     }
     if (files.length > 0) await this.ask("files", { files }).catch(() => {});

@@ -50,7 +50,7 @@ export class Names {
   }
 }
 
-/** The last code, so that codes fit into a `Uint16Array`. */
+/** The last code: the columns of codes are of the type `Uint16Array`. */
 const MAX_NAMES = 0xffff;
 
 /** The names behind the columns with codes. */

@@ -107,12 +107,12 @@ export class DatasetFolder implements Targets {
     }
   }
 
-  write(made: MadeRow, isValidation: boolean): Promise<void> | undefined {
+  write(madeRow: MadeRow, isValidation: boolean): Promise<void> | undefined {
     this.rows++;
     if (isValidation) this.validationRows++;
-    this.#facts.add(made.example);
+    this.#facts.add(madeRow.example);
     return (isValidation ? this.#validation : this.#train).write(
-      made.row as Record<string, unknown>,
+      madeRow.row as Record<string, unknown>,
     );
   }
 

@@ -250,7 +250,7 @@ function checkPreference({ prefer, shuffle }: ExportOptions): void {
     );
   }
   if (shuffle !== undefined) {
-    throw new UsageError("Cannot shuffle pairs: the answers to a row have to stay together");
+    throw new UsageError("Cannot shuffle pairs: the answers to a row must stay together");
   }
 }
 

@@ -185,7 +185,7 @@ export class RowMaker {
   }
 
   /**
-   * Says why there are no rows although there are results; undefined if the reason is elsewhere.
+   * Says why no row was made from the results; undefined if their log probabilities are not why.
    */
   emptyReason(): string | undefined {
     const { missing, different } = this.#withoutTokens;
@@ -217,8 +217,8 @@ export class RowMaker {
     yield* this.#toWrite({ example, row: this.#withAllColumns(this.#rowOf(example)) });
   }
 
-  #toWrite(made: MadeRow): Iterable<MadeRow> {
-    return this.#unevenStart === undefined ? [made] : this.#unevenStart.push(made);
+  #toWrite(madeRow: MadeRow): Iterable<MadeRow> {
+    return this.#unevenStart === undefined ? [madeRow] : this.#unevenStart.push(madeRow);
   }
 
   /** Collects an answer. If it is the first one to its row, makes the pair of the row before. */
@@ -249,8 +249,8 @@ export class RowMaker {
   }
 
   /** Adds fillers and selects the columns. `add` has rejected rows that cannot be represented. */
-  #withAllColumns(made: TrainingRow | Unrepresentable): TrainingRow {
-    const row = made as TrainingRow;
+  #withAllColumns(rowOrProblem: TrainingRow | Unrepresentable): TrainingRow {
+    const row = rowOrProblem as TrainingRow;
     for (const [name, value] of this.#fillers) row[name] ??= value;
     const { columns } = this.#options;
     return columns === undefined

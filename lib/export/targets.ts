@@ -24,7 +24,7 @@ export interface Targets extends AsyncDisposable {
   /** The file of the validation rows, if they have one of their own. */
   readonly validationPath?: string;
   /** Adds a row. Returns a promise only if there is something to wait for. */
-  write(made: MadeRow, isValidation: boolean): Promise<void> | undefined;
+  write(madeRow: MadeRow, isValidation: boolean): Promise<void> | undefined;
   /** Writes the rest and commits. Without this call, disposing discards the output. */
   finish(): Promise<void>;
 }

@@ -44,11 +44,11 @@ export class UnevenStart {
   }
 
   /** Takes the next row. Returns the rows that can be written. */
-  push(made: MadeRow): readonly MadeRow[] {
+  push(madeRow: MadeRow): readonly MadeRow[] {
     const held = this.#held;
-    if (held === undefined) return [made];
-    held.push(made);
-    const row = made.row as TrainingRow;
+    if (held === undefined) return [madeRow];
+    held.push(madeRow);
+    const row = madeRow.row as TrainingRow;
     for (const name of this.#pending) if (isUneven(row[name])) this.#pending.delete(name);
     if (this.#pending.size > 0) {
       this.#chars += jsonOf(row).length;

@@ -53,9 +53,9 @@ async function writeSet(
     origin: source.origin,
   });
   const write = async (rows: Iterable<MadeRow>) => {
-    for (const made of rows) {
+    for (const madeRow of rows) {
       if (targets.rows >= maxRows) return;
-      const written = targets.write(made, isForValidation(made.example.rowUid, validation));
+      const written = targets.write(madeRow, isForValidation(madeRow.example.rowUid, validation));
       if (written !== undefined) await written;
     }
   };
