@@ -21,7 +21,13 @@ import {
   statisticsOf,
 } from "../lib/data/mod.ts";
 import { UsageError } from "../lib/errors.ts";
-import { formatCount, formatLatency, formatPercent, formatUsd } from "../lib/figures.ts";
+import {
+  formatCount,
+  formatCountOf,
+  formatLatency,
+  formatPercent,
+  formatUsd,
+} from "../lib/figures.ts";
 import { printable, printableLines } from "../lib/printable.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
@@ -146,7 +152,7 @@ const NAME_WIDTH = 20;
 
 function textOf({ files }: IndexStatus, statistics: DataStatistics): string {
   const { rows } = statistics;
-  const lines = files.map(({ path, rows }) => row(printable(path), `${formatCount(rows)} rows`));
+  const lines = files.map(({ path, rows }) => row(printable(path), formatCountOf(rows, "row")));
   lines.push("", row("Rows", formatCount(rows.total)));
   for (const status of ["answered", "failed", "pending"] as const) {
     if (rows[status] > 0) lines.push(row(`  ${status}`, share(rows[status], rows.total)));
@@ -196,8 +202,8 @@ function costText(
 ): string {
   if (unknown === rows.total) return "unknown";
   const notes = [
-    estimated > 0 ? `${formatCount(estimated)} rows estimated from public prices` : "",
-    unknown > 0 ? `unknown for ${formatCount(unknown)} rows` : "",
+    estimated > 0 ? `${formatCountOf(estimated, "row")} estimated from public prices` : "",
+    unknown > 0 ? `unknown for ${formatCountOf(unknown, "row")}` : "",
   ].filter((note) => note !== "");
   return `${estimated > 0 ? "about " : ""}${formatUsd(usd)}${
     notes.length > 0 ? ` (${notes.join(", ")})` : ""
