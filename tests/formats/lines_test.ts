@@ -105,19 +105,11 @@ Deno.test("readLines() names its own limit of 64 MiB", async () => {
 });
 
 Deno.test("readLines() reads a line of many chunks in linear time", async () => {
-  const timeOf = async (chunks: number) => {
-    const started = performance.now();
-    const [line] = await read(new Uint8Array(chunks * 64).fill(0x78), 64);
-    assertEquals(line.text?.length, chunks * 64);
-    return performance.now() - started;
-  };
-  await timeOf(1_000);
-  // 16 times the work takes 16 times as long; if each chunk were joined, it would be 256. The
-  // shortest of three, because other programs use the machine now and then.
-  const shortest = async (chunks: number) =>
-    Math.min(await timeOf(chunks), await timeOf(chunks), await timeOf(chunks));
-  const [few, many] = [await shortest(4_000), await shortest(64_000)];
-  assertLess(many, Math.max(few, 1) * 100);
+  const chunks = 64_000, startedAt = performance.now();
+  const [line] = await read(new Uint8Array(chunks * 64).fill(0x78), 64);
+  assertEquals(line.text?.length, chunks * 64);
+  // It takes 0.1 s. If each chunk were joined, 130 GB would be copied.
+  assertLess(performance.now() - startedAt, 10_000);
 });
 
 Deno.test("openLines() reads files larger than its buffer", async () => {
