@@ -57,10 +57,33 @@ Deno.test("two teachers of the same speed get rows by their weights", async () =
 
 Deno.test("a slow teacher gets what it can take, not its half", async () => {
   await using dir = await tempDir();
-  await using quick = serveLimited({ latencyMs: 20 });
-  await using slow = serveLimited({ latencyMs: 200 });
-  const servers = [quick, slow], rows = 600;
-  const run = await runLibrary(dir, servers, { rows, concurrency: 20 });
+  const rows = 600, concurrency = 20;
+  // An answer of the slow one takes as long as ten of each lane of the other: counted, because a
+  // busy machine makes every answer slow.
+  const waiting: { until: number; answer: () => void }[] = [];
+  let posts = 0;
+  const release = () => {
+    const isLast = ++posts >= rows;
+    while (waiting.length > 0 && (isLast || waiting[0].until <= quick.ledger.length)) {
+      waiting.shift()!.answer();
+    }
+  };
+  await using quick = serveLimited({ latencyMs: 0, answer: release });
+  await using slow = serveLimited({
+    latencyMs: 0,
+    answer() {
+      release();
+      if (posts >= rows) return undefined;
+      const { promise, resolve } = Promise.withResolvers<undefined>();
+      waiting.push({
+        until: quick.ledger.length + 10 * concurrency / 2,
+        answer: () => resolve(undefined),
+      });
+      return promise;
+    },
+  });
+  const servers = [quick, slow];
+  const run = await runLibrary(dir, servers, { rows, concurrency, carefulStart: false });
   assertEquals([run.summary.succeeded, run.summary.failed], [rows, 0]);
   assertGreater(slow.ledger.length, 0);
   assertGreater(quick.ledger.length, 4 * slow.ledger.length);

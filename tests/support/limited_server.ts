@@ -27,7 +27,10 @@ export interface LimitedOptions {
   /** The header `Retry-After` of a refusal; undefined for none. @default none */
   retryAfter?: (entry: LedgerEntry) => string | undefined;
   /** Answers an accepted request after the latency; undefined means `answer to <prompt>`. */
-  answer?: (request: LedgerRequest, entry: LedgerEntry) => Response | undefined;
+  answer?: (
+    request: LedgerRequest,
+    entry: LedgerEntry,
+  ) => Response | undefined | void | Promise<Response | undefined>;
 }
 
 /** One POST, as the ledger saw it. Times are those of `performance.now()`. */
@@ -113,7 +116,7 @@ export function serveLimited(options: LimitedOptions = {}): LimitedServer {
       return errorAnswer(status, "The teacher has too much to do", headers);
     }
     await sleepers.sleep(latencyMs);
-    return options.answer?.(request, entry) ??
+    return await options.answer?.(request, entry) ??
       Response.json(chatAnswer(`answer to ${request.prompt}`));
   }
 
