@@ -1,11 +1,6 @@
 /** A full disk, simulated by a limit on the size of files. @module */
 
-import {
-  assertEquals,
-  assertGreater,
-  assertLess,
-  assertLessOrEqual,
-} from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertGreater, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
 import { chatAnswer, serveLedger } from "../support/ledger_server.ts";
 import { tempDir } from "../support/temp.ts";
 import {
@@ -44,21 +39,22 @@ Deno.test({
     };
     const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
     await until(/nothing more is sent/);
-    const asked = server.posts;
     // What waits in memory is what a crash would cost: the note holds it for as long as the disk is full.
     await new Promise((resolve) => setTimeout(resolve, 1_200));
+    // Only now: what was sent before the warning may reach the server after it.
+    const asked = server.posts;
     const unwritten = async () =>
       server.posts - (await dir.read("out/in.jsonl")).split("\n").length + 1;
     const note = async () => JSON.parse(await dir.read("out/in.lock"));
     assertGreater(await unwritten(), 0);
     assertLessOrEqual(await unwritten(), (await note()).in_flight);
+    assertLessOrEqual((await note()).in_flight, CONCURRENCY);
     child.kill("SIGINT");
     await new Promise((resolve) => setTimeout(resolve, 1_200));
     assertEquals(server.posts, asked);
-    const start = performance.now();
+    // The disk stays full: without the second one the run would wait forever.
     child.kill("SIGINT");
     const { code } = await child.status;
-    assertLess(performance.now() - start, 2_000);
     await reader.cancel();
     assertEquals(code, 6, said);
     const { running, in_flight } = await note();
