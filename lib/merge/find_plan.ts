@@ -25,18 +25,20 @@ interface PinnedDivision {
 /** The division to merge; undefined if the runs are not shards. */
 export async function findPlan(
   output: string,
-  shards: number | undefined,
+  { shards, awaitsRuns = false }: { shards?: number; awaitsRuns?: boolean },
 ): Promise<PinnedDivision | undefined> {
   const pinned = await pinnedPlans(output, shards);
   if (pinned.length === 0) {
     if (shards !== undefined) await refuseOtherCount(output, shards);
     return undefined;
   }
+  if (pinned.length === 1 && (awaitsRuns || shards !== undefined)) return pinned[0];
+  if (awaitsRuns) throw ambiguous(output, pinned);
   const begun: PinnedDivision[] = [];
   for (const division of pinned) if (await hasBegun(division)) begun.push(division);
   if (begun.length === 1) return begun[0];
   if (begun.length > 1) throw ambiguous(output, begun);
-  // Borders alone hold nothing. A merge may wait for their shards, if there are no other runs.
+  // Borders alone hold nothing, but they say what is missing, if there are no other runs.
   const { folder, name } = await folderAndName(output);
   if (await holdsRuns(folder, name)) return undefined;
   if (pinned.length === 1) return pinned[0];

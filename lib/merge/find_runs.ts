@@ -36,20 +36,20 @@ export interface MergeRun {
 /**
  * Finds the runs of outputs, in the order of the outputs and of the shards.
  *
- * @param shards The number of shards, to choose one of several divisions.
- * @param needsRunFile Whether results count as a run only with their run file.
+ * @param options `shards` chooses one of several divisions. With `needsRunFile`, results count as a
+ * run only with their run file. With `awaitsRuns`, borders count although no shard has started.
  * @throws {NoRunsError} If an output holds no runs.
  * @throws {UsageError} If it holds several divisions, or runs that cannot be merged.
  */
 export async function findRuns(
   outputs: readonly string[],
-  { shards, needsRunFile }: { shards?: number; needsRunFile: boolean },
+  options: { shards?: number; needsRunFile: boolean; awaitsRuns?: boolean },
 ): Promise<MergeRun[]> {
   const runs: MergeRun[] = [];
   for (const output of outputs) {
-    const planned = await findPlan(output, shards);
+    const planned = await findPlan(output, options);
     if (planned !== undefined) runs.push(...await runsOfPlan(planned.plan, planned.stem));
-    else runs.push(...await runsIn(output, needsRunFile));
+    else runs.push(...await runsIn(output, options.needsRunFile));
   }
   return runs;
 }

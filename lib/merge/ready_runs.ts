@@ -42,9 +42,10 @@ export async function readyRuns(
   { waitMs = 0, shards, proof = true, partial, tidy, onWait, job, signal }: MergeOptions,
 ): Promise<MergeRun[]> {
   const end = performance.now() + waitMs;
+  const options = { shards, needsRunFile: proof, awaitsRuns: waitMs > 0 };
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(MAX_PAUSE_MS, 2 * pauseMs)) {
     const startedAt = performance.now(), mayWait = startedAt < end;
-    const runs = await findRuns(outputs, { shards, needsRunFile: proof }).catch(async (error) => {
+    const runs = await findRuns(outputs, options).catch(async (error) => {
       // The first shard may not have started yet, unless a status says that it could not start.
       const mayStartLater = mayWait && error instanceof NoRunsError &&
         !(await hasFailedStatus(outputs, job));

@@ -663,6 +663,10 @@ Deno.test("borders without answers do not count, and what the choice among sever
   await pinnedPlan({ stem: dir.path("2/c"), isNamed: true, wholeResults: [] }, [a], 2);
   await runShard(b, dir.path("2/b.jsonl"), {});
   assertEquals((await merge(dir.path("2/"))).succeeded, 10);
+  // A merge that waits does so for the shards, and does not take the other runs instead.
+  const waiting = { outputs: dir.path("2/"), output: dir.path("w.jsonl"), waitMs: 1 };
+  const { problems } = await mergeRuns(waiting);
+  assertEquals(problems.map(({ kind }) => kind), ["missing", "missing"]);
 });
 
 Deno.test("each way out of a refused merge works when it is pasted", async () => {
