@@ -149,19 +149,22 @@ function isCountedApart({ field, isOwn }: Facet): boolean {
 
 /** Width of the left column, in characters. */
 const NAME_WIDTH = 20;
+/** Longer names are not aligned. */
+const MAX_NAME_WIDTH = 60;
 
 function textOf({ files }: IndexStatus, statistics: DataStatistics): string {
   const { rows } = statistics;
-  const lines = files.map(({ path, rows }) => row(printable(path), formatCountOf(rows, "row")));
+  const lines = alignedRows(
+    files.map(({ path, rows }) => [printable(path), formatCountOf(rows, "row")]),
+  );
   lines.push("", row("Rows", formatCount(rows.total)));
   for (const status of ["answered", "failed", "pending"] as const) {
     if (rows[status] > 0) lines.push(row(`  ${status}`, share(rows[status], rows.total)));
   }
   lines.push("", row("Prompt tokens", tokensText(statistics.prompt_tokens)));
   lines.push(row("Answer tokens", tokensText(statistics.completion_tokens)));
-  if (statistics.reasoning_tokens.max > 0) {
-    lines.push(row("  reasoning", tokensText(statistics.reasoning_tokens)));
-  }
+  const { reasoning_tokens: reasoning } = statistics;
+  if (reasoning.max > 0) lines.push(row("  reasoning", tokensText(reasoning)));
   lines.push(
     row("Latency", spreadText(statistics.latency_ms, formatLatency)),
     row("Cost", costText(statistics)),
@@ -173,15 +176,18 @@ function textOf({ files }: IndexStatus, statistics: DataStatistics): string {
     if (count > 0) lines.push(row(`  ${name}`, `${share(count, rows.total)}  ${title}`));
   }
   if (lines.at(-1) === "Flags") lines.push(row("  none", ""));
-  for (const facet of statistics.facets) {
-    if (isCountedApart(facet)) continue;
-    lines.push("", ...facetLines(facet, rows.total));
-  }
+  const facets = statistics.facets.filter((facet) => !isCountedApart(facet));
+  for (const facet of facets) lines.push("", ...facetLines(facet, rows.total));
   return `${lines.join("\n")}\n`;
 }
 
-function row(name: string, text: string): string {
-  return `${name.padEnd(NAME_WIDTH)} ${text}`.trimEnd();
+function row(name: string, text: string, width = NAME_WIDTH): string {
+  return `${name.padEnd(width)} ${text}`.trimEnd();
+}
+
+function alignedRows(rows: readonly (readonly [name: string, text: string])[]): string[] {
+  const longest = Math.max(NAME_WIDTH, ...rows.map(([name]) => name.length));
+  return rows.map(([name, text]) => row(name, text, Math.min(MAX_NAME_WIDTH, longest)));
 }
 
 function share(count: number, total: number): string {
@@ -236,12 +242,10 @@ function facetLines({ title, values, more }: Facet, total: number): string[] {
   const hiddenCount = values.length - shown.length + more;
   return [
     title,
-    ...shown.map(({ value, count }) =>
-      row(
-        `  ${printable(value === "" || value === null ? "(none)" : String(value))}`,
-        share(count, total),
-      )
-    ),
+    ...alignedRows(shown.map(({ value, count }) => [
+      `  ${printable(value === "" || value === null ? "(none)" : String(value))}`,
+      share(count, total),
+    ])),
     ...(hiddenCount > 0 ? [`  … and ${formatCount(hiddenCount)} more`] : []),
   ];
 }

@@ -22,10 +22,10 @@ Deno.test("stats: counts rows, flags and own fields, and says what is left out",
   await using dir = await tempDir();
   await dir.write(
     "out/x.jsonl",
-    resultLine({ uid: "a", own: { lang: "en" }, distill: { cost_usd: 0.5 } }) +
+    resultLine({ uid: "a", own: { lang: "en", site: "b" }, distill: { cost_usd: 0.5 } }) +
       resultLine({
         uid: "b",
-        own: { lang: "\x1b[31mde" },
+        own: { lang: "\x1b[31mde", site: "https://example.org/a/path" },
         response: "I'm sorry, but I can't help with that.",
       }) +
       '{"uid":"cut',
@@ -36,6 +36,9 @@ Deno.test("stats: counts rows, flags and own fields, and says what is left out",
   assert(/Rows +3\n {2}answered +2 +66\.7%\n {2}failed +1 +33\.3%\n/.test(out), out);
   assert(/ {2}refusal +1 +33\.3% {2}Refusal\n/.test(out), out);
   assert(/lang\n {2}en +1 /.test(out), out);
+  // Counts are aligned, however long the values are.
+  const counts = /site\n( .*\n)( .*\n)/.exec(out)!.slice(1).map((line) => line.indexOf("1 "));
+  assertEquals(counts[0], counts[1], out);
   assert(out.includes("Cost                 $0.50 (unknown for 2 rows)"), out);
   assert(!out.includes("\x1b"), "no escape sequence reaches the terminal");
   assert(
