@@ -50,11 +50,22 @@ export function startNotices(
       ...describeInput(inputs, findings),
       ...generator.notices,
       ...prepared.notes,
+      ...leftOutNotes(findings),
       ...reaskedNotes(context, findings),
       ...cost.info,
     ],
     warnings: [...teacherNotices(generator, findings), ...cost.warnings],
   };
+}
+
+/** A notice about rows that are neither finished nor sent, which only a retry has. */
+function leftOutNotes(findings: readonly Findings[]): string[] {
+  const count = sumOf(findings, ({ total, finished, plan }) => total - finished - plan.toAsk);
+  if (count <= 0) return [];
+  const areLeftOut = `${formatCountOf(count, "pending row")} ${
+    count === 1 ? "is" : "are"
+  } left out`;
+  return [`${areLeftOut}: a retry sends failed rows only, a run without it the others`];
 }
 
 /** Notices about answered rows that the user has chosen: sent again, or left as they are. */

@@ -1,6 +1,6 @@
 /** The main job as the user does it: prompts in, a dataset out, again, and again with `--retry`. @module */
 
-import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { chatAnswer, errorAnswer, serveLedger } from "../support/ledger_server.ts";
 import { runCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
@@ -163,6 +163,10 @@ Deno.test("retry with types sends only the failures of these types, and no pendi
     return { code: result.code, asked };
   };
   assertEquals(await askedBy("--retry=timeout"), { code: 3, asked: [] });
+  assertStringIncludes(
+    (await distill(server, ["retry", ...args, "--retry=timeout"])).stderr,
+    "2 pending rows are left out: a retry sends failed rows only",
+  );
   assertEquals(await askedBy("--retry=truncated"), { code: 3, asked: ["prompt 4", "prompt 5"] });
   assertEquals(await askedBy("--retry=timeout,422"), { code: 3, asked: ["prompt 2", "prompt 3"] });
   // The rows that were never sent are pending, not finished.
