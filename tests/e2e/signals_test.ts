@@ -8,7 +8,7 @@ import {
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
 import { type LedgerServer, serveLedger } from "../support/ledger_server.ts";
-import { cleanEnv, POSIX, REPOSITORY } from "../support/process.ts";
+import { cleanEnv, Collected, POSIX, REPOSITORY } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import {
   argsFor,
@@ -42,8 +42,8 @@ async function hasPseudoTerminal(): Promise<boolean> {
   }
 }
 
-/** A run that hears no signal would never end. */
-const PATIENCE_MS = 30_000;
+/** A run that hears no signal would never end. A busy machine takes ten seconds to start one. */
+const PATIENCE_MS = 90_000;
 
 /** Kills a run that hears no signal: `using limit = patience()`. */
 function patience(): { signal: AbortSignal } & Disposable {
@@ -385,13 +385,15 @@ for (
     const input = await dir.write("in.jsonl", numberedRows(9));
     const args = argsFor(server, [input, "-o", dir.path("out/"), "-c", "1", "--progress", "none"]);
     const outer = await startBehind(dir, { [runner]: "x" }, args);
+    // The run holds its end of the pipe until it ends.
+    const stderr = new Collected(outer.stderr);
     await server.untilPosts(2);
     outer.kill("SIGKILL");
     await outer.status;
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    if (isRunner) await stderr.until(/The process that started this run has ended/);
+    else await new Promise((resolve) => setTimeout(resolve, 1_500));
     release();
-    // It holds its end of the pipe until it ends.
-    await outer.stderr.text();
+    await stderr.all;
     assertEquals(server.posts, isRunner ? 2 : 9);
     assertEquals((await dir.rows("out/in.jsonl")).length, isRunner ? 2 : 9);
   });

@@ -205,7 +205,7 @@ async function feed(child: Deno.ChildProcess, stdin?: string | Uint8Array): Prom
 }
 
 /** The text of a stream so far. */
-class Collected {
+export class Collected {
   /** Resolves to the whole text. */
   readonly all: Promise<string>;
   #text = "";
@@ -216,6 +216,7 @@ class Collected {
     this.all = this.#collect(stream);
   }
 
+  /** Waits until the text matches. Rejects if the stream ends before that. */
   async until(pattern: RegExp): Promise<RegExpExecArray> {
     while (true) {
       const match = pattern.exec(this.#text);
