@@ -23,6 +23,8 @@ import { type TempDir, tempDir } from "../support/temp.ts";
 import { assertExit, distill, numberedRows, startDistill } from "./fixture.ts";
 import { Browser } from "./monitor_browser.ts";
 
+/** Enough for a busy machine, and far below the ten minutes for which a page stays up. */
+const SOON_MS = 20_000;
 const KEY = "sk-monitor-0123456789abcdef";
 
 /** A teacher that holds its answers back until they are let go. */
@@ -99,8 +101,8 @@ Deno.test("--monitor prints an address whose page controls the run, and others c
   const letGoMs = performance.now();
   letGo();
   const result = await endPage(child);
-  // The page is still open: the promise is 2 s, on a machine that does nothing else.
-  assertLess(performance.now() - letGoMs, 4_000);
+  // The page is still open. It takes 2 s on an idle machine; to wait for the page would be minutes.
+  assertLess(performance.now() - letGoMs, SOON_MS);
   assertExit(result, 130);
   assertEquals([server.posts, (await dir.rows("out/in.jsonl")).length], [4, 4]);
   assertStringIncludes(result.stderr, "Paused (from the monitor)");
@@ -142,7 +144,7 @@ Deno.test("the page outlives its run, whose files and summary are final, and Ctr
   child.kill("SIGINT");
   const result = await child.output();
   assertExit(result, 3);
-  assertLess(performance.now() - nowMs, 2_000);
+  assertLess(performance.now() - nowMs, SOON_MS);
   assertMatch(result.stderr, /retry[^]*The run has ended/);
 });
 

@@ -15,8 +15,8 @@ const DEADLINE_MS = 200;
 // undici's timer for connections to a proxy runs for a second after the last one.
 const PROXY = { sanitizeOps: false, sanitizeResources: false };
 
-/** Sends from ten lanes at once, each of which must be free by the deadline + 1 s. Returns the
- * errors. */
+/** Sends from ten lanes at once, each of which must be free soon after the deadline, and before the
+ * default ones. Returns the errors. */
 async function swallowed(teacher: Teacher, timeoutMs?: number): Promise<TeacherError[]> {
   const startedAt = performance.now();
   const errors = await Promise.all(Array.from({ length: 10 }, async (_, lane) => {
@@ -25,7 +25,7 @@ async function swallowed(teacher: Teacher, timeoutMs?: number): Promise<TeacherE
       .then(() => undefined, (error) => error);
     const heldMs = performance.now() - startedAt;
     assertGreaterOrEqual(heldMs, DEADLINE_MS - 5);
-    assertLess(heldMs, DEADLINE_MS + 1_000);
+    assertLess(heldMs, DEADLINE_MS + 5_000);
     if (!(error instanceof TeacherError)) throw error ?? new Error("it was answered");
     return error;
   }));

@@ -14,6 +14,9 @@ import { createMonitor, type ServedMonitor, serveMonitor } from "../../web/serve
 import { makeSnapshot, makeSummary } from "../progress/fixtures.ts";
 import { FakeRun } from "./fake_run.ts";
 
+/** Below any time limit of sockets, and enough for a busy machine. */
+const SOON_MS = 10_000;
+
 /** The socket of a page. The runtime's own WebSocket accepts header fields. */
 class TestPage implements AsyncDisposable {
   readonly messages: ServerMessage[] = [];
@@ -207,7 +210,7 @@ Deno.test("serveMonitor() drops a page that has stopped reading, and does not wa
   await page.until("snapshot");
   const startMs = performance.now();
   await served.close();
-  assertLess(performance.now() - startMs, 1_000);
+  assertLess(performance.now() - startMs, SOON_MS);
   assertEquals(await page.closed.promise, 1001);
 });
 
@@ -265,7 +268,7 @@ Deno.test("ServedMonitor.close() notifies pages that the run has ended and does 
   run.emit(makeSummary());
   const startMs = performance.now();
   await Promise.all([served.close(), served.close()]);
-  assertLess(performance.now() - startMs, 1_000);
+  assertLess(performance.now() - startMs, SOON_MS);
   assertEquals(await page.closed.promise, 1001);
   assert(page.messages.some(({ type }) => type === "end"));
   assertEquals(run.followers, 0);
@@ -283,7 +286,7 @@ Deno.test("ServedMonitor.close() does not wait for a request that does not end",
   await openPages(served);
   const startMs = performance.now();
   await served.close();
-  assertLess(performance.now() - startMs, 1_000);
+  assertLess(performance.now() - startMs, SOON_MS);
   assertEquals(await connection.read(new Uint8Array(1)), null);
 });
 
@@ -336,7 +339,7 @@ Deno.test("ServedMonitor.close() lets the process end, also where a page was los
     const closedMs = Date.now();
     addEventListener("unload", () => console.log(Date.now() - closedMs));
   `;
-  assertLess(Number(await runScript(script)), 3_000);
+  assertLess(Number(await runScript(script)), SOON_MS);
 });
 
 /** Runs a script that may only use the network, and returns its output. */
