@@ -157,16 +157,22 @@ Deno.test("the list of public prices is loaded when it is needed, without any pe
     "script.ts",
     `import { pricesOf } from "file://${REPOSITORY}/lib/prices/prices.ts";
      const at = (address) => ({ address, model: "gpt-5-mini", complete: () => Promise.reject() });
-     const timed = async (...given) => {
-       const startedAt = performance.now();
-       await pricesOf(...given);
-       return performance.now() - startedAt;
-     };
-     const local = await timed([at("http://localhost:8000/v1")]);
-     const given = await timed([at("https://api.openai.com/v1")], { priceIn: 1, priceOut: 1 });
-     const listed = await timed([at("https://api.openai.com/v1")]);
-     console.log(local + given < listed);`,
+     const hasPrice = async (...given) => (await pricesOf(...given)).priceOf !== undefined;
+     console.log(await hasPrice([at("http://localhost:8000/v1")]));
+     console.log(await hasPrice([at("https://api.openai.com/v1")], { priceIn: 1, priceOut: 1 }));
+     console.log(await hasPrice([at("https://api.openai.com/v1")]).catch(({ code }) => code));`,
   );
-  const { code, stdout, stderr } = await runCli([], { script, permissions: ["--no-prompt"] });
-  assertEquals([code, stdout, stderr], [0, "true\n", ""]);
+  const list = `file://${REPOSITORY}/lib/prices/public_prices.ts`;
+  const imports = { [list]: `file://${dir.path("missing.ts")}` };
+  const map = await dir.write("map.json", JSON.stringify({ imports }));
+  for (
+    const [flags, listed] of [[[], "true"], [
+      [`--import-map=${map}`],
+      "ERR_MODULE_NOT_FOUND",
+    ]] as const
+  ) {
+    const permissions = ["--no-prompt", ...flags];
+    const { code, stdout, stderr } = await runCli([], { script, permissions });
+    assertEquals([code, stdout, stderr], [0, `false\ntrue\n${listed}\n`, ""]);
+  }
 });
