@@ -221,7 +221,7 @@ const ORDERLY_ENDS: readonly OrderlyEnd[] = [
       child.kill("SIGINT");
     },
     code: 130,
-    stderr: /Waiting for \d+ paid calls in flight/,
+    stderr: /Waiting for \d+ paid calls? in flight/,
   },
   {
     name: "SIGTERM with --grace over",
@@ -229,14 +229,14 @@ const ORDERLY_ENDS: readonly OrderlyEnd[] = [
     second: hanging,
     end: (child) => Promise.resolve(child.kill("SIGTERM")),
     code: 143,
-    stderr: /Waiting for \d+ paid calls in flight, 1 s at most/,
+    stderr: /Waiting for \d+ paid calls? in flight, 1 s at most/,
   },
   {
     name: "one Ctrl-C and then a 500 on the second attempt",
     second: () => after(1_000).then(() => errorAnswer(500)),
     end: (child) => Promise.resolve(child.kill("SIGINT")),
     code: 130,
-    stderr: /Waiting for \d+ paid calls in flight/,
+    stderr: /Waiting for \d+ paid calls? in flight/,
   },
   {
     name: "a halt by 402",
