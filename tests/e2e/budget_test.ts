@@ -125,6 +125,8 @@ Deno.test("deadlineMs ends a run with rows left, once what is in flight has been
       if (event.type === "snapshot" && event.state === "draining") isOver.resolve();
     });
   });
+  // On a busy machine the time may be over before an answer is held back.
+  isOver.resolve();
   assertLessOrEqual(server.posts, inTime + CONCURRENCY);
   assertStringIncludes(summary.reason!, "(--deadline)");
   await assertContinues(dir, server, summary);
