@@ -195,6 +195,9 @@ export class TeacherError extends RetortError {
   }
 }
 
+/** The code of an error that arose before anything was sent: a file of the row cannot be read. */
+export const UNREADABLE_FILE = "unreadable_file";
+
 /** A copy of the error with other details. */
 export function changedError(error: TeacherError, changes: TeacherErrorOptions): TeacherError {
   const { cause } = error;

@@ -10,7 +10,7 @@ import type { Message, Params } from "../teacher/mod.ts";
 import { canonicalJson, isRawJson, parseLossless } from "./json_values.ts";
 import { mustBe, type Reading, type RowProblem } from "./problem.ts";
 import type { ParsedJson, Shape } from "./shape.ts";
-import { TeacherError } from "../errors.ts";
+import { TeacherError, UNREADABLE_FILE } from "../errors.ts";
 
 /** What is sent for a row, apart from the parameters of the run. */
 export interface RowRequest {
@@ -212,7 +212,7 @@ export const NO_IMAGES: RowImages = withoutImages(
 export function unreadableImage(path: string, reason: string, cause?: unknown): TeacherError {
   return new TeacherError(`Cannot send the image ${JSON.stringify(path)}: ${reason}`, {
     type: "bad_row",
-    code: "unreadable_file",
+    code: UNREADABLE_FILE,
     cause,
   });
 }

@@ -6,7 +6,7 @@ import {
   assertLessOrEqual,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
-import { TeacherError } from "../../lib/errors.ts";
+import { TeacherError, UNREADABLE_FILE } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { seededRandom } from "../support/simulated_load.ts";
 import { batchesOf, endpointOf, Fixture, type FixtureOptions, rowsOf } from "./engine_fixture.ts";
@@ -162,7 +162,7 @@ Deno.test("Engine takes no row that could not be sent for a sign that its teache
     ...row,
     readFiles: () =>
       isMissing
-        ? Promise.reject(new TeacherError("Cannot send the image", { code: "unreadable_file" }))
+        ? Promise.reject(new TeacherError("Cannot send the image", { code: UNREADABLE_FILE }))
         : Promise.resolve(row.messages),
   }));
   const bench = new Bench(clock, { rows });
@@ -177,6 +177,22 @@ Deno.test("Engine takes no row that could not be sent for a sign that its teache
   await clock.advance(MINUTE_MS);
   assertGreater(bench.failedRows, 0);
   assertEquals(states, []);
+  await bench.end();
+});
+
+Deno.test("Engine takes a rejection by a teacher without status codes for a sign that it is up again", async () => {
+  using clock = new FakeClock();
+  const bench = new Bench(clock, { source: endlessRows(), isProven: true });
+  await bench.fixture.start();
+  await clock.advance(5_000);
+  bench.refuse = gone;
+  await clock.advance(10_000);
+  assertEquals(bench.fixture.engine.state, "backing_off");
+  let rejected = 0;
+  bench.refuse = () => new TeacherError(`Row ${rejected++} has no question`, { type: "teacher" });
+  await clock.advance(15_000);
+  assertEquals(bench.fixture.engine.state, "running");
+  assertGreater(rejected, 20);
   await bench.end();
 });
 

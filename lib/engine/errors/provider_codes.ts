@@ -7,6 +7,7 @@
  * @module
  */
 
+import { UNREADABLE_FILE } from "../../errors.ts";
 import type { Verdict } from "./classification.ts";
 
 /** What a code means. The first four halt the teacher; `filter` and `row` fail only their row; the
@@ -107,8 +108,8 @@ const CODES: Readonly<Record<CodeMeaning, readonly string[]>> = {
     "image_parse_error",
     "image_too_large",
     "failed_to_download_image",
-    // Our own: a file that the row names cannot be read.
-    "unreadable_file",
+    // Our own.
+    UNREADABLE_FILE,
   ],
   // OpenRouter with status 402: the requests in flight may cost more than the remaining credit.
   rate_limit: ["openrouter_in_flight_budget"],

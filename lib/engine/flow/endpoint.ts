@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { TeacherError } from "../../errors.ts";
+import { type TeacherError, UNREADABLE_FILE } from "../../errors.ts";
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { hash32 } from "../../hash.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
@@ -166,10 +166,10 @@ export class Endpoint {
     const { cause, action } = classification;
     this.#load.failed(error.partial);
     this.#completionTokens += error.partial?.usage?.completionTokens ?? 0;
-    // The teacher is not in trouble. It has responded, unless the error arose here: a file of the
-    // row could not be read.
+    // The teacher is not in trouble. It has responded, unless the error arose here. Custom teachers
+    // need not name a status.
     if (action !== "retry" || cause === "ending" || cause === "adjusted") {
-      if (error.status !== undefined || error.partial !== undefined) this.#responded(sent);
+      if (error.code !== UNREADABLE_FILE) this.#responded(sent);
       return { counts: cause !== "adjusted", isTolerated: false };
     }
     this.#reason = error.status === undefined ? error.message : `${error.status}: ${error.message}`;
