@@ -99,7 +99,7 @@ export class OtherShards {
     if (now - this.#tickedAt > STOPPED_MS) {
       this.#stops++;
       this.#share = 0;
-      this.#skippedPolls = Infinity;
+      this.#skippedPolls = this.#partialPolls = Infinity;
     }
     this.#tickedAt = now;
   }

@@ -104,6 +104,29 @@ async function takeOver(end: "dead" | "interrupted") {
   assertAlmostEquals(shards.shares([3])[0], 1 / 8, 1e-9);
 }
 
+Deno.test("a process that was stopped reads shards again that were done, in case they run again", async () => {
+  await using dir = await tempDir();
+  const count = 500;
+  const write = (index: number, beat: number, share: number, state: string) =>
+    dir.write(
+      `out/.retort/${shardStem("x", { index, count })}.status.json`,
+      JSON.stringify({
+        ...{ retort: "0", beat, started: "", ended: state === "done", state, share },
+        ...{ errors: [], teachers: [] },
+      }),
+    );
+  for (let index = 1; index < count; index++) await write(index, 1, 0, "done");
+  let now = 0;
+  const others = new OtherShards(dir.path("out/x"), { index: 0, count }, count, () => now);
+  for (let poll = 0; poll < 3; poll++) await others.poll();
+  assertEquals(others.share, 1);
+  // While it was stopped, a shard was started again and has taken its share.
+  now += 60_000;
+  await write(1, 1, 1, "running");
+  others.tick();
+  assertEquals(await others.poll(), 0);
+});
+
 Deno.test("a process that was stopped gets its share back, while the limit is neither exceeded nor unused", async () => {
   await using dir = await tempDir();
   const shards = new Shards(dir);
