@@ -205,8 +205,12 @@ function refuseSecrets(
   }
 }
 
-/** A variable for a secret that is set to a text, not to a path or the output of a command. */
-const SET_SECRET = /\b(\w*(?:KEY|TOKEN|SECRET|PASSWORD))=["']?[^\s"'`$~/.]/i;
+/**
+ * A variable for a secret that is set to a text, not to a path or the output of a command. Shorter
+ * texts than 8 characters are no secrets: local servers take any key, such as EMPTY, and some
+ * switches end in TOKEN.
+ */
+const SET_SECRET = /\b(\w*(?:KEY|TOKEN|SECRET|PASSWORD))=["']?[^\s"'`$~/.][^\s"'`;]{7}/i;
 
 /** Throws if a line of the script sets a variable to a secret. */
 function refuseSetVariables(settings: Settings): void {

@@ -147,6 +147,7 @@ Deno.test("no key reaches a job", async () => {
   const harmless = [
     "--before=export OPENAI_API_KEY=$(cat ~/.key) KEY_FILE=x",
     "--before=export SSH_KEY=~/x",
+    "--before=export OPENAI_API_KEY=EMPTY HF_HUB_DISABLE_IMPLICIT_TOKEN=1",
   ];
   const { code, stdout } = await submit("slurm", [`--api-key-file=${file}`, ...harmless], {
     OPENAI_API_KEY: key,
