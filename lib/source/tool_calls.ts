@@ -156,11 +156,14 @@ function resultsOf(
   }));
 }
 
-/** The calls in a `tool_calls`, which may be JSON text, in the API's form; none without a list. */
+/** The calls in a `tool_calls`, which may be JSON text, in the API's form; none if it is empty. */
 function callsOf(value: unknown, place: string, reading: Reading) {
-  const list = typeof value === "string" ? parsed(value) : value;
+  const list = typeof value === "string" && value.trim() !== "" ? parsed(value) : value || null;
   const calls: Record<string, unknown>[] = [];
-  for (const [index, call] of (Array.isArray(list) ? list : []).entries()) {
+  if (list === null) return calls;
+  // Without its calls, the row would be another one.
+  if (!Array.isArray(list)) return mustBe(place, `a list of calls such as ${CALL}`, value);
+  for (const [index, call] of list.entries()) {
     if (!isObject(call)) return mustBe(`${place}[${index}]`, `a call such as ${CALL}`, call);
     calls.push(inApiForm(call, reading));
   }

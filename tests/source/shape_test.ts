@@ -139,6 +139,11 @@ Deno.test("parse() names the problem of a message", () => {
       '"messages[].tool_calls[0]" must be a call such as {"name":"f","arguments":{}}: ' +
       "current value is null",
     ],
+    ...[{ name: "f" }, "[{'name': 'f'}]", 1].map((calls): [unknown, string] => [
+      [user("q"), { role: "assistant", content: "", tool_calls: calls }, user("r")],
+      '"messages[].tool_calls" must be a list of calls such as {"name":"f","arguments":{}}: ' +
+      `current value is ${typeof calls === "object" ? "an object" : JSON.stringify(calls)}`,
+    ]),
     [[user(" \n")], '"messages" must hold some text'],
     [[user([])], '"messages" must hold some text'],
   ];
