@@ -26,7 +26,7 @@ export function callMessage(text: unknown, place: string): Message | RowProblem 
   const [start, reasoning = null] = (typeof text === "string" && REASONING.exec(text)) || [""];
   const value = typeof text === "string" ? parsed(text.slice(start.length)) : text;
   const calls = Array.isArray(value) ? value : [value];
-  if (calls.length === 0 || !calls.every(isNamed)) {
+  if (calls.length === 0 || !calls.every((call) => hasText(nameOf(call)))) {
     return mustBe(place, `a call or a list of calls such as ${CALL}`, text);
   }
   return { role: "assistant", content: reasoning, tool_calls: calls.map(withTextArguments) };
@@ -57,7 +57,7 @@ export function withCallsInText(message: Message): Message {
   if (role !== "assistant" || !content.includes("<tool_call>")) return message;
   const calls = [...content.matchAll(TAGGED_CALL)]
     .map(([, call]) => parsed(call) ?? parsed(jsonOfPython(call)));
-  if (calls.length === 0 || !calls.every(isNamed)) return message;
+  if (calls.length === 0 || !calls.every((call) => hasText(nameOf(call)))) return message;
   const text = content.replace(TAGGED_CALL, "").trim();
   const toolCalls = calls.map(withTextArguments);
   return { ...message, content: text === "" ? null : text, tool_calls: toolCalls };
@@ -159,10 +159,10 @@ function resultsOf(
 /** The calls in a `tool_calls`, which may be JSON text, in the API's form; none if it is empty. */
 function callsOf(value: unknown, place: string, reading: Reading) {
   const list = typeof value === "string" && value.trim() !== "" ? parsed(value) : value || null;
-  const calls: Record<string, unknown>[] = [];
-  if (list === null) return calls;
-  // Without its calls, the row would be another one.
+  if (list === null) return [];
+  // Without its calls, the row would be another prompt.
   if (!Array.isArray(list)) return mustBe(place, `a list of calls such as ${CALL}`, value);
+  const calls: Record<string, unknown>[] = [];
   for (const [index, call] of list.entries()) {
     if (!isObject(call)) return mustBe(`${place}[${index}]`, `a call such as ${CALL}`, call);
     calls.push(inApiForm(call, reading));
@@ -276,11 +276,8 @@ function withJsonTypes(schema: unknown): unknown {
   );
 }
 
-function isNamed(call: unknown): boolean {
-  return isObject(call) && typeof nameOf(call) === "string";
-}
-
-function nameOf(call: Record<string, unknown>): unknown {
+function nameOf(call: unknown): unknown {
+  if (!isObject(call)) return undefined;
   return isObject(call.function) ? call.function.name : call.name;
 }
 
