@@ -6,6 +6,7 @@
 
 import { isUtf8 } from "node:buffer";
 import { formatBytes } from "../deps/std_fmt.ts";
+import { isJson } from "../json.ts";
 import { openBytes } from "./bytes.ts";
 
 /** A line of a file that is not blank, or a row of another format. */
@@ -170,18 +171,15 @@ class LineSplitter {
 
 /**
  * Returns JSON on one line. Valid JSON has line breaks only between tokens, so they can be removed.
- * If a comma is missing between two lines, spaces take their place: `1` and `2` must not become 12.
+ * In any other text, tabs take their place: it stays invalid. Otherwise `1` and `2` without a comma
+ * would become 12, and a text with a line break in it another text.
  */
 export function oneLine(json: string): string {
   const trimmed = json.trim();
   if (!trimmed.includes("\n") && !trimmed.includes("\r")) return trimmed;
-  return trimmed.replace(/\s*[\r\n]\s*/g, lacksComma(trimmed) ? " " : "");
-}
-
-/** Whether a line break separates two numbers or names. */
-function lacksComma(json: string): boolean {
-  // The first pattern is faster, and most lines begin with a quote or bracket.
-  return /[\r\n]\s*[\w.+-]/.test(json) && /[\w.+-]\s*[\r\n]\s*[\w.+-]/.test(json);
+  // A pattern such as \s*\n\s* would take quadratic time where a text holds many spaces.
+  const lines = trimmed.split(/[\r\n]+/).map((line) => line.trim());
+  return lines.join(isJson(trimmed) ? "" : "\t");
 }
 
 /** The problem of a line with more than `maxBytes`. */

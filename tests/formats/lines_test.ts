@@ -7,7 +7,13 @@ import {
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
 import { SourceError } from "../../lib/errors.ts";
-import { type Line, type LinesOptions, openLines, readLines } from "../../lib/formats/lines.ts";
+import {
+  type Line,
+  type LinesOptions,
+  oneLine,
+  openLines,
+  readLines,
+} from "../../lib/formats/lines.ts";
 import { tempDir } from "../support/temp.ts";
 
 type Short = [number, string | undefined];
@@ -109,6 +115,14 @@ Deno.test("readLines() reads a line of many chunks in linear time", async () => 
   const [line] = await read(new Uint8Array(chunks * 64).fill(0x78), 64);
   assertEquals(line.text?.length, chunks * 64);
   // It takes 0.1 s. If each chunk were joined, 130 GB would be copied.
+  assertLess(performance.now() - startedAt, 10_000);
+});
+
+Deno.test("oneLine() takes linear time, whatever spaces and line breaks a text holds", () => {
+  const startedAt = performance.now(), spaces = " ".repeat(200_000);
+  assertEquals(oneLine(`{"prompt":\n"${spaces}x"}`), `{"prompt":"${spaces}x"}`);
+  assertEquals(oneLine(`[1${"\n".repeat(200_000)},2]`), "[1,2]");
+  // It takes milliseconds. A pattern that looks for a line break from each space takes minutes.
   assertLess(performance.now() - startedAt, 10_000);
 });
 

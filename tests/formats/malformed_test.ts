@@ -112,6 +112,7 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
   ],
   ["comma.json", '[{"prompt":"a"}\n{"prompt":"b"}]', /comma\.json\[0\]: not JSON/],
   ["lines.json", '[{"prompt":"a","n":[1\n2]}]', /lines\.json\[0\]: not JSON/],
+  ["text.json", '[{"prompt":"a\nb"}]', /text\.json\[0\]: .*not JSON/],
   ["cut.json", ROWS.slice(0, -6), /it ends in the middle of element 1/],
   ["two.json", `${ROWS}\n${ROWS}`, /there is text after the closing "]"/],
   ["mismatched.json", '[{"prompt":"a"]}', /mismatched\.json": it ends in the middle of element 1/],
