@@ -6,10 +6,11 @@ import { parseCommandLine } from "../../cli/parse.ts";
 import { Interruption, viewCommand } from "../../cli/view_command.ts";
 import { findDataFiles } from "../../lib/data/open_data.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { delay } from "../../lib/timer.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("a second signal ends a view at once, also where it waits for something else", async () => {
+  using clock = new FakeClock();
   let interrupt = () => {};
   const codes: number[] = [];
   const io = {
@@ -26,7 +27,7 @@ Deno.test("a second signal ends a view at once, also where it waits for somethin
   // One signal may arrive twice within half a second.
   interrupt();
   assertEquals(codes, []);
-  await delay(600);
+  await clock.advance(600);
   interrupt();
   assertEquals(codes, [130]);
 });
