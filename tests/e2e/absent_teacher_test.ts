@@ -2,14 +2,13 @@
 
 import { assertEquals, assertMatch, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";
+import { unusedPort } from "../support/ports.ts";
 import { tempDir } from "../support/temp.ts";
 import { assertExit, assertVerified, distill, numberedRows, startDistill } from "./fixture.ts";
 
-/** An address at which nothing listens: its port was free a moment ago. */
+/** An address at which nothing listens. */
 function freeAddress(): { port: number; url: string } {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
+  const port = unusedPort();
   return { port, url: `http://127.0.0.1:${port}/v1` };
 }
 

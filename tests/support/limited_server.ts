@@ -13,6 +13,7 @@ import {
   type LedgerServer,
   serveLedger,
 } from "./ledger_server.ts";
+import { unusedPort } from "./ports.ts";
 
 /** The limits of a teacher. */
 export interface LimitedOptions {
@@ -120,8 +121,10 @@ export function serveLimited(options: LimitedOptions = {}): LimitedServer {
       Response.json(chatAnswer(`answer to ${request.prompt}`));
   }
 
-  let server: LedgerServer | undefined = serveLedger(handle, { keep: false });
-  const { url, port } = server;
+  // Its own while it is down, too.
+  const port = unusedPort();
+  let server: LedgerServer | undefined = serveLedger(handle, { keep: false, port });
+  const { url } = server;
   const kill = async () => {
     const dying = server, sleeping = sleepers;
     server = undefined;

@@ -7,6 +7,7 @@ import {
 import { classify } from "../../lib/engine/errors/classify.ts";
 import { openaiCompatible, type OpenAICompatibleOptions } from "../../lib/teacher/mod.ts";
 import { chatAnswer, errorAnswer } from "../support/ledger_server.ts";
+import { unusedPort } from "../support/ports.ts";
 import { ask, failure, pair } from "./pair.ts";
 
 const KEY = "sk-very-secret-0123456789";
@@ -46,9 +47,7 @@ Deno.test("complete() uses the row's model if it names one", async () => {
 });
 
 Deno.test("complete() names the host that refuses a connection", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
+  const port = unusedPort();
   const teacher = openaiCompatible({ model: "m", baseUrl: `http://127.0.0.1:${port}/v1` });
   for (let n = 0; n < 2; n++) {
     const error = await failure(ask(teacher));

@@ -3,6 +3,7 @@ import { TeacherError } from "../../lib/errors.ts";
 import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
 import type { Teacher } from "../../lib/teacher/teacher.ts";
 import { serveLedger } from "../support/ledger_server.ts";
+import { unusedPort } from "../support/ports.ts";
 import { serveRaw } from "../support/raw_server.ts";
 
 const never = new AbortController().signal;
@@ -47,9 +48,7 @@ Deno.test("a teacher on this machine is never called through a proxy", OPTIONS, 
 });
 
 Deno.test("a proxy that cannot be reached is named, its password is not", OPTIONS, async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
+  const port = unusedPort();
   const teacher = openaiCompatible({
     model: "m",
     baseUrl: "https://teacher.invalid/v1",
