@@ -4,6 +4,8 @@
  */
 
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { delay } from "../../lib/timer.ts";
+import type { ResponseGenerator } from "../../mod.ts";
 import { chatAnswer, type LedgerHandler, serveLedger } from "../support/ledger_server.ts";
 import { tempDir } from "../support/temp.ts";
 import { runLibrary } from "./library_run.ts";
@@ -14,8 +16,16 @@ const WITHOUT_ENDING: LedgerHandler = ({ prompt }) =>
 Deno.test("rows of a teacher that never proves an answer whole go to the others", async () => {
   await using dir = await tempDir();
   await using odd = serveLedger(WITHOUT_ENDING);
-  await using good = serveLedger();
-  const { summary } = await runLibrary(dir, [odd, good], { rows: 30, random: () => 0 });
+  // Its answers wait until the other one is halted: there could be no row left for that.
+  let generator: ResponseGenerator | undefined;
+  await using good = serveLedger(async () => {
+    while (generator!.snapshot()?.teachers[0].state !== "halted") await delay(5);
+  });
+  const { summary } = await runLibrary(dir, [odd, good], {
+    rows: 30,
+    random: () => 0,
+    onStart: (one) => generator = one,
+  });
   assertEquals([summary.state, summary.succeeded, summary.failed], ["done", 30, 0]);
   const [{ state, reason }] = summary.teachers.filter(({ address }) => address === odd.url);
   assertEquals(state, "halted");
