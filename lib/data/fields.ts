@@ -8,7 +8,13 @@
 import { RESERVED_FIELDS } from "../row.ts";
 import type { ColumnName, OwnField } from "./columns.ts";
 import { flagNames } from "./flags.ts";
-import { type LineFacts, objectOf, type RunHints, STATUSES } from "./line_facts.ts";
+import {
+  type JsonObject,
+  type LineFacts,
+  objectOf,
+  type RunHints,
+  STATUSES,
+} from "./line_facts.ts";
 import { AGREEMENTS, type Table } from "./table.ts";
 import { promptOf } from "./turns.ts";
 
@@ -56,7 +62,11 @@ export function getterOf(table: Table, path: readonly string[]): Getter | undefi
   if (builtIn === undefined) return undefined;
   if (builtIn === ABSENT) return own;
   return {
-    valueAt: (row) => own.valueAt(row) ?? builtIn.valueAt(row),
+    valueAt: (row) => {
+      // Null is a value of the row's own, too.
+      const value = own.valueAt(row);
+      return value === undefined ? builtIn.valueAt(row) : value;
+    },
     isNumber: own.isNumber && builtIn.isNumber,
   };
 }
@@ -231,7 +241,17 @@ export function lookupObjects(
       return promptOf(line, hints);
     },
   };
-  return [line, objectOf(line.distill), derived];
+  return [line, distillOf(line), derived];
+}
+
+/** The field `distill` of a line for conditions: an unknown cost is null there, not negative. */
+export function distillOf(line: JsonObject): JsonObject {
+  const distill = objectOf(line.distill);
+  return isUnknownCost(distill.cost_usd) ? { ...distill, cost_usd: null } : distill;
+}
+
+function isUnknownCost(cost: unknown): boolean {
+  return typeof cost === "number" && cost < 0;
 }
 
 /** The derived fields of a line, except `flags` and `prompt`, which take longer to compute. */

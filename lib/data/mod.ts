@@ -10,6 +10,7 @@ export { FLAGS } from "./flags.ts";
 export { type ComparedRun, compareRuns, type RunComparison } from "./comparison.ts";
 export { checkComputable, DerivedFields, needsDerived } from "./derived_fields.ts";
 export { type DataStatistics, type Spread, statisticsOf } from "./facets.ts";
+export { distillOf } from "./fields.ts";
 export { DataIndex, type IndexStatus } from "./data_index.ts";
 export { type OpenFiles, openFiles, openIndex } from "./open_data.ts";
 export { selectRows } from "./query.ts";

@@ -8,9 +8,9 @@ import { type Lookup, parseWhere, type Part, valueAt } from "../where/mod.ts";
 import type { ColumnArrays } from "./columns.ts";
 import type { DataIndex } from "./data_index.ts";
 import { flagNames } from "./flags.ts";
-import { DamagedLine, factsOf, type RunHints } from "./line_facts.ts";
+import { DamagedLine, factsOf, type JsonObject, type RunHints } from "./line_facts.ts";
 import { BlockText, MemberFinder, type Prefilter, prefilterOf } from "./line_text.ts";
-import { type CodedField, isOfRetort, lookupObjects, viewFieldsOf } from "./fields.ts";
+import { type CodedField, distillOf, isOfRetort, lookupObjects, viewFieldsOf } from "./fields.ts";
 import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
 import { readFullySync } from "../files.ts";
 
@@ -182,8 +182,8 @@ class ScannedLine {
   #row = 0;
   /** Whether `#members` could read the line. If not, the whole line is parsed. */
   #hasMembers = false;
-  /** The parsed `distill`, null if there is none; undefined until it is needed. */
-  #distill: unknown;
+  /** The result of `distillOf`; undefined until it is needed. */
+  #distill: JsonObject | undefined;
   /** The result of `lookupObjects`, if the line was parsed. */
   #objects: readonly object[] | undefined;
 
@@ -242,11 +242,8 @@ class ScannedLine {
   #member(name: string): unknown {
     const own = this.#value(name);
     if (own !== undefined) return own;
-    const distill = this.#distill ??= this.#value("distill") ?? null;
-    if (typeof distill !== "object" || distill === null || !Object.hasOwn(distill, name)) {
-      return undefined;
-    }
-    return (distill as Record<string, unknown>)[name];
+    const distill = this.#distill ??= distillOf({ distill: this.#value("distill") });
+    return Object.hasOwn(distill, name) ? distill[name] : undefined;
   }
 
   /** Parses the value that `#members` found for a name; undefined if the line has none. */

@@ -12,7 +12,7 @@ import { isObject } from "../json.ts";
 import { jsonOf } from "../sink/mod.ts";
 import { acceptsText, cellOf, type ColumnType, isTyped, Schema } from "../tables/mod.ts";
 import { parseLossless } from "../source/mod.ts";
-import { checkComputable, DerivedFields, needsDerived } from "../data/mod.ts";
+import { checkComputable, DerivedFields, distillOf, needsDerived } from "../data/mod.ts";
 import { missingUidsMessage, UidSelection } from "../run/mod.ts";
 import { parseWhere, type Where } from "../where/mod.ts";
 import type { Example } from "./example.ts";
@@ -84,7 +84,6 @@ export class RowMaker {
   /** Whether a row is selected. Call it once for each row, because it counts duplicates. */
   takes(example: Example): boolean {
     const { result } = example;
-    const distill = isObject(result.distill) ? result.distill : undefined;
     // Every row, selected or not, because duplicates are derived from earlier rows.
     const derived = this.#derivedFields?.compute(example.text, promptTextOf(example));
     if (!this.#uids.has(String(result.uid))) return false;
@@ -92,6 +91,7 @@ export class RowMaker {
       for (const name of this.#unknownNames) {
         if (Object.hasOwn(result, name)) this.#unknownNames.delete(name);
       }
+      const distill = isObject(result.distill) ? distillOf(result) : undefined;
       // Derived fields may also be named in `distill`, where rows have fields of the same names.
       const row = derived && { ...result, distill: { ...derived, ...distill } };
       if (!this.#where.matches(row ?? result, distill, derived)) return false;

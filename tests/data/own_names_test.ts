@@ -4,6 +4,7 @@ import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { DataServer } from "../../lib/data/data_server.ts";
 import { DataIndex, selectRows } from "../../lib/data/mod.ts";
+import { convertFiles } from "../../lib/export/mod.ts";
 import { builtInColumns, columnOf } from "../../web/view/page/columns.js";
 import { Filter } from "../../web/view/page/filter.js";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -75,6 +76,37 @@ Deno.test("own names: rows with an unknown cost are last, and meet no condition 
   assertEquals(selectRows(index, "distill.cost_usd < 1").length, 1);
   assertEquals(selectRows(index, "distill.cost_usd == null").length, 1);
   server.close();
+});
+
+Deno.test("own names: a cost of -1 is unknown in columns, lines and commands, and null is a value", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write(
+    "x.jsonl",
+    [
+      resultLine({ uid: "unknown", distill: { cost_usd: -1 }, own: { finish_reason: null } }),
+      resultLine({ uid: "known", distill: { cost_usd: 0.5 } }),
+    ].join(""),
+  );
+  const index = new DataIndex([{ path }]);
+  index.refresh();
+  await index.readAll();
+  for (
+    const [where, expected] of [
+      ["cost_usd < 1", ["known"]],
+      ["distill.cost_usd == null", ["unknown"]],
+      ['finish_reason == "stop"', ["known"]],
+    ] satisfies [string, string[]][]
+  ) {
+    const uids = (condition: string) =>
+      [...selectRows(index, condition)].map((row) => JSON.parse(index.textAt(row)).uid);
+    assertEquals(uids(where), expected, where);
+    assertEquals(uids(`(${where}) or source == "none"`), expected, `${where} in lines`);
+    const output = dir.path("converted.jsonl");
+    await convertFiles({ input: path, output, where, replace: true });
+    assertEquals((await dir.rows("converted.jsonl")).map(({ uid }) => uid), expected, where);
+    await Deno.remove(output);
+  }
+  index.close();
 });
 
 Deno.test("own names: columns and lines give Retort's fields the same values", async () => {
