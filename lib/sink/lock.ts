@@ -27,6 +27,8 @@ import { xxHash64Hex } from "../hash.ts";
 import { OWN_FOLDER } from "../paths.ts";
 import {
   foreignFile,
+  HELD_ATTEMPTS,
+  HELD_PAUSE_MS,
   isOurs,
   lockedError,
   NOTE_BYTES,
@@ -162,11 +164,6 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 
 /** Maximum number of attempts to lock a file that others keep removing or replacing. */
 const MAX_ATTEMPTS = 10;
-
-/** Attempts to take a lock that is held, the first one included. */
-const HELD_ATTEMPTS = 3;
-/** The pause between two of these attempts. */
-const HELD_PAUSE_MS = 30;
 
 /**
  * A lock may be held for a moment only: by a run that reads its note, or by a child of the process

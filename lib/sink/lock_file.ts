@@ -6,6 +6,7 @@
 
 import { LockedError, SinkError, UsageError } from "../errors.ts";
 import { systemReason } from "../files.ts";
+import { delay } from "../timer.ts";
 
 /** What a run leaves in its lock file for the next one. */
 export interface RunNote {
@@ -31,6 +32,11 @@ export const NOTE_BYTES = 128;
 const MAX_FILE_BYTES = 256;
 /** The size in bytes of a note that names a shared lock. */
 const SHARED_NOTE_BYTES = 192;
+
+/** Attempts to take a lock that is held, the first one included. */
+export const HELD_ATTEMPTS = 3;
+/** The pause between two of these attempts. */
+export const HELD_PAUSE_MS = 30;
 
 /** Opens a lock file, or creates it. An existing file may be the user's, and is not changed. */
 export async function openLockFile(path: string, mode?: number): Promise<Deno.FsFile> {
@@ -156,7 +162,7 @@ export async function lockOutput(
   if (Deno.build.os === "windows") return undefined;
   let isHeld: boolean;
   try {
-    isHeld = await file.tryLock(true);
+    isHeld = await lockPatiently(file);
   } catch (cause) {
     return systemReason(cause);
   }
@@ -164,6 +170,15 @@ export async function lockOutput(
   if (reader === undefined || await canRead(reader)) return undefined;
   await file.unlock();
   return "its lock would keep others from reading it, as on SMB shares";
+}
+
+/** Takes a lock that `requireUnlocked` of another process may hold for a moment. */
+async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
+  for (let attempt = 1; !(await file.tryLock(true)); attempt++) {
+    if (attempt === HELD_ATTEMPTS) return false;
+    await delay(HELD_PAUSE_MS);
+  }
+  return true;
 }
 
 /** On SMB mounts, `flock` on one handle keeps all other handles from reading. */
@@ -176,10 +191,17 @@ async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
   }
 }
 
-/** @throws {LockedError} If a run is writing to the file. */
+/**
+ * With a shared lock, because a hundred shards may check the same file at once: none must take
+ * another one for a run.
+ *
+ * @throws {LockedError} If a run is writing to the file.
+ */
 export async function requireUnlocked(path: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
   // Other problems with the file are reported when it is read or written.
   if (!(await Deno.stat(path).catch(() => undefined))?.isFile) return;
-  using file = await Deno.open(path, { append: true }).catch(() => null);
-  if (file !== null) await lockOutput(file, path);
+  using file = await Deno.open(path).catch(() => null);
+  const isFree = file === null || await file.tryLock(false).catch(() => true);
+  if (!isFree) throw lockedError(path, undefined);
 }

@@ -8,6 +8,7 @@ import { LockedError, SinkError, UsageError } from "../../lib/errors.ts";
 import { Journal } from "../../lib/sink/journal.ts";
 import { acquireLock, type RunState, SharedLock } from "../../lib/sink/lock.ts";
 import { lockOutput, requireUnlocked } from "../../lib/sink/lock_file.ts";
+import { delay } from "../../lib/timer.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("acquireLock() refuses a lock that is held, and says by whom", async () => {
@@ -63,6 +64,18 @@ Deno.test("requireUnlocked() refuses results that a run appends to, and nothing 
   await assertRejects(() => Journal.open(path), LockedError);
   await journal.close();
   await requireUnlocked(path);
+});
+
+Deno.test("processes that check results at the same time do not take each other for a run, nor keep one out", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("out.jsonl", "");
+  await Promise.all(Array.from({ length: 50 }, () => requireUnlocked(path)));
+  using check = await Deno.open(path);
+  await check.lock(false);
+  const opening = Journal.open(path);
+  await delay(10);
+  await check.unlock();
+  await (await opening).close();
 });
 
 Deno.test("acquireLock() recognizes a held lock even if it keeps other processes from reading the file", async () => {
