@@ -60,7 +60,8 @@ function permissionReason(message: string): string {
 }
 
 /**
- * The result of a file operation; undefined if the file does not exist.
+ * The result of a file operation; undefined if the file does not exist, also because a file has the
+ * name of its folder.
  *
  * @param errorOf Creates the error for any other failure. @default the failure itself
  */
@@ -71,9 +72,13 @@ export async function ifThere<T>(
   try {
     return await operation;
   } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return undefined;
+    if (isMissing(cause)) return undefined;
     throw errorOf(cause);
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
 
 /** Paths of files that shells and systems have already opened: `/dev/fd/63` has a writer. */
@@ -131,8 +136,7 @@ export async function namesIn(folder: string): Promise<string[]> {
   try {
     for await (const { name } of Deno.readDir(folder)) names.push(name);
   } catch (error) {
-    const { NotFound, NotADirectory } = Deno.errors;
-    if (!(error instanceof NotFound || error instanceof NotADirectory)) throw error;
+    if (!isMissing(error)) throw error;
   }
   return names;
 }

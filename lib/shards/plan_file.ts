@@ -4,7 +4,7 @@
  * @module
  */
 
-import { cannotRead, writeAll } from "../files.ts";
+import { cannotRead, ifThere, writeAll } from "../files.ts";
 import { OWN_FOLDER, splitPath } from "../paths.ts";
 import { cannotWrite } from "../sink/mod.ts";
 import type { ShardPlan } from "./divide.ts";
@@ -23,13 +23,8 @@ export function parsePlanName(file: string): { name: string; shards: number } | 
 
 /** Reads pinned borders; undefined if there are none, or if a crash truncated them. */
 export async function readPlan(path: string): Promise<ShardPlan | undefined> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw cannotRead(path, error);
-  }
+  const text = await ifThere(Deno.readTextFile(path), (cause) => cannotRead(path, cause));
+  if (text === undefined) return undefined;
   try {
     const plan = JSON.parse(text) as ShardPlan;
     return isPlan(plan) ? plan : undefined;

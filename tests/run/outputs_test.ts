@@ -1,6 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
 import { makeFolders, outputFilesOf } from "../../lib/run/outputs.ts";
+import { verify } from "../../lib/run/mod.ts";
+import { prompts, runShard } from "../shards/fixture.ts";
 import { tempDir } from "../support/temp.ts";
 
 async function refusal(inputs: string[], output: string): Promise<string> {
@@ -250,6 +252,17 @@ Deno.test("makeFolders() refuses a folder if a file has its name", async () => {
     assertStringIncludes(error.message, `"${output.replace(/\/$/, "")}": there is a file of`);
   }
   assertEquals(await Deno.readTextFile(file), "mine");
+});
+
+Deno.test("a run, a shard and verify say that a file has the name of the output folder, or find nothing there", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 4));
+  const output = await dir.write("out", "mine");
+  for (const shard of [undefined, { index: 0, count: 2 }]) {
+    const run = () => runShard(input, output, { shard });
+    await assertRejects(run, UsageError, "there is a file of that name");
+  }
+  assertEquals((await verify({ input, output })).map(({ pending }) => pending), [4]);
 });
 
 Deno.test("outputFilesOf() does not treat the name of another kind of file as a folder", async () => {
