@@ -118,7 +118,8 @@ async function checkSiblings(
   }
 }
 
-function siblingOf(results: string): string {
+/** `x.ndjson` for `x.jsonl`, and the reverse. */
+export function siblingOf(results: string): string {
   const stem = stemOf(results);
   return results.endsWith(".jsonl") ? `${stem}.ndjson` : `${stem}.jsonl`;
 }

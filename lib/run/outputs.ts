@@ -18,7 +18,7 @@ import {
   withoutSeparator,
 } from "../paths.ts";
 import type { OwnOutput } from "../shards/mod.ts";
-import { checkOutputs } from "./output_checks.ts";
+import { checkOutputs, siblingOf } from "./output_checks.ts";
 import { findInputs, PATTERN } from "./inputs.ts";
 import { readRunFile, type RunFile } from "./run_file.ts";
 
@@ -175,12 +175,13 @@ export async function sharedOutput(
   const results = isFile
     ? [output]
     : files.map((file) => `${inFolder(output, nameOf(file))}.jsonl`);
-  if (!isFile && files.length > 1 && await holdsSeveralInputs(stem)) results.push(`${stem}.jsonl`);
+  if (!isFile && files.length > 1 && await isMergeOf(files, stem)) results.push(`${stem}.jsonl`);
   const inputs = new Set(files.map((file) => system.resolve(file)));
   return {
     stem,
     isNamed: isFile && splitPath(stem).name !== name,
-    wholeResults: results.filter((path) => !inputs.has(system.resolve(path))),
+    wholeResults: results.flatMap((path) => [path, siblingOf(path)])
+      .filter((path) => !inputs.has(system.resolve(path))),
   };
 }
 
@@ -204,11 +205,16 @@ export async function refuseDivided(
   await refuseShards(await sharedOutput(named, runs.flatMap(({ files }) => files), output), runs);
 }
 
-/** Whether the results with this stem are a merge of several inputs. */
-async function holdsSeveralInputs(stem: string): Promise<boolean> {
+/**
+ * Whether the results with this stem are a merge of several inputs, of which one has the name of one
+ * of these files: their folders may have other paths now.
+ */
+async function isMergeOf(files: readonly string[], stem: string): Promise<boolean> {
   // A file that is not a run file is reported by the run whose output it is.
   const run = await readRunFile(`${stem}.run.json`).catch(() => undefined);
-  return run?.inputs !== undefined && run.inputs.length > 1;
+  if (run?.inputs === undefined || run.inputs.length < 2) return false;
+  const names = new Set(files.map((file) => system.basename(file)));
+  return run.inputs.some((input) => names.has(system.basename(input)));
 }
 
 /**

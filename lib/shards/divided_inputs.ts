@@ -40,7 +40,8 @@ export class DividedInputs<T> {
    */
   async ownerOf(file: string): Promise<T | undefined> {
     const info = await statOf(file);
-    if (info === undefined) return undefined;
+    // All empty files of a name are alike, and hold no rows.
+    if (info === undefined || info.size === 0) return undefined;
     const owner = this.#byKey.get(fileKeyOf(file, info));
     if (owner !== undefined) return owner;
     for (const name of new Set([basename(file), basename(await Deno.realPath(file))])) {

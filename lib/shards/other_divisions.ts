@@ -91,21 +91,18 @@ export async function refuseOtherDivisions(
   const divisions = await divisionsBeside(stem);
   const whole = await ownResultsIn(wholeResults);
   const isOwn = (division: Division) => division.stem === stem && division.count === count;
+  if (!divisions.some(isOwn)) divisions.push(...await divisionsWithoutBorders(stem, divisions));
+  // If its borders are lost, they are made again: those of the same input are the same.
   const own = divisions.find(isOwn);
   const others = divisions.filter((division) => division !== own);
-  if (own === undefined) {
-    const lost = await divisionsWithoutBorders(stem, divisions);
-    // The borders are made again: those of the same input are the same.
-    if (lost.some(isOwn)) return;
-    others.push(...lost);
-  }
   if (whole === undefined && others.length === 0) return;
   if (own !== undefined && await firstAnswers(own) !== undefined) return;
   const begun = await BegunDivisions.read(others, { isNamed });
   const answers = await begun.find(stem, files);
   if (answers !== undefined) throw refused(`"${stem}.jsonl" in ${count} shards`, answers);
   if (whole === undefined) return;
-  const place = whole === `${stem}.jsonl` ? ` and with -o ${shellWord(whole)}` : "";
+  const needsName = whole === `${stem}.jsonl` || whole.endsWith(".ndjson");
+  const place = needsName ? ` and with -o ${shellWord(whole)}` : "";
   throw new OtherDivisionError(
     `Cannot run "${stem}.jsonl" in ${count} shards: "${whole}" holds answers of a run without ` +
       "--shard or of a merge, which would be paid for again. Continue without " +
@@ -137,7 +134,7 @@ export async function refuseShards(
 
 function refusedMerged(results: string, merged: string): OtherDivisionError {
   return new OtherDivisionError(
-    `Cannot run into "${results}": "${merged}" holds answers to all of these inputs, which would be ` +
+    `Cannot run into "${results}": "${merged}" holds answers to these inputs, which would be ` +
       `paid for again. Continue it with -o ${shellWord(merged)}, or name another output`,
   );
 }

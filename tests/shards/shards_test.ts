@@ -392,6 +392,52 @@ Deno.test("rows that another division is sending, or has sent before its borders
   assertEquals((await runShard(train, output, {})).asked.length, 5);
 });
 
+Deno.test("answers are not paid for twice where borders without answers are lost, or results end in .ndjson", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 6)), output = dir.path("out/");
+  const refused = prompts(0, 6).map(({ prompt }) => prompt);
+  await runShard(input, output, { shard: { index: 0, count: 2 }, refused });
+  await Deno.remove(dir.path("out/.retort"), { recursive: true });
+  await runShard(input, output, {});
+  const shard = { index: 1, count: 2 };
+  await assertRejects(() => runShard(input, output, { shard }), UsageError, "without --shard");
+  const ndjson = dir.path("2/in.ndjson");
+  await runShard(input, ndjson, {});
+  const { message } = await assertRejects(
+    () => runShard(input, dir.path("2/"), { shard }),
+    UsageError,
+  );
+  assertStringIncludes(message, `-o ${ndjson}`);
+  // The results of one run may be the input of another, with such a name, too.
+  assertEquals((await runShard(ndjson, dir.path("2/"), { shard })).asked.length, 3);
+});
+
+Deno.test("an empty file, a merge of other files and shards that start at once are no reason to refuse a run", async () => {
+  await using dir = await tempDir();
+  const output = dir.path("out/");
+  await dir.write("1/in/a.jsonl", prompts(0, 3));
+  await dir.write("1/in/b.jsonl", prompts(3, 6));
+  await dir.write("1/in/empty.jsonl", "");
+  await dir.write("2/in/c.jsonl", prompts(10, 15));
+  await dir.write("2/in/empty.jsonl", "");
+  await runShards(dir.path("1/in"), output, 2);
+  assertEquals((await runShard(dir.path("2/in"), output, {})).asked.length, 5);
+  await dir.write("3/in/d.jsonl", prompts(20, 22));
+  await dir.write("3/in/e.jsonl", prompts(22, 24));
+  await mergeRuns({
+    outputs: dir.path("out/in.jsonl"),
+    output: dir.path("out/in.jsonl"),
+    tidy: true,
+  });
+  assertEquals((await runShard(dir.path("3/in"), output, {})).asked.length, 4);
+  // The results of an earlier run are empty, and all shards look at them.
+  const input = await dir.write("x.jsonl", prompts(0, 40));
+  await dir.write("all/x.jsonl", "");
+  const shards = Array.from({ length: 20 }, (_, index) => ({ index, count: 20 }));
+  const runs = shards.map((shard) => runShard(input, dir.path("all/"), { shard }));
+  assertEquals((await Promise.all(runs)).flatMap(({ asked }) => asked).length, 40);
+});
+
 Deno.test("the ways out of a changed input work", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out/");
