@@ -204,7 +204,7 @@ async function refuseWithoutRunFile(folder: string, names: ReadonlySet<string>):
 function isCompanion(stem: string, names: ReadonlySet<string>): boolean {
   if (/\.(outdated|duplicates|rescued-\d+)$/.test(stem)) return true;
   const parent = /^(.*)_error$/.exec(stem)?.[1];
-  return names.has(`${parent}.jsonl`) || names.has(`${parent}.ndjson`);
+  return parent !== undefined && (names.has(`${parent}.jsonl`) || names.has(`${parent}.ndjson`));
 }
 
 /** Throws if results exist only as a compressed copy: a join would leave them out unnoticed. */
@@ -229,6 +229,19 @@ export async function compressedProblem(
 ): Promise<string | undefined> {
   const copy = await compressedCopyOf(results, pieces.map(({ path }) => path));
   return copy && `"${results}" is missing, and "${copy}" is there: decompress it`;
+}
+
+/**
+ * The number of a run's rows, from its start, that the limit of a merge leaves it.
+ *
+ * @throws {UsageError} If the rows before it are not counted.
+ */
+export function limitOf({ rowsBefore }: MergeRun, limit: number): number {
+  if (limit === Infinity) return limit;
+  if (rowsBefore !== undefined) return Math.max(0, limit - rowsBefore);
+  throw new UsageError(
+    "Cannot use --limit with shards of compressed files, whose rows are not counted: leave it out",
+  );
 }
 
 /** An estimate of the rows of a run: exact for shards of files whose rows are counted. */

@@ -16,6 +16,7 @@ import {
   readLineBlocks,
 } from "../line_blocks.ts";
 import type { OutputFiles } from "../run/mod.ts";
+import { rescuedFilesOf } from "../sink/mod.ts";
 import { compressedProblem, type MergeRun } from "./find_runs.ts";
 import type { Clash, MergeReport } from "./merge.ts";
 import { MAX_CLASHES_SHOWN } from "./merge_pass.ts";
@@ -40,8 +41,12 @@ export async function joinRuns(
   }
   await using output = await openOutput(files, runs.map((run) => run.files.results));
   const joined = new JoinPass(output, signal);
-  for (const run of runs) await joined.addResults(run.files.results);
-  for (const run of runs) await joined.addFailures(run.files.failures);
+  for (const { files: { results } } of runs) {
+    for (const path of await withRescued(results, "results")) await joined.addResults(path);
+  }
+  for (const { files: { failures } } of runs) {
+    for (const path of await withRescued(failures, "failures")) await joined.addFailures(path);
+  }
   const hasDuplicates = !output.duplicates.isEmpty;
   if (hasDuplicates) await output.duplicates.commit();
   await output.failures.commit();
@@ -66,6 +71,11 @@ export async function joinRuns(
     duplicates: hasDuplicates ? duplicatesPathOf(files.results) : null,
     movedTo: null,
   };
+}
+
+/** A file, and those with lines that its next run would add to it. */
+async function withRescued(path: string, kind: LineKind): Promise<string[]> {
+  return [path, ...await rescuedFilesOf(path, kind)];
 }
 
 /** A results or failures line. */

@@ -33,7 +33,7 @@ import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
 import { checkOwnFile } from "../line_blocks.ts";
 import { shellWord } from "../printable.ts";
 import { acquireLock, dropLines, LineSet } from "../sink/mod.ts";
-import { expectedRows, type MergeRun } from "./find_runs.ts";
+import { expectedRows, limitOf, type MergeRun } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
 import type { MergeOptions, MergeProblem, MergeReport } from "./merge.ts";
@@ -66,7 +66,7 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   const files = await outputFiles(pathOf(options.output));
   const runs = await readyRuns(outputs, files, options);
   if (proof) checkComparable(runs);
-  const knownProblems = proof ? problemsOf(runs) : [];
+  const knownProblems = proof ? problemsOf(runs, options.limit) : [];
   if (knownProblems.length > 0 && !partial) {
     return { ...EMPTY, runs: runs.length, problems: knownProblems, inputChanges: changesOf(runs) };
   }
@@ -151,9 +151,10 @@ function checkComparable(runs: readonly MergeRun[]): void {
 }
 
 /** The problems that run files alone show: of runs that have not run, or have pending rows. */
-function problemsOf(runs: readonly MergeRun[]): MergeProblem[] {
-  return runs.flatMap(({ name, runFile, pieces, files }): MergeProblem[] => {
-    if (pieces.length === 0) return [];
+function problemsOf(runs: readonly MergeRun[], limit = Infinity): MergeProblem[] {
+  return runs.flatMap((run): MergeProblem[] => {
+    const { name, runFile, pieces, files } = run;
+    if (pieces.length === 0 || limitOf(run, limit) === 0) return [];
     if (runFile === undefined) {
       const message = `there is no "${files.runJson}": it has not run`;
       return [{ run: name, kind: "missing", message }];
@@ -201,7 +202,7 @@ async function mergeProven(
   await using output = await openOutput(files, runs.map((run) => run.files.results));
   const rows = sumOf(runs, expectedRows);
   const pass = new MergePass(output, { expectedRows: rows, isPartial: partial, signal });
-  for (const run of runs) await pass.add(run, Math.max(0, limit - (run.rowsBefore ?? 0)));
+  for (const run of runs) await pass.add(run, limitOf(run, limit));
   const report = reportOf(pass, runs, knownProblems);
   const { problems } = report;
   const isDamaged = problems.some(({ kind }) => kind === "damaged");

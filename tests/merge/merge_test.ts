@@ -396,6 +396,44 @@ Deno.test("with --limit, results of surplus samples are kept, and those of later
   assertEquals([report.beyondLimit, (await dir.rows("all/in.jsonl")).length], [8, 16]);
 });
 
+Deno.test("with --limit, shards of later rows need not have run, and those of uncounted rows are refused", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 40));
+  await runShard(input, dir.path("out/"), { shard: { index: 0, count: 4 }, limit: 5 });
+  const merge = (name: string) =>
+    mergeRuns({ outputs: dir.path(name), output: dir.path(`all-${name}/in.jsonl`), limit: 5 });
+  const report = await merge("out");
+  assertEquals([report.problems, report.succeeded], [[], 5]);
+  for (const [name, from] of [["a", 0], ["b", 10]] as const) {
+    const lines = prompts(from, from + 10).map((row) => `${JSON.stringify(row)}\n`);
+    await dir.write(`zip/${name}.jsonl.gz`, gzipSync(lines.join("")));
+  }
+  await runShards(dir.path("zip"), dir.path("2/"), 2);
+  await assertRejects(() => merge("2"), UsageError, "whose rows are not counted");
+});
+
+Deno.test("a join takes rescued lines, too, and results that are called undefined.jsonl hide no others", async () => {
+  await using dir = await tempDir();
+  const inputs = [
+    await dir.write("a.jsonl", prompts(0, 6)),
+    await dir.write("undefined.jsonl", []),
+  ];
+  await runShard(inputs, dir.path("out/"), { refused: ["p5"], allowEmpty: true });
+  const [kept, moved] = splitLines(await dir.read("out/a.jsonl"), 3);
+  await dir.write("out/a.jsonl", kept);
+  await dir.write("out/a.rescued-1.jsonl", moved);
+  await Deno.rename(dir.path("out/a_error.jsonl"), dir.path("out/a_error.rescued-1.jsonl"));
+  const output = dir.path("all/a.jsonl");
+  const joined = await mergeRuns({ outputs: dir.path("out"), output, proof: false });
+  assertEquals([joined.succeeded, joined.failed, joined.duplicatesOfRuns], [5, 1, 0]);
+  assertEquals((await runShard(inputs[0], output, {})).asked, []);
+});
+
+function splitLines(text: string, at: number): [string, string] {
+  const lines = text.split(/(?<=\n)/);
+  return [lines.slice(0, at).join(""), lines.slice(at).join("")];
+}
+
 Deno.test("rows that were edited since they were answered are counted, and their answers kept", async () => {
   await using dir = await tempDir();
   const rows = prompts(0, 30).map((row, i) => ({ id: `${i}`, ...row }));
