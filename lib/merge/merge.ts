@@ -71,7 +71,8 @@ export interface WaitProgress {
 export interface MergeProblem {
   /** The run: `shard 3 of 8`, or its results path. */
   readonly run: string;
-  /** "missing" if it has not run, "unfinished" if rows are pending, "damaged" if its files are. */
+  /** "missing" if it has not run, "unfinished" if rows are pending, "damaged" if its files are, or
+   * do not hold all of its answers. */
   readonly kind: "missing" | "unfinished" | "damaged";
   /** The details, for users. */
   readonly message: string;

@@ -94,10 +94,13 @@ export class MergePass {
       if (!(error instanceof DamagedFileError)) throw error;
       this.problems.push({ run: run.name, kind: "damaged", message: error.message });
     }
-    const [rescued] = await rescuedFilesOf(run.files.results, "results");
-    if (rescued !== undefined) {
-      const message = `answers are in "${rescued}": run it again, which adds them to its results`;
-      this.problems.push({ run: run.name, kind: "unfinished", message });
+    const { results, failures } = run.files;
+    const rescued = await rescuedFilesOf(results, "results");
+    rescued.push(...await rescuedFilesOf(failures, "failures"));
+    if (rescued.length > 0) {
+      // Not only "unfinished": a run that continues a partial merge would pay for them again.
+      const message = `answers are in "${rescued[0]}": run it again, which adds them to its output`;
+      this.problems.push({ run: run.name, kind: "damaged", message });
     }
   }
 

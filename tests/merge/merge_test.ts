@@ -429,6 +429,25 @@ Deno.test("a join takes rescued lines, too, and results that are called undefine
   assertEquals((await runShard(inputs[0], output, {})).asked, []);
 });
 
+Deno.test("rescued lines are not left out of a partial merge, whose next run would pay for them again", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 8));
+  const shard = { index: 1, count: 2 }, refused = ["p7"];
+  await runShards(input, dir.path("out/"), 2, { refused });
+  const merge = { outputs: dir.path("out"), output: dir.path("all/in.jsonl"), partial: true };
+  for (const kind of ["", "_error"]) {
+    const file = `out/in-00001-of-00002${kind}`, rescued = `${file}.rescued-1.jsonl`;
+    await Deno.rename(dir.path(`${file}.jsonl`), dir.path(rescued));
+    await dir.write(`${file}.jsonl`, "");
+    const { results, problems } = await mergeRuns(merge);
+    assertEquals([results, problems.at(-1)?.kind], [null, "damaged"]);
+    assertStringIncludes(problems.at(-1)!.message, rescued);
+    // What the message says helps.
+    assertEquals((await runShard(input, dir.path("out/"), { shard })).asked, []);
+  }
+  assertEquals((await mergeRuns(merge)).succeeded, 7);
+});
+
 function splitLines(text: string, at: number): [string, string] {
   const lines = text.split(/(?<=\n)/);
   return [lines.slice(0, at).join(""), lines.slice(at).join("")];
