@@ -22,7 +22,7 @@ const READING = 40, STALLED = 10;
 const WATCHERS = { reading: READING, stalled: STALLED };
 const NONE = { reading: 0, stalled: 0 };
 const NAME = `monitor, ${READING + STALLED} pages, ${STALLED} of them stalled`;
-const MEGABYTE = 1e6, KILOBYTE = 1024;
+const MEGABYTE = 1e6, KIBIBYTE = 1024;
 
 /** Measures the throughput of a run at full load, with pages and without. */
 export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
@@ -98,9 +98,7 @@ function coresFigure(ours: readonly WatchedWindow[], theirs: readonly WatchedWin
     retort: `${formatNumber(median(cores))} % of a core`,
     baseline: `${formatNumber(median(base))} % without pages`,
     ratios: ratiosOf(cores, base),
-    note: `${formatNumber(extra)} % of a core more at any speed of the run; here, ${
-      formatNumber(rowsPerS)
-    } rows/s`,
+    note: `${formatNumber(extra)} % of a core more, at ${formatNumber(rowsPerS)} rows/s`,
   };
 }
 
@@ -108,43 +106,44 @@ function frameFigure(ours: readonly WatchedWindow[], snapshotBytes: number): Fig
   const pages = ours.map((window) => window.pages);
   const perS = median(pages.map(({ snapshots, seconds }) => snapshots / READING / seconds));
   const bytesPerS = median(pages.map(({ bytes, seconds }) => bytes / READING / seconds));
-  const kilobytes = Math.max(...pages.map(({ largestSnapshotBytes }) => largestSnapshotBytes)) /
-    KILOBYTE;
+  const kibibytes = Math.max(...pages.map(({ largestSnapshotBytes }) => largestSnapshotBytes)) /
+    KIBIBYTE;
   return {
     name: "monitor: the largest snapshot of a page",
-    retort: `${formatNumber(kilobytes)} KB`,
-    baseline: `${formatNumber(snapshotBytes / KILOBYTE)} KB, the whole one of --progress json`,
-    ratios: [kilobytes * KILOBYTE / snapshotBytes],
-    target: atMost(kilobytes, 8, " KB"),
+    retort: `${formatNumber(kibibytes)} KiB`,
+    baseline: `${formatNumber(snapshotBytes / KIBIBYTE)} KiB, the whole one of --progress json`,
+    ratios: [kibibytes * KIBIBYTE / snapshotBytes],
+    target: atMost(kibibytes, 8, " KiB"),
     note:
       `with 50 error groups; each page gets ${
         formatNumber(perS)
       } snapshots and, with the sampled ` +
-      `answers, ${formatNumber(bytesPerS / KILOBYTE)} KB per second`,
+      `answers, ${formatNumber(bytesPerS / KIBIBYTE)} KiB per second`,
   };
 }
 
-const FRAME_MS = 8;
+/** Maximum CPU of a frame. At 60 Hz, frames are 16.7 ms apart. */
+const MAX_FRAME_MS = 8;
 
-/** Share of frames that may take longer, for garbage collection and the layout of new samples. */
+/** Percentage of frames that may be slower, for garbage collection and layout of new samples. */
 const MAX_SLOW_PERCENT = 2;
 
-/** Returns no figures if there is no Chromium: npm has one for Linux only. */
+/** Returns no figures except on Linux: npm has no Chromium for other systems. */
 export async function monitorFrames(bench: Bench): Promise<Figure[]> {
   if (Deno.build.os !== "linux") return [];
   const frames = await traceFrames(bench.full ? 200 : 40);
   const worst = Math.max(...frames);
-  const over = frames.filter((ms) => ms > FRAME_MS).length;
+  const over = frames.filter((ms) => ms > MAX_FRAME_MS).length;
   return [{
     name: "monitor: a frame of the page",
     retort: `${formatNumber(median(frames))} ms of CPU`,
-    baseline: `${FRAME_MS} ms`,
-    ratios: frames.map((ms) => ms / FRAME_MS),
+    baseline: `${MAX_FRAME_MS} ms`,
+    ratios: frames.map((ms) => ms / MAX_FRAME_MS),
     target: {
-      text: `≤ ${formatNumber(MAX_SLOW_PERCENT)} % of frames above ${FRAME_MS} ms`,
+      text: `≤ ${formatNumber(MAX_SLOW_PERCENT)} % of frames above ${MAX_FRAME_MS} ms`,
       isMet: 100 * over <= MAX_SLOW_PERCENT * frames.length,
     },
-    note: `${over} of ${frames.length} frames above ${FRAME_MS} ms ` +
+    note: `${over} of ${frames.length} frames above ${MAX_FRAME_MS} ms ` +
       `(${formatNumber(100 * over / frames.length)} %), the longest ${formatNumber(worst)} ms`,
   }];
 }

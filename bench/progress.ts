@@ -20,7 +20,7 @@ import { Progress } from "../lib/progress/progress.ts";
 import type { Outcome } from "../lib/row.ts";
 import { answeredOutcome, COMPLETION, writeRows } from "./rows.ts";
 
-/** ModelCall's speed: 20 lanes, half a second per row. */
+/** The rate of the scenario in `modelcall.ts`: `CONCURRENCY` rows every half second. */
 const ROWS_PER_S = 40;
 const CONCURRENCY = 20;
 const SNAPSHOT_MS = 100;

@@ -14,7 +14,8 @@ export function commandText(...words: readonly string[]): string {
   return [PROGRAM_NAME, ...words.map((word) => shellWord(word))].join(" ");
 }
 
-/** Replaces the program's name in each `commandText` by the words that start it here. */
+/** Replaces the program's name in each `merge`, `convert` or `run` command of `commandText` by the
+ * words that start it here. */
 export function withProgram(text: string, program: string): string {
   return text.replaceAll(/(?<=^ *|\(|: )retort(?= (?:merge|convert|run) )/gm, () => program);
 }

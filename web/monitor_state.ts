@@ -124,7 +124,7 @@ export interface WireSnapshot extends Omit<Snapshot, "type"> {
   errors_total: number;
   /** Number of entries for teachers, including those that do not fit. */
   teachers_total: number;
-  /** 1 if teachers have left the list of teachers, since one entry stands for all of them; or 0. */
+  /** Number of entries for teachers that have left: 1 for all of them, or 0 if none has. */
   teachers_left: number;
   /** Number of teachers in each state, including those that do not fit, without those that left. */
   teacher_states: TeacherStates;
@@ -141,7 +141,10 @@ export const HISTORY_COLUMNS = [
   "succeeded_per_s",
   /** Rows that failed permanently, per second. */
   "failed_per_s",
-  /** Median latency of the last 30 s, in milliseconds; null without answers. */
+  /**
+   * Median latency of the last 30 s, in milliseconds; null without answers. Like `p90_ms` and
+   * `p99_ms`, the mean of the readings during the point.
+   */
   "p50_ms",
   /** 90th percentile of the same. */
   "p90_ms",
@@ -157,7 +160,7 @@ export const HISTORY_COLUMNS = [
   "concurrency",
   /** Attempts that were throttled (mostly 429, 503, 529) during the point. */
   "refused_for_load",
-  /** Longest delay of the server's timer during the point, in milliseconds. */
+  /** Longest event loop lag during the point, in milliseconds. */
   "lag_ms",
   /** Mean CPU of the process, in percent of one core. */
   "cpu_percent",

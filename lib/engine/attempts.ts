@@ -54,7 +54,7 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   readonly hasSeveralTeachers: () => boolean;
 }
 
-/** A failed attempt, with what must be written of it. */
+/** A failed attempt, with the partial answer to write. */
 interface AttemptFailure extends FailedCall {
   /** The outcome with the attempt's partial answer, to be written before the row is sent again;
    * undefined if there is none, or a longer answer is kept. */
@@ -94,7 +94,7 @@ export class Attempts {
     return this.#abandoned;
   }
 
-  /** Makes one attempt at a row that has a place at a teacher. Never rejects. */
+  /** Makes one attempt at a row that holds a slot of a teacher. Never rejects. */
   async make(work: Work): Promise<AttemptResult> {
     const { endpoint } = sentOf(work);
     const timeoutMs = this.#waits.begin(work);
@@ -169,7 +169,7 @@ export class Attempts {
     sent.endpoint.answered(sent, completion);
     this.#blame.answered();
     if (completion.notice !== undefined) this.#options.onNotice?.(completion.notice);
-    this.#answers.pay(work, completion);
+    this.#answers.countCost(work, completion);
     this.#options.onEnd();
     if (ending === "whole") this.#blame.answeredCompletely(sent.endpoint);
     const decision = this.#answers.decide(work, completion, ending);

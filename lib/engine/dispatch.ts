@@ -29,7 +29,7 @@ export class Dispatch {
   }
 
   /**
-   * Takes the next row, and a place for it at a teacher with room. Returns undefined if there is no
+   * Takes the next row, and a slot for it of a teacher with room. Returns undefined if there is no
    * row or no room.
    *
    * @param isFull Whether the retry queue is full: then no new row may be taken.

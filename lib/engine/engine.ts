@@ -8,7 +8,7 @@
 import { SourceError } from "../errors.ts";
 import type { RunState, TeacherStatus } from "../progress/mod.ts";
 import { Attempts } from "./attempts.ts";
-import { type Rest, TeacherPool } from "./flow/mod.ts";
+import { type Backoff, TeacherPool } from "./flow/mod.ts";
 import { Clock, RowClock } from "../timer.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { EngineState } from "./engine_state.ts";
@@ -135,8 +135,8 @@ export class Engine {
   }
 
   /** Why nothing is sent, and until when; undefined while attempts are made. */
-  get rest(): Rest | undefined {
-    return this.#state.rest;
+  get backoff(): Backoff | undefined {
+    return this.#state.backoff;
   }
 
   /** Why the run was halted; undefined if it was not, or if all rows were finished anyway. */
@@ -281,7 +281,7 @@ export class Engine {
 
   /** Advances the clock of rows, which stands still while nothing can be sent. */
   #tickRows(): void {
-    this.#rowClock.tick(this.#state.gates.size > 0 || this.#pool.rest !== undefined);
+    this.#rowClock.tick(this.#state.gates.size > 0 || this.#pool.backoff !== undefined);
   }
 
   /** Halts the run if no teacher is left; otherwise only reports that one was halted. */

@@ -5,11 +5,11 @@
  * @module
  */
 
-import { formatDuration } from "../figures.ts";
+import { formatCountOf, formatDuration } from "../figures.ts";
 import type { RunState } from "../progress/mod.ts";
 import type { Failure } from "../row.ts";
 import type { EngineOptions } from "./engine_options.ts";
-import type { Endpoint, Rest, TeacherPool } from "./flow/mod.ts";
+import type { Backoff, Endpoint, TeacherPool } from "./flow/mod.ts";
 import type { Lanes } from "./lanes.ts";
 import type { Delivery, Work } from "./work.ts";
 import type { WorkQueue } from "./work_queue.ts";
@@ -45,22 +45,22 @@ export class EngineState {
   get value(): RunState {
     if (this.#parts.lanes.isClosed) return this.#end ?? (this.isDone() ? "done" : "draining");
     if (this.gates.size > 0) return this.gates.has("pause") ? "paused" : "disk_full";
-    return this.rest === undefined ? "running" : "backing_off";
+    return this.backoff === undefined ? "running" : "backing_off";
   }
 
   /** Why nothing is sent, and until when; undefined while attempts are made. */
-  get rest(): Rest | undefined {
+  get backoff(): Backoff | undefined {
     const { lanes, pool } = this.#parts;
     if (lanes.isClosed) return undefined;
-    const { rest } = pool;
-    if (rest === undefined) return this.#rowsRest;
+    const { backoff } = pool;
+    if (backoff === undefined) return this.#rowsBackoff;
     const { words } = this.silence;
-    return words === "" ? rest : { ...rest, reason: `${words}: ${rest.reason}` };
+    return words === "" ? backoff : { ...backoff, reason: `${words}: ${backoff.reason}` };
   }
 
   /** Set while every row that may be sent waits for its retry. New rows may be sent too, unless the
    * retry queue is full. */
-  get #rowsRest(): Rest | undefined {
+  get #rowsBackoff(): Backoff | undefined {
     const { options, lanes, queue, now, wallClock, inLanes } = this.#parts;
     const { waiting, dueAt, isExhausted, taken } = queue;
     if (inLanes() > 0 || waiting === 0) return undefined;
@@ -68,8 +68,9 @@ export class EngineState {
     if (inMs <= 0) return undefined;
     const areAllTaken = isExhausted || taken === options.rowCount;
     if (!areAllTaken && !queue.isFull(inLanes(), lanes.target)) return undefined;
-    const subject = areAllTaken ? "every row left waits" : `${waiting} rows wait`;
-    return { until: wallClock() + inMs, inMs, reason: `${subject} to be tried again` };
+    const some = `${formatCountOf(waiting, "row")} ${waiting === 1 ? "is" : "are"}`;
+    const subject = areAllTaken ? "all remaining rows are" : some;
+    return { until: wallClock() + inMs, inMs, reason: `${subject} waiting to be retried` };
   }
 
   /**
@@ -107,8 +108,8 @@ export class EngineState {
     const { lanes, pool, options } = this.#parts;
     const { silence } = this;
     if (this.gates.size > 0) silence.answered();
-    else if (silence.isNoticeDue && !lanes.isClosed && pool.rest !== undefined) {
-      options.onNotice?.(silence.notice(pool.rest.reason));
+    else if (silence.isNoticeDue && !lanes.isClosed && pool.backoff !== undefined) {
+      options.onNotice?.(silence.notice(pool.backoff.reason));
     }
   }
 
@@ -151,7 +152,7 @@ export class Silence {
   /** `quota, no answer for 12 min`; "" below `MIN_SHOWN_MS`. */
   get words(): string {
     if (this.#ms < MIN_SHOWN_MS) return "";
-    return `${this.#isQuota ? "quota, " : ""}no answer for ${this.#minutes}`;
+    return `${this.#isQuota ? "quota, " : ""}no answer for ${this.#duration}`;
   }
 
   get isNoticeDue(): boolean {
@@ -175,16 +176,16 @@ export class Silence {
     const why = this.#isQuota
       ? "A quota of a day or a month may be used up"
       : "The teacher may be down for longer";
-    return `No answer for ${this.#minutes} (${reason}). ${why}. The run keeps trying and continues ` +
-      "once there is an answer. Ctrl-C stops it, and the same command continues later; --deadline " +
-      "ends a run by itself";
+    return `No answer for ${this.#duration} (${reason}). ${why}. The run keeps trying and ` +
+      "continues once there is an answer. Ctrl-C stops it, and the same command continues later; " +
+      "--deadline ends a run by itself";
   }
 
   get #ms(): number {
     return this.#since === undefined ? 0 : this.#now() - this.#since;
   }
 
-  get #minutes(): string {
+  get #duration(): string {
     const minutes = Math.floor(this.#ms / 60_000);
     return minutes < 60 ? `${minutes} min` : formatDuration(minutes * 60_000);
   }
@@ -196,13 +197,13 @@ function outageNotice(
   { isDown, hasAnswered, reason, teacher, now, latestProbeAt }: Endpoint,
   isOneOfSeveral: boolean,
 ): string | undefined {
-  const place = teacher.address ? `the teacher at ${teacher.address}` : "the teacher";
+  const name = `teacher${teacher.address ? ` at ${teacher.address}` : ""}`;
   if (isDown && !hasAnswered) {
     const seconds = Math.round((latestProbeAt - now) / 1_000);
     const howLong = seconds < Infinity ? ` for ${seconds} s (--wait waits longer)` : "";
-    return `No response from ${place} (${reason}). Is it running there? Retrying${howLong}; ` +
+    return `No response from the ${name} (${reason}). Is it running there? Retrying${howLong}; ` +
       "Ctrl-C stops";
   }
   if (!isOneOfSeveral) return undefined;
-  return isDown ? `Lost ${place} (${reason}); the others continue` : `Found ${place} again`;
+  return isDown ? `Lost the ${name} (${reason}); the others continue` : `The ${name} is back`;
 }

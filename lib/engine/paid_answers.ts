@@ -35,7 +35,7 @@ export class PaidAnswers {
   }
 
   /** Counts the cost of an answer; halts the run once the budget is used up. */
-  pay(work: Work, completion: Completion): void {
+  countCost(work: Work, completion: Completion): void {
     const { budget, onHalt } = this.#options;
     const { endpoint } = sentOf(work);
     const costUsd = budget.add(completion, endpoint.teacher);
@@ -79,10 +79,11 @@ export class PaidAnswers {
     return rejection === undefined || isUnchecked ? { completion, rejection } : undefined;
   }
 
-  /** Pays for the part of an answer that arrived before the attempt failed. Keeps it with the row
-   * unless a longer answer is kept already, partial or rejected; returns whether it is kept. */
+  /** Counts the cost of the part of an answer that arrived before the attempt failed. Keeps it with
+   * the row unless a longer answer is kept already, partial or rejected. Returns whether it keeps
+   * it. */
   keepPartial(work: Work, partial: Completion, failure: Failure): boolean {
-    this.pay(work, partial);
+    this.countCost(work, partial);
     const previous = work.rejected?.completion;
     if (previous !== undefined && lengthOf(previous) > lengthOf(partial)) return false;
     work.rejected = { completion: partial, failure };

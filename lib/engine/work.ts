@@ -21,15 +21,15 @@ export interface ExcludedWait {
   readonly maxMs: number;
 }
 
-/** An attempt at a row, from when it takes a place at a teacher. */
+/** An attempt at a row, from when it takes a slot of a teacher. */
 export interface SentRow {
   readonly kind: "sent";
   readonly endpoint: Endpoint;
   /** Its number among the attempts at the teacher, from 1. */
   readonly ticket: number;
-  /** When it took its place, on the engine's clock. */
+  /** When it took its slot, on the engine's clock. */
   readonly startedAt: number;
-  /** Attempts in flight at the teacher when it took its place, this one included. */
+  /** Attempts in flight at the teacher when it took its slot, this one included. */
   readonly inFlightAtStart: number;
   /** The wait before the attempt that does not count; undefined if all of it counts. */
   readonly excludedWait: ExcludedWait | undefined;
@@ -113,7 +113,7 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
   };
 }
 
-/** Takes a place at a teacher for a row, which is sent next. */
+/** Takes a slot of a teacher for a row, which is sent next. */
 export function send(work: Work, endpoint: Endpoint): void {
   const excludedWait = work.state.kind === "waiting" ? work.state.excludedWait : undefined;
   const ticket = endpoint.take();

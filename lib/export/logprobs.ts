@@ -66,7 +66,7 @@ export function withLogprobs(
   };
 }
 
-/** Returns the fields of the response that `--keep` kept; earlier versions did not write text. */
+/** Parses the JSON text of the fields that `--keep` kept. Earlier versions wrote an object. */
 function keptFields({ result }: Example): Record<string, unknown> {
   const { kept } = result.distill as { kept?: unknown };
   if (typeof kept !== "string") return isObject(kept) ? kept : {};

@@ -114,7 +114,9 @@ function originOf({ input, params, retort, summary }: RunFile): string[] {
     ...summary === null ? [] : [
       `Rows of the run: ${formatCount(summary.total)}; ` +
       `${formatCount(summary.failures_on_disk)} failed, ${formatCount(summary.pending)} pending.`,
-      `Cost of its last part: ${typeof cost === "number" ? `$${cost.toFixed(2)}` : "not known"}.`,
+      `Cost since the run was last started: ${
+        typeof cost === "number" ? `$${cost.toFixed(2)}` : "not known"
+      }.`,
     ],
   ];
 }

@@ -218,7 +218,7 @@ export class ActiveRun {
 
   #gauges(): Gauges {
     const engine = this.#engine;
-    const { rest, limits } = engine ?? {};
+    const { backoff, limits } = engine ?? {};
     return {
       state: this.state,
       inFlight: engine?.inFlight ?? 0,
@@ -226,8 +226,8 @@ export class ActiveRun {
       concurrency: this.#concurrency,
       limit: limits?.inFlight ?? this.#concurrency,
       maxPerSecond: limits?.perSecond ?? Infinity,
-      backingOffUntil: rest?.until ?? null,
-      reason: engine?.haltReason ?? rest?.reason ?? null,
+      backingOffUntil: backoff?.until ?? null,
+      reason: engine?.haltReason ?? backoff?.reason ?? null,
       costUsd: this.#budget?.costUsd ?? null,
       maxCostUsd: this.#runMaxCostUsd,
       budgetUsd: this.#maxCostUsd,

@@ -156,7 +156,7 @@ export class Plan {
   }
 }
 
-/** Ids in the first block of `KeptUids`; each further block has twice as many. */
+/** Ids in the first block of `KeptUids`; each further one has twice as many, up to the maximum. */
 const FIRST_BLOCK_UIDS = 16;
 const MAX_BLOCK_UIDS = 4_096;
 

@@ -44,7 +44,7 @@ type ValueType =
 const MAX_DEPTH = 12;
 /** Objects with more keys than this become JSON text: the keys are probably data. */
 const MAX_FIELDS = 300;
-/** The smallest integer that is too large for 64 bits. */
+/** The smallest positive integer that does not fit into a signed 64-bit integer. */
 const INT64_LIMIT = 2n ** 63n;
 
 const JSON_TEXT: ColumnType = { kind: "json" };

@@ -70,9 +70,9 @@ for (const [name, refusals] of RESTS) {
       assertLessOrEqual(under.length, CONCURRENCY);
       assertLess(Math.max(0, ...under), waitMs / 2);
       assertGreater(laterMs.length, under.length);
-      const resting = snapshots.find(({ state }) => state === "backing_off");
-      assertStringIncludes(resting?.reason ?? "", `${status}: Slow down`);
-      assertEquals(resting?.teachers[0].state, "cooling_down");
+      const backingOff = snapshots.find(({ state }) => state === "backing_off");
+      assertStringIncludes(backingOff?.reason ?? "", `${status}: Slow down`);
+      assertEquals(backingOff?.teachers[0].state, "cooling_down");
     }));
   });
 }

@@ -92,14 +92,14 @@ Deno.test("a server that is down for 6 s: no row fails, one probe a second at mo
   assertEquals(await dir.read("out/in_error.jsonl"), "");
   assertAccounts(run, server.ledger.length);
 
-  const resting = snapshots.filter(({ state }) => state === "backing_off");
-  assertGreater(resting.length, 0);
-  for (const { backing_off_until, reason, teachers } of resting) {
+  const backingOff = snapshots.filter(({ state }) => state === "backing_off");
+  assertGreater(backingOff.length, 0);
+  for (const { backing_off_until, reason, teachers } of backingOff) {
     assert(Date.parse(backing_off_until!) > 0, `until ${backing_off_until}`);
     assert(reason !== null && reason !== "", "no reason");
     assertEquals(teachers.length, 1);
   }
-  const down = resting.filter(({ teachers }) => teachers[0].state === "down");
+  const down = backingOff.filter(({ teachers }) => teachers[0].state === "down");
   assertGreater(down.length, 0);
   assertStringIncludes(down.at(-1)!.reason!, "connection refused");
 

@@ -243,7 +243,7 @@ Deno.test(
     const input = await dir.write("in.jsonl", numberedRows(3));
     using limit = patience();
     await using child = await startDistill(server, [input, "-o", dir.path("out/")], limit);
-    // The third refusal without an answer between them rests the teacher.
+    // After three refusals without an answer between them, nothing more is sent to the teacher.
     await server.untilPosts(3);
     await child.untilStderr(/backing off|waiting/i);
     child.kill("SIGHUP");

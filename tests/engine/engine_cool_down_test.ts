@@ -16,12 +16,12 @@ Deno.test("Engine delays the one row that a teacher defers, and sends it others 
   await fixture.start();
   await fixture.teacher.call("1").refuse(tooMany(5_000));
   assertEquals(fixture.teacher.uids, ["0", "2", "3", "4"]);
-  assertEquals([fixture.engine.state, fixture.engine.rest], ["running", undefined]);
+  assertEquals([fixture.engine.state, fixture.engine.backoff], ["running", undefined]);
   await clock.advance(4_999);
   while (fixture.teacher.open.length > 0) await fixture.teacher.open[0].answer();
   assertEquals(fixture.outcomes.length, 19);
   assertEquals(fixture.engine.state, "backing_off");
-  assertEquals(fixture.engine.rest?.reason, "every row left waits to be tried again");
+  assertEquals(fixture.engine.backoff?.reason, "all remaining rows are waiting to be retried");
   await clock.advance(1);
   assertEquals(fixture.teacher.uids, ["1"]);
   await fixture.finish();
@@ -41,8 +41,8 @@ for (
     await fixture.start();
     for (const uid of refused) await fixture.teacher.call(uid).refuse(error);
     assertEquals(fixture.engine.state, "backing_off");
-    assertEquals(fixture.engine.rest?.reason, "429: Too many requests");
-    assertAlmostEquals(fixture.engine.rest!.until, Date.now() + 5_000, 1_000);
+    assertEquals(fixture.engine.backoff?.reason, "429: Too many requests");
+    assertAlmostEquals(fixture.engine.backoff!.until, Date.now() + 5_000, 1_000);
     const underWay = [...fixture.teacher.open];
     for (const { answer } of underWay) await answer();
     assertEquals(fixture.outcomes.length, underWay.length);
@@ -52,7 +52,7 @@ for (
     await clock.advance(1);
     assertGreater(fixture.teacher.open.length, 0);
     assertEquals(fixture.engine.state, "running");
-    assertEquals(fixture.engine.rest, undefined);
+    assertEquals(fixture.engine.backoff, undefined);
     assertEquals(fixture.states, ["backing_off", "running"]);
     for (; !fixture.hasEnded; await clock.advance(1_000)) {
       while (fixture.teacher.open.length > 0) await fixture.teacher.open[0].answer();

@@ -83,8 +83,11 @@ for (const [name, error] of Object.entries(OUTAGES)) {
     await clock.advance(5_000);
     assertEquals(engine.state, "backing_off");
     assertEquals(engine.teacherStatuses()[0].state, "down");
-    assertStringIncludes(engine.rest!.reason, name === "breaks" ? "500: Broken" : "Cannot connect");
-    assertGreaterOrEqual(engine.rest!.until, Date.now());
+    assertStringIncludes(
+      engine.backoff!.reason,
+      name === "breaks" ? "500: Broken" : "Cannot connect",
+    );
+    assertGreaterOrEqual(engine.backoff!.until, Date.now());
     for (let second = 0; second < 120; second++) assertLessOrEqual(await bench.posts(1_000), 1);
     const probes = await bench.posts(60 * MINUTE_MS);
     assert(probes >= 60 * 60 / 18 && probes <= 60 * 60 / 15, `${probes} in an hour`);
@@ -303,10 +306,10 @@ Deno.test("Engine says of a quota that is used up how long nothing was answered,
     new TeacherError("Daily token quota used up", { status: 429, type: "rate_limit" });
   const { engine } = bench.fixture;
   await clock.advance(50_000);
-  assertEquals(engine.rest?.reason, "429: Daily token quota used up");
+  assertEquals(engine.backoff?.reason, "429: Daily token quota used up");
   await clock.advance(11 * MINUTE_MS);
   assertEquals(
-    engine.rest?.reason,
+    engine.backoff?.reason,
     "quota, no answer for 11 min: 429: Daily token quota used up",
   );
   const told = () => notices.map((notice) => notice.split(".")[0]);
@@ -317,6 +320,6 @@ Deno.test("Engine says of a quota that is used up how long nothing was answered,
   assertEquals(bench.failedRows, 0);
   bench.refuse = () => undefined;
   await clock.advance(MINUTE_MS);
-  assertEquals([engine.rest, notices.length], [undefined, 5]);
+  assertEquals([engine.backoff, notices.length], [undefined, 5]);
   await bench.end();
 });

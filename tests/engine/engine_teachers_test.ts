@@ -190,15 +190,15 @@ Deno.test("Engine uses the first of several teachers that is available again, an
     wallClock: () => 1_000_000 + clock.now(),
   });
   await a.open[0].refuse(usedUp(5_000));
-  assertEquals(fixture.engine.rest, undefined);
+  assertEquals(fixture.engine.backoff, undefined);
   await b.open[0].refuse(usedUp(3_000, 529));
   while (a.open.length + b.open.length > 0) await (a.open[0] ?? b.open[0]).answer();
-  assertEquals(fixture.engine.rest, { until: 1_003_000, inMs: 3_000, reason: "529: Later" });
+  assertEquals(fixture.engine.backoff, { until: 1_003_000, inMs: 3_000, reason: "529: Later" });
   await clock.advance(2_999);
   assertEquals([a.open.length, b.open.length], [0, 0]);
   await clock.advance(1);
   assertEquals([a.open.length, b.open.length > 0], [0, true]);
-  assertEquals(fixture.engine.rest, undefined);
+  assertEquals(fixture.engine.backoff, undefined);
   // The longer of two requested waits counts.
   while (b.open.length > 0) await b.open[0].refuse(usedUp(60_000));
   await clock.advance(1_999);

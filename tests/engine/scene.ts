@@ -73,7 +73,7 @@ export interface SceneResult {
   readonly askedAt: readonly number[];
   /** Attempts made in each second. */
   readonly postsPerSecond: readonly number[];
-  /** The reasons that the run gave for resting, each once. */
+  /** The reasons that the run gave for backing off, each once. */
   readonly reasons: readonly string[];
   /** For each of `reasons`, how many rows had been sent when it was first given. */
   readonly asked: readonly number[];
@@ -117,9 +117,9 @@ export async function play(scene: Scene, mostS = 7_200): Promise<SceneResult> {
     await clock.advance(STEP_MS);
     const second = Math.floor((clock.now() - 1) / 1_000);
     perSecond[second] = (perSecond[second] ?? 0) + fixture.outcomes.length - before;
-    const { rest } = fixture.engine;
-    if (rest !== undefined && !reasons.has(rest.reason)) {
-      reasons.set(rest.reason, new Set(teacher.asked).size);
+    const { backoff } = fixture.engine;
+    if (backoff !== undefined && !reasons.has(backoff.reason)) {
+      reasons.set(backoff.reason, new Set(teacher.asked).size);
     }
   }
   const wallMs = clock.now();

@@ -106,8 +106,8 @@ export class Endpoint {
   }
 
   /** When attempts may be made again after an outage, a cool-down or a used-up quota, on the
-   * engine's clock; undefined if it is not resting. */
-  restsUntil(now: number): number | undefined {
+   * engine's clock; undefined without one of these. */
+  unavailableUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
     if (this.#breaker.isDown) return Math.max(this.#breaker.probeAt, coolUntil);
     if (closedUntil !== undefined) return Math.max(closedUntil, coolUntil);
@@ -118,14 +118,14 @@ export class Endpoint {
    * or nothing more is sent. */
   delayMs(now: number): number {
     if (this.#haltReason !== undefined || this.#isLeaving) return Infinity;
-    const restsUntil = this.restsUntil(now);
-    if (restsUntil !== undefined && restsUntil > now) return restsUntil - now;
+    const unavailableUntil = this.unavailableUntil(now);
+    if (unavailableUntil !== undefined && unavailableUntil > now) return unavailableUntil - now;
     // A probe is made even if attempts hang.
     if (this.inFlight >= this.#load.limit && !this.isProbed) return Infinity;
     return this.#load.delayMs(now);
   }
 
-  /** Takes a place for an attempt. Returns the number of the attempt, from 1. */
+  /** Takes a slot for an attempt. Returns the number of the attempt, from 1. */
   take(): number {
     this.inFlight++;
     this.attempts++;
@@ -190,7 +190,7 @@ export class Endpoint {
     this.#load.failed(undefined);
   }
 
-  /** Called if the attempt of a place is not made after all: frees the place. */
+  /** Called if an attempt is not made after all: frees its slot. */
   notSent(): void {
     this.inFlight--;
     this.attempts--;
@@ -262,23 +262,23 @@ export class Endpoint {
 
   status(): TeacherStatus {
     const now = this.#context.now();
-    const restsUntil = this.restsUntil(now);
+    const unavailableUntil = this.unavailableUntil(now);
     const state = this.isHalted
       ? "halted"
       : this.#isLeaving
       ? "leaving"
       : this.isDown
       ? "down"
-      : restsUntil === undefined
+      : unavailableUntil === undefined
       ? "up"
       : "cooling_down";
     return {
       address: this.teacher.address ?? "",
       model: this.teacher.model ?? "",
       state,
-      until: restsUntil === undefined || this.isHalted
+      until: unavailableUntil === undefined || this.isHalted
         ? null
-        : new Date(this.#context.wallClock() + Math.max(0, restsUntil - now)).toISOString(),
+        : new Date(this.#context.wallClock() + Math.max(0, unavailableUntil - now)).toISOString(),
       reason: state === "up" ? null : this.reason,
       weight: this.weight,
       in_flight: this.inFlight,

@@ -12,4 +12,4 @@
 export { hasLeft, type Hold } from "./choice.ts";
 export type { Endpoint } from "./endpoint.ts";
 export type { EndpointOptions, FailureEffect } from "./endpoint_options.ts";
-export { type Rest, TeacherPool } from "./teacher_pool.ts";
+export { type Backoff, TeacherPool } from "./teacher_pool.ts";

@@ -120,7 +120,7 @@ class LimitComparison {
  * Spaces attempts evenly, at the rate at which those in flight end. Answers often arrive together.
  * If new attempts were sent together as well, a teacher whose rate limit allows no bursts would
  * throttle them, however few are in flight. For a limit on attempts in flight, they are spaced less,
- * so that few places are idle.
+ * so that few slots of the teacher are idle.
  */
 export class Pacer {
   readonly #comparison = new LimitComparison();

@@ -37,7 +37,7 @@ export interface TeacherPoolOptions extends EndpointContext {
 }
 
 /** A time in which nothing is sent. */
-export interface Rest {
+export interface Backoff {
   /** The end in Unix milliseconds. */
   readonly until: number;
   /** The end in milliseconds from now. */
@@ -98,13 +98,14 @@ export class TeacherPool {
     return this.#endpoints.filter(isActive).length > 1;
   }
 
-  /** Why nothing is sent, and until when; undefined unless all teachers rest. */
-  get rest(): Rest | undefined {
+  /** Why nothing is sent, and until when; undefined while a teacher is
+   * available, and if all are halted. */
+  get backoff(): Backoff | undefined {
     const now = this.#options.now();
     let earliest = Infinity, reason = "";
     for (const endpoint of this.#endpoints) {
       if (!isActive(endpoint)) continue;
-      const until = endpoint.restsUntil(now);
+      const until = endpoint.unavailableUntil(now);
       if (until === undefined) return undefined;
       if (until < earliest) {
         earliest = until;
@@ -123,7 +124,7 @@ export class TeacherPool {
     let soonest = Infinity;
     for (const endpoint of this.#endpoints) {
       if (!isActive(endpoint)) continue;
-      const until = Math.max(endpoint.restsUntil(now) ?? now, heldUntil(holds, endpoint));
+      const until = Math.max(endpoint.unavailableUntil(now) ?? now, heldUntil(holds, endpoint));
       soonest = Math.min(soonest, until);
     }
     return soonest === Infinity ? 0 : Math.max(0, soonest - now);
@@ -141,7 +142,7 @@ export class TeacherPool {
   }
 
   /** A teacher with room now and less in flight than its share, or `preferred` if that has room. If
-   * there is none, `onReady` is called when a rest or a rate limit that is in the way is over. */
+   * there is none, `onReady` is called when the backoff or rate limit in the way is over. */
   pick(preferred?: Endpoint): Endpoint | undefined {
     const now = this.#readClock();
     if (preferred !== undefined && preferred.delayMs(now) === 0) return preferred;

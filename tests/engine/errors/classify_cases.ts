@@ -74,7 +74,7 @@ function asksFor(retryAfterMs: number, expected = RATE_LIMIT): Expected {
 }
 
 /** An exhausted limit. */
-function rests(retryAfterMs?: number): Expected {
+function exhausted(retryAfterMs?: number): Expected {
   const until = retryAfterMs === undefined ? {} : { retryAfterMs };
   return { ...RATE_LIMIT, isExhausted: true, ...until };
 }
@@ -651,7 +651,7 @@ export const GROUPS: readonly CaseGroup[] = [
       "a gateway: a daily quota",
       400,
       openai("Daily token quota used up, resets at 00:00 UTC", "x", "daily_quota_exceeded"),
-      rests(60_000),
+      exhausted(60_000),
       { "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "3h" },
     ),
     on("a gateway: by its words", 400, "Daily request limit reached for this key", RATE_LIMIT),
@@ -672,7 +672,7 @@ export const GROUPS: readonly CaseGroup[] = [
       code: "ServiceQuotaExceededException",
       message: "Your request exceeds the service quota for your account.",
     }, RATE_LIMIT),
-    on("a gateway: by its headers", 403, "Forbidden", rests(9_000), {
+    on("a gateway: by its headers", 403, "Forbidden", exhausted(9_000), {
       "retry-after": "9",
       "x-ratelimit-remaining": "0",
     }),
@@ -713,21 +713,21 @@ export const GROUPS: readonly CaseGroup[] = [
       "OpenAI: nothing left, no Retry-After",
       429,
       openai("Rate limit reached for x", "requests", "rate_limit_exceeded"),
-      rests(6_120),
+      exhausted(6_120),
       { "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6.12s" },
     ),
     on(
       "OpenAI: nothing left until tomorrow",
       429,
       openai("Rate limit reached for x", "tokens", "rate_limit_exceeded"),
-      rests(60_000),
+      exhausted(60_000),
       { "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "7h12m0s" },
     ),
     on(
       "OpenAI: nothing left, and when to come back",
       429,
       openai("Rate limit reached for x", "requests", "rate_limit_exceeded"),
-      rests(2_000),
+      exhausted(2_000),
       { "retry-after": "2", "x-ratelimit-remaining-requests": "0" },
     ),
     on(
@@ -740,21 +740,21 @@ export const GROUPS: readonly CaseGroup[] = [
       "OpenRouter: nothing left",
       429,
       openai("Rate limit exceeded: free-models-per-min", "rate_limit", "429"),
-      rests(30_000),
+      exhausted(30_000),
       { "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1735689630000" },
     ),
     on(
       "LiteLLM: nothing left of a key's limit",
       429,
       openai("Rate limit exceeded for api_key", "None", "429"),
-      rests(60_000),
+      exhausted(60_000),
       { "retry-after": "60", "x-ratelimit-api_key-remaining-requests": "0" },
     ),
     on(
       "Cerebras: no request left this minute",
       429,
       openai("Too many requests", "too_many_requests_error", "request_quota_exceeded"),
-      rests(12_500),
+      exhausted(12_500),
       {
         "x-ratelimit-remaining-requests-minute": "0",
         "x-ratelimit-reset-requests-minute": "12.5",
@@ -765,18 +765,18 @@ export const GROUPS: readonly CaseGroup[] = [
       "Fireworks: over the limit",
       429,
       openai("Too many requests", "error", "RATE_LIMIT_EXCEEDED"),
-      rests(),
+      exhausted(),
       { "x-ratelimit-over-limit": "yes" },
     ),
     on(
       "a gateway that follows the draft of IETF",
       429,
       "Too many requests",
-      rests(12_000),
+      exhausted(12_000),
       { ratelimit: '"minute";r=0;t=12' },
     ),
     on(
-      "LiteLLM: all deployments rest",
+      "LiteLLM: all deployments cool down",
       429,
       openai("No deployments available for selected model, Try again in 5 seconds.", "None", "429"),
       RATE_LIMIT,
@@ -794,7 +794,7 @@ export const GROUPS: readonly CaseGroup[] = [
       openrouter(429, "Rate limit exceeded: free-models-per-day", {
         headers: { "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1735689630000" },
       }),
-      rests(30_000),
+      exhausted(30_000),
     ),
     on(
       "a gateway to Gemini: Google's error as the text of its own",
@@ -857,7 +857,7 @@ export const GROUPS: readonly CaseGroup[] = [
       "Anthropic: nothing left",
       429,
       anthropic("rate_limit_error", "Number of tokens"),
-      rests(20_000),
+      exhausted(20_000),
       {
         "anthropic-ratelimit-tokens-limit": "8000",
         "anthropic-ratelimit-tokens-remaining": "0",
