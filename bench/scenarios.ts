@@ -22,13 +22,14 @@ import { COMPLETION, instantTeacher, slowTeacher, writeAll } from "./rows.ts";
 
 export { watched, watchedAlternately } from "./monitor_job.ts";
 export { goodputs, runToEnd, sleepingLoops } from "./overload_jobs.ts";
+export { flagCosts, viewDuringRun, viewFile } from "./view_scenario.ts";
 
 export interface JobOptions {
   readonly input: string;
   /** Results file. It is removed at the end, together with the files beside it. */
   readonly output: string;
   readonly concurrency: number;
-  /** A latency or an address. @default in this process, without latency */
+  /** The latency of a teacher in this process, or the address of another. @default no latency */
   readonly teacher?: { readonly latencyMs: number } | { readonly baseUrl: string };
   /** Whether the run starts with one row at a time. @default true */
   readonly carefulStart?: boolean;
@@ -137,7 +138,7 @@ function watchRun(generator: ResponseGenerator): Watch {
   let rows = 0;
   let cpu = process.cpuUsage();
   /** CPU at each multiple of 10,000 durable rows, in microseconds. */
-  const marks: CpuPerRow[] = [];
+  const marks: NodeJS.CpuUsage[] = [];
   function sample(): void {
     peakRssBytes = Math.max(peakRssBytes, Deno.memoryUsage().rss);
     const nowRows = generator.snapshot()?.succeeded ?? rows;
@@ -178,7 +179,7 @@ export async function bareLanes(
   return performance.now() - startedMs;
 }
 
-/** Runs the simplest HTTP client: loops over undici that parse the answers and drop them. */
+/** Runs the simplest HTTP client: undici in loops, which parse the answers and discard them. */
 export function undiciLoop(loops: HttpLoops): Promise<number> {
   return httpLoops(loops, "zero", async (post) => void await post());
 }
@@ -257,4 +258,3 @@ export async function parseEveryLine(
   if (found !== rows) throw new Error(`The file has ${found} ids instead of ${rows}`);
   return performance.now() - startedMs;
 }
-export { flagCosts, viewDuringRun, viewFile } from "./view_scenario.ts";

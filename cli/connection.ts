@@ -1,6 +1,6 @@
 /**
- * Connection settings of teachers: endpoint, header fields and certificates, of one teacher or of
- * all.
+ * Reads the connection settings of a teacher (endpoint, header fields, certificates) from the flags,
+ * which are for all teachers, and from its own settings in the configuration.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
 
 /** Header fields of requests to one teacher. */
-export interface HeaderFields {
+interface TeacherHeaders {
   readonly headers: Record<string, string>;
   /**
    * Values from environment variables, which must not be shown: each alone, and with its scheme,
@@ -38,15 +38,15 @@ const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-sub
  *
  * @throws {UsageError} if a text is not a header field, or names a variable that is not set
  */
-function readHeaders(fields: readonly string[], io: Pick<Io, "env">): HeaderFields {
+function readHeaders(fields: readonly string[], io: Pick<Io, "env">): TeacherHeaders {
   const headers: Record<string, string> = {};
   const secrets: string[] = [];
   for (const text of fields) {
     const [, name, value] = FIELD.exec(text) ?? [];
     if (name === undefined) {
       throw new UsageError(
-        "Cannot use a --header: it must be NAME=VALUE, as in X-Team=search, or with the value in a " +
-          "variable, api-key=@env:AZURE_API_KEY",
+        "Cannot use a --header: it must be NAME=VALUE, as in X-Team=search, or NAME=@env:VARIABLE, " +
+          "as in api-key=@env:AZURE_API_KEY",
       );
     }
     const [, scheme = "", variable] = VARIABLE.exec(value) ?? [];

@@ -42,7 +42,7 @@ export interface Flag {
 export type FlagEntry = Omit<Flag, "group" | "commands"> & Partial<Pick<Flag, "commands">>;
 
 /** Commands of flags that do not list any. */
-const RUN = ["run", "retry"] as const;
+const DEFAULT_COMMANDS = ["run", "retry"] as const;
 
 const GROUPS: Readonly<Record<string, readonly FlagEntry[]>> = {
   "Input and output": INPUT_AND_OUTPUT,
@@ -61,12 +61,12 @@ const GROUPS: Readonly<Record<string, readonly FlagEntry[]>> = {
 
 /** All flags, in the order of the help. */
 export const FLAGS: readonly Flag[] = Object.entries(GROUPS).flatMap(([group, entries]) =>
-  entries.map((entry) => ({ commands: RUN, ...entry, group }))
+  entries.map((entry) => ({ commands: DEFAULT_COMMANDS, ...entry, group }))
 );
 
 /**
- * Flags of a run that `submit` does not take: they make no sense for one of many runs, or the
- * scheduler would repeat them.
+ * Flags of a run that `submit` does not take: the job sets them itself, they make no sense for one
+ * of many runs, or they must not apply again when the scheduler restarts a run.
  */
 const NOT_SUBMITTED: ReadonlySet<string> = new Set([
   "shard",

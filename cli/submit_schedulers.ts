@@ -50,10 +50,9 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
     throw new SinkError(
       `${error.message}. Of ${formatCountOf(arrays.length, "array")} and the merge, ${
         ids.join(", ")
-      } ${ids.length === 1 ? "is" : "are"} in the queue: ${
+      } ${ids.length === 1 ? "is" : "are"} in the queue. To cancel: ${
         submitCommand(job, "cancel", io)
-      } removes ` +
-        "what is there",
+      }`,
       { path: error.path, cause: error },
     );
   }
@@ -93,7 +92,7 @@ function printScript(job: PreparedJob, options: SlurmOptions, io: Io): void {
   const arrays = slurmArrays(job);
   if (arrays.length > 1) {
     throw new UsageError(
-      `Cannot print ${formatCount(job.shards)} shards as one array: Slurm takes ${
+      `Cannot print ${formatCount(job.shards)} shards as one array: by default, Slurm allows ${
         formatCount(MAX_ARRAY_SIZE)
       } ` +
         "tasks. Use deno task submit, which submits several arrays, or use fewer shards",
@@ -131,7 +130,7 @@ async function slurmOptions(
   };
 }
 
-/** The words of `--program`; the path of a file is one word, with spaces, too. */
+/** Splits `--program` into words at spaces, unless it is the path of a file. */
 async function programOf(settings: Settings): Promise<string[] | undefined> {
   const text = settings.text("program")?.trim();
   return text !== undefined && await exists(text) ? [text] : text?.split(/\s+/);
@@ -154,7 +153,7 @@ function directive(settings: Settings, name: string): string | undefined {
  */
 const SLURM_TIME = /^(\d+-\d+(:\d\d){0,2}|\d+(:\d\d){1,2})$/;
 
-/** Slurm may send the signal this long before its time, in seconds: it looks once a minute. */
+/** Slurm may send the signal this many seconds early: it checks time limits once a minute. */
 const SIGNAL_EARLY_S = 60;
 
 function timeLimit(settings: Settings, leadSeconds: number): string | undefined {
@@ -193,8 +192,8 @@ function slurmTime(totalSeconds: number): string {
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
 
 /**
- * The executable, or Deno with its flags. `--cached-only`, because nodes may have no way to
- * download anything.
+ * How nodes start Retort: as an executable, or by Deno with V8's flags and the permissions of a
+ * run. `--cached-only`, because nodes may have no way to download anything.
  */
 function programOnNodes(): string[] {
   if (Deno.build.standalone) return [Deno.execPath()];
@@ -229,7 +228,7 @@ export async function submitToKubernetes(
     // The Job of an earlier submit exists until it is deleted, even if it has ended.
     if (!(error instanceof SinkError && /immutable/.test(error.message))) throw error;
     throw new UsageError(
-      `Cannot submit: a job of this output exists already. Remove it first, which keeps all answers: ${
+      `Cannot submit: this output already has a job. Cancel it first (all answers are kept): ${
         submitCommand(job, "cancel", io)
       }`,
       { cause: error },

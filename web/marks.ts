@@ -14,7 +14,7 @@ const MAX_MARKS = 60;
 /** Longest text of a mark, in UTF-16 units. */
 const MAX_TEXT = 80;
 
-/** Least number of throttled attempts between two snapshots that counts as a burst. */
+/** Minimum number of throttled attempts between two snapshots that counts as a burst. */
 const BURST = 5;
 
 /**

@@ -36,7 +36,7 @@ interface Selection {
   readonly scanner: Scanner | undefined;
   /** Computed when `total` rows had been found: more may have been found since. */
   overview?: Pick<Overview, "total" | "facets" | "histograms">;
-  /** The first `count` rows, sorted by `key`. */
+  /** The first `count` rows, sorted. `key` stands for the field and the direction. */
   sorted?: {
     readonly key: string;
     readonly count: number;
@@ -47,14 +47,14 @@ interface Selection {
 const NO_ROWS = new Uint32Array(0);
 /** Maximum number of selections that are cached: several pages may be open. */
 const MAX_SELECTIONS = 3;
-/** Up to this age, a selection is returned even if the index has got new rows since. */
+/** Up to this age, a selection is returned even if rows were indexed since then. */
 const STALE_MS = 2_000;
 /** A scan that no page has requested for this time is canceled; open pages request more often. */
 const UNWATCHED_MS = 1_500;
 /** Time limit of `work`, because requests wait meanwhile. */
 const WORK_MS = 25;
 
-/** Answers questions about an index, and does the work of the index between them. */
+/** Answers requests about an index. Between them, `work` continues what takes longer. */
 export class DataServer {
   readonly #index: DataIndex;
   /** The times are by `performance.now()`. */

@@ -32,8 +32,8 @@ export interface EngineListener {
   attemptAnswered(completion: Completion): void;
   /** Called when an attempt failed, or its answer was not accepted. */
   attemptFailed(failed: FailedAttempt): void;
-  /** Called when a row whose attempt was reported as `failed` has not failed, because its teacher
-   * was the cause. */
+  /** Called when an attempt was reported as `failed`, but its teacher turned out to be the cause:
+   * its row has not failed. */
   rowReleased(released: ReleasedRow): void;
   /** Called when the engine's `state` may have changed. */
   stateChanged(): void;

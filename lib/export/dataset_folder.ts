@@ -1,6 +1,6 @@
 /**
  * A folder that `datasets.load_dataset` reads and the Hugging Face Hub shows: Parquet files for
- * each split, and a card. The Parquet files of all splits appear together or not at all.
+ * each split, and a dataset card. The Parquet files of all splits appear together or not at all.
  *
  * @module
  */
@@ -22,8 +22,8 @@ import { infoOf, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 import type { TargetContext, Targets } from "./targets.ts";
 
-/** The size from which the next Parquet file begins. The Hub asks for files below 500 MB. */
-const MAX_FILE_BYTES = 256 * 2 ** 20;
+/** The size from which the next Parquet file begins: half of what `push_to_hub` aims at, 500 MB. */
+const TARGET_FILE_BYTES = 256 * 2 ** 20;
 
 /**
  * Checks that a folder may be written: it is new, holds only hidden files, or holds a dataset of
@@ -50,7 +50,7 @@ export async function checkFolder(path: string, { replace }: OutputGuard): Promi
   const card = await Deno.readTextFile(`${path}/README.md`).catch(() => "");
   if (!card.includes(CARD_MARK)) refuse("it holds other files. Name a new folder");
   if (!replace) {
-    refuse("it holds a dataset already. Add --replace to replace it, or name another folder");
+    refuse("it already holds a dataset. Add --replace to replace it, or name another folder");
   }
 }
 
@@ -155,8 +155,8 @@ export class DatasetFolder implements Targets {
     // If the end of `finish` failed, the next export finds the file unlocked and cleans up.
     using _lock = this.#lock.file;
     if (this.#isFinished) return;
-    this.#train.closeFile();
-    this.#validation.closeFile();
+    this.#train.abandonFile();
+    this.#validation.abandonFile();
     // Errors of the cleanup do not replace the one that led to it.
     await Deno.remove(this.#staging, { recursive: true }).catch(() => {});
     await removeIfThere(this.#lock.path).catch(() => {});
@@ -168,7 +168,7 @@ function stagingPath(folder: string, token: string): string {
   return `${folder}/.data-${token}`;
 }
 
-/** Returns where the data that is replaced stays until the export is complete. */
+/** Returns the path to which the previous data is moved until the export is complete. */
 function oldDataPath(staging: string): string {
   return `${staging}.old`;
 }
@@ -211,7 +211,9 @@ class SplitFiles {
   }
 
   write(row: Readonly<Record<string, unknown>>): Promise<void> | undefined {
-    if (this.#table === undefined || this.#bytes >= MAX_FILE_BYTES) return this.#writeToNext(row);
+    if (this.#table === undefined || this.#bytes >= TARGET_FILE_BYTES) {
+      return this.#writeToNext(row);
+    }
     return this.#table.write(row);
   }
 
@@ -239,7 +241,7 @@ class SplitFiles {
 
   /** Completes the last file, and gives all files their names. */
   async finish(): Promise<void> {
-    await this.#close();
+    await this.#completeFile();
     const digits = (number: number) => String(number).padStart(5, "0");
     for (let i = 0; i < this.#count; i++) {
       const name = `${this.#split}-${digits(i)}-of-${digits(this.#count)}.parquet`;
@@ -248,22 +250,23 @@ class SplitFiles {
   }
 
   /** Closes the current file without completing it. */
-  closeFile(): void {
+  abandonFile(): void {
     this.#file?.close();
     this.#file = undefined;
   }
 
   async #writeToNext(row: Readonly<Record<string, unknown>>): Promise<void> {
-    await this.#close();
+    await this.#completeFile();
     await this.open();
     await this.#table!.write(row);
   }
 
-  async #close(): Promise<void> {
+  async #completeFile(): Promise<void> {
     if (this.#file === undefined) return;
     await this.#table!.finish();
     await this.#file.sync();
-    this.closeFile();
+    this.#file.close();
+    this.#file = undefined;
     this.#table = undefined;
   }
 

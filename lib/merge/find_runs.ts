@@ -13,7 +13,7 @@ import { holdsOwnLines } from "../line_blocks.ts";
 import { OWN_FOLDER } from "../paths.ts";
 import { filesOf, inputFilesOf, type OutputFiles, readRunFile, type RunFile } from "../run/mod.ts";
 import { changeOf, piecesOf, rowsBefore, type ShardPlan, shardStem } from "../shards/mod.ts";
-import { findPlan, folderAndName, movedFolderOf, NoRunsError } from "./find_plan.ts";
+import { findDivision, folderAndName, movedFolderOf, NoRunsError } from "./find_division.ts";
 
 /** One run to be merged. */
 export interface MergeRun {
@@ -47,8 +47,8 @@ export async function findRuns(
 ): Promise<MergeRun[]> {
   const runs: MergeRun[] = [];
   for (const output of outputs) {
-    const planned = await findPlan(output, options);
-    if (planned !== undefined) runs.push(...await runsOfPlan(planned.plan, planned.stem));
+    const division = await findDivision(output, options);
+    if (division !== undefined) runs.push(...await runsOfPlan(division.plan, division.stem));
     else runs.push(...await runsIn(output, options.needsRunFile));
   }
   return runs;

@@ -17,7 +17,7 @@ import {
 } from "../run/mod.ts";
 import { shellWord } from "../printable.ts";
 import { delay } from "../timer.ts";
-import { folderAndName, NoRunsError } from "./find_plan.ts";
+import { folderAndName, NoRunsError } from "./find_division.ts";
 import { findRuns, type MergeRun } from "./find_runs.ts";
 import type { MergeOptions } from "./merge.ts";
 

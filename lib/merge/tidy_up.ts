@@ -7,7 +7,7 @@
 import { basename } from "../deps/std_path.ts";
 import { exists, ifThere } from "../files.ts";
 import { acquireLock, cannotWrite, outdatedPathOf } from "../sink/mod.ts";
-import { movedFolderOf } from "./find_plan.ts";
+import { movedFolderOf } from "./find_division.ts";
 import type { MergeRun } from "./find_runs.ts";
 
 /**

@@ -2,7 +2,7 @@
  * Public prices, first from our own list (`public_prices.json`: the facts of LiteLLM's table in our
  * own format, written by `tools/update_prices.ts`), then from Pydantic's, for APIs and models that
  * ours lacks: OpenRouter, Hugging Face, models matched by name patterns. Pydantic's list has no
- * service tiers. It has 0.8 MB and takes 35 ms to load, so this module is imported only if a price
+ * service tiers. It is 0.8 MB and takes 35 ms to load, so this module is imported only if a price
  * is needed.
  *
  * Prices apply only to the hosts of public APIs: a private server or gateway may use any model's
@@ -48,8 +48,8 @@ const MODELS: Readonly<Record<string, Readonly<Record<string, string>>>> = list.
 /** The name of our list, with its date. */
 const LIST_NAME = `${list.source} of ${list.date}`;
 
-/** For providers of which some models are listed under another one, the other's id. */
-const OTHER_LISTS: Readonly<Record<string, string>> = { azure_ai: "azure" };
+/** By provider, the one under which to look for models that are not listed under its own id. */
+const FALLBACK_IDS: Readonly<Record<string, string>> = { azure_ai: "azure" };
 
 /** The price of a model in our list; undefined if that lacks the address or the model. */
 export function listedPrice(
@@ -59,7 +59,7 @@ export function listedPrice(
 ): PublicPrice | undefined {
   const provider = providerAt(address);
   if (provider === undefined) return undefined;
-  const text = textOf(provider.id, model) ?? textOf(OTHER_LISTS[provider.id], model);
+  const text = textOf(provider.id, model) ?? textOf(FALLBACK_IDS[provider.id], model);
   if (text === undefined) return undefined;
   const rates = parseRates(text);
   const factor = rates.regions.get(provider.region ?? "") ?? 1;
@@ -86,7 +86,7 @@ function hasTier({ tiers }: Rates, tier: string): boolean {
 function textOf(provider: string | undefined, model: string): string | undefined {
   const models = MODELS[provider ?? ""];
   if (models === undefined) return undefined;
-  // Listed without the owner's part: ft:gpt-4o-mini-2024-07-18:acme::abc.
+  // ft:gpt-4o-mini-2024-07-18:acme::abc is listed without its owner and id, :acme::abc.
   const name = model.startsWith("ft:") ? model.split(":").slice(0, 2).join(":") : model;
   return Object.hasOwn(models, name) ? models[name] : undefined;
 }

@@ -23,7 +23,7 @@ export interface FailedAttempt {
 /** A row that was counted as failed, but whose teacher turned out to be the cause. */
 export interface ReleasedRow {
   readonly failure: Failure;
-  /** What follows instead of its failure. */
+  /** The action to count instead of `failed`. */
   readonly action: FailureAction;
 }
 
@@ -83,7 +83,7 @@ export class ErrorGroups {
     this.#list = undefined;
   }
 
-  /** Replaces one `failed` of a group by the action that follows instead. */
+  /** Counts the row's action instead of one `failed` of its group. */
   release({ failure, action }: ReleasedRow, nowMs: number): void {
     const group = this.#find(failure, nowMs);
     if (group.actions.failed > 0) group.actions.failed--;

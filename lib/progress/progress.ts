@@ -30,7 +30,7 @@ const IDLE_BEAT_MS = 500;
 /** Listeners get a snapshot at least this often. */
 const SNAPSHOT_MS = 1000;
 
-/** From this age of the last snapshot on, a beat emits one: the next beat may be late. */
+/** From this age of the last snapshot on, a beat emits one: the next beat would be too late. */
 const DUE_AGE_MS = SNAPSHOT_MS - BEAT_MS / 2;
 
 /** Counts what happens in one run and notifies its listeners. */
@@ -65,8 +65,8 @@ export class Progress {
     this.#forecast = new Forecast(options.concurrency, null, this.#options.now());
   }
 
-  /** Starts the clock of the run: the first row can be sent. Rows that are neither finished
-   * (`skipped`) nor sent are those that a retry leaves out. */
+  /** Starts the clock of the run: the first row can be sent. `skipped` rows are already finished. A
+   * retry sends only some of the others, `toSend`. */
   start(counts: { total: number | null; skipped: number; toSend?: number }): void {
     const nowMs = this.#options.now();
     this.#startMs = nowMs;
@@ -95,8 +95,8 @@ export class Progress {
     this.#groups.add(failed, this.#options.wallClock());
   }
 
-  /** Replaces the action `failed` of an attempt whose row has not failed, because its teacher was
-   * the cause. */
+  /** Corrects the action of an attempt that was counted as `failed`: its teacher turned out to be
+   * the cause, so its row has not failed. */
   rowReleased(released: ReleasedRow): void {
     this.#groups.release(released, this.#options.wallClock());
   }

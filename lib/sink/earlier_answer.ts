@@ -170,7 +170,7 @@ function idsOf(lineText: string): { uid: string; promptHash: string } {
     throw new SinkError("Cannot restore a row: its line is not JSON", { cause });
   }
   if (typeof value?.uid !== "string") {
-    throw new SinkError('Cannot restore a row: its line has no "uid" that is a string');
+    throw new SinkError('Cannot restore a row: its line has no string "uid"');
   }
   const { uid, prompt_hash: hash } = value;
   return { uid, promptHash: asText(hash) };

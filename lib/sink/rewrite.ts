@@ -183,7 +183,7 @@ export function uidOfLine(text: string, path: string, lineNumber: number): strin
     throw damagedLine(path, lineNumber, "it is not JSON", cause);
   }
   if (typeof value?.uid !== "string") {
-    throw damagedLine(path, lineNumber, 'it has no "uid" that is a string');
+    throw damagedLine(path, lineNumber, 'it has no string "uid"');
   }
   return value.uid;
 }

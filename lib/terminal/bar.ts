@@ -53,7 +53,7 @@ export interface BarOptions {
 export type Bar = RunListener & {
   /** Erases the bar; the next snapshot draws it again. */
   clear(): void;
-  /** Draws the bar a last time and leaves the cursor below it. */
+  /** Draws the bar one last time and leaves the cursor below it. */
   done(): void;
 };
 
@@ -144,9 +144,10 @@ interface BarView {
 }
 
 /**
- * Renders the bar: the shares of the rows (if their number is known), the figures and the work, a
- * line for the process if requested, and one for a problem. While the input is read, there is only
- * the state. Each line starts with an empty cell, where the cursor rests.
+ * Renders the bar: a line for the shares of the rows (if their number is known), one for rows, speed
+ * and cost, one for attempts and tokens, one for the process if requested, and one for problems.
+ * While the input is read, there is only the state. Each line starts with an empty cell, where the
+ * cursor rests.
  */
 function renderBar(snapshot: Snapshot, view: BarView): string[] {
   const { paint } = view;

@@ -145,7 +145,7 @@ Deno.test("page: problems are above the fold, lead to their rows, and lists do n
     assert(box !== null && box.y + 40 < most, `${width}: ${box?.y}`);
   }
   await row.getByText("3 failed").waitFor();
-  await row.getByText(/refuses these rows: change/).waitFor();
+  await row.getByText(/rejects these rows: change/).waitFor();
   await row.getByRole("button", { name: /^Show rows/ }).click();
   const samples = section(page, "Samples");
   await samples.getByText("Of the latest failures, those with request 400")

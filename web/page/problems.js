@@ -14,13 +14,15 @@ import { formatCount } from "./figures.js";
 const ADVICE = {
   bad_row: "Fix these lines of the input",
   network: "The rows are retried. Check that the teacher is up, and its address",
-  timeout: "Answers take longer than --timeout: raise it, or lower the concurrency",
+  timeout:
+    "Answers take longer than --timeout or --row-timeout allows: raise it, or lower the concurrency",
   rate_limit: "Nothing to do: the rows are retried at the rate that the teacher accepts",
   server: "The rows are retried. Look at the teacher's log",
   account: "Check the key and its account, then run the command again",
-  request: "The teacher refuses these rows: change them as its message says",
+  request: "The teacher rejects these rows: change them as the message says",
   response: "The teacher's answers cannot be read: check that the address is that of its API",
-  unfinished: "The answers have an unknown finish reason: accept it with --accept-ending",
+  unfinished:
+    "The finish reason does not mark these answers as complete: if they are, accept it with --accept-ending",
   truncated: "Raise --max-tokens, or use --on-truncated escalate; a retry sends only these rows",
   filtered:
     "The teacher's filter rejects these prompts or answers: change the prompts, or use another teacher",
@@ -45,7 +47,7 @@ export function worstFirst(errors) {
 }
 
 /**
- * Returns the most common reason for which rows failed; "" if none did.
+ * Returns the most common reason why rows failed; "" if none did.
  *
  * @param {readonly ErrorGroup[]} errors
  */
@@ -78,7 +80,7 @@ export function nextStep({ about, ended, summary, snapshot }) {
   if (summary === null) return ended ? null : stopStep(snapshot);
   if (summary.state === "halted") {
     const reason = summary.reason ?? "The run was halted";
-    const words = command === "" ? reason : `${reason}. To continue after that`;
+    const words = command === "" ? reason : `${reason}. Then continue`;
     return { tone: "bad", icon: "stop", words, command };
   }
   if (command === "") return null;
@@ -99,9 +101,9 @@ export function nextStep({ about, ended, summary, snapshot }) {
   return { tone: failed >= summary.total ? "bad" : "wait", icon: "alert", words, command };
 }
 
-/** Least number of failed rows for a warning. */
+/** Minimum number of failed rows for a warning. */
 const MIN_FAILED_ROWS = 20;
-/** Least share of failed rows among finished rows for a warning. */
+/** Minimum share of failed rows among finished rows for a warning. */
 const MIN_FAILED_SHARE = 0.1;
 
 /** Whether enough rows have failed to warn the user. @param {RunStore["snapshot"]} snapshot */
@@ -117,7 +119,7 @@ function stopStep(snapshot) {
   if (snapshot === null || !isFailing(snapshot)) return null;
   const words =
     `${failureWords(snapshot.failed, snapshot.errors)}. To stop now, press Ctrl-C in the ` +
-    "terminal: every answer is kept, and the command to retry is printed";
+    "terminal: every answer is kept, and the command to continue is printed";
   return { tone: "wait", icon: "alert", words, command: "" };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Finds the borders of the shards to merge.
+ * Finds the division into shards that a merge is for.
  *
  * @module
  */
@@ -12,22 +12,23 @@ import { parsePlanName, readPlan, type ShardPlan } from "../shards/mod.ts";
 import { shellWord } from "../printable.ts";
 
 /**
- * An output holds no runs yet, or an incomplete division into shards: a merge may wait for them.
+ * An output holds no runs, was divided into other numbers of shards, or its division was not fully
+ * written. A merge may wait for that to change.
  */
 export class NoRunsError extends UsageError {}
 
-/** Borders that are pinned for an output. */
+/** A division into shards that is pinned for an output. */
 interface PinnedDivision {
   readonly plan: ShardPlan;
   readonly stem: string;
 }
 
 /** The division to merge; undefined if the runs are not shards. */
-export async function findPlan(
+export async function findDivision(
   output: string,
   { shards, awaitsRuns = false }: { shards?: number; awaitsRuns?: boolean },
 ): Promise<PinnedDivision | undefined> {
-  const pinned = await pinnedPlans(output, shards);
+  const pinned = await pinnedDivisions(output, shards);
   if (pinned.length === 0) {
     if (shards !== undefined) await refuseOtherCount(output, shards);
     return undefined;
@@ -38,16 +39,17 @@ export async function findPlan(
   for (const division of pinned) if (await hasBegun(division)) begun.push(division);
   if (begun.length === 1) return begun[0];
   if (begun.length > 1) throw ambiguous(output, begun);
-  // Borders alone hold nothing, but they say what is missing, if there are no other runs.
+  // No shard has started. Other runs are merged instead; without any, the merge names the missing
+  // shards.
   const { folder, name } = await folderAndName(output);
   if (await holdsRuns(folder, name)) return undefined;
   if (pinned.length === 1) return pinned[0];
   throw ambiguous(output, pinned);
 }
 
-/** Throws if an output was divided into other numbers of shards only. */
+/** Throws if an output was divided, but never into this number of shards. */
 async function refuseOtherCount(output: string, shards: number): Promise<void> {
-  const counts = (await pinnedPlans(output, undefined)).map(({ plan }) => plan.shards);
+  const counts = (await pinnedDivisions(output, undefined)).map(({ plan }) => plan.shards);
   if (counts.length === 0) return;
   const choices = [...new Set(counts)].map((count) => `--shards ${count}`).join(" or ");
   throw new NoRunsError(
@@ -56,7 +58,10 @@ async function refuseOtherCount(output: string, shards: number): Promise<void> {
   );
 }
 
-async function pinnedPlans(output: string, shards: number | undefined): Promise<PinnedDivision[]> {
+async function pinnedDivisions(
+  output: string,
+  shards: number | undefined,
+): Promise<PinnedDivision[]> {
   const { folder, name } = await folderAndName(output);
   const pinned: PinnedDivision[] = [];
   for (const file of await namesIn(`${folder}/${OWN_FOLDER}`)) {
@@ -96,7 +101,7 @@ async function holdsRuns(folder: string, name: string | undefined): Promise<bool
   );
 }
 
-/** Names what would choose each of several divisions. */
+/** The error for several divisions, with the arguments that choose each of them. */
 function ambiguous(output: string, pinned: readonly PinnedDivision[]): UsageError {
   const choices = pinned.map(({ plan, stem }) => {
     const isOnlyOfName = pinned.filter((division) => division.stem === stem).length === 1;
