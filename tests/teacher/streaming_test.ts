@@ -31,11 +31,10 @@ Deno.test("complete() is done at [DONE], and the connection may be used again", 
   await using it = pair(() => stream([token("a", "stop"), "data: [DONE]\n\n"], "hang"), {
     stream: true,
   });
-  // The server never ends its answers; after 2 s that would be noticed anyway.
+  // The server never ends its answers; after 2 s that would be noticed anyway, each time.
   const before = performance.now();
-  assertEquals((await ask(it.teacher)).response, "a");
-  assertEquals((await ask(it.teacher)).response, "a");
-  assertLess(performance.now() - before, 1_900);
+  for (let n = 0; n < 5; n++) assertEquals((await ask(it.teacher)).response, "a");
+  assertLess(performance.now() - before, 9_900);
 });
 
 Deno.test("complete() returns the content of a stream without an end marker", async () => {
