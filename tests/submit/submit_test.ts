@@ -90,7 +90,9 @@ Deno.test("the manifests run: each index its shard, one that is terminated again
     env.map(({ name, value }: { name: string; value: string }) => [name, value]),
   );
   const pod = { env: { ...variables, JOB_COMPLETION_INDEX: "1" } };
-  await using terminated = await startCli(args, pod);
+  // Slow enough that it cannot end before the signal.
+  const slow = args.map((one: string) => one.replace("latency=100", "latency=1000"));
+  await using terminated = await startCli(slow, pod);
   await terminated.untilStderr(/rows to do/);
   terminated.kill("SIGTERM");
   assertEquals((await terminated.output()).code, 143);
