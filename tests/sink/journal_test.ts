@@ -14,9 +14,12 @@ import { diskError, FaultyDisk, ManualDelay } from "./faulty_disk.ts";
 
 const NO_SPACE = diskError("ENOSPC", "No space left on device");
 
-/** Whether a promise is still pending after a turn of the event loop. */
+/** Whether a promise is still pending after a whole turn of the event loop. */
 async function stateOf(promise: Promise<unknown>): Promise<"pending" | "settled"> {
-  const later = new Promise<"pending">((resolve) => setTimeout(resolve, 0, "pending"));
+  // A timer that is late fires before what the same turn does at its end.
+  const later = new Promise<"pending">((resolve) =>
+    setTimeout(() => setImmediate(() => resolve("pending")), 0)
+  );
   const settled = () => "settled" as const;
   return await Promise.race([promise.then(settled, settled), later]);
 }
