@@ -39,7 +39,7 @@ import { MergePass } from "./merge_pass.ts";
 import type { MergeOptions, MergeProblem, MergeReport } from "./merge.ts";
 import { duplicatesPathOf, openOutput } from "./output.ts";
 import { readyRuns } from "./ready_runs.ts";
-import { tidyUp } from "./tidy_up.ts";
+import { refuseLeftOut, tidyUp } from "./tidy_up.ts";
 import { formatCount, sumOf } from "../figures.ts";
 
 /** See `mergeRuns` in `merge.ts`. */
@@ -207,6 +207,7 @@ async function mergeProven(
   const { problems } = report;
   const isDamaged = problems.some(({ kind }) => kind === "damaged");
   if (problems.length > 0 && (!partial || isDamaged)) return report;
+  if (tidy) refuseLeftOut(pass.beyondLimit);
   if (!output.duplicates.isEmpty) await output.duplicates.commit();
   await output.failures.commit();
   await dropRecovered(files.failures, pass.recovered);

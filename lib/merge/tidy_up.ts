@@ -5,6 +5,8 @@
  */
 
 import { basename } from "../deps/std_path.ts";
+import { UsageError } from "../errors.ts";
+import { formatCountOf } from "../figures.ts";
 import { exists, ifThere } from "../files.ts";
 import { acquireLock, cannotWrite, outdatedPathOf } from "../sink/mod.ts";
 import { movedFolderOf } from "./find_division.ts";
@@ -31,6 +33,18 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
     await move(lock, target);
   }
   return `${target}/`;
+}
+
+/** Throws if runs hold results that `--limit` leaves out of the merge. */
+export function refuseLeftOut(count: number): void {
+  if (count === 0) return;
+  throw new UsageError(
+    `Cannot use --tidy with this --limit: ${
+      formatCountOf(count, "result")
+    } of later rows would be ` +
+      "moved away with the shards, and paid for again by the next run. Leave --limit out, or leave " +
+      "--tidy out and name a file in another folder",
+  );
 }
 
 async function moveLocked(paths: readonly string[], lock: string, folder: string): Promise<void> {

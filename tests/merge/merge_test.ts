@@ -394,6 +394,11 @@ Deno.test("with --limit, results of surplus samples are kept, and those of later
   const report = await mergeRuns({ outputs: dir.path("out"), output, limit: 8 });
   assertEquals([report.total, report.succeeded, report.surplus], [8, 8, 8]);
   assertEquals([report.beyondLimit, (await dir.rows("all/in.jsonl")).length], [8, 16]);
+  // With the shards moved away, the next run would pay for those of later rows again.
+  const tidying = { outputs: dir.path("out"), output: dir.path("out/in.jsonl"), tidy: true };
+  await assertRejects(() => mergeRuns({ ...tidying, limit: 8 }), UsageError, "8 results");
+  assertEquals(await dir.exists("out/in.jsonl"), false);
+  assertEquals((await mergeRuns(tidying)).succeeded, 12);
 });
 
 Deno.test("with --limit, shards of later rows need not have run, and those of uncounted rows are refused", async () => {
