@@ -9,7 +9,7 @@
  * @module
  */
 
-import { endOfString, endOfValue, isObject, skipSpace } from "../json.ts";
+import { endOfString, endOfValue, isObject, isTooDeep, skipSpace } from "../json.ts";
 
 /** A JSON object of unknown content. */
 export type JsonObject = Record<string, unknown>;
@@ -149,4 +149,28 @@ function elementStart(text: string, arrayStart: number, position: number): numbe
     index = skipSpace(text, index + 1);
   }
   return index < text.length && text[index] !== "]" ? index : undefined;
+}
+
+/** The members of an object, with deeply nested ones as JSON text. */
+export function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject {
+  const members = { ...object };
+  for (const [name, value] of Object.entries(object)) {
+    if (isTooDeep(value)) members[name] = textAt(placeIn(place, name));
+  }
+  return members;
+}
+
+/**
+ * Copies `more` into `fields`, except null and "": some servers send these in later deltas.
+ */
+export function assignStated(fields: JsonObject, more: JsonObject, place: JsonPlace): void {
+  const names = Object.keys(more);
+  if (names.length === 0) return;
+  if (names.every((name) => typeof more[name] !== "object")) {
+    for (const name of names) if (more[name] !== "") fields[name] = more[name];
+    return;
+  }
+  for (const [name, value] of Object.entries(shallowMembers(more, place))) {
+    if (value !== null && value !== undefined && value !== "") fields[name] = value;
+  }
 }

@@ -7,12 +7,14 @@
 import { asText, isTooDeep } from "../json.ts";
 import {
   asObject,
+  assignStated,
   isCompleteJson,
   type JsonObject,
   type JsonPath,
   type JsonPlace,
   parseJson,
   placeIn,
+  shallowMembers,
   textAt,
 } from "./json.ts";
 
@@ -61,15 +63,6 @@ function argumentsText(value: unknown, place: JsonPlace): string {
   if (typeof value === "string") return value;
   if (value === undefined || value === null) return "{}";
   return textAt(place) ?? JSON.stringify(value);
-}
-
-/** The members of an object, with deeply nested ones as JSON text. */
-function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject {
-  const members = { ...object };
-  for (const [name, value] of Object.entries(object)) {
-    if (isTooDeep(value)) members[name] = textAt(placeIn(place, name));
-  }
-  return members;
 }
 
 /** A call in OpenAI's form, if it has one of the known forms; else as it is. */
@@ -121,7 +114,7 @@ interface Call {
   name: string;
   /** Undefined until the stream sends arguments, which may be empty. */
   arguments: string | undefined;
-  /** The other fields of the call. */
+  /** The other fields of the call; `custom` stands for `function` in calls of custom tools. */
   readonly fields: JsonObject;
   /** The other fields of its `function`. */
   readonly functionFields: JsonObject;
@@ -179,14 +172,16 @@ export class ToolCallDeltas {
       id,
       type: "function",
       ...fields,
-      function: { name, ...functionFields, arguments: args },
+      ...name === "" && fields.custom !== undefined
+        ? {}
+        : { function: { name, ...functionFields, arguments: args } },
     }));
   }
 
   #add(raw: unknown, place: JsonPlace, position: number): void {
     const object = asObject(raw);
     if (object === undefined) return this.#addFormless(raw, place);
-    const { index, id, function: callee, calleePlace, ...fields } = wrapped(object, place);
+    const { index, id, function: callee, custom, calleePlace, ...fields } = wrapped(object, place);
     const argsName = argumentsName(callee);
     const { name, [argsName]: args, ...functionFields } = callee;
     const part = partOf(index, id, name, args, placeIn(calleePlace, argsName));
@@ -199,6 +194,7 @@ export class ToolCallDeltas {
     if (call.name === "") call.name = part.name;
     if (part.arguments !== undefined) call.arguments = (call.arguments ?? "") + part.arguments;
     assignStated(call.fields, fields, place);
+    addCustom(call.fields, custom);
     assignStated(call.functionFields, functionFields, calleePlace);
   }
 
@@ -248,10 +244,11 @@ function wrapped(part: JsonObject, place: JsonPlace) {
   const isBare = part.function === undefined &&
     ("name" in part || "arguments" in part || "parameters" in part);
   if (!isBare) {
-    return { ...part, function: callee ?? {}, calleePlace: placeIn(place, "function") };
+    const { custom } = part;
+    return { ...part, custom, function: callee ?? {}, calleePlace: placeIn(place, "function") };
   }
   const { index, id, type: _, ...members } = part;
-  return { index, id, function: members, calleePlace: place };
+  return { index, id, custom: undefined, function: members, calleePlace: place };
 }
 
 /** @param place The place of the arguments. */
@@ -282,17 +279,11 @@ function isRepetition(previous: Call, { id, name, arguments: args = "" }: Part):
   return (name === "" || name === previous.name) && isCompleteJson(args);
 }
 
-/**
- * Copies `more` into `fields`, except null and "": some servers send these in later deltas.
- */
-function assignStated(fields: JsonObject, more: JsonObject, place: JsonPlace): void {
-  const names = Object.keys(more);
-  if (names.length === 0) return;
-  if (names.every((name) => typeof more[name] !== "object")) {
-    for (const name of names) if (more[name] !== "") fields[name] = more[name];
-    return;
-  }
-  for (const [name, value] of Object.entries(shallowMembers(more, place))) {
-    if (value !== null && value !== undefined && value !== "") fields[name] = value;
-  }
+/** Adds a part of the call of a custom tool (OpenAI), whose `input` arrives in pieces. */
+function addCustom(fields: JsonObject, custom: unknown): void {
+  const part = asObject(custom);
+  if (part === undefined) return;
+  const before = asObject(fields.custom) ?? {};
+  const name = asText(before.name) || asText(part.name);
+  fields.custom = { ...before, ...part, name, input: asText(before.input) + asText(part.input) };
 }

@@ -185,6 +185,17 @@ export const TOOL_CALLS: ServerGroup = {
       [{ index: 0, arguments: ":1}" }],
       [{ index: 1, id: "b", type: "function", name: "g", parameters: { y: 1.5 } }],
     ], expected({ args: '{"x":1}' }, { id: "b", name: "g", args: '{"y":1.5}' })),
+    streamed("OpenAI", "the input of a custom tool in pieces", [
+      [{ index: 0, id: "a", type: "custom", custom: { name: "f", input: "" } }],
+      [{ index: 0, custom: { input: "SELECT " } }],
+      [part({ index: 1, id: "b", type: "function" }, { name: "g", arguments: "{}" })],
+      [{ index: 0, custom: { input: "1" } }],
+    ], {
+      tool_calls: [
+        { id: "a", type: "custom", custom: { name: "f", input: "SELECT 1" } },
+        { id: "b", type: "function", function: { name: "g", arguments: "{}" } },
+      ],
+    }),
     streamed("gateways to Cohere", "`parameters` for `arguments`", [
       [part({ index: 0, id: "a" }, { name: "f", parameters: { x: 1 } })],
     ], expected({ args: '{"x":1}' })),
