@@ -39,7 +39,7 @@ export function kubernetesOptions(settings: Settings): KubernetesOptions {
   };
 }
 
-/** What Kubernetes takes for a value, and how to say it. */
+/** The values that Kubernetes accepts, and that rule in words for the message. */
 type ValueRule = readonly [pattern: RegExp, rule: string];
 
 const SUBDOMAIN: ValueRule = [

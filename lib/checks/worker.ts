@@ -59,8 +59,8 @@ async function setUp({ pattern, jsonSchema, progress }: Setup) {
 }
 
 /**
- * Checks the answers of a batch. Returns undefined if one takes too long: the main thread replaces
- * the worker.
+ * Returns why answers of a batch are rejected, by their index in the batch; undefined if one takes
+ * too long: the main thread then replaces the worker.
  */
 function reasonsOf(
   { texts, withToolCalls }: Batch,

@@ -171,7 +171,8 @@ export class WorkerCheck {
     };
   }
 
-  /** Sends the worker the next batch, unless it has one. */
+  /** Sends the worker its next batch, rechecks first, unless it has one or is not ready. Stops the
+   * watch if no answer is left. */
   #send(): void {
     if (!this.#isReady || this.#batch !== undefined) return;
     const isRecheck = this.#toRecheck.length > 0;

@@ -222,7 +222,8 @@ export class DataServer {
     return ordered;
   }
 
-  /** The cached selection for a condition, or a new one, for which a scan may be started. */
+  /** The selection for a condition: a cached one that is current, being scanned or younger than
+   * `STALE_MS`; otherwise a new one, which starts a scan if the index cannot answer alone. */
   #selection(where: string): Selection {
     const nowMs = performance.now();
     this.#cancelUnwatched(where, nowMs);

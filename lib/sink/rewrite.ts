@@ -111,8 +111,9 @@ async function openToAppend(path: string, mode: number | undefined): Promise<Den
 const LINE_START = '{"uid":"';
 
 /**
- * Repairs a file that was truncated within a line, to which a whole line was then appended. Removes
- * such joined lines from the file at `path`, and copies their whole part to another file.
+ * Repairs a file that was truncated within a line and then appended to, so that the rest of the old
+ * line and a whole new one are joined. Copies the whole lines to the file `to`, then removes the
+ * joined ones from the file at `path`. The rests are lost.
  */
 export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

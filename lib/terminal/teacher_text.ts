@@ -83,7 +83,8 @@ function presentLines(teachers: readonly TeacherStatus[], maxLines: number): str
   return lines;
 }
 
-/** Pads texts to the width of the widest and two cells; all stay empty if all are empty. */
+/** Clips texts, and pads them to the width of the widest with two cells after it; empty if all are
+ * empty. */
 function column(texts: readonly string[]): string[] {
   const cells = texts.map((text) => clip(printable(text), MAX_NAME_CELLS));
   const width = Math.max(...cells.map((text) => stringWidth(text)));

@@ -54,7 +54,12 @@ import { limitWords, missingEtaWords } from "./run_state.js";
  * }} Tile
  */
 
-/** Keys are the ids of the lists in the page. @type {Readonly<Record<string, readonly Tile[]>>} */
+/**
+ * Keys are the ids of the lists in the page: below the progress bar (`row-tiles`), beside the charts
+ * of rows and latency (`speed-tiles`), and beside those of tokens and concurrency (`load-tiles`).
+ *
+ * @type {Readonly<Record<string, readonly Tile[]>>}
+ */
 export const TILES = {
   "row-tiles": [
     { title: "Answered", figure: answeredFigure },

@@ -53,6 +53,7 @@ const CODES: Readonly<Record<CodeMeaning, readonly string[]>> = {
     "setlimitexceeded",
     // Groq: the spend limit
     "blocked_api_access",
+    // Several providers
     "insufficient_balance",
     "insufficient_credits",
   ],
