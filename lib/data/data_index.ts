@@ -12,6 +12,7 @@ import type { Teacher, Usage } from "../teacher/mod.ts";
 import { Mark } from "./columns.ts";
 import { DataFile, type FileState } from "./data_file.ts";
 import type { LineDamage } from "./file_mark.ts";
+import { STATUSES } from "./line_facts.ts";
 import { readIndexFile, writeIndexFile } from "./index_file.ts";
 import { Table } from "./table.ts";
 
@@ -234,8 +235,11 @@ export class DataIndex {
       const costOf = this.#costs.get(
         `${models[columns.model[row]]}\0${teachers[columns.teacher[row]]}`,
       );
+      const promptTokens = columns.promptTokens[row];
+      // Every prompt has tokens: the teacher did not report those of this answer.
+      if (promptTokens === 0 && columns.status[row] === ANSWERED) continue;
       const costUsd = costOf?.({
-        promptTokens: columns.promptTokens[row],
+        promptTokens,
         cachedTokens: columns.cachedTokens[row],
         completionTokens: columns.completionTokens[row],
         reasoningTokens: columns.reasoningTokens[row],
@@ -246,6 +250,9 @@ export class DataIndex {
     }
   }
 }
+
+/** The code in the column `status`. */
+const ANSWERED = STATUSES.indexOf("answered");
 
 /** US dollars for the tokens of an answer; undefined if unknown. */
 type CostOf = (usage: Usage) => number | undefined;

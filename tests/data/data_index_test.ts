@@ -111,13 +111,18 @@ Deno.test("index: an estimated cost counts cached tokens at their price", async 
     completion_tokens: 500_000,
     reasoning_tokens: 100_000,
   };
-  const index = await indexOf(await dir.write("x.jsonl", resultLine({ uid: "a", distill })));
-  const { cost_usd: usd, cost_estimated_rows: rows } = statisticsOf(
+  // Without token counts, a cost cannot be estimated.
+  const { model, teacher } = distill;
+  const uncounted = { model, teacher, prompt_tokens: 0, completion_tokens: 0 };
+  const lines = [{ uid: "a", distill }, { uid: "b", distill: uncounted }].map(resultLine);
+  const index = await indexOf(await dir.write("x.jsonl", lines.join("")));
+  const { cost_usd: usd, cost_estimated_rows: rows, cost_unknown_rows: unknown } = statisticsOf(
     index.table,
     selectRows(index, ""),
   );
   // $0.25 for a million prompt tokens, $0.025 from the cache, $2 for a million completion tokens.
-  assertEquals([usd.toFixed(6), rows], [(0.4 * 0.25 + 0.6 * 0.025 + 0.5 * 2).toFixed(6), 1]);
+  assertEquals(usd.toFixed(6), (0.4 * 0.25 + 0.6 * 0.025 + 0.5 * 2).toFixed(6));
+  assertEquals([rows, unknown], [1, 1]);
   index.close();
 });
 
