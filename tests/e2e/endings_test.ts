@@ -19,7 +19,8 @@ Deno.test("rows of a teacher that never proves an answer whole go to the others"
   // Its answers wait until the other one is halted: there could be no row left for that.
   let generator: ResponseGenerator | undefined;
   await using good = serveLedger(async () => {
-    while (generator!.snapshot()?.teachers[0].state !== "halted") await delay(5);
+    const isHalted = () => generator!.snapshot()?.teachers[0].state === "halted";
+    while (!isHalted() && odd.posts < 100) await delay(5);
   });
   const { summary } = await runLibrary(dir, [odd, good], {
     rows: 30,
