@@ -173,7 +173,7 @@ function textOf({ files }: IndexStatus, statistics: DataStatistics): string {
   lines.push("", "Flags");
   for (const { name, title } of FLAGS) {
     const count = statistics.flags[name];
-    if (count > 0) lines.push(row(`  ${name}`, `${share(count, rows.total)}  ${title}`));
+    if (count > 0) lines.push(row(`  ${name}`, `${share(count, rows.answered)}  ${title}`));
   }
   if (lines.at(-1) === "Flags") lines.push(row("  none", ""));
   const facets = statistics.facets.filter((facet) => !isCountedApart(facet));

@@ -166,7 +166,7 @@ function binStart(bin: number): number {
   return (4 + bin % 4) * 2 ** (octave - 2);
 }
 
-/** Statistics of selected rows. Spreads are of answered rows only. */
+/** Statistics of selected rows. Spreads, flags and histograms are of answered rows only. */
 export interface DataStatistics {
   /** The number of rows by status. */
   readonly rows: Readonly<Record<"total" | typeof STATUSES[number], number>>;
@@ -179,7 +179,7 @@ export interface DataStatistics {
   /** The number of rows whose cost is estimated from public prices. */
   readonly cost_estimated_rows: number;
   readonly cost_unknown_rows: number;
-  /** The number of rows with each flag. */
+  /** The number of answers with each flag. */
   readonly flags: Readonly<Record<string, number>>;
   /** One for each field with few values. */
   readonly facets: readonly Facet[];
@@ -220,7 +220,7 @@ export function statisticsOf(table: Table, rows: Uint32Array): DataStatistics {
     cost_unknown_rows: unknownRows,
     flags: Object.fromEntries(FLAGS.map(({ name }, index) => [name, flagCounts[index]])),
     facets: facetsOf(table, rows),
-    histograms: histogramsOf(table, rows),
+    histograms: histogramsOf(table, answered),
   };
 }
 
@@ -237,7 +237,7 @@ export function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
   values.sort();
   let sum = 0;
   for (const value of values) sum += value;
-  const quantile = (share: number) =>
-    values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0;
-  return { sum, p50: quantile(0.5), p95: quantile(0.95), max: quantile(1) };
+  // The nearest rank, as in the summary of a run.
+  const quantile = (percent: number) => values[Math.ceil(values.length * percent / 100) - 1] ?? 0;
+  return { sum, p50: quantile(50), p95: quantile(95), max: quantile(100) };
 }

@@ -34,7 +34,9 @@ Deno.test("stats: counts rows, flags and own fields, and says what is left out",
   await dir.write("out/other.jsonl", [{ a: 1 }]);
   const { out, err } = await stats(dir.path("out"));
   assert(/Rows +3\n {2}answered +2 +66\.7%\n {2}failed +1 +33\.3%\n/.test(out), out);
-  assert(/ {2}refusal +1 +33\.3% {2}Refusal\n/.test(out), out);
+  assert(/ {2}refusal +1 +50\.0% {2}Refusal\n/.test(out), "a share of the answers");
+  // The failed row is in no bar: it would count as 0 tokens.
+  assert(/Answer tokens +█\n +20 20\n/.test(out), out);
   assert(/lang\n {2}en +1 /.test(out), out);
   // Counts are aligned, however long the values are.
   const counts = /site\n( .*\n)( .*\n)/.exec(out)!.slice(1).map((line) => line.indexOf("1 "));
@@ -52,6 +54,23 @@ Deno.test("stats: counts rows, flags and own fields, and says what is left out",
   );
   assertEquals(json.rows, { total: 2, answered: 2, failed: 0, pending: 0 });
   assertEquals([json.flags.refusal, json.cost_usd, json.completion_tokens.p50], [1, 0.5, 20]);
+});
+
+Deno.test("stats: quantiles have the nearest rank, as in the summary of a run", async () => {
+  await using dir = await tempDir();
+  const lines = Array.from(
+    { length: 20 },
+    (_, i) => resultLine({ uid: `${i}`, distill: { latency_ms: i + 1 } }),
+  );
+  await dir.write("x.jsonl", lines.reverse().join(""));
+  for (const [where, expected] of [["true", [10, 19, 20]], ["latency_ms < 4", [2, 3, 3]]]) {
+    const args = ["--json", "--where", String(where)];
+    const { p50, p95, max } =
+      JSON.parse((await stats(dir.path("x.jsonl"), ...args)).out).latency_ms;
+    assertEquals([p50, p95, max], expected);
+  }
+  const { out } = await stats(dir.path("x.jsonl"), "--where", "latency_ms < 0");
+  assert(out.includes("Latency              p50 0.0 ms · p95 0.0 ms · max 0.0 ms"), out);
 });
 
 Deno.test("stats: says what it cannot count", async () => {
