@@ -1,6 +1,6 @@
 /**
- * Overloaded teachers: one with a rate limit, one that fails, one that queues requests. They run in
- * a separate process, which counts the requests.
+ * Teachers that can be overloaded: with a rate limit, with failures, or with slots and a queue. They
+ * run in a separate process, which counts the requests.
  *
  * @module
  */
@@ -65,7 +65,8 @@ export async function startBusyServer(options: BusyOptions): Promise<BusyServer>
 
 export class BusyTeacher {
   readonly #options: BusyOptions;
-  readonly #asked = new Set<string>();
+  /** Prompts that got 500 once. */
+  readonly #failedPrompts = new Set<string>();
   readonly #queue: (() => void)[] = [];
   /** Tokens in the bucket: requests that are accepted at once. */
   #tokens: number;
@@ -105,8 +106,8 @@ export class BusyTeacher {
     await sleep(latencyMs * length);
     this.#freeSlot();
     this.#open--;
-    if (hashFraction(prompt, "failing") < failing && !this.#asked.has(prompt)) {
-      this.#asked.add(prompt);
+    if (hashFraction(prompt, "failing") < failing && !this.#failedPrompts.has(prompt)) {
+      this.#failedPrompts.add(prompt);
       this.#failed++;
       return errorResponse(500, "The server had an error while processing your request");
     }

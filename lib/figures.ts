@@ -1,5 +1,5 @@
 /**
- * Figures in the form that users read, and sums of them.
+ * Formats numbers, durations, sizes and amounts for users; and sums numbers.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export function formatLatency(latencyMs: number): string {
   return formatDuration(latencyMs);
 }
 
-/** A rate a second, or a minute where it is low: `1,240 rows/s`, `3.5 rows/min`. */
+/** A rate per second, or per minute if below one per second: `1,240 rows/s`, `3.5 rows/min`. */
 export function formatRate(perSecond: number, unit: string): string {
   if (perSecond > 0 && perSecond < 1) return `${(perSecond * 60).toFixed(1)} ${unit}/min`;
   return `${perSecond < 99.95 ? perSecond.toFixed(1) : formatCount(perSecond)} ${unit}/s`;

@@ -153,7 +153,7 @@ export class ResponseGenerator {
    * `state: "interrupted"`; one that a teacher, a budget or a deadline ended, with `"halted"`.
    *
    * @throws {UsageError | SourceError} if the run cannot start with these options; nothing was sent
-   * @throws {LockedError} if another run writes to the same output
+   * @throws {LockedError} if another run is writing to the same output
    * @throws {SinkError} if the output cannot be written
    */
   async run(options: RunOptions): Promise<RunSummary> {

@@ -17,8 +17,8 @@ const MAX_INT64 = 2n ** 63n - 1n;
  * Parameters for a further answer to the same prompt.
  *
  * An integer seed is raised by exactly `by`, even one of 19 digits that is held as `JSON.rawJSON`.
- * If the result would exceed a signed 64-bit integer, which servers read, the seed is lowered
- * instead, so that different values of `by` always give different seeds.
+ * Servers read the seed as a signed 64-bit integer. If the result would overflow it, the seed is
+ * lowered instead, so that different values of `by` always give different seeds.
  *
  * @param params The parameters of the first answer; not changed.
  * @param by How much to raise the seed, a whole number: 1 for the second answer.

@@ -47,7 +47,7 @@ export interface IndexedPath {
   readonly path: string;
   /** A decompressed copy that is read instead. @default path */
   readonly readPath?: string;
-  /** The path on the command line that led to this file, counted from 0. @default 0 */
+  /** The position, from 0, of the path on the command line that led to this file. @default 0 */
   readonly run?: number;
 }
 
@@ -63,12 +63,15 @@ export class DataIndex {
   /** `IndexedPath.run` of each file. */
   readonly runs: number[] = [];
   table = new Table();
-  /** Changes whenever rows are added or removed, or a comparison or search adds to them. */
+  /**
+   * Changes whenever rows are added or removed, or a comparison of runs or a search for near
+   * duplicates is done, which gives rows more fields.
+   */
   version = 0;
   readonly #indexPath: string | undefined;
   #savedRows = 0;
-  /** Computes the cost of an answer, by model and teacher; undefined without a public price. */
-  #costs = new Map<string, CostOf | undefined>();
+  /** Functions for the cost of an answer, by model and teacher; undefined without a price. */
+  #costFunctions = new Map<string, CostOf | undefined>();
   /** Pairs of model and teacher of new rows without a cost: their two codes in one number. */
   #unpricedPairs = new Set<number>();
 
@@ -194,7 +197,10 @@ export class DataIndex {
     for (const file of this.files) file.close();
   }
 
-  /** Makes room for the rows still to be read and 2 % more, estimated from the mean line so far. */
+  /**
+   * Makes room for the rows still to be read, estimated from the mean length of a line so far, and
+   * 2 % more.
+   */
   #reserve(): void {
     let rows = this.table.length;
     for (const { mark, size } of this.files) {
@@ -226,13 +232,15 @@ export class DataIndex {
     for (const pair of this.#unpricedPairs) {
       const [model, teacher] = [models[Math.floor(pair / 0x1_0000)], teachers[pair % 0x1_0000]];
       const key = `${model}\0${teacher}`;
-      if (!this.#costs.has(key)) this.#costs.set(key, await publicCostOf(model, teacher));
+      if (!this.#costFunctions.has(key)) {
+        this.#costFunctions.set(key, await publicCostOf(model, teacher));
+      }
     }
     this.#unpricedPairs.clear();
     const { columns, length } = this.table;
     for (let row = firstRow; row < length; row++) {
       if (columns.costUsd[row] !== -1) continue;
-      const costOf = this.#costs.get(
+      const costOf = this.#costFunctions.get(
         `${models[columns.model[row]]}\0${teachers[columns.teacher[row]]}`,
       );
       const promptTokens = columns.promptTokens[row];

@@ -60,7 +60,10 @@ export function checkComputable(
 /** Computes derived fields for commands. Pass all lines in order: `duplicate` depends on that. */
 export class DerivedFields {
   readonly #hints: RunHints;
-  /** The uid of the first row with an answer, without the sample, by the answer's hash. */
+  /**
+   * The uid, without the number of the sample, of the first row with an answer. By the hash of the
+   * answer; for a short answer, of the answer and its prompt.
+   */
   readonly #firstRows = new Map<string, string>();
 
   /**
@@ -90,8 +93,8 @@ export class DerivedFields {
   }
 
   /**
-   * Whether an earlier row has the same answer. As in `Table`, other samples of the first row with
-   * an answer are not duplicates.
+   * Whether an earlier row has the same answer and, for a short answer, the same prompt. As in
+   * `Table`, other samples of the first row with an answer are not duplicates.
    */
   #isDuplicate({ line, response, promptHash }: LineFacts): boolean {
     const isLong = response.length > LONG_ANSWER_CHARS;

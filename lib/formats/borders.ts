@@ -63,7 +63,7 @@ export interface Divisible {
 }
 
 /** Borders that were found in an input. */
-export interface Division {
+export interface FoundBorders {
   /** For each target, the first border at or after it, or the end of the input if there is none. */
   readonly borders: readonly Border[];
   readonly end: Border;
@@ -122,7 +122,7 @@ export async function findBorders(
   name: string,
   format: Exclude<InputFormat, "parquet">,
   targets: readonly number[],
-): Promise<Division> {
+): Promise<FoundBorders> {
   const { size } = await statInput(path, name);
   const finder = new BorderFinder(targets);
   const chunks = () => openRanges(path, name, [{ start: 0, end: size }], SCAN_BYTES);
@@ -177,7 +177,7 @@ class BorderFinder {
   }
 
   /** Called at the end of the input, which has `size` bytes. */
-  finish(size: number): Division {
+  finish(size: number): FoundBorders {
     const end = { byte: size, number: this.number, rows: this.rows };
     const missing = this.#targets.slice(this.#borders.length).map(() => end);
     return { borders: [...this.#borders, ...missing], end, header: this.header };

@@ -9,7 +9,7 @@ import { formatBytes } from "../deps/std_fmt.ts";
 import { isJson } from "../json.ts";
 import { openBytes } from "./bytes.ts";
 
-/** A line of a file that is not blank, or a row of another format. */
+/** A non-blank line of a file, or a row of a format that is not read line by line. */
 export interface Line {
   /** Number of the line from 1, counting blank lines. In other formats: number of the row. */
   readonly number: number;
@@ -33,7 +33,7 @@ export interface LinesOptions {
   linesBefore?: number;
 }
 
-/** Problem of a row with NUL bytes, which no text has. */
+/** Problem of a row with NUL bytes, which written text never contains. */
 export const NUL_BYTES = "holds NUL bytes: the file was not written completely, or is not text";
 
 export const UTF8_ADVICE = "convert the file, for example with iconv -f WINDOWS-1252 -t UTF-8";

@@ -8,7 +8,7 @@
  * @module
  */
 
-export type { Border, Divisible, Division, InputPart, InputPiece } from "./borders.ts";
+export type { Border, Divisible, FoundBorders, InputPart, InputPiece } from "./borders.ts";
 export {
   type Compression,
   compressionOfName,

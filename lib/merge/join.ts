@@ -53,14 +53,14 @@ export async function joinRuns(
   // The run file of an earlier merge with proof would describe other results.
   await ifThere(Deno.remove(files.runJson));
   await output.results.commit();
-  const { succeeded, failed, pending, repeated, clashes, clashCount } = joined;
+  const { succeeded, failed, pending, duplicatesOfRuns, clashes, clashCount } = joined;
   return {
     runs: runs.length,
     total: succeeded + failed + pending,
     ...{ succeeded, failed, pending, clashes, clashCount },
     badRows: 0,
     mergedDuplicates: 0,
-    duplicatesOfRuns: repeated,
+    duplicatesOfRuns,
     surplus: 0,
     changed: 0,
     beyondLimit: 0,
@@ -90,7 +90,7 @@ class JoinPass {
   succeeded = 0;
   failed = 0;
   /** Lines that were left out because an earlier one answers the same row. */
-  repeated = 0;
+  duplicatesOfRuns = 0;
   clashCount = 0;
   readonly clashes: Clash[] = [];
   readonly #output: MergedOutput;
@@ -118,7 +118,7 @@ class JoinPass {
         table.setFingerprint(slot, hash);
         this.succeeded++;
         this.#add("results", bytes);
-      } else if (table.fingerprintEquals(slot, hash)) this.repeated++;
+      } else if (table.fingerprintEquals(slot, hash)) this.duplicatesOfRuns++;
       else {
         const second = `${path}:${number}`;
         if (++this.clashCount <= MAX_CLASHES_SHOWN) {
@@ -137,7 +137,7 @@ class JoinPass {
       const hasFailed = table.has(slot, HAS_FAILURE);
       const isPending = value.error?.final === false;
       if (hasFailed && !isPending) {
-        this.repeated++;
+        this.duplicatesOfRuns++;
         continue;
       }
       if (!isPending) {

@@ -163,7 +163,7 @@ export interface MergeReport {
  * @throws {UsageError} The outputs cannot be merged as asked.
  * @throws {SourceError} An input cannot be read.
  * @throws {SinkError} The output cannot be written.
- * @throws {LockedError} A run writes to the output.
+ * @throws {LockedError} A run is writing to the output.
  */
 export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   // Programs that merge nothing do not load this code.

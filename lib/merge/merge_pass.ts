@@ -30,7 +30,7 @@ interface Reading {
   readonly base: number;
   /** The number of answers for each row. */
   readonly samples: number;
-  /** False for shards of an input that has not changed: the hashes of its prompts take time. */
+  /** False for shards of an unchanged input: to look for edited rows, all prompts are hashed. */
   readonly mayBeEdited: boolean;
   readonly parser: RowParser;
   readonly input: InputSequence;
@@ -171,7 +171,7 @@ export class MergePass {
   /** For a row that repeats an earlier one, of the same run or of a run before. */
   #mergeIdentical(uid: string, earlier: number, reading: Reading): undefined {
     if (earlier > reading.base) this.mergedDuplicates++;
-    else this.#mergeRepeated(uid, reading);
+    else this.#mergeDuplicateOfRun(uid, reading);
   }
 
   /** For a row with the uid of an earlier one and other text: their contents may still be equal. */
@@ -194,8 +194,8 @@ export class MergePass {
     lines.take(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 
-  /** For a row of an earlier run: that run's answer stays, unless only this run has a result. */
-  #mergeRepeated(rowUid: string, { samples, lines }: Reading): void {
+  /** For a row that an earlier run has: its answer stays, unless only this run has a result. */
+  #mergeDuplicateOfRun(rowUid: string, { samples, lines }: Reading): void {
     this.duplicatesOfRuns++;
     const rows = this.#rows;
     for (let sample = 0; sample < samples; sample++) {
@@ -275,7 +275,8 @@ function fingerprintOf(row: ParsedRow): string {
 }
 
 function quoted(uids: readonly string[]): string {
-  return uids.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
+  const shown = uids.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
+  return uids.length > 3 ? `${shown} and others` : shown;
 }
 
 /** How a run ended, to append to the message on its pending rows. */
@@ -287,7 +288,8 @@ function endOf({ runFile }: MergeRun): string {
   if (summary === null) return ": it is running or was killed";
   const { state, reason } = summary;
   if (state !== "done") return `: it was ${state}${reason === null ? "" : ` (${reason})`}`;
-  return ": it ended before them. If it had a --limit, add the same one here; otherwise run it again";
+  return ": it ended before it reached them. If it had a --limit, add the same one here; otherwise " +
+    "run it again";
 }
 
 /** An estimate of the answers of a run, for the size of its table. */

@@ -47,7 +47,7 @@ export interface Claim {
  * Takes the lock, repairs truncated last lines and adds rescued lines, unless the run starts over.
  * Files that Retort did not write are not touched.
  *
- * @throws {LockedError} when another run writes to the output
+ * @throws {LockedError} when another run is writing to the output
  * @throws {UsageError} when Retort did not write a file there, or a file holds answers that must
  * not be lost
  */

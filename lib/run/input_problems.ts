@@ -83,7 +83,7 @@ export function listBadLines(inputs: readonly BadInput[], noun: "line" | "row"):
     groupLines(group, input, { noun, where: inputs.length > 1 ? ` of ${input.input}` : "" })
   );
   if (blocks.length > MAX_LISTED) {
-    lines.push(`  … and ${blocks.length - MAX_LISTED} more problems`);
+    lines.push(`  … and ${formatCountOf(blocks.length - MAX_LISTED, "more problem")}`);
   }
   return lines;
 }

@@ -103,7 +103,7 @@ export class Job {
   /**
    * Takes the lock, repairs truncated last lines and checks that the output may be extended.
    *
-   * @throws {LockedError} when another run writes to the output
+   * @throws {LockedError} when another run is writing to the output
    * @throws {UsageError} when Retort did not write a file there, or its answers were created with
    * different settings
    */

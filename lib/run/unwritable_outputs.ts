@@ -29,8 +29,8 @@ export interface WatchedOutput {
 
 const RECHECK_MS = 1_000;
 /**
- * A problem counts if two checks find it that are at least this far apart: a second, less what
- * timers may fire early.
+ * A problem counts once two checks at least this far apart have found it. Slightly less than
+ * `RECHECK_MS`, because timers may fire early.
  */
 const MIN_APART_MS = 900;
 
@@ -54,7 +54,7 @@ export class OutputWatch {
   readonly #delay: (ms: number) => Promise<unknown>;
   readonly #hasContent: (path: string) => Promise<boolean>;
   #checking: Promise<void> | undefined;
-  /** When the first of several checks in a row found a problem. */
+  /** When a check found an unconfirmed problem; undefined if the last check found none. */
   #firstSeenAt: number | undefined;
   #isClosed = false;
   #lost: LostOutputs | undefined;
@@ -80,7 +80,8 @@ export class OutputWatch {
   }
 
   /**
-   * Checks the files for the last time, again while a problem is unconfirmed.
+   * Checks the files one last time. If this finds a problem, repeats the check until the problem is
+   * confirmed or gone.
    *
    * @throws {SinkError} when a file or the lock was lost, now or before
    */
@@ -92,7 +93,8 @@ export class OutputWatch {
       await this.#check(true);
     }
     if (this.#lost === undefined) return;
-    // Also names the new files of outputs that were found changed while they were closed.
+    // Collects the new files of outputs that were found changed as their files were closed: the
+    // error names these, too.
     await this.#moveAway(this.#lost);
     throw await this.#errorOf(this.#lost);
   }
@@ -223,7 +225,7 @@ export class StalledOutputs {
     if (this.#hasGivenUp) this.giveUp();
   }
 
-  /** Called when the disk of an output takes its lines again. */
+  /** Called when the disk of an output accepts writes again. */
   remove(index: number): void {
     this.#stalled.delete(index);
     if (this.#stalled.size === 0) {

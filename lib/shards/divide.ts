@@ -9,7 +9,7 @@ import { formatCountOf, sumOf } from "../figures.ts";
 import {
   type Border,
   type Divisible,
-  type Division,
+  type FoundBorders,
   type InputFormat,
   type InputOptions,
   loadBorders,
@@ -55,7 +55,7 @@ export interface ShardPlan {
   readonly starts: readonly ShardStart[];
 }
 
-/** An input before it is scanned. */
+/** An input whose borders are still to be found. */
 interface Candidate {
   readonly path: string;
   readonly size: number;
@@ -67,8 +67,8 @@ interface Candidate {
  * Divides files, taken as one sequence, into contiguous shards.
  *
  * @param count The number of shards.
- * @throws {SourceError} when a file cannot be read, or when all files are divided only between row
- * groups or not at all, and there are fewer such pieces than shards
+ * @throws {SourceError} when a file cannot be read, or when all files are Parquet or compressed and
+ * have fewer row groups and compressed files than there are shards
  */
 export async function divide(
   files: readonly string[],
@@ -87,12 +87,12 @@ export async function divide(
     const { size } = candidate.divisible;
     const targetsInFile = targets.filter((target) => target > base && target <= base + size)
       .map((target) => target - base);
-    const division = await divisionOf(candidate, targetsInFile);
-    for (const border of division.borders) {
+    const found = await bordersOf(candidate, targetsInFile);
+    for (const border of found.borders) {
       const isEnd = border === undefined || border.byte >= size;
       starts.push(isEnd ? { input: input + 1, ...START } : { input, ...border });
     }
-    inputs.push(plannedInput(candidate, division));
+    inputs.push(plannedInput(candidate, found));
     base += size;
   }
   // Rounding may put a target beyond the end.
@@ -121,7 +121,7 @@ async function candidatesOf(
 
 function plannedInput(
   { path, size, mtime, divisible }: Candidate,
-  { header, end }: AnyDivision,
+  { header, end }: CandidateBorders,
 ): PlannedInput {
   return {
     path,
@@ -135,10 +135,10 @@ function plannedInput(
   };
 }
 
-async function divisionOf(
+async function bordersOf(
   { path, divisible: { format, kind, pieces, size, rows } }: Candidate,
   targets: readonly number[],
-): Promise<AnyDivision> {
+): Promise<CandidateBorders> {
   if (kind === "anywhere" && format !== "parquet") {
     const { findBorders } = await loadBorders();
     return await findBorders(path, path, format, targets);
@@ -151,8 +151,11 @@ async function divisionOf(
   };
 }
 
-/** `divisionOf` knows no end of a compressed file, and no border where no piece follows. */
-type AnyDivision = Omit<Division, "borders" | "end"> & {
+/**
+ * The borders for each target, undefined if no piece begins at or after it. The end of a compressed
+ * file is null, because its rows are not counted.
+ */
+type CandidateBorders = Omit<FoundBorders, "borders" | "end"> & {
   readonly borders: readonly (Border | undefined)[];
   readonly end: Border | null;
 };
@@ -193,9 +196,13 @@ function refuseTooFew(candidates: readonly Candidate[], count: number): void {
       { path },
     );
   }
+  const hasGroups = candidates.some(({ divisible }) => divisible.kind === "row-groups");
+  const withGroups = hasGroups ? ", row groups of Parquet included" : "";
   throw new SourceError(
     `Cannot divide ${name} into ${count} shards: compressed files are read as a whole, and there ` +
-      `${pieces === 1 ? "is" : "are"} ${pieces}. Use at most ${atMost}, or decompress: ` +
+      `${
+        pieces === 1 ? "is" : "are"
+      } ${pieces}${withGroups}. Use at most ${atMost}, or decompress: ` +
       convertText(compressed.path),
     { path: compressed.path },
   );

@@ -1,6 +1,6 @@
 /**
- * Keeps the rows of an input to one division into shards, or to a run over whole files: another one
- * with the same output folder would pay for the same rows again.
+ * Refuses runs whose rows were already sent into the same output folder, by another division into
+ * shards or by a run over whole files: the rows would be paid for again.
  *
  * @module
  */
@@ -22,7 +22,7 @@ const SHARD_RESULTS_NAME = /^(.*)-\d{5,}-of-(\d{5,})\.jsonl$/;
 /** Shards or a run over whole files have answered rows that another division would send again. */
 export class OtherDivisionError extends UsageError {}
 
-/** Where an output is, and what is to be run into it. */
+/** Where an output is, and where runs over whole files would write. */
 export interface OwnOutput {
   /** The stem that all shards of the output share: `out/x`. */
   readonly stem: string;
@@ -31,7 +31,7 @@ export interface OwnOutput {
    * other outputs in the folder do not matter.
    */
   readonly isNamed: boolean;
-  /** Results of runs over whole files. */
+  /** Paths of the results that runs over whole files would write, whether or not they exist. */
   readonly wholeResults: readonly string[];
 }
 
@@ -92,7 +92,7 @@ export async function refuseOtherDivisions(
   const whole = await ownResultsIn(wholeResults);
   const isOwn = (division: Division) => division.stem === stem && division.count === count;
   if (!divisions.some(isOwn)) divisions.push(...await divisionsWithoutBorders(stem, divisions));
-  // If its borders are lost, they are made again: those of the same input are the same.
+  // If its borders are lost, they are made again, and are the same as long as the input is.
   const own = divisions.find(isOwn);
   const others = divisions.filter((division) => division !== own);
   if (whole === undefined && others.length === 0) return;
@@ -143,7 +143,7 @@ function refusedMerged(results: string, merged: string): OtherDivisionError {
 interface Answers {
   readonly division: Division;
   readonly path: string;
-  /** Whether a run writes to the results, which may hold no answers yet. */
+  /** Whether a run is writing to the results, which may hold no answers yet. */
   readonly isRunning: boolean;
 }
 
@@ -195,7 +195,7 @@ async function firstAnswers(division: Division): Promise<Answers | undefined> {
   return undefined;
 }
 
-/** Whether a run writes to results now. */
+/** Whether a run is writing to results. */
 async function isLocked(results: string): Promise<boolean> {
   try {
     await requireUnlocked(results);
@@ -206,7 +206,7 @@ async function isLocked(results: string): Promise<boolean> {
   }
 }
 
-/** The first of these files that Retort has written results to, or writes to now. */
+/** The first of these files that Retort has written results to, or is writing to. */
 async function ownResultsIn(paths: readonly string[]): Promise<string | undefined> {
   const areThere = await Promise.all(paths.map(exists));
   for (const path of paths.filter((_, i) => areThere[i])) {
@@ -218,8 +218,8 @@ async function ownResultsIn(paths: readonly string[]): Promise<string | undefine
 function refused(what: string, { division, path, isRunning }: Answers): OtherDivisionError {
   if (isRunning) {
     return new OtherDivisionError(
-      `Cannot run ${what}: a run writes to "${path}", one of ${division.count} shards, whose rows would ` +
-        "be paid for twice. Continue those shards with the inputs that they were given, or name " +
+      `Cannot run ${what}: a run is writing to "${path}", one of ${division.count} shards, whose rows ` +
+        "would be paid for twice. Continue those shards with the inputs that they were given, or name " +
         "another output folder",
     );
   }
@@ -233,7 +233,7 @@ function refused(what: string, { division, path, isRunning }: Answers): OtherDiv
   );
 }
 
-/** How to continue the answers of a division without `--shard`. */
+/** How to continue without `--shard` from the answers of a division. */
 function mergeAdvice({ stem, count }: Division, flag: "--partial" | "--no-proof"): string {
   const { start, name } = splitPath(stem);
   const merged = `${start}merged/${name}.jsonl`;
@@ -245,13 +245,14 @@ function mergeAdvice({ stem, count }: Division, flag: "--partial" | "--no-proof"
   }`;
 }
 
-/** What can be done with a division whose input has changed, apart from restoring that. */
+/** What a user can do if the input of a division has changed, other than restore the input. */
 export async function changedInputAdvice(division: Division, inputs: number): Promise<string> {
   if (await firstAnswers(division) === undefined) {
     return `or remove "${division.path}": no shard has answered yet`;
   }
   const again = "or name another output folder to send all rows again";
-  // A run continues the results of several inputs only by the run file of a proven merge.
+  // To continue the results of several inputs, a run needs the run file that only a proven merge
+  // writes.
   if (inputs > 1) return again;
   return `${again}. To send only what has changed, ${mergeAdvice(division, "--no-proof")}`;
 }

@@ -138,7 +138,7 @@ function isRunNote(value: unknown): value is RunNote {
 export function lockedError(path: string, note: RunNote | undefined): LockedError {
   const holder = note === undefined ? "held by another process" : `held by process ${note.pid}`;
   return new LockedError(
-    `Cannot lock "${path}": it is ${holder}, a run that writes to the same output. ` +
+    `Cannot lock "${path}": it is ${holder}, a run that is writing to the same output. ` +
       "Wait until it ends, or name another output with -o",
     { path },
   );

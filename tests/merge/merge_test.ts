@@ -149,6 +149,7 @@ Deno.test("orphaned, repeated and damaged lines are reported, and nothing is wri
   const [first] = whole.split("\n");
   const cases = [
     [whole + first + "\n", "has more than one result for"],
+    [whole + whole, " and others. --no-proof keeps the first"],
     [
       whole + first.replace(/"uid":"[^"]*"/, '"uid":"other"') + "\n",
       "1 result of rows that are not",

@@ -12,6 +12,18 @@ function outputOf(stem: string): OwnOutput {
   return { stem, isNamed: false, wholeResults: [] };
 }
 
+/** Writes a Parquet file with a row group for each prompt. */
+async function writeParquet(path: string, prompts: string[]): Promise<void> {
+  const { ByteWriter, ParquetWriter } = await import("../../lib/deps/hyparquet_writer.ts");
+  const column = { type: "BYTE_ARRAY" as const, converted_type: "UTF8" as const };
+  const schema = [{ name: "root", num_children: 1 }, { name: "prompt", ...column }];
+  const writer = new ByteWriter();
+  const table = new ParquetWriter({ writer, schema });
+  table.write({ columnData: [{ name: "prompt", data: prompts }], rowGroupSize: 1 });
+  table.finish();
+  await Deno.writeFile(path, writer.getBytes());
+}
+
 /** Runs every shard and returns the answered rows of each. */
 async function runAll(
   dir: TempDir,
@@ -149,6 +161,10 @@ Deno.test("compressed files are not divided, each shard gets at least one, and m
   assertEquals(starts.map(({ input }) => input), [0, 1, 2]);
   const refused = await assertRejects(() => divide(inputs, 4), SourceError);
   assertStringIncludes(refused.message, "Use at most 3 shards, or decompress: retort convert ");
+  const parquet = dir.path("d.parquet");
+  await writeParquet(parquet, ["d", "e"]);
+  const mixed = await assertRejects(() => divide([...inputs, parquet], 6), SourceError);
+  assertStringIncludes(mixed.message, "there are 5, row groups of Parquet included. Use at most 5");
   const rows = await runAll(dir, inputs, 3);
   assertEquals(rows.map(({ length }) => length), [500, 1, 1]);
   await assertRejects(
@@ -379,7 +395,7 @@ Deno.test("rows that another division is sending, or has sent before its borders
   {
     using file = await Deno.open(results, { append: true });
     await file.lock(true);
-    await refusedBoth("a run writes to");
+    await refusedBoth("a run is writing to");
   }
   await runShard(input, output, { shard });
   await Deno.remove(dir.path("out/.retort"), { recursive: true });

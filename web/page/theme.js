@@ -14,7 +14,7 @@ const THEME_KEY = "retort-theme";
  * Follows the button and the system's setting. The page is printed in the light theme, with all
  * sections unfolded.
  *
- * @param {() => void} onChange called after each change
+ * @param {() => void} onChange called once at the start, then after each change and for printing
  * @param {() => void} onPrint called before the page is printed
  */
 export function startTheme(onChange, onPrint) {
