@@ -23,14 +23,14 @@ import { InputSource } from "./input_source.ts";
 import { ResultsSource } from "./results_source.ts";
 import { type MadeRow, RowMaker } from "./row_maker.ts";
 import { isForValidation } from "./row_order.ts";
-import { checkTargets, openTargets } from "./targets.ts";
+import { checkTargets, openTargets, type Targets } from "./targets.ts";
 
 /** Writes the selected examples of a source, once all of them have been read and checked. */
 async function writeSet(
   source: ExampleSource,
   options: ResolvedExport,
 ): Promise<ExportReport> {
-  const { shuffle, maxRows, validation, paths } = options;
+  const { shuffle, maxRows, paths } = options;
   const format = FORMATS[options.format];
   const maker = new RowMaker(options);
   const guard = { replace: options.replace, sources: source.sources };
@@ -52,23 +52,28 @@ async function writeSet(
     mode: await modeMadeFrom(paths),
     origin: source.origin,
   });
-  const write = async (rows: Iterable<MadeRow>) => {
-    for (const madeRow of rows) {
-      if (targets.rows >= maxRows) return;
-      const written = targets.write(madeRow, isForValidation(madeRow.example.rowUid, validation));
-      if (written !== undefined) await written;
-    }
-  };
   for await (const examples of source.batches(shuffle)) {
-    await write(maker.rowsOf(examples));
+    await writeRows(targets, maker.rowsOf(examples), options);
     if (targets.rows >= maxRows) break;
   }
-  await write(maker.lastRows());
+  await writeRows(targets, maker.lastRows(), options);
   if (targets.rows === 0 && source.rowCount > 0 && !options.allowEmpty) throw noPairs(options);
   await targets.finish();
   const { rows, validationRows, validationPath } = targets;
   const hints = hintsFor(options, columns);
   return { rows, validationRows, validationPath, columns, notes: maker.notes(), hints };
+}
+
+async function writeRows(
+  targets: Targets,
+  rows: Iterable<MadeRow>,
+  { maxRows, validation }: ResolvedExport,
+): Promise<void> {
+  for (const madeRow of rows) {
+    if (targets.rows >= maxRows) return;
+    const written = targets.write(madeRow, isForValidation(madeRow.example.rowUid, validation));
+    if (written !== undefined) await written;
+  }
 }
 
 /** Returns what trainers need to read the output: nothing if it has no path or no extension. */

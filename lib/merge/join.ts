@@ -41,12 +41,7 @@ export async function joinRuns(
   }
   await using output = await openOutput(files, runs.map((run) => run.files.results));
   const joined = new JoinPass(output, signal);
-  for (const { files: { results } } of runs) {
-    for (const path of await withRescued(results, "results")) await joined.addResults(path);
-  }
-  for (const { files: { failures } } of runs) {
-    for (const path of await withRescued(failures, "failures")) await joined.addFailures(path);
-  }
+  await joined.addRuns(runs);
   const hasDuplicates = !output.duplicates.isEmpty;
   if (hasDuplicates) await output.duplicates.commit();
   await output.failures.commit();
@@ -108,7 +103,17 @@ class JoinPass {
     return this.#pending.size;
   }
 
-  async addResults(path: string): Promise<void> {
+  /** Adds all results before the failures, which they may settle. */
+  async addRuns(runs: readonly MergeRun[]): Promise<void> {
+    for (const { files: { results } } of runs) {
+      for (const path of await withRescued(results, "results")) await this.#addResults(path);
+    }
+    for (const { files: { failures } } of runs) {
+      for (const path of await withRescued(failures, "failures")) await this.#addFailures(path);
+    }
+  }
+
+  async #addResults(path: string): Promise<void> {
     const table = this.#table;
     for await (const { bytes, value, number } of this.#lines(path, "results")) {
       const slot = table.insert(value.uid);
@@ -129,7 +134,7 @@ class JoinPass {
     }
   }
 
-  async addFailures(path: string): Promise<void> {
+  async #addFailures(path: string): Promise<void> {
     const table = this.#table;
     for await (const { bytes, value } of this.#lines(path, "failures")) {
       const slot = table.insert(value.uid);

@@ -41,10 +41,7 @@ export function readUsage(value: unknown, model = ""): Usage | null {
     asCount(usage.reasoning_tokens);
   const difference = (asCount(usage.total_tokens) ?? 0) - (promptTokens ?? 0) -
     (completionTokens ?? 0);
-  // Gemini, also behind gateways, counts reasoning only in the total, and bills it as completion
-  // tokens.
-  const isReasoning = difference > 0 && (difference === reasoning || /gemini/i.test(model));
-  const uncounted = isReasoning ? difference : 0;
+  const uncounted = uncountedReasoning(difference, reasoning, model);
   const cacheWriteTokens = asCount(promptDetails?.cache_write_tokens) ??
     asCount(promptDetails?.cache_creation_tokens) ?? cacheWrites;
   const costUsd = statedCost(usage);
@@ -57,6 +54,21 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   };
   if (!cacheWriteTokens && costUsd === undefined) return counts;
   return { ...counts, cacheWriteTokens: cacheWriteTokens ?? 0, costUsd };
+}
+
+/**
+ * The tokens of reasoning that only the total counts: Gemini, also behind gateways, bills them as
+ * completion tokens.
+ *
+ * @param difference The total without the prompt and the completion.
+ */
+function uncountedReasoning(
+  difference: number,
+  reasoning: number | undefined,
+  model: string,
+): number {
+  const isReasoning = difference > 0 && (difference === reasoning || /gemini/i.test(model));
+  return isReasoning ? difference : 0;
 }
 
 /** A count, given as a number or, by some gateways, as text. */
