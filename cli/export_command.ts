@@ -54,7 +54,7 @@ export async function convertCommand(args: ParsedArgs, io: Io): Promise<number> 
 async function readWriteOptions(settings: Settings) {
   return {
     ...await readRowOptions(settings),
-    output: settings.required("output", "an output: add -o train.jsonl"),
+    output: settings.required("output", "an output: add -o train.jsonl", "export"),
     think: settings.choice("think", ["wrap", "field", "drop"]),
     reasoningField: settings.text("reasoning-field"),
     toolArguments: settings.choice("tool-arguments", ["object", "string"]),

@@ -71,7 +71,7 @@ function waitNotices(io: Io): (progress: WaitProgress) => void {
 function optionsOf(args: ParsedArgs, settings: Settings, io: Io): MergeOptions {
   return {
     outputs: args.inputs,
-    output: settings.required("output", "an output: add -o all.jsonl"),
+    output: settings.required("output", "an output: add -o all.jsonl", "merge"),
     partial: settings.isOn("partial"),
     waitMs: settings.text("wait") === "" ? Infinity : settings.milliseconds("wait"),
     tidy: settings.isOn("tidy"),

@@ -17,6 +17,7 @@ import { readParams } from "./params.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { PROGRESS_STYLES, type ProgressStyle } from "./screen.ts";
 import { Settings } from "./settings.ts";
+import { suggestion } from "./words.ts";
 import type { Shard } from "../lib/shards/mod.ts";
 
 /** Shorter than the 30 s that Kubernetes gives a pod. */
@@ -232,7 +233,7 @@ function readRetry(settings: Settings, args: ParsedArgs): boolean | (FailureType
     if (type !== undefined) return type;
     throw new UsageError(
       `Cannot retry ${JSON.stringify(part)}: it must be a status or one of ` +
-        FAILURE_TYPES.join(", "),
+        FAILURE_TYPES.join(", ") + suggestion(part, FAILURE_TYPES),
     );
   });
 }

@@ -8,6 +8,7 @@ import { UsageError } from "../lib/errors.ts";
 import { readTextOf, systemReason } from "../lib/files.ts";
 import { looksLikePath, NOT_SHOWN } from "./api_key.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
+import { suggestion } from "./words.ts";
 
 /** Turns errors about options of the library into usage errors: flags have set these options. */
 export function asUsage<T>(make: () => T): T {
@@ -39,12 +40,13 @@ export class Settings {
    * Text of a setting.
    *
    * @param wanted What is missing and how to add it, for the error: `an output: add -o FILE`.
+   * @param action What cannot be done without it.
    * @throws {UsageError} if it is missing or empty
    */
-  required(name: string, wanted: string): string {
+  required(name: string, wanted: string, action = "start"): string {
     const value = this.text(name);
     if (value === undefined || value === "") {
-      throw new UsageError(`Cannot start without ${wanted}`);
+      throw new UsageError(`Cannot ${action} without ${wanted}`);
     }
     return value;
   }
@@ -126,7 +128,8 @@ export class Settings {
     const choice = choices.find((choice) => choice === value);
     if (choice !== undefined) return choice;
     throw new UsageError(
-      `Cannot use ${this.flagText(name, value)}: it must be one of ${choices.join(", ")}`,
+      `Cannot use ${this.flagText(name, value)}: it must be one of ${choices.join(", ")}` +
+        suggestion(value, choices),
     );
   }
 

@@ -35,11 +35,9 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
     const job = io.env("RETORT_JOB") || undefined;
     return { index: shard.index, count: shard.count, parallel, job };
   }
-  throw wrong(
-    `shard ${shard.index} of ${shard.count} does not exist: they are counted from 0 to ${
-      shard.count - 1
-    }`,
-  );
+  const { index, count: n } = shard;
+  const existing = n === 1 ? "the only one is 0/1" : `the first is 0/${n}, the last ${n - 1}/${n}`;
+  throw wrong(`there is no shard ${index}/${n}: ${existing}`);
 }
 
 /**

@@ -29,6 +29,7 @@ import {
   formatUsd,
 } from "../lib/figures.ts";
 import { printable, printableLines } from "../lib/printable.ts";
+import { stringWidth } from "../lib/terminal/mod.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
@@ -67,12 +68,8 @@ export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
 function checkComparison(settings: Settings, paths: readonly string[]): void {
   if (!settings.isOn("compare")) return;
   if (paths.length !== 2) {
-    throw new UsageError(
-      `Cannot compare ${
-        paths.length === 1 ? "one path" : `${paths.length} paths`
-      }: name the outputs of two runs, ` +
-        "as in a/ b/",
-    );
+    const count = paths.length === 1 ? "one path" : `${paths.length} paths`;
+    throw new UsageError(`Cannot compare ${count}: name the outputs of two runs, as in a/ b/`);
   }
   if (settings.text("where") !== undefined) {
     throw new UsageError(
@@ -107,12 +104,8 @@ function notesOf({ files }: IndexStatus): string[] {
     const notes = problem === null ? [] : [`"${path}" is left out: ${problem}`];
     if (damageCount > 0) {
       const [{ line, problem }] = damage;
-      notes.push(
-        `"${path}" has ${formatCount(damageCount)} damaged ${
-          damageCount === 1 ? "line" : "lines"
-        } ` +
-          `(line ${line}: ${problem})`,
-      );
+      const count = formatCountOf(damageCount, "damaged line");
+      notes.push(`"${path}" has ${count} (line ${line}: ${problem})`);
     }
     if (problem === null && read < size) {
       notes.push(
@@ -147,7 +140,7 @@ function isCountedApart({ field, isOwn }: Facet): boolean {
   return !isOwn && /^(?:distill\.)?(?:flags|status)$/.test(field);
 }
 
-/** Width of the left column, in characters. */
+/** Width of the left column, in cells. */
 const NAME_WIDTH = 20;
 /** Longer names are not aligned. */
 const MAX_NAME_WIDTH = 60;
@@ -182,11 +175,11 @@ function textOf({ files }: IndexStatus, statistics: DataStatistics): string {
 }
 
 function row(name: string, text: string, width = NAME_WIDTH): string {
-  return `${name.padEnd(width)} ${text}`.trimEnd();
+  return `${name}${" ".repeat(Math.max(0, width - stringWidth(name)))} ${text}`.trimEnd();
 }
 
 function alignedRows(rows: readonly (readonly [name: string, text: string])[]): string[] {
-  const longest = Math.max(NAME_WIDTH, ...rows.map(([name]) => name.length));
+  const longest = Math.max(NAME_WIDTH, ...rows.map(([name]) => stringWidth(name)));
   return rows.map(([name, text]) => row(name, text, Math.min(MAX_NAME_WIDTH, longest)));
 }
 
@@ -240,6 +233,10 @@ const MAX_VALUES = 10;
 function facetLines({ title, values, more }: Facet, total: number): string[] {
   const shown = values.slice(0, MAX_VALUES);
   const hiddenCount = values.length - shown.length + more;
+  // As of ids: a part of them, each with the same count, would tell nothing.
+  if (hiddenCount > 0 && values.every(({ count }) => count === 1)) {
+    return [title, `  ${formatCount(values.length + more)} different values`];
+  }
   return [
     title,
     ...alignedRows(shown.map(({ value, count }) => [

@@ -66,7 +66,7 @@ async function prepare(
   io: Io,
 ): Promise<PreparedJob> {
   checkInputs(inputs, settings);
-  const output = settings.required("output", "an output: add -o out/");
+  const output = settings.required("output", "an output: add -o out/", "submit");
   const { shards, parallel, leadMs } = readDivision(settings);
   refuseFlagsOfOthers(scheduler, args);
   refuseSecrets(scheduler, settings, io);

@@ -25,7 +25,7 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   }
   const paths = {
     input: args.inputs,
-    output: settings.required("output", "an output: add the -o of the run"),
+    output: settings.required("output", "an output: add the -o of the run", "verify"),
   };
   await refuseFormerFolder(paths, io, "");
   const verifications = await verify({

@@ -62,6 +62,12 @@ export function nearest(
   return levenshteinDistance(word.toLowerCase(), closest) <= maxEdits ? closest : undefined;
 }
 
+/** Returns the end of an error about a word: the nearest of the valid ones, or "" without one. */
+export function suggestion(word: string, words: readonly string[]): string {
+  const similar = nearest(word, words);
+  return similar === undefined ? "" : `. Did you mean "${similar}"?`;
+}
+
 function lettersOf(word: string): string {
   return [...word.toLowerCase()].sort().join("");
 }
@@ -106,8 +112,7 @@ export function helpTopic(words: readonly string[]): Command | undefined {
   if (word === undefined) return undefined;
   const topic = COMMANDS.find((command) => command === word);
   if (topic !== undefined && others.length === 0) return topic;
-  const similar = nearest(word, COMMANDS);
-  const advice = similar === undefined || topic !== undefined ? "" : `. Did you mean "${similar}"?`;
+  const advice = topic === undefined ? suggestion(word, COMMANDS) : "";
   throw new UsageError(
     `Cannot show help for "${words.join(" ")}": the commands are ${COMMANDS.join(", ")}${advice}`,
   );

@@ -15,8 +15,7 @@ import type { ResolvedExport } from "./export_options.ts";
 import { uploadCommand } from "./trainer_config.ts";
 
 /** Marks a card that may be replaced. Cards without it were written by users. */
-export const CARD_MARK =
-  "<!-- Written by Retort. `--replace` writes it and data/ again; a licence stays. -->";
+export const CARD_MARK = "<!-- Written by Retort. `--replace` writes it and data/ again";
 
 /** Figures of a dataset, counted row by row for its card. */
 export class DatasetFacts {
@@ -75,7 +74,7 @@ export function cardOf(content: CardContent): string {
   const name = basename(folder).replaceAll(/[\r\n]+/g, " ");
   return `${yamlOf(content, name)}
 
-${CARD_MARK}
+${CARD_MARK}; the license stays. -->
 
 # ${name}
 
@@ -177,10 +176,11 @@ function factsOf({ facts }: CardContent): string[] {
   if (models.length === 0) return [];
   const teachers = models.map(([name, count]) => `\`${name}\` (${formatCount(count)} rows)`);
   const firstDate = facts.firstAnswered.slice(0, 10), lastDate = facts.lastAnswered.slice(0, 10);
+  const dates = firstDate === lastDate ? `on ${firstDate}` : `between ${firstDate} and ${lastDate}`;
   const { prompt, completion, reasoning } = facts.tokens;
   return [
     `Teacher: ${teachers.join(", ")}.`,
-    ...firstDate === "" ? [] : [`Answered between ${firstDate} and ${lastDate}.`],
+    ...firstDate === "" ? [] : [`Answered ${dates}.`],
     `Tokens: ${formatCount(prompt)} in prompts, ${formatCount(completion)} in answers` +
     `${reasoning > 0 ? `, ${formatCount(reasoning)} of these for reasoning` : ""}.`,
   ];

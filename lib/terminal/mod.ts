@@ -8,5 +8,6 @@
  */
 
 export { createBar } from "./bar.ts";
+export { stringWidth } from "./columns.ts";
 export { createJsonLines, createPlain } from "./plain.ts";
 export { summaryText } from "./summary_text.ts";

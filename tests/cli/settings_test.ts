@@ -73,11 +73,17 @@ Deno.test("Settings.parts() splits at commas and drops what is empty", () => {
 Deno.test("Settings.choice() takes one of its words only", () => {
   const choices = ["wrap", "field"] as const;
   assertEquals(settingsOf({ think: "field" }).choice("think", choices), "field");
-  for (const think of ["Wrap", "", "wra", "wrap,field"]) {
+  const wrap = '. Did you mean "wrap"?', field = '. Did you mean "field"?';
+  for (
+    const [think, advice] of [
+      ...[["Wrap", wrap], ["wra", wrap], ["feild", field]],
+      ...[["", ""], ["wrap,field", ""]],
+    ]
+  ) {
     const error = assertThrows(() => settingsOf({ think }).choice("think", choices), UsageError);
     assertEquals(
       error.message,
-      `Cannot use --think ${JSON.stringify(think)}: it must be one of wrap, field`,
+      `Cannot use --think ${JSON.stringify(think)}: it must be one of wrap, field${advice}`,
     );
   }
 });

@@ -37,7 +37,8 @@ for (const [text, env, [index, count]] of TAKEN) {
 }
 
 const REFUSED: [string, Record<string, string>, string][] = [
-  ["16/16", {}, "counted from 0 to 15"],
+  ["16/16", {}, "there is no shard 16/16: the first is 0/16, the last 15/16"],
+  ["1/1", {}, "there is no shard 1/1: the only one is 0/1"],
   ["1", {}, "I/N"],
   ["-1/4", {}, "I/N"],
   ["a/b", {}, "I/N"],
@@ -47,7 +48,11 @@ const REFUSED: [string, Record<string, string>, string][] = [
   ["auto", array(3, 3, 3, 1, 1), "not a complete Slurm array"],
   ["auto", array(3, 3, 9, 1, 2), "not a complete Slurm array"],
   ["auto", { JOB_COMPLETION_INDEX: "5" }, "not a complete Slurm array"],
-  ["auto", { JOB_COMPLETION_INDEX: "8", RETORT_SHARDS: "8" }, "does not exist"],
+  [
+    "auto",
+    { JOB_COMPLETION_INDEX: "8", RETORT_SHARDS: "8" },
+    "there is no shard 8/8: the first is 0/8",
+  ],
   ["auto", { JOB_COMPLETION_INDEX: "x", RETORT_SHARDS: "8" }, "whole number"],
 ];
 for (const [text, env, words] of REFUSED) {

@@ -56,11 +56,16 @@ Deno.test("stats: counts rows, flags and own fields, and says what is left out",
   assertEquals([json.flags.refusal, json.cost_usd, json.completion_tokens.p50], [1, 0.5, 20]);
 });
 
-Deno.test("stats: quantiles have the nearest rank, as in the summary of a run", async () => {
+Deno.test("stats: quantiles have the nearest rank, and ids are not listed", async () => {
   await using dir = await tempDir();
   const lines = Array.from(
     { length: 20 },
-    (_, i) => resultLine({ uid: `${i}`, distill: { latency_ms: i + 1 } }),
+    (_, i) =>
+      resultLine({
+        uid: `${i}`,
+        own: { id: i, lang: i === 0 ? "日本語" : "en" },
+        distill: { latency_ms: i + 1 },
+      }),
   );
   await dir.write("x.jsonl", lines.reverse().join(""));
   for (const [where, expected] of [["true", [10, 19, 20]], ["latency_ms < 4", [2, 3, 3]]]) {
@@ -69,6 +74,10 @@ Deno.test("stats: quantiles have the nearest rank, as in the summary of a run", 
       JSON.parse((await stats(dir.path("x.jsonl"), ...args)).out).latency_ms;
     assertEquals([p50, p95, max], expected);
   }
+  const all = (await stats(dir.path("x.jsonl"))).out;
+  assert(/\nid\n {2}20 different values\n/.test(all), all);
+  // Aligned in cells of the terminal: these characters take two.
+  assert(/\nlang\n {2}en {17} +19 {3}95\.0%\n {2}日本語 {13} +1 {4}5\.0%\n/.test(all), all);
   const { out } = await stats(dir.path("x.jsonl"), "--where", "latency_ms < 0");
   assert(out.includes("Latency              p50 0.0 ms · p95 0.0 ms · max 0.0 ms"), out);
 });

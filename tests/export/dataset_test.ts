@@ -48,6 +48,7 @@ Deno.test("a dataset has Parquet for each split, a card with its origin, and an 
       `${rows - validationRows} rows for training, ${validationRows} for validation`,
       "Teacher: `qwen3` (100 rows)",
       'Parameters: `{"temperature":0.6}`',
+      "Answered on 1970-01-01.",
       "100,000 in answers, 400 of these for reasoning",
       "duplicates left out; 20 % for validation",
       "by Retort 0.1.0",
