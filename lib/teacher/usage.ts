@@ -26,7 +26,8 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   if (promptTokens === undefined && completionTokens === undefined) return null;
   const completionDetails = asObject(usage.completion_tokens_details) ??
     asObject(usage.output_tokens_details);
-  const promptDetails = asObject(usage.prompt_tokens_details);
+  const promptDetails = asObject(usage.prompt_tokens_details) ??
+    asObject(usage.input_tokens_details);
   const cacheReads = asCount(usage.cache_read_input_tokens) ?? asCount(usage.cacheReadInputTokens);
   const cacheWrites = asCount(usage.cache_creation_input_tokens) ??
     asCount(usage.cacheWriteInputTokens);

@@ -54,6 +54,9 @@ Deno.test("readUsage() recognizes other names of the counts", () => {
   assertEquals(counted({ ...read, output_tokens: 1 }), [100, 1, 0]);
   const details = { output_tokens_details: { reasoning_tokens: 4 } };
   assertEquals(counted({ ...COUNTS, ...details }), [20, 198, 4]);
+  const named = { input_tokens: 7, output_tokens: 11, input_tokens_details: { cached_tokens: 3 } };
+  assertEquals(counted(named), [7, 11, 0]);
+  assertEquals(readUsage(named)?.cachedTokens, 3);
 });
 
 Deno.test("readUsage() reads what an answer costs, as each API says it", () => {
