@@ -65,8 +65,7 @@ export class Progress {
     this.#forecast = new Forecast(options.concurrency, null, this.#options.now());
   }
 
-  /** Starts the clock of the run: the first row can be sent. `skipped` rows are already finished. A
-   * retry sends only some of the others, `toSend`. */
+  /** Starts the clock: rows can be sent. A retry sends `toSend` of those that are not `skipped`. */
   start(counts: { total: number | null; skipped: number; toSend?: number }): void {
     const nowMs = this.#options.now();
     this.#startMs = nowMs;
@@ -270,7 +269,8 @@ export class Progress {
   }
 
   #elapsedMs(nowMs: number): number {
-    return this.#startMs === undefined ? 0 : (this.#endMs ?? nowMs) - this.#startMs;
+    if (this.#startMs === undefined) return 0;
+    return Math.round(((this.#endMs ?? nowMs) - this.#startMs) * 1000) / 1000;
   }
 }
 

@@ -8,6 +8,7 @@ import type { ParsedRow } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import type { RunContext } from "./context.ts";
 import type { Findings } from "./findings.ts";
+import type { RunOptions } from "./options.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 import { estimateOf, startNotices } from "./start_notices.ts";
 import { sumOf } from "../figures.ts";
@@ -55,8 +56,9 @@ export function previewOf(
   context: Pick<RunContext, "generator" | "prepared">,
   inputs: readonly string[],
   findings: readonly Findings[],
+  options: Pick<RunOptions, "retry" | "uids">,
 ): Preview {
-  const { info, warnings } = startNotices(context, inputs, findings);
+  const { info, warnings } = startNotices(context, inputs, findings, options);
   const { promptTokens, completionTokens, costUsd } = estimateOf(context, findings);
   return {
     total: sumOf(findings, ({ total }) => total),

@@ -101,7 +101,7 @@ export class Run {
     });
     this.#refuseProblems();
     const { previewOf } = await import("./preview.ts");
-    return previewOf(this.#context, this.#jobs.inputs, this.#jobs.findings);
+    return previewOf(this.#context, this.#jobs.inputs, this.#jobs.findings, this.#options);
   }
 
   /** If an input cannot be read, throws the problems of all. */
@@ -230,7 +230,7 @@ export class Run {
   #announce(): void {
     const { generator, progress } = this.#context;
     const { inputs, findings } = this.#jobs;
-    const { info, warnings } = startNotices(this.#context, inputs, findings);
+    const { info, warnings } = startNotices(this.#context, inputs, findings, this.#options);
     const { missing } = this.#selection;
     if (missing.length > 0) this.#notices.add("warning", missingUidsMessage(missing));
     for (const notice of info) this.#notices.add("info", notice);

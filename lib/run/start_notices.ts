@@ -10,6 +10,7 @@ import { formatCount, formatCountOf, formatRoughUsd, sumOf } from "../figures.ts
 import { describeEstimate, type Estimate, estimate } from "../prices/mod.ts";
 import type { RunContext } from "./context.ts";
 import { type Findings, MODELS_SHOWN } from "./findings.ts";
+import type { RunOptions } from "./options.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 
 /** Notices, one sentence each. */
@@ -42,6 +43,7 @@ export function startNotices(
   context: Pick<RunContext, "generator" | "prepared">,
   inputs: readonly string[],
   findings: readonly Findings[],
+  options: Pick<RunOptions, "retry" | "uids">,
 ): StartNotices {
   const { generator, prepared } = context;
   const cost = describeEstimate(estimateOf(context, findings), prepared.budget.maxCostUsd);
@@ -50,7 +52,7 @@ export function startNotices(
       ...describeInput(inputs, findings),
       ...generator.notices,
       ...prepared.notes,
-      ...leftOutNotes(findings),
+      ...retryNotes(findings, options),
       ...reaskedNotes(context, findings),
       ...cost.info,
     ],
@@ -58,14 +60,20 @@ export function startNotices(
   };
 }
 
-/** A notice about rows that are neither finished nor sent, which only a retry has. */
-function leftOutNotes(findings: readonly Findings[]): string[] {
+/** Notices of a retry: that it has no row to send, and how many pending rows it leaves out. */
+function retryNotes(
+  findings: readonly Findings[],
+  { retry, uids }: Pick<RunOptions, "retry" | "uids">,
+): string[] {
+  const isEmpty = Boolean(retry) && findings.every(({ plan }) => plan.toAsk === 0);
+  const among = Array.isArray(retry) || uids !== undefined ? " among those chosen" : "";
+  const notes = isEmpty ? [`There is no failed row to retry${among}`] : [];
   const count = sumOf(findings, ({ total, finished, plan }) => total - finished - plan.toAsk);
-  if (count <= 0) return [];
+  if (count <= 0) return notes;
   const areLeftOut = `${formatCountOf(count, "pending row")} ${
     count === 1 ? "is" : "are"
   } left out`;
-  return [`${areLeftOut}: a retry sends failed rows only, a run without it the others`];
+  return [...notes, `${areLeftOut}: a retry sends failed rows only, a run without it the others`];
 }
 
 /** Notices about answered rows that the user has chosen: sent again, or left as they are. */

@@ -163,10 +163,9 @@ Deno.test("retry with types sends only the failures of these types, and no pendi
     return { code: result.code, asked };
   };
   assertEquals(await askedBy("--retry=timeout"), { code: 3, asked: [] });
-  assertStringIncludes(
-    (await distill(server, ["retry", ...args, "--retry=timeout"])).stderr,
-    "2 pending rows are left out: a retry sends failed rows only",
-  );
+  const { stderr } = await distill(server, ["retry", ...args, "--retry=timeout"]);
+  assertStringIncludes(stderr, "There is no failed row to retry among those chosen");
+  assertStringIncludes(stderr, "2 pending rows are left out: a retry sends failed rows only");
   assertEquals(await askedBy("--retry=truncated"), { code: 3, asked: ["prompt 4", "prompt 5"] });
   assertEquals(await askedBy("--retry=timeout,422"), { code: 3, asked: ["prompt 2", "prompt 3"] });
   // The rows that were never sent are pending, not finished.
@@ -178,5 +177,6 @@ Deno.test("retry with types sends only the failures of these types, and no pendi
   assertExit(await distill(server, args), 0);
   const last = server.requests.slice(-2).map(({ prompt }) => prompt);
   assertEquals(last.toSorted(), ["prompt 8", "prompt 9"]);
+  assert(/no failed row to retry$/m.test((await distill(server, ["retry", ...args])).stderr));
   await assertVerified(dir, "in.jsonl", "out/");
 });

@@ -68,6 +68,8 @@ Deno.test("Progress counts events into a snapshot", () => {
     }],
   });
   assertEquals(event_loop_lag_ms, { p50: 0.1, p99: 0.1, max: 0.1 });
+  clock.nowMs += 0.6293129;
+  assertEquals(progress.snapshot().elapsed_ms, 2000.629);
   progress.stop();
 });
 
