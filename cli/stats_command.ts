@@ -170,7 +170,7 @@ function textOf({ files }: IndexStatus, statistics: DataStatistics): string {
   }
   if (lines.at(-1) === "Flags") lines.push(row("  none", ""));
   const facets = statistics.facets.filter((facet) => !isCountedApart(facet));
-  for (const facet of facets) lines.push("", ...facetLines(facet, rows.total));
+  lines.push(...alignedRows(facets.flatMap((facet) => facetRows(facet, rows.total))));
   return `${lines.join("\n")}\n`;
 }
 
@@ -178,7 +178,9 @@ function row(name: string, text: string, width = NAME_WIDTH): string {
   return `${name}${" ".repeat(Math.max(0, width - stringWidth(name)))} ${text}`.trimEnd();
 }
 
-function alignedRows(rows: readonly (readonly [name: string, text: string])[]): string[] {
+type Row = readonly [name: string, text: string];
+
+function alignedRows(rows: readonly Row[]): string[] {
   const longest = Math.max(NAME_WIDTH, ...rows.map(([name]) => stringWidth(name)));
   return rows.map(([name, text]) => row(name, text, Math.min(MAX_NAME_WIDTH, longest)));
 }
@@ -230,20 +232,21 @@ function sparkline({ title, bins, most }: Histogram): string[] {
 /** The maximum number of values that are listed for a field. */
 const MAX_VALUES = 10;
 
-function facetLines({ title, values, more }: Facet, total: number): string[] {
+function facetRows({ title, values, more }: Facet, total: number): Row[] {
   const shown = values.slice(0, MAX_VALUES);
   const hiddenCount = values.length - shown.length + more;
   // As of ids: a part of them, each with the same count, would tell nothing.
   if (hiddenCount > 0 && values.every(({ count }) => count === 1)) {
-    return [title, `  ${formatCount(values.length + more)} different values`];
+    return [["", ""], [title, ""], [`  ${formatCount(values.length + more)} different values`, ""]];
   }
   return [
-    title,
-    ...alignedRows(shown.map(({ value, count }) => [
+    ["", ""],
+    [title, ""],
+    ...shown.map(({ value, count }): Row => [
       `  ${printable(value === "" || value === null ? "(none)" : String(value))}`,
       share(count, total),
-    ])),
-    ...(hiddenCount > 0 ? [`  … and ${formatCount(hiddenCount)} more`] : []),
+    ]),
+    ...(hiddenCount > 0 ? [[`  … and ${formatCount(hiddenCount)} more`, ""] as const] : []),
   ];
 }
 
