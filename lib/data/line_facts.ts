@@ -180,7 +180,7 @@ function failureFacts(line: JsonObject, hints: RunHints): LineFacts {
     promptTokens: countOf(partial.prompt_tokens),
     completionTokens: countOf(partial.completion_tokens),
     reasoningTokens: countOf(partial.reasoning_tokens),
-    cachedTokens: 0,
+    cachedTokens: countOf(partial.cached_tokens),
     attempts: countOf(error.attempts),
     latencyMs: countOf(distill.latency_ms),
     costUsd: costOf(distill.cost_usd),

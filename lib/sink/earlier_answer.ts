@@ -121,6 +121,7 @@ function rejectedOf({ error, partial }: PendingLine): RejectedAnswer | undefined
       promptTokens: countOf(partial.prompt_tokens),
       completionTokens: countOf(partial.completion_tokens),
       reasoningTokens: countOf(partial.reasoning_tokens),
+      cachedTokens: countOf(partial.cached_tokens),
     },
     model: asText(partial.model_returned),
     toolCalls: Array.isArray(partial.tool_calls) ? partial.tool_calls : undefined,

@@ -242,6 +242,7 @@ function partialOf(completion: Completion): string {
     prompt_tokens: wholeNumber(usage?.promptTokens),
     completion_tokens: wholeNumber(usage?.completionTokens),
     reasoning_tokens: wholeNumber(usage?.reasoningTokens),
+    cached_tokens: wholeNumber(usage?.cachedTokens),
     model_returned: completion.model ?? "",
     tool_calls: toolCalls !== undefined && toolCalls.length > 0
       ? withDeepAsText(toolCalls)

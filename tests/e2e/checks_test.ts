@@ -217,8 +217,9 @@ Deno.test("the reasons of wasted answers are counted separately: truncated, filt
 
 Deno.test("an answer that was not checked when its run ended is checked by the next one, and not paid for again", async () => {
   await using dir = await tempDir();
+  const usage = { prompt_tokens_details: { cached_tokens: 3 } };
   await using server = serveLedger(({ prompt, n }) =>
-    Response.json(chatAnswer(n > 2 ? "good" : prompt))
+    Response.json(chatAnswer(n > 2 ? "good" : prompt, { usage }))
   );
   const rows = [{ id: "a", prompt: "good" }, { id: "b", prompt: "bad" }];
   const options = { rows, resample: 1, carefulStart: false };
@@ -247,7 +248,9 @@ Deno.test("an answer that was not checked when its run ended is checked by the n
   assertEquals([summary.succeeded, summary.failed, server.posts], [2, 0, 3]);
   const { attempts, failedAttempts, unknownAttempts } = summary;
   assertEquals([attempts, failedAttempts, unknownAttempts], [1, 0, 0]);
-  assertEquals((await dir.rows("out/in.jsonl")).map(({ uid }) => uid).toSorted(), ["a", "b"]);
+  const results = await dir.rows("out/in.jsonl");
+  assertEquals(results.map(({ uid }) => uid).toSorted(), ["a", "b"]);
+  assertEquals(results.map(({ distill }) => distill.cached_tokens), [3, 3]);
 });
 
 Deno.test("an answer with raw fields that was not checked is requested again, since no file holds them", async () => {

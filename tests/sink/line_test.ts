@@ -152,7 +152,7 @@ Deno.test("failureLine() keeps an answer that was paid for", () => {
     response: "half",
     reasoning: "hm",
     finishReason: "length",
-    usage: { promptTokens: 1, completionTokens: 2, reasoningTokens: 1 },
+    usage: { promptTokens: 5, completionTokens: 2, reasoningTokens: 1, cachedTokens: 4 },
     toolCalls: [{ id: "c" }],
   });
   const line = failureLine(failureOf(rowOf("{}"), { completion }), FORMAT);
@@ -160,9 +160,10 @@ Deno.test("failureLine() keeps an answer that was paid for", () => {
     response: "half",
     reasoning: "hm",
     finish_reason: "length",
-    prompt_tokens: 1,
+    prompt_tokens: 5,
     completion_tokens: 2,
     reasoning_tokens: 1,
+    cached_tokens: 4,
     model_returned: "m-1",
     tool_calls: [{ id: "c" }],
   });
