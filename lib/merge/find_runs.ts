@@ -177,8 +177,11 @@ function runFileStems(names: ReadonlySet<string>): string[] {
 async function resultsStems(folder: string, names: ReadonlySet<string>): Promise<string[]> {
   const stems = new Set<string>();
   for (const file of names) {
-    const [, stem, extension] = /^([^.].*)\.(jsonl|ndjson)$/.exec(file) ?? [];
-    if (stem === undefined || isCompanion(stem, names)) continue;
+    const [, named, extension] = /^([^.].*)\.(jsonl|ndjson)$/.exec(file) ?? [];
+    // The rescued lines may be all that there is of the results.
+    const stem = named?.replace(/\.rescued-\d+$/, "");
+    if (stem === undefined || stems.has(stem) || isCompanion(stem, names)) continue;
+    if (stem !== named && !(await holdsOwnLines(`${folder}/${file}`, "results"))) continue;
     // A file that ends in .ndjson is usually an input.
     if (extension === "jsonl" || await holdsOwnLines(`${folder}/${file}`, "results")) {
       stems.add(stem);
@@ -204,7 +207,8 @@ async function refuseWithoutRunFile(folder: string, names: ReadonlySet<string>):
 function isCompanion(stem: string, names: ReadonlySet<string>): boolean {
   if (/\.(outdated|duplicates|rescued-\d+)$/.test(stem)) return true;
   const parent = /^(.*)_error$/.exec(stem)?.[1];
-  return parent !== undefined && (names.has(`${parent}.jsonl`) || names.has(`${parent}.ndjson`));
+  if (parent === undefined) return false;
+  return ["jsonl", "ndjson", "run.json"].some((extension) => names.has(`${parent}.${extension}`));
 }
 
 /** Throws if results exist only as a compressed copy: a join would leave them out unnoticed. */

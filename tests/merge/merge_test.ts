@@ -103,6 +103,16 @@ for (const names of [["in/a.jsonl", "in/b.json"], ["in"], ["in/*"]]) {
   });
 }
 
+Deno.test("a join takes in the rescued lines of results that are gone", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 5));
+  await runShard(input, dir.path("out/"), { refused: ["p3"] });
+  await Deno.rename(dir.path("out/in.jsonl"), dir.path("out/in.rescued-1.jsonl"));
+  const output = dir.path("all/in.jsonl");
+  const report = await mergeRuns({ outputs: dir.path("out"), output, proof: false });
+  assertEquals([report.runs, report.succeeded, report.failed], [1, 4, 1]);
+});
+
 Deno.test("several inputs are not added to the results of a run over another one", async () => {
   await using dir = await tempDir();
   const [a, b, c] = await Promise.all(
