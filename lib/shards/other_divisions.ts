@@ -6,18 +6,26 @@
  */
 
 import { dirname } from "../deps/std_path.ts";
-import { LockedError, UsageError } from "../errors.ts";
-import { exists, hasContent, namesIn } from "../files.ts";
-import { holdsOwnLines } from "../line_blocks.ts";
+import { UsageError } from "../errors.ts";
+import { hasContent, namesIn } from "../files.ts";
 import { OWN_FOLDER, splitPath, stemOf } from "../paths.ts";
 import { shellWord } from "../printable.ts";
 import { commandText } from "../shell.ts";
-import { requireUnlocked } from "../sink/mod.ts";
 import { DividedInputs } from "./divided_inputs.ts";
+import {
+  isLocked,
+  MOVED_FOLDER,
+  movedResultsOf,
+  ownResultsIn,
+  rescuedIn,
+} from "./earlier_results.ts";
 import { parsePlanName, readPlan } from "./plan_file.ts";
 
-/** Matches the results of a shard; captures its output's name and the number of shards. */
-const SHARD_RESULTS_NAME = /^(.*)-\d{5,}-of-(\d{5,})\.jsonl$/;
+/**
+ * Matches the results of a shard, or its rescued lines; captures its output's name and the number of
+ * shards.
+ */
+const SHARD_RESULTS_NAME = /^(.*)-\d{5,}-of-(\d{5,})(?:\.rescued-\d+)?\.jsonl$/;
 
 /** Shards or a run over whole files have answered rows that another division would send again. */
 export class OtherDivisionError extends UsageError {}
@@ -68,7 +76,8 @@ async function divisionsWithoutBorders(
     if (outputName !== name || lost.has(count)) continue;
     if (pinned.some((division) => division.stem === stem && division.count === count)) continue;
     // Datasets have files of such names, too, which may be inputs of other runs.
-    const isShard = await isShardOf(`${stemOf(`${start}${file}`)}.run.json`, count);
+    const shard = stemOf(file).replace(/\.rescued-\d+$/, "");
+    const isShard = await isShardOf(`${start}${shard}.run.json`, count);
     if (isShard) lost.set(count, { path: "", stem, count });
   }
   return [...lost.values()];
@@ -89,17 +98,20 @@ export async function refuseOtherDivisions(
   count: number,
 ): Promise<void> {
   const divisions = await divisionsBeside(stem);
-  const whole = await ownResultsIn(wholeResults);
+  const whole = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults);
   const isOwn = (division: Division) => division.stem === stem && division.count === count;
   if (!divisions.some(isOwn)) divisions.push(...await divisionsWithoutBorders(stem, divisions));
   // If its borders are lost, they are made again, and are the same as long as the input is.
   const own = divisions.find(isOwn);
   const others = divisions.filter((division) => division !== own);
-  if (whole === undefined && others.length === 0) return;
+  const moved = whole === undefined ? await movedResultsOf(wholeResults) : undefined;
+  if (whole === undefined && moved === undefined && others.length === 0) return;
   if (own !== undefined && await firstAnswers(own) !== undefined) return;
   const begun = await BegunDivisions.read(others, { isNamed });
   const answers = await begun.find(stem, files);
-  if (answers !== undefined) throw refused(`"${stem}.jsonl" in ${count} shards`, answers);
+  const what = `"${stem}.jsonl" in ${count} shards`;
+  if (answers !== undefined) throw await refused(what, answers);
+  if (moved !== undefined) throw refusedMoved(what, moved);
   if (whole === undefined) return;
   const needsName = whole === `${stem}.jsonl` || whole.endsWith(".ndjson");
   const place = needsName ? ` and with -o ${shellWord(whole)}` : "";
@@ -122,14 +134,25 @@ export async function refuseShards(
   const merged = await ownResultsIn(wholeResults.filter((path) => !own.has(path)));
   const divisions = await divisionsBeside(stem);
   divisions.push(...await divisionsWithoutBorders(stem, divisions));
-  if (merged === undefined && divisions.length === 0) return;
+  const hasMoved = (await namesIn(`${splitPath(stem).start}${MOVED_FOLDER}`)).length > 0;
+  if (merged === undefined && divisions.length === 0 && !hasMoved) return;
   const begun = await BegunDivisions.read(divisions, { isNamed });
   for (const { files, results } of runs) {
     if (await hasContent(results)) continue;
     if (merged !== undefined) throw refusedMerged(results, merged);
     const answers = await begun.find(stemOf(results), files);
-    if (answers !== undefined) throw refused(`"${results}" without --shard`, answers);
+    if (answers !== undefined) throw await refused(`"${results}" without --shard`, answers);
+    const moved = await movedResultsOf([results]);
+    if (moved !== undefined) throw refusedMoved(`"${results}"`, moved);
   }
+}
+
+function refusedMoved(what: string, moved: string): OtherDivisionError {
+  return new OtherDivisionError(
+    `Cannot run ${what}: a merge has moved its answers to "${moved}", and they would be paid for ` +
+      "again. Continue the merged results with -o and their name, move the files back, or name " +
+      "another output",
+  );
 }
 
 function refusedMerged(results: string, merged: string): OtherDivisionError {
@@ -183,7 +206,7 @@ class BegunDivisions {
 /** The first results of a division that hold answers, or soon will. A merge may have moved them. */
 async function firstAnswers(division: Division): Promise<Answers | undefined> {
   const { start, name } = splitPath(division.stem);
-  for (const place of [start, `${start}${OWN_FOLDER}/shards/`]) {
+  for (const place of [start, `${start}${MOVED_FOLDER}`]) {
     for (const file of await namesIn(place || ".")) {
       const [, outputName, digits] = SHARD_RESULTS_NAME.exec(file) ?? [];
       if (outputName !== name || Number(digits) !== division.count) continue;
@@ -195,27 +218,10 @@ async function firstAnswers(division: Division): Promise<Answers | undefined> {
   return undefined;
 }
 
-/** Whether a run is writing to results. */
-async function isLocked(results: string): Promise<boolean> {
-  try {
-    await requireUnlocked(results);
-    return false;
-  } catch (error) {
-    if (error instanceof LockedError) return true;
-    throw error;
-  }
-}
-
-/** The first of these files that Retort has written results to, or is writing to. */
-async function ownResultsIn(paths: readonly string[]): Promise<string | undefined> {
-  const areThere = await Promise.all(paths.map(exists));
-  for (const path of paths.filter((_, i) => areThere[i])) {
-    if (await isLocked(path) || await holdsOwnLines(path, "results")) return path;
-  }
-  return undefined;
-}
-
-function refused(what: string, { division, path, isRunning }: Answers): OtherDivisionError {
+async function refused(
+  what: string,
+  { division, path, isRunning }: Answers,
+): Promise<OtherDivisionError> {
   if (isRunning) {
     return new OtherDivisionError(
       `Cannot run ${what}: a run is writing to "${path}", one of ${division.count} shards, whose rows ` +
@@ -225,12 +231,22 @@ function refused(what: string, { division, path, isRunning }: Answers): OtherDiv
   }
   return new OtherDivisionError(
     `Cannot run ${what}: "${path}" and others hold answers of ${division.count} shards, which would be ` +
-      `paid for again. ` +
-      `Continue those shards with the inputs that they were given. To send all rows ` +
-      `again, name another output folder. To continue without --shard, ${
-        mergeAdvice(division, "--partial")
-      }`,
+      "paid for again. Continue those shards with the inputs that they were given. To send all rows " +
+      `again, name another output folder. To continue without --shard, ${await wayOut(
+        division,
+        path,
+      )}`,
   );
+}
+
+/** A merge that has moved the shards may have been continued: its answers are in no shard. */
+async function wayOut(division: Division, path: string): Promise<string> {
+  const merged = `${division.stem}.jsonl`, isMoved = path.includes(MOVED_FOLDER);
+  if (isMoved && await hasContent(merged)) {
+    return `run the inputs of those shards with -o ${shellWord(merged)}`;
+  }
+  const unlessMoved = isMoved ? "run their inputs with -o and the merged results, or " : "";
+  return `${unlessMoved}${mergeAdvice(division, "--partial")}`;
 }
 
 /** How to continue without `--shard` from the answers of a division. */

@@ -380,6 +380,54 @@ Deno.test("the merged answers to a folder are not paid for again by its files or
   assertEquals((await runShard(input, output, {})).asked, []);
 });
 
+Deno.test("answers that a merge has moved away are not paid for again, nor those of a run that continued it", async () => {
+  await using dir = await tempDir();
+  const inputs = [
+    await dir.write("a.jsonl", prompts(0, 5)),
+    await dir.write("b.jsonl", prompts(5, 10)),
+  ];
+  const output = dir.path("out/"), shard = { index: 0, count: 3 };
+  await runShard(inputs, output, {});
+  await mergeRuns({ outputs: output, output: dir.path("out/all.jsonl"), tidy: true });
+  for (const input of [inputs, inputs[0]]) {
+    for (const options of [{}, { shard }]) {
+      const again = () => runShard(input, output, options);
+      await assertRejects(again, UsageError, "a merge has moved its answers");
+    }
+  }
+  const more = await dir.write("c.jsonl", prompts(10, 12));
+  assertEquals((await runShard(more, output, {})).asked.length, 2);
+  // The merge of the first rows is continued. The shards lack the answers of the others.
+  const input = await dir.write("x.jsonl", prompts(20, 40)), merged = dir.path("some/x.jsonl");
+  await runShards(input, dir.path("some/"), 2, { limit: 15 });
+  await mergeRuns({ outputs: merged, output: merged, tidy: true, limit: 15 });
+  assertEquals((await runShard(input, merged, {})).asked.length, 5);
+  const again = () => runShard(input, dir.path("some/"), { shard });
+  const { message } = await assertRejects(again, UsageError, "hold answers of 2 shards");
+  assertStringIncludes(message, `run the inputs of those shards with -o ${merged}`);
+  assertEquals(message.includes("retort merge"), false);
+});
+
+Deno.test("rescued lines without their results count as answers", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10));
+  const first = { shard: { index: 0, count: 2 } }, other = { shard: { index: 0, count: 3 } };
+  await runShard(input, dir.path("out/"), first);
+  const shard = dir.path("out/in-00000-of-00002");
+  await Deno.rename(`${shard}.jsonl`, `${shard}.rescued-1.jsonl`);
+  for (const options of [{}, other]) {
+    const again = () => runShard(input, dir.path("out/"), options);
+    await assertRejects(again, UsageError, "hold answers of 2 shards");
+  }
+  assertEquals((await runShard(input, dir.path("out/"), first)).asked, []);
+  const whole = dir.path("all/in");
+  await runShard(input, dir.path("all/"), {});
+  await Deno.rename(`${whole}.jsonl`, `${whole}.rescued-1.jsonl`);
+  const again = () => runShard(input, dir.path("all/"), other);
+  await assertRejects(again, UsageError, "holds answers of a run without --shard");
+  assertEquals((await runShard(input, dir.path("all/"), {})).asked, []);
+});
+
 Deno.test("rows that another division is sending, or has sent before its borders were lost, are not paid for twice", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out/");
