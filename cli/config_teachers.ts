@@ -9,11 +9,14 @@ import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
 import { type EndpointName, ENDPOINTS } from "../lib/teacher/mod.ts";
 import { type Block, blockOf, type Fail, isKeyName, refuseKey, shownValue } from "./config_yaml.ts";
 import { parseThinkTags, THINK_TAGS_RULE } from "./settings.ts";
+import { suggestion } from "./words.ts";
 
 /** Which values a field accepts. */
 interface Rule {
   /** The end of the error `… must be`. */
   readonly expected: string;
+  /** The valid values, if they are a fixed list. */
+  readonly words?: readonly string[];
   readonly accepts: (value: unknown) => boolean;
 }
 
@@ -33,6 +36,7 @@ const CONCURRENCY: Rule = {
 
 const ENDPOINT: Rule = {
   expected: `one of ${ENDPOINTS.join(", ")}`,
+  words: ENDPOINTS,
   accepts: (value) => ENDPOINTS.some((endpoint) => endpoint === value),
 };
 const THINK_TAGS: Rule = {
@@ -90,12 +94,12 @@ function readTeacher(block: Block, fail: Fail): TeacherSpec {
       );
     }
     if (value === null) continue;
-    const [property, { expected, accepts }] = field;
+    const [property, { expected, words = [], accepts }] = field;
     if (!accepts(value)) {
       const current = MAY_BE_SECRET.test(name) ? shownValue(value) : JSON.stringify(value);
       // Header fields may hold secrets.
       const shown = name === "headers" ? "" : `: current value is ${current}`;
-      fail(`${key} must be ${expected}${shown}`);
+      fail(`${key} must be ${expected}${shown}${suggestion(String(value), words)}`);
     }
     spec[property] = value;
   }

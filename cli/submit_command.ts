@@ -16,6 +16,7 @@ import { flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
+import { suggestion } from "./words.ts";
 import { jobNameOf } from "./submit_status.ts";
 import { holdsSecret } from "../lib/teacher/mod.ts";
 import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
@@ -45,7 +46,8 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
     default: {
       const word = action === undefined ? "nothing" : JSON.stringify(action);
       throw new UsageError(
-        `Cannot submit ${word}: the first word must be slurm, kubernetes, status or cancel`,
+        `Cannot submit ${word}: the first word must be slurm, kubernetes, status or cancel` +
+          suggestion(action ?? "", ["slurm", "kubernetes", "status", "cancel"]),
       );
     }
   }

@@ -57,6 +57,10 @@ for (
     ['teachers: [{base_url: ""}]', 'teacher 1: base_url must be a text: current value is ""'],
     ["teachers: [{weight: 0}]", "teacher 1: weight must be a number above 0: current value is 0"],
     ["teachers: [{rpm: many}]", 'teacher 1: rpm must be a number above 0: current value is "many"'],
+    [
+      "teachers: [{endpoint: respnses}]",
+      'responses: current value is "respnses". Did you mean "responses"?',
+    ],
     ['teachers: [{think_tags: "<a>"}]', "teacher 1: think_tags must be an opening and a closing"],
     ["teachers: [{tpm: .inf}]", "teacher 1: tpm must be a number above 0"],
     ["teachers: [{max_concurrency: 1.5}]", "max_concurrency must be a whole number, between 1 and"],

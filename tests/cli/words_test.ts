@@ -51,6 +51,7 @@ Deno.test("a command that is mistyped or in the wrong place is reported", async 
     [["check", "a.jsonl"], '"verify" checks an output, --dry-run an input'],
     [["help", "exprot"], 'Cannot show help for "exprot": the commands are run, retry,'],
     [["help", "exprot"], 'Did you mean "export"?'],
+    [["submit", "slrum"], 'status or cancel. Did you mean "slurm"?'],
     [["help", "export", "run"], 'Cannot show help for "export run"'],
     [["-o", "out/", "retry", "a.jsonl"], 'The command "retry" must be the first word'],
   ];
