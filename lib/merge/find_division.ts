@@ -8,6 +8,7 @@ import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { isFolder, namesIn } from "../files.ts";
 import { OWN_FOLDER, stemOf, withoutSeparator } from "../paths.ts";
+import { inputFilesOf, readRunFile } from "../run/mod.ts";
 import { parsePlanName, readPlan, type ShardPlan } from "../shards/mod.ts";
 import { shellWord } from "../printable.ts";
 
@@ -37,7 +38,10 @@ export async function findDivision(
   if (awaitsRuns) throw ambiguous(output, pinned);
   const begun: PinnedDivision[] = [];
   for (const division of pinned) if (await hasBegun(division)) begun.push(division);
-  if (begun.length === 1) return begun[0];
+  if (begun.length === 1) {
+    await refuseOtherRuns(output, begun[0]);
+    return begun[0];
+  }
   if (begun.length > 1) throw ambiguous(output, begun);
   // No shard has started. Other runs are merged instead; without any, the merge names the missing
   // shards.
@@ -93,6 +97,28 @@ async function hasBegun({ plan: { shards }, stem }: PinnedDivision): Promise<boo
     if ((await namesIn(folder)).some(isOfShard)) return true;
   }
   return false;
+}
+
+/** Throws if a folder holds runs over other inputs, too, which the merge of a division leaves out. */
+async function refuseOtherRuns(output: string, { plan, stem }: PinnedDivision): Promise<void> {
+  const { folder, name } = await folderAndName(output);
+  if (name !== undefined) return;
+  const ownName = basename(stem);
+  const ownInputs = new Set(plan.inputs.map(({ path }) => basename(path)));
+  for (const file of await namesIn(folder)) {
+    const [, other] = /^(.*)\.run\.json$/.exec(file) ?? [];
+    if (other === undefined || other.replace(/-\d{5,}-of-\d{5,}$/, "") === ownName) continue;
+    const run = await readRunFile(`${folder}/${file}`);
+    // The merge of these shards may be in their folder, and a run may have continued it.
+    if (run === undefined || run.merged !== undefined) continue;
+    if ((await inputFilesOf(run)).every((input) => ownInputs.has(basename(input)))) continue;
+    const [shards, otherPath] = [stem, `${dirname(stem)}/${other}`.replace(/^\.\//, "")]
+      .map((path) => shellWord(`${path}.jsonl`));
+    throw new UsageError(
+      `Cannot merge all of "${output}": it holds shards and other runs. Name what to merge instead: ` +
+        `${shards}, or several as in ${otherPath} ${shards}`,
+    );
+  }
 }
 
 async function holdsRuns(folder: string, name: string | undefined): Promise<boolean> {

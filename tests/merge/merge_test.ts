@@ -113,6 +113,28 @@ Deno.test("a join takes in the rescued lines of results that are gone", async ()
   assertEquals([report.runs, report.succeeded, report.failed], [1, 4, 1]);
 });
 
+Deno.test("a folder of shards and of a run over another input is not merged without that run", async () => {
+  await using dir = await tempDir();
+  const [a, b] = [
+    await dir.write("a.jsonl", prompts(0, 3)),
+    await dir.write("b.jsonl", prompts(3, 7)),
+  ];
+  const out = dir.path("out/"), all = dir.path("all/all.jsonl");
+  await runShards(b, out, 2);
+  const tidying = { outputs: out, output: dir.path("out/b.jsonl"), tidy: true };
+  assertEquals((await mergeRuns(tidying)).total, 4);
+  await runShard(b, dir.path("out/b.jsonl"), {});
+  assertEquals((await mergeRuns({ outputs: out, output: all })).total, 4);
+  await runShard(a, out, {});
+  for (const proof of [true, false]) {
+    const merging = () => mergeRuns({ outputs: out, output: all, proof, replace: true });
+    const { message } = await assertRejects(merging, UsageError, "shards and other runs");
+    assertStringIncludes(message, `${dir.path("out/a.jsonl")} ${dir.path("out/b.jsonl")}`);
+  }
+  const outputs = [dir.path("out/a.jsonl"), dir.path("out/b.jsonl")];
+  assertEquals((await mergeRuns({ outputs, output: all, replace: true })).total, 7);
+});
+
 Deno.test("several inputs are not added to the results of a run over another one", async () => {
   await using dir = await tempDir();
   const [a, b, c] = await Promise.all(
