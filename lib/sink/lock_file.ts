@@ -37,6 +37,8 @@ const SHARED_NOTE_BYTES = 192;
 export const HELD_ATTEMPTS = 3;
 /** The pause between two of these attempts. */
 export const HELD_PAUSE_MS = 30;
+/** Attempts to lock results, which many processes may be checking, the first one included. */
+const CHECKED_ATTEMPTS = 12;
 
 /** Opens a lock file, or creates it. An existing file may be the user's, and is not changed. */
 export async function openLockFile(path: string, mode?: number): Promise<Deno.FsFile> {
@@ -172,10 +174,13 @@ export async function lockOutput(
   return "its lock would keep others from reading it, as on SMB shares";
 }
 
-/** Takes a lock that `requireUnlocked` of another process may hold for a moment. */
+/**
+ * Takes a lock that `requireUnlocked` of other processes may hold for a moment each: of hundreds of
+ * shards that start at once, on a file server that takes milliseconds for a lock.
+ */
 async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   for (let attempt = 1; !(await file.tryLock(true)); attempt++) {
-    if (attempt === HELD_ATTEMPTS) return false;
+    if (attempt === CHECKED_ATTEMPTS) return false;
     await delay(HELD_PAUSE_MS);
   }
   return true;
