@@ -191,6 +191,9 @@ function slurmTime(totalSeconds: number): string {
 
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
 
+/** Not called: see `importWorker` in `lib/checks/worker_check.ts`. */
+export const importSignalWorker = (): Promise<unknown> => import("./signal_worker.ts");
+
 /**
  * How nodes start Retort: as an executable, or by Deno with V8's flags and the permissions of a
  * run. `--cached-only`, because nodes may have no way to download anything.

@@ -41,6 +41,18 @@ Deno.test("the executable has the workers, the permissions and the V8 flags of d
   assertEquals(args.at(-1), "cli.ts");
 });
 
+Deno.test("what Deno downloads for the program includes the workers of a run: nodes may be offline", async () => {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", "cli.ts"],
+    cwd: REPOSITORY,
+  }).output();
+  const { modules } = JSON.parse(new TextDecoder().decode(stdout));
+  const specifiers = modules.map(({ specifier }: { specifier: string }) => specifier);
+  for (const worker of ["cli/signal_worker.ts", "lib/checks/worker.ts"]) {
+    assert(specifiers.some((specifier: string) => specifier.endsWith(`/${worker}`)), worker);
+  }
+});
+
 Deno.test("documentation and commands name the V8 flags and the programs of deno task distill", async () => {
   const once = (name: string) => FLAGS.find((flag) => flag.startsWith(name))!;
   const pages = ["README.md"];

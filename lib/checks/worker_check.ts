@@ -60,6 +60,12 @@ interface Watch {
   elapsedMs: number;
 }
 
+/**
+ * Not called: with this import, Deno downloads the worker together with the program. Nodes of a
+ * cluster may have no network.
+ */
+export const importWorker = (): Promise<unknown> => import("./worker.ts");
+
 /** Queues answers and checks them in a worker. */
 export class WorkerCheck {
   readonly #options: WorkerCheckOptions;
