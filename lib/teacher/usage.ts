@@ -40,9 +40,8 @@ export function readUsage(value: unknown, model = ""): Usage | null {
     asCount(usage.cached_tokens) ?? cacheReads ?? 0;
   const reasoning = asCount(completionDetails?.reasoning_tokens) ??
     asCount(usage.reasoning_tokens);
-  const difference = (asCount(usage.total_tokens) ?? 0) - (promptTokens ?? 0) -
-    (completionTokens ?? 0);
-  const uncounted = uncountedReasoning(difference, reasoning, model);
+  const counted = (promptTokens ?? 0) + (completionTokens ?? 0);
+  const uncounted = uncountedReasoning(asCount(usage.total_tokens), counted, reasoning, model);
   const cacheWriteTokens = asCount(promptDetails?.cache_write_tokens) ??
     asCount(promptDetails?.cache_creation_tokens) ?? cacheWrites;
   const costUsd = statedCost(usage);
@@ -61,13 +60,15 @@ export function readUsage(value: unknown, model = ""): Usage | null {
  * The tokens of reasoning that only the total counts: Gemini, also behind gateways, bills them as
  * completion tokens.
  *
- * @param difference The total without the prompt and the completion.
+ * @param counted The tokens of the prompt and the completion.
  */
 function uncountedReasoning(
-  difference: number,
+  total: number | undefined,
+  counted: number,
   reasoning: number | undefined,
   model: string,
 ): number {
+  const difference = (total ?? 0) - counted;
   const isReasoning = difference > 0 && (difference === reasoning || /gemini/i.test(model));
   return isReasoning ? difference : 0;
 }
