@@ -158,7 +158,7 @@ function resultsOf(
 
 /** The calls in a `tool_calls`, which may be JSON text, in the API's form; none if it is empty. */
 function callsOf(value: unknown, place: string, reading: Reading) {
-  const list = typeof value === "string" && value.trim() !== "" ? parsed(value) : value || null;
+  const list = typeof value === "string" ? parsed(value.trim() || "null") : value || null;
   if (list === null) return [];
   // Without its calls, the row would be another prompt.
   if (!Array.isArray(list)) return mustBe(place, `a list of calls such as ${CALL}`, value);

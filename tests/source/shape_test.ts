@@ -112,6 +112,13 @@ Deno.test("parse() sends the trailing turn with continue_final_message", () => {
   ]);
 });
 
+Deno.test("parse() reads messages that may have tool calls, but have none", () => {
+  for (const calls of [null, [], "", "  ", "[]", "null"]) {
+    const messages = [user("q"), { ...assistant("a"), tool_calls: calls }, user("r")];
+    assertEquals(read({ messages }), ["messages", [user("q"), assistant("a"), user("r")]]);
+  }
+});
+
 Deno.test("parse() names the problem of a message", () => {
   const problems: [unknown, string][] = [
     [3, '"messages" must be an array of messages: current value is 3'],
