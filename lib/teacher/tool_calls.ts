@@ -168,13 +168,13 @@ export class ToolCallDeltas {
     if (this.#calls.length === 0) {
       return this.#legacy === undefined ? undefined : [legacyCall(this.#legacy)];
     }
-    return this.#calls.map(({ id, name, arguments: args = "{}", fields, functionFields }) => ({
+    return this.#calls.map(({ id, name, arguments: args, fields, functionFields }) => ({
       id,
       type: "function",
       ...fields,
-      ...name === "" && fields.custom !== undefined
+      ...asObject(fields.custom)?.name === name && !args
         ? {}
-        : { function: { name, ...functionFields, arguments: args } },
+        : { function: { name, ...functionFields, arguments: args ?? "{}" } },
     }));
   }
 
@@ -184,7 +184,8 @@ export class ToolCallDeltas {
     const { index, id, function: callee, custom, calleePlace, ...fields } = wrapped(object, place);
     const argsName = argumentsName(callee);
     const { name, [argsName]: args, ...functionFields } = callee;
-    const part = partOf(index, id, name, args, placeIn(calleePlace, argsName));
+    const givenName = asText(name) || asText(asObject(custom)?.name);
+    const part = partOf(index, id, givenName, args, placeIn(calleePlace, argsName));
     const previous = this.#callFor(part, position);
     // Some servers repeat a complete call at the end.
     if (previous !== undefined && isRepetition(previous, part)) return;

@@ -196,6 +196,16 @@ export const TOOL_CALLS: ServerGroup = {
         { id: "b", type: "function", function: { name: "g", arguments: "{}" } },
       ],
     }),
+    streamed("gateways to OpenAI", "two custom tools with one index", [
+      [{ index: 0, id: "a", type: "custom", custom: { name: "f", input: "1" } }],
+      [{ index: 0, id: "b", type: "custom", custom: { name: "g", input: "" } }],
+      [{ index: 0, custom: { input: "2" } }],
+    ], {
+      tool_calls: [
+        { id: "a", type: "custom", custom: { name: "f", input: "1" } },
+        { id: "b", type: "custom", custom: { name: "g", input: "2" } },
+      ],
+    }),
     streamed("gateways to Cohere", "`parameters` for `arguments`", [
       [part({ index: 0, id: "a" }, { name: "f", parameters: { x: 1 } })],
     ], expected({ args: '{"x":1}' })),
