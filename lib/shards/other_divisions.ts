@@ -242,7 +242,8 @@ async function refused(
 /** A merge that has moved the shards may have been continued: its answers are in no shard. */
 async function wayOut(division: Division, path: string): Promise<string> {
   const merged = `${division.stem}.jsonl`, isMoved = path.includes(MOVED_FOLDER);
-  if (isMoved && await hasContent(merged)) {
+  // The input of the shards may be in this folder, too.
+  if (isMoved && await ownResultsIn([merged]) !== undefined) {
     return `run the inputs of those shards with -o ${shellWord(merged)}`;
   }
   const unlessMoved = isMoved ? "run their inputs with -o and the merged results, or " : "";

@@ -408,6 +408,17 @@ Deno.test("answers that a merge has moved away are not paid for again, nor those
   assertEquals(message.includes("retort merge"), false);
 });
 
+Deno.test("the way out of moved shards does not name their input as the merged results", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("out/in.jsonl", prompts(0, 10)), output = dir.path("out/");
+  await runShards(input, output, 2);
+  await mergeRuns({ outputs: input, output: dir.path("out/all.jsonl"), tidy: true });
+  const again = () => runShard(input, output, { shard: { index: 0, count: 3 } });
+  const { message } = await assertRejects(again, UsageError, "hold answers of 2 shards");
+  assertEquals(message.includes(`-o ${input}`), false);
+  assertStringIncludes(message, "run their inputs with -o and the merged results");
+});
+
 Deno.test("rescued lines without their results count as answers", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10));
