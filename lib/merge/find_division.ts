@@ -34,8 +34,8 @@ export async function findDivision(
     if (shards !== undefined) await refuseOtherCount(output, shards);
     return undefined;
   }
-  if (pinned.length === 1 && (awaitsRuns || shards !== undefined)) return pinned[0];
-  if (awaitsRuns) throw ambiguous(output, pinned);
+  if (pinned.length === 1 && shards !== undefined) return pinned[0];
+  if (awaitsRuns && pinned.length > 1) throw ambiguous(output, pinned);
   const begun: PinnedDivision[] = [];
   for (const division of pinned) if (await hasBegun(division)) begun.push(division);
   if (begun.length === 1) {
@@ -43,6 +43,7 @@ export async function findDivision(
     return begun[0];
   }
   if (begun.length > 1) throw ambiguous(output, begun);
+  if (awaitsRuns) return pinned[0];
   // No shard has started. Other runs are merged instead; without any, the merge names the missing
   // shards.
   const { folder, name } = await folderAndName(output);

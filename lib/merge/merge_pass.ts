@@ -49,6 +49,7 @@ export class MergePass {
   surplus = 0;
   changed = 0;
   beyondLimit = 0;
+  failuresBeyondLimit = 0;
   clashCount = 0;
   readonly clashes: Clash[] = [];
   readonly problems: MergeProblem[] = [];
@@ -89,6 +90,7 @@ export class MergePass {
       await this.#read(run, input, lines, limit);
       this.surplus += await lines.takeSurplus(this.#output.results);
       if (limit < Infinity) this.beyondLimit += lines.orphans;
+      if (limit < Infinity) this.failuresBeyondLimit += lines.failuresLeft;
       this.#reportProblems(run, lines, this.pending - pendingBefore, limit === Infinity);
     } catch (error) {
       if (!(error instanceof DamagedFileError)) throw error;

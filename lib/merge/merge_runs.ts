@@ -207,7 +207,7 @@ async function mergeProven(
   const { problems } = report;
   const isDamaged = problems.some(({ kind }) => kind === "damaged");
   if (problems.length > 0 && (!partial || isDamaged)) return report;
-  if (tidy) refuseLeftOut(pass.beyondLimit);
+  if (tidy) refuseLeftOut(pass);
   if (!output.duplicates.isEmpty) await output.duplicates.commit();
   await output.failures.commit();
   await dropRecovered(files.failures, pass.recovered);

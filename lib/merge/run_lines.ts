@@ -155,6 +155,11 @@ export class RunLines implements Disposable {
     return this.#table.count(HAS_RESULT, SEEN);
   }
 
+  /** The number of final failures that were not taken. */
+  get failuresLeft(): number {
+    return this.#table.count(HAS_FAILURE, SEEN);
+  }
+
   [Symbol.dispose](): void {
     this.#stack.dispose();
   }

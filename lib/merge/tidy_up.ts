@@ -35,13 +35,16 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
   return `${target}/`;
 }
 
-/** Throws if runs hold results that `--limit` leaves out of the merge. */
-export function refuseLeftOut(count: number): void {
-  if (count === 0) return;
+/** Throws if runs hold results or failures that `--limit` leaves out of the merge. */
+export function refuseLeftOut(
+  { beyondLimit, failuresBeyondLimit }: { beyondLimit: number; failuresBeyondLimit: number },
+): void {
+  const counts = [[beyondLimit, "result"], [failuresBeyondLimit, "failure"]] as const;
+  const leftOut = counts.filter(([count]) => count > 0)
+    .map(([count, noun]) => formatCountOf(count, noun)).join(" and ");
+  if (leftOut === "") return;
   throw new UsageError(
-    `Cannot use --tidy with this --limit: ${
-      formatCountOf(count, "result")
-    } of later rows would be ` +
+    `Cannot use --tidy with this --limit: ${leftOut} of later rows would be ` +
       "moved away with the shards, and paid for again by the next run. Leave --limit out, or leave " +
       "--tidy out and name a file in another folder",
   );

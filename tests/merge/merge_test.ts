@@ -126,8 +126,8 @@ Deno.test("a folder of shards and of a run over another input is not merged with
   await runShard(b, dir.path("out/b.jsonl"), {});
   assertEquals((await mergeRuns({ outputs: out, output: all })).total, 4);
   await runShard(a, out, {});
-  for (const proof of [true, false]) {
-    const merging = () => mergeRuns({ outputs: out, output: all, proof, replace: true });
+  for (const how of [{}, { proof: false }, { waitMs: 1_000 }]) {
+    const merging = () => mergeRuns({ outputs: out, output: all, ...how, replace: true });
     const { message } = await assertRejects(merging, UsageError, "shards and other runs");
     assertStringIncludes(message, `${dir.path("out/a.jsonl")} ${dir.path("out/b.jsonl")}`);
   }
@@ -432,6 +432,18 @@ Deno.test("with --limit, results of surplus samples are kept, and those of later
   await assertRejects(() => mergeRuns({ ...tidying, limit: 8 }), UsageError, "8 results");
   assertEquals(await dir.exists("out/in.jsonl"), false);
   assertEquals((await mergeRuns(tidying)).succeeded, 12);
+});
+
+Deno.test("failures of rows beyond --limit are not moved away: the next run would send them again", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10));
+  await runShards(input, dir.path("out/"), 2, { refused: ["p8", "p9"] });
+  const options = { outputs: dir.path("out"), output: dir.path("out/in.jsonl"), tidy: true };
+  const merging = (limit: number) => mergeRuns({ ...options, limit });
+  await assertRejects(() => merging(8), UsageError, "limit: 2 failures of");
+  await assertRejects(() => merging(7), UsageError, "limit: 1 result and 2 failures of");
+  assertEquals((await merging(10)).failed, 2);
+  assertEquals((await runShard(input, options.output, {})).asked, []);
 });
 
 Deno.test("with --limit, shards of later rows need not have run, and those of uncounted rows are refused", async () => {
