@@ -53,6 +53,19 @@ Deno.test("what Deno downloads for the program includes the workers of a run: no
   }
 });
 
+Deno.test("users download only packages that lib/deps/ or a test imports, and no browser", async () => {
+  const { specifiers } = JSON.parse(await Deno.readTextFile(`${REPOSITORY}/deno.lock`));
+  const imported = new Set<string>();
+  for (const folder of ["lib/deps", "tests/faults/deps"]) {
+    for await (const { name, isFile } of Deno.readDir(`${REPOSITORY}/${folder}`)) {
+      if (!isFile) continue;
+      const text = await Deno.readTextFile(`${REPOSITORY}/${folder}/${name}`);
+      for (const [specifier] of text.matchAll(/npm:@?[^@"]+@[\d.]+/g)) imported.add(specifier);
+    }
+  }
+  assertEquals(Object.keys(specifiers).filter((specifier) => !imported.has(specifier)), []);
+});
+
 Deno.test("documentation and commands name the V8 flags and the programs of deno task distill", async () => {
   const once = (name: string) => FLAGS.find((flag) => flag.startsWith(name))!;
   const pages = ["README.md"];
