@@ -93,7 +93,8 @@ function denoOf(start: ProcessStart): string {
   return findInPath(start, ["deno", "deno.exe"]).length > 0 ? "deno" : shellWord(start.execPath);
 }
 
-/** Returns the tool that brought Deno: npx and similar tools keep it outside the user's PATH. */
+/** Returns the words that start the tool that brought Deno (`npx -y`), which keeps it outside the
+ * PATH; undefined if none did. */
 function runnerOf({ env, execPath }: ProcessStart): string | undefined {
   if (env("npm_command") === "exec" && env("npm_lifecycle_event") === "npx") return "npx -y";
   if (/[\\/]dlx[-\\/]/.test(execPath)) return "pnpm dlx";

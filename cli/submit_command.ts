@@ -140,7 +140,7 @@ function readDivision(settings: Settings): { shards: number; parallel: number; l
   return { shards, parallel, leadMs };
 }
 
-/** Returns the flags that the shards' `retort run` gets, each as one argument. */
+/** Returns the flags that `retort run` takes too, for the shards, each as one argument. */
 function runFlags({ flags }: ParsedArgs): string[] {
   const ofRun = flagsOf("run");
   const submitted = new Set(flagsOf("submit").map(({ name }) => name));

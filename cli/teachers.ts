@@ -141,10 +141,10 @@ function namedTeachers(
 }
 
 /**
- * Creates teachers that send requests.
+ * Opens teachers that send requests.
  *
  * @param stack Closes them.
- * @param all All teachers and lists of the run, for the choice of keys.
+ * @param all Every teacher and list of the run, which decide who gets which key.
  */
 async function openReal(
   named: readonly NamedTeacher[],

@@ -223,7 +223,8 @@ export class DataServer {
   }
 
   /** The selection for a condition: a cached one that is current, being scanned or younger than
-   * `STALE_MS`; otherwise a new one, which starts a scan if the index cannot answer alone. */
+   * `STALE_MS`; otherwise a new one, which starts a scan if the index cannot answer alone.
+   * Cancels scans that no page waits for any more. */
   #selection(where: string): Selection {
     const nowMs = performance.now();
     this.#cancelUnwatched(where, nowMs);

@@ -33,9 +33,13 @@ function lastBoxed(text: string): string | undefined {
   return undefined;
 }
 
-/** Strips LaTeX's text commands and spacing, `$`, `%` and white space; normalizes a number. */
+/**
+ * Keeps the content of LaTeX's text commands, and removes its spacing, `$`, `%` and white space:
+ * `\text{5 cm}` equals `5\,cm`, and `50\%` equals `50`. Normalizes a number.
+ */
 function normalizeBoxed(text: string): string {
-  const bare = text.replaceAll(/\\(?:text|mathrm|mathbf)\{([^{}]*)\}|\\[,;!% $]|[$%\s]/g, "$1");
+  const bare = text.replaceAll(/\\(?:text|mathrm|mathbf)\{([^{}]*)\}/g, "$1")
+    .replaceAll(/\\[,;!% $]|[$%\s]/g, "");
   return /^[-+−]?[\d.,]*\d[\d.,]*$/.test(bare) ? normalizeNumber(bare) : bare;
 }
 

@@ -21,7 +21,7 @@ import { FLAGS } from "./flags.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
 /** Raise the number when a flag or column gets another meaning: older indexes are then rebuilt. */
-const FORMAT = `retort-view 7 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
+const FORMAT = `retort-view 8 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 /** The first part of an index file. */
 interface Header {

@@ -67,7 +67,8 @@ export class Dispatch {
   }
 }
 
-/** A hash of what servers keep in their prefix caches: the system message and the first turn. */
+/** A hash of the system messages and the turn after them: rows that share these go to one teacher,
+ * which then finds them in its prefix cache. */
 function prefixHashOf({ messages }: Row): number {
   let text = "";
   for (const { role, content } of messages) {

@@ -127,7 +127,8 @@ function askedSchema(
 /**
  * The parser of a run's rows.
  *
- * @param order Whether the fields of `uidField` come after `id`, instead of first.
+ * @param order With `uidFieldLast`, `uidField` is tried after `id`, as in the version of Retort that
+ * began these outputs.
  */
 export function rowParserOf(
   options: ResolvedOptions,

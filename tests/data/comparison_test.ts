@@ -11,6 +11,8 @@ Deno.test("finalAnswerOf() reads boxes and numbers, however they are written", (
     ["It is \\boxed{42}. Not 43.", "42"],
     ["\\boxed{1} then \\boxed{\\frac{1}{2}}", "\\frac{1}{2}"],
     ["\\boxed{ \\text{B} }", "B"],
+    ["\\boxed{\\text{ 5 cm}}", "5cm"],
+    ["\\boxed{5\\, cm}", "5cm"],
     ["\\boxed{1,234.50}", "1234.5"],
     ["\\boxed{-3", "-3"],
     ["So she has $1,234.50.", "1234.5"],
