@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import {
   argumentsOf,
@@ -54,6 +55,9 @@ export function toShareGpt(
     }
     observed = [];
     const calls = message.tool_calls;
+    if (Array.isArray(calls) && !calls.every(hasFunction)) {
+      return new Unrepresentable("a tool call without a function");
+    }
     const turn: Record<string, unknown> = Array.isArray(calls) && calls.length > 0
       ? { from: "function_call", value: functionCall(text, calls) }
       : { from, value: text };
@@ -103,6 +107,11 @@ function functionCall(text: string, calls: readonly unknown[]): string {
   });
   const [thought = ""] = THOUGHT.exec(text) ?? [];
   return thought + JSON.stringify(functions);
+}
+
+/** Whether a call is that of a function: calls of custom tools (OpenAI) have text as input. */
+function hasFunction(call: unknown): boolean {
+  return isObject(call) && isObject(call.function);
 }
 
 /** Matches reasoning in its tags, before the text of an answer. */

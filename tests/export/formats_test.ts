@@ -8,6 +8,7 @@ import { Unrepresentable } from "../../lib/export/training_row.ts";
 import type { ThinkStyle } from "../../lib/think.ts";
 
 const TOOLS = [{ type: "function", function: { name: "add" } }];
+const CUSTOM_CALL = { id: "1", type: "custom", custom: { name: "f", input: "x" } };
 const CALL = { id: "1", type: "function", function: { name: "add", arguments: '{"a":1}' } };
 
 function example(fields: Partial<Example> = {}): Example {
@@ -151,6 +152,7 @@ Deno.test("toTrainingRow() names the parts that a format cannot hold", () => {
     ],
     ["alpaca", { messages: [image] }, "content that is not text"],
     ["alpaca", { toolCalls: [CALL] }, "a tool call"],
+    ["sharegpt", { toolCalls: [CUSTOM_CALL] }, "a tool call without a function"],
     ["alpaca", { messages: [user, user] }, "turns other than user and assistant"],
     [
       "alpaca",
