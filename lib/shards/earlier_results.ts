@@ -7,7 +7,7 @@
 import { LockedError } from "../errors.ts";
 import { exists, hasContent } from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
-import { OWN_FOLDER, splitPath } from "../paths.ts";
+import { OWN_FOLDER, splitPath, stemOf } from "../paths.ts";
 import { requireUnlocked, rescuedFilesOf } from "../sink/mod.ts";
 
 /** Where a merge with `tidy` moves files to, in the folder of the outputs. */
@@ -42,8 +42,12 @@ export async function rescuedIn(paths: readonly string[]): Promise<string | unde
 /** The first results with answers that a merge has moved away from one of these paths. */
 export async function movedResultsOf(paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) {
-    const { start, name } = splitPath(path), moved = `${start}${MOVED_FOLDER}${name}`;
-    if (await hasContent(moved)) return moved;
+    const { start, name } = splitPath(path);
+    // `x.jsonl` and `x.ndjson` are the same output, of which one is there at most.
+    for (const extension of ["jsonl", "ndjson"]) {
+      const moved = `${start}${MOVED_FOLDER}${stemOf(name)}.${extension}`;
+      if (await hasContent(moved)) return moved;
+    }
   }
   return undefined;
 }

@@ -408,6 +408,15 @@ Deno.test("answers that a merge has moved away are not paid for again, nor those
   assertEquals(message.includes("retort merge"), false);
 });
 
+Deno.test("answers that a merge has moved away count whether the run ends in .jsonl or .ndjson", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in/a.jsonl", prompts(0, 5)), output = dir.path("out/");
+  await runShard(input, dir.path("out/a.ndjson"), {});
+  await mergeRuns({ outputs: output, output: dir.path("out/all.jsonl"), tidy: true });
+  const again = () => runShard(input, output, {});
+  await assertRejects(again, UsageError, "a merge has moved its answers");
+});
+
 Deno.test("the way out of moved shards does not name their input as the merged results", async () => {
   await using dir = await tempDir();
   const input = await dir.write("out/in.jsonl", prompts(0, 10)), output = dir.path("out/");
