@@ -79,11 +79,11 @@ export class Job {
   }
 
   /** The files of the input, if the rows of several share this output; undefined for a shard. */
-  get inputs(): string[] | undefined {
-    const { pieces = [] } = this.files;
+  get inputs(): readonly string[] | undefined {
+    const { pieces = [], mergedInputs } = this.files;
     return this.#context.options.shard === undefined && pieces.length > 1
       ? pieces.map(({ name }) => name)
-      : undefined;
+      : mergedInputs;
   }
 
   /**

@@ -39,6 +39,8 @@ export interface OutputFiles {
   readonly runJson: string;
   /** Locked by the run that writes to these files. */
   readonly lock: string;
+  /** The inputs of the merge that the run continues, if its own input is only one of them. */
+  readonly mergedInputs?: readonly string[];
 }
 
 /** The path of the copy of standard input, which exists while a run needs it. */
@@ -84,7 +86,7 @@ export async function outputFilesOf(
  */
 async function resultsFileOf(inputs: readonly string[], output: string): Promise<OutputFiles> {
   const files = { ...filesOf(inputs[0], stemOf(output)), results: output };
-  if (inputs.length === 1) return files;
+  if (inputs.length === 1) return { ...files, mergedInputs: await mergedInputsOf(files) };
   const merged = await readRunFile(files.runJson);
   if (merged === undefined || inputs.includes("-") || (await inputFilesOf(merged)).length < 2) {
     throw new UsageError(
@@ -106,6 +108,15 @@ export async function inputFilesOf(
   if (input === "-" || (await statOf(input))?.isFile) return [input];
   // An earlier version wrote the names of several files as one text.
   return (await findInputs(input.split(", "))).files;
+}
+
+/** The inputs of a merge that a run over one of them continues. */
+async function mergedInputsOf(
+  { input, runJson }: OutputFiles,
+): Promise<readonly string[] | undefined> {
+  const merged = await readRunFile(runJson).catch(() => undefined);
+  const isOneOf = merged?.inputs?.some((one) => system.basename(one) === system.basename(input));
+  return isOneOf ? merged?.inputs : undefined;
 }
 
 /** The output files with a stem such as `out/x`. */

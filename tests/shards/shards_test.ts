@@ -377,6 +377,10 @@ Deno.test("the merged answers to a folder are not paid for again by its files or
     const { message } = await assertRejects(again, UsageError, "would be paid for again");
     assertStringIncludes(message, `-o ${output}`);
   }
+  // A run over one of the files does not make it the only one.
+  assertEquals((await runShard(dir.path("in/x.jsonl"), output, {})).asked, []);
+  const again = () => runShard(input, dir.path("all/"), {});
+  await assertRejects(again, UsageError, "would be paid for again");
   assertEquals((await runShard(input, output, {})).asked, []);
 });
 
