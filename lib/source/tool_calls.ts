@@ -59,8 +59,7 @@ export function withCallsInText(message: Message): Message {
     .map(([, call]) => parsed(call) ?? parsed(jsonOfPython(call)));
   if (calls.length === 0 || !calls.every((call) => hasText(nameOf(call)))) return message;
   const text = content.replace(TAGGED_CALL, "").trim();
-  const toolCalls = calls.map(withTextArguments);
-  return { ...message, content: text === "" ? null : text, tool_calls: toolCalls };
+  return { ...message, content: text || null, tool_calls: calls.map(withTextArguments) };
 }
 
 const PYTHON_LITERAL = /"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'|\b(?:True|False|None)\b/gs;
@@ -156,10 +155,11 @@ function resultsOf(
   }));
 }
 
-/** The calls in a `tool_calls`, which may be JSON text, in the API's form; none if it is empty. */
+/** The calls in a `tool_calls`, which may be JSON text, in the API's form; none if it is empty, also
+ * as the empty lists of fields that Hugging Face's sequences become. */
 function callsOf(value: unknown, place: string, reading: Reading) {
   const list = typeof value === "string" ? parsed(value.trim() || "null") : value || null;
-  if (list === null) return [];
+  if (list === null || isObject(list) && Object.values(list).flat().length === 0) return [];
   // Without its calls, the row would be another prompt.
   if (!Array.isArray(list)) return mustBe(place, `a list of calls such as ${CALL}`, value);
   const calls: Record<string, unknown>[] = [];
