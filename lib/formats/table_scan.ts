@@ -116,7 +116,8 @@ const QUOTES = QUOTE * ONES, LINE_FEEDS = LINE_FEED * ONES;
 /**
  * Finds bytes of a chunk, four at a time. Four bytes are a word, and exclusive or with `QUOTES`
  * makes each quote in it 0. A word holds a byte 0 if and only if `(word - ONES) & ~word &
- * HIGH_BITS` is not 0. Calls of `indexOf` take longer, because the next quote is often near.
+ * HIGH_BITS` is not 0. Calls of `indexOf` take longer, because the next quote is often near. There
+ * are two searches, because one for both scans long quoted cells at 2.2 GB/s instead of 3.1.
  */
 class ByteSearch {
   readonly #bytes: Uint8Array;

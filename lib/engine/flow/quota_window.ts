@@ -19,7 +19,7 @@ const MIN_RUN_MS = 500;
  * teacher is not at its capacity. */
 const REMAINING_FRACTION = 0.1;
 /** A teacher that was closed for a shorter time, in milliseconds, has a slow rate instead of a
- * window. The time until an attempt is throttled comes on top: so long, nothing is known. */
+ * window. The time that a refusal takes to arrive does not count, as nothing is known until then. */
 const MIN_CLOSED_MS = 3_000;
 /** A teacher that accepted fewer attempts has a slow rate too. */
 const MIN_QUOTA = 8;
