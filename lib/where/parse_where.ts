@@ -22,24 +22,13 @@ import { type Pattern, patternOf, type Token, tokensOf, valueAt, whereError } fr
 
 /** Returns the value at a path of a row; null if there is none. */
 export type Lookup = (path: readonly string[]) => unknown;
-/** Returns the value of one side of a comparison: of a `constant`, or of the field at `path`. */
-type Operand = ((lookup: Lookup) => unknown) & {
-  constant?: unknown;
-  path?: readonly string[];
-};
-/** Returns whether a condition holds, and what is known about the condition. */
-type Condition = ((lookup: Lookup) => boolean) & Omit<Part, "text" | "paths" | "test"> & {
-  /** For a conjunction: its members, all of which must hold. */
-  parts?: readonly Part[];
-};
 
 /** A member of a conjunction, or a whole condition that is not a conjunction. */
 export interface Part {
   /** As the user wrote it. */
   readonly text: string;
-  /** The paths of all fields that the condition reads. */
+  /** Those of all fields that it reads. */
   readonly paths: readonly (readonly string[])[];
-  /** Whether the condition holds for a row. */
   readonly test: (lookup: Lookup) => boolean;
   /** A text without which the condition cannot hold; undefined if none is known. */
   readonly needle?: Needle;
@@ -51,7 +40,6 @@ export interface Part {
 
 /** A comparison of a field with a number, the field on the left. */
 export interface Comparison {
-  /** Path of the field. */
   readonly path: readonly string[];
   /** `==`, `!=`, `<`, `<=`, `>` or `>=`. */
   readonly operator: string;
@@ -60,18 +48,14 @@ export interface Comparison {
 
 /** A text that the value of a field must contain. */
 export interface Needle {
-  /** Path of the field. */
   readonly path: readonly string[];
   readonly text: string;
-  /** Whether the value may contain it in other upper and lower case. */
   readonly ignoresCase: boolean;
 }
 
-/** A parsed condition. */
 export interface Where {
   /** Whether a row meets the condition. Fields that it lacks are read from `others`, in order. */
   matches(row: object, ...others: readonly (object | undefined)[]): boolean;
-  /** Paths of all fields that the condition reads. */
   readonly paths: readonly (readonly string[])[];
   /** Conditions that must all hold: the members of a conjunction, or the whole condition. */
   readonly parts: readonly Part[];
@@ -91,10 +75,11 @@ export function parseWhere(text: string): Where {
   const parser = new Parser(text);
   const condition = parser.condition();
   parser.expect("end", "the condition should end here");
+  const { paths } = parser, { test } = condition;
   return {
-    paths: parser.paths,
-    parts: condition.parts ?? [partOf(text, parser.paths, condition)],
-    matches: (row, ...others) => condition((path) => valueAt([row, ...others], path)),
+    paths,
+    parts: condition.parts ?? [{ ...condition, text, paths }],
+    matches: (row, ...others) => test((path) => valueAt([row, ...others], path)),
   };
 }
 
@@ -118,6 +103,18 @@ const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>>
 /** Limit for the depth of brackets and `not`: the stack has room for a few thousand levels. */
 const MAX_DEPTH = 200;
 
+/** One side of a comparison: a constant, or the field at `path`. */
+interface Operand {
+  readonly read: (lookup: Lookup) => unknown;
+  readonly constant?: unknown;
+  readonly path?: readonly string[];
+}
+
+type Condition = Omit<Part, "text" | "paths"> & {
+  /** For a conjunction: its members, all of which must hold. */
+  readonly parts?: readonly Part[];
+};
+
 /** Parses a condition by recursive descent. */
 class Parser {
   readonly paths: (readonly string[])[] = [];
@@ -135,8 +132,10 @@ class Parser {
     const members = [this.#conjunction()];
     while (this.#take("or")) members.push(this.#conjunction());
     if (members.length === 1) return members[0];
-    const condition: Condition = (lookup) => members.some((member) => member(lookup));
-    return Object.assign(condition, { alternatives: members.map(({ parts }) => parts!) });
+    return {
+      test: (lookup) => members.some(({ test }) => test(lookup)),
+      alternatives: members.map(({ parts }) => parts!),
+    };
   }
 
   expect(kind: string, problem: string): Token {
@@ -149,21 +148,18 @@ class Parser {
   #conjunction(): Condition {
     const parts = [...this.#part()];
     while (this.#take("and")) parts.push(...this.#part());
-    const [{ test }] = parts;
-    const condition: Condition = parts.length === 1
-      ? (lookup) => test(lookup)
-      : (lookup) => parts.every((part) => part.test(lookup));
-    return Object.assign(condition, { parts });
+    if (parts.length === 1) return { test: parts[0].test, parts };
+    return { test: (lookup) => parts.every(({ test }) => test(lookup)), parts };
   }
 
-  /** Parses a member of a conjunction. Returns several parts for a conjunction in brackets. */
+  /** Several parts if the member is a conjunction in brackets. */
   #part(): readonly Part[] {
     const { start } = this.#tokens[this.#next];
     const pathCount = this.paths.length;
     const condition = this.#negation();
     if (condition.parts !== undefined) return condition.parts;
     const text = this.#text.slice(start, this.#tokens[this.#next].start).trim();
-    return [partOf(text, this.paths.slice(pathCount), condition)];
+    return [{ ...condition, text, paths: this.paths.slice(pathCount) }];
   }
 
   #negation(): Condition {
@@ -171,8 +167,8 @@ class Parser {
     if (++this.#depth > MAX_DEPTH) throw whereError(this.#text, start, "it is nested too deeply");
     try {
       if (!this.#take("not")) return this.#comparison();
-      const condition = this.#negation();
-      return (lookup: Lookup) => !condition(lookup);
+      const { test } = this.#negation();
+      return { test: (lookup) => !test(lookup) };
     } finally {
       this.#depth--;
     }
@@ -189,29 +185,25 @@ class Parser {
     const operator = this.#operator();
     if (Object.hasOwn(COMPARISONS, operator)) {
       this.#next++;
-      const compare = COMPARISONS[operator];
       const right = this.#operand();
       if (typeof left.constant === "string" && right.path === undefined) {
         const problem = "neither side is a field: write one without quotes, or in `backquotes`";
         throw whereError(this.#text, start, problem);
       }
-      const condition: Condition = (lookup) => compare(left(lookup), right(lookup));
-      return Object.assign(condition, {
-        needle: needleOf(operator, left, right),
-        comparison: comparisonOf(operator, left, right),
-      });
+      return comparisonOf(operator, left, right);
     }
     if (operator === "matches") return this.#pattern(left);
     const isNegated = operator === "not" && this.#tokens[this.#next + 1].kind === "in";
     if (isNegated) this.#next++;
     if (this.#take("in")) {
       const choices = this.#choices();
-      return (lookup) => {
-        const value = left(lookup);
-        return choices.some((choice) => value === choice(lookup)) !== isNegated;
+      const test = (lookup: Lookup) => {
+        const value = left.read(lookup);
+        return choices.some((choice) => value === choice.read(lookup)) !== isNegated;
       };
+      return { test };
     }
-    return (lookup) => Boolean(left(lookup));
+    return { test: (lookup) => Boolean(left.read(lookup)) };
   }
 
   /**
@@ -224,7 +216,7 @@ class Parser {
     return name === "icontains" || name === "matches" ? name : kind;
   }
 
-  #pattern(left: Operand): Condition {
+  #pattern({ read, path }: Operand): Condition {
     this.#next++;
     const problem = '"matches" needs a regular expression in quotes';
     const { start, value } = this.expect("value", problem);
@@ -236,15 +228,12 @@ class Parser {
       throw whereError(this.#text, start, (error as Error).message);
     }
     const { regExp, required, ignoresCase } = pattern;
-    const condition: Condition = (lookup) => {
-      const value = left(lookup);
+    const test = (lookup: Lookup) => {
+      const value = read(lookup);
       return typeof value === "string" && regExp.test(value);
     };
-    const { path } = left;
-    const needle = path === undefined || required === ""
-      ? undefined
-      : { path, text: required, ignoresCase };
-    return Object.assign(condition, { needle });
+    if (path === undefined || required === "") return { test };
+    return { test, needle: { path, text: required, ignoresCase } };
   }
 
   #choices(): Operand[] {
@@ -260,11 +249,11 @@ class Parser {
     const token = this.#tokens[this.#next];
     if (token.kind === "value") {
       this.#next++;
-      return Object.assign(() => token.value, { constant: token.value });
+      return { read: () => token.value, constant: token.value };
     }
     const { path } = this.expect("path", "a field, a text in quotes or a number is missing");
     this.paths.push(path!);
-    return Object.assign((lookup: Lookup) => lookup(path!), { path });
+    return { read: (lookup) => lookup(path!), path };
   }
 
   #take(kind: string): boolean {
@@ -274,25 +263,22 @@ class Parser {
   }
 }
 
-function partOf(text: string, paths: Part["paths"], condition: Condition): Part {
-  const { needle, comparison, alternatives } = condition;
-  return { text, paths, test: condition, needle, comparison, alternatives };
-}
-
-function comparisonOf(operator: string, left: Operand, right: Operand): Comparison | undefined {
+function comparisonOf(operator: string, left: Operand, right: Operand): Condition {
+  const compare = COMPARISONS[operator];
+  const test = (lookup: Lookup) => compare(left.read(lookup), right.read(lookup));
   const { path } = left, { constant: value } = right;
-  if (path === undefined || typeof value !== "number") return undefined;
-  return operator.endsWith("contains") ? undefined : { path, operator, value };
+  if (path === undefined) return { test };
+  const ignoresCase = operator === "icontains", isSearch = operator.endsWith("contains");
+  if (typeof value === "number" && !isSearch) {
+    return { test, comparison: { path, operator, value } };
+  }
+  if (typeof value === "string" && value !== "" && (isSearch || operator === "==")) {
+    return { test, needle: { path, text: value, ignoresCase } };
+  }
+  return { test };
 }
 
-function needleOf(operator: string, left: Operand, right: Operand): Needle | undefined {
-  const { path } = left, { constant: text } = right;
-  if (path === undefined || typeof text !== "string" || text === "") return undefined;
-  if (!["==", "contains", "icontains"].includes(operator)) return undefined;
-  return { path, text, ignoresCase: operator === "icontains" };
-}
-
-/** The order of two values: below 0, 0 or above 0; NaN unless both are numbers or both texts. */
+/** NaN unless both values are numbers or both texts: then every comparison by size is false. */
 function order(a: unknown, b: unknown): number {
   if (typeof a === "number" && typeof b === "number") return a - b;
   if (typeof a !== "string" || typeof b !== "string") return NaN;

@@ -6,15 +6,12 @@
 
 import { UsageError } from "../errors.ts";
 
-/** A part of a condition. */
 export interface Token {
   /** The kind of an operator, bracket or keyword is its own text. */
   readonly kind: "value" | "path" | "end" | string;
   /** The index of its first character in the condition. */
   readonly start: number;
-  /** For a value: a text, a number, true, false or null. */
   readonly value?: unknown;
-  /** For a path: its names. */
   readonly path?: readonly string[];
 }
 
@@ -24,12 +21,16 @@ const CONSTANTS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["false", false],
   ["null", null],
 ]);
-const SPACE = /\s*/y;
-const NUMBER = /-?(?:\d[\d_]*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])/y;
-const TEXT = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/ys;
+const TEXT = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/;
+const NUMBER = /-?(?:\d[\d_]*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])/;
 const PATH =
-  /(?:[\p{L}_$][\p{L}\p{N}_$-]*|`(?:[^`]|``)*`)(?:\.[\p{L}\p{N}_$-]+|\.`(?:[^`]|``)*`|\[\d+\]|\["(?:[^"\\]|\\.)*"\])*/uy;
-const OPERATOR = /==|!=|<=|>=|<|>|\(|\)|\[|\]|,|=|&&|\|\||!/y;
+  /(?:[\p{L}_$][\p{L}\p{N}_$-]*|`(?:[^`]|``)*`)(?:\.[\p{L}\p{N}_$-]+|\.`(?:[^`]|``)*`|\[\d+\]|\["(?:[^"\\]|\\.)*"\])*/u;
+const OPERATOR = /==|!=|<=|>=|<|>|\(|\)|\[|\]|,|=|&&|\|\||!/;
+/** Matches at any position: the last group is a character that begins no token. */
+const TOKEN = new RegExp(
+  `\\s*(?:(${TEXT.source})|(${NUMBER.source})|(${PATH.source})|(${OPERATOR.source})|(.)|$)`,
+  "suy",
+);
 const SYNONYMS: Readonly<Record<string, string>> = {
   "=": "==",
   "&&": "and",
@@ -37,51 +38,39 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   "!": "not",
 };
 
-/**
- * Splits a condition into tokens.
- *
- * @throws {UsageError} If a part of the text is not a token.
- */
+/** @throws {UsageError} If a part of the condition is not a token. */
 export function tokensOf(text: string): Token[] {
   const tokens: Token[] = [];
-  let start = 0, end = 0;
-  const match = (pattern: RegExp) => {
-    pattern.lastIndex = end;
-    const matched = pattern.exec(text)?.[0];
-    end += matched?.length ?? 0;
-    return matched;
-  };
+  TOKEN.lastIndex = 0;
   while (true) {
-    match(SPACE);
-    if (end >= text.length) break;
-    start = end;
-    let matched: string | undefined;
-    if ((matched = match(TEXT)) !== undefined) {
-      tokens.push({ kind: "value", start, value: unquoted(matched, text, start) });
-    } else if ((matched = match(NUMBER)) !== undefined) {
-      tokens.push({ kind: "value", start, value: Number(matched.replaceAll("_", "")) });
-    } else if ((matched = match(PATH)) !== undefined) {
-      tokens.push(wordToken(matched, text, start));
-    } else if ((matched = match(OPERATOR)) !== undefined) {
-      tokens.push({ kind: SYNONYMS[matched] ?? matched, start });
+    const [matched, quoted, number, word, operator, other] = TOKEN.exec(text)!;
+    const start = TOKEN.lastIndex - matched.trimStart().length;
+    if (quoted !== undefined) {
+      tokens.push({ kind: "value", start, value: unquoted(quoted, text, start) });
+    } else if (number !== undefined) {
+      tokens.push({ kind: "value", start, value: Number(number.replaceAll("_", "")) });
+    } else if (word !== undefined) {
+      tokens.push(wordToken(word, text, start));
+    } else if (operator !== undefined) {
+      tokens.push({ kind: SYNONYMS[operator] ?? operator, start });
+    } else if (other !== undefined) {
+      const isQuote = /["'`]/.test(other);
+      const problem = isQuote ? `${other} is never closed` : `"${other}" has no meaning here`;
+      throw whereError(text, start, problem);
     } else {
-      const character = text[start], isQuote = /["'`]/.test(character);
-      const problem = isQuote ? "is never closed" : "has no meaning here";
-      throw whereError(text, start, `${isQuote ? character : `"${character}"`} ${problem}`);
+      tokens.push({ kind: "end", start });
+      return tokens;
     }
   }
-  tokens.push({ kind: "end", start: text.length });
-  return tokens;
 }
 
-/** Creates the error for a condition that cannot be parsed. `index` is where the problem is. */
+/** @param index Where the problem is in the condition. */
 export function whereError(text: string, index: number, problem: string): UsageError {
   return new UsageError(
     `Cannot use the condition ${JSON.stringify(text)}: at character ${index + 1}: ${problem}`,
   );
 }
 
-/** Returns the token of a keyword, a constant or a path. */
 function wordToken(word: string, text: string, start: number): Token {
   const lower = word.toLowerCase();
   if (KEYWORDS.includes(lower)) return { kind: lower, start };
@@ -96,7 +85,6 @@ function wordToken(word: string, text: string, start: number): Token {
   return { kind: "path", start, path };
 }
 
-/** Returns the content of a text in quotes, which begins at `start` in the condition. */
 function unquoted(quoted: string, text: string, start: number): string {
   if (quoted[0] === "'") {
     return quoted.slice(1, -1).replaceAll(/\\(.)/gs, "$1");
@@ -108,7 +96,6 @@ function unquoted(quoted: string, text: string, start: number): string {
   }
 }
 
-/** Matches a name that needs no quotes. */
 const PLAIN_NAME = /^[\p{L}_$][\p{L}\p{N}_$-]*$/u;
 
 /** Writes a path as the name of a field in conditions: the reverse of `parseField`. */
@@ -122,13 +109,10 @@ export function fieldName([column, ...members]: readonly string[]): string {
   return start + rest.join("");
 }
 
-/**
- * Returns the value of a field, or null. A field that `row` lacks is looked up in `others`, in
- * order.
- */
+/** Reads a field of `row`, or of the first of `others` that has it; null if none has. */
 export type Field = (row: object, ...others: readonly (object | undefined)[]) => unknown;
 
-/** Returns a function that reads the field of this name: see `parsePath`. */
+/** @throws {UsageError} If the text is not the name of one field: see `parsePath`. */
 export function parseField(text: string): Field {
   const path = parsePath(text);
   return (row, ...others) => valueAt([row, ...others], path);
@@ -148,10 +132,7 @@ export function parsePath(text: string): readonly string[] {
   return token.path!;
 }
 
-/**
- * Returns the value at a path, in the first object that has the path's first name; null if there is
- * none.
- */
+/** Reads the first object that has the path's first name; null if there is no such value. */
 export function valueAt(rows: readonly (object | undefined)[], path: readonly string[]): unknown {
   const row = rows.find((candidate) =>
     candidate !== undefined && Object.hasOwn(candidate, path[0])
@@ -169,7 +150,6 @@ export interface Pattern {
   readonly regExp: RegExp;
   /** A text that every match contains, or "". */
   readonly required: string;
-  /** Whether the expression ignores case. */
   readonly ignoresCase: boolean;
 }
 
@@ -195,40 +175,35 @@ export function patternOf(text: string): Pattern {
 
 /** The minimum length of a required text, in characters: shorter ones are in nearly every line. */
 const MIN_REQUIRED_LENGTH = 3;
-/** Matches a character that stands for itself, escaped or not. */
-const LITERAL = /\\(?:[^\p{L}\p{N}_]|[nt])|[^\\()[\]{}.^$|*+?]/uy;
-const QUANTIFIER = /(?:[*+?]|\{\d+(?:,\d*)?\})\??/y;
-/** Matches any other atom or token. The brackets of groups are counted, to skip the groups. */
-const OTHER = /\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|k<[^>]*>|c?.)|./suy;
-const CLASS = /\[(?:\\.|[^\]\\])*\]/sy;
+/** A character that stands for itself, escaped or not. */
+const LITERAL = /\\(?:[^\p{L}\p{N}_]|[nt])|[^\\()[\]{}.^$|*+?]/u;
+/** A class, or any other atom or token. The brackets of groups are counted, to skip the groups. */
+const OTHER =
+  /\[(?:\\.|[^\]\\])*\]|\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|k<[^>]*>|c?.)|./su;
+const QUANTIFIER = /(?:[*+?]|\{\d+(?:,\d*)?\})\??/;
+const ATOM = new RegExp(
+  `(?:(${LITERAL.source})|(${OTHER.source}))(${QUANTIFIER.source})?`,
+  "gsu",
+);
 
-/** Returns the longest run of plain characters that every match must contain. */
+/** The longest run of plain characters that every match must contain. */
 function requiredIn(source: string): string {
-  let longest = "", run: string[] = [];
+  let longest = "", run: string[] = [], depth = 0;
   const endRun = () => {
     const text = run.join("");
     if (text.length > longest.length) longest = text;
     run = [];
   };
-  for (let index = 0, depth = 0; index < source.length;) {
-    const take = (pattern: RegExp) => {
-      pattern.lastIndex = index;
-      const token = pattern.exec(source)?.[0];
-      index += token?.length ?? 0;
-      return token;
-    };
-    const literal = take(LITERAL);
-    if (literal === undefined) {
-      const other = take(CLASS) ?? take(OTHER);
-      if (other === undefined) return "";
-      if (other === "|" && depth === 0) return "";
-      if (other === "(") depth++;
-      if (other === ")") depth--;
-    } else if (depth === 0) run.push(UNESCAPED[literal] ?? literal.replace(/^\\/, ""));
-    const quantifier = take(QUANTIFIER);
+  for (const [, literal, other, quantifier] of source.matchAll(ATOM)) {
+    if (other === "|" && depth === 0) return "";
+    if (other === "(") depth++;
+    if (other === ")") depth--;
+    if (literal !== undefined && depth === 0) {
+      run.push(UNESCAPED[literal] ?? literal.replace(/^\\/, ""));
+    }
     if (quantifier !== undefined && /^[*?]|^\{0/.test(quantifier)) run.pop();
     // After a repeated or unknown atom, the next character need not follow the run directly.
-    if (literal === undefined || quantifier !== undefined) endRun();
+    if (other !== undefined || quantifier !== undefined) endRun();
   }
   endRun();
   return longest.length < MIN_REQUIRED_LENGTH ? "" : longest;
