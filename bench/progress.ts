@@ -15,7 +15,7 @@ import {
   median,
   ratiosOf,
 } from "./measure.ts";
-import { createBar } from "../lib/terminal/bar.ts";
+import { createBar } from "../lib/terminal/progress_lines.ts";
 import { Progress } from "../lib/progress/progress.ts";
 import type { Outcome } from "../lib/row.ts";
 import { answeredOutcome, COMPLETION, writeRows } from "./rows.ts";

@@ -10,7 +10,7 @@ import process from "node:process";
 import { openai, ResponseGenerator, type Summary, type Teacher } from "../mod.ts";
 import { IdTable } from "../lib/index/id_table.ts";
 import { readIndex } from "../lib/index/results_index.ts";
-import { createBar } from "../lib/terminal/bar.ts";
+import { createBar } from "../lib/terminal/progress_lines.ts";
 import { openLines } from "../lib/formats/lines.ts";
 import {
   type JoiningResult,

@@ -23,7 +23,9 @@ import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
 import { shownHeader } from "./connection.ts";
 
 const DEFAULT_LEAD_MS = 120_000;
-/** The shortest `--lead`: 5 s for the calls in flight, and 10 s for shutting down. */
+/** A shard still writes after its grace period, before the scheduler kills it. */
+const SHUTDOWN_SECONDS = 10;
+/** The shortest `--lead`: 5 s for the calls in flight, and the time for shutting down. */
 const MIN_LEAD_MS = 15_000;
 
 /** Prints or submits a job, or shows the state of one, or cancels it. */
@@ -87,16 +89,21 @@ async function prepare(
     await pinnedPlan(shared, files, shards, { input, needsLock });
     await Deno.remove(canceledPathOf(stem)).catch(() => {});
   }
+  const leadSeconds = Math.round(leadMs / 1_000);
   return {
     name: await jobNameOf(stem),
     stem,
     submission: Date.now().toString(36),
     shards,
     parallel: Math.min(parallel, shards),
-    run: ["run", ...inputs, ...runFlags(args)],
+    run: [...["run", ...inputs, ...runFlags(args)], ...shardFlags(leadSeconds)],
     merge: mergeArguments(stem, shards, settings),
-    leadSeconds: Math.round(leadMs / 1_000),
+    leadSeconds,
   };
+}
+
+function shardFlags(leadSeconds: number): string[] {
+  return ["--shard", "auto", "--grace", `${leadSeconds - SHUTDOWN_SECONDS}s`];
 }
 
 /** Flags that mean nothing to the other scheduler: it would run without a limit that was set. */

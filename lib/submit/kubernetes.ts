@@ -7,16 +7,16 @@
  */
 
 import { stringify } from "../deps/std_yaml_stringify.ts";
-import { shardArguments, type ShardJob } from "./job.ts";
+import type { ShardJob } from "./mod.ts";
 
 export interface KubernetesOptions {
-  /** A container image whose entry point is Retort. */
+  /** Its entry point must be Retort. */
   readonly image: string;
-  /** Name of the PersistentVolumeClaim of a volume that several nodes can write to. */
+  /** A PersistentVolumeClaim that several nodes can write to. */
   readonly claim: string;
-  /** Where the volume is mounted; also the working folder. */
+  /** Also the working folder. */
   readonly mountPath: string;
-  /** The Kubernetes secret that holds the API key, and the key's name in it. @default none */
+  /** Where the API key is: a Kubernetes secret, and the key's name in it. @default none */
   readonly secret?: { readonly name: string; readonly key: string };
   /** @default that of the current context of `kubectl` */
   readonly namespace?: string;
@@ -24,23 +24,22 @@ export interface KubernetesOptions {
   readonly memory?: string;
 }
 
-/** How often a shard, or the merge, is restarted after it failed or was killed. */
+/** Restarts after a failure, of each shard and of the merge. */
 const RESTARTS = 20;
 /**
- * Exit codes that a restart would only repeat: 2 for wrong usage or bad input, 5 for a run that a
- * teacher or a budget halted.
+ * A restart would only repeat these: 2 for wrong usage or bad input, 5 for a run that a teacher or
+ * a budget halted.
  */
 const FINAL_CODES = [2, 5];
 const CONTAINER = "retort";
-/** Half of a core; a run uses one at most. A full node first evicts pods without requests. */
+/** A run uses one core at most. A full node first evicts pods without requests. */
 const CPU_REQUEST = "500m";
 /** A run takes 0.15 GB. */
 const MEMORY_REQUEST = "512Mi";
 
-/** The first version in which `backoffLimitPerIndex` and `FailIndex` are on by default. */
+/** The first in which `backoffLimitPerIndex` and `FailIndex` are on by default. */
 const LEAST_VERSION = "1.29";
 
-/** YAML documents: the Indexed Job of the shards, and the Job of the merge. */
 export function kubernetesManifests(job: ShardJob, options: KubernetesOptions): string {
   const manifests = [shardsJob(job, options), mergeJob(job, options)]
     .map((manifest) => stringify(manifest, { lineWidth: 100, useAnchors: false }));
@@ -50,78 +49,64 @@ export function kubernetesManifests(job: ShardJob, options: KubernetesOptions): 
 }
 
 function shardsJob(job: ShardJob, options: KubernetesOptions) {
-  const args = [...shardArguments(job), "--allow-failures", "100%"];
+  const args = [...job.run, "--allow-failures", "100%"];
   const env = [
     { name: "RETORT_SHARDS", value: String(job.shards) },
     { name: "RETORT_PARALLEL", value: String(job.parallel) },
     ...submissionEnv(job),
   ];
-  return {
-    apiVersion: "batch/v1",
-    kind: "Job",
-    metadata: metadataOf(job.name, options),
-    spec: {
-      completionMode: "Indexed",
-      completions: job.shards,
-      parallelism: job.parallel,
-      backoffLimitPerIndex: RESTARTS,
-      // A shard that has failed permanently must not end the others.
-      maxFailedIndexes: job.shards,
-      podFailurePolicy: {
-        // The first matching rule counts. A drained node is not a failure of the shard.
-        rules: [
-          { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
-          {
-            action: "FailIndex",
-            onExitCodes: { containerName: CONTAINER, operator: "In", values: FINAL_CODES },
-          },
-        ],
-      },
-      template: templateOf(job.name, args, env, job, options),
-    },
-  };
+  return jobOf(job.name, options, {
+    completionMode: "Indexed",
+    completions: job.shards,
+    parallelism: job.parallel,
+    backoffLimitPerIndex: RESTARTS,
+    // A shard that has failed permanently must not end the others.
+    maxFailedIndexes: job.shards,
+    podFailurePolicy: failurePolicy("FailIndex", FINAL_CODES),
+    template: templateOf(job.name, args, env, job, options),
+  });
 }
 
 function mergeJob(job: ShardJob, options: KubernetesOptions) {
   const name = `${job.name}-merge`;
+  const withoutSecret = { ...options, secret: undefined };
+  return jobOf(name, options, {
+    backoffLimit: RESTARTS,
+    // Wrong usage, or rows that are missing or have failed: a restart would find the same.
+    podFailurePolicy: failurePolicy("FailJob", [2, 3]),
+    template: templateOf(name, [...job.merge, "--wait"], submissionEnv(job), job, withoutSecret),
+  });
+}
+
+function jobOf(name: string, { namespace }: KubernetesOptions, spec: object) {
   return {
     apiVersion: "batch/v1",
     kind: "Job",
-    metadata: metadataOf(name, options),
-    spec: {
-      backoffLimit: RESTARTS,
-      podFailurePolicy: {
-        rules: [
-          { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
-          // Wrong usage, or rows that are missing or have failed: a restart would find the same.
-          {
-            action: "FailJob",
-            onExitCodes: { containerName: CONTAINER, operator: "In", values: [2, 3] },
-          },
-        ],
-      },
-      template: templateOf(name, [...job.merge, "--wait"], submissionEnv(job), job, {
-        ...options,
-        secret: undefined,
-      }),
+    metadata: {
+      name,
+      ...namespace === undefined ? {} : { namespace },
+      labels: labelsOf(name),
     },
+    spec,
+  };
+}
+
+function failurePolicy(action: "FailIndex" | "FailJob", values: readonly number[]) {
+  return {
+    // The first matching rule counts. A drained node is not a failure of the shard.
+    rules: [
+      { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
+      { action, onExitCodes: { containerName: CONTAINER, operator: "In", values: [...values] } },
+    ],
   };
 }
 
 /**
- * The environment variable that names the submission. Without it, the merge would take the status
- * that an earlier submission left for that of this one.
+ * Names the submission: else the merge would take the status that an earlier one left for that of
+ * this one.
  */
 function submissionEnv({ submission }: ShardJob): { name: string; value: string }[] {
   return submission === undefined ? [] : [{ name: "RETORT_JOB", value: submission }];
-}
-
-function metadataOf(name: string, { namespace }: KubernetesOptions) {
-  return {
-    name,
-    ...namespace === undefined ? {} : { namespace },
-    labels: labelsOf(name),
-  };
 }
 
 function labelsOf(name: string) {

@@ -6,7 +6,6 @@
  * @module
  */
 
-export type { ShardJob } from "./job.ts";
 export { kubernetesManifests, type KubernetesOptions } from "./kubernetes.ts";
 export {
   MAX_ARRAY_SIZE,
@@ -15,3 +14,21 @@ export {
   type SlurmOptions,
   slurmScript,
 } from "./slurm.ts";
+
+/** Shards to run, and the merge after them. */
+export interface ShardJob {
+  /** Unique on the cluster: lower-case letters, digits, dashes. */
+  readonly name: string;
+  /** Distinguishes this submission from earlier ones of the same job. @default none */
+  readonly submission?: string;
+  /** Over all arrays. */
+  readonly shards: number;
+  /** How many run at once. */
+  readonly parallel: number;
+  /** Runs a shard, with `--shard auto` and `--grace`. */
+  readonly run: readonly string[];
+  /** Merges the shards. */
+  readonly merge: readonly string[];
+  /** How long before its time limit a shard is signaled, in seconds. */
+  readonly leadSeconds: number;
+}

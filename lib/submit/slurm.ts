@@ -6,41 +6,37 @@
  * @module
  */
 
-import { shardArguments, type ShardJob } from "./job.ts";
+import type { ShardJob } from "./mod.ts";
 
 export interface SlurmOptions {
   /**
-   * The words that start Retort on a node: the executable, or Deno with its arguments. Never npx,
-   * which the signal kills while requests are in flight.
+   * Starts Retort on a node: the executable, or Deno with its arguments. Never npx, which the
+   * signal kills while requests are in flight.
    */
   readonly program: readonly string[];
-  /** The working folder of the tasks. */
   readonly folder: string;
-  /** The folder for logs, which must exist. */
+  /** Must exist. */
   readonly logs: string;
   /** While this file exists, tasks are not requeued. */
   readonly canceledFile: string;
-  /** Time limit of a shard, and of the merge, in Slurm notation. @default that of the partition */
+  /** In Slurm notation; for a shard, and for the merge. @default that of the partition */
   readonly time?: string;
   /** @default that of the cluster */
   readonly partition?: string;
-  /** The account to charge. @default that of the user */
+  /** Charged for the job. @default that of the user */
   readonly account?: string;
-  /** The memory of a shard, and of the merge, in Slurm notation. @default that of the partition */
+  /** In Slurm notation; for a shard, and for the merge. @default that of the partition */
   readonly memory?: string;
-  /** Shell lines before the command, such as `module load …`. */
+  /** Shell lines before the command: `module load …`. */
   readonly setupLines: readonly string[];
-  /** Quotes a word for the shell. */
+  /** For the shell. */
   readonly quote: (word: string) => string;
 }
 
-/** The maximum number of tasks in an array: Slurm's default, which a cluster may change. */
+/** Slurm's default, which a cluster may change. */
 export const MAX_ARRAY_SIZE = 1_001;
 
-/**
- * The variables of the user's environment that tasks get. Slurm saves them with the job, so they
- * must not include API keys.
- */
+/** Slurm saves these variables with the job, so they must not include API keys. */
 const EXPORTED = [
   "PATH",
   "HOME",
@@ -58,22 +54,20 @@ const EXPORTED = [
   "no_proxy",
 ];
 
-/** A Slurm job array that runs consecutive shards. */
+/** Consecutive shards. */
 export interface SlurmArray {
   /** The shard of task 0. */
   readonly base: number;
-  /** The number of its tasks. */
   readonly tasks: number;
-  /** The number of tasks that run at once. */
   readonly parallel: number;
   /**
-   * Index of the array that must end before this one starts. Set if there are more arrays than
-   * shards that may run at once. @default none
+   * The index of the array that must end first, if there are more arrays than shards that may run
+   * at once. @default none
    */
   readonly after?: number;
 }
 
-/** Divides the shards into as few arrays as the cluster allows. */
+/** As few arrays as the cluster allows. */
 export function slurmArrays(
   { shards, parallel }: Pick<ShardJob, "shards" | "parallel">,
   maxArraySize = MAX_ARRAY_SIZE,
@@ -91,10 +85,9 @@ export function slurmArrays(
   });
 }
 
-/** The script of an array. */
 export function slurmScript(job: ShardJob, array: SlurmArray, options: SlurmOptions): string {
   const { quote, canceledFile } = options;
-  const command = [...options.program, ...shardArguments(job)].map(quote).join(" ");
+  const command = [...options.program, ...job.run].map(quote).join(" ");
   return `${header(job, options)}
 #SBATCH --array=0-${array.tasks - 1}%${array.parallel}
 ${logOf(options, "%x-%A_%a")}
@@ -112,8 +105,8 @@ ${
 }
 
 /**
- * The script of the merge. It is submitted to run after all arrays, however they ended
- * (`afterany`): with `afterok`, one failed shard would make it wait forever.
+ * Runs after all arrays, however they ended (`afterany`): with `afterok`, one failed shard would
+ * make it wait forever.
  */
 export function slurmMerge(job: ShardJob, options: SlurmOptions): string {
   const command = [...options.program, ...job.merge].map(options.quote).join(" ");
@@ -138,10 +131,7 @@ function header({ name }: Pick<ShardJob, "name">, options: SlurmOptions): string
   return ["#!/bin/bash", ...lines].join("\n");
 }
 
-/**
- * The directive for the file of a task's output. `name` is a Slurm pattern, so a `%` in the folder
- * is written `%%`.
- */
+/** `name` is a Slurm pattern, so a `%` in the folder is written `%%`. */
 function logOf({ logs }: SlurmOptions, name: string): string {
   return directive("output", `${logs.replaceAll("%", "%%")}/${name}.log`);
 }
@@ -160,7 +150,6 @@ function setupOf({ setupLines }: SlurmOptions): string {
   return setupLines.map((line) => `${line}\n`).join("");
 }
 
-/** Runs the shard and acts on its exit code, as Slurm itself does not. */
 const BODY = `
 task="\${SLURM_ARRAY_JOB_ID}_\${SLURM_ARRAY_TASK_ID}"
 child= ; heard=0

@@ -6,15 +6,14 @@
 
 import { eastAsianWidth } from "../deps/east_asian_width.ts";
 
-/** Colors of text. They only repeat what a word or a shape says, too. */
+/** Only repeats what a word or a shape says, too. */
 export type Color = "red" | "green" | "yellow" | "dim" | "bold";
 
 const CODES: Readonly<Record<Color, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 };
 
-/** Returns text with the codes of a color, or unchanged. */
 export type Paint = (text: string, color: Color | undefined) => string;
 
-/** Returns a `Paint`, which never adds codes if `isColored` is false. */
+/** With `isColored` false, texts stay as they are. */
 export function createPaint(isColored: boolean): Paint {
   if (!isColored) return (text) => text;
   return (text, color) =>
@@ -25,11 +24,9 @@ export function createPaint(isColored: boolean): Paint {
 export interface Segment {
   /** Must be printable: control characters would act on the terminal. */
   readonly text: string;
-  /** @default none */
   readonly color?: Color;
 }
 
-/** Stands between two segments. */
 export const SEPARATOR = " · ";
 
 /**
@@ -53,13 +50,12 @@ export function joinSegments(segments: readonly Segment[], width: number, paint:
   return line;
 }
 
-/** Returns the width of joined segments, in cells. */
 export function segmentCells(segments: readonly Segment[]): number {
   return segments.reduce((sum, { text }) => sum + SEPARATOR.length + stringWidth(text), 0) -
     SEPARATOR.length;
 }
 
-/** Shortens printable text to `width` cells, with an ellipsis. */
+/** Shortens printable text to `width` cells; the last one is an ellipsis. */
 export function clip(text: string, width: number): string {
   if (width <= 0) return "";
   if (stringWidth(text) <= width) return text;
@@ -79,7 +75,7 @@ export function clip(text: string, width: number): string {
  */
 const ONE_CELL_EACH = /^[ -~¡-¬®-ÿ‐-‧─-▟]*$/;
 
-/** Returns the width of printable text in a terminal, in cells. */
+/** The width of printable text in a terminal, in cells. */
 export function stringWidth(text: string): number {
   return ONE_CELL_EACH.test(text) ? text.length : cellsOf(text);
 }

@@ -7,7 +7,6 @@
  * @module
  */
 
-export { createBar } from "./bar.ts";
 export { stringWidth } from "./columns.ts";
-export { createJsonLines, createPlain } from "./plain.ts";
+export { createBar, createJsonLines, createPlain } from "./progress_lines.ts";
 export { summaryText } from "./summary_text.ts";

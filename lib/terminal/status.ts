@@ -1,6 +1,6 @@
 /**
- * The parts of the bar and of plain lines: state, rows, speed, cost, work and problems of a
- * snapshot; also the texts for the start of a run and for notices.
+ * The parts that the bar and plain lines share: state, rows, speed, cost, work and problems of a
+ * snapshot, teachers and errors, the start of a run, and notices.
  *
  * @module
  */
@@ -19,9 +19,15 @@ import {
   formatUsd,
 } from "../figures.ts";
 import { printable } from "../printable.ts";
-import type { ErrorGroup, Notice, RunStart, RunState, Snapshot } from "../progress/mod.ts";
-import type { Segment } from "./columns.ts";
-import { shortReason, troubleText } from "./teacher_text.ts";
+import type {
+  ErrorGroup,
+  Notice,
+  RunStart,
+  RunState,
+  Snapshot,
+  TeacherStatus,
+} from "../progress/mod.ts";
+import { clip, type Segment, stringWidth } from "./columns.ts";
 
 const STATE_WORDS: Readonly<Record<RunState, string>> = {
   preparing: "reading the input",
@@ -34,7 +40,7 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
   halted: "ended early",
 };
 
-/** The maximum width of a line of progress, however wide the terminal is, in cells. */
+/** In cells, however wide the terminal is. */
 export const MAX_COLUMNS = 120;
 
 /** A shorter time would be shown as `0.0 s`. */
@@ -56,8 +62,8 @@ export function stateText(snapshot: Snapshot, maxReasonCells: number): string {
 }
 
 /**
- * Returns why the run is in its state. If its only teacher halted, this is the teacher's reason:
- * the run's reason begins with the address, which is superfluous here.
+ * If the only teacher halted, its own reason: the run's begins with the address, which is
+ * superfluous here.
  */
 function reasonOf({ reason, teachers }: Snapshot): string | null {
   const present = teachers.filter(({ state }) => state !== "left");
@@ -65,7 +71,7 @@ function reasonOf({ reason, teachers }: Snapshot): string | null {
   return isAlone && present[0].state === "halted" ? present[0].reason : reason;
 }
 
-/** Returns the number of rows that this run and earlier ones have finished. */
+/** Rows that this run and earlier ones have finished. */
 export function doneRows({ skipped, succeeded, failed }: Snapshot): number {
   return skipped + succeeded + failed;
 }
@@ -77,13 +83,12 @@ export function rowsSegment(snapshot: Snapshot): Segment {
   return { text: total === null ? `${done} rows finished` : `${done}/${formatCount(total)} rows` };
 }
 
-/** `62.0%`; no segment while the number of rows is unknown. */
 export function shareSegments(snapshot: Snapshot): Segment[] {
   const { total } = snapshot;
   return total === null ? [] : [{ text: formatPercent(doneRows(snapshot), total) }];
 }
 
-/** Speed, time left, cost, and number of failed rows. `isBrief` omits the ranges of estimates. */
+/** Speed, time left, cost, and failed rows. `isBrief` omits the ranges of estimates. */
 export function mainSegments(snapshot: Snapshot, isBrief = false): Segment[] {
   const { failed, rate_per_s } = snapshot;
   const shown = isBrief
@@ -119,7 +124,6 @@ function etaSegments(snapshot: Snapshot): Segment[] {
   return [{ text: `ETA ${eta}${range === eta ? "" : ` (${range})`}`, color: "bold" }];
 }
 
-/** Attempts in flight, waiting rows, throttled attempts, tokens, wasted tokens and latency. */
 export function workSegments(snapshot: Snapshot): Segment[] {
   const { waiting, refused_for_load, tokens_per_s, latency_ms } = snapshot;
   const { wasted_completion_tokens: wasted } = snapshot;
@@ -145,7 +149,6 @@ function flightText({ in_flight, concurrency, limit }: Snapshot): string {
   return `${formatCount(in_flight)}/${formatCount(concurrency)} in flight${limitText}`;
 }
 
-/** Lag, CPU and memory of this process. */
 export function processSegments(
   { event_loop_lag_ms, cpu_percent, rss_bytes }: Snapshot,
 ): Segment[] {
@@ -184,8 +187,8 @@ export function errorText({ type, status, message, count }: ErrorGroup): string 
 }
 
 /**
- * Formats problems that need action: teachers that are not up, and the error that most rows failed
- * with. Errors of attempts that were retried need none.
+ * Problems that need action: teachers that are not up, and the error that most rows failed with.
+ * Errors of attempts that were retried need none.
  */
 export function troubleTexts({ teachers, errors }: Snapshot): string[] {
   const losing = errors.filter(({ actions }) => actions.failed > 0)
@@ -197,7 +200,6 @@ export function troubleTexts({ teachers, errors }: Snapshot): string[] {
   return teacherTrouble === undefined ? texts : [teacherTrouble, ...texts];
 }
 
-/** Returns the first line of a run. */
 export function startText(event: RunStart): string {
   const { pending, skipped, concurrency } = event;
   const rows = pending === null ? "Rows" : formatCountOf(pending, "row");
@@ -209,18 +211,70 @@ export function startText(event: RunStart): string {
   return printable(`${rows} to do${before}: ${model}${teacher}, concurrency ${lanes}`);
 }
 
-/** A list of hundreds of teachers would fill the screen. */
 function shortened(addresses: readonly string[]): string {
   if (addresses.length <= MAX_ADDRESSES) return addresses.join(", ");
   const shown = addresses.slice(0, MAX_ADDRESSES - 1).join(", ");
   return `${shown} and ${formatCount(addresses.length - MAX_ADDRESSES + 1)} more`;
 }
 
-/** Maximum number of teachers in the first line of a run. */
+/** The first line of a run names this many teachers: hundreds would fill the screen. */
 const MAX_ADDRESSES = 4;
 
-/** A notice as a line. Warnings begin with a word, because colors may be off. */
+/** A warning begins with a word, because colors may be off. */
 export function noticeSegment({ level, message }: Notice): Segment {
   const text = printable(message);
   return level === "warning" ? { text: `Warning: ${text}`, color: "yellow" } : { text };
+}
+
+/** A state with a time has words before it in `until`, as in `down, next check at 12:03:07`. */
+const TEACHER_STATES: Readonly<Record<TeacherStatus["state"], { word: string; until: string }>> = {
+  up: { word: "up", until: "" },
+  cooling_down: { word: "cooling down", until: " until" },
+  down: { word: "down", until: ", next check at" },
+  leaving: { word: "leaving", until: "" },
+  left: { word: "left", until: "" },
+  halted: { word: "halted", until: "" },
+};
+
+export const MAX_NAME_CELLS = 40;
+const MAX_REASON_CELLS = 40;
+
+/**
+ * `1 of 2 teachers up: gpu2:8000 down (connection refused)`. Undefined if all teachers are up, or
+ * if there is only one, whose state the run shows. Teachers that have left do not count.
+ */
+export function troubleText(statuses: readonly TeacherStatus[]): string | undefined {
+  const present = statuses.filter(({ state }) => state !== "left");
+  const notUp = present.filter(({ state }) => state !== "up");
+  if (present.length < 2 || notUp.length === 0) return undefined;
+  const up = `${formatCount(present.length - notUp.length)} of ${formatCount(present.length)}`;
+  const states = notUp.map((teacher) => `${hostOf(teacher)} ${teacherStateText(teacher)}`);
+  return `${up} teachers up: ${states.join(", ")}`;
+}
+
+/** `cooling down until 12:03:07 (429: tokens per min)`. */
+export function teacherStateText(teacher: TeacherStatus): string {
+  const { word, until } = TEACHER_STATES[teacher.state];
+  const isTimed = teacher.until !== null && until !== "";
+  const time = isTimed ? `${until} ${formatTime(teacher.until!)}` : "";
+  const why = shortReason(teacher.reason, MAX_REASON_CELLS);
+  return `${word}${time}${why === "" ? "" : ` (${why})`}`;
+}
+
+function hostOf({ address }: TeacherStatus): string {
+  const host = URL.canParse(address) ? new URL(address).host : "";
+  return clip(printable(host === "" ? address : host), MAX_NAME_CELLS);
+}
+
+/** Matches what was tried, and the cause after the last colon. */
+const CAUSE_LAST = /^(Cannot .+): ([^:]+)$/;
+
+/**
+ * Shortens a reason to `cells` cells; "" if there is none. Moves the cause of a long reason to its
+ * start: the end of `Cannot connect to gpu1.example:8000: connection refused` says most.
+ */
+export function shortReason(reason: string | null, cells: number): string {
+  const text = printable(reason ?? "");
+  if (stringWidth(text) <= cells) return text;
+  return clip(text.replace(CAUSE_LAST, "$2: $1"), cells);
 }

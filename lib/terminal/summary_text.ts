@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ErrorGroup, Summary } from "../progress/mod.ts";
+import type { ErrorGroup, Summary, TeacherStatus } from "../progress/mod.ts";
 import {
   formatBytes,
   formatCount,
@@ -13,34 +13,31 @@ import {
   formatLatency,
   formatRate,
   formatUsd,
+  sumOf,
 } from "../figures.ts";
 import { printable } from "../printable.ts";
-import { errorText } from "./status.ts";
-import { teacherLines } from "./teacher_text.ts";
-import { clip, type Color, createPaint, type Paint } from "./columns.ts";
+import { errorText, MAX_NAME_CELLS, teacherStateText } from "./status.ts";
+import { clip, type Color, createPaint, type Paint, stringWidth } from "./columns.ts";
 
 const MAX_ERRORS = 3;
 const MAX_FILES = 2;
+const MAX_TEACHER_LINES = 4;
 const MAX_ERROR_CELLS = 100;
 const TRUNCATED_ADVICE = "with a higher --max-tokens, or --on-truncated escalate";
 
 export interface SummaryTextOptions {
-  /** The command that continues the run or retries its failures. @default none is shown */
+  /** Continues the run or retries its failures. @default none is shown */
   continueCommand?: string;
-  /**
-   * The command that exports the results, shown once no row is left to do. @default none is shown
-   */
+  /** Exports the results; shown once no row is left to do. @default none is shown */
   exportCommand?: string;
-  /** Whether to use colors. The caller checks `NO_COLOR`. */
+  /** The caller checks `NO_COLOR`. */
   isColored: boolean;
 }
 
-/** A line of the summary. The label of lines that continue the one above is "". */
+/** A label is "" where the line continues the one above. */
 type Line = readonly [label: string, text: string];
 
-/**
- * Formats the summary in at most 33 lines, each with its line feed. Figures that are 0 are omitted.
- */
+/** At most 33 lines. Figures that are 0 are omitted. */
 export function summaryText(summary: Summary, options: SummaryTextOptions): string {
   const paint = createPaint(options.isColored);
   const lines: Line[] = [
@@ -62,10 +59,7 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
   return paint(...headline(summary)) + "\n\n" + align(lines, paint);
 }
 
-/**
- * Whether rows failed because their answers were truncated: sent again unchanged, they would be
- * truncated again.
- */
+/** Rows that were truncated would be truncated again if they were sent unchanged. */
 function hasTruncated({ errors }: Summary): boolean {
   return errors.some(({ type, action }) => type === "truncated" && action === "failed");
 }
@@ -91,12 +85,11 @@ function headline(summary: Summary): [text: string, color: Color] {
   return [`Finished in ${time}: ${text}`, color];
 }
 
-/** Describes an interruption. `elapsed_ms` is 0 if the signal came before any row could be sent. */
+/** `elapsed_ms` is 0 if the signal came before any row could be sent. */
 function interruptionText(summary: Summary, time: string, todo: string): string {
   const { elapsed_ms, pending, failures_on_disk } = summary;
   if (elapsed_ms === 0) return "Interrupted while the input was read: nothing was sent";
   if (pending > 0) return `Interrupted after ${time}: ${todo}`;
-  // Rows that a retry did not reach are not pending but failures.
   const failures = failures_on_disk > 0 ? `: ${withoutResult(failures_on_disk)}` : "";
   return `Interrupted after ${time}${failures}`;
 }
@@ -205,7 +198,57 @@ function teachersLines({ teachers }: Summary): Line[] {
 }
 
 /**
- * `408 × rate_limit 429: Slow down · 407 retried, 1 failed`. Errors with the most failed rows come
+ * A line for each teacher, in columns: `http://gpu1:8000/v1 qwen3 600 answered · 3 not answered`.
+ * Teachers that left share a line if there are several.
+ */
+export function teacherLines(statuses: readonly TeacherStatus[]): string[] {
+  const left = statuses.filter(({ state }) => state === "left");
+  if (left.length < 2) return presentLines(statuses, MAX_TEACHER_LINES);
+  const present = statuses.filter(({ state }) => state !== "left");
+  const count = sumOf(left, ({ teachers = 1 }) => teachers);
+  return [
+    ...present.length === 0 ? [] : presentLines(present, MAX_TEACHER_LINES - 1),
+    `${formatCount(count)} teachers that left: ${answersText(left)}`,
+  ];
+}
+
+function answersText(teachers: readonly TeacherStatus[]): string {
+  const failed = sumOf(teachers, (teacher) => teacher.failed);
+  const unanswered = failed === 0 ? "" : ` · ${formatCount(failed)} not answered`;
+  return `${formatCount(sumOf(teachers, (teacher) => teacher.answered))} answered${unanswered}`;
+}
+
+function presentLines(teachers: readonly TeacherStatus[], maxLines: number): string[] {
+  const shown = teachers.length > maxLines ? teachers.slice(0, maxLines - 1) : teachers;
+  const addresses = column(shown.map(({ address }) => address));
+  const models = column(shown.map(({ model }) => model));
+  const answered = shown.map((teacher) => formatCount(teacher.answered));
+  const width = Math.max(...answered.map((figure) => figure.length));
+  const lines = shown.map((teacher, index) => {
+    const failed = teacher.failed === 0 ? "" : ` · ${formatCount(teacher.failed)} not answered`;
+    const state = teacher.state === "up" ? "" : ` · ${teacherStateText(teacher)}`;
+    const count = `${answered[index].padStart(width)} answered`;
+    return addresses[index] + models[index] + count + failed + state;
+  });
+  const hiddenCount = teachers.length - shown.length;
+  if (hiddenCount > 0) {
+    lines.push(
+      `and ${formatCount(hiddenCount)} more: ${answersText(teachers.slice(shown.length))}`,
+    );
+  }
+  return lines;
+}
+
+/** Pads texts to the width of the widest, and two cells more; adds nothing if all are empty. */
+function column(texts: readonly string[]): string[] {
+  const cells = texts.map((text) => clip(printable(text), MAX_NAME_CELLS));
+  const width = Math.max(...cells.map((text) => stringWidth(text)));
+  if (width === 0) return cells;
+  return cells.map((text) => text + " ".repeat(width - stringWidth(text) + 2));
+}
+
+/**
+ * `408 × rate_limit 429: Slow down · 407 retried, 1 failed`; errors with the most failed rows
  * first.
  */
 function errorLines({ errors }: Summary): Line[] {

@@ -47,7 +47,7 @@ Deno.test({
       name: "retort-in",
       shards: 64,
       parallel: 8,
-      run: ["run", "in.jsonl", "--output=out/"],
+      run: ["run", "in.jsonl", "--output=out/", "--shard", "auto", "--grace", "110s"],
       merge: ["merge", "out/in.jsonl"],
       leadSeconds: 120,
     }, {

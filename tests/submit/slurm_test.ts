@@ -9,7 +9,7 @@ const JOB: ShardJob = {
   submission: "first",
   shards: 16,
   parallel: 4,
-  run: ["run", "in.jsonl", "--output=out/"],
+  run: ["run", "in.jsonl", "--output=out/", "--shard", "auto", "--grace", "110s"],
   merge: ["merge", "out/in.jsonl"],
   leadSeconds: 120,
 };

@@ -34,7 +34,7 @@ Deno.test("a Kubernetes job ends, restarts and skips by its exit codes", () => {
     name: "retort-in",
     shards: 8,
     parallel: 2,
-    run: ["run", "in.jsonl"],
+    run: ["run", "in.jsonl", "--shard", "auto", "--grace", "50s"],
     merge: ["merge", "out/in.jsonl"],
     leadSeconds: 60,
   };

@@ -1,9 +1,9 @@
 /** Texts of prompts, models and servers cannot control the terminal. */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
-import { createBar } from "../../lib/terminal/bar.ts";
+import { createBar } from "../../lib/terminal/progress_lines.ts";
 import type { RunEvent } from "../../lib/progress/events.ts";
-import { createPlain } from "../../lib/terminal/plain.ts";
+import { createPlain } from "../../lib/terminal/progress_lines.ts";
 import { HOSTILE_TEXTS } from "../support/hostile_texts.ts";
 import {
   makeErrorGroup,

@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { createJsonLines } from "../../lib/terminal/plain.ts";
+import { createJsonLines } from "../../lib/terminal/progress_lines.ts";
 import { makeSnapshot, makeSummary } from "../progress/fixtures.ts";
 
 Deno.test("createJsonLines() writes each event as one line that reads back the same", () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
 import { stringWidth } from "../../lib/deps/string_width.ts";
-import { createPlain } from "../../lib/terminal/plain.ts";
+import { createPlain } from "../../lib/terminal/progress_lines.ts";
 import { makeErrorGroup, makeSnapshot, makeSummary, ManualClock } from "../progress/fixtures.ts";
 
 function setUp() {

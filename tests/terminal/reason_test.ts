@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { shortReason } from "../../lib/terminal/teacher_text.ts";
+import { shortReason } from "../../lib/terminal/status.ts";
 
 const REFUSED = "Cannot connect to 127.0.0.1:7094: connection refused";
 

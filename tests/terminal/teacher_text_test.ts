@@ -1,5 +1,6 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { teacherLines, troubleText } from "../../lib/terminal/teacher_text.ts";
+import { troubleText } from "../../lib/terminal/status.ts";
+import { teacherLines } from "../../lib/terminal/summary_text.ts";
 import { makeTeacher } from "../progress/fixtures.ts";
 
 const UNTIL = new Date(2026, 0, 1, 12, 3, 7).toISOString();

@@ -1,16 +1,18 @@
 /**
- * Progress bar in a terminal: at most five lines, drawn in place.
+ * Progress of a run as it goes on: a bar in a terminal, lines for logs, or each event as a line of
+ * JSON for programs.
  *
- * After each drawing the cursor goes back to the start of the first line. That makes a resize
- * harmless: however the terminal wraps the old lines, they begin at the cursor, and the next
- * drawing erases everything from there. (A bar that moves up by the number of lines it drew leaves
- * some behind when the terminal becomes narrower.)
+ * The bar has at most five lines, drawn in place. After each drawing the cursor goes back to the
+ * start of the first line. That makes a resize harmless: however the terminal wraps the old lines,
+ * they begin at the cursor, and the next drawing erases everything from there. (A bar that moves up
+ * by the number of lines it drew leaves some behind when the terminal becomes narrower.)
  *
  * @module
  */
 
-import { formatPercent } from "../figures.ts";
-import type { RunEvent, RunListener, Snapshot } from "../progress/mod.ts";
+import { formatDuration, formatPercent } from "../figures.ts";
+import { printableJson } from "../printable.ts";
+import type { RunEvent, RunListener, RunState, Snapshot } from "../progress/mod.ts";
 import {
   clip,
   createPaint,
@@ -18,6 +20,8 @@ import {
   type Paint,
   type Segment,
   segmentCells,
+  SEPARATOR,
+  stringWidth,
 } from "./columns.ts";
 import {
   doneRows,
@@ -26,6 +30,7 @@ import {
   noticeSegment,
   processSegments,
   rowsSegment,
+  shareSegments,
   startText,
   stateText,
   troubleTexts,
@@ -38,15 +43,14 @@ const ERASE_LINE = "\x1b[K";
 const ERASE_BELOW = "\x1b[J";
 
 export interface BarOptions {
-  /** Writes to the terminal. */
   write: (text: string) => void;
-  /** Width of the terminal, in cells; called for each drawing. */
+  /** In cells; called for each drawing. */
   columns: () => number;
-  /** Whether to use colors. The caller checks `NO_COLOR`. */
+  /** The caller checks `NO_COLOR`. */
   isColored: boolean;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
-  /** Whether to show lag, CPU and memory of the process. @default false */
+  /** Shows lag, CPU and memory of the process. @default false */
   isVerbose?: boolean;
 }
 
@@ -57,7 +61,6 @@ export type Bar = RunListener & {
   done(): void;
 };
 
-/** Creates the bar. It ends with the event `run-end`, or with `done()`. */
 export function createBar(options: BarOptions): Bar {
   const drawing = new Drawing(options);
   return Object.assign((event: RunEvent) => drawing.listen(event), {
@@ -66,12 +69,10 @@ export function createBar(options: BarOptions): Bar {
   });
 }
 
-/** The bar on the screen, and the lines that wait to be printed above it. */
 class Drawing {
   readonly #options: BarOptions;
   readonly #now: () => number;
   readonly #paint: Paint;
-  /** Lines to print above the bar with the next drawing. */
   #above: string[] = [];
   #last: Snapshot | undefined;
   #drawnMs = -Infinity;
@@ -125,29 +126,26 @@ class Drawing {
   }
 }
 
-/** Cells of the longest bar, in which each cell is 1 %. */
+/** Each cell of the longest bar is 1 %. */
 const MAX_BAR_CELLS = 100;
 
-/** Cells of the shortest bar; with less room, only the percentage is shown. */
+/** With less room, only the percentage is shown. */
 const MIN_BAR_CELLS = 4;
 
-/** Shapes of the parts differ, so that users can distinguish them without colors. */
+/** Different shapes, so that users can distinguish the parts without colors. */
 const SHAPES = { skipped: "▒", succeeded: "█", failed: "▚", left: "░" };
 
-/** How the bar is drawn. */
 interface BarView {
   /** Maximum number of cells in a line. */
   readonly width: number;
   readonly paint: Paint;
-  /** Whether to show lag, CPU and memory of the process. */
   readonly isVerbose: boolean;
 }
 
 /**
- * Renders the bar: a line for the shares of the rows (if their number is known), one for rows, speed
- * and cost, one for attempts and tokens, one for the process if requested, and one for problems.
- * While the input is read, there is only the state. Each line starts with an empty cell, where the
- * cursor rests.
+ * At most five lines: the shares of the rows (if their number is known); rows, speed and cost;
+ * attempts and tokens; the process, if requested; problems. While the input is read, only the
+ * state. Each line starts with an empty cell, where the cursor rests.
  */
 function renderBar(snapshot: Snapshot, view: BarView): string[] {
   const { paint } = view;
@@ -194,4 +192,86 @@ function barCells(snapshot: Snapshot, total: number, cells: number, paint: Paint
     paint(SHAPES.succeeded.repeat(done - skipped - failed), "green") +
     paint(SHAPES.failed.repeat(failed), "red") +
     paint(SHAPES.left.repeat(cells - done), "dim");
+}
+
+export interface PlainOptions {
+  /** The text ends with a line break. */
+  write: (text: string) => void;
+  /** Adds a second line: lag, CPU and memory of the process, and the work. @default false */
+  isVerbose?: boolean;
+  /** Milliseconds between two lines while the state stays the same. @default 30000 */
+  intervalMs?: number;
+  /** A monotonic clock, in milliseconds. @default performance.now */
+  now?: () => number;
+}
+
+/**
+ * The state may change to and from `backing_off` several times a second: such a change gets a line
+ * only if the last line is this old.
+ */
+const MIN_BACKOFF_LINE_MS = 10_000;
+
+/** A longer reason would leave no room for figures. */
+const MAX_REASON_CELLS = 40;
+
+/**
+ * If fewer cells are left for the problem, the estimates lose their ranges. If that does not free
+ * enough cells, the problem is dropped.
+ */
+const MIN_TROUBLE_CELLS = 16;
+
+const PLAIN = createPaint(false);
+
+/** Writes a line for the start, for each notice and each change of state, and every 30 s. */
+export function createPlain(options: PlainOptions): RunListener {
+  const { write, isVerbose = false, intervalMs = 30_000, now = () => performance.now() } = options;
+  let lastMs = -Infinity;
+  let lastState: RunState | undefined;
+
+  return function listen(event: RunEvent): void {
+    if (event.type === "notice") return write(noticeSegment(event).text + "\n");
+    if (event.type === "run-start") return write(startText(event) + "\n");
+    if (event.type !== "snapshot") return;
+    const isBackoffChange = event.state === "backing_off" ||
+      (event.state === "running" && lastState === "backing_off");
+    const minMs = event.state === lastState
+      ? intervalMs
+      : isBackoffChange
+      ? MIN_BACKOFF_LINE_MS
+      : 0;
+    if (now() - lastMs < minMs) return;
+    lastMs = now();
+    lastState = event.state;
+    write(plainLines(event, isVerbose));
+  };
+}
+
+/**
+ * One line of at most 120 columns: the most important segments first, and the problem where there
+ * is room for it.
+ */
+function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
+  const time = formatDuration(snapshot.elapsed_ms);
+  const beginning = `[${time}] ${stateText(snapshot, MAX_REASON_CELLS)}`;
+  if (snapshot.state === "preparing") return `${beginning}\n`;
+  const trouble = troubleTexts(snapshot).join(" · ");
+  const lineOf = (isBrief: boolean) => {
+    const rows = { text: `${beginning}: ${rowsSegment(snapshot).text}` };
+    const others = [...shareSegments(snapshot), ...mainSegments(snapshot, isBrief)];
+    return joinSegments([rows, ...others], MAX_COLUMNS, PLAIN);
+  };
+  const roomOf = (line: string) => MAX_COLUMNS - stringWidth(line) - SEPARATOR.length;
+  const fullLine = lineOf(false);
+  const hasRoom = trouble === "" || roomOf(fullLine) >= MIN_TROUBLE_CELLS;
+  const line = hasRoom ? fullLine : lineOf(true);
+  const room = roomOf(line);
+  const end = trouble === "" || room < MIN_TROUBLE_CELLS ? "" : SEPARATOR + clip(trouble, room);
+  const details = [...processSegments(snapshot), ...workSegments(snapshot)];
+  const secondLine = isVerbose ? `  ${joinSegments(details, MAX_COLUMNS - 2, PLAIN)}\n` : "";
+  return `${line}${end}\n${secondLine}`;
+}
+
+export function createJsonLines(options: { write: (text: string) => void }): RunListener {
+  const { write } = options;
+  return (event: RunEvent) => write(printableJson(JSON.stringify(event)) + "\n");
 }
