@@ -1,6 +1,6 @@
 /**
- * The interface of checks, the check for answers that must not match a pattern, and the messages
- * between a run and its worker for checks.
+ * What a check is, the check for answers that must not match a pattern, and the messages between a
+ * run and its worker for checks.
  *
  * @module
  */
@@ -10,7 +10,6 @@ import type { Completion } from "../teacher/mod.ts";
 
 /** The verdict on an answer that could not be checked. */
 export interface Unchecked {
-  /** Why, as a message to the user. */
   readonly unchecked: string;
   /** Whether the row fails. Otherwise it stays pending, and the next run sends it again. */
   readonly isFinal: boolean;
@@ -18,19 +17,15 @@ export interface Unchecked {
   readonly halt?: string;
 }
 
-/**
- * The result of a check: undefined if the answer passes, the reason for its rejection, or why it
- * could not be checked.
- */
+/** Why an answer is rejected, or could not be checked; undefined if it passes. */
 export type Verdict = string | Unchecked | undefined;
 
 /** What a row has cost so far, this answer included. */
 export interface AnswerCost {
-  /** Attempts at the row, including the one that returned this answer. */
   readonly attempts: number;
-  /** Duration of the last attempt, in milliseconds. */
+  /** Of the last attempt. */
   readonly latencyMs: number;
-  /** The cost of all attempts at the row in US dollars; null if the cost of one is unknown. */
+  /** Of all attempts; null if the cost of one is unknown. */
   readonly costUsd: number | null;
 }
 
@@ -54,59 +49,41 @@ export function patternCheck(regExp: RegExp): Check {
 }
 
 /**
- * Compiles a pattern.
- *
  * @param pattern A string is compiled with the flag `u`; it can set others itself: `(?i:as an ai)`.
  * @throws {RangeError} when the string is empty or not a regular expression
- * @throws {TypeError} when it is neither a string nor a `RegExp`
  */
 export function compilePattern(pattern: string | RegExp): RegExp {
   // A copy, because with the flags `g` and `y` a RegExp remembers its last position.
-  return pattern instanceof RegExp ? new RegExp(pattern) : compile(pattern);
-}
-
-function compile(text: unknown): RegExp {
-  if (typeof text !== "string") {
-    throw new TypeError(
-      `Cannot use the reject pattern: it must be a string or a RegExp: current value is ${
-        String(text)
-      }`,
-    );
-  }
-  if (text === "") {
+  if (pattern instanceof RegExp) return new RegExp(pattern);
+  if (pattern === "") {
     throw new RangeError("Cannot use the reject pattern: it is empty and would match every answer");
   }
   try {
-    return new RegExp(text, "u");
+    return new RegExp(pattern, "u");
   } catch (cause) {
     const reason = (cause as SyntaxError).message.replace(/^Invalid regular expression: /, "");
     throw new RangeError(
-      `Cannot use the reject pattern ${JSON.stringify(text)}: it must be a JavaScript regular ` +
+      `Cannot use the reject pattern ${JSON.stringify(pattern)}: it must be a JavaScript regular ` +
         `expression: ${reason}`,
       { cause },
     );
   }
 }
 
-/** The first message to the worker: what to check for. The worker replies with `Ready`. */
+/** The first message to the worker, which replies with the reason why it cannot check answers, or
+ * with "" once it can. */
 export interface Setup {
-  /** `source` and `flags` of the reject pattern; undefined if there is none. */
+  /** `source` and `flags` of the reject pattern. */
   readonly pattern: readonly [source: string, flags: string] | undefined;
-  /** JSON text of the schema; undefined if there is none. */
+  /** As JSON. */
   readonly jsonSchema: string | undefined;
-  /** Shared memory in which the worker notes what it is doing: see `Note`. */
+  /** Shared memory with one 32-bit integer: what the worker is doing. It is `IDLE` or, for the
+   * answer at `index` in its batch, `2 * index` plus a `Phase`. */
   readonly progress: SharedArrayBuffer;
 }
 
-/** The worker's reply to `Setup`. */
-export interface Ready {
-  /** Why the worker cannot check answers; undefined if it can. */
-  readonly problem: string | undefined;
-}
-
-/** A later message to the worker: answers to check. The worker replies with `Reasons`. */
+/** A later message to the worker, which replies with `Reasons`. */
 export interface Batch {
-  /** The text of each answer; "" if it has none. */
   readonly texts: readonly string[];
   /** Indexes in `texts` of answers with tool calls. */
   readonly withToolCalls: readonly number[];
@@ -115,19 +92,6 @@ export interface Batch {
 /** Why answers of a batch are rejected, by index; answers without an entry pass. */
 export type Reasons = ReadonlyMap<number, string>;
 
-/** Indexes into the array of 32-bit integers in which the worker notes what it is doing. */
-export const Note = {
-  /** The answer that is being checked, as an index in its batch, or `IDLE`. */
-  Answer: 0,
-  /** Which check is running: a value of `Phase`. */
-  Phase: 1,
-} as const;
-
-/** The length of the array that `Note` describes. */
-export const NOTE_COUNT = 2;
-
-/** Values of `Note.Phase`. */
 export const Phase = { Schema: 0, Pattern: 1 } as const;
 
-/** The value of `Note.Answer` between batches. */
 export const IDLE = -1;

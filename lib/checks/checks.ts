@@ -1,5 +1,5 @@
 /**
- * The checks of a run, according to its options, the caller's own `validate` included.
+ * The checks of a run, as its options say, with the caller's own `validate`.
  *
  * @module
  */
@@ -11,27 +11,14 @@ import { jsonCheck, schemaCheck } from "./json_schema.ts";
 import { WorkerCheck } from "./worker_check.ts";
 import { inspect } from "node:util";
 
-/** Options of checks. An answer is kept if it passes all of them. */
+/** The options of a run that are about checks: see `RunOptions`. */
 export interface CheckOptions {
-  /**
-   * Keeps only answers that are JSON and nothing else; a tool call without text passes.
-   * @default false
-   */
   readonly requireJson?: boolean;
-  /**
-   * Keeps only answers that are valid JSON under this JSON Schema: an object or a boolean, alone or
-   * in a `response_format`. `$schema` names its draft (2020-12 by default).
-   * @default none
-   */
+  /** An object or a boolean, alone or in a `response_format`. */
   readonly jsonSchema?: unknown;
-  /**
-   * Keeps only answers that do not match this; a string is compiled with the flag `u`.
-   * @default none
-   */
   readonly rejectPattern?: string | RegExp;
-  /** Keeps only answers for which this returns `true` or nothing. @default none */
   readonly validate?: Validate;
-  /** A further check, after `validate`; `distill()` sets it. @default none */
+  /** In place of `validate`; `distill()` sets it. @default none */
   readonly check?: Check;
   /**
    * Checks patterns and schemas in this thread; for bundles, which have no file for a worker.
@@ -40,33 +27,20 @@ export interface CheckOptions {
   readonly checksOnThisThread?: boolean;
 }
 
-/** The checks of a run. Dispose of them when it has ended. */
-export class Checks implements Disposable {
+/** Disposing of them terminates their worker, even in the middle of an answer. */
+export interface Checks extends Disposable {
   /** In the order in which they run. */
   readonly list: readonly Check[];
-  readonly #worker: WorkerCheck | undefined;
-
-  /** Called by `createChecks`. */
-  constructor(list: readonly Check[], worker?: WorkerCheck) {
-    this.list = list;
-    this.#worker = worker;
-  }
-
-  /** Terminates the worker, even in the middle of an answer. */
-  [Symbol.dispose](): void {
-    this.#worker?.close();
-  }
 }
 
 /**
- * Creates the checks. They run in this order: JSON or its schema, pattern, `validate`, `check`.
+ * Creates the checks, in this order: JSON or its schema, pattern, `validate`, `check`.
  *
  * A regular expression, also one inside a JSON Schema, can take hours for one answer, and only the
  * end of its thread stops it. So patterns and schemas are checked in a worker, unless
  * `checksOnThisThread` is set.
  *
- * @throws {TypeError} when an option is of the wrong type, the JSON Schema is invalid, or no worker
- * can be started
+ * @throws {TypeError} when the JSON Schema is invalid, or no worker can be started
  * @throws {RangeError} when the pattern is not a regular expression, or the schema is of an unknown
  * draft
  */
@@ -74,19 +48,16 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
   const { requireJson = false, jsonSchema, rejectPattern, validate, check } = options;
   // The pattern comes first, because a schema takes time to compile.
   const pattern = rejectPattern === undefined ? undefined : compilePattern(rejectPattern);
-  const callbacks = validate === undefined ? [] : [validateCheck(validate)];
-  if (check !== undefined) callbacks.push(check);
+  const callbacks = [validate && validateCheck(validate), check].filter((it) => it !== undefined);
   // Compiled in this thread too, so that an invalid schema is reported before the first call.
   const schema = jsonSchema === undefined ? undefined : await schemaCheck(jsonSchema);
   const json = schema === undefined && requireJson ? [jsonCheck()] : [];
-  if (pattern === undefined && schema === undefined) return new Checks([...json, ...callbacks]);
-  if (options.checksOnThisThread) {
-    const builtIn = [schema, pattern && patternCheck(pattern)]
-      .filter((check) => check !== undefined);
-    return new Checks([...json, ...builtIn, ...callbacks]);
+  const slow = [schema, pattern && patternCheck(pattern)].filter((it) => it !== undefined);
+  if (slow.length === 0 || options.checksOnThisThread) {
+    return { list: [...json, ...slow, ...callbacks], [Symbol.dispose]: () => {} };
   }
   const worker = await WorkerCheck.start({ pattern, jsonSchema });
-  return new Checks([...json, worker.check, ...callbacks], worker);
+  return { list: [...json, worker.check, ...callbacks], [Symbol.dispose]: () => worker.close() };
 }
 
 /**
@@ -96,7 +67,7 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
 export interface AnsweredRow {
   /** The id of the answer. */
   uid: string;
-  /** The text of the answer; "" if it has none. */
+  /** "" if the answer has no text. */
   response: string;
   /** "" if the teacher sent none. */
   reasoning: string;
@@ -116,17 +87,8 @@ export type Validate = (
   row: AnsweredRow,
 ) => boolean | string | void | Promise<boolean | string | void>;
 
-/**
- * Turns `validate` into a check. It parses the row, which the built-in checks do not need.
- *
- * @throws {TypeError} when it is not a function
- */
+/** The check parses the row, which the built-in checks do not need. */
 export function validateCheck(validate: Validate): Check {
-  if (typeof validate !== "function") {
-    throw new TypeError(
-      `Cannot use "validate": it must be a function: current value is ${String(validate)}`,
-    );
-  }
   return verdictCheck((completion, row) => validate(answeredRow(row, completion)));
 }
 
@@ -165,7 +127,6 @@ function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
-/** Why `validate` rejected an answer, by what it returned; undefined if it kept it. */
 function reasonOf(verdict: unknown): string | undefined {
   if (verdict === true || verdict === undefined || verdict === null) return undefined;
   if (verdict === false || verdict === "") return "validate() said no";
@@ -175,7 +136,6 @@ function reasonOf(verdict: unknown): string | undefined {
   }`;
 }
 
-/** Why `validate` rejected an answer, by what it threw. */
 function thrownReason(error: unknown): string {
   if (error instanceof Error) return `validate() threw: ${error.name}: ${error.message}`;
   // String() fails for some of the values that can be thrown.

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { ErrorObject, Options } from "../deps/ajv.ts";
+import type { ErrorObject, Options, ValidateFunction } from "../deps/ajv.ts";
 import { isObject } from "../json.ts";
 import { cut } from "../printable.ts";
 import type { AskedSchema } from "../teacher/mod.ts";
@@ -20,8 +20,7 @@ import type { Check } from "./check.ts";
  * rejected: a model trained on it would learn to write the fence. An answer with a tool call and no
  * text is complete, so it passes.
  *
- * @param problemOf Returns what is wrong with the JSON value, or undefined. @default accepts any
- * value
+ * @param problemOf @default accepts any value
  */
 export function jsonCheck(
   problemOf: (value: unknown) => string | undefined = () => undefined,
@@ -39,7 +38,6 @@ export function jsonCheck(
   };
 }
 
-/** Why a text is not JSON. */
 function reasonOf(text: string, { message }: SyntaxError): string {
   if (/^\s*```/.test(text)) return "wrapped in a code fence (```)";
   // V8 quotes the answer after the token. Without the quotation, messages with the same cause are
@@ -48,6 +46,13 @@ function reasonOf(text: string, { message }: SyntaxError): string {
 }
 
 const MAX_LISTED_ERRORS = 3;
+/** For each keyword: the parameter of the error that holds what Ajv's message leaves out. */
+const DETAILS = new Map([
+  ["additionalProperties", "additionalProperty"],
+  ["unevaluatedProperties", "unevaluatedProperty"],
+  ["enum", "allowedValues"],
+  ["const", "allowedValue"],
+]);
 const MAX_SHOWN_CHARS = 100;
 
 /**
@@ -71,13 +76,7 @@ export async function schemaCheck(schema: unknown): Promise<Check> {
   });
 }
 
-/** The part of Ajv's compiled schema that is used here. */
-interface Compiled {
-  (value: unknown): unknown;
-  errors?: ErrorObject[] | null;
-}
-
-async function compile(schema: unknown): Promise<Compiled> {
+async function compile(schema: unknown): Promise<ValidateFunction> {
   if (typeof schema === "boolean") return compile(schema ? {} : { not: {} });
   if (!isObject(schema)) {
     throw new TypeError(
@@ -124,7 +123,6 @@ async function validatorOf(dialect: unknown) {
   );
 }
 
-/** The value at a JSON Pointer. */
 function valueAt(root: unknown, pointer: string): unknown {
   const keys = pointer.split("/").slice(1);
   return keys.reduce((value: unknown, key) => {
@@ -143,37 +141,23 @@ function describeErrors(errors: readonly ErrorObject[]): string {
   return listed.join("; ");
 }
 
-/** Details that Ajv's messages omit. */
 function detailOf({ keyword, params }: ErrorObject): string {
-  switch (keyword) {
-    case "additionalProperties":
-      return `: ${shortJson(params.additionalProperty)}`;
-    case "unevaluatedProperties":
-      return `: ${shortJson(params.unevaluatedProperty)}`;
-    case "enum":
-      return `: ${shortJson(params.allowedValues)}`;
-    case "const":
-      return `: ${shortJson(params.allowedValue)}`;
-    default:
-      return "";
-  }
+  const name = DETAILS.get(keyword);
+  return name === undefined ? "" : `: ${shortJson(params[name])}`;
 }
 
 function shortJson(value: unknown): string {
   return cut(JSON.stringify(value) ?? String(value), MAX_SHOWN_CHARS);
 }
 
-/** A schema, and the other fields of the `response_format` that held it. */
-type Unwrapped = Partial<AskedSchema> & { readonly schema: unknown };
-
-/** The names of schemas that `response_format` accepts. */
+/** What `response_format` accepts. */
 const SCHEMA_NAME = /^[\w-]{1,64}$/;
 
 /**
  * Unwraps a schema from `{"type":"json_schema","json_schema":{…}}`,
  * `{"type":"json_schema","schema":…}` or `{"name":…,"schema":…}`. Anything else is a schema itself.
  */
-function unwrapSchema(value: unknown): Unwrapped {
+function unwrapSchema(value: unknown): Partial<AskedSchema> & { readonly schema: unknown } {
   if (!isObject(value)) return { schema: value };
   const isResponseFormat = value.type === "json_schema";
   const inner = isResponseFormat && isObject(value.json_schema) ? value.json_schema : value;
@@ -193,8 +177,8 @@ function unwrapSchema(value: unknown): Unwrapped {
 }
 
 /**
- * The schema to send to teachers, with the name in its `response_format`, or else its title, or
- * `answer`. Undefined for the schemas `true` and `false`.
+ * The schema to send to teachers. Its name is that in the `response_format`, its title, or `answer`.
+ * Undefined for the schemas `true` and `false`.
  */
 export function askedSchemaOf(value: unknown): AskedSchema | undefined {
   const unwrapped = unwrapSchema(value);

@@ -10,5 +10,11 @@
  */
 
 export { type AnswerCost, type Check, compilePattern, type Verdict } from "./check.ts";
-export { type AnsweredRow, Checks, createChecks, type Validate, verdictCheck } from "./checks.ts";
+export {
+  type AnsweredRow,
+  type Checks,
+  createChecks,
+  type Validate,
+  verdictCheck,
+} from "./checks.ts";
 export { askedSchemaOf } from "./json_schema.ts";

@@ -1,6 +1,6 @@
 /**
- * The worker that checks answers against patterns and schemas. It is terminated when an answer
- * takes too long. Started by `worker_check.ts`; not to be imported.
+ * The thread that checks answers against patterns and schemas. `worker_check.ts` starts it, and
+ * terminates it when an answer takes too long.
  *
  * @module
  */
@@ -12,28 +12,19 @@ import {
   type Batch,
   type Check,
   IDLE,
-  Note,
   patternCheck,
   Phase,
-  type Ready,
   type Reasons,
   type Setup,
 } from "./check.ts";
 import { schemaCheck } from "./json_schema.ts";
 
-/** The worker's global object, as this file uses it. */
-interface Scope {
+const scope = globalThis as unknown as {
   onmessage: ((event: { data: unknown }) => void) | null;
-  postMessage(message: Ready | Reasons): void;
-}
-
-const scope = globalThis as unknown as Scope;
-/**
- * The time after which the worker itself stops a check. Unless the main thread is delayed, it has
- * terminated the worker by then: see `MAX_CHECK_MS` in `worker_check.ts`.
- */
+  postMessage(message: string | Reasons): void;
+};
+/** The worker stops a check itself if the main thread, which terminates it after 1 s, is delayed. */
 const WATCHDOG_MS = 2_000;
-/** Neither check uses the row. */
 const NO_ROW = {} as Row;
 
 scope.onmessage = async ({ data }) => {
@@ -43,9 +34,9 @@ scope.onmessage = async ({ data }) => {
       const reasons = reasonsOf(data as Batch, checks, progress);
       if (reasons !== undefined) scope.postMessage(reasons);
     };
-    scope.postMessage({ problem: undefined });
+    scope.postMessage("");
   } catch (error) {
-    scope.postMessage({ problem: String(error) });
+    scope.postMessage(String(error));
   }
 };
 
@@ -58,10 +49,7 @@ async function setUp({ pattern, jsonSchema, progress }: Setup) {
   return { checks, progress: new Int32Array(progress) };
 }
 
-/**
- * Returns why answers of a batch are rejected, by their index in the batch; undefined if one takes
- * too long: the main thread then replaces the worker.
- */
+/** Undefined if an answer takes too long: the main thread then replaces the worker. */
 function reasonsOf(
   { texts, withToolCalls }: Batch,
   checks: readonly [number, Check][],
@@ -74,8 +62,7 @@ function reasonsOf(
     for (; index < texts.length; index++) {
       const toolCalls = withCalls.has(index) ? [null] : [];
       for (const [phase, check] of checks) {
-        Atomics.store(progress, Note.Phase, phase);
-        Atomics.store(progress, Note.Answer, index);
+        Atomics.store(progress, 0, 2 * index + phase);
         const answer = { response: texts[index], toolCalls } as Partial<Completion> as Completion;
         const reason = check(answer, NO_ROW);
         if (reason === undefined) continue;
@@ -89,6 +76,6 @@ function reasonsOf(
     // If earlier answers used part of the time, the interrupted one gets all of it next.
     if (!endsWithin(WATCHDOG_MS, checkRest) && index === first) return undefined;
   }
-  Atomics.store(progress, Note.Answer, IDLE);
+  Atomics.store(progress, 0, IDLE);
   return reasons;
 }

@@ -1,6 +1,5 @@
 /**
- * Checks answers in a worker, many at a time, and replaces the worker when an answer takes too
- * long.
+ * Checks answers in a worker, many at a time, and replaces it when an answer takes too long.
  *
  * @module
  */
@@ -9,10 +8,7 @@ import type { Completion } from "../teacher/mod.ts";
 import {
   type Batch,
   IDLE,
-  Note,
-  NOTE_COUNT,
   Phase,
-  type Ready,
   type Reasons,
   type Setup,
   type Unchecked,
@@ -21,17 +17,14 @@ import {
 
 export interface WorkerCheckOptions {
   readonly pattern: RegExp | undefined;
-  /** A schema that compiles; undefined if there is none. */
   readonly jsonSchema: unknown;
 }
 
 /** How long each check of an answer may take: the schema, then the pattern. */
 const MAX_CHECK_MS = 1_000;
-/**
- * The run is halted when this many answers in a row exceed `MAX_CHECK_MS` or crash the worker.
- */
+/** The run is halted when this many answers in a row take longer or crash the worker. */
 const MAX_FAILURES_IN_A_ROW = 3;
-/** How often the worker's notes are read. */
+/** How often the main thread looks at what the worker is doing. */
 const POLL_MS = 50;
 /**
  * The longest time that counts between two polls: what delayed this thread may have delayed the
@@ -42,7 +35,6 @@ const MAX_BATCH_ANSWERS = 256;
 /** A batch takes no more answers once it holds this many characters. */
 const MAX_BATCH_CHARS = 4_000_000;
 
-/** An answer that waits for its verdict. */
 interface QueuedAnswer {
   readonly text: string;
   readonly hasToolCalls: boolean;
@@ -52,11 +44,11 @@ interface QueuedAnswer {
 /** What the worker was doing at the last poll. */
 interface Watch {
   readonly timer: ReturnType<typeof setInterval>;
-  /** Time of the last poll, by `performance.now()`. */
+  /** By `performance.now()`. */
   polledMs: number;
-  answer: number;
-  phase: number;
-  /** How long the worker has been at the same answer and phase. */
+  /** As in `Setup.progress`. */
+  doing: number;
+  /** How long the worker has been doing it. */
   elapsedMs: number;
 }
 
@@ -66,26 +58,19 @@ interface Watch {
  */
 export const importWorker = (): Promise<unknown> => import("./worker.ts");
 
-/** Queues answers and checks them in a worker. */
 export class WorkerCheck {
   readonly #options: WorkerCheckOptions;
-  /**
-   * The worker's notes (see `Note`). Each worker has an array of its own, because a terminated
-   * worker may continue to write for some seconds.
-   */
-  #progress = new Int32Array(new SharedArrayBuffer(NOTE_COUNT * 4));
+  /** Shared with the worker. Each one has its own, because a terminated worker may continue to
+   * write for some seconds. */
+  #progress!: Int32Array<SharedArrayBuffer>;
   #worker: Worker | undefined;
   #queue: QueuedAnswer[] = [];
-  /**
-   * Answers in the batch of a terminated worker before the one that failed: they were checked, but
-   * their verdicts are lost.
-   */
+  /** Answers before the one that a worker was terminated for: their verdicts are lost. */
   #toRecheck: QueuedAnswer[] = [];
-  /** The batch of the worker; undefined while it has none or is being started. */
   #batch: { readonly items: readonly QueuedAnswer[]; readonly isRecheck: boolean } | undefined;
   #isReady = false;
   #failuresInARow = 0;
-  /** The verdict on all further answers; undefined while answers are checked. */
+  /** The verdict on all further answers. */
   #finalVerdict: Unchecked | undefined;
   #watch: Watch | undefined;
 
@@ -93,11 +78,7 @@ export class WorkerCheck {
     this.#options = options;
   }
 
-  /**
-   * Starts the worker.
-   *
-   * @throws {TypeError} when it cannot be started
-   */
+  /** @throws {TypeError} when the worker cannot be started */
   static async start(options: WorkerCheckOptions): Promise<WorkerCheck> {
     const check = new WorkerCheck(options);
     const problem = await check.#start();
@@ -106,7 +87,6 @@ export class WorkerCheck {
     throw new TypeError(`Cannot start the worker that checks answers: ${problem}`);
   }
 
-  /** Queues an answer; resolves with its verdict. */
   readonly check = ({ response, toolCalls }: Completion): Promise<Verdict> => {
     if (this.#finalVerdict !== undefined) return Promise.resolve(this.#finalVerdict);
     return new Promise((resolve) => {
@@ -138,12 +118,10 @@ export class WorkerCheck {
     this.#watch = undefined;
   }
 
-  /**
-   * Starts a worker. Resolves with the reason if it cannot start, or undefined once it is ready.
-   */
+  /** Resolves with the reason if a worker cannot start, or undefined once it is ready. */
   #start(): Promise<string | undefined> {
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
-    this.#progress = new Int32Array(new SharedArrayBuffer(NOTE_COUNT * 4)).fill(IDLE);
+    this.#progress = new Int32Array(new SharedArrayBuffer(4)).fill(IDLE);
     try {
       const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
       this.#worker = worker;
@@ -152,13 +130,13 @@ export class WorkerCheck {
         resolve(event.message);
         if (this.#worker === worker) this.#onCrash(event.message);
       };
-      worker.onmessage = ({ data }: MessageEvent<Ready>) => {
+      worker.onmessage = ({ data: problem }: MessageEvent<string>) => {
         worker.onmessage = ({ data }: MessageEvent<Reasons>) => {
           // The worker may have been terminated while the message was on its way.
           if (this.#worker === worker) this.#onReasons(data);
         };
-        this.#isReady = data.problem === undefined;
-        resolve(data.problem);
+        this.#isReady = problem === "";
+        resolve(problem || undefined);
         this.#send();
       };
       worker.postMessage(this.#setup());
@@ -173,12 +151,11 @@ export class WorkerCheck {
     return {
       pattern: pattern && [pattern.source, pattern.flags],
       jsonSchema: jsonSchema === undefined ? undefined : JSON.stringify(jsonSchema),
-      progress: this.#progress.buffer as SharedArrayBuffer,
+      progress: this.#progress.buffer,
     };
   }
 
-  /** Sends the worker its next batch, rechecks first, unless it has one or is not ready. Stops the
-   * watch if no answer is left. */
+  /** Sends the next batch, rechecks first, unless the worker has one or is not ready. */
   #send(): void {
     if (!this.#isReady || this.#batch !== undefined) return;
     const isRecheck = this.#toRecheck.length > 0;
@@ -195,8 +172,7 @@ export class WorkerCheck {
     this.#watch ??= {
       timer: setInterval(() => this.#poll(), POLL_MS),
       polledMs: performance.now(),
-      answer: IDLE,
-      phase: IDLE,
+      doing: IDLE,
       elapsedMs: 0,
     };
   }
@@ -204,34 +180,31 @@ export class WorkerCheck {
   #onReasons(reasons: Reasons): void {
     const { items, isRecheck } = this.#batch!;
     this.#batch = undefined;
-    if (this.#watch !== undefined) this.#watch.answer = IDLE;
+    if (this.#watch !== undefined) this.#watch.doing = IDLE;
     if (!isRecheck) this.#failuresInARow = 0;
     for (const [index, { resolve }] of items.entries()) resolve(reasons.get(index));
     this.#send();
   }
 
-  /** Gives up the answer that the worker is at if its check takes too long. */
   #poll(): void {
     const watch = this.#watch!;
     const nowMs = performance.now();
     const passedMs = Math.min(nowMs - watch.polledMs, MAX_POLL_MS);
-    const answer = Atomics.load(this.#progress, Note.Answer);
-    const phase = Atomics.load(this.#progress, Note.Phase);
-    const isSame = answer !== IDLE && answer === watch.answer && phase === watch.phase;
+    const doing = Atomics.load(this.#progress, 0);
+    const isSame = doing !== IDLE && doing === watch.doing;
     watch.elapsedMs = isSame ? watch.elapsedMs + passedMs : 0;
     watch.polledMs = nowMs;
-    watch.answer = answer;
-    watch.phase = phase;
-    if (watch.elapsedMs >= MAX_CHECK_MS) this.#giveUpAnswer(answer, timeoutReason(phase));
+    watch.doing = doing;
+    if (watch.elapsedMs >= MAX_CHECK_MS) this.#giveUpAnswer(doing >> 1, timeoutReason(doing & 1));
   }
 
   #onCrash(message: string): void {
     if (this.#batch === undefined) return;
-    const answer = Math.max(0, Atomics.load(this.#progress, Note.Answer));
+    const answer = Math.max(0, Atomics.load(this.#progress, 0) >> 1);
     this.#giveUpAnswer(answer, `The answer could not be checked: ${message}`);
   }
 
-  /** Gives up an answer of the batch, and replaces the worker. Halts after too many in a row. */
+  /** Replaces the worker as well. Halts the run after too many answers in a row. */
   #giveUpAnswer(index: number, reason: string): void {
     const { items, isRecheck } = this.#batch!;
     this.#stop();
@@ -263,7 +236,6 @@ export class WorkerCheck {
   }
 }
 
-/** Removes the answers of the next batch from the front of a queue. */
 function takeBatch(queue: QueuedAnswer[]): QueuedAnswer[] {
   const limit = Math.min(queue.length, MAX_BATCH_ANSWERS);
   let count = 0, chars = 0;

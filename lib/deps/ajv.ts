@@ -7,7 +7,12 @@
  * @module
  */
 
-export { Ajv as AjvDraft7, type ErrorObject, type Options } from "npm:ajv@8.20.0";
+export {
+  Ajv as AjvDraft7,
+  type ErrorObject,
+  type Options,
+  type ValidateFunction,
+} from "npm:ajv@8.20.0";
 export { Ajv2019 } from "npm:ajv@8.20.0/dist/2019.js";
 export { Ajv2020 } from "npm:ajv@8.20.0/dist/2020.js";
 export { fullFormats } from "npm:ajv-formats@3.0.1/dist/formats.js";

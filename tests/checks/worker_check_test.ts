@@ -1,6 +1,6 @@
 /** Tests of the worker that checks answers, seen from the other thread. @module */
 
-import { type Batch, Note, type Setup } from "../../lib/checks/check.ts";
+import type { Batch, Setup } from "../../lib/checks/check.ts";
 import { WorkerCheck } from "../../lib/checks/worker_check.ts";
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Completion } from "../../lib/teacher/mod.ts";
@@ -18,11 +18,11 @@ class CrashingWorker {
     const { notes } = CrashingWorker;
     if ("progress" in message) {
       notes.push(new Int32Array(message.progress));
-      queueMicrotask(() => this.onmessage?.({ data: { problem: undefined } }));
+      queueMicrotask(() => this.onmessage?.({ data: "" }));
       return;
     }
-    notes.at(-1)![Note.Answer] = message.texts.length - 1;
-    for (const ended of notes.slice(0, -1)) ended[Note.Answer] = 0;
+    notes.at(-1)![0] = 2 * (message.texts.length - 1);
+    for (const ended of notes.slice(0, -1)) ended[0] = 0;
     queueMicrotask(() => this.onerror?.({ message: "crashed", preventDefault: () => {} }));
   }
 
