@@ -8,18 +8,22 @@
  * @module
  */
 
-export { divide, type ShardPlan } from "./divide.ts";
 export { OtherDivisionError, type OwnOutput, refuseShards } from "./other_divisions.ts";
-export { parsePlanName, readPlan } from "./plan_file.ts";
+export {
+  divide,
+  parsePlanName,
+  piecesOf,
+  readPlan,
+  rowsBefore,
+  type ShardPlan,
+  shareOfInput,
+} from "./plan.ts";
 export {
   canceledPathOf,
   changeOf,
   MAX_SHARDS,
-  piecesOf,
   pinnedPlan,
   type PinOptions,
-  rowsBefore,
   type Shard,
   shardStem,
-  shareOfInput,
 } from "./shard.ts";

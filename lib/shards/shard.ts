@@ -1,28 +1,29 @@
 /**
- * One shard: the parts of the input that it reads, and the names of its files. The borders of all
- * shards are written once and read by all, so that each row is in exactly one shard, and a changed
- * input is noticed.
+ * One shard: the names of its files, and the borders of all shards, which are written once and read
+ * by all, so that each row is in exactly one shard and a changed input is noticed.
  *
  * @module
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { LockedError, SourceError, UsageError } from "../errors.ts";
-import { formatCount, sumOf } from "../figures.ts";
+import { formatCount } from "../figures.ts";
 import { makeFolder } from "../files.ts";
-import { type InputOptions, type InputPiece, START, statInput } from "../formats/mod.ts";
+import { type InputOptions, statInput } from "../formats/mod.ts";
 import { OWN_FOLDER, splitPath } from "../paths.ts";
 import { shellWord } from "../printable.ts";
 import { acquireLock, type Lock } from "../sink/mod.ts";
 import { delay } from "../timer.ts";
-import { divide, type PlannedInput, type ShardPlan } from "./divide.ts";
+import { type Division, firstAnswers } from "./earlier_answers.ts";
+import { mergeAdvice, type OwnOutput, refuseOtherDivisions } from "./other_divisions.ts";
 import {
-  changedInputAdvice,
-  type Division,
-  type OwnOutput,
-  refuseOtherDivisions,
-} from "./other_divisions.ts";
-import { planPathOf, readPlan, writePlan } from "./plan_file.ts";
+  divide,
+  type PlannedInput,
+  planPathOf,
+  readPlan,
+  type ShardPlan,
+  writePlan,
+} from "./plan.ts";
 
 /** One of several contiguous parts of an input. */
 export interface Shard {
@@ -40,82 +41,19 @@ export interface Shard {
   readonly job?: string;
 }
 
-/** The maximum number of shards: file names hold an index of five digits. */
+/** File names hold an index of five digits. */
 export const MAX_SHARDS = 100_000;
 
 /** The stem of the files of a shard: `out/x-00003-of-00016`. */
 export function shardStem(stem: string, { index, count }: Shard): string {
-  return `${stem}-${digits(index)}-of-${digits(count)}`;
-}
-
-function digits(number: number): string {
-  return String(number).padStart(5, "0");
+  const [ofIndex, ofCount] = [index, count].map((number) => String(number).padStart(5, "0"));
+  return `${stem}-${ofIndex}-of-${ofCount}`;
 }
 
 /** The path of a file that, while it exists, keeps Slurm jobs from requeuing their shards. */
 export function canceledPathOf(stem: string): string {
   const { start, name } = splitPath(stem);
   return `${start}${OWN_FOLDER}/${name}.cancelled`;
-}
-
-/** The parts of the input that a shard reads. */
-export function piecesOf(plan: ShardPlan, index: number, options: InputOptions = {}): InputPiece[] {
-  const from = plan.starts[index];
-  const to = plan.starts[index + 1] ?? { input: plan.inputs.length, ...START };
-  const pieces: InputPiece[] = [];
-  for (let input = from.input; input <= to.input && input < plan.inputs.length; input++) {
-    const planned = plan.inputs[input];
-    const start = input === from.input ? from : START;
-    const end = input === to.input ? to : planned.end ?? { ...START, byte: planned.length };
-    if (start.byte >= end.byte) continue;
-    const part = planned.end === null
-      ? undefined
-      : { from: start, to: end, header: planned.header, size: planned.length };
-    pieces.push({
-      path: planned.path,
-      name: planned.path,
-      options: optionsOf(planned, options),
-      part,
-    });
-  }
-  return pieces;
-}
-
-function optionsOf({ format, json_columns }: PlannedInput, options: InputOptions): InputOptions {
-  return { ...options, inputFormat: format, jsonColumns: json_columns ?? undefined };
-}
-
-/**
- * The fraction of the whole input that a shard reads: of rows, or of bytes if there is a compressed
- * file, whose rows are not counted.
- */
-export function shareOfInput(plan: ShardPlan, index: number): number {
-  const pieces = piecesOf(plan, index);
-  if (plan.inputs.every(({ end }) => end !== null)) {
-    const all = sumOf(plan.inputs, ({ end }) => end!.rows);
-    const own = sumOf(pieces, ({ part }) => part!.to.rows - part!.from.rows);
-    return all === 0 ? 0 : own / all;
-  }
-  const all = sumOf(plan.inputs, ({ length }) => length);
-  const own = pieces.reduce((sum, { path, part }) => {
-    const whole = plan.inputs.find((input) => input.path === path)!.length;
-    return sum + (part === undefined ? whole : part.to.byte - part.from.byte);
-  }, 0);
-  return all === 0 ? 0 : own / all;
-}
-
-/**
- * The number of rows before a shard, without blank lines; undefined if a compressed file comes
- * before it, whose rows are not counted.
- */
-export function rowsBefore(plan: ShardPlan, index: number): number | undefined {
-  const start = plan.starts[index];
-  let rows = start.rows;
-  for (const { end } of plan.inputs.slice(0, start.input)) {
-    if (end === null) return undefined;
-    rows += end.rows;
-  }
-  return rows;
 }
 
 export interface PinOptions {
@@ -128,8 +66,6 @@ export interface PinOptions {
   /** Aborts the wait for another process that scans the input. */
   readonly signal?: AbortSignal;
 }
-
-const LOCK_RETRY_MS = 200;
 
 /**
  * Returns the pinned borders of an output. If there are none, divides the input and pins the
@@ -159,6 +95,20 @@ export async function pinnedPlan(
   return plan;
 }
 
+const LOCK_RETRY_MS = 200;
+
+async function waitForLock(path: string, { needsLock, signal }: PinOptions): Promise<Lock> {
+  while (true) {
+    signal?.throwIfAborted();
+    try {
+      return await acquireLock(path, { required: needsLock ?? true });
+    } catch (error) {
+      if (!(error instanceof LockedError)) throw error;
+      await delay(LOCK_RETRY_MS);
+    }
+  }
+}
+
 /** Checks that the borders are those of these files, and returns them with the current paths. */
 async function checkPlan(
   plan: ShardPlan,
@@ -175,29 +125,26 @@ async function checkPlan(
     const difference = index === -1
       ? `"${added}" was not one of them`
       : `number ${index + 1} was "${plannedNames[index]}"`;
-    const results = shellWord(`${stem}.jsonl`);
     throw new UsageError(
       `Cannot use the borders in "${path}": they were made for other files (${difference}). Name ` +
-        `the same inputs in the same order and -o ${results}, or another output folder`,
+        `the same inputs in the same order and -o ${
+          shellWord(`${stem}.jsonl`)
+        }, or another output ` +
+        "folder",
     );
   }
-  const inputs: PlannedInput[] = [];
   for (const [i, input] of plan.inputs.entries()) {
     await checkUnchanged(files[i], input, division, files.length);
     const isDifferent = (inputFormat !== undefined && inputFormat !== input.format) ||
       (jsonColumns !== undefined && String(jsonColumns) !== String(input.json_columns ?? ""));
-    if (isDifferent) {
-      throw new UsageError(
-        `Cannot read "${
-          files[i]
-        }" in another way than the borders in "${path}" were made with: leave ` +
-          "out --input-format and --json-columns, or name another output",
-      );
-    }
-    // The folder may have another path on another machine.
-    inputs.push({ ...input, path: files[i] });
+    if (!isDifferent) continue;
+    throw new UsageError(
+      `Cannot read "${files[i]}" in another way than the borders in "${path}" were made with: ` +
+        "leave out --input-format and --json-columns, or name another output",
+    );
   }
-  return { ...plan, inputs };
+  // The folder may have another path on another machine.
+  return { ...plan, inputs: plan.inputs.map((input, i) => ({ ...input, path: files[i] })) };
 }
 
 async function checkUnchanged(
@@ -212,11 +159,24 @@ async function checkUnchanged(
   const time = planned.mtime === null
     ? ""
     : ` and its time (touch -d ${new Date(planned.mtime).toISOString()} ${shellWord(file)})`;
+  const advice = await changedInputAdvice(division, inputs);
   throw new SourceError(
     `Cannot use "${file}" in shards: it has changed since the borders in "${division.path}" were ` +
-      `made (${what}). Restore it${time}, ${await changedInputAdvice(division, inputs)}`,
+      `made (${what}). Restore it${time}, ${advice}`,
     { path: file },
   );
+}
+
+/** What a user can do other than restore the input. */
+async function changedInputAdvice(division: Division, inputs: number): Promise<string> {
+  if (await firstAnswers(division) === undefined) {
+    return `or remove "${division.path}": no shard has answered yet`;
+  }
+  const again = "or name another output folder to send all rows again";
+  // To continue the results of several inputs, a run needs the run file that only a proven merge
+  // writes.
+  if (inputs > 1) return again;
+  return `${again}. To send only what has changed, ${mergeAdvice(division, "--no-proof")}`;
 }
 
 /**
@@ -240,25 +200,9 @@ export async function changeOf(
   return `its modification time is ${is} instead of ${was}`;
 }
 
-/**
- * Whether two modification times are the same one. A file server may round the time to seconds once
- * it has stored the file, and another node then sees the rounded time.
- */
+/** A file server may round a time to seconds once it has stored the file, for other nodes to see. */
 function isSameTime(one: number | null, other: number | null): boolean {
   if (one === null || other === null) return one === other;
   const isRounded = one % 1_000 === 0 || other % 1_000 === 0;
   return isRounded ? Math.abs(one - other) < 1_000 : one === other;
-}
-
-/** Acquires the lock, and waits while another process has it. */
-async function waitForLock(path: string, { needsLock, signal }: PinOptions): Promise<Lock> {
-  while (true) {
-    signal?.throwIfAborted();
-    try {
-      return await acquireLock(path, { required: needsLock ?? true });
-    } catch (error) {
-      if (!(error instanceof LockedError)) throw error;
-      await delay(LOCK_RETRY_MS);
-    }
-  }
 }

@@ -1,0 +1,224 @@
+/**
+ * Finds answers that an output folder holds already: of runs over whole files, of divisions into
+ * shards, rescued ones, and those that a merge has moved away.
+ *
+ * @module
+ */
+
+import { basename, dirname } from "../deps/std_path.ts";
+import { LockedError } from "../errors.ts";
+import { exists, hasContent, namesIn, readFully, statOf } from "../files.ts";
+import { holdsOwnLines } from "../line_blocks.ts";
+import { fileKeyOf, OWN_FOLDER, splitPath, stemOf } from "../paths.ts";
+import { requireUnlocked, rescuedFilesOf } from "../sink/mod.ts";
+import { parsePlanName, type PlannedInput, readPlan } from "./plan.ts";
+
+/** Where a merge with `tidy` moves files to, in the folder of the outputs. */
+export const MOVED_FOLDER = `${OWN_FOLDER}/shards/`;
+
+/** Matches results of shards, and their rescued lines; captures output name and number of shards. */
+const SHARD_RESULTS_NAME = /^(.*)-\d{5,}-of-(\d{5,})(?:\.rescued-\d+)?\.jsonl$/;
+
+/** A division of inputs into shards. */
+export interface Division {
+  /** The path of the file with the borders; "" if it is gone. */
+  readonly path: string;
+  /** The stem that all its shards share: `out/x`. */
+  readonly stem: string;
+  /** The number of shards. */
+  readonly count: number;
+}
+
+/** Results of a shard with answers, or that a run is writing to. */
+export interface ShardAnswers {
+  readonly division: Division;
+  readonly path: string;
+  readonly isRunning: boolean;
+}
+
+/** All divisions in the folder of an output, and those of the output whose borders are gone. */
+export async function divisionsBeside(
+  stem: string,
+  needsLost: (pinned: readonly Division[]) => boolean = () => true,
+): Promise<Division[]> {
+  const { start } = splitPath(stem);
+  const folder = `${start}${OWN_FOLDER}`;
+  const pinned = (await namesIn(folder)).flatMap((file) => {
+    const plan = parsePlanName(file);
+    if (plan === undefined) return [];
+    return [{ path: `${folder}/${file}`, stem: `${start}${plan.name}`, count: plan.shards }];
+  });
+  return needsLost(pinned) ? [...pinned, ...await lostDivisions(stem, pinned)] : pinned;
+}
+
+/** The divisions of an output whose borders are gone, by the run files of its shards. */
+async function lostDivisions(stem: string, pinned: readonly Division[]): Promise<Division[]> {
+  const { start, name } = splitPath(stem);
+  const lost = new Map<number, Division>();
+  for (const file of await namesIn(dirname(stem))) {
+    const [, outputName, digits] = SHARD_RESULTS_NAME.exec(file) ?? [], count = Number(digits);
+    if (outputName !== name || lost.has(count)) continue;
+    if (pinned.some((division) => division.stem === stem && division.count === count)) continue;
+    // Files of datasets, which may be inputs of other runs, have such names, too.
+    const shard = stemOf(file).replace(/\.rescued-\d+$/, "");
+    const isShard = await isShardOf(`${start}${shard}.run.json`, count);
+    if (isShard) lost.set(count, { path: "", stem, count });
+  }
+  return [...lost.values()];
+}
+
+async function isShardOf(runJson: string, count: number): Promise<boolean> {
+  try {
+    return JSON.parse(await Deno.readTextFile(runJson)).identity.shards === count;
+  } catch {
+    return false;
+  }
+}
+
+/** The first results of a division with answers, or that a run is writing to. */
+export async function firstAnswers(division: Division): Promise<ShardAnswers | undefined> {
+  const { start, name } = splitPath(division.stem);
+  for (const place of [start, `${start}${MOVED_FOLDER}`]) {
+    for (const file of await namesIn(place || ".")) {
+      const [, outputName, digits] = SHARD_RESULTS_NAME.exec(file) ?? [];
+      if (outputName !== name || Number(digits) !== division.count) continue;
+      const path = `${place}${file}`;
+      const isRunning = await isLocked(path);
+      if (isRunning || await hasContent(path)) return { division, path, isRunning };
+    }
+  }
+  return undefined;
+}
+
+/** The first of these files that Retort has written results to, or is writing to. */
+export async function ownResultsIn(paths: readonly string[]): Promise<string | undefined> {
+  const areThere = await Promise.all(paths.map(exists));
+  for (const path of paths.filter((_, i) => areThere[i])) {
+    if (await isLocked(path) || await holdsOwnLines(path, "results")) return path;
+  }
+  return undefined;
+}
+
+async function isLocked(results: string): Promise<boolean> {
+  try {
+    await requireUnlocked(results);
+    return false;
+  } catch (error) {
+    if (error instanceof LockedError) return true;
+    throw error;
+  }
+}
+
+/** The first of these results that has rescued lines, which only its next run would add to it. */
+export async function rescuedIn(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) if ((await rescuedFilesOf(path, "results")).length > 0) return path;
+  return undefined;
+}
+
+/** The first results with answers that a merge has moved away from one of these paths. */
+export async function movedResultsOf(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    const { start, name } = splitPath(path);
+    // `x.jsonl` and `x.ndjson` are the same output, of which one is there at most.
+    for (const extension of ["jsonl", "ndjson"]) {
+      const moved = `${start}${MOVED_FOLDER}${stemOf(name)}.${extension}`;
+      if (await hasContent(moved)) return moved;
+    }
+  }
+  return undefined;
+}
+
+/** The answers of divisions, by their outputs and their inputs. */
+export class DividedAnswers {
+  readonly #byStem = new Map<string, ShardAnswers>();
+  /** By `fileKeyOf` of the input at its recorded path. */
+  readonly #byKey = new Map<string, ShardAnswers>();
+  /** By the name of the input's file. */
+  readonly #byName = new Map<string, DividedInput[]>();
+
+  /** @param ignoresInputs Whether a division counts only for the output that it belongs to. */
+  static async read(
+    divisions: readonly Division[],
+    ignoresInputs: boolean,
+  ): Promise<DividedAnswers> {
+    const divided = new DividedAnswers();
+    for (const division of divisions) {
+      const answers = await firstAnswers(division);
+      if (answers === undefined) continue;
+      divided.#byStem.set(division.stem, answers);
+      const plan = ignoresInputs || division.path === ""
+        ? undefined
+        : await readPlan(division.path);
+      for (const planned of plan?.inputs ?? []) await divided.#addInput(planned, answers);
+    }
+    return divided;
+  }
+
+  async #addInput(planned: PlannedInput, answers: ShardAnswers): Promise<void> {
+    const info = await statOf(planned.path);
+    if (info?.isFile) this.#byKey.set(fileKeyOf(planned.path, info), answers);
+    const name = basename(planned.path), input = { answers, planned, info };
+    const sameNamed = this.#byName.get(name);
+    if (sameNamed === undefined) this.#byName.set(name, [input]);
+    else sameNamed.push(input);
+  }
+
+  /** The answers of a division of the output with this stem, or of one of the files. */
+  async find(stem: string, files: readonly string[]): Promise<ShardAnswers | undefined> {
+    const ofOutput = this.#byStem.get(stem);
+    if (ofOutput !== undefined) return ofOutput;
+    for (const file of files) {
+      const ofFile = await this.#findInput(file);
+      if (ofFile !== undefined) return ofFile;
+    }
+    return undefined;
+  }
+
+  /**
+   * Finds a file at its path, through a link, or as a copy of the same name: its folder may have had
+   * another path, as on another machine.
+   */
+  async #findInput(file: string): Promise<ShardAnswers | undefined> {
+    const info = await statOf(file);
+    // All empty files of a name are alike, and hold no rows.
+    if (info === undefined || info.size === 0) return undefined;
+    const answers = this.#byKey.get(fileKeyOf(file, info));
+    if (answers !== undefined) return answers;
+    for (const name of new Set([basename(file), basename(await Deno.realPath(file))])) {
+      for (const { answers, planned, info: plannedInfo } of this.#byName.get(name) ?? []) {
+        if (planned.size !== info.size) continue;
+        // Parts of two datasets may have the same name and size.
+        const isSame = plannedInfo?.size !== info.size ||
+          await haveSameEnds(file, planned.path, info.size);
+        if (isSame) return answers;
+      }
+    }
+    return undefined;
+  }
+}
+
+interface DividedInput {
+  readonly answers: ShardAnswers;
+  readonly planned: PlannedInput;
+  /** The file at the recorded path as it is now; undefined if there is none. */
+  readonly info: Deno.FileInfo | undefined;
+}
+
+/** The bytes of files that are compared, both at the beginning and at the end. */
+const COMPARED_BYTES = 1 << 16;
+
+/** Whether two files of the same size begin and end with the same bytes. */
+async function haveSameEnds(first: string, second: string, size: number): Promise<boolean> {
+  for (const offset of [0, Math.max(0, size - COMPARED_BYTES)]) {
+    const [a, b] = await Promise.all([first, second].map((path) => bytesAt(path, offset)));
+    if (a.length !== b.length || a.some((byte, i) => byte !== b[i])) return false;
+  }
+  return true;
+}
+
+async function bytesAt(path: string, offset: number): Promise<Uint8Array> {
+  using file = await Deno.open(path);
+  await file.seek(offset, Deno.SeekMode.Start);
+  const bytes = new Uint8Array(COMPARED_BYTES);
+  return bytes.subarray(0, await readFully(file, bytes));
+}

@@ -1,0 +1,261 @@
+/**
+ * How an input of one or more files is divided into shards of about equal size: finds the borders,
+ * tells what each shard reads, and keeps the borders in a file next to the output.
+ *
+ * @module
+ */
+
+import { SourceError } from "../errors.ts";
+import { formatCountOf, sumOf } from "../figures.ts";
+import { cannotRead, ifThere, writeAll } from "../files.ts";
+import {
+  type Border,
+  type Divisible,
+  type InputFormat,
+  type InputOptions,
+  type InputPiece,
+  loadBorders,
+  START,
+  statInput,
+  withoutFormat,
+} from "../formats/mod.ts";
+import { OWN_FOLDER, splitPath } from "../paths.ts";
+import { commandText } from "../shell.ts";
+import { cannotWrite } from "../sink/mod.ts";
+import { VERSION } from "../version.ts";
+
+/** A file of the input, and what its borders were made for. */
+export interface PlannedInput {
+  /** As the user named it, or as found in a folder or by a pattern. */
+  readonly path: string;
+  /** In bytes. */
+  readonly size: number;
+  /** Modification time: Unix time in milliseconds; null if the filesystem has none. */
+  readonly mtime: number | null;
+  readonly format: InputFormat;
+  /** Columns of CSV or TSV whose cells are JSON; null for other formats. */
+  readonly json_columns: readonly string[] | null;
+  /** Bytes of the header of CSV or TSV; 0 for other formats. */
+  readonly header: number;
+  /** Bytes of the file; for Parquet, of its row groups. Borders are counted in the same bytes. */
+  readonly length: number;
+  /** The border after the last row; null for a compressed file, whose rows are not counted. */
+  readonly end: Border | null;
+}
+
+/** Where a shard begins in the sequence of all inputs. */
+export interface ShardStart extends Border {
+  /** Index of the input; the number of inputs if the shard is empty because none is left. */
+  readonly input: number;
+}
+
+/** The content of `out/.retort/<name>.shards-N.json`. */
+export interface ShardPlan {
+  /** The version of Retort that wrote the file. */
+  readonly retort: string;
+  readonly shards: number;
+  /** In the order in which they are read. */
+  readonly inputs: readonly PlannedInput[];
+  readonly starts: readonly ShardStart[];
+}
+
+/** An input whose borders are still to be found. */
+interface Candidate {
+  readonly path: string;
+  readonly size: number;
+  readonly mtime: number | null;
+  readonly divisible: Divisible;
+}
+
+/**
+ * Divides files, taken as one sequence, into contiguous shards.
+ *
+ * @throws {SourceError} when a file cannot be read, or when all files are Parquet or compressed and
+ * have fewer row groups and compressed files than there are shards
+ */
+export async function divide(
+  files: readonly string[],
+  count: number,
+  options: InputOptions = {},
+): Promise<ShardPlan> {
+  const candidates: Candidate[] = [];
+  for (const path of files) {
+    const divisible = await (await loadBorders()).divisibleOf(path, path, options);
+    const { size, mtime } = await statInput(path);
+    candidates.push({ path, size, mtime: mtime?.getTime() ?? null, divisible });
+  }
+  const isInPieces = candidates.every(({ divisible }) => divisible.kind !== "anywhere");
+  if (isInPieces) refuseTooFew(candidates, count);
+  const total = sumOf(candidates, ({ divisible }) => divisible.size);
+  const targets = Array.from({ length: count - 1 }, (_, i) => total * (i + 1) / count);
+  const inputs: PlannedInput[] = [];
+  const starts: ShardStart[] = [{ input: 0, ...START }];
+  let base = 0;
+  for (const [input, { path, size, mtime, divisible }] of candidates.entries()) {
+    const { size: length, format, jsonColumns } = divisible;
+    const targetsInFile = targets.filter((target) => target > base && target <= base + length)
+      .map((target) => target - base);
+    const { borders, header, end } = await bordersOf(path, divisible, targetsInFile);
+    for (const border of borders) {
+      const isEnd = border === undefined || border.byte >= length;
+      starts.push(isEnd ? { input: input + 1, ...START } : { input, ...border });
+    }
+    const json_columns = jsonColumns ?? null;
+    inputs.push({ path, size, mtime, format, json_columns, header, length, end });
+    base += length;
+  }
+  // Rounding may put a target beyond the end.
+  while (starts.length < count) starts.push({ input: inputs.length, ...START });
+  const spreadStarts = isInPieces ? spread(starts, candidates) : starts;
+  return { retort: VERSION, shards: count, inputs, starts: spreadStarts };
+}
+
+/** A border is undefined if no piece begins at or after its target. */
+async function bordersOf(
+  path: string,
+  { format, kind, pieces, size, rows }: Divisible,
+  targets: readonly number[],
+): Promise<Pick<PlannedInput, "header" | "end"> & { borders: readonly (Border | undefined)[] }> {
+  if (kind === "anywhere" && format !== "parquet") {
+    return await (await loadBorders()).findBorders(path, path, format, targets);
+  }
+  return {
+    borders: targets.map((target) => pieces.find(({ byte }) => byte >= target)),
+    header: 0,
+    end: rows === undefined ? null : { byte: size, number: rows, rows },
+  };
+}
+
+/** Moves the starts so that each shard gets at least one row group or compressed file. */
+function spread(starts: readonly ShardStart[], candidates: readonly Candidate[]): ShardStart[] {
+  const pieces = candidates.flatMap(({ divisible }, input) =>
+    divisible.pieces.map((border) => ({ input, ...border }))
+  );
+  const isAtOrAfter = (piece: ShardStart, start: ShardStart) =>
+    piece.input > start.input || (piece.input === start.input && piece.byte >= start.byte);
+  const firstPieces: number[] = [];
+  for (const [shard, start] of starts.entries()) {
+    const nearest = pieces.findIndex((piece) => isAtOrAfter(piece, start));
+    // Leaves one piece for each shard that follows.
+    const last = pieces.length - (starts.length - shard);
+    const index = nearest === -1 ? last : Math.min(nearest, last);
+    firstPieces.push(shard === 0 ? 0 : Math.max(index, firstPieces[shard - 1] + 1));
+  }
+  return firstPieces.map((index) => pieces[index]);
+}
+
+function refuseTooFew(candidates: readonly Candidate[], count: number): void {
+  const pieces = sumOf(candidates, ({ divisible }) => divisible.pieces.length);
+  if (pieces >= count) return;
+  const [{ path: first }] = candidates;
+  const name = candidates.length === 1 ? `"${first}"` : `${candidates.length} files`;
+  const are = pieces === 1 ? "is" : "are";
+  const compressed = candidates.find(({ divisible }) => divisible.kind === "whole");
+  const path = compressed?.path ?? first;
+  const hasGroups = candidates.some(({ divisible }) => divisible.kind === "row-groups");
+  const [why, what, advice] = compressed === undefined
+    ? ["Parquet is divided between row groups", formatCountOf(pieces, "row group"), "convert it"]
+    : [
+      "compressed files are read as a whole",
+      `${pieces}${hasGroups ? ", row groups of Parquet included" : ""}`,
+      "decompress",
+    ];
+  throw new SourceError(
+    `Cannot divide ${name} into ${count} shards: ${why}, and there ${are} ${what}. Use at most ` +
+      `${formatCountOf(pieces, "shard")}, or ${advice}: ` +
+      commandText("convert", path, "-o", `${withoutFormat(path)}.jsonl`),
+    { path },
+  );
+}
+
+/** The parts of the input that a shard reads. */
+export function piecesOf(plan: ShardPlan, index: number, options: InputOptions = {}): InputPiece[] {
+  const from = plan.starts[index];
+  const to = plan.starts[index + 1] ?? { input: plan.inputs.length, ...START };
+  const pieces: InputPiece[] = [];
+  for (let input = from.input; input <= to.input && input < plan.inputs.length; input++) {
+    const { path, format, json_columns, header, length: size, end } = plan.inputs[input];
+    const start = input === from.input ? from : START;
+    const stop = input === to.input ? to : end ?? { ...START, byte: size };
+    if (start.byte >= stop.byte) continue;
+    pieces.push({
+      path,
+      name: path,
+      options: { ...options, inputFormat: format, jsonColumns: json_columns ?? undefined },
+      part: end === null ? undefined : { from: start, to: stop, header, size },
+    });
+  }
+  return pieces;
+}
+
+/**
+ * The fraction of the whole input that a shard reads: of rows, or of bytes if there is a compressed
+ * file, whose rows are not counted.
+ */
+export function shareOfInput(plan: ShardPlan, index: number): number {
+  const pieces = piecesOf(plan, index);
+  const areCounted = plan.inputs.every(({ end }) => end !== null);
+  const all = sumOf(plan.inputs, ({ end, length }) => areCounted ? end!.rows : length);
+  const own = sumOf(pieces, ({ path, part }) => {
+    if (part === undefined) return plan.inputs.find((input) => input.path === path)!.length;
+    const { from, to } = part;
+    return areCounted ? to.rows - from.rows : to.byte - from.byte;
+  });
+  return all === 0 ? 0 : own / all;
+}
+
+/**
+ * The number of rows before a shard, without blank lines; undefined if a compressed file comes
+ * before it, whose rows are not counted.
+ */
+export function rowsBefore(plan: ShardPlan, index: number): number | undefined {
+  const start = plan.starts[index];
+  const before = plan.inputs.slice(0, start.input);
+  if (before.some(({ end }) => end === null)) return undefined;
+  return start.rows + sumOf(before, ({ end }) => end!.rows);
+}
+
+/** The file with the pinned borders of an output: `out/.retort/x.shards-16.json`. */
+export function planPathOf(stem: string, count: number): string {
+  const { start, name } = splitPath(stem);
+  return `${start}${OWN_FOLDER}/${name}.shards-${count}.json`;
+}
+
+/** Parses the name of such a file; undefined for other names. */
+export function parsePlanName(file: string): { name: string; shards: number } | undefined {
+  const [, name, shards] = /^(.*)\.shards-(\d+)\.json$/.exec(file) ?? [];
+  return name === undefined ? undefined : { name, shards: Number(shards) };
+}
+
+/** Reads pinned borders; undefined if there are none, or if a crash truncated them. */
+export async function readPlan(path: string): Promise<ShardPlan | undefined> {
+  const text = await ifThere(Deno.readTextFile(path), (cause) => cannotRead(path, cause));
+  if (text === undefined) return undefined;
+  try {
+    const plan = JSON.parse(text) as ShardPlan;
+    return isPlan(plan) ? plan : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isPlan(plan: ShardPlan): boolean {
+  return typeof plan?.retort === "string" && Array.isArray(plan.inputs) &&
+    Array.isArray(plan.starts) && plan.starts.length === plan.shards &&
+    plan.starts.every(({ input, byte, number, rows }) =>
+      [input, byte, number, rows].every(Number.isSafeInteger)
+    );
+}
+
+/** Writes pinned borders. A file that exists is left from a crash, and is replaced. */
+export async function writePlan(path: string, plan: ShardPlan): Promise<void> {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(plan)}\n`);
+  try {
+    await Deno.remove(path).catch(() => {});
+    using file = await Deno.open(path, { write: true, createNew: true });
+    await writeAll(file, bytes);
+    await file.syncData();
+  } catch (cause) {
+    throw cannotWrite(path, cause);
+  }
+}
