@@ -7,8 +7,7 @@
 import { entryOf, isCommand } from "./cli/commands.ts";
 import { exitCodeOfError, exitCodeOfSignal, SIGNAL_CODE_BASE } from "./cli/exit_codes.ts";
 import { commandHelp, mainHelp, versionCommand } from "./cli/help.ts";
-import { type Io, systemSignals } from "./cli/io.ts";
-import { Output } from "./cli/output.ts";
+import { type Io, Output, systemSignals } from "./cli/io.ts";
 import { parseCommandLine } from "./cli/parse.ts";
 import { FOLDER_VARIABLE, type ProcessStart, programOf } from "./cli/program.ts";
 import { refuseLateCommand, refuseMistypedCommand, withoutAliases } from "./cli/words.ts";
@@ -51,9 +50,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
 }
 
 /**
- * Returns the text for an error: the message of an expected error, the stack of a bug, or both for
- * a misuse of the library. It may quote a file or a teacher, whose control characters must not
- * reach the terminal.
+ * The message of an expected error, the stack of a bug, or both for a misuse of the library. It may
+ * quote a file or a teacher, whose control characters must not reach the terminal.
  */
 function describe(error: unknown, program: string): string {
   if (error instanceof Deno.errors.NotCapable) {
@@ -68,7 +66,6 @@ function describe(error: unknown, program: string): string {
 
 type Folders = NonNullable<Io["folders"]>;
 
-/** Returns the `Io` of this process. */
 function denoIo(stdout: Output, stderr: Output, folders: Folders): Io {
   let program: string | undefined;
   return {
@@ -124,7 +121,6 @@ async function askSecret(question: string): Promise<string | null> {
   }
 }
 
-/** Returns how this process was started. */
 function startOf({ user, start }: Folders): ProcessStart {
   return {
     isStandalone: Deno.build.standalone,
@@ -147,11 +143,7 @@ function isGranted(permission: Deno.PermissionDescriptor): boolean {
   return Deno.permissions.querySync(permission).state === "granted";
 }
 
-/**
- * Changes to the user's folder: `deno task` starts the process in the folder of `deno.json`.
- *
- * @throws {UsageError} when that folder is gone
- */
+/** Changes to the user's folder: `deno task` starts the process in the folder of `deno.json`. */
 function enterFolder(): Folders {
   const user = permittedEnv(FOLDER_VARIABLE);
   const start = Deno.cwd();
@@ -166,8 +158,8 @@ function enterFolder(): Folders {
 }
 
 /**
- * Starts the worker that handles signals while the main thread is blocked. If it cannot start, the
- * run works without it.
+ * The worker handles signals while the main thread is blocked. If it cannot start, the run works
+ * without it.
  */
 function startSignalWorker(): Disposable {
   try {
@@ -200,7 +192,6 @@ function consoleColumns(): number {
   }
 }
 
-/** Runs the command line in the user's folder. */
 async function runInUserFolder(stdout: Output, stderr: Output): Promise<number> {
   let folders;
   try {

@@ -2,9 +2,9 @@
  * The commands: purpose, usage, and the module that implements each.
  *
  * To add a command, add an entry to `TABLE` and a module with its runner, and name the command in
- * the `commands` of each flag that it takes (`flags/`). Parsing, `--help`, `--help-all` and
- * suggestions for mistyped words follow from that. The module is loaded only when the command is
- * used, so that `--help` stays quick: import it only by `import()`.
+ * the `commands` of each flag that it takes (`flags.ts`, `flags/`). Parsing, help and suggestions
+ * for mistyped words follow from that. Import the module only by `import()`, so that `--help` stays
+ * quick.
  *
  * @module
  */
@@ -18,30 +18,24 @@ import {
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 
-/** Runs a command and returns the exit code. */
 export type Runner = (args: ParsedArgs, io: Io) => number | Promise<number>;
 
 /** Values that a command takes in addition to its flags, as its help lists them. */
 export interface HelpSection {
   /** Heading, without the colon. */
   readonly title: string;
-  /** Name of each value, and its meaning with unit and default. */
   readonly rows: readonly (readonly [name: string, text: string])[];
 }
 
-/** A command as parsing and the help need it. */
 export interface CommandEntry {
   /** Arguments after the name of the program, one line for each way to call the command. */
   readonly usage: readonly string[];
-  /** Purpose, for the list of commands. */
   readonly summary: string;
   /** Further lines for the command's own help, each of at most 80 characters. */
   readonly about?: readonly string[];
-  /** Values that it takes in addition to its flags. */
   readonly sections?: readonly HelpSection[];
   /** Example command lines, without the name of the program. */
   readonly examples: readonly string[];
-  /** Imports the module of the command and returns its runner. */
   readonly load: () => Promise<Runner>;
 }
 
@@ -120,7 +114,7 @@ const TABLE = {
       "gives the commands to export or retry them. Ctrl-C ends it.",
     ],
     examples: ["view out/ --open", "view out/a.jsonl out/b.jsonl --port 8080"],
-    load: async () => (await import("./view_command.ts")).viewCommand,
+    load: async () => (await import("./serve_commands.ts")).viewCommand,
   },
   stats: {
     usage: ["stats PATH… [--where CONDITION] [--json]", "stats RUN RUN --compare [--json]"],
@@ -166,7 +160,7 @@ const TABLE = {
     summary: "Show all runs of a folder, on any machines, in a browser",
     about: ["Reads the status files that runs write every 5 s. Ctrl-C ends it, not the runs."],
     examples: ["monitor out/", "monitor out/prompts.jsonl --port 8123 --open"],
-    load: async () => (await import("./monitor_command.ts")).monitorCommand,
+    load: async () => (await import("./serve_commands.ts")).monitorCommand,
   },
   simulate: {
     usage: ["simulate [--port N] [OPTION=VALUE,…]"],
@@ -190,7 +184,7 @@ const TABLE = {
       ],
     }],
     examples: ["simulate --port 8000 latency=200,errors=0.05,rpm=600"],
-    load: async () => (await import("./simulate_command.ts")).simulateCommand,
+    load: async () => (await import("./serve_commands.ts")).simulateCommand,
   },
   help: {
     usage: ["help [COMMAND]"],
@@ -212,14 +206,12 @@ function formatsSection(formats: readonly ExportFormat[]): HelpSection {
 
 export type Command = keyof typeof TABLE;
 
-/** All commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = Object.keys(TABLE) as Command[];
 
 export function entryOf(command: Command): CommandEntry {
   return TABLE[command];
 }
 
-/** Whether a word is the name of a command. */
 export function isCommand(word: string | undefined): word is Command {
   return word !== undefined && Object.hasOwn(TABLE, word);
 }

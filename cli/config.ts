@@ -8,6 +8,8 @@
 import { closestString } from "../lib/deps/std_text.ts";
 import { UsageError } from "../lib/errors.ts";
 import { secretParam } from "../lib/secret_names.ts";
+import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
+import { type EndpointName, ENDPOINTS } from "../lib/teacher/mod.ts";
 import {
   type Block,
   blockOf,
@@ -17,19 +19,17 @@ import {
   refuseKey,
   shownValue,
 } from "./config_yaml.ts";
-import { isHeaders, readTeachers, type TeacherSpec } from "./config_teachers.ts";
 import { FLAGS } from "./flags.ts";
 import type { FlagValue } from "./parse.ts";
+import { parseThinkTags, THINK_TAGS_RULE } from "./settings.ts";
+import { suggestion } from "./words.ts";
 
-/** Contents of a configuration file: empty collections for what it does not set. */
 export interface Config {
-  /** Paths of inputs, as they are written in the file. */
   readonly inputs: string[];
   /** Values of flags by long name, as if they had been typed. */
   readonly flags: Map<string, FlagValue>;
   /** Sampling parameters, from `params` and `chat_config`. */
   readonly params: Record<string, unknown>;
-  /** The list `teachers`. */
   readonly teachers: TeacherSpec[];
 }
 
@@ -40,11 +40,7 @@ const SETTABLE_FLAGS = FLAGS.filter((flag) =>
 /** Keys of the file that are not flags. */
 const OTHER_KEYS = ["input", "params", "headers", "teachers", "client-config", "chat-config"];
 
-/**
- * Reads a configuration file.
- *
- * @throws {UsageError} with the file and what is wrong in it
- */
+/** @throws {UsageError} with the file and what is wrong in it */
 export async function readConfig(path: string): Promise<Config> {
   const config: Config = { inputs: [], flags: new Map(), params: {}, teachers: [] };
   const fail: Fail = (problem) => {
@@ -68,7 +64,6 @@ export async function readConfig(path: string): Promise<Config> {
   return config;
 }
 
-/** Sets the flag that a key of the file names. */
 function readFlag(
   name: string,
   key: string,
@@ -106,7 +101,6 @@ function readFlag(
   } else config.flags.set(flag.name, [value].flat().map(String).join(","));
 }
 
-/** Header fields for all teachers, as the values of --header. */
 function readHeaderBlock(value: unknown, config: Config, fail: Fail): void {
   if (!isHeaders(value)) {
     fail("headers must be a block of names and values");
@@ -148,3 +142,126 @@ function readParamBlock(block: Block, key: string, config: Config, fail: Fail): 
   if (secret !== undefined) refuseKey(`${key}.${secret}`, fail);
   Object.assign(config.params, block);
 }
+
+interface Rule {
+  readonly expected: string;
+  /** Given if the valid values are a fixed list. */
+  readonly words?: readonly string[];
+  readonly accepts: (value: unknown) => boolean;
+}
+
+const TEXT: Rule = {
+  expected: "a text",
+  accepts: (value) => typeof value === "string" && value !== "",
+};
+const ABOVE_ZERO: Rule = {
+  expected: "a number above 0",
+  accepts: (value) => typeof value === "number" && value > 0 && value < Infinity,
+};
+const CONCURRENCY: Rule = {
+  expected: `a whole number, between 1 and ${MAX_CONCURRENCY}`,
+  accepts: (value) =>
+    ABOVE_ZERO.accepts(value) && Number.isInteger(value) && Number(value) <= MAX_CONCURRENCY,
+};
+
+const ENDPOINT: Rule = {
+  expected: `one of ${ENDPOINTS.join(", ")}`,
+  words: ENDPOINTS,
+  accepts: (value) => ENDPOINTS.some((endpoint) => endpoint === value),
+};
+const THINK_TAGS: Rule = {
+  expected: THINK_TAGS_RULE,
+  accepts: (value) => typeof value === "string" && parseThinkTags(value) !== undefined,
+};
+const BOOLEAN: Rule = { expected: "true or false", accepts: (value) => typeof value === "boolean" };
+const HEADERS: Rule = {
+  expected: "a block of names and values",
+  accepts: isHeaders,
+};
+
+/** For each key, the property of `TeacherSpec` that it sets, and its rule. */
+const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, Rule]> = new Map([
+  ["base_url", ["baseUrl", TEXT]],
+  ["model", ["model", TEXT]],
+  ["api_key_env", ["apiKeyEnv", TEXT]],
+  ["api_key_file", ["apiKeyFile", TEXT]],
+  ["weight", ["weight", ABOVE_ZERO]],
+  ["max_concurrency", ["maxConcurrency", CONCURRENCY]],
+  ["rpm", ["rpm", ABOVE_ZERO]],
+  ["tpm", ["tpm", ABOVE_ZERO]],
+  ["endpoint", ["endpoint", ENDPOINT]],
+  ["headers", ["headers", HEADERS]],
+  ["ca_file", ["caFile", TEXT]],
+  ["client_cert", ["clientCert", TEXT]],
+  ["client_key", ["clientKey", TEXT]],
+  ["insecure_tls", ["insecureTls", BOOLEAN]],
+  ["think_tags", ["thinkTags", THINK_TAGS]],
+]);
+
+/** Values of these keys may hold a secret, or be one that was typed where a name is expected. */
+const MAY_BE_SECRET = /^(?:api_key_\w+|base_url|client_key)$/;
+
+export function readTeachers(value: unknown, fail: Fail): TeacherSpec[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    return fail("teachers must be a list of blocks, each with a base_url or a model of its own");
+  }
+  return value.map((entry: unknown, index) => {
+    const name = `teacher ${index + 1}`;
+    return readTeacher(blockOf(entry, name, fail), (problem) => fail(`${name}: ${problem}`));
+  });
+}
+
+function readTeacher(block: Block, fail: Fail): TeacherSpec {
+  const spec: { -readonly [Name in keyof TeacherSpec]: unknown } = {};
+  for (const [key, value] of Object.entries(block)) {
+    const name = key.replaceAll("-", "_");
+    if (isKeyName(name)) refuseKey(key, fail);
+    const field = FIELDS.get(name);
+    if (field === undefined) {
+      return fail(
+        `there is no "${key}". Did you mean "${closestString(name, [...FIELDS.keys()])}"?`,
+      );
+    }
+    if (value === null) continue;
+    const [property, { expected, words = [], accepts }] = field;
+    if (!accepts(value)) {
+      const current = MAY_BE_SECRET.test(name) ? shownValue(value) : JSON.stringify(value);
+      // Header fields may hold secrets.
+      const shown = name === "headers" ? "" : `: current value is ${current}`;
+      fail(`${key} must be ${expected}${shown}${suggestion(String(value), words)}`);
+    }
+    spec[property] = value;
+  }
+  return spec as TeacherSpec;
+}
+
+export function isHeaders(value: unknown): value is Readonly<Record<string, HeaderValue>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.values(value).every((field) => /^(?:string|number|boolean)$/.test(typeof field));
+}
+
+export interface TeacherSpec {
+  /** Address up to `/v1`, or `@env:NAME`. @default `--base-url` */
+  readonly baseUrl?: string;
+  readonly model?: string;
+  readonly apiKeyEnv?: string;
+  readonly apiKeyFile?: string;
+  readonly weight?: number;
+  /** Maximum number of attempts in flight. @default the run's concurrency */
+  readonly maxConcurrency?: number;
+  readonly rpm?: number;
+  readonly tpm?: number;
+  readonly endpoint?: EndpointName;
+  /** Header fields, in addition to those of `--header`. */
+  readonly headers?: Readonly<Record<string, HeaderValue>>;
+  /** PEM file of certificate authorities. No others are trusted. */
+  readonly caFile?: string;
+  readonly clientCert?: string;
+  /** PEM file. */
+  readonly clientKey?: string;
+  readonly insecureTls?: boolean;
+  /** Tags around the reasoning: `OPEN,CLOSE`. */
+  readonly thinkTags?: string;
+}
+
+type HeaderValue = string | number | boolean;

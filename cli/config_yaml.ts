@@ -10,28 +10,20 @@ import { formatCount } from "../lib/figures.ts";
 import { openToRead, systemReason } from "../lib/files.ts";
 import { redactAddress } from "../lib/teacher/mod.ts";
 
-/**
- * Far above any configuration: reading stops here if a device or a data set was given by mistake.
- */
+/** Far above any configuration: stops reading a device or a data set that was given by mistake. */
 const MAX_BYTES = 1_000_000;
 
-/** The maximum number of values, nested ones included. A value counts once for each alias of it. */
+/** Nested values count, and a value counts once for each alias of it. */
 const MAX_VALUES = 100_000;
 
-/** The maximum depth of nesting; schemas in parameters are nested less deeply. */
 const MAX_LEVELS = 64;
 
-/**
- * The maximum of `mergeCost`. The parser copies every merged key for each alias, which took 23 s
- * for 1,000 aliases of 20,000 keys.
- */
+/** The parser copies every merged key for each alias: 1,000 aliases of 20,000 keys took 23 s. */
 const MAX_MERGE_COST = 20_000_000;
 
 /**
- * Reads the value of a YAML file; null if it is empty. Errors quote no text of the file: an address
- * in it may hold a password.
- *
- * @throws what `fail` throws
+ * Returns null for an empty file. Errors quote no text of the file: an address in it may hold a
+ * password.
  */
 export async function readYaml(path: string, fail: Fail): Promise<unknown> {
   const text = await readText(path, fail);
@@ -67,7 +59,7 @@ async function readText(path: string, fail: Fail): Promise<string> {
   );
 }
 
-/** Returns the number of aliases times the length of the text if it merges keys (`<<`), else 0. */
+/** The number of aliases times the length of the text if it merges keys (`<<`), else 0. */
 function mergeCost(text: string): number {
   if (!text.includes("<<")) return 0;
   return text.length * (text.match(/(?<![^\s,[{:-])\*[^\s,[\]{}*]/g)?.length ?? 0);
@@ -83,7 +75,6 @@ function parseYaml(text: string, fail: Fail): unknown {
   }
 }
 
-/** Counts values, nested ones included, and stops at the limit. */
 class ValueCounter {
   #count = 0;
 
@@ -94,13 +85,11 @@ class ValueCounter {
   }
 }
 
-/** Names and values, as YAML gives them. */
 export type Block = Record<string, unknown>;
 
-/** Throws an error about the file. */
 export type Fail = (problem: string) => never;
 
-/** Returns a value that must be a block; `key` names it in the error. */
+/** `key` names the value in the error. */
 export function blockOf(value: unknown, key: string, fail: Fail): Block {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Block;
   return fail(
@@ -108,7 +97,7 @@ export function blockOf(value: unknown, key: string, fail: Fail): Block {
   );
 }
 
-/** Returns a wrong value as errors may show it: a text may be a key, or hold a password. */
+/** How errors may show a wrong value: a text may be a key, or hold a password. */
 export function shownValue(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "a block";
@@ -122,7 +111,6 @@ export function isKeyName(name: string): boolean {
   return /^(api_)?key$/.test(name);
 }
 
-/** Rejects a key that holds the secret itself. */
 export function refuseKey(key: string, fail: Fail): never {
   return fail(
     `${key} holds the key itself, and files are shared and committed. Remove it and put the key ` +

@@ -1,8 +1,4 @@
-/**
- * The commands that continue a run, retry its failures or export its results.
- *
- * @module
- */
+/** The commands that continue a run, retry its failures or export its results. @module */
 
 import type { Summary } from "../lib/progress/mod.ts";
 import { holdsSecret } from "../lib/teacher/mod.ts";
@@ -17,13 +13,12 @@ import { shellWord } from "../lib/printable.ts";
 const DELETING_FLAGS = ["resume", "overwrite"];
 
 /**
- * Flags that a simulated teacher ignores. Their values are unchecked: one may be the key itself.
+ * A simulated teacher ignores these flags. Their values are unchecked: one may be the key itself.
  */
 const UNREAD_BY_SIMULATION = ["api-key-env", "api-key-file", "header"];
 
 /**
- * Flags whose values may hold a secret, and how to show them. The first value of a flag has index
- * 0.
+ * Flags whose values may hold a secret, and how to show them. `index` counts the values of a flag.
  */
 const SHOWN_VALUES: Partial<
   Record<string, (value: string, index: number, io: Pick<Io, "env">) => string>
@@ -33,8 +28,8 @@ const SHOWN_VALUES: Partial<
 };
 
 /**
- * Returns the command that continues an interrupted or halted run or retry, sends pending rows, or
- * retries failed ones; undefined if nothing is left to do.
+ * Continues an interrupted or halted run or retry, sends pending rows, or retries failed ones.
+ * Returns undefined if nothing is left to do.
  */
 export function nextCommand(
   args: ParsedArgs,
@@ -68,7 +63,6 @@ export function sameCommand(args: ParsedArgs, io: Pick<Io, "program" | "env">): 
   return commandLineOf(args, io, args.command === "retry" ? ["retry"] : [], unread);
 }
 
-/** Returns the command that exports the results as a training set; undefined if there are none. */
 export function exportCommand(
   { files }: Pick<Summary, "files">,
   program: string,
@@ -121,7 +115,7 @@ function withValue(flag: Flag, flagWord: string, value: string): string[] {
 }
 
 /**
- * Replaces an address that holds a secret with a variable: for the first teacher
+ * Shows a variable instead of an address that holds a secret: for the first teacher
  * `OPENAI_BASE_URL`, unless that holds another address.
  */
 function shownAddress(url: string, index: number, { env }: Pick<Io, "env">): string {

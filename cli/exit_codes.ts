@@ -34,7 +34,6 @@ export const SIGNAL_CODE_BASE = 128;
 
 const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
 
-/** Returns the exit code of a process that a signal ended. */
 export function exitCodeOfSignal(signal: StopSignal): number {
   return SIGNAL_CODE_BASE + SIGNAL_NUMBERS[signal];
 }
@@ -46,11 +45,7 @@ export interface Allowance {
   readonly isPercent: boolean;
 }
 
-/**
- * Reads the value of `--allow-failures`: `10` or `1%`.
- *
- * @throws {UsageError} if it is neither
- */
+/** Reads the value of `--allow-failures`: `10` or `1%`. */
 export function parseAllowance(text: string): Allowance {
   const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text);
   if (match === null || (match[2] === "" && match[1].includes("."))) {
@@ -62,7 +57,6 @@ export function parseAllowance(text: string): Allowance {
   return { value: Number(match[1]), isPercent: match[2] === "%" };
 }
 
-/** Returns the exit code of a run that ended with a summary. */
 export function exitCodeOf(
   summary: Summary,
   options: { signal?: StopSignal; allowance?: Allowance } = {},
@@ -77,7 +71,6 @@ export function exitCodeOf(
   return summary.pending === 0 && isAllowed ? EXIT_DONE : EXIT_FAILED_ROWS;
 }
 
-/** Returns the exit code of a run that ended with an error. */
 export function exitCodeOfError(error: unknown): number {
   if (error instanceof UsageError || error instanceof SourceError) return EXIT_USAGE;
   if (error instanceof DamagedFileError || error instanceof Deno.errors.NotCapable) {

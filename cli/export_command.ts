@@ -1,8 +1,4 @@
-/**
- * `retort export` and `retort convert`.
- *
- * @module
- */
+/** `retort export` and `retort convert`. @module */
 
 import { UsageError } from "../lib/errors.ts";
 import {
@@ -19,7 +15,6 @@ import type { ParsedArgs } from "./parse.ts";
 import { readRowOptions, readUids } from "./request.ts";
 import { Settings } from "./settings.ts";
 
-/** Writes a training set and prints its number of rows. */
 export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {
@@ -40,7 +35,6 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
   );
 }
 
-/** Writes rows in another format and prints their number. */
 export async function convertCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {

@@ -1,48 +1,133 @@
 /**
- * All flags. Parsing, `--help`, `--config` and suggestions for mistyped flags use this table. Its
- * parts are in `flags/`.
+ * All flags. Parsing, `--help`, `--config` and suggestions for mistyped flags use this table. The
+ * flags of a run and of its rows are in `flags/`.
  *
  * @module
  */
 
-import type { Command } from "./commands.ts";
-import { INPUT_AND_OUTPUT, ROWS } from "./flags/files.ts";
-import { SUBMIT } from "./flags/submit.ts";
+import { type Command, COMMANDS } from "./commands.ts";
+import { INPUT_AND_OUTPUT, ROW_COMMANDS, ROWS } from "./flags/files.ts";
 import { ANSWERS, BUDGETS, PARAMETERS, RESUME, SPEED, TEACHER } from "./flags/teacher.ts";
-import { HELP, MONITOR, PROGRESS } from "./flags/watching.ts";
 
 /** A flag as parsing and the help need it. */
 export interface Flag {
-  /** Long name, without the dashes. */
   readonly name: string;
   readonly short?: string;
   /** Placeholder in the help; a flag without one is a switch. */
   readonly value?: string;
-  /** Whether the value may be omitted. */
   readonly isValueOptional?: boolean;
-  /** Whether the flag may be repeated. */
   readonly isRepeatable?: boolean;
   /** Whether the flag is a switch that is on unless users turn it off with `--no-…`. */
   readonly isOnByDefault?: boolean;
   /** Whether the value may hold a secret, or users may type the secret where a name is expected. */
   readonly mayBeSecret?: boolean;
   readonly help: string;
-  /** Help for commands where it differs. @default help */
+  /** For commands where the help differs. */
   readonly helpFor?: Partial<Record<Command, string>>;
   readonly commands: readonly Command[];
   /** Whether the help without `--help-all` shows the flag. */
   readonly isCommon?: boolean;
-  /** Heading under which `--help-all` lists the flag. */
   readonly group: string;
 }
 
-/**
- * A flag in a table. Its group is the key of the table; by default it belongs to `run` and `retry`.
- */
+/** Its group is the key of the table; by default it belongs to `run` and `retry`. */
 export type FlagEntry = Omit<Flag, "group" | "commands"> & Partial<Pick<Flag, "commands">>;
 
-/** Commands of flags that do not list any. */
 const DEFAULT_COMMANDS = ["run", "retry"] as const;
+
+const PROGRESS: readonly FlagEntry[] = [
+  {
+    name: "progress",
+    value: "HOW",
+    help: "auto (default), bar, plain, json or none",
+    isCommon: true,
+  },
+  { name: "verbose", short: "v", help: "also show lag, CPU and memory of the process" },
+  { name: "update-interval", value: "N", help: "rows between two snapshots" },
+  { name: "json", help: "print JSON", commands: ["stats"], isCommon: true },
+  {
+    name: "compare",
+    help: "compare two runs by the ids of their rows",
+    commands: ["stats"],
+    isCommon: true,
+  },
+  {
+    name: "quiet",
+    short: "q",
+    help: "print problems only: no progress, no summary",
+    commands: [...ROW_COMMANDS, "merge"],
+  },
+];
+
+const MONITOR: readonly FlagEntry[] = [
+  {
+    name: "monitor",
+    value: "PORT",
+    isValueOptional: true,
+    help: "watch and control the run in a browser (any port)",
+    isCommon: true,
+  },
+  {
+    name: "monitor-host",
+    value: "HOST",
+    help: "address the page listens on (default 127.0.0.1)",
+    commands: ["run", "retry", "view", "monitor"],
+  },
+  {
+    name: "monitor-keep",
+    value: "TIME",
+    help: "keep the page: TIME, forever, 0 (default: while open)",
+  },
+  {
+    name: "open",
+    help: "open the page of --monitor in the default browser",
+    helpFor: {
+      view: "open the page in the default browser",
+      monitor: "open the page in the default browser",
+    },
+    commands: ["run", "retry", "view", "monitor"],
+  },
+  {
+    name: "report",
+    value: "FILE.html",
+    help: "report file (default: in .retort/ next to results)",
+  },
+  { name: "no-report", help: "write no report" },
+];
+
+const HELP: readonly FlagEntry[] = [
+  {
+    name: "help",
+    short: "h",
+    help: "this help; --help-all shows every flag",
+    commands: COMMANDS,
+    isCommon: true,
+  },
+  { name: "help-all", help: "every flag", commands: COMMANDS },
+  { name: "version", short: "V", help: "the version", commands: COMMANDS, isCommon: true },
+];
+
+const SUBMIT: readonly FlagEntry[] = [
+  { name: "parallel", value: "M", help: "shards that run at once (default: all)" },
+  { name: "merge", value: "FILE", help: "the merged results (OUT/merged/NAME.jsonl)" },
+  { name: "lead", value: "TIME", help: "notice before a shard is killed (default 2m)" },
+  { name: "memory", value: "SIZE", help: "memory of a shard, as in 2G" },
+  { name: "time", value: "TIME", help: "Slurm: time limit of a shard: 12h or 1-12:00:00" },
+  { name: "partition", value: "NAME", help: "Slurm: the partition" },
+  { name: "account", value: "NAME", help: "Slurm: the account" },
+  {
+    name: "before",
+    value: "LINE",
+    isRepeatable: true,
+    help: "Slurm: setup line, as in 'module load x'",
+  },
+  { name: "program", value: "WORDS", help: "Slurm: command that starts Retort on a node" },
+  { name: "image", value: "NAME", help: "Kubernetes: container image" },
+  { name: "volume", value: "CLAIM:DIR", help: "Kubernetes: claim of a shared volume" },
+  { name: "secret", value: "NAME[/KEY]", help: "Kubernetes: secret that holds the key" },
+  { name: "namespace", value: "NAME", help: "Kubernetes: namespace" },
+  { name: "send", help: "submit it right away, as deno task submit does" },
+].map((entry) => ({ ...entry, commands: ["submit"], isCommon: true }));
 
 const GROUPS: Readonly<Record<string, readonly FlagEntry[]>> = {
   "Input and output": INPUT_AND_OUTPUT,
@@ -59,14 +144,13 @@ const GROUPS: Readonly<Record<string, readonly FlagEntry[]>> = {
   Help: HELP,
 };
 
-/** All flags, in the order of the help. */
 export const FLAGS: readonly Flag[] = Object.entries(GROUPS).flatMap(([group, entries]) =>
   entries.map((entry) => ({ commands: DEFAULT_COMMANDS, ...entry, group }))
 );
 
 /**
- * Flags of a run that `submit` does not take: the job sets them itself, they make no sense for one
- * of many runs, or they must not apply again when the scheduler restarts a run.
+ * Flags of a run that the job sets itself, that make no sense for one of many runs, or that must
+ * not apply again when the scheduler restarts a run.
  */
 const NOT_SUBMITTED: ReadonlySet<string> = new Set([
   "shard",

@@ -12,7 +12,6 @@ import type { Io } from "./io.ts";
 import { shellWord } from "../lib/printable.ts";
 import { RESULTS_EXTENSION, stemOf } from "../lib/paths.ts";
 
-/** Where the user says the input and the output of a run are. */
 export interface RunPaths {
   readonly input: readonly string[];
   readonly output: string;
@@ -23,7 +22,6 @@ export interface RunPaths {
  * none: a new run would pay for its answers again.
  *
  * @param alternative What else the user can do, at the end of the error.
- * @throws {UsageError} with both places and what to do
  */
 export async function refuseFormerFolder(
   { input, output }: RunPaths,
@@ -49,7 +47,7 @@ export async function refuseFormerFolder(
   }
 }
 
-/** Returns the paths of the results; none if input or output is wrong, which the run reports. */
+/** Returns none if input or output is wrong, which the run reports. */
 async function resultsOf({ input, output }: RunPaths): Promise<string[]> {
   try {
     const { files } = await findInputs(input);

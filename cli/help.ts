@@ -1,9 +1,4 @@
-/**
- * Texts of `--help`: the commands and the flags that most runs need, or one command with its own
- * flags.
- *
- * @module
- */
+/** Texts of `--help`. @module */
 
 import { VERSION } from "../lib/version.ts";
 import {
@@ -16,13 +11,13 @@ import {
 import { type Flag, flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
-import { PROGRAM_NAME } from "../lib/shell.ts";
+// Help and version use this name, however the program was started.
+import { PROGRAM_NAME as NAME } from "../lib/shell.ts";
 import { helpTopic } from "./words.ts";
 
-/** Help and version use this name, however the program was started. */
-const NAME = PROGRAM_NAME;
-
-/** Width of the left column in lists of flags, in characters. */
+/**
+ * Width of the left column in lists of flags, in characters. Longer flags have their text below.
+ */
 const FLAG_WIDTH = 28;
 
 /** Width of the left column in lists of commands, and of values that a command takes. */
@@ -31,7 +26,6 @@ const NAME_WIDTH = 15;
 /** Commands with more flags than this show only the common ones, unless `--help-all` is given. */
 const MAX_FLAGS = 20;
 
-/** `help`, or `help COMMAND`. */
 export function helpCommand({ inputs }: ParsedArgs, io: Io): number {
   const topic = helpTopic(inputs);
   io.writeOut(topic === undefined ? mainHelp(io.program) : commandHelp(topic, io.program));
@@ -43,10 +37,7 @@ export function versionCommand(_args: ParsedArgs, io: Pick<Io, "writeOut">): num
   return 0;
 }
 
-/**
- * Help without a command: all commands, and the common flags of a run or, if `showsAll`, every
- * flag.
- */
+/** All commands, and the common flags of a run or, if `showsAll`, every flag. */
 export function mainHelp(program = NAME, showsAll = false): string {
   const commands = COMMANDS.map((name) =>
     twoColumns(`  ${name}`, entryOf(name).summary, NAME_WIDTH)
@@ -69,7 +60,6 @@ export function mainHelp(program = NAME, showsAll = false): string {
   ]);
 }
 
-/** Flags of a run by group, then those that only other commands have. */
 function allFlags(): string[] {
   const runFlags = flagsOf("run");
   const shown = new Set(runFlags.map(({ name }) => name));
@@ -83,7 +73,6 @@ function allFlags(): string[] {
   return lines;
 }
 
-/** Help of a command: its common flags or, if `showsAll`, every flag by group. */
 export function commandHelp(command: Command, program = NAME, showsAll = false): string {
   const entry = entryOf(command);
   const flags = flagsOf(command);
@@ -108,7 +97,6 @@ export function commandHelp(command: Command, program = NAME, showsAll = false):
   ]);
 }
 
-/** Returns the width of the left column: at least that of the longest name and two spaces. */
 function widthOf(rows: HelpSection["rows"]): number {
   return Math.max(NAME_WIDTH, ...rows.map(([name]) => name.length + 2));
 }
@@ -121,10 +109,7 @@ function exampleLines({ examples }: CommandEntry): string[] {
   return ["Examples:", ...examples.map((example) => `  ${NAME} ${example}`)];
 }
 
-/**
- * The examples use the installed name of the program; this line says what to type instead if it was
- * started otherwise.
- */
+/** The examples use the installed name. This line says what to type if it was started otherwise. */
 function startedAs(program: string): string[] {
   return program === NAME ? [] : [`Here "${NAME}" is: ${program}`];
 }
@@ -147,7 +132,6 @@ function flagLine(flag: Flag, command: Command = "run"): string {
   return twoColumns(`  ${short} --${name}${value}`, flag.helpFor?.[command] ?? flag.help);
 }
 
-/** Pads the left column. If `left` is too long, `right` goes to the next line. */
 function twoColumns(left: string, right: string, width = FLAG_WIDTH): string {
   const gap = left.length > width ? `\n${" ".repeat(width)}` : "";
   return `${left.padEnd(width)}${gap} ${right}`;

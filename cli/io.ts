@@ -1,18 +1,17 @@
 /**
- * The command line's interface to the system, so that tests can replace it.
+ * What the command line uses of the system, so that tests can replace it: signals, and a writer
+ * that never blocks.
  *
  * @module
  */
 
-/** A signal that ends a run. */
 export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
 export const STOP_SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /**
- * The system's signals for a stop signal. Windows sends SIGBREAK for Ctrl-Break, which unlike
- * Ctrl-C no program can turn off. SIGTERM cannot be sent there, and Deno before 2.7.6 throws when a
- * listener for it is added.
+ * Windows sends SIGBREAK for Ctrl-Break, which unlike Ctrl-C no program can turn off. SIGTERM
+ * cannot be sent there, and Deno before 2.7.6 throws when a listener for it is added.
  */
 export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly Deno.Signal[] {
   if (os !== "windows") return [signal];
@@ -23,7 +22,6 @@ export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly 
   }[signal];
 }
 
-/** Calls the handler for each signal to stop, until the returned function is called. */
 export function onStopSignal(
   io: Pick<Io, "onSignal">,
   handler: (signal: StopSignal) => void,
@@ -34,7 +32,7 @@ export function onStopSignal(
   };
 }
 
-/** Resolves at the first signal to stop. The next one then has its usual effect. */
+/** The next signal then has its usual effect. */
 export async function firstStopSignal(io: Pick<Io, "onSignal">): Promise<void> {
   const stopped = Promise.withResolvers<void>();
   const stopListening = onStopSignal(io, () => stopped.resolve());
@@ -42,39 +40,133 @@ export async function firstStopSignal(io: Pick<Io, "onSignal">): Promise<void> {
   stopListening();
 }
 
-/** What the command line uses of the system. */
 export interface Io {
-  /** Writes to stdout. */
   writeOut(text: string): void;
-  /** Writes to stderr. */
   writeErr(text: string): void;
-  /** Returns an environment variable, or undefined. */
   env(name: string): string | undefined;
-  /** Standard input. */
   readonly stdin: ReadableStream<Uint8Array>;
-  /** Whether standard error is a terminal. */
+  /** About standard error. */
   readonly isTerminal: boolean;
   /** Prompts for a line that is not shown while it is typed. @default there is no terminal */
   readonly askSecret?: (question: string) => Promise<string | null>;
-  /** Width of the terminal, in columns. */
   columns(): number;
-  /** Calls the handler for each such signal, until the returned function is called. See
-   * `onStopSignal`. */
+  /** Returns a function that stops listening. `onStopSignal` listens for all signals. */
   onSignal(signal: StopSignal, handler: () => void): () => void;
   /**
-   * Listens for signals on a separate thread until disposed of, and ends the process after the
-   * second one even if the main thread is frozen. @default no such thread
+   * Ends the process after the second signal even if the main thread is frozen, until disposed of.
+   * @default no such thread
    */
   readonly guardSignals?: () => Disposable;
   /** Ends the process at once. @default it ends when `main` has returned */
   readonly exit?: (code: number) => void;
-  /** Returns the id of the parent process. @default unknown */
+  /** @default unknown */
   readonly parentPid?: () => number;
   /** The words with which the user started the program: `retort`, `deno task distill`. */
   readonly program: string;
   /**
-   * The user's working directory, and that in which the process started. Under `deno task` the
-   * latter is the folder of `deno.json`. @default they are the same
+   * The user's working directory, and that in which the process started: under `deno task` the
+   * folder of `deno.json`. @default they are the same
    */
   readonly folders?: { readonly user: string; readonly start: string };
+}
+
+/** `deno task` forwards one Ctrl-C twice, 0.3 ms apart. Users need more than half a second. */
+const SAME_SIGNAL_MS = 500;
+
+/** The main thread takes at most 1.5 s to end the process, unless it is blocked. */
+const PATIENCE_MS = 1_900;
+
+export class SignalCount {
+  #lastMs = -Infinity;
+  #count = 0;
+
+  /** Counts a signal. Returns the number so far, or undefined if it repeats the last one. */
+  add(): number | undefined {
+    const nowMs = performance.now();
+    if (nowMs - this.#lastMs < SAME_SIGNAL_MS) return undefined;
+    this.#lastMs = nowMs;
+    return ++this.#count;
+  }
+}
+
+export function endAfterSecond(end: () => void): () => void {
+  const signals = new SignalCount();
+  return () => {
+    if (signals.add() === 2) setTimeout(end, PATIENCE_MS);
+  };
+}
+
+export interface OutputStream {
+  write(bytes: Uint8Array): Promise<number>;
+}
+
+/** In UTF-16 units. Beyond it, the oldest text is dropped. */
+const MAX_QUEUED_CHARS = 1 << 20;
+
+/**
+ * Writes to a full pipe fail instead of waiting only if another program that shares the pipe made
+ * it non-blocking.
+ */
+const RETRY_MS = 20;
+
+/**
+ * Writes text to a stream in the background. A pipe without a reader, a terminal that is held with
+ * Ctrl-S or was closed, and a log on a full disk must neither stop nor end a run that costs money.
+ */
+export class Output {
+  readonly #stream: OutputStream;
+  readonly #encoder = new TextEncoder();
+  readonly #queue: string[] = [];
+  #length = 0;
+  #writing: Promise<void> | undefined;
+  #hasFailed = false;
+
+  constructor(stream: OutputStream) {
+    this.#stream = stream;
+  }
+
+  /**
+   * Pass whole lines: if the reader is too far behind, the oldest texts are dropped. Never throws.
+   */
+  write(text: string): void {
+    if (this.#hasFailed || text === "") return;
+    this.#queue.push(text);
+    this.#length += text.length;
+    while (this.#length > MAX_QUEUED_CHARS && this.#queue.length > 1) {
+      this.#length -= this.#queue.shift()!.length;
+    }
+    this.#writing ??= this.#writeAll();
+  }
+
+  async flush(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      while (this.#queue.length > 0) {
+        const text = this.#queue.splice(0).join("");
+        this.#length = 0;
+        await this.#writeBytes(this.#encoder.encode(text));
+      }
+    } catch {
+      // The stream is gone, so there is nowhere to report it.
+      this.#hasFailed = true;
+      this.#queue.length = 0;
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  async #writeBytes(bytes: Uint8Array): Promise<void> {
+    let written = 0;
+    while (written < bytes.length) {
+      try {
+        written += await this.#stream.write(bytes.subarray(written));
+      } catch (error) {
+        if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
 }

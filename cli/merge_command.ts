@@ -1,8 +1,4 @@
-/**
- * `retort merge`.
- *
- * @module
- */
+/** `retort merge`. @module */
 
 import { UsageError } from "../lib/errors.ts";
 import {
@@ -20,24 +16,22 @@ import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
 
-/** The maximum number of problems, and of changed inputs, that are listed. */
 const MAX_LISTED = 20;
 
-/** Merges the outputs of runs, prints a report and returns the exit code. */
 export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {
     throw new UsageError("Cannot merge without inputs: name the outputs of the runs, such as out/");
   }
-  using interruption = new Interruption(io);
+  using interruption = abortOnSignal(io);
   const options = optionsOf(args, settings, io);
   let report: MergeReport;
   try {
     const onWait = settings.isOn("quiet") ? undefined : waitNotices(io);
     report = await mergeRuns({ ...options, onWait, signal: interruption.signal });
   } catch (error) {
-    const { received, signal } = interruption;
-    if (received === undefined || error !== signal.reason) throw error;
+    const received = interruption.received();
+    if (received === undefined || error !== interruption.signal.reason) throw error;
     io.writeErr("Stopped: nothing was written\n");
     return exitCodeOfSignal(received);
   }
@@ -48,7 +42,6 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
   return isWhole && report.failed + report.badRows === 0 ? EXIT_DONE : EXIT_FAILED_ROWS;
 }
 
-/** The least time between two notices of a merge that waits, in milliseconds. */
 const NOTICE_MS = 60_000;
 
 /** Says what a merge waits for: at once, and then every minute in which that has changed. */
@@ -87,28 +80,21 @@ function optionsOf(args: ParsedArgs, settings: Settings, io: Io): MergeOptions {
  * Aborts the merge on the first signal to stop, so it removes its temporary files, which may be as
  * large as the results. Another signal ends the process.
  */
-class Interruption implements Disposable {
-  readonly #controller = new AbortController();
-  readonly #stopListening: () => void;
-  received: StopSignal | undefined;
-
-  constructor(io: Io) {
-    this.#stopListening = onStopSignal(io, (signal) => this.#handle(signal));
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  #handle(signal: StopSignal): void {
-    this.received = signal;
-    this.#stopListening();
-    this.#controller.abort();
-  }
-
-  [Symbol.dispose](): void {
-    if (this.received === undefined) this.#stopListening();
-  }
+function abortOnSignal(io: Io) {
+  const controller = new AbortController();
+  let received: StopSignal | undefined;
+  const stopListening = onStopSignal(io, (signal) => {
+    received = signal;
+    stopListening();
+    controller.abort();
+  });
+  return {
+    signal: controller.signal,
+    received: () => received,
+    [Symbol.dispose]() {
+      if (received === undefined) stopListening();
+    },
+  };
 }
 
 function printProblems(report: MergeReport, options: MergeOptions, io: Io): void {

@@ -4,22 +4,19 @@
  * @module
  */
 
+import { basename, dirname, join } from "../lib/deps/std_path.ts";
 import { UsageError } from "../lib/errors.ts";
+import { statOf } from "../lib/files.ts";
+import { fileKeyOf, stemOf, withoutSeparator } from "../lib/paths.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
 import type { ResolvedRunOptions } from "../lib/run/mod.ts";
+import { cannotWrite, modeMadeFrom, writeFileDurably } from "../lib/sink/mod.ts";
 import type { Monitor, MonitorOptions } from "../web/server.ts";
 import type { Recorder } from "../web/recorder.ts";
 import { keepPage, type PageKeep, readPageKeep, showPage } from "./page.ts";
 import type { Io } from "./io.ts";
-import {
-  besideResults,
-  keepEarlierReport,
-  prepareReportFile,
-  writeReportFile,
-} from "./report_file.ts";
 import type { Settings } from "./settings.ts";
 
-/** What the user requests of the page and the report. */
 export interface MonitorRequest {
   /** Undefined without `--monitor`. */
   readonly page: PageRequest | undefined;
@@ -27,45 +24,38 @@ export interface MonitorRequest {
 }
 
 /**
- * Where a report is written. The default is next to the results, if any request was sent;
- * `isPathShown` is whether to print that path.
+ * The default is next to the results, if any request was sent; `isPathShown` is whether to print
+ * that path.
  */
 export type ReportRequest =
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "default"; readonly isPathShown: boolean }
   | { readonly kind: "none" };
 
-/** How the page is served. */
 export interface PageRequest {
   /** 0 for any free port. */
   readonly port: number;
-  /** Address that the server listens on; undefined for 127.0.0.1. */
+  /** @default 127.0.0.1 */
   readonly hostname: string | undefined;
-  /** Whether to open the page in the default browser. */
   readonly isOpened: boolean;
-  /** How long the page stays after the run. */
   readonly keep: PageKeep;
 }
 
-/** The run that page and report show. */
 export interface ShownRun
   extends Pick<ResolvedRunOptions, "input" | "output">, Pick<MonitorOptions, "about"> {
   /** The words that start this program, for commands on the data page. @default no data page */
   readonly program?: string;
 }
 
-/** The page and the report of a run, once opened. */
 export interface RunMonitor {
   /** Undefined without a page. */
   readonly monitor: Monitor | undefined;
   /**
-   * Notifies pages that the run has ended and writes the report; the page stays. Resolves to false
-   * if a report that the user requested could not be written; the reason is printed. Never throws.
+   * The page stays. Resolves to false if a report that the user requested could not be written; the
+   * reason is printed. Never throws.
    */
   end(): Promise<boolean>;
-  /** Waits until the page is no longer needed after the run. */
   keep(io: Io): Promise<void>;
-  /** Stops serving the page. */
   close(): Promise<void>;
 }
 
@@ -73,7 +63,6 @@ export interface RunMonitor {
 const ANY_ADDRESS = /^(0\.0\.0\.0|\[?::\]?)$/;
 const REPORT_NAME = /\.html?$/i;
 
-/** Reads the flags of the page and the report. */
 export function readMonitor(settings: Settings): MonitorRequest {
   return { page: readPage(settings), report: readReport(settings) };
 }
@@ -116,11 +105,7 @@ function readPage(settings: Settings): PageRequest | undefined {
   throw new UsageError(`Cannot use --${loneFlag} alone: it belongs to --monitor`);
 }
 
-/**
- * Serves the page of a run before it starts, and checks that its report can be written.
- *
- * @throws {UsageError | SinkError} if the page cannot be served or the report cannot be written
- */
+/** Serves the page before the run starts, and checks that the report can be written. */
 export async function openMonitor(
   generator: ResponseGenerator,
   { page, report }: MonitorRequest,
@@ -188,4 +173,112 @@ async function writeReport(
 function addressElsewhere(url: string): string {
   const { port, pathname, search } = new URL(url);
   return `http://ADDRESS-OF-THIS-MACHINE:${port}${pathname}${search}`;
+}
+
+const REPORT_ENDING = ".report.html";
+
+/**
+ * Checks that a report can be written: the end of a run, which may take days, is too late to find
+ * out. Creates the folder.
+ */
+export async function prepareReportFile(
+  path: string,
+  { input, output }: Pick<ResolvedRunOptions, "input" | "output">,
+): Promise<void> {
+  const info = await statOf(path);
+  if (info?.isDirectory || withoutSeparator(output) === path) {
+    throw new UsageError(`Cannot write the report to "${path}": it is a folder`);
+  }
+  if (info !== undefined && !info.isFile) {
+    throw new UsageError(`Cannot write the report to "${path}": it is not a regular file`);
+  }
+  for (const inputPath of input) {
+    const inputInfo = inputPath === "-" ? undefined : await statOf(inputPath);
+    if (info && inputInfo && fileKeyOf(inputPath, inputInfo) === fileKeyOf(path, info)) {
+      throw new UsageError(
+        `Cannot write the report to "${path}": it is the input "${inputPath}". Name another file`,
+      );
+    }
+  }
+  await checkIsReport(path, info);
+  const folder = dirname(path);
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.remove(await Deno.makeTempFile({ dir: folder, prefix: ".retort_" }));
+  } catch (cause) {
+    throw cannotWrite(path, cause);
+  }
+}
+
+/** Writes atomically. Prints where the report is, or why it could not be written. */
+export async function writeReportFile(
+  path: string,
+  html: string,
+  input: readonly string[],
+  say: (message: string) => void,
+): Promise<boolean> {
+  try {
+    await checkIsReport(path, await statOf(path));
+    const mode = await modeMadeFrom(input.filter((inputPath) => inputPath !== "-"));
+    await writeFileDurably(path, html, { mode });
+    say(`Wrote the report to ${path}`);
+    return true;
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+    return false;
+  }
+}
+
+/** In a folder that loaders of datasets skip: `out/.retort/<name>.report.html`. */
+export function besideResults(results: string): string {
+  const name = stemOf(basename(results));
+  return join(dirname(results), ".retort", `${name}${REPORT_ENDING}`);
+}
+
+/**
+ * Adds the start time of its run to the name of an earlier report. Returns whether a new one can be
+ * written; if not, prints the reason.
+ */
+export async function keepEarlierReport(
+  path: string,
+  say: (message: string) => void,
+): Promise<boolean> {
+  try {
+    await Deno.mkdir(dirname(path), { recursive: true });
+    const info = await statOf(path);
+    if (info === undefined) return true;
+    await checkIsReport(path, info);
+    const { runStartOf } = await import("../web/report_marker.ts");
+    const started = await runStartOf(path) ?? (info.mtime ?? new Date()).toISOString();
+    const time = started.replaceAll(":", "-");
+    await Deno.rename(path, path.replace(REPORT_ENDING, `.${time}${REPORT_ENDING}`));
+    return true;
+  } catch (error) {
+    const { message } = error instanceof UsageError ? error : cannotWrite(path, error);
+    say(message);
+    return false;
+  }
+}
+
+/** Other files than reports are never replaced. */
+async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Promise<void> {
+  if (info === undefined) return;
+  // Opening a FIFO would wait for a writer.
+  if (!info.isFile) {
+    throw new UsageError(
+      `Cannot write the report to "${path}": it must be a regular file. Name another file`,
+    );
+  }
+  let isOurs: boolean;
+  const { isReport } = await import("../web/report_marker.ts");
+  try {
+    isOurs = await isReport(path);
+  } catch (cause) {
+    throw cannotWrite(path, cause);
+  }
+  if (isOurs) return;
+  throw new UsageError(
+    `Cannot write the report to "${path}": the existing file is not a report of Retort. ` +
+      "Name another file, or move it away",
+  );
 }

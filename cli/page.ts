@@ -1,9 +1,4 @@
-/**
- * Pages in the user's browser: warns if others can open them, opens them, and keeps the page of a
- * run after the run.
- *
- * @module
- */
+/** Pages in the user's browser: opens them, and keeps the page of a run after the run. @module */
 
 import { UsageError } from "../lib/errors.ts";
 import { formatDuration } from "../lib/figures.ts";
@@ -13,21 +8,15 @@ import type { Settings } from "./settings.ts";
 import { watchParent } from "./signals.ts";
 
 /**
- * How long the page stays up after the run: while a browser shows it, or for a number of
- * milliseconds. `Infinity` means until the process is interrupted.
+ * While a browser shows the page, or for a number of milliseconds. `Infinity`: until interrupted.
  */
 export type PageKeep = "watched" | number;
 
-/**
- * Limit for `"watched"` without a terminal: a script may be waiting for the process, and its user
- * may have forgotten the page.
- */
+/** Limit for `"watched"` without a terminal: a script may be waiting for the process. */
 const MAX_UNATTENDED_MS = 600_000;
 
-/** How often `keepPage` checks whether the page is still needed. */
 const POLL_MS = 250;
 
-/** Reads `--monitor-keep`. */
 export function readPageKeep(settings: Settings): PageKeep {
   const text = settings.text("monitor-keep");
   if (text === undefined) return "watched";
@@ -44,13 +33,13 @@ export function readPageKeep(settings: Settings): PageKeep {
 export interface KeepPageOptions {
   readonly keep: PageKeep;
   readonly say: (message: string) => void;
-  /** A monotonic clock, in milliseconds. @default performance.now */
+  /** @default performance.now */
   readonly now?: () => number;
 }
 
 /**
- * Waits until the page of an ended run is no longer needed: the time of `keep` is over, a signal
- * arrives, or the parent process ends. With `"watched"`, also once no browser shows the page.
+ * Waits until the time of `keep` is over, a signal arrives, or the parent process ends. With
+ * `"watched"`, also until no browser shows the page.
  */
 export async function keepPage(
   monitor: Pick<Monitor, "isWatched">,
@@ -85,18 +74,15 @@ function formatKeep(keep: PageKeep, maxMs: number): string {
 /** Host names that only this machine can reach. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 
-/** A page that is served. */
 export interface ServedPage {
   readonly url: string;
-  /** The address that the server listens on; undefined for 127.0.0.1. */
+  /** @default 127.0.0.1 */
   readonly hostname: string | undefined;
-  /** Whether to open the page in the default browser. */
   readonly isOpened: boolean;
   /** What anyone who has the URL can do, for the warning. */
   readonly exposure: string;
 }
 
-/** Warns if other machines can reach a page, and opens it if requested. */
 export function showPage(
   { url, hostname, isOpened, exposure }: ServedPage,
   say: (message: string) => void,
@@ -113,17 +99,14 @@ export function showPage(
   );
 }
 
-/** Commands that open a URL. Other systems have `xdg-open`. */
+/** Other systems have `xdg-open`. */
 const OPENERS: Partial<Record<typeof Deno.build.os, readonly [string, ...string[]]>> = {
   darwin: ["open"],
   windows: ["rundll32", "url.dll,FileProtocolHandler"],
 };
 
 /**
- * Opens a URL. Resolves when the command that opens it has ended, which may be when the browser is
- * closed: do not wait for it. Needs the permission to run that command.
- *
- * @throws {Error} if there is no such command, if it may not be run, or if it fails
+ * Resolves when the command has ended, which may be when the browser is closed: do not wait for it.
  */
 async function openBrowser(url: string): Promise<void> {
   const [command, ...args] = OPENERS[Deno.build.os] ?? ["xdg-open"];
@@ -134,8 +117,7 @@ async function openBrowser(url: string): Promise<void> {
 }
 
 /**
- * Starts a command. Replaces Deno's message for a missing one, "Failed to spawn 'xdg-open': entity
- * not found".
+ * Replaces Deno's message for a missing command, "Failed to spawn 'xdg-open': entity not found".
  */
 function spawn(command: string, args: readonly string[]): Deno.ChildProcess {
   const options = { stdin: "null", stdout: "null", stderr: "null" } as const;

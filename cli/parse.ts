@@ -1,8 +1,4 @@
-/**
- * Parses arguments into a command, inputs and flags.
- *
- * @module
- */
+/** Parses arguments into a command, inputs and flags. @module */
 
 import { parseArgs } from "../lib/deps/std_cli.ts";
 import { FAILURE_TYPES, UsageError } from "../lib/errors.ts";
@@ -16,11 +12,10 @@ import { nearest } from "./words.ts";
  */
 export type FlagValue = string | boolean | string[];
 
-/** Arguments, parsed. */
 export interface ParsedArgs {
   /** The first argument if it names a command, otherwise `run`. */
   readonly command: Command;
-  /** All arguments that are not flags, without the command. */
+  /** Without the command. */
   readonly inputs: string[];
   /** By long name; only flags that were given. */
   readonly flags: ReadonlyMap<string, FlagValue>;
@@ -36,12 +31,10 @@ const FOREIGN_FLAGS: ReadonlyMap<string, string> = new Map([
   ["--yes", "No command asks for confirmation"],
 ]);
 
-/** Maximum number of edits between a typed flag and the one that is suggested: see `nearest`. */
+/** In edits: see `nearest`. */
 const MAX_TYPOS = 3;
 
 /**
- * Parses the arguments.
- *
  * @throws {UsageError} for flags that the command does not take, and for values that are missing
  */
 export function parseCommandLine(args: readonly string[]): ParsedArgs {
@@ -79,9 +72,9 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
 }
 
 /**
- * Rewrites arguments for `parseArgs`: each flag with its value in one word, as in `--name=value`,
- * and inputs after `--`. `parseArgs` alone takes the value of `-pb=2` for `2`, `-1` for a flag, and
- * the input `true` for the value of a switch.
+ * Each flag with its value in one word, as in `--name=value`, and inputs after `--`. `parseArgs`
+ * alone takes the value of `-pb=2` for `2`, `-1` for a flag, and the input `true` for the value of
+ * a switch.
  */
 class ArgumentNormalizer {
   readonly words: string[] = [];
@@ -126,9 +119,7 @@ class ArgumentNormalizer {
     }
   }
 
-  /**
-   * Throws for a long flag with one dash: `-model x` would be read as `-m odel` with an input "x".
-   */
+  /** `-model x` would be read as `-m odel` with an input "x". */
   #refuseSingleDash(word: string): void {
     const name = /^-([a-z][a-z-]+)(=|$)/.exec(word)?.[1];
     if (name === undefined || !this.#flags.some((flag) => typedName(flag) === name)) return;
@@ -136,10 +127,8 @@ class ArgumentNormalizer {
   }
 
   /**
-   * Adds a flag with its value.
-   *
    * @param typed The flag as the user typed it, for errors.
-   * @param inline The value in the same word; undefined if there is none.
+   * @param inline The value in the same word.
    */
   #putValue(flag: Flag, typed: string, inline: string | undefined): void {
     const value = inline ?? this.#takeValue(flag, typed);
@@ -147,7 +136,6 @@ class ArgumentNormalizer {
     this.words.push(`--${flag.name}=${value}`);
   }
 
-  /** Takes the next argument as the value of the flag, if it can be one. */
   #takeValue(flag: Flag, typed: string): string {
     const next = this.#args[this.#next];
     if (flag.isValueOptional) {
@@ -224,7 +212,6 @@ function unknownFlag(name: string, word: string, command: Command): UsageError {
   return new UsageError(`Cannot use ${rawName}: there is no such flag. ${hint}`);
 }
 
-/** The name of a flag as users type it. */
 function typedName(flag: Flag): string {
   return flag.isOnByDefault ? `no-${flag.name}` : flag.name;
 }

@@ -1,8 +1,4 @@
-/**
- * How the user started this program: for printed commands that can be pasted.
- *
- * @module
- */
+/** How the user started this program: for printed commands that can be pasted. @module */
 
 import { basename, dirname, isAbsolute, join, relative, resolve } from "../lib/deps/std_path.ts";
 import { shellWord } from "../lib/printable.ts";
@@ -14,28 +10,22 @@ export const FOLDER_VARIABLE = "RETORT_CWD";
 /** Permissions that a printed `deno run` repeats one by one. */
 const PERMISSIONS = ["net", "read", "write", "env", "run", "import"] as const;
 
-/** How this process was started. */
 export interface ProcessStart {
-  /** Whether the process is the standalone executable. */
   readonly isStandalone: boolean;
   /** Path of Deno, or of the executable. */
   readonly execPath: string;
   /** URL of `cli.ts`. */
   readonly mainModule: string;
   readonly denoVersion: string;
-  /** The user's working directory. */
+  /** The user's. */
   readonly folder: string;
-  /** Working directory of the process: under `deno task` the folder of `deno.json`. */
+  /** Of the process: under `deno task` the folder of `deno.json`. */
   readonly startFolder: string;
   env(name: string): string | undefined;
-  /** Whether a permission is granted without restriction. */
   isGranted(permission: typeof PERMISSIONS[number] | "sys" | "ffi"): boolean;
 }
 
-/**
- * Returns the words that start this program: `retort`, `deno task distill`, `npx -y deno@2.9.6 task
- * distill`, `deno run -A cli.ts`, …
- */
+/** `retort`, `deno task distill`, `npx -y deno@2.9.6 task distill`, `deno run -A cli.ts`, … */
 export function programOf(start: ProcessStart): string {
   if (start.isStandalone) return executableOf(start);
   if (start.env(FOLDER_VARIABLE) !== undefined) return taskOf(start);
@@ -43,7 +33,6 @@ export function programOf(start: ProcessStart): string {
   return `${denoOf(start)} run${permissionsOf(start)} ${scriptOf(start)}`;
 }
 
-/** Returns the name of the executable if PATH finds it, otherwise its path. */
 function executableOf(start: ProcessStart): string {
   const { execPath, folder } = start;
   const name = basename(execPath);
@@ -52,7 +41,7 @@ function executableOf(start: ProcessStart): string {
   return shellWord(fromHere(execPath, folder));
 }
 
-/** Returns the words of `deno task`, with `--config` if the user's folder needs it. */
+/** With `--config` if the user's folder needs it. */
 function taskOf(start: ProcessStart): string {
   const { folder, startFolder } = start;
   const config = configAbove(folder) === startFolder
@@ -72,8 +61,7 @@ function configAbove(folder: string): string | undefined {
 }
 
 /**
- * Whether the first `retort` in PATH starts this program. `deno install` writes a script of a few
- * lines that holds the program's URL.
+ * Whether the first `retort` in PATH is a script of `deno install`, which holds the program's URL.
  */
 function isInstalled(start: ProcessStart): boolean {
   const { mainModule } = start;
@@ -93,8 +81,7 @@ function denoOf(start: ProcessStart): string {
   return findInPath(start, ["deno", "deno.exe"]).length > 0 ? "deno" : shellWord(start.execPath);
 }
 
-/** Returns the words that start the tool that brought Deno (`npx -y`), which keeps it outside the
- * PATH; undefined if none did. */
+/** The tool that brought Deno (`npx -y`), which keeps it outside the PATH. */
 function runnerOf({ env, execPath }: ProcessStart): string | undefined {
   if (env("npm_command") === "exec" && env("npm_lifecycle_event") === "npx") return "npx -y";
   if (/[\\/]dlx[-\\/]/.test(execPath)) return "pnpm dlx";
@@ -102,8 +89,8 @@ function runnerOf({ env, execPath }: ProcessStart): string | undefined {
 }
 
 /**
- * Returns the flags of the permissions that are granted without restriction. Partial ones cannot be
- * queried: Deno will ask for them again.
+ * Only permissions without restriction: partial ones cannot be queried, and Deno asks for them
+ * again.
  */
 function permissionsOf({ isGranted }: ProcessStart): string {
   if (([...PERMISSIONS, "sys", "ffi"] as const).every(isGranted)) return " -A";
@@ -115,7 +102,6 @@ function scriptOf({ mainModule, folder }: ProcessStart): string {
   return shellWord(fromHere(pathOfUrl(mainModule), folder));
 }
 
-/** Makes a path below the folder relative, with a leading `./`. */
 function fromHere(path: string, folder: string): string {
   const relativePath = relative(folder, path);
   if (relativePath.startsWith("..") || isAbsolute(relativePath)) return path;
@@ -127,10 +113,7 @@ function pathOfUrl(url: string): string {
   return resolve(/^\/[a-z]:/i.test(path) ? path.slice(1) : path);
 }
 
-/**
- * Finds files with these names in the folders of PATH, in their order; none without read
- * permission.
- */
+/** In the order of PATH; none without read permission. */
 function findInPath({ env, isGranted }: ProcessStart, names: readonly string[]): string[] {
   if (!isGranted("read")) return [];
   const separator = Deno.build.os === "windows" ? ";" : ":";

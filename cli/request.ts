@@ -1,51 +1,41 @@
-/**
- * All settings of a run, read from flags and configuration before the run starts.
- *
- * @module
- */
+/** All settings of a run, read from flags and configuration before the run starts. @module */
 
 import { FAILURE_TYPES, type FailureType, UsageError } from "../lib/errors.ts";
 import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import type { ResolvedRunOptions, ResponseGeneratorOptions } from "../lib/run/mod.ts";
 import { MAX_SAMPLES } from "../lib/seed.ts";
-import type { TeacherSpec } from "./config_teachers.ts";
+import { parseLossless, setField } from "../lib/source/mod.ts";
+import type { Params } from "../lib/teacher/mod.ts";
+import type { TeacherSpec } from "./config.ts";
 import { type Allowance, parseAllowance } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
 import { type MonitorRequest, readMonitor } from "./monitor.ts";
-import { readParams } from "./params.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { PROGRESS_STYLES, type ProgressStyle } from "./screen.ts";
 import { Settings } from "./settings.ts";
+import { readShard } from "./shard.ts";
 import { suggestion } from "./words.ts";
-import type { Shard } from "../lib/shards/mod.ts";
 
 /** Shorter than the 30 s that Kubernetes gives a pod. */
 const DEFAULT_GRACE_MS = 20_000;
 
-/** A run as the user requested it. */
 export interface RunRequest {
   /** For flags that other parts of the command read by name. */
   readonly settings: Settings;
-  /** The list `teachers` of the configuration; empty without one. */
   readonly teachers: readonly TeacherSpec[];
   readonly generator: Omit<ResponseGeneratorOptions, "teacher" | "teachers">;
   readonly run: ResolvedRunOptions;
   readonly progress: ProgressStyle;
-  /** Whether only problems are printed. */
   readonly isQuiet: boolean;
   readonly monitor: MonitorRequest;
-  /** How many failed rows still count as success; undefined for none. */
+  /** Of failed rows. */
   readonly allowance: Allowance | undefined;
-  /** How long a run waits for its calls in flight after SIGTERM or SIGHUP, in milliseconds. */
+  /** For calls in flight after SIGTERM or SIGHUP. */
   readonly graceMs: number;
 }
 
-/**
- * Reads and validates all settings.
- *
- * @throws {UsageError} with the flag, its value and what to do
- */
+/** @throws {UsageError} with the flag, its value and what to do */
 export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest> {
   const path = args.flags.get("config");
   // Loaded on demand: the YAML parser has 30 modules.
@@ -72,7 +62,7 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
     run: {
       ...readRunOptions(settings),
       ...await readUids(settings),
-      shard: await readShardOnDemand(settings, io),
+      shard: readShard(settings, io),
       retry,
       input: inputs,
       output: settings.required("output", "an output: add -o out/"),
@@ -86,14 +76,6 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
   };
 }
 
-/** Loads the code for shards only if the run is one. */
-async function readShardOnDemand(settings: Settings, io: Io): Promise<Shard | undefined> {
-  if (settings.text("shard") === undefined) return undefined;
-  const { readShard } = await import("./shard.ts");
-  return readShard(settings, io);
-}
-
-/** Throws if the settings of a run contradict each other, or it has no input. */
 function checkStart(
   inputs: readonly string[],
   settings: Settings,
@@ -113,7 +95,6 @@ function checkStart(
   }
 }
 
-/** Reads which rows a retry or an export takes. */
 export async function readUids(settings: Settings) {
   return {
     uids: await uidsOf(settings, "uids"),
@@ -137,7 +118,7 @@ async function uidsOf(settings: Settings, name: string): Promise<string[] | unde
   }
 }
 
-/** Reads the settings for reading rows; `verify` and `export` use them, too. */
+/** `verify` and `export` use them, too. */
 export async function readRowOptions(settings: Settings) {
   return {
     system: await settings.textOrFile("system"),
@@ -153,7 +134,6 @@ export async function readRowOptions(settings: Settings) {
   };
 }
 
-/** Reads the number of answers per row; `verify` uses it, too. */
 export function readSamples(settings: Settings): number | undefined {
   return settings.integer("samples", 1, MAX_SAMPLES);
 }
@@ -172,7 +152,6 @@ function readSpeed(settings: Settings) {
   };
 }
 
-/** Reads which answers are kept, and how many per row. */
 async function readAnswerPolicy(settings: Settings) {
   const onTruncated = settings.choice("on-truncated", ["error", "keep", "escalate"]);
   const maxTokensCap = settings.integer("max-tokens-cap", 1);
@@ -236,4 +215,64 @@ function readRetry(settings: Settings, args: ParsedArgs): boolean | (FailureType
         FAILURE_TYPES.join(", ") + suggestion(part, FAILURE_TYPES),
     );
   });
+}
+
+/**
+ * Later ones take precedence: configuration, `--params`, `--temperature` and `--max-tokens`, `-p`.
+ */
+export async function readParams(settings: Settings, config: Params): Promise<Params> {
+  const params: Record<string, unknown> = { ...config };
+  const text = await settings.textOrFile("params");
+  if (text !== undefined) Object.assign(params, parseObject(text));
+  for (const name of ["temperature", "max-tokens"]) {
+    const value = settings.text(name);
+    if (value === undefined) continue;
+    if (value.trim() === "" || !Number.isFinite(Number(value))) {
+      throw new UsageError(`Cannot use ${settings.flagText(name, value)}: it must be a number`);
+    }
+    setParam(params, name.replace("-", "_"), value);
+  }
+  for (const pair of settings.list("param")) {
+    const equals = pair.indexOf("=");
+    if (equals < 1) {
+      throw new UsageError(`Cannot use -p ${JSON.stringify(pair)}: it must be NAME=VALUE`);
+    }
+    setParam(params, pair.slice(0, equals), pair.slice(equals + 1));
+  }
+  if (Object.hasOwn(params, "model")) {
+    throw new UsageError('Cannot send the parameter "model": use -m');
+  }
+  return params;
+}
+
+function parseObject(text: string): Params {
+  let value: unknown;
+  try {
+    value = parseLossless(text);
+  } catch (cause) {
+    throw new UsageError(`Cannot use --params: it is not JSON: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Params;
+  throw new UsageError('Cannot use --params: it must be an object, as in {"temperature":0.6}');
+}
+
+/** Sets a parameter, or with the path `a.b` a field of it. Text that is not JSON is a string. */
+function setParam(params: Record<string, unknown>, path: string, text: string): void {
+  let value: unknown;
+  try {
+    value = parseLossless(text);
+  } catch {
+    value = text;
+  }
+  const names = path.split(".");
+  let holder = params;
+  for (const name of names.slice(0, -1)) {
+    const inner = Object.hasOwn(holder, name) ? holder[name] : undefined;
+    const copy = typeof inner === "object" && inner !== null ? { ...inner } : {};
+    setField(holder, name, copy);
+    holder = copy as Record<string, unknown>;
+  }
+  setField(holder, names.at(-1)!, value);
 }

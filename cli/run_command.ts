@@ -1,8 +1,4 @@
-/**
- * `retort [run]` and `retort retry`.
- *
- * @module
- */
+/** `retort [run]` and `retort retry`. @module */
 
 import { formatCount, formatCountOf } from "../lib/figures.ts";
 import { cut, printable, printableJson, printableLines } from "../lib/printable.ts";
@@ -26,7 +22,6 @@ import { recordFailedShard, withNamedShard } from "./shard.ts";
 import { listenForSignals } from "./signals.ts";
 import { openTeachers } from "./teachers.ts";
 
-/** Runs or retries, and records a shard that cannot start. Returns the exit code. */
 export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   try {
     return await run(args, io);
@@ -76,7 +71,6 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-/** What a run is shown on, and the arguments that it came from. */
 interface RunContext {
   readonly args: ParsedArgs;
   readonly io: Io;
@@ -84,9 +78,7 @@ interface RunContext {
   readonly page: RunMonitor;
 }
 
-/**
- * Runs, and prints the summary. When this resolves, results, lock, summary and report are final.
- */
+/** When this resolves, results, lock, summary and report are final. */
 async function runAndReport(
   generator: ResponseGenerator,
   request: RunRequest,
@@ -116,8 +108,8 @@ async function runAndReport(
 const MAX_EXPORTED_FILES = 8;
 
 /**
- * Prints the summary. With `--quiet` or `--progress json`, prints only why a run was halted or, if
- * quiet, how many rows failed.
+ * With `--quiet` or `--progress json`, prints only why a run was halted or, if quiet, how many rows
+ * failed.
  */
 function printEnd(
   summary: Summary,
@@ -145,7 +137,6 @@ function printEnd(
   }
 }
 
-/** Prints the first requests, and sends nothing. */
 async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io): Promise<number> {
   const preview = await generator.preview(request.run);
   if (!request.isQuiet) {
@@ -164,7 +155,6 @@ async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io)
   return 0;
 }
 
-/** The line above the first requests: how much would be sent. */
 function headingOf({ toAsk, promptTokens, requests }: Preview, samples = 1): string {
   const firstRequest = requests.length > 1
     ? `the first request of each of ${requests.length} shapes`
@@ -178,24 +168,20 @@ function headingOf({ toAsk, promptTokens, requests }: Preview, samples = 1): str
 }
 
 export interface RunToEndOptions {
-  /** The page, on which the user may request a retry; undefined without one. */
+  /** The user may request a retry on its page. */
   readonly monitor: Monitor | undefined;
-  /** Whether a signal has interrupted the run. */
   readonly isInterrupted: () => boolean;
   readonly say: (message: string) => void;
 }
 
-/** How a run and the retries after it ended. */
 export interface RunEnd {
-  /** The summary of the last run, which may be a retry. */
   readonly summary: Summary;
-  /** Whether the last run was a retry requested on the page. */
   readonly isRetry: boolean;
 }
 
 /**
- * Runs, and then retries failed rows in a further run each time the user requests it on the page.
- * The cost limit applies to all these runs together.
+ * Runs, and retries failed rows each time the user requests it on the page. The cost limit applies
+ * to all these runs together.
  */
 export async function runToEnd(
   generator: ResponseGenerator,
@@ -226,15 +212,11 @@ export async function runToEnd(
   return { summary, isRetry };
 }
 
-/**
- * Whether failed rows may be retried. Not after a stopped or halted run: its pending rows come
- * first.
- */
+/** Not after a stopped or halted run: its pending rows come first. */
 function isDoneWithFailures({ state, failures_on_disk }: Summary): boolean {
   return state === "done" && failures_on_disk > 0;
 }
 
-/** Returns what is left of the budget; null without one. */
 function budgetLeftUsd(monitor: Monitor, { cost_usd }: Summary): number | null {
   const maxCostUsd = monitor.state().snapshot?.max_cost_usd ?? null;
   return maxCostUsd === null ? null : maxCostUsd - (cost_usd ?? 0);
@@ -244,12 +226,12 @@ function failedRowsText(rows: number): string {
   return rows === 1 ? "the failed row" : `${formatCount(rows)} failed rows`;
 }
 
-/** The maximum length of a text in the page and the report, in UTF-16 units. */
+/** In UTF-16 units. */
 const MAX_TEXT_LENGTH = 20_000;
 
 /**
- * Returns what page and report say about the run: its settings and, once it has a summary, the
- * commands to continue, retry and export.
+ * What page and report say about the run: its settings and, once it has a summary, the commands to
+ * continue, retry and export.
  */
 export function aboutRun(
   args: ParsedArgs,

@@ -1,8 +1,4 @@
-/**
- * How a run is shown on the terminal.
- *
- * @module
- */
+/** How a run is shown on the terminal. @module */
 
 import { formatDuration } from "../lib/figures.ts";
 import { printableLines } from "../lib/printable.ts";
@@ -14,16 +10,14 @@ export const PROGRESS_STYLES = ["auto", "bar", "plain", "json", "none"] as const
 
 export type ProgressStyle = typeof PROGRESS_STYLES[number];
 
-/** What shows a run. */
 export interface Screen {
   readonly listener: RunListener;
-  /** Prints a message without breaking the display. */
+  /** Does not break the display. */
   readonly say: (message: string) => void;
-  /** Ends the display; its last state stays visible. */
+  /** The last state stays visible. */
   readonly close: () => void;
 }
 
-/** Creates the listener and the writer for a style of progress. */
 export function openScreen(style: ProgressStyle, io: Io, isVerbose = false): Screen {
   const writeLine = (message: string) => io.writeErr(`${printableLines(message)}\n`);
   const isBar = style === "bar" || (style === "auto" && showsBar(io));
@@ -60,15 +54,14 @@ function showsBar(io: Io): boolean {
   return io.isTerminal && io.env("TERM") !== "dumb" && !io.env("CI");
 }
 
-/** Whether texts on standard error are colored. */
 export function usesColor(io: Io): boolean {
   return io.isTerminal && !io.env("NO_COLOR") && io.env("TERM") !== "dumb";
 }
 
-/** The hint is shown only if at least this time is left: other runs are over before it helps. */
+/** Other runs are over before the hint helps. */
 const MIN_SECONDS_LEFT = 300;
 
-/** Types of errors that show that the teacher, not the concurrency, limits the run. */
+/** Such errors show that the teacher, not the concurrency, limits the run. */
 const TEACHER_LIMITS = ["rate_limit", "server", "timeout", "network"];
 
 /** Suggests a higher concurrency, once, when the time left is known. */

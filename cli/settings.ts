@@ -1,16 +1,12 @@
-/**
- * Reads flags and configuration by name and validates them.
- *
- * @module
- */
+/** Reads flags and configuration by name and validates them. @module */
 
 import { UsageError } from "../lib/errors.ts";
 import { readTextOf, systemReason } from "../lib/files.ts";
-import { looksLikePath, NOT_SHOWN } from "./api_key.ts";
+import { looksLikePath, NOT_SHOWN } from "./connection.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 import { suggestion } from "./words.ts";
 
-/** Turns errors about options of the library into usage errors: flags have set these options. */
+/** Flags have set these options of the library, so an error about one is the user's. */
 export function asUsage<T>(make: () => T): T {
   try {
     return make();
@@ -20,7 +16,7 @@ export function asUsage<T>(make: () => T): T {
   }
 }
 
-/** The user's settings by name; flags take precedence over the configuration. */
+/** Flags take precedence over the configuration. */
 export class Settings {
   readonly #flags: ReadonlyMap<string, FlagValue>;
   readonly #config: ReadonlyMap<string, FlagValue>;
@@ -30,18 +26,14 @@ export class Settings {
     this.#config = config;
   }
 
-  /** Text of a setting, or undefined. */
   text(name: string): string | undefined {
     const value = this.#value(name);
     return typeof value === "string" ? value : undefined;
   }
 
   /**
-   * Text of a setting.
-   *
    * @param wanted What is missing and how to add it, for the error: `an output: add -o FILE`.
    * @param action What cannot be done without it.
-   * @throws {UsageError} if it is missing or empty
    */
   required(name: string, wanted: string, action = "start"): string {
     const value = this.text(name);
@@ -51,16 +43,16 @@ export class Settings {
     return value;
   }
 
-  /** Text of a setting, or the contents of the file if it is `@FILE`. */
+  /** Reads the file if the text is `@FILE`. */
   async textOrFile(name: string): Promise<string | undefined> {
     const value = this.text(name);
     return value?.startsWith("@") ? await readFileOf(name, value.slice(1)) : value;
   }
 
   /**
-   * Contents of the file at `ownPath`, a teacher's own, or else of the file that the setting names;
-   * undefined without either. If `ignoresSetting`, the setting is not read even without `ownPath`:
-   * a teacher's own certificate is not combined with the common key.
+   * Reads the file at `ownPath`, a teacher's own, or else the file that the setting names. If
+   * `ignoresSetting`, not the latter: a teacher's own certificate is not combined with the common
+   * key.
    */
   async fileOr(
     name: string,
@@ -71,7 +63,6 @@ export class Settings {
     return path === undefined ? undefined : await readFileOf(name, path);
   }
 
-  /** Parsed JSON of the file that the setting names, or undefined. */
   async jsonFile(name: string): Promise<unknown> {
     const path = this.text(name);
     if (path === undefined) return undefined;
@@ -86,10 +77,7 @@ export class Settings {
     }
   }
 
-  /**
-   * Flag and value as the user gave them, for errors. Names the configuration file if they come
-   * from there.
-   */
+  /** Flag and value as the user gave them, and the configuration file if they come from there. */
   flagText(name: string, value: string): string {
     const text = `--${name} ${JSON.stringify(value)}`;
     return this.#flags.has(name) ? text : `${text} of "${this.#flags.get("config")}"`;
@@ -100,28 +88,25 @@ export class Settings {
     return this.#flags.has(name);
   }
 
-  /** Whether a switch was turned on. */
   isOn(name: string): boolean {
     return this.#value(name) === true;
   }
 
-  /** Whether a switch was turned off with `--no-…`. */
+  /** Turned off with `--no-…`. */
   isOff(name: string): boolean {
     return this.#value(name) === false;
   }
 
-  /** All values of a flag that may be repeated. */
   list(name: string): string[] {
     const value = this.#value(name);
     return Array.isArray(value) ? value : [];
   }
 
-  /** Parts of a comma-separated setting, or undefined. */
+  /** Parts of a comma-separated setting. */
   parts(name: string): string[] | undefined {
     return this.text(name)?.split(",").map((part) => part.trim()).filter((part) => part !== "");
   }
 
-  /** The setting, which must be one of `choices`, or undefined if it was not given. */
   choice<T extends string>(name: string, choices: readonly T[]): T | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
@@ -133,27 +118,34 @@ export class Settings {
     );
   }
 
-  /** A whole number from `min` to `max`, or undefined. */
-  integer(name: string, min: number, max = Number.MAX_SAFE_INTEGER): number | undefined {
-    return this.#integer(name, min, max, "");
+  /** @param alternative What else is valid, for the error: `, or auto`. */
+  integer(
+    name: string,
+    min: number,
+    max = Number.MAX_SAFE_INTEGER,
+    alternative = "",
+  ): number | undefined {
+    const value = this.text(name);
+    if (value === undefined) return undefined;
+    const number = Number(value.replaceAll("_", ""));
+    if (value.trim() !== "" && Number.isInteger(number) && number >= min && number <= max) {
+      return number;
+    }
+    const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `between ${min} and ${max}`;
+    throw new UsageError(
+      `Cannot use ${this.flagText(name, value)}: it must be a whole number, ${range}${alternative}`,
+    );
   }
 
-  /** The number of a TCP port, 0 for any free one; or undefined. */
+  integerOr<T extends string>(word: T, name: string, min: number, max: number) {
+    return this.text(name) === word ? word : this.integer(name, min, max, `, or ${word}`);
+  }
+
+  /** 0 is any free port. */
   port(name: string): number | undefined {
     return this.integer(name, 0, 65_535);
   }
 
-  /** A whole number from `min` to `max`, or `word`, or undefined. */
-  integerOr<T extends string>(
-    word: T,
-    name: string,
-    min: number,
-    max: number,
-  ): number | T | undefined {
-    return this.text(name) === word ? word : this.#integer(name, min, max, `, or ${word}`);
-  }
-
-  /** A number above 0 (or 0 if `mayBeZero`), or undefined. */
   number(name: string, { mayBeZero = false } = {}): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
@@ -165,10 +157,7 @@ export class Settings {
     );
   }
 
-  /**
-   * A duration in milliseconds, or undefined. Users give seconds, or a unit (`500ms`, `90s`, `20m`,
-   * `1h`).
-   */
+  /** Users give seconds, or a unit: `500ms`, `90s`, `20m`, `1h`. */
   milliseconds(name: string): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
@@ -177,20 +166,6 @@ export class Settings {
     if (milliseconds > 0) return milliseconds;
     throw new UsageError(
       `Cannot use ${this.flagText(name, value)}: it must be a time, as in 90, 90s, 20m or 1h`,
-    );
-  }
-
-  /** @param alternative What else is valid, for the error. */
-  #integer(name: string, min: number, max: number, alternative: string): number | undefined {
-    const value = this.text(name);
-    if (value === undefined) return undefined;
-    const number = Number(value.replaceAll("_", ""));
-    if (value.trim() !== "" && Number.isInteger(number) && number >= min && number <= max) {
-      return number;
-    }
-    const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `between ${min} and ${max}`;
-    throw new UsageError(
-      `Cannot use ${this.flagText(name, value)}: it must be a whole number, ${range}${alternative}`,
     );
   }
 
@@ -214,10 +189,9 @@ async function readFileOf(name: string, path: string): Promise<string> {
 
 const UNITS_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** Form of `think_tags`, in the words of the error. */
 export const THINK_TAGS_RULE = "an opening and a closing tag, as in <reason>,</reason>";
 
-/** Parses the two tags; undefined if the text is not such a pair. */
+/** Returns undefined if the text is not a pair of tags. */
 export function parseThinkTags(text: string): readonly [open: string, close: string] | undefined {
   const [open, close, ...more] = text.split(",").map((tag) => tag.trim());
   const isPair = more.length === 0 && open !== close && open !== "" && close !== undefined &&

@@ -1,8 +1,4 @@
-/**
- * The shard of this run, from `--shard` and the scheduler.
- *
- * @module
- */
+/** The shard of this run, from `--shard` and the scheduler. @module */
 
 import { UsageError } from "../lib/errors.ts";
 import { findInputs, sharedOutput, writeFailedStatus } from "../lib/run/mod.ts";
@@ -11,10 +7,9 @@ import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 
-/** The valid values of `--shard`, for errors. */
 const RULE = "it must be I/N with I from 0 to N-1, as in 3/16, auto, or auto/N";
 
-/** Reads `--shard`. Returns undefined without the flag: the run then reads the whole input. */
+/** Returns undefined without the flag: the run then reads the whole input. */
 export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | undefined {
   const text = settings.text("shard");
   if (text === undefined) return undefined;
@@ -40,10 +35,7 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
   throw wrong(`there is no shard ${index}/${n}: ${existing}`);
 }
 
-/**
- * Returns the arguments with the shard by number instead of `auto`: printed commands must work
- * outside the job, too.
- */
+/** Replaces `auto` by numbers: printed commands must work outside the job, too. */
 export function withNamedShard(args: ParsedArgs, shard: Shard | undefined): ParsedArgs {
   if (shard === undefined) return args;
   const flags = new Map(args.flags).set("shard", `${shard.index}/${shard.count}`);
@@ -51,8 +43,7 @@ export function withNamedShard(args: ParsedArgs, shard: Shard | undefined): Pars
 }
 
 /**
- * Records that a shard of a job cannot start, as without a key. Otherwise the job's merge
- * would wait for it.
+ * Records that a shard of a job cannot start, as without a key: the job's merge would wait for it.
  */
 export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown): Promise<void> {
   if (!io.env("RETORT_JOB")) return;
@@ -68,15 +59,13 @@ export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown
   }
 }
 
-/** Makes the error for a wrong `--shard`. */
 type Wrong = (problem: string) => UsageError;
 
 /**
- * Reads the shard from the variables of the scheduler. The size of a Slurm array is not the number
- * of shards if only a part of it is submitted again: `sbatch --array=3` has a COUNT of 1, and would
- * pay for the whole input.
+ * The size of a Slurm array is not the number of shards if only a part of it is submitted again:
+ * `sbatch --array=3` has a COUNT of 1, and would pay for the whole input.
  *
- * @param flagCount The number of shards in `--shard auto/N`; undefined without it.
+ * @param flagCount N of `--shard auto/N`.
  */
 function schedulerShard(
   flagCount: number | undefined,

@@ -5,8 +5,7 @@
  * @module
  */
 
-import { STOP_SIGNALS, systemSignals } from "./io.ts";
-import { endAfterSecond } from "./second_signal.ts";
+import { endAfterSecond, STOP_SIGNALS, systemSignals } from "./io.ts";
 
 const onSignal = endAfterSecond(end);
 for (const stopSignal of STOP_SIGNALS) {

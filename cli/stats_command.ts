@@ -1,8 +1,4 @@
-/**
- * `retort stats`.
- *
- * @module
- */
+/** `retort stats`. @module */
 
 import {
   type ComparedRun,
@@ -34,7 +30,6 @@ import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 
-/** Counts what results and failures files hold, or compares two runs. Returns the exit code. */
 export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {
@@ -98,7 +93,6 @@ function requireReadableFile(paths: readonly string[], { files }: IndexStatus): 
   );
 }
 
-/** Says what was not counted, and why. */
 function notesOf({ files }: IndexStatus): string[] {
   return files.flatMap(({ path, problem, damage, damageCount, read, size }) => {
     const notes = problem === null ? [] : [`"${path}" is left out: ${problem}`];
@@ -140,7 +134,7 @@ function isCountedApart({ field, isOwn }: Facet): boolean {
   return !isOwn && /^(?:distill\.)?(?:flags|status)$/.test(field);
 }
 
-/** Width of the left column, in cells. */
+/** In cells. */
 const NAME_WIDTH = 20;
 /** Longer names are not aligned. */
 const MAX_NAME_WIDTH = 60;
@@ -211,10 +205,9 @@ function costText(
   }`;
 }
 
-/** Bars of a histogram, by height from 0 to 8. */
+/** By height, from 0 to 8. */
 const BARS = " ▁▂▃▄▅▆▇█";
 
-/** Formats a histogram: a line of bars, and a line with its bounds. */
 function sparkline({ title, bins, most }: Histogram): string[] {
   const first = bins.findIndex(({ count }) => count > 0);
   const shown = bins.slice(Math.max(0, first));
@@ -229,7 +222,6 @@ function sparkline({ title, bins, most }: Histogram): string[] {
   ];
 }
 
-/** The maximum number of values that are listed for a field. */
 const MAX_VALUES = 10;
 
 function facetRows({ title, values, more }: Facet, total: number): Row[] {
@@ -250,44 +242,41 @@ function facetRows({ title, values, more }: Facet, total: number): Row[] {
   ];
 }
 
-/** Width of the names in a comparison, in characters. */
+/** In characters. */
 const MEASURE_WIDTH = 24;
-/** Width of the figures of a run in a comparison, in characters. */
+/** For the figures of each run. */
 const RUN_WIDTH = 16;
 
-/**
- * Formats a comparison. Counts are of rows that both runs have answered, except "Answered here
- * only".
- */
+/** Counts are of rows that both runs have answered, except "Answered here only". */
 function comparisonText({ both, agreement, runs, ...rest }: RunComparison): string {
   const ofBoth = (count: number) => {
     const share = both === 0 ? "" : `  ${formatPercent(count, both).padStart(6)}`;
     return `${formatCount(count).padStart(11)}${share}`;
   };
+  const measure = (name: string, text: string) => row(name, text, MEASURE_WIDTH);
   const runsRow = (name: string, textOf: (run: ComparedRun) => string) =>
-    `${name.padEnd(MEASURE_WIDTH)} ${runs.map((run) => textOf(run).padEnd(RUN_WIDTH)).join(" ")}`
-      .trimEnd();
+    measure(name, runs.map((run) => textOf(run).padEnd(RUN_WIDTH)).join(" "));
+  const answered = `${formatCount(both).padStart(11)}${
+    both === 0 ? "  rows are matched by uid" : ""
+  }`;
   const lines = [
     `Left   ${runs[0].path}`,
     `Right  ${runs[1].path}`,
     "",
-    `${"Answered by both".padEnd(MEASURE_WIDTH)} ${formatCount(both).padStart(11)}${
-      both === 0 ? "  rows are matched by uid" : ""
-    }`,
-    `${"  same text".padEnd(MEASURE_WIDTH)} ${ofBoth(agreement.same_text)}`,
-    `${"  same final answer".padEnd(MEASURE_WIDTH)} ${ofBoth(agreement.same_final_answer)}`,
-    `${"  different".padEnd(MEASURE_WIDTH)} ${ofBoth(agreement.different)}`,
+    measure("Answered by both", answered),
+    measure("  same text", ofBoth(agreement.same_text)),
+    measure("  same final answer", ofBoth(agreement.same_final_answer)),
+    measure("  different", ofBoth(agreement.different)),
   ];
   if (rest.without_final_answer > 0) {
+    const count = ofBoth(rest.without_final_answer);
     lines.push(
-      `${"    no final answer".padEnd(MEASURE_WIDTH)} ${
-        ofBoth(rest.without_final_answer)
-      }  in one or both: only texts were compared`,
+      measure("    no final answer", `${count}  in one or both: only texts were compared`),
     );
   }
   lines.push(
     "",
-    `${"".padEnd(MEASURE_WIDTH)} ${"left".padEnd(RUN_WIDTH)} right`,
+    measure("", `${"left".padEnd(RUN_WIDTH)} right`),
     runsRow("Answered here only", ({ only }) => formatCount(only)),
     runsRow("Answer tokens p50", ({ completion_tokens: { p50 } }) => formatCount(p50)),
     runsRow("  p95", ({ completion_tokens: { p95 } }) => formatCount(p95)),

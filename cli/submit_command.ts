@@ -1,8 +1,4 @@
-/**
- * `retort submit`: prints or submits a job, shows its state, or cancels it.
- *
- * @module
- */
+/** `retort submit`: prints or submits a job, shows its state, or cancels it. @module */
 
 import { UsageError } from "../lib/errors.ts";
 import { exists } from "../lib/files.ts";
@@ -19,16 +15,14 @@ import { Settings } from "./settings.ts";
 import { suggestion } from "./words.ts";
 import { jobNameOf } from "./submit_status.ts";
 import { holdsSecret } from "../lib/teacher/mod.ts";
-import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
-import { shownHeader } from "./connection.ts";
+import { DEFAULT_KEY_VARIABLE, shownHeader } from "./connection.ts";
 
 const DEFAULT_LEAD_MS = 120_000;
 /** A shard still writes after its grace period, before the scheduler kills it. */
 const SHUTDOWN_SECONDS = 10;
-/** The shortest `--lead`: 5 s for the calls in flight, and the time for shutting down. */
+/** 5 s for the calls in flight, and the time for shutting down. */
 const MIN_LEAD_MS = 15_000;
 
-/** Prints or submits a job, or shows the state of one, or cancels it. */
 export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
   const [action, ...inputs] = args.inputs;
   const settings = new Settings(args);
@@ -55,13 +49,12 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-/** A job and the path of its output. */
 export interface PreparedJob extends ShardJob {
-  /** Path of the output without `.jsonl`: `out/x`. */
+  /** Of the output, without `.jsonl`: `out/x`. */
   readonly stem: string;
 }
 
-/** Reads the job. Pins the shard boundaries, unless a Kubernetes job's input is not found here. */
+/** Pins the shard boundaries, unless a Kubernetes job's input is not found here. */
 async function prepare(
   scheduler: "slurm" | "kubernetes",
   inputs: readonly string[],
@@ -119,7 +112,6 @@ function refuseFlagsOfOthers(scheduler: "slurm" | "kubernetes", { flags }: Parse
   throw new UsageError(`Cannot use --${flag} with "submit ${scheduler}": it belongs to ${other}`);
 }
 
-/** Throws if the inputs cannot be divided into shards. */
 function checkInputs(inputs: readonly string[], settings: Settings): void {
   if (settings.text("duplicates") === "keep") {
     throw new UsageError(
@@ -147,7 +139,7 @@ function readDivision(settings: Settings): { shards: number; parallel: number; l
   return { shards, parallel, leadMs };
 }
 
-/** Returns the flags that `retort run` takes too, for the shards, each as one argument. */
+/** The flags that `retort run` takes too, each as one argument. */
 function runFlags({ flags }: ParsedArgs): string[] {
   const ofRun = flagsOf("run");
   const submitted = new Set(flagsOf("submit").map(({ name }) => name));
@@ -160,7 +152,6 @@ function runFlags({ flags }: ParsedArgs): string[] {
   });
 }
 
-/** Returns the arguments of the merge after the shards. */
 function mergeArguments(stem: string, shards: number, settings: Settings): string[] {
   const { start, name } = splitPath(stem);
   const file = settings.text("merge") ?? `${start}merged/${name}.jsonl`;
@@ -180,11 +171,7 @@ function mergeArguments(stem: string, shards: number, settings: Settings): strin
   ];
 }
 
-/**
- * Throws if a job would hold a secret, or its shards would not find theirs.
- *
- * @throws {UsageError} with a way to keep the secret out
- */
+/** Throws if a job would hold a secret, or its shards would not find theirs. */
 function refuseSecrets(
   scheduler: "slurm" | "kubernetes",
   settings: Settings,
@@ -215,13 +202,12 @@ function refuseSecrets(
 }
 
 /**
- * A variable for a secret that is set to a text, not to a path or the output of a command. Shorter
- * texts than 8 characters are no secrets: local servers take any key, such as EMPTY, and some
- * switches end in TOKEN.
+ * A variable for a secret that is set to a text, not to a path or the output of a command. Texts
+ * under 8 characters are no secrets: local servers take any key, such as EMPTY, and some switches
+ * end in TOKEN.
  */
 const SET_SECRET = /\b(\w*(?:KEY|TOKEN|SECRET|PASSWORD))=["']?[^\s"'`$~/.][^\s"'`;]{7}/i;
 
-/** Throws if a line of the script sets a variable to a secret. */
 function refuseSetVariables(settings: Settings): void {
   const lines = [...settings.list("before"), settings.text("program") ?? ""];
   const name = lines.map((line) => SET_SECRET.exec(line)?.[1]).find((name) => name !== undefined);
@@ -232,7 +218,7 @@ function refuseSetVariables(settings: Settings): void {
   );
 }
 
-/** Throws if shards on Slurm would need a key from a variable, which they do not get. */
+/** Shards on Slurm do not get a key from a variable. */
 function refuseVariables(settings: Settings, io: Pick<Io, "env">): void {
   if (settings.text("api-key-file") !== undefined || settings.text("simulate") !== undefined) {
     return;

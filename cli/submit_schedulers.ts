@@ -8,9 +8,11 @@
 import { resolve } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
 import { exists } from "../lib/files.ts";
+import { VERSION } from "../lib/version.ts";
 import { canceledPathOf } from "../lib/shards/mod.ts";
 import {
   kubernetesManifests,
+  type KubernetesOptions,
   MAX_ARRAY_SIZE,
   slurmArrays,
   slurmMerge,
@@ -18,19 +20,13 @@ import {
   slurmScript,
 } from "../lib/submit/mod.ts";
 import type { Io } from "./io.ts";
-import { kubernetesOptions } from "./kubernetes_options.ts";
 import type { Settings } from "./settings.ts";
-import { logsOf } from "./submit_status.ts";
+import { callTool, logsOf, tryTool } from "./submit_status.ts";
 import { shellWord } from "../lib/printable.ts";
 import type { PreparedJob } from "./submit_command.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
 
-/**
- * Prints the script of the array, or submits all arrays and the merge that depends on them.
- *
- * @throws {UsageError} if the scheduler cannot be called, or takes no array of this size
- * @throws {SinkError} if it rejects a script
- */
+/** Prints the script of the array, or submits all arrays and the merge that depends on them. */
 export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io): Promise<void> {
   const logs = resolve(logsOf(job.stem));
   await Deno.mkdir(logs, { recursive: true });
@@ -64,9 +60,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   );
 }
 
-/**
- * Submits a script to Slurm, to run after other jobs, however they end. Returns the job ID.
- */
+/** Runs after other jobs, however they end. Returns the job ID. */
 async function sbatch(script: string, afterIds: readonly string[]): Promise<string> {
   const dependency = afterIds.length === 0 ? [] : [`--dependency=afterany:${afterIds.join(":")}`];
   const stdout = await callTool("sbatch", ["--parsable", ...dependency], script);
@@ -74,10 +68,7 @@ async function sbatch(script: string, afterIds: readonly string[]): Promise<stri
   return stdout.trim().split(";")[0];
 }
 
-/**
- * Returns the command that shows or cancels a job. `deno task distill` becomes `deno task submit`:
- * only that task may call the scheduler.
- */
+/** `deno task distill` becomes `deno task submit`: only that task may call the scheduler. */
 function submitCommand(
   { stem }: PreparedJob,
   action: "status" | "cancel",
@@ -130,13 +121,13 @@ async function slurmOptions(
   };
 }
 
-/** Splits `--program` into words at spaces, unless it is the path of a file. */
+/** At spaces, unless the text is the path of a file. */
 async function programOf(settings: Settings): Promise<string[] | undefined> {
   const text = settings.text("program")?.trim();
   return text !== undefined && await exists(text) ? [text] : text?.split(/\s+/);
 }
 
-/** Reads a value for an `#SBATCH` line of the script. */
+/** For an `#SBATCH` line of the script. */
 function directive(settings: Settings, name: string): string | undefined {
   const value = settings.text(name);
   if (value === undefined || /^[\w.,:+-]+$/.test(value)) return value;
@@ -148,8 +139,7 @@ function directive(settings: Settings, name: string): string | undefined {
 }
 
 /**
- * Slurm's forms of a time limit, except a plain number: Slurm reads that as minutes, `--time` as
- * seconds.
+ * Slurm's forms of a time limit, except a plain number: minutes for Slurm, seconds for `--time`.
  */
 const SLURM_TIME = /^(\d+-\d+(:\d\d){0,2}|\d+(:\d\d){1,2})$/;
 
@@ -173,7 +163,7 @@ function timeLimit(settings: Settings, leadSeconds: number): string | undefined 
   return isSlurmTime || ms === undefined ? text : slurmTime(seconds);
 }
 
-/** The length of a time in Slurm's notation: days-hours:minutes:seconds, or minutes:seconds. */
+/** Of Slurm's notation: days-hours:minutes:seconds, or minutes:seconds. */
 function secondsOf(time: string): number {
   const [days, clock] = time.includes("-") ? time.split("-") : ["0", time];
   const parts = clock.split(":").map(Number);
@@ -195,8 +185,8 @@ const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
 export const importSignalWorker = (): Promise<unknown> => import("./signal_worker.ts");
 
 /**
- * How nodes start Retort: as an executable, or by Deno with V8's flags and the permissions of a
- * run. `--cached-only`, because nodes may have no way to download anything.
+ * An executable, or Deno with V8's flags and the permissions of a run. `--cached-only`, because
+ * nodes may have no way to download anything.
  */
 function programOnNodes(): string[] {
   if (Deno.build.standalone) return [Deno.execPath()];
@@ -216,7 +206,6 @@ function programOnNodes(): string[] {
   ];
 }
 
-/** Prints the manifests, or applies them. */
 export async function submitToKubernetes(
   job: PreparedJob,
   settings: Settings,
@@ -240,60 +229,58 @@ export async function submitToKubernetes(
   io.writeErr(`${stdout}To check on it: ${submitCommand(job, "status", io)}\n`);
 }
 
-/** The programs that the task `submit` may run. */
-type Tool = "sbatch" | "squeue" | "scancel" | "scontrol" | "kubectl";
-
-/**
- * Calls a program and returns its stdout; undefined if it is missing, may not be called, or fails.
- */
-export async function tryTool(tool: Tool, args: readonly string[]): Promise<string | undefined> {
-  if (!mayRun(tool)) return undefined;
-  try {
-    const { success, stdout } = await runTool(tool, args, "");
-    return success ? stdout : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * Calls a program with `input` as its stdin, and returns its stdout.
- *
- * @throws {UsageError} if it is missing or may not be called
- * @throws {SinkError} if it fails
- */
-async function callTool(tool: Tool, args: readonly string[], input: string): Promise<string> {
-  if (!mayRun(tool)) {
+export function kubernetesOptions(settings: Settings): KubernetesOptions {
+  const [, claim, mountPath] = /^([^:]+):(\/.*)$/.exec(settings.text("volume") ?? "") ?? [];
+  if (claim === undefined) {
     throw new UsageError(
-      `Cannot call ${tool}: Retort was started without the permission for it. Start it with ` +
-        "deno task submit, or pipe what submit prints",
+      "Cannot submit without a volume that all shards write to: add --volume CLAIM:/data, a " +
+        "PersistentVolumeClaim with ReadWriteMany and where it is mounted",
     );
   }
-  let result: Awaited<ReturnType<typeof runTool>>;
-  try {
-    result = await runTool(tool, args, input);
-  } catch (cause) {
-    throw new UsageError(`Cannot call ${tool}: ${(cause as Error).message}`, { cause });
+  checkValue(settings, "volume", claim, SUBDOMAIN);
+  checkValue(settings, "volume", mountPath, MOUNT_PATH);
+  const secret = settings.text("secret");
+  const [name, key = "api-key", ...rest] = (secret ?? "").split("/");
+  if (secret !== undefined) {
+    checkValue(settings, "secret", name, SUBDOMAIN);
+    checkValue(settings, "secret", [key, ...rest].join("/"), SECRET_KEY);
   }
-  if (result.success) return result.stdout;
-  throw new SinkError(`Cannot submit: ${tool} says: ${result.stderr.trim()}`);
+  const namespace = settings.text("namespace"), memory = settings.text("memory");
+  if (namespace !== undefined) checkValue(settings, "namespace", namespace, LABEL);
+  if (memory !== undefined) checkValue(settings, "memory", memory, QUANTITY);
+  return {
+    image: settings.text("image") ?? `retort:${VERSION}`,
+    claim,
+    mountPath,
+    secret: secret === undefined ? undefined : { name, key },
+    namespace,
+    memory,
+  };
 }
 
-function mayRun(command: Tool): boolean {
-  return Deno.permissions.querySync({ name: "run", command }).state === "granted";
-}
+/** The values that Kubernetes accepts, and that rule in words. */
+type ValueRule = readonly [pattern: RegExp, rule: string];
 
-async function runTool(tool: Tool, args: readonly string[], input: string) {
-  const child = new Deno.Command(tool, {
-    args: [...args],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(input)).catch(() => {});
-  await writer.close().catch(() => {});
-  const { success, stdout, stderr } = await child.output();
-  const decoder = new TextDecoder();
-  return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+const SUBDOMAIN: ValueRule = [
+  /^(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/,
+  "a name in Kubernetes has lower-case letters, digits, - and .",
+];
+const LABEL: ValueRule = [
+  /^(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?$/,
+  "a namespace has up to 63 lower-case letters, digits and -",
+];
+const SECRET_KEY: ValueRule = [
+  /^[\w.-]{1,253}$/,
+  "it must be NAME or NAME/KEY, with a key of letters, digits, -, _ and .",
+];
+const MOUNT_PATH: ValueRule = [/^\/[^:]+$/, "the folder must be a path below / without colons"];
+/** Without a unit Kubernetes would take bytes, and Slurm megabytes. */
+const QUANTITY: ValueRule = [
+  /^\d+(\.\d+)?([KMGTP]i|[kMGTP])$/,
+  "it must be a number with the unit of Kubernetes, as in 512Mi or 2G",
+];
+
+function checkValue(settings: Settings, flag: string, part: string, [pattern, rule]: ValueRule) {
+  if (pattern.test(part)) return;
+  throw new UsageError(`Cannot use ${settings.flagText(flag, settings.text(flag)!)}: ${rule}`);
 }

@@ -17,17 +17,13 @@ import { canceledPathOf, parsePlanName } from "../lib/shards/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
-import { tryTool } from "./submit_schedulers.ts";
 import { formatCount } from "../lib/figures.ts";
 
-/** Maximum number of shards that are listed. */
 const MAX_LISTED = 20;
-/** Maximum length of the output's name in the name of its job. */
+/** Of the output's name in the name of its job. */
 const MAX_NAME_LENGTH = 30;
 
-/**
- * Returns the name of an output's job, the same on every machine that has the output at this path.
- */
+/** The same on every machine that has the output at this path. */
 export async function jobNameOf(stem: string): Promise<string> {
   const { start, name } = splitPath(stem);
   const label = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")
@@ -37,12 +33,10 @@ export async function jobNameOf(stem: string): Promise<string> {
   return `retort-${label || "job"}-${sha256Hex(`${realFolder}/${name}`).slice(0, 8)}`;
 }
 
-/** The folder of a Slurm job's logs. */
 export function logsOf(stem: string): string {
   return `${splitPath(stem).start}${OWN_FOLDER}/logs`;
 }
 
-/** Prints the states of a job's shards and of the job in its queue. Returns the exit code. */
 export async function statusCommand(
   outputs: readonly string[],
   settings: Settings,
@@ -57,7 +51,7 @@ export async function statusCommand(
   return isDone ? EXIT_DONE : EXIT_FAILED_ROWS;
 }
 
-/** Prints the states of all shards. Returns whether all are done. */
+/** Returns whether all are done. */
 async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> {
   const states = new Map<string, number>();
   const lines: string[] = [];
@@ -83,9 +77,7 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
   return (states.get("done") ?? 0) === runs.length;
 }
 
-/**
- * Returns the state of a shard, and what to add to it in a list; "" for shards not to be listed.
- */
+/** `detail` follows the state in a list; "" for shards not to be listed. */
 async function stateOf(
   { runFile, originalFiles, pieces }: MergeRun,
 ): Promise<{ state: string; detail: string }> {
@@ -104,10 +96,7 @@ async function stateOf(
   return { state: state === "done" ? "unfinished" : state, detail };
 }
 
-/**
- * Describes the job's state in the queue. The query is by the job's name, which needs no Slurm
- * accounting.
- */
+/** The query is by the job's name, which needs no Slurm accounting. */
 async function describeQueue(name: string, namespace: string | undefined): Promise<string> {
   const squeueText = await tryTool("squeue", [
     "--noheader",
@@ -130,7 +119,7 @@ async function describeQueue(name: string, namespace: string | undefined): Promi
   return "The scheduler was not queried: deno task submit status queries Slurm and Kubernetes\n";
 }
 
-/** Removes an output's job from the queue. Its files stay. */
+/** The files of the job stay. */
 export async function cancelCommand(
   outputs: readonly string[],
   settings: Settings,
@@ -169,8 +158,7 @@ export async function cancelCommand(
 }
 
 /**
- * Cancels a job of Kubernetes whose output is on the cluster only. Slurm jobs are submitted where
- * their output is.
+ * The output is on the cluster of Kubernetes only. Slurm jobs are submitted where their output is.
  */
 async function cancelElsewhere(
   stem: string,
@@ -196,7 +184,7 @@ async function cancelElsewhere(
   return EXIT_DONE;
 }
 
-/** Returns the output of `kubectl`: "" if there are no such jobs, undefined if it cannot be run. */
+/** Returns "" if there are no such jobs, undefined if `kubectl` cannot be run. */
 async function deleteJobs(name: string, namespace: string | undefined) {
   return await tryTool("kubectl", [
     ...["delete", "job", `${name}-merge`, name, "--ignore-not-found"],
@@ -204,20 +192,14 @@ async function deleteJobs(name: string, namespace: string | undefined) {
   ]);
 }
 
-/** The output of a job. */
 interface JobOutput {
-  /** Path without `.jsonl`: `out/x`. */
+  /** Without `.jsonl`: `out/x`. */
   readonly stem: string;
   /** Undefined if the output is on the cluster only, as on a volume of Kubernetes. */
   readonly runs?: readonly MergeRun[];
 }
 
-/**
- * Finds the shards of the job whose output the user named.
- *
- * @param operation What needs the output, for errors: `cancel a job`.
- * @throws {UsageError} if it is not the output of a job
- */
+/** @param operation What needs the output, for errors: `cancel a job`. */
 async function findOutput(
   outputs: readonly string[],
   settings: Settings,
@@ -239,7 +221,7 @@ async function findOutput(
   );
 }
 
-/** Whether an output has a file with the borders of shards; of a folder, any file counts. */
+/** By the file with the borders of shards; of a folder, any such file counts. */
 async function hasShards(output: string): Promise<boolean> {
   const isWholeFolder = await isFolder(output);
   const { start, name } = splitPath(isWholeFolder ? inFolder(output, "x") : stemOf(output));
@@ -251,4 +233,57 @@ async function hasShards(output: string): Promise<boolean> {
 
 function inNamespace(namespace: string | undefined): string[] {
   return namespace === undefined ? [] : [`--namespace=${namespace}`];
+}
+
+type Tool = "sbatch" | "squeue" | "scancel" | "scontrol" | "kubectl";
+
+/** Returns undefined if the program is missing, may not be called, or fails. */
+export async function tryTool(tool: Tool, args: readonly string[]): Promise<string | undefined> {
+  if (!mayRun(tool)) return undefined;
+  try {
+    const { success, stdout } = await runTool(tool, args, "");
+    return success ? stdout : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export async function callTool(
+  tool: Tool,
+  args: readonly string[],
+  input: string,
+): Promise<string> {
+  if (!mayRun(tool)) {
+    throw new UsageError(
+      `Cannot call ${tool}: Retort was started without the permission for it. Start it with ` +
+        "deno task submit, or pipe what submit prints",
+    );
+  }
+  let result: Awaited<ReturnType<typeof runTool>>;
+  try {
+    result = await runTool(tool, args, input);
+  } catch (cause) {
+    throw new UsageError(`Cannot call ${tool}: ${(cause as Error).message}`, { cause });
+  }
+  if (result.success) return result.stdout;
+  throw new SinkError(`Cannot submit: ${tool} says: ${result.stderr.trim()}`);
+}
+
+function mayRun(command: Tool): boolean {
+  return Deno.permissions.querySync({ name: "run", command }).state === "granted";
+}
+
+async function runTool(tool: Tool, args: readonly string[], input: string) {
+  const child = new Deno.Command(tool, {
+    args: [...args],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input)).catch(() => {});
+  await writer.close().catch(() => {});
+  const { success, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }

@@ -19,47 +19,36 @@ import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
 import type { Teacher } from "../lib/teacher/mod.ts";
 import { delay } from "../lib/timer.ts";
 
-/** A teacher of a list, which is closed with the lists. */
 export type ListedPlace = TeacherPlace & Partial<AsyncDisposable>;
 
-/** Creates the teacher at an address. */
 export type MakeTeacher = (entry: EndpointEntry) => Promise<ListedPlace> | ListedPlace;
 
-/** A list of teachers, as the user named it. */
 export interface NamedList {
   /** `@FILE` or `dns+http://…`. */
   readonly text: string;
-  /** Creates a teacher of the list, with the list's settings. */
   readonly make: MakeTeacher;
 }
 
-/** Close it after the run: this closes the teachers of the lists. */
+/** Closing it closes the teachers of the lists. */
 export interface OpenLists extends AsyncDisposable {
-  /** Teachers that the lists name at the start. */
   readonly places: readonly TeacherPlace[];
-  /** Reports teachers that join and leave. */
   readonly list: TeacherList;
 }
 
 export interface OpenListsOptions {
-  /** How long to wait for each name, in milliseconds. */
   readonly waitMs: number;
-  /** Called once for each name that has no address yet, with a message for the user. */
+  /** Called once for each name that has no address yet. */
   readonly onWait?: (message: string) => void;
-  /** See `WatchOptions`. */
   readonly every?: WatchOptions["every"];
-  /** What tests replace. */
   readonly dependencies?: SourceDependencies;
 }
 
-/** How long to wait before a DNS name without addresses is looked up again. */
+/** For a DNS name without addresses. */
 const RETRY_MS = 2_000;
 
 /**
  * Reads the lists for the first time. If a DNS name has no address yet, waits for one: its pods may
  * still be starting.
- *
- * @throws {UsageError} if a list cannot be used
  */
 export async function openLists(
   lists: readonly NamedList[],
@@ -89,7 +78,6 @@ export async function openLists(
   };
 }
 
-/** A list with the entries of its first reading. */
 interface OpenList extends Pick<NamedList, "make"> {
   readonly source: ListSource;
   readonly entries: readonly EndpointEntry[];
@@ -124,7 +112,7 @@ function teacherListOf(
   };
 }
 
-/** A teacher that was created, and the entries of lists that name its address now. */
+/** A teacher, and the entries of lists that name its address now. */
 interface Listed {
   readonly created: ListedPlace;
   /** The list that comes first decides the weight and the limit. */
@@ -132,8 +120,8 @@ interface Listed {
 }
 
 /**
- * Teachers that have left are kept up to this number, the latest ones. In a run of days, restarted
- * pods have new addresses each time.
+ * Of teachers that have left, the latest ones. In a run of days, restarted pods have new addresses
+ * each time.
  */
 const MAX_LEFT = 1_000;
 
@@ -145,19 +133,13 @@ const MAX_LEFT = 1_000;
  */
 class ListedTeachers implements AsyncDisposable {
   readonly #byUrl = new Map<string, Listed>();
-  /**
-   * By address, the last reason why it could not join. Later readings try again; only a new reason
-   * is reported.
-   */
+  /** By address, why it could not join. Later readings try again; only a new reason is reported. */
   readonly #problems = new Map<string, string>();
-  /** Addresses that no list names, in the order of leaving. */
+  /** In the order of leaving. */
   readonly #left = new Set<string>();
-  /** Resolves when all changes so far are applied. */
   #changing: Promise<unknown> = Promise.resolve();
 
-  /**
-   * Adds an entry of a list. Returns its place if no other list names its address, else undefined.
-   */
+  /** Returns the place of the entry if no other list names its address, else undefined. */
   async join(list: OpenList, entry: EndpointEntry): Promise<TeacherPlace | undefined> {
     const listed = this.#byUrl.get(entry.url) ??
       { created: await list.make(entry), entries: new Map() };
@@ -167,10 +149,7 @@ class ListedTeachers implements AsyncDisposable {
     return listed.entries.size === 1 ? placeOf(listed) : undefined;
   }
 
-  /**
-   * Applies a change of a list, after all earlier changes: an address may leave while it is still
-   * joining.
-   */
+  /** Waits for all earlier changes: an address may leave while it is still joining. */
   change(list: OpenList, changes: ListChange) {
     const result = this.#changing.then(() => this.#change(list, changes));
     this.#changing = result;
@@ -230,8 +209,8 @@ class ListedTeachers implements AsyncDisposable {
 }
 
 /**
- * Returns the place of a teacher, with the weight and the limit of the first list that names it. If
- * that list sets none, those from the teacher's creation apply.
+ * With the weight and the limit of the first list that names the teacher. If that list sets none,
+ * those from the teacher's creation apply.
  */
 function placeOf({ created, entries }: Listed): TeacherPlace {
   const [{ weight = created.weight, max = created.maxConcurrency }] = entries.values();
@@ -246,7 +225,6 @@ function listOf(text: string, dependencies?: SourceDependencies): ListSource {
   }
 }
 
-/** Reads a list for the first time; tries again for `waitMs` if that fails. */
 async function firstEntries(
   source: ListSource,
   { waitMs, onWait, dependencies: { pause = delay } = {} }: OpenListsOptions,

@@ -1,36 +1,36 @@
-/**
- * Opens the teachers of the command line and the configuration.
- *
- * @module
- */
+/** Opens the teachers of the command line and the configuration. @module */
 
 import { UsageError } from "../lib/errors.ts";
 import { isList } from "../lib/endpoints/mod.ts";
 import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
 import { openai } from "../lib/teacher/mod.ts";
-import { addressOf, DEFAULT_KEY_VARIABLE, Keys, type OnMissingKey } from "./api_key.ts";
-import type { TeacherSpec } from "./config_teachers.ts";
-import { holdsKey, readConnection } from "./connection.ts";
+import type { TeacherSpec } from "./config.ts";
+import {
+  addressOf,
+  DEFAULT_KEY_VARIABLE,
+  holdsKey,
+  Keys,
+  type OnMissingKey,
+  readConnection,
+} from "./connection.ts";
 import type { Io } from "./io.ts";
 import type { ListedPlace } from "./teacher_lists.ts";
 import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./settings.ts";
 
-/** The teachers of a run. Disposing of them closes their connections. */
+/** Disposing of them closes their connections. */
 export interface OpenTeachers extends AsyncDisposable {
-  /** Teachers at the start, including those of lists. */
+  /** Including those of lists. */
   readonly teachers: readonly TeacherPlace[];
-  /** Undefined without lists of teachers. */
   readonly teacherList?: TeacherList;
 }
 
 const OPENAI_URL = "https://api.openai.com/v1";
 
 /**
- * Creates the teachers, or starts the simulated one. Nothing is sent. If one of them cannot be
- * created, the others are closed.
+ * Creates the teachers, or starts the simulated one; sends nothing. If one cannot be created, the
+ * others are closed.
  *
  * @param specs Teachers of the configuration; without any, each `--base-url` is a teacher.
- * @throws {UsageError} if the settings of a teacher are wrong
  */
 export async function openTeachers(
   settings: Settings,
@@ -65,7 +65,7 @@ export async function openTeachers(
   };
 }
 
-/** Loads the code for lists of teachers, which other runs do not need. */
+/** Loaded on demand: few runs have lists of teachers. */
 async function openListsOf(
   lists: readonly NamedTeacher[],
   make: (teacher: NamedTeacher) => Promise<ListedPlace>,
@@ -86,16 +86,12 @@ async function openListsOf(
   );
 }
 
-/** How long a DNS name may have no address at the start, without `--wait`. */
+/** For a DNS name that has no address at the start, without `--wait`. */
 const DEFAULT_WAIT_MS = 60_000;
 
-/** A teacher, or a list of teachers with common settings. */
 type NamedTeacher = TeacherSpec & { readonly baseUrl: string };
 
-/**
- * Flags that apply to the teachers of the configuration, each with the fields by which a teacher
- * overrides it.
- */
+/** Flags that apply to the teachers of the configuration, and the fields that override them. */
 const OVERRIDDEN_FLAGS: readonly (readonly [flag: string, ...fields: (keyof TeacherSpec)[]])[] = [
   ["base-url", "baseUrl"],
   ["model", "model"],
@@ -110,7 +106,6 @@ const OVERRIDDEN_FLAGS: readonly (readonly [flag: string, ...fields: (keyof Teac
   ["client-key", "clientCert", "clientKey"],
 ];
 
-/** Returns the teachers and lists that flags, configuration and environment name. */
 function namedTeachers(
   settings: Settings,
   specs: readonly TeacherSpec[],
@@ -141,9 +136,7 @@ function namedTeachers(
 }
 
 /**
- * Opens teachers that send requests.
- *
- * @param stack Closes them.
+ * @param stack Closes the teachers.
  * @param all Every teacher and list of the run, which decide who gets which key.
  */
 async function openReal(
@@ -180,8 +173,8 @@ async function openReal(
 }
 
 /**
- * Reads the teacher's own key, the common one, or the default variable. Returns undefined if no key
- * should be sent, or a header field holds it.
+ * The teacher's own key, the common one, or the default variable. Undefined if no key should be
+ * sent, or a header field holds it.
  */
 async function keyFor(
   { baseUrl, apiKeyFile, apiKeyEnv }: NamedTeacher,
@@ -212,7 +205,7 @@ function isOpenAI(baseUrl: string): boolean {
   return URL.parse(baseUrl)?.hostname === new URL(OPENAI_URL).hostname;
 }
 
-/** Starts a simulated teacher. It must never get a key, so none is read. */
+/** It must never get a key, so none is read. */
 async function openSimulated(
   simulation: string,
   settings: Settings,
@@ -244,7 +237,7 @@ async function openSimulated(
   return { teacher };
 }
 
-/** The options of a teacher that are not about its connection. */
+/** Those that are not about the connection. */
 function clientOptions(settings: Settings, { thinkTags }: Pick<TeacherSpec, "thinkTags"> = {}) {
   return {
     stream: settings.isOn("stream"),

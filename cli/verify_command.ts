@@ -1,8 +1,4 @@
-/**
- * `retort verify`.
- *
- * @module
- */
+/** `retort verify`. @module */
 
 import { UsageError } from "../lib/errors.ts";
 import { formatCount } from "../lib/figures.ts";
@@ -17,7 +13,6 @@ import { readRowOptions, readSamples } from "./request.ts";
 import { Settings } from "./settings.ts";
 import { readShard } from "./shard.ts";
 
-/** Checks the output of a run, prints a report for each input and returns the exit code. */
 export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {
@@ -82,7 +77,7 @@ function describe(verification: Verification): string {
   return lines.map((line) => `${printableLines(line)}\n`).join("");
 }
 
-/** Explains counts of samples: like a run, `verify` counts each one as a row. */
+/** Like a run, `verify` counts each sample as a row. */
 function samplesText({ rows, samples }: Verification): string {
   return `rows: ${samples} samples of ${formatCount(rows)} in the input`;
 }

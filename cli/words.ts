@@ -1,6 +1,6 @@
 /**
- * Handles words that users type instead of a command or a flag: accepts aliases, suggests similar
- * words, and reports a mistyped or misplaced command before it is taken for an input file.
+ * Words that users type instead of a command or a flag: aliases, suggestions, and mistyped
+ * commands, which must not be taken for input files.
  *
  * @module
  */
@@ -9,7 +9,6 @@ import { closestString, levenshteinDistance } from "../lib/deps/std_text.ts";
 import { UsageError } from "../lib/errors.ts";
 import { type Command, COMMANDS, isCommand } from "./commands.ts";
 
-/** Other spellings of flags for help and version. */
 const ALIASES: ReadonlyMap<string, string> = new Map([
   ["-help", "--help"],
   ["-?", "--help"],
@@ -32,7 +31,7 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ["redo", 'Use "retry"'],
 ]);
 
-/** Maximum number of edits between a typed word and the suggestion. */
+/** In edits. */
 const MAX_TYPOS = 2;
 
 /** Replaces other ways to ask for help and version: `-help`, `-v` alone, `export help`. */
@@ -45,8 +44,7 @@ export function withoutAliases(args: readonly string[]): string[] {
 }
 
 /**
- * Returns the nearest of some words; undefined if it takes more than `maxTypos` edits, or more
- * edits than half of the word's letters.
+ * Undefined if it takes more than `maxTypos` edits, or more edits than half of the word's letters.
  */
 export function nearest(
   word: string,
@@ -62,7 +60,7 @@ export function nearest(
   return levenshteinDistance(word.toLowerCase(), closest) <= maxEdits ? closest : undefined;
 }
 
-/** Returns the end of an error about a word: the nearest of the valid ones, or "" without one. */
+/** The end of an error about a word; "" if no valid one is near. */
 export function suggestion(word: string, words: readonly string[]): string {
   const similar = nearest(word, words);
   return similar === undefined ? "" : `. Did you mean "${similar}"?`;
@@ -75,8 +73,6 @@ function lettersOf(word: string): string {
 /**
  * Throws if the first word is neither a command nor a file, but looks like a mistyped command or is
  * one of another program.
- *
- * @throws {UsageError} with the command that is meant
  */
 export function refuseMistypedCommand(args: readonly string[]): void {
   const [word] = args;
@@ -89,11 +85,6 @@ export function refuseMistypedCommand(args: readonly string[]): void {
   throw new UsageError(`Cannot run "${word}": it is neither a command nor a file. ${advice}`);
 }
 
-/**
- * Throws if an input is a command in the wrong place.
- *
- * @throws {UsageError} that says where the command belongs
- */
 export function refuseLateCommand(inputs: readonly string[]): void {
   const command = inputs.find((input) => isCommand(input) && !exists(input));
   if (command === undefined) return;
@@ -102,11 +93,6 @@ export function refuseLateCommand(inputs: readonly string[]): void {
   );
 }
 
-/**
- * Returns the command of `help COMMAND`; undefined for `help` alone.
- *
- * @throws {UsageError} if there is no such command
- */
 export function helpTopic(words: readonly string[]): Command | undefined {
   const [word, ...others] = words;
   if (word === undefined) return undefined;

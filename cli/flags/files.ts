@@ -1,12 +1,7 @@
-/**
- * Flags about files and their rows.
- *
- * @module
- */
+/** Flags about files and their rows. @module */
 
 import type { FlagEntry } from "../flags.ts";
 
-/** Commands that read rows. */
 export const ROW_COMMANDS = ["run", "retry", "verify", "export", "convert"] as const;
 const DATASET_COMMANDS = ["export", "convert"] as const;
 
@@ -44,11 +39,7 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
     help: "only part I (from 0) of N, with its own output",
     commands: ["run", "retry", "verify"],
   },
-  {
-    name: "dry-run",
-    help: "check the input and show the first request; no call",
-    isCommon: true,
-  },
+  { name: "dry-run", help: "check the input and show the first request; no call", isCommon: true },
   {
     name: "skip-bad-rows",
     help: "move bad rows to the failures file, run the rest",
@@ -151,16 +142,11 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
     commands: ["submit", "merge"],
     isCommon: true,
   },
-  {
-    name: "allow-empty",
-    help: "exit 0 if there are no rows (default: 2)",
-    commands: ROW_COMMANDS,
-  },
+  { name: "allow-empty", help: "exit 0 if there are no rows (default: 2)", commands: ROW_COMMANDS },
   { name: "fsync", value: "WHEN", help: "always (default), or never for disposable runs" },
   { name: "lock", isOnByDefault: true, help: "run on a filesystem that has no locks" },
 ];
 
-/** How rows are read. */
 export const ROWS: readonly FlagEntry[] = [
   {
     name: "system",

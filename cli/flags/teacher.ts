@@ -7,7 +7,6 @@
 
 import type { FlagEntry } from "../flags.ts";
 
-/** How to find the teacher and connect to it. */
 export const TEACHER: readonly FlagEntry[] = [
   { name: "model", short: "m", value: "NAME", help: "model name", isCommon: true },
   {
@@ -25,12 +24,7 @@ export const TEACHER: readonly FlagEntry[] = [
     help: "variable that holds the key (OPENAI_API_KEY)",
     isCommon: true,
   },
-  {
-    name: "api-key-file",
-    value: "PATH",
-    mayBeSecret: true,
-    help: "file that holds the key",
-  },
+  { name: "api-key-file", value: "PATH", mayBeSecret: true, help: "file that holds the key" },
   {
     name: "endpoint",
     value: "NAME",
@@ -84,7 +78,6 @@ export const TEACHER: readonly FlagEntry[] = [
   },
 ];
 
-/** Request parameters other than the messages. */
 export const PARAMETERS: readonly FlagEntry[] = [
   {
     name: "param",
@@ -99,7 +92,6 @@ export const PARAMETERS: readonly FlagEntry[] = [
   { name: "max-tokens", value: "N", help: "short for -p max_tokens=N" },
 ];
 
-/** Concurrency, rate limits and time limits. */
 export const SPEED: readonly FlagEntry[] = [
   {
     name: "concurrency",
@@ -108,11 +100,7 @@ export const SPEED: readonly FlagEntry[] = [
     help: "rows in flight at once (default 20), or auto-tuned",
     isCommon: true,
   },
-  {
-    name: "affinity",
-    value: "prefix",
-    help: "send rows with a common prefix to the same teacher",
-  },
+  { name: "affinity", value: "prefix", help: "send rows with a common prefix to the same teacher" },
   { name: "careful-start", isOnByDefault: true, help: "start at full concurrency" },
   { name: "rpm", value: "N", help: "requests per minute for each teacher, evenly spread" },
   { name: "tpm", value: "N", help: "tokens per minute for each teacher" },
@@ -121,7 +109,6 @@ export const SPEED: readonly FlagEntry[] = [
   { name: "grace", value: "TIME", help: "time to finish calls after SIGTERM (default 20s)" },
 ];
 
-/** Which answers are kept. */
 export const ANSWERS: readonly FlagEntry[] = [
   {
     name: "samples",
@@ -151,14 +138,9 @@ export const ANSWERS: readonly FlagEntry[] = [
     help: "with --json-schema: check only, do not send it",
   },
   { name: "reject-pattern", value: "RE", help: "keep only answers that do not match this" },
-  {
-    name: "resample",
-    value: "N",
-    help: "new tries after a rejected answer (default 0)",
-  },
+  { name: "resample", value: "N", help: "new tries after a rejected answer (default 0)" },
 ];
 
-/** When a run stops sending. */
 export const BUDGETS: readonly FlagEntry[] = [
   {
     name: "max-cost",
@@ -166,11 +148,7 @@ export const BUDGETS: readonly FlagEntry[] = [
     help: "stop sending once the run has cost this much",
     isCommon: true,
   },
-  {
-    name: "price-in",
-    value: "USD",
-    help: "per million prompt tokens (default: public prices)",
-  },
+  { name: "price-in", value: "USD", help: "per million prompt tokens (default: public prices)" },
   {
     name: "price-cached",
     value: "USD",
@@ -185,7 +163,6 @@ export const BUDGETS: readonly FlagEntry[] = [
   { name: "deadline", value: "TIME", help: "stop sending after this time: 90s, 20m, 2h" },
 ];
 
-/** Which rows are sent again. */
 export const RESUME: readonly FlagEntry[] = [
   {
     name: "uids",

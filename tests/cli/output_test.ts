@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
-import { Output } from "../../cli/output.ts";
+import { Output } from "../../cli/io.ts";
 
 /** A stream that accepts at most `most` bytes at a time. */
 class FakeStream {

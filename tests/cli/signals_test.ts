@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import type { Io, StopSignal } from "../../cli/io.ts";
-import { endAfterSecond } from "../../cli/second_signal.ts";
+import { endAfterSecond } from "../../cli/io.ts";
 import { listenForSignals, type Signals } from "../../cli/signals.ts";
 import type { RunSnapshot } from "../../lib/progress/mod.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";

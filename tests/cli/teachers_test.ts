@@ -1,4 +1,4 @@
-import type { TeacherSpec } from "../../cli/config_teachers.ts";
+import type { TeacherSpec } from "../../cli/config.ts";
 import type { Io } from "../../cli/io.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { Settings } from "../../cli/settings.ts";

@@ -1,9 +1,9 @@
-/** Tests of cli/view_command.ts: signals while files are opened, and files that cannot be. @module */
+/** Tests of cli/serve_commands.ts: signals while files are opened, and files that cannot be. @module */
 
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import type { Io } from "../../cli/io.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
-import { Interruption, viewCommand } from "../../cli/view_command.ts";
+import { Interruption, viewCommand } from "../../cli/serve_commands.ts";
 import { findDataFiles } from "../../lib/data/open_data.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";

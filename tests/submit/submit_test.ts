@@ -11,7 +11,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { parse } from "../../lib/deps/std_yaml.ts";
 import { Settings } from "../../cli/settings.ts";
-import { kubernetesOptions } from "../../cli/kubernetes_options.ts";
+import { kubernetesOptions } from "../../cli/submit_schedulers.ts";
 import type { Io } from "../../cli/io.ts";
 import { jobNameOf, statusCommand } from "../../cli/submit_status.ts";
 import { pinnedPlan } from "../../lib/shards/mod.ts";
