@@ -40,15 +40,21 @@ export async function firstStopSignal(io: Pick<Io, "onSignal">): Promise<void> {
   stopListening();
 }
 
+/** What the command line uses of the system. */
 export interface Io {
+  /** Writes to standard output. */
   writeOut(text: string): void;
+  /** Writes to standard error. */
   writeErr(text: string): void;
+  /** Reads an environment variable. */
   env(name: string): string | undefined;
+  /** Standard input. */
   readonly stdin: ReadableStream<Uint8Array>;
   /** About standard error. */
   readonly isTerminal: boolean;
   /** Prompts for a line that is not shown while it is typed. @default there is no terminal */
   readonly askSecret?: (question: string) => Promise<string | null>;
+  /** Width of the terminal, in columns. */
   columns(): number;
   /** Returns a function that stops listening. `onStopSignal` listens for all signals. */
   onSignal(signal: StopSignal, handler: () => void): () => void;
@@ -59,7 +65,7 @@ export interface Io {
   readonly guardSignals?: () => Disposable;
   /** Ends the process at once. @default it ends when `main` has returned */
   readonly exit?: (code: number) => void;
-  /** @default unknown */
+  /** Id of the parent process. @default unknown */
   readonly parentPid?: () => number;
   /** The words with which the user started the program: `retort`, `deno task distill`. */
   readonly program: string;
