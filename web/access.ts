@@ -9,30 +9,26 @@ import { timingSafeEqual } from "node:crypto";
 
 const TOKEN_BYTES = 24;
 
-/** Random part of the cookie's name. With 64 bits, no two pages get the same. */
+/** With 64 random bits, no two pages get the same name. */
 const COOKIE_NAME_BYTES = 8;
 
 /** Names that mean this machine whatever a DNS server answers. */
 const LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"];
 
-/** Wildcard addresses: a server on one of them can be reached at every address of this machine. */
+/** A server on a wildcard address can be reached at every address of this machine. */
 const WILDCARD_ADDRESSES = ["0.0.0.0", "[::]"];
 
-/** Matches the header field `Host`: a name or an address, with or without a port. */
 const HOST = /^(?<name>[a-z\d.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/;
 const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
 const ORIGIN = /^https?:\/\/(?<host>[^/]+)$/;
 
-/** Creates a token: 192 random bits, base64url. */
+/** 192 random bits, base64url. */
 export function createToken(): string {
   return crypto.getRandomValues(new Uint8Array(TOKEN_BYTES))
     .toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
-/**
- * Creates a name for the cookie that holds the token. All ports of a host share their cookies, and
- * two pages may be open in one browser.
- */
+/** All ports of a host share their cookies, and two pages may be open in one browser. */
 export function createCookieName(): string {
   return `retort_${crypto.getRandomValues(new Uint8Array(COOKIE_NAME_BYTES)).toHex()}`;
 }
@@ -51,9 +47,6 @@ export function isSameSecret(candidate: string | undefined, secret: string): boo
  * any port (an `ssh -L` tunnel has another one), and the address that the server listens on. The
  * owner of any other name could let it point to this machine (DNS rebinding). An address cannot be
  * rebound, so a server that listens on a wildcard address accepts any address.
- *
- * @param hostField The header field `Host`.
- * @param hostname The address that the server listens on.
  */
 export function isOwnHost(hostField: string | null, hostname: string): boolean {
   const requested = HOST.exec(hostField?.toLowerCase() ?? "")?.groups?.name;
@@ -78,8 +71,8 @@ export function isFromOwnPage(headers: Headers): boolean {
 }
 
 /**
- * Whether `Sec-Fetch-Site` allows a GET: the server's own page sent it, or the user typed the
- * address. Tools do not send that field and are accepted.
+ * Whether the server's own page sent the GET, or the user typed the address. Tools do not send
+ * `Sec-Fetch-Site` and are accepted.
  */
 export function isReadAllowed(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");
@@ -98,12 +91,10 @@ export function isFromOtherSite(headers: Headers): boolean {
   return site === null ? isBrowser : site === "cross-site";
 }
 
-/** Returns the token of `Authorization: Bearer TOKEN`; undefined if there is none. */
 export function bearerToken(headers: Headers): string | undefined {
   return /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
 }
 
-/** Returns an address in the form for URLs: IPv6 in brackets. */
 export function urlHost(hostname: string): string {
   return hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]` : hostname;
 }

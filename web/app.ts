@@ -22,22 +22,17 @@ import { addDataRoutes, DATA_PATH } from "./view/routes.ts";
 import type { RunData } from "./view/run_data.ts";
 
 export interface AppOptions {
-  /** The controls act upon this run. */
   readonly run: MonitoredRun;
   readonly hub: Hub;
-  /** Token that a browser or a scraper must send. */
   readonly token: string;
-  /** Name of the cookie in which browsers send the token. */
   readonly cookieName: string;
-  /** Address that the server listens on. */
   readonly hostname: string;
-  /** Output of the run, for the data page. @default no data page */
+  /** Output of the run. @default no data page */
   readonly data?: RunData;
 }
 
-/** Attributes of the link to the data page in `page.html`. */
+/** Of the link to the data page in `page.html`. */
 const HIDDEN_LINK = 'id="data-link" hidden';
-/** Replaces them if the run has a data page. */
 const SHOWN_LINK = 'id="data-link"';
 
 const ASSETS = {
@@ -53,13 +48,12 @@ const REPORT_HEADERS = {
   "content-disposition": 'attachment; filename="retort-report.html"',
 };
 
-/** No control has a body as large as this. */
 const MAX_BODY_BYTES = 1024;
 
 /**
- * Pings are off. The runtime would not stop their timer when a page is lost, and the timer keeps
+ * Pings are off: the runtime would not stop their timer when a page is lost, and the timer keeps
  * the process alive. The hub notices lost pages when it sends to them: TCP gives up, or their
- * backlog grows too large.
+ * backlog grows.
  */
 const IDLE_TIMEOUT_S = 0;
 
@@ -105,8 +99,8 @@ export function createApp(options: AppOptions): Hono {
 }
 
 /**
- * Accepts a WebSocket. Neither the runtime nor Hono checks the origin of the request. A handler
- * that throws would end the process, so those of the hub catch everything.
+ * Neither the runtime nor Hono checks the origin. A handler that throws would end the process, so
+ * those of the hub catch everything.
  */
 function upgrade(c: Context, hub: Hub): Response {
   const { raw } = c.req;
@@ -127,10 +121,7 @@ function upgrade(c: Context, hub: Hub): Response {
   return response;
 }
 
-/**
- * Returns undefined for a request without the header fields of a handshake, for which the runtime
- * throws.
- */
+/** The runtime throws for a request without the header fields of a handshake. */
 function upgradeOf(request: Request): Deno.WebSocketUpgrade | undefined {
   try {
     return Deno.upgradeWebSocket(request, { idleTimeout: IDLE_TIMEOUT_S });
@@ -162,10 +153,7 @@ async function answerControl(
   }
 }
 
-/**
- * Whether the error means that the control was refused: its body is invalid, or the run rejects the
- * value, for example a budget when no price is known.
- */
+/** The body is invalid, or the run rejects the value, as a budget when no price is known. */
 function isRefusal(error: unknown): error is Error {
   return error instanceof TypeError || error instanceof RangeError || error instanceof UsageError;
 }

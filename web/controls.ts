@@ -1,19 +1,14 @@
-/**
- * The controls of the page: the body that each of them takes, and its effect.
- *
- * @module
- */
+/** The controls of the page: the body that each of them takes, and its effect. @module */
 
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { ControlName } from "./protocol.ts";
 
 export interface ControlTarget {
   readonly run: MonitoredRun;
-  /** Whether failed rows are retried at the end of the run. */
   readonly atEnd: { retryWhenDone: boolean };
 }
 
-/** Validates the body, applies the control, and returns its effect as text for a notice. */
+/** Returns its effect as text for a notice. */
 type Control = (body: unknown, target: ControlTarget) => string;
 
 const CONTROLS: Readonly<Record<ControlName, Control>> = {
@@ -62,13 +57,12 @@ const CONTROLS: Readonly<Record<ControlName, Control>> = {
   },
 };
 
-/** Whether a control has this name. */
 export function isControl(name: string): name is ControlName {
   return Object.hasOwn(CONTROLS, name);
 }
 
 /**
- * Runs a control and records it as a notice of the run. An invalid body changes nothing.
+ * Records the control as a notice of the run. An invalid body changes nothing.
  *
  * @throws {TypeError | RangeError | UsageError} if the body is invalid or the run rejects the value
  */
@@ -77,10 +71,6 @@ export function useControl(name: ControlName, body: unknown, target: ControlTarg
   target.run.notice("info", `${effect} (from the monitor)`);
 }
 
-/**
- * Returns the value of the body's only field. Throws if the value is invalid, or if there are other
- * fields.
- */
 function onlyField<T>(
   field: string,
   body: unknown,

@@ -9,24 +9,17 @@ import { bearerToken, isFromOtherSite, isOwnHost, isReadAllowed, isSameSecret } 
 import { TRUSTED_TYPES } from "./report.ts";
 
 export interface GuardOptions {
-  /** Token that a browser or a scraper must send. */
   readonly token: string;
-  /** Name of the cookie in which browsers send the token. */
   readonly cookieName: string;
-  /** Address that the server listens on. */
   readonly hostname: string;
   /** Matches the app's own path at the end of a path that may begin with a proxy's prefix. */
   readonly ownPath: RegExp;
-  /** Answers `/` for a browser with the cookie. */
   readonly page: (c: Context) => Response;
-  /** Path that also accepts the token in `Authorization`. @default none */
+  /** Also accepts the token in `Authorization`. @default none */
   readonly scrapePath?: string;
 }
 
-/**
- * Header fields of every answer. `style-src 'self'` still allows scripts to set `element.style`,
- * which charts need.
- */
+/** `style-src 'self'` still allows scripts to set `element.style`, which charts need. */
 const HEADERS = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
@@ -55,7 +48,6 @@ const CONTINUE_PAGE = `<!DOCTYPE html>
 </html>
 `;
 
-/** Creates an app with these checks and the route `/`. */
 export function guardedApp(options: GuardOptions): Hono {
   const { token, cookieName, ownPath, page, scrapePath } = options;
   const hasCookie = (c: Context) => isSameSecret(getCookie(c, cookieName), token);
@@ -98,8 +90,7 @@ export function guardedApp(options: GuardOptions): Hono {
 }
 
 /**
- * Returns the path of a request, without the prefix of a proxy. `URL` would throw if a forged
- * `Host` makes the address invalid.
+ * Without the prefix of a proxy. `URL` would throw if a forged `Host` makes the address invalid.
  */
 function pathIn(url: string, ownPath: RegExp): string {
   const path = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? "";

@@ -1,6 +1,6 @@
 /**
- * The history of the whole run in a bounded number of points, so that charts are complete even on a
- * page that is opened late.
+ * The history of the whole run in a bounded number of points: complete even on a page that is
+ * opened late.
  *
  * @module
  */
@@ -13,21 +13,18 @@ import {
 
 export const MAX_POINTS = 1_000;
 
-/** Initial duration of a point: the interval at which pages get snapshots. */
+/** The interval at which pages get snapshots. */
 const INITIAL_POINT_S = 0.5;
 
-/**
- * The run at one moment. After the time, `succeeded` to `throttled` are counters, which only grow;
- * the others are gauges.
- */
+/** `succeeded` to `throttled` are counters, which only grow; the others are gauges. */
 export interface Reading {
-  /** Seconds since the run could send its first row. */
+  /** Since the run could send its first row. */
   readonly elapsedS: number;
   readonly succeeded: number;
   readonly failed: number;
   readonly completionTokens: number;
   readonly throttled: number;
-  /** Latencies of the last 30 s in milliseconds; null without answers. */
+  /** Of the last 30 s, in milliseconds. */
   readonly p50: number | null;
   readonly p90: number | null;
   readonly p99: number | null;
@@ -40,10 +37,10 @@ export interface Reading {
   readonly rssBytes: number;
 }
 
-/** Gauges of which a point keeps the mean. */
+/** A point keeps the mean of these gauges. */
 const MEANS = ["p50", "p90", "p99", "inFlight", "limit", "cpuPercent"] as const;
 
-/** A point: counters and concurrency as at its end, maxima, and sums of the other gauges. */
+/** Counters and concurrency as at the end of the point, maxima, and sums of the other gauges. */
 interface Point {
   /** Index on the time axis, in units of `#pointS`. */
   slot: number;
@@ -53,19 +50,16 @@ interface Point {
   completionTokens: number;
   throttled: number;
   concurrency: number;
-  /** The maximum, like `rssBytes`. */
   lagMs: number;
   rssBytes: number;
-  /** Sum of the readings of each gauge in `MEANS`. */
+  /** Of the readings of each gauge in `MEANS`, like `counts`. */
   sums: number[];
-  /** Number of readings in each sum. */
   counts: number[];
 }
 
 /**
- * Points of equal duration. When there are too many, the duration doubles and neighbors are merged,
- * so their number stays bounded however long the run is. Rates are differences of counters, so
- * they stay exact.
+ * When there are too many points, their duration doubles and neighbors are merged, however long the
+ * run is. Rates are differences of counters, so they stay exact.
  */
 export class History {
   readonly #maxPoints: number;
@@ -73,8 +67,8 @@ export class History {
   #pointS = INITIAL_POINT_S;
   #mergeCount = 0;
   /**
-   * The last point of the previous run, to which the current run's counters and times are added: a
-   * generator may run more than once.
+   * The current run's counters and times are added to this point of the previous run: a generator
+   * may run more than once.
    */
   #base: Point | undefined;
 
@@ -87,26 +81,24 @@ export class History {
     return this.#points.length;
   }
 
-  /**
-   * How often neighboring points were merged. When it changes, pages need all points again.
-   */
+  /** When it changes, pages need all points again. */
   get mergeCount(): number {
     return this.#mergeCount;
   }
 
-  /** Converts a time of the current run to the time axis of all runs, in seconds. */
+  /** From the time of the current run to the time axis of all runs. */
   axisS(elapsedS: number): number {
     return elapsedS + (this.#base?.elapsedS ?? 0);
   }
 
-  /** Call when another run of the same generator begins: its counters and clock start at 0. */
+  /** The counters and the clock of the next run start at 0. */
   beginNextRun(): void {
     const last = this.#points.at(-1);
     // A copy: the first reading of the next run may still be merged into the last point.
     this.#base = last === undefined ? undefined : { ...last };
   }
 
-  /** Adds a reading. Ignores one that is older than the last. */
+  /** A reading that is older than the last is ignored. */
   add(reading: Reading): void {
     const point = pointOf(reading, this.#base);
     const last = this.#points.at(-1);
@@ -117,7 +109,7 @@ export class History {
     while (this.#points.length > this.#maxPoints) this.#mergeNeighbors();
   }
 
-  /** Returns the values of a point in the order of `HISTORY_COLUMNS`. */
+  /** In the order of `HISTORY_COLUMNS`. */
   point(index: number): (number | null)[] {
     const point = this.#points[index];
     const before = this.#points[index - 1];
@@ -149,7 +141,6 @@ export class History {
     );
   }
 
-  /** Returns all points, column by column. */
   columns(): WireHistory {
     const rows = this.#points.map((_, index) => this.point(index));
     const columns = Object.fromEntries(
@@ -189,7 +180,6 @@ function pointOf(reading: Reading, base: Point | undefined): Point {
   };
 }
 
-/** Makes one point of two neighbors. */
 function merge(into: Point, later: Point): void {
   into.elapsedS = later.elapsedS;
   into.succeeded = later.succeeded;

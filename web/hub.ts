@@ -13,34 +13,31 @@ import { RunRecord, type RunRecordOptions } from "./run_record.ts";
 import { shortenedToFit } from "./samples.ts";
 import { encodeSnapshot } from "./wire_snapshot.ts";
 
-/** Interval between two beats, and the shortest between two snapshots to a page. */
+/** Between two beats, and at least between two snapshots to a page. */
 export const BEAT_MS = 500;
 
 /**
- * After this number of beats without a snapshot (2 s), the hub takes one itself: a page turns gray
- * after 5 s without a message.
+ * After 2 s without a snapshot the hub takes one itself: a page turns gray after 5 s without a
+ * message.
  */
 const SILENT_BEATS = 4;
 
-/** Beats between two snapshots to a hidden page (4 s), so that it is not gray when it is shown. */
+/** 4 s, so that a hidden page is not gray when it is shown. */
 const HIDDEN_BEATS = 8;
 
-/** Beats between two messages with samples (2 s). */
+/** Every 2 s. */
 const SAMPLE_BEATS = 4;
 
-/** Most pages that may be open: it bounds the memory of unread messages. */
+/** It bounds the memory of unread messages. */
 export const MAX_PAGES = 100;
 
-/**
- * A page counts as lost after this time without a message: browsers run the timers of background
- * tabs only once a minute.
- */
+/** Without a message: browsers run the timers of background tabs only once a minute. */
 const LOST_AFTER_MS = 180_000;
 
 /** A page that is being reloaded is back within this time. */
 const RELOAD_MS = 10_000;
 
-/** Handlers for the events of a page's socket. None of them throws. */
+/** None of them throws. */
 export interface PageEvents {
   opened(): void;
   received(data: unknown): void;
@@ -49,11 +46,10 @@ export interface PageEvents {
 }
 
 export interface HubOptions extends RunRecordOptions {
-  /** Calls `callback` every `intervalMs` until the returned function is called. */
+  /** Returns a function that stops the calls. */
   every: (intervalMs: number, callback: () => void) => () => void;
 }
 
-/** Records the runs of a generator and sends them to pages. */
 export class Hub {
   readonly #run: MonitoredRun;
   readonly #record: RunRecord;
@@ -68,10 +64,9 @@ export class Hub {
   #hasNewSnapshot = false;
   #publishedMerges = 0;
   #isClosed = false;
-  /** When the last page left; pages that were already lost do not count. */
+  /** Pages that were already lost do not count. */
   #lastLeftMs = -Infinity;
 
-  /** Listens to the run from this moment on. */
   constructor(run: MonitoredRun, options: HubOptions) {
     this.#run = run;
     this.#options = options;
@@ -94,12 +89,11 @@ export class Hub {
     return this.#pages.size;
   }
 
-  /** Number of errors of the hub itself. They do not affect the run. */
+  /** Errors of the hub itself. They do not affect the run. */
   get faults(): number {
     return this.#faults;
   }
 
-  /** Whether failed rows are retried when the run is done. */
   get retryWhenDone(): boolean {
     return this.#retryWhenDone;
   }
@@ -110,7 +104,7 @@ export class Hub {
     this.#hasNewSnapshot = true;
   }
 
-  /** Adds a page once its socket is open. */
+  /** Adds the page once its socket is open. */
   join(socket: PageSocket): PageEvents {
     const page = new PageLink(socket);
     return {
@@ -123,17 +117,14 @@ export class Hub {
     };
   }
 
-  /**
-   * Whether a page shows the run: it sent something in the last 3 minutes, or left in the last 10 s
-   * and may be reloading.
-   */
+  /** A page sent something in the last 3 minutes, or left in the last 10 s and may be reloading. */
   get isWatched(): boolean {
     const now = this.#options.now();
     return now - this.#lastLeftMs < RELOAD_MS ||
       [...this.#pages].some(({ lastHeardMs }) => now - lastHeardMs < LOST_AFTER_MS);
   }
 
-  /** Notifies pages that the run has ended. They stay open, and new pages are accepted. */
+  /** Pages stay open, and new ones are accepted. */
   finish(): void {
     this.#countErrors(() => {
       this.#sendEverything();
@@ -143,7 +134,6 @@ export class Hub {
     });
   }
 
-  /** Notifies pages that the run has ended, closes all sockets and stops listening to the run. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -191,8 +181,8 @@ export class Hub {
   }
 
   /**
-   * Takes a snapshot of the run if no event has brought one. Before the first snapshot, the pages
-   * are sent a `hello` instead.
+   * Takes a snapshot if no event has brought one. Before the first, pages are sent a `hello`
+   * instead.
    */
   #pollRun(): void {
     if (this.#hasNewSnapshot || this.#record.ended) return;
@@ -209,7 +199,6 @@ export class Hub {
     this.#sendHello([...this.#pages].filter((page) => page.needsHello || !page.isVisible));
   }
 
-  /** Sends the whole state to pages. */
   #sendHello(pages: readonly PageLink[]): void {
     if (pages.length === 0) return;
     const state = this.#record.state(this.#retryWhenDone);
@@ -223,7 +212,7 @@ export class Hub {
     }
   }
 
-  /** Adds the new snapshot, if there is one, to the history, and sends it: encoded only once. */
+  /** Encodes a new snapshot once for all pages. */
   #publish(lagMs: number): void {
     const { snapshot, history, latency } = this.#record;
     if (!this.#hasNewSnapshot || snapshot === undefined) return;
@@ -258,7 +247,7 @@ export class Hub {
     return isVisible ? !needsHello : this.#beats - snapshotBeat >= HIDDEN_BEATS;
   }
 
-  /** Sends the samples that a page lacks, encoded once for all pages that lack the same ones. */
+  /** Encoded once for all pages that lack the same samples. */
   #publishSamples(): void {
     const { samples } = this.#record;
     const texts = new Map<number, string>();
@@ -287,7 +276,7 @@ export class Hub {
     if (this.#pages.delete(page) && now - page.lastHeardMs < LOST_AFTER_MS) this.#lastLeftMs = now;
   }
 
-  /** Catches and counts errors: one in a handler of a socket or timer would end the process. */
+  /** An error in a handler of a socket or timer would end the process. */
   #countErrors(work: () => void): void {
     try {
       work();

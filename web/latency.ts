@@ -1,33 +1,25 @@
-/**
- * Latency of rows: over the whole run, and over the last 30 s.
- *
- * @module
- */
+/** Latency of rows: over the whole run, and over the last 30 s. @module */
 
 import type { LatencyHistogram } from "./monitor_state.ts";
 
-/** Buckets per doubling of the latency: each is 2.2 % wider than the one before. */
+/** Each bucket is 2.2 % wider than the one before. */
 const PER_OCTAVE = 32;
 
-/** Most bars on the page. Buckets are merged until the measured range fits. */
+/** On the page. Buckets are merged until the measured range fits. */
 const MAX_BARS = 48;
 
-/** Fewest bars on the page. Empty ones are added at both ends. */
+/** Empty bars are added at both ends. */
 const MIN_BARS = 12;
 
-/**
- * Number of buckets, from 1 ms to 2^27 ms (37 hours). The first and last one also hold the values
- * beyond.
- */
+/** From 1 ms to 2^27 ms (37 hours). The first and last bucket also hold the values beyond. */
 const BUCKETS = 27 * PER_OCTAVE;
 
-/** Duration of a slot of the window. */
 const SLOT_MS = 5_000;
 
-/** Number of slots in the window: the current one and 25 s before it. */
+/** The current slot and 25 s before it. */
 const SLOTS = 6;
 
-/** Percentiles in milliseconds; null if nothing was measured. */
+/** In milliseconds; null if nothing was measured. */
 export interface WindowPercentiles {
   readonly p50: number | null;
   readonly p90: number | null;
@@ -35,17 +27,16 @@ export interface WindowPercentiles {
 }
 
 /**
- * Histogram of durations, in buckets that grow by 2.2 %: recording a duration takes a few
- * increments, and a percentile is at most 1.1 % off. The percentiles of a snapshot cover the whole
- * run; charts over time need those of the last 30 s.
+ * Buckets grow by 2.2 %: recording takes a few increments, and a percentile is at most 1.1 % off.
+ * The percentiles of a snapshot cover the whole run; charts over time need those of the last 30 s.
  */
 export class Latency {
   readonly #now: () => number;
-  /** Counts of the whole run. */
+  /** Of the whole run. */
   readonly #all = new Float64Array(BUCKETS);
-  /** Counts of the window, as a ring of slots. */
+  /** Of the window, as a ring. */
   readonly #slots = Array.from({ length: SLOTS }, () => new Uint32Array(BUCKETS));
-  /** Number of the current slot on the time axis. */
+  /** On the time axis. */
   #slot = 0;
   #sumMs = 0;
   #count = 0;
@@ -60,18 +51,16 @@ export class Latency {
     return this.#count;
   }
 
-  /** Sum of all recorded durations. */
   get sumMs(): number {
     return this.#sumMs;
   }
 
-  /** Records durations that have just been measured. */
   record(durationsMs: readonly number[]): void {
     const nowMs = this.#now();
     for (const durationMs of durationsMs) this.add(durationMs, nowMs);
   }
 
-  /** Records a duration that was measured at `nowMs`, a time of the constructor's clock. */
+  /** `nowMs` is a time of the constructor's clock. */
   add(durationMs: number, nowMs: number): void {
     this.#moveTo(nowMs);
     const bucket = bucketOf(durationMs);
@@ -81,7 +70,6 @@ export class Latency {
     this.#sumMs += Math.max(0, durationMs) || 0;
   }
 
-  /** Returns the percentiles of the last 30 s. */
   window(): WindowPercentiles {
     this.#moveTo(this.#now());
     const counts = new Float64Array(BUCKETS);
@@ -101,10 +89,7 @@ export class Latency {
     };
   }
 
-  /**
-   * Returns the whole run in 12 to 48 bars, from the first bucket with a value to the last; no bars
-   * if nothing was measured.
-   */
+  /** In 12 to 48 bars, from the first bucket with a value to the last. */
   histogram(): LatencyHistogram {
     let first = this.#all.findIndex((count) => count > 0);
     if (first < 0) return { bounds_ms: [], counts: [] };
@@ -126,9 +111,7 @@ export class Latency {
     return { bounds_ms: bounds, counts };
   }
 
-  /**
-   * Returns the number of durations below 2, 4, 8, … ms, up to 37 hours: the counts are cumulative.
-   */
+  /** Below 2, 4, 8, … ms, up to 37 hours: the counts are cumulative. */
   octaves(): { upToMs: number; count: number }[] {
     const octaves: { upToMs: number; count: number }[] = [];
     let count = 0;
@@ -139,7 +122,7 @@ export class Latency {
     return octaves;
   }
 
-  /** Makes the slot of this time the current one, and empties those that have become too old. */
+  /** Empties the slots that have become too old. */
   #moveTo(nowMs: number): void {
     const slot = slotAt(nowMs);
     if (slot === this.#slot) return;
@@ -163,7 +146,7 @@ function lowerBound(bucket: number): number {
   return 2 ** (bucket / PER_OCTAVE);
 }
 
-/** Returns the middle of the bucket that holds the given rank. */
+/** The middle of the bucket that holds the rank. */
 function percentile(counts: Float64Array, rank: number): number {
   let seen = 0;
   for (let i = 0; i < BUCKETS; i++) {

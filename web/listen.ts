@@ -11,21 +11,13 @@ import { urlHost } from "./access.ts";
 export const DEFAULT_HOSTNAME = "127.0.0.1";
 
 export interface ListenOptions {
-  /** Address to listen on. */
   readonly hostname: string;
-  /** 0 for any free port. */
   readonly port: number;
-  /** Closes the port and all connections. */
   readonly signal: AbortSignal;
-  /** What is served, for messages: "the monitor". */
+  /** For messages: "the monitor". */
   readonly served: string;
 }
 
-/**
- * Serves an app.
- *
- * @throws {UsageError} if the address cannot be used
- */
 export function listen(
   app: { fetch(request: Request): Response | Promise<Response> },
   { hostname, port, signal, served }: ListenOptions,
@@ -44,12 +36,11 @@ export function listen(
   }
 }
 
-/** Returns the address to open in a browser, with the token. */
 export function pageUrl(hostname: string, port: number, token: string): string {
   return `http://${openableHost(hostname)}:${port}/?token=${token}`;
 }
 
-/** Returns a host that browsers can open, which a wildcard address is not. */
+/** Browsers cannot open a wildcard address. */
 function openableHost(hostname: string): string {
   if (hostname === "0.0.0.0") return DEFAULT_HOSTNAME;
   return hostname === "::" ? "[::1]" : urlHost(hostname);

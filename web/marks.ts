@@ -11,37 +11,32 @@ import type { ChartMark } from "./monitor_state.ts";
 
 const MAX_MARKS = 60;
 
-/** Longest text of a mark, in UTF-16 units. */
+/** In UTF-16 units. */
 const MAX_TEXT = 80;
 
-/** Minimum number of throttled attempts between two snapshots that counts as a burst. */
+/** Throttled attempts between two snapshots that count as a burst. */
 const BURST = 5;
 
-/**
- * An event within this time of the last one of its kind adds no mark: a teacher may go up and down
- * every few seconds.
- */
+/** After an event of the same kind: a teacher may go up and down every few seconds. */
 const QUIET_S = 30;
 
-/** A pause this soon after a control was probably its effect, and adds no mark of its own. */
+/** A pause this soon after a control was probably its effect, and adds no mark. */
 const CONTROL_EFFECT_S = 5;
 
 const FROM_MONITOR = / \(from the monitor\)$/;
 
-/** Creates marks from snapshots and notices. */
 export class Marks {
   #marks: ChartMark[] = [];
   #previous: Snapshot | undefined;
-  /** When each kind of event last happened, in seconds on the time axis. */
+  /** By kind of event, in seconds on the time axis. */
   readonly #lastS = new Map<string, number>();
 
-  /** Marks so far, oldest first. */
   get all(): readonly ChartMark[] {
     return this.#marks;
   }
 
   /**
-   * Compares a snapshot with the previous one. Returns the new marks.
+   * Compares the snapshot with the previous one.
    *
    * @param atS position of the snapshot on the time axis, in seconds
    */
@@ -82,13 +77,13 @@ export class Marks {
     return this.#record(marks);
   }
 
-  /** Returns a new mark if the notice is about a control, otherwise none. */
+  /** A control adds a notice, too. */
   observeNotice({ message }: Notice, atS: number): ChartMark[] {
     if (!FROM_MONITOR.test(message)) return [];
     return this.#record([{ at_s: atS, kind: "control", text: message.replace(FROM_MONITOR, "") }]);
   }
 
-  /** Call when another run begins: its counters start at 0. */
+  /** The counters of the next run start at 0. */
   restart(): void {
     this.#previous = undefined;
   }

@@ -13,7 +13,6 @@ export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 interface Value {
   readonly labels?: Readonly<Record<string, string>>;
   readonly value: number;
-  /** Suffix of the name: `_bucket`, `_sum` or `_count`. */
   readonly suffix?: string;
 }
 
@@ -35,7 +34,7 @@ const STATES: readonly RunState[] = [
   "halted",
 ];
 
-/** Formats all metrics. Before the first snapshot, there are only those of the monitor itself. */
+/** Before the first snapshot, there are only metrics of the monitor itself. */
 export function renderMetrics(hub: Hub): string {
   const { snapshot } = hub.record;
   const metrics = snapshot === undefined ? [] : [
@@ -180,7 +179,7 @@ function latencyHistogram(hub: Hub): Metric {
   };
 }
 
-/** Adds up error groups of the same type and status, because messages are not labels. */
+/** By type and status, because messages are not labels. */
 function errorValues({ errors }: Snapshot): Value[] {
   const counts = Map.groupBy(errors, ({ type, status }) => `${type} ${status ?? ""}`);
   return [...counts.values()].map((groups) => ({
@@ -193,7 +192,7 @@ function counter(name: string, help: string, values: readonly Value[]): Metric {
   return { name, help, type: "counter", values };
 }
 
-/** Creates a gauge. If its value is unknown, it is left out. */
+/** Unknown values are left out. */
 function gauge(name: string, help: string, value: number | null): Metric {
   return { name, help, type: "gauge", values: value === null ? [] : [{ value }] };
 }

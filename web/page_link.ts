@@ -1,16 +1,12 @@
-/**
- * The server's end of one page's WebSocket, with what the page was last sent.
- *
- * @module
- */
+/** The server's end of one page's WebSocket, with what the page was last sent. @module */
 
-/** A page with more unread bytes than this is dropped. */
+/** Of unread messages. A page with more is dropped. */
 export const MAX_BACKLOG_BYTES = 1_000_000;
 
-/** A page with more unread bytes than this gets no large messages until it has read them. */
+/** A page with more gets no large messages until it has read them. */
 const SLOW_BACKLOG_BYTES = 64 * 1024;
 
-/** Longest message of a page, in UTF-16 units. */
+/** In UTF-16 units. */
 export const MAX_PAGE_MESSAGE = 256;
 
 /** Close codes of RFC 6455, and 1013 of its registry. */
@@ -22,37 +18,32 @@ export const CLOSE = {
   tryLater: 1013,
 } as const;
 
-/** The part of `WebSocket` that is used. */
 export interface PageSocket {
   /** 1 while messages can be sent. */
   readonly readyState: number;
-  /** Bytes that are queued but not sent yet. */
   readonly bufferedAmount: number;
   send(text: string): void;
   close(code: number, reason: string): void;
 }
 
-/** `WebSocket.OPEN`. */
 const OPEN = 1;
 
 /** Sends to a page. Never throws and never waits, whatever the socket does. */
 export class PageLink {
   readonly #socket: PageSocket;
   isVisible = true;
-  /** When the page last sent a message, in milliseconds of the hub's clock. */
+  /** In milliseconds of the hub's clock. */
   lastHeardMs = 0;
-  /** Whether the page must get the whole state before anything else. */
+  /** Before anything else. */
   needsHello = true;
-  /** Number of the beat at which the page was last sent a snapshot. */
   snapshotBeat = 0;
-  /** Version of the last samples that the page was sent. */
   samplesVersion = 0;
 
   constructor(socket: PageSocket) {
     this.#socket = socket;
   }
 
-  /** Whether the page has fallen behind: it reads more slowly than messages come. */
+  /** The page reads more slowly than messages come. */
   get isSlow(): boolean {
     try {
       return this.#socket.bufferedAmount > SLOW_BACKLOG_BYTES;
@@ -62,8 +53,7 @@ export class PageLink {
   }
 
   /**
-   * Sends a text. Returns false if the page must be dropped: its backlog is above 1 MB, or its
-   * socket is broken.
+   * Returns false if the page must be dropped: its backlog is above 1 MB, or its socket is broken.
    */
   send(text: string): boolean {
     try {
@@ -79,7 +69,7 @@ export class PageLink {
     }
   }
 
-  /** Handles a message of the page. Closes the socket if it is not a `PageMessage`. */
+  /** Closes the socket if the message is not a `PageMessage`. */
   receive(data: unknown): void {
     if (typeof data !== "string") return this.close(CLOSE.unsupported, "text only");
     if (data.length > MAX_PAGE_MESSAGE) return this.close(CLOSE.tooBig, "too long");
@@ -98,7 +88,7 @@ export class PageLink {
   }
 }
 
-/** Returns the field of a `PageMessage`; undefined for any other text. */
+/** Undefined for any text that is not a `PageMessage`. */
 function visibilityIn(text: string): boolean | undefined {
   try {
     const message: unknown = JSON.parse(text);

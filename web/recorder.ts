@@ -1,6 +1,6 @@
 /**
- * Records a run for its report, without serving a page. It never loads the server, and loads the
- * files of the page only a while after the run has begun.
+ * Records a run for its report, without serving a page. Loads the files of the page only a while
+ * after the run has begun.
  *
  * @module
  */
@@ -12,20 +12,15 @@ import type { MonitorState } from "./monitor_state.ts";
 import type { RunRecordOptions } from "./run_record.ts";
 
 export interface Recorder {
-  /** Returns the recorded state of the run. */
   state(): MonitorState;
-  /** Renders the run as one HTML file that needs no server. */
   report(): Promise<string>;
-  /** Records the end of the run, even if the run has not reported it. */
+  /** Even if the run has not reported its end. */
   finish(): void;
-  /** Stops listening to the run. */
   close(): void;
 }
 
-/** Time from the start of the recorder until the report's module is loaded. */
 const REPORT_LOAD_DELAY_MS = 5_000;
 
-/** Records all runs of a generator from this moment on, until `close()`. */
 export function createRecorder(
   generator: MonitoredRun,
   { about }: Pick<RunRecordOptions, "about">,

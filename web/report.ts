@@ -1,8 +1,4 @@
-/**
- * The report: the page and its run in one HTML file that needs no server.
- *
- * @module
- */
+/** The report: the page and its run in one HTML file that needs no server. @module */
 
 import { createHash } from "node:crypto";
 import { MARKDOWN_JS, PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
@@ -10,47 +6,41 @@ import type { Hub } from "./hub.ts";
 import { REPORT_MARKER, startedMarker } from "./report_marker.ts";
 import type { MonitorState } from "./monitor_state.ts";
 
-/** Links in the page and the style sheets that replace them, in the order of the page. */
+/** Links in the order of the page, and the style sheets that replace them. */
 const STYLES = [
   ['<link rel="stylesheet" href="uplot.css">', UPLOT_CSS],
   ['<link rel="stylesheet" href="page.css">', PAGE_CSS],
 ] as const;
 
-/** Script tags in the page, attributes of the tags that replace them, and the scripts. */
+/** Tags in the order of the page, attributes of the tags that replace them, and the scripts. */
 const SCRIPTS = [
   ['<script src="uplot.js" defer></script>', "", UPLOT_JS],
   ['<script src="markdown.js" defer></script>', "", MARKDOWN_JS],
   ['<script type="module" src="page.js"></script>', ' type="module"', PAGE_JS],
 ] as const;
 
-/** Part of a content security policy: a string that would become markup or script is an error. */
+/** A string that would become markup or script is an error. */
 export const TRUSTED_TYPES = "require-trusted-types-for 'script'; trusted-types 'none'";
 
-/**
- * Limit in bytes for samples with whole texts, in a report or a response of `/samples`. Browsers
- * open a report of this size at once, and it can be sent by mail.
- */
+/** With whole texts. Browsers open a report of this size at once, and it can be sent by mail. */
 export const MAX_WHOLE_SAMPLES_BYTES = 4_000_000;
 
-/**
- * Characters that would end the element that holds the JSON, and those that end a line of script.
- */
+/** They would end the element that holds the JSON, or a line of script. */
 const UNSAFE = /[<>&\u2028\u2029]/g;
 
-/** Renders the report of a hub's record. Texts are shortened only as far as the limit requires. */
 export function reportOf({ record, retryWhenDone }: Hub): string {
   return renderReport(record.wholeState(retryWhenDone, MAX_WHOLE_SAMPLES_BYTES));
 }
 
 /**
- * Renders a run as one HTML file. Its content security policy allows only its own scripts, by their
- * hashes. The run is embedded as data that no text of a model can break out of.
+ * The content security policy allows only the report's own scripts, by their hashes. The run is
+ * embedded as data that no text of a model can break out of.
  */
 export function renderReport(state: MonitorState): string {
   return render(embeddable(state), markersOf(state));
 }
 
-/** Renders a report without a run, which the page fills in. */
+/** Without a run: the page fills it in. */
 export function reportShell(): string {
   return render("", REPORT_MARKER);
 }
@@ -92,10 +82,7 @@ function embeddable(state: MonitorState): string {
   );
 }
 
-/**
- * Replaces each tag in the page with its replacement, in the order of the page. Unlike in
- * `String.replace`, `$` has no special meaning.
- */
+/** In the order of the page. Unlike in `String.replace`, `$` has no special meaning. */
 function withReplacements(
   html: string,
   replacements: readonly (readonly [tag: string, replacement: string])[],

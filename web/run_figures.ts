@@ -15,16 +15,13 @@ import { cut } from "../lib/printable.ts";
 import { Latency } from "./latency.ts";
 import type { AnswerFigures, TeacherFigures } from "./monitor_state.ts";
 
-/**
- * Most finish reasons that are counted by name, more than any provider has. Further ones count as
- * "other".
- */
+/** More than any provider has. Further reasons count as "other". */
 const MAX_REASONS = 8;
 
-/** Longest finish reason that is shown, in UTF-16 units. */
+/** In UTF-16 units. */
 const MAX_REASON = 40;
 
-/** Failures that decide how an answer ended, whatever its finish reason. */
+/** Whatever the finish reason. */
 const ENDINGS_BY_FAILURE: Partial<Record<FailureType, Ending>> = {
   truncated: "limit",
   filtered: "filter",
@@ -33,16 +30,16 @@ const ENDINGS_BY_FAILURE: Partial<Record<FailureType, Ending>> = {
 /** Longer answers count as this long. */
 const MAX_LENGTH_TOKENS = 10_000_000;
 
-/** Time over which the rate of a teacher is measured. */
+/** For the rate of a teacher. */
 const RATE_MS = 30_000;
 
-/** Counts finished rows, at a cost of a few increments each. */
+/** A row costs a few increments. */
 export class RunFigures {
   readonly #now: () => number;
   readonly #reasons = new Map<string, number>();
   /** By address and model: a teacher that was listed again may be another object. */
   readonly #teachers = new Map<string, TeacherCount>();
-  /** Keys of `#teachers`, so that they are not made again for each row. */
+  /** So that the keys of `#teachers` are not made again for each row. */
   readonly #keys = new WeakMap<object, string>();
   readonly #endings: Partial<Record<Ending, number>> = {};
   /** Exact up to 2,000 tokens, then to three digits. */
@@ -51,17 +48,14 @@ export class RunFigures {
   #completionTokens = 0;
   #reasoningTokens = 0;
 
-  /** @param now A monotonic clock, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Number of teachers whose figures are held in memory. */
   get teacherCount(): number {
     return this.#teachers.size;
   }
 
-  /** Counts rows that have just finished. */
   add(outcomes: readonly Outcome[]): void {
     const nowMs = this.#now();
     for (const outcome of outcomes) {
@@ -77,7 +71,6 @@ export class RunFigures {
     }
   }
 
-  /** Returns how answers have ended so far, and their lengths. */
   answers(): AnswerFigures {
     const { limit = 0, context = 0 } = this.#endings;
     return {
@@ -91,7 +84,6 @@ export class RunFigures {
     };
   }
 
-  /** Returns the figures of these teachers over the last 30 s, in order. */
   teachers(statuses: readonly TeacherStatus[]): TeacherFigures[] {
     const nowMs = this.#now();
     return statuses.map(({ address, model }) => {
@@ -130,10 +122,7 @@ export class RunFigures {
     return { p50, p90, p99, max: lengths.max };
   }
 
-  /**
-   * Counts a row for its teacher. Failed rows count, too; their latency counts if they were
-   * answered.
-   */
+  /** Failed rows count, too; their latency counts if they were answered. */
   #countTeacher({ teacher, completion, latencyMs }: Outcome, nowMs: number): void {
     if (teacher === undefined) return;
     let key = this.#keys.get(teacher);
@@ -152,7 +141,7 @@ export class RunFigures {
   }
 
   /**
-   * Forgets teachers whose figures are all zero by now: in a run of days there may be any number of
+   * Forgets teachers without rows for a minute: in a run of days there may be any number of
    * teachers, and each takes 27 KB.
    */
   #forgetIdle(nowMs: number): void {
@@ -162,7 +151,6 @@ export class RunFigures {
   }
 }
 
-/** How an answer ended, by its finish reason and the failure of its row. */
 function endingByFailure(finishReason: string, failure: FailureType | undefined): Ending {
   const ending = endingOf(finishReason);
   // A truncated answer ended at its token limit, unless its reason says that the context was full.
@@ -174,13 +162,11 @@ function keyOf(address = "", model = ""): string {
   return `${address}\n${model}`;
 }
 
-/** Rows and latency of one teacher. */
 class TeacherCount {
   readonly latency: Latency;
-  /** When its last row finished. */
   lastRowMs = 0;
   #rows = 0;
-  /** Values of `#rows` over the last 30 s, at least 1 s apart. */
+  /** Over the last 30 s, at least 1 s apart. */
   readonly #readings: { ms: number; rows: number }[] = [];
 
   constructor(now: () => number) {
@@ -194,7 +180,6 @@ class TeacherCount {
     this.#takeReading(nowMs);
   }
 
-  /** Returns the rows finished per second over the last 30 s. */
   rate(nowMs: number): number {
     this.#takeReading(nowMs);
     const [first] = this.#readings;

@@ -1,8 +1,4 @@
-/**
- * The monitor's record of a run, kept whether or not a page is open.
- *
- * @module
- */
+/** The monitor's record of a run, kept whether or not a page is open. @module */
 
 import type { Notice, RunEvent, RunStart, Snapshot, Summary } from "../lib/progress/mod.ts";
 import type { Outcome } from "../lib/row.ts";
@@ -23,23 +19,17 @@ import { wireFigures, wireSnapshot } from "./wire_snapshot.ts";
 
 const MAX_NOTICES = 100;
 
-/** Longest text of a notice, in UTF-16 units. */
+/** In UTF-16 units. */
 const MAX_NOTICE = 1_000;
 
 export interface RunRecordOptions {
-  /** A monotonic clock, in milliseconds. */
   now: () => number;
-  /** Unix milliseconds. */
   wallClock: () => number;
-  /** Numbers in [0, 1). */
   random: () => number;
-  /**
-   * Describes the run. Called without a summary until the run has ended. @default no description
-   */
   about?: (summary: Summary | null) => RunAbout;
 }
 
-/** Collects the events and outcomes of one generator, in bounded memory. */
+/** Of one generator, in bounded memory. */
 export class RunRecord {
   readonly #wallClock: () => number;
   readonly #about: RunRecordOptions["about"];
@@ -64,7 +54,7 @@ export class RunRecord {
     this.#figures = new RunFigures(this.#now);
   }
 
-  /** The latest snapshot, not shortened. */
+  /** Not shortened. */
   get snapshot(): Snapshot | undefined {
     return this.#snapshot;
   }
@@ -73,12 +63,10 @@ export class RunRecord {
     return this.#ended;
   }
 
-  /** Settings of the run, and the commands to continue, retry or export. */
   get about(): RunAbout | null {
     return this.#about?.(this.#summary) ?? null;
   }
 
-  /** Oldest first. */
   get notices(): readonly Notice[] {
     return this.#notices;
   }
@@ -87,27 +75,23 @@ export class RunRecord {
     return this.#history;
   }
 
-  /** Latency of the rows that this run has answered. */
   get latency(): Latency {
     return this.#latency;
   }
 
-  /** Answers and failures for users to look at. */
   get samples(): Samples {
     return this.#samples;
   }
 
-  /** Endings, finish reasons and lengths of all answers. */
   get answers(): AnswerFigures {
     return this.#figures.answers();
   }
 
-  /** One for each teacher, in the order of the latest snapshot. */
   get teacherFigures(): TeacherFigures[] {
     return this.#figures.teachers(this.#snapshot?.teachers ?? []);
   }
 
-  /** Records an event. Returns the marks that it adds to the charts. */
+  /** Returns the marks that the event adds to the charts. */
   add(event: RunEvent): ChartMark[] {
     if (event.type === "snapshot") {
       this.#snapshot = event;
@@ -126,13 +110,13 @@ export class RunRecord {
     this.#latency.record(answered.map(({ latencyMs }) => latencyMs));
   }
 
-  /** Records the end of the run. `summary` is null if an error ended it. */
+  /** `summary` is null if an error ended the run. */
   end(summary: Summary | null): void {
     if (!this.#ended) this.#summary = summary;
     this.#ended = true;
   }
 
-  /** Adds the latest snapshot to the history, with the monitor's own measurements. */
+  /** `lagMs` is the monitor's own measurement. */
   addPoint(lagMs: number): void {
     const snapshot = this.#snapshot;
     if (snapshot === undefined) return;
@@ -152,7 +136,7 @@ export class RunRecord {
     });
   }
 
-  /** Returns the whole state, with the texts of samples cut for lists. */
+  /** Texts of samples are cut for lists. */
   state(retryWhenDone: boolean): MonitorState {
     const snapshot = this.#snapshot;
     return {
@@ -173,7 +157,7 @@ export class RunRecord {
     };
   }
 
-  /** Returns the whole state with whole texts, shortened only if they exceed `maxBytes`. */
+  /** Texts are shortened only if they exceed `maxBytes`. */
   wholeState(retryWhenDone: boolean, maxBytes: number): MonitorState {
     return {
       ...this.state(retryWhenDone),
@@ -181,7 +165,7 @@ export class RunRecord {
     };
   }
 
-  /** Position of the latest snapshot on the time axis of the charts, in seconds. */
+  /** On the time axis of the charts. */
   get #axisS(): number {
     return this.#history.axisS((this.#snapshot?.elapsed_ms ?? 0) / 1000);
   }
@@ -193,9 +177,8 @@ export class RunRecord {
   }
 
   /**
-   * Starts the record of a run. If the generator has run before, all figures are then those of the
-   * new run, which usually retries failed rows. Charts and notices continue, and sample answers of
-   * both runs stay, because all of them are in the results.
+   * If the generator has run before, all figures are now those of the new run, which usually
+   * retries failed rows. Charts, notices and sample answers of both runs stay.
    */
   #begin(event: RunStart): void {
     if (this.#run !== null) this.#history.beginNextRun();

@@ -8,16 +8,14 @@ import type { Outcome, Row } from "../lib/row.ts";
 import { cut } from "../lib/printable.ts";
 import type { Sample } from "./monitor_state.ts";
 
-/** Longest text of a sample in a list, in UTF-16 units. */
+/** Longest text in a list, in UTF-16 units. */
 export const MAX_TEXT = 4_000;
 
-/** Longest uid, address or name, in UTF-16 units. */
+/** Of a uid, an address or a name. */
 const MAX_NAME = 200;
 
-/** Longest message of a failure, in UTF-16 units. */
 const MAX_MESSAGE = 1_000;
 
-/** Creates a sample of an outcome. Texts of prompt and answer are cut to `maxText` UTF-16 units. */
 export function sampleOf(outcome: Outcome, id: number, maxText: number = MAX_TEXT): Sample {
   const { row, completion, failure } = outcome;
   const prompt = promptOf(row);
@@ -53,7 +51,6 @@ export function sampleOf(outcome: Outcome, id: number, maxText: number = MAX_TEX
   };
 }
 
-/** Returns the sample with texts of prompt and answer cut to `maxText` UTF-16 units. */
 export function shortened(sample: Sample, maxText: number): Sample {
   const { prompt, reasoning, response, tool_calls } = sample;
   return {
@@ -67,15 +64,14 @@ export function shortened(sample: Sample, maxText: number): Sample {
   };
 }
 
-/** Returns the length of the row, the reasoning and the answer together, in UTF-16 units. */
 export function weightOf({ row, completion }: Outcome): number {
   return row.text.length + (completion?.response.length ?? 0) +
     (completion?.reasoning?.length ?? 0);
 }
 
 /**
- * Returns the last user message as text, or the last message if no user wrote one. Images and other
- * parts are named in brackets.
+ * The last user message, or the last message if no user wrote one. Images and other parts are named
+ * in brackets.
  */
 function promptOf(row: Row): string {
   const message = row.messages.findLast(({ role }) => role === "user") ?? row.messages.at(-1);
@@ -92,7 +88,7 @@ function partText(part: unknown): string {
   return `[${"type" in part && typeof part.type === "string" ? cut(part.type, MAX_NAME) : "?"}]`;
 }
 
-/** Formats a value as JSON. A custom teacher may return values that JSON cannot represent. */
+/** A custom teacher may return values that JSON cannot represent. */
 function asJson(value: unknown): string {
   if (value === undefined || value === null) return "";
   try {

@@ -1,33 +1,25 @@
-/**
- * Samples: the latest answers, a random choice of all answers, and the latest failures.
- *
- * @module
- */
+/** Samples: the latest answers, a random choice of all answers, and the latest failures. @module */
 
 import { Buffer } from "node:buffer";
 import type { Outcome } from "../lib/row.ts";
 import type { Sample, Samples as WireSamples } from "./monitor_state.ts";
 import { MAX_TEXT, sampleOf, shortened, weightOf } from "./sample.ts";
 
-/** Number of samples in each of the three lists. */
 export const SAMPLES_PER_LIST = 20;
 
-/**
- * Rows above this size, in UTF-16 units, are reduced to the texts that are shown, so that 60 of
- * them stay below 32 MB.
- */
+/** Heavier rows are reduced to the texts that are shown, so that 60 of them stay below 32 MB. */
 const MAX_WEIGHT = 128 * 1024;
 
-/** Longest text of a reduced row, in UTF-16 units. */
+/** Of a reduced row, in UTF-16 units. */
 const MAX_WHOLE_TEXT = 64 * 1024;
 
-/** Limits for the length of texts, in UTF-16 units: tried in this order until all samples fit. */
+/** Tried in this order until all samples fit. */
 const TEXT_LENGTHS = [Infinity, 64_000, 16_000, MAX_TEXT, 2_000, 1_000, 500, 250];
 
-/** Limit of a message with samples, in bytes, so that a page on a slow connection keeps up. */
+/** So that a page on a slow connection keeps up. */
 export const MAX_SAMPLES_BYTES = 400_000;
 
-/** A finished row, and its sample once a page was sent it. */
+/** `shown` is made when the row is first sent to a page. */
 interface Entry {
   readonly id: number;
   readonly content: Outcome | Sample;
@@ -46,17 +38,15 @@ export class Samples {
   #answers = 0;
   #lastId = 0;
 
-  /** @param random Numbers in [0, 1). @default Math.random */
   constructor(random: () => number = Math.random) {
     this.#random = random;
   }
 
-  /** Id of the last row that was added; 0 before the first. */
+  /** Id of the last row that was added. */
   get version(): number {
     return this.#lastId;
   }
 
-  /** Adds finished rows, in the order in which they finished. */
   add(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
       const id = ++this.#lastId;
@@ -74,12 +64,11 @@ export class Samples {
     }
   }
 
-  /** Drops the failures: their rows are sent again. */
+  /** Their rows are sent again. */
   forgetFailures(): void {
     this.#failures.length = 0;
   }
 
-  /** Returns all lists of ids, and the listed samples that were added after `version`. */
   since(version = 0): WireSamples {
     const lists = [this.#latest.toReversed(), this.#reservoir, this.#failures.toReversed()];
     const entries = new Map(lists.flat().map((listed) => [listed.id, listed]));
@@ -88,14 +77,13 @@ export class Samples {
     return { latest, reservoir, failures, added };
   }
 
-  /** Returns a sample with its whole texts; undefined if it is no longer kept. */
+  /** Undefined if the sample is no longer kept. */
   wholeSample(id: number): Sample | undefined {
     const entry = [...this.#latest, ...this.#reservoir, ...this.#failures]
       .find((listed) => listed.id === id);
     return entry && wholeOf(entry);
   }
 
-  /** Returns all samples with their whole texts. */
   wholeSamples(): WireSamples {
     const samples = this.since();
     return {
@@ -104,7 +92,7 @@ export class Samples {
     };
   }
 
-  /** Algorithm R (Vitter, 1985): every answer so far has the same chance to be in the reservoir. */
+  /** Algorithm R (Vitter, 1985): every answer so far has the same chance. */
   #offerToReservoir(entry: Entry): void {
     this.#answers++;
     if (this.#reservoir.length < SAMPLES_PER_LIST) {
@@ -117,8 +105,8 @@ export class Samples {
 }
 
 /**
- * Shortens the texts of all samples to the same length, so that the samples fit into `maxBytes`. At
- * the shortest length they are returned even if they do not fit.
+ * Shortens all texts to the same length. At the shortest length they are returned even if they do
+ * not fit.
  */
 export function shortenedToFit(
   samples: WireSamples,

@@ -1,8 +1,4 @@
-/**
- * Shortens a snapshot so that it can be sent twice a second.
- *
- * @module
- */
+/** Shortens a snapshot so that it can be sent twice a second. @module */
 
 import { Buffer } from "node:buffer";
 import {
@@ -17,25 +13,21 @@ import { cut } from "../lib/printable.ts";
 import type { SnapshotMessage } from "./protocol.ts";
 import type { TeacherFigures, WireSnapshot } from "./monitor_state.ts";
 
-/** Limit of a snapshot message, in bytes. */
 export const MAX_SNAPSHOT_BYTES = 8 * 1024;
 
-/** Longest uid, in UTF-16 units. Users search for uids, so most must be complete. */
+/** In UTF-16 units. Users search for uids, so most must be complete. */
 const MAX_UID = 80;
 
-/** How much of a snapshot is kept. */
 interface Limits {
-  /** Number of error groups. */
   readonly errors: number;
-  /** Number of teachers. */
   readonly teachers: number;
-  /** Longest text, in UTF-16 units. */
+  /** In UTF-16 units. */
   readonly text: number;
 }
 
 /**
- * Tried in this order. Any snapshot fits with the last ones: a text of 24 units has at most 144
- * bytes, if all are control characters.
+ * Any snapshot fits with the last limits: a text of 24 units has at most 144 bytes, if all are
+ * control characters.
  */
 const LIMITS: readonly Limits[] = [
   { errors: 50, teachers: 32, text: 400 },
@@ -47,7 +39,7 @@ const LIMITS: readonly Limits[] = [
   { errors: 2, teachers: 2, text: 24 },
 ];
 
-/** Shortens a snapshot. The default limits are those for `hello` and for reports. */
+/** The default limits are those for `hello` and for reports. */
 export function wireSnapshot(snapshot: Snapshot, limits: Limits = LIMITS[0]): WireSnapshot {
   const left = sumOfLeft(snapshot.teachers.filter((teacher) => !isPresent(teacher)));
   const shown = [...shownIndexes(snapshot, limits).map((i) => snapshot.teachers[i]), ...left];
@@ -63,11 +55,6 @@ export function wireSnapshot(snapshot: Snapshot, limits: Limits = LIMITS[0]): Wi
   };
 }
 
-/**
- * Returns the figures of the teachers that `wireSnapshot()` keeps.
- *
- * @param figures One for each teacher of the snapshot.
- */
 export function wireFigures(
   figures: readonly TeacherFigures[],
   snapshot: Snapshot,
@@ -77,7 +64,6 @@ export function wireFigures(
   return snapshot.teachers.every(isPresent) ? shown : [...shown, { rows_per_s: 0, p50_ms: null }];
 }
 
-/** Returns which of the teachers that have not left are kept, in the order of the snapshot. */
 function shownIndexes({ teachers }: Snapshot, limits: Limits): number[] {
   // Those that left always have an entry, so that the sums of the table are complete.
   return mostUrgentTeachers(teachers, limits.teachers - (teachers.every(isPresent) ? 0 : 1));
@@ -87,7 +73,7 @@ function isPresent({ state }: TeacherStatus): boolean {
   return state !== "left";
 }
 
-/** Returns one entry for all teachers that left; none if none did. */
+/** One entry for all teachers that left. */
 function sumOfLeft(left: readonly TeacherStatus[]): TeacherStatus[] {
   if (left.length < 2) return [...left];
   const count = sumOf(left, ({ teachers = 1 }) => teachers);
@@ -103,10 +89,7 @@ function sumOfLeft(left: readonly TeacherStatus[]): TeacherStatus[] {
   }];
 }
 
-/**
- * Encodes a snapshot message in at most 8 KB: completely if that fits, otherwise with only the most
- * frequent errors and shorter texts.
- */
+/** In at most 8 KB: with fewer errors and shorter texts where necessary. */
 export function encodeSnapshot(
   message: Omit<SnapshotMessage, "snapshot">,
   snapshot: Snapshot,

@@ -40,10 +40,10 @@ export interface ServedFleet extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Most rows that a page gets unless it requests all. */
+/** A page gets all rows only if it requests them. */
 const MAX_ROWS = 200;
 
-/** Matches a path of the app after the prefix of a proxy. */
+/** After the prefix of a proxy. */
 const OWN_PATH = /\/(?:fleet\.(?:js|css)|state|)$/;
 
 const SCRIPT = joinModules([...COMMON_MODULES, fleet]);
@@ -74,7 +74,7 @@ export function createFleetApp(
   return app;
 }
 
-/** Interval between two readings of the status files. Runs write theirs every 5 s. */
+/** Runs write their status files every 5 s. */
 const LOOK_MS = 5_000;
 
 /**
@@ -123,11 +123,6 @@ export async function serveFolderMonitor(
   };
 }
 
-/**
- * Serves the page of a watch.
- *
- * @throws {UsageError} if the address cannot be used
- */
 export function serveFleet(watch: FleetWatch, options: FleetOptions = {}): ServedFleet {
   const { hostname = DEFAULT_HOSTNAME, port = 0, token = createToken() } = options;
   const app = createFleetApp(watch, { token, hostname, cookieName: createCookieName() });

@@ -1,17 +1,13 @@
-/**
- * What the page of all runs shows: one row for each run or shard, and their sums.
- *
- * @module
- */
+/** What the page of all runs shows: one row for each run or shard, and their sums. @module */
 
 import type { ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus, StatusError } from "../../lib/run/mod.ts";
 import { sumOf } from "../../lib/figures.ts";
 
 /**
- * State of a run or shard on the page. `paused`: nothing is sent, whatever the reason; `waiting`: a
- * shard that has not started; `silent`: no new beat in 3 checks; `dead`: in 12; `interrupted`:
- * ended in any other way than `done`, `halted` or `failed`.
+ * `paused`: nothing is sent, whatever the reason; `waiting`: a shard that has not started;
+ * `silent`: no new beat in 3 checks; `dead`: in 12; `interrupted`: ended in any other way than
+ * `done`, `halted` or `failed`.
  */
 export type FleetState =
   | "running"
@@ -27,83 +23,68 @@ export type FleetState =
 export interface FleetRow {
   readonly name: string;
   readonly state: FleetState;
-  /** Reason of the state, or null. */
   readonly reason: string | null;
-  /** Rows of the run; null while unknown. */
   readonly total: number | null;
-  /** Rows that are answered or have failed, in this run or before. */
+  /** Answered or failed, in this run or before. */
   readonly done: number;
-  /** Rows that have failed in this run. */
+  /** In this run. */
   readonly failed: number;
-  /** Attempts in flight; 0 unless the run is running or paused. */
+  /** 0 unless the run is running or paused, like `rate_per_s`. An `eta_s` is then null. */
   readonly in_flight: number;
-  /** Rows finished per second; 0 unless the run is running or paused. */
   readonly rate_per_s: number;
-  /** Seconds until the end of the run; null if unknown, and unless it is running or paused. */
   readonly eta_s: number | null;
-  /** US dollars, or null if unknown. */
+  /** US dollars. */
   readonly cost_usd: number | null;
 }
 
 /** Sums of all runs, and rows for some of them. */
 export interface FleetView {
-  /** Output folder of the runs, which is the title of the page. */
   readonly name: string;
-  /** Names of up to three models. */
+  /** Up to three. */
   readonly model: string;
-  /** Number of runs in each state. */
   readonly states: Readonly<Partial<Record<FleetState, number>>>;
-  /** Number of runs, including shards that have not started. */
+  /** Including shards that have not started. */
   readonly runs: number;
-  /** Rows of all runs; null while those of any run are unknown. */
+  /** Null while those of any run are unknown. */
   readonly total: number | null;
-  /** Rows that are answered or have failed, in these runs or before. */
+  /** Answered or failed, in these runs or before. */
   readonly done: number;
   readonly failed: number;
   readonly in_flight: number;
   readonly rate_per_s: number;
   /**
-   * Seconds until the last run ends; 0 if all are done; null if no run is running or paused, or if
-   * the time is unknown for one that is.
+   * Until the last run ends; null if no run is running or paused, or if the time is unknown for
+   * one.
    */
   readonly eta_s: number | null;
-  /** US dollars of the runs whose cost is known; null if no cost is known. */
   readonly cost_usd: number | null;
-  /** Kinds of failed attempts in all runs, most frequent first. */
+  /** Most frequent first. */
   readonly errors: readonly StatusError[];
   /**
-   * Number of teachers in each state, over all runs that have not ended: a teacher of several runs
-   * counts once. A lower bound if several runs have more than 16 teachers.
+   * A teacher of several runs counts once. A lower bound if several runs have more than 16
+   * teachers.
    */
   readonly teachers: Readonly<Record<string, number>>;
-  /** The most urgent runs first. */
   readonly rows: readonly FleetRow[];
-  /** Number of runs that are not among `rows`. */
+  /** Runs that are not among `rows`. */
   readonly more: number;
 }
 
-/** Number of checks without a new beat after which a run counts as silent. */
+/** Checks without a new beat. */
 const SILENT_LOOKS = 3;
-/** Number of checks without a new beat after which it counts as dead. */
 export const DEAD_LOOKS = 12;
 const MAX_ERRORS = 12;
 const MAX_MODELS = 3;
 
-/** A run that was found by its status file. */
 export interface FoundRun {
-  /** Size, modification time and inode of the status file, to skip one that has not changed. */
+  /** Size, modification time and inode of the status file: one that has not changed is skipped. */
   readonly stamp: string;
   readonly status: RunStatus;
   /** Consecutive checks that found no new beat. */
   silentLooks: number;
 }
 
-/**
- * Combines all runs. The most urgent states come first; within a state, the runs with the most time
- * left.
- *
- * @param waiting shards that have not started
- */
+/** The most urgent states come first; within a state, the runs with the most time left. */
 export function fleetView(
   name: string,
   runs: readonly FoundRun[],
@@ -169,7 +150,7 @@ function stateOf({ ended, state }: RunStatus, silentLooks: number): FleetState {
     : "running";
 }
 
-/** Place of each state in the order of the page. */
+/** In the order of the page. */
 const URGENCY: Readonly<Record<FleetState, number>> = {
   dead: 0,
   silent: 1,
@@ -182,7 +163,7 @@ const URGENCY: Readonly<Record<FleetState, number>> = {
   done: 8,
 };
 
-/** Place of stragglers: before all other running runs. */
+/** Before all other running runs. */
 const STRAGGLER_URGENCY = 4;
 
 function urgency({ state, rate_per_s }: FleetRow, stragglerRate: number): number {
@@ -196,9 +177,9 @@ function medianRate(rows: readonly FleetRow[]): number {
 }
 
 /**
- * Returns the seconds until the slowest run ends, or until all rows are finished at the current
- * rate of all runs, whichever is longer: shards that have not started have no estimate of their
- * own. 0 if all runs are done; null if no run is alive, or one that is has no estimate.
+ * Until the slowest run ends, or until all rows are finished at the current rate of all runs,
+ * whichever is longer: shards that have not started have no estimate of their own. Null if no run
+ * is alive, or one that is has no estimate.
  */
 function etaOf(
   rows: readonly FleetRow[],
@@ -214,7 +195,7 @@ function etaOf(
   return Math.max(slowest, allRowsS);
 }
 
-/** Returns the number of rows of a shard; null if the plan has no counts. */
+/** Null if the plan has no counts. */
 export function rowCountOf({ inputs, starts }: ShardPlan, index: number): number | null {
   if (inputs.some(({ end }) => end === null)) return null;
   const rowsBefore = (start: ShardPlan["starts"][number] | undefined) =>
@@ -224,7 +205,6 @@ export function rowCountOf({ inputs, starts }: ShardPlan, index: number): number
   return rowsBefore(starts[index + 1]) - rowsBefore(starts[index]);
 }
 
-/** Adds up the errors of the same type and status. */
 function errorsOf(statuses: readonly RunStatus[]): StatusError[] {
   const sums = new Map<string, { type: string; status: number | null; count: number }>();
   for (const { errors } of statuses) {
@@ -239,8 +219,8 @@ function errorsOf(statuses: readonly RunStatus[]): StatusError[] {
 }
 
 /**
- * Counts the teachers in each state: the different addresses that runs name, or the largest count
- * of one run if that is more, because a run with many teachers names only some.
+ * Different addresses that runs name, or the largest count of one run if that is more, because a
+ * run with many teachers names only some.
  */
 function teachersOf(statuses: readonly RunStatus[]): Record<string, number> {
   const named = new Map<string, Set<string>>(), counts = new Map<string, number>();

@@ -1,9 +1,9 @@
 /**
  * Watches all runs in an output folder by their status files.
  *
- * A run is alive as long as the counter in its file (`beat`) grows. Times are not compared, because
- * the clocks of nodes and file servers differ. Files that have not changed are not read again, so a
- * check of a thousand files takes a few milliseconds.
+ * A run is alive as long as the counter in its file (`beat`) grows: the clocks of nodes and file
+ * servers differ. Files that have not changed are not read again, so a check of a thousand files
+ * takes a few milliseconds.
  *
  * @module
  */
@@ -21,18 +21,17 @@ import {
   rowCountOf,
 } from "./view.ts";
 
-/** Number of status files that are read before other work gets a turn. */
+/** Before other work gets a turn. */
 const READS_PER_TURN = 100;
 
 const STATUS_SUFFIX = ".status.json";
 const PLAN_SUFFIX = /\.shards-\d+\.json$/;
 
-/** Larger files are ignored: a status file has at most 8 KB. */
+/** A status file has at most 8 KB. */
 const MAX_STATUS_BYTES = 65_536;
 
 type ParseStatus = (text: string, file: string) => RunStatus | undefined;
 
-/** Finds the runs and shard plans of one folder, and follows their state. */
 export class FleetWatch {
   readonly #folder: string;
   readonly #name: string;
@@ -43,22 +42,18 @@ export class FleetWatch {
   readonly #plans = new Map<string, { plan: ShardPlan; stem: string }>();
   #isLooking = false;
 
-  /**
-   * @param output The output folder of the runs.
-   * @param stem The name of a run: only this run and its shards are watched. @default all runs
-   */
+  /** @param stem Only this run and its shards are watched. @default all runs */
   constructor(output: string, stem?: string) {
     this.#folder = inFolder(output, OWN_FOLDER);
     this.#name = output;
     this.#stem = stem;
   }
 
-  /** Whether neither a run nor a shard plan was found. */
   get isEmpty(): boolean {
     return this.#runs.size === 0 && this.#plans.size === 0;
   }
 
-  /** Checks all files, and reads those that have changed since the last check. */
+  /** Reads the files that have changed since the last check. */
   async look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
@@ -85,8 +80,8 @@ export class FleetWatch {
   }
 
   /**
-   * Counts a check that found no status in the file of a run: the file may have one again later. A
-   * dead run whose file is gone is forgotten.
+   * A check found no status in the file of a run: it may have one again later. A dead run whose
+   * file is gone is forgotten.
    */
   #countMissing(name: string): void {
     const run = this.#runs.get(name);
@@ -96,8 +91,8 @@ export class FleetWatch {
   }
 
   /**
-   * Reads a status file if it has changed. Returns whether a status was read. Synchronous, because
-   * a file server answers a `stat` in microseconds and a promise takes longer.
+   * Returns whether a changed status was read. Synchronous, because a file server answers a `stat`
+   * in microseconds and a promise takes longer.
    */
   #readStatus(name: string, parse: ParseStatus): boolean {
     if (
@@ -139,12 +134,10 @@ export class FleetWatch {
     this.#plans.set(name, { plan, stem });
   }
 
-  /** Combines all runs, the most urgent states first. */
   view(maxRows: number): FleetView {
     return fleetView(this.#name, [...this.#runs.values()], this.#waiting(), maxRows);
   }
 
-  /** Returns the shards that have not started. */
   #waiting(): FleetRow[] {
     const waiting: FleetRow[] = [];
     for (const { plan, stem } of this.#plans.values()) {
@@ -169,7 +162,7 @@ export class FleetWatch {
   }
 }
 
-/** Returns the name of the run that a status file belongs to, without the number of its shard. */
+/** Without the number of its shard. */
 function stemOf(name: string): string {
   return name.replace(/(-\d{5,}-of-\d{5,})?\.status\.json$/, "");
 }

@@ -1,8 +1,4 @@
-/**
- * Files of the data page, as text.
- *
- * @module
- */
+/** Files of the data page, as text. @module */
 
 import { COMMON_MODULES, COMMON_STYLES, joinModules, withHeadAndIcons } from "../assets.ts";
 import actions from "./page/actions.js" with { type: "text" };
@@ -30,7 +26,7 @@ import detailStyle from "./page/detail.css" with { type: "text" };
 import gridStyle from "./page/grid.css" with { type: "text" };
 import viewStyle from "./page/view.css" with { type: "text" };
 
-/** Modules of the page. Each comes after those that it imports. */
+/** Each module comes after those that it imports. */
 const MODULES = [
   ...COMMON_MODULES,
   ask,

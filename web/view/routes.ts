@@ -15,19 +15,18 @@ import { VIEW_CSS, VIEW_HTML, VIEW_JS } from "./assets.ts";
 import { saveSelection } from "./selection.ts";
 
 export interface ViewPageOptions {
-  /** The words that start the program, for commands on the page. */
+  /** For commands on the page. */
   readonly program: string;
   /** Whether the page of a run is served at `../`. */
   readonly hasRun: boolean;
 }
 
-/** Matches the routes of this file, after a path prefix. */
+/** After a path prefix. */
 export const DATA_PATH = /\/data\/(?:[a-z]+(?:\.js|\.css)?)?$/;
 
-/** Enough for the ids of a million rows. */
+/** For the ids of a million rows. */
 const MAX_BODY_BYTES = 64 * 2 ** 20;
 
-/** Most rows in a response. */
 const MAX_ROWS = 200;
 
 const ASSETS = {
@@ -36,13 +35,11 @@ const ASSETS = {
   "/data/markdown.js": ["text/javascript; charset=utf-8", MARKDOWN_JS],
 } as const;
 
-/** The part of `DataService` that the routes use. */
 export type DataSource = Pick<DataService, "ask" | "files">;
 
-/** Opens the data at the first request. */
+/** At the first request. */
 export type OpenData = () => Promise<DataSource>;
 
-/** Handlers of GET requests, by the last part of the address. */
 const READS: Record<string, (data: DataSource, c: Context) => Promise<unknown>> = {
   rows: (data, c) => data.ask("rows", rowsParams(c)),
   overview: (data, c) => data.ask("overview", queryParams(c)),
@@ -55,7 +52,6 @@ const READS: Record<string, (data: DataSource, c: Context) => Promise<unknown>> 
   near: (data, c) => data.ask("near", { of: nearParam(c) }),
 };
 
-/** Adds the page and its routes to an app that checks access. */
 export function addDataRoutes(app: Hono, open: OpenData, options: ViewPageOptions): void {
   app.get("/data/", (c) => c.body(VIEW_HTML, 200, { "content-type": HTML_TYPE }));
   for (const [path, [type, text]] of Object.entries(ASSETS)) {
@@ -76,7 +72,6 @@ export function addDataRoutes(app: Hono, open: OpenData, options: ViewPageOption
   app.post("/data/selection", limit, (c) => postSelection(c, open));
 }
 
-/** Handles `POST /data/selection`, the only write. */
 async function postSelection(c: Context, open: OpenData): Promise<Response> {
   const { headers } = c.req.raw;
   if (!isFromOwnPage(headers)) {
@@ -117,8 +112,8 @@ function selectionParams(body: string): DataRequests["uids"]["in"] {
 }
 
 /**
- * Sends the result of `make` as JSON. By default a `UsageError`, such as an invalid condition, gets
- * status 200: browsers log other statuses to their console while the user types.
+ * By default a `UsageError`, such as an invalid condition, gets status 200: browsers log other
+ * statuses to their console while the user types.
  */
 async function answer(
   c: Context,

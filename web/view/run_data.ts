@@ -1,8 +1,4 @@
-/**
- * The results of an active run, opened when the data page is first used.
- *
- * @module
- */
+/** The results of an active run, opened when the data page is first used. @module */
 
 import { UsageError } from "../../lib/errors.ts";
 import type { DataService } from "../../lib/data/mod.ts";
@@ -15,30 +11,27 @@ export interface RunDataOptions {
   readonly program: string;
 }
 
-/** A page counts as open for this time after its last request. It sends one about every 2 s. */
+/** After the last request of a page, which sends one about every 2 s. */
 const OPEN_MS = 10_000;
 
-/** The data of a run, and whether a page shows it. */
 export class RunData implements AsyncDisposable {
   readonly options: RunDataOptions;
   readonly #now: () => number;
   #service: Promise<DataService> | undefined;
   #lastRequestMs = -Infinity;
 
-  /** Does not open the data: `open()` does. */
   constructor(options: RunDataOptions, now: () => number) {
     this.options = options;
     this.#now = now;
   }
 
-  /** Whether a data page is open. */
   get isWatched(): boolean {
     return this.#now() - this.#lastRequestMs < OPEN_MS;
   }
 
   /**
-   * Opens the data at the first call, and returns the same data later. Throws a `UsageError` if the
-   * run has not created its output yet; then it can be called again.
+   * Returns the same data at each call. Throws a `UsageError` if the run has not created its output
+   * yet; then it can be called again.
    */
   readonly open = async (): Promise<DataService> => {
     this.#lastRequestMs = this.#now();

@@ -1,24 +1,16 @@
-/**
- * Saves the ids of selected rows to a file, which `--uids` and `--exclude-uids` read.
- *
- * @module
- */
+/** Saves the ids of selected rows to a file, which `--uids` and `--exclude-uids` read. @module */
 
 import { dirname, join } from "../../lib/deps/std_path.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { systemReason } from "../../lib/files.ts";
 
 export interface SavedSelection {
-  /** File with one id per line. Ids with special characters are JSON strings. */
+  /** One id per line. Ids with special characters are JSON strings. */
   readonly path: string;
   readonly count: number;
 }
 
-/**
- * Writes ids to a new file in `.retort/`, next to the first of `files`.
- *
- * @throws {UsageError} if the file cannot be written
- */
+/** Writes ids to a new file in `.retort/`, next to the first of `files`. */
 export async function saveSelection(
   files: readonly string[],
   uids: readonly string[],

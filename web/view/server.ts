@@ -1,8 +1,4 @@
-/**
- * Serves the data page for `retort view`.
- *
- * @module
- */
+/** Serves the data page for `retort view`. @module */
 
 import type { Hono } from "../../lib/deps/hono.ts";
 import { createCookieName, createToken } from "../access.ts";
@@ -11,25 +7,24 @@ import { DEFAULT_HOSTNAME, listen, pageUrl } from "../listen.ts";
 import { addDataRoutes, DATA_PATH, type DataSource } from "./routes.ts";
 
 export interface ServeViewOptions {
-  /** Address to listen on. @default "127.0.0.1" */
+  /** @default "127.0.0.1" */
   readonly hostname?: string;
-  /** Port to listen on; 0 for any free one. @default 0 */
+  /** 0 is any free port. @default 0 */
   readonly port?: number;
-  /** Token that a browser must send. @default 192 random bits */
+  /** @default 192 random bits */
   readonly token?: string;
-  /** The words that start the program, for commands on the page. */
+  /** For commands on the page. */
   readonly program: string;
 }
 
-/** The served page. Dispose of it to stop serving. */
 export interface ServedView extends AsyncDisposable {
-  /** Address to open in a browser, with the token. */
+  /** With the token. */
   readonly url: string;
-  /** The app of the page. `app.request()` needs no socket. */
+  /** `app.request()` needs no socket. */
   readonly app: Hono;
 }
 
-/** Matches a path of the app after the prefix of a proxy. */
+/** After the prefix of a proxy. */
 const OWN_PATH = new RegExp(`${DATA_PATH.source}|\\/$`);
 
 export function createViewApp(
@@ -51,11 +46,6 @@ export function createViewApp(
   return { app, token, cookieName };
 }
 
-/**
- * Serves the data page, protected by a token.
- *
- * @throws {UsageError} if the address cannot be used
- */
 export function serveView(
   service: DataSource,
   options: ServeViewOptions,
