@@ -18,12 +18,11 @@ import {
   BLOCK_MASK,
   hexWordAt,
   hexWordIn,
-  isHex,
+  isKey,
   KEY_WORDS,
   mix,
   murmur3,
-  readHex,
-  UID_DIGITS,
+  readKey,
 } from "./id_hash.ts";
 
 /** The id is in the results file. */
@@ -36,7 +35,7 @@ export const SEEN = 8;
 export const ASK_AGAIN = 16;
 
 const FINGERPRINT_WORDS = 2;
-/** Entries for which the first block has room at the beginning. */
+/** The capacity of the first block at the beginning. */
 const FIRST_ENTRIES = 16;
 /** The share of places that may be filled, and the factor by which the index grows beyond it. */
 const MAX_LOAD = 0.8, GROWTH = 1.5;
@@ -44,11 +43,8 @@ const MIN_PLACES = 16;
 const ENCODER = new TextEncoder();
 
 /**
- * Ids by their keys (128-bit hashes), each with four flags and a 64-bit fingerprint of its row,
- * such as the prompt hash.
- *
- * The `slot` of the methods is the number of an entry, from 0; it stays valid while the table
- * grows. A column of line numbers takes another 4 bytes a row once one is set.
+ * The fingerprint of an id is that of its row, such as the prompt hash. A `slot` is the number of an
+ * entry, from 0; it stays valid while the table grows.
  */
 export class IdTable implements Disposable {
   #keys: Uint32Array[] = [];
@@ -66,13 +62,14 @@ export class IdTable implements Disposable {
    */
   #entryBits = 0;
   #size = 0;
-  /** The free place in the index for the key that `#probe` did not find. */
+  /** Set by `#probe` if it does not find the key: a free place for it in the index, and the bits of
+   * its hash that the place is to hold. */
   #freePlace = 0;
+  #freeBits = 0;
   /** The key of the current call, in one buffer: a tuple per row would be garbage. */
   readonly #key = new Uint32Array(KEY_WORDS);
   #bytes = new Uint8Array(1_024);
 
-  /** @param expectedRows The index starts large enough for this many, and grows with more. */
   constructor(expectedRows = 1_000) {
     this.#rebuildIndex(Math.max(MIN_PLACES, Math.ceil(expectedRows / MAX_LOAD)));
   }
@@ -92,8 +89,7 @@ export class IdTable implements Disposable {
     for (const block of this.releaseKeys()) free(block);
   }
 
-  /** Returns the blocks of keys, for `uidIn`, and frees everything else: the table is empty
-   * afterwards. */
+  /** Empties the table, and returns its blocks of keys for `uidIn`. */
   releaseKeys(): Uint32Array[] {
     const keys = this.#keys;
     for (const block of [...this.#fingerprints, ...this.#flags, ...this.#lines ?? []]) free(block);
@@ -112,24 +108,16 @@ export class IdTable implements Disposable {
     return this.#probe();
   }
 
-  /** The slot of an id, which is inserted if it is missing; a new id has no flags and no
-   * fingerprint. */
+  /** The slot of an id, which is inserted if it is missing. */
   insert(uid: string): number {
     this.#setKey(uid);
     return this.#insertKey();
   }
 
-  /** `insert` for an id of 32 hex digits in a buffer, without creating a string. Returns -1 when
-   * they are not lower-case hex digits. */
-  insertHex(bytes: Uint8Array, start: number): number {
-    if (!readHex(bytes, start, this.#key)) return -1;
-    return this.#insertKey();
-  }
-
-  /** `insert` for an id in a buffer, as UTF-8. It must not be 32 lower-case hex digits. */
-  insertUtf8(bytes: Uint8Array, start: number, end: number): number {
-    murmur3(bytes, start, end, this.#key);
-    return this.#insertKey();
+  /** `insert` for an id in a JSON string in a buffer, without creating a string. Returns -1 if it
+   * must be parsed first. */
+  insertBytes(bytes: Uint8Array, start: number, end: number): number {
+    return readKey(bytes, start, end, this.#key) ? this.#insertKey() : -1;
   }
 
   has(slot: number, flag: number): boolean {
@@ -152,7 +140,6 @@ export class IdTable implements Disposable {
     fingerprints[offset + 1] = hexWordAt(hex, 8);
   }
 
-  /** `setFingerprint` from 16 lower-case hex digits in a buffer. */
   setFingerprintHex(slot: number, bytes: Uint8Array, start: number): void {
     const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
       offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
@@ -167,7 +154,7 @@ export class IdTable implements Disposable {
       fingerprints[offset + 1] === hexWordAt(hex, 8);
   }
 
-  /** Increments the fingerprint and returns it: a counter for an id that belongs to no row. */
+  /** Uses the fingerprint as a counter, for an id that belongs to no row. */
   countUp(slot: number): number {
     return ++this.#fingerprints[slot >>> BLOCK_BITS][(slot & BLOCK_MASK) * FINGERPRINT_WORDS + 1];
   }
@@ -184,12 +171,12 @@ export class IdTable implements Disposable {
     (lines[slot >>> BLOCK_BITS] ??= new Uint32Array(BLOCK_ENTRIES))[slot & BLOCK_MASK] = line;
   }
 
-  /** The line number of an id, or 0 if none is set. */
+  /** 0 if none is set. */
   lineOf(slot: number): number {
     return this.#lines?.[slot >>> BLOCK_BITS]?.[slot & BLOCK_MASK] ?? 0;
   }
 
-  /** The number of ids that have all flags of `set` and none of `unset`. */
+  /** Counts ids that have all flags of `set` and none of `unset`. */
   count(set: number, unset = 0): number {
     let count = 0;
     for (let slot = 0; slot < this.#size; slot++) {
@@ -199,9 +186,8 @@ export class IdTable implements Disposable {
     return count;
   }
 
-  /** An id of 32 hex digits, as most are, is its own hash; any other is hashed. */
   #setKey(uid: string): void {
-    if (uid.length === UID_DIGITS && isHex(uid)) {
+    if (isKey(uid)) {
       for (let word = 0; word < KEY_WORDS; word++) this.#key[word] = hexWordAt(uid, word * 8);
     } else {
       // One UTF-16 unit takes three bytes at most.
@@ -221,11 +207,11 @@ export class IdTable implements Disposable {
     const slot = this.#size++;
     if (slot === this.#entryCapacity) this.#addEntries();
     this.#keys[slot >>> BLOCK_BITS].set(this.#key, (slot & BLOCK_MASK) * KEY_WORDS);
-    this.#index[this.#freePlace] = this.#hashBits() | (slot + 1);
+    this.#index[this.#freePlace] = this.#freeBits | (slot + 1);
     return slot;
   }
 
-  /** Returns the slot of the key. If there is none, returns -1 and sets `#freePlace`. */
+  /** The slot of the key; -1 if there is none. */
   #probe(): number {
     const { 0: a, 1: b, 2: c, 3: d } = this.#key;
     const index = this.#index, entryMask = 2 ** this.#entryBits - 1;
@@ -235,6 +221,7 @@ export class IdTable implements Disposable {
       const word = index[place];
       if (word === 0) {
         this.#freePlace = place;
+        this.#freeBits = hashBits;
         return -1;
       }
       if (((word ^ hashBits) & ~entryMask) === 0) {
@@ -251,33 +238,22 @@ export class IdTable implements Disposable {
   /** Adds a block, or enlarges the first one, which begins small: a run may have thousands of
    * tables of a few rows. */
   #addEntries(): void {
-    const oldCapacity = this.#entryCapacity;
-    const isFirst = oldCapacity < BLOCK_ENTRIES;
-    const block = isFirst ? 0 : this.#keys.length;
-    const entries = isFirst
-      ? Math.min(BLOCK_ENTRIES, Math.max(FIRST_ENTRIES, oldCapacity * 2))
+    const block = this.#entryCapacity >>> BLOCK_BITS;
+    const entries = block === 0
+      ? Math.min(BLOCK_ENTRIES, Math.max(FIRST_ENTRIES, this.#entryCapacity * 2))
       : BLOCK_ENTRIES;
     const keys = new Uint32Array(entries * KEY_WORDS);
     const fingerprints = new Uint32Array(entries * FINGERPRINT_WORDS);
     const flags = new Uint8Array(entries);
-    if (isFirst && oldCapacity > 0) {
-      keys.set(this.#keys[0]);
-      fingerprints.set(this.#fingerprints[0]);
-      flags.set(this.#flags[0]);
-    }
+    keys.set(this.#keys[block] ?? []);
+    fingerprints.set(this.#fingerprints[block] ?? []);
+    flags.set(this.#flags[block] ?? []);
     this.#keys[block] = keys;
     this.#fingerprints[block] = fingerprints;
     this.#flags[block] = flags;
-    this.#entryCapacity += isFirst ? entries - oldCapacity : entries;
+    this.#entryCapacity = block * BLOCK_ENTRIES + entries;
   }
 
-  /** The bits of the key's hash that its place holds. */
-  #hashBits(): number {
-    const [a, b, c, d] = this.#key;
-    return this.#entryBits === 32 ? 0 : mix(a, b, c, d) << this.#entryBits;
-  }
-
-  /** Rebuilds the index of all entries. The old index is freed first. */
   #rebuildIndex(places: number): void {
     free(this.#index);
     this.#index = new Uint32Array(places);
@@ -288,13 +264,13 @@ export class IdTable implements Disposable {
       const offset = (entry & BLOCK_MASK) * KEY_WORDS;
       this.#key.set(this.#keys[entry >>> BLOCK_BITS].subarray(offset, offset + KEY_WORDS));
       this.#probe();
-      this.#index[this.#freePlace] = this.#hashBits() | (entry + 1);
+      this.#index[this.#freePlace] = this.#freeBits | (entry + 1);
     }
     this.#key.set(key);
   }
 }
 
-/** Frees the memory of a typed array at once, which can no longer be used. */
+/** Frees the memory of a typed array at once. */
 function free({ buffer }: { buffer: ArrayBufferLike }): void {
   (buffer as ArrayBuffer).transfer(0);
 }

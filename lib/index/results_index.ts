@@ -9,7 +9,7 @@
  * @module
  */
 
-import { Buffer, isUtf8 } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { DamagedFileError } from "../errors.ts";
 import {
   foreignLineProblem,
@@ -19,31 +19,26 @@ import {
   readLineBlocks,
   readOpenBlocks,
 } from "../line_blocks.ts";
-import { areHexDigits, UID_DIGITS } from "./id_hash.ts";
+import { areHexDigits } from "./id_hash.ts";
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
 
-/** A line of the file. Strings are created only when they are needed. The object is reused for the
- * next line, so it may be used only during the call of `OnLine`. */
+/** Strings are created only when they are needed. The object is reused for the next line, so it may
+ * be used only during the call of `OnLine`. */
 export interface IndexedLine {
   /** From 1. */
   readonly number: number;
-  /** Offset in the file, in bytes. */
+  /** Its byte in the file. */
   readonly offset: number;
-  /** Length in bytes, without the line feed. */
+  /** Without the line feed, as in `text`. */
   readonly byteLength: number;
   /** Whether the line has a valid prompt hash. */
   readonly hasHash: boolean;
   uid(): string;
-  /** The whole line, without the line feed. */
   text(): string;
-  /**
-   * The line as an object.
-   *
-   * @throws {DamagedFileError} when it is not an object: a line that begins and ends like one of
-   * Retort's was not parsed before
-   */
+  /** @throws {DamagedFileError} when the line is not an object: one that begins and ends like one of
+   * Retort's was not parsed before */
   value(): Readonly<Record<string, unknown>>;
-  /** Whether the line contains `text`, which must be ASCII without a line feed. */
+  /** @param text ASCII without a line feed. */
   includes(text: string): boolean;
 }
 
@@ -51,7 +46,6 @@ export interface IndexedLine {
  * be stored. */
 export type OnLine = (slot: number, line: IndexedLine) => void | false;
 
-const BACKSLASH = 92;
 /** The parts of a line that are checked. */
 const HEAD = '{"uid":"';
 const HASH = '","prompt_hash":"';
@@ -71,7 +65,7 @@ interface IndexedFile {
  * the id already has a result or `onLine` returns false. A missing file counts as empty, and blank
  * lines are skipped. Rejects when the signal is aborted.
  *
- * @returns The number of lines of the file.
+ * @returns The number of lines.
  * @throws {DamagedFileError} when a line is not one that Retort writes to files of this kind
  */
 export async function readIndex(
@@ -92,7 +86,6 @@ export async function readIndex(
   return scanner.lineCount;
 }
 
-/** Reads the lines of one file, block by block. */
 class LineScanner {
   readonly #table: IdTable;
   readonly #onLine: OnLine;
@@ -151,7 +144,7 @@ class LineScanner {
     const hashStart = uidEnd + HASH.length;
     const hashEnd = hashStart + HASH_DIGITS;
     if (characters[hashEnd] !== '"' || !areHexDigits(block, hashStart, hashEnd)) return false;
-    const slot = this.#slotOf(block, uidStart, uidEnd);
+    const slot = this.#table.insertBytes(block, uidStart, uidEnd);
     if (slot === -1) return false;
     // The last failure of a row counts, but a result outranks it.
     const hadResult = this.#table.has(slot, HAS_RESULT);
@@ -161,44 +154,22 @@ class LineScanner {
     return true;
   }
 
-  /** The slot of the id; -1 if the line must be parsed. */
-  #slotOf(block: Uint8Array, start: number, end: number): number {
-    const slot = end - start === UID_DIGITS ? this.#table.insertHex(block, start) : -1;
-    if (slot !== -1 || !isPlain(block, start, end)) return slot;
-    return this.#table.insertUtf8(block, start, end);
-  }
-
   #scanParsed(line: Uint8Array): void {
     if (isBlankLine(line)) return;
-    const { uid, promptHash } = this.#parse(line);
-    const slot = this.#table.insert(uid);
-    const hadResult = this.#table.has(slot, HAS_RESULT);
-    this.#line.moveToParsed(line, uid, promptHash !== undefined);
-    const storesHash = this.#onLine(slot, this.#line) !== false;
-    if (promptHash && !hadResult && storesHash) this.#table.setFingerprint(slot, promptHash);
-  }
-
-  #parse(line: Uint8Array): { uid: string; promptHash: string | undefined } {
     const value = this.#line.jsonOf(line);
     const problem = foreignLineProblem(value, this.#kind);
     if (problem !== undefined) throw this.#line.damage(problem);
-    const { uid, prompt_hash: hash } = value as { uid: string; prompt_hash: string };
-    const isHash = /^[0-9a-f]{16}$/.test(hash);
-    return { uid, promptHash: isHash ? hash : undefined };
+    const { uid, prompt_hash: promptHash } = value as { uid: string; prompt_hash: string };
+    const isHash = /^[0-9a-f]{16}$/.test(promptHash);
+    const slot = this.#table.insert(uid);
+    const hadResult = this.#table.has(slot, HAS_RESULT);
+    this.#line.moveToParsed(line, uid, isHash);
+    const storesHash = this.#onLine(slot, this.#line) !== false;
+    if (isHash && !hadResult && storesHash) this.#table.setFingerprint(slot, promptHash);
   }
 }
 
-/** Whether the bytes of an id are the id itself: valid UTF-8 without JSON escapes. */
-function isPlain(block: Uint8Array, start: number, end: number): boolean {
-  let isAscii = true;
-  for (let i = start; i < end; i++) {
-    if (block[i] === BACKSLASH) return false;
-    if (block[i] >= 128) isAscii = false;
-  }
-  return isAscii || isUtf8(block.subarray(start, end));
-}
-
-/** The current line. One object is reused for all lines: a file may have millions. */
+/** One object is reused for all lines: a file may have millions. */
 class CurrentLine implements IndexedLine {
   number = 0;
   offset = 0;
@@ -208,11 +179,11 @@ class CurrentLine implements IndexedLine {
   #block: Uint8Array = new Uint8Array(0);
   /** The block with one character for each byte. */
   #characters = "";
-  /** Where the line ends in `#block`. */
+  /** In `#block`. */
   #end = 0;
   /** For each text of `includes`: its next position in the block, or `Infinity`. */
   readonly #nextPositions = new Map<string, number>();
-  /** Where the id begins in `#block`, unless `#uid` holds it. */
+  /** In `#block`, unless `#uid` holds the id. */
   #uidStart = 0;
   #uidEnd = 0;
   #uid: string | undefined;
@@ -222,13 +193,12 @@ class CurrentLine implements IndexedLine {
     this.#path = path;
   }
 
-  /** Called before the lines of each block. */
   startBlock(characters: string): void {
     this.#characters = characters;
     this.#nextPositions.clear();
   }
 
-  /** Moves to a line that was scanned without parsing it. */
+  /** To a line that was scanned without parsing it. */
   moveTo(block: Uint8Array, start: number, end: number, uidStart: number, uidEnd: number): void {
     this.#block = block;
     this.#end = end;
@@ -239,7 +209,6 @@ class CurrentLine implements IndexedLine {
     this.#uidEnd = uidEnd;
   }
 
-  /** Moves to a line that was parsed. */
   moveToParsed(line: Uint8Array, uid: string, hasHash: boolean): void {
     this.#block = line;
     this.#end = this.byteLength = line.length;
@@ -262,7 +231,6 @@ class CurrentLine implements IndexedLine {
     throw this.damage("it is not an object");
   }
 
-  /** Parses the bytes of this line. */
   jsonOf(bytes: Uint8Array): unknown {
     try {
       return JSON.parse(DECODER.decode(bytes));

@@ -100,7 +100,7 @@ Deno.test("IdTable finds an id of 32 hex digits however it was inserted", () => 
   for (
     const uid of ["00000000000000000000000000000000", "f".repeat(32), sha256Hex("x").slice(0, 32)]
   ) {
-    const slot = table.insertHex(encoder.encode(`"${uid}"`), 1);
+    const slot = table.insertBytes(encoder.encode(`"${uid}"`), 1, 33);
     assertEquals(table.insert(uid), slot);
     assertEquals(table.find(uid), slot);
   }
