@@ -1,10 +1,11 @@
 /**
- * Types of output files: what the kinds differ in, how a table of each is opened, and which type
- * the name of a file stands for.
+ * Types of output files: what the kinds differ in, how a table of each is opened, compressed or not,
+ * and which type the name of a file stands for.
  *
  * @module
  */
 
+import { createGzip, createZstdCompress } from "node:zlib";
 import { UsageError } from "../errors.ts";
 import {
   type Compression,
@@ -12,7 +13,6 @@ import {
   formatOfName,
   type InputFormat,
 } from "../formats/mod.ts";
-import { type ByteSink, Compressor } from "./compressor.ts";
 import type { Schema } from "./schema.ts";
 import { csv, jsonArray, jsonLines } from "./text_table.ts";
 
@@ -28,51 +28,37 @@ export interface FileType {
   readonly compression?: Compression;
 }
 
-/** Writes the rows of a table, one by one. */
+/** Takes the bytes of a file. */
+export interface ByteSink {
+  /** Adds bytes. Their memory may be reused once the promise resolves. */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
 export interface TableWriter {
-  /**
-   * Adds a row. Returns a promise only if the caller has to wait. Kinds with `acceptsText` also
-   * accept the JSON text of a row.
-   */
+  /** Returns a promise only if the caller has to wait. Only kinds with `acceptsText` accept the JSON
+   * text of a row. */
   write(row: Readonly<Record<string, unknown>> | string): Promise<void> | undefined;
   /** Writes the rows that are still buffered, then the end of the file. */
   finish(): Promise<void>;
 }
 
-/** What the kinds of files differ in. */
 interface KindDefinition {
   /** Whether all values of a column have one type, which must be known before the first row. */
-  readonly isTyped: boolean;
+  readonly isTyped?: true;
   /** Whether rows may be given as JSON text. */
-  readonly acceptsText: boolean;
+  readonly acceptsText?: true;
   /** Whether the format compresses its data itself: the file must not be compressed again. */
-  readonly compressesItself: boolean;
-  /** Opens a table. Large code is imported only by this call. */
+  readonly compressesItself?: true;
+  /** Large code is imported only by this call. */
   readonly open: (schema: Schema, sink: ByteSink) => TableWriter | Promise<TableWriter>;
 }
 
 const KINDS: Readonly<Record<FileKind, KindDefinition>> = {
-  jsonl: {
-    isTyped: false,
-    acceptsText: true,
-    compressesItself: false,
-    open: (_schema, sink) => jsonLines(sink),
-  },
-  json: {
-    isTyped: false,
-    acceptsText: true,
-    compressesItself: false,
-    open: (_schema, sink) => jsonArray(sink),
-  },
-  csv: {
-    isTyped: false,
-    acceptsText: false,
-    compressesItself: false,
-    open: ({ columns }, sink) => csv(sink, [...columns.keys()]),
-  },
+  jsonl: { acceptsText: true, open: (_schema, sink) => jsonLines(sink) },
+  json: { acceptsText: true, open: (_schema, sink) => jsonArray(sink) },
+  csv: { open: ({ columns }, sink) => csv(sink, [...columns.keys()]) },
   parquet: {
     isTyped: true,
-    acceptsText: false,
     compressesItself: true,
     open: async (schema, sink) => {
       const { ParquetTable } = await import("./parquet_table.ts");
@@ -81,38 +67,54 @@ const KINDS: Readonly<Record<FileKind, KindDefinition>> = {
   },
 };
 
-/** All kinds. The name of a kind is also its usual extension. */
+/** The name of a kind is also its usual extension. */
 export const FILE_KINDS = Object.keys(KINDS) as readonly FileKind[];
 
-/** Whether all values of a column have one type. */
 export function isTyped({ kind }: FileType): boolean {
-  return KINDS[kind].isTyped;
+  return KINDS[kind].isTyped ?? false;
 }
 
-/** Whether rows may be given as JSON text. */
 export function acceptsText({ kind }: FileType): boolean {
-  return KINDS[kind].acceptsText;
+  return KINDS[kind].acceptsText ?? false;
 }
 
-/**
- * Opens a table.
- *
- * @param schema All columns of the table. JSON Lines and JSON do not use it.
- * @param sink Receives the bytes of the file.
- */
+/** @param schema All columns of the table. JSON Lines and JSON do not use it. */
 export async function openTable(
   { kind, compression }: FileType,
   schema: Schema,
   sink: ByteSink,
 ): Promise<TableWriter> {
   if (compression === undefined) return await KINDS[kind].open(schema, sink);
-  const compressor = new Compressor(compression, sink);
+  const compressor = compressorTo(sink, compression);
   const table = await KINDS[kind].open(schema, compressor);
   return {
     write: (row) => table.write(row),
     finish: async () => {
       await table.finish();
       await compressor.finish();
+    },
+  };
+}
+
+function compressorTo(target: ByteSink, compression: Compression) {
+  const stream = compression === "gzip" ? createGzip() : createZstdCompress();
+  // Resolves once the target has all compressed bytes; rejects if the stream or the target fails.
+  const copied = (async () => {
+    for await (const chunk of stream) await target.write(new Uint8Array(chunk));
+  })();
+  // A failure is reported by the next `write`, or by `finish`.
+  copied.catch(() => {});
+  return {
+    write: async (bytes: Uint8Array) => {
+      const written = new Promise<void>((resolve, reject) => {
+        stream.write(bytes.slice(), (error) => error ? reject(error) : resolve());
+      });
+      // If the target fails, the stream accepts nothing more and never calls back.
+      await Promise.race([written, copied]);
+    },
+    finish: async () => {
+      stream.end();
+      await copied;
     },
   };
 }
@@ -125,8 +127,7 @@ const FOREIGN_EXTENSION =
   /\.(xlsx?|ods|arrow|feather|ipc|orc|avro|xml|ya?ml|db|sqlite|duckdb|h5|pkl|npz?|bz2|xz|zip|lz4|br|snappy)(\.(gz|zst|zstd))?$/;
 
 /**
- * Returns the type of file that the extension of a path stands for; JSON Lines if it stands for
- * none.
+ * JSON Lines if the extension of the path stands for no format.
  *
  * @throws {UsageError} If the extension is that of a format that cannot be written, or of a
  * compression of Parquet files.
@@ -149,10 +150,10 @@ function isFileKind(format: InputFormat): format is FileKind {
   return Object.hasOwn(KINDS, format);
 }
 
-/** Lists the extensions: `.jsonl, .json, .csv (each also .gz or .zst) or .parquet`. */
+/** `.jsonl, .json, .csv (each also .gz or .zst) or .parquet`. */
 function extensionList(): string {
   const [compressing, plain] = [true, false].map((compressesItself) =>
-    FILE_KINDS.filter((kind) => KINDS[kind].compressesItself === compressesItself)
+    FILE_KINDS.filter((kind) => (KINDS[kind].compressesItself ?? false) === compressesItself)
       .map((kind) => `.${kind}`)
   );
   return [`${plain.join(", ")} (each also .gz or .zst)`, ...compressing].join(" or ");

@@ -11,16 +11,15 @@ import { jsonOf } from "../sink/mod.ts";
 import { isRawJson } from "../source/mod.ts";
 import { DAY_MS } from "../timer.ts";
 import { VERSION } from "../version.ts";
-import type { ByteSink } from "./compressor.ts";
-import type { TableWriter } from "./file_types.ts";
+import type { ByteSink, TableWriter } from "./file_types.ts";
 import { cellOf, type ColumnType, type ExactType, type Schema } from "./schema.ts";
 
-/** A row group ends at this size, in characters: until then, it is in memory. */
+/** A row group ends at this size or number of rows: until then, it is in memory. */
 const MAX_GROUP_CHARS = 8 << 20;
-/** A row group also ends at this number of rows. */
 const MAX_GROUP_ROWS = 50_000;
 
-/** Writes one Parquet file. */
+type Fields = Readonly<Record<string, unknown>>;
+
 export class ParquetTable implements TableWriter {
   readonly #sink: ByteSink;
   readonly #types: readonly (readonly [string, ColumnType])[];
@@ -30,10 +29,9 @@ export class ParquetTable implements TableWriter {
   readonly #schema: SchemaElement[];
   /** The values of each column in the current row group. */
   #columns: unknown[][];
-  /** The size of these values, in characters of their texts; a number counts as 8. */
+  /** Their size, in characters of their texts; a number counts as 8. */
   #chars = 0;
 
-  /** All rows must fit the schema. */
   constructor(schema: Schema, sink: ByteSink) {
     this.#sink = sink;
     this.#types = [...schema.columns];
@@ -51,12 +49,9 @@ export class ParquetTable implements TableWriter {
     });
   }
 
-  write(row: Readonly<Record<string, unknown>> | string): Promise<void> | undefined {
-    if (typeof row === "string") {
-      throw new TypeError("Cannot write a row to Parquet: it must be an object, not JSON text");
-    }
+  write(row: Fields | string): Promise<void> | undefined {
     this.#types.forEach(([name, type], i) => {
-      this.#columns[i].push(this.#convert(cellOf(row, name), type));
+      this.#columns[i].push(this.#convert(cellOf(row as Fields, name), type));
     });
     const isFull = this.#chars >= MAX_GROUP_CHARS || this.#columns[0]?.length >= MAX_GROUP_ROWS;
     return isFull ? this.#writeGroup() : undefined;
@@ -92,7 +87,7 @@ export class ParquetTable implements TableWriter {
     await this.#sink.write(bytes);
   }
 
-  /** Converts a value for hyparquet-writer, and counts its size. */
+  /** The value as hyparquet-writer takes it. Its size is counted. */
   #convert(value: unknown, type: ColumnType): unknown {
     if (value === null || value === undefined) return null;
     switch (type.kind) {
@@ -108,7 +103,7 @@ export class ParquetTable implements TableWriter {
         if (type.fields.size === 0) return this.#encoder.encode(jsonOf(value));
         const fields: Record<string, unknown> = {};
         for (const [name, field] of type.fields) {
-          fields[name] = this.#convert(cellOf(value as Record<string, unknown>, name), field);
+          fields[name] = this.#convert(cellOf(value as Fields, name), field);
         }
         return fields;
       }
@@ -131,13 +126,9 @@ export class ParquetTable implements TableWriter {
   }
 }
 
-/** The size at which a number counts. */
 const NUMBER_CHARS = 8;
 
-/**
- * Returns the schema elements of a column, depth first. Columns and fields may be null, because a
- * row need not have all of them.
- */
+/** The schema of a column, depth first. Columns and fields may be null: rows need not have them. */
 function elementsOf(name: string, type: ColumnType): SchemaElement[] {
   const element = { name, repetition_type: "OPTIONAL" } as const;
   switch (type.kind) {
@@ -193,15 +184,15 @@ const VALUE_ELEMENTS = {
   null: STRING_ELEMENT,
 } as const;
 
-/** Types whose values are computed from the digits of a text. */
-type DigitType = Exclude<ExactType, { readonly kind: "uint64" }>;
 /** A decimal of this many digits always fits into 64 bits. */
 const MAX_INT64_DIGITS = 18;
 /** The number of digits after the point of a second in each unit. */
 const FRACTION_DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;
 
-/** Returns the schema element of a column of decimals, times or dates. */
-function exactElementOf(element: SchemaElement, type: DigitType): SchemaElement {
+function exactElementOf(
+  element: SchemaElement,
+  type: Exclude<ExactType, { readonly kind: "uint64" }>,
+): SchemaElement {
   switch (type.kind) {
     case "decimal": {
       const { precision, scale } = type;
@@ -235,40 +226,30 @@ function exactElementOf(element: SchemaElement, type: DigitType): SchemaElement 
   }
 }
 
-/** Converts a value to the number that its column stores. */
 function storedNumber(value: unknown, type: ColumnType): unknown {
+  const number = isRawJson(value) ? value.rawJSON : value as number | string;
   switch (type.kind) {
     case "int64":
     case "uint64":
-      return BigInt(isRawJson(value) ? value.rawJSON : value as number);
+      return BigInt(number);
     case "double":
-      return Number(isRawJson(value) ? value.rawJSON : value);
-    default:
-      return numberInText(value, type as DigitType);
-  }
-}
-
-/** Converts the text of a decimal, time or date to the number that its column stores. */
-function numberInText(value: unknown, type: DigitType): bigint | number {
-  const text = isRawJson(value) ? value.rawJSON : String(value);
-  switch (type.kind) {
+      return Number(number);
     case "decimal":
-      return unscaled(text, type.scale);
+      return unscaled(String(number), type.scale);
     case "date":
-      return Date.parse(text) / DAY_MS;
+      return Date.parse(String(number)) / DAY_MS;
     case "instant":
-      return unitsSince1970(text, FRACTION_DIGITS[type.unit]);
+      return unitsSince1970(String(number), FRACTION_DIGITS[type.unit]);
     case "time": {
-      const count = unitsSince1970(`1970-01-01T${text}`, FRACTION_DIGITS[type.unit]);
+      const count = unitsSince1970(`1970-01-01T${number}`, FRACTION_DIGITS[type.unit]);
       return type.unit === "MILLIS" ? Number(count) : count;
     }
   }
 }
 
 /**
- * Converts a time such as `2024-05-01T12:00:00.123456Z` to the units since 1970.
- *
- * @param digits The number of digits after the point of a second: 6 if the unit is a microsecond.
+ * @param text Such as `2024-05-01T12:00:00.123456Z`.
+ * @param digits Digits after the point of a second: 6 if the unit is a microsecond.
  */
 function unitsSince1970(text: string, digits: number): bigint {
   const [wholeSeconds, givenFraction = ""] = text.replace(/Z$/, "").split(".");

@@ -44,7 +44,6 @@ type ValueType =
 const MAX_DEPTH = 12;
 /** Objects with more keys than this become JSON text: the keys are probably data. */
 const MAX_FIELDS = 300;
-/** The smallest positive integer that does not fit into a signed 64-bit integer. */
 const INT64_LIMIT = 2n ** 63n;
 
 const JSON_TEXT: ColumnType = { kind: "json" };
@@ -53,7 +52,7 @@ const JSON_TEXT: ColumnType = { kind: "json" };
 export class Schema {
   readonly columns = new Map<string, ColumnType>();
 
-  /** Gives columns the exact types that their values had in the input. */
+  /** Gives columns the exact types that they had in the input. */
   refine(types: ReadonlyMap<string, ExactColumn>): void {
     for (const [name, exact] of types) {
       const type = this.columns.get(name);
@@ -61,7 +60,6 @@ export class Schema {
     }
   }
 
-  /** Widens the types of columns so that a row fits. */
   add(row: Readonly<Record<string, unknown>>): void {
     for (const name in row) {
       const value = row[name];
@@ -73,15 +71,12 @@ export class Schema {
   }
 }
 
-/**
- * Returns the value of a row in a column, or of an object in a field; undefined if it has none. A
- * column may be called `toString`, which every object inherits.
- */
+/** A column or field may be called `toString`, which every object inherits. */
 export function cellOf(row: Readonly<Record<string, unknown>>, name: string): unknown {
   return Object.hasOwn(row, name) ? row[name] : undefined;
 }
 
-/** Returns `exact` where it fits `type`, the type of the values in the rows; otherwise `type`. */
+/** `exact` where it fits `type`, that of the values in the rows; otherwise `type`. */
 function refined(type: ColumnType, exact: ExactColumn): ColumnType {
   switch (exact.kind) {
     case "list":
@@ -131,7 +126,7 @@ const ROW_KINDS = {
   map: new Set(["struct", "json", "null"]),
 };
 
-/** Returns a type that fits values of `type` and this value. Lists and structs change in place. */
+/** A type for values of `type` and this one. Lists and structs change in place. */
 function widened(type: ColumnType, value: unknown, depth: number): ColumnType {
   if (value === null || value === undefined || type.kind === "json") return type;
   if (Array.isArray(value)) {
@@ -169,10 +164,8 @@ function widenedStruct(
   return struct.fields.size > MAX_FIELDS ? JSON_TEXT : struct;
 }
 
-/** Returns the kind of a value that is not a list; undefined for an object. */
-function scalarType(
-  value: unknown,
-): "boolean" | "int64" | "double" | "string" | "timestamp" | "json" | undefined {
+/** The kind of a value that is not a list; undefined for an object. */
+function scalarType(value: unknown) {
   switch (typeof value) {
     case "string":
       return "string";

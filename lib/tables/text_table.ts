@@ -5,8 +5,7 @@
  */
 
 import { jsonOf } from "../sink/mod.ts";
-import type { ByteSink } from "./compressor.ts";
-import type { TableWriter } from "./file_types.ts";
+import type { ByteSink, TableWriter } from "./file_types.ts";
 import { cellOf } from "./schema.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -16,68 +15,50 @@ type Row = Fields | string;
 /** The text is written once it has this many characters. */
 const BLOCK_CHARS = 1 << 20;
 
-/** Joins the texts of rows and writes them in blocks. */
-class TextTable implements TableWriter {
-  readonly #sink: ByteSink;
-  readonly #textOf: (row: Row, index: number) => string;
-  readonly #end: (rowCount: number) => string;
-  readonly #encoder = new TextEncoder();
-  #buffered: string;
-  #rowCount = 0;
-
-  /** @param parts The texts before all rows, of each row, and after all rows. */
-  constructor(sink: ByteSink, parts: {
-    start?: string;
-    row: (row: Row, index: number) => string;
-    end?: (rowCount: number) => string;
-  }) {
-    this.#sink = sink;
-    this.#buffered = parts.start ?? "";
-    this.#textOf = parts.row;
-    this.#end = parts.end ?? (() => "");
-  }
-
-  write(row: Row): Promise<void> | undefined {
-    this.#buffered += this.#textOf(row, this.#rowCount++);
-    return this.#buffered.length < BLOCK_CHARS ? undefined : this.#flush();
-  }
-
-  async finish(): Promise<void> {
-    this.#buffered += this.#end(this.#rowCount);
-    await this.#flush();
-  }
-
-  async #flush(): Promise<void> {
-    const bytes = this.#encoder.encode(this.#buffered);
-    this.#buffered = "";
-    if (bytes.length > 0) await this.#sink.write(bytes);
-  }
+export function jsonLines(sink: ByteSink): TableWriter {
+  return textTable(sink, { row: (row) => `${textOf(row)}\n` });
 }
 
-/** One object per line. */
-export function jsonLines(sink: ByteSink): TextTable {
-  return new TextTable(sink, { row: (row) => `${textOf(row)}\n` });
-}
-
-/** One array, with an object on each line. */
-export function jsonArray(sink: ByteSink): TextTable {
-  return new TextTable(sink, {
+/** With an object on each line. */
+export function jsonArray(sink: ByteSink): TableWriter {
+  return textTable(sink, {
     start: "[",
     row: (row, index) => `${index === 0 ? "\n" : ",\n"}${textOf(row)}`,
     end: (rowCount) => rowCount === 0 ? "]\n" : "\n]\n",
   });
 }
 
-/**
- * A header, then a record for each row. Lists and objects are written as JSON, null as an empty
- * field.
- */
-export function csv(sink: ByteSink, columns: readonly string[]): TextTable {
+/** Lists and objects are written as JSON, null as an empty field. */
+export function csv(sink: ByteSink, columns: readonly string[]): TableWriter {
   const record = (fields: readonly string[]) => `${fields.map(quoted).join(",")}\r\n`;
-  return new TextTable(sink, {
+  return textTable(sink, {
     start: record(columns),
     row: (row) => record(columns.map((name) => fieldOf(cellOf(row as Fields, name)))),
   });
+}
+
+function textTable(sink: ByteSink, { start = "", row: textOf, end = () => "" }: {
+  start?: string;
+  row: (row: Row, index: number) => string;
+  end?: (rowCount: number) => string;
+}): TableWriter {
+  const encoder = new TextEncoder();
+  let buffered = start, rowCount = 0;
+  const flush = async () => {
+    const bytes = encoder.encode(buffered);
+    buffered = "";
+    if (bytes.length > 0) await sink.write(bytes);
+  };
+  return {
+    write: (row) => {
+      buffered += textOf(row, rowCount++);
+      return buffered.length < BLOCK_CHARS ? undefined : flush();
+    },
+    finish: async () => {
+      buffered += end(rowCount);
+      await flush();
+    },
+  };
 }
 
 function textOf(row: Row): string {
